@@ -137,6 +137,8 @@ class Replacement:
     """The platform of the manifest, if it is a single manifest; None if the platform was not needed."""
     same_platform_manifests: Mapping[Digest, Manifest | UnresolvedTag | None] = field(default_factory=dict)
     """As in `ResolvedTag`, for the case that `manifest` is an index."""
+    is_of_sibling: bool = False
+    """True if it is the image of another tag. An image that the same tag pointed to earlier is preferred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,8 @@ class ResolvedTag:
     replacements: tuple[Replacement, ...] = ()
     """Images that can replace a blocked digest, most preferred first. Only images that are not blocked, and that can
     still be fetched, are included. They are only searched if a file needs one."""
+    unread_sources: tuple[str, ...] = ()
+    """Why sources of replacements could not be read. They may have further replacements."""
 
     def rewind_to(self, manifest: Manifest) -> ResolvedTag:
         """Return a copy of this result in which the tag points to `manifest`, which is one of `earlier_manifests`.

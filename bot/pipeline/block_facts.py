@@ -1,10 +1,9 @@
-"""Find out which of the digests of a tag are blocked, and which images can replace them."""
+"""Find out which of the digests of a tag are blocked."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 from bot.core.choice.blocklist import (
     concerns_repository,
@@ -13,20 +12,12 @@ from bot.core.choice.blocklist import (
     find_build_block,
     find_listed_digest,
 )
-from bot.core.choice.tags import find_siblings
 from bot.core.transition import shorten_digest
 from bot.model.blocklist import Block, Blocklist
-from bot.model.errors import RegistryError, StateError
-from bot.model.image import Manifest, ManifestKind, Replacement, ResolvedTag, UnresolvedTag
+from bot.model.errors import RegistryError
+from bot.model.image import Manifest, ResolvedTag
 from bot.model.reference import Digest, TagRef
 from bot.pipeline.manifest_fetcher import ManifestFetcher
-from bot.pipeline.run_context import RunContext
-
-MAX_REPLACEMENTS = 3
-"""The maximum number of images that are offered to replace a blocked digest. It is rare that two are held."""
-MAX_TRIED = 10
-"""The maximum number of digests or tags that are requested to find replacements of one tag. Images that were built
-after each other are often blocked together, and there is no use in proposing one that is much older."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,104 +109,3 @@ def _add_results(resolved: ResolvedTag, judged: Iterable[tuple[Digest, Block | s
     return replace(
         resolved, blocks={**resolved.blocks, **blocks}, unknown_blocks={**resolved.unknown_blocks, **unknown}
     )
-
-
-@dataclass(frozen=True, slots=True)
-class ReplacementSearch:
-    """Searches images that can replace blocked digests. The threads of one lookup phase share it."""
-
-    context: RunContext
-    fetcher: ManifestFetcher
-    block_finder: BlockFinder
-
-    def add_replacements(self, resolved: ResolvedTag, pinned_digests: Iterable[Digest | None]) -> ResolvedTag:
-        """Return the lookup of a tag with images that can replace a blocked digest, most preferred first.
-
-        The digests come from these sources, and the next source is used only if the ones before it have none:
-
-        - the digests to which the tag pointed earlier, newest first
-        - the digests that base branches contained for the tag, newest first, according to the inventory
-        - the tags of the same family and the same version, such as `3.12.7-slim` for `3.12-slim`, newest first
-        """
-        in_files = {each for each in pinned_digests if each is not None}
-        for find_images in (self._fetch_observed, self._fetch_held, self._fetch_siblings):
-            found: list[Replacement] = []
-            for manifest, tag in find_images(resolved):
-                if manifest.digest == resolved.digest or manifest.digest in resolved.blocks:
-                    continue
-                if self.block_finder.judge(resolved.tag_ref, manifest) is None:
-                    found.append(self._complete(resolved, manifest, tag, in_files))
-                if len(found) == MAX_REPLACEMENTS:
-                    break
-            if found:
-                return replace(resolved, replacements=tuple(found))
-        return resolved
-
-    def _fetch_observed(self, resolved: ResolvedTag) -> Iterator[tuple[Manifest, str | None]]:
-        newest_first = (each.digest for each in reversed(resolved.observations))
-        yield from self._fetch_all(resolved, newest_first)
-
-    def _fetch_held(self, resolved: ResolvedTag) -> Iterator[tuple[Manifest, str | None]]:
-        if self.context.held_digests is None:
-            return
-        try:
-            held = self.context.held_digests.load_held_digests(resolved.tag_ref)
-        except StateError:  # the run reports the error of the state, because it also cannot store its visits
-            return
-        yield from self._fetch_all(resolved, held)
-
-    def _fetch_all(self, resolved: ResolvedTag, digests: Iterable[Digest]) -> Iterator[tuple[Manifest, None]]:
-        tag_ref = resolved.tag_ref
-        tried = [
-            each
-            for each in dict.fromkeys(digests)
-            if each != resolved.digest and not self.block_finder.is_listed(tag_ref, each)
-        ]
-        for digest in tried[:MAX_TRIED]:
-            if self.fetcher.is_at_risk(tag_ref, self.fetcher.fetch_record(tag_ref, digest)):
-                continue
-            manifest = self._request(tag_ref, partial(self.fetcher.fetch_manifest, tag_ref, digest))
-            if manifest is not None:
-                yield manifest, None
-
-    def _fetch_siblings(self, resolved: ResolvedTag) -> Iterator[tuple[Manifest, str | None]]:
-        tag_ref, known_lists = resolved.tag_ref, self.context.known_lookups.tag_lists
-        tags = known_lists.get(tag_ref.repository) or self._list_tags(tag_ref)
-        for sibling in find_siblings(tag_ref.tag, tags)[:MAX_TRIED]:
-            sibling_ref = TagRef(tag_ref.repository, sibling.tag)
-            manifest = self._request(tag_ref, partial(self.context.registry.fetch_tag, sibling_ref))
-            if manifest is not None:
-                self.fetcher.fetched_manifests[manifest.digest, tag_ref.repository] = manifest
-                yield manifest, None if sibling.is_same_release else sibling.tag
-
-    def _list_tags(self, tag_ref: TagRef) -> Sequence[str]:
-        try:
-            return self.context.registry.list_tags(tag_ref.repository)
-        except RegistryError as error:
-            self.fetcher.registry_failures.record_error(tag_ref.host, error)
-            return ()
-
-    def _request(self, tag_ref: TagRef, fetch: Callable[[], Manifest | None]) -> Manifest | None:
-        """Return the manifest that `fetch` returns; None if the registry does not return it."""
-        try:
-            return fetch()
-        except RegistryError as error:
-            self.fetcher.registry_failures.record_error(tag_ref.host, error)
-            return None
-
-    def _complete(
-        self, resolved: ResolvedTag, manifest: Manifest, tag: str | None, pinned_digests: Iterable[Digest]
-    ) -> Replacement:
-        """Return the replacement with the data that is needed to check that it has the platforms in use."""
-        tag_ref, current = resolved.tag_ref, resolved.manifest
-        platform = None
-        if manifest.kind is ManifestKind.MANIFEST:
-            platform = self.fetcher.fetch_needed_platform(
-                tag_ref, manifest, resolved.pinned_manifests, names_platforms=True
-            )
-        platforms: dict[Digest, str | UnresolvedTag] = dict(resolved.pinned_platforms)
-        for child in current.children if current is not None else ():
-            if child.digest in pinned_digests and child.platform:
-                platforms[child.digest] = child.platform
-        same_platform = dict(self.fetcher.fetch_same_platform_manifests(tag_ref, platforms, manifest))
-        return Replacement(manifest, tag, platform, same_platform)

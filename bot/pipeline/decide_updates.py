@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
+from types import MappingProxyType
 
 from bot.core.choice.blocked import add_block_note, apply_unread_lists
 from bot.core.choice.decide import decide
@@ -51,6 +52,7 @@ from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.collect_evidence import collect_evidence
 from bot.pipeline.extract import ExtractResult
+from bot.pipeline.file_histories import search_file_histories
 from bot.pipeline.fleet_outcomes import add_fleet_outcomes
 from bot.pipeline.lookup_shares import limit_lookups
 from bot.pipeline.resolve_tags import ResolveResult, TagLookup, resolve_tags
@@ -59,6 +61,7 @@ from bot.pipeline.tag_listings import TagListings, add_fallback_tags, find_super
 from bot.registry_ports import Registry
 
 UNREAD_LIST = "nothing is proposed, because the list of blocked digests may block it"
+EMPTY: Mapping[TagRef, ResolvedTag] = MappingProxyType({})
 MAX_BASES = 50
 """The maximum number of base images that a run looks up. Even large fleets use fewer distinct base images."""
 
@@ -107,11 +110,14 @@ def decide_updates(
         item for repository_items in shares.selections for item in repository_items if isinstance(item, TrackedImage)
     ]
     lookup_result = run_lookups(tracked_images, context, policy_config)
+    histories = search_file_histories(
+        extract_results, shares.selections, lookup_result.decide, lookup_result.resolutions, context, policy_config
+    )
     decisions = [
         reconcile_decisions(
-            [lookup_result.decide(item) if isinstance(item, TrackedImage) else item for item in repository_items]
+            [lookup_result.decide(item, found) if isinstance(item, TrackedImage) else item for item in repository_items]
         )
-        for repository_items in shares.selections
+        for repository_items, found in zip(shares.selections, histories.resolutions, strict=True)
     ]
     updates = [each for repository_items in decisions for each in repository_items if isinstance(each, ImageUpdate)]
     transitions = {
@@ -146,7 +152,8 @@ def decide_updates(
     ]
     failures = (
         *_report_unread_lists(policy_config),
-        *(*shares.failures, *lookup_result.failures, *collected.failures, *with_outcomes.failures),
+        *(*shares.failures, *lookup_result.failures, *histories.failures),
+        *(*collected.failures, *with_outcomes.failures),
     )
     return DecisionResult(tuple(gated_decisions), evidence, lookup_result, failures)
 
@@ -186,8 +193,11 @@ class LookupResult:
     now: datetime
     failures: tuple[RunFailure, ...]
 
-    def decide(self, tracked_image: TrackedImage) -> Decision:
-        """Return the decision on a tracked image, before the gates check the evidence."""
+    def decide(self, tracked_image: TrackedImage, found: Mapping[TagRef, ResolvedTag] = EMPTY) -> Decision:
+        """Return the decision on a tracked image, before the gates check the evidence.
+
+        `found` are lookups with replacements that only the history of the repository's files contains.
+        """
         tag_refs = self.tag_listings.list_targets(tracked_image)
         if isinstance(tag_refs, RegistryError):
             unresolved = UnresolvedReference(tracked_image, tag_refs.reason, str(tag_refs))
@@ -196,7 +206,8 @@ class LookupResult:
         tracked_image = replace(
             tracked_image, missing_tags_reason=self.tag_listings.explain_missing_tags(tracked_image)
         )
-        decision = decide(tracked_image, [self.resolutions[tag_ref] for tag_ref in tag_refs], self.now)
+        resolutions = [found.get(tag_ref) or self.resolutions[tag_ref] for tag_ref in tag_refs]
+        decision = decide(tracked_image, resolutions, self.now)
         decision = apply_unread_lists(decision, self.policy_config.blocklist)
         if not isinstance(decision, UpToDate):
             return decision

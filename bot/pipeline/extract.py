@@ -31,6 +31,7 @@ from bot.ports import FileFormat, FileTree, RulesReader
 if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
     from bot.model.cross_file import CrossFileFact
     from bot.model.policy import PolicyRule
+    from bot.ports import FileHistory
 
 MAX_SEARCHED_BYTES = 16 * 1024 * 1024
 """The maximum number of bytes of unparsed files that are searched for the names of images, once for each branch without
@@ -58,6 +59,8 @@ class ExtractResult:
     """A sentence that says why the whole repository is not processed; empty if it is processed."""
     has_repository_config: bool = False
     """True if the repository has a config file of its own, which may be invalid."""
+    history: FileHistory | None = None
+    """The earlier contents of the files; None if the tree has no history."""
     has_unread_files: bool = False
     """True if some files were not read, because the tree is truncated, a file is too large, or reading failed."""
 
@@ -147,6 +150,7 @@ def extract_references(
         failures=tuple(failures),
         rules=own_rules,
         has_repository_config=rules is not None,
+        history=tree.history,
         has_unread_files=not tree.is_complete or bool(read_result.unread_paths) or bool(failures),
     )
 

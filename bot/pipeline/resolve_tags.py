@@ -22,9 +22,10 @@ from bot.model.policy import PolicyConfig
 from bot.model.reference import Digest, TagRef
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage, Reason
-from bot.pipeline.block_facts import BlockFinder, ReplacementSearch
+from bot.pipeline.block_facts import BlockFinder
 from bot.pipeline.manifest_fetcher import ManifestFetcher
 from bot.pipeline.registry_failures import STATE_SUBJECT, is_definite
+from bot.pipeline.replacement_search import ReplacementSearch
 from bot.pipeline.run_context import RunContext
 from bot.ports import StateStore
 
@@ -267,8 +268,8 @@ class _ResolveSession:
         if resolved.manifest is not None and resolved.digest in pinned_digests:
             pinned_manifests = {**resolved.pinned_manifests, resolved.digest: resolved.manifest}
             resolved = replace(resolved, pinned_manifests=pinned_manifests)
-        search = ReplacementSearch(self.context, self.fetcher, self.block_finder)
-        return search.add_replacements(resolved, pinned_digests)
+        pinned = frozenset(each for each in pinned_digests if each is not None)
+        return ReplacementSearch(self.context, self.fetcher, self.block_finder, resolved, pinned).add_replacements()
 
     def _needs_replacement(self, lookup: TagLookup, resolved: ResolvedTag) -> bool:
         """Return True if a file uses a blocked digest, and must not be updated to the digest that the tag points to.

@@ -42,7 +42,7 @@ MAX_TAGS = 1000
 
 
 class AcrFacts:
-    """Fetches push times, locks and end-of-life dates of images. Implements `bot.registry_ports.RegistryFacts`.
+    """Fetches push times, locks and end-of-life dates of images.
 
     Supports the Azure registries in the configuration. End-of-life dates are also fetched from Microsoft's public
     registry.

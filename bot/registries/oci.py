@@ -20,13 +20,13 @@ from bot.model.reference import Digest, ImageReference, TagRef, parse_sha256
 from bot.net import HttpClient, Response
 from bot.net.guard import ResolveHost, resolve_host
 from bot.registries import facts
-from bot.registries.acr_facts import AcrFacts
 from bot.registries.artifacts import OciArtifacts
 from bot.registries.auth import RegistryAuthenticator
 from bot.registries.documents import ManifestDocuments
 from bot.registries.endpoints import EndpointDirectory, RegistryEndpoint, RegistryEntry
 from bot.registries.entra import EntraLogins
 from bot.registries.examination import LoginExamination
+from bot.registries.host_facts import create_host_facts
 from bot.registries.image_builds import OciBuilds
 from bot.registries.keychain import Keychain
 from bot.registries.manifest import (
@@ -67,6 +67,7 @@ class OciRegistry:
         self._endpoints = EndpointDirectory(entries)
         http = HttpClient(self._endpoints.list_trusted_hosts(), environment=environment, sleep=sleep, resolve=resolve)
         self._keychain = Keychain(self._endpoints, environment, EntraLogins(http, environment))
+        self._http = http
         self._authenticator = RegistryAuthenticator(http, self._keychain)
         self._documents = ManifestDocuments(self._authenticator)
 
@@ -310,8 +311,8 @@ class OciRegistry:
         return LoginExamination(endpoint, self._authenticator, self._keychain, uses_entra=uses_entra)
 
     def create_facts(self) -> RegistryFacts:
-        """Return a client for push times and end-of-life dates, which uses the tokens of this client."""
-        return AcrFacts(self._endpoints, self._authenticator)
+        """Return a client for push times, end-of-life dates and histories of tags, with the tokens of this client."""
+        return create_host_facts(self._endpoints, self._authenticator, self._http)
 
     def create_builds(self) -> BuildReader:
         """Return a client for the builds of own images, which uses the tokens and the manifests of this client."""

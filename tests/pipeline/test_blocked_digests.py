@@ -140,6 +140,9 @@ def test_reference_without_known_replacement_is_blocked_and_nothing_is_opened(lo
     verdict = read_verdict(report)
     assert (verdict.status, verdict.new_digest) == (OccurrenceStatus.BLOCKED, None)
     assert verdict.detail == "malware (INC-42); no known replacement"
+    (note,) = verdict.occurrence.notes
+    assert note.startswith("No known replacement: ")
+    assert "the registry, the state and the history of the file contain no earlier image" in note
 
 
 def test_reference_without_digest_is_pinned_to_the_replacement(moved_to_bad):

@@ -32,6 +32,10 @@ from bot.model.vocabulary import Reason
 IGNORED_HOLDS = frozenset({Reason.OLDER, Reason.SEEN_BEFORE})
 """Holds that do not apply to the replacement of a blocked digest, which is expected to be older."""
 NO_REPLACEMENT = "no known replacement"
+NOTHING_KNOWN = (
+    "the registry, the state and the history of the file contain no earlier image of the tag, and the registry has no "
+    "other tag of the same version"
+)
 
 
 def find_block_in_use(tracked_image: TrackedImage, resolution: Resolution) -> Block | None:
@@ -63,7 +67,9 @@ def replace_blocked_digest(
         candidates = tuple(_list_candidates(tracked_image, resolution, now, objections))
         if candidates:
             return ImageUpdate(tracked_image, candidates, UpdateCause.BLOCKED, block=block)
-        unresolved += resolution.unknown_blocks.values()
+        unresolved += (*resolution.unknown_blocks.values(), *resolution.unread_sources)
+    if not unresolved and not any(each.replacements for each in resolutions if isinstance(each, ResolvedTag)):
+        objections.append(NOTHING_KNOWN)
     reasons = dict.fromkeys((*unresolved, *objections))
     return BlockedReference(tracked_image, block, "; ".join(reasons), is_certain=not unresolved)
 

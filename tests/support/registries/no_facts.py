@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
 from bot.model.image import RegistryRecord
@@ -14,6 +15,10 @@ class NoFacts:
     def fetch_record(self, tag_ref: TagRef, digest: Digest) -> RegistryRecord | None:
         """Return None: nothing is recorded."""
         return None
+
+    def fetch_earlier_records(self, tag_ref: TagRef) -> Mapping[Digest, RegistryRecord]:
+        """Return nothing: no earlier digest is recorded."""
+        return {}
 
     def fetch_end_of_life(self, tag_ref: TagRef, digest: Digest) -> date | None:
         """Return None: no end of life is announced."""

@@ -1,0 +1,217 @@
+"""Where the replacement of a blocked digest comes from if the tag itself points to a blocked digest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from support.forges.forge_stands import select_stands
+from support.forges.gitlab.stand import GitLabStand
+from support.forges.stands import LocalStand
+from support.registries.no_facts import NoFacts
+from support.runs.worlds import NOW, build, outcomes, write_tree
+
+from bot.core.choice.blocklist import build_blocklist
+from bot.model.blocklist import Block, BlockedDigest, Blocklist
+from bot.model.errors import RegistryError
+from bot.model.image import RegistryRecord
+from bot.model.reference import Digest, TagRef
+from bot.model.vocabulary import OccurrenceStatus, Reason
+from bot.pipeline.file_histories import MAX_COMMITS
+from bot.pipeline.scan import scan_tree
+from bot.state.database import Database
+from bot.worktree import WorkTree
+
+pytestmark = [
+    pytest.mark.real("git"),
+    pytest.mark.over_forges(github_app="tokens aside, it is asked as with a token", forgejo="it is asked as a Gitea"),
+]
+
+OLDEST, OLD, OTHER, BAD = (build(word).digest for word in ("oldest", "old", "other", "bad"))
+STANDS = select_stands(without=("github-app", "forgejo"))
+BLOCKED = build_blocklist([BlockedDigest(BAD, Block("malware"))])
+
+
+def pin(held) -> dict[str, str]:
+    return {"Dockerfile": f"FROM python:3.12-slim@{held}\n"}
+
+
+def run(loopback, fleet, blocklist: Blocklist = BLOCKED, after=timedelta(), **orders):
+    loopback.rulebook = replace(loopback.rulebook, blocklist=blocklist)
+    loopback.now = NOW + after
+    return loopback.run([fleet], **orders)
+
+
+def read_verdict(report):
+    ((verdict,),) = ([*each.verdicts] for each in report.repositories)
+    return verdict
+
+
+@pytest.fixture
+def bad_tag(loopback):
+    """Return a registry whose tag points to BAD, and that still has all earlier images."""
+    for content in ("oldest", "old", "other", "bad"):
+        loopback.move("python", "3.12-slim", content)
+    return loopback
+
+
+def commit_history(stand, *held) -> None:
+    for each in held:
+        stand.commit("main", pin(each))
+        stand.commit("main", {"README.md": f"With {each}.\n"})
+
+
+@pytest.mark.parametrize("kind", STANDS)
+def test_file_goes_back_to_the_digest_that_its_own_history_contains(kind, start_stand, bad_tag):
+    stand = start_stand(STANDS[kind], pin(OLDEST))
+    commit_history(stand, OLD, BAD)
+    report = run(bad_tag, stand.fleet())
+    assert (outcomes(report), report.failed) == (["opened"], ())
+    assert read_verdict(report).new_digest == OLD
+    (request,) = stand.requests()
+    assert stand.files(request.branch)["Dockerfile"].content.decode() == pin(OLD)["Dockerfile"]
+    assert outcomes(run(bad_tag, stand.fleet(), after=timedelta(hours=1))) == ["unchanged"]
+
+
+def test_history_of_one_repository_does_not_choose_the_image_of_another(tmp_path, bad_tag):
+    first, second = (LocalStand(tmp_path / name, pin(held)) for name, held in (("a", OLDEST), ("b", OLD)))
+    for stand in (first, second):
+        commit_history(stand, BAD)
+    bad_tag.rulebook = replace(bad_tag.rulebook, blocklist=BLOCKED)
+    report = bad_tag.run([first.fleet(), second.fleet()])
+    assert [each.verdicts[0].new_digest for each in report.repositories] == [OLDEST, OLD]
+
+
+def test_history_comes_before_sibling_tags_and_after_the_state(tmp_path, bad_tag):
+    sibling = bad_tag.move("python", "3.12.8-slim", "sibling")
+    stand = LocalStand(tmp_path / "forge", pin(OLD))
+    commit_history(stand, BAD)
+    assert read_verdict(run(bad_tag, stand.fleet())).new_digest == OLD
+    without = LocalStand(tmp_path / "without", pin(BAD))
+    assert read_verdict(run(bad_tag, without.fleet())).new_digest == sibling
+    bad_tag.remember(Database.sqlite(tmp_path / "state.db"))
+    for hours, content in enumerate(("other", "bad")):
+        bad_tag.move("python", "3.12-slim", content)
+        run(bad_tag, without.fleet(), Blocklist(), timedelta(hours=hours))
+    assert read_verdict(run(bad_tag, stand.fleet(), after=timedelta(hours=3))).new_digest == OTHER
+
+
+def test_blocked_and_other_images_in_the_history_are_left_out(tmp_path, bad_tag):
+    stand = LocalStand(tmp_path / "forge", pin(OLDEST))
+    commit_history(stand, OLD)
+    for text in (f"FROM python:3.11-slim@{OTHER}\n", f"FROM redis:3.12-slim@{OTHER}\n", "\0", "x" * 2_000_000):
+        stand.commit("main", {"Dockerfile": text})
+    commit_history(stand, BAD)
+    blocklist = build_blocklist([BlockedDigest(each, Block("malware")) for each in (BAD, OLD)])
+    assert read_verdict(run(bad_tag, stand.fleet(), blocklist)).new_digest == OLDEST
+
+
+def test_digest_that_the_registry_no_longer_has_is_left_out(tmp_path, bad_tag):
+    stand = LocalStand(tmp_path / "forge", pin(OLDEST))
+    commit_history(stand, build("never pushed").digest, BAD)
+    assert read_verdict(run(bad_tag, stand.fleet())).new_digest == OLDEST
+
+
+def test_only_the_newest_commits_of_a_file_are_read(tmp_path, bad_tag):
+    stand = LocalStand(tmp_path / "forge", pin(OLD))
+    for number in range(MAX_COMMITS):
+        stand.commit("main", {"Dockerfile": f"FROM python:3.12-slim@{BAD}\nRUN {number}\n"})
+    assert read_verdict(run(bad_tag, stand.fleet())).new_digest == OLD
+    stand.commit("main", pin(BAD))
+    verdict = read_verdict(run(bad_tag, stand.fleet()))
+    assert (verdict.status, verdict.new_digest) == (OccurrenceStatus.BLOCKED, None)
+
+
+def test_history_is_read_only_if_it_is_needed(start_stand, bad_tag):
+    stand = start_stand(GitLabStand, pin(OLD))
+    commit_history(stand, BAD)
+
+    def is_history_read() -> bool:
+        return any("/repository/commits?" in line for line in stand.server.lines)
+
+    run(bad_tag, stand.fleet(), Blocklist())
+    bad_tag.move("python", "3.12-slim", "other")
+    run(bad_tag, stand.fleet())
+    assert not is_history_read()
+    bad_tag.move("python", "3.12-slim", "bad")
+    run(bad_tag, stand.fleet())
+    assert is_history_read()
+
+
+def test_history_that_cannot_be_read_is_a_failure_and_closes_no_request(start_stand, bad_tag):
+    stand = start_stand(GitLabStand, pin(OLD))
+    commit_history(stand, BAD)
+    assert outcomes(run(bad_tag, stand.fleet())) == ["opened"]
+    stand.server.fail(r"GET .*/repository/commits\?", stand.server.problem(502, "Bad Gateway"), times=99)
+    report = run(bad_tag, stand.fleet(), after=timedelta(hours=1))
+    assert outcomes(report) != ["closed"]
+    verdict = read_verdict(report)
+    assert (verdict.status, verdict.new_digest) == (OccurrenceStatus.BLOCKED, None)
+    assert "the history of Dockerfile could not be read" in " ".join(verdict.occurrence.notes)
+    (failure,) = report.failed
+    assert failure.subject == f"{stand.name}/Dockerfile"
+    assert len(stand.requests()) == 1
+
+
+def test_scan_of_a_checkout_reads_the_history_of_its_files(tmp_path, bad_tag):
+    stand = LocalStand(tmp_path / "forge", pin(OLD))
+    commit_history(stand, BAD)
+    checkout = tmp_path / "checkout"
+    stand.git.run("clone", "--quiet", str(stand.git.directory), str(checkout))
+    write_tree(checkout, {"Dockerfile": f"FROM python:3.12-slim@{BAD}\nRUN true\n"})
+    bad_tag.rulebook = replace(bad_tag.rulebook, blocklist=BLOCKED)
+    report = scan_tree(WorkTree(checkout), "checkout", bad_tag.world(), bad_tag.rulebook).report
+    assert read_verdict(report).new_digest == OLD
+
+
+# ---- what the registry records ---------------------------------------------------------------------------------------
+
+
+class RecordedTags(NoFacts):
+    """A registry that records the digests to which its tags pointed."""
+
+    def __init__(self, records: Mapping[Digest, RegistryRecord] | RegistryError) -> None:
+        self._records = records
+
+    def fetch_earlier_records(self, tag_ref: TagRef) -> Mapping[Digest, RegistryRecord]:
+        assert tag_ref == TagRef("docker.io/library/python", "3.12-slim")
+        if isinstance(self._records, RegistryError):
+            raise self._records
+        return self._records
+
+
+TAGGED, UNTAGGED = RegistryRecord(None, ("3.12.7-slim",)), RegistryRecord(None)
+
+
+def test_registry_record_of_the_tag_comes_first(tmp_path, bad_tag):
+    bad_tag.remember(Database.sqlite(tmp_path / "state.db"))
+    stand = LocalStand(tmp_path / "forge", pin(OLD))
+    for hours, content in enumerate(("other", "bad")):
+        bad_tag.move("python", "3.12-slim", content)
+        run(bad_tag, stand.fleet(), Blocklist(), timedelta(hours=hours))
+    commit_history(stand, BAD)
+    bad_tag.facts = RecordedTags({BAD: TAGGED, OLDEST: TAGGED, OLD: TAGGED})
+    assert read_verdict(run(bad_tag, stand.fleet(), after=timedelta(hours=3))).new_digest == OLDEST
+
+
+def test_recorded_digest_without_a_tag_is_left_out_if_the_registry_deletes_such_digests(tmp_path, bad_tag):
+    stand = LocalStand(tmp_path / "forge", pin(BAD))
+    bad_tag.facts = RecordedTags({OLD: UNTAGGED, OLDEST: TAGGED})
+    assert read_verdict(run(bad_tag, stand.fleet())).new_digest == OLD
+    bad_tag.rulebook = replace(bad_tag.rulebook, purging_hosts=frozenset({"docker.io"}))
+    assert read_verdict(run(bad_tag, stand.fleet())).new_digest == OLDEST
+
+
+def test_record_that_could_not_be_read_is_said_and_closes_no_request(tmp_path, bad_tag):
+    stand = LocalStand(tmp_path / "forge", pin(BAD))
+    bad_tag.facts = RecordedTags({OLD: TAGGED})
+    assert outcomes(run(bad_tag, stand.fleet())) == ["opened"]
+    error = RegistryError("docker.io", Reason.REGISTRY_ERROR, "docker.io answered 503", is_failure=True)
+    bad_tag.facts = RecordedTags(error)
+    report = run(bad_tag, stand.fleet(), after=timedelta(hours=1))
+    assert "docker.io answered 503" in " ".join(read_verdict(report).occurrence.notes)
+    assert [each.error for each in report.failed] == ["docker.io answered 503"]
+    (request,) = stand.requests()
+    assert stand.branches()[request.branch]
