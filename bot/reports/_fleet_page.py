@@ -5,11 +5,10 @@ These are the risk of the fleet, charts, and sorted lists with a limited number 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Generic, TypeVar
 
 from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason
 from bot.reports._image_rows import (
@@ -25,8 +24,10 @@ from bot.reports._image_rows import (
     shorten_text,
 )
 from bot.reports._page_charts import OccurrenceInRepository, PageChart, build_charts, can_update_now
-from bot.reports._risk_figures import RiskFigure, build_risk_figures
+from bot.reports._risk_figures import RiskFigure, build_risk_figures, build_stuck_figure
+from bot.reports._shown_rows import ShownRows, cut_rows
 from bot.reports.run_facts import FailureFacts, ProposalFacts, RepositoryFacts, RunFacts
+from bot.reports.stage_section import StageReport, StageSection, build_stage_section
 
 MAX_LISTED = 50
 """The maximum number of proposals under one heading, of references that are not updated, and of failures. All images
@@ -36,8 +37,6 @@ MAX_OWNERS = 5
 MAX_REPOSITORIES = 100
 """The maximum number of repositories in their list."""
 
-Row = TypeVar("Row")
-Facts = TypeVar("Facts")
 _NOT_UPDATED_STATUSES = (
     OccurrenceStatus.BLOCKED,
     OccurrenceStatus.GONE,
@@ -67,14 +66,6 @@ _OUTCOMES_BY_HEADING: Mapping[str, frozenset[ProposalOutcome]] = {
 }
 OTHER_GROUP = "Other outcomes"
 """The heading for outcomes that this version of basebump does not know, because a later version wrote the document."""
-
-
-@dataclass(frozen=True, slots=True)
-class ShownRows(Generic[Row]):
-    """The first rows of a list, and the number of rows that were left out."""
-
-    rows: tuple[Row, ...]
-    left_out: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,33 +158,42 @@ class FleetPage:
     """The rows in `images` as JSON, which can be inserted into a `script` element as it is."""
     repositories: ShownRows[RepositoryRow]
     reasons: tuple[tuple[str, str], ...]
+    stages: StageSection | None
+    """How far updates got; None if nothing is read besides the base branches."""
+
+    @property
+    def has_unwanted(self) -> bool:
+        """True if workloads run digests that must be replaced."""
+        return self.stages is not None and bool(self.stages.unwanted.rows or self.stages.unwanted.left_out)
 
 
-def build_page(run: RunFacts, rows: int) -> FleetPage:
+def build_page(run: RunFacts, rows: int, stages: StageReport | None = None) -> FleetPage:
     """Return the values of the page, with at most `rows` rows in each list."""
     located = [OccurrenceInRepository(tree, occurrence) for tree in run.repositories for occurrence in tree.occurrences]
     images = build_image_rows(located, run.repositories, run.ended)
-    shown_images = _cut_rows(images, rows, lambda row: row)
+    shown_images = cut_rows(images, rows, lambda row: row)
+    proposals = [each for tree in run.repositories for each in tree.proposals]
     return FleetPage(
         levels=", ".join(shorten_text(level) for level in run.levels),
         started=run.started,
         ended=run.ended,
-        risks=build_risk_figures(located, images, [each for tree in run.repositories for each in tree.proposals]),
+        risks=(*_build_stuck_figures(stages), *build_risk_figures(located, images, proposals)),
         figures=_build_figures(run, located, len(images)),
         charts=build_charts(located),
         paused=_build_paused_rows(located, min(rows, MAX_LISTED)),
-        failed=_cut_rows(run.failures, min(rows, MAX_LISTED), _shorten_failure),
+        failed=cut_rows(run.failures, min(rows, MAX_LISTED), _shorten_failure),
         groups=tuple(_build_groups(run, min(rows, MAX_LISTED))),
         not_updated=_build_not_updated_rows(located, min(rows, MAX_LISTED)),
         images=shown_images,
         image_data=render_image_data(shown_images.rows),
-        repositories=_cut_rows(run.repositories, min(rows, MAX_REPOSITORIES), _build_repository_row),
+        repositories=cut_rows(run.repositories, min(rows, MAX_REPOSITORIES), _build_repository_row),
         reasons=_list_reasons(located),
+        stages=build_stage_section(stages, rows) if stages is not None else None,
     )
 
 
-def _cut_rows(entries: Sequence[Facts], rows: int, build_row: Callable[[Facts], Row]) -> ShownRows[Row]:
-    return ShownRows(tuple(map(build_row, entries[:rows])), max(0, len(entries) - rows))
+def _build_stuck_figures(stages: StageReport | None) -> Iterable[RiskFigure]:
+    return (build_stuck_figure(len(stages.stages.list_stuck(stages.now))),) if stages is not None else ()
 
 
 def _build_figures(
@@ -220,7 +220,7 @@ def _build_groups(run: RunFacts, rows: int) -> Iterable[ProposalGroup]:
     for heading in (*_OUTCOMES_BY_HEADING, OTHER_GROUP):
         group_proposals = sorted(by_group.get(heading, []), key=lambda entry: _get_due_order(entry[1]))
         if group_proposals:
-            yield ProposalGroup(heading, len(group_proposals), _cut_rows(group_proposals, rows, _build_proposal_row))
+            yield ProposalGroup(heading, len(group_proposals), cut_rows(group_proposals, rows, _build_proposal_row))
 
 
 def get_group_heading(outcome: str) -> str:
@@ -271,7 +271,7 @@ def _build_not_updated_rows(located: Sequence[OccurrenceInRepository], rows: int
     not_updated = sorted(
         (at for at in located if at.occurrence.status in order), key=lambda at: order[at.occurrence.status]
     )
-    return _cut_rows(not_updated, rows, _build_not_updated_row)
+    return cut_rows(not_updated, rows, _build_not_updated_row)
 
 
 def _build_not_updated_row(at: OccurrenceInRepository) -> NotUpdatedRow:
@@ -292,7 +292,7 @@ def _build_paused_rows(located: Iterable[OccurrenceInRepository], rows: int) -> 
             why = shorten_text(at.occurrence.detail or Reason.FAILING_ELSEWHERE.sentence)
             waiting.setdefault((format_image(at.image), why), set()).add(format_repository(at.repository))
     most_first = sorted(waiting.items(), key=lambda entry: (-len(entry[1]), entry[0]))
-    return _cut_rows([PausedRow(image, why, len(names)) for (image, why), names in most_first], rows, lambda row: row)
+    return cut_rows([PausedRow(image, why, len(names)) for (image, why), names in most_first], rows, lambda row: row)
 
 
 def _build_repository_row(tree: RepositoryFacts) -> RepositoryRow:

@@ -46,6 +46,12 @@ def build_risk_figures(
     )
 
 
+def build_stuck_figure(stuck: int) -> RiskFigure:
+    """Return the number of updates that wait longer than usual for a merge, a build or a deployment."""
+    note = "updates that wait too long for a merge, a build or a deployment"
+    return RiskFigure("Stuck", f"{stuck:,}", note, "stages", is_alarming=stuck > 0)
+
+
 def _build_overdue_figures(proposals: Sequence[ProposalFacts]) -> Iterator[RiskFigure]:
     due = sum(each.due_at is not None for each in proposals)
     accepted = sum(each.accepted_risk is not None for each in proposals)

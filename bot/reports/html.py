@@ -24,6 +24,7 @@ from bot.model.patch_times import FleetTrends
 from bot.reports._fleet_page import build_page
 from bot.reports._image_rows import SHOWN_SEVERITIES
 from bot.reports.run_facts import RunFacts, merge_runs
+from bot.reports.stage_section import StageReport
 from bot.reports.trend_charts import build_trend_section
 
 MAX_BYTES = 5_000_000
@@ -54,10 +55,16 @@ class PageParts:
     """The page is complete even if a browser does not run the script."""
 
 
-def render_html_page(runs: Sequence[RunFacts], parts: PageParts, trends: FleetTrends | None = None) -> str:
+def render_html_page(
+    runs: Sequence[RunFacts],
+    parts: PageParts,
+    trends: FleetTrends | None = None,
+    stages: StageReport | None = None,
+) -> str:
     """Return the page of a run, or one page for several runs that each handled a part of a fleet.
 
-    If `trends` is not None, the page shows the fixes of the fleet over time.
+    If `trends` is not None, the page shows the fixes of the fleet over time. If `stages` is not None, it shows how far
+    updates got.
 
     If the page is longer than MAX_BYTES, its lists get fewer rows. Raises PageTooLongError if this is not enough.
     """
@@ -65,7 +72,7 @@ def render_html_page(runs: Sequence[RunFacts], parts: PageParts, trends: FleetTr
     template = _compile_template(tuple(parts.templates.items()), RUN_PAGE)
     values = {**_build_values(parts, trends), "script": _mark_trusted(parts.script), "severities": SHOWN_SEVERITIES}
     for rows in _ROW_LIMITS:
-        page = build_page(run, rows)
+        page = build_page(run, rows, stages)
         text = template.render(values, page=page, data=_mark_trusted(page.image_data)).strip()
         if len(text.encode()) <= MAX_BYTES:
             return text

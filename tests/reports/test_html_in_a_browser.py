@@ -7,11 +7,14 @@ from importlib.resources import files
 import pytest
 from support.runs.large_fleet import build_large_fleet
 from support.runs.reports import failure, hostile_report, proposal, repository, run_report, update, verdict
+from support.stage_scene import build_scene
 from support.witnesses.chromium import browser
 
-from bot.cli.outputs import render_html
+from bot.cli.outputs import read_page_parts, render_html
 from bot.model.vocabulary import OccurrenceStatus, Reason
+from bot.reports.html import render_html_page
 from bot.reports.json_document import render_run_document
+from bot.reports.run_facts import read_document
 
 pytestmark = [pytest.mark.real("chromium"), pytest.mark.slow]
 
@@ -56,13 +59,14 @@ BROKEN_HEADINGS = """
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """Write the page of a small fleet, and return its path."""
+    """Write the page of a small fleet whose updates are in all stages, and return its path."""
     held = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old.")
     redis = verdict(OccurrenceStatus.UP_TO_DATE, written="redis:7", path="a/very/long/path/" * 8 + "Dockerfile")
     opened = proposal(url="https://github.com/acme/web/pull/7")
     report = run_report(repository(update(), held, redis, proposals=(opened,)), failed=[failure()])
     path = tmp_path_factory.mktemp("page") / "fleet.html"
-    path.write_text(render_html(render_run_document(report)), encoding="utf-8")
+    facts = read_document(render_run_document(report))
+    path.write_text(render_html_page([facts], read_page_parts(), None, build_scene()), encoding="utf-8")
     return path
 
 

@@ -1,0 +1,113 @@
+"""Words for how far an update got, which all outputs share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+
+from bot.model.update_stages import (
+    ClusterCoverage,
+    StageScope,
+    UnwantedReason,
+    UpdateProgress,
+    UpdateStage,
+    UpdateWait,
+    WaitReason,
+)
+from bot.model.workload import RunningImage, Workload
+from bot.reports._inventory_parts import count_things, describe_duration, format_minute
+
+MAX_DETAILS = 5
+"""The maximum number of workloads, images, manifests or clusters that a sentence names."""
+UNWANTED_SENTENCES: Mapping[UnwantedReason, str] = {
+    UnwantedReason.GONE: "The registry no longer has the digest, so a new pod cannot start.",
+    UnwantedReason.BLOCKED: "A list of blocked images contains the digest.",
+}
+_WITHOUT_STAGE: Mapping[WaitReason, str] = {
+    WaitReason.NOT_PROPOSED: "not proposed",
+    WaitReason.HELD: "held",
+    WaitReason.NOT_PINNED: "not pinned",
+}
+
+
+def find_next_stage(progress: UpdateProgress, scope: StageScope) -> UpdateStage | None:
+    """Return the stage after the last one that an update reached; None if there is none."""
+    stages = scope.list_stages(progress.use.kind)
+    later = [each for each in stages if progress.stage is None or each.position > progress.stage.position]
+    return later[0] if later else None
+
+
+def describe_state(progress: UpdateProgress, scope: StageScope) -> str:
+    """Return how far an update got and what is missing, such as `merged, not rebuilt`."""
+    if progress.stage is None:
+        return _WITHOUT_STAGE.get(progress.wait.reason, "not known") if progress.wait is not None else "not known"
+    following = find_next_stage(progress, scope)
+    if progress.wait is None or following is None:
+        return progress.stage.value
+    if progress.wait.reason.is_unknown:
+        return f"{progress.stage.value}, not known whether {following.value}"
+    return f"{progress.stage.value}, not {following.value}"
+
+
+def describe_wait(wait: UpdateWait, *, shows_workloads: bool) -> str:
+    """Return why an update did not reach its next stage. Names of workloads and clusters are private evidence."""
+    details = ", ".join(_list_details(wait, shows_workloads=shows_workloads))
+    return f"{wait.reason.sentence.removesuffix('.')}: {details}." if details else wait.reason.sentence
+
+
+def _list_details(wait: UpdateWait, *, shows_workloads: bool) -> Iterator[str]:
+    """Yield what an update waits for: own images, manifests, workloads or clusters."""
+    if wait.reason in {WaitReason.NOT_BUILT, WaitReason.BUILD_FAILED, WaitReason.BASE_UNKNOWN}:
+        yield from wait.images[:MAX_DETAILS]
+    yield from (f"{each.key.repository} {each.path}:{each.line_number}" for each in wait.manifests[:MAX_DETAILS])
+    if wait.workloads:
+        yield describe_workloads(wait.workloads, shows_workloads=shows_workloads)
+    if shows_workloads:
+        yield from wait.clusters[:MAX_DETAILS]
+
+
+def describe_workloads(images: Iterable[RunningImage], *, shows_workloads: bool) -> str:
+    """Return the workloads of running images, such as `prod/payments/Deployment/web (12 pods)`, or their numbers."""
+    pods = count_pods(images)
+    if not shows_workloads:
+        workloads = count_things(len(pods), "workload", "workloads")
+        return f"{workloads} with {count_things(sum(pods.values()), 'pod', 'pods')}"
+    shown = [f"{each.title} ({count_things(count, 'pod', 'pods')})" for each, count in pods.items()]
+    more = [f"and {len(shown) - MAX_DETAILS} more"] if len(shown) > MAX_DETAILS else []
+    return ", ".join([*shown[:MAX_DETAILS], *more])
+
+
+def count_pods(images: Iterable[RunningImage]) -> Mapping[Workload, int]:
+    """Return the number of pods of each workload. Several containers of a pod count once."""
+    pods: dict[Workload, int] = {}
+    for each in images:
+        pods[each.workload] = max(pods.get(each.workload, 0), each.pods)
+    return dict(sorted(pods.items()))
+
+
+def describe_clusters(clusters: Iterable[ClusterCoverage], now: datetime, *, shows_names: bool) -> Iterator[str]:
+    """Yield sentences about the age of what is known about the clusters. Their names are private evidence."""
+    clusters = tuple(clusters)
+    if not clusters:
+        yield "No cluster was read yet, so nothing is known about running images."
+        return
+    if shows_names:
+        yield from (_describe_cluster(f"Cluster {each.cluster}", each, now) for each in clusters)
+        return
+    failed = [each for each in clusters if each.problem is not None]
+    times = [each.read_at for each in clusters if each.read_at is not None]
+    age = f" The oldest of the last readings is {_describe_age(min(times), now)} old." if times else ""
+    yield f"{count_things(len(clusters), 'cluster', 'clusters')}.{age}"
+    if failed:
+        yield f"The last attempt failed for {count_things(len(failed), 'cluster', 'clusters')}."
+
+
+def _describe_cluster(title: str, cluster: ClusterCoverage, now: datetime) -> str:
+    problem = f" The last attempt failed: {cluster.problem}." if cluster.problem is not None else ""
+    if cluster.read_at is None:
+        return f"{title} was never read, so nothing is known about it.{problem}"
+    return f"{title} was read {_describe_age(cluster.read_at, now)} ago, on {format_minute(cluster.read_at)}.{problem}"
+
+
+def _describe_age(time: datetime, now: datetime) -> str:
+    return describe_duration((now - time).total_seconds())

@@ -1,0 +1,125 @@
+"""The sections of pages about how far updates got."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.runs.fleet_pages import PARTS
+from support.runs.reports import HOSTILE, repository, run_report
+from support.stage_scene import CHECK, build_scene
+from support.witnesses.pages import Outline
+
+from bot.model.update_stages import FleetStages, StageScope
+from bot.reports.html import render_html_page
+from bot.reports.json_document import render_run_document
+from bot.reports.run_facts import read_document
+from bot.reports.stage_section import StageReport, build_stage_section
+from bot.reports.stage_words import MAX_DETAILS, describe_clusters, describe_wait, describe_workloads
+
+RUN = read_document(render_run_document(run_report(repository())))
+BUILDS_ONLY, CLUSTERS_ONLY = StageScope(has_builds=True), StageScope(has_clusters=True)
+
+
+def render(report: StageReport | None) -> str:
+    return render_html_page([RUN], PARTS, None, report)
+
+
+def test_bars_count_each_use_once_and_separate_what_is_stuck():
+    bars = {bar.label: bar.counts for bar in build_stage_section(build_scene(), 50).bars}
+    assert bars == {
+        "not proposed": (0, 0, 0, 0),
+        "held": (0, 1, 0, 0),
+        "proposed": (0, 0, 1, 0),
+        "merged": (1, 0, 2, 0),
+        "rebuilt": (0, 0, 1, 0),
+        "running": (1, 0, 0, 0),
+        "not pinned": (0, 0, 0, 1),
+    }
+
+
+def test_parts_of_a_bar_follow_each_other():
+    (merged,) = (bar for bar in build_stage_section(build_scene(), 50).bars if bar.label == "merged")
+    assert [(part.column, part.start, part.width) for part in merged.parts] == [(1, 0, 33.33), (3, 33.33, 66.67)]
+
+
+def test_page_shows_what_is_stuck_and_where():
+    shown = Outline(render(build_scene()))
+    assert shown.rows("merged, not rebuilt", "10 days", "acme/checkout (main)", "services/checkout/Dockerfile:1")
+    assert shown.rows("rebuilt, not running", "9 days", "acme/shop (main)", "Dockerfile:1")
+    assert shown.rows("Containers still run the image before the update: prod/payments/Deployment/shop (12 pods).")
+    assert {"href": CHECK.url, "rel": "noopener noreferrer"} in shown.all("a")
+
+
+def test_digests_that_must_be_replaced_come_before_everything_else():
+    page = render(build_scene())
+    headings = [page.index(f'id="{name}-heading"') for name in ("unwanted", "risk", "stages", "images")]
+    assert headings == sorted(headings)
+    assert Outline(page).rows(
+        "A list of blocked images contains the digest.", "prod/payments/Deployment/proxy (4 pods)"
+    )
+
+
+def test_page_shows_what_runs_and_is_in_no_repository():
+    assert Outline(render(build_scene())).rows(
+        "registry.k8s.io/ingress-nginx/controller:v1.11.3", "487a0a9a3903", "prod/payments/Deployment/ingress (2 pods)"
+    )
+
+
+@pytest.mark.parametrize(("scope", "missing"), [(BUILDS_ONLY, "running"), (CLUSTERS_ONLY, "rebuilt")])
+def test_page_does_not_mention_stages_that_the_config_does_not_have(scope, missing):
+    page = render(build_scene(scope))
+    assert "merged" in page
+    assert missing not in page.lower().partition("<body>")[2].partition("<script")[0]
+
+
+def test_page_is_as_before_without_stages():
+    page = render(None)
+    assert "stages" not in page.partition("<body>")[2]
+    assert "Running" not in page
+
+
+def test_page_without_uses_has_no_chart():
+    section = build_stage_section(StageReport(FleetStages(CLUSTERS_ONLY), build_scene().now), 50)
+    assert (section.bars, section.funnels.rows) == ((), ())
+    assert section.coverage == ("No cluster was read yet, so nothing is known about running images.",)
+
+
+def test_lists_have_at_most_as_many_rows_as_fit():
+    section = build_stage_section(build_scene(), 1)
+    assert (len(section.stuck.rows), section.stuck.left_out) == (1, 3)
+    assert (len(section.unwanted.rows), section.unwanted.left_out) == (1, 1)
+
+
+def test_names_from_outside_are_escaped():
+    report = build_scene()
+    hostile = [
+        replace(each, wait=replace(each.wait, check=replace(CHECK, name=HOSTILE, url="javascript:alert(1)")))
+        if each.wait is not None and each.wait.check is not None
+        else each
+        for each in report.stages.updates
+    ]
+    page = render(replace(report, stages=replace(report.stages, updates=tuple(hostile))))
+    assert HOSTILE not in page
+    assert "javascript:" not in page
+    assert "&lt;img src=x&gt;" in page
+
+
+def test_names_of_workloads_and_clusters_can_be_left_out():
+    report = build_scene()
+    waits = [each.wait for each in report.stages.updates if each.wait is not None]
+    text = " ".join(describe_wait(each, shows_workloads=False) for each in waits)
+    text += " ".join(describe_clusters(report.stages.clusters, report.now, shows_names=False))
+    for name in ("prod", "payments", "edge", "Deployment"):
+        assert name not in text
+    assert "Containers still run the image before the update: 1 workload with 12 pods." in text
+    assert "2 clusters. The oldest of the last readings is 30 days old." in text
+    assert "The last attempt failed for 1 cluster." in text
+
+
+def test_sentence_names_only_some_workloads():
+    (image, *_) = build_scene().stages.unlisted
+    images = [
+        replace(image, workload=replace(image.workload, name=f"job-{number}")) for number in range(MAX_DETAILS + 3)
+    ]
+    assert describe_workloads(images, shows_workloads=True).endswith("job-4 (1 pod), and 3 more")
