@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, assert_never
 
@@ -15,6 +14,7 @@ from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.exceptions import HTTPError
 
 from bot.clusters.errors import ClusterError, ExpiredListError
+from bot.clusters.object_kind import ObjectKind
 from bot.model.workload import ClusterProblem
 from bot.net import describe_cause, sanitize_text
 
@@ -38,19 +38,6 @@ _CHUNK = 256 * 1024
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 """Owners are needed only with their metadata, which is a tenth of their size:
 https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches"""
-
-
-class ObjectKind(StrEnum):
-    """The kinds of objects that are listed, as `kubectl` names them."""
-
-    PODS = "pods"
-    REPLICA_SETS = "replicasets"
-    JOBS = "jobs"
-
-    @property
-    def group_resource(self) -> str:
-        """The resource with its API group, as `kubectl auth can-i list` accepts it."""
-        return {"pods": "pods", "replicasets": "replicasets.apps", "jobs": "jobs.batch"}[self.value]
 
 
 @dataclass(slots=True)

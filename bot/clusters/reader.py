@@ -10,16 +10,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from bot.clusters.client import ClusterClient, ObjectKind
 from bot.clusters.errors import ClusterError, ExpiredListError
+from bot.clusters.object_kind import ObjectKind
 from bot.clusters.pods import InvalidObjectError, Owner, PodImage, list_running_images, parse_name, parse_owner
 from bot.core.globs import is_any_glob_match
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem
 from bot.model.errors import BasebumpError
 from bot.model.reference import Digest
 from bot.model.workload import ClusterOutcome, ClusterProblem, ClusterReading, RunningImage, UnreadCluster, Workload
+
+if TYPE_CHECKING:  # the official client is imported only by a run that connects to a cluster
+    from bot.clusters.client import ClusterClient
 
 Result = TypeVar("Result")
 

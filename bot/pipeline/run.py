@@ -9,15 +9,19 @@ from itertools import islice
 
 from bot.model.decision import Decision
 from bot.model.forge import GitRepository
+from bot.model.image import ResolvedTag
 from bot.model.limits import Opening
+from bot.model.reference import Digest, TagRef
 from bot.model.report import RepositoryReport, RunFailure, RunReport
 from bot.pipeline.build_tasks import list_build_tasks
+from bot.pipeline.clusters import find_running_images
 from bot.pipeline.dashboard_sync import sync_dashboards
 from bot.pipeline.decide_updates import DecisionResult, decide_updates
 from bot.pipeline.execute_plans import ExecutedPlans, build_base_report, execute_plans
 from bot.pipeline.expedite_urgent import expedite_urgent
 from bot.pipeline.fleet_scan import FleetScan, scan_fleets
 from bot.pipeline.opening_limits import apply_limits, give_back_unopened
+from bot.pipeline.own_builds import read_own_builds
 from bot.pipeline.pushed_branches import record_pushes
 from bot.pipeline.record_visits import VisitRecorder
 from bot.pipeline.repository_plan import BranchPlan, RepositoryPlan, RepositoryPlanner, RepositoryScan
@@ -55,6 +59,7 @@ class RunPlan:
 def plan_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOptions) -> RunPlan:
     """Run all phases up to the limits, which reserve the proposals that the run opens."""
     started = context.now
+    running = find_running_images(context)
     build_tasks = list_build_tasks(context.builders, context.progress)
     fleet_scan = scan_fleets(fleets, context, options, build_tasks)
     context = replace(context, known_lookups=fleet_scan.triage_result.known_lookups)
@@ -68,7 +73,7 @@ def plan_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOption
     repository_plans = _replace_branch_plans(repository_plans, expedite_result.branch_plans)
     limit_result = apply_limits(repository_plans, context, options)
     repository_plans = _replace_branch_plans(repository_plans, limit_result.branch_plans)
-    failures = [*build_tasks.failures, *fleet_scan.failures, *decision_result.failures]
+    failures = [*running.failures, *build_tasks.failures, *fleet_scan.failures, *decision_result.failures]
     failures += [
         each for each in expedite_result.failures if each not in decision_result.failures
     ]  # a list that could not be read fails in both phases
@@ -104,6 +109,7 @@ def finish_run(
         for position, (plan, result, report) in enumerate(zip(repository_plans, executed.results, reports, strict=True))
     ]
     failures += run_plan.visit_recorder.record_visits(visited, triage_result)
+    failures += read_own_builds(context, options, _list_known_digests(run_plan))
     return RunReport(
         options.level,
         _sort_reports((*reports, *triage_result.reports), fleet_scan.repositories),
@@ -113,6 +119,14 @@ def finish_run(
         context.clock.now(),
         uses_default_scanner=context.uses_default_scanner,
     )
+
+
+def _list_known_digests(run_plan: RunPlan) -> dict[TagRef, Digest]:
+    """Return the digests of all tags that the run looked up."""
+    triaged = run_plan.context.known_lookups.descriptors
+    resolutions = run_plan.decision_result.resolutions
+    resolved = {tag_ref: each.digest for tag_ref, each in resolutions.items() if isinstance(each, ResolvedTag)}
+    return {**{tag_ref: each.digest for tag_ref, each in triaged.items()}, **resolved}
 
 
 def _plan_repositories(

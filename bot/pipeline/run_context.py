@@ -15,6 +15,8 @@ from bot.model.policy import PolicyConfig
 from bot.model.reference import TagRef
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import RunLevel
+from bot.pipeline.build_services import BuildServices
+from bot.pipeline.cluster_services import ClusterServices
 from bot.pipeline.reader_slots import ReaderSlots
 from bot.pipeline.worker_pool import REGISTRY_POOL, SCAN_POOL, WorkerPool
 from bot.ports import (
@@ -71,6 +73,7 @@ class RunContext:
     """A hash of what determines how files are read: the formats, their settings, and the version of basebump."""
     rules_fingerprint: str = ""
     """A hash of the operator's config, without the repositories that it selects."""
+    clusters: ClusterServices = field(default_factory=ClusterServices)
     builders: Sequence[ImageBuilder] = ()
     """Registries that build images themselves; empty for a scan of a folder, which no build task can use."""
     verifiers: Sequence[SignatureVerifier] = ()

@@ -13,6 +13,7 @@ from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.branch_list import list_base_branches
 from bot.pipeline.build_tasks import list_build_tasks
+from bot.pipeline.clusters import read_clusters
 from bot.pipeline.registry_failures import STATE_SUBJECT
 from bot.pipeline.run_context import RunContext, RunOptions
 from bot.pipeline.triage import select_branches
@@ -35,12 +36,13 @@ class SweepResult:
 def sweep_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOptions) -> SweepResult:
     """List all repositories, look up the tags of settled base branches, and return the repositories to read.
 
-    As a side effect, the state records that the other base branches still exist.
+    As a side effect, the state records that the other base branches still exist, and which images run in clusters.
     """
+    running = read_clusters(context)
     build_tasks = list_build_tasks(context.builders, context.progress)
     branch_list = list_base_branches(fleets, context, options)
     triage_result = select_branches(branch_list.list_in_scope(options.scope), context, options, build_tasks)
-    failures = [*build_tasks.failures, *branch_list.failures, *triage_result.failures]
+    failures = [*running.failures, *build_tasks.failures, *branch_list.failures, *triage_result.failures]
     try:
         context.inventory_store.record_seen(triage_result.unchanged_keys, context.now)
     except StateError as error:

@@ -187,8 +187,13 @@ class Service:
         thread.start()
 
     def _build_run(self, level: RunLevel, scope: RunScope) -> FleetRun:
-        """Return the services for a run. The config is read again, so that changes count without a restart."""
-        return build_fleet_context(self._options.config_file, level, scope, self._options.progress)
+        """Return the services for a run. The config is read again, so that changes count without a restart.
+
+        Sweeps read the clusters. Runs over some repositories use what the last sweep read.
+        """
+        run = build_fleet_context(self._options.config_file, level, scope, self._options.progress)
+        clusters = replace(run.context.clusters, is_read_by_sweeps=True)
+        return replace(run, context=replace(run.context, clusters=clusters))
 
     def _build_jobs(self) -> Mapping[WorkKind, Job]:
         settings, inventory = self._stores.settings, self._stores.inventory

@@ -116,8 +116,9 @@ def _write_images(
     if new:
         connection.execute(insert(RUNNING_IMAGES), new)
     if continued:
-        values = {"pods": bindparam("new_pods"), "since": bindparam("new_since", type_=UtcDateTime), "ended_at": None}
-        connection.execute(update(RUNNING_IMAGES).where(is_same).values(values), continued)
+        since = bindparam("new_since", type_=UtcDateTime)
+        change = update(RUNNING_IMAGES).where(is_same).values(pods=bindparam("new_pods"), since=since, ended_at=None)
+        connection.execute(change, continued)
     if ended:
         end = {"ended_at": bindparam("at", type_=UtcDateTime)}
         connection.execute(update(RUNNING_IMAGES).where(is_same).values(end), ended)

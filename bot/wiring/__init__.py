@@ -112,6 +112,7 @@ def build_fleet_context(
     processes that may read repositories; None for only this one. If `uses_public_lists` is True and the config has no
     `enrichment`, the lists KEV and EPSS are read from their publishers. Raises UsageError and StateError.
     """
+    from bot.wiring.clusters import build_cluster_services
     from bot.wiring.fingerprints import fingerprint_reader, fingerprint_rules
     from bot.wiring.forges import build_fleets
 
@@ -125,6 +126,7 @@ def build_fleet_context(
         context=replace(
             context,
             builders=tuple(list_builders(settings)),
+            clusters=build_cluster_services(settings),
             read_rules=build_rules_reader(settings),
             reader_slots=reader_slots,
             reader_fingerprint=fingerprint_reader(settings),

@@ -10,9 +10,9 @@ from support.clusters.kubernetes_stand import TOKEN, KubernetesStand
 from support.clusters.objects import make_pod
 from support.registries.docker_registry import Certificate
 
-from bot.clusters.client import ObjectKind
 from bot.clusters.connect import connect_in_cluster, connect_with_kubeconfig, connect_with_token
 from bot.clusters.errors import ClusterError
+from bot.clusters.object_kind import ObjectKind
 from bot.model.errors import BasebumpError
 from bot.model.workload import ClusterProblem
 

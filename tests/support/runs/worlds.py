@@ -25,6 +25,7 @@ from bot.model.reference import Digest, TagRef
 from bot.model.report import RunReport
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.apply_plan import ApplyContext, apply_plan, check_plan
+from bot.pipeline.cluster_services import ClusterServices
 from bot.pipeline.plan_run import PlannedRun, PlanOrigin, plan_run
 from bot.pipeline.run import run_fleets
 from bot.pipeline.run_context import RunContext, RunOptions, TemplateSources
@@ -143,6 +144,7 @@ class Loopback:
     ledger: OpeningLedger = field(default_factory=NoOpeningLedger)
     held_digests: HeldDigestStore | None = None
     facts: RegistryFacts = field(default_factory=NoFacts)
+    clusters: ClusterServices = field(default_factory=ClusterServices)
     advisories: AdvisorySource | None = None
     is_private: Callable[[TagRef], bool] = lambda _: False
     """Of which lines what is found is not for everybody."""
@@ -169,6 +171,7 @@ class Loopback:
             opening_ledger=self.ledger,
             held_digests=self.held_digests,
             registry_facts=self.facts,
+            clusters=self.clusters,
             verifiers=(CosignVerifier(registry.create_artifacts()),),
             advisories=self.advisories,
             is_private=self.is_private,

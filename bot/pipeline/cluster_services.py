@@ -1,0 +1,20 @@
+"""The services with which a run finds out which images run in clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.inventory_ports import RunningImageStore
+from bot.ports import ClusterReader
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterServices:
+    """The clusters of the config, and the store of what runs in them."""
+
+    readers: Sequence[ClusterReader] = ()
+    store: RunningImageStore | None = None
+    """None if no state is configured, or if the config lists no clusters."""
+    is_read_by_sweeps: bool = False
+    """True if this run uses what the state contains, because the sweeps of the service read the clusters."""

@@ -1,0 +1,104 @@
+"""Create the readers of clusters from the settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, assert_never
+
+from bot.pipeline.cluster_services import ClusterServices
+from bot.ports import ClusterReader
+
+if TYPE_CHECKING:
+    from bot.clusters.client import ClusterClient
+    from bot.inventory_ports import RunningImageStore
+    from bot.settings import ClusterSettings, Settings
+
+ENTRA_SCOPE = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
+"""The scope of tokens for Azure Kubernetes Service, which is one application in all clouds:
+https://azure.github.io/kubelogin/concepts/aks.html"""
+
+
+def build_cluster_services(settings: Settings) -> ClusterServices:
+    """Return the readers of the clusters of the config, and the store of what runs in them.
+
+    Nothing is imported if the config lists no clusters. Raises StateError if the state cannot be used.
+    """
+    readers = tuple(list_cluster_readers(settings)) if settings.clusters else ()
+    return ClusterServices(readers, open_running_images(settings) if readers else None)
+
+
+def open_running_images(settings: Settings) -> RunningImageStore | None:
+    """Return the store of the images that run in clusters; None if no state is configured. Raises StateError."""
+    from bot.wiring.state import open_database
+
+    database = open_database(settings)
+    if database is None:
+        return None
+    from bot.state.running_images import DatabaseRunningImages
+
+    return DatabaseRunningImages(database)
+
+
+def list_cluster_readers(settings: Settings) -> Iterator[ClusterReader]:
+    """Yield a reader for each cluster of the config."""
+    from bot.clusters.reader import KubernetesCluster
+
+    find_origin = _build_origin_finder(settings)
+    for cluster in settings.clusters:
+        yield KubernetesCluster(
+            cluster.name,
+            partial(_connect, cluster, _build_token_source(settings, cluster)),
+            find_origin,
+            cluster.namespaces,
+            cluster.exclude_namespaces,
+        )
+
+
+def _build_origin_finder(settings: Settings) -> Callable[[str], str]:
+    """Return the function that replaces the name of a cache or mirror in `registries` by that of its upstream."""
+    from bot.registries.endpoints import PullThroughCache, find_origin
+
+    caches = [PullThroughCache(each.host, each.path, each.upstream) for each in settings.registries if each.upstream]
+    for each in settings.registries:
+        if each.mirror:
+            host, _, path = each.mirror.partition("/")
+            caches.append(PullThroughCache(host, path, each.host))
+    return lambda repository: find_origin(repository, caches)
+
+
+def _build_token_source(settings: Settings, cluster: ClusterSettings) -> Callable[[], str] | None:
+    """Return the function that returns the token for a cluster; None if the connection brings its own credential."""
+    from bot.settings import ClusterAuth
+    from bot.wiring.forges import EntraLogin
+
+    variable = cluster.token_env
+    if variable is not None:
+        return lambda: settings.get_token(variable, os.environ)
+    match cluster.auth:
+        case ClusterAuth.AZURE:
+            return EntraLogin(os.environ, ENTRA_SCOPE).get_token
+        case ClusterAuth.KUBECONFIG | ClusterAuth.IN_CLUSTER:
+            return None
+    assert_never(cluster.auth)
+
+
+def _connect(cluster: ClusterSettings, get_token: Callable[[], str] | None) -> ClusterClient:
+    """Open a connection to a cluster. Raises BasebumpError."""
+    from bot.clusters.errors import ClusterError
+    from bot.model.workload import ClusterProblem
+    from bot.settings import ClusterAuth
+
+    try:
+        from bot.clusters.connect import connect_in_cluster, connect_with_kubeconfig, connect_with_token
+    except ImportError:
+        raise ClusterError(
+            ClusterProblem.LOGIN_FAILED,
+            "the official client of Kubernetes is missing; hint: install `basebump[kubernetes]`",
+        ) from None
+    if cluster.auth is ClusterAuth.IN_CLUSTER:
+        return connect_in_cluster(os.environ)
+    if cluster.server is not None and get_token is not None:
+        return connect_with_token(cluster.server, cluster.ca, get_token, os.environ)
+    return connect_with_kubeconfig(cluster.kubeconfig, cluster.context, os.environ, get_token)

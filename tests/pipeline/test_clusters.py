@@ -1,0 +1,117 @@
+"""Runs read the clusters of the config, and remember what runs in them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from support.clusters.kubernetes_stand import TOKEN, KubernetesStand
+from support.clusters.objects import make_pod
+from support.runs.worlds import NOW, build_context
+
+from bot.clusters.connect import connect_with_token
+from bot.clusters.reader import KubernetesCluster
+from bot.model.errors import StateError
+from bot.model.workload import ClusterProblem
+from bot.pipeline.cluster_services import ClusterServices
+from bot.pipeline.clusters import find_running_images, read_clusters
+from bot.pipeline.run_context import RunOptions
+from bot.pipeline.sweep import sweep_fleets
+from bot.state.database import Database
+from bot.state.running_images import DatabaseRunningImages
+
+HOUR = timedelta(hours=1)
+
+
+def build_reader(stand, name="prod"):
+    return KubernetesCluster(
+        name, lambda: connect_with_token(stand.url, None, lambda: TOKEN, {}), lambda repository: repository
+    )
+
+
+@pytest.fixture
+def store(tmp_path):
+    return DatabaseRunningImages(Database.sqlite(tmp_path / "state.db"))
+
+
+@pytest.fixture
+def stand():
+    with KubernetesStand(pods=[make_pod("web")]) as running:
+        yield running
+
+
+@pytest.fixture
+def gone():
+    with KubernetesStand() as ended:
+        pass
+    return ended
+
+
+def list_names(result):
+    return [
+        f"{each.image.workload.title} {each.first_seen_at - NOW}"
+        for cluster in result.clusters
+        for each in cluster.images
+    ]
+
+
+def test_without_clusters_nothing_is_read():
+    result = find_running_images(build_context())
+    assert (result.clusters, result.failures) == ((), ())
+
+
+def test_cluster_that_fails_is_one_failure_and_costs_no_other(stand, gone):
+    services = ClusterServices((build_reader(gone, "gone"), build_reader(stand)))
+    result = find_running_images(build_context(clusters=services))
+    assert list_names(result) == ["prod/payments/Pod/web 0:00:00"]
+    (failure,) = result.failures
+    assert failure.subject == "cluster gone"
+    assert "Connection refused" in failure.error
+
+
+def test_reading_is_stored_and_kept_when_the_cluster_is_gone(stand, gone, store):
+    context = build_context(clusters=ClusterServices((build_reader(stand),), store))
+    assert list_names(read_clusters(context)) == ["prod/payments/Pod/web 0:00:00"]
+    later = replace(context, now=NOW + HOUR, clusters=ClusterServices((build_reader(gone),), store))
+    result = read_clusters(later)
+    assert list_names(result) == ["prod/payments/Pod/web 0:00:00"]
+    assert [each.read_at for each in result.clusters] == [NOW]
+    assert [each.failure.problem for each in result.clusters] == [ClusterProblem.UNREACHABLE]
+    assert [each.subject for each in result.failures] == ["cluster prod"]
+
+
+def test_clusters_that_were_removed_from_the_config_do_not_count(stand, store):
+    read_clusters(build_context(clusters=ClusterServices((build_reader(stand, "old"),), store)))
+    result = read_clusters(build_context(clusters=ClusterServices((build_reader(stand),), store)))
+    assert [each.cluster for each in result.clusters] == ["prod"]
+
+
+def test_visits_of_the_service_use_what_its_sweeps_read(stand, store):
+    services = ClusterServices((build_reader(stand),), store, is_read_by_sweeps=True)
+    context = build_context(clusters=services)
+    assert find_running_images(context).clusters == ()
+    assert stand.asked == []
+    sweep_fleets([], context, RunOptions(None, "basebump/", None))
+    assert len(stand.asked) == 1
+    assert list_names(find_running_images(context)) == ["prod/payments/Pod/web 0:00:00"]
+    assert len(stand.asked) == 1
+
+
+def test_unusable_state_is_one_failure_and_clusters_are_read_nevertheless(stand):
+    class BrokenStore:
+        def record_clusters(self, outcomes, at):
+            raise StateError("the disk is full")
+
+        def load_clusters(self):
+            raise StateError("the disk is full")
+
+    result = read_clusters(build_context(clusters=ClusterServices((build_reader(stand),), BrokenStore())))
+    assert list_names(result) == ["prod/payments/Pod/web 0:00:00"]
+    assert [each.error for each in result.failures] == ["the disk is full"]
+
+
+def test_run_reports_the_failure_of_a_cluster(gone, loopback):
+    loopback.clusters = ClusterServices((build_reader(gone),))
+    report = loopback.run([])
+    assert [each.subject for each in report.failed] == ["cluster prod"]
