@@ -15,7 +15,6 @@ from bot.model.policy import PolicyConfig
 from bot.model.reference import TagRef
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import RunLevel
-from bot.pipeline.build_services import BuildServices
 from bot.pipeline.cluster_services import ClusterServices
 from bot.pipeline.reader_slots import ReaderSlots
 from bot.pipeline.worker_pool import REGISTRY_POOL, SCAN_POOL, WorkerPool
