@@ -92,6 +92,23 @@ def test_request_says_first_why_the_digest_is_blocked_on_every_forge(kind, start
     assert "**blocked:** `malware (INC-42)`" in "".join(request.body.splitlines()[:2])
 
 
+@pytest.mark.parametrize("kind", STANDS)
+def test_open_request_follows_the_list_on_every_forge(kind, start_stand, loopback, run):
+    loopback.move("python", "3.12", "old")
+    stand = start_stand(STANDS[kind], {"Dockerfile": f"FROM python:3.12@{OLD}\n"})
+    run(stand.fleet(), 0)
+    loopback.move("python", "3.12", "bad")
+    assert outcomes(run(stand.fleet(), 1)) == ["opened"]
+    loopback.move("python", "3.12", "new")
+    assert outcomes(run(stand.fleet(), 2, block(BAD))) == ["refreshed"]
+    (request,) = stand.requests()
+    assert NEW in stand.files(request.branch)["Dockerfile"].content.decode()
+    assert outcomes(run(stand.fleet(), 3, block(BAD, NEW))) == ["closed"]
+    assert request.branch not in stand.branches()
+    assert outcomes(run(stand.fleet(), 4)) == ["opened"]
+    assert [each.state.value for each in stand.requests()].count("open") == 1
+
+
 def test_reason_of_another_team_cannot_write_markup_or_close_issues(start_stand, loopback, run):
     for content in ("bad", "new"):
         loopback.move("python", "3.12", content)

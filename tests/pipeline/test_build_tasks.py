@@ -156,6 +156,7 @@ class ShortTree:
 
     unlisted_folders = ()
     is_on_disk = False
+    history = None
 
     def __init__(self, tree: FileTree, missing: str, *, complete: bool) -> None:
         self._tree, self._missing, self.is_complete = tree, missing, complete

@@ -19,7 +19,9 @@ from support.git import Commit
 from support.runs.worlds import NOW, Loopback, ToldScanner, build
 from support.values import finding
 
+from bot.core.choice.blocklist import build_blocklist
 from bot.core.proposal.marks import shorten_commit
+from bot.model.blocklist import Block, BlockedDigest
 from bot.model.due_date import DuePeriods
 from bot.model.evidence import Severity
 from bot.model.limits import RolloutOptions
@@ -115,6 +117,11 @@ class Scene:
         self.loopback.scanner = ToldScanner(findings, self._next_database())
         self.follows(PolicyRule(due=DuePeriods(critical=timedelta(days=7))))
 
+    def blocks(self, *contents: str) -> None:
+        """Let a security team block the images with these contents, and no others."""
+        entries = [BlockedDigest(build(each).digest, Block("malware")) for each in contents]
+        self.loopback.rulebook = replace(self.loopback.rulebook, blocklist=build_blocklist(entries))
+
     def week_passes(self) -> None:
         self.loopback.now += timedelta(days=7)
 
@@ -195,6 +202,18 @@ def moves_back(scene: Scene) -> None:
 
 def moves_on(scene: Scene) -> None:
     scene.moves("newer")
+
+
+def blocks_new(scene: Scene) -> None:
+    scene.blocks("new")
+
+
+def blocks_newer(scene: Scene) -> None:
+    scene.blocks("new", "newer")
+
+
+def blocks_old(scene: Scene) -> None:
+    scene.blocks("old")
 
 
 def learns(scene: Scene) -> None:
@@ -289,6 +308,17 @@ SCENES: dict[str, list[Act]] = {
         moves_on,
         RUN,
     ],
+    "what is proposed is blocked, replaced, blocked, and allowed again": [
+        RUN,
+        blocks_new,
+        moves_on,
+        RUN,
+        blocks_newer,
+        RUN,
+        Scene.blocks,
+        RUN,
+    ],
+    "what the files have is blocked": [blocks_old, RUN, Scene.blocks, RUN],
     "a request becomes overdue": [Scene.has_due_dates, RUN, Scene.week_passes, RUN],
     "the first of a repository": [
         Scene.another_line,
