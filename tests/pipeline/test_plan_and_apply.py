@@ -53,6 +53,7 @@ PLAYED = [
             "pushed, then opened with its status",
             "a group is parted",
             "labels on a draft",
+            "what is proposed is blocked, replaced, blocked, and allowed again",
         )
         for forge in OTHER_FORGES
     ),
