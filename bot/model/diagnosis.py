@@ -31,6 +31,7 @@ class ConfigArea(StrEnum):
     TRUST = "trust"
     BLOCKED = "blocked"
     ENRICHMENT = "enrichment"
+    CLUSTERS = "clusters"
     STATE = "state"
     SERVE = "serve"
 

@@ -67,6 +67,7 @@ def _list_parts(settings: Settings, images: Sequence[ImageReference]) -> Iterato
         yield DiagnosisPart(ConfigArea.BLOCKED, each.key, partial(_build_blocklist_examination, settings, each))
     if settings.enrichment.has_advisories:
         yield DiagnosisPart(ConfigArea.ENRICHMENT, "enrichment", partial(_build_advisories, settings))
+    yield from _list_cluster_parts(settings)
     if settings.state is not None:
         yield DiagnosisPart(ConfigArea.STATE, "state", partial(_build_state_examination, settings.state))
     if settings.serve != ServeSettings():
@@ -167,6 +168,17 @@ def _build_advisories(settings: Settings) -> Iterator[Diagnosable]:
     advisories = build_advisories(settings.enrichment, build_registry(_without_unusable_registries(settings)))
     if advisories is not None:
         yield advisories
+
+
+# ---- clusters ----------------------------------------------------------------------------------------------------
+
+
+def _list_cluster_parts(settings: Settings) -> Iterator[DiagnosisPart]:
+    """Yield the checks of clusters: the login, and the permission to list pods and their owners."""
+    from bot.wiring.clusters import list_cluster_readers
+
+    for reader in list_cluster_readers(settings) if settings.clusters else ():
+        yield DiagnosisPart(ConfigArea.CLUSTERS, reader.name, partial(_wrap_in_list, reader))
 
 
 # ---- state -------------------------------------------------------------------------------------------------------
