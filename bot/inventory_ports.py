@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from bot.model.own_build import OwnBuild, StoredBuild
     from bot.model.reference import Digest, ImageReference, TagRef
     from bot.model.report import RepositoryReport
-    from bot.model.stage_facts import StageFacts
+    from bot.model.stage_facts import DockerfileKey, StageFacts
     from bot.model.usage import ImageUsage, InventoryCoverage
     from bot.model.workload import ClusterOutcome, StoredCluster
 
@@ -146,6 +146,29 @@ class OwnBuildStore(Protocol):
         """Return the stored builds of own images, sorted by image and digest; of all images if `images` is None.
 
         `images` are the canonical names of the repositories of own images.
+        """
+
+
+class BuildInventory(Protocol):
+    """The own images and the base images in the files of the fleet. Every method raises StateError."""
+
+    def list_references(self, is_wanted: Callable[[str], bool]) -> Sequence[ImageReference]:
+        """Return the distinct references of the fleet to some images, sorted. Their names are canonical.
+
+        `is_wanted` returns True for the canonical names of the repositories of these images.
+        """
+
+    def list_base_digests(self, repositories: Collection[str] = ()) -> Sequence[ImageReference]:
+        """Return the digests that files from which images are built contain or contained for their tags.
+
+        Those that were added last come first. If `repositories` is not empty, only the tags in these git repositories
+        count.
+        """
+
+    def list_build_files(self, repositories: Collection[str] = ()) -> Mapping[DockerfileKey, Collection[str]]:
+        """Return the files from which images are built, each with the canonical names of its base images.
+
+        If `repositories` is not empty, only the files of these git repositories are returned.
         """
 
 

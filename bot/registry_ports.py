@@ -96,8 +96,8 @@ class BuildReader(Protocol):
     def read_build(self, repository: str, digest: Digest) -> OwnBuild:
         """Return what an image states about its build, and its layers. Bases are not compared with other images."""
 
-    def read_layers(self, repository: str, digest: Digest, platform: str) -> tuple[Digest, ...]:
-        """Return the digests of the uncompressed layers of the image for a platform, lowest first.
+    def read_layers(self, repository: str, digest: Digest) -> tuple[Digest, ...]:
+        """Return the digests of the uncompressed layers of an image, lowest first; none if its config lists none.
 
-        The result is empty if the index `digest` has no image for the platform, or if its config lists no layers.
+        `digest` is not that of an index.
         """

@@ -87,6 +87,9 @@ class CachedManifest:
     """The image contents by platform. Platforms whose contents were not fetched are missing."""
     source_changes: Mapping[str, SourceChanges] = field(default_factory=dict)
     """The changes of the image's source by the address of the comparison with the source of an older image."""
+    layers: Mapping[str, tuple[Digest, ...]] = field(default_factory=dict)
+    """The digests of the uncompressed layers by platform, lowest first. Platforms whose layers were not read are
+    missing. There are none if the image has no config with layers for the platform."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,9 @@ from itertools import islice
 
 from bot.model.decision import Decision
 from bot.model.forge import GitRepository
+from bot.model.image import ResolvedTag
 from bot.model.limits import Opening
+from bot.model.reference import Digest, TagRef
 from bot.model.report import RepositoryReport, RunFailure, RunReport
 from bot.pipeline.build_tasks import list_build_tasks
 from bot.pipeline.clusters import find_running_images
@@ -19,6 +21,7 @@ from bot.pipeline.execute_plans import ExecutedPlans, build_base_report, execute
 from bot.pipeline.expedite_urgent import expedite_urgent
 from bot.pipeline.fleet_scan import FleetScan, scan_fleets
 from bot.pipeline.opening_limits import apply_limits, give_back_unopened
+from bot.pipeline.own_builds import read_own_builds
 from bot.pipeline.pushed_branches import record_pushes
 from bot.pipeline.record_visits import VisitRecorder
 from bot.pipeline.repository_plan import BranchPlan, RepositoryPlan, RepositoryPlanner, RepositoryScan
@@ -106,6 +109,7 @@ def finish_run(
         for position, (plan, result, report) in enumerate(zip(repository_plans, executed.results, reports, strict=True))
     ]
     failures += run_plan.visit_recorder.record_visits(visited, triage_result)
+    failures += read_own_builds(context, options, _list_known_digests(run_plan))
     return RunReport(
         options.level,
         _sort_reports((*reports, *triage_result.reports), fleet_scan.repositories),
@@ -115,6 +119,14 @@ def finish_run(
         context.clock.now(),
         uses_default_scanner=context.uses_default_scanner,
     )
+
+
+def _list_known_digests(run_plan: RunPlan) -> dict[TagRef, Digest]:
+    """Return the digests of all tags that the run looked up."""
+    triaged = run_plan.context.known_lookups.descriptors
+    resolutions = run_plan.decision_result.resolutions
+    resolved = {tag_ref: each.digest for tag_ref, each in resolutions.items() if isinstance(each, ResolvedTag)}
+    return {**{tag_ref: each.digest for tag_ref, each in triaged.items()}, **resolved}
 
 
 def _plan_repositories(

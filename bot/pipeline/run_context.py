@@ -15,6 +15,7 @@ from bot.model.policy import PolicyConfig
 from bot.model.reference import TagRef
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import RunLevel
+from bot.pipeline.build_services import BuildServices
 from bot.pipeline.cluster_services import ClusterServices
 from bot.pipeline.reader_slots import ReaderSlots
 from bot.pipeline.worker_pool import REGISTRY_POOL, SCAN_POOL, WorkerPool
@@ -66,6 +67,8 @@ class RunContext:
     registry_facts: RegistryFacts
     read_rules: RulesReader
     held_digests: HeldDigestStore | None = None
+    """None if no state is configured."""
+    builds: BuildServices | None = None
     """None if no state is configured."""
     known_lookups: KnownLookups = KnownLookups()
     reader_fingerprint: str = ""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.core.choice.platforms import choose_image, find_platform_image
+from bot.core.choice.platforms import choose_image
 from bot.core.evidence.provenance import PREDICATE_TYPES, BuildProvenance, parse_provenance
 from bot.model.artifact import Artifact
 from bot.model.errors import InvalidReferenceError, RegistryError
-from bot.model.image import BaseImage, ManifestKind
+from bot.model.image import BaseImage
 from bot.model.own_build import BaseEvidence, BuiltOn, OwnBuild
 from bot.model.reference import Digest, ImageReference, TagRef, parse_sha256
 from bot.registries import facts
@@ -70,20 +70,13 @@ class OciBuilds:
             platform=child.platform if child is not None else config.platform if config is not None else None,
         )
 
-    def read_layers(self, repository: str, digest: Digest, platform: str) -> tuple[Digest, ...]:
-        """Return the digests of the uncompressed layers of the image for a platform, lowest first.
+    def read_layers(self, repository: str, digest: Digest) -> tuple[Digest, ...]:
+        """Return the digests of the uncompressed layers of an image, lowest first; none if its config lists none.
 
-        The result is empty if the index `digest` has no image for the platform, or if its config lists no layers.
-        Raises RegistryError.
+        `digest` is not that of an index. Raises RegistryError.
         """
         endpoint = find_repository_endpoint(self._endpoints, TagRef(repository, ""))
-        document = self._documents.get(endpoint, digest)
-        if document.manifest.kind is ManifestKind.INDEX:
-            child = find_platform_image(document.manifest, platform)
-            if child is None:
-                return ()
-            document = self._documents.get(endpoint, child.digest)
-        config = self._documents.fetch_config(endpoint, document.config_digest)
+        config = self._documents.fetch_config(endpoint, self._documents.get(endpoint, digest).config_digest)
         return config.layers if config is not None else ()
 
     def _read_provenance(

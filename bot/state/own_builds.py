@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,6 +20,8 @@ from bot.state.tables import split_into_batches, write_rows
 
 BUILDS_KEPT = timedelta(days=400)
 """How long a build is kept after it was read. A build that is still used is then read again."""
+MAX_KEPT = 50
+"""Limit of the builds of one image. If there are more, those that were read first are deleted."""
 
 _KEY = ("repository", "digest")
 _ADAPTER = TypeAdapter(OwnBuild)
@@ -31,7 +34,7 @@ class DatabaseOwnBuilds:
         self._database = database
 
     def record_builds(self, builds: Iterable[OwnBuild], at: datetime) -> None:
-        """Store builds that were read at the time `at`, and delete builds that were read long ago.
+        """Store builds that were read at the time `at`, and delete those that were read long ago or are too many.
 
         A stored build keeps the time at which it was first read.
         """
@@ -57,6 +60,9 @@ class DatabaseOwnBuilds:
             ]
             write_rows(connection, OWN_BUILDS, rows, _KEY)
             connection.execute(delete(OWN_BUILDS).where(OWN_BUILDS.c.read_at < at - BUILDS_KEPT))
+            superfluous = _find_superfluous(connection, repositories)
+            for batch in split_into_batches(superfluous):
+                connection.execute(delete(OWN_BUILDS).where(OWN_BUILDS.c.id.in_(batch)))
 
     def load_builds(self, images: Collection[str] | None = None) -> Sequence[StoredBuild]:
         """Return the stored builds of own images, sorted by image and digest; of all images if `images` is None.
@@ -72,6 +78,19 @@ class DatabaseOwnBuilds:
             and (build.repository, build.digest) == (row.repository, row.digest)
         ]
         return sorted(builds, key=lambda each: (each.build.repository, each.build.digest))
+
+
+def _find_superfluous(connection: Connection, repositories: Sequence[str]) -> list[int]:
+    """Return the numbers of the rows of some images that exceed `MAX_KEPT` for an image."""
+    counts: dict[str, int] = defaultdict(int)
+    superfluous: list[int] = []
+    query = select(OWN_BUILDS.c.id, OWN_BUILDS.c.repository).order_by(OWN_BUILDS.c.read_at.desc(), OWN_BUILDS.c.id)
+    for batch in split_into_batches(repositories):
+        for row in read_rows(connection, query.where(OWN_BUILDS.c.repository.in_(batch))):
+            counts[row.repository] += 1
+            if counts[row.repository] > MAX_KEPT:
+                superfluous.append(row.id)
+    return superfluous
 
 
 def _read_rows(connection: Connection, repositories: Sequence[str] | None) -> Iterator[Row[Any]]:

@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from bot.model.policy import PolicyRule
     from bot.model.run_scope import RunScope
     from bot.model.trust import TrustEntry
+    from bot.pipeline.build_services import BuildServices
     from bot.pipeline.reader_slots import ReaderSlots
     from bot.pipeline.run_context import RunContext, RunOptions, TemplateSources
     from bot.registries.oci import OciRegistry
     from bot.settings import EnrichmentSettings, Settings
+    from bot.wiring.state import StateStores
 
 
 class SystemClock:
@@ -222,12 +224,22 @@ def _build_context(
         inventory_store=stores.inventory_store,
         opening_ledger=stores.opening_ledger,
         held_digests=stores.held_digests,
+        builds=_build_build_services(settings, stores, registry),
         registry_facts=registry.create_facts(),
         read_rules=_read_rules,
         advisories=build_advisories(settings.enrichment, registry),
         source_history=_build_source_history(settings),
         verifiers=create_verifiers(settings.policy.trust, registry.create_artifacts(), clock.now),
     )
+
+
+def _build_build_services(settings: Settings, stores: StateStores, registry: OciRegistry) -> BuildServices | None:
+    """Return the services with which runs read own images; None without a state."""
+    if stores.own_builds is None or stores.build_inventory is None:
+        return None
+    from bot.pipeline.build_services import BuildServices
+
+    return BuildServices(registry.create_builds(), stores.own_builds, stores.build_inventory, settings.builds)
 
 
 def build_advisories(settings: EnrichmentSettings, registry: OciRegistry) -> AdvisorySource | None:

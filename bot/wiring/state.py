@@ -10,7 +10,7 @@ from bot.settings import Settings
 
 if TYPE_CHECKING:
     from bot.branch_ports import PushStore
-    from bot.inventory_ports import HeldDigestStore, InventoryStore, OpeningLedger
+    from bot.inventory_ports import BuildInventory, HeldDigestStore, InventoryStore, OpeningLedger, OwnBuildStore
     from bot.ports import StateStore, SupersededStore
     from bot.state.database import Database
 
@@ -26,6 +26,10 @@ class StateStores:
     opening_ledger: OpeningLedger
     held_digests: HeldDigestStore | None = None
     """None if no state is configured."""
+    own_builds: OwnBuildStore | None = None
+    """None if no state is configured."""
+    build_inventory: BuildInventory | None = None
+    """None if no state is configured."""
 
 
 def open_state_stores(settings: Settings) -> StateStores:
@@ -35,9 +39,11 @@ def open_state_stores(settings: Settings) -> StateStores:
     database = open_database(settings)
     if database is None:
         return StateStores(NoStateStore(), NoSupersededStore(), NoPushStore(), NoInventoryStore(), NoOpeningLedger())
+    from bot.state.build_inventory import DatabaseBuildInventory
     from bot.state.held_digests import DatabaseHeldDigests
     from bot.state.inventory_store import DatabaseInventoryStore
     from bot.state.opening_ledger import DatabaseOpeningLedger
+    from bot.state.own_builds import DatabaseOwnBuilds
     from bot.state.push_store import DatabasePushStore
     from bot.state.state_store import DatabaseStateStore
     from bot.state.superseded_tags import DatabaseSupersededStore
@@ -49,6 +55,8 @@ def open_state_stores(settings: Settings) -> StateStores:
         DatabaseInventoryStore(database),
         DatabaseOpeningLedger(database),
         DatabaseHeldDigests(database),
+        DatabaseOwnBuilds(database),
+        DatabaseBuildInventory(database),
     )
 
 

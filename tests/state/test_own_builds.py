@@ -10,7 +10,7 @@ from sqlalchemy import text
 from support.values import digest
 
 from bot.model.own_build import BaseEvidence, BuiltOn, OwnBuild, StoredBuild
-from bot.state.own_builds import BUILDS_KEPT, DatabaseOwnBuilds
+from bot.state.own_builds import BUILDS_KEPT, MAX_KEPT, DatabaseOwnBuilds
 
 HOUR = timedelta(hours=1)
 WEB, API = "r.example.com/acme/web", "r.example.com/acme/api"
@@ -59,6 +59,15 @@ def test_builds_that_were_read_long_ago_are_deleted(store, place):
     later = place.now + BUILDS_KEPT + HOUR
     store.record_builds([build("2")], later)
     assert store.load_builds() == [StoredBuild(build("2"), later)]
+
+
+def test_number_of_builds_of_one_image_is_limited(store, place):
+    for number in range(MAX_KEPT + 2):
+        store.record_builds([build(str(number))], place.now + number * HOUR)
+    store.record_builds([build("other", API)], place.now)
+    words = sorted(digest(str(number)) for number in range(2, MAX_KEPT + 2))
+    assert [each.build.digest for each in store.load_builds([WEB])] == words
+    assert len(store.load_builds([API])) == 1
 
 
 @pytest.mark.parametrize(

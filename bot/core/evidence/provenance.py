@@ -12,7 +12,7 @@ import base64
 import binascii
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from posixpath import normpath
 from typing import Any
 
@@ -43,7 +43,7 @@ class BuildProvenance:
     """The branch or tag of the repository that was built; None if it is not stated."""
     dockerfile: str | None
     """The path of the Dockerfile in the repository."""
-    bases: tuple[BuiltOn, ...]
+    bases: tuple[BuiltOn, ...] = ()
 
 
 def parse_provenance(content: bytes, subjects: Collection[Digest]) -> BuildProvenance | None:
@@ -73,10 +73,10 @@ def parse_provenance(content: bytes, subjects: Collection[Digest]) -> BuildProve
     vcs = _get_object(metadata, "vcs") or _read_vcs_arguments(request)
     source = _describe_source(config, vcs, path_key) or _describe_workflow(workflow, _list_objects(materials))
     bases = tuple(dict.fromkeys(_parse_bases(_list_objects(materials))))
-    return BuildProvenance(*source, bases=bases[:MAX_BASES])
+    return replace(source, bases=bases[:MAX_BASES])
 
 
-def _describe_source(config: _Object, vcs: _Object, path_key: str) -> tuple[str | None, ...] | None:
+def _describe_source(config: _Object, vcs: _Object, path_key: str) -> BuildProvenance | None:
     """Return the source, revision, branch and Dockerfile of a build by BuildKit. Return None if no source is stated.
 
     A build from a git URL names the URL. A build from a local folder names the repository of the folder.
@@ -86,26 +86,23 @@ def _describe_source(config: _Object, vcs: _Object, path_key: str) -> tuple[str 
     if uri and context is not None:
         revision = _get_text(_get_object(config, "digest"), "sha1")
         is_branch = context.reference is not None and context.reference != revision
-        return (
-            uri.partition("#")[0],
-            revision,
-            context.reference if is_branch else None,
-            _join(context.folder, filename),
-        )
+        branch = context.reference if is_branch else None
+        return BuildProvenance(uri.partition("#")[0], revision, branch, _join(context.folder, filename))
     source = _get_text(vcs, "source")
     if source is None:
         return None
-    return source, _get_text(vcs, "revision"), None, _join(_get_text(vcs, "localdir:dockerfile") or "", filename)
+    path = _join(_get_text(vcs, "localdir:dockerfile") or "", filename)
+    return BuildProvenance(source, _get_text(vcs, "revision"), None, path)
 
 
-def _describe_workflow(workflow: _Object, materials: Iterable[_Object]) -> tuple[str | None, ...]:
+def _describe_workflow(workflow: _Object, materials: Iterable[_Object]) -> BuildProvenance:
     """Return the source, revision and branch of a workflow of GitHub, which names no Dockerfile."""
     source = _get_text(workflow, "repository")
     if source is None:
-        return None, None, None, None
+        return BuildProvenance(None, None, None, None)
     commits = (_get_text(_get_object(each, "digest"), "gitCommit") for each in materials)
     reference = (_get_text(workflow, "ref") or "").removeprefix("refs/heads/")
-    return source, next(filter(None, commits), None), reference or None, None
+    return BuildProvenance(source, next(filter(None, commits), None), reference or None, None)
 
 
 def _join(folder: str, filename: str | None) -> str | None:

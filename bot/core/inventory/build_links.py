@@ -16,12 +16,17 @@ from datetime import UTC, datetime
 from bot.core.references.git_context import parse_context
 from bot.model.build_link import BuildLink, LinkEvidence
 from bot.model.own_build import ConfiguredBuild, OwnBuild
+from bot.model.reference import Digest
 from bot.model.stage_facts import DockerfileKey
 
 _STRENGTH = tuple(LinkEvidence)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _AZURE_PATH = "/_git/"
 """The part of the address of a repository on Azure DevOps that is no part of its name."""
+
+
+_Sources = Mapping[tuple[str | None, Digest], tuple[str | None, str | None]]
+"""The source and the revision of own images, by repository and digest."""
 
 
 class BuildLinker:
@@ -51,7 +56,11 @@ class BuildLinker:
         by_image: dict[str, list[OwnBuild]] = defaultdict(list)
         for build in builds:
             by_image[build.repository].append(build)
-        sources = {(each.repository, each.digest): (each.source, each.revision) for each in _flatten(by_image)}
+        sources: _Sources = {
+            (each.repository, each.digest): (each.source, each.revision)
+            for found in by_image.values()
+            for each in found
+        }
         links: dict[DockerfileKey, set[BuildLink]] = defaultdict(set)
         for image in sorted({*entries, *by_image}):
             newest_first = sorted(
@@ -65,7 +74,7 @@ class BuildLinker:
         self,
         entries: Sequence[ConfiguredBuild],
         newest_first: Sequence[OwnBuild],
-        sources: Mapping[tuple[str | None, str], tuple[str | None, str | None]],
+        sources: _Sources,
     ) -> Iterator[tuple[DockerfileKey, LinkEvidence]]:
         """Yield the files from which one own image is built, each with the evidence."""
         if entries:
@@ -126,11 +135,7 @@ def _select_strongest(links: Collection[BuildLink]) -> tuple[BuildLink, ...]:
     return tuple(sorted(each for each in links if each.evidence is strongest))
 
 
-def _flatten(groups: Mapping[str, Iterable[OwnBuild]]) -> Iterator[OwnBuild]:
-    return (each for group in groups.values() for each in group)
-
-
-def _is_inherited(build: OwnBuild, sources: Mapping[tuple[str | None, str], tuple[str | None, str | None]]) -> bool:
+def _is_inherited(build: OwnBuild, sources: _Sources) -> bool:
     """Return True if a build has the label of an own image on which it is based. Builders pass labels on."""
     stated = (build.source, build.revision)
     return not build.is_attested and any(sources.get((base.repository, base.digest)) == stated for base in build.bases)

@@ -1,0 +1,186 @@
+"""Read the builds of own images from their registries, and find the base images on which they were built.
+
+An own image is one that the config names under `builds`, or that matches `own`. A digest never changes, so that each
+build is read once, and stored. A run in which nothing was built sends one HEAD request for each tag in use.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from bot.core.globs import is_any_glob_match
+from bot.core.inventory.build_links import BuildLinker
+from bot.core.inventory.image_layers import add_layer_bases
+from bot.core.references.select import is_known_registry
+from bot.model.errors import RegistryError, StateError
+from bot.model.image import TagDescriptor
+from bot.model.own_build import ConfiguredBuild, OwnBuild
+from bot.model.policy import PolicyConfig
+from bot.model.reference import Digest, ImageReference, TagRef
+from bot.model.report import RunFailure
+from bot.model.vocabulary import FailureStage
+from bot.pipeline.base_layers import read_base_layers
+from bot.pipeline.build_services import BuildServices
+from bot.pipeline.registry_failures import STATE_SUBJECT, RegistryFailures
+from bot.pipeline.run_context import RunContext, RunOptions
+
+MAX_TAGS = 2000
+"""Limit of the tags that are looked up in one run. If more are in use, each run looks up others of them."""
+MAX_BUILDS = 500
+"""Limit of the builds that are read in one run, with about four requests each. The next runs read the others."""
+MAX_BUILDS_PER_IMAGE = 20
+"""Limit of the builds of one image that are read in one run. Only the first run finds as many."""
+
+_ImageDigest = tuple[str, Digest]
+"""The canonical name of the repository of an own image, and a digest in it."""
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnImages:
+    """Decides which images are own images that basebump can read."""
+
+    configured: Sequence[ConfiguredBuild]
+    policy_config: PolicyConfig
+
+    def __bool__(self) -> bool:
+        """Return True if the config names own images."""
+        return bool(self.configured or self.policy_config.own_globs)
+
+    def contains(self, repository: str) -> bool:
+        """Return True if a repository contains own images, and if its registry can be contacted."""
+        is_own = any(each.image == repository for each in self.configured) or is_any_glob_match(
+            self.policy_config.own_globs or (), repository
+        )
+        return is_own and is_known_registry(self.policy_config, repository.partition("/")[0])
+
+
+def read_own_builds(
+    context: RunContext, options: RunOptions, known_digests: Mapping[TagRef, Digest]
+) -> tuple[RunFailure, ...]:
+    """Read the builds of own images that are not stored yet, and store them with their base images.
+
+    `known_digests` are the digests of tags that the run already looked up. Without a state, or without own images in
+    the config, nothing is done. Return the failures, at most one for each registry.
+    """
+    services = context.builds
+    if services is None or not (own_images := OwnImages(services.configured, options.policy_config)):
+        return ()
+    reading = _BuildReading(context, services, own_images, options.scope.names)
+    try:
+        reading.update_store(known_digests)
+    except StateError as error:
+        return (*reading.failures.list_failures(), RunFailure(STATE_SUBJECT, FailureStage.RESOLVE, str(error)))
+    return tuple(reading.failures.list_failures())
+
+
+@dataclass(frozen=True, slots=True)
+class _BuildReading:
+    context: RunContext
+    services: BuildServices
+    own_images: OwnImages
+    names: Collection[str]
+    """The git repositories to which the run is limited; empty for all of them."""
+    failures: RegistryFailures = field(default_factory=RegistryFailures)
+
+    def update_store(self, known_digests: Mapping[TagRef, Digest]) -> None:
+        """Read the builds that are missing, and store them and all builds with new bases. Raises StateError."""
+        stored = [each.build for each in self.services.store.load_builds()]
+        references = self._list_references(stored)
+        tags = {TagRef(each.repository, each.tag) for each in references if each.tag is not None}
+        digests = {(each.repository, each.digest) for each in references if each.digest is not None}
+        new_builds = self._read_builds(_select_new(digests | self._look_up_tags(tags, known_digests), stored))
+        builds = [*stored, *new_builds]
+        bases = read_base_layers(self.context, self.services, builds, self.names, self.failures) if builds else ()
+        changed = {(each.repository, each.digest): each for each in (*new_builds, *add_layer_bases(builds, bases))}
+        self.services.store.record_builds(changed.values(), self.context.now)
+
+    def _list_references(self, stored: Sequence[OwnBuild]) -> list[ImageReference]:
+        """Return the own images in the config, in files and in clusters, with their tags and digests.
+
+        If the run is limited to some git repositories, only the images that are built in them are returned.
+        """
+        references = [
+            *self.services.inventory.list_references(self.own_images.contains),
+            *(each for each in self._list_running() if self.own_images.contains(each.repository)),
+            *(ImageReference(each.image, each.tag, None) for each in self.services.configured),
+        ]
+        if not self.names:
+            return references
+        files = self.services.inventory.list_build_files(self.names)
+        links = BuildLinker(files).link_images(self.services.configured, stored)
+        built = {link.image for found in links.values() for link in found}
+        return [each for each in references if each.repository in built]
+
+    def _list_running(self) -> Iterator[ImageReference]:
+        store = self.context.clusters.store
+        clusters = store.load_clusters() if store is not None else ()
+        for stored in (stored for cluster in clusters for stored in cluster.images):
+            if stored.ended_at is None:
+                yield ImageReference(stored.image.repository, stored.image.tag, stored.image.digest)
+
+    def _look_up_tags(self, tag_refs: Collection[TagRef], known_digests: Mapping[TagRef, Digest]) -> set[_ImageDigest]:
+        """Return the digests to which tags point now. Tags that the run already looked up cost no request."""
+        missing = [each for each in tag_refs if each not in known_digests and self.own_images.contains(each.repository)]
+        selected = _select_part(missing, MAX_TAGS, f"{self.context.now:%Y-%m-%d %H}")
+        earlier = self.context.state_store.load_descriptors(selected)
+
+        def look_up(tag_ref: TagRef) -> TagDescriptor | None:
+            return self._request(
+                tag_ref.host, lambda: self.context.registry.fetch_descriptor(tag_ref, earlier.get(tag_ref))
+            )
+
+        descriptors = self._request_each("Looking up own images", look_up, selected)
+        if descriptors:
+            self.context.state_store.record_tags(descriptors, self.context.now)
+        known = {(each.repository, known_digests[each]) for each in tag_refs if each in known_digests}
+        return known | {(each.repository, descriptor.digest) for each, descriptor in descriptors.items()}
+
+    def _read_builds(self, digests: Sequence[_ImageDigest]) -> list[OwnBuild]:
+        def read(image: _ImageDigest) -> OwnBuild | None:
+            host = image[0].partition("/")[0]
+            return self._request(host, lambda: self.services.reader.read_build(*image))
+
+        return list(self._request_each("Reading own images", read, digests).values())
+
+    def _request_each(
+        self, title: str, request: Callable[[_Item], _Value | None], items: Sequence[_Item]
+    ) -> dict[_Item, _Value]:
+        """Return the results of a request for each item. Items whose request failed are missing."""
+        if not items:
+            return {}
+        results = self.context.registry_pool.run_phase(title, request, items, self.context.progress)
+        return {item: result for item, result in zip(items, results, strict=True) if result is not None}
+
+    def _request(self, host: str, request: Callable[[], _Value]) -> _Value | None:
+        """Return the result of a request. Return None if it fails, and record the failure."""
+        try:
+            self.failures.raise_if_unreachable(host)
+            return request()
+        except RegistryError as error:
+            self.failures.record_error(host, error)
+            return None
+
+
+_Item = TypeVar("_Item")
+
+
+def _select_new(digests: Iterable[_ImageDigest], stored: Iterable[OwnBuild]) -> list[_ImageDigest]:
+    """Return the digests that are not stored yet, neither as a build nor as an image in the index of a build."""
+    known = {(each.repository, digest) for each in stored for digest in (each.digest, *each.children)}
+    by_image: dict[str, list[_ImageDigest]] = defaultdict(list)
+    for image in sorted(set(digests) - known):
+        by_image[image[0]].append(image)
+    limited = [each for found in by_image.values() for each in found[:MAX_BUILDS_PER_IMAGE]]
+    return limited[:MAX_BUILDS]
+
+
+def _select_part(tag_refs: Sequence[TagRef], limit: int, turn: str) -> list[TagRef]:
+    """Return at most `limit` tags. If there are more, the selection depends on `turn`."""
+    if len(tag_refs) <= limit:
+        return sorted(tag_refs)
+    return sorted(tag_refs, key=lambda each: hashlib.sha256(f"{turn} {each}".encode()).digest())[:limit]

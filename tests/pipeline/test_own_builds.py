@@ -1,0 +1,154 @@
+"""Runs read how own images were built, and on which base images."""
+
+from __future__ import annotations
+
+import pytest
+from support.own_builds import BUILT_AT, attach_provenance, make_image, make_layers, state_provenance
+from support.runs.built_fleet import GOLDEN, PYTHON, WEB, BuiltFleet, write_manifest
+from support.values import digest
+
+from bot.model.own_build import BaseEvidence, BuiltOn, ConfiguredBuild, OwnBuild
+from bot.model.run_scope import RunScope
+from bot.pipeline import base_layers, own_builds
+
+pytestmark = pytest.mark.real("git")
+
+
+@pytest.fixture
+def fleet(loopback, tmp_path):
+    return BuiltFleet(loopback, tmp_path)
+
+
+def test_run_reads_the_build_of_a_tag_in_a_manifest_and_finds_its_base_by_layers(fleet):
+    old = fleet.push_base("os", "python 1")
+    image = make_image("os", "python 1", "app", labels={"source": "https://github.com/acme/web", "revision": "c0ffee"})
+    built = fleet.push(image)
+    fleet.create("web", dockerfile=f"FROM python:3.12@{old}\n", manifest=write_manifest("acme/web:main"))
+    assert fleet.run().failed == ()
+    assert fleet.load_builds() == {
+        built: OwnBuild(
+            WEB,
+            built,
+            BUILT_AT,
+            "https://github.com/acme/web",
+            "c0ffee",
+            bases=(BuiltOn(PYTHON, old, BaseEvidence.LAYERS),),
+            layers=tuple(each.digest for each in make_layers("os", "python 1", "app")),
+            platform="linux/amd64",
+        )
+    }
+
+
+def test_build_on_the_updated_base_is_found_after_the_update_was_merged(fleet):
+    old = fleet.push_base("os", "python 1")
+    fleet.push(make_image("os", "python 1", "app"))
+    git = fleet.create("web", dockerfile=f"FROM python:3.12@{old}\n", manifest=write_manifest("acme/web:main"))
+    fleet.run()
+    new = fleet.push_base("os", "python 2")
+    rebuilt = fleet.push(make_image("os", "python 2", "app"))
+    fleet.run(1)  # the build was pushed before the merge is known
+    assert fleet.load_builds()[rebuilt].bases == ()
+    git.commit("main", {"Dockerfile": f"FROM python:3.12@{new}\n"})
+    fleet.run(2)
+    assert fleet.load_builds()[rebuilt].bases == (BuiltOn(PYTHON, new, BaseEvidence.LAYERS),)
+
+
+def test_digests_in_manifests_are_read_besides_the_tag(fleet):
+    base = fleet.push_base("os")
+    deployed = fleet.push(make_image("os", "app 1"))
+    newer = fleet.push(make_image("os", "app 2"))
+    fleet.create("web", dockerfile=f"FROM python:3.12@{base}\n", manifest=write_manifest(f"acme/web:main@{deployed}"))
+    fleet.run()
+    assert set(fleet.load_builds()) == {deployed, newer}
+
+
+def test_configured_image_is_read_although_no_file_names_it(loopback, tmp_path):
+    fleet = BuiltFleet(loopback, tmp_path, [ConfiguredBuild("web", "Dockerfile", WEB, "main")])
+    built = fleet.push(make_image("app"))
+    fleet.create("web", dockerfile="FROM scratch\n")
+    fleet.run()
+    assert set(fleet.load_builds()) == {built}
+
+
+def test_golden_image_is_a_base_and_a_build(fleet):
+    python = fleet.push_base("os", "python")
+    golden = fleet.push(make_image("os", "python", "tools"), GOLDEN, "3")
+    web = fleet.push(make_image("os", "python", "tools", "app"))
+    fleet.create("golden", dockerfile=f"FROM python:3.12@{python}\n")
+    dockerfile = f"FROM golden/python:3@{golden}\n"
+    fleet.create("web", dockerfile=dockerfile, manifest=write_manifest("acme/web:main"))
+    fleet.run()
+    builds = fleet.load_builds()
+    on_python = BuiltOn(PYTHON, python, BaseEvidence.LAYERS)
+    assert builds[golden].bases == (on_python,)
+    assert set(builds[web].bases) == {BuiltOn(GOLDEN, golden, BaseEvidence.LAYERS), on_python}
+
+
+def test_run_with_nothing_new_sends_one_request_for_each_tag(fleet):
+    base = fleet.push_base("os")
+    fleet.push(make_image("os", "app"))
+    fleet.push(make_image("os", "job"), "docker.io/acme/job")
+    for name in ("web", "job"):
+        manifest = write_manifest(f"acme/{name}:main")
+        fleet.create(name, dockerfile=f"FROM python:3.12@{base}\n", manifest=manifest)
+    first = fleet.count_requests(0)
+    assert sum(each.startswith("HEAD") for each in first) == 2
+    assert sorted(fleet.count_requests(1)) == ["HEAD /v2/acme/job/manifests/main", "HEAD /v2/acme/web/manifests/main"]
+
+
+def test_layers_of_a_base_are_read_once(fleet, monkeypatch):
+    base = fleet.push_base("os")
+    fleet.push(make_image("os", "app"))
+    fleet.create("web", dockerfile=f"FROM python:3.12@{base}\n", manifest=write_manifest("acme/web:main"))
+    fleet.run()
+    monkeypatch.setattr(base_layers, "MAX_READS", 0)
+    rebuilt = fleet.push(make_image("os", "app 2"))
+    fleet.run(1)
+    assert fleet.load_builds()[rebuilt].bases == (BuiltOn(PYTHON, base, BaseEvidence.LAYERS),)
+
+
+def test_provenance_names_bases_that_leave_no_layers(fleet):
+    builder = digest("builder")
+    image = make_image("app")
+    statement = state_provenance(image.digest, "https://github.com/acme/web", "Dockerfile", [("golang@1.25", builder)])
+    built = fleet.push(attach_provenance(image, statement))
+    fleet.create("web", manifest=write_manifest("acme/web:main"))
+    fleet.run()
+    build = fleet.load_builds()[built]
+    assert build.bases == (BuiltOn("docker.io/library/golang", builder, BaseEvidence.PROVENANCE),)
+    assert (build.dockerfile, build.is_attested, build.children) == ("Dockerfile", True, {image.digest})
+
+
+def test_number_of_builds_of_one_image_is_limited_in_each_run(fleet, monkeypatch):
+    monkeypatch.setattr(own_builds, "MAX_BUILDS_PER_IMAGE", 2)
+    pushed = [fleet.push(make_image(f"app {number}")) for number in range(5)]
+    fleet.create("web", manifest="---\n".join(write_manifest(f"acme/web@{each}") for each in pushed))
+    counts = []
+    for hour in range(3):
+        fleet.run(hour)
+        counts.append(len(fleet.load_builds()))
+    assert counts == [2, 4, 5]
+
+
+def test_image_that_is_gone_is_no_failure(fleet):
+    fleet.create("web", manifest=write_manifest(f"acme/web:gone@{digest('gone')}"))
+    assert fleet.run().failed == ()
+    assert fleet.load_builds() == {}
+
+
+def test_images_that_are_not_own_images_are_not_read(fleet):
+    fleet.loopback.move("redis", "7", "redis")
+    fleet.create("web", manifest=write_manifest("redis:7"))
+    fleet.run()
+    assert fleet.load_builds() == {}
+
+
+def test_visit_of_one_repository_looks_up_only_what_is_built_there(loopback, tmp_path):
+    entries = [ConfiguredBuild(name, "Dockerfile", f"docker.io/acme/{name}", "main") for name in ("web", "job")]
+    fleet = BuiltFleet(loopback, tmp_path, entries)
+    base = fleet.push_base("os")
+    for name in ("web", "job"):
+        fleet.push(make_image("os", name), f"docker.io/acme/{name}")
+        fleet.create(name, dockerfile=f"FROM python:3.12@{base}\n")
+    fleet.run(scope=RunScope(names=frozenset({"web"})))
+    assert [each.repository for each in fleet.load_builds().values()] == [WEB]
