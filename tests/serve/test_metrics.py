@@ -9,21 +9,15 @@ from io import StringIO
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support.parts import ROOT
+from support.service.work import API, NODE, WEB, finish_work, request_work
 
 from bot import __version__
 from bot.model.delivery import Delivery, DeliveryOutcome
 from bot.model.errors import StateError
-from bot.model.reference import TagRef
 from bot.model.work import (
-    FinishedWork,
     PollWork,
     SweepWork,
-    TagWork,
-    VisitWork,
     WorkKind,
-    WorkPriority,
-    WorkReason,
-    WorkRequest,
 )
 from bot.serve import work_tally
 from bot.serve.http import Request, Router
@@ -38,8 +32,6 @@ from bot.wiring import SystemClock
 
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-WEB, API = (VisitWork("github", "github.com", f"acme/{name}") for name in ("web", "api"))
-NODE = TagWork(TagRef("docker.io/library/node", "22"))
 DAY = timedelta(days=1)
 COUNTER_SUFFIXES = ("_total", "_bucket", "_count", "_sum")
 
@@ -81,15 +73,10 @@ class Service:
         return self.read().get((f"basebump_{name}", frozenset(labels.items())))
 
     def request(self, key, **more) -> None:
-        reason = WorkReason.IMAGE_PUSHED
-        self.queue.request_work([WorkRequest(key, WorkPriority.CHANGE, reason, "trace-1", **more)])
+        request_work(self.queue, key, **more)
 
-    def finish(self, key, *, ended=AT, opened=0, pushed_at=None, is_failure=False) -> None:
-        """Do a piece of work."""
-        self.request(key)
-        [claimed] = self.queue.claim_work("a", [key.kind], 1, timedelta(minutes=1))
-        record = FinishedWork(key, "trace-1", claimed.reason, ended, ended, "done", is_failure, opened, pushed_at)
-        self.queue.finish_work("a", claimed, record)
+    def finish(self, key, *, ended=AT, **more) -> None:
+        finish_work(self.queue, key, ended, **more)
 
     def deliver(self, number: int, outcome=DeliveryOutcome.ACCEPTED, sender="registry", at=AT) -> None:
         self.deliveries.record_delivery(Delivery(sender, str(number), at, outcome, "trace-1"), ())

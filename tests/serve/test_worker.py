@@ -8,16 +8,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.runs.served_fleet import wait_until
+from support.service.work import API, WEB, request_work
 
 from bot.model.errors import ForgeError
 from bot.model.work import (
     EVENT_LOOP,
     USER_LOOP,
-    VisitWork,
     WorkKind,
     WorkPriority,
-    WorkReason,
-    WorkRequest,
 )
 from bot.queues.thread_signal import ThreadSignal
 from bot.serve import worker
@@ -29,8 +27,6 @@ from bot.state.database import Database
 from bot.state.service_log import DatabaseServiceLog
 from bot.state.work_queue import DatabaseWorkQueue
 from bot.wiring import SystemClock
-
-WEB, API = VisitWork("github", "github.com", "acme/web"), VisitWork("github", "github.com", "acme/api")
 
 
 class Floor:
@@ -68,8 +64,8 @@ class Floor:
         for thread in self.threads:
             thread.join(20)
 
-    def request(self, *keys, priority=WorkPriority.CHANGE) -> None:
-        self.queue.request_work([WorkRequest(key, priority, WorkReason.IMAGE_PUSHED, "trace") for key in keys])
+    def request(self, *keys, **more) -> None:
+        request_work(self.queue, *keys, **more)
 
     def waiting(self):
         return {each.key: each for each in self.service_log.list_pending(10)}

@@ -5,17 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from support.service.work import API, LEASE, WEB, finish_work, request_work
 
 from bot.model.delivery import Delivery, DeliveryOutcome
 from bot.model.service_metrics import PendingFigures
-from bot.model.work import FinishedWork, SweepWork, VisitWork, WorkKind, WorkPriority, WorkReason, WorkRequest
+from bot.model.work import SweepWork, WorkKind
 from bot.state.metrics_reader import DatabaseMetricsReader
 from bot.state.service_log import DatabaseServiceLog
 from bot.state.work_queue import DatabaseWorkQueue
 
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
-WEB, API = (VisitWork("github", "github.com", f"acme/{name}") for name in ("web", "api"))
-LEASE = timedelta(minutes=1)
 
 
 @pytest.fixture
@@ -28,27 +27,17 @@ def reader(place):
     return DatabaseMetricsReader(place.database())
 
 
-def request(queue, key, **more):
-    queue.request_work([WorkRequest(key, WorkPriority.CHANGE, WorkReason.IMAGE_PUSHED, "trace-1", **more)])
-
-
-def finish(queue, key, ended_at, **more):
-    request(queue, key)
-    [claimed] = queue.claim_work("a", [key.kind], 1, LEASE)
-    queue.finish_work("a", claimed, FinishedWork(key, "trace-1", claimed.reason, AT, ended_at, "done", **more))
-
-
 def test_every_kind_of_work_has_figures(reader):
     assert reader.compute_pending_figures() == tuple(PendingFigures(each) for each in WorkKind)
 
 
 def test_pending_work_is_later_due_or_claimed(queue, reader):
-    request(queue, API)
+    request_work(queue, API)
     [claimed] = queue.claim_work("a", [WorkKind.VISIT], 1, LEASE)
     queue.postpone_work("a", claimed, timedelta(), "the forge is down")
     queue.claim_work("a", [WorkKind.VISIT], 1, LEASE)
-    request(queue, WEB)
-    request(queue, SweepWork(), delay=timedelta(hours=1))
+    request_work(queue, WEB)
+    request_work(queue, SweepWork(), delay=timedelta(hours=1))
     by_kind = {each.kind: each for each in reader.compute_pending_figures()}
     visits, sweeps = by_kind[WorkKind.VISIT], by_kind[WorkKind.SWEEP]
     assert (visits.later, visits.due, visits.claimed, visits.failing) == (0, 1, 1, 1)
@@ -58,8 +47,8 @@ def test_pending_work_is_later_due_or_claimed(queue, reader):
 
 def test_ended_work_is_listed_in_the_order_of_its_numbers(queue, reader):
     assert (reader.find_newest_id(), reader.list_ended(0, 9)) == (0, ())
-    finish(queue, WEB, AT, opened=2, pushed_at=AT - LEASE)
-    finish(queue, SweepWork(), AT + LEASE, is_failure=True)
+    finish_work(queue, WEB, AT, opened=2, pushed_at=AT - LEASE)
+    finish_work(queue, SweepWork(), AT + LEASE, is_failure=True)
     first, second = reader.list_ended(0, 9)
     assert (first.kind, first.host, first.opened, first.pushed_at) == (WorkKind.VISIT, "github.com", 2, AT - LEASE)
     assert (second.kind, second.is_failure, second.ended_at) == (WorkKind.SWEEP, True, AT + LEASE)

@@ -5,27 +5,22 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from support.service.work import API, LEASE, WEB, finish_work, request_work
 from support.visits import PYTHON
 
 from bot.model.delivery import Delivery, DeliveryOutcome
 from bot.model.work import (
-    FinishedWork,
     PollWork,
     SweepWork,
     TagWork,
     VisitWork,
     WorkKind,
-    WorkPriority,
-    WorkReason,
-    WorkRequest,
 )
 from bot.state.service_log import DatabaseServiceLog
 from bot.state.service_reader import DatabaseServiceReader
 from bot.state.work_queue import DatabaseWorkQueue
 
 NOW = datetime.now(UTC)
-LEASE = timedelta(minutes=5)
-WEB, API = (VisitWork("github", "github.com", f"acme/{name}") for name in ("web", "api"))
 
 
 @pytest.fixture
@@ -38,35 +33,24 @@ def queue(place) -> DatabaseWorkQueue:
     return DatabaseWorkQueue(place.database())
 
 
-def request(queue, *keys, priority=WorkPriority.CHANGE) -> None:
-    queue.request_work([WorkRequest(key, priority, WorkReason.IMAGE_PUSHED, "trace") for key in keys])
-
-
-def finish(queue, key, result, *, ended_at=NOW, is_failure=False) -> None:
-    request(queue, key)
-    (claimed,) = queue.claim_work("worker", frozenset(WorkKind), 1, LEASE)
-    record = FinishedWork(key, "trace", WorkReason.DUE, ended_at, ended_at, result, is_failure=is_failure)
-    queue.finish_work("worker", claimed, record)
-
-
 def test_running_work_is_listed_with_its_worker(reader, queue):
-    request(queue, TagWork(PYTHON))
+    request_work(queue, TagWork(PYTHON))
     queue.claim_work("one", frozenset(WorkKind), 1, LEASE)
-    request(queue, WEB)
+    request_work(queue, WEB)
     (running,) = reader.list_running(10)
     assert (running.key, running.worker) == (TagWork(PYTHON), "one")
     assert reader.list_running(0) == ()
 
 
 def test_work_whose_claim_ended_is_not_running(reader, queue):
-    request(queue, WEB)
+    request_work(queue, WEB)
     queue.claim_work("one", frozenset(WorkKind), 1, timedelta(seconds=-1))
     assert reader.list_running(10) == ()
     assert reader.summarise_workers() == ()
 
 
 def test_failing_work_is_listed_with_its_error(reader, queue):
-    request(queue, WEB, API)
+    request_work(queue, WEB, API)
     first, _ = queue.claim_work("one", frozenset(WorkKind), 2, LEASE)
     queue.postpone_work("one", first, timedelta(minutes=10), "github.com answers 502")
     (failing,) = reader.list_failing(10)
@@ -74,9 +58,9 @@ def test_failing_work_is_listed_with_its_error(reader, queue):
 
 
 def test_workers_are_summarised(reader, queue):
-    request(queue, WEB, API)
+    request_work(queue, WEB, API)
     queue.claim_work("two", frozenset(WorkKind), 2, LEASE)
-    request(queue, TagWork(PYTHON))
+    request_work(queue, TagWork(PYTHON))
     queue.claim_work("one", frozenset(WorkKind), 1, LEASE)
     assert [(each.worker, each.claims) for each in reader.summarise_workers()] == [("one", 1), ("two", 2)]
     assert all(each.claimed_until > NOW for each in reader.summarise_workers())
@@ -95,13 +79,13 @@ def test_senders_are_summarised(place, reader):
 
 
 def test_hosts_are_summarised_with_their_last_failures(reader, queue):
-    finish(queue, WEB, "opened 1 proposal")
-    finish(queue, API, "github.com answers 500", ended_at=NOW - LEASE, is_failure=True)
-    finish(queue, API, "github.com answers 502", ended_at=NOW - timedelta(minutes=1), is_failure=True)
-    finish(queue, TagWork(PYTHON), "nothing changed")
-    finish(queue, PollWork("docker.io"), "nothing changed")
-    finish(queue, SweepWork(), "listed 2 repositories")
-    finish(queue, VisitWork("local", "", "web"), "nothing changed", ended_at=NOW - timedelta(days=2))
+    finish_work(queue, WEB, NOW, "opened 1 proposal")
+    finish_work(queue, API, NOW - LEASE, "github.com answers 500", is_failure=True)
+    finish_work(queue, API, NOW - timedelta(minutes=1), "github.com answers 502", is_failure=True)
+    finish_work(queue, TagWork(PYTHON), NOW, "nothing changed")
+    finish_work(queue, PollWork("docker.io"), NOW, "nothing changed")
+    finish_work(queue, SweepWork(), NOW, "listed 2 repositories")
+    finish_work(queue, VisitWork("local", "", "web"), NOW - timedelta(days=2), "nothing changed")
     hub, github = reader.summarise_hosts(NOW - timedelta(days=1))
     assert (hub.host, hub.is_registry, hub.done, hub.failed, hub.last_failure) == ("docker.io", True, 2, 0, None)
     assert (github.host, github.is_registry, github.done, github.failed) == ("github.com", False, 1, 2)

@@ -7,27 +7,20 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from support.service.work import API, LEASE, NODE, WEB, build_work, request_work
 
 from bot.model.delivery import Delivery, DeliveryOutcome
-from bot.model.reference import TagRef
 from bot.model.work import (
     EVENT_KINDS,
     FinishedWork,
     PollWork,
     SweepWork,
-    TagWork,
     VisitWork,
     WorkKind,
     WorkPriority,
-    WorkReason,
-    WorkRequest,
 )
 from bot.state.service_log import DatabaseServiceLog
 from bot.state.work_queue import DatabaseWorkQueue
-
-LEASE = timedelta(minutes=5)
-NODE = TagWork(TagRef("docker.io/library/node", "22"))
-WEB, API = VisitWork("github", "github.com", "acme/web"), VisitWork("github", "github.com", "acme/api")
 
 
 @pytest.fixture
@@ -38,10 +31,6 @@ def queue(place):
 @pytest.fixture
 def service_log(place):
     return DatabaseServiceLog(place.database())
-
-
-def ask(key, priority=WorkPriority.CHANGE, **more):
-    return WorkRequest(key, priority, WorkReason.IMAGE_PUSHED, "trace-1", **more)
 
 
 def finish(queue, worker, claimed):
@@ -56,7 +45,7 @@ def end_process(queue, worker):
 
 def test_requests_for_the_same_work_are_done_once(queue):
     for _ in range(50):
-        queue.request_work([ask(WEB)])
+        request_work(queue, WEB)
     [claimed] = queue.claim_work("a", WorkKind, 10, LEASE)
     assert (claimed.key, claimed.version) == (WEB, 50)
     finish(queue, "a", claimed)
@@ -65,7 +54,7 @@ def test_requests_for_the_same_work_are_done_once(queue):
 
 
 def test_claimed_work_is_not_claimed_again_until_the_claim_ends(queue):
-    queue.request_work([ask(WEB)])
+    request_work(queue, WEB)
     assert queue.claim_work("a", WorkKind, 10, timedelta(milliseconds=400))
     assert queue.claim_work("b", WorkKind, 10, LEASE) == ()
     time.sleep(0.45)
@@ -74,7 +63,7 @@ def test_claimed_work_is_not_claimed_again_until_the_claim_ends(queue):
 
 
 def test_extended_claim_does_not_end(queue):
-    queue.request_work([ask(WEB)])
+    request_work(queue, WEB)
     claimed = queue.claim_work("a", WorkKind, 10, timedelta(milliseconds=300))
     queue.extend_claims("a", claimed, LEASE)
     time.sleep(0.35)
@@ -82,9 +71,9 @@ def test_extended_claim_does_not_end(queue):
 
 
 def test_request_during_work_lets_it_be_done_again(queue):
-    queue.request_work([ask(WEB)])
+    request_work(queue, WEB)
     [claimed] = queue.claim_work("a", WorkKind, 10, LEASE)
-    queue.request_work([ask(WEB)])
+    request_work(queue, WEB)
     finish(queue, "a", claimed)
     [again] = queue.claim_work("a", WorkKind, 10, LEASE)
     assert again.version == 2
@@ -93,7 +82,7 @@ def test_request_during_work_lets_it_be_done_again(queue):
 
 
 def test_finishing_after_the_claim_ended_leaves_the_claim_of_another_worker(queue):
-    queue.request_work([ask(WEB)])
+    request_work(queue, WEB)
     [late] = queue.claim_work("a", WorkKind, 10, timedelta())
     end_process(queue, "a")
     [claimed] = queue.claim_work("b", WorkKind, 10, LEASE)
@@ -104,18 +93,23 @@ def test_finishing_after_the_claim_ended_leaves_the_claim_of_another_worker(queu
 
 
 def test_work_is_claimed_by_priority_and_then_by_age(queue):
-    queue.request_work([ask(WEB, WorkPriority.SWEEP), ask(SweepWork(), WorkPriority.SWEEP)])
-    queue.request_work([ask(API, WorkPriority.EXPLOITED)])
-    queue.request_work([ask(NODE)])
+    queue.request_work([build_work(WEB, WorkPriority.SWEEP), build_work(SweepWork(), WorkPriority.SWEEP)])
+    request_work(queue, API, priority=WorkPriority.EXPLOITED)
+    request_work(queue, NODE)
     order = [each.key for _ in range(3) for each in queue.claim_work("a", WorkKind, 1, LEASE)]
     assert order[:2] == [API, NODE]
-    queue.request_work([ask(WEB, WorkPriority.USER)])
+    request_work(queue, WEB, priority=WorkPriority.USER)
     assert [each.key for each in queue.claim_work("a", WorkKind, 1, LEASE)] in ([WEB], [SweepWork()])
 
 
 def test_claims_of_one_call_have_the_same_kind_and_priority(queue):
     queue.request_work(
-        [ask(WEB), ask(API), ask(NODE), ask(VisitWork("github", "github.com", "acme/x"), WorkPriority.SWEEP)]
+        [
+            build_work(WEB),
+            build_work(API),
+            build_work(NODE),
+            build_work(VisitWork("github", "github.com", "acme/x"), WorkPriority.SWEEP),
+        ]
     )
     kinds = [{type(each.key) for each in queue.claim_work("a", WorkKind, 10, LEASE)} for _ in range(3)]
     assert all(len(each) == 1 for each in kinds)
@@ -125,7 +119,7 @@ def test_burst_is_gathered_but_not_beyond_the_longest_delay(queue, service_log):
     delay, longest = timedelta(minutes=2), timedelta(minutes=2, milliseconds=500)
     due_times = []
     for _ in range(4):
-        queue.request_work([ask(NODE, delay=delay, longest_delay=longest)])
+        request_work(queue, NODE, delay=delay, longest_delay=longest)
         [waiting] = service_log.list_pending(10)
         due_times.append(waiting.due_at)
         time.sleep(0.2)
@@ -134,18 +128,18 @@ def test_burst_is_gathered_but_not_beyond_the_longest_delay(queue, service_log):
 
 
 def test_failed_work_waits_and_a_sweep_does_not_shorten_the_wait(queue):
-    queue.request_work([ask(WEB)])
+    request_work(queue, WEB)
     [claimed] = queue.claim_work("a", WorkKind, 10, LEASE)
     queue.postpone_work("a", claimed, timedelta(minutes=1), "the forge does not answer")
-    queue.request_work([ask(WEB, WorkPriority.SWEEP)])
+    request_work(queue, WEB, priority=WorkPriority.SWEEP)
     assert queue.claim_work("a", WorkKind, 10, LEASE) == ()
-    queue.request_work([ask(WEB, WorkPriority.USER)])
+    request_work(queue, WEB, priority=WorkPriority.USER)
     [again] = queue.claim_work("a", WorkKind, 10, LEASE)
     assert (again.attempts, again.priority) == (1, WorkPriority.USER)
 
 
 def test_released_claims_can_be_claimed_at_once(queue):
-    queue.request_work([ask(WEB), ask(API)])
+    request_work(queue, WEB, API)
     assert len(queue.claim_work("a", WorkKind, 10, LEASE)) == 2
     queue.release_claims("a")
     assert len(queue.claim_work("b", WorkKind, 10, LEASE)) == 2
@@ -154,7 +148,7 @@ def test_released_claims_can_be_claimed_at_once(queue):
 def test_two_workers_never_claim_the_same_work(place):
     database = place.database()
     DatabaseWorkQueue(database).request_work(
-        [ask(VisitWork("github", "github.com", f"acme/r{number}")) for number in range(120)]
+        [build_work(VisitWork("github", "github.com", f"acme/r{number}")) for number in range(120)]
     )
     claimed: list[list[object]] = [[], []]
 
@@ -174,15 +168,15 @@ def test_two_workers_never_claim_the_same_work(place):
 
 def test_the_same_delivery_is_stored_once_and_leads_to_work_once(queue, service_log):
     delivery = Delivery("acr", "id-1", datetime.now(UTC), DeliveryOutcome.ACCEPTED, "trace-1", ("docker.io/a:1",))
-    assert service_log.record_delivery(delivery, [ask(NODE)])
-    assert not service_log.record_delivery(delivery, [ask(NODE)])
+    assert service_log.record_delivery(delivery, [build_work(NODE)])
+    assert not service_log.record_delivery(delivery, [build_work(NODE)])
     [stored] = service_log.list_deliveries(10)
     assert (stored.repeats, stored.subjects) == (1, ("docker.io/a:1",))
     assert [(each.key, each.version) for each in queue.claim_work("a", WorkKind, 10, LEASE)] == [(NODE, 1)]
 
 
 def test_records_of_work_are_listed_and_deleted_by_age(queue, service_log):
-    queue.request_work([ask(SweepWork())])
+    queue.request_work([build_work(SweepWork())])
     [claimed] = queue.claim_work("a", WorkKind, 10, LEASE)
     assert service_log.list_pending(10)[0].worker == "a"
     finish(queue, "a", claimed)
@@ -206,25 +200,25 @@ def test_records_are_limited_in_number(service_log, monkeypatch):
 
 
 def test_repeated_work_is_due_again_later_and_not_requested_twice(queue):
-    queue.request_missing([ask(SweepWork())])
+    queue.request_missing([build_work(SweepWork())])
     [claimed] = queue.claim_work("a", WorkKind, 10, LEASE)
     at = datetime.now(UTC)
     finished = FinishedWork(claimed.key, claimed.trace, claimed.reason, at, at, "done")
     queue.finish_work("a", claimed, finished, repeat_after=timedelta(milliseconds=300))
-    queue.request_missing([ask(SweepWork())])
+    queue.request_missing([build_work(SweepWork())])
     assert queue.claim_work("a", WorkKind, 10, LEASE) == ()
     time.sleep(0.35)
     assert [each.key for each in queue.claim_work("a", WorkKind, 10, LEASE)] == [SweepWork()]
 
 
 def test_only_work_of_the_given_kinds_is_claimed(queue):
-    queue.request_work([ask(SweepWork()), ask(PollWork("docker.io")), ask(WEB)])
+    queue.request_work([build_work(SweepWork()), build_work(PollWork("docker.io")), build_work(WEB)])
     assert [each.key for each in queue.claim_work("a", EVENT_KINDS, 10, LEASE)] == [WEB]
     assert queue.claim_work("a", EVENT_KINDS, 10, LEASE) == ()
 
 
 def test_only_work_of_at_least_a_priority_is_claimed_and_counted(queue):
-    queue.request_work([ask(WEB, WorkPriority.EXPLOITED), ask(API, WorkPriority.USER)])
+    queue.request_work([build_work(WEB, WorkPriority.EXPLOITED), build_work(API, WorkPriority.USER)])
     kinds, least = {WorkKind.VISIT}, WorkPriority.USER
     assert queue.compute_figures(kinds, least).due == 1
     assert [each.key for each in queue.claim_work("a", kinds, 10, LEASE, least)] == [API]
@@ -234,11 +228,11 @@ def test_only_work_of_at_least_a_priority_is_claimed_and_counted(queue):
 
 def test_work_that_is_done_again_responds_to_the_later_push(queue):
     earlier, later = (datetime(2026, 11, 28, hour, tzinfo=UTC) for hour in (10, 11))
-    queue.request_work([ask(WEB, pushed_at=earlier)])
-    queue.request_work([ask(WEB, pushed_at=later)])
+    request_work(queue, WEB, pushed_at=earlier)
+    request_work(queue, WEB, pushed_at=later)
     [claimed] = queue.claim_work("a", WorkKind, 10, LEASE)
     assert claimed.pushed_at == earlier
-    queue.request_work([ask(WEB, pushed_at=later)])
+    request_work(queue, WEB, pushed_at=later)
     finish(queue, "a", claimed)
     [again] = queue.claim_work("a", WorkKind, 10, LEASE)
     assert again.pushed_at == later
