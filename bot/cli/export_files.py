@@ -1,10 +1,13 @@
-"""Checks whether a file that the command line names can be written, before a command does its work."""
+"""Checks whether a file that the command line names can be written, and replaces files."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
+
+_USUAL_MODE = 0o666
 
 
 def check_writable(text: str) -> Path:
@@ -25,6 +28,32 @@ def check_writable(text: str) -> Path:
             f"{path} cannot be written: the path contains a symbolic link; hint: name the file by a path without links"
         )
     return path
+
+
+def is_replaceable(path: Path) -> bool:
+    """Return True if `replace_file` may rename a temporary file to this path.
+
+    The path must be a regular file or not exist yet. Renaming a file to the path of a pipe or device would remove the
+    pipe or device.
+    """
+    return path.is_file() or not path.exists()
+
+
+def replace_file(path: Path, text: str, mode: int = _USUAL_MODE) -> None:
+    """Replace a file atomically, because another program may read it at any moment. Raises OSError.
+
+    The text is first written to a temporary file with the suffix `.part`, which collectors of metrics ignore. The umask
+    of the process limits `mode`.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _has_symbolic_link(path: Path) -> bool:

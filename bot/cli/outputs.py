@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli.export_files import check_writable
+from bot.cli.export_files import check_writable, is_replaceable, replace_file
 from bot.cli.messages import write_message, write_note
 from bot.cli.presentation import get_output_path
 from bot.model.report import RunReport
@@ -88,7 +88,7 @@ def write_result(
     for export in exports:
         text = render(export.output_format)
         try:
-            write = _replace if export.output_format == "metrics" and _is_replaceable(export.path) else _write_file
+            write = replace_file if export.output_format == "metrics" and is_replaceable(export.path) else _write_file
             write(export.path, f"{text}\n" if text else "")
         except OSError as error:
             reason = error.strerror or error
@@ -121,32 +121,8 @@ def show(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # discards what is flushed later
 
 
-def _is_replaceable(path: Path) -> bool:
-    """Return True if `_replace` may rename a temporary file to this path.
-
-    The path must be a regular file or not exist yet. Renaming a file to the path of a pipe or device would remove the
-    pipe or device.
-    """
-    return path.is_file() or not path.exists()
-
-
 def _write_file(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
-
-
-def _replace(path: Path, text: str) -> None:
-    """Replace a file atomically, because a collector of metrics may read it at any moment.
-
-    The text is first written to a temporary file with the suffix `.part`, which collectors ignore.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("x", encoding="utf-8") as file:
-            file.write(text)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def render_html(document: str) -> str:

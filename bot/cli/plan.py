@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import click
 
 from bot import wiring
 from bot.cli import options
-from bot.cli.export_files import check_writable
+from bot.cli.export_files import check_writable, is_replaceable, replace_file
 from bot.cli.messages import write_note
 from bot.cli.outputs import FORMATS, ExportTarget, write_result
 from bot.cli.run import render_run_report
@@ -25,7 +24,10 @@ _OWNER_ONLY = 0o600
 
 
 def _parse_path(_context: click.Context, _option: click.Parameter, text: str) -> Path:
-    return check_writable(text)
+    path = check_writable(text)
+    if not is_replaceable(path):
+        raise click.BadParameter(f"{path} cannot be written: it is not a regular file; hint: name a file for the plan")
+    return path
 
 
 @click.command()
@@ -79,7 +81,7 @@ def command(  # noqa: PLR0913 - click passes one argument for each option
     planned_run = plan_run(fleet_run.fleets, fleet_run.context, fleet_run.options, origin)
     text, failures = render_plan(planned_run.plan)
     report = planned_run.report.add_failures(failures)
-    _write_private(plan_file, text)
+    replace_file(plan_file, text, _OWNER_ONLY)
     write_note(f"wrote the plan to {plan_file}; perform it with `basebump apply {plan_file}`")
     has_written_all = write_result(
         partial(render_run_report, report, None), output_format, exports, partial(render_run_for_screen, report)
@@ -87,19 +89,3 @@ def command(  # noqa: PLR0913 - click passes one argument for each option
     code = ExitCode.FAILED if report.failed or not has_written_all else ExitCode.DONE
     log_end(log, report.failed, code)
     return code
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, in place of an existing file. Raises OSError.
-
-    The text is first written to a temporary file, so that another program never reads a part of it.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -167,6 +168,21 @@ def test_repository_that_changed_is_named_and_ends_with_1(tmp_path, basebump, lo
     assert code == 1
     assert "web" in out
     assert "the base branch moved since the plan was made" in out
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+def test_plan_does_not_replace_what_is_not_a_file(kind, tmp_path, basebump, local):
+    """A user may write `--out /dev/null`, and may be root in a container."""
+    path = tmp_path / "node"
+    with socket.socket(socket.AF_UNIX) as listener:
+        if kind == "pipe":
+            os.mkfifo(path)
+        else:
+            listener.bind(str(path))
+        before = path.lstat()
+        code, _, err = basebump("plan", "--config", local, "--out", path)
+    assert (code, "is not a regular file" in err) == (2, True)
+    assert (path.lstat().st_ino, path.lstat().st_mode) == (before.st_ino, before.st_mode)
 
 
 @pytest.mark.parametrize("arguments", [(), ("--out", "/no/such/folder/plan.json"), ("--out", "p", "--level", "report")])
