@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
-from bot.model.errors import PlanError
+from bot.core.markdown import make_one_line
+from bot.model.errors import InvalidReferenceError, PlanError
 from bot.model.fleet_plan import PLAN_SCHEMA, FleetPlan, PlannedRepository
+from bot.model.reference import ImageReference, TagRef
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 MAX_PLAN_BYTES = 64 * 1024 * 1024
 """The maximum size of a plan. Reading a plan takes up to twenty times as much memory, and some seconds. A proposal
@@ -91,7 +91,43 @@ def _parse_document(text: str) -> FleetPlan:
         (plan,) = _build_adapters().plans.validate_json(_render([document]))
     except ValidationError as error:
         raise PlanError(f"the plan is not valid: {_describe(error)}; hint: make a new plan") from None
+    for value in _list_values(plan):
+        if not _is_valid(value):
+            raise PlanError(f"the plan is not valid: {make_one_line(str(value))!r}; hint: make a new plan")
     return plan
+
+
+def _list_values(value: object) -> Iterator[object]:
+    """Yield a value and everything in it."""
+    yield value
+    if is_dataclass(value):
+        for each in fields(value):
+            yield from _list_values(getattr(value, each.name))
+    elif isinstance(value, tuple | list | frozenset):
+        for each in value:
+            yield from _list_values(each)
+    elif isinstance(value, Mapping):
+        yield from _list_values((*value.keys(), *value.values()))
+
+
+def _is_valid(value: object) -> bool:
+    """Return False if a value has a form that no plan of basebump contains, although its type is right.
+
+    Reports print image references as they are, because their grammar allows no character that has an effect there. A
+    time without a time zone cannot be compared with others.
+    """
+    try:
+        match value:
+            case datetime():
+                return value.tzinfo is not None
+            case ImageReference():
+                return ImageReference.parse(str(value)) == value
+            case TagRef():
+                return ImageReference.parse(str(value)).to_tag_ref() == value
+            case _:
+                return True
+    except InvalidReferenceError:
+        return False
 
 
 def _dump(plan: FleetPlan, repositories: tuple[PlannedRepository, ...]) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -11,10 +12,15 @@ from hypothesis import strategies as st
 from support.docs.plan_keys import list_documented_keys, list_plan_keys
 from support.runs.forged_plans import seal_plan
 from support.soon import soon
+from support.values import occurrence
 
+from bot.core.choice.verdict import build_verdict
+from bot.core.references.report_slots import drop_slot_bytes
+from bot.model.decision import SkippedReference
 from bot.model.errors import PlanError
 from bot.model.fleet_plan import FleetPlan, PlannedRepository
 from bot.model.report import RepositoryReport
+from bot.model.vocabulary import Reason
 from bot.plan_file import MAX_PLAN_BYTES, MAX_REPOSITORY_BYTES, parse_plan, render_plan
 
 REPORT = RepositoryReport("github", "acme/web", "main")
@@ -58,6 +64,37 @@ def test_refuses_every_other_file(content):
 def test_refuses_plan_of_another_form_even_with_its_digest(change, sentence):
     with pytest.raises(PlanError, match=sentence):
         parse_plan(seal_plan({**json.loads(TEXT), **change}))
+
+
+HOSTILE = "python\n##vso[task.setvariable variable=a]b"
+
+
+def plan_verdict(**changes) -> bytes:
+    """Return a plan with one verdict, whose image reference has these changes."""
+    verdict = build_verdict(SkippedReference(occurrence("python:3.12-slim"), Reason.NO_RULE))
+    report = replace(REPORT, verdicts=(verdict,))
+    text, failures = render_plan(replace(PLAN, repositories=(replace(REPOSITORY, report=drop_slot_bytes(report)),)))
+    assert failures == ()
+    document = json.loads(text)
+    document["repositories"][0]["report"]["verdicts"][0]["occurrence"]["reference"].update(changes)
+    return seal_plan(document)
+
+
+def test_reads_plan_with_image_reference():
+    (repository,) = parse_plan(plan_verdict()).repositories
+    assert str(repository.report.verdicts[0].occurrence.reference) == "python:3.12-slim"
+
+
+@pytest.mark.parametrize("changes", [{"name": HOSTILE}, {"name": ""}, {"tag": HOSTILE}, {"digest": HOSTILE}])
+def test_refuses_image_reference_that_no_file_can_contain(changes):
+    """Reports print references as they are, and CI services execute some lines of a log."""
+    with pytest.raises(PlanError, match="the plan is not valid"):
+        parse_plan(plan_verdict(**changes))
+
+
+def test_refuses_time_without_time_zone():
+    with pytest.raises(PlanError, match="the plan is not valid: '2026-11-25 12:00:00'"):
+        parse_plan(seal_plan({**json.loads(TEXT), "planned_at": "2026-11-25T12:00:00"}))
 
 
 @pytest.mark.parametrize(
