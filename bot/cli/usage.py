@@ -12,9 +12,10 @@ from bot.cli import options
 from bot.cli.outputs import write_result
 from bot.cli.screen import show_lines
 from bot.model.reference import Digest, ImageReference, parse_sha256
+from bot.reports.stored_answers import answer_usage
 from bot.reports.styled_lines import join_lines
-from bot.reports.usage import UsageAnswer, render_usage_csv, render_usage_document, render_usage_lines
-from bot.wiring.inventory import open_inventory
+from bot.reports.usage import render_usage_csv, render_usage_document, render_usage_lines
+from bot.wiring.inventory import open_fleet
 
 
 def _parse_digest(_context: click.Context, _option: click.Parameter, text: str | None) -> Digest | None:
@@ -41,15 +42,15 @@ def command(image: ImageReference, excluded_digest: Digest | None, config_file: 
     """List the repositories and files that use IMAGE, from the state alone.
 
     IMAGE is a repository, and may have a tag and a digest, such as `python:3.12`. For each file, the result shows since
-    when it contains the image, the digest to which it is pinned, and the open request of basebump. The data is that of
-    the last `run`, and the result states its age. Nothing is read from forges or registries.
+    when it contains the image, the digest to which it is pinned, the open request of basebump, and whether the image
+    was built again and runs. The data is that of the last `run`, and the result states its age. Nothing is read from
+    forges, registries or clusters.
     """
-    inventory = open_inventory(config_file)
-    usages = [
-        usage for usage in inventory.list_usages(image) if excluded_digest is None or usage.digest != excluded_digest
-    ]
-    answer = UsageAnswer(image, excluded_digest, usages, inventory.load_coverage())
-    lines = render_usage_lines(answer, datetime.now(UTC))
+    fleet, now = open_fleet(config_file), datetime.now(UTC)
+    usages = fleet.inventory.list_usages(image)
+    facts, coverage = fleet.stages.load_image_facts(image), fleet.inventory.load_coverage()
+    answer = answer_usage(image, excluded_digest, usages, coverage, facts, now)
+    lines = render_usage_lines(answer, now)
     renderers = {"json": render_usage_document, "csv": render_usage_csv}
     write_result(
         lambda chosen: renderers[chosen](answer) if chosen in renderers else join_lines(lines),

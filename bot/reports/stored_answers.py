@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from bot.core.inventory.ci_counts import count_outcomes
 from bot.core.inventory.history import list_moves
 from bot.core.inventory.patch_times import find_patches, summarise_patches
+from bot.core.inventory.stage_funnels import find_fleet_stages
 from bot.core.inventory.trends import build_trends
 from bot.model.fleet_history import FleetHistory
 from bot.model.patch_times import PatchGrouping
-from bot.model.reference import ImageReference
-from bot.model.usage import InventoryCoverage
+from bot.model.reference import Digest, ImageReference
+from bot.model.stage_facts import StageFacts
+from bot.model.usage import ImageUsage, InventoryCoverage
 from bot.reports.history import HistoryAnswer
 from bot.reports.patch_times import PatchReport
+from bot.reports.stage_section import StageReport
+from bot.reports.usage import UsageAnswer
+
+
+def answer_usage(
+    image: ImageReference,
+    excluded_digest: Digest | None,
+    usages: Sequence[ImageUsage],
+    coverage: InventoryCoverage,
+    facts: StageFacts,
+    now: datetime,
+) -> UsageAnswer:
+    """Return the answer with the uses of an image that do not contain `excluded_digest`, and their stages."""
+    selected = [each for each in usages if excluded_digest is None or each.digest != excluded_digest]
+    positions = {(each.key, each.path, each.line_number, each.tag, each.digest) for each in selected}
+    stages = find_fleet_stages(
+        facts, now, lambda use: (use.key, use.path, use.line_number, use.tag, use.digest) in positions
+    )
+    return UsageAnswer(image, excluded_digest, selected, coverage, StageReport(stages, now))
 
 
 def answer_repository_history(name: str, history: FleetHistory, coverage: InventoryCoverage) -> HistoryAnswer:
@@ -28,6 +50,11 @@ def answer_image_history(
     observations = [each for each in history.observations if image.tag in {None, each.tag_ref.tag}]
     outcomes = count_outcomes(history.requests, {f"{each.tag_ref}@{each.digest}" for each in observations})
     return HistoryAnswer(name, list_moves(history), observations, coverage, outcomes)
+
+
+def answer_stages(facts: StageFacts, now: datetime) -> StageReport:
+    """Return how far the updates in some facts got."""
+    return StageReport(find_fleet_stages(facts, now), now)
 
 
 def build_patch_report(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from bot.core.markdown import make_console_line
 from bot.core.transition import shorten_digest
+from bot.model.inventory import BranchKey
 from bot.model.reference import Digest, ImageReference
 from bot.model.report import SCHEMA
+from bot.model.update_stages import UpdateProgress
 from bot.model.usage import ImageUsage, InventoryCoverage, UpdateRequest
 from bot.reports._inventory_parts import (
     BRANCH_COLUMNS,
@@ -20,9 +24,20 @@ from bot.reports._inventory_parts import (
     describe_coverage,
     list_branch_cells,
 )
+from bot.reports._stage_documents import build_clusters, build_funnel, build_running_images, build_updates
+from bot.reports._stage_lines import (
+    describe_progress,
+    list_cluster_sentences,
+    list_running_lines,
+    summarise_funnels,
+)
 from bot.reports.csv_text import Cell, render_csv
 from bot.reports.json_text import JsonValue, format_time, render_json
 from bot.reports.styled_lines import Line, Style, StyledLine
+
+if TYPE_CHECKING:
+    from bot.model.workload import RunningImage
+    from bot.reports.stage_section import StageReport
 
 _NOT_PINNED = "not pinned"
 UNLISTED_AFTER = timedelta(days=8)
@@ -34,7 +49,11 @@ _COLUMNS = (
     *BRANCH_COLUMNS,
     *("path", "line", "format", "written", "tag", "digest", "status"),
     *("reason", "since", "since_first_visit", "read_at", "seen_at", "owners", "request_numbers", "request_urls"),
+    *("stage", "stage_since", "waits_for"),
 )
+
+_Position = tuple[BranchKey, str, int, str | None, Digest | None]
+"""The base branch, the path and the line of a usage, and its tag and digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +65,28 @@ class UsageAnswer:
     """If it is not None, only references that do not contain this digest are in `usages`."""
     usages: Sequence[ImageUsage]
     coverage: InventoryCoverage
+    stages: StageReport | None = None
+    """How far the updates of these usages got; None if it was not read."""
+
+    def group_updates(self) -> Mapping[_Position, Sequence[UpdateProgress]]:
+        """Return how far the updates of each usage got, with the latest one last."""
+        updates: dict[_Position, list[UpdateProgress]] = defaultdict(list)
+        for each in self.stages.stages.updates if self.stages is not None else ():
+            use = each.use
+            updates[use.key, use.path, use.line_number, use.tag, use.digest].append(each)
+        return updates
+
+    def list_running(self) -> Sequence[RunningImage]:
+        """Return the containers that run the image, with the tag and the digest of the question."""
+        image, running = self.image, self.stages.stages.running if self.stages is not None else ()
+        return [
+            each
+            for each in running
+            if each.repository == image.repository
+            and image.tag in {None, each.tag}
+            and image.digest in {None, each.digest}
+            and (self.excluded_digest is None or each.digest != self.excluded_digest)
+        ]
 
 
 def render_usage_document(answer: UsageAnswer) -> str:
@@ -59,14 +100,39 @@ def render_usage_document(answer: UsageAnswer) -> str:
             "digest": image.digest,
             "not_on": answer.excluded_digest,
             "coverage": build_coverage(answer.coverage),
-            "usages": [_build_usage(each) for each in answer.usages],
+            **_build_stages(answer),
+            "usages": _build_usages(answer),
         }
     )
 
 
+def _build_stages(answer: UsageAnswer) -> dict[str, JsonValue]:
+    """Return how far the updates of all usages together got, and the containers that run the image."""
+    if answer.stages is None:
+        return {"funnels": None, "running": None, "clusters": None}
+    stages = answer.stages.stages
+    return {
+        "funnels": [build_funnel(each) for each in stages.funnels],
+        "running": build_running_images(stages, answer.list_running()) if stages.scope.has_clusters else None,
+        "clusters": build_clusters(stages.clusters) if stages.scope.has_clusters else None,
+    }
+
+
+def _build_usages(answer: UsageAnswer) -> JsonValue:
+    if answer.stages is None:
+        return [{**_build_usage(each), "updates": None} for each in answer.usages]
+    updates, now = answer.group_updates(), answer.stages.now
+    return [
+        {**_build_usage(each), "updates": build_updates(updates.get(_get_position(each), ()), now)}
+        for each in answer.usages
+    ]
+
+
 def render_usage_csv(answer: UsageAnswer) -> str:
     """Return the output of `usage --format csv`. Several owners or requests are separated by blanks."""
-    return render_csv(_COLUMNS, map(_build_row, answer.usages))
+    updates = answer.group_updates()
+    rows = (_build_row(each, updates.get(_get_position(each), ())) for each in answer.usages)
+    return render_csv(_COLUMNS, rows)
 
 
 def render_usage_lines(answer: UsageAnswer, now: datetime) -> list[Line]:
@@ -75,15 +141,20 @@ def render_usage_lines(answer: UsageAnswer, now: datetime) -> list[Line]:
     tag_width = max((len(each.tag or "-") for each in answer.usages), default=0) if answer.image.tag is None else 0
     room = max(_LOCATION_WIDTH - tag_width - 2 * bool(tag_width), 0)
     width = min(max((len(_locate(each)) for each in answer.usages), default=0), room)
+    updates = answer.group_updates()
     for title, group in groupby(answer.usages, key=lambda usage: usage.title):
         usages = list(group)
         lines.append(StyledLine("", make_console_line(title), Style.UPDATE))
-        lines += [_render_usage(each, width, tag_width) for each in usages]
+        for each in usages:
+            lines.append(_render_usage(each, width, tag_width))
+            lines += _render_updates(updates.get(_get_position(each), ()), answer.stages)
         requests = dict.fromkeys(request for usage in usages for request in usage.requests)
         lines += [_render_request(each) for each in requests]
         lines += _render_unlisted(usages[0].seen_at, now)
         lines.append("")
-    return [*lines, *describe_coverage(answer.coverage, now)]
+    stages = [*_render_running(answer), *_render_funnels(answer)]
+    ages = list_cluster_sentences(answer.stages.stages, now) if answer.stages is not None else ()
+    return [*lines, *stages, *describe_coverage(answer.coverage, now), *ages]
 
 
 def _describe_result(answer: UsageAnswer) -> str:
@@ -107,6 +178,30 @@ def _render_usage(usage: ImageUsage, width: int, tag_width: int) -> Line:
     return StyledLine(f"  {_locate(usage):<{width}}  {tag}", f"{pin:<12}  {since}", style)
 
 
+def _render_updates(updates: Sequence[UpdateProgress], report: StageReport | None) -> Iterator[Line]:
+    if report is not None:
+        for each in updates:
+            yield from describe_progress(each, report.stages, report.now, "    ")
+
+
+def _render_running(answer: UsageAnswer) -> Iterator[Line]:
+    running = answer.list_running()
+    if answer.stages is not None and running:
+        yield from list_running_lines(answer.stages.stages, running)
+        yield ""
+
+
+def _render_funnels(answer: UsageAnswer) -> Iterator[Line]:
+    """Yield the numbers of usages in each stage, if there are several usages to count."""
+    if answer.stages is not None and len(answer.usages) > 1:
+        yield from summarise_funnels(answer.stages.stages.funnels)
+        yield ""
+
+
+def _get_position(usage: ImageUsage) -> _Position:
+    return usage.key, usage.path, usage.line_number, usage.tag, usage.digest
+
+
 def _render_unlisted(seen_at: datetime, now: datetime) -> Iterator[Line]:
     """Yield a remark if no run listed the base branch for some time, although runs may list only some repositories."""
     if now - seen_at >= UNLISTED_AFTER:
@@ -124,7 +219,7 @@ def _locate(usage: ImageUsage) -> str:
     return make_console_line(location, len(location))  # the path `:` would make it begin with `::`
 
 
-def _build_usage(usage: ImageUsage) -> JsonValue:
+def _build_usage(usage: ImageUsage) -> dict[str, JsonValue]:
     return {
         **build_branch(usage.key),
         "path": usage.path,
@@ -147,7 +242,9 @@ def _build_usage(usage: ImageUsage) -> JsonValue:
     }
 
 
-def _build_row(usage: ImageUsage) -> list[Cell]:
+def _build_row(usage: ImageUsage, updates: Sequence[UpdateProgress]) -> list[Cell]:
+    latest = updates[-1] if updates else None
+    wait = latest.wait if latest is not None else None
     return [
         *list_branch_cells(usage.key),
         usage.path,
@@ -165,4 +262,7 @@ def _build_row(usage: ImageUsage) -> list[Cell]:
         " ".join(usage.owners),
         " ".join(str(each.number) for each in usage.requests),
         " ".join(each.url for each in usage.requests if each.url),
+        latest.stage.value if latest is not None and latest.stage is not None else None,
+        format_time(latest.since) if latest is not None else None,
+        wait.reason.value if wait is not None else None,
     ]

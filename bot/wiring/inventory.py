@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from bot.model.errors import StateError, UsageError
 
 if TYPE_CHECKING:
-    from bot.inventory_ports import InventoryReader
+    from bot.inventory_ports import InventoryReader, StageReader
+    from bot.settings import Settings
+    from bot.state.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFleet:
+    """The readers of a state."""
+
+    inventory: InventoryReader
+    stages: StageReader
 
 
 def open_inventory(config_file: Path) -> InventoryReader:
@@ -18,12 +29,47 @@ def open_inventory(config_file: Path) -> InventoryReader:
         UsageError: If the config has no state.
         StateError: If no run created the state yet, or if it cannot be used.
     """
-    from bot.settings import StateFile, StateServer, load
-    from bot.state.database import Database
+    return open_fleet(config_file).inventory
+
+
+def open_inventory_of(settings: Settings, config_file: Path) -> InventoryReader:
+    """Return a reader of the state in the settings of `config_file`. The effects and errors are those of
+    `open_inventory`."""
     from bot.state.inventory_reader import DatabaseInventoryReader
 
-    state = load(config_file, requires_forges=False).state
-    match state:
+    return DatabaseInventoryReader(_open_database(settings, config_file))
+
+
+def open_fleet(config_file: Path) -> StoredFleet:
+    """Return the readers of the state of a config. The effects and errors are those of `open_inventory`."""
+    from bot.settings import load
+    from bot.state.inventory_reader import DatabaseInventoryReader
+
+    settings = load(config_file, requires_forges=False)
+    database = _open_database(settings, config_file)
+    return StoredFleet(DatabaseInventoryReader(database), create_stage_reader(database, settings))
+
+
+def create_stage_reader(database: Database, settings: Settings) -> StageReader:
+    """Return a reader of the facts about stages of updates."""
+    from bot.state.own_builds import DatabaseOwnBuilds
+    from bot.state.running_images import DatabaseRunningImages
+    from bot.state.stage_reader import DatabaseStageReader, StageSources
+
+    sources = StageSources(
+        DatabaseRunningImages(database),
+        DatabaseOwnBuilds(database),
+        [each.name for each in settings.clusters],
+        settings.builds,
+    )
+    return DatabaseStageReader(database, sources)
+
+
+def _open_database(settings: Settings, config_file: Path) -> Database:
+    from bot.settings import StateFile, StateServer
+    from bot.state.database import Database
+
+    match settings.state:
         case None:
             raise UsageError(
                 f"{config_file} has no `state`, so basebump does not remember which images are used; hint: add `state: "
@@ -36,5 +82,5 @@ def open_inventory(config_file: Path) -> InventoryReader:
         case StateServer(url):
             database = Database.postgresql_unmigrated(url)
         case _:
-            assert_never(state)
-    return DatabaseInventoryReader(database.migrate_for_reading())
+            assert_never(settings.state)
+    return database.migrate_for_reading()

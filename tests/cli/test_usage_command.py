@@ -46,6 +46,8 @@ def test_text_lists_the_files_of_each_repository(basebump, fleet):
         f"  services/a-very-long-name-of-a-service/docker/production/Dockerfile:1  {OLD[7:19]}  since at least {DAY}",
         "  pull request #12 is open: https://github.com/acme/web/pull/12",
         "",
+        "docker.io/library/python:3.12: 2 proposed, 1 merged",
+        "",
         f"The state covers 2 base branches. The oldest data was read 3 days ago, on {READ_AT:%Y-%m-%d %H:%M} UTC.",
         "1 base branch has files that could not be read, so images may be missing.",
     ]

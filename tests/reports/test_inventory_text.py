@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from support.runs.reports import HOSTILE
 from support.visits import NEW, NOW, WEB, build_request
 
+from bot.core.inventory.stage_funnels import summarise_updates
 from bot.model.fleet_history import DigestMove, HeldDigest, MoveOrigin
 from bot.model.patch_times import (
     FixSeverity,
@@ -25,7 +26,21 @@ from bot.model.patch_times import (
     WaitSummary,
 )
 from bot.model.reference import ImageReference
+from bot.model.update_stages import (
+    ClusterCoverage,
+    FailedCheck,
+    FleetStages,
+    ImageUse,
+    ReachedStage,
+    StageScope,
+    UpdateProgress,
+    UpdateStage,
+    UpdateWait,
+    UseKind,
+    WaitReason,
+)
 from bot.model.usage import ImageUsage, InventoryCoverage, UpdateRequest
+from bot.model.workload import RunningImage, Workload
 from bot.reports.csv_text import render_csv
 from bot.reports.history import HistoryAnswer, render_history_csv, render_history_document, render_history_lines
 from bot.reports.patch_times import (
@@ -35,6 +50,7 @@ from bot.reports.patch_times import (
     render_patch_lines,
     render_trend_csv,
 )
+from bot.reports.stage_section import StageReport
 from bot.reports.styled_lines import join_lines
 from bot.reports.usage import UsageAnswer, render_usage_csv, render_usage_document, render_usage_lines
 
@@ -44,6 +60,21 @@ ANY = st.one_of(
     st.sampled_from(["", "::error::x", "##vso[task.x]y", "=1+1", "@a", '"']),
 )
 COVERAGE = InventoryCoverage(1, 0, NOW, NOW)
+
+
+def build_stages(usage: ImageUsage, word: str) -> StageReport:
+    """Return the stages of a usage, with the word as every name of checks, images, clusters and workloads."""
+    running = RunningImage(Workload(word, word, word, word), word, "docker.io/library/python", word, NEW, 1, None)
+    use = ImageUse(usage.key, usage.path, 1, UseKind.BUILD, "docker.io/library/python", usage.tag, usage.digest)
+    wait = UpdateWait(
+        WaitReason.BUILD_FAILED, NOW, FailedCheck(word, word), (word,), NOW, (use,), (running,), clusters=(word,)
+    )
+    progress = UpdateProgress(use, NEW, (ReachedStage(UpdateStage.MERGED, NOW),), wait, workloads=(running,))
+    scope = StageScope(has_builds=True, has_clusters=True)
+    clusters = (ClusterCoverage(word, NOW, word),)
+    funnels = tuple(summarise_updates([progress], scope, NOW))
+    stages = FleetStages(scope, (progress,), (running,), (running,), clusters=clusters, funnels=funnels)
+    return StageReport(stages, NOW)
 
 
 def render_all(word: str) -> tuple[list[str], list[str], list[str]]:
@@ -66,7 +97,7 @@ def render_all(word: str) -> tuple[list[str], list[str], list[str]]:
         NOW,
         (UpdateRequest(1, word, NOW),),
     )
-    used = UsageAnswer(ImageReference.parse("python"), None, [usage], COVERAGE)
+    used = UsageAnswer(ImageReference.parse("python"), None, [usage], COVERAGE, build_stages(usage, word))
     held = HeldDigest(key, word, word, NEW, NOW, is_since_first_visit=False)
     history = HistoryAnswer(word, [DigestMove(held, MoveOrigin.BASEBUMP, NOW, request)], (), COVERAGE)
     patch = Patch(key, word, FixSeverity.HIGH, NOW, None, (word,), request, published_at=NOW)

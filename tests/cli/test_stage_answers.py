@@ -1,0 +1,120 @@
+"""How far updates got, as `usage` and `history` show it, from the state alone."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+
+import pytest
+from support.stage_state import CONFIG, NGINX, WEB_IMAGE, write_state
+from support.stages import DAY
+from support.values import digest
+from support.visits import NEW, OLD
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def fleet(tmp_path):
+    """Write a state and its config, and return the path of the config."""
+    write_state(tmp_path / "state.db", NOW)
+    return write_config(tmp_path, CONFIG)
+
+
+def write_config(folder, content: str) -> str:
+    path = folder / "basebump.yaml"
+    path.write_text(f"schema: 1\n{content}", encoding="utf-8")
+    return str(path)
+
+
+def test_usage_shows_which_uses_were_rebuilt_and_run(basebump, fleet):
+    code, out, _ = basebump("usage", "python:3.12", "-c", fleet)
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[2:15] == [
+        "acme/api (main)",
+        f"  Dockerfile:1  {NEW[7:19]}  since {NOW - 4 * DAY:%Y-%m-%d}",
+        "    merged, not rebuilt for 5 days",
+        "      No image was built from the file since the merge: contoso.azurecr.io/apps/api.",
+        "",
+        "acme/web (main)",
+        f"  Dockerfile:1  {NEW[7:19]}  since {NOW - 4 * DAY:%Y-%m-%d}",
+        f"    running since at least {NOW - 2 * DAY:%Y-%m-%d}",
+        "      prod/payments/Deployment/web (12 pods)",
+        "",
+        "docker.io/library/python:3.12: 1 merged, 1 running; 1 of them stuck",
+        "",
+        lines[14],
+    ]
+    assert lines[-2].startswith("Cluster edge was read 3 days ago")
+    assert lines[-2].endswith("failed: forbidden.")
+
+
+def test_usage_names_the_workload_that_runs_an_older_image(basebump, fleet):
+    _, out, _ = basebump("usage", "nginx:1.27", "-c", fleet)
+    assert (
+        "    merged, not running for 5 days\n"
+        "      Containers still run the image before the update: prod/payments/Deployment/proxy (4 pods).\n"
+    ) in out
+    assert f"\nRunning in clusters\n  {OLD[7:19]}  prod/payments/Deployment/proxy (app)  4 pods\n" in out
+
+
+def test_usage_names_what_runs_and_is_in_no_repository(basebump, fleet):
+    _, out, _ = basebump("usage", "busybox", "-c", fleet)
+    assert f"  {digest('busybox')[7:19]}  prod/payments/Deployment/debug (app)  1 pod  in no repository\n" in out
+    _, out, _ = basebump("usage", WEB_IMAGE, "-c", fleet)
+    assert "Deployment/web (app)  12 pods\n" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["nginx"], ["proxy"]),
+        (["nginx:1.27"], ["proxy"]),
+        (["nginx:1.26"], []),
+        ([f"nginx@{OLD}"], ["proxy"]),
+        (["nginx", "--not-on", OLD], []),
+    ],
+)
+def test_usage_lists_running_images_with_the_tag_and_the_digest_of_the_question(basebump, fleet, arguments, found):
+    _, out, _ = basebump("usage", *arguments, "-c", fleet, "--format", "json")
+    assert [each["name"] for each in json.loads(out)["running"]] == found
+
+
+def test_document_of_usage_has_stages_and_what_the_update_waits_for(basebump, fleet):
+    _, out, _ = basebump("usage", "nginx", "-c", fleet, "--format", "json")
+    document = json.loads(out)
+    (update,) = document["usages"][0]["updates"]
+    assert (update["stage"], update["latest"], update["stuck"]) == ("merged", True, True)
+    assert [each["stage"] for each in update["reached"]] == ["proposed", "merged"]
+    assert update["waits_for"]["reason"] == "older-runs"
+    assert [each["digest"] for each in update["waits_for"]["workloads"]] == [OLD]
+    (funnel,) = document["funnels"]
+    assert (funnel["image"], funnel["merged"]["stuck"], funnel["rebuilt"]) == (f"{NGINX}:1.27", 1, None)
+    assert [(each["cluster"], each["problem"]) for each in document["clusters"]] == [
+        ("edge", "forbidden"),
+        ("prod", None),
+    ]
+
+
+def test_csv_of_usage_has_the_stage_of_the_latest_update(basebump, fleet):
+    _, out, _ = basebump("usage", "python", "-c", fleet, "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [(each["repository"], each["stage"], each["waits_for"]) for each in rows] == [
+        ("acme/api", "merged", "not-built"),
+        ("acme/web", "running", ""),
+    ]
+
+
+def test_without_builds_and_clusters_nothing_is_said_about_them(basebump, fleet, tmp_path):
+    """The state can still contain what an earlier config had."""
+    plain = write_config(tmp_path, "state: sqlite:///state.db\n")
+    _, out, _ = basebump("usage", "nginx", "-c", plain, "--format", "json")
+    document = json.loads(out)
+    assert (document["running"], document["clusters"]) == (None, None)
+    assert document["usages"][0]["updates"][0]["waits_for"] is None
+    _, out, _ = basebump("usage", "nginx", "-c", plain)
+    assert "running" not in out
+    assert "cluster" not in out
