@@ -67,7 +67,9 @@ def read_own_builds(
     `known_digests` are the digests of tags that the run already looked up. Without a state, or without own images in
     the config, nothing is done. Return the failures, at most one for each registry.
     """
-    services = context.builds
+    services, shard = context.builds, options.scope.shard
+    if shard is not None and shard.number > 1:  # one of the runs that share the work is enough
+        return ()
     if services is None or not (own_images := OwnImages(services.configured, options.policy_config)):
         return ()
     reading = _BuildReading(context, services, own_images, options.scope.names)

@@ -14,6 +14,7 @@ from bot.model.vocabulary import FailureStage
 from bot.pipeline.branch_list import list_base_branches
 from bot.pipeline.build_tasks import list_build_tasks
 from bot.pipeline.clusters import read_clusters
+from bot.pipeline.own_builds import read_own_builds
 from bot.pipeline.registry_failures import STATE_SUBJECT
 from bot.pipeline.run_context import RunContext, RunOptions
 from bot.pipeline.triage import select_branches
@@ -36,7 +37,8 @@ class SweepResult:
 def sweep_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOptions) -> SweepResult:
     """List all repositories, look up the tags of settled base branches, and return the repositories to read.
 
-    As a side effect, the state records that the other base branches still exist, and which images run in clusters.
+    As a side effect, the state records that the other base branches still exist, which images run in clusters, and how
+    own images were built.
     """
     running = read_clusters(context)
     build_tasks = list_build_tasks(context.builders, context.progress)
@@ -47,6 +49,8 @@ def sweep_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOptio
         context.inventory_store.record_seen(triage_result.unchanged_keys, context.now)
     except StateError as error:
         failures.append(RunFailure(STATE_SUBJECT, FailureStage.SURVEY, str(error)))
+    known_digests = {each: found.digest for each, found in triage_result.known_lookups.descriptors.items()}
+    failures += read_own_builds(context, options, known_digests)
     repositories = {each.group: each.repository for each in triage_result.to_read}
     reasons = Counter(each.reason for each in triage_result.to_read if each.reason is not None)
     return SweepResult(tuple(repositories.values()), reasons, len(branch_list.branches), tuple(failures))

@@ -8,7 +8,7 @@ from support.runs.built_fleet import GOLDEN, PYTHON, WEB, BuiltFleet, write_mani
 from support.values import digest
 
 from bot.model.own_build import BaseEvidence, BuiltOn, ConfiguredBuild, OwnBuild
-from bot.model.run_scope import RunScope
+from bot.model.run_scope import RunScope, Shard
 from bot.pipeline import base_layers, own_builds
 
 pytestmark = pytest.mark.real("git")
@@ -152,3 +152,24 @@ def test_visit_of_one_repository_looks_up_only_what_is_built_there(loopback, tmp
         fleet.create(name, dockerfile=f"FROM python:3.12@{base}\n")
     fleet.run(scope=RunScope(names=frozenset({"web"})))
     assert [each.repository for each in fleet.load_builds().values()] == [WEB]
+
+
+def test_sweep_reads_builds_too(fleet):
+    base = fleet.push_base("os")
+    fleet.create("web", dockerfile=f"FROM python:3.12@{base}\n", manifest=write_manifest("acme/web:main"))
+    fleet.push(make_image("os", "app 1"))
+    fleet.run()
+    rebuilt = fleet.push(make_image("os", "app 2"))
+    assert fleet.sweep(1).failures == ()
+    assert fleet.load_builds()[rebuilt].bases == (BuiltOn(PYTHON, base, BaseEvidence.LAYERS),)
+
+
+def test_one_of_several_shards_reads_builds(fleet):
+    fleet.push(make_image("app"))
+    fleet.create("web", manifest=write_manifest("acme/web:main"))
+    fleet.run()  # no shard may read the repository
+    fleet.push(make_image("app 2"))
+    fleet.run(1, scope=RunScope(shard=Shard(2, 2)))
+    assert len(fleet.load_builds()) == 1
+    fleet.run(1, scope=RunScope(shard=Shard(1, 2)))
+    assert len(fleet.load_builds()) == 2

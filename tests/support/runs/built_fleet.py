@@ -19,7 +19,8 @@ from bot.model.report import RunReport
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.build_services import BuildServices
 from bot.pipeline.run import run_fleets
-from bot.pipeline.run_context import RunOptions
+from bot.pipeline.run_context import RunContext, RunOptions
+from bot.pipeline.sweep import SweepResult, sweep_fleets
 from bot.state.build_inventory import DatabaseBuildInventory
 from bot.state.database import Database
 from bot.state.own_builds import DatabaseOwnBuilds
@@ -60,6 +61,15 @@ class BuiltFleet:
 
     def run(self, hours: int = 0, level: RunLevel = RunLevel.REPORT, **options) -> RunReport:
         """Run over all repositories, so many hours after the first run."""
+        context, orders = self._prepare(hours, level, options)
+        return run_fleets((LocalFleet(self.folder / "fleet"),), context, orders)
+
+    def sweep(self, hours: int = 0) -> SweepResult:
+        """Do a sweep of the service, so many hours after the first run."""
+        context, orders = self._prepare(hours, RunLevel.REPORT, {})
+        return sweep_fleets((LocalFleet(self.folder / "fleet"),), context, orders)
+
+    def _prepare(self, hours: int, level: RunLevel, options: dict[str, object]) -> tuple[RunContext, RunOptions]:
         self.loopback.now = NOW + timedelta(hours=hours)
         context = self.loopback.world()
         services = BuildServices(
@@ -69,7 +79,7 @@ class BuiltFleet:
             self.configured,
         )
         orders = RunOptions(self.loopback.rulebook, "basebump/", templates=TEMPLATES, level=level, **options)
-        return run_fleets((LocalFleet(self.folder / "fleet"),), replace(context, builds=services), orders)
+        return replace(context, builds=services), orders
 
     def load_builds(self) -> dict[Digest, OwnBuild]:
         return {each.build.digest: each.build for each in self.store.load_builds()}
