@@ -5,22 +5,20 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from bot.cli import options
 from bot.cli.outputs import write_result
 from bot.cli.screen import show_lines
+from bot.core.inventory.stage_funnels import find_fleet_stages
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import ImageReference
 from bot.reports.history import HistoryAnswer, render_history_csv, render_history_document, render_history_lines
+from bot.reports.stage_section import StageReport
 from bot.reports.stored_answers import answer_image_history, answer_repository_history
 from bot.reports.styled_lines import join_lines
-from bot.wiring.inventory import open_inventory
-
-if TYPE_CHECKING:
-    from bot.inventory_ports import InventoryReader
+from bot.wiring.inventory import StoredFleet, open_fleet
 
 
 @click.command()
@@ -30,11 +28,14 @@ if TYPE_CHECKING:
 def command(name: str, config_file: Path, output_format: str) -> None:
     """Show which digests a repository or an image had, who moved them, and how long it took, from the state alone.
 
+    For the present digests, the result also shows whether images were built on them, and whether they run.
+
     NAME is the name of a repository on a forge, such as `acme/web`, or an image, such as `python:3.12`. If there are
     both, the repository is shown. The full name of an image, such as `docker.io/acme/web`, is always the image.
     """
-    answer = _find_history(open_inventory(config_file), name)
-    lines = render_history_lines(answer, datetime.now(UTC))
+    now = datetime.now(UTC)
+    answer = _find_history(open_fleet(config_file), name, now)
+    lines = render_history_lines(answer, now)
     renderers = {"json": render_history_document, "csv": render_history_csv}
     write_result(
         lambda chosen: renderers[chosen](answer) if chosen in renderers else join_lines(lines),
@@ -44,14 +45,17 @@ def command(name: str, config_file: Path, output_format: str) -> None:
     )
 
 
-def _find_history(inventory: InventoryReader, name: str) -> HistoryAnswer:
+def _find_history(fleet: StoredFleet, name: str, now: datetime) -> HistoryAnswer:
     """Return the history of the repository `name`, or of the image `name` if the state has no such repository."""
+    inventory = fleet.inventory
     coverage = inventory.load_coverage()
     history = inventory.load_repository_history(name)
     if history.held:
-        return answer_repository_history(name, history, coverage)
+        stages = StageReport(find_fleet_stages(fleet.stages.load_repository_facts(name), now), now)
+        return answer_repository_history(name, history, coverage, stages)
     try:
         image = ImageReference.parse(name)
     except InvalidReferenceError as error:
         raise click.BadParameter(f"the state contains no repository of this name, and {error}") from error
-    return answer_image_history(name, image, inventory.load_image_history(image), coverage)
+    stages = StageReport(find_fleet_stages(fleet.stages.load_image_facts(image), now), now)
+    return answer_image_history(name, image, inventory.load_image_history(image), coverage, stages)

@@ -24,7 +24,12 @@ def build_updates(updates: Iterable[UpdateProgress], now: datetime) -> JsonValue
     return [_build_update(each, now) for each in updates]
 
 
-def _build_update(progress: UpdateProgress, now: datetime) -> JsonValue:
+def build_uses(updates: Iterable[UpdateProgress], now: datetime) -> JsonValue:
+    """Return how far one update got in each place that uses the image."""
+    return [{"path": each.use.path, "line": each.use.line_number, **_build_update(each, now)} for each in updates]
+
+
+def _build_update(progress: UpdateProgress, now: datetime) -> dict[str, JsonValue]:
     return {
         "digest": progress.digest,
         "latest": progress.is_latest,

@@ -31,7 +31,7 @@ def describe_progress(progress: UpdateProgress, stages: FleetStages, now: dateti
     state = describe_state(progress, stages.scope)
     if wait is None:
         if progress.stage is not UpdateStage.MERGED:
-            yield StyledLine(f"{indent}{state}", _describe_since(progress), Style.GOOD)
+            yield StyledLine(indent, f"{_list_earlier(progress)}{state}{_describe_since(progress)}", Style.GOOD)
             if progress.workloads:
                 words = describe_workloads(progress.workloads, shows_workloads=True)
                 yield StyledLine(f"{indent}  ", make_console_line(words, MAX_NOTE_LENGTH), _TEXT)
@@ -39,6 +39,12 @@ def describe_progress(progress: UpdateProgress, stages: FleetStages, now: dateti
     age = f" for {describe_duration((now - wait.since).total_seconds())}" if wait.since is not None else ""
     yield StyledLine(indent, f"{state}{age}", Style.FAINT if wait.reason.is_unknown else Style.WARNING)
     yield from _explain(wait, f"{indent}  ")
+
+
+def _list_earlier(progress: UpdateProgress) -> str:
+    """Return when an update was rebuilt before it ran, for the beginning of a line."""
+    rebuilt = [each for each in progress.reached[:-1] if each.stage is UpdateStage.REBUILT]
+    return "".join(f"rebuilt on {each.at:%Y-%m-%d}, " for each in rebuilt)
 
 
 def _describe_since(progress: UpdateProgress) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from bot.core.markdown import make_console_line
 from bot.core.transition import shorten_digest
@@ -14,8 +15,9 @@ from bot.model.fleet_history import DigestMove, MoveOrigin
 from bot.model.history import TagObservation
 from bot.model.inventory import BranchKey, StoredRequest
 from bot.model.proposal import Target
-from bot.model.reference import TagRef
+from bot.model.reference import Digest, TagRef
 from bot.model.report import SCHEMA
+from bot.model.update_stages import UpdateProgress
 from bot.model.usage import InventoryCoverage
 from bot.reports._fleet_outcomes import render_fleet_outcome
 from bot.reports._inventory_parts import (
@@ -27,16 +29,25 @@ from bot.reports._inventory_parts import (
     describe_duration,
     list_branch_cells,
 )
+from bot.reports._stage_documents import build_uses
+from bot.reports._stage_lines import describe_progress, list_cluster_sentences
 from bot.reports.csv_text import Cell, render_csv
 from bot.reports.json_text import JsonValue, format_time, render_json
-from bot.reports.styled_lines import Line, Style, StyledLine, join_blocks
+from bot.reports.styled_lines import Line, Style, StyledLine, indent_line, join_blocks
 
+if TYPE_CHECKING:
+    from bot.reports.stage_section import StageReport
+
+_STAGE_INDENT = " " * 28
+"""The width of the date and the digest of a move."""
 _COLUMNS = (
     *BRANCH_COLUMNS,
     *("canonical", "tag", "digest", "since", "since_first_visit"),
     *("until", "moved_by", "request_number", "request_url", "first_seen", "seconds_since_first_seen"),
     "seconds_since_opened",
 )
+_HeldKey = tuple[BranchKey, str, str | None, Digest | None]
+"""A base branch, the canonical name of the repository of an image, its tag and its digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +63,17 @@ class HistoryAnswer:
     coverage: InventoryCoverage
     outcomes: Mapping[Target, FleetOutcome] = field(default_factory=dict)
     """The outcomes of CI on the requests that proposed the digests in `observations`."""
+    stages: StageReport | None = None
+    """How far the updates got to the digests that base branches hold now; None if it was not read."""
+
+    def group_updates(self) -> Mapping[_HeldKey, Sequence[UpdateProgress]]:
+        """Return how far the updates to the digests in files got, in each place that uses them."""
+        updates: dict[_HeldKey, list[UpdateProgress]] = defaultdict(list)
+        for each in self.stages.stages.updates if self.stages is not None else ():
+            use = each.use
+            if each.digest == use.digest:
+                updates[use.key, use.repository, use.tag, use.digest].append(each)
+        return updates
 
     def get_outcome(self, observation: TagObservation) -> FleetOutcome | None:
         """Return the outcome of CI with a digest; None if no request proposed it."""
@@ -66,9 +88,22 @@ def render_history_document(answer: HistoryAnswer) -> str:
             "name": answer.name,
             "coverage": build_coverage(answer.coverage),
             "observations": [_build_observation(each, answer.get_outcome(each)) for each in answer.observations],
-            "moves": [_build_move(each) for each in answer.moves],
+            "moves": _build_moves(answer),
         }
     )
+
+
+def _build_moves(answer: HistoryAnswer) -> JsonValue:
+    if answer.stages is None:
+        return [{**_build_move(each), "uses": None} for each in answer.moves]
+    updates, now = answer.group_updates(), answer.stages.now
+    return [{**_build_move(each), "uses": build_uses(_list_updates(each, updates), now)} for each in answer.moves]
+
+
+def _list_updates(move: DigestMove, updates: Mapping[_HeldKey, Sequence[UpdateProgress]]) -> Sequence[UpdateProgress]:
+    """Return how far an update got in each place, if the base branch still holds its digest."""
+    held = move.held
+    return updates.get((held.key, held.repository, held.tag, held.digest), ()) if held.ended_at is None else ()
 
 
 def render_history_csv(answer: HistoryAnswer) -> str:
@@ -85,7 +120,9 @@ def render_history_lines(answer: HistoryAnswer, now: datetime) -> list[Line]:
             "",
             *coverage,
         ]
-    return join_blocks(*_list_registry_blocks(answer), *_list_branch_blocks(answer.moves), coverage)
+    if answer.stages is not None:
+        coverage += list_cluster_sentences(answer.stages.stages, now)
+    return join_blocks(*_list_registry_blocks(answer), *_list_branch_blocks(answer), coverage)
 
 
 def _list_registry_blocks(answer: HistoryAnswer) -> Iterator[list[Line]]:
@@ -109,10 +146,11 @@ def _describe_outcome(outcome: FleetOutcome | None) -> str:
     return f"  {tested}merged in {outcome.merged}{', paused' if outcome.is_failing else ''}"
 
 
-def _list_branch_blocks(moves: Sequence[DigestMove]) -> Iterator[list[Line]]:
+def _list_branch_blocks(answer: HistoryAnswer) -> Iterator[list[Line]]:
     """Yield the moves of each tag in each base branch, newest first."""
+    updates = answer.group_updates()
     by_place: dict[tuple[BranchKey, str], list[DigestMove]] = {}
-    for move in moves:
+    for move in answer.moves:
         by_place.setdefault((move.held.key, move.held.name), []).append(move)
     for (key, name), of_place in sorted(by_place.items()):
         title = f"{name} in {key.repository} ({key.base_branch})"
@@ -121,8 +159,21 @@ def _list_branch_blocks(moves: Sequence[DigestMove]) -> Iterator[list[Line]]:
         yield [
             StyledLine("", make_console_line(title), Style.UPDATE),
             *([f"  {max(ends):%Y-%m-%d}  no longer used"] if is_unused else []),
-            *(line for move in of_place for line in _render_move(move)),
+            *(line for move in of_place for line in _render_place(move, _list_updates(move, updates), answer.stages)),
         ]
+
+
+def _render_place(move: DigestMove, updates: Sequence[UpdateProgress], report: StageReport | None) -> Iterator[Line]:
+    """Yield a move, and how far the update got in each file."""
+    yield from _render_move(move)
+    if report is None:
+        return
+    for each in updates:
+        lines = list(describe_progress(each, report.stages, report.now, _STAGE_INDENT))
+        if lines and len(updates) > 1:
+            yield f"{_STAGE_INDENT}{make_console_line(f'{each.use.path}:{each.use.line_number}')}"
+            lines = [indent_line(line) for line in lines]
+        yield from lines
 
 
 def _render_move(move: DigestMove) -> Iterator[Line]:
@@ -164,7 +215,7 @@ def _build_observation(observation: TagObservation, outcome: FleetOutcome | None
     }
 
 
-def _build_move(move: DigestMove) -> JsonValue:
+def _build_move(move: DigestMove) -> dict[str, JsonValue]:
     held, request = move.held, move.request
     return {
         **build_branch(held.key),

@@ -38,18 +38,24 @@ def answer_usage(
     return UsageAnswer(image, excluded_digest, selected, coverage, StageReport(stages, now))
 
 
-def answer_repository_history(name: str, history: FleetHistory, coverage: InventoryCoverage) -> HistoryAnswer:
+def answer_repository_history(
+    name: str, history: FleetHistory, coverage: InventoryCoverage, stages: StageReport | None = None
+) -> HistoryAnswer:
     """Return the answer with the history of a repository on a forge."""
-    return HistoryAnswer(name, list_moves(history), (), coverage)
+    return HistoryAnswer(name, list_moves(history), (), coverage, stages=stages)
 
 
 def answer_image_history(
-    name: str, image: ImageReference, history: FleetHistory, coverage: InventoryCoverage
+    name: str,
+    image: ImageReference,
+    history: FleetHistory,
+    coverage: InventoryCoverage,
+    stages: StageReport | None = None,
 ) -> HistoryAnswer:
     """Return the answer with the history of an image, and the outcomes of CI with each of its digests."""
     observations = [each for each in history.observations if image.tag in {None, each.tag_ref.tag}]
     outcomes = count_outcomes(history.requests, {f"{each.tag_ref}@{each.digest}" for each in observations})
-    return HistoryAnswer(name, list_moves(history), observations, coverage, outcomes)
+    return HistoryAnswer(name, list_moves(history), observations, coverage, outcomes, stages)
 
 
 def answer_stages(facts: StageFacts, now: datetime) -> StageReport:

@@ -41,7 +41,7 @@ def test_usage_shows_which_uses_were_rebuilt_and_run(basebump, fleet):
         "",
         "acme/web (main)",
         f"  Dockerfile:1  {NEW[7:19]}  since {NOW - 4 * DAY:%Y-%m-%d}",
-        f"    running since at least {NOW - 2 * DAY:%Y-%m-%d}",
+        f"    rebuilt on {NOW - 4 * DAY:%Y-%m-%d}, running since at least {NOW - 2 * DAY:%Y-%m-%d}",
         "      prod/payments/Deployment/web (12 pods)",
         "",
         "docker.io/library/python:3.12: 1 merged, 1 running; 1 of them stuck",
@@ -118,3 +118,29 @@ def test_without_builds_and_clusters_nothing_is_said_about_them(basebump, fleet,
     _, out, _ = basebump("usage", "nginx", "-c", plain)
     assert "running" not in out
     assert "cluster" not in out
+
+
+def test_history_of_a_repository_shows_how_far_its_present_digests_got(basebump, fleet):
+    code, out, _ = basebump("history", "acme/web", "-c", fleet)
+    assert code == 0
+    indent = " " * 28
+    assert out.splitlines()[:6] == [
+        "docker.io/library/python:3.12 in acme/web (main)",
+        f"  {NOW - 5 * DAY:%Y-%m-%d}  {NEW[7:19]}  pull request #11: https://github.com/acme/web/pull/11",
+        f"{indent}open for 2 days",
+        f"{indent}rebuilt on {NOW - 4 * DAY:%Y-%m-%d}, running since at least {NOW - 2 * DAY:%Y-%m-%d}",
+        f"{indent}  prod/payments/Deployment/web (12 pods)",
+        f"  {NOW - 60 * DAY:%Y-%m-%d}  {OLD[7:19]}  found by the first run",
+    ]
+
+
+def test_history_of_an_image_shows_what_its_updates_wait_for(basebump, fleet):
+    _, out, _ = basebump("history", "nginx:1.27", "-c", fleet)
+    assert "merged, not running for 5 days\n" in out
+
+
+def test_document_of_history_has_each_use_of_the_present_digest(basebump, fleet):
+    _, out, _ = basebump("history", "acme/api", "-c", fleet, "--format", "json")
+    now, before = json.loads(out)["moves"]
+    assert [(each["path"], each["line"], each["stage"]) for each in now["uses"]] == [("Dockerfile", 1, "merged")]
+    assert before["uses"] == []
