@@ -81,6 +81,9 @@ class InventoryReader(Protocol):
     def list_repositories(self, digest: Digest) -> Sequence[str]:
         """Return the repositories of images whose references contain a digest, sorted by name."""
 
+    def list_pointing_tags(self, digest: Digest) -> Mapping[TagRef, datetime]:
+        """Return the tags that pointed to a digest at their last lookup, sorted, each with the time of this lookup."""
+
     def load_coverage(self) -> InventoryCoverage:
         """Return the number of base branches in the state, and the age of the data."""
 

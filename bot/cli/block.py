@@ -12,12 +12,11 @@ import click
 from bot.cli import options
 from bot.cli.outputs import show
 from bot.cli.screen import show_lines
-from bot.core.globs import is_glob_match
 from bot.core.markdown import make_console_line
 from bot.core.transition import shorten_digest
 from bot.model.blocklist import Block, BlockedDigest
-from bot.model.reference import Digest, ImageReference, parse_sha256
-from bot.wiring.blocking import add_block, open_inventory_if_configured
+from bot.model.reference import Digest, parse_sha256
+from bot.wiring.blocking import add_block, find_users
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,38 +43,28 @@ def _parse_digest(_context: click.Context, _argument: click.Parameter, text: str
 )
 @options.required_config_option
 def command(digest: Digest, reason: str, link: str | None, image: str | None, config_file: Path) -> None:
-    """Add DIGEST to the list of blocked images, and list the files that contain it.
+    """Add DIGEST to the list of blocked images, and list the files that use it.
 
     The entry is added to `blocked` in the config, or in the file of blocked images that the config names. All other
-    bytes of the file stay as they are. The list of files comes from the state alone, as that of `basebump usage`. The
-    next `run` with the changed file replaces the digest.
+    bytes of the file stay as they are. The list of files comes from the state alone, as that of `basebump usage`. It
+    contains the files that are pinned to the digest, and those that follow a tag without a digest if the tag pointed to
+    it at its last lookup. The next `run` with the changed file replaces the digest.
     """
     entry = BlockedDigest(digest, Block(reason, link), image)
     added = add_block(config_file, entry)
     result = (
         f"{added.path} {'has a new entry' if added.is_new else 'already had the entry'} for {shorten_digest(digest)}."
     )
-    lines = [make_console_line(result), "", *_render_usages(entry, config_file)]
+    lines = [make_console_line(result), "", *_render_users(entry, config_file)]
     show(show_lines(lines, sys.stdout))
 
 
-def _render_usages(entry: BlockedDigest, config_file: Path) -> Iterator[Line]:
-    """Yield the lines that list the files with the digest, and the next step."""
-    from bot.reports.usage import UsageAnswer, render_usage_lines
+def _render_users(entry: BlockedDigest, config_file: Path) -> Iterator[Line]:
+    """Yield the lines that list the files that use the digest."""
+    from bot.reports.digest_users import render_digest_users
 
-    inventory = open_inventory_if_configured(config_file)
-    if inventory is None:
+    users = find_users(config_file, entry)
+    if users is None:
         yield "There is no state of earlier runs, so basebump does not know who uses it."
         return
-    repositories = [
-        each
-        for each in inventory.list_repositories(entry.digest)
-        if entry.image is None or is_glob_match(entry.image, each)
-    ]
-    coverage, now = inventory.load_coverage(), datetime.now(UTC)
-    if not repositories:
-        yield "No file contains it, according to the state."
-    for repository in repositories:
-        reference = ImageReference.parse(f"{repository}@{entry.digest}")
-        answer = UsageAnswer(reference, None, inventory.list_usages(reference), coverage)
-        yield from render_usage_lines(answer, now)
+    yield from render_digest_users(users, datetime.now(UTC))

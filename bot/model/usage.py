@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from bot.model.inventory import BranchKey
-from bot.model.reference import Digest
+from bot.model.reference import Digest, TagRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,26 @@ class ImageUsage:
     def title(self) -> str:
         """The repository with its base branch, as reports show it."""
         return f"{self.key.repository} ({self.key.base_branch})"
+
+
+@dataclass(frozen=True, slots=True)
+class FollowedTag:
+    """A tag that pointed to a digest at its last lookup, and the references that follow the tag without a digest."""
+
+    tag_ref: TagRef
+    looked_up_at: datetime
+    usages: tuple[ImageUsage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DigestUsers:
+    """The references of a fleet that use a digest."""
+
+    digest: Digest
+    pinned: Mapping[str, tuple[ImageUsage, ...]]
+    """The references that contain the digest, by the canonical repository of the image."""
+    followed: tuple[FollowedTag, ...]
+    coverage: InventoryCoverage
 
 
 @dataclass(frozen=True, slots=True)

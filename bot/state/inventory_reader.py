@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, 
 from bot.model.fleet_history import FleetHistory
 from bot.model.inventory import BranchKey
 from bot.model.proposal import RequestState
-from bot.model.reference import DEFAULT_TAG, Digest, ImageReference
+from bot.model.reference import DEFAULT_TAG, Digest, ImageReference, TagRef
 from bot.model.usage import ImageUsage, InventoryCoverage, UpdateRequest
 from bot.state.database import Database
 from bot.state.inventory_history import read_image_history, read_patch_history, read_repository_history
@@ -28,7 +28,7 @@ from bot.state.inventory_tables import (
     TAGS,
 )
 from bot.state.stored_rows import read_rows
-from bot.state.tables import DamagedValue, split_into_batches
+from bot.state.tables import ANSWERS, DamagedValue, split_into_batches
 
 _Requests = dict[tuple[int, str], list[UpdateRequest]]
 """Open requests by the number of the branch and the tag that they update."""
@@ -66,6 +66,13 @@ class DatabaseInventoryReader:
         )
         with self._database.open_for_reading() as connection:
             return [row.repository for row in read_rows(connection, query)]
+
+    def list_pointing_tags(self, digest: Digest) -> Mapping[TagRef, datetime]:
+        """Return the tags that pointed to a digest at their last lookup, sorted, each with the time of this lookup."""
+        columns = (ANSWERS.c.repository, ANSWERS.c.tag, ANSWERS.c.answered_at)
+        query = select(*columns).where(ANSWERS.c.digest == digest).order_by(*columns[:2])
+        with self._database.open_for_reading() as connection:
+            return {TagRef(row.repository, row.tag): row.answered_at for row in read_rows(connection, query)}
 
     def load_coverage(self) -> InventoryCoverage:
         """Return the number of base branches in the state, and the age of the data.

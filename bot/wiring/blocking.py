@@ -1,18 +1,17 @@
-"""Adds an entry to the list of blocked images in the file that the operator's repository contains."""
+"""Adds an entry to the list of blocked images in the operator's repository, and finds out who uses the digest."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from bot.core.globs import is_glob_match
 from bot.model.blocklist import BlockedDigest
 from bot.model.errors import ConfigError, ConfigProblem, UsageError
+from bot.model.reference import ImageReference
 from bot.model.source import FilePath
+from bot.model.usage import DigestUsers, FollowedTag
 from bot.worktree import WorkTree
-
-if TYPE_CHECKING:
-    from bot.inventory_ports import InventoryReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +50,34 @@ def add_block(config_file: Path, entry: BlockedDigest) -> AddedBlock:
     return AddedBlock(path, is_new=True)
 
 
-def open_inventory_if_configured(config_file: Path) -> InventoryReader | None:
-    """Return a reader of the state of a config; None if the config has no state, or if no run created it yet.
+def find_users(config_file: Path, entry: BlockedDigest) -> DigestUsers | None:
+    """Return the references that use the digest of an entry, according to the state of a config.
 
-    Raises StateError if the state cannot be used.
+    Return None if the config has no state, or if no run created it yet. Raises StateError if the state cannot be used.
     """
     from bot.settings import StateFile, load
-    from bot.wiring.inventory import open_inventory
+    from bot.wiring.inventory import open_inventory_of
 
-    state = load(config_file, requires_forges=False).state
-    if state is None or (isinstance(state, StateFile) and not state.path.exists()):
+    settings = load(config_file, requires_forges=False)
+    if settings.state is None or (isinstance(settings.state, StateFile) and not settings.state.path.exists()):
         return None
-    return open_inventory(config_file)
+    inventory = open_inventory_of(settings, config_file)
+
+    def is_blocked_in(repository: str) -> bool:
+        return entry.image is None or is_glob_match(entry.image, repository)
+
+    pinned = {
+        repository: tuple(inventory.list_usages(ImageReference.parse(f"{repository}@{entry.digest}")))
+        for repository in inventory.list_repositories(entry.digest)
+        if is_blocked_in(repository)
+    }
+    followed = (
+        FollowedTag(
+            tag_ref,
+            looked_up_at,
+            tuple(each for each in inventory.list_usages(ImageReference.parse(str(tag_ref))) if each.digest is None),
+        )
+        for tag_ref, looked_up_at in inventory.list_pointing_tags(entry.digest).items()
+        if is_blocked_in(tag_ref.repository)
+    )
+    return DigestUsers(entry.digest, pinned, tuple(each for each in followed if each.usages), inventory.load_coverage())

@@ -33,8 +33,7 @@ def open_inventory(config_file: Path) -> InventoryReader:
 
 
 def open_inventory_of(settings: Settings, config_file: Path) -> InventoryReader:
-    """Return a reader of the state in the settings of `config_file`. The effects and errors are those of
-    `open_inventory`."""
+    """Return a reader of the state in these settings. The effects and errors are those of `open_inventory`."""
     from bot.state.inventory_reader import DatabaseInventoryReader
 
     return DatabaseInventoryReader(_open_database(settings, config_file))

@@ -6,11 +6,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from support.visits import API, OLD, build_verdict, build_visit
+from support.values import digest
+from support.visits import API, NEW, OLD, PYTHON, build_verdict, build_visit
 
+from bot.model.image import TagDescriptor
+from bot.model.reference import TagRef
 from bot.settings import load
 from bot.state.database import Database
 from bot.state.inventory_store import DatabaseInventoryStore
+from bot.state.state_store import DatabaseStateStore
 
 READ_AT = datetime.now(UTC) - timedelta(days=3)
 
@@ -32,14 +36,37 @@ def test_entry_is_added_and_the_users_are_listed(basebump, fleet):
     assert out.splitlines()[:4] == [
         f"{fleet} has a new entry for {OLD[7:19]}.",
         "",
+        "Pinned to the digest:",
         f"1 base branch uses docker.io/library/python@{OLD}, in 1 file.",
-        "",
     ]
+    assert out.splitlines()[-1].startswith("The state covers 2 base branches.")
+    assert out.count("The state covers") == 1
     assert "acme/web (main)" in out
     assert f"1 base branch uses ghcr.io/acme/python@{OLD}, in 1 file." in out
     assert Path(fleet).read_text(encoding="utf-8").startswith(before)
     (entry,) = load(Path(fleet), requires_forges=False).policy.blocklist.by_digest[OLD]
     assert (entry.block.reason, entry.block.link, entry.image) == ("malware", link, None)
+
+
+def test_references_that_follow_a_tag_to_the_digest_are_listed(basebump, fleet, tmp_path):
+    database = Database.sqlite(tmp_path / "state.db")
+    visits = [build_visit("python:3.12", "python:3.13", f"python:3.12@{NEW}", key=API)]
+    DatabaseInventoryStore(database).record_visits(visits, {}, READ_AT)
+    descriptors = {PYTHON: TagDescriptor(OLD, ""), TagRef(PYTHON.repository, "3.13"): TagDescriptor(NEW, "")}
+    DatabaseStateStore(database, lambda: READ_AT).record_tags(descriptors, READ_AT)
+    _, out, _ = basebump("block", OLD, "--reason", "malware", "-c", fleet)
+    followers = out.partition("Without a digest, ")[2]
+    assert followers.startswith(f"following a tag that pointed to it at its last lookup ({READ_AT:%Y-%m-%d}):\n")
+    assert "1 base branch uses docker.io/library/python:3.12, in 1 file." in followers
+    assert followers.count("acme/api (main)") == 1
+    assert NEW[7:19] not in followers
+    DatabaseStateStore(database, lambda: READ_AT).record_tags({PYTHON: TagDescriptor(NEW, "")}, datetime.now(UTC))
+    assert "Without a digest" not in basebump("block", OLD, "--reason", "other", "-c", fleet)[1]
+
+
+def test_state_without_users_is_said(basebump, fleet):
+    _, out, _ = basebump("block", digest("unused"), "--reason", "malware", "-c", fleet)
+    assert out.splitlines()[2] == "No file uses it, according to the state."
 
 
 def test_same_entry_is_not_added_twice(basebump, fleet):
