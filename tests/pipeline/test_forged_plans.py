@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -53,10 +54,35 @@ def make_plan(stand, loopback):
     return make
 
 
+def append_to_edit(document: dict, text: str) -> None:
+    """Let the first edit write more than a digest, and compute the hash of the edited file again."""
+    file = get_edited_file(document)
+    (edit,) = file["edits"]
+    edit["new"] += text
+    content = PYTHON[file["path"]]
+    edited = content[: edit["start"]] + edit["new"] + content[edit["start"] + len(edit.get("old", "")) :]
+    file["sha256"] = hashlib.sha256(edited.encode()).hexdigest()
+
+
+def add_edit(document: dict) -> None:
+    """Add an edit at the end of a file, after which the file contains the same references."""
+    file = get_edited_file(document)
+    content, (edit,) = PYTHON[file["path"]], file["edits"]
+    file["edits"].append({"start": len(content), "old": "", "new": "RUN true\n"})
+    edited = content[: edit["start"]] + edit["new"] + content[edit["start"] + len(edit["old"]) :] + "RUN true\n"
+    file["sha256"] = hashlib.sha256(edited.encode()).hexdigest()
+
+
 FORGERIES: dict[str, Callable[[dict], object]] = {
     "other bytes": lambda document: get_edited_file(document)["edits"][0].update(old="FROM", new="RUN ", start=0),
     "another digest": lambda document: get_edited_file(document)["edits"][0].update(new=f"sha256:{'0' * 64}"),
     "a command": lambda document: get_edited_file(document)["edits"][0].update(new=f"{NEW}\nRUN true"),
+    "a command, with the right hash of the file": lambda document: append_to_edit(document, "\nRUN true"),
+    "a comment, with the right hash of the file": lambda document: append_to_edit(document, "\n# by hand"),
+    "one more edit, with the right hash of the file": add_edit,
+    "a reference that is not there": lambda document: get_edited_file(document)["references"].append(
+        {"format": "dockerfile", "locator": "stage[7]", "digest": NEW}
+    ),
     "another file": lambda document: get_edited_file(document).update(path="README.md"),
     "another result": lambda document: get_edited_file(document).update(sha256="0" * 64),
     "no byte": lambda document: get_edited_file(document)["edits"][0].update(new="\u20ac"),
