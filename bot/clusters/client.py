@@ -166,7 +166,7 @@ class ClusterClient:
                 command = f"kubectl auth can-i list {kind.group_resource} {where}"
                 return ClusterError(
                     ClusterProblem.FORBIDDEN,
-                    f"the account may not list {kind}{detail}; hint: apply deploy/kubernetes/clusters, and try "
+                    f"the account may not list {kind}{detail}; hint: apply deploy/kubernetes/clusters/role, and try "
                     f"`{command}`",
                 )
             case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
