@@ -113,6 +113,8 @@ def _find_objection(tracked_image: TrackedImage, resolved: ResolvedTag, now: dat
         return platform_manifest.detail
     target = get_target_manifest(tracked_image, resolved)
     for digest in dict.fromkeys((resolved.digest, target.digest if target is not None else resolved.digest)):
+        if digest in resolved.blocks and digest == pinned_digest:
+            return f"`{resolved.tag_ref.tag}` still points to it"
         if digest in resolved.blocks:
             return f"{shorten_digest(digest)} is blocked, too: {resolved.blocks[digest].reason}"
         if digest in resolved.unknown_blocks:
