@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from bot.branch_ports import BranchJudge
     from bot.model.advisory import AdvisoryResult
     from bot.model.build_task import BuildTask
-    from bot.model.ci import CiOutcome
+    from bot.model.ci import CiOutcome, FailedCheck
     from bot.model.dashboard import DashboardIssue
     from bot.model.diagnosis import Check, DiagnosisTarget
     from bot.model.errors import TreeError
@@ -150,6 +150,9 @@ class Fleet(Diagnosable, Protocol):
         `commits` are the commits, each with the number of the request whose last commit it is; None for other commits.
         Commits are missing in the result if the forge has no CI, or if their checks could not be read.
         """
+
+    def find_failed_check(self, repository: GitRepository, commit: str) -> FailedCheck | None:
+        """Return a check of a commit that failed. It raises nothing: None if none failed, or if they cannot be read."""
 
     def open_tree(self, repository: GitRepository) -> FileTree:
         """Return the tree of the commit that the base branch points to. Raises TreeError if it cannot be read."""

@@ -24,6 +24,15 @@ class CiOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class FailedCheck:
+    """A check of a commit that failed, such as a run of a workflow. The name is untrusted text."""
+
+    name: str
+    url: str | None = None
+    """The address of the run, which begins with `http://` or `https://`."""
+
+
+@dataclass(frozen=True, slots=True)
 class FleetOutcome:
     """The outcome of CI on the requests that propose one digest of a tag, counted once per repository of the fleet."""
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.model.build_link import BuildLink
+from bot.model.ci import FailedCheck
 from bot.model.fleet_history import FleetHistory
 from bot.model.inventory import BranchKey
 from bot.model.own_build import StoredBuild
 from bot.model.reference import Digest
-from bot.model.update_stages import FailedCheck, ImageUse, StageScope, UnwantedReason
+from bot.model.update_stages import ImageUse, StageScope, UnwantedReason
 from bot.model.workload import StoredCluster
 
 DockerfileKey = tuple[BranchKey, str]

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
 from bot.model.build_link import LinkEvidence
+from bot.model.ci import FailedCheck
 from bot.model.inventory import BranchKey
 from bot.model.reference import Digest
 from bot.model.usage import UpdateRequest
@@ -202,14 +203,6 @@ class UpdateBuild:
     evidence: RebuildEvidence
     link: LinkEvidence
     """How it is known that the own image is built from the file."""
-
-
-@dataclass(frozen=True, slots=True)
-class FailedCheck:
-    """A check of the base branch that failed after the merge, such as a run of a workflow. Both are untrusted text."""
-
-    name: str
-    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

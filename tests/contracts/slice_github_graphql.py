@@ -49,11 +49,11 @@ FIELDS = {
     "Ref": ("id", "name", "target"),
     "RefConnection": ("nodes", "pageInfo"),
     "GitObject": ("id", "oid"),
-    "CheckRun": ("conclusion", "status"),
+    "CheckRun": ("conclusion", "detailsUrl", "name", "status"),
     "Commit": ("id", "oid", "statusCheckRollup", "tree"),
     "StatusCheckRollup": ("contexts",),
     "StatusCheckRollupContextConnection": ("nodes", "pageInfo"),
-    "StatusContext": ("context", "state"),
+    "StatusContext": ("context", "state", "targetUrl"),
     "Tree": ("id", "oid"),
     "Blob": ("id", "oid", "text"),
     "PullRequest": (

@@ -10,7 +10,7 @@ from support.forges.hosted_stand import HostedStand
 from support.forges.server import Reply
 
 from bot.forges.hosted.ci import MAX_CI_COMMITS
-from bot.model.ci import CiOutcome
+from bot.model.ci import CiOutcome, FailedCheck
 from bot.model.forge import GitRepository
 from bot.model.request_attributes import STATUS_CONTEXT
 
@@ -101,3 +101,34 @@ def test_number_of_requests_is_limited(stand, head):
         assert lines == []
         fleet.read_ci_outcomes(repository, {f"{index:040x}": None for index in range(1, MAX_CI_COMMITS + 20)})
     assert 1 <= len(lines) <= MAX_CI_COMMITS
+
+
+def find_failed_check(stand: HostedStand, commit: str) -> FailedCheck | None:
+    fleet = stand.fleet()
+    (repository,) = fleet.list_repositories(frozenset({stand.name}))
+    assert isinstance(repository, GitRepository)
+    return fleet.find_failed_check(repository, commit)
+
+
+def test_failed_check_has_its_name_and_address(stand, head):
+    stand.report_check(head, "passed", "ci/lint", "https://ci.example.com/lint/1")
+    assert find_failed_check(stand, head) is None
+    stand.report_check(head, "failed", "ci/build", "https://ci.example.com/builds/7")
+    found = find_failed_check(stand, head)
+    assert found is not None
+    assert found.name in {"build", "ci/build"}
+    assert found.url == "https://ci.example.com/builds/7"
+    stand.report_check(head, "passed", "ci/build", "https://ci.example.com/builds/8")
+    assert find_failed_check(stand, head) is None
+
+
+def test_own_status_is_no_failed_check_and_unreadable_checks_are_none(stand, head):
+    stand.report_check(head, "failed", STATUS_CONTEXT)
+    assert find_failed_check(stand, head) is None
+    stand.report_check(head, "failed", "ci/build", "javascript:alert(1)")
+    found = find_failed_check(stand, head)
+    assert found is not None
+    assert found.url is None
+    assert find_failed_check(stand, NO_COMMIT) is None
+    stand.server.fail(".*(graphql|statuses)", Reply(403, {"message": "Forbidden"}), times=9)
+    assert find_failed_check(stand, head) is None

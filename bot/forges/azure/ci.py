@@ -6,14 +6,14 @@ for this pull request, and in no status of the commit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bot.forges.azure.attributes import BUILD_POLICY, STATUS_POLICY, is_own_status_policy
 from bot.forges.azure.connection import EVALUATIONS_PATH, AzureRemote
 from bot.forges.azure.texts import STATUS_GENRE, STATUS_NAME
-from bot.forges.hosted.ci import combine_checks
+from bot.forges.hosted.ci import CommitCheck, combine_checks
 from bot.model.ci import CiOutcome
 
 _STATES = {
@@ -42,19 +42,28 @@ class AzureCi:
     def read_outcomes(self, commits: Mapping[str, int | None]) -> Mapping[str, CiOutcome]:
         """Return the outcome of CI on each commit, with one request for each, and one more for each pull request."""
         return {
-            commit: combine_checks((*self._list_statuses(commit), *self._list_evaluations(commit, number)))
+            commit: combine_checks(
+                (*(each.outcome for each in self.list_checks(commit)), *self._list_evaluations(commit, number))
+            )
             for commit, number in sorted(commits.items())
         }
 
-    def _list_statuses(self, commit: str) -> Iterator[CiOutcome]:
-        """Yield the outcome of each status of a commit.
+    def list_checks(self, commit: str) -> Sequence[CommitCheck]:
+        """Return the statuses of a commit.
 
         https://learn.microsoft.com/en-us/rest/api/azure/devops/git/statuses/list
         """
         query = {"latestOnly": "true"}
-        for each in self.remote.list_values(f"read the statuses of {commit}", f"/commits/{commit}/statuses", query):
-            if (each["context"].get("genre"), each["context"]["name"]) != (STATUS_GENRE, STATUS_NAME):
-                yield _STATES.get(str(each["state"]), CiOutcome.UNKNOWN)
+        listed = self.remote.list_values(f"read the statuses of {commit}", f"/commits/{commit}/statuses", query)
+        return [
+            CommitCheck(
+                _STATES.get(str(each["state"]), CiOutcome.UNKNOWN),
+                str(each["context"]["name"]),
+                str(each["targetUrl"]) if each.get("targetUrl") else None,
+            )
+            for each in listed
+            if (each["context"].get("genre"), each["context"]["name"]) != (STATUS_GENRE, STATUS_NAME)
+        ]
 
     def _list_evaluations(self, commit: str, number: int | None) -> Iterator[CiOutcome]:
         """Yield the outcome of each policy that waits for CI, for a pull request whose last commit is `commit`.

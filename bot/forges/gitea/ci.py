@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.forges.gitea.connection import GiteaRemote
-from bot.forges.hosted.ci import combine_checks
+from bot.forges.hosted.ci import CommitCheck, combine_checks
 from bot.model.ci import CiOutcome
 from bot.model.request_attributes import STATUS_CONTEXT
 
@@ -32,13 +32,24 @@ class GiteaCi:
         """Return the outcome of CI on each commit, with at least one request for each."""
         return {commit: self._read_outcome(commit) for commit in sorted(commits)}
 
+    def list_checks(self, commit: str) -> Sequence[CommitCheck]:
+        """Return the last status of each check of a commit."""
+        return self._fetch_checks(commit) or ()
+
     def _read_outcome(self, commit: str) -> CiOutcome:
+        checks = self._fetch_checks(commit)
+        return combine_checks(each.outcome for each in checks) if checks is not None else CiOutcome.UNKNOWN
+
+    def _fetch_checks(self, commit: str) -> list[CommitCheck] | None:
+        """Return the last status of each check of a commit. Return None if there are too many statuses."""
         action, path = f"read the statuses of {commit}", f"/statuses/{commit}"
         listed = self.remote.list_pages(action, path, max_items=MAX_STATUSES + 1)
         if len(listed) > MAX_STATUSES:
-            return CiOutcome.UNKNOWN
+            return None
         oldest_first = sorted(listed, key=lambda each: int(each["id"]))
-        last = {str(each["context"]): str(each["status"]) for each in oldest_first}
-        return combine_checks(
-            _STATES.get(state, CiOutcome.UNKNOWN) for context, state in last.items() if context != STATUS_CONTEXT
-        )
+        last = {str(each["context"]): each for each in oldest_first}
+        return [
+            CommitCheck(_STATES.get(str(each["status"]), CiOutcome.UNKNOWN), context, str(each.get("target_url") or ""))
+            for context, each in last.items()
+            if context != STATUS_CONTEXT
+        ]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bot.forges.github.connection import GitHubRemote, run_query
 from bot.forges.github.errors import CHECKS_READ, translate_errors
-from bot.forges.hosted.ci import combine_checks
+from bot.forges.hosted.ci import CommitCheck, combine_checks
 from bot.forges.hosted.refusal import UnsupportedQueryError
 from bot.model.ci import CiOutcome
 from bot.model.request_attributes import STATUS_CONTEXT
@@ -19,8 +19,8 @@ _CHECK_FIELDS = """
       contexts(first: 100) {
         pageInfo { hasNextPage }
         nodes {
-          ... on CheckRun { status conclusion }
-          ... on StatusContext { context state }
+          ... on CheckRun { name status conclusion detailsUrl }
+          ... on StatusContext { context state targetUrl }
         }
       }
     }
@@ -58,6 +58,20 @@ class GitHubCi:
 
     def read_outcomes(self, commits: Mapping[str, int | None]) -> Mapping[str, CiOutcome]:
         """Return the outcome of CI on each commit, with one query. Without GraphQL, the result is empty."""
+        nodes, is_complete = self._fetch_nodes(commits)
+        with translate_errors(self.remote.name):
+            outcomes = {commit: _parse_checks(node, is_complete=is_complete) for commit, node in nodes.items()}
+        return {commit: outcome for commit, outcome in outcomes.items() if outcome is not None}
+
+    def list_checks(self, commit: str) -> Sequence[CommitCheck]:
+        """Return the checks of a commit, with one query. Without GraphQL, there are none."""
+        nodes, _ = self._fetch_nodes([commit])
+        with translate_errors(self.remote.name):
+            rollups = [node.get("statusCheckRollup") for node in nodes.values()]
+            return [check for each in rollups if each for check in _list_checks(each["contexts"]["nodes"])]
+
+    def _fetch_nodes(self, commits: Collection[str]) -> tuple[Mapping[str, Mapping[str, Any]], bool]:
+        """Return the commits that the repository has, and whether the answer is complete."""
         ordered = sorted(commits)
         fields = [f"c{index}: object(oid: $o{index}) {{ {_CHECK_FIELDS} }}" for index in range(len(ordered))]
         parameters = ", ".join(f"$o{index}: GitObjectID!" for index in range(len(ordered)))
@@ -71,16 +85,11 @@ class GitHubCi:
         try:
             answer = run_query(self.remote.connection, f"read the checks of {name}", text, variables, name, CHECKS_READ)
         except UnsupportedQueryError:
-            return {}
+            return {}, False
         with translate_errors(name):
             found = answer.data.get("repository") or {}
             nodes = {commit: found.get(f"c{index}") for index, commit in enumerate(ordered)}
-            outcomes = {
-                commit: _parse_checks(node, is_complete=not answer.problems)
-                for commit, node in nodes.items()
-                if node is not None
-            }
-        return {commit: outcome for commit, outcome in outcomes.items() if outcome is not None}
+        return {commit: node for commit, node in nodes.items() if node is not None}, not answer.problems
 
 
 def _parse_checks(node: Mapping[str, Any], *, is_complete: bool) -> CiOutcome | None:
@@ -93,17 +102,19 @@ def _parse_checks(node: Mapping[str, Any], *, is_complete: bool) -> CiOutcome | 
     if rollup is None:
         return CiOutcome.NONE if is_complete else None
     contexts = rollup["contexts"]
-    outcome = combine_checks(_list_outcomes(contexts["nodes"]))
+    outcome = combine_checks(each.outcome for each in _list_checks(contexts["nodes"]))
     has_all = not contexts["pageInfo"]["hasNextPage"] or outcome is CiOutcome.FAILED
     return outcome if has_all else CiOutcome.UNKNOWN
 
 
-def _list_outcomes(nodes: Collection[Mapping[str, Any] | None]) -> Iterator[CiOutcome]:
+def _list_checks(nodes: Collection[Mapping[str, Any] | None]) -> Iterator[CommitCheck]:
     for node in nodes:
         if node is None:  # the token cannot read it
-            yield CiOutcome.UNKNOWN
+            yield CommitCheck(CiOutcome.UNKNOWN, "")
         elif "conclusion" in node:
             is_completed = node["status"] == _COMPLETED
-            yield _CONCLUSIONS.get(node["conclusion"], CiOutcome.UNKNOWN) if is_completed else CiOutcome.PENDING
+            outcome = _CONCLUSIONS.get(node["conclusion"], CiOutcome.UNKNOWN) if is_completed else CiOutcome.PENDING
+            yield CommitCheck(outcome, str(node["name"]), node["detailsUrl"])
         elif node["context"] != STATUS_CONTEXT:
-            yield _STATES.get(node["state"], CiOutcome.UNKNOWN)
+            outcome = _STATES.get(node["state"], CiOutcome.UNKNOWN)
+            yield CommitCheck(outcome, str(node["context"]), node["targetUrl"])

@@ -6,7 +6,7 @@ merging. Its jobs are in no list of the last commit of the merge request.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -15,7 +15,7 @@ from gitlab.v4.objects import Project
 
 from bot.forges.gitlab.connection import PER_PAGE, GitLabRemote, run_query
 from bot.forges.gitlab.errors import translate_errors
-from bot.forges.hosted.ci import combine_checks
+from bot.forges.hosted.ci import CommitCheck, combine_checks
 from bot.forges.hosted.refusal import RefusedError, UnsupportedQueryError
 from bot.model.ci import CiOutcome
 from bot.model.request_attributes import STATUS_CONTEXT
@@ -80,22 +80,40 @@ class GitLabCi:
         except (UnsupportedQueryError, RefusedError):
             return dict.fromkeys(numbers, CiOutcome.UNKNOWN)
 
+    def list_checks(self, commit: str) -> Sequence[CommitCheck]:
+        """Return the jobs and statuses of a commit. The token of a CI job reads none."""
+        if self.remote.connection.has_job_token:
+            return ()
+        return [_parse_check(each) for each in self._fetch_statuses(commit)[:PER_PAGE] if not _is_own(each)]
+
     def _read_outcome(self, commit: str) -> CiOutcome:
+        statuses = self._fetch_statuses(commit)
+        outcome = combine_checks(_parse_check(each).outcome for each in statuses if not _is_own(each))
+        has_all = len(statuses) <= PER_PAGE or outcome is CiOutcome.FAILED
+        return outcome if has_all else CiOutcome.UNKNOWN
+
+    def _fetch_statuses(self, commit: str) -> list[Mapping[str, Any]]:
+        """Return the statuses of a commit, at most one more than a page has."""
+
         def fetch(project: Project) -> list[Mapping[str, Any]]:
             statuses = project.commits.get(commit, lazy=True).statuses.list(iterator=True)
             return [dict(each.attributes) for each in islice(statuses, PER_PAGE + 1)]
 
-        statuses = self.remote.read(f"read the statuses of {commit}", fetch)
-        outcome = combine_checks(_parse_status(each) for each in statuses if str(each["name"]) != STATUS_CONTEXT)
-        has_all = len(statuses) <= PER_PAGE or outcome is CiOutcome.FAILED
-        return outcome if has_all else CiOutcome.UNKNOWN
+        return self.remote.read(f"read the statuses of {commit}", fetch)
 
 
-def _parse_status(data: Mapping[str, Any]) -> CiOutcome:
-    """Return the outcome of a job. A job that may fail does not count if it fails."""
+def _is_own(data: Mapping[str, Any]) -> bool:
+    return str(data["name"]) == STATUS_CONTEXT
+
+
+def _parse_check(data: Mapping[str, Any]) -> CommitCheck:
+    """Return a job with its outcome. A job that may fail does not count if it fails."""
     outcome = _STATUSES.get(str(data["status"]), CiOutcome.UNKNOWN)
     is_allowed_to_fail = bool(data.get("allow_failure")) and outcome in {CiOutcome.FAILED, CiOutcome.UNKNOWN}
-    return CiOutcome.NONE if is_allowed_to_fail else outcome
+    url = data.get("target_url")
+    return CommitCheck(
+        CiOutcome.NONE if is_allowed_to_fail else outcome, str(data["name"]), str(url) if url is not None else None
+    )
 
 
 def _parse_merged_result(pipeline: Mapping[str, Any]) -> CiOutcome:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from bot.core.proposal.base_branches import get_literal_prefix, match_branches
 from bot.forges.hosted.activity import read_activity
 from bot.forges.hosted.catalogue import ListedRepository
-from bot.forges.hosted.ci import MAX_CI_COMMITS
+from bot.forges.hosted.ci import MAX_CI_COMMITS, find_failed_check
 from bot.forges.hosted.file_history import HostedFileHistory
 from bot.forges.hosted.files import ListedTree
 from bot.forges.hosted.forge import HostedForge, HostedRepository
@@ -20,7 +20,7 @@ from bot.forges.hosted.records import HostedDashboard
 from bot.forges.hosted.refusal import NOT_FOUND, RefusedError
 from bot.forges.hosted.trial import try_writes
 from bot.forges.selection import RepositorySelection, deduplicate_repositories
-from bot.model.ci import CiOutcome
+from bot.model.ci import CiOutcome, FailedCheck
 from bot.model.diagnosis import Check, DiagnosisTarget
 from bot.model.errors import ForgeError, TreeError
 from bot.model.forge import ActivityScope, GitRepository
@@ -183,6 +183,17 @@ class HostedFleet:
                 return hosted.ci.read_outcomes(dict(islice(sorted(commits.items()), MAX_CI_COMMITS)))
         except ForgeError:
             return {}
+
+    def find_failed_check(self, repository: GitRepository, commit: str) -> FailedCheck | None:
+        """Return a check of a commit that failed. It raises nothing: None if none failed, or if they cannot be read."""
+        hosted = self._open(repository.name)
+        if hosted.ci is None:
+            return None
+        try:
+            with hosted.errors.translate(hosted.name):
+                return find_failed_check(hosted.ci.list_checks(commit), self.server.url)
+        except ForgeError:
+            return None
 
     def get_forge(self, repository: GitRepository) -> Forge:
         """Return the operations on the branches and pull requests of a repository."""

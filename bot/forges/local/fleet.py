@@ -15,7 +15,7 @@ from bot.forges.local.forge import LocalForge
 from bot.forges.local.proposal_reader import LocalProposalReader
 from bot.forges.local.refs import BRANCHES, ProposalRefs, StoredState, translate_git_errors
 from bot.forges.selection import check_selection
-from bot.model.ci import CiOutcome
+from bot.model.ci import CiOutcome, FailedCheck
 from bot.model.diagnosis import Check, DiagnosisTarget
 from bot.model.errors import ForgeError, TreeError
 from bot.model.forge import ActivityScope, GitRepository
@@ -147,6 +147,10 @@ class LocalFleet:
             refs = ProposalRefs(self._open_git(repository.name))
             tree, activity = refs.read_activity(scope.branch_prefix, repository.base_branch, repository.commit)
         return replace(repository, tree=tree, activity=activity)
+
+    def find_failed_check(self, repository: GitRepository, commit: str) -> FailedCheck | None:  # noqa: ARG002 - the Protocol's
+        """Return None, because a folder has no CI."""
+        return None
 
     def read_ci_outcomes(self, repository: GitRepository, commits: Mapping[str, int | None]) -> Mapping[str, CiOutcome]:  # noqa: ARG002 - the Protocol's
         """Return an empty mapping, because a folder has no CI."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.branch_ports import BranchJudge
-from bot.model.ci import CiOutcome
+from bot.model.ci import CiOutcome, FailedCheck
 from bot.model.dashboard import DashboardIssue
 from bot.model.forge import ActivityScope, ForgeLimits, GitRepository, OpenedRequest
 from bot.model.proposal import Proposal, RemoteRequest
@@ -131,6 +131,9 @@ class CountedFleet:
 
     def read_ci_outcomes(self, repository: GitRepository, commits: Mapping[str, int | None]) -> Mapping[str, CiOutcome]:
         return self.fleet.read_ci_outcomes(repository, commits)
+
+    def find_failed_check(self, repository: GitRepository, commit: str) -> FailedCheck | None:
+        return self.fleet.find_failed_check(repository, commit)
 
     def open_tree(self, repository: GitRepository) -> FileTree:
         return self.fleet.open_tree(repository)

@@ -88,7 +88,7 @@ class HostedStand(GitStand):
         """Let a person approve the open request of a branch."""
 
     @abstractmethod
-    def report_check(self, commit: str, state: str, context: str = "ci/build") -> None:
+    def report_check(self, commit: str, state: str, context: str = "ci/build", url: str | None = None) -> None:
         """Let a CI system report that its check of a commit `passed`, `failed` or is `pending`."""
 
     def report_merge_check(self, branch: str, state: str) -> None:

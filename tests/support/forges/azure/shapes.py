@@ -233,6 +233,7 @@ class Shapes:
             "state": status.state,
             "description": status.description,
             "context": {"genre": status.genre, "name": status.name},
+            "targetUrl": status.url,
             "creationDate": moment(status.made),
             "updatedDate": moment(status.made),
             "createdBy": self.account(status.account),

@@ -117,10 +117,10 @@ class AzureStand(HostedStand):
         own = [each for each in given if f"{each.genre}/{each.name}" == STATUS_CONTEXT]
         return [CommitStatus(words[each.state], each.description or "") for each in own]
 
-    def report_check(self, commit: str, state: str, context: str = "ci/build") -> None:
+    def report_check(self, commit: str, state: str, context: str = "ci/build", url: str | None = None) -> None:
         given = self.repository.statuses.setdefault(commit, [])
         word, (genre, name) = {"passed": "succeeded"}.get(state, state), context.split("/")
-        given.append(Status(len(given) + 1, self.server.world.ada, word, None, genre, name))
+        given.append(Status(len(given) + 1, self.server.world.ada, word, None, genre, name, url=url))
 
     def report_merge_check(self, branch: str, state: str) -> None:
         """Let a build validation policy build the result of merging a request."""

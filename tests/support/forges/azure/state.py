@@ -142,6 +142,7 @@ class Status:
     genre: str | None
     name: str
     iteration: int | None = None
+    url: str | None = None
     made: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 

@@ -142,6 +142,7 @@ class Shapes:
 
     def status(self, status: Status) -> dict[str, Any]:
         known = {"id": status.id, "context": status.context, "status": status.state, "description": status.description}
+        known["target_url"] = status.url
         return self.make("CommitStatus", **known, creator=self.user(status.creator), created_at=DAY)
 
     def comment(self, event: Event) -> dict[str, Any]:

@@ -110,10 +110,10 @@ class GiteaStand(HostedStand):
         given = [each for each in self.repository.statuses if each.sha == head]
         return [CommitStatus(StatusState(each.state), each.description) for each in given]
 
-    def report_check(self, commit: str, state: str, context: str = "ci/build") -> None:
+    def report_check(self, commit: str, state: str, context: str = "ci/build", url: str | None = None) -> None:
         world = self.server.world
         words = {"passed": "success", "failed": "failure", "pending": "pending"}
-        status = Status(world.next_id(), commit, context, words[state], "", world.add_user("ada"))
+        status = Status(world.next_id(), commit, context, words[state], "", world.add_user("ada"), url or "")
         self.repository.statuses.append(status)
 
     def requests(self) -> list[Request]:

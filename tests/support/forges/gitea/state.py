@@ -79,6 +79,7 @@ class Status:
     state: str
     description: str
     creator: User
+    url: str = ""
 
 
 @dataclass

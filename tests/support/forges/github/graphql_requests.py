@@ -112,12 +112,21 @@ def refs(repository: Repository, *, refPrefix: str, query: str, first: int) -> S
 
 def checks_of(repository: Repository, commit: str) -> Shape | None:
     """Return the check runs of a commit, and the last status of each context; None if there are none."""
-    last = {each.context: each.state for each in repository.statuses.get(commit, ())}
+    last = {each.context: each for each in repository.statuses.get(commit, ())}
     nodes: list[Shape] = [
-        {"__typename": "CheckRun", "status": status, "conclusion": conclusion}
+        {
+            "__typename": "CheckRun",
+            "name": "build",
+            "status": status,
+            "conclusion": conclusion,
+            "detailsUrl": f"https://github.com/{repository.name}/actions/runs/1/job/2",
+        }
         for status, conclusion in repository.check_runs.get(commit, ())
     ]
-    nodes += [{"__typename": "StatusContext", "context": name, "state": state.upper()} for name, state in last.items()]
+    nodes += [
+        {"__typename": "StatusContext", "context": name, "state": each.state.upper(), "targetUrl": each.url}
+        for name, each in last.items()
+    ]
     return {"contexts": lambda **words: _page(nodes, words["first"])} if nodes else None
 
 

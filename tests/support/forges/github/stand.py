@@ -118,10 +118,10 @@ class GitHubStand(HostedStand):
         given = self.repository.statuses.get(self.branches()[branch], [])
         return [CommitStatus(StatusState(each.state), each.description) for each in given]
 
-    def report_check(self, commit: str, state: str, context: str = "ci/build") -> None:
+    def report_check(self, commit: str, state: str, context: str = "ci/build", url: str | None = None) -> None:
         world = self.server.world
         words = {"passed": "success", "failed": "failure", "pending": "pending"}
-        status = Status(world.next_id(), context, words[state], "", world.accounts["ada"])
+        status = Status(world.next_id(), context, words[state], "", world.accounts["ada"], url)
         self.repository.statuses.setdefault(commit, []).append(status)
 
     def requests(self) -> list[Request]:

@@ -125,6 +125,7 @@ class Status:
     state: str
     description: str
     creator: Account
+    url: str | None = None
 
 
 @dataclass

@@ -166,6 +166,7 @@ class Shapes:
 
     def status(self, status: Status, author: User, operation: str) -> dict[str, Any]:
         words = {"status": status.state, "name": status.name, "description": status.description}
+        words["target_url"] = status.url
         return answer(operation, id=status.id, sha=status.sha, ref=status.ref, author=self.user(author), **words)
 
     def note(self, project: Project, request: MergeRequest, note: Note) -> dict[str, Any]:

@@ -101,11 +101,11 @@ class GitLabStand(HostedStand):
         given = [each for each in self.project.statuses if (each.sha, each.ref) == (head, branch)]
         return [CommitStatus(words[each.state], each.description) for each in given]
 
-    def report_check(self, commit: str, state: str, context: str = "ci/build") -> None:
+    def report_check(self, commit: str, state: str, context: str = "ci/build", url: str | None = None) -> None:
         world = self.server.world
         word = {"passed": "success"}.get(state, state)
         ref = next((name for name, head in self.branches().items() if head == commit), "main")
-        self.project.statuses.append(Status(world.next_id(), commit, ref, context, word, "", world.ada))
+        self.project.statuses.append(Status(world.next_id(), commit, ref, context, word, "", world.ada, url))
 
     def report_merge_check(self, branch: str, state: str) -> None:
         """Let a pipeline run on the result of merging a request, which is no commit of the branch."""

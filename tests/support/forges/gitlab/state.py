@@ -71,6 +71,7 @@ class Status:
     state: str
     description: str
     author: User | None = None
+    url: str | None = None
 
 
 @dataclass
