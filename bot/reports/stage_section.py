@@ -22,6 +22,7 @@ from bot.reports._image_rows import LinkedText, shorten_text
 from bot.reports._inventory_parts import describe_duration
 from bot.reports._shown_rows import ShownRows, cut_rows
 from bot.reports.stage_words import (
+    LATER_UPDATE,
     UNWANTED_SENTENCES,
     describe_clusters,
     describe_state,
@@ -34,7 +35,7 @@ MAX_FUNNELS = 50
 MAX_STUCK = 50
 MAX_RUNNING = 50
 """The maximum number of running images under one heading."""
-BAR_COLUMNS = ("done", "waits", "stuck", "not known")
+BAR_COLUMNS = ("done", "waiting", "stuck", "not known")
 """The columns of the chart, and the parts of its bars. They do not overlap."""
 
 _BarCounts = tuple[int, int, int, int]
@@ -226,7 +227,7 @@ def _build_cell_builder(stage: UpdateStage) -> Callable[[StageFunnel], FunnelCel
 
 def describe_count(count: StageCount) -> str:
     """Return what the number of uses in a stage consists of, such as `2 stuck, 1 not known`."""
-    words = ((count.stuck, "stuck"), (count.waiting - count.stuck, "waits"), (count.unknown, "not known"))
+    words = ((count.stuck, "stuck"), (count.waiting - count.stuck, "waiting"), (count.unknown, "not known"))
     return ", ".join(f"{number:,} {word}" for number, word in words if number)
 
 
@@ -242,7 +243,7 @@ def _build_stuck_row(progress: UpdateProgress, scope: StageScope, now: datetime)
         image=shorten_text(use.name),
         repository=shorten_text(f"{use.key.repository} ({use.key.base_branch})"),
         position=shorten_text(f"{use.path}:{use.line_number}"),
-        state=describe_state(progress, scope),
+        state=describe_state(progress, scope) + ("" if progress.is_latest else f" ({LATER_UPDATE})"),
         age=describe_duration((now - since).total_seconds()) if since is not None else "",
         why=shorten_text(describe_wait(wait, shows_workloads=True)) if wait is not None else "",
         check=link_check(check.name, check.url) if check is not None else None,

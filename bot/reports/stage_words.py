@@ -19,6 +19,8 @@ from bot.reports._inventory_parts import count_things, describe_duration, format
 
 MAX_DETAILS = 5
 """The maximum number of workloads, images, manifests or clusters that a sentence names."""
+LATER_UPDATE = "a later update is available"
+"""The remark on an update that is not the latest one of its image reference."""
 UNWANTED_SENTENCES: Mapping[UnwantedReason, str] = {
     UnwantedReason.GONE: "The registry no longer has the digest, so a new pod cannot start.",
     UnwantedReason.BLOCKED: "A list of blocked images contains the digest.",

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from bot.ports import Clock
-from bot.serve.fix_trends import FixTrends
+from bot.serve.kept_answer import keep_fix_trends, keep_stages
 from bot.serve.pages.ports import PagePorts
 from bot.state.fleet_reader import DatabaseFleetReader
 from bot.state.inventory_store import DatabaseInventoryStore
 from bot.state.service_reader import DatabaseServiceReader
+from bot.wiring.inventory import create_stage_reader
 from bot.wiring.service import ServiceStores
 
 
 def build_page_ports(stores: ServiceStores, clock: Clock) -> PagePorts:
     """Return everything that pages and the API read."""
     settings, database = stores.settings, stores.database
+    has_stages = bool(settings.clusters or settings.builds)
+    stage_reader = create_stage_reader(database, settings) if has_stages else None
     return PagePorts(
         inventory=stores.reader,
         fleet=DatabaseFleetReader(database),
@@ -21,8 +24,10 @@ def build_page_ports(stores: ServiceStores, clock: Clock) -> PagePorts:
         log=stores.log,
         service=DatabaseServiceReader(database),
         queue=stores.queue,
-        trends=FixTrends(stores.reader, clock),
+        trends=keep_fix_trends(stores.reader, clock),
         clock=clock,
+        stage_reader=stage_reader,
+        stages=keep_stages(stage_reader, clock) if stage_reader is not None else None,
         settings=settings.serve,
         has_private_scanners=any(each.private for each in settings.scanners),
     )

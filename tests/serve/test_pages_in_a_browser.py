@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 
 import pytest
+from support.service.deployments import build_stage_reader, record_deployments
 from support.service.served import serve_pages
 from support.service.year import open_year
 from support.witnesses.chromium import browser
@@ -17,6 +18,8 @@ PATHS = (
     "/",
     "/proposals?show=fixes",
     "/trends",
+    "/stages",
+    "/stages?show=images",
     "/images",
     "/repositories",
     "/queue",
@@ -54,7 +57,8 @@ FOCUS = """
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     """Serve the pages over HTTP, and return their address."""
-    with serve_pages(open_year(tmp_path_factory.mktemp("state") / "year.db", NOW), NOW) as address:
+    database = open_year(tmp_path_factory.mktemp("state") / "year.db", NOW, record_deployments)
+    with serve_pages(database, NOW, build_stage_reader(database)) as address:
         yield address
 
 

@@ -19,6 +19,7 @@ from bot.serve.pages.repository import build_repository
 from bot.serve.pages.repository_tables import build_repositories
 from bot.serve.pages.request_tables import build_proposals
 from bot.serve.pages.search import build_search, build_trends
+from bot.serve.pages.stage_tables import build_stages
 from bot.serve.pages.work_tables import build_queue
 
 PageBuilder = Callable[[PagePorts, Request, Mapping[str, str]], PageContent]
@@ -28,6 +29,7 @@ PAGES: Mapping[str, PageBuilder] = {
     PageLink.OVERVIEW.address: build_overview,
     PageLink.PROPOSALS.address: build_proposals,
     PageLink.TRENDS.address: build_trends,
+    PageLink.STAGES.address: build_stages,
     PageLink.IMAGES.address: build_images,
     PageLink.REPOSITORIES.address: build_repositories,
     PageLink.QUEUE.address: build_queue,
@@ -42,7 +44,7 @@ PAGES: Mapping[str, PageBuilder] = {
 
 def list_page_routes(ports: PagePorts) -> Iterable[Route]:
     """Yield the routes of all pages, of their stylesheet and of their icon."""
-    renderer = PageRenderer(read_template)
+    renderer = PageRenderer(read_template, has_stages=ports.stages is not None)
     for path, build in PAGES.items():
         yield Route.build("GET", path, guard(_build_handler(ports, renderer, build), ports.settings))
     yield from renderer.list_file_routes()

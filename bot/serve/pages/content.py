@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bot.model.patch_times import FleetTrends
+from bot.reports.stage_section import StageBar
 
 
 class PageLink(StrEnum):
@@ -18,6 +19,7 @@ class PageLink(StrEnum):
     OVERVIEW = "Overview"
     PROPOSALS = "Proposals"
     TRENDS = "Trends"
+    STAGES = "Stages"
     IMAGES = "Images"
     REPOSITORIES = "Repositories"
     QUEUE = "Queue"
@@ -157,5 +159,9 @@ class PageContent:
     trends: FleetTrends | None = None
     has_all_trends: bool = False
     """True if the page shows all trends; False if it shows only the lines of the whole fleet."""
+    alarm: Table | None = None
+    """What users should see before everything else; None if there is no such thing."""
+    bars: tuple[StageBar, ...] = ()
+    """How far the updates of an image or of all images got."""
     tables: Sequence[Table] = field(default_factory=tuple)
     status: int = 200

@@ -16,6 +16,7 @@ from bot.model.reference import ImageReference
 from bot.model.report import RepositoryReport
 from bot.model.usage import ImageUsage
 from bot.reports.history import HistoryAnswer
+from bot.reports.stage_section import build_bars
 from bot.reports.stored_answers import answer_image_history
 from bot.serve.http import Request
 from bot.serve.pages.cells import (
@@ -33,6 +34,13 @@ from bot.serve.pages.content import Cell, CellStyle, Column, PageContent, PageLi
 from bot.serve.pages.evidence import EVIDENCE_LEFT_OUT, build_evidence_tables, load_shown_evidence
 from bot.serve.pages.ports import ListPage, PagePorts
 from bot.serve.pages.search import build_missing_page
+from bot.serve.pages.stage_tables import (
+    build_running_tables,
+    build_unwanted_table,
+    list_stuck_tables,
+    load_image_stages,
+    select_image,
+)
 
 MAX_DIGESTS = 20
 """The number of digests in use, and of digests that a tag pointed to, that are shown."""
@@ -66,14 +74,19 @@ def build_image(ports: PagePorts, request: Request, parts: Mapping[str, str]) ->
     shown = usages[page.section.offset : page.end]
     reports = ports.reports.load_reports({each.key for each in [*shown, *_choose_examples(usages)]})
     evidence = load_shown_evidence(ports, _select_verdicts(reports, image))
+    stages = select_image(load_image_stages(ports, image, now), image)
     return PageContent(
         title=f"{image.repository}:{image.tag}" if image.tag else image.repository,
         link=PageLink.IMAGES,
         lead=tuple(_build_lead(image)),
         notices=(EVIDENCE_LEFT_OUT,) if evidence.is_incomplete else (),
         facts=_list_facts(usages, answer.observations, now),
+        alarm=build_unwanted_table(ports, stages),
+        bars=build_bars(stages.stages.funnels, stages.stages.scope) if stages is not None else (),
         tables=(
+            *list_stuck_tables(ports, stages),
             *build_evidence_tables(evidence, now),
+            *build_running_tables(ports, stages),
             *(
                 table if image.tag is None else _remove_tags(table)
                 for table in (

@@ -16,6 +16,13 @@ from bot.serve.pages.event_tables import build_delivery_table
 from bot.serve.pages.image_tables import build_image_list
 from bot.serve.pages.ports import PREVIEW_ROWS, RECENT, PagePorts, link_rest
 from bot.serve.pages.request_tables import fill_request_table, list_notices
+from bot.serve.pages.stage_tables import NOT_COMPUTED as STAGES_NOT_COMPUTED
+from bot.serve.pages.stage_tables import (
+    PREVIEW_WAIT,
+    build_stage_figures,
+    build_stuck_preview,
+    build_unwanted_table,
+)
 from bot.serve.pages.work_tables import build_waiting_table
 
 TRENDS_WAIT = timedelta(milliseconds=300)
@@ -28,15 +35,20 @@ def build_overview(ports: PagePorts, _request: Request, _parts: Mapping[str, str
     now = ports.clock.now()
     coverage, requests = ports.inventory.load_coverage(), ports.fleet.count_requests(now, now - RECENT)
     lead, tables = tuple(_build_lead(ports, coverage, now)), _build_tables(ports, now)
+    stages = ports.stages.load(PREVIEW_WAIT) if ports.stages is not None else None
     report = ports.trends.load(TRENDS_WAIT)  # it comes last, because it slows down everything else
     return PageContent(
         title="Overview",
         link=PageLink.OVERVIEW,
         lead=lead,
-        notices=() if report is not None else (NOT_COMPUTED,),
-        figures=_build_figures(requests, report, ports.queue.compute_figures()),
+        notices=(
+            *(() if report is not None else (NOT_COMPUTED,)),
+            *(() if stages is not None or ports.stages is None else (STAGES_NOT_COMPUTED,)),
+        ),
+        alarm=build_unwanted_table(ports, stages),
+        figures=(*build_stage_figures(stages), *_build_figures(requests, report, ports.queue.compute_figures())),
         trends=report.trends if report is not None else None,
-        tables=tables,
+        tables=(*build_stuck_preview(ports, stages), *tables),
     )
 
 

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlencode
 
-from bot.inventory_ports import InventoryReader
+from bot.inventory_ports import InventoryReader, StageReader
 from bot.model.evidence import Evidence
 from bot.model.fleet_overview import Entry, ListedEntries, ListSection
 from bot.page_ports import FleetReader, ServiceReader, StoredReports
 from bot.ports import Clock
-from bot.serve.fix_trends import FixTrends
+from bot.reports.patch_times import PatchReport
+from bot.reports.stage_section import StageReport
 from bot.serve.http import Request
+from bot.serve.kept_answer import KeptAnswer
 from bot.serve.pages.content import Pager, Part
 from bot.settings.serve_settings import ServeSettings
 from bot.work_ports import ServiceLog, WorkQueue
@@ -41,9 +43,14 @@ class PagePorts:
     log: ServiceLog
     service: ServiceReader
     queue: WorkQueue
-    trends: FixTrends
+    trends: KeptAnswer[PatchReport]
+    """The fixes of the fleet over time."""
     clock: Clock
     settings: ServeSettings
+    stage_reader: StageReader | None = None
+    """None if the config has neither clusters nor builds. The pages do not mention stages of updates then."""
+    stages: KeptAnswer[StageReport] | None = None
+    """How far the updates of the fleet got; None if `stage_reader` is None."""
     has_private_scanners: bool = True
     """True if the findings of any scanner may be private. The state does not contain which requests they concern."""
 

@@ -11,6 +11,7 @@ from jinja2 import Template
 
 from bot import __version__
 from bot.reports.html import build_environment
+from bot.reports.stage_section import BAR_COLUMNS
 from bot.reports.trend_charts import build_trend_section
 from bot.serve.http import HTML, Request, Response, Route
 from bot.serve.pages.content import PageContent, PageLink
@@ -30,13 +31,16 @@ class PageRenderer:
 
     read_template: Callable[[str], str]
     """Returns the content of a file in `templates/`."""
+    has_stages: bool
+    """True if the navigation has the page about stages of updates."""
 
     def render(self, content: PageContent, request: Request) -> Response:
         """Return the response with a page."""
         text = self._template.render(
             page=content,
             trends=build_trend_section(content.trends) if content.trends is not None else None,
-            links=tuple(PageLink),
+            links=tuple(each for each in PageLink if self.has_stages or each is not PageLink.STAGES),
+            bar_columns=BAR_COLUMNS,
             words=request.query.get("q", "") if request.path == "/search" else "",
             style=self._style_address,
             version=__version__,

@@ -32,6 +32,7 @@ from bot.serve.pages.ports import ListPage, PagePorts
 from bot.serve.pages.repository_tables import build_branch_list
 from bot.serve.pages.request_tables import show_ci, show_state
 from bot.serve.pages.search import build_missing_page
+from bot.serve.pages.stage_tables import list_stuck_tables, load_repository_stages
 
 MAX_REQUESTS = 15
 """The number of proposals of a repository that are shown: all open ones, and the last ones."""
@@ -76,6 +77,7 @@ def build_repository(ports: PagePorts, request: Request, parts: Mapping[str, str
         notices=(EVIDENCE_LEFT_OUT,) if is_incomplete else (),
         tables=(
             build_branch_list(branches, now, name="branches", heading="Base branches"),
+            *list_stuck_tables(ports, load_repository_stages(ports, keys, now)),
             _build_reference_table(reports),
             *build_evidence_tables(evidence, now),
             _build_request_table(requests, now, shows_fixes=shows_fixes),

@@ -10,6 +10,7 @@ from datetime import datetime
 from support.service.year import SENDERS, build_ports
 from waitress.server import create_server
 
+from bot.inventory_ports import StageReader
 from bot.serve.api import list_api_routes
 from bot.serve.app import Application
 from bot.serve.http import Router
@@ -20,9 +21,9 @@ from bot.state.database import Database
 
 
 @contextmanager
-def serve_pages(database: Database, now: datetime) -> Iterator[str]:
+def serve_pages(database: Database, now: datetime, stage_reader: StageReader | None = None) -> Iterator[str]:
     """Serve the pages of a state on loopback, and yield their address. Every browser counts as a user."""
-    ports = build_ports(database, now, ServeSettings(senders=SENDERS, user_header="User-Agent"))
+    ports = build_ports(database, now, ServeSettings(senders=SENDERS, user_header="User-Agent"), stage_reader)
     router = Router([*list_page_routes(ports), *list_api_routes(ports)])
     server = create_server(Application(router, JsonLog(ports.clock)), host="127.0.0.1", port=0, ident=None)
     threading.Thread(target=server.run, daemon=True).start()  # it ends when the browser closed its connections

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 from support.values import digest, finding, scan
 from support.visits import CONDITIONS, build_request, build_verdict, build_visit
 
+from bot.inventory_ports import StageReader
 from bot.model.ci import CiOutcome
 from bot.model.decision import Transition
 from bot.model.delivery import Delivery, DeliveryOutcome, SenderKind
@@ -31,7 +32,7 @@ from bot.model.work import (
     WorkReason,
     WorkRequest,
 )
-from bot.serve.fix_trends import FixTrends
+from bot.serve.kept_answer import keep_fix_trends, keep_stages
 from bot.serve.pages.ports import PagePorts
 from bot.settings.serve_settings import SenderSettings, ServeSettings
 from bot.state.database import Database
@@ -104,7 +105,7 @@ class Year:
         self._observations = DatabaseStateStore(database, lambda: now)
         self._random = random.Random(4)
         self._number = 100
-        self._repositories = [
+        self.repositories = [
             Repository(
                 BranchKey("github", "github.com", f"acme/{name}", "main"),
                 self._random.choice(TEAMS),
@@ -118,10 +119,10 @@ class Year:
             at = self.now - (WEEKS - week) * WEEK + 6 * DAY + timedelta(hours=20)
             versions = {tag: (week + index) // 4 for index, tag in enumerate(TAGS)}
             self._observations.record_tags(
-                {tag: TagDescriptor(_get_digest(tag, version), "") for tag, version in versions.items()}, at
+                {tag: TagDescriptor(get_digest(tag, version), "") for tag, version in versions.items()}, at
             )
             evidence: dict[Transition, Evidence] = {}
-            visits = [self._visit(each, versions, at, evidence) for each in self._repositories]
+            visits = [self._visit(each, versions, at, evidence) for each in self.repositories]
             self._inventory.record_visits(visits, evidence, at)
 
     def _visit(
@@ -133,7 +134,7 @@ class Year:
             verdicts.append(self._judge(repository, tag, versions[tag], f"services/{index}/Dockerfile", evidence))
         settled = SettledBranch(
             replace(CONDITIONS, is_public=repository.key.repository == PUBLIC),
-            {tag: _get_digest(tag, versions[tag]) for tag in repository.tags},
+            {tag: get_digest(tag, versions[tag]) for tag in repository.tags},
         )
         unread = repository.key.repository == "acme/ledger"
         return build_visit(
@@ -160,7 +161,7 @@ class Year:
             repository.requests[tag] = build_request(
                 self._number,
                 branch=f"basebump/{tag.path.rpartition('/')[2]}-{tag.tag}",
-                targets=(f"{tag}@{_get_digest(tag, target)}",),
+                targets=(f"{tag}@{get_digest(tag, target)}",),
                 url=f"https://github.com/{repository.key.repository}/pull/{self._number}",
                 opened_at=at,
                 fixes=self._random.choice(FIXES),
@@ -173,12 +174,12 @@ class Year:
         self, repository: Repository, tag: TagRef, version: int, path: str, evidence: dict[Transition, Evidence]
     ) -> Verdict:
         held = repository.held.get(tag, 0)
-        written = f"{tag}@{_get_digest(tag, held)}" if tag.path != "library/nginx" else str(tag)
+        written = f"{tag}@{get_digest(tag, held)}" if tag.path != "library/nginx" else str(tag)
         more = {"path": path, "owners": (repository.owner,)}
         if held >= version:
             return build_verdict(written, OccurrenceStatus.UP_TO_DATE, **more)
-        old = _get_digest(tag, held) if "@" in written else None
-        transition = Transition(tag, old, _get_digest(tag, held + 1), ("linux/amd64",))
+        old = get_digest(tag, held) if "@" in written else None
+        transition = Transition(tag, old, get_digest(tag, held + 1), ("linux/amd64",))
         evidence[transition] = build_evidence(transition)
         if tag.host != "docker.io":
             reason = Reason.TOO_YOUNG
@@ -186,7 +187,7 @@ class Year:
         return build_verdict(written, OccurrenceStatus.UPDATE, new_digest=transition.new, transition=transition, **more)
 
 
-def _get_digest(tag: TagRef, version: int) -> Digest:
+def get_digest(tag: TagRef, version: int) -> Digest:
     return digest(f"{tag}{version}")
 
 
@@ -269,7 +270,13 @@ SENDERS = (
 )
 
 
-def build_ports(database: Database, now: datetime, settings: ServeSettings | None = None, **more) -> PagePorts:
+def build_ports(
+    database: Database,
+    now: datetime,
+    settings: ServeSettings | None = None,
+    stage_reader: StageReader | None = None,
+    **more,
+) -> PagePorts:
     """Return the ports of the pages over a database."""
     inventory, clock = DatabaseInventoryReader(database), SceneClock(now)
     return PagePorts(
@@ -279,16 +286,21 @@ def build_ports(database: Database, now: datetime, settings: ServeSettings | Non
         log=DatabaseServiceLog(database),
         service=DatabaseServiceReader(database),
         queue=DatabaseWorkQueue(database),
-        trends=FixTrends(inventory, clock),
+        trends=keep_fix_trends(inventory, clock),
         clock=clock,
         settings=settings if settings is not None else ServeSettings(senders=SENDERS),
+        stage_reader=stage_reader,
+        stages=keep_stages(stage_reader, clock) if stage_reader is not None else None,
         **more,
     )
 
 
-def open_year(path: Path, now: datetime) -> Database:
-    """Return a database with the whole scene."""
+def open_year(path: Path, now: datetime, record_more: Callable[[Database, Year], None] | None = None) -> Database:
+    """Return a database with the whole scene. `record_more` adds to it."""
     database = Database.sqlite(path)
-    Year(database, now).write()
+    year = Year(database, now)
+    year.write()
     write_work(database, now)
+    if record_more is not None:
+        record_more(database, year)
     return database

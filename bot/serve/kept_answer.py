@@ -1,0 +1,85 @@
+"""Answers about the whole fleet, which take too long to compute for every request."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from datetime import datetime, timedelta
+from threading import Lock
+from typing import Generic, TypeVar
+
+from bot.core.inventory.trends import MEDIAN_PERIOD
+from bot.inventory_ports import InventoryReader, StageReader
+from bot.model.errors import StateError
+from bot.ports import Clock
+from bot.reports.patch_times import PatchReport
+from bot.reports.stage_section import StageReport
+from bot.reports.stored_answers import answer_stages, build_patch_report
+
+PERIOD = timedelta(days=90)
+"""The period of the fixes over time."""
+MAX_AGE = timedelta(minutes=10)
+"""How old an answer can be when a request reads it. An older answer is computed again meanwhile."""
+
+Answer = TypeVar("Answer")
+_log = logging.getLogger(__name__)
+
+
+class KeptAnswer(Generic[Answer]):
+    """Computes an answer in a thread of its own, and keeps the last one. Several threads can use it."""
+
+    def __init__(self, subject: str, compute: Callable[[datetime], Answer], clock: Clock) -> None:
+        """Prepare the computation. `subject` names the answer in the log."""
+        self._subject, self._compute_answer, self._clock = subject, compute, clock
+        self._lock = Lock()
+        self._executor = ThreadPoolExecutor(1, subject.replace(" ", "-"))
+        self._running: Future[Answer | None] | None = None
+        self._last: tuple[datetime, Answer] | None = None
+
+    def load(self, longest_wait: timedelta) -> Answer | None:
+        """Return the last answer, and compute a new one in the background if it is old.
+
+        If there is no answer yet, wait for it, but not longer than `longest_wait`. Return None if it takes longer, or
+        if the state cannot be read.
+        """
+        with self._lock:
+            running = self._running
+            is_old = self._last is None or self._clock.now() - self._last[0] > MAX_AGE
+            if is_old and (running is None or running.done()):
+                running = self._running = self._executor.submit(self._compute)
+            if self._last is not None:
+                return self._last[1]
+            if running is None:
+                return None
+        try:
+            return running.result(longest_wait.total_seconds())
+        except FutureTimeoutError:
+            return None
+
+    def _compute(self) -> Answer | None:
+        now = self._clock.now()
+        try:
+            answer = self._compute_answer(now)
+        except StateError as error:
+            _log.warning("cannot compute the %s: %s", self._subject, error)
+            return None
+        with self._lock:
+            self._last = (now, answer)
+        return answer
+
+
+def keep_fix_trends(inventory: InventoryReader, clock: Clock) -> KeptAnswer[PatchReport]:
+    """Return the fixes of the fleet over time."""
+
+    def compute(now: datetime) -> PatchReport:
+        history = inventory.load_patch_history(now - PERIOD - MEDIAN_PERIOD)
+        return build_patch_report(history, inventory.load_coverage(), now - PERIOD, now)
+
+    return KeptAnswer("fixes over time", compute, clock)
+
+
+def keep_stages(reader: StageReader, clock: Clock) -> KeptAnswer[StageReport]:
+    """Return how far the updates of the fleet got."""
+    return KeptAnswer("stages of updates", lambda now: answer_stages(reader.load_fleet_facts(), now), clock)

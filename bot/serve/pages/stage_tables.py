@@ -1,0 +1,309 @@
+"""Tables of how far updates got, and the page about the stages of the whole fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from bot.core.inventory.stage_funnels import find_fleet_stages
+from bot.core.markdown import make_one_line
+from bot.model.inventory import BranchKey
+from bot.model.reference import ImageReference
+from bot.model.update_stages import ImageUse, StageFunnel, StageScope, UnwantedImage, UpdateProgress
+from bot.model.workload import RunningImage
+from bot.reports.stage_section import (
+    FunnelColumn,
+    StageReport,
+    build_bars,
+    group_running,
+    group_unwanted,
+    list_columns,
+    sort_funnels,
+)
+from bot.reports.stage_words import (
+    LATER_UPDATE,
+    UNWANTED_SENTENCES,
+    describe_clusters,
+    describe_state,
+    describe_wait,
+    describe_workloads,
+)
+from bot.serve.http import Request
+from bot.serve.pages.cells import (
+    build_cell,
+    link_image,
+    link_outside,
+    link_repository,
+    show_count,
+    show_digest,
+    show_text,
+    show_time,
+)
+from bot.serve.pages.content import Cell, CellStyle, Column, Figure, PageContent, PageLink, Part, Tab, Table
+from bot.serve.pages.ports import PREVIEW_ROWS, ListPage, PagePorts, build_address
+
+STAGES_WAIT = timedelta(seconds=20)
+"""How long the page waits until the stages are computed."""
+PREVIEW_WAIT = timedelta(milliseconds=300)
+"""How long other pages wait for them."""
+NOT_COMPUTED = "The stages of updates are being computed. Load the page again in a few seconds."
+NAMES_LEFT_OUT = "Names from clusters are left out, because `serve.user_header` is not set."
+STUCK, BY_IMAGE, UNLISTED = "stuck", "images", "unlisted"
+"""The values of the parameter `show`."""
+MAX_STUCK = 50
+"""The number of stuck updates of an image or a repository that are shown."""
+MAX_DIGESTS = 20
+"""The number of running digests of an image that are shown."""
+_STUCK_COLUMNS = (
+    *(Column("Image"), Column("State"), Column("Since"), Column("Repository"), Column("File")),
+    *(Column("Why"), Column("Proposal")),
+)
+_RUNNING_COLUMNS = (Column("Image"), Column("Digest"), Column("Where it runs"))
+_UNWANTED_COLUMNS = (*_RUNNING_COLUMNS, Column("Why"))
+Entry = TypeVar("Entry")
+
+
+def build_stages(ports: PagePorts, request: Request, _parts: Mapping[str, str]) -> PageContent:
+    """Return the page about the stages of all updates."""
+    report = ports.stages.load(STAGES_WAIT) if ports.stages is not None else None
+    if report is None:
+        words = NOT_COMPUTED if ports.stages is not None else "The config has neither `clusters` nor `builds`."
+        return PageContent(title="Stages", link=PageLink.STAGES, notices=(words,))
+    tabs = _list_tabs(report)
+    words = request.query.get("show", STUCK)
+    shown = words if words in tabs else STUCK
+    page = ListPage.parse(request)
+    match shown:
+        case "images":
+            table = _list_images(report, request, page)
+        case "unlisted":
+            table = _list_unlisted(ports, report, request, page)
+        case _:
+            table = _list_stuck(ports, report, request, page)
+    return PageContent(
+        title="Stages",
+        link=PageLink.STAGES,
+        lead=_build_lead(ports, report),
+        notices=list_notices(ports, report),
+        alarm=build_unwanted_table(ports, report),
+        bars=build_bars(report.stages.funnels, report.stages.scope),
+        tabs=tuple(
+            Tab(title, build_address(request, show=name, page=""), name == shown) for name, title in tabs.items()
+        ),
+        tables=(table,),
+    )
+
+
+def _list_tabs(report: StageReport) -> Mapping[str, str]:
+    stages = report.stages
+    tabs = {STUCK: f"Stuck ({len(stages.list_stuck(report.now)):,})", BY_IMAGE: "By image"}
+    unlisted = {UNLISTED: f"Running, and in no repository ({len(group_running(stages.unlisted)):,})"}
+    return {**tabs, **(unlisted if stages.scope.has_clusters else {})}
+
+
+def _build_lead(ports: PagePorts, report: StageReport) -> tuple[Part, ...]:
+    if not report.stages.scope.has_clusters:
+        return ()
+    sentences = describe_clusters(report.stages.clusters, report.now, shows_names=ports.has_users)
+    return tuple(Part(make_one_line(each)) for each in sentences)
+
+
+def list_notices(ports: PagePorts, report: StageReport) -> tuple[str, ...]:
+    """Return the sentence about names that are left out, if any are."""
+    return () if ports.has_users or not report.stages.scope.has_clusters else (NAMES_LEFT_OUT,)
+
+
+def build_stage_figures(report: StageReport | None) -> tuple[Figure, ...]:
+    """Return the figure of what is stuck; nothing if the stages are not known."""
+    if report is None:
+        return ()
+    stuck = len(report.stages.list_stuck(report.now))
+    note = "updates that wait too long for a merge, a build or a deployment"
+    return (Figure("Stuck", f"{stuck:,}", note, PageLink.STAGES.address, is_alarming=stuck > 0),)
+
+
+def build_stuck_preview(ports: PagePorts, report: StageReport | None) -> tuple[Table, ...]:
+    """Return the first stuck updates, with a link to all of them; nothing if there are none."""
+    stuck = report.stages.list_stuck(report.now) if report is not None else ()
+    if report is None or not stuck:
+        return ()
+    more = Part(f"All {len(stuck):,}", address=PageLink.STAGES.address) if len(stuck) > PREVIEW_ROWS else None
+    return (build_stuck_table(ports, report, stuck[:PREVIEW_ROWS], more=more),)
+
+
+def list_stuck_tables(ports: PagePorts, report: StageReport | None) -> tuple[Table, ...]:
+    """Return the stuck updates of an image or a repository; nothing if there are none."""
+    stuck = report.stages.list_stuck(report.now) if report is not None else ()
+    if report is None or not stuck:
+        return ()
+    table = build_stuck_table(ports, report, stuck[:MAX_STUCK])
+    return (replace(table, note=f"{MAX_STUCK} of {len(stuck):,}." if len(stuck) > MAX_STUCK else ""),)
+
+
+def build_stuck_table(
+    ports: PagePorts, report: StageReport, stuck: Sequence[UpdateProgress], *, more: Part | None = None
+) -> Table:
+    """Return a table with a row for each stuck update."""
+    scope, now = report.stages.scope, report.now
+    return Table(
+        name="stuck",
+        heading="Stuck updates, the longest first",
+        columns=_STUCK_COLUMNS,
+        rows=[_build_stuck_row(ports, each, scope, now) for each in stuck],
+        empty="No update waits longer than usual.",
+        more=more,
+    )
+
+
+def _build_stuck_row(ports: PagePorts, progress: UpdateProgress, scope: StageScope, now: datetime) -> tuple[Cell, ...]:
+    use, wait, request = progress.use, progress.wait, progress.request
+    failed = [Part("Failed:"), link_outside(wait.check.name, wait.check.url)] if wait and wait.check else []
+    why = [Part(make_one_line(describe_wait(wait, shows_workloads=ports.has_users)))] if wait is not None else []
+    number = [link_outside(f"#{request.number}" if request.number else "open", request.url)] if request else []
+    return (
+        build_cell(link_image(use.name)),
+        build_cell(
+            Part(describe_state(progress, scope), CellStyle.WARNING), note="" if progress.is_latest else LATER_UPDATE
+        ),
+        show_time(progress.since, now),
+        build_cell(link_repository(use.key)),
+        build_cell(Part(make_one_line(f"{use.path}:{use.line_number}"), is_code=True)),
+        build_cell(*why, *failed),
+        build_cell(*number),
+    )
+
+
+def build_unwanted_table(ports: PagePorts, report: StageReport | None) -> Table | None:
+    """Return the running images whose digest is gone or blocked; None if there are none."""
+    groups = group_unwanted(report.stages.unwanted) if report is not None else ()
+    if not groups:
+        return None
+    names = "their names are left out, because `serve.user_header` is not set"
+    return Table(
+        name="unwanted",
+        heading="Running with a digest that is gone or blocked",
+        columns=_UNWANTED_COLUMNS,
+        rows=[_build_unwanted_row(each) for each in groups[:PREVIEW_ROWS]] if ports.has_users else (),
+        empty=f"Digests: {len(groups):,}; {names}.",
+        note=f"{PREVIEW_ROWS} of {len(groups):,}." if ports.has_users and len(groups) > PREVIEW_ROWS else "",
+    )
+
+
+def _build_unwanted_row(group: Sequence[UnwantedImage]) -> tuple[Cell, ...]:
+    images = [each.image for each in group]
+    return (*_build_running_row(images), show_text(UNWANTED_SENTENCES[group[0].reason], CellStyle.ALARM))
+
+
+def _build_running_row(group: Sequence[RunningImage]) -> tuple[Cell, ...]:
+    first = group[0]
+    name = f"{first.repository}:{first.tag}" if first.tag else first.repository
+    where = show_text(describe_workloads(group, shows_workloads=True))
+    return build_cell(Part(make_one_line(name), is_code=True)), show_digest(first.digest), where
+
+
+def load_image_stages(ports: PagePorts, image: ImageReference, now: datetime) -> StageReport | None:
+    """Return how far the updates of an image got; None if the config has neither clusters nor builds."""
+    if ports.stage_reader is None:
+        return None
+
+    def is_selected(use: ImageUse) -> bool:
+        return use.repository == image.repository and image.tag in {None, use.tag}
+
+    return StageReport(find_fleet_stages(ports.stage_reader.load_image_facts(image), now, is_selected), now)
+
+
+def load_repository_stages(ports: PagePorts, keys: Collection[BranchKey], now: datetime) -> StageReport | None:
+    """Return how far the updates in base branches of one repository got."""
+    name = next((each.repository for each in keys), None)
+    if ports.stage_reader is None or name is None:
+        return None
+    facts = ports.stage_reader.load_repository_facts(name)
+    return StageReport(find_fleet_stages(facts, now, lambda use: use.key in keys), now)
+
+
+def select_image(report: StageReport | None, image: ImageReference) -> StageReport | None:
+    """Return the report with only those running images that have the name of an image. Some pods name no tag."""
+    if report is None:
+        return None
+
+    def is_image(running: RunningImage) -> bool:
+        is_same_tag = image.tag is None or running.tag in {None, image.tag}
+        return running.repository == image.repository and is_same_tag
+
+    stages = report.stages
+    unwanted = tuple(each for each in stages.unwanted if is_image(each.image))
+    running = tuple(filter(is_image, stages.running))
+    return replace(report, stages=replace(stages, unwanted=unwanted, running=running))
+
+
+def build_running_tables(ports: PagePorts, report: StageReport | None) -> tuple[Table, ...]:
+    """Return a table with a row for each digest that runs; nothing if the config has no clusters.
+
+    Own images that are built on the image are in the table, too.
+    """
+    if report is None or not report.stages.scope.has_clusters:
+        return ()
+    updates = report.stages.updates
+    built = [image for each in updates for image in (*each.workloads, *(each.wait.workloads if each.wait else ()))]
+    groups = group_running(dict.fromkeys([*report.stages.running, *built]))
+    table = Table(
+        name="running",
+        heading="Where it runs, or images that are built on it",
+        columns=_RUNNING_COLUMNS,
+        rows=[_build_running_row(each) for each in groups[:MAX_DIGESTS]] if ports.has_users else (),
+        empty=f"{NAMES_LEFT_OUT} Digests that run: {len(groups):,}." if groups else "No container is known to run it.",
+        note=" ".join(describe_clusters(report.stages.clusters, report.now, shows_names=ports.has_users)),
+    )
+    return (table,)
+
+
+def _list_stuck(ports: PagePorts, report: StageReport, request: Request, page: ListPage) -> Table:
+    stuck = report.stages.list_stuck(report.now)
+    table = build_stuck_table(ports, report, _cut(stuck, page))
+    return _add_pager(table, request, page, len(stuck))
+
+
+def _list_images(report: StageReport, request: Request, page: ListPage) -> Table:
+    columns, funnels = list_columns(report.stages.scope), sort_funnels(report.stages.funnels)
+    table = Table(
+        name="stages",
+        heading="Image references by the last stage that their latest update reached",
+        columns=(Column("Image"), *(Column(title, is_number=True) for title, _ in columns)),
+        rows=[
+            (build_cell(link_image(each.image)), *(_show_count(column, each) for column in columns))
+            for each in _cut(funnels, page)
+        ],
+        empty="No base branch uses an image.",
+    )
+    return _add_pager(table, request, page, len(funnels))
+
+
+def _show_count(column: FunnelColumn, funnel: StageFunnel) -> Cell:
+    _, build = column
+    cell = build(funnel)
+    if cell.uses is None:
+        return Cell()
+    style = CellStyle.ALARM if cell.is_stuck else CellStyle.PLAIN
+    return Cell(show_count(cell.uses, style).parts, cell.note)
+
+
+def _list_unlisted(ports: PagePorts, report: StageReport, request: Request, page: ListPage) -> Table:
+    groups = group_running(report.stages.unlisted)
+    table = Table(
+        name="unlisted",
+        heading="Running, and in no repository",
+        columns=_RUNNING_COLUMNS,
+        rows=[_build_running_row(each) for each in _cut(groups, page)] if ports.has_users else (),
+        empty="Every running image is in a repository." if not groups else f"Images: {len(groups):,}.",
+    )
+    return _add_pager(table, request, page, len(groups)) if ports.has_users else table
+
+
+def _cut(entries: Sequence[Entry], page: ListPage) -> Sequence[Entry]:
+    return entries[page.section.offset : page.end]
+
+
+def _add_pager(table: Table, request: Request, page: ListPage, total: int) -> Table:
+    return replace(table, pager=page.build_pager(request, total))

@@ -1,0 +1,110 @@
+"""The pages of the service about how far updates got, over a made-up year in a real state."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from support.service.deployments import BUILDS, build_stage_reader, record_deployments
+from support.service.year import SENDERS, build_ports, open_year
+
+from bot.serve.http import Request, Response, Router
+from bot.serve.pages import list_page_routes
+from bot.serve.pages.stage_tables import NAMES_LEFT_OUT, STAGES_WAIT
+from bot.settings.serve_settings import ServeSettings
+from bot.state.own_builds import DatabaseOwnBuilds
+from bot.state.running_images import DatabaseRunningImages
+from bot.state.stage_reader import DatabaseStageReader, StageSources
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+USERS = ServeSettings(senders=SENDERS, user_header="X-Forwarded-Email")
+NAMED = {"x-forwarded-email": "kim@example.com"}
+IMAGE, SHOP = "/images/docker.io/library/python:3.12-slim", "/repositories/github/github.com/acme/ingest"
+PAGES = ("/", "/stages", "/stages?show=images", "/stages?show=unlisted", IMAGE, "/images/debian:11", SHOP)
+
+
+@pytest.fixture(scope="module")
+def year(tmp_path_factory):
+    return open_year(tmp_path_factory.mktemp("state") / "year.db", NOW, record_deployments)
+
+
+def get(database, address: str, *, settings=USERS, headers=NAMED, reader=None) -> Response:
+    path, _, show = address.partition("?show=")
+    ports = build_ports(database, NOW, settings, reader if reader is not None else build_stage_reader(database))
+    ports.stages.load(STAGES_WAIT)  # the first page waits only for a moment
+    return Router(list_page_routes(ports)).answer(Request("GET", path, {"show": show} if show else {}, headers))
+
+
+def read(database, address: str, **more) -> str:
+    """Return the text of a page, without its markup."""
+    response = get(database, address, **more)
+    assert response.status == 200
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.body.decode()))
+
+
+def test_running_digest_that_is_gone_comes_first(year):
+    for address in ("/", "/stages"):
+        text = read(year, address)
+        row = "docker.io/library/debian 283bb9deef02 prod/shop/Deployment/legacy (2 pods) The registry no longer has"
+        assert text.index(row) < text.index("Stuck")
+
+
+def test_overview_shows_what_is_stuck_with_a_link_to_all(year):
+    text = read(year, "/")
+    assert re.search(r"Stuck (\d+) updates that wait too long for a merge, a build or a deployment .* All \1 ", text)
+
+
+def test_page_of_an_image_shows_its_stages_and_where_it_runs(year):
+    text = read(year, IMAGE).replace("\N{EN DASH}", "0")
+    assert "merged 0 0 2 0 rebuilt 0 0 1 0 running 3 0 0 0 not pinned" in text
+    assert "merged, not rebuilt 10 d ago acme/ingest (main) services/2/Dockerfile:1 No image was built" in text
+    assert "rebuilt, not running 2 d ago acme/sessions (main)" in text
+    assert "apps/web-1 " in text
+    assert "prod/shop/Deployment/web-1 (2 pods), staging/shop/Deployment/web-1 (2 pods)" in text
+    assert "Cluster edge was never read, so nothing is known about it. The last attempt failed: unreachable." in text
+
+
+def test_page_of_a_repository_shows_only_its_own_stuck_updates(year):
+    text = read(year, SHOP)
+    assert "merged, not rebuilt" in text
+    assert "acme/sessions" not in text
+
+
+def test_lists_of_the_fleet_are_in_tabs(year):
+    assert "docker.io/library/debian:12 0 5 5 stuck 0 2 2 stuck 4 0" in read(year, "/stages?show=images")
+    assert "registry.k8s.io/ingress-nginx/controller" in read(year, "/stages?show=unlisted")
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_names_from_clusters_need_a_user(year, address):
+    named = read(year, address)
+    text = read(year, address, settings=ServeSettings(), headers={})
+    for name in ("prod/", "staging", "ingress-nginx", "Cluster edge"):
+        assert name not in text
+    assert "Deployment/" in named or "ingress-nginx" in named or address in {"/stages?show=images", SHOP}
+
+
+def test_pages_say_that_names_from_clusters_are_left_out(year):
+    text = read(year, "/stages", settings=ServeSettings(), headers={})
+    assert NAMES_LEFT_OUT.partition("`")[0] in text
+    assert "Digests: 1; their names are left out" in text
+    assert "Containers still run the image before the update: 1 workload with" in text
+
+
+@pytest.mark.parametrize("address", ["/", "/proposals", IMAGE, SHOP])
+def test_pages_without_clusters_and_builds_do_not_mention_stages(year, address):
+    ports = build_ports(year, NOW, USERS)
+    response = Router(list_page_routes(ports)).answer(Request("GET", address, {}, NAMED))
+    assert response.status == 200
+    for word in (b"/stages", b"Stuck", b"How far updates got", b"runs"):
+        assert word not in response.body
+
+
+def test_pages_without_clusters_do_not_mention_what_runs(year):
+    builds = DatabaseOwnBuilds(year)
+    reader = DatabaseStageReader(year, StageSources(DatabaseRunningImages(year), builds, (), BUILDS))
+    text = read(year, IMAGE, reader=reader)
+    assert "merged, not rebuilt" in text
+    assert "not running" not in text
+    assert "Where it runs" not in text
