@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from bot.model.reference import Digest, ImageReference, TagRef
     from bot.model.report import RepositoryReport
     from bot.model.stage_facts import DockerfileKey, StageFacts
+    from bot.model.update_stages import StageScope
     from bot.model.usage import ImageUsage, InventoryCoverage
     from bot.model.workload import ClusterOutcome, StoredCluster
 
@@ -102,6 +103,9 @@ class InventoryReader(Protocol):
 
 class StageReader(Protocol):
     """Reads from the state what is known about the updates of images. Every method raises StateError."""
+
+    def load_scope(self) -> StageScope:
+        """Return what the config and the state contain besides the base branches."""
 
     def load_image_facts(self, image: ImageReference) -> StageFacts:
         """Return the facts about an image in all base branches, with all its tags and digests."""

@@ -69,9 +69,10 @@ def load_patch_summaries(config_file: Path, period: timedelta) -> Sequence[Patch
 def _build_report(config_file: Path, period: timedelta) -> PatchReport:
     from bot.core.inventory.trends import MEDIAN_PERIOD
     from bot.reports.stored_answers import build_patch_report
-    from bot.wiring.inventory import open_inventory
+    from bot.wiring.inventory import open_fleet
 
-    inventory, now = open_inventory(config_file), datetime.now(UTC)
+    fleet, now = open_fleet(config_file), datetime.now(UTC)
     since = now - period
-    history = inventory.load_patch_history(since - MEDIAN_PERIOD)
-    return build_patch_report(history, inventory.load_coverage(), since, now)
+    history = fleet.inventory.load_patch_history(since - MEDIAN_PERIOD)
+    facts = fleet.stages.load_fleet_facts() if fleet.stages.load_scope().has_more_than_merges else None
+    return build_patch_report(history, fleet.inventory.load_coverage(), since, now, facts)

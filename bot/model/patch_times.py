@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from bot.model.inventory import BranchKey, StoredRequest
+
+if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
+    from bot.model.fleet_history import HeldDigest
+    from bot.model.update_stages import UpdateStage
 
 
 class FixSeverity(StrEnum):
@@ -41,6 +47,13 @@ class Patch:
     """True if a request of basebump was merged; False if the fix waits, or reached the base branch in another way."""
     published_at: datetime | None = None
     """The time since which the fix was published and the base branch needed it; None if the scanner states no time."""
+    proposed_at: datetime | None = None
+    """The opening of the first request for the update; None if the forge does not record it."""
+    replaced: HeldDigest | None = None
+    """The time in which the base branch held the vulnerable digest; None if it is not known."""
+    ends: Mapping[UpdateStage, datetime | None] = field(default_factory=dict)
+    """The stages that the fix passes, each with the time at which it reached the stage; None if it waits. Stages of
+    which nothing is known are missing. Empty if neither builds nor clusters are read."""
 
     @property
     def wait(self) -> timedelta | None:
@@ -63,17 +76,23 @@ class PatchGrouping(StrEnum):
     TEAM = "team"
     REPOSITORY = "repository"
     MONTH = "month"
+    STAGE = "stage"
+    """The stage at which the wait ends. All other groupings are about the merge."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaitSummary:
-    """How long some fixes waited. All times have the same kind of start."""
+    """How long some fixes waited. All times have the same kind of start, and the same end.
+
+    The end is the merge, except for summaries of a later or earlier stage.
+    """
 
     merged: int
+    """The number of fixes that reached the end."""
     median: timedelta | None
-    """The median of the times until the merge; None if none was merged."""
+    """The median of the times until the end; None if none reached it."""
     percentile_90: timedelta | None
-    """Nine of ten fixes were merged within this time; None if none was merged."""
+    """Nine of ten fixes reached the end within this time; None if none did."""
     open: int
     """The number of fixes that wait."""
     oldest_open: timedelta | None
@@ -132,3 +151,5 @@ class FleetTrends:
     by_team: tuple[PatchSummary, ...]
     teams: tuple[TeamTrend, ...] = ()
     """The fixes of each team over time, in the order of `by_team`."""
+    by_stage: tuple[PatchSummary, ...] = ()
+    """How long fixes took until each stage; empty if neither builds nor clusters are read."""

@@ -59,6 +59,11 @@ class StageScope:
     has_clusters: bool = False
     """True if the config lists clusters."""
 
+    @property
+    def has_more_than_merges(self) -> bool:
+        """True if there is any stage after `merged`."""
+        return self.has_builds or self.has_clusters
+
     def list_stages(self, kind: UseKind) -> tuple[UpdateStage, ...]:
         """Return the stages that an update of a use of this kind passes."""
         common = (UpdateStage.PROPOSED, UpdateStage.MERGED)
@@ -362,8 +367,8 @@ class FleetStages:
     running: tuple[RunningImage, ...] = ()
     """All images that run in the clusters. Private evidence."""
     unlisted: tuple[RunningImage, ...] = ()
-    """The images in `running` whose repository no file of the fleet names, and that are not built from a file of it. Only
-    an answer about the whole fleet or about an image contains them. Private evidence."""
+    """The images in `running` whose repository no file of the fleet names, and that are not built from a file of it.
+    Only an answer about the whole fleet or about an image contains them. Private evidence."""
     unwanted: tuple[UnwantedImage, ...] = ()
     """The images in `running` whose digest is gone or blocked. Private evidence."""
     clusters: tuple[ClusterCoverage, ...] = ()

@@ -30,6 +30,7 @@ _TITLES = {
     PatchGrouping.TEAM: "By team",
     PatchGrouping.REPOSITORY: "By repository, slowest first",
     PatchGrouping.MONTH: "By month of the merge",
+    PatchGrouping.STAGE: "Until each stage",
 }
 _PUBLISHED_TITLES = {
     PatchGrouping.ALL: "All fixes, since the fix was published",
@@ -43,6 +44,10 @@ _POINT_COLUMNS = ("at", "open", "exploited_open", "overdue", "median_seconds", "
 _HEADINGS = (
     *(Column("group"), Column("merged"), Column("median"), Column("9 of 10 within"), Column("open")),
     Column("oldest open"),
+)
+_STAGE_HEADINGS = (
+    *(Column("stage"), Column("reached"), Column("median"), Column("9 of 10 within"), Column("waiting")),
+    Column("oldest waiting"),
 )
 
 
@@ -103,7 +108,11 @@ def render_patch_lines(report: PatchReport, screen_width: int | None) -> list[Li
     tables = [
         [
             StyledLine("", _TITLES[grouping], Style.UPDATE),
-            *_render_table([(each.group, each.since_seen) for each in _sort(grouping, group)], screen_width),
+            *_render_table(
+                [(each.group, each.since_seen) for each in _sort(grouping, group)],
+                screen_width,
+                _STAGE_HEADINGS if grouping is PatchGrouping.STAGE else _HEADINGS,
+            ),
         ]
         for grouping, group in report.summaries.items()
         if group
@@ -131,7 +140,9 @@ def _render_published_tables(report: PatchReport, screen_width: int | None) -> I
             yield [StyledLine("", title, Style.UPDATE), *_render_table(rows, screen_width)]
 
 
-def _render_table(groups: Sequence[tuple[str, WaitSummary]], screen_width: int | None) -> Iterator[Line]:
+def _render_table(
+    groups: Sequence[tuple[str, WaitSummary]], screen_width: int | None, headings: Sequence[Column] = _HEADINGS
+) -> Iterator[Line]:
     rows = [
         (
             make_console_line(group),
@@ -143,7 +154,7 @@ def _render_table(groups: Sequence[tuple[str, WaitSummary]], screen_width: int |
         )
         for group, waits in groups
     ]
-    return render_table(_HEADINGS, rows, screen_width)
+    return render_table(headings, rows, screen_width)
 
 
 def _sort(grouping: PatchGrouping, summaries: Sequence[PatchSummary]) -> Sequence[PatchSummary]:
@@ -211,6 +222,7 @@ def _build_patch(patch: Patch) -> JsonValue:
         "severity": patch.severity.value,
         "available_at": format_time(patch.available_at),
         "patched_at": format_time(patch.patched_at),
+        "ends": {stage.value: format_time(at) for stage, at in patch.ends.items()},
         "published_at": format_time(patch.published_at),
         "merged_by_basebump": patch.is_merged_by_basebump,
         "owners": list(patch.owners),

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from bot.core.inventory.ci_counts import count_outcomes
 from bot.core.inventory.history import list_moves
+from bot.core.inventory.patch_ends import add_ends
 from bot.core.inventory.patch_times import find_patches, summarise_patches
 from bot.core.inventory.stage_funnels import find_fleet_stages
 from bot.core.inventory.trends import build_trends
@@ -64,14 +65,21 @@ def answer_stages(facts: StageFacts, now: datetime) -> StageReport:
 
 
 def build_patch_report(
-    history: FleetHistory, coverage: InventoryCoverage, since: datetime, now: datetime
+    history: FleetHistory,
+    coverage: InventoryCoverage,
+    since: datetime,
+    now: datetime,
+    facts: StageFacts | None = None,
 ) -> PatchReport:
     """Return the fixes since a time, with their trends.
 
     `history` must begin `bot.core.inventory.trends.MEDIAN_PERIOD` before `since`, because the first medians of the
-    trends are about fixes that were merged before the period.
+    trends are about fixes that were merged before the period. `facts` are those of the whole fleet; None if it reads
+    neither builds nor clusters.
     """
     known = find_patches(history)
+    if facts is not None:
+        known = add_ends(known, facts)
     patches = [each for each in known if each.patched_at is None or each.patched_at >= since]
     return PatchReport(
         since=since,

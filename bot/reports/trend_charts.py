@@ -61,6 +61,8 @@ class TrendTable:
     left_out: int
     has_publications: bool
     """True if each row also has the times since the fixes were published."""
+    reached: str
+    """The title of the columns with the numbers of fixes that no longer wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ def build_trend_section(trends: FleetTrends) -> TrendSection:
     tables = (
         _build_table("Time to patch by the most severe vulnerability", trends.by_severity),
         _build_table("Time to patch by team", teams),
+        _build_table("Time to patch until each stage", trends.by_stage, "Reached"),
     )
     return TrendSection(
         start=points[0].at,
@@ -194,7 +197,7 @@ def _list_segments(values: Values, scale: float, size: tuple[int, int]) -> Itera
             yield " ".join(f"{index * step:.1f},{height * (1 - (value or 0) / scale):.1f}" for index, value in group)
 
 
-def _build_table(title: str, summaries: Sequence[PatchSummary]) -> TrendTable:
+def _build_table(title: str, summaries: Sequence[PatchSummary], reached: str = "Merged") -> TrendTable:
     has_publications = any(each.since_published.fixes for each in summaries)
     rows = tuple(
         (
@@ -204,7 +207,7 @@ def _build_table(title: str, summaries: Sequence[PatchSummary]) -> TrendTable:
         )
         for each in summaries[:MAX_TEAMS]
     )
-    return TrendTable(title, rows, max(0, len(summaries) - MAX_TEAMS), has_publications)
+    return TrendTable(title, rows, max(0, len(summaries) - MAX_TEAMS), has_publications, reached)
 
 
 def _list_cells(waits: WaitSummary) -> tuple[str, ...]:

@@ -83,6 +83,10 @@ class DatabaseStageReader:
     def __init__(self, database: Database, sources: StageSources) -> None:
         self._database, self._sources = database, sources
 
+    def load_scope(self) -> StageScope:
+        """Return what the config and the state contain besides the base branches."""
+        return self._load_after_merge().scope
+
     def load_image_facts(self, image: ImageReference) -> StageFacts:
         """Return the facts about an image in all base branches."""
         is_image = TAGS.c.repository == image.repository

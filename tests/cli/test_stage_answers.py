@@ -144,3 +144,29 @@ def test_document_of_history_has_each_use_of_the_present_digest(basebump, fleet)
     now, before = json.loads(out)["moves"]
     assert [(each["path"], each["line"], each["stage"]) for each in now["uses"]] == [("Dockerfile", 1, "merged")]
     assert before["uses"] == []
+
+
+def test_report_has_the_time_until_each_stage(basebump, fleet):
+    code, out, _ = basebump("report", "--since", "90d", "-c", fleet)
+    assert code == 0
+    table = out[out.index("Until each stage") :].splitlines()
+    assert [line.split()[:3] for line in table[1:6]] == [
+        ["stage", "reached", "median"],
+        ["proposed", "3", "less"],
+        ["merged", "3", "2"],
+        ["rebuilt", "1", "3"],
+        ["running", "1", "5"],
+    ]
+
+
+def test_document_of_report_has_the_ends_of_each_fix(basebump, fleet):
+    _, out, _ = basebump("report", "--since", "90d", "-c", fleet, "--format", "json")
+    ends = {each["repository"]: each["ends"] for each in json.loads(out)["patches"]}
+    assert list(ends["acme/web"]) == ["proposed", "merged", "rebuilt", "running"]
+    assert (ends["acme/api"]["rebuilt"], ends["acme/deploy"]["running"]) == (None, None)
+
+
+def test_page_of_report_has_the_time_until_each_stage(basebump, fleet):
+    _, out, _ = basebump("report", "--since", "90d", "-c", fleet, "--format", "html")
+    assert "Time to patch until each stage" in out
+    assert ">Reached<" in out

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -20,6 +20,7 @@ from bot.model.inventory import BranchKey, StoredRequest
 from bot.model.patch_times import FixSeverity, Patch, PatchGrouping, PatchSummary, WaitSummary
 from bot.model.proposal import RequestState
 from bot.model.reference import Digest
+from bot.model.update_stages import UpdateStage
 
 NO_OWNER = "(no owner)"
 """The team of patches in files without an owner."""
@@ -63,11 +64,13 @@ def summarise_patches(
     patches: Iterable[Patch], grouping: PatchGrouping, since: datetime, now: datetime
 ) -> tuple[PatchSummary, ...]:
     """Return a summary of each group of the patches that were merged after `since`, or that wait."""
+    selected = [patch for patch in patches if patch.patched_at is None or patch.patched_at >= since]
+    if grouping is PatchGrouping.STAGE:
+        return tuple(_summarise_stages(selected, now))
     groups: dict[str, list[Patch]] = defaultdict(list)
-    for patch in patches:
-        if patch.patched_at is None or patch.patched_at >= since:
-            for group in list_groups(patch, grouping):
-                groups[group].append(patch)
+    for patch in selected:
+        for group in list_groups(patch, grouping):
+            groups[group].append(patch)
     severities: list[str] = [each.value for each in FixSeverity]
     is_by_severity = grouping is PatchGrouping.SEVERITY
     names = sorted(groups, key=severities.index) if is_by_severity else sorted(groups)
@@ -132,6 +135,8 @@ def _build_patch(held: HeldDigest, requests: Sequence[StoredRequest], sightings:
         request=max(requests, key=lambda each: (each.state is RequestState.OPEN, each.number)),
         is_merged_by_basebump=bool(merges),
         published_at=_find_publication(held, requests, severity),
+        proposed_at=min((each.opened_at for each in requests if each.opened_at is not None), default=None),
+        replaced=held,
     )
 
 
@@ -178,30 +183,42 @@ def list_groups(patch: Patch, grouping: PatchGrouping) -> Sequence[str]:
             return (patch.key.repository,)
         case PatchGrouping.MONTH:
             return (f"{patch.patched_at:%Y-%m}",) if patch.patched_at is not None else ()
+        case PatchGrouping.STAGE:
+            return tuple(stage.value for stage in patch.ends)
     assert_never(grouping)
 
 
+def _summarise_stages(patches: Sequence[Patch], now: datetime) -> Iterator[PatchSummary]:
+    """Yield how long patches took until each stage. Patches of which the stage is not known are left out."""
+    for stage in UpdateStage:
+        known = [(each, each.ends[stage]) for each in patches if stage in each.ends]
+        if known:
+            yield _summarise_ends(stage.value, known, now)
+
+
 def _summarise(group: str, patches: Sequence[Patch], now: datetime) -> PatchSummary:
-    published = [each for each in patches if each.published_at is not None]
+    return _summarise_ends(group, [(each, each.patched_at) for each in patches], now)
+
+
+def _summarise_ends(group: str, ends: Sequence[tuple[Patch, datetime | None]], now: datetime) -> PatchSummary:
+    """Return the summary of patches, each with the time at which its wait ended; None if it still waits."""
+    published = [(patch.published_at, end) for patch, end in ends if patch.published_at is not None]
     return PatchSummary(
         group=group,
-        since_seen=_summarise_waits(
-            [each.wait for each in patches if each.wait is not None],
-            [now - each.available_at for each in patches if each.patched_at is None],
-        ),
-        since_published=_summarise_waits(
-            [each.wait_since_published for each in published if each.wait_since_published is not None],
-            [
-                now - each.published_at
-                for each in published
-                if each.patched_at is None and each.published_at is not None
-            ],
-        ),
+        since_seen=_summarise_times([(patch.available_at, end) for patch, end in ends], now),
+        since_published=_summarise_times(published, now),
+    )
+
+
+def _summarise_times(times: Sequence[tuple[datetime, datetime | None]], now: datetime) -> WaitSummary:
+    return _summarise_waits(
+        [max(end - start, timedelta()) for start, end in times if end is not None],
+        [now - start for start, end in times if end is None],
     )
 
 
 def _summarise_waits(merged: Sequence[timedelta], waiting: Sequence[timedelta]) -> WaitSummary:
-    """Return the summary of the times until a merge, and of the times for which the other fixes wait."""
+    """Return the summary of the times until the end of the wait, and of those for which the other fixes wait."""
     return WaitSummary(
         merged=len(merged),
         median=find_percentile(merged, 0.5),

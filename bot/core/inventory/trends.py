@@ -31,6 +31,7 @@ def build_trends(patches: Sequence[Patch], since: datetime, now: datetime) -> Fl
         summarise_patches(patches, PatchGrouping.SEVERITY, since, now),
         by_team,
         tuple(TeamTrend(each.group, tuple(_list_points(patches_by_team[each.group], since, now))) for each in by_team),
+        summarise_patches(patches, PatchGrouping.STAGE, since, now),
     )
 
 

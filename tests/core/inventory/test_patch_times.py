@@ -222,6 +222,7 @@ def test_patches_are_grouped_by_severity_team_repository_and_month():
         PatchGrouping.TEAM: [NO_OWNER, "@a", "@b"],
         PatchGrouping.REPOSITORY: ["acme/api", "acme/web"],
         PatchGrouping.MONTH: ["2026-11"],
+        PatchGrouping.STAGE: [],
     }
 
 

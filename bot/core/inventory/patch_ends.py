@@ -1,0 +1,110 @@
+"""Find out when fixes of vulnerabilities reached each stage: proposed, merged, rebuilt, running."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from enum import Enum, auto
+
+from bot.core.inventory.rebuilds import MergedUpdate
+from bot.core.inventory.stage_index import StageIndex
+from bot.core.inventory.update_stages import follow_update
+from bot.core.proposal.branch_ownership import parse_targets
+from bot.model.fleet_history import HeldDigest
+from bot.model.inventory import BranchKey
+from bot.model.patch_times import Patch
+from bot.model.reference import Digest
+from bot.model.stage_facts import StageFacts
+from bot.model.update_stages import ImageUse, ReachedStage, UpdateProgress, UpdateStage, WaitReason
+
+_AFTER_MERGE = (UpdateStage.REBUILT, UpdateStage.RUNNING)
+_Uses = Mapping[tuple[BranchKey, str], Sequence[ImageUse]]
+"""The present references by base branch and repository of the image."""
+
+
+class _UnknownEnd(Enum):
+    UNKNOWN = auto()
+
+
+_End = datetime | None | _UnknownEnd
+"""The time at which a stage was reached; None if the fix waits for it."""
+
+
+def add_ends(patches: Iterable[Patch], facts: StageFacts) -> tuple[Patch, ...]:
+    """Return the patches with the times at which they reached each stage.
+
+    `facts` are those of the whole fleet, and contain builds or clusters. A patch is rebuilt or runs if this holds for
+    all files that use the image now.
+    """
+    index = StageIndex(facts)
+    uses: dict[tuple[BranchKey, str], list[ImageUse]] = defaultdict(list)
+    for stored in facts.uses:
+        uses[stored.use.key, stored.use.repository].append(stored.use)
+    return tuple(replace(each, ends=dict(_list_ends(each, uses, index))) for each in patches)
+
+
+def _list_ends(patch: Patch, uses: _Uses, index: StageIndex) -> Iterator[tuple[UpdateStage, datetime | None]]:
+    """Yield the stages about which something is known, with their times."""
+    if patch.proposed_at is not None:
+        yield UpdateStage.PROPOSED, patch.proposed_at
+    yield UpdateStage.MERGED, patch.patched_at
+    followed = [follow_update(update, index) for update in _list_updates(patch, uses, index)]
+    for stage in _AFTER_MERGE:
+        ends = [
+            _find_end(progress, stage)
+            for progress in followed
+            if stage in index.facts.scope.list_stages(progress.use.kind)
+        ]
+        end = _find_last(ends)
+        if not isinstance(end, _UnknownEnd):
+            yield stage, end if patch.patched_at is not None else None
+
+
+def _list_updates(patch: Patch, uses: _Uses, index: StageIndex) -> Iterator[MergedUpdate]:
+    """Yield the update of each file that the patch changes. Later digests of the image contain the fix, too."""
+    held = patch.replaced
+    if held is None or held.digest is None:
+        return
+    proposed: dict[str, set[Digest]] = defaultdict(set)
+    for repository, _, digest in parse_targets(patch.request.targets):
+        proposed[repository].add(Digest(digest))
+    for repository in sorted({held.repository, *proposed}):
+        spans = index.list_spans(held.key, repository)
+        digests = _list_held_since(spans, held) if patch.patched_at is not None else proposed[repository]
+        earlier = {each.digest for each in spans if each.digest is not None} - digests
+        if repository == held.repository:
+            earlier |= {held.digest} - digests
+        merged = ReachedStage(
+            UpdateStage.MERGED, patch.patched_at or patch.available_at, is_exact=patch.is_merged_by_basebump
+        )
+        for use in uses.get((held.key, repository), ()):
+            yield MergedUpdate(use, frozenset(digests), frozenset(earlier), merged)
+
+
+def _list_held_since(spans: Sequence[HeldDigest], replaced: HeldDigest) -> set[Digest]:
+    """Return the digests that the base branch held after the vulnerable one."""
+    end = replaced.ended_at
+    return {each.digest for each in spans if each.digest is not None and end is not None and each.since >= end}
+
+
+def _find_end(progress: UpdateProgress, stage: UpdateStage) -> _End:
+    """Return when an update reached a stage. An image that no container runs may not be deployed at all."""
+    reached = progress.get_time(stage)
+    if reached is not None:
+        return reached
+    wait = progress.wait
+    if wait is None or wait.reason.is_unknown or wait.reason is WaitReason.NOT_SEEN:
+        return _UnknownEnd.UNKNOWN
+    return None
+
+
+def _find_last(ends: Sequence[_End]) -> _End:
+    """Return the end of a patch from those of its files: it waits as long as one of them waits."""
+    if not ends:
+        return _UnknownEnd.UNKNOWN
+    if any(each is None for each in ends):
+        return None
+    times = [each for each in ends if isinstance(each, datetime)]
+    return max(times) if len(times) == len(ends) else _UnknownEnd.UNKNOWN

@@ -1,0 +1,122 @@
+"""When fixes of vulnerabilities reached each stage."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from support.stages import (
+    DAY,
+    LINKS,
+    MERGED_AT,
+    OWN,
+    build_cluster,
+    build_facts,
+    build_history,
+    build_own,
+    build_running,
+    build_stored_use,
+)
+from support.values import digest
+from support.visits import NEW, NOW, OLD, PYTHON, WEB, build_request
+
+from bot.core.inventory.patch_ends import add_ends
+from bot.core.inventory.patch_times import find_patches, summarise_patches
+from bot.model.fleet_history import BranchRequest, FleetHistory, HeldDigest
+from bot.model.patch_times import PatchGrouping
+from bot.model.update_stages import StageScope, UpdateStage, UseKind
+
+PROPOSED, MERGED, REBUILT, RUNNING = UpdateStage
+OPENED_AT = MERGED_AT - 2 * DAY
+
+
+def fix(history: FleetHistory) -> FleetHistory:
+    """Return the history in which all requests fix a vulnerability."""
+    requests = (replace(each, request=replace(each.request, fixes={"high": 1})) for each in history.requests)
+    return replace(history, requests=tuple(requests))
+
+
+HISTORY = fix(build_history())
+
+
+def find_ends(*uses, history=HISTORY, **more):
+    facts = build_facts(*(uses or (build_stored_use(),)), history=history, **more)
+    (patch,) = add_ends(find_patches(history), facts)
+    return patch.ends
+
+
+def test_fix_has_the_times_of_all_stages():
+    running = build_running(digest("own 2"), repository=OWN)
+    ends = find_ends(builds=[build_own()], clusters=[build_cluster(running)])
+    assert ends == {PROPOSED: OPENED_AT, MERGED: MERGED_AT, REBUILT: MERGED_AT + DAY, RUNNING: NOW - 5 * DAY}
+
+
+def test_fix_that_was_not_rebuilt_waits_for_all_later_stages():
+    assert find_ends(builds=[build_own(base=OLD)]) == {
+        PROPOSED: OPENED_AT,
+        MERGED: MERGED_AT,
+        REBUILT: None,
+        RUNNING: None,
+    }
+
+
+def test_stages_of_which_nothing_is_known_are_missing():
+    assert find_ends(links={}) == {PROPOSED: OPENED_AT, MERGED: MERGED_AT}
+    assert find_ends(builds=[build_own()], clusters=[build_cluster(read_at=None)]) == {
+        PROPOSED: OPENED_AT,
+        MERGED: MERGED_AT,
+        REBUILT: MERGED_AT + DAY,
+    }
+
+
+def test_image_that_no_container_runs_may_not_be_deployed():
+    assert set(find_ends(build_stored_use(UseKind.WORKLOAD))) == {PROPOSED, MERGED}
+
+
+def test_later_digest_contains_the_fix():
+    later = digest("later")
+    held = [replace(each, ended_at=each.ended_at or NOW - DAY) for each in HISTORY.held]
+    spans = (*held, HeldDigest(WEB, PYTHON.repository, "3.12", later, NOW - DAY, is_since_first_visit=False))
+    history = replace(HISTORY, held=spans)
+    use = build_stored_use(UseKind.WORKLOAD, digest=later, since=NOW - DAY)
+    clusters = [build_cluster(build_running(later, first_seen_at=NOW - DAY / 2))]
+    assert find_ends(use, history=history, clusters=clusters)[RUNNING] == NOW - DAY / 2
+    clusters = [build_cluster(build_running(NEW))]
+    assert find_ends(use, history=history, clusters=clusters)[RUNNING] == NOW - 5 * DAY
+
+
+def test_all_files_must_reach_a_stage():
+    running = build_running()
+    uses = [build_stored_use(UseKind.WORKLOAD), build_stored_use()]
+    ends = find_ends(*uses, clusters=[build_cluster(running)], builds=[build_own(base=OLD)])
+    assert (ends[REBUILT], ends[RUNNING]) == (None, None)
+
+
+def test_open_fix_waits_for_every_stage_that_is_known():
+    held = (HeldDigest(WEB, PYTHON.repository, "3.12", OLD, NOW - 100 * DAY, is_since_first_visit=True),)
+    request = build_request(1, opened_at=OPENED_AT, fixes={"high": 1})
+    history = FleetHistory(held, (BranchRequest(WEB, request),))
+    use = build_stored_use(UseKind.WORKLOAD, digest=OLD, status="update", since=NOW - 100 * DAY)
+    cluster = build_cluster(build_running(OLD))
+    assert find_ends(use, history=history, clusters=[cluster]) == {PROPOSED: OPENED_AT, MERGED: None, RUNNING: None}
+    cluster = build_cluster(build_running(NEW))
+    assert find_ends(use, history=history, clusters=[cluster])[RUNNING] is None
+
+
+def test_stages_are_summarised_one_by_one():
+    facts = build_facts(build_stored_use(), history=HISTORY, builds=[build_own()])
+    patches = add_ends(find_patches(HISTORY), facts)
+    found = summarise_patches(patches, PatchGrouping.STAGE, NOW - 90 * DAY, NOW)
+    assert [(each.group, each.since_seen.merged, each.since_seen.median) for each in found] == [
+        ("proposed", 1, 0 * DAY),
+        ("merged", 1, 2 * DAY),
+        ("rebuilt", 1, 3 * DAY),
+    ]
+
+
+def test_without_builds_and_clusters_there_is_no_summary_of_stages():
+    assert summarise_patches(find_patches(HISTORY), PatchGrouping.STAGE, NOW - 90 * DAY, NOW) == ()
+
+
+def test_scope_determines_the_stages():
+    ends = find_ends(builds=[build_own()], scope=StageScope(has_builds=True), links=LINKS)
+    assert set(ends) == {PROPOSED, MERGED, REBUILT}
