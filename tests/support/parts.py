@@ -76,6 +76,11 @@ def find_zizmor() -> str | None:
     return _find_installed("zizmor")
 
 
+def find_actionlint() -> str | None:
+    """Return actionlint: the one that the Makefile installs, or that on PATH."""
+    return _find_installed("actionlint")
+
+
 def _find_installed(command: str) -> str | None:
     own = Path(sys.executable).with_name(command)
     return str(own) if own.exists() else shutil.which(command)
@@ -129,7 +134,7 @@ def find_trivy() -> str | None:
 
 
 PARTS: dict[str, Callable[[], str | Path | None]] = {
-    "actionlint": lambda: shutil.which("actionlint"),
+    "actionlint": find_actionlint,
     "buildah": find_buildah,
     "chromium": find_chromium,
     "cosign": find_cosign,

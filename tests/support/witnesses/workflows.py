@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 from jsonschema import Draft7Validator
-from support.parts import ROOT, find_zizmor
+from support.parts import ROOT, find_actionlint, find_zizmor
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 RELEASES = {
@@ -60,4 +60,5 @@ def zizmor(*paths: Path) -> subprocess.CompletedProcess[str]:
 
 
 def actionlint(*paths: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["actionlint", "-no-color", *map(str, paths)], capture_output=True, text=True, check=False)
+    command = [find_actionlint(), "-no-color", *map(str, paths)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
