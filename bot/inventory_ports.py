@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime, timedelta
 
+    from bot.model.ci import FailedCheck
     from bot.model.decision import Transition
     from bot.model.evidence import Evidence
     from bot.model.fleet_history import BranchRequest, FleetHistory
@@ -153,6 +154,19 @@ class OwnBuildStore(Protocol):
         """Return the stored builds of own images, sorted by image and digest; of all images if `images` is None.
 
         `images` are the canonical names of the repositories of own images.
+        """
+
+
+class FailedCheckStore(Protocol):
+    """The checks that failed on the last commits of base branches. The method raises StateError.
+
+    If the data is lost, the next run reads the checks again.
+    """
+
+    def record_checks(self, checks: Mapping[BranchKey, FailedCheck | None], heads: Mapping[BranchKey, str]) -> None:
+        """Store the failed check of the last commit of some base branches; None for a branch without one.
+
+        `heads` are the last commits of these base branches. What is stored about other base branches is deleted.
         """
 
 

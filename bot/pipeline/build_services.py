@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.inventory_ports import BuildInventory, OwnBuildStore
+from bot.inventory_ports import BuildInventory, FailedCheckStore, OwnBuildStore, StageReader
 from bot.model.own_build import ConfiguredBuild
 from bot.registry_ports import BuildReader
 
@@ -17,4 +17,6 @@ class BuildServices:
     reader: BuildReader
     store: OwnBuildStore
     inventory: BuildInventory
+    stages: StageReader
+    checks: FailedCheckStore
     configured: Sequence[ConfiguredBuild] = ()

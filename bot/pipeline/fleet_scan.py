@@ -31,8 +31,13 @@ class FleetScan:
     repository_scans: tuple[RepositoryScan, ...]
     failures: tuple[RunFailure, ...]
     triage_result: TriageResult
-    repositories: tuple[GitRepository, ...]
-    """All listed repositories, whether they were read or not."""
+    branches: tuple[tuple[Fleet, GitRepository], ...]
+    """All listed base branches, whether they were read or not."""
+
+    @property
+    def repositories(self) -> tuple[GitRepository, ...]:
+        """All listed base branches without their fleets."""
+        return tuple(repository for _, repository in self.branches)
 
 
 def scan_fleets(
@@ -56,7 +61,7 @@ def scan_fleets(
         tuple(repository_scans if scope.image is None else _select_scans_using_image(repository_scans, scope)),
         tuple(failures),
         triage_result,
-        tuple(each for _, each in branch_list.branches),
+        tuple(branch_list.branches),
     )
 
 

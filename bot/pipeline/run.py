@@ -19,6 +19,7 @@ from bot.pipeline.dashboard_sync import sync_dashboards
 from bot.pipeline.decide_updates import DecisionResult, decide_updates
 from bot.pipeline.execute_plans import ExecutedPlans, build_base_report, execute_plans
 from bot.pipeline.expedite_urgent import expedite_urgent
+from bot.pipeline.failed_checks import record_failed_checks
 from bot.pipeline.fleet_scan import FleetScan, scan_fleets
 from bot.pipeline.opening_limits import apply_limits, give_back_unopened
 from bot.pipeline.own_builds import read_own_builds
@@ -110,6 +111,7 @@ def finish_run(
     ]
     failures += run_plan.visit_recorder.record_visits(visited, triage_result)
     failures += read_own_builds(context, options, _list_known_digests(run_plan))
+    failures += record_failed_checks(fleet_scan.branches, context, options)
     return RunReport(
         options.level,
         _sort_reports((*reports, *triage_result.reports), fleet_scan.repositories),

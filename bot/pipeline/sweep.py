@@ -14,6 +14,7 @@ from bot.model.vocabulary import FailureStage
 from bot.pipeline.branch_list import list_base_branches
 from bot.pipeline.build_tasks import list_build_tasks
 from bot.pipeline.clusters import read_clusters
+from bot.pipeline.failed_checks import record_failed_checks
 from bot.pipeline.own_builds import read_own_builds
 from bot.pipeline.registry_failures import STATE_SUBJECT
 from bot.pipeline.run_context import RunContext, RunOptions
@@ -51,6 +52,7 @@ def sweep_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOptio
         failures.append(RunFailure(STATE_SUBJECT, FailureStage.SURVEY, str(error)))
     known_digests = {each: found.digest for each, found in triage_result.known_lookups.descriptors.items()}
     failures += read_own_builds(context, options, known_digests)
+    failures += record_failed_checks(branch_list.branches, context, options)
     repositories = {each.group: each.repository for each in triage_result.to_read}
     reasons = Counter(each.reason for each in triage_result.to_read if each.reason is not None)
     return SweepResult(tuple(repositories.values()), reasons, len(branch_list.branches), tuple(failures))

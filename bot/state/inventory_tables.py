@@ -169,7 +169,18 @@ BRANCH_EVIDENCE = Table(
 )
 """The evidence that the report of a branch needs."""
 
+FAILED_CHECKS = Table(
+    "failed_checks",
+    METADATA,
+    _key_column("branch"),
+    Column("head", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("url", Text),
+)
+"""A check that failed on a commit of a base branch, to which an update was merged. It counts while the commit is the
+last one of the base branch."""
+
 SETTLED_DETAILS = (SETTLED_BRANCHES, BRANCH_TAGS, BRANCH_TAG_LISTS, BRANCH_EVIDENCE)
 """The tables whose rows exist only while a branch is settled."""
-BRANCH_DETAILS = (*SETTLED_DETAILS, IMAGE_REFERENCES, SPANS, REQUESTS, REPORTS)
+BRANCH_DETAILS = (*SETTLED_DETAILS, IMAGE_REFERENCES, SPANS, REQUESTS, REPORTS, FAILED_CHECKS)
 """All tables whose rows belong to a branch."""

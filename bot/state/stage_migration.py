@@ -1,4 +1,4 @@
-"""The migration that adds the tables for builds of own images, and for images that run in clusters."""
+"""The migration that adds the tables for what happens after a merge: own builds, failed checks and clusters."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ _STATEMENTS = (
     "CREATE INDEX running_images_by_tag ON running_images (tag)",
     """CREATE TABLE own_builds (id {ID}, repository TEXT NOT NULL, digest TEXT NOT NULL, built_at {TIME},
         read_at {TIME} NOT NULL, document TEXT NOT NULL, PRIMARY KEY (id), UNIQUE (repository, digest))""",
+    """CREATE TABLE failed_checks (branch INTEGER NOT NULL, head TEXT NOT NULL, name TEXT NOT NULL, url TEXT,
+        PRIMARY KEY (branch))""",
 )
 
 
 def migrate_to_version_10(connection: Connection) -> None:
-    """Add the tables of clusters, running images and own builds."""
+    """Add the tables of clusters, running images, own builds and failed checks."""
     words = choose_words(connection)
     for statement in _STATEMENTS:
         connection.exec_driver_sql(statement.format_map(words))

@@ -24,6 +24,7 @@ from bot.model.update_stages import ImageUse, StageScope, UnwantedReason
 from bot.model.vocabulary import OccurrenceStatus
 from bot.model.workload import StoredCluster
 from bot.state.database import Database
+from bot.state.failed_checks import read_failed_checks
 from bot.state.inventory_history import read_fleet_history
 from bot.state.inventory_tables import (
     BRANCH_KEY_COLUMNS,
@@ -131,6 +132,7 @@ class DatabaseStageReader:
                 holders=_read_holders(connection, after, children),
                 own_uses=list(_read_own_uses(connection, {each.build.repository for each in after.builds})),
                 heads=heads,
+                failed_checks=read_failed_checks(connection),
                 unwanted=dict(_read_unwanted(connection)),
                 listed_repositories=_read_listed(connection) if is_whole_fleet else None,
             )

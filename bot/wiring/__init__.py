@@ -235,11 +235,14 @@ def _build_context(
 
 def _build_build_services(settings: Settings, stores: StateStores, registry: OciRegistry) -> BuildServices | None:
     """Return the services with which runs read own images; None without a state."""
-    if stores.own_builds is None or stores.build_inventory is None:
+    found = stores.build_stores
+    if found is None:
         return None
     from bot.pipeline.build_services import BuildServices
 
-    return BuildServices(registry.create_builds(), stores.own_builds, stores.build_inventory, settings.builds)
+    return BuildServices(
+        registry.create_builds(), found.own_builds, found.inventory, found.stages, found.failed_checks, settings.builds
+    )
 
 
 def build_advisories(settings: EnrichmentSettings, registry: OciRegistry) -> AdvisorySource | None:

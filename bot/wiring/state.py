@@ -10,9 +10,27 @@ from bot.settings import Settings
 
 if TYPE_CHECKING:
     from bot.branch_ports import PushStore
-    from bot.inventory_ports import BuildInventory, HeldDigestStore, InventoryStore, OpeningLedger, OwnBuildStore
+    from bot.inventory_ports import (
+        BuildInventory,
+        FailedCheckStore,
+        HeldDigestStore,
+        InventoryStore,
+        OpeningLedger,
+        OwnBuildStore,
+        StageReader,
+    )
     from bot.ports import StateStore, SupersededStore
     from bot.state.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class BuildStores:
+    """The stores for what happens after a merge."""
+
+    own_builds: OwnBuildStore
+    inventory: BuildInventory
+    stages: StageReader
+    failed_checks: FailedCheckStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +44,7 @@ class StateStores:
     opening_ledger: OpeningLedger
     held_digests: HeldDigestStore | None = None
     """None if no state is configured."""
-    own_builds: OwnBuildStore | None = None
-    """None if no state is configured."""
-    build_inventory: BuildInventory | None = None
+    build_stores: BuildStores | None = None
     """None if no state is configured."""
 
 
@@ -40,6 +56,7 @@ def open_state_stores(settings: Settings) -> StateStores:
     if database is None:
         return StateStores(NoStateStore(), NoSupersededStore(), NoPushStore(), NoInventoryStore(), NoOpeningLedger())
     from bot.state.build_inventory import DatabaseBuildInventory
+    from bot.state.failed_checks import DatabaseFailedChecks
     from bot.state.held_digests import DatabaseHeldDigests
     from bot.state.inventory_store import DatabaseInventoryStore
     from bot.state.opening_ledger import DatabaseOpeningLedger
@@ -47,6 +64,7 @@ def open_state_stores(settings: Settings) -> StateStores:
     from bot.state.push_store import DatabasePushStore
     from bot.state.state_store import DatabaseStateStore
     from bot.state.superseded_tags import DatabaseSupersededStore
+    from bot.wiring.inventory import create_stage_reader
 
     return StateStores(
         DatabaseStateStore(database, lambda: datetime.now(UTC)),
@@ -55,8 +73,12 @@ def open_state_stores(settings: Settings) -> StateStores:
         DatabaseInventoryStore(database),
         DatabaseOpeningLedger(database),
         DatabaseHeldDigests(database),
-        DatabaseOwnBuilds(database),
-        DatabaseBuildInventory(database),
+        BuildStores(
+            DatabaseOwnBuilds(database),
+            DatabaseBuildInventory(database),
+            create_stage_reader(database, settings),
+            DatabaseFailedChecks(database),
+        ),
     )
 
 

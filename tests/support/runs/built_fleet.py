@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -21,9 +21,13 @@ from bot.pipeline.build_services import BuildServices
 from bot.pipeline.run import run_fleets
 from bot.pipeline.run_context import RunContext, RunOptions
 from bot.pipeline.sweep import SweepResult, sweep_fleets
+from bot.ports import Fleet
 from bot.state.build_inventory import DatabaseBuildInventory
 from bot.state.database import Database
+from bot.state.failed_checks import DatabaseFailedChecks
 from bot.state.own_builds import DatabaseOwnBuilds
+from bot.state.running_images import DatabaseRunningImages
+from bot.state.stage_reader import DatabaseStageReader, StageSources
 
 PYTHON, WEB, GOLDEN = "docker.io/library/python", "docker.io/acme/web", "docker.io/golden/python"
 
@@ -40,12 +44,24 @@ class BuiltFleet:
     """Local repositories, and own images below `docker.io/acme` and `docker.io/golden`."""
 
     def __init__(self, loopback: Loopback, folder: Path, configured: Sequence[ConfiguredBuild] = ()) -> None:
-        self.loopback, self.folder, self.configured = loopback, folder, configured
+        self.loopback, self.folder = loopback, folder
         self.database = Database.sqlite(folder / "state.db")
         loopback.remember(self.database)
         loopback.rulebook = replace(loopback.rulebook, own_globs=("docker.io/acme/*", "docker.io/golden/*"))
         self.store = DatabaseOwnBuilds(self.database)
         (folder / "fleet").mkdir()
+        self._build_fleet: Callable[[], Fleet] = lambda: LocalFleet(folder / "fleet")
+        self.use_configured(configured)
+
+    def use_fleet(self, build_fleet: Callable[[], Fleet]) -> None:
+        """Let the next runs be over another fleet."""
+        self._build_fleet = build_fleet
+
+    def use_configured(self, configured: Sequence[ConfiguredBuild]) -> None:
+        """Replace the entries of `builds` in the config."""
+        self.configured = configured
+        sources = StageSources(DatabaseRunningImages(self.database), self.store, (), configured)
+        self.stages = DatabaseStageReader(self.database, sources)
 
     def push_base(self, *words: str, repository: str = PYTHON, tag: str = "3.12") -> Digest:
         """Point the tag of a base image to an image with these layers."""
@@ -62,12 +78,12 @@ class BuiltFleet:
     def run(self, hours: int = 0, level: RunLevel = RunLevel.REPORT, **options) -> RunReport:
         """Run over all repositories, so many hours after the first run."""
         context, orders = self._prepare(hours, level, options)
-        return run_fleets((LocalFleet(self.folder / "fleet"),), context, orders)
+        return run_fleets((self._build_fleet(),), context, orders)
 
     def sweep(self, hours: int = 0) -> SweepResult:
         """Do a sweep of the service, so many hours after the first run."""
         context, orders = self._prepare(hours, RunLevel.REPORT, {})
-        return sweep_fleets((LocalFleet(self.folder / "fleet"),), context, orders)
+        return sweep_fleets((self._build_fleet(),), context, orders)
 
     def _prepare(self, hours: int, level: RunLevel, options: dict[str, object]) -> tuple[RunContext, RunOptions]:
         self.loopback.now = NOW + timedelta(hours=hours)
@@ -76,6 +92,8 @@ class BuiltFleet:
             context.registry.create_builds(),
             self.store,
             DatabaseBuildInventory(self.database),
+            self.stages,
+            DatabaseFailedChecks(self.database),
             self.configured,
         )
         orders = RunOptions(self.loopback.rulebook, "basebump/", templates=TEMPLATES, level=level, **options)
