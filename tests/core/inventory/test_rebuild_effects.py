@@ -1,0 +1,62 @@
+"""What merging an update of a base image leads to, over several layers of golden images."""
+
+from __future__ import annotations
+
+from bot.core.inventory.rebuild_effects import MAX_ROUNDS, RebuildFinder
+from bot.model.build_link import BuildLink, LinkEvidence
+from bot.model.inventory import BranchKey
+from bot.model.rebuild_effect import RebuildEffect
+
+PYTHON, GOLDEN, TOOLS = "docker.io/library/python", "r.example.com/golden/python", "r.example.com/golden/tools"
+
+
+def key(name: str, branch: str = "main") -> BranchKey:
+    return BranchKey("github", "github.com", f"acme/{name}", branch)
+
+
+def link(*images: str) -> tuple[BuildLink, ...]:
+    return tuple(BuildLink(image, LinkEvidence.CONFIG) for image in images)
+
+
+APPS = {(key(f"app-{number}"), "Dockerfile"): [TOOLS if number % 2 else GOLDEN] for number in range(41)}
+FILES = {
+    (key("golden"), "python/Dockerfile"): [PYTHON],
+    (key("golden"), "tools/Dockerfile"): [GOLDEN],
+    **APPS,
+    (key("app-1", "release/1"), "Dockerfile"): [TOOLS],
+}
+LINKS = {
+    (key("golden"), "python/Dockerfile"): link(GOLDEN, "r.example.com/golden/python-dev"),
+    (key("golden"), "tools/Dockerfile"): link(TOOLS),
+    (key("app-1"), "Dockerfile"): link("r.example.com/acme/app-1"),
+}
+
+
+def test_golden_image_leads_to_all_repositories_that_build_on_it():
+    finder = RebuildFinder(LINKS, FILES)
+    images = (GOLDEN, "r.example.com/golden/python-dev")
+    assert finder.find_effect(key("golden"), ["python/Dockerfile"]) == RebuildEffect(images, 41)
+    assert finder.find_effect(key("golden"), ["tools/Dockerfile"]) == RebuildEffect((TOOLS,), 20)
+
+
+def test_image_on_which_nobody_builds_leads_to_no_repository():
+    finder = RebuildFinder(LINKS, FILES)
+    assert finder.find_effect(key("app-1"), ["Dockerfile"]) == RebuildEffect(("r.example.com/acme/app-1",), 0)
+
+
+def test_file_from_which_no_known_image_is_built_has_no_effect():
+    assert RebuildFinder(LINKS, FILES).find_effect(key("app-2"), ["Dockerfile"]) is None
+    assert RebuildFinder({}, FILES).find_effect(key("golden"), ["python/Dockerfile"]) is None
+
+
+def test_images_that_build_on_each_other_are_followed_once():
+    files = {(key("a"), "Dockerfile"): ["r.io/b"], (key("b"), "Dockerfile"): ["r.io/a"]}
+    links = {(key("a"), "Dockerfile"): link("r.io/a"), (key("b"), "Dockerfile"): link("r.io/b")}
+    assert RebuildFinder(links, files).find_effect(key("a"), ["Dockerfile"]) == RebuildEffect(("r.io/a",), 1)
+
+
+def test_number_of_layers_of_images_is_limited():
+    files = {(key(str(number)), "Dockerfile"): [f"r.io/{number - 1}"] for number in range(50)}
+    links = {(key(str(number)), "Dockerfile"): link(f"r.io/{number}") for number in range(50)}
+    effect = RebuildFinder(links, files).find_effect(key("0"), ["Dockerfile"])
+    assert effect == RebuildEffect(("r.io/0",), MAX_ROUNDS)
