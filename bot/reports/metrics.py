@@ -23,6 +23,8 @@ from bot.model.report import RunReport
 from bot.model.vocabulary import FailureStage, OccurrenceStatus, ProposalOutcome
 from bot.reports._evidence import SCANNED, get_state
 from bot.reports.prometheus_text import Sample, render_family
+from bot.reports.stage_metrics import render_stage_metrics
+from bot.reports.stage_section import StageReport
 
 FOLDER = "folder"
 """The forge of a scanned folder in labels, because Prometheus has no empty labels."""
@@ -37,13 +39,21 @@ LabelValues = tuple[str, ...]
 """A value for each label, in the order of the labels."""
 
 
-def render_metrics(report: RunReport, patch_summaries: Iterable[PatchSummary] | None = None) -> str:
+def render_metrics(
+    report: RunReport, patch_summaries: Iterable[PatchSummary] | None = None, stages: StageReport | None = None
+) -> str:
     """Return the output of `--format metrics`.
 
-    `patch_summaries` are the times to patch by severity within PATCH_PERIOD; None if there is no state.
+    Args:
+        report: The report of the run.
+        patch_summaries: The times to patch by severity within PATCH_PERIOD; None if there is no state.
+        stages: How far the updates of the fleet got; None if the config has neither clusters nor builds.
     """
     patch_lines = _render_patch_times(patch_summaries) if patch_summaries is not None else ()
-    return "\n".join([*_render_run(report), *_render_counts(report), *_render_scans(report), *patch_lines])
+    stage_lines = render_stage_metrics(stages) if stages is not None else ()
+    return "\n".join(
+        [*_render_run(report), *_render_counts(report), *_render_scans(report), *patch_lines, *stage_lines]
+    )
 
 
 def _render_run(report: RunReport) -> Iterator[str]:

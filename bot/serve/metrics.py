@@ -17,8 +17,11 @@ from bot.model.errors import StateError
 from bot.model.service_metrics import PendingFigures
 from bot.model.work import WorkKind
 from bot.reports.prometheus_text import MetricType, render_family, render_histogram
+from bot.reports.stage_metrics import render_stage_metrics
+from bot.reports.stage_section import StageReport
 from bot.serve.http import Request, Response, Route
 from bot.serve.json_log import BUG, STATE_ERROR, JsonLog
+from bot.serve.kept_answer import KeptAnswer
 from bot.serve.work_tally import DELAY_BOUNDS, DeliveryTally, WorkTally
 from bot.work_ports import MetricsReader
 
@@ -38,7 +41,10 @@ class ServiceMetrics:
         log: JsonLog,
         started_at: datetime,
         sweep_interval: timedelta,
+        stages: KeptAnswer[StageReport] | None = None,
     ) -> None:
+        """Prepare the metrics. `stages` is None if the config has neither clusters nor builds."""
+        self._stages = stages
         self._reader, self._deliveries, self._log = reader, deliveries, log
         self._started_at, self._sweep_interval = started_at, sweep_interval
         self._work = WorkTally(reader)
@@ -64,6 +70,7 @@ class ServiceMetrics:
             *(_render_pending(pending) if pending is not None else ()),
             *self._render_work(),
             *self._render_deliveries(),
+            *self._render_stages(),
         ]
         return "\n".join(lines) + "\n"
 
@@ -143,6 +150,11 @@ class ServiceMetrics:
             for (sender, outcome), at in sorted(deliveries.last_times.items())
         ]
         yield from render_family("last_delivery_timestamp_seconds", "Time of the last delivery.", times)
+
+    def _render_stages(self) -> Iterator[str]:
+        """Yield the metrics about stages of updates, as soon as they are computed for the first time."""
+        report = self._stages.load(timedelta()) if self._stages is not None else None
+        return render_stage_metrics(report) if report is not None else iter(())
 
 
 def _render_number(name: str, meaning: str, value: float) -> Iterator[str]:

@@ -212,12 +212,11 @@ class Service:
         yield Route.build("POST", f"{EVENTS_PATH}{{name}}", receiver.receive)
         yield Route.build("OPTIONS", f"{EVENTS_PATH}{{name}}", receiver.receive)
         yield from Health(stores.queue, self._list_ended_threads, self._stop.is_set, self._log).list_routes()
-        sweep = stores.settings.serve.sweep
-        metrics = ServiceMetrics(stores.metrics, deliveries, self._log, self._clock.now(), sweep)
+        ports, sweep = build_page_ports(stores, self._clock), stores.settings.serve.sweep
+        metrics = ServiceMetrics(stores.metrics, deliveries, self._log, self._clock.now(), sweep, ports.stages)
         metrics.begin()
         for each in metrics.list_routes():  # they name registries
             yield replace(each, handler=guard_from_web_sites(each.handler, stores.settings.serve))
-        ports = build_page_ports(stores, self._clock)
         yield from list_page_routes(ports)
         yield from list_api_routes(ports)
 

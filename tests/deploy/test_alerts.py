@@ -11,10 +11,12 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from support.parts import ROOT, find_promtool
+from support.stage_scene import build_scene
 
 from bot.model.delivery import Delivery, DeliveryOutcome
 from bot.model.work import FinishedWork, PollWork, SweepWork, WorkPriority, WorkReason, WorkRequest
 from bot.serve.json_log import JsonLog
+from bot.serve.kept_answer import KeptAnswer
 from bot.serve.metrics import ServiceMetrics
 from bot.serve.work_tally import DeliveryTally
 from bot.state.database import Database
@@ -39,6 +41,10 @@ HEALTHY = {
     'basebump_polls_total{host="docker.io",result="failed"}': "0x2400",
     'basebump_deliveries_total{sender="registry",outcome="refused"}': "0x2400",
     'basebump_last_delivery_timestamp_seconds{sender="registry",outcome="accepted"}': "0+300x2400",
+    'basebump_running_unwanted_digests{reason="gone"}': "0x2400",
+    'basebump_stuck{state="proposed",reason="review"}': "5x2400",
+    'basebump_stuck{state="merged",reason="build-failed"}': "0x2400",
+    'basebump_clusters{result="failed"}': "0x2400",
     'basebump_push_to_proposal_seconds_bucket{le="60"}': "0+5x2400",
     'basebump_push_to_proposal_seconds_bucket{le="600"}': "0+5x2400",
     'basebump_push_to_proposal_seconds_bucket{le="3600"}': "0+5x2400",
@@ -58,6 +64,9 @@ PROBLEMS = {
         'basebump_last_delivery_timestamp_seconds{sender="registry",outcome="accepted"}': "0x2400"
     },
     "BasebumpDeliveriesRefused": {'basebump_deliveries_total{sender="registry",outcome="refused"}': "0+5x2400"},
+    "BasebumpRunsUnwantedDigests": {'basebump_running_unwanted_digests{reason="gone"}': "1x2400"},
+    "BasebumpUpdatesStuck": {'basebump_stuck{state="merged",reason="build-failed"}': "2x2400"},
+    "BasebumpClusterNotRead": {'basebump_clusters{result="failed"}': "1x2400"},
     "BasebumpSlow": {
         'basebump_push_to_proposal_seconds_bucket{le="60"}': "0x2400",
         'basebump_push_to_proposal_seconds_bucket{le="600"}': "0x2400",
@@ -77,8 +86,10 @@ def metrics_text(tmp_path) -> str:
     database, clock = Database.sqlite(tmp_path / "state.db"), SystemClock()
     queue = DatabaseWorkQueue(database)
     deliveries = DeliveryTally(DatabaseServiceLog(database), ["registry"])
+    stages = KeptAnswer("stages", lambda _: build_scene(), clock)
+    stages.load(timedelta(seconds=20))
     metrics = ServiceMetrics(
-        DatabaseMetricsReader(database), deliveries, JsonLog(clock, StringIO()), AT, timedelta(hours=12)
+        DatabaseMetricsReader(database), deliveries, JsonLog(clock, StringIO()), AT, timedelta(hours=12), stages
     )
     metrics.begin()
     deliveries.record_delivery(Delivery("registry", "1", AT, DeliveryOutcome.ACCEPTED, ""), ())

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from support.parts import ROOT
 from support.runs.reports import failure, hostile_report, proposal, repository, run_report, text, update, verdict
+from support.stage_scene import build_scene
 
 from bot.core.evidence.compare import compare_scans
 from bot.model.evidence import NotScanned, UnscannedReason
@@ -27,9 +28,9 @@ CRITICAL = PatchSummary(
 """The times to patch of fixes of critical vulnerabilities."""
 
 
-def samples(report, patches=None) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+def samples(report, patches=None, stages=None) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     """Return the value of every sample by its name and labels."""
-    families = list(text_string_to_metric_families(render_metrics(report, patches) + "\n"))
+    families = list(text_string_to_metric_families(render_metrics(report, patches, stages) + "\n"))
     assert {family.type for family in families} == {"gauge"}
     assert all(family.documentation for family in families)
     every = [each for family in families for each in family.samples]
@@ -128,7 +129,8 @@ def test_documentation_has_every_metric_with_its_labels():
     rows = re.findall(r"^\| `(basebump_\w+)` \| (.*?) ?\|", page, re.MULTILINE)
     told = {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in rows}
     timed = replace(run_report(repository(update())), started=BEGAN, ended=BEGAN)
-    assert told == {name: {label for label, _ in labels} for name, labels in samples(timed, [CRITICAL])}
+    found = samples(timed, [CRITICAL], build_scene())
+    assert told == {name: {label for label, _ in labels} for name, labels in found}
 
 
 @pytest.mark.parametrize("unit", ["_seconds", "_info"])

@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support.parts import ROOT
 from support.service.work import API, NODE, WEB, finish_work, request_work
+from support.stage_scene import build_scene
 
 from bot import __version__
 from bot.model.delivery import Delivery, DeliveryOutcome
@@ -22,6 +23,7 @@ from bot.model.work import (
 from bot.serve import work_tally
 from bot.serve.http import Request, Router
 from bot.serve.json_log import JsonLog
+from bot.serve.kept_answer import KeptAnswer
 from bot.serve.metrics import CONTENT_TYPE, ServiceMetrics
 from bot.serve.work_tally import DeliveryTally
 from bot.state.database import Database
@@ -50,7 +52,9 @@ class Service:
         reader = DatabaseMetricsReader(Database.sqlite_unmigrated(self.path))
         self.log = JsonLog(SystemClock(), StringIO())
         self.deliveries = DeliveryTally(self.records, ["registry", "forge"])
-        self.metrics = ServiceMetrics(reader, self.deliveries, self.log, AT, timedelta(hours=12))
+        stages = KeptAnswer("stages", lambda _: build_scene(), SystemClock())
+        stages.load(timedelta(seconds=20))
+        self.metrics = ServiceMetrics(reader, self.deliveries, self.log, AT, timedelta(hours=12), stages)
         self.metrics.begin()
 
     def break_state(self) -> None:
