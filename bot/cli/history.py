@@ -11,12 +11,10 @@ import click
 from bot.cli import options
 from bot.cli.outputs import write_result
 from bot.cli.screen import show_lines
-from bot.core.inventory.stage_funnels import find_fleet_stages
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import ImageReference
 from bot.reports.history import HistoryAnswer, render_history_csv, render_history_document, render_history_lines
-from bot.reports.stage_section import StageReport
-from bot.reports.stored_answers import answer_image_history, answer_repository_history
+from bot.reports.stored_answers import answer_image_history, answer_repository_history, answer_stages
 from bot.reports.styled_lines import join_lines
 from bot.wiring.inventory import StoredFleet, open_fleet
 
@@ -51,11 +49,11 @@ def _find_history(fleet: StoredFleet, name: str, now: datetime) -> HistoryAnswer
     coverage = inventory.load_coverage()
     history = inventory.load_repository_history(name)
     if history.held:
-        stages = StageReport(find_fleet_stages(fleet.stages.load_repository_facts(name), now), now)
+        stages = answer_stages(fleet.stages.load_repository_facts(name), now)
         return answer_repository_history(name, history, coverage, stages)
     try:
         image = ImageReference.parse(name)
     except InvalidReferenceError as error:
         raise click.BadParameter(f"the state contains no repository of this name, and {error}") from error
-    stages = StageReport(find_fleet_stages(fleet.stages.load_image_facts(image), now), now)
+    stages = answer_stages(fleet.stages.load_image_facts(image), now)
     return answer_image_history(name, image, inventory.load_image_history(image), coverage, stages)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 
 from bot.model.update_stages import (
     ClusterCoverage,
@@ -17,19 +16,41 @@ from bot.model.update_stages import (
 from bot.model.workload import RunningImage
 from bot.reports._inventory_parts import build_branch
 from bot.reports.json_text import JsonValue, format_time
+from bot.reports.stage_section import StageReport
+from bot.reports.stage_words import describe_state
 
 
-def build_updates(updates: Iterable[UpdateProgress], now: datetime) -> JsonValue:
+def build_fleet_stages(report: StageReport) -> JsonValue:
+    """Return how far the updates of a fleet got. What is only known from clusters is private evidence."""
+    stages = report.stages
+    has_running = stages.scope.has_clusters and report.shows_names
+    return {
+        "funnels": [_build_funnel(each) for each in stages.funnels],
+        "stuck": [_build_stuck(each, report) for each in stages.list_stuck(report.now)],
+        "unwanted": [{**_build_running(each.image), "unwanted": each.reason.value} for each in stages.unwanted]
+        if has_running
+        else None,
+        "unlisted": [_build_running(each) for each in stages.unlisted] if has_running else None,
+        "clusters": _build_clusters(stages.clusters) if has_running else None,
+    }
+
+
+def _build_stuck(progress: UpdateProgress, report: StageReport) -> JsonValue:
+    state = describe_state(progress, report.stages.scope)
+    return {"use": _build_use(progress.use), "state": state, **_build_update(progress, report)}
+
+
+def build_updates(updates: Iterable[UpdateProgress], report: StageReport) -> JsonValue:
     """Return how far the updates of one image reference got."""
-    return [_build_update(each, now) for each in updates]
+    return [_build_update(each, report) for each in updates]
 
 
-def build_uses(updates: Iterable[UpdateProgress], now: datetime) -> JsonValue:
+def build_uses(updates: Iterable[UpdateProgress], report: StageReport) -> JsonValue:
     """Return how far one update got in each place that uses the image."""
-    return [{"path": each.use.path, "line": each.use.line_number, **_build_update(each, now)} for each in updates]
+    return [{"path": each.use.path, "line": each.use.line_number, **_build_update(each, report)} for each in updates]
 
 
-def _build_update(progress: UpdateProgress, now: datetime) -> dict[str, JsonValue]:
+def _build_update(progress: UpdateProgress, report: StageReport) -> dict[str, JsonValue]:
     return {
         "digest": progress.digest,
         "latest": progress.is_latest,
@@ -38,8 +59,8 @@ def _build_update(progress: UpdateProgress, now: datetime) -> dict[str, JsonValu
         "reached": [
             {"stage": each.stage.value, "at": format_time(each.at), "exact": each.is_exact} for each in progress.reached
         ],
-        "waits_for": _build_wait(progress.wait) if progress.wait is not None else None,
-        "stuck": progress.is_stuck(now),
+        "waits_for": _build_wait(progress.wait, report) if progress.wait is not None else None,
+        "stuck": progress.is_stuck(report.now),
         "due_at": format_time(progress.due_at),
         "builds": [
             {
@@ -51,11 +72,11 @@ def _build_update(progress: UpdateProgress, now: datetime) -> dict[str, JsonValu
             }
             for each in progress.builds
         ],
-        "workloads": [build_running(each) for each in progress.workloads],
+        "workloads": _build_workloads(progress.workloads, report),
     }
 
 
-def _build_wait(wait: UpdateWait) -> JsonValue:
+def _build_wait(wait: UpdateWait, report: StageReport) -> JsonValue:
     return {
         "reason": wait.reason.value,
         "unknown": wait.reason.is_unknown,
@@ -64,9 +85,14 @@ def _build_wait(wait: UpdateWait) -> JsonValue:
         "images": list(wait.images),
         "last_built_at": format_time(wait.last_built_at),
         "manifests": [_build_use(each) for each in wait.manifests],
-        "workloads": [build_running(each) for each in wait.workloads],
-        "clusters": list(wait.clusters),
+        "workloads": _build_workloads(wait.workloads, report),
+        "clusters": list(wait.clusters) if report.shows_names else None,
     }
+
+
+def _build_workloads(images: Iterable[RunningImage], report: StageReport) -> JsonValue:
+    """Return the containers that run an update; None if their names are withheld."""
+    return [_build_running(each) for each in images] if report.shows_names else None
 
 
 def _build_use(use: ImageUse) -> JsonValue:
@@ -80,7 +106,7 @@ def _build_use(use: ImageUse) -> JsonValue:
     }
 
 
-def build_running(image: RunningImage) -> dict[str, JsonValue]:
+def _build_running(image: RunningImage) -> dict[str, JsonValue]:
     """Return a running image with its workload."""
     workload = image.workload
     return {
@@ -97,22 +123,40 @@ def build_running(image: RunningImage) -> dict[str, JsonValue]:
     }
 
 
-def build_running_images(stages: FleetStages, images: Iterable[RunningImage]) -> JsonValue:
+def build_stages(report: StageReport | None, images: Iterable[RunningImage]) -> dict[str, JsonValue]:
+    """Return the funnels, some running images and the clusters.
+
+    Everything is None if `report` is None. The running images and the clusters are None if the config has no clusters,
+    or if their names are withheld.
+    """
+    if report is None:
+        return {"funnels": None, "running": None, "clusters": None}
+    stages = report.stages
+    shows_clusters = stages.scope.has_clusters and report.shows_names
+    return {
+        "funnels": [_build_funnel(each) for each in stages.funnels],
+        "running": _build_running_images(stages, images) if shows_clusters else None,
+        "clusters": _build_clusters(stages.clusters) if shows_clusters else None,
+    }
+
+
+def _build_running_images(stages: FleetStages, images: Iterable[RunningImage]) -> JsonValue:
     """Return running images, and whether a repository names them and the registry still has them."""
     unlisted = set(stages.unlisted)
     reasons = {each.image: each.reason.value for each in stages.unwanted}
     return [
-        {**build_running(each), "in_repository": each not in unlisted, "unwanted": reasons.get(each)} for each in images
+        {**_build_running(each), "in_repository": each not in unlisted, "unwanted": reasons.get(each)}
+        for each in images
     ]
 
 
-def build_clusters(clusters: Iterable[ClusterCoverage]) -> JsonValue:
+def _build_clusters(clusters: Iterable[ClusterCoverage]) -> JsonValue:
     return [
         {"cluster": each.cluster, "read_at": format_time(each.read_at), "problem": each.problem} for each in clusters
     ]
 
 
-def build_funnel(funnel: StageFunnel) -> JsonValue:
+def _build_funnel(funnel: StageFunnel) -> JsonValue:
     """Return the numbers of the uses of an image by stage. Stages that no use passes are null."""
     counts = {each: funnel.counts.get(each) for each in UpdateStage}
     return {

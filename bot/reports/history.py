@@ -96,8 +96,10 @@ def render_history_document(answer: HistoryAnswer) -> str:
 def _build_moves(answer: HistoryAnswer) -> JsonValue:
     if answer.stages is None:
         return [{**_build_move(each), "uses": None} for each in answer.moves]
-    updates, now = answer.group_updates(), answer.stages.now
-    return [{**_build_move(each), "uses": build_uses(_list_updates(each, updates), now)} for each in answer.moves]
+    updates = answer.group_updates()
+    return [
+        {**_build_move(each), "uses": build_uses(_list_updates(each, updates), answer.stages)} for each in answer.moves
+    ]
 
 
 def _list_updates(move: DigestMove, updates: Mapping[_HeldKey, Sequence[UpdateProgress]]) -> Sequence[UpdateProgress]:

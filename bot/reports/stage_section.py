@@ -47,6 +47,8 @@ class StageReport:
 
     stages: FleetStages
     now: datetime
+    shows_names: bool = True
+    """False if JSON documents must not contain the names of clusters and workloads, which are private evidence."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,14 +29,19 @@ def answer_usage(
     coverage: InventoryCoverage,
     facts: StageFacts,
     now: datetime,
+    *,
+    shows_names: bool = True,
 ) -> UsageAnswer:
-    """Return the answer with the uses of an image that do not contain `excluded_digest`, and their stages."""
+    """Return the answer with the uses of an image that do not contain `excluded_digest`, and their stages.
+
+    If `shows_names` is False, documents do not contain the names of clusters and workloads.
+    """
     selected = [each for each in usages if excluded_digest is None or each.digest != excluded_digest]
     positions = {(each.key, each.path, each.line_number, each.tag, each.digest) for each in selected}
     stages = find_fleet_stages(
         facts, now, lambda use: (use.key, use.path, use.line_number, use.tag, use.digest) in positions
     )
-    return UsageAnswer(image, excluded_digest, selected, coverage, StageReport(stages, now))
+    return UsageAnswer(image, excluded_digest, selected, coverage, StageReport(stages, now, shows_names))
 
 
 def answer_repository_history(
@@ -59,9 +64,9 @@ def answer_image_history(
     return HistoryAnswer(name, list_moves(history), observations, coverage, outcomes, stages)
 
 
-def answer_stages(facts: StageFacts, now: datetime) -> StageReport:
+def answer_stages(facts: StageFacts, now: datetime, *, shows_names: bool = True) -> StageReport:
     """Return how far the updates in some facts got."""
-    return StageReport(find_fleet_stages(facts, now), now)
+    return StageReport(find_fleet_stages(facts, now), now, shows_names)
 
 
 def build_patch_report(
@@ -88,4 +93,5 @@ def build_patch_report(
         summaries={grouping: summarise_patches(patches, grouping, since, now) for grouping in PatchGrouping},
         coverage=coverage,
         trends=build_trends(known, max(since, coverage.first_read_at), now) if coverage.first_read_at else None,
+        stages=answer_stages(facts, now) if facts is not None else None,
     )

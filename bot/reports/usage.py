@@ -24,7 +24,7 @@ from bot.reports._inventory_parts import (
     describe_coverage,
     list_branch_cells,
 )
-from bot.reports._stage_documents import build_clusters, build_funnel, build_running_images, build_updates
+from bot.reports._stage_documents import build_stages, build_updates
 from bot.reports._stage_lines import (
     describe_progress,
     list_cluster_sentences,
@@ -100,30 +100,18 @@ def render_usage_document(answer: UsageAnswer) -> str:
             "digest": image.digest,
             "not_on": answer.excluded_digest,
             "coverage": build_coverage(answer.coverage),
-            **_build_stages(answer),
+            **build_stages(answer.stages, answer.list_running()),
             "usages": _build_usages(answer),
         }
     )
 
 
-def _build_stages(answer: UsageAnswer) -> dict[str, JsonValue]:
-    """Return how far the updates of all usages together got, and the containers that run the image."""
-    if answer.stages is None:
-        return {"funnels": None, "running": None, "clusters": None}
-    stages = answer.stages.stages
-    return {
-        "funnels": [build_funnel(each) for each in stages.funnels],
-        "running": build_running_images(stages, answer.list_running()) if stages.scope.has_clusters else None,
-        "clusters": build_clusters(stages.clusters) if stages.scope.has_clusters else None,
-    }
-
-
 def _build_usages(answer: UsageAnswer) -> JsonValue:
     if answer.stages is None:
         return [{**_build_usage(each), "updates": None} for each in answer.usages]
-    updates, now = answer.group_updates(), answer.stages.now
+    updates = answer.group_updates()
     return [
-        {**_build_usage(each), "updates": build_updates(updates.get(_get_position(each), ()), now)}
+        {**_build_usage(each), "updates": build_updates(updates.get(_get_position(each), ()), answer.stages)}
         for each in answer.usages
     ]
 

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
+from bot.inventory_ports import StageReader
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import ImageReference, parse_sha256
 from bot.model.report import RunReport
+from bot.model.stage_facts import StageFacts
 from bot.model.vocabulary import RunLevel
 from bot.reports.history import render_history_document
 from bot.reports.service_documents import (
@@ -23,7 +25,13 @@ from bot.reports.service_documents import (
     render_repository_document,
     render_summary_document,
 )
-from bot.reports.stored_answers import answer_image_history, answer_repository_history
+from bot.reports.stage_section import StageReport
+from bot.reports.stored_answers import (
+    answer_image_history,
+    answer_repository_history,
+    answer_stages,
+    answer_usage,
+)
 from bot.reports.usage import UsageAnswer, render_usage_document
 from bot.resources import read_config
 from bot.serve.access import guard
@@ -85,9 +93,19 @@ def _answer_usage(ports: PagePorts, request: Request, _parts: Mapping[str, str])
         return _refuse("`not_on` must be a digest: `sha256:` and 64 hexadecimal digits")
     page = _parse_page(request)
     usages = [each for each in ports.inventory.list_usages(image) if digest is None or each.digest != digest]
-    shown = usages[page.section.offset : page.end]
-    answer = UsageAnswer(image, digest, shown, ports.inventory.load_coverage())
-    return _respond(render_usage_document(answer), _link_next(request, page, len(usages)))
+    answer = UsageAnswer(image, digest, usages, ports.inventory.load_coverage())
+    if ports.stage_reader is not None:
+        facts, now = ports.stage_reader.load_image_facts(image), ports.clock.now()
+        answer = answer_usage(image, digest, usages, answer.coverage, facts, now, shows_names=ports.has_users)
+    shown = replace(answer, usages=usages[page.section.offset : page.end])
+    return _respond(render_usage_document(shown), _link_next(request, page, len(usages)))
+
+
+def _load_stages(ports: PagePorts, load: Callable[[StageReader], StageFacts]) -> StageReport | None:
+    """Return how far updates got, without names from clusters unless users are known; None without such a config."""
+    if ports.stage_reader is None:
+        return None
+    return answer_stages(load(ports.stage_reader), ports.clock.now(), shows_names=ports.has_users)
 
 
 def _answer_image(ports: PagePorts, request: Request, parts: Mapping[str, str]) -> Response:
@@ -97,7 +115,8 @@ def _answer_image(ports: PagePorts, request: Request, parts: Mapping[str, str]) 
     history = ports.inventory.load_image_history(image) if image is not None else None
     if image is None or history is None or not history.held:
         return _refuse("no base branch uses this image, and none ever did", _NOT_FOUND)
-    answer = answer_image_history(name, image, history, ports.inventory.load_coverage())
+    stages = _load_stages(ports, lambda reader: reader.load_image_facts(image))
+    answer = answer_image_history(name, image, history, ports.inventory.load_coverage(), stages)
     shown = replace(answer, moves=answer.moves[page.section.offset : page.end])
     return _respond(render_history_document(shown), _link_next(request, page, len(answer.moves)))
 
@@ -111,7 +130,9 @@ def _answer_repository(ports: PagePorts, request: Request, parts: Mapping[str, s
     evidence = load_shown_evidence(ports, reports)
     report = RunReport(RunLevel.REPORT, tuple(reports[key] for key in keys if key in reports), dict(evidence.evidence))
     coverage = ports.inventory.load_coverage()
-    history = answer_repository_history(keys[0].repository, load_history(ports, keys), coverage)
+    name = keys[0].repository
+    stages = _load_stages(ports, lambda reader: reader.load_repository_facts(name))
+    history = answer_repository_history(name, load_history(ports, keys), coverage, stages)
     shown = replace(history, moves=history.moves[page.section.offset : page.end])
     is_complete = not evidence.is_incomplete
     document = render_repository_document(branches, report, shown, is_evidence_complete=is_complete)

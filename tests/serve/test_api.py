@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 from openapi_schema_validator import OAS31Validator
+from support.service.deployments import build_stage_reader, record_deployments
 from support.service.year import PUBLIC, SENDERS, build_ports, open_year
 
 from bot.resources import read_config
@@ -29,8 +30,13 @@ def year(tmp_path_factory):
     return open_year(tmp_path_factory.mktemp("state") / "year.db", NOW)
 
 
-def get(database, path: str, *, settings=USERS, headers=NAMED, **query) -> Response:
-    router = Router(list_api_routes(build_ports(database, NOW, settings)))
+@pytest.fixture(scope="module")
+def deployments(tmp_path_factory):
+    return open_year(tmp_path_factory.mktemp("state") / "deployments.db", NOW, record_deployments)
+
+
+def get(database, path: str, *, settings=USERS, headers=NAMED, stage_reader=None, **query) -> Response:
+    router = Router(list_api_routes(build_ports(database, NOW, settings, stage_reader)))
     return router.answer(Request("GET", PREFIX + path, query, headers))
 
 
@@ -148,3 +154,25 @@ def test_summary_has_the_fixes_over_time(year):
     summary = read(year, "/summary")
     assert summary["proposals"]["open"] == 28
     assert {each["by"] for each in summary["fixes"]["trends"]} == {"all", "team"}
+
+
+@pytest.mark.parametrize("settings", [USERS, ServeSettings(senders=SENDERS)])
+@pytest.mark.parametrize("path", ["/usage", "/images/{name}", "/repositories/{forge}/{path}"])
+def test_stages_of_updates_have_the_described_form(deployments, path, settings):
+    example, query = build_example(path)
+    response = get(deployments, example, settings=settings, stage_reader=build_stage_reader(deployments), **query)
+    assert list_problems(path, response) == []
+
+
+def test_names_from_clusters_are_only_for_known_users(deployments):
+    def get_usage(settings):
+        reader = build_stage_reader(deployments)
+        return json.loads(get(deployments, "/usage", settings=settings, stage_reader=reader, image="debian:12").body)
+
+    named, unnamed = get_usage(USERS), get_usage(ServeSettings(senders=SENDERS))
+    assert [each["cluster"] for each in named["clusters"]] == ["edge", "prod", "staging"]
+    assert any(update["workloads"] for usage in named["usages"] for update in usage["updates"])
+    assert (unnamed["clusters"], unnamed["running"]) == (None, None)
+    assert {update["workloads"] for usage in unnamed["usages"] for update in usage["updates"]} == {None}
+    assert named["funnels"] == unnamed["funnels"]
+    assert "Deployment" not in json.dumps(unnamed)
