@@ -220,6 +220,7 @@ class _RepositoryCheck:
         def extract() -> ExtractResult:
             return self._extract(repository)
 
+        context = self.context
         plan_limits = PlanLimits(self.options, forge_limits, lambda: extract().rules)
         prover: EditProver | None = None
         branch_plans: list[BranchPlan] = []
@@ -229,7 +230,7 @@ class _RepositoryCheck:
             branch_plan = build_branch_plan(each, requests, {}, {})
             plan_limits.check(each.branch, branch_plan.step, branch_plan.desired)
             if each.must_push and each.proposal is not None and is_writing(branch_plan.step, self.options.level):
-                prover = prover or EditProver(extract())
+                prover = prover or EditProver(extract(), self.options.policy_config, context.clock.now().date())
                 contents = prover.prove(each.proposal)
                 reduced = each.proposal.without_protected
                 reduced_contents = prover.prove(reduced) if reduced is not None else {}

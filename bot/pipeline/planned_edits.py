@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import date
 
 from bot.core.budgets import EditBudget
+from bot.core.choice.blocklist import find_listed_digest
 from bot.core.references.edit import OccurrenceKey, get_occurrence_key, is_misread_as_number, list_edits
-from bot.model.decision import UpdateCandidate
+from bot.core.references.select import RepositoryBranch, select_reference, skip_unknown_registry
+from bot.model.decision import SkippedReference, UpdateCandidate
 from bot.model.errors import EditError
 from bot.model.fleet_plan import PlannedEdit, PlannedFile, PlannedReference, ProposalContent
+from bot.model.policy import PolicyConfig
 from bot.model.reference import is_tag, parse_sha256
-from bot.model.source import ByteEdit, FilePath, Span
+from bot.model.source import ByteEdit, FilePath, Occurrence, Span
 from bot.pipeline.edit import prove_edits
 from bot.pipeline.extract import ExtractResult
 
@@ -19,10 +23,13 @@ from bot.pipeline.extract import ExtractResult
 class EditProver:
     """Proves the edits of all proposals for one repository, which have a common budget."""
 
-    def __init__(self, extract_result: ExtractResult) -> None:
+    def __init__(self, extract_result: ExtractResult, policy_config: PolicyConfig, today: date) -> None:
+        """Create a prover for the files in `extract_result`. The policy decides which references may be edited."""
         self._extract_result = extract_result
+        self._policy_config = replace(policy_config, repository_rules=extract_result.rules)
         self._occurrences = {get_occurrence_key(each): each for each in extract_result.occurrences}
         self._edit_budget = EditBudget()
+        self._today = today
 
     def prove(self, content: ProposalContent) -> dict[FilePath, bytes]:
         """Return the edited files of a proposal by path. Raises EditError if an edit cannot be proved."""
@@ -35,33 +42,35 @@ class EditProver:
             raise EditError(f"the plan edits {file.path}, in which there is no image reference")
         edits = [_build_edit(each) for each in file.edits]
         candidates = {_get_key(file, each): _build_candidate(each) for each in file.references}
-        self._check_edits(file.path, edits, candidates)
-        self._check_tags(file.path, candidates)
+        occurrences = {key: self._select(key, each) for key, each in candidates.items()}
+        expected = {edit for key, each in candidates.items() for edit in list_edits(occurrences[key], each)}
+        if set(edits) != expected:  # parsing the edited file would not notice other bytes, such as a new instruction
+            raise EditError(f"the plan edits other bytes of {file.path} than digests and tags of image references")
+        content = self._extract_result.get_readings(file.path)[0].file.content
+        if any(is_misread_as_number(content, occurrences[key], each) for key, each in candidates.items()):
+            raise EditError(f"the plan writes a tag into {file.path} that would be read as a number")
         edited = prove_edits(self._extract_result, file.path, edits, candidates, self._edit_budget)
         if hashlib.sha256(edited).hexdigest() != file.sha256:
             raise EditError(f"the plan has another hash of the edited file {file.path}")
         return edited
 
-    def _check_edits(
-        self, path: FilePath, edits: Iterable[ByteEdit], candidates: Mapping[OccurrenceKey, UpdateCandidate]
-    ) -> None:
-        """Raise EditError unless the edits are exactly those that write the digests and tags into the references.
-
-        Parsing the edited file is not enough: image references are only a part of a file, so that for example a new
-        instruction of a Dockerfile would not be noticed.
-        """
-        if not candidates.keys() <= self._occurrences.keys():
-            raise EditError(f"the plan edits an image reference that is not in {path}")
-        expected = {edit for key, each in candidates.items() for edit in list_edits(self._occurrences[key], each)}
-        if set(edits) != expected:
-            raise EditError(f"the plan edits other bytes of {path} than digests and tags of image references")
-
-    def _check_tags(self, path: FilePath, candidates: dict[OccurrenceKey, UpdateCandidate]) -> None:
-        """Raise EditError if a planned tag would be read as a number."""
-        content = self._extract_result.get_readings(path)[0].file.content
-        for key, candidate in candidates.items():
-            if is_misread_as_number(content, self._occurrences[key], candidate):
-                raise EditError(f"the plan writes a tag into {path} that would be read as a number")
+    def _select(self, key: OccurrenceKey, candidate: UpdateCandidate) -> Occurrence:
+        """Return the image reference to edit. Raises EditError if a rule, a comment or a block forbids the edit."""
+        if key not in self._occurrences:
+            raise EditError(f"the plan edits an image reference that is not in {key[0]}")
+        repository, config = self._extract_result.repository, self._policy_config
+        branch = RepositoryBranch(repository.name, repository.base_branch or "")
+        selection = select_reference(config, branch, self._occurrences[key], self._today)
+        selection = skip_unknown_registry(config, selection)
+        name = selection.occurrence.reference.repository
+        if isinstance(selection, SkippedReference):
+            raise EditError(
+                f"the plan edits {name} in {key[0]}, which this config leaves unchanged ({selection.reason})"
+            )
+        block = find_listed_digest(config.blocklist, name, candidate.digest)
+        if block is not None:
+            raise EditError(f"the plan writes a blocked digest of {name} into {key[0]}: {block.reason}")
+        return selection.occurrence
 
 
 def _build_edit(edit: PlannedEdit) -> ByteEdit:

@@ -13,6 +13,8 @@ from support.runs.forged_plans import forge_plan, get_branch, get_edited_file
 from support.runs.scenes import BRANCH, NEW, PYTHON
 from support.runs.worlds import TEMPLATES, outcomes
 
+from bot.core.choice.blocklist import build_blocklist
+from bot.model.blocklist import Block, BlockedDigest
 from bot.model.forge import ForgeLimits
 from bot.model.modes import UpdateMode
 from bot.model.policy import PolicyConfig, PolicyRule
@@ -30,6 +32,7 @@ from bot.model.proposal import (
 )
 from bot.model.request_attributes import NO_ATTRIBUTES, OVERDUE_LABEL, CommitStatus, RequestAttributes, StatusState
 from bot.model.rules import AutomergeConditions
+from bot.model.vocabulary import Reason
 from bot.pipeline.planned_limits import PlanLimitError, PlanLimits
 from bot.pipeline.run_context import RunOptions
 from bot.plan_file import render_plan
@@ -106,6 +109,37 @@ def test_unchanged_plan_passes_the_helper_of_forgeries(stand, loopback, make_pla
     plan = make_plan()
     assert forge_plan(plan, lambda _: None) == plan
     assert outcomes(loopback.apply(plan, [stand.fleet()])) == ["opened"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "sentence"),
+    [
+        ({"rules": (PolicyRule(ignore=True),)}, "which this config leaves unchanged (ignored)"),
+        ({"listed_hosts": frozenset(), "own_globs": ("**",)}, "which this config leaves unchanged (own)"),
+        (
+            {"blocklist": build_blocklist([BlockedDigest(NEW, Block("malware"))])},
+            "the plan writes a blocked digest of docker.io/library/python into Dockerfile: malware",
+        ),
+    ],
+)
+def test_plan_does_not_edit_what_the_config_excludes(policy, sentence, tmp_path, loopback):
+    """The digest of the config, which is not compared here, keeps only honest jobs from such a plan."""
+    loopback.move("python", "3.12-slim", "new")
+    stand = LocalStand(tmp_path, {"Dockerfile": PYTHON["Dockerfile"], "deploy/app.yaml": PYTHON["deploy/app.yaml"]})
+    text, _ = render_plan(loopback.plan([stand.fleet()]).plan)
+    loopback.rulebook = replace(loopback.rulebook, **policy)
+    (failure,) = loopback.apply(text.encode(), [stand.fleet()]).failed
+    assert sentence in failure.error
+    assert stand.writes == []
+
+
+def test_plan_edits_what_a_rule_allows(tmp_path, loopback):
+    """Without the rule, the reference has no position to edit."""
+    loopback.move("python", "3.12-slim", "new")
+    loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(allow=(Reason.VENDORED,)),))
+    stand = LocalStand(tmp_path, {"vendor/Dockerfile": PYTHON["Dockerfile"]})
+    text, _ = render_plan(loopback.plan([stand.fleet()]).plan)
+    assert outcomes(loopback.apply(text.encode(), [stand.fleet()])) == ["opened"]
 
 
 @pytest.mark.parametrize("step", ["update", "close"])
