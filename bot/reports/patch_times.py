@@ -19,9 +19,11 @@ from bot.reports._inventory_parts import (
     describe_coverage,
     describe_duration,
 )
+from bot.reports._stage_documents import build_fleet_stages
 from bot.reports._table import Column, render_table
 from bot.reports.csv_text import Cell, render_csv
 from bot.reports.json_text import JsonValue, format_time, render_json
+from bot.reports.stage_section import StageReport
 from bot.reports.styled_lines import Line, Style, StyledLine, join_blocks
 
 _TITLES = {
@@ -62,6 +64,8 @@ class PatchReport:
     coverage: InventoryCoverage
     trends: FleetTrends | None = None
     """The fixes over time; None if the state contains no visit yet."""
+    stages: StageReport | None = None
+    """How far the updates of the fleet got; None if it reads neither builds nor clusters."""
 
 
 def render_patch_document(report: PatchReport) -> str:
@@ -83,6 +87,7 @@ def render_patch_document(report: PatchReport) -> str:
                 for by, group, points in _list_trends(report.trends)
             ],
             "patches": [_build_patch(each) for each in report.patches],
+            "stages": build_fleet_stages(report.stages) if report.stages is not None else None,
         }
     )
 
