@@ -16,6 +16,8 @@ MODULES = (
     "view/trust",
     "view/due_dates",
     "view/fleet",
+    "view/rebuild",
+    "view/running",
     "titles",
     "view/dashboard",
 )

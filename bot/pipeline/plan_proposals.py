@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.core.budgets import EditBudget
@@ -33,6 +33,7 @@ from bot.core.proposal.update_groups import (
 )
 from bot.core.proposal.view.due_dates import build_due_view
 from bot.core.proposal.view.proposal import ProposalView, build_proposal_view
+from bot.core.proposal.view.rebuild import build_rebuild_view
 from bot.core.transition import get_first_transition
 from bot.model.cost_limits import MAX_TREE_EDITED_BYTES
 from bot.model.decision import (
@@ -46,6 +47,7 @@ from bot.model.decision import (
 from bot.model.due_date import DueDate
 from bot.model.evidence import Evidence
 from bot.model.proposal import Proposal, Target
+from bot.model.rebuild_effect import RebuildEffect
 from bot.model.report import RunFailure
 from bot.model.request_attributes import OVERDUE_LABEL, RequestAttributes
 from bot.model.source import FilePath
@@ -63,6 +65,14 @@ _UNPLANNED = (
     f"not all updates are proposed, because all proposals together edit files of more than {MAX_TREE_EDITED_BYTES} "
     "bytes, the limit for one repository; hint: merge the open proposals, or combine proposals with `group`"
 )
+
+
+RebuildLookup = Callable[[Collection[FilePath]], RebuildEffect | None]
+"""Returns what merging a change of some files leads to; None if it is not known."""
+
+
+def _find_nothing(_: Collection[FilePath]) -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +111,7 @@ def plan_proposals(
     fix_times: FixTimes,
     *,
     all_at_once: bool = False,
+    find_rebuild: RebuildLookup = _find_nothing,
 ) -> ProposalPlan:
     """Group the updates, and return one proposal for each group.
 
@@ -124,7 +135,7 @@ def plan_proposals(
         skips = {skip.occurrence: skip for skip in edit_result.unproved_skips}
         replaced |= {each: skips[each.occurrence] for each in group_updates if each.occurrence in skips}
         if edit_result.applied_updates:
-            builder = _ProposalBuilder(update_group, edit_result, evidence, style, fix_times)
+            builder = _ProposalBuilder(update_group, edit_result, evidence, style, fix_times, find_rebuild)
             builder = replace(builder, without_protected=_plan_without_protected(builder, extract_result, edit_budget))
             has_due_dates = any(each.tracked_image.policy.due is not None for each in edit_result.applied_updates)
             proposals.append(
@@ -149,6 +160,7 @@ class _ProposalBuilder:
     evidence: Mapping[Transition, Evidence]
     style: ProposalStyle
     fix_times: FixTimes
+    find_rebuild: RebuildLookup
     protected_files: tuple[FilePath, ...] = ()
     """Files that the proposal leaves out, because the forge does not allow the token to change them."""
     without_protected: _ProposalBuilder | None = None
@@ -173,9 +185,7 @@ class _ProposalBuilder:
         is_open_to_merge = not needs_people and all(
             can_automerge(*each) or is_automerge_unknown(*each) for each in with_evidence
         )
-        rendered = _render_proposal(
-            self.update_group, updates, shown, style, self.protected_files, shown_due, automerge=automerge
-        )
+        rendered = self._render(shown, shown_due, automerge=automerge)
         return Proposal(
             branch=self.update_group.get_branch(style.branch_prefix),
             title=rendered.title,
@@ -206,6 +216,55 @@ class _ProposalBuilder:
             is_merge_unknown=is_open_to_merge and not automerge,
             without_protected=self.without_protected.build(recorded) if self.without_protected is not None else None,
             protected_files=self.protected_files,
+        )
+
+    def _render(
+        self, shown_evidence: Mapping[Transition, Evidence], shown_due: DueDate | None, *, automerge: bool
+    ) -> _RenderedProposal:
+        """Render the title, body and commit message of the proposal.
+
+        What merging leads to is no fact of the fingerprint, because one repository more in the fleet is no reason to
+        write the request again.
+
+        Args:
+            shown_evidence: The evidence that readers of the request may see.
+            shown_due: The due date that readers of the request may see.
+            automerge: True if the request is to be merged automatically. The body records this.
+        """
+        updates, style, update_group = self.edit_result.applied_updates, self.style, self.update_group
+        rebuild = self.find_rebuild({update.occurrence.path for update in updates})
+
+        def build_limited_view(rows: int) -> ProposalView:
+            view = build_proposal_view(
+                updates,
+                shown_evidence,
+                rows,
+                is_first=update_group.is_onboarding,
+                protected_files=self.protected_files,
+                has_alerts=style.limits.has_alerts,
+                workflows=style.limits.workflows,
+            )
+            return replace(view, due=build_due_view(shown_due), rebuild=build_rebuild_view(rebuild))
+
+        targets, intent = list_targets(updates), compute_intent(updates)
+        report = compute_fingerprint(
+            updates,
+            shown_evidence,
+            is_first=update_group.is_onboarding,
+            protected_files=self.protected_files,
+            due=shown_due,
+        )
+        mark = render_mark(BodyMark(targets, report, has_automerge=automerge, due=shown_due))
+        head = build_head(update_group, updates, list(shown_evidence.values()))
+        return _RenderedProposal(
+            title=render_title(style.templates.title, head, style.limits.title_characters),
+            body=_render_text(style, build_limited_view, mark),
+            commit_message=append_trailers(
+                render_message(style.templates.message, head), intent, style.trailers, update_group.base
+            ),
+            targets=targets,
+            intent=intent,
+            report_fingerprint=report,
         )
 
     def _build_attributes(
@@ -265,62 +324,6 @@ class _RenderedProposal:
     targets: tuple[Target, ...]
     intent: str
     report_fingerprint: str
-
-
-def _render_proposal(
-    update_group: UpdateGroup,
-    updates: Sequence[ImageUpdate],
-    shown_evidence: Mapping[Transition, Evidence],
-    style: ProposalStyle,
-    protected_files: Sequence[FilePath],
-    shown_due: DueDate | None,
-    *,
-    automerge: bool,
-) -> _RenderedProposal:
-    """Render the title, body and commit message of a proposal.
-
-    Args:
-        update_group: The group of updates that the proposal contains.
-        updates: The updates.
-        shown_evidence: The evidence that readers of the request may see.
-        style: The templates and the limits of the forge.
-        protected_files: Files that the proposal leaves out, because the token may not change them.
-        shown_due: The due date that readers of the request may see.
-        automerge: True if the request is to be merged automatically. The body records this.
-    """
-
-    def build_limited_view(rows: int) -> ProposalView:
-        view = build_proposal_view(
-            updates,
-            shown_evidence,
-            rows,
-            is_first=update_group.is_onboarding,
-            protected_files=protected_files,
-            has_alerts=style.limits.has_alerts,
-            workflows=style.limits.workflows,
-        )
-        return replace(view, due=build_due_view(shown_due))
-
-    targets, intent = list_targets(updates), compute_intent(updates)
-    report = compute_fingerprint(
-        updates,
-        shown_evidence,
-        is_first=update_group.is_onboarding,
-        protected_files=protected_files,
-        due=shown_due,
-    )
-    mark = render_mark(BodyMark(targets, report, has_automerge=automerge, due=shown_due))
-    head = build_head(update_group, updates, list(shown_evidence.values()))
-    return _RenderedProposal(
-        title=render_title(style.templates.title, head, style.limits.title_characters),
-        body=_render_text(style, build_limited_view, mark),
-        commit_message=append_trailers(
-            render_message(style.templates.message, head), intent, style.trailers, update_group.base
-        ),
-        targets=targets,
-        intent=intent,
-        report_fingerprint=report,
-    )
 
 
 def _render_text(style: ProposalStyle, view_builder: Callable[[int], ProposalView], mark: str) -> str:

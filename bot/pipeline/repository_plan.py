@@ -7,10 +7,10 @@ the requests of the branch on the forge.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 
 from bot.core.proposal.due_dates import FixTimes, find_recorded_due_date, read_due_date
 from bot.core.proposal.lifecycle import next_step, omit_protected_files
@@ -23,6 +23,7 @@ from bot.model.errors import BasebumpError, ForgeError
 from bot.model.evidence import Evidence
 from bot.model.forge import GitRepository
 from bot.model.image import Resolution
+from bot.model.inventory import BranchKey
 from bot.model.proposal import (
     NoChange,
     NoChangeReason,
@@ -32,8 +33,10 @@ from bot.model.proposal import (
     RemoteRequest,
     RequestState,
 )
+from bot.model.rebuild_effect import RebuildEffect
 from bot.model.reference import TagRef
 from bot.model.report import RunFailure
+from bot.model.source import FilePath
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.blocked_requests import DesiredState, replace_blocked_request
 from bot.pipeline.branch_decisions import explain_no_proposal, group_by_branch, group_by_tag
@@ -166,6 +169,11 @@ class RepositoryPlanner:
         first_proposal = self.options.rollout.first_proposal
         return self._repository.is_selected_by_owner if first_proposal is None else first_proposal
 
+    def _find_rebuild(self, paths: Collection[FilePath]) -> RebuildEffect | None:
+        """Return what merging a change of some files leads to; None if it is not known."""
+        finder, key = self.context.rebuild_finder, BranchKey.of(self._repository)
+        return finder.find_effect(key, paths) if finder is not None and key is not None else None
+
     def plan_repository(self, decisions: Sequence[Decision], evidence: Mapping[Transition, Evidence]) -> RepositoryPlan:
         """Return the plan of the repository, based on its requests on the forge.
 
@@ -177,7 +185,10 @@ class RepositoryPlanner:
             forge = fleet.get_forge(self._repository)
             style = self.options.build_style(forge.limits, self._repository)
             fix_times = FixTimes(self.resolutions, self.context.now)
-            proposal_plan = plan_proposals(extract_result, decisions, evidence, style, fix_times)
+            plan = partial(
+                plan_proposals, extract_result, decisions, evidence, style, fix_times, find_rebuild=self._find_rebuild
+            )
+            proposal_plan = plan()
             if self._repository.base_branch is None:
                 return RepositoryPlan(self.repository_scan, proposal_plan, extract_result.failures)
             dashboard = fleet.get_dashboard(self._repository)
@@ -185,7 +196,7 @@ class RepositoryPlanner:
 
             @cache
             def plan_onboarding() -> ProposalPlan:
-                return plan_proposals(extract_result, decisions, evidence, style, fix_times, all_at_once=True)
+                return plan(all_at_once=True)
 
             judge = self._build_judge(proposal_plan, plan_onboarding)
             branches = self._list_desired_branches(proposal_plan)

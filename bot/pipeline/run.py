@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
+from bot.core.inventory.rebuild_effects import RebuildFinder
 from bot.model.decision import Decision
 from bot.model.forge import GitRepository
 from bot.model.image import ResolvedTag
@@ -24,6 +25,7 @@ from bot.pipeline.fleet_scan import FleetScan, scan_fleets
 from bot.pipeline.opening_limits import apply_limits, give_back_unopened
 from bot.pipeline.own_builds import read_own_builds
 from bot.pipeline.pushed_branches import record_pushes
+from bot.pipeline.rebuild_effects import load_rebuild_finder
 from bot.pipeline.record_visits import VisitRecorder
 from bot.pipeline.repository_plan import BranchPlan, RepositoryPlan, RepositoryPlanner, RepositoryScan
 from bot.pipeline.request_records import VisitedBranch
@@ -68,6 +70,9 @@ def plan_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOption
         [each.extract_result for each in fleet_scan.repository_scans], context, options.policy_config
     )
     visit_recorder = VisitRecorder(context, options, decision_result)
+    rebuild_finder = load_rebuild_finder(context, options)
+    if isinstance(rebuild_finder, RebuildFinder):
+        context = replace(context, rebuild_finder=rebuild_finder)
     context = replace(context, now=context.clock.now())  # scans may have taken hours
     repository_plans = _plan_repositories(fleet_scan.repository_scans, decision_result, context, options)
     expedite_result = expedite_urgent(_list_branch_plans(repository_plans), decision_result.resolutions, context)
@@ -78,6 +83,8 @@ def plan_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOption
     failures += [
         each for each in expedite_result.failures if each not in decision_result.failures
     ]  # a list that could not be read fails in both phases
+    if isinstance(rebuild_finder, RunFailure):
+        failures.append(rebuild_finder)
     return RunPlan(
         context,
         tuple(repository_plans),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.branch_ports import PushStore
+from bot.core.inventory.rebuild_effects import RebuildFinder
 from bot.inventory_ports import HeldDigestStore, InventoryStore, OpeningLedger
 from bot.model.forge import ForgeLimits, GitRepository
 from bot.model.image import TagDescriptor
@@ -70,6 +71,8 @@ class RunContext:
     """None if no state is configured."""
     builds: BuildServices | None = None
     """None if no state is configured."""
+    rebuild_finder: RebuildFinder | None = None
+    """Finds out what merging a request leads to; None if no own images are known."""
     known_lookups: KnownLookups = KnownLookups()
     reader_fingerprint: str = ""
     """A hash of what determines how files are read: the formats, their settings, and the version of basebump."""

@@ -21,6 +21,8 @@ from bot.core.proposal.transition_groups import (
 from bot.core.proposal.view.contents import ContentsView, PackagesView, build_contents_view, build_packages_view
 from bot.core.proposal.view.due_dates import DueView
 from bot.core.proposal.view.fleet import FleetView, build_fleet_view
+from bot.core.proposal.view.rebuild import RebuildView
+from bot.core.proposal.view.running import RunningView, build_running_views
 from bot.core.proposal.view.scans import DeltaView, ScanView, build_delta_view, build_scan_view, format_day
 from bot.core.proposal.view.trust import TrustView, build_trust_view
 from bot.core.proposal.view.update_reasons import build_compare_command, link_repository, list_reasons
@@ -118,6 +120,9 @@ class ProposalView:
     """The number of updates to another digest or tag."""
     due: DueView | None = None
     """The time by which the proposal is to be merged; None if the policy sets none, or if it is not known."""
+    rebuild: RebuildView | None = None
+    """The own images that are built again after the merge, and on which other repositories build; None if there are
+    none, or if they are not known."""
 
 
 @dataclass(frozen=True, slots=True)
