@@ -17,7 +17,6 @@ MODULES = (
     "view/due_dates",
     "view/fleet",
     "view/rebuild",
-    "view/running",
     "titles",
     "view/dashboard",
 )

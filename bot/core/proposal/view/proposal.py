@@ -22,7 +22,6 @@ from bot.core.proposal.view.contents import ContentsView, PackagesView, build_co
 from bot.core.proposal.view.due_dates import DueView
 from bot.core.proposal.view.fleet import FleetView, build_fleet_view
 from bot.core.proposal.view.rebuild import RebuildView
-from bot.core.proposal.view.running import RunningView, build_running_views
 from bot.core.proposal.view.scans import DeltaView, ScanView, build_delta_view, build_scan_view, format_day
 from bot.core.proposal.view.trust import TrustView, build_trust_view
 from bot.core.proposal.view.update_reasons import build_compare_command, link_repository, list_reasons
