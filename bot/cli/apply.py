@@ -10,7 +10,7 @@ import click
 
 from bot.cli import options
 from bot.cli.outputs import FORMATS, ExportTarget, write_result
-from bot.cli.run import render_run_report
+from bot.cli.run import FleetAnswers, render_run_report
 from bot.cli.screen import render_run_for_screen
 from bot.cli.terminal import LogMode, create_progress, log_end
 from bot.core.durations import parse_duration
@@ -77,7 +77,7 @@ def command(
 
 def _render(plan: FleetPlan, report: RunReport, output_format: str) -> str:
     is_empty_text = output_format == "text" and not plan.repositories
-    return NOTHING_TO_WRITE if is_empty_text else render_run_report(report, None, output_format)
+    return NOTHING_TO_WRITE if is_empty_text else render_run_report(report, FleetAnswers(), output_format)
 
 
 def _render_for_screen(plan: FleetPlan, report: RunReport) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # only HTML pages need them
     from bot.model.patch_times import FleetTrends
     from bot.reports.html import PageParts
     from bot.reports.run_facts import RunFacts
+    from bot.reports.stage_section import StageReport
 
 FORMATS = ("text", "json", "sarif", "jsonl", "markdown", "html", "metrics")
 """The formats of `scan` and `run`."""
@@ -125,21 +126,22 @@ def _write_file(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def render_html(document: str) -> str:
+def render_html(document: str, stages: StageReport | None = None) -> str:
     """Return the HTML page for a document that `run` or `scan` wrote with `--format json`."""
     from bot.reports.run_facts import read_document
 
-    return render_page([read_document(document)])
+    return render_page([read_document(document)], stages=stages)
 
 
-def render_page(runs: Sequence[RunFacts], trends: FleetTrends | None = None) -> str:
+def render_page(runs: Sequence[RunFacts], trends: FleetTrends | None = None, stages: StageReport | None = None) -> str:
     """Return the HTML page for a run, or one page for several runs that each handled a part of a fleet (`--shard`).
 
-    If `trends` is not None, the page shows the fixes of the fleet over time.
+    If `trends` is not None, the page shows the fixes of the fleet over time, and if `stages` is not None, how far
+    updates got.
     """
     from bot.reports.html import render_html_page
 
-    return render_html_page(runs, read_page_parts(), trends)
+    return render_html_page(runs, read_page_parts(), trends, stages)
 
 
 def read_page_parts() -> PageParts:

@@ -11,10 +11,8 @@ from bot.cli.outputs import read_page_parts
 from bot.cli.screen import find_screen_width, show_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from bot.model.patch_times import FleetTrends, PatchSummary
     from bot.reports.patch_times import PatchReport
+    from bot.reports.stage_section import StageReport
 
 
 FORMATS = ("text", "json", "csv", "trends-csv", "html")
@@ -23,7 +21,7 @@ FORMATS = ("text", "json", "csv", "trends-csv", "html")
 
 def render_patch_report(config_file: Path, period: timedelta, output_format: str, *, is_for_file: bool) -> str:
     """Return the times to patch of a period that ends now, in one of FORMATS. Raises StateError."""
-    report = _build_report(config_file, period)
+    report = load_patch_report(config_file, period)
     match output_format:
         case "json":
             from bot.reports.patch_times import render_patch_document
@@ -40,7 +38,7 @@ def render_patch_report(config_file: Path, period: timedelta, output_format: str
         case "html":
             from bot.reports.html import render_fixes_page
 
-            return render_fixes_page(report.trends, read_page_parts())
+            return render_fixes_page(report.trends, read_page_parts(), report.stages)
         case _:
             return _render_text(report, is_for_file=is_for_file)
 
@@ -54,19 +52,18 @@ def _render_text(report: PatchReport, *, is_for_file: bool) -> str:
     return show_lines(render_patch_lines(report, find_screen_width(sys.stdout)), sys.stdout)
 
 
-def load_trends(config_file: Path, period: timedelta) -> FleetTrends | None:
-    """Return the fixes over a period that ends now; None if the state contains no visit yet. Raises StateError."""
-    return _build_report(config_file, period).trends
+def load_stages(config_file: Path) -> StageReport | None:
+    """Return how far the updates of a fleet got; None if it reads neither builds nor clusters. Raises StateError."""
+    from bot.reports.stored_answers import answer_stages
+    from bot.wiring.inventory import open_fleet
+
+    reader = open_fleet(config_file).stages
+    has_more = reader.load_scope().has_more_than_merges
+    return answer_stages(reader.load_fleet_facts(), datetime.now(UTC)) if has_more else None
 
 
-def load_patch_summaries(config_file: Path, period: timedelta) -> Sequence[PatchSummary]:
-    """Return the times to patch of a period that ends now, by severity. Raises StateError."""
-    from bot.model.patch_times import PatchGrouping
-
-    return _build_report(config_file, period).summaries[PatchGrouping.SEVERITY]
-
-
-def _build_report(config_file: Path, period: timedelta) -> PatchReport:
+def load_patch_report(config_file: Path, period: timedelta) -> PatchReport:
+    """Return the times to patch of a period that ends now, and how far updates got. Raises StateError."""
     from bot.core.inventory.trends import MEDIAN_PERIOD
     from bot.reports.stored_answers import build_patch_report
     from bot.wiring.inventory import open_fleet

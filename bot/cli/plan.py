@@ -12,7 +12,7 @@ from bot.cli import options
 from bot.cli.export_files import check_writable, is_replaceable, replace_file
 from bot.cli.messages import write_note
 from bot.cli.outputs import FORMATS, ExportTarget, write_result
-from bot.cli.run import render_run_report
+from bot.cli.run import FleetAnswers, render_run_report
 from bot.cli.scope_options import add_scope_options
 from bot.cli.screen import render_run_for_screen
 from bot.cli.terminal import LogMode, create_progress, log_end
@@ -84,7 +84,10 @@ def command(  # noqa: PLR0913 - click passes one argument for each option
     replace_file(plan_file, text, _OWNER_ONLY)
     write_note(f"wrote the plan to {plan_file}; perform it with `basebump apply {plan_file}`")
     has_written_all = write_result(
-        partial(render_run_report, report, None), output_format, exports, partial(render_run_for_screen, report)
+        partial(render_run_report, report, FleetAnswers()),
+        output_format,
+        exports,
+        partial(render_run_for_screen, report),
     )
     code = ExitCode.FAILED if report.failed or not has_written_all else ExitCode.DONE
     log_end(log, report.failed, code)

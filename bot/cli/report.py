@@ -12,7 +12,7 @@ from bot.cli import options
 from bot.cli.export_files import check_writable
 from bot.cli.messages import write_message, write_note
 from bot.cli.outputs import render_page, show
-from bot.cli.patch_report import FORMATS, load_trends, render_patch_report
+from bot.cli.patch_report import FORMATS, load_patch_report, render_patch_report
 from bot.core.durations import parse_duration
 from bot.core.markdown import make_console_line
 from bot.core.notes import MAX_NOTE_LENGTH
@@ -94,9 +94,10 @@ def command(
         return ExitCode.DONE
     if output_format is not None:
         raise click.UsageError("--format is only for --since without files, because files become an HTML page")
-    trends = load_trends(options.require_config(config_file), period) if period is not None else None
+    known = load_patch_report(options.require_config(config_file), period) if period is not None else None
     runs = _read_runs(documents)
-    _write_result(render_page(runs, trends), page_file)
+    page = render_page(runs, known.trends, known.stages) if known is not None else render_page(runs)
+    _write_result(page, page_file)
     return _report_overdue(runs) if fails_if_overdue else ExitCode.DONE
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,17 @@ from bot.reports.text import render_run_text
 
 if TYPE_CHECKING:
     from bot.model.patch_times import PatchSummary
+    from bot.reports.stage_section import StageReport
+
+
+@dataclass(frozen=True, slots=True)
+class FleetAnswers:
+    """What the state says about the whole fleet, for some formats."""
+
+    patches: Sequence[PatchSummary] | None = None
+    """The times to patch by severity; None if they are not known."""
+    stages: StageReport | None = None
+    """How far updates got; None if the config has neither clusters nor builds."""
 
 
 @click.command()
@@ -58,41 +70,46 @@ def command(  # noqa: PLR0913 - click passes one argument for each option
         reader_slots=reader_slots,
         uses_public_lists=advisories,
     )
-    report, patches = run_fleets(fleet_run.fleets, fleet_run.context, fleet_run.options), None
-    has_metrics = "metrics" in {output_format, *(each.output_format for each in exports)}
-    if has_metrics and fleet_run.context.inventory_store.is_available:
-        report, patches = _load_patch_summaries(report, config_file)
+    report = run_fleets(fleet_run.fleets, fleet_run.context, fleet_run.options)
+    formats = {output_format, *(each.output_format for each in exports)}
+    answers = FleetAnswers()
+    if fleet_run.context.inventory_store.is_available and formats & {"metrics", "html"}:
+        report, answers = load_answers(report, config_file, has_metrics="metrics" in formats)
     has_written_all = write_result(
-        partial(render_run_report, report, patches), output_format, exports, partial(render_run_for_screen, report)
+        partial(render_run_report, report, answers), output_format, exports, partial(render_run_for_screen, report)
     )
     code = ExitCode.FAILED if report.failed or not has_written_all else ExitCode.DONE
     log_end(log, report.failed, code)
     return code
 
 
-def _load_patch_summaries(report: RunReport, config_file: Path) -> tuple[RunReport, Sequence[PatchSummary] | None]:
-    """Return the report and the times to patch. If they cannot be read, they are None, and the report says so."""
-    from bot.cli.patch_report import load_patch_summaries
+def load_answers(report: RunReport, config_file: Path, *, has_metrics: bool) -> tuple[RunReport, FleetAnswers]:
+    """Return the report and the answers. If they cannot be read, they are empty, and the report says so."""
+    from bot.cli.patch_report import load_patch_report, load_stages
+    from bot.model.patch_times import PatchGrouping
     from bot.reports.metrics import PATCH_PERIOD
 
     try:
-        return report, load_patch_summaries(config_file, PATCH_PERIOD)
+        if not has_metrics:
+            return report, FleetAnswers(stages=load_stages(config_file))
+        known = load_patch_report(config_file, PATCH_PERIOD)
+        return report, FleetAnswers(known.summaries[PatchGrouping.SEVERITY], known.stages)
     except StateError as error:
-        return report.add_failures((RunFailure(STATE_SUBJECT, FailureStage.PROPOSE, str(error)),)), None
+        return report.add_failures((RunFailure(STATE_SUBJECT, FailureStage.PROPOSE, str(error)),)), FleetAnswers()
 
 
-def render_run_report(report: RunReport, patches: Sequence[PatchSummary] | None, output_format: str) -> str:
-    """Render the report of a run. `patches` are the times to patch; None if they are not known."""
+def render_run_report(report: RunReport, answers: FleetAnswers, output_format: str) -> str:
+    """Render the report of a run, with what the state says about the whole fleet."""
     match output_format:
         case "metrics":
             from bot.reports.metrics import render_metrics
 
-            return render_metrics(report, patches)
+            return render_metrics(report, answers.patches, answers.stages)
         case "json":
             return render_run_document(report)
         case "text":
             return render_run_text(report)
         case "html":
-            return render_html(render_run_document(report))
+            return render_html(render_run_document(report), answers.stages)
         case _:
             return render_report(report, output_format)

@@ -161,11 +161,6 @@ class FleetPage:
     stages: StageSection | None
     """How far updates got; None if nothing is read besides the base branches."""
 
-    @property
-    def has_unwanted(self) -> bool:
-        """True if workloads run digests that must be replaced."""
-        return self.stages is not None and bool(self.stages.unwanted.rows or self.stages.unwanted.left_out)
-
 
 def build_page(run: RunFacts, rows: int, stages: StageReport | None = None) -> FleetPage:
     """Return the values of the page, with at most `rows` rows in each list."""

@@ -24,7 +24,7 @@ from bot.model.patch_times import FleetTrends
 from bot.reports._fleet_page import build_page
 from bot.reports._image_rows import SHOWN_SEVERITIES
 from bot.reports.run_facts import RunFacts, merge_runs
-from bot.reports.stage_section import StageReport
+from bot.reports.stage_section import MAX_STUCK, StageReport, build_stage_section
 from bot.reports.trend_charts import build_trend_section
 
 MAX_BYTES = 5_000_000
@@ -79,10 +79,14 @@ def render_html_page(
     raise PageTooLongError(f"the HTML page has more than {MAX_BYTES} bytes even if all its lists are empty")
 
 
-def render_fixes_page(trends: FleetTrends | None, parts: PageParts) -> str:
-    """Return the page about the fixes of a fleet over time. `trends` is None if the state contains no visit yet."""
+def render_fixes_page(trends: FleetTrends | None, parts: PageParts, stages: StageReport | None = None) -> str:
+    """Return the page about the fixes of a fleet over time. `trends` is None if the state contains no visit yet.
+
+    If `stages` is not None, the page also shows how far updates got.
+    """
     template = _compile_template(tuple(parts.templates.items()), FIXES_PAGE)
-    return template.render(_build_values(parts, trends)).strip()
+    section = build_stage_section(stages, MAX_STUCK) if stages is not None else None
+    return template.render(_build_values(parts, trends), stages=section).strip()
 
 
 def _build_values(parts: PageParts, trends: FleetTrends | None) -> dict[str, object]:

@@ -134,6 +134,11 @@ class StageSection:
     coverage: tuple[str, ...]
     """Sentences about the age of what is known about clusters."""
 
+    @property
+    def has_unwanted(self) -> bool:
+        """True if workloads run digests that must be replaced."""
+        return bool(self.unwanted.rows or self.unwanted.left_out)
+
 
 def build_stage_section(report: StageReport, rows: int) -> StageSection:
     """Return the values of the sections, with at most `rows` rows in each list. All names are shown."""
