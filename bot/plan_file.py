@@ -169,5 +169,6 @@ def _build_adapters() -> _Adapters:
     from bot.model.signature import TransitionSignatures  # noqa: F401, PLC0415 - as above
     from bot.model.source import FilePath, Occurrence, UnsupportedText  # noqa: F401, PLC0415 - as above
     from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason  # noqa: F401, PLC0415 - as above
+    from bot.model.workload import RunningUse  # noqa: F401, PLC0415 - as above
 
     return _Adapters(TypeAdapter(list[FleetPlan], config=_CONFIG), TypeAdapter(list[PlannedRepository], config=_CONFIG))

@@ -17,6 +17,7 @@ MODULES = (
     "view/due_dates",
     "view/fleet",
     "view/rebuild",
+    "view/running",
     "titles",
     "view/dashboard",
 )

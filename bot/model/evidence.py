@@ -13,8 +13,9 @@ from bot.model.ci import FleetOutcome
 from bot.model.contents import InstalledPackage, PackageChange, TransitionContents
 from bot.model.reference import Digest, TagRef
 
-if TYPE_CHECKING:  # only an annotation needs this import
+if TYPE_CHECKING:  # only annotations need these imports
     from bot.model.signature import TransitionSignatures
+    from bot.model.workload import RunningUse
 
 
 class Severity(IntEnum):
@@ -212,3 +213,7 @@ class Evidence:
     fleet_outcome: FleetOutcome | None = None
     """The outcome of CI on the requests of the fleet that propose the new digest; None if there are none, or no state.
     It changes with every request, so it is not a part of the fingerprint of a proposal."""
+    running: tuple[RunningUse, ...] | None = None
+    """Where the image, and own images that were built on it, run; None if the config lists no clusters, or if not
+    everyone who can read the proposal may know it. Pods come and go, so it is not a part of the fingerprint of a
+    proposal."""

@@ -46,6 +46,8 @@ class ProposalPriority:
     """Number of distinct fixed critical vulnerabilities."""
     oldest_built_at: datetime | None = None
     """Build time of the oldest image in use; None if it is unknown."""
+    is_running: bool = False
+    """True if an image that the proposal updates, or an own image that was built on it, runs in a cluster."""
 
 
 @dataclass(frozen=True, slots=True)

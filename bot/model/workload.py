@@ -99,3 +99,24 @@ class StoredCluster:
     failure: UnreadCluster | None
     """The failure of the last attempt; None if it succeeded."""
     images: Sequence[StoredRunningImage] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunningPlace:
+    """The pods of one namespace that run an image."""
+
+    cluster: str
+    namespace: str
+    pods: int
+    as_of: datetime | None = None
+    """The time of the reading that found them, if the cluster could not be read again; None if it was read now."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningUse:
+    """Where an image runs, or an own image that was built on it."""
+
+    own_image: str | None
+    """The canonical name of the repository of the own image; None if the pods run the image itself."""
+    places: tuple[RunningPlace, ...]
+    """The namespaces with the most pods first."""

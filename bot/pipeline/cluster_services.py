@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.inventory_ports import RunningImageStore
+from bot.model.workload import StoredCluster
 from bot.ports import ClusterReader
 
 
@@ -16,5 +17,7 @@ class ClusterServices:
     readers: Sequence[ClusterReader] = ()
     store: RunningImageStore | None = None
     """None if no state is configured, or if the config lists no clusters."""
+    known: tuple[StoredCluster, ...] | None = None
+    """What is known about the clusters; None if the config lists no clusters, or if they were not read yet."""
     is_read_by_sweeps: bool = False
     """True if this run uses what the state contains, because the sweeps of the service read the clusters."""

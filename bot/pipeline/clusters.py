@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from bot.model.errors import StateError
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
 from bot.model.workload import ClusterOutcome, ClusterReading, StoredCluster, StoredRunningImage, UnreadCluster
+from bot.pipeline.cluster_services import ClusterServices
 from bot.pipeline.registry_failures import STATE_SUBJECT
 from bot.pipeline.run_context import RunContext
 from bot.pipeline.worker_pool import REGISTRY_POOL
@@ -20,15 +21,16 @@ from bot.ports import ClusterReader
 class ClusterResult:
     """What is known about the clusters of the config, and the failures to read them."""
 
-    clusters: tuple[StoredCluster, ...] = ()
-    """All clusters of the config, sorted by name, without those that were never read."""
+    services: ClusterServices
+    """The services of the run with `known`: all clusters of the config, sorted by name, without those that were never
+    read."""
     failures: tuple[RunFailure, ...] = ()
 
 
 def find_running_images(context: RunContext) -> ClusterResult:
     """Return the images that run in clusters: from the state if sweeps read the clusters, or else read now."""
     if not context.clusters.readers:
-        return ClusterResult()
+        return ClusterResult(context.clusters)
     return _load_clusters(context, ()) if context.clusters.is_read_by_sweeps else read_clusters(context)
 
 
@@ -38,7 +40,7 @@ def read_clusters(context: RunContext) -> ClusterResult:
     If a cluster cannot be read, what the state remembers about it is returned, with a failure for this cluster alone.
     """
     if not context.clusters.readers:
-        return ClusterResult()
+        return ClusterResult(context.clusters)
     outcomes = REGISTRY_POOL.run_phase("Reading clusters", _read_images, context.clusters.readers, context.progress)
     failures = [
         RunFailure(f"cluster {each.cluster}", FailureStage.SURVEY, each.detail)
@@ -51,7 +53,7 @@ def read_clusters(context: RunContext) -> ClusterResult:
         except StateError as error:
             failures.append(RunFailure(STATE_SUBJECT, FailureStage.SURVEY, str(error)))
     loaded = _load_clusters(context, outcomes)
-    return ClusterResult(loaded.clusters, tuple(dict.fromkeys((*failures, *loaded.failures))))
+    return ClusterResult(loaded.services, tuple(dict.fromkeys((*failures, *loaded.failures))))
 
 
 def _read_images(reader: ClusterReader) -> ClusterOutcome:
@@ -79,4 +81,4 @@ def _load_clusters(context: RunContext, outcomes: Sequence[ClusterOutcome]) -> C
                 assert_never(each)
     names = {each.name for each in context.clusters.readers}
     clusters = (each for name, each in sorted(known.items()) if name in names and each.read_at is not None)
-    return ClusterResult(tuple(clusters), failures)
+    return ClusterResult(replace(context.clusters, known=tuple(clusters)), failures)

@@ -57,6 +57,7 @@ from bot.pipeline.fleet_outcomes import add_fleet_outcomes
 from bot.pipeline.lookup_shares import limit_lookups
 from bot.pipeline.resolve_tags import ResolveResult, TagLookup, resolve_tags
 from bot.pipeline.run_context import RunContext
+from bot.pipeline.running_uses import add_running_uses
 from bot.pipeline.tag_listings import TagListings, add_fallback_tags, find_superseded_tags, list_tags
 from bot.registry_ports import Registry
 
@@ -127,7 +128,8 @@ def decide_updates(
     }
     collected = collect_evidence(transitions, policy_config.trust, context)
     with_outcomes = add_fleet_outcomes(collected.evidence, context)
-    evidence, fix_times = with_outcomes.evidence, FixTimes(lookup_result.resolutions, context.now)
+    with_uses = add_running_uses(with_outcomes.evidence, lookup_result.resolutions, context)
+    evidence, fix_times = with_uses.evidence, FixTimes(lookup_result.resolutions, context.now)
 
     def is_overdue(update: ImageUpdate) -> bool:
         due = compute_due_date([(update, evidence[get_first_transition(update)])], None, fix_times)
@@ -153,7 +155,7 @@ def decide_updates(
     failures = (
         *_report_unread_lists(policy_config),
         *(*shares.failures, *lookup_result.failures, *histories.failures),
-        *(*collected.failures, *with_outcomes.failures),
+        *(*collected.failures, *with_outcomes.failures, *with_uses.failures),
     )
     return DecisionResult(tuple(gated_decisions), evidence, lookup_result, failures)
 

@@ -65,7 +65,7 @@ def plan_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOption
     running = find_running_images(context)
     build_tasks = list_build_tasks(context.builders, context.progress)
     fleet_scan = scan_fleets(fleets, context, options, build_tasks)
-    context = replace(context, known_lookups=fleet_scan.triage_result.known_lookups)
+    context = replace(context, known_lookups=fleet_scan.triage_result.known_lookups, clusters=running.services)
     decision_result = decide_updates(
         [each.extract_result for each in fleet_scan.repository_scans], context, options.policy_config
     )

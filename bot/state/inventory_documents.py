@@ -56,6 +56,7 @@ def _build_report_adapter() -> TypeAdapter[RepositoryReport]:
 @cache
 def _build_evidence_adapter() -> TypeAdapter[Evidence]:
     from bot.model.signature import TransitionSignatures  # noqa: F401, PLC0415 - pydantic finds it only in this function
+    from bot.model.workload import RunningUse  # noqa: F401, PLC0415 - as above
 
     return TypeAdapter(Evidence)
 

@@ -51,14 +51,14 @@ def gone():
 def list_names(result):
     return [
         f"{each.image.workload.title} {each.first_seen_at - NOW}"
-        for cluster in result.clusters
+        for cluster in result.services.known
         for each in cluster.images
     ]
 
 
 def test_without_clusters_nothing_is_read():
     result = find_running_images(build_context())
-    assert (result.clusters, result.failures) == ((), ())
+    assert (result.services.known, result.failures) == (None, ())
 
 
 def test_cluster_that_fails_is_one_failure_and_costs_no_other(stand, gone):
@@ -76,21 +76,21 @@ def test_reading_is_stored_and_kept_when_the_cluster_is_gone(stand, gone, store)
     later = replace(context, now=NOW + HOUR, clusters=ClusterServices((build_reader(gone),), store))
     result = read_clusters(later)
     assert list_names(result) == ["prod/payments/Pod/web 0:00:00"]
-    assert [each.read_at for each in result.clusters] == [NOW]
-    assert [each.failure.problem for each in result.clusters] == [ClusterProblem.UNREACHABLE]
+    assert [each.read_at for each in result.services.known] == [NOW]
+    assert [each.failure.problem for each in result.services.known] == [ClusterProblem.UNREACHABLE]
     assert [each.subject for each in result.failures] == ["cluster prod"]
 
 
 def test_clusters_that_were_removed_from_the_config_do_not_count(stand, store):
     read_clusters(build_context(clusters=ClusterServices((build_reader(stand, "old"),), store)))
     result = read_clusters(build_context(clusters=ClusterServices((build_reader(stand),), store)))
-    assert [each.cluster for each in result.clusters] == ["prod"]
+    assert [each.cluster for each in result.services.known] == ["prod"]
 
 
 def test_visits_of_the_service_use_what_its_sweeps_read(stand, store):
     services = ClusterServices((build_reader(stand),), store, is_read_by_sweeps=True)
     context = build_context(clusters=services)
-    assert find_running_images(context).clusters == ()
+    assert find_running_images(context).services.known == ()
     assert stand.asked == []
     sweep_fleets([], context, RunOptions(None, "basebump/", None))
     assert len(stand.asked) == 1

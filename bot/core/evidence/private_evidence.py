@@ -20,9 +20,11 @@ def remove_private_evidence(evidence: Evidence) -> Evidence:
     public text does not change when a private scan fails.
 
     The reason that a signature could not be read is always removed, because it may contain the name of a mirror that
-    only the operator knows.
+    only the operator knows. The names of clusters and namespaces are always removed, too.
     """
     signatures = evidence.signatures
+    if evidence.running is not None:
+        evidence = replace(evidence, running=None)
     if signatures is not None:
         old = _remove_hosts(signatures.old) if signatures.old is not None else None
         evidence = replace(evidence, signatures=TransitionSignatures(old, _remove_hosts(signatures.new)))

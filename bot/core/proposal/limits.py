@@ -140,17 +140,21 @@ def is_schedule_open(schedule: ProposalSchedule, now: datetime) -> bool:
     return next(CronSim(schedule.cron, minute - timedelta(seconds=1))) == minute
 
 
-def _get_sort_key(proposal: Proposal) -> tuple[int, int, datetime, datetime, str]:
+def _get_sort_key(proposal: Proposal) -> tuple[int, bool, int, int, datetime, datetime, str]:
     """Return a key that sorts proposals by priority, the most important one first.
 
-    Proposals that fix more exploited vulnerabilities come first, then those that fix more critical vulnerabilities,
-    then those with an earlier due date, then those that update older images. An image of unknown age counts as the
-    youngest.
+    Proposals that fix exploited vulnerabilities come first, then those that fix critical vulnerabilities, then all
+    others. Among these, proposals whose images run in a cluster come first, then those that fix more exploited or
+    critical vulnerabilities, then those with an earlier due date, then those that update older images. An image of
+    unknown age counts as the youngest.
     """
     priority = proposal.priority
+    severity_rank = 0 if priority.exploited_fixed else 1 if priority.critical_fixed else 2
     never = datetime.max.replace(tzinfo=UTC)
     due_at = proposal.due.at if proposal.due is not None else never
     return (
+        severity_rank,
+        not priority.is_running,
         -priority.exploited_fixed,
         -priority.critical_fixed,
         due_at,

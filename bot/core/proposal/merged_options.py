@@ -66,8 +66,9 @@ def determine_rebase(updates: Iterable[ImageUpdate]) -> Rebase:
 def compute_priority(evidence: Iterable[Evidence]) -> ProposalPriority:
     """Return the priority of a proposal.
 
-    It consists of the numbers of exploited and critical vulnerabilities that the proposal fixes, and the build time of
-    the oldest image that it replaces. Unknown vulnerability changes and build times are ignored.
+    It consists of the numbers of exploited and critical vulnerabilities that the proposal fixes, the build time of the
+    oldest image that it replaces, and whether one of its images runs in a cluster. Unknown vulnerability changes and
+    build times are ignored.
     """
     all_evidence = list(evidence)
     fixed = [finding for each in all_evidence if each.delta is not None for finding in each.delta.fixed]
@@ -77,6 +78,7 @@ def compute_priority(evidence: Iterable[Evidence]) -> ProposalPriority:
         exploited_fixed=count_distinct(filter_exploited(fixed, exploited_ids)),
         critical_fixed=count_by_severity(fixed)[Severity.CRITICAL],
         oldest_built_at=min(built, default=None),
+        is_running=any(each.running for each in all_evidence),
     )
 
 

@@ -24,6 +24,7 @@ from bot.model.policy import Policy
 from bot.model.rules import IntroducedLimit
 from bot.model.signature import NoSignature, SignatureUnknown, TransitionSignatures
 from bot.model.vocabulary import Reason
+from bot.model.workload import RunningPlace, RunningUse
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 MOVE = update(f"python:3.12-slim@{digest('old')}", "new")
@@ -50,6 +51,17 @@ def test_where_everybody_reads_no_host_that_was_asked_for_signatures_is_named():
             text = body(remove_private_evidence(signed))
             assert "mirror.corp" not in text
             assert "**Signature unknown:**" in text
+
+
+def test_names_of_clusters_are_not_shown_where_everybody_reads():
+    uses = (
+        RunningUse(None, (RunningPlace("prod", "payments", 12),)),
+        RunningUse("contoso.azurecr.io/apps/web", (RunningPlace("prod", "shop", 1),)),
+    )
+    found = replace(compare_scans(scan(SECRET), scan()), running=uses)
+    assert "prod/payments" in body(found)
+    text = body(remove_private_evidence(found))
+    assert not any(name in text for name in ("prod/", "payments", "contoso", "Runs in"))
 
 
 def test_of_private_evidence_nothing_is_left_that_its_scanner_or_a_list_said():
@@ -79,7 +91,7 @@ def test_of_private_evidence_nothing_is_left_that_its_scanner_or_a_list_said():
         "package_changes",
         "contents",
     }
-    assert said == known | {"by_platform", "is_private", "fleet_outcome"}, (
+    assert said == known | {"by_platform", "is_private", "fleet_outcome", "running"}, (
         "whoever adds to it decides what everybody may read"
     )
 

@@ -65,6 +65,24 @@ def test_a_limit_over_the_run_goes_to_what_is_worth_the_most_wherever_it_is():
     ]
 
 
+@pytest.mark.parametrize(
+    "priorities",
+    [
+        [{"exploited_fixed": 1, "is_running": True}, {"exploited_fixed": 9}],
+        [{"exploited_fixed": 1}, {"critical_fixed": 9, "is_running": True}],
+        [{"critical_fixed": 1, "is_running": True}, {"critical_fixed": 9}],
+        [{"critical_fixed": 1}, {"is_running": True}],
+        [{"is_running": True}, {"oldest_built_at": datetime(2020, 1, 1, tzinfo=UTC)}],
+    ],
+)
+def test_image_that_runs_comes_first_among_fixes_of_the_same_kind(priorities):
+    steps = [
+        propose(name, priority=ProposalPriority(**keys))
+        for name, keys in zip(("z-first", "a-second"), priorities, strict=True)
+    ]
+    assert waiting(queue(ProposalLimits(new_per_run=1), steps, 0)) == [{"a-second": DeferralReason.NEW_PER_RUN}]
+
+
 def test_a_repository_without_a_limit_over_the_run_takes_nothing_from_those_that_have_one():
     queues = [
         queue(NONE, [propose(name) for name in "abc"], 0),

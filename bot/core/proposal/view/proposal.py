@@ -22,6 +22,7 @@ from bot.core.proposal.view.contents import ContentsView, PackagesView, build_co
 from bot.core.proposal.view.due_dates import DueView
 from bot.core.proposal.view.fleet import FleetView, build_fleet_view
 from bot.core.proposal.view.rebuild import RebuildView
+from bot.core.proposal.view.running import RunningView, build_running_views
 from bot.core.proposal.view.scans import DeltaView, ScanView, build_delta_view, build_scan_view, format_day
 from bot.core.proposal.view.trust import TrustView, build_trust_view
 from bot.core.proposal.view.update_reasons import build_compare_command, link_repository, list_reasons
@@ -199,6 +200,8 @@ class TransitionView:
     """The command that compares both images again; None if the file has no digest."""
     fleet: FleetView | None
     """The outcome of CI with the new digest in the repositories of the fleet; None if it is not known."""
+    running: tuple[RunningView, ...]
+    """Where the image runs, and own images that were built on it; empty if they run nowhere, or if it is not known."""
 
 
 def build_proposal_view(
@@ -343,6 +346,7 @@ def _build_transition_view(
         is_contents_read=contents is not None,
         compare_command=build_compare_command(update, transition),
         fleet=build_fleet_view(evidence.fleet_outcome),
+        running=build_running_views(evidence.running),
     )
 
 

@@ -1,0 +1,55 @@
+"""Add to the evidence on updates where the images run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from bot.core.inventory.running_uses import RunningUseFinder
+from bot.model.decision import Transition
+from bot.model.errors import StateError
+from bot.model.evidence import Evidence
+from bot.model.image import Resolution, ResolvedTag
+from bot.model.own_build import StoredBuild
+from bot.model.reference import Digest, TagRef
+from bot.model.report import RunFailure
+from bot.model.vocabulary import FailureStage
+from bot.pipeline.collect_evidence import EvidenceResult
+from bot.pipeline.registry_failures import STATE_SUBJECT
+from bot.pipeline.run_context import RunContext
+
+
+def add_running_uses(
+    evidence: Mapping[Transition, Evidence], resolutions: Mapping[TagRef, Resolution], context: RunContext
+) -> EvidenceResult:
+    """Return the evidence with the namespaces in which the images run, and own images that were built on them.
+
+    Without clusters, the evidence is returned unchanged. If the builds in the state cannot be read, a failure is
+    returned. `resolutions` are the results of the lookups of all tags.
+    """
+    if context.clusters.known is None or not evidence:
+        return EvidenceResult(evidence)
+    builds: tuple[StoredBuild, ...] = ()
+    failures: tuple[RunFailure, ...] = ()
+    if context.builds is not None:
+        try:
+            builds = tuple(context.builds.store.load_builds())
+        except StateError as error:
+            failures = (RunFailure(STATE_SUBJECT, FailureStage.ASSESS, str(error)),)
+    finder = RunningUseFinder(context.clusters.known, [each.build for each in builds])
+    return EvidenceResult(
+        {
+            transition: replace(found, running=finder.find_uses(transition, _list_old_images(transition, resolutions)))
+            for transition, found in evidence.items()
+        },
+        failures,
+    )
+
+
+def _list_old_images(transition: Transition, resolutions: Mapping[TagRef, Resolution]) -> list[Digest]:
+    """Return the digests of the images in the index that the file contains; empty if it is not an index."""
+    resolution = resolutions.get(transition.tag_ref)
+    if not isinstance(resolution, ResolvedTag) or transition.old is None:
+        return []
+    manifest = resolution.pinned_manifests.get(transition.old)
+    return [child.digest for child in manifest.children] if manifest is not None else []

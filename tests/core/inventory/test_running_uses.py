@@ -1,0 +1,123 @@
+"""Where the images of proposed updates run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from support.values import digest
+
+from bot.core.inventory.running_uses import MAX_OWN_IMAGES, MAX_PLACES, RunningUseFinder
+from bot.model.decision import Transition
+from bot.model.own_build import BaseEvidence, BuiltOn, OwnBuild
+from bot.model.reference import TagRef
+from bot.model.workload import (
+    ClusterProblem,
+    RunningImage,
+    RunningPlace,
+    RunningUse,
+    StoredCluster,
+    StoredRunningImage,
+    UnreadCluster,
+    Workload,
+)
+
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
+NGINX = TagRef("docker.io/library/nginx", "1.29")
+MOVE = Transition(NGINX, digest("old"), digest("new"), ("linux/amd64",))
+WEB = "r.example.com/acme/web"
+
+
+def run(workload="payments/web", container="web", repository=NGINX.repository, tag="1.29", content="old", pods=1):
+    namespace, name = workload.split("/")
+    found = digest(content) if content else None
+    return RunningImage(Workload("prod", namespace, "Deployment", name), container, repository, tag, found, pods, None)
+
+
+def cluster(*images, **more):
+    return StoredCluster("prod", NOW, **({"failure": None} | more), images=[StoredRunningImage(i, NOW) for i in images])
+
+
+def find(images, move=MOVE, builds=(), old_images=()):
+    return RunningUseFinder([cluster(*images)], builds).find_uses(move, old_images)
+
+
+def places(*pairs):
+    return tuple(RunningPlace("prod", namespace, pods) for namespace, pods in pairs)
+
+
+def test_pods_are_added_up_for_each_namespace():
+    images = [
+        run("payments/web", pods=3),
+        run("payments/api", pods=4),
+        run("shop/web", pods=9),
+        run("shop/web", repository="docker.io/library/redis"),
+    ]
+    assert find(images) == (RunningUse(None, places(("shop", 9), ("payments", 7))),)
+
+
+def test_image_that_runs_nowhere_has_no_use():
+    assert find([run(repository="docker.io/library/redis"), run(tag="1.28", content="other")]) == ()
+
+
+def test_tag_or_old_digest_identifies_the_image():
+    assert find([run(tag="1.29", content="another")]) == (RunningUse(None, places(("payments", 1))),)
+    assert find([run(tag="1.29", content=None)]) == (RunningUse(None, places(("payments", 1))),)
+    assert find([run(tag=None, content="old")]) == (RunningUse(None, places(("payments", 1))),)
+    assert find([run(tag=None, content="child")]) == ()
+    assert find([run(tag=None, content="child")], old_images=[digest("child")]) == (
+        RunningUse(None, places(("payments", 1))),
+    )
+    pin = replace(MOVE, old=None)
+    assert find([run(tag="1.29"), run(tag=None)], pin) == (RunningUse(None, places(("payments", 1))),)
+
+
+def test_pod_with_two_containers_of_the_image_counts_once():
+    images = [run(container="web", pods=3), run(container="sidecar", pods=3)]
+    assert find(images) == (RunningUse(None, places(("payments", 3))),)
+
+
+def test_pods_with_different_digests_during_a_rollout_all_count():
+    images = [run(content="old", pods=1), run(content="new", pods=2)]
+    assert find(images) == (RunningUse(None, places(("payments", 3))),)
+
+
+def test_image_that_no_longer_runs_does_not_count():
+    ended = StoredCluster("prod", NOW, None, [StoredRunningImage(run(), NOW, NOW)])
+    assert RunningUseFinder([ended]).find_uses(MOVE) == ()
+
+
+def test_cluster_that_could_not_be_read_shows_the_age_of_what_is_known():
+    failure = UnreadCluster("prod", ClusterProblem.UNREACHABLE, "it is gone")
+    found = RunningUseFinder([cluster(run(), failure=failure)]).find_uses(MOVE)
+    assert found == (RunningUse(None, (RunningPlace("prod", "payments", 1, NOW),)),)
+
+
+def build_web(content, base, children=(), repository=WEB):
+    bases = (BuiltOn(NGINX.repository, digest(base), BaseEvidence.LAYERS),)
+    return OwnBuild(repository, digest(content), None, None, None, bases=bases, children=frozenset(children))
+
+
+def test_own_image_that_was_built_on_the_old_digest_is_found():
+    images = [
+        run("shop/web", repository=WEB, tag="7", content="web-7", pods=5),
+        run("shop/api", repository=WEB, tag="6", content="web-6"),
+    ]
+    builds = [build_web("web-7", "old"), build_web("web-6", "older"), build_web("web-5", "old")]
+    assert find(images, builds=builds) == (RunningUse(WEB, places(("shop", 5))),)
+
+
+def test_own_image_runs_by_the_digest_of_its_platform_and_was_built_on_that_of_its_base():
+    images = [run("shop/web", repository=WEB, content="web-amd64")]
+    builds = [build_web("web", "old-amd64", [digest("web-amd64")])]
+    assert find(images, builds=builds) == ()
+    assert find(images, builds=builds, old_images=[digest("old-amd64")]) == (RunningUse(WEB, places(("shop", 1))),)
+
+
+def test_number_of_places_and_own_images_is_limited():
+    images = [run(f"ns-{i:03}/web") for i in range(MAX_PLACES + 5)]
+    images += [run("shop/web", repository=f"{WEB}-{i}", content="web") for i in range(MAX_OWN_IMAGES + 5)]
+    builds = [build_web("web", "old", repository=f"{WEB}-{i}") for i in range(MAX_OWN_IMAGES + 5)]
+    direct, *own = find(images, builds=builds)
+    assert len(direct.places) == MAX_PLACES
+    assert len(own) == MAX_OWN_IMAGES

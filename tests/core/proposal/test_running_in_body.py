@@ -1,0 +1,61 @@
+"""The body of a proposal shows where the image runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from support.core.bodies import MOVE, PIN, body, evidence
+
+from bot.core.proposal.fingerprint import compute_fingerprint
+from bot.model.workload import RunningPlace, RunningUse
+
+
+def running_in(*uses):
+    return {move: replace(found, running=uses) for move, found in evidence().items()}
+
+
+PAYMENTS, SHOP = RunningPlace("prod", "payments", 12), RunningPlace("prod", "shop", 1)
+
+
+@pytest.mark.parametrize(
+    ("uses", "text"),
+    [
+        ([RunningUse(None, (PAYMENTS,))], "`prod/payments` (12 pods)"),
+        ([RunningUse(None, (PAYMENTS, SHOP))], "`prod/payments` (12 pods), `prod/shop` (1 pod)"),
+        (
+            [RunningUse(None, (replace(SHOP, as_of=datetime(2026, 11, 20, tzinfo=UTC)),))],
+            "`prod/shop` (1 pod on 2026-11-20)",
+        ),
+        (
+            [RunningUse(None, (PAYMENTS,)), RunningUse("r.example.com/web", (SHOP,))],
+            "`prod/payments` (12 pods) · `r.example.com/web`, which was built on it, in `prod/shop` (1 pod)",
+        ),
+        ([RunningUse(None, (SHOP,) * 8)], f"{', '.join(['`prod/shop` (1 pod)'] * 5)} and 3 more"),
+        ([RunningUse(None, (RunningPlace("@prod", "`x`|y", 2),))], "`` @prod/`x`¦y `` (2 pods)"),
+    ],
+)
+def test_body_says_where_the_image_runs(uses, text):
+    assert f"\n| Runs in | {text} |\n" in body(known=running_in(*uses))
+    several = {**running_in(*uses), **evidence(None, None, PIN)}
+    assert " Runs in " in body((MOVE, PIN), several)
+
+
+def test_body_has_no_row_if_the_image_runs_nowhere_or_if_it_is_not_known():
+    for uses in ((), None):
+        known = {move: replace(found, running=uses) for move, found in evidence().items()}
+        assert "Runs in" not in body(known=known)
+
+
+def test_pods_are_no_reason_to_write_an_open_request_again():
+    fingerprints = {
+        compute_fingerprint((MOVE,), known)
+        for known in (
+            evidence(),
+            running_in(),
+            running_in(RunningUse(None, (PAYMENTS,))),
+            running_in(RunningUse(None, (replace(PAYMENTS, pods=13), SHOP))),
+        )
+    }
+    assert len(fingerprints) == 1
