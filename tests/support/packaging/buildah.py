@@ -48,6 +48,10 @@ class Buildah:
         options = self._build_options(arguments or {}, secrets or {})
         self._run("build", *options, *stage, f"--tag={tag}", str(context))
 
+    def push(self, tag: str, destination: str) -> None:
+        """Push an image to a registry on loopback, without TLS, and compressed as buildah does it."""
+        self._run("push", self._policy, "--tls-verify=false", tag, f"docker://{destination}")
+
     def config(self, tag: str) -> dict[str, object]:
         """Return what the image says of itself: the `config` and `history` of its OCI configuration."""
         told = json.loads(self._run("inspect", "--type=image", tag))
