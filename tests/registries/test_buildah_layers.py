@@ -49,5 +49,6 @@ def test_build_after_an_update_of_the_base_begins_with_the_new_layers(builder, t
             (BuiltOn(base, each.digest, BaseEvidence.LAYERS),) for each in bases
         ]
         assert (old.revision, new.revision) == ("old", "new")
-        assert {each.digest for each in new.bases} == {bases[1].digest}  # buildah also states the base
+        # buildah also states the base, with the digest that the image had before it was compressed and pushed
+        assert [each.evidence for each in new.bases] == [BaseEvidence.LABEL, BaseEvidence.LAYERS]
         assert new.built_at is not None
