@@ -130,9 +130,13 @@ class _HistorySearch:
         for image in self.images:
             by_path[image.occurrence.path].append(image)
             self.digests[image.tag_ref] = []
-        for path in list(by_path)[:MAX_FILES]:
+        file_count = 0
+        for path, images in by_path.items():
+            if file_count == MAX_FILES or all(self._has_enough(image.tag_ref) for image in images):
+                continue
+            file_count += 1
             try:
-                self._read_file(path, by_path[path])
+                self._read_file(path, images)
             except TreeError as error:
                 name = self.extract_result.repository.name
                 self.errors.append(f"the history of {path} could not be read: {error}")

@@ -19,7 +19,7 @@ from bot.model.errors import RegistryError
 from bot.model.image import RegistryRecord
 from bot.model.reference import Digest, TagRef
 from bot.model.vocabulary import OccurrenceStatus, Reason
-from bot.pipeline.file_histories import MAX_COMMITS
+from bot.pipeline.file_histories import MAX_COMMITS, MAX_FILES
 from bot.pipeline.scan import scan_tree
 from bot.state.database import Database
 from bot.worktree import WorkTree
@@ -122,6 +122,23 @@ def test_only_the_newest_commits_of_a_file_are_read(tmp_path, bad_tag):
     stand.commit("main", pin(BAD))
     verdict = read_verdict(run(bad_tag, stand.fleet()))
     assert (verdict.status, verdict.new_digest) == (OccurrenceStatus.BLOCKED, None)
+
+
+def test_history_of_many_files_is_read_until_there_are_enough_digests(start_stand, bad_tag):
+    files = {f"{name}/Dockerfile": "FROM python:3.12-slim@{}\n" for name in "abcdefghijkl"}
+    stand = start_stand(GitLabStand, {path: text.format(OLDEST) for path, text in files.items()})
+    for held in (OLD, OTHER, BAD):
+        stand.commit("main", {path: text.format(held) for path, text in files.items()})
+    report = run(bad_tag, stand.fleet())
+    assert {each.new_digest for each in report.repositories[0].verdicts} == {OTHER}
+    assert len([line for line in stand.server.lines if "/repository/commits?" in line]) == 1
+
+
+def test_history_of_a_limited_number_of_files_is_read(start_stand, bad_tag):
+    names = [f"{number:02}" for number in range(MAX_FILES + 1)]
+    stand = start_stand(GitLabStand, {f"{name}/Dockerfile": f"FROM python:3.12-slim@{BAD}\n" for name in names})
+    run(bad_tag, stand.fleet())
+    assert len([line for line in stand.server.lines if "/repository/commits?" in line]) == MAX_FILES
 
 
 def test_history_is_read_only_if_it_is_needed(start_stand, bad_tag):
