@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # only signatures need these imports, so they do not slow down the start
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     from bot.model.artifact import Artifact, Blob, Referrer
@@ -62,6 +62,12 @@ class RegistryFacts(Protocol):
         """Return the digests to which a tag pointed according to the registry, newest first, each with its record.
 
         Nothing is returned if the registry records only the current digest of a tag, as most do.
+        """
+
+    def list_newest_digests(self, repository: str) -> Sequence[Digest]:
+        """Return the digests with tags that were pushed to a repository last, newest first; a few at most.
+
+        `repository` is a canonical name. Nothing is returned if the registry does not record this, as most do not.
         """
 
     def fetch_end_of_life(self, tag_ref: TagRef, digest: Digest) -> date | None:

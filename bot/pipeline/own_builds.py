@@ -38,6 +38,7 @@ MAX_BUILDS_PER_IMAGE = 20
 _ImageDigest = tuple[str, Digest]
 """The canonical name of the repository of an own image, and a digest in it."""
 _Value = TypeVar("_Value")
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class _BuildReading:
         """Read the builds that are missing, and store them and all builds with new bases. Raises StateError."""
         stored = [each.build for each in self.services.store.load_builds()]
         references = self._list_references(stored)
+        references += [ImageReference(*each) for each in self._list_newest(references)]
         tags = {TagRef(each.repository, each.tag) for each in references if each.tag is not None}
         digests = {(each.repository, each.digest) for each in references if each.digest is not None}
         new_builds = self._read_builds(_select_new(digests | self._look_up_tags(tags, known_digests), stored))
@@ -124,6 +126,18 @@ class _BuildReading:
         for stored in (stored for cluster in clusters for stored in cluster.images):
             if stored.ended_at is None:
                 yield ImageReference(stored.image.repository, stored.image.tag, stored.image.digest)
+
+    def _list_newest(self, references: Sequence[ImageReference]) -> Iterator[tuple[str, None, Digest]]:
+        """Yield the last pushed digests of images whose builds have tags of their own, if the registry records them."""
+        wanted = {each.repository for each in references}
+        images = sorted({each.image for each in self.services.configured if each.tag is None} & wanted)
+
+        def list_digests(image: str) -> Sequence[Digest] | None:
+            host = image.partition("/")[0]
+            return self._request(host, lambda: self.context.registry_facts.list_newest_digests(image))
+
+        for image, digests in self._request_each("Listing own images", list_digests, images[:MAX_TAGS]).items():
+            yield from ((image, None, each) for each in digests)
 
     def _look_up_tags(self, tag_refs: Collection[TagRef], known_digests: Mapping[TagRef, Digest]) -> set[_ImageDigest]:
         """Return the digests to which tags point now. Tags that the run already looked up cost no request."""
@@ -166,9 +180,6 @@ class _BuildReading:
         except RegistryError as error:
             self.failures.record_error(host, error)
             return None
-
-
-_Item = TypeVar("_Item")
 
 
 def _select_new(digests: Iterable[_ImageDigest], stored: Iterable[OwnBuild]) -> list[_ImageDigest]:

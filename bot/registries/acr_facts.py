@@ -11,16 +11,17 @@ own HTTP client, with basebump's own tokens. The library's client is not used fo
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from bot.model.errors import RegistryError
 from bot.model.hosts import LIFECYCLE_HOST
 from bot.model.image import RegistryRecord
-from bot.model.reference import Digest, TagRef
+from bot.model.reference import Digest, TagRef, parse_sha256
 from bot.model.vocabulary import Reason
 from bot.net import Response, sanitize_text
 from bot.registries.auth import RegistryAuthenticator, RegistryRequest
@@ -29,6 +30,7 @@ from bot.registries.manifest import OCI_INDEX, parse_media_type
 from bot.registries.response_errors import METADATA_READ, make_refusal_error
 
 if TYPE_CHECKING:  # importing takes a quarter of a second, so only runs that read such metadata import it
+    from azure.containerregistry import ContainerRegistryClient
     from azure.core.pipeline import PipelineResponse
     from azure.core.rest import HttpRequest
 
@@ -39,6 +41,15 @@ MAX_REFERRERS_SIZE = 4 * 1024 * 1024
 """Bytes, the same limit as for manifests. An image has about two referrers of this type."""
 MAX_TAGS = 1000
 """Limit of the tags that are returned for one digest. Enough for one tag per build during a year of builds."""
+NEWEST_PAGE_SIZE = 50
+"""The manifests among which the newest digests with tags are searched. An index for five platforms, with a signature
+and an attestation for each, has about fifteen manifests."""
+MAX_NEWEST = 5
+"""Limit of the newest digests that are returned."""
+_ARTIFACT_TAG = re.compile(r"sha256-[0-9a-f]{64}(?:\.[a-z]+)?")
+"""The tags of signatures and other artifacts, which name the digest of their image."""
+
+_Result = TypeVar("_Result")
 
 
 class AcrFacts:
@@ -67,24 +78,55 @@ class AcrFacts:
 
         Raises RegistryError, for example if the credential may pull images but not read metadata.
         """
-        from azure.core.exceptions import AzureError, ResourceNotFoundError
+        endpoint = self._find_direct_endpoint(tag_ref.host)
+        if endpoint is None:
+            return None
+        responses: list[Any] = []
 
-        endpoint = self._endpoints.find_endpoint(tag_ref.host)
-        if endpoint is None or endpoint.is_insecure or not self._is_direct_azure_registry(tag_ref.host, endpoint):
-            return None
-        try:
-            return self._query_metadata(endpoint, tag_ref, digest)
-        except ResourceNotFoundError:
-            return None
-        except (AzureError, ValueError, TypeError, AttributeError) as error:  # raised when the library parses responses
-            message = (
-                f"{endpoint.host}: cannot read the metadata of {tag_ref.path}@{digest}: {sanitize_text(str(error))}"
+        def keep_response(response: PipelineResponse[Any, Any]) -> None:
+            responses.append(response.http_response)
+
+        def query(client: ContainerRegistryClient) -> RegistryRecord:
+            from azure.core.exceptions import ResourceNotFoundError
+
+            manifest = client.get_manifest_properties(tag_ref.path, str(digest), raw_response_hook=keep_response)
+            try:
+                tag = client.get_tag_properties(tag_ref.path, tag_ref.tag)
+            except ResourceNotFoundError:
+                tag = None
+            return RegistryRecord(
+                pushed_at=manifest.created_on,
+                tag_created_at=tag.created_on if tag else None,
+                tags=tuple(manifest.tags or ())[:MAX_TAGS],
+                is_locked=manifest.can_write is False or manifest.can_delete is False,
+                media_type=_parse_media_type(responses[-1].body()) if responses else None,
             )
-            raise RegistryError(endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=True) from None
-        except RegistryError as error:
-            if error.reason is Reason.NOT_FOUND_OR_DENIED:  # without a credential, anonymous access covers only pulls
-                return None
-            raise
+
+        return self._query_metadata(endpoint, tag_ref.path, f"{tag_ref.path}@{digest}", query)
+
+    def list_newest_digests(self, repository: str) -> Sequence[Digest]:
+        """Return the digests with tags that were pushed to a repository last, newest first, with one request.
+
+        The result is empty in the cases in which `fetch_record` returns None. Tags of signatures and other artifacts do
+        not count. Raises RegistryError.
+        """
+        tag_ref = TagRef(repository, "")
+        endpoint = self._find_direct_endpoint(tag_ref.host)
+        if endpoint is None:
+            return ()
+
+        def query(client: ContainerRegistryClient) -> Sequence[Digest]:
+            from azure.containerregistry import ArtifactManifestOrder
+
+            newest_first = ArtifactManifestOrder.LAST_UPDATED_ON_DESCENDING
+            pages = client.list_manifest_properties(
+                tag_ref.path, order_by=newest_first, results_per_page=NEWEST_PAGE_SIZE
+            ).by_page()
+            found = (each for each in next(pages, ()) if any(not _is_artifact_tag(tag) for tag in each.tags or ()))
+            digests = (parse_sha256(str(each.digest)) for each in found)
+            return [each for each in digests if each is not None][:MAX_NEWEST]
+
+        return self._query_metadata(endpoint, tag_ref.path, f"the images of {tag_ref.path}", query) or ()
 
     def fetch_end_of_life(self, tag_ref: TagRef, digest: Digest) -> date | None:
         """Return the date on which the publisher ends support of an image, or None if no date is published.
@@ -123,38 +165,44 @@ class AcrFacts:
         is_listed = self._endpoints.get_entry(own_host) is not None
         return is_listed and endpoint.credential_host == own_host and self._endpoints.is_azure_registry(own_host)
 
-    def _query_metadata(self, endpoint: RegistryEndpoint, tag_ref: TagRef, digest: Digest) -> RegistryRecord:
-        """Fetch the metadata of an image with the `azure-containerregistry` library.
+    def _find_direct_endpoint(self, host: str) -> RegistryEndpoint | None:
+        """Return the endpoint of a configured Azure registry. Return None if its metadata cannot be queried."""
+        endpoint = self._endpoints.find_endpoint(host)
+        is_usable = endpoint is not None and not endpoint.is_insecure
+        return endpoint if endpoint and is_usable and self._is_direct_azure_registry(host, endpoint) else None
 
-        Raises AzureError, RegistryError, and any error that the library raises while it parses responses.
+    def _query_metadata(
+        self,
+        endpoint: RegistryEndpoint,
+        repository: str,
+        subject: str,
+        query: Callable[[ContainerRegistryClient], _Result],
+    ) -> _Result | None:
+        """Return the result of a query with the `azure-containerregistry` library. Return None if nothing is recorded.
+
+        Raises RegistryError, also for any error that the library raises while it parses responses.
         """
         from azure.containerregistry import ContainerRegistryClient
-        from azure.core.exceptions import ResourceNotFoundError
+        from azure.core.exceptions import AzureError, ResourceNotFoundError
 
         from bot.registries.azure_http import AzureTransport
 
         def send(request: HttpRequest) -> Response:
-            return self._send_library_request(endpoint, tag_ref.path, request)
+            return self._send_library_request(endpoint, repository, request)
 
-        responses: list[Any] = []
-
-        def keep_response(response: PipelineResponse[Any, Any]) -> None:
-            responses.append(response.http_response)
-
-        # A new client for each call, because a client holds no state worth keeping, and no token that could expire.
-        with ContainerRegistryClient(endpoint.url, transport=AzureTransport(send), retry_total=0) as client:
-            manifest = client.get_manifest_properties(tag_ref.path, str(digest), raw_response_hook=keep_response)
-            try:
-                tag = client.get_tag_properties(tag_ref.path, tag_ref.tag)
-            except ResourceNotFoundError:
-                tag = None
-        return RegistryRecord(
-            pushed_at=manifest.created_on,
-            tag_created_at=tag.created_on if tag else None,
-            tags=tuple(manifest.tags or ())[:MAX_TAGS],
-            is_locked=manifest.can_write is False or manifest.can_delete is False,
-            media_type=_parse_media_type(responses[-1].body()) if responses else None,
-        )
+        try:
+            # A new client for each call, because it holds no state worth keeping, and no token that could expire.
+            with ContainerRegistryClient(endpoint.url, transport=AzureTransport(send), retry_total=0) as client:
+                return query(client)
+        except ResourceNotFoundError:
+            return None
+        except (AzureError, ValueError, TypeError, AttributeError) as error:  # raised when the library parses responses
+            message = f"{endpoint.host}: cannot read the metadata of {subject}: {sanitize_text(str(error))}"
+            raise RegistryError(endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=True) from None
+        except RegistryError as error:
+            if error.reason is Reason.NOT_FOUND_OR_DENIED:  # without a credential, anonymous access covers only pulls
+                return None
+            raise
 
     def _send_library_request(self, endpoint: RegistryEndpoint, repository: str, request: HttpRequest) -> Response:
         """Send a request that the `azure-containerregistry` library built, with basebump's own tokens.
@@ -173,6 +221,10 @@ class AcrFacts:
         if response.status not in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
             raise make_refusal_error(endpoint, path.removeprefix("/acr/v1/"), response, has_credential=True)
         return response
+
+
+def _is_artifact_tag(tag: object) -> bool:
+    return _ARTIFACT_TAG.fullmatch(str(tag)) is not None
 
 
 def _parse_media_type(body: bytes) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -24,6 +24,9 @@ class HostFacts:
 
     def fetch_record(self, tag_ref: TagRef, digest: Digest) -> RegistryRecord | None:
         return self.acr_facts.fetch_record(tag_ref, digest)
+
+    def list_newest_digests(self, repository: str) -> Sequence[Digest]:
+        return self.acr_facts.list_newest_digests(repository)
 
     def fetch_end_of_life(self, tag_ref: TagRef, digest: Digest) -> date | None:
         return self.acr_facts.fetch_end_of_life(tag_ref, digest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.own_builds import BUILT_AT, attach_provenance, make_image, make_layers, state_provenance
+from support.registries.no_facts import NoFacts
 from support.runs.built_fleet import GOLDEN, PYTHON, WEB, BuiltFleet, write_manifest
 from support.values import digest
 
@@ -173,3 +174,25 @@ def test_one_of_several_shards_reads_builds(fleet):
     assert len(fleet.load_builds()) == 1
     fleet.run(1, scope=RunScope(shard=Shard(1, 2)))
     assert len(fleet.load_builds()) == 2
+
+
+class PushedDigests(NoFacts):
+    """Facts of a registry that records which digests were pushed last."""
+
+    def __init__(self, *digests) -> None:
+        self.digests = digests
+
+    def list_newest_digests(self, repository):
+        assert repository == WEB
+        return self.digests
+
+
+def test_last_push_is_read_if_every_build_has_a_tag_of_its_own(loopback, tmp_path):
+    fleet = BuiltFleet(loopback, tmp_path, [ConfiguredBuild("web", "Dockerfile", WEB)])
+    built = fleet.push(make_image("app"), tag="c0ffee")
+    fleet.create("web", dockerfile="FROM scratch\n")
+    fleet.run()
+    assert fleet.load_builds() == {}
+    loopback.facts = PushedDigests(built)
+    fleet.run(1)
+    assert set(fleet.load_builds()) == {built}

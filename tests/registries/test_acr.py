@@ -108,6 +108,20 @@ def test_an_image_is_locked_where_its_owner_took_a_right_away(acr, flags, is_loc
     assert recorded.is_locked is is_locked
 
 
+def test_newest_digests_with_tags_are_listed_with_one_request(acr):
+    asked = facts(acr)
+    assert asked.list_newest_digests(f"{acr.host}/team/app") == [NEW.digest]  # the old image lost its tag
+    signature = images.build_image([images.build_layer({"a": b"signature"})])
+    acr.push(signature, "team/app", f"sha256-{NEW.digest[7:]}.sig", LATER)
+    newest = images.build_image([images.build_layer({"a": b"newest"})])
+    acr.push(newest, "team/app", "1.3", LATER + timedelta(days=1))
+    before = len(acr.asked)
+    assert asked.list_newest_digests(f"{acr.host}/team/app") == [newest.digest, NEW.digest]
+    assert len(acr.asked) == before + 1
+    assert asked.list_newest_digests(f"{acr.host}/team/other") == ()
+    assert asked.list_newest_digests("docker.io/library/python") == ()
+
+
 def test_what_the_registry_has_no_more_has_no_record(acr):
     assert facts(acr).fetch_record(line(acr), NOWHERE) is None
 

@@ -250,6 +250,8 @@ class Acr:
                 return self._list(received, f"/v2/{name}/tags/list", "tags", sorted(repository.tags))
             case "_manifests":
                 items = [_manifest_attributes(repository, digest) for digest in sorted(repository.manifests)]
+                if "orderby=timedesc" in received.path:
+                    items.sort(key=lambda each: each["lastUpdateTime"], reverse=True)
                 return self._recorded(received, name, "manifest", reference, items)
             case _:
                 tags = [_tag_attributes(tag, repository.tags[tag]) for tag in sorted(repository.tags)]
