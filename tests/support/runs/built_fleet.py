@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -77,15 +77,18 @@ class BuiltFleet:
 
     def run(self, hours: int = 0, level: RunLevel = RunLevel.REPORT, **options) -> RunReport:
         """Run over all repositories, so many hours after the first run."""
-        context, orders = self._prepare(hours, level, options)
+        context, orders = self.prepare(hours, level, options)
         return run_fleets((self._build_fleet(),), context, orders)
 
     def sweep(self, hours: int = 0) -> SweepResult:
         """Do a sweep of the service, so many hours after the first run."""
-        context, orders = self._prepare(hours, RunLevel.REPORT, {})
+        context, orders = self.prepare(hours)
         return sweep_fleets((self._build_fleet(),), context, orders)
 
-    def _prepare(self, hours: int, level: RunLevel, options: dict[str, object]) -> tuple[RunContext, RunOptions]:
+    def prepare(
+        self, hours: int = 0, level: RunLevel = RunLevel.REPORT, options: Mapping[str, object] | None = None
+    ) -> tuple[RunContext, RunOptions]:
+        """Return the services and the options of a run, so many hours after the first run."""
         self.loopback.now = NOW + timedelta(hours=hours)
         context = self.loopback.world()
         services = BuildServices(
@@ -96,7 +99,7 @@ class BuiltFleet:
             DatabaseFailedChecks(self.database),
             self.configured,
         )
-        orders = RunOptions(self.loopback.rulebook, "basebump/", templates=TEMPLATES, level=level, **options)
+        orders = RunOptions(self.loopback.rulebook, "basebump/", templates=TEMPLATES, level=level, **(options or {}))
         return replace(context, builds=services), orders
 
     def load_builds(self) -> dict[Digest, OwnBuild]:
