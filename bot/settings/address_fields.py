@@ -78,6 +78,8 @@ def _parse_web_address(value: str, reason: str = "because a token is sent to it"
         host = parts.hostname if parts.port != 0 else None
     except ValueError:
         raise ValueError("must be a valid URL") from None
+    if any(each.isspace() or not each.isprintable() for each in value):  # `urlsplit` ignores line breaks
+        raise ValueError("must be a valid URL, without white space")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host or "")):
         raise ValueError(f"must begin with https://, {reason}")
     if not host or "@" in parts.netloc or parts.query or parts.fragment:

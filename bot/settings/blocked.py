@@ -52,10 +52,10 @@ def _parse_time(value: object) -> object:
     try:
         parsed = datetime.fromisoformat(value) if isinstance(value, str) and "T" in value.upper() else value
         parsed = date.fromisoformat(parsed) if isinstance(parsed, str) else parsed
-    except ValueError:
+        if isinstance(parsed, datetime):
+            return parsed.astimezone(UTC) if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise ValueError(_NO_TIME) from None
-    if isinstance(parsed, datetime):
-        return parsed.astimezone(UTC) if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)
     if not isinstance(parsed, date):
         raise ValueError(_NO_TIME)  # noqa: TRY004 - pydantic collects ValueErrors
     return parsed
@@ -149,6 +149,19 @@ def _check_entry(where: str, entry: Mapping[str, Any], kinds: Sequence[str]) -> 
     built = entry.get("built")
     if isinstance(built, dict) and not built.keys() & {"from", "to"}:
         yield ConfigProblem(f"{where}.built", "must have `from` or `to`; hint: set at least one of these keys")
+    elif isinstance(built, dict) and _is_reversed(built.get("from"), built.get("to")):
+        yield ConfigProblem(f"{where}.built", "blocks no image: `from` is after `to`; hint: exchange the two times")
+
+
+def _is_reversed(start: object, end: object) -> bool:
+    """Return True if a range of build times ends before it begins. Values that are not times are reported elsewhere."""
+    try:
+        built_from, built_to = _parse_time(start), _parse_time(end)
+    except ValueError:
+        return False
+    if not isinstance(built_from, date) or not isinstance(built_to, date):
+        return False
+    return _add_time(built_from, time()) > _add_time(built_to, _LAST_MOMENT)
 
 
 def convert_entries(entries: Sequence[BlockedImageEntry]) -> Iterator[BlocklistEntry]:

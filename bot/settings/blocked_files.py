@@ -12,7 +12,7 @@ from bot.model.blocklist import Blocklist, BlocklistEntry
 from bot.model.errors import ConfigError, ConfigProblem
 from bot.settings.blocked import BlockedEntry, BlockedFile, check_entries, convert_entries
 from bot.settings.blocklist_settings import BlocklistSettings
-from bot.settings.checks import check_config
+from bot.settings.checks import check_config, check_empty_values
 from bot.settings.document import MAX_BYTES, parse_document
 from bot.settings.named_file import UnreadableFileError, read_bounded
 from bot.settings.problems import convert_errors
@@ -51,7 +51,8 @@ def parse_blocked_file(content: bytes, source: str) -> BlockedFile:
         blocked_file = BlockedFile.model_validate(document)
     except ValidationError as error:
         raise ConfigError(source, (*yaml_problems, *convert_errors(document, error, BlockedFile))) from None
-    problems = (*yaml_problems, *check_entries(document.get("blocked"), allows_lists=False))
+    entry_problems = check_entries(document.get("blocked"), allows_lists=False)
+    problems = (*yaml_problems, *check_empty_values(document, ()), *entry_problems)
     if problems:
         raise ConfigError(source, problems)
     return blocked_file

@@ -32,7 +32,7 @@ def check_config(document: Document, *, requires_forges: bool) -> Problems:
         document: The parsed YAML of the config file.
         requires_forges: Whether a config without an entry under `forges` has a problem.
     """
-    yield from _check_empty_values(document, ())
+    yield from check_empty_values(document, ())
     if isinstance(document.get("schema"), bool):  # Python counts True as the number 1
         yield ConfigProblem("schema", "must be 1, the only version of the config that this release supports")
     if requires_forges and document.get("forges", []) == []:
@@ -94,7 +94,7 @@ def iterate_entries(document: Document, key: str) -> Iterator[tuple[str, dict[st
             yield f"{key}[{index}]", entry
 
 
-def _check_empty_values(value: object, location: Location) -> Problems:
+def check_empty_values(value: object, location: Location) -> Problems:
     """Yield a problem for every key that has no value (`image:`).
 
     It would be unclear whether such a key means "none" or "no restriction".
@@ -102,10 +102,10 @@ def _check_empty_values(value: object, location: Location) -> Problems:
     match value:
         case dict():
             for key, inner in value.items():
-                yield from _check_empty_values(inner, (*location, key))
+                yield from check_empty_values(inner, (*location, key))
         case list():
             for index, inner in enumerate(value):
-                yield from _check_empty_values(inner, (*location, index))
+                yield from check_empty_values(inner, (*location, index))
         case None:
             yield ConfigProblem(format_location(location), EMPTY)
 

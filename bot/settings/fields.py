@@ -45,6 +45,8 @@ def _validate_image_glob(value: str) -> str:
     A canonical repository has the form `host/path`, such as `docker.io/library/nginx`, without a tag or digest.
     """
     first, slash, rest = _validate_glob(value).partition("/")
+    if rest != rest.lower():
+        raise ValueError(f"matches no image: names of images are in lower case; hint: write `{first}/{rest.lower()}`")
     if "**" in first:
         return value
     hint = f"; hint: write `{_complete_image_glob(value)}`"
@@ -69,7 +71,7 @@ def _complete_image_glob(value: str) -> str:
     The result is accepted as a glob for images.
     """
     first, slash, rest = value.partition("/")
-    path = (rest if slash else first).partition("@")[0].partition(":")[0].strip("/") or "**"
+    path = (rest if slash else first).partition("@")[0].partition(":")[0].strip("/").lower() or "**"
     if not slash:
         return f"{DOCKER_HUB}/library/{path}" if path.strip("*?") else "**"
     if first == "index.docker.io":

@@ -31,6 +31,8 @@ WRONG = [
     ("policy: [{due: {critical: 0d}}]", "policy[0].due.critical", "must be longer than zero"),
     ("policy: [{due: {critical: 8d, medium: 7d}}]", "policy[0].due", "`critical` must not be longer than `medium`"),
     ("policy: [{due: {high: 30d, until: merged}}]", "policy[0].due.until", "is not a key here"),
+    ('enrichment: {kev: "https://a.example/\\n::error::b"}', "enrichment.kev", "without white space"),
+    ("own: ['ghcr.io/Acme/**']", "own[0]", "names of images are in lower case; hint: write `ghcr.io/acme/**`"),
     ("trust: {}", "trust", "must be a list"),
     ("trust: [{image: '**'}]", "trust[0]", "trusts no signer"),
     ("trust: [{image: '**', keyless: []}]", "trust[0].keyless", "with at least one item"),
