@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bot.model.due_date import DueClass, DueDate
+from bot.model.stuck_update import StuckUpdate
 
 if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
     from bot.model.decision import Transition
@@ -87,6 +88,8 @@ class RepositoryReport:
     read_at: datetime | None = None
     """The time at which an earlier run read the base branch, if this run did not, because nothing had changed; None if
     this run read it."""
+    stuck: tuple[StuckUpdate, ...] = ()
+    """Merged updates that do not get further, for the dashboard. Empty if the repository has no dashboard."""
 
     @property
     def title(self) -> str:

@@ -156,6 +156,12 @@ WAIT_SENTENCES: dict[WaitReason, str] = {
     WaitReason.CLUSTER_NOT_READ: "Clusters of the config were not read since the stage was reached.",
 }
 
+_STATES_WITHOUT_STAGE: Mapping[WaitReason, str] = {
+    WaitReason.NOT_PROPOSED: "not proposed",
+    WaitReason.HELD: "held",
+    WaitReason.NOT_PINNED: "not pinned",
+}
+
 STUCK_AFTER: Mapping[UpdateStage | None, timedelta] = {
     None: timedelta(days=7),
     UpdateStage.PROPOSED: timedelta(days=7),
@@ -267,6 +273,16 @@ class UpdateProgress:
     def get_time(self, stage: UpdateStage) -> datetime | None:
         """Return the time at which the update reached a stage; None if it did not, or if the time is not known."""
         return next((each.at for each in self.reached if each.stage is stage), None)
+
+    def describe_state(self, scope: StageScope) -> str:
+        """Return how far the update got and what is missing, such as `merged, not rebuilt`."""
+        if self.stage is None:
+            return _STATES_WITHOUT_STAGE.get(self.wait.reason, "not known") if self.wait is not None else "not known"
+        later = [each for each in scope.list_stages(self.use.kind) if each.position > self.stage.position]
+        if self.wait is None or not later:
+            return self.stage.value
+        missing = "not known whether" if self.wait.reason.is_unknown else "not"
+        return f"{self.stage.value}, {missing} {later[0].value}"
 
     def is_stuck(self, now: datetime) -> bool:
         """Return True if the update waits longer than usual.

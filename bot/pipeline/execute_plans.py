@@ -70,6 +70,7 @@ def build_base_report(repository_plan: RepositoryPlan, branch_prefix: str) -> Re
         note=extract_result.blocked_reason if repository.base_branch else NO_BRANCH,
         configured_name=repository.configured_name,
         files_url=repository.files_url,
+        stuck=repository_scan.listed.stuck,
     )
 
 

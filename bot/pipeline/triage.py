@@ -21,12 +21,14 @@ from bot.model.image import TagDescriptor
 from bot.model.inventory import BranchConditions, BranchKey, SettledBranch, StoredBranch, VisitReason
 from bot.model.reference import ImageReference, TagRef
 from bot.model.report import RepositoryReport, RunFailure
+from bot.model.stuck_update import StuckUpdate
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.build_tasks import BuildTasks
 from bot.pipeline.decide_updates import fingerprint_tag_list
 from bot.pipeline.evidence_versions import EvidenceVersions
 from bot.pipeline.registry_failures import STATE_SUBJECT, RegistryFailures
 from bot.pipeline.run_context import KnownLookups, RunContext, RunOptions
+from bot.pipeline.stuck_updates import load_stuck_updates
 from bot.pipeline.tag_list_collection import TagListCollection
 from bot.pipeline.worker_pool import FORGE_POOL
 from bot.ports import Fleet
@@ -46,6 +48,8 @@ class ListedBranch:
     """The present conditions; None if the key is None."""
     stored: StoredBranch | None = None
     """None if no earlier run read the branch."""
+    stuck: tuple[StuckUpdate, ...] = ()
+    """The merged updates that the dashboard shows, because they do not get further."""
     reason: VisitReason | None = VisitReason.UNSETTLED
     """The reason to read the branch; None if it need not be read."""
 
@@ -112,7 +116,7 @@ class _Triage:
     """The services of one triage. The methods raise StateError."""
 
     def __init__(self, context: RunContext, options: RunOptions, build_tasks: BuildTasks) -> None:
-        self._context, self._store = context, context.inventory_store
+        self._context, self._options, self._store = context, options, context.inventory_store
         self._activity_scope = ActivityScope(options.branch_prefix, options.has_dashboards)
         self._evidence_versions = EvidenceVersions(context)
         self._tasks_fingerprint = fingerprint((build_tasks.tasks, build_tasks.failed_registries))
@@ -123,15 +127,21 @@ class _Triage:
         If the list of repositories has no activity, it is read for each repository.
         """
         progress = self._context.progress
-        described = FORGE_POOL.run_phase("Comparing repositories", self._describe, branches, progress)
+        described = FORGE_POOL.run_phase("Comparing repositories", self._describe, self._add_stuck(branches), progress)
         stored = self._store.load_branches({each.key for each in described if each.key is not None})
         return [replace(each, stored=stored.get(each.key)) if each.key is not None else each for each in described]
+
+    def _add_stuck(self, branches: Iterable[ListedBranch]) -> list[ListedBranch]:
+        keyed = [(branch, BranchKey.of(branch.repository)) for branch in branches]
+        stuck = load_stuck_updates({key for _, key in keyed if key is not None}, self._context, self._options)
+        return [replace(branch, stuck=stuck.get(key, ())) if key is not None else branch for branch, key in keyed]
 
     def _describe(self, branch: ListedBranch) -> ListedBranch:
         repository, key = branch.repository, BranchKey.of(branch.repository)
         if key is None or repository.commit is None:
             return branch
-        facts = (self._context.rules_fingerprint, self._tasks_fingerprint)
+        stuck = (branch.stuck,) if branch.stuck else ()
+        facts = (self._context.rules_fingerprint, self._tasks_fingerprint, *stuck)
         conditions = BranchConditions(
             head=repository.commit,
             tree=repository.tree,

@@ -17,7 +17,6 @@ from bot.model.workload import RunningImage
 from bot.reports._inventory_parts import build_branch
 from bot.reports.json_text import JsonValue, format_time
 from bot.reports.stage_section import StageReport
-from bot.reports.stage_words import describe_state
 
 
 def build_fleet_stages(report: StageReport) -> JsonValue:
@@ -36,7 +35,7 @@ def build_fleet_stages(report: StageReport) -> JsonValue:
 
 
 def _build_stuck(progress: UpdateProgress, report: StageReport) -> JsonValue:
-    state = describe_state(progress, report.stages.scope)
+    state = progress.describe_state(report.stages.scope)
     return {"use": _build_use(progress.use), "state": state, **_build_update(progress, report)}
 
 

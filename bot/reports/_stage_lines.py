@@ -11,7 +11,7 @@ from bot.core.transition import shorten_digest
 from bot.model.update_stages import FleetStages, StageFunnel, UpdateProgress, UpdateStage, UpdateWait, WaitReason
 from bot.model.workload import RunningImage
 from bot.reports._inventory_parts import count_things, describe_duration
-from bot.reports.stage_words import describe_clusters, describe_state, describe_wait, describe_workloads
+from bot.reports.stage_words import describe_clusters, describe_wait, describe_workloads
 from bot.reports.styled_lines import Line, Style, StyledLine
 
 MAX_RUNNING = 50
@@ -28,7 +28,7 @@ def describe_progress(progress: UpdateProgress, stages: FleetStages, now: dateti
     wait = progress.wait
     if progress.stage is UpdateStage.PROPOSED or (wait is not None and wait.reason is WaitReason.NOT_PINNED):
         return
-    state = describe_state(progress, stages.scope)
+    state = progress.describe_state(stages.scope)
     if wait is None:
         if progress.stage is not UpdateStage.MERGED:
             yield StyledLine(indent, f"{_list_earlier(progress)}{state}{_describe_since(progress)}", Style.GOOD)

@@ -25,7 +25,6 @@ from bot.reports.stage_words import (
     LATER_UPDATE,
     UNWANTED_SENTENCES,
     describe_clusters,
-    describe_state,
     describe_wait,
     describe_workloads,
 )
@@ -250,7 +249,7 @@ def _build_stuck_row(progress: UpdateProgress, scope: StageScope, now: datetime)
         image=shorten_text(use.name),
         repository=shorten_text(f"{use.key.repository} ({use.key.base_branch})"),
         position=shorten_text(f"{use.path}:{use.line_number}"),
-        state=describe_state(progress, scope) + ("" if progress.is_latest else f" ({LATER_UPDATE})"),
+        state=progress.describe_state(scope) + ("" if progress.is_latest else f" ({LATER_UPDATE})"),
         age=describe_duration((now - since).total_seconds()) if since is not None else "",
         why=shorten_text(describe_wait(wait, shows_workloads=True)) if wait is not None else "",
         check=link_check(check.name, check.url) if check is not None else None,

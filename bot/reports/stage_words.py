@@ -7,10 +7,7 @@ from datetime import datetime
 
 from bot.model.update_stages import (
     ClusterCoverage,
-    StageScope,
     UnwantedReason,
-    UpdateProgress,
-    UpdateStage,
     UpdateWait,
     WaitReason,
 )
@@ -25,30 +22,6 @@ UNWANTED_SENTENCES: Mapping[UnwantedReason, str] = {
     UnwantedReason.GONE: "The registry no longer has the digest, so a new pod cannot start.",
     UnwantedReason.BLOCKED: "A list of blocked images contains the digest.",
 }
-_WITHOUT_STAGE: Mapping[WaitReason, str] = {
-    WaitReason.NOT_PROPOSED: "not proposed",
-    WaitReason.HELD: "held",
-    WaitReason.NOT_PINNED: "not pinned",
-}
-
-
-def find_next_stage(progress: UpdateProgress, scope: StageScope) -> UpdateStage | None:
-    """Return the stage after the last one that an update reached; None if there is none."""
-    stages = scope.list_stages(progress.use.kind)
-    later = [each for each in stages if progress.stage is None or each.position > progress.stage.position]
-    return later[0] if later else None
-
-
-def describe_state(progress: UpdateProgress, scope: StageScope) -> str:
-    """Return how far an update got and what is missing, such as `merged, not rebuilt`."""
-    if progress.stage is None:
-        return _WITHOUT_STAGE.get(progress.wait.reason, "not known") if progress.wait is not None else "not known"
-    following = find_next_stage(progress, scope)
-    if progress.wait is None or following is None:
-        return progress.stage.value
-    if progress.wait.reason.is_unknown:
-        return f"{progress.stage.value}, not known whether {following.value}"
-    return f"{progress.stage.value}, not {following.value}"
 
 
 def describe_wait(wait: UpdateWait, *, shows_workloads: bool) -> str:

@@ -26,7 +26,6 @@ from bot.reports.stage_words import (
     LATER_UPDATE,
     UNWANTED_SENTENCES,
     describe_clusters,
-    describe_state,
     describe_wait,
     describe_workloads,
 )
@@ -165,7 +164,7 @@ def _build_stuck_row(ports: PagePorts, progress: UpdateProgress, scope: StageSco
     return (
         build_cell(link_image(use.name)),
         build_cell(
-            Part(describe_state(progress, scope), CellStyle.WARNING), note="" if progress.is_latest else LATER_UPDATE
+            Part(progress.describe_state(scope), CellStyle.WARNING), note="" if progress.is_latest else LATER_UPDATE
         ),
         show_time(progress.since, now),
         build_cell(link_repository(use.key)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from bot.core.proposal.view.hold_remedies import build_hold_rule, describe_hold_
 from bot.model.evidence import Severity
 from bot.model.proposal import ProposedImage
 from bot.model.source import FilePath
+from bot.model.stuck_update import StuckUpdate
 from bot.model.vocabulary import REASONS_BY_STATUS, OccurrenceStatus, ProposalOutcome, Reason
 from bot.settings import load
 
@@ -167,6 +169,39 @@ def test_blocked_references_come_first_with_their_reasons():
     assert "Blocked" not in render(branch(update(), proposals=[proposal()]))
 
 
+STUCK = StuckUpdate(
+    path="web/Dockerfile",
+    line_number=3,
+    image="docker.io/library/node:22",
+    state="merged, not rebuilt",
+    since=datetime(2026, 11, 20, 8, tzinfo=UTC),
+    reason="build-failed",
+    images=("contoso.azurecr.io/apps/web",),
+    check_name="build and push",
+    check_url="https://github.com/acme/web/actions/runs/7",
+)
+
+
+def test_stuck_updates_name_the_failed_run_and_the_image():
+    found = render(branch(stuck=(STUCK,)))
+    assert "### Stuck after the merge (1)" in found
+    assert (
+        "- **merged, not rebuilt** since 2026-11-20: `docker.io/library/node:22` · "
+        f"[`web/Dockerfile:3`]({FILES_URL}web/Dockerfile#L3) · CI of the base branch failed after the merge: "
+        "`contoso.azurecr.io/apps/web` · failed check: [`build and push`](https://github.com/acme/web/actions/runs/7)\n"
+    ) in found
+
+
+def test_workloads_are_named_unless_everyone_can_read_the_dashboard():
+    running = replace(STUCK, reason="older-runs", workloads=("prod/payments/Deployment/web",), check_name=None)
+    assert "`prod/payments/Deployment/web`" in render(branch(stuck=(running,)))
+    assert "prod" not in render(branch(stuck=(running,)), is_public=True)
+
+
+def test_stuck_update_with_a_reason_of_a_later_version_is_shown_without_it():
+    assert "· `contoso" not in render(branch(stuck=(replace(STUCK, reason="new-reason", images=()),)))
+
+
 def test_public_dashboard_shows_no_private_evidence():
     private = branch(update(), proposals=[proposal()], evidence=replace(KNOWN, is_private=True))
     assert "1 critical" in render(private)
@@ -250,8 +285,10 @@ def test_text_from_outside_adds_neither_html_nor_boxes_nor_images(word):
     )
     opened = replace(proposal(word, url=f"https://github.com/{word}", note=word), files=(FilePath(word),))
     waiting = replace(opened, outcome=ProposalOutcome.DEFERRED)
+    stuck = replace(STUCK, path=word, image=word, images=(word,), manifests=(word,), workloads=(word,))
+    stuck = replace(stuck, check_name=word, check_url=f"https://github.com/{word}")
     found = render(
-        branch(*places, proposals=[opened, waiting], unsupported=[text()], base_branch=word),
+        branch(*places, proposals=[opened, waiting], unsupported=[text()], base_branch=word, stuck=(stuck,)),
         branch(*places, proposals=[opened, waiting], base_branch="main"),
     )
     requests = parse_dashboard(found)

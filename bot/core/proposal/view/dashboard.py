@@ -75,6 +75,24 @@ class ReferencesView:
 
 
 @dataclass(frozen=True, slots=True)
+class StuckUpdateView:
+    """An update that was merged, and that waits longer than usual for a build or a deployment."""
+
+    state: Plain
+    """For example `merged, not rebuilt`."""
+    since: Plain
+    """A date."""
+    image: Text
+    file: Link | Text
+    sentence: str
+    """What the update waits for, without a full stop."""
+    names: tuple[Text, ...]
+    """The own images, the manifests or the workloads that the sentence is about."""
+    check: Link | Text | None
+    """The check that failed; None if none did, or if its name is not known."""
+
+
+@dataclass(frozen=True, slots=True)
 class SkippedView:
     """The number of image references that are skipped for one reason."""
 
@@ -110,6 +128,7 @@ class DashboardCountsView:
     """The lengths of all lists, before they were cut."""
 
     blocked: int
+    stuck: int
     waiting: int
     current: int
     left: int
@@ -135,6 +154,8 @@ class DashboardView:
     """Lines of the error that prevents basebump from processing the repository."""
     blocked: tuple[ReferencesView, ...]
     """References to blocked digests, whether there is a replacement or not."""
+    stuck: tuple[StuckUpdateView, ...]
+    """Merged updates that do not get further, those that wait the longest first."""
     waiting: tuple[EntryView, ...]
     current: tuple[EntryView, ...]
     left: tuple[EntryView, ...]
@@ -169,4 +190,4 @@ class DashboardView:
     def is_empty(self) -> bool:
         """Whether the dashboard shows nothing except references that need no action. No issue is then needed."""
         shown = (self.trouble, self.waiting, self.current, self.left, self.declined, self.failed)
-        return not any((*shown, self.blocked, self.held, self.superseded, self.unknown))
+        return not any((*shown, self.blocked, self.stuck, self.held, self.superseded, self.unknown))

@@ -48,6 +48,7 @@ def build_dashboard(branches: Sequence[BranchReport], rows: int, *, is_public: b
     declined = _list_entries(branch_rows, {ProposalOutcome.DECLINED}, UserRequest.AGAIN)
     failed = _list_entries(branch_rows, {ProposalOutcome.FAILED}, None)
     blocked = _list_references(branch_rows, {OccurrenceStatus.BLOCKED})
+    stuck = tuple(each for one in branch_rows for each in one.list_stuck_updates())
     held = _list_references(branch_rows, _HELD)
     superseded = _list_references(branch_rows, {OccurrenceStatus.SUPERSEDED})
     unknown = _list_references(branch_rows, {OccurrenceStatus.UNRESOLVED})
@@ -55,11 +56,12 @@ def build_dashboard(branches: Sequence[BranchReport], rows: int, *, is_public: b
     pending = [each for one in branch_rows for each in one.collect_evidence(_PENDING)]
     notes = dict.fromkeys(each.report.note for each in branches)
     effect = summarise_effect(pending)
-    lists = (blocked, waiting, current, left, declined, failed, held, superseded, unknown)
+    lists = (blocked, stuck, waiting, current, left, declined, failed, held, superseded, unknown)
     return DashboardView(
         version=VERSION,
         trouble=tuple(Text(line) for note in notes for line in note.splitlines()),
         blocked=blocked[:rows],
+        stuck=stuck[:rows],
         waiting=waiting[:rows],
         current=current[:rows],
         left=left[:rows],
@@ -72,6 +74,7 @@ def build_dashboard(branches: Sequence[BranchReport], rows: int, *, is_public: b
         cut=sum(max(0, len(each) - rows) for each in lists),
         counts=DashboardCountsView(
             blocked=len(blocked),
+            stuck=len(stuck),
             waiting=len(waiting),
             current=len(current),
             left=len(left),

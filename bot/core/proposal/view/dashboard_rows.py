@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from bot.core.evidence.effect import describe_unknown_effects, summarise_effect
 from bot.core.evidence.private_evidence import has_registry_detail, remove_private_evidence
-from bot.core.markdown import Link, Plain, Text, build_sentence, is_safe_url
+from bot.core.markdown import Link, Plain, Text, build_link, build_sentence, is_safe_url
 from bot.core.proposal.dashboard import BranchReport
 from bot.core.proposal.user_requests import Box
 from bot.core.proposal.view.dashboard import (
@@ -16,6 +16,7 @@ from bot.core.proposal.view.dashboard import (
     DetectedImageView,
     EntryView,
     ReferencesView,
+    StuckUpdateView,
     UpdatedImageView,
 )
 from bot.core.proposal.view.due_dates import build_due_view
@@ -27,6 +28,7 @@ from bot.model.decision import Transition
 from bot.model.evidence import Evidence
 from bot.model.proposal import ProposedImage
 from bot.model.report import ProposalReport, Verdict
+from bot.model.update_stages import WaitReason
 from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome
 
 MAX_ROW_FILES = 5
@@ -92,6 +94,20 @@ class BranchRows:
                 groups[key].append(verdict)
         for verdicts in groups.values():
             yield self._build_references(verdicts)
+
+    def list_stuck_updates(self) -> Iterator[StuckUpdateView]:
+        """Yield the merged updates that do not get further, those that wait the longest first."""
+        for each in self._report.stuck:
+            workloads = () if self._is_public else each.workloads
+            yield StuckUpdateView(
+                state=Plain(each.state),
+                since=Plain(f"{each.since:%Y-%m-%d}"),
+                image=Text(each.image),
+                file=link_file(self._files_url, each.path, (each.line_number,), base=self._base),
+                sentence=_describe_wait(each.reason),
+                names=tuple(map(Text, (*each.images, *each.manifests, *workloads))),
+                check=build_link(each.check_name, each.check_url) if each.check_name is not None else None,
+            )
 
     def list_detected_files(self) -> Iterator[DetectedFileView]:
         """Yield the files with image references, sorted by path."""
@@ -214,6 +230,11 @@ def _describe_update(verdict: Verdict, transition: Transition) -> ProposedImage:
 
 def _list_transitions(verdicts: Iterable[Verdict]) -> Iterable[Transition]:
     return dict.fromkeys(each.transition for each in verdicts if each.transition is not None)
+
+
+def _describe_wait(reason: str) -> str:
+    """Return what a stuck update waits for, without a full stop; empty for a reason of another version of basebump."""
+    return WaitReason(reason).sentence.removesuffix(".") if reason in set(WaitReason) else ""
 
 
 def _describe_effect(evidence: Sequence[Evidence]) -> str:

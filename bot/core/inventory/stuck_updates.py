@@ -1,0 +1,43 @@
+"""Select the updates that were merged and do not get further, by base branch."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+
+from bot.model.inventory import BranchKey
+from bot.model.stuck_update import StuckUpdate
+from bot.model.update_stages import FleetStages, StageScope, UpdateProgress, UpdateStage, UpdateWait
+
+MAX_NAMES = 5
+"""The maximum number of images, manifests or workloads that are kept of one update."""
+
+
+def group_stuck_updates(stages: FleetStages, now: datetime) -> Mapping[BranchKey, tuple[StuckUpdate, ...]]:
+    """Return the stuck updates of each base branch that has some, those that wait the longest first.
+
+    Updates whose requests were not merged are left out, because users see the requests.
+    """
+    groups: dict[BranchKey, list[StuckUpdate]] = defaultdict(list)
+    for each in stages.list_stuck(now):
+        if each.stage is not UpdateStage.PROPOSED and each.since is not None and each.wait is not None:
+            groups[each.use.key].append(_build_update(each, each.wait, each.since, stages.scope))
+    return {key: tuple(group) for key, group in groups.items()}
+
+
+def _build_update(progress: UpdateProgress, wait: UpdateWait, since: datetime, scope: StageScope) -> StuckUpdate:
+    workloads = dict.fromkeys(each.workload.title for each in wait.workloads)
+    return StuckUpdate(
+        path=progress.use.path,
+        line_number=progress.use.line_number,
+        image=progress.use.name,
+        state=progress.describe_state(scope),
+        since=since,
+        reason=wait.reason.value,
+        images=wait.images[:MAX_NAMES],
+        manifests=tuple(f"{each.key.repository} {each.path}:{each.line_number}" for each in wait.manifests[:MAX_NAMES]),
+        workloads=tuple(sorted(workloads)[:MAX_NAMES]),
+        check_name=wait.check.name if wait.check is not None else None,
+        check_url=wait.check.url if wait.check is not None else None,
+    )

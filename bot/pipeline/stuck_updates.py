@@ -1,0 +1,41 @@
+"""Load from the state which merged updates do not get further, for the dashboards."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from bot.core.inventory.stage_funnels import find_fleet_stages
+from bot.core.inventory.stuck_updates import group_stuck_updates
+from bot.inventory_ports import StageReader
+from bot.model.inventory import BranchKey
+from bot.model.stage_facts import StageFacts
+from bot.model.stuck_update import StuckUpdate
+from bot.pipeline.run_context import RunContext, RunOptions
+
+MAX_SINGLE_REPOSITORIES = 50
+"""Up to this number of repositories are loaded one by one. Loading the whole fleet is faster for more of them."""
+
+
+def load_stuck_updates(
+    keys: Collection[BranchKey], context: RunContext, options: RunOptions
+) -> Mapping[BranchKey, tuple[StuckUpdate, ...]]:
+    """Return the stuck updates of those base branches that have some. Raises StateError.
+
+    They are those that earlier runs found. Without dashboards, nothing is loaded.
+    """
+    if not options.has_dashboards or context.builds is None:
+        return {}
+    reader = context.builds.stages
+    if not reader.load_scope().has_more_than_merges:
+        return {}
+    stuck: dict[BranchKey, tuple[StuckUpdate, ...]] = {}
+    for facts in _load_facts(reader, sorted({each.repository for each in keys})):
+        stuck.update(group_stuck_updates(find_fleet_stages(facts, context.now), context.now))
+    return {key: stuck[key] for key in keys if key in stuck}
+
+
+def _load_facts(reader: StageReader, repositories: Collection[str]) -> Iterable[StageFacts]:
+    if len(repositories) > MAX_SINGLE_REPOSITORIES:
+        yield reader.load_fleet_facts()
+    else:
+        yield from map(reader.load_repository_facts, repositories)

@@ -1,0 +1,36 @@
+"""The stuck updates of each base branch, as dashboards show them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from support.stage_scene import CHECK, CHECKOUT, SHOP, build_scene
+
+from bot.core.inventory.stuck_updates import group_stuck_updates
+
+
+def group(later: timedelta = timedelta()):
+    report = build_scene()
+    return group_stuck_updates(report.stages, report.now + later)
+
+
+def test_merged_updates_are_grouped_by_base_branch_and_open_requests_are_left_out():
+    states = {key.repository: [each.state for each in updates] for key, updates in group().items()}
+    assert states == {
+        "acme/checkout": ["merged, not rebuilt"],
+        "acme/shop": ["merged, not running", "rebuilt, not running"],
+    }
+
+
+def test_update_has_the_check_the_image_or_the_workloads_that_it_waits_for():
+    (failed,), (proxy, shop) = group()[CHECKOUT], group()[SHOP]
+    assert (failed.check_name, failed.check_url) == (CHECK.name, CHECK.url)
+    assert (failed.images, failed.reason) == (("contoso.azurecr.io/apps/checkout",), "build-failed")
+    assert (proxy.workloads, shop.workloads) == (
+        ("prod/payments/Deployment/proxy",),
+        ("prod/payments/Deployment/shop",),
+    )
+
+
+def test_values_stay_the_same_while_an_update_waits():
+    assert group(timedelta(days=30)) == group()
