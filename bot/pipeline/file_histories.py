@@ -79,12 +79,9 @@ def search_file_histories(
     extended, failures = _add_replacements(pending, selections, resolutions, context, policy_config)
     by_repository = [
         {
-            tag_ref: replace(
-                extended.get((tag_ref, tuple(digests)), resolved),
-                unread_sources=(*resolved.unread_sources, *search.errors),
-            )
+            tag_ref: replace(extended[wanted], unread_sources=(*extended[wanted].unread_sources, *search.errors))
             for tag_ref, digests in search.digests.items()
-            if isinstance(resolved := resolutions[tag_ref], ResolvedTag)
+            if (wanted := (tag_ref, tuple(digests))) in extended
         }
         for search in searches
     ]
@@ -202,9 +199,7 @@ def _add_replacements(
         pinned = frozenset(pinned_digests[tag_ref])
         return ReplacementSearch(context, fetcher, block_finder, resolved, pinned).add_digests(digests)
 
-    distinct = sorted(
-        {(tag_ref, tuple(found)) for each in searches for tag_ref, found in each.digests.items() if found}
-    )
+    distinct = sorted({(tag_ref, tuple(found)) for each in searches for tag_ref, found in each.digests.items()})
     completed = context.registry_pool.map(complete, distinct)
     extended = {wanted: resolved for wanted, resolved in zip(distinct, completed, strict=True) if resolved is not None}
     return extended, [*fetcher.registry_failures.list_failures(), *_save_manifests(fetcher, context)]

@@ -14,6 +14,7 @@ from support.registries.no_facts import NoFacts
 from support.runs.worlds import NOW, build, outcomes, write_tree
 
 from bot.core.choice.blocklist import build_blocklist
+from bot.demo.images import StoredManifest
 from bot.model.blocklist import Block, BlockedDigest, Blocklist
 from bot.model.errors import RegistryError
 from bot.model.image import RegistryRecord
@@ -112,6 +113,18 @@ def test_digest_that_the_registry_no_longer_has_is_left_out(tmp_path, bad_tag):
     stand = LocalStand(tmp_path / "forge", pin(OLDEST))
     commit_history(stand, build("never pushed").digest, BAD)
     assert read_verdict(run(bad_tag, stand.fleet())).new_digest == OLDEST
+
+
+def test_replacement_that_the_registry_does_not_return_now_closes_no_request(tmp_path, bad_tag):
+    stand = LocalStand(tmp_path / "forge", pin(OLD))
+    commit_history(stand, BAD)
+    assert outcomes(run(bad_tag, stand.fleet())) == ["opened"]
+    bad_tag.store.manifests["library/python", OLD] = StoredManifest(b"{}", build("old").media_type)
+    report = run(bad_tag, stand.fleet(), after=timedelta(hours=1))
+    assert "inform the registry's operator" in " ".join(read_verdict(report).occurrence.notes)
+    assert [each.subject for each in report.failed] == ["docker.io"]
+    assert "closed" not in outcomes(report)
+    assert len(stand.requests()) == 1
 
 
 def test_only_the_newest_commits_of_a_file_are_read(tmp_path, bad_tag):
