@@ -1,0 +1,92 @@
+"""Images that an organisation imports into its own registry count as available only once they are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from support.git import Git
+from support.runs.worlds import Loopback, build, outcomes
+
+from bot.demo.images import ImageStore
+from bot.demo.loopback_registry import LoopbackRegistry
+from bot.forges.local.fleet import LocalFleet
+from bot.model.reference import Digest
+from bot.model.report import RunReport, Verdict
+from bot.model.vocabulary import OccurrenceStatus, Reason, RunLevel
+from bot.registries.endpoints import RegistryEntry
+
+pytestmark = pytest.mark.real("git")
+
+FOLDERS = {"cache": "dockerhub/library/python", "import": "imported/python"}
+
+
+@dataclass
+class ImportScene:
+    """A repository whose Dockerfile names the organisation's registry, and Docker Hub, which gets the images first."""
+
+    loopback: Loopback
+    own: ImageStore
+    host: str
+    folder: Path
+
+    def write_file(self, repository: str, digest: Digest) -> None:
+        Git.create(self.folder / "web", {"Dockerfile": f"FROM {self.host}/{repository}:3.12@{digest}\n"})
+
+    def import_image(self, repository: str, content: str) -> Digest:
+        """Copy an image into the organisation's registry, as `az acr import` does."""
+        return self.own.set_tag(repository, "3.12", build(content))
+
+    def run(self) -> RunReport:
+        return self.loopback.run([LocalFleet(self.folder)], RunLevel.PROPOSE)
+
+    def judge(self) -> Verdict:
+        (repository,) = self.run().repositories
+        (verdict,) = repository.verdicts
+        return verdict
+
+
+@pytest.fixture
+def scene(loopback, tmp_path) -> Iterator[ImportScene]:
+    store = ImageStore()
+    with LoopbackRegistry(store) as own:
+        loopback.entries = (
+            RegistryEntry(own.host, "dockerhub", upstream="docker.io"),
+            RegistryEntry(own.host, is_insecure=True),
+            loopback.hub(),
+        )
+        loopback.rulebook = replace(loopback.rulebook, listed_hosts=frozenset({"docker.io", own.host}))
+        yield ImportScene(loopback, store, own.host, tmp_path)
+
+
+def test_digest_of_a_cached_tag_is_held_until_the_cache_has_it(scene):
+    repository = FOLDERS["cache"]
+    scene.write_file(repository, scene.import_image(repository, "old"))
+    new = scene.loopback.move("python", "3.12", "new")
+    verdict = scene.judge()
+    assert (verdict.status, verdict.reason) == (OccurrenceStatus.HELD, Reason.NOT_PULLABLE)
+    assert outcomes(scene.run()) == []
+    assert scene.import_image(repository, "new") == new
+    assert outcomes(scene.run()) == ["opened"]
+
+
+def test_imported_tag_follows_the_import_and_not_docker_hub(scene):
+    repository = FOLDERS["import"]
+    old = scene.import_image(repository, "old")
+    scene.write_file(repository, old)
+    scene.loopback.move("python", "3.12", "new")
+    assert scene.judge().status is OccurrenceStatus.UP_TO_DATE
+    scene.import_image(repository, "new")
+    assert outcomes(scene.run()) == ["opened"]
+
+
+def test_request_is_closed_if_the_cache_lost_the_digest(scene):
+    repository = FOLDERS["cache"]
+    scene.write_file(repository, scene.import_image(repository, "old"))
+    new = scene.loopback.move("python", "3.12", "new")
+    scene.import_image(repository, "new")
+    assert outcomes(scene.run()) == ["opened"]
+    scene.own.remove(repository, new)
+    assert outcomes(scene.run()) == ["closed"]
