@@ -173,10 +173,13 @@ class FailedCheckStore(Protocol):
 class BuildInventory(Protocol):
     """The own images and the base images in the files of the fleet. Every method raises StateError."""
 
-    def list_references(self, is_wanted: Callable[[str], bool]) -> Sequence[ImageReference]:
+    def list_references(
+        self, is_wanted: Callable[[str], bool], repositories: Collection[str] = ()
+    ) -> Sequence[ImageReference]:
         """Return the distinct references of the fleet to some images, sorted. Their names are canonical.
 
-        `is_wanted` returns True for the canonical names of the repositories of these images.
+        `is_wanted` returns True for the canonical names of the repositories of these images. If `repositories` is not
+        empty, only the references in these git repositories are returned.
         """
 
     def list_base_digests(self, repositories: Collection[str] = ()) -> Sequence[ImageReference]:

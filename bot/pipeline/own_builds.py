@@ -75,7 +75,30 @@ def read_own_builds(
         return ()
     reading = _BuildReading(context, services, own_images, options.scope.names)
     try:
-        reading.update_store(known_digests)
+        stored = [each.build for each in services.store.load_builds()]
+        reading.update_store(stored, reading.find_digests(stored, known_digests))
+    except StateError as error:
+        return (*reading.failures.list_failures(), RunFailure(STATE_SUBJECT, FailureStage.RESOLVE, str(error)))
+    return tuple(reading.failures.list_failures())
+
+
+def read_pushed_builds(
+    context: RunContext, options: RunOptions, digests: Mapping[TagRef, Digest]
+) -> tuple[RunFailure, ...]:
+    """Read and store the builds of those digests that are own images. Return the failures, as `read_own_builds` does.
+
+    `digests` are the digests that tags point to.
+    """
+    services = context.builds
+    if services is None:
+        return ()
+    own_images = OwnImages(services.configured, options.policy_config)
+    pushed = {(each.repository, digest) for each, digest in digests.items() if own_images.contains(each.repository)}
+    if not pushed:
+        return ()
+    reading = _BuildReading(context, services, own_images, ())
+    try:
+        reading.update_store([each.build for each in services.store.load_builds()], pushed)
     except StateError as error:
         return (*reading.failures.list_failures(), RunFailure(STATE_SUBJECT, FailureStage.RESOLVE, str(error)))
     return tuple(reading.failures.list_failures())
@@ -90,14 +113,17 @@ class _BuildReading:
     """The git repositories to which the run is limited; empty for all of them."""
     failures: RegistryFailures = field(default_factory=RegistryFailures)
 
-    def update_store(self, known_digests: Mapping[TagRef, Digest]) -> None:
-        """Read the builds that are missing, and store them and all builds with new bases. Raises StateError."""
-        stored = [each.build for each in self.services.store.load_builds()]
+    def find_digests(self, stored: Sequence[OwnBuild], known_digests: Mapping[TagRef, Digest]) -> set[_ImageDigest]:
+        """Return the digests of own images that are in use, or that tags in use point to. Raises StateError."""
         references = self._list_references(stored)
         references += [ImageReference(*each) for each in self._list_newest(references)]
         tags = {TagRef(each.repository, each.tag) for each in references if each.tag is not None}
         digests = {(each.repository, each.digest) for each in references if each.digest is not None}
-        new_builds = self._read_builds(_select_new(digests | self._look_up_tags(tags, known_digests), stored))
+        return digests | self._look_up_tags(tags, known_digests)
+
+    def update_store(self, stored: Sequence[OwnBuild], digests: Iterable[_ImageDigest]) -> None:
+        """Read the builds that are missing, and store them and all builds with new bases. Raises StateError."""
+        new_builds = self._read_builds(_select_new(digests, stored))
         builds = [*stored, *new_builds]
         bases = read_base_layers(self.context, self.services, builds, self.names, self.failures) if builds else ()
         changed = {(each.repository, each.digest): each for each in (*new_builds, *add_layer_bases(builds, bases))}
@@ -106,7 +132,7 @@ class _BuildReading:
     def _list_references(self, stored: Sequence[OwnBuild]) -> list[ImageReference]:
         """Return the own images in the config, in files and in clusters, with their tags and digests.
 
-        If the run is limited to some git repositories, only the images that are built in them are returned.
+        If the run is limited to some git repositories, only the images that are built or used in them are returned.
         """
         references = [
             *self.services.inventory.list_references(self.own_images.contains),
@@ -117,8 +143,9 @@ class _BuildReading:
             return references
         files = self.services.inventory.list_build_files(self.names)
         links = BuildLinker(files).link_images(self.services.configured, stored)
-        built = {link.image for found in links.values() for link in found}
-        return [each for each in references if each.repository in built]
+        used = self.services.inventory.list_references(self.own_images.contains, self.names)
+        wanted = {*(link.image for found in links.values() for link in found), *(each.repository for each in used)}
+        return [each for each in references if each.repository in wanted]
 
     def _list_running(self) -> Iterator[ImageReference]:
         store = self.context.clusters.store

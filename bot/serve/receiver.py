@@ -12,7 +12,7 @@ import secrets
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby, islice
@@ -97,7 +97,10 @@ class Receiver:
         service_log: DeliveryLog,
         clock: Clock,
         log: JsonLog,
+        own_tags: Collection[TagRef] = (),
     ) -> None:
+        """Create a receiver. `own_tags` are the tags of own images in the config, which no file need contain."""
+        self._own_tags = frozenset(own_tags)
         self._senders = {each.name: each for each in senders}
         self._rates, self._refusal_rates = _RateLimit(MAX_RATE), _RateLimit(MAX_REFUSAL_RATE)
         self._user_rates = _RateLimit(MAX_USER_RATE, USER_PERIOD)
@@ -161,7 +164,8 @@ class Receiver:
     def _plan(self, configured: ConfiguredSender, events: Iterable[Event], trace: str, now: datetime) -> _Plan:
         pushed = [each for each in events if isinstance(each, TagPushed)]
         changed = [each for each in events if isinstance(each, RepositoryChanged)]
-        used = self._inventory.select_used_tags({each.tag_ref for each in pushed}) if pushed else frozenset[TagRef]()
+        tags = {each.tag_ref for each in pushed}
+        used = self._inventory.select_used_tags(tags) | (tags & self._own_tags) if tags else frozenset[TagRef]()
         requests = [_build_tag_request(tag_ref, trace, now) for tag_ref in _limit_tags(used)]
         for each in changed:
             requests += self._plan_repository(configured, each, trace)

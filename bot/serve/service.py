@@ -18,6 +18,7 @@ from bot import process
 from bot.events import find_sender
 from bot.model.errors import StateError
 from bot.model.limits import LIMIT_WINDOW
+from bot.model.reference import TagRef
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import RunLevel
 from bot.model.work import BACKGROUND_LOOP, EVENT_LOOP, USER_LOOP, WorkKind, WorkLoopScope
@@ -208,7 +209,9 @@ class Service:
     def _list_routes(self) -> Iterable[Route]:
         stores, senders = self._stores, list_senders(self._stores.settings)
         deliveries = DeliveryTally(stores.log, [each.name for each in senders])
-        receiver = Receiver(senders, stores.inventory, deliveries, self._clock, self._log)
+        builds = stores.settings.builds
+        own_tags = [TagRef(each.image, each.tag) for each in builds if each.tag is not None]
+        receiver = Receiver(senders, stores.inventory, deliveries, self._clock, self._log, own_tags)
         yield Route.build("POST", f"{EVENTS_PATH}{{name}}", receiver.receive)
         yield Route.build("OPTIONS", f"{EVENTS_PATH}{{name}}", receiver.receive)
         yield from Health(stores.queue, self._list_ended_threads, self._stop.is_set, self._log).list_routes()

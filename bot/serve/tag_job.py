@@ -13,6 +13,7 @@ from bot.model.reference import Digest, TagRef
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import RunLevel
 from bot.model.work import ClaimedWork, TagWork, VisitWork, WorkPriority, WorkReason, WorkRequest
+from bot.pipeline.own_builds import read_pushed_builds
 from bot.pipeline.run import run_fleets
 from bot.serve.job import Done, Failed, JobResult, NotYet, describe_repositories
 from bot.serve.visit_job import RunBuilder
@@ -49,7 +50,14 @@ class TagJob:
 
         yield from (Done(each, UNLISTED) for each in claimed if not is_listed(each))
         listed = [each for each in claimed if is_listed(each)]
-        for each, found in zip(listed, run.context.registry_pool.map(look_up, listed), strict=True):
+        results = run.context.registry_pool.map(look_up, listed)
+        digests = {
+            _get_tag_ref(each): found
+            for each, found in zip(listed, results, strict=True)
+            if not isinstance(found, RegistryError)
+        }
+        read_pushed_builds(run.context, run.options, digests)  # what fails is read again by the next sweep
+        for each, found in zip(listed, results, strict=True):
             if not isinstance(found, RegistryError):
                 known = before.get(_get_tag_ref(each))
                 is_unmoved = known is not None and known.digest == found

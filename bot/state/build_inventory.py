@@ -40,23 +40,28 @@ class DatabaseBuildInventory:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def list_references(self, is_wanted: Callable[[str], bool]) -> Sequence[ImageReference]:
+    def list_references(
+        self, is_wanted: Callable[[str], bool], repositories: Collection[str] = ()
+    ) -> Sequence[ImageReference]:
         """Return the distinct references of the fleet to some images, sorted. Their names are canonical.
 
-        `is_wanted` returns True for the canonical names of the repositories of these images.
+        `is_wanted` returns True for the canonical names of the repositories of these images. If `repositories` is not
+        empty, only the references in these git repositories are returned.
         """
         with self._database.open_for_reading() as connection:
             rows = list(read_rows(connection, select(TAGS.c.id, TAGS.c.repository, TAGS.c.tag)))
             wanted = {row.id: (row.repository, row.tag) for row in rows if is_wanted(row.repository)}
             query = (
                 select(IMAGE_REFERENCES.c.tag, DIGESTS.c.digest)
+                .select_from(_REFERENCES.join(DIGESTS, DIGESTS.c.id == IMAGE_REFERENCES.c.digest))
                 .distinct()
-                .join(DIGESTS, DIGESTS.c.id == IMAGE_REFERENCES.c.digest)
             )
             found = {
                 (*wanted[row.tag], row.digest)
                 for batch in split_into_batches(sorted(wanted))
-                for row in read_rows(connection, query.where(IMAGE_REFERENCES.c.tag.in_(batch)))
+                for row in _read_of_repositories(
+                    connection, query.where(IMAGE_REFERENCES.c.tag.in_(batch)), repositories
+                )
             }
         return [_build_reference(*each) for each in sorted(found)]
 

@@ -155,6 +155,14 @@ def test_visit_of_one_repository_looks_up_only_what_is_built_there(loopback, tmp
     assert [each.repository for each in fleet.load_builds().values()] == [WEB]
 
 
+def test_visit_of_a_repository_with_manifests_looks_up_what_is_used_there(fleet):
+    for name in ("web", "job"):
+        fleet.push(make_image(name), f"docker.io/acme/{name}")
+        fleet.create(name, manifest=write_manifest(f"acme/{name}:main"))
+    fleet.run(scope=RunScope(names=frozenset({"web"})))
+    assert [each.repository for each in fleet.load_builds().values()] == [WEB]
+
+
 def test_sweep_reads_builds_too(fleet):
     base = fleet.push_base("os")
     fleet.create("web", dockerfile=f"FROM python:3.12@{base}\n", manifest=write_manifest("acme/web:main"))

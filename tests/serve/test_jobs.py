@@ -6,10 +6,12 @@ from datetime import timedelta
 
 import pytest
 from support.git import Git
+from support.own_builds import make_image
 from support.runs.worlds import NOW, started
 
 from bot.cli.terminal import NoProgress
 from bot.model.reference import TagRef
+from bot.model.run_scope import RunScope
 from bot.model.vocabulary import RunLevel
 from bot.model.work import ClaimedWork, SweepWork, TagWork, VisitWork, WorkPriority, WorkReason
 from bot.serve.job import Done, Failed, NotYet
@@ -166,3 +168,16 @@ def test_deferred_proposal_is_tried_again_after_the_window_of_the_limits(worksho
     results = list(workshop.visit_job()(claimed))
     assert sorted(each.repeat_after or timedelta() for each in results) == [timedelta(), HOUR]
     assert sum(len(proposals(each)) for each in repositories) == 1
+
+
+def test_pushed_own_image_is_read_at_once(workshop):
+    web = TagRef("docker.io/acme/web", "main")
+    workshop.write_config("builds: [{repository: web, image: 'docker.io/acme/web:main'}]\n")
+    workshop.add_repository("web")
+    workshop.visit_all()
+    layers = make_image("app")
+    built = workshop.loopback.store.set_tag("acme/web", "main", layers)
+    [result] = TagJob(workshop.build_run, workshop.stores.inventory)(workshop.claim(TagWork(web)))
+    assert isinstance(result, Done)
+    store = workshop.build_run(RunLevel.REPORT, RunScope()).context.builds.store
+    assert [each.build.digest for each in store.load_builds()] == [built]

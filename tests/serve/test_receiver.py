@@ -73,7 +73,8 @@ class Desk:
         clock = StandingClock(NOW)
         self.log = io.StringIO()
         log = JsonLog(clock, self.log)
-        receiver = Receiver(senders, DatabaseEventInventory(database), self.service_log, clock, log)
+        own_tags = [TagRef("docker.io/acme/web", "main")]
+        receiver = Receiver(senders, DatabaseEventInventory(database), self.service_log, clock, log, own_tags)
         routes = [Route.build(method, "/events/{name}", receiver.receive) for method in ("POST", "OPTIONS")]
         self.router = Router(routes)
         self.application = Application(self.router, log)
@@ -123,6 +124,12 @@ def test_repeated_delivery_is_stored_once(desk):
     for _ in range(3):
         assert desk.post(pushed()).status == 202
     assert desk.outcomes() == [("accepted", 2)]
+
+
+def test_push_of_a_configured_own_image_leads_to_a_lookup_although_no_file_uses_it(desk):
+    assert desk.post(pushed("acme/web", "main")).status == 202
+    assert desk.post(pushed("acme/web", "c0ffee", event_id="2")).status == 202
+    assert desk.claim() == [TagWork(TagRef("docker.io/acme/web", "main"))]
 
 
 @pytest.mark.parametrize(
