@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from bot.settings import ClusterSettings, Settings
 
 ENTRA_SCOPE = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
-"""The scope of tokens for Azure Kubernetes Service, which is one application in all clouds:
-https://azure.github.io/kubelogin/concepts/aks.html"""
+"""The scope of tokens for the server application of Azure Kubernetes Service:
+https://azure.github.io/kubelogin/concepts/aks.html#azure-kubernetes-service-aad-server"""
 
 
 def build_cluster_services(settings: Settings) -> ClusterServices:

@@ -73,7 +73,7 @@ def test_pods_are_added_up_for_the_topmost_owner():
     assert [METADATA_LIST in each.headers["accept"] for each in stand.received] == [False, True, True]
 
 
-def test_an_owner_that_is_not_the_controller_does_not_count():
+def test_owner_that_is_not_the_controller_does_not_count():
     with KubernetesStand(pods=[make_pod("web", owner=make_owner("Node", "node-1", is_controller=False))]) as stand:
         assert list_lines(read(stand)) == ["prod/payments/Pod/web web 1"]
 
@@ -122,14 +122,14 @@ def test_pages_are_followed_over_one_connection():
         assert stand.connections == 1
 
 
-def test_an_expired_list_starts_again_and_nothing_counts_twice():
+def test_expired_list_starts_again_and_nothing_counts_twice():
     pods = [make_pod(f"web-{i}", owner=make_owner("StatefulSet", "web")) for i in range(300)]
     with KubernetesStand(pods=pods, is_validating=False, expirations=2) as stand:
         assert list_lines(read(stand)) == ["prod/payments/StatefulSet/web web 300"]
         assert len(stand.asked) == 6
 
 
-def test_a_list_that_always_expires_is_a_failure():
+def test_list_that_always_expires_is_a_failure():
     pods = [make_pod(f"web-{i}") for i in range(300)]
     with KubernetesStand(pods=pods, is_validating=False, expirations=9) as stand:
         assert make_reader(stand).read_images().problem is ClusterProblem.UNREACHABLE
@@ -149,7 +149,7 @@ def test_excluded_namespaces_do_not_count():
         assert list_lines(read(stand, excluded_namespaces=("kube-*",))) == ["prod/payments/Pod/web web 1"]
 
 
-def test_the_name_of_a_cache_is_that_of_its_upstream():
+def test_name_of_a_cache_is_that_of_its_upstream():
     pod = make_pod("web", "contoso.azurecr.io/hub/library/nginx:1.29")
     with KubernetesStand(pods=[pod]) as stand:
         (image,) = read(stand, find_origin=lambda name: name.replace("contoso.azurecr.io/hub", "docker.io"))
@@ -167,7 +167,7 @@ def test_the_name_of_a_cache_is_that_of_its_upstream():
         ({("pods", None), ("replicasets", None)}, ["list jobs.batch --all-namespaces"]),
     ],
 )
-def test_a_missing_permission_names_the_command_that_tests_it(allowed, words):
+def test_missing_permission_names_the_command_that_tests_it(allowed, words):
     pods = [make_pod(each, owner=make_owner(each, "x")) for each in ("ReplicaSet", "Job")]
     pods = [{**each, "metadata": {**each["metadata"], "name": "x"}} for each in pods]
     with KubernetesStand(pods=pods, allowed=allowed) as stand:
@@ -177,7 +177,7 @@ def test_a_missing_permission_names_the_command_that_tests_it(allowed, words):
     assert all(each in outcome.detail for each in words), outcome.detail
 
 
-def test_a_refused_credential_is_never_in_the_message():
+def test_refused_credential_is_never_in_the_message():
     def repeat(received):
         body = f'{{"message": "token {TOKEN} is not valid, {received.headers["authorization"]}"}}'
         return Reply(401, body.encode())
@@ -208,7 +208,7 @@ def test_a_refused_credential_is_never_in_the_message():
         (Reply(503, b"starting"), ClusterProblem.UNREACHABLE),
     ],
 )
-def test_a_damaged_answer_is_a_failure_of_the_cluster(reply, problem):
+def test_damaged_answer_is_a_failure_of_the_cluster(reply, problem):
     with KubernetesStand(interfere=lambda _: reply) as stand:
         outcome = make_reader(stand).read_images()
         assert len(stand.asked) == 1
@@ -216,13 +216,13 @@ def test_a_damaged_answer_is_a_failure_of_the_cluster(reply, problem):
     assert (outcome.cluster, outcome.problem) == ("prod", problem)
 
 
-def test_a_response_that_stops_is_a_failure(monkeypatch):
+def test_response_that_stops_is_a_failure(monkeypatch):
     monkeypatch.setattr("bot.clusters.client.READ_TIMEOUT", 0.1)
     with KubernetesStand(interfere=lambda _: Reply(200, b"{}", {"Content-Length": "900"})) as stand:
         assert make_reader(stand).read_images().problem is ClusterProblem.UNREACHABLE
 
 
-def test_a_damaged_answer_after_the_first_page_is_a_failure():
+def test_damaged_answer_after_the_first_page_is_a_failure():
     pods = [make_pod(f"web-{i}") for i in range(300)]
 
     def cut(received):
@@ -232,20 +232,20 @@ def test_a_damaged_answer_after_the_first_page_is_a_failure():
         assert isinstance(make_reader(stand).read_images(), UnreadCluster)
 
 
-def test_an_empty_list_may_be_null():
+def test_empty_list_may_be_null():
     reply = Reply(200, b'{"kind": "PodList", "metadata": {"resourceVersion": "1"}, "items": null}')
     with KubernetesStand(interfere=lambda _: reply) as stand:
         assert read(stand) == ()
 
 
-def test_a_response_that_is_too_large_is_not_read_to_its_end(monkeypatch):
+def test_response_that_is_too_large_is_not_read_to_its_end(monkeypatch):
     monkeypatch.setattr("bot.clusters.client.MAX_PAGE_BYTES", 1_000_000)
     with KubernetesStand(interfere=lambda _: Reply(200, b" " * 50_000_000)) as stand:
         outcome = make_reader(stand).read_images()
     assert outcome.problem is ClusterProblem.TOO_LARGE
 
 
-def test_a_slow_response_ends_at_the_deadline():
+def test_slow_response_ends_at_the_deadline():
     def connect():
         return connect_with_token(stand.url, None, lambda: TOKEN, {}, max_duration=0.3)
 
@@ -255,7 +255,7 @@ def test_a_slow_response_ends_at_the_deadline():
     assert "too long" in outcome.detail
 
 
-def test_a_server_that_is_gone_is_a_failure():
+def test_server_that_is_gone_is_a_failure():
     with KubernetesStand() as stand:
         reader = make_reader(stand)
     outcome = reader.read_images()

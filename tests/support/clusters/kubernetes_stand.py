@@ -51,6 +51,9 @@ class KubernetesStand(ListeningService):
     interfere: Callable[[Received], Reply | None] = lambda _: None
     """Returns another answer for a request."""
     token: str = TOKEN
+    """The token in kubeconfigs."""
+    accepts: Callable[[str], bool] = lambda token: token == TOKEN
+    """Returns True for the token of the account."""
     is_validating: bool = True
     """False if answers are not compared with the description, because that takes long for thousands of objects."""
     tls: Certificate | None = None
@@ -88,7 +91,7 @@ class KubernetesStand(ListeningService):
         if other is not None:
             return other
         scheme, _, token = received.headers.get("authorization", "").partition(" ")
-        if (scheme.lower(), token) != ("bearer", self.token):
+        if scheme.lower() != "bearer" or not self.accepts(token):
             return self._refuse(401, "Unauthorized", "Unauthorized")
         parts = urlsplit(received.path)
         query = {key: values[0] for key, values in parse_qs(parts.query).items()}
