@@ -95,18 +95,25 @@ class DatabaseBuildInventory:
 
         If `repositories` is not empty, only the files of these git repositories are returned.
         """
-        query = (
-            select(*BRANCH_KEY_COLUMNS, IMAGE_REFERENCES.c.path, TAGS.c.repository.label("image"))
-            .select_from(_REFERENCES.join(TAGS, TAGS.c.id == IMAGE_REFERENCES.c.tag))
-            .where(_IS_BUILD_FILE)
-            .distinct()
-        )
-        files: dict[DockerfileKey, set[str]] = defaultdict(set)
         with self._database.open_for_reading() as connection:
-            for row in _read_of_repositories(connection, query, repositories):
-                key = BranchKey(row.forge, row.host, row.repository, row.base_branch)
-                files[key, row.path].add(row.image)
-        return files
+            return read_build_files(connection, repositories)
+
+
+def read_build_files(
+    connection: Connection, repositories: Collection[str] = ()
+) -> Mapping[DockerfileKey, Collection[str]]:
+    """Return the files from which images are built, as `DatabaseBuildInventory.list_build_files` does."""
+    query = (
+        select(*BRANCH_KEY_COLUMNS, IMAGE_REFERENCES.c.path, TAGS.c.repository.label("image"))
+        .select_from(_REFERENCES.join(TAGS, TAGS.c.id == IMAGE_REFERENCES.c.tag))
+        .where(_IS_BUILD_FILE)
+        .distinct()
+    )
+    files: dict[DockerfileKey, set[str]] = defaultdict(set)
+    for row in _read_of_repositories(connection, query, repositories):
+        key = BranchKey(row.forge, row.host, row.repository, row.base_branch)
+        files[key, row.path].add(row.image)
+    return files
 
 
 def _list_base_tags(connection: Connection, repositories: Collection[str]) -> list[int]:

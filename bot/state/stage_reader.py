@@ -12,17 +12,20 @@ from pydantic_core import from_json
 from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, true
 
 from bot.core.inventory.build_links import BuildLinker
-from bot.core.inventory.update_stages import BUILD_FORMATS, get_use_kind
+from bot.core.inventory.update_stages import get_use_kind
 from bot.inventory_ports import OwnBuildStore, RunningImageStore
 from bot.model.build_link import BuildLink
+from bot.model.due_date import DueUntil
 from bot.model.fleet_history import FleetHistory
 from bot.model.inventory import BranchKey
 from bot.model.own_build import ConfiguredBuild, StoredBuild
+from bot.model.proposal import RequestState
 from bot.model.reference import Digest, ImageReference
 from bot.model.stage_facts import DockerfileKey, StageFacts, StoredUse
 from bot.model.update_stages import ImageUse, StageScope, UnwantedReason
 from bot.model.vocabulary import OccurrenceStatus
 from bot.model.workload import StoredCluster
+from bot.state.build_inventory import read_build_files
 from bot.state.database import Database
 from bot.state.failed_checks import read_failed_checks
 from bot.state.inventory_history import read_fleet_history
@@ -88,6 +91,12 @@ class DatabaseStageReader:
         """Return what the config and the state contain besides the base branches."""
         return self._load_after_merge().scope
 
+    def has_updates_to_run(self) -> bool:
+        """Return True if a request was merged whose due date requires that the update runs."""
+        is_merged = (REQUESTS.c.state == RequestState.MERGED.value, REQUESTS.c.due_until == DueUntil.RUNNING.value)
+        with self._database.open_for_reading() as connection:
+            return connection.execute(select(REQUESTS.c.branch).where(*is_merged).limit(1)).first() is not None
+
     def load_image_facts(self, image: ImageReference) -> StageFacts:
         """Return the facts about an image in all base branches."""
         is_image = TAGS.c.repository == image.repository
@@ -149,7 +158,7 @@ class DatabaseStageReader:
         """Return the own images that are built from the files of the whole fleet."""
         if not after.scope.has_builds:
             return {}
-        linker = BuildLinker(_read_built_files(connection))
+        linker = BuildLinker(read_build_files(connection))
         return linker.link_images(self._sources.configured_builds, [each.build for each in after.builds])
 
 
@@ -255,16 +264,6 @@ def _read_holders(
         for row in read_rows(connection, query.where(DIGESTS.c.digest.in_(batch))):
             holders[row.image, Digest(row.digest)].add(_build_key(row))
     return {image: frozenset(keys) for image, keys in holders.items()}
-
-
-def _read_built_files(connection: Connection) -> Mapping[DockerfileKey, Collection[str]]:
-    """Return the files of the fleet from which images are built, each with the repositories of its base images."""
-    columns = (*BRANCH_KEY_COLUMNS, IMAGE_REFERENCES.c.path, TAGS.c.repository.label("image"))
-    query = select(*columns).select_from(_USES).where(IMAGE_REFERENCES.c.format.in_(sorted(BUILD_FORMATS)))
-    files: dict[DockerfileKey, set[str]] = defaultdict(set)
-    for row in read_rows(connection, query):
-        files[_build_key(row), row.path].add(row.image)
-    return files
 
 
 def _read_own_uses(connection: Connection, repositories: Collection[str]) -> Iterator[ImageUse]:
