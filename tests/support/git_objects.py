@@ -127,7 +127,10 @@ class LooseObjects:
             kind, content = self.read(oid) or ("", b"")
             if kind != "tree":
                 return None
-            self._trees[oid] = _parse_tree(content, len(oid) // 2)
+            parsed = _parse_tree(content, len(oid) // 2)
+            if parsed is None:
+                return None
+            self._trees[oid] = parsed
         return self._trees[oid]
 
     def walk_tree(self, oid: str, prefix: str = "") -> list[tuple[str, TreeEntry]] | None:
@@ -216,13 +219,18 @@ def _is_plain(path: str) -> bool:
     return not refused and "\\" not in path and path.isascii() and "\0" not in path
 
 
-def _parse_tree(content: bytes, size: int) -> dict[str, TreeEntry]:
-    entries, at = {}, 0
+def _parse_tree(content: bytes, size: int) -> dict[str, TreeEntry] | None:
+    """Return the entries of a tree by their names; None if a name is there twice, which no git writes."""
+    entries: dict[str, TreeEntry] = {}
+    at = 0
     while at < len(content):
         end = content.index(b"\0", at)
         mode, _, name = content[at:end].partition(b" ")
         at = end + 1 + size
-        entries[name.decode(errors="surrogateescape")] = TreeEntry(mode.decode().zfill(6), content[end + 1 : at].hex())
+        path = name.decode(errors="surrogateescape")
+        if path in entries:
+            return None
+        entries[path] = TreeEntry(mode.decode().zfill(6), content[end + 1 : at].hex())
     return entries
 
 

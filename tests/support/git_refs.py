@@ -6,8 +6,9 @@ of the tests of runs.
 
 from __future__ import annotations
 
-import contextlib
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 _PLAIN_REF = re.compile(r"refs(/(?!.*\.\.|.*\.lock)[\w+-][\w.+-]*)+", re.ASCII)
@@ -19,11 +20,25 @@ def read_refs(folder: Path) -> dict[str, str]:
     packed = folder / "packed-refs"
     lines = packed.read_text().splitlines() if packed.exists() else []
     found = dict(reversed(line.split(" ")) for line in lines if line[:1] not in {"#", "^"})
-    loose = [path for path in (folder / "refs").rglob("*") if path.is_file() and path.suffix != ".lock"]
-    for path in loose:
-        with contextlib.suppress(FileNotFoundError):  # deleted since it was listed
-            found[path.relative_to(folder).as_posix()] = path.read_text().strip()
+    found.update(_read_loose(str(folder), "refs"))
     return dict(sorted(found.items()))
+
+
+def _read_loose(folder: str, below: str) -> Iterator[tuple[str, str]]:
+    try:
+        with os.scandir(f"{folder}/{below}") as listed:
+            entries = list(listed)
+    except FileNotFoundError:  # deleted since it was listed
+        return
+    for entry in entries:
+        name = f"{below}/{entry.name}"
+        if entry.is_dir():
+            yield from _read_loose(folder, name)
+        elif not name.endswith(".lock"):
+            try:
+                yield name, Path(entry.path).read_text().strip()
+            except FileNotFoundError:
+                continue
 
 
 def write_ref(folder: Path, ref: str, oid: str) -> bool:
@@ -32,9 +47,7 @@ def write_ref(folder: Path, ref: str, oid: str) -> bool:
     Return False, and change nothing, if there is more to do than that: git has to do it, or to refuse it.
     """
     path = folder / ref
-    if any((folder / name).exists() for name in (".git", "hooks", "logs", "packed-refs")):
-        return False
-    if not _PLAIN_REF.fullmatch(ref) or path.is_dir():
+    if not _is_simple(folder, ref) or path.is_dir():
         return False
     lock = path.with_name(f"{path.name}.lock")
     try:
@@ -45,3 +58,18 @@ def write_ref(folder: Path, ref: str, oid: str) -> bool:
         return False
     lock.replace(path)
     return True
+
+
+def delete_ref(folder: Path, ref: str) -> bool:
+    """Delete a ref of a bare repository. Return False, and change nothing, if git has to do it, or to refuse it."""
+    path = folder / ref
+    if not _is_simple(folder, ref) or path.with_name(f"{path.name}.lock").exists() or not path.is_file():
+        return False
+    path.unlink(missing_ok=True)
+    return True
+
+
+def _is_simple(folder: Path, ref: str) -> bool:
+    """Return True if a ref is only a file, so that git has nothing else to check or to change with it."""
+    is_more = any((folder / name).exists() for name in (".git", "hooks", "logs", "packed-refs"))
+    return not is_more and _PLAIN_REF.fullmatch(ref) is not None

@@ -264,7 +264,8 @@ class LocalStand(GitStand):
 
     def requests(self) -> list[Request]:
         """Read what `docs` promise to people: blobs of JSON, and what git says is merged."""
-        merged = self.git.run("branch", "--merged", "main", "--format=%(refname:short)").decode().splitlines()
+        main = self.git.need("main")
+        merged = {branch for branch, commit in self.git.branches().items() if self.git.has(main, commit)}
         told = self.git.refs("refs/basebump/told/")
         requests = []
         for ref, oid in self.git.refs("refs/basebump/proposals/").items():

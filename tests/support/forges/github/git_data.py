@@ -76,7 +76,7 @@ def refuse_workflows(call: Call, commit: str) -> None:
 def move_ref(repository: Repository, name: str, commit: str | None) -> None:
     """Move a ref, and let the pull requests see it at once."""
     if commit is None:
-        repository.git.run("update-ref", "-d", name)
+        repository.git.delete_ref(name)
     else:
         repository.git.point(name, commit)
     repository.settle()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -184,9 +185,11 @@ class Shapes:
         """Return the files in which two trees differ; what is no text has no patch."""
         git, changes = repository.git, []
         listed = git.run("diff", "--raw", "--no-renames", "--abbrev=40", "-z", before, after).decode().split("\0")[:-1]
+        printed = git.run("diff", "--no-renames", before, after).decode(errors="replace") if listed else ""
+        patches = iter(re.split(r"^(?=diff --git )", printed, flags=re.MULTILINE)[1:])
         for attributes, path in zip(listed[::2], listed[1::2], strict=True):
             _, _, old, new, kind = attributes.split()
-            patch = git.run("diff", "--no-renames", before, after, "--", path).decode(errors="replace")
+            patch = next(patches) + (next(patches) if kind == "T" else "")
             _, at, hunks = patch.partition("\n@@ ")
             lines = [line[:1] for line in hunks.split("\n")[1:]]
             entry = answer(
