@@ -134,6 +134,8 @@ class Replacement:
     """An image that can replace a blocked digest, although the tag does not point to it now."""
 
     manifest: Manifest
+    source: str
+    """Where the image was found, as a part of a sentence: `the tag pointed to it in an earlier run`."""
     tag: str | None = None
     """The tag to write together with the digest; None if the tag in the file also fits the image."""
     platform: str | None = None

@@ -54,42 +54,45 @@ class ReplacementSearch:
         return replace(self.resolved, replacements=tuple(found), unread_sources=tuple(self.unread_sources))
 
     def add_digests(self, digests: Iterable[Digest]) -> ResolvedTag:
-        """Return the lookup of the tag with the images of these digests before those of sibling tags."""
-        found = self._select_allowed((manifest, None) for manifest in self._fetch_all(digests))
+        """Return the lookup of the tag with the images of these digests before those of sibling tags.
+
+        Files of the repository contained these digests for the tag.
+        """
+        found = self._select_allowed(self._fetch_all(digests, "files of this repository contained it before"))
         return replace(
             self.resolved,
             replacements=(*found, *self.resolved.replacements),
             unread_sources=(*self.resolved.unread_sources, *self.unread_sources),
         )
 
-    def _select_allowed(self, images: Iterable[tuple[Manifest, _Sibling | None]]) -> Sequence[Replacement]:
+    def _select_allowed(self, images: Iterable[_FoundImage]) -> Sequence[Replacement]:
         """Return the first images that are not blocked, at most MAX_REPLACEMENTS."""
         resolved = self.resolved
         found: list[Replacement] = []
-        for manifest, sibling in images:
-            if manifest.digest == resolved.digest or manifest.digest in resolved.blocks:
+        for image in images:
+            digest = image.manifest.digest
+            if digest == resolved.digest or digest in resolved.blocks:
                 continue
-            if self.block_finder.judge(resolved.tag_ref, manifest) is None:
-                found.append(self._complete(manifest, sibling))
+            if self.block_finder.judge(resolved.tag_ref, image.manifest) is None:
+                found.append(self._complete(image))
             if len(found) == MAX_REPLACEMENTS:
                 break
         return found
 
-    def _fetch_recorded(self) -> Iterator[tuple[Manifest, None]]:
+    def _fetch_recorded(self) -> Iterator[_FoundImage]:
         tag_ref = self.resolved.tag_ref
         try:
             records = self.fetcher.registry_facts.fetch_earlier_records(tag_ref)
         except RegistryError as error:
             self._record_error(error)
             return
-        for manifest in self._fetch_all(records, records.get):
-            yield manifest, None
+        yield from self._fetch_all(records, "the registry records that the tag pointed to it before", records.get)
 
-    def _fetch_observed(self) -> Iterator[tuple[Manifest, None]]:
-        for manifest in self._fetch_all(each.digest for each in reversed(self.resolved.observations)):
-            yield manifest, None
+    def _fetch_observed(self) -> Iterator[_FoundImage]:
+        digests = (each.digest for each in reversed(self.resolved.observations))
+        yield from self._fetch_all(digests, "the tag pointed to it in an earlier run")
 
-    def _fetch_held(self) -> Iterator[tuple[Manifest, None]]:
+    def _fetch_held(self) -> Iterator[_FoundImage]:
         if self.context.held_digests is None:
             return
         try:
@@ -97,15 +100,18 @@ class ReplacementSearch:
         except StateError as error:  # the run reports the error, because it also cannot store its visits
             self.unread_sources.append(str(error))
             return
-        for manifest in self._fetch_all(held):
-            yield manifest, None
+        yield from self._fetch_all(held, "files of the fleet contained it before")
 
     def _fetch_all(
-        self, digests: Iterable[Digest], get_record: Callable[[Digest], RegistryRecord | None] | None = None
-    ) -> Iterator[Manifest]:
-        """Yield the manifests of these digests, without those that the registry may delete soon.
+        self,
+        digests: Iterable[Digest],
+        source: str,
+        get_record: Callable[[Digest], RegistryRecord | None] | None = None,
+    ) -> Iterator[_FoundImage]:
+        """Yield the images with these digests, without those that the registry may delete soon.
 
-        `get_record` returns the registry's record of a digest; if it is None, the record is fetched.
+        `source` says why a digest may replace another one. `get_record` returns the registry's record of a digest; if
+        it is None, the record is fetched.
         """
         tag_ref = self.resolved.tag_ref
         fetch_record = get_record or partial(self.fetcher.fetch_record, tag_ref)
@@ -120,9 +126,9 @@ class ReplacementSearch:
             fetched = self.fetcher.fetched_manifests.get((digest, tag_ref.repository))
             manifest = fetched or self._request(partial(self.fetcher.fetch_manifest, tag_ref, digest))
             if manifest is not None:
-                yield manifest
+                yield _FoundImage(manifest, source)
 
-    def _fetch_siblings(self) -> Iterator[tuple[Manifest, _Sibling]]:
+    def _fetch_siblings(self) -> Iterator[_FoundImage]:
         tag_ref, known_lists = self.resolved.tag_ref, self.context.known_lookups.tag_lists
         tags = known_lists.get(tag_ref.repository) or self._list_tags(tag_ref)
         for sibling in find_siblings(tag_ref.tag, tags)[:MAX_TRIED]:
@@ -130,7 +136,9 @@ class ReplacementSearch:
             manifest = self._request(partial(self.context.registry.fetch_tag, sibling_ref))
             if manifest is not None:
                 self.fetcher.fetched_manifests[manifest.digest, tag_ref.repository] = manifest
-                yield manifest, _Sibling(None if sibling.is_same_release else sibling.tag)
+                written_tag = None if sibling.is_same_release else sibling.tag
+                source = f"the tag `{sibling.tag}` points to it"
+                yield _FoundImage(manifest, source, is_of_sibling=True, written_tag=written_tag)
 
     def _list_tags(self, tag_ref: TagRef) -> Sequence[str]:
         try:
@@ -152,9 +160,9 @@ class ReplacementSearch:
         if not is_definite(error):
             self.unread_sources.append(str(error))
 
-    def _complete(self, manifest: Manifest, sibling: _Sibling | None) -> Replacement:
+    def _complete(self, image: _FoundImage) -> Replacement:
         """Return the replacement with the data that is needed to check that it has the platforms in use."""
-        tag_ref, current = self.resolved.tag_ref, self.resolved.manifest
+        tag_ref, current, manifest = self.resolved.tag_ref, self.resolved.manifest, image.manifest
         platform = None
         if manifest.kind is ManifestKind.MANIFEST:
             platform = self.fetcher.fetch_needed_platform(
@@ -165,13 +173,17 @@ class ReplacementSearch:
             if child.digest in self.pinned_digests and child.platform:
                 platforms[child.digest] = child.platform
         same_platform = dict(self.fetcher.fetch_same_platform_manifests(tag_ref, platforms, manifest))
-        tag = sibling.written_tag if sibling is not None else None
-        return Replacement(manifest, tag, platform, same_platform, is_of_sibling=sibling is not None)
+        return Replacement(
+            manifest, image.source, image.written_tag, platform, same_platform, is_of_sibling=image.is_of_sibling
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class _Sibling:
-    """The tag of an image that is not an earlier image of the same tag."""
+class _FoundImage:
+    """An image that may replace a blocked one, and where it was found."""
 
-    written_tag: str | None
+    manifest: Manifest
+    source: str
+    is_of_sibling: bool = False
+    written_tag: str | None = None
     """The tag to write together with the digest; None if the tag in the file also fits."""

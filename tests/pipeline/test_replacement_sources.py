@@ -50,6 +50,12 @@ def read_verdict(report):
     return verdict
 
 
+def find_note(report) -> str:
+    """Return where the replacement was found, according to the note of the only reference."""
+    (note,) = read_verdict(report).occurrence.notes
+    return note.partition("is the newest known image that is not blocked: ")[2].removesuffix(".")
+
+
 @pytest.fixture
 def bad_tag(loopback):
     """Return a registry whose tag points to BAD, and that still has all earlier images."""
@@ -73,6 +79,7 @@ def test_file_goes_back_to_the_digest_that_its_own_history_contains(kind, start_
     assert read_verdict(report).new_digest == OLD
     (request,) = stand.requests()
     assert stand.files(request.branch)["Dockerfile"].content.decode() == pin(OLD)["Dockerfile"]
+    assert find_note(report) == "files of this repository contained it before"
     assert outcomes(run(bad_tag, stand.fleet(), after=timedelta(hours=1))) == ["unchanged"]
 
 
@@ -91,12 +98,14 @@ def test_history_comes_before_sibling_tags_and_after_the_state(tmp_path, bad_tag
     commit_history(stand, BAD)
     assert read_verdict(run(bad_tag, stand.fleet())).new_digest == OLD
     without = LocalStand(tmp_path / "without", pin(BAD))
-    assert read_verdict(run(bad_tag, without.fleet())).new_digest == sibling
+    report = run(bad_tag, without.fleet())
+    assert (read_verdict(report).new_digest, find_note(report)) == (sibling, "the tag `3.12.8-slim` points to it")
     bad_tag.remember(Database.sqlite(tmp_path / "state.db"))
     for hours, content in enumerate(("other", "bad")):
         bad_tag.move("python", "3.12-slim", content)
         run(bad_tag, without.fleet(), Blocklist(), timedelta(hours=hours))
-    assert read_verdict(run(bad_tag, stand.fleet(), after=timedelta(hours=3))).new_digest == OTHER
+    report = run(bad_tag, stand.fleet(), after=timedelta(hours=3))
+    assert (read_verdict(report).new_digest, find_note(report)) == (OTHER, "the tag pointed to it in an earlier run")
 
 
 def test_blocked_and_other_images_in_the_history_are_left_out(tmp_path, bad_tag):

@@ -95,7 +95,8 @@ def _list_candidates(
             objections.append(objection)
             continue
         candidate = build_candidate(tracked_image, earlier, get_target_manifest(tracked_image, earlier))
-        yield replace(candidate, tag=each.tag or candidate.tag, goes_back=True)
+        note = f"{shorten_digest(candidate.digest)} is the newest known image that is not blocked: {each.source}."
+        yield replace(candidate, tag=each.tag or candidate.tag, goes_back=True, notes=(*candidate.notes, note))
 
 
 def _can_write_tag(tracked_image: TrackedImage, replacement: Replacement) -> bool:

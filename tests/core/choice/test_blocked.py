@@ -40,6 +40,10 @@ def with_platforms(word, *platforms):
     return replace(index(word), children=tuple(ChildManifest(digest(f"{word} {each}"), each) for each in platforms))
 
 
+def found(manifest, **more):
+    return Replacement(manifest, "the tag pointed to it in an earlier run", **more)
+
+
 def test_blocked_digest_is_replaced_by_the_current_one_whatever_its_age():
     resolved = points_to("new", observations=seen(NGINX, bad=9, new=0), blocks=blocks("bad"))
     decision = decide(place("bad", THREE_DAYS), [resolved], NOW)
@@ -49,10 +53,14 @@ def test_blocked_digest_is_replaced_by_the_current_one_whatever_its_age():
 
 @pytest.mark.parametrize("held", ["bad", None])
 def test_replacements_are_taken_in_their_order_if_the_current_digest_is_blocked(held):
-    replacements = tuple(Replacement(index(word)) for word in ("older", "oldest"))
+    replacements = tuple(found(index(word)) for word in ("older", "oldest"))
     decision = decide(place(held), [points_to("bad", blocks=blocks("bad"), replacements=replacements)], NOW)
     assert chosen(decision) == [digest("older"), digest("oldest")]
     assert all(each.goes_back for each in decision.candidates)
+    (note,) = decision.candidates[0].notes
+    assert note.startswith(
+        f"{digest('older')[7:19]} is the newest known image that is not blocked: the tag pointed to "
+    )
 
 
 def test_replacement_may_be_older_and_seen_before_but_must_have_the_platforms_in_use():
@@ -71,10 +79,10 @@ def test_replacement_may_be_older_and_seen_before_but_must_have_the_platforms_in
         observations=seen(NGINX, half=20, old=9, bad=1),
         registry_records=records,
         blocks=blocks("bad"),
-        replacements=(Replacement(half), Replacement(old)),
+        replacements=(found(half), found(old)),
     )
     assert chosen(decide(place("bad"), [resolved], NOW)) == [old.digest]
-    only_half = replace(resolved, replacements=(Replacement(half),))
+    only_half = replace(resolved, replacements=(found(half),))
     decision = decide(place("bad"), [only_half], NOW)
     assert isinstance(decision, BlockedReference)
     assert (decision.block, decision.is_certain) == (BLOCK, True)
@@ -84,15 +92,13 @@ def test_replacement_may_be_older_and_seen_before_but_must_have_the_platforms_in
 def test_image_of_a_platform_is_replaced_by_that_of_an_earlier_index():
     earlier = with_platforms("earlier", "linux/amd64")
     child = index("earlier amd64")
-    resolved = points_to("bad", blocks=blocks("bad", "pinned"), replacements=(Replacement(earlier),))
-    resolved = replace(
-        resolved, replacements=(Replacement(earlier, same_platform_manifests={digest("pinned"): child}),)
-    )
+    resolved = points_to("bad", blocks=blocks("bad", "pinned"), replacements=(found(earlier),))
+    resolved = replace(resolved, replacements=(found(earlier, same_platform_manifests={digest("pinned"): child}),))
     assert chosen(decide(place("pinned"), [resolved], NOW)) == [child.digest]
 
 
 def test_sibling_tag_is_written_if_the_file_allows_it():
-    sibling = Replacement(index("patch"), tag="1.27.2")
+    sibling = found(index("patch"), tag="1.27.2")
     resolved = points_to("bad", blocks=blocks("bad"), replacements=(sibling,))
     (candidate,) = decide(place("bad"), [resolved], NOW).candidates
     assert (candidate.digest, candidate.tag) == (digest("patch"), "1.27.2")
@@ -105,7 +111,7 @@ def test_other_allowed_tags_are_the_last_resort():
     written, later = points_to("bad", blocks=blocks("bad")), points_to("later", NEXT)
     (candidate,) = decide(place("bad"), [later, written], NOW).candidates
     assert (candidate.digest, candidate.tag) == (digest("later"), NEXT.tag)
-    with_older = replace(written, replacements=(Replacement(index("older")),))
+    with_older = replace(written, replacements=(found(index("older")),))
     assert chosen(decide(place("bad"), [later, with_older], NOW)) == [digest("older")]
 
 
@@ -148,7 +154,7 @@ def test_later_tag_that_points_to_a_blocked_digest_is_passed_over():
 
 def test_gone_digest_is_replaced_in_the_same_way_if_the_tag_points_to_a_blocked_one():
     resolved = points_to(
-        "bad", pinned_manifests={digest("gone"): None}, blocks=blocks("bad"), replacements=(Replacement(index("old")),)
+        "bad", pinned_manifests={digest("gone"): None}, blocks=blocks("bad"), replacements=(found(index("old")),)
     )
     decision = decide(place("gone"), [resolved], NOW)
     assert (chosen(decision), decision.cause) == ([digest("old")], UpdateCause.GONE)
@@ -231,7 +237,7 @@ def test_proposed_digest_is_never_blocked(
         observations=observations,
         earlier_manifests=tuple(map(index, dict.fromkeys(history))),
         pinned_manifests={digest(held): None} if held and is_gone else {},
-        replacements=tuple(Replacement(index(each)) for each in replacements),
+        replacements=tuple(found(index(each)) for each in replacements),
         **known,
     )
     decision = decide(place(held, policy), [points_to(later, NEXT, **known), resolved], NOW)
