@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 from support.clusters.kubernetes_stand import TOKEN, KubernetesStand
 from support.clusters.objects import make_owner, make_pod
 from support.forges.github.stand import GitHubStand
 from support.forges.stands import LocalStand
-from support.runs.worlds import build, outcomes
+from support.runs.worlds import NOW, build, build_context, outcomes
+from support.values import digest, scan
 
 from bot.clusters.connect import connect_with_token
 from bot.clusters.reader import KubernetesCluster
+from bot.model.decision import Transition
+from bot.model.errors import StateError
+from bot.model.evidence import Evidence
+from bot.model.image import ChildManifest, Manifest, ManifestKind, ResolvedTag
 from bot.model.limits import ProposalLimits
+from bot.model.own_build import BaseEvidence, BuiltOn, OwnBuild
+from bot.model.reference import TagRef
+from bot.model.workload import RunningImage, RunningPlace, RunningUse, StoredCluster, StoredRunningImage, Workload
 from bot.pipeline.cluster_services import ClusterServices
+from bot.pipeline.running_uses import add_running_uses
+from bot.state.database import Database
+from bot.state.own_builds import DatabaseOwnBuilds
 
 pytestmark = pytest.mark.real("git")
 
 OLD = build("old").digest
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"}
-TWO = {"a/Dockerfile": f"FROM alpine:3@{OLD}\n", "deploy/pod.yaml": ""}
 ROW = "| Runs in | `prod/payments` (2 pods) |"
 
 
@@ -81,3 +92,36 @@ def test_image_that_runs_is_proposed_first(moved, tmp_path):
     with clusters_of(moved, "nginx:3"):
         moved.run([stand.fleet()], limits=limits)
     assert [each.branch.split("-")[0] for each in stand.requests()] == ["basebump/nginx"]
+
+
+PYTHON = Transition(TagRef("docker.io/library/python", "3.12-slim"), OLD, build("new").digest, ("linux/amd64",))
+
+
+def add_uses(store, cluster, images=()):
+    """Return the result for one update of an image, of whose old index the images are known."""
+    known = ClusterServices(known=(StoredCluster("prod", NOW, None, cluster),))
+    context = build_context(clusters=known, builds=SimpleNamespace(store=store))
+    manifest = Manifest(OLD, ManifestKind.INDEX, "", tuple(ChildManifest(each, "") for each in images))
+    resolved = ResolvedTag(PYTHON.tag_ref, PYTHON.new, pinned_manifests={OLD: manifest})
+    return add_running_uses({PYTHON: Evidence(None, scan(), None)}, {PYTHON.tag_ref: resolved}, context)
+
+
+def test_own_image_that_was_built_on_an_image_of_the_old_index_is_found(tmp_path):
+    store = DatabaseOwnBuilds(Database.sqlite(tmp_path / "state.db"))
+    base = BuiltOn("docker.io/library/python", digest("amd64"), BaseEvidence.LAYERS)
+    store.record_builds([OwnBuild("r.example.com/web", digest("web"), None, None, None, bases=(base,))], NOW)
+    workload = Workload("prod", "shop", "Deployment", "web")
+    web = StoredRunningImage(RunningImage(workload, "web", "r.example.com/web", "7", digest("web"), 3, None), NOW)
+    result = add_uses(store, [web], [digest("amd64")])
+    place = RunningPlace("prod", "shop", 3)
+    assert result.evidence[PYTHON].running == (RunningUse("r.example.com/web", (place,)),)
+
+
+def test_builds_that_cannot_be_read_are_one_failure():
+    class BrokenStore:
+        def load_builds(self):
+            raise StateError("the disk is full")
+
+    result = add_uses(BrokenStore(), [])
+    assert [each.error for each in result.failures] == ["the disk is full"]
+    assert result.evidence[PYTHON].running == ()
