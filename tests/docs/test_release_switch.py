@@ -9,7 +9,7 @@ import pytest
 import yaml
 from support.docs.written import blocks, command_lines, parse, typed_on_page
 from support.parts import ROOT
-from support.witnesses.workflows import as_it_will_stand, problems, zizmor
+from support.witnesses.workflows import actionlint, as_it_will_stand, problems, zizmor
 
 from bot import __version__
 from tools import release_switch
@@ -104,6 +104,16 @@ def test_workflows_of_both_renderings_are_valid_and_zizmor_finds_nothing(switch,
         assert problems("workflow", as_it_will_stand(workflow)) == []
         (folder / f"{number}.yml").write_text(as_it_will_stand(workflow), encoding="utf-8")
     done = zizmor(*folder.iterdir())
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.real("actionlint")
+@pytest.mark.parametrize("switch", BOTH, ids=IDS)
+def test_actionlint_finds_nothing_in_the_workflows_of_both_renderings(switch, tmp_path):
+    paths = [tmp_path / f"{number}.yml" for number, _ in enumerate(list_workflows(switch))]
+    for path, workflow in zip(paths, list_workflows(switch), strict=True):
+        path.write_text(as_it_will_stand(workflow), encoding="utf-8")
+    done = actionlint(*paths)
     assert done.returncode == 0, done.stdout
 
 
