@@ -86,10 +86,13 @@ class ClusterClient:
         token: str | None = None
         for _ in range(MAX_PAGES):
             page = self._fetch_page(kind, namespace, token, PAGE_SIZE)
-            items, token = _parse_page(page)
+            items, next_token = _parse_page(page)
             yield from items
-            if token is None:
+            if next_token is None:
                 return
+            if next_token == token:
+                raise ClusterError(ClusterProblem.INVALID_ANSWER, f"the server returned a page of {kind} again")
+            token = next_token
         raise ClusterError(
             ClusterProblem.TOO_LARGE, f"the cluster has more than {MAX_PAGES * PAGE_SIZE} {kind}, which basebump reads"
         )

@@ -19,6 +19,7 @@ MAX_CONTAINERS = 1000
 """The maximum number of containers of one pod that are read. The limit on the size of an object allows few more."""
 MAX_NAME = 253
 """The maximum number of characters of a name: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/"""
+_NODE = "Node"
 _ACTIVE_PHASES = frozenset({"Pending", "Running"})
 _CONTAINERS = (
     ("containerStatuses", "containers"),
@@ -58,6 +59,8 @@ class InvalidObjectError(Exception):
 def parse_owner(item: dict[str, Any], kind: str = POD) -> Owner:
     """Return the object that controls an object; the object itself, as a `kind`, if no object controls it.
 
+    A node controls its static pods, but is not what a team deploys, so that a static pod is its own workload.
+
     Raises InvalidObjectError.
     """
     metadata = item.get("metadata")
@@ -66,7 +69,7 @@ def parse_owner(item: dict[str, Any], kind: str = POD) -> Owner:
     namespace, name = _require_name(metadata, "namespace"), _require_name(metadata, "name")
     references = metadata.get("ownerReferences")
     for each in references if isinstance(references, list) else ():
-        if isinstance(each, dict) and each.get("controller") is True:
+        if isinstance(each, dict) and each.get("controller") is True and each.get("kind") != _NODE:
             return Owner(namespace, _require_name(each, "kind"), _require_name(each, "name"))
     return Owner(namespace, kind, name)
 
@@ -95,7 +98,8 @@ def list_running_images(pod: dict[str, Any], find_origin: Callable[[str], str]) 
         raise InvalidObjectError
     if not isinstance(status, dict):
         return  # no node has accepted the pod yet
-    if metadata.get("deletionTimestamp") or status.get("phase") not in _ACTIVE_PHASES:
+    phase = status.get("phase")
+    if metadata.get("deletionTimestamp") or not isinstance(phase, str) or phase not in _ACTIVE_PHASES:
         return
     for status_key, spec_key in _CONTAINERS:
         references = {

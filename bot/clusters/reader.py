@@ -110,6 +110,8 @@ class KubernetesCluster:
         by_owner: dict[Owner, dict[_ImageKey, _Usage]] = {}
         for namespace in self._list_scopes():
             by_owner.update(_retry_expired(partial(self._read_pods, client, namespace)))
+            if sum(map(len, by_owner.values())) > MAX_IMAGES:
+                raise _make_size_error()
         owners = {kind: {each for each in by_owner if each.kind == kind} for kind in _LISTED_OWNERS}
         parents: dict[Owner, Owner] = {}
         for kind, found in owners.items():
@@ -131,7 +133,7 @@ class KubernetesCluster:
                     usages[image] = _Usage()
                 usages[image].add(1, since)
             if count > MAX_IMAGES:
-                raise ClusterError(ClusterProblem.TOO_LARGE, f"the cluster runs more than {MAX_IMAGES} images")
+                raise _make_size_error()
         return found
 
     def _build_images(
@@ -147,6 +149,10 @@ class KubernetesCluster:
             workload = Workload(self.name, owner.namespace, owner.kind, owner.name)
             for key, usage in sorted(usages.items(), key=lambda each: tuple(part or "" for part in each[0])):
                 yield RunningImage(workload, *key, usage.pods, usage.since)
+
+
+def _make_size_error() -> ClusterError:
+    return ClusterError(ClusterProblem.TOO_LARGE, f"the containers of the cluster run more than {MAX_IMAGES} images")
 
 
 def _group_containers(images: Iterator[PodImage]) -> dict[_ImageKey, datetime | None]:

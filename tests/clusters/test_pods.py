@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-from support.clusters.objects import make_digest
+import copy
 
-from bot.clusters.pods import parse_image
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.clusters.objects import make_digest, make_owner, make_pod
+
+from bot.clusters.pods import InvalidObjectError, list_running_images, parse_image, parse_owner
 
 OLD, NEW = make_digest(1), make_digest(2)
 NGINX = "docker.io/library/nginx"
@@ -45,3 +49,42 @@ NGINX = "docker.io/library/nginx"
 )
 def test_image_of_a_container(written, image_id, image):
     assert parse_image(written, image_id, lambda name: name) == image
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+WHOLE = make_pod(
+    "web",
+    owner=make_owner("ReplicaSet", "web-1"),
+    inits=[("setup", "busybox:1", f"busybox@{OLD}", "ended")],
+    ephemerals=[("debugger", "busybox:1", f"busybox@{OLD}", "running")],
+)
+
+
+def list_paths(value, path=()):
+    """Yield the path to each value in a document."""
+    yield path
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in inner:
+        yield from list_paths(each, (*path, key))
+
+
+PATHS = [path for path in list_paths(WHOLE) if path]
+
+
+@given(st.sampled_from(PATHS), JSON)
+def test_pod_with_any_other_value_in_it_is_read_or_refused(path, value):
+    pod = copy.deepcopy(WHOLE)
+    parent = pod
+    for key in path[:-1]:
+        parent = parent[key]
+    parent[path[-1]] = value
+    try:
+        images = list(list_running_images(pod, lambda name: name))
+        parse_owner(pod)
+    except InvalidObjectError:
+        return
+    assert {each.container for each in images} <= {"web", "setup", "debugger", value if isinstance(value, str) else ""}

@@ -73,9 +73,11 @@ def test_pods_are_added_up_for_the_topmost_owner():
     assert [METADATA_LIST in each.headers["accept"] for each in stand.received] == [False, True, True]
 
 
-def test_owner_that_is_not_the_controller_does_not_count():
-    with KubernetesStand(pods=[make_pod("web", owner=make_owner("Node", "node-1", is_controller=False))]) as stand:
-        assert list_lines(read(stand)) == ["prod/payments/Pod/web web 1"]
+def test_owner_that_is_not_the_controller_does_not_count_and_neither_does_a_node():
+    other = make_owner("Deployment", "web", is_controller=False)
+    pods = [make_pod("web", owner=other), make_pod("etcd-node-1", owner=make_owner("Node", "node-1"))]
+    with KubernetesStand(pods=pods) as stand:
+        assert list_lines(read(stand)) == ["prod/payments/Pod/etcd-node-1 web 1", "prod/payments/Pod/web web 1"]
 
 
 def test_only_containers_that_were_seen_to_run_count():
@@ -220,6 +222,23 @@ def test_response_that_stops_is_a_failure(monkeypatch):
     monkeypatch.setattr("bot.clusters.client.READ_TIMEOUT", 0.1)
     with KubernetesStand(interfere=lambda _: Reply(200, b"{}", {"Content-Length": "900"})) as stand:
         assert make_reader(stand).read_images().problem is ClusterProblem.UNREACHABLE
+
+
+def test_page_that_is_returned_again_is_a_failure():
+    page = b'{"metadata": {"continue": "x"}, "items": []}'
+    with KubernetesStand(interfere=lambda _: Reply(200, page)) as stand:
+        assert make_reader(stand).read_images().problem is ClusterProblem.INVALID_ANSWER
+        assert len(stand.asked) == 2
+
+
+def test_number_of_images_is_limited(monkeypatch):
+    monkeypatch.setattr("bot.clusters.reader.MAX_IMAGES", 3)
+    pods = [make_pod(f"web-{i}", namespace=f"ns-{i // 2}") for i in range(4)]
+    with KubernetesStand(pods=pods) as stand:
+        assert make_reader(stand).read_images().problem is ClusterProblem.TOO_LARGE
+        by_namespace = make_reader(stand, namespaces=("ns-0", "ns-1")).read_images()
+        assert by_namespace.problem is ClusterProblem.TOO_LARGE
+        assert len(read(stand, namespaces=("ns-0",))) == 2
 
 
 def test_damaged_answer_after_the_first_page_is_a_failure():
