@@ -33,6 +33,9 @@ class SweepResult:
     branch_count: int
     """The number of all listed base branches."""
     failures: tuple[RunFailure, ...]
+    """The failures without those of clusters."""
+    cluster_failures: tuple[RunFailure, ...] = ()
+    """The failures to read clusters, whose messages contain private names."""
 
 
 def sweep_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOptions) -> SweepResult:
@@ -45,7 +48,7 @@ def sweep_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOptio
     build_tasks = list_build_tasks(context.builders, context.progress)
     branch_list = list_base_branches(fleets, context, options)
     triage_result = select_branches(branch_list.list_in_scope(options.scope), context, options, build_tasks)
-    failures = [*running.failures, *build_tasks.failures, *branch_list.failures, *triage_result.failures]
+    failures = [*build_tasks.failures, *branch_list.failures, *triage_result.failures]
     try:
         context.inventory_store.record_seen(triage_result.unchanged_keys, context.now)
     except StateError as error:
@@ -55,4 +58,6 @@ def sweep_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOptio
     failures += record_failed_checks(branch_list.branches, context, options)
     repositories = {each.group: each.repository for each in triage_result.to_read}
     reasons = Counter(each.reason for each in triage_result.to_read if each.reason is not None)
-    return SweepResult(tuple(repositories.values()), reasons, len(branch_list.branches), tuple(failures))
+    return SweepResult(
+        tuple(repositories.values()), reasons, len(branch_list.branches), tuple(failures), running.failures
+    )

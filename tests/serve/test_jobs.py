@@ -92,6 +92,16 @@ def test_sweep_requests_visits_of_new_repositories_and_none_when_nothing_changed
     assert again.requests == ()
 
 
+def test_sweep_reports_clusters_that_cannot_be_read_without_their_names(workshop, monkeypatch):
+    workshop.add_repository("web")
+    workshop.write_config("clusters: [{name: secret-name, auth: in-cluster}]\n")
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    [swept] = SweepJob(workshop.build_run, HOUR)(workshop.claim(SweepWork()))
+    assert len(swept.requests) == 1
+    assert swept.result.endswith("clusters could not be read, and `basebump doctor` shows the reasons")
+    assert "secret-name" not in swept.result
+
+
 def test_moved_tag_leads_to_visits_of_exactly_its_users(workshop):
     web, _ = workshop.add_repository("web"), workshop.add_repository("other", image="other")
     api = workshop.add_repository("api")
