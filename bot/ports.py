@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
 
     from bot.branch_ports import BranchJudge
     from bot.model.advisory import AdvisoryResult
-    from bot.model.build_task import BuildTask
+    from bot.model.build_task import BuildTask, TaskRun
     from bot.model.ci import CiOutcome, FailedCheck
     from bot.model.dashboard import DashboardIssue
     from bot.model.diagnosis import Check, DiagnosisTarget
@@ -256,6 +256,12 @@ class ImageBuilder(Diagnosable, Protocol):
 
     def list_tasks(self) -> tuple[BuildTask, ...]:
         """Return the build tasks that run when a base image is updated. A run calls this once. Raises RegistryError."""
+
+    def list_runs(self) -> tuple[TaskRun, ...]:
+        """Return the last runs of tasks that succeeded, newest first, as far as the registry lists them at once.
+
+        Raises RegistryError.
+        """
 
 
 class ClusterReader(Diagnosable, Protocol):

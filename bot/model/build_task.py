@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bot.model.reference import Digest
+
 
 @dataclass(frozen=True, slots=True)
 class DockerStep:
@@ -74,3 +76,17 @@ class StepBuild:
     """URL of another build context; empty for the folder in which the task runs."""
     arguments: tuple[str, ...] = ()
     """Names of the build arguments that the step sets."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRun:
+    """A run of a build task that succeeded."""
+
+    images: tuple[tuple[str, Digest], ...]
+    """The images that it pushed: canonical names of repositories with digests."""
+    bases: tuple[tuple[str, Digest], ...] = ()
+    """The base images whose update started the run."""
+    revision: str | None = None
+    """The commit whose push started the run; None if something else did. Untrusted text."""
+    task: BuildTask | None = None
+    """The task; None if no base image update can start it."""

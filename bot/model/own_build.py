@@ -52,6 +52,8 @@ class OwnBuild:
     """The branch of the repository that it was built from, which only provenance states; untrusted text."""
     is_attested: bool = False
     """True if `source`, `dockerfile` and `branch` are from provenance; False if `source` is from a label."""
+    is_task_run: bool = False
+    """True if `source`, `dockerfile` and `branch` are from a run of a build task of the registry."""
     bases: tuple[BuiltOn, ...] = ()
     children: frozenset[Digest] = frozenset()
     """The digests of the images in the index; empty if `digest` is a single image."""

@@ -15,18 +15,21 @@ from typing import TypeVar
 from bot.core.globs import is_any_glob_match
 from bot.core.inventory.build_links import BuildLinker
 from bot.core.inventory.image_layers import add_layer_bases
+from bot.core.inventory.task_runs import add_task_runs
 from bot.core.references.select import is_known_registry
+from bot.model.build_task import TaskRun
 from bot.model.errors import RegistryError, StateError
 from bot.model.image import TagDescriptor
 from bot.model.own_build import ConfiguredBuild, OwnBuild
 from bot.model.policy import PolicyConfig
 from bot.model.reference import Digest, ImageReference, TagRef
 from bot.model.report import RunFailure
-from bot.model.vocabulary import FailureStage
+from bot.model.vocabulary import FailureStage, Reason
 from bot.pipeline.base_layers import read_base_layers
 from bot.pipeline.build_services import BuildServices
 from bot.pipeline.registry_failures import STATE_SUBJECT, RegistryFailures
 from bot.pipeline.run_context import RunContext, RunOptions
+from bot.ports import ImageBuilder
 
 MAX_TAGS = 2000
 """Limit of the tags that are looked up in one run. If more are in use, each run looks up others of them."""
@@ -123,7 +126,7 @@ class _BuildReading:
 
     def update_store(self, stored: Sequence[OwnBuild], digests: Iterable[_ImageDigest]) -> None:
         """Read the builds that are missing, and store them and all builds with new bases. Raises StateError."""
-        new_builds = self._read_builds(_select_new(digests, stored))
+        new_builds = self._add_task_runs(self._read_builds(_select_new(digests, stored)))
         builds = [*stored, *new_builds]
         bases = read_base_layers(self.context, self.services, builds, self.names, self.failures) if builds else ()
         changed = {(each.repository, each.digest): each for each in (*new_builds, *add_layer_bases(builds, bases))}
@@ -189,6 +192,25 @@ class _BuildReading:
             return self._request(host, lambda: self.services.reader.read_build(*image))
 
         return list(self._request_each("Reading own images", read, digests).values())
+
+    def _add_task_runs(self, builds: Sequence[OwnBuild]) -> list[OwnBuild]:
+        """Add what the registries state about builds that their tasks pushed.
+
+        An identity that may list the tasks and not their runs is no failure. Other evidence then shows the builds.
+        """
+        hosts = {each.repository.partition("/")[0] for each in builds}
+
+        def list_runs(builder: ImageBuilder) -> tuple[TaskRun, ...] | None:
+            try:
+                return builder.list_runs()
+            except RegistryError as error:
+                if error.reason not in {Reason.DENIED, Reason.NOT_FOUND_OR_DENIED}:
+                    self.failures.record_error(builder.registry, error)
+                return None
+
+        builders = [each for each in self.context.builders if each.registry in hosts]
+        runs = self._request_each("Reading runs of build tasks", list_runs, builders)
+        return add_task_runs(builds, (run for found in runs.values() for run in found))
 
     def _request_each(
         self, title: str, request: Callable[[_Item], _Value | None], items: Sequence[_Item]

@@ -14,13 +14,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
-from bot.model.build_task import BuildTask, DockerStep, FileStep, InlineStep, OtherStep, TaskStep
+from bot.model.build_task import BuildTask, DockerStep, FileStep, InlineStep, OtherStep, TaskRun, TaskStep
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok
 from bot.model.errors import RegistryError
 from bot.model.vocabulary import Reason
 from bot.net import HostTrust, HttpClient, HttpError, RateLimitedError, Response, Url, sanitize_text
+from bot.registries.acr_runs import MAX_RUNS, parse_run
 from bot.registries.azure_identity import AzureCloud, EntraIdentity, NoEntraTokenError, get_azure_cloud
 
 API_VERSION = "2019-06-01-preview"
@@ -66,19 +68,36 @@ class AcrTasks:
         Raises RegistryError, for example if the list has more than MAX_PAGES pages, or if its next page is on another
         host.
         """
+        entries = self._list_entries(f"tasks?api-version={API_VERSION}")
+        try:
+            return tuple(task for entry in entries if (task := self._parse_task(entry)) is not None)
+        except _InvalidTaskListError as error:
+            host = get_azure_cloud(self.registry, self.environment).manager_host
+            raise self._make_error(
+                Reason.REGISTRY_ERROR, f"{host} did not return a valid list of tasks: {error}"
+            ) from None
+
+    def list_runs(self) -> tuple[TaskRun, ...]:
+        """Return those of the last MAX_RUNS runs that succeeded, newest first. Invalid entries are left out.
+
+        https://learn.microsoft.com/en-us/rest/api/container-registry-tasks/runs/list
+
+        Raises RegistryError.
+        """
+        entries = self._list_entries(f"runs?api-version={API_VERSION}&$top={MAX_RUNS}", 1)
+        tasks = {each.name: each for each in self.list_tasks()} if entries else {}
+        return tuple(run for entry in entries if (run := parse_run(entry, tasks)) is not None)
+
+    def _list_entries(self, path: str, max_pages: int | None = None) -> list[Any]:
+        """Return the entries of a list of the resource manager, or of its first pages. Raises RegistryError."""
         try:
             cloud = get_azure_cloud(self.registry, self.environment)
             token = EntraIdentity(cloud, self.environment).get_token(cloud.manager_scope)
         except NoEntraTokenError as error:
             raise self._make_error(Reason.DENIED, str(error)) from error
         try:
-            pages = self._fetch_pages(cloud, token)
-            return tuple(
-                task
-                for page in pages
-                for entry in _get_value_list(page)
-                if (task := self._parse_task(entry)) is not None
-            )
+            pages = islice(self._fetch_pages(cloud, token, path), max_pages)
+            return [entry for page in pages for entry in _get_value_list(page)]
         except HttpError as error:
             reason = Reason.RATE_LIMITED if isinstance(error, RateLimitedError) else Reason.UNREACHABLE
             raise self._make_error(reason, str(error)) from error
@@ -87,14 +106,14 @@ class AcrTasks:
                 Reason.REGISTRY_ERROR, f"{cloud.manager_host} did not return a valid list of tasks: {error}"
             ) from None
 
-    def _fetch_pages(self, cloud: AzureCloud, token: str) -> Iterator[dict[str, Any]]:
-        """Yield every page of the list of tasks.
+    def _fetch_pages(self, cloud: AzureCloud, token: str, path: str) -> Iterator[dict[str, Any]]:
+        """Yield every page of a list. `path` is the part of its address after the resource ID of the registry.
 
         Raises _InvalidTaskListError if the list is invalid, or if its next page is on another host than the first page.
         Raises HttpError and RegistryError.
         """
         http = HttpClient({cloud.manager_host: HostTrust()}, environment=self.environment, sleep=self.sleep)
-        first = Url.parse(f"https://{cloud.manager_host}{self.resource_id}/tasks?api-version={API_VERSION}")
+        first = Url.parse(f"https://{cloud.manager_host}{self.resource_id}/{path}")
         requested_urls: set[str] = set()
         url: Url | None = first
         while url is not None:

@@ -8,8 +8,11 @@ from support.registries.no_facts import NoFacts
 from support.runs.built_fleet import GOLDEN, PYTHON, WEB, BuiltFleet, write_manifest
 from support.values import digest
 
+from bot.model.build_task import TaskRun
+from bot.model.errors import RegistryError
 from bot.model.own_build import BaseEvidence, BuiltOn, ConfiguredBuild, OwnBuild
 from bot.model.run_scope import RunScope, Shard
+from bot.model.vocabulary import Reason
 from bot.pipeline import base_layers, own_builds
 
 pytestmark = pytest.mark.real("git")
@@ -204,3 +207,31 @@ def test_last_push_is_read_if_every_build_has_a_tag_of_its_own(loopback, tmp_pat
     loopback.facts = PushedDigests(built)
     fleet.run(1)
     assert set(fleet.load_builds()) == {built}
+
+
+class Builder:
+    """A registry with one task, which pushed some images on a base image."""
+
+    registry = "docker.io"
+
+    def __init__(self, images, base, error: RegistryError | None = None) -> None:
+        self.images, self.base, self.error = images, base, error
+
+    def list_tasks(self):
+        return ()
+
+    def list_runs(self):
+        if self.error is not None:
+            raise self.error
+        return (TaskRun(tuple((WEB, each) for each in self.images), ((PYTHON, self.base),)),)
+
+
+@pytest.mark.parametrize(("reason", "failures"), [(None, 0), (Reason.DENIED, 0), (Reason.UNREACHABLE, 1)])
+def test_runs_of_build_tasks_name_bases_that_leave_no_layers(fleet, reason, failures):
+    base, built = digest("base"), fleet.push(make_image("app"))
+    fleet.create("web", manifest=write_manifest("acme/web:main"))
+    error = RegistryError("docker.io", reason, "no runs", is_failure=True) if reason is not None else None
+    fleet.builders = (Builder([built], base, error),)
+    assert len(fleet.run().failed) == failures
+    expected = () if reason is not None else (BuiltOn(PYTHON, base, BaseEvidence.BUILD_TASK),)
+    assert fleet.load_builds()[built].bases == expected

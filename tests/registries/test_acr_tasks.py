@@ -6,14 +6,15 @@ import json
 from dataclasses import replace
 
 import pytest
-from support.clouds.arm import CONTOSO, Arm, docker, encoded, file_task, task
+from support.clouds.arm import CONTOSO, Arm, docker, encoded, file_task, run, task
 from support.clouds.azure_scene import by_secret, manager
-from support.clouds.entra import CHINA_MANAGER, GOVERNMENT_MANAGER, RESOURCE_MANAGER, SECRET
+from support.clouds.entra import CHINA_MANAGER, CLIENT, GOVERNMENT_MANAGER, RESOURCE_MANAGER, SECRET
 from support.listener import Received, Reply
 from support.tunnel import refuse_dns_queries
 
 from bot.model.build_task import BuildTask, DockerStep, FileStep, InlineStep, OtherStep
 from bot.model.errors import RegistryError
+from bot.model.vocabulary import Reason
 from bot.registries import acr_tasks
 from bot.registries.acr_tasks import AcrTasks
 
@@ -251,3 +252,45 @@ def test_a_resource_manager_that_cannot_be_reached_is_said(entra):
 
 def test_who_it_is_to_entra_is_not_shown(builder):
     assert SECRET not in repr(builder)
+
+
+OUTPUT = {"registry": REGISTRY, "repository": "apps/web", "tag": "1", "digest": "sha256:" + "a" * 64}
+BASE = {"registry": "registry.hub.docker.com", "repository": "library/python", "digest": "sha256:" + "b" * 64}
+
+
+def test_runs_that_succeeded_are_listed_with_their_task_and_their_base(builder, arm):
+    arm.tasks.append(task(docker("https://github.com/acme/web.git#main")))
+    arm.runs += [
+        run("build-web", [OUTPUT], imageUpdateTrigger={"images": [BASE]}),
+        run("build-web", [OUTPUT], status="Failed"),
+        run(None, [OUTPUT], sourceTrigger={"commitId": "c0ffee"}),
+        run("build-web", []),
+    ]
+    by_update, by_commit = builder.list_runs()
+    image = (f"{REGISTRY}/apps/web", OUTPUT["digest"])
+    assert (by_update.images, by_update.bases) == ((image,), (("docker.io/library/python", BASE["digest"]),))
+    assert by_update.task == builder.list_tasks()[0]
+    assert (by_commit.revision, by_commit.task, by_commit.bases) == ("c0ffee", None, ())
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        7,
+        {},
+        {"properties": 7},
+        run("build-web", "images"),
+        run("build-web", [7, {}, {**OUTPUT, "digest": "sha256:x"}, {**OUTPUT, "repository": "A B"}]),
+    ],
+)
+def test_invalid_run_is_left_out(builder, arm, entry):
+    arm.runs += [entry, run(None, [OUTPUT], imageUpdateTrigger=7, sourceTrigger={"commitId": 7})]
+    (found,) = builder.list_runs()
+    assert (found.bases, found.revision) == ((), None)
+
+
+def test_identity_that_may_not_list_runs_is_denied(builder, arm):
+    arm.without_runs = frozenset({CLIENT})
+    with pytest.raises(RegistryError) as raised:
+        builder.list_runs()
+    assert raised.value.reason is Reason.DENIED

@@ -1,10 +1,10 @@
 """Find out which own image is built from which file of which base branch.
 
 The evidence is used in this order, and the first kind that exists for an image decides about it: an entry of the
-config, provenance, and the label with the source. If it does not lead to a single file of one base branch, the file is
-not known. Labels and provenance are untrusted: whoever can push an image can claim any source in them. A link only
-names a file that the config already selects. For each file, only the links with the strongest evidence count, and
-reports show the evidence. No proposal depends on a link.
+config, a run of a build task, provenance, and the label with the source. If it does not lead to a single file of one
+base branch, the file is not known. Labels and provenance are untrusted: whoever can push an image can claim any source
+in them. A link only names a file that the config already selects. For each file, only the links with the strongest
+evidence count, and reports show the evidence. No proposal depends on a link.
 """
 
 from __future__ import annotations
@@ -82,10 +82,11 @@ class BuildLinker:
                 if (file := self._find_configured(entry)) is not None:
                     yield file, LinkEvidence.CONFIG
             return
-        attested = next((each for each in newest_first if each.is_attested and each.dockerfile), None)
+        by_task = next((each for each in newest_first if each.is_task_run), None)
+        attested = by_task or next((each for each in newest_first if each.is_attested and each.dockerfile), None)
         if attested is not None:
             if (file := self._find_attested(attested)) is not None:
-                yield file, LinkEvidence.PROVENANCE
+                yield file, LinkEvidence.BUILD_TASK if by_task is not None else LinkEvidence.PROVENANCE
             return
         stated = next((each for each in newest_first if each.source and not _is_inherited(each, sources)), None)
         if stated is not None and (file := self._find_stated(stated)) is not None:

@@ -54,6 +54,12 @@ def task(step: Json, name: str = "build-web", *, status: str = "Enabled", base: 
     }
 
 
+def run(name: str | None, images: list[Json], *, status: str = "Succeeded", **more: object) -> Json:
+    """Return a run of a task, or of `az acr build` if there is no task."""
+    properties = {"status": status, "task": name, "outputImages": images, "runType": "AutoBuild", **more}
+    return {"id": f"{CONTOSO}/runs/ca1", "name": "ca1", "properties": properties}
+
+
 @dataclass
 class Arm(ListeningService):
     """The resource manager of one cloud, from `with` to the end of it."""
@@ -66,6 +72,10 @@ class Arm(ListeningService):
     """By their IDs."""
     readers: frozenset[str] = frozenset({CLIENT})
     """Who has the role Reader, by the client's ID."""
+    runs: list[Json] = field(default_factory=list)
+    """The runs of all tasks, the newest first."""
+    without_runs: frozenset[str] = frozenset()
+    """Who may list tasks and not runs, by the client's ID."""
     page: int = 100
     """Tasks on one page."""
     reply: Reply | Callable[[Received], Reply] | None = None
@@ -100,16 +110,21 @@ class Arm(ListeningService):
             raise RefusedError(405, "MethodNotAllowed", "tasks are only read")
         if query.pop("api-version", None) not in API_VERSIONS:
             raise RefusedError(400, "NoRegisteredProviderFound", "no such version of the API")
-        start = query.pop("$skiptoken", "0")
+        start, top = query.pop("$skiptoken", "0"), query.pop("$top", None)
         if query or not start.isdigit():
             raise RefusedError(400, "InvalidParameter", f"nobody asked for {', '.join(query)}")
-        resource = split.path.removesuffix("/tasks")
+        is_runs = split.path.endswith("/runs")
+        resource = split.path.removesuffix("/runs" if is_runs else "/tasks")
         if client not in self.readers:
             said = f"The client '{client}' does not have authorization to perform action over scope '{resource}'"
             raise RefusedError(403, "AuthorizationFailed", said)
         known = {each.lower(): tasks for each, tasks in self.registries.items()}
         if resource == split.path or resource.lower() not in known:
             raise RefusedError(404, "ResourceNotFound", f"The Resource '{resource}' was not found.")
+        if is_runs:
+            if client in self.without_runs:
+                raise RefusedError(403, "AuthorizationFailed", f"The client '{client}' may not read runs.")
+            return {"value": self.runs[: int(top or self.page)]}
         return self._page(received.path, known[resource.lower()], int(start))
 
     def _page(self, path: str, tasks: list[Json], start: int) -> Json:

@@ -21,7 +21,7 @@ from bot.pipeline.build_services import BuildServices
 from bot.pipeline.run import run_fleets
 from bot.pipeline.run_context import RunContext, RunOptions
 from bot.pipeline.sweep import SweepResult, sweep_fleets
-from bot.ports import Fleet
+from bot.ports import Fleet, ImageBuilder
 from bot.state.build_inventory import DatabaseBuildInventory
 from bot.state.database import Database
 from bot.state.failed_checks import DatabaseFailedChecks
@@ -52,6 +52,7 @@ class BuiltFleet:
         (folder / "fleet").mkdir()
         self._build_fleet: Callable[[], Fleet] = lambda: LocalFleet(folder / "fleet")
         self.use_configured(configured)
+        self.builders: tuple[ImageBuilder, ...] = ()
 
     def use_fleet(self, build_fleet: Callable[[], Fleet]) -> None:
         """Let the next runs be over another fleet."""
@@ -100,7 +101,7 @@ class BuiltFleet:
             self.configured,
         )
         orders = RunOptions(self.loopback.rulebook, "basebump/", templates=TEMPLATES, level=level, **(options or {}))
-        return replace(context, builds=services), orders
+        return replace(context, builds=services, builders=self.builders), orders
 
     def load_builds(self) -> dict[Digest, OwnBuild]:
         return {each.build.digest: each.build for each in self.store.load_builds()}
