@@ -32,7 +32,7 @@ class FleetReader(Protocol):
     """Lists and searches the inventory. Every method raises StateError."""
 
     def find_images(self, words: str, section: ListSection) -> ListedEntries[ImageSummary]:
-        """Return the tags whose name contains `words` in any case, the most used ones first."""
+        """Return the tags whose name contains `words` in any case: blocked ones first, and then the most used ones."""
 
     def find_branches(self, words: str, section: ListSection) -> ListedEntries[BranchSummary]:
         """Return the base branches of the repositories whose name contains `words` in any case, sorted by name."""

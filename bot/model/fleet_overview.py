@@ -43,6 +43,8 @@ class ImageSummary:
     """The number of references with an update that can be proposed."""
     unpinned: int
     """The number of references without a digest."""
+    blocked: int = 0
+    """The number of references to images that must not be used."""
 
     @property
     def name(self) -> str:

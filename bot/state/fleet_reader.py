@@ -21,7 +21,7 @@ from bot.model.fleet_overview import (
 from bot.model.inventory import BranchKey
 from bot.model.patch_times import FixSeverity
 from bot.model.proposal import RequestState
-from bot.model.vocabulary import UPDATABLE_STATUSES
+from bot.model.vocabulary import UPDATABLE_STATUSES, OccurrenceStatus
 from bot.state.database import Database
 from bot.state.inventory_history import build_request
 from bot.state.inventory_tables import (
@@ -44,6 +44,7 @@ _COUNTS = (
     func.count().filter(_IS_OUTDATED).label("outdated_count"),
     func.count().filter(IMAGE_REFERENCES.c.digest == _NO_DIGEST_ID).label("unpinned_count"),
 )
+_BLOCKED_COUNT = func.count().filter(IMAGE_REFERENCES.c.status == OccurrenceStatus.BLOCKED.value).label("blocked_count")
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _IN_FLEET = REQUESTS.join(BRANCHES, BRANCHES.c.id == REQUESTS.c.branch).outerjoin(
     SETTLED_BRANCHES, SETTLED_BRANCHES.c.branch == BRANCHES.c.id
@@ -57,17 +58,17 @@ class DatabaseFleetReader:
         self._database = database
 
     def find_images(self, words: str, section: ListSection) -> ListedEntries[ImageSummary]:
-        """Return the tags whose name contains `words` in any case, the most used ones first."""
+        """Return the tags whose name contains `words` in any case: blocked ones first, and then the most used ones."""
         name = TAGS.c.repository + ":" + TAGS.c.tag
         is_match = name.icontains(words, autoescape=True) if words else true()
         branches = func.count(IMAGE_REFERENCES.c.branch.distinct()).label("branch_count")
         query = (
-            select(TAGS.c.repository, TAGS.c.tag, branches, *_COUNTS)
+            select(TAGS.c.repository, TAGS.c.tag, branches, *_COUNTS, _BLOCKED_COUNT)
             .join(IMAGE_REFERENCES, IMAGE_REFERENCES.c.tag == TAGS.c.id)
             .where(is_match)
             .group_by(TAGS.c.id, TAGS.c.repository, TAGS.c.tag)
         )
-        order = (branches.desc(), TAGS.c.repository, TAGS.c.tag)
+        order = (_BLOCKED_COUNT.desc(), branches.desc(), TAGS.c.repository, TAGS.c.tag)
         with self._database.open_for_reading() as connection:
             total = connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
             rows = connection.execute(query.order_by(*order).offset(section.offset).limit(section.limit))

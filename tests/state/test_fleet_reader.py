@@ -50,6 +50,16 @@ def test_images_are_counted_and_the_most_used_come_first(inventory, reader):
     assert reader.find_images("%", ALL).total == 0
 
 
+def test_images_that_must_not_be_used_come_first(inventory, reader):
+    blocked = build_verdict("redis:7", OccurrenceStatus.BLOCKED)
+    inventory.record_visits([build_visit(UPDATE, blocked, "redis:7"), build_visit(PINNED, key=API)], {}, NOW)
+    found = reader.find_images("", ALL).entries
+    assert [(each.name, each.blocked, each.references) for each in found] == [
+        ("docker.io/library/redis:7", 1, 2),
+        ("docker.io/library/python:3.12", 0, 2),
+    ]
+
+
 def test_branches_are_found_by_a_part_of_the_name_of_the_repository(inventory, reader):
     requests = (build_request(1), build_request(2, RequestState.MERGED))
     visits = [

@@ -12,7 +12,8 @@ from bot.serve.pages.ports import ListPage, PagePorts, parse_words
 
 _COLUMNS = (
     *(Column("Image"), Column("Base branches", is_number=True), Column("References", is_number=True)),
-    *(Column("Can be updated", is_number=True), Column("Not pinned", is_number=True)),
+    *(Column("Blocked", is_number=True), Column("Can be updated", is_number=True)),
+    Column("Not pinned", is_number=True),
 )
 
 
@@ -23,7 +24,7 @@ def build_images(ports: PagePorts, request: Request, _parts: Mapping[str, str]) 
     table = build_image_list(
         found.entries,
         name="images",
-        heading="Images, the most used first",
+        heading="Images, blocked ones first, then the most used",
         pager=page.build_pager(request, found.total),
     )
     return PageContent(
@@ -44,6 +45,7 @@ def build_image_list(
                 build_cell(link_image(each.name)),
                 show_count(each.branches),
                 show_count(each.references),
+                show_count(each.blocked, CellStyle.ALARM),
                 show_count(each.outdated),
                 show_count(each.unpinned, CellStyle.WARNING),
             )

@@ -124,7 +124,7 @@ def _build_tables(ports: PagePorts, now: datetime) -> tuple[Table, ...]:
         build_image_list(
             images.entries,
             name="images",
-            heading="The most used images",
+            heading="Images, blocked ones first, then the most used",
             more=link_rest(images, PageLink.IMAGES.address),
         ),
         build_delivery_table(deliveries, now, more=Part("All deliveries", address=PageLink.EVENTS.address)),
