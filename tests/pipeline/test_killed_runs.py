@@ -17,7 +17,7 @@ import pytest
 from support.forges.counted import Killed
 from support.forges.kill_points import note_kills
 from support.postgresql import PostgresqlServer
-from support.runs.scenes import PUSH, PYTHON, RUN, SCENES, STANDS, WITHOUT, Act, Scene, count_tried
+from support.runs.scenes import PUSH, PYTHON, RUN, SCENES, STANDS, VARIED, WITHOUT, Act, Scene, count_tried
 from support.runs.worlds import Loopback
 
 from bot.model.proposal import RequestState
@@ -131,16 +131,15 @@ def test_a_run_killed_before_any_write_is_healed_by_the_next_which_ends_all_writ
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("forge", ["local", "github"])
-@pytest.mark.parametrize("title", SCENES)
+@pytest.mark.parametrize(
+    ("title", "forge"), [*((title, "local") for title in SCENES), *((title, "github") for title in VARIED)]
+)
 def test_a_killed_run_is_healed_with_a_state_as_well(title, forge, tmp_path, loopback):
-    if (forge, title) in WITHOUT:
-        pytest.skip(WITHOUT[forge, title])
     Stage(forge, tmp_path, loopback, open_state=Database.sqlite).kills(SCENES[title])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("title", SCENES)
+@pytest.mark.parametrize("title", VARIED)
 def test_killed_apply_is_healed_by_the_next_plan(title, tmp_path, loopback):
     Stage("local", tmp_path, loopback, uses_plans=True).kills(SCENES[title])
 

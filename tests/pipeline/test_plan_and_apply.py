@@ -11,7 +11,7 @@ from support.forges.github.stand import GitHubStand
 from support.forges.stands import LocalStand, Stand
 from support.git import Git
 from support.runs.forged_plans import forge_plan
-from support.runs.scenes import BRANCH, OLD, PYTHON, SCENES, WITHOUT, Act, Scene
+from support.runs.scenes import BRANCH, MOST_WRITES, OLD, PYTHON, SCENES, VARIED, Act, Scene
 from support.runs.worlds import NOW, ORIGIN, Loopback, outcomes
 
 from bot.model.errors import PlanError
@@ -27,8 +27,6 @@ pytestmark = [pytest.mark.real("git")]
 
 OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """The id of a commit, which depends on the second in which it was made, or of a new repository."""
-OTHER_FORGES = ("github", "gitlab", "azure", "gitea")
-"""Forges on which only the scenes with the most kinds of writes are played."""
 FORGES = ("local", "github")
 
 
@@ -46,25 +44,15 @@ def play(scene: Scene, acts: list[Act]) -> tuple[list[str], list[object]]:
 
 PLAYED = [
     *((title, "local") for title in SCENES),
-    *(
-        (title, forge)
-        for title in (
-            "a person's commit",
-            "pushed, then opened with its status",
-            "a group is parted",
-            "labels on a draft",
-            "what is proposed is blocked, replaced, blocked, and allowed again",
-        )
-        for forge in OTHER_FORGES
-    ),
+    *((title, "github") for title in VARIED if title not in MOST_WRITES),
+    *((title, forge) for title in MOST_WRITES for forge in ("github", "gitlab", "azure", "gitea")),
 ]
+"""Every scene, and on the servers those with all kinds of writes, or with the most."""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("title", "forge"), PLAYED)
 def test_plan_and_apply_write_the_same_as_a_run(title, forge, tmp_path, loopback):
-    if (forge, title) in WITHOUT:
-        pytest.skip(WITHOUT[forge, title])
     results = []
     for uses_plans in (False, True):
         fresh = Loopback(loopback.registry, loopback.store)

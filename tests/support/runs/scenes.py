@@ -334,6 +334,24 @@ SCENES: dict[str, list[Act]] = {
 }
 """What happens one after another. Each run is killed before each of its writes, except in a beginning already tried."""
 
+VARIED = (
+    "opened",
+    "evidence and tag together",
+    "declined, then the next digest",
+    "a person's commit",
+    "pushed, then opened with its status",
+    "taken back and wanted again",
+    "a group is parted",
+    "labels on a draft",
+    "a dashboard, until there is nothing to show",
+)
+"""Scenes that together have every kind of write, for what does not depend on how the writes follow each other."""
+MOST_WRITES = (
+    "a group is parted",
+    "labels on a draft",
+    "what is proposed is blocked, replaced, blocked, and allowed again",
+)
+
 
 def count_tried(acts: list[Act]) -> int:
     """Return with how many of these acts an earlier scene begins: what they write was tried there."""
