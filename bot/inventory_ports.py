@@ -108,6 +108,9 @@ class StageReader(Protocol):
     def load_scope(self) -> StageScope:
         """Return what the config and the state contain besides the base branches."""
 
+    def has_updates_to_run(self) -> bool:
+        """Return True if a request was merged whose due date requires that the update runs."""
+
     def load_image_facts(self, image: ImageReference) -> StageFacts:
         """Return the facts about an image in all base branches, with all its tags and digests."""
 

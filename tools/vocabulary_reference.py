@@ -59,6 +59,10 @@ _OUTCOMES = {
     ProposalOutcome.WOULD_OPEN: "At the level `propose`, the outcome would be `opened`.",
     ProposalOutcome.WOULD_REFRESH: "At the level `propose`, the outcome would be `refreshed`.",
     ProposalOutcome.WOULD_CLOSE: "At a higher level, the outcome would be `closed` or `swept`.",
+    ProposalOutcome.NOT_RUNNING: (
+        "The pull request was merged earlier, and its update does not run yet, or it is unknown whether it runs. Only "
+        "with `due: {until: running}`."
+    ),
 }
 
 _SCAN_STATES = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -29,14 +29,32 @@ class DueClass(StrEnum):
 _ORDER = tuple(DueClass)
 
 
+class DueUntil(StrEnum):
+    """The stage that an update must reach by its due date, the less strict one first.
+
+    The values are those of the key `until` in the config file, and the words in marks and reports.
+    """
+
+    MERGED = "merged"
+    RUNNING = "running"
+    """The update must run in clusters. An update that has no later stage than `merged` must be merged."""
+
+    @property
+    def position(self) -> int:
+        """The position in the order; 0 is the less strict stage."""
+        return tuple(DueUntil).index(self)
+
+
 @dataclass(frozen=True, slots=True)
 class DuePeriods:
-    """How long a fix may stay unmerged, by the class of the fix. A class without a period is None."""
+    """How long a fix may take to reach a stage, by the class of the fix. A class without a period is None."""
 
     exploited: timedelta | None = None
     critical: timedelta | None = None
     high: timedelta | None = None
     medium: timedelta | None = None
+    until: DueUntil = DueUntil.MERGED
+    """The stage that a fix must reach within its period."""
 
     def list_periods(self) -> Iterator[tuple[DueClass, timedelta]]:
         """Yield the classes that have a period, the most urgent one first, with their periods."""
@@ -47,21 +65,27 @@ class DuePeriods:
 
 
 def select_shorter_periods(first: DuePeriods | None, second: DuePeriods | None) -> DuePeriods | None:
-    """Return the shorter period of each class. If only one of the two has a period, it is that one."""
+    """Return the shorter period of each class, and the later stage.
+
+    If only one of the two has a period, it is that one.
+    """
     if first is None or second is None:
         return first or second
-    pairs = {each.name: (getattr(first, each.name), getattr(second, each.name)) for each in fields(DuePeriods)}
-    return DuePeriods(**{name: min(filter(None, pair), default=None) for name, pair in pairs.items()})
+    pairs = {each.value: (getattr(first, each.value), getattr(second, each.value)) for each in DueClass}
+    periods = {name: min(filter(None, pair), default=None) for name, pair in pairs.items()}
+    return DuePeriods(**periods, until=max(first.until, second.until, key=lambda each: each.position))
 
 
 @dataclass(frozen=True, slots=True)
 class DueDate:
-    """The time by which a proposal is to be merged."""
+    """The time by which a proposal is to be merged, or by which its update is to run."""
 
     at: datetime
     fixes: DueClass
     """The most urgent class among the fixes that determine the date."""
     is_overdue: bool = False
     """True if `at` has passed. A date that was read from a mark is not compared with the clock, and is False."""
+    until: DueUntil = DueUntil.MERGED
+    """The stage that the update must reach."""
     is_private: bool = False
     """True if the date may depend on evidence that must not be shown where everyone can read it."""

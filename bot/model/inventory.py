@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from bot.model.ci import CiOutcome
+from bot.model.due_date import DueClass, DueUntil
 from bot.model.forge import GitRepository
 from bot.model.reference import Digest, TagRef
 
@@ -121,7 +122,12 @@ class StoredRequest:
     base_ci: CiOutcome = CiOutcome.UNKNOWN
     """The outcome of CI on the base branch, at the visit that found that CI failed on `head`."""
     due_at: datetime | None = None
-    """The time by which the request is to be merged; None if it has no due date, or if it is not known."""
+    """The time by which the request is to be merged, or by which its update is to run; None if it has no due date, or
+    if it is not known."""
+    due_for: DueClass | None = None
+    """What the due date was set for; None if it is not known."""
+    due_until: DueUntil = DueUntil.MERGED
+    """The stage that the update must reach by the due date."""
     fix_published_at: datetime | None = None
     """The time at which the first fix of the most severe vulnerabilities in `fixes` was published, according to the
     scanner; None if the scanner does not state it."""

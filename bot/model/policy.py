@@ -302,11 +302,11 @@ class Policy:
     )
     due: DuePeriods | None = _key(
         None,
-        "How long a fix may stay unmerged before its proposal is overdue. Default: proposals have no due date.",
+        "How long a fix may take until it is merged or runs. Afterwards, it is overdue. Default: no due dates.",
         combine_mode=CombineMode.SHORTER,
         repository=(
-            "How long a fix may stay unmerged before its proposal is overdue. If the operator's policy has a different "
-            "duration, the shorter of the two applies."
+            "How long a fix may take until it is merged or runs. Afterwards, it is overdue. If the operator's policy "
+            "has a different duration, the shorter of the two applies. `until: running` in one of them applies."
         ),
     )
     mandatory: bool = _key(

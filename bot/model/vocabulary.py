@@ -307,6 +307,7 @@ class ProposalOutcome(StrEnum):
     WOULD_OPEN = "would-open"
     WOULD_REFRESH = "would-refresh"
     WOULD_CLOSE = "would-close"
+    NOT_RUNNING = "not-running"
 
 
 class FailureStage(StrEnum):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from bot.core.inventory.fix_counts import RequestFixes, summarise_fixes
 from bot.core.proposal.marks import BodyMark, parse_mark
@@ -80,20 +79,21 @@ class RequestRecorder:
             opened, desired = branch.result.opened.get(each.branch), each.desired
             if opened is None or not isinstance(desired, Proposal):
                 continue
+            mark = parse_mark(desired.body)
             push, fixes = branch.result.pushes.get(each.branch), self._find_fixes(each.updates)
             existing = (request.head for request in each.requests if request.state is RequestState.BRANCH)
-            yield StoredRequest(
+            request = StoredRequest(
                 branch=each.branch,
                 number=opened.number or 0,
                 state=RequestState.OPEN,
-                targets=parse_mark(desired.body).targets,
+                targets=mark.targets,
                 url=opened.url,
                 opened_at=self.context.now,
                 fixes=fixes.counts if fixes is not None else None,
                 head=push.commit if push is not None else next(existing, None),
-                due_at=_get_due_time(parse_mark(desired.body)),
                 fix_published_at=fixes.published_at if fixes is not None else None,
             )
+            yield _add_due_date(request, mark)
 
     def _add_ci(self, branch: VisitedBranch, requests: Sequence[StoredRequest]) -> Iterator[StoredRequest]:
         """Yield the requests with the outcome of CI on their last commits.
@@ -133,13 +133,17 @@ def _get_own_head(request: RemoteRequest) -> str | None:
     return request.head if request.intent is not None and request.is_confirmed else None
 
 
-def _get_due_time(mark: BodyMark) -> datetime | None:
-    return mark.due.at if mark.due is not None else None
+def _add_due_date(request: StoredRequest, mark: BodyMark) -> StoredRequest:
+    """Return a request with the due date in its mark."""
+    due = mark.due
+    if due is None:
+        return request
+    return replace(request, due_at=due.at, due_for=due.fixes, due_until=due.until)
 
 
 def _build_stored_request(request: RemoteRequest, fixes: RequestFixes | None, head: str | None) -> StoredRequest:
     mark = parse_mark(request.body)
-    return StoredRequest(
+    stored = StoredRequest(
         branch=request.branch,
         number=request.number or 0,
         state=request.state,
@@ -149,6 +153,6 @@ def _build_stored_request(request: RemoteRequest, fixes: RequestFixes | None, he
         ended_at=request.closed_at,
         fixes=fixes.counts if fixes is not None else None,
         head=head,
-        due_at=_get_due_time(mark),
         fix_published_at=fixes.published_at if fixes is not None else None,
     )
+    return _add_due_date(stored, mark)

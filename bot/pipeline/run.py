@@ -30,6 +30,7 @@ from bot.pipeline.record_visits import VisitRecorder
 from bot.pipeline.repository_plan import BranchPlan, RepositoryPlan, RepositoryPlanner, RepositoryScan
 from bot.pipeline.request_records import VisitedBranch
 from bot.pipeline.run_context import RunContext, RunOptions
+from bot.pipeline.unfinished_updates import add_unfinished
 from bot.pipeline.worker_pool import FORGE_POOL
 from bot.ports import Fleet
 
@@ -119,9 +120,13 @@ def finish_run(
     failures += run_plan.visit_recorder.record_visits(visited, triage_result)
     failures += read_own_builds(context, options, _list_known_digests(run_plan))
     failures += record_failed_checks(fleet_scan.branches, context, options)
+    all_reports = _sort_reports((*reports, *triage_result.reports), fleet_scan.repositories)
+    stages = context.builds.stages if context.builds is not None else None
+    all_reports, unread = add_unfinished(all_reports, stages, context.now)
+    failures += unread
     return RunReport(
         options.level,
-        _sort_reports((*reports, *triage_result.reports), fleet_scan.repositories),
+        all_reports,
         {**triage_result.evidence, **evidence},
         tuple(failures),
         run_plan.started,

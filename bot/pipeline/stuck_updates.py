@@ -29,12 +29,13 @@ def load_stuck_updates(
     if not reader.load_scope().has_more_than_merges:
         return {}
     stuck: dict[BranchKey, tuple[StuckUpdate, ...]] = {}
-    for facts in _load_facts(reader, sorted({each.repository for each in keys})):
+    for facts in load_facts(reader, sorted({each.repository for each in keys})):
         stuck.update(group_stuck_updates(find_fleet_stages(facts, context.now), context.now))
     return {key: stuck[key] for key in keys if key in stuck}
 
 
-def _load_facts(reader: StageReader, repositories: Collection[str]) -> Iterable[StageFacts]:
+def load_facts(reader: StageReader, repositories: Collection[str]) -> Iterable[StageFacts]:
+    """Yield the facts about the updates in some repositories, and possibly in others. Raises StateError."""
     if len(repositories) > MAX_SINGLE_REPOSITORIES:
         yield reader.load_fleet_facts()
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.model.due_date import DueDate
+from bot.model.due_date import DueDate, DueUntil
 from bot.model.report import ProposalReport, RunReport
 
 
@@ -15,7 +15,7 @@ def is_overdue(proposal: ProposalReport) -> bool:
 
 def describe_due_date(due: DueDate) -> str:
     """Return a due date as words, such as `Merge by 2027-01-31 08:30 UTC (critical).`."""
-    lead = "Overdue since" if due.is_overdue else "Merge by"
+    lead = "Overdue since" if due.is_overdue else "Running by" if due.until is DueUntil.RUNNING else "Merge by"
     return f"{lead} {due.at:%Y-%m-%d %H:%M} UTC ({due.fixes})."
 
 

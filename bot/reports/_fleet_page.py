@@ -58,6 +58,7 @@ _OUTCOMES_BY_HEADING: Mapping[str, frozenset[ProposalOutcome]] = {
     "Would be opened, refreshed or closed": frozenset(
         {ProposalOutcome.WOULD_OPEN, ProposalOutcome.WOULD_REFRESH, ProposalOutcome.WOULD_CLOSE}
     ),
+    "Merged, and not running yet": frozenset({ProposalOutcome.NOT_RUNNING}),
     "Waiting": frozenset({ProposalOutcome.DEFERRED}),
     "Refused by a gate": frozenset({ProposalOutcome.REFUSED}),
     "Declined by people": frozenset({ProposalOutcome.DECLINED}),

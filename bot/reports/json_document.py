@@ -175,6 +175,7 @@ def _render_due_date(proposal: ProposalReport) -> Mapping[str, JsonValue]:
     return {
         "due_at": format_time(due.at) if due is not None else None,
         "due_for": due.fixes.value if due is not None else None,
+        "due_until": due.until.value if due is not None else None,
         "due_unknown": proposal.is_due_unknown,
         "overdue": due is not None and due.is_overdue,
         "accepted_risk": accepted_risk.value if accepted_risk is not None else None,

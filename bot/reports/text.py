@@ -51,6 +51,7 @@ _OUTCOME_STYLES: dict[ProposalOutcome, Style] = {
     ProposalOutcome.DECLINED: Style.FAINT,
     ProposalOutcome.DEFERRED: Style.WARNING,
     ProposalOutcome.LEFT_ALONE: Style.WARNING,
+    ProposalOutcome.NOT_RUNNING: Style.WARNING,
     ProposalOutcome.REFUSED: Style.BAD,
     ProposalOutcome.FAILED: Style.BAD,
 }

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from bot.model.cloud_hosts import is_ecr, is_gar
 from bot.model.errors import ConfigProblem
 from bot.model.hosts import is_acr
-from bot.settings import address_fields, age_checks, cache_checks, exploited_checks, serve_checks
+from bot.settings import address_fields, age_checks, cache_checks, due_checks, exploited_checks, serve_checks
 from bot.settings.blocked import check_entries
 from bot.settings.build_entries import check_builds
 from bot.settings.cluster_entries import check_clusters
@@ -355,6 +355,7 @@ def _check_policy(document: Document) -> Problems:
     for where, rule in iterate_entries(document, "policy"):
         yield from _check_rule(where, rule, has_own="own" in document)
         yield from _check_signature_requirement(where, rule, has_trust="trust" in document)
+        yield from due_checks.check_due_until(where, rule, document)
         if not isinstance(enrichment, dict) or "kev" not in enrichment:
             yield from exploited_checks.check_exploited(where, rule)
 

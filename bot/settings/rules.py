@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, StrictBool, WithJsonSchema, create_
 
 from bot.model import rules
 from bot.model.advisory import AdvisoryList
-from bot.model.due_date import DuePeriods
+from bot.model.due_date import DuePeriods, DueUntil
 from bot.model.evidence import Severity, Urgency
 from bot.model.limits import ProposalSchedule
 from bot.model.modes import OnClose, Rebase, SplitBy, UpdateMode, WhenUnknown
@@ -147,7 +147,7 @@ class RequireSection(ConfigSection):
 
 
 class DueSection(ConfigSection):
-    """How long a fix may stay unmerged, by the most urgent vulnerability that it fixes.
+    """How long a fix may take to reach a stage, by the most urgent vulnerability that it fixes.
 
     A vulnerability without a duration of its own gets that of the next lower severity that has one. The duration of a
     more urgent class must not be longer than that of a less urgent one.
@@ -163,6 +163,10 @@ class DueSection(ConfigSection):
     """The duration if the update fixes a vulnerability of severity `high`."""
     medium: time_fields.PositiveAge | None = None
     """The duration if the update fixes a vulnerability of severity `medium`."""
+    until: DueUntil = DueUntil.MERGED
+    """The stage that the fix must reach within its duration. With `running`, a fix that was merged is overdue until it
+    runs. This needs `clusters` and `state`.
+    """
 
     @model_validator(mode="after")
     def check_periods(self) -> Self:
@@ -177,7 +181,7 @@ class DueSection(ConfigSection):
 
     def to_policy(self) -> DuePeriods:
         """Convert this section of the config to the value of `PolicyRule.due`."""
-        return DuePeriods(self.exploited, self.critical, self.high, self.medium)
+        return DuePeriods(self.exploited, self.critical, self.high, self.medium, self.until)
 
 
 class AllowIntroducedSection(ConfigSection):

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, or_, select
 
+from bot.model.due_date import DueClass, DueUntil
 from bot.model.fleet_history import BranchRequest, FleetHistory, HeldDigest
 from bot.model.history import TagObservation
 from bot.model.inventory import BranchKey, StoredRequest
@@ -165,6 +166,8 @@ def build_request(row: Row[Any]) -> BranchRequest | None:
         ci=parse_ci(row.ci),
         base_ci=parse_ci(row.base_ci),
         due_at=row.due_at,
+        due_for=DueClass(row.due_for) if row.due_for in set(DueClass) else None,
+        due_until=DueUntil(row.due_until) if row.due_until in set(DueUntil) else DueUntil.MERGED,
         fix_published_at=row.fix_published_at,
     )
     return BranchRequest(BranchKey(row.forge, row.host, row.repository, row.base_branch), request)

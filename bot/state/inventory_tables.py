@@ -142,6 +142,8 @@ REQUESTS = Table(
     Column("base_ci", Text),
     Column("due_at", UtcDateTime),
     Column("fix_published_at", UtcDateTime),
+    Column("due_for", Text),
+    Column("due_until", Text),
     sqlite_with_rowid=False,
 )
 """The pull and merge requests of basebump."""

@@ -328,9 +328,17 @@ def _build_request_row(
         "targets": targets,
         "fixes": fixes or known.get("fixes"),
         "fix_published_at": request.fix_published_at if fixes is not None else known.get("fix_published_at"),
-        "due_at": request.due_at or known.get("due_at"),
+        **_build_due_columns(request, known),
         **_build_ci_columns(request, known),
     }
+
+
+def _build_due_columns(request: StoredRequest, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns for the due date. It is kept if the request has none, as some forges omit it at the end."""
+    if request.due_at is None:
+        return {name: known.get(name) for name in ("due_at", "due_for", "due_until")}
+    due_for = request.due_for.value if request.due_for is not None else None
+    return {"due_at": request.due_at, "due_for": due_for, "due_until": request.due_until.value}
 
 
 def _build_ci_columns(request: StoredRequest, known: Mapping[str, Any]) -> dict[str, str | None]:

@@ -1,4 +1,4 @@
-"""The migration that adds the tables for what happens after a merge: own builds, failed checks and clusters."""
+"""The migration for what happens after a merge: own builds, failed checks, clusters, and due dates until then."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ _STATEMENTS = (
         read_at {TIME} NOT NULL, document TEXT NOT NULL, PRIMARY KEY (id), UNIQUE (repository, digest))""",
     """CREATE TABLE failed_checks (branch INTEGER NOT NULL, head TEXT NOT NULL, name TEXT NOT NULL, url TEXT,
         PRIMARY KEY (branch))""",
+    "ALTER TABLE requests ADD COLUMN due_for TEXT",
+    "ALTER TABLE requests ADD COLUMN due_until TEXT",
 )
 
 
 def migrate_to_version_10(connection: Connection) -> None:
-    """Add the tables of clusters, running images, own builds and failed checks."""
+    """Add the tables of clusters, running images, own builds and failed checks, and columns for due dates."""
     words = choose_words(connection)
     for statement in _STATEMENTS:
         connection.exec_driver_sql(statement.format_map(words))

@@ -15,9 +15,11 @@ from bot.core.inventory.build_links import BuildLinker
 from bot.core.inventory.update_stages import get_use_kind
 from bot.inventory_ports import OwnBuildStore, RunningImageStore
 from bot.model.build_link import BuildLink
+from bot.model.due_date import DueUntil
 from bot.model.fleet_history import FleetHistory
 from bot.model.inventory import BranchKey
 from bot.model.own_build import ConfiguredBuild, StoredBuild
+from bot.model.proposal import RequestState
 from bot.model.reference import Digest, ImageReference
 from bot.model.stage_facts import DockerfileKey, StageFacts, StoredUse
 from bot.model.update_stages import ImageUse, StageScope, UnwantedReason
@@ -88,6 +90,12 @@ class DatabaseStageReader:
     def load_scope(self) -> StageScope:
         """Return what the config and the state contain besides the base branches."""
         return self._load_after_merge().scope
+
+    def has_updates_to_run(self) -> bool:
+        """Return True if a request was merged whose due date requires that the update runs."""
+        is_merged = (REQUESTS.c.state == RequestState.MERGED.value, REQUESTS.c.due_until == DueUntil.RUNNING.value)
+        with self._database.open_for_reading() as connection:
+            return connection.execute(select(REQUESTS.c.branch).where(*is_merged).limit(1)).first() is not None
 
     def load_image_facts(self, image: ImageReference) -> StageFacts:
         """Return the facts about an image in all base branches."""

@@ -62,6 +62,7 @@ def test_default_level_only_reports(tmp_path, basebump, fleet, loopback):
             "files": ["Dockerfile"],
             "due_at": None,
             "due_for": None,
+            "due_until": None,
             "due_unknown": False,
             "overdue": False,
             "accepted_risk": None,

@@ -261,7 +261,7 @@ def test_blocked_images_are_the_first_figure_and_the_first_rows():
 
 def test_page_without_due_dates_has_neither_figure_nor_column():
     shown = render_page(run_report(repository(moving(), proposals=(proposal(),))))
-    assert "Merge by" not in shown
+    assert ">Due<" not in shown
     assert "Overdue" not in shown
 
 

@@ -12,7 +12,7 @@ from support.parts import ROOT
 from support.signing.attached import trusted
 
 from bot.model.advisory import AdvisoryList
-from bot.model.due_date import DuePeriods
+from bot.model.due_date import DuePeriods, DueUntil
 from bot.model.evidence import Severity
 from bot.model.modes import UpdateMode, WhenUnknown
 from bot.model.overridable_reasons import ALLOWABLE_REASONS
@@ -382,6 +382,13 @@ def test_rules_may_use_kev_if_the_catalogue_is_configured(settings_of):
     assert rule.keys["due"] == DuePeriods(exploited=timedelta(days=3), high=timedelta(days=30))
     assert rule.keys["bypass_min_age_for"] == (AdvisoryList.KEV, Severity.CRITICAL)
     assert rule.keys["open_when"] == OpenCondition(AdvisoryList.KEV, timedelta(days=30))
+
+
+@pytest.mark.parametrize("until", DueUntil)
+def test_due_date_can_be_that_of_a_later_stage(settings_of, until):
+    clusters = "state: sqlite:///state.db\nclusters: [{name: prod}]\n"
+    (rule,) = settings_of(f"{clusters}policy: [{{due: {{high: 30d, until: {until}}}}}]").policy.rules
+    assert rule.keys["due"].until is until
 
 
 def test_name_of_a_team_may_contain_spaces(settings_of):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import Enum, auto
@@ -12,16 +12,12 @@ from bot.core.inventory.rebuilds import MergedUpdate
 from bot.core.inventory.stage_index import StageIndex
 from bot.core.inventory.update_stages import follow_update
 from bot.core.proposal.branch_ownership import parse_targets
-from bot.model.fleet_history import HeldDigest
-from bot.model.inventory import BranchKey
 from bot.model.patch_times import Patch
 from bot.model.reference import Digest
 from bot.model.stage_facts import StageFacts
-from bot.model.update_stages import ImageUse, ReachedStage, UpdateProgress, UpdateStage, WaitReason
+from bot.model.update_stages import ReachedStage, UpdateProgress, UpdateStage, WaitReason
 
 _AFTER_MERGE = (UpdateStage.REBUILT, UpdateStage.RUNNING)
-_Uses = Mapping[tuple[BranchKey, str], Sequence[ImageUse]]
-"""The present references by base branch and repository of the image."""
 
 
 class _UnknownEnd(Enum):
@@ -39,18 +35,15 @@ def add_ends(patches: Iterable[Patch], facts: StageFacts) -> tuple[Patch, ...]:
     all files that use the image now.
     """
     index = StageIndex(facts)
-    uses: dict[tuple[BranchKey, str], list[ImageUse]] = defaultdict(list)
-    for stored in facts.uses:
-        uses[stored.use.key, stored.use.repository].append(stored.use)
-    return tuple(replace(each, ends=dict(_list_ends(each, uses, index))) for each in patches)
+    return tuple(replace(each, ends=dict(_list_ends(each, index))) for each in patches)
 
 
-def _list_ends(patch: Patch, uses: _Uses, index: StageIndex) -> Iterator[tuple[UpdateStage, datetime | None]]:
+def _list_ends(patch: Patch, index: StageIndex) -> Iterator[tuple[UpdateStage, datetime | None]]:
     """Yield the stages about which something is known, with their times."""
     if patch.proposed_at is not None:
         yield UpdateStage.PROPOSED, patch.proposed_at
     yield UpdateStage.MERGED, patch.patched_at
-    followed = [follow_update(update, index) for update in _list_updates(patch, uses, index)]
+    followed = [follow_update(update, index) for update in _list_updates(patch, index)]
     for stage in _AFTER_MERGE:
         ends = [
             _find_end(progress, stage)
@@ -62,7 +55,7 @@ def _list_ends(patch: Patch, uses: _Uses, index: StageIndex) -> Iterator[tuple[U
             yield stage, end if patch.patched_at is not None else None
 
 
-def _list_updates(patch: Patch, uses: _Uses, index: StageIndex) -> Iterator[MergedUpdate]:
+def _list_updates(patch: Patch, index: StageIndex) -> Iterator[MergedUpdate]:
     """Yield the update of each file that the patch changes. Later digests of the image contain the fix, too."""
     held = patch.replaced
     if held is None or held.digest is None:
@@ -71,22 +64,16 @@ def _list_updates(patch: Patch, uses: _Uses, index: StageIndex) -> Iterator[Merg
     for repository, _, digest in parse_targets(patch.request.targets):
         proposed[repository].add(Digest(digest))
     for repository in sorted({held.repository, *proposed}):
-        spans = index.list_spans(held.key, repository)
-        digests = _list_held_since(spans, held) if patch.patched_at is not None else proposed[repository]
-        earlier = {each.digest for each in spans if each.digest is not None} - digests
-        if repository == held.repository:
-            earlier |= {held.digest} - digests
+        digests = frozenset(proposed[repository])
+        if patch.patched_at is not None and held.ended_at is not None:
+            digests = index.list_digests_since(held.key, repository, held.ended_at)
+        replaced = {held.digest} if repository == held.repository else set()
+        earlier = (index.list_ended_digests(held.key, repository) | replaced) - digests
         merged = ReachedStage(
             UpdateStage.MERGED, patch.patched_at or patch.available_at, is_exact=patch.is_merged_by_basebump
         )
-        for use in uses.get((held.key, repository), ()):
-            yield MergedUpdate(use, frozenset(digests), frozenset(earlier), merged)
-
-
-def _list_held_since(spans: Sequence[HeldDigest], replaced: HeldDigest) -> set[Digest]:
-    """Return the digests that the base branch held after the vulnerable one."""
-    end = replaced.ended_at
-    return {each.digest for each in spans if each.digest is not None and end is not None and each.since >= end}
+        for use in index.list_uses(held.key, repository):
+            yield MergedUpdate(use, digests, earlier, merged)
 
 
 def _find_end(progress: UpdateProgress, stage: UpdateStage) -> _End:

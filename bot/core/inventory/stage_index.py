@@ -44,9 +44,9 @@ class StageIndex:
         for held in facts.history.held:
             self._spans[held.key, held.repository].append(held)
         self._open = _group_open_requests(facts.history.requests)
-        self._used_tags: dict[_ImageKey, set[str | None]] = defaultdict(set)
+        self._uses: dict[_ImageKey, list[ImageUse]] = defaultdict(list)
         for stored in facts.uses:
-            self._used_tags[stored.use.key, stored.use.repository].add(stored.use.tag)
+            self._uses[stored.use.key, stored.use.repository].append(stored.use)
         self._running = _group_running(facts)
         self._builds: dict[str, list[StoredBuild]] = defaultdict(list)
         for each in sorted(facts.builds, key=lambda each: (each.build.repository, each.build.digest)):
@@ -76,13 +76,24 @@ class StageIndex:
 
         A digest that the base branch holds again, or with another tag, is left out.
         """
-        spans = self._spans.get((use.key, use.repository), ())
+        spans = self.list_spans(use.key, use.repository)
+        older = {each.digest for each in spans if each.since < before}
+        return self.list_ended_digests(use.key, use.repository) & older
+
+    def list_ended_digests(self, key: BranchKey, repository: str) -> frozenset[Digest]:
+        """Return the digests of an image that a base branch no longer holds."""
+        spans = self.list_spans(key, repository)
         held_now = {each.digest for each in spans if each.ended_at is None}
-        return frozenset(
-            each.digest
-            for each in spans
-            if each.digest is not None and each.since < before and each.ended_at is not None
-        ) - {each for each in held_now if each is not None}
+        return frozenset(each.digest for each in spans if each.digest is not None and each.digest not in held_now)
+
+    def list_digests_since(self, key: BranchKey, repository: str, since: datetime) -> frozenset[Digest]:
+        """Return the digests of an image that a base branch got since a time."""
+        spans = self.list_spans(key, repository)
+        return frozenset(each.digest for each in spans if each.digest is not None and each.since >= since)
+
+    def list_uses(self, key: BranchKey, repository: str) -> Sequence[ImageUse]:
+        """Return the present references of a base branch to an image."""
+        return self._uses.get((key, repository), ())
 
     def list_spans(self, key: BranchKey, repository: str) -> Sequence[HeldDigest]:
         """Return the times in which a base branch held digests of a repository."""
@@ -98,7 +109,7 @@ class StageIndex:
         exact = requests.get(use.tag or "")
         if exact is not None:
             return exact
-        used = self._used_tags[use.key, use.repository]
+        used = {each.tag for each in self.list_uses(use.key, use.repository)}
         changed = [target for tag, target in sorted(requests.items()) if tag not in used or use.tag is None]
         return changed[-1] if changed else None
 

@@ -1,4 +1,4 @@
-"""Due dates: the time by which the policy wants a proposal to be merged.
+"""Due dates: the time by which the policy wants a proposal to be merged, or its update to run.
 
 A due date is counted from the time at which a digest with the fix was there. The mark of a request keeps the date, so
 that it depends neither on the state nor on later digests:
@@ -96,7 +96,8 @@ def compute_due_date(
     else:
         return None
     is_private = due_date.is_private or any(each.is_private for each in by_transition.values())
-    return read_due_date(replace(due_date, is_private=is_private), fix_times.now)
+    until = max((periods.until for _, periods in by_transition), key=lambda each: each.position)
+    return read_due_date(replace(due_date, until=until, is_private=is_private), fix_times.now)
 
 
 def is_due_date_unknown(updates: Iterable[UpdateWithEvidence]) -> bool:

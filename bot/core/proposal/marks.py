@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.core.markdown import make_one_line
-from bot.model.due_date import DueClass, DueDate
+from bot.model.due_date import DueClass, DueDate, DueUntil
 from bot.model.proposal import Target
 from bot.model.request_attributes import MAX_STATUS_DESCRIPTION, CommitStatus, StatusState
 
@@ -151,7 +151,8 @@ def render_mark(mark: BodyMark) -> str:
         document["started"] = mark.started_commit
     if mark.due is not None:
         due = {"at": mark.due.at.isoformat(timespec="seconds"), "fixes": mark.due.fixes}
-        document["due"] = due | ({"private": True} if mark.due.is_private else {})
+        until = {"until": mark.due.until.value} if mark.due.until is not DueUntil.MERGED else {}
+        document["due"] = due | until | ({"private": True} if mark.due.is_private else {})
     content = json.dumps(document, separators=(",", ":"))
     # A `>` or `--` could end the comment (https://html.spec.whatwg.org/multipage/syntax.html#comments), a `<` could
     # begin another. In JSON they occur in strings only, where escapes are equivalent.
@@ -268,7 +269,9 @@ def _parse_due_date(document: Mapping[str, object]) -> DueDate | None:
                 at = datetime.fromisoformat(time)
             except ValueError:
                 return None
-            return DueDate(at, fixes, is_private=others.get("private") is True) if fixes is not None else None
+            until = DueUntil.RUNNING if others.get("until") == DueUntil.RUNNING.value else DueUntil.MERGED
+            is_private = others.get("private") is True
+            return DueDate(at, fixes, until=until, is_private=is_private) if fixes is not None else None
     return None
 
 

@@ -29,7 +29,7 @@ from bot.core.proposal.view.trust import get_signature_state
 from bot.core.transition import shorten_digest
 from bot.model.advisory import AdvisoryList
 from bot.model.decision import ImageUpdate, Transition
-from bot.model.due_date import DueDate
+from bot.model.due_date import DueDate, DueUntil
 from bot.model.evidence import Evidence, Finding, Scan, ScanOutcome, Severity, SuppressedFinding
 from bot.model.modes import OnClose
 from bot.model.signature import SignatureOutcome, TransitionSignatures, VerifiedSignature
@@ -89,7 +89,8 @@ def build_report_facts(
         "is_exploited_unknown": versions is not None and AdvisoryList.KEV in versions.unread_lists,
     }
     if due is not None:  # the facts of other proposals do not contain the key, so that they stay as they were
-        facts["due"] = {"at": due.at.isoformat(), "fixes": due.fixes.value, "is_overdue": due.is_overdue}
+        until = {"until": due.until.value} if due.until is not DueUntil.MERGED else {}
+        facts["due"] = {"at": due.at.isoformat(), "fixes": due.fixes.value, "is_overdue": due.is_overdue, **until}
     proposed = [_drop(each, _EVIDENCE_OF_TRANSITION) for each in transitions]
     return ReportFacts(
         proposed=_drop(facts, _EVIDENCE_OF_PROPOSAL) | {"transitions": proposed},

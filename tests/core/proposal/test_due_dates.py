@@ -23,7 +23,7 @@ from bot.core.proposal.due_dates import (
 from bot.core.proposal.marks import BodyMark, parse_mark, render_mark
 from bot.core.transition import get_first_transition
 from bot.model.decision import Transition
-from bot.model.due_date import DueClass, DueDate, DuePeriods, select_shorter_periods
+from bot.model.due_date import DueClass, DueDate, DuePeriods, DueUntil, select_shorter_periods
 from bot.model.evidence import Evidence, NotScanned, Severity, UnscannedReason
 from bot.model.history import TagObservation
 from bot.model.image import RegistryRecord, ResolvedTag, UnresolvedTag
@@ -246,6 +246,31 @@ def test_shorter_duration_of_each_class_wins():
     assert select_shorter_periods(PERIODS, other) == DuePeriods(3 * DAY, 7 * DAY, 2 * DAY, 60 * DAY)
     assert select_shorter_periods(PERIODS, None) == select_shorter_periods(None, PERIODS) == PERIODS
     assert select_shorter_periods(None, None) is None
+
+
+def test_later_stage_wins():
+    running = DuePeriods(critical=DAY, until=DueUntil.RUNNING)
+    assert select_shorter_periods(PERIODS, running).until is DueUntil.RUNNING
+    assert select_shorter_periods(running, PERIODS).until is DueUntil.RUNNING
+    assert select_shorter_periods(PERIODS, PERIODS).until is DueUntil.MERGED
+
+
+def test_stage_of_the_due_date_is_that_of_the_policy_and_not_of_the_mark():
+    """Users can edit a mark."""
+    recorded = DueDate(NOW + DAY, DueClass.CRITICAL, until=DueUntil.RUNNING)
+    assert compute_due_date([(move(), fixes(Severity.CRITICAL))], recorded, times()).until is DueUntil.MERGED
+    stricter = replace(PERIODS, until=DueUntil.RUNNING)
+    both = [(move(), fixes(Severity.CRITICAL)), (move(stricter), fixes(Severity.HIGH))]
+    assert compute_due_date(both, None, times()).until is DueUntil.RUNNING
+
+
+def test_mark_contains_the_stage_only_if_it_is_a_later_one():
+    for until in DueUntil:
+        due = DueDate(NOW, DueClass.HIGH, until=until)
+        mark = render_mark(BodyMark(due=due))
+        assert parse_mark(mark).due == due
+        assert ("until" in mark) is (until is DueUntil.RUNNING)
+    assert parse_mark(mark.replace('"running"', '"soon"')).due.until is DueUntil.MERGED
 
 
 # Any sequence of runs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.core.markdown import Plain
-from bot.model.due_date import DueClass, DueDate
+from bot.model.due_date import DueClass, DueDate, DueUntil
 
 _FIXES: dict[DueClass, str] = {
     DueClass.EXPLOITED: "a known exploited vulnerability",
@@ -17,7 +17,7 @@ _FIXES: dict[DueClass, str] = {
 
 @dataclass(frozen=True, slots=True)
 class DueView:
-    """The time by which the policy wants the proposal to be merged."""
+    """The time by which the policy wants the proposal to be merged, or its update to run."""
 
     at: Plain
     """The time, such as `2027-01-31 08:30 UTC`."""
@@ -26,10 +26,13 @@ class DueView:
     reason: Plain
     """What the proposal fixes, such as `a critical vulnerability`."""
     is_overdue: bool
+    until: DueUntil
+    """The stage that the update must reach: `merged` or `running`."""
 
 
 def build_due_view(due: DueDate | None) -> DueView | None:
     """Return the data on a due date; None if there is none."""
     if due is None:
         return None
-    return DueView(Plain(f"{due.at:%Y-%m-%d %H:%M} UTC"), due.fixes, Plain(_FIXES[due.fixes]), due.is_overdue)
+    at, reason = Plain(f"{due.at:%Y-%m-%d %H:%M} UTC"), Plain(_FIXES[due.fixes])
+    return DueView(at, due.fixes, reason, due.is_overdue, due.until)
