@@ -35,7 +35,7 @@ def add_unfinished(
     They are proposals with the outcome `not-running`. `stages` is None without a state.
     """
     try:
-        if stages is None or not stages.load_scope().has_clusters or not stages.has_updates_to_run():
+        if stages is None or not stages.has_updates_to_run() or not stages.load_scope().has_clusters:
             return tuple(reports), []
         by_repository = _find_by_repository(reports, stages, now)
     except StateError as error:

@@ -144,3 +144,21 @@ def test_update_that_must_only_be_merged_ends_with_the_merge(fleet):
     fleet.run()
     fleet.stand.merge_request(BRANCH)
     assert fleet.list_unfinished(fleet.run(days=30)) == []
+
+
+def test_pipeline_fails_while_an_overdue_fix_does_not_run(fleet, tmp_path, basebump):
+    fleet.run()
+    fleet.stand.merge_request(BRANCH)
+    fleet.run(days=1)
+    fleet.loopback.now += 7 * DAY
+    fleet.read_cluster(OLD.digest)
+    documents = [tmp_path / "stuck.json", tmp_path / "done.json"]
+    documents[0].write_text(render_run_document(fleet.run()), encoding="utf-8")
+    fleet.read_cluster(NEW.digest)
+    documents[1].write_text(render_run_document(fleet.run()), encoding="utf-8")
+    page = str(tmp_path / "fleet.html")
+    code, _, errors = basebump("report", documents[0], "--fail-overdue", "-o", page)
+    assert code == 4
+    assert "overdue since 2026-12-02: acme: Update python:3.12-slim" in errors
+    assert "Merged, and not running yet" in Path(page).read_text(encoding="utf-8")
+    assert basebump("report", documents[1], "--fail-overdue", "-o", page)[0] == 0
