@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
 
 import pytest
-from support.docs.written import command_lines
+import yaml
+from support.docs.written import blocks, command_lines
 from support.parts import ROOT
+from support.runs.worlds import write_tree
+from support.values import digest
+
+from bot.model.update_stages import STUCK_AFTER, StageScope, UpdateStage, UseKind
+from bot.settings import load
 
 LOOP = (ROOT / "docs" / "loop.md").read_text(encoding="utf-8")
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+SCRIPTS = blocks(LOOP, "sh")
+DEPLOYED = [text for text in blocks(LOOP, "yaml") if text.startswith("apiVersion")]
+WEB = "contoso.azurecr.io/apps/web"
 
 
 def test_every_kind_of_pipeline_ends_in_a_run_for_the_image_that_was_pushed():
@@ -24,3 +36,82 @@ def test_every_kind_of_pipeline_ends_in_a_run_for_the_image_that_was_pushed():
 @pytest.mark.parametrize("page", [LOOP, OPERATIONS], ids=["loop", "operations"])
 def test_no_page_invents_a_digest(page):
     assert not re.search("sha256:[0-9a-f]", page)
+
+
+def test_page_has_a_section_for_each_stage():
+    headings = re.findall(r"^## [0-9]\. (\w+)$", LOOP, re.MULTILINE)
+    assert [each.lower() for each in headings] == [each.value for each in UpdateStage]
+
+
+def test_first_table_has_the_stages_in_their_order():
+    rows = re.findall(r"^\| (\w+) \|", LOOP.partition("\n\n## ")[0], re.MULTILINE)
+    assert rows == ["stage", *(each.value for each in UpdateStage)]
+
+
+def test_config_has_all_stages(tmp_path):
+    (tmp_path / "aks.yaml").write_text("", encoding="utf-8")
+    config = tmp_path / "basebump.yaml"
+    config.write_text(blocks(LOOP, "yaml")[0], encoding="utf-8")
+    settings = load(config, requires_forges=True)
+    scope = StageScope(bool(settings.builds), bool(settings.clusters))
+    assert scope.list_stages(UseKind.BUILD) == tuple(UpdateStage)
+    assert settings.state is not None
+
+
+def test_page_states_when_an_update_counts_as_stuck():
+    days = {stage: span.days for stage, span in STUCK_AFTER.items()}
+    assert (days[UpdateStage.PROPOSED], days[UpdateStage.MERGED], days[UpdateStage.REBUILT]) == (7, 1, 1)
+    assert "seven days for a merge, and one day for a build or a deployment." in LOOP
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=[each.split(" ", 2)[1] for each in SCRIPTS])
+def test_scripts_are_accepted_by_a_shell(script):
+    assert subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True, check=True).stderr == ""
+
+
+def test_images_that_flux_and_argo_cd_write_are_left_to_them(basebump, tmp_path):
+    """A tag of an own build is not updated, whoever writes it. Without `own`, the marker alone protects it."""
+    policy, deployment, application = DEPLOYED
+    folder = write_tree(
+        tmp_path / "web", {"flux/web.yaml": deployment, "flux/policy.yaml": policy, "argocd.yaml": application}
+    )
+    config = tmp_path / "basebump.yaml"
+    config.write_text("schema: 1\nown: []\n", encoding="utf-8")
+    _, out, _ = basebump("scan", folder, "--offline", "--config", config, "--format", "json")
+    document = json.loads(out)
+    assert [(each["path"], each["reason"]) for each in document["occurrences"]] == [
+        ("argocd.yaml", "other-writer"),
+        ("flux/web.yaml", "other-writer"),
+    ]
+    assert document["unsupported"] == []
+
+
+def test_pipeline_without_either_writes_the_digest_and_deploys_it(tmp_path):
+    (script,) = (each for each in SCRIPTS if each.startswith("digest="))
+    new = digest("new")
+    programs, log = tmp_path / "programs", tmp_path / "log"
+    programs.mkdir()
+    for name in ("kustomize", "kubectl", "git"):
+        (programs / name).write_text(f'#!/bin/sh\necho "{name} $*" >> {log}\n', encoding="utf-8")
+        (programs / name).chmod(0o755)
+    (programs / "jq").write_text(f"#!/bin/sh\necho {new}\n", encoding="utf-8")
+    (programs / "jq").chmod(0o755)
+    environment = {"PATH": f"{programs}:{os.environ['PATH']}"}
+    subprocess.run(["bash", "-eu"], input=script, text=True, env=environment, cwd=tmp_path, check=True)
+    assert log.read_text(encoding="utf-8").splitlines() == [
+        f"kustomize edit set image {WEB}={WEB}@{new}",
+        f"git commit --all --message Deploy {new}",
+        "git push origin HEAD:main",
+        "kubectl apply --kustomize .",
+        "kubectl rollout status deployment/web --namespace shop --timeout 5m",
+    ]
+
+
+def test_states_in_the_last_table_are_those_of_reports():
+    table = LOOP.partition("| state | what to do |")[2].partition("\n\n")[0]
+    for words in ("proposed, not merged", "merged, not rebuilt", "rebuilt, not running", "not known"):
+        assert f"\n| {words}" in table
+
+
+def test_objects_are_valid_yaml():
+    assert [yaml.safe_load(each)["kind"] for each in DEPLOYED] == ["ImagePolicy", "Deployment", "Application"]

@@ -100,15 +100,20 @@ def endpoints_of_a_registry(text, document, folder):
 
 
 def an_object_of_kubernetes(text, document, folder):
-    """An ingress or a network policy of the service, which names the ports of the service and of its proxy only."""
+    """A part of the service, which names the ports of the service and of its proxy only, or of a deployment."""
     assert document.keys() == {"apiVersion", "kind", "metadata", "spec"}
-    assert (document["apiVersion"], document["kind"]) in {
-        ("networking.k8s.io/v1", "Ingress"),
-        ("networking.k8s.io/v1", "NetworkPolicy"),
-    }
+    kind = document["apiVersion"], document["kind"]
+    if kind in DEPLOYED:
+        return  # test_loop.py reads them as files of a repository
+    assert kind in {("networking.k8s.io/v1", "Ingress"), ("networking.k8s.io/v1", "NetworkPolicy")}
     assert set(re.findall(r"(?:port|number): ([0-9]+)", text)) <= {"4180", "8080"}
 
 
+DEPLOYED = {
+    ("image.toolkit.fluxcd.io/v1", "ImagePolicy"),
+    ("apps/v1", "Deployment"),
+    ("argoproj.io/v1alpha1", "Application"),
+}
 KINDS_BY_KEY = {
     "apiVersion": an_object_of_kubernetes,
     "notifications": endpoints_of_a_registry,

@@ -7,7 +7,7 @@ the cluster are the test servers that are held to their descriptions. Only the t
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -39,7 +39,7 @@ from bot.pipeline.run_context import RunOptions
 from bot.registries.endpoints import RegistryEntry
 from bot.reports.patch_times import PatchReport, render_patch_lines
 from bot.reports.stored_answers import answer_usage, build_patch_report
-from bot.reports.styled_lines import join_lines
+from bot.reports.styled_lines import Line, join_lines
 from bot.reports.usage import render_usage_lines
 from bot.state.build_inventory import DatabaseBuildInventory
 from bot.state.database import Database
@@ -211,11 +211,14 @@ class LoopWalk:
 
     def print_usage(self) -> str:
         """Return the text of `basebump usage`."""
+        return join_lines(self.list_usage_lines())
+
+    def list_usage_lines(self) -> Sequence[Line]:
         image = ImageReference.parse(f"{BASE}:3.12")
         reader = DatabaseInventoryReader(self.database)
         facts = self.stages.load_image_facts(image)
         answer = answer_usage(image, None, reader.list_usages(image), reader.load_coverage(), facts, self.now)
-        return join_lines(render_usage_lines(answer, self.now))
+        return render_usage_lines(answer, self.now)
 
     def build_patch_report(self) -> PatchReport:
         """Return what `basebump report --since 30d` is about."""

@@ -2,7 +2,7 @@
 
     make pictures
 
-Needs Trivy and Chromium. `docs/images/` gets the pictures.
+Needs Trivy, Chromium and buildah. `docs/images/` gets the pictures.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from support.loop_walk import open_walk
 from support.parts import ROOT
-from support.pictures.pages import render_proposal, render_terminal
+from support.pictures.loop import play_loop
+from support.pictures.pages import render_proposal, render_session, render_terminal
 from support.pictures.scene import (
     build_registry,
     list_fleet,
@@ -29,11 +31,15 @@ from support.pictures.scene import (
     write_known_exploited,
     write_repositories,
 )
+from support.runs.worlds import started
+from support.service.deployments import build_stage_reader, record_deployments
 from support.service.served import serve_pages
 from support.service.year import open_year
 from support.witnesses.chromium import Browser, browser
 
+from bot.cli.outputs import read_page_parts
 from bot.demo.loopback_registry import LoopbackRegistry
+from bot.reports.html import render_fixes_page
 
 IMAGES = ROOT / "docs" / "images"
 COLUMNS = 120
@@ -42,6 +48,7 @@ PROPOSAL_WIDTH, PROPOSAL_HEIGHT = 1000, 1000
 TERMINAL_WIDTH = 600
 FLEET_WIDTH, FLEET_HEIGHT = 1100, 834
 SERVICE_WIDTH, SERVICE_HEIGHT = 1200, 860
+STAGES_HEIGHT = 900
 SCALE = 1.5
 """Pixels of a picture for each pixel of the page, so that text is sharp on dense screens."""
 
@@ -161,14 +168,36 @@ def draw_service(folder: Path) -> None:
         photograph(window, f"{address}/", picture, width=SERVICE_WIDTH, height=SERVICE_HEIGHT, fades=True)
 
 
+def draw_stages(folder: Path) -> None:
+    """Draw the page of the service about the stages of updates, over a year that is made up."""
+    now, picture = datetime.now(UTC), IMAGES / "stages.png"
+    database = open_year(folder / "stages.db", now, record_deployments)
+    with serve_pages(database, now, build_stage_reader(database)) as address, browser(folder) as window:
+        photograph(window, f"{address}/stages", picture, width=SERVICE_WIDTH, height=STAGES_HEIGHT, fades=True)
+
+
+def draw_loop(folder: Path) -> None:
+    """Draw what basebump shows of an update on its way from the pull request to the cluster."""
+    (folder / "loop").mkdir()
+    session, page = folder / "session.html", folder / "loop.html"
+    with started() as loopback, open_walk(loopback, folder / "loop") as walk, browser(folder) as window:
+        session.write_text(render_session(list(play_loop(walk))), encoding="utf-8")
+        photograph(window, session, IMAGES / "loop.png", width=TERMINAL_WIDTH)
+        page.write_text(render_fixes_page(walk.build_patch_report().trends, read_page_parts()), encoding="utf-8")
+        photograph(window, page, IMAGES / "loop-page.png", width=FLEET_WIDTH)
+
+
+def draw_all(folder: Path) -> None:
+    for each in (draw, draw_service, draw_stages, draw_loop):
+        each(folder)
+
+
 def main() -> None:
     if len(sys.argv) > 1:  # keeps what the pictures are made from
-        draw(Path(sys.argv[1]).resolve())
-        draw_service(Path(sys.argv[1]).resolve())
+        draw_all(Path(sys.argv[1]).resolve())
         return
     with tempfile.TemporaryDirectory() as folder:
-        draw(Path(folder))
-        draw_service(Path(folder))
+        draw_all(Path(folder))
 
 
 if __name__ == "__main__":

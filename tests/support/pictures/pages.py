@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -45,6 +46,16 @@ def render_proposal(title: str, body: str, branch: str, base: str = "main", *, i
 def render_terminal(command: str, output: str) -> str:
     """Render a command and its output, whose colours are escape sequences."""
     return _render_page("terminal", f'<pre><span class="dim">$ {html.escape(command)}</span>\n{_colour(output)}</pre>')
+
+
+def render_session(entries: Sequence[tuple[str, str, str]]) -> str:
+    """Render several commands, each with a remark before it and its output."""
+    blocks = [
+        f'<span class="remark"># {html.escape(remark)}</span>\n<span class="dim">$ {html.escape(command)}</span>\n'
+        f"{_colour(output)}"
+        for remark, command, output in entries
+    ]
+    return _render_page("terminal", f"<pre>{chr(10).join(f'{each}{chr(10)}' for each in blocks)}</pre>")
 
 
 def _colour(output: str) -> str:
