@@ -20,7 +20,8 @@ MAX_CONTAINERS = 1000
 MAX_NAME = 253
 """The maximum number of characters of a name: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/"""
 _NODE = "Node"
-_ACTIVE_PHASES = frozenset({"Pending", "Running"})
+_ACTIVE_PHASES = ("Pending", "Running")
+_SUCCEEDED = "Succeeded"
 _CONTAINERS = (
     ("containerStatuses", "containers"),
     ("initContainerStatuses", "initContainers"),
@@ -50,6 +51,15 @@ class PodImage:
     tag: str | None
     digest: Digest | None
     started_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PodImages:
+    """The images that the containers of a pod run, or have run."""
+
+    images: tuple[PodImage, ...] = ()
+    has_ended: bool = False
+    """True if the pod ended successfully, as the pods of Jobs do."""
 
 
 class InvalidObjectError(Exception):
@@ -82,12 +92,13 @@ def parse_name(item: dict[str, Any], kind: str) -> Owner:
     return Owner(_require_name(metadata, "namespace"), kind, _require_name(metadata, "name"))
 
 
-def list_running_images(pod: dict[str, Any], find_origin: Callable[[str], str]) -> Iterator[PodImage]:
-    """Yield the images that the containers of a pod run. Yield nothing if the pod has ended, or is being deleted.
+def parse_pod_images(pod: dict[str, Any], find_origin: Callable[[str], str]) -> PodImages:
+    """Return the images that the containers of a pod run, or have run if the pod ended successfully.
 
-    A container counts while it runs. An init container also counts after it ended, because it has run in this pod. All
-    other containers that do not run are left out: those that have not started, and those that wait for a restart after
-    a crash. A pod that is being deleted is left out, because on a node that is lost it would remain forever.
+    A container of a pod that has not ended counts while it runs. An init container also counts after it ended, because
+    it has run in this pod. All other containers that do not run are left out: those that have not started, and those
+    that wait for a restart after a crash. A pod that failed or is being deleted is left out. On a node that is lost, a
+    pod that is being deleted would remain forever.
 
     `find_origin` returns the repository upstream of a mirror or cache, or its argument.
 
@@ -96,20 +107,27 @@ def list_running_images(pod: dict[str, Any], find_origin: Callable[[str], str]) 
     metadata, status, spec = pod.get("metadata"), pod.get("status"), pod.get("spec")
     if not isinstance(metadata, dict) or not isinstance(spec, dict):
         raise InvalidObjectError
-    if not isinstance(status, dict):
-        return  # no node has accepted the pod yet
-    phase = status.get("phase")
-    if metadata.get("deletionTimestamp") or not isinstance(phase, str) or phase not in _ACTIVE_PHASES:
-        return
+    if not isinstance(status, dict) or metadata.get("deletionTimestamp"):
+        return PodImages()
+    has_succeeded = status.get("phase") == _SUCCEEDED
+    if not has_succeeded and status.get("phase") not in _ACTIVE_PHASES:
+        return PodImages()
+    return PodImages(tuple(_list_images(status, spec, find_origin, has_succeeded=has_succeeded)), has_succeeded)
+
+
+def _list_images(
+    status: dict[str, Any], spec: dict[str, Any], find_origin: Callable[[str], str], *, has_succeeded: bool
+) -> Iterator[PodImage]:
     for status_key, spec_key in _CONTAINERS:
         references = {
             each["name"]: each.get("image")
             for each in _list_mappings(spec.get(spec_key))
             if isinstance(each.get("name"), str)
         }
+        may_have_ended = has_succeeded or status_key == _INIT_STATUSES
         for each in _list_mappings(status.get(status_key)):
-            is_started, started_at = _parse_start(each.get("state"), is_init=status_key == _INIT_STATUSES)
-            if not is_started:
+            has_started, started_at = _parse_start(each.get("state"), may_have_ended=may_have_ended)
+            if not has_started:
                 continue
             name = _require_name(each, "name")
             written = references.get(name) or each.get("image")
@@ -154,14 +172,14 @@ def _parse_reference(text: str) -> ImageReference | None:
         return None
 
 
-def _parse_start(state: object, *, is_init: bool) -> tuple[bool, datetime | None]:
-    """Return True and the start of a container if it runs, or if it is an init container that has run."""
+def _parse_start(state: object, *, may_have_ended: bool) -> tuple[bool, datetime | None]:
+    """Return True and the start of a container if it runs, or if it has run and `may_have_ended` is True."""
     if not isinstance(state, dict):
         return False, None
     running, terminated = state.get("running"), state.get("terminated")
     if isinstance(running, dict):
         return True, _parse_time(running.get("startedAt"))
-    if is_init and isinstance(terminated, dict) and terminated.get("startedAt"):
+    if may_have_ended and isinstance(terminated, dict) and terminated.get("startedAt"):
         return True, _parse_time(terminated.get("startedAt"))
     return False, None
 

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.clusters.errors import ClusterError, ExpiredListError
 from bot.clusters.object_kind import ObjectKind
-from bot.clusters.pods import InvalidObjectError, Owner, PodImage, list_running_images, parse_name, parse_owner
+from bot.clusters.pod_tally import JOB, PodTally
+from bot.clusters.pods import POD, InvalidObjectError, Owner, parse_name, parse_owner
 from bot.core.globs import is_any_glob_match
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem
 from bot.model.errors import BasebumpError
-from bot.model.reference import Digest
-from bot.model.workload import ClusterOutcome, ClusterProblem, ClusterReading, RunningImage, UnreadCluster, Workload
+from bot.model.workload import ClusterOutcome, ClusterProblem, ClusterReading, RunningImage, UnreadCluster
 
 if TYPE_CHECKING:  # the official client is imported only by a run that connects to a cluster
     from bot.clusters.client import ClusterClient
@@ -30,25 +29,10 @@ MAX_ATTEMPTS = 3
 """How often a list is read from the start. The server keeps the rest of a list for five minutes or more."""
 MAX_IMAGES = 200_000
 """The maximum number of distinct images in containers of workloads. It bounds the memory for a cluster."""
-_LISTED_OWNERS = {"ReplicaSet": ObjectKind.REPLICA_SETS, "Job": ObjectKind.JOBS}
+SIZE_CHECK = 1000
+"""The number of pods after which the number of images is compared with the limit."""
+_LISTED_OWNERS = {"ReplicaSet": ObjectKind.REPLICA_SETS, JOB: ObjectKind.JOBS}
 """The kinds that own pods and are usually owned themselves: by a Deployment, a Rollout or a CronJob."""
-
-
-@dataclass(slots=True)
-class _Usage:
-    """The pods whose container runs an image."""
-
-    pods: int = 0
-    since: datetime | None = None
-
-    def add(self, pods: int, since: datetime | None) -> None:
-        self.pods += pods
-        if since is not None and (self.since is None or since < self.since):
-            self.since = since
-
-
-_ImageKey = tuple[str, str, str | None, Digest | None]
-"""The container, and the repository, the tag and the digest of its image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,63 +91,44 @@ class KubernetesCluster:
         return self.namespaces or (None,)
 
     def _read_images(self, client: ClusterClient) -> tuple[RunningImage, ...]:
-        by_owner: dict[Owner, dict[_ImageKey, _Usage]] = {}
+        tally = PodTally()
         for namespace in self._list_scopes():
-            by_owner.update(_retry_expired(partial(self._read_pods, client, namespace)))
-            if sum(map(len, by_owner.values())) > MAX_IMAGES:
+            tally.add_all(_retry_expired(partial(self._read_pods, client, namespace)))
+            if tally.count_images() > MAX_IMAGES:
                 raise _make_size_error()
-        owners = {kind: {each for each in by_owner if each.kind == kind} for kind in _LISTED_OWNERS}
         parents: dict[Owner, Owner] = {}
-        for kind, found in owners.items():
-            for namespace in self._list_scopes() if found else ():
-                parents.update(_retry_expired(partial(_read_parents, client, kind, namespace, found)))
-        return tuple(self._build_images(by_owner, parents))
+        for kind, listed in _LISTED_OWNERS.items():
+            owners = tally.list_owners(kind)
+            for namespace in self._list_scopes() if owners else ():
+                parents.update(_retry_expired(partial(_read_parents, client, listed, namespace, owners)))
+        return tuple(tally.list_images(self.name, parents))
 
-    def _read_pods(self, client: ClusterClient, namespace: str | None) -> dict[Owner, dict[_ImageKey, _Usage]]:
-        found: dict[Owner, dict[_ImageKey, _Usage]] = {}
-        count = 0
-        for pod in client.list_objects(ObjectKind.PODS, namespace):
-            owner = parse_owner(pod)
-            if self.excluded_namespaces and is_any_glob_match(self.excluded_namespaces, owner.namespace):
-                continue
-            for image, since in _group_containers(list_running_images(pod, self.find_origin)).items():
-                usages = found.setdefault(owner, {})
-                if image not in usages:
-                    count += 1
-                    usages[image] = _Usage()
-                usages[image].add(1, since)
-            if count > MAX_IMAGES:
+    def _read_pods(self, client: ClusterClient, namespace: str | None) -> PodTally:
+        tally = PodTally()
+        for number, pod in enumerate(client.list_objects(ObjectKind.PODS, namespace)):
+            if not self._is_excluded(pod):
+                tally.add_pod(pod, self.find_origin)
+            if number % SIZE_CHECK == 0 and tally.count_images() > MAX_IMAGES:
                 raise _make_size_error()
-        return found
+        return tally
 
-    def _build_images(
-        self, by_owner: dict[Owner, dict[_ImageKey, _Usage]], parents: dict[Owner, Owner]
-    ) -> Iterator[RunningImage]:
-        """Yield the images of each workload, sorted. The images of all ReplicaSets of a Deployment are added up."""
-        merged: dict[Owner, dict[_ImageKey, _Usage]] = {}
-        for owner, usages in by_owner.items():
-            into = merged.setdefault(parents.get(owner, owner), {})
-            for image, usage in usages.items():
-                into.setdefault(image, _Usage()).add(usage.pods, usage.since)
-        for owner, usages in sorted(merged.items()):
-            workload = Workload(self.name, owner.namespace, owner.kind, owner.name)
-            for key, usage in sorted(usages.items(), key=lambda each: tuple(part or "" for part in each[0])):
-                yield RunningImage(workload, *key, usage.pods, usage.since)
+    def _is_excluded(self, pod: dict[str, Any]) -> bool:
+        return bool(self.excluded_namespaces) and is_any_glob_match(
+            self.excluded_namespaces, parse_name(pod, POD).namespace
+        )
 
 
 def _make_size_error() -> ClusterError:
     return ClusterError(ClusterProblem.TOO_LARGE, f"the containers of the cluster run more than {MAX_IMAGES} images")
 
 
-def _group_containers(images: Iterator[PodImage]) -> dict[_ImageKey, datetime | None]:
-    """Return the images of a pod with the start of their containers. Each counts once for the pod."""
-    return {(each.container, each.repository, each.tag, each.digest): each.started_at for each in images}
-
-
-def _read_parents(client: ClusterClient, kind: str, namespace: str | None, wanted: set[Owner]) -> dict[Owner, Owner]:
+def _read_parents(
+    client: ClusterClient, listed: ObjectKind, namespace: str | None, wanted: set[Owner]
+) -> dict[Owner, Owner]:
     """Return the owner of each object in `wanted` that has one. Objects that no longer exist are missing."""
+    kind = next(kind for kind, each in _LISTED_OWNERS.items() if each is listed)
     parents: dict[Owner, Owner] = {}
-    for item in client.list_objects(_LISTED_OWNERS[kind], namespace):
+    for item in client.list_objects(listed, namespace):
         each = parse_name(item, kind)
         if each in wanted:
             parents[each] = parse_owner(item, kind)

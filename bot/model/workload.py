@@ -41,7 +41,7 @@ class RunningImage:
     digest: Digest | None
     """The digest that the cluster reports, of an index or of the manifest of one platform; None if it reports none."""
     pods: int
-    """The number of pods whose container runs the image."""
+    """The number of pods whose container runs the image. If no pod of a CronJob runs, those of its last Job count."""
     since: datetime | None
     """The start of the first of these containers; None if the cluster does not report it."""
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.clusters.objects import make_digest, make_owner, make_pod
 
-from bot.clusters.pods import InvalidObjectError, list_running_images, parse_image, parse_owner
+from bot.clusters.pods import InvalidObjectError, parse_image, parse_owner, parse_pod_images
 
 OLD, NEW = make_digest(1), make_digest(2)
 NGINX = "docker.io/library/nginx"
@@ -83,7 +83,7 @@ def test_pod_with_any_other_value_in_it_is_read_or_refused(path, value):
         parent = parent[key]
     parent[path[-1]] = value
     try:
-        images = list(list_running_images(pod, lambda name: name))
+        images = parse_pod_images(pod, lambda name: name).images
         parse_owner(pod)
     except InvalidObjectError:
         return

@@ -104,6 +104,45 @@ def test_only_containers_that_were_seen_to_run_count():
         ]
 
 
+def make_finished_pod(job, started_at, number=1, **more):
+    pod = make_pod(
+        f"{job}-x",
+        image_id=f"nginx@{make_digest(number)}",
+        owner=make_owner("Job", job),
+        phase="Succeeded",
+        state="ended",
+        **more,
+    )
+    pod["status"]["containerStatuses"][0]["state"]["terminated"]["startedAt"] = started_at
+    return pod
+
+
+def test_last_run_of_a_cron_job_that_succeeded_counts_while_none_of_its_pods_runs():
+    nightly = make_owner("CronJob", "nightly")
+    old = make_finished_pod("nightly-1", "2026-11-01T00:00:00Z", 1)
+    new = make_finished_pod("nightly-2", "2026-11-02T00:00:00Z", 2)
+    failed = make_pod("nightly-3-x", owner=make_owner("Job", "nightly-3"), phase="Failed", state="crashed")
+    once = make_finished_pod("once", "2026-11-03T00:00:00Z")
+    with KubernetesStand(
+        pods=[new, old, failed, once],
+        jobs=[*(make_job(f"nightly-{i}", nightly) for i in (1, 2, 3)), make_job("once")],
+    ) as stand:
+        images = read(stand)
+        assert list_lines(images) == ["prod/payments/CronJob/nightly web 1"]
+        assert [each.digest for each in images] == [make_digest(2)]
+        running = make_pod("nightly-4-x", image_id=f"nginx@{make_digest(4)}", owner=make_owner("Job", "nightly-4"))
+        stand.pods.append(running)
+        stand.jobs.append(make_job("nightly-4", nightly))
+        assert [each.digest for each in read(stand)] == [make_digest(4)]
+
+
+def test_finished_pod_of_another_owner_does_not_count():
+    pod = make_finished_pod("x", "2026-11-01T00:00:00Z")
+    pod["metadata"]["ownerReferences"] = [make_owner("Workflow", "build")]
+    with KubernetesStand(pods=[pod]) as stand:
+        assert read(stand) == ()
+
+
 def test_two_digests_of_a_workload_are_two_images():
     owner = make_owner("StatefulSet", "db")
     pods = [make_pod(f"db-{i}", image_id=f"nginx@{make_digest(i // 2)}", owner=owner) for i in range(3)]
