@@ -212,10 +212,6 @@ def blocks_newer(scene: Scene) -> None:
     scene.blocks("new", "newer")
 
 
-def blocks_old(scene: Scene) -> None:
-    scene.blocks("old")
-
-
 def learns(scene: Scene) -> None:
     scene.learns("CVE-1900-0001")
 
@@ -318,7 +314,6 @@ SCENES: dict[str, list[Act]] = {
         Scene.blocks,
         RUN,
     ],
-    "what the files have is blocked": [blocks_old, RUN, Scene.blocks, RUN],
     "a request becomes overdue": [Scene.has_due_dates, RUN, Scene.week_passes, RUN],
     "the first of a repository": [
         Scene.another_line,
