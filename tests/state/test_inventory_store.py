@@ -21,6 +21,7 @@ from support.visits import (
     build_visit,
 )
 
+from bot.model.ci import FailedCheck
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, VulnerabilityDelta
 from bot.model.inventory import BranchKey, StoredBranch
@@ -30,6 +31,7 @@ from bot.model.report import ProposalReport
 from bot.model.source import EditSlot, FilePath, NotEditable, Span, UnsupportedText
 from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason
 from bot.state import inventory_store
+from bot.state.failed_checks import DatabaseFailedChecks
 from bot.state.inventory_tables import BRANCH_DETAILS, BRANCHES, REQUESTS, TRANSITION_EVIDENCE
 
 MOVE = Transition(PYTHON, OLD, NEW, ("linux/amd64",))
@@ -259,12 +261,13 @@ def test_branches_that_no_run_lists_are_deleted_with_everything_that_belongs_to_
     state = build_settled(tag_lists={"ghcr.io/acme/base": "f"})
     gone = build_visit(moved, requests=(build_request(),), settled=state)
     inventory.record_visits([gone, build_visit(key=API)], {MOVE: Evidence(None, scan(), None)}, place.now)
+    DatabaseFailedChecks(place.database()).record_checks({WEB: FailedCheck("build")}, {WEB: gone.head})
     inventory.record_seen([API], place.now + timedelta(days=399))
     assert inventory.load_branches([WEB, API]).keys() == {WEB, API}
     inventory.record_seen([API], place.now + timedelta(days=401))
     assert inventory.load_branches([WEB, API]).keys() == {API}
     assert count_rows(place, BRANCHES) == 1
-    assert [count_rows(place, table) for table in (*BRANCH_DETAILS, TRANSITION_EVIDENCE)] == [0, 0, 0, 0, 0, 0, 0, 1, 0]
+    assert [count_rows(place, table) for table in (*BRANCH_DETAILS, TRANSITION_EVIDENCE)] == [0] * 7 + [1, 0, 0]
 
 
 def test_a_late_list_does_not_move_the_time_at_which_a_branch_was_seen(inventory, place):
