@@ -67,7 +67,7 @@ class PlanLimits:
             case UpdateRequest(attributes=attributes):
                 self._check_attributes(attributes)
             case NoChange(attributes=attributes):
-                self._check_kept_attributes(attributes, step.request)
+                self._check_kept_attributes(attributes, step.request, desired)
             case CloseRequest(reason=reason):
                 self._check_text(reason)
             case OpenRequest() | DeleteBranch() | DeferProposal():
@@ -75,10 +75,16 @@ class PlanLimits:
             case _:
                 assert_never(step)
 
-    def _check_kept_attributes(self, attributes: RequestAttributes, request: RemoteRequest | None) -> None:
-        """Check the attributes of a request that stays unchanged. On a branch of others, only automerge is disabled."""
+    def _check_kept_attributes(
+        self, attributes: RequestAttributes, request: RemoteRequest | None, desired: Proposal | NoProposal
+    ) -> None:
+        """Check the attributes of a request that stays unchanged.
+
+        On a branch of others, automerge is only disabled, unless a user requested that the branch is rebuilt.
+        """
         is_foreign = request is not None and request.intent is None
-        if is_foreign and replace(attributes, automerge=None) != NO_ATTRIBUTES:
+        has_request = isinstance(desired, Proposal) and request is not None and has_rebuild_request(desired, request)
+        if is_foreign and not has_request and replace(attributes, automerge=None) != NO_ATTRIBUTES:
             raise PlanLimitError("the plan sets attributes of a pull request that contains commits of others")
         self._check_attributes(attributes)
 

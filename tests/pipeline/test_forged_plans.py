@@ -301,5 +301,8 @@ def test_step_that_a_run_would_execute_is_accepted(step):
 
 def test_on_a_branch_of_others_only_automerge_is_disabled():
     check(NoChange(BRANCH, NoChangeReason.EDITED, OF_OTHERS, attributes=RequestAttributes(automerge=False)))
+    labelled = RequestAttributes(labels=("docker",))
     with pytest.raises(PlanLimitError, match="commits of others"):
-        check(NoChange(BRANCH, NoChangeReason.EDITED, OF_OTHERS, attributes=RequestAttributes(labels=("docker",))))
+        check(NoChange(BRANCH, NoChangeReason.EDITED, OF_OTHERS, attributes=labelled))
+    ticked = replace(OF_OTHERS, body="- [x] <!-- basebump:rebase -->")
+    check(NoChange(BRANCH, NoChangeReason.UNKNOWN, ticked, attributes=labelled))
