@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def _parse_digest(_context: click.Context, _argument: click.Parameter, text: str) -> Digest:
-    digest = parse_sha256(text.rpartition("@")[2])
+    digest = parse_sha256(text.rpartition("@")[2].lower())
     if digest is None:
         raise click.BadParameter(f"{text!r} is not a digest; hint: write `sha256:` and 64 hexadecimal digits")
     return digest

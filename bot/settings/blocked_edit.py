@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 import yaml
 
@@ -76,8 +77,9 @@ def _plan_insertion(text: str, entry: Mapping[str, str]) -> _Insertion:
     if not isinstance(found, yaml.SequenceNode):
         return _Insertion(len(text), "")  # the proof then refuses the edit
     if not found.flow_style:
-        at = _find_line_end(text, _find_last_position(found))
-        return _insert_lines(text, at, _render_item(entry, found.start_mark.column), newline)
+        column = found.start_mark.column
+        at = _skip_comments(text, _find_line_end(text, _find_last_position(found)), column)
+        return _insert_lines(text, at, _render_item(entry, column), newline)
     if found.value:
         return _Insertion(found.value[-1].end_mark.index, f", {json.dumps(dict(entry), ensure_ascii=False)}")
     return _replace_empty_list(text, found, entry, newline)
@@ -132,6 +134,13 @@ def _find_last_position(node: yaml.Node) -> int:
         last = node.value[-1]
         node = last[1] if isinstance(node, yaml.MappingNode) else last
     return node.end_mark.index
+
+
+def _skip_comments(text: str, position: int, column: int) -> int:
+    """Return the position after comments that begin to the right of `column`, because they belong to the last item."""
+    lines = text[position:].splitlines(keepends=True)
+    inner = takewhile(lambda line: line.lstrip(" ").startswith("#") and line.index("#") > column, lines)
+    return position + sum(map(len, inner))
 
 
 def _find_line_end(text: str, position: int) -> int:

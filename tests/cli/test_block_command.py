@@ -72,7 +72,7 @@ def test_state_without_users_is_said(basebump, fleet):
 def test_same_entry_is_not_added_twice(basebump, fleet):
     basebump("block", OLD, "--reason", "malware", "-c", fleet)
     content = Path(fleet).read_bytes()
-    _, out, _ = basebump("block", OLD, "--reason", "malware", "-c", fleet)
+    _, out, _ = basebump("block", OLD.upper(), "--reason", "malware", "-c", fleet)
     assert out.splitlines()[0] == f"{fleet} already had the entry for {OLD[7:19]}."
     assert Path(fleet).read_bytes() == content
 

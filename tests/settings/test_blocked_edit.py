@@ -31,6 +31,10 @@ def add(text, entry=ENTRY):
             f"schema: 1\nblocked:\n- digest: {OTHER}  # one\n  reason: x   # because\n\n# rules\npolicy: []\n",
             f"schema: 1\nblocked:\n- digest: {OTHER}  # one\n  reason: x   # because\n{ITEM}\n# rules\npolicy: []\n",
         ),
+        (  # a comment belongs to the item in whose column it is
+            f"schema: 1\nblocked:\n- digest: {OTHER}\n  reason: x\n  # until 1.2\n# rules\npolicy: []\n",
+            f"schema: 1\nblocked:\n- digest: {OTHER}\n  reason: x\n  # until 1.2\n{ITEM}# rules\npolicy: []\n",
+        ),
         (
             "schema: 1\nblocked: []   # none yet\npolicy: []\n",
             f"schema: 1\nblocked:   # none yet\n{INDENTED}policy: []\n",
