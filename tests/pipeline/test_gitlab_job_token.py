@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from support.forges.fleets import open_gitlab_fleet
@@ -10,8 +11,10 @@ from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import no_pause
 from support.runs.worlds import build, outcomes
 
+from bot.core.choice.blocklist import build_blocklist
 from bot.forges.gitlab.server import JobToken
 from bot.forges.selection import RepositorySelection
+from bot.model.blocklist import Block, BlockedDigest
 from bot.model.errors import ForgeError
 from bot.model.vocabulary import RunLevel
 
@@ -50,6 +53,16 @@ def test_report_uses_git_and_allowed_api_calls(stand, loopback):
     }
     assert not any("private-token" in each.headers for each in stand.server.exchanges)
     assert stand.server.writes == []
+
+
+def test_report_on_blocked_digest_reads_no_history(stand, loopback):
+    """The API for commits refuses the token."""
+    blocked = loopback.move("python", "3.12-slim", "old")
+    blocklist = build_blocklist([BlockedDigest(blocked, Block("malware"))])
+    loopback.rulebook = replace(loopback.rulebook, blocklist=blocklist)
+    report = loopback.run([_fleet(stand)], RunLevel.REPORT)
+    assert report.failed == ()
+    assert [each.detail for each in report.repositories[0].verdicts] == ["malware; no known replacement"]
 
 
 def test_report_includes_proposals_of_another_token_and_declines(stand, loopback):

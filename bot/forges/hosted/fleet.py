@@ -157,7 +157,8 @@ class HostedFleet:
             raise TreeError(f"{repository.name}: the default branch has no commit")
         hosted = self._open(repository.name)
         tree = hosted.open_tree(repository.commit)
-        tree.history = HostedFileHistory(hosted, repository.commit)
+        if not hosted.is_read_only:
+            tree.history = HostedFileHistory(hosted, repository.commit)
         return tree
 
     def read_activity(self, repository: GitRepository, activity_scope: ActivityScope) -> str | None:

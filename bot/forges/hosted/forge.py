@@ -167,7 +167,8 @@ class HostedRepository:
     """False if the server does not report when a pull request was last changed. `requests` then lists everything on
     which basebump's next step depends."""
     is_read_only: bool = False
-    """True if the token can neither change anything nor compare commits. The claims of branches are not judged then."""
+    """True if the token can neither change anything nor list or compare commits. The claims of branches are not judged
+    then, and the history of files is not read."""
 
 
 class HostedForge:
