@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bot.forges.hosted.forge import HostedRepository
-from bot.model.errors import ForgeError, TreeError
+from bot.model.errors import ForgeError, OversizedFileError, TreeError
 from bot.model.source import FilePath
 
 
@@ -34,13 +34,18 @@ class HostedFileHistory:
                 yield content
 
     def _read_file(self, commit: str, path: FilePath) -> bytes | None:
-        """Return the content of a file in a commit; None if the commit has no such file. Raises TreeError."""
+        """Return the content of a file in a commit; None if the commit has no such file, or if it is too large.
+
+        Raises TreeError.
+        """
         hosted, folder = self.hosted, path.rpartition("/")[0]
         tree = hosted.open_folder(commit, folder) if hosted.open_folder is not None else hosted.open_tree(commit)
         entry = next((each for each in tree.list_entries() if each.path == path), None)
         if entry is None:
             return None
         (content,) = tree.read([entry])
+        if isinstance(content, OversizedFileError):
+            return None
         if isinstance(content, TreeError):
             raise content
         return content
