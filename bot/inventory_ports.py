@@ -114,8 +114,8 @@ class StageReader(Protocol):
     def load_image_facts(self, image: ImageReference) -> StageFacts:
         """Return the facts about an image in all base branches, with all its tags and digests."""
 
-    def load_repository_facts(self, repository: str) -> StageFacts:
-        """Return the facts about all images in the base branches of the repositories with this name, on any forge."""
+    def load_repository_facts(self, *repositories: str) -> StageFacts:
+        """Return the facts about all images in the base branches of repositories with these names, on any forge."""
 
     def load_fleet_facts(self) -> StageFacts:
         """Return the facts about all images in all base branches."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from bot.core.inventory.stage_funnels import find_fleet_stages
 from bot.core.inventory.stuck_updates import group_stuck_updates
@@ -12,8 +12,9 @@ from bot.model.stage_facts import StageFacts
 from bot.model.stuck_update import StuckUpdate
 from bot.pipeline.run_context import RunContext, RunOptions
 
-MAX_SINGLE_REPOSITORIES = 50
-"""Up to this number of repositories are loaded one by one. Loading the whole fleet is faster for more of them."""
+MAX_NAMED_REPOSITORIES = 500
+"""Up to this number of repositories, only the facts about them are loaded, and those about the whole fleet for more. A
+visit of the service is about at most 50 repositories."""
 
 
 def load_stuck_updates(
@@ -28,15 +29,13 @@ def load_stuck_updates(
     reader = context.builds.stages
     if not reader.load_scope().has_more_than_merges:
         return {}
-    stuck: dict[BranchKey, tuple[StuckUpdate, ...]] = {}
-    for facts in load_facts(reader, sorted({each.repository for each in keys})):
-        stuck.update(group_stuck_updates(find_fleet_stages(facts, context.now), context.now))
+    facts = load_facts(reader, {each.repository for each in keys})
+    stuck = group_stuck_updates(find_fleet_stages(facts, context.now), context.now)
     return {key: stuck[key] for key in keys if key in stuck}
 
 
-def load_facts(reader: StageReader, repositories: Collection[str]) -> Iterable[StageFacts]:
-    """Yield the facts about the updates in some repositories, and possibly in others. Raises StateError."""
-    if len(repositories) > MAX_SINGLE_REPOSITORIES:
-        yield reader.load_fleet_facts()
-    else:
-        yield from map(reader.load_repository_facts, repositories)
+def load_facts(reader: StageReader, repositories: Collection[str]) -> StageFacts:
+    """Return the facts about the updates in some repositories, and possibly in others. Raises StateError."""
+    if len(repositories) > MAX_NAMED_REPOSITORIES:
+        return reader.load_fleet_facts()
+    return reader.load_repository_facts(*sorted(repositories))

@@ -48,10 +48,10 @@ def _find_by_repository(
 ) -> Mapping[_RepositoryKey, Sequence[ProposalReport]]:
     """Return the updates that do not run yet in the repositories of the reports, and possibly in others."""
     found: dict[_RepositoryKey, list[ProposalReport]] = defaultdict(list)
-    for facts in load_facts(stages, sorted({each.name for each in reports})):
-        for each in find_unfinished(facts):
-            key = each.key
-            found[key.forge, key.repository, key.base_branch].append(_build_report(each, facts.scope, now))
+    facts = load_facts(stages, {each.name for each in reports})
+    for each in find_unfinished(facts):
+        key = each.key
+        found[key.forge, key.repository, key.base_branch].append(_build_report(each, facts.scope, now))
     return found
 
 

@@ -13,10 +13,13 @@ from bot.wiring.service import ServiceStores
 
 
 def build_page_ports(stores: ServiceStores, clock: Clock) -> PagePorts:
-    """Return everything that pages and the API read."""
+    """Return everything that pages and the API read.
+
+    Pages about stages exist if the config has clusters or builds, or if the state contains builds of own images now.
+    """
     settings, database = stores.settings, stores.database
-    has_stages = bool(settings.clusters or settings.builds)
-    stage_reader = create_stage_reader(database, settings) if has_stages else None
+    reader = create_stage_reader(database, settings)
+    stage_reader = reader if reader.load_scope().has_more_than_merges else None
     return PagePorts(
         inventory=stores.reader,
         fleet=DatabaseFleetReader(database),

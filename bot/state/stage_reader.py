@@ -89,7 +89,9 @@ class DatabaseStageReader:
 
     def load_scope(self) -> StageScope:
         """Return what the config and the state contain besides the base branches."""
-        return self._load_after_merge().scope
+        sources = self._sources
+        has_builds = bool(sources.configured_builds) or bool(sources.builds.load_builds())
+        return StageScope(has_builds, bool(sources.cluster_names))
 
     def has_updates_to_run(self) -> bool:
         """Return True if a request was merged whose due date requires that the update runs."""
@@ -103,9 +105,9 @@ class DatabaseStageReader:
         users = select(SPANS.c.branch).join(TAGS, TAGS.c.id == SPANS.c.tag).where(is_image)
         return self._load(is_image, is_image, REQUESTS.c.branch.in_(users), is_whole_fleet=True)
 
-    def load_repository_facts(self, repository: str) -> StageFacts:
-        """Return the facts about all images in the base branches of the repositories with this name, on any forge."""
-        is_repository = BRANCHES.c.repository == repository
+    def load_repository_facts(self, *repositories: str) -> StageFacts:
+        """Return the facts about all images in the base branches of repositories with these names, on any forge."""
+        is_repository = BRANCHES.c.repository.in_(repositories)
         return self._load(is_repository, is_repository, is_repository)
 
     def load_fleet_facts(self) -> StageFacts:

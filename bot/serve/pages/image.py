@@ -37,8 +37,9 @@ from bot.serve.pages.search import build_missing_page
 from bot.serve.pages.stage_tables import (
     build_running_tables,
     build_unwanted_table,
+    list_missing,
     list_stuck_tables,
-    load_image_stages,
+    load_stages,
     select_image,
 )
 
@@ -74,12 +75,12 @@ def build_image(ports: PagePorts, request: Request, parts: Mapping[str, str]) ->
     shown = usages[page.section.offset : page.end]
     reports = ports.reports.load_reports({each.key for each in [*shown, *_choose_examples(usages)]})
     evidence = load_shown_evidence(ports, _select_verdicts(reports, image))
-    stages = select_image(load_image_stages(ports, image, now), image)
+    stages = select_image(load_stages(ports), image)
     return PageContent(
         title=f"{image.repository}:{image.tag}" if image.tag else image.repository,
         link=PageLink.IMAGES,
         lead=tuple(_build_lead(image)),
-        notices=(EVIDENCE_LEFT_OUT,) if evidence.is_incomplete else (),
+        notices=(*((EVIDENCE_LEFT_OUT,) if evidence.is_incomplete else ()), *list_missing(ports, stages)),
         facts=_list_facts(usages, answer.observations, now),
         alarm=build_unwanted_table(ports, stages),
         bars=build_bars(stages.stages.funnels, stages.stages.scope) if stages is not None else (),

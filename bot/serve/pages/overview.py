@@ -16,12 +16,12 @@ from bot.serve.pages.event_tables import build_delivery_table
 from bot.serve.pages.image_tables import build_image_list
 from bot.serve.pages.ports import PREVIEW_ROWS, RECENT, PagePorts, link_rest
 from bot.serve.pages.request_tables import fill_request_table, list_notices
-from bot.serve.pages.stage_tables import NOT_COMPUTED as STAGES_NOT_COMPUTED
 from bot.serve.pages.stage_tables import (
-    PREVIEW_WAIT,
     build_stage_figures,
     build_stuck_preview,
     build_unwanted_table,
+    list_missing,
+    load_stages,
 )
 from bot.serve.pages.work_tables import build_waiting_table
 
@@ -35,7 +35,7 @@ def build_overview(ports: PagePorts, _request: Request, _parts: Mapping[str, str
     now = ports.clock.now()
     coverage, requests = ports.inventory.load_coverage(), ports.fleet.count_requests(now, now - RECENT)
     lead, tables = tuple(_build_lead(ports, coverage, now)), _build_tables(ports, now)
-    stages = ports.stages.load(PREVIEW_WAIT) if ports.stages is not None else None
+    stages = load_stages(ports)
     report = ports.trends.load(TRENDS_WAIT)  # it comes last, because it slows down everything else
     return PageContent(
         title="Overview",
@@ -43,7 +43,7 @@ def build_overview(ports: PagePorts, _request: Request, _parts: Mapping[str, str
         lead=lead,
         notices=(
             *(() if report is not None else (NOT_COMPUTED,)),
-            *(() if stages is not None or ports.stages is None else (STAGES_NOT_COMPUTED,)),
+            *list_missing(ports, stages),
         ),
         alarm=build_unwanted_table(ports, stages),
         figures=(*build_stage_figures(stages), *_build_figures(requests, report, ports.queue.compute_figures())),

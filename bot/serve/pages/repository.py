@@ -32,7 +32,7 @@ from bot.serve.pages.ports import ListPage, PagePorts
 from bot.serve.pages.repository_tables import build_branch_list
 from bot.serve.pages.request_tables import show_ci, show_state
 from bot.serve.pages.search import build_missing_page
-from bot.serve.pages.stage_tables import list_stuck_tables, load_repository_stages
+from bot.serve.pages.stage_tables import list_missing, list_stuck_tables, load_stages, select_branches
 
 MAX_REQUESTS = 15
 """The number of proposals of a repository that are shown: all open ones, and the last ones."""
@@ -69,15 +69,16 @@ def build_repository(ports: PagePorts, request: Request, parts: Mapping[str, str
     is_public = all(each.is_public for each in branches)
     shows_fixes = ports.can_show_fixes(is_public=is_public)
     is_incomplete = evidence.is_incomplete or (not shows_fixes and bool(history.requests))
+    stages = select_branches(load_stages(ports), frozenset(keys))
     requests = sorted((each.request for each in history.requests), key=_get_request_order)
     return PageContent(
         title=branches[0].key.repository,
         link=PageLink.REPOSITORIES,
         lead=(Part(f"{branches[0].key.forge} · {branches[0].key.host or 'this machine'}"),),
-        notices=(EVIDENCE_LEFT_OUT,) if is_incomplete else (),
+        notices=(*((EVIDENCE_LEFT_OUT,) if is_incomplete else ()), *list_missing(ports, stages)),
         tables=(
             build_branch_list(branches, now, name="branches", heading="Base branches"),
-            *list_stuck_tables(ports, load_repository_stages(ports, keys, now)),
+            *list_stuck_tables(ports, stages),
             _build_reference_table(reports),
             *build_evidence_tables(evidence, now),
             _build_request_table(requests, now, shows_fixes=shows_fixes),

@@ -7,11 +7,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from bot.core.inventory.stage_funnels import find_fleet_stages
 from bot.core.markdown import make_one_line
 from bot.model.inventory import BranchKey
 from bot.model.reference import ImageReference
-from bot.model.update_stages import ImageUse, StageFunnel, StageScope, UnwantedImage, UpdateProgress
+from bot.model.update_stages import StageFunnel, StageScope, UnwantedImage, UpdateProgress
 from bot.model.workload import RunningImage
 from bot.reports.stage_section import (
     FunnelColumn,
@@ -202,28 +201,18 @@ def _build_running_row(group: Sequence[RunningImage]) -> tuple[Cell, ...]:
     return build_cell(Part(make_one_line(name), is_code=True)), show_digest(first.digest), where
 
 
-def load_image_stages(ports: PagePorts, image: ImageReference, now: datetime) -> StageReport | None:
-    """Return how far the updates of an image got; None if the config has neither clusters nor builds."""
-    if ports.stage_reader is None:
-        return None
-
-    def is_selected(use: ImageUse) -> bool:
-        return use.repository == image.repository and image.tag in {None, use.tag}
-
-    return StageReport(find_fleet_stages(ports.stage_reader.load_image_facts(image), now, is_selected), now)
+def load_stages(ports: PagePorts) -> StageReport | None:
+    """Return how far the updates of the fleet got; None if this is not computed yet, or without clusters and builds."""
+    return ports.stages.load(PREVIEW_WAIT) if ports.stages is not None else None
 
 
-def load_repository_stages(ports: PagePorts, keys: Collection[BranchKey], now: datetime) -> StageReport | None:
-    """Return how far the updates in base branches of one repository got."""
-    name = next((each.repository for each in keys), None)
-    if ports.stage_reader is None or name is None:
-        return None
-    facts = ports.stage_reader.load_repository_facts(name)
-    return StageReport(find_fleet_stages(facts, now, lambda use: use.key in keys), now)
+def list_missing(ports: PagePorts, report: StageReport | None) -> tuple[str, ...]:
+    """Return the sentence about stages that are still being computed."""
+    return (NOT_COMPUTED,) if report is None and ports.stages is not None else ()
 
 
 def select_image(report: StageReport | None, image: ImageReference) -> StageReport | None:
-    """Return the report with only those running images that have the name of an image. Some pods name no tag."""
+    """Return the part of a report that is about an image. Some pods name no tag."""
     if report is None:
         return None
 
@@ -232,9 +221,28 @@ def select_image(report: StageReport | None, image: ImageReference) -> StageRepo
         return running.repository == image.repository and is_same_tag
 
     stages = report.stages
-    unwanted = tuple(each for each in stages.unwanted if is_image(each.image))
-    running = tuple(filter(is_image, stages.running))
-    return replace(report, stages=replace(stages, unwanted=unwanted, running=running))
+    updates = tuple(
+        each for each in stages.updates if each.use.repository == image.repository and image.tag in {None, each.use.tag}
+    )
+    names = {each.use.name for each in updates}
+    return replace(
+        report,
+        stages=replace(
+            stages,
+            updates=updates,
+            funnels=tuple(each for each in stages.funnels if each.image in names),
+            unwanted=tuple(each for each in stages.unwanted if is_image(each.image)),
+            running=tuple(filter(is_image, stages.running)),
+        ),
+    )
+
+
+def select_branches(report: StageReport | None, keys: Collection[BranchKey]) -> StageReport | None:
+    """Return a report with only the updates in some base branches."""
+    if report is None:
+        return None
+    updates = tuple(each for each in report.stages.updates if each.use.key in keys)
+    return replace(report, stages=replace(report.stages, updates=updates))
 
 
 def build_running_tables(ports: PagePorts, report: StageReport | None) -> tuple[Table, ...]:
