@@ -8,11 +8,11 @@ from pathlib import Path
 from kubernetes.client import Configuration
 from kubernetes.config.config_exception import ConfigException
 from kubernetes.config.incluster_config import SERVICE_CERT_FILENAME, SERVICE_TOKEN_FILENAME, InClusterConfigLoader
+from urllib3.exceptions import HTTPError
 
 from bot.clusters.client import MAX_DURATION, ClusterClient
 from bot.clusters.errors import ClusterError
 from bot.clusters.kubeconfig import load_kubeconfig
-from bot.model.errors import BasebumpError
 from bot.model.workload import ClusterProblem
 from bot.net import HttpError, HttpsProxy, Url
 
@@ -39,7 +39,7 @@ def connect_in_cluster(environment: Mapping[str, str], account: Path | None = No
             "there is no service account of a pod; hint: `auth: in-cluster` works only in a pod of the cluster with "
             "`automountServiceAccountToken: true`",
         ) from None
-    return _open(configuration, environment, is_local=True)
+    return _open(configuration, None)
 
 
 def connect_with_kubeconfig(
@@ -56,7 +56,7 @@ def connect_with_kubeconfig(
     configuration = load_kubeconfig(path, context, environment, has_own_login=get_token is not None)
     if get_token is not None:
         _set_token(configuration, get_token)
-    return _open(configuration, environment)
+    return _open(configuration, configuration.proxy or _find_proxy(configuration, environment))
 
 
 def connect_with_token(
@@ -74,7 +74,7 @@ def connect_with_token(
             raise ClusterError(ClusterProblem.LOGIN_FAILED, f"the file of CA certificates {ca} does not exist")
         configuration.ssl_ca_cert = str(ca)
     _set_token(configuration, get_token)
-    return _open(configuration, environment, max_duration=max_duration)
+    return _open(configuration, _find_proxy(configuration, environment), max_duration)
 
 
 def _set_token(configuration: Configuration, get_token: Callable[[], str]) -> None:
@@ -87,25 +87,22 @@ def _set_token(configuration: Configuration, get_token: Callable[[], str]) -> No
     configuration.refresh_api_key_hook = refresh
 
 
-def _open(
-    configuration: Configuration,
-    environment: Mapping[str, str],
-    *,
-    is_local: bool = False,
-    max_duration: float = MAX_DURATION,
-) -> ClusterClient:
-    """Return a client for a connection, with the proxy of the environment.
+def _find_proxy(configuration: Configuration, environment: Mapping[str, str]) -> str | None:
+    """Return the proxy of the environment for the server; None if it is not used for the server. Raises ClusterError.
 
-    The official client reads the proxy by rules of its own. A proxy in a kubeconfig is kept.
+    The official client reads these variables, too, but by rules of its own.
     """
-    inherited = {environment.get(name) for each in ("HTTPS_PROXY", "HTTP_PROXY") for name in (each, each.lower())}
+    proxy = HttpsProxy.read_environment(environment)
     try:
-        if is_local or configuration.proxy in inherited:
-            proxy = HttpsProxy.read_environment(environment)
-            is_used = not is_local and proxy.is_used_for(Url.parse(configuration.host))
-            configuration.proxy = proxy.url if is_used else None
-        configuration.no_proxy = ""
+        return proxy.url if proxy.is_used_for(Url.parse(configuration.host)) else None
+    except HttpError as error:
+        raise ClusterError(ClusterProblem.LOGIN_FAILED, f"the URL of the server is not valid: {error}") from None
+
+
+def _open(configuration: Configuration, proxy: str | None, max_duration: float = MAX_DURATION) -> ClusterClient:
+    configuration.proxy, configuration.no_proxy = proxy, ""
+    try:
         return ClusterClient(configuration, max_duration=max_duration)
-    except (HttpError, ValueError, OSError) as error:
-        detail = str(error) if isinstance(error, BasebumpError) else type(error).__name__
-        raise ClusterError(ClusterProblem.LOGIN_FAILED, f"the connection cannot be set up: {detail}") from None
+    except (HTTPError, ValueError, OSError) as error:  # the message could quote the password of the proxy
+        detail = f"the connection cannot be set up: {type(error).__name__}"
+        raise ClusterError(ClusterProblem.LOGIN_FAILED, detail) from None

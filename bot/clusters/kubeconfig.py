@@ -20,12 +20,14 @@ from kubernetes.config.kube_config import KubeConfigLoader
 
 from bot.clusters.errors import ClusterError
 from bot.model.workload import ClusterProblem
+from bot.net import HttpError, Url
 
 MAX_FILE_SIZE = 4 * 1024 * 1024
 """Bytes of one kubeconfig. An entry for a cluster has about five thousand, so there is room for hundreds of them."""
 MAX_FILES = 100
 """The maximum number of files in the variable KUBECONFIG."""
 _LISTS = ("clusters", "contexts", "users")
+_THIS_MACHINE = ("127.0.0.1", "[::1]", "localhost")
 _FILE_KEYS = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
 _PROGRAM_HINT = (
     "basebump starts no programs for a login; hint: use `auth: azure` for Azure Kubernetes Service, `auth: in-cluster` "
@@ -36,7 +38,7 @@ _PROGRAM_HINT = (
 def load_kubeconfig(
     path: Path | None, context: str | None, environment: Mapping[str, str], *, has_own_login: bool
 ) -> Configuration:
-    """Return the connection of a context of a kubeconfig.
+    """Return the connection of a context of a kubeconfig. Its proxy is that of the kubeconfig, or None.
 
     Args:
         path: The file; None for the files in the variable KUBECONFIG, or `~/.kube/config`.
@@ -133,12 +135,18 @@ def _check_user(user: dict[str, Any], paths: list[Path]) -> None:
 
 
 def _check_server(cluster: dict[str, Any], paths: list[Path]) -> None:
-    """Raise ClusterError if a credential could be sent to another server than the one that was meant."""
-    server = cluster.get("server")
-    if not isinstance(server, str) or not server.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
+    """Raise ClusterError if the server cannot be verified, or if the proxy to it is not an HTTP proxy."""
+    server, proxy = cluster.get("server"), cluster.get("proxy-url")
+    try:
+        url = Url.parse(server) if isinstance(server, str) else None
+    except HttpError as error:
+        raise _make_error(paths, f"has no valid `server`: {error}") from None
+    if url is None or (url.scheme != "https" and url.host not in _THIS_MACHINE):
         raise _make_error(paths, "has no `server` that begins with https://, because a credential is sent to it")
     if cluster.get("insecure-skip-tls-verify"):
         raise _make_error(paths, "turns off the verification of the server; hint: set `certificate-authority` instead")
+    if proxy is not None and not (isinstance(proxy, str) and proxy.startswith(("http://", "https://"))):
+        raise _make_error(paths, "has a `proxy-url` that is not the URL of an HTTP proxy")
 
 
 def _build_configuration(name: str, cluster: dict[str, Any], user: dict[str, Any], paths: list[Path]) -> Configuration:
@@ -155,6 +163,7 @@ def _build_configuration(name: str, cluster: dict[str, Any], user: dict[str, Any
         raise _make_error(paths, "names a file that does not exist, or is not complete") from None
     except (OSError, ValueError, TypeError) as error:
         raise _make_error(paths, f"cannot be used ({type(error).__name__})") from None
+    configuration.proxy = cluster.get("proxy-url")  # the official client leaves it out
     return configuration
 
 

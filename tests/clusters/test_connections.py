@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import base64
+import copy
+import json
 import sys
+from contextlib import suppress
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from support.clusters.kubernetes_stand import TOKEN, KubernetesStand
-from support.clusters.objects import make_pod
+from support.clusters.objects import list_paths, make_pod
+from support.listener import Listener, Reply
 from support.registries.docker_registry import Certificate
 
 from bot.clusters.connect import connect_in_cluster, connect_with_kubeconfig, connect_with_token
@@ -87,7 +93,13 @@ def test_server_is_verified_with_the_certificates_of_the_kubeconfig(tmp_path):
         ({"server": None}, "begins with https://"),
         ({"server": "https://cluster.example.com", "insecure-skip-tls-verify": True}, "turns off the verification"),
         ({"server": "https://cluster.example.com", "certificate-authority": "none.pem"}, "does not exist"),
-        ({"server": "https://user@cluster.example.com"}, "cannot be set up"),
+        ({"server": "https://user@cluster.example.com"}, "a user or a fragment is not allowed"),
+        ({"server": "http://127.0.0.1:1@cluster.example.com"}, "a user or a fragment is not allowed"),
+        ({"server": "http://127.0.0.1.example.com"}, "begins with https://"),
+        (
+            {"server": "https://cluster.example.com", "proxy-url": "socks5://127.0.0.1:1"},
+            "not the URL of an HTTP proxy",
+        ),
     ],
 )
 def test_credential_is_not_sent_to_a_server_that_is_not_verified(tmp_path, cluster, reason):
@@ -162,3 +174,60 @@ def test_proxy_of_the_environment_is_used_and_its_exceptions_count(tmp_path):
     with KubernetesStand(tls=certificate) as stand:
         environment["no_proxy"] = "127.0.0.1"
         assert count_pods(connect_with_token(stand.url, certificate.path, lambda: TOKEN, environment)) == 0
+
+
+def test_proxy_of_the_kubeconfig_comes_before_that_of_the_environment(tmp_path):
+    with Listener(lambda _: Reply(502)) as proxy, KubernetesStand(tls=Certificate.make(tmp_path)) as stand:
+        config = stand.write_kubeconfig(tmp_path / "config", **{"proxy-url": proxy.url})
+        with pytest.raises(ClusterError, match="did not answer"):
+            count_pods(connect_with_kubeconfig(config, None, {"https_proxy": "http://127.0.0.1:1"}))
+        assert [each.partition(" ")[0] for each in proxy.asked] == ["CONNECT"]
+        assert stand.asked == []
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=4,
+)
+KUBECONFIG = {
+    "current-context": "prod",
+    "contexts": [{"name": "prod", "context": {"cluster": "prod", "user": "reader"}}],
+    "clusters": [
+        {
+            "name": "prod",
+            "cluster": {
+                "server": "https://cluster.example.com",
+                "certificate-authority-data": base64.b64encode(b"certificate").decode(),
+                "tls-server-name": "cluster",
+                "proxy-url": "http://proxy.example.com:8080",
+                "insecure-skip-tls-verify": False,
+            },
+        }
+    ],
+    "users": [
+        {
+            "name": "reader",
+            "user": {
+                "token": TOKEN,
+                "client-certificate-data": base64.b64encode(b"certificate").decode(),
+                "client-key-data": base64.b64encode(b"key").decode(),
+            },
+        }
+    ],
+}
+PATHS = [path for path in list_paths(KUBECONFIG) if path]
+
+
+@given(st.sampled_from(PATHS), JSON)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_kubeconfig_with_any_other_value_in_it_is_used_or_refused(tmp_path, path, value):
+    document = copy.deepcopy(KUBECONFIG)
+    parent = document
+    for key in path[:-1]:
+        parent = parent[key]
+    parent[path[-1]] = value
+    file = tmp_path / "config"
+    file.write_text(json.dumps(document), encoding="utf-8")
+    with suppress(ClusterError):
+        connect_with_kubeconfig(file, None, {})

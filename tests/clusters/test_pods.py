@@ -7,7 +7,7 @@ import copy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.clusters.objects import make_digest, make_owner, make_pod
+from support.clusters.objects import list_paths, make_digest, make_owner, make_pod
 
 from bot.clusters.pods import InvalidObjectError, parse_image, parse_owner, parse_pod_images
 
@@ -62,14 +62,6 @@ WHOLE = make_pod(
     inits=[("setup", "busybox:1", f"busybox@{OLD}", "ended")],
     ephemerals=[("debugger", "busybox:1", f"busybox@{OLD}", "running")],
 )
-
-
-def list_paths(value, path=()):
-    """Yield the path to each value in a document."""
-    yield path
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, each in inner:
-        yield from list_paths(each, (*path, key))
 
 
 PATHS = [path for path in list_paths(WHOLE) if path]

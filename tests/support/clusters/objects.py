@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 CREATED = "2026-11-01T08:00:00Z"
@@ -107,3 +107,11 @@ def make_replica_set(
 
 def make_job(name: str, owner: dict[str, Any] | None = None, *, namespace: str = "payments") -> dict[str, Any]:
     return {"metadata": make_metadata(name, namespace, owner), "spec": {"template": _make_template()}, "status": {}}
+
+
+def list_paths(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Yield the path to each value in a document."""
+    yield path
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in inner:
+        yield from list_paths(each, (*path, key))
