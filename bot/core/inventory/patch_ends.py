@@ -61,19 +61,22 @@ def _list_updates(patch: Patch, index: StageIndex) -> Iterator[MergedUpdate]:
     if held is None or held.digest is None:
         return
     proposed: dict[str, set[Digest]] = defaultdict(set)
-    for repository, _, digest in parse_targets(patch.request.targets):
+    tags: dict[str, set[str | None]] = defaultdict(set, {held.repository: {held.tag}})
+    for repository, tag, digest in parse_targets(patch.request.targets):
         proposed[repository].add(Digest(digest))
+        tags[repository].add(tag)
     for repository in sorted({held.repository, *proposed}):
-        digests = frozenset(proposed[repository])
-        if patch.patched_at is not None and held.ended_at is not None:
-            digests = index.list_digests_since(held.key, repository, held.ended_at)
         replaced = {held.digest} if repository == held.repository else set()
-        earlier = (index.list_ended_digests(held.key, repository) | replaced) - digests
         merged = ReachedStage(
             UpdateStage.MERGED, patch.patched_at or patch.available_at, is_exact=patch.is_merged_by_basebump
         )
         for use in index.list_uses(held.key, repository):
-            yield MergedUpdate(use, digests, earlier, merged)
+            digests = frozenset(proposed[repository])
+            if patch.patched_at is not None and held.ended_at is not None:
+                digests = index.list_digests_since(use, held.ended_at)
+            if index.is_use_of(use, tags[repository], held.ended_at):
+                earlier = (index.list_ended_digests(use) | replaced) - digests
+                yield MergedUpdate(use, digests, earlier, merged)
 
 
 def _find_end(progress: UpdateProgress, stage: UpdateStage) -> _End:

@@ -143,10 +143,13 @@ def _build_wait(
 
 
 def _build_stage(stored: StoredBuild, update: MergedUpdate) -> ReachedStage:
-    """Return the stage `rebuilt` as one build shows it. It does not begin before the merge."""
+    """Return the stage `rebuilt` as one build shows it. It does not begin before the merge.
+
+    An image can state any build time. One after the time at which a run read the image does not count.
+    """
     built_at = stored.build.built_at
-    at = built_at if built_at is not None else stored.read_at
-    is_exact = built_at is not None and built_at >= update.merged.at
+    at = min(built_at, stored.read_at) if built_at is not None else stored.read_at
+    is_exact = built_at is not None and update.merged.at <= built_at <= stored.read_at
     return ReachedStage(UpdateStage.REBUILT, max(at, update.merged.at), is_exact)
 
 

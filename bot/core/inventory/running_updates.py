@@ -46,13 +46,14 @@ def find_running(
         classify: Returns the relation of a running image to the update.
         may_be_of_others: Returns True if the older image of a container is still in the files of another base branch,
             so that the container may be of that base branch.
-        since: The time at which the update reached the stage before.
+        since: The time at which the update reached the stage before. Containers that ended before do not count.
         index: The facts.
     """
     grouped: dict[RunningRelation, list[StoredRunningImage]] = {each: [] for each in RunningRelation}
     for stored in images:
         grouped[classify(stored)].append(stored)
-    updated, older = grouped[RunningRelation.UPDATED], grouped[RunningRelation.OLDER]
+    older = grouped[RunningRelation.OLDER]
+    updated = [each for each in grouped[RunningRelation.UPDATED] if each.ended_at is None or each.ended_at > since]
     running_older = [each for each in older if each.ended_at is None]
     workloads = _list_current(updated)
     if updated and not running_older:

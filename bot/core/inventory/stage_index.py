@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -72,24 +72,50 @@ class StageIndex:
         return self._moves.get((use.key, use.repository, use.tag, use.digest))
 
     def list_earlier_digests(self, use: ImageUse, before: datetime) -> frozenset[Digest]:
-        """Return the digests of the image that the base branch no longer holds, and that it held until `before`.
+        """Return the digests of the image that the base branch no longer holds, and that it held until `before`."""
+        older = {each.digest for each in self._list_spans_of(use) if each.since < before}
+        return self.list_ended_digests(use) & older
+
+    def list_ended_digests(self, use: ImageUse) -> frozenset[Digest]:
+        """Return the digests of the image that the base branch no longer holds.
 
         A digest that the base branch holds again, or with another tag, is left out.
         """
         spans = self.list_spans(use.key, use.repository)
-        older = {each.digest for each in spans if each.since < before}
-        return self.list_ended_digests(use.key, use.repository) & older
-
-    def list_ended_digests(self, key: BranchKey, repository: str) -> frozenset[Digest]:
-        """Return the digests of an image that a base branch no longer holds."""
-        spans = self.list_spans(key, repository)
         held_now = {each.digest for each in spans if each.ended_at is None}
-        return frozenset(each.digest for each in spans if each.digest is not None and each.digest not in held_now)
+        ended = (each.digest for each in self._list_spans_of(use))
+        return frozenset(each for each in ended if each is not None and each not in held_now)
 
-    def list_digests_since(self, key: BranchKey, repository: str, since: datetime) -> frozenset[Digest]:
-        """Return the digests of an image that a base branch got since a time."""
-        spans = self.list_spans(key, repository)
-        return frozenset(each.digest for each in spans if each.digest is not None and each.since >= since)
+    def list_digests_since(self, use: ImageUse, since: datetime) -> frozenset[Digest]:
+        """Return the digests of the image that the base branch got since a time."""
+        return frozenset(
+            each.digest for each in self._list_spans_of(use) if each.digest is not None and each.since >= since
+        )
+
+    def is_use_of(self, use: ImageUse, tags: Collection[str | None], since: datetime | None) -> bool:
+        """Return True if a use has one of the tags, or a tag that replaced them in the base branch since a time."""
+        if use.tag is None or use.tag in tags:
+            return True
+        spans = self.list_spans(use.key, use.repository)
+        first = min((each.since for each in spans if each.tag == use.tag), default=None)
+        is_replaced = all(each.ended_at is not None for each in spans if each.tag in tags)
+        return is_replaced and since is not None and first is not None and first >= since
+
+    def list_digests_of_other_tags(self, use: ImageUse) -> frozenset[Digest]:
+        """Return the digests that the base branch holds or held only with other tags that it uses now."""
+        spans = self.list_spans(use.key, use.repository)
+        own = {each.digest for each in self._list_spans_of(use)}
+        return frozenset(each.digest for each in spans if each.digest is not None and each.digest not in own)
+
+    def _list_spans_of(self, use: ImageUse) -> Sequence[HeldDigest]:
+        """Return the times in which the base branch held digests of the image of a use.
+
+        Digests of a tag that the base branch no longer uses count, because the tag of the use may have been changed.
+        Digests of other tags in the base branch are those of other images.
+        """
+        spans = self.list_spans(use.key, use.repository)
+        other_tags = {each.tag for each in spans if each.ended_at is None} - {use.tag}
+        return [each for each in spans if each.tag not in other_tags]
 
     def list_uses(self, key: BranchKey, repository: str) -> Sequence[ImageUse]:
         """Return the present references of a base branch to an image."""

@@ -58,14 +58,14 @@ def _follow_request(found: BranchRequest, index: StageIndex) -> Iterator[UpdateP
     for repository, tag, digest in sorted(parse_targets(request.targets)):
         spans = [each for each in index.list_spans(key, repository) if each.digest == digest]
         since = min((each.since for each in spans), default=None)
-        later = index.list_digests_since(key, repository, since) if since is not None else frozenset()
-        digests = later | {Digest(digest)}
         merged_at = request.ended_at or since
         if merged_at is None:
             continue
         merged = ReachedStage(UpdateStage.MERGED, merged_at, is_exact=request.ended_at is not None)
-        earlier = index.list_ended_digests(key, repository) - digests
         for use in index.list_uses(key, repository):
-            if use.tag in {None, tag} or use.digest in digests:
+            later = index.list_digests_since(use, since) if since is not None else frozenset()
+            digests = later | {Digest(digest)}
+            if index.is_use_of(use, {tag}, since):
+                earlier = index.list_ended_digests(use) - digests
                 progress = follow_update(MergedUpdate(use, digests, earlier, merged), index)
                 yield replace(progress, digest=Digest(digest))

@@ -20,7 +20,6 @@ from bot.model.reference import Digest
 from bot.model.stage_facts import StoredUse
 from bot.model.update_stages import (
     ReachedStage,
-    UpdateBuild,
     UpdateProgress,
     UpdateStage,
     UpdateWait,
@@ -151,11 +150,16 @@ def _find_running_digests(update: MergedUpdate, index: StageIndex) -> RunningRes
     def may_be_of_others(stored: StoredRunningImage) -> bool:
         return stored.image.digest is not None and bool(index.list_other_holders(use, stored.image.digest))
 
-    images = [
-        each
-        for each in index.list_running(use.repository)
-        if each.image.tag in {None, use.tag} or classify(each) is not RunningRelation.OTHER
-    ]
+    others = index.list_digests_of_other_tags(use)
+
+    def may_be_of_use(stored: StoredRunningImage) -> bool:
+        if classify(stored) is not RunningRelation.OTHER:
+            return True
+        digest = stored.image.digest
+        is_of_other_tag = digest is not None and index.is_among(digest, others)
+        return stored.image.tag in {None, use.tag} and not is_of_other_tag
+
+    images = [each for each in index.list_running(use.repository) if may_be_of_use(each)]
     return find_running(images, classify, may_be_of_others, update.merged.at, index)
 
 
@@ -172,7 +176,7 @@ def _follow_builds(update: MergedUpdate, progress: UpdateProgress, index: StageI
     if rebuild.reached is None:
         return replace(progress, wait=rebuild.wait)
     progress = replace(progress, reached=(*progress.reached, rebuild.reached))
-    deployed = _find_deployment(rebuild.builds, own_images, rebuild.reached.at, index)
+    deployed = _find_deployment(update, own_images, rebuild.reached.at, index)
     if running is None:
         return replace(progress, wait=deployed)
     progress = _add_running(progress, running)
@@ -227,18 +231,24 @@ def _find_running_builds(
 
 
 def _find_deployment(
-    builds: Collection[UpdateBuild], own_images: Collection[str], since: datetime, index: StageIndex
+    update: MergedUpdate, own_images: Collection[str], since: datetime, index: StageIndex
 ) -> UpdateWait | None:
     """Return what a rebuilt update waits for if manifests contain only digests of older builds, else None.
 
-    A manifest without a digest uses the build to which its tag points, so that nothing has to change in it.
+    A manifest without a digest uses the build to which its tag points, so that nothing has to change in it. A manifest
+    with a digest that is not known to be an older build may be up to date.
     """
     uses = [use for image in sorted(own_images) for use in index.list_own_uses(image) if use.kind is UseKind.WORKLOAD]
-    pinned = [(use, use.digest) for use in uses if use.digest is not None]
-    new_digests = {each.digest for each in builds}
-    if not pinned or len(pinned) < len(uses) or any(index.is_among(digest, new_digests) for _, digest in pinned):
+    older = {
+        (stored.build.repository, digest)
+        for image in own_images
+        for stored in index.list_builds(image)
+        if find_relation(stored.build, update, index) is BuildRelation.OLDER
+        for digest in (stored.build.digest, *stored.build.children)
+    }
+    if not uses or any((use.repository, use.digest) not in older for use in uses):
         return None
-    return UpdateWait(WaitReason.NOT_DEPLOYED, since, manifests=tuple(use for use, _ in pinned))
+    return UpdateWait(WaitReason.NOT_DEPLOYED, since, manifests=tuple(uses))
 
 
 def _add_running(progress: UpdateProgress, running: RunningResult) -> UpdateProgress:

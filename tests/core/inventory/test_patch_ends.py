@@ -91,6 +91,23 @@ def test_all_files_must_reach_a_stage():
     assert (ends[REBUILT], ends[RUNNING]) == (None, None)
 
 
+def test_other_tags_of_the_branch_do_not_count():
+    old, new = digest("old 3.11"), digest("new 3.11")
+    spans = ((old, NOW - 100 * DAY, NOW - DAY), (new, NOW - DAY, None))
+    other = [
+        HeldDigest(WEB, PYTHON.repository, "3.11", held, since, is_since_first_visit=False, ended_at=ended_at)
+        for held, since, ended_at in spans
+    ]
+    history = replace(HISTORY, held=(*HISTORY.held, *other))
+    uses = [
+        build_stored_use(UseKind.WORKLOAD),
+        build_stored_use(UseKind.WORKLOAD, path="deploy/old.yaml", tag="3.11", digest=new, since=NOW - DAY),
+    ]
+    running = [build_running(), build_running(old, name="old", tag="3.11")]
+    assert find_ends(*uses, history=history, clusters=[build_cluster(*running)])[RUNNING] == NOW - 5 * DAY
+    assert RUNNING not in find_ends(*uses, history=history, clusters=[build_cluster(build_running(new, tag="3.11"))])
+
+
 def test_open_fix_waits_for_every_stage_that_is_known():
     held = (HeldDigest(WEB, PYTHON.repository, "3.12", OLD, NOW - 100 * DAY, is_since_first_visit=True),)
     request = build_request(1, opened_at=OPENED_AT, fixes={"high": 1})

@@ -107,10 +107,13 @@ def test_only_selected_uses_are_followed():
 
 def test_updates_that_wait_longest_are_the_first_stuck_ones():
     older = build_stored_use(path="a/Dockerfile", tag="3.11", since=NOW - 50 * DAY)
+    before = replace(build_history().held[0], tag="3.11", ended_at=NOW - 50 * DAY)
+    history = build_history()
     stages = find_fleet_stages(
         build_facts(
             build_stored_use(),
             older,
+            history=replace(history, held=(*history.held, before)),
             builds=[build_own(base=OLD, built_at=NOW - 60 * DAY)],
             links=LINKS | {(WEB, "a/Dockerfile"): LINKS[WEB, "Dockerfile"]},
         ),

@@ -27,7 +27,7 @@ from support.visits import API, NEW, NOW, OLD, PYTHON, WEB, build_request
 from bot.core.inventory.stage_index import StageIndex
 from bot.core.inventory.update_stages import find_progress, get_use_kind
 from bot.model.build_link import BuildLink, LinkEvidence
-from bot.model.fleet_history import BranchRequest
+from bot.model.fleet_history import BranchRequest, FleetHistory, HeldDigest
 from bot.model.own_build import BaseEvidence
 from bot.model.update_stages import (
     FailedCheck,
@@ -42,7 +42,7 @@ from bot.model.update_stages import (
 
 PROPOSED, MERGED, REBUILT, RUNNING = UpdateStage
 BUILD, WORKLOAD, OTHER = build_stored_use(), build_stored_use(UseKind.WORKLOAD), build_stored_use(UseKind.OTHER)
-THIRD = digest("third")
+THIRD, OLD_311, NEW_311 = digest("third"), digest("old 3.11"), digest("new 3.11")
 OPEN = BranchRequest(WEB, build_request(2, targets=(f"{PYTHON}@{THIRD}",), opened_at=NOW - 3 * DAY))
 
 
@@ -172,6 +172,16 @@ def test_build_without_build_time_was_built_when_it_was_read_at_the_latest():
     assert progress.reached[-1] == ReachedStage(REBUILT, NOW - DAY, is_exact=False)
 
 
+def test_build_time_in_the_future_does_not_count():
+    later = build_own(built_at=NOW + 30_000 * DAY)
+    running = build_cluster(build_running(digest("own 2"), repository=OWN))
+    progress = follow(BUILD, builds=[later], clusters=[running])
+    assert progress.reached[-2:] == (
+        ReachedStage(REBUILT, NOW - DAY, is_exact=False),
+        ReachedStage(RUNNING, NOW - DAY, is_exact=False),
+    )
+
+
 def test_build_of_the_request_before_its_merge_counts_from_the_merge():
     progress = follow(BUILD, builds=[build_own(built_at=MERGED_AT - DAY)])
     assert progress.reached[-1] == ReachedStage(REBUILT, MERGED_AT, is_exact=False)
@@ -239,18 +249,25 @@ def own_use(digest_, **more):
 def test_rebuilt_image_that_no_manifest_names_is_not_deployed():
     manifest = own_use(digest("own 1"))
     scope = StageScope(has_builds=True)
-    progress = follow(BUILD, builds=[build_own()], own_uses=[manifest], scope=scope)
+    builds = [build_own("own 1", OLD, MERGED_AT - DAY), build_own()]
+    progress = follow(BUILD, builds=builds, own_uses=[manifest], scope=scope)
     assert (progress.stage, get_reason(progress), progress.wait.manifests) == (
         REBUILT,
         WaitReason.NOT_DEPLOYED,
         (manifest,),
     )
-    assert follow(BUILD, builds=[build_own()], own_uses=[own_use(digest("own 2"))], scope=scope).wait is None
+    assert follow(BUILD, builds=builds, own_uses=[own_use(digest("own 2"))], scope=scope).wait is None
+
+
+def test_manifest_with_a_build_that_was_not_read_may_be_up_to_date():
+    uses = [own_use(digest("not read"))]
+    assert follow(BUILD, builds=[build_own()], own_uses=uses, scope=StageScope(has_builds=True)).wait is None
 
 
 def test_manifest_without_digest_needs_no_change():
     uses = [own_use(None), own_use(digest("own 1"), path="deploy/old.yaml")]
-    progress = follow(BUILD, builds=[build_own()], own_uses=uses, scope=StageScope(has_builds=True))
+    builds = [build_own("own 1", OLD, MERGED_AT - DAY), build_own()]
+    progress = follow(BUILD, builds=builds, own_uses=uses, scope=StageScope(has_builds=True))
     assert progress.wait is None
 
 
@@ -260,8 +277,9 @@ def test_manifest_with_older_build_is_named_before_its_workload():
     clusters = [build_cluster(running)]
     progress = follow(BUILD, builds=builds, own_uses=[own_use(digest("own 1"))], clusters=clusters)
     assert (get_reason(progress), progress.wait.workloads) == (WaitReason.NOT_DEPLOYED, (running.image,))
-    progress = follow(BUILD, builds=builds, own_uses=[own_use(digest("own 2"))], clusters=clusters)
-    assert get_reason(progress) is WaitReason.OLDER_RUNS
+    for other in ("own 2", "not read"):
+        progress = follow(BUILD, builds=builds, own_uses=[own_use(digest(other))], clusters=clusters)
+        assert get_reason(progress) is WaitReason.OLDER_RUNS
 
 
 # running
@@ -326,6 +344,39 @@ def test_image_that_ran_and_ended_has_reached_the_stage():
 def test_rollback_leaves_the_stage_running():
     ended, older = build_running(ended_at=NOW - DAY), build_running(OLD, first_seen_at=NOW - DAY)
     assert get_reason(follow(WORKLOAD, clusters=[build_cluster(ended, older)])) is WaitReason.OLDER_RUNS
+
+
+def test_image_that_ran_only_before_the_merge_does_not_run():
+    ended = build_running(first_seen_at=MERGED_AT - 9 * DAY, ended_at=MERGED_AT - 8 * DAY)
+    assert get_reason(follow(WORKLOAD, clusters=[build_cluster(ended)])) is WaitReason.NOT_SEEN
+
+
+def hold_two_tags() -> FleetHistory:
+    """Return the history of a base branch that uses 3.12 and 3.11, and updated both at MERGED_AT."""
+    spans = ((OLD_311, NOW - 100 * DAY, MERGED_AT), (NEW_311, MERGED_AT, None))
+    other = [
+        HeldDigest(WEB, PYTHON.repository, "3.11", held, since, is_since_first_visit=False, ended_at=ended_at)
+        for held, since, ended_at in spans
+    ]
+    history = build_history()
+    return replace(history, held=(*history.held, *other))
+
+
+@pytest.mark.parametrize("tag", ["3.11", None])
+def test_containers_of_another_tag_of_the_branch_do_not_count(tag):
+    history = hold_two_tags()
+    other = [build_running(each, name="worker", tag=tag) for each in (OLD_311, NEW_311)]
+    progress = follow(WORKLOAD, history=history, clusters=[build_cluster(build_running(), *other)])
+    assert (progress.stage, progress.wait) == (RUNNING, None)
+    assert get_reason(follow(WORKLOAD, history=history, clusters=[build_cluster(*other)])) is WaitReason.NOT_SEEN
+
+
+def test_container_with_a_tag_that_the_branch_no_longer_uses_is_older():
+    history = hold_two_tags()
+    changed = replace(history, held=history.held[:3])  # the request changed 3.11 to 3.12
+    older = build_running(OLD_311, tag="3.11")
+    progress = follow(WORKLOAD, history=changed, clusters=[build_cluster(build_running(), older)])
+    assert (get_reason(progress), progress.wait.workloads) == (WaitReason.OLDER_RUNS, (older.image,))
 
 
 def test_image_that_no_container_runs_is_not_seen_and_not_stuck():
