@@ -37,6 +37,7 @@ from bot.state.inventory_tables import (
 )
 from bot.state.stored_rows import read_rows
 from bot.state.tables import LONGEST_RUN, UtcDateTime, split_into_batches, write_rows
+from bot.state.unwanted_digests import record_unwanted
 
 _AT = bindparam("at", type_=UtcDateTime)
 _UPDATED: Mapping[str, Any] = {
@@ -148,6 +149,7 @@ class VisitWriter:
             if new_rows:
                 self._connection.execute(insert(table), new_rows)
         self._write_spans(visits, ids, rows)
+        record_unwanted(self._connection, verdicts, self._at)
 
     def _build_reference_row(self, branch: int, ordinal: int, verdict: Verdict) -> dict[str, Any]:
         occurrence = verdict.occurrence

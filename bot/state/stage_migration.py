@@ -19,13 +19,15 @@ _STATEMENTS = (
         read_at {TIME} NOT NULL, document TEXT NOT NULL, PRIMARY KEY (id), UNIQUE (repository, digest))""",
     """CREATE TABLE failed_checks (branch INTEGER NOT NULL, head TEXT NOT NULL, name TEXT NOT NULL, url TEXT,
         PRIMARY KEY (branch))""",
+    """CREATE TABLE unwanted_digests (repository TEXT NOT NULL, digest TEXT NOT NULL, reason TEXT NOT NULL,
+        seen_at {TIME} NOT NULL, PRIMARY KEY (repository, digest))""",
     "ALTER TABLE requests ADD COLUMN due_for TEXT",
     "ALTER TABLE requests ADD COLUMN due_until TEXT",
 )
 
 
 def migrate_to_version_10(connection: Connection) -> None:
-    """Add the tables of clusters, running images, own builds and failed checks, and columns for due dates."""
+    """Add the tables for what happens after a merge, and columns for due dates."""
     words = choose_words(connection)
     for statement in _STATEMENTS:
         connection.exec_driver_sql(statement.format_map(words))

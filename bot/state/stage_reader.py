@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from pydantic_core import from_json
 from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, true
 
+from bot.core.choice.blocklist import find_listed_digest
 from bot.core.inventory.build_links import BuildLinker
 from bot.core.inventory.update_stages import get_use_kind
 from bot.inventory_ports import OwnBuildStore, RunningImageStore
+from bot.model.blocklist import Blocklist
 from bot.model.build_link import BuildLink
 from bot.model.due_date import DueUntil
 from bot.model.fleet_history import FleetHistory
@@ -23,7 +25,6 @@ from bot.model.proposal import RequestState
 from bot.model.reference import Digest, ImageReference
 from bot.model.stage_facts import DockerfileKey, StageFacts, StoredUse
 from bot.model.update_stages import ImageUse, StageScope, UnwantedReason
-from bot.model.vocabulary import OccurrenceStatus
 from bot.model.workload import StoredCluster
 from bot.state.build_inventory import read_build_files
 from bot.state.database import Database
@@ -40,8 +41,8 @@ from bot.state.inventory_tables import (
 )
 from bot.state.stored_rows import read_rows
 from bot.state.tables import BATCH_SIZE, MANIFESTS, split_into_batches
+from bot.state.unwanted_digests import read_unwanted
 
-_UNWANTED = {OccurrenceStatus.GONE: UnwantedReason.GONE, OccurrenceStatus.BLOCKED: UnwantedReason.BLOCKED}
 _USES = (
     IMAGE_REFERENCES.join(TAGS, TAGS.c.id == IMAGE_REFERENCES.c.tag)
     .join(DIGESTS, DIGESTS.c.id == IMAGE_REFERENCES.c.digest)
@@ -58,6 +59,8 @@ class StageSources:
     cluster_names: Collection[str] = ()
     """The clusters in the config. Other clusters in the state are left out."""
     configured_builds: Sequence[ConfiguredBuild] = ()
+    blocklist: Blocklist = field(default_factory=Blocklist)
+    """The blocked digests in the files of the operator. Lists that must be downloaded are missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +147,7 @@ class DatabaseStageReader:
                 own_uses=list(_read_own_uses(connection, {each.build.repository for each in after.builds})),
                 heads=heads,
                 failed_checks=read_failed_checks(connection),
-                unwanted=dict(_read_unwanted(connection)),
+                unwanted={**read_unwanted(connection), **_find_blocked(after, children, self._sources.blocklist)},
                 listed_repositories=_read_listed(connection) if is_whole_fleet else None,
             )
 
@@ -279,12 +282,18 @@ def _read_own_uses(connection: Connection, repositories: Collection[str]) -> Ite
             yield _build_use(row, _build_key(row))
 
 
-def _read_unwanted(connection: Connection) -> Iterator[tuple[tuple[str, Digest], UnwantedReason]]:
-    """Yield the digests that the last visits found to be gone or blocked."""
-    query = select(TAGS.c.repository, DIGESTS.c.digest, IMAGE_REFERENCES.c.status).select_from(_USES).distinct()
-    is_unwanted = IMAGE_REFERENCES.c.status.in_([each.value for each in _UNWANTED])
-    for row in read_rows(connection, query.where(is_unwanted, DIGESTS.c.digest != "")):
-        yield (row.repository, Digest(row.digest)), _UNWANTED[OccurrenceStatus(row.status)]
+def _find_blocked(
+    after: _AfterMerge, children: Mapping[Digest, frozenset[Digest]], blocklist: Blocklist
+) -> Mapping[tuple[str, Digest], UnwantedReason]:
+    """Return the running digests that the operator blocked, whether files contain them or not."""
+    running = {(stored.image.repository, stored.image.digest) for each in after.clusters for stored in each.images}
+    images = {(repository, digest) for repository, digest in running if digest is not None}
+    indexes = {(name, index) for index, found in children.items() for name, digest in images if digest in found}
+    return {
+        (repository, digest): UnwantedReason.BLOCKED
+        for repository, digest in images | indexes
+        if find_listed_digest(blocklist, repository, digest) is not None
+    }
 
 
 def _read_listed(connection: Connection) -> frozenset[str]:

@@ -48,3 +48,13 @@ OWN_BUILDS = Table(
     Column("document", Text, nullable=False),  # the other fields of an `OwnBuild`, as a JSON object
     UniqueConstraint("repository", "digest"),
 )
+
+UNWANTED_DIGESTS = Table(
+    "unwanted_digests",
+    METADATA,
+    Column("repository", Text, primary_key=True),
+    Column("digest", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+)
+"""The digests that visits found to be gone or blocked."""

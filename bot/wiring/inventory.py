@@ -60,6 +60,7 @@ def create_stage_reader(database: Database, settings: Settings) -> StageReader:
         DatabaseOwnBuilds(database),
         [each.name for each in settings.clusters],
         settings.builds,
+        settings.policy.blocklist,
     )
     return DatabaseStageReader(database, sources)
 

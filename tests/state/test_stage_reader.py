@@ -10,7 +10,9 @@ from support.stages import LINKS, OWN, build_own, build_running
 from support.values import digest
 from support.visits import API, NEW, OLD, PYTHON, WEB, build_request, build_verdict, build_visit
 
+from bot.core.choice.blocklist import build_blocklist
 from bot.core.inventory.stage_funnels import find_fleet_stages
+from bot.model.blocklist import Block, BlockedDigest, Blocklist
 from bot.model.image import CachedManifest, ChildManifest, Manifest, ManifestKind
 from bot.model.own_build import ConfiguredBuild
 from bot.model.proposal import RequestState
@@ -23,20 +25,22 @@ from bot.state.running_images import DatabaseRunningImages
 from bot.state.stage_reader import DatabaseStageReader, StageSources
 
 DAY = timedelta(days=1)
+NO_BLOCKS = Blocklist()
 IMAGE = ImageReference.parse("python:3.12")
 MANIFEST = f"{OWN}:1@{digest('own 1')}"
 
 
 @pytest.fixture
 def open_reader(place):
-    def open_it(*running: StoredRunningImage, names=(), builds=()) -> DatabaseStageReader:
+    def open_it(*running: StoredRunningImage, names=(), builds=(), blocklist=NO_BLOCKS) -> DatabaseStageReader:
         """Return a reader for a config with a cluster, if containers of it are given."""
         database = place.database()
         clusters = DatabaseRunningImages(database)
         for each in running:
             clusters.record_clusters([ClusterReading("prod", (each.image,))], each.first_seen_at)
         names = (*names, *({"prod"} if running else ()))
-        return DatabaseStageReader(database, StageSources(clusters, DatabaseOwnBuilds(database), names, builds))
+        own_builds = DatabaseOwnBuilds(database)
+        return DatabaseStageReader(database, StageSources(clusters, own_builds, names, builds, blocklist))
 
     return open_it
 
@@ -133,9 +137,39 @@ def test_digests_that_are_gone_or_blocked_are_unwanted(place, inventory, open_re
         build_verdict("ruby:3", OccurrenceStatus.BLOCKED, reason=Reason.DIGEST_BLOCKED),
     ]
     inventory.record_visits([build_visit(*verdicts)], {}, place.now)
-    assert open_reader().load_fleet_facts().unwanted == {
+    unwanted = {
         (PYTHON.repository, OLD): UnwantedReason.GONE,
         ("docker.io/library/node", NEW): UnwantedReason.BLOCKED,
+    }
+    assert open_reader().load_fleet_facts().unwanted == unwanted
+    inventory.record_visits([build_visit("python:3.12")], {}, place.now + DAY)
+    assert open_reader().load_fleet_facts().unwanted == unwanted  # containers may still run them
+
+
+def test_digest_that_a_later_visit_finds_is_wanted_again(place, inventory, open_reader):
+    gone = build_verdict(f"python:3.12@{OLD}", OccurrenceStatus.GONE, reason=Reason.DIGEST_GONE)
+    inventory.record_visits([build_visit(gone)], {}, place.now)
+    unread = build_verdict(f"python:3.12@{OLD}", OccurrenceStatus.UNRESOLVED, reason=Reason.UNREACHABLE)
+    inventory.record_visits([build_visit(unread)], {}, place.now + DAY)
+    assert open_reader().load_fleet_facts().unwanted == {(PYTHON.repository, OLD): UnwantedReason.GONE}
+    inventory.record_visits([build_visit(f"python:3.12@{OLD}")], {}, place.now + 2 * DAY)
+    assert open_reader().load_fleet_facts().unwanted == {}
+
+
+def test_running_digest_that_the_operator_blocked_is_unwanted_although_no_file_contains_it(
+    place, inventory, memory, open_reader
+):
+    child = ChildManifest(digest("child"), "linux/amd64")
+    index = Manifest(NEW, ManifestKind.INDEX, "application/vnd.oci.image.index.v1+json", (child,))
+    memory.save_manifests([CachedManifest(index, frozenset({PYTHON.repository}))])
+    visit_twice(place, inventory)
+    blocklist = build_blocklist(BlockedDigest(each, Block("bad")) for each in (OLD, NEW))
+    reader = open_reader(build_running(OLD), blocklist=blocklist)
+    assert reader.load_fleet_facts().unwanted == {(PYTHON.repository, OLD): UnwantedReason.BLOCKED}
+    reader = open_reader(build_running(digest("child")), blocklist=blocklist)
+    assert reader.load_fleet_facts().unwanted == {
+        (PYTHON.repository, OLD): UnwantedReason.BLOCKED,
+        (PYTHON.repository, NEW): UnwantedReason.BLOCKED,
     }
 
 
