@@ -16,7 +16,7 @@ class ClusterServices:
 
     readers: Sequence[ClusterReader] = ()
     store: RunningImageStore | None = None
-    """None if no state is configured, or if the config lists no clusters."""
+    """None if no state is configured."""
     known: tuple[StoredCluster, ...] | None = None
     """What is known about the clusters; None if the config lists no clusters, or if they were not read yet."""
     is_read_by_sweeps: bool = False

@@ -128,7 +128,7 @@ def build_fleet_context(
         context=replace(
             context,
             builders=tuple(list_builders(settings)),
-            clusters=build_cluster_services(settings),
+            clusters=build_cluster_services(settings, context.clusters.store),
             read_rules=build_rules_reader(settings),
             reader_slots=reader_slots,
             reader_fingerprint=fingerprint_reader(settings),
@@ -197,6 +197,7 @@ def _load_templates(settings: Settings) -> TemplateSources:
 def _build_context(
     settings: Settings, progress: ProgressReporter, cache: Path | None, *, uses_default_scanner: bool = True
 ) -> RunContext:
+    from bot.pipeline.cluster_services import ClusterServices
     from bot.pipeline.run_context import RunContext
     from bot.verifiers import create_verifiers
     from bot.wiring.scanners import build_scanner_selector, use_installed_scanner
@@ -224,6 +225,7 @@ def _build_context(
         inventory_store=stores.inventory_store,
         opening_ledger=stores.opening_ledger,
         held_digests=stores.held_digests,
+        clusters=ClusterServices(store=stores.running_images),
         builds=_build_build_services(settings, stores, registry),
         registry_facts=registry.create_facts(),
         read_rules=_read_rules,

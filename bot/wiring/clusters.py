@@ -20,25 +20,12 @@ ENTRA_SCOPE = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
 https://azure.github.io/kubelogin/concepts/aks.html#azure-kubernetes-service-aad-server"""
 
 
-def build_cluster_services(settings: Settings) -> ClusterServices:
-    """Return the readers of the clusters of the config, and the store of what runs in them.
+def build_cluster_services(settings: Settings, store: RunningImageStore | None) -> ClusterServices:
+    """Return the readers of the clusters of the config, with the store of what runs in them.
 
-    Nothing is imported if the config lists no clusters. Raises StateError if the state cannot be used.
+    Nothing is imported if the config lists no clusters. `store` is None if no state is configured.
     """
-    readers = tuple(list_cluster_readers(settings)) if settings.clusters else ()
-    return ClusterServices(readers, open_running_images(settings) if readers else None)
-
-
-def open_running_images(settings: Settings) -> RunningImageStore | None:
-    """Return the store of the images that run in clusters; None if no state is configured. Raises StateError."""
-    from bot.wiring.state import open_database
-
-    database = open_database(settings)
-    if database is None:
-        return None
-    from bot.state.running_images import DatabaseRunningImages
-
-    return DatabaseRunningImages(database)
+    return ClusterServices(tuple(list_cluster_readers(settings)) if settings.clusters else (), store)
 
 
 def list_cluster_readers(settings: Settings) -> Iterator[ClusterReader]:

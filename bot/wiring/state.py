@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         InventoryStore,
         OpeningLedger,
         OwnBuildStore,
+        RunningImageStore,
         StageReader,
     )
     from bot.ports import StateStore, SupersededStore
@@ -46,6 +47,8 @@ class StateStores:
     """None if no state is configured."""
     build_stores: BuildStores | None = None
     """None if no state is configured."""
+    running_images: RunningImageStore | None = None
+    """None if no state is configured."""
 
 
 def open_state_stores(settings: Settings) -> StateStores:
@@ -62,6 +65,7 @@ def open_state_stores(settings: Settings) -> StateStores:
     from bot.state.opening_ledger import DatabaseOpeningLedger
     from bot.state.own_builds import DatabaseOwnBuilds
     from bot.state.push_store import DatabasePushStore
+    from bot.state.running_images import DatabaseRunningImages
     from bot.state.state_store import DatabaseStateStore
     from bot.state.superseded_tags import DatabaseSupersededStore
     from bot.wiring.inventory import create_stage_reader
@@ -79,6 +83,7 @@ def open_state_stores(settings: Settings) -> StateStores:
             create_stage_reader(database, settings),
             DatabaseFailedChecks(database),
         ),
+        DatabaseRunningImages(database),
     )
 
 

@@ -108,9 +108,9 @@ def test_client_is_imported_only_to_connect():
         "import sys",
         "from bot.settings import ClusterSettings, Settings",
         "from bot.wiring.clusters import build_cluster_services",
-        "build_cluster_services(Settings())",
+        "build_cluster_services(Settings(), None)",
         "assert 'bot.clusters.reader' not in sys.modules",
-        "build_cluster_services(Settings(clusters=(ClusterSettings('prod'),)))",
+        "build_cluster_services(Settings(clusters=(ClusterSettings('prod'),)), None)",
         "assert 'kubernetes' not in sys.modules",
     ]
     done = subprocess.run(
