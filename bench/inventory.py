@@ -1,8 +1,9 @@
 """Measure the inventory in SQLite and PostgreSQL: `python bench/inventory.py [REPOSITORIES …]`.
 
 Without arguments, fleets of 10,000 and 100,000 repositories are made up, which takes some minutes. Each repository uses
-four of 300 tags, was visited three times in a year, and had two requests, one of which is open in 15 % of them. Times
-are processor times of the client if nothing else is said, and those of queries are the smallest of several.
+four of 300 tags, was visited three times in a year, and had two requests, one of which is open in 15 % of them. Of 400
+repositories, own images are built, which run in two clusters beside a thousand other containers. Times are processor
+times of the client if nothing else is said, and those of queries are the smallest of several.
 """
 
 from __future__ import annotations
@@ -27,13 +28,20 @@ from support.visits import build_request, build_verdict, build_visit  # noqa: E4
 
 from bot.core.inventory.ci_counts import count_outcomes  # noqa: E402
 from bot.core.inventory.patch_times import find_patches  # noqa: E402
+from bot.core.inventory.stage_funnels import find_fleet_stages  # noqa: E402
+from bot.inventory_ports import StageReader  # noqa: E402
 from bot.model.image import TagDescriptor  # noqa: E402
 from bot.model.inventory import BranchConditions, BranchKey, BranchVisit, SettledBranch, StoredRequest  # noqa: E402
+from bot.model.own_build import BaseEvidence, BuiltOn, ConfiguredBuild, OwnBuild  # noqa: E402
 from bot.model.proposal import RequestState  # noqa: E402
 from bot.model.reference import Digest, ImageReference, TagRef  # noqa: E402
+from bot.model.workload import ClusterReading, RunningImage, Workload  # noqa: E402
 from bot.state.database import Database  # noqa: E402
 from bot.state.inventory_reader import DatabaseInventoryReader  # noqa: E402
 from bot.state.inventory_store import DatabaseInventoryStore  # noqa: E402
+from bot.state.own_builds import DatabaseOwnBuilds  # noqa: E402
+from bot.state.running_images import DatabaseRunningImages  # noqa: E402
+from bot.state.stage_reader import DatabaseStageReader, StageSources  # noqa: E402
 from bot.state.state_store import DatabaseStateStore  # noqa: E402
 
 DAY = timedelta(days=1)
@@ -42,6 +50,7 @@ ROUNDS = (300 * DAY, 100 * DAY, DAY)
 """How long ago the visits of a repository were. In each of them, all tags have new digests."""
 TAGS = [TagRef(f"docker.io/library/base{number}", f"{number % 7}-slim") for number in range(300)]
 BATCH = 1000
+OWN_IMAGES, OTHER_CONTAINERS = 400, 1000
 PER_REPOSITORY = 4
 OPEN_PERCENT = 15
 COLLECT_EVERY = 1_000_000
@@ -105,6 +114,35 @@ def fill(database: Database, count: int) -> float:
     return sorted(took)[len(took) // 2]
 
 
+def deploy(database: Database) -> StageReader:
+    """Store builds of own images and containers, and return a reader of the stages of updates."""
+    builds, configured, containers = [], [], {"prod": [], "test": []}
+    for number in range(OWN_IMAGES):
+        image, tag_ref = f"registry.example.com/apps/a{number}", TAGS[(number * 7) % 40]
+        configured.append(ConfiguredBuild(f"acme/r{number:06}", "service0/Dockerfile", image))
+        for turn, ago in enumerate(ROUNDS):
+            base = BuiltOn(tag_ref.repository, get_digest(tag_ref, turn), BaseEvidence.LAYERS)
+            builds.append(OwnBuild(image, digest(f"{image}{turn}"), NOW - ago + DAY, None, None, bases=(base,)))
+        for place, cluster in enumerate(containers):
+            turn = 2 if (number + place) % 3 else 1
+            containers[cluster].append(build_container(cluster, number, image, "1", digest(f"{image}{turn}")))
+    for number in range(OTHER_CONTAINERS):
+        tag_ref = TAGS[number % len(TAGS)]
+        running = get_digest(tag_ref, 1 + number % 2)
+        containers["prod"].append(
+            build_container("prod", OWN_IMAGES + number, tag_ref.repository, tag_ref.tag, running)
+        )
+    clusters, own_builds = DatabaseRunningImages(database), DatabaseOwnBuilds(database)
+    own_builds.record_builds(builds, NOW)
+    clusters.record_clusters([ClusterReading(name, tuple(images)) for name, images in containers.items()], NOW)
+    return DatabaseStageReader(database, StageSources(clusters, own_builds, tuple(containers), configured))
+
+
+def build_container(cluster: str, number: int, repository: str, tag: str, running: Digest) -> RunningImage:
+    workload = Workload(cluster, f"namespace{number % 50}", "Deployment", f"app{number}")
+    return RunningImage(workload, "app", repository, tag, running, 3, None)
+
+
 def measure(act: Callable[[], object], times: int = 5) -> tuple[float, float]:
     """Return the processor time and the elapsed time of the fastest of several calls."""
     results = []
@@ -158,6 +196,12 @@ def report(database: Database, state: str, count: int, measure_size: Callable[[]
     patches = len(find_patches(history))
     print_row(f"read the fixes of 90 days ({patches:,})", *measure(lambda: reader.load_patch_history(since), 1))
     print_row("find their times to patch", *measure(lambda: find_patches(history), 1))
+    stages = deploy(database)
+    facts = stages.load_fleet_facts()
+    print_row(f"read the facts about {len(facts.uses):,} updates", *measure(stages.load_fleet_facts, 1))
+    print_row("find their stages", *measure(lambda: find_fleet_stages(facts, NOW), 1))
+    print_row("read the facts about one image", *measure(lambda: stages.load_image_facts(IMAGE), 2))
+    print_row("read the facts about one repository", *measure(lambda: stages.load_repository_facts("acme/r000007"), 2))
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "basebump.yaml").write_text(CONFIG.format(state=state), encoding="utf-8")
         print_row("process: usage of an image", measure_process(Path(folder), "usage", str(IMAGE)))
