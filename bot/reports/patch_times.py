@@ -49,7 +49,7 @@ _HEADINGS = (
 )
 _STAGE_HEADINGS = (
     *(Column("stage"), Column("reached"), Column("median"), Column("9 of 10 within"), Column("waiting")),
-    Column("oldest waiting"),
+    Column("oldest"),
 )
 
 
