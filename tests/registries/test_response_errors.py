@@ -212,7 +212,7 @@ def test_a_config_that_is_none_is_a_finding():
 
 
 def test_what_is_remembered_of_manifests_is_bounded(monkeypatch):
-    monkeypatch.setattr("bot.registries.oci.MAX_DOCUMENTS", 1)
+    monkeypatch.setattr("bot.registries.documents.MAX_DOCUMENTS", 1)
     stored = {item.digest: serve(item) for item in (IMAGE, OTHER)}
     blobs = {images.compute_digest(item.blobs[0]): Reply(200, item.blobs[0]) for item in (IMAGE, OTHER)}
     with Listener(lambda received: (stored | blobs)[received.path.rpartition("/")[2]]) as server:
