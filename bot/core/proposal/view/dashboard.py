@@ -9,6 +9,7 @@ from bot.core.proposal.user_requests import Box
 from bot.core.proposal.view.due_dates import DueView
 from bot.core.proposal.view.fix_ranks import FixRank
 from bot.core.proposal.view.hold_remedies import describe_hold_remedy
+from bot.model.update_stages import WaitReason
 from bot.model.vocabulary import OccurrenceStatus, Reason
 
 
@@ -84,12 +85,17 @@ class StuckUpdateView:
     """A date."""
     image: Text
     file: Link | Text
-    sentence: str
-    """What the update waits for, without a full stop."""
+    reason: WaitReason | None
+    """The reason that the update waits; None for a reason of another version of basebump."""
     names: tuple[Text, ...]
     """The own images, the manifests or the workloads that the sentence is about."""
     check: Link | Text | None
     """The check that failed; None if none did, or if its name is not known."""
+
+    @property
+    def sentence(self) -> str:
+        """What the update waits for, without a full stop; empty if it is not known."""
+        return self.reason.sentence.removesuffix(".") if self.reason is not None else ""
 
 
 @dataclass(frozen=True, slots=True)

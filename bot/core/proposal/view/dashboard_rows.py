@@ -104,7 +104,7 @@ class BranchRows:
                 since=Plain(f"{each.since:%Y-%m-%d}"),
                 image=Text(each.image),
                 file=link_file(self._files_url, each.path, (each.line_number,), base=self._base),
-                sentence=_describe_wait(each.reason),
+                reason=WaitReason(each.reason) if each.reason in set(WaitReason) else None,
                 names=tuple(map(Text, (*each.images, *each.manifests, *workloads))),
                 check=build_link(each.check_name, each.check_url) if each.check_name is not None else None,
             )
@@ -230,11 +230,6 @@ def _describe_update(verdict: Verdict, transition: Transition) -> ProposedImage:
 
 def _list_transitions(verdicts: Iterable[Verdict]) -> Iterable[Transition]:
     return dict.fromkeys(each.transition for each in verdicts if each.transition is not None)
-
-
-def _describe_wait(reason: str) -> str:
-    """Return what a stuck update waits for, without a full stop; empty for a reason of another version of basebump."""
-    return WaitReason(reason).sentence.removesuffix(".") if reason in set(WaitReason) else ""
 
 
 def _describe_effect(evidence: Sequence[Evidence]) -> str:
