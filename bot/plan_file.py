@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property
+from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
-from pydantic_core import PydanticSerializationError
+from pydantic_core import PydanticSerializationError, SchemaValidator
+from pydantic_core.core_schema import CoreConfig
 
 from bot.core.markdown import make_one_line
 from bot.model.errors import InvalidReferenceError, PlanError
@@ -29,6 +31,10 @@ MAX_PLAN_BYTES = 64 * 1024 * 1024
 takes some ten thousand bytes, and the evidence on one update up to some hundred thousand."""
 MAX_REPOSITORY_BYTES = 8 * 1024 * 1024
 """The maximum size of what a plan contains about one repository, so that one repository cannot fill the plan."""
+MAX_KEYS = 50_000
+"""The maximum number of keys of one object. The largest object has a score for each vulnerability of two images. Each
+key that is not known would be an error of its own, which takes about a thousand bytes."""
+_COLLECTIONS = frozenset({"list", "tuple", "dict", "frozenset"})
 _CONFIG = ConfigDict(extra="forbid", strict=True)
 _DIGEST_PREFIX = "sha256:"
 _DIGEST_KEY = "digest"
@@ -78,7 +84,7 @@ def parse_plan(content: bytes) -> FleetPlan:
 
 def _parse_document(text: str) -> FleetPlan:
     """Return the plan in a text. Raises ValueError and RecursionError if the text is not JSON, and PlanError."""
-    document = json.loads(text)
+    document = json.loads(text, object_pairs_hook=_build_object)
     if not isinstance(document, dict) or _DIGEST_KEY not in document:
         raise PlanError(f"the file is not a plan, because it has no digest; {_NAME_FILE}")
     schema = document.get("schema")
@@ -88,13 +94,19 @@ def _parse_document(text: str) -> FleetPlan:
     if digest != _compute_digest(document) or f"{_render({**document, _DIGEST_KEY: digest})}\n" != text:
         raise PlanError("the plan was changed after it was made: its digest does not match; hint: make a new plan")
     try:
-        (plan,) = _build_adapters().plans.validate_json(_render([document]))
+        (plan,) = _build_adapters().validator.validate_json(_render([document]))
     except ValidationError as error:
         raise PlanError(f"the plan is not valid: {_describe(error)}; hint: make a new plan") from None
     for value in _list_values(plan):
         if not _is_valid(value):
             raise PlanError(f"the plan is not valid: {make_one_line(str(value))!r}; hint: make a new plan")
     return plan
+
+
+def _build_object(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+    if len(pairs) > MAX_KEYS:
+        raise PlanError(f"the plan is not valid: an object has more than {MAX_KEYS} keys; hint: make a new plan")
+    return dict(pairs)
 
 
 def _list_values(value: object) -> Iterator[object]:
@@ -153,12 +165,30 @@ def _describe(error: ValidationError) -> str:
     return f"{place}: {first['msg']}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Adapters:
     """The adapters of plans and of their parts. Only a list can have a config, which holds for everything in it."""
 
     plans: TypeAdapter[list[FleetPlan]]
     repositories: TypeAdapter[list[PlannedRepository]]
+
+    @cached_property
+    def validator(self) -> SchemaValidator:
+        """Validates plans. It stops at the first wrong item of each collection.
+
+        Otherwise a file of a few megabytes would have millions of errors, which take gigabytes.
+        """
+        return SchemaValidator(_stop_at_first_error(self.plans.core_schema), CoreConfig(strict=True))
+
+
+def _stop_at_first_error(schema: Any) -> Any:
+    """Return a schema of pydantic whose collections are not validated further after the first error."""
+    if isinstance(schema, list):
+        return [_stop_at_first_error(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    changed = {key: _stop_at_first_error(value) for key, value in schema.items()}
+    return {**changed, "fail_fast": True} if schema.get("type") in _COLLECTIONS else changed
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -21,7 +22,7 @@ from bot.model.errors import PlanError
 from bot.model.fleet_plan import FleetPlan, PlannedRepository
 from bot.model.report import RepositoryReport
 from bot.model.vocabulary import Reason
-from bot.plan_file import MAX_PLAN_BYTES, MAX_REPOSITORY_BYTES, parse_plan, render_plan
+from bot.plan_file import MAX_KEYS, MAX_PLAN_BYTES, MAX_REPOSITORY_BYTES, parse_plan, render_plan
 
 REPORT = RepositoryReport("github", "acme/web", "main")
 REPOSITORY = PlannedRepository("github", "github.com", "acme/web", "main", "1" * 40, REPORT)
@@ -116,6 +117,27 @@ def test_refuses_another_text_for_the_same_plan(text):
 def test_refuses_hostile_json_soon(content):
     with soon(5), pytest.raises(PlanError):
         parse_plan(content)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"evidence": [0] * 20_000},
+        {"repositories": [{}] * 20_000},
+        {f"k{number}": 0 for number in range(MAX_KEYS)},
+    ],
+    ids=["numbers", "objects", "keys"],
+)
+def test_refuses_plan_with_many_errors_in_little_memory(change):
+    """Each error would take about a thousand bytes, and be reported with all others."""
+    plan = seal_plan({**json.loads(TEXT), **change})
+    tracemalloc.start()
+    try:
+        with pytest.raises(PlanError, match="the plan is not valid"):
+            parse_plan(plan)
+        assert tracemalloc.get_traced_memory()[1] < 60 * len(plan)
+    finally:
+        tracemalloc.stop()
 
 
 def test_refuses_plan_that_is_too_large():
