@@ -24,10 +24,12 @@ from bot.model.work import (
     WorkKey,
 )
 from bot.reports._inventory_parts import build_branch, build_coverage, count_seconds
+from bot.reports._stage_documents import build_fleet_stages
 from bot.reports.history import HistoryAnswer, render_history_document
 from bot.reports.json_document import render_run_document
 from bot.reports.json_text import JsonValue, format_time, render_json
 from bot.reports.patch_times import PatchReport, render_patch_document
+from bot.reports.stage_section import StageReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,13 @@ def _build_fixes(report: PatchReport) -> JsonValue:
     }
     document = json.loads(render_patch_document(replace(report, patches=(), summaries=summaries)))
     return {name: document[name] for name in ("since", "summaries", "trends")}
+
+
+def render_stages_document(report: StageReport | None, now: datetime) -> str:
+    """Return how far the updates of the fleet got; `stages` is null if the config has neither clusters nor builds."""
+    at = report.now if report is not None else now
+    stages = build_fleet_stages(report) if report is not None else None
+    return render_json({"schema": SCHEMA, "at": format_time(at), "stages": stages})
 
 
 def render_repository_document(

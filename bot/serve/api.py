@@ -23,6 +23,7 @@ from bot.reports.service_documents import (
     render_proposals_document,
     render_queue_document,
     render_repository_document,
+    render_stages_document,
     render_summary_document,
 )
 from bot.reports.stage_section import StageReport
@@ -49,7 +50,7 @@ MAX_RUNNING = 100
 """The number of pieces of work that are done or that failed in one response."""
 TRENDS_WAIT = timedelta(seconds=20)
 """How long a request for the summary waits until the fixes over time are computed."""
-_BAD_REQUEST, _NOT_FOUND = 400, 404
+_BAD_REQUEST, _NOT_FOUND, _UNAVAILABLE = 400, 404, 503
 ApiHandler = Callable[[PagePorts, Request, Mapping[str, str]], Response]
 
 
@@ -81,6 +82,27 @@ def _answer_summary(ports: PagePorts, _request: Request, _parts: Mapping[str, st
         ports.trends.load(TRENDS_WAIT),
     )
     return _respond(render_summary_document(summary))
+
+
+def _answer_stages(ports: PagePorts, request: Request, _parts: Mapping[str, str]) -> Response:
+    """Return how far the updates of the fleet got. Its lists have pages."""
+    report, page = ports.stages.load(TRENDS_WAIT) if ports.stages is not None else None, _parse_page(request)
+    if report is None and ports.stages is not None:
+        return _refuse("the stages are being computed, or the state cannot be read", _UNAVAILABLE)
+    if report is None:
+        return _respond(render_stages_document(None, ports.clock.now()))
+    stages, part = report.stages, slice(page.section.offset, page.end)
+    stuck, total = stages.list_stuck(report.now), len(stages.funnels)
+    lists = (stuck, stages.unwanted, stages.unlisted)
+    shown = replace(
+        stages,
+        updates=tuple(stuck[part]),
+        funnels=stages.funnels[part],
+        unwanted=stages.unwanted[part],
+        unlisted=stages.unlisted[part],
+    )
+    document = render_stages_document(replace(report, stages=shown, shows_names=ports.has_users), report.now)
+    return _respond(document, _link_next(request, page, max(total, *map(len, lists))))
 
 
 def _answer_usage(ports: PagePorts, request: Request, _parts: Mapping[str, str]) -> Response:
@@ -173,6 +195,7 @@ def _answer_queue(ports: PagePorts, request: Request, _parts: Mapping[str, str])
 ANSWERS: Mapping[str, ApiHandler] = {
     f"/{DESCRIPTION}": _describe,
     "/summary": _answer_summary,
+    "/stages": _answer_stages,
     "/usage": _answer_usage,
     "/images/{name...}": _answer_image,
     "/repositories/{forge}/{path...}": _answer_repository,

@@ -157,11 +157,25 @@ def test_summary_has_the_fixes_over_time(year):
 
 
 @pytest.mark.parametrize("settings", [USERS, ServeSettings(senders=SENDERS)])
-@pytest.mark.parametrize("path", ["/usage", "/images/{name}", "/repositories/{forge}/{path}"])
+@pytest.mark.parametrize("path", ["/stages", "/usage", "/images/{name}", "/repositories/{forge}/{path}"])
 def test_stages_of_updates_have_the_described_form(deployments, path, settings):
     example, query = build_example(path)
     response = get(deployments, example, settings=settings, stage_reader=build_stage_reader(deployments), **query)
     assert list_problems(path, response) == []
+
+
+def test_stages_of_the_fleet_name_workloads_only_for_known_users(deployments):
+    def get_stages(settings):
+        reader = build_stage_reader(deployments)
+        return json.loads(get(deployments, "/stages", settings=settings, stage_reader=reader).body)["stages"]
+
+    named, unnamed = get_stages(USERS), get_stages(ServeSettings(senders=SENDERS))
+    assert [(each["name"], each["unwanted"]) for each in named["unwanted"]] == [("legacy", "gone")]
+    assert {each["name"] for each in named["unlisted"]} == {"ingress-nginx"}
+    assert {each["state"] for each in named["stuck"]} >= {"merged, not rebuilt", "rebuilt, not running"}
+    assert (unnamed["unwanted"], unnamed["unlisted"], unnamed["clusters"]) == (None, None, None)
+    assert [each["use"] for each in unnamed["stuck"]] == [each["use"] for each in named["stuck"]]
+    assert "Deployment" not in json.dumps(unnamed)
 
 
 def test_names_from_clusters_are_only_for_known_users(deployments):
