@@ -94,9 +94,10 @@ def _parse_document(text: str) -> FleetPlan:
     if digest != _compute_digest(document) or f"{_render({**document, _DIGEST_KEY: digest})}\n" != text:
         raise PlanError("the plan was changed after it was made: its digest does not match; hint: make a new plan")
     try:
-        (plan,) = _build_adapters().validator.validate_json(_render([document]))
+        plans: list[FleetPlan] = _build_adapters().validator.validate_json(_render([document]))
     except ValidationError as error:
         raise PlanError(f"the plan is not valid: {_describe(error)}; hint: make a new plan") from None
+    (plan,) = plans
     for value in _list_values(plan):
         if not _is_valid(value):
             raise PlanError(f"the plan is not valid: {make_one_line(str(value))!r}; hint: make a new plan")
