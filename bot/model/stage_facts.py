@@ -43,13 +43,15 @@ class StageFacts:
     history: FleetHistory = field(default_factory=FleetHistory)
     """The digests that the base branches of `uses` held for their images, and the requests of these branches."""
     clusters: Sequence[StoredCluster] = ()
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """The names upstream of the repositories in mirrors and caches. Clusters list their images under these names."""
     builds: Sequence[StoredBuild] = ()
     links: Mapping[DockerfileKey, Sequence[BuildLink]] = field(default_factory=dict)
     """The own images that are built from each file. Files of which none is known are missing."""
     children: Mapping[Digest, frozenset[Digest]] = field(default_factory=dict)
     """The images in each index. Indexes whose manifest is not stored are missing."""
     holders: Mapping[tuple[str, Digest], frozenset[BranchKey]] = field(default_factory=dict)
-    """The base branches of the fleet that contain a digest that runs, by the repository and the digest."""
+    """The base branches of the fleet that contain a digest that runs, by the repository upstream and the digest."""
     own_uses: Sequence[ImageUse] = ()
     """The references of the fleet to own images in `builds`."""
     heads: Mapping[BranchKey, str] = field(default_factory=dict)

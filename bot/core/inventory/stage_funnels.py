@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from itertools import islice
 
 from bot.core.inventory.stage_index import StageIndex
 from bot.core.inventory.update_stages import find_progress
@@ -40,7 +39,7 @@ def find_fleet_stages(
         scope=facts.scope,
         updates=updates,
         running=running,
-        unlisted=tuple(_list_unlisted(running, facts)),
+        unlisted=tuple(_list_unlisted(running, facts, index)),
         unwanted=tuple(_list_unwanted(running, facts, index)),
         clusters=tuple(
             ClusterCoverage(each.cluster, each.read_at, each.failure.problem.value if each.failure else None)
@@ -100,26 +99,26 @@ def _get_running_position(image: RunningImage) -> tuple[str, ...]:
     return (*place, image.repository, image.digest or "")
 
 
-def _list_unlisted(running: Iterable[RunningImage], facts: StageFacts) -> Iterator[RunningImage]:
+def _list_unlisted(running: Iterable[RunningImage], facts: StageFacts, index: StageIndex) -> Iterator[RunningImage]:
     """Yield the running images that no file of the fleet names, and that are not built from a file of it."""
     if facts.listed_repositories is None:
         return
     built = {link.image for links in facts.links.values() for link in links}
+    known = {index.get_origin(each) for each in facts.listed_repositories | built}
     for image in running:
-        if image.repository not in facts.listed_repositories and image.repository not in built:
+        if image.repository not in known:
             yield image
 
 
 def _list_unwanted(running: Iterable[RunningImage], facts: StageFacts, index: StageIndex) -> Iterator[UnwantedImage]:
     """Yield the running images whose digest is gone or blocked."""
-    unwanted: dict[str, list[tuple[Digest, UnwantedReason]]] = defaultdict(list)
+    unwanted: dict[str, dict[Digest, UnwantedReason]] = defaultdict(dict)
     for (repository, digest), reason in sorted(facts.unwanted.items()):
-        unwanted[repository].append((digest, reason))
+        unwanted[index.get_origin(repository)].setdefault(digest, reason)
     for image in running:
-        reasons = (
-            reason
-            for digest, reason in unwanted.get(image.repository, ())
-            if image.digest is not None and index.is_same_image(image.digest, digest)
-        )
-        for reason in islice(reasons, 1):
-            yield UnwantedImage(image, reason)
+        digests = unwanted.get(image.repository)
+        if digests is None or image.digest is None or not index.is_among(image.digest, digests.keys()):
+            continue
+        running_digest = image.digest
+        reason = next(reason for digest, reason in digests.items() if index.is_same_image(running_digest, digest))
+        yield UnwantedImage(image, reason)

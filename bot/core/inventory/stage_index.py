@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 
 from bot.core.inventory.history import list_moves
+from bot.core.inventory.running_groups import RunningGroup, group_running
 from bot.core.proposal.branch_ownership import parse_targets
 from bot.model.fleet_history import BranchRequest, DigestMove, HeldDigest
 from bot.model.inventory import BranchKey, StoredRequest
@@ -16,7 +19,7 @@ from bot.model.proposal import RequestState
 from bot.model.reference import Digest
 from bot.model.stage_facts import StageFacts
 from bot.model.update_stages import ImageUse
-from bot.model.workload import StoredRunningImage
+from bot.model.workload import RunningImage, Workload
 
 _ImageKey = tuple[BranchKey, str]
 """A base branch and the canonical name of the repository of an image."""
@@ -47,7 +50,8 @@ class StageIndex:
         self._uses: dict[_ImageKey, list[ImageUse]] = defaultdict(list)
         for stored in facts.uses:
             self._uses[stored.use.key, stored.use.repository].append(stored.use)
-        self._running = _group_running(facts)
+        self._running = group_running(facts.clusters)
+        self._current: dict[tuple[tuple[int, ...], tuple[str, ...]], tuple[RunningImage, ...]] = {}
         self._builds: dict[str, list[StoredBuild]] = defaultdict(list)
         for each in sorted(facts.builds, key=lambda each: (each.build.repository, each.build.digest)):
             self._builds[each.build.repository].append(each)
@@ -63,9 +67,13 @@ class StageIndex:
         """Return True if both digests are the same, or if one is an index that contains the other."""
         return first == second or first in self._parents.get(second, ()) or second in self._parents.get(first, ())
 
-    def is_among(self, digest: Digest, digests: Iterable[Digest]) -> bool:
+    def is_among(self, digest: Digest, digests: AbstractSet[Digest]) -> bool:
         """Return True if `digest` is the same image as one of `digests`."""
-        return any(self.is_same_image(digest, each) for each in digests)
+        return any(not digests.isdisjoint(each) for each in self._list_same_images(digest))
+
+    def _list_same_images(self, digest: Digest) -> tuple[AbstractSet[Digest], ...]:
+        """Return the digest, the indexes that contain it, and the images in it."""
+        return {digest}, self._parents.get(digest, frozenset()), self.facts.children.get(digest, frozenset())
 
     def find_move(self, use: ImageUse) -> DigestMove | None:
         """Return how the digest in the file came into the base branch; None if the history does not contain it."""
@@ -139,9 +147,25 @@ class StageIndex:
         changed = [target for tag, target in sorted(requests.items()) if tag not in used or use.tag is None]
         return changed[-1] if changed else None
 
-    def list_running(self, repository: str) -> Sequence[StoredRunningImage]:
-        """Return the containers that ran an image of a repository, whether they still run or not."""
-        return self._running.get(repository, ())
+    def list_running(self, repository: str) -> Sequence[RunningGroup]:
+        """Return the containers that run or ran an image of a repository."""
+        return self._running.get(self.get_origin(repository), ())
+
+    def get_origin(self, repository: str) -> str:
+        """Return the name under which the clusters list an image: that upstream of a mirror or cache."""
+        return self.facts.origins.get(repository, repository)
+
+    def list_current(self, groups: Sequence[RunningGroup], unread: tuple[str, ...] = ()) -> tuple[RunningImage, ...]:
+        """Return the containers that run now, sorted, except those of the clusters in `unread`.
+
+        Many updates have the same groups, and then share one tuple.
+        """
+        key = (tuple(map(id, groups)), unread)
+        if key not in self._current:
+            found = [image for each in groups for image in each.list_current(unread)]
+            found.sort(key=_get_running_position)
+            self._current[key] = tuple(found)
+        return self._current[key]
 
     def list_builds(self, repository: str) -> Sequence[StoredBuild]:
         """Return the builds of an own image."""
@@ -160,11 +184,26 @@ class StageIndex:
         clusters = self.facts.clusters
         return tuple(sorted(each.cluster for each in clusters if each.read_at is None or each.read_at < since))
 
-    def list_other_holders(self, use: ImageUse, digest: Digest) -> frozenset[BranchKey]:
-        """Return the other base branches that contain a digest of the image now."""
-        same = {digest, *self._parents.get(digest, ()), *self.facts.children.get(digest, ())}
-        holders = (self.facts.holders.get((use.repository, each), frozenset()) for each in same)
-        return frozenset().union(*holders) - {use.key}
+    def is_held_elsewhere(self, use: ImageUse, digest: Digest) -> bool:
+        """Return True if another base branch contains a digest of the image now."""
+        return any(len(each) > 1 or use.key not in each for each in self._list_holders(use, digest))
+
+    def is_held_by(self, keys: AbstractSet[BranchKey], use: ImageUse, digest: Digest) -> bool:
+        """Return True if one of some base branches contains a digest of the image now."""
+        return any(not keys.isdisjoint(each) for each in self._list_holders(use, digest))
+
+    def _list_holders(self, use: ImageUse, digest: Digest) -> Iterator[frozenset[BranchKey]]:
+        """Yield the base branches that contain a digest of the image now. No set is empty."""
+        repository = self.get_origin(use.repository)
+        for each in chain.from_iterable(self._list_same_images(digest)):
+            holders = self.facts.holders.get((repository, each))
+            if holders:
+                yield holders
+
+
+def _get_running_position(image: RunningImage) -> tuple[Workload, str, str, str, str, int, str]:
+    parts = (image.container, image.repository, image.tag or "", image.digest or "", image.pods, str(image.since))
+    return (image.workload, *parts)
 
 
 def _get_span_key(held: HeldDigest) -> tuple[BranchKey, str, str | None, Digest | None]:
@@ -187,16 +226,4 @@ def _group_open_requests(requests: Iterable[BranchRequest]) -> Mapping[_ImageKey
         if each.request.state is RequestState.OPEN:
             for repository, tag, digest in sorted(parse_targets(each.request.targets)):
                 grouped[each.key, repository][tag] = OpenTarget(each.request, Digest(digest))
-    return grouped
-
-
-def _group_running(facts: StageFacts) -> Mapping[str, Sequence[StoredRunningImage]]:
-    grouped: dict[str, list[StoredRunningImage]] = defaultdict(list)
-    for cluster in sorted(facts.clusters, key=lambda each: each.cluster):
-        for stored in cluster.images:
-            grouped[stored.image.repository].append(stored)
-    for stored_images in grouped.values():
-        stored_images.sort(
-            key=lambda each: (each.image.workload, each.image.container, each.image.digest or "", each.first_seen_at)
-        )
     return grouped

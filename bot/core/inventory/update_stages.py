@@ -12,10 +12,12 @@ from datetime import datetime
 from typing import assert_never
 
 from bot.core.inventory.rebuilds import BuildRelation, MergedUpdate, find_rebuild, find_relation
+from bot.core.inventory.running_groups import RunningGroup
 from bot.core.inventory.running_updates import RunningRelation, RunningResult, find_running
 from bot.core.inventory.stage_index import OpenTarget, StageIndex
 from bot.model.fleet_history import DigestMove
 from bot.model.inventory import StoredRequest
+from bot.model.own_build import OwnBuild
 from bot.model.reference import Digest
 from bot.model.stage_facts import StoredUse
 from bot.model.update_stages import (
@@ -28,7 +30,6 @@ from bot.model.update_stages import (
 )
 from bot.model.usage import UpdateRequest
 from bot.model.vocabulary import UPDATABLE_STATUSES, OccurrenceStatus
-from bot.model.workload import RunningImage, StoredRunningImage
 
 BUILD_FORMATS = frozenset({"dockerfile", "bake", "bazel", "jib", "ko", "msbuild"})
 """The formats of files from which images are built."""
@@ -140,27 +141,25 @@ def _find_running_digests(update: MergedUpdate, index: StageIndex) -> RunningRes
     """Return whether containers run the digest of an update."""
     use = update.use
 
-    def classify(stored: StoredRunningImage) -> RunningRelation:
-        digest = stored.image.digest
-        if digest is not None and index.is_among(digest, update.digests):
+    def classify(group: RunningGroup) -> RunningRelation:
+        if group.digest is not None and index.is_among(group.digest, update.digests):
             return RunningRelation.UPDATED
-        is_older = digest is not None and index.is_among(digest, update.earlier)
+        is_older = group.digest is not None and index.is_among(group.digest, update.earlier)
         return RunningRelation.OLDER if is_older else RunningRelation.OTHER
 
-    def may_be_of_others(stored: StoredRunningImage) -> bool:
-        return stored.image.digest is not None and bool(index.list_other_holders(use, stored.image.digest))
+    def may_be_of_others(group: RunningGroup) -> bool:
+        return group.digest is not None and index.is_held_elsewhere(use, group.digest)
 
     others = index.list_digests_of_other_tags(use)
 
-    def may_be_of_use(stored: StoredRunningImage) -> bool:
-        if classify(stored) is not RunningRelation.OTHER:
+    def may_be_of_use(group: RunningGroup) -> bool:
+        if classify(group) is not RunningRelation.OTHER:
             return True
-        digest = stored.image.digest
-        is_of_other_tag = digest is not None and index.is_among(digest, others)
-        return stored.image.tag in {None, use.tag} and not is_of_other_tag
+        is_of_other_tag = group.digest is not None and index.is_among(group.digest, others)
+        return group.tag in {None, use.tag} and not is_of_other_tag
 
-    images = [each for each in index.list_running(use.repository) if may_be_of_use(each)]
-    return find_running(images, classify, may_be_of_others, update.merged.at, index)
+    groups = [each for each in index.list_running(use.repository) if may_be_of_use(each)]
+    return find_running(groups, classify, may_be_of_others, update.merged.at, index)
 
 
 def _follow_builds(update: MergedUpdate, progress: UpdateProgress, index: StageIndex) -> UpdateProgress:
@@ -191,21 +190,19 @@ def _find_running_builds(
     update: MergedUpdate, own_images: Collection[str], since: datetime, index: StageIndex
 ) -> RunningResult:
     """Return whether containers run builds on an update."""
-    builds = [stored.build for image in sorted(own_images) for stored in index.list_builds(image)]
-    relations = [(build, find_relation(build, update, index)) for build in builds]
+    groups: list[RunningGroup] = []
+    found: dict[RunningGroup, OwnBuild] = {}
+    for image in sorted(own_images):
+        builds = [stored.build for stored in index.list_builds(image)]
+        for group in index.list_running(image):
+            groups.append(group)
+            build = next((each for each in builds if each.has_digest(group.digest)), None)
+            if build is not None:
+                found[group] = build
+    relations = {group: find_relation(build, update, index) for group, build in found.items()}
 
-    def find_build_relation(image: RunningImage) -> BuildRelation:
-        return next(
-            (
-                relation
-                for build, relation in relations
-                if build.repository == image.repository and build.has_digest(image.digest)
-            ),
-            BuildRelation.UNKNOWN,
-        )
-
-    def classify(stored: StoredRunningImage) -> RunningRelation:
-        relation = find_build_relation(stored.image)
+    def classify(group: RunningGroup) -> RunningRelation:
+        relation = relations.get(group, BuildRelation.UNKNOWN)
         match relation:
             case BuildRelation.UPDATED:
                 return RunningRelation.UPDATED
@@ -215,19 +212,13 @@ def _find_running_builds(
                 return RunningRelation.OTHER
         assert_never(relation)
 
-    def may_be_of_others(stored: StoredRunningImage) -> bool:
+    def may_be_of_others(group: RunningGroup) -> bool:
         """Return True if the image is also built from other base branches, such as one for an older release."""
-        others = index.list_builders(stored.image.repository) - {update.use.key}
-        bases = {
-            base.digest
-            for build in builds
-            if build.repository == stored.image.repository and build.has_digest(stored.image.digest)
-            for base in build.bases
-        }
-        return any(others & index.list_other_holders(update.use, base) for base in bases)
+        build = found[group]
+        others = index.list_builders(build.repository) - {update.use.key}
+        return any(index.is_held_by(others, update.use, base.digest) for base in build.bases)
 
-    images = [stored for image in sorted(own_images) for stored in index.list_running(image)]
-    return find_running(images, classify, may_be_of_others, since, index)
+    return find_running(groups, classify, may_be_of_others, since, index)
 
 
 def _find_deployment(

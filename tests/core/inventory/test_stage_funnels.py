@@ -19,7 +19,9 @@ from support.values import digest
 from support.visits import API, NEW, NOW, OLD, PYTHON, WEB
 
 from bot.core.inventory.stage_funnels import find_fleet_stages
-from bot.model.update_stages import StageCount, StageScope, UnwantedReason, UpdateStage, UseKind
+from bot.core.inventory.stage_index import StageIndex
+from bot.model.fleet_history import FleetHistory
+from bot.model.update_stages import StageCount, StageScope, UnwantedReason, UpdateStage, UseKind, WaitReason
 from bot.model.workload import ClusterProblem, UnreadCluster
 
 PROPOSED, MERGED, REBUILT, RUNNING = UpdateStage
@@ -105,6 +107,23 @@ def test_only_selected_uses_are_followed():
     assert stages.funnels[0].uses == 1
 
 
+def test_images_of_a_cache_are_those_of_its_upstream():
+    cached = "contoso.azurecr.io/dockerhub/library/python"
+    use = build_stored_use(UseKind.WORKLOAD, repository=cached)
+    facts = build_facts(
+        use,
+        history=FleetHistory(tuple(replace(each, repository=cached) for each in build_history().held)),
+        clusters=[build_cluster(build_running(), build_running(OLD, name="worker"))],
+        holders={(PYTHON.repository, OLD): frozenset({API})},
+        unwanted={(cached, OLD): UnwantedReason.GONE},
+        listed_repositories=frozenset({cached}),
+        origins={cached: PYTHON.repository},
+    )
+    stages = find_fleet_stages(facts, NOW)
+    assert stages.updates[0].wait.reason is WaitReason.SHARED_IMAGE
+    assert (stages.unlisted, [each.image.digest for each in stages.unwanted]) == ((), [OLD])
+
+
 def test_updates_that_wait_longest_are_the_first_stuck_ones():
     older = build_stored_use(path="a/Dockerfile", tag="3.11", since=NOW - 50 * DAY)
     before = replace(build_history().held[0], tag="3.11", ended_at=NOW - 50 * DAY)
@@ -121,3 +140,21 @@ def test_updates_that_wait_longest_are_the_first_stuck_ones():
     )
     assert [each.use.tag for each in stages.list_stuck(NOW)] == ["3.11", "3.12"]
     assert stages.list_stuck(NOW)[0].digest == NEW
+
+
+def test_work_does_not_grow_with_uses_times_containers(monkeypatch):
+    keys = [replace(WEB, repository=f"acme/app-{number}") for number in range(30)]
+    histories = [build_history(key=key) for key in keys]
+    facts = build_facts(
+        *(build_stored_use(UseKind.WORKLOAD, key=key) for key in keys),
+        history=FleetHistory(tuple(held for each in histories for held in each.held)),
+        clusters=[build_cluster(*(build_running((OLD, NEW)[number % 2], name=f"w{number}") for number in range(30)))],
+        holders={(PYTHON.repository, OLD): frozenset(keys)},
+    )
+    comparisons = []
+    is_among = StageIndex.is_among
+    monkeypatch.setattr(StageIndex, "is_among", lambda *values: comparisons.append(values) or is_among(*values))
+    updates = find_fleet_stages(facts, NOW).updates
+    assert {each.wait.reason for each in updates} == {WaitReason.SHARED_IMAGE}
+    assert len(comparisons) <= 10 * len(keys)
+    assert all(each.workloads is updates[0].workloads for each in updates)

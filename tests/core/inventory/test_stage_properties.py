@@ -85,10 +85,11 @@ def list_requests(draw):
 @st.composite
 def list_facts(draw):
     has_heads = draw(st.booleans())
+    requests = draw(st.lists(list_requests(), max_size=2, unique_by=lambda each: each.request.number))
     return build_facts(
         *draw(st.lists(list_uses(), min_size=1, max_size=4)),
         scope=StageScope(has_builds=draw(st.booleans()), has_clusters=draw(st.booleans())),
-        history=build_history(has_request=draw(st.booleans()), requests=draw(st.lists(list_requests(), max_size=2))),
+        history=build_history(has_request=draw(st.booleans()), requests=requests),
         clusters=tuple(draw(st.lists(list_clusters(), max_size=2))),
         builds=tuple(draw(st.lists(list_builds(), max_size=4))),
         children={NEW: frozenset({CHILD})} if draw(st.booleans()) else {},
