@@ -70,12 +70,15 @@ class KeptAnswer(Generic[Answer]):
         return answer
 
 
-def keep_fix_trends(inventory: InventoryReader, clock: Clock) -> KeptAnswer[PatchReport]:
-    """Return the fixes of the fleet over time."""
+def keep_fix_trends(
+    inventory: InventoryReader, clock: Clock, stages: StageReader | None = None
+) -> KeptAnswer[PatchReport]:
+    """Return the fixes of the fleet over time. `stages` is None if the config has neither clusters nor builds."""
 
     def compute(now: datetime) -> PatchReport:
         history = inventory.load_patch_history(now - PERIOD - MEDIAN_PERIOD)
-        return build_patch_report(history, inventory.load_coverage(), now - PERIOD, now)
+        facts = stages.load_fleet_facts() if stages is not None else None
+        return build_patch_report(history, inventory.load_coverage(), now - PERIOD, now, facts)
 
     return KeptAnswer("fixes over time", compute, clock)
 

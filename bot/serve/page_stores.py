@@ -27,7 +27,7 @@ def build_page_ports(stores: ServiceStores, clock: Clock) -> PagePorts:
         log=stores.log,
         service=DatabaseServiceReader(database),
         queue=stores.queue,
-        trends=keep_fix_trends(stores.reader, clock),
+        trends=keep_fix_trends(stores.reader, clock, stage_reader),
         clock=clock,
         stage_reader=stage_reader,
         stages=keep_stages(stage_reader, clock) if stage_reader is not None else None,

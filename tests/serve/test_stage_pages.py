@@ -108,3 +108,11 @@ def test_pages_without_clusters_do_not_mention_what_runs(year):
     assert "merged, not rebuilt" in text
     assert "not running" not in text
     assert "Where it runs" not in text
+
+
+def test_page_of_trends_has_the_time_until_each_stage(year):
+    ports = build_ports(year, NOW, USERS, build_stage_reader(year))
+    ports.trends.load(STAGES_WAIT)
+    page = Router(list_page_routes(ports)).answer(Request("GET", "/trends", {}, NAMED)).body.decode()
+    table = page[page.index("Time to patch until each stage") :]
+    assert re.findall(r'<th scope="row">(\w+)</th>', table)[:4] == ["proposed", "merged", "rebuilt", "running"]

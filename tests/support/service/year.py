@@ -286,7 +286,7 @@ def build_ports(
         log=DatabaseServiceLog(database),
         service=DatabaseServiceReader(database),
         queue=DatabaseWorkQueue(database),
-        trends=keep_fix_trends(inventory, clock),
+        trends=keep_fix_trends(inventory, clock, stage_reader),
         clock=clock,
         settings=settings if settings is not None else ServeSettings(senders=SENDERS),
         stage_reader=stage_reader,
