@@ -164,6 +164,15 @@ def loopback():
         yield world
 
 
+@pytest.fixture(scope="session")
+def postgresql():
+    """A PostgreSQL server for all tests of this process that only need a fresh database each."""
+    from support.postgresql import PostgresqlServer  # noqa: PLC0415 - most tests need nothing of it
+
+    with PostgresqlServer() as server:
+        yield server
+
+
 @pytest.fixture
 def no_pauses(monkeypatch):
     """Let HTTP clients repeat requests at once: whatever does not answer will not answer later either."""

@@ -16,7 +16,6 @@ import yaml
 from jsonschema import Draft202012Validator
 from sqlalchemy import text
 from support.parts import ROOT, find_kustomize
-from support.postgresql import PostgresqlServer
 from support.witnesses.pod_security import RULES
 from support.work_processes import build_visit_request
 
@@ -171,16 +170,15 @@ def test_keda_sets_the_number_of_workers(objects, everything):
 
 
 @pytest.mark.real("postgresql")
-def test_keda_counts_work_that_is_due_or_being_done(everything):
+def test_keda_counts_work_that_is_due_or_being_done(everything, postgresql):
     query = everything["ScaledObject", "basebump-worker"]["spec"]["triggers"][0]["metadata"]["query"]
-    with PostgresqlServer() as server:
-        database = Database.postgresql(server.fresh())
-        queue = DatabaseWorkQueue(database)
-        queue.request_work([build_visit_request(name) for name in ("web", "api", "db")])
-        claimed = queue.claim_work("a", [WorkKind.VISIT], 2, timedelta(minutes=1))
-        queue.postpone_work("a", claimed[0], timedelta(hours=1), None)
-        with database.open_for_reading() as connection:
-            assert connection.execute(text(query)).scalar_one() == 2
+    database = Database.postgresql(postgresql.fresh())
+    queue = DatabaseWorkQueue(database)
+    queue.request_work([build_visit_request(name) for name in ("web", "api", "db")])
+    claimed = queue.claim_work("a", [WorkKind.VISIT], 2, timedelta(minutes=1))
+    queue.postpone_work("a", claimed[0], timedelta(hours=1), None)
+    with database.open_for_reading() as connection:
+        assert connection.execute(text(query)).scalar_one() == 2
 
 
 def test_entra_knows_the_pods_by_their_account(everything, objects):

@@ -16,7 +16,6 @@ from typing import NamedTuple
 import pytest
 from support.forges.counted import Killed
 from support.forges.kill_points import note_kills
-from support.postgresql import PostgresqlServer
 from support.runs.scenes import PUSH, PYTHON, RUN, SCENES, STANDS, VARIED, WITHOUT, Act, Scene, count_tried
 from support.runs.worlds import Loopback
 
@@ -146,11 +145,10 @@ def test_killed_apply_is_healed_by_the_next_plan(title, tmp_path, loopback):
 
 @pytest.mark.real("postgresql")
 @pytest.mark.parametrize("title", ["opened", "declined, then the next digest", "two at once"])
-def test_a_killed_run_is_healed_with_a_state_on_a_server(title, tmp_path, loopback):
-    with PostgresqlServer() as server:
-        Stage("local", tmp_path, loopback, open_state=lambda _: Database.postgresql(server.fresh())).kills(
-            SCENES[title]
-        )
+def test_a_killed_run_is_healed_with_a_state_on_a_server(title, tmp_path, loopback, postgresql):
+    Stage("local", tmp_path, loopback, open_state=lambda _: Database.postgresql(postgresql.fresh())).kills(
+        SCENES[title]
+    )
 
 
 def test_a_scene_tries_what_follows_the_beginning_of_another():

@@ -9,7 +9,6 @@ from itertools import count
 import pytest
 from support.forges.counted import CountedFleet, Meanwhile
 from support.forges.forge_stands import select_stands
-from support.postgresql import PostgresqlServer
 from support.runs.worlds import Loopback, build
 
 from bot.model.report import RunReport
@@ -65,8 +64,7 @@ def test_next_run_completes_what_two_overlapping_runs_left_undone(past, forge, t
     compare_with_single_run(past, forge, tmp_path, loopback)
 
 
-@pytest.mark.parametrize("forge", ["local", "github"])
-@pytest.mark.parametrize("past", PASTS)
+@pytest.mark.parametrize(("past", "forge"), [*((past, "local") for past in PASTS), ("the tags moved on", "github")])
 def test_overlapping_runs_may_share_a_state(past, forge, tmp_path, loopback):
     """The state of each play contains what its earlier runs remembered."""
     names = count()
@@ -78,11 +76,10 @@ def test_overlapping_runs_may_share_a_state(past, forge, tmp_path, loopback):
 
 
 @pytest.mark.real("postgresql")
-def test_overlapping_runs_may_share_a_state_on_a_server(tmp_path, loopback):
-    with PostgresqlServer() as server:
-        compare_with_single_run(
-            "the tags moved on", "local", tmp_path, loopback, lambda: Database.postgresql(server.fresh())
-        )
+def test_overlapping_runs_may_share_a_state_on_a_server(tmp_path, loopback, postgresql):
+    compare_with_single_run(
+        "the tags moved on", "local", tmp_path, loopback, lambda: Database.postgresql(postgresql.fresh())
+    )
 
 
 def compare_with_single_run(past, forge, tmp_path, loopback, open_state: Callable[[], Database] | None = None) -> None:

@@ -1,24 +1,17 @@
-"""A PostgreSQL server with the tables of the queue, and processes that use it."""
+"""A database with the tables of the queue, and processes that use it."""
 
 from __future__ import annotations
 
 import pytest
-from support.postgresql import PostgresqlServer
 from support.work_processes import WorkStand
 
 from bot.queues.procrastinate_schema import prepare_tables
 from bot.state.database import Database
 
 
-@pytest.fixture(scope="session")
-def server():
-    with PostgresqlServer() as server:
-        yield server
-
-
 @pytest.fixture
-def address(server):
-    return server.fresh()
+def address(postgresql):
+    return postgresql.fresh()
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect, select
 from support.git import Git
-from support.postgresql import PostgresqlServer
 from support.runs.worlds import started
 
 from bot.state.database import Database
@@ -32,10 +31,8 @@ def older_release(tmp_path_factory) -> Path:
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real("postgresql"))])
 def state(request, tmp_path):
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/state.db"
-        return
-    with PostgresqlServer() as server:
-        yield server.fresh()
+        return f"sqlite:///{tmp_path}/state.db"
+    return request.getfixturevalue("postgresql").fresh()
 
 
 def open_state(state: str) -> Database:

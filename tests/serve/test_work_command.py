@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 import pytest
 from click.testing import CliRunner
-from support.postgresql import PostgresqlServer
 from support.runs.served_fleet import ServedFleet, wait_until
 
 from bot.cli.work import command
@@ -19,15 +18,9 @@ SHORT_GRACE = "import bot.serve.service\nbot.serve.service.GRACE = 1.0\n"
 WORK = ("work", "--level", "propose")
 
 
-@pytest.fixture(scope="module")
-def server():
-    with PostgresqlServer() as server:
-        yield server
-
-
 @pytest.fixture
-def fleet(server, tmp_path):
-    with ServedFleet(tmp_path, server.fresh()) as fleet:
+def fleet(postgresql, tmp_path):
+    with ServedFleet(tmp_path, postgresql.fresh()) as fleet:
         fleet.write_config(more="queue: postgresql\n")
         held = fleet.push("base", "base first")
         fleet.add_repositories([{"Dockerfile": f"FROM base:1@{held}\nRUN true\n"}] * 3)

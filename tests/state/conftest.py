@@ -9,7 +9,6 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from support.postgresql import PostgresqlServer
 
 from bot.state.database import Database
 from bot.state.inventory_store import DatabaseInventoryStore
@@ -31,12 +30,6 @@ class Place:
 
     def memory(self) -> DatabaseStateStore:
         return DatabaseStateStore(self.database(), lambda: self.now)
-
-
-@pytest.fixture(scope="session")
-def postgresql():
-    with PostgresqlServer() as server:
-        yield server
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real("postgresql"))])
