@@ -97,6 +97,7 @@ FORGERIES: dict[str, Callable[[dict], object]] = {
 }
 
 
+@pytest.mark.parametrize("stand", [LocalStand], ids=["local"], indirect=True)
 @pytest.mark.parametrize("title", FORGERIES)
 def test_plan_that_somebody_wrote_changes_nothing_but_references(title, stand, loopback, make_plan):
     plan = forge_plan(make_plan(), FORGERIES[title])
