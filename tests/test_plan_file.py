@@ -21,12 +21,15 @@ from bot.model.decision import SkippedReference
 from bot.model.errors import PlanError
 from bot.model.fleet_plan import FleetPlan, PlannedRepository
 from bot.model.report import RepositoryReport
+from bot.model.stuck_update import StuckUpdate
 from bot.model.vocabulary import Reason
 from bot.plan_file import MAX_KEYS, MAX_PLAN_BYTES, MAX_REPOSITORY_BYTES, parse_plan, render_plan
 
-REPORT = RepositoryReport("github", "acme/web", "main")
+AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
+STUCK = StuckUpdate("Dockerfile", 1, "docker.io/library/python:3.12", "merged, not rebuilt", AT, "not-built")
+REPORT = RepositoryReport("github", "acme/web", "main", stuck=(STUCK,))
 REPOSITORY = PlannedRepository("github", "github.com", "acme/web", "main", "1" * 40, REPORT)
-PLAN = FleetPlan("0.1.0", "a" * 32, "propose", datetime(2026, 11, 25, 12, tzinfo=UTC), "basebump/", (REPOSITORY,))
+PLAN = FleetPlan("0.1.0", "a" * 32, "propose", AT, "basebump/", (REPOSITORY,))
 TEXT, _ = render_plan(PLAN)
 
 
