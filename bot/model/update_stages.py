@@ -390,6 +390,12 @@ class FleetStages:
     clusters: tuple[ClusterCoverage, ...] = ()
     funnels: tuple[StageFunnel, ...] = field(default=())
     """One for each image, sorted by name."""
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """The names upstream of the repositories in mirrors and caches. `running` contains these names."""
+
+    def is_running_image(self, running: RunningImage, repository: str) -> bool:
+        """Return True if containers run an image of a repository, or of its upstream."""
+        return running.repository == self.origins.get(repository, repository)
 
     def list_stuck(self, now: datetime) -> tuple[UpdateProgress, ...]:
         """Return the updates that wait longer than usual, those that wait the longest first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.inventory_ports import RunningImageStore
@@ -21,3 +21,5 @@ class ClusterServices:
     """What is known about the clusters; None if the config lists no clusters, or if they were not read yet."""
     is_read_by_sweeps: bool = False
     """True if this run uses what the state contains, because the sweeps of the service read the clusters."""
+    find_origin: Callable[[str], str] = str
+    """Returns the repository upstream of a mirror or cache, or its argument. Clusters list images under this name."""

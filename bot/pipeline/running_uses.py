@@ -36,7 +36,8 @@ def add_running_uses(
             builds = tuple(context.builds.store.load_builds())
         except StateError as error:
             failures = (RunFailure(STATE_SUBJECT, FailureStage.ASSESS, str(error)),)
-    finder = RunningUseFinder(context.clusters.known, [each.build for each in builds])
+    clusters = context.clusters
+    finder = RunningUseFinder(clusters.known or (), [each.build for each in builds], clusters.find_origin)
     return EvidenceResult(
         {
             transition: replace(found, running=finder.find_uses(transition, _list_old_images(transition, resolutions)))

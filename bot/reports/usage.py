@@ -78,11 +78,13 @@ class UsageAnswer:
 
     def list_running(self) -> Sequence[RunningImage]:
         """Return the containers that run the image, with the tag and the digest of the question."""
-        image, running = self.image, self.stages.stages.running if self.stages is not None else ()
+        if self.stages is None:
+            return ()
+        image, stages = self.image, self.stages.stages
         return [
             each
-            for each in running
-            if each.repository == image.repository
+            for each in stages.running
+            if stages.is_running_image(each, image.repository)
             and image.tag in {None, each.tag}
             and image.digest in {None, each.digest}
             and (self.excluded_digest is None or each.digest != self.excluded_digest)

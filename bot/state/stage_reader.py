@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -61,6 +61,8 @@ class StageSources:
     configured_builds: Sequence[ConfiguredBuild] = ()
     blocklist: Blocklist = field(default_factory=Blocklist)
     """The blocked digests in the files of the operator. Lists that must be downloaded are missing."""
+    find_origin: Callable[[str], str] = str
+    """Returns the repository upstream of a mirror or cache, or its argument. Clusters list images under this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +73,12 @@ class _AfterMerge:
     builds: Sequence[StoredBuild]
     scope: StageScope
 
-    def list_repositories(self) -> frozenset[str]:
+    def list_repositories(self, origins: Mapping[str, str]) -> frozenset[str]:
         """Return the images for which it matters what a base branch contained before."""
         running = {stored.image.repository for cluster in self.clusters for stored in cluster.images}
+        cached = {name for name, origin in origins.items() if origin in running}
         bases = {base.repository for stored in self.builds for base in stored.build.bases}
-        return frozenset({*running, *(each for each in bases if each is not None)})
+        return frozenset({*running, *cached, *(each for each in bases if each is not None)})
 
     def list_digests(self) -> frozenset[Digest]:
         """Return the digests that run, or on which own images were built."""
@@ -132,18 +135,22 @@ class DatabaseStageReader:
         after = self._load_after_merge()
         with self._database.open_for_reading() as connection:
             stored_uses, heads = _read_uses(connection, uses)
-            condition = spans if spans is not None else _select_needed_spans(after.list_repositories())
+            origins = self._read_origins(connection)
+            repositories = after.list_repositories(origins)
+            condition = spans if spans is not None else _select_needed_spans(repositories)
             history = read_fleet_history(connection, condition, requests)
-            children = dict(_read_children(connection, _list_indexes(stored_uses, history, after)))
+            indexes = _list_indexes(stored_uses, history, repositories) | after.list_digests()
+            children = dict(_read_children(connection, indexes))
             return StageFacts(
                 scope=after.scope,
                 uses=stored_uses,
                 history=history,
                 clusters=after.clusters,
+                origins=origins,
                 builds=after.builds,
                 links=self._read_links(connection, after),
                 children=children,
-                holders=_read_holders(connection, after, children),
+                holders=_read_holders(connection, after, children, origins),
                 own_uses=list(_read_own_uses(connection, {each.build.repository for each in after.builds})),
                 heads=heads,
                 failed_checks=read_failed_checks(connection),
@@ -158,6 +165,13 @@ class DatabaseStageReader:
         stored = {each.cluster: each for each in sources.clusters.load_clusters()} if scope.has_clusters else {}
         names = sorted(sources.cluster_names)
         return _AfterMerge([stored.get(name, StoredCluster(name, None, None)) for name in names], builds, scope)
+
+    def _read_origins(self, connection: Connection) -> Mapping[str, str]:
+        """Return the names upstream of the repositories in mirrors and caches."""
+        if self._sources.find_origin is str:
+            return {}
+        names = (row.repository for row in read_rows(connection, select(TAGS.c.repository).distinct()))
+        return {name: origin for name in names if (origin := self._sources.find_origin(name)) != name}
 
     def _read_links(self, connection: Connection, after: _AfterMerge) -> Mapping[DockerfileKey, Sequence[BuildLink]]:
         """Return the own images that are built from the files of the whole fleet."""
@@ -229,12 +243,11 @@ def _select_needed_spans(repositories: Collection[str]) -> ColumnElement[bool]:
     return or_(SPANS.c.ended_at.is_(None), TAGS.c.repository.in_(sorted(repositories)))
 
 
-def _list_indexes(uses: Iterable[StoredUse], history: FleetHistory, after: _AfterMerge) -> frozenset[Digest]:
-    """Return the digests that may be indexes whose images run, or are bases of own images."""
-    repositories = after.list_repositories()
+def _list_indexes(uses: Iterable[StoredUse], history: FleetHistory, repositories: Collection[str]) -> frozenset[Digest]:
+    """Return the digests of images that run, or are bases of own images. They may be indexes."""
     held = {each.digest for each in history.held if each.repository in repositories}
     used = {each.use.digest for each in uses if each.use.repository in repositories}
-    return frozenset({*after.list_digests(), *(each for each in held | used if each is not None)})
+    return frozenset(each for each in held | used if each is not None)
 
 
 def _read_children(connection: Connection, digests: Collection[Digest]) -> Iterator[tuple[Digest, frozenset[Digest]]]:
@@ -256,7 +269,10 @@ def _parse_children(document: str) -> frozenset[Digest]:
 
 
 def _read_holders(
-    connection: Connection, after: _AfterMerge, children: Mapping[Digest, frozenset[Digest]]
+    connection: Connection,
+    after: _AfterMerge,
+    children: Mapping[Digest, frozenset[Digest]],
+    origins: Mapping[str, str],
 ) -> Mapping[tuple[str, Digest], frozenset[BranchKey]]:
     """Return the base branches that contain a digest that runs, or on which own images were built."""
     found = after.list_digests()
@@ -267,7 +283,7 @@ def _read_holders(
     )
     for batch in split_into_batches(sorted(found | indexes)):
         for row in read_rows(connection, query.where(DIGESTS.c.digest.in_(batch))):
-            holders[row.image, Digest(row.digest)].add(_build_key(row))
+            holders[origins.get(row.image, row.image), Digest(row.digest)].add(_build_key(row))
     return {image: frozenset(keys) for image, keys in holders.items()}
 
 

@@ -25,14 +25,15 @@ def build_cluster_services(settings: Settings, store: RunningImageStore | None) 
 
     Nothing is imported if the config lists no clusters. `store` is None if no state is configured.
     """
-    return ClusterServices(tuple(list_cluster_readers(settings)) if settings.clusters else (), store)
+    readers = tuple(list_cluster_readers(settings)) if settings.clusters else ()
+    return ClusterServices(readers, store, find_origin=build_origin_finder(settings) if readers else str)
 
 
 def list_cluster_readers(settings: Settings) -> Iterator[ClusterReader]:
     """Yield a reader for each cluster of the config."""
     from bot.clusters.reader import KubernetesCluster
 
-    find_origin = _build_origin_finder(settings)
+    find_origin = build_origin_finder(settings)
     for cluster in settings.clusters:
         yield KubernetesCluster(
             cluster.name,
@@ -43,16 +44,21 @@ def list_cluster_readers(settings: Settings) -> Iterator[ClusterReader]:
         )
 
 
-def _build_origin_finder(settings: Settings) -> Callable[[str], str]:
-    """Return the function that replaces the name of a cache or mirror in `registries` by that of its upstream."""
-    from bot.registries.endpoints import PullThroughCache, find_origin
+def build_origin_finder(settings: Settings) -> Callable[[str], str]:
+    """Return the function that replaces the name of a cache or mirror in `registries` by that of its upstream.
 
-    caches = [PullThroughCache(each.host, each.path, each.upstream) for each in settings.registries if each.upstream]
+    Nothing is imported if there are none.
+    """
+    caches = [(each.host, each.path, each.upstream) for each in settings.registries if each.upstream]
     for each in settings.registries:
         if each.mirror:
             host, _, path = each.mirror.partition("/")
-            caches.append(PullThroughCache(host, path, each.host))
-    return lambda repository: find_origin(repository, caches)
+            caches.append((host, path, each.host))
+    if not caches:
+        return str
+    from bot.registries.endpoints import PullThroughCache, find_origin
+
+    return partial(find_origin, caches=[PullThroughCache(*each) for each in caches])
 
 
 def _build_token_source(settings: Settings, cluster: ClusterSettings) -> Callable[[], str] | None:

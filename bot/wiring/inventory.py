@@ -54,6 +54,7 @@ def create_stage_reader(database: Database, settings: Settings) -> StageReader:
     from bot.state.own_builds import DatabaseOwnBuilds
     from bot.state.running_images import DatabaseRunningImages
     from bot.state.stage_reader import DatabaseStageReader, StageSources
+    from bot.wiring.clusters import build_origin_finder
 
     sources = StageSources(
         DatabaseRunningImages(database),
@@ -61,6 +62,7 @@ def create_stage_reader(database: Database, settings: Settings) -> StageReader:
         [each.name for each in settings.clusters],
         settings.builds,
         settings.policy.blocklist,
+        build_origin_finder(settings),
     )
     return DatabaseStageReader(database, sources)
 

@@ -32,7 +32,9 @@ MANIFEST = f"{OWN}:1@{digest('own 1')}"
 
 @pytest.fixture
 def open_reader(place):
-    def open_it(*running: StoredRunningImage, names=(), builds=(), blocklist=NO_BLOCKS) -> DatabaseStageReader:
+    def open_it(
+        *running: StoredRunningImage, names=(), builds=(), blocklist=NO_BLOCKS, find_origin=str
+    ) -> DatabaseStageReader:
         """Return a reader for a config with a cluster, if containers of it are given."""
         database = place.database()
         clusters = DatabaseRunningImages(database)
@@ -40,7 +42,7 @@ def open_reader(place):
             clusters.record_clusters([ClusterReading("prod", (each.image,))], each.first_seen_at)
         names = (*names, *({"prod"} if running else ()))
         own_builds = DatabaseOwnBuilds(database)
-        return DatabaseStageReader(database, StageSources(clusters, own_builds, names, builds, blocklist))
+        return DatabaseStageReader(database, StageSources(clusters, own_builds, names, builds, blocklist, find_origin))
 
     return open_it
 
@@ -188,3 +190,23 @@ def test_stages_follow_from_the_facts(place, inventory, open_reader):
         (UpdateStage.REBUILT, place.now + 4 * DAY),
         (UpdateStage.RUNNING, place.now + 6 * DAY),
     ]
+
+
+def test_images_of_a_cache_run_under_the_name_of_their_upstream(place, inventory, open_reader):
+    cache = "contoso.azurecr.io/dockerhub"
+    cached = f"{cache}/library/python"
+    inventory.record_visits([build_visit(manifest(f"{cached}:3.12@{OLD}"))], {}, place.now)
+    inventory.record_visits([build_visit(manifest(f"{cached}:3.12@{NEW}"), head="f00d")], {}, place.now + DAY)
+    inventory.record_visits([build_visit(manifest(f"{cached}:3.12@{OLD}"), key=API)], {}, place.now + DAY)
+
+    def find_origin(name: str) -> str:
+        return name.replace(cache, "docker.io")
+
+    reader = open_reader(build_running(first_seen_at=place.now + 2 * DAY), names={"test"}, find_origin=find_origin)
+    for facts in (reader.load_fleet_facts(), reader.load_image_facts(ImageReference.parse(f"{cached}:3.12"))):
+        stages = find_fleet_stages(facts, place.now + 3 * DAY)
+        web = next(each for each in stages.updates if each.use.key == WEB)
+        assert (web.stage, stages.unlisted) == (UpdateStage.RUNNING, ())
+        assert [stages.is_running_image(each, cached) for each in stages.running] == [True]
+        assert facts.holders[PYTHON.repository, NEW] == {WEB}
+        assert {each.digest for each in facts.history.held if each.key == WEB} == {OLD, NEW}

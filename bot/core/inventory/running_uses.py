@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from bot.model.decision import Transition
@@ -23,11 +23,21 @@ _Running = Mapping[str, Sequence[tuple[RunningImage, datetime | None]]]
 class RunningUseFinder:
     """Finds where images run, in what is known about clusters and builds."""
 
-    def __init__(self, clusters: Iterable[StoredCluster], builds: Iterable[OwnBuild] = ()) -> None:
+    def __init__(
+        self,
+        clusters: Iterable[StoredCluster],
+        builds: Iterable[OwnBuild] = (),
+        find_origin: Callable[[str], str] = str,
+    ) -> None:
+        """Prepare the search.
+
+        `find_origin` returns the repository upstream of a mirror or cache, under which clusters list an image.
+        """
+        self._find_origin = find_origin
         self._running: _Running = _group_by_repository(clusters)
         self._builds: dict[Digest, list[OwnBuild]] = defaultdict(list)
         for build in builds:
-            if build.repository in self._running:  # no other build can run anywhere
+            if find_origin(build.repository) in self._running:  # no other build can run anywhere
                 for base in build.bases:
                     self._builds[base.digest].append(build)
 
@@ -45,7 +55,7 @@ class RunningUseFinder:
         tag_ref = transition.tag_ref
         own = [
             (image, as_of)
-            for image, as_of in self._running.get(tag_ref.repository, ())
+            for image, as_of in self._running.get(self._find_origin(tag_ref.repository), ())
             if image.tag == tag_ref.tag or image.digest in old_digests
         ]
         places = _list_places(own)
@@ -58,7 +68,7 @@ class RunningUseFinder:
         builds = {(each.repository, each.digest): each for digest in old_digests for each in self._builds[digest]}
         for build in builds.values():
             found[build.repository] += [
-                each for each in self._running[build.repository] if build.has_digest(each[0].digest)
+                each for each in self._running[self._find_origin(build.repository)] if build.has_digest(each[0].digest)
             ]
         uses = [RunningUse(name, places) for name, images in found.items() if (places := _list_places(images))]
         uses.sort(key=lambda each: (-sum(place.pods for place in each.places), each.own_image or ""))

@@ -46,6 +46,7 @@ def find_fleet_stages(
             for each in sorted(facts.clusters, key=lambda each: each.cluster)
         ),
         funnels=tuple(summarise_updates(updates, facts.scope, now)),
+        origins=facts.origins,
     )
 
 

@@ -218,7 +218,7 @@ def select_image(report: StageReport | None, image: ImageReference) -> StageRepo
 
     def is_image(running: RunningImage) -> bool:
         is_same_tag = image.tag is None or running.tag in {None, image.tag}
-        return running.repository == image.repository and is_same_tag
+        return stages.is_running_image(running, image.repository) and is_same_tag
 
     stages = report.stages
     updates = tuple(

@@ -121,3 +121,15 @@ def test_number_of_places_and_own_images_is_limited():
     direct, *own = find(images, builds=builds)
     assert len(direct.places) == MAX_PLACES
     assert len(own) == MAX_OWN_IMAGES
+
+
+def test_images_of_a_cache_run_under_the_name_of_their_upstream():
+    def find_origin(name: str) -> str:
+        return name.replace("r.example.com/cache", "docker.io")
+
+    own_image = "r.example.com/cache/acme/web"
+    build = OwnBuild(own_image, digest("built"), NOW, None, None, bases=(BuiltOn(None, MOVE.old, BaseEvidence.LABEL),))
+    running = [run(pods=3), run("shop/web", repository="docker.io/acme/web", content="built")]
+    move = replace(MOVE, tag_ref=TagRef("r.example.com/cache/library/nginx", "1.29"))
+    found = RunningUseFinder([cluster(*running)], [build], find_origin).find_uses(move)
+    assert found == (RunningUse(None, places(("payments", 3))), RunningUse(own_image, places(("shop", 1))))
