@@ -16,7 +16,8 @@ from bot.model.reference import DEFAULT_TAG, Digest, ImageReference, parse_sha25
 
 POD = "Pod"
 MAX_CONTAINERS = 1000
-"""The maximum number of containers of one pod that are read. The limit on the size of an object allows few more."""
+"""The maximum number of containers of one kind of one pod that are read. No node runs a pod with as many, but whoever
+can create pods in a namespace can create one that waits for a node forever."""
 MAX_NAME = 253
 """The maximum number of characters of a name: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/"""
 _NODE = "Node"
@@ -69,7 +70,9 @@ class InvalidObjectError(Exception):
 def parse_owner(item: dict[str, Any], kind: str = POD) -> Owner:
     """Return the object that controls an object; the object itself, as a `kind`, if no object controls it.
 
-    A node controls its static pods, but is not what a team deploys, so that a static pod is its own workload.
+    A node controls its static pods, but is not what a team deploys, so that a static pod is its own workload. Whoever
+    can create pods in a namespace can write any text as their owner, because the server does not check it. An owner
+    that no object can be is left out, so that nobody can stop the reading of a cluster.
 
     Raises InvalidObjectError.
     """
@@ -79,8 +82,11 @@ def parse_owner(item: dict[str, Any], kind: str = POD) -> Owner:
     namespace, name = _require_name(metadata, "namespace"), _require_name(metadata, "name")
     references = metadata.get("ownerReferences")
     for each in references if isinstance(references, list) else ():
-        if isinstance(each, dict) and each.get("controller") is True and each.get("kind") != _NODE:
-            return Owner(namespace, _require_name(each, "kind"), _require_name(each, "name"))
+        if not isinstance(each, dict) or each.get("controller") is not True or each.get("kind") == _NODE:
+            continue
+        owner_kind, owner_name = _get_name(each, "kind"), _get_name(each, "name")
+        if owner_kind is not None and owner_name is not None:
+            return Owner(namespace, owner_kind, owner_name)
     return Owner(namespace, kind, name)
 
 
@@ -197,13 +203,20 @@ def _parse_time(text: object) -> datetime | None:
 def _list_mappings(value: object) -> list[dict[str, Any]]:
     if value is None:
         return []
-    if not isinstance(value, list) or len(value) > MAX_CONTAINERS:
+    if not isinstance(value, list):
         raise InvalidObjectError
-    return [each for each in value if isinstance(each, dict)]
+    return [each for each in value[:MAX_CONTAINERS] if isinstance(each, dict)]
 
 
 def _require_name(mapping: dict[str, Any], key: str) -> str:
-    name = mapping.get(key)
-    if not isinstance(name, str) or len(name) > MAX_NAME or not _NAME.fullmatch(name):
+    name = _get_name(mapping, key)
+    if name is None:
         raise InvalidObjectError
     return name
+
+
+def _get_name(mapping: dict[str, Any], key: str) -> str | None:
+    """Return a name; None if it is not a name that Kubernetes allows."""
+    name = mapping.get(key)
+    is_usable = isinstance(name, str) and len(name) <= MAX_NAME and _NAME.fullmatch(name) is not None
+    return name if is_usable else None

@@ -80,6 +80,19 @@ def test_owner_that_is_not_the_controller_does_not_count_and_neither_does_a_node
         assert list_lines(read(stand)) == ["prod/payments/Pod/etcd-node-1 web 1", "prod/payments/Pod/web web 1"]
 
 
+@pytest.mark.parametrize("name", ["", "a b", "<b>", "\x1b[31m", "x\ny", "a" * 254])
+def test_owner_that_no_object_can_be_does_not_stop_the_reading(name):
+    pods = [make_pod("web", owner=make_owner("Deployment", name)), make_pod("api", owner=make_owner(name, "api"))]
+    with KubernetesStand(pods=pods) as stand:
+        assert list_lines(read(stand)) == ["prod/payments/Pod/api web 1", "prod/payments/Pod/web web 1"]
+
+
+def test_pod_with_very_many_containers_does_not_stop_the_reading():
+    waiting = [("c", "busybox:1", "", "waiting")] * 1001
+    with KubernetesStand(pods=[make_pod("large", inits=waiting), make_pod("web")]) as stand:
+        assert list_lines(read(stand)) == ["prod/payments/Pod/large web 1", "prod/payments/Pod/web web 1"]
+
+
 def test_only_containers_that_were_seen_to_run_count():
     new = ("new", "docker.io/library/busybox:1", f"docker.io/library/busybox@{make_digest(2)}")
     with KubernetesStand(
