@@ -19,7 +19,10 @@ from bot.model.workload import ClusterProblem
 from bot.net import describe_cause, sanitize_text
 
 PAGE_SIZE = 250
-"""The number of objects in one response. kubectl lists 500; pods with long specifications have up to 100 KiB."""
+"""The number of objects in one response. kubectl lists 500; pods with long specifications have up to 100 KiB.
+If a response is too large, fewer objects are requested, because whoever can create pods can make them large."""
+MIN_PAGE_SIZE = 10
+"""So few objects of any size fit into one response."""
 MAX_PAGE_BYTES = 64 * 1024 * 1024
 """A pod usually has about ten thousand bytes, and Kubernetes limits an object to 1.5 MiB."""
 MAX_PAGES = 1000
@@ -84,8 +87,16 @@ class ClusterClient:
             ExpiredListError: If the rest of the list is no longer available. What was yielded before is not complete.
         """
         token: str | None = None
+        size = PAGE_SIZE
         for _ in range(MAX_PAGES):
-            page = self._fetch_page(kind, namespace, token, PAGE_SIZE)
+            try:
+                page = self._fetch_page(kind, namespace, token, size)
+            except _LargePageError:
+                if size == MIN_PAGE_SIZE:
+                    raise
+                size = max(MIN_PAGE_SIZE, size // 5)
+                continue
+            size = min(PAGE_SIZE, size * 2)
             items, next_token = _parse_page(page)
             yield from items
             if next_token is None:
@@ -145,7 +156,9 @@ class ClusterClient:
             if self._now() > self._deadline:
                 raise ClusterError(ClusterProblem.UNREACHABLE, "reading the cluster took too long")
             if len(body) > limit or self._cost.received > MAX_TOTAL_BYTES:
-                raise ClusterError(ClusterProblem.TOO_LARGE, "the server's response is larger than basebump reads")
+                is_large_page = is_success and self._cost.received <= MAX_TOTAL_BYTES
+                error = _LargePageError if is_large_page else ClusterError
+                raise error(ClusterProblem.TOO_LARGE, "the server's response is larger than basebump reads")
         if not is_success:
             raise _RefusedError(response.status, bytes(body))
         return bytes(body)
@@ -176,6 +189,10 @@ class ClusterClient:
                 return ClusterError(ClusterProblem.UNREACHABLE, f"the server answered {status}{detail}")
             case status:
                 return ClusterError(ClusterProblem.INVALID_ANSWER, f"the server answered {status}{detail}")
+
+
+class _LargePageError(ClusterError):
+    """A single response is larger than basebump reads."""
 
 
 class _RefusedError(Exception):

@@ -316,6 +316,18 @@ def test_response_that_is_too_large_is_not_read_to_its_end(monkeypatch):
     assert outcome.problem is ClusterProblem.TOO_LARGE
 
 
+def test_fewer_objects_are_requested_after_a_response_that_is_too_large(monkeypatch):
+    monkeypatch.setattr("bot.clusters.client.MAX_PAGE_BYTES", 100_000)
+    pods = [make_pod(f"web-{i:03}") for i in range(300)]
+    for pod in pods[:30]:
+        pod["metadata"]["annotations"] = {"example.com/text": "x" * 5_000}
+    with KubernetesStand(pods=pods, is_validating=False) as stand:
+        assert len(read(stand)) == 300
+        assert [each.partition("limit=")[2].partition("&")[0] for each in stand.asked] == [
+            *("250", "50", "10", "20", "10", "20", "40", "80", "160"),
+        ]
+
+
 def test_slow_response_ends_at_the_deadline():
     def connect():
         return connect_with_token(stand.url, None, lambda: TOKEN, {}, max_duration=0.3)
