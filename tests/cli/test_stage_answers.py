@@ -8,7 +8,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from support.stage_state import CONFIG, NGINX, WEB_IMAGE, write_state
+from support.stage_state import NGINX, WEB_IMAGE, write_config, write_fleet
 from support.stages import DAY
 from support.values import digest
 from support.visits import NEW, OLD
@@ -18,15 +18,7 @@ NOW = datetime.now(UTC)
 
 @pytest.fixture
 def fleet(tmp_path):
-    """Write a state and its config, and return the path of the config."""
-    write_state(tmp_path / "state.db", NOW)
-    return write_config(tmp_path, CONFIG)
-
-
-def write_config(folder, content: str) -> str:
-    path = folder / "basebump.yaml"
-    path.write_text(f"schema: 1\n{content}", encoding="utf-8")
-    return str(path)
+    return write_fleet(tmp_path, NOW)
 
 
 def test_usage_shows_which_uses_were_rebuilt_and_run(basebump, fleet):

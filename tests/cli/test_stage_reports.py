@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.runs.reports import repository, run_report
-from support.stage_state import CONFIG, write_state
+from support.stage_state import write_config, write_fleet
 
 from bot.cli.run import FleetAnswers, load_answers, render_run_report
 from bot.pipeline.registry_failures import STATE_SUBJECT
@@ -20,15 +20,7 @@ RUNNING = "prod/payments/Deployment/proxy (4 pods)"
 
 @pytest.fixture
 def fleet(tmp_path):
-    """Write a state and its config, and return the path of the config."""
-    write_state(tmp_path / "state.db", NOW)
-    return write_config(tmp_path, CONFIG)
-
-
-def write_config(folder, content: str) -> str:
-    path = folder / "basebump.yaml"
-    path.write_text(f"schema: 1\n{content}", encoding="utf-8")
-    return str(path)
+    return write_fleet(tmp_path, NOW)
 
 
 def test_document_of_a_report_contains_stages(basebump, fleet):

@@ -38,6 +38,18 @@ clusters:
 """The end of the config that belongs to the state."""
 
 
+def write_fleet(folder: Path, now: datetime) -> str:
+    """Write a state and its config into a folder, and return the path of the config."""
+    write_state(folder / "state.db", now)
+    return write_config(folder, CONFIG)
+
+
+def write_config(folder: Path, content: str) -> str:
+    path = folder / "basebump.yaml"
+    path.write_text(f"schema: 1\n{content}", encoding="utf-8")
+    return str(path)
+
+
 def write_state(path: Path, now: datetime) -> None:
     """Write a state with three base branches, builds of two own images, and what runs in a cluster.
 
