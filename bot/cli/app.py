@@ -53,9 +53,7 @@ COMMANDS = {
         "bot.cli.history",
         "Show which digests a repository or an image had, who moved them, and how long it took, from the state alone.",
     ),
-    "block": CommandEntry(
-        "bot.cli.block", "Add DIGEST to the list of blocked images, and list the files that use it."
-    ),
+    "block": CommandEntry("bot.cli.block", "Add DIGEST to the list of blocked images, and list the files that use it."),
     "serve": CommandEntry(
         "bot.cli.serve", "Receive events, look up tags, and propose updates until the service is stopped."
     ),
