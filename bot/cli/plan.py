@@ -74,6 +74,8 @@ def command(  # noqa: PLR0913 - click passes one argument for each option
     from bot.plan_file import render_plan
     from bot.wiring.plans import load_plan_origin
 
+    if plan_file.exists() and plan_file.samefile(config_file):
+        raise click.UsageError(f"--out names the config {config_file}; hint: name another file for the plan")
     origin = load_plan_origin(config_file)
     fleet_run = wiring.build_fleet_context(
         config_file, level, scope, create_progress(log), reader_slots=reader_slots, uses_public_lists=advisories

@@ -12,6 +12,8 @@ class UnreadableFileError(Exception):
 def read_bounded(path: Path, max_bytes: int) -> bytes:
     """Return the content of a file. Raises UnreadableFileError if it cannot be read or is larger than `max_bytes`."""
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():  # opening a FIFO waits until something writes
+            raise UnreadableFileError("the file could not be read: it is not a regular file")
         with path.open("rb") as file:
             content = file.read(max_bytes + 1)
     except OSError as error:

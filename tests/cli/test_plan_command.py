@@ -188,3 +188,10 @@ def test_plan_does_not_replace_what_is_not_a_file(kind, tmp_path, basebump, loca
 @pytest.mark.parametrize("arguments", [(), ("--out", "/no/such/folder/plan.json"), ("--out", "p", "--level", "report")])
 def test_wrong_usage_of_plan_ends_with_2(arguments, basebump, local):
     assert basebump("plan", "--config", local, *arguments)[0] == 2
+
+
+def test_plan_does_not_replace_its_config(basebump, local):
+    config = Path(local)
+    before = config.read_text()
+    code, _, err = basebump("plan", "--config", local, "--out", local)
+    assert (code, "hint: name another file for the plan" in err, config.read_text()) == (2, True, before)

@@ -1,6 +1,7 @@
 """Errors in files that a config names, and in a repository's own file."""
 
 import json
+import os
 import re
 
 import pytest
@@ -155,3 +156,10 @@ def test_at_most_20_problems_of_an_own_file_are_computed(monkeypatch):
     assert len(raised.value.problems) == 21
     assert raised.value.problems[-1].message == "the file has further problems, which are not listed"
     assert len(compared_words) == 21
+
+
+def test_pipe_is_not_read_because_that_waits_for_a_writer(tmp_path):
+    os.mkfifo(tmp_path / "blocked.yaml")
+    (tmp_path / "basebump.yaml").write_text("schema: 1\nblocked: [{path: blocked.yaml}]\n")
+    with pytest.raises(ConfigError, match="it is not a regular file"):
+        load(tmp_path / "basebump.yaml", requires_forges=False)
