@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 HUB_IMAGE = TagRef("docker.io/library/alpine", "latest")
 """The image that is looked up to test Docker Hub if the user names no image. A lookup of a tag does not count as a
 pull."""
+MAX_OWN_IMAGES = 20
+"""Limit of the own images in `builds` that are looked up. They are often in one registry with one credential."""
 
 
 def build_parts(
@@ -89,9 +91,9 @@ def _name_forge(forge: ForgeSettings) -> str:
 def _list_registry_parts(settings: Settings, images: Sequence[ImageReference]) -> Iterator[DiagnosisPart]:
     """Yield the registry checks: logging in to the configured registries, reading build tasks, and looking up images.
 
-    The images in `images` are looked up. If `images` is empty and the policy does not ignore HUB_IMAGE, HUB_IMAGE is
-    looked up. If a secret for a registry is missing, the check reports this as a problem and does not contact the
-    registry.
+    The images in `images` are looked up, and some own images in `builds`. If `images` is empty and the policy does not
+    ignore HUB_IMAGE, HUB_IMAGE is looked up. If a secret for a registry is missing, the check reports this as a problem
+    and does not contact the registry.
     """
     from bot.registries.examination import ImageExamination, NoImageExamination
 
@@ -110,6 +112,9 @@ def _list_registry_parts(settings: Settings, images: Sequence[ImageReference]) -
         yield DiagnosisPart(ConfigArea.REGISTRIES, host, partial(examine_login, host))
     for builder in list_builders(settings):
         yield DiagnosisPart(ConfigArea.REGISTRIES, builder.registry, partial(_wrap_in_list, builder))
+    built = sorted({TagRef(each.image, each.tag) for each in settings.builds if each.tag is not None})
+    for tag_ref in built[:MAX_OWN_IMAGES]:
+        yield DiagnosisPart(ConfigArea.REGISTRIES, str(tag_ref), partial(examine_image, tag_ref, is_named=True))
     for each in images:
         tag_ref = TagRef(each.repository, each.tag or DEFAULT_TAG)
         yield DiagnosisPart(ConfigArea.REGISTRIES, str(each), partial(examine_image, tag_ref, is_named=True))

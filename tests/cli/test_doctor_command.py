@@ -189,6 +189,16 @@ def test_checks_the_images_of_the_option_instead(examine, local, loopback):
     assert asked == [("ok", "docker.io/library/nginx:1"), ("problem", "docker.io/library/redis:latest")]
 
 
+def test_looks_up_the_own_images_of_builds(examine, local, loopback, tmp_path):
+    loopback.move("web", "main", "app")
+    entries = "".join(f"  - {{repository: web, image: 'docker.io/library/{name}:main'}}\n" for name in ("web", "job"))
+    state = f"state: sqlite:///{tmp_path}/state.db\n"
+    _, checks = examine(local(f"{state}builds:\n{entries}"))
+    found = [(mark, subject) for mark, subject, *_ in checks["registries"]]
+    assert ("ok", "docker.io/library/web:main") in found
+    assert ("problem", "docker.io/library/job:main") in found
+
+
 def test_requests_no_image_if_all_of_docker_hub_are_own_images(examine, local):
     path = Path(local())
     path.write_text(path.read_text(encoding="utf-8").replace("own: []", 'own: ["docker.io/library/*"]'))
