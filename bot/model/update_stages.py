@@ -140,7 +140,7 @@ WAIT_SENTENCES: dict[WaitReason, str] = {
     WaitReason.HELD: "A newer digest is available, and the policy or a gate does not allow it now.",
     WaitReason.REVIEW: "The request was not merged yet.",
     WaitReason.BUILD_FAILED: "CI of the base branch failed after the merge.",
-    WaitReason.NOT_BUILT: "No image was built from the file since the merge.",
+    WaitReason.NOT_BUILT: "No image was built on the digest in the file.",
     WaitReason.NOT_DEPLOYED: "The manifests of the fleet name older builds of the image, and none names the new build.",
     WaitReason.OLDER_RUNS: "Containers still run the image before the update.",
     WaitReason.NOT_SEEN: "No container in the clusters of the config runs the image.",
@@ -148,7 +148,8 @@ WAIT_SENTENCES: dict[WaitReason, str] = {
     WaitReason.NOT_PINNED: "The file contains no digest, so the image that a build or a cluster uses is unknown.",
     WaitReason.IMAGE_UNKNOWN: "It is unknown which image is built from the file, or no build of this image was read.",
     WaitReason.BASE_UNKNOWN: (
-        "An image was built since the merge, and neither its layers, its provenance nor its labels show on which base."
+        "Images were built from the file, and neither their layers, their provenance nor their labels show on which "
+        "base."
     ),
     WaitReason.SHARED_IMAGE: (
         "Containers run the image before and after the update, and other base branches still use the image before it."
@@ -226,7 +227,7 @@ class UpdateWait:
     check: FailedCheck | None = None
     """The check that failed, for `build-failed`; None if its name is not known."""
     images: tuple[str, ...] = ()
-    """The canonical names of the own images that are built from the file, as far as they are known."""
+    """The canonical names of the own images that are built from the file and wait for a build."""
     last_built_at: datetime | None = None
     """The time of the newest build of these images; None if it is not known."""
     manifests: tuple[ImageUse, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from bot.model.update_stages import (
@@ -27,18 +27,29 @@ UNWANTED_SENTENCES: Mapping[UnwantedReason, str] = {
 def describe_wait(wait: UpdateWait, *, shows_workloads: bool) -> str:
     """Return why an update did not reach its next stage. Names of workloads and clusters are private evidence."""
     details = ", ".join(_list_details(wait, shows_workloads=shows_workloads))
-    return f"{wait.reason.sentence.removesuffix('.')}: {details}." if details else wait.reason.sentence
+    sentence = f"{wait.reason.sentence.removesuffix('.')}: {details}." if details else wait.reason.sentence
+    if not wait.workloads or not wait.manifests:
+        return sentence
+    workloads = describe_workloads(wait.workloads, shows_workloads=shows_workloads)
+    return f"{sentence} {WaitReason.OLDER_RUNS.sentence.removesuffix('.')}: {workloads}."
 
 
 def _list_details(wait: UpdateWait, *, shows_workloads: bool) -> Iterator[str]:
     """Yield what an update waits for: own images, manifests, workloads or clusters."""
     if wait.reason in {WaitReason.NOT_BUILT, WaitReason.BUILD_FAILED, WaitReason.BASE_UNKNOWN}:
-        yield from wait.images[:MAX_DETAILS]
-    yield from (f"{each.key.repository} {each.path}:{each.line_number}" for each in wait.manifests[:MAX_DETAILS])
-    if wait.workloads:
+        yield from _cut(wait.images)
+    yield from _cut([f"{each.key.repository} {each.path}:{each.line_number}" for each in wait.manifests])
+    if wait.workloads and not wait.manifests:
         yield describe_workloads(wait.workloads, shows_workloads=shows_workloads)
     if shows_workloads:
-        yield from wait.clusters[:MAX_DETAILS]
+        yield from _cut(wait.clusters)
+
+
+def _cut(names: Sequence[str]) -> Iterator[str]:
+    """Yield the first names, and the number of the others."""
+    yield from names[:MAX_DETAILS]
+    if len(names) > MAX_DETAILS:
+        yield f"and {len(names) - MAX_DETAILS} more"
 
 
 def describe_workloads(images: Iterable[RunningImage], *, shows_workloads: bool) -> str:
@@ -48,8 +59,7 @@ def describe_workloads(images: Iterable[RunningImage], *, shows_workloads: bool)
         workloads = count_things(len(pods), "workload", "workloads")
         return f"{workloads} with {count_things(sum(pods.values()), 'pod', 'pods')}"
     shown = [f"{each.title} ({count_things(count, 'pod', 'pods')})" for each, count in pods.items()]
-    more = [f"and {len(shown) - MAX_DETAILS} more"] if len(shown) > MAX_DETAILS else []
-    return ", ".join([*shown[:MAX_DETAILS], *more])
+    return ", ".join(_cut(shown))
 
 
 def count_pods(images: Iterable[RunningImage]) -> Mapping[Workload, int]:

@@ -29,7 +29,7 @@ def test_usage_shows_which_uses_were_rebuilt_and_run(basebump, fleet):
         "acme/api (main)",
         f"  Dockerfile:1  {NEW[7:19]}  since {NOW - 4 * DAY:%Y-%m-%d}",
         "    merged, not rebuilt for 5 days",
-        "      No image was built from the file since the merge: contoso.azurecr.io/apps/api.",
+        "      No image was built on the digest in the file: contoso.azurecr.io/apps/api.",
         "",
         "acme/web (main)",
         f"  Dockerfile:1  {NEW[7:19]}  since {NOW - 4 * DAY:%Y-%m-%d}",

@@ -59,7 +59,7 @@ def test_dashboard_names_an_update_that_is_not_rebuilt_until_it_is(scene):
     line = f"- **merged, not rebuilt** since {NOW:%Y-%m-%d}: `docker.io/library/python:3.12` · "
     assert scene.read_body() is not None
     assert line in scene.read_body()
-    assert f"No image was built from the file since the merge: `{WEB}`" in scene.read_body()
+    assert f"No image was built on the digest in the file: `{WEB}`" in scene.read_body()
     assert "1 stuck after the merge.**" in scene.read_body()
     scene.fleet.push(make_image("os", "python 2", "app", created=NOW + timedelta(days=2)))
     for hours in (2 * DAY + 1, 2 * DAY + 2):

@@ -8,9 +8,10 @@ import pytest
 from support.runs.fleet_pages import PARTS
 from support.runs.reports import HOSTILE, repository, run_report
 from support.stage_scene import CHECK, build_scene
+from support.stages import build_use
 from support.witnesses.pages import Outline
 
-from bot.model.update_stages import FleetStages, StageScope
+from bot.model.update_stages import FleetStages, StageScope, UpdateWait, UseKind, WaitReason
 from bot.reports.html import render_html_page
 from bot.reports.json_document import render_run_document
 from bot.reports.run_facts import read_document
@@ -123,3 +124,19 @@ def test_sentence_names_only_some_workloads():
         replace(image, workload=replace(image.workload, name=f"job-{number}")) for number in range(MAX_DETAILS + 3)
     ]
     assert describe_workloads(images, shows_workloads=True).endswith("job-4 (1 pod), and 3 more")
+
+
+def test_sentence_about_clusters_counts_those_that_it_does_not_name():
+    clusters = tuple(f"prod-{number}" for number in range(MAX_DETAILS + 2))
+    wait = UpdateWait(WaitReason.CLUSTER_NOT_READ, None, clusters=clusters)
+    assert describe_wait(wait, shows_workloads=True).endswith("prod-4, and 2 more.")
+
+
+def test_manifests_and_the_containers_of_older_builds_have_a_sentence_each():
+    manifest = build_use(UseKind.WORKLOAD)
+    (image, *_) = build_scene().stages.unlisted
+    wait = UpdateWait(WaitReason.NOT_DEPLOYED, None, manifests=(manifest,), workloads=(image,))
+    assert describe_wait(wait, shows_workloads=False) == (
+        "The manifests of the fleet name older builds of the image, and none names the new build: acme/web "
+        "deploy/web.yaml:1. Containers still run the image before the update: 1 workload with 1 pod."
+    )

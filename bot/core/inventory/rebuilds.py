@@ -67,6 +67,7 @@ def find_rebuild(update: MergedUpdate, links: Sequence[BuildLink], index: StageI
     first_builds: list[ReachedStage] = []
     found: list[UpdateBuild] = []
     reasons: set[WaitReason] = set()
+    missing: list[str] = []
     for link in links:
         builds = index.list_builds(link.image)
         updated = [(stored, evidence) for stored in builds if (evidence := find_evidence(stored.build, update, index))]
@@ -75,11 +76,12 @@ def find_rebuild(update: MergedUpdate, links: Sequence[BuildLink], index: StageI
             found += [_build_value(stored.build, evidence, link) for stored, evidence in updated]
         else:
             reasons.add(_find_reason(builds, update, index))
+            missing.append(link.image)
     found.sort(key=lambda each: (each.built_at or update.merged.at, each.repository, each.digest), reverse=True)
     if first_builds and WaitReason.NOT_BUILT not in reasons:
         last = max(first_builds, key=lambda each: (each.at, not each.is_exact))
         return RebuildResult(last, None, tuple(found))
-    return RebuildResult(None, _build_wait(update, links, reasons, index), tuple(found))
+    return RebuildResult(None, _build_wait(update, missing, reasons, index), tuple(found))
 
 
 def find_relation(build: OwnBuild, update: MergedUpdate, index: StageIndex) -> BuildRelation:
@@ -119,9 +121,7 @@ def _find_reason(builds: Sequence[StoredBuild], update: MergedUpdate, index: Sta
     return WaitReason.BASE_UNKNOWN if BuildRelation.UNKNOWN in relations else WaitReason.NOT_BUILT
 
 
-def _build_wait(
-    update: MergedUpdate, links: Sequence[BuildLink], reasons: set[WaitReason], index: StageIndex
-) -> UpdateWait:
+def _build_wait(update: MergedUpdate, images: Sequence[str], reasons: set[WaitReason], index: StageIndex) -> UpdateWait:
     check = index.facts.failed_checks.get(update.use.key)
     if WaitReason.NOT_BUILT in reasons:
         reason = WaitReason.NOT_BUILT if check is None else WaitReason.BUILD_FAILED
@@ -129,15 +129,15 @@ def _build_wait(
         reason = WaitReason.BASE_UNKNOWN if WaitReason.BASE_UNKNOWN in reasons else WaitReason.IMAGE_UNKNOWN
     times: list[datetime] = [
         stored.build.built_at
-        for link in links
-        for stored in index.list_builds(link.image)
-        if stored.build.built_at is not None
+        for image in images
+        for stored in index.list_builds(image)
+        if stored.build.built_at is not None and stored.build.built_at <= stored.read_at
     ]
     return UpdateWait(
         reason,
         update.merged.at,
         check=check if reason is WaitReason.BUILD_FAILED else None,
-        images=tuple(sorted({link.image for link in links})),
+        images=tuple(sorted(set(images))),
         last_built_at=max(times, default=None),
     )
 

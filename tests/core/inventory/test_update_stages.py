@@ -234,7 +234,8 @@ def test_all_own_images_of_a_file_must_be_rebuilt():
     links = {(WEB, "Dockerfile"): (*LINKS[WEB, "Dockerfile"], BuildLink(worker.repository, LinkEvidence.CONFIG))}
     older = replace(build_own(base=OLD), build=replace(worker, bases=build_own(base=OLD).build.bases))
     later = replace(build_own(), build=replace(worker, built_at=MERGED_AT + 4 * DAY))
-    assert get_reason(follow(BUILD, links=links, builds=[build_own(), older])) is WaitReason.NOT_BUILT
+    progress = follow(BUILD, links=links, builds=[build_own(), older])
+    assert (get_reason(progress), progress.wait.images) == (WaitReason.NOT_BUILT, (worker.repository,))
     assert follow(BUILD, links=links, builds=[build_own(), later]).get_time(REBUILT) == MERGED_AT + 4 * DAY
 
 
