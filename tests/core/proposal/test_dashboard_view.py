@@ -198,6 +198,12 @@ def test_workloads_are_named_unless_everyone_can_read_the_dashboard():
     assert "prod" not in render(branch(stuck=(running,)), is_public=True)
 
 
+def test_other_repositories_are_named_unless_everyone_can_read_the_dashboard():
+    waiting = replace(STUCK, reason="not-deployed", manifests=("acme/secret-plans web.yaml:9",), check_name=None)
+    assert "`acme/secret-plans web.yaml:9`" in render(branch(stuck=(waiting,)))
+    assert "secret-plans" not in render(branch(stuck=(waiting,)), is_public=True)
+
+
 def test_stuck_update_with_a_reason_of_a_later_version_is_shown_without_it():
     assert "· `contoso" not in render(branch(stuck=(replace(STUCK, reason="new-reason", images=()),)))
 

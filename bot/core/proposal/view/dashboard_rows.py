@@ -96,16 +96,19 @@ class BranchRows:
             yield self._build_references(verdicts)
 
     def list_stuck_updates(self) -> Iterator[StuckUpdateView]:
-        """Yield the merged updates that do not get further, those that wait the longest first."""
+        """Yield the merged updates that do not get further, those that wait the longest first.
+
+        Everyone can read a public dashboard, so that names of other repositories and of workloads are left out.
+        """
         for each in self._report.stuck:
-            workloads = () if self._is_public else each.workloads
+            private_names = () if self._is_public else (*each.manifests, *each.workloads)
             yield StuckUpdateView(
                 state=Plain(each.state),
                 since=Plain(f"{each.since:%Y-%m-%d}"),
                 image=Text(each.image),
                 file=link_file(self._files_url, each.path, (each.line_number,), base=self._base),
                 reason=WaitReason(each.reason) if each.reason in set(WaitReason) else None,
-                names=tuple(map(Text, (*each.images, *each.manifests, *workloads))),
+                names=tuple(map(Text, (*each.images, *private_names))),
                 check=build_link(each.check_name, each.check_url) if each.check_name is not None else None,
             )
 
