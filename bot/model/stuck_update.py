@@ -26,8 +26,8 @@ class StuckUpdate:
     images: tuple[str, ...] = ()
     """The canonical names of the own images that are built from the file."""
     manifests: tuple[str, ...] = ()
-    """The references to older builds in manifests, such as `acme/deploy web.yaml:9`. Private evidence, because the other
-    repository may be private."""
+    """The references to older builds in manifests, such as `acme/deploy web.yaml:9`. Private evidence, because the
+    other repository may be private."""
     workloads: tuple[str, ...] = ()
     """The workloads that run older images, such as `prod/payments/Deployment/web`. Private evidence."""
     check_name: str | None = None
