@@ -91,8 +91,8 @@ class Git:
     @classmethod
     def _make(cls, directory: Path, files: Mapping[str, Content] | None, *, bare: bool) -> Git:
         directory.mkdir(parents=True)
-        git = cls(directory)
-        git.run("init", "--quiet", "--template=", "--initial-branch=main", *(["--bare"] if bare else []))
+        cls(directory).run("init", "--quiet", "--template=", "--initial-branch=main", *(["--bare"] if bare else []))
+        git = cls(directory)  # only now it can be seen where git keeps its objects
         if files is not None:
             git.commit("main", files, "Start")
             if not bare:
