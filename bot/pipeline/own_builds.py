@@ -38,6 +38,7 @@ MAX_BUILDS = 500
 MAX_BUILDS_PER_IMAGE = 20
 """Limit of the builds of one image that are read in one run. Only the first run finds as many."""
 
+_DENIALS = frozenset({Reason.DENIED, Reason.NOT_FOUND_OR_DENIED})
 _ImageDigest = tuple[str, Digest]
 """The canonical name of the repository of an own image, and a digest in it."""
 _Value = TypeVar("_Value")
@@ -163,8 +164,7 @@ class _BuildReading:
         images = sorted({each.image for each in self.services.configured if each.tag is None} & wanted)
 
         def list_digests(image: str) -> Sequence[Digest] | None:
-            host = image.partition("/")[0]
-            return self._request(host, lambda: self.context.registry_facts.list_newest_digests(image))
+            return self._request(image, lambda: self.context.registry_facts.list_newest_digests(image))
 
         for image, digests in self._request_each("Listing own images", list_digests, images[:MAX_TAGS]).items():
             yield from ((image, None, each) for each in digests)
@@ -177,7 +177,7 @@ class _BuildReading:
 
         def look_up(tag_ref: TagRef) -> TagDescriptor | None:
             return self._request(
-                tag_ref.host, lambda: self.context.registry.fetch_descriptor(tag_ref, earlier.get(tag_ref))
+                tag_ref.repository, lambda: self.context.registry.fetch_descriptor(tag_ref, earlier.get(tag_ref))
             )
 
         descriptors = self._request_each("Looking up own images", look_up, selected)
@@ -188,8 +188,7 @@ class _BuildReading:
 
     def _read_builds(self, digests: Sequence[_ImageDigest]) -> list[OwnBuild]:
         def read(image: _ImageDigest) -> OwnBuild | None:
-            host = image[0].partition("/")[0]
-            return self._request(host, lambda: self.services.reader.read_build(*image))
+            return self._request(image[0], lambda: self.services.reader.read_build(*image))
 
         return list(self._request_each("Reading own images", read, digests).values())
 
@@ -204,7 +203,7 @@ class _BuildReading:
             try:
                 return builder.list_runs()
             except RegistryError as error:
-                if error.reason not in {Reason.DENIED, Reason.NOT_FOUND_OR_DENIED}:
+                if error.reason not in _DENIALS:
                     self.failures.record_error(builder.registry, error)
                 return None
 
@@ -221,13 +220,19 @@ class _BuildReading:
         results = self.context.registry_pool.run_phase(title, request, items, self.context.progress)
         return {item: result for item, result in zip(items, results, strict=True) if result is not None}
 
-    def _request(self, host: str, request: Callable[[], _Value]) -> _Value | None:
-        """Return the result of a request. Return None if it fails, and record the failure."""
+    def _request(self, image: str, request: Callable[[], _Value]) -> _Value | None:
+        """Return the result of a request about an own image. Return None if it fails, and record the failure.
+
+        If an image matches `own` only, an identity that may not pull it is no failure, because many bots need no access
+        to own images. How they were built is then unknown.
+        """
+        host = image.partition("/")[0]
         try:
             self.failures.raise_if_unreachable(host)
             return request()
         except RegistryError as error:
-            self.failures.record_error(host, error)
+            if error.reason not in _DENIALS or any(each.image == image for each in self.own_images.configured):
+                self.failures.record_error(host, error)
             return None
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from support.listener import Listener, Reply
 from support.own_builds import BUILT_AT, attach_provenance, make_image, make_layers, state_provenance
 from support.registries.no_facts import NoFacts
 from support.runs.built_fleet import GOLDEN, PYTHON, WEB, BuiltFleet, write_manifest
@@ -14,6 +17,7 @@ from bot.model.own_build import BaseEvidence, BuiltOn, ConfiguredBuild, OwnBuild
 from bot.model.run_scope import RunScope, Shard
 from bot.model.vocabulary import Reason
 from bot.pipeline import base_layers, own_builds
+from bot.registries.endpoints import RegistryEntry
 
 pytestmark = pytest.mark.real("git")
 
@@ -138,6 +142,24 @@ def test_image_that_is_gone_is_no_failure(fleet):
     fleet.create("web", manifest=write_manifest(f"acme/web:gone@{digest('gone')}"))
     assert fleet.run().failed == ()
     assert fleet.load_builds() == {}
+
+
+@pytest.mark.parametrize("is_configured", [False, True])
+def test_identity_that_may_not_pull_own_images_is_a_failure_only_for_builds_in_the_config(
+    is_configured, loopback, tmp_path
+):
+    with Listener(lambda _: Reply(403, b"{}")) as private:
+        image = f"{private.host}/acme/web"
+        entry = RegistryEntry(private.host, is_insecure=True, username="bot", password="secret")
+        loopback.entries = (loopback.hub(), entry)
+        configured = [ConfiguredBuild("web", "Dockerfile", image, "main")] if is_configured else ()
+        fleet = BuiltFleet(loopback, tmp_path, configured)
+        hosts = frozenset({"docker.io", private.host})
+        loopback.rulebook = replace(loopback.rulebook, own_globs=(image,), listed_hosts=hosts)
+        fleet.create("web", dockerfile="FROM scratch\n", manifest=write_manifest(f"{image}:main"))
+        failed = fleet.run().failed
+        assert [each.subject for each in failed] == ([private.host] if is_configured else [])
+        assert private.received
 
 
 def test_images_that_are_not_own_images_are_not_read(fleet):
