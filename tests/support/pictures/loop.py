@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
+from unittest.mock import patch
 
 from support.loop_walk import BASE, LoopWalk
 
 from bot.cli.screen import show_lines
 
+COLUMNS = "80"
+"""Width of the terminal in characters."""
 COMMAND = f"basebump usage {BASE}:3.12"
 _COVERAGE_LINES = 3
 """The lines about the age of the data at the end, which the picture leaves out."""
@@ -45,5 +49,6 @@ def play_loop(walk: LoopWalk) -> Iterator[tuple[str, str, str]]:
 
 def _record(walk: LoopWalk, remark: str) -> tuple[str, str, str]:
     lines = list(walk.list_usage_lines())[:-_COVERAGE_LINES]
-    output = show_lines(lines, _Terminal()).replace(walk.stand.server.url, "https://github.com")
+    with patch.dict(os.environ, COLUMNS=COLUMNS):
+        output = show_lines(lines, _Terminal()).replace(walk.stand.server.url, "https://github.com")
     return f"{walk.now:%d %B}: {remark}", COMMAND, output
