@@ -1,9 +1,9 @@
 """Measure the pages and the API of the service: `python bench/service_pages.py [REPOSITORIES]`.
 
 The fleet is that of `bench/inventory.py`, in SQLite, with 10,000 repositories if nothing else is said. The state also
-contains 10,000 deliveries and 5,000 pieces of pending work. Times are those of whole requests without HTTP: the median
-and the slowest of several. The fixes over time are computed in the background, and kept for ten minutes. Their first
-computation has its own row.
+contains 10,000 deliveries, 5,000 pieces of pending work, 400 own images and two clusters. Times are those of whole
+requests without HTTP: the median and the slowest of several. The fixes over time and the stages of updates are computed
+in the background, and kept for ten minutes. Their first computations have rows of their own.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from statistics import median
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(PROJECT), str(PROJECT / "tests"), str(PROJECT / "bench")]
 
-from inventory import COLLECT_EVERY, fill  # noqa: E402 - the folders are put on the path above
+from inventory import COLLECT_EVERY, deploy, fill  # noqa: E402 - the folders are put on the path above
 from support.service.year import build_ports  # noqa: E402
 from support.values import digest  # noqa: E402
 
+from bot.inventory_ports import StageReader  # noqa: E402
 from bot.model.delivery import Delivery, DeliveryOutcome  # noqa: E402
 from bot.model.work import VisitWork, WorkPriority, WorkReason, WorkRequest  # noqa: E402
 from bot.serve.api import list_api_routes  # noqa: E402
@@ -40,6 +41,8 @@ ADDRESSES = (
     ("/proposals", {"show": "fixes"}),
     ("/proposals", {"show": "merged"}),
     ("/trends", {}),
+    ("/stages", {}),
+    ("/stages", {"show": "images"}),
     ("/images", {}),
     ("/repositories", {}),
     ("/search", {"q": "r00123"}),
@@ -49,6 +52,7 @@ ADDRESSES = (
     ("/images/docker.io/library/base7:0-slim", {}),
     ("/repositories/github/github.com/acme/r000007", {}),
     ("/api/v1/summary", {}),
+    ("/api/v1/stages", {}),
     ("/api/v1/usage", {"image": "base7:0-slim"}),
     ("/api/v1/proposals", {}),
     ("/api/v1/queue", {}),
@@ -75,15 +79,17 @@ def add_work(database: Database) -> None:
     )
 
 
-def measure_pages(database: Database) -> None:
-    """Print the times of each page, first without the fixes over time, and then with them."""
-    ports = build_ports(database, NOW, ServeSettings(user_header="User"))
+def measure_pages(database: Database, stage_reader: StageReader) -> None:
+    """Print the times of each page, first without what is computed in the background, and then with it."""
+    ports = build_ports(database, NOW, ServeSettings(user_header="User"), stage_reader)
     router = Router([*list_page_routes(ports), *list_api_routes(ports)])
     began = time.monotonic()
     router.answer(Request("GET", "/", {}, {"user": "bench"}))
-    print_row("/ before the fixes over time are computed", [time.monotonic() - began], 0)
+    print_row("/ before anything is computed", [time.monotonic() - began], 0)
     ports.trends.load(timedelta(minutes=5))
     print_row("the fixes over time, in the background", [time.monotonic() - began], 0)
+    ports.stages.load(timedelta(minutes=5))
+    print_row("the stages of updates, in the background", [time.monotonic() - began], 0)
     for path, query in ADDRESSES:
         took, size = [], 0
         for _ in range(TIMES):
@@ -110,4 +116,4 @@ if __name__ == "__main__":
         fill(state, count)
         add_work(state)
         print(f"{count:,} repositories, {DELIVERIES:,} deliveries, {PENDING:,} pieces of pending work")
-        measure_pages(state)
+        measure_pages(state, deploy(state))
