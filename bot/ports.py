@@ -258,10 +258,7 @@ class ImageBuilder(Diagnosable, Protocol):
         """Return the build tasks that run when a base image is updated. A run calls this once. Raises RegistryError."""
 
     def list_runs(self) -> tuple[TaskRun, ...]:
-        """Return the last runs of tasks that succeeded, newest first, as far as the registry lists them at once.
-
-        Raises RegistryError.
-        """
+        """Return the last successful runs of tasks, newest first, from one page of the list. Raises RegistryError."""
 
 
 class ClusterReader(Diagnosable, Protocol):
