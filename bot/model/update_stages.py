@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
@@ -90,22 +90,16 @@ class RebuildEvidence(StrEnum):
 
 
 class WaitReason(StrEnum):
-    """What an update waits for before its next stage, or the reason that the next stage is unknown."""
+    """What an update waits for, in the order of the stages; last, the reasons that the next stage is unknown."""
 
-    # before `proposed`
     NOT_PROPOSED = "not-proposed"
     HELD = "held"
-    # after `proposed`
     REVIEW = "review"
-    # after `merged`, if an image is built from the file
     BUILD_FAILED = "build-failed"
     NOT_BUILT = "not-built"
-    # after `rebuilt`
     NOT_DEPLOYED = "not-deployed"
-    # before `running`
     OLDER_RUNS = "older-runs"
     NOT_SEEN = "not-seen"
-    # the next stage is unknown
     OTHER_DIGEST = "other-digest"
     NOT_PINNED = "not-pinned"
     IMAGE_UNKNOWN = "image-unknown"
@@ -290,13 +284,12 @@ class UpdateProgress:
 
         What is unknown is never stuck. Neither is an image that no container runs, which may not be deployed at all.
         """
-        if self.wait is None or self.wait.reason.is_unknown or self.wait.reason is WaitReason.NOT_SEEN:
+        wait = self.wait
+        if wait is None or wait.since is None or wait.reason.is_unknown or wait.reason is WaitReason.NOT_SEEN:
             return False
-        if self.wait.since is None:
-            return False
-        if self.wait.reason is WaitReason.BUILD_FAILED:
+        if wait.reason is WaitReason.BUILD_FAILED:
             return True
-        return self.stage in STUCK_AFTER and now - self.wait.since >= STUCK_AFTER[self.stage]
+        return self.stage in STUCK_AFTER and now - wait.since >= STUCK_AFTER[self.stage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,33 +365,3 @@ class ClusterCoverage:
     """The time of the last reading that succeeded; None if none did."""
     problem: str | None = None
     """The reason that the last reading failed; None if it succeeded."""
-
-
-@dataclass(frozen=True, slots=True)
-class FleetStages:
-    """How far updates got, for one image, one repository or a whole fleet."""
-
-    scope: StageScope
-    updates: tuple[UpdateProgress, ...] = ()
-    """Sorted by base branch, file and line. Several updates of one image reference have the latest one last."""
-    running: tuple[RunningImage, ...] = ()
-    """All images that run in the clusters. Private evidence."""
-    unlisted: tuple[RunningImage, ...] = ()
-    """The images in `running` whose repository no file of the fleet names, and that are not built from a file of it.
-    Only an answer about the whole fleet or about an image contains them. Private evidence."""
-    unwanted: tuple[UnwantedImage, ...] = ()
-    """The images in `running` whose digest is gone or blocked. Private evidence."""
-    clusters: tuple[ClusterCoverage, ...] = ()
-    funnels: tuple[StageFunnel, ...] = field(default=())
-    """One for each image, sorted by name."""
-    origins: Mapping[str, str] = field(default_factory=dict)
-    """The names upstream of the repositories in mirrors and caches. `running` contains these names."""
-
-    def is_running_image(self, running: RunningImage, repository: str) -> bool:
-        """Return True if containers run an image of a repository, or of its upstream."""
-        return running.repository == self.origins.get(repository, repository)
-
-    def list_stuck(self, now: datetime) -> tuple[UpdateProgress, ...]:
-        """Return the updates that wait longer than usual, those that wait the longest first."""
-        stuck = [each for each in self.updates if each.is_stuck(now)]
-        return tuple(sorted(stuck, key=lambda each: (each.since or now, each.use.key, each.use.path)))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from bot.core.inventory.stage_index import StageIndex
 from bot.core.inventory.unfinished_updates import find_unfinished
 from bot.core.proposal.branch_ownership import parse_targets
 from bot.inventory_ports import StageReader
@@ -49,7 +50,7 @@ def _find_by_repository(
     """Return the updates that do not run yet in the repositories of the reports, and possibly in others."""
     found: dict[_RepositoryKey, list[ProposalReport]] = defaultdict(list)
     facts = load_facts(stages, {each.name for each in reports})
-    for each in find_unfinished(facts):
+    for each in find_unfinished(StageIndex(facts)):
         key = each.key
         found[key.forge, key.repository, key.base_branch].append(_build_report(each, facts.scope, now))
     return found

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bot.model.update_stages import (
-    ClusterCoverage,
-    FleetStages,
-    ImageUse,
-    StageFunnel,
-    UpdateProgress,
-    UpdateStage,
-    UpdateWait,
-)
+from bot.model.fleet_stages import FleetStages
+from bot.model.update_stages import ClusterCoverage, ImageUse, StageFunnel, UpdateProgress, UpdateStage, UpdateWait
 from bot.model.workload import RunningImage
 from bot.reports._inventory_parts import build_branch
 from bot.reports.json_text import JsonValue, format_time

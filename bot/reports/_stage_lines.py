@@ -8,7 +8,8 @@ from datetime import datetime
 from bot.core.markdown import make_console_line
 from bot.core.notes import MAX_NOTE_LENGTH
 from bot.core.transition import shorten_digest
-from bot.model.update_stages import FleetStages, StageFunnel, UpdateProgress, UpdateStage, UpdateWait, WaitReason
+from bot.model.fleet_stages import FleetStages
+from bot.model.update_stages import StageFunnel, UpdateProgress, UpdateStage, UpdateWait, WaitReason
 from bot.model.workload import RunningImage
 from bot.reports._inventory_parts import count_things, describe_duration
 from bot.reports.stage_words import describe_clusters, describe_wait, describe_workloads

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from bot.model.update_stages import FleetStages, StageScope, UnwantedReason, UpdateStage, WaitReason
+from bot.model.fleet_stages import FleetStages
+from bot.model.update_stages import StageScope, UnwantedReason, UpdateStage, WaitReason
 from bot.reports.prometheus_text import Sample, render_family
 from bot.reports.stage_section import StageReport, group_running, group_unwanted, list_fleet_stages
 

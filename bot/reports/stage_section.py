@@ -8,15 +8,8 @@ from datetime import datetime
 
 from bot.core.markdown import is_safe_url
 from bot.core.transition import shorten_digest
-from bot.model.update_stages import (
-    FleetStages,
-    StageCount,
-    StageFunnel,
-    StageScope,
-    UnwantedImage,
-    UpdateProgress,
-    UpdateStage,
-)
+from bot.model.fleet_stages import FleetStages
+from bot.model.update_stages import StageCount, StageFunnel, StageScope, UnwantedImage, UpdateProgress, UpdateStage
 from bot.model.workload import RunningImage
 from bot.reports._image_rows import LinkedText, shorten_text
 from bot.reports._inventory_parts import describe_duration

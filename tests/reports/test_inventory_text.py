@@ -15,6 +15,7 @@ from support.visits import NEW, NOW, WEB, build_request
 
 from bot.core.inventory.stage_funnels import summarise_updates
 from bot.model.fleet_history import DigestMove, HeldDigest, MoveOrigin
+from bot.model.fleet_stages import FleetStages
 from bot.model.patch_times import (
     FixSeverity,
     FleetTrends,
@@ -29,7 +30,6 @@ from bot.model.reference import ImageReference
 from bot.model.update_stages import (
     ClusterCoverage,
     FailedCheck,
-    FleetStages,
     ImageUse,
     ReachedStage,
     StageScope,

@@ -11,7 +11,8 @@ from support.stage_scene import CHECK, build_scene
 from support.stages import build_use
 from support.witnesses.pages import Outline
 
-from bot.model.update_stages import FleetStages, StageScope, UpdateWait, UseKind, WaitReason
+from bot.model.fleet_stages import FleetStages
+from bot.model.update_stages import StageScope, UpdateWait, UseKind, WaitReason
 from bot.reports.html import render_html_page
 from bot.reports.json_document import render_run_document
 from bot.reports.run_facts import read_document

@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 import pytest
 from support.service.deployments import BUILDS, build_stage_reader, record_deployments
 from support.service.year import SENDERS, build_ports, open_year
+from support.stage_state import write_state
 
 from bot.serve.http import Request, Response, Router
 from bot.serve.pages import list_page_routes
 from bot.serve.pages.stage_tables import NAMES_LEFT_OUT, STAGES_WAIT
 from bot.settings.serve_settings import ServeSettings
+from bot.state.database import Database
 from bot.state.own_builds import DatabaseOwnBuilds
 from bot.state.running_images import DatabaseRunningImages
 from bot.state.stage_reader import DatabaseStageReader, StageSources
@@ -116,3 +118,19 @@ def test_page_of_trends_has_the_time_until_each_stage(year):
     page = Router(list_page_routes(ports)).answer(Request("GET", "/trends", {}, NAMED)).body.decode()
     table = page[page.index("Time to patch until each stage") :]
     assert re.findall(r'<th scope="row">(\w+)</th>', table)[:4] == ["proposed", "merged", "rebuilt", "running"]
+
+
+def test_fixes_that_do_not_run_in_time_are_overdue(tmp_path):
+    database = Database.sqlite(tmp_path / "state.db")
+    write_state(tmp_path / "state.db", NOW)
+    sources = StageSources(DatabaseRunningImages(database), DatabaseOwnBuilds(database), ["prod"])
+    ports = build_ports(database, NOW, USERS, DatabaseStageReader(database, sources))
+    ports.stages.load(STAGES_WAIT)
+    router = Router(list_page_routes(ports))
+    page, first = (
+        re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", router.answer(Request("GET", path, {}, NAMED)).body.decode()))
+        for path in ("/stages", "/")
+    )
+    assert "Overdue after the merge, the earliest due date first" in page
+    assert re.search(r"nginx:1.27 merged, not running .* acme/deploy .* apps/proxy.yaml:21 .* #13", page)
+    assert "Overdue after the merge 1 of 3 merged fixes that must run by a due date and are not known to run" in first

@@ -9,6 +9,7 @@ from support.stages import DAY
 from support.values import digest
 from support.visits import API, NEW, OLD, PYTHON, WEB, build_request, build_verdict, build_visit
 
+from bot.model.due_date import DueClass, DueUntil
 from bot.model.inventory import BranchKey
 from bot.model.own_build import BaseEvidence, BuiltOn, OwnBuild
 from bot.model.proposal import RequestState
@@ -60,7 +61,7 @@ def write_state(path: Path, now: datetime) -> None:
     inventory = DatabaseInventoryStore(database)
     inventory.record_visits([_visit(key, OLD) for key in (WEB, API, DEPLOY)], {}, start)
     merged = {"state": RequestState.MERGED, "opened_at": merged_at - 2 * DAY, "ended_at": merged_at}
-    fixes = {"fixes": {"high": 2}, "due_at": now - DAY}
+    fixes = {"fixes": {"high": 2}, "due_at": now - DAY, "due_for": DueClass.HIGH, "due_until": DueUntil.RUNNING}
     visits = [
         _visit(key, NEW, build_request(number, targets=(target,), url=_link(key, number), **merged, **fixes))
         for number, (key, target) in enumerate(

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from bot.core.inventory.stage_index import StageIndex
+from bot.core.inventory.unfinished_updates import find_unfinished
 from bot.core.inventory.update_stages import find_progress
+from bot.model.fleet_stages import FleetStages
 from bot.model.reference import Digest
 from bot.model.stage_facts import StageFacts
 from bot.model.update_stages import (
     ClusterCoverage,
-    FleetStages,
     ImageUse,
     StageCount,
     StageFunnel,
@@ -45,6 +46,7 @@ def find_fleet_stages(
             ClusterCoverage(each.cluster, each.read_at, each.failure.problem.value if each.failure else None)
             for each in sorted(facts.clusters, key=lambda each: each.cluster)
         ),
+        unfinished=tuple(each for each in find_unfinished(index) if is_selected(each.progress.use)),
         funnels=tuple(summarise_updates(updates, facts.scope, now)),
         origins=facts.origins,
     )

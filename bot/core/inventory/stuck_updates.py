@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 
+from bot.model.fleet_stages import FleetStages
 from bot.model.inventory import BranchKey
 from bot.model.stuck_update import StuckUpdate
-from bot.model.update_stages import FleetStages, StageScope, UpdateProgress, UpdateStage, UpdateWait
+from bot.model.update_stages import StageScope, UpdateProgress, UpdateStage, UpdateWait
 
 MAX_NAMES = 5
 """The maximum number of images, manifests or workloads that are kept of one update."""

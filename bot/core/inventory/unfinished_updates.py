@@ -13,19 +13,19 @@ from bot.model.due_date import DueUntil
 from bot.model.fleet_history import BranchRequest
 from bot.model.proposal import RequestState
 from bot.model.reference import Digest
-from bot.model.stage_facts import StageFacts
 from bot.model.unfinished_update import UnfinishedUpdate
 from bot.model.update_stages import ReachedStage, UpdateProgress, UpdateStage, WaitReason
 
 
-def find_unfinished(facts: StageFacts) -> tuple[UnfinishedUpdate, ...]:
+def find_unfinished(index: StageIndex) -> tuple[UnfinishedUpdate, ...]:
     """Return the merged updates that must run and do not run everywhere, those with the earliest due dates first.
 
     An update is followed although later digests replaced its own, because they contain its fixes, too. Files whose
-    images no container runs are left out, because they may not be deployed at all.
+    images no container runs are left out, because they may not be deployed at all. Without clusters, nothing is known.
     """
-    index = StageIndex(facts)
-    found = (_find_unfinished(each, index) for each in facts.history.requests)
+    if not index.facts.scope.has_clusters:
+        return ()
+    found = (_find_unfinished(each, index) for each in index.facts.history.requests)
     known = [each for each in found if each is not None]
     return tuple(sorted(known, key=lambda each: (each.due_at, each.key, each.request.branch, each.request.number)))
 

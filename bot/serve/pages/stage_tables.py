@@ -10,6 +10,7 @@ from typing import TypeVar
 from bot.core.markdown import make_one_line
 from bot.model.inventory import BranchKey
 from bot.model.reference import ImageReference
+from bot.model.unfinished_update import UnfinishedUpdate
 from bot.model.update_stages import StageFunnel, StageScope, UnwantedImage, UpdateProgress
 from bot.model.workload import RunningImage
 from bot.reports.stage_section import (
@@ -50,6 +51,7 @@ NOT_COMPUTED = "The stages of updates are being computed. Load the page again in
 NAMES_LEFT_OUT = "Names from clusters are left out, because `serve.user_header` is not set."
 STUCK, BY_IMAGE, UNLISTED = "stuck", "images", "unlisted"
 """The values of the parameter `show`."""
+OVERDUE_TITLE = "Overdue after the merge"
 MAX_STUCK = 50
 """The number of stuck updates of an image or a repository that are shown."""
 MAX_DIGESTS = 20
@@ -80,6 +82,7 @@ def build_stages(ports: PagePorts, request: Request, _parts: Mapping[str, str]) 
             table = _list_unlisted(ports, report, request, page)
         case _:
             table = _list_stuck(ports, report, request, page)
+    overdue = _list_overdue_tables(ports, report) if shown == STUCK else ()
     return PageContent(
         title="Stages",
         link=PageLink.STAGES,
@@ -90,7 +93,7 @@ def build_stages(ports: PagePorts, request: Request, _parts: Mapping[str, str]) 
         tabs=tuple(
             Tab(title, build_address(request, show=name, page=""), name == shown) for name, title in tabs.items()
         ),
-        tables=(table,),
+        tables=(*overdue, table),
     )
 
 
@@ -114,12 +117,46 @@ def list_notices(ports: PagePorts, report: StageReport) -> tuple[str, ...]:
 
 
 def build_stage_figures(report: StageReport | None) -> tuple[Figure, ...]:
-    """Return the figure of what is stuck; nothing if the stages are not known."""
+    """Return the figures of what is stuck, and of what is overdue after the merge; nothing if it is not known."""
     if report is None:
         return ()
-    stuck = len(report.stages.list_stuck(report.now))
+    stuck, overdue = len(report.stages.list_stuck(report.now)), len(_list_overdue(report))
     note = "updates that wait too long for a merge, a build or a deployment"
-    return (Figure("Stuck", f"{stuck:,}", note, PageLink.STAGES.address, is_alarming=stuck > 0),)
+    figures = (Figure("Stuck", f"{stuck:,}", note, PageLink.STAGES.address, is_alarming=stuck > 0),)
+    if not report.stages.unfinished:
+        return figures
+    note = f"of {len(report.stages.unfinished):,} merged fixes that must run by a due date and are not known to run"
+    return (*figures, Figure(OVERDUE_TITLE, f"{overdue:,}", note, PageLink.STAGES.address, is_alarming=overdue > 0))
+
+
+def _list_overdue(report: StageReport) -> Sequence[UnfinishedUpdate]:
+    return [each for each in report.stages.unfinished if each.is_overdue(report.now)]
+
+
+def _list_overdue_tables(ports: PagePorts, report: StageReport) -> tuple[Table, ...]:
+    """Return the merged fixes that do not run although their due dates have passed; nothing if there are none."""
+    overdue, scope, now = _list_overdue(report), report.stages.scope, report.now
+    if not overdue:
+        return ()
+    rows = [
+        (*_build_stuck_row(ports, each.progress, scope, now)[:-1], show_time(each.due_at, now), _link_request(each))
+        for each in overdue[:MAX_STUCK]
+    ]
+    return (
+        Table(
+            name="overdue",
+            heading=f"{OVERDUE_TITLE}, the earliest due date first",
+            columns=(*_STUCK_COLUMNS[:-1], Column("Due"), _STUCK_COLUMNS[-1]),
+            rows=rows,
+            empty="",
+            note=f"{MAX_STUCK} of {len(overdue):,}." if len(overdue) > MAX_STUCK else "",
+        ),
+    )
+
+
+def _link_request(unfinished: UnfinishedUpdate) -> Cell:
+    request = unfinished.request
+    return build_cell(link_outside(f"#{request.number}" if request.number else "merged", request.url))
 
 
 def build_stuck_preview(ports: PagePorts, report: StageReport | None) -> tuple[Table, ...]:

@@ -24,10 +24,11 @@ from support.visits import API, NEW, NOW, OLD, PYTHON, WEB, build_request
 
 from bot.core.inventory.stage_funnels import find_fleet_stages
 from bot.model.fleet_history import BranchRequest
+from bot.model.fleet_stages import FleetStages
 from bot.model.own_build import BaseEvidence
 from bot.model.proposal import RequestState
 from bot.model.stage_facts import StageFacts
-from bot.model.update_stages import FleetStages, StageScope, UpdateStage, UseKind
+from bot.model.update_stages import StageScope, UpdateStage, UseKind
 from bot.model.workload import StoredCluster
 
 THIRD, CHILD = digest("third"), digest("child")

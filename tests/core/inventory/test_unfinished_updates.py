@@ -8,6 +8,8 @@ from support.stages import DAY, MERGED_AT, build_cluster, build_facts, build_his
 from support.values import digest
 from support.visits import API, NEW, NOW, OLD, PYTHON, WEB, build_request
 
+from bot.core.inventory.stage_funnels import find_fleet_stages
+from bot.core.inventory.stage_index import StageIndex
 from bot.core.inventory.unfinished_updates import find_unfinished
 from bot.model.due_date import DueClass, DueUntil
 from bot.model.fleet_history import BranchRequest, FleetHistory, HeldDigest
@@ -31,7 +33,7 @@ HISTORY = require_running(build_history())
 
 
 def find(*uses, history=HISTORY, clusters=OLDER_RUNS, **more):
-    return find_unfinished(build_facts(*(uses or (WORKLOAD,)), history=history, clusters=clusters, **more))
+    return find_unfinished(StageIndex(build_facts(*(uses or (WORKLOAD,)), history=history, clusters=clusters, **more)))
 
 
 def test_merged_update_is_unfinished_while_an_older_image_runs():
@@ -62,7 +64,7 @@ def test_image_of_a_ci_job_is_finished_when_it_is_merged():
 
 
 def test_image_that_the_base_branch_no_longer_uses_is_finished():
-    assert find_unfinished(build_facts(history=HISTORY, clusters=OLDER_RUNS)) == ()
+    assert find_unfinished(StageIndex(build_facts(history=HISTORY, clusters=OLDER_RUNS))) == ()
 
 
 def test_what_is_unknown_is_never_overdue():
@@ -102,3 +104,9 @@ def test_earliest_due_date_comes_first():
     both = FleetHistory((*first.held, *second.held), (*first.requests, *second.requests))
     found = find(WORKLOAD, build_stored_use(UseKind.WORKLOAD, key=API), history=both)
     assert [each.key for each in found] == [API, WEB]
+
+
+def test_stages_of_selected_uses_contain_their_unfinished_updates():
+    facts = build_facts(WORKLOAD, history=HISTORY, clusters=OLDER_RUNS)
+    assert len(find_fleet_stages(facts, NOW).unfinished) == 1
+    assert find_fleet_stages(facts, NOW, lambda use: use.key == API).unfinished == ()
