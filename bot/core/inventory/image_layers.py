@@ -1,15 +1,16 @@
 """Find the base images of own images by their layers.
 
 An image begins with the layers of its base image. The digests are those of the uncompressed layers, so that another
-compression makes no difference. This is exact and needs no label: nobody can build an image on layers without having
-them in the image.
+compression makes no difference. This needs no label. Whoever can push an image can also list layers that it does not
+contain, but no container can run such an image, because nodes compare the layers.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from bot.model.own_build import BaseEvidence, BuiltOn, OwnBuild
 from bot.model.reference import Digest
@@ -38,27 +39,31 @@ def add_layer_bases(builds: Iterable[OwnBuild], images: Iterable[LayeredImage]) 
     """
     builds = tuple(builds)
     own_images = (LayeredImage(each.repository, each.digest, each.layers) for each in builds)
-    by_layers: dict[_Layers, set[LayeredImage]] = defaultdict(set)
+    grouped: dict[_Layers, set[LayeredImage]] = defaultdict(set)
     for image in (*images, *own_images):
         if image.layers:
-            by_layers[image.layers].add(image)
+            grouped[image.layers].add(image)
+    by_layers = {
+        layers: sorted(found, key=lambda each: (each.repository, each.digest)) for layers, found in grouped.items()
+    }
     return tuple(changed for each in builds if (changed := _add_bases(each, by_layers)) != each)
 
 
-def _add_bases(build: OwnBuild, by_layers: Mapping[_Layers, Iterable[LayeredImage]]) -> OwnBuild:
+def _add_bases(build: OwnBuild, by_layers: Mapping[_Layers, Sequence[LayeredImage]]) -> OwnBuild:
     known = set(build.bases)
-    found = [each for each in _find_bases(build, by_layers) if each not in known]
-    count = sum(each.evidence is BaseEvidence.LAYERS for each in build.bases)
-    added = found[: max(0, MAX_LAYER_BASES - count)]
-    return replace(build, bases=(*build.bases, *added)) if added else build
+    limit = MAX_LAYER_BASES - sum(each.evidence is BaseEvidence.LAYERS for each in build.bases)
+    if limit <= 0:
+        return build
+    added = islice((each for each in _find_bases(build, by_layers) if each not in known), limit)
+    return replace(build, bases=(*build.bases, *added))
 
 
-def _find_bases(build: OwnBuild, by_layers: Mapping[_Layers, Iterable[LayeredImage]]) -> Iterator[BuiltOn]:
+def _find_bases(build: OwnBuild, by_layers: Mapping[_Layers, Sequence[LayeredImage]]) -> Iterator[BuiltOn]:
     """Yield the images whose layers are the first layers of a build, those with the most layers first.
 
     Another build of the same image is not its base, although both may have the same layers.
     """
     for count in range(len(build.layers), 0, -1):
-        for image in sorted(by_layers.get(build.layers[:count], ()), key=lambda each: (each.repository, each.digest)):
+        for image in by_layers.get(build.layers[:count], ()):
             if image.repository != build.repository:
                 yield BuiltOn(image.repository, image.digest, BaseEvidence.LAYERS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 from support.values import digest
@@ -82,3 +84,16 @@ def test_bases_are_exactly_the_images_whose_layers_are_a_prefix(chains, own):
     changed = add_layer_bases([build("web", *own)], bases)
     expected = {digest(str(number)) for number, chain in enumerate(chains) if chain and own[: len(chain)] == chain}
     assert {each.digest for one in changed for each in one.bases} == expected
+
+
+def test_work_does_not_grow_with_the_square_of_images_with_equal_layers(monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        "bot.core.inventory.image_layers.BuiltOn", lambda *values: made.append(values) or BuiltOn(*values)
+    )
+    images = [build(f"{number}", image=f"r.example.com/acme/{number}") for number in range(300)]
+    builds = [replace(each, layers=layers("os", "app")) for each in images]
+    changed = add_layer_bases(builds, ())
+    assert {len(each.bases) for each in changed} == {MAX_LAYER_BASES}
+    assert len(made) <= len(builds) * MAX_LAYER_BASES
+    assert add_layer_bases(changed, ()) == ()
