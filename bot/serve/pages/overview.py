@@ -35,18 +35,16 @@ def build_overview(ports: PagePorts, _request: Request, _parts: Mapping[str, str
     now = ports.clock.now()
     coverage, requests = ports.inventory.load_coverage(), ports.fleet.count_requests(now, now - RECENT)
     lead, tables = tuple(_build_lead(ports, coverage, now)), _build_tables(ports, now)
-    stages = load_stages(ports)
-    report = ports.trends.load(TRENDS_WAIT)  # it comes last, because it slows down everything else
+    queue = ports.queue.compute_figures()
+    stages = load_stages(ports)  # both come last, because they slow down everything else
+    report = ports.trends.load(TRENDS_WAIT)
     return PageContent(
         title="Overview",
         link=PageLink.OVERVIEW,
         lead=lead,
-        notices=(
-            *(() if report is not None else (NOT_COMPUTED,)),
-            *list_missing(ports, stages),
-        ),
+        notices=(*(() if report is not None else (NOT_COMPUTED,)), *list_missing(ports, stages)),
         alarm=build_unwanted_table(ports, stages),
-        figures=(*build_stage_figures(stages), *_build_figures(requests, report, ports.queue.compute_figures())),
+        figures=(*build_stage_figures(stages), *_build_figures(requests, report, queue)),
         trends=report.trends if report is not None else None,
         tables=(*build_stuck_preview(ports, stages), *tables),
     )
