@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 
 from bot.model.reference import Digest
 
@@ -44,6 +45,27 @@ class RunningImage:
     """The number of pods whose container runs the image. If no pod of a CronJob runs, those of its last Job count."""
     since: datetime | None
     """The start of the first of these containers; None if the cluster does not report it."""
+
+
+class RunningImages(tuple[RunningImage, ...]):  # noqa: SLOT001 - the number of pods is kept in its attributes
+    """Containers that run an image. Many updates share one value, so that its pods are counted once."""
+
+    @cached_property
+    def pods(self) -> Mapping[Workload, int]:
+        """The number of pods of each workload, sorted."""
+        return _count_pods(self)
+
+
+def count_pods(images: Iterable[RunningImage]) -> Mapping[Workload, int]:
+    """Return the number of pods of each workload, sorted. Several containers of a pod count once."""
+    return images.pods if isinstance(images, RunningImages) else _count_pods(images)
+
+
+def _count_pods(images: Iterable[RunningImage]) -> Mapping[Workload, int]:
+    pods: dict[Workload, int] = {}
+    for each in images:
+        pods[each.workload] = max(pods.get(each.workload, 0), each.pods)
+    return dict(sorted(pods.items()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 from bot.model.fleet_stages import FleetStages
 from bot.model.update_stages import ClusterCoverage, ImageUse, StageFunnel, UpdateProgress, UpdateStage, UpdateWait
@@ -10,6 +11,9 @@ from bot.model.workload import RunningImage
 from bot.reports._inventory_parts import build_branch
 from bot.reports.json_text import JsonValue, format_time
 from bot.reports.stage_section import StageReport
+
+MAX_WORKLOADS = 100
+"""The maximum number of containers that are listed for one update. `running` of `usage` contains all of them."""
 
 
 def build_fleet_stages(report: StageReport) -> JsonValue:
@@ -83,8 +87,8 @@ def _build_wait(wait: UpdateWait, report: StageReport) -> JsonValue:
 
 
 def _build_workloads(images: Iterable[RunningImage], report: StageReport) -> JsonValue:
-    """Return the containers that run an update; None if their names are withheld."""
-    return [_build_running(each) for each in images] if report.shows_names else None
+    """Return the first containers that run an update; None if their names are withheld."""
+    return [_build_running(each) for each in islice(images, MAX_WORKLOADS)] if report.shows_names else None
 
 
 def _build_use(use: ImageUse) -> JsonValue:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 
 from bot.model.update_stages import (
     ClusterCoverage,
@@ -11,7 +12,7 @@ from bot.model.update_stages import (
     UpdateWait,
     WaitReason,
 )
-from bot.model.workload import RunningImage, Workload
+from bot.model.workload import RunningImage, count_pods
 from bot.reports._inventory_parts import count_things, describe_duration, format_minute
 
 MAX_DETAILS = 5
@@ -47,9 +48,14 @@ def _list_details(wait: UpdateWait, *, shows_workloads: bool) -> Iterator[str]:
 
 def _cut(names: Sequence[str]) -> Iterator[str]:
     """Yield the first names, and the number of the others."""
-    yield from names[:MAX_DETAILS]
-    if len(names) > MAX_DETAILS:
-        yield f"and {len(names) - MAX_DETAILS} more"
+    return _add_rest(names[:MAX_DETAILS], len(names))
+
+
+def _add_rest(shown: Iterable[str], count: int) -> Iterator[str]:
+    """Yield the first of `count` names, and the number of the others."""
+    yield from shown
+    if count > MAX_DETAILS:
+        yield f"and {count - MAX_DETAILS} more"
 
 
 def describe_workloads(images: Iterable[RunningImage], *, shows_workloads: bool) -> str:
@@ -58,16 +64,10 @@ def describe_workloads(images: Iterable[RunningImage], *, shows_workloads: bool)
     if not shows_workloads:
         workloads = count_things(len(pods), "workload", "workloads")
         return f"{workloads} with {count_things(sum(pods.values()), 'pod', 'pods')}"
-    shown = [f"{each.title} ({count_things(count, 'pod', 'pods')})" for each, count in pods.items()]
-    return ", ".join(_cut(shown))
-
-
-def count_pods(images: Iterable[RunningImage]) -> Mapping[Workload, int]:
-    """Return the number of pods of each workload. Several containers of a pod count once."""
-    pods: dict[Workload, int] = {}
-    for each in images:
-        pods[each.workload] = max(pods.get(each.workload, 0), each.pods)
-    return dict(sorted(pods.items()))
+    shown = [
+        f"{each.title} ({count_things(count, 'pod', 'pods')})" for each, count in islice(pods.items(), MAX_DETAILS)
+    ]
+    return ", ".join(_add_rest(shown, len(pods)))
 
 
 def describe_clusters(clusters: Iterable[ClusterCoverage], now: datetime, *, shows_names: bool) -> Iterator[str]:

@@ -13,6 +13,7 @@ from support.witnesses.pages import Outline
 
 from bot.model.fleet_stages import FleetStages
 from bot.model.update_stages import StageScope, UpdateWait, UseKind, WaitReason
+from bot.reports._stage_documents import MAX_WORKLOADS, build_updates
 from bot.reports.html import render_html_page
 from bot.reports.json_document import render_run_document
 from bot.reports.run_facts import read_document
@@ -141,3 +142,11 @@ def test_manifests_and_the_containers_of_older_builds_have_a_sentence_each():
         "The manifests of the fleet name older builds of the image, and none names the new build: acme/web "
         "deploy/web.yaml:1. Containers still run the image before the update: 1 workload with 1 pod."
     )
+
+
+def test_document_lists_only_some_of_the_containers_of_an_update():
+    report = build_scene()
+    (image, *_) = report.stages.unlisted
+    update = replace(report.stages.updates[0], workloads=(image,) * (MAX_WORKLOADS + 1))
+    (document,) = build_updates([update], report)
+    assert len(document["workloads"]) == MAX_WORKLOADS

@@ -2,7 +2,7 @@
 
 An image begins with the layers of its base image. The digests are those of the uncompressed layers, so that another
 compression makes no difference. This needs no label. Whoever can push an image can also list layers that it does not
-contain, but no container can run such an image, because nodes compare the layers.
+contain, but Docker and containerd refuse to unpack such an image.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from bot.model.proposal import RequestState
 from bot.model.reference import Digest
 from bot.model.stage_facts import StageFacts
 from bot.model.update_stages import ImageUse
-from bot.model.workload import RunningImage, Workload
+from bot.model.workload import RunningImage, RunningImages, Workload
 
 _ImageKey = tuple[BranchKey, str]
 """A base branch and the canonical name of the repository of an image."""
@@ -51,7 +51,7 @@ class StageIndex:
         for stored in facts.uses:
             self._uses[stored.use.key, stored.use.repository].append(stored.use)
         self._running = group_running(facts.clusters)
-        self._current: dict[tuple[tuple[int, ...], tuple[str, ...]], tuple[RunningImage, ...]] = {}
+        self._current: dict[tuple[tuple[int, ...], tuple[str, ...]], RunningImages] = {}
         self._builds: dict[str, list[StoredBuild]] = defaultdict(list)
         for each in sorted(facts.builds, key=lambda each: (each.build.repository, each.build.digest)):
             self._builds[each.build.repository].append(each)
@@ -155,7 +155,7 @@ class StageIndex:
         """Return the name under which the clusters list an image: that upstream of a mirror or cache."""
         return self.facts.origins.get(repository, repository)
 
-    def list_current(self, groups: Sequence[RunningGroup], unread: tuple[str, ...] = ()) -> tuple[RunningImage, ...]:
+    def list_current(self, groups: Sequence[RunningGroup], unread: tuple[str, ...] = ()) -> RunningImages:
         """Return the containers that run now, sorted, except those of the clusters in `unread`.
 
         Many updates have the same groups, and then share one tuple.
@@ -164,7 +164,7 @@ class StageIndex:
         if key not in self._current:
             found = [image for each in groups for image in each.list_current(unread)]
             found.sort(key=_get_running_position)
-            self._current[key] = tuple(found)
+            self._current[key] = RunningImages(found)
         return self._current[key]
 
     def list_builds(self, repository: str) -> Sequence[StoredBuild]:

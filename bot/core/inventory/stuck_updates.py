@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import islice
 
 from bot.model.fleet_stages import FleetStages
 from bot.model.inventory import BranchKey
 from bot.model.stuck_update import StuckUpdate
 from bot.model.update_stages import StageScope, UpdateProgress, UpdateStage, UpdateWait
+from bot.model.workload import count_pods
 
 MAX_NAMES = 5
 """The maximum number of images, manifests or workloads that are kept of one update."""
@@ -28,7 +30,7 @@ def group_stuck_updates(stages: FleetStages, now: datetime) -> Mapping[BranchKey
 
 
 def _build_update(progress: UpdateProgress, wait: UpdateWait, since: datetime, scope: StageScope) -> StuckUpdate:
-    workloads = dict.fromkeys(each.workload.title for each in wait.workloads)
+    workloads = islice(count_pods(wait.workloads), MAX_NAMES)
     return StuckUpdate(
         path=progress.use.path,
         line_number=progress.use.line_number,
@@ -38,7 +40,7 @@ def _build_update(progress: UpdateProgress, wait: UpdateWait, since: datetime, s
         reason=wait.reason.value,
         images=wait.images[:MAX_NAMES],
         manifests=tuple(f"{each.key.repository} {each.path}:{each.line_number}" for each in wait.manifests[:MAX_NAMES]),
-        workloads=tuple(sorted(workloads)[:MAX_NAMES]),
+        workloads=tuple(each.title for each in workloads),
         check_name=wait.check.name if wait.check is not None else None,
         check_url=wait.check.url if wait.check is not None else None,
     )

@@ -158,3 +158,4 @@ def test_work_does_not_grow_with_uses_times_containers(monkeypatch):
     assert {each.wait.reason for each in updates} == {WaitReason.SHARED_IMAGE}
     assert len(comparisons) <= 10 * len(keys)
     assert all(each.workloads is updates[0].workloads for each in updates)
+    assert updates[0].workloads.pods is updates[1].workloads.pods
