@@ -36,6 +36,8 @@ def describe_progress(progress: UpdateProgress, stages: FleetStages, now: dateti
             if progress.workloads:
                 words = describe_workloads(progress.workloads, shows_workloads=True)
                 yield StyledLine(f"{indent}  ", make_console_line(words, MAX_NOTE_LENGTH), _TEXT)
+            elif progress.stage is UpdateStage.RUNNING:
+                yield StyledLine(f"{indent}  ", "No container runs it now.", _TEXT)
         return
     age = f" for {describe_duration((now - wait.since).total_seconds())}" if wait.since is not None else ""
     yield StyledLine(indent, f"{state}{age}", Style.FAINT if wait.reason.is_unknown else Style.WARNING)

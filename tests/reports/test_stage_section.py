@@ -12,13 +12,15 @@ from support.stages import build_use
 from support.witnesses.pages import Outline
 
 from bot.model.fleet_stages import FleetStages
-from bot.model.update_stages import StageScope, UpdateWait, UseKind, WaitReason
+from bot.model.update_stages import StageScope, UpdateStage, UpdateWait, UseKind, WaitReason
 from bot.reports._stage_documents import MAX_WORKLOADS, build_updates
+from bot.reports._stage_lines import describe_progress
 from bot.reports.html import render_html_page
 from bot.reports.json_document import render_run_document
 from bot.reports.run_facts import read_document
 from bot.reports.stage_section import StageReport, build_stage_section
 from bot.reports.stage_words import MAX_DETAILS, describe_clusters, describe_wait, describe_workloads
+from bot.reports.styled_lines import join_lines
 
 RUN = read_document(render_run_document(run_report(repository())))
 BUILDS_ONLY, CLUSTERS_ONLY = StageScope(has_builds=True), StageScope(has_clusters=True)
@@ -150,3 +152,10 @@ def test_document_lists_only_some_of_the_containers_of_an_update():
     update = replace(report.stages.updates[0], workloads=(image,) * (MAX_WORKLOADS + 1))
     (document,) = build_updates([update], report)
     assert len(document["workloads"]) == MAX_WORKLOADS
+
+
+def test_text_says_that_no_container_runs_an_update_any_more():
+    report = build_scene()
+    runs = next(each for each in report.stages.updates if each.stage is UpdateStage.RUNNING)
+    lines = describe_progress(replace(runs, workloads=()), report.stages, report.now, "")
+    assert join_lines(lines).endswith("\n  No container runs it now.")

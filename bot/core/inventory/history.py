@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from bot.core.proposal.branch_ownership import parse_targets
 from bot.model.fleet_history import BranchRequest, DigestMove, FleetHistory, HeldDigest, MoveOrigin
@@ -25,7 +26,8 @@ def list_moves(history: FleetHistory) -> tuple[DigestMove, ...]:
     """Return the beginnings of all spans, newest first."""
     first_sightings = find_first_sightings(history.observations)
     merged = _group_by_version(history.requests)
-    moves = [_build_move(held, merged, first_sightings) for held in history.held]
+    earlier_ends = _find_earlier_ends(history.held)
+    moves = [_build_move(held, merged, first_sightings, earlier_ends.get(held)) for held in history.held]
     return tuple(sorted(moves, key=lambda move: (move.moved_at, move.held.since), reverse=True))
 
 
@@ -48,10 +50,25 @@ def _group_by_version(requests: Iterable[BranchRequest]) -> Mapping[_Version, Se
     return grouped
 
 
+def _find_earlier_ends(spans: Iterable[HeldDigest]) -> Mapping[HeldDigest, datetime]:
+    """Return when a base branch stopped to hold a digest that it holds again in a later span, by the later span."""
+    grouped: dict[tuple[BranchKey, str, str | None, Digest | None], list[HeldDigest]] = defaultdict(list)
+    for each in spans:
+        grouped[each.key, each.repository, each.tag, each.digest].append(each)
+    ends: dict[HeldDigest, datetime] = {}
+    for same in grouped.values():
+        same.sort(key=lambda each: each.since)
+        for earlier, later in pairwise(same):
+            if earlier.ended_at is not None:
+                ends[later] = earlier.ended_at
+    return ends
+
+
 def _build_move(
     held: HeldDigest,
     merged: Mapping[_Version, Sequence[StoredRequest]],
     first_sightings: Mapping[tuple[str, Digest], datetime],
+    earlier_end: datetime | None,
 ) -> DigestMove:
     if held.digest is None:
         origin = MoveOrigin.FIRST_VISIT if held.is_since_first_visit else MoveOrigin.OTHER
@@ -59,13 +76,24 @@ def _build_move(
     first_seen = first_sightings.get((held.repository, held.digest))
     if held.is_since_first_visit:
         return DigestMove(held, MoveOrigin.FIRST_VISIT, held.since, None, first_seen)
-    request = _find_request(merged.get((held.key, held.repository, held.tag or "", held.digest), ()), held.since)
+    requests = merged.get((held.key, held.repository, held.tag or "", held.digest), ())
+    request = _find_request(requests, held.since, earlier_end)
     if request is None:
         return DigestMove(held, MoveOrigin.OTHER, held.since, None, first_seen)
     return DigestMove(held, MoveOrigin.BASEBUMP, request.ended_at or held.since, request, first_seen)
 
 
-def _find_request(requests: Sequence[StoredRequest], since: datetime) -> StoredRequest | None:
-    """Return the last of the requests that was merged before a visit found its digest at the time `since`."""
-    before = [each for each in requests if each.ended_at is None or each.ended_at <= since + CLOCK_TOLERANCE]
+def _find_request(
+    requests: Sequence[StoredRequest], since: datetime, earlier_end: datetime | None
+) -> StoredRequest | None:
+    """Return the last of the requests that was merged before a visit found its digest at the time `since`.
+
+    A request that was merged before `earlier_end` wrote the digest an earlier time, and somebody else wrote it again.
+    """
+    before = [
+        each
+        for each in requests
+        if each.ended_at is None
+        or (each.ended_at <= since + CLOCK_TOLERANCE and (earlier_end is None or each.ended_at > earlier_end))
+    ]
     return max(before, key=lambda each: each.ended_at or since, default=None)

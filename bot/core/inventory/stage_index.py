@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 
@@ -212,8 +212,7 @@ def _get_span_key(held: HeldDigest) -> tuple[BranchKey, str, str | None, Digest 
 
 def _list_current_moves(facts: StageFacts) -> Iterable[DigestMove]:
     """Return the moves of the digests that base branches hold now."""
-    held = tuple(each for each in facts.history.held if each.ended_at is None)
-    return list_moves(replace(facts.history, held=held))
+    return (each for each in list_moves(facts.history) if each.held.ended_at is None)
 
 
 def _group_open_requests(requests: Iterable[BranchRequest]) -> Mapping[_ImageKey, Mapping[str, OpenTarget]]:

@@ -55,6 +55,18 @@ def test_move_belongs_to_the_last_request_that_was_merged_before_it():
     assert move.request.number == 2
 
 
+def test_digest_that_returns_was_not_moved_by_the_request_that_wrote_it_before():
+    first = held(since=NOW - 9 * DAY, ended_at=NOW - 5 * DAY)
+    request = merged(ended_at=NOW - 9 * DAY, opened_at=NOW - 10 * DAY)
+    moves = list_moves(FleetHistory((first, held()), (request,)))
+    assert [(each.origin, each.moved_at) for each in moves] == [
+        (MoveOrigin.OTHER, NOW),
+        (MoveOrigin.BASEBUMP, NOW - 9 * DAY),
+    ]
+    again = list_moves(FleetHistory((first, held()), (request, merged(2))))
+    assert [each.request.number for each in again] == [2, 1]
+
+
 def test_request_that_was_merged_while_the_run_went_on_counts():
     (move,) = list_moves(FleetHistory((held(),), (merged(ended_at=NOW + CLOCK_TOLERANCE),)))
     assert move.origin is MoveOrigin.BASEBUMP

@@ -134,6 +134,19 @@ def test_merged_is_the_last_stage_if_neither_builds_nor_clusters_are_read(stored
     assert (progress.stage, progress.wait) == (MERGED, None)
 
 
+def test_digest_that_a_rollback_wrote_again_was_merged_then():
+    history = build_history()
+    old, new = history.held
+    spans = (
+        old,
+        replace(new, ended_at=MERGED_AT + DAY),
+        replace(new, digest=THIRD, since=MERGED_AT + DAY, ended_at=NOW - DAY),
+        replace(new, since=NOW - DAY),
+    )
+    progress = follow(build_stored_use(UseKind.WORKLOAD, since=NOW - DAY), history=replace(history, held=spans))
+    assert progress.reached == (ReachedStage(MERGED, NOW - DAY, is_exact=False),)
+
+
 def test_third_party_image_has_no_stage_rebuilt():
     progress = follow(WORKLOAD, clusters=[build_cluster(build_running())])
     assert list_stages(progress) == [PROPOSED, MERGED, RUNNING]
