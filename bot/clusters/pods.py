@@ -195,9 +195,9 @@ def _parse_time(text: object) -> datetime | None:
         return None
     try:
         parsed = datetime.fromisoformat(text)
-    except ValueError:
+        return parsed.astimezone(UTC) if parsed.tzinfo is not None else None
+    except (ValueError, OverflowError):  # a time of the year 1 or 9999 may not exist in UTC
         return None
-    return parsed.astimezone(UTC) if parsed.tzinfo is not None else None
 
 
 def _list_mappings(value: object) -> list[dict[str, Any]]:

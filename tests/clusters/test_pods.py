@@ -80,3 +80,11 @@ def test_pod_with_any_other_value_in_it_is_read_or_refused(path, value):
     except InvalidObjectError:
         return
     assert {each.container for each in images} <= {"web", "setup", "debugger", value if isinstance(value, str) else ""}
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-11-28", "soon", ""])
+def test_time_that_cannot_be_used_is_not_known(text):
+    pod = make_pod("web")
+    pod["status"]["containerStatuses"][0]["state"] = {"running": {"startedAt": text}}
+    (image,) = parse_pod_images(pod, str).images
+    assert image.started_at is None
