@@ -138,7 +138,9 @@ WAIT_SENTENCES: dict[WaitReason, str] = {
     WaitReason.NOT_DEPLOYED: "The manifests of the fleet name older builds of the image, and none names the new build.",
     WaitReason.OLDER_RUNS: "Containers still run the image before the update.",
     WaitReason.NOT_SEEN: "No container in the clusters of the config runs the image.",
-    WaitReason.OTHER_DIGEST: "Containers run the image with digests that the base branch never contained.",
+    WaitReason.OTHER_DIGEST: (
+        "Containers run other digests of the image, and it is unknown whether these contain the update."
+    ),
     WaitReason.NOT_PINNED: "The file contains no digest, so the image that a build or a cluster uses is unknown.",
     WaitReason.IMAGE_UNKNOWN: "It is unknown which image is built from the file, or no build of this image was read.",
     WaitReason.BASE_UNKNOWN: (

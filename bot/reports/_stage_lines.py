@@ -39,9 +39,20 @@ def describe_progress(progress: UpdateProgress, stages: FleetStages, now: dateti
             elif progress.stage is UpdateStage.RUNNING:
                 yield StyledLine(f"{indent}  ", "No container runs it now.", _TEXT)
         return
-    age = f" for {describe_duration((now - wait.since).total_seconds())}" if wait.since is not None else ""
-    yield StyledLine(indent, f"{state}{age}", Style.FAINT if wait.reason.is_unknown else Style.WARNING)
+    style = Style.FAINT if wait.reason.is_unknown else Style.WARNING
+    yield StyledLine(indent, _add_age(state, wait, now), style)
     yield from _explain(wait, f"{indent}  ")
+
+
+def _add_age(state: str, wait: UpdateWait, now: datetime) -> str:
+    """Return a state such as `merged, not rebuilt` with its age."""
+    if wait.since is None:
+        return state
+    age = describe_duration((now - wait.since).total_seconds())
+    if not wait.reason.is_unknown:
+        return f"{state} for {age}"
+    stage, _, rest = state.partition(", ")
+    return f"{stage} {age} ago, {rest}" if rest else state
 
 
 def _list_earlier(progress: UpdateProgress) -> str:

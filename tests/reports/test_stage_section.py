@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from support.runs.fleet_pages import PARTS
@@ -159,3 +160,15 @@ def test_text_says_that_no_container_runs_an_update_any_more():
     runs = next(each for each in report.stages.updates if each.stage is UpdateStage.RUNNING)
     lines = describe_progress(replace(runs, workloads=()), report.stages, report.now, "")
     assert join_lines(lines).endswith("\n  No container runs it now.")
+
+
+def test_age_belongs_to_the_stage_that_is_known():
+    report = build_scene()
+    merged = next(each for each in report.stages.updates if each.stage is UpdateStage.MERGED)
+    since = report.now - timedelta(days=3)
+    waits = (UpdateWait(WaitReason.NOT_BUILT, since), UpdateWait(WaitReason.BASE_UNKNOWN, since))
+    lines = [
+        join_lines(describe_progress(replace(merged, wait=each), report.stages, report.now, "")).splitlines()[0]
+        for each in waits
+    ]
+    assert lines == ["merged, not rebuilt for 3 days", "merged 3 days ago, not known whether rebuilt"]
