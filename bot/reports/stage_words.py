@@ -37,8 +37,7 @@ def describe_wait(wait: UpdateWait, *, shows_workloads: bool) -> str:
 
 def _list_details(wait: UpdateWait, *, shows_workloads: bool) -> Iterator[str]:
     """Yield what an update waits for: own images, manifests, workloads or clusters."""
-    if wait.reason in {WaitReason.NOT_BUILT, WaitReason.BUILD_FAILED, WaitReason.BASE_UNKNOWN}:
-        yield from _cut(wait.images)
+    yield from _cut(wait.images)
     yield from _cut([f"{each.key.repository} {each.path}:{each.line_number}" for each in wait.manifests])
     if wait.workloads and not wait.manifests:
         yield describe_workloads(wait.workloads, shows_workloads=shows_workloads)

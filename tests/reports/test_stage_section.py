@@ -172,3 +172,8 @@ def test_age_belongs_to_the_stage_that_is_known():
         for each in waits
     ]
     assert lines == ["merged, not rebuilt for 3 days", "merged 3 days ago, not known whether rebuilt"]
+
+
+def test_image_whose_builds_are_not_known_is_named():
+    wait = UpdateWait(WaitReason.IMAGE_UNKNOWN, None, images=("contoso.azurecr.io/apps/web",))
+    assert describe_wait(wait, shows_workloads=False).endswith("was read: contoso.azurecr.io/apps/web.")
