@@ -16,7 +16,7 @@ from urllib3.exceptions import HTTPError
 from bot.clusters.errors import ClusterError, ExpiredListError
 from bot.clusters.object_kind import ObjectKind
 from bot.model.workload import ClusterProblem
-from bot.net import describe_cause, sanitize_text
+from bot.net import CA_ADVICE, describe_cause, sanitize_text
 
 PAGE_SIZE = 250
 """The number of objects in one response. kubectl lists 500; pods with long specifications have up to 100 KiB.
@@ -38,6 +38,7 @@ READ_TIMEOUT = 60
 MAX_DURATION = 600
 """Seconds in which a cluster must be read, so that a slow cluster does not stop a run. 5,000 pods take a few."""
 _CHUNK = 256 * 1024
+_CA_ADVICE = "set `ca`, or `certificate-authority` in the kubeconfig"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 """Owners are needed only with their metadata, which is a tenth of their size:
 https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches"""
@@ -231,9 +232,8 @@ class _BoundedApiClient(ApiClient):  # type: ignore[misc]  # the client has no t
             finally:
                 response.close()
         except (HTTPError, OSError) as error:
-            raise ClusterError(
-                ClusterProblem.UNREACHABLE, f"the server did not answer: {describe_cause(error)[0]}"
-            ) from None
+            cause = describe_cause(error)[0].replace(CA_ADVICE, _CA_ADVICE)
+            raise ClusterError(ClusterProblem.UNREACHABLE, f"the server did not answer: {cause}") from None
 
 
 def _parse_page(body: bytes) -> tuple[list[dict[str, Any]], str | None]:

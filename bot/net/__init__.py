@@ -4,7 +4,7 @@ This package is the only one that may send such requests. It checks every URL an
 responses and the rate of requests.
 """
 
-from bot.net.causes import PROXY_ADVICE, describe_cause
+from bot.net.causes import CA_ADVICE, PROXY_ADVICE, describe_cause
 from bot.net.client import HttpClient, Response
 from bot.net.errors import (
     BlockedError,
@@ -22,6 +22,7 @@ from bot.net.text import mask_secrets, sanitize_text
 from bot.net.url import Url
 
 __all__ = [
+    "CA_ADVICE",
     "PROXY_ADVICE",
     "ApiSession",
     "BlockedError",

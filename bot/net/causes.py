@@ -10,6 +10,8 @@ from bot.net.text import sanitize_text
 
 PROXY_ADVICE = "set HTTPS_PROXY if this network needs a proxy"
 """What a user can try if a server did not answer. `bot.net` and git read this variable."""
+CA_ADVICE = "set `ca` for it"
+"""What a user can try if the certificate of a server is not trusted."""
 
 
 def describe_cause(error: BaseException) -> tuple[str, bool]:
@@ -20,7 +22,7 @@ def describe_cause(error: BaseException) -> tuple[str, bool]:
     """
     for link in _list_causes(error):
         if isinstance(link, ssl.SSLCertVerificationError):
-            return f"its certificate is not trusted ({sanitize_text(link.verify_message)}); hint: set `ca` for it", True
+            return f"its certificate is not trusted ({sanitize_text(link.verify_message)}); hint: {CA_ADVICE}", True
         if isinstance(link, ssl.SSLError):
             return f"TLS failed ({sanitize_text(link.reason or 'no reason given')})", False
         if isinstance(link, ExchangeTimeoutError):
