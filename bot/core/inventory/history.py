@@ -96,4 +96,4 @@ def _find_request(
         if each.ended_at is None
         or (each.ended_at <= since + CLOCK_TOLERANCE and (earlier_end is None or each.ended_at > earlier_end))
     ]
-    return max(before, key=lambda each: each.ended_at or since, default=None)
+    return max(before, key=lambda each: (each.ended_at or since, each.number), default=None)

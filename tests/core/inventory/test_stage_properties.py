@@ -92,7 +92,7 @@ def list_facts(draw):
         scope=StageScope(has_builds=draw(st.booleans()), has_clusters=draw(st.booleans())),
         history=build_history(has_request=draw(st.booleans()), requests=requests),
         clusters=tuple(draw(st.lists(list_clusters(), max_size=2))),
-        builds=tuple(draw(st.lists(list_builds(), max_size=4))),
+        builds=tuple(draw(st.lists(list_builds(), max_size=4, unique_by=lambda each: each.build.digest))),
         children={NEW: frozenset({CHILD})} if draw(st.booleans()) else {},
         holders={(PYTHON.repository, OLD): frozenset({API})} if draw(st.booleans()) else {},
         heads={WEB: "c0ffee"} if has_heads else {},
