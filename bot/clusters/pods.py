@@ -157,7 +157,7 @@ def parse_image(
     """
     reported = _parse_reference(image_id.rpartition("://")[2]) if isinstance(image_id, str) else None
     specified = _parse_reference(written) if isinstance(written, str) else None
-    named = specified or reported
+    named = specified or (reported if _get_digest(reported) is not None else None)  # an ID can look like a name
     if named is None:
         return None
     digest = _get_digest(reported) or _get_digest(specified)

@@ -42,6 +42,7 @@ NGINX = "docker.io/library/nginx"
         # A pod whose image is named by its ID, as for images that were built on the node.
         (OLD, f"docker.io/library/nginx@{NEW}", (NGINX, None, NEW)),
         (OLD, OLD, None),
+        (f"nginx:1.29@{OLD[:-1]}", "docker://bad", None),
         (None, None, None),
         ("${IMAGE}", "", None),
         ("nginx:1.29", f"nginx@{OLD[:-1]}", (NGINX, "1.29", None)),
