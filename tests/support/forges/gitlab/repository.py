@@ -121,8 +121,11 @@ def _edited(project: Project, parent: str, actions: list[dict[str, Any]]) -> str
 
 
 def _stored(project: Project, path: str, raw: bytes) -> str:
-    """Store a blob as Gitaly does, which has `core.autocrlf` on for its editor in the browser."""
-    if b"\r" not in raw:
+    """Store a blob as Gitaly does, which has `core.autocrlf` on for its editor in the browser.
+
+    Without CR characters, and without attributes in the repository, git stores the bytes as they are.
+    """
+    if b"\r" not in raw and not (project.git.directory / "info" / "attributes").exists():
         return project.git.write_blob(raw)
     made = project.git.run(*("-c", "core.autocrlf=input", "hash-object", "-w", "--stdin", f"--path={path}"), stdin=raw)
     return made.decode().strip()
