@@ -45,14 +45,11 @@ def describe_progress(progress: UpdateProgress, stages: FleetStages, now: dateti
 
 
 def _add_age(state: str, wait: UpdateWait, now: datetime) -> str:
-    """Return a state such as `merged, not rebuilt` with its age."""
-    if wait.since is None:
-        return state
-    age = describe_duration((now - wait.since).total_seconds())
-    if not wait.reason.is_unknown:
-        return f"{state} for {age}"
+    """Return a state such as `merged, not rebuilt` with the age of its stage: `merged 3 days ago, not rebuilt`."""
     stage, _, rest = state.partition(", ")
-    return f"{stage} {age} ago, {rest}" if rest else state
+    if wait.since is None or not rest:
+        return state
+    return f"{stage} {describe_duration((now - wait.since).total_seconds())} ago, {rest}"
 
 
 def _list_earlier(progress: UpdateProgress) -> str:

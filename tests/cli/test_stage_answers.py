@@ -28,7 +28,7 @@ def test_usage_shows_which_uses_were_rebuilt_and_run(basebump, fleet):
     assert lines[2:15] == [
         "acme/api (main)",
         f"  Dockerfile:1  {NEW[7:19]}  since {NOW - 4 * DAY:%Y-%m-%d}",
-        "    merged, not rebuilt for 5 days",
+        "    merged 5 days ago, not rebuilt",
         "      No image was built on the digest in the file: contoso.azurecr.io/apps/api.",
         "",
         "acme/web (main)",
@@ -47,7 +47,7 @@ def test_usage_shows_which_uses_were_rebuilt_and_run(basebump, fleet):
 def test_usage_names_the_workload_that_runs_an_older_image(basebump, fleet):
     _, out, _ = basebump("usage", "nginx:1.27", "-c", fleet)
     assert (
-        "    merged, not running for 5 days\n"
+        "    merged 5 days ago, not running\n"
         "      Containers still run the image before the update: prod/payments/Deployment/proxy (4 pods).\n"
     ) in out
     assert f"\nRunning in clusters\n  {OLD[7:19]}  prod/payments/Deployment/proxy (app)  4 pods\n" in out
@@ -128,7 +128,7 @@ def test_history_of_a_repository_shows_how_far_its_present_digests_got(basebump,
 
 def test_history_of_an_image_shows_what_its_updates_wait_for(basebump, fleet):
     _, out, _ = basebump("history", "nginx:1.27", "-c", fleet)
-    assert "merged, not running for 5 days\n" in out
+    assert "merged 5 days ago, not running\n" in out
 
 
 def test_document_of_history_has_each_use_of_the_present_digest(basebump, fleet):

@@ -171,7 +171,7 @@ def test_age_belongs_to_the_stage_that_is_known():
         join_lines(describe_progress(replace(merged, wait=each), report.stages, report.now, "")).splitlines()[0]
         for each in waits
     ]
-    assert lines == ["merged, not rebuilt for 3 days", "merged 3 days ago, not known whether rebuilt"]
+    assert lines == ["merged 3 days ago, not rebuilt", "merged 3 days ago, not known whether rebuilt"]
 
 
 def test_image_whose_builds_are_not_known_is_named():
