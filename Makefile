@@ -16,7 +16,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(VENV)/python -m pytest -rs --numprocesses a
 demo: .venv/runtime .venv-trivy/ready
 	$(VENV)/basebump demo
 
-# Takes about ten minutes on two cores.
+# Takes about fifteen minutes on two cores.
 test: .venv/development .venv-trivy/ready .parts/ready
 	$(PYTEST)
 
