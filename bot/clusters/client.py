@@ -85,7 +85,7 @@ class ClusterClient:
 
         Raises:
             ClusterError: If the list cannot be read completely.
-            ExpiredListError: If the rest of the list is no longer available. What was yielded before is not complete.
+            ExpiredListError: If the server no longer has the rest of the list, so that only a part of it was yielded.
         """
         token: str | None = None
         size = PAGE_SIZE

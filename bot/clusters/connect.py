@@ -36,8 +36,8 @@ def connect_in_cluster(environment: Mapping[str, str], account: Path | None = No
     except (ConfigException, OSError):
         raise ClusterError(
             ClusterProblem.LOGIN_FAILED,
-            "there is no service account of a pod; hint: `auth: in-cluster` works only in a pod of the cluster with "
-            "`automountServiceAccountToken: true`",
+            "this process has no token of a service account; hint: `auth: in-cluster` works only in a pod of the "
+            "cluster with `automountServiceAccountToken: true`",
         ) from None
     return _open(configuration, None)
 

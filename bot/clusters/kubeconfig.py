@@ -47,7 +47,7 @@ def load_kubeconfig(
         has_own_login: True if only the address and the certificates of the server are used, and no credential.
 
     Raises:
-        ClusterError: If there is no usable connection.
+        ClusterError: If the kubeconfig does not state how to connect, or states it in a way that is not supported.
     """
     paths = [path] if path is not None else list(_list_default_paths(environment))
     document = _merge_files(paths)

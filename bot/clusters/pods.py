@@ -71,8 +71,8 @@ def parse_owner(item: dict[str, Any], kind: str = POD) -> Owner:
     """Return the object that controls an object; the object itself, as a `kind`, if no object controls it.
 
     A node controls its static pods, but is not what a team deploys, so that a static pod is its own workload. Whoever
-    can create pods in a namespace can write any text as their owner, because the server does not check it. An owner
-    that no object can be is left out, so that nobody can stop the reading of a cluster.
+    can create pods in a namespace can write any text as their owner, because the server does not check it. An
+    owner whose kind or name is not valid in Kubernetes is ignored, so that no tenant can make the reading fail.
 
     Raises InvalidObjectError.
     """

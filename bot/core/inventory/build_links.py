@@ -22,7 +22,7 @@ from bot.model.stage_facts import DockerfileKey
 _STRENGTH = tuple(LinkEvidence)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _AZURE_PATH = "/_git/"
-"""The part of the address of a repository on Azure DevOps that is no part of its name."""
+"""The part of addresses on Azure DevOps that separates the project from the repository."""
 
 
 _Sources = Mapping[tuple[str | None, Digest], tuple[str | None, str | None]]
@@ -116,7 +116,7 @@ def parse_source(text: str) -> str | None:
     """Return the server and the name of a repository in lower case, such as `github.com/acme/web`.
 
     The text is the address of the repository. The result consists of the host and the name in a `BranchKey`, also for
-    Azure DevOps. Return None if the text is no address of a repository.
+    Azure DevOps. Return None if the text is not the address of a repository.
     """
     context = parse_context(text.removeprefix("git+"))
     if context is None:

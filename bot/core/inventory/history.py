@@ -88,7 +88,8 @@ def _find_request(
 ) -> StoredRequest | None:
     """Return the last of the requests that was merged before a visit found its digest at the time `since`.
 
-    A request that was merged before `earlier_end` wrote the digest an earlier time, and somebody else wrote it again.
+    `earlier_end` is the time at which the base branch last stopped containing the digest; None if it never did.
+    Requests that were merged before this time are left out, because the digest was removed after them.
     """
     before = [
         each

@@ -33,7 +33,7 @@ class RebuildFinder:
                 self._users[image].add(file)
 
     def find_effect(self, key: BranchKey, paths: Collection[str]) -> RebuildEffect | None:
-        """Return what follows from a change of some files in a base branch. Return None if no image is built from them.
+        """Return what is built again after some files of a base branch change; None if no image is built from them.
 
         Other base branches of the same repository do not count as other repositories.
         """

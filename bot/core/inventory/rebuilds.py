@@ -1,8 +1,8 @@
 """Find out whether an own image was built on an updated base image.
 
 Only the image itself shows its base: by its layers, its provenance, the record of its build task, its label, or the
-commit from which it was built. A build after the merge is no such fact, because it can be one of an older commit. The
-base image of a builder stage leaves no layers, so that only the other facts show it.
+commit from which it was built. A build time after the merge does not show the base, because the build can be of an
+older commit. The base image of a builder stage leaves no layers, so that only the other facts show it.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def _list_bases(build: OwnBuild, use: ImageUse) -> Iterator[Digest]:
 
 
 def _find_reason(builds: Sequence[StoredBuild], update: MergedUpdate, index: StageIndex) -> WaitReason:
-    """Return why there is no build of an own image on an update."""
+    """Return the reason that no known build of an own image contains the updated base image."""
     if not builds:
         return WaitReason.IMAGE_UNKNOWN
     relations = {find_relation(stored.build, update, index) for stored in builds}

@@ -42,7 +42,7 @@ class RunningUseFinder:
                     self._builds[base.digest].append(build)
 
     def find_uses(self, transition: Transition, old_images: Iterable[Digest] = ()) -> tuple[RunningUse, ...]:
-        """Return where the image runs that a transition updates, and own images that were built on its old digest.
+        """Return the containers that run the image of a transition, or own images that were built on its old digest.
 
         A container runs the image if it names the tag, or if it runs the old digest. An image that names the tag counts
         whatever its digest, because the update concerns it at its next start.
