@@ -14,7 +14,7 @@ from bot.model.fleet_history import BranchRequest, FleetHistory, HeldDigest
 from bot.model.own_build import BaseEvidence, BuiltOn, OwnBuild, StoredBuild
 from bot.model.proposal import RequestState
 from bot.model.stage_facts import StageFacts, StoredUse
-from bot.model.update_stages import ImageUse, StageScope, UpdateProgress, UseKind
+from bot.model.update_stages import ImageUse, StageScope, UpdateProgress, UpdateStage, UseKind, WaitReason
 from bot.model.workload import RunningImage, StoredCluster, StoredRunningImage, Workload
 
 DAY = timedelta(days=1)
@@ -88,3 +88,11 @@ def follow(stored: StoredUse, **more) -> UpdateProgress:
 
 def follow_all(stored: StoredUse, **more) -> tuple[UpdateProgress, ...]:
     return find_progress(stored, StageIndex(build_facts(stored, **more)))
+
+
+def get_reason(progress: UpdateProgress) -> WaitReason | None:
+    return progress.wait.reason if progress.wait is not None else None
+
+
+def list_stages(progress: UpdateProgress) -> list[UpdateStage]:
+    return [each.stage for each in progress.reached]

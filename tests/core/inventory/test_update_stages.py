@@ -1,4 +1,4 @@
-"""How far updates got: proposed, merged, rebuilt, running, and what they wait for."""
+"""How far updates got: proposed, merged, rebuilt, and what they wait for. `test_running_stage.py` is about running."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from support.stages import (
     LINKS,
     MERGED_AT,
     OWN,
-    SCOPE,
     build_cluster,
     build_facts,
     build_history,
@@ -20,6 +19,8 @@ from support.stages import (
     build_use,
     follow,
     follow_all,
+    get_reason,
+    list_stages,
 )
 from support.values import digest
 from support.visits import API, NEW, NOW, OLD, PYTHON, WEB, build_request
@@ -27,14 +28,13 @@ from support.visits import API, NEW, NOW, OLD, PYTHON, WEB, build_request
 from bot.core.inventory.stage_index import StageIndex
 from bot.core.inventory.update_stages import find_progress, get_use_kind
 from bot.model.build_link import BuildLink, LinkEvidence
-from bot.model.fleet_history import BranchRequest, FleetHistory, HeldDigest
+from bot.model.fleet_history import BranchRequest
 from bot.model.own_build import BaseEvidence
 from bot.model.update_stages import (
     FailedCheck,
     ReachedStage,
     RebuildEvidence,
     StageScope,
-    UpdateProgress,
     UpdateStage,
     UseKind,
     WaitReason,
@@ -42,16 +42,8 @@ from bot.model.update_stages import (
 
 PROPOSED, MERGED, REBUILT, RUNNING = UpdateStage
 BUILD, WORKLOAD, OTHER = build_stored_use(), build_stored_use(UseKind.WORKLOAD), build_stored_use(UseKind.OTHER)
-THIRD, OLD_311, NEW_311 = digest("third"), digest("old 3.11"), digest("new 3.11")
+THIRD = digest("third")
 OPEN = BranchRequest(WEB, build_request(2, targets=(f"{PYTHON}@{THIRD}",), opened_at=NOW - 3 * DAY))
-
-
-def get_reason(progress: UpdateProgress) -> WaitReason | None:
-    return progress.wait.reason if progress.wait is not None else None
-
-
-def list_stages(progress: UpdateProgress) -> list[UpdateStage]:
-    return [each.stage for each in progress.reached]
 
 
 # proposed
@@ -294,162 +286,6 @@ def test_manifest_with_older_build_is_named_before_its_workload():
     for other in ("own 2", "not read"):
         progress = follow(BUILD, builds=builds, own_uses=[own_use(digest(other))], clusters=clusters)
         assert get_reason(progress) is WaitReason.OLDER_RUNS
-
-
-# running
-
-
-def test_container_with_the_digest_runs_the_update():
-    progress = follow(WORKLOAD, clusters=[build_cluster(build_running())])
-    assert (progress.stage, progress.since, progress.wait) == (RUNNING, NOW - 5 * DAY, None)
-    assert [each.workload.title for each in progress.workloads] == ["prod/payments/Deployment/web"]
-
-
-def test_image_of_a_platform_and_its_index_are_the_same_image():
-    child = digest("child")
-    clusters = [build_cluster(build_running(child))]
-    children = {NEW: frozenset({child})}
-    assert follow(WORKLOAD, clusters=clusters, children=children).stage is RUNNING
-    pinned = build_stored_use(UseKind.WORKLOAD, digest=child)
-    assert follow(pinned, clusters=[build_cluster(build_running())], children=children).stage is RUNNING
-    assert get_reason(follow(WORKLOAD, clusters=clusters)) is WaitReason.OTHER_DIGEST
-
-
-def test_container_with_the_earlier_digest_is_named():
-    older = build_running(OLD)
-    progress = follow(WORKLOAD, clusters=[build_cluster(older)])
-    assert (progress.stage, get_reason(progress)) == (MERGED, WaitReason.OLDER_RUNS)
-    assert progress.wait.workloads == (older.image,)
-
-
-def test_update_runs_only_if_no_container_runs_the_earlier_digest():
-    running, older = build_running(), build_running(OLD, name="worker")
-    progress = follow(WORKLOAD, clusters=[build_cluster(running, older)])
-    assert (progress.stage, get_reason(progress)) == (MERGED, WaitReason.OLDER_RUNS)
-    assert (progress.workloads, progress.wait.workloads) == ((running.image,), (older.image,))
-
-
-def test_update_runs_since_the_last_earlier_container_ended():
-    older = build_running(OLD, name="worker", ended_at=NOW - 2 * DAY)
-    progress = follow(WORKLOAD, clusters=[build_cluster(build_running(), older)])
-    assert progress.reached[-1] == ReachedStage(RUNNING, NOW - 2 * DAY, is_exact=False)
-
-
-def test_new_containers_do_not_move_the_time_since_which_an_update_runs():
-    later = build_running(name="worker", first_seen_at=NOW - DAY)
-    assert follow(WORKLOAD, clusters=[build_cluster(build_running(), later)]).since == NOW - 5 * DAY
-
-
-def test_start_of_the_container_is_exact():
-    running = build_running(since=NOW - 6 * DAY)
-    progress = follow(WORKLOAD, clusters=[build_cluster(running)])
-    assert progress.reached[-1] == ReachedStage(RUNNING, NOW - 6 * DAY)
-    restarted = build_running(since=NOW - DAY)
-    assert follow(WORKLOAD, clusters=[build_cluster(restarted)]).since == NOW - 5 * DAY
-
-
-def test_image_that_ran_and_ended_has_reached_the_stage():
-    """The pods of a cron job exist only now and then."""
-    ended = build_running(ended_at=NOW - DAY)
-    progress = follow(WORKLOAD, clusters=[build_cluster(ended)])
-    assert (progress.stage, progress.workloads) == (RUNNING, ())
-
-
-def test_rollback_leaves_the_stage_running():
-    ended, older = build_running(ended_at=NOW - DAY), build_running(OLD, first_seen_at=NOW - DAY)
-    assert get_reason(follow(WORKLOAD, clusters=[build_cluster(ended, older)])) is WaitReason.OLDER_RUNS
-
-
-def test_image_that_ran_only_before_the_merge_does_not_run():
-    ended = build_running(first_seen_at=MERGED_AT - 9 * DAY, ended_at=MERGED_AT - 8 * DAY)
-    assert get_reason(follow(WORKLOAD, clusters=[build_cluster(ended)])) is WaitReason.NOT_SEEN
-
-
-def hold_two_tags() -> FleetHistory:
-    """Return the history of a base branch that uses 3.12 and 3.11, and updated both at MERGED_AT."""
-    spans = ((OLD_311, NOW - 100 * DAY, MERGED_AT), (NEW_311, MERGED_AT, None))
-    other = [
-        HeldDigest(WEB, PYTHON.repository, "3.11", held, since, is_since_first_visit=False, ended_at=ended_at)
-        for held, since, ended_at in spans
-    ]
-    history = build_history()
-    return replace(history, held=(*history.held, *other))
-
-
-@pytest.mark.parametrize("tag", ["3.11", None])
-def test_containers_of_another_tag_of_the_branch_do_not_count(tag):
-    history = hold_two_tags()
-    other = [build_running(each, name="worker", tag=tag) for each in (OLD_311, NEW_311)]
-    progress = follow(WORKLOAD, history=history, clusters=[build_cluster(build_running(), *other)])
-    assert (progress.stage, progress.wait) == (RUNNING, None)
-    assert get_reason(follow(WORKLOAD, history=history, clusters=[build_cluster(*other)])) is WaitReason.NOT_SEEN
-
-
-def test_container_with_a_tag_that_the_branch_no_longer_uses_is_older():
-    history = hold_two_tags()
-    changed = replace(history, held=history.held[:3])  # the request changed 3.11 to 3.12
-    older = build_running(OLD_311, tag="3.11")
-    progress = follow(WORKLOAD, history=changed, clusters=[build_cluster(build_running(), older)])
-    assert (get_reason(progress), progress.wait.workloads) == (WaitReason.OLDER_RUNS, (older.image,))
-
-
-def test_image_that_no_container_runs_is_not_seen_and_not_stuck():
-    progress = follow(WORKLOAD)
-    assert (progress.stage, get_reason(progress)) == (MERGED, WaitReason.NOT_SEEN)
-    assert not progress.is_stuck(NOW)
-
-
-def test_cluster_that_was_not_read_since_the_merge_proves_nothing():
-    for read_at in (MERGED_AT - DAY, None):
-        cluster = build_cluster(build_running(OLD, first_seen_at=MERGED_AT - 5 * DAY), read_at=read_at)
-        progress = follow(WORKLOAD, clusters=[cluster])
-        assert (get_reason(progress), progress.wait.clusters) == (WaitReason.CLUSTER_NOT_READ, ("prod",))
-
-
-def test_cluster_that_was_read_is_enough_to_find_an_older_image():
-    unread = build_cluster(name="test", read_at=None)
-    progress = follow(WORKLOAD, clusters=[unread, build_cluster(build_running(OLD))])
-    assert get_reason(progress) is WaitReason.OLDER_RUNS
-
-
-def test_older_image_of_another_base_branch_proves_nothing():
-    clusters = [build_cluster(build_running(), build_running(OLD, name="worker"))]
-    holders = {(PYTHON.repository, OLD): frozenset({API})}
-    assert get_reason(follow(WORKLOAD, clusters=clusters, holders=holders)) is WaitReason.SHARED_IMAGE
-    only_older = [build_cluster(build_running(OLD, name="worker"))]
-    assert get_reason(follow(WORKLOAD, clusters=only_older, holders=holders)) is WaitReason.OLDER_RUNS
-
-
-def test_build_on_the_digest_runs():
-    running = build_running(digest("own 2"), repository=OWN)
-    progress = follow(BUILD, builds=[build_own()], clusters=[build_cluster(running)])
-    assert list_stages(progress) == [PROPOSED, MERGED, REBUILT, RUNNING]
-    assert progress.workloads == (running.image,)
-
-
-def test_build_whose_base_is_unknown_never_counts_as_running():
-    running = build_running(digest("own 3"), repository=OWN)
-    builds = [build_own(), build_own("own 3", base=None)]
-    progress = follow(BUILD, builds=builds, clusters=[build_cluster(running)])
-    assert (progress.stage, get_reason(progress)) == (REBUILT, WaitReason.OTHER_DIGEST)
-
-
-def test_older_build_that_another_base_branch_builds_proves_nothing():
-    release = (replace(WEB, base_branch="release-1"), "Dockerfile")
-    clusters = [build_cluster(*(build_running(digest(f"own {n}"), repository=OWN, name=f"w{n}") for n in (1, 2)))]
-    more = {
-        "builds": [build_own("own 1", OLD), build_own()],
-        "clusters": clusters,
-        "holders": {(PYTHON.repository, OLD): frozenset({release[0]})},
-    }
-    assert get_reason(follow(BUILD, **more)) is WaitReason.OLDER_RUNS
-    both = LINKS | {release: LINKS[WEB, "Dockerfile"]}
-    assert get_reason(follow(BUILD, links=both, **more)) is WaitReason.SHARED_IMAGE
-
-
-def test_without_clusters_nothing_is_said_about_running():
-    progress = follow(BUILD, builds=[build_own()], scope=replace(SCOPE, has_clusters=False), clusters=())
-    assert (progress.stage, progress.wait) == (REBUILT, None)
 
 
 # stuck
