@@ -33,7 +33,7 @@ from bot.model.update_stages import (
 
 PROPOSED, MERGED, REBUILT, RUNNING = UpdateStage
 BUILD, WORKLOAD = build_stored_use(), build_stored_use(UseKind.WORKLOAD)
-THIRD, OLD_311, NEW_311 = digest("third"), digest("old 3.11"), digest("new 3.11")
+OLD_311, NEW_311 = digest("old 3.11"), digest("new 3.11")
 
 
 def test_container_with_the_digest_runs_the_update():
