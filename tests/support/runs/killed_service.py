@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from bot.state.work_queue import DatabaseWorkQueue
 REPOSITORIES_PER_IMAGE = 2
 LONGEST_LIFE = 3.0
 """Seconds. Images are looked up two seconds after they were pushed, and visits follow at once."""
+QUIET_TIME = 4.0
+"""Seconds. Longer than the registry waits before it repeats a delivery, and than an image waits for its lookup."""
 QUIET_TIMEOUT = 120.0
 
 
@@ -33,7 +37,10 @@ class KillReport:
 
 
 def kill_service(folder: Path, kills: int, seed: int = 1) -> KillReport:
-    """Push images, each of which two repositories use, and kill the service again and again meanwhile."""
+    """Push images, each of which two repositories use, and kill the service after each push.
+
+    The kills are at a random moment and when work was just claimed, in turn.
+    """
     chance = random.Random(seed)
     names = [f"base{number}" for number in range(max(2, kills // 2))]
     with ServedFleet(folder) as fleet:
@@ -46,26 +53,28 @@ def kill_service(folder: Path, kills: int, seed: int = 1) -> KillReport:
         for turn in range(kills):
             name = names[turn % len(names)]
             digests[name] = fleet.push(name, f"{name} patched {turn}")
-            time.sleep(chance.random() * LONGEST_LIFE)
+            if turn % 2:
+                time.sleep(chance.random() * LONGEST_LIFE)
+            else:
+                wait_until(lambda: _count_claims(folder), QUIET_TIMEOUT, 0.002)
             service.kill()
             interrupted += _count_claims(folder) > 0
             service = fleet.start()
-        wait_until(lambda: _is_quiet(service, folder, fleet), QUIET_TIMEOUT, 0.2)
-        lost = [
-            f"acme/r{number}"
-            for number, name in enumerate(users)
-            if not _proposes(fleet, f"acme/r{number}", digests[name])
-        ]
+        newest = {f"acme/r{number}": digests[name] for number, name in enumerate(users)}
+        with suppress(TimeoutError):
+            wait_until(lambda: not _list_lost(fleet, newest), QUIET_TIMEOUT, 0.2)
+        wait_until(lambda: _is_quiet(service, folder), QUIET_TIMEOUT, 0.2)
+        lost = _list_lost(fleet, newest)
         repeated = [name for name, count in fleet.list_proposals().items() if count > 1]
     return KillReport(kills, interrupted, tuple(lost), tuple(repeated))
 
 
-def _is_quiet(service: ServiceProcess, folder: Path, fleet: ServedFleet) -> bool:
-    """Return True if no work is due or being done, and the registry has no deliveries left to send."""
+def _is_quiet(service: ServiceProcess, folder: Path) -> bool:
+    """Return True if no work is due or being done, and for some seconds none was and no delivery arrived."""
     figures = _open_queue(folder).compute_figures()
-    last = max((each["time"] for each in service.entries("delivery") + service.entries("work-done")), default="")
-    is_settled = last < time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() - 4))
-    return is_settled and not figures.due and not figures.claimed and bool(fleet.list_proposals())
+    last = max(entry["time"] for event in ("started", "delivery", "work-done") for entry in service.entries(event))
+    is_settled = last < time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() - QUIET_TIME))
+    return is_settled and not figures.due and not figures.claimed
 
 
 def _count_claims(folder: Path) -> int:
@@ -74,6 +83,11 @@ def _count_claims(folder: Path) -> int:
 
 def _open_queue(folder: Path) -> DatabaseWorkQueue:
     return DatabaseWorkQueue(Database.sqlite_unmigrated(folder / "state.db"))
+
+
+def _list_lost(fleet: ServedFleet, newest: Mapping[str, Digest]) -> list[str]:
+    """Return the repositories that no request changes to the newest digest of their image."""
+    return [repository for repository, digest in newest.items() if not _proposes(fleet, repository, digest)]
 
 
 def _proposes(fleet: ServedFleet, repository: str, digest: Digest) -> bool:
