@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 import click
 
@@ -16,7 +16,7 @@ from bot.core.markdown import make_console_line
 from bot.core.transition import shorten_digest
 from bot.model.blocklist import Block, BlockedDigest
 from bot.model.reference import Digest, parse_sha256
-from bot.wiring.blocking import add_block, find_users
+from bot.wiring.blocking import AddedBlock, ListedBlock, add_block, find_users
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,17 +46,28 @@ def command(digest: Digest, reason: str, link: str | None, image: str | None, co
     """Add DIGEST to the list of blocked images, and list the files that use it.
 
     The entry is added to `blocked` in the config, or in the file of blocked images that the config names. All other
-    bytes of the file stay as they are. The list of files comes from the state alone, as that of `basebump usage`. It
+    bytes of the file stay as they are. If an entry already blocks DIGEST, basebump names it and changes nothing, even
+    if the reason is another one. The list of files comes from the state alone, as that of `basebump usage`. It
     contains the files that are pinned to the digest, and those that follow a tag without a digest if the tag pointed to
     it at its last lookup. The next `run` with the changed file replaces the digest.
     """
     entry = BlockedDigest(digest, Block(reason, link), image)
-    added = add_block(config_file, entry)
-    result = (
-        f"{added.path} {'has a new entry' if added.is_new else 'already had the entry'} for {shorten_digest(digest)}."
-    )
-    lines = [make_console_line(result), "", *_render_users(entry, config_file)]
-    show(show_lines(lines, sys.stdout))
+    result = map(make_console_line, _render_result(add_block(config_file, entry), entry))
+    show(show_lines([*result, "", *_render_users(entry, config_file)], sys.stdout))
+
+
+def _render_result(result: AddedBlock | ListedBlock, entry: BlockedDigest) -> Iterator[str]:
+    """Yield the lines that say which entry was added, or which one already blocks the digest."""
+    digest = shorten_digest(entry.digest)
+    match result:
+        case AddedBlock(path):
+            yield f"{path} has a new entry for {digest}."
+        case ListedBlock(path, key, block):
+            yield f"{key} in {path} already blocks {digest}: {block.reason}"
+            if block != entry.block:
+                yield "Nothing was changed. To change the reason or the link, edit this entry."
+        case _:
+            assert_never(result)
 
 
 def _render_users(entry: BlockedDigest, config_file: Path) -> Iterator[Line]:

@@ -45,7 +45,7 @@ def is_any_glob_match(globs: tuple[str, ...], value: str) -> bool:
 
     The globs are combined into few expressions. The time hardly depends on the number of globs.
     """
-    if len(globs) == 1 and not _has_wildcard(globs[0]):
+    if len(globs) == 1 and not has_wildcard(globs[0]):
         return globs[0] == value
     glob_list = _compile_globs(globs)
     if value in glob_list.literals:
@@ -66,7 +66,7 @@ class _CompiledGlobs:
 
 @lru_cache(maxsize=4096)
 def _compile_globs(globs: tuple[str, ...]) -> _CompiledGlobs:
-    patterns = tuple(filter(_has_wildcard, globs))
+    patterns = tuple(filter(has_wildcard, globs))
     return _CompiledGlobs(frozenset(globs).difference(patterns), tuple(map(_compile_expression, _split(patterns))))
 
 
@@ -94,7 +94,8 @@ def _compile_expression(globs: list[str]) -> Any:
     return re2.compile(b"|".join(b"".join(_translate(glob)) for glob in globs), options)
 
 
-def _has_wildcard(glob: str) -> bool:
+def has_wildcard(glob: str) -> bool:
+    """Return True if a glob may match more than one value."""
     return "*" in glob or "?" in glob
 
 

@@ -81,11 +81,17 @@ def list_blocked_paths(config_file: Path) -> list[Path]:
     return [folder / entry.path for entry in config.blocked if entry.path is not None]
 
 
-def validate_blocked_content(content: bytes, path: Path, *, is_config: bool) -> list[BlocklistEntry]:
-    """Return the blocked images in the content of a config, or of a file that it names. Raises ConfigError."""
-    if is_config:
-        return list(convert_entries(_validate_config(content, path).blocked))
-    return list(convert_entries(parse_blocked_file(content, str(path)).blocked))
+def validate_blocked_content(content: bytes, path: Path, *, is_config: bool) -> dict[str, BlocklistEntry]:
+    """Return the blocked images in the content of a config, or of a file that it names, by their config keys.
+
+    Raises ConfigError if the content is not valid.
+    """
+    parsed = _validate_config(content, path) if is_config else parse_blocked_file(content, str(path))
+    return {
+        f"blocked[{index}]": converted
+        for index, entry in enumerate(parsed.blocked)
+        for converted in convert_entries((entry,))
+    }
 
 
 def _validate_config(content: bytes, path: Path) -> ConfigFile:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.core.choice.blocklist import is_covered
 from bot.core.globs import is_glob_match
-from bot.model.blocklist import BlockedDigest
+from bot.model.blocklist import Block, BlockedDigest
 from bot.model.errors import ConfigError, ConfigProblem, UsageError
 from bot.model.reference import ImageReference
 from bot.model.source import FilePath
@@ -16,38 +18,62 @@ from bot.worktree import WorkTree
 
 @dataclass(frozen=True, slots=True)
 class AddedBlock:
-    """The file to which an entry was added, or which had it already."""
+    """The file to which an entry was added."""
 
     path: Path
-    is_new: bool
 
 
-def add_block(config_file: Path, entry: BlockedDigest) -> AddedBlock:
+@dataclass(frozen=True, slots=True)
+class ListedBlock:
+    """An entry in a file that already blocks the digest. No file was changed."""
+
+    path: Path
+    key: str
+    """The config key of the entry, such as `blocked[0]`."""
+    block: Block
+
+
+def add_block(config_file: Path, entry: BlockedDigest) -> AddedBlock | ListedBlock:
     """Add an entry to the config, or to the file of blocked images that the config names.
 
-    All other bytes of the file stay as they are. Raises ConfigError if a file or the entry is not valid, UsageError if
-    it is unclear which file is meant, BlockRefusedError if the entry cannot be added safely, and TreeError if the file
-    cannot be written.
+    All other bytes of the file stay as they are. If an entry already blocks the digest in the same repositories, no
+    file is changed, even if the reasons differ: open proposals show the reason of the first entry, so that another
+    entry would have no effect.
+
+    Raises ConfigError if a file or the entry is not valid, UsageError if it is unclear which file is meant,
+    BlockRefusedError if the entry cannot be added safely, and TreeError if the file cannot be written.
     """
     from bot.settings.blocked_edit import add_blocked_entry
     from bot.settings.blocked_files import list_blocked_paths, read_document_file, validate_blocked_content
 
     paths = list_blocked_paths(config_file)
+    listed = next(_find_listed_blocks(config_file, paths, entry), None)
+    if listed is not None:
+        return listed
     if len(paths) > 1:
         raise UsageError(
             f"{config_file} names {len(paths)} files of blocked images; hint: add the entry to one of them by hand"
         )
     path = paths[0] if paths else config_file
     content = read_document_file(path)
-    if entry in validate_blocked_content(content, path, is_config=not paths):
-        return AddedBlock(path, is_new=False)
     values = {"digest": entry.digest, "image": entry.image, "reason": entry.block.reason, "link": entry.block.link}
     edited = add_blocked_entry(content, {key: value for key, value in values.items() if value}, str(path))
-    if entry not in validate_blocked_content(edited, path, is_config=not paths):
+    if entry not in validate_blocked_content(edited, path, is_config=not paths).values():
         raise ConfigError(str(path), (ConfigProblem("blocked", "the entry would have another meaning"),))
     target = path.resolve()
     WorkTree(target.parent).write(FilePath(target.name), content, edited)
-    return AddedBlock(path, is_new=True)
+    return AddedBlock(path)
+
+
+def _find_listed_blocks(config_file: Path, paths: Sequence[Path], entry: BlockedDigest) -> Iterator[ListedBlock]:
+    """Yield the entries of the config, and of the files in `paths`, that already block what `entry` would block."""
+    from bot.settings.blocked_files import read_document_file, validate_blocked_content
+
+    for path in (config_file, *paths):
+        content = read_document_file(path)
+        for key, listed in validate_blocked_content(content, path, is_config=path == config_file).items():
+            if is_covered(entry, listed):
+                yield ListedBlock(path, key, listed.block)
 
 
 def find_users(config_file: Path, entry: BlockedDigest) -> DigestUsers | None:

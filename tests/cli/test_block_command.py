@@ -73,8 +73,40 @@ def test_same_entry_is_not_added_twice(basebump, fleet):
     basebump("block", OLD, "--reason", "malware", "-c", fleet)
     content = Path(fleet).read_bytes()
     _, out, _ = basebump("block", OLD.upper(), "--reason", "malware", "-c", fleet)
-    assert out.splitlines()[0] == f"{fleet} already had the entry for {OLD[7:19]}."
+    assert out.splitlines()[:2] == [f"blocked[0] in {fleet} already blocks {OLD[7:19]}: malware", ""]
     assert Path(fleet).read_bytes() == content
+
+
+def test_blocked_digest_keeps_its_reason(basebump, fleet):
+    basebump("block", OLD, "--reason", "malware", "-c", fleet)
+    content = Path(fleet).read_bytes()
+    code, out, err = basebump("block", OLD, "--reason", "other", "--image", "docker.io/**", "-c", fleet)
+    assert (code, err, Path(fleet).read_bytes()) == (0, "", content)
+    assert out.splitlines()[:2] == [
+        f"blocked[0] in {fleet} already blocks {OLD[7:19]}: malware",
+        "Nothing was changed. To change the reason or the link, edit this entry.",
+    ]
+    assert "acme/web (main)" in out
+
+
+def test_entry_in_any_file_of_the_config_counts(basebump, config, tmp_path):
+    listed = f"schema: 1\nblocked: [{{digest: {OLD}, reason: malware}}]\n"
+    for name, content in {"a.yaml": "schema: 1\nblocked: []\n", "b.yaml": listed}.items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    path = config(f"blocked: [{{path: a.yaml}}, {{path: b.yaml}}, {{digest: {NEW}, reason: worm}}]\n")
+    for digest_, where, reason in (
+        (OLD, f"blocked[0] in {tmp_path / 'b.yaml'}", "malware"),
+        (NEW, f"blocked[2] in {path}", "worm"),
+    ):
+        code, out, _ = basebump("block", digest_, "--reason", reason, "-c", path)
+        assert (code, out.splitlines()[0]) == (0, f"{where} already blocks {digest_[7:19]}: {reason}")
+
+
+def test_entry_for_more_repositories_is_added(basebump, config):
+    path = config(f"blocked: [{{digest: {OLD}, image: ghcr.io/**, reason: malware}}]\n")
+    _, out, _ = basebump("block", OLD, "--reason", "malware", "-c", path)
+    assert out.splitlines()[0] == f"{path} has a new entry for {OLD[7:19]}."
+    assert len(load(Path(path), requires_forges=False).policy.blocklist.by_digest[OLD]) == 2
 
 
 def test_image_limits_the_entry_and_the_list(basebump, fleet):

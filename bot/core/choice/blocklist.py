@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
-from bot.core.globs import is_glob_match
+from bot.core.globs import has_wildcard, is_glob_match
 from bot.model.blocklist import Block, BlockedBuilds, BlockedDigest, Blocklist, BlocklistEntry
 from bot.model.image import Manifest
 from bot.model.reference import Digest
@@ -65,6 +65,18 @@ def find_listed_digest(blocklist: Blocklist, repository: str, digest: Digest | N
         ),
         None,
     )
+
+
+def is_covered(entry: BlockedDigest, listed: BlocklistEntry) -> bool:
+    """Return True if a listed entry blocks the digest in all repositories in which `entry` would block it.
+
+    Two globs are compared as texts. If one of them covers the other in another way, the result is False.
+    """
+    if not isinstance(listed, BlockedDigest) or listed.digest != entry.digest:
+        return False
+    if listed.image is None or listed.image == entry.image:
+        return True
+    return entry.image is not None and not has_wildcard(entry.image) and is_glob_match(listed.image, entry.image)
 
 
 def find_block(

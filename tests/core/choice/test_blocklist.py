@@ -14,6 +14,7 @@ from bot.core.choice.blocklist import (
     find_block,
     find_build_block,
     find_listed_digest,
+    is_covered,
     merge_blocklists,
 )
 from bot.model.blocklist import Block, BlockedBuilds, BlockedDigest, Blocklist
@@ -83,3 +84,22 @@ def test_merged_list_has_the_entries_and_errors_of_all_lists():
     )
     assert set(merged.by_digest) == {digest("one"), digest("two")}
     assert (merged.builds, merged.unread) == ((builds,), (("blocked[2]", "it answered 503"),))
+
+
+@pytest.mark.parametrize(
+    ("listed", "image", "expected"),
+    [
+        (None, "docker.io/**", True),
+        (None, None, True),
+        ("docker.io/**", "docker.io/**", True),
+        ("docker.io/**", NGINX, True),
+        ("docker.io/*", "docker.io/**", False),
+        ("docker.io/**", None, False),
+        ("ghcr.io/**", NGINX, False),
+    ],
+)
+def test_entry_is_covered_by_an_entry_for_the_same_or_more_repositories(listed, image, expected):
+    entry = BlockedDigest(digest("one"), BLOCK, image)
+    assert is_covered(entry, BlockedDigest(digest("one"), Block("worm"), listed)) is expected
+    assert not is_covered(entry, BlockedDigest(digest("two"), BLOCK, listed))
+    assert not is_covered(entry, BlockedBuilds("**", None, None, BLOCK))
