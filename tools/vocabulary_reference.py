@@ -92,7 +92,8 @@ _SCAN_STATES = {
 }
 
 _STAGES = {
-    FailureStage.SURVEY: "basebump could not read a repository, a tree, a file or a cluster.",
+    FailureStage.SURVEY: "basebump could not read a repository, a tree or a file.",
+    FailureStage.CLUSTERS: "basebump could not read which images run in a cluster.",
     FailureStage.RESOLVE: "basebump could not query a registry.",
     FailureStage.ASSESS: "basebump could not scan an image.",
     FailureStage.EDIT: "basebump could not write a file.",

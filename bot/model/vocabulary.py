@@ -314,6 +314,7 @@ class FailureStage(StrEnum):
     """The stage of a run in which something failed."""
 
     SURVEY = "survey"
+    CLUSTERS = "clusters"
     RESOLVE = "resolve"
     ASSESS = "assess"
     EDIT = "edit"

@@ -43,7 +43,7 @@ def read_clusters(context: RunContext) -> ClusterResult:
         return ClusterResult(context.clusters)
     outcomes = REGISTRY_POOL.run_phase("Reading clusters", _read_images, context.clusters.readers, context.progress)
     failures = [
-        RunFailure(f"cluster {each.cluster}", FailureStage.SURVEY, each.detail)
+        RunFailure(f"cluster {each.cluster}", FailureStage.CLUSTERS, each.detail)
         for each in outcomes
         if isinstance(each, UnreadCluster)
     ]
@@ -51,7 +51,7 @@ def read_clusters(context: RunContext) -> ClusterResult:
         try:
             context.clusters.store.record_clusters(outcomes, context.now)
         except StateError as error:
-            failures.append(RunFailure(STATE_SUBJECT, FailureStage.SURVEY, str(error)))
+            failures.append(RunFailure(STATE_SUBJECT, FailureStage.CLUSTERS, str(error)))
     loaded = _load_clusters(context, outcomes)
     return ClusterResult(loaded.services, tuple(dict.fromkeys((*failures, *loaded.failures))))
 
@@ -68,7 +68,7 @@ def _load_clusters(context: RunContext, outcomes: Sequence[ClusterOutcome]) -> C
         try:
             known = {each.cluster: each for each in context.clusters.store.load_clusters()}
         except StateError as error:
-            failures = (RunFailure(STATE_SUBJECT, FailureStage.SURVEY, str(error)),)
+            failures = (RunFailure(STATE_SUBJECT, FailureStage.CLUSTERS, str(error)),)
     for each in outcomes:
         match each:
             case ClusterReading(cluster, images):

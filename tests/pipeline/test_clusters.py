@@ -114,4 +114,4 @@ def test_unusable_state_is_one_failure_and_clusters_are_read_nevertheless(stand)
 def test_run_reports_the_failure_of_a_cluster(gone, loopback):
     loopback.clusters = ClusterServices((build_reader(gone),))
     report = loopback.run([])
-    assert [each.subject for each in report.failed] == ["cluster prod"]
+    assert [(each.subject, each.stage) for each in report.failed] == [("cluster prod", "clusters")]
