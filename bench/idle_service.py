@@ -24,8 +24,9 @@ sys.path[:0] = [str(PROJECT), str(PROJECT / "tests"), str(PROJECT / "bench")]
 
 import requests  # noqa: E402 - the folders are put on the path above
 from inventory import ROUNDS, TAGS, fill, get_digest  # noqa: E402
+from support.free_ports import find_free_port  # noqa: E402
 from support.listener import Listener, Received, Reply  # noqa: E402
-from support.runs.served_fleet import find_free_port, wait_until  # noqa: E402
+from support.waiting import wait_until  # noqa: E402
 
 from bot.demo.images import OCI_MANIFEST  # noqa: E402
 from bot.model.reference import TagRef  # noqa: E402

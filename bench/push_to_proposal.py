@@ -24,7 +24,8 @@ PROJECT = BENCH.parent
 sys.path[:0] = [str(PROJECT), str(PROJECT / "tests")]
 
 from support.postgresql import PostgresqlServer  # noqa: E402 - the folders are put on the path above
-from support.runs.served_fleet import ServedFleet, wait_until  # noqa: E402 - as above
+from support.runs.served_fleet import ServedFleet  # noqa: E402 - as above
+from support.waiting import wait_until  # noqa: E402 - as above
 
 IMAGES = tuple(f"image{number}" for number in range(20))
 PUSHED = IMAGES[0]

@@ -28,7 +28,8 @@ sys.path[:0] = [str(PROJECT), str(PROJECT / "tests")]
 import requests  # noqa: E402 - the folders are put on the path above
 from sqlalchemy import text  # noqa: E402 - as above
 from support.postgresql import PostgresqlServer  # noqa: E402 - as above
-from support.runs.served_fleet import EVENTS_PATH, SECRET, ServedFleet, ServiceProcess, wait_until  # noqa: E402 - as above
+from support.runs.served_fleet import EVENTS_PATH, SECRET, ServedFleet, ServiceProcess  # noqa: E402 - as above
+from support.waiting import wait_until  # noqa: E402 - as above
 
 from bot.state.database import Database  # noqa: E402 - as above
 

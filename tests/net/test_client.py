@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+from support.free_ports import reserve_silent_port
 from support.listener import Listener, Received, Reply
 from support.registries.docker_registry import Certificate
 
@@ -319,18 +320,13 @@ def test_a_server_that_wants_to_be_left_alone_for_long_is_not_asked_again(asked)
     assert (len(server.received), pauses) == (1, [])
 
 
-def unused_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def test_no_connection_is_tried_again_and_then_said_without_the_query():
     pauses: list[float] = []
-    host = f"127.0.0.1:{unused_port()}"
-    http = HttpClient({host: HostTrust(is_insecure=True)}, environment={}, sleep=pauses.append)
-    with pytest.raises(UnreachableError) as caught:
-        http.request("GET", f"http://{host}/token?password=secret", limit=1, headers={"Authorization": SECRET})
+    with reserve_silent_port() as port:
+        host = f"127.0.0.1:{port}"
+        http = HttpClient({host: HostTrust(is_insecure=True)}, environment={}, sleep=pauses.append)
+        with pytest.raises(UnreachableError) as caught:
+            http.request("GET", f"http://{host}/token?password=secret", limit=1, headers={"Authorization": SECRET})
     assert str(caught.value) == f"http://{host}/token did not answer: Connection refused"
     assert pauses == list(RETRY_PAUSES)
 

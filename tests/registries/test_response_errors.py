@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import socket
 
 import pytest
+from support.free_ports import reserve_silent_port
 from support.images import DOCKER_MANIFEST
 from support.listener import Listener, Received, Reply
 
@@ -303,11 +303,10 @@ def test_tries_are_few():
 
 @pytest.mark.parametrize(("is_insecure", "advice"), [(False, "set HTTPS_PROXY"), (True, "make sure that 127.0.0.1:")])
 def test_no_connection_is_a_failure_of_the_host(is_insecure, advice):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        host = f"127.0.0.1:{probe.getsockname()[1]}"
-    with pytest.raises(RegistryError, match="did not answer: Connection refused") as caught:
-        client(host, is_insecure=is_insecure).fetch_descriptor(TagRef(f"{host}/a/b", "1"))
+    with reserve_silent_port() as port:
+        host = f"127.0.0.1:{port}"
+        with pytest.raises(RegistryError, match="did not answer: Connection refused") as caught:
+            client(host, is_insecure=is_insecure).fetch_descriptor(TagRef(f"{host}/a/b", "1"))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.UNREACHABLE, True)
     assert all(each in str(caught.value) for each in (f"hint: {advice}", "--offline"))
 

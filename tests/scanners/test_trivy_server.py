@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import responses
+from support.free_ports import find_free_port, reserve_silent_port
 from support.parts import find_trivy
 from support.scanners.trivy import (
     DEBIAN_RELEASE,
@@ -37,16 +37,10 @@ pytestmark = [pytest.mark.real("docker-registry"), pytest.mark.real("trivy")]
 TOKEN = "not-a-secret"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @contextmanager
 def serving(stand, cache, *, repository: str = "trivy-db") -> Iterator[str]:
     """Run a Trivy server with the database of the stand; yield its URL."""
-    address = f"127.0.0.1:{free_port()}"
+    address = f"127.0.0.1:{find_free_port()}"
     command = [find_trivy(), "server", "--listen", address, "--cache-dir", str(cache), "--token", TOKEN, "--insecure"]
     command += ["--db-repository", f"{stand.registry.host}/{repository}:{TAG}"]
     with (cache / "log").open("wb") as log:
@@ -144,9 +138,10 @@ def test_the_token_is_no_argument_that_others_on_the_machine_see(stand, make):
 
 
 def test_a_server_that_is_not_there_is_a_failure(stand, make):
-    scanner = make(at=f"http://127.0.0.1:{free_port()}")
-    assert scanner.get_identity() is None
-    assert why(scanner.scan(stand.subject(debian(OLD)))) is UnscannedReason.FAILED
+    with reserve_silent_port() as port:
+        scanner = make(at=f"http://127.0.0.1:{port}")
+        assert scanner.get_identity() is None
+        assert why(scanner.scan(stand.subject(debian(OLD)))) is UnscannedReason.FAILED
 
 
 def test_an_old_database_of_the_server_is_not_believed(stand, make):

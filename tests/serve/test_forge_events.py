@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.runs.served_fleet import SECRET, ServedFleet, wait_until
+from support.runs.served_fleet import SECRET, ServedFleet
+from support.waiting import wait_until
 
 from bot.serve.receiver import PUSH_DELAY
 

@@ -9,7 +9,7 @@ import time
 from contextlib import ExitStack
 
 import pytest
-from support.runs.served_fleet import find_free_port, wait_until
+from support.waiting import wait_until
 
 from bot.serve import http_server
 from bot.serve.app import MAX_READERS, Application
@@ -25,14 +25,15 @@ class Server:
     """A server at which `/events/forge` accepts large bodies. Requests for `/slow` are answered when `go` is set."""
 
     def __init__(self) -> None:
-        self.port, self.go = find_free_port(), threading.Event()
+        self.go = threading.Event()
         routes = [
             Route.build("POST", "/events/{name}", lambda request, _: Response(202, str(len(request.body)).encode())),
             Route.build("GET", "/user", lambda request, _: Response(200, request.headers.get("x-user", "-").encode())),
             Route.build("GET", "/slow", lambda *_: Response(200 if self.go.wait(20) else 500)),
         ]
         application = Application(Router(routes), JsonLog(SystemClock(), io.StringIO()))
-        self._server = build_server(application, "127.0.0.1", self.port, ["/events/forge"])
+        self._server = build_server(application, "127.0.0.1", 0, ["/events/forge"])
+        self.port = self._server.effective_port
         threading.Thread(target=self._server.run, daemon=True).start()
         self.connections = ExitStack()
 

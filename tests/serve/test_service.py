@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.runs.served_fleet import ServedFleet, wait_until
+from support.runs.served_fleet import ServedFleet
+from support.waiting import wait_until
 
 pytestmark = pytest.mark.real("docker-registry")
 

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
-from support.runs.served_fleet import ServedFleet, wait_until
+from support.runs.served_fleet import ServedFleet
+from support.waiting import wait_until
 
 from bot.serve.service import GRACE
 

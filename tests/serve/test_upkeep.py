@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import pytest
-from support.runs.served_fleet import wait_until
 from support.visits import API, CONDITIONS, PYTHON, WEB, build_visit
+from support.waiting import wait_until
 
 from bot.model.delivery import Delivery, DeliveryOutcome
 from bot.model.inventory import SettledBranch

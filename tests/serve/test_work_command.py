@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 from click.testing import CliRunner
-from support.runs.served_fleet import ServedFleet, wait_until
+from support.runs.served_fleet import ServedFleet
+from support.waiting import wait_until
 
 from bot.cli.work import command
 from bot.model.errors import UsageError

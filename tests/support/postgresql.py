@@ -6,7 +6,6 @@ import os
 import platform
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import Self
 
+from support.free_ports import find_free_port
 from support.parts import UNPACKED_POSTGRESQL, find_postgresql
 
 USER, PASSWORD = "basebump", "the word that opens"
@@ -31,9 +31,7 @@ class PostgresqlServer:
         self._names = count()
         self._programs = find_postgresql() or Path("postgresql-is-not-here")
         self._environment: Mapping[str, str] = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = find_free_port()
 
     def __enter__(self) -> Self:
         if self._programs.is_relative_to(UNPACKED_POSTGRESQL):

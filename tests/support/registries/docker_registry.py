@@ -6,7 +6,6 @@ import ipaddress
 import json
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -23,12 +22,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from support.free_ports import find_free_port
 from support.parts import find_docker_registry
 
 from bot.demo.images import OCI_MANIFEST, ImageIndex, ImageStore, PlatformImage, compute_digest
 from bot.model.reference import Digest
 
-START_TIMEOUT = 10.0
+START_TIMEOUT = 30.0
 """Seconds; it starts in thirty milliseconds, so this is a machine under load."""
 START_ATTEMPTS = 3
 """Somebody else may take the free port before the registry does."""
@@ -194,10 +194,7 @@ class DockerRegistry:
         return (self._folder / "own.log").read_text()[-4000:]
 
     def _start(self) -> bool:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self.host = f"127.0.0.1:{port}"
+        self.host = f"127.0.0.1:{find_free_port()}"
         config = self._folder / "config.json"
         config.write_text(json.dumps(self._config()))
         with (self._folder / "access.log").open("wb") as access, (self._folder / "own.log").open("wb") as own:

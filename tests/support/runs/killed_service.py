@@ -9,7 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.runs.served_fleet import ServedFleet, ServiceProcess, wait_until
+from support.runs.served_fleet import ServedFleet, ServiceProcess
+from support.waiting import wait_until
 
 from bot.model.reference import Digest
 from bot.state.database import Database

@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import requests
 from support.forges.github.server import GitHubServer
+from support.free_ports import find_free_port
 from support.registries.docker_registry import DockerRegistry
 from support.runs.worlds import build
+from support.waiting import wait_until
 
 from bot.model.reference import Digest
 
@@ -25,23 +25,6 @@ TOKEN, SECRET = "ghp_of-the-bot", "a secret of the registry".replace(" ", "-")
 EVENTS_PATH = "/events/registry"
 START_TIMEOUT = 30.0
 """Seconds; a machine under load needs a few."""
-
-
-def find_free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def wait_until(is_true: Callable[[], object], seconds: float = 60.0, interval: float = 0.02) -> float:
-    """Call a function every `interval` seconds until it returns a true value. Return the seconds that it took."""
-    began = time.monotonic()
-    while not is_true():
-        if time.monotonic() - began > seconds:
-            raise TimeoutError(f"not true after {seconds} s")
-        time.sleep(interval)
-    return time.monotonic() - began
 
 
 @dataclass
