@@ -41,7 +41,7 @@ class YamlPathFormat:
         # in no path of a tree.
         all_paths = "\n".join(paths).lower()
         words = [word for word in self.path_words if word in all_paths]
-        found = {path for path in paths if any(word in path.lower() for word in words)} if words else set[FilePath]()
+        found = {path for word in words for path in paths if word in path.lower()}
         return [path for path in sorted(found) if self.path_pattern.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
