@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -19,6 +18,7 @@ from bot.model.work import (
     WorkKind,
     WorkPriority,
 )
+from bot.state import work_queue
 from bot.state.service_log import DatabaseServiceLog
 from bot.state.work_queue import DatabaseWorkQueue
 
@@ -38,6 +38,11 @@ def finish(queue, worker, claimed):
     queue.finish_work(worker, claimed, FinishedWork(claimed.key, claimed.trace, claimed.reason, at, at, "done"))
 
 
+def set_clock(monkeypatch, ahead):
+    """Let queues read a clock that is ahead of the clock of this machine."""
+    monkeypatch.setattr(work_queue, "read_time", lambda _: datetime.now(UTC) + ahead)
+
+
 def end_process(queue, worker):
     """Do what PostgreSQL does when the process of a worker ends."""
     queue._sessions.close_session(worker)
@@ -55,18 +60,19 @@ def test_requests_for_the_same_work_are_done_once(queue):
 
 def test_claimed_work_is_not_claimed_again_until_the_claim_ends(queue):
     request_work(queue, WEB)
-    assert queue.claim_work("a", WorkKind, 10, timedelta(milliseconds=400))
+    claimed = queue.claim_work("a", WorkKind, 10, LEASE)
     assert queue.claim_work("b", WorkKind, 10, LEASE) == ()
-    time.sleep(0.45)
+    queue.extend_claims("a", claimed, timedelta())
     end_process(queue, "a")
     assert [each.key for each in queue.claim_work("b", WorkKind, 10, LEASE)] == [WEB]
 
 
 def test_extended_claim_does_not_end(queue):
     request_work(queue, WEB)
-    claimed = queue.claim_work("a", WorkKind, 10, timedelta(milliseconds=300))
+    claimed = queue.claim_work("a", WorkKind, 10, timedelta())
     queue.extend_claims("a", claimed, LEASE)
-    time.sleep(0.35)
+    assert queue.claim_work("b", WorkKind, 10, LEASE) == ()
+    end_process(queue, "a")
     assert queue.claim_work("b", WorkKind, 10, LEASE) == ()
 
 
@@ -115,15 +121,15 @@ def test_claims_of_one_call_have_the_same_kind_and_priority(queue):
     assert all(len(each) == 1 for each in kinds)
 
 
-def test_burst_is_gathered_but_not_beyond_the_longest_delay(queue, service_log):
-    delay, longest = timedelta(minutes=2), timedelta(minutes=2, milliseconds=500)
+def test_burst_is_gathered_but_not_beyond_the_longest_delay(queue, service_log, monkeypatch):
+    delay, longest = timedelta(hours=2), timedelta(hours=2, minutes=50)
     due_times = []
-    for _ in range(4):
+    for minutes in (0, 20, 40, 60):
+        set_clock(monkeypatch, timedelta(minutes=minutes))
         request_work(queue, NODE, delay=delay, longest_delay=longest)
         [waiting] = service_log.list_pending(10)
         due_times.append(waiting.due_at)
-        time.sleep(0.2)
-    assert due_times[0] < due_times[1] < due_times[3]
+    assert due_times[0] < due_times[1] < due_times[2] < due_times[3]
     assert due_times[3] - waiting.requested_at == longest
 
 
@@ -199,15 +205,15 @@ def test_records_are_limited_in_number(service_log, monkeypatch):
     assert len(service_log.list_deliveries(10)) == 3
 
 
-def test_repeated_work_is_due_again_later_and_not_requested_twice(queue):
+def test_repeated_work_is_due_again_later_and_not_requested_twice(queue, monkeypatch):
     queue.request_missing([build_work(SweepWork())])
     [claimed] = queue.claim_work("a", WorkKind, 10, LEASE)
     at = datetime.now(UTC)
     finished = FinishedWork(claimed.key, claimed.trace, claimed.reason, at, at, "done")
-    queue.finish_work("a", claimed, finished, repeat_after=timedelta(milliseconds=300))
+    queue.finish_work("a", claimed, finished, repeat_after=timedelta(hours=1))
     queue.request_missing([build_work(SweepWork())])
     assert queue.claim_work("a", WorkKind, 10, LEASE) == ()
-    time.sleep(0.35)
+    set_clock(monkeypatch, timedelta(hours=1))
     assert [each.key for each in queue.claim_work("a", WorkKind, 10, LEASE)] == [SweepWork()]
 
 
