@@ -114,6 +114,9 @@ class PatchSummary:
     """The times since the fixes were available, because basebump saw a digest that contains them."""
     since_published: WaitSummary
     """The times since the fixes were published, only for fixes whose publication is known."""
+    until_stages: Mapping[UpdateStage, WaitSummary] = field(default_factory=dict)
+    """The times of `since_seen` until each stage, only for fixes of which this stage is known. Stages of which nothing
+    is known are missing. Empty if neither builds nor clusters are read, and for the summary of a stage."""
 
 
 @dataclass(frozen=True, slots=True)

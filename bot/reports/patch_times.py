@@ -10,6 +10,7 @@ from bot.core.inventory.patch_times import ALL_PATCHES
 from bot.core.markdown import make_console_line
 from bot.model.patch_times import FleetTrends, Patch, PatchGrouping, PatchSummary, TrendPoint, WaitSummary
 from bot.model.report import SCHEMA
+from bot.model.update_stages import UpdateStage
 from bot.model.usage import InventoryCoverage
 from bot.reports._inventory_parts import (
     build_branch,
@@ -40,8 +41,19 @@ _PUBLISHED_TITLES = {
     PatchGrouping.TEAM: "By team, since the fix was published",
 }
 """The tables of the times since the publication. The text has no other ones, so that it stays short."""
+_STAGE_TITLES = {
+    PatchGrouping.SEVERITY: "By the most severe vulnerability, median until each stage (and waiting fixes)",
+    PatchGrouping.TEAM: "By team, median until each stage (and waiting fixes)",
+}
+"""The tables of the text with the times until each stage of a group."""
+_STAGE_DROP_RANKS = {UpdateStage.PROPOSED: 0, UpdateStage.MERGED: 1}
+"""The columns that are left out first on a narrow terminal. Other tables have the times until the merge, too."""
 _WAIT_COLUMNS = ("merged", "median_seconds", "percentile_90_seconds", "open", "oldest_open_seconds")
+_STAGE_WAIT_COLUMNS = ("reached", "median_seconds", "percentile_90_seconds", "waiting", "oldest_waiting_seconds")
 _COLUMNS = ("by", "group", *_WAIT_COLUMNS, *(f"published_{name}" for name in _WAIT_COLUMNS))
+_CSV_STAGES = tuple(stage for stage in UpdateStage if stage is not UpdateStage.MERGED)
+"""The stages with their own columns in CSV. The columns without a prefix are about the merge."""
+_CSV_COLUMNS = (*_COLUMNS, *(f"{stage.value}_{name}" for stage in _CSV_STAGES for name in _STAGE_WAIT_COLUMNS))
 _POINT_COLUMNS = ("at", "open", "exploited_open", "overdue", "median_seconds", "published_median_seconds")
 _HEADINGS = (
     *(Column("group"), Column("merged"), Column("median"), Column("9 of 10 within"), Column("open")),
@@ -94,8 +106,12 @@ def render_patch_document(report: PatchReport) -> str:
 
 def render_patch_csv(report: PatchReport) -> str:
     """Return the output of `report --since … --format csv`: all tables, which differ in the first column."""
-    rows = (_build_row(grouping, each) for grouping, group in report.summaries.items() for each in group)
-    return render_csv(_COLUMNS, rows)
+    rows = (
+        [*_build_row(grouping, each), *_list_stage_cells(each)]
+        for grouping, group in report.summaries.items()
+        for each in group
+    )
+    return render_csv(_CSV_COLUMNS, rows)
 
 
 def render_trend_csv(report: PatchReport) -> str:
@@ -126,7 +142,34 @@ def render_patch_lines(report: PatchReport, screen_width: int | None) -> list[Li
     started_at = report.coverage.first_read_at
     if started_at is not None and started_at > report.since:
         coverage.insert(0, f"The state begins on {started_at:%Y-%m-%d}, so earlier fixes are not known.")
-    return join_blocks([title], *tables, *_render_published_tables(report, screen_width), coverage)
+    return join_blocks(
+        [title],
+        *tables,
+        *_render_stage_tables(report, screen_width),
+        *_render_published_tables(report, screen_width),
+        coverage,
+    )
+
+
+def _render_stage_tables(report: PatchReport, screen_width: int | None) -> Iterator[list[Line]]:
+    """Yield the tables of the times until each stage. A fleet that reads neither builds nor clusters has none."""
+    for grouping, title in _STAGE_TITLES.items():
+        rows = report.summaries.get(grouping, ())
+        stages = [stage for stage in UpdateStage if any(stage in each.until_stages for each in rows)]
+        if stages:
+            headings = (Column("group"), *(Column(stage.value, _STAGE_DROP_RANKS.get(stage)) for stage in stages))
+            cells = [
+                (each.group, *(_describe_stage(each.until_stages.get(stage)) for stage in stages)) for each in rows
+            ]
+            yield [StyledLine("", title, Style.UPDATE), *render_table(headings, cells, screen_width)]
+
+
+def _describe_stage(waits: WaitSummary | None) -> str:
+    """Return the median until a stage, and in brackets the number of fixes that wait for it."""
+    if waits is None:
+        return "unknown"
+    median = _format_duration(waits.median)
+    return f"{median} ({waits.open})" if waits.open else median
 
 
 def _render_published_tables(report: PatchReport, screen_width: int | None) -> Iterator[list[Line]]:
@@ -179,7 +222,18 @@ def _format_duration(duration: timedelta | None) -> str:
 
 
 def _build_summary(grouping: PatchGrouping, summary: PatchSummary) -> JsonValue:
-    return dict(zip(_COLUMNS, _build_row(grouping, summary), strict=True))
+    stages = {
+        stage.value: dict(zip(_STAGE_WAIT_COLUMNS, _list_wait_cells(waits), strict=True))
+        for stage, waits in summary.until_stages.items()
+    }
+    return {**dict(zip(_COLUMNS, _build_row(grouping, summary), strict=True)), "stages": stages}
+
+
+def _list_stage_cells(summary: PatchSummary) -> Iterator[Cell]:
+    """Yield the cells of _CSV_STAGES. They are empty if nothing is known."""
+    for stage in _CSV_STAGES:
+        waits = summary.until_stages.get(stage)
+        yield from _list_wait_cells(waits) if waits is not None else [None] * len(_STAGE_WAIT_COLUMNS)
 
 
 def _build_row(grouping: PatchGrouping, summary: PatchSummary) -> list[Cell]:

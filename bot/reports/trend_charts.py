@@ -9,6 +9,7 @@ from itertools import groupby
 
 from bot.core.markdown import make_console_line
 from bot.model.patch_times import FleetTrends, PatchSummary, TrendPoint, WaitSummary
+from bot.model.update_stages import UpdateStage
 from bot.reports._inventory_parts import describe_duration
 
 WIDTH, HEIGHT = 300, 80
@@ -57,12 +58,14 @@ class TrendTable:
     """A table of times to patch."""
 
     title: str
+    columns: tuple[str, ...]
+    """The titles of all columns after the first one."""
     rows: tuple[tuple[str, ...], ...]
     left_out: int
-    has_publications: bool
-    """True if each row also has the times since the fixes were published."""
-    reached: str
-    """The title of the columns with the numbers of fixes that no longer wait."""
+    has_publications: bool = False
+    """True if the second half of the columns has the times since the fixes were published."""
+    has_cards: bool = False
+    """True if each row is a list on a narrow screen, which shows all cells without scrolling sideways."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,8 @@ def build_trend_section(trends: FleetTrends) -> TrendSection:
         _build_table("Time to patch by the most severe vulnerability", trends.by_severity),
         _build_table("Time to patch by team", teams),
         _build_table("Time to patch until each stage", trends.by_stage, "Reached"),
+        _build_stage_table("Median time until each stage by the most severe vulnerability", trends.by_severity),
+        _build_stage_table("Median time until each stage by team", teams),
     )
     return TrendSection(
         start=points[0].at,
@@ -207,7 +212,26 @@ def _build_table(title: str, summaries: Sequence[PatchSummary], reached: str = "
         )
         for each in summaries[:MAX_TEAMS]
     )
-    return TrendTable(title, rows, max(0, len(summaries) - MAX_TEAMS), has_publications, reached)
+    columns = (reached, "Median", "9 of 10 within", "Waiting", "Oldest") * (2 if has_publications else 1)
+    return TrendTable(title, columns, rows, max(0, len(summaries) - MAX_TEAMS), has_publications)
+
+
+def _build_stage_table(title: str, summaries: Sequence[PatchSummary]) -> TrendTable:
+    """Return the table of the times until each stage. It has no rows if nothing is known about stages."""
+    stages = [stage for stage in UpdateStage if any(stage in each.until_stages for each in summaries)]
+    rows = tuple(
+        (make_console_line(each.group), *(_describe_stage(each.until_stages.get(stage)) for stage in stages))
+        for each in (summaries[:MAX_TEAMS] if stages else ())
+    )
+    columns = tuple(stage.value.capitalize() for stage in stages)
+    return TrendTable(title, columns, rows, max(0, len(summaries) - MAX_TEAMS), has_cards=True)
+
+
+def _describe_stage(waits: WaitSummary | None) -> str:
+    """Return the median until a stage, and the number of fixes that wait for it."""
+    if waits is None:
+        return "unknown"
+    return ", ".join(filter(None, (_describe_time(waits.median), f"{waits.open:,} waiting" if waits.open else "")))
 
 
 def _list_cells(waits: WaitSummary) -> tuple[str, ...]:

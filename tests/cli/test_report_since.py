@@ -101,6 +101,7 @@ def test_json_has_the_summaries_and_each_fix(basebump, fleet):
         "published_percentile_90_seconds": 15 * 24 * 3600,
         "published_open": 0,
         "published_oldest_open_seconds": None,
+        "stages": {},
     }
     assert [each["published_at"] is None for each in document["patches"]] == [True, False]
     fleet_line, team_line = document["trends"]

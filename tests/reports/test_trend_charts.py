@@ -13,6 +13,7 @@ from support.witnesses.pages import Outline
 
 from bot.cli.outputs import read_page_parts
 from bot.model.patch_times import FleetTrends, PatchSummary, TeamTrend, TrendPoint, WaitSummary
+from bot.model.update_stages import UpdateStage
 from bot.reports.html import render_fixes_page, render_html_page
 from bot.reports.json_document import render_run_document
 from bot.reports.run_facts import read_document
@@ -100,6 +101,23 @@ def test_tables_have_the_times_since_the_publication_only_if_some_are_known():
         replace(trends(1, 2), by_team=(replace(summary, since_published=known),), by_severity=())
     ).tables
     assert table.rows[0][6:] == ("7", "9 days", "20 days", "1", "30 days")
+
+
+def test_groups_have_the_medians_until_each_stage_that_is_known():
+    found = trends(1, 2, teams=("@a", "@b"))
+    first, second = found.by_team
+    known = {
+        UpdateStage.MERGED: WaitSummary(5, 4 * DAY, 6 * DAY, 0, None),
+        UpdateStage.RUNNING: WaitSummary(3, 9 * DAY, 9 * DAY, 2, 30 * DAY),
+    }
+    waiting = {UpdateStage.MERGED: WaitSummary(0, None, None, 7, DAY)}
+    by_team = (replace(first, until_stages=known), replace(second, until_stages=waiting))
+    *_, table = build_trend_section(replace(found, by_team=by_team)).tables
+    assert (table.title, table.columns) == ("Median time until each stage by team", ("Merged", "Running"))
+    assert table.rows == (("@a", "4 days", "9 days, 2 waiting"), ("@b", "7 waiting", "unknown"))
+    page = render_fixes_page(replace(found, by_team=by_team), PARTS)
+    assert '<td class="count" data-title="Running">9 days, 2 waiting</td>' in page
+    assert len(build_trend_section(found).tables) == 2
 
 
 def test_line_since_the_publication_is_shown_only_if_it_has_values():

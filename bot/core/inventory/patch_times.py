@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -197,7 +198,9 @@ def _summarise_stages(patches: Sequence[Patch], now: datetime) -> Iterator[Patch
 
 
 def _summarise(group: str, patches: Sequence[Patch], now: datetime) -> PatchSummary:
-    return _summarise_ends(group, [(each, each.patched_at) for each in patches], now)
+    summary = _summarise_ends(group, [(each, each.patched_at) for each in patches], now)
+    stages = {each.group: each.since_seen for each in _summarise_stages(patches, now)}
+    return replace(summary, until_stages={stage: stages[stage] for stage in UpdateStage if stage in stages})
 
 
 def _summarise_ends(group: str, ends: Sequence[tuple[Patch, datetime | None]], now: datetime) -> PatchSummary:

@@ -130,8 +130,20 @@ def test_stages_are_summarised_one_by_one():
     ]
 
 
+def test_summary_of_a_group_has_the_times_until_each_stage():
+    facts = build_facts(build_stored_use(), history=HISTORY, builds=[build_own()])
+    patches = add_ends(find_patches(HISTORY), facts)
+    for grouping in (PatchGrouping.SEVERITY, PatchGrouping.TEAM):
+        (found,) = summarise_patches(patches, grouping, NOW - 90 * DAY, NOW)
+        medians = [(stage, waits.median) for stage, waits in found.until_stages.items()]
+        assert medians == [(PROPOSED, 0 * DAY), (MERGED, 2 * DAY), (REBUILT, 3 * DAY)]
+        assert found.until_stages[MERGED] == found.since_seen
+
+
 def test_without_builds_and_clusters_there_is_no_summary_of_stages():
-    assert summarise_patches(find_patches(HISTORY), PatchGrouping.STAGE, NOW - 90 * DAY, NOW) == ()
+    patches = find_patches(HISTORY)
+    assert summarise_patches(patches, PatchGrouping.STAGE, NOW - 90 * DAY, NOW) == ()
+    assert not summarise_patches(patches, PatchGrouping.ALL, NOW - 90 * DAY, NOW)[0].until_stages
 
 
 def test_scope_determines_the_stages():
