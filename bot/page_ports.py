@@ -72,7 +72,7 @@ class ServiceReader(Protocol):
         """Return the work that workers are doing, the oldest first."""
 
     def list_failing(self, limit: int) -> Sequence[PendingWork]:
-        """Return pending work whose last attempt failed, beginning with the most attempts."""
+        """Return pending work whose last attempt failed or was interrupted, beginning with the most attempts."""
 
     def summarise_senders(self) -> Sequence[SenderSummary]:
         """Return a summary for each sender with a delivery, sorted by name."""

@@ -61,7 +61,8 @@ class WorkClaims(Protocol):
     ) -> Sequence[ClaimedWork]:
         """Return work of some kinds that is due, and reserve it for `worker` until `lease` has passed.
 
-        All returned work has the same kind and priority. If nothing is due, the result is empty.
+        All returned work has the same kind and priority. Work that was interrupted is returned alone, because it may
+        end the process. If nothing is due, the result is empty.
         """
 
     def extend_claims(self, worker: str, claimed: Collection[ClaimedWork], lease: timedelta) -> Collection[ClaimedWork]:
@@ -83,8 +84,14 @@ class WorkClaims(Protocol):
     def postpone_work(self, worker: str, claimed: ClaimedWork, delay: timedelta, error: str | None) -> None:
         """End a claim, so that the work is due again after `delay`. `error` is the reason if the attempt failed."""
 
+    def delay_work(self, worker: str, claimed: ClaimedWork, delay: timedelta) -> None:
+        """End a claim on work that was not begun. The work is due again after `delay`, whatever requests arrive."""
+
     def release_claims(self, worker: str) -> None:
         """End all claims of a worker, so that others can do the work at once."""
+
+    def interrupt_claims(self, worker: str) -> None:
+        """End all claims of a worker whose process ended, as if their time had passed."""
 
 
 class WorkQueue(WorkRequester, WorkClaims, Protocol):

@@ -21,6 +21,8 @@ class PendingFigures:
     """Work that a worker is doing."""
     failing: int = 0
     """Work in any of these states whose last attempt failed."""
+    interrupted: int = 0
+    """Work in any of these states with at least MAX_INTERRUPTIONS interruptions in a row."""
     oldest_due_age: timedelta = timedelta()
     """How long the oldest work that is due has been waiting; zero if nothing is due."""
 

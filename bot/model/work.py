@@ -150,6 +150,11 @@ class WorkRequest:
     """The time at which the image was pushed to which this work responds; None if no push led to it."""
 
 
+MAX_INTERRUPTIONS = 3
+"""After so many interruptions in a row, the work itself probably ends its processes, and is delayed. Fewer of them can
+happen to any work, because machines fail and processes are killed."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClaimedWork:
     """A piece of work that one worker is doing. No other worker gets it until the claim ends."""
@@ -164,6 +169,10 @@ class ClaimedWork:
     """The number of earlier attempts that failed."""
     requested_at: datetime
     pushed_at: datetime | None = None
+    interruptions: int = 0
+    """The number of earlier claims in a row that ended without a result, because the process of the worker ended."""
+    was_interrupted: bool = False
+    """True if the last claim before this one is among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +190,8 @@ class PendingWork:
     attempts: int
     error: str | None
     """The message of the last failed attempt; None if no attempt failed."""
+    interruptions: int = 0
+    """As in `ClaimedWork`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,6 +219,7 @@ def _build_waiting(work: PendingWork) -> JsonValue:
         "due_at": format_time(work.due_at),
         "worker": work.worker,
         "failed_attempts": work.attempts,
+        "interruptions": work.interruptions,
         "error": work.error,
     }
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.model.work import ClaimedWork, WorkRequest
+from bot.model.work import MAX_INTERRUPTIONS, ClaimedWork, WorkRequest
 
 RETRY_DELAYS = (timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10), timedelta(hours=1))
 """The times to wait before a failed job is tried again. After the last one, the job ends as failed, and the next sweep
@@ -57,6 +57,17 @@ class NotYet:
     claimed: ClaimedWork
     result: str
     """What was found, in one line."""
+
+
+def find_interruption_delay(interruptions: int) -> timedelta:
+    """Return how long to wait before work is tried again that ended so many processes in a row.
+
+    After the last of RETRY_DELAYS, the wait stays the same. The work does not end as failed, because its row holds the
+    number of interruptions, and the next request would begin with zero.
+    """
+    if interruptions < MAX_INTERRUPTIONS:
+        return timedelta()
+    return RETRY_DELAYS[min(interruptions - MAX_INTERRUPTIONS, len(RETRY_DELAYS) - 1)]
 
 
 def describe_repositories(count: int) -> str:

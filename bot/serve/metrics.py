@@ -15,7 +15,7 @@ from bot import __version__
 from bot.model.delivery import REPEATED, DeliveryOutcome
 from bot.model.errors import StateError
 from bot.model.service_metrics import PendingFigures
-from bot.model.work import WorkKind
+from bot.model.work import MAX_INTERRUPTIONS, WorkKind
 from bot.reports.prometheus_text import MetricType, render_family, render_histogram
 from bot.reports.stage_metrics import render_stage_metrics
 from bot.reports.stage_section import StageReport
@@ -174,5 +174,9 @@ def _render_pending(figures: Iterable[PendingFigures]) -> Iterator[str]:
     )
     failing = [({"kind": each.kind.value}, each.failing) for each in figures]
     yield from render_family("queue_failing", "Pending work whose last attempt failed.", failing)
+    interrupted = [({"kind": each.kind.value}, each.interrupted) for each in figures]
+    yield from render_family(
+        "queue_interrupted", f"Pending work that ended {MAX_INTERRUPTIONS} or more processes in a row.", interrupted
+    )
     ages = [({"kind": each.kind.value}, each.oldest_due_age.total_seconds()) for each in figures]
     yield from render_family("queue_oldest_due_seconds", "Time since the oldest work that waits became due.", ages)

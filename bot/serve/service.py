@@ -97,7 +97,8 @@ class Service:
             return
         with lock_state_file(state.path) as self._lock:
             self._worker = "serve"  # the claims under this name are those of a process that ended
-            self._release_claims()
+            for worker in self._list_workers():
+                self._stores.queue.interrupt_claims(worker)
             yield
 
     def start_workers(self) -> None:
@@ -169,8 +170,12 @@ class Service:
         return lambda kinds: waking.create_waiter(kinds, self._stop)
 
     def _release_claims(self) -> None:
-        for scope in self._list_loops():
-            self._stores.queue.release_claims(f"{self._worker}-{scope.name}")
+        for worker in self._list_workers():
+            self._stores.queue.release_claims(worker)
+
+    def _list_workers(self) -> Iterable[str]:
+        """Return the name of the worker of each loop."""
+        return [f"{self._worker}-{scope.name}" for scope in self._list_loops()]
 
     def _list_loops(self) -> tuple[WorkLoopScope, ...]:
         return LOOPS if self._stores.settings.serve.uses_postgresql_queue else LOOPS_OF_ONLY_WORKER

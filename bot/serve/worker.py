@@ -13,7 +13,7 @@ from bot.model.work import ClaimedWork, FinishedWork, WorkKind, WorkLoopScope
 from bot.ports import Clock
 from bot.serve import claim_keeper
 from bot.serve.claim_keeper import ClaimKeeper
-from bot.serve.job import NOT_YET_DELAYS, RETRY_DELAYS, Done, Failed, Job, JobResult, NotYet
+from bot.serve.job import NOT_YET_DELAYS, RETRY_DELAYS, Done, Failed, Job, JobResult, NotYet, find_interruption_delay
 from bot.serve.json_log import JsonLog
 from bot.work_ports import WorkQueue
 
@@ -66,9 +66,19 @@ class WorkLoop:
         claimed = self._queue.claim_work(
             self._worker, self._scope.kinds, BATCH_SIZE, claim_keeper.LEASE, self._scope.least_priority
         )
-        if claimed:
+        if claimed and not self._delay_interrupted(claimed[0]):
             self._do(claimed)
         return bool(claimed)
+
+    def _delay_interrupted(self, claimed: ClaimedWork) -> bool:
+        """Log that an earlier process ended during this work. Return True if it is delayed, because several did."""
+        if not claimed.was_interrupted:
+            return False
+        delay = find_interruption_delay(claimed.interruptions)
+        if delay:
+            self._queue.delay_work(self._worker, claimed, delay)
+        self._log_work("work-interrupted", claimed, interruptions=claimed.interruptions, delay=delay.total_seconds())
+        return bool(delay)
 
     def _wait_for_work(self) -> None:
         next_due = self._queue.compute_figures(self._scope.kinds, self._scope.least_priority).next_due_in
@@ -112,14 +122,14 @@ class WorkLoop:
                     pushed_at=claimed.pushed_at,
                 )
                 self._queue.finish_work(self._worker, claimed, finished, result.repeat_after)
-                self._log_end("work-done", claimed, seconds=seconds, result=finished.result, opened=result.opened)
+                self._log_work("work-done", claimed, seconds=seconds, result=finished.result, opened=result.opened)
             case Failed():
                 self._store_failure(result, started, ended)
-                self._log_end("work-failed", claimed, seconds=seconds, error=result.error)
+                self._log_work("work-failed", claimed, seconds=seconds, error=result.error)
             case NotYet() if claimed.attempts < len(NOT_YET_DELAYS):
                 note = make_one_line(result.result)
                 self._queue.postpone_work(self._worker, claimed, NOT_YET_DELAYS[claimed.attempts], note)
-                self._log_end("work-postponed", claimed, seconds=seconds, result=note)
+                self._log_work("work-postponed", claimed, seconds=seconds, result=note)
             case NotYet():
                 self._store(Done(claimed, result.result), started)
             case _:
@@ -135,7 +145,7 @@ class WorkLoop:
         finished = FinishedWork(claimed.key, claimed.trace, claimed.reason, started, ended, error, is_failure=True)
         self._queue.finish_work(self._worker, claimed, finished, failed.repeat_after)
 
-    def _log_end(self, event: str, claimed: ClaimedWork, **values: str | float) -> None:
+    def _log_work(self, event: str, claimed: ClaimedWork, **values: str | float) -> None:
         self._log.write(
             event,
             trace=claimed.trace,

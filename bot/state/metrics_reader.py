@@ -9,7 +9,7 @@ from sqlalchemy import and_, func, select
 
 from bot.model.delivery import DeliveryOutcome
 from bot.model.service_metrics import EndedWork, PendingFigures
-from bot.model.work import WorkKind
+from bot.model.work import MAX_INTERRUPTIONS, WorkKind
 from bot.state.database import Database
 from bot.state.stored_rows import read_rows
 from bot.state.work_queue import read_time
@@ -42,6 +42,7 @@ class DatabaseMetricsReader:
                 func.count().filter(is_due),
                 func.count().filter(is_claimed),
                 func.count().filter(pending.attempts > 0),
+                func.count().filter(pending.interruptions >= MAX_INTERRUPTIONS),
                 func.min(pending.due_at).filter(is_due),
             )
             rows = connection.execute(query.where(pending.kind.in_(KNOWN_KINDS)).group_by(pending.kind)).all()
@@ -52,9 +53,10 @@ class DatabaseMetricsReader:
                 due,
                 claimed,
                 failing,
+                interrupted,
                 now - oldest if isinstance(oldest, datetime) else timedelta(),
             )
-            for kind, later, due, claimed, failing, oldest in rows
+            for kind, later, due, claimed, failing, interrupted, oldest in rows
         }
         return tuple(figures.get(each.value, PendingFigures(each)) for each in WorkKind)
 

@@ -10,7 +10,7 @@ from bot.state import inventory_tables, stage_tables, work_tables  # noqa: F401 
 from bot.state.inventory_migration import migrate_to_version_4
 from bot.state.stage_migration import migrate_to_version_10
 from bot.state.tables import METADATA, SCHEMA_VERSION
-from bot.state.work_migration import migrate_to_version_9
+from bot.state.work_migration import migrate_to_version_9, migrate_to_version_11
 
 Migration = Callable[[Connection], None]
 
@@ -68,6 +68,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _migrate_to_version_8,
     migrate_to_version_9,
     migrate_to_version_10,
+    migrate_to_version_11,
 )
 """The migrations in order. The first one migrates version 1 of the tables to version 2.
 

@@ -151,4 +151,5 @@ def build_pending_work(row: Row[Any], now: datetime) -> PendingWork:
         row.worker if row.claimed_until is not None and row.claimed_until > now else None,
         row.attempts,
         row.error,
+        row.interruptions,
     )

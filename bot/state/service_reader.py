@@ -50,12 +50,13 @@ class DatabaseServiceReader:
             return tuple(build_pending_work(row, now) for row in read_rows(connection, query.limit(limit)))
 
     def list_failing(self, limit: int) -> Sequence[PendingWork]:
-        """Return pending work whose last attempt failed, beginning with the most attempts."""
-        order = (PENDING_WORK.c.attempts.desc(), PENDING_WORK.c.due_at)
+        """Return pending work whose last attempt failed or was interrupted, beginning with the most attempts."""
+        attempts = PENDING_WORK.c.attempts + PENDING_WORK.c.interruptions
         with self._database.open_for_reading() as connection:
             now = read_time(connection)
-            query = select(PENDING_WORK).where(PENDING_WORK.c.attempts > 0, _IS_KNOWN).order_by(*order).limit(limit)
-            return tuple(build_pending_work(row, now) for row in read_rows(connection, query))
+            query = select(PENDING_WORK).where(attempts > 0, _IS_KNOWN)
+            first = query.order_by(attempts.desc(), PENDING_WORK.c.due_at).limit(limit)
+            return tuple(build_pending_work(row, now) for row in read_rows(connection, first))
 
     def summarise_senders(self) -> Sequence[SenderSummary]:
         """Return a summary for each sender with a delivery, sorted by name."""

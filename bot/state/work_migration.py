@@ -1,4 +1,4 @@
-"""The migration that adds the tables of the service, and the indexes that it needs."""
+"""The migrations that add the tables of the service, the indexes that it needs, and the number of interruptions."""
 
 from __future__ import annotations
 
@@ -40,3 +40,8 @@ def migrate_to_version_9(connection: Connection) -> None:
     words = choose_words(connection)
     for statement in _STATEMENTS:
         connection.exec_driver_sql(statement.format_map(words))
+
+
+def migrate_to_version_11(connection: Connection) -> None:
+    """Add the number of interruptions of pending work."""
+    connection.exec_driver_sql("ALTER TABLE pending_work ADD COLUMN interruptions INTEGER NOT NULL DEFAULT 0")

@@ -5,7 +5,7 @@ The clock of the database is used for all times, because the clocks of workers c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, insert, or_, select, update
 
 from bot.model.work import (
+    MAX_INTERRUPTIONS,
     ClaimedWork,
     FinishedWork,
     QueueFigures,
@@ -42,6 +43,10 @@ from bot.work_ports import WorkSignal
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """A clock that is set back by less than this time delays work by this time at most."""
 _IS_UNCLAIMED = PENDING_WORK.c.worker.is_(None)
+_RELEASED: Mapping[str, Any] = {"worker": None, "claimed_until": None}
+"""The values of work that no worker is doing."""
+_ENDED_WORKER = "ended"
+"""The worker of claims whose process ended. No worker has this name, so that the claims belong to no other process."""
 _KEY_COLUMNS = [PENDING_WORK.c[name] for name in KEY_NAMES]
 _Work = TypeVar("_Work", WorkRequest, ClaimedWork)
 
@@ -88,7 +93,10 @@ class DatabaseWorkQueue:
         lease: timedelta,
         least_priority: WorkPriority = WorkPriority.SWEEP,
     ) -> Sequence[ClaimedWork]:
-        """Return work of some kinds that is due, and reserve it for `worker` until `lease` has passed."""
+        """Return work of some kinds that is due, and reserve it for `worker` until `lease` has passed.
+
+        Work that was interrupted is returned alone, because it may end the process.
+        """
         with self._open() as (connection, now):
             is_claimable = and_(
                 self._build_claimable_condition(connection, kinds, now), PENDING_WORK.c.priority >= least_priority
@@ -96,13 +104,18 @@ class DatabaseWorkQueue:
             first = self._select_claimable(connection, is_claimable, 1)
             if not first:
                 return ()
-            is_alike = and_(
-                is_claimable, PENDING_WORK.c.kind == first[0].kind, PENDING_WORK.c.priority == first[0].priority
-            )
-            rows = self._select_claimable(connection, is_alike, limit)
+            rows = first
+            if not _count_interruptions(first[0]):
+                is_alike = and_(
+                    is_claimable,
+                    *(_IS_UNCLAIMED, PENDING_WORK.c.interruptions == 0),
+                    *(PENDING_WORK.c.kind == first[0].kind, PENDING_WORK.c.priority == first[0].priority),
+                )
+                rows = self._select_claimable(connection, is_alike, limit)
             self._sessions.ensure_session(connection, worker, lease)
             for row in rows:
                 values = {"worker": worker, "claimed_version": row.version, "claimed_until": now + lease}
+                values["interruptions"] = _count_interruptions(row)
                 connection.execute(update(PENDING_WORK).where(*_has_key_of(row)).values(values))
         return tuple(_build_claim(row) for row in rows)
 
@@ -146,7 +159,7 @@ class DatabaseWorkQueue:
         with self._open() as (connection, now):
             is_claim = _is_claim(worker, claimed)
             is_unchanged = (*is_claim, PENDING_WORK.c.version == claimed.version)
-            released = {"worker": None, "claimed_until": None, "attempts": 0, "error": None, "requested_at": now}
+            released = {**_RELEASED, "attempts": 0, "error": None, "interruptions": 0, "requested_at": now}
             if repeat_after is None:
                 connection.execute(delete(PENDING_WORK).where(*is_unchanged))
             else:
@@ -160,13 +173,19 @@ class DatabaseWorkQueue:
         """End a claim, so that the work is due again after `delay`. `error` is the reason if the attempt failed."""
         with self._open() as (connection, now):
             values = {
-                "worker": None,
-                "claimed_until": None,
+                **_RELEASED,
                 "due_at": now + delay,
                 "latest_due_at": now + delay,
                 "attempts": claimed.attempts + (error is not None),
                 "error": error,
+                "interruptions": 0,
             }
+            connection.execute(update(PENDING_WORK).where(*_is_claim(worker, claimed)).values(values))
+
+    def delay_work(self, worker: str, claimed: ClaimedWork, delay: timedelta) -> None:
+        """End a claim on work that was not begun. The work is due again after `delay`."""
+        with self._open() as (connection, now):
+            values = {**_RELEASED, "due_at": now + delay, "latest_due_at": now + delay}
             connection.execute(update(PENDING_WORK).where(*_is_claim(worker, claimed)).values(values))
 
     def release_claims(self, worker: str) -> None:
@@ -175,12 +194,16 @@ class DatabaseWorkQueue:
             own = select(PENDING_WORK).where(PENDING_WORK.c.worker == worker).order_by(*_KEY_COLUMNS).with_for_update()
             rows = connection.execute(own).all()
             for row in rows:
-                connection.execute(
-                    update(PENDING_WORK).where(*_has_key_of(row)).values(worker=None, claimed_until=None)
-                )
+                connection.execute(update(PENDING_WORK).where(*_has_key_of(row)).values(_RELEASED))
             self._signal.store(connection, _build_signals(rows))
         self._sessions.close_session(worker)
         self._signal.send()
+
+    def interrupt_claims(self, worker: str) -> None:
+        """End all claims of a worker whose process ended, as if their time had passed."""
+        with self._open() as (connection, _):
+            ended = {"worker": _ENDED_WORKER, "claimed_until": None}
+            connection.execute(update(PENDING_WORK).where(PENDING_WORK.c.worker == worker).values(ended))
 
     def signal_due_work(self, kinds: Collection[WorkKind], limit: int) -> int:
         """Store signals for work of some kinds that is due, for at most `limit` pieces of work. Return their number.
@@ -266,7 +289,10 @@ def write_requests(connection: Connection, requests: Collection[WorkRequest], si
         new, old = statement.excluded, PENDING_WORK.c
         latest = smaller(old.latest_due_at, new.latest_due_at)
         # A sweep asks for everything that is not settled, so that it must not shorten the wait after a failure.
-        is_waiting_after_failure = and_(old.attempts > 0, new.priority == WorkPriority.SWEEP)
+        # Work that probably ends its process must not do so with each request.
+        is_waiting_after_failure = or_(
+            and_(old.attempts > 0, new.priority == WorkPriority.SWEEP), old.interruptions >= MAX_INTERRUPTIONS
+        )
         # The worker that is doing the work has the time of the earlier push. What follows responds to later pushes.
         is_first_during_claim = and_(old.worker.is_not(None), old.version == old.claimed_version)
         values = {
@@ -338,4 +364,15 @@ def _build_claim(row: Row[Any]) -> ClaimedWork:
         row.attempts,
         row.requested_at,
         row.pushed_at,
+        _count_interruptions(row),
+        was_interrupted=row.worker is not None,
     )
+
+
+def _count_interruptions(row: Row[Any]) -> int:
+    """Return how many claims on work that can be claimed ended in a row without a result.
+
+    The last one is not counted in the row yet if the row still names its worker.
+    """
+    count: int = row.interruptions
+    return count + (row.worker is not None)

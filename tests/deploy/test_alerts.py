@@ -37,6 +37,7 @@ HEALTHY = {
     'basebump_last_success_timestamp_seconds{kind="sweep"}': "0+300x2400",
     'basebump_queue_oldest_due_seconds{kind="visit"}': "3x2400",
     'basebump_queue_failing{kind="visit"}': "0x2400",
+    'basebump_queue_interrupted{kind="visit"}': "0x2400",
     'basebump_work_total{kind="visit",result="failed"}': "0x2400",
     'basebump_polls_total{host="docker.io",result="failed"}': "0x2400",
     'basebump_deliveries_total{sender="registry",outcome="refused"}': "0x2400",
@@ -58,6 +59,7 @@ PROBLEMS = {
     "BasebumpQueueNotMoving": {'basebump_queue_oldest_due_seconds{kind="visit"}': "0+300x2400"},
     "BasebumpNoSweep": {'basebump_last_success_timestamp_seconds{kind="sweep"}': "0x2400"},
     "BasebumpVisitsFailing": {'basebump_queue_failing{kind="visit"}': "6x2400"},
+    "BasebumpWorkInterrupted": {'basebump_queue_interrupted{kind="visit"}': "1x2400"},
     "BasebumpVisitsGivenUp": {'basebump_work_total{kind="visit",result="failed"}': "0+5x2400"},
     "BasebumpPollsFailing": {'basebump_polls_total{host="docker.io",result="failed"}': "0+5x2400"},
     "BasebumpDeliveriesStopped": {

@@ -9,7 +9,7 @@ from io import StringIO
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support.parts import ROOT
-from support.service.work import API, NODE, WEB, finish_work, request_work
+from support.service.work import API, NODE, WEB, finish_work, interrupt_work, request_work
 from support.stage_scene import build_scene
 
 from bot import __version__
@@ -118,6 +118,17 @@ def test_work_that_failed_and_waits_is_failing(service):
     service.queue.postpone_work("a", claimed, timedelta(minutes=2), "the forge is down")
     assert service.value("queue_failing", kind="visit") == 1
     assert service.value("queue_failing", kind="tag") == 0
+
+
+def test_work_during_which_processes_end_again_and_again_is_interrupted(service):
+    service.request(WEB)
+    for expected in (0, 0, 1):
+        interrupt_work(service.queue, WEB)
+        service.queue.claim_work("next", [WorkKind.VISIT], 1, timedelta(minutes=1))
+        assert service.value("queue_interrupted", kind="visit") == expected
+        service.queue.release_claims("next")
+    assert service.value("queue_interrupted", kind="tag") == 0
+    assert service.value("queue_failing", kind="visit") == 0
 
 
 def test_work_is_counted_by_its_result(service):

@@ -6,12 +6,13 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from support.service.work import LEASE, WEB, interrupt_work, request_work
 from support.service.year import PUBLIC, SENDERS, build_ports, open_year
 from support.visits import build_visit
 
 from bot.model.delivery import Delivery, DeliveryOutcome
 from bot.model.inventory import BranchKey
-from bot.model.work import VisitWork, WorkPriority, WorkReason, WorkRequest
+from bot.model.work import MAX_INTERRUPTIONS, VisitWork, WorkKind, WorkPriority, WorkReason, WorkRequest
 from bot.serve.access import FOREIGN_HOST, USER_MISSING
 from bot.serve.http import Request, Response, Router
 from bot.serve.pages import PAGES, list_page_routes
@@ -20,6 +21,7 @@ from bot.settings.serve_settings import ServeSettings
 from bot.state.database import Database
 from bot.state.inventory_store import DatabaseInventoryStore
 from bot.state.service_log import DatabaseServiceLog
+from bot.state.work_queue import DatabaseWorkQueue
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 USERS = ServeSettings(senders=SENDERS, user_header="X-Forwarded-Email")
@@ -118,6 +120,20 @@ def test_queue_shows_what_waits_runs_and_failed(year):
     assert "look up docker.io/library/python:3.12-slim image pushed exploited" in text
     finished = read(year, "/queue", show="finished")
     assert "failed the registry answers 503" in finished
+
+
+def test_queue_shows_during_which_work_processes_ended(tmp_path):
+    database = Database.sqlite(tmp_path / "state.db")
+    queue = DatabaseWorkQueue(database)
+    request_work(queue, WEB)
+    [claimed] = queue.claim_work("worker-1", [WorkKind.VISIT], 1, LEASE)
+    queue.postpone_work("worker-1", claimed, timedelta(), "github.com answers 502")
+    interrupt_work(queue, WEB, times=MAX_INTERRUPTIONS)
+    [claimed] = queue.claim_work("worker-1", [WorkKind.VISIT], 1, LEASE)
+    queue.delay_work("worker-1", claimed, timedelta(minutes=10))
+    text = read(database, "/queue")
+    assert "the process ended during this work, 3 times in a row; before that: github.com answers 502" in text
+    assert "failed once interrupted 3 times" in text
 
 
 def test_events_are_paged(year):

@@ -7,12 +7,13 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.runs.served_fleet import wait_until
-from support.service.work import API, WEB, request_work
+from support.service.work import API, WEB, interrupt_work, request_work
+from support.waiting import wait_until
 
 from bot.model.errors import ForgeError
 from bot.model.work import (
     EVENT_LOOP,
+    MAX_INTERRUPTIONS,
     USER_LOOP,
     WorkKind,
     WorkPriority,
@@ -20,7 +21,7 @@ from bot.model.work import (
 from bot.queues.thread_signal import ThreadSignal
 from bot.serve import worker
 from bot.serve.claim_keeper import ClaimKeeper
-from bot.serve.job import NOT_YET_DELAYS, RETRY_DELAYS, Done, Failed, NotYet
+from bot.serve.job import NOT_YET_DELAYS, RETRY_DELAYS, Done, Failed, NotYet, find_interruption_delay
 from bot.serve.json_log import JsonLog
 from bot.serve.worker import WorkLoop
 from bot.state.database import Database
@@ -136,6 +137,38 @@ def test_work_that_fails_again_and_again_ends_as_failed(floor, monkeypatch):
         pass
     assert floor.waiting() == {}
     assert (floor.finished()[WEB].is_failure, floor.finished()[WEB].result) == (True, "no")
+
+
+def test_work_during_which_processes_end_again_and_again_waits_and_other_work_is_done(floor):
+    visited = []
+
+    def visit(claimed):
+        visited.extend(each.key for each in claimed)
+        yield from (Done(each, "read") for each in claimed)
+
+    floor.request(WEB)
+    interrupt_work(floor.queue, WEB, times=MAX_INTERRUPTIONS)
+    floor.request(API)
+    loop = floor.loop(visit)
+    while loop.do_next():
+        pass
+    assert visited == [API]
+    assert timedelta() < floor.waiting()[WEB].due_at - datetime.now(UTC) <= RETRY_DELAYS[0]
+    assert '"event": "work-interrupted"' in floor.stream.getvalue()
+    assert f'"subject": "{WEB}", "reason": "image-pushed", "interruptions": 3, "delay": 30.0' in floor.stream.getvalue()
+
+
+def test_work_of_a_process_that_was_killed_is_done_at_once(floor):
+    floor.request(WEB)
+    interrupt_work(floor.queue, WEB, times=MAX_INTERRUPTIONS - 1)
+    assert floor.loop(lambda claimed: (Done(each, "read") for each in claimed)).do_next()
+    assert floor.finished()[WEB].result == "read"
+    assert '"interruptions": 2, "delay": 0.0' in floor.stream.getvalue()
+
+
+def test_waits_after_interruptions_grow_up_to_the_longest_one():
+    waits = [find_interruption_delay(number) for number in range(9)]
+    assert waits == [timedelta()] * MAX_INTERRUPTIONS + [*RETRY_DELAYS, RETRY_DELAYS[-1], RETRY_DELAYS[-1]]
 
 
 def test_what_is_not_there_yet_is_looked_for_a_few_times_and_is_no_failure(floor, monkeypatch):

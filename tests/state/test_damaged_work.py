@@ -51,7 +51,7 @@ TIMES = {
     "deliveries": ("received_at",),
 }
 OTHERS = {
-    "pending_work": ("forge", "priority", "reason", "attempts", "trace", "error", "worker", "version"),
+    "pending_work": ("forge", "priority", "reason", "attempts", "trace", "error", "worker", "version", "interruptions"),
     "finished_work": ("host", "is_failure", "opened", "result"),
     "deliveries": ("trace", "outcome", "repeats", "subjects"),
 }

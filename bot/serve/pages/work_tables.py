@@ -133,8 +133,8 @@ def _build_failing_table(rows: Sequence[PendingWork], now: datetime) -> Table:
         rows=[
             (
                 show_work(each.key),
-                show_text(each.error or "", CellStyle.ALARM),
-                show_count(each.attempts),
+                show_text(_describe_failure(each), CellStyle.ALARM),
+                show_count(each.attempts + each.interruptions),
                 show_time(each.due_at, now) if each.due_at > now else show_text("now"),
             )
             for each in rows
@@ -189,7 +189,20 @@ def _show_priority(priority: WorkPriority) -> Cell:
 def _show_due(work: PendingWork, now: datetime) -> Cell:
     if work.worker is not None:
         return show_text("being done", CellStyle.GOOD)
-    times = "once" if work.attempts == 1 else f"{work.attempts:,} times"
-    failed = (Part(f"failed {times}", CellStyle.ALARM, is_badge=True),) if work.attempts else ()
     due = build_time_part(work.due_at, now) if work.due_at > now else Part("now")
-    return Cell((*failed, due))
+    return Cell((*_build_badge("failed", work.attempts), *_build_badge("interrupted", work.interruptions), due))
+
+
+def _build_badge(word: str, count: int) -> tuple[Part, ...]:
+    """Return a badge about attempts in a row that had no success; empty if there are none."""
+    times = "once" if count == 1 else f"{count:,} times"
+    return (Part(f"{word} {times}", CellStyle.ALARM, is_badge=True),) if count else ()
+
+
+def _describe_failure(work: PendingWork) -> str:
+    """Return why the last attempts did not succeed."""
+    if not work.interruptions:
+        return work.error or ""
+    times = f", {work.interruptions:,} times in a row" if work.interruptions > 1 else ""
+    earlier = f"; before that: {work.error}" if work.error is not None else ""
+    return f"the process ended during this work{times}{earlier}"

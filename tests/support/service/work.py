@@ -7,6 +7,7 @@ from typing import Any
 
 from bot.model.reference import TagRef
 from bot.model.work import FinishedWork, TagWork, VisitWork, WorkKey, WorkPriority, WorkReason, WorkRequest
+from bot.state.work_queue import DatabaseWorkQueue
 from bot.work_ports import WorkQueue
 
 WEB, API = (VisitWork("github", "github.com", f"acme/{name}") for name in ("web", "api"))
@@ -21,6 +22,14 @@ def build_work(key: WorkKey, priority: WorkPriority = WorkPriority.CHANGE, **mor
 
 def request_work(queue: WorkQueue, *keys: WorkKey, **more: Any) -> None:
     queue.request_work([build_work(key, **more) for key in keys])
+
+
+def interrupt_work(queue: DatabaseWorkQueue, *keys: WorkKey, times: int = 1) -> None:
+    """Claim the only pieces of work that are due, and do what the end of the worker's process does, several times."""
+    for number in range(times):
+        claimed = queue.claim_work(f"ended-{number}", {each.kind for each in keys}, len(keys), timedelta())
+        assert {each.key for each in claimed} == set(keys)
+        queue._sessions.close_session(f"ended-{number}")
 
 
 def finish_work(queue: WorkQueue, key: WorkKey, ended_at: datetime, result: str = "done", **more: Any) -> None:
