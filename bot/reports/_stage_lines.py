@@ -85,7 +85,7 @@ def list_running_lines(stages: FleetStages, images: Sequence[RunningImage]) -> I
         remarks += ["in no repository"] if image in unlisted else []
         remark = f"  {', '.join(remarks)}" if remarks else ""
         pods = count_things(image.pods, "pod", "pods")
-        yield StyledLine(f"  {digest:<12}  {title}  {pods}", remark, Style.WARNING)
+        yield StyledLine(f"  {digest:<12}  ", f"{title}  {pods}{remark}", Style.WARNING if remarks else _TEXT)
     if len(images) > MAX_RUNNING:
         left_out = len(images) - MAX_RUNNING
         yield f"  and {count_things(left_out, 'other container', 'other containers')}"

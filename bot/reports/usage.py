@@ -165,7 +165,7 @@ def _render_usage(usage: ImageUsage, width: int, tag_width: int) -> Line:
     pin = shorten_digest(usage.digest) if usage.digest is not None else _NOT_PINNED
     since = f"since {'at least ' if usage.is_since_first_visit else ''}{usage.since:%Y-%m-%d}"
     style = Style.WARNING if usage.digest is None else Style.EXPLANATION
-    return StyledLine(f"  {_locate(usage):<{width}}  {tag}", f"{pin:<12}  {since}", style)
+    return StyledLine(f"  {_locate(usage):<{width}}  ", f"{tag}{pin:<12}  {since}", style)
 
 
 def _render_updates(updates: Sequence[UpdateProgress], report: StageReport | None) -> Iterator[Line]:

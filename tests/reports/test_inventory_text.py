@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from support.runs.reports import HOSTILE
 from support.visits import NEW, NOW, WEB, build_request
 
+from bot.cli.screen import show_lines
 from bot.core.inventory.stage_funnels import summarise_updates
 from bot.model.fleet_history import DigestMove, HeldDigest, MoveOrigin
 from bot.model.fleet_stages import FleetStages
@@ -135,6 +136,30 @@ def test_csv_has_equally_long_rows_without_formulas(word):
         rows = list(csv.reader(io.StringIO(table)))
         assert len({len(row) for row in rows}) == 1
         assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@"))]
+
+
+class Screen(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_usage_of_long_names_fits_a_terminal(monkeypatch):
+    for name, value in (("TERM", "xterm"), ("COLUMNS", "80"), ("NO_COLOR", "1")):
+        monkeypatch.setenv(name, value)
+    name, path, tag = (
+        "payments-and-settlement",
+        "services/settlement/deploy/production/web.yaml",
+        "3.12.7-slim-bookworm-20261101",
+    )
+    usage = ImageUsage(WEB, path, 1, "kubernetes", "x", tag, NEW, "update", None, (), NOW, True, NOW, NOW)
+    answer = UsageAnswer(ImageReference.parse("python"), None, [usage], COVERAGE, build_stages(usage, "worker"))
+    running = replace(answer.stages.stages.running[0], tag=tag, workload=Workload("prod", name, "Deployment", name))
+    stages = replace(answer.stages.stages, running=(running,), unlisted=(running,), unwanted=())
+    shown = show_lines(render_usage_lines(replace(answer, stages=replace(answer.stages, stages=stages)), NOW), Screen())
+    assert [row for row in shown.split("\n") if len(row) > 80] == []
+    assert f"  {path}:1\n    {tag}  {NEW[7:19]}  since at least {NOW:%Y-%m-%d}\n" in shown
+    title = f"prod/{name}/Deployment/{name}"
+    assert f"  {NEW[7:19]}  {title}\n    (worker)  1 pod  in no repository\n" in shown
 
 
 def test_csv_writes_numbers_truth_and_absence():
