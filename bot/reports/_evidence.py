@@ -15,6 +15,7 @@ from bot.model.proposal import ProposedImage
 from bot.model.reference import TagRef
 from bot.model.report import Verdict
 from bot.model.signature import SignatureOutcome, TransitionSignatures
+from bot.model.workload import RunningUse
 from bot.reports._fleet_outcomes import render_fleet_outcome
 from bot.reports.json_text import JsonValue, format_time
 
@@ -43,7 +44,7 @@ def render_scan(outcome: ScanOutcome) -> dict[str, JsonValue]:
     }
 
 
-def render_evidence(transition: Transition, evidence: Evidence) -> JsonValue:
+def render_evidence(transition: Transition, evidence: Evidence, *, shows_names: bool) -> JsonValue:
     """Return the evidence for one update as JSON.
 
     It contains the scans of the old and the new image, the fixed, introduced and remaining vulnerabilities, the
@@ -52,6 +53,7 @@ def render_evidence(transition: Transition, evidence: Evidence) -> JsonValue:
     Args:
         transition: The update: the old and the new image, and their platforms.
         evidence: The evidence for this update.
+        shows_names: True if the value contains the names of clusters and namespaces in which the image runs.
     """
     delta, scanner = evidence.delta, get_scanner(evidence)
     return {
@@ -68,6 +70,27 @@ def render_evidence(transition: Transition, evidence: Evidence) -> JsonValue:
         "signatures": _render_signatures(evidence.signatures) if evidence.signatures is not None else None,
         "lookups": render_lookups(evidence, are_signatures_checked=evidence.signatures is not None),
         **({"fleet": render_fleet_outcome(evidence.fleet_outcome)} if evidence.fleet_outcome is not None else {}),
+        **(
+            {"runs_in": list(map(_render_use, evidence.running))}
+            if shows_names and evidence.running is not None
+            else {}
+        ),
+    }
+
+
+def _render_use(use: RunningUse) -> JsonValue:
+    """Return where an image runs, or an own image that was built on it, as JSON."""
+    return {
+        "own_image": use.own_image,
+        "places": [
+            {
+                "cluster": each.cluster,
+                "namespace": each.namespace,
+                "pods": each.pods,
+                "as_of": format_time(each.as_of),
+            }
+            for each in use.places
+        ],
     }
 
 
@@ -106,8 +129,10 @@ def render_signature(outcome: SignatureOutcome) -> JsonValue:
 class EvidenceIndex:
     """The evidence of a report, from which the evidence for one update can be rendered."""
 
-    def __init__(self, evidence: Mapping[Transition, Evidence]) -> None:
+    def __init__(self, evidence: Mapping[Transition, Evidence], *, shows_names: bool) -> None:
+        """Prepare the search. `shows_names` is that of `render_evidence`."""
         self._evidence = evidence
+        self._shows_names = shows_names
         transitions = sorted(evidence, key=lambda transition: transition.sort_key, reverse=True)
         self._by_image: dict[tuple[TagRef, str | None, str], Transition] = {
             (transition.new_tag_ref, transition.old, transition.new): transition for transition in transitions
@@ -127,7 +152,9 @@ class EvidenceIndex:
 
     def _render_transition(self, transition: Transition | None) -> JsonValue:
         evidence = self._evidence.get(transition) if transition is not None else None
-        return render_evidence(transition, evidence) if transition is not None and evidence is not None else None
+        if transition is None or evidence is None:
+            return None
+        return render_evidence(transition, evidence, shows_names=self._shows_names)
 
 
 def render_scanner(scanner: ScannerIdentity | None) -> JsonValue:

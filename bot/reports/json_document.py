@@ -43,16 +43,16 @@ def render_run_document(report: RunReport) -> str:
     )
 
 
-def build_evidence_index(report: RunReport) -> EvidenceIndex | None:
+def build_evidence_index(report: RunReport, *, shows_names: bool = True) -> EvidenceIndex | None:
     """Return an index of the report's evidence; None if the report has no evidence.
 
-    The module of the index is imported only if it is needed.
+    The module of the index is imported only if it is needed. `shows_names` is that of `render_evidence`.
     """
     if not report.evidence:
         return None
     from bot.reports._evidence import EvidenceIndex
 
-    return EvidenceIndex(report.evidence)
+    return EvidenceIndex(report.evidence, shows_names=shows_names)
 
 
 def _render_repository(repository: RepositoryReport, evidence_index: EvidenceIndex | None) -> JsonValue:

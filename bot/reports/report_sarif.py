@@ -123,7 +123,8 @@ class _ResultKind:
 
 def render_report_sarif(report: RunReport) -> str:
     """Return the output of `--format sarif`: one SARIF run for each repository, and at least one run."""
-    evidence_index = build_evidence_index(report)
+    # Services for code scanning show a SARIF file to everyone who can read the alerts of a repository.
+    evidence_index = build_evidence_index(report, shows_names=False)
     trees = report.repositories or (_NO_REPOSITORY,)
     return render_sarif(
         [

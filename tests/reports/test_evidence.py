@@ -8,12 +8,15 @@ from dataclasses import replace
 import pytest
 from support.runs.reports import MOVED, proposal, repository, run_report, update
 from support.values import finding, scan
+from support.visits import NOW
 
 from bot.core.evidence.compare import compare_scans
 from bot.core.evidence.several_platforms import merge_platforms
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.signature import NoSignature, SignatureScheme, Signer, TransitionSignatures, VerifiedSignature
+from bot.model.workload import RunningPlace, RunningUse
 from bot.reports.json_document import render_run_document
+from bot.reports.report_sarif import render_report_sarif
 
 CRITICAL, LOW = finding("CVE-2026-0001", Severity.CRITICAL), finding("CVE-2026-0002", Severity.LOW)
 
@@ -85,3 +88,22 @@ def test_image_on_two_platforms_has_the_evidence_of_the_first():
     (tree,) = json.loads(render_run_document(report))["repositories"]
     (image,) = tree["proposals"][0]["images"]
     assert image["evidence"]["platforms"] == ["linux/amd64"]
+
+
+def test_has_the_namespaces_in_which_the_image_runs():
+    own = RunningUse("ghcr.io/acme/web", (RunningPlace("prod", "shop", 12), RunningPlace("edge", "shop", 1, NOW)))
+    direct = RunningUse(None, (RunningPlace("prod", "db", 2),))
+    evidence = replace(compare_scans(scan(LOW), scan()), running=(direct, own))
+    assert said(evidence)["runs_in"] == [
+        {"own_image": None, "places": [{"cluster": "prod", "namespace": "db", "pods": 2, "as_of": None}]},
+        {
+            "own_image": "ghcr.io/acme/web",
+            "places": [
+                {"cluster": "prod", "namespace": "shop", "pods": 12, "as_of": None},
+                {"cluster": "edge", "namespace": "shop", "pods": 1, "as_of": "2026-11-25T12:00:00Z"},
+            ],
+        },
+    ]
+    assert said(replace(evidence, running=()))["runs_in"] == []
+    assert "runs_in" not in said(replace(evidence, running=None))
+    assert "prod" not in render_report_sarif(run_report(repository(update()), evidence=evidence))

@@ -144,9 +144,13 @@ def test_findings_of_private_repositories_are_withheld_without_users(year):
     withheld = read(year, web, settings=ServeSettings(), headers={})
     assert withheld["evidence_withheld"]
     assert not any("evidence" in each for each in withheld["reports"][0]["occurrences"])
-    assert any(
-        "evidence" in each
-        for each in read(year, PUBLIC_PATH, settings=ServeSettings(), headers={})["reports"][0]["occurrences"]
+    public = read(year, PUBLIC_PATH, settings=ServeSettings(), headers={})["reports"][0]["occurrences"]
+    shown = [each["evidence"] for each in public if "evidence" in each]
+    assert shown
+    assert not any("runs_in" in each for each in shown)
+    named = read(year, PUBLIC_PATH)["reports"][0]["occurrences"]
+    assert all(
+        each["evidence"]["runs_in"][0]["places"][0]["cluster"] == "prod-eu" for each in named if "evidence" in each
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.core.evidence.compare import count_by_severity, filter_exploited
+from bot.core.evidence.private_evidence import remove_private_evidence
 from bot.core.evidence.trust import describe_signature
 from bot.core.markdown import get_advisory_url
 from bot.model.decision import Transition
@@ -65,7 +66,7 @@ def load_shown_evidence(ports: PagePorts, reports: Mapping[BranchKey, Repository
     found = ports.reports.load_evidence(chosen)
     public = ports.fleet.select_public(reports.keys()) if found else frozenset()
     shown = {
-        each: found[each]
+        each: found[each] if ports.has_users else remove_private_evidence(found[each])
         for each in chosen
         if each in found and ports.can_show_evidence(found[each], is_public=not public.isdisjoint(users[each]))
     }

@@ -32,6 +32,7 @@ from bot.model.work import (
     WorkReason,
     WorkRequest,
 )
+from bot.model.workload import RunningPlace, RunningUse
 from bot.serve.kept_answer import keep_fix_trends, keep_stages
 from bot.serve.pages.ports import PagePorts
 from bot.settings.serve_settings import SenderSettings, ServeSettings
@@ -192,12 +193,16 @@ def get_digest(tag: TagRef, version: int) -> Digest:
 
 
 def build_evidence(transition: Transition, findings: Sequence[Finding] = FINDINGS) -> Evidence:
-    """Return evidence in which all findings but the last are fixed. Evidence for a private registry is private."""
+    """Return evidence in which all findings but the last are fixed, and the image runs in a cluster.
+
+    Evidence for a private registry is private.
+    """
     exploited = frozenset({findings[0].id})
     delta = VulnerabilityDelta(tuple(findings[:-1]), (), tuple(findings[-1:]))
     is_private = transition.tag_ref.host.endswith("azurecr.io")
     old, new = scan(*findings), replace(scan(*findings[-1:]), created=datetime(2026, 11, 20, tzinfo=UTC))
-    return Evidence(old, new, delta, exploited_ids=exploited, is_private=is_private)
+    running = (RunningUse(None, (RunningPlace("prod-eu", "shop", 3),)),)
+    return Evidence(old, new, delta, exploited_ids=exploited, is_private=is_private, running=running)
 
 
 def write_work(database: Database, now: datetime) -> None:
