@@ -124,8 +124,8 @@ class CheckReport:
     failed: tuple[RunFailure, ...] = ()
     is_strict: bool = False
     """True if everything that was not evaluated is a finding."""
-    unreadable_violations: tuple[Violation, ...] = ()
-    """One violation for each of `unsupported`, in the same order; empty unless the check is strict."""
+    unreadable_violations: tuple[tuple[Violation, ...], ...] = ()
+    """The violations of each of `unsupported`, in the same order."""
 
     @property
     def findings(self) -> Iterator[CheckFinding]:
@@ -144,8 +144,8 @@ class CheckReport:
                     new_digest=checked.verdict.new_digest,
                     violation=violation,
                 )
-        if self.unreadable_violations:
-            for unreadable, violation in zip(self.unsupported, self.unreadable_violations, strict=True):
+        for unreadable, violations in zip(self.unsupported, self.unreadable_violations, strict=True):
+            for violation in violations:
                 yield CheckFinding(
                     unreadable.path, unreadable.line_number, None, unreadable.text, None, None, None, violation
                 )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bot.core.choice.unevaluated import build_unreadable_violation
+from bot.core.choice.unevaluated import find_unreadable_violations
 from bot.core.choice.violations import find_violations
 from bot.core.references.changed_references import ChangedFile, ChangedFiles
 from bot.core.references.reconcile import find_sharing_with_skipped
@@ -43,7 +43,10 @@ def check_tree(
         unsupported=checked.unsupported,
         failed=extract_result.failures,
         is_strict=options.is_strict,
-        unreadable_violations=tuple(map(build_unreadable_violation, checked.unsupported)) if options.is_strict else (),
+        unreadable_violations=tuple(
+            tuple(find_unreadable_violations(each, policy_config.blocklist, is_strict=options.is_strict))
+            for each in checked.unsupported
+        ),
     )
     if isinstance(context, OfflineContext):
         return replace(report, occurrences=tuple(_check_offline(checked, context, policy_config, options)))

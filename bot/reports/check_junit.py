@@ -7,7 +7,6 @@ https://github.com/testmoapp/junitxml describes the subset of the format that mo
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import repeat
 from xml.etree import ElementTree as ET
 
 from bot.core.choice.unevaluated import describe_next_step
@@ -73,12 +72,11 @@ def _render_case(checked: CheckedOccurrence) -> ET.Element:
 
 
 def _list_unreadable_cases(report: CheckReport) -> Iterator[ET.Element]:
-    violations = report.unreadable_violations or repeat(None)
-    for unreadable, violation in zip(report.unsupported, violations, strict=False):
+    for unreadable, violations in zip(report.unsupported, report.unreadable_violations, strict=True):
         name = f"{unreadable.text} (line {unreadable.line_number})"
         case = _build_case(unreadable.path, unreadable.line_number, name)
-        if violation is not None:
-            _add_failure(case, (violation,), unreadable.path, unreadable.line_number)
+        if violations:
+            _add_failure(case, violations, unreadable.path, unreadable.line_number)
         else:
             _add_skipped(case, unreadable.reason)
         yield case

@@ -55,6 +55,13 @@ def test_references_that_the_policy_skips_are_not_findings(check, files, reason,
     assert (code, document["findings"]) == (0, [])
 
 
+def test_blocked_digest_in_a_reference_that_cannot_be_read_is_a_finding(check, config):
+    path = config(f"blocked: [{{digest: {digest('bad')}, reason: malware}}]\n")
+    files = {"Dockerfile": f"ARG X\nFROM ${{X}}@{digest('bad')}\nFROM ${{X}}@{digest('new')}\n"}
+    code, document = check(files, "--offline", "--config", path)
+    assert (code, found(document)) == (4, [("Dockerfile", 2, "blocked")])
+
+
 @pytest.mark.parametrize("rule", ["{pin: false}", "{update: none}", "{ignore: true}"])
 @pytest.mark.parametrize("offline", [("--offline",), ()], ids=["offline", "online"])
 def test_references_that_a_rule_does_not_pin_are_not_findings(check, config, loopback, rule, offline):

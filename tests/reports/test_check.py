@@ -28,7 +28,15 @@ from bot.reports.check_text import render_check_text
 
 
 def report(*places: CheckedOccurrence, since=None, root=".", unsupported=(), failed=()) -> CheckReport:
-    return CheckReport(root, is_offline=False, since=since, occurrences=places, unsupported=unsupported, failed=failed)
+    return CheckReport(
+        root,
+        is_offline=False,
+        since=since,
+        occurrences=places,
+        unsupported=unsupported,
+        failed=failed,
+        unreadable_violations=((),) * len(unsupported),
+    )
 
 
 def place(*faults: ViolationKind, line_number: int = 1, message: str = "a message", **more) -> CheckedOccurrence:

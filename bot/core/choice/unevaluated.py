@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, assert_never
 
 from bot.core.choice.violations import format_short_reference
+from bot.core.transition import shorten_digest
 from bot.model.check import Violation
 from bot.model.decision import (
     BlockedReference,
@@ -18,14 +21,19 @@ from bot.model.decision import (
     UnresolvedReference,
     UpToDate,
 )
+from bot.model.reference import Digest
 from bot.model.source import UnsupportedText
 from bot.model.vocabulary import WHOLE_FILE_REASONS, Reason, ViolationKind
+
+if TYPE_CHECKING:  # not imported at run time, to keep start-up fast
+    from bot.model.blocklist import Blocklist
 
 _UNPINNED_REASONS = frozenset({Reason.NO_TAG, Reason.UNKNOWN_REGISTRY})
 """Reasons to skip a reference that do not matter if the reference has no digest: such a reference is unpinned."""
 _UNKNOWN_IMAGE_REASONS = frozenset({Reason.MAYBE_OWN, Reason.UNKNOWN_REGISTRY})
 """Reasons for which the image of a digest is not looked up. For the other reasons to skip a reference with a digest, a
 user or the file decided that the digest stays as it is."""
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}(?![0-9a-f])", re.ASCII)
 _NEXT_STEPS: dict[Reason, str] = {
     Reason.MAYBE_OWN: "list your own images under `own:` in the config, or set `own:` to an empty list",
     Reason.UNKNOWN_REGISTRY: "list the registry under `registries:` in the config",
@@ -79,11 +87,35 @@ def find_strict_violation(decision: Decision, unevaluated_reason: Reason | None)
     return _build_violation(format_short_reference(decision.occurrence.reference), reason)
 
 
-def build_unreadable_violation(unreadable: UnsupportedText) -> Violation:
-    """Return the violation of a strict check for a text that holds no readable reference, or for an unread file."""
-    return _build_violation(
-        "the file" if unreadable.reason in WHOLE_FILE_REASONS else unreadable.text, unreadable.reason
-    )
+def find_unreadable_violations(
+    unreadable: UnsupportedText, blocklist: Blocklist, *, is_strict: bool
+) -> Iterator[Violation]:
+    """Yield the violations of a text that holds no readable reference, or of a file that could not be read.
+
+    The repository of such a text is not known, so each entry that blocks a digest in the text counts.
+    """
+    if unreadable.reason in WHOLE_FILE_REASONS:
+        subject = "the file"
+    else:
+        subject = unreadable.text
+        yield from _find_blocked_digests(unreadable.text, blocklist)
+    if is_strict:
+        yield _build_violation(subject, unreadable.reason)
+
+
+def _find_blocked_digests(text: str, blocklist: Blocklist) -> Iterator[Violation]:
+    """Yield a violation for each digest in a text that an entry blocks."""
+    for digest in dict.fromkeys(map(Digest, _DIGEST.findall(text) if blocklist.by_digest else ())):
+        entry = next(iter(blocklist.by_digest.get(digest, ())), None)
+        if entry is not None:
+            subject = text.replace(digest, shorten_digest(digest))
+            where = f" in {entry.image}" if entry.image is not None else ""
+            link = f" ({entry.block.link})" if entry.block.link else ""
+            yield Violation(
+                ViolationKind.BLOCKED,
+                f"{subject} is blocked{where}: {entry.block.reason}{link}",
+                remedy="write another digest, because basebump cannot read the reference",
+            )
 
 
 def describe_next_step(reason: Reason) -> str:

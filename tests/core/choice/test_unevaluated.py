@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.values import digest, occurrence, update
 
-from bot.core.choice.unevaluated import build_unreadable_violation, find_unevaluated_reason
+from bot.core.choice.blocklist import build_blocklist
+from bot.core.choice.unevaluated import find_unevaluated_reason, find_unreadable_violations
 from bot.core.choice.violations import find_violations
+from bot.model.blocklist import Block, BlockedDigest, Blocklist
 from bot.model.check import CheckReport
 from bot.model.decision import (
     Decision,
@@ -68,7 +70,7 @@ def check_report(
         build_checked_occurrence(each, find_violations(each, FIX, (), TODAY), options, is_offline=is_offline)
         for each in made
     )
-    violations = tuple(map(build_unreadable_violation, unsupported)) if is_strict else ()
+    violations = (tuple(find_unreadable_violations(each, Blocklist(), is_strict=is_strict)) for each in unsupported)
     return CheckReport(
         ".",
         is_offline,
@@ -76,7 +78,7 @@ def check_report(
         checked,
         tuple(unsupported),
         is_strict=is_strict,
-        unreadable_violations=violations,
+        unreadable_violations=tuple(violations),
     )
 
 
@@ -122,3 +124,28 @@ def test_digest_on_an_unknown_registry_is_enough_only_offline(reason):
 def test_digest_that_a_user_keeps_counts_as_pinned(reason):
     assert find_unevaluated_reason(SkippedReference(occurrence(PINNED), reason), is_offline=False) is None
     assert find_unevaluated_reason(SkippedReference(occurrence("python:3"), reason), is_offline=False) is reason
+
+
+BAD = digest("bad")
+OTHER = digest("other")
+
+
+@pytest.mark.parametrize(
+    ("text", "image", "problem"),
+    [
+        (f"${{X}}@{BAD}", None, f"${{X}}@{BAD[7:19]} is blocked: malware (https://a.example)"),
+        (f"${{X}}@{BAD}", "ghcr.io/**", f"${{X}}@{BAD[7:19]} is blocked in ghcr.io/**: malware (https://a.example)"),
+        (f"${{X}}@{OTHER}", None, None),
+        (f"${{X}}@{BAD}0", None, None),
+        ("${X}@${Y}", None, None),
+    ],
+)
+def test_blocked_digest_in_an_unreadable_reference_is_a_violation(text, image, problem):
+    blocklist = build_blocklist([BlockedDigest(BAD, Block("malware", "https://a.example"), image)])
+    unreadable = UnsupportedText(FilePath("Dockerfile"), 1, text, Reason.UNRESOLVED_ARGUMENT)
+    found = list(find_unreadable_violations(unreadable, blocklist, is_strict=False))
+    assert [(each.kind, each.problem) for each in found] == ([(ViolationKind.BLOCKED, problem)] if problem else [])
+    kinds = [each.kind for each in find_unreadable_violations(unreadable, blocklist, is_strict=True)]
+    assert kinds == [*(each.kind for each in found), ViolationKind.NOT_EVALUATED]
+    broken = replace(unreadable, reason=Reason.UNPARSABLE)
+    assert not list(find_unreadable_violations(broken, blocklist, is_strict=False))
