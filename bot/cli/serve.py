@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from bot.cli import options
-from bot.cli.service_process import run_until_signal
+from bot.cli.service_process import explain_address, run_until_signal
 from bot.cli.terminal import NoProgress
-from bot.model.errors import UsageError
 from bot.model.vocabulary import RunLevel
 
 if TYPE_CHECKING:
@@ -52,14 +51,8 @@ def command(config_file: Path, level: RunLevel) -> None:
 
 def _start(service: Service, settings: ServeSettings) -> str:
     """Start the threads of a service, and return its URL."""
-    try:
+    with explain_address(settings.listen, "serve.listen"):
         url = service.start_server()
-    except OSError as error:
-        host, port = settings.listen
-        raise UsageError(
-            f"cannot listen on {host}:{port}: {error.strerror}; hint: set `serve.listen` to an address of this "
-            "machine and a free port"
-        ) from error
     if not settings.uses_postgresql_queue:  # otherwise, `basebump work` does the work
         service.start_workers()  # not before the server, so that a service that cannot start begins no work
     service.start_upkeep()

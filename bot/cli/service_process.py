@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from bot import process
+from bot.model.errors import UsageError
 
 if TYPE_CHECKING:
     from bot.serve.json_log import JsonLog
@@ -44,6 +47,19 @@ class EndSignals:
         except Empty:
             return False
         return True
+
+
+@contextmanager
+def explain_address(address: tuple[str, int], setting: str) -> Iterator[None]:
+    """Raise UsageError if a server cannot listen on an address, which the user sets by a key or an option."""
+    try:
+        yield
+    except OSError as error:
+        host, port = address
+        raise UsageError(
+            f"cannot listen on {host}:{port}: {error.strerror}; hint: set `{setting}` to an address of this machine "
+            "and a free port"
+        ) from error
 
 
 def run_until_signal(service: Service, log: JsonLog, **options: str) -> None:

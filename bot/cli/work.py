@@ -9,16 +9,32 @@ import click
 
 from bot.cli import options
 from bot.cli.serve import DEFAULT_COLLECTION
-from bot.cli.service_process import run_until_signal
+from bot.cli.service_process import explain_address, run_until_signal
 from bot.cli.terminal import NoProgress
 from bot.model.errors import UsageError
 from bot.model.vocabulary import RunLevel
 
 
+def _parse_address(_context: click.Context, _parameter: click.Parameter, text: str | None) -> tuple[str, int] | None:
+    from bot.settings.serve_settings import parse_listen_address
+
+    try:
+        return parse_listen_address(text) if text is not None else None
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 @click.command()
 @options.service_config_option
 @options.level_option
-def command(config_file: Path, level: RunLevel) -> None:
+@click.option(
+    "--listen",
+    "address",
+    metavar="HOST:PORT",
+    callback=_parse_address,
+    help="Serve the probes /livez and /readyz, and /metrics for Prometheus, on this address.",
+)
+def command(config_file: Path, level: RunLevel, address: tuple[str, int] | None) -> None:
     """Do the work of services that receive events in other processes.
 
     This needs `queue: postgresql` in the config. Then `basebump serve` only receives events, serves pages and requests
@@ -41,5 +57,9 @@ def command(config_file: Path, level: RunLevel) -> None:
             f"{config_file} has no `queue`, so `basebump serve` does the work itself; hint: add `queue: postgresql`"
         )
     service = Service(ServiceOptions(config_file, level, NoProgress()), stores, work_signal, log)
-    service.start_workers()
-    run_until_signal(service, log, config=str(config_file), level=level.word)
+    described = {"config": str(config_file), "level": level.word}
+    if address is not None:
+        with explain_address(address, "--listen"):
+            described["url"] = service.start_monitoring(address)
+    service.start_workers()  # not before the server, so that a process that cannot start begins no work
+    run_until_signal(service, log, **described)

@@ -43,7 +43,7 @@ class ServiceMetrics:
         sweep_interval: timedelta,
         stages: KeptAnswer[StageReport] | None = None,
     ) -> None:
-        """Prepare the metrics. `stages` is None if the config has neither clusters nor builds."""
+        """Prepare the metrics. `stages` is None if there are none, or if other processes show them."""
         self._stages = stages
         self._reader, self._deliveries, self._log = reader, deliveries, log
         self._started_at, self._sweep_interval = started_at, sweep_interval

@@ -25,6 +25,7 @@ from bot.model.work import BACKGROUND_LOOP, EVENT_LOOP, USER_LOOP, WorkKind, Wor
 from bot.ports import ProgressReporter
 from bot.queues.job_waking import JobWaking
 from bot.queues.thread_signal import ThreadSignal
+from bot.reports.stage_section import StageReport
 from bot.serve.access import guard_from_web_sites
 from bot.serve.api import list_api_routes
 from bot.serve.app import EVENTS_PATH, Application
@@ -34,6 +35,7 @@ from bot.serve.http import Route, Router
 from bot.serve.http_server import build_server
 from bot.serve.job import Job
 from bot.serve.json_log import STATE_ERROR, JsonLog
+from bot.serve.kept_answer import KeptAnswer
 from bot.serve.metrics import ServiceMetrics
 from bot.serve.page_stores import build_page_ports
 from bot.serve.pages import list_page_routes
@@ -128,11 +130,24 @@ class Service:
 
     def start_server(self) -> str:
         """Start the HTTP server, and return its URL. Raises OSError if the address cannot be used."""
-        host, port = self._stores.settings.serve.listen
+        serve = self._stores.settings.serve
+        forge_paths = [f"{EVENTS_PATH}{each.name}" for each in serve.senders if each.kind.is_forge]
+        return self._start_server(serve.listen, self._list_routes(), forge_paths)
+
+    def start_monitoring(self, address: tuple[str, int]) -> str:
+        """Start an HTTP server with the probes and metrics of a process that does work, and return its URL.
+
+        Raises OSError if the address cannot be used.
+        """
+        serve = replace(self._stores.settings.serve, listen=address, user_header=None)
+        return self._start_server(address, self._list_monitoring_routes(DeliveryTally(self._stores.log, ()), serve))
+
+    def _start_server(
+        self, address: tuple[str, int], routes: Iterable[Route], large_paths: Collection[str] = ()
+    ) -> str:
+        host, port = address
         socket.getaddrinfo(host, port)  # waitress raises ValueError for a name that it cannot resolve
-        senders = self._stores.settings.serve.senders
-        forge_paths = [f"{EVENTS_PATH}{each.name}" for each in senders if each.kind.is_forge]
-        server = build_server(Application(Router(self._list_routes()), self._log), host, port, forge_paths)
+        server = build_server(Application(Router(routes), self._log), host, port, large_paths)
         threading.Thread(target=server.run, name="server", daemon=True).start()
         name = f"[{host}]" if ":" in host else host
         return f"http://{name}:{port}"
@@ -219,14 +234,21 @@ class Service:
         receiver = Receiver(senders, stores.inventory, deliveries, self._clock, self._log, own_tags)
         yield Route.build("POST", f"{EVENTS_PATH}{{name}}", receiver.receive)
         yield Route.build("OPTIONS", f"{EVENTS_PATH}{{name}}", receiver.receive)
-        yield from Health(stores.queue, self._list_ended_threads, self._stop.is_set, self._log).list_routes()
-        ports, sweep = build_page_ports(stores, self._clock), stores.settings.serve.sweep
-        metrics = ServiceMetrics(stores.metrics, deliveries, self._log, self._clock.now(), sweep, ports.stages)
-        metrics.begin()
-        for each in metrics.list_routes():  # they name registries
-            yield replace(each, handler=guard_from_web_sites(each.handler, stores.settings.serve))
+        ports = build_page_ports(stores, self._clock)
+        yield from self._list_monitoring_routes(deliveries, stores.settings.serve, ports.stages)
         yield from list_page_routes(ports)
         yield from list_api_routes(ports)
+
+    def _list_monitoring_routes(
+        self, deliveries: DeliveryTally, serve: ServeSettings, stages: KeptAnswer[StageReport] | None = None
+    ) -> Iterable[Route]:
+        """Yield the routes of the probes and the metrics. `stages` is None if other processes show those of stages."""
+        stores, started_at = self._stores, self._clock.now()
+        yield from Health(stores.queue, self._list_ended_threads, self._stop.is_set, self._log).list_routes()
+        metrics = ServiceMetrics(stores.metrics, deliveries, self._log, started_at, serve.sweep, stages)
+        metrics.begin()
+        for each in metrics.list_routes():  # they name registries
+            yield replace(each, handler=guard_from_web_sites(each.handler, serve))
 
     def _list_running_threads(self) -> list[threading.Thread]:
         return [each for each in self._threads if each.is_alive()]

@@ -130,6 +130,14 @@ def test_service_and_probes_reach_the_port_of_the_receivers(objects):
     assert [each["path"] for each in probes.values()] == ["/livez", "/readyz", "/livez"]
 
 
+def test_probes_reach_the_port_on_which_workers_listen(objects):
+    container = get_container(objects, "worker")
+    [port] = container["ports"]
+    assert container["args"][-2:] == ["--listen", f"0.0.0.0:{port['containerPort']}"]
+    probes = [container[key]["httpGet"] for key in ("livenessProbe", "startupProbe")]
+    assert probes == [{"path": "/livez", "port": port["name"]}] * 2
+
+
 def test_one_receiver_always_runs(objects):
     deployment = objects["Deployment", "basebump-receiver"]["spec"]
     budget = objects["PodDisruptionBudget", "basebump-receiver"]["spec"]

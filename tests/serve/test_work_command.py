@@ -7,7 +7,10 @@ import threading
 from contextlib import contextmanager
 
 import pytest
+import requests
 from click.testing import CliRunner
+from prometheus_client.parser import text_string_to_metric_families
+from support.free_ports import find_free_port
 from support.runs.served_fleet import ServedFleet
 from support.waiting import wait_until
 
@@ -49,12 +52,35 @@ def hold_requests(fleet):
 
 def test_workers_open_proposals_after_a_push_and_the_receiver_does_no_work(fleet):
     receiver = fleet.start()
-    workers = [fleet.start(*WORK) for _ in range(2)]
+    address = f"127.0.0.1:{find_free_port()}"
+    workers = [fleet.start(*WORK), fleet.start(*WORK, "--listen", address)]
     fleet.wait_until_read(3)
     fleet.push("base", "base patched")
     assert wait_until(lambda: len(fleet.list_proposals()) == 3) < 20
     assert receiver.entries("work-done") == []
+    wait_until(lambda: sum(entry["opened"] for each in workers for entry in each.entries("work-done")) == 3)
+    check_monitoring(address)
     assert [each.end() for each in (*workers, receiver)] == [0, 0, 0]
+
+
+def check_monitoring(address: str) -> None:
+    """Check that a worker answers probes, and serves metrics and nothing else."""
+    with requests.Session() as session:
+        session.trust_env = False
+        answers = {path: session.get(f"http://{address}{path}") for path in ("/livez", "/readyz", "/metrics", "/queue")}
+        foreign = session.get(f"http://{address}/metrics", headers={"Host": "evil.example"})
+    assert [each.status_code for each in (*answers.values(), foreign)] == [200, 200, 200, 404, 403]
+    families = text_string_to_metric_families(answers["/metrics"].text)
+    values = {(each.name, *each.labels.values()): each.value for family in families for each in family.samples}
+    assert values["basebump_state_usable",] == 1
+    assert values["basebump_bugs_total",] == values["basebump_state_errors_total",] == 0
+    assert values["basebump_work_total", "visit", "done"] >= 3
+
+
+def test_address_of_a_worker_must_have_a_host_and_a_port():
+    done = CliRunner().invoke(command, ["-c", "basebump.yaml", "--listen", "8080"])
+    assert done.exit_code == 2
+    assert "must be `host:port`" in done.output
 
 
 def test_visit_of_a_worker_that_ends_is_given_back_and_done_by_another_one(fleet, tmp_path):
