@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from sqlalchemy import Connection
 
     from bot.model.delivery import Delivery, DeliveryOutcome, EventRequest, ParsedDelivery
+    from bot.model.due_date import DueClass
     from bot.model.inventory import BranchKey
     from bot.model.reference import Digest, TagRef
     from bot.model.service_metrics import EndedWork, PendingFigures
@@ -188,6 +189,9 @@ class MetricsReader(Protocol):
 
     def find_last_deliveries(self, senders: Sequence[str]) -> Mapping[tuple[str, DeliveryOutcome], datetime]:
         """Return the time of the last delivery for each of these senders and each outcome."""
+
+    def count_overdue_requests(self) -> Mapping[DueClass, int]:
+        """Return the numbers of open requests whose due date has passed, by what the date was set for."""
 
 
 class EventSender(Protocol):

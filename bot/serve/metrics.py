@@ -7,14 +7,18 @@ therefore the same in all processes.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import product
 
 from bot import __version__
 from bot.model.delivery import REPEATED, DeliveryOutcome
+from bot.model.due_date import DueClass
 from bot.model.errors import StateError
 from bot.model.service_metrics import PendingFigures
+from bot.model.update_stages import UpdateStage
 from bot.model.work import MAX_INTERRUPTIONS, WorkKind
 from bot.reports.prometheus_text import MetricType, render_family, render_histogram
 from bot.reports.stage_metrics import render_stage_metrics
@@ -29,6 +33,15 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OUTCOMES = (*(each.value for each in DeliveryOutcome), REPEATED)
 RESULTS = {False: "done", True: "failed"}
 """The label for work that did not fail, and for work that failed after all attempts."""
+
+
+@dataclass(frozen=True, slots=True)
+class _StateFigures:
+    """Figures that each request for the metrics reads from the state."""
+
+    pending: Sequence[PendingFigures]
+    overdue: Mapping[DueClass, int]
+    """The numbers of open requests whose due date has passed."""
 
 
 class ServiceMetrics:
@@ -64,25 +77,26 @@ class ServiceMetrics:
 
     def render(self) -> str:
         """Return all metrics. If the state cannot be used, those that need it are left out or are not up to date."""
-        pending = self._read_state()
+        figures, stages = self._read_state(), self._stages.load(timedelta()) if self._stages is not None else None
         lines = [
-            *self._render_process(is_usable=pending is not None),
-            *(_render_pending(pending) if pending is not None else ()),
+            *self._render_process(is_usable=figures is not None),
+            *(_render_pending(figures.pending) if figures is not None else ()),
             *self._render_work(),
             *self._render_deliveries(),
-            *self._render_stages(),
+            *(_render_overdue(figures.overdue, stages) if figures is not None else ()),
+            *(render_stage_metrics(stages) if stages is not None else ()),
         ]
         return "\n".join(lines) + "\n"
 
-    def _read_state(self) -> tuple[PendingFigures, ...] | None:
-        """Update the counts, and return figures about the pending work; None if the state cannot be used."""
+    def _read_state(self) -> _StateFigures | None:
+        """Update the counts, and return figures about pending work and requests; None if the state cannot be used."""
         try:
             self._work.update()
             with self._lock:
                 if not self._has_last_times:
                     self._deliveries.add_last_times(self._reader.find_last_deliveries(self._deliveries.senders))
                     self._has_last_times = True
-            return tuple(self._reader.compute_pending_figures())
+            return _StateFigures(self._reader.compute_pending_figures(), self._reader.count_overdue_requests())
         except StateError as error:
             self._log.write_error(error, path="/metrics")
             return None
@@ -151,11 +165,6 @@ class ServiceMetrics:
         ]
         yield from render_family("last_delivery_timestamp_seconds", "Time of the last delivery.", times)
 
-    def _render_stages(self) -> Iterator[str]:
-        """Yield the metrics about stages of updates, as soon as they are computed for the first time."""
-        report = self._stages.load(timedelta()) if self._stages is not None else None
-        return render_stage_metrics(report) if report is not None else iter(())
-
 
 def _render_number(name: str, meaning: str, value: float) -> Iterator[str]:
     """Yield the lines of a gauge without labels."""
@@ -180,3 +189,21 @@ def _render_pending(figures: Iterable[PendingFigures]) -> Iterator[str]:
     )
     ages = [({"kind": each.kind.value}, each.oldest_due_age.total_seconds()) for each in figures]
     yield from render_family("queue_oldest_due_seconds", "Time since the oldest work that waits became due.", ages)
+
+
+def _render_overdue(requests: Mapping[DueClass, int], stages: StageReport | None) -> Iterator[str]:
+    """Yield the numbers of overdue fixes. Merged ones are left out until it is known which updates run."""
+    counts: dict[UpdateStage, Mapping[DueClass, int]] = {UpdateStage.PROPOSED: requests}
+    if stages is not None:
+        unfinished = [each for each in stages.stages.unfinished if each.is_overdue(stages.now)]
+        counts[UpdateStage.MERGED] = Counter(each.due_for for each in unfinished)
+    samples = [
+        ({"fixes": due_class.value, "state": state.value}, by_class.get(due_class, 0))
+        for state, by_class in counts.items()
+        for due_class in DueClass
+    ]
+    yield from render_family(
+        "overdue",
+        "Fixes whose due date has passed, by what the date was set for and by the stage that they reached.",
+        samples,
+    )

@@ -8,9 +8,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, func, select
 
 from bot.model.delivery import DeliveryOutcome
+from bot.model.due_date import DueClass
+from bot.model.proposal import RequestState
 from bot.model.service_metrics import EndedWork, PendingFigures
 from bot.model.work import MAX_INTERRUPTIONS, WorkKind
 from bot.state.database import Database
+from bot.state.inventory_tables import REQUESTS
 from bot.state.stored_rows import read_rows
 from bot.state.work_queue import read_time
 from bot.state.work_tables import (
@@ -102,3 +105,12 @@ class DatabaseMetricsReader:
             is_known = DELIVERIES.c.outcome.in_(KNOWN_OUTCOMES)
             rows = read_rows(connection, query.where(DELIVERIES.c.sender.in_(senders), is_known))
             return {(sender, DeliveryOutcome(outcome)): at for sender, outcome, at in rows}
+
+    def count_overdue_requests(self) -> Mapping[DueClass, int]:
+        """Return the numbers of open requests whose due date has passed, by what the date was set for."""
+        requests = REQUESTS.c
+        query = select(requests.due_for, func.count()).group_by(requests.due_for)
+        query = query.where(requests.state == RequestState.OPEN.value, requests.due_for.in_(list(DueClass)))
+        with self._database.open_for_reading() as connection:
+            rows = connection.execute(query.where(requests.due_at <= read_time(connection)))
+            return {DueClass(due_for): count for due_for, count in rows}

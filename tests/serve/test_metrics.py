@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
@@ -11,15 +12,20 @@ from prometheus_client.parser import text_string_to_metric_families
 from support.parts import ROOT
 from support.service.work import API, NODE, WEB, finish_work, interrupt_work, request_work
 from support.stage_scene import build_scene
+from support.visits import WEB as WEB_BRANCH
+from support.visits import build_request, build_visit
 
 from bot import __version__
 from bot.model.delivery import Delivery, DeliveryOutcome
+from bot.model.due_date import DueClass
 from bot.model.errors import StateError
+from bot.model.unfinished_update import UnfinishedUpdate
 from bot.model.work import (
     PollWork,
     SweepWork,
     WorkKind,
 )
+from bot.reports.stage_section import StageReport
 from bot.serve import work_tally
 from bot.serve.http import Request, Router
 from bot.serve.json_log import JsonLog
@@ -27,6 +33,7 @@ from bot.serve.kept_answer import KeptAnswer
 from bot.serve.metrics import CONTENT_TYPE, ServiceMetrics
 from bot.serve.work_tally import DeliveryTally
 from bot.state.database import Database
+from bot.state.inventory_store import DatabaseInventoryStore
 from bot.state.metrics_reader import DatabaseMetricsReader
 from bot.state.service_log import DatabaseServiceLog
 from bot.state.work_queue import DatabaseWorkQueue
@@ -47,12 +54,12 @@ class Service:
         self.queue, self.records = DatabaseWorkQueue(database), DatabaseServiceLog(database)
         self.start()
 
-    def start(self) -> None:
-        """Begin with a new process."""
+    def start(self, scene: StageReport | None = None) -> None:
+        """Begin with a new process. `scene` are the stages of the fleet, by default those of `build_scene`."""
         reader = DatabaseMetricsReader(Database.sqlite_unmigrated(self.path))
         self.log = JsonLog(SystemClock(), StringIO())
         self.deliveries = DeliveryTally(self.records, ["registry", "forge"])
-        stages = KeptAnswer("stages", lambda _: build_scene(), SystemClock())
+        stages = KeptAnswer("stages", lambda _: scene or build_scene(), SystemClock())
         stages.load(timedelta(seconds=20))
         self.metrics = ServiceMetrics(reader, self.deliveries, self.log, AT, timedelta(hours=12), stages)
         self.metrics.begin()
@@ -250,6 +257,27 @@ def test_metrics_of_the_process_remain_when_the_state_cannot_be_used(service):
     assert service.value("state_errors_total") >= 1
     assert service.value("work_total", kind="visit", result="done") == 1
     assert service.value("queue_work", kind="visit", state="due") is None
+
+
+def test_overdue_fixes_are_counted_before_and_after_the_merge(service):
+    scene = build_scene()
+    waiting = next(each for each in scene.stages.updates if each.wait is not None and not each.wait.reason.is_unknown)
+    unfinished = [
+        UnfinishedUpdate(WEB_BRANCH, build_request(), scene.now + days * DAY, DueClass.HIGH, waiting)
+        for days in (-1, 1)
+    ]
+    service.start(replace(scene, stages=replace(scene.stages, unfinished=tuple(unfinished))))
+    due = [
+        build_request(number, due_at=SystemClock().now() + days * DAY, due_for=DueClass.CRITICAL)
+        for number, days in enumerate((-2, -1, 1), 1)
+    ]
+    inventory = DatabaseInventoryStore(Database.sqlite(service.path))
+    inventory.record_visits([build_visit(requests=tuple(due))], {}, AT)
+    assert service.value("overdue", fixes="critical", state="proposed") == 2
+    assert service.value("overdue", fixes="high", state="proposed") == 0
+    assert service.value("overdue", fixes="high", state="merged") == 1
+    service.break_state()
+    assert service.value("overdue", fixes="critical", state="proposed") is None
 
 
 def test_bugs_are_counted(service):

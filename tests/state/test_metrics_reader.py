@@ -6,10 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.service.work import API, LEASE, WEB, finish_work, request_work
+from support.visits import build_request, build_visit
 
 from bot.model.delivery import Delivery, DeliveryOutcome
+from bot.model.due_date import DueClass
+from bot.model.proposal import RequestState
 from bot.model.service_metrics import PendingFigures
 from bot.model.work import SweepWork, WorkKind
+from bot.state.inventory_store import DatabaseInventoryStore
 from bot.state.metrics_reader import DatabaseMetricsReader
 from bot.state.service_log import DatabaseServiceLog
 from bot.state.work_queue import DatabaseWorkQueue
@@ -64,3 +68,18 @@ def test_last_deliveries_are_those_of_configured_senders(place, reader):
         delivery = Delivery(sender, str(number), AT + number * LEASE, DeliveryOutcome.IGNORED, "trace-1")
         records.record_delivery(delivery, ())
     assert reader.find_last_deliveries(["registry", "forge"]) == {("registry", DeliveryOutcome.IGNORED): AT + LEASE}
+
+
+def test_open_requests_whose_due_date_has_passed_are_overdue(place, reader):
+    past, future = {"due_at": AT}, {"due_at": datetime(9000, 1, 1, tzinfo=UTC)}
+    requests = (
+        build_request(1, due_for=DueClass.HIGH, **past),
+        build_request(2, due_for=DueClass.HIGH, **past),
+        build_request(3, due_for=DueClass.CRITICAL, **past),
+        build_request(4, due_for=DueClass.CRITICAL, **future),
+        build_request(5, RequestState.MERGED, due_for=DueClass.MEDIUM, **past),
+        build_request(6),
+    )
+    assert reader.count_overdue_requests() == {}
+    DatabaseInventoryStore(place.database()).record_visits([build_visit(requests=requests)], {}, AT)
+    assert reader.count_overdue_requests() == {DueClass.HIGH: 2, DueClass.CRITICAL: 1}
