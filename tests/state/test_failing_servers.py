@@ -6,10 +6,12 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from support.postgresql import PostgresqlServer
-from support.work_processes import LEASE, WorkStand, build_visit_request
+from support.waiting import wait_until
+from support.work_processes import LEASE, LONG_VISIT, WorkStand, build_visit_request
 
 from bot.model.errors import StateError
 from bot.model.work import WorkKind
@@ -39,82 +41,83 @@ def stand(server, tmp_path):
         yield stand
 
 
-def wait_for(condition, seconds=30.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def deliver(stand, receiver, repository, number=0):
     stand.world.raise_number(repository)
     assert receiver.deliver(number, repository)
 
 
-def is_claimed(stand):
-    return stand.create_queue().compute_figures().claimed == 1
+def wait_until_claimed(stand):
+    wait_until(lambda: stand.create_queue().compute_figures().claimed == 1)
+
+
+def wait_until_visited(stand, *repositories):
+    wait_until(lambda: stand.world.list_notes("visits") == list(repositories))
 
 
 def test_work_of_a_suspended_worker_is_not_done_by_another_one(stand):
-    receiver, suspended = stand.start_receiver(), stand.start_worker(seconds=1)
+    receiver, suspended = stand.start_receiver(), stand.start_worker(LONG_VISIT)
     deliver(stand, receiver, "web")
-    wait_for(lambda: is_claimed(stand))
+    wait_until_claimed(stand)
     suspended.suspend()
     stand.start_worker()
     time.sleep(LEASE.total_seconds() * 1.5)
-    assert stand.world.list_notes("visits") == []
+    deliver(stand, receiver, "api", number=1)
+    wait_until_visited(stand, "api")
     suspended.resume()
-    wait_for(stand.is_idle)
-    assert (stand.world.list_notes("visits"), stand.world.list_notes("overlaps")) == (["web"], [])
+    stand.world.end_visits()
+    stand.wait_until_idle()
+    assert (stand.world.list_notes("visits"), stand.world.list_notes("overlaps")) == (["api", "web"], [])
 
 
 def test_work_of_a_suspended_worker_is_done_after_its_end(stand):
-    receiver, suspended = stand.start_receiver(), stand.start_worker(seconds=1)
+    receiver, suspended = stand.start_receiver(), stand.start_worker(LONG_VISIT)
     deliver(stand, receiver, "web")
-    wait_for(lambda: is_claimed(stand))
+    wait_until_claimed(stand)
     suspended.suspend()
     stand.start_worker()
     time.sleep(LEASE.total_seconds() + 0.5)
+    assert stand.world.list_notes("visits") == []
     suspended.kill()
-    wait_for(lambda: stand.world.list_lost() == [])
+    wait_until_visited(stand, "web")
 
 
 def test_suspended_worker_that_lost_its_claims_ends_when_it_continues(stand):
     """PostgreSQL may end the session of a suspended worker, for example when PostgreSQL restarts."""
-    receiver, suspended = stand.start_receiver(), stand.start_worker(seconds=60)
+    receiver, suspended = stand.start_receiver(), stand.start_worker(LONG_VISIT)
     deliver(stand, receiver, "web")
-    wait_for(lambda: is_claimed(stand))
+    wait_until_claimed(stand)
     suspended.suspend()
     stand.end_sessions()
-    other = stand.start_worker(seconds=0.5)
-    time.sleep(LEASE.total_seconds() + 1)
+    other = stand.start_worker()
+    wait_until_visited(stand, "web")
     suspended.resume()
-    assert suspended.popen.wait(timeout=10) == 1
-    wait_for(stand.is_idle)
+    assert suspended.popen.wait(timeout=60) == 1
+    stand.wait_until_idle()
     assert other.popen.poll() is None
     assert stand.world.list_lost() == []
 
 
 def test_worker_gives_up_when_the_server_is_away_for_longer_than_its_claim(stand, server):
-    receiver, worker = stand.start_receiver(), stand.start_worker(seconds=60)
+    receiver, worker = stand.start_receiver(), stand.start_worker(LONG_VISIT)
     deliver(stand, receiver, "web")
-    wait_for(lambda: is_claimed(stand))
+    wait_until_claimed(stand)
     server.stop("immediate")
     try:
-        assert worker.popen.wait(timeout=LEASE.total_seconds()) == 1
+        assert worker.popen.wait(timeout=60) == 1
         assert not receiver.deliver(1, "web")
     finally:
         server.start()
     stand.start_worker()
-    wait_for(lambda: stand.world.list_lost() == [])
+    wait_until_visited(stand, "web")
     assert stand.world.list_notes("overlaps") == []
 
 
 @pytest.mark.parametrize("way", ["fast", "kill"])
 def test_restarts_of_the_server_lose_nothing(stand, server, way):
     receivers = [stand.start_receiver() for _ in range(2)]
-    workers = [stand.start_worker(seconds=0.05) for _ in range(3)]
-    is_over = threading.Event()
+    for _ in range(3):
+        stand.start_worker(seconds=0.05)
+    is_over, accepted = threading.Event(), []
 
     def send(part):
         number = part
@@ -122,29 +125,25 @@ def test_restarts_of_the_server_lose_nothing(stand, server, way):
             number += 2
             repository = REPOSITORIES[number % 5]
             stand.world.raise_number(f"{repository}-{part}")
-            end = time.monotonic() + 30
-            while not receivers[part].deliver(number, f"{repository}-{part}"):
-                assert time.monotonic() < end
-                time.sleep(0.05)
+            wait_until(partial(receivers[part].deliver, number, f"{repository}-{part}"), interval=0.05)
+            accepted.append(number)
 
     with ThreadPoolExecutor(2) as threads:
         sending = [threads.submit(send, part) for part in range(2)]
         try:
-            time.sleep(0.7)
+            wait_until(lambda: len(stand.world.list_notes("visits")) >= 5)
             server.kill() if way == "kill" else server.stop(way)
             time.sleep(0.5)
+            accepted_before = len(accepted)
             server.start()
-            time.sleep(0.7)
+            wait_until(lambda: len(accepted) >= accepted_before + 10)
         finally:
             is_over.set()
         for each in sending:
-            each.result(timeout=30)
-    if all(each.popen.poll() is not None for each in workers):  # they gave up, as in the test above
-        stand.start_worker()
-    wait_for(stand.is_idle)
+            each.result(timeout=60)
+    stand.wait_until_idle()
     assert stand.world.list_lost() == []
     assert stand.world.list_notes("overlaps") == []
-    assert len(stand.world.list_notes("visits")) >= 10
 
 
 def test_receiver_refuses_deliveries_while_the_server_refuses_writes(stand):
@@ -155,18 +154,21 @@ def test_receiver_refuses_deliveries_while_the_server_refuses_writes(stand):
     assert not receiver.deliver(1, "web")
     stand.set_read_only(is_read_only=False)
     assert receiver.deliver(1, "web")
-    wait_for(stand.is_idle)
-    assert stand.world.list_lost() == []
+    wait_until_visited(stand, "web")
 
 
 def test_clock_of_a_worker_decides_nothing(stand):
     """The clock of the second worker is a day ahead. By it, the claim of the first one would have ended."""
-    receiver, worker = stand.start_receiver(), stand.start_worker(seconds=1)
+    receiver = stand.start_receiver()
+    stand.start_worker(LONG_VISIT)
     deliver(stand, receiver, "web")
-    wait_for(lambda: is_claimed(stand))
+    wait_until_claimed(stand)
     stand.start_worker(clock_offset=timedelta(days=1))
-    wait_for(stand.is_idle)
-    assert (stand.world.list_notes("visits"), worker.popen.poll()) == (["web"], None)
+    deliver(stand, receiver, "api", number=1)
+    wait_until_visited(stand, "api")
+    stand.world.end_visits()
+    stand.wait_until_idle()
+    assert (stand.world.list_notes("visits"), stand.world.list_notes("overlaps")) == (["api", "web"], [])
 
 
 def test_transactions_on_the_same_work_never_end_in_a_deadlock(database):

@@ -22,23 +22,17 @@ def stand(place, tmp_path):
         yield stand
 
 
-def wait_for(condition, seconds=30.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def test_killed_receivers_and_workers_lose_nothing_and_never_overlap(stand):
     chance, numbers, is_over = random.Random(7), count(), threading.Event()
     receivers = [stand.start_receiver() for _ in range(2)]
     workers = [stand.start_worker() for _ in range(3)]
 
     def send(part: int) -> None:
-        """Send deliveries, and repeat those that were not accepted, as senders do."""
-        own = random.Random(part)
-        while not is_over.is_set():
+        """Send deliveries for each repository, and repeat those that were not accepted, as senders do."""
+        own, unsent = random.Random(part), set(REPOSITORIES[part::2])
+        while unsent or not is_over.is_set():
             number, repository = next(numbers), own.choice(REPOSITORIES[part::2])
+            unsent.discard(repository)
             stand.world.raise_number(repository)
             while not receivers[own.randrange(2)].deliver(number, repository):
                 time.sleep(0.02)
@@ -58,8 +52,8 @@ def test_killed_receivers_and_workers_lose_nothing_and_never_overlap(stand):
         finally:
             is_over.set()
         for each in sending:
-            each.result(timeout=30)
-    wait_for(stand.is_idle)
+            each.result(timeout=60)
+    stand.wait_until_idle()
     assert stand.world.list_lost() == []
     assert stand.world.list_notes("overlaps") == []
     assert len(stand.world.list_notes("visits")) >= len(REPOSITORIES)

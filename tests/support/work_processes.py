@@ -25,6 +25,7 @@ from typing import Self
 
 from sqlalchemy import make_url
 from support.parts import ROOT
+from support.waiting import wait_until
 
 from bot.model.delivery import Delivery, DeliveryOutcome
 from bot.model.errors import StateError
@@ -37,6 +38,8 @@ from bot.state.work_queue import DatabaseWorkQueue
 
 LEASE = timedelta(seconds=2)
 """Short, so that tests need not wait long for the work of a killed worker."""
+LONG_VISIT = 600.0
+"""The seconds of a visit that ends when its worker is killed, or by `World.end_visits`."""
 
 
 class World:
@@ -51,15 +54,21 @@ class World:
         """Change a repository."""
         _write(self.folder / "wanted" / repository, _read(self.folder / "wanted" / repository) + 1)
 
+    def end_visits(self) -> None:
+        """Let all visits end, those that are being done and later ones."""
+        (self.folder / "end-visits").touch()
+
     def visit(self, repository: str, seconds: float) -> None:
-        """Visit a repository, as a worker does."""
+        """Visit a repository, as a worker does, for some seconds or until `end_visits` is called."""
         with (self.folder / "locks" / repository).open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 self._note("overlaps", repository)
             number = _read(self.folder / "wanted" / repository)
-            time.sleep(seconds)
+            end = time.monotonic() + seconds
+            while (left := end - time.monotonic()) > 0 and not (self.folder / "end-visits").exists():
+                time.sleep(min(left, 0.02))
             if number < _read(self.folder / "done" / repository):
                 self._note("overlaps", repository)
             _write(self.folder / "done" / repository, number)
@@ -182,11 +191,30 @@ class WorkStand:
                 each.kill()
             each.close()
 
-    def start_worker(self, seconds: float = 0.02, clock_offset: timedelta = timedelta()) -> Process:
-        """Start a worker whose visits take `seconds`, and whose clock is wrong by `clock_offset`."""
+    def start_worker(
+        self, seconds: float = 0.02, clock_offset: timedelta = timedelta(), longest_wait: float | None = None
+    ) -> Process:
+        """Start a worker whose visits take `seconds`, and whose clock is wrong by `clock_offset`.
+
+        If nothing wakes the worker, it looks for work and for jobs after `longest_wait` seconds.
+        """
+        wait = "" if longest_wait is None else str(longest_wait)
         offset = str(clock_offset.total_seconds())
-        words = (str(self.world.folder), f"worker-{next(self._names)}", str(seconds), self.address, offset)
+        words = (str(self.world.folder), f"worker-{next(self._names)}", str(seconds), self.address, offset, wait)
         return self._start("worker", *words)
+
+    def wait_until_idle(self) -> None:
+        """Wait until no work is pending. If all workers have ended because they could not keep their claims, start one.
+
+        PostgreSQL may need longer for a restart than a claim lasts.
+        """
+        wait_until(self._is_idle_or_worker_starts)
+
+    def _is_idle_or_worker_starts(self) -> bool:
+        workers = [each for each in self._processes if each.words[0] == "worker"]
+        if all(each.popen.poll() is not None for each in workers):
+            self.start_worker()
+        return self.is_idle()
 
     def start_receiver(self) -> Process:
         """Start a receiver."""
@@ -251,7 +279,9 @@ def _answer(word: str) -> None:
     sys.stdout.flush()
 
 
-def work(opening: str, folder: str, name: str, seconds: str, address: str, clock_offset: str) -> None:
+def work(
+    opening: str, folder: str, name: str, seconds: str, address: str, clock_offset: str, longest_wait: str
+) -> None:
     """Do visits until SIGTERM."""
     from bot.serve import claim_keeper, worker  # noqa: PLC0415 - receivers do not need it
     from bot.serve.json_log import JsonLog  # noqa: PLC0415 - as above
@@ -260,14 +290,15 @@ def work(opening: str, folder: str, name: str, seconds: str, address: str, clock
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     claim_keeper.LEASE = LEASE
     worker.WAIT_AFTER_ERROR = timedelta(seconds=0.2)
-    worker.LONGEST_WAIT = timedelta(seconds=2 if address else 0.2)
+    worker.LONGEST_WAIT = timedelta(seconds=float(longest_wait or (2 if address else 0.2)))
 
     class WrongTime(datetime):
         @classmethod
         def now(cls, tz: tzinfo | None = None) -> datetime:
             return datetime.now(tz) + timedelta(seconds=float(clock_offset))
 
-    work_queue.datetime = WrongTime
+    if float(clock_offset):  # only then, because the times in the database are no instances of it
+        work_queue.datetime = WrongTime
 
     def visit(claimed: Sequence[ClaimedWork]) -> Iterator[worker.JobResult]:
         for each in claimed:
@@ -301,8 +332,10 @@ def work(opening: str, folder: str, name: str, seconds: str, address: str, clock
 def start_job_workers(queue: DatabaseWorkQueue, address: str, stop: threading.Event) -> Callable[[float], None]:
     """Start the thread that gets jobs, and return the function that waits for them."""
     from bot.queues import job_waiter, procrastinate_workers  # noqa: PLC0415 - only some workers need them
+    from bot.serve import worker  # noqa: PLC0415 - as above
 
-    procrastinate_workers.HEARTBEAT, procrastinate_workers.LONGEST_SILENCE = 0.5, 2.0
+    procrastinate_workers.POLL_INTERVAL = max(procrastinate_workers.POLL_INTERVAL, worker.LONGEST_WAIT.total_seconds())
+    procrastinate_workers.HEARTBEAT, procrastinate_workers.LONGEST_SILENCE = 0.5, 4.0
     procrastinate_workers.REMOVAL_INTERVAL = procrastinate_workers.RECONNECT_DELAY = 0.5
     waiter = job_waiter.JobWaiter(stop, lambda: queue.signal_due_work([WorkKind.VISIT], 100))
 
