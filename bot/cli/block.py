@@ -64,7 +64,7 @@ def _render_result(result: AddedBlock | ListedBlock, entry: BlockedDigest) -> It
             yield f"{path} has a new entry for {digest}."
         case ListedBlock(path, key, block):
             yield f"{key} in {path} already blocks {digest}: {block.reason}"
-            if block != entry.block:
+            if block.reason != entry.block.reason or entry.block.link not in {None, block.link}:
                 yield "Nothing was changed. To change the reason or the link, edit this entry."
         case _:
             assert_never(result)

@@ -70,7 +70,7 @@ def test_state_without_users_is_said(basebump, fleet):
 
 
 def test_same_entry_is_not_added_twice(basebump, fleet):
-    basebump("block", OLD, "--reason", "malware", "-c", fleet)
+    basebump("block", OLD, "--reason", "malware", "--link", "https://sec.example.com/42", "-c", fleet)
     content = Path(fleet).read_bytes()
     _, out, _ = basebump("block", OLD.upper(), "--reason", "malware", "-c", fleet)
     assert out.splitlines()[:2] == [f"blocked[0] in {fleet} already blocks {OLD[7:19]}: malware", ""]
