@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from statistics import median
 
 import pytest
 import requests
@@ -145,10 +146,12 @@ def test_records_requests_in_order(client, registry):
 
 
 def test_hundred_requests_on_one_connection_are_fast(client):
-    before = time.monotonic()
+    times = []
     for _ in range(100):
+        before = time.monotonic()
         client.get("/v2/library/debian/manifests/12")
-    assert time.monotonic() - before < 100 * 0.04, "forty milliseconds is a delayed acknowledgement"
+        times.append(time.monotonic() - before)
+    assert median(times) < 0.04, "forty milliseconds is a delayed acknowledgement"
 
 
 def test_serves_many_clients_in_parallel(registry):

@@ -22,7 +22,7 @@ from bot.model.reference import TagRef
 pytestmark = pytest.mark.real("docker-registry")
 SENDER = find_sender(SenderKind.DISTRIBUTION)
 REGISTRY = "registry.example.com"
-TIMEOUT = 10.0
+TIMEOUT = 60.0
 """Seconds. Each delivery arrives within a tenth of a second on a quiet machine."""
 
 

@@ -28,10 +28,15 @@ def database(tmp_path):
     return Database.sqlite(tmp_path / "state.db")
 
 
-def measure(wait) -> float:
+def measure(wait, seconds: float = 0.3) -> float:
     began = time.monotonic()
-    wait(0.3)
+    wait(seconds)
     return time.monotonic() - began
+
+
+def is_woken(wait) -> bool:
+    """Wait, and return True if a signal ended the wait."""
+    return measure(wait, 60) < 30
 
 
 def test_waiting_ends_after_the_given_time_without_a_signal(signal):
@@ -42,7 +47,7 @@ def test_signal_wakes_every_waiting_thread(signal):
     ended = []
 
     def work(wait) -> None:
-        wait(20)
+        wait(60)
         ended.append(1)
 
     threads = [threading.Thread(target=work, args=(signal.create_waiter(),)) for _ in range(3)]
@@ -51,32 +56,32 @@ def test_signal_wakes_every_waiting_thread(signal):
     time.sleep(0.1)
     signal.send()
     for thread in threads:
-        thread.join(timeout=5)
+        thread.join(timeout=30)
     assert len(ended) == 3
 
 
 def test_signal_between_two_waits_ends_the_next_one(signal):
     first, second = signal.create_waiter(), signal.create_waiter()
     signal.send()
-    assert measure(first) < 0.2
-    assert measure(second) < 0.2
+    assert is_woken(first)
+    assert is_woken(second)
     assert measure(first) >= 0.29
 
 
 def test_stored_requests_and_released_claims_send_signals(signal, database):
     queue, wait = DatabaseWorkQueue(database, signal), signal.create_waiter()
     queue.request_work([WEB])
-    assert measure(wait) < 0.2
+    assert is_woken(wait)
     queue.request_missing([WEB])
-    assert measure(wait) < 0.2
+    assert is_woken(wait)
     queue.release_claims("a")
-    assert measure(wait) < 0.2
+    assert is_woken(wait)
 
 
 def test_only_new_deliveries_with_work_send_a_signal(signal, database):
     log, wait = DatabaseServiceLog(database, signal), signal.create_waiter()
     delivery = Delivery("acr", "id-1", datetime.now(UTC), DeliveryOutcome.ACCEPTED, "trace-1", ())
     log.record_delivery(delivery, [WEB])
-    assert measure(wait) < 0.2
+    assert is_woken(wait)
     log.record_delivery(delivery, [WEB])
     assert measure(wait) >= 0.29
