@@ -91,7 +91,7 @@ def test_a_host_that_has_calmed_down_is_asked_as_before():
 
 def test_while_one_thread_was_told_to_wait_the_others_do_not_ask():
     replies = [busy("7"), Reply(), Reply()]
-    all_wait = threading.Barrier(2, timeout=10)
+    all_wait = threading.Barrier(2, timeout=30)
     slept: list[float] = []
     seen: list[int] = []
 
@@ -110,7 +110,7 @@ def test_while_one_thread_was_told_to_wait_the_others_do_not_ask():
         shared = HttpClient({server.host: HostTrust(is_insecure=True)}, environment={}, sleep=sleep, clock=lambda: 0.0)
         first = threading.Thread(target=shared.request, args=("GET", server.url), kwargs={"limit": 1})
         first.start()
-        told.wait(10)
+        told.wait(30)
         while not slept:  # until the complaint has been read, which delays the other requests
             time.sleep(0.001)
         assert shared.request("GET", server.url, limit=1).status == 200
@@ -183,7 +183,7 @@ def test_a_quota_that_is_used_up_is_no_complaint_about_the_pace(left):
 
 def test_only_so_many_ask_one_host_at_once(monkeypatch):
     monkeypatch.setattr("bot.net.pace.MAX_CONCURRENT_REQUESTS", 3)
-    lock = threading.Lock()
+    lock, three_arrived = threading.Lock(), threading.Barrier(3, timeout=30)
     now, most = 0, 0
 
     def answer(received: Received) -> Reply:
@@ -191,7 +191,8 @@ def test_only_so_many_ask_one_host_at_once(monkeypatch):
         with lock:
             now += 1
             most = max(most, now)
-        time.sleep(0.02)
+        three_arrived.wait()
+        time.sleep(0.02)  # so that a fourth one could arrive
         with lock:
             now -= 1
         return Reply()
