@@ -60,17 +60,24 @@ def test_claims_of_a_process_that_ended_do_not_belong_to_the_next_one_of_the_sam
     assert [(each.key, each.interruptions) for each in claimed] == [(WEB, 1), (API, 0)]
 
 
-def test_interrupted_work_is_claimed_alone_and_other_work_without_it(queue):
+def test_interrupted_work_is_claimed_alone(queue):
     request_work(queue, WEB, API)
     interrupt_work(queue, WEB, API)
     request_work(queue, NODE, priority=WorkPriority.EXPLOITED)
     claims = [[(each.key, each.interruptions) for each in queue.claim_work("a", WorkKind, 10, LEASE)] for _ in "123"]
     assert claims[0] == [(NODE, 0)]
     assert sorted(claims[1:], key=str) == [[(API, 1)], [(WEB, 1)]]
-    queue.release_claims("a")
-    request_work(queue, *(type(WEB)("github", "github.com", f"acme/{number}") for number in range(3)))
-    sizes = [len(queue.claim_work("a", {WorkKind.VISIT}, 10, LEASE)) for _ in "123"]
-    assert sorted(sizes) == [1, 1, 3]
+
+
+def test_other_work_is_claimed_without_interrupted_work(queue):
+    request_work(queue, WEB)
+    assert queue.claim_work("a", WorkKind, 10, LEASE)
+    request_work(queue, API)
+    interrupt_work(queue, API)
+    for _ in range(2):
+        queue.release_claims("a")
+        assert [each.key for each in queue.claim_work("a", WorkKind, 10, LEASE)] == [WEB]
+        assert [each.key for each in queue.claim_work("a", WorkKind, 10, LEASE)] == [API]
 
 
 def test_no_request_shortens_the_wait_of_work_that_ends_processes(queue, place):
