@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
-from contextlib import contextmanager
 
 import pytest
 import requests
@@ -14,8 +12,10 @@ from support.free_ports import find_free_port
 from support.runs.served_fleet import ServedFleet
 from support.waiting import wait_until
 
+from bot import __version__
 from bot.cli.work import command
 from bot.model.errors import UsageError
+from bot.serve.service import GRACE
 
 pytestmark = [pytest.mark.real("docker-registry"), pytest.mark.real("postgresql")]
 SHORT_GRACE = "import bot.serve.service\nbot.serve.service.GRACE = 1.0\n"
@@ -31,32 +31,13 @@ def fleet(postgresql, tmp_path):
         yield fleet
 
 
-@contextmanager
-def hold_requests(fleet):
-    """Let the forge answer the first request for the files of a repository only after the `with` block."""
-    arrived, may_answer, perform = threading.Event(), threading.Event(), fleet.forge.perform
-
-    def hold(asked):
-        if "/git/trees" in asked.path and not arrived.is_set():
-            arrived.set()
-            may_answer.wait(60)
-        return perform(asked)
-
-    fleet.forge.perform = hold
-    try:
-        yield arrived
-    finally:
-        may_answer.set()
-        fleet.forge.perform = perform
-
-
 def test_workers_open_proposals_after_a_push_and_the_receiver_does_no_work(fleet):
     receiver = fleet.start()
     address = f"127.0.0.1:{find_free_port()}"
     workers = [fleet.start(*WORK), fleet.start(*WORK, "--listen", address)]
     fleet.wait_until_read(3)
     fleet.push("base", "base patched")
-    assert wait_until(lambda: len(fleet.list_proposals()) == 3) < 20
+    wait_until(lambda: len(fleet.list_proposals()) == 3)
     assert receiver.entries("work-done") == []
     wait_until(lambda: sum(entry["opened"] for each in workers for entry in each.entries("work-done")) == 3)
     check_monitoring(address)
@@ -72,6 +53,7 @@ def check_monitoring(address: str) -> None:
     assert [each.status_code for each in (*answers.values(), foreign)] == [200, 200, 200, 404, 403]
     families = text_string_to_metric_families(answers["/metrics"].text)
     values = {(each.name, *each.labels.values()): each.value for family in families for each in family.samples}
+    assert ("basebump_build_info", __version__, "work") in values
     assert values["basebump_state_usable",] == 1
     assert values["basebump_bugs_total",] == values["basebump_state_errors_total",] == 0
     assert values["basebump_work_total", "visit", "done"] >= 3
@@ -88,12 +70,12 @@ def test_visit_of_a_worker_that_ends_is_given_back_and_done_by_another_one(fleet
     fleet.start()
     ending = fleet.start(*WORK, environment={"PYTHONPATH": str(tmp_path)})
     fleet.wait_until_read(3)
-    with hold_requests(fleet) as arrived:
+    with fleet.hold_requests("/git/trees") as (arrived, _):
         fleet.push("base", "base patched")
-        assert arrived.wait(30)
+        assert arrived.wait(60)
         fleet.start(*WORK)
         ending.process.send_signal(signal.SIGTERM)
-        assert ending.process.wait(20) == 0
+        assert ending.process.wait(GRACE - 5) == 0
     wait_until(lambda: len(fleet.list_proposals()) == 3)
     [stopped] = ending.entries("stopped")
     assert stopped["gave_back_work"] is True

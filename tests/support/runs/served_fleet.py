@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import requests
 from support.forges.github.server import GitHubServer
+from support.forges.server import Asked, Reply
 from support.free_ports import find_free_port
 from support.registries.docker_registry import DockerRegistry
 from support.runs.worlds import build
@@ -134,6 +138,27 @@ class ServedFleet:
         if process.poll() is not None:
             raise RuntimeError(log_file.read_text(encoding="utf-8"))
         return service
+
+    @contextmanager
+    def hold_requests(self, pattern: str) -> Iterator[tuple[threading.Event, threading.Event]]:
+        """Let the forge answer requests whose method and path contain a pattern only after the `with` block.
+
+        Yield an event that is set when such a request arrives, and an event that lets the forge answer earlier.
+        """
+        arrived, may_answer, perform = threading.Event(), threading.Event(), self.forge.perform
+
+        def hold(asked: Asked) -> Reply:
+            if re.search(pattern, f"{asked.method} {asked.path}"):
+                arrived.set()
+                may_answer.wait(120)
+            return perform(asked)
+
+        self.forge.perform = hold
+        try:
+            yield arrived, may_answer
+        finally:
+            may_answer.set()
+            self.forge.perform = perform
 
     def wait_until_read(self, count: int, seconds: float = 60.0) -> None:
         """Wait until the first visit of this many repositories ended."""
