@@ -55,9 +55,10 @@ class ServiceMetrics:
         started_at: datetime,
         sweep_interval: timedelta,
         stages: KeptAnswer[StageReport] | None = None,
+        command: str = "serve",
     ) -> None:
-        """Prepare the metrics. `stages` is None if there are none, or if other processes show them."""
-        self._stages = stages
+        """Prepare the metrics of a command. `stages` is None if there are none, or if other processes show them."""
+        self._stages, self._command = stages, command
         self._reader, self._deliveries, self._log = reader, deliveries, log
         self._started_at, self._sweep_interval = started_at, sweep_interval
         self._work = WorkTally(reader)
@@ -102,7 +103,8 @@ class ServiceMetrics:
             return None
 
     def _render_process(self, *, is_usable: bool) -> Iterator[str]:
-        yield from render_family("build_info", "Version of basebump.", [({"version": __version__}, 1)])
+        labels = {"version": __version__, "command": self._command}
+        yield from render_family("build_info", "Version of basebump, and the command of this process.", [(labels, 1)])
         yield from _render_number(
             "service_start_timestamp_seconds", "Start of this process.", self._started_at.timestamp()
         )

@@ -25,7 +25,6 @@ from bot.model.work import BACKGROUND_LOOP, EVENT_LOOP, USER_LOOP, WorkKind, Wor
 from bot.ports import ProgressReporter
 from bot.queues.job_waking import JobWaking
 from bot.queues.thread_signal import ThreadSignal
-from bot.reports.stage_section import StageReport
 from bot.serve.access import guard_from_web_sites
 from bot.serve.api import list_api_routes
 from bot.serve.app import EVENTS_PATH, Application
@@ -35,7 +34,6 @@ from bot.serve.http import Route, Router
 from bot.serve.http_server import build_server
 from bot.serve.job import Job
 from bot.serve.json_log import STATE_ERROR, JsonLog
-from bot.serve.kept_answer import KeptAnswer
 from bot.serve.metrics import ServiceMetrics
 from bot.serve.page_stores import build_page_ports
 from bot.serve.pages import list_page_routes
@@ -140,7 +138,9 @@ class Service:
         Raises OSError if the address cannot be used.
         """
         serve = replace(self._stores.settings.serve, listen=address, user_header=None)
-        return self._start_server(address, self._list_monitoring_routes(DeliveryTally(self._stores.log, ()), serve))
+        deliveries, started_at = DeliveryTally(self._stores.log, ()), self._clock.now()
+        metrics = ServiceMetrics(self._stores.metrics, deliveries, self._log, started_at, serve.sweep, command="work")
+        return self._start_server(address, self._list_monitoring_routes(metrics, serve))
 
     def _start_server(
         self, address: tuple[str, int], routes: Iterable[Route], large_paths: Collection[str] = ()
@@ -235,17 +235,15 @@ class Service:
         yield Route.build("POST", f"{EVENTS_PATH}{{name}}", receiver.receive)
         yield Route.build("OPTIONS", f"{EVENTS_PATH}{{name}}", receiver.receive)
         ports = build_page_ports(stores, self._clock)
-        yield from self._list_monitoring_routes(deliveries, stores.settings.serve, ports.stages)
+        started_at, serve = self._clock.now(), stores.settings.serve
+        metrics = ServiceMetrics(stores.metrics, deliveries, self._log, started_at, serve.sweep, ports.stages)
+        yield from self._list_monitoring_routes(metrics, serve)
         yield from list_page_routes(ports)
         yield from list_api_routes(ports)
 
-    def _list_monitoring_routes(
-        self, deliveries: DeliveryTally, serve: ServeSettings, stages: KeptAnswer[StageReport] | None = None
-    ) -> Iterable[Route]:
-        """Yield the routes of the probes and the metrics. `stages` is None if other processes show those of stages."""
-        stores, started_at = self._stores, self._clock.now()
-        yield from Health(stores.queue, self._list_ended_threads, self._stop.is_set, self._log).list_routes()
-        metrics = ServiceMetrics(stores.metrics, deliveries, self._log, started_at, serve.sweep, stages)
+    def _list_monitoring_routes(self, metrics: ServiceMetrics, serve: ServeSettings) -> Iterable[Route]:
+        """Yield the routes of the probes and the metrics."""
+        yield from Health(self._stores.queue, self._list_ended_threads, self._stop.is_set, self._log).list_routes()
         metrics.begin()
         for each in metrics.list_routes():  # they name registries
             yield replace(each, handler=guard_from_web_sites(each.handler, serve))

@@ -28,7 +28,8 @@ from bot.wiring import SystemClock
 RULES = ROOT / "deploy" / "monitoring" / "basebump-alerts.yaml"
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 HEALTHY = {
-    "basebump_build_info": "1x2400",
+    'basebump_build_info{command="serve"}': "1x2400",
+    'basebump_build_info{command="work"}': "1x2400",
     "basebump_service_start_timestamp_seconds": "0x2400",
     "basebump_state_usable": "1x2400",
     "basebump_state_errors_total": "0x2400",
@@ -53,7 +54,7 @@ HEALTHY = {
 }
 """One sample every five minutes of a service that has no problems."""
 PROBLEMS = {
-    "BasebumpDown": dict.fromkeys(HEALTHY, "_x2400"),
+    "BasebumpDown": {'basebump_build_info{command="serve"}': "_x2400"},
     "BasebumpStateErrors": {"basebump_state_errors_total": "0+5x2400"},
     "BasebumpBug": {"basebump_bugs_total": "0+5x2400"},
     "BasebumpQueueNotMoving": {'basebump_queue_oldest_due_seconds{kind="visit"}': "0+300x2400"},

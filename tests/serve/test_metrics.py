@@ -99,7 +99,7 @@ def service(tmp_path):
 
 
 def test_process_is_described(service):
-    assert service.value("build_info", version=__version__) == 1
+    assert service.value("build_info", version=__version__, command="serve") == 1
     assert service.value("service_start_timestamp_seconds") == AT.timestamp()
     assert service.value("sweep_interval_seconds") == 12 * 3600
     assert service.value("state_usable") == 1
