@@ -104,9 +104,10 @@ def find_unreadable_violations(
 
 
 def _find_blocked_digests(text: str, blocklist: Blocklist) -> Iterator[Violation]:
-    """Yield a violation for each digest in a text that an entry blocks."""
+    """Yield a violation for each digest in a text that an entry blocks, if possible one for all repositories."""
     for digest in dict.fromkeys(map(Digest, _DIGEST.findall(text) if blocklist.by_digest else ())):
-        entry = next(iter(blocklist.by_digest.get(digest, ())), None)
+        entries = blocklist.by_digest.get(digest, ())
+        entry = min(entries, key=lambda each: each.image is not None, default=None)
         if entry is not None:
             subject = text.replace(digest, shorten_digest(digest))
             where = f" in {entry.image}" if entry.image is not None else ""

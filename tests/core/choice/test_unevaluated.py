@@ -149,3 +149,10 @@ def test_blocked_digest_in_an_unreadable_reference_is_a_violation(text, image, p
     assert kinds == [*(each.kind for each in found), ViolationKind.NOT_EVALUATED]
     broken = replace(unreadable, reason=Reason.UNPARSABLE)
     assert not list(find_unreadable_violations(broken, blocklist, is_strict=False))
+
+
+def test_entry_for_all_repositories_explains_an_unreadable_reference():
+    entries = [BlockedDigest(BAD, Block(f"{image}"), image) for image in ("ghcr.io/**", None)]
+    unreadable = UnsupportedText(FilePath("Dockerfile"), 1, f"${{X}}@{BAD}", Reason.UNRESOLVED_ARGUMENT)
+    (found,) = find_unreadable_violations(unreadable, build_blocklist(entries), is_strict=False)
+    assert found.problem == f"${{X}}@{BAD[7:19]} is blocked: None"
