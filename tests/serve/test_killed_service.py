@@ -11,4 +11,4 @@ pytestmark = pytest.mark.real("docker-registry")
 def test_killed_service_loses_nothing_and_proposes_nothing_twice(tmp_path):
     report = kill_service(tmp_path, kills=4)
     assert (report.lost, report.repeated) == ((), ())
-    assert report.interrupted > 0
+    assert report.interrupted >= 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,10 @@ LONGEST_LIFE = 3.0
 """Seconds. Images are looked up two seconds after they were pushed, and visits follow at once."""
 QUIET_TIME = 4.0
 """Seconds. Longer than the registry waits before it repeats a delivery, and than an image waits for its lookup."""
-QUIET_TIMEOUT = 120.0
+REQUESTS_PER_IMAGE = 20
+"""The forge gets at least as many requests after an image was pushed."""
+TIMEOUT = 300.0
+"""Seconds. Work during which three processes ended waits for half a minute."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ class KillReport:
 def kill_service(folder: Path, kills: int, seed: int = 1) -> KillReport:
     """Push images, each of which two repositories use, and kill the service after each push.
 
-    The kills are at a random moment and when work was just claimed, in turn.
+    In turn, the service is killed while it waits for the answer to a random request to the forge, and after a random
+    time.
     """
     chance = random.Random(seed)
     names = [f"base{number}" for number in range(max(2, kills // 2))]
@@ -53,18 +57,20 @@ def kill_service(folder: Path, kills: int, seed: int = 1) -> KillReport:
         interrupted = 0
         for turn in range(kills):
             name = names[turn % len(names)]
-            digests[name] = fleet.push(name, f"{name} patched {turn}")
-            if turn % 2:
-                time.sleep(chance.random() * LONGEST_LIFE)
-            else:
-                wait_until(lambda: _count_claims(folder), QUIET_TIMEOUT, 0.002)
-            service.kill()
+            after = chance.randrange(REQUESTS_PER_IMAGE)
+            with fleet.hold_requests(".", after) if turn % 2 == 0 else nullcontext() as held:
+                digests[name] = fleet.push(name, f"{name} patched {turn}")
+                if held is None:
+                    time.sleep(chance.random() * LONGEST_LIFE)
+                elif not held[0].wait(TIMEOUT):
+                    raise TimeoutError(f"no request to the forge after {TIMEOUT} s")
+                service.kill()
             interrupted += _count_claims(folder) > 0
             service = fleet.start()
         newest = {f"acme/r{number}": digests[name] for number, name in enumerate(users)}
         with suppress(TimeoutError):
-            wait_until(lambda: not _list_lost(fleet, newest), QUIET_TIMEOUT, 0.2)
-        wait_until(lambda: _is_quiet(service, folder), QUIET_TIMEOUT, 0.2)
+            wait_until(lambda: not _list_lost(fleet, newest), TIMEOUT, 0.2)
+        wait_until(lambda: _is_quiet(service, folder), TIMEOUT, 0.2)
         lost = _list_lost(fleet, newest)
         repeated = [name for name, count in fleet.list_proposals().items() if count > 1]
     return KillReport(kills, interrupted, tuple(lost), tuple(repeated))

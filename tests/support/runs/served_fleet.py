@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
@@ -140,15 +141,17 @@ class ServedFleet:
         return service
 
     @contextmanager
-    def hold_requests(self, pattern: str) -> Iterator[tuple[threading.Event, threading.Event]]:
+    def hold_requests(self, pattern: str, after: int = 0) -> Iterator[tuple[threading.Event, threading.Event]]:
         """Let the forge answer requests whose method and path contain a pattern only after the `with` block.
 
-        Yield an event that is set when such a request arrives, and an event that lets the forge answer earlier.
+        The first `after` of them are answered at once. Yield an event that is set when a request arrives that is held,
+        and an event that lets the forge answer earlier.
         """
         arrived, may_answer, perform = threading.Event(), threading.Event(), self.forge.perform
+        numbers = count()
 
         def hold(asked: Asked) -> Reply:
-            if re.search(pattern, f"{asked.method} {asked.path}"):
+            if re.search(pattern, f"{asked.method} {asked.path}") and next(numbers) >= after:
                 arrived.set()
                 may_answer.wait(120)
             return perform(asked)
