@@ -91,7 +91,7 @@ NUMBERS = [
     ("operations", f"nested brackets of a Bazel or Bicep file | {bicep_scanner.MAX_NESTING}"),
     ("operations", f"tokens of a Gradle script | {gradle_script.MAX_TOKENS:,}"),
     ("operations", f"nested blocks of a Gradle script | {gradle_script.MAX_NESTING}"),
-    ("operations", f"{blocks.MAX_ACTIONS:,} actions"),
+    ("operations", f"{actions.MAX_ACTIONS:,} actions"),
     ("operations", f"{actions.MAX_TOKENS:,} tokens, an action of more than {actions.MAX_ACTION_LENGTH:,} characters"),
     ("operations", f"{blocks.MAX_BLOCKS} nested blocks"),
     ("configuration", f"at most {cost_limits.MAX_REPOSITORY_RULES} rules"),

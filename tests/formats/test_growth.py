@@ -14,8 +14,7 @@ from bot.formats._readers import helm
 from bot.formats._syntax.compose.interpolation import MAX_DOLLARS, MAX_LENGTH, parse_text
 from bot.formats._syntax.hcl import tokens
 from bot.formats._syntax.helm import actions, expressions
-from bot.formats._syntax.helm.actions import MAX_ACTION_LENGTH
-from bot.formats._syntax.helm.blocks import MAX_ACTIONS
+from bot.formats._syntax.helm.actions import MAX_ACTION_LENGTH, MAX_ACTIONS
 from bot.formats._syntax.helm.templates import read_chart_template
 from bot.formats._syntax.kubernetes.templated_lines import _VALUE
 from bot.formats._syntax.platforms import read_platform
@@ -103,6 +102,10 @@ def test_long_actions_are_not_kept_after_their_template_was_read():
     for number in range(5):
         list(read_chart_template(UNKNOWN.path, f"{{{{ printf {number} {'1 ' * 200}}}}}".encode()))
     assert [cache.cache_info().currsize for cache in caches] == before
+
+
+def test_reads_a_repeated_action_of_a_template_with_few_calls():
+    assert count_calls(lambda: list(read_chart_template(UNKNOWN.path, b"{{ .Values.a }}" * 1000))) < 6_000
 
 
 def test_values_with_more_templates_than_a_template_may_have_are_unknown():

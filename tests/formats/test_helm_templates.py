@@ -17,7 +17,7 @@ from support.formats.helm_templates import (
 from support.soon import soon
 
 from bot.core.references.relate.chart_templates import unlock_templated_digests
-from bot.formats._syntax.helm import blocks as helm_blocks
+from bot.formats._syntax.helm import actions as helm_actions
 from bot.formats._syntax.helm import expression_values
 from bot.model.chart_facts import ValueUse
 from bot.model.source import FilePath
@@ -264,7 +264,7 @@ def test_texts_without_actions_say_nothing():
         "{{ range .a }}x" * 40 + "{{ end }}" * 40,
         "image: " + "-" * 300_000 + "{{ .a }}",
         "image" * 60_000 + "{{ .a }}",
-        "{{ .a }}" * (helm_blocks.MAX_ACTIONS + 1),
+        "{{ .a }}" * (helm_actions.MAX_ACTIONS + 1),
     ],
 )
 def test_a_template_is_read_in_a_moment(text):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.formats._syntax.helm.blocks import MAX_ACTIONS
+from bot.formats._syntax.helm.actions import MAX_ACTIONS
 from bot.formats.helm import FORMAT
 from bot.model.chart_facts import ValuesFileUse
 from bot.model.source import FilePath, SourceFile

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from bot.formats._syntax.helm.blocks import MAX_ACTIONS
+from bot.formats._syntax.helm.actions import MAX_ACTIONS
 from bot.formats._syntax.helm.templates import read_chart_template
 from bot.formats._syntax.helm.value_images import ImageCandidate, find_images, read_images
 from bot.formats._syntax.helm.values_walk import KeyMeaning, ValuesEntry, build_locator, walk_values

@@ -6,12 +6,13 @@ See https://pkg.go.dev/text/template#hdr-Actions.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+MAX_ACTIONS = 20_000
+"""Limit on the actions of one file. The longest templates of large charts have a few thousand."""
 MAX_ACTION_LENGTH = 65_536
-"""Limit on the characters of one action. The longest comments and expressions of charts have a few thousand."""
+"""Limit on the characters of one action that is not a comment. The longest in charts have a few thousand."""
 MAX_TOKENS = 200_000
 """Limit on the tokens in the actions of one template. The longest templates of large charts have about 20,000."""
 _MAX_CACHED_LENGTH = 200
@@ -20,44 +21,36 @@ _MAX_CACHED_TOKENS = 50
 """Longer expressions are rarely repeated. Without the limit, a few thousand of them would fill the memory."""
 
 _ACTION = re.compile(
-    r"""\{\{(?P<trims_before>-(?=\s))?
-        (?:\s*/\*.*?\*/\s*?|(?P<inside>(?:"(?:\\.|[^"\\\n])*"|`[^`]*`|'(?:\\.|[^'\\\n])+'|[^"`'}-]++|-|\}(?!\}))*?))
-        (?P<trims_after>(?<=\s)-)?\}\}""",
+    r"""\{\{(?:
+        (?P<trims_before>-(?=\s))?
+        (?:\s*+/\*.*?\*/\s*?(?=(?:(?<=\s)-)?\}\})
+          |(?P<inside>[^"`'}-]*+(?:
+              (?:"(?:\\.|[^"\\\n])*+"|`[^`]*+`|'(?:\\.|[^'\\\n])++'|-(?!\}\})|(?<!\s)-|\}(?!\}))[^"`'}-]*+)*+))
+        (?P<trims_after>(?<=\s)-)?\}\}
+      | (?P<rest>.*+))""",
     re.DOTALL | re.VERBOSE,
 )
-"""One action. A string in an action may contain braces."""
+"""One action, or the rest of the template if no action starts at `{{`. A string in an action may contain braces."""
 _TOKEN = re.compile(
-    r"""\s*+(?:
-        (?P<text>"(?:\\.|[^"\\\n])*"|`[^`]*`)
-      | (?P<variable>\$\w*)
-      | (?P<fields>(?:\.[^\W\d]\w*)+)
-      | (?P<dot>\.)
-      | (?P<word>[^\W\d]\w*)
-      | (?P<number>[-+]?\d[\w.+-]*|'(?:\\.|[^'\\\n])+')
-      | (?P<sign>:=|[=|(),]))""",
+    r"""(
+        "(?:\\.|[^"\\\n])*"|`[^`]*`
+      | (?:\$\w*|\))(?:\.[^\W\d]\w*)*
+      | (?:\.[^\W\d]\w*)+
+      | \.
+      | [^\W\d]\w*
+      | [-+]?\d[\w.+-]*|'(?:\\.|[^'\\\n])+'
+      | :=|[=|(,])""",
     re.VERBOSE,
 )
-"""One token, after any space."""
+"""One token. The fields that directly follow a variable or a parenthesis belong to its token, as in `$root.Values`."""
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t"}
+_ASSIGNMENTS = frozenset({":=", "="})
+_KEYWORDS = frozenset({"if", "with", "range", "else", "end", "define", "block", "template", "break", "continue"})
 
 
 class UnsupportedTemplateError(Exception):
     """A template, or an expression in a template, cannot be analysed by this package."""
-
-
-class ActionToken(NamedTuple):
-    """A token in an action, such as `.Values.image` or `|`.
-
-    This is a named tuple and not a dataclass, to save time and memory: a large chart has tens of thousands of tokens.
-    """
-
-    kind: str
-    """The name of the token's group in _TOKEN."""
-    text: str
-    """The source text of the token. For a string, its value."""
-    is_attached: bool
-    """True if the token follows the previous one without a space."""
 
 
 class ActionExpression:
@@ -67,25 +60,38 @@ class ActionExpression:
     each look-up. Equal expressions that follow each other closely are the same object.
     """
 
-    __slots__ = ("is_cacheable", "tokens")
+    __slots__ = ("is_cacheable", "is_path", "tokens")
 
-    def __init__(self, tokens: tuple[ActionToken, ...]) -> None:
+    def __init__(self, tokens: tuple[str, ...]) -> None:
         self.tokens = tokens
+        """The source texts of the tokens, such as `.Values.image` or `|`."""
+        self.is_path = len(tokens) == 1 and tokens[0][0] in ".$"
+        """True if the expression is the path of a single value, such as `.Values.name` or `$name`."""
         self.is_cacheable = len(tokens) <= _MAX_CACHED_TOKENS and not _has_variables(tokens)
         """True if the value depends on no variable, so that it is the same for the same dot."""
 
     @property
     def starts_with_line_break(self) -> bool:
         """True if the value starts with a line break because the expression ends in `nindent`."""
-        words = (text for kind, text, _ in reversed(self.tokens) if kind in {"word", "sign"})
+        words = (token for token in reversed(self.tokens) if is_word(token) or token[0] in "=:|(),")
         return next(words, "") == "nindent"
 
 
-def _has_variables(tokens: tuple[ActionToken, ...]) -> bool:
-    for kind, text, _ in tokens:  # noqa: SIM110 - a generator takes twice as long
-        if kind == "variable" and text != "$":
+def is_word(token: str) -> bool:
+    """Return True if a token is the name of a function, a keyword, or a constant."""
+    return token[0].isalpha() or token[0] == "_"
+
+
+def _has_variables(tokens: tuple[str, ...]) -> bool:
+    for token in tokens:  # noqa: SIM110 - a generator takes twice as long
+        if token[0] == "$" and token[1:2] not in {"", "."}:
             return True
     return False
+
+
+def parse_text(token: str) -> str:
+    """Return the value of a string in quotes or backquotes."""
+    return token[1:-1] if token[0] == "`" else _ESCAPE.sub(_unescape, token[1:-1])
 
 
 class TemplateAction(NamedTuple):
@@ -95,83 +101,78 @@ class TemplateAction(NamedTuple):
     """The first token if it is a word, otherwise empty."""
     token_count: int
     expression: ActionExpression
-    """The expression after the keyword and the variables."""
+    """The expression after the keyword and the variables. For `block` and `template`, the equivalent `include`."""
     variables: tuple[str, ...] = ()
     """The variables to which the value of the expression is assigned."""
     name: str = ""
-    """The name of the template after `define`, `block` or `template`. After `else`, the keyword of the new branch."""
+    """The name of the template after `define`, `block` or `template`. For `if`, `with`, `range` and `else`, the keyword
+    of the branch: for `else if`, this is `if`."""
 
 
-def read_actions(text: str, *, with_texts: bool = True) -> Iterator[str | TemplateAction]:
+def read_actions(text: str, *, with_texts: bool = True) -> list[str | TemplateAction]:
     """Split a template into its literal texts, which are strings, and its actions. Raises UnsupportedTemplateError.
 
     Comments are left out, and so is the space that `{{-` and `-}}` remove. If `with_texts` is False, literal texts are
     left out, too.
     """
-    at = 0
+    *pieces, last_text = _ACTION.split(text, MAX_ACTIONS)
+    has_unreadable_rest = bool(pieces) and pieces[-1] is not None  # no action can follow the group `rest`
+    if "{{" in last_text or has_unreadable_rest:
+        raise UnsupportedTemplateError
+    found: list[str | TemplateAction] = []
     trims = False
     token_count = 0
-    while (start := text.find("{{", at)) >= 0:
-        match = _ACTION.match(text, start, start + MAX_ACTION_LENGTH)
-        if match is None:
-            raise UnsupportedTemplateError
-        trims_before, inside, trims_after = match.groups()
+    parts = iter(pieces)
+    for before, trims_before, inside, trims_after, _ in zip(parts, parts, parts, parts, parts, strict=True):
         if with_texts:
-            before = text[at:start]
-            before = before.lstrip() if trims else before
-            before = before.rstrip() if trims_before else before
-            if before:
-                yield before
+            literal = before.lstrip() if trims else before
+            literal = literal.rstrip() if trims_before else literal
+            if literal:
+                found.append(literal)
+            trims = trims_after is not None
         if inside is not None:
             action = (_parse_action_cached if len(inside) <= _MAX_CACHED_LENGTH else _parse_action)(inside)
             token_count += action.token_count
             if token_count > MAX_TOKENS:
                 raise UnsupportedTemplateError
-            yield action
-        at, trims = match.end(), trims_after is not None
-    rest = text[at:].lstrip() if trims else text[at:]
-    if rest and with_texts:
-        yield rest
+            found.append(action)
+    last_text = last_text.lstrip() if trims else last_text
+    if with_texts and last_text:
+        found.append(last_text)
+    return found
 
 
 def _parse_action(inside: str) -> TemplateAction:
     """Parse the text between `{{` and `}}`. Raises UnsupportedTemplateError."""
-    tokens: list[ActionToken] = []
-    at = 0
-    end = len(inside.rstrip())
-    while at < end:
-        match = _TOKEN.match(inside, at)
-        if match is None:
-            raise UnsupportedTemplateError
-        kind = match.lastgroup or ""
-        text = match[kind]
-        is_attached = 0 < at == match.start(kind)
-        if kind == "text":
-            text = text[1:-1] if text[0] == "`" else _ESCAPE.sub(_unescape, text[1:-1])
-        tokens.append(ActionToken(kind, text, is_attached))
-        at = match.end()
-    return _make_action(tuple(tokens))
+    if len(inside) > MAX_ACTION_LENGTH:
+        raise UnsupportedTemplateError
+    pieces = _TOKEN.split(inside)
+    if "".join(pieces[::2]).strip():  # between the tokens
+        raise UnsupportedTemplateError
+    return _make_action(tuple(pieces[1::2]))
 
 
-def _make_action(tokens: tuple[ActionToken, ...]) -> TemplateAction:
+def _make_action(tokens: tuple[str, ...]) -> TemplateAction:
     """Return the action that consists of `tokens`. Raises UnsupportedTemplateError."""
-    keyword = tokens[0].text if tokens and tokens[0].kind == "word" else ""
+    keyword = tokens[0] if tokens and is_word(tokens[0]) else ""
     name = ""
     variables: tuple[str, ...] = ()
-    match keyword, tokens:
-        case (("end" | "break" | "continue"), _):
-            expression: tuple[ActionToken, ...] = ()
-        case (("define" | "block" | "template"), (_, ActionToken("text", name), *argument)):
-            expression = tuple(argument)
-        case (("define" | "block" | "template"), _):
-            raise UnsupportedTemplateError
-        case (("if" | "with" | "range"), _):
-            variables, expression = _split_assignment(tokens[1:])
-        case "else", _:
-            name = tokens[1].text if tokens[1:] else keyword
-            variables, expression = _split_assignment(tokens[2:])
-        case _:
+    match keyword:
+        case _ if keyword not in _KEYWORDS:
             variables, expression = _split_assignment(tokens)
+        case "end" | "break" | "continue":
+            expression = ()
+        case "define" | "block" | "template":
+            if tokens[1:2] == () or tokens[1][0] not in '"`':
+                raise UnsupportedTemplateError
+            name = parse_text(tokens[1])
+            expression = ("include", tokens[1], *(("(", *tokens[2:], ")") if tokens[2:] else ()))
+        case "if" | "with" | "range":
+            name = keyword
+            variables, expression = _split_assignment(tokens[1:])
+        case _:
+            name = tokens[1] if tokens[1:] else keyword
+            variables, expression = _split_assignment(tokens[2:])
     return TemplateAction(keyword, len(tokens), _make_expression(expression), variables, name)
 
 
@@ -179,15 +180,17 @@ _make_expression = lru_cache(maxsize=4096)(ActionExpression)
 """Returns the same object for equal tokens, because `{{ if .Values.name }}` and `{{ .Values.name }}` occur together."""
 
 
-def _split_assignment(tokens: tuple[ActionToken, ...]) -> tuple[tuple[str, ...], tuple[ActionToken, ...]]:
+def _split_assignment(tokens: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Split `$a, $b := EXPRESSION` into the names of the variables and the tokens of the expression.
 
     If `tokens` are not an assignment, return no variables and all tokens. Raises UnsupportedTemplateError.
     """
+    if not tokens or tokens[0][0] != "$":
+        return (), tokens
     for at, token in enumerate(tokens[:4]):
-        if token.kind == "sign" and token.text in {":=", "="}:
-            variables = tuple(each.text for each in tokens[:at] if each.text != ",")
-            if not variables or not all(variable.startswith("$") for variable in variables):
+        if token in _ASSIGNMENTS:
+            variables = tuple(each for each in tokens[:at] if each != ",")
+            if not all(each[0] == "$" and "." not in each for each in variables):
                 raise UnsupportedTemplateError
             return variables, tokens[at + 1 :]
     return (), tokens

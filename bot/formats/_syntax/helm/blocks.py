@@ -1,69 +1,27 @@
-"""Parse Go templates into trees of texts, outputs, assignments, and `if`, `with` and `range` blocks.
+"""Parse Go templates into trees of texts, actions, and `if`, `with` and `range` blocks.
 
-The nodes are named tuples and not dataclasses, to save time: a large chart has tens of thousands of nodes.
+The trees consist of lists and tuples and not of dataclasses, to save time: a large chart has tens of thousands of
+nodes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator
 
-from bot.formats._syntax.helm.actions import (
-    ActionExpression,
-    TemplateAction,
-    UnsupportedTemplateError,
-    read_actions,
-)
+from bot.formats._syntax.helm.actions import TemplateAction, UnsupportedTemplateError, read_actions
 
-MAX_ACTIONS = 20_000
-"""Limit on the actions of one file. The longest templates of large charts have a few thousand."""
 MAX_BLOCKS = 50
 """Limit on nested blocks. People nest at most about ten."""
 
+ControlBlock = list[tuple[TemplateAction, "TemplateBody"]]
+"""A block from `if`, `with` or `range` to the matching `end`: the actions that start its branches, with the bodies."""
+TemplateNode = str | TemplateAction | ControlBlock
+"""A node of a template. A string is a literal text, which is never empty. An action assigns the value of its expression
+to its variables, or outputs the value if it has no variables."""
+TemplateBody = list[TemplateNode]
 
-class OutputNode(NamedTuple):
-    """An action that outputs the value of an expression."""
-
-    expression: ActionExpression
-
-
-class TemplateCall(NamedTuple):
-    """An action that outputs the result of another template: `{{ template "name" . }}` or `{{ block "name" . }}`."""
-
-    template: str
-    argument: ActionExpression
-
-
-class VariableAssignment(NamedTuple):
-    """An action that assigns the value of an expression to variables, such as `{{ $name := .Values.name }}`."""
-
-    variables: Sequence[str]
-    expression: ActionExpression
-
-
-class BlockBranch(NamedTuple):
-    """One branch of a block, such as `{{ if … }}` or `{{ else if … }}`, with its condition and its body."""
-
-    keyword: str
-    """`if`, `with` or `range`, or `else` for the last branch."""
-    variables: Sequence[str]
-    expression: ActionExpression
-    body: TemplateBody
-
-
-class ControlBlock(NamedTuple):
-    """A block from `if`, `with` or `range` to the matching `end`."""
-
-    branches: Sequence[BlockBranch]
-
-    @property
-    def can_be_empty(self) -> bool:
-        return self.branches[-1].keyword != "else"
-
-
-TemplateNode = str | OutputNode | TemplateCall | VariableAssignment | ControlBlock
-"""A node of a template. A string is a literal text, which is never empty."""
-TemplateBody = Sequence[TemplateNode]
+_BLOCK_KEYWORDS = frozenset({"if", "with", "range", "else", "end", "define", "block", "break", "continue"})
+"""The first words of actions that are not nodes themselves."""
 
 
 def read_blocks(text: str, *, with_texts: bool = True) -> tuple[TemplateBody, list[tuple[str, TemplateBody]]]:
@@ -72,9 +30,7 @@ def read_blocks(text: str, *, with_texts: bool = True) -> tuple[TemplateBody, li
     A file defines templates with `define` and `block`. If `with_texts` is False, literal texts are left out, which
     saves time. Raises UnsupportedTemplateError.
     """
-    if text.count("{{") > MAX_ACTIONS:
-        raise UnsupportedTemplateError
-    reader = _BlockReader(read_actions(text, with_texts=with_texts))
+    reader = _BlockReader(iter(read_actions(text, with_texts=with_texts)))
     body = reader.read_body(0)
     return body, reader.definitions
 
@@ -97,7 +53,7 @@ class _BlockReader:
             raise UnsupportedTemplateError
         nodes: list[TemplateNode] = []
         for piece in self._pieces:
-            if isinstance(piece, str):
+            if isinstance(piece, str) or piece.keyword not in _BLOCK_KEYWORDS:
                 nodes.append(piece)
             elif piece.keyword in {"end", "else"}:
                 self._end_action = piece
@@ -112,23 +68,22 @@ class _BlockReader:
 
     def _add_nodes(self, nodes: list[TemplateNode], action: TemplateAction, depth: int) -> None:
         """Add the nodes of one action to `nodes`. The action of a block takes all pieces up to its `end`."""
-        match action.keyword:
-            case "if" | "with" | "range":
-                nodes.append(ControlBlock(list(self._read_branches(action, depth))))
-            case "define" | "block" | "template":
-                if action.keyword != "template":
-                    self.definitions.append((action.name, self.read_body(depth + 1)))
-                if action.keyword != "define":
-                    nodes.append(TemplateCall(action.name, action.expression))
-            case "break" | "continue":
-                pass
-            case _ if action.variables:
-                nodes.append(VariableAssignment(action.variables, action.expression))
-            case _:
-                nodes.append(OutputNode(action.expression))
+        if action.keyword in {"if", "with", "range"}:
+            nodes.append(self._read_branches(action, depth))
+        elif action.keyword in {"define", "block"}:
+            self.definitions.append((action.name, self.read_body(depth + 1)))
+            if action.keyword == "block":
+                nodes.append(action)
 
-    def _read_branches(self, opening: TemplateAction | None, depth: int) -> Iterator[BlockBranch]:
+    def _read_branches(self, opening: TemplateAction | None, depth: int) -> ControlBlock:
+        branches: ControlBlock = []
         while opening is not None and opening.keyword != "end":
-            body = self.read_body(depth + 1)
-            yield BlockBranch(opening.name or opening.keyword, opening.variables, opening.expression, body)
+            branches.append((opening, self.read_body(depth + 1)))
             opening = self._end_action
+        return branches
+
+
+def can_be_empty(block: ControlBlock) -> bool:
+    """Return True if the block outputs nothing if no condition of its branches is true."""
+    last_branch, _ = block[-1]
+    return last_branch.name != "else"

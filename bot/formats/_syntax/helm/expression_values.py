@@ -19,7 +19,7 @@ ANY_ITEM = "*"
 """In a key path, any item of a list or of a mapping."""
 
 _SourceSet = frozenset[ValuePath | TemplateInclusion]
-_Fallback = tuple[ValuePath | TemplateInclusion, ValuePath | None]
+_Fallback = tuple[ValuePath, ValuePath | None]
 
 
 class ExpressionValue(NamedTuple):
@@ -44,17 +44,17 @@ class ExpressionValue(NamedTuple):
     preceding_name: WrittenName = NO_NAME
     """The name of an image before `end_sources` and `digest_sources`."""
     fallbacks: frozenset[_Fallback] = frozenset()
-    """Sources among `end_sources` with the value that replaces each of them if it is empty. The value is None if the
+    """Paths among `end_sources` with the value that replaces each of them if it is empty. The value is None if the
     replacement is unknown, or if it is unknown whether there is one."""
 
     @property
     def sources(self) -> _SourceSet:
-        sources = self.end_sources.union(self.changed_sources, self.digest_sources)
+        sources = self.end_sources | self.changed_sources | self.digest_sources
         return sources.union(*(value.sources for _, value in self.entries)) if self.entries else sources
 
     @property
     def value_paths(self) -> frozenset[ValuePath]:
-        return frozenset(source for source in self.end_sources if isinstance(source, tuple))
+        return frozenset([source for source in self.end_sources if isinstance(source, tuple)])
 
     @property
     def unchanged_paths(self) -> frozenset[ValuePath]:
@@ -76,22 +76,13 @@ class ExpressionValue(NamedTuple):
         Use this for a value that was changed or compared, or to which something was appended. A digest that is appended
         to one of its sources would not be at the end of an image reference.
         """
-        return ExpressionValue(changed_sources=self.sources)
+        return merge_changed([self.sources])
 
     @property
     def as_digest(self) -> ExpressionValue:
         """A copy of this value for use after the text `sha256:`: its `end_sources` are moved to `digest_sources`."""
         digest_sources = self.digest_sources | self.end_sources
         return self._replace(end_sources=frozenset(), digest_sources=digest_sources, fallbacks=frozenset())
-
-    @property
-    def as_condition(self) -> ExpressionValue:
-        """The sources of a condition that tests whether this value is empty, such as `if .Values.tag`.
-
-        `end_sources` are left out, because the result of the test does not contain them. Appending a digest to one of
-        them does not change the result.
-        """
-        return ExpressionValue(changed_sources=self.changed_sources | self.digest_sources)
 
     @property
     def single_path(self) -> ValuePath | None:
@@ -104,15 +95,15 @@ class ExpressionValue(NamedTuple):
         return self._replace(preceding_name=limit_name(self.preceding_name | name)) if name else self
 
     def with_fallback(self, fallback: ValuePath | None) -> ExpressionValue:
-        """A copy of this value in which `fallback` replaces each of `end_sources` that is empty and has no fallback.
+        """A copy of this value in which `fallback` replaces each of `value_paths` that is empty and has no fallback.
 
         If `fallback` is None, the replacement is unknown.
         """
         replaced = {source for source, _ in self.fallbacks}
-        added = {(source, fallback) for source in self.end_sources - replaced}
+        added = {(source, fallback) for source in self.value_paths - replaced}
         return self._replace(fallbacks=self.fallbacks | added) if added else self
 
-    def get_fallback(self, source: ValuePath | TemplateInclusion) -> ValuePath | None:
+    def get_fallback(self, source: ValuePath) -> ValuePath | None:
         """Return the value that replaces `source` if it is empty; None if there is none or if it is unknown."""
         match [fallback for replaced, fallback in self.fallbacks if replaced == source]:
             case [fallback]:
@@ -145,7 +136,7 @@ class ExpressionValue(NamedTuple):
 
     def _list_differing_fallbacks(self, other: ExpressionValue) -> frozenset[_Fallback]:
         """Return an unknown fallback for each source whose fallback is not the same in both values."""
-        common = self.end_sources & other.end_sources if self.fallbacks or other.fallbacks else frozenset()
+        common = self.value_paths & other.value_paths if self.fallbacks or other.fallbacks else frozenset()
         return frozenset((source, None) for source in common if self.get_fallback(source) != other.get_fallback(source))
 
     def get_entry(self, key: str) -> ExpressionValue:
@@ -160,15 +151,15 @@ class ExpressionValue(NamedTuple):
 
     def follow_keys(self, keys: Sequence[str]) -> ExpressionValue:
         """Return the value at a key path inside this value. For `.image.tag`, `keys` are `image` and `tag`."""
-        if not self.entries:
-            return ExpressionValue(self._extend_paths(tuple(keys)), self.sources - self.value_paths)
-        return reduce(ExpressionValue.get_entry, keys, self)
-
-    def _extend_paths(self, keys: ValuePath) -> frozenset[ValuePath]:
-        paths = frozenset((*path, *keys) for path in self.value_paths)
-        if any(len(path) > MAX_VALUE_PATH for path in paths):
+        if self is ROOT_VALUE and len(keys) <= MAX_VALUE_PATH:  # nearly all
+            return ExpressionValue(frozenset({tuple(keys)}))
+        if self.entries:
+            return reduce(ExpressionValue.get_entry, keys, self)
+        value_paths = self.value_paths
+        paths = frozenset([(*path, *keys) for path in value_paths])
+        if paths and max(map(len, paths)) > MAX_VALUE_PATH:
             raise UnsupportedTemplateError
-        return paths
+        return ExpressionValue(paths, self.sources - value_paths)
 
 
 NO_VALUE = ExpressionValue()
@@ -178,3 +169,14 @@ ROOT_VALUE = ExpressionValue(end_sources=frozenset({()}))
 
 def merge_all(values: list[ExpressionValue]) -> ExpressionValue:
     return reduce(ExpressionValue.merge, values, NO_VALUE)
+
+
+def merge_changed(source_sets: list[_SourceSet]) -> ExpressionValue:
+    """Return a value with the given sources, all of them in `changed_sources`.
+
+    Raises UnsupportedTemplateError if there are too many sources.
+    """
+    sources = frozenset[ValuePath | TemplateInclusion]().union(*source_sets)
+    if len(sources) > MAX_SOURCES:
+        raise UnsupportedTemplateError
+    return ExpressionValue(changed_sources=sources) if sources else NO_VALUE

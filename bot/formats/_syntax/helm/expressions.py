@@ -12,21 +12,22 @@ is assumed to change its arguments.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache, reduce
 
-from bot.formats._syntax.helm.actions import ActionExpression, ActionToken, UnsupportedTemplateError
+from bot.formats._syntax.helm.actions import ActionExpression, UnsupportedTemplateError, is_word, parse_text
 from bot.formats._syntax.helm.expression_values import (
     ANY_ITEM,
     NO_VALUE,
     ROOT_VALUE,
     ExpressionValue,
     merge_all,
+    merge_changed,
 )
 from bot.formats._syntax.helm.reference_prefix import ALGORITHM_PREFIX, ReferencePrefix
 from bot.model.chart_facts import TemplateInclusion, ValuePath
 
-_END = ActionToken("end", "", is_attached=False)
+_END = ""
 """Follows the last token of an expression, so that the reader need not compare each position with the length."""
 
 MAX_DEPTH = 30
@@ -36,8 +37,8 @@ _CONSTANTS = frozenset({"true", "false", "nil"})
 _VERB = re.compile(r"%(?:%|(?P<format>[-+# 0]*\d*(?:\.\d+)?[a-zA-Z]))")
 
 
-def _change_all(values: Iterable[ExpressionValue]) -> ExpressionValue:
-    return merge_all([value.as_changed for value in values])
+def _change_all(values: list[ExpressionValue]) -> ExpressionValue:
+    return merge_changed([value.sources for value in values])
 
 
 def _get_last(values: list[ExpressionValue]) -> ExpressionValue:
@@ -46,8 +47,10 @@ def _get_last(values: list[ExpressionValue]) -> ExpressionValue:
 
 def _concatenate(values: list[ExpressionValue]) -> ExpressionValue:
     """Return the sources of a text that joins all values. Only the last value is an unchanged source at its end."""
-    joined = _change_all(values[:-1]).merge(_get_last(values))._replace(literal=None, entries=())
-    return joined if len(values) == 1 else joined.with_fallback(None)
+    *others, last = values or [NO_VALUE]
+    if last.literal is not None or last.entries:
+        last = last._replace(literal=None, entries=())
+    return _change_all(others).merge(last).with_fallback(None) if others else last
 
 
 def _print(values: list[ExpressionValue]) -> ExpressionValue:
@@ -147,14 +150,18 @@ def _compare(values: list[ExpressionValue]) -> ExpressionValue:
     """Return the sources of the result of `eq` or `ne`.
 
     The sources of both values become `changed_sources`, because the result is not the original text. If one of the
-    values is an empty string, the comparison only tests whether the other value is empty, so the result is that of
-    `as_condition`.
+    values is an empty string, the comparison only tests whether the other value is empty.
     """
     return _test_all(values) if any(value.literal == "" for value in values) else _change_all(values)
 
 
 def _test_all(values: list[ExpressionValue]) -> ExpressionValue:
-    return merge_all([value.as_condition for value in values])
+    """Return the sources of the result of a test whether values are empty, such as `not .Values.tag`.
+
+    `end_sources` are left out, because the result of the test does not contain them. Appending a digest to one of them
+    does not change the result.
+    """
+    return merge_changed([value.changed_sources | value.digest_sources for value in values])
 
 
 def _choose(values: list[ExpressionValue]) -> ExpressionValue:
@@ -202,6 +209,8 @@ class ExpressionEvaluator:
 
     def evaluate(self, expression: ActionExpression, dot: ExpressionValue) -> ExpressionValue:
         """Return the sources of an expression's result. `dot` is the value of `.` in the expression."""
+        if expression.is_path:  # nearly half of all
+            return self.evaluate_path(expression.tokens[0], dot)
         if not expression.is_cacheable:
             return self.evaluate_uncached(expression, dot)
         value, unknown = _evaluate_without_variables(expression, dot)
@@ -212,25 +221,40 @@ class ExpressionEvaluator:
     def evaluate_uncached(self, expression: ActionExpression, dot: ExpressionValue) -> ExpressionValue:
         """Return the same as `evaluate`, without using the cache."""
         reader = _ExpressionReader(self, expression.tokens, dot)
-        if len(expression.tokens) == 1 and expression.tokens[0].kind not in {"word", "sign"}:  # nearly half of all
-            return reader.parse_primary(expression.tokens[0], 0)
         value = reader.parse_pipeline(0)
         if reader.position < len(expression.tokens):
             raise UnsupportedTemplateError
         return value
 
+    def evaluate_path(self, token: str, dot: ExpressionValue) -> ExpressionValue:
+        """Return the value at a path, such as `.Values.a` or `$x.a`. `dot` is the value of `.`."""
+        start, _, fields = token.partition(".")
+        if start == "$":
+            value = ROOT_VALUE
+        elif start:
+            if start not in self.variables:
+                raise UnsupportedTemplateError
+            value = self.variables[start]
+        else:
+            value = dot
+        return value.follow_keys(fields.split(".")) if fields else value
+
     def call_function(self, function: str, arguments: list[ExpressionValue]) -> ExpressionValue:
-        if function == "include":
-            return self.include_template(*[*arguments, NO_VALUE, NO_VALUE][:2])
-        if function == "tpl":
-            text, *_ = arguments or [NO_VALUE]
-            if any("Files" in source for source in text.sources if isinstance(source, tuple)):
-                self.unknown_sources.update(*(argument.sources for argument in arguments))
-            return text
-        if function in {"set", "unset"}:
-            self.unknown_sources.update(*(argument.sources - {()} for argument in arguments))
-            return NO_VALUE
-        return _FUNCTIONS.get(function, _change_all)(arguments)
+        match function:
+            case "include":
+                return self.include_template(*[*arguments, NO_VALUE, NO_VALUE][:2])
+            case _ if function in _FUNCTIONS:
+                return _FUNCTIONS[function](arguments)
+            case "tpl":
+                text, *_ = arguments or [NO_VALUE]
+                if any("Files" in source for source in text.sources if isinstance(source, tuple)):
+                    self.unknown_sources.update(*(argument.sources for argument in arguments))
+                return text
+            case "set" | "unset":
+                self.unknown_sources.update(*(argument.sources - {()} for argument in arguments))
+                return NO_VALUE
+            case _:
+                return _change_all(arguments)
 
     def include_template(self, template: ExpressionValue, argument: ExpressionValue) -> ExpressionValue:
         """Return the output of `include "name" argument`, with the included template as its source.
@@ -245,14 +269,14 @@ class ExpressionEvaluator:
             # The name of a template file is computed only to hash the text of the whole file.
             self.unknown_sources |= frozenset() if is_file else argument.sources
             return NO_VALUE
-        self.unknown_sources |= (
-            argument.changed_sources | argument.digest_sources | (argument.end_sources - argument.unchanged_paths)
-        )
-        self.unknown_sources.update(*(value.sources - value.unchanged_paths for _, value in argument.entries))
-        named = tuple((key, value.unchanged_paths) for key, value in argument.entries)
-        return ExpressionValue(
-            end_sources=frozenset({TemplateInclusion(template.literal, argument.unchanged_paths, named)})
-        )
+        paths = argument.unchanged_paths
+        self.unknown_sources |= argument.changed_sources | argument.digest_sources | (argument.end_sources - paths)
+        named: list[tuple[str, frozenset[ValuePath]]] = []
+        for key, value in argument.entries:
+            named.append((key, value.unchanged_paths))
+            self.unknown_sources |= value.sources - value.unchanged_paths
+        inclusion = TemplateInclusion(template.literal, paths, tuple(named))
+        return ExpressionValue(end_sources=frozenset({inclusion}))
 
 
 @lru_cache(maxsize=4096)
@@ -271,7 +295,7 @@ def _evaluate_without_variables(
 class _ExpressionReader:
     """Parses and evaluates one expression. Every method raises UnsupportedTemplateError."""
 
-    def __init__(self, evaluator: ExpressionEvaluator, tokens: tuple[ActionToken, ...], dot: ExpressionValue) -> None:
+    def __init__(self, evaluator: ExpressionEvaluator, tokens: tuple[str, ...], dot: ExpressionValue) -> None:
         self._evaluator = evaluator
         self._tokens = (*tokens, _END)
         self._dot = dot
@@ -281,67 +305,53 @@ class _ExpressionReader:
         if depth > MAX_DEPTH:
             raise UnsupportedTemplateError
         value = self._parse_command(depth, [])
-        while self._next_sign == "|":
+        while self._tokens[self.position] == "|":
             self.position += 1
             value = self._parse_command(depth, [value])
         return value
 
     def _parse_command(self, depth: int, piped_values: list[ExpressionValue]) -> ExpressionValue:
         first = self._take_next()
-        if first.kind == "word" and first.text not in _CONSTANTS:
-            return self._evaluator.call_function(first.text, [*self._parse_operands(depth), *piped_values])
-        value = self._parse_operand(first, depth)
+        if is_word(first) and first not in _CONSTANTS:
+            return self._evaluator.call_function(first, [*self._parse_operands(depth), *piped_values])
+        value = self.parse_operand(first, depth)
         arguments = [*self._parse_operands(depth), *piped_values]
         return _change_all([value, *arguments]) if arguments else value  # a method call, as on `.Files`
 
     def _parse_operands(self, depth: int) -> list[ExpressionValue]:
         operands: list[ExpressionValue] = []
-        while self._tokens[self.position] is not _END and self._next_sign not in {"|", ")"}:
-            operands.append(self._parse_operand(self._take_next(), depth))
+        while (token := self._tokens[self.position]) and token[0] not in "|)":
+            self.position += 1
+            operands.append(self.parse_operand(token, depth))
         return operands
 
-    def _parse_operand(self, token: ActionToken, depth: int) -> ExpressionValue:
-        value = self.parse_primary(token, depth)
-        while (following := self._tokens[self.position]).is_attached and following.kind == "fields":
-            self.position += 1
-            value = self._follow_fields(value, following)
-        return value
-
-    def parse_primary(self, token: ActionToken, depth: int) -> ExpressionValue:
-        match token.kind:
-            case "text" | "number":
-                return ExpressionValue(literal=token.text)
-            case "variable" if token.text == "$":
-                return ROOT_VALUE
-            case "variable" if token.text in self._evaluator.variables:
-                return self._evaluator.variables[token.text]
-            case "fields":
-                return self._follow_fields(self._dot, token)
-            case "dot":
-                return self._dot
-            case "word":
-                return NO_VALUE if token.text in _CONSTANTS else self._evaluator.call_function(token.text, [])
-            case "sign" if token.text == "(":
-                value = self.parse_pipeline(depth + 1)
-                if self._take_next().text != ")":
-                    raise UnsupportedTemplateError
-                return value
+    def parse_operand(self, token: str, depth: int) -> ExpressionValue:
+        match token[0]:
+            case "." | "$":
+                return self._evaluator.evaluate_path(token, self._dot)
+            case '"' | "`":
+                return ExpressionValue(literal=parse_text(token))
+            case "(":
+                return self._parse_parentheses(depth)
+            case "+" | "-" | "'":
+                return ExpressionValue(literal=token)
+            case _ if token[0].isdigit():
+                return ExpressionValue(literal=token)
+            case _ if is_word(token):
+                return NO_VALUE if token in _CONSTANTS else self._evaluator.call_function(token, [])
             case _:
                 raise UnsupportedTemplateError
 
-    @staticmethod
-    def _follow_fields(value: ExpressionValue, token: ActionToken) -> ExpressionValue:
-        return value.follow_keys(token.text.split(".")[1:])
+    def _parse_parentheses(self, depth: int) -> ExpressionValue:
+        value = self.parse_pipeline(depth + 1)
+        end = self._take_next()
+        if end[0] != ")":
+            raise UnsupportedTemplateError
+        return value.follow_keys(end.split(".")[1:]) if end != ")" else value
 
-    def _take_next(self) -> ActionToken:
+    def _take_next(self) -> str:
         token = self._tokens[self.position]
         if token is _END:
             raise UnsupportedTemplateError
         self.position += 1
         return token
-
-    @property
-    def _next_sign(self) -> str:
-        """The next token if it is a sign, otherwise empty."""
-        kind, text, _ = self._tokens[self.position]
-        return text if kind == "sign" else ""
