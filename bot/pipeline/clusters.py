@@ -43,7 +43,7 @@ def read_clusters(context: RunContext) -> ClusterResult:
         return ClusterResult(context.clusters)
     outcomes = REGISTRY_POOL.run_phase("Reading clusters", _read_images, context.clusters.readers, context.progress)
     failures = [
-        RunFailure(f"cluster {each.cluster}", FailureStage.CLUSTERS, each.detail)
+        RunFailure(each.cluster, FailureStage.CLUSTERS, each.detail)
         for each in outcomes
         if isinstance(each, UnreadCluster)
     ]

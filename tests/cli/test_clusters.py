@@ -52,7 +52,7 @@ def test_run_reports_a_cluster_that_refuses_and_exits_with_1(basebump, loopback,
         code, out, _ = basebump("run", "--config", file, "--format", "json")
     assert code == 1
     (failure,) = json.loads(out)["failed"]
-    assert failure["subject"] == "cluster prod"
+    assert failure["subject"] == "prod"
     assert failure["error"].startswith('the account may not list pods: pods is forbidden: User "reader" cannot list')
 
 

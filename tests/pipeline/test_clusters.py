@@ -78,7 +78,7 @@ def test_reading_is_stored_and_kept_when_the_cluster_is_gone(stand, gone, store)
     assert list_names(result) == ["prod/payments/Pod/web 0:00:00"]
     assert [each.read_at for each in result.services.known] == [NOW]
     assert [each.failure.problem for each in result.services.known] == [ClusterProblem.UNREACHABLE]
-    assert [each.subject for each in result.failures] == ["cluster prod"]
+    assert [each.subject for each in result.failures] == ["prod"]
 
 
 def test_clusters_that_were_removed_from_the_config_do_not_count(stand, store):
@@ -114,4 +114,4 @@ def test_unusable_state_is_one_failure_and_clusters_are_read_nevertheless(stand)
 def test_run_reports_the_failure_of_a_cluster(gone, loopback):
     loopback.clusters = ClusterServices((build_reader(gone),))
     report = loopback.run([])
-    assert [(each.subject, each.stage) for each in report.failed] == [("cluster prod", "clusters")]
+    assert [(each.subject, each.stage) for each in report.failed] == [("prod", "clusters")]

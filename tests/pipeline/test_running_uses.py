@@ -63,7 +63,7 @@ def test_body_shows_where_the_image_runs_and_is_not_written_again_when_pods_come
         cluster.pods.clear()
         assert outcomes(moved.run([stand.fleet()])) == ["unchanged"]
     report = moved.run([stand.fleet()])  # the cluster is gone
-    assert [each.subject for each in report.failed] == ["cluster prod"]
+    assert [each.subject for each in report.failed] == ["prod"]
     assert outcomes(report) == ["unchanged"]
     assert (stand.writes, ROW in get_body(stand)) == (writes, True)
 
