@@ -66,7 +66,7 @@ def test_cluster_that_fails_is_one_failure_and_costs_no_other(stand, gone):
     result = find_running_images(build_context(clusters=services))
     assert list_names(result) == ["prod/payments/Pod/web 0:00:00"]
     (failure,) = result.failures
-    assert failure.subject == "cluster gone"
+    assert failure.subject == "gone"
     assert "Connection refused" in failure.error
 
 
