@@ -66,7 +66,7 @@ class Certificate:
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(hours=1))
+            .not_valid_after(now + timedelta(days=1))
             .add_extension(x509.SubjectAlternativeName([loopback, *map(x509.DNSName, names)]), False)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
             .sign(key, hashes.SHA256())
