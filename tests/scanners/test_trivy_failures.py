@@ -19,6 +19,12 @@ from bot.scanners._scanner_program import MAX_DETAIL_LENGTH
 pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
 
 
+def limit_time_of_scans(scanner, monkeypatch):
+    """Let the scans of a scanner end after one second. The download of its database may take longer."""
+    assert scanner.get_identity()
+    monkeypatch.setattr(scanner, "_timeout", 1.0)
+
+
 class TestFailures:
     def test_an_image_that_was_deleted_is_gone(self, stand):
         subject = stand.subject(debian(OLD), repository="library/deleted")
@@ -42,7 +48,9 @@ class TestFailures:
         with socket.create_server(("127.0.0.1", 0)) as silent:
             line = TagRef(f"127.0.0.1:{silent.getsockname()[1]}/library/test", "tag")
             subject = ScanSubject(line, stand.subject(debian(OLD)).digest, "linux/amd64")
-            assert why(stand.scanner(timeout=1.0).scan(subject)) is UnscannedReason.TIMED_OUT
+            scanner = stand.scanner()
+            limit_time_of_scans(scanner, monkeypatch)
+            assert why(scanner.scan(subject)) is UnscannedReason.TIMED_OUT
 
     def test_a_registry_that_is_not_there_fails_in_one_short_line(self, stand):
         subject = ScanSubject(
@@ -104,9 +112,9 @@ class TestPrograms:
 
     def test_one_that_hangs_is_ended(self, stand, program, monkeypatch):
         monkeypatch.setattr(trivy, "TIMEOUT_GRACE", 0.1)
-        hanging = program("exec sleep 60")
-        outcome = stand.scanner(binary=hanging, timeout=1.0).scan(stand.subject(debian(OLD)))
-        assert why(outcome) is UnscannedReason.TIMED_OUT
+        scanner = stand.scanner(binary=program("exec sleep 60"))
+        limit_time_of_scans(scanner, monkeypatch)
+        assert why(scanner.scan(stand.subject(debian(OLD)))) is UnscannedReason.TIMED_OUT
 
     def test_one_that_says_itself_that_it_ran_out_of_time_is_believed(self, stand, program):
         slow = program("echo 'FATAL Fatal error image scan error: context deadline exceeded' >&2; exit 1")
