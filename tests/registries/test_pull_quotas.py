@@ -105,7 +105,7 @@ def test_pulls_that_are_under_way_are_counted():
     left = {"ratelimit-remaining": f"{RESERVED_PULLS + 3}{SIX_HOURS}"}
     quotas.update_quota(endpoint, Response(200, left, b""))
     granted: list[bool] = []
-    all_asked = threading.Barrier(8, timeout=10)
+    all_asked = threading.Barrier(8, timeout=60)
 
     def pull() -> None:
         try:
