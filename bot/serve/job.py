@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,6 +13,9 @@ RETRY_DELAYS = (timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=1
 """The times to wait before a failed job is tried again. After the last one, the job ends as failed, and the next sweep
 finds what is left to do.
 """
+
+MAX_STRETCH = 2
+"""A wait after interruptions is longer than the one after failures by a random factor up to this one."""
 
 NOT_YET_DELAYS = RETRY_DELAYS[:3]
 """The times to wait before a job looks again for something that is expected."""
@@ -60,14 +64,18 @@ class NotYet:
 
 
 def find_interruption_delay(interruptions: int) -> timedelta:
-    """Return how long to wait before work is tried again that ended so many processes in a row.
+    """Return how long to wait before work is tried again that was interrupted so many times in a row.
 
-    After the last of RETRY_DELAYS, the wait stays the same. The work does not end as failed, because its row holds the
-    number of interruptions, and the next request would begin with zero.
+    The waits are those after failures, but the last one is repeated. The work does not end as failed, because its row
+    holds the number of interruptions, and the next request would begin with zero.
+
+    Each wait is longer by chance. Several loops of a process can be interrupted together, although only the work of one
+    of them ends the process. If all of it were tried again at the same time, it would be interrupted together again.
     """
     if interruptions < MAX_INTERRUPTIONS:
         return timedelta()
-    return RETRY_DELAYS[min(interruptions - MAX_INTERRUPTIONS, len(RETRY_DELAYS) - 1)]
+    shortest = RETRY_DELAYS[min(interruptions - MAX_INTERRUPTIONS, len(RETRY_DELAYS) - 1)]
+    return shortest * random.uniform(1, MAX_STRETCH)  # noqa: S311 - not a secret
 
 
 def describe_repositories(count: int) -> str:

@@ -77,7 +77,8 @@ class WorkLoop:
         delay = find_interruption_delay(claimed.interruptions)
         if delay:
             self._queue.delay_work(self._worker, claimed, delay)
-        self._log_work("work-interrupted", claimed, interruptions=claimed.interruptions, delay=delay.total_seconds())
+        seconds = round(delay.total_seconds())
+        self._log_work("work-interrupted", claimed, interruptions=claimed.interruptions, delay=seconds)
         return bool(delay)
 
     def _wait_for_work(self) -> None:
