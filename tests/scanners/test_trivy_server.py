@@ -49,7 +49,7 @@ def serving(stand, cache, *, repository: str = "trivy-db") -> Iterator[str]:
         scanner = TrivyServerScanner(
             find_trivy(), TrivyServer(f"http://{address}"), stand.pull, cache / "c", now=lambda: datetime.now(UTC)
         )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not isinstance(scanner._fetch_identity(), ScannerIdentity):
             assert process.poll() is None, (cache / "log").read_text()
             assert time.monotonic() < deadline, (cache / "log").read_text()
@@ -57,7 +57,7 @@ def serving(stand, cache, *, repository: str = "trivy-db") -> Iterator[str]:
         yield f"http://{address}"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 @pytest.fixture(scope="module")

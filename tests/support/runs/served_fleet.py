@@ -28,7 +28,7 @@ from bot.model.reference import Digest
 
 TOKEN, SECRET = "ghp_of-the-bot", "a secret of the registry".replace(" ", "-")
 EVENTS_PATH = "/events/registry"
-START_TIMEOUT = 30.0
+START_TIMEOUT = 120.0
 """Seconds; a machine under load needs a few."""
 
 
