@@ -11,7 +11,7 @@ import yaml
 
 from bot.cli.app import collect_rarely
 from bot.formats import load_all_formats
-from bot.formats._syntax.yaml import nodes
+from bot.formats._syntax.yaml import nodes, parsed_sections
 from bot.formats._syntax.yaml.sections import split_sections
 from bot.model.forge import GitRepository
 from bot.model.source import FilePath, NotEditable, SourceFile
@@ -116,13 +116,13 @@ def list_parsed_yaml(tree: WorkTree, formats: tuple[FileFormat, ...]) -> tuple[R
     """Return the files for which YAML is parsed, and the texts that the parser gets for them."""
     texts: list[str] = []
     parsed: Reads = []
-    read_trees = nodes.read_trees
+    read_trees = parsed_sections.read_trees
 
     def record_text(text: str) -> object:
         texts.append(text)
         return read_trees(text)
 
-    nodes.read_trees = record_text
+    parsed_sections.read_trees = record_text
     try:
         for file_format, file in list_reads(tree, formats):
             list(nodes.read_documents(b"", bool))  # another file, so that no previous result is reused
@@ -132,7 +132,7 @@ def list_parsed_yaml(tree: WorkTree, formats: tuple[FileFormat, ...]) -> tuple[R
         texts.clear()
         extract_all(parsed)
     finally:
-        nodes.read_trees = read_trees
+        parsed_sections.read_trees = read_trees
     return parsed, texts
 
 

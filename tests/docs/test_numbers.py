@@ -21,7 +21,7 @@ from bot.formats._syntax import bicep_scanner, gradle_script, jsonc, starlark, u
 from bot.formats._syntax.dockerfile import heredocs, lexer, reader
 from bot.formats._syntax.hcl import tokens
 from bot.formats._syntax.helm import actions, blocks
-from bot.formats._syntax.yaml import nodes, trees
+from bot.formats._syntax.yaml import nodes, parsed_sections, trees
 from bot.model import cost_limits
 from bot.model.limits import DEFAULT_FLEET_LIMITS, DEFAULT_REPOSITORIES_PER_RUN
 from bot.model.modes import REFRESH_EVERY
@@ -77,7 +77,7 @@ NUMBERS = [
     ("operations", f"equals signs in the `ARG` instructions of a Dockerfile | {reader.MAX_DEFAULTS:,}"),
     ("operations", f"{heredocs.MAX_HEREDOCS:,} | `too-deep`"),
     ("operations", f"{nodes.MAX_INDICATORS:,} | `too-deep`"),
-    ("operations", f"The first {nodes.MAX_DOCUMENTS:,} documents are read"),
+    ("operations", f"The first {parsed_sections.MAX_DOCUMENTS:,} documents are read"),
     ("operations", f"{trees.MAX_NESTING} | `too-deep`"),
     ("operations", f"{trees.MAX_REPEATED_CHARACTERS:,} | `too-deep`"),
     ("operations", f"{tokens.MAX_TOKENS:,} | `too-deep`"),

@@ -18,7 +18,7 @@ import yaml
 from support.formats.cases import CASE_FORMATS, places_of
 
 from bot.core.references.edit import apply_edits, build_edit, get_occurrence_key, has_only_planned_changes
-from bot.formats._syntax.yaml import nodes, trees
+from bot.formats._syntax.yaml import parsed_sections, trees
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.reference import Digest, ImageReference
 from bot.model.source import ByteEdit, EditSlot, FilePath, NotEditable, Occurrence, UnsupportedText
@@ -167,7 +167,7 @@ def without_slots(case: Case, path: FilePath, files: Contents, opened: set[str],
 def yaml_parser(request, monkeypatch):
     if request.param == "pure":
         monkeypatch.setattr(trees, "_LOADER", yaml.SafeLoader)
-        monkeypatch.setattr(nodes, "_last_file", threading.local())  # forget the trees of the other parser
+        monkeypatch.setattr(parsed_sections, "_last_file", threading.local())  # forget the trees of the other parser
     elif not yaml.__with_libyaml__:
         pytest.skip("PyYAML was built without libyaml")
 

@@ -1,11 +1,12 @@
-"""YAML files that are larger than any real file: they are rejected quickly, or read up to the limit."""
+"""YAML files that cannot be parsed, or that are larger than any real file and so are read only up to a limit."""
 
 from __future__ import annotations
 
 import pytest
 from support.soon import soon
 
-from bot.formats._syntax.yaml.nodes import MAX_DOCUMENTS, MAX_INDICATORS, BrokenSection, YamlDocument, read_documents
+from bot.formats._syntax.yaml.nodes import MAX_INDICATORS, BrokenSection, YamlDocument, read_documents
+from bot.formats._syntax.yaml.parsed_sections import MAX_DOCUMENTS
 from bot.model.vocabulary import Reason
 
 MEBIBYTE = 1024 * 1024
@@ -19,6 +20,11 @@ def test_documents_are_read_up_to_the_cap_and_the_rest_is_one_that_was_not():
     found = read(b"a: b\n---\n" * (MAX_DOCUMENTS + 5))
     assert [type(each) for each in found] == [YamlDocument] * MAX_DOCUMENTS + [BrokenSection]
     assert (found[-1].reason, found[-1].line_number) == (Reason.TOO_DEEP, 2 * MAX_DOCUMENTS)
+
+
+def test_a_document_with_more_text_after_its_root_cannot_be_read():
+    (found,) = read(b"echo done\nHOST: a\n")
+    assert isinstance(found, BrokenSection)
 
 
 def test_as_many_documents_as_the_cap_are_all_read():

@@ -149,7 +149,7 @@ def _is_kubernetes_object(document: YamlDocument) -> bool:
 
     No chart uses these keys together as values. The images of objects are read by the format `kubernetes`.
     """
-    entries = dict(document.list_entries(document.root))
+    entries = document.get_entries(document.root)
     kinds = (entries.get("apiVersion"), entries.get("kind"))
     has_metadata = "metadata" in entries and not isinstance(entries["metadata"], YamlScalar)
     return has_metadata and all(isinstance(each, YamlScalar) for each in kinds)

@@ -146,7 +146,7 @@ def _list_arguments(document: YamlDocument, artifact: YamlNode, path: FilePath) 
         if dockerfile is None:
             continue
         for _, node in document.walk(builder, ("buildArgs",), ""):
-            for name, value in document.list_entries(node):
+            for name, value in document.get_entries(node).items():
                 yield BuildArgumentSetting(path, document.get_line_number(value), dockerfile, name)
         for _, alias in document.walk(artifact, ("requires", ALL_ITEMS, "alias"), ""):
             if isinstance(alias, YamlScalar):

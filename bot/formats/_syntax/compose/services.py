@@ -63,7 +63,7 @@ class ComposeService(NamedTuple):
         """
         if self.build is None:
             return None
-        image = dict(self.document.list_entries(self.node)).get("image")
+        image = self.document.get_entries(self.node).get("image")
         return image.value if isinstance(image, YamlScalar) else None
 
     @property
@@ -155,7 +155,7 @@ def _list_settings(document: YamlDocument, node: YamlNode) -> Iterator[tuple[str
 
     In a list, an entry is `NAME=value` or `NAME`. In a mapping, it is `NAME: value`.
     """
-    for key, value in document.list_entries(node):
+    for key, value in document.get_entries(node).items():
         if not isinstance(node, YamlSequence):
             yield key, document.get_line_number(value), not _is_null(value)
         elif isinstance(value, YamlScalar):

@@ -57,7 +57,7 @@ def walk_values(document: YamlDocument, root: YamlNode) -> Iterator[ValuesEntry]
     """Yield all values below `root`, the mapping of all values. Raises TooDeepError."""
     if not isinstance(root, YamlMapping | YamlSequence):
         return
-    pending = [ValuesCollection(root, dict(document.list_entries(root)))]
+    pending = [ValuesCollection(root, document.get_entries(root))]
     while pending:
         collection = pending.pop()
         if collection.is_too_deep:  # in practice, an alias to a collection that contains the alias
@@ -68,9 +68,7 @@ def walk_values(document: YamlDocument, root: YamlNode) -> Iterator[ValuesEntry]
             own_collection = None
             if isinstance(node, YamlMapping | YamlSequence):
                 keys, key_meaning = (*collection.keys, key), _get_key_meaning(collection, key)
-                own_collection = ValuesCollection(
-                    node, dict(document.list_entries(node)), keys, key_meaning, is_in_list
-                )
+                own_collection = ValuesCollection(node, document.get_entries(node), keys, key_meaning, is_in_list)
                 below.append(own_collection)
             yield ValuesEntry(collection, key, node, own_collection)
         pending += reversed(below)
@@ -121,5 +119,5 @@ def get_entries_at(document: YamlDocument, root: ValuesCollection, keys: Iterabl
     """
     entries = root.entries
     for key in keys:
-        entries = dict(document.list_entries(entries.get(key)))
+        entries = document.get_entries(entries.get(key))
     return entries

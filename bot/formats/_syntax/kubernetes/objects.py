@@ -221,14 +221,11 @@ class _ObjectSearch:
     _text_length: int = 0
     """The number of characters in all texts so far."""
     _common_paths: ImagePaths = NO_PATHS
-    _may_match_shape: bool = False
 
     def __post_init__(self) -> None:
-        raw = self.document.source.raw
         self._image_reader = YamlImageReader(self.document, self.reader.path, self.reader.format, Role.THIRD_PARTY)
-        if may_have_common_fields(raw):
+        if may_have_common_fields(self.document.source.raw):
             self._common_paths = COMMON_PATHS
-        self._may_match_shape = may_have_shapes(raw)
 
     def read_fields(self) -> Iterator[_FoundReference]:
         """Yield the images of the fields that were found. Call this only after all objects have been searched."""
@@ -267,7 +264,7 @@ class _ObjectSearch:
             item_type = (version, kind.removesuffix("List"))
             for item_locator, item in document.walk(node, ("items", ALL_ITEMS), locator):
                 self.find_objects(item, item_locator, item_type)
-        elif self._may_match_shape and may_be_custom(version, kind):
+        elif may_be_custom(version, kind) and may_have_shapes(self.document.source.raw):
             self._find_by_shape(node, locator)
         self._depth -= 1
 
@@ -313,7 +310,7 @@ class _ObjectSearch:
         for key, below in image_paths.children.items():
             if not self.document.may_have_child(node, key):
                 continue
-            for child_locator, child in self.document.walk(node, (key,), locator):
+            for child_locator, child in self.document.list_children(node, key, locator):
                 self.walk_paths(child, below, child_locator, reason, child if key == ALL_ITEMS else inner_item)
 
     def _get_not_editable_reason(self, node: YamlNode, group: str, kind: str) -> Reason | None:
@@ -333,7 +330,7 @@ class _ObjectSearch:
         Unlike `YamlDocument.walk`, this does not mark the entries as visited. Therefore, `YamlDocument.is_shared` does
         not treat them as image fields.
         """
-        return dict(self.document.list_entries(node)) if isinstance(node, YamlMapping) else {}
+        return self.document.get_entries(node) if isinstance(node, YamlMapping) else {}
 
     def find_image(self, locator: str, node: YamlNode) -> _DeferredRead:
         return partial(_read_image, self._image_reader, locator, node)

@@ -61,7 +61,7 @@ def find_by_shape(document: YamlDocument, root: YamlNode, locator: str) -> Itera
         node_locator, node, depth = pending.pop()
         if depth > MAX_NESTING:  # an alias to a collection that contains the alias
             raise TooDeepError
-        entries = dict(document.list_entries(node))
+        entries = document.get_entries(node)
         if isinstance(node, YamlMapping):
             if node is not root and _is_known_object(entries):
                 yield node_locator, node, True
@@ -87,8 +87,8 @@ def _is_pod(document: YamlDocument, entries: dict[str, YamlNode]) -> bool:
     if not isinstance(containers, YamlSequence):
         return False
     items = [
-        dict(document.list_entries(item))
-        for _, item in document.list_entries(containers)
+        document.get_entries(item)
+        for item in document.get_entries(containers).values()
         if isinstance(item, YamlMapping)
     ]
     images = [item["image"] for item in items if "image" in item]

@@ -6,15 +6,18 @@ this work, because nested aliases can turn a small file into a very large docume
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-import yaml
-
 from bot.formats._syntax.yaml.indicators import IndicatorCounter
 from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES, KeyPath
-from bot.formats._syntax.yaml.sections import BrokenSection, LineCounter, SectionSource, is_blank, split_sections
+from bot.formats._syntax.yaml.parsed_sections import (
+    ParsedSection,
+    load_sections,
+    make_sections,
+    make_unread_section,
+)
+from bot.formats._syntax.yaml.sections import BrokenSection, SectionSource, is_blank
 from bot.formats._syntax.yaml.trees import (
     MERGE,
     NO_KEY,
@@ -27,14 +30,9 @@ from bot.formats._syntax.yaml.trees import (
     YamlNode,
     YamlScalar,
     YamlSequence,
-    YamlTree,
-    find_error_position,
     get_character_range,
-    is_too_deep,
-    read_trees,
     wrap_node,
 )
-from bot.model.vocabulary import Reason
 
 __all__ = [
     "ALL_ITEMS",
@@ -60,9 +58,6 @@ More than a megabyte of manifests without repetition stays within this budget, w
 LOCATOR_OF_ONE_VISIT = 500
 """The number of characters in a locator that count as one more visit. Real locators have fewer. Without this rule, a
 key of megabytes would be copied into the locators of all items below it."""
-
-MAX_DOCUMENTS = 10_000
-"""Limit on the documents of one file. Documents beyond the limit are not read. The largest bundles have hundreds."""
 
 MAX_INDICATORS = 300_000
 """Limit on the characters that may start an item or a pair, in all sections of a file that are parsed. These sections
@@ -98,7 +93,7 @@ class YamlDocument:
     _walked_positions: set[NodePosition] = field(default_factory=set)
     """The keys and items that `walk`, `get_values` and `get_string` have visited."""
     _listed_ids: set[int] = field(default_factory=set)
-    """The `id` of each collection for which `list_entries` was called."""
+    """The `id` of each collection for which `get_entries` was called."""
     _visits: int = 0
 
     def walk(self, node: YamlNode, path: KeyPath, locator: str) -> Iterator[tuple[str, YamlNode]]:
@@ -111,18 +106,32 @@ class YamlDocument:
         """
         if not path:
             yield locator, node
-        elif path[0] == ALL_ITEMS:
-            if not isinstance(node, YamlSequence):
-                return
-            if not path[1:]:
-                self._walked_positions.add((id(node), None))
-            for index, item in enumerate(node.items):
-                self._count_visits(1)
-                yield from self.walk(wrap_node(item), path[1:], self.extend_locator(locator, str(index)))
+            return
+        below = path[1:]
+        if below and path[0] == ALL_ITEMS:
+            children = self._list_items(node, locator)  # only the last items of a path are recorded as visited
         else:
-            for key in self.list_keys(node) if path[0] == ALL_VALUES else path[:1]:  # here, `*` is not a wildcard
-                for index, value in enumerate(self.get_values(node, key)):
-                    yield from self.walk(value, path[1:], self.extend_locator(locator, key, index))
+            children = self.list_children(node, path[0], locator)
+        for child_locator, child in children:
+            yield from self.walk(child, below, child_locator)
+
+    def list_children(self, node: YamlNode, element: str, locator: str) -> list[tuple[str, YamlNode]]:
+        """Return what `walk` yields for the path `(element,)`. This is faster."""
+        if element == ALL_ITEMS:
+            if isinstance(node, YamlSequence):
+                self._walked_positions.add((id(node), None))
+            return self._list_items(node, locator)
+        return [
+            (self.extend_locator(locator, key, index), value)
+            for key in (self.list_keys(node) if element == ALL_VALUES else (element,))  # here, `*` is not a wildcard
+            for index, value in enumerate(self.get_values(node, key))
+        ]
+
+    def _list_items(self, node: YamlNode, locator: str) -> list[tuple[str, YamlNode]]:
+        if not isinstance(node, YamlSequence):
+            return []
+        self._count_visits(len(node.items))
+        return [(self.extend_locator(locator, str(at)), wrap_node(item)) for at, item in enumerate(node.items)]
 
     def may_have_child(self, node: YamlNode, element: str) -> bool:
         """Return False if `walk` certainly finds nothing at the path `(element,)` below `node`. This is fast."""
@@ -179,8 +188,8 @@ class YamlDocument:
                 return [wrap_node(mapping.values[key])]
         return []
 
-    def list_entries(self, node: YamlNode) -> Iterator[tuple[str, YamlNode]]:
-        """Yield the keys and values of a mapping, or the items of a sequence with `0`, `1`, … as their keys.
+    def get_entries(self, node: YamlNode) -> dict[str, YamlNode]:
+        """Return the keys and values of a mapping, or the items of a sequence with `0`, `1`, … as their keys.
 
         Entries that are merged into a mapping with `<<` are included. Unlike `walk`, this method does not record the
         entries as visited, so it does not affect `is_shared`.
@@ -192,15 +201,15 @@ class YamlDocument:
         self._listed_ids.add(id(node))
         if isinstance(node, YamlSequence):
             self._count_visits(0 if is_new else len(node.items) + 1)
-            yield from ((str(index), wrap_node(item)) for index, item in enumerate(node.items))
-            return
-        listed_keys = {NO_KEY, MERGE}
-        for mapping in self._resolve_merges(node):
-            self._count_visits(0 if is_new and mapping is node else len(mapping.values) + 1)
-            for key, value in mapping.values.items():
-                if key not in listed_keys:
-                    listed_keys.add(key)
-                    yield key, wrap_node(value)
+            return {str(index): wrap_node(item) for index, item in enumerate(node.items)}
+        entries: dict[str, YamlNode] = {}
+        if isinstance(node, YamlMapping):
+            for mapping in self._resolve_merges(node) if MERGE in node.values else [node]:
+                self._count_visits(0 if is_new and mapping is node else len(mapping.values) + 1)
+                entries |= {key: wrap_node(value) for key, value in mapping.values.items() if key not in entries}
+            entries.pop(NO_KEY, None)
+            entries.pop(MERGE, None)
+        return entries
 
     def _resolve_merges(self, node: YamlNode) -> Iterator[YamlMapping]:
         """Yield `node` if it is a mapping, and all mappings that are merged into it with `<<`, by precedence."""
@@ -308,7 +317,7 @@ def read_documents(content: bytes, is_relevant: Callable[[bytes], bool]) -> Iter
     Sections (parts from one `---` to the next) for which `is_relevant` returns False are skipped. Each thread caches
     the parsed sections of the last file that it read, because several formats may read the same file.
     """
-    return _iterate_documents(_load_sections(content), is_relevant)
+    return _iterate_documents(load_sections(content), is_relevant)
 
 
 def read_inner_documents(text: bytes, is_relevant: Callable[[bytes], bool]) -> Iterator[YamlDocument | BrokenSection]:
@@ -316,11 +325,11 @@ def read_inner_documents(text: bytes, is_relevant: Callable[[bytes], bool]) -> I
 
     The parsed sections of the text are not cached, because they would replace those of the outer file in the cache.
     """
-    return _iterate_documents(_make_sections(text), is_relevant)
+    return _iterate_documents(make_sections(text), is_relevant)
 
 
 def _iterate_documents(
-    sections: list[_ParsedSection], is_relevant: Callable[[bytes], bool]
+    sections: list[ParsedSection], is_relevant: Callable[[bytes], bool]
 ) -> Iterator[YamlDocument | BrokenSection]:
     index = 0
     indicators = IndicatorCounter()
@@ -330,7 +339,7 @@ def _iterate_documents(
             index += not is_blank(source.raw)
             continue
         if indicators.exceed(source.raw, MAX_INDICATORS):
-            yield _make_unread_section(source)
+            yield make_unread_section(source)
             return
         for tree in section.parse():
             yield YamlDocument(index, tree.root, source, tree.anchored_positions)
@@ -338,61 +347,3 @@ def _iterate_documents(
         if section.broken is not None:
             yield section.broken
             index += 1
-
-
-@dataclass
-class _ParsedSection:
-    """A section of a file (the part from one `---` to the next). It is parsed when `parse` is first called."""
-
-    source: SectionSource
-    broken: BrokenSection | None = None
-    """The error that stopped the parser, or the reason why the section is not parsed."""
-    _trees: list[YamlTree] | None = None
-
-    def parse(self) -> list[YamlTree]:
-        """Return the documents of the section up to the first error, and store the error in `broken`."""
-        if self._trees is None:
-            self._trees = self._read_trees()
-        return self._trees
-
-    def _read_trees(self) -> list[YamlTree]:
-        trees: list[YamlTree] = []
-        if self.broken is not None:
-            return trees
-        source = self.source
-        try:
-            trees += read_trees(source.decode())  # documents before an error are kept
-        except UnicodeDecodeError as error:
-            self.broken = BrokenSection(Reason.UNDECODABLE, source.get_line_number(source.start + error.start), source)
-        # Only PyYAML's own parser raises the last two.
-        except (TooDeepError, yaml.YAMLError, ValueError, OverflowError) as error:
-            line_number = source.get_line_number(source.get_offset(find_error_position(error, source.text)))
-            reason = Reason.TOO_DEEP if is_too_deep(error) else Reason.UNPARSABLE
-            self.broken = BrokenSection(reason, line_number, source)
-        return trees
-
-
-_last_file = threading.local()  # the content and the sections of the file that each thread has read last
-
-
-def _load_sections(content: bytes) -> list[_ParsedSection]:
-    if getattr(_last_file, "content", None) != content:
-        _last_file.content, _last_file.sections = content, _make_sections(content)
-    sections: list[_ParsedSection] = _last_file.sections
-    return sections
-
-
-def _make_sections(content: bytes) -> list[_ParsedSection]:
-    line_counter = LineCounter(content)
-    sections: list[_ParsedSection] = []
-    for start, end in split_sections(content):
-        if len(sections) == MAX_DOCUMENTS:
-            unread_source = SectionSource(content[start:], start, line_counter)
-            sections.append(_ParsedSection(unread_source, _make_unread_section(unread_source)))
-            break
-        sections.append(_ParsedSection(SectionSource(content[start:end], start, line_counter)))
-    return sections
-
-
-def _make_unread_section(source: SectionSource) -> BrokenSection:
-    return BrokenSection(Reason.TOO_DEEP, source.first_line_number, source)

@@ -102,7 +102,8 @@ class TableReader(NamedTuple):
             case (element, *_) if element == ALL_ITEMS:
                 if isinstance(node, YamlSequence):
                     yield from (
-                        (document.extend_locator(locator, index), item) for index, item in document.list_entries(node)
+                        (document.extend_locator(locator, index), item)
+                        for index, item in document.get_entries(node).items()
                     )
             case (element, *_):
                 for key in self._list_value_keys(document, node) if element == ALL_VALUES else [element]:

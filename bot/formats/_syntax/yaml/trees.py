@@ -33,7 +33,8 @@ _LOADER: type[yaml.CSafeLoader | yaml.SafeLoader] = getattr(yaml, "CSafeLoader",
 """The parser of libyaml, or PyYAML's own parser if PyYAML was built without libyaml."""
 _SCALAR, _ALIAS = yaml.ScalarEvent, yaml.AliasEvent
 _MAPPING, _SEQUENCE = yaml.MappingStartEvent, yaml.SequenceStartEvent
-_DOCUMENT_START, _DOCUMENT_END = yaml.DocumentStartEvent, yaml.DocumentEndEvent
+_MAPPING_END, _SEQUENCE_END = yaml.MappingEndEvent, yaml.SequenceEndEvent
+_DOCUMENT_START = yaml.DocumentStartEvent
 _LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"
 """The message of libyaml. libyaml parses ahead of the events that it has returned."""
 
@@ -161,57 +162,85 @@ def read_trees(text: str) -> Iterator[YamlTree]:
     next_event: Callable[[], Any] = _LOADER(text).get_event
     while (event := next_event()) is not None:
         if type(event) is _DOCUMENT_START:
-            yield _build_tree(next_event)
+            yield _TreeBuilder(next_event).read_document()
 
 
-def _build_tree(next_event: Callable[[], Any]) -> YamlTree:  # noqa: C901, PLR0912 - the hot loop of reading YAML; not split up
-    """Build the tree of one document. `next_event` returns the next event of the parser."""
-    anchors = _AnchorTable()
-    parent: Any = YamlSequence(None)
-    top = items = parent.items
-    values: Any = None
-    key: str | None = None
-    enclosing: list[tuple[Any, str | None]] = []
-    while True:
-        event: Any = next_event()
+class _TreeBuilder:
+    """Builds the tree of one document from the events of the parser.
+
+    There is a loop for each kind of collection, because most events are plain keys and values, for which these loops do
+    little. Most of the time for reading YAML is spent here.
+    """
+
+    __slots__ = ("_anchors", "_depth", "_next_event")
+
+    def __init__(self, next_event: Callable[[], Any]) -> None:
+        self._next_event = next_event
+        self._anchors = _AnchorTable()
+        self._depth = 0
+        """The number of collections that contain the next node."""
+
+    def read_document(self) -> YamlTree:
+        """Return the document whose start was the last event."""
+        root = self._read_node(self._next_event(), None, None)
+        self._next_event()  # the end of the document, before which the parser may find an error
+        return YamlTree(wrap_node(root), self._anchors.positions)
+
+    def _read_node(self, event: Any, parent: YamlMapping | YamlSequence | None, key: str | None) -> StoredNode:
+        """Return the node that starts with `event`, at `key` of `parent`. The key is None for an item or a key."""
         kind = type(event)
-        if kind is _SCALAR:
-            if key is None and items is None and event.anchor is None and event.value != MERGE:
-                key = event.value  # most events are such keys
-                continue
-            node = event
-        elif kind is _MAPPING:
+        node: Any = event
+        if kind is _MAPPING:
             node = YamlMapping(event)
         elif kind is _SEQUENCE:
             node = YamlSequence(event)
         elif kind is _ALIAS:
-            node = anchors.repeat_node(event)
-        elif kind is _DOCUMENT_END:
-            return YamlTree(wrap_node(top[0]) if top else None, anchors.positions)
-        else:
-            parent.last = event
-            parent, key = enclosing.pop()
-            items, values = (parent.items, None) if type(parent) is YamlSequence else (None, parent.values)
-            continue
+            node = self._anchors.repeat_node(event)
         if event.anchor is not None:
-            anchors.record_node(event.anchor, node, (id(parent), key))
-        if items is not None:
-            items.append(node)
-        elif key is None:
-            is_named = type(node) is _SCALAR and (node.value != MERGE or not node.style)
-            key = node.value if is_named else NO_KEY  # a quoted `<<` is not a merge key
-        else:
-            if key in values:
-                parent.hidden = parent.hidden or []
-                parent.hidden.append((key, values[key]))
-            values[key] = node
-            key = None
+            self._anchors.record_node(event.anchor, node, (id(parent), key))
         if kind is _MAPPING or kind is _SEQUENCE:
-            enclosing.append((parent, key))
-            if len(enclosing) > MAX_NESTING:
+            self._depth += 1
+            if self._depth > MAX_NESTING:
                 raise TooDeepError(event.start_mark.index)
-            parent, key = node, None
-            items, values = (node.items, None) if kind is _SEQUENCE else (None, node.values)
+            node.last = self._read_pairs(node) if kind is _MAPPING else self._read_items(node)
+            self._depth -= 1
+        stored: StoredNode = node
+        return stored
+
+    def _read_pairs(self, mapping: YamlMapping) -> Any:
+        """Read the keys and values of `mapping`, and return the event that ends it."""
+        next_event, values = self._next_event, mapping.values
+        while True:
+            event = next_event()
+            if type(event) is _SCALAR and event.anchor is None:
+                key = event.value
+                if key == MERGE and event.style:
+                    key = NO_KEY  # a quoted `<<` is not a merge key
+            elif type(event) is _MAPPING_END:
+                return event
+            else:
+                key = _get_key(self._read_node(event, mapping, None))
+            event = next_event()
+            is_plain = type(event) is _SCALAR and event.anchor is None
+            value = event if is_plain else self._read_node(event, mapping, key)
+            if key in values:
+                mapping.hidden = mapping.hidden or []
+                mapping.hidden.append((key, values[key]))
+            values[key] = value
+
+    def _read_items(self, sequence: YamlSequence) -> Any:
+        """Read the items of `sequence`, and return the event that ends it."""
+        next_event, items = self._next_event, sequence.items
+        while type(event := next_event()) is not _SEQUENCE_END:
+            is_plain = type(event) is _SCALAR and event.anchor is None
+            items.append(event if is_plain else self._read_node(event, sequence, None))
+        return event
+
+
+def _get_key(node: StoredNode) -> str:
+    if isinstance(node, yaml.ScalarEvent) and (node.value != MERGE or not node.style):
+        return str(node.value)
+    return NO_KEY
 
 
 @dataclass(slots=True)
