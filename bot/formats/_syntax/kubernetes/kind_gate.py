@@ -19,7 +19,7 @@ def may_have_fields(raw: bytes) -> bool:
     if not may_hold_images(raw):
         return False
     has_known_kind = not is_without_kind(raw) and (
-        may_have_common_fields(raw) or may_have_shapes(raw) or not is_only_kind(raw, _has_no_fields)
+        not is_only_kind(raw, _has_no_fields) or may_have_common_fields(raw) or may_have_shapes(raw)
     )
     return has_known_kind or TEMPLATE_OPENER.search(raw) is not None
 
@@ -30,9 +30,9 @@ def _has_no_fields(kind: bytes) -> bool:
 
 def may_have_common_fields(raw: bytes) -> bool:
     """Return False if the object in a section certainly has none of the fields that objects of all kinds can have."""
-    return b"\\" in raw or b"function" in raw
+    return raw.find(b"\\") >= 0 or raw.find(b"function") >= 0
 
 
 def may_have_shapes(raw: bytes) -> bool:
     """Return False if the object in a section certainly contains no other object and no PodSpec."""
-    return b"\\" in raw or b"containers" in raw or raw.count(b"apiVersion") > 1
+    return raw.find(b"\\") >= 0 or raw.find(b"containers") >= 0 or raw.count(b"apiVersion") > 1

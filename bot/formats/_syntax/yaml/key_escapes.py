@@ -34,7 +34,7 @@ def may_be_escaped(raw: bytes) -> bool:
 
     If the result is False, a search for the bytes of a key in `raw` finds every occurrence of the key.
     """
-    return b"\\" in raw and _has_escape(raw)
+    return raw.find(b"\\") >= 0 and _has_escape(raw)
 
 
 @remember_last
