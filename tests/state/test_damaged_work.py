@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
+from support.service.work import set_clock
 
 from bot.model.delivery import Delivery, DeliveryOutcome
 from bot.model.reference import TagRef
@@ -22,7 +23,6 @@ from bot.model.work import (
     WorkReason,
     WorkRequest,
 )
-from bot.state import work_queue
 from bot.state.database import Database
 from bot.state.metrics_reader import DatabaseMetricsReader
 from bot.state.service_log import DatabaseServiceLog
@@ -187,7 +187,7 @@ def test_claims_of_a_running_process_do_not_end_when_the_clock_of_the_machine_is
     queue = DatabaseWorkQueue(Database.sqlite(tmp_path / "state.db"))
     queue.request_work([WorkRequest(API, WorkPriority.USER, WorkReason.REQUEST_CHANGED, "t")])
     assert queue.claim_work("events", WorkKind, 50, LEASE)
-    set_clock(monkeypatch, hours)
+    set_clock(monkeypatch, timedelta(hours=hours))
     assert queue.claim_work("users", WorkKind, 50, LEASE) == ()
     other_process = DatabaseWorkQueue(Database.sqlite(tmp_path / "state.db"))
     if hours > 0:
@@ -197,13 +197,9 @@ def test_claims_of_a_running_process_do_not_end_when_the_clock_of_the_machine_is
 def test_work_of_a_clock_that_was_wrong_is_done_after_the_clock_was_set_back(tmp_path, monkeypatch):
     queue = DatabaseWorkQueue(Database.sqlite(tmp_path / "state.db"))
     poll = WorkRequest(PollWork("docker.io"), WorkPriority.SWEEP, WorkReason.POLL, "t")
-    set_clock(monkeypatch, 24 * 365)
+    set_clock(monkeypatch, timedelta(days=365))
     queue.request_missing([poll])
-    set_clock(monkeypatch, 0)
+    set_clock(monkeypatch, timedelta())
     assert queue.claim_work("new", WorkKind, 50, LEASE) == ()
     queue.request_missing([poll])
     assert [each.key for each in queue.claim_work("new", WorkKind, 50, LEASE)] == [poll.key]
-
-
-def set_clock(monkeypatch, hours: float) -> None:
-    monkeypatch.setattr(work_queue, "read_time", lambda _: datetime.now(UTC) + timedelta(hours=hours))

@@ -6,7 +6,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.service.work import API, LEASE, NODE, WEB, build_work, request_work
+from support.service.work import API, LEASE, NODE, WEB, build_work, request_work, set_clock
 
 from bot.model.delivery import Delivery, DeliveryOutcome
 from bot.model.work import (
@@ -18,7 +18,6 @@ from bot.model.work import (
     WorkKind,
     WorkPriority,
 )
-from bot.state import work_queue
 from bot.state.service_log import DatabaseServiceLog
 from bot.state.work_queue import DatabaseWorkQueue
 
@@ -36,11 +35,6 @@ def service_log(place):
 def finish(queue, worker, claimed):
     at = datetime.now(UTC)
     queue.finish_work(worker, claimed, FinishedWork(claimed.key, claimed.trace, claimed.reason, at, at, "done"))
-
-
-def set_clock(monkeypatch, ahead):
-    """Let queues read a clock that is ahead of the clock of this machine."""
-    monkeypatch.setattr(work_queue, "read_time", lambda _: datetime.now(UTC) + ahead)
 
 
 def end_process(queue, worker):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import pytest
 
 from bot.model.reference import TagRef
 from bot.model.work import FinishedWork, TagWork, VisitWork, WorkKey, WorkPriority, WorkReason, WorkRequest
+from bot.state import work_queue
 from bot.state.work_queue import DatabaseWorkQueue
 from bot.work_ports import WorkQueue
 
@@ -38,3 +41,8 @@ def finish_work(queue: WorkQueue, key: WorkKey, ended_at: datetime, result: str 
     [claimed] = queue.claim_work("worker", [key.kind], 1, LEASE)
     record = FinishedWork(key, claimed.trace, claimed.reason, ended_at, ended_at, result, **more)
     queue.finish_work("worker", claimed, record)
+
+
+def set_clock(monkeypatch: pytest.MonkeyPatch, ahead: timedelta) -> None:
+    """Let queues read a clock that is ahead of the clock of this machine."""
+    monkeypatch.setattr(work_queue, "read_time", lambda _: datetime.now(UTC) + ahead)
