@@ -108,6 +108,11 @@ def test_reads_a_repeated_action_of_a_template_with_few_calls():
     assert count_calls(lambda: list(read_chart_template(UNKNOWN.path, b"{{ .Values.a }}" * 1000))) < 6_000
 
 
+def test_reads_outputs_outside_of_image_references_with_few_calls():
+    content = b"image: a\n" + b"a: {{ .Values.b }}\n" * 1000
+    assert count_calls(lambda: list(read_chart_template(UNKNOWN.path, content))) < 45_000
+
+
 def test_values_with_more_templates_than_a_template_may_have_are_unknown():
     templates = "\n".join("a: '{{ .Values.b }}'" for _ in range(MAX_ACTIONS + 1))
     found = extract("helm", "c/values.yaml", templates)

@@ -33,13 +33,14 @@ _ACTION = re.compile(
 """One action, or the rest of the template if no action starts at `{{`. A string in an action may contain braces."""
 _TOKEN = re.compile(
     r"""(
-        "(?:\\.|[^"\\\n])*"|`[^`]*`
-      | (?:\$\w*|\))(?:\.[^\W\d]\w*)*
-      | (?:\.[^\W\d]\w*)+
+        (?:\.[^\W\d]\w*+)++
+      | [^\W\d]\w*+
+      | "(?:[^"\\\n]++|\\.)*+"|`[^`]*+`
+      | [=|(,]
+      | (?:\$\w*+|\))(?:\.[^\W\d]\w*+)*+
       | \.
-      | [^\W\d]\w*
-      | [-+]?\d[\w.+-]*|'(?:\\.|[^'\\\n])+'
-      | :=|[=|(,])""",
+      | [-+]?\d[\w.+-]*+|'(?:\\.|[^'\\\n])++'
+      | :=)""",
     re.VERBOSE,
 )
 """One token. The fields that directly follow a variable or a parenthesis belong to its token, as in `$root.Values`."""
@@ -57,7 +58,7 @@ class ActionExpression:
     """The tokens of an expression, with properties that are computed only once.
 
     An expression is compared by identity, which makes it a fast key of a cache. Tuples of tokens are hashed again for
-    each look-up. Equal expressions that follow each other closely are the same object.
+    each look-up. The expressions of equal actions that follow each other closely are the same object.
     """
 
     __slots__ = ("is_cacheable", "is_path", "tokens")
@@ -91,14 +92,15 @@ def _has_variables(tokens: tuple[str, ...]) -> bool:
 
 def parse_text(token: str) -> str:
     """Return the value of a string in quotes or backquotes."""
-    return token[1:-1] if token[0] == "`" else _ESCAPE.sub(_unescape, token[1:-1])
+    text = token[1:-1]
+    return _ESCAPE.sub(_unescape, text) if token[0] == '"' and "\\" in text else text
 
 
 class TemplateAction(NamedTuple):
     """An action of a template: the parsed text between `{{` and `}}`."""
 
     keyword: str
-    """The first token if it is a word, otherwise empty."""
+    """The first token if it is a keyword that starts or ends a part of the template, such as `if`; otherwise empty."""
     token_count: int
     expression: ActionExpression
     """The expression after the keyword and the variables. For `block` and `template`, the equivalent `include`."""
@@ -154,17 +156,18 @@ def _parse_action(inside: str) -> TemplateAction:
 
 def _make_action(tokens: tuple[str, ...]) -> TemplateAction:
     """Return the action that consists of `tokens`. Raises UnsupportedTemplateError."""
-    keyword = tokens[0] if tokens and is_word(tokens[0]) else ""
+    keyword = tokens[0] if tokens and tokens[0] in _KEYWORDS else ""
     name = ""
     variables: tuple[str, ...] = ()
     match keyword:
-        case _ if keyword not in _KEYWORDS:
+        case "":
             variables, expression = _split_assignment(tokens)
         case "end" | "break" | "continue":
             expression = ()
         case "define" | "block" | "template":
             if tokens[1:2] == () or tokens[1][0] not in '"`':
                 raise UnsupportedTemplateError
+            keyword = "" if keyword == "template" else keyword
             name = parse_text(tokens[1])
             expression = ("include", tokens[1], *(("(", *tokens[2:], ")") if tokens[2:] else ()))
         case "if" | "with" | "range":
@@ -173,11 +176,7 @@ def _make_action(tokens: tuple[str, ...]) -> TemplateAction:
         case _:
             name = tokens[1] if tokens[1:] else keyword
             variables, expression = _split_assignment(tokens[2:])
-    return TemplateAction(keyword, len(tokens), _make_expression(expression), variables, name)
-
-
-_make_expression = lru_cache(maxsize=4096)(ActionExpression)
-"""Returns the same object for equal tokens, because `{{ if .Values.name }}` and `{{ .Values.name }}` occur together."""
+    return TemplateAction(keyword, len(tokens), ActionExpression(expression), variables, name)
 
 
 def _split_assignment(tokens: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -20,9 +20,6 @@ TemplateNode = str | TemplateAction | ControlBlock
 to its variables, or outputs the value if it has no variables."""
 TemplateBody = list[TemplateNode]
 
-_BLOCK_KEYWORDS = frozenset({"if", "with", "range", "else", "end", "define", "block", "break", "continue"})
-"""The first words of actions that are not nodes themselves."""
-
 
 def read_blocks(text: str, *, with_texts: bool = True) -> tuple[TemplateBody, list[tuple[str, TemplateBody]]]:
     """Parse a template file. Return the nodes of the file itself, and (name, nodes) of each template that it defines.
@@ -53,7 +50,7 @@ class _BlockReader:
             raise UnsupportedTemplateError
         nodes: list[TemplateNode] = []
         for piece in self._pieces:
-            if isinstance(piece, str) or piece.keyword not in _BLOCK_KEYWORDS:
+            if isinstance(piece, str) or not piece.keyword:
                 nodes.append(piece)
             elif piece.keyword in {"end", "else"}:
                 self._end_action = piece

@@ -87,8 +87,9 @@ class ExpressionValue(NamedTuple):
     @property
     def single_path(self) -> ValuePath | None:
         """The path of a value, if this is exactly that value, with nothing before it and no fallback; None if not."""
-        is_single = self == ExpressionValue(end_sources=self.end_sources) and len(self.end_sources) == 1
-        return next(iter(self.value_paths), None) if is_single else None
+        if len(self.end_sources) != 1 or self != ExpressionValue(self.end_sources):
+            return None
+        return next(iter(self.value_paths), None)
 
     def with_name(self, name: WrittenName) -> ExpressionValue:
         """Return a copy of this value that follows the given name of an image."""
@@ -99,6 +100,8 @@ class ExpressionValue(NamedTuple):
 
         If `fallback` is None, the replacement is unknown.
         """
+        if not self.end_sources:
+            return self
         replaced = {source for source, _ in self.fallbacks}
         added = {(source, fallback) for source in self.value_paths - replaced}
         return self._replace(fallbacks=self.fallbacks | added) if added else self
@@ -119,25 +122,32 @@ class ExpressionValue(NamedTuple):
         if NO_VALUE in (self, other):
             given_value = self if other == NO_VALUE else other
             return given_value if given_value.literal is None else given_value._replace(literal=None)
-        named = dict(self.entries)
-        for key, value in other.entries:
-            named[key] = named[key].merge(value) if key in named else value
+        has_names = self.preceding_name or other.preceding_name
+        has_fallbacks = self.fallbacks or other.fallbacks
         merged = ExpressionValue(
             self.end_sources | other.end_sources,
             self.changed_sources | other.changed_sources,
             self.digest_sources | other.digest_sources,
-            tuple(named.items()),
-            preceding_name=combine_alternatives((self.preceding_name, other.preceding_name)),
-            fallbacks=self.fallbacks | other.fallbacks | self._list_differing_fallbacks(other),
+            self._merge_entries(other) if self.entries or other.entries else (),
+            None,
+            combine_alternatives((self.preceding_name, other.preceding_name)) if has_names else NO_NAME,
+            self._merge_fallbacks(other) if has_fallbacks else frozenset(),
         )
         if max(len(merged.sources), len(merged.entries)) > MAX_SOURCES:
             raise UnsupportedTemplateError
         return merged
 
-    def _list_differing_fallbacks(self, other: ExpressionValue) -> frozenset[_Fallback]:
-        """Return an unknown fallback for each source whose fallback is not the same in both values."""
-        common = self.value_paths & other.value_paths if self.fallbacks or other.fallbacks else frozenset()
-        return frozenset((source, None) for source in common if self.get_fallback(source) != other.get_fallback(source))
+    def _merge_entries(self, other: ExpressionValue) -> tuple[tuple[str, ExpressionValue], ...]:
+        named = dict(self.entries)
+        for key, value in other.entries:
+            named[key] = named[key].merge(value) if key in named else value
+        return tuple(named.items())
+
+    def _merge_fallbacks(self, other: ExpressionValue) -> frozenset[_Fallback]:
+        """Return the fallbacks of both values, and an unknown fallback for each path whose fallbacks differ."""
+        common = self.value_paths & other.value_paths
+        differing = [(path, None) for path in common if self.get_fallback(path) != other.get_fallback(path)]
+        return self.fallbacks.union(other.fallbacks, differing)
 
     def get_entry(self, key: str) -> ExpressionValue:
         """Return the entry of this collection with the given key.

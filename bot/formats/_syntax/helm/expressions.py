@@ -28,7 +28,7 @@ from bot.formats._syntax.helm.reference_prefix import ALGORITHM_PREFIX, Referenc
 from bot.model.chart_facts import TemplateInclusion, ValuePath
 
 _END = ""
-"""Follows the last token of an expression, so that the reader need not compare each position with the length."""
+"""Follows the last token of an expression, so that there is always a next token."""
 
 MAX_DEPTH = 30
 """Limit on nested parentheses. People nest at most about five."""
@@ -222,7 +222,7 @@ class ExpressionEvaluator:
         """Return the same as `evaluate`, without using the cache."""
         reader = _ExpressionReader(self, expression.tokens, dot)
         value = reader.parse_pipeline(0)
-        if reader.position < len(expression.tokens):
+        if not reader.is_at_end:
             raise UnsupportedTemplateError
         return value
 
@@ -242,7 +242,8 @@ class ExpressionEvaluator:
     def call_function(self, function: str, arguments: list[ExpressionValue]) -> ExpressionValue:
         match function:
             case "include":
-                return self.include_template(*[*arguments, NO_VALUE, NO_VALUE][:2])
+                template, argument, *_ = *arguments, NO_VALUE, NO_VALUE
+                return self.include_template(template, argument)
             case _ if function in _FUNCTIONS:
                 return _FUNCTIONS[function](arguments)
             case "tpl":
@@ -269,14 +270,18 @@ class ExpressionEvaluator:
             # The name of a template file is computed only to hash the text of the whole file.
             self.unknown_sources |= frozenset() if is_file else argument.sources
             return NO_VALUE
-        paths = argument.unchanged_paths
-        self.unknown_sources |= argument.changed_sources | argument.digest_sources | (argument.end_sources - paths)
-        named: list[tuple[str, frozenset[ValuePath]]] = []
-        for key, value in argument.entries:
-            named.append((key, value.unchanged_paths))
+        if argument is not ROOT_VALUE:  # nearly all templates get it
+            self._record_unknown_parts(argument)
+        named = tuple([(key, value.unchanged_paths) for key, value in argument.entries])
+        inclusion = TemplateInclusion(template.literal, argument.unchanged_paths, named)
+        return ExpressionValue(frozenset({inclusion}))
+
+    def _record_unknown_parts(self, argument: ExpressionValue) -> None:
+        """Add the sources of the argument of a template whose use in the template is not tracked."""
+        self.unknown_sources |= argument.changed_sources | argument.digest_sources
+        self.unknown_sources |= argument.end_sources - argument.unchanged_paths
+        for _, value in argument.entries:
             self.unknown_sources |= value.sources - value.unchanged_paths
-        inclusion = TemplateInclusion(template.literal, paths, tuple(named))
-        return ExpressionValue(end_sources=frozenset({inclusion}))
 
 
 @lru_cache(maxsize=4096)
@@ -297,32 +302,38 @@ class _ExpressionReader:
 
     def __init__(self, evaluator: ExpressionEvaluator, tokens: tuple[str, ...], dot: ExpressionValue) -> None:
         self._evaluator = evaluator
-        self._tokens = (*tokens, _END)
         self._dot = dot
-        self.position = 0
+        self._tokens = [_END, *reversed(tokens)]
+        """The tokens that are not read yet, from the last to the next one."""
+
+    @property
+    def is_at_end(self) -> bool:
+        return self._tokens[-1] is _END
 
     def parse_pipeline(self, depth: int) -> ExpressionValue:
         if depth > MAX_DEPTH:
             raise UnsupportedTemplateError
         value = self._parse_command(depth, [])
-        while self._tokens[self.position] == "|":
-            self.position += 1
+        while self._tokens[-1] == "|":
+            self._tokens.pop()
             value = self._parse_command(depth, [value])
         return value
 
     def _parse_command(self, depth: int, piped_values: list[ExpressionValue]) -> ExpressionValue:
-        first = self._take_next()
+        first = self._tokens.pop()
+        if first is _END:
+            raise UnsupportedTemplateError
         if is_word(first) and first not in _CONSTANTS:
-            return self._evaluator.call_function(first, [*self._parse_operands(depth), *piped_values])
+            return self._evaluator.call_function(first, self._parse_operands(depth) + piped_values)
         value = self.parse_operand(first, depth)
-        arguments = [*self._parse_operands(depth), *piped_values]
+        arguments = self._parse_operands(depth) + piped_values
         return _change_all([value, *arguments]) if arguments else value  # a method call, as on `.Files`
 
     def _parse_operands(self, depth: int) -> list[ExpressionValue]:
         operands: list[ExpressionValue] = []
-        while (token := self._tokens[self.position]) and token[0] not in "|)":
-            self.position += 1
-            operands.append(self.parse_operand(token, depth))
+        tokens = self._tokens
+        while tokens[-1] is not _END and tokens[-1][0] not in "|)":
+            operands.append(self.parse_operand(tokens.pop(), depth))
         return operands
 
     def parse_operand(self, token: str, depth: int) -> ExpressionValue:
@@ -344,14 +355,7 @@ class _ExpressionReader:
 
     def _parse_parentheses(self, depth: int) -> ExpressionValue:
         value = self.parse_pipeline(depth + 1)
-        end = self._take_next()
-        if end[0] != ")":
+        end = self._tokens.pop()
+        if end[:1] != ")":
             raise UnsupportedTemplateError
         return value.follow_keys(end.split(".")[1:]) if end != ")" else value
-
-    def _take_next(self) -> str:
-        token = self._tokens[self.position]
-        if token is _END:
-            raise UnsupportedTemplateError
-        self.position += 1
-        return token

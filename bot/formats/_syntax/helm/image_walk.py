@@ -13,7 +13,7 @@ from typing import assert_never
 from bot.formats._syntax.helm.actions import TemplateAction
 from bot.formats._syntax.helm.blocks import ControlBlock, TemplateBody, can_be_empty
 from bot.formats._syntax.helm.expression_values import ROOT_VALUE, ExpressionValue
-from bot.formats._syntax.helm.reference_prefix import ALGORITHM_PREFIX, MAX_LINE, ReferencePrefix
+from bot.formats._syntax.helm.reference_prefix import ALGORITHM_PREFIX, MAX_LINE, WrittenLine
 from bot.formats._syntax.helm.use_recorder import UseRecorder
 from bot.model.chart_facts import ValueUse
 
@@ -131,7 +131,7 @@ class ImageWalk:
         self._next_following = iter(list[_FollowingText]())
         """The kinds of text that may follow the next outputs."""
         self._is_behind_algorithm = False
-        self._prefix = ReferencePrefix()
+        self._line = WrittenLine(None, "")
         """The text that is output so far on the current line, or after the last key of an image on this line."""
 
     def walk(self, body: TemplateBody) -> None:
@@ -164,8 +164,8 @@ class ImageWalk:
         _, line_break, last = text.rpartition("\n")
         last = last[-MAX_LINE:]
         names_image = "image" in last.lower()
-        prefix = ReferencePrefix() if line_break else self._prefix
-        self._prefix = _add_literal(prefix, last, names_image=names_image)
+        key_end = _find_key_end(last) if names_image else 0
+        self._line = WrittenLine(None if line_break or key_end else self._line, last[key_end:])
         return _advance_line(last, _LineState.OTHER if line_break else line_state, names_image=names_image)
 
     def _walk_output(self, action: TemplateAction, dot: ExpressionValue, line_state: _LineState) -> _LineState:
@@ -174,42 +174,42 @@ class ImageWalk:
         if self._is_behind_algorithm:
             value = value.as_digest
             self._is_behind_algorithm = False
-        use = self._classify_use(next(self._next_following), line_state)
-        self._recorder.record_uses(value, use, self._prefix.name)
-        self._prefix = self._prefix.add_value(value)
+        self._record_output(value, self._classify_use(next(self._next_following), line_state))
+        self._line = WrittenLine(self._line, value)
         return _LineState.IMAGE if line_state in _IMAGE_STATES else _LineState.OTHER
 
     def _classify_use(self, following: _FollowingText, line_state: _LineState) -> ValueUse:
-        use = ValueUse.OTHER
+        """Return the use of an output, if the text before it on the line does not change it."""
         if line_state in _IMAGE_STATES and not following & _OTHER_FOLLOWS:
-            use = ValueUse.IMAGE
-        elif self._is_defined and not following & ~(_END_FOLLOWS | _DIGEST_FOLLOWS):
-            use = ValueUse.END
-        return use if use is ValueUse.OTHER or self._prefix.is_unmodified else ValueUse.OTHER
+            return ValueUse.IMAGE
+        if self._is_defined and not following & ~(_END_FOLLOWS | _DIGEST_FOLLOWS):
+            return ValueUse.END
+        return ValueUse.OTHER
+
+    def _record_output(self, value: ExpressionValue, use: ValueUse) -> None:
+        if use is ValueUse.OTHER:
+            self._recorder.record_uses(value, use)
+            return
+        prefix = self._line.build_prefix()
+        self._recorder.record_uses(value, use if prefix.is_unmodified else ValueUse.OTHER, prefix.name)
 
     def _walk_block(self, block: ControlBlock, dot: ExpressionValue, line_state: _LineState) -> _LineState:
         line_states = {line_state} if can_be_empty(block) else set()
-        prefix_before = self._prefix
-        branch_prefixes: list[ReferencePrefix] = []
+        line_before = self._line
+        branch_lines: list[WrittenLine] = []
         for branch, body in block:
-            self._prefix = prefix_before
+            self._line = line_before
             inner_dot = self._recorder.enter_branch(branch, dot)
             line_states.add(self._walk_body(body, inner_dot, line_state))
             self._recorder.leave_branch(branch)
-            branch_prefixes.append(self._prefix)
-        self._prefix = prefix_before.add_branches(branch_prefixes)
+            branch_lines.append(self._line)
+        self._line = WrittenLine(line_before, branch_lines)
         if len(line_states) == 1:
             return line_states.pop()
         return _LineState.IMAGE if line_states <= _IMAGE_STATES else _LineState.OTHER
 
 
-def _add_literal(prefix: ReferencePrefix, last: str, *, names_image: bool) -> ReferencePrefix:
-    """Return the prefix after the text `last`, which contains no line break. The key of an image starts a new prefix.
-
-    `names_image` is False if `last` does not contain the word `image`.
-    """
-    if names_image:
-        key_ends = [match.end() for match in _KEY.finditer(last) if match["key"].lower().endswith("image")]
-        if key_ends:
-            return ReferencePrefix(last[key_ends[-1] :])
-    return prefix.add_text(last)
+def _find_key_end(last: str) -> int:
+    """Return the end of the last key of an image in `last`, which contains no line break; 0 if there is none."""
+    ends = [match.end() for match in _KEY.finditer(last) if match["key"].lower().endswith("image")]
+    return ends[-1] if ends else 0

@@ -72,6 +72,47 @@ class ReferencePrefix(NamedTuple):
         return ReferencePrefix(self.text[1 - MAX_LINE :] + _PLACEHOLDER, limit_name(self.value_name | added_name))
 
 
+class WrittenLine:
+    """The text that a template writes on a line, or after the last key of an image on this line, as a chain of parts.
+
+    Its prefix is built only for the few values that may be the end of an image reference.
+    """
+
+    __slots__ = ("before", "built_prefix", "last_part")
+
+    def __init__(self, before: WrittenLine | None, last_part: str | ExpressionValue | list[WrittenLine]) -> None:
+        self.before = before
+        """The line without its last part; None if it has only one part."""
+        self.last_part = last_part
+        """A text, a value, or the lines that the branches of a block write. These include the line before the block."""
+        self.built_prefix: ReferencePrefix | None = None
+
+    def build_prefix(self) -> ReferencePrefix:
+        """Return the prefix for the next value on the line. Each part is added only once."""
+        new_parts: list[WrittenLine] = []
+        line: WrittenLine | None = self
+        prefix = ReferencePrefix()
+        while line is not None:
+            if line.built_prefix is not None:
+                prefix = line.built_prefix
+                break
+            new_parts.append(line)
+            line = line.before
+        for each in reversed(new_parts):
+            prefix = each.built_prefix = each.add_last_part(prefix)
+        return prefix
+
+    def add_last_part(self, prefix: ReferencePrefix) -> ReferencePrefix:
+        """Return `prefix`, the prefix of the line without its last part, with the last part."""
+        match self.last_part:
+            case str() as text:
+                return prefix.add_text(text)
+            case ExpressionValue() as value:
+                return prefix.add_value(value)
+            case branches:
+                return prefix.add_branches([branch.build_prefix() for branch in branches])
+
+
 def _build_literal_name(text: str) -> WrittenName:
     """Return the name in literal text; empty if the text contains only separators, such as `:` or `@sha256:`."""
     name = text.removesuffix(ALGORITHM_PREFIX).strip(_SEPARATORS)
