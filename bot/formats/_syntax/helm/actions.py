@@ -15,6 +15,9 @@ MAX_ACTION_LENGTH = 65_536
 """Limit on the characters of one action that is not a comment. The longest in charts have a few thousand."""
 MAX_TOKENS = 200_000
 """Limit on the tokens in the actions of one template. The longest templates of large charts have about 20,000."""
+MAX_CACHED_ACTIONS = 8192
+"""Limit on the actions, and on their values, that are kept for other templates and for the next reading of a tree. The
+118 charts of a large public repository have about 6,000 different actions, which take 10 MB with their values."""
 _MAX_CACHED_LENGTH = 200
 """Longer actions are rarely repeated. Without the limit, a few thousand long actions would fill the memory."""
 _MAX_CACHED_TOKENS = 50
@@ -195,7 +198,7 @@ def _split_assignment(tokens: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[s
     return (), tokens
 
 
-_parse_action_cached = lru_cache(maxsize=4096)(_parse_action)
+_parse_action_cached = lru_cache(maxsize=MAX_CACHED_ACTIONS)(_parse_action)
 """The same with a cache, because most actions of a chart occur repeatedly."""
 
 

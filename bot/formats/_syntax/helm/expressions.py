@@ -15,7 +15,13 @@ import re
 from collections.abc import Callable
 from functools import lru_cache, reduce
 
-from bot.formats._syntax.helm.actions import ActionExpression, UnsupportedTemplateError, is_word, parse_text
+from bot.formats._syntax.helm.actions import (
+    MAX_CACHED_ACTIONS,
+    ActionExpression,
+    UnsupportedTemplateError,
+    is_word,
+    parse_text,
+)
 from bot.formats._syntax.helm.expression_values import (
     ANY_ITEM,
     NO_VALUE,
@@ -284,7 +290,7 @@ class ExpressionEvaluator:
             self.unknown_sources |= value.sources - value.unchanged_paths
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=MAX_CACHED_ACTIONS)
 def _evaluate_without_variables(
     expression: ActionExpression, dot: ExpressionValue
 ) -> tuple[ExpressionValue, frozenset[ValuePath | TemplateInclusion]]:
