@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
+from support.free_ports import reserve_silent_port
 from support.git import Git
 from support.own_builds import make_image
 from support.runs.worlds import NOW, started
@@ -34,16 +37,25 @@ class Workshop:
         self.first = loopback.move("base", "1", "base first")
         loopback.move("other", "1", "other first")
         self.config = folder / "basebump.yaml"
+        self.registry_host = loopback.registry.host
         self.write_config()
         self.stores = open_service_stores(self.config, NoSignal())
 
     def write_config(self, more: str = "") -> None:
         self.config.write_text(
             "schema: 1\n"
-            f'registries: [{{host: docker.io, mirror: "{self.loopback.registry.host}", insecure: true}}]\n'
+            f'registries: [{{host: docker.io, mirror: "{self.registry_host}", insecure: true}}]\n'
             f"forges: [{{kind: local, url: {self.folder}/one}}, {{kind: local, url: {self.folder}/two}}]\n"
             f"own: []\nscanners: [{{kind: none}}]\nstate: sqlite:///{self.folder}/state.db\n{more}"
         )
+
+    @contextmanager
+    def with_silent_registry(self) -> Iterator[None]:
+        """Let the config name a registry that refuses connections."""
+        with reserve_silent_port() as port:
+            self.registry_host = f"localhost:{port}"
+            self.write_config()
+            yield
 
     def add_repository(self, name: str, folder: str = "one", image: str = "base") -> Git:
         digest = self.loopback.store.list_tags(f"library/{image}")["1"]
@@ -126,8 +138,8 @@ def test_registry_that_still_serves_the_old_image_is_asked_again_after_an_event_
 def test_tag_that_cannot_be_looked_up_is_tried_again(workshop):
     workshop.add_repository("web")
     workshop.visit_all()
-    workshop.loopback.registry.__exit__(None, None, None)
-    assert isinstance(workshop.look_up(), Failed)
+    with workshop.with_silent_registry():
+        assert isinstance(workshop.look_up(), Failed)
 
 
 def test_tag_of_a_registry_that_the_config_does_not_list_is_not_looked_up(workshop):
@@ -164,8 +176,8 @@ def test_unselected_repository_is_not_tried_again(workshop):
 
 def test_visit_fails_if_a_registry_of_the_repository_fails(workshop):
     workshop.add_repository("web")
-    workshop.loopback.registry.__exit__(None, None, None)
-    [result] = workshop.visit_job()(workshop.claim(VisitWork("local", "", "web")))
+    with workshop.with_silent_registry():
+        [result] = workshop.visit_job()(workshop.claim(VisitWork("local", "", "web")))
     assert isinstance(result, Failed)
 
 
