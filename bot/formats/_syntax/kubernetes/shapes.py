@@ -38,7 +38,8 @@ def get_text_or_template(document: YamlDocument, node: YamlNode, key: str) -> st
 
     Return `{{` for an unquoted template such as `kind: {{ .Values.kind }}`, which YAML parses as a mapping.
     """
-    value = next(reversed(document.get_values(node, key)), None)
+    values = document.get_values(node, key)
+    value = values[-1] if values else None
     return _TEMPLATE_OPENER if _is_template(document, value) else _get_string(value)
 
 

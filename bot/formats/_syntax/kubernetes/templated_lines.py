@@ -28,6 +28,8 @@ MAX_VALUE = 2000
 
 TEMPLATE_OPENER = re.compile(rb"\{\{|\{%|<%|%\{")
 """Opening marks of Go templates, Jinja, ERB and Terraform."""
+_LINE_OPENERS = (b"{{", b"{%", b"<%", b"%{")
+"""The same marks, for a quick test of the start of a line."""
 _TEMPLATE_LINE = re.compile(rb"[ \t]*(?:\{\{.*\}\}|\{%.*%\}|<%.*%>|%\{.*\})[ \t]*")
 _LINE = re.compile(
     rb"(?P<dashes>[ ]*+(?:-[ ]++)*+)"
@@ -88,11 +90,14 @@ class _TemplatedLines:
             begin, at = at, at + len(line) + 1
             text = line.removesuffix(b"\r")
             was_in_template = is_in_template
-            is_in_template = text.rfind(b"{{") > text.rfind(b"}}") or (was_in_template and b"}}" not in text)
+            closing = text.rfind(b"}}")
+            is_in_template = text.rfind(b"{{") > closing or (was_in_template and closing < 0)
             stripped = text.strip()
-            if was_in_template or not stripped or _TEMPLATE_LINE.fullmatch(text):
+            if was_in_template or not stripped:
                 continue
             if block_column is not None and len(text) - len(text.lstrip(b" ")) > block_column:
+                continue
+            if stripped.startswith(_LINE_OPENERS) and _TEMPLATE_LINE.fullmatch(text):
                 continue
             block_column = None
             if not stripped.startswith(b"#"):
@@ -111,7 +116,8 @@ class _TemplatedLines:
                 self._open_items(item["dashes"], start)
             self.is_understood = self.is_understood and _IMAGE_KEY.search(text) is None
             return None
-        self._open_items(match["dashes"], start)
+        if match["dashes"].find(b"-") >= 0:
+            self._open_items(match["dashes"], start)
         column, key, value = match.start("quote"), match["key"].decode(), match["value"] or b""
         if len(value) > MAX_VALUE:
             self.is_understood = (
@@ -120,15 +126,17 @@ class _TemplatedLines:
             value = b""
         self._close_keys(column)
         self._open_keys.append((column, key, start))
-        if _BLOCK.fullmatch(value):
+        if value and _BLOCK.fullmatch(value):
             self.is_understood = self.is_understood and key != _IMAGE
             return column
         if key in _IMAGE_FIELD_KEYS and value:
             items = [line for _, around, line in self._open_keys[-2:-1] if around == ALL_ITEMS]
             self.images.append(_ImageLine(start + match.start("value"), value, self._path, next(iter(items), None)))
-        elif _IMAGE_KEY.search(value):
+        elif value.find(b"image") >= 0 and _IMAGE_KEY.search(value):
             self.is_understood = False
-        if len(self._open_keys) <= len(_LONGEST_METADATA_PATH):
+        if len(self._open_keys) == 1 or (
+            self._open_keys[0][1] == _METADATA and len(self._open_keys) <= len(_LONGEST_METADATA_PATH)
+        ):
             self._record_field(self._path, value)
         return None
 
@@ -137,8 +145,6 @@ class _TemplatedLines:
         return tuple(key for _, key, _ in self._open_keys)
 
     def _open_items(self, dashes: bytes, start: int) -> None:
-        if b"-" not in dashes:
-            return
         if dashes.count(b"-") > MAX_NESTING:
             self.is_understood = False
             return
@@ -159,7 +165,7 @@ class _TemplatedLines:
         text = match["text"].decode(errors="replace") if match is not None else ""
         if len(path) == 1:
             self.root[path[0]] = text
-        elif path[0] == _METADATA:
+        else:
             self.metadata.setdefault(path[:-1], {})[path[-1]] = text
 
     @property

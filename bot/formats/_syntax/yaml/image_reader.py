@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from typing import assert_never
+from dataclasses import replace
+from typing import NamedTuple, assert_never
 
 from bot.core.references.locking import lock_occurrence
 from bot.formats._syntax.reference_positions import SCHEME, TEMPLATE_MARKS, ReferencePosition
@@ -19,8 +19,7 @@ _LINE_CONTINUATION = re.compile(r"\\\r?\n[ \t]*+")
 """An escaped line break in double quotes, and the indentation of the next line, which YAML removes."""
 
 
-@dataclass(frozen=True, slots=True)
-class _ImageText:
+class _ImageText(NamedTuple):
     """The text of an image reference in a node, without the scheme."""
 
     text: str
@@ -31,9 +30,11 @@ class _ImageText:
     is_templated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class YamlImageReader:
-    """Reads nodes of one YAML document as image references, for one format."""
+class YamlImageReader(NamedTuple):
+    """Reads nodes of one YAML document as image references, for one format.
+
+    This is a named tuple and not a dataclass, because one is created for each document.
+    """
 
     document: YamlDocument
     path: FilePath
