@@ -62,6 +62,7 @@ class GrowthTree:
     is_complete: bool = True
     is_on_disk: bool = False
     unlisted_folders: Sequence[tuple[FilePath, TreeError]] = ()
+    history: None = None
 
     def list_entries(self) -> list[TreeEntry]:
         return [TreeEntry(FilePath(path), len(content)) for path, content in self.files.items()]
