@@ -23,7 +23,8 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent), str(Path(__file__).resolve().parent)]
 
-from growth_cases import GrowthCase, list_cases  # noqa: E402 - the folders are put on the path above
+from growth_cases import list_cases  # noqa: E402 - the folders are put on the path above
+from growth_generators import GrowthCase  # noqa: E402
 
 from bot.formats import load_formats_with_globs  # noqa: E402
 from bot.model.errors import TreeError  # noqa: E402
