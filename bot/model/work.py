@@ -151,8 +151,8 @@ class WorkRequest:
 
 
 MAX_INTERRUPTIONS = 3
-"""After so many interruptions in a row, the work itself probably ends its processes, and is delayed. Fewer of them can
-happen to any work, because machines fail and processes are killed."""
+"""The number of interruptions in a row from which on work is delayed, because it probably makes its processes end. Any
+work can be interrupted once or twice, because machines fail and users kill processes."""
 
 
 @dataclass(frozen=True, slots=True)

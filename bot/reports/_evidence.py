@@ -79,7 +79,7 @@ def render_evidence(transition: Transition, evidence: Evidence, *, shows_names: 
 
 
 def _render_use(use: RunningUse) -> JsonValue:
-    """Return where an image runs, or an own image that was built on it, as JSON."""
+    """Return the places in which one image runs as JSON: the updated image, or an own image that was built on it."""
     return {
         "own_image": use.own_image,
         "places": [

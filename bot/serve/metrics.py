@@ -57,7 +57,11 @@ class ServiceMetrics:
         stages: KeptAnswer[StageReport] | None = None,
         command: str = "serve",
     ) -> None:
-        """Prepare the metrics of a command. `stages` is None if there are none, or if other processes show them."""
+        """Prepare the metrics of a process that runs `command`.
+
+        If `stages` is None, the metrics of stages are left out: the config has neither clusters nor builds, or the
+        metrics are those of a worker.
+        """
         self._stages, self._command = stages, command
         self._reader, self._deliveries, self._log = reader, deliveries, log
         self._started_at, self._sweep_interval = started_at, sweep_interval

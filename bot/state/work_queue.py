@@ -288,9 +288,9 @@ def write_requests(connection: Connection, requests: Collection[WorkRequest], si
         statement = dialect.insert(PENDING_WORK).values(_build_pending_row(request, now))
         new, old = statement.excluded, PENDING_WORK.c
         latest = smaller(old.latest_due_at, new.latest_due_at)
-        # A sweep asks for everything that is not settled, so that it must not shorten the wait after a failure.
-        # Work that probably ends its process must not do so with each request.
-        is_waiting_after_failure = or_(
+        # A sweep requests everything that is not settled, so it must not shorten the wait after a failure. No request
+        # shortens the wait of work that probably makes its processes end.
+        keeps_due_time = or_(
             and_(old.attempts > 0, new.priority == WorkPriority.SWEEP), old.interruptions >= MAX_INTERRUPTIONS
         )
         # The worker that is doing the work has the time of the earlier push. What follows responds to later pushes.
@@ -299,8 +299,8 @@ def write_requests(connection: Connection, requests: Collection[WorkRequest], si
             "priority": greater(old.priority, new.priority),
             "reason": case((new.priority > old.priority, new.reason), else_=old.reason),
             "version": old.version + 1,
-            "due_at": case((is_waiting_after_failure, old.due_at), else_=smaller(new.due_at, latest)),
-            "latest_due_at": case((is_waiting_after_failure, old.latest_due_at), else_=latest),
+            "due_at": case((keeps_due_time, old.due_at), else_=smaller(new.due_at, latest)),
+            "latest_due_at": case((keeps_due_time, old.latest_due_at), else_=latest),
             "pushed_at": case(
                 (is_first_during_claim, new.pushed_at), else_=func.coalesce(old.pushed_at, new.pushed_at)
             ),

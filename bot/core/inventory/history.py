@@ -51,7 +51,7 @@ def _group_by_version(requests: Iterable[BranchRequest]) -> Mapping[_Version, Se
 
 
 def _find_earlier_ends(spans: Iterable[HeldDigest]) -> Mapping[HeldDigest, datetime]:
-    """Return when a base branch stopped to hold a digest that it holds again in a later span, by the later span."""
+    """Return when a base branch stopped holding a digest that it holds again in a later span, by the later span."""
     grouped: dict[tuple[BranchKey, str, str | None, Digest | None], list[HeldDigest]] = defaultdict(list)
     for each in spans:
         grouped[each.key, each.repository, each.tag, each.digest].append(each)

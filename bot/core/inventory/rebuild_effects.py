@@ -33,9 +33,10 @@ class RebuildFinder:
                 self._users[image].add(file)
 
     def find_effect(self, key: BranchKey, paths: Collection[str]) -> RebuildEffect | None:
-        """Return what is built again after some files of a base branch change; None if no image is built from them.
+        """Return which images and how many repositories are rebuilt if some files of a base branch change.
 
-        Other base branches of the same repository do not count as other repositories.
+        Return None if no image is built from these files. Other base branches of the same repository do not count as
+        other repositories.
         """
         images = self._list_images((key, path) for path in paths)
         if not images:

@@ -194,7 +194,7 @@ def _show_due(work: PendingWork, now: datetime) -> Cell:
 
 
 def _build_badge(word: str, count: int) -> tuple[Part, ...]:
-    """Return a badge about attempts in a row that had no success; empty if there are none."""
+    """Return a badge such as `failed 3 times`. Return nothing if the count is zero."""
     times = "once" if count == 1 else f"{count:,} times"
     return (Part(f"{word} {times}", CellStyle.ALARM, is_badge=True),) if count else ()
 
