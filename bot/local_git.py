@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from bot import process
 from bot.model.errors import ProcessError, TreeError
+from bot.process import ProcessResult
 
 NO_CHECKOUT_ERRORS = ("not a git repository (or any", "must be run in a work tree", "cannot use bare repository")
 """Messages of git outside of a checkout. A `.git` file with an invalid target leads to another message."""
@@ -28,23 +30,48 @@ def run_git(
     failure: str,
     environment: Mapping[str, str] | None = None,
     stdin: bytes = b"",
-) -> process.ProcessResult | None:
+) -> ProcessResult | None:
     """Run git in `folder`, and return the result, even if git fails. Return None if git is not installed.
 
     Raises:
         TreeError: If git cannot be run. The message begins with `failure`, which says what the caller tried to do.
     """
     full_environment = {**_BASE_ENVIRONMENT, **(environment or {})}
+    with _convert_errors(failure):
+        try:
+            return process.run([*_GIT_COMMAND, *arguments], cwd=folder, environment=full_environment, stdin=stdin)
+        except ProcessError as error:
+            if error.is_missing:
+                return None
+            raise
+
+
+@contextmanager
+def run_git_in_background(folder: Path, *arguments: str, failure: str) -> Iterator[Callable[[], ProcessResult]]:
+    """Run git in `folder` while the `with` block does other work. Yield a function that waits for git's result.
+
+    Raises:
+        TreeError: If git cannot be run, or is not installed. The message begins with `failure`, as that of `run_git`.
+    """
+    command = [*_GIT_COMMAND, *arguments]
+    with (
+        _convert_errors(failure),
+        process.run_in_background(command, cwd=folder, environment=_BASE_ENVIRONMENT) as wait,
+    ):
+        yield lambda: wait(process.DEFAULT_TIMEOUT)
+
+
+@contextmanager
+def _convert_errors(failure: str) -> Iterator[None]:
+    """Raise a TreeError for each ProcessError in the `with` block."""
     try:
-        return process.run([*_GIT_COMMAND, *arguments], cwd=folder, environment=full_environment, stdin=stdin)
+        yield
     except ProcessError as error:
-        if error.is_missing:
-            return None
         raise TreeError(f"{failure}: {error}") from error
 
 
 def read_committed_contents(
-    run: Callable[..., process.ProcessResult], commit: str, path: str, max_commits: int, prefix: str = ""
+    run: Callable[..., ProcessResult], commit: str, path: str, max_commits: int, prefix: str = ""
 ) -> Iterator[bytes]:
     """Yield the contents of a file in the newest commits up to `commit` that changed it, newest first.
 

@@ -65,35 +65,37 @@ def run(
     Raises:
         ProcessError: If the program cannot be started, runs for too long, or writes too much output.
     """
-    program = arguments[0]
+    with run_in_background(arguments, cwd=cwd, environment=environment, stdin=stdin, max_output=max_output) as wait:
+        return wait(timeout)
+
+
+@contextlib.contextmanager
+def run_in_background(
+    arguments: Sequence[str],
+    *,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+    max_output: int = MAX_OUTPUT,
+) -> Iterator[Callable[[float], ProcessResult]]:
+    """Run a program while the `with` block does other work. The end of the block kills the program if it still runs.
+
+    Yield a function that does the rest of what `run` does: it waits until the program ends, for at most as many seconds
+    as its argument says, and returns the result, or raises ProcessError. The other arguments are those of `run`.
+
+    Raises:
+        ProcessError: If the program cannot be started.
+    """
     with _delay_interrupts() as end_delay:
         child = _start_child(arguments, cwd, environment or {}, subprocess.PIPE)
         with child, _track_child(child):
-            readers: list[_StreamReader] = []
+            running = _RunningChild(child, arguments[0], max_output)
             try:
                 end_delay()
-                readers.extend(
-                    _StreamReader(stream, max_output, child) for stream in (child.stdout, child.stderr) if stream
-                )
-                writer = _start_thread(_write_input, child.stdin, stdin)
-                waiter = _start_thread(child.wait)  # because child.wait with a timeout polls and returns late
-                waiter.join(timeout)
-            except KeyboardInterrupt:  # the child did not receive the signal, because it has its own session
-                _kill_group(child)
-                _join_threads(child, readers)
-                raise
-            is_timeout = waiter.is_alive()
-            if is_timeout:
-                _kill_group(child)
-            _join_threads(child, (waiter, *readers, writer))
-    if is_timeout:
-        raise ProcessError(f"{program} did not finish within {timeout:g} seconds", is_timeout=True)
-    output, errors = readers
-    if output.has_overflowed or errors.has_overflowed:
-        raise ProcessError(f"{program} wrote more than {max_output} bytes and was killed")
-    return ProcessResult(
-        child.returncode, output.content, errors.content.decode(errors="replace").strip()[-MAX_ERROR_CHARACTERS:]
-    )
+                running.start_threads(stdin)
+                yield running.wait
+            finally:
+                running.end()
 
 
 @contextlib.contextmanager
@@ -236,19 +238,6 @@ def _start_child(
         ) from error
 
 
-def _join_threads(child: subprocess.Popen[bytes], threads: Sequence[threading.Thread]) -> None:
-    """Wait for the threads that read and write the streams of a child that ended.
-
-    A process that the child started may keep a stream open. Such a process is killed after a while.
-    """
-    for thread in threads:
-        thread.join(DRAIN_TIMEOUT)
-    if any(thread.is_alive() for thread in threads):
-        _kill_group(child)
-        for thread in threads:
-            thread.join()
-
-
 def _kill_group(child: subprocess.Popen[bytes]) -> None:
     """Kill the child and all processes that it started. Do nothing if they have already ended."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -273,6 +262,63 @@ def _write_input(stream: IO[bytes] | None, content: bytes) -> None:
         stream.close()
     except OSError:
         pass  # the child ended without reading all input, and its exit status shows whether that is an error
+
+
+class _RunningChild:
+    """A child whose streams are read and written by threads, and the thread that waits until it ends."""
+
+    def __init__(self, child: subprocess.Popen[bytes], program: str, max_output: int) -> None:
+        self._child, self._program, self._max_output = child, program, max_output
+        self._readers: list[_StreamReader] = []
+        self._threads: list[threading.Thread] = []
+        self._has_ended = False
+
+    def start_threads(self, stdin: bytes) -> None:
+        """Start the threads. The child gets `stdin` as its input."""
+        for stream in (self._child.stdout, self._child.stderr):
+            if stream is not None:
+                self._readers.append(_StreamReader(stream, self._max_output, self._child))
+        self._threads.append(_start_thread(_write_input, self._child.stdin, stdin))
+        self._threads.append(_start_thread(self._child.wait))  # because child.wait with a timeout polls, and is late
+
+    def wait(self, timeout: float) -> ProcessResult:
+        """Wait until the child ends, and return its result. Raises ProcessError as `run` does."""
+        waiter = self._threads[-1]
+        waiter.join(timeout)
+        is_timeout = waiter.is_alive()
+        if is_timeout:
+            _kill_group(self._child)
+        self._join_threads()
+        self._has_ended = True
+        if is_timeout:
+            raise ProcessError(f"{self._program} did not finish within {timeout:g} seconds", is_timeout=True)
+        output, errors = self._readers
+        if output.has_overflowed or errors.has_overflowed:
+            raise ProcessError(f"{self._program} wrote more than {self._max_output} bytes and was killed")
+        error_text = errors.content.decode(errors="replace").strip()[-MAX_ERROR_CHARACTERS:]
+        return ProcessResult(self._child.returncode, output.content, error_text)
+
+    def end(self) -> None:
+        """Kill the child unless `wait` found that it ended.
+
+        After an interrupt, this is necessary: the child did not receive the signal, because it has its own session.
+        """
+        if not self._has_ended:
+            _kill_group(self._child)
+            self._join_threads()
+
+    def _join_threads(self) -> None:
+        """Wait for all threads.
+
+        A process that the child started may keep a stream open. Such a process is killed after a while.
+        """
+        threads = [*self._threads, *self._readers]
+        for thread in threads:
+            thread.join(DRAIN_TIMEOUT)
+        if any(thread.is_alive() for thread in threads):
+            _kill_group(self._child)
+            for thread in threads:
+                thread.join()
 
 
 class _StreamReader(threading.Thread):

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.core.git_ownership import explain_refusal
-from bot.local_git import NO_CHECKOUT_ERRORS, read_committed_contents, run_git
+from bot.local_git import NO_CHECKOUT_ERRORS, read_committed_contents, run_git, run_git_in_background
 from bot.model.errors import TreeError
 from bot.model.forge import TreeEntry
 from bot.model.source import FilePath
 from bot.process import ProcessResult
 
 MAX_CHECKOUTS = 1_000
-"""The maximum number of checkouts in one folder, nested or side by side. Each costs a git process of milliseconds."""
+"""The maximum number of checkouts in one folder, nested or side by side. Each costs two short git
+processes."""
 
 READ_CHUNK_BYTES = 1024 * 1024
 """The number of bytes that are read at once from a file that changed after it was listed."""
@@ -95,15 +96,13 @@ class WorkTree:
                 self._record_unlisted(folder, TreeError(why))
                 continue
             try:
-                listed_paths = self._list_with_git(folder)
+                tracked_paths = self._list_tracked(folder)
+                if tracked_paths is None:
+                    yield from self._walk_folder(folder, pending)
+                else:
+                    yield from self._list_checkout(folder, tracked_paths, pending)
             except TreeError as error:
                 self._record_unlisted(folder, error)
-                continue
-            if listed_paths is None:
-                yield from self._walk_folder(folder, pending)
-            else:
-                pending += (path for path in listed_paths if path.endswith("/"))
-                yield from self._examine_paths(path for path in listed_paths if not path.endswith("/"))
 
     def read(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
         """Yield the content of each entry in the given order. If a file cannot be read, yield the error instead."""
@@ -195,34 +194,60 @@ class WorkTree:
                 if status is not None and stat.S_ISREG(status.st_mode):
                     yield TreeEntry(FilePath(path), status.st_size)
 
-    def _list_with_git(self, folder: str) -> list[str] | None:
-        """Return the files of `folder` that git lists. A nested checkout is returned as one path, such as `clone/`.
+    def _list_tracked(self, folder: str) -> list[str] | None:
+        """Return the paths of the files in `folder` that git tracks.
 
-        Return None if git cannot be used for the folder: if the folder is not in a checkout, if the checkout around it
-        ignores it, or if git is not installed.
+        Return None if git cannot be used for the folder: if the folder is not in a checkout, or git is not installed.
 
         Raises:
             TreeError: If git cannot list the files.
         """
-        git_result = self._query_git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-        if git_result is None or (
-            git_result.status and any(words in git_result.error_text for words in NO_CHECKOUT_ERRORS)
-        ):
+        git_result = self._query_git(folder, "ls-files", "-z", "--cached")
+        if git_result is None or _is_outside_checkout(git_result):
             return None
+        return self._parse_paths(folder, git_result)
+
+    def _list_checkout(self, folder: str, tracked_paths: list[str], checkouts: list[str]) -> Iterator[TreeEntry]:
+        """Yield the regular files of `folder`, which is in a checkout, except those that git ignores.
+
+        Nested checkouts, such as `clone/`, are added to `checkouts`. If the checkout around the folder ignores the
+        whole folder, all files are yielded. Git searches for untracked files, which takes the most time, while this
+        process examines the tracked files.
+
+        Raises:
+            TreeError: If git cannot list the untracked files.
+        """
+        path = self._root / folder
+        arguments = ("ls-files", "-z", "--others", "--exclude-standard")
+        with run_git_in_background(path, *arguments, failure=_describe_failure(path)) as wait_for_git:
+            yield from self._examine_paths(tracked_paths)
+            git_result = wait_for_git()
+        if _is_outside_checkout(git_result):  # a bare repository, which has no files outside of git's own
+            yield from self._walk_folder(folder, checkouts)
+            return
+        untracked_paths = self._parse_paths(folder, git_result)
+        self._record_closed_folders(folder, git_result.error_text)
+        if not tracked_paths and not untracked_paths:
+            ignored = self._query_git(folder, "check-ignore", "--quiet", ".")
+            if ignored is not None and ignored.status == 0:
+                yield from self._walk_folder(folder, checkouts)
+        checkouts += (path for path in untracked_paths if path.endswith("/"))
+        yield from self._examine_paths(path for path in untracked_paths if not path.endswith("/"))
+
+    def _parse_paths(self, folder: str, git_result: ProcessResult) -> list[str]:
+        """Return the paths in the output of `git ls-files -z` for `folder`.
+
+        Raises:
+            TreeError: If git failed.
+        """
         if git_result.status:
             raise TreeError(
                 explain_refusal(git_result.error_text)
                 or f"{self._root / folder} could not be listed with git, which knows the ignored files: "
                 f"{git_result.error_text}"
             )
-        self._record_closed_folders(folder, git_result.error_text)
         names = dict.fromkeys(git_result.output.split(b"\0"))  # git lists a file with a merge conflict several times
-        paths = [folder + os.fsdecode(name) for name in names if name]
-        if not paths:
-            ignored = self._query_git(folder, "check-ignore", "--quiet", ".")
-            if ignored is not None and ignored.status == 0:
-                return None
-        return paths
+        return [folder + os.fsdecode(name) for name in names if name]
 
     def _record_closed_folders(self, folder: str, warnings: str) -> None:
         """Record the folders that git could not open. `warnings` is git's output on stderr, which names these folders.
@@ -243,7 +268,7 @@ class WorkTree:
             TreeError: If git cannot be run.
         """
         path = self._root / folder
-        return run_git(path, *arguments, failure=f"{path} could not be listed")
+        return run_git(path, *arguments, failure=_describe_failure(path))
 
     def _walk_folder(self, folder: str, checkouts: list[str]) -> Iterator[TreeEntry]:
         """Yield the regular files below `folder`, without using git. Add nested checkouts to `checkouts`.
@@ -282,6 +307,14 @@ class WorkTree:
 
 def _get_name(entry: os.DirEntry[str]) -> str:
     return entry.name
+
+
+def _is_outside_checkout(git_result: ProcessResult) -> bool:
+    return bool(git_result.status) and any(words in git_result.error_text for words in NO_CHECKOUT_ERRORS)
+
+
+def _describe_failure(folder: Path) -> str:
+    return f"{folder} could not be listed"
 
 
 def _make_unlistable_error(folder: Path, why: str | None) -> TreeError:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from bot import process
 from bot.model.errors import ProcessError
 from bot.process import ALLOWED_ENVIRONMENT, MAX_ERROR_CHARACTERS, count_usable_cores, end_children, hide_memory, run
 
@@ -121,6 +123,20 @@ def test_a_child_that_says_too_much_is_ended(stream):
 
 def test_output_up_to_the_limit_is_not_too_much():
     assert len(python("print('x' * 99, end='')", max_output=99).output) == 99
+
+
+def test_program_in_the_background_runs_before_its_result_is_wanted(tmp_path):
+    with process.run_in_background(["sh", "-c", "echo done; touch ended"], cwd=tmp_path) as wait:
+        while not (tmp_path / "ended").exists():
+            time.sleep(0.01)
+        assert wait(30).output == b"done\n"
+
+
+def test_end_of_the_block_kills_a_program_in_the_background():
+    with process.run_in_background(["sleep", "60"]):
+        (child,) = process._RUNNING
+    assert child.returncode == -signal.SIGKILL
+    assert not process._RUNNING
 
 
 PR_SET_DUMPABLE = 4
