@@ -126,7 +126,7 @@ def extract_references(
         ConfigError: If the repository's own config file is not valid.
     """
     tree_budget = tree_budget or TreeBudget()
-    with TreeReader(tree, reader_slots) as reader:
+    with TreeReader(tree, formats, reader_slots) as reader:
         entries, deep_file_count = _index_entries(reader.list_entries(), tree_budget)
         rules = _load_repository_rules(entries, tree, read_rules) if read_rules is not None else None
         read_result = _read_tree(repository, entries, formats, tree_budget, reader)

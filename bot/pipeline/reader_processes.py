@@ -58,13 +58,26 @@ Part = range
 """The positions of the files of a part."""
 
 
-def start_waiting_worker(stack: ExitStack) -> PipedChild | None:
-    """Start a worker for files that are not yet known. `stack` ends it. Return None if it cannot be started."""
-    return next(_start_programs(stack), None)
+def start_workers(tree: FileTree, formats: Sequence[FileFormat], stack: ExitStack) -> Iterator[PipedChild]:
+    """Start workers one by one, until one cannot be started. `stack` ends them.
+
+    A worker imports the modules of its formats at once, before it is known which files it reads.
+    """
+    command, environment = _build_command(), _build_environment()
+    message = pickle.dumps(WorkerTask(tree, tuple(formats), gc.get_threshold()), pickle.HIGHEST_PROTOCOL)
+    with suppress(ProcessError):
+        while True:
+            child = stack.enter_context(start_piped_child(command, environment))
+            child.send(message)
+            yield child
 
 
 def read_in_processes(
-    tree: FileTree, files: Sequence[SelectedFile], workers: int, waiting: Sequence[PipedChild] = ()
+    tree: FileTree,
+    formats: Sequence[FileFormat],
+    files: Sequence[SelectedFile],
+    workers: int,
+    waiting: Sequence[PipedChild] = (),
 ) -> Iterator[FileContents | TreeError]:
     """Yield the contents of each file as `read_selected_files` does, with the help of worker processes.
 
@@ -72,18 +85,15 @@ def read_in_processes(
 
     Args:
         tree: The tree. It must be on this machine (`is_on_disk`).
+        formats: All formats that read any of the files.
         files: The files to read.
         workers: The number of processes that read in addition to this process.
-        waiting: Those workers that were already started.
+        waiting: Those workers that were already started, with the same tree and the same formats.
     """
-    formats = tuple({id(each): each for file in files for each in file.formats}.values())
     with ExitStack() as stack:
-        message = pickle.dumps(WorkerTask(tree, formats, gc.get_threshold()), pickle.HIGHEST_PROTOCOL)
-        started: list[_Worker] = []
-        for child in islice(chain(waiting, _start_programs(stack)), workers):
-            child.send(message)
-            started.append(_Worker(child))
-        yield from _SharedReading(tree, files, formats, started, divide_files(files, workers + 1)).read()
+        children = islice(chain(waiting, start_workers(tree, formats, stack)), workers)
+        parts = divide_files(files, workers + 1)
+        yield from _SharedReading(tree, files, formats, list(map(_Worker, children)), parts).read()
 
 
 def divide_files(files: Sequence[SelectedFile], processes: int) -> list[Part]:
@@ -112,14 +122,6 @@ class _Worker:
     child: PipedChild
     parts: deque[int] = field(default_factory=deque)
     """The numbers of the parts that the worker has not answered yet, in the order in which it answers."""
-
-
-def _start_programs(stack: ExitStack) -> Iterator[PipedChild]:
-    """Start the programs of workers one by one, until one cannot be started. `stack` ends them."""
-    command, environment = _build_command(), _build_environment()
-    with suppress(ProcessError):
-        while True:
-            yield stack.enter_context(start_piped_child(command, environment))
 
 
 class _SharedReading:

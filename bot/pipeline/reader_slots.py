@@ -17,7 +17,7 @@ from bot.pipeline.file_reading import (
     estimate_work,
     read_selected_files,
 )
-from bot.ports import FileTree
+from bot.ports import FileFormat, FileTree
 
 if TYPE_CHECKING:  # most trees need no processes
     from bot.piped_child import PipedChild
@@ -58,9 +58,9 @@ class TreeReader:
     Use the object in a `with` block, which ends the workers.
     """
 
-    def __init__(self, tree: FileTree, reader_slots: ReaderSlots | None) -> None:
-        """Create the reader. If `reader_slots` is None, no processes are started."""
-        self._tree = tree
+    def __init__(self, tree: FileTree, formats: Sequence[FileFormat], reader_slots: ReaderSlots | None) -> None:
+        """Create the reader. `formats` read the files. If `reader_slots` is None, no processes are started."""
+        self._tree, self._formats = tree, formats
         self._reader_slots = reader_slots if tree.is_on_disk else None
         self._waiting: list[PipedChild] = []
         """Workers that were started before it is known which files they read."""
@@ -92,9 +92,9 @@ class TreeReader:
         """Start a worker before it is known which files it reads. Return False if that is not possible."""
         if not self._stack.enter_context(reader_slots.take(1)):
             return False
-        from bot.pipeline.reader_processes import start_waiting_worker  # noqa: PLC0415 - most trees are small
+        from bot.pipeline.reader_processes import start_workers  # noqa: PLC0415 - most trees are small
 
-        child = start_waiting_worker(self._stack)
+        child = next(start_workers(self._tree, self._formats, self._stack), None)
         if child is None:
             return False
         self._waiting.append(child)
@@ -115,4 +115,4 @@ class TreeReader:
             else:
                 from bot.pipeline.reader_processes import read_in_processes  # noqa: PLC0415 - as above
 
-                yield from read_in_processes(self._tree, files, workers, waiting)
+                yield from read_in_processes(self._tree, self._formats, files, workers, waiting)

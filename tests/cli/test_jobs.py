@@ -25,9 +25,9 @@ def worker_counts(monkeypatch):
     """Let basebump start processes for small folders, and return the list of the numbers of workers."""
     counts: list[int] = []
 
-    def count_workers(tree, files, workers, waiting):
+    def count_workers(tree, formats, files, workers, waiting):
         counts.append(workers)
-        return read_in_processes(tree, files, workers, waiting)
+        return read_in_processes(tree, formats, files, workers, waiting)
 
     monkeypatch.setattr(reader_slots, "PROCESS_WORK", 1)
     monkeypatch.setattr(reader_processes, "MIN_PART_WORK", 10_000)
@@ -81,7 +81,7 @@ def test_default_is_one_process_for_each_core(tmp_path, basebump, worker_counts,
 
 def test_small_folder_starts_no_process(tmp_path, basebump, monkeypatch):
     monkeypatch.setattr(reader_processes, "read_in_processes", None)
-    monkeypatch.setattr(reader_processes, "start_waiting_worker", None)
+    monkeypatch.setattr(reader_processes, "start_workers", None)
     code, _, _ = basebump("scan", write_tree(tmp_path, FILES), "--offline", "--jobs", "4")
     assert code == 0
 

@@ -88,21 +88,21 @@ def test_result_is_the_same_with_several_processes(golden, processes):
 @pytest.mark.usefixtures("small_parts")
 def test_workers_read_files_of_a_large_tree(tmp_path):
     tree = ProcessTree(write_tree(tmp_path, make_files(40)))
-    readers = list_readers(TreeReader(tree, ReaderSlots(3)).read(list_files(tree)))
+    readers = list_readers(TreeReader(tree, (DOCKERFILE,), ReaderSlots(3)).read(list_files(tree)))
     assert len(readers) == 40
     assert len(set(readers)) in {2, 3}, "one worker may start late"
 
 
 def test_small_tree_is_read_by_one_process(tmp_path):
     tree = ProcessTree(write_tree(tmp_path, make_files(40)))
-    assert set(list_readers(TreeReader(tree, ReaderSlots(3)).read(list_files(tree)))) == {os.getpid()}
+    assert set(list_readers(TreeReader(tree, (DOCKERFILE,), ReaderSlots(3)).read(list_files(tree)))) == {os.getpid()}
 
 
 @pytest.mark.usefixtures("small_parts")
 def test_tree_of_a_server_is_read_by_one_process(tmp_path, monkeypatch):
     monkeypatch.setattr(ProcessTree, "is_on_disk", False)
     tree = ProcessTree(write_tree(tmp_path, make_files(40)))
-    assert set(list_readers(TreeReader(tree, ReaderSlots(3)).read(list_files(tree)))) == {os.getpid()}
+    assert set(list_readers(TreeReader(tree, (DOCKERFILE,), ReaderSlots(3)).read(list_files(tree)))) == {os.getpid()}
 
 
 def test_threads_share_the_slots_for_workers():
@@ -124,7 +124,7 @@ def test_workers_get_neither_secrets_nor_modules_of_the_current_folder(tmp_path,
     sys.path.insert(0, "")
     tree = ProcessTree(write_tree(tmp_path / "tree", make_files(40)))
     try:
-        contents = list(read_in_processes(tree, list_files(tree), 1))
+        contents = list(read_in_processes(tree, (DOCKERFILE,), list_files(tree), 1))
     finally:
         sys.path.remove("")
     texts = [each.readings[0].file.content.decode() for each in contents]
@@ -175,7 +175,7 @@ def test_errors_of_files_are_the_same(tmp_path):
 
 
 def _read_with_worker(tree, files):
-    return read_in_processes(tree, files, 1)
+    return read_in_processes(tree, (DOCKERFILE,), files, 1)
 
 
 @pytest.mark.parametrize("is_early", [True, False], ids=["before its first answer", "later"])
@@ -184,7 +184,7 @@ def test_files_of_a_killed_worker_are_read_by_basebump(tmp_path, is_early):
     tree = WorkTree(write_tree(tmp_path, make_files(60)))
     files = list_files(tree)
     expected = list(read_selected_files(tree, files))
-    contents = read_in_processes(tree, files, 2)
+    contents = read_in_processes(tree, (DOCKERFILE,), files, 2)
     results = [] if is_early else [next(contents) for _ in range(30)]
     killer = Thread(target=_kill_first_child) if is_early else None
     if killer is not None:
@@ -208,7 +208,7 @@ def test_files_of_a_worker_that_does_not_answer_are_read_by_basebump(tmp_path, m
     monkeypatch.setattr(reader_processes, "ANSWER_TIMEOUT", 0.05)
     tree = WorkTree(write_tree(tmp_path, make_files(60)))
     files = list_files(tree)
-    contents = read_in_processes(tree, files, 1)
+    contents = read_in_processes(tree, (DOCKERFILE,), files, 1)
     results = [next(contents)]
     (child,) = process._RUNNING
     os.kill(child.pid, signal.SIGSTOP)
@@ -221,13 +221,13 @@ def test_files_of_a_worker_that_does_not_answer_are_read_by_basebump(tmp_path, m
 def test_files_are_read_without_workers_if_none_can_be_started(tmp_path, monkeypatch, executable):
     monkeypatch.setattr(sys, "executable", executable)
     tree = ProcessTree(write_tree(tmp_path, make_files(20)))
-    assert list_readers(read_in_processes(tree, list_files(tree), 2)) == [os.getpid()] * 20
+    assert list_readers(read_in_processes(tree, (DOCKERFILE,), list_files(tree), 2)) == [os.getpid()] * 20
 
 
 @pytest.mark.usefixtures("small_parts")
 def test_workers_end_when_the_reading_ends_early(tmp_path):
     tree = WorkTree(write_tree(tmp_path, make_files(60)))
-    contents = read_in_processes(tree, list_files(tree), 2)
+    contents = read_in_processes(tree, (DOCKERFILE,), list_files(tree), 2)
     next(contents)
     children = tuple(process._RUNNING)
     assert len(children) == 2
@@ -295,7 +295,7 @@ def test_workers_end_if_formats_select_few_files(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("small_parts")
 def test_workers_start_while_files_are_listed(tmp_path):
     folder = write_tree(tmp_path, make_files(40))
-    with TreeReader(WorkTree(folder), ReaderSlots(3)) as reader:
+    with TreeReader(WorkTree(folder), (DOCKERFILE,), ReaderSlots(3)) as reader:
         entries = reader.list_entries()
         first = [next(entries) for _ in range(3)]
         assert len(process._RUNNING) == 2
