@@ -6,16 +6,15 @@ only *warnings*: a rule in the config can list them in `allow`, and the value is
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.overridable_reasons import ALLOWABLE_REASONS
-from bot.model.source import EditSlot, NotEditable, Occurrence
+from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence
 from bot.model.vocabulary import Reason
 
-_VENDOR_FOLDER = re.compile(r"(?:^|/)(?:vendor|node_modules|third_party)/")
+_VENDOR_FOLDERS = frozenset({"vendor", "node_modules", "third_party"})
 """Folders of Go, PHP, Ruby and others, of npm, and of Bazel's users, for copies of other projects."""
 _WARNINGS = frozenset(ALLOWABLE_REASONS) - {Reason.OTHER_WRITER}
 """Reasons that `lock_occurrence` treats as warnings, so that a rule can override them.
@@ -56,17 +55,26 @@ def assign_to_other_bot(occurrence: Occurrence, bot: str, config_location: str) 
     return replace(occurrence, digest_slot=digest, tag_slot=tag, notes=(*occurrence.notes, note))
 
 
-def lock_vendored(occurrence: Occurrence) -> Occurrence:
-    """Lock the digest and the tag of `occurrence` if its file is a copy of another project's file.
+def lock_vendored(references: ExtractedReferences) -> ExtractedReferences:
+    """Lock the digest and the tag of each image reference in a file that is a copy of another project's file.
 
     A rule with `allow: [vendored]` can unlock the values. If a value was already locked because of another reason that
     a rule can allow, the rule must allow both. If it was locked because of a reason that no rule can allow, its lock
     stays unchanged.
     """
-    if _VENDOR_FOLDER.search(occurrence.path) is None:
-        return occurrence
-    digest, tag = (_add_warning(slot, Reason.VENDORED) for slot in (occurrence.digest_slot, occurrence.tag_slot))
-    return replace(occurrence, digest_slot=digest, tag_slot=tag)
+    vendored = {path for path in {reference.path for reference in references} if _is_vendored(path)}
+    if not vendored:
+        return references
+    return tuple(
+        replace(
+            reference,
+            digest_slot=_add_warning(reference.digest_slot, Reason.VENDORED),
+            tag_slot=_add_warning(reference.tag_slot, Reason.VENDORED),
+        )
+        if reference.path in vendored and isinstance(reference, Occurrence)
+        else reference
+        for reference in references
+    )
 
 
 def lock_references_if(
@@ -90,6 +98,11 @@ def unlock_allowed(occurrence: Occurrence, reasons: Collection[Reason]) -> Occur
     if digest is occurrence.digest_slot and tag is occurrence.tag_slot:
         return occurrence  # almost always; a copy costs more than this check
     return replace(occurrence, digest_slot=digest, tag_slot=tag)
+
+
+def _is_vendored(path: FilePath) -> bool:
+    *folders, _ = path.split("/")
+    return not _VENDOR_FOLDERS.isdisjoint(folders)
 
 
 def _lock_slot(slot: EditSlot | NotEditable, reason: Reason, *, is_certain: bool) -> NotEditable:

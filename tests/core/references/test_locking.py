@@ -57,7 +57,7 @@ def test_what_another_bot_moves_is_left_to_it_until_a_rule_allows_that_and_whate
 )
 def test_references_in_copies_of_other_projects_are_locked(path, expected):
     slot = EditSlot(Span(7, 7), b"", b"@")
-    locked = lock_vendored(occurrence("nginx:1", path=path, digest_slot=slot, tag_slot=slot))
+    (locked,) = lock_vendored((occurrence("nginx:1", path=path, digest_slot=slot, tag_slot=slot),))
     assert (locked.digest_slot == locked.tag_slot == NotEditable(Reason.VENDORED, slot)) is expected
     assert unlock_allowed(locked, [Reason.VENDORED]).digest_slot == slot
 
@@ -65,8 +65,8 @@ def test_references_in_copies_of_other_projects_are_locked(path, expected):
 def test_vendored_is_added_to_other_reasons_that_a_rule_can_allow():
     slot = EditSlot(Span(7, 7), b"", b"@")
     vendored = occurrence("nginx:1", path="vendor/a.yaml", digest_slot=slot)
-    locked = lock_vendored(lock_occurrence(vendored, Reason.EMBEDDED))
+    (locked,) = lock_vendored((lock_occurrence(vendored, Reason.EMBEDDED),))
     assert locked.digest_slot == NotEditable(Reason.VENDORED, slot, further_reasons=(Reason.EMBEDDED,))
     assert unlock_allowed(locked, [Reason.VENDORED]).digest_slot == NotEditable(Reason.EMBEDDED, slot)
     fixed = lock_occurrence(vendored, Reason.OTHER_WRITER)
-    assert lock_vendored(fixed) == fixed
+    assert lock_vendored((fixed,)) == (fixed,)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from bot.core.budgets import TreeBudget
 from bot.core.references.locking import lock_vendored
 from bot.model.extracted_item import ExtractedReferences
-from bot.model.source import Occurrence
 
 if TYPE_CHECKING:  # not imported at run time, because most small trees have no cross-file facts
     from bot.model.cross_file import CrossFileFact
@@ -45,8 +45,7 @@ def apply_cross_file_facts(
     fact_types = {type(cross_file) for cross_file in facts}
     for relation in _list_relations(fact_types, tree_budget or TreeBudget()) if facts else ():
         references = relation(references, facts)
-    references = tuple(lock_vendored(each) if isinstance(each, Occurrence) else each for each in references)
-    return tuple(sorted(references, key=lambda reference: (reference.path, reference.line_number)))
+    return tuple(sorted(lock_vendored(references), key=attrgetter("path", "line_number")))
 
 
 def _list_relations(fact_types: Collection[type[CrossFileFact]], tree_budget: TreeBudget) -> Iterator[Relation]:
