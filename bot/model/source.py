@@ -13,6 +13,10 @@ FilePath = NewType("FilePath", str)
 """A path in a tree, with `/` as separator and without a leading `/`."""
 
 
+IGNORE_COMMENT_MARK = b"basebump:"
+"""Every comment that excludes an image reference from updates contains this text (see `IgnoreComment`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceFile:
     """A file and its bytes."""

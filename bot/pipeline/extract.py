@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from bot.core.budgets import TreeBudget
-from bot.core.references.ignore_comments import IgnoreCommentFinder, split_commented_lines
+from bot.core.references.ignore_comments import IgnoreCommentFinder
 from bot.core.references.policy import spend_rule_steps
 from bot.core.references.relate import apply_cross_file_facts
 from bot.model.cost_limits import MAX_PATH_FOLDERS
@@ -302,26 +302,30 @@ def relate_references(
 
         facts.append(TreeBranch(repository.base_branch, repository.is_default_base))
     references = apply_cross_file_facts((reading.references for reading in readings), facts, tree_budget)
+    commented_readings = [reading for reading in readings if reading.may_have_ignore_comments]
+    return _add_ignore_comments(references, commented_readings) if commented_readings else references
+
+
+def _add_ignore_comments(references: ExtractedReferences, readings: Sequence[FileReading]) -> ExtractedReferences:
+    """Add the ignore comments in the files of `readings` to the references that they apply to."""
     paths = {reference.path for reference in references}
-    files_with_comments = {
-        reading.file.path: IgnoreCommentFinder(comment_lines, at_line_end=reading.file_format.has_line_end_comments)
+    finders = {
+        reading.file.path: IgnoreCommentFinder(
+            reading.file.content, at_line_end=reading.file_format.has_line_end_comments
+        )
         for reading in readings
-        if reading.file.path in paths and (comment_lines := split_commented_lines(reading.file.content)) is not None
+        if reading.file.path in paths
     }
-    return (
-        tuple(_add_ignore_comment(reference, files_with_comments) for reference in references)
-        if files_with_comments
-        else references
-    )
+    return tuple(_add_ignore_comment(reference, finders) for reference in references)
 
 
 def _add_ignore_comment(
-    reference: Occurrence | UnsupportedText, files_with_comments: Mapping[FilePath, IgnoreCommentFinder]
+    reference: Occurrence | UnsupportedText, finders: Mapping[FilePath, IgnoreCommentFinder]
 ) -> Occurrence | UnsupportedText:
-    if isinstance(reference, UnsupportedText) or reference.path not in files_with_comments:
+    if isinstance(reference, UnsupportedText) or reference.path not in finders:
         return reference
     numbers = (reference.line_number, *reference.related_lines)
-    return replace(reference, ignore_comment=files_with_comments[reference.path].find_comment(numbers))
+    return replace(reference, ignore_comment=finders[reference.path].find_comment(numbers))
 
 
 def _get_path(reading: FileReading) -> FilePath:

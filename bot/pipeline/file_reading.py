@@ -15,7 +15,7 @@ from bot.model.errors import TreeError
 from bot.model.extracted_item import ExtractedItem, ExtractedReferences
 from bot.model.forge import TreeEntry
 from bot.model.reference import ImageReference
-from bot.model.source import Occurrence, SourceFile, UnsupportedText
+from bot.model.source import IGNORE_COMMENT_MARK, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 from bot.ports import FileFormat, FileTree
 
@@ -55,6 +55,8 @@ class FileReading:
     references: ExtractedReferences
     facts: tuple[CrossFileFact, ...] = ()
     """Facts that the file states about references in other files."""
+    may_have_ignore_comments: bool = False
+    """True if the file contains IGNORE_COMMENT_MARK. Found here, because several processes read the files of a tree."""
 
 
 class FileContents(NamedTuple):
@@ -155,9 +157,10 @@ def _collect_items(file: SourceFile, file_format: FileFormat, items: Iterable[Ex
     facts: list[CrossFileFact] = []
     for item in items:
         if len(references) == MAX_FILE_REFERENCES or len(facts) == MAX_FILE_FACTS:
-            return FileReading(file, file_format, (UnsupportedText(file.path, 1, "", Reason.TOO_LARGE),))
+            references, facts = [UnsupportedText(file.path, 1, "", Reason.TOO_LARGE)], []
+            break
         if isinstance(item, Occurrence | UnsupportedText):
             references.append(item)
         else:
             facts.append(item)
-    return FileReading(file, file_format, tuple(references), tuple(facts))
+    return FileReading(file, file_format, tuple(references), tuple(facts), IGNORE_COMMENT_MARK in file.content)

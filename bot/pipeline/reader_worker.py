@@ -37,9 +37,9 @@ FileRequest = tuple[FilePath, int | None, str | None, tuple[int, ...]]
 """The path, size and object id of a file, and the positions of its formats in `WorkerTask.formats`."""
 ReadingAnswer = tuple[int, ExtractedReferences, tuple["CrossFileFact", ...]]
 """The position of a format in the formats of the file, and the references and facts that the format found."""
-FileAnswer = int | str | tuple[bytes, tuple[ReadingAnswer, ...]]
-"""The content of a file and its readings. If no format found anything, the size of the file. If the file could not be
-read, the message of the error."""
+FileAnswer = int | str | tuple[bytes, bool, tuple[ReadingAnswer, ...]]
+"""The content of a file, whether it may have ignore comments, and its readings. If no format found anything, the size
+of the file. If the file could not be read, the message of the error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +144,11 @@ def _pack_answer(file: SelectedFile, contents: FileContents | TreeError) -> File
         return str(contents)
     if not contents.readings:
         return contents.size
-    return contents.readings[0].file.content, tuple(
+    first = contents.readings[0]
+    readings = tuple(
         (file.formats.index(reading.file_format), reading.references, reading.facts) for reading in contents.readings
     )
+    return first.file.content, first.may_have_ignore_comments, readings
 
 
 def _unpack_answer(file: SelectedFile, answer: FileAnswer) -> FileContents | TreeError:
@@ -154,11 +156,12 @@ def _unpack_answer(file: SelectedFile, answer: FileAnswer) -> FileContents | Tre
         return TreeError(answer)
     if isinstance(answer, int):
         return FileContents(answer)
-    content, readings = answer
+    content, may_have_ignore_comments, readings = answer
     source = SourceFile(file.entry.path, content)
     return FileContents(
         len(content),
         tuple(
-            FileReading(source, file.formats[position], references, facts) for position, references, facts in readings
+            FileReading(source, file.formats[position], references, facts, may_have_ignore_comments)
+            for position, references, facts in readings
         ),
     )

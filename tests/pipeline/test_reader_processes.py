@@ -356,6 +356,7 @@ def _serve(tree, files):
 
 
 def test_worker_answers_with_the_contents_of_the_files(golden):
+    write_tree(golden, {"ignored/Dockerfile": "# basebump: ignore\nFROM nginx:1.25\n"})
     tree = WorkTree(golden)
     entries = {each.path: each for each in tree.list_entries()}
     formats = select_formats(entries.keys(), load_all_formats())

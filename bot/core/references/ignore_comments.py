@@ -23,17 +23,12 @@ _KEY = re.compile(rb" *(?:- +)?[\w.\"'/-]+:[ \t]*(?:&\S+[ \t]*)?(?:#.*)?\r?")
 _UNTIL = re.compile(r"until=(\d{4}-\d{2}-\d{2})(?!\S)\s*(.*)", re.ASCII)
 
 
-def split_commented_lines(content: bytes) -> Sequence[bytes] | None:
-    """Return the lines of a file, or None if the file contains no ignore comment and need not be searched."""
-    return content.split(b"\n") if b"basebump:" in content else None
-
-
 class IgnoreCommentFinder:
     """Finds the ignore comments in one file. Each line is searched once, however many references depend on it."""
 
-    def __init__(self, lines: Sequence[bytes], *, at_line_end: bool) -> None:
-        """Take the lines of the file, and whether comments can be at the end of a line."""
-        self._lines = lines
+    def __init__(self, content: bytes, *, at_line_end: bool) -> None:
+        """Take the content of the file, and whether comments can be at the end of a line."""
+        self._lines = content.split(b"\n")
         self._at_line_end = at_line_end
         self._comments: dict[int, IgnoreComment | None] = {}
 

@@ -7,18 +7,12 @@ from datetime import date
 import pytest
 
 from bot.core.references import ignore_comments
-from bot.core.references.ignore_comments import MAX_COMMENT_LINES, IgnoreCommentFinder, split_commented_lines
+from bot.core.references.ignore_comments import MAX_COMMENT_LINES, IgnoreCommentFinder
 from bot.model.source import IgnoreComment
 
 
 def at(content: str, *places: int, at_line_end: bool = True) -> IgnoreComment | None:
-    lines = split_commented_lines(content.encode())
-    assert lines is not None
-    return IgnoreCommentFinder(lines, at_line_end=at_line_end).find_comment(places)
-
-
-def test_a_file_without_the_word_has_no_lines_to_look_at():
-    assert split_commented_lines(b"# ignore\nFROM nginx\n") is None
+    return IgnoreCommentFinder(content.encode(), at_line_end=at_line_end).find_comment(places)
 
 
 @pytest.mark.parametrize(
@@ -126,6 +120,6 @@ def test_each_line_is_searched_once_for_all_references_that_depend_on_it(monkeyp
         "_list_comment_lines",
         lambda lines, number, **more: searched_lines.append(number) or list_comment_lines(lines, number, **more),
     )
-    finder = IgnoreCommentFinder([b"# basebump: nothing"] * 100, at_line_end=True)
+    finder = IgnoreCommentFinder(b"# basebump: nothing\n" * 100, at_line_end=True)
     assert all(finder.find_comment((number, 50, 60)) is None for number in range(1, 51))
     assert sorted(searched_lines) == [*range(1, 51), 60]
