@@ -29,16 +29,17 @@ def leave_out_answered_lines(references: ExtractedReferences, facts: Sequence[Cr
     charts = {each.path.partition(_TEMPLATES_FOLDER)[0] for each in facts if isinstance(each, ChartTemplate)}
     images: dict[str, set[str]] = {chart: set() for chart in charts}
     for each in references:
-        folder, _, name = each.path.rpartition("/")
-        chart = f"{folder}/" if folder else ""
-        if isinstance(each, Occurrence) and name in _DEFAULT_VALUES and chart in images:
-            images[chart].add(each.locator.partition("/")[2])
-    return tuple(each for each in references if not _is_answered(each, images))
+        if isinstance(each, Occurrence) and each.path.endswith(_DEFAULT_VALUES):
+            folder, slash, name = each.path.rpartition("/")
+            chart = folder + slash
+            if name in _DEFAULT_VALUES and chart in images:
+                images[chart].add(each.locator.partition("/")[2])
+    return tuple(each for each in references if isinstance(each, Occurrence) or not _is_answered(each, images))
 
 
-def _is_answered(reference: Occurrence | UnsupportedText, images: dict[str, set[str]]) -> bool:
+def _is_answered(reference: UnsupportedText, images: dict[str, set[str]]) -> bool:
     """Return True if a line of a template names a value of `images`, which contains the locators of each chart."""
-    if isinstance(reference, Occurrence) or reference.reason is not Reason.TEMPLATED:
+    if reference.reason is not Reason.TEMPLATED:
         return False
     chart, templates, _ = reference.path.partition(_TEMPLATES_FOLDER)
     locators = images.get(chart) if templates else None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.model.cross_file import BuildArgumentSetting, CrossFileFact
 from bot.model.extracted_item import ExtractedReferences
-from bot.model.source import FilePath
+from bot.model.source import FilePath, Occurrence, UnsupportedText
 
 MAX_NOTES = 3
 """Limit for the settings of one argument that notes name. Hundreds of build targets may set the same argument."""
@@ -45,22 +45,28 @@ def add_setting_notes(references: ExtractedReferences, settings: Iterable[Argume
 
     The note states that the default in the Dockerfile is not used there.
     """
-    settings_by_argument: dict[tuple[FilePath, str], dict[ArgumentSetting, None]] = defaultdict(dict)
+    settings_by_file: dict[FilePath, dict[str, dict[ArgumentSetting, None]]] = defaultdict(lambda: defaultdict(dict))
     for setting in settings:
-        settings_by_argument[setting.dockerfile, setting.argument][setting] = None
-    if not settings_by_argument:
+        settings_by_file[setting.dockerfile][setting.argument][setting] = None
+    if not settings_by_file:
         return references
-    notes_by_argument = {key: tuple(_list_notes(tuple(each))) for key, each in settings_by_argument.items()}
+    notes_by_file = {
+        path: {argument: tuple(_list_notes(tuple(each))) for argument, each in by_argument.items()}
+        for path, by_argument in settings_by_file.items()
+    }
     return tuple(
-        replace(reference, notes=(*reference.notes, *notes))
-        if (
-            notes := dict.fromkeys(
-                note for name in reference.variables for note in notes_by_argument.get((reference.path, name), ())
-            )
-        )
+        _add_notes(reference, notes_by_file[reference.path])
+        if reference.variables and reference.path in notes_by_file
         else reference
         for reference in references
     )
+
+
+def _add_notes(
+    reference: Occurrence | UnsupportedText, notes_by_argument: Mapping[str, Iterable[str]]
+) -> Occurrence | UnsupportedText:
+    notes = dict.fromkeys(note for name in reference.variables for note in notes_by_argument.get(name, ()))
+    return replace(reference, notes=(*reference.notes, *notes)) if notes else reference
 
 
 def _list_notes(settings: Sequence[ArgumentSetting]) -> Iterator[str]:

@@ -9,7 +9,7 @@ BuildKit would no longer find the context, and would pull the image instead.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bot.core.references.locking import lock_occurrence
@@ -17,7 +17,7 @@ from bot.model.cross_file import CrossFileFact, NamedBuildContext
 from bot.model.errors import InvalidReferenceError
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.reference import ImageReference
-from bot.model.source import FilePath, Occurrence, UnsupportedText
+from bot.model.source import FilePath, Occurrence
 from bot.model.vocabulary import Reason
 
 MAX_LOCATORS = 100
@@ -37,23 +37,22 @@ def lock_named_contexts(references: ExtractedReferences, facts: Sequence[CrossFi
 
     A note names the file and the line of the context.
     """
-    contexts: dict[tuple[FilePath, _LookupName], dict[str, NamedBuildContext]] = defaultdict(dict)
+    contexts: dict[FilePath, dict[_LookupName, dict[str, NamedBuildContext]]] = defaultdict(lambda: defaultdict(dict))
     for fact in facts:
         name = _parse_name(fact.name) if isinstance(fact, NamedBuildContext) else None
         if name is not None and isinstance(fact, NamedBuildContext):
-            by_locator = contexts[fact.dockerfile, name]
+            by_locator = contexts[fact.dockerfile][name]
             by_locator.setdefault(fact.locator_prefix if len(by_locator) < MAX_LOCATORS else "", fact)
     if not contexts:
         return references
-    return tuple(_lock_reference(each, contexts) for each in references)
+    return tuple(
+        _lock_reference(each, contexts[each.path]) if each.path in contexts and isinstance(each, Occurrence) else each
+        for each in references
+    )
 
 
-def _lock_reference(
-    found: Occurrence | UnsupportedText, contexts: dict[tuple[FilePath, _LookupName], dict[str, NamedBuildContext]]
-) -> Occurrence | UnsupportedText:
-    if not isinstance(found, Occurrence):
-        return found
-    by_locator = contexts.get((found.path, _make_lookup_name(found.reference)), {})
+def _lock_reference(found: Occurrence, contexts: Mapping[_LookupName, Mapping[str, NamedBuildContext]]) -> Occurrence:
+    by_locator = contexts.get(_make_lookup_name(found.reference), {})
     context = next((each for prefix, each in by_locator.items() if found.locator.startswith(prefix)), None)
     if context is None:
         return found

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from posixpath import dirname
 
 from bot.core.budgets import TreeBudget
 from bot.core.references.locking import lock_references_if
-from bot.core.references.relate.folders import list_folders_and_path
+from bot.core.references.relate.folders import get_folder, list_folders_and_path
 from bot.model.cross_file import BuildOutput, CrossFileFact
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.source import FilePath, Occurrence
@@ -35,10 +34,10 @@ def lock_build_outputs(
     images_by_folder: dict[str, set[str]] = defaultdict(set)
     for output in outputs:
         if not output.deployed_paths:
-            images_by_folder[dirname(output.path)] |= output.images
+            images_by_folder[get_folder(output.path)] |= output.images
 
     def is_built(occurrence: Occurrence) -> bool:
-        folder_images = images_by_folder.get(dirname(occurrence.path), ())
+        folder_images = images_by_folder.get(get_folder(occurrence.path), ())
         return (
             occurrence.written in folder_images
             or (bool(folder_images) and str(replace(occurrence.reference, digest=None)) in folder_images)

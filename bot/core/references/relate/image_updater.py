@@ -86,28 +86,33 @@ def _match_names(writer: ImageUpdaterConfig, names: Iterable[str], tree_budget: 
 class _WriteTargets:
     """The files and Applications that Image Updater changes, and the folders in which it overrides images."""
 
-    applications: set[tuple[FilePath, str]] = field(default_factory=set)
-    """The file and the locator of each application."""
+    applications: dict[FilePath, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """The locators of the applications in each file."""
     files: set[str] = field(default_factory=set)
+    repositories: set[str] = field(default_factory=set)
+    """The repositories that are overridden in any folder."""
     folders: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Overridden repositories, by the folder in which they are overridden."""
 
     def add_application(self, writer: ImageUpdaterConfig, application: ArgoApplication) -> None:
-        self.applications.add((application.path, application.locator))
+        self.applications[application.path].add(application.locator)
         for folder in application.folders:
+            self.repositories |= writer.repositories
             self.files.update(_list_target_files(writer.write_back_target, folder))
             self.folders[_normalize_path("", folder)] |= writer.repositories
 
     def is_written(self, occurrence: Occurrence) -> bool:
-        if (
-            occurrence.path in self.files
-            or (occurrence.path, occurrence.locator.partition("/spec/")[0]) in self.applications
-        ):
+        path = occurrence.path
+        if path in self.files:
+            return True
+        if path in self.applications and occurrence.locator.partition("/spec/")[0] in self.applications[path]:
             return True
         if occurrence.role is not Role.THIRD_PARTY:  # Image Updater writes deployed images, never base images
             return False
         repository = occurrence.reference.repository
-        return any(repository in self.folders.get(folder, ()) for folder in list_folders_and_path(occurrence.path))
+        return repository in self.repositories and any(
+            repository in self.folders.get(folder, ()) for folder in list_folders_and_path(path)
+        )
 
 
 def _list_target_files(target: str, folder: str) -> Iterator[str]:

@@ -23,11 +23,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import takewhile
-from posixpath import basename, dirname
+from posixpath import basename
 
 from bot.core.budgets import TreeBudget
 from bot.core.references.locking import lock_references_if
-from bot.core.references.relate.folders import KUSTOMIZATION_NAMES, list_folders_and_path
+from bot.core.references.relate.folders import KUSTOMIZATION_NAMES, get_folder, list_folders_and_path
 from bot.model.cross_file import CrossFileFact, Kustomization
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.reference import DOCKER_HUB
@@ -78,7 +78,9 @@ def lock_replaced_images(
     names &= {
         item.reference.name
         for item in references
-        if isinstance(item, Occurrence) and (_is_in_manifest(item) or _is_images_entry(item))
+        if isinstance(item, Occurrence)
+        and item.reference.name in names
+        and (_is_in_manifest(item) or _is_images_entry(item))
     }
     if not names:
         return references
@@ -196,7 +198,7 @@ class _KustomizationGraph:
         self.steps = 0
         for index, each in enumerate(kustomizations):
             if basename(each.path) in KUSTOMIZATION_NAMES:
-                self._in_folder[dirname(each.path)].append(index)
+                self._in_folder[get_folder(each.path)].append(index)
                 self._at_path[each.path].append(index)
         for folder, indexes in self._in_folder.items():
             for above in takewhile(lambda each: each not in self._in_folder, _list_parent_folders(folder)):
@@ -338,5 +340,5 @@ class _KustomizationGraph:
 def _list_parent_folders(folder: str) -> Iterator[str]:
     """Yield the parent folders of a folder, innermost first. The last one is the top of the tree, an empty text."""
     while folder:
-        folder = dirname(folder)
+        folder = get_folder(folder)
         yield folder

@@ -217,7 +217,13 @@ class _ChartValues:
         for image in images:
             for _, locator in image.parts:
                 self._images_by_part[image.path, locator].append(image)
-        self._folders = {folder for path in {image.path for image in images} for folder in list_folders_and_path(path)}
+        paths = sorted({image.path for image in images})
+        self._folders = {folder for path in paths for folder in list_folders_and_path(path)}
+        self._main_files: dict[str, list[FilePath]] = defaultdict(list)
+        """By folder of a chart: the chart's own values files, if they contain images."""
+        for path in paths:
+            folder, _, name = path.rpartition("/")
+            self._main_files[folder] += [path] if name in _MAIN_VALUES_FILES else []
 
     def find_overridden_images(
         self, value: ChartValue, tree_budget: TreeBudget
@@ -236,13 +242,9 @@ class _ChartValues:
             index, *keys = value.locator.split("/")
             subchart_names: list[str] = []
             while True:
-                for name in _MAIN_VALUES_FILES:
-                    main_values = FilePath(join(chart, name))
-                    for image in (
-                        self._images_by_part.get((main_values, "/".join((index, *keys))), ())
-                        if main_values != value.path
-                        else ()
-                    ):
+                for main_values in self._main_files.get(chart, ()):
+                    part = main_values, "/".join((index, *keys))
+                    for image in self._images_by_part.get(part, ()) if main_values != value.path else ():
                         tree_budget.spend_steps(1 + len(subchart_names), value.path)
                         yield image, tuple(_list_files(value.path, top, subchart_names, main_values))
                 if not keys[1:] or join(chart, SUBCHARTS, keys[0]) not in self._folders:
