@@ -14,6 +14,7 @@ from bot.formats import load_all_formats
 from bot.formats._syntax.yaml import nodes, parsed_sections
 from bot.formats._syntax.yaml.sections import split_sections
 from bot.model.forge import GitRepository
+from bot.model.path_index import index_paths
 from bot.model.source import FilePath, NotEditable, SourceFile
 from bot.pipeline.extract import ExtractResult, extract_references
 from bot.ports import FileFormat
@@ -100,8 +101,9 @@ def list_reads(tree: WorkTree, formats: tuple[FileFormat, ...]) -> Reads:
     """Return the files that the formats read, each with its format. A file may have several formats."""
     entries = {entry.path: entry for entry in tree.list_entries()}
     reads: dict[FilePath, list[FileFormat]] = {}
+    paths = index_paths(entries.keys())
     for file_format in formats:
-        for path in file_format.select_paths(entries.keys()):
+        for path in file_format.select_paths(paths):
             reads.setdefault(path, []).append(file_format)
     contents = tree.read([entries[path] for path in reads])
     return [

@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from bot.model.forge import ActivityScope, ForgeLimits, GitRepository, OpenedRequest, TreeEntry
     from bot.model.history import SupersededTag, TagObservation
     from bot.model.image import CachedManifest, TagDescriptor
+    from bot.model.path_index import PathIndex
     from bot.model.policy import PolicyRule
     from bot.model.proposal import Proposal, RemoteRequest
     from bot.model.reference import Digest, TagRef
@@ -59,8 +60,8 @@ class FileFormat(Protocol):
     def has_line_end_comments(self) -> bool:
         """True if this kind of file allows a comment at the end of a line with content."""
 
-    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        """Return the paths of the files that this format reads; empty if it reads none of them."""
+    def select_paths(self, paths: PathIndex) -> Iterable[FilePath]:
+        """Return the paths of the files that this format reads, without repetitions. `paths` are those of a tree."""
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         """Yield the image references of a file in file order, and the facts that affect references in other files."""

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 
 from bot.core.globs import is_any_glob_match
 from bot.model.extracted_item import ExtractedItem
+from bot.model.path_index import PathIndex
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
@@ -52,10 +53,10 @@ class _FormatWithGlobs:
     def has_line_end_comments(self) -> bool:
         return self.file_format.has_line_end_comments
 
-    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
+    def select_paths(self, paths: PathIndex) -> Iterable[FilePath]:
         """Return the files that the wrapped format selects, and the files that match one of the globs."""
         chosen = dict.fromkeys(self.file_format.select_paths(paths))
-        return [path for path in paths if path in chosen or is_any_glob_match(self.globs, path)]
+        return [path for path in paths.paths if path in chosen or is_any_glob_match(self.globs, path)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         """Yield the items that the wrapped format extracts from `file`."""

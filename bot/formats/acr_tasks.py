@@ -7,12 +7,13 @@ A task file may have any name that ends in `.yaml` or `.yml`, so tasks are recog
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.yaml.key_escapes import may_be_escaped
 from bot.model.extracted_item import ExtractedItem
+from bot.model.path_index import PathIndex
 from bot.model.source import FilePath, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 from bot.ports import FileFormat
@@ -33,8 +34,8 @@ class _AcrTasksFormat:
     name = "acr-tasks"
     has_line_end_comments = True
 
-    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if path.endswith((".yaml", ".yml"))]
+    def select_paths(self, paths: PathIndex) -> Iterable[FilePath]:
+        return paths.list_ending(".yaml", ".yml")
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         if is_utf_16(file.content):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.yaml.document_starts import may_contain_list
 from bot.formats._syntax.yaml.key_escapes import may_be_escaped
 from bot.model.extracted_item import ExtractedItem
+from bot.model.path_index import PathIndex
 from bot.model.source import FilePath, SourceFile, UnsupportedText
 from bot.model.vocabulary import WHOLE_FILE_REASONS, Reason
 from bot.ports import FileFormat
@@ -21,9 +22,9 @@ class _AnsibleFormat:
     name = "ansible"
     has_line_end_comments = True
 
-    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
+    def select_paths(self, paths: PathIndex) -> Iterable[FilePath]:
         # A playbook can have any name. Only files that contain a module of `_MODULES` are parsed.
-        return [path for path in paths if path.endswith((".yaml", ".yml"))]
+        return paths.list_ending(".yaml", ".yml")
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         if is_utf_16(file.content):

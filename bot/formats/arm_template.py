@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.json_names import JSON_NAME
 from bot.model.extracted_item import ExtractedItem
+from bot.model.path_index import PathIndex
 from bot.model.source import FilePath, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 from bot.ports import FileFormat
@@ -23,8 +24,8 @@ class _ArmTemplateFormat:
     name = "arm-template"
     has_line_end_comments = True
 
-    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if path.lower().endswith(".json") and _FILE_NAME.fullmatch(path)]
+    def select_paths(self, paths: PathIndex) -> Iterable[FilePath]:
+        return [path for path in paths.list_ending_in_any_case(".json") if _FILE_NAME.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         if is_utf_16(file.content):

@@ -68,7 +68,7 @@ def _find_job_image(document: YamlDocument, node: YamlNode) -> YamlNode:
 FORMAT: FileFormat = YamlPathFormat(
     name="azure-pipelines",
     path_pattern=_FILES,
-    path_words=("azure", "pipelines/", ".ado/", ".azdo/", ".vsts/"),
+    path_words=("azure", "pipelines/", "pipeline/", ".azuredevops/", ".ado/", ".azdo/", ".vsts/"),
     locations=(
         ImageLocation(("resources", "containers", ALL_ITEMS), _find_resource_image),
         *(ImageLocation((*job, "container"), _find_job_image) for job in _JOB_PATHS),

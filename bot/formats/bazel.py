@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from bot.model.extracted_item import ExtractedItem
+from bot.model.path_index import PathIndex
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
 _FILE_NAME = re.compile(
     r"(?:.*/)?(?:(?:[^/]+\.)?MODULE\.bazel|(?:[^/]+\.)?WORKSPACE(?:\.bazel|\.bzlmod)?|[^/]+\.bzl)", re.DOTALL
 )
-_ENDS = (".bazel", ".bzl", ".bzlmod", "WORKSPACE")
+_ENDINGS = (".bazel", ".bzl", ".bzlmod", ".WORKSPACE", "WORKSPACE")
 _KEYWORDS = (b"oci_pull", b"oci:extensions.bzl")
 """A file without any of these words calls neither the repository rule nor the module extension."""
 
@@ -21,8 +22,8 @@ class _BazelFormat:
     name = "bazel"
     has_line_end_comments = True
 
-    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if path.endswith(_ENDS) and _FILE_NAME.fullmatch(path)]
+    def select_paths(self, paths: PathIndex) -> Iterable[FilePath]:
+        return [path for path in paths.list_ending(*_ENDINGS) if _FILE_NAME.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         if not any(word in file.content for word in _KEYWORDS):

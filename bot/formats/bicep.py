@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from bot.model.extracted_item import ExtractedItem
+from bot.model.path_index import PathIndex
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
-_SUFFIX = ".bicep"
 _PROPERTIES = (b"image", b"fxversion")
 
 
@@ -16,8 +16,8 @@ class _BicepFormat:
     name = "bicep"
     has_line_end_comments = True
 
-    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if path.endswith(_SUFFIX)]
+    def select_paths(self, paths: PathIndex) -> Iterable[FilePath]:
+        return paths.list_ending(".bicep")
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         text = file.content.lower()

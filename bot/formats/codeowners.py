@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from bot.model.extracted_item import ExtractedItem
+from bot.model.path_index import PathIndex
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
@@ -20,9 +21,8 @@ class _CodeOwnersFormat:
     name = "codeowners"
     has_line_end_comments = False
 
-    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        known_paths = [path for path in paths if path in _FILES]
-        return sorted(known_paths, key=_FILES.index)[:1]
+    def select_paths(self, paths: PathIndex) -> Iterable[FilePath]:
+        return paths.list_existing(*_FILES)[:1]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         from bot.formats._readers.codeowners import read

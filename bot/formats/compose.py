@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
-from bot.formats._syntax.compose.file_names import is_compose_file
+from bot.formats._syntax.compose.file_names import list_compose_files
 from bot.model.extracted_item import ExtractedItem
+from bot.model.path_index import PathIndex
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
@@ -14,8 +15,8 @@ class _ComposeFormat:
     name = "compose"
     has_line_end_comments = True
 
-    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if is_compose_file(path)]
+    def select_paths(self, paths: PathIndex) -> Iterable[FilePath]:
+        return list_compose_files(paths)
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         from bot.formats._readers.compose import read

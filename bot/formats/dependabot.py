@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from bot.model.extracted_item import ExtractedItem
+from bot.model.path_index import PathIndex
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
-_FILES = frozenset({".github/dependabot.yml", ".github/dependabot.yaml"})
+_FILES = (".github/dependabot.yaml", ".github/dependabot.yml")
 """https://docs.github.com/en/code-security/concepts/supply-chain-security/about-the-dependabot-yml-file"""
 
 
@@ -16,8 +17,8 @@ class _DependabotFormat:
     name = "dependabot"
     has_line_end_comments = True
 
-    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if path in _FILES]
+    def select_paths(self, paths: PathIndex) -> Iterable[FilePath]:
+        return paths.list_existing(*_FILES)
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         from bot.formats._readers.dependabot import read

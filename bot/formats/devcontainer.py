@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from bot.formats._syntax.encoding import is_utf_16
 from bot.model.extracted_item import ExtractedItem
+from bot.model.path_index import PathIndex
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
@@ -18,8 +19,8 @@ class _DevcontainerFormat:
     name = "devcontainer"
     has_line_end_comments = True
 
-    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if path.endswith("devcontainer.json") and _FILES.fullmatch(path)]
+    def select_paths(self, paths: PathIndex) -> Iterable[FilePath]:
+        return [path for path in paths.list_named("devcontainer.json", ".devcontainer.json") if _FILES.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         if not _is_relevant(file.content):

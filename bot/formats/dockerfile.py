@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from bot.formats._syntax.encoding import is_utf_16
 from bot.model.extracted_item import ExtractedItem
+from bot.model.path_index import PathIndex
 from bot.model.source import FilePath, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 from bot.ports import FileFormat
@@ -44,8 +45,8 @@ class _DockerfileFormat:
     name = "dockerfile"
     has_line_end_comments = False
 
-    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if "erfile" in path and _can_be_dockerfile(path.rpartition("/")[2])]
+    def select_paths(self, paths: PathIndex) -> Iterable[FilePath]:
+        return paths.list_named(*(name for name in paths.by_name if "erfile" in name and _can_be_dockerfile(name)))
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         if not file.is_listed_in_config and not _is_dockerfile(file):

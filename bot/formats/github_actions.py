@@ -23,7 +23,7 @@ _DOCKER = "docker://"
 FORMAT: FileFormat = YamlPathFormat(
     name="github-actions",
     path_pattern=_FILES,
-    path_words=("workflow", "action."),
+    path_words=("workflows/", "workflow-templates/", "action."),
     locations=(
         # https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax
         ImageLocation(

@@ -51,7 +51,7 @@ def _list_job_images(path: KeyPath) -> tuple[ImageLocation, ...]:
 FORMAT: FileFormat = YamlPathFormat(
     name="gitlab-ci",
     path_pattern=_FILES,
-    path_words=(".gitlab",),
+    path_words=(".gitlab-ci.", ".gitlab/", ".gitlab-ci/", ".gitlab-ci.d/"),
     locations=(*_list_job_images(()), *_list_job_images(("default",)), *_list_job_images((ALL_VALUES,))),
     reserved_keys=_KEYWORDS,
     anchor_paths=((ALL_VALUES,), (ALL_VALUES, ALL_ITEMS), (ALL_VALUES, ALL_VALUES)),

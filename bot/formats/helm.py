@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
+from posixpath import dirname
 
 from bot.core.references.relate.folders import list_values_folders
 from bot.model.extracted_item import ExtractedItem
+from bot.model.path_index import PathIndex
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
 _CHART_METADATA = "Chart.yaml"
 """The name of the file that makes a folder a chart."""
 _TEMPLATE = re.compile(r"(?:.+/)?templates/.+\.(?:ya?ml|tpl|txt)", re.DOTALL)
-_TEMPLATES_FOLDER = re.compile(r"(?:(?<=/)|\A)templates/")
+_TEMPLATES_FOLDER = re.compile(r"(?<![^/])templates/")
 _VALUES = re.compile(r"(?:.+/)?(?:[^/]*values[^/]*|values/[^/]+)\.ya?ml", re.DOTALL | re.IGNORECASE)
 _OTHER_FILE = re.compile(
     r"(?:.*/)?(?:\..+|(?:docker-)?compose[^/]*|docker-stack[^/]*|skaffold[^/]*|[^/]*(?:azure-pipelines|cloudbuild)[^/]*)",
@@ -28,10 +30,10 @@ class _HelmFormat:
     name = "helm"
     has_line_end_comments = True
 
-    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        metadata = (path.rpartition("/") for path in paths if path.endswith(_CHART_METADATA))
-        charts = {folder for folder, _, name in metadata if name == _CHART_METADATA}
-        return [path for path in paths if _is_selected(path, charts)]
+    def select_paths(self, paths: PathIndex) -> Iterable[FilePath]:
+        charts = {dirname(path) for path in paths.list_named(_CHART_METADATA)}
+        candidates = paths.list_containing("chart.yaml", "templates/", "values", "values/", "helmfile", "helmfile.d/")
+        return [path for path in candidates if _is_selected(path, charts)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         if _TEMPLATE.fullmatch(file.path):
@@ -53,7 +55,7 @@ class _NamedValuesFormat:
     name = _HelmFormat.name
     has_line_end_comments = _HelmFormat.has_line_end_comments
 
-    def select_paths(self, _paths: Collection[FilePath]) -> Iterable[FilePath]:
+    def select_paths(self, _paths: PathIndex) -> Iterable[FilePath]:
         return ()
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:

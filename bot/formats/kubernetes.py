@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.json_names import JSON_NAME, starts_as_arm_template
 from bot.model.extracted_item import ExtractedItem
+from bot.model.path_index import PathIndex
 from bot.model.source import FilePath, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 from bot.ports import FileFormat
 
-_FILE_NAME = re.compile(rf"(?:.*/)?(?:[^/]*\.ya?ml|{JSON_NAME})", re.IGNORECASE | re.DOTALL)
+_JSON_FILE = re.compile(rf"(?:.*/)?{JSON_NAME}", re.IGNORECASE | re.DOTALL)
 _PARAMETERS_NAME = ".argocd-source"
 _PARAMETERS = re.compile(rf"(?:.*/)?{re.escape(_PARAMETERS_NAME)}(-[^/]*)?\.yaml", re.DOTALL)
 """Files with parameter overrides for all Argo CD Applications of a folder, or for a single Application (described in
@@ -25,8 +26,11 @@ class _KubernetesFormat:
     name = "kubernetes"
     has_line_end_comments = True
 
-    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if path.endswith((".yaml", ".yml")) or _is_other_manifest(path)]
+    def select_paths(self, paths: PathIndex) -> Iterable[FilePath]:
+        return [
+            *paths.list_ending_in_any_case(".yaml", ".yml"),
+            *(path for path in paths.list_ending_in_any_case(".json") if _JSON_FILE.fullmatch(path)),
+        ]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         content = file.content
@@ -44,10 +48,6 @@ class _KubernetesFormat:
         from bot.formats._readers.kubernetes import read
 
         return read(file)
-
-
-def _is_other_manifest(path: FilePath) -> bool:
-    return path.lower().endswith((".yaml", ".yml", ".json")) and _FILE_NAME.fullmatch(path) is not None
 
 
 FORMAT: FileFormat = _KubernetesFormat()

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from bot.formats._syntax.encoding import is_utf_16
 from bot.model.extracted_item import ExtractedItem
+from bot.model.path_index import PathIndex
 from bot.model.source import FilePath, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 from bot.ports import FileFormat
 
-_SUFFIXES = (".csproj", ".fsproj", ".vbproj", ".props", ".targets", ".pubxml")
+_ENDINGS = (".csproj", ".fsproj", ".vbproj", ".props", ".targets", ".pubxml")
 _PROPERTY = re.compile(rb"<Container(?:BaseImage|Family)\b", re.IGNORECASE)
 """The names of MSBuild properties are case-insensitive."""
 
@@ -20,8 +21,8 @@ class _MsbuildFormat:
     name = "msbuild"
     has_line_end_comments = True
 
-    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if path.endswith(_SUFFIXES)]
+    def select_paths(self, paths: PathIndex) -> Iterable[FilePath]:
+        return paths.list_ending(*_ENDINGS)
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         if is_utf_16(file.content):

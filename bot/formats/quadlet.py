@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from bot.model.extracted_item import ExtractedItem
+from bot.model.path_index import PathIndex
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
 _FILE_NAME = re.compile(r"(?:.*/)?[^/]+\.(container|image|volume)(?:\.d/[^/]+\.conf)?", re.DOTALL)
 """Names of units, and of the drop-in files that modify units."""
-_ENDS = (".container", ".image", ".volume", ".conf")
+_ENDINGS = (".container", ".image", ".volume", ".conf")
 
 
 class _QuadletFormat:
     name = "quadlet"
     has_line_end_comments = False
 
-    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if path.endswith(_ENDS) and _FILE_NAME.fullmatch(path)]
+    def select_paths(self, paths: PathIndex) -> Iterable[FilePath]:
+        return [path for path in paths.list_ending(*_ENDINGS) if _FILE_NAME.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         kind = _FILE_NAME.fullmatch(file.path)

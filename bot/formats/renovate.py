@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from bot.model.extracted_item import ExtractedItem
+from bot.model.path_index import PathIndex
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
@@ -23,8 +24,8 @@ class _RenovateFormat:
     name = "renovate"
     has_line_end_comments = True
 
-    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if path in _FILES]
+    def select_paths(self, paths: PathIndex) -> Iterable[FilePath]:
+        return paths.list_existing(*_FILES)
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         is_package = file.path == PACKAGE_FILE
@@ -39,9 +40,9 @@ class _RenovateFormat:
 FORMAT: FileFormat = _RenovateFormat()
 
 
-def find_config_path(paths: Iterable[FilePath]) -> FilePath | None:
+def find_config_path(paths: Container[FilePath]) -> FilePath | None:
     """Return the path of the config that Renovate uses, or None. `paths` are all paths of a tree.
 
     A `package.json` is a config only if it has the key `renovate`, which is not examined here.
     """
-    return min((path for path in paths if path in _FILES), key=_FILES.index, default=None)
+    return next((FilePath(path) for path in _FILES if path in paths), None)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from bot.model.extracted_item import ExtractedItem
+from bot.model.path_index import PathIndex
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
@@ -16,8 +17,8 @@ class _SkaffoldFormat:
     name = "skaffold"
     has_line_end_comments = True
 
-    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if "skaffold" in path and _FILE_NAME.fullmatch(path)]
+    def select_paths(self, paths: PathIndex) -> Iterable[FilePath]:
+        return [path for path in paths.list_containing("skaffold") if _FILE_NAME.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         from bot.formats._readers.skaffold import read

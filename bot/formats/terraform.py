@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from bot.formats._syntax.encoding import is_utf_16
 from bot.model.extracted_item import ExtractedItem
+from bot.model.path_index import PathIndex
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
-
-_SUFFIXES = (".tf", ".tofu")
 
 
 class _TerraformFormat:
     name = "terraform"
     has_line_end_comments = True
 
-    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if path.endswith(_SUFFIXES)]
+    def select_paths(self, paths: PathIndex) -> Iterable[FilePath]:
+        return paths.list_ending(".tf", ".tofu")
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         if not _is_relevant(file.content):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from bot.model.extracted_item import ExtractedItem
+from bot.model.path_index import PathIndex
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
@@ -13,7 +14,7 @@ class _TextFormat:
     name = "text"
     has_line_end_comments = True
 
-    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:  # noqa: ARG002 - only `files:` selects files
+    def select_paths(self, paths: PathIndex) -> Iterable[FilePath]:  # noqa: ARG002 - only `files:` selects files
         return ()
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:

@@ -15,7 +15,7 @@ _STEP_KEYS = ("steps", "services", "clone", "pipeline")
 FORMAT: FileFormat = YamlPathFormat(
     name="woodpecker",
     path_pattern=re.compile(r"(?:.*/)?\.woodpecker(?:/.+)?\.ya?ml", re.DOTALL),
-    path_words=(".woodpecker",),
+    path_words=(".woodpecker.", ".woodpecker/"),
     locations=tuple(
         ImageLocation((holder, each, "image")) for holder in _STEP_KEYS for each in (ALL_ITEMS, ALL_VALUES)
     ),

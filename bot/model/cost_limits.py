@@ -23,9 +23,9 @@ MAX_TREE_READ_BYTES = 2 * 1024 * 1024 * 1024
 same content, so a git repository of a few kilobytes can contain any number of large files. A hundred megabytes without
 images take up to ten seconds, so a tree takes up to a few minutes."""
 MAX_TREE_PATH_CHARACTERS = 64 * 1024 * 1024
-"""The maximum number of characters of all paths in one tree. Every format compares every path with its file names,
-which takes about a microsecond for each character. Subfolders of a git tree can be equal, so a few hundred bytes of git
-objects can contain billions of paths. A million files with paths of 60 characters are within the limit."""
+"""The maximum number of characters of all paths in one tree. Selecting the files for all formats takes about a tenth of
+a microsecond for each character. Subfolders of a git tree can be equal, so a few hundred bytes of git objects can
+contain billions of paths. A million files with paths of 60 characters are within the limit."""
 MAX_PATH_FOLDERS = 100
 """The maximum number of folders around a file. Many formats look for other files in all of these folders, so the
 work grows with the square of this number. A hundred is several times as many as people nest."""

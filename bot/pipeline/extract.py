@@ -7,6 +7,7 @@ other files.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from bot.model.cost_limits import MAX_PATH_FOLDERS
 from bot.model.errors import ConfigError, ConfigProblem, TreeError
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.forge import GitRepository, TreeEntry
+from bot.model.path_index import index_paths
 from bot.model.report import RunFailure
 from bot.model.source import FilePath, Occurrence, UnsupportedText
 from bot.model.vocabulary import WHOLE_FILE_REASONS, FailureStage, Reason
@@ -348,10 +350,11 @@ def select_formats(
 
     `paths` are the paths of all files of a tree, because the files beside a file can determine whether it is selected.
     """
-    formats_by_path: dict[FilePath, list[FileFormat]] = {}
+    index = index_paths(paths)
+    formats_by_path: defaultdict[FilePath, list[FileFormat]] = defaultdict(list)
     for file_format in formats:
-        for path in file_format.select_paths(paths):
-            formats_by_path.setdefault(path, []).append(file_format)
+        for path in file_format.select_paths(index):
+            formats_by_path[path].append(file_format)
     return formats_by_path
 
 

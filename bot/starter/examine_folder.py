@@ -11,6 +11,7 @@ from bot.formats.renovate import PACKAGE_FILE, find_config_path
 from bot.model.errors import ConfigError, TreeError
 from bot.model.forge import TreeEntry
 from bot.model.hosts import PUBLIC_HOSTS
+from bot.model.path_index import index_paths
 from bot.model.report import RunReport, Verdict
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileTree
@@ -74,7 +75,7 @@ def _translate_renovate(
 
 
 def _translate_dependabot(tree: FileTree, entries: Mapping[FilePath, TreeEntry]) -> Iterator[BotTranslation]:
-    for path in DEPENDABOT.select_paths(entries.keys()):
+    for path in DEPENDABOT.select_paths(index_paths(entries.keys())):
         content = _read_file(tree, entries[path])
         try:
             document, _ = parse_document(content[: MAX_BYTES + 1], path)

@@ -7,6 +7,7 @@ import pytest
 from bot.formats.acr_tasks import FORMAT, parse_task_builds
 from bot.model.build_task import StepBuild
 from bot.model.cross_file import TaskFileBuild
+from bot.model.path_index import index_paths
 from bot.model.source import FilePath, SourceFile, UnsupportedText
 
 PATH = FilePath("ci/acb.yaml")
@@ -27,7 +28,7 @@ def built(command: str):
 
 def test_any_yaml_file_may_be_a_task():
     paths = [FilePath(path) for path in ("a.yaml", "x/b.yml", "acb.json", "acb.yaml.j2")]
-    assert FORMAT.select_paths(paths) == paths[:2]
+    assert FORMAT.select_paths(index_paths(paths)) == paths[:2]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from support.steps import assert_linear
 
 from bot.formats.ansible import FORMAT
+from bot.model.path_index import index_paths
 from bot.model.source import FilePath, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
@@ -16,7 +17,7 @@ def read(content, path="tasks/main.yml"):
 
 @pytest.mark.parametrize("path", ["site.yml", "deploy.yaml", "roles/web/tasks/main.yml", "playbooks/db.yml"])
 def test_a_playbook_can_have_any_name(path):
-    assert FORMAT.select_paths([FilePath(path), FilePath("tasks/main.json")]) == [path]
+    assert FORMAT.select_paths(index_paths([FilePath(path), FilePath("tasks/main.json")])) == [path]
 
 
 def test_a_file_that_cannot_be_parsed_is_reported_only_if_it_names_a_module():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.formats.azure_pipelines import FORMAT
+from bot.model.path_index import index_paths
 from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 
 
@@ -58,4 +59,4 @@ def test_a_mapping_with_an_alias_names_no_image():
     ],
 )
 def test_pipelines_are_known_by_the_names_people_give_them(path, is_selected):
-    assert bool(list(FORMAT.select_paths([FilePath(path)]))) is is_selected
+    assert bool(list(FORMAT.select_paths(index_paths([FilePath(path)])))) is is_selected

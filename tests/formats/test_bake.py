@@ -11,6 +11,7 @@ from support.soon import soon
 
 from bot.formats.bake import FORMAT
 from bot.model.cross_file import BuildArgumentSetting, NamedBuildContext
+from bot.model.path_index import index_paths
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
@@ -43,7 +44,7 @@ def test_files_are_selected_by_their_names():
     chosen = ["docker-bake.hcl", "a/docker-bake.json", "docker-bake.override.hcl", "docker-bake-ci.json"]
     others = ["bake.hcl", "docker-bake.hcl.j2", "my-docker-bake.hcl", "docker-bake/x.hcl", "docker-bake.yaml"]
     paths = [FilePath(path) for path in (*chosen, *others)]
-    assert FORMAT.select_paths(paths) == chosen
+    assert FORMAT.select_paths(index_paths(paths)) == chosen
 
 
 def test_arguments_belong_to_the_dockerfile_of_their_target():

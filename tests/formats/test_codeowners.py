@@ -10,6 +10,7 @@ from support.values import occurrence
 from bot.core.budgets import TreeBudget, WorkLimitError
 from bot.core.references.relate.code_owners import assign_owners
 from bot.formats.codeowners import FORMAT
+from bot.model.path_index import index_paths
 from bot.model.source import FilePath, SourceFile
 
 PATH = FilePath(".github/CODEOWNERS")
@@ -26,8 +27,8 @@ def find_owners(text, path, budget=None):
 
 
 def test_only_the_first_file_counts():
-    assert list(FORMAT.select_paths({"docs/CODEOWNERS", PATH, "CODEOWNERS", "a/CODEOWNERS"})) == [PATH]
-    assert list(FORMAT.select_paths({"docs/CODEOWNERS"})) == ["docs/CODEOWNERS"]
+    assert list(FORMAT.select_paths(index_paths({"docs/CODEOWNERS", PATH, "CODEOWNERS", "a/CODEOWNERS"}))) == [PATH]
+    assert list(FORMAT.select_paths(index_paths({"docs/CODEOWNERS"}))) == ["docs/CODEOWNERS"]
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from bot.model.cross_file import (
     LiteralText,
     VariableUse,
 )
+from bot.model.path_index import index_paths
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
@@ -51,7 +52,7 @@ def test_files_are_selected_by_their_names():
     chosen = ["compose.yaml", "a/compose.prod.yml", "docker-compose.YML", "docker-compose-ci.yaml", "docker-stack.yml"]
     others = ["my-compose.yaml", "docker-compose.yml.j2", "compose/app.yaml", "compose.json", "stack.yml"]
     paths = [FilePath(path) for path in (*chosen, *others)]
-    assert FORMAT.select_paths(paths) == chosen
+    assert FORMAT.select_paths(index_paths(paths)) == chosen
 
 
 IMAGES = ["nginx", "nginx:1.27", "ghcr.io/acme/web:v2", f"redis:7@sha256:{'a' * 64}", "localhost:5000/x"]

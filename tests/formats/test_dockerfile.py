@@ -11,6 +11,7 @@ from support.soon import soon
 from bot.formats._syntax.dockerfile.heredocs import MAX_NESTING, find_heredocs
 from bot.formats._syntax.dockerfile.lexer import MAX_LINE_BYTES, read_instructions
 from bot.formats.dockerfile import FORMAT, MAX_LINES
+from bot.model.path_index import index_paths
 from bot.model.source import FilePath, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
@@ -160,7 +161,7 @@ def test_the_text_of_an_instruction_is_in_the_file_where_it_says(text):
     ],
 )
 def test_dockerfiles_are_selected(path):
-    assert FORMAT.select_paths([FilePath(path)]) == [path]
+    assert FORMAT.select_paths(index_paths([FilePath(path)])) == [path]
 
 
 @pytest.mark.parametrize(
@@ -172,7 +173,7 @@ def test_dockerfiles_are_selected(path):
     ],
 )
 def test_other_files_are_not_selected(path):
-    assert FORMAT.select_paths([FilePath(path)]) == []
+    assert FORMAT.select_paths(index_paths([FilePath(path)])) == []
 
 
 @pytest.mark.parametrize("escape", ["\\", "`"])

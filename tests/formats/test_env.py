@@ -16,6 +16,7 @@ from bot.formats._readers.env import MAX_LINES
 from bot.formats.compose import FORMAT as COMPOSE
 from bot.formats.env import FORMAT
 from bot.model.cross_file import EnvironmentVariable, LiteralText
+from bot.model.path_index import index_paths
 from bot.model.reference import Digest
 from bot.model.source import ByteEdit, EditSlot, FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
@@ -50,7 +51,7 @@ def values(text: str) -> dict[str, str | None]:
     ],
 )
 def test_the_environment_beside_a_compose_file_is_selected(paths, chosen):
-    assert FORMAT.select_paths([FilePath(path) for path in paths]) == chosen
+    assert FORMAT.select_paths(index_paths([FilePath(path) for path in paths])) == chosen
 
 
 @pytest.mark.parametrize(
@@ -175,7 +176,7 @@ def damaged_folders(draw):
 
 def places_of(files):
     formats = (COMPOSE, FORMAT)
-    paths = [FilePath(path) for path in files]
+    paths = index_paths([FilePath(path) for path in files])
     return relate_references(
         [read_file(SourceFile(path, files[path]), each) for each in formats for path in each.select_paths(paths)]
     )

@@ -20,6 +20,7 @@ from support.formats.cases import CASE_FORMATS, places_of
 from bot.core.references.edit import apply_edits, build_edit, get_occurrence_key, has_only_planned_changes
 from bot.formats._syntax.yaml import parsed_sections, trees
 from bot.model.extracted_item import ExtractedReferences
+from bot.model.path_index import index_paths
 from bot.model.reference import Digest, ImageReference
 from bot.model.source import ByteEdit, EditSlot, FilePath, NotEditable, Occurrence, UnsupportedText
 from bot.ports import FileFormat
@@ -231,7 +232,7 @@ def test_moving_again_changes_nothing(cases):
 
 def test_the_format_selects_a_file_of_its_cases(cases):
     for case in cases:
-        assert list(case.file_format.select_paths(list(case.before()))), case
+        assert list(case.file_format.select_paths(index_paths(list(case.before())))), case
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))

@@ -12,6 +12,7 @@ from support.witnesses.helm import render
 
 from bot.core.references.edit import apply_edits, build_edit
 from bot.formats.helm import FORMAT
+from bot.model.path_index import index_paths
 from bot.model.reference import Digest, ImageReference
 from bot.model.source import ByteEdit, EditSlot, FilePath, Occurrence, SourceFile
 from bot.pipeline.extract import relate_references
@@ -39,7 +40,7 @@ def digest_for(image: ImageReference) -> Digest:
 
 def pin(chart: Path) -> None:
     """Write a new digest into every editable digest slot of a chart."""
-    paths = [FilePath(path.relative_to(chart).as_posix()) for path in chart.rglob("*") if path.is_file()]
+    paths = index_paths([FilePath(each.relative_to(chart).as_posix()) for each in chart.rglob("*") if each.is_file()])
     readings = [read_file(SourceFile(path, (chart / path).read_bytes()), FORMAT) for path in FORMAT.select_paths(paths)]
     edits: dict[str, list[ByteEdit]] = {}
     for place in relate_references(readings):

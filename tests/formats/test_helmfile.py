@@ -7,6 +7,7 @@ import pytest
 from bot.formats._syntax.helm.actions import MAX_ACTIONS
 from bot.formats.helm import FORMAT
 from bot.model.chart_facts import ValuesFileUse
+from bot.model.path_index import index_paths
 from bot.model.source import FilePath, SourceFile
 
 RELEASES = "releases:\n- name: web\n  chart: ../charts/web\n  values:\n"
@@ -31,12 +32,12 @@ def read(text, path="deploy/helmfile.yaml"):
     ],
 )
 def test_helm_selects_helmfiles(path):
-    assert list(FORMAT.select_paths([FilePath(path)])) == [path]
+    assert list(FORMAT.select_paths(index_paths([FilePath(path)]))) == [path]
 
 
 @pytest.mark.parametrize("path", ["helmfile.md", "helmfile.d/bin/web.yaml", "helmfile.d", "my-helmfile.yaml"])
 def test_helm_selects_no_other_files(path):
-    assert list(FORMAT.select_paths([FilePath(path)])) == []
+    assert list(FORMAT.select_paths(index_paths([FilePath(path)]))) == []
 
 
 def test_values_file_called_after_helmfile_is_a_values_file():

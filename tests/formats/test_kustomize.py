@@ -8,6 +8,7 @@ from support.soon import soon
 
 from bot.formats.kubernetes import FORMAT as KUBERNETES
 from bot.formats.kustomize import FORMAT
+from bot.model.path_index import index_paths
 from bot.model.source import EditSlot, FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 from bot.pipeline.extract import relate_references
@@ -97,7 +98,7 @@ def test_overlays_components_and_manifests_are_brought_together():
         read_file(SourceFile(FilePath(path), content), file_format)
         for path, content in files.items()
         for file_format in (FORMAT, KUBERNETES)
-        if FilePath(path) in file_format.select_paths([FilePath(path)])
+        if FilePath(path) in file_format.select_paths(index_paths([FilePath(path)]))
     ]
     places = [each for each in relate_references(readings) if isinstance(each, Occurrence)]
     assert [(each.path, str(each.reference), isinstance(each.digest_slot, EditSlot)) for each in places] == [
@@ -163,4 +164,4 @@ def test_a_file_of_one_line_is_read_in_a_moment():
 def test_files_are_selected_by_their_name():
     paths = [FilePath(path) for path in ("kustomization.yaml", "a/kustomization.yml", "a/b/Kustomization")]
     others = [FilePath(path) for path in ("Kustomization.yaml", "my-kustomization.yaml", "kustomization.yaml/a.yaml")]
-    assert FORMAT.select_paths([*paths, *others]) == paths
+    assert FORMAT.select_paths(index_paths([*paths, *others])) == paths

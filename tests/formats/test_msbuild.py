@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.formats.msbuild import FORMAT
+from bot.model.path_index import index_paths
 from bot.model.source import EditSlot, FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
@@ -17,7 +18,7 @@ def read(properties):
 def test_project_files_are_selected():
     chosen = ["a.csproj", "b/a.fsproj", "a.vbproj", "Directory.Build.props", "a.targets", "a.pubxml"]
     others = ["a.csproj.user", "a.proj", "pom.xml", "csproj", "a.props.j2"]
-    assert FORMAT.select_paths([FilePath(path) for path in (*chosen, *others)]) == chosen
+    assert FORMAT.select_paths(index_paths([FilePath(path) for path in (*chosen, *others)])) == chosen
 
 
 @pytest.mark.parametrize("name", ["ContainerBaseImage", "containerbaseimage", "CONTAINERBASEIMAGE"])

@@ -6,6 +6,7 @@ import pytest
 
 from bot.formats.skaffold import FORMAT
 from bot.model.cross_file import BuildArgumentSetting, BuildOutput
+from bot.model.path_index import index_paths
 from bot.model.source import FilePath, SourceFile, UnsupportedText
 
 HEAD = "apiVersion: skaffold/v4beta13\nkind: Config\n"
@@ -23,7 +24,7 @@ def test_files_are_selected_by_their_names():
     chosen = ["skaffold.yaml", "a/skaffold.yml", "skaffold-dev.yaml"]
     others = ["my-skaffold.yaml", "skaffold.yaml.j2", "skaffold/app.yaml", "skaffold.json"]
     paths = [FilePath(path) for path in (*chosen, *others)]
-    assert FORMAT.select_paths(paths) == chosen
+    assert FORMAT.select_paths(index_paths(paths)) == chosen
 
 
 def test_the_names_that_are_built_are_told_those_of_profiles_too():

@@ -9,6 +9,7 @@ from support.soon import soon
 
 from bot.core.references.edit import apply_edits, build_edit
 from bot.formats.text import FORMAT
+from bot.model.path_index import index_paths
 from bot.model.reference import MAX_REFERENCE_LENGTH, Digest
 from bot.model.source import FilePath, SourceFile
 from bot.model.vocabulary import Role
@@ -27,7 +28,7 @@ def written(content):
 
 
 def test_it_selects_nothing_by_itself():
-    assert list(FORMAT.select_paths([FilePath("Makefile"), FilePath("run.sh")])) == []
+    assert list(FORMAT.select_paths(index_paths([FilePath("Makefile"), FilePath("run.sh")]))) == []
 
 
 @pytest.mark.parametrize(

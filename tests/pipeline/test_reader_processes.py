@@ -24,6 +24,7 @@ from bot.formats import load_all_formats, load_formats_with_globs
 from bot.model.cost_limits import MAX_FILE_REFERENCES
 from bot.model.errors import TreeError
 from bot.model.forge import GitRepository, TreeEntry
+from bot.model.path_index import index_paths
 from bot.model.source import FilePath
 from bot.model.vocabulary import Reason
 from bot.piped_child import read_message, write_message
@@ -254,7 +255,7 @@ class _WatchingFormat:
         self.workers.append(len(process._RUNNING))
         if self._error is not None:
             raise self._error
-        return list(paths)[: self._selected_count]
+        return list(paths.paths)[: self._selected_count]
 
     def extract(self, file):
         """Yield the references of a Dockerfile."""
@@ -338,9 +339,8 @@ def test_last_parts_are_small():
 def test_every_format_can_be_sent_to_a_worker(file_format):
     copied = pickle.loads(pickle.dumps(file_format))
     assert copied.name == file_format.name
-    assert list(copied.select_paths(["Dockerfile", "a.yaml"])) == list(
-        file_format.select_paths(["Dockerfile", "a.yaml"])
-    )
+    paths = index_paths(["Dockerfile", "a.yaml"])
+    assert list(copied.select_paths(paths)) == list(file_format.select_paths(paths))
 
 
 def _serve(tree, files):

@@ -65,6 +65,7 @@ _API_GROUP_PREFIX = "skaffold/"
 _IMAGE_FORMAT = YamlPathFormat(
     name="skaffold",
     path_pattern=re.compile(r"(?:.*/)?skaffold[^/]*\.ya?ml", re.DOTALL),
+    path_words=("skaffold",),
     locations=tuple(ImageLocation((*pipeline, *image)) for pipeline in _PIPELINE_PATHS for image in _IMAGE_PATHS),
 )
 

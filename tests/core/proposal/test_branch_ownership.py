@@ -21,6 +21,7 @@ from bot.core.proposal.update_groups import hash_written_values
 from bot.core.references.edit import apply_edits, build_edit
 from bot.formats import load_all_formats
 from bot.model.branch_ownership import FOREIGN_BRANCH, BranchClaim, BranchVerdict
+from bot.model.path_index import index_paths
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile
 from bot.model.vocabulary import Reason
 from bot.pipeline.file_reading import read_with_formats
@@ -33,7 +34,8 @@ FILES = {"Dockerfile": DOCKERFILE, "compose.yaml": COMPOSE, "kustomization.yaml"
 
 
 def read(path: str, content: bytes) -> list[Occurrence]:
-    formats = [each for each in load_all_formats() if FilePath(path) in set(each.select_paths([FilePath(path)]))]
+    paths = index_paths([FilePath(path)])
+    formats = [each for each in load_all_formats() if FilePath(path) in each.select_paths(paths)]
     readings = read_with_formats(SourceFile(FilePath(path), content), formats)
     return [each for reading in readings for each in reading.references if isinstance(each, Occurrence)]
 

@@ -13,6 +13,7 @@ from bot.formats import load_formats_with_globs
 from bot.formats._syntax.yaml import nodes, trees
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.forge import TreeEntry
+from bot.model.path_index import index_paths
 from bot.model.source import FilePath, SourceFile
 from bot.pipeline.extract import relate_references
 from bot.pipeline.file_reading import FileReading, SelectedFile, read_file
@@ -51,7 +52,8 @@ def _read_named_values(files: Mapping[FilePath, bytes], readings: list[FileReadi
 
 @cache
 def _selected(paths: tuple[FilePath, ...]) -> list[tuple[FilePath, FileFormat]]:
-    return [(path, each) for each in CASE_FORMATS for path in each.select_paths(dict.fromkeys(paths).keys())]
+    index = index_paths(paths)
+    return [(path, each) for each in CASE_FORMATS for path in sorted(each.select_paths(index))]
 
 
 @lru_cache(_KEPT)

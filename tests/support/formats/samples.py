@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from support.formats.cases import CASE_FORMATS
 from support.parts import ROOT
 
+from bot.model.path_index import index_paths
 from bot.model.source import FilePath
 from bot.ports import FileFormat
 
@@ -36,7 +37,7 @@ def _samples_of(file_format: FileFormat) -> list[Sample]:
     for before in sorted((CASES / file_format.name).glob("*/before")):
         paths = {FilePath(path.relative_to(before).as_posix()): path for path in before.rglob("*") if path.is_file()}
         files = {name: path.read_bytes() for name, path in paths.items()}
-        samples += [Sample(files, path) for path in sorted(file_format.select_paths(files.keys()))]
+        samples += [Sample(files, path) for path in sorted(file_format.select_paths(index_paths(files.keys())))]
     return samples
 
 

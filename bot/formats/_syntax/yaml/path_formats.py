@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +12,7 @@ from bot.formats._syntax.yaml.image_locations import ImageLocation, find_self_or
 from bot.formats._syntax.yaml.key_escapes import KEY_END, has_unusual_keys, may_be_escaped
 from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES, KeyPath
 from bot.model.extracted_item import ExtractedItem
+from bot.model.path_index import PathIndex
 from bot.model.source import FilePath, SourceFile
 
 __all__ = ["ImageLocation", "YamlPathFormat", "find_self_or_key"]
@@ -24,25 +25,20 @@ class YamlPathFormat:
     name: str
     path_pattern: re.Pattern[str]
     """Matches the whole path of a file."""
+    path_words: tuple[str, ...]
+    """Words for `PathIndex.list_containing`. Every path that `path_pattern` matches contains one of them."""
     locations: tuple[ImageLocation, ...]
     reserved_keys: frozenset[str] = frozenset()
     """Top-level keys with a special meaning. At the top level, ALL_VALUES in a path does not include them."""
     anchor_paths: tuple[KeyPath, ...] = ()
     """Paths of scalars with anchors that only exist to be used elsewhere in the file."""
-    path_words: tuple[str, ...] = ("",)
-    """Words in lower case. Every path that `path_pattern` matches contains one of them, perhaps in upper case."""
     condition_prefix: str = ""
     """Prefix of keys that are conditions, such as `${{`. Paths continue below such a key as if it were not there."""
     has_line_end_comments: bool = True
 
-    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
+    def select_paths(self, paths: PathIndex) -> Iterable[FilePath]:
         """Return the paths of the files that this format reads."""
-        # Searching for a word is much faster than matching the pattern, which most paths do not match. Most words are
-        # in no path of a tree.
-        all_paths = "\n".join(paths).lower()
-        words = [word for word in self.path_words if word in all_paths]
-        found = {path for word in words for path in paths if word in path.lower()}
-        return [path for path in sorted(found) if self.path_pattern.fullmatch(path)]
+        return [path for path in paths.list_containing(*self.path_words) if self.path_pattern.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         """Yield the images in the order of their lines, and an `UnsupportedText` for each unreadable part."""

@@ -11,6 +11,7 @@ from bot.core.references.relate.values_files import MAX_NOTES, merge_values_file
 from bot.formats._syntax.reference_positions import ReferencePosition
 from bot.formats.helm import FORMAT
 from bot.model.chart_facts import ChartImage, ChartValue, ImagePart
+from bot.model.path_index import index_paths
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile
 from bot.model.vocabulary import Reason, Role
 from bot.pipeline.extract import relate_references
@@ -67,7 +68,7 @@ def chart(**files):
     contents = {FilePath("Chart.yaml"): ""} | {
         FilePath(f"{name.replace('__', '/').replace('_', '-')}.yaml"): text for name, text in files.items()
     }
-    chosen = FORMAT.select_paths(contents)
+    chosen = FORMAT.select_paths(index_paths(contents))
     places = relate_references([read_file(SourceFile(path, contents[path].encode()), FORMAT) for path in chosen])
     return [
         f"{'' if isinstance(place.digest_slot, EditSlot) else '-'}{place.reference}"
