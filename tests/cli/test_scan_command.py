@@ -108,6 +108,7 @@ HEAVY = {
     *(
         "bot.pipeline.decide_updates",
         "bot.pipeline.edit",
+        "bot.model.image",
         "bot.core.choice.decide",
         "bot.core.evidence.gates",
         "bot.settings",

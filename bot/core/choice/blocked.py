@@ -31,7 +31,6 @@ from bot.model.vocabulary import Reason
 
 IGNORED_HOLDS = frozenset({Reason.OLDER, Reason.SEEN_BEFORE})
 """Holds that do not apply to the replacement of a blocked digest, which is expected to be older."""
-NO_REPLACEMENT = "no known replacement"
 NOTHING_KNOWN = (
     "the registry, the state and the history of the file contain no earlier image of the tag, and the registry has no "
     "other tag of the same version"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from bot.core.choice.blocked import NO_REPLACEMENT
 from bot.core.notes import add_occurrence_notes
 from bot.core.transition import get_first_transition
 from bot.model.blocklist import Block
@@ -26,6 +25,7 @@ from bot.model.report import Verdict
 from bot.model.source import Occurrence
 from bot.model.vocabulary import OccurrenceStatus, Reason
 
+NO_REPLACEMENT = "no known replacement"
 WITHDRAWN_NOTE = "Its publisher took back what the file holds: the tag went back from it."
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, assert_never
 
-from bot.core.choice.blocked import NO_REPLACEMENT
 from bot.core.choice.blocklist import find_listed_digest
 from bot.core.choice.end_of_life import describe_configured_eol, find_configured_eol
+from bot.core.choice.verdict import NO_REPLACEMENT
 from bot.core.transition import shorten_digest
 from bot.model.check import Violation
 from bot.model.decision import (
