@@ -45,9 +45,9 @@ def select_named_values(
     from bot.formats.helm import NAMED_VALUES_FORMAT  # noqa: PLC0415
     from bot.model.chart_facts import ValuesFileUse  # noqa: PLC0415
 
-    named = {fact.values_path for each in readings for fact in each.facts if isinstance(fact, ValuesFileUse)}
-    if not named:
-        return []
-    named -= {each.entry.path for each in selected if any(file_format.name == _HELM for file_format in each.formats)}
+    facts = (fact for each in readings for fact in each.facts)
+    named = entries.keys() & {fact.values_path for fact in facts if isinstance(fact, ValuesFileUse)}
+    named_files = (each for each in selected if each.entry.path in named)
+    named -= {each.entry.path for each in named_files if any(used.name == _HELM for used in each.formats)}
     named -= {each.file.path for each in readings if each.file_format.name != _KUBERNETES}
-    return [SelectedFile(entries[path], (NAMED_VALUES_FORMAT,)) for path in sorted(named & entries.keys())]
+    return [SelectedFile(entries[path], (NAMED_VALUES_FORMAT,)) for path in sorted(named)]
