@@ -10,15 +10,15 @@ A *value path* is the list of keys that leads from a template's data to a value:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from posixpath import basename, dirname, join
 
 from bot.core.references.chart_names import ANY_KEY, NO_NAME, ResolvedName, are_names_of_image
 from bot.core.references.locking import unlock_allowed
 from bot.core.references.relate.chart_loading import SUBCHARTS, ChartLoader
-from bot.core.references.relate.template_uses import UNKNOWN_USE, VALUES, PathCounter, ValuePathUse, collect_uses
+from bot.core.references.relate.template_uses import UNKNOWN_USE, VALUES, NamedUse, PathCounter, collect_uses
 from bot.core.references.relate.values_folders import ValuesFolders
 from bot.model.chart_facts import ChartMetadata, ChartTemplate, ChartValue, ValuePath, ValuesFileUse, ValueUse
 from bot.model.cross_file import CrossFileFact
@@ -54,21 +54,23 @@ def unlock_templated_digests(references: ExtractedReferences, facts: Sequence[Cr
     then unlocked if it is a separate value.
     """
     templates = [fact for fact in facts if isinstance(fact, ChartTemplate)]
-    if not templates:
+    decided = {
+        number: reference
+        for number, reference in enumerate(references)
+        if isinstance(reference, Occurrence) and _is_decided_by_chart(reference)
+    }
+    if not templates or not decided:
         return references
     sharing: dict[_ChartDigestBytes, list[Occurrence]] = defaultdict(list)
-    for reference in references:
-        if isinstance(reference, Occurrence) and _is_decided_by_chart(reference):
-            sharing[_get_digest_bytes(reference)].append(reference)
+    for occurrence in decided.values():
+        sharing[_get_digest_bytes(occurrence)].append(occurrence)
     others = (fact for fact in facts if isinstance(fact, ChartMetadata | ValuesFileUse))
     index = _build_index(_TemplateFacts((*templates, *others)))
     charts = _ChartUses(index, _find_empty_values([fact for fact in facts if isinstance(fact, ChartValue)], index))
-    return tuple(
-        _apply_uses(reference, charts, sharing[_get_digest_bytes(reference)])
-        if isinstance(reference, Occurrence) and _is_decided_by_chart(reference)
-        else reference
-        for reference in references
-    )
+    related = list(references)
+    for number, occurrence in decided.items():
+        related[number] = _apply_uses(occurrence, charts, sharing[_get_digest_bytes(occurrence)])
+    return tuple(related)
 
 
 class _TemplateFacts:
@@ -117,12 +119,15 @@ def _is_decided_by_chart(occurrence: Occurrence) -> bool:
     This is the case if the image is in chart values, and the digest is editable or locked with the reason
     `chart-unknown`. It is also the case if the image has no tag.
     """
-    can_be_decided = (
-        isinstance(occurrence.digest_slot, EditSlot)
-        or occurrence.digest_slot.reason is Reason.CHART_UNKNOWN
-        or occurrence.reference.tag is None
+    return (
+        occurrence.format == _FORMAT
+        and bool(occurrence.variables)
+        and (
+            isinstance(occurrence.digest_slot, EditSlot)
+            or occurrence.digest_slot.reason is Reason.CHART_UNKNOWN
+            or occurrence.reference.tag is None
+        )
     )
-    return can_be_decided and occurrence.format == _FORMAT and bool(occurrence.variables)
 
 
 def _apply_uses(occurrence: Occurrence, charts: _ChartUses, sharing: Collection[Occurrence]) -> Occurrence:
@@ -237,19 +242,20 @@ class _TemplateIndex:
         self._subcharts: dict[str, list[str]] = defaultdict(list)
         self._value_uses: dict[str, _ValueUses] = {}
         self._path_counter = PathCounter()
+        folders = {template.path: tuple(_list_chart_folders(template.path)) for template in templates}
         for template in templates:
-            for folder in _list_chart_folders(template.path):
+            for folder in folders[template.path]:
                 self._templates[folder] += [] if template.template else [template]
         self._app_versions = {dirname(each.path): each.app_version for each in metadata}
         self._loader = ChartLoader(self._templates, metadata)
         for template in templates:
-            for outermost in {self._loader.get_outermost(folder) for folder in _list_chart_folders(template.path)}:
+            for outermost in {self._loader.get_outermost(folder) for folder in folders[template.path]}:
                 self._named_templates[outermost, template.template].append(template)
         for folder in self._templates:
             if basename(dirname(folder)) == SUBCHARTS:
                 self._subcharts[dirname(dirname(folder))].append(folder)
         for template in templates:
-            chart = None if _TEMPLATES in f"/{template.path}" else self.find_chart(template.path)
+            chart = None if folders[template.path] else self.find_chart(template.path)
             if chart is not None:  # a values file whose values contain templates
                 self._templates[chart].append(template)
 
@@ -266,34 +272,33 @@ class _TemplateIndex:
         """Return the `appVersion` of the chart in the folder `chart`; empty if it has none or if it is unknown."""
         return self._app_versions.get(chart, "")
 
-    def _find_definitions(self, chart: str, name: str) -> Sequence[ChartTemplate]:
+    def _find_definitions(self, loaded: Sequence[str], name: str) -> Sequence[ChartTemplate]:
         """Return the definitions of the template `name` that the templates of a chart can include.
 
-        Definitions in the same outermost chart take precedence over those in its dependencies.
+        `loaded` are the outermost charts that Helm loads together with the chart, in the order of their precedence.
         """
-        loaded = self._loader.list_loaded_charts(self._loader.get_outermost(chart))
         return next((found for each in loaded if (found := self._named_templates.get((each, name)))), ())
 
-    def get_uses(self, chart: str, value: str) -> set[_NamedUse]:
+    def get_uses(self, chart: str, value: str) -> set[NamedUse]:
         """Return how the templates of the chart and of its subcharts use a value of the chart.
 
         `chart` is the folder of the chart, and `value` is the dotted path of the value, such as `image.tag`.
         """
         if chart not in self._value_uses:
-            self._value_uses[chart] = _ValueUses()
-            for each in self._list_uses(chart, 0):
-                self._value_uses[chart].add_use(each)
+            self._value_uses[chart] = _ValueUses(self._list_uses(chart, 0), 1)
         return self._value_uses[chart].get_uses(value.split("."))
 
-    def _list_uses(self, chart: str, depth: int) -> Iterator[ValuePathUse]:
-        yield from collect_uses(self._templates[chart], partial(self._find_definitions, chart), self._path_counter)
+    def _list_uses(self, chart: str, depth: int) -> Iterator[tuple[NamedUse, Iterable[ValuePath]]]:
+        loaded = self._loader.list_loaded_charts(self._loader.get_outermost(chart))
+        found = collect_uses(self._templates[chart], partial(self._find_definitions, loaded), self._path_counter)
+        yield from found.items()
         if depth == MAX_SUBCHARTS:
-            yield from UNKNOWN_USE
+            yield from UNKNOWN_USE.items()
             return
         for subchart in self._subcharts.get(chart, ()):
-            for path, use, name in self._list_uses(subchart, depth + 1):
+            for (use, name), paths in self._list_uses(subchart, depth + 1):
                 use = ValueUse.IMAGE if use is ValueUse.IMAGE_OR_APP_VERSION else use  # noqa: PLW2901  (its own version)
-                yield ValuePathUse(_prefix_path(path, subchart), use, _prefix_name(name, subchart))
+                yield (use, _prefix_name(name, subchart)), [_prefix_path(path, subchart) for path in paths]
 
 
 def _prefix_name(name: ResolvedName, subchart: str) -> ResolvedName:
@@ -321,30 +326,34 @@ def _list_chart_folders(path: FilePath) -> Iterator[str]:
         at = whole.find(_TEMPLATES, at + 1)
 
 
-_NamedUse = tuple[ValueUse, ResolvedName]
-
-
-@dataclass(slots=True)
 class _ValueUses:
     """How templates use one chart value, such as `image`, and the values below it, such as `image.tag`.
 
-    `children` contains one object for each key below this value, such as `tag`. The objects form a tree.
+    The objects form a tree. Those for the values below a value are created when one of these values is looked up,
+    because most values of a chart do not belong to images.
     """
 
-    children: dict[str, _ValueUses] = field(default_factory=dict)
-    direct_uses: set[_NamedUse] = field(default_factory=set)
+    def __init__(self, uses: Iterable[tuple[NamedUse, Iterable[ValuePath]]], depth: int) -> None:
+        """Take the uses of this value and of the values below it, and the number of keys on the path of this value.
 
-    def add_use(self, path_use: ValuePathUse) -> None:
-        value_path, use, written_name = path_use
-        values = self
-        for key in value_path[1:]:
-            inside = values.children.get(key)
-            if inside is None:  # not `setdefault`, which would create an object for every key of every path
-                inside = values.children[key] = _ValueUses()
-            values = inside
-        values.direct_uses.add((use, written_name))
+        The path of all values of a chart is `("Values",)`, so its depth is 1.
+        """
+        self.direct_uses: set[NamedUse] = set()
+        self._depth = depth
+        self._children: dict[str, _ValueUses] = {}
+        self._inner_uses: dict[str, list[tuple[NamedUse, list[ValuePath]]]] = defaultdict(list)
+        """The uses of the values that are not yet in `_children`, by the key below this value."""
+        for use, paths in uses:
+            inner_paths: dict[str, list[ValuePath]] = defaultdict(list)
+            for path in paths:
+                if len(path) > depth:
+                    inner_paths[path[depth]].append(path)
+                else:
+                    self.direct_uses.add(use)
+            for key, each in inner_paths.items():
+                self._inner_uses[key].append((use, each))
 
-    def get_uses(self, keys: Sequence[str]) -> set[_NamedUse]:
+    def get_uses(self, keys: Sequence[str]) -> set[NamedUse]:
         """Return the uses of the value that is reached by `keys`, such as `("image", "tag")`.
 
         Each use comes with the name of the image before the value, if the value is the end of an image reference.
@@ -354,11 +363,19 @@ class _ValueUses:
         mapping and cannot be written into an image reference.
         """
         unknown = ValueUse.UNKNOWN, NO_NAME
-        found: set[_NamedUse] = {unknown} if self.direct_uses else set()
+        found: set[NamedUse] = {unknown} if self.direct_uses else set()
         nodes = [self]
         for number, key in enumerate(keys, start=1):
-            nodes = [values.children[each] for values in nodes for each in (key, ANY_KEY) if each in values.children]
+            nodes = [child for values in nodes for child in values.list_children(key)]
             is_parent = number < len(keys)
             for each in (each for values in nodes for each in values.direct_uses):
                 found.add(unknown if is_parent and each[0] in _IMAGE_USES else each)
         return found
+
+    def list_children(self, key: str) -> Iterator[_ValueUses]:
+        """Yield the uses of the values with the given key, and of those with any key, directly below this value."""
+        for each in {key, ANY_KEY}:
+            if each in self._inner_uses:
+                self._children[each] = _ValueUses(self._inner_uses.pop(each), self._depth + 1)
+            if each in self._children:
+                yield self._children[each]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -28,9 +29,9 @@ MAX_INCLUSIONS = 20_000
 """Limit for the templates that are followed for one chart, once for each distinct input. Large charts need some
 hundreds. Beyond the limit, the use of the chart's values counts as unknown."""
 MAX_TREE_PATHS = 2_000_000
-"""Limit for the value paths that are followed in all charts of a tree, which takes about 15 seconds. The 118 charts of
-a large public repository need 400,000. Beyond the limit, the use of all values of the remaining charts counts as
-unknown."""
+"""Limit for the value paths that are followed in all charts of a tree, which takes at most about five seconds. The 118
+charts of a large public repository need 400,000. Beyond the limit, the use of all values of the remaining charts counts
+as unknown."""
 MAX_VALUE_PATHS = 200
 """Limit for the value paths in the input of one template."""
 MAX_KEYS = 40
@@ -46,18 +47,16 @@ the values to it as named arguments, next to the context
 (https://github.com/bitnami/charts/tree/main/bitnami/common)."""
 _LIBRARY_IMAGE = "common.images.image"
 _APP_VERSION = frozenset({("Chart", "AppVersion")})
+_WHOLE_DATA = frozenset[ValuePath]({()})
+"""The data of a template that no other template includes: the release, the values and everything else."""
 
-
-class ValuePathUse(NamedTuple):
-    """How the templates of a chart use the value at a path."""
-
-    path: ValuePath
-    use: ValueUse
-    written_name: ResolvedName = NO_NAME
-    """The name of the image before the value if the value is the end of an image reference; empty if unknown."""
-
-
-UNKNOWN_USE = frozenset({ValuePathUse((), ValueUse.UNKNOWN)})
+NamedUse = tuple[ValueUse, ResolvedName]
+"""How a template uses a value, and the name of the image before the value if the value is the end of an image
+reference. The name is empty if it is unknown."""
+UsedPaths = Mapping[NamedUse, Collection[ValuePath]]
+"""The paths of the values that the templates of a chart use, by their use. They are grouped, because most of the
+thousands of paths have the same use."""
+UNKNOWN_USE: UsedPaths = {(ValueUse.UNKNOWN, NO_NAME): ((),)}
 _DefinitionFinder = Callable[[str], Sequence[ChartTemplate]]
 """Returns the templates with a given name."""
 
@@ -71,7 +70,7 @@ class _TemplateInput:
     contains the path together with this name.
     """
 
-    value_paths: frozenset[ValuePath] = frozenset({()})
+    value_paths: frozenset[ValuePath] = _WHOLE_DATA
     named_paths: tuple[tuple[str, frozenset[ValuePath]], ...] = ()
 
     @property
@@ -104,11 +103,14 @@ class _TemplateInput:
 
         `self` is the data that was passed to this template.
         """
-        named = tuple((key, self._resolve_paths(paths)) for key, paths in inclusion.named_arguments)
-        return _TemplateInput(self._resolve_paths(inclusion.argument_paths), named)
+        named = tuple((key, frozenset(self.resolve_paths(paths))) for key, paths in inclusion.named_arguments)
+        return _TemplateInput(frozenset(self.resolve_paths(inclusion.argument_paths)), named)
 
-    def _resolve_paths(self, value_paths: Iterable[ValuePath]) -> frozenset[ValuePath]:
-        return frozenset(found for path in value_paths for found in self.resolve_path(path))
+    def resolve_paths(self, value_paths: Collection[ValuePath]) -> Collection[ValuePath]:
+        """Return the paths of all chart values to which any of `value_paths` may refer."""
+        if not self.named_paths and self.value_paths == _WHOLE_DATA:
+            return value_paths
+        return {found for path in value_paths for found in self.resolve_path(path)}
 
 
 @dataclass(slots=True)
@@ -166,44 +168,106 @@ class _NameResolver:
 
 def collect_uses(
     templates: Iterable[ChartTemplate], find_definitions: _DefinitionFinder, path_counter: PathCounter
-) -> frozenset[ValuePathUse]:
+) -> UsedPaths:
     """Return how `templates`, and all templates that they include, use the chart's values. Tests are left out.
 
     If the templates include too many others (MAX_INCLUSIONS), if the data of a template has too many paths, or if all
     charts of the tree together have too many, the result states that the use of all values is unknown.
     """
-    uses: set[ValuePathUse] = set()
-    resolver = _NameResolver(find_definitions, path_counter)
-    pending: list[tuple[ChartTemplate, _TemplateInput, ValueUse, ResolvedName]] = [
-        (template, _TemplateInput(), ValueUse.OTHER, NO_NAME) for template in templates
-    ]
-    visited: set[tuple[int, _TemplateInput, ValueUse, ResolvedName]] = set()
-    while pending:
-        template, template_input, purpose, outer_name = pending.pop()
-        if (id(template), template_input, purpose, outer_name) in visited:
-            continue
-        visited.add((id(template), template_input, purpose, outer_name))
-        path_counter.followed_paths += (1 + len(template.uses)) * template_input.path_count
-        if len(visited) > MAX_INCLUSIONS or template_input.is_too_large or path_counter.is_exceeded:
+    collector = _UseCollector(find_definitions, path_counter)
+    collector.pending.append((templates, _Context(_TemplateInput(), ValueUse.OTHER, NO_NAME)))
+    while collector.pending:
+        if not collector.follow_templates(*collector.pending.pop()):
             return UNKNOWN_USE
-        for written, use in template.uses:
-            source, written_name, fallback = _split_end(written)
-            effect = purpose if use is ValueUse.END else use
-            name = NO_NAME
-            if effect is ValueUse.IMAGE:
-                name = resolver.resolve_name(written_name, template_input)
-                name = limit_name(name | outer_name) if use is ValueUse.END else name
-            if not isinstance(source, TemplateInclusion):
-                if effect is ValueUse.IMAGE and _is_app_version(fallback, template_input):
-                    effect = ValueUse.IMAGE_OR_APP_VERSION
-                uses.update(_list_path_uses(template_input.resolve_path(source), effect, name))
-                continue
-            inner_input = template_input.build_inclusion_input(source)
-            included_templates = find_definitions(source.template)
-            pending += [(each, inner_input, effect, name) for each in included_templates]
-            if not included_templates:
-                uses.update(_assume_external_uses(source.template, inner_input, effect, name))
-    return frozenset(uses)
+    return collector.used_paths
+
+
+class _Context(NamedTuple):
+    """What templates depend on besides themselves: their data, and what another template does with their output."""
+
+    template_input: _TemplateInput
+    purpose: ValueUse
+    """How the template that includes the others uses their output."""
+    outer_name: ResolvedName
+    """The name of the image before their output."""
+
+
+@dataclass(slots=True)
+class _FollowedTemplates:
+    """The templates that were followed in one context. Most of their uses are the same, and are followed only once."""
+
+    ids: set[int] = field(default_factory=set)
+    uses: set[tuple[TemplateSource, ValueUse]] = field(default_factory=set)
+
+
+class _UseCollector:
+    """Collects how the templates of one chart use the chart's values."""
+
+    def __init__(self, find_definitions: _DefinitionFinder, path_counter: PathCounter) -> None:
+        self.used_paths: dict[NamedUse, set[ValuePath]] = defaultdict(set)
+        self.pending: list[tuple[Iterable[ChartTemplate], _Context]] = []
+        self._find_definitions = find_definitions
+        self._path_counter = path_counter
+        self._resolver = _NameResolver(find_definitions, path_counter)
+        self._followed: dict[_Context, _FollowedTemplates] = defaultdict(_FollowedTemplates)
+        self._followed_count = 0
+
+    def follow_templates(self, templates: Iterable[ChartTemplate], context: _Context) -> bool:
+        """Collect the uses of templates in a context, and store the templates that they include as pending.
+
+        Return False if there are too many templates, or if their data has too many paths.
+        """
+        followed = self._followed[context]
+        new_templates = [template for template in templates if id(template) not in followed.ids]
+        if not new_templates:
+            return True
+        template_input = context.template_input
+        followed.ids.update(map(id, new_templates))
+        self._followed_count += len(new_templates)
+        use_count = sum(1 + len(template.uses) for template in new_templates)
+        self._path_counter.followed_paths += use_count * template_input.path_count
+        if self._followed_count > MAX_INCLUSIONS or template_input.is_too_large or self._path_counter.is_exceeded:
+            return False
+        new_uses = frozenset().union(*(template.uses for template in new_templates)) - followed.uses
+        followed.uses |= new_uses
+        self._follow_uses(new_uses, context)
+        return True
+
+    def _follow_uses(self, uses: Iterable[tuple[TemplateSource, ValueUse]], context: _Context) -> None:
+        other_paths: list[ValuePath] = []  # nearly all uses are of this kind, so they are stored together
+        for source, use in uses:
+            if use is ValueUse.OTHER and isinstance(source, tuple):
+                other_paths.append(source)
+            else:
+                self._follow_use(source, use, context)
+        self._add_paths(context.template_input.resolve_paths(other_paths), ValueUse.OTHER, NO_NAME)
+
+    def _follow_use(self, written: TemplateSource, use: ValueUse, context: _Context) -> None:
+        template_input, purpose, outer_name = context
+        source, written_name, fallback = _split_end(written)
+        effect = purpose if use is ValueUse.END else use
+        name = NO_NAME
+        if effect is ValueUse.IMAGE:
+            name = self._resolver.resolve_name(written_name, template_input)
+            name = limit_name(name | outer_name) if use is ValueUse.END else name
+        if isinstance(source, TemplateInclusion):
+            self._include(source.template, template_input.build_inclusion_input(source), effect, name)
+            return
+        if effect is ValueUse.IMAGE and _is_app_version(fallback, template_input):
+            effect = ValueUse.IMAGE_OR_APP_VERSION
+        self._add_paths(template_input.resolve_path(source), effect, name)
+
+    def _include(self, template: str, template_input: _TemplateInput, effect: ValueUse, name: ResolvedName) -> None:
+        included_templates = self._find_definitions(template)
+        if included_templates:
+            self.pending.append((included_templates, _Context(template_input, effect, name)))
+        else:
+            self._add_paths(*_assume_external_use(template, template_input, effect, name))
+
+    def _add_paths(self, paths: Iterable[ValuePath], effect: ValueUse, name: ResolvedName) -> None:
+        """Store the use of each path, except for tests and for data that are not values, such as the release's name."""
+        if effect is not ValueUse.CONDITION:
+            self.used_paths[effect, name].update(path for path in paths if not path or path[0] == VALUES)
 
 
 def _split_end(source: TemplateSource) -> tuple[ValuePath | TemplateInclusion, WrittenName, ValuePath | None]:
@@ -217,21 +281,10 @@ def _is_app_version(fallback: ValuePath | None, template_input: _TemplateInput) 
     return fallback is not None and template_input.resolve_path(fallback) == _APP_VERSION
 
 
-def _list_path_uses(paths: Iterable[ValuePath], effect: ValueUse, name: ResolvedName) -> Iterator[ValuePathUse]:
-    """Yield the use of each path, except for tests and for data that are not values, such as the name of the release.
-
-    Most paths in templates are left out here, before the values that lead to them are stored.
-    """
-    if effect is not ValueUse.CONDITION:
-        for path in paths:
-            if not path or path[0] == VALUES:
-                yield ValuePathUse(path, effect, name)
-
-
-def _assume_external_uses(
+def _assume_external_use(
     template: str, template_input: _TemplateInput, effect: ValueUse, written_name: ResolvedName
-) -> Iterator[ValuePathUse]:
-    """Return how a template that is not in the tree is assumed to use the chart values that are passed to it.
+) -> tuple[Iterable[ValuePath], ValueUse, ResolvedName]:
+    """Return the chart values that a template outside of the tree is assumed to use, and how it uses them.
 
     - The template `common.images.image` of the library `common` writes an image reference that ends with the tag of
       `imageRoot`.
@@ -243,9 +296,8 @@ def _assume_external_uses(
     """
     named_paths = dict(template_input.named_paths)
     if template == _LIBRARY_IMAGE:
-        paths = ((*path, "tag") for path in named_paths.get("imageRoot", ()))
-        return _list_path_uses(paths, effect, written_name)
+        return [(*path, "tag") for path in named_paths.get("imageRoot", ())], effect, written_name
     value_paths = template_input.value_paths.union(*named_paths.values())
     if template.startswith(_LIBRARY):
-        return _list_path_uses(filter(None, value_paths), ValueUse.OTHER, NO_NAME)
-    return _list_path_uses(value_paths, ValueUse.UNKNOWN, NO_NAME)
+        return filter(None, value_paths), ValueUse.OTHER, NO_NAME
+    return value_paths, ValueUse.UNKNOWN, NO_NAME

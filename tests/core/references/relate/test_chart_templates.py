@@ -142,6 +142,11 @@ class TestInclusions:
         facts = chart("web", "lib"), chart("other", "lib"), chart("other/charts/lib")
         assert verdict(foreign, top, *facts) == "unknown"
 
+    def test_keys_that_are_stars_are_looked_up_once(self):
+        keys = ["*"] * 24
+        with soon(1):
+            assert verdict(template((("Values", *keys), IMAGE)), place=value(".".join(keys))) == "open"
+
     def test_work_grows_with_number_of_charts_that_vendor_a_library(self, monkeypatch):
         steps = []
         resolve = template_uses._TemplateInput.resolve_path
@@ -166,6 +171,7 @@ class TestInclusions:
             places = tuple(value(path=f"c{number}/values.yaml") for number in range(charts))
             found = unlock_templated_digests(places, [*templates, *tops])
             assert [place.digest_slot for place in found] == [SLOT] * charts
+            assert steps
             return len(steps)
 
         assert count_steps(20) == 2 * count_steps(10)
