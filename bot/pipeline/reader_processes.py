@@ -74,10 +74,10 @@ def start_workers(tree: FileTree, formats: Sequence[FileFormat], stack: ExitStac
 
 def read_in_processes(
     tree: FileTree,
-    formats: Sequence[FileFormat],
     files: Sequence[SelectedFile],
     workers: int,
     waiting: Sequence[PipedChild] = (),
+    waiting_formats: Sequence[FileFormat] = (),
 ) -> Iterator[FileContents | TreeError]:
     """Yield the contents of each file as `read_selected_files` does, with the help of worker processes.
 
@@ -85,11 +85,12 @@ def read_in_processes(
 
     Args:
         tree: The tree. It must be on this machine (`is_on_disk`).
-        formats: All formats that read any of the files.
         files: The files to read.
         workers: The number of processes that read in addition to this process.
-        waiting: Those workers that were already started, with the same tree and the same formats.
+        waiting: Those workers that were already started, with the same tree.
+        waiting_formats: The formats with which they were started, among which are all formats of the files.
     """
+    formats = waiting_formats if waiting else list({id(each): each for file in files for each in file.formats}.values())
     with ExitStack() as stack:
         children = islice(chain(waiting, start_workers(tree, formats, stack)), workers)
         parts = divide_files(files, workers + 1)

@@ -115,4 +115,4 @@ class TreeReader:
             else:
                 from bot.pipeline.reader_processes import read_in_processes  # noqa: PLC0415 - as above
 
-                yield from read_in_processes(self._tree, self._formats, files, workers, waiting)
+                yield from read_in_processes(self._tree, files, workers, waiting, self._formats)

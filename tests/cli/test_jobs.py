@@ -25,9 +25,9 @@ def worker_counts(monkeypatch):
     """Let basebump start processes for small folders, and return the list of the numbers of workers."""
     counts: list[int] = []
 
-    def count_workers(tree, formats, files, workers, waiting):
+    def count_workers(tree, files, workers, *waiting):
         counts.append(workers)
-        return read_in_processes(tree, formats, files, workers, waiting)
+        return read_in_processes(tree, files, workers, *waiting)
 
     monkeypatch.setattr(reader_slots, "PROCESS_WORK", 1)
     monkeypatch.setattr(reader_processes, "MIN_PART_WORK", 10_000)

@@ -125,7 +125,7 @@ def test_workers_get_neither_secrets_nor_modules_of_the_current_folder(tmp_path,
     sys.path.insert(0, "")
     tree = ProcessTree(write_tree(tmp_path / "tree", make_files(40)))
     try:
-        contents = list(read_in_processes(tree, (DOCKERFILE,), list_files(tree), 1))
+        contents = list(read_in_processes(tree, list_files(tree), 1))
     finally:
         sys.path.remove("")
     texts = [each.readings[0].file.content.decode() for each in contents]
@@ -176,7 +176,7 @@ def test_errors_of_files_are_the_same(tmp_path):
 
 
 def _read_with_worker(tree, files):
-    return read_in_processes(tree, (DOCKERFILE,), files, 1)
+    return read_in_processes(tree, files, 1)
 
 
 @pytest.mark.parametrize("is_early", [True, False], ids=["before its first answer", "later"])
@@ -185,7 +185,7 @@ def test_files_of_a_killed_worker_are_read_by_basebump(tmp_path, is_early):
     tree = WorkTree(write_tree(tmp_path, make_files(60)))
     files = list_files(tree)
     expected = list(read_selected_files(tree, files))
-    contents = read_in_processes(tree, (DOCKERFILE,), files, 2)
+    contents = read_in_processes(tree, files, 2)
     results = [] if is_early else [next(contents) for _ in range(30)]
     killer = Thread(target=_kill_first_child) if is_early else None
     if killer is not None:
@@ -209,7 +209,7 @@ def test_files_of_a_worker_that_does_not_answer_are_read_by_basebump(tmp_path, m
     monkeypatch.setattr(reader_processes, "ANSWER_TIMEOUT", 0.05)
     tree = WorkTree(write_tree(tmp_path, make_files(60)))
     files = list_files(tree)
-    contents = read_in_processes(tree, (DOCKERFILE,), files, 1)
+    contents = read_in_processes(tree, files, 1)
     results = [next(contents)]
     (child,) = process._RUNNING
     os.kill(child.pid, signal.SIGSTOP)
@@ -222,13 +222,13 @@ def test_files_of_a_worker_that_does_not_answer_are_read_by_basebump(tmp_path, m
 def test_files_are_read_without_workers_if_none_can_be_started(tmp_path, monkeypatch, executable):
     monkeypatch.setattr(sys, "executable", executable)
     tree = ProcessTree(write_tree(tmp_path, make_files(20)))
-    assert list_readers(read_in_processes(tree, (DOCKERFILE,), list_files(tree), 2)) == [os.getpid()] * 20
+    assert list_readers(read_in_processes(tree, list_files(tree), 2)) == [os.getpid()] * 20
 
 
 @pytest.mark.usefixtures("small_parts")
 def test_workers_end_when_the_reading_ends_early(tmp_path):
     tree = WorkTree(write_tree(tmp_path, make_files(60)))
-    contents = read_in_processes(tree, (DOCKERFILE,), list_files(tree), 2)
+    contents = read_in_processes(tree, list_files(tree), 2)
     next(contents)
     children = tuple(process._RUNNING)
     assert len(children) == 2
