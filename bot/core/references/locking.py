@@ -14,8 +14,6 @@ from bot.model.overridable_reasons import ALLOWABLE_REASONS
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence
 from bot.model.vocabulary import Reason
 
-_VENDOR_FOLDERS = frozenset({"vendor", "node_modules", "third_party"})
-"""Folders of Go, PHP, Ruby and others, of npm, and of Bazel's users, for copies of other projects."""
 _WARNINGS = frozenset(ALLOWABLE_REASONS) - {Reason.OTHER_WRITER}
 """Reasons that `lock_occurrence` treats as warnings, so that a rule can override them.
 
@@ -101,8 +99,12 @@ def unlock_allowed(occurrence: Occurrence, reasons: Collection[Reason]) -> Occur
 
 
 def _is_vendored(path: FilePath) -> bool:
-    *folders, _ = path.split("/")
-    return not _VENDOR_FOLDERS.isdisjoint(folders)
+    """Return True if the file is in a folder for copies of other projects.
+
+    These are the folders of Go, PHP, Ruby and others, of npm, and of Bazel's users.
+    """
+    whole_path = f"/{path}"
+    return "/vendor/" in whole_path or "/node_modules/" in whole_path or "/third_party/" in whole_path
 
 
 def _lock_slot(slot: EditSlot | NotEditable, reason: Reason, *, is_certain: bool) -> NotEditable:
