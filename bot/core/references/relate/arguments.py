@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from bot.model.cross_file import BuildArgumentSetting, CrossFileFact
 from bot.model.extracted_item import ExtractedReferences
@@ -14,8 +15,7 @@ MAX_NOTES = 3
 """Limit for the settings of one argument that notes name. Hundreds of build targets may set the same argument."""
 
 
-@dataclass(frozen=True, slots=True)
-class ArgumentSetting:
+class ArgumentSetting(NamedTuple):
     """The fact that a build file, such as a bake or Skaffold file, sets a build argument for a Dockerfile."""
 
     origin: str

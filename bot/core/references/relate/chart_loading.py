@@ -11,8 +11,9 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
-from posixpath import basename, dirname, join, normpath
+from posixpath import basename, join, normpath
 
+from bot.core.references.relate.folders import get_folder
 from bot.model.chart_facts import ChartDependency, ChartMetadata
 
 SUBCHARTS = "charts"
@@ -22,12 +23,18 @@ MAX_DEPENDENCIES = 50
 _LOCAL_REPOSITORY = "file://"
 
 
+def get_parent_chart(folder: str) -> str | None:
+    """Return the folder of the chart that contains a chart in its `charts/` folder, or None if there is none."""
+    parent, _, name = get_folder(folder).rpartition("/")
+    return parent if name == SUBCHARTS else None
+
+
 class ChartLoader:
     """Finds the charts that Helm loads together. A chart is identified by its folder."""
 
     def __init__(self, folders: Iterable[str], metadata: Sequence[ChartMetadata]) -> None:
         """Take the folders that contain templates, and the content of all `Chart.yaml` files."""
-        self._folders = {*folders, *(dirname(chart.path) for chart in metadata)}
+        self._folders = {*folders, *(get_folder(chart.path) for chart in metadata)}
         self._folders_by_name: dict[str, list[str]] = defaultdict(list)
         """Outermost charts only, because Helm does not load a copy in the `charts/` folder of another chart."""
         self._dependencies: dict[str, list[ChartDependency]] = defaultdict(list)
@@ -36,7 +43,7 @@ class ChartLoader:
         self._loaded_charts: dict[str, Sequence[str]] = {}
         self._direct_dependencies: dict[str, Sequence[str]] = {}
         for chart in metadata:
-            folder = dirname(chart.path)
+            folder = get_folder(chart.path)
             outermost = self.get_outermost(folder)
             if outermost == folder:
                 self._folders_by_name[chart.name or basename(folder)].append(folder)
@@ -53,10 +60,10 @@ class ChartLoader:
 
     def _find_outermost(self, folder: str) -> str:
         outermost = folder
-        while basename(dirname(folder)) == SUBCHARTS:
-            folder = dirname(dirname(folder))
-            if folder in self._folders:
-                outermost = folder
+        parent = get_parent_chart(folder)
+        while parent is not None:
+            outermost = parent if parent in self._folders else outermost
+            parent = get_parent_chart(parent)
         return outermost
 
     def list_loaded_charts(self, outermost: str) -> Sequence[str]:

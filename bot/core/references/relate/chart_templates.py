@@ -13,11 +13,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from posixpath import basename, dirname, join
+from posixpath import basename, join
 
 from bot.core.references.chart_names import ANY_KEY, NO_NAME, ResolvedName, are_names_of_image
 from bot.core.references.locking import unlock_allowed
-from bot.core.references.relate.chart_loading import SUBCHARTS, ChartLoader
+from bot.core.references.relate.chart_loading import ChartLoader, get_parent_chart
+from bot.core.references.relate.folders import get_folder
 from bot.core.references.relate.template_uses import UNKNOWN_USE, VALUES, NamedUse, PathCounter, collect_uses
 from bot.core.references.relate.values_folders import ValuesFolders
 from bot.model.chart_facts import ChartMetadata, ChartTemplate, ChartValue, ValuePath, ValuesFileUse, ValueUse
@@ -246,14 +247,15 @@ class _TemplateIndex:
         for template in templates:
             for folder in folders[template.path]:
                 self._templates[folder] += [] if template.template else [template]
-        self._app_versions = {dirname(each.path): each.app_version for each in metadata}
+        self._app_versions = {get_folder(each.path): each.app_version for each in metadata}
         self._loader = ChartLoader(self._templates, metadata)
         for template in templates:
             for outermost in {self._loader.get_outermost(folder) for folder in folders[template.path]}:
                 self._named_templates[outermost, template.template].append(template)
         for folder in self._templates:
-            if basename(dirname(folder)) == SUBCHARTS:
-                self._subcharts[dirname(dirname(folder))].append(folder)
+            parent = get_parent_chart(folder)
+            if parent is not None:
+                self._subcharts[parent].append(folder)
         for template in templates:
             chart = None if folders[template.path] else self.find_chart(template.path)
             if chart is not None:  # a values file whose values contain templates

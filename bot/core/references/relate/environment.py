@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from posixpath import dirname
 
 from bot.core.references.expansion import (
     ExpandedText,
@@ -21,6 +20,7 @@ from bot.core.references.expansion import (
     resolve_interpolated,
 )
 from bot.core.references.locking import lock_occurrence
+from bot.core.references.relate.folders import get_folder
 from bot.model.cross_file import CrossFileFact, EnvironmentUse, EnvironmentVariable, InterpolatedImage
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.source import FilePath, Occurrence, UnsupportedText
@@ -37,11 +37,11 @@ def add_interpolated_images(references: ExtractedReferences, facts: Sequence[Cro
     for fact in facts:
         match fact:
             case InterpolatedImage():
-                folders[dirname(fact.path)].images.append(fact)
+                folders[get_folder(fact.path)].images.append(fact)
             case EnvironmentUse():
-                folders[dirname(fact.path)].otherwise_used.add(fact.variable)
+                folders[get_folder(fact.path)].otherwise_used.add(fact.variable)
             case EnvironmentVariable():
-                folders[dirname(fact.path)].assign_variable(fact)
+                folders[get_folder(fact.path)].assign_variable(fact)
             case _:
                 pass
     return (*references, *(reference for folder in folders.values() for reference in folder.list_references()))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from posixpath import dirname
 
 from bot.core.references.locking import lock_references_if
+from bot.core.references.relate.folders import get_folder
 from bot.core.references.relate.values_folders import ValuesFolders
 from bot.model.chart_facts import ChartMetadata
 from bot.model.cross_file import CrossFileFact
@@ -22,7 +22,7 @@ def lock_values_outside_charts(references: ExtractedReferences, facts: Sequence[
     The reason is `chart-unknown`. An image that already has a digest is not locked, because the chart supports it. The
     chart is known if other files pass the values file to a chart in the tree, and to no other chart.
     """
-    charts = {dirname(fact.path) for fact in facts if isinstance(fact, ChartMetadata)}
+    charts = {get_folder(fact.path) for fact in facts if isinstance(fact, ChartMetadata)}
     values_folders = ValuesFolders(facts)
 
     def should_lock(occurrence: Occurrence) -> bool:
