@@ -15,12 +15,14 @@ from bot.cli.app import basebump
 
 _TOP = (ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "SECURITY.md"))
 PAGES = sorted([*_TOP, *(ROOT / "docs").glob("*.md"), *(ROOT / ".github").glob("*.md")])
-_DEPLOY = (path for path in (ROOT / "deploy").rglob("*") if path.is_file() and path.suffix != ".lock")
+DEPLOY_FILES = sorted(
+    path for path in (ROOT / "deploy").rglob("*") if path.is_file() and path.suffix not in {".lock", ".pyc"}
+)
 FILES = sorted(
     [
         *(ROOT / name for name in ("action.yml", "Dockerfile", ".basebump.yaml", ".pre-commit-hooks.yaml")),
         *(ROOT / "config").rglob("*.yaml"),
-        *_DEPLOY,
+        *DEPLOY_FILES,
     ]
 )
 """Whose comments, descriptions and scripts speak of basebump."""
