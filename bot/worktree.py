@@ -17,8 +17,7 @@ from bot.model.source import FilePath
 from bot.process import ProcessResult
 
 MAX_CHECKOUTS = 1_000
-"""The maximum number of checkouts in one folder, nested or side by side. Each costs two short git
-processes."""
+"""The maximum number of checkouts in one folder, nested or side by side. Each costs two git processes."""
 
 READ_CHUNK_BYTES = 1024 * 1024
 """The number of bytes that are read at once from a file that changed after it was listed."""
@@ -222,7 +221,7 @@ class WorkTree:
         with run_git_in_background(path, *arguments, failure=_describe_failure(path)) as wait_for_git:
             yield from self._examine_paths(tracked_paths)
             git_result = wait_for_git()
-        if _is_outside_checkout(git_result):  # a bare repository, which has no files outside of git's own
+        if _is_outside_checkout(git_result):  # a bare repository, in which git tracks no files of a folder
             yield from self._walk_folder(folder, checkouts)
             return
         untracked_paths = self._parse_paths(folder, git_result)
