@@ -174,12 +174,7 @@ def collect_uses(
     If the templates include too many others (MAX_INCLUSIONS), if the data of a template has too many paths, or if all
     charts of the tree together have too many, the result states that the use of all values is unknown.
     """
-    collector = _UseCollector(find_definitions, path_counter)
-    collector.pending.append((templates, _Context(_TemplateInput(), ValueUse.OTHER, NO_NAME)))
-    while collector.pending:
-        if not collector.follow_templates(*collector.pending.pop()):
-            return UNKNOWN_USE
-    return collector.used_paths
+    return _UseCollector(find_definitions, path_counter).collect(templates)
 
 
 class _Context(NamedTuple):
@@ -204,15 +199,23 @@ class _UseCollector:
     """Collects how the templates of one chart use the chart's values."""
 
     def __init__(self, find_definitions: _DefinitionFinder, path_counter: PathCounter) -> None:
-        self.used_paths: dict[NamedUse, set[ValuePath]] = defaultdict(set)
-        self.pending: list[tuple[Iterable[ChartTemplate], _Context]] = []
+        self._used_paths: dict[NamedUse, set[ValuePath]] = defaultdict(set)
+        self._pending: list[tuple[Iterable[ChartTemplate], _Context]] = []
         self._find_definitions = find_definitions
         self._path_counter = path_counter
         self._resolver = _NameResolver(find_definitions, path_counter)
         self._followed: dict[_Context, _FollowedTemplates] = defaultdict(_FollowedTemplates)
         self._followed_count = 0
 
-    def follow_templates(self, templates: Iterable[ChartTemplate], context: _Context) -> bool:
+    def collect(self, templates: Iterable[ChartTemplate]) -> UsedPaths:
+        """Return the result of `collect_uses`. Call this once."""
+        self._pending.append((templates, _Context(_TemplateInput(), ValueUse.OTHER, NO_NAME)))
+        while self._pending:
+            if not self._follow_templates(*self._pending.pop()):
+                return UNKNOWN_USE
+        return self._used_paths
+
+    def _follow_templates(self, templates: Iterable[ChartTemplate], context: _Context) -> bool:
         """Collect the uses of templates in a context, and store the templates that they include as pending.
 
         Return False if there are too many templates, or if their data has too many paths.
@@ -260,14 +263,14 @@ class _UseCollector:
     def _include(self, template: str, template_input: _TemplateInput, effect: ValueUse, name: ResolvedName) -> None:
         included_templates = self._find_definitions(template)
         if included_templates:
-            self.pending.append((included_templates, _Context(template_input, effect, name)))
+            self._pending.append((included_templates, _Context(template_input, effect, name)))
         else:
             self._add_paths(*_assume_external_use(template, template_input, effect, name))
 
     def _add_paths(self, paths: Iterable[ValuePath], effect: ValueUse, name: ResolvedName) -> None:
         """Store the use of each path, except for tests and for data that are not values, such as the release's name."""
         if effect is not ValueUse.CONDITION:
-            self.used_paths[effect, name].update(path for path in paths if not path or path[0] == VALUES)
+            self._used_paths[effect, name].update(path for path in paths if not path or path[0] == VALUES)
 
 
 def _split_end(source: TemplateSource) -> tuple[ValuePath | TemplateInclusion, WrittenName, ValuePath | None]:
