@@ -80,8 +80,8 @@ def run_in_background(
 ) -> Iterator[Callable[[float], ProcessResult]]:
     """Run a program while the `with` block does other work. The end of the block kills the program if it still runs.
 
-    Yield a function that does the rest of what `run` does: it waits until the program ends, for at most as many seconds
-    as its argument says, and returns the result, or raises ProcessError. The other arguments are those of `run`.
+    The arguments have the same meaning as those of `run`. Yield a function that waits until the program ends. Its
+    argument is the maximum number of seconds. Like `run`, it returns the result or raises ProcessError.
 
     Raises:
         ProcessError: If the program cannot be started.

@@ -221,7 +221,7 @@ class WorkTree:
         with run_git_in_background(path, *arguments, failure=_describe_failure(path)) as wait_for_git:
             yield from self._examine_paths(tracked_paths)
             git_result = wait_for_git()
-        if _is_outside_checkout(git_result):  # a bare repository, in which git tracks no files of a folder
+        if _is_outside_checkout(git_result):  # a bare repository: git finds no untracked files without a worktree
             yield from self._walk_folder(folder, checkouts)
             return
         untracked_paths = self._parse_paths(folder, git_result)
