@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support.waiting import wait_until
 
 from bot import process
 from bot.model.errors import ProcessError
@@ -127,8 +128,7 @@ def test_output_up_to_the_limit_is_not_too_much():
 
 def test_program_in_the_background_runs_before_its_result_is_wanted(tmp_path):
     with process.run_in_background(["sh", "-c", "echo done; touch ended"], cwd=tmp_path) as wait:
-        while not (tmp_path / "ended").exists():
-            time.sleep(0.01)
+        wait_until((tmp_path / "ended").exists)
         assert wait(30).output == b"done\n"
 
 
