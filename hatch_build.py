@@ -28,11 +28,12 @@ class ReadmeHook(MetadataHookInterface):
         switch = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["basebump"]
         if switch["released"]:
             page = f"https://github.com/{switch['repository']}"
+            owner, _, name = switch["repository"].partition("/")
             tag = f"v{_VERSION.findall((root / 'bot' / '__init__.py').read_text(encoding='utf-8'))[0]}"
             text = _IMAGE.sub(rf"\1({page}/raw/{tag}/\2)", text)
             text = _LINK.sub(rf"]({page}/blob/{tag}/\1)", text)
             metadata["urls"] = {
-                "Documentation": f"{page}#documentation",
+                "Documentation": f"https://{owner.lower()}.github.io/{name}/",
                 "Changelog": f"{page}/blob/{tag}/CHANGELOG.md",
                 "Issues": f"{page}/issues",
                 "Source": page,

@@ -9,7 +9,19 @@ from itertools import pairwise
 
 import click
 import pytest
-from support.docs.written import COMMANDS, FILES, OPTIONS, PAGES, blocks, command_lines, parse, said, spans, typed
+from support.docs.written import (
+    COMMANDS,
+    FILES,
+    OPTIONS,
+    PAGES,
+    blocks,
+    command_lines,
+    list_anchors,
+    parse,
+    said,
+    spans,
+    typed,
+)
 from support.parts import ROOT
 
 from bot.cli.app import basebump
@@ -203,12 +215,6 @@ def keys_below(key):
 # ---- files and links -------------------------------------------------------------------------------------------------
 
 
-def anchors(page):
-    """Return the anchors that GitHub gives to the headings of a page."""
-    headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```$", "", page, flags=re.DOTALL | re.MULTILINE), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
 def test_every_link_inside_leads_somewhere():
     for path in [*PAGES, ROOT / "CHANGELOG.md"]:
         text = said(path)
@@ -217,7 +223,7 @@ def test_every_link_inside_leads_somewhere():
                 file, _, anchor = target.partition("#")
                 there = path.parent / file if file else path
                 assert there.exists(), target
-                assert not anchor or anchor in anchors(said(there)), target
+                assert not anchor or anchor in list_anchors(said(there)), target
 
 
 FOLDERS = r"(?:bot|config|docs|templates|tests|bench|deploy|\.ci)/"

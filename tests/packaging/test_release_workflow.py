@@ -34,6 +34,8 @@ PERMISSIONS = {
     ("release.yml", "publish"): {"attestations", "id-token", "packages"},
     ("release.yml", "pypi"): {"id-token"},
     ("release.yml", "release"): {"contents"},
+    ("release.yml", "site"): {"id-token", "pages"},
+    ("site.yml", "deploy"): {"id-token", "pages"},
 }
 """Everything that the jobs of our workflows may write."""
 
@@ -102,7 +104,8 @@ def test_nothing_is_published_before_everything_is_tested_and_built():
 
     for name in ("pypi", "publish"):
         assert list_earlier(name) == {"check", "test", "build", "image", "attest"}
-    assert list_earlier("release") == jobs.keys() - {"release"}
+    assert list_earlier("release") == jobs.keys() - {"release", "site"}
+    assert list_earlier("site") == jobs.keys() - {"site"}
 
 
 # ---- the tag, the changelog and the notes ----------------------------------------------------------------------------

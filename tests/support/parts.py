@@ -133,6 +133,12 @@ def find_trivy() -> str | None:
     return str(packaged[-1]) if packaged else None
 
 
+def find_zensical() -> str | None:
+    """Return Zensical in the venv that `make` keeps for it."""
+    installed = ROOT / ".venv-site" / "bin" / "zensical"
+    return str(installed) if installed.exists() else None
+
+
 PARTS: dict[str, Callable[[], str | Path | None]] = {
     "actionlint": find_actionlint,
     "buildah": find_buildah,
@@ -151,6 +157,7 @@ PARTS: dict[str, Callable[[], str | Path | None]] = {
     "promtool": find_promtool,
     "systemd-analyze": lambda: shutil.which("systemd-analyze"),
     "trivy": find_trivy,
+    "zensical": find_zensical,
     "zizmor": find_zizmor,
     "git": lambda: shutil.which("git"),
 }
