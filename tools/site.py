@@ -1,7 +1,7 @@
 """Collect the pages and the configuration of the documentation's site in a folder: `python -m tools.site FOLDER`.
 
-The pages are plain Markdown that people also read on GitHub. `docs/README.md` is the front page, and its sections are the
-navigation. Some pages are outside `docs/`, because GitHub expects them at the root of the repository.
+The pages are plain Markdown that people also read on GitHub. `docs/README.md` is the front page, and its sections are
+the navigation. Some pages are outside `docs/`, because GitHub expects them at the root of the repository.
 """
 
 from __future__ import annotations

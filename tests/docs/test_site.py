@@ -69,7 +69,7 @@ class Elements(HTMLParser):
         if self._is_article and tag in COMPARED_TAGS:
             self.counts[tag] += 1
         if self._is_article and re.fullmatch("h[1-6]", tag):
-            self.anchors.append(values["id"] if "id" in values else "")
+            self.anchors.append(values.get("id") or "")
         if tag in {"script", "img", "iframe", "source"}:
             self.loaded.append(values.get("src") or "")
         elif tag == "link" and values.get("rel") != "canonical":
