@@ -21,18 +21,18 @@ sys.path[:0] = [str(BENCH.parent), str(BENCH.parent / "tests"), str(BENCH)]
 from extraction import HERE, list_reads  # noqa: E402 - the folders are put on the path above
 from support.witnesses.buildkit import Pull, RefusedError, pulls  # noqa: E402
 
-from bot.core.references.edit import OccurrenceKey, get_occurrence_key  # noqa: E402
+from bot.core.references.edit import ReferenceKey, get_reference_key  # noqa: E402
 from bot.core.references.reconcile import reconcile_decisions  # noqa: E402
 from bot.formats import dockerfile, load_all_formats  # noqa: E402
 from bot.model.decision import ImageUpdate, TrackedImage, UpdateCandidate  # noqa: E402
+from bot.model.image_name import Digest, TagRef  # noqa: E402
 from bot.model.policy import Policy  # noqa: E402
-from bot.model.reference import Digest, TagRef  # noqa: E402
-from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, UnsupportedText  # noqa: E402
+from bot.model.source import EditSlot, FilePath, NotEditable, Reference, UnsupportedText  # noqa: E402
 from bot.pipeline.edit import EditResult, edit_files  # noqa: E402
 from bot.pipeline.extract import ExtractResult, extract_references  # noqa: E402
 from bot.worktree import WorkTree  # noqa: E402
 
-FoundReference = Occurrence | UnsupportedText
+FoundReference = Reference | UnsupportedText
 Images = Mapping[FilePath, list[Pull] | None]
 """The images that BuildKit pulls for each Dockerfile; None if it cannot read the file."""
 ReferencePairs = list[tuple[Pull | None, FoundReference | None]]
@@ -61,8 +61,8 @@ def check_folder(folder: Path, out: Path, *, is_listing: bool) -> int:
     lost = print_comparison(images, matched, before, is_listing=is_listing)
     edited = pin_all(before)
     write_copy(tree, edited, out)
-    planned = {get_occurrence_key(each.occurrence): each.candidates[0].digest for each in edited.applied_updates}
-    unproved = [f"not verified: {each.occurrence.path}: {each.detail}" for each in edited.unproved_skips]
+    planned = {get_reference_key(each.reference): each.candidates[0].digest for each in edited.applied_updates}
+    unproved = [f"not verified: {each.reference.path}: {each.detail}" for each in edited.unproved_skips]
     wrong = [*list_misread(before, extract_references(HERE, WorkTree(out), load_all_formats()), planned)]
     wrong += [*list_misbuilt(matched, resolve_with_buildkit(WorkTree(out)), planned)]
     print(
@@ -90,13 +90,11 @@ def resolve_with_buildkit(tree: WorkTree) -> Images:
 def list_references(extracted: ExtractResult, path: FilePath) -> list[FoundReference]:
     readings = extracted.get_readings(path)
     dockerfiles = [each for each in readings if each.file_format.name == dockerfile.FORMAT.name]
-    kept = (
-        {get_occurrence_key(each): each for each in extracted.occurrences if each.path == path} if dockerfiles else {}
-    )
+    kept = {get_reference_key(each): each for each in extracted.references if each.path == path} if dockerfiles else {}
     return [
-        kept[get_occurrence_key(reference)] if isinstance(reference, Occurrence) else reference
+        kept[get_reference_key(reference)] if isinstance(reference, Reference) else reference
         for reading in dockerfiles
-        for reference in reading.references
+        for reference in reading.extracted
     ]
 
 
@@ -122,7 +120,7 @@ def pair_references(pulled: list[Pull], references: list[FoundReference]) -> Ref
 
 def is_same_reference(reference: FoundReference, pull: Pull) -> bool:
     on_its_lines = pull.first_line <= reference.line_number <= pull.last_line
-    return on_its_lines and isinstance(reference, Occurrence) and str(reference.reference) == pull.image.text
+    return on_its_lines and isinstance(reference, Reference) and str(reference.reference) == pull.image.text
 
 
 def describe_pair(pull: Pull | None, reference: FoundReference | None) -> str:
@@ -135,7 +133,7 @@ def describe_pair(pull: Pull | None, reference: FoundReference | None) -> str:
             return "missed"
         case _, UnsupportedText(reason=reason):
             return f"listed: {reason.value}"
-        case Pull(), Occurrence(digest_slot=digest) if is_same_reference(reference, pull):
+        case Pull(), Reference(digest_slot=digest) if is_same_reference(reference, pull):
             return f"listed: {digest.reason.value}" if isinstance(digest, NotEditable) else "agree"
         case _:
             return "different"
@@ -171,7 +169,7 @@ def describe_reference(reference: FoundReference | None) -> str:
 def pin_all(extracted: ExtractResult) -> EditResult:
     """Update every editable reference to the digest of its tag, as a run does."""
     updates = []
-    for reference in extracted.occurrences:
+    for reference in extracted.references:
         if isinstance(reference.digest_slot, EditSlot):
             line = reference.reference.to_tag_ref() or TagRef(reference.reference.repository, "latest")
             digest = Digest(f"sha256:{hashlib.sha256(str(line).encode()).hexdigest()}")
@@ -189,15 +187,15 @@ def write_copy(tree: WorkTree, edited: EditResult, out: Path) -> None:
             target.write_bytes(changed.get(entry.path, content))
 
 
-def list_misread(before: ExtractResult, after: ExtractResult, planned: Mapping[OccurrenceKey, Digest]) -> Iterator[str]:
+def list_misread(before: ExtractResult, after: ExtractResult, planned: Mapping[ReferenceKey, Digest]) -> Iterator[str]:
     """Yield every reference that is not as planned when it is read again."""
     expected = {
-        get_occurrence_key(reference): str(
-            reference.reference.with_digest(planned.get(get_occurrence_key(reference), reference.reference.digest))
+        get_reference_key(reference): str(
+            reference.reference.with_digest(planned.get(get_reference_key(reference), reference.reference.digest))
         )
-        for reference in before.occurrences
+        for reference in before.references
     }
-    there = {get_occurrence_key(reference): str(reference.reference) for reference in after.occurrences}
+    there = {get_reference_key(reference): str(reference.reference) for reference in after.references}
     for key in sorted(expected.keys() | there.keys()):
         if expected.get(key) != there.get(key):
             yield f"wrong: {' '.join(key)} is {there.get(key)}, not {expected.get(key)}"
@@ -209,17 +207,17 @@ def list_misread(before: ExtractResult, after: ExtractResult, planned: Mapping[O
 
 
 def list_misbuilt(
-    matched: Mapping[FilePath, ReferencePairs], images: Images, planned: Mapping[OccurrenceKey, Digest]
+    matched: Mapping[FilePath, ReferencePairs], images: Images, planned: Mapping[ReferenceKey, Digest]
 ) -> Iterator[str]:
     """Yield every Dockerfile for which BuildKit does not pull the planned images."""
     for path, pairs in matched.items():
         expected = Counter(
             (
                 pull.first_line,
-                str(reference.reference.with_digest(planned[get_occurrence_key(reference)]))
-                if isinstance(reference, Occurrence)
+                str(reference.reference.with_digest(planned[get_reference_key(reference)]))
+                if isinstance(reference, Reference)
                 and is_same_reference(reference, pull)
-                and get_occurrence_key(reference) in planned
+                and get_reference_key(reference) in planned
                 else pull.image.text,
             )
             for pull, reference in pairs

@@ -42,7 +42,7 @@ def measure_extraction(folder: Path) -> None:
     extracted = extract_references(HERE, tree, formats)
     seconds = measure_fastest(lambda: extract_references(HERE, tree, formats))
     entries = list(tree.list_entries())
-    print(f"extraction: {len(entries)} files listed, {len(extracted.occurrences)} references, {seconds:.2f} s")
+    print(f"extraction: {len(entries)} files listed, {len(extracted.references)} references, {seconds:.2f} s")
     compare_with_events(tree, seconds)
     measure_yaml(tree, formats)
     dockerfiles = [(each, file) for each, file in list_reads(tree, formats) if each.name == "dockerfile"]
@@ -154,9 +154,9 @@ def parse_events(texts: Iterable[str | bytes]) -> None:
 
 
 def print_counts(extracted: ExtractResult) -> None:
-    by_format = Counter(each.format for each in extracted.occurrences)
+    by_format = Counter(each.format for each in extracted.references)
     not_editable = Counter(
-        each.digest_slot.reason.value for each in extracted.occurrences if isinstance(each.digest_slot, NotEditable)
+        each.digest_slot.reason.value for each in extracted.references if isinstance(each.digest_slot, NotEditable)
     )
     unsupported = Counter(each.reason.value for each in extracted.unsupported)
     print(f"  references: {dict(sorted(by_format.items())) or 'none'}")

@@ -121,7 +121,7 @@ def _write_cost(case: GrowthCase, size: int, pipe: int) -> None:
     found, not_read = 0, [LIMIT]
     try:
         extracted = extract_references(HERE, tree, formats)
-        found, not_read = len(extracted.references), sorted({each.reason.value for each in extracted.unsupported})
+        found, not_read = len(extracted.extracted), sorted({each.reason.value for each in extracted.unsupported})
     except MemoryError:
         return
     except TreeError:

@@ -29,7 +29,7 @@ from support.listener import Listener, Received, Reply  # noqa: E402
 from support.waiting import wait_until  # noqa: E402
 
 from bot.demo.images import OCI_MANIFEST  # noqa: E402
-from bot.model.reference import TagRef  # noqa: E402
+from bot.model.image_name import TagRef  # noqa: E402
 from bot.model.work import SweepWork, WorkPriority, WorkReason, WorkRequest  # noqa: E402
 from bot.state.database import Database  # noqa: E402
 from bot.state.work_queue import DatabaseWorkQueue  # noqa: E402

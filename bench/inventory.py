@@ -31,10 +31,10 @@ from bot.core.inventory.patch_times import find_patches  # noqa: E402
 from bot.core.inventory.stage_funnels import find_fleet_stages  # noqa: E402
 from bot.inventory_ports import StageReader  # noqa: E402
 from bot.model.image import TagDescriptor  # noqa: E402
+from bot.model.image_name import Digest, ImageName, TagRef  # noqa: E402
 from bot.model.inventory import BranchConditions, BranchKey, BranchVisit, SettledBranch, StoredRequest  # noqa: E402
 from bot.model.own_build import BaseEvidence, BuiltOn, ConfiguredBuild, OwnBuild  # noqa: E402
 from bot.model.proposal import RequestState  # noqa: E402
-from bot.model.reference import Digest, ImageReference, TagRef  # noqa: E402
 from bot.model.workload import ClusterReading, RunningImage, Workload  # noqa: E402
 from bot.state.database import Database  # noqa: E402
 from bot.state.inventory_reader import DatabaseInventoryReader  # noqa: E402
@@ -55,7 +55,7 @@ PER_REPOSITORY = 4
 OPEN_PERCENT = 15
 COLLECT_EVERY = 1_000_000
 """As in the command line (`bot.cli.app`)."""
-IMAGE = ImageReference.parse("base7:0-slim")
+IMAGE = ImageName.parse("base7:0-slim")
 CONFIG = "schema: 1\nstate: {state}\nforges: [{{kind: github, repositories: [acme/r0], token_env: TOKEN}}]\n"
 
 

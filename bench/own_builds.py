@@ -22,8 +22,8 @@ from support.runs.built_fleet import BuiltFleet, build_base  # noqa: E402
 from support.runs.worlds import started  # noqa: E402
 from support.visits import NOW, build_verdict, build_visit  # noqa: E402
 
+from bot.model.image_name import Digest  # noqa: E402
 from bot.model.inventory import BranchKey  # noqa: E402
-from bot.model.reference import Digest  # noqa: E402
 from bot.model.vocabulary import Role  # noqa: E402
 from bot.pipeline.own_builds import read_own_builds  # noqa: E402
 

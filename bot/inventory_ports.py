@@ -15,10 +15,10 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from bot.model.decision import Transition
     from bot.model.evidence import Evidence
     from bot.model.fleet_history import BranchRequest, FleetHistory
+    from bot.model.image_name import Digest, ImageName, TagRef
     from bot.model.inventory import BranchKey, BranchVisit, StoredBranch
     from bot.model.limits import Opening
     from bot.model.own_build import OwnBuild, StoredBuild
-    from bot.model.reference import Digest, ImageReference, TagRef
     from bot.model.report import RepositoryReport
     from bot.model.stage_facts import DockerfileKey, StageFacts
     from bot.model.update_stages import StageScope
@@ -46,7 +46,7 @@ class InventoryStore(Protocol):
     def load_evidence(self, transitions: Collection[Transition]) -> Mapping[Transition, Evidence]:
         """Return the evidence of the last visit for these transitions. Transitions without evidence are missing."""
 
-    def list_users(self, image: ImageReference) -> frozenset[BranchKey]:
+    def list_users(self, image: ImageName) -> frozenset[BranchKey]:
         """Return the base branches that used an image at their last visit, whatever became of the reference.
 
         If `image` has a tag, only branches with this tag are returned.
@@ -73,7 +73,7 @@ class InventoryStore(Protocol):
 class InventoryReader(Protocol):
     """Answers questions about a fleet from the state alone. Every method raises StateError."""
 
-    def list_usages(self, image: ImageReference) -> Sequence[ImageUsage]:
+    def list_usages(self, image: ImageName) -> Sequence[ImageUsage]:
         """Return the references to an image, sorted by repository and file.
 
         If `image` has a tag, only references with this tag are returned, and if it has a digest, only references with
@@ -92,7 +92,7 @@ class InventoryReader(Protocol):
     def load_repository_history(self, repository: str) -> FleetHistory:
         """Return the history of all base branches of the repositories with this name, on any forge."""
 
-    def load_image_history(self, image: ImageReference) -> FleetHistory:
+    def load_image_history(self, image: ImageName) -> FleetHistory:
         """Return the history of an image in all base branches. If `image` has a tag, only its history is returned."""
 
     def load_patch_history(self, since: datetime) -> FleetHistory:
@@ -111,7 +111,7 @@ class StageReader(Protocol):
     def has_updates_to_run(self) -> bool:
         """Return True if a request was merged whose due date requires that the update runs."""
 
-    def load_image_facts(self, image: ImageReference) -> StageFacts:
+    def load_image_facts(self, image: ImageName) -> StageFacts:
         """Return the facts about an image in all base branches, with all its tags and digests."""
 
     def load_repository_facts(self, *repositories: str) -> StageFacts:
@@ -178,14 +178,14 @@ class BuildInventory(Protocol):
 
     def list_references(
         self, is_wanted: Callable[[str], bool], repositories: Collection[str] = ()
-    ) -> Sequence[ImageReference]:
+    ) -> Sequence[ImageName]:
         """Return the distinct references of the fleet to some images, sorted. Their names are canonical.
 
         `is_wanted` returns True for the canonical names of the repositories of these images. If `repositories` is not
         empty, only the references in these git repositories are returned.
         """
 
-    def list_base_digests(self, repositories: Collection[str] = ()) -> Sequence[ImageReference]:
+    def list_base_digests(self, repositories: Collection[str] = ()) -> Sequence[ImageName]:
         """Return the digests that files from which images are built contain or contained for their tags.
 
         Those that were added last come first. If `repositories` is not empty, only the tags in these git repositories

@@ -22,7 +22,7 @@ from pydantic_core.core_schema import CoreConfig
 from bot.core.markdown import make_one_line
 from bot.model.errors import InvalidReferenceError, PlanError
 from bot.model.fleet_plan import PLAN_SCHEMA, FleetPlan, PlannedRepository
-from bot.model.reference import ImageReference, TagRef
+from bot.model.image_name import ImageName, TagRef
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
 
@@ -133,10 +133,10 @@ def _is_valid(value: object) -> bool:
         match value:
             case datetime():
                 return value.tzinfo is not None
-            case ImageReference():
-                return ImageReference.parse(str(value)) == value
+            case ImageName():
+                return ImageName.parse(str(value)) == value
             case TagRef():
-                return ImageReference.parse(str(value)).to_tag_ref() == value
+                return ImageName.parse(str(value)).to_tag_ref() == value
             case _:
                 return True
     except InvalidReferenceError:
@@ -195,11 +195,11 @@ def _stop_at_first_error(schema: Any) -> Any:
 @cache
 def _build_adapters() -> _Adapters:
     from bot.model.decision import Transition  # noqa: F401, PLC0415 - pydantic finds it only in this function
+    from bot.model.image_name import Digest  # noqa: F401, PLC0415 - as above
     from bot.model.proposal import ProposedImage  # noqa: F401, PLC0415 - as above
-    from bot.model.reference import Digest  # noqa: F401, PLC0415 - as above
     from bot.model.signature import TransitionSignatures  # noqa: F401, PLC0415 - as above
-    from bot.model.source import FilePath, Occurrence, UnsupportedText  # noqa: F401, PLC0415 - as above
-    from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason  # noqa: F401, PLC0415 - as above
+    from bot.model.source import FilePath, Reference, UnsupportedText  # noqa: F401, PLC0415 - as above
+    from bot.model.vocabulary import ProposalOutcome, Reason, ReferenceStatus  # noqa: F401, PLC0415 - as above
     from bot.model.workload import RunningUse  # noqa: F401, PLC0415 - as above
 
     return _Adapters(TypeAdapter(list[FleetPlan], config=_CONFIG), TypeAdapter(list[PlannedRepository], config=_CONFIG))

@@ -24,10 +24,10 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from bot.model.forge import ActivityScope, ForgeLimits, GitRepository, OpenedRequest, TreeEntry
     from bot.model.history import SupersededTag, TagObservation
     from bot.model.image import CachedManifest, TagDescriptor
+    from bot.model.image_name import Digest, TagRef
     from bot.model.path_index import PathIndex
     from bot.model.policy import PolicyRule
     from bot.model.proposal import Proposal, RemoteRequest
-    from bot.model.reference import Digest, TagRef
     from bot.model.report import RunFailure
     from bot.model.request_attributes import RequestAttributes
     from bot.model.signature import SignatureOutcome

@@ -14,8 +14,8 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from bot.model.artifact import Artifact, Blob, Referrer
     from bot.model.contents import ImageContents
     from bot.model.image import ImageFacts, Manifest, RegistryRecord, TagDescriptor
+    from bot.model.image_name import Digest, TagRef
     from bot.model.own_build import OwnBuild
-    from bot.model.reference import Digest, TagRef
 
 
 class Registry(Protocol):

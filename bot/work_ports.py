@@ -17,8 +17,8 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
 
     from bot.model.delivery import Delivery, DeliveryOutcome, EventRequest, ParsedDelivery
     from bot.model.due_date import DueClass
+    from bot.model.image_name import Digest, TagRef
     from bot.model.inventory import BranchKey
-    from bot.model.reference import Digest, TagRef
     from bot.model.service_metrics import EndedWork, PendingFigures
     from bot.model.work import (
         ClaimedWork,

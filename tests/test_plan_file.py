@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support.docs.plan_keys import list_documented_keys, list_plan_keys
 from support.runs.forged_plans import seal_plan
 from support.soon import soon
-from support.values import occurrence
+from support.values import reference
 
 from bot.core.choice.verdict import build_verdict
 from bot.core.references.report_slots import drop_slot_bytes
@@ -75,18 +75,18 @@ HOSTILE = "python\n##vso[task.setvariable variable=a]b"
 
 def plan_verdict(**changes) -> bytes:
     """Return a plan with one verdict, whose image reference has these changes."""
-    verdict = build_verdict(SkippedReference(occurrence("python:3.12-slim"), Reason.NO_RULE))
+    verdict = build_verdict(SkippedReference(reference("python:3.12-slim"), Reason.NO_RULE))
     report = replace(REPORT, verdicts=(verdict,))
     text, failures = render_plan(replace(PLAN, repositories=(replace(REPOSITORY, report=drop_slot_bytes(report)),)))
     assert failures == ()
     document = json.loads(text)
-    document["repositories"][0]["report"]["verdicts"][0]["occurrence"]["reference"].update(changes)
+    document["repositories"][0]["report"]["verdicts"][0]["reference"]["reference"].update(changes)
     return seal_plan(document)
 
 
 def test_reads_plan_with_image_reference():
     (repository,) = parse_plan(plan_verdict()).repositories
-    assert str(repository.report.verdicts[0].occurrence.reference) == "python:3.12-slim"
+    assert str(repository.report.verdicts[0].reference.reference) == "python:3.12-slim"
 
 
 @pytest.mark.parametrize("changes", [{"name": HOSTILE}, {"name": ""}, {"tag": HOSTILE}, {"digest": HOSTILE}])

@@ -9,9 +9,9 @@ from bot.model.vocabulary import (
     REASONS_BY_STATUS,
     UNSUPPORTED_REASONS,
     FailureStage,
-    OccurrenceStatus,
     ProposalOutcome,
     Reason,
+    ReferenceStatus,
     ViolatedRule,
     ViolationKind,
 )
@@ -20,23 +20,23 @@ from tools.checkout import ROOT
 PAGE = ROOT / "docs" / "vocabulary.md"
 
 _STATUSES = {
-    OccurrenceStatus.UP_TO_DATE: "The file contains the digest that the tag points to.",
-    OccurrenceStatus.UPDATE: (
+    ReferenceStatus.UP_TO_DATE: "The file contains the digest that the tag points to.",
+    ReferenceStatus.UPDATE: (
         "A newer digest is available. basebump proposes it, or `scan --write` writes it to the file."
     ),
-    OccurrenceStatus.HELD: "A newer digest is available, but it is not clearly better than the digest in the file.",
-    OccurrenceStatus.REFUSED: "A newer digest is available, but a rule refuses it.",
-    OccurrenceStatus.GONE: (
+    ReferenceStatus.HELD: "A newer digest is available, but it is not clearly better than the digest in the file.",
+    ReferenceStatus.REFUSED: "A newer digest is available, but a rule refuses it.",
+    ReferenceStatus.GONE: (
         "The registry lost the digest in the file. basebump proposes the tag's current digest at once."
     ),
-    OccurrenceStatus.BLOCKED: (
+    ReferenceStatus.BLOCKED: (
         "The operator blocked the digest that the reference uses. It is replaced by the newest digest that is not "
         "blocked, even if that is older."
     ),
-    OccurrenceStatus.SUPERSEDED: "The tag receives no further updates, and the last digest of the tag is outdated.",
-    OccurrenceStatus.SKIPPED: "Your policy, the file, or a built-in rule prevents an update of the reference.",
-    OccurrenceStatus.UNRESOLVED: "basebump could not look up the tag in the registry.",
-    OccurrenceStatus.NOT_CHECKED: "basebump did not look up the tag.",
+    ReferenceStatus.SUPERSEDED: "The tag receives no further updates, and the last digest of the tag is outdated.",
+    ReferenceStatus.SKIPPED: "Your policy, the file, or a built-in rule prevents an update of the reference.",
+    ReferenceStatus.UNRESOLVED: "basebump could not look up the tag in the registry.",
+    ReferenceStatus.NOT_CHECKED: "basebump did not look up the tag.",
 }
 
 _OUTCOMES = {
@@ -114,7 +114,7 @@ def _render_lines() -> Iterator[str]:
         "",
     )
     yield from ("## Status of an image reference", "")
-    for status in OccurrenceStatus:
+    for status in ReferenceStatus:
         yield from (f"### `{status}`", "", _STATUSES[status], "")
         yield from _render_reasons(REASONS_BY_STATUS[status])
     yield from (

@@ -11,7 +11,7 @@ from bot.model.advisory import AdvisoryList, AdvisoryResult
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem
 from bot.model.errors import RegistryError
 from bot.model.evidence import ScanSubject
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 from bot.model.vex import VexStatements
 
 ListDigests = Callable[[ScanSubject], frozenset[Digest]]

@@ -15,7 +15,7 @@ from bot.cli.screen import show_lines
 from bot.core.markdown import make_console_line
 from bot.core.transition import shorten_digest
 from bot.model.blocklist import Block, BlockedDigest
-from bot.model.reference import Digest, parse_sha256
+from bot.model.image_name import Digest, parse_sha256
 from bot.wiring.blocking import AddedBlock, ListedBlock, add_block, find_users
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from bot.cli.screen import find_screen_width, show_lines
 from bot.cli.terminal import create_progress
 from bot.model.comparison import Comparison
 from bot.model.errors import UsageError
-from bot.model.reference import ImageReference
+from bot.model.image_name import ImageName
 from bot.model.vocabulary import ExitCode
 from bot.pipeline.compare import compare_images
 from bot.reports.comparison_document import render_comparison_document
@@ -60,9 +60,7 @@ _FORMATS: dict[str, Callable[[Comparison], str]] = {
 )
 @options.config_option
 @options.add_format_option(*_FORMATS)
-def command(
-    old: ImageReference, new: ImageReference, platform: str | None, config_file: Path | None, output_format: str
-) -> int:
+def command(old: ImageName, new: ImageName, platform: str | None, config_file: Path | None, output_format: str) -> int:
     """Show which vulnerabilities an update from OLD to NEW fixes and introduces.
 
     OLD and NEW are image references with a tag or a digest. They may belong to different repositories. Both images are

@@ -15,7 +15,7 @@ from bot.cli.screen import show_lines
 from bot.cli.terminal import create_progress
 from bot.model.diagnosis import Diagnosis
 from bot.model.errors import UsageError
-from bot.model.reference import ImageReference
+from bot.model.image_name import ImageName
 from bot.model.vocabulary import ExitCode, RunLevel
 from bot.pipeline.doctor import diagnose
 from bot.reports.diagnosis import render_diagnosis_document, render_diagnosis_lines, render_diagnosis_text
@@ -49,7 +49,7 @@ from bot.wiring.doctor import build_parts
 def command(
     config_file: Path,
     level: str,
-    images: tuple[ImageReference, ...],
+    images: tuple[ImageName, ...],
     trial_repository: str | None,
     output_format: str,
 ) -> int:

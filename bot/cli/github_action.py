@@ -129,7 +129,7 @@ def build_outputs(report: Mapping[str, Any]) -> dict[str, str]:
     updates = [
         {"repository": tree["name"]} | {key: each[key] for key in ("path", "line", "reference", "new_digest")}
         for tree in trees
-        for each in tree["occurrences"]
+        for each in tree["references"]
         if each["status"] in UPDATABLE_STATUSES and each["new_digest"] is not None
     ]
     return {

@@ -12,7 +12,7 @@ from bot.cli import options
 from bot.cli.outputs import write_result
 from bot.cli.screen import show_lines
 from bot.model.errors import InvalidReferenceError
-from bot.model.reference import ImageReference
+from bot.model.image_name import ImageName
 from bot.reports.history import HistoryAnswer, render_history_csv, render_history_document, render_history_lines
 from bot.reports.stored_answers import answer_image_history, answer_repository_history, answer_stages
 from bot.reports.styled_lines import join_lines
@@ -52,7 +52,7 @@ def _find_history(fleet: StoredFleet, name: str, now: datetime) -> HistoryAnswer
         stages = answer_stages(fleet.stages.load_repository_facts(name), now)
         return answer_repository_history(name, history, coverage, stages)
     try:
-        image = ImageReference.parse(name)
+        image = ImageName.parse(name)
     except InvalidReferenceError as error:
         raise click.BadParameter(f"the state contains no repository of this name, and {error}") from error
     stages = answer_stages(fleet.stages.load_image_facts(image), now)

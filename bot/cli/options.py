@@ -16,7 +16,7 @@ from bot.cli.outputs import build_export_parser
 from bot.cli.presentation import output_option
 from bot.cli.terminal import LogMode
 from bot.model.errors import InvalidReferenceError
-from bot.model.reference import ImageReference
+from bot.model.image_name import ImageName
 from bot.model.vocabulary import RunLevel
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ log_option = click.option(
 )
 
 
-def parse_image(_context: click.Context, _parameter: click.Parameter, text: str | None) -> ImageReference | None:
+def parse_image(_context: click.Context, _parameter: click.Parameter, text: str | None) -> ImageName | None:
     """Parse an image reference on the command line. Return None if the user gave none.
 
     Raises click.BadParameter if the reference is invalid.
@@ -222,15 +222,13 @@ def parse_image(_context: click.Context, _parameter: click.Parameter, text: str 
     return _parse_reference(text) if text is not None else None
 
 
-def parse_images(
-    _context: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]
-) -> tuple[ImageReference, ...]:
+def parse_images(_context: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]) -> tuple[ImageName, ...]:
     """Parse the image references of an option that may be repeated. Raises click.BadParameter if one is invalid."""
     return tuple(map(_parse_reference, texts))
 
 
-def _parse_reference(text: str) -> ImageReference:
+def _parse_reference(text: str) -> ImageName:
     try:
-        return ImageReference.parse(text)
+        return ImageName.parse(text)
     except InvalidReferenceError as error:
         raise click.BadParameter(str(error)) from error

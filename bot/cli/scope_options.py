@@ -14,7 +14,7 @@ from functools import wraps
 import click
 
 from bot.cli import options
-from bot.model.reference import ImageReference
+from bot.model.image_name import ImageName
 from bot.model.run_scope import RunScope, Shard
 
 MAX_SHARDS = 1000
@@ -70,9 +70,7 @@ def add_scope_options(command: Callable[..., int]) -> Callable[..., int]:
         help="Only the I-th of N parts of the repositories; `auto/N` and `auto` ask the environment of a CI.",
     )
     @wraps(command)
-    def run_with_scope(
-        *, only: tuple[str, ...], image: ImageReference | None, shard: Shard | None, **others: object
-    ) -> int:
+    def run_with_scope(*, only: tuple[str, ...], image: ImageName | None, shard: Shard | None, **others: object) -> int:
         return command(scope=RunScope(frozenset(only), shard, image), **others)
 
     return run_with_scope

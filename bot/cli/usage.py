@@ -11,7 +11,7 @@ import click
 from bot.cli import options
 from bot.cli.outputs import write_result
 from bot.cli.screen import show_lines
-from bot.model.reference import Digest, ImageReference, parse_sha256
+from bot.model.image_name import Digest, ImageName, parse_sha256
 from bot.reports.stored_answers import answer_usage
 from bot.reports.styled_lines import join_lines
 from bot.reports.usage import render_usage_csv, render_usage_document, render_usage_lines
@@ -38,7 +38,7 @@ def _parse_digest(_context: click.Context, _option: click.Parameter, text: str |
 )
 @options.required_config_option
 @options.add_format_option("text", "json", "csv")
-def command(image: ImageReference, excluded_digest: Digest | None, config_file: Path, output_format: str) -> None:
+def command(image: ImageName, excluded_digest: Digest | None, config_file: Path, output_format: str) -> None:
     """List the repositories and files that use IMAGE, from the state alone.
 
     IMAGE is a repository, and may have a tag and a digest, such as `python:3.12`. For each file, the result shows since

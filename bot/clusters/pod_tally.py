@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.clusters.pods import Owner, PodImage, parse_owner, parse_pod_images
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 from bot.model.workload import RunningImage, Workload
 
 CRON_JOB, JOB = "CronJob", "Job"

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.model.errors import InvalidReferenceError
-from bot.model.reference import DEFAULT_TAG, Digest, ImageReference, parse_sha256
+from bot.model.image_name import DEFAULT_TAG, Digest, ImageName, parse_sha256
 
 POD = "Pod"
 MAX_CONTAINERS = 1000
@@ -165,15 +165,15 @@ def parse_image(
     return find_origin(named.repository), tag, digest
 
 
-def _get_digest(reference: ImageReference | None) -> Digest | None:
-    return parse_sha256(reference.digest) if reference is not None and reference.digest is not None else None
+def _get_digest(image: ImageName | None) -> Digest | None:
+    return parse_sha256(image.digest) if image is not None and image.digest is not None else None
 
 
-def _parse_reference(text: str) -> ImageReference | None:
+def _parse_reference(text: str) -> ImageName | None:
     if not text or text.startswith("sha256:"):
         return None
     try:
-        return ImageReference.parse(text)
+        return ImageName.parse(text)
     except InvalidReferenceError:
         return None
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.model.decision import TrackedImage
-from bot.model.source import Occurrence
+from bot.model.source import Reference
 
 MAX_NOTE_LENGTH = 300
 """Number of characters that are shown of a note, which is enough for a path and a sentence."""
 
 
-def add_occurrence_notes(occurrence: Occurrence, *notes: str) -> Occurrence:
-    """Return `occurrence` with `notes` added to its notes. Empty texts are left out."""
+def add_reference_notes(reference: Reference, *notes: str) -> Reference:
+    """Return `reference` with `notes` added to its notes. Empty texts are left out."""
     more = tuple(filter(None, notes))
-    return replace(occurrence, notes=(*occurrence.notes, *more)) if more else occurrence
+    return replace(reference, notes=(*reference.notes, *more)) if more else reference
 
 
 def add_image_note(tracked_image: TrackedImage, note: str) -> TrackedImage:

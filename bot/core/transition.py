@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.model.decision import ImageUpdate, Transition, UpdateCandidate
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 
 SHORT_DIGEST_LENGTH = 12
 """Hexadecimal digits of a short digest. `docker images` shows as many."""
@@ -25,7 +25,7 @@ def build_transition(update: ImageUpdate, candidate: UpdateCandidate) -> Transit
     - the platforms in the policy
     - linux/amd64, or the first platform of the candidate if the candidate is not built for linux/amd64
     """
-    platforms = (update.occurrence.platform,) if update.occurrence.platform else update.tracked_image.policy.platforms
+    platforms = (update.reference.platform,) if update.reference.platform else update.tracked_image.policy.platforms
     if not platforms:
         candidate_platforms = candidate.platforms
         platforms = (
@@ -33,7 +33,7 @@ def build_transition(update: ImageUpdate, candidate: UpdateCandidate) -> Transit
             if candidate_platforms and DEFAULT_PLATFORM not in candidate_platforms
             else DEFAULT_PLATFORM,
         )
-    old_digest = update.occurrence.reference.digest
+    old_digest = update.reference.image.digest
     return Transition(update.tracked_image.tag_ref, old_digest, candidate.digest, platforms, candidate.tag)
 
 

@@ -19,7 +19,7 @@ from bot.demo.images import (
 )
 from bot.demo.trivy_database import PackageAdvisory, VulnerabilityDatabase, VulnerabilityDetails, make_fictional_id
 from bot.model.evidence import Severity
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 
 DATABASE = ("trivy-db", "2")
 """The repository and the tag of the vulnerability database, which is in the same registry."""

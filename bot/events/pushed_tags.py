@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from bot.events.fields import JsonObject, read_object, read_text
 from bot.model.delivery import TagPushed, UnreadableDeliveryError
 from bot.model.errors import InvalidReferenceError
-from bot.model.reference import ImageReference, parse_sha256
+from bot.model.image_name import ImageName, parse_sha256
 
 
 def build_pushed_tag(host: object, path: object, tag: object, digest: object, registry: str | None) -> TagPushed | None:
@@ -28,11 +28,11 @@ def build_pushed_tag(host: object, path: object, tag: object, digest: object, re
     registry = registry or read_text(host, "host").lower()
     text = f"{registry}/{read_text(path, 'repository')}:{read_text(tag, 'tag')}"
     try:
-        reference = ImageReference.parse(text)
+        image = ImageName.parse(text)
     except InvalidReferenceError as error:
         raise UnreadableDeliveryError(str(error)) from error
-    tag_ref = reference.to_tag_ref()
-    if tag_ref is None or not reference.has_registry_host:
+    tag_ref = image.to_tag_ref()
+    if tag_ref is None or not image.has_registry_host:
         raise UnreadableDeliveryError(f"{registry!r} is not the name of a registry; hint: set `registry` in the config")
     return TagPushed(tag_ref, parse_sha256(digest) if isinstance(digest, str) else None)
 

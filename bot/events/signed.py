@@ -13,7 +13,7 @@ from bot.events.proof import is_recent, is_signature
 from bot.events.pushed_tags import build_pushed_tag
 from bot.model.delivery import EventRequest, ParsedDelivery, UnreadableDeliveryError
 from bot.model.errors import InvalidReferenceError
-from bot.model.reference import ImageReference
+from bot.model.image_name import ImageName
 
 SIGNATURE_HEADER = "x-basebump-signature"
 TIMESTAMP_HEADER = "x-basebump-timestamp"
@@ -33,7 +33,7 @@ class SignedSender:
         delivery_id = choose_delivery_id(document.get("id"), _get_signed_content(request))
         text = read_text(document.get("image"), "image")
         try:
-            image = ImageReference.parse(text)
+            image = ImageName.parse(text)
         except InvalidReferenceError as error:
             raise UnreadableDeliveryError(str(error)) from error
         path = image.name.partition("/")[2] if image.has_registry_host else image.name

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 
 
 @dataclass(frozen=True, slots=True)

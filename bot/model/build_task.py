@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bot.model.vocabulary import OccurrenceStatus
+from bot.model.vocabulary import ReferenceStatus
 
 if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
-    from bot.model.reference import Digest
+    from bot.model.image_name import Digest
     from bot.model.report import RunFailure, Verdict
     from bot.model.source import UnsupportedText
     from bot.model.vocabulary import Reason, ViolatedRule, ViolationKind
@@ -48,7 +48,7 @@ class Violation:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckedOccurrence:
+class CheckedReference:
     """One image reference that was checked."""
 
     verdict: Verdict
@@ -61,7 +61,7 @@ class CheckedOccurrence:
     @property
     def is_unresolved(self) -> bool:
         """True if the registry was asked about the image, and the image could not be looked up."""
-        return self.verdict.status is OccurrenceStatus.UNRESOLVED
+        return self.verdict.status is ReferenceStatus.UNRESOLVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class CheckReport:
     is_offline: bool
     since: str | None
     """The revision since which a line must have changed to be checked; None if all lines were checked."""
-    occurrences: tuple[CheckedOccurrence, ...]
+    references: tuple[CheckedReference, ...]
     unsupported: tuple[UnsupportedText, ...] = ()
     failed: tuple[RunFailure, ...] = ()
     is_strict: bool = False
@@ -130,17 +130,17 @@ class CheckReport:
     @property
     def findings(self) -> Iterator[CheckFinding]:
         """All violations, each with its position: first those of image references, then those of other texts."""
-        for checked in self.occurrences:
-            occurrence = checked.verdict.occurrence
-            reference = occurrence.reference
+        for checked in self.references:
+            reference = checked.verdict.reference
+            image = reference.image
             for violation in checked.violations:
                 yield CheckFinding(
-                    path=occurrence.path,
-                    line_number=occurrence.line_number,
-                    locator=occurrence.locator,
-                    reference=str(reference),
-                    canonical=reference.repository,
-                    digest=reference.digest,
+                    path=reference.path,
+                    line_number=reference.line_number,
+                    locator=reference.locator,
+                    reference=str(image),
+                    canonical=image.repository,
+                    digest=image.digest,
                     new_digest=checked.verdict.new_digest,
                     violation=violation,
                 )
@@ -153,14 +153,14 @@ class CheckReport:
     @property
     def counts(self) -> CheckCounts:
         """The number of image references by the result of the check."""
-        unevaluated = Counter(each.unevaluated_reason for each in self.occurrences if each.unevaluated_reason)
-        evaluated = [each for each in self.occurrences if each.unevaluated_reason is None]
-        pinned = sum(each.verdict.occurrence.reference.digest is not None for each in evaluated)
+        unevaluated = Counter(each.unevaluated_reason for each in self.references if each.unevaluated_reason)
+        evaluated = [each for each in self.references if each.unevaluated_reason is None]
+        pinned = sum(each.verdict.reference.image.digest is not None for each in evaluated)
         return CheckCounts(
-            found=len(self.occurrences),
+            found=len(self.references),
             pinned=pinned,
             unpinned=len(evaluated) - pinned,
             not_evaluated=dict(sorted(unevaluated.items())),
-            unresolved=sum(each.is_unresolved for each in self.occurrences),
+            unresolved=sum(each.is_unresolved for each in self.references),
             unreadable=len(self.unsupported),
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bot.model.contents import ImageContents
 from bot.model.evidence import Evidence, Scan, ScanOutcome
 from bot.model.image import ImageFacts
-from bot.model.reference import ImageReference
+from bot.model.image_name import ImageName
 from bot.model.report import RunFailure
 
 if TYPE_CHECKING:  # only an annotation needs this import
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # only an annotation needs this import
 class ComparedImage:
     """One of the two compared images."""
 
-    reference: ImageReference
+    reference: ImageName
     """The reference as the user wrote it."""
     facts: ImageFacts
     """Facts about the digest in `reference`. If it has no digest, facts about the digest that its tag points to."""

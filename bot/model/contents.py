@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 from bot.model.source_changes import SourceLookup
 
 

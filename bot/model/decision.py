@@ -11,9 +11,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.model.blocklist import Block
+from bot.model.image_name import Digest, TagRef
 from bot.model.policy import Policy
-from bot.model.reference import Digest, TagRef
-from bot.model.source import Occurrence
+from bot.model.source import Reference
 from bot.model.vocabulary import Reason
 
 
@@ -21,11 +21,11 @@ from bot.model.vocabulary import Reason
 class TrackedImage:
     """An image reference, the policy for it, and the tag to whose current digest it is updated."""
 
-    occurrence: Occurrence
+    reference: Reference
     tag_ref: TagRef
     policy: Policy
     notes: tuple[str, ...] = ()
-    """Sentences about the image. Sentences about the image reference are in `occurrence.notes`."""
+    """Sentences about the image. Sentences about the image reference are in `reference.notes`."""
     missing_tags_reason: str = ""
     """The reason that other tags could not be listed, although the policy allows them; empty if they were listed."""
 
@@ -80,8 +80,8 @@ class _TrackedDecision:
     tracked_image: TrackedImage
 
     @property
-    def occurrence(self) -> Occurrence:
-        return self.tracked_image.occurrence
+    def reference(self) -> Reference:
+        return self.tracked_image.reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class UpToDate(_TrackedDecision):
 class SkippedReference:
     """The decision to leave a reference unchanged, because of the policy, the file's content, or a built-in rule."""
 
-    occurrence: Occurrence
+    reference: Reference
     reason: Reason
     tracked_image: TrackedImage | None = None
     """The tracked tag and the policy; None if they are not known."""
@@ -136,8 +136,8 @@ class RefusedUpdate:
     detail: str = ""
 
     @property
-    def occurrence(self) -> Occurrence:
-        return self.update.occurrence
+    def reference(self) -> Reference:
+        return self.update.reference
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from bot.model.advisory import AdvisoryList, ListVersions
 from bot.model.ci import FleetOutcome
 from bot.model.contents import InstalledPackage, PackageChange, TransitionContents
-from bot.model.reference import Digest, TagRef
+from bot.model.image_name import Digest, TagRef
 
 if TYPE_CHECKING:  # only annotations need these imports
     from bot.model.signature import TransitionSignatures

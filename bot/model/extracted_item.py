@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from bot.model.source import Occurrence, UnsupportedText
+from bot.model.source import Reference, UnsupportedText
 
 if TYPE_CHECKING:
     from bot.model.cross_file import CrossFileFact
 
-ExtractedItem: TypeAlias = "Occurrence | UnsupportedText | CrossFileFact"
+ExtractedItem: TypeAlias = "Reference | UnsupportedText | CrossFileFact"
 """An item that a format extracts from a file."""
-ExtractedReferences = tuple[Occurrence | UnsupportedText, ...]
+ExtractedReferences = tuple[Reference | UnsupportedText, ...]

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.model.history import TagObservation
+from bot.model.image_name import Digest
 from bot.model.inventory import BranchKey, StoredRequest
-from bot.model.reference import Digest
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from bot.model.blocklist import Block
 from bot.model.contents import ImageContents
 from bot.model.history import TagObservation
-from bot.model.reference import Digest, TagRef
+from bot.model.image_name import Digest, TagRef
 from bot.model.source_changes import SourceChanges
 from bot.model.vocabulary import Reason
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bot.model.ci import CiOutcome
 from bot.model.due_date import DueClass, DueUntil
 from bot.model.forge import GitRepository
-from bot.model.reference import Digest, TagRef
+from bot.model.image_name import Digest, TagRef
 
 if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
     from bot.model.proposal import RequestState, Target

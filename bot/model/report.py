@@ -12,10 +12,10 @@ from bot.model.stuck_update import StuckUpdate
 if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
     from bot.model.decision import Transition
     from bot.model.evidence import Evidence
+    from bot.model.image_name import Digest
     from bot.model.proposal import ProposedImage
-    from bot.model.reference import Digest
-    from bot.model.source import FilePath, Occurrence, UnsupportedText
-    from bot.model.vocabulary import FailureStage, OccurrenceStatus, ProposalOutcome, Reason, RunLevel
+    from bot.model.source import FilePath, Reference, UnsupportedText
+    from bot.model.vocabulary import FailureStage, ProposalOutcome, Reason, ReferenceStatus, RunLevel
 
 SCHEMA = 1
 
@@ -33,8 +33,8 @@ class RunFailure:
 class Verdict:
     """The result for one image reference: its status, the reason for the status, and the update if there is one."""
 
-    occurrence: Occurrence
-    status: OccurrenceStatus
+    reference: Reference
+    status: ReferenceStatus
     reason: Reason | None = None
     detail: str = ""
     new_digest: Digest | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
-from bot.model.reference import ImageReference
+from bot.model.image_name import ImageName
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class RunScope:
     names: frozenset[str] = field(default_factory=frozenset)
     """Names of the included repositories; empty for all repositories."""
     shard: Shard | None = None
-    image: ImageReference | None = None
+    image: ImageName | None = None
     """Include only repositories that use this image. If the reference has a tag, they must use the same tag.
 
     None includes all repositories.
@@ -48,7 +48,7 @@ class RunScope:
         """
         return self.shard is None or self.shard.has_repository(name)
 
-    def is_image_in_scope(self, reference: ImageReference) -> bool:
+    def is_image_in_scope(self, reference: ImageName) -> bool:
         """Return True if a repository that contains `reference` belongs to the run.
 
         The repository belongs to the run if `image` is None, or if `reference` names the same image. If `image` has a

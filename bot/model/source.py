@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NewType
 
-from bot.model.reference import ImageReference
+from bot.model.image_name import ImageName
 from bot.model.vocabulary import Reason, Role
 
 FilePath = NewType("FilePath", str)
@@ -75,7 +75,7 @@ class IgnoreComment:
 
 
 @dataclass(frozen=True, slots=True)
-class Occurrence:
+class Reference:
     """An image reference at a position in a file."""
 
     path: FilePath
@@ -87,7 +87,7 @@ class Occurrence:
     and basebump's edits do not change it."""
     written: str
     """The text in the file, such as `${IMG}`."""
-    reference: ImageReference
+    image: ImageName
     """The reference after variables were resolved. Its spelling is that of the file."""
     role: Role
     digest_slot: EditSlot | NotEditable

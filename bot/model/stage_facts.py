@@ -9,9 +9,9 @@ from datetime import datetime
 from bot.model.build_link import BuildLink
 from bot.model.ci import FailedCheck
 from bot.model.fleet_history import FleetHistory
+from bot.model.image_name import Digest
 from bot.model.inventory import BranchKey
 from bot.model.own_build import StoredBuild
-from bot.model.reference import Digest
 from bot.model.update_stages import ImageUse, StageScope, UnwantedReason
 from bot.model.workload import StoredCluster
 
@@ -25,7 +25,7 @@ class StoredUse:
 
     use: ImageUse
     status: str
-    """The status of the reference, as a word of `bot.model.vocabulary.OccurrenceStatus`."""
+    """The status of the reference, as a word of `bot.model.vocabulary.ReferenceStatus`."""
     since: datetime
     """The time of the first visit since which the base branch has contained this tag with this digest."""
     is_since_first_visit: bool

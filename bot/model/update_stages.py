@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, assert_never
 
 from bot.model.build_link import LinkEvidence
 from bot.model.ci import FailedCheck
+from bot.model.image_name import Digest
 from bot.model.inventory import BranchKey
-from bot.model.reference import Digest
 from bot.model.usage import UpdateRequest
 
 if TYPE_CHECKING:  # only annotations need this import, so it does not slow down the start

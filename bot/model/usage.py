@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.model.image_name import Digest, TagRef
 from bot.model.inventory import BranchKey
-from bot.model.reference import Digest, TagRef
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import IntEnum, StrEnum
 
 
-class OccurrenceStatus(StrEnum):
+class ReferenceStatus(StrEnum):
     """The status of an image reference."""
 
     UP_TO_DATE = "up-to-date"
@@ -23,7 +23,7 @@ class OccurrenceStatus(StrEnum):
     NOT_CHECKED = "not-checked"
 
 
-UPDATABLE_STATUSES = frozenset({OccurrenceStatus.UPDATE, OccurrenceStatus.GONE, OccurrenceStatus.BLOCKED})
+UPDATABLE_STATUSES = frozenset({ReferenceStatus.UPDATE, ReferenceStatus.GONE, ReferenceStatus.BLOCKED})
 """The statuses of image references that need a new digest. For the status `blocked`, there may be none."""
 
 
@@ -192,10 +192,10 @@ REASON_SENTENCES: dict[Reason, str] = {
     ),
 }
 
-REASONS_BY_STATUS: dict[OccurrenceStatus, tuple[Reason, ...]] = {
-    OccurrenceStatus.UP_TO_DATE: (),
-    OccurrenceStatus.UPDATE: (),
-    OccurrenceStatus.HELD: (
+REASONS_BY_STATUS: dict[ReferenceStatus, tuple[Reason, ...]] = {
+    ReferenceStatus.UP_TO_DATE: (),
+    ReferenceStatus.UPDATE: (),
+    ReferenceStatus.HELD: (
         Reason.INDEX_CHURN,
         Reason.PLATFORM_LOST,
         Reason.SEEN_BEFORE,
@@ -206,7 +206,7 @@ REASONS_BY_STATUS: dict[OccurrenceStatus, tuple[Reason, ...]] = {
         Reason.RETENTION_RISK,
         Reason.FAILING_ELSEWHERE,
     ),
-    OccurrenceStatus.REFUSED: (
+    ReferenceStatus.REFUSED: (
         Reason.INTRODUCED,
         Reason.DOWNGRADE,
         Reason.NOT_SCANNED,
@@ -214,10 +214,10 @@ REASONS_BY_STATUS: dict[OccurrenceStatus, tuple[Reason, ...]] = {
         Reason.SIGNER_CHANGED,
         Reason.SIGNATURE_FAILED,
     ),
-    OccurrenceStatus.GONE: (Reason.DIGEST_GONE,),
-    OccurrenceStatus.BLOCKED: (Reason.DIGEST_BLOCKED,),
-    OccurrenceStatus.SUPERSEDED: (Reason.TAG_STOPPED, Reason.VARIANT_DROPPED, Reason.END_OF_LIFE),
-    OccurrenceStatus.SKIPPED: (
+    ReferenceStatus.GONE: (Reason.DIGEST_GONE,),
+    ReferenceStatus.BLOCKED: (Reason.DIGEST_BLOCKED,),
+    ReferenceStatus.SUPERSEDED: (Reason.TAG_STOPPED, Reason.VARIANT_DROPPED, Reason.END_OF_LIFE),
+    ReferenceStatus.SKIPPED: (
         Reason.IGNORED,
         Reason.NO_RULE,
         Reason.PIN_OFF,
@@ -243,7 +243,7 @@ REASONS_BY_STATUS: dict[OccurrenceStatus, tuple[Reason, ...]] = {
         Reason.OTHER_WRITER,
         Reason.NOT_AN_IMAGE,
     ),
-    OccurrenceStatus.UNRESOLVED: (
+    ReferenceStatus.UNRESOLVED: (
         Reason.NOT_FOUND_OR_DENIED,
         Reason.DENIED,
         Reason.RATE_LIMITED,
@@ -253,7 +253,7 @@ REASONS_BY_STATUS: dict[OccurrenceStatus, tuple[Reason, ...]] = {
         Reason.LISTS_UNREAD,
         Reason.TOO_MANY_IMAGES,
     ),
-    OccurrenceStatus.NOT_CHECKED: (Reason.OFFLINE,),
+    ReferenceStatus.NOT_CHECKED: (Reason.OFFLINE,),
 }
 """The reasons that each status can have; all other reasons are for unsupported text."""
 

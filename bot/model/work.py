@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import ClassVar
 
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 
 
 class WorkKind(StrEnum):

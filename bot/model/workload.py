@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 
 
 @dataclass(frozen=True, slots=True, order=True)

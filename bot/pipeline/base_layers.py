@@ -10,8 +10,8 @@ from bot.core.choice.platforms import find_platform_image
 from bot.core.inventory.image_layers import LayeredImage
 from bot.model.errors import RegistryError
 from bot.model.image import CachedManifest, ManifestKind
+from bot.model.image_name import Digest, ImageName, TagRef
 from bot.model.own_build import OwnBuild
-from bot.model.reference import Digest, ImageReference, TagRef
 from bot.pipeline.build_services import BuildServices
 from bot.pipeline.registry_failures import RegistryFailures, is_definite
 from bot.pipeline.run_context import RunContext
@@ -24,7 +24,7 @@ MAX_PLATFORMS = 4
 
 @dataclass(frozen=True, slots=True)
 class _Base:
-    image: ImageReference
+    image: ImageName
     digest: Digest
     platform: str
 

@@ -16,7 +16,7 @@ from bot.core.transition import shorten_digest
 from bot.model.blocklist import Block, Blocklist
 from bot.model.errors import RegistryError
 from bot.model.image import Manifest, ResolvedTag
-from bot.model.reference import Digest, TagRef
+from bot.model.image_name import Digest, TagRef
 from bot.pipeline.manifest_fetcher import ManifestFetcher
 
 

@@ -10,8 +10,8 @@ from bot.core.markdown import Text
 from bot.core.proposal.marks import parse_mark
 from bot.model.blocklist import Block, Blocklist
 from bot.model.image import Resolution, ResolvedTag
+from bot.model.image_name import TagRef, parse_sha256
 from bot.model.proposal import NoProposal, Proposal, RemoteRequest, RequestState
-from bot.model.reference import TagRef, parse_sha256
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,9 +32,9 @@ from bot.model.branch_ownership import (
 from bot.model.errors import OversizedFileError, TreeError
 from bot.model.forge import TreeEntry
 from bot.model.image import Resolution, ResolvedTag
+from bot.model.image_name import TagRef
 from bot.model.proposal import Proposal
-from bot.model.reference import TagRef
-from bot.model.source import FilePath, Occurrence, SourceFile
+from bot.model.source import FilePath, Reference, SourceFile
 from bot.pipeline.extract import ExtractResult, relate_references, select_formats
 from bot.pipeline.file_reading import MAX_FILE_BYTES, FileReading, read_with_formats
 from bot.pipeline.plan_proposals import PlannedProposal
@@ -139,11 +139,11 @@ class ContentJudge:
         new_files = self._read_files(differences, contents.read_new, lambda each: each.new)
         if old_files is None or new_files is None:
             return None
-        occurrences = self._group_occurrences(new_files.keys(), self._read_references(old_files))
+        references = self._group_references(new_files.keys(), self._read_references(old_files))
         images: list[WrittenImage] = []
         for path, new_content in new_files.items():
             content = old_files[path] if path in old_files else self._get_content(path)
-            found = find_written_images(content, new_content, occurrences[path])
+            found = find_written_images(content, new_content, references[path])
             if found is None:
                 return None
             images += found
@@ -195,9 +195,9 @@ class ContentJudge:
             readings[path] = read_with_formats(SourceFile(path, content), formats)
         return readings
 
-    def _group_occurrences(
+    def _group_references(
         self, paths: Collection[FilePath], old_readings: Mapping[FilePath, Sequence[FileReading]]
-    ) -> Mapping[FilePath, Sequence[Occurrence]]:
+    ) -> Mapping[FilePath, Sequence[Reference]]:
         """Return the image references of the files at `paths`, as the base of the branch has them.
 
         Each reference is in the result as its own file states it, and as other files affect it. Other files can lock a
@@ -210,13 +210,13 @@ class ContentJudge:
         result = self.extract_result
         readings = [each for each in result.readings if each.file.path not in old_readings]
         readings += [each for old in old_readings.values() for each in old]
-        related = result.references
+        related = result.extracted
         if old_readings and any(each.facts for each in readings):
             readings.sort(key=lambda each: each.file.path)
             related = relate_references(readings, repository=result.repository)
-        grouped: dict[FilePath, list[Occurrence]] = {path: [] for path in paths}
-        for reference in (*(each for reading in readings for each in reading.references), *related):
-            if reference.path in grouped and isinstance(reference, Occurrence):
+        grouped: dict[FilePath, list[Reference]] = {path: [] for path in paths}
+        for reference in (*(each for reading in readings for each in reading.extracted), *related):
+            if reference.path in grouped and isinstance(reference, Reference):
                 grouped[reference.path].append(reference)
         return grouped
 
@@ -247,5 +247,5 @@ def _list_variants(planned: PlannedProposal | None) -> list[PlannedProposal]:
     reduced = planned.proposal.without_protected
     if reduced is None:
         return [planned]
-    updates = tuple(each for each in planned.updates if each.occurrence.path not in reduced.protected_files)
+    updates = tuple(each for each in planned.updates if each.reference.path not in reduced.protected_files)
     return [planned, PlannedProposal(reduced, updates)]

@@ -85,7 +85,7 @@ def add_build_tasks(extract_result: ExtractResult, tree: FileTree, build_tasks: 
         return extract_result
     return replace(
         extract_result,
-        references=relate_references(extract_result.readings, facts, repository=repository),
+        extracted=relate_references(extract_result.readings, facts, repository=repository),
         failures=(*extract_result.failures, *failures),
     )
 

@@ -11,11 +11,11 @@ from bot.core.choice.violations import find_violations
 from bot.core.references.changed_references import ChangedFile, ChangedFiles
 from bot.core.references.reconcile import find_sharing_with_skipped
 from bot.core.references.select import RepositoryBranch, select_reference, skip_unknown_registry
-from bot.model.check import CheckedOccurrence, CheckReport
+from bot.model.check import CheckedReference, CheckReport
 from bot.model.decision import Decision, SkippedReference, UncheckedReference
 from bot.model.policy import PolicyConfig
 from bot.model.vocabulary import Reason
-from bot.pipeline.checked_occurrences import CheckOptions, build_checked_occurrence
+from bot.pipeline.checked_references import CheckOptions, build_checked_reference
 from bot.pipeline.extract import ExtractResult
 from bot.pipeline.scan import OfflineContext, extract_tree
 from bot.ports import FileTree, RevisionDiff
@@ -39,7 +39,7 @@ def check_tree(
         root=root,
         is_offline=isinstance(context, OfflineContext),
         since=options.since.revision if options.since is not None else None,
-        occurrences=(),
+        references=(),
         unsupported=checked.unsupported,
         failed=extract_result.failures,
         is_strict=options.is_strict,
@@ -49,20 +49,20 @@ def check_tree(
         ),
     )
     if isinstance(context, OfflineContext):
-        return replace(report, occurrences=tuple(_check_offline(checked, context, policy_config, options)))
+        return replace(report, references=tuple(_check_offline(checked, context, policy_config, options)))
     from bot.pipeline.check_online import check_online
 
-    checked_occurrences, failures = check_online(extract_result, checked, context, policy_config, options)
-    return replace(report, occurrences=checked_occurrences, failed=(*extract_result.failures, *failures))
+    checked_references, failures = check_online(extract_result, checked, context, policy_config, options)
+    return replace(report, references=checked_references, failed=(*extract_result.failures, *failures))
 
 
 def _check_offline(
     checked: ExtractResult, context: OfflineContext, policy_config: PolicyConfig, options: CheckOptions
-) -> Sequence[CheckedOccurrence]:
+) -> Sequence[CheckedReference]:
     """Check references without network access. This can find missing digests, and digests that an entry blocks."""
     today = context.now.date()
     selections = (
-        select_reference(policy_config, RepositoryBranch("", ""), reference, today) for reference in checked.occurrences
+        select_reference(policy_config, RepositoryBranch("", ""), reference, today) for reference in checked.references
     )
     known_registry_selections = (skip_unknown_registry(policy_config, reference) for reference in selections)
     decisions: list[Decision] = [
@@ -71,14 +71,14 @@ def _check_offline(
     ]
     conflicting = find_sharing_with_skipped(decisions)
     return [
-        build_checked_occurrence(
+        build_checked_reference(
             each,
             find_violations(each, options.fix_command, (), today, policy_config.blocklist),
             options,
             is_offline=True,
         )
         for each in (
-            SkippedReference(each.occurrence, Reason.CONFLICTING_EDITS) if each.occurrence in conflicting else each
+            SkippedReference(each.reference, Reason.CONFLICTING_EDITS) if each.reference in conflicting else each
             for each in decisions
         )
     ]
@@ -90,8 +90,8 @@ def _select_changed(extract_result: ExtractResult, revision_diff: RevisionDiff) 
     A reference is kept if a changed line contains the reference, or if a changed line of another file uses the image of
     the reference. Files that could not be read are kept only if they changed.
     """
-    paths = {reference.path for reference in (*extract_result.references, *extract_result.unread_files)}
-    paths |= {path for reference in extract_result.occurrences for path, _ in reference.usages}
+    paths = {reference.path for reference in (*extract_result.extracted, *extract_result.unread_files)}
+    paths |= {path for reference in extract_result.references for path, _ in reference.usages}
     files = {
         path: ChangedFile(
             readings[0].file.content if (readings := extract_result.get_readings(path)) else b"", changed_lines
@@ -102,6 +102,6 @@ def _select_changed(extract_result: ExtractResult, revision_diff: RevisionDiff) 
     change = ChangedFiles(files)
     return replace(
         extract_result,
-        references=tuple(filter(change.is_touched, extract_result.references)),
+        extracted=tuple(filter(change.is_touched, extract_result.extracted)),
         unread_files=tuple(filter(change.is_touched, extract_result.unread_files)),
     )

@@ -14,7 +14,7 @@ from bot.core.choice.violations import (
 )
 from bot.core.evidence.trust import describe_signature, find_trust
 from bot.core.transition import DEFAULT_PLATFORM, get_first_transition
-from bot.model.check import CheckedOccurrence, Violation
+from bot.model.check import CheckedReference, Violation
 from bot.model.decision import (
     Decision,
     ImageUpdate,
@@ -26,12 +26,12 @@ from bot.model.decision import (
 )
 from bot.model.evidence import Evidence, ScanSubject
 from bot.model.image import Resolution, ResolvedTag
+from bot.model.image_name import Digest, TagRef
 from bot.model.policy import PolicyConfig
-from bot.model.reference import Digest, TagRef
 from bot.model.report import RunFailure
 from bot.model.signature import SignatureOutcome, SignatureUnknown, VerifiedSignature
 from bot.model.vocabulary import Reason
-from bot.pipeline.checked_occurrences import CheckOptions, build_checked_occurrence
+from bot.pipeline.checked_references import CheckOptions, build_checked_reference
 from bot.pipeline.collect_evidence import fetch_contents
 from bot.pipeline.decide_updates import DecisionResult
 from bot.pipeline.extract import ExtractResult
@@ -48,7 +48,7 @@ def check_online(
     context: RunContext,
     policy_config: PolicyConfig,
     options: CheckOptions,
-) -> tuple[tuple[CheckedOccurrence, ...], tuple[RunFailure, ...]]:
+) -> tuple[tuple[CheckedReference, ...], tuple[RunFailure, ...]]:
     """Check image references with network access.
 
     Return the result for each reference, and the failures of lookups, scans and signature verifications.
@@ -68,7 +68,7 @@ def check_online(
         No evidence is needed if `max_age` is None and the only fact is that the tag of a pinned reference points to a
         newer digest. Such a reference is not a violation, so that evidence could not change the result of the check.
         """
-        is_pinned = update.occurrence.reference.digest is not None
+        is_pinned = update.reference.image.digest is not None
         return max_age is not None or update.cause is not UpdateCause.MOVED or not is_pinned
 
     tree_decisions = decide_tree(extract_result, checked, context, policy_config, needs_evidence)
@@ -78,7 +78,7 @@ def check_online(
     build_times, inspection_failures = (
         _fetch_build_times(tree_decisions.decisions, context) if max_age is not None else ({}, ())
     )
-    checked_occurrences: list[CheckedOccurrence] = []
+    checked_references: list[CheckedReference] = []
     reported_errors = frozenset(each.error for each in tree_decisions.decision_result.failures)
     for decision in tree_decisions.decisions:
         violations = list(
@@ -92,13 +92,11 @@ def check_online(
         if outdated is not None and max_age is not None:
             built_at = build_times.get(_get_pinned_subject(outdated))
             if built_at is None:
-                notes.append(f"build time of {format_short_reference(outdated.occurrence.reference)} is unknown")
+                notes.append(f"build time of {format_short_reference(outdated.reference.image)} is unknown")
             elif stale := check_build_age(outdated, built_at, max_age, context.now, options.fix_command):
                 violations.append(stale)
-        checked_occurrences.append(
-            build_checked_occurrence(decision, violations, options, is_offline=False, notes=notes)
-        )
-    return tuple(checked_occurrences), tuple(
+        checked_references.append(build_checked_reference(decision, violations, options, is_offline=False, notes=notes))
+    return tuple(checked_references), tuple(
         dict.fromkeys((*tree_decisions.decision_result.failures, *signature_failures, *inspection_failures))
     )
 
@@ -110,13 +108,13 @@ def _explain_unchecked(decision: Decision, reported_errors: Collection[str]) -> 
     The sentence ends with the error, such as `: timeout`. If the error is one of `reported_errors`, it is left out,
     because the report shows each of these errors once, below all references.
     """
-    if not isinstance(decision, UnresolvedReference) or decision.occurrence.reference.digest is None:
+    if not isinstance(decision, UnresolvedReference) or decision.reference.image.digest is None:
         return []
     is_reported = decision.detail in reported_errors or (
         bool(reported_errors) and decision.reason is Reason.UNREACHABLE
     )
     detail = f": {decision.detail}" if decision.detail and not is_reported else ""
-    return [f"{format_short_reference(decision.occurrence.reference)} was not checked ({decision.reason}){detail}"]
+    return [f"{format_short_reference(decision.reference.image)} was not checked ({decision.reason}){detail}"]
 
 
 # ---- signatures --------------------------------------------------------------------------------------------------
@@ -170,7 +168,7 @@ def _get_image_to_verify(decision: Decision, resolutions: Mapping[TagRef, Resolu
         return None
     resolution = resolutions.get(tracked_image.tag_ref)
     tag_digest = resolution.digest if isinstance(resolution, ResolvedTag) else None
-    digest = tracked_image.occurrence.reference.digest or tag_digest
+    digest = tracked_image.reference.image.digest or tag_digest
     return (tracked_image.tag_ref, digest) if digest is not None else None
 
 
@@ -183,7 +181,7 @@ def _check_signature(
     image = _get_image_to_verify(decision, resolutions)
     if image is None:
         return []
-    reference, outcome = decision.occurrence.reference, signatures.get(image)
+    reference, outcome = decision.reference.image, signatures.get(image)
     if find_trust(policy_config.trust, image[0].repository) is None:
         return [build_signature_violation(reference, "no entry of `trust` is about this image")]
     if isinstance(outcome, VerifiedSignature) or (isinstance(outcome, SignatureUnknown) and outcome.is_failure):
@@ -215,7 +213,7 @@ def _get_pinned_update(decision: Decision) -> ImageUpdate | None:
     """Return `decision` if it updates a pinned digest that the registry still has. If not, return None."""
     if not isinstance(decision, ImageUpdate) or decision.cause is UpdateCause.GONE:
         return None
-    return decision if decision.occurrence.reference.digest is not None else None
+    return decision if decision.reference.image.digest is not None else None
 
 
 def _get_pinned_subject(update: ImageUpdate) -> ScanSubject:

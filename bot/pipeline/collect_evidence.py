@@ -20,7 +20,7 @@ from bot.model.decision import Transition
 from bot.model.errors import RegistryError, StateError
 from bot.model.evidence import Evidence, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.image import CachedManifest
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 from bot.model.report import RunFailure
 from bot.model.trust import TrustEntry
 from bot.model.vocabulary import FailureStage

@@ -14,7 +14,7 @@ from bot.model.decision import Transition
 from bot.model.errors import UsageError
 from bot.model.evidence import ScanOutcome, ScanSubject
 from bot.model.image import ImageFacts
-from bot.model.reference import DEFAULT_TAG, ImageReference, TagRef
+from bot.model.image_name import DEFAULT_TAG, ImageName, TagRef
 from bot.model.trust import TrustEntry
 from bot.pipeline.collect_evidence import assess, enrich_evidence, fetch_contents
 from bot.pipeline.run_context import RunContext
@@ -26,7 +26,7 @@ from bot.registry_ports import Registry
 class _FetchedImage:
     """One of the two images to compare, with the facts that its registry returned."""
 
-    reference: ImageReference
+    reference: ImageName
     tag_ref: TagRef
     facts: ImageFacts
 
@@ -42,8 +42,8 @@ class _FetchedImage:
 
 
 def compare_images(
-    old: ImageReference,
-    new: ImageReference,
+    old: ImageName,
+    new: ImageName,
     platform: str | None,
     context: RunContext,
     trust_entries: Sequence[TrustEntry],
@@ -109,14 +109,14 @@ def choose_platform(old: ImageFacts, new: ImageFacts) -> str:
     return DEFAULT_PLATFORM if not shared_platforms or DEFAULT_PLATFORM in shared_platforms else shared_platforms[0]
 
 
-def _fetch_image(reference: ImageReference, context: RunContext) -> _FetchedImage:
+def _fetch_image(reference: ImageName, context: RunContext) -> _FetchedImage:
     tag_ref = TagRef(reference.repository, reference.tag or DEFAULT_TAG)
     image = _FetchedImage(reference, tag_ref, _fetch_facts(tag_ref, reference, context.registry))
     context.progress.advance()
     return image
 
 
-def _fetch_facts(tag_ref: TagRef, reference: ImageReference, registry: Registry) -> ImageFacts:
+def _fetch_facts(tag_ref: TagRef, image: ImageName, registry: Registry) -> ImageFacts:
     """Return the facts about the digest in the reference or, if it has no digest, about the digest of its tag."""
-    digest = reference.digest or registry.fetch_descriptor(tag_ref).digest
+    digest = image.digest or registry.fetch_descriptor(tag_ref).digest
     return registry.describe_image(tag_ref, registry.fetch_manifest(tag_ref, digest))

@@ -46,8 +46,8 @@ from bot.model.errors import RegistryError
 from bot.model.evidence import Evidence
 from bot.model.history import SupersededTag
 from bot.model.image import Resolution, ResolvedTag, UnresolvedTag
+from bot.model.image_name import Digest, TagRef
 from bot.model.policy import PolicyConfig
-from bot.model.reference import Digest, TagRef
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.collect_evidence import collect_evidence
@@ -174,10 +174,10 @@ def _select_images(
     today = context.now.date()
     return [
         add_block_note(
-            skip_unknown_registry(policy_config, select_reference(policy_config, repository_branch, occurrence, today)),
+            skip_unknown_registry(policy_config, select_reference(policy_config, repository_branch, reference, today)),
             policy_config.blocklist,
         )
-        for occurrence in extract_result.occurrences
+        for reference in extract_result.references
     ]
 
 
@@ -392,8 +392,8 @@ def _list_lookups(tracked_image: TrackedImage, tag_listings: TagListings) -> Ite
     tag_refs = tag_listings.list_targets(tracked_image)
     if isinstance(tag_refs, RegistryError):
         return ()
-    pinned_digest, min_age = tracked_image.occurrence.reference.digest, tracked_image.policy.min_age
-    names_platforms = bool(tracked_image.policy.platforms) or tracked_image.occurrence.platform is not None
+    pinned_digest, min_age = tracked_image.reference.image.digest, tracked_image.policy.min_age
+    names_platforms = bool(tracked_image.policy.platforms) or tracked_image.reference.platform is not None
     return [
         TagLookup(tag_ref, pinned_digest, min_age, tag_ref == tracked_image.tag_ref, names_platforms)
         for tag_ref in tag_refs

@@ -15,9 +15,9 @@ from io import BytesIO
 from bot.core.budgets import EditBudget, TreeBudget, WorkLimitError
 from bot.core.references.dockerfile_stages import is_base_image
 from bot.core.references.edit import (
-    OccurrenceKey,
+    ReferenceKey,
     apply_edits,
-    get_occurrence_key,
+    get_reference_key,
     has_only_planned_changes,
     is_misread_as_number,
     list_edits,
@@ -25,7 +25,7 @@ from bot.core.references.edit import (
 from bot.model.decision import ImageUpdate, SkippedReference, UpdateCandidate
 from bot.model.errors import EditError
 from bot.model.extracted_item import ExtractedReferences
-from bot.model.source import ByteEdit, FileChange, FilePath, Occurrence, SourceFile
+from bot.model.source import ByteEdit, FileChange, FilePath, Reference, SourceFile
 from bot.model.vocabulary import Reason
 from bot.pipeline.extract import ExtractResult, relate_references
 from bot.pipeline.file_reading import FileReading, read_with_formats
@@ -50,7 +50,7 @@ def edit_files(
     """
     by_path: dict[FilePath, list[ImageUpdate]] = defaultdict(list)
     for update in updates:
-        by_path[update.occurrence.path].append(update)
+        by_path[update.reference.path].append(update)
     changes: list[FileChange] = []
     applied_updates: list[ImageUpdate] = []
     unproved_skips: list[SkippedReference] = []
@@ -59,7 +59,7 @@ def edit_files(
             content = _edit_file(extract_result, path, by_path[path], edit_budget or EditBudget())
         except EditError as error:
             unproved_skips += [
-                SkippedReference(each.occurrence, Reason.NOT_PROVED, each.tracked_image, str(error))
+                SkippedReference(each.reference, Reason.NOT_PROVED, each.tracked_image, str(error))
                 for each in by_path[path]
             ]
             continue
@@ -77,13 +77,13 @@ def _edit_file(
         EditError: If parsing the edited file does not find exactly the planned changes.
     """
     content = extract_result.get_readings(path)[0].file.content
-    if any(is_misread_as_number(content, update.occurrence, update.candidates[0]) for update in updates):
+    if any(is_misread_as_number(content, update.reference, update.candidates[0]) for update in updates):
         raise EditError(
             "the new tag was not written, because YAML would parse the tag as a number; hint: write "
             "the tag in quotes in the file"
         )
-    edits = [edit for update in updates for edit in list_edits(update.occurrence, update.candidates[0])]
-    candidates = {get_occurrence_key(update.occurrence): update.candidates[0] for update in updates}
+    edits = [edit for update in updates for edit in list_edits(update.reference, update.candidates[0])]
+    candidates = {get_reference_key(update.reference): update.candidates[0] for update in updates}
     return prove_edits(extract_result, path, edits, candidates, edit_budget)
 
 
@@ -91,7 +91,7 @@ def prove_edits(
     extract_result: ExtractResult,
     path: FilePath,
     edits: Iterable[ByteEdit],
-    candidates: Mapping[OccurrenceKey, UpdateCandidate],
+    candidates: Mapping[ReferenceKey, UpdateCandidate],
     edit_budget: EditBudget,
 ) -> bytes:
     """Return the content of one file with `edits` applied, after parsing the edited file again.
@@ -110,7 +110,7 @@ def prove_edits(
     tags = {position: candidate.tag for position, candidate in candidates.items() if candidate.tag is not None}
     if any(before.facts != after.facts for before, after in zip(readings, new_readings, strict=True)):
         all_references = _relate_again(extract_result.replace_readings(new_readings), edit_budget)
-        is_verified = has_only_planned_changes(extract_result.references, all_references, planned, tags)
+        is_verified = has_only_planned_changes(extract_result.extracted, all_references, planned, tags)
     else:  # the file's facts are the same, so references in other files cannot have changed
         is_verified = has_only_planned_changes(
             _join_references(readings), _join_references(new_readings), planned, tags
@@ -121,7 +121,7 @@ def prove_edits(
         )
     for old, new in zip(readings, new_readings, strict=True):
         if old.file_format.name == "dockerfile" and has_unplanned_change(
-            old.file, new.file, old.references, new.references
+            old.file, new.file, old.extracted, new.extracted
         ):
             raise EditError(
                 "the edit was discarded, because dockerfile-parse finds an unplanned change in the edited file"
@@ -141,11 +141,11 @@ def _relate_again(readings: Sequence[FileReading], edit_budget: EditBudget) -> E
     except WorkLimitError as error:
         raise EditError(f"the edit was discarded, because it could not be verified: {error}") from error
     finally:
-        edit_budget.spend_relation(sum(len(each.references) + len(each.facts) for each in readings), tree_budget)
+        edit_budget.spend_relation(sum(len(each.extracted) + len(each.facts) for each in readings), tree_budget)
 
 
 def _join_references(readings: Sequence[FileReading]) -> ExtractedReferences:
-    return tuple(reference for reading in readings for reference in reading.references)
+    return tuple(reference for reading in readings for reference in reading.extracted)
 
 
 MAX_PARSED_BYTES = 64 * 1024
@@ -205,9 +205,9 @@ def _has_same_images(parsed: _DockerfileParse, images: Counter[str]) -> bool:
 def _count_base_images(references: ExtractedReferences) -> Counter[str]:
     """Count the images of FROM instructions. Other references are left out, because dockerfile-parse ignores them."""
     return Counter(
-        str(reference.reference)
+        str(reference.image)
         for reference in references
-        if isinstance(reference, Occurrence) and is_base_image(reference)
+        if isinstance(reference, Reference) and is_base_image(reference)
     )
 
 

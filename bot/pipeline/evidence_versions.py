@@ -7,7 +7,7 @@ from functools import cached_property
 
 from bot.core.inventory.fingerprints import fingerprint
 from bot.model.evidence import ScannerIdentity
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.pipeline.run_context import RunContext
 
 

@@ -17,8 +17,8 @@ from bot.core.transition import get_first_transition
 from bot.model.decision import Transition
 from bot.model.errors import RegistryError
 from bot.model.image import Resolution, ResolvedTag
+from bot.model.image_name import Digest, TagRef, parse_sha256
 from bot.model.proposal import RemoteRequest
-from bot.model.reference import Digest, TagRef, parse_sha256
 from bot.model.report import RunFailure
 from bot.model.vocabulary import Reason
 from bot.pipeline.collect_evidence import assess

@@ -23,7 +23,7 @@ from bot.model.extracted_item import ExtractedReferences
 from bot.model.forge import GitRepository, TreeEntry
 from bot.model.path_index import index_paths
 from bot.model.report import RunFailure
-from bot.model.source import FilePath, Occurrence, UnsupportedText
+from bot.model.source import FilePath, Reference, UnsupportedText
 from bot.model.vocabulary import WHOLE_FILE_REASONS, FailureStage, Reason
 from bot.pipeline.file_reading import MAX_FILE_BYTES, FileReading, SelectedFile
 from bot.pipeline.named_values import MAX_NAMED_FILES, select_named_values
@@ -50,7 +50,7 @@ class ExtractResult:
     repository: GitRepository
     readings: tuple[FileReading, ...] = ()
     """The files that contain references or facts, sorted by path."""
-    references: ExtractedReferences = ()
+    extracted: ExtractedReferences = ()
     """The references of all readings, after cross-file facts and ignore comments were applied."""
     unread_files: tuple[UnsupportedText, ...] = ()
     """Files that were not read, because they or the files before them are too large."""
@@ -67,8 +67,8 @@ class ExtractResult:
     """True if some files were not read, because the tree is truncated, a file is too large, or reading failed."""
 
     @property
-    def occurrences(self) -> tuple[Occurrence, ...]:
-        return tuple(each for each in self.references if isinstance(each, Occurrence))
+    def references(self) -> tuple[Reference, ...]:
+        return tuple(each for each in self.extracted if isinstance(each, Reference))
 
     def may_hide_image(self, repository: str) -> bool:
         """Return True if the image of `repository` may be used in a file that could not be read or parsed.
@@ -79,7 +79,7 @@ class ExtractResult:
         """
         if self.has_unread_files:
             return True
-        contents = [each.file.content for each in self.readings if any(map(_is_unread, each.references))]
+        contents = [each.file.content for each in self.readings if any(map(_is_unread, each.extracted))]
         if sum(map(len, contents)) > MAX_SEARCHED_BYTES:
             return True
         name = repository.rpartition("/")[2]
@@ -100,7 +100,7 @@ class ExtractResult:
 
     @property
     def unsupported(self) -> tuple[UnsupportedText, ...]:
-        found = [each for each in self.references if isinstance(each, UnsupportedText)]
+        found = [each for each in self.extracted if isinstance(each, UnsupportedText)]
         return tuple(sorted([*found, *self.unread_files], key=lambda each: (each.path, each.line_number)))
 
 
@@ -141,13 +141,13 @@ def extract_references(
     readings = read_result.readings
     failures += read_result.failures
     references = relate_references(readings, repository=repository, tree_budget=tree_budget)
-    tree_budget.spend_added_references(len(references) - sum(len(reading.references) for reading in readings))
+    tree_budget.spend_added_references(len(references) - sum(len(reading.extracted) for reading in readings))
     own_rules = rules if rules is not None else enclosing_rules
     spend_rule_steps(own_rules, references, tree_budget)
     return ExtractResult(
         repository=repository,
         readings=tuple(readings),
-        references=references,
+        extracted=references,
         unread_files=tuple(UnsupportedText(path, 1, "", Reason.TOO_LARGE) for path in read_result.unread_paths),
         failures=tuple(failures),
         rules=own_rules,
@@ -303,7 +303,7 @@ def relate_references(
         from bot.model.cross_file import TreeBranch
 
         facts.append(TreeBranch(repository.base_branch, repository.is_default_base))
-    references = apply_cross_file_facts((reading.references for reading in readings), facts, tree_budget)
+    references = apply_cross_file_facts((reading.extracted for reading in readings), facts, tree_budget)
     commented_readings = [reading for reading in readings if reading.may_have_ignore_comments]
     return _add_ignore_comments(references, commented_readings) if commented_readings else references
 
@@ -322,8 +322,8 @@ def _add_ignore_comments(references: ExtractedReferences, readings: Sequence[Fil
 
 
 def _add_ignore_comment(
-    reference: Occurrence | UnsupportedText, finders: Mapping[FilePath, IgnoreCommentFinder]
-) -> Occurrence | UnsupportedText:
+    reference: Reference | UnsupportedText, finders: Mapping[FilePath, IgnoreCommentFinder]
+) -> Reference | UnsupportedText:
     if isinstance(reference, UnsupportedText) or reference.path not in finders:
         return reference
     numbers = (reference.line_number, *reference.related_lines)
@@ -334,7 +334,7 @@ def _get_path(reading: FileReading) -> FilePath:
     return reading.file.path
 
 
-def _is_unread(reference: Occurrence | UnsupportedText) -> bool:
+def _is_unread(reference: Reference | UnsupportedText) -> bool:
     return isinstance(reference, UnsupportedText) and reference.reason in WHOLE_FILE_REASONS
 
 

@@ -15,10 +15,10 @@ from bot.model.blocklist import Blocklist
 from bot.model.decision import BlockedReference, Decision, ImageUpdate, TrackedImage
 from bot.model.errors import StateError, TreeError
 from bot.model.image import Resolution, ResolvedTag
+from bot.model.image_name import Digest, TagRef
 from bot.model.policy import PolicyConfig
-from bot.model.reference import Digest, TagRef
 from bot.model.report import RunFailure
-from bot.model.source import FilePath, Occurrence, SourceFile
+from bot.model.source import FilePath, Reference, SourceFile
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.block_facts import BlockFinder
 from bot.pipeline.extract import ExtractResult
@@ -125,7 +125,7 @@ class _HistorySearch:
         """Read the history of the files with the references, at most MAX_FILES."""
         by_path: dict[FilePath, list[TrackedImage]] = defaultdict(list)
         for image in self.images:
-            by_path[image.occurrence.path].append(image)
+            by_path[image.reference.path].append(image)
             self.digests[image.tag_ref] = []
         file_count = 0
         for path, images in by_path.items():
@@ -150,17 +150,17 @@ class _HistorySearch:
         for content in history.read_earlier(path, MAX_COMMITS):
             if len(content) <= MAX_CONTENT_BYTES:
                 readings = read_with_formats(SourceFile(path, content), formats)
-                references = [each for reading in readings for each in reading.references]
+                references = [each for reading in readings for each in reading.extracted]
                 for image in images:
-                    self._add_digests(image, (each for each in references if isinstance(each, Occurrence)))
+                    self._add_digests(image, (each for each in references if isinstance(each, Reference)))
             if all(self._has_enough(image.tag_ref) for image in images):
                 break
 
-    def _add_digests(self, image: TrackedImage, occurrences: Iterable[Occurrence]) -> None:
+    def _add_digests(self, image: TrackedImage, references: Iterable[Reference]) -> None:
         """Add the digests that earlier contents have for exactly the image and the tag that the file has now."""
-        current, known = image.occurrence.reference, self.digests[image.tag_ref]
-        for each in occurrences:
-            reference = each.reference
+        current, known = image.reference.image, self.digests[image.tag_ref]
+        for each in references:
+            reference = each.image
             digest = reference.digest
             if digest is None or (reference.repository, reference.tag) != (current.repository, current.tag):
                 continue
@@ -188,8 +188,8 @@ def _add_replacements(
     block_finder = BlockFinder(policy_config.blocklist, fetcher)
     pinned_digests: dict[TagRef, set[Digest]] = defaultdict(set)
     for item in (each for items in selections for each in items):
-        if isinstance(item, TrackedImage) and item.occurrence.reference.digest is not None:
-            pinned_digests[item.tag_ref].add(item.occurrence.reference.digest)
+        if isinstance(item, TrackedImage) and item.reference.image.digest is not None:
+            pinned_digests[item.tag_ref].add(item.reference.image.digest)
 
     def complete(wanted: _DigestsOfTag) -> ResolvedTag | None:
         tag_ref, digests = wanted

@@ -14,8 +14,8 @@ from bot.model.cost_limits import MAX_FILE_FACTS, MAX_FILE_REFERENCES
 from bot.model.errors import TreeError
 from bot.model.extracted_item import ExtractedItem, ExtractedReferences
 from bot.model.forge import TreeEntry
-from bot.model.reference import ImageReference
-from bot.model.source import IGNORE_COMMENT_MARK, Occurrence, SourceFile, UnsupportedText
+from bot.model.image_name import ImageName
+from bot.model.source import IGNORE_COMMENT_MARK, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 from bot.ports import FileFormat, FileTree
 
@@ -52,7 +52,7 @@ class FileReading:
 
     file: SourceFile
     file_format: FileFormat
-    references: ExtractedReferences
+    extracted: ExtractedReferences
     facts: tuple[CrossFileFact, ...] = ()
     """Facts that the file states about references in other files."""
     may_have_ignore_comments: bool = False
@@ -71,7 +71,7 @@ class FileContents(NamedTuple):
 
     @property
     def reference_count(self) -> int:
-        return sum(len(reading.references) for reading in self.readings)
+        return sum(len(reading.extracted) for reading in self.readings)
 
     @property
     def fact_count(self) -> int:
@@ -100,7 +100,7 @@ def _read_contents(file: SourceFile, formats: Sequence[FileFormat]) -> FileConte
             readings.append(_collect_items(file, file_format, chain((first,), items)))
     if not readings:
         return FileContents(len(file.content))
-    found = [each for each in _leave_out_repetitions(readings) if each.references or each.facts]
+    found = [each for each in _leave_out_repetitions(readings) if each.extracted or each.facts]
     return FileContents(len(file.content), tuple(found))
 
 
@@ -122,15 +122,15 @@ def _leave_out_repetitions(readings: Sequence[FileReading]) -> Sequence[FileRead
     if all(reading.file_format.name != _TEXT_FORMAT for reading in readings):
         return readings
     known_references = {
-        (reference.line_number, reference.reference)
+        (reference.line_number, reference.image)
         for reading in readings
-        for reference in reading.references
-        if isinstance(reference, Occurrence) and reading.file_format.name != _TEXT_FORMAT
+        for reference in reading.extracted
+        if isinstance(reference, Reference) and reading.file_format.name != _TEXT_FORMAT
     }
     return [
         replace(
             reading,
-            references=tuple(each for each in reading.references if not _is_known_reference(each, known_references)),
+            extracted=tuple(each for each in reading.extracted if not _is_known_reference(each, known_references)),
         )
         if reading.file_format.name == _TEXT_FORMAT
         else reading
@@ -139,9 +139,9 @@ def _leave_out_repetitions(readings: Sequence[FileReading]) -> Sequence[FileRead
 
 
 def _is_known_reference(
-    reference: Occurrence | UnsupportedText, known_references: Collection[tuple[int, ImageReference]]
+    reference: Reference | UnsupportedText, known_references: Collection[tuple[int, ImageName]]
 ) -> bool:
-    return isinstance(reference, Occurrence) and (reference.line_number, reference.reference) in known_references
+    return isinstance(reference, Reference) and (reference.line_number, reference.image) in known_references
 
 
 def read_file(file: SourceFile, file_format: FileFormat) -> FileReading:
@@ -153,13 +153,13 @@ def read_file(file: SourceFile, file_format: FileFormat) -> FileReading:
 
 
 def _collect_items(file: SourceFile, file_format: FileFormat, items: Iterable[ExtractedItem]) -> FileReading:
-    references: list[Occurrence | UnsupportedText] = []
+    references: list[Reference | UnsupportedText] = []
     facts: list[CrossFileFact] = []
     for item in items:
         if len(references) == MAX_FILE_REFERENCES or len(facts) == MAX_FILE_FACTS:
             references, facts = [UnsupportedText(file.path, 1, "", Reason.TOO_LARGE)], []
             break
-        if isinstance(item, Occurrence | UnsupportedText):
+        if isinstance(item, Reference | UnsupportedText):
             references.append(item)
         else:
             facts.append(item)

@@ -73,7 +73,7 @@ def _select_scans_using_image(repository_scans: Iterable[RepositoryScan], scope:
     matches = [
         (
             repository_scan,
-            any(scope.is_image_in_scope(each.reference) for each in repository_scan.extract_result.occurrences),
+            any(scope.is_image_in_scope(each.image) for each in repository_scan.extract_result.references),
         )
         for repository_scan in repository_scans
     ]

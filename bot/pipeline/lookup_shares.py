@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bot.model.cost_limits import MAX_TREE_IMAGES
 from bot.model.decision import SkippedReference, TrackedImage, UnresolvedReference
 from bot.model.forge import GitRepository
-from bot.model.reference import Digest, TagRef
+from bot.model.image_name import Digest, TagRef
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage, Reason
 
@@ -63,7 +63,7 @@ def _get_key(repository: GitRepository) -> tuple[str, str, str]:
 
 
 def _get_image(tracked_image: TrackedImage) -> _LookedUpImage:
-    return tracked_image.tag_ref, tracked_image.occurrence.reference.digest
+    return tracked_image.tag_ref, tracked_image.reference.image.digest
 
 
 def _limit_selection(item: TrackedImage | SkippedReference, included: set[_LookedUpImage]) -> Selection:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from bot.core.choice.platforms import find_platform_image
 from bot.model.errors import RegistryError
 from bot.model.image import CachedManifest, Manifest, ManifestKind, RegistryRecord, UnresolvedTag
-from bot.model.reference import Digest, TagRef
+from bot.model.image_name import Digest, TagRef
 from bot.pipeline.registry_failures import RegistryFailures, is_definite
 from bot.registry_ports import Registry, RegistryFacts
 

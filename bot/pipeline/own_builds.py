@@ -20,9 +20,9 @@ from bot.core.references.select import is_known_registry
 from bot.model.build_task import TaskRun
 from bot.model.errors import RegistryError, StateError
 from bot.model.image import TagDescriptor
+from bot.model.image_name import Digest, ImageName, TagRef
 from bot.model.own_build import ConfiguredBuild, OwnBuild
 from bot.model.policy import PolicyConfig
-from bot.model.reference import Digest, ImageReference, TagRef
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage, Reason
 from bot.pipeline.base_layers import read_base_layers
@@ -120,7 +120,7 @@ class _BuildReading:
     def find_digests(self, stored: Sequence[OwnBuild], known_digests: Mapping[TagRef, Digest]) -> set[_ImageDigest]:
         """Return the digests of own images that are in use, or that tags in use point to. Raises StateError."""
         references = self._list_references(stored)
-        references += [ImageReference(*each) for each in self._list_newest(references)]
+        references += [ImageName(*each) for each in self._list_newest(references)]
         tags = {TagRef(each.repository, each.tag) for each in references if each.tag is not None}
         digests = {(each.repository, each.digest) for each in references if each.digest is not None}
         return digests | self._look_up_tags(tags, known_digests)
@@ -133,7 +133,7 @@ class _BuildReading:
         changed = {(each.repository, each.digest): each for each in (*new_builds, *add_layer_bases(builds, bases))}
         self.services.store.record_builds(changed.values(), self.context.now)
 
-    def _list_references(self, stored: Sequence[OwnBuild]) -> list[ImageReference]:
+    def _list_references(self, stored: Sequence[OwnBuild]) -> list[ImageName]:
         """Return the own images in the config, in files and in clusters, with their tags and digests.
 
         If the run is limited to some git repositories, only the images that are built or used in them are returned.
@@ -141,7 +141,7 @@ class _BuildReading:
         references = [
             *self.services.inventory.list_references(self.own_images.contains),
             *(each for each in self._list_running() if self.own_images.contains(each.repository)),
-            *(ImageReference(each.image, each.tag, None) for each in self.services.configured),
+            *(ImageName(each.image, each.tag, None) for each in self.services.configured),
         ]
         if not self.names:
             return references
@@ -151,14 +151,14 @@ class _BuildReading:
         wanted = {*(link.image for found in links.values() for link in found), *(each.repository for each in used)}
         return [each for each in references if each.repository in wanted]
 
-    def _list_running(self) -> Iterator[ImageReference]:
+    def _list_running(self) -> Iterator[ImageName]:
         store = self.context.clusters.store
         clusters = store.load_clusters() if store is not None else ()
         for stored in (stored for cluster in clusters for stored in cluster.images):
             if stored.ended_at is None:
-                yield ImageReference(stored.image.repository, stored.image.tag, stored.image.digest)
+                yield ImageName(stored.image.repository, stored.image.tag, stored.image.digest)
 
-    def _list_newest(self, references: Sequence[ImageReference]) -> Iterator[tuple[str, None, Digest]]:
+    def _list_newest(self, references: Sequence[ImageName]) -> Iterator[tuple[str, None, Digest]]:
         """Yield the last pushed digests of images whose builds have tags of their own, if the registry records them."""
         wanted = {each.repository for each in references}
         images = sorted({each.image for each in self.services.configured if each.tag is None} & wanted)

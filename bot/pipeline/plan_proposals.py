@@ -132,8 +132,8 @@ def plan_proposals(
             replaced |= {each: _leave_unplanned(each) for each in group_updates}
             continue
         edit_result = edit_files(extract_result, group_updates, edit_budget)
-        skips = {skip.occurrence: skip for skip in edit_result.unproved_skips}
-        replaced |= {each: skips[each.occurrence] for each in group_updates if each.occurrence in skips}
+        skips = {skip.reference: skip for skip in edit_result.unproved_skips}
+        replaced |= {each: skips[each.reference] for each in group_updates if each.reference in skips}
         if edit_result.applied_updates:
             builder = _ProposalBuilder(update_group, edit_result, evidence, style, fix_times, find_rebuild)
             builder = replace(builder, without_protected=_plan_without_protected(builder, extract_result, edit_budget))
@@ -232,7 +232,7 @@ class _ProposalBuilder:
             automerge: True if the request is to be merged automatically. The body records this.
         """
         updates, style, update_group = self.edit_result.applied_updates, self.style, self.update_group
-        rebuild = self.find_rebuild({update.occurrence.path for update in updates})
+        rebuild = self.find_rebuild({update.reference.path for update in updates})
 
         def build_limited_view(rows: int) -> ProposalView:
             view = build_proposal_view(
@@ -296,11 +296,11 @@ def _plan_without_protected(
     """
     updates, protected_folder = builder.edit_result.applied_updates, builder.style.limits.protected_folder
     protected_files = {
-        update.occurrence.path
+        update.reference.path
         for update in updates
-        if protected_folder and update.occurrence.path.startswith(protected_folder)
+        if protected_folder and update.reference.path.startswith(protected_folder)
     }
-    remaining_updates = [update for update in updates if update.occurrence.path not in protected_files]
+    remaining_updates = [update for update in updates if update.reference.path not in protected_files]
     if not protected_files or not remaining_updates:
         return None
     return replace(

@@ -8,14 +8,14 @@ from datetime import date
 
 from bot.core.budgets import EditBudget
 from bot.core.choice.blocklist import find_listed_digest
-from bot.core.references.edit import OccurrenceKey, get_occurrence_key, is_misread_as_number, list_edits
+from bot.core.references.edit import ReferenceKey, get_reference_key, is_misread_as_number, list_edits
 from bot.core.references.select import RepositoryBranch, select_reference, skip_unknown_registry
 from bot.model.decision import SkippedReference, UpdateCandidate
 from bot.model.errors import EditError
 from bot.model.fleet_plan import PlannedEdit, PlannedFile, PlannedReference, ProposalContent
+from bot.model.image_name import is_tag, parse_sha256
 from bot.model.policy import PolicyConfig
-from bot.model.reference import is_tag, parse_sha256
-from bot.model.source import ByteEdit, FilePath, Occurrence, Span
+from bot.model.source import ByteEdit, FilePath, Reference, Span
 from bot.pipeline.edit import prove_edits
 from bot.pipeline.extract import ExtractResult
 
@@ -27,7 +27,7 @@ class EditProver:
         """Create a prover for the files in `extract_result`. The policy decides which references may be edited."""
         self._extract_result = extract_result
         self._policy_config = replace(policy_config, repository_rules=extract_result.rules)
-        self._occurrences = {get_occurrence_key(each): each for each in extract_result.occurrences}
+        self._references = {get_reference_key(each): each for each in extract_result.references}
         self._edit_budget = EditBudget()
         self._today = today
 
@@ -42,27 +42,27 @@ class EditProver:
             raise EditError(f"the plan edits {file.path}, in which there is no image reference")
         edits = [_build_edit(each) for each in file.edits]
         candidates = {_get_key(file, each): _build_candidate(each) for each in file.references}
-        occurrences = {key: self._select(key, each) for key, each in candidates.items()}
-        expected = {edit for key, each in candidates.items() for edit in list_edits(occurrences[key], each)}
+        references = {key: self._select(key, each) for key, each in candidates.items()}
+        expected = {edit for key, each in candidates.items() for edit in list_edits(references[key], each)}
         if set(edits) != expected:  # parsing the edited file would not notice other bytes, such as a new instruction
             raise EditError(f"the plan edits other bytes of {file.path} than digests and tags of image references")
         content = self._extract_result.get_readings(file.path)[0].file.content
-        if any(is_misread_as_number(content, occurrences[key], each) for key, each in candidates.items()):
+        if any(is_misread_as_number(content, references[key], each) for key, each in candidates.items()):
             raise EditError(f"the plan writes a tag into {file.path} that would be read as a number")
         edited = prove_edits(self._extract_result, file.path, edits, candidates, self._edit_budget)
         if hashlib.sha256(edited).hexdigest() != file.sha256:
             raise EditError(f"the plan has another hash of the edited file {file.path}")
         return edited
 
-    def _select(self, key: OccurrenceKey, candidate: UpdateCandidate) -> Occurrence:
+    def _select(self, key: ReferenceKey, candidate: UpdateCandidate) -> Reference:
         """Return the image reference to edit. Raises EditError if a rule, a comment or a block forbids the edit."""
-        if key not in self._occurrences:
+        if key not in self._references:
             raise EditError(f"the plan edits an image reference that is not in {key[0]}")
         repository, config = self._extract_result.repository, self._policy_config
         branch = RepositoryBranch(repository.name, repository.base_branch or "")
-        selection = select_reference(config, branch, self._occurrences[key], self._today)
+        selection = select_reference(config, branch, self._references[key], self._today)
         selection = skip_unknown_registry(config, selection)
-        name = selection.occurrence.reference.repository
+        name = selection.reference.image.repository
         if isinstance(selection, SkippedReference):
             raise EditError(
                 f"the plan edits {name} in {key[0]}, which this config leaves unchanged ({selection.reason})"
@@ -70,7 +70,7 @@ class EditProver:
         block = find_listed_digest(config.blocklist, name, candidate.digest)
         if block is not None:
             raise EditError(f"the plan writes a blocked digest of {name} into {key[0]}: {block.reason}")
-        return selection.occurrence
+        return selection.reference
 
 
 def _build_edit(edit: PlannedEdit) -> ByteEdit:
@@ -82,7 +82,7 @@ def _build_edit(edit: PlannedEdit) -> ByteEdit:
     return ByteEdit(Span(edit.start, edit.start + len(old)), old, new)
 
 
-def _get_key(file: PlannedFile, reference: PlannedReference) -> OccurrenceKey:
+def _get_key(file: PlannedFile, reference: PlannedReference) -> ReferenceKey:
     return file.path, reference.format, reference.locator
 
 

@@ -232,8 +232,8 @@ def _describe_proposal(proposal: Proposal, updates: Sequence[ImageUpdate]) -> Pr
 
 
 def _describe_file(change: FileChange, updates: Sequence[ImageUpdate]) -> PlannedFile:
-    in_file = [each for each in updates if each.occurrence.path == change.path]
-    edits = {edit for each in in_file for edit in list_edits(each.occurrence, each.candidates[0])}
+    in_file = [each for each in updates if each.reference.path == change.path]
+    edits = {edit for each in in_file for edit in list_edits(each.reference, each.candidates[0])}
     return PlannedFile(
         path=change.path,
         sha256=hashlib.sha256(change.content).hexdigest(),
@@ -243,7 +243,7 @@ def _describe_file(change: FileChange, updates: Sequence[ImageUpdate]) -> Planne
         ),
         references=tuple(
             PlannedReference(
-                each.occurrence.format, each.occurrence.locator, each.candidates[0].digest, each.candidates[0].tag
+                each.reference.format, each.reference.locator, each.candidates[0].digest, each.candidates[0].tag
             )
             for each in in_file
         ),

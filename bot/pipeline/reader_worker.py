@@ -146,7 +146,7 @@ def _pack_answer(file: SelectedFile, contents: FileContents | TreeError) -> File
         return contents.size
     first = contents.readings[0]
     readings = tuple(
-        (file.formats.index(reading.file_format), reading.references, reading.facts) for reading in contents.readings
+        (file.formats.index(reading.file_format), reading.extracted, reading.facts) for reading in contents.readings
     )
     return first.file.content, first.may_have_ignore_comments, readings
 

@@ -9,7 +9,7 @@ from functools import partial
 from bot.core.choice.tags import find_siblings
 from bot.model.errors import RegistryError, StateError
 from bot.model.image import Manifest, ManifestKind, RegistryRecord, Replacement, ResolvedTag, UnresolvedTag
-from bot.model.reference import Digest, TagRef
+from bot.model.image_name import Digest, TagRef
 from bot.pipeline.block_facts import BlockFinder
 from bot.pipeline.manifest_fetcher import ManifestFetcher
 from bot.pipeline.registry_failures import is_definite

@@ -23,6 +23,7 @@ from bot.model.errors import BasebumpError, ForgeError
 from bot.model.evidence import Evidence
 from bot.model.forge import GitRepository
 from bot.model.image import Resolution
+from bot.model.image_name import TagRef
 from bot.model.inventory import BranchKey
 from bot.model.proposal import (
     NoChange,
@@ -34,7 +35,6 @@ from bot.model.proposal import (
     RequestState,
 )
 from bot.model.rebuild_effect import RebuildEffect
-from bot.model.reference import TagRef
 from bot.model.report import RunFailure
 from bot.model.source import FilePath
 from bot.model.vocabulary import FailureStage

@@ -18,8 +18,8 @@ from bot.model.blocklist import Blocklist
 from bot.model.errors import RegistryError, StateError
 from bot.model.history import TagObservation
 from bot.model.image import CachedManifest, Manifest, Resolution, ResolvedTag, TagDescriptor, UnresolvedTag
+from bot.model.image_name import Digest, TagRef
 from bot.model.policy import PolicyConfig
-from bot.model.reference import Digest, TagRef
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage, Reason
 from bot.pipeline.block_facts import BlockFinder

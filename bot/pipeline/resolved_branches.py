@@ -44,7 +44,7 @@ def is_fully_resolved_branch(
     proposed_tags = list_proposed_tags(requests)
     if any(_is_retag_unverified(decision, proposed_tags) for decision in decisions):
         return False
-    repositories = {decision.occurrence.reference.repository for decision in decisions}
+    repositories = {decision.reference.image.repository for decision in decisions}
     repositories |= {tag_ref.rpartition(":")[0] for tag_ref in proposed_tags}
     return not any(extract_result.may_hide_image(repository) for repository in repositories or {""})
 
@@ -72,7 +72,7 @@ def _find_undecided_reason(decision: Decision) -> NoChangeReason | None:
         case UnresolvedReference() | BlockedReference(is_certain=False) | RefusedUpdate(reason=Reason.NOT_SCANNED):
             return NoChangeReason.UNKNOWN
         case SkippedReference(reason=reason):
-            slot = decision.occurrence.digest_slot
+            slot = decision.reference.digest_slot
             is_unsure = isinstance(slot, NotEditable) and slot.reason is reason and not slot.is_certain
             return NoChangeReason.UNKNOWN if is_unsure else None
         case _:

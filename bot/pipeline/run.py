@@ -11,8 +11,8 @@ from bot.core.inventory.rebuild_effects import RebuildFinder
 from bot.model.decision import Decision
 from bot.model.forge import GitRepository
 from bot.model.image import ResolvedTag
+from bot.model.image_name import Digest, TagRef
 from bot.model.limits import Opening
-from bot.model.reference import Digest, TagRef
 from bot.model.report import RepositoryReport, RunFailure, RunReport
 from bot.pipeline.build_tasks import list_build_tasks
 from bot.pipeline.clusters import find_running_images

@@ -11,9 +11,9 @@ from bot.core.inventory.rebuild_effects import RebuildFinder
 from bot.inventory_ports import HeldDigestStore, InventoryStore, OpeningLedger
 from bot.model.forge import ForgeLimits, GitRepository
 from bot.model.image import TagDescriptor
+from bot.model.image_name import TagRef
 from bot.model.limits import ProposalLimits, RolloutOptions
 from bot.model.policy import PolicyConfig
-from bot.model.reference import TagRef
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.build_services import BuildServices

@@ -10,8 +10,8 @@ from bot.model.decision import Transition
 from bot.model.errors import StateError
 from bot.model.evidence import Evidence
 from bot.model.image import Resolution, ResolvedTag
+from bot.model.image_name import Digest, TagRef
 from bot.model.own_build import StoredBuild
-from bot.model.reference import Digest, TagRef
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.collect_evidence import EvidenceResult

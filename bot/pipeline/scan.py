@@ -106,8 +106,8 @@ def _list_offline_verdicts(
     """
     today = context.now.date()
     selections = [
-        select_reference(policy_config, RepositoryBranch("", ""), occurrence, today)
-        for occurrence in extract_result.occurrences
+        select_reference(policy_config, RepositoryBranch("", ""), reference, today)
+        for reference in extract_result.references
     ]
     return [
         build_verdict(UncheckedReference(selection) if isinstance(selection, TrackedImage) else selection)
@@ -154,9 +154,9 @@ def decide_tree(
     decision_result = decide_updates([decided_part], context, policy_config, needs_evidence)
     (decisions,) = decision_result.decisions
     edit_result = edit_files(extract_result, [each for each in decisions if isinstance(each, ImageUpdate)])
-    skips_by_occurrence = {skip.occurrence: skip for skip in edit_result.unproved_skips}
+    skips_by_reference = {skip.reference: skip for skip in edit_result.unproved_skips}
     return TreeDecisions(
-        tuple(skips_by_occurrence.get(each.occurrence, each) for each in decisions),
+        tuple(skips_by_reference.get(each.reference, each) for each in decisions),
         decision_result,
         edit_result.changes,
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from bot.core.evidence.image_changes import build_source_comparison, get_new_version
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 from bot.model.source_changes import SourceChanges, SourceComparison, SourceLookup
 from bot.pipeline.run_context import RunContext
 from bot.ports import SourceHistory

@@ -6,7 +6,7 @@ import threading
 
 from bot.model.cost_limits import MAX_TAG_COMPARISONS
 from bot.model.errors import RegistryError
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.model.vocabulary import Reason
 
 

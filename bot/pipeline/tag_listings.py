@@ -28,7 +28,7 @@ from bot.model.errors import RegistryError, StateError
 from bot.model.history import SupersededTag
 from bot.model.hosts import has_lifecycle_data, is_acr
 from bot.model.image import Resolution, ResolvedTag, UnresolvedTag
-from bot.model.reference import Digest, TagRef
+from bot.model.image_name import Digest, TagRef
 from bot.model.report import RunFailure
 from bot.model.rules import ConfiguredEndOfLife
 from bot.model.vocabulary import FailureStage, Reason

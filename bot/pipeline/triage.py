@@ -18,8 +18,8 @@ from bot.model.errors import ForgeError, RegistryError, StateError
 from bot.model.evidence import Evidence
 from bot.model.forge import ActivityScope, GitRepository
 from bot.model.image import TagDescriptor
+from bot.model.image_name import ImageName, TagRef
 from bot.model.inventory import BranchConditions, BranchKey, SettledBranch, StoredBranch, VisitReason
-from bot.model.reference import ImageReference, TagRef
 from bot.model.report import RepositoryReport, RunFailure
 from bot.model.stuck_update import StuckUpdate
 from bot.model.vocabulary import FailureStage
@@ -158,7 +158,7 @@ class _Triage:
         except ForgeError:  # the branch is then read, which reports the error
             return None
 
-    def leave_out_nonusers(self, branches: Sequence[ListedBranch], image: ImageReference) -> list[ListedBranch]:
+    def leave_out_nonusers(self, branches: Sequence[ListedBranch], image: ImageName) -> list[ListedBranch]:
         """Return the branches of the repositories that use an image, or whose use of the image is not known."""
         users = self._store.list_users(image)
         groups = {each.group for each in branches if each.key in users or not _is_known(each)}

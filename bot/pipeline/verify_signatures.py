@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bot.core.evidence.signatures import combine_signatures
 from bot.core.evidence.trust import find_trust
 from bot.model.decision import Transition
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 from bot.model.report import RunFailure
 from bot.model.signature import SignatureOutcome, SignatureUnknown, TransitionSignatures
 from bot.model.trust import TrustEntry

@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.model.build_task import BuildTask, TaskRun
 from bot.model.errors import InvalidReferenceError
-from bot.model.reference import DOCKER_HUB, Digest, ImageReference, parse_sha256
+from bot.model.image_name import DOCKER_HUB, Digest, ImageName, parse_sha256
 
 MAX_RUNS = 100
 """The runs that are requested, newest first. Most registries run fewer tasks between two runs of basebump."""
@@ -47,6 +47,6 @@ def _parse_images(listed: Any) -> Iterator[tuple[str, Digest]]:
             registry = str(each.get("registry"))
             host = DOCKER_HUB if registry in _HUB_SERVERS else registry
             try:
-                yield ImageReference.parse(f"{host}/{each.get('repository')}").repository, digest
+                yield ImageName.parse(f"{host}/{each.get('repository')}").repository, digest
             except InvalidReferenceError:
                 continue

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from bot.model.artifact import Artifact, Blob, Referrer
 from bot.model.errors import RegistryError
-from bot.model.reference import Digest, TagRef, parse_sha256
+from bot.model.image_name import Digest, TagRef, parse_sha256
 from bot.model.vocabulary import Reason
 from bot.net import Response
 from bot.registries.auth import RegistryAuthenticator, RegistryRequest

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from bot import process
 from bot.model.errors import ProcessError, RegistryError
-from bot.model.reference import DOCKER_HUB
+from bot.model.image_name import DOCKER_HUB
 from bot.net import sanitize_text
 from bot.registries.credentials import Credential, IdentityToken, PasswordLogin, make_unusable_error
 

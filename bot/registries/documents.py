@@ -6,7 +6,7 @@ import threading
 from http import HTTPStatus
 from urllib.parse import quote
 
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 from bot.net import Response
 from bot.registries import facts
 from bot.registries.auth import RegistryAuthenticator, RegistryRequest

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from bot.model.errors import InvalidReferenceError
 from bot.model.hosts import PUBLIC_HOSTS, is_acr
-from bot.model.reference import DOCKER_HUB, ImageReference
+from bot.model.image_name import DOCKER_HUB, ImageName
 from bot.net import HostTrust
 from bot.registries.clouds import CloudProvider
 
@@ -184,7 +184,7 @@ class PullThroughCache:
             return None  # the cache's own path, which is not a repository upstream
         try:
             # Parsing the name as a reference turns `docker.io/nginx` into the repository that Docker means by it.
-            return ImageReference.parse(upstream_name).repository
+            return ImageName.parse(upstream_name).repository
         except InvalidReferenceError:
             return None
 

@@ -9,7 +9,7 @@ from typing import assert_never
 
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
 from bot.model.errors import HINT_SEPARATOR, RegistryError
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.registries.auth import RegistryAuthenticator, RegistryRequest
 from bot.registries.credentials import Credential, IdentityToken, PasswordLogin
 from bot.registries.endpoints import RegistryEndpoint

@@ -14,7 +14,7 @@ from typing import Any
 from bot.core.evidence.build_time import parse_build_time
 from bot.model.contents import ImageConfig
 from bot.model.image import BaseImage
-from bot.model.reference import Digest, parse_sha256
+from bot.model.image_name import Digest, parse_sha256
 from bot.net import sanitize_text
 from bot.registries.manifest import NotAnImageError, format_platform
 

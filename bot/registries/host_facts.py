@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from bot.model.image import RegistryRecord
-from bot.model.reference import Digest, TagRef
+from bot.model.image_name import Digest, TagRef
 from bot.net import HttpClient
 from bot.registries.acr_facts import AcrFacts
 from bot.registries.auth import RegistryAuthenticator

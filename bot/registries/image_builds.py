@@ -9,8 +9,8 @@ from bot.core.evidence.provenance import PREDICATE_TYPES, BuildProvenance, parse
 from bot.model.artifact import Artifact
 from bot.model.errors import InvalidReferenceError, RegistryError
 from bot.model.image import BaseImage
+from bot.model.image_name import Digest, ImageName, TagRef, parse_sha256
 from bot.model.own_build import BaseEvidence, BuiltOn, OwnBuild
-from bot.model.reference import Digest, ImageReference, TagRef, parse_sha256
 from bot.registries import facts
 from bot.registries.documents import ManifestDocuments
 from bot.registries.endpoints import EndpointDirectory
@@ -125,7 +125,7 @@ def _parse_base(base: BaseImage | None) -> tuple[BuiltOn, ...]:
     if base is None or digest is None:
         return ()
     try:
-        repository = ImageReference.parse(base.name).repository if base.name is not None else None
+        repository = ImageName.parse(base.name).repository if base.name is not None else None
     except InvalidReferenceError:
         repository = None
     return (BuiltOn(repository, digest, BaseEvidence.LABEL),)

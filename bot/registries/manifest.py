@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.model.image import ChildManifest, Manifest, ManifestKind
-from bot.model.reference import Digest, parse_sha256
+from bot.model.image_name import Digest, parse_sha256
 from bot.net import sanitize_text
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from bot.core.choice.platforms import choose_image, find_platform_image
 from bot.model.contents import ImageConfig, ImageContents
 from bot.model.image import ImageFacts, Manifest, ManifestKind, PullAddress, TagDescriptor
-from bot.model.reference import Digest, ImageReference, TagRef, parse_sha256
+from bot.model.image_name import Digest, ImageName, TagRef, parse_sha256
 from bot.net import HttpClient, Response
 from bot.net.guard import ResolveHost, resolve_host
 from bot.registries import facts
@@ -287,7 +287,7 @@ class OciRegistry:
         child = find_platform_image(manifest, platform)
         return child.digest if child else None
 
-    def get_named_address(self, reference: ImageReference) -> PullAddress:
+    def get_named_address(self, image: ImageName) -> PullAddress:
         """Return the address and credential with which another program can pull an image that the operator named.
 
         An example of such an image is a scanner's database. The host may be contacted even if `registries:` has no
@@ -295,9 +295,9 @@ class OciRegistry:
 
         Raises RegistryError.
         """
-        endpoint = self._endpoints.get_named_endpoint(reference.host)
-        path = endpoint.prefix + reference.repository.partition("/")[2]
-        return self._build_address(endpoint, path, f":{reference.tag}" if reference.tag else "")
+        endpoint = self._endpoints.get_named_endpoint(image.host)
+        path = endpoint.prefix + image.repository.partition("/")[2]
+        return self._build_address(endpoint, path, f":{image.tag}" if image.tag else "")
 
     def create_sbom_finder(self) -> SbomFinder:
         """Return an object that finds SBOMs attached to images, with the tokens of this client."""

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 
 from bot.model.errors import RegistryError
 from bot.model.image import RegistryRecord
-from bot.model.reference import Digest, TagRef, parse_sha256
+from bot.model.image_name import Digest, TagRef, parse_sha256
 from bot.model.vocabulary import Reason
 from bot.net import HttpClient, HttpError
 from bot.registries.endpoints import EndpointDirectory, RegistryEndpoint

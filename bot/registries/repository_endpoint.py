@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from bot.model.errors import RegistryError
-from bot.model.reference import Digest, TagRef
+from bot.model.image_name import Digest, TagRef
 from bot.model.vocabulary import Reason
 from bot.net import Response
 from bot.registries.auth import RegistryRequest

@@ -20,7 +20,7 @@ from bot.core.choice.platforms import find_platform_image
 from bot.model.artifact import Blob
 from bot.model.errors import RegistryError
 from bot.model.image import ManifestKind
-from bot.model.reference import Digest, TagRef, parse_sha256
+from bot.model.image_name import Digest, TagRef, parse_sha256
 from bot.registries.auth import RegistryAuthenticator
 from bot.registries.endpoints import EndpointDirectory
 from bot.registries.manifest import ATTESTATION_ANNOTATION, NotAnImageError, parse_document

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from bot.model.reference import is_tag
+from bot.model.image_name import is_tag
 from bot.registries.manifest import NotARegistryError
 
 MAX_TAGS = 200_000

@@ -17,9 +17,9 @@ def list_notes(report: CheckReport) -> Iterator[tuple[str, int, str]]:
     A note belongs to an image reference, or to a file that could not be read or parsed. In a strict check, such a file
     is a finding, so it has no note.
     """
-    for checked in report.occurrences:
-        occurrence = checked.verdict.occurrence
-        yield from ((occurrence.path, occurrence.line_number, text) for text in checked.notes)
+    for checked in report.references:
+        reference = checked.verdict.reference
+        yield from ((reference.path, reference.line_number, text) for text in checked.notes)
     for each in report.unsupported:
         if each.reason in WHOLE_FILE_REASONS and not report.is_strict:
             yield each.path, each.line_number, f"not checked: {each.reason.sentence}"
@@ -43,10 +43,10 @@ def list_unevaluated(report: CheckReport) -> list[UnevaluatedGroup]:
     if report.is_strict:
         return []
     positions: defaultdict[Reason, list[tuple[str, int, str]]] = defaultdict(list)
-    for checked in report.occurrences:
+    for checked in report.references:
         if checked.unevaluated_reason is not None:
-            occurrence = checked.verdict.occurrence
-            place = (str(occurrence.path), occurrence.line_number, str(occurrence.reference))
+            reference = checked.verdict.reference
+            place = (str(reference.path), reference.line_number, str(reference.image))
             positions[checked.unevaluated_reason].append(place)
     for each in report.unsupported:
         if each.reason not in WHOLE_FILE_REASONS:

@@ -11,8 +11,8 @@ from bot.core.proposal.view.trust import build_signature_view
 from bot.model.advisory import AdvisoryList
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome
+from bot.model.image_name import TagRef
 from bot.model.proposal import ProposedImage
-from bot.model.reference import TagRef
 from bot.model.report import Verdict
 from bot.model.signature import SignatureOutcome, TransitionSignatures
 from bot.model.workload import RunningUse

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 
-from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason
+from bot.model.vocabulary import ProposalOutcome, Reason, ReferenceStatus
 from bot.reports._image_rows import (
     ImageRow,
     LinkedText,
@@ -23,7 +23,7 @@ from bot.reports._image_rows import (
     render_image_data,
     shorten_text,
 )
-from bot.reports._page_charts import OccurrenceInRepository, PageChart, build_charts, can_update_now
+from bot.reports._page_charts import PageChart, ReferenceInRepository, build_charts, can_update_now
 from bot.reports._risk_figures import RiskFigure, build_risk_figures, build_stuck_figure
 from bot.reports._shown_rows import ShownRows, cut_rows
 from bot.reports.run_facts import FailureFacts, ProposalFacts, RepositoryFacts, RunFacts
@@ -38,12 +38,12 @@ MAX_REPOSITORIES = 100
 """The maximum number of repositories in their list."""
 
 _NOT_UPDATED_STATUSES = (
-    OccurrenceStatus.BLOCKED,
-    OccurrenceStatus.GONE,
-    OccurrenceStatus.REFUSED,
-    OccurrenceStatus.HELD,
-    OccurrenceStatus.SUPERSEDED,
-    OccurrenceStatus.UNRESOLVED,
+    ReferenceStatus.BLOCKED,
+    ReferenceStatus.GONE,
+    ReferenceStatus.REFUSED,
+    ReferenceStatus.HELD,
+    ReferenceStatus.SUPERSEDED,
+    ReferenceStatus.UNRESOLVED,
 )
 """The statuses of references that are not updated, most urgent first."""
 _OUTCOMES_BY_HEADING: Mapping[str, frozenset[ProposalOutcome]] = {
@@ -165,7 +165,7 @@ class FleetPage:
 
 def build_page(run: RunFacts, rows: int, stages: StageReport | None = None) -> FleetPage:
     """Return the values of the page, with at most `rows` rows in each list."""
-    located = [OccurrenceInRepository(tree, occurrence) for tree in run.repositories for occurrence in tree.occurrences]
+    located = [ReferenceInRepository(tree, reference) for tree in run.repositories for reference in tree.references]
     images = build_image_rows(located, run.repositories, run.ended)
     shown_images = cut_rows(images, rows, lambda row: row)
     proposals = [each for tree in run.repositories for each in tree.proposals]
@@ -192,17 +192,15 @@ def _build_stuck_figures(stages: StageReport | None) -> Iterable[RiskFigure]:
     return (build_stuck_figure(len(stages.stages.list_stuck(stages.now))),) if stages is not None else ()
 
 
-def _build_figures(
-    run: RunFacts, located: Sequence[OccurrenceInRepository], images: int
-) -> tuple[tuple[str, str], ...]:
-    total, pinned = len(located), sum(at.occurrence.digest is not None for at in located)
+def _build_figures(run: RunFacts, located: Sequence[ReferenceInRepository], images: int) -> tuple[tuple[str, str], ...]:
+    total, pinned = len(located), sum(at.reference.digest is not None for at in located)
     proposals = sum(len(tree.proposals) for tree in run.repositories)
     return (
         ("Repositories", f"{len(run.repositories):,}"),
         ("Images", f"{images:,}"),
         ("Image references", f"{total:,}"),
         ("Pinned by digest", f"{pinned:,} of {total:,}" if total else "none"),
-        ("Can be updated now", f"{sum(can_update_now(at.occurrence) for at in located):,}"),
+        ("Can be updated now", f"{sum(can_update_now(at.reference) for at in located):,}"),
         ("Proposals", f"{proposals:,}"),
         ("Failures of basebump", f"{len(run.failures):,}"),
     )
@@ -254,7 +252,7 @@ def _format_due_date(proposal: ProposalFacts) -> str:
 
 def _list_owners(tree: RepositoryFacts, proposal: ProposalFacts) -> Iterable[str]:
     files = frozenset(proposal.files)
-    owners = (owner for each in tree.occurrences if each.path in files for owner in each.owners)
+    owners = (owner for each in tree.references if each.path in files for owner in each.owners)
     return map(shorten_text, islice(dict.fromkeys(owners), MAX_OWNERS))
 
 
@@ -262,30 +260,30 @@ def _shorten_failure(failure: FailureFacts) -> FailureFacts:
     return FailureFacts(shorten_text(failure.subject), shorten_text(failure.stage), shorten_text(failure.error))
 
 
-def _build_not_updated_rows(located: Sequence[OccurrenceInRepository], rows: int) -> ShownRows[NotUpdatedRow]:
+def _build_not_updated_rows(located: Sequence[ReferenceInRepository], rows: int) -> ShownRows[NotUpdatedRow]:
     order = {status.value: number for number, status in enumerate(_NOT_UPDATED_STATUSES)}
     not_updated = sorted(
-        (at for at in located if at.occurrence.status in order), key=lambda at: order[at.occurrence.status]
+        (at for at in located if at.reference.status in order), key=lambda at: order[at.reference.status]
     )
     return cut_rows(not_updated, rows, _build_not_updated_row)
 
 
-def _build_not_updated_row(at: OccurrenceInRepository) -> NotUpdatedRow:
+def _build_not_updated_row(at: ReferenceInRepository) -> NotUpdatedRow:
     return NotUpdatedRow(
         format_image(at.image),
-        format_status(at.occurrence),
-        shorten_text(at.occurrence.detail or _get_reason_sentence(at.occurrence.reason)),
+        format_status(at.reference),
+        shorten_text(at.reference.detail or _get_reason_sentence(at.reference.reason)),
         format_repository(at.repository),
-        format_position(at.occurrence),
+        format_position(at.reference),
     )
 
 
-def _build_paused_rows(located: Iterable[OccurrenceInRepository], rows: int) -> ShownRows[PausedRow]:
+def _build_paused_rows(located: Iterable[ReferenceInRepository], rows: int) -> ShownRows[PausedRow]:
     """Return the images whose new digest fails CI in several repositories, beginning with the most used image."""
     waiting: dict[tuple[str, str], set[str]] = {}
     for at in located:
-        if at.occurrence.reason == Reason.FAILING_ELSEWHERE:
-            why = shorten_text(at.occurrence.detail or Reason.FAILING_ELSEWHERE.sentence)
+        if at.reference.reason == Reason.FAILING_ELSEWHERE:
+            why = shorten_text(at.reference.detail or Reason.FAILING_ELSEWHERE.sentence)
             waiting.setdefault((format_image(at.image), why), set()).add(format_repository(at.repository))
     most_first = sorted(waiting.items(), key=lambda entry: (-len(entry[1]), entry[0]))
     return cut_rows([PausedRow(image, why, len(names)) for (image, why), names in most_first], rows, lambda row: row)
@@ -295,17 +293,17 @@ def _build_repository_row(tree: RepositoryFacts) -> RepositoryRow:
     return RepositoryRow(
         repository=format_repository(tree),
         forge=shorten_text(tree.forge),
-        reference_count=len(tree.occurrences),
-        pinned_count=sum(occurrence.digest is not None for occurrence in tree.occurrences),
-        updatable_count=sum(map(can_update_now, tree.occurrences)),
+        reference_count=len(tree.references),
+        pinned_count=sum(reference.digest is not None for reference in tree.references),
+        updatable_count=sum(map(can_update_now, tree.references)),
         proposal_count=len(tree.proposals),
         unsupported_count=tree.unsupported_count,
         note=shorten_text(tree.note or ""),
     )
 
 
-def _list_reasons(located: Iterable[OccurrenceInRepository]) -> tuple[tuple[str, str], ...]:
-    used_reasons = {at.occurrence.reason for at in located}
+def _list_reasons(located: Iterable[ReferenceInRepository]) -> tuple[tuple[str, str], ...]:
+    used_reasons = {at.reference.reason for at in located}
     return tuple((reason.value, reason.sentence) for reason in Reason if reason.value in used_reasons)
 
 

@@ -14,27 +14,27 @@ from bot.core.notes import MAX_NOTE_LENGTH
 from bot.core.registry_pages import find_registry_page
 from bot.core.transition import shorten_digest
 from bot.model.evidence import Severity
-from bot.model.reference import Digest
-from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome
-from bot.reports._page_charts import ImageKey, OccurrenceInRepository
-from bot.reports.run_facts import OccurrenceFacts, ProposalFacts, RepositoryFacts, UpdateFacts
+from bot.model.image_name import Digest
+from bot.model.vocabulary import ProposalOutcome, ReferenceStatus
+from bot.reports._page_charts import ImageKey, ReferenceInRepository
+from bot.reports.run_facts import ProposalFacts, ReferenceFacts, RepositoryFacts, UpdateFacts
 
-MAX_OCCURRENCES = 50
+MAX_REFERENCES = 50
 """The maximum number of image references that are shown for one image.
 
 It prevents a common image from displacing the others.
 """
 _STATUSES_BY_URGENCY = (
-    OccurrenceStatus.BLOCKED,
-    OccurrenceStatus.GONE,
-    OccurrenceStatus.REFUSED,
-    OccurrenceStatus.SUPERSEDED,
-    OccurrenceStatus.UPDATE,
-    OccurrenceStatus.UNRESOLVED,
-    OccurrenceStatus.HELD,
-    OccurrenceStatus.SKIPPED,
-    OccurrenceStatus.NOT_CHECKED,
-    OccurrenceStatus.UP_TO_DATE,
+    ReferenceStatus.BLOCKED,
+    ReferenceStatus.GONE,
+    ReferenceStatus.REFUSED,
+    ReferenceStatus.SUPERSEDED,
+    ReferenceStatus.UPDATE,
+    ReferenceStatus.UNRESOLVED,
+    ReferenceStatus.HELD,
+    ReferenceStatus.SKIPPED,
+    ReferenceStatus.NOT_CHECKED,
+    ReferenceStatus.UP_TO_DATE,
 )
 """The statuses of image references, most urgent first. A status that a later version of basebump added comes last."""
 _OPEN_OUTCOMES = frozenset(
@@ -117,13 +117,13 @@ class ImageRow:
 
         A blocked image is worse than any vulnerability.
         """
-        is_blocked = self.status == OccurrenceStatus.BLOCKED.value
+        is_blocked = self.status == ReferenceStatus.BLOCKED.value
         worst = [self.exploited_count or 0, *(self.get_count(each) or 0 for each in SHOWN_SEVERITIES)]
         return (not is_blocked, *(-count for count in worst), _rank_status(self.status), _split_numbers(self.image))
 
 
 def build_image_rows(
-    located: Iterable[OccurrenceInRepository], repositories: Sequence[RepositoryFacts], now: datetime | None
+    located: Iterable[ReferenceInRepository], repositories: Sequence[RepositoryFacts], now: datetime | None
 ) -> list[ImageRow]:
     """Return a row for each image, the worst image first.
 
@@ -132,7 +132,7 @@ def build_image_rows(
         repositories: All repositories, with their proposals.
         now: The end of the run, to which ages relate; None if it is not known.
     """
-    images: dict[ImageKey, list[OccurrenceInRepository]] = {}
+    images: dict[ImageKey, list[ReferenceInRepository]] = {}
     for at in located:
         images.setdefault(at.image, []).append(at)
     requests = _list_requests(repositories)
@@ -192,14 +192,14 @@ def format_repository(tree: RepositoryFacts) -> str:
     return shorten_text(f"{tree.name} ({tree.base_branch})" if tree.base_branch else tree.name)
 
 
-def format_status(occurrence: OccurrenceFacts) -> str:
+def format_status(reference: ReferenceFacts) -> str:
     return shorten_text(
-        f"{occurrence.status} ({occurrence.reason})" if occurrence.reason is not None else occurrence.status
+        f"{reference.status} ({reference.reason})" if reference.reason is not None else reference.status
     )
 
 
-def format_position(occurrence: OccurrenceFacts) -> str:
-    return f"{shorten_text(occurrence.path)}:{occurrence.line_number}"
+def format_position(reference: ReferenceFacts) -> str:
+    return f"{shorten_text(reference.path)}:{reference.line_number}"
 
 
 def link_proposal(proposal: ProposalFacts) -> LinkedText:
@@ -227,13 +227,13 @@ def _list_requests(repositories: Iterable[RepositoryFacts]) -> Mapping[ImageKey,
 
 def _build_row(
     key: ImageKey,
-    users: Sequence[OccurrenceInRepository],
+    users: Sequence[ReferenceInRepository],
     request: LinkedText | None,
     now: datetime | None,
 ) -> ImageRow:
-    occurrences = [at.occurrence for at in users]
-    updates = [each.update for each in occurrences if each.update is not None]
-    new_digests = Counter(each.new_digest for each in occurrences if each.new_digest is not None)
+    references = [at.reference for at in users]
+    updates = [each.update for each in references if each.update is not None]
+    new_digests = Counter(each.new_digest for each in references if each.new_digest is not None)
     next_digest = new_digests.most_common(1)[0][0] if new_digests else None
     host, _, path = key[0].partition("/")
     return ImageRow(
@@ -242,28 +242,28 @@ def _build_row(
         page=find_registry_page(host, path) or "",
         repository_count=len({(at.repository.forge, at.repository.name) for at in users}),
         reference_count=len(users),
-        pinned_count=sum(each.digest is not None for each in occurrences),
+        pinned_count=sum(each.digest is not None for each in references),
         age_days=_find_age(updates, now),
         counts=_find_worst_counts(updates),
         exploited_count=max((each.exploited.old for each in updates if each.exploited is not None), default=None),
-        status=shorten_text(min((each.status for each in occurrences), key=_rank_status)),
+        status=shorten_text(min((each.status for each in references), key=_rank_status)),
         next_digest=shorten_text(shorten_digest(Digest(next_digest))) if next_digest is not None else "",
         request=request,
-        owners=tuple(dict.fromkeys(shorten_text(owner) for each in occurrences for owner in each.owners)),
-        users=tuple(_build_user_row(at, _find_files_address(at.repository)) for at in users[:MAX_OCCURRENCES]),
-        left_out_users=max(0, len(users) - MAX_OCCURRENCES),
+        owners=tuple(dict.fromkeys(shorten_text(owner) for each in references for owner in each.owners)),
+        users=tuple(_build_user_row(at, _find_files_address(at.repository)) for at in users[:MAX_REFERENCES]),
+        left_out_users=max(0, len(users) - MAX_REFERENCES),
     )
 
 
-def _build_user_row(at: OccurrenceInRepository, address: str) -> ImageUserRow:
-    digest = shorten_digest(Digest(at.occurrence.digest)) if at.occurrence.digest is not None else ""
+def _build_user_row(at: ReferenceInRepository, address: str) -> ImageUserRow:
+    digest = shorten_digest(Digest(at.reference.digest)) if at.reference.digest is not None else ""
     return ImageUserRow(
         format_repository(at.repository),
-        shorten_text(at.occurrence.path),
-        at.occurrence.line_number,
+        shorten_text(at.reference.path),
+        at.reference.line_number,
         address,
         shorten_text(digest),
-        format_status(at.occurrence),
+        format_status(at.reference),
     )
 
 

@@ -9,8 +9,8 @@ from datetime import timedelta
 
 from bot.core.markdown import make_console_line
 from bot.model.evidence import Severity
-from bot.model.vocabulary import UPDATABLE_STATUSES, OccurrenceStatus
-from bot.reports.run_facts import OccurrenceFacts, RepositoryFacts, UpdateFacts
+from bot.model.vocabulary import UPDATABLE_STATUSES, ReferenceStatus
+from bot.reports.run_facts import ReferenceFacts, RepositoryFacts, UpdateFacts
 
 ImageKey = tuple[str, str]
 """A canonical repository and a tag; the tag is empty if the reference has none."""
@@ -49,26 +49,26 @@ class PageChart:
 
 
 @dataclass(frozen=True, slots=True)
-class OccurrenceInRepository:
+class ReferenceInRepository:
     """An image reference, with the git repository that contains it."""
 
     repository: RepositoryFacts
-    occurrence: OccurrenceFacts
+    reference: ReferenceFacts
 
     @property
     def image(self) -> ImageKey:
-        return self.occurrence.canonical, self.occurrence.tag or ""
+        return self.reference.canonical, self.reference.tag or ""
 
 
-def can_update_now(occurrence: OccurrenceFacts) -> bool:
-    return occurrence.status in UPDATABLE_STATUSES and occurrence.new_digest is not None
+def can_update_now(reference: ReferenceFacts) -> bool:
+    return reference.status in UPDATABLE_STATUSES and reference.new_digest is not None
 
 
-def build_charts(located: Sequence[OccurrenceInRepository]) -> tuple[PageChart, ...]:
-    count_by_status = Counter(at.occurrence.status for at in located)
+def build_charts(located: Sequence[ReferenceInRepository]) -> tuple[PageChart, ...]:
+    count_by_status = Counter(at.reference.status for at in located)
     status_names = [
-        *(status.value for status in OccurrenceStatus if count_by_status[status.value]),
-        *sorted(count_by_status.keys() - set(OccurrenceStatus)),
+        *(status.value for status in ReferenceStatus if count_by_status[status.value]),
+        *sorted(count_by_status.keys() - set(ReferenceStatus)),
     ]
     statuses = _build_chart(
         "Status of the image references",
@@ -82,19 +82,17 @@ def build_charts(located: Sequence[OccurrenceInRepository]) -> tuple[PageChart, 
     )
 
 
-def list_distinct_updates(located: Iterable[OccurrenceInRepository]) -> list[UpdateFacts]:
+def list_distinct_updates(located: Iterable[ReferenceInRepository]) -> list[UpdateFacts]:
     """Return the updates that can be made now. If several image references get the same update, return it once."""
     updates: dict[tuple[str | None, ...], UpdateFacts] = {}
     for at in located:
-        occurrence = at.occurrence
-        if occurrence.update is not None and can_update_now(occurrence):
-            updates.setdefault(
-                (*at.image, occurrence.digest, occurrence.new_tag, occurrence.new_digest), occurrence.update
-            )
+        reference = at.reference
+        if reference.update is not None and can_update_now(reference):
+            updates.setdefault((*at.image, reference.digest, reference.new_tag, reference.new_digest), reference.update)
     return list(updates.values())
 
 
-def _build_vulnerability_chart(located: Sequence[OccurrenceInRepository]) -> PageChart:
+def _build_vulnerability_chart(located: Sequence[ReferenceInRepository]) -> PageChart:
     """Return a chart that compares the vulnerabilities of the images in use with the vulnerabilities of the new images.
 
     It counts only updates for which both images were scanned.
@@ -110,7 +108,7 @@ def _build_vulnerability_chart(located: Sequence[OccurrenceInRepository]) -> Pag
     rows = [(word, tuple(sum(counts.get(word, 0) for counts in side) for side in sides)) for word in severity_names]
     title = "Known vulnerabilities of images that can be updated"
     if not pairs:
-        has_updates = any(can_update_now(at.occurrence) for at in located)
+        has_updates = any(can_update_now(at.reference) for at in located)
         reason = "Not known, because there is no update whose old and new images were both scanned."
         return PageChart(title, (), (), reason if has_updates else "")
     note = (
@@ -120,13 +118,13 @@ def _build_vulnerability_chart(located: Sequence[OccurrenceInRepository]) -> Pag
     return _build_chart(title, ("in use", "offered"), rows, note, are_severities=True)
 
 
-def _build_age_chart(located: Sequence[OccurrenceInRepository]) -> PageChart:
+def _build_age_chart(located: Sequence[ReferenceInRepository]) -> PageChart:
     """Return a chart that shows how far the images are behind: the number of image references by difference in age.
 
     The difference in age is the time between the builds of the old and the new image. The chart has a row for each
     range of differences, such as `a week to a month`.
     """
-    age_labels = [_get_age_label(at.occurrence.update) for at in located if can_update_now(at.occurrence)]
+    age_labels = [_get_age_label(at.reference.update) for at in located if can_update_now(at.reference)]
     count_by_age = Counter(age_labels)
     title = "How far the images are behind"
     if not age_labels:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.model.evidence import Severity
-from bot.model.vocabulary import OccurrenceStatus
+from bot.model.vocabulary import ReferenceStatus
 from bot.reports._image_rows import ImageRow
-from bot.reports._page_charts import OccurrenceInRepository, list_distinct_updates
+from bot.reports._page_charts import ReferenceInRepository, list_distinct_updates
 from bot.reports.run_facts import ProposalFacts
 
 NOT_LOOKED_UP = "not looked up"
@@ -29,7 +29,7 @@ class RiskFigure:
 
 
 def build_risk_figures(
-    located: Sequence[OccurrenceInRepository], images: Sequence[ImageRow], proposals: Sequence[ProposalFacts]
+    located: Sequence[ReferenceInRepository], images: Sequence[ImageRow], proposals: Sequence[ProposalFacts]
 ) -> tuple[RiskFigure, ...]:
     """Return the figures: exploited and critical vulnerabilities, the oldest image, and images without a scan.
 
@@ -62,16 +62,16 @@ def _build_overdue_figures(proposals: Sequence[ProposalFacts]) -> Iterator[RiskF
         yield RiskFigure("Overdue", f"{overdue:,} of {due:,}", note, "proposals", is_alarming=overdue > 0)
 
 
-def _build_blocked_figures(located: Sequence[OccurrenceInRepository]) -> Iterator[RiskFigure]:
+def _build_blocked_figures(located: Sequence[ReferenceInRepository]) -> Iterator[RiskFigure]:
     """Yield the number of references to blocked digests, if there are some."""
-    blocked = [each.occurrence for each in located if each.occurrence.status == OccurrenceStatus.BLOCKED.value]
+    blocked = [each.reference for each in located if each.reference.status == ReferenceStatus.BLOCKED.value]
     if blocked:
         unreplaced = sum(each.new_digest is None for each in blocked)
         note = f"references to images that must not be used; {unreplaced:,} without a known replacement"
         yield RiskFigure("Blocked, in use", f"{len(blocked):,}", note, "status=blocked", is_alarming=True)
 
 
-def _build_exploited_figure(located: Sequence[OccurrenceInRepository]) -> RiskFigure:
+def _build_exploited_figure(located: Sequence[ReferenceInRepository]) -> RiskFigure:
     counts = [each.exploited for each in list_distinct_updates(located) if each.exploited is not None]
     old, new = sum(each.old for each in counts), sum(each.new for each in counts)
     value = f"{old:,} → {new:,}" if counts else NOT_LOOKED_UP
@@ -79,7 +79,7 @@ def _build_exploited_figure(located: Sequence[OccurrenceInRepository]) -> RiskFi
     return RiskFigure("Known exploited, in use", value, note, "severity=exploited", is_alarming=old > 0)
 
 
-def _build_critical_figure(located: Sequence[OccurrenceInRepository]) -> RiskFigure:
+def _build_critical_figure(located: Sequence[ReferenceInRepository]) -> RiskFigure:
     pairs = [
         (each.old.counts, each.new.counts)
         for each in list_distinct_updates(located)

@@ -6,7 +6,7 @@ from bot.model.check import CheckFinding, CheckReport
 from bot.model.report import SCHEMA
 from bot.reports._check_counts import render_counts
 from bot.reports._check_notes import list_notes
-from bot.reports.json_document import render_failure, render_occurrence, render_unsupported
+from bot.reports.json_document import render_failure, render_reference, render_unsupported
 from bot.reports.json_text import JsonValue, render_json
 
 
@@ -24,7 +24,7 @@ def render_check_document(report: CheckReport) -> str:
             "notes": [
                 {"path": path, "line": line_number, "text": text} for path, line_number, text in list_notes(report)
             ],
-            "occurrences": [render_occurrence(checked.verdict, None) for checked in report.occurrences],
+            "references": [render_reference(checked.verdict, None) for checked in report.references],
             "unsupported": [render_unsupported(each) for each in report.unsupported],
             "failed": [render_failure(each) for each in report.failed],
         }

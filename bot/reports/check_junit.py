@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 from bot.core.choice.unevaluated import describe_next_step
 from bot.core.markdown import make_console_line
-from bot.model.check import CheckCounts, CheckedOccurrence, CheckReport, Violation
+from bot.model.check import CheckCounts, CheckedReference, CheckReport, Violation
 from bot.model.report import RunFailure
 from bot.model.vocabulary import Reason
 
@@ -25,7 +25,7 @@ def render_check_junit(report: CheckReport) -> str:
     A place that was not evaluated is a skipped test, so that it does not count as a test that passed.
     """
     unreadable = _list_unreadable_cases(report)
-    cases = [*map(_render_case, report.occurrences), *unreadable, *map(_render_failed_case, report.failed)]
+    cases = [*map(_render_case, report.references), *unreadable, *map(_render_failed_case, report.failed)]
     counts = {
         "tests": len(cases),
         "failures": sum(case.find("failure") is not None for case in cases),
@@ -58,12 +58,12 @@ def _render_properties(counts: CheckCounts) -> ET.Element:
     return properties
 
 
-def _render_case(checked: CheckedOccurrence) -> ET.Element:
-    occurrence, verdict = checked.verdict.occurrence, checked.verdict
-    name = f"{occurrence.reference} (line {occurrence.line_number}, {occurrence.locator})"
-    case = _build_case(occurrence.path, occurrence.line_number, name)
+def _render_case(checked: CheckedReference) -> ET.Element:
+    reference, verdict = checked.verdict.reference, checked.verdict
+    name = f"{reference.image} (line {reference.line_number}, {reference.locator})"
+    case = _build_case(reference.path, reference.line_number, name)
     if checked.violations:
-        _add_failure(case, checked.violations, occurrence.path, occurrence.line_number)
+        _add_failure(case, checked.violations, reference.path, reference.line_number)
     elif checked.unevaluated_reason is not None or checked.is_unresolved:
         _add_skipped(case, checked.unevaluated_reason or verdict.reason, verdict.detail)
     if checked.notes:

@@ -9,8 +9,8 @@ from bot.model.report import SCHEMA, RepositoryReport, RunReport
 from bot.reports.json_document import (
     build_evidence_index,
     render_failure,
-    render_occurrence,
     render_proposal,
+    render_reference,
     render_unsupported,
 )
 from bot.reports.json_text import JsonValue, dump_json
@@ -57,7 +57,7 @@ def _list_repository_entries(repository: RepositoryReport, evidence_index: Evide
     yield build_entry("repository", note=repository.note or None)
     for verdict in repository.verdicts:
         yield build_entry(
-            "place", **{**dict.fromkeys(_LEADING_KEYS), "notes": [], **render_occurrence(verdict, evidence_index)}
+            "place", **{**dict.fromkeys(_LEADING_KEYS), "notes": [], **render_reference(verdict, evidence_index)}
         )
     for unsupported in repository.unsupported:
         yield build_entry("text", **{"notes": [], **render_unsupported(unsupported)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from bot.model.reference import ImageReference
+from bot.model.image_name import ImageName
 from bot.model.usage import DigestUsers, ImageUsage
 from bot.reports._inventory_parts import describe_coverage
 from bot.reports.styled_lines import Line
@@ -18,16 +18,14 @@ def render_digest_users(users: DigestUsers, now: datetime) -> Iterator[Line]:
         yield "No file uses it, according to the state."
     for repository, usages in users.pinned.items():
         yield "Pinned to the digest:"
-        yield from _render_files(users, ImageReference.parse(f"{repository}@{users.digest}"), usages, now)
+        yield from _render_files(users, ImageName.parse(f"{repository}@{users.digest}"), usages, now)
     for each in users.followed:
         yield f"Without a digest, following a tag that pointed to it at its last lookup ({each.looked_up_at:%Y-%m-%d}):"
-        yield from _render_files(users, ImageReference.parse(str(each.tag_ref)), each.usages, now)
+        yield from _render_files(users, ImageName.parse(str(each.tag_ref)), each.usages, now)
     yield from describe_coverage(users.coverage, now)
 
 
-def _render_files(
-    users: DigestUsers, image: ImageReference, usages: Sequence[ImageUsage], now: datetime
-) -> Iterator[Line]:
+def _render_files(users: DigestUsers, image: ImageName, usages: Sequence[ImageUsage], now: datetime) -> Iterator[Line]:
     """Yield the lines of `basebump usage` about these references, without those about all of the data."""
     lines = render_usage_lines(UsageAnswer(image, None, usages, users.coverage), now)
     yield from lines[: len(lines) - len(list(describe_coverage(users.coverage, now)))]

@@ -13,9 +13,9 @@ from bot.core.transition import shorten_digest
 from bot.model.ci import FleetOutcome
 from bot.model.fleet_history import DigestMove, MoveOrigin
 from bot.model.history import TagObservation
+from bot.model.image_name import Digest, TagRef
 from bot.model.inventory import BranchKey, StoredRequest
 from bot.model.proposal import Target
-from bot.model.reference import Digest, TagRef
 from bot.model.report import SCHEMA
 from bot.model.update_stages import UpdateProgress
 from bot.model.usage import InventoryCoverage

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from bot.core.markdown import make_console_line
 from bot.model.image import ImageFacts
-from bot.model.reference import ImageReference
+from bot.model.image_name import ImageName
 from bot.model.report import SCHEMA
 from bot.reports.json_text import format_time, render_json
 
 
-def render_image_document(reference: ImageReference, facts: ImageFacts) -> str:
+def render_image_document(image: ImageName, facts: ImageFacts) -> str:
     """Return the output of `resolve --format json`."""
     return render_json(
         {
             "schema": SCHEMA,
-            "reference": str(reference),
-            "canonical": reference.repository,
-            "tag": reference.tag,
+            "reference": str(image),
+            "canonical": image.repository,
+            "tag": image.tag,
             "digest": facts.digest,
             "kind": facts.kind.value,
             "platforms": list(facts.platforms),
@@ -29,12 +29,12 @@ def render_image_document(reference: ImageReference, facts: ImageFacts) -> str:
     )
 
 
-def render_image_text(reference: ImageReference, facts: ImageFacts) -> str:
+def render_image_text(image: ImageName, facts: ImageFacts) -> str:
     """Return the text output of `resolve`; values that are not known are left out."""
     rows = [
-        ("repository", reference.repository),
+        ("repository", image.repository),
         ("digest", facts.digest),
-        ("pinned", _describe_pin(reference, facts)),
+        ("pinned", _describe_pin(image, facts)),
         ("kind", facts.kind.value),
         ("platforms", ", ".join(facts.platforms)),
         ("created", f"{facts.created:%Y-%m-%d %H:%M} UTC" if facts.created else None),
@@ -43,14 +43,14 @@ def render_image_text(reference: ImageReference, facts: ImageFacts) -> str:
         ("revision", facts.revision),
         ("base", facts.base and " @ ".join(part for part in (facts.base.name, facts.base.digest) if part)),
     ]
-    return "\n".join([str(reference), *(f"  {label:<11} {make_console_line(text)}" for label, text in rows if text)])
+    return "\n".join([str(image), *(f"  {label:<11} {make_console_line(text)}" for label, text in rows if text)])
 
 
-def _describe_pin(reference: ImageReference, facts: ImageFacts) -> str | None:
+def _describe_pin(image: ImageName, facts: ImageFacts) -> str | None:
     """Return a note that the reference is pinned to another digest than the one to which its tag points.
 
     Return None if the reference has no digest, or if its digest is the current one.
     """
-    if reference.digest is None or reference.digest == facts.digest:
+    if image.digest is None or image.digest == facts.digest:
         return None
-    return f"{reference.digest}, which is not what the tag points to"
+    return f"{image.digest}, which is not what the tag points to"

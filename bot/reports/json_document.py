@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bot.model.report import SCHEMA, ProposalReport, RepositoryReport, RunFailure, RunReport, Verdict
-from bot.model.source import EditSlot, Occurrence, UnsupportedText
+from bot.model.source import EditSlot, Reference, UnsupportedText
 from bot.reports.json_text import JsonValue, format_time, render_json
 
 if TYPE_CHECKING:  # imported at run time only if there is evidence
@@ -21,7 +21,7 @@ def render_scan_document(report: RunReport) -> str:
         {
             "schema": SCHEMA,
             "root": tree.name,
-            "occurrences": [render_occurrence(verdict, evidence_index) for verdict in tree.verdicts],
+            "references": [render_reference(verdict, evidence_index) for verdict in tree.verdicts],
             "unsupported": [render_unsupported(each) for each in tree.unsupported],
             "failed": [render_failure(each) for each in report.failed],
         }
@@ -61,7 +61,7 @@ def _render_repository(repository: RepositoryReport, evidence_index: EvidenceInd
         "name": repository.name,
         "base_branch": repository.base_branch,
         "note": repository.note or None,
-        "occurrences": [render_occurrence(verdict, evidence_index) for verdict in repository.verdicts],
+        "references": [render_reference(verdict, evidence_index) for verdict in repository.verdicts],
         "unsupported": [render_unsupported(each) for each in repository.unsupported],
         "proposals": [render_proposal(each, evidence_index) for each in repository.proposals],
         "files_url": repository.files_url,
@@ -69,30 +69,30 @@ def _render_repository(repository: RepositoryReport, evidence_index: EvidenceInd
     }
 
 
-def render_occurrence(verdict: Verdict, evidence_index: EvidenceIndex | None) -> dict[str, JsonValue]:
+def render_reference(verdict: Verdict, evidence_index: EvidenceIndex | None) -> dict[str, JsonValue]:
     """Return an image reference with the decision about it as JSON."""
-    occurrence = verdict.occurrence
-    reference = occurrence.reference
+    reference = verdict.reference
+    image = reference.image
     return {
-        "path": occurrence.path,
-        "line": occurrence.line_number,
-        "format": occurrence.format,
-        "locator": occurrence.locator,
-        "written": occurrence.written,
-        "reference": str(reference),
-        "canonical": reference.repository,
-        "role": occurrence.role.value,
-        "tag": reference.tag,
-        "digest": reference.digest,
-        "pinned": reference.digest is not None,
-        "platform": occurrence.platform,
-        "digest_at": _render_digest_span(occurrence),
+        "path": reference.path,
+        "line": reference.line_number,
+        "format": reference.format,
+        "locator": reference.locator,
+        "written": reference.written,
+        "reference": str(image),
+        "canonical": image.repository,
+        "role": reference.role.value,
+        "tag": image.tag,
+        "digest": image.digest,
+        "pinned": image.digest is not None,
+        "platform": reference.platform,
+        "digest_at": _render_digest_span(reference),
         "status": verdict.status.value,
         "reason": verdict.reason.value if verdict.reason is not None else None,
         "new_digest": verdict.new_digest,
         **_render_optional_keys(verdict),
-        **_render_notes(occurrence.notes),
-        **_render_owners(occurrence.owners),
+        **_render_notes(reference.notes),
+        **_render_owners(reference.owners),
         **_render_evidence_key(evidence_index.render_for_verdict(verdict) if evidence_index is not None else None),
     }
 
@@ -123,15 +123,15 @@ def _render_evidence_key(value: JsonValue) -> Mapping[str, JsonValue]:
     return {"evidence": value} if value is not None else {}
 
 
-def _render_digest_span(occurrence: Occurrence) -> JsonValue:
+def _render_digest_span(reference: Reference) -> JsonValue:
     """Return the start and end of the bytes that an edit of the digest replaces, as byte offsets.
 
     These are the bytes of the digest (`sha256:…`), or the bytes of a `null` in its place. If there is neither, both are
     the offset at which a digest would be inserted. Return null if the reference cannot be edited.
     """
-    if not isinstance(occurrence.digest_slot, EditSlot):
+    if not isinstance(reference.digest_slot, EditSlot):
         return None
-    span = occurrence.digest_slot.span
+    span = reference.digest_slot.span
     return {"start": span.start, "end": span.end}
 
 

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator
 from bot.core.markdown import Link, Plain, Text, is_safe_url, strip_ci_commands
 from bot.core.notes import MAX_NOTE_LENGTH
 from bot.core.transition import shorten_digest
-from bot.model.reference import ImageReference
+from bot.model.image_name import ImageName
 from bot.model.report import RepositoryReport, RunReport, Verdict
-from bot.model.vocabulary import OccurrenceStatus, Reason, RunLevel
+from bot.model.vocabulary import Reason, ReferenceStatus, RunLevel
 from bot.reports._due_dates import describe_due_date, is_overdue, summarise_due_dates
 from bot.reports._effect import describe_effect, list_risky_proposals, summarise_run_effect
 from bot.reports._failures import drop_repeated_errors
@@ -27,7 +27,7 @@ MAX_BYTES = 1_000_000
 _ROW_LIMITS = (1000, 500, 200, 100, 50, 25, 10, 5, 2, 1, 0)
 """The numbers of rows in each list that are tried, in this order, until the summary fits."""
 _BLANK_LINES = re.compile(r"\n{3,}")
-_COUNTED_STATUSES = frozenset({OccurrenceStatus.UP_TO_DATE, OccurrenceStatus.SKIPPED, OccurrenceStatus.NOT_CHECKED})
+_COUNTED_STATUSES = frozenset({ReferenceStatus.UP_TO_DATE, ReferenceStatus.SKIPPED, ReferenceStatus.NOT_CHECKED})
 """Statuses that need no action. References with these statuses are only counted."""
 
 
@@ -115,12 +115,12 @@ def _render_repositories(report: RunReport, rows: int) -> Iterator[str]:
         yield f"### {_format_repository(tree)}"
         yield ""
         yield from (f"> {Text(line, MAX_NOTE_LENGTH)}" for line in tree.note.splitlines())
-        yield from _render_occurrences(tree, report, rows)
+        yield from _render_references(tree, report, rows)
         yield ""
     yield from _render_left_out(len(notable) - len(shown), "repositories")
 
 
-def _render_occurrences(tree: RepositoryReport, report: RunReport, rows: int) -> Iterator[str]:
+def _render_references(tree: RepositoryReport, report: RunReport, rows: int) -> Iterator[str]:
     verdicts = _list_notable(tree)
     if not verdicts:
         return
@@ -131,9 +131,9 @@ def _render_occurrences(tree: RepositoryReport, report: RunReport, rows: int) ->
     yield "|---|---|---|---|"
     shown = verdicts[:rows]
     for verdict in shown:
-        occurrence = verdict.occurrence
-        image = ImageReference(occurrence.reference.name, occurrence.reference.tag, None)
-        position = Text(f"{occurrence.path}:{occurrence.line_number}", MAX_NOTE_LENGTH)
+        reference = verdict.reference
+        image = ImageName(reference.image.name, reference.image.tag, None)
+        position = Text(f"{reference.path}:{reference.line_number}", MAX_NOTE_LENGTH)
         yield f"| {position} | {Text(str(image))} | {_format_status(verdict)} | {_describe_update(verdict, report)} |"
     yield from _render_left_out(len(verdicts) - len(shown), "places")
     count_by_status = Counter(
@@ -172,9 +172,9 @@ def _format_status(verdict: Verdict) -> str:
 
 def _describe_update(verdict: Verdict, report: RunReport) -> str:
     """Describe the update and its effect on vulnerabilities, or the reason why there is no update."""
-    if verdict.new_digest is None or verdict.status is OccurrenceStatus.REFUSED:
+    if verdict.new_digest is None or verdict.status is ReferenceStatus.REFUSED:
         return str(Text(verdict.detail, MAX_NOTE_LENGTH)) if verdict.detail else _get_reason_sentence(verdict.reason)
-    pinned_digest, transition = verdict.occurrence.reference.digest, verdict.transition
+    pinned_digest, transition = verdict.reference.image.digest, verdict.transition
     tag = f"{transition.new_tag} " if transition is not None and transition.new_tag else ""
     words = Text(
         f"{shorten_digest(pinned_digest) if pinned_digest else 'no digest'} → {tag}{shorten_digest(verdict.new_digest)}"

@@ -20,7 +20,7 @@ from bot.model.due_date import DueClass
 from bot.model.evidence import Scan, ScanOutcome, Severity, UnscannedReason
 from bot.model.patch_times import FixSeverity, PatchSummary
 from bot.model.report import RunReport
-from bot.model.vocabulary import FailureStage, OccurrenceStatus, ProposalOutcome
+from bot.model.vocabulary import FailureStage, ProposalOutcome, ReferenceStatus
 from bot.reports._evidence import SCANNED, get_state
 from bot.reports.prometheus_text import Sample, render_family
 from bot.reports.stage_metrics import render_stage_metrics
@@ -72,7 +72,7 @@ def _render_run(report: RunReport) -> Iterator[str]:
 
 def _render_counts(report: RunReport) -> Iterator[str]:
     repositories: Counter[LabelValues] = Counter()
-    occurrences: Counter[LabelValues] = Counter()
+    references: Counter[LabelValues] = Counter()
     texts: Counter[LabelValues] = Counter()
     proposals: Counter[LabelValues] = Counter()
     overdue: Counter[LabelValues] = Counter()
@@ -80,9 +80,8 @@ def _render_counts(report: RunReport) -> Iterator[str]:
     for tree in report.repositories:
         forge = tree.forge or FOLDER
         repositories[forge,] += 1
-        occurrences.update(
-            (forge, each.status.value, str(each.occurrence.reference.digest is not None).lower())
-            for each in tree.verdicts
+        references.update(
+            (forge, each.status.value, str(each.reference.image.digest is not None).lower()) for each in tree.verdicts
         )
         texts[forge,] += len(tree.unsupported)
         proposals.update((forge, each.outcome.value) for each in tree.proposals)
@@ -91,7 +90,7 @@ def _render_counts(report: RunReport) -> Iterator[str]:
             (forge, each.due.fixes.value) for each in tree.proposals if each.due is not None and each.due.is_overdue
         )
     forges = tuple(sorted(forge for (forge,) in repositories))
-    statuses, outcomes = tuple(each.value for each in OccurrenceStatus), tuple(each.value for each in ProposalOutcome)
+    statuses, outcomes = tuple(each.value for each in ReferenceStatus), tuple(each.value for each in ProposalOutcome)
     yield from render_family(
         "repositories",
         "Repositories and base branches that were read.",
@@ -100,7 +99,7 @@ def _render_counts(report: RunReport) -> Iterator[str]:
     yield from render_family(
         "places",
         "Image references, by status and by whether they have a digest.",
-        _build_samples(occurrences, ("forge", "status", "pinned"), [forges, statuses, ("true", "false")]),
+        _build_samples(references, ("forge", "status", "pinned"), [forges, statuses, ("true", "false")]),
     )
     yield from render_family(
         "unsupported_texts",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from bot.core.markdown import make_console_line
 from bot.model.report import RepositoryReport, RunReport, Verdict
-from bot.model.vocabulary import UPDATABLE_STATUSES, OccurrenceStatus, ProposalOutcome
+from bot.model.vocabulary import UPDATABLE_STATUSES, ProposalOutcome, ReferenceStatus
 
 MAX_ROWS = 40
 """The maximum number of rows, which fill two screens; `--export html=FILE` shows more repositories."""
@@ -19,11 +19,11 @@ _HEADINGS = ("references", "updatable", "current", "not updated", "skipped", "pi
 _DROP_ORDER = ("pinned", "skipped", "current", "waiting", "not updated", "references", "updatable")
 """The columns that are left out on a narrow terminal, the least important first."""
 _NOT_UPDATED_STATUSES = frozenset(
-    {OccurrenceStatus.HELD, OccurrenceStatus.REFUSED, OccurrenceStatus.SUPERSEDED, OccurrenceStatus.UNRESOLVED}
+    {ReferenceStatus.HELD, ReferenceStatus.REFUSED, ReferenceStatus.SUPERSEDED, ReferenceStatus.UNRESOLVED}
 )
 """Statuses of references that are not updated, but on which a user may want to act."""
-_CURRENT_STATUSES = frozenset({OccurrenceStatus.UP_TO_DATE})
-_SKIPPED_STATUSES = frozenset({OccurrenceStatus.SKIPPED, OccurrenceStatus.NOT_CHECKED})
+_CURRENT_STATUSES = frozenset({ReferenceStatus.UP_TO_DATE})
+_SKIPPED_STATUSES = frozenset({ReferenceStatus.SKIPPED, ReferenceStatus.NOT_CHECKED})
 _OPEN_OUTCOMES = frozenset(
     {ProposalOutcome.OPENED, ProposalOutcome.REFRESHED, ProposalOutcome.UNCHANGED, ProposalOutcome.LEFT_ALONE}
 )
@@ -76,7 +76,7 @@ def _count_repository(tree: RepositoryReport) -> tuple[int, ...]:
     def count_proposals(outcomes: frozenset[ProposalOutcome]) -> int:
         return sum(each.outcome in outcomes for each in tree.proposals)
 
-    def count_occurrences(statuses: frozenset[OccurrenceStatus]) -> int:
+    def count_references(statuses: frozenset[ReferenceStatus]) -> int:
         return sum(each.status in statuses for each in tree.verdicts)
 
     statuses = (UPDATABLE_STATUSES, _CURRENT_STATUSES, _NOT_UPDATED_STATUSES, _SKIPPED_STATUSES)
@@ -86,8 +86,8 @@ def _count_repository(tree: RepositoryReport) -> tuple[int, ...]:
         count_proposals(_WAITING_OUTCOMES),
     )
     pinned = sum(map(_is_pinned, tree.verdicts))
-    return len(tree.verdicts), *map(count_occurrences, statuses), pinned, *proposals
+    return len(tree.verdicts), *map(count_references, statuses), pinned, *proposals
 
 
 def _is_pinned(verdict: Verdict) -> bool:
-    return verdict.occurrence.reference.digest is not None
+    return verdict.reference.image.digest is not None

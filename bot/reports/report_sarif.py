@@ -12,7 +12,7 @@ from bot.core.transition import shorten_digest
 from bot.model.advisory import AdvisoryList
 from bot.model.evidence import Evidence, NotScanned, Severity, UnscannedReason, Urgency
 from bot.model.report import RepositoryReport, RunFailure, RunReport, Verdict
-from bot.model.vocabulary import REASONS_BY_STATUS, OccurrenceStatus, Reason
+from bot.model.vocabulary import REASONS_BY_STATUS, Reason, ReferenceStatus
 from bot.reports._sarif import LEVELS as LEVEL_ORDER
 from bot.reports._sarif import (
     POLICY_SCORES,
@@ -32,13 +32,13 @@ from bot.reports.json_text import JsonValue
 if TYPE_CHECKING:  # imported at run time only if there is evidence
     from bot.reports._evidence import EvidenceIndex
 
-LEVELS: dict[OccurrenceStatus, str] = {
-    OccurrenceStatus.GONE: "error",
-    OccurrenceStatus.BLOCKED: "error",
-    OccurrenceStatus.REFUSED: "warning",
-    OccurrenceStatus.UPDATE: "warning",
-    OccurrenceStatus.SUPERSEDED: "warning",
-    OccurrenceStatus.HELD: "note",
+LEVELS: dict[ReferenceStatus, str] = {
+    ReferenceStatus.GONE: "error",
+    ReferenceStatus.BLOCKED: "error",
+    ReferenceStatus.REFUSED: "warning",
+    ReferenceStatus.UPDATE: "warning",
+    ReferenceStatus.SUPERSEDED: "warning",
+    ReferenceStatus.HELD: "note",
 }
 """The statuses that are reported as results, with their levels. The other statuses need no action.
 
@@ -52,20 +52,20 @@ _SECURITY_REASONS = frozenset(
         Reason.UNSIGNED,
         Reason.SIGNER_CHANGED,
         Reason.SIGNATURE_FAILED,
-        *REASONS_BY_STATUS[OccurrenceStatus.SUPERSEDED],
+        *REASONS_BY_STATUS[ReferenceStatus.SUPERSEDED],
     }
 )
 """The reasons that are about security: blocked digests, signatures, and tags that no longer receive fixes."""
 _NO_REPOSITORY = RepositoryReport("", "", None)
 """Stands in for the repositories if no repository was read."""
 _UPDATE_TITLE = "There is a newer image than the image in the file, or the file does not pin the image by digest."
-_HELP_TEXTS: dict[OccurrenceStatus, str] = {
-    OccurrenceStatus.GONE: "Write the new digest: the image in the file can no longer be pulled.",
-    OccurrenceStatus.BLOCKED: "Use another image: the message says why this one is blocked, and names a replacement.",
-    OccurrenceStatus.REFUSED: "The image stays as it is. The message gives the reason; a rule of the policy decides.",
-    OccurrenceStatus.UPDATE: "`basebump run` proposes the update, `basebump scan --write` writes it.",
-    OccurrenceStatus.SUPERSEDED: "Use another tag: the message names the successor if it is known.",
-    OccurrenceStatus.HELD: "The image stays as it is until the reason ends, or until a rule accepts it with `accept`.",
+_HELP_TEXTS: dict[ReferenceStatus, str] = {
+    ReferenceStatus.GONE: "Write the new digest: the image in the file can no longer be pulled.",
+    ReferenceStatus.BLOCKED: "Use another image: the message says why this one is blocked, and names a replacement.",
+    ReferenceStatus.REFUSED: "The image stays as it is. The message gives the reason; a rule of the policy decides.",
+    ReferenceStatus.UPDATE: "`basebump run` proposes the update, `basebump scan --write` writes it.",
+    ReferenceStatus.SUPERSEDED: "Use another tag: the message names the successor if it is known.",
+    ReferenceStatus.HELD: "The image stays as it is until the reason ends, or until a rule accepts it with `accept`.",
 }
 
 
@@ -86,7 +86,7 @@ class _ResultKind:
     GitHub reads the severity of a result only from its rule, so there is one rule for each severity of fixes.
     """
 
-    status: OccurrenceStatus
+    status: ReferenceStatus
     reason: Reason | None
     fix: Urgency | None
     """The most urgent fix of an update; None if it is unknown, if there is none, or for other statuses."""
@@ -175,7 +175,7 @@ def _find_evidence(verdict: Verdict, report: RunReport) -> Evidence | None:
 
 
 def _determine_kind(verdict: Verdict, evidence: Evidence | None) -> _ResultKind:
-    fix = _find_most_urgent_fix(evidence) if verdict.status is OccurrenceStatus.UPDATE else None
+    fix = _find_most_urgent_fix(evidence) if verdict.status is ReferenceStatus.UPDATE else None
     return _ResultKind(verdict.status, verdict.reason, fix)
 
 
@@ -192,12 +192,12 @@ def _find_most_urgent_fix(evidence: Evidence | None) -> Urgency | None:
     return effect.fixed.worst if effect.fixed.worst is not Severity.UNKNOWN else None
 
 
-def _determine_level(status: OccurrenceStatus, evidence: Evidence | None) -> str:
+def _determine_level(status: ReferenceStatus, evidence: Evidence | None) -> str:
     """Return the level of a result: that of the most urgent fix if it is known, and otherwise that of the status."""
     if evidence is None or evidence.delta is None:
         return LEVELS[status]
     fix_level = get_level(_find_most_urgent_fix(evidence))
-    return fix_level if status is OccurrenceStatus.UPDATE else max(fix_level, LEVELS[status], key=LEVEL_ORDER.index)
+    return fix_level if status is ReferenceStatus.UPDATE else max(fix_level, LEVELS[status], key=LEVEL_ORDER.index)
 
 
 def _get_word(urgency: Urgency) -> str:
@@ -207,18 +207,18 @@ def _get_word(urgency: Urgency) -> str:
 def _render_result(
     verdict: Verdict, tree: RepositoryReport, report: RunReport, evidence_index: EvidenceIndex | None
 ) -> SarifObject:
-    occurrence, evidence = verdict.occurrence, _find_evidence(verdict, report)
+    reference, evidence = verdict.reference, _find_evidence(verdict, report)
     kind = _determine_kind(verdict, evidence)
     return {
         "ruleId": kind.rule_id,
         "level": _determine_level(verdict.status, evidence),
         "message": render_sentences(*_describe_verdict(verdict), *_describe_effect(evidence)),
-        "locations": [render_location(occurrence.path, occurrence.line_number)],
-        "partialFingerprints": render_fingerprints(tree.name, occurrence.path, occurrence.locator, kind.identity),
+        "locations": [render_location(reference.path, reference.line_number)],
+        "partialFingerprints": render_fingerprints(tree.name, reference.path, reference.locator, kind.identity),
         "properties": {
-            "reference": str(occurrence.reference),
-            "canonical": occurrence.reference.repository,
-            "digest": occurrence.reference.digest,
+            "reference": str(reference.image),
+            "canonical": reference.image.repository,
+            "digest": reference.image.digest,
             "new_digest": verdict.new_digest,
             "evidence": evidence_index.render_for_verdict(verdict) if evidence_index is not None else None,
         },
@@ -227,7 +227,7 @@ def _render_result(
 
 def _describe_verdict(verdict: Verdict) -> Iterator[str]:
     """Yield sentences about an image reference: its update, or the reason against it."""
-    reference, transition = verdict.occurrence.reference, verdict.transition
+    reference, transition = verdict.reference.image, verdict.transition
     name = str(replace(reference, digest=None))
     tag = f"{transition.new_tag} " if transition is not None and transition.new_tag else ""
     new_image = f"{tag}{shorten_digest(verdict.new_digest)}" if verdict.new_digest is not None else ""

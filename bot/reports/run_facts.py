@@ -47,7 +47,7 @@ class UpdateFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class OccurrenceFacts:
+class ReferenceFacts:
     """An image reference with the decision about it."""
 
     path: str
@@ -102,7 +102,7 @@ class RepositoryFacts:
     name: str
     base_branch: str | None
     note: str | None
-    occurrences: tuple[OccurrenceFacts, ...]
+    references: tuple[ReferenceFacts, ...]
     unsupported_count: int
     """The number of texts that do not name an image."""
     proposals: tuple[ProposalFacts, ...]
@@ -150,7 +150,7 @@ def read_document(text: str) -> RunFacts:
             root_part.get_text("root"),
             None,
             None,
-            _read_occurrences(root_part),
+            _read_references(root_part),
             len(root_part.get_parts("unsupported")),
             (),
         )
@@ -183,7 +183,7 @@ def _read_repository(part: _DocumentPart) -> RepositoryFacts:
         part.get_text("name"),
         part.get_optional_text("base_branch"),
         part.get_optional_text("note"),
-        _read_occurrences(part),
+        _read_references(part),
         len(part.get_parts("unsupported")),
         tuple(
             ProposalFacts(
@@ -209,9 +209,9 @@ def _read_repository(part: _DocumentPart) -> RepositoryFacts:
     )
 
 
-def _read_occurrences(part: _DocumentPart) -> tuple[OccurrenceFacts, ...]:
+def _read_references(part: _DocumentPart) -> tuple[ReferenceFacts, ...]:
     return tuple(
-        OccurrenceFacts(
+        ReferenceFacts(
             each.get_text("path"),
             each.get_number("line"),
             each.get_text("canonical"),
@@ -225,7 +225,7 @@ def _read_occurrences(part: _DocumentPart) -> tuple[OccurrenceFacts, ...]:
             _read_update(each.get_optional_part("evidence")),
             each.get_texts("owners"),
         )
-        for each in part.get_parts("occurrences")
+        for each in part.get_parts("references")
     )
 
 

@@ -12,8 +12,8 @@ from bot.core.inventory.patch_times import find_patches, summarise_patches
 from bot.core.inventory.stage_funnels import find_fleet_stages
 from bot.core.inventory.trends import build_trends
 from bot.model.fleet_history import FleetHistory
+from bot.model.image_name import Digest, ImageName
 from bot.model.patch_times import PatchGrouping
-from bot.model.reference import Digest, ImageReference
 from bot.model.stage_facts import StageFacts
 from bot.model.usage import ImageUsage, InventoryCoverage
 from bot.reports.history import HistoryAnswer
@@ -23,7 +23,7 @@ from bot.reports.usage import UsageAnswer
 
 
 def answer_usage(
-    image: ImageReference,
+    image: ImageName,
     excluded_digest: Digest | None,
     usages: Sequence[ImageUsage],
     coverage: InventoryCoverage,
@@ -53,7 +53,7 @@ def answer_repository_history(
 
 def answer_image_history(
     name: str,
-    image: ImageReference,
+    image: ImageName,
     history: FleetHistory,
     coverage: InventoryCoverage,
     stages: StageReport | None = None,

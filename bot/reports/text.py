@@ -14,27 +14,27 @@ from bot.core.notes import MAX_NOTE_LENGTH
 from bot.core.transition import shorten_digest
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, NotScanned, UnscannedReason
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 from bot.model.report import ProposalReport, RepositoryReport, RunReport, Verdict
 from bot.model.source import FilePath, UnsupportedText
-from bot.model.vocabulary import UPDATABLE_STATUSES, OccurrenceStatus, ProposalOutcome, Reason, RunLevel
+from bot.model.vocabulary import UPDATABLE_STATUSES, ProposalOutcome, Reason, ReferenceStatus, RunLevel
 from bot.reports._due_dates import describe_due_date, is_overdue, summarise_due_dates
 from bot.reports._effect import describe_effect
 from bot.reports._failures import drop_repeated_errors, render_failures
 from bot.reports.folds import Fold, render_unfolded
 from bot.reports.styled_lines import Line, Style, StyledLine, indent_line, join_blocks, join_lines
 
-_MARKS: dict[OccurrenceStatus, tuple[str, Style]] = {
-    OccurrenceStatus.UPDATE: ("↑", Style.UPDATE),
-    OccurrenceStatus.UP_TO_DATE: ("✓", Style.GOOD),
-    OccurrenceStatus.HELD: ("‖", Style.WARNING),
-    OccurrenceStatus.REFUSED: ("✗", Style.BAD),
-    OccurrenceStatus.GONE: ("†", Style.BAD),
-    OccurrenceStatus.BLOCKED: ("⊘", Style.BAD),
-    OccurrenceStatus.SUPERSEDED: ("»", Style.WARNING),
-    OccurrenceStatus.SKIPPED: ("·", Style.FAINT),
-    OccurrenceStatus.UNRESOLVED: ("?", Style.WARNING),
-    OccurrenceStatus.NOT_CHECKED: ("·", Style.FAINT),
+_MARKS: dict[ReferenceStatus, tuple[str, Style]] = {
+    ReferenceStatus.UPDATE: ("↑", Style.UPDATE),
+    ReferenceStatus.UP_TO_DATE: ("✓", Style.GOOD),
+    ReferenceStatus.HELD: ("‖", Style.WARNING),
+    ReferenceStatus.REFUSED: ("✗", Style.BAD),
+    ReferenceStatus.GONE: ("†", Style.BAD),
+    ReferenceStatus.BLOCKED: ("⊘", Style.BAD),
+    ReferenceStatus.SUPERSEDED: ("»", Style.WARNING),
+    ReferenceStatus.SKIPPED: ("·", Style.FAINT),
+    ReferenceStatus.UNRESOLVED: ("?", Style.WARNING),
+    ReferenceStatus.NOT_CHECKED: ("·", Style.FAINT),
 }
 
 NO_INSTALLED_SCANNER = (
@@ -42,9 +42,7 @@ NO_INSTALLED_SCANNER = (
     "package names of images on public registries to api.osv.dev."
 )
 """The reason that nothing was scanned if the config lists no scanners."""
-_STATUSES_WITHOUT_ACTION = frozenset(
-    {OccurrenceStatus.UP_TO_DATE, OccurrenceStatus.SKIPPED, OccurrenceStatus.NOT_CHECKED}
-)
+_STATUSES_WITHOUT_ACTION = frozenset({ReferenceStatus.UP_TO_DATE, ReferenceStatus.SKIPPED, ReferenceStatus.NOT_CHECKED})
 _OUTCOME_STYLES: dict[ProposalOutcome, Style] = {
     ProposalOutcome.OPENED: Style.GOOD,
     ProposalOutcome.REFRESHED: Style.GOOD,
@@ -84,14 +82,14 @@ def render_scan_lines(
     report = drop_repeated_errors(report)
     (tree,) = report.repositories
     if is_brief:
-        return join_blocks(list(_render_occurrences(keep_actions(tree), report.evidence)), _render_failures(report))
+        return join_blocks(list(_render_references(keep_actions(tree), report.evidence)), _render_failures(report))
     summary = [
         summarise_statuses(report.repositories),
         *_render_written(written_paths, tree),
         *_explain(describe_gaps(report)),
         *_explain_output(report.repositories),
     ]
-    return join_blocks(list(_render_occurrences(tree, report.evidence)), summary, _render_failures(report))
+    return join_blocks(list(_render_references(tree, report.evidence)), summary, _render_failures(report))
 
 
 def render_run_text(report: RunReport, fold: Fold = render_unfolded) -> str:
@@ -139,17 +137,17 @@ def keep_actions(repository: RepositoryReport) -> RepositoryReport:
 
 
 def _render_repository(repository: RepositoryReport, evidence: Mapping[Transition, Evidence]) -> Iterator[Line]:
-    yield from (indent_line(line) for line in _render_occurrences(repository, evidence) if line)
+    yield from (indent_line(line) for line in _render_references(repository, evidence) if line)
     if repository.configured_name:
         yield make_console_line(f"  The config calls it {repository.configured_name}: write its new name there.")
     yield from (f"  {make_console_line(line)}" for line in repository.note.splitlines())
     yield from (indent_line(line) for proposal in repository.proposals for line in _render_proposal(proposal))
 
 
-def _render_occurrences(repository: RepositoryReport, evidence: Mapping[Transition, Evidence]) -> Iterator[Line]:
+def _render_references(repository: RepositoryReport, evidence: Mapping[Transition, Evidence]) -> Iterator[Line]:
     by_path: dict[FilePath, list[Verdict | UnsupportedText]] = {}
     for verdict in repository.verdicts:
-        by_path.setdefault(verdict.occurrence.path, []).append(verdict)
+        by_path.setdefault(verdict.reference.path, []).append(verdict)
     for unsupported in repository.unsupported:
         by_path.setdefault(unsupported.path, []).append(unsupported)
     width = min(
@@ -193,7 +191,7 @@ def _format_note(note: str) -> str:
 
 
 def _get_notes(entry: Verdict | UnsupportedText) -> Sequence[str]:
-    return entry.notes if isinstance(entry, UnsupportedText) else entry.occurrence.notes
+    return entry.notes if isinstance(entry, UnsupportedText) else entry.reference.notes
 
 
 def _render_signatures(entry: Verdict | UnsupportedText, evidence: Mapping[Transition, Evidence]) -> Iterator[str]:
@@ -210,12 +208,12 @@ def _render_signatures(entry: Verdict | UnsupportedText, evidence: Mapping[Trans
 
 
 def _get_line_number(entry: Verdict | UnsupportedText) -> int:
-    return entry.line_number if isinstance(entry, UnsupportedText) else entry.occurrence.line_number
+    return entry.line_number if isinstance(entry, UnsupportedText) else entry.reference.line_number
 
 
 def _format_image(verdict: Verdict) -> str:
-    reference = verdict.occurrence.reference
-    return reference.name + (f":{reference.tag}" if reference.tag else "")
+    image = verdict.reference.image
+    return image.name + (f":{image.tag}" if image.tag else "")
 
 
 def _format_entry(entry: Verdict | UnsupportedText, width: int, evidence: Mapping[Transition, Evidence]) -> StyledLine:
@@ -234,13 +232,13 @@ def _format_entry(entry: Verdict | UnsupportedText, width: int, evidence: Mappin
 
 def _describe_update(verdict: Verdict, evidence: Mapping[Transition, Evidence]) -> str:
     """Return the old digest, the new tag (if it changes) and the new digest, followed by the effect of the update."""
-    pinned_digest, transition = verdict.occurrence.reference.digest, verdict.transition
+    pinned_digest, transition = verdict.reference.image.digest, verdict.transition
     tag = f"{transition.new_tag} " if transition is not None and transition.new_tag else ""
     old = shorten_digest(pinned_digest) if pinned_digest else "no digest"
     words = f"{old} → {tag}{shorten_digest(verdict.new_digest or Digest(''))}"
-    if verdict.status is OccurrenceStatus.GONE:
+    if verdict.status is ReferenceStatus.GONE:
         words = f"{verdict.status}: {words}"
-    if verdict.status is OccurrenceStatus.BLOCKED:
+    if verdict.status is ReferenceStatus.BLOCKED:
         words = f"{verdict.status}: {make_console_line(verdict.detail)}; {words}"
     changes = describe_effect(evidence.get(transition)) if transition is not None else ""
     return f"{words}  {changes}" if changes else words
@@ -257,7 +255,7 @@ def summarise_statuses(repositories: Iterable[RepositoryReport], mark: str = " (
         mark: The end of the second sentence. The default names `!`, the character that marks such texts in the text
             output.
     """
-    statuses: Counter[OccurrenceStatus] = Counter()
+    statuses: Counter[ReferenceStatus] = Counter()
     unsupported, is_complete, has_repositories = 0, True, False
     for repository in repositories:
         has_repositories = True
@@ -265,7 +263,7 @@ def summarise_statuses(repositories: Iterable[RepositoryReport], mark: str = " (
         statuses.update(verdict.status for verdict in repository.verdicts)
         unsupported += len(repository.unsupported)
     total = statuses.total()
-    words = [f"{statuses[status]} {status}" for status in OccurrenceStatus if statuses[status]]
+    words = [f"{statuses[status]} {status}" for status in ReferenceStatus if statuses[status]]
     sentence = f"{total} image reference{'' if total == 1 else 's'}: {', '.join(words)}."
     if not total:
         sentence = "No image references were found" + ("." if is_complete else " in what was looked at.")

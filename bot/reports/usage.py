@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from bot.core.markdown import make_console_line
 from bot.core.transition import shorten_digest
+from bot.model.image_name import Digest, ImageName
 from bot.model.inventory import BranchKey
-from bot.model.reference import Digest, ImageReference
 from bot.model.report import SCHEMA
 from bot.model.update_stages import UpdateProgress
 from bot.model.usage import ImageUsage, InventoryCoverage, UpdateRequest
@@ -60,7 +60,7 @@ _Position = tuple[BranchKey, str, int, str | None, Digest | None]
 class UsageAnswer:
     """The uses of an image, and the arguments of the user."""
 
-    image: ImageReference
+    image: ImageName
     excluded_digest: Digest | None
     """If it is not None, only references that do not contain this digest are in `usages`."""
     usages: Sequence[ImageUsage]

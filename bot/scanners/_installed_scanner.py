@@ -14,7 +14,7 @@ from bot.model.diagnosis import Check, DiagnosisTarget
 from bot.model.errors import ProcessError, RegistryError
 from bot.model.evidence import NotScanned, ScannerIdentity, ScanOutcome, ScanSubject
 from bot.model.image import PullAddress
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 from bot.scanners._json import UnreadableReportError
 from bot.scanners._readiness import build_readiness_check
 from bot.scanners._scanner_program import (

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
-from bot.model.reference import Digest, parse_sha256
+from bot.model.image_name import Digest, parse_sha256
 from bot.scanners._json import ReportObject, UnreadableReportError, parse_object, read_object, read_objects, read_text
 
 MAX_PACKAGES = 20_000

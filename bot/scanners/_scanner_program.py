@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 from bot.model.errors import ProcessError
 from bot.model.evidence import NotScanned, UnscannedReason
 from bot.model.image import PullAddress
-from bot.model.reference import Digest, TagRef
+from bot.model.image_name import Digest, TagRef
 from bot.net import mask_secrets
 from bot.process import ProcessResult, hide_memory, run
 

@@ -16,7 +16,7 @@ from threading import Lock
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem
 from bot.model.errors import RegistryError
 from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 from bot.scanners._defender.graph import ResourceGraph, ResourceGraphError
 from bot.scanners._defender.rows import (
     GROUPED_TYPE,

@@ -15,7 +15,7 @@ from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_proble
 from bot.model.errors import RegistryError
 from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.hosts import PUBLIC_HOSTS
-from bot.model.reference import Digest, TagRef
+from bot.model.image_name import Digest, TagRef
 from bot.net import HostTrust, HttpClient, Url
 from bot.scanners._ecosystems import (
     SYSTEM_PACKAGE_TYPES,

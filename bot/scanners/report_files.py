@@ -16,7 +16,7 @@ from bot.core.choice.platforms import is_same_platform
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
 from bot.model.errors import RegistryError
 from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 from bot.scanners._reports import ReportImage, UnreadableReportError, parse_reports
 from bot.scanners._reports._report_image import find_digests
 

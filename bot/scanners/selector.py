@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.core.globs import is_any_glob_match
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.ports import Scanner
 from bot.scanners.no_scanner import NoScanner
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from bot.inventory_ports import StageReader
 from bot.model.errors import InvalidReferenceError
-from bot.model.reference import ImageReference, parse_sha256
+from bot.model.image_name import ImageName, parse_sha256
 from bot.model.report import RunReport
 from bot.model.stage_facts import StageFacts
 from bot.model.vocabulary import RunLevel
@@ -210,9 +210,9 @@ def _parse_page(request: Request, last: int | None = None) -> ListPage:
     return ListPage.parse(request, rows=API_ROWS) if last is None else ListPage.parse(request, last, API_ROWS)
 
 
-def _parse_image(text: str) -> ImageReference | None:
+def _parse_image(text: str) -> ImageName | None:
     try:
-        return ImageReference.parse(text)
+        return ImageName.parse(text)
     except InvalidReferenceError:
         return None
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from bot.model.errors import RegistryError
 from bot.model.image import TagDescriptor
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import Reason, RunLevel
 from bot.model.work import ClaimedWork, PollWork, TagWork, WorkPriority, WorkReason, WorkRequest

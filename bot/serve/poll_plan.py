@@ -7,7 +7,7 @@ import random
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 
 TAGS_PER_POLL = 300
 """The usual number of tags that one poll looks up. The tags of a registry that has more are spread over several polls

@@ -31,7 +31,7 @@ from bot.model.delivery import (
     TagPushed,
     UnreadableDeliveryError,
 )
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.model.work import SweepWork, TagWork, VisitWork, WorkPriority, WorkReason, WorkRequest
 from bot.ports import Clock
 from bot.serve.http import JSON, Request, Response

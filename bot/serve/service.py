@@ -17,8 +17,8 @@ from typing import IO
 from bot import process
 from bot.events import find_sender
 from bot.model.errors import StateError
+from bot.model.image_name import TagRef
 from bot.model.limits import LIMIT_WINDOW
-from bot.model.reference import TagRef
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import RunLevel
 from bot.model.work import BACKGROUND_LOOP, EVENT_LOOP, USER_LOOP, WorkKind, WorkLoopScope

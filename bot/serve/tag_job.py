@@ -8,8 +8,8 @@ from dataclasses import replace
 from bot.core.proposal.merged_options import compute_priority
 from bot.core.references.select import is_known_registry
 from bot.model.errors import RegistryError
+from bot.model.image_name import Digest, TagRef
 from bot.model.inventory import BranchKey
-from bot.model.reference import Digest, TagRef
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import RunLevel
 from bot.model.work import ClaimedWork, TagWork, VisitWork, WorkPriority, WorkReason, WorkRequest

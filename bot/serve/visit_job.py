@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from bot.model.report import RepositoryReport, RunFailure, RunReport
 from bot.model.run_scope import RunScope
-from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, RunLevel
+from bot.model.vocabulary import ProposalOutcome, ReferenceStatus, RunLevel
 from bot.model.work import ClaimedWork, VisitWork
 from bot.pipeline.branch_list import UNSELECTED
 from bot.pipeline.registry_failures import STATE_SUBJECT
@@ -62,10 +62,10 @@ def _list_errors(
     The subject of a failure about a single base branch ends with its name in brackets.
     """
     hosts = {
-        verdict.occurrence.reference.host
+        verdict.reference.image.host
         for each in repository_reports
         for verdict in each.verdicts
-        if verdict.status is OccurrenceStatus.UNRESOLVED
+        if verdict.status is ReferenceStatus.UNRESOLVED
     }
     for each in failures:
         if each.subject in hosts or each.subject == STATE_SUBJECT or each.subject.partition(" (")[0] == name:

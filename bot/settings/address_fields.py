@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 from pydantic import AfterValidator
 
 from bot.model.errors import InvalidReferenceError
-from bot.model.reference import DOCKER_HUB, ImageReference
+from bot.model.image_name import DOCKER_HUB, ImageName
 from bot.settings.fields import require_text
 from bot.settings.loopback import is_loopback
 from bot.settings.patterns import build_pattern_schema
@@ -38,14 +38,14 @@ def _normalise_host(value: str) -> str:
     if lowered in _HUB_SERVERS:
         return DOCKER_HUB
     try:
-        reference = ImageReference.parse(f"{lowered}/any/any")
+        image = ImageName.parse(f"{lowered}/any/any")
     except InvalidReferenceError:
-        reference = None
-    if reference is None or "/" in lowered or reference.repository != f"{reference.host}/any/any":
+        image = None
+    if image is None or "/" in lowered or image.repository != f"{image.host}/any/any":
         raise ValueError(
             "must be the host of a registry; hint: write a host such as `registry.example.com` or `localhost:5000`"
         )
-    return reference.host
+    return image.host
 
 
 def _normalise_address(value: str) -> str:

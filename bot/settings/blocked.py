@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from bot.core.markdown import make_one_line
 from bot.model.blocklist import Block, BlockedBuilds, BlockedDigest, BlocklistEntry
 from bot.model.errors import ConfigProblem, InvalidReferenceError
-from bot.model.reference import Digest, ImageReference
+from bot.model.image_name import Digest, ImageName
 from bot.settings import address_fields, fields
 from bot.settings.patterns import TextPattern
 from bot.settings.section import ConfigSection
@@ -39,10 +39,10 @@ def _validate_reason(value: str) -> str:
 
 def _validate_artifact(value: str) -> str:
     try:
-        reference = ImageReference.parse(value)
+        image = ImageName.parse(value)
     except InvalidReferenceError as error:
         raise ValueError(str(error)) from None
-    if reference.tag is None and reference.digest is None:
+    if image.tag is None and image.digest is None:
         raise ValueError(f"must have a tag or a digest; hint: write `{value}:latest`")
     return value
 

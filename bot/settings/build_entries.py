@@ -10,8 +10,8 @@ from pydantic import AfterValidator
 
 from bot.model.errors import ConfigProblem, InvalidReferenceError
 from bot.model.hosts import PUBLIC_HOSTS
+from bot.model.image_name import DOCKER_HUB, ImageName
 from bot.model.own_build import ConfiguredBuild
-from bot.model.reference import DOCKER_HUB, ImageReference
 from bot.settings import fields
 from bot.settings.document import Document
 from bot.settings.section import ConfigSection
@@ -23,12 +23,12 @@ MAX_BUILDS = 2000
 def _validate_image(value: str) -> str:
     """Return the image unchanged. Raises ValueError if it has a digest, or if its name does not begin with its host."""
     try:
-        reference = ImageReference.parse(value)
+        image = ImageName.parse(value)
     except InvalidReferenceError as error:
         raise ValueError(str(error)) from None
-    if reference.digest is not None:
+    if image.digest is not None:
         raise ValueError("must not have a digest, because every build has another one; hint: remove the digest")
-    if not reference.has_registry_host:
+    if not image.has_registry_host:
         raise ValueError(
             f"must begin with the host of its registry; hint: write `registry.example.com/{value}`, "
             f"or `{DOCKER_HUB}/{value}` for Docker Hub"
@@ -65,9 +65,9 @@ class BuildEntry(ConfigSection):
 
     def to_build(self) -> ConfiguredBuild:
         """Return the entry with the canonical name of the image."""
-        reference = ImageReference.parse(self.image)
+        image = ImageName.parse(self.image)
         return ConfiguredBuild(
-            self.repository, self.dockerfile, reference.repository, reference.tag, base_branch=self.base_branch
+            self.repository, self.dockerfile, image.repository, image.tag, base_branch=self.base_branch
         )
 
 
@@ -89,7 +89,7 @@ def check_builds(document: Document, listed_hosts: frozenset[str]) -> Iterator[C
 
 def _check_registry(where: str, entry: dict[str, Any], listed_hosts: frozenset[str]) -> Iterator[ConfigProblem]:
     try:
-        host = ImageReference.parse(str(entry.get("image"))).host
+        host = ImageName.parse(str(entry.get("image"))).host
     except InvalidReferenceError:
         return  # the value itself has a problem
     if host not in PUBLIC_HOSTS and host not in listed_hosts:

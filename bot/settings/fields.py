@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 from bot.core.globs import is_glob_match
 from bot.formats import load_all_formats
 from bot.model.errors import InvalidReferenceError
-from bot.model.reference import DOCKER_HUB, ImageReference, is_tag
+from bot.model.image_name import DOCKER_HUB, ImageName, is_tag
 from bot.model.vocabulary import Reason
 from bot.settings.patterns import TextPattern
 from bot.settings.suggest import suggest_key
@@ -128,7 +128,7 @@ def _validate_tag(value: str) -> str:
 
 def _validate_database(value: str) -> str:
     try:
-        ImageReference.parse(value)
+        ImageName.parse(value)
     except InvalidReferenceError as error:
         raise ValueError(str(error)) from None
     return value

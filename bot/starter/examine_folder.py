@@ -37,7 +37,7 @@ def examine_folder(tree: FileTree, report: RunReport, remote: str, workflow: str
         TreeError: If the folder cannot be listed, or if the config of another bot cannot be read.
     """
     verdicts = [verdict for repository in report.repositories for verdict in repository.verdicts]
-    images = {each.occurrence.reference.repository for each in verdicts}
+    images = {each.reference.image.repository for each in verdicts}
     entries = {each.path: each for each in tree.list_entries()}
     # The rules of Dependabot come first, because all of them have a condition, and some rules of Renovate have none.
     translations = [*_translate_dependabot(tree, entries), *_translate_renovate(tree, entries, images)]
@@ -50,14 +50,14 @@ def _list_registries(verdicts: list[Verdict]) -> list[FoundRegistry]:
     """Return the registries that must be listed in the config, sorted by host."""
     by_host: dict[str, list[Verdict]] = defaultdict(list)
     for verdict in verdicts:
-        host = verdict.occurrence.reference.host
+        host = verdict.reference.image.host
         if host not in PUBLIC_HOSTS:
             by_host[host].append(verdict)
     return [FoundRegistry(host, len(by_host[host]), _format_location(by_host[host][0])) for host in sorted(by_host)]
 
 
 def _format_location(verdict: Verdict) -> str:
-    return f"{verdict.occurrence.path}:{verdict.occurrence.line_number}"
+    return f"{verdict.reference.path}:{verdict.reference.line_number}"
 
 
 def _translate_renovate(

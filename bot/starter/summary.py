@@ -25,9 +25,9 @@ def summarise_start(report: RunReport, findings: FolderFindings, files: Sequence
 
 
 def _list_findings(report: RunReport, findings: FolderFindings) -> Iterator[str]:
-    occurrences = [verdict.occurrence for each in report.repositories for verdict in each.verdicts]
-    file_count = len({each.path for each in occurrences})
-    yield f"Found {_count(len(occurrences), 'image reference')} in {_count(file_count, 'file')}."
+    references = [verdict.reference for each in report.repositories for verdict in each.verdicts]
+    file_count = len({each.path for each in references})
+    yield f"Found {_count(len(references), 'image reference')} in {_count(file_count, 'file')}."
     if findings.registries:
         yield f"Registries that are not well known: {', '.join(each.host for each in findings.registries)}."
     if findings.forge is None:

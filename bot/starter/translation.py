@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from bot.model.errors import InvalidReferenceError
-from bot.model.reference import DOCKER_HUB, ImageReference
+from bot.model.image_name import DOCKER_HUB, ImageName
 from bot.model.source import FilePath
 
 RuleValue = str | bool | tuple[str, ...] | Mapping[str, str]
@@ -85,7 +85,7 @@ def convert_image_name(name: str) -> str:
     """
     if "*" not in name and "?" not in name:
         try:
-            return ImageReference.parse(name).repository
+            return ImageName.parse(name).repository
         except InvalidReferenceError:
             raise UntranslatableError(f"`{name}` is not the name of an image") from None
     glob = convert_path_glob(name)

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, true
 
 from bot.core.inventory.update_stages import BUILD_FORMATS
+from bot.model.image_name import Digest, ImageName
 from bot.model.inventory import BranchKey
-from bot.model.reference import Digest, ImageReference
 from bot.model.stage_facts import DockerfileKey
 from bot.state.database import Database
 from bot.state.inventory_tables import (
@@ -42,7 +42,7 @@ class DatabaseBuildInventory:
 
     def list_references(
         self, is_wanted: Callable[[str], bool], repositories: Collection[str] = ()
-    ) -> Sequence[ImageReference]:
+    ) -> Sequence[ImageName]:
         """Return the distinct references of the fleet to some images, sorted. Their names are canonical.
 
         `is_wanted` returns True for the canonical names of the repositories of these images. If `repositories` is not
@@ -65,7 +65,7 @@ class DatabaseBuildInventory:
             }
         return [_build_reference(*each) for each in sorted(found)]
 
-    def list_base_digests(self, repositories: Collection[str] = ()) -> Sequence[ImageReference]:
+    def list_base_digests(self, repositories: Collection[str] = ()) -> Sequence[ImageName]:
         """Return the digests that files from which images are built contain or contained for their tags.
 
         Those that were added last come first. For each tag, at most `MAX_HELD_PER_TAG` digests are returned. If
@@ -81,7 +81,7 @@ class DatabaseBuildInventory:
             .order_by(first_seen.desc(), TAGS.c.repository, TAGS.c.tag, DIGESTS.c.digest)
         )
         counts: dict[int, int] = defaultdict(int)
-        found: list[ImageReference] = []
+        found: list[ImageName] = []
         with self._database.open_for_reading() as connection:
             for batch in split_into_batches(_list_base_tags(connection, repositories)):
                 for row in read_rows(connection, query.where(SPANS.c.tag.in_(batch))):
@@ -132,5 +132,5 @@ def _read_of_repositories(
         yield from read_rows(connection, query.where(condition))
 
 
-def _build_reference(repository: str, tag: str, digest: str) -> ImageReference:
-    return ImageReference(repository, None if tag == NO_TAG else tag, None if digest == NO_DIGEST else Digest(digest))
+def _build_reference(repository: str, tag: str, digest: str) -> ImageName:
+    return ImageName(repository, None if tag == NO_TAG else tag, None if digest == NO_DIGEST else Digest(digest))

@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, union
 
+from bot.model.image_name import Digest, TagRef
 from bot.model.inventory import BranchKey
-from bot.model.reference import Digest, TagRef
-from bot.model.vocabulary import OccurrenceStatus
+from bot.model.vocabulary import ReferenceStatus
 from bot.state.database import Database
 from bot.state.inventory_tables import (
     BRANCH_KEY_COLUMNS,
@@ -129,7 +129,7 @@ def _build_used_condition() -> ColumnElement[bool]:
 def _build_lookup_condition() -> ColumnElement[bool]:
     """Return the condition that is true for tags that runs look up. References that are skipped do not count."""
     settled_tags = select(BRANCH_TAGS.c.tag).distinct()
-    is_tracked = and_(IMAGE_REFERENCES.c.tag == TAGS.c.id, IMAGE_REFERENCES.c.status != OccurrenceStatus.SKIPPED.value)
+    is_tracked = and_(IMAGE_REFERENCES.c.tag == TAGS.c.id, IMAGE_REFERENCES.c.status != ReferenceStatus.SKIPPED.value)
     return and_(TAGS.c.tag != NO_TAG, or_(TAGS.c.id.in_(settled_tags), exists().where(is_tracked)))
 
 

@@ -21,7 +21,7 @@ from bot.model.fleet_overview import (
 from bot.model.inventory import BranchKey
 from bot.model.patch_times import FixSeverity
 from bot.model.proposal import RequestState
-from bot.model.vocabulary import UPDATABLE_STATUSES, OccurrenceStatus
+from bot.model.vocabulary import UPDATABLE_STATUSES, ReferenceStatus
 from bot.state.database import Database
 from bot.state.inventory_history import build_request
 from bot.state.inventory_tables import (
@@ -44,7 +44,7 @@ _COUNTS = (
     func.count().filter(_IS_OUTDATED).label("outdated_count"),
     func.count().filter(IMAGE_REFERENCES.c.digest == _NO_DIGEST_ID).label("unpinned_count"),
 )
-_BLOCKED_COUNT = func.count().filter(IMAGE_REFERENCES.c.status == OccurrenceStatus.BLOCKED.value).label("blocked_count")
+_BLOCKED_COUNT = func.count().filter(IMAGE_REFERENCES.c.status == ReferenceStatus.BLOCKED.value).label("blocked_count")
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _IN_FLEET = REQUESTS.join(BRANCHES, BRANCHES.c.id == REQUESTS.c.branch).outerjoin(
     SETTLED_BRANCHES, SETTLED_BRANCHES.c.branch == BRANCHES.c.id

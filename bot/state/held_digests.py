@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
-from bot.model.reference import Digest, TagRef
+from bot.model.image_name import Digest, TagRef
 from bot.state.database import Database
 from bot.state.inventory_tables import DIGESTS, NO_DIGEST, SPANS, TAGS
 from bot.state.stored_rows import read_rows

@@ -45,10 +45,10 @@ def serialise_transition(transition: Transition) -> str:
 def _build_report_adapter() -> TypeAdapter[RepositoryReport]:
     """Return the adapter of reports. pydantic finds the names that the model imports only for type checking here."""
     from bot.model.decision import Transition  # noqa: F401, PLC0415 - pydantic finds it only in this function
+    from bot.model.image_name import Digest  # noqa: F401, PLC0415 - as above
     from bot.model.proposal import ProposedImage  # noqa: F401, PLC0415 - as above
-    from bot.model.reference import Digest  # noqa: F401, PLC0415 - as above
-    from bot.model.source import FilePath, Occurrence, UnsupportedText  # noqa: F401, PLC0415 - as above
-    from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason  # noqa: F401, PLC0415 - as above
+    from bot.model.source import FilePath, Reference, UnsupportedText  # noqa: F401, PLC0415 - as above
+    from bot.model.vocabulary import ProposalOutcome, Reason, ReferenceStatus  # noqa: F401, PLC0415 - as above
 
     return TypeAdapter(RepositoryReport)
 

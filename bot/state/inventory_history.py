@@ -12,9 +12,9 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, or_, select
 from bot.model.due_date import DueClass, DueUntil
 from bot.model.fleet_history import BranchRequest, FleetHistory, HeldDigest
 from bot.model.history import TagObservation
+from bot.model.image_name import Digest, ImageName, TagRef
 from bot.model.inventory import BranchKey, StoredRequest
 from bot.model.proposal import RequestState
-from bot.model.reference import Digest, ImageReference, TagRef
 from bot.state.inventory_rows import parse_ci, parse_fixes, parse_targets
 from bot.state.inventory_tables import (
     BRANCH_KEY_COLUMNS,
@@ -35,7 +35,7 @@ def read_repository_history(connection: Connection, repository: str) -> FleetHis
     return read_fleet_history(connection, is_repository, is_repository)
 
 
-def read_image_history(connection: Connection, image: ImageReference) -> FleetHistory:
+def read_image_history(connection: Connection, image: ImageName) -> FleetHistory:
     """Return the history of an image in all base branches. If `image` has a tag, only its history is returned."""
     is_image = TAGS.c.repository == image.repository
     spans = select(SPANS.c.branch).join(TAGS, TAGS.c.id == SPANS.c.tag).where(is_image)

@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, true
 
 from bot.model.fleet_history import FleetHistory
+from bot.model.image_name import DEFAULT_TAG, Digest, ImageName, TagRef
 from bot.model.inventory import BranchKey
 from bot.model.proposal import RequestState
-from bot.model.reference import DEFAULT_TAG, Digest, ImageReference, TagRef
 from bot.model.usage import ImageUsage, InventoryCoverage, UpdateRequest
 from bot.state.database import Database
 from bot.state.inventory_history import read_image_history, read_patch_history, read_repository_history
@@ -42,7 +42,7 @@ class DatabaseInventoryReader:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def list_usages(self, image: ImageReference) -> Sequence[ImageUsage]:
+    def list_usages(self, image: ImageName) -> Sequence[ImageUsage]:
         """Return the references to an image, sorted by repository and file.
 
         If `image` has a tag, only references with this tag are returned, and if it has a digest, only references with
@@ -95,7 +95,7 @@ class DatabaseInventoryReader:
         with self._database.open_for_reading() as connection:
             return read_repository_history(connection, repository)
 
-    def load_image_history(self, image: ImageReference) -> FleetHistory:
+    def load_image_history(self, image: ImageName) -> FleetHistory:
         """Return the history of an image in all base branches. If `image` has a tag, only its history is returned."""
         with self._database.open_for_reading() as connection:
             return read_image_history(connection, image)
@@ -112,7 +112,7 @@ def _get_sort_key(usage: ImageUsage) -> tuple[str | int, ...]:
     return key.forge, key.host, key.repository, key.base_branch, usage.path, usage.line_number
 
 
-def _select_usages(image: ImageReference) -> Select[Any]:
+def _select_usages(image: ImageName) -> Select[Any]:
     is_held = and_(
         SPANS.c.branch == IMAGE_REFERENCES.c.branch,
         SPANS.c.tag == IMAGE_REFERENCES.c.tag,
@@ -152,7 +152,7 @@ def _is_digest(digest: Digest | None) -> ColumnElement[bool]:
     return true() if digest is None else DIGESTS.c.digest == digest
 
 
-def _load_open_requests(connection: Connection, image: ImageReference) -> _Requests:
+def _load_open_requests(connection: Connection, image: ImageName) -> _Requests:
     """Return the open requests that update an image, in the branches that use the image with any tag.
 
     A request that writes a tag that the branch does not use yet changes another tag. It belongs to all tags for which

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select
 
 from bot.model.ci import CiOutcome
+from bot.model.image_name import Digest, TagRef
 from bot.model.inventory import BranchKey
-from bot.model.reference import Digest, TagRef
 from bot.state.inventory_tables import BRANCHES, DIGESTS, TAGS
 from bot.state.stored_rows import read_rows
 from bot.state.tables import split_into_batches

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Row, delete, select, update
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence
 from bot.model.fleet_history import BranchRequest
+from bot.model.image_name import Digest, ImageName, TagRef
 from bot.model.inventory import BranchConditions, BranchKey, BranchVisit, SettledBranch, StoredBranch
 from bot.model.proposal import RequestState
-from bot.model.reference import Digest, ImageReference, TagRef
 from bot.model.report import RepositoryReport
 from bot.state.database import Database
 from bot.state.inventory_documents import parse_evidence, parse_report, serialise_transition
@@ -83,7 +83,7 @@ class DatabaseInventoryStore:
                         evidence[transitions_by_text[row.transition]] = parsed
         return evidence
 
-    def list_users(self, image: ImageReference) -> frozenset[BranchKey]:
+    def list_users(self, image: ImageName) -> frozenset[BranchKey]:
         """Return the base branches that used an image at their last visit, whatever became of the reference.
 
         If `image` has a tag, only branches with this tag are returned.

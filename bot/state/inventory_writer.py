@@ -14,9 +14,9 @@ from sqlalchemy import Connection, Row, bindparam, case, delete, insert, select,
 from bot.model.ci import CiOutcome
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence
+from bot.model.image_name import Digest, TagRef
 from bot.model.inventory import BranchKey, BranchVisit, SettledBranch, StoredRequest
 from bot.model.proposal import RequestState
-from bot.model.reference import Digest, TagRef
 from bot.model.report import Verdict
 from bot.state.inventory_documents import serialise_evidence, serialise_report, serialise_transition
 from bot.state.inventory_rows import RowNumbers, find_branches, is_storable, make_storable, parse_ci
@@ -152,15 +152,15 @@ class VisitWriter:
         record_unwanted(self._connection, verdicts, self._at)
 
     def _build_reference_row(self, branch: int, ordinal: int, verdict: Verdict) -> dict[str, Any]:
-        occurrence = verdict.occurrence
+        reference = verdict.reference
         return {
             "branch": branch,
             "ordinal": ordinal,
-            "path": make_storable(occurrence.path),
-            "line_number": occurrence.line_number,
-            "format": occurrence.format,
-            "written": make_storable(occurrence.written),
-            "owners": make_storable(" ".join(occurrence.owners)),
+            "path": make_storable(reference.path),
+            "line_number": reference.line_number,
+            "format": reference.format,
+            "written": make_storable(reference.written),
+            "owners": make_storable(" ".join(reference.owners)),
             "tag": self._numbers.get_tag_id(_get_tag_ref(verdict)),
             "digest": self._numbers.get_digest_id(_get_digest(verdict)),
             "status": verdict.status.value,
@@ -287,12 +287,12 @@ def _list_transitions(visit: BranchVisit) -> frozenset[Transition]:
 
 
 def _get_tag_ref(verdict: Verdict) -> TagRef:
-    reference = verdict.occurrence.reference
-    return TagRef(reference.repository, reference.tag or NO_TAG)
+    image = verdict.reference.image
+    return TagRef(image.repository, image.tag or NO_TAG)
 
 
 def _get_digest(verdict: Verdict) -> Digest:
-    return verdict.occurrence.reference.digest or Digest(NO_DIGEST)
+    return verdict.reference.image.digest or Digest(NO_DIGEST)
 
 
 def _build_settled_row(branch: int, settled: SettledBranch) -> dict[str, Any]:

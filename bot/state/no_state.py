@@ -12,9 +12,9 @@ from bot.model.fleet_history import BranchRequest
 from bot.model.forge import GitRepository
 from bot.model.history import SupersededTag, TagObservation
 from bot.model.image import CachedManifest, TagDescriptor
+from bot.model.image_name import Digest, ImageName, TagRef
 from bot.model.inventory import BranchKey, BranchVisit, StoredBranch
 from bot.model.limits import Opening
-from bot.model.reference import Digest, ImageReference, TagRef
 from bot.model.report import RepositoryReport
 
 
@@ -89,7 +89,7 @@ class NoInventoryStore:
         """Return no evidence."""
         return {}
 
-    def list_users(self, image: ImageReference) -> frozenset[BranchKey]:  # noqa: ARG002 - the Protocol's signature
+    def list_users(self, image: ImageName) -> frozenset[BranchKey]:  # noqa: ARG002 - the Protocol's signature
         """Return no branches."""
         return frozenset()
 

@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, Row, Select, delete, select
 
+from bot.model.image_name import Digest
 from bot.model.own_build import OwnBuild, StoredBuild
-from bot.model.reference import Digest
 from bot.state.database import Database
 from bot.state.documents import parse_document, serialise_document
 from bot.state.stage_tables import OWN_BUILDS

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
-from bot.model.reference import Digest, TagRef, parse_sha256
+from bot.model.image_name import Digest, TagRef, parse_sha256
 from bot.model.workload import (
     ClusterOutcome,
     ClusterProblem,

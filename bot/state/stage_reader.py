@@ -19,10 +19,10 @@ from bot.model.blocklist import Blocklist
 from bot.model.build_link import BuildLink
 from bot.model.due_date import DueUntil
 from bot.model.fleet_history import FleetHistory
+from bot.model.image_name import Digest, ImageName
 from bot.model.inventory import BranchKey
 from bot.model.own_build import ConfiguredBuild, StoredBuild
 from bot.model.proposal import RequestState
-from bot.model.reference import Digest, ImageReference
 from bot.model.stage_facts import DockerfileKey, StageFacts, StoredUse
 from bot.model.update_stages import ImageUse, StageScope, UnwantedReason
 from bot.model.workload import StoredCluster
@@ -105,7 +105,7 @@ class DatabaseStageReader:
         with self._database.open_for_reading() as connection:
             return connection.execute(select(REQUESTS.c.branch).where(*is_merged).limit(1)).first() is not None
 
-    def load_image_facts(self, image: ImageReference) -> StageFacts:
+    def load_image_facts(self, image: ImageName) -> StageFacts:
         """Return the facts about an image in all base branches."""
         is_image = TAGS.c.repository == image.repository
         users = select(SPANS.c.branch).join(TAGS, TAGS.c.id == SPANS.c.tag).where(is_image)

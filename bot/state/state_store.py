@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, and_, delete, func, select
 from bot.model.evidence import Scan, ScannerIdentity, ScanSubject
 from bot.model.history import TagObservation
 from bot.model.image import CachedManifest, TagDescriptor
-from bot.model.reference import Digest, TagRef
+from bot.model.image_name import Digest, TagRef
 from bot.state.database import Database
 from bot.state.documents import parse_document, serialise_document
 from bot.state.stored_rows import read_rows

@@ -9,13 +9,13 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, select
 
 from bot.model.history import SupersededTag
-from bot.model.reference import Digest, TagRef
-from bot.model.vocabulary import REASONS_BY_STATUS, OccurrenceStatus, Reason
+from bot.model.image_name import Digest, TagRef
+from bot.model.vocabulary import REASONS_BY_STATUS, Reason, ReferenceStatus
 from bot.state.database import Database
 from bot.state.stored_rows import read_rows
 from bot.state.tables import ENDS, split_into_batches, write_rows
 
-_REASONS = {reason.value: reason for reason in REASONS_BY_STATUS[OccurrenceStatus.SUPERSEDED]}
+_REASONS = {reason.value: reason for reason in REASONS_BY_STATUS[ReferenceStatus.SUPERSEDED]}
 
 
 class DatabaseSupersededStore:

@@ -10,23 +10,23 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
 
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 from bot.model.report import Verdict
 from bot.model.update_stages import UnwantedReason
-from bot.model.vocabulary import OccurrenceStatus
+from bot.model.vocabulary import ReferenceStatus
 from bot.state.inventory_rows import is_storable
 from bot.state.stage_tables import UNWANTED_DIGESTS
 from bot.state.stored_rows import read_rows
 from bot.state.tables import TAGS_KEPT, write_rows
 
-_REASONS = {OccurrenceStatus.GONE: UnwantedReason.GONE, OccurrenceStatus.BLOCKED: UnwantedReason.BLOCKED}
+_REASONS = {ReferenceStatus.GONE: UnwantedReason.GONE, ReferenceStatus.BLOCKED: UnwantedReason.BLOCKED}
 _USABLE = frozenset(
     {
-        OccurrenceStatus.UP_TO_DATE,
-        OccurrenceStatus.UPDATE,
-        OccurrenceStatus.HELD,
-        OccurrenceStatus.REFUSED,
-        OccurrenceStatus.SUPERSEDED,
+        ReferenceStatus.UP_TO_DATE,
+        ReferenceStatus.UPDATE,
+        ReferenceStatus.HELD,
+        ReferenceStatus.REFUSED,
+        ReferenceStatus.SUPERSEDED,
     }
 )
 """The statuses of a digest that a visit found in the registry, and that is not blocked."""
@@ -42,7 +42,7 @@ def record_unwanted(connection: Connection, verdicts: Iterable[Verdict], at: dat
     unwanted: dict[_ImageDigest, UnwantedReason] = {}
     usable: set[_ImageDigest] = set()
     for verdict in verdicts:
-        reference = verdict.occurrence.reference
+        reference = verdict.reference.image
         if reference.digest is None or not is_storable(reference.repository):
             continue
         image = (reference.repository, reference.digest)

@@ -8,7 +8,7 @@ from typing import Any, assert_never
 from sqlalchemy import Boolean, Column, ColumnElement, Index, Integer, Row, Table, Text, and_, func
 
 from bot.model.delivery import DeliveryOutcome
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.model.work import PollWork, SweepWork, TagWork, VisitWork, WorkKey, WorkKind, WorkPriority, WorkReason
 from bot.state.tables import METADATA, UtcDateTime
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from bot.core.evidence.signatures import combine_signatures
 from bot.model.artifact import Artifact, Blob
 from bot.model.errors import RegistryError
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 from bot.model.signature import SignatureOutcome, SignatureUnknown, UnsupportedSignature, VerifiedSignature
 from bot.registry_ports import ArtifactStore
 

@@ -12,7 +12,7 @@ from bot.core.evidence.public_keys import PublicKey
 from bot.core.globs import is_any_glob_match
 from bot.model.artifact import Blob
 from bot.model.errors import InvalidReferenceError
-from bot.model.reference import Digest, ImageReference
+from bot.model.image_name import Digest, ImageName
 from bot.model.signature import BadSignature, SignatureDefect, SignatureOutcome, VerifiedSignature
 from bot.net import sanitize_text
 from bot.verifiers._encoding import BrokenError, decode_base64, parse_json_object, require_object
@@ -71,6 +71,6 @@ def _parse_payload(payload: bytes) -> tuple[object, str]:
 
 def _is_in_repository(reference: str, repository_globs: tuple[str, ...]) -> bool:
     try:
-        return is_any_glob_match(repository_globs, ImageReference.parse(reference).repository)
+        return is_any_glob_match(repository_globs, ImageName.parse(reference).repository)
     except InvalidReferenceError:
         return False

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 from bot.model.signature import SignedStatement
 from bot.verifiers._encoding import BrokenError, decode_base64, parse_json_object, require_list, require_object
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from bot.core.evidence.public_keys import PublicKey
 from bot.model.artifact import Artifact, Blob
 from bot.model.errors import UsageError
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 from bot.model.signature import BadSignature, SignatureDefect, SignatureOutcome, UnsupportedSignature, VerifiedSignature
 from bot.model.trust import TrustedKey, TrustEntry
 from bot.registry_ports import ArtifactStore

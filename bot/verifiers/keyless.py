@@ -26,7 +26,7 @@ from sigstore.verify import Verifier, policy
 from bot.core.evidence.public_keys import PublicKey
 from bot.core.globs import is_glob_match
 from bot.model.artifact import Blob
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 from bot.model.signature import (
     BadSignature,
     SignatureDefect,

@@ -13,7 +13,7 @@ from functools import cache
 from cryptography import x509
 
 from bot.model.artifact import Artifact
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 from bot.model.signature import (
     BadSignature,
     SignatureDefect,

@@ -10,7 +10,7 @@ from bot.core.choice.blocklist import is_covered
 from bot.core.globs import is_glob_match
 from bot.model.blocklist import Block, BlockedDigest
 from bot.model.errors import ConfigError, ConfigProblem, UsageError
-from bot.model.reference import ImageReference
+from bot.model.image_name import ImageName
 from bot.model.source import FilePath
 from bot.model.usage import DigestUsers, FollowedTag
 from bot.worktree import WorkTree
@@ -93,7 +93,7 @@ def find_users(config_file: Path, entry: BlockedDigest) -> DigestUsers | None:
         return entry.image is None or is_glob_match(entry.image, repository)
 
     pinned = {
-        repository: tuple(inventory.list_usages(ImageReference.parse(f"{repository}@{entry.digest}")))
+        repository: tuple(inventory.list_usages(ImageName.parse(f"{repository}@{entry.digest}")))
         for repository in inventory.list_repositories(entry.digest)
         if is_blocked_in(repository)
     }
@@ -101,7 +101,7 @@ def find_users(config_file: Path, entry: BlockedDigest) -> DigestUsers | None:
         FollowedTag(
             tag_ref,
             looked_up_at,
-            tuple(each for each in inventory.list_usages(ImageReference.parse(str(tag_ref))) if each.digest is None),
+            tuple(each for each in inventory.list_usages(ImageName.parse(str(tag_ref))) if each.digest is None),
         )
         for tag_ref, looked_up_at in inventory.list_pointing_tags(entry.digest).items()
         if is_blocked_in(tag_ref.repository)

@@ -11,7 +11,7 @@ from bot.core.choice.blocklist import merge_blocklists
 from bot.model.blocklist import Blocklist
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem
 from bot.model.errors import BasebumpError, ConfigError, RegistryError
-from bot.model.reference import ImageReference
+from bot.model.image_name import ImageName
 from bot.settings import BlocklistSettings, Settings, parse_blocklist
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def read_published_blocklist(blocklist: BlocklistSettings, settings: Settings) -
         content = (
             DocumentSource(blocklist.url, os.environ).read_content(MAX_LIST_SIZE)
             if blocklist.url is not None
-            else _read_artifact(ImageReference.parse(source), settings)
+            else _read_artifact(ImageName.parse(source), settings)
         )
         return parse_blocklist(content, source)
     except (UnreadableSourceError, RegistryError) as error:
@@ -81,24 +81,24 @@ def read_published_blocklist(blocklist: BlocklistSettings, settings: Settings) -
         raise UnreadableListError(f"{source} is not valid: {first.key}: {first.message}") from None
 
 
-def _read_artifact(reference: ImageReference, settings: Settings) -> bytes:
+def _read_artifact(image: ImageName, settings: Settings) -> bytes:
     """Return the bytes of the only layer of an artifact in a registry. Raises RegistryError and UnreadableListError."""
     from bot.core.references.select import is_known_registry
     from bot.wiring.registries import build_registry
 
-    if not is_known_registry(settings.policy, reference.host):
+    if not is_known_registry(settings.policy, image.host):
         raise UnreadableListError(
-            f"{reference} was not read, because '{reference.host}' is neither a well-known registry nor listed under "
+            f"{image} was not read, because '{image.host}' is neither a well-known registry nor listed under "
             "`registries:`"
         )
     artifacts: ArtifactStore = build_registry(settings).create_artifacts()
     artifact = (
-        artifacts.fetch_artifact(reference.repository, reference.digest)
-        if reference.digest is not None
-        else artifacts.fetch_tagged(reference.repository, reference.tag or "")
+        artifacts.fetch_artifact(image.repository, image.digest)
+        if image.digest is not None
+        else artifacts.fetch_tagged(image.repository, image.tag or "")
     )
     if artifact is None:
-        raise UnreadableListError(f"{reference} does not exist")
+        raise UnreadableListError(f"{image} does not exist")
     if len(artifact.blobs) != 1:
-        raise UnreadableListError(f"{reference} must have exactly one layer, and has {len(artifact.blobs)}")
-    return artifacts.fetch_blob(reference.repository, artifact.blobs[0], MAX_LIST_SIZE)
+        raise UnreadableListError(f"{image} must have exactly one layer, and has {len(artifact.blobs)}")
+    return artifacts.fetch_blob(image.repository, artifact.blobs[0], MAX_LIST_SIZE)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from bot.core.references.policy import is_ignored_image
 from bot.model.diagnosis import ConfigArea, DiagnosisTarget
-from bot.model.reference import DEFAULT_TAG, ImageReference, TagRef
+from bot.model.image_name import DEFAULT_TAG, ImageName, TagRef
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.doctor import DiagnosisPart
 from bot.settings import ServeSettings, Settings, load, read_secret
@@ -33,7 +33,7 @@ MAX_OWN_IMAGES = 20
 
 
 def build_parts(
-    config_file: Path, level: RunLevel, images: Sequence[ImageReference], trial_repository: str | None = None
+    config_file: Path, level: RunLevel, images: Sequence[ImageName], trial_repository: str | None = None
 ) -> tuple[DiagnosisTarget, list[DiagnosisPart]]:
     """Return the kind of run for which the config is tested, and the parts of the config to test.
 
@@ -56,7 +56,7 @@ def build_parts(
     return target, list(_list_parts(settings, images))
 
 
-def _list_parts(settings: Settings, images: Sequence[ImageReference]) -> Iterator[DiagnosisPart]:
+def _list_parts(settings: Settings, images: Sequence[ImageName]) -> Iterator[DiagnosisPart]:
     from bot.settings.examination import ServeExamination, SettingsExamination, TrustExamination
 
     yield DiagnosisPart(ConfigArea.CONFIG, settings.source, lambda: [SettingsExamination(settings, os.environ)])
@@ -88,7 +88,7 @@ def _name_forge(forge: ForgeSettings) -> str:
 # ---- registries --------------------------------------------------------------------------------------------------
 
 
-def _list_registry_parts(settings: Settings, images: Sequence[ImageReference]) -> Iterator[DiagnosisPart]:
+def _list_registry_parts(settings: Settings, images: Sequence[ImageName]) -> Iterator[DiagnosisPart]:
     """Yield the registry checks: logging in to the configured registries, reading build tasks, and looking up images.
 
     The images in `images` are looked up, and some own images in `builds`. If `images` is empty and the policy does not

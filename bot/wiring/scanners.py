@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from bot.model.errors import RegistryError
 from bot.model.evidence import ScanSubject
-from bot.model.reference import Digest, ImageReference
+from bot.model.image_name import Digest, ImageName
 from bot.ports import Scanner
 from bot.wiring import SystemClock
 
@@ -119,7 +119,7 @@ def _build_trivy(entry: TrivySettings, registry: OciRegistry, cache: Path) -> Sc
     binary = find_trivy(entry.binary, TRIVY_ENVIRONMENTS)
     if binary is None:
         return None
-    database = registry.get_named_address(ImageReference.parse(entry.database)) if entry.database else None
+    database = registry.get_named_address(ImageName.parse(entry.database)) if entry.database else None
     return TrivyScanner(
         binary,
         registry.get_pull_address,

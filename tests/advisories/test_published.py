@@ -12,7 +12,7 @@ from bot.advisories.vex_documents import AcceptedDocuments, VexDocuments
 from bot.model.advisory import AdvisoryList
 from bot.model.errors import RegistryError
 from bot.model.evidence import ScanSubject
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.model.vocabulary import Reason
 
 IMAGE = ScanSubject(TagRef("ghcr.io/acme/web", "1"), digest("index"), "linux/amd64")

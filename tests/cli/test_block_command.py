@@ -10,7 +10,7 @@ from support.values import digest
 from support.visits import API, NEW, OLD, PYTHON, build_verdict, build_visit
 
 from bot.model.image import TagDescriptor
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.settings import load
 from bot.state.database import Database
 from bot.state.inventory_store import DatabaseInventoryStore

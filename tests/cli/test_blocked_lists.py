@@ -30,7 +30,7 @@ def scan(tmp_path, basebump):
         folder = write_tree(tmp_path / "tree", FILES)
         code, out, _ = basebump("scan", folder, "-c", config_file, "--format", "json")
         document = json.loads(out)
-        return code, {each["canonical"]: each for each in document["occurrences"]}, document["failed"]
+        return code, {each["canonical"]: each for each in document["references"]}, document["failed"]
 
     return go
 
@@ -38,18 +38,18 @@ def scan(tmp_path, basebump):
 PYTHON, REDIS = "docker.io/library/python", "docker.io/library/redis"
 
 
-def is_blocked(occurrence):
-    return (occurrence["status"], occurrence["reason"], occurrence["new_digest"]) == ("blocked", "digest-blocked", NEW)
+def is_blocked(reference):
+    return (reference["status"], reference["reason"], reference["new_digest"]) == ("blocked", "digest-blocked", NEW)
 
 
 def test_entries_of_a_file_and_of_a_download_count(moved, scan, config, tmp_path):
     (tmp_path / "blocked.yaml").write_text(LIST, encoding="utf-8")
-    code, occurrences, _ = scan(config("blocked: [{path: blocked.yaml}]\n"))
-    assert (code, is_blocked(occurrences[PYTHON])) == (0, True)
+    code, references, _ = scan(config("blocked: [{path: blocked.yaml}]\n"))
+    assert (code, is_blocked(references[PYTHON])) == (0, True)
     with Listener(lambda _: Reply(200, body=LIST.encode())) as server:
-        code, occurrences, failed = scan(config(f'blocked: [{{url: "http://{server.host}/list.yaml"}}]\n'))
-    assert (code, is_blocked(occurrences[PYTHON]), failed) == (0, True, [])
-    assert occurrences[REDIS]["status"] == "up-to-date"
+        code, references, failed = scan(config(f'blocked: [{{url: "http://{server.host}/list.yaml"}}]\n'))
+    assert (code, is_blocked(references[PYTHON]), failed) == (0, True, [])
+    assert references[REDIS]["status"] == "up-to-date"
 
 
 def push_artifact(loopback, *blobs):
@@ -63,8 +63,8 @@ def push_artifact(loopback, *blobs):
 def test_entries_of_an_artifact_count_by_tag_and_by_digest(moved, scan, config):
     digest = push_artifact(moved, LIST.encode())
     for name in ("acme/blocked:latest", f"acme/blocked@{digest}"):
-        code, occurrences, failed = scan(config(f'blocked: [{{oci: "{name}"}}]\n'))
-        assert (code, is_blocked(occurrences[PYTHON]), failed) == (0, True, [])
+        code, references, failed = scan(config(f'blocked: [{{oci: "{name}"}}]\n'))
+        assert (code, is_blocked(references[PYTHON]), failed) == (0, True, [])
 
 
 @pytest.mark.parametrize(
@@ -80,9 +80,9 @@ def test_entries_of_an_artifact_count_by_tag_and_by_digest(moved, scan, config):
 )
 def test_artifact_that_is_not_a_list_is_a_failure_and_nothing_is_proposed(moved, scan, config, blobs, says):
     push_artifact(moved, *blobs)
-    code, occurrences, failed = scan(config('blocked: [{oci: "acme/blocked:latest"}]\n'))
+    code, references, failed = scan(config('blocked: [{oci: "acme/blocked:latest"}]\n'))
     assert code == 1
-    assert {each["reason"] for each in occurrences.values()} == {"lists-unread"}
+    assert {each["reason"] for each in references.values()} == {"lists-unread"}
     (failure,) = failed
     assert failure["subject"] == "blocked[0]"
     assert says in failure["error"]
@@ -91,10 +91,10 @@ def test_artifact_that_is_not_a_list_is_a_failure_and_nothing_is_proposed(moved,
 def test_unread_list_does_not_hide_what_another_list_blocks(moved, scan, config):
     with Listener(lambda _: Reply(503)) as server:
         url = f"http://{server.host}/list.yaml"
-        code, occurrences, failed = scan(config(f'blocked: [{{digest: "{BAD}", reason: malware}}, {{url: "{url}"}}]\n'))
+        code, references, failed = scan(config(f'blocked: [{{digest: "{BAD}", reason: malware}}, {{url: "{url}"}}]\n'))
     assert (code, failed[0]["subject"]) == (1, "blocked[1]")
-    assert (occurrences[PYTHON]["status"], occurrences[PYTHON]["new_digest"]) == ("blocked", None)
-    assert occurrences[REDIS]["status"] == "unresolved"
+    assert (references[PYTHON]["status"], references[PYTHON]["new_digest"]) == ("blocked", None)
+    assert references[REDIS]["status"] == "unresolved"
 
 
 def test_registry_that_is_not_listed_is_not_contacted_for_a_list(moved, scan, config):

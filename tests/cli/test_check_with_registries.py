@@ -37,7 +37,7 @@ def test_finds_gone_image_even_if_its_replacement_is_refused(check, config, loop
 def test_outdated_image_is_not_a_finding(check, config, loopback):
     old, _ = (loopback.move("python", "3.12", content) for content in ("old", "now"))
     code, document = check({"Dockerfile": f"FROM python:3.12@{old}\n"}, "--config", config())
-    assert (code, document["occurrences"][0]["status"]) == (0, "update")
+    assert (code, document["references"][0]["status"]) == (0, "update")
 
 
 @pytest.mark.parametrize("tags", [("now",), ("old", "now")], ids=["up-to-date", "moved"])
@@ -226,4 +226,4 @@ def test_unpinned_image_is_scanned_because_a_rule_may_refuse_its_pin(loopback, s
 def test_too_old_image_without_allowed_update_is_not_a_finding(check, config, aged):
     path = config("policy: [{require: {scan: true}}]\n")
     code, document = check(aged(timedelta(days=40)), "--config", path, "--max-age", "30d")
-    assert (code, document["occurrences"][0]["reason"]) == (0, "not-scanned")
+    assert (code, document["references"][0]["reason"]) == (0, "not-scanned")

@@ -126,7 +126,7 @@ def test_exports_are_written_even_if_nobody_reads_stdout(tmp_path):
     command = f"{sys.executable} -m bot scan {tmp_path / 'tree'} --offline --export json={export} | head -1"
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, shell=True)
     assert (done.returncode, done.stderr) == (0, f"note: wrote the result as json to {export}\n")
-    assert len(json.loads(export.read_text())["occurrences"]) == 500
+    assert len(json.loads(export.read_text())["references"]) == 500
 
 
 def test_every_format_can_contain_a_path_that_is_not_utf8(tmp_path, basebump):

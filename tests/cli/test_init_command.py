@@ -21,7 +21,7 @@ def folder(tmp_path):
 def list_statuses(basebump, folder):
     code, out, _ = basebump("scan", folder, "--offline", "--format", "json", "--config", folder / "basebump.yaml")
     assert code == 0, out
-    return [(each["status"], each["reason"]) for each in json.loads(out)["occurrences"]]
+    return [(each["status"], each["reason"]) for each in json.loads(out)["references"]]
 
 
 def test_first_config_is_valid_and_lists_the_registries_of_the_folder(folder, basebump):

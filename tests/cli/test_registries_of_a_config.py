@@ -9,7 +9,7 @@ from support.clouds.aws import Aws
 from support.listener import Listener, Received, Reply
 
 from bot.demo import images
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.registries.oci import OciRegistry
 from bot.wiring import build_registry_for_host
 

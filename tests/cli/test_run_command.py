@@ -185,7 +185,7 @@ def test_required_scan_refuses_updates_but_keeps_open_proposals(tmp_path, basebu
     _append(fleet, "policy: [{require: {scan: true}}]\n")
     _, out, _ = basebump("run", "--config", fleet, "--level", "propose", "--format", "json")
     web = json.loads(out)["repositories"][1]
-    assert [(place["status"], place["reason"]) for place in web["occurrences"]] == [("refused", "not-scanned")]
+    assert [(place["status"], place["reason"]) for place in web["references"]] == [("refused", "not-scanned")]
     assert [each["outcome"] for each in web["proposals"]] == ["left-alone"]
     assert BRANCH in _web(tmp_path).branches()
 

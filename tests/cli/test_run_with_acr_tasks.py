@@ -67,7 +67,7 @@ def run(basebump, config_file, *, code=0):
 
 def of(repository, path):
     """Return the status and the reason of each image in a file, by the name of the image."""
-    places = [place for place in repository["occurrences"] if place["path"] == path]
+    places = [place for place in repository["references"] if place["path"] == path]
     return {place["reference"].partition("@")[0]: (place["status"], place["reason"]) for place in places}
 
 
@@ -76,7 +76,7 @@ def outcomes(repository):
 
 
 def notes(repository, path):
-    return [note for each in repository["occurrences"] if each["path"] == path for note in each.get("notes", ())]
+    return [note for each in repository["references"] if each["path"] == path for note in each.get("notes", ())]
 
 
 def test_image_without_a_task_is_pinned(basebump, config_file, arm):
@@ -222,5 +222,5 @@ def test_scan_does_not_list_tasks(basebump, config_file, arm, tmp_path):
     (tmp_path / "tree" / "Dockerfile").write_text(FILES["Dockerfile"])
     code, out, _ = basebump("scan", tmp_path / "tree", "--config", config_file, "--format", "json")
     assert code == 0
-    assert [each["status"] for each in json.loads(out)["occurrences"]] == ["update"]
+    assert [each["status"] for each in json.loads(out)["references"]] == ["update"]
     assert arm.received == []

@@ -9,7 +9,7 @@ from support.git import Git
 from support.scanners.grype import render_manifest_report
 
 from bot.demo.images import DemoPackage, build_debian_root, build_image, build_index, build_layer
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 
 pytestmark = pytest.mark.real("git")
 

@@ -29,7 +29,7 @@ from support.runs.reports import (
 from support.runs.worlds import write_tree
 
 from bot.cli.screen import HANGING_INDENT, choose_fold, show_lines
-from bot.model.vocabulary import OccurrenceStatus, Reason
+from bot.model.vocabulary import Reason, ReferenceStatus
 from bot.reports.styled_lines import Style, StyledLine
 from bot.reports.text import render_run_lines, render_run_text
 
@@ -124,7 +124,7 @@ def test_github_and_azure_fold_each_repository(run, basebump, monkeypatch, tmp_p
 
 
 def test_folds_contain_skipped_references_with_reasons():
-    mine = verdict(OccurrenceStatus.SKIPPED, Reason.MAYBE_OWN, written="registry.acme.dev/web:1")
+    mine = verdict(ReferenceStatus.SKIPPED, Reason.MAYBE_OWN, written="registry.acme.dev/web:1")
     for environment in (GITHUB, AZURE, GITLAB):
         text = render_run_text(run_report(repository(mine)), choose_fold(environment))
         assert "· registry.acme.dev/web:1  skipped (maybe-own)" in text
@@ -188,7 +188,7 @@ def wide_terminal(monkeypatch):
 
 @pytest.mark.parametrize("word", BREAKS)
 def test_colours_do_not_change_the_text(wide_terminal, word):
-    every_status = [verdict(status, Reason.OWN, line_number=number) for number, status in enumerate(OccurrenceStatus)]
+    every_status = [verdict(status, Reason.OWN, line_number=number) for number, status in enumerate(ReferenceStatus)]
     for report in (
         run_report(repository(*every_status, unsupported=(text(),)), failed=[failure()]),
         hostile_report(word),
@@ -202,15 +202,15 @@ def test_colours_do_not_change_the_text(wide_terminal, word):
 @pytest.mark.parametrize(
     ("status", "code"),
     [
-        (OccurrenceStatus.UPDATE, 36),
-        (OccurrenceStatus.UP_TO_DATE, 32),
-        (OccurrenceStatus.HELD, 33),
-        (OccurrenceStatus.REFUSED, 31),
-        (OccurrenceStatus.GONE, 31),
-        (OccurrenceStatus.SUPERSEDED, 33),
-        (OccurrenceStatus.SKIPPED, 2),
-        (OccurrenceStatus.UNRESOLVED, 33),
-        (OccurrenceStatus.NOT_CHECKED, 2),
+        (ReferenceStatus.UPDATE, 36),
+        (ReferenceStatus.UP_TO_DATE, 32),
+        (ReferenceStatus.HELD, 33),
+        (ReferenceStatus.REFUSED, 31),
+        (ReferenceStatus.GONE, 31),
+        (ReferenceStatus.SUPERSEDED, 33),
+        (ReferenceStatus.SKIPPED, 2),
+        (ReferenceStatus.UNRESOLVED, 33),
+        (ReferenceStatus.NOT_CHECKED, 2),
     ],
 )
 def test_status_determines_the_colour_of_its_line(wide_terminal, status, code):
@@ -276,7 +276,7 @@ def test_terminal_does_not_link_to_an_unsafe_url(wide_terminal, url):
 
 
 def test_legend_explains_the_signs_that_are_used():
-    text = render_run_text(run_report(repository(update(), verdict(OccurrenceStatus.SKIPPED, Reason.OWN))))
+    text = render_run_text(run_report(repository(update(), verdict(ReferenceStatus.SKIPPED, Reason.OWN))))
     assert "signs  ↑ update, · skipped\n" in text
 
 
@@ -287,7 +287,7 @@ def test_run_that_found_nothing_begins_with_what_failed():
 
 
 def test_brief_text_has_only_what_needs_an_action():
-    current = verdict(OccurrenceStatus.UP_TO_DATE, written="redis:7")
+    current = verdict(ReferenceStatus.UP_TO_DATE, written="redis:7")
     trees = [repository(update(), current), repository(current, name="acme/api")]
     text = "\n".join(map(str, render_run_lines(run_report(*trees), is_brief=True)))
     assert "node:22" in text

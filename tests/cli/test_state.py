@@ -13,7 +13,7 @@ from support.runs.worlds import write_tree
 from support.values import digest
 
 from bot.model.history import SupersededTag
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.model.vocabulary import Reason
 from bot.state.database import Database
 from bot.state.state_store import DatabaseStateStore
@@ -87,6 +87,6 @@ def test_database_library_is_imported_only_with_a_state(tmp_path, loopback, conf
     )
     loopback.move("python", "3.12", "now")
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout)["occurrences"][0]["status"] == "gone"
+    assert json.loads(done.stdout)["references"][0]["status"] == "gone"
     assert set(json.loads(done.stderr.splitlines()[-1])) - {"sqlite3"} == imported
     assert ("sqlite3" in done.stderr) == bool(imported)

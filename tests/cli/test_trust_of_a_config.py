@@ -39,7 +39,7 @@ def scanned(tmp_path, loopback, config, basebump):
         path = config(f"trust: [{trust}]\npolicy: [{{require: {{signature: true}}}}]\n")
         code, out, _ = basebump("scan", folder, "--config", path, "--format", "json")
         assert code == 0
-        (found,) = json.loads(out)["occurrences"]
+        (found,) = json.loads(out)["references"]
         return found["status"], found["reason"]
 
     return scan

@@ -69,7 +69,7 @@ def test_gitlab_starts_it_on_schedule_one_of_a_kind_at_a_time(gitlab):
 def test_basebump_reads_gitlabs_file_and_can_pin_its_own_image_there(basebump, tmp_path):
     shutil.copytree(DEPLOY / "gitlab", tmp_path / "project")
     _, out, _ = basebump("scan", tmp_path / "project", "--offline", "--format", "json")
-    (place,) = json.loads(out)["occurrences"]
+    (place,) = json.loads(out)["references"]
     assert (place["format"], place["tag"]) == ("gitlab-ci", __version__)
     assert place["digest_at"] is not None
 

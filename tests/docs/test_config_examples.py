@@ -108,7 +108,7 @@ def place(tmp_path, basebump, monkeypatch):
 
 def states(repository):
     """Return status and reason by image."""
-    return {each["canonical"]: (each["status"], each["reason"]) for each in repository["occurrences"]}
+    return {each["canonical"]: (each["status"], each["reason"]) for each in repository["references"]}
 
 
 def pinned(*images):
@@ -136,7 +136,7 @@ def test_one_owner_on_github(place):
     github = place.github({"acme/web": files, "acme/old-archive": files, "acme/fork-web": files})
     (web,) = place.run("github-owner", api=github.server.url).values()
     assert web["name"] == "acme/web"
-    found = [(each["path"], each["canonical"], each["status"], each["reason"]) for each in web["occurrences"]]
+    found = [(each["path"], each["canonical"], each["status"], each["reason"]) for each in web["references"]]
     assert found == [
         ("Dockerfile", "docker.io/library/python", "update", None),
         ("Dockerfile", "docker.io/library/postgres", "skipped", "no-rule"),

@@ -79,7 +79,7 @@ def test_images_that_flux_and_argo_cd_write_are_left_to_them(basebump, tmp_path)
     config.write_text("schema: 1\nown: []\n", encoding="utf-8")
     _, out, _ = basebump("scan", folder, "--offline", "--config", config, "--format", "json")
     document = json.loads(out)
-    assert [(each["path"], each["reason"]) for each in document["occurrences"]] == [
+    assert [(each["path"], each["reason"]) for each in document["references"]] == [
         ("argocd.yaml", "other-writer"),
         ("flux/web.yaml", "other-writer"),
     ]

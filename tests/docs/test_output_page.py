@@ -13,17 +13,17 @@ from bot.cli.check import CHECK_FORMATS
 from bot.cli.outputs import FORMATS
 from bot.core.evidence.compare import compare_scans
 from bot.formats._syntax.reference_positions import ReferencePosition
-from bot.model.check import CheckedOccurrence, CheckReport, Violation
+from bot.model.check import CheckedReference, CheckReport, Violation
 from bot.model.comparison import ComparedImage, Comparison
 from bot.model.contents import ImageConfig, ImageContents, InstalledPackage, TransitionContents
 from bot.model.decision import Transition
 from bot.model.image import ImageFacts, ManifestKind
+from bot.model.image_name import Digest, ImageName, TagRef
 from bot.model.proposal import ProposedImage
-from bot.model.reference import Digest, ImageReference, TagRef
 from bot.model.report import ProposalReport, RepositoryReport, RunFailure, RunReport, Verdict
 from bot.model.signature import SignatureScheme, Signer, VerifiedSignature
 from bot.model.source import FilePath, UnsupportedText
-from bot.model.vocabulary import FailureStage, OccurrenceStatus, ProposalOutcome, Reason, Role, RunLevel, ViolationKind
+from bot.model.vocabulary import FailureStage, ProposalOutcome, Reason, ReferenceStatus, Role, RunLevel, ViolationKind
 from bot.reports.check_document import render_check_document
 from bot.reports.comparison_document import render_comparison_document
 from bot.reports.decisions import render_decisions
@@ -49,9 +49,7 @@ def report():
     proposal = ProposalReport("basebump/node-22", ProposalOutcome.OPENED, "Pin node", (image,), (path,))
     unsupported = UnsupportedText(path, 2, "$X", Reason.UNRESOLVED_ARGUMENT, notes=("a note",))
     verdicts = (
-        Verdict(
-            place, OccurrenceStatus.UPDATE, None, "a sentence", new_digest=DIGEST, transition=moved, successor="24"
-        ),
+        Verdict(place, ReferenceStatus.UPDATE, None, "a sentence", new_digest=DIGEST, transition=moved, successor="24"),
     )
     repository = RepositoryReport("local", "web", "main", verdicts, (unsupported,), (proposal,))
     known = {moved: compare_scans(None, scan(finding("CVE-1")))}
@@ -63,8 +61,8 @@ def report():
 def test_the_page_has_the_keys_of_scan():
     document = json.loads(render_scan_document(report()))
     assert list(document) == keys_under("## `scan`")
-    assert list(document["occurrences"][0]) == keys_under("### An occurrence")
-    assert list(document["occurrences"][0]["evidence"]) == keys_under("### The effect of an update")
+    assert list(document["references"][0]) == keys_under("### A reference")
+    assert list(document["references"][0]["evidence"]) == keys_under("### The effect of an update")
     assert list(document["unsupported"][0]) == keys_under("### An unsupported value")
     assert list(document["failed"][0]) == keys_under("### A failure")
 
@@ -83,8 +81,8 @@ def test_the_page_has_the_keys_of_run():
 
 def test_the_page_has_the_keys_of_check():
     place = report().repositories[0].verdicts[0]
-    checked = CheckedOccurrence(place, (Violation(ViolationKind.UNPINNED, "a sentence"),), ("a note",))
-    document = json.loads(render_check_document(CheckReport(".", is_offline=False, since=None, occurrences=(checked,))))
+    checked = CheckedReference(place, (Violation(ViolationKind.UNPINNED, "a sentence"),), ("a note",))
+    document = json.loads(render_check_document(CheckReport(".", is_offline=False, since=None, references=(checked,))))
     assert list(document) == keys_under("## `check`")
     assert list(document["findings"][0]) == keys_under("### A finding of a check")
     assert f"`{{{', '.join(document['notes'][0])}}}`" in PAGE
@@ -105,7 +103,7 @@ def test_the_page_has_every_format_every_kind_of_line_and_every_level():
 
 def test_the_page_has_the_keys_of_resolve():
     facts = ImageFacts(DIGEST, ManifestKind.INDEX, ("linux/amd64",), None, None, None, None, None)
-    document = json.loads(render_image_document(ImageReference.parse("node:22"), facts))
+    document = json.loads(render_image_document(ImageName.parse("node:22"), facts))
     assert list(document) == keys_under("## `resolve`")
 
 
@@ -113,7 +111,7 @@ def test_the_page_has_the_keys_of_compare():
     facts = ImageFacts(DIGEST, ManifestKind.INDEX, ("linux/amd64",), None, None, None, None, None)
     old, new = scan(finding("CVE-1"), packages=(InstalledPackage("debian", "tar", "1"),)), scan(packages=())
     signed = VerifiedSignature(Signer(SignatureScheme.COSIGN_KEY, "team.pub"))
-    images = [ComparedImage(ImageReference.parse("node:22"), facts, each, signature=signed) for each in (old, new)]
+    images = [ComparedImage(ImageName.parse("node:22"), facts, each, signature=signed) for each in (old, new)]
     inside = [ImageContents(DIGEST, ImageConfig(user), 1) for user in ("app", "root")]
     evidence = replace(compare_scans(old, new), contents=TransitionContents(*inside))
     document = json.loads(render_comparison_document(Comparison(*images, "linux/amd64", evidence)))

@@ -27,7 +27,7 @@ from bot.demo.loopback_registry import LoopbackRegistry
 from bot.demo.trivy_database import TAG
 from bot.model.evidence import Scan, ScanSubject, Severity
 from bot.model.image import PullAddress
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.scanners.trivy import TrivyScanner
 
 MAX_RECORD = 300_000

@@ -26,7 +26,7 @@ from support.parts import ROOT
 
 from bot.cli.app import basebump
 from bot.formats import load_all_formats
-from bot.model.source import FilePath, Occurrence, SourceFile
+from bot.model.source import FilePath, Reference, SourceFile
 from bot.model.vocabulary import ExitCode
 from bot.settings.schema import build_json_schema
 
@@ -281,4 +281,4 @@ def test_every_dockerfile_is_one(where, text):
     (dockerfile,) = [each for each in load_all_formats() if each.name == "dockerfile"]
     found = list(dockerfile.extract(SourceFile(FilePath("Dockerfile"), text.encode())))
     assert found
-    assert all(isinstance(each, Occurrence) for each in found)
+    assert all(isinstance(each, Reference) for each in found)

@@ -17,7 +17,7 @@ from support.registries.docker_registry import DockerRegistry
 from bot.demo.images import build_image, build_index, build_layer
 from bot.events import find_sender
 from bot.model.delivery import EventRequest, ParsedDelivery, SenderKind, TagPushed
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 
 pytestmark = pytest.mark.real("docker-registry")
 SENDER = find_sender(SenderKind.DISTRIBUTION)

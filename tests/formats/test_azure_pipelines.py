@@ -6,7 +6,7 @@ import pytest
 
 from bot.formats.azure_pipelines import FORMAT
 from bot.model.path_index import index_paths
-from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.source import FilePath, Reference, SourceFile, UnsupportedText
 
 
 def read(content):
@@ -14,7 +14,7 @@ def read(content):
 
 
 def images_in(content):
-    return [str(each.reference) for each in read(content) if isinstance(each, Occurrence)]
+    return [str(each.reference) for each in read(content) if isinstance(each, Reference)]
 
 
 @pytest.mark.parametrize("place", ["container: {}", "services: {{db: {}}}", "jobs: [{{job: a, container: {}}}]"])

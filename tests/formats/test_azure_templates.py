@@ -12,7 +12,7 @@ from bot.formats._syntax.bicep_scanner import MAX_NESTING, MAX_TOKENS
 from bot.formats.arm_template import FORMAT as ARM_TEMPLATE
 from bot.formats.bicep import FORMAT as BICEP
 from bot.formats.kubernetes import FORMAT as KUBERNETES
-from bot.model.source import EditSlot, FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.source import EditSlot, FilePath, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 SCHEMA = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
@@ -158,7 +158,7 @@ PIECES = ["'", "a:1", "${", "}", "{", "[", "]", "\n", ":", "image", "=", "param 
 def test_every_digest_slot_in_bicep_follows_its_image(pieces):
     text = app("'nginx:1'") + app("".join(pieces)) + app("image", "param image string = 'redis:1'")
     for found in read_bicep(text):
-        if isinstance(found, Occurrence) and isinstance(found.digest_slot, EditSlot):
+        if isinstance(found, Reference) and isinstance(found.digest_slot, EditSlot):
             reference = str(found.reference).encode()
             assert text.encode()[: found.digest_slot.span.end].endswith(reference)
 

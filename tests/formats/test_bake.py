@@ -12,7 +12,7 @@ from support.soon import soon
 from bot.formats.bake import FORMAT
 from bot.model.cross_file import BuildArgumentSetting, NamedBuildContext
 from bot.model.path_index import index_paths
-from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile, UnsupportedText
+from bot.model.source import EditSlot, FilePath, NotEditable, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
 
@@ -21,7 +21,7 @@ def extract(text: str, path: str = "docker-bake.hcl"):
 
 
 def read(text: str, path: str = "docker-bake.hcl"):
-    return [each for each in extract(text, path) if isinstance(each, Occurrence | UnsupportedText)]
+    return [each for each in extract(text, path) if isinstance(each, Reference | UnsupportedText)]
 
 
 def arguments(text: str, path: str = "docker-bake.hcl"):
@@ -139,7 +139,7 @@ def test_an_image_that_ends_in_a_variable_is_also_at_its_line():
     (found,) = read(
         'variable "TAG" { default = "3" }\n\ntarget "a" { contexts = { a = "docker-image://alpine:${TAG}" } }\n'
     )
-    assert isinstance(found, Occurrence)
+    assert isinstance(found, Reference)
     assert (found.line_number, found.related_lines, found.variables) == (3, (1,), ("TAG",))
 
 

@@ -12,7 +12,7 @@ from bot.formats._syntax.starlark import MAX_NESTING, MAX_TOKENS, StarlarkString
 from bot.formats.bazel import FORMAT
 from bot.model.decision import UpdateCandidate
 from bot.model.path_index import index_paths
-from bot.model.source import FilePath, NotEditable, Occurrence, SourceFile
+from bot.model.source import FilePath, NotEditable, Reference, SourceFile
 from bot.model.vocabulary import Reason, Role
 
 DIGEST = f"sha256:{'a' * 64}"
@@ -169,9 +169,9 @@ def test_every_string_of_a_call_is_at_its_offsets(pieces):
 @given(pieces=st.lists(st.sampled_from(PIECES), max_size=12))
 def test_every_edited_image_is_read_again_with_the_new_digest(pieces):
     text = f"oci_pull({''.join(pieces)})"
-    found = [each for each in read(text) if isinstance(each, Occurrence)]
+    found = [each for each in read(text) if isinstance(each, Reference)]
     if len(found) == 1 and not isinstance(found[0].digest_slot, NotEditable):
-        (again,) = [each for each in read(edited_only(text, found[0])) if isinstance(each, Occurrence)]
+        (again,) = [each for each in read(edited_only(text, found[0])) if isinstance(each, Reference)]
         assert str(again.reference) == str(found[0].reference.with_digest(DIGEST))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.values import occurrence
+from support.values import reference
 
 from bot.core.budgets import TreeBudget, WorkLimitError
 from bot.core.references.relate.code_owners import assign_owners
@@ -22,8 +22,8 @@ def read(text):
 
 
 def find_owners(text, path, budget=None):
-    (reference,) = assign_owners((occurrence("nginx:1", path=path),), [read(text)], budget or TreeBudget())
-    return reference.owners
+    (owned,) = assign_owners((reference("nginx:1", path=path),), [read(text)], budget or TreeBudget())
+    return owned.owners
 
 
 def test_only_the_first_file_counts():
@@ -83,6 +83,6 @@ def test_every_text_can_be_read_and_applied(text):
 
 def test_too_many_comparisons_end_the_run_of_the_repository():
     text = "".join(f"/{'x' * 80}{number}/* @acme\n" for number in range(1_000))
-    references = tuple(occurrence("nginx:1", path=f"{'y' * 200}/{number}/Dockerfile") for number in range(2_000))
+    references = tuple(reference("nginx:1", path=f"{'y' * 200}/{number}/Dockerfile") for number in range(2_000))
     with pytest.raises(WorkLimitError, match="CODEOWNERS"):
         assign_owners(references, [read(text)], TreeBudget())

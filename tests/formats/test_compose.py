@@ -22,7 +22,7 @@ from bot.model.cross_file import (
     VariableUse,
 )
 from bot.model.path_index import index_paths
-from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile, UnsupportedText
+from bot.model.source import EditSlot, FilePath, NotEditable, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
 PATH = FilePath("compose.yaml")
@@ -34,9 +34,9 @@ def extract(text: str, path: str = PATH):
 
 def places(text: str):
     found = extract(text)
-    direct = tuple(each for each in found if isinstance(each, Occurrence | UnsupportedText))
+    direct = tuple(each for each in found if isinstance(each, Reference | UnsupportedText))
     return apply_cross_file_facts(
-        [direct], [each for each in found if not isinstance(each, Occurrence | UnsupportedText)]
+        [direct], [each for each in found if not isinstance(each, Reference | UnsupportedText)]
     )
 
 
@@ -99,8 +99,8 @@ def test_what_is_read_is_what_the_loader_says(text):
     named = {name: each for name, each in yaml.safe_load(text)["services"].items() if each.get("image")}
     outputs = {each["image"] for each in named.values() if each.get("build") is not None}
     expected = {f"0/services/{name}/image": each["image"] for name, each in named.items() if each.get("build") is None}
-    found = [each for each in extract(text) if isinstance(each, Occurrence | UnsupportedText | InterpolatedImage)]
-    located = {each.locator: each.written for each in found if isinstance(each, Occurrence | InterpolatedImage)}
+    found = [each for each in extract(text) if isinstance(each, Reference | UnsupportedText | InterpolatedImage)]
+    located = {each.locator: each.written for each in found if isinstance(each, Reference | InterpolatedImage)}
     assert {**expected, **located} == expected
     unlocated = sorted(image for locator, image in expected.items() if locator not in located)
     assert sorted(each.text for each in found if isinstance(each, UnsupportedText)) == unlocated

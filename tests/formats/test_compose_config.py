@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support.parts import find_docker_compose
 
-from bot.model.reference import ImageReference
+from bot.model.image_name import ImageName
 
 HERE = Path(__file__).parent
 BEFORE = re.compile(r"docker-image://|--from=")
@@ -52,7 +52,7 @@ def texts(node: object) -> Iterator[str]:
 
 def pinned(written: str) -> str:
     """Return an image in any spelling with the digest to which the cases update it."""
-    image = ImageReference.parse(BEFORE.sub("", written))
+    image = ImageName.parse(BEFORE.sub("", written))
     line = f"{image.repository}:{image.tag}" if image.tag else image.repository
     return f"{written.partition('@')[0]}@sha256:{hashlib.sha256(line.encode()).hexdigest()}"
 

@@ -13,8 +13,8 @@ from support.witnesses.buildkit import ARM64, RefusedError, resolve
 from bot.core.references.edit import apply_edits, build_edit
 from bot.formats.dockerfile import FORMAT
 from bot.model.errors import InvalidReferenceError
-from bot.model.reference import Digest, ImageReference
-from bot.model.source import ByteEdit, EditSlot, FilePath, NotEditable, Occurrence, SourceFile, Span, UnsupportedText
+from bot.model.image_name import Digest, ImageName
+from bot.model.source import ByteEdit, EditSlot, FilePath, NotEditable, Reference, SourceFile, Span, UnsupportedText
 from bot.model.vocabulary import Reason
 
 NAMES = ["V", "W", "IMG", "D", "REG", "TARGETARCH", "NONE", "A_1"]
@@ -129,11 +129,11 @@ def files(draw):
 
 def read(text):
     found = list(FORMAT.extract(SourceFile(FilePath("Dockerfile"), text.encode())))
-    return {each.locator: each for each in found if isinstance(each, Occurrence)}
+    return {each.locator: each for each in found if isinstance(each, Reference)}
 
 
-def stage_of(occurrence):
-    return int(occurrence.locator.removeprefix("stage[").removesuffix("]"))
+def stage_of(reference):
+    return int(reference.locator.removeprefix("stage[").removesuffix("]"))
 
 
 def resolved(text, *arguments):
@@ -145,7 +145,7 @@ def resolved(text, *arguments):
 
 def is_reference(text):
     try:
-        ImageReference.parse(text)
+        ImageName.parse(text)
     except InvalidReferenceError:
         return False
     return True
@@ -224,7 +224,7 @@ def test_no_digest_of_ours_stays_when_an_argument_changes_the_tag(text, name, va
     for number, each in added.items():
         base = built.bases[number].text
         if is_reference(base) and digest_for(each.reference) in base:
-            changed = ImageReference.parse(base)  # the build fails because another image does not have the digest
+            changed = ImageName.parse(base)  # the build fails because another image does not have the digest
             assert changed.repository != each.reference.repository or changed.tag == each.reference.tag
 
 
@@ -269,7 +269,7 @@ def test_a_platform_that_an_argument_decides_is_none_that_the_file_asks_for():
 def test_a_default_that_buildkit_refuses_costs_only_what_depends_on_it(text):
     assert resolved(text) is None
     found = list(FORMAT.extract(SourceFile(FilePath("Dockerfile"), f"{text}FROM golang:1.23\n".encode())))
-    assert [type(each) for each in found] == [UnsupportedText, Occurrence]
+    assert [type(each) for each in found] == [UnsupportedText, Reference]
     assert found[0].reason is Reason.UNRESOLVED_ARGUMENT
 
 

@@ -12,8 +12,8 @@ from support.witnesses.buildkit import RefusedError, pulls
 
 from bot.core.references.edit import apply_edits, build_edit
 from bot.formats.dockerfile import FORMAT
-from bot.model.reference import Digest
-from bot.model.source import EditSlot, FilePath, Occurrence, SourceFile
+from bot.model.image_name import Digest
+from bot.model.source import EditSlot, FilePath, Reference, SourceFile
 
 PINNED = f"redis:7@sha256:{'a' * 64}"
 DIRECTIVES = st.sampled_from(
@@ -114,13 +114,13 @@ def test_every_image_that_a_build_pulls_is_found_or_said_to_be_none(text):
     found = places(text)
     for pull in witness:
         here = on_its_lines(pull, found)
-        images = Counter(str(place.reference) for place in here if isinstance(place, Occurrence))
-        others = sum(not isinstance(place, Occurrence) for place in here)
+        images = Counter(str(place.reference) for place in here if isinstance(place, Reference))
+        others = sum(not isinstance(place, Reference) for place in here)
         expected = Counter(each.image.text for each in witness if each.first_line == pull.first_line)
         assert images <= expected
         assert (expected - images).total() <= others
     of_none = [place for place in found if not any(on_its_lines(pull, [place]) for pull in witness)]
-    assert not [place for place in of_none if isinstance(place, Occurrence)]
+    assert not [place for place in of_none if isinstance(place, Reference)]
 
 
 @given(text=files())
@@ -129,7 +129,7 @@ def test_pinning_everything_changes_the_images_that_were_meant_and_no_other(text
     if witness is None:
         reject()
     slots = [
-        place for place in places(text) if isinstance(place, Occurrence) and isinstance(place.digest_slot, EditSlot)
+        place for place in places(text) if isinstance(place, Reference) and isinstance(place.digest_slot, EditSlot)
     ]
     edits = [build_edit(place.digest_slot, digest_for(place.reference)) for place in slots]
     expected = []

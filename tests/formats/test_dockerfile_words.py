@@ -13,7 +13,7 @@ from bot.formats._syntax.dockerfile.lexer import read_instructions
 from bot.formats._syntax.dockerfile.reader import build_global_scope
 from bot.formats._syntax.dockerfile.words import MAX_NESTING, expand_word
 from bot.formats.dockerfile import FORMAT
-from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.source import FilePath, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
 VALUES = {"V": "1.20-a", "W": "a", "E": "", "U_1": "a.a-b/a"}
@@ -207,7 +207,7 @@ def test_what_is_beyond_the_limits_is_said_and_not_read(limit, text, reason):
 )
 def test_what_is_within_the_limits_is_read(limit, text):
     (found,) = found_in(text)
-    assert isinstance(found, Occurrence), limit
+    assert isinstance(found, Reference), limit
 
 
 @pytest.mark.parametrize(
@@ -247,4 +247,4 @@ def test_the_work_of_one_file_is_bounded_and_what_needs_none_is_read():
     costly = "${A%" + "?" * (MAX_STEPS // 2_000) + "}"
     *found, last = found_in(f"ARG A={'a' * 2_000}\nARG B=3.20\nFROM {costly}\nFROM alpine:$B\nFROM alpine:3.20\n")
     assert [each.reason for each in found] == [Reason.UNRESOLVED_ARGUMENT] * 2
-    assert isinstance(last, Occurrence)
+    assert isinstance(last, Reference)

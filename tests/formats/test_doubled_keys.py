@@ -10,7 +10,7 @@ import pytest
 from support.formats.cases import CASE_FORMATS
 from support.formats.samples import SAMPLES
 
-from bot.model.source import FilePath, Occurrence, SourceFile
+from bot.model.source import FilePath, Reference, SourceFile
 from bot.pipeline.file_reading import read_file
 
 MAX_LINES = 40
@@ -39,7 +39,7 @@ def _double_keys(content: bytes) -> Iterator[bytes]:
 
 def _list_repeated_locators(file_format, path, content):
     reading = read_file(SourceFile(FilePath(path), content), file_format)
-    counts = Counter(each.locator for each in reading.references if isinstance(each, Occurrence))
+    counts = Counter(each.locator for each in reading.extracted if isinstance(each, Reference))
     return [locator for locator, count in counts.items() if count > 1]
 
 
@@ -68,5 +68,5 @@ def test_locators_are_unique_when_keys_are_doubled(file_format):
 def test_every_value_of_doubled_key_has_own_locator(name, path, content):
     (file_format,) = (each for each in FORMATS if each.name == name)
     reading = read_file(SourceFile(FilePath(path), content.encode()), file_format)
-    locators = [each.locator for each in reading.references if isinstance(each, Occurrence)]
+    locators = [each.locator for each in reading.extracted if isinstance(each, Reference)]
     assert len(set(locators)) == len(locators) == content.count("x:")

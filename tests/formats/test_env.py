@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.core.references.edit import apply_edits, get_occurrence_key, has_only_planned_changes
+from bot.core.references.edit import apply_edits, get_reference_key, has_only_planned_changes
 from bot.core.references.expansion import expand_text
 from bot.formats._readers.env import MAX_LINES
 from bot.formats.compose import FORMAT as COMPOSE
 from bot.formats.env import FORMAT
 from bot.model.cross_file import EnvironmentVariable, LiteralText
+from bot.model.image_name import Digest
 from bot.model.path_index import index_paths
-from bot.model.reference import Digest
-from bot.model.source import ByteEdit, EditSlot, FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.source import ByteEdit, EditSlot, FilePath, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 from bot.pipeline.extract import relate_references
 from bot.pipeline.file_reading import read_file
@@ -189,24 +189,24 @@ def edited(files, edits):
 @given(files=damaged_folders())
 def test_what_environments_decide_is_edited_as_it_is_read(files):
     found = places_of(files)
-    occurrences = [each for each in found if isinstance(each, Occurrence)]
-    assert len({get_occurrence_key(each) for each in occurrences}) == len(occurrences)
+    references = [each for each in found if isinstance(each, Reference)]
+    assert len({get_reference_key(each) for each in references}) == len(references)
     digests, tags = {}, {}
-    for each in occurrences:
+    for each in references:
         for slot, value, edits in ((each.digest_slot, NEW_DIGEST, digests), (each.tag_slot, "9.8-moved", tags)):
             if isinstance(slot, EditSlot):
                 assert files[each.path][slot.span.start : slot.span.end] == slot.old
                 edits.setdefault(each.path, []).append(ByteEdit(slot.span, slot.old, slot.prefix + value.encode()))
-    planned = {get_occurrence_key(each): NEW_DIGEST for each in occurrences if isinstance(each.digest_slot, EditSlot)}
+    planned = {get_reference_key(each): NEW_DIGEST for each in references if isinstance(each.digest_slot, EditSlot)}
     assert has_only_planned_changes(found, places_of(edited(files, digests)), planned)
     moved = {
-        get_occurrence_key(each): each.reference
+        get_reference_key(each): each.reference
         for each in places_of(edited(files, tags))
-        if isinstance(each, Occurrence)
+        if isinstance(each, Reference)
     }
-    for each in occurrences:
+    for each in references:
         expected = replace(each.reference, tag="9.8-moved") if isinstance(each.tag_slot, EditSlot) else each.reference
-        assert moved[get_occurrence_key(each)] == expected
+        assert moved[get_reference_key(each)] == expected
 
 
 def test_a_file_of_too_many_lines_is_said_to_be_one():

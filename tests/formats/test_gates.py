@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.formats.cases import CASE_FORMATS
 from support.formats.samples import SAMPLES
 
-from bot.model.source import Occurrence, SourceFile, UnsupportedText
+from bot.model.source import Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import WHOLE_FILE_REASONS, Reason
 
 WITHOUT_A_GATE = {"codeowners", "dependabot", "dockerfile", "env", "renovate", "text"}
@@ -91,8 +91,7 @@ def test_what_is_in_utf_16_is_never_lost_without_a_word(file_format):
     with_images = [
         (path, document)
         for path, document in documents_of(file_format)
-        if b"\\" not in document
-        and any(isinstance(found, Occurrence) for found in extract(file_format, path, document))
+        if b"\\" not in document and any(isinstance(found, Reference) for found in extract(file_format, path, document))
     ]
     assert with_images
     for path, document in with_images:

@@ -1,6 +1,6 @@
 """Every folder `<format>/<case>` is a case: `before/` is read and updated to new digests, which has to give `after/`.
 
-`occurrences.json` has the expected items. It is a specification that people check: edit it by hand, and never generate
+`references.json` has the expected items. It is a specification that people check: edit it by hand, and never generate
 it by running the code.
 """
 
@@ -17,12 +17,12 @@ import pytest
 import yaml
 from support.formats.cases import CASE_FORMATS, places_of
 
-from bot.core.references.edit import apply_edits, build_edit, get_occurrence_key, has_only_planned_changes
+from bot.core.references.edit import apply_edits, build_edit, get_reference_key, has_only_planned_changes
 from bot.formats._syntax.yaml import parsed_sections, trees
 from bot.model.extracted_item import ExtractedReferences
+from bot.model.image_name import Digest, ImageName
 from bot.model.path_index import index_paths
-from bot.model.reference import Digest, ImageReference
-from bot.model.source import ByteEdit, EditSlot, FilePath, NotEditable, Occurrence, UnsupportedText
+from bot.model.source import ByteEdit, EditSlot, FilePath, NotEditable, Reference, UnsupportedText
 from bot.ports import FileFormat
 
 HERE = Path(__file__).parent
@@ -51,17 +51,17 @@ class Case:
         return contents(self.folder / "after")
 
     def expected(self) -> list[dict[str, object]]:
-        return json.loads((self.folder / "occurrences.json").read_text(encoding="utf-8"))
+        return json.loads((self.folder / "references.json").read_text(encoding="utf-8"))
 
     def places(self, files: Contents) -> ExtractedReferences:
         """Return the items that the format of this case extracts, with the cross-file facts of all formats applied."""
         return places_of(self.file_format, files)
 
-    def occurrences(self, files: Contents) -> list[Occurrence]:
-        return [each for each in self.places(files) if isinstance(each, Occurrence)]
+    def references(self, files: Contents) -> list[Reference]:
+        return [each for each in self.places(files) if isinstance(each, Reference)]
 
-    def open(self, files: Contents) -> list[tuple[Occurrence, EditSlot]]:
-        return [(each, each.digest_slot) for each in self.occurrences(files) if isinstance(each.digest_slot, EditSlot)]
+    def open(self, files: Contents) -> list[tuple[Reference, EditSlot]]:
+        return [(each, each.digest_slot) for each in self.references(files) if isinstance(each.digest_slot, EditSlot)]
 
 
 CASES = [
@@ -80,7 +80,7 @@ def contents(folder: Path) -> Contents:
     }
 
 
-def digest_for(reference: ImageReference) -> Digest:
+def digest_for(reference: ImageName) -> Digest:
     """Return the digest to which these tests update a reference. Each tag has its own digest."""
     line = f"{reference.repository}:{reference.tag}" if reference.tag else reference.repository
     return Digest(f"sha256:{hashlib.sha256(line.encode()).hexdigest()}")
@@ -97,7 +97,7 @@ def moved(case: Case, files: Contents) -> Contents:
 def retagged(case: Case, files: Contents, tag: str) -> Contents:
     """Return `files` with `tag` in every editable tag slot."""
     edits: dict[FilePath, list[ByteEdit]] = {path: [] for path in files}
-    for place in case.occurrences(files):
+    for place in case.references(files):
         if isinstance(place.tag_slot, EditSlot):
             edits[place.path].append(
                 ByteEdit(place.tag_slot.span, place.tag_slot.old, place.tag_slot.prefix + tag.encode())
@@ -109,7 +109,7 @@ def described(case: Case, files: Contents) -> list[dict[str, object]]:
     return [{"path": found.path, **describe(found)} for found in case.places(files)]
 
 
-def describe(found: Occurrence | UnsupportedText) -> dict[str, object]:
+def describe(found: Reference | UnsupportedText) -> dict[str, object]:
     notes: dict[str, object] = {"notes": list(found.notes)} if found.notes else {}
     if isinstance(found, UnsupportedText):
         return {"line": found.line_number, "unsupported": found.reason.value, "text": found.text, **notes}
@@ -144,7 +144,7 @@ def describe(found: Occurrence | UnsupportedText) -> dict[str, object]:
 def slots_of(case: Case, path: FilePath, files: Contents) -> dict[str, EditSlot]:
     """Return the slots of a file by locator. Slots with a warning are included, because pinning may cause one."""
     slots = {}
-    for place in case.occurrences(files):
+    for place in case.references(files):
         slot = place.digest_slot.slot if isinstance(place.digest_slot, NotEditable) else place.digest_slot
         if place.path == path and slot is not None:
             slots[place.locator] = slot
@@ -210,7 +210,7 @@ def test_no_byte_outside_the_slots_changes(cases):
 def test_reading_the_files_after_shows_exactly_the_planned_digests(cases):
     for case in cases:
         before, after = case.before(), case.after()
-        planned = {get_occurrence_key(place): digest_for(place.reference) for place, _ in case.open(before)}
+        planned = {get_reference_key(place): digest_for(place.reference) for place, _ in case.open(before)}
         assert has_only_planned_changes(case.places(before), case.places(after), planned), case
 
 
@@ -218,11 +218,11 @@ def test_moving_every_tag_moves_the_open_ones_and_nothing_else(cases):
     for case in cases:
         files = case.before()
         tags = {
-            get_occurrence_key(place): "9.8-moved" if isinstance(place.tag_slot, EditSlot) else place.reference.tag
-            for place in case.occurrences(files)
+            get_reference_key(place): "9.8-moved" if isinstance(place.tag_slot, EditSlot) else place.reference.tag
+            for place in case.references(files)
         }
-        retagged_places = case.occurrences(retagged(case, files, "9.8-moved"))
-        assert {get_occurrence_key(place): place.reference.tag for place in retagged_places} == tags, case
+        retagged_places = case.references(retagged(case, files, "9.8-moved"))
+        assert {get_reference_key(place): place.reference.tag for place in retagged_places} == tags, case
 
 
 def test_moving_again_changes_nothing(cases):

@@ -23,7 +23,7 @@ from bot.formats._syntax.tree_paths import MAX_PATH_LENGTH, resolve_dockerfile
 from bot.formats._syntax.yaml import nodes, trees
 from bot.formats._syntax.yaml.nodes import BrokenSection, YamlDocument, read_documents
 from bot.model.chart_facts import ChartTemplate, ValueUse
-from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.source import FilePath, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
 MEBIBYTE = 1024 * 1024
@@ -125,7 +125,7 @@ def test_values_with_too_many_images_are_refused_as_soon_as_they_are_too_many(mo
     def read(count):
         return extract("helm", "c/values.yaml", "a:\n" + "- image: b:1\n" * count)
 
-    assert sum(isinstance(each, Occurrence) for each in read(100)) == 100
+    assert sum(isinstance(each, Reference) for each in read(100)) == 100
     assert read(101) == [UnsupportedText(FilePath("c/values.yaml"), 1, "", Reason.TOO_LARGE)]
     assert count_calls(lambda: read(1_000)) < 12 * count_calls(lambda: read(100))
 
@@ -179,7 +179,7 @@ def test_long_names_in_hcl_are_cut_in_locators():
     assert len({each.locator for each in found}) == 500
     target = f'target "{label}" {{\ncontexts = {{\n' + 'a = "docker-image://a:1"\n' * 500 + "}\n}\n"
     found += extract("bake", "docker-bake.hcl", target)
-    locators = [each.locator for each in found if isinstance(each, Occurrence)]
+    locators = [each.locator for each in found if isinstance(each, Reference)]
     assert len(locators) == 1_000
     assert max(map(len, locators)) <= MAX_LOCATOR + len(".image#1000")
 

@@ -12,9 +12,9 @@ from support.witnesses.helm import render
 
 from bot.core.references.edit import apply_edits, build_edit
 from bot.formats.helm import FORMAT
+from bot.model.image_name import Digest, ImageName
 from bot.model.path_index import index_paths
-from bot.model.reference import Digest, ImageReference
-from bot.model.source import ByteEdit, EditSlot, FilePath, Occurrence, SourceFile
+from bot.model.source import ByteEdit, EditSlot, FilePath, Reference, SourceFile
 from bot.pipeline.extract import relate_references
 from bot.pipeline.file_reading import read_file
 
@@ -34,7 +34,7 @@ TAG = "{{ .Values.image.tag }}"
 HELPER = '{{ define "web.image" }}{{ .at.registry }}/{{ .at.repository }}:{{ .at.tag }}{{ end }}'
 
 
-def digest_for(image: ImageReference) -> Digest:
+def digest_for(image: ImageName) -> Digest:
     return Digest(f"sha256:{hashlib.sha256(f'{image.repository}:{image.tag}'.encode()).hexdigest()}")
 
 
@@ -44,7 +44,7 @@ def pin(chart: Path) -> None:
     readings = [read_file(SourceFile(path, (chart / path).read_bytes()), FORMAT) for path in FORMAT.select_paths(paths)]
     edits: dict[str, list[ByteEdit]] = {}
     for place in relate_references(readings):
-        if isinstance(place, Occurrence) and isinstance(place.digest_slot, EditSlot) and place.reference.tag:
+        if isinstance(place, Reference) and isinstance(place.digest_slot, EditSlot) and place.reference.tag:
             edits.setdefault(place.path, []).append(build_edit(place.digest_slot, digest_for(place.reference)))
     for path, of_file in edits.items():
         (chart / path).write_bytes(apply_edits((chart / path).read_bytes(), of_file))
@@ -59,7 +59,7 @@ def changes(before: dict[str, list[str]], after: dict[str, list[str]]) -> int:
         assert old_line is not None, (old, new)
         assert new_line is not None, (old, new)
         assert (old_line["key"], old_line["rest"]) == (new_line["key"], new_line["rest"])
-        image, pinned = (ImageReference.parse(line["image"]) for line in (old_line, new_line))
+        image, pinned = (ImageName.parse(line["image"]) for line in (old_line, new_line))
         assert (pinned.repository, pinned.digest) == (image.repository, digest_for(image))
         assert pinned.tag in {image.tag, None}
     return len(pairs)

@@ -18,7 +18,7 @@ from bot.model.decision import TrackedImage
 from bot.model.overridable_reasons import ALLOWABLE_REASONS
 from bot.model.path_index import index_paths
 from bot.model.policy import PolicyConfig, PolicyRule
-from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile, Span, UnsupportedText
+from bot.model.source import EditSlot, FilePath, NotEditable, Reference, SourceFile, Span, UnsupportedText
 from bot.model.vocabulary import Reason
 from bot.pipeline.extract import relate_references
 from bot.pipeline.file_reading import read_file
@@ -27,7 +27,7 @@ VALUES = FilePath("web/values.yaml")
 
 
 def images_of(text: str):
-    return [each for each in FORMAT.extract(SourceFile(VALUES, text.encode())) if isinstance(each, Occurrence)]
+    return [each for each in FORMAT.extract(SourceFile(VALUES, text.encode())) if isinstance(each, Reference)]
 
 
 def test_files_are_selected_beside_a_chart_and_values_everywhere():

@@ -42,7 +42,7 @@ def test_helm_selects_no_other_files(path):
 
 def test_values_file_called_after_helmfile_is_a_values_file():
     found = list(FORMAT.extract(SourceFile(FilePath("helmfile-values.yaml"), b"image: nginx:1.27\n")))
-    assert [type(each).__name__ for each in found][:1] == ["Occurrence"]
+    assert [type(each).__name__ for each in found][:1] == ["Reference"]
 
 
 @pytest.mark.parametrize(

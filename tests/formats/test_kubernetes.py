@@ -13,7 +13,7 @@ from bot.formats._syntax.yaml import nodes
 from bot.formats.kubernetes import FORMAT
 from bot.model.cross_file import Kustomization
 from bot.model.path_index import index_paths
-from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.source import FilePath, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
 PATH = FilePath("pod.yaml")
@@ -196,7 +196,7 @@ def test_a_document_that_repeats_itself_too_much_is_refused_whole_and_soon(bomb)
         refused, read = FORMAT.extract(SourceFile(PATH, content))
     assert isinstance(refused, UnsupportedText)
     assert refused.reason is Reason.TOO_DEEP
-    assert isinstance(read, Occurrence)
+    assert isinstance(read, Reference)
 
 
 def test_a_file_that_does_not_repeat_itself_is_within_the_budget(monkeypatch):

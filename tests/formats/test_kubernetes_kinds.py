@@ -11,7 +11,7 @@ from bot.formats._syntax.kubernetes.kinds import COMMON_FIELDS, IMAGE_KEYS, KIND
 from bot.formats._syntax.kubernetes.prefilter import may_hold_images
 from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES
 from bot.formats.kubernetes import FORMAT
-from bot.model.source import FilePath, Occurrence, SourceFile
+from bot.model.source import FilePath, Reference, SourceFile
 
 PATH = FilePath("object.yaml")
 POD = {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "nginx:1.27"}]}}
@@ -41,7 +41,7 @@ def object_with(group, kind, use):
 
 def read(root):
     content = json.dumps(root).encode()
-    return [each for each in FORMAT.extract(SourceFile(PATH, content)) if isinstance(each, Occurrence)]
+    return [each for each in FORMAT.extract(SourceFile(PATH, content)) if isinstance(each, Reference)]
 
 
 def test_what_a_row_says_is_read():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.soon import soon
 
 from bot.formats.kubernetes import FORMAT
-from bot.model.source import FilePath, NotEditable, Occurrence, SourceFile, UnsupportedText
+from bot.model.source import FilePath, NotEditable, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
 PATH = FilePath("templates/pod.yaml")
@@ -21,7 +21,7 @@ def read(text, path=PATH):
 
 
 def written(text):
-    return [each.written for each in read(text) if isinstance(each, Occurrence)]
+    return [each.written for each in read(text) if isinstance(each, Reference)]
 
 
 def reasons(text):

@@ -11,8 +11,8 @@ from bot.core.references.edit import apply_edits, build_edit
 from bot.core.references.locking import unlock_allowed
 from bot.formats._syntax.kubernetes.embedded_texts import MAX_TEXT_BYTES
 from bot.formats.kubernetes import FORMAT
-from bot.model.reference import Digest
-from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile
+from bot.model.image_name import Digest
+from bot.model.source import EditSlot, FilePath, NotEditable, Reference, SourceFile
 from bot.model.vocabulary import Reason
 
 PATH = FilePath("config.yaml")
@@ -22,7 +22,7 @@ POD = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n    - image: nginx:1.27\
 
 def read(content):
     found = list(FORMAT.extract(SourceFile(PATH, content)))
-    assert all(isinstance(each, Occurrence) for each in found)
+    assert all(isinstance(each, Reference) for each in found)
     return found
 
 
@@ -127,7 +127,7 @@ def test_whatever_stands_around_it_an_opened_slot_is_true(text, indent, chomping
     head = f"apiVersion: v1\nkind: ConfigMap\ndata:\n  x: |{indent}{chomping}\n"
     content = f"{head}{body}{pod}".replace("\n", line_break).encode()
     for found in FORMAT.extract(SourceFile(PATH, content)):
-        assert isinstance(found, Occurrence)
+        assert isinstance(found, Reference)
         slot = unlock_allowed(found, (Reason.EMBEDDED,)).digest_slot
         if isinstance(slot, EditSlot):
             end = slot.span.end

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from support.formats.kustomizations import PRIVATE, TO_PRIVATE, found, occurrences, remark_of
+from support.formats.kustomizations import PRIVATE, TO_PRIVATE, found, references, remark_of
 from support.soon import soon
 
 from bot.formats.kubernetes import FORMAT as KUBERNETES
 from bot.formats.kustomize import FORMAT
 from bot.model.path_index import index_paths
-from bot.model.source import EditSlot, FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.source import EditSlot, FilePath, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 from bot.pipeline.extract import relate_references
 from bot.pipeline.file_reading import read_file
@@ -100,7 +100,7 @@ def test_overlays_components_and_manifests_are_brought_together():
         for file_format in (FORMAT, KUBERNETES)
         if FilePath(path) in file_format.select_paths(index_paths([FilePath(path)]))
     ]
-    places = [each for each in relate_references(readings) if isinstance(each, Occurrence)]
+    places = [each for each in relate_references(readings) if isinstance(each, Reference)]
     assert [(each.path, str(each.reference), isinstance(each.digest_slot, EditSlot)) for each in places] == [
         ("base/pod.yaml", "web:1", False),
         ("base/pod.yaml", "nginx:1", True),
@@ -133,7 +133,7 @@ def test_what_flux_and_argo_cd_replace_where_they_deploy_closes_entries_there(de
     readings = [read_file(SourceFile(FilePath(path), content), FORMAT) for path, content in files.items()]
     readings.append(read_file(SourceFile(FilePath("clusters/apps.yaml"), deployed.encode()), KUBERNETES))
     places = [
-        each for each in relate_references(readings) if isinstance(each, Occurrence) and each.format == FORMAT.name
+        each for each in relate_references(readings) if isinstance(each, Reference) and each.format == FORMAT.name
     ]
     assert [(each.path, str(each.reference), isinstance(each.digest_slot, EditSlot)) for each in places] == [
         ("apps/kustomization.yaml", "web:v2", False),
@@ -149,7 +149,7 @@ def test_an_object_of_flux_in_a_file_of_that_name_is_none():
 def test_an_alias_is_the_entry_that_it_names_as_often_as_the_budget_allows():
     alias = b"- *web\n"
     content = b"images:\n- &web {name: web, newTag: v1}\n"
-    assert len(occurrences(content + alias * 100)) == 101
+    assert len(references(content + alias * 100)) == 101
     (refused,) = found(content + alias * 60_000)
     assert isinstance(refused, UnsupportedText)
     assert refused.reason is Reason.TOO_DEEP
@@ -158,7 +158,7 @@ def test_an_alias_is_the_entry_that_it_names_as_often_as_the_budget_allows():
 def test_a_file_of_one_line_is_read_in_a_moment():
     entries = b", ".join([b"{name: web, newTag: v1}"] * 6000)
     with soon(3):
-        assert len(occurrences(b"images: [" + entries + b"]")) == 6000
+        assert len(references(b"images: [" + entries + b"]")) == 6000
 
 
 def test_files_are_selected_by_their_name():

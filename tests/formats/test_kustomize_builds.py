@@ -26,8 +26,8 @@ from support.values import digest
 from bot.core.references.edit import apply_edits, build_edit
 from bot.formats.kubernetes import FORMAT as KUBERNETES
 from bot.formats.kustomize import FORMAT
-from bot.model.reference import DOCKER_HUB
-from bot.model.source import EditSlot, FilePath, Occurrence, SourceFile
+from bot.model.image_name import DOCKER_HUB
+from bot.model.source import EditSlot, FilePath, Reference, SourceFile
 from bot.pipeline.extract import relate_references
 from bot.pipeline.file_reading import read_file
 
@@ -174,7 +174,7 @@ def test_an_entry_is_open_where_kustomize_leaves_what_it_gives(files, image, is_
     places = [
         each
         for each in relate_references(readings)
-        if isinstance(each, Occurrence) and each.reference.host == DOCKER_HUB
+        if isinstance(each, Reference) and each.reference.host == DOCKER_HUB
     ]
     pinned = [
         (each.path, each.digest_slot, str(each.reference)) for each in places if isinstance(each.digest_slot, EditSlot)

@@ -6,14 +6,14 @@ import subprocess
 
 import pytest
 import yaml
-from support.formats.kustomizations import PODS, occurrences, read_tree
+from support.formats.kustomizations import PODS, read_tree, references
 from support.parts import find_kustomize
 from support.values import digest
 
 from bot.core.references.edit import apply_edits, build_edit
 from bot.formats.kubernetes import FORMAT as KUBERNETES
-from bot.model.reference import ImageReference
-from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile
+from bot.model.image_name import ImageName
+from bot.model.source import EditSlot, FilePath, NotEditable, Reference, SourceFile
 from bot.model.vocabulary import Reason
 
 PATCHES = """\
@@ -70,14 +70,14 @@ def test_kustomize_writes_the_digests_of_patches_into_the_objects(tmp_path):
 
 def test_a_patch_that_the_file_does_not_contain_literally_is_not_editable():
     text = r"[{\"op\": \"replace\", \"path\": \"/spec/containers/0/image\", \"value\": \"web:1\"}]"
-    (patch,) = occurrences(f'patches: [{{patch: "{text}"}}]'.encode())
-    assert patch.reference == ImageReference.parse("web:1")
+    (patch,) = references(f'patches: [{{patch: "{text}"}}]'.encode())
+    assert patch.reference == ImageName.parse("web:1")
     assert patch.digest_slot == NotEditable(Reason.EMBEDDED)
 
 
 def test_a_patch_that_an_alias_repeats_in_a_label_is_not_editable():
     patch = "apiVersion: v1\n    kind: Pod\n    spec: {containers: [{image: 'web:1'}]}\n"
-    (found_patch,) = occurrences(f"patches:\n- patch: &a |\n    {patch}commonLabels: {{a: *a}}\n".encode())
+    (found_patch,) = references(f"patches:\n- patch: &a |\n    {patch}commonLabels: {{a: *a}}\n".encode())
     assert found_patch.digest_slot == NotEditable(Reason.EMBEDDED)
 
 
@@ -106,7 +106,7 @@ def test_operations_of_a_json_patch_are_read_by_their_path(pointer, value, image
     found_images = [
         str(each.reference)
         for each in KUBERNETES.extract(SourceFile(FilePath("patch.yaml"), text.encode()))
-        if isinstance(each, Occurrence)
+        if isinstance(each, Reference)
     ]
     assert found_images == images
 

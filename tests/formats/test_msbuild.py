@@ -6,7 +6,7 @@ import pytest
 
 from bot.formats.msbuild import FORMAT
 from bot.model.path_index import index_paths
-from bot.model.source import EditSlot, FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.source import EditSlot, FilePath, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 
@@ -24,7 +24,7 @@ def test_project_files_are_selected():
 @pytest.mark.parametrize("name", ["ContainerBaseImage", "containerbaseimage", "CONTAINERBASEIMAGE"])
 def test_name_of_the_property_is_case_insensitive(name):
     (found,) = read(f"<{name}>nginx:1</{name}>")
-    assert isinstance(found, Occurrence)
+    assert isinstance(found, Reference)
     assert found.role is Role.BASE
     assert isinstance(found.digest_slot, EditSlot)
 
@@ -45,7 +45,7 @@ def test_family_without_an_image_is_reported():
 def test_family_beside_an_image_has_no_effect():
     image = "<ContainerBaseImage>nginx:1</ContainerBaseImage>"
     (found,) = read(f"{image}<ContainerFamily>noble-chiseled</ContainerFamily>")
-    assert isinstance(found, Occurrence)
+    assert isinstance(found, Reference)
 
 
 def test_empty_property_is_not_an_image():

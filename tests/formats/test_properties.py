@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from support.formats.cases import CASE_FORMATS, places_of
 from support.formats.samples import SAMPLES
 
-from bot.core.references.edit import apply_edits, get_occurrence_key, has_only_planned_changes
+from bot.core.references.edit import apply_edits, get_reference_key, has_only_planned_changes
 from bot.formats._syntax.yaml import nodes
-from bot.model.reference import Digest
-from bot.model.source import ByteEdit, EditSlot, Occurrence
+from bot.model.image_name import Digest
+from bot.model.source import ByteEdit, EditSlot, Reference
 
 DIGEST = Digest(f"sha256:{hashlib.sha256(b'new').hexdigest()}")
 TAG = "9.8-moved"
@@ -93,11 +93,11 @@ def check(file_format, files):
     found = places_of(file_format, files)
     for each in found:
         assert 1 <= each.line_number <= files[each.path].count(b"\n") + 1
-    occurrences = {get_occurrence_key(each): each for each in found if isinstance(each, Occurrence)}
-    assert len(occurrences) == sum(isinstance(each, Occurrence) for each in found)
-    digests = {key: each.digest_slot for key, each in occurrences.items() if isinstance(each.digest_slot, EditSlot)}
-    tags = {key: each.tag_slot for key, each in occurrences.items() if isinstance(each.tag_slot, EditSlot)}
-    for each in occurrences.values():
+    references = {get_reference_key(each): each for each in found if isinstance(each, Reference)}
+    assert len(references) == sum(isinstance(each, Reference) for each in found)
+    digests = {key: each.digest_slot for key, each in references.items() if isinstance(each.digest_slot, EditSlot)}
+    tags = {key: each.tag_slot for key, each in references.items() if isinstance(each.tag_slot, EditSlot)}
+    for each in references.values():
         check_slot(files[each.path], each.digest_slot, each.reference.digest)
         check_slot(files[each.path], each.tag_slot, each.reference.tag)
         check_written(files[each.path], each)
@@ -112,9 +112,9 @@ def check(file_format, files):
         found, places_of(file_format, edited(files, digests, DIGEST)), dict.fromkeys(digests, DIGEST)
     )
     after = places_of(file_format, edited(files, tags, TAG))
-    moved = {key: replace(each.reference, tag=TAG) for key, each in occurrences.items() if key in tags}
-    kept = {key: each.reference for key, each in occurrences.items()}
-    assert {get_occurrence_key(each): each.reference for each in after if isinstance(each, Occurrence)} == kept | moved
+    moved = {key: replace(each.reference, tag=TAG) for key, each in references.items() if key in tags}
+    kept = {key: each.reference for key, each in references.items()}
+    assert {get_reference_key(each): each.reference for each in after if isinstance(each, Reference)} == kept | moved
 
 
 def check_slot(content, slot, value):
@@ -124,14 +124,14 @@ def check_slot(content, slot, value):
         assert slot.old.decode() == (value or "") or (value is None and slot.old.lower() in {b"null", b"~"})
 
 
-def check_written(content, occurrence):
+def check_written(content, reference):
     """Check the line and the slot of a reference that is in the file literally."""
-    if occurrence.written != str(occurrence.reference) or not isinstance(occurrence.digest_slot, EditSlot):
+    if reference.written != str(reference.reference) or not isinstance(reference.digest_slot, EditSlot):
         return
-    written = occurrence.written.encode()
-    end = occurrence.digest_slot.span.end
+    written = reference.written.encode()
+    end = reference.digest_slot.span.end
     if content[end - len(written) : end] == written:
-        assert occurrence.line_number == content.count(b"\n", 0, end - len(written)) + 1
+        assert reference.line_number == content.count(b"\n", 0, end - len(written)) + 1
 
 
 @ALL_FORMATS

@@ -12,7 +12,7 @@ from support.soon import soon
 from bot.formats._syntax.units import MAX_LINES, BrokenUnitError, read_settings
 from bot.formats.quadlet import FORMAT
 from bot.model.path_index import index_paths
-from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile, UnsupportedText
+from bot.model.source import EditSlot, FilePath, NotEditable, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
 
@@ -41,7 +41,7 @@ def test_each_kind_of_unit_has_its_own_section(path, section):
 @pytest.mark.parametrize("value", ["docker:27", "dir/app:1", "oci/app:1", "ostreeer:1"])
 def test_an_image_may_be_called_like_a_transport(value):
     (found,) = read(f"[Container]\nImage={value}\n")
-    assert isinstance(found, Occurrence)
+    assert isinstance(found, Reference)
     assert isinstance(found.digest_slot, EditSlot)
 
 

@@ -6,7 +6,7 @@ import pytest
 from support.soon import soon
 
 from bot.formats.terraform import FORMAT
-from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.source import FilePath, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 PATH = FilePath("main.tf")
@@ -17,7 +17,7 @@ def read(content):
 
 
 def images_in(content):
-    return [str(each.reference) for each in read(content) if isinstance(each, Occurrence)]
+    return [str(each.reference) for each in read(content) if isinstance(each, Reference)]
 
 
 def task(definitions):

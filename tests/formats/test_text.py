@@ -9,8 +9,8 @@ from support.soon import soon
 
 from bot.core.references.edit import apply_edits, build_edit
 from bot.formats.text import FORMAT
+from bot.model.image_name import MAX_REFERENCE_LENGTH, Digest
 from bot.model.path_index import index_paths
-from bot.model.reference import MAX_REFERENCE_LENGTH, Digest
 from bot.model.source import FilePath, SourceFile
 from bot.model.vocabulary import Role
 

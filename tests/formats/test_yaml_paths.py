@@ -20,7 +20,7 @@ from bot.formats import (
 from bot.formats._syntax.yaml.key_escapes import may_be_escaped
 from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES
 from bot.formats._syntax.yaml.table_reader import MAX_CONDITIONS
-from bot.model.source import EditSlot, FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.source import EditSlot, FilePath, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 MODULES = [
@@ -58,7 +58,7 @@ def read(file_format, content):
 
 
 def images_in(file_format, content):
-    return [str(each.reference) for each in read(file_format, content) if isinstance(each, Occurrence)]
+    return [str(each.reference) for each in read(file_format, content) if isinstance(each, Reference)]
 
 
 def escaped(text):
@@ -227,7 +227,7 @@ def test_conditions_inside_conditions_end():
 def test_conditions_that_hold_themselves_end_at_once(content):
     with soon(2):
         found = read(azure_pipelines.FORMAT, content)
-        assert all(isinstance(each, Occurrence) or each.reason is Reason.TOO_DEEP for each in found)
+        assert all(isinstance(each, Reference) or each.reason is Reason.TOO_DEEP for each in found)
 
 
 def test_many_images_behind_one_anchor_end_at_once():

@@ -114,7 +114,7 @@ def own(tmp_path):
 @pytest.mark.slow
 def test_a_scan_of_this_repository_finds_the_base_and_leaves_what_is_only_shown(capsys):
     assert main(["scan", str(ROOT), "--offline", "--format", "json"]) == 0
-    places = json.loads(capsys.readouterr().out)["occurrences"]
+    places = json.loads(capsys.readouterr().out)["references"]
     base = [each for each in places if each["path"] == "Dockerfile"]
     assert [(each["written"], each["canonical"], each["tag"]) for each in base] == [
         ("${BASE}", "docker.io/library/python", BASE.rpartition(":")[2])

@@ -13,10 +13,10 @@ from support.runs.worlds import build, outcomes
 
 from bot.core.proposal.marks import parse_base_branch
 from bot.core.proposal.update_groups import build_branch_name, build_tag_key
+from bot.model.image_name import TagRef
 from bot.model.modes import UpdateMode
 from bot.model.policy import PolicyRule, RuleMatch
 from bot.model.proposal import RequestState
-from bot.model.reference import TagRef
 
 pytestmark = [
     pytest.mark.real("git"),

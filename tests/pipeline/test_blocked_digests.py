@@ -14,7 +14,7 @@ from bot.demo.images import DemoPackage, build_debian_root, build_image, build_i
 from bot.model.blocklist import Block, BlockedBuilds, BlockedDigest, Blocklist
 from bot.model.limits import ProposalLimits, ProposalSchedule
 from bot.model.policy import PolicyRule
-from bot.model.vocabulary import OccurrenceStatus, Reason, RunLevel
+from bot.model.vocabulary import Reason, ReferenceStatus, RunLevel
 from bot.registries.endpoints import RegistryEntry
 from bot.state.database import Database
 
@@ -74,7 +74,7 @@ def test_newer_digest_replaces_blocked_one_despite_limits_schedule_and_age(remem
     report = run(remembering, stand, block(BAD), timedelta(hours=2), limits=limits)
     assert outcomes(report) == ["opened"]
     verdict = read_verdict(report)
-    assert (verdict.status, verdict.reason) == (OccurrenceStatus.BLOCKED, Reason.DIGEST_BLOCKED)
+    assert (verdict.status, verdict.reason) == (ReferenceStatus.BLOCKED, Reason.DIGEST_BLOCKED)
     assert (verdict.new_digest, verdict.detail) == (NEW, REASON)
 
 
@@ -101,8 +101,8 @@ def test_merged_replacement_stays_while_the_tag_points_to_blocked_digest(moved_t
     stand.merge_request(request.branch)
     stand.delete_branch(request.branch)
     report = run(loopback, stand, block(BAD), timedelta(hours=3))
-    assert read_verdict(report).status is OccurrenceStatus.UP_TO_DATE
-    assert read_verdict(report).occurrence.notes == ("What `3.12-slim` points to now is blocked: malware (INC-42)",)
+    assert read_verdict(report).status is ReferenceStatus.UP_TO_DATE
+    assert read_verdict(report).reference.notes == ("What `3.12-slim` points to now is blocked: malware (INC-42)",)
     unblocked = run(loopback, stand, None, timedelta(hours=4))
     assert outcomes(unblocked) == ["opened"]
     assert read_verdict(unblocked).new_digest == BAD
@@ -138,9 +138,9 @@ def test_reference_without_known_replacement_is_blocked_and_nothing_is_opened(lo
     assert outcomes(report) == []
     assert stand.requests() == []
     verdict = read_verdict(report)
-    assert (verdict.status, verdict.new_digest) == (OccurrenceStatus.BLOCKED, None)
+    assert (verdict.status, verdict.new_digest) == (ReferenceStatus.BLOCKED, None)
     assert verdict.detail == "malware (INC-42); no known replacement"
-    (note,) = verdict.occurrence.notes
+    (note,) = verdict.reference.notes
     assert note.startswith("No known replacement: ")
     assert "the registry, the state and the history of the file contain no earlier image" in note
 
@@ -187,7 +187,7 @@ def test_open_request_with_blocked_digest_is_closed_even_if_the_registry_does_no
     remembering.entries = (RegistryEntry("docker.io", mirror="127.0.0.1:1", is_insecure=True),)
     report = run(remembering, stand, block(BAD), timedelta(hours=2))
     assert outcomes(report) == ["closed"]
-    assert read_verdict(report).status is OccurrenceStatus.UNRESOLVED
+    assert read_verdict(report).status is ReferenceStatus.UNRESOLVED
 
 
 # ---- indexes, platforms and build times ------------------------------------------------------------------------------
@@ -208,7 +208,7 @@ def test_image_of_a_platform_is_blocked_if_its_index_is(moved_to_bad):
     amd64, _ = list_children("bad")
     stand.commit("main", pin(amd64))
     verdict = read_verdict(run(loopback, stand, block(BAD), timedelta(hours=2)))
-    assert (verdict.status, verdict.new_digest) == (OccurrenceStatus.BLOCKED, list_children("old")[0])
+    assert (verdict.status, verdict.new_digest) == (ReferenceStatus.BLOCKED, list_children("old")[0])
 
 
 def test_other_images_of_an_index_stay_allowed_if_one_is_blocked(moved_to_bad):
@@ -216,7 +216,7 @@ def test_other_images_of_an_index_stay_allowed_if_one_is_blocked(moved_to_bad):
     amd64, arm64 = list_children("bad")
     stand.commit("main", pin(amd64))
     verdict = read_verdict(run(loopback, stand, block(arm64), timedelta(hours=2)))
-    assert verdict.status is OccurrenceStatus.UP_TO_DATE
+    assert verdict.status is ReferenceStatus.UP_TO_DATE
 
 
 def push_built(loopback, day):
@@ -249,13 +249,13 @@ def test_images_are_blocked_by_their_build_times(built_on_three_days, first, las
     verdict = read_verdict(run(loopback, stand, block_builds(first, last), timedelta(hours=5)))
     assert verdict.new_digest == (digests[expected] if isinstance(expected, int) else None)
     is_blocked = expected is not None
-    assert verdict.status is (OccurrenceStatus.BLOCKED if is_blocked else OccurrenceStatus.UP_TO_DATE)
+    assert verdict.status is (ReferenceStatus.BLOCKED if is_blocked else ReferenceStatus.UP_TO_DATE)
 
 
 def test_build_times_of_other_repositories_are_not_blocked(built_on_three_days):
     loopback, stand, _ = built_on_three_days
     verdict = read_verdict(run(loopback, stand, block_builds(1, 20, "docker.io/library/redis"), timedelta(hours=5)))
-    assert verdict.status is OccurrenceStatus.UP_TO_DATE
+    assert verdict.status is ReferenceStatus.UP_TO_DATE
 
 
 def test_image_without_build_time_is_neither_proposed_nor_said_to_be_allowed(built_on_three_days):
@@ -290,4 +290,4 @@ def test_blocked_digest_is_named_even_if_another_list_is_unread(moved_to_bad):
     unread = replace(block(BAD), unread=(("blocked[1]", "it answered 503"),))
     report = run(loopback, stand, unread, timedelta(hours=2))
     assert outcomes(report) == []
-    assert read_verdict(report).status is OccurrenceStatus.BLOCKED
+    assert read_verdict(report).status is ReferenceStatus.BLOCKED

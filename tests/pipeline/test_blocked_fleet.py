@@ -18,7 +18,7 @@ from bot.core.choice.blocklist import build_blocklist
 from bot.forges.local.fleet import LocalFleet
 from bot.model.blocklist import Block, BlockedDigest, Blocklist
 from bot.model.limits import ProposalLimits
-from bot.model.vocabulary import OccurrenceStatus
+from bot.model.vocabulary import ReferenceStatus
 from bot.state.database import Database
 
 pytestmark = [
@@ -78,7 +78,7 @@ def test_fifty_repositories_without_a_replacement_are_blocked_and_nothing_is_ope
     assert outcomes(report) == []
     details = Counter(each.verdicts[0].detail for each in report.repositories)
     assert details == {"malware; no known replacement": COUNT}
-    assert {each.verdicts[0].status for each in report.repositories} == {OccurrenceStatus.BLOCKED}
+    assert {each.verdicts[0].status for each in report.repositories} == {ReferenceStatus.BLOCKED}
 
 
 @pytest.mark.parametrize("kind", STANDS)

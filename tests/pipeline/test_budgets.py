@@ -12,7 +12,7 @@ from support.forges.github.stand import GitHubStand
 from support.forges.stands import LocalStand
 from support.git import Git
 from support.runs.worlds import build, outcomes, write_tree
-from support.values import occurrence
+from support.values import reference
 
 from bot.core.budgets import EditBudget, TreeBudget, WorkLimitError
 from bot.formats import load_all_formats
@@ -51,7 +51,7 @@ def extract_files(tmp_path, files, budget: TreeBudget | None = None, rules: tupl
 def test_file_with_too_many_references_is_too_large(tmp_path, monkeypatch):
     monkeypatch.setattr(file_reading, "MAX_FILE_REFERENCES", 3)
     result = extract_files(tmp_path, {"a/Dockerfile": write_froms(3), "b/Dockerfile": write_froms(4)})
-    assert [each.path for each in result.occurrences] == ["a/Dockerfile"] * 3
+    assert [each.path for each in result.references] == ["a/Dockerfile"] * 3
     assert [(each.path, each.reason) for each in result.unsupported] == [("b/Dockerfile", Reason.TOO_LARGE)]
     assert result.failures == ()
     assert result.may_hide_image("docker.io/library/golang")
@@ -63,7 +63,7 @@ def test_file_with_too_many_facts_is_too_large(tmp_path, monkeypatch):
     compose = "services: {web: {image: 'nginx:${TAG_1}'}}\n"
     result = extract_files(tmp_path, {".env": variables, "compose.yaml": compose})
     assert [(each.path, each.reason) for each in result.unsupported if not each.text] == [(".env", Reason.TOO_LARGE)]
-    assert result.occurrences == ()
+    assert result.references == ()
 
 
 def test_extraction_of_a_file_ends_at_the_limit(tmp_path, monkeypatch):
@@ -87,7 +87,7 @@ def test_extraction_of_a_file_ends_at_the_limit(tmp_path, monkeypatch):
 def test_files_after_the_limit_of_a_tree_are_not_read_and_a_failure_names_the_repository(tmp_path):
     files = {f"{name}/Dockerfile": write_froms(2) for name in "abcd"}
     result = extract_files(tmp_path, files, TreeBudget(references=5))
-    assert [each.path for each in result.occurrences] == ["a/Dockerfile"] * 2 + ["b/Dockerfile"] * 2
+    assert [each.path for each in result.references] == ["a/Dockerfile"] * 2 + ["b/Dockerfile"] * 2
     assert [(each.path, each.reason) for each in result.unsupported] == [
         ("c/Dockerfile", Reason.TOO_LARGE),
         ("d/Dockerfile", Reason.TOO_LARGE),
@@ -112,7 +112,7 @@ def test_references_that_values_files_inherit_count(tmp_path):
         **{f"web/values-{name}.yaml": "image: {tag: '1.26'}\n" for name in "abcd"},
         "web/templates/pod.yaml": "image: {{ .Values.image.repository }}:{{ .Values.image.tag }}\n",
     }
-    assert len(extract_files(tmp_path / "a", files, TreeBudget(references=5)).references) == 5
+    assert len(extract_files(tmp_path / "a", files, TreeBudget(references=5)).extracted) == 5
     with pytest.raises(WorkLimitError, match="image references in one repository"):
         extract_files(tmp_path / "b", files, TreeBudget(references=4))
 
@@ -127,7 +127,7 @@ def test_tree_whose_paths_are_too_long_is_an_error(tmp_path):
 def test_files_in_too_many_folders_are_not_read_and_a_failure_names_the_repository(tmp_path):
     deepest, deeper = "d/" * MAX_PATH_FOLDERS, "d/" * (MAX_PATH_FOLDERS + 1)
     result = extract_files(tmp_path, {f"{deepest}Dockerfile": "FROM golang\n", f"{deeper}Dockerfile": "FROM golang\n"})
-    assert [each.path for each in result.occurrences] == [f"{deepest}Dockerfile"]
+    assert [each.path for each in result.references] == [f"{deepest}Dockerfile"]
     (failure,) = result.failures
     assert failure.subject == "acme/web"
     assert failure.error.startswith("1 files were not read")
@@ -198,8 +198,8 @@ def test_proposals_of_images_that_were_not_looked_up_stay_open(tmp_path, loopbac
 
 
 def select(*written: str) -> list[TrackedImage]:
-    occurrences = [occurrence(each) for each in written]
-    return [TrackedImage(each, each.reference.to_tag_ref(None), Policy()) for each in occurrences]
+    references = [reference(each) for each in written]
+    return [TrackedImage(each, each.reference.to_tag_ref(None), Policy()) for each in references]
 
 
 def test_image_in_the_share_of_one_repository_is_looked_up_for_all(monkeypatch):
@@ -267,7 +267,7 @@ def test_edit_that_changes_facts_costs_as_much_as_all_references_and_facts(tmp_p
     costs = []
     for number in (10, 100):
         result = extract_files(tmp_path / str(number), {**files, "Dockerfile": write_froms(number)})
-        (target,) = [each for each in result.occurrences if each.path == ".env"]
+        (target,) = [each for each in result.references if each.path == ".env"]
         budget = EditBudget()
         tracked_image = TrackedImage(target, target.reference.to_tag_ref(None), Policy())
         (change,) = edit.edit_files(result, [ImageUpdate(tracked_image, (UpdateCandidate(OLD, ()),))], budget).changes
@@ -286,7 +286,7 @@ def test_unedited_file_is_parsed_once_for_all_its_proposals(tmp_path, monkeypatc
     monkeypatch.setattr(dockerfile_parse, "DockerfileParser", CountingParser)
     content = write_froms(10)
     result = extract_files(tmp_path, {"Dockerfile": content})
-    for each in result.occurrences:
+    for each in result.references:
         tracked_image = TrackedImage(each, each.reference.to_tag_ref(None), Policy())
         assert edit.edit_files(result, [ImageUpdate(tracked_image, (UpdateCandidate(OLD, ()),))]).changes
     assert len(parsed_contents) == 11

@@ -43,7 +43,7 @@ def closed(found: ExtractResult) -> dict[str, bool]:
     """Return the paths of the Dockerfiles that a task builds, and whether each build is certain."""
     return {
         place.path: place.digest_slot.is_certain
-        for place in found.occurrences
+        for place in found.references
         if isinstance(place.digest_slot, NotEditable) and place.digest_slot.reason is Reason.ACR_TASK
     }
 
@@ -126,7 +126,7 @@ def test_inline_task_builds_in_its_context_or_in_the_context_of_a_step(tmp_path)
 def test_all_builds_are_possible_when_tasks_could_not_be_listed(tmp_path):
     found = surveyed(tmp_path, BuildTasks(failed_registries=(CONTOSO,)))
     assert closed(found) == dict.fromkeys(FILES, False)
-    (note,) = found.occurrences[0].notes
+    (note,) = found.references[0].notes
     assert f"tasks of {CONTOSO} " in note
     assert found.failures == (), "that is said once, for the registry"
 
@@ -135,7 +135,7 @@ def test_all_builds_are_possible_when_tasks_could_not_be_listed(tmp_path):
 def test_step_of_unknown_kind_may_build_in_its_context(tmp_path, step):
     found = surveyed(tmp_path, BuildTasks((task(step, f"{WEB}:app"),)))
     assert closed(found) == {"app/Dockerfile": False, "app/web/Dockerfile": False}
-    (note,) = found.occurrences[1].notes
+    (note,) = found.references[1].notes
     assert f"the steps of the task build-web of {CONTOSO} " in note
     assert by(tmp_path, step, "https://github.com/acme/api.git") == {}
 

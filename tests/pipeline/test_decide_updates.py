@@ -130,7 +130,7 @@ def test_unknown_platform_affects_only_references_that_pin_it(tmp_path, loopback
         rulebook = PolicyConfig(own_globs=(), listed_hosts=HUB)
         report = scan_tree(WorkTree(write_tree(tmp_path / "tree", files)), "tree", loopback.world(), rulebook).report
     document = json.loads(render_scan_document(report))
-    assert [status(place) for place in document["occurrences"]] == [("update", None), expected]
+    assert [status(place) for place in document["references"]] == [("update", None), expected]
     assert [failed["subject"] for failed in document["failed"]] == (["docker.io"] if status_code == 502 else [])
 
 

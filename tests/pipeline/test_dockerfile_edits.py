@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from bot.core.references.edit import apply_edits, build_edit
 from bot.formats.dockerfile import FORMAT
-from bot.model.reference import Digest
-from bot.model.source import EditSlot, FilePath, Occurrence, SourceFile
+from bot.model.image_name import Digest
+from bot.model.source import EditSlot, FilePath, Reference, SourceFile
 from bot.pipeline import edit
 from bot.pipeline.file_reading import read_file
 
@@ -27,12 +27,12 @@ def file(content):
 
 
 def places(content):
-    return read_file(file(content), FORMAT).references
+    return read_file(file(content), FORMAT).extracted
 
 
 def edited(content):
     """Return `content` after an update of every editable digest."""
-    digests = (each.digest_slot for each in places(content) if isinstance(each, Occurrence))
+    digests = (each.digest_slot for each in places(content) if isinstance(each, Reference))
     return apply_edits(content, [build_edit(slot, DIGEST) for slot in digests if isinstance(slot, EditSlot)])
 
 

@@ -22,10 +22,10 @@ from bot.core.proposal.marks import parse_mark
 from bot.model.due_date import DueClass, DueDate, DuePeriods
 from bot.model.evidence import Severity
 from bot.model.image import RegistryRecord
+from bot.model.image_name import Digest, TagRef
 from bot.model.limits import ProposalLimits, ProposalSchedule
 from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.proposal import RequestState
-from bot.model.reference import Digest, TagRef
 from bot.model.report import ProposalReport, RunReport
 from bot.reports.json_document import render_run_document
 from bot.reports.metrics import render_metrics

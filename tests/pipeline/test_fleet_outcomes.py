@@ -11,10 +11,10 @@ from support.runs.worlds import build, outcomes
 
 from bot.core.inventory.settle import MAX_CI_DURATION, MAX_CI_START
 from bot.model.ci import CiOutcome
+from bot.model.image_name import ImageName
 from bot.model.policy import PolicyRule
-from bot.model.reference import ImageReference
 from bot.model.rules import AcceptedHold
-from bot.model.vocabulary import OccurrenceStatus, Reason
+from bot.model.vocabulary import Reason, ReferenceStatus
 from bot.state.database import Database
 
 pytestmark = pytest.mark.real("git")
@@ -116,7 +116,7 @@ def test_digest_that_breaks_ci_is_held_for_the_rest_of_the_fleet(fleet):
     (rest,) = fleet.add()
     report = fleet.run([rest])
     verdict = get_verdict(report)
-    assert (verdict.status, verdict.reason) == (OccurrenceStatus.HELD, Reason.FAILING_ELSEWHERE)
+    assert (verdict.status, verdict.reason) == (ReferenceStatus.HELD, Reason.FAILING_ELSEWHERE)
     assert "in 3 of 3 repositories of this fleet, and passes there without this digest" in verdict.detail
     assert rest.requests() == []
     for each in broken:  # the next run reads them again
@@ -181,7 +181,7 @@ def test_branch_settles_although_ci_never_ends(fleet, state, wait):
 
 
 def load_settled(fleet):
-    keys = fleet.loopback.inventory.list_users(ImageReference.parse("nginx"))
+    keys = fleet.loopback.inventory.list_users(ImageName.parse("nginx"))
     return [each.settled is not None for each in fleet.loopback.inventory.load_branches(keys).values()]
 
 

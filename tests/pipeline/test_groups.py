@@ -10,9 +10,9 @@ from support.runs.worlds import Loopback, build, outcomes
 
 from bot.core.proposal.marks import parse_mark
 from bot.core.proposal.update_groups import MAX_TARGETS_LENGTH, build_branch_name, build_group_key, build_tag_key
+from bot.model.image_name import TagRef
 from bot.model.modes import SplitBy
 from bot.model.policy import PolicyRule, RuleMatch
-from bot.model.reference import TagRef
 from bot.registries.endpoints import RegistryEntry
 
 pytestmark = pytest.mark.real("git")

@@ -13,9 +13,9 @@ from support.runs.worlds import Loopback, build, outcomes
 from bot.demo.images import ImageStore
 from bot.demo.loopback_registry import LoopbackRegistry
 from bot.forges.local.fleet import LocalFleet
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 from bot.model.report import RunReport, Verdict
-from bot.model.vocabulary import OccurrenceStatus, Reason, RunLevel
+from bot.model.vocabulary import Reason, ReferenceStatus, RunLevel
 from bot.registries.endpoints import RegistryEntry
 
 pytestmark = pytest.mark.real("git")
@@ -66,7 +66,7 @@ def test_digest_of_a_cached_tag_is_held_until_the_cache_has_it(scene):
     scene.write_file(repository, scene.import_image(repository, "old"))
     new = scene.loopback.move("python", "3.12", "new")
     verdict = scene.judge()
-    assert (verdict.status, verdict.reason) == (OccurrenceStatus.HELD, Reason.NOT_PULLABLE)
+    assert (verdict.status, verdict.reason) == (ReferenceStatus.HELD, Reason.NOT_PULLABLE)
     assert outcomes(scene.run()) == []
     assert scene.import_image(repository, "new") == new
     assert outcomes(scene.run()) == ["opened"]
@@ -77,7 +77,7 @@ def test_imported_tag_follows_the_import_and_not_docker_hub(scene):
     old = scene.import_image(repository, "old")
     scene.write_file(repository, old)
     scene.loopback.move("python", "3.12", "new")
-    assert scene.judge().status is OccurrenceStatus.UP_TO_DATE
+    assert scene.judge().status is ReferenceStatus.UP_TO_DATE
     scene.import_image(repository, "new")
     assert outcomes(scene.run()) == ["opened"]
 

@@ -7,7 +7,7 @@ from support.forges.stands import LocalStand
 from support.runs.worlds import ToldScanner
 
 from bot.demo.images import build_image, build_index, build_layer
-from bot.model.vocabulary import OccurrenceStatus
+from bot.model.vocabulary import ReferenceStatus
 
 pytestmark = pytest.mark.real("git")
 
@@ -36,7 +36,7 @@ def test_image_that_is_gone_has_no_contents_and_is_no_failure(tmp_path, loopback
     assert evidence.contents.old is None
     assert evidence.contents.new is not None
     assert not report.failed
-    assert report.repositories[0].verdicts[0].status is OccurrenceStatus.GONE
+    assert report.repositories[0].verdicts[0].status is ReferenceStatus.GONE
 
 
 def test_images_are_not_inspected_without_a_scanner(tmp_path, loopback):

@@ -118,5 +118,5 @@ def test_nothing_is_proposed_while_paused_and_open_requests_stay(tmp_path, moved
     assert outcomes(report) == ["left-alone", "opened"]
     assert report.repositories[0].proposals[0].note == "The policy pauses its updates (`paused`)."
     assert stand.branches().items() >= before.items()
-    statuses = {each.occurrence.path: (each.status, each.reason) for each in report.repositories[0].verdicts}
+    statuses = {each.reference.path: (each.status, each.reason) for each in report.repositories[0].verdicts}
     assert statuses["nginx/Dockerfile"] == ("skipped", "paused")

@@ -40,7 +40,7 @@ def extract_files(folder, files, *, processes=1, formats=None, budget=None):
 
 
 def list_images(result):
-    return [(each.path, each.format, each.reference.name) for each in result.occurrences]
+    return [(each.path, each.format, each.reference.name) for each in result.references]
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def many_files():
 
 def test_named_values_are_read_alike_by_several_processes(tmp_path, monkeypatch, many_files):
     alone = extract_files(tmp_path, many_files)
-    assert len(alone.occurrences) == 40
+    assert len(alone.references) == 40
     assert [each.file.path for each in alone.readings] == sorted(each.file.path for each in alone.readings)
     monkeypatch.setattr(reader_slots, "PROCESS_WORK", 1)
     monkeypatch.setattr(reader_processes, "MIN_PART_WORK", 10_000)
@@ -61,7 +61,7 @@ def test_named_values_are_read_alike_by_several_processes(tmp_path, monkeypatch,
 def test_too_many_named_values_files_are_reported_as_unread(tmp_path, monkeypatch, many_files):
     monkeypatch.setattr(extract, "MAX_NAMED_FILES", 38)
     result = extract_files(tmp_path, many_files)
-    assert len(result.occurrences) == 38
+    assert len(result.references) == 38
     assert [(each.path, each.reason) for each in result.unsupported] == [
         ("apps/38.yaml", Reason.TOO_LARGE),
         ("apps/39.yaml", Reason.TOO_LARGE),
@@ -71,7 +71,7 @@ def test_too_many_named_values_files_are_reported_as_unread(tmp_path, monkeypatc
 
 def test_named_values_files_are_taken_from_the_budget(tmp_path, many_files):
     result = extract_files(tmp_path, many_files, budget=TreeBudget(references=30))
-    assert len(result.occurrences) == 30
+    assert len(result.references) == 30
     assert [each.path for each in result.unsupported] == [f"apps/{number}.yaml" for number in range(30, 40)]
     assert len(result.failures) == 1
 
@@ -79,7 +79,7 @@ def test_named_values_files_are_taken_from_the_budget(tmp_path, many_files):
 def test_budget_that_other_files_exceed_is_reported_once(tmp_path, many_files):
     froms = "FROM golang:1.22\n" * 31
     result = extract_files(tmp_path, {**many_files, "z/Dockerfile": froms}, budget=TreeBudget(references=30))
-    assert result.occurrences == ()
+    assert result.references == ()
     assert len(result.failures) == 1
     assert result.has_unread_files
 
@@ -103,7 +103,7 @@ def test_named_file_that_another_format_reads_is_read_once(tmp_path):
 def test_named_values_are_not_read_without_the_format_helm(tmp_path):
     files = {"release.yaml": write_release("apps/web.yaml"), "apps/web.yaml": VALUES}
     formats = [each for each in load_all_formats() if each.name != "helm"]
-    assert extract_files(tmp_path, files, formats=formats).occurrences == ()
+    assert extract_files(tmp_path, files, formats=formats).references == ()
 
 
 def test_helm_reads_its_files_without_their_names_once(tmp_path):

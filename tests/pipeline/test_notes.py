@@ -34,7 +34,7 @@ def test_proposal_notes_outdated_base_and_accepted_hold(tmp_path, loopback):
     stand = LocalStand(tmp_path, files)
     report = loopback.run([stand.fleet()])
     (request,) = stand.requests()
-    notes = report.repositories[0].verdicts[0].occurrence.notes
+    notes = report.repositories[0].verdicts[0].reference.notes
     assert "docker.io/library/alpine:3.21" in notes[0]
     assert re.match("platform team .* 2026-11-25 .* platform-lost", notes[1])
     assert len(notes) == 2

@@ -32,7 +32,7 @@ def surveyed(tmp_path, files, branch="main", *, is_default=True):
 
 def reasons(found, *rules):
     home = RepositoryBranch("acme/web", "main")
-    decided = [select_reference(PolicyConfig(rules=rules), home, place, TODAY) for place in found.occurrences]
+    decided = [select_reference(PolicyConfig(rules=rules), home, place, TODAY) for place in found.references]
     assert all(isinstance(each, TrackedImage | SkippedReference) for each in decided)
     return [each.reason if isinstance(each, SkippedReference) else None for each in decided]
 
@@ -74,5 +74,5 @@ def test_invalid_config_of_the_other_bot_hides_no_image(tmp_path):
     assert found.failures == ()
     assert not found.may_hide_image("docker.io/library/golang")
     assert reasons(found) == [None, None]
-    golang = found.occurrences[0]
+    golang = found.references[0]
     assert [note.partition(" ")[0] for note in golang.notes] == ["renovate.json", ".github/dependabot.yml"]

@@ -38,7 +38,7 @@ def own(policy: str) -> dict[str, str]:
 
 def statuses(report) -> dict[str, tuple[str, str | None]]:
     (repository,) = report.repositories
-    return {each.occurrence.reference.name: (each.status, each.reason) for each in repository.verdicts}
+    return {each.reference.reference.name: (each.status, each.reason) for each in repository.verdicts}
 
 
 @pytest.mark.parametrize("path", REPOSITORY_CONFIG_PATHS)
@@ -68,7 +68,7 @@ def test_repository_cannot_skip_mandatory_updates_but_can_set_attributes(tmp_pat
     assert statuses(report) == {"python": ("update", None), "redis": ("skipped", "ignored")}
     (proposal,) = report.repositories[0].proposals
     assert proposal.title.endswith(" (mine) (not scanned)")
-    notes = report.repositories[0].verdicts[0].occurrence.notes
+    notes = report.repositories[0].verdicts[0].reference.notes
     assert re.match("The comment on line 1 .*mandatory", *notes)
 
 

@@ -150,7 +150,7 @@ def test_budget_that_only_all_files_exceed_ends_the_tree_in_the_same_way(tmp_pat
 def test_file_that_exceeds_its_limit_in_a_worker_is_too_large(tmp_path):
     tree = WorkTree(write_tree(tmp_path, {"a/Dockerfile": "", "b/Dockerfile": "FROM a\n" * (MAX_FILE_REFERENCES + 1)}))
     answers = _serve(tree, list_files(tree))
-    (reference,) = answers[1].readings[0].references
+    (reference,) = answers[1].readings[0].extracted
     assert reference.reason is Reason.TOO_LARGE
 
 
@@ -268,7 +268,7 @@ def test_workers_start_while_formats_select_files(tmp_path):
     result = extract_with(folder, 3, formats=[watching])
     assert watching.workers == [2]
     assert not process._RUNNING
-    assert result.occurrences == extract_with(folder, 1, formats=[DOCKERFILE]).occurrences
+    assert result.references == extract_with(folder, 1, formats=[DOCKERFILE]).references
 
 
 @pytest.mark.usefixtures("small_parts")

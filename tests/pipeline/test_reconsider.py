@@ -16,9 +16,9 @@ from support.values import finding
 
 from bot.model.evidence import Severity
 from bot.model.image import TagDescriptor
+from bot.model.image_name import TagRef
 from bot.model.modes import OnClose
 from bot.model.policy import PolicyRule
-from bot.model.reference import TagRef
 from bot.model.report import RunFailure
 from bot.model.rules import AcceptedHold
 from bot.model.vocabulary import FailureStage, Reason

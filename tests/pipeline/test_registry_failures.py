@@ -8,14 +8,14 @@ from datetime import timedelta
 import pytest
 from support.listener import Listener, Received, Reply
 from support.runs.worlds import NOW, build_context
-from support.values import digest, occurrence
+from support.values import digest, reference
 
 from bot.demo import images
 from bot.model.decision import TrackedImage
 from bot.model.image import ResolvedTag, UnresolvedTag
+from bot.model.image_name import Digest, TagRef
 from bot.model.modes import UpdateMode
 from bot.model.policy import Policy, PolicyConfig
-from bot.model.reference import Digest, TagRef
 from bot.model.vocabulary import Reason
 from bot.net.client import MAX_TRIES
 from bot.pipeline.resolve_tags import ResolveResult, TagLookup, resolve_tags
@@ -131,7 +131,7 @@ def test_unreachable_upstream_is_not_queried_for_every_tag_list():
         sleep=lambda seconds: None,
         resolve=lambda host, port: asked.append(port) or [host],
     )
-    places = [occurrence(f"{cache}/{name}:1.2") for name in ("a", "b", "c")]
+    places = [reference(f"{cache}/{name}:1.2") for name in ("a", "b", "c")]
     moving = Policy(update=UpdateMode.MINOR)
     selected = [TrackedImage(place, place.reference.to_tag_ref(), moving) for place in places]
     shelves = list_tags(selected, build_context(registry, registry_pool=WorkerPool(1)), ())

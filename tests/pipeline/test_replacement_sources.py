@@ -18,8 +18,8 @@ from bot.demo.images import StoredManifest
 from bot.model.blocklist import Block, BlockedDigest, Blocklist
 from bot.model.errors import RegistryError
 from bot.model.image import RegistryRecord
-from bot.model.reference import Digest, TagRef
-from bot.model.vocabulary import OccurrenceStatus, Reason
+from bot.model.image_name import Digest, TagRef
+from bot.model.vocabulary import Reason, ReferenceStatus
 from bot.pipeline.file_histories import MAX_COMMITS, MAX_FILES
 from bot.pipeline.scan import scan_tree
 from bot.state.database import Database
@@ -52,7 +52,7 @@ def read_verdict(report):
 
 def find_note(report) -> str:
     """Return where the replacement was found, according to the note of the only reference."""
-    (note,) = read_verdict(report).occurrence.notes
+    (note,) = read_verdict(report).reference.notes
     return note.partition("is the newest known image that is not blocked: ")[2].removesuffix(".")
 
 
@@ -130,7 +130,7 @@ def test_replacement_that_the_registry_does_not_return_now_closes_no_request(tmp
     assert outcomes(run(bad_tag, stand.fleet())) == ["opened"]
     bad_tag.store.manifests["library/python", OLD] = StoredManifest(b"{}", build("old").media_type)
     report = run(bad_tag, stand.fleet(), after=timedelta(hours=1))
-    assert "inform the registry's operator" in " ".join(read_verdict(report).occurrence.notes)
+    assert "inform the registry's operator" in " ".join(read_verdict(report).reference.notes)
     assert [each.subject for each in report.failed] == ["docker.io"]
     assert "closed" not in outcomes(report)
     assert len(stand.requests()) == 1
@@ -143,7 +143,7 @@ def test_only_the_newest_commits_of_a_file_are_read(tmp_path, bad_tag):
     assert read_verdict(run(bad_tag, stand.fleet())).new_digest == OLD
     stand.commit("main", pin(BAD))
     verdict = read_verdict(run(bad_tag, stand.fleet()))
-    assert (verdict.status, verdict.new_digest) == (OccurrenceStatus.BLOCKED, None)
+    assert (verdict.status, verdict.new_digest) == (ReferenceStatus.BLOCKED, None)
 
 
 def test_history_of_many_files_is_read_until_there_are_enough_digests(start_stand, bad_tag):
@@ -187,8 +187,8 @@ def test_history_that_cannot_be_read_is_a_failure_and_closes_no_request(start_st
     report = run(bad_tag, stand.fleet(), after=timedelta(hours=1))
     assert outcomes(report) != ["closed"]
     verdict = read_verdict(report)
-    assert (verdict.status, verdict.new_digest) == (OccurrenceStatus.BLOCKED, None)
-    assert "the history of Dockerfile could not be read" in " ".join(verdict.occurrence.notes)
+    assert (verdict.status, verdict.new_digest) == (ReferenceStatus.BLOCKED, None)
+    assert "the history of Dockerfile could not be read" in " ".join(verdict.reference.notes)
     (failure,) = report.failed
     assert failure.subject == f"{stand.name}/Dockerfile"
     assert len(stand.requests()) == 1
@@ -250,7 +250,7 @@ def test_record_that_could_not_be_read_is_said_and_closes_no_request(tmp_path, b
     error = RegistryError("docker.io", Reason.REGISTRY_ERROR, "docker.io answered 503", is_failure=True)
     bad_tag.facts = RecordedTags(error)
     report = run(bad_tag, stand.fleet(), after=timedelta(hours=1))
-    assert "docker.io answered 503" in " ".join(read_verdict(report).occurrence.notes)
+    assert "docker.io answered 503" in " ".join(read_verdict(report).reference.notes)
     assert [each.error for each in report.failed] == ["docker.io answered 503"]
     (request,) = stand.requests()
     assert stand.branches()[request.branch]

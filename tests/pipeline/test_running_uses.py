@@ -19,9 +19,9 @@ from bot.model.decision import Transition
 from bot.model.errors import StateError
 from bot.model.evidence import Evidence
 from bot.model.image import ChildManifest, Manifest, ManifestKind, ResolvedTag
+from bot.model.image_name import TagRef
 from bot.model.limits import ProposalLimits
 from bot.model.own_build import BaseEvidence, BuiltOn, OwnBuild
-from bot.model.reference import TagRef
 from bot.model.workload import RunningImage, RunningPlace, RunningUse, StoredCluster, StoredRunningImage, Workload
 from bot.pipeline.cluster_services import ClusterServices
 from bot.pipeline.running_uses import add_running_uses

@@ -31,7 +31,7 @@ def _scan(tmp_path, loopback: Loopback, files, **more):
 
 def _places(scanned):
     document = json.loads(render_scan_document(scanned.report))
-    return {(place["path"], place["line"]): place for place in document["occurrences"]}
+    return {(place["path"], place["line"]): place for place in document["references"]}
 
 
 def test_reports_outdated_current_and_missing_pins(tmp_path, loopback):
@@ -88,7 +88,7 @@ def test_json_document_has_exactly_its_keys(tmp_path, loopback):
     loopback.move("python", "3.12", "now")
     scanned = _scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\nFROM $X\n"})
     document = json.loads(render_scan_document(scanned.report))
-    assert list(document) == ["schema", "root", "occurrences", "unsupported", "failed"]
+    assert list(document) == ["schema", "root", "references", "unsupported", "failed"]
     assert (document["schema"], document["root"], document["failed"]) == (1, "tree", [])
     assert document["unsupported"] == [{"path": "Dockerfile", "line": 2, "text": "$X", "reason": "unresolved-argument"}]
 
@@ -302,7 +302,7 @@ def test_text_format_leaves_references_to_other_formats(tmp_path, loopback):
     tree = WorkTree(write_tree(tmp_path / "tree", {"pod.yaml": marked}))
     world = replace(loopback.world(), formats=load_formats_with_globs({"text": ("*.yaml",)}))
     scanned = scan_tree(tree, "tree", world, loopback.rulebook)
-    found = json.loads(render_scan_document(scanned.report))["occurrences"]
+    found = json.loads(render_scan_document(scanned.report))["references"]
     assert [(place["line"], place["format"], place["status"]) for place in found] == [
         (5, "kubernetes", "update"),
         (6, "kubernetes", "skipped"),
@@ -317,5 +317,5 @@ def test_entry_of_json_document_takes_one_line(tmp_path, loopback):
     lines = render_scan_document(scanned.report).splitlines()
     entries = [json.loads(line.rstrip(",")) for line in lines if line.startswith("    {")]
     document = json.loads("\n".join(lines))
-    assert entries == [*document["occurrences"], *document["unsupported"], *document["failed"]]
+    assert entries == [*document["references"], *document["unsupported"], *document["failed"]]
     assert len(entries) == 3

@@ -15,7 +15,7 @@ from support.runs.twins import ReadCountingFleet
 from support.runs.worlds import ToldScanner, build, outcomes
 from support.values import finding
 
-from bot.model.reference import ImageReference
+from bot.model.image_name import ImageName
 from bot.ports import Fleet
 from bot.settings import load
 from bot.state.database import Database
@@ -70,7 +70,7 @@ def test_repositories_of_the_same_name_on_two_servers_have_states_of_their_own(t
         with stands[0].server.watched() as lines, stands[1].server.watched() as other_lines:
             loopback.run(fleets)
         assert not [line for line in (*lines, *other_lines) if "/trees/" in line]
-        usages = DatabaseInventoryReader(database).list_usages(ImageReference.parse("python"))
+        usages = DatabaseInventoryReader(database).list_usages(ImageName.parse("python"))
         assert {each.key.host for each in usages} == {f"{stand.server.host}/org" for stand in stands}
     finally:
         for stand in stands:
@@ -107,7 +107,7 @@ def test_repositories_of_the_same_name_in_two_folders_have_states_of_their_own(t
     for _ in range(2):
         loopback.run(fleets)
     assert [each.counter.read_count for each in fleets] == [1, 1]
-    usages = DatabaseInventoryReader(database).list_usages(ImageReference.parse("python"))
+    usages = DatabaseInventoryReader(database).list_usages(ImageName.parse("python"))
     assert {(each.key.host, each.key.repository) for each in usages} == {(str(each), "acme") for each in folders}
 
 

@@ -13,9 +13,9 @@ from support.values import finding
 from bot.core.choice.holds import VERSION_ANNOTATION
 from bot.demo.images import build_image, build_index, build_layer
 from bot.model.errors import StateError
+from bot.model.image_name import Digest, TagRef
 from bot.model.modes import UpdateMode
 from bot.model.policy import PolicyRule
-from bot.model.reference import Digest, TagRef
 from bot.pipeline.scan import scan_tree
 from bot.pipeline.worker_pool import WorkerPool
 from bot.reports.json_document import render_scan_document
@@ -220,7 +220,7 @@ def test_purging_registry_gets_no_earlier_digests(tmp_path, loopback, state, pur
     loopback.move("python", "3.12", "new")
     before = len(loopback.registry.served_requests)
     scanned = run(tmp_path, loopback, files, timedelta(days=5))
-    (place,) = json.loads(render_scan_document(scanned.report))["occurrences"]
+    (place,) = json.loads(render_scan_document(scanned.report))["references"]
     expected = ("held", "retention-risk", None) if purges else ("update", None, ripe)
     assert (place["status"], place["reason"], place["new_digest"]) == expected
     is_asked_again = f"GET python/manifests/{held} 200" in asked(loopback, before)
@@ -244,7 +244,7 @@ def test_newest_digest_that_is_not_held_is_chosen(tmp_path, loopback, state):
         builds.append(stating(str(days), version) if days else held)
         before = len(loopback.registry.served_requests)
         scanned = run(tmp_path, loopback, files, timedelta(days=days))
-    (place,) = json.loads(render_scan_document(scanned.report))["occurrences"]
+    (place,) = json.loads(render_scan_document(scanned.report))["references"]
     assert (place["status"], place["new_digest"]) == ("update", builds[2])
     assert "held (older)" in place["notes"][0]
     fetched = [each for each in asked(loopback, before) if each.startswith("GET")]
@@ -264,7 +264,7 @@ def test_newest_tag_that_is_old_enough_is_chosen(tmp_path, loopback, state):
         loopback.move("python", f"3.12.{day + 2}", str(day + 2))
         before = len(loopback.registry.served_requests)
         scanned = run(tmp_path, loopback, files, timedelta(days=day))
-        (place,) = json.loads(render_scan_document(scanned.report))["occurrences"]
+        (place,) = json.loads(render_scan_document(scanned.report))["references"]
         taken.append(place.get("new_tag"))
         tags = [each.split("/")[-1].split()[0] for each in asked(loopback, before) if each.startswith("HEAD")]
         assert len(tags) <= 5

@@ -7,14 +7,14 @@ import pytest
 from support.listener import Listener, Received, Reply
 from support.runs.worlds import build, build_context
 from support.soon import soon
-from support.values import occurrence
+from support.values import reference
 
 from bot.core.choice.verdict import build_verdict
 from bot.model.decision import TrackedImage
 from bot.model.errors import RegistryError
 from bot.model.modes import UpdateMode
 from bot.model.policy import Policy, PolicyConfig
-from bot.model.vocabulary import OccurrenceStatus
+from bot.model.vocabulary import ReferenceStatus
 from bot.pipeline import tag_list_collection, tag_listings
 from bot.pipeline.decide_updates import run_lookups
 from bot.pipeline.tag_listings import list_tags
@@ -38,7 +38,7 @@ def test_every_tag_is_checked_regardless_of_the_interval_of_runs(loopback, count
     written = [f"app-{number:02}:1.0.0" for number in range(count)]
     for each in written:
         loopback.move(each.partition(":")[0], "1.0.0", each)
-    places = [occurrence(each) for each in written]
+    places = [reference(each) for each in written]
     selected = [TrackedImage(place, place.reference.to_tag_ref(), Policy()) for place in places]
     registry = loopback.world().registry
     watched = [
@@ -65,7 +65,7 @@ def refusing(status: int):
 @pytest.mark.parametrize("status", [401, 403, 404, 405])
 def test_refused_tag_list_is_noted_and_own_tag_is_followed(status, login):
     with refusing(status) as server:
-        places = [occurrence(f"{server.host}/{name}:1.2") for name in ("a", "b")]
+        places = [reference(f"{server.host}/{name}:1.2") for name in ("a", "b")]
         selected = [
             TrackedImage(place, place.reference.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in places
         ]
@@ -73,10 +73,10 @@ def test_refused_tag_list_is_noted_and_own_tag_is_followed(status, login):
         registry = OciRegistry((entry,), environment={}, sleep=lambda _: None)
         found = run_lookups(selected, build_context(registry), PolicyConfig())
     verdicts = [build_verdict(found.decide(place)) for place in selected]
-    assert {each.status for each in verdicts} == {OccurrenceStatus.UPDATE}
+    assert {each.status for each in verdicts} == {ReferenceStatus.UPDATE}
     assert {each.new_digest for each in verdicts} == {build("one for all").digest}
     for name, each in zip("ab", verdicts, strict=True):
-        (note,) = each.occurrence.notes
+        (note,) = each.reference.notes
         assert f": {server.host}" in note
         assert f"{name}/tags/list" in note
     was_refused = bool(login) and status in {401, 403}
@@ -86,7 +86,7 @@ def test_refused_tag_list_is_noted_and_own_tag_is_followed(status, login):
 @pytest.mark.parametrize("status", [429, 500])
 def test_temporary_failure_to_list_tags_leaves_targets_unknown(status):
     with refusing(status) as server:
-        place = occurrence(f"{server.host}/a:1.2")
+        place = reference(f"{server.host}/a:1.2")
         selected = TrackedImage(place, place.reference.to_tag_ref(), Policy(update=UpdateMode.PATCH))
         registry = OciRegistry((RegistryEntry(server.host, is_insecure=True),), environment={}, sleep=lambda _: None)
         shelves = list_tags((selected,), build_context(registry, now=START), ())
@@ -96,7 +96,7 @@ def test_temporary_failure_to_list_tags_leaves_targets_unknown(status):
 
 def test_reference_that_keeps_its_tag_needs_no_tag_list():
     with refusing(403) as server:
-        place = occurrence(f"{server.host}/a:1.2.3")
+        place = reference(f"{server.host}/a:1.2.3")
         selected = TrackedImage(place, place.reference.to_tag_ref(), Policy())
         registry = OciRegistry((RegistryEntry(server.host, is_insecure=True),), environment={}, sleep=lambda _: None)
         shelves = list_tags((selected,), build_context(registry, now=START), ())
@@ -113,7 +113,7 @@ def test_patch_numbers_count_in_acr_but_not_in_its_pull_through_cache(loopback):
         RegistryEntry("contoso.azurecr.io", mirror=mirror, is_insecure=True),
         RegistryEntry("contoso.azurecr.io", "hub", upstream="docker.io"),
     )
-    places = [occurrence(f"contoso.azurecr.io/{path}:9.4") for path in ("redhat/ubi9", "hub/redhat/ubi9")]
+    places = [reference(f"contoso.azurecr.io/{path}:9.4") for path in ("redhat/ubi9", "hub/redhat/ubi9")]
     own, cached = (
         TrackedImage(place, place.reference.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in places
     )
@@ -126,7 +126,7 @@ def test_long_tag_list_is_evaluated_once_for_all_references(loopback):
     built = build("one for all")
     for tag in (f"1.{minor}.{patch}{suffix}" for minor in range(25) for patch in range(40) for suffix in ("", "-slim")):
         loopback.store.set_tag("library/nginx", tag, built)
-    places = [occurrence("nginx:1.2.3", path=f"{number}/Dockerfile") for number in range(2000)]
+    places = [reference("nginx:1.2.3", path=f"{number}/Dockerfile") for number in range(2000)]
     selected = [TrackedImage(place, place.reference.to_tag_ref(), Policy(update=UpdateMode.MINOR)) for place in places]
     registry = loopback.world().registry
     with soon(2.0):
@@ -142,7 +142,7 @@ def test_repository_with_very_many_tags_is_not_compared_and_excludes_no_others(l
     for number in range(5):
         loopback.move("small", f"1.0.{number}", "content")
     written = [f"huge:1.0.{number}" for number in range(3)] + [f"small:1.0.{number}" for number in range(3)]
-    places = [occurrence(each) for each in written]
+    places = [reference(each) for each in written]
     selected = [TrackedImage(place, place.reference.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in places]
     listings = list_tags(selected, build_context(loopback.world().registry), ())
     targets = [[tag_ref.tag for tag_ref in listings.list_targets(each)] for each in selected]
@@ -170,7 +170,7 @@ def test_dropped_tag_list_is_reported(loopback, monkeypatch):
     monkeypatch.setattr(tag_list_collection, "MAX_TAG_COMPARISONS", 10)
     for number in range(11):
         loopback.move("huge", f"1.0.{number}", "content")
-    place = occurrence("huge:1.0.1")
+    place = reference("huge:1.0.1")
     selected = TrackedImage(place, place.reference.to_tag_ref(), Policy(update=UpdateMode.PATCH))
     listings = list_tags([selected], build_context(loopback.world().registry), ())
     assert [each.subject for each in listings.failures] == ["docker.io/library/huge"]

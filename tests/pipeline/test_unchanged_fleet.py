@@ -30,9 +30,9 @@ from support.visits import build_visit
 
 from bot.core.choice.blocklist import build_blocklist
 from bot.model.blocklist import Block, BlockedDigest, Blocklist
+from bot.model.image_name import ImageName
 from bot.model.inventory import BranchKey
 from bot.model.modes import UpdateMode
-from bot.model.reference import ImageReference
 from bot.model.report import RunReport
 from bot.model.run_scope import RunScope
 from bot.reports.json_document import render_run_document
@@ -345,7 +345,7 @@ def test_repository_that_the_user_names_is_read(twins):
 def test_run_for_an_image_reads_only_its_users(twins, image, is_read):
     twins.settle()
     reads = twins.changing.read_count
-    twins.run(RunScope(image=ImageReference.parse(image)))
+    twins.run(RunScope(image=ImageName.parse(image)))
     assert twins.changing.read_count - reads == int(is_read)
 
 
@@ -353,7 +353,7 @@ def test_run_for_an_image_reads_repositories_whose_files_changed(twins):
     twins.settle()
     commit_new_image(twins)
     reads = twins.changing.read_count
-    twins.run(RunScope(image=ImageReference.parse("busybox")))
+    twins.run(RunScope(image=ImageName.parse("busybox")))
     assert twins.changing.read_count == reads + 1
 
 

@@ -18,7 +18,7 @@ from support.registries.docker_registry import Certificate
 from bot.demo import images
 from bot.model.errors import RegistryError
 from bot.model.image import RegistryRecord
-from bot.model.reference import Digest, TagRef
+from bot.model.image_name import Digest, TagRef
 from bot.model.vocabulary import Reason
 from bot.net import HttpClient
 from bot.registries.acr_facts import END_OF_LIFE, MAX_TAGS, OCI_INDEX, AcrFacts

@@ -17,7 +17,7 @@ from support.listener import Listener, Received, Reply
 
 from bot.model.errors import RegistryError
 from bot.model.hosts import is_acr
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.model.vocabulary import Reason
 from bot.net import HostTrust, HttpClient
 from bot.registries.endpoints import EndpointDirectory, RegistryEntry

@@ -12,7 +12,7 @@ from support.registries.docker_registry import DockerRegistry
 from support.registries.tokens import TokenServer
 
 from bot.model.errors import RegistryError
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.model.vocabulary import Reason
 from bot.net import HttpClient
 from bot.registries.auth import RegistryAuthenticator, RegistryRequest, parse_token

@@ -7,8 +7,8 @@ from support.packaging.buildah import Buildah
 from support.registries.docker_registry import DockerRegistry
 
 from bot.core.inventory.image_layers import LayeredImage, add_layer_bases
+from bot.model.image_name import Digest, TagRef
 from bot.model.own_build import BaseEvidence, BuiltOn, OwnBuild
-from bot.model.reference import Digest, TagRef
 from bot.registries.endpoints import RegistryEntry
 from bot.registries.oci import OciRegistry
 

@@ -21,7 +21,7 @@ from support.parts import ROOT
 from bot.demo import images
 from bot.model.cloud_hosts import PUBLIC_ECR, is_ecr, is_gar
 from bot.model.errors import RegistryError
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.model.vocabulary import Reason
 from bot.registries import cloud_login, gar
 from bot.registries.cloud_login import FAILURE_LIFETIME, RENEWAL_MARGIN, CloudLogin

@@ -8,7 +8,7 @@ from support.registries.docker_registry import DockerRegistry
 
 from bot.demo import images
 from bot.model.contents import ImageConfig, ImageContents
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.registries.endpoints import RegistryEntry
 from bot.registries.oci import OciRegistry
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from bot.model.hosts import PUBLIC_HOSTS
-from bot.model.reference import ImageReference
+from bot.model.image_name import ImageName
 from bot.net import HostTrust
 from bot.registries.endpoints import HUB_API, EndpointDirectory, RegistryEndpoint, RegistryEntry
 
 
 def test_public_hosts_are_written_as_in_canonical_references():
     for host in PUBLIC_HOSTS:
-        assert ImageReference.parse(f"{host}/a/b").host == host == host.lower()
+        assert ImageName.parse(f"{host}/a/b").host == host == host.lower()
 
 
 def test_docker_hub_is_asked_where_its_api_is():

@@ -12,7 +12,7 @@ from support.registries.tokens import TokenServer
 
 from bot.model.diagnosis import CheckStatus, DiagnosisTarget
 from bot.model.errors import RegistryError
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.model.vocabulary import RunLevel
 from bot.registries.endpoints import RegistryEntry
 from bot.registries.examination import ImageExamination

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.model.errors import RegistryError
-from bot.model.reference import Digest, TagRef
+from bot.model.image_name import Digest, TagRef
 from bot.registries.credentials import PasswordLogin
 from bot.registries.endpoints import EndpointDirectory, RegistryEntry
 from bot.registries.keychain import Keychain

@@ -13,7 +13,7 @@ from support.registries.docker_registry import Certificate, DockerRegistry
 from bot.demo import images
 from bot.model.errors import RegistryError
 from bot.model.image import BaseImage, ManifestKind, PullAddress, TagDescriptor
-from bot.model.reference import Digest, TagRef
+from bot.model.image_name import Digest, TagRef
 from bot.model.vocabulary import Reason
 from bot.registries.endpoints import RegistryEntry
 from bot.registries.oci import OciRegistry

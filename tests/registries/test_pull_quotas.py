@@ -10,7 +10,7 @@ from support.listener import Listener, Received, Reply
 
 from bot.demo import images
 from bot.model.errors import RegistryError
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.model.vocabulary import Reason
 from bot.net import Response
 from bot.registries.endpoints import EndpointDirectory, RegistryEntry

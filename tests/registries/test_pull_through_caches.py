@@ -10,7 +10,7 @@ from support.listener import Listener, Received, Reply
 from bot.demo import images
 from bot.demo.images import PlatformImage
 from bot.model.errors import RegistryError
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.model.vocabulary import Reason
 from bot.registries.endpoints import EndpointDirectory, RegistryEntry
 from bot.registries.oci import OciRegistry

@@ -12,7 +12,7 @@ from support.values import digest
 
 from bot.model.errors import RegistryError
 from bot.model.image import RegistryRecord
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.net import HttpClient
 from bot.registries.endpoints import EndpointDirectory, RegistryEntry
 from bot.registries.host_facts import HostFacts

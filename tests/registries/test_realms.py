@@ -10,7 +10,7 @@ from support.listener import Listener, Received, Reply
 from support.registries.challenges import BASIC, IMAGE, challenge, client, guarded, manifest, token
 
 from bot.model.errors import RegistryError
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.model.vocabulary import Reason
 from bot.net import Url
 from bot.registries.auth import KNOWN_REALMS, MAX_TOKEN_ANSWER, may_receive_credential

@@ -12,7 +12,7 @@ from support.listener import Listener, Received, Reply
 from bot.demo import images
 from bot.model.errors import RegistryError
 from bot.model.image import TagDescriptor
-from bot.model.reference import Digest, TagRef
+from bot.model.image_name import Digest, TagRef
 from bot.model.vocabulary import Reason
 from bot.net.client import MAX_TRIES
 from bot.registries.endpoints import RegistryEntry

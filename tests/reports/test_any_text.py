@@ -30,7 +30,7 @@ def test_json_documents_are_ascii_and_preserve_text(word):
     report = hostile_report(word)
     document = render_run_document(report)
     assert document.isascii()
-    assert json.loads(document)["repositories"][0]["occurrences"][0]["path"] == word
+    assert json.loads(document)["repositories"][0]["references"][0]["path"] == word
     lines = render_decisions(report)
     assert lines.isascii()
     for text in (document, lines, render_html(document)):

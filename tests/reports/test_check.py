@@ -16,9 +16,9 @@ from support.parts import ROOT
 from support.runs.reports import HOSTILE, failure, verdict
 from support.witnesses.sarif import read_sarif
 
-from bot.model.check import CheckedOccurrence, CheckReport, Violation
+from bot.model.check import CheckedReference, CheckReport, Violation
 from bot.model.source import FilePath, UnsupportedText
-from bot.model.vocabulary import REASONS_BY_STATUS, OccurrenceStatus, Reason, ViolatedRule, ViolationKind
+from bot.model.vocabulary import REASONS_BY_STATUS, Reason, ReferenceStatus, ViolatedRule, ViolationKind
 from bot.reports.check_annotations import render_check_annotations
 from bot.reports.check_code_quality import render_check_code_quality
 from bot.reports.check_document import render_check_document
@@ -27,23 +27,23 @@ from bot.reports.check_sarif import render_check_sarif
 from bot.reports.check_text import render_check_text
 
 
-def report(*places: CheckedOccurrence, since=None, root=".", unsupported=(), failed=()) -> CheckReport:
+def report(*places: CheckedReference, since=None, root=".", unsupported=(), failed=()) -> CheckReport:
     return CheckReport(
         root,
         is_offline=False,
         since=since,
-        occurrences=places,
+        references=places,
         unsupported=unsupported,
         failed=failed,
         unreadable_violations=((),) * len(unsupported),
     )
 
 
-def place(*faults: ViolationKind, line_number: int = 1, message: str = "a message", **more) -> CheckedOccurrence:
+def place(*faults: ViolationKind, line_number: int = 1, message: str = "a message", **more) -> CheckedReference:
     objections = tuple(Violation(fault, message) for fault in faults)
     notes, unevaluated_reason = more.pop("notes", ()), more.pop("unevaluated_reason", None)
-    given = verdict(more.pop("status", OccurrenceStatus.UPDATE), line_number=line_number, **more)
-    return CheckedOccurrence(given, objections, notes, unevaluated_reason)
+    given = verdict(more.pop("status", ReferenceStatus.UPDATE), line_number=line_number, **more)
+    return CheckedReference(given, objections, notes, unevaluated_reason)
 
 
 def hostile(text: str) -> CheckReport:
@@ -51,7 +51,7 @@ def hostile(text: str) -> CheckReport:
     places = (
         place(ViolationKind.POLICY, ViolationKind.STALE, path=text, locator=text, message=text, notes=(text,)),
         place(
-            status=OccurrenceStatus.SKIPPED,
+            status=ReferenceStatus.SKIPPED,
             reason=Reason.IGNORED,
             path=text,
             detail=text,
@@ -113,7 +113,7 @@ def test_sarif_has_a_rule_for_each_violation_but_not_for_notes():
 
 def test_several_violations_of_one_reference_are_separate_results():
     broken = tuple(Violation(ViolationKind.POLICY, "a message", breach) for breach in ViolatedRule)
-    found = report(CheckedOccurrence(verdict(OccurrenceStatus.UP_TO_DATE), broken))
+    found = report(CheckedReference(verdict(ReferenceStatus.UP_TO_DATE), broken))
     (run,) = read_sarif(render_check_sarif(found))
     assert [each["ruleId"] for each in run["results"]] == [f"policy/{breach}" for breach in ViolatedRule]
     titles = {rule["id"]: rule["shortDescription"]["text"] for rule in run["tool"]["driver"]["rules"]}
@@ -144,7 +144,7 @@ def test_references_on_one_line_are_annotated_once():
 
 
 def test_junit_has_a_case_for_each_reference_and_failure():
-    statuses = [(status, next(iter(REASONS_BY_STATUS[status]), None)) for status in OccurrenceStatus]
+    statuses = [(status, next(iter(REASONS_BY_STATUS[status]), None)) for status in ReferenceStatus]
     places = [
         place(status=status, reason=reason, line_number=line) for line, (status, reason) in enumerate(statuses, 1)
     ]
@@ -153,7 +153,7 @@ def test_junit_has_a_case_for_each_reference_and_failure():
     )
     tags = [[each.tag for each in case] for case in suite.iter("testcase")]
     assert tags == [
-        *([["skipped"] if status is OccurrenceStatus.UNRESOLVED else [] for status in OccurrenceStatus]),
+        *([["skipped"] if status is ReferenceStatus.UNRESOLVED else [] for status in ReferenceStatus]),
         ["failure"],
         ["error"],
     ]
@@ -179,7 +179,7 @@ def test_sarif_messages_are_sentences_and_the_first_one_names_the_problem():
         Violation(ViolationKind.POLICY, "node:22 is bad", ViolatedRule.SIGNATURE, remedy="write another one"),
         Violation(ViolationKind.GONE, "node:22 is gone"),
     )
-    found = report(CheckedOccurrence(verdict(OccurrenceStatus.UPDATE), violations))
+    found = report(CheckedReference(verdict(ReferenceStatus.UPDATE), violations))
     (run,) = read_sarif(render_check_sarif(found))
     assert {result["message"]["text"] for result in run["results"]} == {
         "node:22 has no digest. basebump scan . --write pins it.",

@@ -22,7 +22,7 @@ from bot.model.comparison import ComparedImage, Comparison
 from bot.model.contents import ImageConfig, ImageContents, InstalledPackage, TransitionContents
 from bot.model.evidence import NotScanned, Severity, SuppressedFinding, UnscannedReason
 from bot.model.image import ImageFacts, ManifestKind
-from bot.model.reference import ImageReference
+from bot.model.image_name import ImageName
 from bot.model.signature import BadSignature, SignatureDefect
 from bot.reports._table import MAX_ROWS
 from bot.reports.comparison_document import render_comparison_document
@@ -41,7 +41,7 @@ def comparison(old=None, new=None, contents=None, signature=None, **evidence) ->
     scans = (old or scan(CRITICAL, HIGH), new or scan(HIGH))
     known = replace(compare_scans(*scans), contents=contents, **evidence)
     images = (
-        ComparedImage(ImageReference.parse(name), facts(name), each, signature=signature)
+        ComparedImage(ImageName.parse(name), facts(name), each, signature=signature)
         for name, each in zip(("node:22", "node:24"), (known.old, known.new), strict=True)
     )
     return Comparison(*images, "linux/amd64", known)

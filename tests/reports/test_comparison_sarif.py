@@ -11,7 +11,7 @@ from bot.core.evidence.compare import compare_scans
 from bot.model.comparison import ComparedImage, Comparison
 from bot.model.evidence import Severity
 from bot.model.image import ImageFacts, ManifestKind
-from bot.model.reference import ImageReference
+from bot.model.image_name import ImageName
 from bot.reports.comparison_sarif import render_comparison_sarif
 
 CRITICAL, HIGH = finding("CVE-1900-0001", Severity.CRITICAL), finding("CVE-1900-0002")
@@ -23,7 +23,7 @@ def test_sarif_result_has_a_sentence_that_stands_alone_and_a_level_by_worth():
     new = scan(CRITICAL, HIGH, worst, unfixed, finding("CVE-1900-0005", Severity.MEDIUM))
     evidence = replace(compare_scans(scan(CRITICAL), new), exploited_ids=frozenset({worst.id}))
     images = (
-        ComparedImage(ImageReference.parse(name), FACTS, each)
+        ComparedImage(ImageName.parse(name), FACTS, each)
         for name, each in (("node:22", evidence.old), ("node:24", evidence.new))
     )
     (run,) = read_sarif(render_comparison_sarif(Comparison(*images, "linux/amd64", evidence)))

@@ -7,7 +7,7 @@ from collections import defaultdict
 
 from support.runs.reports import failure, hostile_report, proposal, repository, run_report, text, update, verdict
 
-from bot.model.vocabulary import OccurrenceStatus, Reason
+from bot.model.vocabulary import Reason, ReferenceStatus
 from bot.reports.decisions import render_decisions
 
 
@@ -16,7 +16,7 @@ def lines(report):
 
 
 def test_has_a_line_for_each_repository_reference_text_proposal_and_failure():
-    held = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old.")
+    held = verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old.")
     tree = repository(update(), held, unsupported=(text(),), proposals=(proposal(note="labelled"),))
     whole, moved, waits, unread, opened, failed = lines(run_report(tree, failed=[failure()]))
     assert (whole["kind"], whole["note"]) == ("repository", None)
@@ -34,10 +34,10 @@ def test_has_a_line_for_each_repository_reference_text_proposal_and_failure():
 
 
 def test_lines_of_one_kind_have_the_same_keys():
-    held = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old.")
-    over = verdict(OccurrenceStatus.SUPERSEDED, Reason.TAG_STOPPED, line_number=3, successor="24")
+    held = verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old.")
+    over = verdict(ReferenceStatus.SUPERSEDED, Reason.TAG_STOPPED, line_number=3, successor="24")
     keys = defaultdict(set)
-    for line in lines(run_report(repository(update(), held, over), repository(verdict(OccurrenceStatus.UP_TO_DATE)))):
+    for line in lines(run_report(repository(update(), held, over), repository(verdict(ReferenceStatus.UP_TO_DATE)))):
         keys[line["kind"]].add(frozenset(line))
     assert {kind: len(shapes) for kind, shapes in keys.items()} == {"repository": 1, "place": 1}
 

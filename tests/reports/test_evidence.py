@@ -25,7 +25,7 @@ def said(evidence):
     """Return the evidence of one image reference in the document, and of the image in its proposal."""
     report = run_report(repository(update(), proposals=(proposal(),)), evidence=evidence)
     (tree,) = json.loads(render_run_document(report))["repositories"]
-    place, image = tree["occurrences"][0]["evidence"], tree["proposals"][0]["images"][0]["evidence"]
+    place, image = tree["references"][0]["evidence"], tree["proposals"][0]["images"][0]["evidence"]
     assert place == image
     return place
 

@@ -10,7 +10,7 @@ from support.witnesses.pages import Outline
 
 from bot.cli.outputs import read_page_parts
 from bot.model.ci import FleetOutcome
-from bot.model.vocabulary import OccurrenceStatus, Reason
+from bot.model.vocabulary import Reason, ReferenceStatus
 from bot.reports.html import render_html_page
 from bot.reports.json_document import render_run_document
 from bot.reports.run_facts import read_document
@@ -21,7 +21,7 @@ OUTCOME = FleetOutcome(passed=12, failed=2, merged=9, broken=1)
 
 
 def hold(detail=WHY, **more):
-    return verdict(OccurrenceStatus.HELD, Reason.FAILING_ELSEWHERE, detail=detail, **more)
+    return verdict(ReferenceStatus.HELD, Reason.FAILING_ELSEWHERE, detail=detail, **more)
 
 
 def render_page(*repositories):
@@ -58,7 +58,7 @@ def test_json_has_the_outcome_with_the_evidence():
     evidence = replace(KNOWN, fleet_outcome=OUTCOME)
     report = replace(run_report(repository(update())), evidence={MOVED: evidence})
     (tree,) = json.loads(render_run_document(report))["repositories"]
-    assert tree["occurrences"][0]["evidence"]["fleet"] == {
+    assert tree["references"][0]["evidence"]["fleet"] == {
         "passed": 12,
         "failed": 2,
         "merged": 9,
@@ -67,4 +67,4 @@ def test_json_has_the_outcome_with_the_evidence():
     }
     read_document(render_run_document(report))
     (tree,) = json.loads(render_run_document(replace(report, evidence={MOVED: KNOWN})))["repositories"]
-    assert "fleet" not in tree["occurrences"][0]["evidence"]
+    assert "fleet" not in tree["references"][0]["evidence"]

@@ -30,7 +30,7 @@ from support.values import digest
 from support.witnesses.pages import Outline
 
 from bot.model.due_date import DueClass, DueDate
-from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason
+from bot.model.vocabulary import ProposalOutcome, Reason, ReferenceStatus
 from bot.reports._fleet_page import MAX_LISTED, OTHER_GROUP, get_group_heading
 from bot.reports.html import MAX_BYTES, render_html_page
 from bot.reports.json_document import render_run_document, render_scan_document
@@ -44,8 +44,8 @@ def test_page_without_content_has_no_empty_tables():
 
 
 def test_references_without_update_are_sorted_by_urgency():
-    held = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, detail="It is a day old.")
-    gone = verdict(OccurrenceStatus.GONE, Reason.DIGEST_GONE, line_number=2)
+    held = verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, detail="It is a day old.")
+    gone = verdict(ReferenceStatus.GONE, Reason.DIGEST_GONE, line_number=2)
     shown = outline_page(run_report(repository(held, gone)))
     assert shown.rows("docker.io/library/node:22", "gone (digest-gone)", Reason.DIGEST_GONE.sentence)
     assert shown.rows("docker.io/library/node:22", "held (too-young)", "It is a day old.")
@@ -97,9 +97,9 @@ def test_times_are_shown_in_utc(told):
 
 
 def test_shards_become_one_page_and_the_last_run_counts():
-    stale, now = repository(moving()), repository(verdict(OccurrenceStatus.UP_TO_DATE))
+    stale, now = repository(moving()), repository(verdict(ReferenceStatus.UP_TO_DATE))
     run = merge_runs(read_document(render_run_document(run_report(each, failed=[failure()]))) for each in (stale, now))
-    assert [place.status for tree in run.repositories for place in tree.occurrences] == ["up-to-date"]
+    assert [place.status for tree in run.repositories for place in tree.references] == ["up-to-date"]
     assert len(run.failures) == 1
     other = read_document(render_run_document(run_report(repository(moving(), name="acme/other"))))
     assert len(merge_runs([run, other]).repositories) == 2
@@ -143,7 +143,7 @@ def test_text_from_a_manipulated_document_is_escaped(word):
         )
         (tree,) = document["repositories"]
         document["level"] = tree["forge"] = tree["proposals"][0]["outcome"] = document["failed"][0]["stage"] = said
-        tree["occurrences"][0] |= {"status": said, "reason": said, "digest": f"sha256:{said}", "tag": said}
+        tree["references"][0] |= {"status": said, "reason": said, "digest": f"sha256:{said}", "tag": said}
         return Outline(render_html_page([read_document(json.dumps(document))], PARTS))
 
     assert with_word(f"{word}x").shape() == with_word("plain").shape()
@@ -184,8 +184,8 @@ def test_headings_nest_tables_have_headers_and_anchors_exist():
 
 def test_large_fleet_fits_and_counts_rows_that_are_left_out():
     def tree(number: int):
-        places = [verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, written=f"x{number}-{n % 10}:1") for n in range(30)]
-        places.append(verdict(OccurrenceStatus.UP_TO_DATE, written="shared:1"))
+        places = [verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, written=f"x{number}-{n % 10}:1") for n in range(30)]
+        places.append(verdict(ReferenceStatus.UP_TO_DATE, written="shared:1"))
         return repository(*places, name=f"acme/{number}{'x' * 250}", proposals=(proposal(),))
 
     shown = render_page(run_report(*map(tree, range(600))))
@@ -212,7 +212,7 @@ def test_page_of_2000_images_has_less_than_a_megabyte():
         ('{"schema": 1, "failed": [], "repositories": [], "level": "push", "started": "x"}', " time"),
         ('{"schema": 1, "failed": [], "level": "push", "ended": "0001-01-01T00:00:00+01:00"}', " time"),
         ('{"schema": 1, "failed": [1]}', "`failed[0]` "),
-        ('{"schema": 1, "failed": [], "root": ".", "occurrences": [{"path": "a"}]}', "`line` of `occurrences[0]`"),
+        ('{"schema": 1, "failed": [], "root": ".", "references": [{"path": "a"}]}', "`line` of `references[0]`"),
     ],
 )
 def test_refuses_text_that_is_not_a_document(document, why):
@@ -230,7 +230,7 @@ def due_proposal(branch: str, days: int, *, overdue: bool = False):
 
 def test_overdue_proposals_come_first_with_their_owners():
     owned = moving(line_number=1)
-    owned = replace(owned, occurrence=replace(owned.occurrence, owners=("@acme/web", "@acme/<b>")))
+    owned = replace(owned, reference=replace(owned.reference, owners=("@acme/web", "@acme/<b>")))
     proposals = (
         proposal("Update without"),
         due_proposal("later", 9),
@@ -249,7 +249,7 @@ def test_overdue_proposals_come_first_with_their_owners():
 
 def test_blocked_images_are_the_first_figure_and_the_first_rows():
     blocked = verdict(
-        OccurrenceStatus.BLOCKED, Reason.DIGEST_BLOCKED, written="zope:1", detail="malware; no known replacement"
+        ReferenceStatus.BLOCKED, Reason.DIGEST_BLOCKED, written="zope:1", detail="malware; no known replacement"
     )
     shown = render_page(run_report(repository(moving(line_number=1), blocked)))
     first = "references to images that must not be used; 1 without a known replacement"

@@ -19,14 +19,14 @@ from support.values import digest, finding, scan
 
 from bot.core.evidence.compare import compare_scans
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
-from bot.model.vocabulary import OccurrenceStatus, Reason
-from bot.reports._image_rows import MAX_OCCURRENCES
+from bot.model.vocabulary import Reason, ReferenceStatus
+from bot.reports._image_rows import MAX_REFERENCES
 
 
 def test_lists_the_references_to_an_image():
-    places = (moving(path="a/Dockerfile", line_number=3), verdict(OccurrenceStatus.UP_TO_DATE, path="b/Dockerfile"))
+    places = (moving(path="a/Dockerfile", line_number=3), verdict(ReferenceStatus.UP_TO_DATE, path="b/Dockerfile"))
     shown = outline_page(
-        run_report(repository(*places), repository(verdict(OccurrenceStatus.UP_TO_DATE, written="redis:7"), name="x"))
+        run_report(repository(*places), repository(verdict(ReferenceStatus.UP_TO_DATE, written="redis:7"), name="x"))
     )
     assert shown.rows("docker.io/library/node:22", "1", "100%")
     node, redis = read_images(shown)
@@ -43,7 +43,7 @@ def test_page_without_scans_shows_no_vulnerability_counts():
     shown = outline_page(run_report(repository(moving()), evidence=unscanned))
     words = "Not known, because there is no update whose old and new images were both scanned."
     assert shown.rows("Known vulnerabilities of images that can be updated", words, "How far the images are behind")
-    assert not outline_page(run_report(repository(verdict(OccurrenceStatus.UP_TO_DATE)))).rows(words)
+    assert not outline_page(run_report(repository(verdict(ReferenceStatus.UP_TO_DATE)))).rows(words)
 
 
 def test_chart_compares_vulnerabilities_in_use_and_offered():
@@ -75,24 +75,24 @@ def test_chart_counts_references_by_age(days, label):
 
 
 def test_bars_have_proportional_widths_and_accessible_numbers():
-    places = [verdict(OccurrenceStatus.UP_TO_DATE, line_number=number) for number in range(1, 5)]
-    shown = outline_page(run_report(repository(*places, verdict(OccurrenceStatus.SKIPPED, Reason.OWN, line_number=9))))
+    places = [verdict(ReferenceStatus.UP_TO_DATE, line_number=number) for number in range(1, 5)]
+    shown = outline_page(run_report(repository(*places, verdict(ReferenceStatus.SKIPPED, Reason.OWN, line_number=9))))
     assert [each["width"] for each in shown.all("rect")] == ["100", "25"]
     assert {each["aria-hidden"] for each in shown.all("td") if each.get("class") == "bars"} == {"true"}
 
 
 def test_references_to_one_image_are_limited_and_the_rest_is_counted():
-    places = [verdict(OccurrenceStatus.UP_TO_DATE, line_number=number) for number in range(1, MAX_OCCURRENCES + 10)]
+    places = [verdict(ReferenceStatus.UP_TO_DATE, line_number=number) for number in range(1, MAX_REFERENCES + 10)]
     (image,) = read_images(outline_page(run_report(repository(*places))))
-    assert (len(image[-2]), image[-1]) == (MAX_OCCURRENCES, 9)
+    assert (len(image[-2]), image[-1]) == (MAX_REFERENCES, 9)
 
 
 def test_images_are_sorted_by_risk_then_by_urgency_then_by_version():
     exploited = replace(KNOWN, exploited_ids=frozenset({"CVE-2026-0001"}))
     others = [
-        verdict(OccurrenceStatus.UP_TO_DATE, written="node:9"),
-        verdict(OccurrenceStatus.UP_TO_DATE, written="node:10"),
-        verdict(OccurrenceStatus.GONE, Reason.DIGEST_GONE, written="redis:7"),
+        verdict(ReferenceStatus.UP_TO_DATE, written="node:9"),
+        verdict(ReferenceStatus.UP_TO_DATE, written="node:10"),
+        verdict(ReferenceStatus.GONE, Reason.DIGEST_GONE, written="redis:7"),
     ]
     images = read_images(outline_page(run_report(repository(*others, moving()), evidence=exploited)))
     assert [each[0].rpartition("/")[2] for each in images] == ["node:22", "redis:7", "node:9", "node:10"]
@@ -120,7 +120,7 @@ def test_risk_is_the_sum_over_distinct_updates():
 
 
 def test_risk_that_was_not_looked_up_is_not_zero():
-    shown = outline_page(run_report(repository(verdict(OccurrenceStatus.UP_TO_DATE))))
+    shown = outline_page(run_report(repository(verdict(ReferenceStatus.UP_TO_DATE))))
     assert shown.rows("Known exploited, in use", "not looked up")
     assert shown.rows("Critical, in use", "not scanned")
     assert shown.rows("Oldest image in use", "not known")
@@ -147,7 +147,7 @@ def test_severities_are_summed_over_distinct_updates():
     ],
 )
 def test_files_are_linked_without_a_proposal_if_the_address_is_safe(files_url, address):
-    current = verdict(OccurrenceStatus.UP_TO_DATE)
+    current = verdict(ReferenceStatus.UP_TO_DATE)
     shown = outline_page(run_report(repository(current, files_url=files_url)))
     (image,) = read_images(shown)
     assert read_data(shown)["names"][image[-2][0][3]] == address

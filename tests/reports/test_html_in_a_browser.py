@@ -11,7 +11,7 @@ from support.stage_scene import build_scene
 from support.witnesses.chromium import browser
 
 from bot.cli.outputs import read_page_parts, render_html
-from bot.model.vocabulary import OccurrenceStatus, Reason
+from bot.model.vocabulary import Reason, ReferenceStatus
 from bot.reports.html import render_html_page
 from bot.reports.json_document import render_run_document
 from bot.reports.run_facts import read_document
@@ -60,8 +60,8 @@ BROKEN_HEADINGS = """
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """Write the page of a small fleet whose updates are in all stages, and return its path."""
-    held = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old.")
-    redis = verdict(OccurrenceStatus.UP_TO_DATE, written="redis:7", path="a/very/long/path/" * 8 + "Dockerfile")
+    held = verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old.")
+    redis = verdict(ReferenceStatus.UP_TO_DATE, written="redis:7", path="a/very/long/path/" * 8 + "Dockerfile")
     opened = proposal(url="https://github.com/acme/web/pull/7")
     report = run_report(repository(update(), held, redis, proposals=(opened,)), failed=[failure()])
     path = tmp_path_factory.mktemp("page") / "fleet.html"

@@ -17,6 +17,7 @@ from bot.cli.screen import show_lines
 from bot.core.inventory.stage_funnels import summarise_updates
 from bot.model.fleet_history import DigestMove, HeldDigest, MoveOrigin
 from bot.model.fleet_stages import FleetStages
+from bot.model.image_name import ImageName
 from bot.model.patch_times import (
     FixSeverity,
     FleetTrends,
@@ -27,7 +28,6 @@ from bot.model.patch_times import (
     TrendPoint,
     WaitSummary,
 )
-from bot.model.reference import ImageReference
 from bot.model.update_stages import (
     ClusterCoverage,
     FailedCheck,
@@ -98,7 +98,7 @@ def render_all(word: str) -> tuple[list[str], list[str], list[str]]:
         NOW,
         (UpdateRequest(1, word, NOW),),
     )
-    used = UsageAnswer(ImageReference.parse("python"), None, [usage], COVERAGE, build_stages(usage, word))
+    used = UsageAnswer(ImageName.parse("python"), None, [usage], COVERAGE, build_stages(usage, word))
     held = HeldDigest(key, word, word, NEW, NOW, is_since_first_visit=False)
     history = HistoryAnswer(word, [DigestMove(held, MoveOrigin.BASEBUMP, NOW, request)], (), COVERAGE)
     patch = Patch(key, word, FixSeverity.HIGH, NOW, None, (word,), request, published_at=NOW)
@@ -152,7 +152,7 @@ def test_usage_of_long_names_fits_a_terminal(monkeypatch):
         "3.12.7-slim-bookworm-20261101",
     )
     usage = ImageUsage(WEB, path, 1, "kubernetes", "x", tag, NEW, "update", None, (), NOW, True, NOW, NOW)
-    answer = UsageAnswer(ImageReference.parse("python"), None, [usage], COVERAGE, build_stages(usage, "worker"))
+    answer = UsageAnswer(ImageName.parse("python"), None, [usage], COVERAGE, build_stages(usage, "worker"))
     running = replace(answer.stages.stages.running[0], tag=tag, workload=Workload("prod", name, "Deployment", name))
     stages = replace(answer.stages.stages, running=(running,), unlisted=(running,), unwanted=())
     shown = show_lines(render_usage_lines(replace(answer, stages=replace(answer.stages, stages=stages)), NOW), Screen())

@@ -17,7 +17,7 @@ from support.stage_scene import build_scene
 from bot.core.evidence.compare import compare_scans
 from bot.model.evidence import NotScanned, UnscannedReason
 from bot.model.patch_times import PatchSummary, WaitSummary
-from bot.model.vocabulary import FailureStage, OccurrenceStatus, ProposalOutcome, Reason
+from bot.model.vocabulary import FailureStage, ProposalOutcome, Reason, ReferenceStatus
 from bot.reports.metrics import render_metrics
 
 BEGAN = datetime(2026, 11, 26, 6, tzinfo=UTC)
@@ -44,7 +44,7 @@ def value(found, name, **labels):
 
 
 def test_counts_references_proposals_texts_and_failures():
-    unpinned = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, written="redis:7")
+    unpinned = verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, written="redis:7")
     tree = repository(update(), update(line_number=2), unpinned, unsupported=(text(),), proposals=(proposal(),))
     found = samples(run_report(tree, failed=[failure()]))
     assert value(found, "places", forge="github", status="update", pinned="true") == 2
@@ -58,7 +58,7 @@ def test_counts_references_proposals_texts_and_failures():
 
 def test_every_label_value_has_a_series_even_at_zero():
     found = samples(run_report(repository()))
-    assert sum(name == "basebump_places" for name, _ in found) == 2 * len(OccurrenceStatus)
+    assert sum(name == "basebump_places" for name, _ in found) == 2 * len(ReferenceStatus)
     assert sum(name == "basebump_proposals" for name, _ in found) == len(ProposalOutcome)
     assert {value(found, "failures", stage=stage) for stage in FailureStage} == {0}
 
@@ -115,7 +115,7 @@ def test_run_has_times_and_scan_has_none():
 
 
 def test_scanned_folder_has_a_label():
-    found = samples(run_report(repository(verdict(OccurrenceStatus.UP_TO_DATE), forge="", name=".")))
+    found = samples(run_report(repository(verdict(ReferenceStatus.UP_TO_DATE), forge="", name=".")))
     assert value(found, "places", forge="folder", status="up-to-date", pinned="true") == 1
 
 

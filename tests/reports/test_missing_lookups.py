@@ -11,7 +11,7 @@ from support.values import digest
 from bot.model.advisory import ListVersions
 from bot.model.comparison import ComparedImage, Comparison
 from bot.model.image import ImageFacts, ManifestKind
-from bot.model.reference import ImageReference
+from bot.model.image_name import ImageName
 from bot.model.signature import NoSignature, TransitionSignatures
 from bot.reports.comparison_document import render_comparison_document
 from bot.reports.comparison_text import render_comparison_text
@@ -34,7 +34,7 @@ RENDERERS = (lambda report: render_scan_text(report, None), render_run_text, ren
 
 def comparison(evidence, signature=None) -> Comparison:
     facts = ImageFacts(digest("old"), ManifestKind.INDEX, ("linux/amd64",), None, None, None, None, None)
-    image = ComparedImage(ImageReference.parse("node:22"), facts, evidence.new, signature=signature)
+    image = ComparedImage(ImageName.parse("node:22"), facts, evidence.new, signature=signature)
     return Comparison(image, image, "linux/amd64", evidence)
 
 
@@ -52,7 +52,7 @@ def test_texts_without_updates_name_no_lookups():
 
 
 def test_json_has_the_state_of_each_lookup():
-    (place,) = json.loads(render_scan_document(run_report(repository(update()))))["occurrences"]
+    (place,) = json.loads(render_scan_document(run_report(repository(update()))))["references"]
     not_looked_up = {"kev": "not-looked-up", "epss": "not-looked-up", "signatures": "not-checked"}
     assert place["evidence"]["lookups"] == not_looked_up
     assert json.loads(render_comparison_document(comparison(KNOWN)))["lookups"] == not_looked_up

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.runs.reports import HOSTILE, hostile_report, proposal, repository, run_report, update, verdict
 
-from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason
+from bot.model.vocabulary import ProposalOutcome, Reason, ReferenceStatus
 from bot.reports.overview import MAX_ROWS, render_overview
 
 
 def test_has_a_line_for_each_repository_and_only_used_columns():
-    held = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, written="redis:7")
+    held = verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, written="redis:7")
     waits = proposal(outcome=ProposalOutcome.DEFERRED)
     trees = [repository(update(), held, proposals=(proposal(), waits)), repository(name="acme/api")]
     assert render_overview(run_report(*trees), 100).splitlines() == [
@@ -26,24 +26,24 @@ def test_has_a_line_for_each_repository_and_only_used_columns():
 
 
 def test_numbers_of_statuses_add_up_to_the_number_of_references():
-    tree = repository(*(verdict(each, None) for each in OccurrenceStatus))
+    tree = repository(*(verdict(each, None) for each in ReferenceStatus))
     heading, _, row = render_overview(run_report(tree), 200).splitlines()
     numbers = dict(
         zip(heading.replace("not updated", "not-updated").split()[1:], map(int, row.split()[2:]), strict=True)
     )
-    assert numbers["references"] == len(OccurrenceStatus)
+    assert numbers["references"] == len(ReferenceStatus)
     assert sum(numbers[each] for each in ("updatable", "current", "not-updated", "skipped")) == numbers["references"]
 
 
 def test_narrow_terminal_has_fewer_columns():
-    tree = repository(*(verdict(each, None) for each in OccurrenceStatus), proposals=(proposal(),))
+    tree = repository(*(verdict(each, None) for each in ReferenceStatus), proposals=(proposal(),))
     table = render_overview(run_report(tree), 40)
     assert max(map(len, table.splitlines())) <= 40
     assert table.split()[:4] == ["repository", "updatable", "open", "─" * len(table.splitlines()[1])]
 
 
 def test_columns_are_left_out_before_a_name_is_shortened():
-    tree = repository(*(verdict(each, None) for each in OccurrenceStatus), name="acme/a-rather-long-name")
+    tree = repository(*(verdict(each, None) for each in ReferenceStatus), name="acme/a-rather-long-name")
     table = render_overview(run_report(tree), 80)
     assert "acme/a-rather-long-name (main)" in table
     assert "skipped" not in table

@@ -14,7 +14,7 @@ from support.witnesses.sarif import read_sarif
 from bot.core.evidence.compare import compare_scans
 from bot.core.transition import shorten_digest
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
-from bot.model.vocabulary import REASONS_BY_STATUS, OccurrenceStatus, Reason
+from bot.model.vocabulary import REASONS_BY_STATUS, Reason, ReferenceStatus
 from bot.reports.report_sarif import LEVELS, render_report_sarif
 
 
@@ -23,7 +23,7 @@ def results(run):
 
 
 def test_reference_is_a_result_if_it_needs_action_or_was_rejected():
-    statuses = {status: next(iter(REASONS_BY_STATUS[status]), None) for status in OccurrenceStatus}
+    statuses = {status: next(iter(REASONS_BY_STATUS[status]), None) for status in ReferenceStatus}
     places = [verdict(status, reason, line_number=line) for line, (status, reason) in enumerate(statuses.items(), 1)]
     unknown = compare_scans(scan(), NotScanned(UnscannedReason.FAILED))
     report = run_report(repository(*places, unsupported=(text(),)), evidence=unknown)
@@ -32,7 +32,7 @@ def test_reference_is_a_result_if_it_needs_action_or_was_rejected():
     assert levels == {
         "update": "warning",
         "held/index-churn": "note",
-        "refused/" + REASONS_BY_STATUS[OccurrenceStatus.REFUSED][0]: "warning",
+        "refused/" + REASONS_BY_STATUS[ReferenceStatus.REFUSED][0]: "warning",
         "gone/digest-gone": "error",
         "blocked/digest-blocked": "error",
         "superseded/tag-stopped": "warning",
@@ -52,8 +52,8 @@ def test_result_has_location_update_and_effect():
 
 
 def test_result_has_reason_and_successor():
-    held = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, detail="It is a day old.")
-    over = verdict(OccurrenceStatus.SUPERSEDED, Reason.TAG_STOPPED, line_number=2, successor="24")
+    held = verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, detail="It is a day old.")
+    over = verdict(ReferenceStatus.SUPERSEDED, Reason.TAG_STOPPED, line_number=2, successor="24")
     unpinned = update(written="node:22", line_number=3)
     (run,) = read_sarif(render_report_sarif(run_report(repository(held, over, unpinned))))
     waits, ended, pinned = (result["message"]["text"] for result in run["results"])
@@ -96,7 +96,7 @@ def test_update_has_the_level_warning_and_no_score_if_its_fixes_are_unknown():
 
 
 def test_held_update_is_an_error_if_it_fixes_a_critical_vulnerability():
-    held = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, transition=MOVED)
+    held = verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, transition=MOVED)
     (run,) = read_sarif(render_report_sarif(run_report(repository(held))))
     assert [(each["ruleId"], each["level"]) for each in run["results"]] == [("held/too-young", "error")]
 
@@ -113,7 +113,7 @@ def test_fingerprint_does_not_depend_on_the_severity_of_the_fixes():
 
 
 def test_rules_name_the_page_that_explains_them():
-    over = verdict(OccurrenceStatus.SUPERSEDED, Reason.TAG_STOPPED)
+    over = verdict(ReferenceStatus.SUPERSEDED, Reason.TAG_STOPPED)
     (run,) = read_sarif(render_report_sarif(run_report(repository(over))))
     (rule,) = run["tool"]["driver"]["rules"]
     assert rule["help"]["text"].endswith("See docs/vocabulary.md#superseded in basebump's documentation.")
@@ -184,7 +184,7 @@ def test_sarif_messages_have_no_links_placeholders_or_commands():
 
 
 def test_lists_only_rules_of_results():
-    held = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG)
+    held = verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG)
     (run,) = read_sarif(render_report_sarif(run_report(repository(held))))
     (rule,) = run["tool"]["driver"]["rules"]
     assert (rule["id"], rule["shortDescription"]["text"]) == ("held/too-young", Reason.TOO_YOUNG.sentence)

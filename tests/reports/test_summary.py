@@ -10,7 +10,7 @@ from support.values import digest, finding, scan
 
 from bot.core.evidence.compare import compare_scans
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
-from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason, RunLevel
+from bot.model.vocabulary import ProposalOutcome, Reason, ReferenceStatus, RunLevel
 from bot.reports.markdown_summary import MAX_BYTES, render_markdown_summary
 
 MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})
@@ -19,9 +19,9 @@ MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})
 def test_summary_shows_counts_references_and_proposals():
     places = (
         update(),
-        verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old."),
-        verdict(OccurrenceStatus.UP_TO_DATE, line_number=3),
-        verdict(OccurrenceStatus.SKIPPED, Reason.MAYBE_OWN, line_number=4),
+        verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old."),
+        verdict(ReferenceStatus.UP_TO_DATE, line_number=3),
+        verdict(ReferenceStatus.SKIPPED, Reason.MAYBE_OWN, line_number=4),
     )
     opened = proposal(url="https://github.com/acme/web/pull/7")
     shown = render_markdown_summary(run_report(repository(*places, unsupported=(text(),), proposals=(opened,))))
@@ -38,9 +38,9 @@ def test_summary_shows_counts_references_and_proposals():
 
 def test_summary_explains_reasons_without_a_sentence():
     places = (
-        verdict(OccurrenceStatus.GONE, Reason.DIGEST_GONE, new_digest=digest("new")),
-        verdict(OccurrenceStatus.UNRESOLVED, Reason.DENIED, line_number=2),
-        verdict(OccurrenceStatus.SKIPPED, Reason.COMPOSED_TAG, line_number=3),
+        verdict(ReferenceStatus.GONE, Reason.DIGEST_GONE, new_digest=digest("new")),
+        verdict(ReferenceStatus.UNRESOLVED, Reason.DENIED, line_number=2),
+        verdict(ReferenceStatus.SKIPPED, Reason.COMPOSED_TAG, line_number=3),
     )
     shown = render_markdown_summary(run_report(repository(*places, unsupported=(text(),))))
     said = [reason for reason in Reason if f"- {reason}: {reason.sentence}" in shown]
@@ -78,7 +78,7 @@ def test_summary_says_that_a_run_only_reports():
 
 
 def test_repository_that_needs_no_action_has_no_section():
-    assert "###" not in render_markdown_summary(run_report(repository(verdict(OccurrenceStatus.UP_TO_DATE))))
+    assert "###" not in render_markdown_summary(run_report(repository(verdict(ReferenceStatus.UP_TO_DATE))))
 
 
 def test_summary_escapes_text_from_outside():

@@ -13,7 +13,7 @@ from support.values import digest
 from bot.core.evidence.compare import compare_scans
 from bot.model.errors import RegistryError
 from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanSubject, Severity, UnscannedReason
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.model.vocabulary import Reason
 from bot.scanners.grype import find_grype
 

@@ -28,7 +28,7 @@ from bot.demo.images import OCI_INDEX, ImageStore, build_image, build_layer, com
 from bot.demo.loopback_registry import LoopbackRegistry
 from bot.model.diagnosis import CheckStatus, DiagnosisTarget
 from bot.model.evidence import NotScanned, Scan, ScanSubject, Severity, UnscannedReason
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.model.vocabulary import RunLevel
 from bot.registries.endpoints import RegistryEntry
 from bot.registries.oci import OciRegistry

@@ -12,7 +12,7 @@ from support.values import digest
 from bot.core.evidence.compare import compare_scans
 from bot.model.errors import RegistryError
 from bot.model.evidence import NotScanned, Scan, ScanSubject, UnscannedReason
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.model.vocabulary import Reason
 from bot.scanners import report_files
 from bot.scanners.report_files import ReportScanner

@@ -25,7 +25,7 @@ from support.values import digest
 from bot.demo.images import ImageStore, build_image, build_index, build_layer
 from bot.demo.loopback_registry import LoopbackRegistry
 from bot.model.evidence import NotScanned, Scan, ScanSubject
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.net import HostTrust, HttpClient
 from bot.ports import Scanner
 from bot.registries.endpoints import RegistryEntry

@@ -26,7 +26,7 @@ from support.scanners.trivy import (
 
 from bot.demo.trivy_database import TAG
 from bot.model.evidence import ScanSubject, UnscannedReason
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.scanners._bolt_buckets import read_bucket_names
 
 pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]

@@ -11,7 +11,7 @@ from bot.demo.images import ImageLayer, build_artifact, build_debian_root, build
 from bot.demo.trivy_database import TAG
 from bot.model.errors import RegistryError
 from bot.model.evidence import NotScanned, ScanSubject, UnscannedReason
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.model.vocabulary import Reason
 from bot.scanners import trivy
 from bot.scanners._scanner_program import MAX_DETAIL_LENGTH

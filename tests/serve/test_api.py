@@ -140,15 +140,15 @@ def test_findings_of_private_repositories_are_withheld_without_users(year):
     assert all(each["fixes"] is None and each["fixes_withheld"] for each in anonymous)
     assert any(each["fixes"] for each in read(year, "/proposals")["proposals"])
     web = "/repositories/github/github.com/acme/web"
-    assert "evidence" in read(year, web)["reports"][0]["occurrences"][0]
+    assert "evidence" in read(year, web)["reports"][0]["references"][0]
     withheld = read(year, web, settings=ServeSettings(), headers={})
     assert withheld["evidence_withheld"]
-    assert not any("evidence" in each for each in withheld["reports"][0]["occurrences"])
-    public = read(year, PUBLIC_PATH, settings=ServeSettings(), headers={})["reports"][0]["occurrences"]
+    assert not any("evidence" in each for each in withheld["reports"][0]["references"])
+    public = read(year, PUBLIC_PATH, settings=ServeSettings(), headers={})["reports"][0]["references"]
     shown = [each["evidence"] for each in public if "evidence" in each]
     assert shown
     assert not any("runs_in" in each for each in shown)
-    named = read(year, PUBLIC_PATH)["reports"][0]["occurrences"]
+    named = read(year, PUBLIC_PATH)["reports"][0]["references"]
     assert all(
         each["evidence"]["runs_in"][0]["places"][0]["cluster"] == "prod-eu" for each in named if "evidence" in each
     )

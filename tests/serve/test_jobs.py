@@ -13,7 +13,7 @@ from support.own_builds import make_image
 from support.runs.worlds import NOW, started
 
 from bot.cli.terminal import NoProgress
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import RunLevel
 from bot.model.work import ClaimedWork, SweepWork, TagWork, VisitWork, WorkPriority, WorkReason

@@ -14,10 +14,10 @@ from support.runs.worlds import build
 from support.visits import CONDITIONS, build_verdict, build_visit
 
 from bot.cli.terminal import NoProgress
+from bot.model.image_name import TagRef
 from bot.model.inventory import BranchKey, SettledBranch
-from bot.model.reference import TagRef
 from bot.model.run_scope import RunScope
-from bot.model.vocabulary import OccurrenceStatus, Reason, RunLevel
+from bot.model.vocabulary import Reason, ReferenceStatus, RunLevel
 from bot.model.work import BACKGROUND_LOOP, ClaimedWork, PollWork, WorkKind, WorkPriority, WorkReason, WorkRequest
 from bot.serve.claim_keeper import ClaimKeeper
 from bot.serve.job import Done, Failed
@@ -144,7 +144,7 @@ def test_poll_sends_one_head_request_per_tag_and_none_for_references_that_are_sk
             registry.push(build(str(each)), each.path, each.tag)
         fleet.add_repository("a", *tags)
         fleet.add_repository("b", *tags, name_tag("base0"))
-        fleet.add_repository("c", name_tag("skipped"), status=OccurrenceStatus.SKIPPED, reason=Reason.NO_RULE)
+        fleet.add_repository("c", name_tag("skipped"), status=ReferenceStatus.SKIPPED, reason=Reason.NO_RULE)
         registry.forget()
         fleet.poll("docker.io")
         sent = Counter((each.method, each.path) for each in registry.requests() if "/manifests/" in each.path)

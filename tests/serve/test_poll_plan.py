@@ -9,7 +9,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.serve.poll_plan import JITTER, TAGS_PER_POLL, choose_delay, select_tags
 
 INTERVAL = timedelta(minutes=30)

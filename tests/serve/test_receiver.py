@@ -11,15 +11,15 @@ from types import SimpleNamespace
 
 import pytest
 from support.runs.worlds import StandingClock
-from support.values import digest, occurrence
+from support.values import digest, reference
 from support.visits import build_settled
 
 from bot.events import find_sender
 from bot.model.delivery import SenderKind
+from bot.model.image_name import TagRef
 from bot.model.inventory import BranchKey, BranchVisit
-from bot.model.reference import TagRef
 from bot.model.report import RepositoryReport, Verdict
-from bot.model.vocabulary import OccurrenceStatus
+from bot.model.vocabulary import ReferenceStatus
 from bot.model.work import FinishedWork, SweepWork, TagWork, VisitWork, WorkPriority
 from bot.serve.app import Application
 from bot.serve.http import Request, Route, Router
@@ -58,7 +58,7 @@ class Desk:
         self.path = folder / "state.db"
         database = Database.sqlite(self.path)
         report = RepositoryReport(
-            "github", "acme/web", "main", (Verdict(occurrence("node:22"), OccurrenceStatus.UP_TO_DATE),)
+            "github", "acme/web", "main", (Verdict(reference("node:22"), ReferenceStatus.UP_TO_DATE),)
         )
         settled = build_settled(tag_lists={LISTED: "f"})
         visit = BranchVisit(WEB, "c0ffee", "reader 1", report, (), has_unread_files=False, settled=settled)

@@ -8,7 +8,7 @@ import pytest
 from support.values import digest
 from support.visits import API, NEW, OLD, WEB, build_verdict, build_visit
 
-from bot.model.reference import ImageReference
+from bot.model.image_name import ImageName
 from bot.model.vocabulary import Role
 from bot.state.build_inventory import MAX_HELD_PER_TAG, DatabaseBuildInventory
 
@@ -31,9 +31,9 @@ def test_references_to_some_images_are_listed_once(inventory, files, place):
         [build_visit("python:3.12", *map(deploy, references), key=key) for key in (WEB, API)], {}, place.now
     )
     assert files.list_references(IMAGE.__eq__) == [
-        ImageReference(IMAGE, None, OLD),
-        ImageReference(IMAGE, "main", None),
-        ImageReference(IMAGE, "main", NEW),
+        ImageName(IMAGE, None, OLD),
+        ImageName(IMAGE, "main", None),
+        ImageName(IMAGE, "main", NEW),
     ]
     assert files.list_references(lambda _: False) == []
 
@@ -44,8 +44,8 @@ def test_digests_that_dockerfiles_held_are_listed_newest_first(inventory, files,
         inventory.record_visits([visit], {}, place.now + hour * HOUR)
     node = digest("node")
     inventory.record_visits([build_visit(f"node:22@{node}", key=API)], {}, place.now - HOUR)
-    expected = [ImageReference(PYTHON, "3.12", NEW), ImageReference(PYTHON, "3.12", OLD)]
-    assert files.list_base_digests() == [*expected, ImageReference("docker.io/library/node", "22", node)]
+    expected = [ImageName(PYTHON, "3.12", NEW), ImageName(PYTHON, "3.12", OLD)]
+    assert files.list_base_digests() == [*expected, ImageName("docker.io/library/node", "22", node)]
     assert files.list_base_digests(["acme/web"]) == expected
     assert files.list_base_digests(["acme/other"]) == []
 

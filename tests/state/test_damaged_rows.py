@@ -14,9 +14,9 @@ from support.visits import API, NEW, NOW, OLD, PYTHON, WEB, build_request, build
 from bot.model.errors import StateError
 from bot.model.history import SupersededTag
 from bot.model.image import TagDescriptor
+from bot.model.image_name import ImageName, TagRef
 from bot.model.inventory import BranchVisit
 from bot.model.limits import Opening
-from bot.model.reference import ImageReference, TagRef
 from bot.model.vocabulary import Reason
 from bot.state.inventory_reader import DatabaseInventoryReader
 from bot.state.opening_ledger import DatabaseOpeningLedger
@@ -83,7 +83,7 @@ def build_visits() -> Iterator[BranchVisit]:
 def read_everything(inventory, place, key) -> list[object]:
     """Return everything that the inventory contains about a base branch."""
     reader, image = DatabaseInventoryReader(place.database()), "python" if key == WEB else "node"
-    reference = ImageReference.parse(image)
+    reference = ImageName.parse(image)
     usages = reader.list_usages(reference)
     history = reader.load_repository_history(key.repository)
     return [
@@ -113,7 +113,7 @@ def test_damaged_row_of_the_inventory_costs_only_what_it_contains(inventory, pla
     assert stored is not None
     assert stored.settled is not None
     assert report is not None
-    usages = DatabaseInventoryReader(place.database()).list_usages(ImageReference.parse("python"))
+    usages = DatabaseInventoryReader(place.database()).list_usages(ImageName.parse("python"))
     assert [(each.key, each.digest) for each in usages] == [(WEB, OLD)]
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from support.service.work import set_clock
 
 from bot.model.delivery import Delivery, DeliveryOutcome
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.model.work import (
     ClaimedWork,
     FinishedWork,

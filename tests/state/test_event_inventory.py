@@ -9,9 +9,9 @@ from support.values import digest
 from support.visits import API, CONDITIONS, NEW, OLD, PYTHON, WEB, build_verdict, build_visit
 
 from bot.model.image import TagDescriptor
+from bot.model.image_name import TagRef
 from bot.model.inventory import SettledBranch
-from bot.model.reference import TagRef
-from bot.model.vocabulary import OccurrenceStatus, Reason
+from bot.model.vocabulary import Reason, ReferenceStatus
 from bot.state.event_inventory import DatabaseEventInventory
 
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -33,7 +33,7 @@ def test_lookups_contain_the_tags_of_one_registry_with_their_last_lookup(invento
 
 
 def test_references_that_are_skipped_need_no_lookups(inventory, events):
-    skipped = build_verdict(str(PYTHON), OccurrenceStatus.SKIPPED, reason=Reason.IGNORED)
+    skipped = build_verdict(str(PYTHON), ReferenceStatus.SKIPPED, reason=Reason.IGNORED)
     inventory.record_visits([build_visit(skipped, "node@" + digest("no tag"))], {}, AT)
     assert events.list_registries() == []
     assert events.list_lookups("docker.io") == {}

@@ -12,13 +12,13 @@ from support.visits import API, CONDITIONS, NEW, NOW, OLD, PYTHON, WEB, build_re
 from bot.model.fleet_overview import ListSection, RequestFigures, RequestFilter
 from bot.model.inventory import BranchKey, SettledBranch
 from bot.model.proposal import RequestState
-from bot.model.vocabulary import OccurrenceStatus
+from bot.model.vocabulary import ReferenceStatus
 from bot.state.fleet_reader import DatabaseFleetReader
 
 ALL = ListSection(0, 100)
 DAY = timedelta(days=1)
 PINNED = f"{PYTHON}@{OLD}"
-UPDATE = build_verdict(PINNED, OccurrenceStatus.UPDATE, new_digest=NEW)
+UPDATE = build_verdict(PINNED, ReferenceStatus.UPDATE, new_digest=NEW)
 NESTED = BranchKey("gitea", "git.example.com/forge", "team/app", "main")
 
 
@@ -51,7 +51,7 @@ def test_images_are_counted_and_the_most_used_come_first(inventory, reader):
 
 
 def test_images_that_must_not_be_used_come_first(inventory, reader):
-    blocked = build_verdict("redis:7", OccurrenceStatus.BLOCKED)
+    blocked = build_verdict("redis:7", ReferenceStatus.BLOCKED)
     inventory.record_visits([build_visit(UPDATE, blocked, "redis:7"), build_visit(PINNED, key=API)], {}, NOW)
     found = reader.find_images("", ALL).entries
     assert [(each.name, each.blocked, each.references) for each in found] == [

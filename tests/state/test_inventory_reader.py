@@ -12,10 +12,10 @@ from support.visits import API, NEW, OLD, PYTHON, WEB, build_request, build_verd
 from bot.model.fleet_history import FleetHistory
 from bot.model.history import TagObservation
 from bot.model.image import TagDescriptor
+from bot.model.image_name import ImageName
 from bot.model.proposal import RequestState
-from bot.model.reference import ImageReference
 from bot.model.usage import InventoryCoverage, UpdateRequest
-from bot.model.vocabulary import OccurrenceStatus, Reason
+from bot.model.vocabulary import Reason, ReferenceStatus
 from bot.state.database import Database
 from bot.state.inventory_reader import DatabaseInventoryReader
 
@@ -30,7 +30,7 @@ def reader(place) -> DatabaseInventoryReader:
 def test_usage_has_the_file_the_digest_and_the_time_since_when(place, inventory, reader):
     held = build_verdict(
         f"python:3.12@{OLD}",
-        OccurrenceStatus.HELD,
+        ReferenceStatus.HELD,
         reason=Reason.TOO_YOUNG,
         path="a/Dockerfile",
         line_number=3,
@@ -39,7 +39,7 @@ def test_usage_has_the_file_the_digest_and_the_time_since_when(place, inventory,
     inventory.record_visits([build_visit("node:22")], {}, place.now)
     inventory.record_visits([build_visit(held)], {}, place.now + DAY)
     inventory.record_visits([build_visit(held)], {}, place.now + 2 * DAY)
-    (usage,) = reader.list_usages(ImageReference.parse("python"))
+    (usage,) = reader.list_usages(ImageName.parse("python"))
     assert (usage.key, usage.path, usage.line_number, usage.written) == (WEB, "a/Dockerfile", 3, f"python:3.12@{OLD}")
     assert (usage.tag, usage.digest, usage.status, usage.reason) == ("3.12", OLD, "held", "too-young")
     assert (usage.since, usage.read_at, usage.owners) == (place.now + DAY, place.now + 2 * DAY, ("@a", "@b"))
@@ -48,7 +48,7 @@ def test_usage_has_the_file_the_digest_and_the_time_since_when(place, inventory,
 
 def test_usage_that_the_first_visit_found_may_be_older(place, inventory, reader):
     inventory.record_visits([build_visit("python:3.12")], {}, place.now)
-    (usage,) = reader.list_usages(ImageReference.parse("python:3.12"))
+    (usage,) = reader.list_usages(ImageName.parse("python:3.12"))
     assert (usage.since, usage.is_since_first_visit, usage.digest) == (place.now, True, None)
 
 
@@ -67,13 +67,13 @@ def test_usages_match_the_tag_and_the_digest_if_the_image_has_them(place, invent
     written = ("python", f"python:3.12@{OLD}", f"python:3.12@{NEW}", "python:latest", "node")
     found = [build_verdict(each, path=str(number)) for number, each in enumerate(written)]
     inventory.record_visits([build_visit(*found)], {}, place.now)
-    assert [usage.tag for usage in reader.list_usages(ImageReference.parse(image))] == tags
+    assert [usage.tag for usage in reader.list_usages(ImageName.parse(image))] == tags
 
 
 def test_usages_are_sorted_by_repository_and_file(place, inventory, reader):
     found = [build_verdict("python", path=path, locator=path) for path in ("b", "a")]
     inventory.record_visits([build_visit(*found), build_visit(*found, key=API)], {}, place.now)
-    usages = reader.list_usages(ImageReference.parse("python"))
+    usages = reader.list_usages(ImageName.parse("python"))
     assert [(usage.key, usage.path) for usage in usages] == [(API, "a"), (API, "b"), (WEB, "a"), (WEB, "b")]
 
 
@@ -85,7 +85,7 @@ def test_usage_names_the_open_requests_for_its_tag(place, inventory, reader):
         build_request(4, branch="basebump/many", targets=("*@sha256:abc",)),
     )
     inventory.record_visits([build_visit("python:3.12", "python:3.13", requests=requests)], {}, place.now)
-    found = {usage.tag: usage.requests for usage in reader.list_usages(ImageReference.parse("python"))}
+    found = {usage.tag: usage.requests for usage in reader.list_usages(ImageName.parse("python"))}
     assert found == {"3.12": (UpdateRequest(2, "https://x/2", place.now),), "3.13": ()}
 
 
@@ -93,8 +93,7 @@ def test_request_that_changes_the_tag_belongs_to_the_tags_without_a_request(plac
     requests = (build_request(2), build_request(3, branch="b", targets=(f"docker.io/library/python:3.14@{NEW}",)))
     inventory.record_visits([build_visit("python:3.12", "python:3.13", requests=requests)], {}, place.now)
     found = {
-        usage.tag: [each.number for each in usage.requests]
-        for usage in reader.list_usages(ImageReference.parse("python"))
+        usage.tag: [each.number for each in usage.requests] for usage in reader.list_usages(ImageName.parse("python"))
     }
     assert found == {"3.12": [2], "3.13": [3]}
 
@@ -139,11 +138,11 @@ def test_history_of_a_repository_has_its_spans_and_requests(place, inventory, re
 
 def test_history_of_an_image_has_only_its_tag(place, inventory, reader):
     record_history(place, inventory)
-    history = reader.load_image_history(ImageReference.parse("python:3.12"))
+    history = reader.load_image_history(ImageName.parse("python:3.12"))
     assert {each.name for each in history.held} == {str(PYTHON)}
     assert [each.request.number for each in history.requests] == [7]
-    assert len(reader.load_image_history(ImageReference.parse("python")).held) == 3
-    assert reader.load_image_history(ImageReference.parse("redis")) == FleetHistory()
+    assert len(reader.load_image_history(ImageName.parse("python")).held) == 3
+    assert reader.load_image_history(ImageName.parse("redis")) == FleetHistory()
 
 
 def test_patch_history_has_only_branches_whose_fixes_ended_recently(place, inventory, reader):
@@ -164,7 +163,7 @@ def test_questions_are_answered_while_a_run_writes(place, inventory):
     inventory.record_visits([build_visit("python:3.12")], {}, place.now)
     with place.database().open_for_writing():
         reader = DatabaseInventoryReader(open_for_reading(place))
-        assert len(reader.list_usages(ImageReference.parse("python"))) == 1
+        assert len(reader.list_usages(ImageName.parse("python"))) == 1
 
 
 def test_missing_tables_are_created_before_they_are_read(place):

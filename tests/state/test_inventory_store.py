@@ -24,12 +24,12 @@ from support.visits import (
 from bot.model.ci import FailedCheck
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, VulnerabilityDelta
+from bot.model.image_name import ImageName
 from bot.model.inventory import BranchKey, StoredBranch
 from bot.model.proposal import ProposedImage, RequestState
-from bot.model.reference import ImageReference
 from bot.model.report import ProposalReport
 from bot.model.source import EditSlot, FilePath, NotEditable, Span, UnsupportedText
-from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason
+from bot.model.vocabulary import ProposalOutcome, Reason, ReferenceStatus
 from bot.state import inventory_store
 from bot.state.failed_checks import DatabaseFailedChecks
 from bot.state.inventory_tables import BRANCH_DETAILS, BRANCHES, REQUESTS, TRANSITION_EVIDENCE
@@ -89,7 +89,7 @@ def test_report_is_read_back_without_the_bytes_of_edits(inventory, place):
     slot = EditSlot(Span(3, 5), b"\xff\xfe", b"@")
     update = build_verdict(
         f"python:3.12@{OLD}",
-        OccurrenceStatus.UPDATE,
+        ReferenceStatus.UPDATE,
         new_digest=NEW,
         transition=MOVE,
         digest_slot=slot,
@@ -106,9 +106,9 @@ def test_report_is_read_back_without_the_bytes_of_edits(inventory, place):
     report = replace(made.report, proposals=(proposal,), unsupported=(unsupported,), files_url="https://x/")
     inventory.record_visits([replace(made, report=report)], {}, place.now)
     bare = EditSlot(Span(3, 5), b"")
-    place_read = replace(update.occurrence, digest_slot=bare, tag_slot=NotEditable(Reason.SHARED_ARGUMENT, bare))
+    place_read = replace(update.reference, digest_slot=bare, tag_slot=NotEditable(Reason.SHARED_ARGUMENT, bare))
     assert inventory.load_reports([WEB, API]) == {
-        WEB: replace(report, verdicts=(replace(update, occurrence=place_read),))
+        WEB: replace(report, verdicts=(replace(update, reference=place_read),))
     }
 
 
@@ -121,7 +121,7 @@ def test_report_with_invalid_unicode_leaves_the_branch_unsettled(inventory, plac
     assert stored[WEB].settled is None
     assert stored[API].settled is not None
     assert inventory.load_reports([WEB]) == {}
-    assert inventory.list_users(ImageReference.parse("python")) == {WEB}
+    assert inventory.list_users(ImageName.parse("python")) == {WEB}
 
 
 def test_branch_with_an_invalid_name_is_left_out(inventory, place):
@@ -134,7 +134,7 @@ def test_branch_with_an_invalid_name_is_left_out(inventory, place):
 def test_evidence_of_settled_branches_is_kept_once_and_as_long_as_a_report_needs_it(inventory, place):
     found = finding("CVE-2026-1")
     evidence = {MOVE: Evidence(scan(found), scan(), VulnerabilityDelta((found,), (), ()), frozenset({"CVE-2026-1"}))}
-    moved = build_verdict(f"python:3.12@{OLD}", OccurrenceStatus.HELD, transition=MOVE)
+    moved = build_verdict(f"python:3.12@{OLD}", ReferenceStatus.HELD, transition=MOVE)
     both = [build_visit(moved, key=key, settled=build_settled()) for key in (WEB, API)]
     inventory.record_visits(both, evidence, place.now)
     assert inventory.load_evidence([MOVE, replace(MOVE, old=None)]) == evidence
@@ -148,7 +148,7 @@ def test_evidence_of_settled_branches_is_kept_once_and_as_long_as_a_report_needs
 
 def test_later_evidence_replaces_earlier_evidence(inventory, place):
     moved = build_visit(
-        build_verdict(f"python:3.12@{OLD}", OccurrenceStatus.HELD, transition=MOVE), settled=build_settled()
+        build_verdict(f"python:3.12@{OLD}", ReferenceStatus.HELD, transition=MOVE), settled=build_settled()
     )
     first, second = Evidence(None, scan(), None), Evidence(None, scan(finding("CVE-2026-2")), None)
     inventory.record_visits([moved], {MOVE: first}, place.now)
@@ -157,7 +157,7 @@ def test_later_evidence_replaces_earlier_evidence(inventory, place):
 
 
 def test_evidence_that_cannot_be_stored_leaves_the_branch_unsettled(inventory, place):
-    moved = build_verdict(f"python:3.12@{OLD}", OccurrenceStatus.HELD, transition=MOVE)
+    moved = build_verdict(f"python:3.12@{OLD}", ReferenceStatus.HELD, transition=MOVE)
     evidence = {MOVE: Evidence(None, scan(finding("CVE-2026-1", title="\udcff")), None)}
     inventory.record_visits([build_visit(moved, settled=build_settled())], evidence, place.now)
     assert inventory.load_branches([WEB])[WEB].settled is None
@@ -175,17 +175,17 @@ def test_evidence_that_cannot_be_stored_leaves_the_branch_unsettled(inventory, p
     ],
 )
 def test_users_of_an_image_are_found_by_its_canonical_name(inventory, place, image, users):
-    skipped = build_verdict("python:3.12", OccurrenceStatus.SKIPPED, reason=Reason.IGNORED)
-    untagged = build_verdict(f"docker.io/library/python@{OLD}", OccurrenceStatus.SKIPPED, reason=Reason.NO_TAG)
+    skipped = build_verdict("python:3.12", ReferenceStatus.SKIPPED, reason=Reason.IGNORED)
+    untagged = build_verdict(f"docker.io/library/python@{OLD}", ReferenceStatus.SKIPPED, reason=Reason.NO_TAG)
     inventory.record_visits([build_visit(skipped), build_visit(untagged, key=API)], {}, place.now)
-    assert inventory.list_users(ImageReference.parse(image)) == users
+    assert inventory.list_users(ImageName.parse(image)) == users
 
 
 def test_users_are_those_of_the_last_visit(inventory, place):
     inventory.record_visits([build_visit(build_verdict("python:3.12"))], {}, place.now)
     inventory.record_visits([build_visit(build_verdict("node:22"))], {}, place.now + HOUR)
-    assert inventory.list_users(ImageReference.parse("python:3.12")) == frozenset()
-    assert inventory.list_users(ImageReference.parse("node")) == {WEB}
+    assert inventory.list_users(ImageName.parse("python:3.12")) == frozenset()
+    assert inventory.list_users(ImageName.parse("node")) == {WEB}
 
 
 def load_requests(place) -> list:
@@ -257,7 +257,7 @@ def test_reopened_request_has_no_end(inventory, place):
 
 
 def test_branches_that_no_run_lists_are_deleted_with_everything_that_belongs_to_them(inventory, place):
-    moved = build_verdict(f"python:3.12@{OLD}", OccurrenceStatus.HELD, transition=MOVE)
+    moved = build_verdict(f"python:3.12@{OLD}", ReferenceStatus.HELD, transition=MOVE)
     state = build_settled(tag_lists={"ghcr.io/acme/base": "f"})
     gone = build_visit(moved, requests=(build_request(),), settled=state)
     inventory.record_visits([gone, build_visit(key=API)], {MOVE: Evidence(None, scan(), None)}, place.now)
@@ -286,7 +286,7 @@ def test_a_late_list_does_not_move_the_time_at_which_a_branch_was_seen(inventory
 def test_visits_beyond_the_size_of_a_transaction_are_stored_as_well(inventory, place, monkeypatch):
     monkeypatch.setattr(inventory_store, "VISITS_PER_TRANSACTION", 2)
     keys = [replace(WEB, repository=f"acme/{number}") for number in range(5)]
-    moved = build_verdict(f"python:3.12@{OLD}", OccurrenceStatus.HELD, transition=MOVE)
+    moved = build_verdict(f"python:3.12@{OLD}", ReferenceStatus.HELD, transition=MOVE)
     evidence = {MOVE: Evidence(None, scan(), None)}
     inventory.record_visits([build_visit(moved, key=key, settled=build_settled()) for key in keys], evidence, place.now)
     assert [each.settled for each in inventory.load_branches(keys).values()] == [build_settled()] * 5

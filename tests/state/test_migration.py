@@ -14,7 +14,7 @@ from support.values import digest
 from bot.model.errors import StateError
 from bot.model.history import SupersededTag, TagObservation
 from bot.model.image import TagDescriptor
-from bot.model.reference import Digest, TagRef
+from bot.model.image_name import Digest, TagRef
 from bot.model.vocabulary import Reason
 from bot.state import migration
 from bot.state.database import Database

@@ -11,7 +11,7 @@ from support.values import digest
 
 from bot.model.history import TagObservation
 from bot.model.image import TagDescriptor
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 
 TAGS = ("1", "2")
 STEP = timedelta(minutes=7)

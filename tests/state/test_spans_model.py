@@ -9,11 +9,11 @@ from itertools import count, pairwise
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
-from support.values import digest, occurrence
+from support.values import digest, reference
 
 from bot.model.inventory import BranchKey, BranchVisit
 from bot.model.report import RepositoryReport, Verdict
-from bot.model.vocabulary import OccurrenceStatus
+from bot.model.vocabulary import ReferenceStatus
 from bot.state.inventory_store import DatabaseInventoryStore
 from bot.state.inventory_tables import BRANCHES, DIGESTS, SPANS, TAGS
 
@@ -59,7 +59,7 @@ def write(tag: str, content: str) -> str:
 
 
 def visit(name: str, held: set[tuple[str, str]], *, has_unread_files: bool) -> BranchVisit:
-    verdicts = tuple(Verdict(occurrence(write(*each)), OccurrenceStatus.UP_TO_DATE) for each in held)
+    verdicts = tuple(Verdict(reference(write(*each)), ReferenceStatus.UP_TO_DATE) for each in held)
     report = RepositoryReport("github", name, "main", verdicts)
     return BranchVisit(BranchKey("github", "github.com", name, "main"), "c", "r", report, (), has_unread_files)
 

@@ -14,11 +14,11 @@ from bot.core.choice.blocklist import build_blocklist
 from bot.core.inventory.stage_funnels import find_fleet_stages
 from bot.model.blocklist import Block, BlockedDigest, Blocklist
 from bot.model.image import CachedManifest, ChildManifest, Manifest, ManifestKind
+from bot.model.image_name import ImageName
 from bot.model.own_build import ConfiguredBuild
 from bot.model.proposal import RequestState
-from bot.model.reference import ImageReference
 from bot.model.update_stages import StageScope, UnwantedReason, UpdateStage, UseKind
-from bot.model.vocabulary import OccurrenceStatus, Reason, Role
+from bot.model.vocabulary import Reason, ReferenceStatus, Role
 from bot.model.workload import ClusterReading, StoredRunningImage
 from bot.state.own_builds import DatabaseOwnBuilds
 from bot.state.running_images import DatabaseRunningImages
@@ -26,7 +26,7 @@ from bot.state.stage_reader import DatabaseStageReader, StageSources
 
 DAY = timedelta(days=1)
 NO_BLOCKS = Blocklist()
-IMAGE = ImageReference.parse("python:3.12")
+IMAGE = ImageName.parse("python:3.12")
 MANIFEST = f"{OWN}:1@{digest('own 1')}"
 
 
@@ -134,9 +134,9 @@ def test_references_to_own_images_are_known(place, inventory, open_reader):
 
 def test_digests_that_are_gone_or_blocked_are_unwanted(place, inventory, open_reader):
     verdicts = [
-        build_verdict(f"python:3.12@{OLD}", OccurrenceStatus.GONE, reason=Reason.DIGEST_GONE),
-        build_verdict(f"node:22@{NEW}", OccurrenceStatus.BLOCKED, reason=Reason.DIGEST_BLOCKED),
-        build_verdict("ruby:3", OccurrenceStatus.BLOCKED, reason=Reason.DIGEST_BLOCKED),
+        build_verdict(f"python:3.12@{OLD}", ReferenceStatus.GONE, reason=Reason.DIGEST_GONE),
+        build_verdict(f"node:22@{NEW}", ReferenceStatus.BLOCKED, reason=Reason.DIGEST_BLOCKED),
+        build_verdict("ruby:3", ReferenceStatus.BLOCKED, reason=Reason.DIGEST_BLOCKED),
     ]
     inventory.record_visits([build_visit(*verdicts)], {}, place.now)
     unwanted = {
@@ -149,9 +149,9 @@ def test_digests_that_are_gone_or_blocked_are_unwanted(place, inventory, open_re
 
 
 def test_digest_that_a_later_visit_finds_is_wanted_again(place, inventory, open_reader):
-    gone = build_verdict(f"python:3.12@{OLD}", OccurrenceStatus.GONE, reason=Reason.DIGEST_GONE)
+    gone = build_verdict(f"python:3.12@{OLD}", ReferenceStatus.GONE, reason=Reason.DIGEST_GONE)
     inventory.record_visits([build_visit(gone)], {}, place.now)
-    unread = build_verdict(f"python:3.12@{OLD}", OccurrenceStatus.UNRESOLVED, reason=Reason.UNREACHABLE)
+    unread = build_verdict(f"python:3.12@{OLD}", ReferenceStatus.UNRESOLVED, reason=Reason.UNREACHABLE)
     inventory.record_visits([build_visit(unread)], {}, place.now + DAY)
     assert open_reader().load_fleet_facts().unwanted == {(PYTHON.repository, OLD): UnwantedReason.GONE}
     inventory.record_visits([build_visit(f"python:3.12@{OLD}")], {}, place.now + 2 * DAY)
@@ -203,7 +203,7 @@ def test_images_of_a_cache_run_under_the_name_of_their_upstream(place, inventory
         return name.replace(cache, "docker.io")
 
     reader = open_reader(build_running(first_seen_at=place.now + 2 * DAY), names={"test"}, find_origin=find_origin)
-    for facts in (reader.load_fleet_facts(), reader.load_image_facts(ImageReference.parse(f"{cached}:3.12"))):
+    for facts in (reader.load_fleet_facts(), reader.load_image_facts(ImageName.parse(f"{cached}:3.12"))):
         stages = find_fleet_stages(facts, place.now + 3 * DAY)
         web = next(each for each in stages.updates if each.use.key == WEB)
         assert (web.stage, stages.unlisted) == (UpdateStage.RUNNING, ())

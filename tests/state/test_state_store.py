@@ -14,7 +14,7 @@ from bot.demo import images
 from bot.model.evidence import Finding, Scan, ScannerIdentity, ScanSubject, Severity
 from bot.model.history import TagObservation
 from bot.model.image import CachedManifest, Manifest, TagDescriptor
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.ports import StateStore
 from bot.registries.manifest import parse_document
 from bot.state import state_store as kept

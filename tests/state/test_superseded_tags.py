@@ -10,7 +10,7 @@ from support.values import digest
 
 from bot.model.history import SupersededTag
 from bot.model.image import TagDescriptor
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.model.vocabulary import Reason
 from bot.ports import SupersededStore
 from bot.state.no_state import NoSupersededStore

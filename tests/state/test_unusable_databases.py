@@ -18,7 +18,7 @@ from support.values import digest
 
 from bot.model.errors import BasebumpError, StateError
 from bot.model.image import TagDescriptor
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.state import database as opened
 from bot.state.database import Database
 from bot.state.quarantine import quarantine_database

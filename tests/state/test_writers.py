@@ -12,8 +12,8 @@ from support.parts import ROOT
 from support.values import digest
 
 from bot.model.image import CachedManifest, Manifest, ManifestKind, TagDescriptor
+from bot.model.image_name import TagRef
 from bot.model.inventory import BranchKey
-from bot.model.reference import TagRef
 from bot.state.inventory_store import DatabaseInventoryStore
 from bot.state.tables import SIGHTINGS, write_rows
 
@@ -26,7 +26,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from bot.model.image import CachedManifest, Manifest, ManifestKind, TagDescriptor
 from bot.model.inventory import BranchKey, BranchVisit
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.model.report import RepositoryReport
 from bot.state.database import Database
 from bot.state.inventory_store import DatabaseInventoryStore

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.values import occurrence
+from support.values import reference
 
 from bot.core.references.relate.chart_templates import unlock_templated_digests
 from bot.model.chart_facts import ChartDependency, ChartMetadata, ChartTemplate
@@ -16,7 +16,7 @@ ROOT = frozenset({()})
 
 def value(key="image.tag", path="web/values.yaml", **more):
     closed = {"digest_slot": NotEditable(Reason.CHART_UNKNOWN, SLOT), "variables": (key,), "format": "helm"}
-    return occurrence("nginx:1.27", path=path, locator=f"0/{key}", **(closed | more))
+    return reference("nginx:1.27", path=path, locator=f"0/{key}", **(closed | more))
 
 
 def template(*uses, path="web/templates/web.yaml", name=""):

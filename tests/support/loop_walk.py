@@ -27,8 +27,8 @@ from bot.clusters.reader import KubernetesCluster
 from bot.core.inventory.stage_funnels import find_fleet_stages
 from bot.core.inventory.trends import MEDIAN_PERIOD
 from bot.model.evidence import Severity
+from bot.model.image_name import Digest, ImageName, TagRef
 from bot.model.own_build import ConfiguredBuild
-from bot.model.reference import Digest, ImageReference, TagRef
 from bot.model.report import RunReport
 from bot.model.update_stages import UpdateProgress, UseKind
 from bot.model.vocabulary import RunLevel
@@ -214,7 +214,7 @@ class LoopWalk:
         return join_lines(self.list_usage_lines())
 
     def list_usage_lines(self) -> Sequence[Line]:
-        image = ImageReference.parse(f"{BASE}:3.12")
+        image = ImageName.parse(f"{BASE}:3.12")
         reader = DatabaseInventoryReader(self.database)
         facts = self.stages.load_image_facts(image)
         answer = answer_usage(image, None, reader.list_usages(image), reader.load_coverage(), facts, self.now)

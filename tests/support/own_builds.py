@@ -15,7 +15,7 @@ from bot.demo.images import (
     build_image,
     build_layer,
 )
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 
 BUILT_AT = datetime(2026, 11, 20, 10, tzinfo=UTC)
 PREFIX = "org.opencontainers.image."

@@ -22,10 +22,10 @@ from support.visits import NEW, NOW, OLD, PYTHON, WEB, build_request
 from bot.core.inventory.stage_funnels import find_fleet_stages
 from bot.model.build_link import BuildLink, LinkEvidence
 from bot.model.fleet_history import BranchRequest, FleetHistory, HeldDigest
+from bot.model.image_name import Digest
 from bot.model.inventory import BranchKey
 from bot.model.own_build import BaseEvidence, BuiltOn, OwnBuild, StoredBuild
 from bot.model.proposal import RequestState
-from bot.model.reference import Digest
 from bot.model.update_stages import FailedCheck, StageScope, UnwantedReason, UseKind
 from bot.model.workload import ClusterProblem, StoredCluster, UnreadCluster
 from bot.reports.stage_section import StageReport

@@ -10,10 +10,10 @@ from support.values import digest
 from support.visits import API, NEW, OLD, PYTHON, WEB, build_request, build_verdict, build_visit
 
 from bot.model.due_date import DueClass, DueUntil
+from bot.model.image_name import Digest
 from bot.model.inventory import BranchKey
 from bot.model.own_build import BaseEvidence, BuiltOn, OwnBuild
 from bot.model.proposal import RequestState
-from bot.model.reference import Digest
 from bot.model.vocabulary import Role
 from bot.model.workload import ClusterProblem, ClusterReading, RunningImage, UnreadCluster, Workload
 from bot.state.database import Database

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from bot.model.contents import InstalledPackage
 from bot.model.decision import ImageUpdate, TrackedImage, UpdateCandidate
 from bot.model.evidence import Finding, Scan, ScannerIdentity, Severity, SuppressedFinding
+from bot.model.image_name import Digest, ImageName
 from bot.model.policy import Policy
-from bot.model.reference import Digest, ImageReference
-from bot.model.source import EditSlot, FilePath, Occurrence, Span
+from bot.model.source import EditSlot, FilePath, Reference, Span
 from bot.model.vocabulary import Role
 
 
@@ -20,21 +20,21 @@ def digest(word: str) -> Digest:
     return Digest(f"sha256:{hashlib.sha256(word.encode()).hexdigest()}")
 
 
-def occurrence(written: str, *, path: str = "Dockerfile", locator: str = "stage[0]", role: Role = Role.BASE, **more):
-    reference = ImageReference.parse(written)
+def reference(written: str, *, path: str = "Dockerfile", locator: str = "stage[0]", role: Role = Role.BASE, **more):
+    reference = ImageName.parse(written)
     at = more.pop("at", 0)
     slot = EditSlot(Span(at, at), b"", b"@")
     if reference.digest:
         slot = EditSlot(Span(at, at + len(reference.digest)), reference.digest.encode())
     tag = EditSlot(Span(at, at), b"", b":")
     values = {"line_number": 1, "format": "dockerfile", "digest_slot": slot, "tag_slot": tag} | more
-    return Occurrence(path=FilePath(path), locator=locator, written=written, reference=reference, role=role, **values)
+    return Reference(path=FilePath(path), locator=locator, written=written, reference=reference, role=role, **values)
 
 
 def update(
     written: str, new: str, *, policy: Policy | None = None, platforms: tuple[str, ...] = (), **more
 ) -> ImageUpdate:
-    place = occurrence(written, **more)
+    place = reference(written, **more)
     policy = policy or Policy()
     line = place.reference.to_tag_ref(policy.tag)
     assert line is not None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from support.values import digest, occurrence
+from support.values import digest, reference
 
+from bot.model.image_name import TagRef
 from bot.model.inventory import BranchConditions, BranchKey, BranchVisit, SettledBranch, StoredRequest
 from bot.model.proposal import RequestState
-from bot.model.reference import TagRef
 from bot.model.report import RepositoryReport, Verdict
-from bot.model.vocabulary import OccurrenceStatus
+from bot.model.vocabulary import ReferenceStatus
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 WEB, API = (BranchKey("github", "github.com", f"acme/{name}", "main") for name in ("web", "api"))
@@ -19,9 +19,9 @@ CONDITIONS = BranchConditions("c0ffee", "7ree", "ac71", None, "reader 1", "rules
 OLD, NEW = digest("old"), digest("new")
 
 
-def build_verdict(written: str, status: OccurrenceStatus = OccurrenceStatus.UP_TO_DATE, **more) -> Verdict:
+def build_verdict(written: str, status: ReferenceStatus = ReferenceStatus.UP_TO_DATE, **more) -> Verdict:
     own = {name: more.pop(name) for name in ("reason", "new_digest", "transition") if name in more}
-    return Verdict(occurrence(written, **more), status, **own)
+    return Verdict(reference(written, **more), status, **own)
 
 
 def build_visit(*verdicts: Verdict | str, key: BranchKey = WEB, requests=(), settled=None, **more) -> BranchVisit:

@@ -14,7 +14,7 @@ from support.signing.attached import BUNDLE, attach, attachment, base64_of, bund
 
 from bot.demo import images
 from bot.model.errors import UsageError
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 from bot.model.signature import (
     BadSignature,
     SignatureDefect,

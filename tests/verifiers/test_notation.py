@@ -14,7 +14,7 @@ from support.signing.attached import EMPTY, attach, attachment
 from support.signing.notation import COSE, EXPIRY, JWS, NOW, SCHEME, TIMESTAMP, party, payload, signed
 
 from bot.demo import images
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 from bot.model.signature import (
     BadSignature,
     NoSignature,

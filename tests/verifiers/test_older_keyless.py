@@ -15,7 +15,7 @@ from support.signing.attached import attachment, trusted
 from support.signing.sigstore_world import DAY, LIFETIME, World, annotated, new_key, payload_about, sign
 
 from bot.demo import images
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 from bot.model.signature import (
     BadSignature,
     SignatureDefect,

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from bot.model.history import TagObservation
 from bot.model.image import RegistryRecord
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 
 
 def determine_known_since(

@@ -9,7 +9,7 @@ from datetime import datetime
 from bot.core.choice.blocklist import find_listed_digest
 from bot.core.choice.candidates import build_candidate, get_target_manifest
 from bot.core.choice.holds import describe_acceptance, list_hold_reasons
-from bot.core.notes import add_occurrence_notes
+from bot.core.notes import add_reference_notes
 from bot.core.transition import shorten_digest
 from bot.model.blocklist import Block, Blocklist
 from bot.model.decision import (
@@ -44,7 +44,7 @@ def find_block_in_use(tracked_image: TrackedImage, resolution: Resolution) -> Bl
     """
     if isinstance(resolution, UnresolvedTag):
         return None
-    return resolution.blocks.get(tracked_image.occurrence.reference.digest or resolution.digest)
+    return resolution.blocks.get(tracked_image.reference.image.digest or resolution.digest)
 
 
 def replace_blocked_digest(
@@ -100,14 +100,14 @@ def _list_candidates(
 
 def _can_write_tag(tracked_image: TrackedImage, replacement: Replacement) -> bool:
     """Return True if the tag of the replacement can be written to the file, or need not be written."""
-    return replacement.tag is None or isinstance(tracked_image.occurrence.tag_slot, EditSlot)
+    return replacement.tag is None or isinstance(tracked_image.reference.tag_slot, EditSlot)
 
 
 def _find_objection(tracked_image: TrackedImage, resolved: ResolvedTag, now: datetime) -> str:
     """Return why a reference must not be updated to the digest that a tag points to; empty if it may."""
     if resolved.not_pullable_reason:
         return resolved.not_pullable_reason
-    pinned_digest = tracked_image.occurrence.reference.digest
+    pinned_digest = tracked_image.reference.image.digest
     platform_manifest = resolved.same_platform_manifests.get(pinned_digest) if pinned_digest is not None else None
     if isinstance(platform_manifest, UnresolvedTag):
         return platform_manifest.detail
@@ -136,7 +136,7 @@ def apply_unread_lists(decision: Decision, blocklist: Blocklist) -> Decision:
         case ImageUpdate(block=Block() as block) if unread:
             return BlockedReference(decision.tracked_image, block, unread, is_certain=False)
         case UnresolvedReference(tracked_image=tracked_image, detail=detail):
-            digest = tracked_image.occurrence.reference.digest
+            digest = tracked_image.reference.image.digest
             listed = find_listed_digest(blocklist, tracked_image.tag_ref.repository, digest)
             return decision if listed is None else BlockedReference(tracked_image, listed, detail, is_certain=False)
         case ImageUpdate() | UpToDate() | SupersededReference() | HeldUpdate() if unread:
@@ -149,9 +149,9 @@ def add_block_note(selection: TrackedImage | SkippedReference, blocklist: Blockl
     """Return a skipped reference with a note if an entry names its digest, because basebump does not replace it."""
     if not isinstance(selection, SkippedReference):
         return selection
-    reference = selection.occurrence.reference
-    block = find_listed_digest(blocklist, reference.repository, reference.digest)
+    image = selection.reference.image
+    block = find_listed_digest(blocklist, image.repository, image.digest)
     if block is None:
         return selection
-    occurrence = add_occurrence_notes(selection.occurrence, f"Its digest is blocked: {block.reason}")
-    return replace(selection, occurrence=occurrence)
+    reference = add_reference_notes(selection.reference, f"Its digest is blocked: {block.reason}")
+    return replace(selection, reference=reference)

@@ -16,7 +16,7 @@ from datetime import datetime
 from bot.core.globs import has_wildcard, is_glob_match
 from bot.model.blocklist import Block, BlockedBuilds, BlockedDigest, Blocklist, BlocklistEntry
 from bot.model.image import Manifest
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 
 
 def build_blocklist(entries: Iterable[BlocklistEntry], unread: Iterable[tuple[str, str]] = ()) -> Blocklist:

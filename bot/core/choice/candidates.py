@@ -12,7 +12,7 @@ def get_target_manifest(tracked_image: TrackedImage, resolved: ResolvedTag) -> M
     This is usually the manifest that the tag points to. If the file pins the manifest of one platform instead of an
     index, it is the manifest for the same platform in the index that the tag points to now.
     """
-    pinned_digest = tracked_image.occurrence.reference.digest
+    pinned_digest = tracked_image.reference.image.digest
     platform_manifest = resolved.same_platform_manifests.get(pinned_digest) if pinned_digest is not None else None
     return platform_manifest if isinstance(platform_manifest, Manifest) else resolved.manifest
 

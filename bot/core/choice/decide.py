@@ -31,7 +31,7 @@ from bot.model.decision import (
     UpToDate,
 )
 from bot.model.image import Resolution, ResolvedTag, UnresolvedTag
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 from bot.model.vocabulary import Reason
 
 
@@ -60,7 +60,7 @@ def _doubt_unknown_block(decision: Decision, written: Resolution) -> Decision:
 
     `written` is the lookup of the tag in the file.
     """
-    pinned_digest = decision.occurrence.reference.digest
+    pinned_digest = decision.reference.image.digest
     if not isinstance(decision, UpToDate) or isinstance(written, UnresolvedTag) or pinned_digest is None:
         return decision
     unknown = written.unknown_blocks.get(pinned_digest)
@@ -174,7 +174,7 @@ def _decide_for_tag(tracked_image: TrackedImage, resolution: Resolution, now: da
 
 
 def _compare_digests(tracked_image: TrackedImage, resolved: ResolvedTag, now: datetime) -> Decision:
-    pinned_digest, current_manifest = tracked_image.occurrence.reference.digest, resolved.manifest
+    pinned_digest, current_manifest = tracked_image.reference.image.digest, resolved.manifest
     # A reference that pins the manifest of one platform is up to date while the current index has that manifest.
     if pinned_digest == resolved.digest or (current_manifest is not None and current_manifest.has_child(pinned_digest)):
         return UpToDate(tracked_image)
@@ -210,7 +210,7 @@ def _compare_digests(tracked_image: TrackedImage, resolved: ResolvedTag, now: da
 
 def _is_pinned_digest_gone(tracked_image: TrackedImage, resolved: ResolvedTag) -> bool:
     """Return True if the registry no longer has the digest in the file. `resolved` may be the lookup of another tag."""
-    pinned_digest = tracked_image.occurrence.reference.digest
+    pinned_digest = tracked_image.reference.image.digest
     return (
         resolved.tag_ref == tracked_image.tag_ref
         and pinned_digest is not None
@@ -310,7 +310,7 @@ def _list_matured_digests(tracked_image: TrackedImage, resolved: ResolvedTag, no
     """Return the earlier digests of a tag that have reached the policy's minimum age, newest first."""
     if get_target_manifest(tracked_image, resolved) is not resolved.manifest:
         return ()  # earlier digests are indexes, but this reference pins the image of one platform
-    pinned_digest = tracked_image.occurrence.reference.digest if resolved.tag_ref == tracked_image.tag_ref else None
+    pinned_digest = tracked_image.reference.image.digest if resolved.tag_ref == tracked_image.tag_ref else None
     return find_matured_digests(
         resolved.observations, resolved.digest, pinned_digest, tracked_image.policy.min_age, now
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bot.core.globs import is_glob_match
 from bot.model.decision import SupersededReference, UpToDate
 from bot.model.history import SupersededTag
-from bot.model.reference import Digest, TagRef
+from bot.model.image_name import Digest, TagRef
 from bot.model.vocabulary import Reason
 
 if TYPE_CHECKING:  # not imported at run time, to keep start-up fast

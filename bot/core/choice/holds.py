@@ -11,7 +11,7 @@ from bot.core.choice.platforms import is_same_platform
 from bot.core.transition import shorten_digest
 from bot.model.decision import TrackedImage
 from bot.model.image import Manifest, ManifestKind, ResolvedTag
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 from bot.model.vocabulary import Reason
 
 VERSION_ANNOTATION = "org.opencontainers.image.version"
@@ -27,7 +27,7 @@ It returns an empty string if it has no objection."""
 
 def list_hold_reasons(tracked_image: TrackedImage, resolved: ResolvedTag) -> Iterator[tuple[Reason, str]]:
     """Yield each reason not to propose the update to the tag's current digest (a hold), with an explanation."""
-    pinned_digest = tracked_image.occurrence.reference.digest
+    pinned_digest = tracked_image.reference.image.digest
     pinned_manifest = resolved.pinned_manifests.get(pinned_digest) if pinned_digest is not None else None
     for reason, check in _HOLD_RULES.items():
         objection = check(tracked_image, resolved, pinned_manifest)
@@ -75,8 +75,8 @@ def get_platforms_in_use(tracked_image: TrackedImage, pinned_manifest: Manifest 
     """
     if tracked_image.policy.platforms:
         return tracked_image.policy.platforms
-    if tracked_image.occurrence.platform is not None:
-        return (tracked_image.occurrence.platform,)
+    if tracked_image.reference.platform is not None:
+        return (tracked_image.reference.platform,)
     return pinned_manifest.platforms if pinned_manifest is not None else ()
 
 
@@ -93,8 +93,8 @@ def _get_required_platforms(
     pinned_platforms = pinned_manifest.platforms if pinned_manifest is not None else ()
     if pinned_manifest is not None and pinned_manifest.digest in resolved.pinned_platforms:
         pinned_platforms = (resolved.pinned_platforms[pinned_manifest.digest],)
-    reference = tracked_image.occurrence.reference
-    if reference.digest is None and reference.tag == resolved.tag_ref.tag:
+    image = tracked_image.reference.image
+    if image.digest is None and image.tag == resolved.tag_ref.tag:
         return ()  # a reference without a digest already uses the image that the tag points to
     return tuple(
         platform
@@ -142,7 +142,7 @@ def _check_platform_lost(tracked_image: TrackedImage, resolved: ResolvedTag, pin
     used = _get_required_platforms(tracked_image, resolved, pinned_manifest)
     if current_manifest is None:
         return ""
-    pinned_digest = tracked_image.occurrence.reference.digest
+    pinned_digest = tracked_image.reference.image.digest
     if (
         pinned_digest is not None
         and pinned_digest in resolved.same_platform_manifests
@@ -164,7 +164,7 @@ def _check_platform_lost(tracked_image: TrackedImage, resolved: ResolvedTag, pin
 
 
 def _check_seen_before(tracked_image: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None) -> str:  # noqa: ARG001 - a HoldRule
-    pinned_digest = tracked_image.occurrence.reference.digest
+    pinned_digest = tracked_image.reference.image.digest
     if not has_rolled_back(resolved.observations, resolved.digest) or pinned_digest is None:
         return ""
     withdrawn_digests = find_withdrawn_digests(resolved.observations, resolved.digest)
@@ -181,7 +181,7 @@ def _check_older(tracked_image: TrackedImage, resolved: ResolvedTag, pinned_mani
     times are not compared, because an older release that was rebuilt today has a later push time than a newer release.
     """
     is_same_tag = resolved.tag_ref == tracked_image.tag_ref
-    pinned_digest = tracked_image.occurrence.reference.digest
+    pinned_digest = tracked_image.reference.image.digest
     pinned_record = resolved.registry_records.get(pinned_digest) if pinned_digest is not None else None
     current_record = resolved.registry_records.get(resolved.digest)
     if (
@@ -230,7 +230,7 @@ def _get_stated_version(manifest: Manifest) -> str:
 
 
 def _check_locked(tracked_image: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None) -> str:  # noqa: ARG001 - a HoldRule
-    pinned_digest = tracked_image.occurrence.reference.digest
+    pinned_digest = tracked_image.reference.image.digest
     if (
         pinned_digest is None
         or pinned_digest not in resolved.registry_records
@@ -262,7 +262,7 @@ def describe_retention_risk(tracked_image: TrackedImage, resolved: ResolvedTag) 
     This concerns Azure, whose retention policy deletes manifests that have no tag, are not locked, and have a Docker
     media type: https://learn.microsoft.com/azure/container-registry/container-registry-retention-policy
     """
-    pinned_digest = tracked_image.occurrence.reference.digest
+    pinned_digest = tracked_image.reference.image.digest
     record = resolved.registry_records.get(pinned_digest) if pinned_digest is not None else None
     if (
         pinned_digest is None

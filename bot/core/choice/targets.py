@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from bot.core.choice.tags import find_newest_patch, find_successor, find_successors, find_tag_ending, is_same_family
 from bot.model.decision import TrackedImage
+from bot.model.image_name import TagRef
 from bot.model.modes import UpdateMode
-from bot.model.reference import TagRef
 from bot.model.source import EditSlot
 
 MAX_FALLBACK_TAGS = 20
@@ -36,9 +36,9 @@ def get_update_range(tracked_image: TrackedImage) -> UpdateRange | None:
 
     Return None if the policy does not allow changing the tag, if there is no tag, or if the tag cannot be edited.
     """
-    policy, occurrence = tracked_image.policy, tracked_image.occurrence
+    policy, reference = tracked_image.policy, tracked_image.reference
     may_change_tag = policy.update in _BEYOND_DIGEST or policy.replace_ended
-    if not may_change_tag or not isinstance(occurrence.tag_slot, EditSlot) or occurrence.reference.tag is None:
+    if not may_change_tag or not isinstance(reference.tag_slot, EditSlot) or reference.image.tag is None:
         return None
     return UpdateRange(tracked_image.tag_ref, policy.update, policy.os_variants, policy.replace_ended)
 

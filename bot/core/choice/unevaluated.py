@@ -21,7 +21,7 @@ from bot.model.decision import (
     UnresolvedReference,
     UpToDate,
 )
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 from bot.model.source import UnsupportedText
 from bot.model.vocabulary import WHOLE_FILE_REASONS, Reason, ViolationKind
 
@@ -58,7 +58,7 @@ def find_unevaluated_reason(decision: Decision, *, is_offline: bool) -> Reason |
     is pinned, unless its image should have been looked up and its registry is not known. An offline check looks up no
     image, so a digest is enough.
     """
-    has_digest = decision.occurrence.reference.digest is not None
+    has_digest = decision.reference.image.digest is not None
     match decision:
         case SkippedReference(reason=reason) if has_digest:
             return reason if reason in _UNKNOWN_IMAGE_REASONS and not is_offline else None
@@ -80,11 +80,11 @@ def find_strict_violation(decision: Decision, unevaluated_reason: Reason | None)
     that could not be looked up has the violation UNPINNED, so it needs no second one.
     """
     reason = unevaluated_reason
-    if isinstance(decision, UnresolvedReference) and decision.occurrence.reference.digest is not None:
+    if isinstance(decision, UnresolvedReference) and decision.reference.image.digest is not None:
         reason = decision.reason
     if reason is None:
         return None
-    return _build_violation(format_short_reference(decision.occurrence.reference), reason)
+    return _build_violation(format_short_reference(decision.reference.image), reason)
 
 
 def find_unreadable_violations(

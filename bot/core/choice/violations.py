@@ -25,7 +25,7 @@ from bot.model.decision import (
     UpToDate,
     get_tracked_image,
 )
-from bot.model.reference import ImageReference
+from bot.model.image_name import ImageName
 from bot.model.vocabulary import Reason, ViolatedRule, ViolationKind
 
 if TYPE_CHECKING:  # not imported at run time, to keep start-up fast
@@ -45,8 +45,8 @@ def find_violations(
     The messages contain `fix_command`, the command line with which the user can apply the available updates.
     `configured_ends` are the `end_of_life` entries of the operator's config, and `blocklist` are its blocked digests.
     """
-    reference = decision.occurrence.reference
-    if reference.digest is None:
+    image = decision.reference.image
+    if image.digest is None:
         yield from _find_unpinned(decision, fix_command)
     yield from _find_blocked(decision, fix_command, blocklist)
     if isinstance(decision, SkippedReference):
@@ -57,7 +57,7 @@ def find_violations(
     if end:
         yield Violation(
             ViolationKind.POLICY,
-            f"{format_short_reference(reference)} is past its end of life: {end}",
+            f"{format_short_reference(image)} is past its end of life: {end}",
             ViolatedRule.END_OF_LIFE,
         )
 
@@ -74,13 +74,13 @@ def _find_blocked(decision: Decision, fix_command: str, blocklist: Blocklist | N
         case BlockedReference(detail=detail):
             remedy = f"{NO_REPLACEMENT}: {detail}" if detail else NO_REPLACEMENT
         case SkippedReference() | UncheckedReference() if blocklist is not None:
-            reference = decision.occurrence.reference
-            block = find_listed_digest(blocklist, reference.repository, reference.digest)
+            image = decision.reference.image
+            block = find_listed_digest(blocklist, image.repository, image.digest)
         case _:
             return
     if block is not None:
         link = f" ({block.link})" if block.link else ""
-        problem = f"{format_short_reference(decision.occurrence.reference)} is blocked: {block.reason}{link}"
+        problem = f"{format_short_reference(decision.reference.image)} is blocked: {block.reason}{link}"
         yield Violation(ViolationKind.BLOCKED, problem, remedy=remedy)
 
 
@@ -112,7 +112,7 @@ def check_build_age(
     age = now - built_at
     if age <= max_age:
         return None
-    name = format_short_reference(update.occurrence.reference)
+    name = format_short_reference(update.reference.image)
     days = f"{age.days} day{'' if age.days == 1 else 's'} ago"
     return Violation(
         ViolationKind.STALE,
@@ -121,21 +121,21 @@ def check_build_age(
     )
 
 
-def build_signature_violation(reference: ImageReference, why: str) -> Violation:
+def build_signature_violation(image: ImageName, why: str) -> Violation:
     """Return the violation for an image whose signature could not be verified although a rule requires it.
 
     `why` explains why the verification failed.
     """
-    subject = "" if reference.digest is not None else "what its tag points to "
-    message = f"{format_short_reference(reference)}: {subject}is not verified, as a rule requires: {why}"
+    subject = "" if image.digest is not None else "what its tag points to "
+    message = f"{format_short_reference(image)}: {subject}is not verified, as a rule requires: {why}"
     return Violation(ViolationKind.POLICY, message, ViolatedRule.SIGNATURE)
 
 
-def format_short_reference(reference: ImageReference) -> str:
+def format_short_reference(image: ImageName) -> str:
     """Return a reference with a shortened digest, for messages: `python:3.12-slim@4f9725d1120b`."""
-    tag = f":{reference.tag}" if reference.tag is not None else ""
-    digest = f"@{shorten_digest(reference.digest)}" if reference.digest is not None else ""
-    return f"{reference.name}{tag}{digest}"
+    tag = f":{image.tag}" if image.tag is not None else ""
+    digest = f"@{shorten_digest(image.digest)}" if image.digest is not None else ""
+    return f"{image.name}{tag}{digest}"
 
 
 def _find_unpinned(decision: Decision, fix_command: str) -> Iterator[Violation]:
@@ -145,8 +145,8 @@ def _find_unpinned(decision: Decision, fix_command: str) -> Iterator[Violation]:
     digest. A missing digest is a violation even if the registry is not known or could not be asked. If basebump itself
     does not add the digest, for example because the update is held, yield nothing.
     """
-    name = format_short_reference(decision.occurrence.reference)
-    host = decision.occurrence.reference.host
+    name = format_short_reference(decision.reference.image)
+    host = decision.reference.image.host
     match decision:
         case ImageUpdate() | UncheckedReference():
             why, remedy = "has no digest", f"{fix_command} pins it"
@@ -187,7 +187,7 @@ def _find_gone_or_withdrawn(decision: ImageUpdate | RefusedUpdate, fix_command: 
 
     This applies even if the update that would replace the image was refused.
     """
-    name, remedy = format_short_reference(decision.occurrence.reference), _describe_remedy(decision, fix_command)
+    name, remedy = format_short_reference(decision.reference.image), _describe_remedy(decision, fix_command)
     update = decision.update if isinstance(decision, RefusedUpdate) else decision
     match update.cause:
         case UpdateCause.GONE:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.model.errors import InvalidReferenceError
 from bot.model.image import Manifest, ResolvedTag
-from bot.model.reference import Digest, ImageReference, TagRef, parse_sha256
+from bot.model.image_name import Digest, ImageName, TagRef, parse_sha256
 
 ANNOTATION_PREFIX = "org.opencontainers.image."
 """https://github.com/opencontainers/image-spec/blob/main/annotations.md"""
@@ -62,6 +62,6 @@ def describe_outdated_base(base: StatedBase) -> str:
 
 def _parse_tag_ref(name: str) -> TagRef | None:
     try:
-        return ImageReference.parse(name).to_tag_ref()
+        return ImageName.parse(name).to_tag_ref()
     except InvalidReferenceError:
         return None

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bot.model.evidence import Evidence, NotScanned, UnscannedReason
 from bot.model.signature import SignatureOutcome, SignatureUnknown, TransitionSignatures
-from bot.model.vocabulary import OccurrenceStatus, Reason
+from bot.model.vocabulary import Reason, ReferenceStatus
 
 WITHHELD_REASON = "the numbers are private, and everybody can read this"
 WITHHELD_SCAN = NotScanned(UnscannedReason.WITHHELD)
@@ -47,9 +47,9 @@ def _remove_hosts(outcome: SignatureOutcome) -> SignatureOutcome:
     return replace(outcome, detail="") if isinstance(outcome, SignatureUnknown) else outcome
 
 
-def has_registry_detail(status: OccurrenceStatus, reason: Reason | None) -> bool:
+def has_registry_detail(status: ReferenceStatus, reason: Reason | None) -> bool:
     """Return True if the detail of a decision with this status and reason may name the host of a registry.
 
     Such a detail is not shown in texts that everyone can read, because the host may be private.
     """
-    return status is OccurrenceStatus.UNRESOLVED or reason is Reason.NOT_PULLABLE
+    return status is ReferenceStatus.UNRESOLVED or reason is Reason.NOT_PULLABLE

@@ -19,8 +19,8 @@ from typing import Any
 from bot.core.evidence.purl import parse_purl
 from bot.core.references.git_context import parse_context
 from bot.model.errors import InvalidReferenceError
+from bot.model.image_name import Digest, ImageName, parse_sha256
 from bot.model.own_build import BaseEvidence, BuiltOn
-from bot.model.reference import Digest, ImageReference, parse_sha256
 
 PREDICATE_TYPES = ("https://slsa.dev/provenance/v0.2", "https://slsa.dev/provenance/v1")
 MAX_BASES = 100
@@ -135,7 +135,7 @@ def _parse_bases(materials: Iterable[_Object]) -> Iterator[BuiltOn]:
 
 def _parse_repository(name: str) -> str | None:
     try:
-        return ImageReference.parse(name).repository
+        return ImageName.parse(name).repository
     except InvalidReferenceError:
         return None
 

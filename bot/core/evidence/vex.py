@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from bot.core.evidence.package_versions import OS_PACKAGE_TYPES, is_same_package_type
 from bot.model.errors import InvalidReferenceError
 from bot.model.evidence import Finding, Scan, ScanOutcome, ScanSubject, SuppressedFinding
-from bot.model.reference import Digest, ImageReference
+from bot.model.image_name import Digest, ImageName
 from bot.model.vex import Purl, VexProduct, VexStatement, VexStatus
 
 
@@ -139,11 +139,11 @@ def _get_repository(purl: Purl) -> str | None:
     The repository must have a host but no tag or digest, and must end with the name in the package URL.
     """
     try:
-        reference = ImageReference.parse(purl.get_qualifier("repository_url"))
+        image = ImageName.parse(purl.get_qualifier("repository_url"))
     except InvalidReferenceError:
         return None
-    is_bare_repository = reference.has_registry_host and reference.tag is None and reference.digest is None
-    return reference.repository if is_bare_repository and reference.repository.rpartition("/")[2] == purl.name else None
+    is_bare_repository = image.has_registry_host and image.tag is None and image.digest is None
+    return image.repository if is_bare_repository and image.repository.rpartition("/")[2] == purl.name else None
 
 
 def _is_same_architecture(architecture: str, platform: str) -> bool:

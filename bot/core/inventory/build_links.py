@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 
 from bot.core.references.git_context import parse_context
 from bot.model.build_link import BuildLink, LinkEvidence
+from bot.model.image_name import Digest
 from bot.model.own_build import ConfiguredBuild, OwnBuild
-from bot.model.reference import Digest
 from bot.model.stage_facts import DockerfileKey
 
 _STRENGTH = tuple(LinkEvidence)

@@ -10,9 +10,9 @@ from itertools import pairwise
 from bot.core.proposal.branch_ownership import parse_targets
 from bot.model.fleet_history import BranchRequest, DigestMove, FleetHistory, HeldDigest, MoveOrigin
 from bot.model.history import TagObservation
+from bot.model.image_name import Digest
 from bot.model.inventory import BranchKey, StoredRequest
 from bot.model.proposal import RequestState
-from bot.model.reference import Digest
 
 CLOCK_TOLERANCE = timedelta(hours=6)
 """How much later than the visit a request may have been merged that wrote the digests that the visit found. A visit has

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from bot.model.image_name import Digest
 from bot.model.own_build import BaseEvidence, BuiltOn, OwnBuild
-from bot.model.reference import Digest
 
 MAX_LAYER_BASES = 50
 """Limit of the bases of one build. Several digests are bases of the same image if they have the same layers, or if they

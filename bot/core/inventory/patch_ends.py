@@ -12,8 +12,8 @@ from bot.core.inventory.rebuilds import MergedUpdate
 from bot.core.inventory.stage_index import StageIndex
 from bot.core.inventory.update_stages import follow_update
 from bot.core.proposal.branch_ownership import parse_targets
+from bot.model.image_name import Digest
 from bot.model.patch_times import Patch
-from bot.model.reference import Digest
 from bot.model.stage_facts import StageFacts
 from bot.model.update_stages import ReachedStage, UpdateProgress, UpdateStage, WaitReason
 

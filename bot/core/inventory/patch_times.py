@@ -17,10 +17,10 @@ from typing import assert_never
 from bot.core.inventory.history import CLOCK_TOLERANCE, find_first_sightings
 from bot.core.proposal.branch_ownership import ImageVersion, parse_targets
 from bot.model.fleet_history import FleetHistory, HeldDigest
+from bot.model.image_name import Digest
 from bot.model.inventory import BranchKey, StoredRequest
 from bot.model.patch_times import FixSeverity, Patch, PatchGrouping, PatchSummary, WaitSummary
 from bot.model.proposal import RequestState
-from bot.model.reference import Digest
 from bot.model.update_stages import UpdateStage
 
 NO_OWNER = "(no owner)"

@@ -14,8 +14,8 @@ from enum import Enum, auto
 
 from bot.core.inventory.stage_index import StageIndex
 from bot.model.build_link import BuildLink
+from bot.model.image_name import Digest
 from bot.model.own_build import OwnBuild, StoredBuild
-from bot.model.reference import Digest
 from bot.model.update_stages import (
     ImageUse,
     ReachedStage,

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import accumulate
 
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 from bot.model.workload import RunningImage, StoredCluster, StoredRunningImage
 
 _Start = tuple[datetime, bool]

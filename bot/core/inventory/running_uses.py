@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from bot.model.decision import Transition
+from bot.model.image_name import Digest
 from bot.model.own_build import OwnBuild
-from bot.model.reference import Digest
 from bot.model.workload import RunningImage, RunningPlace, RunningUse, StoredCluster, Workload
 
 MAX_PLACES = 20

@@ -182,7 +182,7 @@ def _get_update_candidates(decision: Decision) -> Iterable[UpdateCandidate]:
 def _list_dates(decisions: Iterable[Decision], policy_config: PolicyConfig) -> Iterator[date]:
     """Yield the last days on which ignore comments, accepted holds and the support of tags apply."""
     for decision in decisions:
-        comment, tracked_image = decision.occurrence.ignore_comment, get_tracked_image(decision)
+        comment, tracked_image = decision.reference.ignore_comment, get_tracked_image(decision)
         if comment is not None and comment.until is not None:
             yield comment.until
         if tracked_image is not None:

@@ -10,7 +10,7 @@ from bot.core.inventory.stage_index import StageIndex
 from bot.core.inventory.unfinished_updates import find_unfinished
 from bot.core.inventory.update_stages import find_progress
 from bot.model.fleet_stages import FleetStages
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 from bot.model.stage_facts import StageFacts
 from bot.model.update_stages import (
     ClusterCoverage,

@@ -13,10 +13,10 @@ from bot.core.inventory.history import list_moves
 from bot.core.inventory.running_groups import RunningGroup, group_running
 from bot.core.proposal.branch_ownership import parse_targets
 from bot.model.fleet_history import BranchRequest, DigestMove, HeldDigest
+from bot.model.image_name import Digest
 from bot.model.inventory import BranchKey, StoredRequest
 from bot.model.own_build import StoredBuild
 from bot.model.proposal import RequestState
-from bot.model.reference import Digest
 from bot.model.stage_facts import StageFacts
 from bot.model.update_stages import ImageUse
 from bot.model.workload import RunningImage, RunningImages, Workload

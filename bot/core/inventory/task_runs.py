@@ -8,8 +8,8 @@ from posixpath import normpath
 
 from bot.core.references.git_context import parse_context
 from bot.model.build_task import DockerStep, TaskRun
+from bot.model.image_name import Digest
 from bot.model.own_build import BaseEvidence, BuiltOn, OwnBuild
-from bot.model.reference import Digest
 
 
 def add_task_runs(builds: Iterable[OwnBuild], runs: Iterable[TaskRun]) -> list[OwnBuild]:

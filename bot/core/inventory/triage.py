@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from bot.core.inventory.fingerprints import fingerprint
+from bot.model.image_name import Digest, TagRef
 from bot.model.inventory import BranchConditions, BranchKey, SettledBranch, StoredBranch, VisitReason
-from bot.model.reference import Digest, TagRef
 
 READ_EVERY = timedelta(days=7)
 """The longest time between two visits of a base branch. It limits how long an error in the triage can last, and the

@@ -11,8 +11,8 @@ from bot.core.inventory.update_stages import follow_update
 from bot.core.proposal.branch_ownership import parse_targets
 from bot.model.due_date import DueUntil
 from bot.model.fleet_history import BranchRequest
+from bot.model.image_name import Digest
 from bot.model.proposal import RequestState
-from bot.model.reference import Digest
 from bot.model.unfinished_update import UnfinishedUpdate
 from bot.model.update_stages import ReachedStage, UpdateProgress, UpdateStage, WaitReason
 

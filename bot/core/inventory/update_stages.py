@@ -16,9 +16,9 @@ from bot.core.inventory.running_groups import RunningGroup
 from bot.core.inventory.running_updates import RunningRelation, RunningResult, find_running
 from bot.core.inventory.stage_index import OpenTarget, StageIndex
 from bot.model.fleet_history import DigestMove
+from bot.model.image_name import Digest
 from bot.model.inventory import StoredRequest
 from bot.model.own_build import OwnBuild
-from bot.model.reference import Digest
 from bot.model.stage_facts import StoredUse
 from bot.model.update_stages import (
     ReachedStage,
@@ -29,13 +29,13 @@ from bot.model.update_stages import (
     WaitReason,
 )
 from bot.model.usage import UpdateRequest
-from bot.model.vocabulary import UPDATABLE_STATUSES, OccurrenceStatus
+from bot.model.vocabulary import UPDATABLE_STATUSES, ReferenceStatus
 
 BUILD_FORMATS = frozenset({"dockerfile", "bake", "bazel", "jib", "ko", "msbuild"})
 """The formats of files from which images are built."""
 _WORKLOAD_FORMATS = frozenset({"helm", "kubernetes", "kustomize"})
 """The formats of files whose images run in a cluster. Compose and quadlet files are for other machines."""
-_HELD_STATUSES = frozenset({OccurrenceStatus.HELD, OccurrenceStatus.REFUSED})
+_HELD_STATUSES = frozenset({ReferenceStatus.HELD, ReferenceStatus.REFUSED})
 
 
 def get_use_kind(format_name: str) -> UseKind:

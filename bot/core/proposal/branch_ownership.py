@@ -16,7 +16,7 @@ from bot.core.proposal.marks import parse_mark
 from bot.core.proposal.update_groups import WrittenValue, hash_written_values
 from bot.model.branch_ownership import FOREIGN_BRANCH, BranchClaim, BranchVerdict
 from bot.model.proposal import Target
-from bot.model.source import EditSlot, NotEditable, Occurrence, Span
+from bot.model.source import EditSlot, NotEditable, Reference, Span
 
 _DIGEST = re.compile(rb"sha256:[0-9a-f]{64}(?![0-9a-f])")
 _TAG = re.compile(rb"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}(?![a-zA-Z0-9_.-])")
@@ -30,7 +30,7 @@ ImageVersion = tuple[str, str, str]
 class WrittenImage:
     """A digest, and possibly a tag, that a branch writes into an image reference."""
 
-    occurrence: Occurrence
+    reference: Reference
     digest: str
     tag: str | None
     """None if the branch does not change the tag."""
@@ -39,15 +39,15 @@ class WrittenImage:
     def value(self) -> WrittenValue:
         """The path, the locator, and the text that basebump hashes into the intent of a commit."""
         text = self.digest if self.tag is None else f"{self.tag}@{self.digest}"
-        return self.occurrence.path, self.occurrence.locator, text
+        return self.reference.path, self.reference.locator, text
 
     def is_among(self, versions: Collection[ImageVersion]) -> bool:
         """Return True if `versions` contains the image. A reference without a tag matches every tag."""
-        reference = self.occurrence.reference
-        tag = self.tag or reference.tag
+        image = self.reference.image
+        tag = self.tag or image.tag
         if tag is not None:
-            return (reference.repository, tag, self.digest) in versions
-        return any((repository, digest) == (reference.repository, self.digest) for repository, _, digest in versions)
+            return (image.repository, tag, self.digest) in versions
+        return any((repository, digest) == (image.repository, self.digest) for repository, _, digest in versions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +74,18 @@ class _SlotChoice:
 
 
 def find_written_images(
-    content: bytes, new_content: bytes, occurrences: Iterable[Occurrence]
+    content: bytes, new_content: bytes, references: Iterable[Reference]
 ) -> tuple[WrittenImage, ...] | None:
     """Return the images that an edit of a file writes; None if the edit also changes anything else.
 
-    `new_content` must be `content`, with new digests in the slots of some of the `occurrences`, and with new tags in
+    `new_content` must be `content`, with new digests in the slots of some of the `references`, and with new tags in
     the slots of some of those. Slots count although a file or a rule makes their references not editable now, because
     basebump may have edited them earlier.
     """
-    known = list(occurrences)
+    known = list(references)
     choices: dict[Span, dict[_SlotChoice, None]] = defaultdict(dict)
-    for occurrence in known:
-        for slot, is_tag in ((occurrence.digest_slot, False), (occurrence.tag_slot, True)):
+    for reference in known:
+        for slot, is_tag in ((reference.digest_slot, False), (reference.tag_slot, True)):
             edit_slot = _get_slot(slot)
             if edit_slot is not None:
                 choices[edit_slot.span][_SlotChoice(edit_slot, is_tag)] = None
@@ -121,7 +121,7 @@ def _find_written_texts(
 
 
 def _collect_images(
-    written: Mapping[tuple[Span, bool], str], occurrences: Iterable[Occurrence]
+    written: Mapping[tuple[Span, bool], str], references: Iterable[Reference]
 ) -> tuple[WrittenImage, ...] | None:
     """Return an image for each reference whose digest or tag was written; None if a tag was written without a digest.
 
@@ -129,14 +129,14 @@ def _collect_images(
     """
     images: list[WrittenImage] = []
     tags_with_digest: set[Span] = set()
-    for occurrence in occurrences:
-        digest_slot, tag_slot = _get_slot(occurrence.digest_slot), _get_slot(occurrence.tag_slot)
+    for reference in references:
+        digest_slot, tag_slot = _get_slot(reference.digest_slot), _get_slot(reference.tag_slot)
         digest = written.get((digest_slot.span, False)) if digest_slot is not None else None
         tag = written.get((tag_slot.span, True)) if tag_slot is not None else None
         if tag is not None and digest_slot is not None:
-            digest = digest or occurrence.reference.digest
+            digest = digest or reference.image.digest
         if digest is not None:
-            images.append(WrittenImage(occurrence, digest, tag))
+            images.append(WrittenImage(reference, digest, tag))
             tags_with_digest |= {tag_slot.span} if tag_slot is not None else set()
         elif tag is not None and digest_slot is not None:
             return None
@@ -205,7 +205,7 @@ def is_written_by(values: Collection[WrittenValue], images: Iterable[WrittenImag
     """
     by_digest: dict[tuple[str, Span | None], list[WrittenValue]] = defaultdict(list)
     for image in images:
-        slot = _get_slot(image.occurrence.digest_slot)
-        by_digest[image.occurrence.path, slot.span if slot is not None else None].append(image.value)
+        slot = _get_slot(image.reference.digest_slot)
+        by_digest[image.reference.path, slot.span if slot is not None else None].append(image.value)
     written = {value for shared in by_digest.values() for value in shared}
     return set(values) <= written and all(any(each in values for each in shared) for shared in by_digest.values())

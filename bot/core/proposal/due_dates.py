@@ -24,8 +24,8 @@ from bot.model.decision import ImageUpdate, Transition
 from bot.model.due_date import DueClass, DueDate, DuePeriods
 from bot.model.evidence import Evidence, Scan, Severity, Urgency
 from bot.model.image import Resolution, ResolvedTag
+from bot.model.image_name import Digest, TagRef
 from bot.model.proposal import RemoteRequest, RequestState
-from bot.model.reference import Digest, TagRef
 
 NEAR = timedelta(days=3)
 """How long before its due date a proposal no longer waits for limits and schedules. It covers a weekend."""

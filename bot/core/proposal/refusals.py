@@ -36,7 +36,7 @@ def report_refusals(
                 outcome=ProposalOutcome.REFUSED,
                 title=build_headline(update_group, updates),
                 images=list_proposed_images(updates),
-                files=tuple(sorted({update.occurrence.path for update in updates})),
+                files=tuple(sorted({update.reference.path for update in updates})),
                 note=" ".join(_list_reasons(refused, update_group, base)),
             )
 

@@ -120,7 +120,7 @@ def _build_transition(transition: Transition, update: ImageUpdate, notes: Sequen
     # the facts of other updates do not contain the key, so that they stay as they were
     block = {"block": [_text(update.block.reason), _optional_text(update.block.link)]} if update.block else {}
     return block | {
-        "reference": _text(f"{update.occurrence.reference.name}:{transition.tag_ref.tag}"),
+        "reference": _text(f"{update.reference.image.name}:{transition.tag_ref.tag}"),
         "new_tag": _optional_text(transition.new_tag),
         "cause": update.cause.value,
         "doubt": _optional_text(update.review_facts, MAX_NOTE_LENGTH),

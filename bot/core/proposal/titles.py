@@ -13,7 +13,7 @@ from bot.core.proposal.update_groups import UpdateGroup, format_value
 from bot.core.transition import get_first_transition, shorten_digest
 from bot.model.decision import ImageUpdate, UpdateCause
 from bot.model.evidence import Evidence
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 
 VERSION = 1
 MAX_TITLE_REASON = 60
@@ -105,7 +105,7 @@ def build_head(
 
 
 def _build_tag_update_view(update: ImageUpdate) -> TagUpdateView:
-    old = update.occurrence.reference.digest
+    old = update.reference.image.digest
     return TagUpdateView(
         Plain(str(update.tracked_image.tag_ref)), Plain(old) if old else None, Plain(format_value(update.candidates[0]))
     )
@@ -127,7 +127,7 @@ def build_headline(update_group: UpdateGroup, updates: Sequence[ImageUpdate]) ->
     images_by_tag: dict[TagRef, list[str]] = defaultdict(list)
     for update in updates:
         line = update.tracked_image.tag_ref
-        images_by_tag[line].append(f"{update.occurrence.reference.name}:{line.tag}")
+        images_by_tag[line].append(f"{update.reference.image.name}:{line.tag}")
     image = min(images_by_tag[min(images_by_tag)], key=len)
     candidate = updates[0].candidates[0]
     others = len(images_by_tag) - 1
@@ -173,7 +173,7 @@ def _describe_gone(updates: Sequence[ImageUpdate]) -> Iterator[str]:
 
 def _is_moving(update: ImageUpdate) -> bool:
     """Return True if the reference moves to another digest or tag; False if it only gets a digest."""
-    return bool(update.occurrence.reference.digest or update.candidates[0].tag)
+    return bool(update.reference.image.digest or update.candidates[0].tag)
 
 
 def _can_show_path(path: str | None) -> bool:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from bot.core.transition import get_first_transition
 from bot.model.decision import ImageUpdate, Transition
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.model.source import FilePath
 from bot.model.vocabulary import Role
 
@@ -49,8 +49,8 @@ def list_deploying_paths(updates: Iterable[ImageUpdate]) -> dict[FilePath, bool]
     """Return the paths of the changed files, and for each path whether the file deploys a workload."""
     paths: dict[FilePath, bool] = {}
     for update in updates:
-        occurrence = update.occurrence
-        paths[occurrence.path] = paths.get(occurrence.path, False) or occurrence.role is not Role.BASE
+        reference = update.reference
+        paths[reference.path] = paths.get(reference.path, False) or reference.role is not Role.BASE
     return paths
 
 

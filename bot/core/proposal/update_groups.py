@@ -16,9 +16,9 @@ from typing import assert_never
 
 from bot.core.transition import get_first_transition
 from bot.model.decision import ImageUpdate, TrackedImage, UpdateCandidate
+from bot.model.image_name import TagRef
 from bot.model.modes import SplitBy
 from bot.model.proposal import ProposedImage, Target
-from bot.model.reference import TagRef
 
 MAX_SLUG_LENGTH = 40
 """Limit for the characters of a slug. It is enough to recognise an image, and short in lists of branches. The hash
@@ -136,7 +136,7 @@ def get_update_group(tracked_image: TrackedImage, base: str | None) -> UpdateGro
         case SplitBy.NOTHING:
             folder = None
         case SplitBy.FOLDER:
-            folder = tracked_image.occurrence.path.rpartition("/")[0]
+            folder = tracked_image.reference.path.rpartition("/")[0]
         case _:
             assert_never(policy.split_by)
     return UpdateGroup(policy.group or tracked_image.tag_ref, folder, base)
@@ -187,7 +187,7 @@ def compute_intent(updates: Iterable[ImageUpdate]) -> str:
 def list_written_values(updates: Iterable[ImageUpdate]) -> tuple[WrittenValue, ...]:
     """Return the values that a commit with these updates writes into files."""
     return tuple(
-        (update.occurrence.path, update.occurrence.locator, format_value(update.candidates[0])) for update in updates
+        (update.reference.path, update.reference.locator, format_value(update.candidates[0])) for update in updates
     )
 
 
@@ -208,10 +208,10 @@ def list_proposed_images(updates: Iterable[ImageUpdate]) -> tuple[ProposedImage,
     """
     images = {
         ProposedImage(
-            reference=f"{update.occurrence.reference.name}:{update.tracked_image.tag_ref.tag}",
+            reference=f"{update.reference.image.name}:{update.tracked_image.tag_ref.tag}",
             canonical=update.tracked_image.tag_ref.repository,
             tag=get_first_transition(update).new_tag_ref.tag,
-            old=update.occurrence.reference.digest,
+            old=update.reference.image.digest,
             new=update.candidates[0].digest,
         )
         for update in updates

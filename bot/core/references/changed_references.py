@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from bot.model.source import EditSlot, FilePath, Occurrence, UnsupportedText
+from bot.model.source import EditSlot, FilePath, Reference, UnsupportedText
 from bot.model.vocabulary import WHOLE_FILE_REASONS
 
 _CONTINUED_LINE = re.compile(rb"[\\`][ \t\r]*$|^\s*(?:#.*)?$")
@@ -35,31 +35,31 @@ class ChangedFile:
         found = ((number, bisect_right(self._changed_lines, number, key=_get_start)) for number in line_numbers)
         return any(index and number in self._changed_lines[index - 1] for number, index in found)
 
-    def list_lines(self, occurrence: Occurrence) -> set[int]:
+    def list_lines(self, reference: Reference) -> set[int]:
         """Return the numbers of all lines that belong to an image reference.
 
         These are the lines with its text, its tag and its digest, and its `related_lines`, such as the line `image: >-`
         above a folded text in YAML.
         """
-        line_numbers = {occurrence.line_number, *occurrence.related_lines}
-        for slot in (occurrence.digest_slot, occurrence.tag_slot):
+        line_numbers = {reference.line_number, *reference.related_lines}
+        for slot in (reference.digest_slot, reference.tag_slot):
             if isinstance(slot, EditSlot):
                 first, last = (bisect_left(self._line_ends, each) + 1 for each in (slot.span.start, slot.span.end))
                 line_numbers.update(range(first, last + 1))
         return line_numbers
 
-    def can_affect(self, occurrence: Occurrence) -> bool:
+    def can_affect(self, reference: Reference) -> bool:
         """Return True if the change may affect a variable in the image reference, as in `FROM python:${VERSION}`.
 
         In a Dockerfile, this is the case if a changed instruction contains the name of the variable, as in `ARG
         VERSION=3.12`. In other formats, the value can be many lines away from the name, so any change to the file
         counts.
         """
-        if not occurrence.variables or not self._changed_lines:
+        if not reference.variables or not self._changed_lines:
             return False
-        if occurrence.format != "dockerfile":
+        if reference.format != "dockerfile":
             return True
-        names = b"|".join(re.escape(name.encode()) for name in occurrence.variables)
+        names = b"|".join(re.escape(name.encode()) for name in reference.variables)
         return re.search(names, self._changed_instructions) is not None
 
     @cached_property
@@ -83,7 +83,7 @@ class ChangedFiles:
 
     files: Mapping[FilePath, ChangedFile]
 
-    def is_touched(self, item: Occurrence | UnsupportedText) -> bool:
+    def is_touched(self, item: Reference | UnsupportedText) -> bool:
         """Return True if the change modifies the text of an image reference, or may change the image that it refers to.
 
         If `item` is an `UnsupportedText`, it is a text or a whole file that could not be read. For a whole file, any

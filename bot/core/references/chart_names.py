@@ -13,8 +13,8 @@ from typing import TypeVar
 
 from bot.model.chart_facts import ValuePath, WrittenName
 from bot.model.errors import InvalidReferenceError
-from bot.model.reference import DOCKER_HUB, ImageReference
-from bot.model.source import Occurrence
+from bot.model.image_name import DOCKER_HUB, ImageName
+from bot.model.source import Reference
 
 ANY_KEY = "*"
 """In a value path, any key of a mapping or any item of a list."""
@@ -57,7 +57,7 @@ def limit_name(name: _Name) -> _Name:
     return name if sum(map(len, name)) <= MAX_NAME_SOURCES else UNKNOWN_NAME
 
 
-def are_names_of_image(names: Collection[ResolvedName], image: Occurrence) -> bool:
+def are_names_of_image(names: Collection[ResolvedName], image: Reference) -> bool:
     """Return True if the templates write all `names` for `image`, and not for another image.
 
     - Each name must contain the repository of the image, and no part that does not belong to the image.
@@ -70,12 +70,12 @@ def are_names_of_image(names: Collection[ResolvedName], image: Occurrence) -> bo
     if not image.name_values or not names or not all(names):
         return True
     _, *registry_values = image.name_values
-    needs_registry = bool(registry_values) and image.reference.host != DOCKER_HUB
+    needs_registry = bool(registry_values) and image.image.host != DOCKER_HUB
     has_registry = any(_is_registry(source, image) for name in names for part in name for source in part)
     return all(_is_name_of_image(name, image) for name in names) and (has_registry or not needs_registry)
 
 
-def _is_name_of_image(name: ResolvedName, image: Occurrence) -> bool:
+def _is_name_of_image(name: ResolvedName, image: Reference) -> bool:
     repository, *_ = image.name_values
     repository_parts = {part for part in name if any(_is_repository(source, repository, image) for source in part)}
     return bool(repository_parts) and all(
@@ -84,20 +84,20 @@ def _is_name_of_image(name: ResolvedName, image: Occurrence) -> bool:
     )
 
 
-def _is_repository(source: ValuePath | str, repository: str, image: Occurrence) -> bool:
+def _is_repository(source: ValuePath | str, repository: str, image: Reference) -> bool:
     if isinstance(source, tuple):
         return _is_value(source, (repository,))
     try:
-        return ImageReference.parse(source).repository == image.reference.repository
+        return ImageName.parse(source).repository == image.image.repository
     except InvalidReferenceError:
         return False
 
 
-def _is_registry(source: ValuePath | str, image: Occurrence) -> bool:
+def _is_registry(source: ValuePath | str, image: Reference) -> bool:
     """Return True if `source` is a registry, or a literal name that includes the registry of `image`."""
     if isinstance(source, tuple):
         return is_registry_key("".join(source[-1:]))
-    return source.partition("/")[0] == image.reference.host
+    return source.partition("/")[0] == image.image.host
 
 
 def _is_value(source: ValuePath | str, values: Iterable[str]) -> bool:

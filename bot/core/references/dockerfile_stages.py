@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bot.model.source import Occurrence
+from bot.model.source import Reference
 
 _BASE_LOCATOR = re.compile(r"stage\[\d+\]")
 
@@ -14,9 +14,9 @@ def build_base_locator(stage: int) -> str:
     return f"stage[{stage}]"
 
 
-def is_base_image(occurrence: Occurrence) -> bool:
+def is_base_image(reference: Reference) -> bool:
     """Return True if the image is named by a `FROM` instruction.
 
     Return False for images that a Dockerfile only copies from (`COPY --from`) or mounts (`RUN --mount`).
     """
-    return _BASE_LOCATOR.fullmatch(occurrence.locator) is not None
+    return _BASE_LOCATOR.fullmatch(reference.locator) is not None

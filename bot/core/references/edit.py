@@ -10,17 +10,17 @@ from types import MappingProxyType
 
 from bot.model.decision import UpdateCandidate
 from bot.model.errors import EditError
-from bot.model.reference import Digest, ImageReference
-from bot.model.source import ByteEdit, EditSlot, FilePath, Occurrence, Span, UnsupportedText
+from bot.model.image_name import Digest, ImageName
+from bot.model.source import ByteEdit, EditSlot, FilePath, Reference, Span, UnsupportedText
 
-OccurrenceKey = tuple[FilePath, str, str]
+ReferenceKey = tuple[FilePath, str, str]
 
 _NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
 
-def get_occurrence_key(occurrence: Occurrence) -> OccurrenceKey:
+def get_reference_key(reference: Reference) -> ReferenceKey:
     """Return the key by which an image reference is found again after an edit: its path, format and locator."""
-    return occurrence.path, occurrence.format, occurrence.locator
+    return reference.path, reference.format, reference.locator
 
 
 def build_edit(slot: EditSlot, value: str) -> ByteEdit:
@@ -28,13 +28,13 @@ def build_edit(slot: EditSlot, value: str) -> ByteEdit:
     return ByteEdit(slot.span, slot.old, slot.prefix + value.encode())
 
 
-def list_edits(occurrence: Occurrence, candidate: UpdateCandidate) -> Iterator[ByteEdit]:
+def list_edits(reference: Reference, candidate: UpdateCandidate) -> Iterator[ByteEdit]:
     """Yield the edits that write the digest of `candidate` into the file, and its tag if the update changes the tag.
 
     There is no edit for a digest or tag that is not editable (`NotEditable`).
     """
-    digest = occurrence.digest_slot if isinstance(occurrence.digest_slot, EditSlot) else None
-    tag = occurrence.tag_slot if isinstance(occurrence.tag_slot, EditSlot) and candidate.tag is not None else None
+    digest = reference.digest_slot if isinstance(reference.digest_slot, EditSlot) else None
+    tag = reference.tag_slot if isinstance(reference.tag_slot, EditSlot) and candidate.tag is not None else None
     edits = [
         build_edit(slot, value)
         for slot, value in ((tag, candidate.tag or ""), (digest, candidate.digest))
@@ -47,14 +47,14 @@ def list_edits(occurrence: Occurrence, candidate: UpdateCandidate) -> Iterator[B
             yield from edits
 
 
-def is_misread_as_number(content: bytes, occurrence: Occurrence, candidate: UpdateCandidate) -> bool:
+def is_misread_as_number(content: bytes, reference: Reference, candidate: UpdateCandidate) -> bool:
     """Return True if the file's parser would read the new tag as a number, and so change it.
 
     For example, YAML reads `tag: 1.20` as the number 1.2. A tag in quotes is not read as a number.
     """
-    if not isinstance(occurrence.tag_slot, EditSlot) or candidate.tag is None or not _NUMBER.fullmatch(candidate.tag):
+    if not isinstance(reference.tag_slot, EditSlot) or candidate.tag is None or not _NUMBER.fullmatch(candidate.tag):
         return False
-    before, after = content[: occurrence.tag_slot.span.start][-1:], content[occurrence.tag_slot.span.end :][:1]
+    before, after = content[: reference.tag_slot.span.start][-1:], content[reference.tag_slot.span.end :][:1]
     return not before.strip() and not after.strip() and f"{float(candidate.tag):g}" != candidate.tag
 
 
@@ -90,37 +90,37 @@ def _is_touching(first: ByteEdit, second: ByteEdit) -> bool:
 
 
 def has_only_planned_changes(
-    old_references: Iterable[Occurrence | UnsupportedText],
-    new_references: Iterable[Occurrence | UnsupportedText],
-    planned_digests: Mapping[OccurrenceKey, Digest],
-    planned_tags: Mapping[OccurrenceKey, str] = MappingProxyType({}),
+    old_references: Iterable[Reference | UnsupportedText],
+    new_references: Iterable[Reference | UnsupportedText],
+    planned_digests: Mapping[ReferenceKey, Digest],
+    planned_tags: Mapping[ReferenceKey, str] = MappingProxyType({}),
 ) -> bool:
     """Return True if an edit changed exactly the planned digests and tags of the references in a file.
 
     `old_references` were extracted before the edit, and `new_references` after it. `planned_digests` and `planned_tags`
-    map each reference's key (see `get_occurrence_key`) to its new digest or tag.
+    map each reference's key (see `get_reference_key`) to its new digest or tag.
     """
     expected = _index_references(old_references)
     for identity, digest in planned_digests.items():
         reference = expected.get(identity)
-        if not isinstance(reference, ImageReference):
+        if not isinstance(reference, ImageName):
             return False
         expected[identity] = replace(reference, digest=digest, tag=planned_tags.get(identity, reference.tag))
     return expected == _index_references(new_references)
 
 
-def _index_references(items: Iterable[Occurrence | UnsupportedText]) -> dict[object, ImageReference | int]:
+def _index_references(items: Iterable[Reference | UnsupportedText]) -> dict[object, ImageName | int]:
     """Return the references by key, so that the references before and after an edit can be compared with `==`.
 
     An `UnsupportedText` cannot be identified across an edit, because its line may change. The result therefore maps the
     file, text and reason of each `UnsupportedText` to the number of times that they occur.
     """
-    references: dict[object, ImageReference | int] = {}
+    references: dict[object, ImageName | int] = {}
     texts: Counter[object] = Counter()
     for item in items:
         match item:
-            case Occurrence():
-                references[get_occurrence_key(item)] = item.reference
+            case Reference():
+                references[get_reference_key(item)] = item.image
             case UnsupportedText():
                 texts[item.path, item.text, item.reason] += 1
     return {**references, **texts}

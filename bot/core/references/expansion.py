@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import assert_never
 
-from bot.core.references.locking import lock_occurrence
+from bot.core.references.locking import lock_reference
 from bot.model.cross_file import EnvironmentVariable, InterpolatedImage, InterpolatedText, LiteralText, VariableUse
 from bot.model.errors import InvalidReferenceError
-from bot.model.reference import ImageReference, TagRef, parse_sha256
-from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span, UnsupportedText
+from bot.model.image_name import ImageName, TagRef, parse_sha256
+from bot.model.source import EditSlot, FilePath, NotEditable, Reference, Span, UnsupportedText
 from bot.model.vocabulary import Reason
 
 MAX_RUNS = 100
@@ -143,7 +143,7 @@ class WrittenReference:
     path: FilePath
     """The file that contains the text."""
     expanded: ExpandedText
-    reference: ImageReference
+    reference: ImageName
 
     @property
     def assignment(self) -> EnvironmentVariable | None:
@@ -204,7 +204,7 @@ class WrittenReference:
         """Return the bytes from which the characters from `start` to `end` of the reference come.
 
         The result is `NotEditable` if the characters come from several places, such as two variables. It is also
-        `NotEditable` if they come from a different file than the end of the reference, because an occurrence has only
+        `NotEditable` if they come from a different file than the end of the reference, because a reference has only
         one path. `before` is text to insert in front of a new value, such as `@` in front of a digest.
         """
         at = 0
@@ -228,7 +228,7 @@ class ResolvedInterpolation:
     """An image with variables, and the result of replacing the variables by their values."""
 
     source: InterpolatedImage
-    item: Occurrence | UnsupportedText
+    item: Reference | UnsupportedText
     assignment: EnvironmentVariable | None = None
     """The `.env` variable from whose value the end of the reference comes. None if the end comes from the text itself
     or from a default."""
@@ -239,13 +239,13 @@ class ResolvedInterpolation:
 
         None if the result is an unsupported text.
         """
-        return self.item.reference.to_tag_ref(default_tag="latest") if isinstance(self.item, Occurrence) else None
+        return self.item.image.to_tag_ref(default_tag="latest") if isinstance(self.item, Reference) else None
 
 
 def resolve_interpolated(source: InterpolatedImage, values: ExpandedValues) -> ResolvedInterpolation:
     """Replace the variables in an image by `values`, and parse the result as an image reference.
 
-    The resulting occurrence has the path of the file with the image. Its digest and tag are edited in the file from
+    The resulting reference has the path of the file with the image. Its digest and tag are edited in the file from
     which the end of the reference comes, which can be an `.env` file. The result contains an `UnsupportedText` if a
     variable has no value, or if the text is not a valid reference.
     """
@@ -255,17 +255,17 @@ def resolve_interpolated(source: InterpolatedImage, values: ExpandedValues) -> R
         missing = expanded.missing_variables[:MAX_VARIABLES] or variables
         return ResolvedInterpolation(source, _build_unsupported(source, Reason.UNRESOLVED_ARGUMENT, missing))
     try:
-        reference = ImageReference.parse(expanded.text)
+        image = ImageName.parse(expanded.text)
     except InvalidReferenceError:
         return ResolvedInterpolation(source, _build_unsupported(source, Reason.MALFORMED, variables))
-    written_reference = WrittenReference(source.path, expanded, reference)
-    occurrence = Occurrence(
+    written_reference = WrittenReference(source.path, expanded, image)
+    reference = Reference(
         path=source.path,
         line_number=source.line_number,
         format=source.format,
         locator=source.locator,
         written=source.written,
-        reference=reference,
+        image=image,
         role=source.role,
         digest_slot=written_reference.digest,
         tag_slot=written_reference.tag,
@@ -273,8 +273,8 @@ def resolve_interpolated(source: InterpolatedImage, values: ExpandedValues) -> R
         variables=variables,
         related_lines=source.related_lines,
     )
-    occurrence = lock_occurrence(occurrence, Reason.CONFLICTING_EDITS) if source.is_shared else occurrence
-    return ResolvedInterpolation(source, occurrence, written_reference.assignment)
+    reference = lock_reference(reference, Reason.CONFLICTING_EDITS) if source.is_shared else reference
+    return ResolvedInterpolation(source, reference, written_reference.assignment)
 
 
 def find_shared_variables(images: Sequence[ResolvedInterpolation]) -> set[str]:

@@ -11,19 +11,19 @@ from dataclasses import replace
 
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.overridable_reasons import ALLOWABLE_REASONS
-from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence
+from bot.model.source import EditSlot, FilePath, NotEditable, Reference
 from bot.model.vocabulary import Reason
 
 _WARNINGS = frozenset(ALLOWABLE_REASONS) - {Reason.OTHER_WRITER}
-"""Reasons that `lock_occurrence` treats as warnings, so that a rule can override them.
+"""Reasons that `lock_reference` treats as warnings, so that a rule can override them.
 
 `other-writer` is not a warning here, because a tool that a file names as the writer of a reference continues to write
 that reference. It is a warning only for bots that search a repository on their own, because those can be configured to
 skip a reference (see `assign_to_other_bot`)."""
 
 
-def lock_occurrence(occurrence: Occurrence, reason: Reason, *, is_certain: bool = True) -> Occurrence:
-    """Lock the digest and the tag of `occurrence` for `reason`, so that basebump does not change them.
+def lock_reference(reference: Reference, reason: Reason, *, is_certain: bool = True) -> Reference:
+    """Lock the digest and the tag of `reference` for `reason`, so that basebump does not change them.
 
     A warning is a reason that a rule in the config can allow. If a value is locked already because of a warning, and
     `reason` is not a warning, `reason` replaces the warning. In any other case, the earlier lock of a value stays.
@@ -31,13 +31,13 @@ def lock_occurrence(occurrence: Occurrence, reason: Reason, *, is_certain: bool 
     `is_certain` is False if it is unknown whether `reason` applies, for example whether an ACR task builds the file.
     """
     digest, tag = (
-        _lock_slot(slot, reason, is_certain=is_certain) for slot in (occurrence.digest_slot, occurrence.tag_slot)
+        _lock_slot(slot, reason, is_certain=is_certain) for slot in (reference.digest_slot, reference.tag_slot)
     )
-    return replace(occurrence, digest_slot=digest, tag_slot=tag)
+    return replace(reference, digest_slot=digest, tag_slot=tag)
 
 
-def assign_to_other_bot(occurrence: Occurrence, bot: str, config_location: str) -> Occurrence:
-    """Lock the digest and the tag of `occurrence` because another bot, such as Renovate, updates them.
+def assign_to_other_bot(reference: Reference, bot: str, config_location: str) -> Reference:
+    """Lock the digest and the tag of `reference` because another bot, such as Renovate, updates them.
 
     A rule with `allow: [other-writer]` can unlock the values. If a value was already locked because of a warning (a
     reason that a rule can allow), the rule must allow both. If a value was already locked because of a reason that no
@@ -46,11 +46,11 @@ def assign_to_other_bot(occurrence: Occurrence, bot: str, config_location: str) 
     A note is added if the lock of a value changed. It names the bot and `config_location`, which is the file (and line)
     of the bot's config.
     """
-    digest, tag = (_add_warning(slot, Reason.OTHER_WRITER) for slot in (occurrence.digest_slot, occurrence.tag_slot))
-    if (digest, tag) == (occurrence.digest_slot, occurrence.tag_slot):
-        return occurrence
+    digest, tag = (_add_warning(slot, Reason.OTHER_WRITER) for slot in (reference.digest_slot, reference.tag_slot))
+    if (digest, tag) == (reference.digest_slot, reference.tag_slot):
+        return reference
     note = f"{bot} updates it because of {config_location}; with `allow: [other-writer]`, basebump updates it, too"
-    return replace(occurrence, digest_slot=digest, tag_slot=tag, notes=(*occurrence.notes, note))
+    return replace(reference, digest_slot=digest, tag_slot=tag, notes=(*reference.notes, note))
 
 
 def lock_vendored(references: ExtractedReferences) -> ExtractedReferences:
@@ -69,33 +69,31 @@ def lock_vendored(references: ExtractedReferences) -> ExtractedReferences:
             digest_slot=_add_warning(reference.digest_slot, Reason.VENDORED),
             tag_slot=_add_warning(reference.tag_slot, Reason.VENDORED),
         )
-        if reference.path in vendored and isinstance(reference, Occurrence)
+        if reference.path in vendored and isinstance(reference, Reference)
         else reference
         for reference in references
     )
 
 
 def lock_references_if(
-    references: ExtractedReferences, reason: Reason, should_lock: Callable[[Occurrence], bool]
+    references: ExtractedReferences, reason: Reason, should_lock: Callable[[Reference], bool]
 ) -> ExtractedReferences:
     """Lock each image reference for which `should_lock` returns True."""
     return tuple(
-        lock_occurrence(reference, reason)
-        if isinstance(reference, Occurrence) and should_lock(reference)
-        else reference
+        lock_reference(reference, reason) if isinstance(reference, Reference) and should_lock(reference) else reference
         for reference in references
     )
 
 
-def unlock_allowed(occurrence: Occurrence, reasons: Collection[Reason]) -> Occurrence:
-    """Unlock the digest and the tag of `occurrence` if a rule in the config allows all reasons for the lock.
+def unlock_allowed(reference: Reference, reasons: Collection[Reason]) -> Reference:
+    """Unlock the digest and the tag of `reference` if a rule in the config allows all reasons for the lock.
 
     `reasons` are the reasons that the rule allows. Only some reasons, which are called warnings, can be allowed.
     """
-    digest, tag = _unlock_slot(occurrence.digest_slot, reasons), _unlock_slot(occurrence.tag_slot, reasons)
-    if digest is occurrence.digest_slot and tag is occurrence.tag_slot:
-        return occurrence  # almost always; a copy costs more than this check
-    return replace(occurrence, digest_slot=digest, tag_slot=tag)
+    digest, tag = _unlock_slot(reference.digest_slot, reasons), _unlock_slot(reference.tag_slot, reasons)
+    if digest is reference.digest_slot and tag is reference.tag_slot:
+        return reference  # almost always; a copy costs more than this check
+    return replace(reference, digest_slot=digest, tag_slot=tag)
 
 
 def _is_vendored(path: FilePath) -> bool:

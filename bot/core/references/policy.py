@@ -13,7 +13,7 @@ from bot.model.due_date import select_shorter_periods
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.modes import UpdateMode
 from bot.model.policy import CombineMode, Policy, PolicyConfig, PolicyRule, RequiredEvidence, RuleMatch, policy_keys
-from bot.model.source import Occurrence
+from bot.model.source import Reference
 from bot.model.vocabulary import Role
 
 if TYPE_CHECKING:  # not imported at run time, to keep start-up fast
@@ -29,7 +29,7 @@ _DEFAULT_POLICY = Policy()
 class RuleTarget:
     """The properties of an image reference with which the conditions (`match`) of rules are compared."""
 
-    occurrence: Occurrence
+    reference: Reference
     role: Role
     repository: str
     base_branch: str
@@ -107,17 +107,17 @@ def _select_strictest(limits: Iterable[IntroducedLimit]) -> tuple[IntroducedLimi
     return tuple(strictest.values())
 
 
-def determine_role(policy_config: PolicyConfig, occurrence: Occurrence) -> Role:
+def determine_role(policy_config: PolicyConfig, reference: Reference) -> Role:
     """Return the role of an image reference, which is `own` if the operator's `own` globs match a third-party image.
 
     If they do not match, or if the image is not a third-party image according to the file, the role from the file
     stays.
     """
-    if occurrence.role is Role.THIRD_PARTY and is_any_glob_match(
-        policy_config.own_globs or (), occurrence.reference.repository
+    if reference.role is Role.THIRD_PARTY and is_any_glob_match(
+        policy_config.own_globs or (), reference.image.repository
     ):
         return Role.OWN
-    return occurrence.role
+    return reference.role
 
 
 def spend_rule_steps(rules: Sequence[PolicyRule], references: ExtractedReferences, tree_budget: TreeBudget) -> None:
@@ -131,11 +131,11 @@ def spend_rule_steps(rules: Sequence[PolicyRule], references: ExtractedReference
     """
     if not rules:
         return
-    occurrences = [each for each in references if isinstance(each, Occurrence)]
+    readable = [each for each in references if isinstance(each, Reference)]
     sizes = {
-        "image": sum(len(each.reference.repository) for each in occurrences),
-        "path": sum(len(each.path) for each in occurrences),
-        "format": sum(len(each.format) for each in occurrences),
+        "image": sum(len(each.image.repository) for each in readable),
+        "path": sum(len(each.path) for each in readable),
+        "format": sum(len(each.format) for each in readable),
     }
     for rule in rules:
         for key, value_size in sizes.items():
@@ -143,16 +143,16 @@ def spend_rule_steps(rules: Sequence[PolicyRule], references: ExtractedReference
             if globs:
                 pattern_size = sum(map(len, globs))
                 tree_budget.spend_steps(
-                    len(occurrences) + pattern_size * value_size // COMPARED_BYTES, "the repository's own config file"
+                    len(readable) + pattern_size * value_size // COMPARED_BYTES, "the repository's own config file"
                 )
 
 
 def _is_rule_match(match: RuleMatch, rule_target: RuleTarget) -> bool:
     return (
         (match.role is None or match.role is rule_target.role)
-        and _is_accepted(match.image, rule_target.occurrence.reference.repository)
-        and _is_accepted(match.path, match.folder + rule_target.occurrence.path)
-        and _is_accepted(match.format, rule_target.occurrence.format)
+        and _is_accepted(match.image, rule_target.reference.image.repository)
+        and _is_accepted(match.path, match.folder + rule_target.reference.path)
+        and _is_accepted(match.format, rule_target.reference.format)
         and _is_accepted(match.repository, rule_target.repository)
         and _is_accepted(match.base_branch, rule_target.base_branch)
     )

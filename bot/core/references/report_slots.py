@@ -17,9 +17,9 @@ def drop_slot_bytes(report: RepositoryReport) -> RepositoryReport:
 
 
 def _drop_bytes(verdict: Verdict) -> Verdict:
-    occurrence = verdict.occurrence
-    digest_slot, tag_slot = _drop_slot(occurrence.digest_slot), _drop_slot(occurrence.tag_slot)
-    return replace(verdict, occurrence=replace(occurrence, digest_slot=digest_slot, tag_slot=tag_slot))
+    reference = verdict.reference
+    digest_slot, tag_slot = _drop_slot(reference.digest_slot), _drop_slot(reference.tag_slot)
+    return replace(verdict, reference=replace(reference, digest_slot=digest_slot, tag_slot=tag_slot))
 
 
 def _drop_slot(slot: EditSlot | NotEditable) -> EditSlot | NotEditable:

@@ -10,10 +10,10 @@ from bot.core.references.locking import unlock_allowed
 from bot.core.references.policy import RuleTarget, determine_role, evaluate_policy
 from bot.model.decision import SkippedReference, TrackedImage
 from bot.model.hosts import PUBLIC_HOSTS
+from bot.model.image_name import parse_sha256
 from bot.model.modes import UpdateMode
 from bot.model.policy import Policy, PolicyConfig
-from bot.model.reference import parse_sha256
-from bot.model.source import IgnoreComment, NotEditable, Occurrence
+from bot.model.source import IgnoreComment, NotEditable, Reference
 from bot.model.vocabulary import Reason, Role
 
 _FOREIGN_IMAGE_REASONS = frozenset({Reason.NOT_AN_IMAGE, Reason.REPLACED_BY_KUSTOMIZE, Reason.OTHER_WRITER})
@@ -32,7 +32,7 @@ class RepositoryBranch:
 
 
 def select_reference(
-    policy_config: PolicyConfig, repository_branch: RepositoryBranch, occurrence: Occurrence, today: date
+    policy_config: PolicyConfig, repository_branch: RepositoryBranch, reference: Reference, today: date
 ) -> TrackedImage | SkippedReference:
     """Return an image reference with its tag and policy if it can be updated, or else with the reason to skip it.
 
@@ -40,28 +40,28 @@ def select_reference(
     comment is before `today`, the comment has no effect. `skip_unknown_registry` checks later whether basebump may
     contact the registry.
     """
-    role = determine_role(policy_config, occurrence)
+    role = determine_role(policy_config, reference)
     policy = evaluate_policy(
-        policy_config, RuleTarget(occurrence, role, repository_branch.repository, repository_branch.base_branch)
+        policy_config, RuleTarget(reference, role, repository_branch.repository, repository_branch.base_branch)
     )
-    if role is not occurrence.role:
-        occurrence = replace(occurrence, role=role)
-    occurrence = unlock_allowed(occurrence, policy.allow)
-    tag_ref = occurrence.reference.to_tag_ref(policy.tag)
-    tracked_image = TrackedImage(occurrence, tag_ref, policy) if tag_ref is not None else None
-    comment = occurrence.ignore_comment
+    if role is not reference.role:
+        reference = replace(reference, role=role)
+    reference = unlock_allowed(reference, policy.allow)
+    tag_ref = reference.image.to_tag_ref(policy.tag)
+    tracked_image = TrackedImage(reference, tag_ref, policy) if tag_ref is not None else None
+    comment = reference.ignore_comment
     if comment is not None:
         is_expired = comment.until is not None and comment.until < today
         if not policy.mandatory and not is_expired:
-            return SkippedReference(occurrence, Reason.IGNORED, tracked_image, _describe_comment(comment))
+            return SkippedReference(reference, Reason.IGNORED, tracked_image, _describe_comment(comment))
         why = f"held until {comment.until}" if is_expired else "does not hold: the policy makes its updates mandatory"
         note = f"The comment on line {comment.line_number} to ignore it {why}."
-        occurrence = replace(occurrence, notes=(*occurrence.notes, note))
-        tracked_image = replace(tracked_image, occurrence=occurrence) if tracked_image is not None else None
-    reason = _find_skip_reason(policy_config, policy, occurrence)
+        reference = replace(reference, notes=(*reference.notes, note))
+        tracked_image = replace(tracked_image, reference=reference) if tracked_image is not None else None
+    reason = _find_skip_reason(policy_config, policy, reference)
     if reason is not None:
-        return SkippedReference(occurrence, reason, tracked_image)
-    return tracked_image or SkippedReference(occurrence, Reason.NO_TAG)
+        return SkippedReference(reference, reason, tracked_image)
+    return tracked_image or SkippedReference(reference, Reason.NO_TAG)
 
 
 def is_known_registry(policy_config: PolicyConfig, host: str) -> bool:
@@ -77,7 +77,7 @@ def skip_unknown_registry(
     A reference that is already skipped is returned unchanged.
     """
     if isinstance(selection, TrackedImage) and not is_known_registry(policy_config, selection.tag_ref.host):
-        return SkippedReference(selection.occurrence, Reason.UNKNOWN_REGISTRY, selection)
+        return SkippedReference(selection.reference, Reason.UNKNOWN_REGISTRY, selection)
     return selection
 
 
@@ -89,22 +89,22 @@ def _describe_comment(comment: IgnoreComment) -> str:
     return f"The comment on line {comment.line_number} says so{until}{reason}"
 
 
-def _find_skip_reason(policy_config: PolicyConfig, policy: Policy, occurrence: Occurrence) -> Reason | None:
-    reference = occurrence.reference
+def _find_skip_reason(policy_config: PolicyConfig, policy: Policy, reference: Reference) -> Reason | None:
+    image = reference.image
     if policy.ignore:
         return Reason.IGNORED
-    not_editable = occurrence.digest_slot if isinstance(occurrence.digest_slot, NotEditable) else None
+    not_editable = reference.digest_slot if isinstance(reference.digest_slot, NotEditable) else None
     if not_editable is not None and not_editable.reason in _FOREIGN_IMAGE_REASONS:
         return not_editable.reason
-    if occurrence.role is Role.OWN and not policy.has_own_role_rule:
+    if reference.role is Role.OWN and not policy.has_own_role_rule:
         return Reason.OWN
-    if occurrence.role is Role.THIRD_PARTY and policy_config.own_globs is None and reference.host not in PUBLIC_HOSTS:
+    if reference.role is Role.THIRD_PARTY and policy_config.own_globs is None and image.host not in PUBLIC_HOSTS:
         return Reason.MAYBE_OWN
     if policy.update is UpdateMode.NONE:
         return Reason.NO_RULE
-    if reference.digest is not None and parse_sha256(reference.digest) is None:
+    if image.digest is not None and parse_sha256(image.digest) is None:
         return Reason.UNSUPPORTED_DIGEST
-    if reference.digest is None and not policy.pin:
+    if image.digest is None and not policy.pin:
         return Reason.PIN_OFF
     if not_editable is not None:
         return not_editable.reason

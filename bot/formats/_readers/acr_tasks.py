@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from posixpath import join
 
 from bot.core.references.git_context import parse_context
-from bot.core.references.locking import lock_occurrence
+from bot.core.references.locking import lock_reference
 from bot.formats._syntax.reference_positions import TEMPLATE_MARKS, ReferencePosition
 from bot.formats._syntax.tree_paths import is_remote_context, resolve_dockerfile
 from bot.formats._syntax.yaml.file_reader import read_file
@@ -21,7 +21,7 @@ from bot.formats._syntax.yaml.nodes import ALL_ITEMS, STRING, YamlDocument, Yaml
 from bot.model.build_task import StepBuild
 from bot.model.cross_file import TaskFileBuild
 from bot.model.extracted_item import ExtractedItem
-from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.source import FilePath, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "acr-tasks"
@@ -173,7 +173,7 @@ def _is_task(document: YamlDocument, steps: Sequence[YamlNode]) -> bool:
 
 def _read_command(
     document: YamlDocument, file: SourceFile, locator: str, node: YamlScalar, local_names: Collection[str]
-) -> Iterator[Occurrence | UnsupportedText]:
+) -> Iterator[Reference | UnsupportedText]:
     """Yield the image in which a `cmd` step runs. The image is the first word of the command.
 
     Yield nothing if the first word is an option or is in `local_names`. `local_names` are the aliases of the task, such
@@ -194,8 +194,8 @@ def _read_command(
         yield position.make_unsupported(written, Reason.TEMPLATED)
     else:
         found = position.read_reference(word, start)
-        if isinstance(found, Occurrence) and document.is_shared(node):
-            found = lock_occurrence(found, Reason.CONFLICTING_EDITS)
+        if isinstance(found, Reference) and document.is_shared(node):
+            found = lock_reference(found, Reason.CONFLICTING_EDITS)
         yield found
 
 

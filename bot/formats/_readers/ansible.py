@@ -32,7 +32,7 @@ from bot.formats._syntax.yaml.nodes import (
 from bot.formats._syntax.yaml.table_reader import find_key_line
 from bot.formats._syntax.yaml.trees import MAX_NESTING
 from bot.model.extracted_item import ExtractedItem
-from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.source import FilePath, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "ansible"
@@ -66,7 +66,7 @@ class _ModuleCall(NamedTuple):
     task: YamlNode
 
 
-def _read_document(document: YamlDocument, path: FilePath) -> Iterator[Occurrence | UnsupportedText]:
+def _read_document(document: YamlDocument, path: FilePath) -> Iterator[Reference | UnsupportedText]:
     """Yield the images in the tasks of a document. Raises TooDeepError."""
     locators = UniqueLocators("~")  # a task can have both a module and `args`, and a key may contain a `/`
     reader = YamlImageReader(document, path, _FORMAT, Role.THIRD_PARTY)
@@ -115,14 +115,14 @@ def _find_images(document: YamlDocument, call: _ModuleCall) -> Iterator[tuple[st
 
 def _read_image(
     reader: YamlImageReader, call: _ModuleCall, locator: str, image: YamlNode
-) -> Occurrence | UnsupportedText | None:
+) -> Reference | UnsupportedText | None:
     document = reader.document
     if isinstance(call.arguments, YamlScalar):
         return _read_free_form(reader, call.arguments, locator)
     if isinstance(image, YamlScalar) and _IMAGE_ID.fullmatch(image.value):
         return None
     found = reader.read(locator, image, read_platform(document.get_string(call.arguments, "platform")))
-    if not isinstance(found, Occurrence):
+    if not isinstance(found, Reference):
         return found
     key_line = find_key_line(document, call.arguments, call.locator.rpartition("/")[2].partition("#")[0])
     found = replace(found, related_lines=(document.get_line_number(call.task), key_line))
@@ -139,7 +139,7 @@ def _would_keep_image(document: YamlDocument, call: _ModuleCall) -> bool:
     return call.module in _DOCKER_MODULES and (pull == "never" or mismatch == "ignore")
 
 
-def _read_free_form(reader: YamlImageReader, text: YamlScalar, locator: str) -> Occurrence | UnsupportedText | None:
+def _read_free_form(reader: YamlImageReader, text: YamlScalar, locator: str) -> Reference | UnsupportedText | None:
     """Return the image in a text such as `name=web image=nginx`, or None if the text has no image."""
     document = reader.document
     match = _FREE_FORM_IMAGE.search(text.value)

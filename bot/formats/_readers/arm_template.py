@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-from bot.core.references.locking import lock_occurrence
+from bot.core.references.locking import lock_reference
 from bot.formats._syntax.azure_resources import (
     ImageValue,
     NamedTemplateValue,
@@ -23,7 +23,7 @@ from bot.formats._syntax.azure_resources import (
 from bot.formats._syntax.broken import BrokenFile
 from bot.formats._syntax.jsonc import JsonArray, JsonFile, JsonObject, JsonString, JsonValue, JsonWord, read_json
 from bot.model.extracted_item import ExtractedItem
-from bot.model.source import Occurrence, SourceFile
+from bot.model.source import Reference, SourceFile
 from bot.model.vocabulary import Reason
 
 _FORMAT = "arm-template"
@@ -46,8 +46,8 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
             images = TemplateImages(file.path, _FORMAT, get_line_number, scanner.named_values, scanner.use_counts)
             is_generated = _is_generated(root)
             for found in images.read_values(scanner.images):
-                if is_generated and isinstance(found, Occurrence):
-                    yield replace(lock_occurrence(found, Reason.OTHER_WRITER), notes=(_GENERATED_NOTE,))
+                if is_generated and isinstance(found, Reference):
+                    yield replace(lock_reference(found, Reason.OTHER_WRITER), notes=(_GENERATED_NOTE,))
                 else:
                     yield found
         case JsonFile():

@@ -17,7 +17,7 @@ from bot.core.references.expansion import (
     find_shared_variables,
     resolve_interpolated,
 )
-from bot.core.references.locking import lock_occurrence
+from bot.core.references.locking import lock_reference
 from bot.formats._syntax.bake_file import BakeBuild, BakeFile, BakeTarget, BakeText, list_builds, read_bake
 from bot.formats._syntax.broken import BrokenFile
 from bot.formats._syntax.dockerfile.inline_dockerfile import InlineDockerfile
@@ -40,7 +40,7 @@ from bot.model.cross_file import (
     VariableUse,
 )
 from bot.model.extracted_item import ExtractedItem
-from bot.model.source import FilePath, Occurrence, SourceFile, Span, UnsupportedText
+from bot.model.source import FilePath, Reference, SourceFile, Span, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "bake"
@@ -64,7 +64,7 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
 
 def _read_items(path: FilePath, hcl: HclFile) -> Iterator[ExtractedItem]:
     bake = read_bake(hcl)
-    references: list[Occurrence | UnsupportedText] = []
+    references: list[Reference | UnsupportedText] = []
     inline_locators: dict[int, str] = {}
     for locator, target in _assign_locators(bake.targets):
         if target.inline_dockerfile is not None:
@@ -106,7 +106,7 @@ def _assign_locators(targets: Iterable[BakeTarget]) -> Iterator[tuple[str, BakeT
     return ((locators.make_unique(extend_locator("target/", target.name)), target) for target in targets)
 
 
-def _read_contexts(path: FilePath, hcl: HclFile, bake: BakeFile) -> Iterator[Occurrence | UnsupportedText]:
+def _read_contexts(path: FilePath, hcl: HclFile, bake: BakeFile) -> Iterator[Reference | UnsupportedText]:
     """Yield the images among the build contexts of all targets.
 
     A digest for `docker-image://alpine:${TAG}` is written into the default of the variable `TAG`. The digest is not
@@ -128,9 +128,9 @@ def _read_contexts(path: FilePath, hcl: HclFile, bake: BakeFile) -> Iterator[Occ
     for image in images:
         holder = image.assignment
         reference = image.item
-        if holder is not None and isinstance(reference, Occurrence):
+        if holder is not None and isinstance(reference, Reference):
             reference = replace(reference, related_lines=(holder.line_number,))
-            reference = lock_occurrence(reference, Reason.SHARED_ARGUMENT) if holder.variable in shared else reference
+            reference = lock_reference(reference, Reason.SHARED_ARGUMENT) if holder.variable in shared else reference
         yield reference
 
 
@@ -148,7 +148,7 @@ def _expand_variables(path: FilePath, hcl: HclFile, bake: BakeFile) -> dict[str,
 
 def _read_context(
     path: FilePath, hcl: HclFile, locator: str, text: BakeText, values: ExpandedValues
-) -> Occurrence | UnsupportedText | InterpolatedImage | None:
+) -> Reference | UnsupportedText | InterpolatedImage | None:
     """Return the image in a build context, or None if the context is not an image.
 
     If the context contains variables, the image is returned as an `InterpolatedImage`, which the caller resolves.
@@ -188,7 +188,7 @@ def _remove_scheme(text: InterpolatedText) -> InterpolatedText | None:
             return None
 
 
-def _read_inline(path: FilePath, hcl: HclFile, text: BakeText, locator: str) -> Iterator[Occurrence | UnsupportedText]:
+def _read_inline(path: FilePath, hcl: HclFile, text: BakeText, locator: str) -> Iterator[Reference | UnsupportedText]:
     dockerfile = InlineDockerfile(hcl.get_line_number(text.start), hcl.get_line_number)
     for part in text.parts:
         match part:

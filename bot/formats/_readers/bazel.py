@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from bot.core.references.locking import lock_occurrence
+from bot.core.references.locking import lock_reference
 from bot.formats._syntax.broken import BrokenAtError, BrokenFile
 from bot.formats._syntax.line_offsets import LineOffsets
 from bot.formats._syntax.platforms import read_platform
@@ -20,8 +20,8 @@ from bot.formats._syntax.reference_positions import TEMPLATE_MARKS, ReferencePos
 from bot.formats._syntax.starlark import StarlarkArgument, StarlarkCall, StarlarkString, find_calls
 from bot.model.errors import InvalidReferenceError
 from bot.model.extracted_item import ExtractedItem
-from bot.model.reference import ImageReference, is_tag, parse_sha256
-from bot.model.source import EditSlot, NotEditable, Occurrence, SourceFile, Span, UnsupportedText
+from bot.model.image_name import ImageName, is_tag, parse_sha256
+from bot.model.source import EditSlot, NotEditable, Reference, SourceFile, Span, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "bazel"
@@ -76,7 +76,7 @@ class _PullReader:
     line_offsets: LineOffsets
     _locators: UniqueLocators = field(default_factory=UniqueLocators)
 
-    def read_call(self, call: StarlarkCall) -> Iterator[Occurrence | UnsupportedText]:
+    def read_call(self, call: StarlarkCall) -> Iterator[Reference | UnsupportedText]:
         """Yield the image of a call, or nothing if the call does not name an image."""
         arguments = {each.name: each for each in call.arguments if each.name in _TEXT_ATTRIBUTES}
         names = [arguments[name] for name in _NAME_ATTRIBUTES if name in arguments]
@@ -114,32 +114,32 @@ class _PullReader:
 
     def _read_image(
         self, call: StarlarkCall, position: ReferencePosition, texts: dict[str, StarlarkString]
-    ) -> Occurrence | UnsupportedText:
+    ) -> Reference | UnsupportedText:
         found = _read_name(position, texts)
         if isinstance(found, UnsupportedText):
             return found
         tag, digest = texts.get("tag"), texts.get("digest")
-        if found.reference.tag is None and tag is not None and tag.value:
+        if found.image.tag is None and tag is not None and tag.value:
             if not is_tag(tag.value):
                 return position.make_unsupported(tag.value, Reason.MALFORMED)
             found = self._add_tag(found, tag, call.get_argument("tag"))
-        if found.reference.digest is None and digest is not None:
+        if found.image.digest is None and digest is not None:
             found_with_digest = _add_digest(found, digest)
             if found_with_digest is None:
                 return position.make_unsupported(digest.value, Reason.MALFORMED)
             found = found_with_digest
-        if found.reference.digest is None and _is_false(call):
-            return replace(lock_occurrence(found, Reason.PIN_OFF), notes=(_NOT_REPRODUCIBLE_NOTE,))
+        if found.image.digest is None and _is_false(call):
+            return replace(lock_reference(found, Reason.PIN_OFF), notes=(_NOT_REPRODUCIBLE_NOTE,))
         return found
 
-    def _add_tag(self, found: Occurrence, tag: StarlarkString, argument: StarlarkArgument | None) -> Occurrence:
+    def _add_tag(self, found: Reference, tag: StarlarkString, argument: StarlarkArgument | None) -> Reference:
         """Return `found` with the tag of the attribute `tag`, after which the attribute `digest` can be inserted."""
-        reference = replace(found.reference, tag=tag.value)
+        image = replace(found.image, tag=tag.value)
         tag_slot = EditSlot(Span(tag.start, tag.end), tag.value.encode())
         digest_slot = found.digest_slot
-        if reference.digest is None and argument is not None:
+        if image.digest is None and argument is not None:
             digest_slot = EditSlot(Span(tag.end, tag.end), b"", self._make_digest_prefix(argument, tag))
-        return replace(found, written=str(reference), reference=reference, tag_slot=tag_slot, digest_slot=digest_slot)
+        return replace(found, written=str(image), image=image, tag_slot=tag_slot, digest_slot=digest_slot)
 
     def _make_digest_prefix(self, argument: StarlarkArgument, tag: StarlarkString) -> bytes:
         """Return the bytes before a new digest: the end of the attribute `tag`, and the start of `digest`.
@@ -160,7 +160,7 @@ class _PullReader:
         return self.line_offsets.get_line_number(offset)
 
 
-def _read_name(position: ReferencePosition, texts: dict[str, StarlarkString]) -> Occurrence | UnsupportedText:
+def _read_name(position: ReferencePosition, texts: dict[str, StarlarkString]) -> Reference | UnsupportedText:
     """Return the image in the attribute `image`, or in `registry` and `repository`, without the other attributes."""
     image = texts.get("image")
     if image is not None:
@@ -173,18 +173,18 @@ def _read_name(position: ReferencePosition, texts: dict[str, StarlarkString]) ->
     return replace(found, digest_slot=NotEditable(Reason.NO_TAG), tag_slot=NotEditable(Reason.NO_TAG))
 
 
-def _add_digest(found: Occurrence, digest: StarlarkString) -> Occurrence | None:
+def _add_digest(found: Reference, digest: StarlarkString) -> Reference | None:
     """Return `found` with the digest of the attribute `digest`, or None if the attribute is not a digest."""
     span = Span(digest.start, digest.end)
     if not digest.value:
         return replace(found, digest_slot=EditSlot(span, b""))
     try:
-        reference = ImageReference.parse(f"{found.reference}@{digest.value}")
+        image = ImageName.parse(f"{found.image}@{digest.value}")
     except InvalidReferenceError:
         return None
     is_sha256 = parse_sha256(digest.value) is not None
     slot = EditSlot(span, digest.value.encode()) if is_sha256 else NotEditable(Reason.UNSUPPORTED_DIGEST)
-    return replace(found, written=str(reference), reference=reference, digest_slot=slot)
+    return replace(found, written=str(image), image=image, digest_slot=slot)
 
 
 def _get_platform(call: StarlarkCall) -> str | None:

@@ -50,7 +50,7 @@ from bot.model.cross_file import (
     VariableUse,
 )
 from bot.model.extracted_item import ExtractedItem
-from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.source import FilePath, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "compose"
@@ -107,7 +107,7 @@ def _read_document(document: YamlDocument, path: FilePath) -> Iterator[Extracted
     uses = dict.fromkeys(list_environment_uses(document, services, image_events)) if services else {}
     outputs = frozenset(name for service in services if (name := service.output_image))
     # Read the images only after the whole walk, because only then is it known which scalars aliases use elsewhere.
-    found: list[Occurrence | UnsupportedText | InterpolatedImage] = []
+    found: list[Reference | UnsupportedText | InterpolatedImage] = []
     locators = UniqueLocators("~")  # `#` already numbers the values of a repeated key
     for image in images:
         reference = _read_image(document, path, image._replace(locator=locators.make_unique(image.locator)))
@@ -174,20 +174,20 @@ def _list_contexts(
 
 def _read_image(
     document: YamlDocument, path: FilePath, image: _ServiceImage
-) -> Occurrence | UnsupportedText | InterpolatedImage | None:
+) -> Reference | UnsupportedText | InterpolatedImage | None:
     """Return the image reference in a node, or None if the node contains no text.
 
     If the reference contains variables, it is returned as an `InterpolatedImage`, because their values are known only
     after all files have been read.
     """
     node = image.node
-    found: Occurrence | UnsupportedText | InterpolatedImage | None = None
+    found: Reference | UnsupportedText | InterpolatedImage | None = None
     if isinstance(node, YamlScalar) and "$" in node.value and not any(mark in node.value for mark in _TEMPLATE_OPENERS):
         found = _read_interpolated(document, path, image, node)
     if found is None:
         reader = YamlImageReader(document, path, _FORMAT, image.role)
         found = reader.read(image.locator, node, image.platform, image.scheme)
-    if isinstance(found, Occurrence | InterpolatedImage) and isinstance(node, YamlScalar) and node.is_block:
+    if isinstance(found, Reference | InterpolatedImage) and isinstance(node, YamlScalar) and node.is_block:
         return replace(found, related_lines=(document.get_line_number(node),))
     return found
 
@@ -232,7 +232,7 @@ def _read_interpolated(
 
 def _read_inline(
     document: YamlDocument, node: YamlScalar, path: FilePath, locator: str
-) -> Iterator[Occurrence | UnsupportedText]:
+) -> Iterator[Reference | UnsupportedText]:
     """Yield the images of the inline Dockerfile in `node`.
 
     The images are editable only if the file contains the lines of the Dockerfile literally. A block scalar with `|`

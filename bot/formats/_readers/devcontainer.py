@@ -14,7 +14,7 @@ from bot.formats._syntax.reference_positions import TEMPLATE_MARKS, ReferencePos
 from bot.formats._syntax.tree_paths import resolve_dockerfile
 from bot.model.cross_file import BuildArgumentSetting, NamedBuildContext
 from bot.model.extracted_item import ExtractedItem
-from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.source import FilePath, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "devcontainer"
@@ -35,8 +35,8 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
             assert_never(unknown)
 
 
-def _read_images(json: JsonFile, root: JsonObject, path: FilePath) -> Iterator[Occurrence | UnsupportedText]:
-    """Yield the image under the key `image`. If the key occurs several times, yield the image of each occurrence.
+def _read_images(json: JsonFile, root: JsonObject, path: FilePath) -> Iterator[Reference | UnsupportedText]:
+    """Yield the image under the key `image`. If the key occurs several times, yield the image each time.
 
     See https://containers.dev/implementors/json_reference/#image-specific.
     """
@@ -50,7 +50,7 @@ def _read_images(json: JsonFile, root: JsonObject, path: FilePath) -> Iterator[O
             yield found
 
 
-def _read_text(value: JsonValue, position: ReferencePosition) -> Occurrence | UnsupportedText | None:
+def _read_text(value: JsonValue, position: ReferencePosition) -> Reference | UnsupportedText | None:
     match value:
         case JsonWord("null") | JsonString(""):
             return None

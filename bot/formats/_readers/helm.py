@@ -25,7 +25,7 @@ from bot.model.chart_facts import (
 )
 from bot.model.cost_limits import MAX_FILE_REFERENCES
 from bot.model.extracted_item import ExtractedItem
-from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.source import FilePath, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
 _FORMAT = "helm"
@@ -56,7 +56,7 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
         _is_relevant,
         lambda document: () if _is_kubernetes_object(document) else _read_document(document, file.path),
     ):
-        has_images = has_images or isinstance(item, Occurrence)
+        has_images = has_images or isinstance(item, Reference)
         yield item
     if has_images:
         yield ValuesFile(file.path)

@@ -16,7 +16,7 @@ from bot.formats._syntax.platforms import read_platform
 from bot.formats._syntax.reference_positions import SCHEME, TEMPLATE_MARKS, ReferencePosition, UniqueLocators
 from bot.formats._syntax.xml_elements import XmlElement, XmlFile, read_xml
 from bot.model.extracted_item import ExtractedItem
-from bot.model.source import Occurrence, SourceFile, UnsupportedText
+from bot.model.source import Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "jib"
@@ -36,7 +36,7 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
     return _read_maven(file) if file.path.endswith(".xml") else _read_gradle(file)
 
 
-def _read_maven(file: SourceFile) -> Iterator[Occurrence | UnsupportedText]:
+def _read_maven(file: SourceFile) -> Iterator[Reference | UnsupportedText]:
     match read_xml(file.content):
         case XmlFile() as xml:
             images = sorted(_find_maven_images(xml), key=lambda found: found[1].start)
@@ -91,7 +91,7 @@ def _get_platform(xml: XmlFile, base: XmlElement) -> str | None:
     return read_platform(f"{parts['os']}/{parts['architecture']}")
 
 
-def _read_gradle(file: SourceFile) -> Iterator[Occurrence | UnsupportedText]:
+def _read_gradle(file: SourceFile) -> Iterator[Reference | UnsupportedText]:
     try:
         values = list(find_property_values(file.content, _GRADLE_BLOCKS, _IMAGE_PATH))
     except (UnicodeDecodeError, BrokenAtError) as error:
@@ -111,7 +111,7 @@ def _read_gradle(file: SourceFile) -> Iterator[Occurrence | UnsupportedText]:
 
 def _read_image(
     position: ReferencePosition, text: str, start: int, *, is_literal: bool
-) -> Iterator[Occurrence | UnsupportedText]:
+) -> Iterator[Reference | UnsupportedText]:
     """Yield the image reference in `text`. If `text` is empty or `scratch`, yield nothing.
 
     `start` is the byte offset of the text in the file.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bot.core.references.locking import lock_occurrence
+from bot.core.references.locking import lock_reference
 from bot.formats._syntax.kubernetes.kinds import SOURCE_PATHS
 from bot.formats._syntax.kubernetes.objects import ObjectReader
 from bot.model.extracted_item import ExtractedItem
-from bot.model.source import Occurrence, SourceFile
+from bot.model.source import Reference, SourceFile
 from bot.model.vocabulary import Reason
 
 _FORMAT = "kubernetes"
@@ -34,8 +34,8 @@ def read_overrides(file: SourceFile, *, is_image_updater_file: bool) -> Iterator
     reader = ObjectReader(file.path, _FORMAT, image_paths=SOURCE_PATHS)
     for found in reader.read(file.content, is_relevant=bool):
         yield (
-            lock_occurrence(found, Reason.OTHER_WRITER)
-            if is_image_updater_file and isinstance(found, Occurrence)
+            lock_reference(found, Reason.OTHER_WRITER)
+            if is_image_updater_file and isinstance(found, Reference)
             else found
         )
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bot.core.references.locking import lock_occurrence
+from bot.core.references.locking import lock_reference
 from bot.formats._syntax.helm.value_images import ImageCandidate, find_images_below, read_images
 from bot.formats._syntax.kubernetes.kustomize_images import ImageEntry, find_entries, read_entries
 from bot.formats._syntax.kubernetes.objects import ObjectReader
@@ -20,7 +20,7 @@ from bot.formats._syntax.yaml.file_reader import read_file
 from bot.formats._syntax.yaml.nodes import ALL_ITEMS, STRING, KeyPath, YamlDocument, YamlNode, YamlScalar
 from bot.model.cross_file import Kustomization
 from bot.model.extracted_item import ExtractedItem
-from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.source import FilePath, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
 _FORMAT = "kustomize"
@@ -131,14 +131,14 @@ class _KustomizationNodes:
             ],
         )
 
-    def read_images(self, path: FilePath) -> Iterator[Occurrence | UnsupportedText]:
+    def read_images(self, path: FilePath) -> Iterator[Reference | UnsupportedText]:
         yield from read_entries(self.entries, path, _FORMAT)
         yield from read_images(self.values, path, _FORMAT)
         objects = ObjectReader(path, _FORMAT)
         for patch in self.patches:
             for found in objects.read_embedded(self.document, patch.text, patch.locator, is_patch=True):
-                if patch.is_of_job and isinstance(found, Occurrence):
-                    yield lock_occurrence(found, Reason.IMMUTABLE_JOB)
+                if patch.is_of_job and isinstance(found, Reference):
+                    yield lock_reference(found, Reason.IMMUTABLE_JOB)
                 else:
                     yield found
 

@@ -17,7 +17,7 @@ from bot.formats._syntax.broken import BrokenFile
 from bot.formats._syntax.reference_positions import TEMPLATE_MARKS, ReferencePosition, UniqueLocators
 from bot.formats._syntax.xml_elements import XmlElement, XmlFile, XmlText, read_xml
 from bot.model.extracted_item import ExtractedItem
-from bot.model.source import Occurrence, SourceFile, UnsupportedText
+from bot.model.source import Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "msbuild"
@@ -47,7 +47,7 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
             assert_never(unknown)
 
 
-def _read_project(file: SourceFile, xml: XmlFile) -> Iterator[Occurrence | UnsupportedText]:
+def _read_project(file: SourceFile, xml: XmlFile) -> Iterator[Reference | UnsupportedText]:
     if xml.root.name != _ROOT:
         return
     properties = [child for group in xml.root.walk() if group.name == _PROPERTIES for child in group.children]
@@ -65,7 +65,7 @@ def _list_texts(xml: XmlFile, properties: Iterable[XmlElement], name: str) -> li
     return [(written_name, text) for written_name, text in texts if text.value]
 
 
-def _read_image(text: XmlText, position: ReferencePosition) -> Occurrence | UnsupportedText:
+def _read_image(text: XmlText, position: ReferencePosition) -> Reference | UnsupportedText:
     if TEMPLATE_MARKS.search(text.value):
         return position.make_unsupported(text.value, Reason.TEMPLATED)
     if not text.is_literal:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from bot.core.references.locking import lock_occurrence
+from bot.core.references.locking import lock_reference
 from bot.formats._syntax.platforms import read_platform
 from bot.formats._syntax.reference_positions import (
     TEMPLATE_MARKS,
@@ -18,7 +18,7 @@ from bot.formats._syntax.reference_positions import (
 )
 from bot.formats._syntax.units import BrokenUnitError, UnitSetting, read_settings
 from bot.model.extracted_item import ExtractedItem
-from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.source import FilePath, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "quadlet"
@@ -53,8 +53,8 @@ def read(file: SourceFile, section: str) -> Iterator[ExtractedItem]:
     if _IMAGE_KEY not in settings_by_key:
         return
     found = _read_setting(file.path, settings_by_key[_IMAGE_KEY], _get_platform(settings_by_key))
-    if isinstance(found, Occurrence) and found.reference.digest is None and _is_updated_by_podman(settings):
-        found = lock_occurrence(found, Reason.OTHER_WRITER)
+    if isinstance(found, Reference) and found.image.digest is None and _is_updated_by_podman(settings):
+        found = lock_reference(found, Reason.OTHER_WRITER)
     if found is not None:
         yield found
 
@@ -82,7 +82,7 @@ def _get_platform(settings: dict[str, UnitSetting]) -> str | None:
     return read_platform("/".join(filter(None, (system, architecture, variant)))) if architecture else None
 
 
-def _read_setting(path: FilePath, setting: UnitSetting, platform: str | None) -> Occurrence | UnsupportedText | None:
+def _read_setting(path: FilePath, setting: UnitSetting, platform: str | None) -> Reference | UnsupportedText | None:
     text = setting.value
     if not text or text.endswith(_UNIT_SUFFIXES):
         return None
@@ -105,4 +105,4 @@ def _read_setting(path: FilePath, setting: UnitSetting, platform: str | None) ->
         return position.read_reference(text, setting.value_start)
     prefix_length = len(_REGISTRY_TRANSPORT)
     found = position.read_reference(text[prefix_length:], setting.value_start + prefix_length)
-    return forbid_tag_with_digest(found) if isinstance(found, Occurrence) else found
+    return forbid_tag_with_digest(found) if isinstance(found, Reference) else found

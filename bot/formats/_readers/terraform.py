@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, assert_never
 
-from bot.core.references.locking import lock_occurrence
+from bot.core.references.locking import lock_reference
 from bot.formats._syntax.broken import BrokenFile
 from bot.formats._syntax.hcl.reader import (
     ComputedExpression,
@@ -27,7 +27,7 @@ from bot.formats._syntax.jsonc import JsonArray, JsonFile, JsonObject, JsonStrin
 from bot.formats._syntax.platforms import read_platform
 from bot.formats._syntax.reference_positions import TEMPLATE_MARKS, ReferencePosition, UniqueLocators, extend_locator
 from bot.model.extracted_item import ExtractedItem
-from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.source import FilePath, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "terraform"
@@ -92,21 +92,21 @@ class _TerraformReader:
     path: FilePath
     _locators: UniqueLocators = field(default_factory=UniqueLocators)
 
-    def read_images(self) -> Iterator[Occurrence | UnsupportedText]:
+    def read_images(self) -> Iterator[Reference | UnsupportedText]:
         for block in self.file.body.blocks:
             for resource in _RESOURCE_RULES:
                 if block.type in resource.kinds and block.labels and resource.types.fullmatch(block.labels[0]):
                     yield from self._read_resource(resource, block)
 
-    def _read_resource(self, rule: _ResourceRule, block: HclBlock) -> Iterator[Occurrence | UnsupportedText]:
+    def _read_resource(self, rule: _ResourceRule, block: HclBlock) -> Iterator[Reference | UnsupportedText]:
         locator = extend_locator(block.type, "".join(f".{label}" for label in block.labels))
         body = block.body
         is_built = any(body.list_blocks("build"))  # then the image name is that of the build's output
         if rule.attribute and not is_built:
             platform = read_platform(_get_text(body.get_value("platform")))
             for found in self._read_image(f"{locator}.{rule.attribute}", body.get_value(rule.attribute), platform):
-                if rule.is_digest_looked_up and isinstance(found, Occurrence) and found.reference.digest is None:
-                    yield lock_occurrence(found, Reason.OTHER_WRITER)
+                if rule.is_digest_looked_up and isinstance(found, Reference) and found.image.digest is None:
+                    yield lock_reference(found, Reason.OTHER_WRITER)
                 else:
                     yield found
         for at, inner in _find_blocks(body, rule.block_types, locator):
@@ -118,11 +118,11 @@ class _TerraformReader:
             references = self._read_manifest(f"{locator}.{rule.manifest_attribute}", manifest)
             is_job = _is_job(manifest)
             yield from (
-                lock_occurrence(each, Reason.IMMUTABLE_JOB) if is_job and isinstance(each, Occurrence) else each
+                lock_reference(each, Reason.IMMUTABLE_JOB) if is_job and isinstance(each, Reference) else each
                 for each in references
             )
 
-    def _read_manifest(self, locator: str, value: HclExpression | None) -> Iterator[Occurrence | UnsupportedText]:
+    def _read_manifest(self, locator: str, value: HclExpression | None) -> Iterator[Reference | UnsupportedText]:
         match value:
             case HclObject(items=items):
                 for item in items:
@@ -138,7 +138,7 @@ class _TerraformReader:
 
     def _read_containers(
         self, locator: str, value: HclExpression | None, shift: int = 0
-    ) -> Iterator[Occurrence | UnsupportedText]:
+    ) -> Iterator[Reference | UnsupportedText]:
         """Yield the images in a list of container objects.
 
         `shift` is 0 if `value` was parsed as part of the file. If `value` was parsed separately, `shift` is the number
@@ -149,7 +149,7 @@ class _TerraformReader:
                 if item.name == "image":
                     yield from self._read_image(f"{locator}[{index}].image", item.value, shift=shift)
 
-    def _read_encoded(self, locator: str, value: HclExpression | None) -> Iterator[Occurrence | UnsupportedText]:
+    def _read_encoded(self, locator: str, value: HclExpression | None) -> Iterator[Reference | UnsupportedText]:
         """Yield the images in `jsonencode([{ image = "…" }])`, or in a heredoc that contains the same list as JSON."""
         if isinstance(value, HclTemplate):
             yield from self._read_json(locator, value)
@@ -163,7 +163,7 @@ class _TerraformReader:
         if isinstance(argument, HclFile):
             yield from self._read_containers(locator, argument.body.attributes[0].value, shift)
 
-    def _read_json(self, locator: str, value: HclTemplate) -> Iterator[Occurrence | UnsupportedText]:
+    def _read_json(self, locator: str, value: HclTemplate) -> Iterator[Reference | UnsupportedText]:
         """Yield the images in a heredoc that contains a list of containers as JSON.
 
         Yield nothing if `value` is not a heredoc, or if the file does not contain its text literally.
@@ -191,7 +191,7 @@ class _TerraformReader:
 
     def _read_image(
         self, locator: str, value: HclExpression | None, platform: str | None = None, shift: int = 0
-    ) -> Iterator[Occurrence | UnsupportedText]:
+    ) -> Iterator[Reference | UnsupportedText]:
         """Yield the image in the string `value`, or nothing if `value` is not a string.
 
         `shift` is 0 if `value` was parsed as part of the file. If `value` was parsed separately, as the argument of

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from bot.formats._syntax.line_offsets import LineOffsets
 from bot.formats._syntax.reference_positions import ReferencePosition
 from bot.model.extracted_item import ExtractedItem
-from bot.model.reference import MAX_REFERENCE_LENGTH
-from bot.model.source import Occurrence, SourceFile
+from bot.model.image_name import MAX_REFERENCE_LENGTH
+from bot.model.source import Reference, SourceFile
 from bot.model.vocabulary import Role
 
 _FORMAT = "text"
@@ -28,7 +28,7 @@ _NAME_AND_TAG = re.compile(
     """,
     re.VERBOSE,
 )
-"""The grammar of references with a tag (bot/model/reference.py), up to the start of the digest."""
+"""The grammar of references with a tag (bot/model/image_name.py), up to the start of the digest."""
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
@@ -49,5 +49,5 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
         locator = f"{mention['name'].decode()}#{name_counts[mention['name']]}"
         position = ReferencePosition(file.path, _FORMAT, Role.BASE, lines.get_line_number(start), locator)
         found = position.read_reference(content[start : digest.end()].decode(), start)
-        if isinstance(found, Occurrence):
+        if isinstance(found, Reference):
             yield found

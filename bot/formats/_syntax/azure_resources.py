@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from bot.core.references.locking import lock_occurrence
+from bot.core.references.locking import lock_reference
 from bot.formats._syntax.reference_positions import TEMPLATE_MARKS, ReferencePosition, UniqueLocators
-from bot.model.source import FilePath, Occurrence, UnsupportedText
+from bot.model.source import FilePath, Reference, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _SITE_PROPERTIES = ("linuxfxversion", "windowsfxversion")
@@ -87,7 +87,7 @@ class TemplateImages:
     use_counts: Mapping[str, int]
     """How often the template uses each parameter and variable, as an image or for another purpose."""
 
-    def read_values(self, values: Iterable[ImageValue]) -> Iterator[Occurrence | UnsupportedText]:
+    def read_values(self, values: Iterable[ImageValue]) -> Iterator[Reference | UnsupportedText]:
         """Yield the images in `values`, in the order of the file."""
         ordered = sorted(values, key=lambda each: each.start)
         image_counts = Counter(each.value for each in ordered if isinstance(each.value, str))
@@ -107,7 +107,7 @@ class TemplateImages:
 
     def _read_named(
         self, position: ReferencePosition, value: ImageValue, name: str, image_counts: Mapping[str, int]
-    ) -> Iterator[Occurrence | UnsupportedText]:
+    ) -> Iterator[Reference | UnsupportedText]:
         """Yield the image in the default of the parameter or variable `name`.
 
         The digest is written to the default. This is not possible if the template uses the value elsewhere, too.
@@ -127,12 +127,12 @@ class TemplateImages:
                 yield found
             else:
                 used = replace(found, written=value.source, variables=(name,))
-                yield lock_occurrence(used, Reason.SHARED_ARGUMENT) if is_shared else used
+                yield lock_reference(used, Reason.SHARED_ARGUMENT) if is_shared else used
 
 
 def _read_string(
     position: ReferencePosition, value: ImageValue, string: TemplateString | None
-) -> Sequence[Occurrence | UnsupportedText]:
+) -> Sequence[Reference | UnsupportedText]:
     """Return the image in a string, or nothing if the string is empty or names the runtime of a web app.
 
     `string` is None if the value is computed.

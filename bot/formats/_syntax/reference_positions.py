@@ -1,4 +1,4 @@
-"""Convert texts in files to an `Occurrence` or an `UnsupportedText`, for all formats."""
+"""Convert texts in files to a `reference` or an `UnsupportedText`, for all formats."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from bot.model.errors import InvalidReferenceError
-from bot.model.reference import ImageReference, parse_sha256
-from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span, UnsupportedText
+from bot.model.image_name import ImageName, parse_sha256
+from bot.model.source import EditSlot, FilePath, NotEditable, Reference, Span, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 MAX_SHOWN_TEXT = 200
@@ -73,44 +73,44 @@ class ReferencePosition(NamedTuple):
     platform: str | None = None
     related_lines: tuple[int, ...] = ()
 
-    def read_reference(self, text: str, start: int) -> Occurrence | UnsupportedText:
-        """Parse `text`. Return the image reference as an `Occurrence`, or an `UnsupportedText` if it is not valid.
+    def read_reference(self, text: str, start: int) -> Reference | UnsupportedText:
+        """Parse `text`. Return the image reference as a `reference`, or an `UnsupportedText` if it is not valid.
 
         `start` is the byte offset of `text` in the file. From this offset, the method computes the slots of the tag and
         the digest (the byte ranges of edits).
         """
         try:
-            reference = ImageReference.parse(text)
+            image = ImageName.parse(text)
         except InvalidReferenceError:
             return self.make_unsupported(text, Reason.MALFORMED)
-        return Occurrence(
+        return Reference(
             path=self.path,
             line_number=self.line_number,
             format=self.format,
             locator=self.locator,
             written=text,
-            reference=reference,
+            image=image,
             role=self.role,
-            digest_slot=_make_digest_slot(reference, start),
-            tag_slot=_make_tag_slot(reference, start),
+            digest_slot=_make_digest_slot(image, start),
+            tag_slot=_make_tag_slot(image, start),
             platform=self.platform,
             related_lines=self.related_lines,
         )
 
-    def make_not_editable(self, text: str, reason: Reason) -> Occurrence:
-        """Return an `Occurrence` that contains `text` unparsed and is not editable for the given reason.
+    def make_not_editable(self, text: str, reason: Reason) -> Reference:
+        """Return a `reference` that contains `text` unparsed and is not editable for the given reason.
 
         This is for texts that do not name an image in a registry, such as `ko://example.com/app`.
         """
         not_editable = NotEditable(reason)
-        reference = ImageReference(text[:MAX_SHOWN_TEXT], None, None)
-        return Occurrence(
+        reference = ImageName(text[:MAX_SHOWN_TEXT], None, None)
+        return Reference(
             path=self.path,
             line_number=self.line_number,
             format=self.format,
             locator=self.locator,
             written=text[:MAX_SHOWN_TEXT],
-            reference=reference,
+            image=reference,
             role=self.role,
             digest_slot=not_editable,
             tag_slot=not_editable,
@@ -122,24 +122,24 @@ class ReferencePosition(NamedTuple):
         return UnsupportedText(self.path, self.line_number, format_for_display(text), reason)
 
 
-def forbid_tag_with_digest(occurrence: Occurrence) -> Occurrence:
-    """Lock the slots of `occurrence`, so that no edit combines a tag with a digest.
+def forbid_tag_with_digest(reference: Reference) -> Reference:
+    """Lock the slots of `reference`, so that no edit combines a tag with a digest.
 
     Only the digest of a reference without a tag remains editable.
     """
     not_editable = NotEditable(Reason.TAG_OR_DIGEST)
-    digest_slot = not_editable if occurrence.reference.tag else occurrence.digest_slot
-    return replace(occurrence, digest_slot=digest_slot, tag_slot=not_editable)
+    digest_slot = not_editable if reference.image.tag else reference.digest_slot
+    return replace(reference, digest_slot=digest_slot, tag_slot=not_editable)
 
 
-def _make_digest_slot(reference: ImageReference, start: int) -> EditSlot | NotEditable:
+def _make_digest_slot(image: ImageName, start: int) -> EditSlot | NotEditable:
     """Return the slot of the reference's digest, or the slot for a new digest if the reference has none.
 
     A slot is the byte range that an edit replaces, or the position at which it inserts. `start` is the byte offset of
     the reference in the file. A digest that is not sha256 is not editable.
     """
-    digest = reference.digest
-    end = start + len(str(reference))
+    digest = image.digest
+    end = start + len(str(image))
     if digest is None:
         return EditSlot(Span(end, end), b"", prefix=b"@")
     if parse_sha256(digest) is None:
@@ -147,13 +147,13 @@ def _make_digest_slot(reference: ImageReference, start: int) -> EditSlot | NotEd
     return EditSlot(Span(end - len(digest), end), digest.encode())
 
 
-def _make_tag_slot(reference: ImageReference, start: int) -> EditSlot:
+def _make_tag_slot(image: ImageName, start: int) -> EditSlot:
     """Return the slot of the reference's tag, or the slot for a new tag if the reference has none.
 
     A slot is the byte range that an edit replaces, or the position at which it inserts. `start` is the byte offset of
     the reference in the file.
     """
-    end = start + len(reference.name)
-    if reference.tag is None:
+    end = start + len(image.name)
+    if image.tag is None:
         return EditSlot(Span(end, end), b"", prefix=b":")
-    return EditSlot(Span(end + 1, end + 1 + len(reference.tag)), reference.tag.encode())
+    return EditSlot(Span(end + 1, end + 1 + len(image.tag)), image.tag.encode())

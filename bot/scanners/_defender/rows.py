@@ -21,7 +21,7 @@ from typing import TypeGuard
 
 from bot.core.evidence.finding_keys import FindingKey, get_canonical_ids, get_finding_key
 from bot.model.evidence import Finding, Severity, SuppressedFinding
-from bot.model.reference import Digest, parse_sha256
+from bot.model.image_name import Digest, parse_sha256
 from bot.scanners._cvss import classify_score
 from bot.scanners._json import ReportObject, UnreadableReportError, parse_time
 

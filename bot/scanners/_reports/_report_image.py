@@ -9,7 +9,7 @@ from datetime import datetime
 
 from bot.model.contents import InstalledPackage
 from bot.model.evidence import Finding, NotScanned, SuppressedFinding
-from bot.model.reference import Digest, parse_sha256
+from bot.model.image_name import Digest, parse_sha256
 
 _DIGEST = re.compile(r"sha256[:-]([0-9a-f]{64})(?![0-9a-f])")
 

@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 from bot.core.markdown import is_safe_url, make_one_line
 from bot.core.transition import shorten_digest
+from bot.model.image_name import Digest
 from bot.model.inventory import BranchKey, StoredRequest
 from bot.model.patch_times import FixSeverity
-from bot.model.reference import Digest
 from bot.model.work import PollWork, SweepWork, TagWork, VisitWork, WorkKey
 from bot.serve.pages.content import Cell, CellStyle, Part, ShownTime
 

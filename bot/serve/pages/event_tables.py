@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from bot.core.markdown import make_one_line
 from bot.model.delivery import Delivery, DeliveryOutcome
-from bot.model.reference import parse_sha256
+from bot.model.image_name import parse_sha256
 from bot.serve.http import Request
 from bot.serve.pages.cells import join_words, show_count, show_digest, show_identifier, show_text, show_time
 from bot.serve.pages.content import Cell, CellStyle, Column, PageContent, PageLink, Pager, Part, Table

@@ -11,8 +11,8 @@ from bot.core.registry_pages import find_registry_page
 from bot.model.ci import FleetOutcome
 from bot.model.errors import InvalidReferenceError
 from bot.model.history import TagObservation
+from bot.model.image_name import ImageName
 from bot.model.inventory import BranchKey
-from bot.model.reference import ImageReference
 from bot.model.report import RepositoryReport
 from bot.model.usage import ImageUsage
 from bot.reports.history import HistoryAnswer
@@ -63,7 +63,7 @@ def build_image(ports: PagePorts, request: Request, parts: Mapping[str, str]) ->
     """Return the page of an image with or without a tag, or the page for images that the state does not contain."""
     name, now = parts["name"], ports.clock.now()
     try:
-        image = ImageReference.parse(name)
+        image = ImageName.parse(name)
     except InvalidReferenceError as error:
         return build_missing_page(f"This is not an image: {error}", PageLink.IMAGES)
     usages = ports.inventory.list_usages(image)
@@ -109,7 +109,7 @@ def _choose_examples(usages: Iterable[ImageUsage]) -> Iterable[ImageUsage]:
 
 
 def _select_verdicts(
-    reports: Mapping[BranchKey, RepositoryReport], image: ImageReference
+    reports: Mapping[BranchKey, RepositoryReport], image: ImageName
 ) -> Mapping[BranchKey, RepositoryReport]:
     """Return the reports with only the verdicts on an image."""
     return {
@@ -118,15 +118,14 @@ def _select_verdicts(
             verdicts=tuple(
                 each
                 for each in report.verdicts
-                if each.occurrence.reference.repository == image.repository
-                and image.tag in {None, each.occurrence.reference.tag}
+                if each.reference.image.repository == image.repository and image.tag in {None, each.reference.image.tag}
             ),
         )
         for key, report in reports.items()
     }
 
 
-def _build_lead(image: ImageReference) -> Iterable[Part]:
+def _build_lead(image: ImageName) -> Iterable[Part]:
     host, _, path = image.repository.partition("/")
     if image.tag:
         yield Part("All tags of")

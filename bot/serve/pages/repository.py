@@ -124,14 +124,14 @@ def _build_reference_table(reports: Mapping[BranchKey, RepositoryReport]) -> Tab
 
 
 def _build_reference_row(key: BranchKey, report: RepositoryReport, verdict: Verdict) -> tuple[Cell, ...]:
-    occurrence = verdict.occurrence
-    reference = occurrence.reference
-    name = f"{reference.repository}:{reference.tag}" if reference.tag else reference.repository
+    reference = verdict.reference
+    image = reference.image
+    name = f"{image.repository}:{image.tag}" if image.tag else image.repository
     return (
         build_cell(link_image(name)),
-        build_cell(link_file(report, occurrence.path, occurrence.line_number)),
+        build_cell(link_file(report, reference.path, reference.line_number)),
         show_text(key.base_branch),
-        show_digest(reference.digest),
+        show_digest(image.digest),
         show_status(verdict.status, verdict.reason),
         show_digest(verdict.new_digest) if verdict.new_digest is not None else Cell(),
         show_text(verdict.detail or (verdict.reason.sentence if verdict.reason is not None else "")),

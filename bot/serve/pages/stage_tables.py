@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from bot.core.markdown import make_one_line
+from bot.model.image_name import ImageName
 from bot.model.inventory import BranchKey
-from bot.model.reference import ImageReference
 from bot.model.unfinished_update import UnfinishedUpdate
 from bot.model.update_stages import StageFunnel, StageScope, UnwantedImage, UpdateProgress
 from bot.model.workload import RunningImage
@@ -248,7 +248,7 @@ def list_missing(ports: PagePorts, report: StageReport | None) -> tuple[str, ...
     return (NOT_COMPUTED,) if report is None and ports.stages is not None else ()
 
 
-def select_image(report: StageReport | None, image: ImageReference) -> StageReport | None:
+def select_image(report: StageReport | None, image: ImageName) -> StageReport | None:
     """Return the part of a report that is about an image. Some pods name no tag."""
     if report is None:
         return None

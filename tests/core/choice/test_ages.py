@@ -10,7 +10,7 @@ from support.values import digest
 from bot.core.choice.ages import determine_known_since, find_matured_digests, find_withdrawn_digests, has_rolled_back
 from bot.model.history import TagObservation
 from bot.model.image import RegistryRecord
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 
 LINE = TagRef("docker.io/library/nginx", "1")
 START = datetime(2027, 1, 1, tzinfo=UTC)

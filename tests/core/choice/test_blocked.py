@@ -103,7 +103,7 @@ def test_sibling_tag_is_written_if_the_file_allows_it():
     (candidate,) = decide(place("bad"), [resolved], NOW).candidates
     assert (candidate.digest, candidate.tag) == (digest("patch"), "1.27.2")
     fixed = place("bad")
-    fixed = replace(fixed, occurrence=replace(fixed.occurrence, tag_slot=NotEditable(Reason.SHARED_ARGUMENT)))
+    fixed = replace(fixed, reference=replace(fixed.reference, tag_slot=NotEditable(Reason.SHARED_ARGUMENT)))
     assert isinstance(decide(fixed, [resolved], NOW), BlockedReference)
 
 
@@ -202,8 +202,8 @@ def test_blocked_digest_stays_blocked_if_its_tag_or_another_list_cannot_be_read(
 
 
 def test_skipped_reference_gets_a_note_if_its_digest_is_blocked():
-    skipped = SkippedReference(place("bad").occurrence, Reason.IGNORED)
-    assert add_block_note(skipped, LISTED).occurrence.notes == ("Its digest is blocked: malware",)
+    skipped = SkippedReference(place("bad").reference, Reason.IGNORED)
+    assert add_block_note(skipped, LISTED).reference.notes == ("Its digest is blocked: malware",)
     assert add_block_note(skipped, UNREAD) == skipped
     assert add_block_note(place("bad"), LISTED) == place("bad")
 

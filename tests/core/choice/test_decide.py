@@ -116,9 +116,9 @@ def test_who_answers_for_a_hold_is_said_with_what_it_is_about_and_until_when():
         f"platform team answers until 2027-01-31 for a move in spite of index-churn ({why}): attestations matter to us"
     )
     assert candidate.notes == (said,)
-    assert build_verdict(decision).occurrence.notes == candidate.notes
+    assert build_verdict(decision).reference.notes == candidate.notes
     plain = decide(place("old", accepting(date(2027, 1, 31))), [points_to("new")], NOW)
-    assert build_verdict(plain).occurrence.notes == ()
+    assert build_verdict(plain).reference.notes == ()
 
 
 def test_what_is_said_of_a_hold_is_about_the_digest_that_is_taken():

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from support.values import digest, occurrence
+from support.values import digest, reference
 
 from bot.core.choice.holds import (
     VERSION_ANNOTATION,
@@ -16,8 +16,8 @@ from bot.core.choice.holds import (
 from bot.model.decision import TrackedImage
 from bot.model.history import TagObservation
 from bot.model.image import ChildManifest, Manifest, ManifestKind, RegistryRecord, ResolvedTag
+from bot.model.image_name import TagRef
 from bot.model.policy import Policy
-from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 
 LINE = TagRef("docker.io/library/nginx", "1")
@@ -34,7 +34,7 @@ def manifest(word, **more):
 
 
 def objections(old, new, *, platform=None, policy=Policy(), held="old", line=LINE, **more):  # noqa: B008 - a frozen value
-    place = occurrence(f"nginx:1@{digest(held)}", platform=platform)
+    place = reference(f"nginx:1@{digest(held)}", platform=platform)
     resolved = ResolvedTag(line, new.digest, new, {digest("old"): old}, **more)
     return dict(list_hold_reasons(TrackedImage(place, LINE, policy), resolved))
 
@@ -95,11 +95,11 @@ def test_an_index_is_churn_whatever_platforms_a_rule_names_that_it_never_had():
 
 def test_what_is_not_pinned_loses_nothing_to_its_own_tag_and_may_to_another():
     policy, new = Policy(platforms=("linux/arm64",)), index("new", {"linux/amd64": "amd"})
-    place = TrackedImage(occurrence("nginx:1"), LINE, policy)
+    place = TrackedImage(reference("nginx:1"), LINE, policy)
     assert dict(list_hold_reasons(place, ResolvedTag(LINE, new.digest, new))) == {}
     elsewhere = ResolvedTag(TagRef(LINE.repository, "2"), new.digest, new)
     assert list(dict(list_hold_reasons(place, elsewhere))) == [Reason.PLATFORM_LOST]
-    without_a_tag = TrackedImage(occurrence("nginx"), LINE, policy)
+    without_a_tag = TrackedImage(reference("nginx"), LINE, policy)
     assert list(dict(list_hold_reasons(without_a_tag, ResolvedTag(LINE, new.digest, new)))) == [Reason.PLATFORM_LOST]
 
 
@@ -128,10 +128,10 @@ def test_an_index_without_platforms_loses_none():
 
 
 def test_the_rule_says_the_platforms_before_the_place_and_that_before_the_image():
-    place = TrackedImage(occurrence("nginx:1", platform="linux/arm64"), LINE, Policy(platforms=("linux/s390x",)))
+    place = TrackedImage(reference("nginx:1", platform="linux/arm64"), LINE, Policy(platforms=("linux/s390x",)))
     assert get_platforms_in_use(place, index("old")) == ("linux/s390x",)
     assert get_platforms_in_use(replace(place, policy=Policy()), index("old")) == ("linux/arm64",)
-    bare = TrackedImage(occurrence("nginx:1"), LINE, Policy())
+    bare = TrackedImage(reference("nginx:1"), LINE, Policy())
     assert get_platforms_in_use(bare, index("old")) == ("linux/amd64", "linux/arm64")
     assert get_platforms_in_use(bare, None) == ()
 
@@ -234,7 +234,7 @@ DOCKER_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
     ],
 )
 def test_a_pinned_image_that_retention_would_delete_is_said(record, said):
-    place = TrackedImage(occurrence(f"nginx:1@{digest('old')}"), LINE, Policy())
+    place = TrackedImage(reference(f"nginx:1@{digest('old')}"), LINE, Policy())
     note = describe_retention_risk(
         place, ResolvedTag(LINE, digest("new"), registry_records={digest("old"): record} if record else {})
     )

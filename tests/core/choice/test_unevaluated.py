@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.values import digest, occurrence, update
+from support.values import digest, reference, update
 
 from bot.core.choice.blocklist import build_blocklist
 from bot.core.choice.unevaluated import find_unevaluated_reason, find_unreadable_violations
@@ -27,8 +27,8 @@ from bot.model.decision import (
     UpToDate,
 )
 from bot.model.source import FilePath, UnsupportedText
-from bot.model.vocabulary import REASONS_BY_STATUS, UNSUPPORTED_REASONS, OccurrenceStatus, Reason, ViolationKind
-from bot.pipeline.checked_occurrences import CheckOptions, build_checked_occurrence
+from bot.model.vocabulary import REASONS_BY_STATUS, UNSUPPORTED_REASONS, Reason, ReferenceStatus, ViolationKind
+from bot.pipeline.checked_references import CheckOptions, build_checked_reference
 
 TODAY = date(2027, 1, 15)
 FIX = "basebump scan . --write"
@@ -42,22 +42,22 @@ def decisions(draw) -> Decision:
     moved = update(written, "new")
     tracked = moved.tracked_image
 
-    def reasons(status: OccurrenceStatus) -> st.SearchStrategy[Reason]:
+    def reasons(status: ReferenceStatus) -> st.SearchStrategy[Reason]:
         return st.sampled_from(REASONS_BY_STATUS[status])
 
     choices = [
         st.just(moved),
         st.just(UncheckedReference(tracked)),
-        reasons(OccurrenceStatus.HELD).map(lambda reason: HeldUpdate(tracked, reason, "")),
-        reasons(OccurrenceStatus.REFUSED).map(lambda reason: RefusedUpdate(moved, reason)),
-        reasons(OccurrenceStatus.SKIPPED).map(lambda reason: SkippedReference(tracked.occurrence, reason, tracked)),
-        reasons(OccurrenceStatus.UNRESOLVED).map(lambda reason: UnresolvedReference(tracked, reason, "")),
+        reasons(ReferenceStatus.HELD).map(lambda reason: HeldUpdate(tracked, reason, "")),
+        reasons(ReferenceStatus.REFUSED).map(lambda reason: RefusedUpdate(moved, reason)),
+        reasons(ReferenceStatus.SKIPPED).map(lambda reason: SkippedReference(tracked.reference, reason, tracked)),
+        reasons(ReferenceStatus.UNRESOLVED).map(lambda reason: UnresolvedReference(tracked, reason, "")),
     ]
-    if tracked.occurrence.reference.digest is not None:  # only references with a digest get these decisions
+    if tracked.reference.reference.digest is not None:  # only references with a digest get these decisions
         choices += [
             st.just(UpToDate(tracked)),
             st.just(replace(moved, cause=UpdateCause.GONE)),
-            reasons(OccurrenceStatus.SUPERSEDED).map(lambda reason: SupersededReference(tracked, reason, "")),
+            reasons(ReferenceStatus.SUPERSEDED).map(lambda reason: SupersededReference(tracked, reason, "")),
         ]
     return draw(st.one_of(choices))
 
@@ -67,7 +67,7 @@ def check_report(
 ) -> CheckReport:
     options = CheckOptions(FIX, is_strict=is_strict)
     checked = tuple(
-        build_checked_occurrence(each, find_violations(each, FIX, (), TODAY), options, is_offline=is_offline)
+        build_checked_reference(each, find_violations(each, FIX, (), TODAY), options, is_offline=is_offline)
         for each in made
     )
     violations = (tuple(find_unreadable_violations(each, Blocklist(), is_strict=is_strict)) for each in unsupported)
@@ -105,8 +105,8 @@ def test_strict_check_passes_only_what_was_evaluated(made, unsupported, is_offli
     strict = check_report(made, unsupported, is_offline=is_offline, is_strict=True)
     assert strict.counts == lenient.counts
     not_evaluated = [each for each in strict.findings if each.violation.kind is ViolationKind.NOT_EVALUATED]
-    pinned_unresolved = sum(each.is_unresolved and each.violations != () for each in strict.occurrences) - sum(
-        each.is_unresolved and each.violations != () for each in lenient.occurrences
+    pinned_unresolved = sum(each.is_unresolved and each.violations != () for each in strict.references) - sum(
+        each.is_unresolved and each.violations != () for each in lenient.references
     )
     assert len(not_evaluated) == strict.counts.total_not_evaluated + pinned_unresolved + len(unsupported)
     assert all(each.violation.reason for each in not_evaluated)
@@ -115,15 +115,15 @@ def test_strict_check_passes_only_what_was_evaluated(made, unsupported, is_offli
 
 @pytest.mark.parametrize("reason", [Reason.MAYBE_OWN, Reason.UNKNOWN_REGISTRY])
 def test_digest_on_an_unknown_registry_is_enough_only_offline(reason):
-    decision = SkippedReference(occurrence(PINNED), reason)
+    decision = SkippedReference(reference(PINNED), reason)
     assert find_unevaluated_reason(decision, is_offline=True) is None
     assert find_unevaluated_reason(decision, is_offline=False) is reason
 
 
 @pytest.mark.parametrize("reason", [Reason.IGNORED, Reason.OWN, Reason.OTHER_WRITER])
 def test_digest_that_a_user_keeps_counts_as_pinned(reason):
-    assert find_unevaluated_reason(SkippedReference(occurrence(PINNED), reason), is_offline=False) is None
-    assert find_unevaluated_reason(SkippedReference(occurrence("python:3"), reason), is_offline=False) is reason
+    assert find_unevaluated_reason(SkippedReference(reference(PINNED), reason), is_offline=False) is None
+    assert find_unevaluated_reason(SkippedReference(reference("python:3"), reason), is_offline=False) is reason
 
 
 BAD = digest("bad")

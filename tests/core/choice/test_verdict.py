@@ -22,8 +22,8 @@ from bot.model.vocabulary import (
     REASON_SENTENCES,
     REASONS_BY_STATUS,
     UNSUPPORTED_REASONS,
-    OccurrenceStatus,
     Reason,
+    ReferenceStatus,
 )
 
 
@@ -32,7 +32,7 @@ def test_every_decision_has_a_status_that_may_have_its_reason():
     decisions = [
         moved,
         UpToDate(moved.tracked_image),
-        SkippedReference(moved.occurrence, Reason.IGNORED),
+        SkippedReference(moved.reference, Reason.IGNORED),
         RefusedUpdate(moved, Reason.NOT_SCANNED),
         UnresolvedReference(moved.tracked_image, Reason.DENIED, ""),
         UncheckedReference(moved.tracked_image),
@@ -44,7 +44,7 @@ def test_every_decision_has_a_status_that_may_have_its_reason():
         BlockedReference(moved.tracked_image, Block("malware"), ""),
     ]
     verdicts = [build_verdict(each) for each in decisions]
-    assert {each.status for each in verdicts} == set(OccurrenceStatus)
+    assert {each.status for each in verdicts} == set(ReferenceStatus)
     for each in verdicts:
         assert (each.reason is None) == (not REASONS_BY_STATUS[each.status])
         assert each.reason is None or each.reason in REASONS_BY_STATUS[each.status]
@@ -62,12 +62,12 @@ def test_blocked_digest_is_named_with_what_happens_to_it():
     moved = replace(update("nginx:1", "new"), cause=UpdateCause.BLOCKED, block=Block("malware"))
     assert build_verdict(moved).detail == "malware"
     refused = build_verdict(RefusedUpdate(moved, Reason.UNSIGNED, "no signature"))
-    assert (refused.status, refused.new_digest) == (OccurrenceStatus.BLOCKED, None)
+    assert (refused.status, refused.new_digest) == (ReferenceStatus.BLOCKED, None)
     assert refused.detail == "malware; the replacement is refused (unsigned)"
-    assert refused.occurrence.notes == ("The replacement is refused (unsigned): no signature",)
+    assert refused.reference.notes == ("The replacement is refused (unsigned): no signature",)
     unknown = build_verdict(BlockedReference(moved.tracked_image, Block("malware"), "registry.internal: 404"))
     assert unknown.detail == "malware; no known replacement"
-    assert unknown.occurrence.notes == ("No known replacement: registry.internal: 404",)
+    assert unknown.reference.notes == ("No known replacement: registry.internal: 404",)
 
 
 def test_every_reason_belongs_somewhere_once_and_has_a_sentence():
@@ -78,18 +78,18 @@ def test_every_reason_belongs_somewhere_once_and_has_a_sentence():
 
 def test_what_somebody_may_answer_for_is_a_hold():
     assert set(ACCEPTABLE_REASONS) < {
-        *REASONS_BY_STATUS[OccurrenceStatus.HELD],
-        *REASONS_BY_STATUS[OccurrenceStatus.REFUSED],
+        *REASONS_BY_STATUS[ReferenceStatus.HELD],
+        *REASONS_BY_STATUS[ReferenceStatus.REFUSED],
     }
 
 
 def test_a_place_says_that_its_image_was_taken_back_or_may_be_somebody_elses():
     wanted = update("nginx:1@" + digest("old"), "new", notes=("It is one of two.",))
-    assert build_verdict(wanted).occurrence.notes == ("It is one of two.",)
-    assert build_verdict(replace(wanted, cause=UpdateCause.WITHDRAWN)).occurrence.notes == (
+    assert build_verdict(wanted).reference.notes == ("It is one of two.",)
+    assert build_verdict(replace(wanted, cause=UpdateCause.WITHDRAWN)).reference.notes == (
         "It is one of two.",
         WITHDRAWN_NOTE,
     )
     gone = build_verdict(replace(wanted, cause=UpdateCause.GONE, review_reason="The name may have changed hands."))
-    assert (gone.status, gone.reason) == (OccurrenceStatus.GONE, Reason.DIGEST_GONE)
-    assert gone.occurrence.notes == ("It is one of two.", "The name may have changed hands.")
+    assert (gone.status, gone.reason) == (ReferenceStatus.GONE, Reason.DIGEST_GONE)
+    assert gone.reference.notes == ("It is one of two.", "The name may have changed hands.")

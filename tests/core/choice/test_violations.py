@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from support.values import digest, occurrence, update
+from support.values import digest, reference, update
 
 from bot.core.choice.violations import check_build_age, find_violations, format_short_reference
 from bot.model.decision import (
@@ -20,10 +20,10 @@ from bot.model.decision import (
     UpdateCause,
     UpToDate,
 )
+from bot.model.image_name import TagRef
 from bot.model.policy import Policy
-from bot.model.reference import TagRef
 from bot.model.rules import ConfiguredEndOfLife
-from bot.model.vocabulary import REASONS_BY_STATUS, OccurrenceStatus, Reason, ViolatedRule, ViolationKind
+from bot.model.vocabulary import REASONS_BY_STATUS, Reason, ReferenceStatus, ViolatedRule, ViolationKind
 
 TODAY = date(2027, 1, 15)
 NOW = datetime(2027, 1, 15, 12, tzinfo=UTC)
@@ -33,7 +33,7 @@ FIX = "basebump scan . --write"
 
 
 def selected(written: str = PINNED) -> TrackedImage:
-    return TrackedImage(occurrence(written), LINE, Policy())
+    return TrackedImage(reference(written), LINE, Policy())
 
 
 def faults(decision, known=()) -> list[ViolationKind]:
@@ -49,29 +49,29 @@ def test_what_would_be_pinned_is_unpinned_asked_or_not():
     assert faults(moved(UpdateCause.MOVED)) == faults(UncheckedReference(selected())) == []
 
 
-@pytest.mark.parametrize("reason", REASONS_BY_STATUS[OccurrenceStatus.SKIPPED])
+@pytest.mark.parametrize("reason", REASONS_BY_STATUS[ReferenceStatus.SKIPPED])
 def test_skipped_reference_passes_unless_it_lacks_a_tag_or_its_registry_is_unknown(reason):
     unpinned_reasons = (Reason.NO_TAG, Reason.UNKNOWN_REGISTRY)
     expected = [ViolationKind.UNPINNED] if reason in unpinned_reasons else []
-    assert faults(SkippedReference(occurrence("python"), reason)) == expected
-    assert faults(SkippedReference(occurrence(f"python@{digest('old')}"), reason)) == []
+    assert faults(SkippedReference(reference("python"), reason)) == expected
+    assert faults(SkippedReference(reference(f"python@{digest('old')}"), reason)) == []
 
 
 @pytest.mark.parametrize("written", [LOOSE, PINNED])
 def test_held_refused_and_current_references_pass(written):
     place = selected(written)
     decisions = [
-        *(HeldUpdate(place, reason, "why") for reason in REASONS_BY_STATUS[OccurrenceStatus.HELD]),
+        *(HeldUpdate(place, reason, "why") for reason in REASONS_BY_STATUS[ReferenceStatus.HELD]),
         *(
             RefusedUpdate(update(written, "new"), reason, "why")
-            for reason in REASONS_BY_STATUS[OccurrenceStatus.REFUSED]
+            for reason in REASONS_BY_STATUS[ReferenceStatus.REFUSED]
         ),
         UpToDate(place),
     ]
     assert [faults(each) for each in decisions] == [[]] * len(decisions)
 
 
-@pytest.mark.parametrize("reason", REASONS_BY_STATUS[OccurrenceStatus.UNRESOLVED])
+@pytest.mark.parametrize("reason", REASONS_BY_STATUS[ReferenceStatus.UNRESOLVED])
 def test_missing_digest_is_found_even_if_the_lookup_failed(reason):
     assert faults(UnresolvedReference(selected(LOOSE), reason, "why")) == [ViolationKind.UNPINNED]
     assert faults(UnresolvedReference(selected(), reason, "why")) == []
@@ -96,7 +96,7 @@ def test_what_should_not_stay_is_found_though_a_gate_refuses_what_comes_after(ca
 def test_only_the_end_of_life_is_against_the_policy_of_what_is_superseded():
     ends = {
         reason: faults(SupersededReference(selected(), reason, "why"))
-        for reason in REASONS_BY_STATUS[OccurrenceStatus.SUPERSEDED]
+        for reason in REASONS_BY_STATUS[ReferenceStatus.SUPERSEDED]
     }
     assert ends == {Reason.TAG_STOPPED: [], Reason.VARIANT_DROPPED: [], Reason.END_OF_LIFE: [ViolationKind.POLICY]}
 
@@ -111,7 +111,7 @@ def test_the_operators_word_holds_for_every_place_that_is_not_left_alone():
         assert faults(each, known) == [ViolationKind.POLICY]
     assert faults(SupersededReference(selected(), Reason.END_OF_LIFE, "why"), known) == [ViolationKind.POLICY]
     assert faults(update(LOOSE, "new"), known) == [ViolationKind.UNPINNED, ViolationKind.POLICY]
-    assert faults(SkippedReference(occurrence(PINNED), Reason.IGNORED, selected()), known) == []
+    assert faults(SkippedReference(reference(PINNED), Reason.IGNORED, selected()), known) == []
     assert faults(UpToDate(selected()), [replace(known[0], date=TODAY)]) == []
 
 
@@ -131,5 +131,5 @@ def test_an_age_is_too_old_only_beyond_what_is_allowed(age, says):
 
 def test_images_are_named_as_people_recognise_them():
     written = ["python", LOOSE, PINNED, f"ghcr.io:443/a/b@{digest('x')}"]
-    names = [format_short_reference(occurrence(each).reference) for each in written]
+    names = [format_short_reference(reference(each).reference) for each in written]
     assert names == ["python", LOOSE, f"{LOOSE}@{digest('old')[7:19]}", f"ghcr.io:443/a/b@{digest('x')[7:19]}"]

@@ -11,7 +11,7 @@ from bot.core.evidence.base_images import (
     is_base_outdated,
 )
 from bot.model.image import ChildManifest, Manifest, ManifestKind, ResolvedTag
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 
 ALPINE = TagRef("docker.io/library/alpine", "3.21")
 SAID = {"base.name": "alpine:3.21", "base.digest": digest("base"), "source": "https://github.com/acme/web"}

@@ -30,7 +30,7 @@ from bot.model.signature import (
     VerifiedSignature,
 )
 from bot.model.trust import TrustEntry
-from bot.model.vocabulary import REASONS_BY_STATUS, OccurrenceStatus, Reason
+from bot.model.vocabulary import REASONS_BY_STATUS, Reason, ReferenceStatus
 
 OURS = VerifiedSignature(Signer(SignatureScheme.COSIGN_KEY, "ours.pub"))
 NEXT = VerifiedSignature(Signer(SignatureScheme.COSIGN_KEY, "next.pub"))
@@ -116,7 +116,7 @@ def test_every_distrust_is_a_reason_of_its_status_and_says_what_was_found():
         if found is not None:
             assert (
                 found.reason
-                in REASONS_BY_STATUS[OccurrenceStatus.UNRESOLVED if found.is_unknown else OccurrenceStatus.REFUSED]
+                in REASONS_BY_STATUS[ReferenceStatus.UNRESOLVED if found.is_unknown else ReferenceStatus.REFUSED]
             )
             assert found.detail
 

@@ -15,7 +15,7 @@ from bot.core.evidence.purl import parse_purl
 from bot.core.evidence.vex import group_by_image, is_purl_of_image, suppress_findings
 from bot.model.contents import InstalledPackage
 from bot.model.evidence import NotScanned, ScanSubject, SuppressedFinding, UnscannedReason
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.model.vex import VexProduct, VexStatement, VexStatus
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)

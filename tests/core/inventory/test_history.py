@@ -10,8 +10,8 @@ from support.visits import API, NEW, NOW, OLD, PYTHON, WEB, build_request
 from bot.core.inventory.history import CLOCK_TOLERANCE, list_moves
 from bot.model.fleet_history import BranchRequest, FleetHistory, HeldDigest, MoveOrigin
 from bot.model.history import TagObservation
+from bot.model.image_name import TagRef
 from bot.model.proposal import RequestState
-from bot.model.reference import TagRef
 
 DAY = timedelta(days=1)
 

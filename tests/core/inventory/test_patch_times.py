@@ -12,9 +12,9 @@ from support.visits import API, NEW, NOW, OLD, PYTHON, WEB, build_request
 from bot.core.inventory.patch_times import NO_OWNER, find_patches, find_percentile, summarise_patches
 from bot.model.fleet_history import BranchRequest, FleetHistory, HeldDigest
 from bot.model.history import TagObservation
+from bot.model.image_name import TagRef
 from bot.model.patch_times import FixSeverity, PatchGrouping, PatchSummary, WaitSummary
 from bot.model.proposal import RequestState
-from bot.model.reference import TagRef
 
 DAY = timedelta(days=1)
 START = NOW - 30 * DAY

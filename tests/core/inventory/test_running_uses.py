@@ -9,8 +9,8 @@ from support.values import digest
 
 from bot.core.inventory.running_uses import MAX_OWN_IMAGES, MAX_PLACES, RunningUseFinder
 from bot.model.decision import Transition
+from bot.model.image_name import TagRef
 from bot.model.own_build import BaseEvidence, BuiltOn, OwnBuild
-from bot.model.reference import TagRef
 from bot.model.workload import (
     ClusterProblem,
     RunningImage,

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 from support.core.decisions import NOW
-from support.values import digest, occurrence, scan, update
+from support.values import digest, reference, scan, update
 
 from bot.core.evidence.compare import compare_scans
 from bot.core.inventory.settle import (
@@ -31,9 +31,9 @@ from bot.model.decision import (
 )
 from bot.model.due_date import DueClass, DueDate
 from bot.model.evidence import NotScanned, UnscannedReason
+from bot.model.image_name import TagRef
 from bot.model.policy import Policy, PolicyConfig
 from bot.model.proposal import NoChange, NoChangeReason, RemoteRequest, RequestState
-from bot.model.reference import TagRef
 from bot.model.request_attributes import RequestAttributes
 from bot.model.rules import AcceptedHold, ConfiguredEndOfLife
 from bot.model.signature import NoSignature, TransitionSignatures
@@ -41,7 +41,7 @@ from bot.model.source import IgnoreComment
 from bot.model.vocabulary import Reason
 
 NGINX = TagRef("docker.io/library/nginx", "1")
-IMAGE = TrackedImage(occurrence(f"nginx:1@{digest('old')}"), NGINX, Policy())
+IMAGE = TrackedImage(reference(f"nginx:1@{digest('old')}"), NGINX, Policy())
 AGED = replace(IMAGE, policy=Policy(min_age=timedelta(days=3)))
 UPDATE = update(f"nginx:1@{digest('old')}", "new")
 REQUEST = RemoteRequest("basebump/nginx", RequestState.OPEN, "1" * 40, "intent", 7)
@@ -53,8 +53,8 @@ DONE = NoChange("basebump/nginx", NoChangeReason.UNCHANGED, REQUEST)
     [
         (UpToDate(IMAGE), True),
         (UPDATE, True),
-        (SkippedReference(IMAGE.occurrence, Reason.IGNORED), True),
-        (SkippedReference(IMAGE.occurrence, Reason.TOO_MANY_IMAGES), False),
+        (SkippedReference(IMAGE.reference, Reason.IGNORED), True),
+        (SkippedReference(IMAGE.reference, Reason.TOO_MANY_IMAGES), False),
         (HeldUpdate(IMAGE, Reason.OLDER, ""), True),
         (HeldUpdate(AGED, Reason.OLDER, ""), False),
         (HeldUpdate(IMAGE, Reason.LOCKED, ""), False),
@@ -120,7 +120,7 @@ def test_branch_is_due_at_the_first_of_all_times():
     matures_at = NOW + timedelta(hours=5)
     young = replace(UPDATE, candidates=(UpdateCandidate(digest("new"), matures_at=matures_at),))
     comment = IgnoreComment(1, until=NOW.date() + timedelta(days=2))
-    ignored = SkippedReference(replace(IMAGE.occurrence, ignore_comment=comment), Reason.IGNORED)
+    ignored = SkippedReference(replace(IMAGE.reference, ignore_comment=comment), Reason.IGNORED)
     accepted = replace(IMAGE, policy=Policy(accept=(AcceptedHold(Reason.OLDER, "a", "b", date(2027, 3, 1)),)))
     ends = PolicyConfig(end_of_life=(ConfiguredEndOfLife("*", "*", date(2027, 4, 1), None),))
     midnight = datetime.combine(NOW.date() + timedelta(days=3), time(), UTC)
@@ -141,8 +141,8 @@ def test_times_that_passed_are_no_reason():
 def test_decisions_depend_on_the_images_that_were_looked_up():
     decisions = [
         UpToDate(IMAGE),
-        SkippedReference(IMAGE.occurrence, Reason.IGNORED, AGED),
-        SkippedReference(IMAGE.occurrence, Reason.NOT_PROVED, AGED),
+        SkippedReference(IMAGE.reference, Reason.IGNORED, AGED),
+        SkippedReference(IMAGE.reference, Reason.NOT_PROVED, AGED),
     ]
     assert list(list_tracked_images(decisions)) == [IMAGE, AGED]
 

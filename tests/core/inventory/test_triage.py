@@ -9,8 +9,8 @@ import pytest
 from support.values import digest
 
 from bot.core.inventory.triage import READ_EVERY, find_tag_reason, find_visit_reason
+from bot.model.image_name import TagRef
 from bot.model.inventory import BranchConditions, BranchKey, SettledBranch, StoredBranch, VisitReason
-from bot.model.reference import TagRef
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 KEY = BranchKey("github", "github.com", "acme/web", "main")

@@ -22,7 +22,7 @@ from bot.core.references.edit import apply_edits, build_edit
 from bot.formats import load_all_formats
 from bot.model.branch_ownership import FOREIGN_BRANCH, BranchClaim, BranchVerdict
 from bot.model.path_index import index_paths
-from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile
+from bot.model.source import EditSlot, FilePath, NotEditable, Reference, SourceFile
 from bot.model.vocabulary import Reason
 from bot.pipeline.file_reading import read_with_formats
 
@@ -33,14 +33,14 @@ KUSTOMIZATION = b"images:\n- name: nginx\n  newTag: '1.27'\n- name: redis\n  new
 FILES = {"Dockerfile": DOCKERFILE, "compose.yaml": COMPOSE, "kustomization.yaml": KUSTOMIZATION}
 
 
-def read(path: str, content: bytes) -> list[Occurrence]:
+def read(path: str, content: bytes) -> list[Reference]:
     paths = index_paths([FilePath(path)])
     formats = [each for each in load_all_formats() if FilePath(path) in each.select_paths(paths)]
     readings = read_with_formats(SourceFile(FilePath(path), content), formats)
-    return [each for reading in readings for each in reading.references if isinstance(each, Occurrence)]
+    return [each for reading in readings for each in reading.extracted if isinstance(each, Reference)]
 
 
-def write(content: bytes, *pairs: tuple[Occurrence, str]) -> bytes:
+def write(content: bytes, *pairs: tuple[Reference, str]) -> bytes:
     """Return the content with digests written into references, as basebump writes them."""
     return apply_edits(content, [build_edit(each.digest_slot, value) for each, value in pairs])
 
@@ -54,11 +54,11 @@ def find(path: str, new_content: bytes) -> tuple[WrittenImage, ...] | None:
 @pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
 def test_finds_the_digests_that_basebump_writes_into_any_subset_of_the_references(path, line_end, bom):
     content = bom + FILES[path].replace(b"\n", line_end)
-    occurrences = read(path, content)
-    assert len(occurrences) > 1
-    for chosen in (occurrences, occurrences[:1], occurrences[1:], []):
+    references = read(path, content)
+    assert len(references) > 1
+    for chosen in (references, references[:1], references[1:], []):
         new_content = write(content, *((each, NEW) for each in chosen))
-        found = find_written_images(content, new_content, occurrences)
+        found = find_written_images(content, new_content, references)
         assert found == tuple(WrittenImage(each, NEW, None) for each in chosen)
 
 
@@ -83,8 +83,8 @@ def test_finds_the_digests_that_basebump_writes_into_any_subset_of_the_reference
     ],
 )
 def test_any_other_change_is_not_an_edit_of_basebump(change):
-    occurrences = read("Dockerfile", DOCKERFILE)
-    edited = write(DOCKERFILE, *((each, NEW) for each in occurrences))
+    references = read("Dockerfile", DOCKERFILE)
+    edited = write(DOCKERFILE, *((each, NEW) for each in references))
     assert find("Dockerfile", edited) is not None
     changed = change(edited)
     assert changed != edited
@@ -104,7 +104,7 @@ def test_tag_may_change_only_if_the_changed_reference_has_a_digest():
     assert (image.tag, image.digest) == ("13-slim", NEW)
     shorter = DOCKERFILE.replace(f"debian:12-slim@{OLD}".encode(), f"debian:13@{NEW}".encode())
     (image,) = find("Dockerfile", shorter) or ()
-    assert image.value == ("Dockerfile", image.occurrence.locator, f"13@{NEW}")
+    assert image.value == ("Dockerfile", image.reference.locator, f"13@{NEW}")
 
 
 def test_finds_edits_of_references_that_became_not_editable():
@@ -124,8 +124,8 @@ def test_random_change_is_never_mistaken_for_an_edit(inserted, start, removed):
     new_content = DOCKERFILE[:start] + inserted + DOCKERFILE[start + removed :]
     found = find("Dockerfile", new_content)
     if found is not None:
-        edits = [build_edit(each.occurrence.digest_slot, each.digest) for each in found]
-        edits += [build_edit(each.occurrence.tag_slot, each.tag) for each in found if each.tag is not None]
+        edits = [build_edit(each.reference.digest_slot, each.digest) for each in found]
+        edits += [build_edit(each.reference.tag_slot, each.tag) for each in found if each.tag is not None]
         assert apply_edits(DOCKERFILE, edits) == new_content
 
 

@@ -26,7 +26,7 @@ from bot.model.evidence import Severity
 from bot.model.proposal import ProposedImage
 from bot.model.source import FilePath
 from bot.model.stuck_update import StuckUpdate
-from bot.model.vocabulary import REASONS_BY_STATUS, OccurrenceStatus, ProposalOutcome, Reason
+from bot.model.vocabulary import REASONS_BY_STATUS, ProposalOutcome, Reason, ReferenceStatus
 from bot.settings import load
 
 TEMPLATE = resources.read_template("dashboard.md.j2")
@@ -134,7 +134,7 @@ def test_bulk_boxes_are_there_for_two_proposals_and_more():
         assert ("- [ ] <!-- basebump:open -->" in waiting) is (count > 1)
 
 
-@pytest.mark.parametrize("status", [OccurrenceStatus.HELD, OccurrenceStatus.REFUSED])
+@pytest.mark.parametrize("status", [ReferenceStatus.HELD, ReferenceStatus.REFUSED])
 def test_every_hold_says_what_ends_it(status, tmp_path):
     for reason in REASONS_BY_STATUS[status]:
         assert describe_hold_remedy(reason), reason
@@ -152,14 +152,14 @@ def test_every_hold_says_what_ends_it(status, tmp_path):
 
 
 def test_superseded_references_name_the_next_tag():
-    ended = verdict(OccurrenceStatus.SUPERSEDED, Reason.TAG_STOPPED, successor="24")
+    ended = verdict(ReferenceStatus.SUPERSEDED, Reason.TAG_STOPPED, successor="24")
     assert "- `node:22` · [`Dockerfile:1`](" in render(branch(ended))
     assert " · next tag: `24`\n" in render(branch(ended))
 
 
 def test_blocked_references_come_first_with_their_reasons():
-    replaced = replace(update(), status=OccurrenceStatus.BLOCKED, reason=Reason.DIGEST_BLOCKED, detail="malware")
-    stuck = verdict(OccurrenceStatus.BLOCKED, Reason.DIGEST_BLOCKED, detail="@team malware; no known replacement")
+    replaced = replace(update(), status=ReferenceStatus.BLOCKED, reason=Reason.DIGEST_BLOCKED, detail="malware")
+    stuck = verdict(ReferenceStatus.BLOCKED, Reason.DIGEST_BLOCKED, detail="@team malware; no known replacement")
     shown = render(branch(replaced, stuck, proposals=[proposal()]))
     assert shown.startswith("**2 images blocked, 1 request open, ")
     first, second = (shown.index(heading) for heading in ("### Blocked (2)", "### Open (1)"))
@@ -237,8 +237,8 @@ def test_text_fits_the_limit_and_names_what_is_left_out():
 
 def test_dashboard_template_copied_from_earlier_version_still_renders():
     source = (EARLIER / "dashboard.md.j2").read_text(encoding="utf-8")
-    held = verdict(OccurrenceStatus.HELD, Reason.PLATFORM_LOST, line_number=2, detail="no linux/arm64")
-    skipped = verdict(OccurrenceStatus.SKIPPED, Reason.IGNORED, line_number=3)
+    held = verdict(ReferenceStatus.HELD, Reason.PLATFORM_LOST, line_number=2, detail="no linux/arm64")
+    skipped = verdict(ReferenceStatus.SKIPPED, Reason.IGNORED, line_number=3)
     found = render(branch(update(), held, skipped, proposals=[proposal(note="A note.")]), template=source)
     assert "- [ ] <!-- basebump:rebase basebump/node-22-00000000 --> Update node:22. A note." in found
     assert f"| `node:22` | {Reason.PLATFORM_LOST.sentence} | no linux/arm64 | 1 |" in found
@@ -285,9 +285,9 @@ SAFE_HTML = ("<!-- basebump:", "<details><summary>", "</details>", "</summary>")
 def test_text_from_outside_adds_neither_html_nor_boxes_nor_images(word):
     places = (
         update(path=word),
-        verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, path=word, line_number=2, detail=word),
-        verdict(OccurrenceStatus.UNRESOLVED, Reason.UNREACHABLE, path=word, line_number=3, detail=word),
-        verdict(OccurrenceStatus.SUPERSEDED, Reason.TAG_STOPPED, path=word, line_number=4, detail=word, successor=word),
+        verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, path=word, line_number=2, detail=word),
+        verdict(ReferenceStatus.UNRESOLVED, Reason.UNREACHABLE, path=word, line_number=3, detail=word),
+        verdict(ReferenceStatus.SUPERSEDED, Reason.TAG_STOPPED, path=word, line_number=4, detail=word, successor=word),
     )
     opened = replace(proposal(word, url=f"https://github.com/{word}", note=word), files=(FilePath(word),))
     waiting = replace(opened, outcome=ProposalOutcome.DEFERRED)

@@ -27,9 +27,9 @@ from bot.model.due_date import DueClass, DueDate, DuePeriods, DueUntil, select_s
 from bot.model.evidence import Evidence, NotScanned, Severity, UnscannedReason
 from bot.model.history import TagObservation
 from bot.model.image import RegistryRecord, ResolvedTag, UnresolvedTag
+from bot.model.image_name import TagRef
 from bot.model.policy import Policy
 from bot.model.proposal import RemoteRequest, RequestState
-from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 
 NGINX = TagRef("docker.io/library/nginx", "1")

@@ -20,7 +20,7 @@ from bot.core.proposal.update_groups import UpdateGroup, build_update_groups, co
 from bot.model.blocklist import Block
 from bot.model.decision import UpdateCause
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.model.vocabulary import Role
 
 ALONE = UpdateGroup(TagRef("docker.io/library/python", "3.12-slim"))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core.proposal.update_groups import MAX_SLUG_LENGTH, build_branch_name, build_group_key, build_tag_key
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 
 PREFIX = "basebump/"
 PYTHON = TagRef("docker.io/library/python", "3.12-slim")

@@ -6,7 +6,7 @@ import random
 
 import pytest
 from support.soon import soon
-from support.values import occurrence
+from support.values import reference
 
 from bot.core.references.changed_references import ChangedFile, ChangedFiles
 from bot.model.source import FilePath, UnsupportedText
@@ -24,14 +24,14 @@ def touched(place, *changed: range) -> bool:
     ("line", "is_touched"), [(1, True), (2, True), (4, True), (5, True), (6, False), (8, True), (9, True), (10, False)]
 )
 def test_an_instruction_that_names_a_variable_touches_what_it_decides(line, is_touched):
-    place = occurrence("python:3", line_number=9, variables=("HUB",), at=len(CONTENT) - 1)
+    place = reference("python:3", line_number=9, variables=("HUB",), at=len(CONTENT) - 1)
     assert touched(place, range(line, line + 1)) is is_touched
-    unvaried = occurrence("python:3", line_number=9, at=len(CONTENT) - 1)
+    unvaried = reference("python:3", line_number=9, at=len(CONTENT) - 1)
     assert touched(unvaried, range(line, line + 1)) is (line == 9)
 
 
 def test_in_other_files_any_line_may_set_a_variable():
-    place = occurrence("python:3", line_number=9, variables=("HUB",), format="bake", at=len(CONTENT) - 1)
+    place = reference("python:3", line_number=9, variables=("HUB",), format="bake", at=len(CONTENT) - 1)
     assert touched(place, range(6, 7))
     assert not touched(place)
 
@@ -55,6 +55,6 @@ def test_a_line_is_new_where_any_of_the_ranges_has_it_in_any_order():
 def test_a_long_file_with_many_changes_takes_no_time_for_each_of_both():
     content = b"# a comment\nFROM x\n" * 50_000
     file = ChangedFile(content, [range(number, number + 1) for number in range(1, 100_000, 2)])
-    place = occurrence("python:3", line_number=100_000, variables=("HUB",), at=len(content))
+    place = reference("python:3", line_number=100_000, variables=("HUB",), at=len(content))
     with soon(2):
         assert not any(ChangedFiles({FILE: file}).is_touched(place) for _ in range(20))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.values import occurrence
 
 from bot.core.references import chart_names
 from bot.core.references.chart_names import NO_NAME, UNKNOWN_NAME, are_names_of_image, combine_alternatives
@@ -21,7 +20,7 @@ def name(*parts):
 
 
 def image(reference="quay.io/acme/web:v1", values=("image.repository", "image.registry")):
-    return occurrence(reference, variables=("image.tag",), name_values=values)
+    return reference(reference, variables=("image.tag",), name_values=values)
 
 
 NAMES = st.frozensets(st.frozensets(st.sampled_from("abcdef"), min_size=1, max_size=3), min_size=1, max_size=3)

@@ -3,12 +3,12 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.values import digest, occurrence
+from support.values import digest, reference
 
 from bot.core.references.edit import apply_edits, build_edit, has_only_planned_changes, is_misread_as_number, list_edits
 from bot.model.decision import UpdateCandidate
 from bot.model.errors import EditError
-from bot.model.reference import ImageReference
+from bot.model.image_name import ImageName
 from bot.model.source import ByteEdit, EditSlot, FilePath, NotEditable, Span, UnsupportedText
 from bot.model.vocabulary import Reason
 
@@ -72,7 +72,7 @@ def test_every_byte_outside_the_edits_stays(content, places, new):
 
 
 def _found(*written: str):
-    return [occurrence(text, locator=f"stage[{number}]") for number, text in enumerate(written)]
+    return [reference(text, locator=f"stage[{number}]") for number, text in enumerate(written)]
 
 
 def _at(locator: str):
@@ -103,7 +103,7 @@ def test_anything_else_is_not_proved(after):
 def test_a_plan_for_a_place_that_was_not_there_is_not_proved():
     before = _found("a:1")
     assert not has_only_planned_changes(before, before, {_at("stage[7]"): digest("x")})
-    assert ImageReference.parse("a:1").with_digest(digest("x")).digest == digest("x")
+    assert ImageName.parse("a:1").with_digest(digest("x")).digest == digest("x")
 
 
 def test_an_edit_may_add_lines_above_what_nobody_can_read_but_no_text_may_come_or_go():
@@ -117,13 +117,13 @@ def test_an_edit_may_add_lines_above_what_nobody_can_read_but_no_text_may_come_o
 
 def _moved(content: str, written: str, new: UpdateCandidate, *, tag=True) -> str:
     """Return `content` with the reference `written` updated."""
-    reference, start = ImageReference.parse(written), content.index(written)
-    end_of_tag = start + len(f"{reference.name}:{reference.tag}")
-    tag_slot = EditSlot(Span(end_of_tag - len(reference.tag), end_of_tag), reference.tag.encode())
+    image, start = ImageName.parse(written), content.index(written)
+    end_of_tag = start + len(f"{image.name}:{image.tag}")
+    tag_slot = EditSlot(Span(end_of_tag - len(image.tag), end_of_tag), image.tag.encode())
     digest_slot = EditSlot(Span(end_of_tag, end_of_tag), b"", b"@")
-    if reference.digest:
-        digest_slot = EditSlot(Span(end_of_tag + 1, start + len(written)), reference.digest.encode())
-    place = occurrence(
+    if image.digest:
+        digest_slot = EditSlot(Span(end_of_tag + 1, start + len(written)), image.digest.encode())
+    place = reference(
         written, tag_slot=tag_slot if tag else NotEditable(Reason.SHARED_ARGUMENT), digest_slot=digest_slot
     )
     return apply_edits(content.encode(), list_edits(place, new)).decode()
@@ -164,6 +164,6 @@ def test_a_tag_that_stands_alone_must_not_become_another_number(content, tag, mi
     old = re.search(rb"[0-9.]+", content)
     slot = EditSlot(Span(*old.span()), old[0])
     assert (
-        is_misread_as_number(content, occurrence("nginx:1", tag_slot=slot), UpdateCandidate(digest("new"), tag=tag))
+        is_misread_as_number(content, reference("nginx:1", tag_slot=slot), UpdateCandidate(digest("new"), tag=tag))
         is misread
     )

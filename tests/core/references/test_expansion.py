@@ -8,7 +8,7 @@ from support.soon import soon
 from bot.core.references.expansion import MAX_LENGTH, ExpandedText, WrittenReference, expand_text, list_variables
 from bot.formats._syntax.compose.interpolation import parse_text
 from bot.model.cross_file import EnvironmentVariable, LiteralText, VariableUse
-from bot.model.reference import ImageReference
+from bot.model.image_name import ImageName
 from bot.model.source import EditSlot, FilePath, NotEditable, Span
 from bot.model.vocabulary import Reason
 
@@ -28,7 +28,7 @@ def values_of(**values: str) -> dict[str, ExpandedText]:
 
 def written(text: str, **values: str) -> WrittenReference:
     expanded = expand_text(parse_text(text, 0), values_of(**values))
-    return WrittenReference(PATH, expanded, ImageReference.parse(expanded.text))
+    return WrittenReference(PATH, expanded, ImageName.parse(expanded.text))
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_tag_in_another_file_than_the_digest_is_left_alone():
 
 def test_what_stands_nowhere_as_it_is_cannot_be_written():
     expanded = expand_text((VariableUse("A"),), {"A": expand_text((LiteralText("nginx:1", None),), {})})
-    assert WrittenReference(PATH, expanded, ImageReference.parse("nginx:1")).digest == NotEditable(Reason.COMPOSED_TAG)
+    assert WrittenReference(PATH, expanded, ImageName.parse("nginx:1")).digest == NotEditable(Reason.COMPOSED_TAG)
 
 
 def test_only_sha256_is_written():

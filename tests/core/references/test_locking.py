@@ -3,27 +3,27 @@
 import re
 
 import pytest
-from support.values import occurrence
+from support.values import reference
 
-from bot.core.references.locking import assign_to_other_bot, lock_occurrence, lock_vendored, unlock_allowed
+from bot.core.references.locking import assign_to_other_bot, lock_reference, lock_vendored, unlock_allowed
 from bot.model.source import EditSlot, NotEditable, Span
 from bot.model.vocabulary import Reason
 
 
 def test_closing_keeps_what_cannot_be_opened_closed():
     slot = EditSlot(Span(7, 7), b"", b"@")
-    warned = lock_occurrence(occurrence("nginx:1", digest_slot=slot), Reason.EMBEDDED)
+    warned = lock_reference(reference("nginx:1", digest_slot=slot), Reason.EMBEDDED)
     assert warned.digest_slot == NotEditable(Reason.EMBEDDED, slot)
-    assert lock_occurrence(warned, Reason.IMMUTABLE_JOB).digest_slot == NotEditable(Reason.EMBEDDED, slot)
-    assert lock_occurrence(warned, Reason.OTHER_WRITER).digest_slot == NotEditable(Reason.OTHER_WRITER)
-    assert lock_occurrence(lock_occurrence(warned, Reason.OTHER_WRITER), Reason.EMBEDDED).digest_slot == NotEditable(
+    assert lock_reference(warned, Reason.IMMUTABLE_JOB).digest_slot == NotEditable(Reason.EMBEDDED, slot)
+    assert lock_reference(warned, Reason.OTHER_WRITER).digest_slot == NotEditable(Reason.OTHER_WRITER)
+    assert lock_reference(lock_reference(warned, Reason.OTHER_WRITER), Reason.EMBEDDED).digest_slot == NotEditable(
         Reason.OTHER_WRITER
     )
 
 
 def test_what_another_bot_moves_is_left_to_it_until_a_rule_allows_that_and_whatever_else_it_takes():
     slot = EditSlot(Span(7, 7), b"", b"@")
-    warned = lock_occurrence(occurrence("nginx:1", digest_slot=slot, tag_slot=slot), Reason.EMBEDDED)
+    warned = lock_reference(reference("nginx:1", digest_slot=slot, tag_slot=slot), Reason.EMBEDDED)
     left = assign_to_other_bot(
         assign_to_other_bot(warned, "Renovate", "renovate.json"), "Dependabot", "dependabot.yml:3"
     )
@@ -36,7 +36,7 @@ def test_what_another_bot_moves_is_left_to_it_until_a_rule_allows_that_and_whate
     assert unlock_allowed(left, [Reason.OTHER_WRITER, Reason.EMBEDDED]).digest_slot == slot
     assert (
         unlock_allowed(
-            assign_to_other_bot(occurrence("nginx:1", digest_slot=slot), "Renovate", "renovate.json"),
+            assign_to_other_bot(reference("nginx:1", digest_slot=slot), "Renovate", "renovate.json"),
             [Reason.OTHER_WRITER],
         ).digest_slot
         == slot
@@ -57,16 +57,16 @@ def test_what_another_bot_moves_is_left_to_it_until_a_rule_allows_that_and_whate
 )
 def test_references_in_copies_of_other_projects_are_locked(path, expected):
     slot = EditSlot(Span(7, 7), b"", b"@")
-    (locked,) = lock_vendored((occurrence("nginx:1", path=path, digest_slot=slot, tag_slot=slot),))
+    (locked,) = lock_vendored((reference("nginx:1", path=path, digest_slot=slot, tag_slot=slot),))
     assert (locked.digest_slot == locked.tag_slot == NotEditable(Reason.VENDORED, slot)) is expected
     assert unlock_allowed(locked, [Reason.VENDORED]).digest_slot == slot
 
 
 def test_vendored_is_added_to_other_reasons_that_a_rule_can_allow():
     slot = EditSlot(Span(7, 7), b"", b"@")
-    vendored = occurrence("nginx:1", path="vendor/a.yaml", digest_slot=slot)
-    (locked,) = lock_vendored((lock_occurrence(vendored, Reason.EMBEDDED),))
+    vendored = reference("nginx:1", path="vendor/a.yaml", digest_slot=slot)
+    (locked,) = lock_vendored((lock_reference(vendored, Reason.EMBEDDED),))
     assert locked.digest_slot == NotEditable(Reason.VENDORED, slot, further_reasons=(Reason.EMBEDDED,))
     assert unlock_allowed(locked, [Reason.VENDORED]).digest_slot == NotEditable(Reason.EMBEDDED, slot)
-    fixed = lock_occurrence(vendored, Reason.OTHER_WRITER)
+    fixed = lock_reference(vendored, Reason.OTHER_WRITER)
     assert lock_vendored((fixed,)) == (fixed,)

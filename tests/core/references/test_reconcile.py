@@ -1,6 +1,6 @@
 """Tests of image references that share the bytes of a digest."""
 
-from support.values import occurrence, update
+from support.values import reference, update
 
 from bot.core.references.reconcile import reconcile_decisions
 from bot.model.decision import SkippedReference
@@ -23,7 +23,7 @@ def test_places_that_share_bytes_and_disagree_are_all_skipped():
 
 
 def test_a_place_that_must_stay_holds_those_that_share_its_bytes():
-    stays = SkippedReference(occurrence("nginx:1", locator="b", at=5), Reason.IGNORED)
+    stays = SkippedReference(reference("nginx:1", locator="b", at=5), Reason.IGNORED)
     settled = reconcile_decisions([update("nginx:1", "new", locator="a", at=5), stays])
     assert [_reason(each) for each in settled] == [Reason.CONFLICTING_EDITS, Reason.IGNORED]
 

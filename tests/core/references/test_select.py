@@ -3,14 +3,14 @@
 from datetime import date
 
 import pytest
-from support.values import digest, occurrence
+from support.values import digest, reference
 
-from bot.core.references.locking import assign_to_other_bot, lock_occurrence
+from bot.core.references.locking import assign_to_other_bot, lock_reference
 from bot.core.references.select import RepositoryBranch, is_known_registry, select_reference
 from bot.model.decision import SkippedReference, TrackedImage
+from bot.model.image_name import TagRef
 from bot.model.modes import UpdateMode
 from bot.model.policy import Policy, PolicyConfig, PolicyRule, RequiredEvidence, RuleMatch
-from bot.model.reference import TagRef
 from bot.model.source import EditSlot, IgnoreComment, NotEditable, Span
 from bot.model.vocabulary import Reason, Role
 
@@ -20,7 +20,7 @@ NGINX = TagRef("docker.io/library/nginx", "1")
 
 
 def _select(written, rulebook=PolicyConfig(), **more):  # noqa: B008 - a frozen value
-    return select_reference(rulebook, HOME, occurrence(written, **more), TODAY)
+    return select_reference(rulebook, HOME, reference(written, **more), TODAY)
 
 
 def _reason(selected):
@@ -89,7 +89,7 @@ def test_a_rule_opens_what_it_allows_and_nothing_else():
     )
     opened = _select("nginx:1", PolicyConfig(rules=(PolicyRule(allow=(Reason.EMBEDDED,)),)), **place)
     assert isinstance(opened, TrackedImage)
-    assert (opened.occurrence.digest_slot, opened.occurrence.tag_slot) == (slot, slot)
+    assert (opened.reference.digest_slot, opened.reference.tag_slot) == (slot, slot)
 
 
 @pytest.mark.parametrize("until", [None, TODAY, date(2027, 1, 16)])
@@ -104,13 +104,13 @@ def test_a_comment_ignores_to_the_end_of_its_last_day(until):
 def test_an_expired_comment_no_longer_ignores_and_is_reported():
     selected = _select("nginx:1", ignore_comment=IgnoreComment(3, date(2027, 1, 14)))
     assert isinstance(selected, TrackedImage)
-    (note,) = selected.occurrence.notes
+    (note,) = selected.reference.notes
     assert "line 3" in note
     assert "2027-01-14" in note
 
 
 def test_what_a_tool_writes_that_a_file_names_no_rule_opens():
-    closed = lock_occurrence(occurrence("nginx:1", digest_slot=EditSlot(Span(7, 7), b"", b"@")), Reason.OTHER_WRITER)
+    closed = lock_reference(reference("nginx:1", digest_slot=EditSlot(Span(7, 7), b"", b"@")), Reason.OTHER_WRITER)
     assert closed.digest_slot == NotEditable(Reason.OTHER_WRITER)
     assert assign_to_other_bot(closed, "Renovate", "renovate.json").notes == ()
     rulebook = PolicyConfig(rules=(PolicyRule(allow=(Reason.OTHER_WRITER,)),))
@@ -126,7 +126,7 @@ def test_own_images_move_only_by_a_rule_that_says_role_own():
         written, PolicyConfig(own_globs=own, rules=(PolicyRule(match=RuleMatch(role=Role.OWN), pin=True),)), **place
     )
     assert isinstance(selected, TrackedImage)
-    assert selected.occurrence.role is Role.OWN
+    assert selected.reference.role is Role.OWN
 
 
 def test_while_own_is_not_stated_images_of_unknown_registries_in_manifests_may_be_own():
@@ -140,12 +140,12 @@ def test_while_own_is_not_stated_images_of_unknown_registries_in_manifests_may_b
 def test_a_base_image_is_a_base_even_where_own_matches():
     selected = _select("acme.azurecr.io/base:1", PolicyConfig(own_globs=("acme.azurecr.io/**",)))
     assert isinstance(selected, TrackedImage)
-    assert selected.occurrence.role is Role.BASE
+    assert selected.reference.role is Role.BASE
 
 
 def test_maybe_own_keeps_its_role():
     skip = _select("registry.acme.dev/web:1", role=Role.THIRD_PARTY)
-    assert skip.occurrence.role is Role.THIRD_PARTY
+    assert skip.reference.role is Role.THIRD_PARTY
 
 
 def test_only_known_registries_may_be_asked():

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from bot.demo.images import OCI_MANIFEST, ImageIndex, PlatformImage, compute_digest
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 
 PUSHED = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ from support.listener import Received
 from support.tunnel import Tunnel
 
 from bot.demo import images
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.registries.endpoints import RegistryEntry
 from bot.registries.oci import OciRegistry
 

@@ -16,7 +16,7 @@ from support.tunnel import Tunnel, refuse_dns_queries
 from bot.demo.images import ImageStore, build_image, build_index, build_layer
 from bot.demo.loopback_registry import LoopbackRegistry
 from bot.model.evidence import NotScanned, Scan, ScanSubject, UnscannedReason
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.net import HostTrust, HttpClient
 from bot.registries.endpoints import RegistryEntry
 from bot.registries.oci import OciRegistry

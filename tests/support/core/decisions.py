@@ -2,13 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 
-from support.values import digest, occurrence
+from support.values import digest, reference
 
 from bot.model.decision import ImageUpdate, TrackedImage
 from bot.model.history import TagObservation
 from bot.model.image import ChildManifest, Manifest, ManifestKind, ResolvedTag
+from bot.model.image_name import TagRef
 from bot.model.policy import Policy
-from bot.model.reference import TagRef
 
 NGINX, NEXT = TagRef("docker.io/library/nginx", "1.27.1"), TagRef("docker.io/library/nginx", "1.27.3")
 NOW = datetime(2027, 1, 20, 12, tzinfo=UTC)
@@ -17,7 +17,7 @@ DAY = timedelta(days=1)
 
 def place(held=None, policy=Policy(), **more):  # noqa: B008 - a frozen value
     written = f"nginx:1.27.1@{digest(held)}" if held else "nginx:1.27.1"
-    return TrackedImage(occurrence(written, **more), NGINX, policy)
+    return TrackedImage(reference(written, **more), NGINX, policy)
 
 
 def index(word, *children):

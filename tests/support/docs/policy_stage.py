@@ -18,7 +18,7 @@ from support.runs.worlds import Loopback, build, write_tree
 from support.scanners.grype import render_manifest_report
 
 from bot.demo.images import ImageIndex, PlatformImage
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 
 HOSTS = ("docker.io", "registry.example.com")
 PRIVATE = "registry.example.com"

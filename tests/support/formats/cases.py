@@ -35,7 +35,7 @@ def places_of(file_format: FileFormat, files: Mapping[FilePath, bytes]) -> Extra
     if file_format.name in OF_OTHER_PLACES:
         return relate_references([each for each in readings if each.file_format.name != "text"])
     return relate_references(
-        [each if each.file_format.name == file_format.name else replace(each, references=()) for each in readings]
+        [each if each.file_format.name == file_format.name else replace(each, extracted=()) for each in readings]
     )
 
 
@@ -43,7 +43,7 @@ def _read_named_values(files: Mapping[FilePath, bytes], readings: list[FileReadi
     """Return the readings of the values files that other files name; `text` reads them in the cases only."""
     entries = {path: TreeEntry(path, None) for path in files}
     selected = [SelectedFile(entries[path], (each,)) for path, each in _selected(tuple(files))]
-    found = [each for each in readings if (each.references or each.facts) and each.file_format.name != "text"]
+    found = [each for each in readings if (each.extracted or each.facts) and each.file_format.name != "text"]
     return [
         _read(SourceFile(each.entry.path, files[each.entry.path]), each.formats[0], trees._LOADER, nodes.MAX_VISITS)
         for each in select_named_values(entries, selected, found, CASE_FORMATS)

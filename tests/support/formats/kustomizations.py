@@ -14,8 +14,8 @@ from bot.core.references.edit import apply_edits, build_edit
 from bot.formats.kubernetes import FORMAT as KUBERNETES
 from bot.formats.kustomize import FORMAT
 from bot.model.cross_file import Kustomization
-from bot.model.reference import ImageReference
-from bot.model.source import EditSlot, FilePath, Occurrence, SourceFile
+from bot.model.image_name import ImageName
+from bot.model.source import EditSlot, FilePath, Reference, SourceFile
 from bot.pipeline.extract import relate_references
 from bot.pipeline.file_reading import read_file
 
@@ -29,8 +29,8 @@ def found(content: bytes, path: FilePath = PATH):
     return list(FORMAT.extract(SourceFile(path, content)))
 
 
-def occurrences(content: bytes):
-    return [each for each in found(content) if isinstance(each, Occurrence)]
+def references(content: bytes):
+    return [each for each in found(content) if isinstance(each, Reference)]
 
 
 def remark_of(content: bytes, path: FilePath = PATH) -> Kustomization:
@@ -40,7 +40,7 @@ def remark_of(content: bytes, path: FilePath = PATH) -> Kustomization:
 
 def moved(content: bytes) -> bytes:
     slots = [
-        (each.digest_slot, each.reference) for each in occurrences(content) if isinstance(each.digest_slot, EditSlot)
+        (each.digest_slot, each.reference) for each in references(content) if isinstance(each.digest_slot, EditSlot)
     ]
     return apply_edits(content, [build_edit(slot, digest(str(reference))) for slot, reference in slots])
 
@@ -74,19 +74,19 @@ def check_build(folder: Path, content: bytes, names: list[str]) -> None:
     assert before is not None
     assert after is not None
     planned = {
-        str(each.reference): each.reference for each in occurrences(content) if isinstance(each.digest_slot, EditSlot)
+        str(each.reference): each.reference for each in references(content) if isinstance(each.digest_slot, EditSlot)
     }
     expected = [str(planned[image].with_digest(digest(image))) if image in planned else image for image in before]
     assert after == expected
     assert after != before
 
 
-def read_tree(tree: dict[str, str]) -> list[Occurrence]:
+def read_tree(tree: dict[str, str]) -> list[Reference]:
     readings = [
         read_file(SourceFile(FilePath(path), content.encode()), FORMAT if "kustomization" in path else KUBERNETES)
         for path, content in tree.items()
     ]
-    return [each for each in relate_references(readings) if isinstance(each, Occurrence)]
+    return [each for each in relate_references(readings) if isinstance(each, Reference)]
 
 
 def build_folder(folder: Path) -> str:
@@ -99,7 +99,7 @@ def build_folder(folder: Path) -> str:
 
 def describe_image(image: str) -> str:
     """Return the words `mirror`, TAG and `pinned` that apply. Fail if the digest is that of another image."""
-    reference = ImageReference.parse(image)
+    reference = ImageName.parse(image)
     words = ["mirror"] * ("mirror" in reference.repository) + [reference.tag] * bool(reference.tag)
     if reference.digest is None:
         return " ".join(words)

@@ -20,7 +20,7 @@ from support.scanners.advisories import kev
 
 from bot.demo.images import ImageIndex, ImageLayer, ImageStore, build_debian_root, build_image, build_index, build_layer
 from bot.demo.trivy_database import TAG as DATABASE_TAG
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 
 DATABASE = "trivy-db"
 """The repository of the vulnerability database, which the same registry serves."""

@@ -26,7 +26,7 @@ from support.free_ports import find_free_port
 from support.parts import find_docker_registry
 
 from bot.demo.images import OCI_MANIFEST, ImageIndex, ImageStore, PlatformImage, compute_digest
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 
 START_TIMEOUT = 30.0
 """Seconds; it starts in thirty milliseconds, so this is a machine under load."""

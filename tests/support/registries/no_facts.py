@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from bot.model.image import RegistryRecord
-from bot.model.reference import Digest, TagRef
+from bot.model.image_name import Digest, TagRef
 
 
 class NoFacts:

@@ -13,8 +13,8 @@ from support.runs.worlds import NOW, TEMPLATES, Loopback
 
 from bot.demo.images import ImageIndex, PlatformImage, build_index
 from bot.forges.local.fleet import LocalFleet
+from bot.model.image_name import Digest
 from bot.model.own_build import ConfiguredBuild, OwnBuild
-from bot.model.reference import Digest
 from bot.model.report import RunReport
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.build_services import BuildServices

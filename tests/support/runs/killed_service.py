@@ -12,7 +12,7 @@ from pathlib import Path
 from support.runs.served_fleet import ServedFleet, ServiceProcess
 from support.waiting import wait_until
 
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 from bot.state.database import Database
 from bot.state.work_queue import DatabaseWorkQueue
 

@@ -6,26 +6,26 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 
-from support.values import digest, finding, occurrence, scan
+from support.values import digest, finding, reference, scan
 
 from bot.core.evidence.compare import compare_scans
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, Severity
+from bot.model.image_name import TagRef
 from bot.model.proposal import ProposedImage
-from bot.model.reference import TagRef
 from bot.model.report import ProposalReport, RepositoryReport, RunReport, Verdict
 from bot.model.source import FilePath
-from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason, RunLevel
+from bot.model.vocabulary import ProposalOutcome, Reason, ReferenceStatus, RunLevel
 
 ENDED = datetime(2026, 11, 20, 6, 4, tzinfo=UTC)
 _HOSTS = ("docker.io/library", "ghcr.io/acme", "mcr.microsoft.com/dotnet", "contoso.azurecr.io/platform")
 _NAMES = ("node", "python", "nginx", "golang", "redis", "postgres", "web", "api", "worker", "runtime")
 _STATUSES = (
-    (OccurrenceStatus.UPDATE, None),
-    (OccurrenceStatus.UP_TO_DATE, None),
-    (OccurrenceStatus.UPDATE, None),
-    (OccurrenceStatus.HELD, Reason.TOO_YOUNG),
-    (OccurrenceStatus.SKIPPED, Reason.NO_TAG),
+    (ReferenceStatus.UPDATE, None),
+    (ReferenceStatus.UP_TO_DATE, None),
+    (ReferenceStatus.UPDATE, None),
+    (ReferenceStatus.HELD, Reason.TOO_YOUNG),
+    (ReferenceStatus.SKIPPED, Reason.NO_TAG),
 )
 _SEVERITIES = (Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM, Severity.LOW)
 
@@ -45,12 +45,12 @@ def build_large_fleet(image_count: int, *, repository_count: int = 300) -> RunRe
         status, reason = _STATUSES[number % len(_STATUSES)]
         old, new = digest(f"old {number}"), digest(f"new {number}")
         transition = None
-        if status is OccurrenceStatus.UPDATE:
+        if status is ReferenceStatus.UPDATE:
             transition = Transition(TagRef(name, tag), old, new, ("linux/amd64",))
             evidence[transition] = _build_evidence(number)
         for user in range(1 + number % 4):
             index = (number * 7 + user * 31) % repository_count
-            place = occurrence(
+            place = reference(
                 f"{name}:{tag}@{old}",
                 path=f"services/{name.rpartition('/')[2]}/Dockerfile",
                 line_number=1 + number % 40,

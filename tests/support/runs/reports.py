@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from support.values import digest, finding, occurrence, scan
+from support.values import digest, finding, reference, scan
 
 from bot.core.evidence.compare import compare_scans
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, Severity
+from bot.model.image_name import TagRef
 from bot.model.proposal import ProposedImage
-from bot.model.reference import TagRef
 from bot.model.report import ProposalReport, RepositoryReport, RunFailure, RunReport, Verdict
 from bot.model.source import FilePath, UnsupportedText
-from bot.model.vocabulary import FailureStage, OccurrenceStatus, ProposalOutcome, Reason, RunLevel
+from bot.model.vocabulary import FailureStage, ProposalOutcome, Reason, ReferenceStatus, RunLevel
 
 HOSTILE = "a|b`c]<img src=x>[d](https://evil.example){0}\n::error::@team #1 \x1b[31m##[x] \ud800"
 """What somebody could call a file, or a registry say, to have something act where it is shown."""
@@ -22,18 +22,18 @@ KNOWN = compare_scans(
 )
 
 
-def verdict(status: OccurrenceStatus, reason: Reason | None = None, *, line_number: int = 1, **more) -> Verdict:
+def verdict(status: ReferenceStatus, reason: Reason | None = None, *, line_number: int = 1, **more) -> Verdict:
     """Return what was decided of `node:22` on a line of a Dockerfile, or of what `more` says."""
     names = ("written", "path", "locator")
     of_place = {name: more.pop(name) for name in names if name in more}
     written = of_place.pop("written", f"node:22@{digest('old')}")
-    place = occurrence(written, **({"line_number": line_number, "locator": f"stage[{line_number}]"} | of_place))
+    place = reference(written, **({"line_number": line_number, "locator": f"stage[{line_number}]"} | of_place))
     return Verdict(place, status, reason, **more)
 
 
 def update(**more) -> Verdict:
     """Return a place that moves."""
-    return verdict(OccurrenceStatus.UPDATE, new_digest=digest("new"), transition=MOVED, **more)
+    return verdict(ReferenceStatus.UPDATE, new_digest=digest("new"), transition=MOVED, **more)
 
 
 def proposal(
@@ -67,8 +67,8 @@ def hostile_report(word: str = HOSTILE) -> RunReport:
     """Return a report in which every text from outside is `word`."""
     places = (
         update(path=word, locator=word),
-        verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, path=word, line_number=2, detail=word),
-        verdict(OccurrenceStatus.SUPERSEDED, Reason.TAG_STOPPED, path=word, line_number=3, detail=word, successor=word),
+        verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, path=word, line_number=2, detail=word),
+        verdict(ReferenceStatus.SUPERSEDED, Reason.TAG_STOPPED, path=word, line_number=3, detail=word, successor=word),
     )
     opened = proposal(word, url=f"https://github.com/{word}", note=word)
     noted = repository(*places, name=word, base_branch=word, proposals=(opened,), note=word)

@@ -24,7 +24,7 @@ from support.registries.docker_registry import DockerRegistry
 from support.runs.worlds import build
 from support.waiting import wait_until
 
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 
 TOKEN, SECRET = "ghp_of-the-bot", "a secret of the registry".replace(" ", "-")
 EVENTS_PATH = "/events/registry"

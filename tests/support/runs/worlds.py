@@ -20,8 +20,8 @@ from bot.formats import load_all_formats
 from bot.inventory_ports import HeldDigestStore, InventoryStore, OpeningLedger
 from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.fleet_plan import MAX_PLAN_AGE
+from bot.model.image_name import Digest, TagRef
 from bot.model.policy import PolicyConfig
-from bot.model.reference import Digest, TagRef
 from bot.model.report import RunReport
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.apply_plan import ApplyContext, apply_plan, check_plan

@@ -8,7 +8,7 @@ from datetime import date
 
 from bot.model.advisory import AdvisoryList, AdvisoryResult, ListVersions
 from bot.model.evidence import ScanSubject
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 from bot.model.vex import VexStatement, VexStatements
 
 DAY = date(2026, 11, 24)

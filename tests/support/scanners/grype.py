@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.model.image import PullAddress
-from bot.model.reference import Digest, TagRef
+from bot.model.image_name import Digest, TagRef
 from bot.scanners.grype import GrypeScanner
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)

@@ -11,7 +11,7 @@ from support.images import add_attestation
 from support.listener import Listener, Received, Reply
 
 from bot.demo.images import OCI_INDEX, OCI_MANIFEST, ImageIndex, ImageLayer, PlatformImage, build_artifact, build_index
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 
 SPDX, CYCLONEDX = "https://spdx.dev/Document", "https://cyclonedx.org/bom"
 IN_TOTO = "application/vnd.in-toto+json"

@@ -28,7 +28,7 @@ from bot.demo.trivy_database import (
 )
 from bot.model.evidence import Finding, NotScanned, Scan, ScanSubject, Severity, UnscannedReason
 from bot.model.image import PullAddress
-from bot.model.reference import Digest, TagRef
+from bot.model.image_name import Digest, TagRef
 from bot.scanners.trivy import TrivyScanner
 
 DEBIAN, DEBIAN_RELEASE = "13.1", "debian 13"

@@ -11,10 +11,10 @@ from support.values import digest
 from support.visits import build_verdict, build_visit
 
 from bot.inventory_ports import StageReader
+from bot.model.image_name import Digest, TagRef
 from bot.model.inventory import BranchKey
 from bot.model.own_build import BaseEvidence, BuiltOn, ConfiguredBuild, OwnBuild
-from bot.model.reference import Digest, TagRef
-from bot.model.vocabulary import OccurrenceStatus, Reason
+from bot.model.vocabulary import Reason, ReferenceStatus
 from bot.model.workload import ClusterProblem, ClusterReading, RunningImage, UnreadCluster, Workload
 from bot.state.database import Database
 from bot.state.inventory_store import DatabaseInventoryStore
@@ -40,7 +40,7 @@ def record_deployments(database: Database, year: Year) -> None:
     rebuilt.
     """
     now = year.now
-    gone = build_verdict(f"{DEBIAN}@{digest('gone')}", OccurrenceStatus.GONE, reason=Reason.DIGEST_GONE)
+    gone = build_verdict(f"{DEBIAN}@{digest('gone')}", ReferenceStatus.GONE, reason=Reason.DIGEST_GONE)
     legacy = build_visit(gone, key=BranchKey("github", "github.com", "acme/legacy", "main"))
     DatabaseInventoryStore(database).record_visits([legacy], {}, now - timedelta(hours=4))
     DatabaseOwnBuilds(database).record_builds(_list_builds(year), now)

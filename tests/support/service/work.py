@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.model.reference import TagRef
+from bot.model.image_name import TagRef
 from bot.model.work import FinishedWork, TagWork, VisitWork, WorkKey, WorkPriority, WorkReason, WorkRequest
 from bot.state import work_queue
 from bot.state.work_queue import DatabaseWorkQueue

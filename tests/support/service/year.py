@@ -17,11 +17,11 @@ from bot.model.decision import Transition
 from bot.model.delivery import Delivery, DeliveryOutcome, SenderKind
 from bot.model.evidence import Evidence, Finding, Severity, VulnerabilityDelta
 from bot.model.image import TagDescriptor
+from bot.model.image_name import Digest, TagRef
 from bot.model.inventory import BranchKey, BranchVisit, SettledBranch, StoredRequest
 from bot.model.proposal import RequestState
-from bot.model.reference import Digest, TagRef
 from bot.model.report import Verdict
-from bot.model.vocabulary import OccurrenceStatus, Reason
+from bot.model.vocabulary import Reason, ReferenceStatus
 from bot.model.work import (
     FinishedWork,
     SweepWork,
@@ -178,14 +178,14 @@ class Year:
         written = f"{tag}@{get_digest(tag, held)}" if tag.path != "library/nginx" else str(tag)
         more = {"path": path, "owners": (repository.owner,)}
         if held >= version:
-            return build_verdict(written, OccurrenceStatus.UP_TO_DATE, **more)
+            return build_verdict(written, ReferenceStatus.UP_TO_DATE, **more)
         old = get_digest(tag, held) if "@" in written else None
         transition = Transition(tag, old, get_digest(tag, held + 1), ("linux/amd64",))
         evidence[transition] = build_evidence(transition)
         if tag.host != "docker.io":
             reason = Reason.TOO_YOUNG
-            return build_verdict(written, OccurrenceStatus.HELD, reason=reason, transition=transition, **more)
-        return build_verdict(written, OccurrenceStatus.UPDATE, new_digest=transition.new, transition=transition, **more)
+            return build_verdict(written, ReferenceStatus.HELD, reason=reason, transition=transition, **more)
+        return build_verdict(written, ReferenceStatus.UPDATE, new_digest=transition.new, transition=transition, **more)
 
 
 def get_digest(tag: TagRef, version: int) -> Digest:

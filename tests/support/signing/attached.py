@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from support.registries.docker_registry import DockerRegistry
 
 from bot.demo.images import OCI_INDEX, OCI_MANIFEST, ImageIndex, ImageLayer, PlatformImage, compute_digest
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 from bot.model.trust import TrustedKey
 
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from bot.model.reference import Digest
+from bot.model.image_name import Digest
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 JWS, COSE = "application/jose+json", "application/cose"

@@ -16,7 +16,7 @@ from bot.core.choice.tags.patterns import (
     match_security_fix,
 )
 from bot.core.choice.tags.version import RELEASED, TagOperatingSystem, TagVersion, VersionScheme
-from bot.model.reference import is_tag
+from bot.model.image_name import is_tag
 
 MAX_CACHED_TAGS = 16_384
 """Number of parsed tags to cache, because several tags of one repository are looked up one after the other."""

@@ -10,7 +10,7 @@ from bot.core.proposal.view.due_dates import DueView
 from bot.core.proposal.view.fix_ranks import FixRank
 from bot.core.proposal.view.hold_remedies import describe_hold_remedy
 from bot.model.update_stages import WaitReason
-from bot.model.vocabulary import OccurrenceStatus, Reason
+from bot.model.vocabulary import Reason, ReferenceStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class DetectedImageView:
     """An image in the list of detected images."""
 
     image: Text
-    status: OccurrenceStatus
+    status: ReferenceStatus
 
 
 @dataclass(frozen=True, slots=True)

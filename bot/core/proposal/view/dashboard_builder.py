@@ -20,7 +20,7 @@ from bot.core.proposal.view.dashboard_rows import BranchRows, sort_references
 from bot.model.dashboard import UserRequest
 from bot.model.evidence import Evidence
 from bot.model.report import Verdict
-from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome
+from bot.model.vocabulary import ProposalOutcome, ReferenceStatus
 
 VERSION = 1
 MIN_BULK = 2
@@ -31,7 +31,7 @@ _CURRENT = frozenset(
     {ProposalOutcome.OPENED, ProposalOutcome.REFRESHED, ProposalOutcome.UNCHANGED, ProposalOutcome.WOULD_REFRESH}
 )
 _PENDING = _WAITING | _CURRENT | {ProposalOutcome.LEFT_ALONE}
-_HELD = frozenset({OccurrenceStatus.HELD, OccurrenceStatus.REFUSED})
+_HELD = frozenset({ReferenceStatus.HELD, ReferenceStatus.REFUSED})
 
 
 def build_dashboard(branches: Sequence[BranchReport], rows: int, *, is_public: bool = False) -> DashboardView:
@@ -47,11 +47,11 @@ def build_dashboard(branches: Sequence[BranchReport], rows: int, *, is_public: b
     left = _list_entries(branch_rows, {ProposalOutcome.LEFT_ALONE}, UserRequest.REBASE)
     declined = _list_entries(branch_rows, {ProposalOutcome.DECLINED}, UserRequest.AGAIN)
     failed = _list_entries(branch_rows, {ProposalOutcome.FAILED}, None)
-    blocked = _list_references(branch_rows, {OccurrenceStatus.BLOCKED})
+    blocked = _list_references(branch_rows, {ReferenceStatus.BLOCKED})
     stuck = tuple(each for one in branch_rows for each in one.list_stuck_updates())
     held = _list_references(branch_rows, _HELD)
-    superseded = _list_references(branch_rows, {OccurrenceStatus.SUPERSEDED})
-    unknown = _list_references(branch_rows, {OccurrenceStatus.UNRESOLVED})
+    superseded = _list_references(branch_rows, {ReferenceStatus.SUPERSEDED})
+    unknown = _list_references(branch_rows, {ReferenceStatus.UNRESOLVED})
     detected = tuple(each for one in branch_rows for each in one.list_detected_files())
     pending = [each for one in branch_rows for each in one.collect_evidence(_PENDING)]
     notes = dict.fromkeys(each.report.note for each in branches)
@@ -106,7 +106,7 @@ def _list_entries(
 
 
 def _list_references(
-    branch_rows: Sequence[BranchRows], statuses: Collection[OccurrenceStatus]
+    branch_rows: Sequence[BranchRows], statuses: Collection[ReferenceStatus]
 ) -> tuple[ReferencesView, ...]:
     return sort_references(each for one in branch_rows for each in one.list_references(statuses))
 
@@ -116,7 +116,7 @@ def _have_same_note(entries: Sequence[EntryView]) -> bool:
 
 
 def _count_skipped(verdicts: Iterable[Verdict]) -> tuple[SkippedView, ...]:
-    counts = Counter(each.reason for each in verdicts if each.status is OccurrenceStatus.SKIPPED and each.reason)
+    counts = Counter(each.reason for each in verdicts if each.status is ReferenceStatus.SKIPPED and each.reason)
     return tuple(SkippedView(reason, count) for reason, count in sorted(counts.items()))
 
 

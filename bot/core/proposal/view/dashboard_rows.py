@@ -29,7 +29,7 @@ from bot.model.evidence import Evidence
 from bot.model.proposal import ProposedImage
 from bot.model.report import ProposalReport, Verdict
 from bot.model.update_stages import WaitReason
-from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome
+from bot.model.vocabulary import ProposalOutcome, ReferenceStatus
 
 MAX_ROW_FILES = 5
 """Files that are shown of one image in one row."""
@@ -79,7 +79,7 @@ class BranchRows:
         )
         return self._get_evidence(transitions)
 
-    def list_references(self, statuses: Collection[OccurrenceStatus]) -> Iterator[tuple[FixRank, ReferencesView]]:
+    def list_references(self, statuses: Collection[ReferenceStatus]) -> Iterator[tuple[FixRank, ReferencesView]]:
         """Yield the references with one of `statuses`, in one row for each image and reason."""
         groups: dict[tuple[object, ...], list[Verdict]] = defaultdict(list)
         for verdict in self._report.verdicts:
@@ -116,9 +116,9 @@ class BranchRows:
         """Yield the files with image references, sorted by path."""
         by_path: dict[str, list[Verdict]] = defaultdict(list)
         for verdict in self._report.verdicts:
-            by_path[verdict.occurrence.path].append(verdict)
+            by_path[verdict.reference.path].append(verdict)
         for path, verdicts in sorted(by_path.items()):
-            in_order = sorted(verdicts, key=lambda each: each.occurrence.line_number)
+            in_order = sorted(verdicts, key=lambda each: each.reference.line_number)
             images = dict.fromkeys((_get_image(each), each.status) for each in in_order)
             yield DetectedFileView(
                 link_file(self._files_url, path, base=self._base),
@@ -130,8 +130,8 @@ class BranchRows:
         updated = {image: self._list_updated(proposal, image) for image in proposal.images}
         verdicts = [verdict for each in updated.values() for verdict in each]
         evidence = self._get_evidence(_list_transitions(verdicts))
-        is_gone = any(each.status is OccurrenceStatus.GONE for each in verdicts)
-        is_blocked = any(each.status is OccurrenceStatus.BLOCKED for each in verdicts)
+        is_gone = any(each.status is ReferenceStatus.GONE for each in verdicts)
+        is_blocked = any(each.status is ReferenceStatus.BLOCKED for each in verdicts)
         rank = rank_fixes(evidence, is_gone=is_gone, is_blocked=is_blocked)
         effect = summarise_effect(evidence)
         fixed = (effect.fixed.exploited, effect.fixed.critical, effect.fixed.count) if effect is not None else (0, 0, 0)
@@ -161,7 +161,7 @@ class BranchRows:
         first = verdicts[0]
         evidence = self._get_evidence(_list_transitions(verdicts))
         effect = summarise_effect(evidence)
-        rule = build_hold_rule(first.reason, first.occurrence.reference.repository) if first.reason else None
+        rule = build_hold_rule(first.reason, first.reference.image.repository) if first.reason else None
         files, files_cut = self._link_files(verdicts)
         return rank_fixes(evidence), ReferencesView(
             image=Text(_get_image(first)),
@@ -178,7 +178,7 @@ class BranchRows:
     def _list_updated(self, proposal: ProposalReport, image: ProposedImage) -> list[Verdict]:
         """Return the references to an image that a proposal updates; other proposals may update it in other files."""
         files = frozenset(proposal.files)
-        return [each for each in self._updates.get(image, ()) if each.occurrence.path in files]
+        return [each for each in self._updates.get(image, ()) if each.reference.path in files]
 
     def _get_evidence(self, transitions: Iterable[Transition]) -> tuple[Evidence, ...]:
         known = [self._evidence[each] for each in transitions if each in self._evidence]
@@ -191,7 +191,7 @@ class BranchRows:
     def _link_files(self, verdicts: Iterable[Verdict]) -> tuple[tuple[Link | Text, ...], int]:
         lines: dict[str, set[int]] = defaultdict(set)
         for verdict in verdicts:
-            lines[verdict.occurrence.path].add(verdict.occurrence.line_number)
+            lines[verdict.reference.path].add(verdict.reference.line_number)
         shown = sorted(lines.items())[:MAX_ROW_FILES]
         links = tuple(link_file(self._files_url, path, numbers, self._base) for path, numbers in shown)
         return links, len(lines) - len(shown)
@@ -209,21 +209,21 @@ def sort_references(rows: Iterable[tuple[FixRank, ReferencesView]]) -> tuple[Ref
 
 
 def _get_image(verdict: Verdict) -> str:
-    reference = verdict.occurrence.reference
-    return f"{reference.name}:{reference.tag or 'latest'}"
+    image = verdict.reference.image
+    return f"{image.name}:{image.tag or 'latest'}"
 
 
-def _build_detail(status: OccurrenceStatus, detail: str) -> Text | Plain | None:
+def _build_detail(status: ReferenceStatus, detail: str) -> Text | Plain | None:
     """Return the detail of a verdict. The answer of a registry is always a code span, and our own sentences are not."""
     if not detail:
         return None
-    return Text(detail) if status is OccurrenceStatus.UNRESOLVED else build_sentence(detail)
+    return Text(detail) if status is ReferenceStatus.UNRESOLVED else build_sentence(detail)
 
 
 def _describe_update(verdict: Verdict, transition: Transition) -> ProposedImage:
     """Return the update of a reference as the report of a proposal describes it."""
     return ProposedImage(
-        f"{verdict.occurrence.reference.name}:{transition.tag_ref.tag}",
+        f"{verdict.reference.image.name}:{transition.tag_ref.tag}",
         transition.tag_ref.repository,
         transition.new_tag_ref.tag,
         transition.old,

@@ -311,7 +311,7 @@ def _build_transition_view(
     transition: Transition, update: ImageUpdate, notes: Sequence[str], evidence: Evidence, rows: int
 ) -> TransitionView:
     old, new, contents = transition.old, transition.new, evidence.contents
-    reference = f"{update.occurrence.reference.name}:{transition.tag_ref.tag}"
+    reference = f"{update.reference.image.name}:{transition.tag_ref.tag}"
     return TransitionView(
         reference=Text(reference),
         new_tag=Text(transition.new_tag) if transition.new_tag else None,
@@ -383,6 +383,6 @@ def _build_total(evidence: Sequence[Evidence], minimum: int) -> TotalView | None
 def _list_files(updates: Sequence[ImageUpdate]) -> Iterator[FileView]:
     lines: dict[str, set[int]] = {}
     for update in updates:
-        lines.setdefault(update.occurrence.path, set()).add(update.occurrence.line_number)
+        lines.setdefault(update.reference.path, set()).add(update.reference.line_number)
     for path, deploys in sorted(list_deploying_paths(updates).items()):
         yield FileView(Text(path), tuple(sorted(lines[path])[:MAX_LINE_NUMBERS]), deploys)

@@ -27,7 +27,7 @@ def build_compare_command(update: ImageUpdate, transition: Transition) -> Text |
     """Return the command that compares both images again; None if the file has no digest."""
     if transition.old is None:
         return None
-    name, tag = update.occurrence.reference.name, transition.tag_ref.tag
+    name, tag = update.reference.image.name, transition.tag_ref.tag
     old, new = f"{name}:{tag}@{transition.old}", f"{name}:{transition.new_tag or tag}@{transition.new}"
     return Text(f"basebump compare {old} {new}", MAX_COMMAND_LENGTH)
 

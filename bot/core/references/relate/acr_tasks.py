@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from posixpath import join
 
 from bot.core.references.dockerfile_stages import is_base_image
-from bot.core.references.locking import lock_occurrence
+from bot.core.references.locking import lock_reference
 from bot.core.references.relate.arguments import ArgumentSetting, add_setting_notes
 from bot.core.references.relate.folders import list_folders_and_path
 from bot.model.cross_file import CrossFileFact, PossibleTaskBuild, RegistryTaskBuild, TaskFileBuild
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.hosts import is_acr
-from bot.model.source import FilePath, Occurrence, UnsupportedText
+from bot.model.source import FilePath, Reference, UnsupportedText
 from bot.model.vocabulary import Reason
 
 _WATCHED_HOSTS = frozenset({"docker.io", "mcr.microsoft.com"})
@@ -57,7 +57,7 @@ def lock_task_base_images(references: ExtractedReferences, facts: Sequence[Cross
         ArgumentSetting(each.task, each.dockerfile, argument) for each in dockerfiles for argument in each.arguments
     ]
 
-    def lock_reference(reference: Occurrence | UnsupportedText) -> Occurrence | UnsupportedText:
+    def lock_used_by_task(reference: Reference | UnsupportedText) -> Reference | UnsupportedText:
         if isinstance(reference, UnsupportedText) or not _can_start_task(reference):
             return reference
         if reference.path in dockerfiles_by_path:
@@ -66,11 +66,11 @@ def lock_task_base_images(references: ExtractedReferences, facts: Sequence[Cross
         doubt = next((doubts_by_folder[folder] for folder in folders if folder in doubts_by_folder), None)
         return (
             reference
-            if doubt is None or reference.reference.digest is not None
+            if doubt is None or reference.image.digest is not None
             else _lock_possible_base_image(reference, doubt)
         )
 
-    return tuple(map(lock_reference, add_setting_notes(references, settings)))
+    return tuple(map(lock_used_by_task, add_setting_notes(references, settings)))
 
 
 def _list_dockerfiles(
@@ -96,27 +96,27 @@ def _find_dockerfile(build: TaskFileBuild, existing_paths: Collection[FilePath])
     )
 
 
-def _can_start_task(occurrence: Occurrence) -> bool:
+def _can_start_task(reference: Reference) -> bool:
     """Return True if ACR tasks watch the image, so that a newer image can start a task.
 
     Tasks watch only base images, and only in some registries. They do not watch images that a Dockerfile only copies
     from or mounts.
     """
-    host = occurrence.reference.host
-    return is_base_image(occurrence) and (host in _WATCHED_HOSTS or is_acr(host))
+    host = reference.image.host
+    return is_base_image(reference) and (host in _WATCHED_HOSTS or is_acr(host))
 
 
-def _lock_base_image(occurrence: Occurrence, dockerfile: _TaskDockerfile) -> Occurrence:
-    if occurrence.reference.digest is not None:
+def _lock_base_image(reference: Reference, dockerfile: _TaskDockerfile) -> Reference:
+    if reference.image.digest is not None:
         note = f"{dockerfile.task} builds it as an ACR task, which no newer base starts while this is pinned"
-        return replace(occurrence, notes=(*occurrence.notes, note))
+        return replace(reference, notes=(*reference.notes, note))
     # The tag may still be updated, because the task watches the written tag.
-    closed = replace(lock_occurrence(occurrence, Reason.ACR_TASK), tag_slot=occurrence.tag_slot)
+    closed = replace(lock_reference(reference, Reason.ACR_TASK), tag_slot=reference.tag_slot)
     return replace(
-        closed, notes=(*occurrence.notes, f"{dockerfile.task} builds it; which stages the task watches is set in Azure")
+        closed, notes=(*reference.notes, f"{dockerfile.task} builds it; which stages the task watches is set in Azure")
     )
 
 
-def _lock_possible_base_image(occurrence: Occurrence, doubt: PossibleTaskBuild) -> Occurrence:
-    closed = replace(lock_occurrence(occurrence, Reason.ACR_TASK, is_certain=False), tag_slot=occurrence.tag_slot)
-    return replace(closed, notes=(*occurrence.notes, f"{doubt.reason}, so a task may build it"))
+def _lock_possible_base_image(reference: Reference, doubt: PossibleTaskBuild) -> Reference:
+    closed = replace(lock_reference(reference, Reason.ACR_TASK, is_certain=False), tag_slot=reference.tag_slot)
+    return replace(closed, notes=(*reference.notes, f"{doubt.reason}, so a task may build it"))

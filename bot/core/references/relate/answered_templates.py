@@ -9,7 +9,7 @@ from bot.core.references.chart_names import is_registry_key
 from bot.model.chart_facts import ChartTemplate
 from bot.model.cross_file import CrossFileFact
 from bot.model.extracted_item import ExtractedReferences
-from bot.model.source import Occurrence, UnsupportedText
+from bot.model.source import Reference, UnsupportedText
 from bot.model.vocabulary import Reason
 
 _VALUE = re.compile(r"\.Values((?:\.[A-Za-z_][A-Za-z0-9_-]*)+)")
@@ -29,12 +29,12 @@ def leave_out_answered_lines(references: ExtractedReferences, facts: Sequence[Cr
     charts = {each.path.partition(_TEMPLATES_FOLDER)[0] for each in facts if isinstance(each, ChartTemplate)}
     images: dict[str, set[str]] = {chart: set() for chart in charts}
     for each in references:
-        if isinstance(each, Occurrence) and each.path.endswith(_DEFAULT_VALUES):
+        if isinstance(each, Reference) and each.path.endswith(_DEFAULT_VALUES):
             folder, slash, name = each.path.rpartition("/")
             chart = folder + slash
             if name in _DEFAULT_VALUES and chart in images:
                 images[chart].add(each.locator.partition("/")[2])
-    return tuple(each for each in references if isinstance(each, Occurrence) or not _is_answered(each, images))
+    return tuple(each for each in references if isinstance(each, Reference) or not _is_answered(each, images))
 
 
 def _is_answered(reference: UnsupportedText, images: dict[str, set[str]]) -> bool:

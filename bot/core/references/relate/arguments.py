@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from bot.model.cross_file import BuildArgumentSetting, CrossFileFact
 from bot.model.extracted_item import ExtractedReferences
-from bot.model.source import FilePath, Occurrence, UnsupportedText
+from bot.model.source import FilePath, Reference, UnsupportedText
 
 MAX_NOTES = 3
 """Limit for the settings of one argument that notes name. Hundreds of build targets may set the same argument."""
@@ -63,8 +63,8 @@ def add_setting_notes(references: ExtractedReferences, settings: Iterable[Argume
 
 
 def _add_notes(
-    reference: Occurrence | UnsupportedText, notes_by_argument: Mapping[str, Iterable[str]]
-) -> Occurrence | UnsupportedText:
+    reference: Reference | UnsupportedText, notes_by_argument: Mapping[str, Iterable[str]]
+) -> Reference | UnsupportedText:
     notes = dict.fromkeys(note for name in reference.variables for note in notes_by_argument.get(name, ()))
     return replace(reference, notes=(*reference.notes, *notes)) if notes else reference
 

@@ -12,12 +12,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bot.core.references.locking import lock_occurrence
+from bot.core.references.locking import lock_reference
 from bot.model.cross_file import CrossFileFact, NamedBuildContext
 from bot.model.errors import InvalidReferenceError
 from bot.model.extracted_item import ExtractedReferences
-from bot.model.reference import ImageReference
-from bot.model.source import FilePath, Occurrence
+from bot.model.image_name import ImageName
+from bot.model.source import FilePath, Reference
 from bot.model.vocabulary import Reason
 
 MAX_LOCATORS = 100
@@ -46,28 +46,28 @@ def lock_named_contexts(references: ExtractedReferences, facts: Sequence[CrossFi
     if not contexts:
         return references
     return tuple(
-        _lock_reference(each, contexts[each.path]) if each.path in contexts and isinstance(each, Occurrence) else each
+        _lock_reference(each, contexts[each.path]) if each.path in contexts and isinstance(each, Reference) else each
         for each in references
     )
 
 
-def _lock_reference(found: Occurrence, contexts: Mapping[_LookupName, Mapping[str, NamedBuildContext]]) -> Occurrence:
-    by_locator = contexts.get(_make_lookup_name(found.reference), {})
+def _lock_reference(found: Reference, contexts: Mapping[_LookupName, Mapping[str, NamedBuildContext]]) -> Reference:
+    by_locator = contexts.get(_make_lookup_name(found.image), {})
     context = next((each for prefix, each in by_locator.items() if found.locator.startswith(prefix)), None)
     if context is None:
         return found
-    note = f"{context.path}:{context.line_number} replaces {found.reference} with a build context of this name"
-    return replace(lock_occurrence(found, Reason.NAMED_CONTEXT), notes=(*found.notes, note))
+    note = f"{context.path}:{context.line_number} replaces {found.image} with a build context of this name"
+    return replace(lock_reference(found, Reason.NAMED_CONTEXT), notes=(*found.notes, note))
 
 
 def _parse_name(name: str) -> _LookupName | None:
     """Return the name under which BuildKit finds a context, or None if `name` is the name of a stage or not valid."""
     try:
-        return _make_lookup_name(ImageReference.parse(name.partition(_PLATFORM_MARK)[0]))
+        return _make_lookup_name(ImageName.parse(name.partition(_PLATFORM_MARK)[0]))
     except InvalidReferenceError:
         return None
 
 
-def _make_lookup_name(reference: ImageReference) -> _LookupName:
-    tag = reference.tag or (None if reference.digest else _DEFAULT_TAG)
-    return reference.repository, tag, reference.digest
+def _make_lookup_name(image: ImageName) -> _LookupName:
+    tag = image.tag or (None if image.digest else _DEFAULT_TAG)
+    return image.repository, tag, image.digest

@@ -11,7 +11,7 @@ from bot.core.references.locking import lock_references_if
 from bot.core.references.relate.folders import get_folder, list_folders_and_path
 from bot.model.cross_file import BuildOutput, CrossFileFact
 from bot.model.extracted_item import ExtractedReferences
-from bot.model.source import FilePath, Occurrence
+from bot.model.source import FilePath, Reference
 from bot.model.vocabulary import Reason
 
 
@@ -36,12 +36,12 @@ def lock_build_outputs(
         if not output.deployed_paths:
             images_by_folder[get_folder(output.path)] |= output.images
 
-    def is_built(occurrence: Occurrence) -> bool:
-        folder_images = images_by_folder.get(get_folder(occurrence.path), ())
+    def is_built(reference: Reference) -> bool:
+        folder_images = images_by_folder.get(get_folder(reference.path), ())
         return (
-            occurrence.written in folder_images
-            or (bool(folder_images) and str(replace(occurrence.reference, digest=None)) in folder_images)
-            or names.is_output(occurrence)
+            reference.written in folder_images
+            or (bool(folder_images) and str(replace(reference.image, digest=None)) in folder_images)
+            or names.is_output(reference)
         )
 
     return lock_references_if(references, Reason.OTHER_WRITER, is_built)
@@ -70,8 +70,8 @@ class _OutputNames:
             for path in deploys:
                 self._names_by_path[path] |= built
 
-    def is_output(self, occurrence: Occurrence) -> bool:
-        name = occurrence.reference.name
+    def is_output(self, reference: Reference) -> bool:
+        name = reference.image.name
         if name not in self._all_names:
             return False
-        return any(name in self._names_by_path.get(path, ()) for path in list_folders_and_path(occurrence.path))
+        return any(name in self._names_by_path.get(path, ()) for path in list_folders_and_path(reference.path))

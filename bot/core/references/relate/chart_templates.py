@@ -24,8 +24,8 @@ from bot.core.references.relate.values_folders import ValuesFolders
 from bot.model.chart_facts import ChartMetadata, ChartTemplate, ChartValue, ValuePath, ValuesFileUse, ValueUse
 from bot.model.cross_file import CrossFileFact
 from bot.model.extracted_item import ExtractedReferences
-from bot.model.reference import is_tag
-from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span
+from bot.model.image_name import is_tag
+from bot.model.source import EditSlot, FilePath, NotEditable, Reference, Span
 from bot.model.vocabulary import Reason
 
 MAX_SUBCHARTS = 20
@@ -58,19 +58,19 @@ def unlock_templated_digests(references: ExtractedReferences, facts: Sequence[Cr
     decided = {
         number: reference
         for number, reference in enumerate(references)
-        if isinstance(reference, Occurrence) and _is_decided_by_chart(reference)
+        if isinstance(reference, Reference) and _is_decided_by_chart(reference)
     }
     if not templates or not decided:
         return references
-    sharing: dict[_ChartDigestBytes, list[Occurrence]] = defaultdict(list)
-    for occurrence in decided.values():
-        sharing[_get_digest_bytes(occurrence)].append(occurrence)
+    sharing: dict[_ChartDigestBytes, list[Reference]] = defaultdict(list)
+    for reference in decided.values():
+        sharing[_get_digest_bytes(reference)].append(reference)
     others = (fact for fact in facts if isinstance(fact, ChartMetadata | ValuesFileUse))
     index = _build_index(_TemplateFacts((*templates, *others)))
     charts = _ChartUses(index, _find_empty_values([fact for fact in facts if isinstance(fact, ChartValue)], index))
     related = list(references)
-    for number, occurrence in decided.items():
-        related[number] = _apply_uses(occurrence, charts, sharing[_get_digest_bytes(occurrence)])
+    for number, reference in decided.items():
+        related[number] = _apply_uses(reference, charts, sharing[_get_digest_bytes(reference)])
     return tuple(related)
 
 
@@ -105,33 +105,33 @@ def _build_index(template_facts: _TemplateFacts) -> _TemplateIndex:
 _ChartDigestBytes = tuple[FilePath, Span | None]
 
 
-def _get_digest_bytes(occurrence: Occurrence) -> _ChartDigestBytes:
+def _get_digest_bytes(reference: Reference) -> _ChartDigestBytes:
     """Return the file and the byte range of the digest.
 
     The result is equal for references whose digest is written in the same bytes, because they share a YAML anchor.
     """
-    slot = occurrence.digest_slot.slot if isinstance(occurrence.digest_slot, NotEditable) else occurrence.digest_slot
-    return occurrence.path, slot.span if slot is not None else None
+    slot = reference.digest_slot.slot if isinstance(reference.digest_slot, NotEditable) else reference.digest_slot
+    return reference.path, slot.span if slot is not None else None
 
 
-def _is_decided_by_chart(occurrence: Occurrence) -> bool:
+def _is_decided_by_chart(reference: Reference) -> bool:
     """Return True if the chart's templates determine whether the digest can be edited.
 
     This is the case if the image is in chart values, and the digest is editable or locked with the reason
     `chart-unknown`. It is also the case if the image has no tag.
     """
     return (
-        occurrence.format == _FORMAT
-        and bool(occurrence.variables)
+        reference.format == _FORMAT
+        and bool(reference.variables)
         and (
-            isinstance(occurrence.digest_slot, EditSlot)
-            or occurrence.digest_slot.reason is Reason.CHART_UNKNOWN
-            or occurrence.reference.tag is None
+            isinstance(reference.digest_slot, EditSlot)
+            or reference.digest_slot.reason is Reason.CHART_UNKNOWN
+            or reference.image.tag is None
         )
     )
 
 
-def _apply_uses(occurrence: Occurrence, charts: _ChartUses, sharing: Collection[Occurrence]) -> Occurrence:
+def _apply_uses(reference: Reference, charts: _ChartUses, sharing: Collection[Reference]) -> Reference:
     """Lock or unlock the digest of a chart image, depending on how the templates use the values of the image.
 
     - If a template writes a separate digest value after a literal `sha256:`, the digest is locked.
@@ -142,56 +142,56 @@ def _apply_uses(occurrence: Occurrence, charts: _ChartUses, sharing: Collection[
     - If an image has no tag, see `_follow_app_version`.
 
     `sharing` contains the images whose digest is written in the same bytes, because they share a YAML anchor. It
-    contains `occurrence` itself.
+    contains `reference` itself.
     """
-    chart = charts.index.find_chart(occurrence.path)
+    chart = charts.index.find_chart(reference.path)
     if chart is None:
-        return occurrence
-    if occurrence.reference.tag is None and isinstance(occurrence.digest_slot, NotEditable):
-        return _follow_app_version(occurrence, charts, chart)
+        return reference
+    if reference.image.tag is None and isinstance(reference.digest_slot, NotEditable):
+        return _follow_app_version(reference, charts, chart)
     uses = [charts.get_image_uses(chart, value, each) for each in sharing for value in each.variables]
-    if isinstance(occurrence.digest_slot, EditSlot):
+    if isinstance(reference.digest_slot, EditSlot):
         if any(ValueUse.BEHIND_ALGORITHM in each for each in uses):
-            return replace(occurrence, digest_slot=NotEditable(Reason.UNSUPPORTED_DIGEST))
+            return replace(reference, digest_slot=NotEditable(Reason.UNSUPPORTED_DIGEST))
         is_for_other_name = any(ValueUse.OTHER_IMAGE in each for each in uses)
-        return replace(occurrence, digest_slot=NotEditable(Reason.TAG_IS_LABEL)) if is_for_other_name else occurrence
+        return replace(reference, digest_slot=NotEditable(Reason.TAG_IS_LABEL)) if is_for_other_name else reference
     if any(each & _OTHER_USES for each in uses):
-        return replace(occurrence, digest_slot=NotEditable(Reason.TAG_IS_LABEL))
+        return replace(reference, digest_slot=NotEditable(Reason.TAG_IS_LABEL))
     return (
-        unlock_allowed(occurrence, {Reason.CHART_UNKNOWN})
+        unlock_allowed(reference, {Reason.CHART_UNKNOWN})
         if all(each and each <= _IMAGE_USES for each in uses)
-        else occurrence
+        else reference
     )
 
 
-def _follow_app_version(occurrence: Occurrence, charts: _ChartUses, chart: str) -> Occurrence:
+def _follow_app_version(reference: Reference, charts: _ChartUses, chart: str) -> Reference:
     """Set the tag of an untagged image to the chart's `appVersion` if all templates that write the tag do the same.
 
     If the chart has a separate value for the digest, the digest can then be edited, unless it is locked for another
     reason than the missing tag. Without such a value, the digest cannot be edited, and the reason is `composed-tag`.
 
-    The first element of `occurrence.variables` is the path of the tag. If there is a second element, it is the path of
+    The first element of `reference.variables` is the path of the tag. If there is a second element, it is the path of
     the digest.
     """
-    tag_value, *digest_values = occurrence.variables
+    tag_value, *digest_values = reference.variables
     version = charts.index.get_app_version(chart)
-    tag_uses = charts.get_image_uses(chart, tag_value, occurrence)
+    tag_uses = charts.get_image_uses(chart, tag_value, reference)
     if not is_tag(version) or tag_uses != {ValueUse.IMAGE_OR_APP_VERSION}:
-        return occurrence
+        return reference
     note = f"the tag is the appVersion in {join(chart, 'Chart.yaml')}"
-    reference = replace(occurrence.reference, tag=version)
-    occurrence = replace(occurrence, reference=reference, notes=(*occurrence.notes, note))
-    locked = occurrence.digest_slot
+    image = replace(reference.image, tag=version)
+    reference = replace(reference, image=image, notes=(*reference.notes, note))
+    locked = reference.digest_slot
     if not isinstance(locked, NotEditable) or locked.reason is not Reason.NO_TAG:
-        return occurrence
+        return reference
     if locked.slot is None:
-        return replace(occurrence, digest_slot=NotEditable(Reason.COMPOSED_TAG))
-    digest_uses = {use for value in digest_values for use in charts.get_image_uses(chart, value, occurrence)}
+        return replace(reference, digest_slot=NotEditable(Reason.COMPOSED_TAG))
+    digest_uses = {use for value in digest_values for use in charts.get_image_uses(chart, value, reference)}
     if ValueUse.BEHIND_ALGORITHM in digest_uses:
-        return replace(occurrence, digest_slot=NotEditable(Reason.UNSUPPORTED_DIGEST))
+        return replace(reference, digest_slot=NotEditable(Reason.UNSUPPORTED_DIGEST))
     if ValueUse.OTHER_IMAGE in digest_uses:
-        return replace(occurrence, digest_slot=NotEditable(Reason.TAG_IS_LABEL))
-    return unlock_allowed(occurrence, {Reason.NO_TAG})
+        return replace(reference, digest_slot=NotEditable(Reason.TAG_IS_LABEL))
+    return unlock_allowed(reference, {Reason.NO_TAG})
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +202,7 @@ class _ChartUses:
     empty_values: Mapping[str, Collection[ValuePath]]
     """The empty values of each chart that may be parts of image names. Templates often write an empty prefix."""
 
-    def get_image_uses(self, chart: str, value: str, image: Occurrence) -> set[ValueUse]:
+    def get_image_uses(self, chart: str, value: str, image: Reference) -> set[ValueUse]:
         """Return how the templates of the chart and of its subcharts use a value that belongs to `image`.
 
         If they write the value after another name than that of `image`, the result includes OTHER_IMAGE. `chart` is

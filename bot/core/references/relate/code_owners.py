@@ -10,7 +10,7 @@ from bot.core.globs import is_any_glob_match
 from bot.model.code_owners import CodeOwners, OwnerRule
 from bot.model.cross_file import CrossFileFact
 from bot.model.extracted_item import ExtractedReferences
-from bot.model.source import FilePath, Occurrence
+from bot.model.source import FilePath, Reference
 
 
 def assign_owners(
@@ -31,7 +31,7 @@ def assign_owners(
         found = [_find_owners(section, path, code_owners.path, tree_budget) for section in code_owners.sections]
         owners[path] = tuple(dict.fromkeys(owner for section_owners in found for owner in section_owners))
     return tuple(
-        replace(reference, owners=owners[reference.path]) if isinstance(reference, Occurrence) else reference
+        replace(reference, owners=owners[reference.path]) if isinstance(reference, Reference) else reference
         for reference in references
     )
 

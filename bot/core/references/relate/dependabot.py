@@ -13,14 +13,14 @@ from posixpath import basename, dirname
 
 from bot.core.budgets import TreeBudget
 from bot.core.globs import is_glob_match
-from bot.core.notes import add_occurrence_notes
+from bot.core.notes import add_reference_notes
 from bot.core.references.dockerfile_stages import is_base_image
 from bot.core.references.locking import assign_to_other_bot
 from bot.core.references.relate.bot_updates import list_digest_updates, list_version_updates
 from bot.model.cost_limits import COMPARED_BYTES
 from bot.model.cross_file import CrossFileFact, DependabotConfig, TreeBranch
 from bot.model.extracted_item import ExtractedReferences
-from bot.model.source import EditSlot, Occurrence, UnsupportedText
+from bot.model.source import EditSlot, Reference, UnsupportedText
 from bot.model.updater import DependabotUpdate
 
 _DOCKERFILE = re.compile(r"dockerfile|containerfile", re.IGNORECASE)
@@ -52,34 +52,34 @@ def assign_to_dependabot(
         (f"{each.path} {each.problem}, so Dependabot updates nothing" for each in configs if each.problem), ""
     )
 
-    def assign_reference(reference: Occurrence | UnsupportedText) -> Occurrence | UnsupportedText:
+    def assign_reference(reference: Reference | UnsupportedText) -> Reference | UnsupportedText:
         if isinstance(reference, UnsupportedText) or not (ecosystems := _list_ecosystems(reference)):
             return reference
         config_location = update_index.find_config_entry(reference, ecosystems)
         if config_location:
             return assign_to_other_bot(reference, "Dependabot", config_location)
-        return add_occurrence_notes(reference, problem) if isinstance(reference.digest_slot, EditSlot) else reference
+        return add_reference_notes(reference, problem) if isinstance(reference.digest_slot, EditSlot) else reference
 
     return tuple(map(assign_reference, references))
 
 
-def _list_ecosystems(occurrence: Occurrence) -> Sequence[str]:
+def _list_ecosystems(reference: Reference) -> Sequence[str]:
     """Return the ecosystems of Dependabot, such as `docker`, that can read an image reference in this kind of file.
 
     Whether a config enables the ecosystem for the folder of the file is not checked here.
     """
-    name = basename(occurrence.path)
-    match occurrence.format:
+    name = basename(reference.path)
+    match reference.format:
         case "dockerfile":  # Dependabot reads only `FROM`, and does not resolve arguments
-            is_read = _DOCKERFILE.search(name) and is_base_image(occurrence) and not occurrence.variables
+            is_read = _DOCKERFILE.search(name) and is_base_image(reference) and not reference.variables
             return ("docker",) if is_read else ()
         case "compose":
             return ("docker-compose",) if _COMPOSE.search(name) else ()
         case "helm":
-            in_docker = ("docker",) if _IMAGE_KEY.fullmatch(occurrence.locator) else ()
+            in_docker = ("docker",) if _IMAGE_KEY.fullmatch(reference.locator) else ()
             return (*in_docker, "helm") if _VALUES.search(name) else in_docker
         case "kubernetes" | "skaffold":
-            return ("docker",) if _YAML.fullmatch(name) and _IMAGE_KEY.fullmatch(occurrence.locator) else ()
+            return ("docker",) if _YAML.fullmatch(name) and _IMAGE_KEY.fullmatch(reference.locator) else ()
         case _:
             return ()
 
@@ -100,17 +100,17 @@ class _UpdateIndex:
         self._glob_sizes: dict[int, int] = {}
         """The number of characters of all globs of an update, by the identity of the update."""
 
-    def find_config_entry(self, occurrence: Occurrence, ecosystems: Iterable[str]) -> str:
+    def find_config_entry(self, reference: Reference, ecosystems: Iterable[str]) -> str:
         """Return the location of the entry that updates an image reference, such as `.github/dependabot.yml:4`.
 
         Return an empty text if no entry updates it. `ecosystems` are the ecosystems that can read the reference.
         """
         for ecosystem in ecosystems:
-            for config, update in self._list_updates_in(dirname(occurrence.path), ecosystem):
+            for config, update in self._list_updates_in(dirname(reference.path), ecosystem):
                 self._budget.spend_steps(1, config.path)
                 for name in (*update.allowed_names, *(ignored.name for ignored in update.ignored_images)):
                     self._budget.spend_comparison(len(name), "*", config.path)
-                if _can_update(update, occurrence):
+                if _can_update(update, reference):
                     return f"{config.path}:{update.line_number}"
         return ""
 
@@ -153,11 +153,11 @@ def _is_folder_match(folder: str, glob: str) -> bool:
     return above is not None and (is_glob_match(above[1], folder) if above[1] else not folder)
 
 
-def _can_update(update: DependabotUpdate, occurrence: Occurrence) -> bool:
-    reference = occurrence.reference
-    update_types = list_version_updates(reference, knows_codenames=False)
-    update_types |= list_digest_updates(reference, adds_digests=False)
-    name = reference.name.partition("/")[2] if reference.has_registry_host else reference.name
+def _can_update(update: DependabotUpdate, reference: Reference) -> bool:
+    image = reference.image
+    update_types = list_version_updates(image, knows_codenames=False)
+    update_types |= list_digest_updates(image, adds_digests=False)
+    name = image.name.partition("/")[2] if image.has_registry_host else image.name
     if update.allowed_names and not any(_is_name_match(name, pattern) for pattern in update.allowed_names):
         return False
     for ignored in update.ignored_images:

@@ -19,11 +19,11 @@ from bot.core.references.expansion import (
     list_variables,
     resolve_interpolated,
 )
-from bot.core.references.locking import lock_occurrence
+from bot.core.references.locking import lock_reference
 from bot.core.references.relate.folders import get_folder
 from bot.model.cross_file import CrossFileFact, EnvironmentUse, EnvironmentVariable, InterpolatedImage
 from bot.model.extracted_item import ExtractedReferences
-from bot.model.source import FilePath, Occurrence, UnsupportedText
+from bot.model.source import FilePath, Reference, UnsupportedText
 from bot.model.vocabulary import Reason
 
 
@@ -64,7 +64,7 @@ class _ComposeFolder:
         self.values[assignment.variable] = expand_text(assignment.value, self.values, assignment)
         self.otherwise_used |= set(list_variables(assignment.value))
 
-    def list_references(self) -> Iterator[Occurrence | UnsupportedText]:
+    def list_references(self) -> Iterator[Reference | UnsupportedText]:
         """Yield the image references of this folder, with replaced variables.
 
         Several services can use the same text, such as `app:${TAG}`. If its end comes from an `.env` variable, only one
@@ -72,27 +72,27 @@ class _ComposeFolder:
         """
         images = [resolve_interpolated(image, self.values) for image in self.images]
         shared = self.otherwise_used | find_shared_variables(images)
-        occurrences_by_variable: dict[str, dict[_WrittenForm, Occurrence]] = defaultdict(dict)
+        references_by_variable: dict[str, dict[_WrittenForm, Reference]] = defaultdict(dict)
         used_at: dict[tuple[str, _WrittenForm], list[tuple[FilePath, int]]] = defaultdict(list)
         for image in images:
             if image.assignment is None or isinstance(image.item, UnsupportedText):
                 yield image.item
             else:
                 written_form = (image.source.written, image.source.platform)
-                occurrences_by_variable[image.assignment.variable].setdefault(
+                references_by_variable[image.assignment.variable].setdefault(
                     written_form, _move_to_environment(image.item, image.assignment)
                 )
                 used_at[image.assignment.variable, written_form].append((image.item.path, image.item.line_number))
-        for variable, occurrences in occurrences_by_variable.items():
+        for variable, references in references_by_variable.items():
             is_shared = None in shared or variable in shared
-            for written_form, first in occurrences.items():
-                reference = replace(first, usages=tuple(used_at[variable, written_form]))
-                occurrence = (
-                    reference
-                    if len(occurrences) == 1
-                    else replace(reference, locator=_build_locator(variable, written_form))
+            for written_form, first in references.items():
+                resolved = replace(first, usages=tuple(used_at[variable, written_form]))
+                reference = (
+                    resolved
+                    if len(references) == 1
+                    else replace(resolved, locator=_build_locator(variable, written_form))
                 )
-                yield lock_occurrence(occurrence, Reason.SHARED_ARGUMENT) if is_shared else occurrence
+                yield lock_reference(reference, Reason.SHARED_ARGUMENT) if is_shared else reference
 
 
 _WrittenForm = tuple[str, str | None]
@@ -104,17 +104,17 @@ def _build_locator(variable: str, written_form: _WrittenForm) -> str:
     return f"{variable} in {written}" + (f" for {platform}" if platform else "")
 
 
-def _move_to_environment(occurrence: Occurrence, assignment: EnvironmentVariable) -> Occurrence:
-    """Return the occurrence with the path and line of `assignment`, the `.env` variable that sets the reference's end.
+def _move_to_environment(reference: Reference, assignment: EnvironmentVariable) -> Reference:
+    """Return the reference with the path and line of `assignment`, the `.env` variable that sets the reference's end.
 
     For example, if a Compose file contains `app:${TAG}` and the `.env` file contains `TAG=1.2`, the digest is written
     into the `.env` file.
     """
     return replace(
-        occurrence,
+        reference,
         path=assignment.path,
         line_number=assignment.line_number,
         locator=assignment.variable,
         related_lines=(),
-        notes=(f"{occurrence.path}:{occurrence.line_number} ends in it",),
+        notes=(f"{reference.path}:{reference.line_number} ends in it",),
     )

@@ -18,7 +18,7 @@ from bot.core.references.locking import lock_references_if
 from bot.core.references.relate.folders import KUSTOMIZATION_NAMES, list_folders_and_path
 from bot.model.cross_file import ArgoApplication, CrossFileFact, ImageUpdaterConfig
 from bot.model.extracted_item import ExtractedReferences
-from bot.model.source import FilePath, Occurrence
+from bot.model.source import FilePath, Reference
 from bot.model.vocabulary import Reason, Role
 
 _WILDCARD = re.compile(r"[*?\[]")
@@ -101,15 +101,15 @@ class _WriteTargets:
             self.files.update(_list_target_files(writer.write_back_target, folder))
             self.folders[_normalize_path("", folder)] |= writer.repositories
 
-    def is_written(self, occurrence: Occurrence) -> bool:
-        path = occurrence.path
+    def is_written(self, reference: Reference) -> bool:
+        path = reference.path
         if path in self.files:
             return True
-        if path in self.applications and occurrence.locator.partition("/spec/")[0] in self.applications[path]:
+        if path in self.applications and reference.locator.partition("/spec/")[0] in self.applications[path]:
             return True
-        if occurrence.role is not Role.THIRD_PARTY:  # Image Updater writes deployed images, never base images
+        if reference.role is not Role.THIRD_PARTY:  # Image Updater writes deployed images, never base images
             return False
-        repository = occurrence.reference.repository
+        repository = reference.image.repository
         return repository in self.repositories and any(
             repository in self.folders.get(folder, ()) for folder in list_folders_and_path(path)
         )

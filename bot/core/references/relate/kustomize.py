@@ -30,8 +30,8 @@ from bot.core.references.locking import lock_references_if
 from bot.core.references.relate.folders import KUSTOMIZATION_NAMES, get_folder, list_folders_and_path
 from bot.model.cross_file import CrossFileFact, Kustomization
 from bot.model.extracted_item import ExtractedReferences
-from bot.model.reference import DOCKER_HUB
-from bot.model.source import FilePath, Occurrence
+from bot.model.image_name import DOCKER_HUB
+from bot.model.source import FilePath, Reference
 from bot.model.vocabulary import Reason
 
 MAX_STEPS = 1_000_000
@@ -76,10 +76,10 @@ def lock_replaced_images(
     kustomizations = [fact for fact in facts if isinstance(fact, Kustomization)]
     names = {name for kustomization in kustomizations for name in kustomization.names}
     names &= {
-        item.reference.name
+        item.image.name
         for item in references
-        if isinstance(item, Occurrence)
-        and item.reference.name in names
+        if isinstance(item, Reference)
+        and item.image.name in names
         and (_is_in_manifest(item) or _is_images_entry(item))
     }
     if not names:
@@ -93,48 +93,48 @@ def lock_replaced_images(
     def is_replaced_in(name: str, path: FilePath) -> bool:
         return replacements is not None and tree.is_manifest_replaced(replacements[name], path)
 
-    def can_replace(occurrence: Occurrence) -> bool:
-        return _is_in_replaced_field(occurrence) or (
-            _EMBEDDED_MARK not in occurrence.locator
+    def can_replace(reference: Reference) -> bool:
+        return _is_in_replaced_field(reference) or (
+            _EMBEDDED_MARK not in reference.locator
             and replacements is not None
-            and tree.has_configurations(replacements[occurrence.reference.name])
+            and tree.has_configurations(replacements[reference.image.name])
         )
 
-    def is_replaced(occurrence: Occurrence) -> bool:
-        name = occurrence.reference.name
-        if name not in names or not (_is_in_manifest(occurrence) or _is_images_entry(occurrence)):
+    def is_replaced(reference: Reference) -> bool:
+        name = reference.image.name
+        if name not in names or not (_is_in_manifest(reference) or _is_images_entry(reference)):
             return False
         if replacements is None:
             return True
-        if _is_images_entry(occurrence):
-            return tree.is_entry_replaced(replacements[name], occurrence.path)
-        if not tree.is_included(occurrence.path):
-            return name in renamed and occurrence.reference.host == DOCKER_HUB
-        return can_replace(occurrence) and is_replaced_in(name, occurrence.path)
+        if _is_images_entry(reference):
+            return tree.is_entry_replaced(replacements[name], reference.path)
+        if not tree.is_included(reference.path):
+            return name in renamed and reference.image.host == DOCKER_HUB
+        return can_replace(reference) and is_replaced_in(name, reference.path)
 
     return lock_references_if(references, Reason.REPLACED_BY_KUSTOMIZE, is_replaced)
 
 
-def _is_in_manifest(occurrence: Occurrence) -> bool:
-    """Return True if the occurrence is part of a manifest, or of patches or chart values inside a kustomization."""
-    if occurrence.format == "kustomize":
-        return not _is_images_entry(occurrence)
-    return occurrence.format == "kubernetes" and _OVERRIDE.search(occurrence.locator) is None
+def _is_in_manifest(reference: Reference) -> bool:
+    """Return True if the reference is part of a manifest, or of patches or chart values inside a kustomization."""
+    if reference.format == "kustomize":
+        return not _is_images_entry(reference)
+    return reference.format == "kubernetes" and _OVERRIDE.search(reference.locator) is None
 
 
-def _is_in_replaced_field(occurrence: Occurrence) -> bool:
-    """Return True if kustomize replaces the image of an occurrence in a manifest without further configuration."""
-    if occurrence.format == "kustomize":
+def _is_in_replaced_field(reference: Reference) -> bool:
+    """Return True if kustomize replaces the image of a reference in a manifest without further configuration."""
+    if reference.format == "kustomize":
         return True
-    locator = occurrence.locator
+    locator = reference.locator
     if _PATCH.match(locator):
         return True
     return _EMBEDDED_MARK not in locator and (_TEMPLATED_LINE in locator or _REPLACED_FIELD.search(locator) is not None)
 
 
-def _is_images_entry(occurrence: Occurrence) -> bool:
-    """Return True if the occurrence is an item of the `images` list in a kustomization."""
-    return occurrence.format == "kustomize" and occurrence.locator.split("/")[1:2] == ["images"]
+def _is_images_entry(reference: Reference) -> bool:
+    """Return True if the reference is an item of the `images` list in a kustomization."""
+    return reference.format == "kustomize" and reference.locator.split("/")[1:2] == ["images"]
 
 
 @dataclass(frozen=True, slots=True)

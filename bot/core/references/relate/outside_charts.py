@@ -10,7 +10,7 @@ from bot.core.references.relate.values_folders import ValuesFolders
 from bot.model.chart_facts import ChartMetadata
 from bot.model.cross_file import CrossFileFact
 from bot.model.extracted_item import ExtractedReferences
-from bot.model.source import Occurrence
+from bot.model.source import Reference
 from bot.model.vocabulary import Reason
 
 _FORMAT = "helm"
@@ -25,8 +25,8 @@ def lock_values_outside_charts(references: ExtractedReferences, facts: Sequence[
     charts = {get_folder(fact.path) for fact in facts if isinstance(fact, ChartMetadata)}
     values_folders = ValuesFolders(facts)
 
-    def should_lock(occurrence: Occurrence) -> bool:
-        is_unpinned = occurrence.format == _FORMAT and occurrence.reference.digest is None
-        return is_unpinned and charts.isdisjoint(values_folders.list_folders(occurrence.path))
+    def should_lock(reference: Reference) -> bool:
+        is_unpinned = reference.format == _FORMAT and reference.image.digest is None
+        return is_unpinned and charts.isdisjoint(values_folders.list_folders(reference.path))
 
     return lock_references_if(references, Reason.CHART_UNKNOWN, should_lock)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from posixpath import join
 
 from bot.core.budgets import TreeBudget
-from bot.core.references.locking import lock_occurrence, unlock_allowed
+from bot.core.references.locking import lock_reference, unlock_allowed
 from bot.core.references.relate.chart_loading import SUBCHARTS
 from bot.core.references.relate.folders import list_folders_and_path
 from bot.core.references.relate.values_folders import ValuesFolders
@@ -21,8 +21,8 @@ from bot.model.chart_facts import ChartImage, ChartValue, ImagePart
 from bot.model.cross_file import CrossFileFact
 from bot.model.errors import InvalidReferenceError
 from bot.model.extracted_item import ExtractedReferences
-from bot.model.reference import ImageReference, parse_sha256
-from bot.model.source import FilePath, NotEditable, Occurrence
+from bot.model.image_name import ImageName, parse_sha256
+from bot.model.source import FilePath, NotEditable, Reference
 from bot.model.vocabulary import Reason, Role
 
 MAX_NOTES = 3
@@ -56,33 +56,31 @@ def merge_values_files(
     images = [fact for fact in facts if isinstance(fact, ChartImage)]
     if not images:
         return references
-    occurrences = {
-        (item.path, item.locator): item
-        for item in references
-        if isinstance(item, Occurrence) and item.format == _FORMAT
+    readable = {
+        (item.path, item.locator): item for item in references if isinstance(item, Reference) and item.format == _FORMAT
     }
     overlays, inherited_digest_notes = _find_overlays(_ChartValues(images, facts), tree_budget)
-    rivals = _find_rivals(overlays.values(), occurrences)
-    missing = [overlays[each] for each in overlays if each not in occurrences and each not in rivals]
+    rivals = _find_rivals(overlays.values(), readable)
+    missing = [overlays[each] for each in overlays if each not in readable and each not in rivals]
     changed = {
-        position: _complete_image(occurrences[position], overlay)
+        position: _complete_image(readable[position], overlay)
         for position, overlay in overlays.items()
-        if position in occurrences
+        if position in readable
     }
     for position, rival in rivals.items():
         if overlays[position].get_inherited(ImagePart.DIGEST):  # the digest of the chart's own image
-            changed[rival.path, rival.locator] = lock_occurrence(rival, Reason.CONFLICTING_EDITS)
+            changed[rival.path, rival.locator] = lock_reference(rival, Reason.CONFLICTING_EDITS)
     tag_sources = {position for overlay in overlays.values() for position in overlay.list_tag_sources()}
-    for position in tag_sources & occurrences.keys():
-        changed[position] = replace(changed.get(position, occurrences[position]), tag_slot=_NOT_EDITABLE)
-    for position in inherited_digest_notes.keys() & occurrences.keys():
+    for position in tag_sources & readable.keys():
+        changed[position] = replace(changed.get(position, readable[position]), tag_slot=_NOT_EDITABLE)
+    for position in inherited_digest_notes.keys() & readable.keys():
         changed[position] = _lock_inherited_digest(
-            changed.get(position, occurrences[position]), inherited_digest_notes[position]
+            changed.get(position, readable[position]), inherited_digest_notes[position]
         )
     return (
         *(
             changed.get((item.path, item.locator), item)
-            if isinstance(item, Occurrence) and item.format == _FORMAT
+            if isinstance(item, Reference) and item.format == _FORMAT
             else item
             for item in references
         ),
@@ -297,8 +295,8 @@ def _add_key_prefix(locator: str, keys: str) -> str:
 
 
 def _find_rivals(
-    overlays: Iterable[_ValuesOverlay], occurrences: Mapping[_ValuePosition, Occurrence]
-) -> dict[_ValuePosition, Occurrence]:
+    overlays: Iterable[_ValuesOverlay], references: Mapping[_ValuePosition, Reference]
+) -> dict[_ValuePosition, Reference]:
     """Return the images that get the parts of an overlay's image, because they are in the same mapping.
 
     For example, the chart has `{image: nginx, tag: "1"}`, and the overlay has `{repository: acme/nginx, tag: "2"}`.
@@ -310,10 +308,10 @@ def _find_rivals(
         for overlay in overlays
         if ImagePart.REPOSITORY not in overlay.own_values
     }
-    return {position: occurrences[mapping] for position, mapping in mappings.items() if mapping in occurrences}
+    return {position: references[mapping] for position, mapping in mappings.items() if mapping in references}
 
 
-def _complete_image(occurrence: Occurrence, overlay: _ValuesOverlay) -> Occurrence:
+def _complete_image(reference: Reference, overlay: _ValuesOverlay) -> Reference:
     """Return the image of an overlay, completed with the parts that it inherits from the files that it overrides.
 
     The image is locked in these cases:
@@ -322,26 +320,26 @@ def _complete_image(occurrence: Occurrence, overlay: _ValuesOverlay) -> Occurren
     - It is uncertain whether the chart uses the registry.
     - The tag or digest is inherited, and the overlay does not set the value to which a digest would be written.
     """
-    reference = occurrence.reference
-    registry, is_certain = ("", True) if reference.has_registry_host else overlay.get_registry()
-    tag = "" if reference.tag else overlay.get_inherited(ImagePart.TAG)
-    digest = "" if reference.digest else overlay.get_inherited(ImagePart.DIGEST)
-    completed_reference = _parse_reference(registry, reference.name, reference.tag or tag, reference.digest or digest)
-    if completed_reference is None:
-        return lock_occurrence(occurrence, Reason.CHART_UNKNOWN)
-    occurrence = replace(occurrence, reference=completed_reference)
-    occurrence = unlock_allowed(occurrence, {Reason.NO_TAG}) if tag else occurrence
+    image = reference.image
+    registry, is_certain = ("", True) if image.has_registry_host else overlay.get_registry()
+    tag = "" if image.tag else overlay.get_inherited(ImagePart.TAG)
+    digest = "" if image.digest else overlay.get_inherited(ImagePart.DIGEST)
+    completed_image = _parse_reference(registry, image.name, image.tag or tag, image.digest or digest)
+    if completed_image is None:
+        return lock_reference(reference, Reason.CHART_UNKNOWN)
+    reference = replace(reference, image=completed_image)
+    reference = unlock_allowed(reference, {Reason.NO_TAG}) if tag else reference
     if (tag or digest) and overlay.pinned_in not in overlay.own_values:
         return replace(
-            occurrence,
+            reference,
             digest_slot=_NOT_EDITABLE,
             tag_slot=_NOT_EDITABLE,
-            notes=(*occurrence.notes, *overlay.list_inherited_notes()),
+            notes=(*reference.notes, *overlay.list_inherited_notes()),
         )
-    return occurrence if is_certain else replace(lock_occurrence(occurrence, Reason.CHART_UNKNOWN), variables=())
+    return reference if is_certain else replace(lock_reference(reference, Reason.CHART_UNKNOWN), variables=())
 
 
-def _build_image(overlay: _ValuesOverlay) -> Occurrence | None:
+def _build_image(overlay: _ValuesOverlay) -> Reference | None:
     """Return the complete image of an overlay that does not set the repository. This image is not editable.
 
     Return None if the parts together are not a valid reference.
@@ -362,13 +360,13 @@ def _build_image(overlay: _ValuesOverlay) -> Occurrence | None:
         return None
     path, locator = overlay.position
     first, *others = sorted({value.line_number for value in overlay.own_values.values()})
-    return Occurrence(
+    return Reference(
         path=path,
         line_number=first,
         format=_FORMAT,
         locator=locator,
         written=str(reference),
-        reference=reference,
+        image=reference,
         role=Role.THIRD_PARTY,
         digest_slot=_NOT_EDITABLE,
         tag_slot=_NOT_EDITABLE,
@@ -377,24 +375,24 @@ def _build_image(overlay: _ValuesOverlay) -> Occurrence | None:
     )
 
 
-def _parse_reference(registry: str, name: str, tag: str, digest: str) -> ImageReference | None:
+def _parse_reference(registry: str, name: str, tag: str, digest: str) -> ImageName | None:
     text = f"{registry}/{name}" if registry else name
     if tag:
         text += ("@" if parse_sha256(tag) else ":") + tag
     try:
-        return ImageReference.parse(f"{text}@{digest}" if digest else text)
+        return ImageName.parse(f"{text}@{digest}" if digest else text)
     except InvalidReferenceError:
         return None
 
 
-def _lock_inherited_digest(occurrence: Occurrence, notes: Sequence[str]) -> Occurrence:
+def _lock_inherited_digest(reference: Reference, notes: Sequence[str]) -> Reference:
     """Lock an image in a base file because overlays inherit its digest, but change other parts of the image.
 
     `notes` contains one sentence for each of these overlays, which names the overlay and the changed parts.
     """
-    closed = lock_occurrence(occurrence, Reason.CONFLICTING_EDITS)
-    if closed == occurrence:
-        return occurrence
+    closed = lock_reference(reference, Reason.CONFLICTING_EDITS)
+    if closed == reference:
+        return reference
     others = len(notes) - MAX_NOTES
     more = [f"so would {others} other file{'s' * (others > 1)} of values"] if others > 0 else []
-    return replace(closed, notes=(*occurrence.notes, *notes[:MAX_NOTES], *more))
+    return replace(closed, notes=(*reference.notes, *notes[:MAX_NOTES], *more))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from bot.formats._syntax.dockerfile.reader import read_dockerfile
 from bot.formats._syntax.line_offsets import LineOffsets
-from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span, UnsupportedText
+from bot.model.source import EditSlot, FilePath, NotEditable, Reference, Span, UnsupportedText
 from bot.model.vocabulary import Reason
 
 
@@ -37,7 +37,7 @@ class InlineDockerfile:
             self._offsets.append(offset)
             self._text += piece
 
-    def read_images(self, path: FilePath, format_name: str, locator: str) -> Iterator[Occurrence | UnsupportedText]:
+    def read_images(self, path: FilePath, format_name: str, locator: str) -> Iterator[Reference | UnsupportedText]:
         """Yield the images of the Dockerfile, with line numbers and slots in the outer file.
 
         `path` is the path of the outer file. The locator of each image starts with `locator`.

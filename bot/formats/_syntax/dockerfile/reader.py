@@ -31,7 +31,7 @@ from bot.formats._syntax.dockerfile.slots import ComposedReference, SlotClaims, 
 from bot.formats._syntax.dockerfile.words import expand_word
 from bot.formats._syntax.reference_positions import ReferencePosition, format_for_display
 from bot.model.cost_limits import MAX_FILE_REFERENCES
-from bot.model.source import FilePath, Occurrence, UnsupportedText
+from bot.model.source import FilePath, Reference, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _WORDS = {
@@ -103,7 +103,7 @@ _VARIABLE_NAME = re.compile(rb"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 _QUOTED = re.compile(rb"([\"'])([^\"']*)\1")
 
 
-def read_dockerfile(content: bytes, path: FilePath, format_name: str) -> Iterator[Occurrence | UnsupportedText]:
+def read_dockerfile(content: bytes, path: FilePath, format_name: str) -> Iterator[Reference | UnsupportedText]:
     """Yield every image that the Dockerfile `content` names, in the order of the file. Never raises.
 
     Slots (the byte ranges of edits) and line numbers count from the start of `content`. No slot extends over several
@@ -126,7 +126,7 @@ def _count_defaults(instructions: Iterable[DockerfileInstruction]) -> int:
     return sum(each.text.count(b"=") for each in instructions if each.keyword == "arg")
 
 
-def _read_syntax(content: bytes, path: FilePath, format_name: str) -> Iterator[Occurrence | UnsupportedText]:
+def _read_syntax(content: bytes, path: FilePath, format_name: str) -> Iterator[Reference | UnsupportedText]:
     syntax = find_syntax(content)
     if syntax is not None:
         position = ReferencePosition(path, format_name, Role.BASE, syntax.line_number, "syntax")
@@ -147,7 +147,7 @@ class _DockerfileReader:
         self._global_scope: ArgScope | None = None
         self._slot_claims = SlotClaims()
 
-    def read_images(self) -> Iterator[Occurrence | UnsupportedText]:
+    def read_images(self) -> Iterator[Reference | UnsupportedText]:
         """Yield every image. If there are more than MAX_FILE_REFERENCES, yield only an `UnsupportedText` for the file.
 
         Call this once.
@@ -166,7 +166,7 @@ class _DockerfileReader:
             self._record_other_uses()
         for reference in references:
             yield (
-                self._slot_claims.build_occurrence(reference, self._global_scope)
+                self._slot_claims.build_reference(reference, self._global_scope)
                 if isinstance(reference, ComposedReference)
                 else reference
             )
@@ -178,7 +178,7 @@ class _DockerfileReader:
             self._global_scope = build_global_scope(each for each in above if each.keyword == "arg")
         return self._global_scope
 
-    def _read_mention(self, mention: ImageMention) -> Occurrence | UnsupportedText | ComposedReference | None:
+    def _read_mention(self, mention: ImageMention) -> Reference | UnsupportedText | ComposedReference | None:
         """Return the image that a word names, or None if the word is empty, is `scratch`, or names a build stage.
 
         If the word contains arguments and can be expanded, its image is a `ComposedReference`. Whether this image is
@@ -209,7 +209,7 @@ class _DockerfileReader:
         except WordError:
             return self._make_unsupported(mention, Reason.MALFORMED)
 
-    def _read_expanded(self, mention: ImageMention) -> Occurrence | UnsupportedText | ComposedReference | None:
+    def _read_expanded(self, mention: ImageMention) -> Reference | UnsupportedText | ComposedReference | None:
         origins = mention.word.origins
         try:
             expansion = expand_word(mention.instruction, origins[0], origins[-1] + 1, self._scope)

@@ -17,8 +17,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from bot.formats._syntax.dockerfile.expansion import ArgScope, ArgumentUse, ByteRun, VariableEffect, WordExpansion
-from bot.model.reference import ImageReference
-from bot.model.source import EditSlot, NotEditable, Occurrence, Span
+from bot.model.image_name import ImageName
+from bot.model.source import EditSlot, NotEditable, Reference, Span
 from bot.model.vocabulary import Reason
 
 _SlotKey = tuple[int, int, str, str | None]
@@ -39,32 +39,32 @@ class ComposedReference(NamedTuple):
     These slots may not be editable, because other texts use the same arguments. `SlotClaims` determines this later.
     """
 
-    occurrence: Occurrence
-    """The occurrence. Its slots are positions in the expanded text of the reference, and not in the file."""
+    reference: Reference
+    """The reference. Its slots are positions in the expanded text of the reference, and not in the file."""
     expansion: WordExpansion
     written: str
     digest_slot: _FileSlot | NotEditable
     tag_slot: _FileSlot | NotEditable
 
 
-def compose_reference(occurrence: Occurrence, expansion: WordExpansion, written: str) -> ComposedReference:
+def compose_reference(reference: Reference, expansion: WordExpansion, written: str) -> ComposedReference:
     """Find the slots of a reference in the file, and return the reference with these slots.
 
     Args:
-        occurrence: The reference. Its slots are positions in the expanded text.
+        reference: The reference. Its slots are positions in the expanded text.
         expansion: The expanded text, with the file offsets of its bytes.
         written: The reference as it is written in the file, with its arguments.
     """
-    reference = occurrence.reference
-    if reference.digest is None and _would_freeze_tag(reference, expansion, len(expansion.text)):
+    image = reference.image
+    if image.digest is None and _would_freeze_tag(image, expansion, len(expansion.text)):
         digest: _FileSlot | NotEditable = NotEditable(Reason.COMPOSED_TAG)
     else:
-        digest = _find_slot(occurrence.digest_slot, expansion, reference.repository, reference.tag)
-    if _has_open_end(reference, expansion):
+        digest = _find_slot(reference.digest_slot, expansion, image.repository, image.tag)
+    if _has_open_end(image, expansion):
         tag: _FileSlot | NotEditable = NotEditable(Reason.COMPOSED_TAG)
     else:
-        tag = _find_slot(occurrence.tag_slot, expansion, reference.repository, None)
-    return ComposedReference(occurrence, expansion, written, digest, tag)
+        tag = _find_slot(reference.tag_slot, expansion, image.repository, None)
+    return ComposedReference(reference, expansion, written, digest, tag)
 
 
 class SlotClaims:
@@ -97,8 +97,8 @@ class SlotClaims:
         """Return True if the argument with this index was recorded as used by an image reference or another text."""
         return argument_index in self._digest_keys
 
-    def build_occurrence(self, reference: ComposedReference, scope: ArgScope | None) -> Occurrence:
-        """Return the occurrence of `reference` with its final slots in the file.
+    def build_reference(self, reference: ComposedReference, scope: ArgScope | None) -> Reference:
+        """Return the reference of `reference` with its final slots in the file.
 
         A slot in the default of an argument is not editable if another text that uses the argument needs another value
         there. Therefore, call this only after all references and other uses of the file have been recorded. `scope`
@@ -108,15 +108,15 @@ class SlotClaims:
             _resolve_slot(reference.digest_slot, self._digest_keys),
             _resolve_slot(reference.tag_slot, self._tag_keys),
         )
-        lines = [*reference.occurrence.related_lines]
+        lines = [*reference.reference.related_lines]
         if isinstance(reference.digest_slot, _FileSlot) and isinstance(digest, EditSlot):
             run = reference.digest_slot.run
             lines.append(run.line_number)
             if scope is not None and run.argument_index is not None:
                 lines.append(scope.first_lines[run.argument_index])
-        also_lines = tuple(line for line in dict.fromkeys(lines) if line != reference.occurrence.line_number)
+        also_lines = tuple(line for line in dict.fromkeys(lines) if line != reference.reference.line_number)
         return replace(
-            reference.occurrence,
+            reference.reference,
             written=reference.written,
             digest_slot=digest,
             tag_slot=tag,
@@ -168,14 +168,14 @@ def _find_slot(
     return _FileSlot(EditSlot(span, text_slot.old, text_slot.prefix), run, (span.start, span.end, repository, tag))
 
 
-def _would_freeze_tag(reference: ImageReference, expansion: WordExpansion, end: int) -> bool:
+def _would_freeze_tag(image: ImageName, expansion: WordExpansion, end: int) -> bool:
     """Return True if a digest after the tag would make it useless to override an argument in the tag.
 
     For `FROM app:$TAG@sha256:…`, a build with `--build-arg TAG=2.0` would silently use the image of the old digest. The
     result is False if the digest is in the default of the argument, because overriding the argument then removes the
     digest too. `end` is the end of the expanded text, at which the digest would be inserted.
     """
-    name_end = len(reference.name)
+    name_end = len(image.name)
     return any(
         use.effect is not VariableEffect.UNCHOSEN
         and _may_affect_tag(use, name_end, end)
@@ -193,14 +193,14 @@ def _may_affect_tag(use: ArgumentUse, name_end: int, end: int) -> bool:
     return use.end > name_end or use.start == use.end == end
 
 
-def _has_open_end(reference: ImageReference, expansion: WordExpansion) -> bool:
+def _has_open_end(image: ImageName, expansion: WordExpansion) -> bool:
     """Return True if a user could extend the tag by setting an argument that is empty now.
 
     Such an argument inserts nothing, and is in the tag, at its start or at its end: for example `SUFFIX` in
     `app:1.0$SUFFIX`.
     """
-    start = len(reference.name) + 1 if reference.tag else len(reference.name)
-    end = len(reference.name) + len(f":{reference.tag}" if reference.tag else "")
+    start = len(image.name) + 1 if image.tag else len(image.name)
+    end = len(image.name) + len(f":{image.tag}" if image.tag else "")
     return any(
         use.effect is not VariableEffect.UNCHOSEN and use.start == use.end and start <= use.start <= end
         for use in expansion.uses

@@ -8,7 +8,7 @@ from bot.formats._syntax.helm.values_walk import KeyMeaning, ValuesCollection
 from bot.formats._syntax.reference_positions import TEMPLATE_MARKS
 from bot.formats._syntax.yaml.nodes import NULL, STRING, YamlNode, YamlScalar
 from bot.model.errors import InvalidReferenceError
-from bot.model.reference import DOCKER_HUB, ImageReference, is_tag
+from bot.model.image_name import DOCKER_HUB, ImageName, is_tag
 
 TAG_KEYS = ("tag", "version")
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.ASCII | re.IGNORECASE)
@@ -64,12 +64,12 @@ def is_image_text(text: str, *, is_named: bool, is_exact: bool) -> bool:
     if TEMPLATE_MARKS.search(text) or SCHEME.match(text):
         return is_named
     try:
-        reference = ImageReference.parse(text)
+        image = ImageName.parse(text)
     except InvalidReferenceError:
         return is_exact
-    if reference.tag is not None or reference.digest is not None:
+    if image.tag is not None or image.digest is not None:
         return True
-    return is_exact or (is_named and reference.host != DOCKER_HUB)
+    return is_exact or (is_named and image.host != DOCKER_HUB)
 
 
 def get_source_value(node: YamlNode) -> str:

@@ -30,7 +30,7 @@ from functools import partial
 from typing import NamedTuple
 
 from bot.core.references.chart_names import is_registry_key
-from bot.core.references.locking import lock_occurrence
+from bot.core.references.locking import lock_reference
 from bot.formats._syntax.helm.image_keys import (
     SCHEME,
     TAG_KEYS,
@@ -57,8 +57,8 @@ from bot.formats._syntax.yaml.split_references import (
     find_shared_scalars,
 )
 from bot.model.chart_facts import ImagePart
-from bot.model.reference import parse_sha256
-from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, UnsupportedText
+from bot.model.image_name import parse_sha256
+from bot.model.source import EditSlot, FilePath, NotEditable, Reference, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _HEX_DIGEST = "sha"
@@ -165,7 +165,7 @@ def find_images(document: YamlDocument, values: list[ValuesEntry], locator: str)
 
 def read_images(
     candidates: Collection[ImageCandidate], path: FilePath, format_name: str
-) -> Iterator[Occurrence | UnsupportedText]:
+) -> Iterator[Reference | UnsupportedText]:
     """Yield the image references in `candidates`, the result of `find_images` for one document.
 
     Candidates that turn out not to be images, such as web addresses, are left out. If an image has a tag but no key for
@@ -185,7 +185,7 @@ def read_images(
 
 def _read_candidate(
     candidate: ImageCandidate, position: ReferencePosition, shared: frozenset[int]
-) -> Occurrence | UnsupportedText | None:
+) -> Reference | UnsupportedText | None:
     text = candidate.parts.text
     scheme = SCHEME.match(text)
     if scheme is not None:
@@ -200,14 +200,14 @@ def _read_candidate(
     if candidate.needs_tag:
         return _require_tag(found, candidate)
     if candidate.has_uncertain_registry:
-        return replace(lock_occurrence(found, Reason.CHART_UNKNOWN), notes=(_UNCERTAIN_REGISTRY_NOTE,))
+        return replace(lock_reference(found, Reason.CHART_UNKNOWN), notes=(_UNCERTAIN_REGISTRY_NOTE,))
     if candidate.hex_digest:
         digest = parse_sha256(f"sha256:{candidate.hex_digest}")
-        reference = found.reference.with_digest(digest) if digest is not None else found.reference
+        image = found.image.with_digest(digest) if digest is not None else found.image
         closed = NotEditable(Reason.UNSUPPORTED_DIGEST)
-        return replace(found, reference=reference, digest_slot=closed, tag_slot=closed)
+        return replace(found, image=image, digest_slot=closed, tag_slot=closed)
     slot = found.digest_slot
-    if candidate.is_text or not isinstance(slot, EditSlot) or found.reference.digest is not None:
+    if candidate.is_text or not isinstance(slot, EditSlot) or found.image.digest is not None:
         return found
     if slot.prefix != b"@":
         return replace(found, variables=(".".join(candidate.keys_by_part[ImagePart.DIGEST]),))
@@ -215,19 +215,19 @@ def _read_candidate(
     return replace(found, digest_slot=NotEditable(Reason.CHART_UNKNOWN, slot), variables=(tag,))
 
 
-def _require_tag(occurrence: Occurrence, candidate: ImageCandidate) -> Occurrence:
+def _require_tag(reference: Reference, candidate: ImageCandidate) -> Reference:
     """Lock the digest of an image without a tag, because it is unknown which tag the chart uses instead.
 
     `variables` contains the key paths of the tag and of the digest. After all files have been read, the chart's
     templates are searched for the tag that they use. If the registry of the image is uncertain, `variables` is empty.
     """
     if candidate.has_uncertain_registry:
-        return replace(lock_occurrence(occurrence, Reason.NO_TAG), notes=(_UNCERTAIN_REGISTRY_NOTE,))
-    slot = occurrence.digest_slot
+        return replace(lock_reference(reference, Reason.NO_TAG), notes=(_UNCERTAIN_REGISTRY_NOTE,))
+    slot = reference.digest_slot
     if isinstance(slot, EditSlot):
         slot = NotEditable(Reason.NO_TAG, slot if candidate.digest_part is ImagePart.DIGEST else None)
     paths = [candidate.keys_by_part[part] for part in (ImagePart.TAG, ImagePart.DIGEST)]
-    return replace(occurrence, digest_slot=slot, variables=tuple(map(".".join, paths)))
+    return replace(reference, digest_slot=slot, variables=tuple(map(".".join, paths)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from bot.formats._syntax.line_offsets import LineOffsets
 from bot.formats._syntax.yaml.nodes import YamlDocument, YamlScalar
-from bot.model.source import EditSlot, NotEditable, Occurrence, Span, UnsupportedText
+from bot.model.source import EditSlot, NotEditable, Reference, Span, UnsupportedText
 from bot.model.vocabulary import Reason
 
 MAX_TEXT_BYTES = 1024 * 1024
@@ -45,12 +45,12 @@ class EmbeddedText(NamedTuple):
 
     def map_references(
         self,
-        references: Iterable[Occurrence | UnsupportedText],
+        references: Iterable[Reference | UnsupportedText],
         locator: str,
         *,
         is_shared: bool = False,
         is_editable: bool = False,
-    ) -> Iterator[Occurrence | UnsupportedText]:
+    ) -> Iterator[Reference | UnsupportedText]:
         """Convert references with positions in this text to references with positions in the file.
 
         The results are not editable (`embedded`), but a rule in the config can allow edits. No rule can allow an edit

@@ -21,7 +21,7 @@ from bot.formats._syntax.yaml.nodes import ALL_ITEMS, KeyPath, YamlDocument, Yam
 from bot.model.chart_facts import ValuesFileUse
 from bot.model.cross_file import ArgoApplication, ImageUpdaterConfig, Kustomization
 from bot.model.errors import InvalidReferenceError
-from bot.model.reference import ImageReference
+from bot.model.image_name import ImageName
 from bot.model.source import FilePath
 
 MAX_IMAGES = 200
@@ -179,7 +179,7 @@ def _parse_repositories(image_texts: list[str]) -> frozenset[str]:
     repositories = set()
     for text in image_texts[:MAX_IMAGES]:
         try:
-            repositories.add(ImageReference.parse(_CONSTRAINT.sub("", text.strip())).repository)
+            repositories.add(ImageName.parse(_CONSTRAINT.sub("", text.strip())).repository)
         except InvalidReferenceError:
             continue
     return frozenset(repositories)

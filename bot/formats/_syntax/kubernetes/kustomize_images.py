@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from bot.core.references.locking import lock_occurrence
+from bot.core.references.locking import lock_reference
 from bot.formats._syntax.reference_positions import TEMPLATE_MARKS, ReferencePosition
 from bot.formats._syntax.yaml.nodes import ALL_ITEMS, STRING, YamlDocument, YamlMapping, YamlNode, YamlScalar
 from bot.formats._syntax.yaml.sections import SectionSource
@@ -24,7 +24,7 @@ from bot.formats._syntax.yaml.split_references import (
     find_shared_scalars,
     get_text_before,
 )
-from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span, UnsupportedText
+from bot.model.source import EditSlot, FilePath, NotEditable, Reference, Span, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _CHANGE_KEYS = ("newName", "newTag", "digest", "tagSuffix")
@@ -95,7 +95,7 @@ def find_entries(document: YamlDocument, node: YamlNode, locator: str) -> Iterat
 
 def read_entries(
     entries: Sequence[ImageEntry], path: FilePath, format_name: str
-) -> Iterator[Occurrence | UnsupportedText]:
+) -> Iterator[Reference | UnsupportedText]:
     """Yield the image that each entry puts in place of another image.
 
     `entries` are all entries of one document. Entries that set no new name, tag, tag suffix or digest are skipped.
@@ -109,16 +109,16 @@ def read_entries(
             at = image.name.line_number, entry.locator
             position = ReferencePosition(path, format_name, Role.THIRD_PARTY, *at, related_lines=entry.line_numbers)
             found = _read_entry(entry, image, shared_ids, position)
-            if isinstance(found, Occurrence):
-                later = last.get(found.reference.name, index)  # a later entry that replaces the image of this entry
+            if isinstance(found, Reference):
+                later = last.get(found.image.name, index)  # a later entry that replaces the image of this entry
                 if later > index and replacements[entries[later].locator].text != image.text:
-                    found = lock_occurrence(found, Reason.REPLACED_BY_KUSTOMIZE)
+                    found = lock_reference(found, Reason.REPLACED_BY_KUSTOMIZE)
             yield found
 
 
 def _read_entry(
     entry: ImageEntry, image: SplitReference, shared_ids: frozenset[int], position: ReferencePosition
-) -> Occurrence | UnsupportedText:
+) -> Reference | UnsupportedText:
     suffix = entry.get_text("tagSuffix")
     text = image.text
     if TEMPLATE_MARKS.search(text + suffix):
@@ -127,7 +127,7 @@ def _read_entry(
         return image.read(position, shared_ids, _find_new_digest_slot(entry, image))
     found = position.read_reference(image._replace(digest=None).text + suffix if image.tag else image.name.text, 0)
     composed = NotEditable(Reason.COMPOSED_TAG)
-    return replace(found, digest_slot=composed, tag_slot=composed) if isinstance(found, Occurrence) else found
+    return replace(found, digest_slot=composed, tag_slot=composed) if isinstance(found, Reference) else found
 
 
 def _find_new_digest_slot(entry: ImageEntry, image: SplitReference) -> EditSlot | NotEditable | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple, assert_never
 
-from bot.core.references.locking import lock_occurrence
+from bot.core.references.locking import lock_reference
 from bot.formats._syntax.helm.value_images import find_images_below, read_images
 from bot.formats._syntax.kubernetes.embedded_texts import EmbeddedText, encode_text
 from bot.formats._syntax.kubernetes.gitops_facts import list_facts
@@ -50,7 +50,7 @@ from bot.formats._syntax.yaml.nodes import (
 )
 from bot.model.cross_file import CrossFileFact
 from bot.model.extracted_item import ExtractedItem
-from bot.model.source import FilePath, Occurrence, UnsupportedText
+from bot.model.source import FilePath, Reference, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 MAX_DEPTH = 5
@@ -62,7 +62,7 @@ repeat texts."""
 _WHOLE_TEXT_REASONS = frozenset({Reason.UNPARSABLE, Reason.UNDECODABLE, Reason.TOO_DEEP})
 """Errors that affect a whole text inside a file. Such a text is not YAML for the program that reads it either."""
 
-_FoundReference = Occurrence | UnsupportedText
+_FoundReference = Reference | UnsupportedText
 _DeferredRead = Callable[[], Iterable[_FoundReference]]
 """Reads a field after all paths of its document have been walked, when the shared scalars are known.
 
@@ -130,7 +130,7 @@ class ObjectReader:
         for found in self._read_documents(
             read_inner_documents(content, may_hold_images if self.image_paths is None else bool)
         ):
-            if isinstance(found, Occurrence) or (
+            if isinstance(found, Reference) or (
                 isinstance(found, UnsupportedText) and found.reason not in _WHOLE_TEXT_REASONS
             ):
                 yield found
@@ -173,7 +173,7 @@ class ObjectReader:
             return
         locators = UniqueLocators("~")  # `#` already numbers the values of a repeated key
         for found in sorted(search.read_fields(), key=lambda each: each.line_number):
-            if not isinstance(found, Occurrence):
+            if not isinstance(found, Reference):
                 yield found
             else:
                 locator = locators.make_unique(found.locator)
@@ -231,15 +231,15 @@ class _ObjectSearch:
         """Yield the images of the fields that were found. Call this only after all objects have been searched."""
         for found_field in self._fields:
             for each in found_field.read_later():
-                yield self._add_field_context(each, found_field) if isinstance(each, Occurrence) else each
+                yield self._add_field_context(each, found_field) if isinstance(each, Reference) else each
 
-    def _add_field_context(self, occurrence: Occurrence, found_field: _FoundField) -> Occurrence:
+    def _add_field_context(self, reference: Reference, found_field: _FoundField) -> Reference:
         if found_field.list_item is not None:
-            occurrence = replace(
-                occurrence,
-                related_lines=(*occurrence.related_lines, self.document.get_line_number(found_field.list_item)),
+            reference = replace(
+                reference,
+                related_lines=(*reference.related_lines, self.document.get_line_number(found_field.list_item)),
             )
-        return lock_occurrence(occurrence, found_field.reason) if found_field.reason is not None else occurrence
+        return lock_reference(reference, found_field.reason) if found_field.reason is not None else reference
 
     def find_objects(self, node: YamlNode, locator: str, list_type: tuple[str, str] = ("", "")) -> None:
         """Record the image fields of the object `node` and of all objects inside it. Raises TooDeepError.

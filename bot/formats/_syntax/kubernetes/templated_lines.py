@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from bot.core.references.locking import lock_occurrence
+from bot.core.references.locking import lock_reference
 from bot.formats._syntax.kubernetes.image_fields import FieldShape
 from bot.formats._syntax.kubernetes.jobs import is_job, is_replaced
 from bot.formats._syntax.kubernetes.kinds import KINDS, POD_FIELDS, get_group
@@ -20,7 +20,7 @@ from bot.formats._syntax.reference_positions import SCHEME, TEMPLATE_MARKS, Refe
 from bot.formats._syntax.yaml.image_reader import SET_BY_FLUX
 from bot.formats._syntax.yaml.nodes import ALL_ITEMS, BrokenSection, KeyPath
 from bot.formats._syntax.yaml.trees import MAX_NESTING
-from bot.model.source import FilePath, Occurrence, UnsupportedText
+from bot.model.source import FilePath, Reference, UnsupportedText
 from bot.model.vocabulary import Reason
 
 MAX_VALUE = 2000
@@ -192,7 +192,7 @@ def has_object_keys(raw: bytes, start: int, path: FilePath) -> bool:
 
 def read_templated_lines(
     broken: BrokenSection, start: int, position: ReferencePosition
-) -> Iterator[Occurrence | UnsupportedText]:
+) -> Iterator[Reference | UnsupportedText]:
     """Yield the images in a section that contains templates and so cannot be parsed. The section is read line by line.
 
     If some lines with images are not understood, also yield an `UnsupportedText` for the section. If the section
@@ -213,7 +213,7 @@ def read_templated_lines(
         return
     lines = _TemplatedLines()
     lines.read_lines(source.raw, start)
-    references: list[Occurrence | UnsupportedText] = []
+    references: list[Reference | UnsupportedText] = []
     is_understood = lines.is_understood
     for index, image in enumerate(lines.images):
         line_number = source.get_line_number(source.start + image.value_start)
@@ -226,8 +226,8 @@ def read_templated_lines(
         if reference is None:
             is_understood = is_understood and image.path[-1] != _IMAGE
             continue
-        if isinstance(reference, Occurrence) and lines.is_immutable:
-            reference = lock_occurrence(reference, Reason.IMMUTABLE_JOB)
+        if isinstance(reference, Reference) and lines.is_immutable:
+            reference = lock_reference(reference, Reason.IMMUTABLE_JOB)
         references.append(reference)
     if not is_understood:
         references.append(unsupported_section)
@@ -236,7 +236,7 @@ def read_templated_lines(
 
 def _read_image_line(
     image: _ImageLine, position: ReferencePosition, start: int, group_kind: tuple[str, str]
-) -> Occurrence | UnsupportedText | None:
+) -> Reference | UnsupportedText | None:
     """Return the image in a line, or None if the line is not understood or its key is not an image field.
 
     `start` is the offset of the section in the file. `group_kind` is the API group and the kind of the object.
@@ -251,8 +251,8 @@ def _read_image_line(
     if SCHEME.match(text):
         return position.make_not_editable(text, Reason.NOT_AN_IMAGE)
     found = position.read_reference(text, start + image.value_start + match.start("text"))
-    if isinstance(found, Occurrence) and SET_BY_FLUX.search(match["rest"].decode(errors="replace")):
-        return lock_occurrence(found, Reason.OTHER_WRITER)
+    if isinstance(found, Reference) and SET_BY_FLUX.search(match["rest"].decode(errors="replace")):
+        return lock_reference(found, Reason.OTHER_WRITER)
     return found
 
 

@@ -6,10 +6,10 @@ import re
 from dataclasses import replace
 from typing import NamedTuple, assert_never
 
-from bot.core.references.locking import lock_occurrence
+from bot.core.references.locking import lock_reference
 from bot.formats._syntax.reference_positions import SCHEME, TEMPLATE_MARKS, ReferencePosition
 from bot.formats._syntax.yaml.nodes import NULL, STRING, YamlDocument, YamlMapping, YamlNode, YamlScalar, YamlSequence
-from bot.model.source import FilePath, Occurrence, UnsupportedText
+from bot.model.source import FilePath, Reference, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 SET_BY_FLUX = re.compile(r"#\s*\{\s*\"\$imagepolicy\"\s*:")
@@ -50,7 +50,7 @@ class YamlImageReader(NamedTuple):
         *,
         is_scheme_required: bool = True,
         hub_prefixes: tuple[str, ...] = (),
-    ) -> Occurrence | UnsupportedText | None:
+    ) -> Reference | UnsupportedText | None:
         """Return the image reference in `node`, or None if `node` contains no reference.
 
         The result is None for an alias without an anchor, an empty text and a null. It is an `UnsupportedText` if the
@@ -83,7 +83,7 @@ class YamlImageReader(NamedTuple):
         else:
             found = _read_behind_proxy(position, image_text.hub_prefix, text, start)
         reason = _get_not_editable_reason(document, node)
-        return lock_occurrence(found, reason) if reason is not None and isinstance(found, Occurrence) else found
+        return lock_reference(found, reason) if reason is not None and isinstance(found, Reference) else found
 
     def _find_text(
         self, node: YamlNode, scheme: str, *, is_scheme_required: bool, hub_prefixes: tuple[str, ...]
@@ -117,21 +117,21 @@ class YamlImageReader(NamedTuple):
 
 def _read_behind_proxy(
     position: ReferencePosition, hub_prefix: str, text: str, start: int
-) -> Occurrence | UnsupportedText:
+) -> Reference | UnsupportedText:
     """Return the image after `hub_prefix`, which may be empty. `start` is the byte offset of `text` in the file.
 
     A proxy of Docker Hub has no images of other registries. If the image names one, the prefix means something else.
     """
     found = position.read_reference(text[len(hub_prefix) :], start + len(hub_prefix))
-    if not hub_prefix or not isinstance(found, Occurrence):
+    if not hub_prefix or not isinstance(found, Reference):
         return found
-    has_other_host = found.reference.has_registry_host
+    has_other_host = found.image.has_registry_host
     return position.make_unsupported(text, Reason.TEMPLATED) if has_other_host else replace(found, written=text)
 
 
 def _read_folded(
     document: YamlDocument, node: YamlNode, text: str, position: ReferencePosition
-) -> Occurrence | UnsupportedText:
+) -> Reference | UnsupportedText:
     """Return the image in a double-quoted text whose lines end with a backslash, so that YAML joins them.
 
     The last line must contain the whole tag and the whole digest, so that both can be edited there. Any other text that
@@ -144,9 +144,9 @@ def _read_folded(
         return malformed
     _, end = document.get_byte_range(node)
     found = position.read_reference(text, end - len('"') - len(text))
-    if not isinstance(found, Occurrence):
+    if not isinstance(found, Reference):
         return malformed
-    editable_length = len(text) - len(found.reference.name) - len(":" if found.reference.tag else "")
+    editable_length = len(text) - len(found.image.name) - len(":" if found.image.tag else "")
     return found if editable_length < len(pieces[-1]) else malformed
 
 

@@ -32,7 +32,7 @@ _ALIAS_AS_KEY = re.compile(rb"\*[0-9A-Za-z_-]++[ \t]*+:")
 def may_be_escaped(raw: bytes) -> bool:
     r"""Return True if an escape in `raw` may represent a part of a key, such as `\x69` in `"\x69mage": nginx`.
 
-    If the result is False, a search for the bytes of a key in `raw` finds every occurrence of the key.
+    If the result is False, a search for the bytes of a key in `raw` finds every reference of the key.
     """
     return raw.find(b"\\") >= 0 and _has_escape(raw)
 

@@ -10,13 +10,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
-from bot.core.references.locking import lock_occurrence
+from bot.core.references.locking import lock_reference
 from bot.formats._syntax.reference_positions import ReferencePosition
 from bot.formats._syntax.yaml.image_reader import is_set_by_flux
 from bot.formats._syntax.yaml.nodes import NULL, YamlDocument, YamlScalar
 from bot.formats._syntax.yaml.sections import SectionSource
-from bot.model.reference import ImageReference, parse_sha256
-from bot.model.source import EditSlot, NotEditable, Occurrence, Span, UnsupportedText
+from bot.model.image_name import ImageName, parse_sha256
+from bot.model.source import EditSlot, NotEditable, Reference, Span, UnsupportedText
 from bot.model.vocabulary import Reason
 
 MAX_BEFORE = 1000
@@ -114,7 +114,7 @@ class SplitReference(NamedTuple):
         position: ReferencePosition,
         shared_ids: frozenset[int] = frozenset(),
         new_digest_slot: EditSlot | NotEditable | None = None,
-    ) -> Occurrence | UnsupportedText:
+    ) -> Reference | UnsupportedText:
         """Return the image reference that the parts form, or an `UnsupportedText` if it is not valid.
 
         Args:
@@ -127,7 +127,7 @@ class SplitReference(NamedTuple):
         found = position.read_reference(self.text, 0)
         if isinstance(found, UnsupportedText):
             return found
-        slots = [self._find_digest_slot(found.reference, new_digest_slot), self._find_tag_slot(found.reference)]
+        slots = [self._find_digest_slot(found.image, new_digest_slot), self._find_tag_slot(found.image)]
         if any(slot == _NOT_LITERAL for _, slot in slots):
             return position.make_unsupported(
                 self.name.document.get_source_text(self._last_part.scalar), Reason.MALFORMED
@@ -136,7 +136,7 @@ class SplitReference(NamedTuple):
         found = replace(found, digest_slot=digest, tag_slot=tag)
         parts = (part for part in (self.name, self.tag, self.digest) if part is not None)
         if any(is_set_by_flux(part.document, part.scalar) for part in parts):
-            return lock_occurrence(found, Reason.OTHER_WRITER)
+            return lock_reference(found, Reason.OTHER_WRITER)
         return found
 
     @property
@@ -144,8 +144,8 @@ class SplitReference(NamedTuple):
         """The last part that is not empty: the digest, the tag, or the name."""
         return next((part for part in (self.digest, self.tag) if part is not None and part.text), self.name)
 
-    def _find_digest_slot(self, reference: ImageReference, new_digest_slot: EditSlot | NotEditable | None) -> _PartSlot:
-        digest, last = reference.digest, self._last_part
+    def _find_digest_slot(self, image: ImageName, new_digest_slot: EditSlot | NotEditable | None) -> _PartSlot:
+        digest, last = image.digest, self._last_part
         end = len(last.text)
         if digest is not None:
             if parse_sha256(digest) is None or not last.text.endswith(digest):
@@ -156,10 +156,10 @@ class SplitReference(NamedTuple):
             return self.digest, empty_slot
         if new_digest_slot is not None:
             return None, new_digest_slot
-        return (None, NotEditable(Reason.NO_TAG)) if reference.tag is None else (last, last.make_slot(end, end, b"@"))
+        return (None, NotEditable(Reason.NO_TAG)) if image.tag is None else (last, last.make_slot(end, end, b"@"))
 
-    def _find_tag_slot(self, reference: ImageReference) -> _PartSlot:
-        tag = reference.tag
+    def _find_tag_slot(self, image: ImageName) -> _PartSlot:
+        tag = image.tag
         if tag is None:
             return None, NotEditable(Reason.NO_TAG)
         holder = self.tag if self.tag is not None and self.tag.text else self.name

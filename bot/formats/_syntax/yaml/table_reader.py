@@ -15,7 +15,7 @@ from bot.formats._syntax.yaml.image_reader import YamlImageReader
 from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES, KeyPath
 from bot.formats._syntax.yaml.nodes import TooDeepError, YamlDocument, YamlMapping, YamlNode, YamlScalar, YamlSequence
 from bot.model.extracted_item import ExtractedItem
-from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.source import FilePath, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Role
 
 MAX_CONDITIONS = 30
@@ -45,7 +45,7 @@ class TableReader(NamedTuple):
         """Yield the images in the order of their lines, and an `UnsupportedText` for each unreadable part."""
         return read_file(file, is_relevant, lambda document: self._read(document, file.path))
 
-    def _read(self, document: YamlDocument, path: FilePath) -> Iterator[Occurrence | UnsupportedText]:
+    def _read(self, document: YamlDocument, path: FilePath) -> Iterator[Reference | UnsupportedText]:
         """Yield the images of a document in the order of their lines. Raises TooDeepError."""
         reader = YamlImageReader(document, path, self.name, Role.BASE)
         images = list(self._find_images(document))  # walk all paths before reading, which depends on shared scalars
@@ -144,13 +144,13 @@ class _LocatedImage(NamedTuple):
     location: ImageLocation
     platform: str | None
 
-    def read(self, reader: YamlImageReader) -> Occurrence | UnsupportedText | None:
+    def read(self, reader: YamlImageReader) -> Reference | UnsupportedText | None:
         scheme, needs_scheme = self.location.scheme, self.location.is_scheme_required
         prefixes = self.location.hub_prefixes
         found = reader.read(
             self.locator, self.node, self.platform, scheme, is_scheme_required=needs_scheme, hub_prefixes=prefixes
         )
-        if isinstance(found, Occurrence) and self.container is not self.node:
+        if isinstance(found, Reference) and self.container is not self.node:
             return replace(
                 found, related_lines=(find_key_line(reader.document, self.container, self.location.path[-1]),)
             )

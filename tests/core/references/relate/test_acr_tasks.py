@@ -11,15 +11,15 @@ from bot.core.references.locking import unlock_allowed
 from bot.core.references.relate.acr_tasks import lock_task_base_images
 from bot.formats._syntax.reference_positions import ReferencePosition
 from bot.model.cross_file import PossibleTaskBuild, RegistryTaskBuild, TaskFileBuild
-from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, UnsupportedText
+from bot.model.source import EditSlot, FilePath, NotEditable, Reference, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 DIGEST = "@sha256:" + "a" * 64
 
 
-def place(path: str = "Dockerfile", text: str = "node:22", locator: str = "stage[0]") -> Occurrence:
+def place(path: str = "Dockerfile", text: str = "node:22", locator: str = "stage[0]") -> Reference:
     found = ReferencePosition(FilePath(path), "dockerfile", Role.BASE, 1, locator).read_reference(text, 5)
-    assert isinstance(found, Occurrence)
+    assert isinstance(found, Reference)
     return found
 
 
@@ -27,12 +27,12 @@ def build(path: str = "acb.yaml", dockerfile: str = "Dockerfile", arguments: tup
     return TaskFileBuild(FilePath(path), 3, dockerfile, arguments)
 
 
-def is_closed(found: Occurrence | UnsupportedText) -> bool:
-    return isinstance(found, Occurrence) and isinstance(found.digest_slot, NotEditable)
+def is_closed(found: Reference | UnsupportedText) -> bool:
+    return isinstance(found, Reference) and isinstance(found.digest_slot, NotEditable)
 
 
-def related(*places: Occurrence, by: TaskFileBuild | RegistryTaskBuild | PossibleTaskBuild) -> tuple[Occurrence, ...]:
-    found = tuple(each for each in lock_task_base_images(places, [by]) if isinstance(each, Occurrence))
+def related(*places: Reference, by: TaskFileBuild | RegistryTaskBuild | PossibleTaskBuild) -> tuple[Reference, ...]:
+    found = tuple(each for each in lock_task_base_images(places, [by]) if isinstance(each, Reference))
     assert len(found) == len(places)
     return found
 

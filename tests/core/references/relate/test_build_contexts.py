@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.values import digest, occurrence
+from support.values import digest, reference
 
 from bot.core.references.relate import build_contexts
 from bot.core.references.relate.build_contexts import lock_named_contexts
@@ -44,7 +44,7 @@ def is_locked(found, *contexts):
     ],
 )
 def test_an_image_is_locked_if_buildkit_finds_a_context_under_its_name(name, written):
-    assert is_locked(occurrence(written), context(name))
+    assert is_locked(reference(written), context(name))
 
 
 @pytest.mark.parametrize(
@@ -63,29 +63,29 @@ def test_an_image_is_locked_if_buildkit_finds_a_context_under_its_name(name, wri
     ],
 )
 def test_an_image_stays_editable_if_buildkit_finds_no_context_under_its_name(name, written):
-    assert not is_locked(occurrence(written), context(name))
+    assert not is_locked(reference(written), context(name))
 
 
 def test_a_context_locks_no_image_in_other_dockerfiles():
-    assert not is_locked(occurrence("alpine:3.20"), context("alpine:3.20", "other/Dockerfile"))
+    assert not is_locked(reference("alpine:3.20"), context("alpine:3.20", "other/Dockerfile"))
 
 
 def test_a_context_for_an_inline_dockerfile_locks_no_other_image_in_the_file():
     inline = context("alpine:3.20", "compose.yaml", "0/services/a/")
     other = context("alpine:3.20", "compose.yaml", "0/services/b/")
-    image = occurrence("alpine:3.20", path="compose.yaml", locator="0/services/b/image", format="compose")
+    image = reference("alpine:3.20", path="compose.yaml", locator="0/services/b/image", format="compose")
     assert not is_locked(image, inline)
     assert is_locked(image, inline, other)
 
 
 def test_a_note_names_the_file_and_line_of_the_context():
-    (locked,) = lock_named_contexts((occurrence("alpine:3.20"),), [context("alpine:3.20", line_number=7)])
+    (locked,) = lock_named_contexts((reference("alpine:3.20"),), [context("alpine:3.20", line_number=7)])
     assert locked.notes == ("docker-bake.hcl:7 replaces alpine:3.20 with a build context of this name",)
 
 
 def test_too_many_inline_dockerfiles_lock_the_name_in_the_whole_file(monkeypatch):
     monkeypatch.setattr(build_contexts, "MAX_LOCATORS", 2)
     contexts = [context("alpine:3.20", "compose.yaml", f"0/services/{each}/") for each in "abc"]
-    image = occurrence("alpine:3.20", path="compose.yaml", locator="0/services/x/image", format="compose")
+    image = reference("alpine:3.20", path="compose.yaml", locator="0/services/x/image", format="compose")
     assert not is_locked(image, *contexts[:2])
     assert is_locked(image, *contexts)

@@ -13,8 +13,8 @@ from bot.core.budgets import TreeBudget, WorkLimitError
 from bot.core.references.relate.dependabot import assign_to_dependabot
 from bot.model.cost_limits import COMPARED_BYTES
 from bot.model.cross_file import DependabotConfig, TreeBranch
-from bot.model.reference import ImageReference
-from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span, UnsupportedText
+from bot.model.image_name import ImageName
+from bot.model.source import EditSlot, FilePath, NotEditable, Reference, Span, UnsupportedText
 from bot.model.updater import BotUpdateType, DependabotUpdate, IgnoredImages
 from bot.model.vocabulary import Reason, Role
 
@@ -23,8 +23,8 @@ SLOT = EditSlot(Span(10, 10), b"", prefix=b"@")
 
 
 def place(written="golang:1.22", path="Dockerfile", file_format="dockerfile", locator="stage[0]", slot=SLOT):
-    reference = ImageReference.parse(written)
-    return Occurrence(FilePath(path), 1, file_format, locator, written, reference, Role.BASE, slot, slot)
+    reference = ImageName.parse(written)
+    return Reference(FilePath(path), 1, file_format, locator, written, reference, Role.BASE, slot, slot)
 
 
 def config(*folders, ecosystem="docker", **more):

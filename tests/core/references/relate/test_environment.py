@@ -7,7 +7,7 @@ import pytest
 from bot.core.references.relate.environment import add_interpolated_images
 from bot.formats._syntax.compose.interpolation import parse_text
 from bot.model.cross_file import EnvironmentUse, EnvironmentVariable, InterpolatedImage
-from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, UnsupportedText
+from bot.model.source import EditSlot, FilePath, NotEditable, Reference, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 
@@ -157,5 +157,5 @@ def test_one_variable_named_by_another_and_set_again_still_has_places_of_its_own
 
 def test_what_was_found_before_stays():
     (place,) = related(image("nginx:${TAG:-1}"))
-    assert isinstance(place, Occurrence)
+    assert isinstance(place, Reference)
     assert add_interpolated_images((place,), []) == (place,)

@@ -8,8 +8,8 @@ from support.soon import soon
 from bot.core.budgets import TreeBudget, WorkLimitError
 from bot.core.references.relate.image_updater import lock_image_updater_targets
 from bot.model.cross_file import ArgoApplication, ImageUpdaterConfig
-from bot.model.reference import ImageReference
-from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span, UnsupportedText
+from bot.model.image_name import ImageName
+from bot.model.source import EditSlot, FilePath, NotEditable, Reference, Span, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 WEB = "ghcr.io/acme/web"
@@ -18,8 +18,8 @@ APPS = FilePath("argo/apps.yaml")
 
 def place(path, written=f"{WEB}:1.0", locator="0/spec/containers/0/image", role=Role.THIRD_PARTY):
     slot = EditSlot(Span(10, 10), b"", prefix=b"@")
-    reference = ImageReference.parse(written)
-    return Occurrence(FilePath(path), 3, "kubernetes", locator, written, reference, role, slot, slot)
+    reference = ImageName.parse(written)
+    return Reference(FilePath(path), 3, "kubernetes", locator, written, reference, role, slot, slot)
 
 
 def application(name="web", *folders, locator="0"):

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 from support.soon import soon
-from support.values import occurrence
+from support.values import reference
 
 from bot.core.budgets import TreeBudget
-from bot.core.references.locking import lock_occurrence
+from bot.core.references.locking import lock_reference
 from bot.core.references.relate import kustomize
 from bot.core.references.relate.kustomize import STEPS_PER_BUDGET_STEP, lock_replaced_images
 from bot.model.cross_file import Kustomization
@@ -18,11 +18,11 @@ from bot.model.vocabulary import Reason
 
 
 def manifest(written="web:1", path="base/web.yaml", **more):
-    return occurrence(written, path=path, **({"format": "kubernetes", "locator": "0/spec/containers/0/image"} | more))
+    return reference(written, path=path, **({"format": "kubernetes", "locator": "0/spec/containers/0/image"} | more))
 
 
 def entry(folder, written="web:1"):
-    return occurrence(written, path=f"{folder}/kustomization.yaml", format="kustomize", locator="0/images/0")
+    return reference(written, path=f"{folder}/kustomization.yaml", format="kustomize", locator="0/images/0")
 
 
 def kustomization(folder, gathers=(), names=(), components=(), name="kustomization.yaml", renamed=(), patches=()):
@@ -263,7 +263,7 @@ def test_flux_gathers_the_uppermost_kustomizations_below_a_folder_that_has_none(
 
 
 def test_the_values_of_a_chart_that_a_kustomization_renders_are_replaced_there_and_by_overlays():
-    value = occurrence(
+    value = reference(
         "web:1", path="base/kustomization.yaml", format="kustomize", locator="0/helmCharts/0/valuesInline/image"
     )
     base, overlay = kustomization("base", names=["web"]), kustomization("overlay", ["base"], ["web"])
@@ -273,7 +273,7 @@ def test_the_values_of_a_chart_that_a_kustomization_renders_are_replaced_there_a
 
 
 def test_a_patch_inside_a_kustomization_is_replaced_there_and_by_overlays():
-    patch = lock_occurrence(occurrence("web:1", path="base/kustomization.yaml", format="kustomize"), Reason.EMBEDDED)
+    patch = lock_reference(reference("web:1", path="base/kustomization.yaml", format="kustomize"), Reason.EMBEDDED)
     base, overlay = kustomization("base", names=["web"]), kustomization("overlay", ["base"], ["web"])
 
     def reasons(*kustomizations):

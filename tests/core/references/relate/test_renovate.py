@@ -13,8 +13,8 @@ from bot.core.references.relate.renovate import assign_to_renovate
 from bot.core.references.relate.renovate.patterns import PatternMatcher
 from bot.model.cost_limits import MAX_TREE_PATTERN_BYTES, MIN_PATTERN_BYTES
 from bot.model.cross_file import RenovateConfig, TreeBranch
-from bot.model.reference import ImageReference
-from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span
+from bot.model.image_name import ImageName
+from bot.model.source import EditSlot, FilePath, NotEditable, Reference, Span
 from bot.model.updater import BotUpdateType, ManagerSettings, PackageRule, RenovateSettings, UpdateTypeSettings
 from bot.model.vocabulary import Reason, Role
 
@@ -27,8 +27,8 @@ MAIN, OTHER = TreeBranch("main", is_default=True), TreeBranch("release/2", is_de
 
 
 def place(written="golang:1.22", path="Dockerfile", file_format="dockerfile", locator="stage[0]"):
-    reference = ImageReference.parse(written)
-    return Occurrence(FilePath(path), 1, file_format, locator, written, reference, Role.BASE, SLOT, SLOT)
+    reference = ImageName.parse(written)
+    return Reference(FilePath(path), 1, file_format, locator, written, reference, Role.BASE, SLOT, SLOT)
 
 
 def is_left(found, *remarks, **settings):

@@ -12,7 +12,7 @@ from bot.formats._syntax.reference_positions import ReferencePosition
 from bot.formats.helm import FORMAT
 from bot.model.chart_facts import ChartImage, ChartValue, ImagePart
 from bot.model.path_index import index_paths
-from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile
+from bot.model.source import EditSlot, FilePath, NotEditable, Reference, SourceFile
 from bot.model.vocabulary import Reason, Role
 from bot.pipeline.extract import relate_references
 from bot.pipeline.file_reading import read_file
@@ -73,7 +73,7 @@ def chart(**files):
     return [
         f"{'' if isinstance(place.digest_slot, EditSlot) else '-'}{place.reference}"
         for place in places
-        if isinstance(place, Occurrence)
+        if isinstance(place, Reference)
     ]
 
 

@@ -11,15 +11,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.core.budgets import TreeBudget
-from bot.core.notes import add_occurrence_notes
+from bot.core.notes import add_reference_notes
 from bot.core.references.locking import assign_to_other_bot
 from bot.core.references.relate.bot_updates import list_digest_updates, list_version_updates
 from bot.core.references.relate.renovate.managers import CUSTOM_MANAGER, FileManager, list_managers
 from bot.core.references.relate.renovate.patterns import PatternMatcher
 from bot.model.cross_file import CrossFileFact, RenovateConfig, TreeBranch
 from bot.model.extracted_item import ExtractedReferences
-from bot.model.reference import DOCKER_HUB, ImageReference
-from bot.model.source import EditSlot, FilePath, Occurrence, UnsupportedText
+from bot.model.image_name import DOCKER_HUB, ImageName
+from bot.model.source import EditSlot, FilePath, Reference, UnsupportedText
 from bot.model.updater import BotUpdateType, ManagerSettings, PackageRule, RenovateSettings, UpdateTypeSettings
 
 MAX_SHOWN = 60
@@ -47,14 +47,14 @@ def assign_to_renovate(
     )
     note = _format_note(config)
 
-    def assign_reference(reference: Occurrence | UnsupportedText) -> Occurrence | UnsupportedText:
+    def assign_reference(reference: Reference | UnsupportedText) -> Reference | UnsupportedText:
         if isinstance(reference, UnsupportedText):
             return reference
         if decisions is not None and decisions.can_update(reference):
             return assign_to_other_bot(reference, "Renovate", config.path)
         is_editable = isinstance(reference.digest_slot, EditSlot) and bool(list_managers(reference))
         return (
-            add_occurrence_notes(reference, note)
+            add_reference_notes(reference, note)
             if is_editable and (decisions is None or decisions.can_be_enabled_by_preset(reference))
             else reference
         )
@@ -116,18 +116,18 @@ class _RenovateDecisions:
         self._is_read_by_file: dict[tuple[str, FilePath], bool] = {}
         self._is_disabled = settings.settings.enabled is False or not self._is_branch_included()
 
-    def can_update(self, occurrence: Occurrence) -> bool:
+    def can_update(self, reference: Reference) -> bool:
         """Return True if Renovate updates an image reference, or if this is uncertain."""
         if self._is_disabled:
             return False
         managers = [
             manager
-            for manager in (*list_managers(occurrence), CUSTOM_MANAGER)
-            if self._is_read_by(manager, occurrence.path)
+            for manager in (*list_managers(reference), CUSTOM_MANAGER)
+            if self._is_read_by(manager, reference.path)
         ]
-        return any(self._is_updated_by(manager, occurrence) for manager in managers)
+        return any(self._is_updated_by(manager, reference) for manager in managers)
 
-    def can_be_enabled_by_preset(self, occurrence: Occurrence) -> bool:
+    def can_be_enabled_by_preset(self, reference: Reference) -> bool:
         """Return True if Renovate may update an image reference because of a preset that basebump cannot read.
 
         Call this only if `can_update` returns False.
@@ -136,8 +136,8 @@ class _RenovateDecisions:
             return False
         return any(
             self._is_enabled(manager.manager)
-            and self._is_path_included(occurrence.path, self._get_manager_settings(manager))
-            for manager in list_managers(occurrence)
+            and self._is_path_included(reference.path, self._get_manager_settings(manager))
+            for manager in list_managers(reference)
         )
 
     def _is_branch_included(self) -> bool:
@@ -194,27 +194,27 @@ class _RenovateDecisions:
         is_ignored = any(pattern in path or self._matcher.is_match(pattern, path) for pattern in ignored)
         return not is_ignored and (not included or path in included or self._matcher.can_match_any(included, path))
 
-    def _is_updated_by(self, manager: FileManager, occurrence: Occurrence) -> bool:
-        names = _list_names(occurrence.reference)
+    def _is_updated_by(self, manager: FileManager, reference: Reference) -> bool:
+        names = _list_names(reference.image)
         if not names.isdisjoint(self._ignored_names):
             return False
         manager_settings = self._get_manager_settings(manager)
         pins = manager.adds_digests and self._settings.settings.pin_digests is True
         state = _EffectiveSettings(manager.is_enabled, pins)
         state.apply(manager_settings.settings, is_certain=True)
-        matching_rules = list(self._list_matching_rules(manager, occurrence, names))
+        matching_rules = list(self._list_matching_rules(manager, reference, names))
         for rule, is_certain in matching_rules:
             if rule.update_types is None:
                 state.apply(rule.settings, is_certain=is_certain)
         if not state.is_enabled:
             return False
-        possible = list_version_updates(occurrence.reference, knows_codenames=True)
-        possible |= list_digest_updates(occurrence.reference, adds_digests=state.adds_digests)
+        possible = list_version_updates(reference.image, knows_codenames=True)
+        possible |= list_digest_updates(reference.image, adds_digests=state.adds_digests)
         settings_by_update = (*self._settings.settings.by_update_type, *manager_settings.settings.by_update_type)
         return any(self._is_update_enabled(update_type, matching_rules, settings_by_update) for update_type in possible)
 
     def _list_matching_rules(
-        self, manager: FileManager, occurrence: Occurrence, names: frozenset[str]
+        self, manager: FileManager, reference: Reference, names: frozenset[str]
     ) -> Iterator[tuple[PackageRule, bool]]:
         """Yield each rule that matches or may match an image reference, with True if the match is certain.
 
@@ -227,8 +227,8 @@ class _RenovateDecisions:
                 (rule.managers, {manager.manager}),
                 (rule.datasources, {_DATASOURCE}),
                 (rule.names, names),
-                (rule.files, {occurrence.path}),
-                (rule.tags, {occurrence.reference.tag or ""}),
+                (rule.files, {reference.path}),
+                (rule.tags, {reference.image.tag or ""}),
                 (rule.branches, branches),
             )
             is_certain = rule.is_certain
@@ -272,9 +272,9 @@ class _RenovateDecisions:
         return state.is_enabled if is_kind_enabled is None else is_kind_enabled and state.is_enabled
 
 
-def _list_names(reference: ImageReference) -> frozenset[str]:
+def _list_names(image: ImageName) -> frozenset[str]:
     """Return the names of an image that Renovate rules can use: as written, and without `docker.io/` and `library/`."""
-    name = reference.name
-    is_written_out = reference.has_registry_host and reference.host == DOCKER_HUB
+    name = image.name
+    is_written_out = image.has_registry_host and image.host == DOCKER_HUB
     names = {name, name.partition("/")[2]} if is_written_out else {name}
     return frozenset({*names, *(each.removeprefix(_OFFICIAL) for each in names)})

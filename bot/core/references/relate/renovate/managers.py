@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.model.source import Occurrence
+from bot.model.source import Reference
 
 _ALL = "**"
 
@@ -129,15 +129,15 @@ _MANAGERS: Mapping[str, tuple[FileManager, ...]] = {
 """Managers by the basebump format that reads the same references."""
 
 
-def list_managers(occurrence: Occurrence) -> Sequence[FileManager]:
+def list_managers(reference: Reference) -> Sequence[FileManager]:
     """Return the managers that can read an image reference of this format and with this locator.
 
     The result does not depend on the path of the file or on the Renovate config. Both determine later whether a manager
     actually reads the file.
     """
-    managers = _MANAGERS.get(occurrence.format, ())
+    managers = _MANAGERS.get(reference.format, ())
     return [
-        each for each in managers if each.locator_pattern is None or each.locator_pattern.fullmatch(occurrence.locator)
+        each for each in managers if each.locator_pattern is None or each.locator_pattern.fullmatch(reference.locator)
     ]
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from bot.core.choice.unevaluated import find_strict_violation, find_unevaluated_reason
 from bot.core.choice.verdict import build_verdict
-from bot.model.check import CheckedOccurrence, Violation
+from bot.model.check import CheckedReference, Violation
 from bot.model.decision import Decision
 from bot.ports import RevisionDiff
 
@@ -27,21 +27,21 @@ class CheckOptions:
     """True if everything that was not evaluated is a violation."""
 
 
-def build_checked_occurrence(
+def build_checked_reference(
     decision: Decision,
     violations: Iterable[Violation],
     options: CheckOptions,
     *,
     is_offline: bool,
     notes: Sequence[str] = (),
-) -> CheckedOccurrence:
+) -> CheckedReference:
     """Return the result for one image reference.
 
     If the check is strict, the result has one more violation if the reference was not evaluated.
     """
     unevaluated_reason = find_unevaluated_reason(decision, is_offline=is_offline)
     strict_violation = find_strict_violation(decision, unevaluated_reason) if options.is_strict else None
-    return CheckedOccurrence(
+    return CheckedReference(
         build_verdict(decision),
         (*violations, *((strict_violation,) if strict_violation is not None else ())),
         tuple(notes),

@@ -65,7 +65,7 @@ class TagRef:
 
 
 @dataclass(frozen=True, slots=True)
-class ImageReference:
+class ImageName:
     """An image reference that keeps the spelling of its text, such as `nginx` instead of `docker.io/library/nginx`."""
 
     name: str
@@ -74,7 +74,7 @@ class ImageReference:
     digest: Digest | None
 
     @classmethod
-    def parse(cls, text: str) -> ImageReference:
+    def parse(cls, text: str) -> ImageName:
         """Parse an image reference with the grammar of Go's distribution/reference (ParseNormalizedNamed).
 
         The spelling of the reference is kept.
@@ -108,7 +108,7 @@ class ImageReference:
         tag = self.tag or default_tag
         return TagRef(self.repository, tag) if tag else None
 
-    def with_digest(self, digest: Digest) -> ImageReference:
+    def with_digest(self, digest: Digest) -> ImageName:
         """Return the same reference with another digest."""
         return replace(self, digest=digest)
 
@@ -132,7 +132,7 @@ def _is_host(head: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _parse_reference(text: str) -> ImageReference:
+def _parse_reference(text: str) -> ImageName:
     if len(text) > MAX_REFERENCE_LENGTH:
         raise InvalidReferenceError(text[:80] + "…", "the text is too long")
     if _IMAGE_ID.fullmatch(text):
@@ -152,4 +152,4 @@ def _parse_reference(text: str) -> ImageReference:
         raise InvalidReferenceError(text, "the name of the repository is not lower-case words joined by / . _ or -")
     if len(path) > MAX_PATH_LENGTH:
         raise InvalidReferenceError(text, f"the name of the repository has more than {MAX_PATH_LENGTH} characters")
-    return ImageReference(name, tag or None, Digest(digest) if at else None)
+    return ImageName(name, tag or None, Digest(digest) if at else None)

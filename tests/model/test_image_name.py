@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bot.model.errors import InvalidReferenceError
-from bot.model.reference import MAX_PATH_LENGTH, Digest, ImageReference, TagRef, is_tag, parse_sha256
+from bot.model.image_name import MAX_PATH_LENGTH, Digest, ImageName, TagRef, is_tag, parse_sha256
 
 VECTORS = json.loads((Path(__file__).parent.parent / "contracts" / "image_references_go.json").read_text())
 VALID = {text: parts for text, parts in VECTORS.items() if isinstance(parts, dict)}
@@ -18,9 +18,9 @@ INVALID = [text for text, parts in VECTORS.items() if isinstance(parts, str)]
 SHA256 = "sha256:" + "a" * 64
 
 
-def canonical(reference: ImageReference) -> str:
+def canonical(reference: ImageName) -> str:
     """Return the text of a reference as Go's String() returns it."""
-    return str(ImageReference(reference.repository, reference.tag, reference.digest))
+    return str(ImageName(reference.repository, reference.tag, reference.digest))
 
 
 def test_vectors_contain_valid_and_invalid_references():
@@ -30,7 +30,7 @@ def test_vectors_contain_valid_and_invalid_references():
 @pytest.mark.parametrize("text", VALID)
 def test_parses_references_like_go(text):
     parts = VALID[text]
-    reference = ImageReference.parse(text)
+    reference = ImageName.parse(text)
     assert (reference.host, reference.tag, reference.digest) == (parts["domain"], parts.get("tag"), parts.get("digest"))
     assert reference.repository == f"{parts['domain']}/{parts['path']}"
     assert canonical(reference) == parts["str"]
@@ -40,7 +40,7 @@ def test_parses_references_like_go(text):
 @pytest.mark.parametrize("text", INVALID)
 def test_refuses_references_that_go_refuses(text):
     with pytest.raises(InvalidReferenceError):
-        ImageReference.parse(text)
+        ImageName.parse(text)
 
 
 # Cases that the tests of distribution/reference and go-containerregistry make, beside those above.
@@ -98,7 +98,7 @@ ALSO_INVALID = [
 
 @pytest.mark.parametrize("text", ALSO_VALID)
 def test_parses_unusual_references(text):
-    reference = ImageReference.parse(text)
+    reference = ImageName.parse(text)
     assert (reference.repository, reference.tag, reference.digest) == ALSO_VALID[text]
     assert str(reference) == text
 
@@ -106,7 +106,7 @@ def test_parses_unusual_references(text):
 @pytest.mark.parametrize("text", ALSO_INVALID)
 def test_refuses_text_outside_the_grammar(text):
     with pytest.raises(InvalidReferenceError):
-        ImageReference.parse(text)
+        ImageName.parse(text)
 
 
 HOSTS = st.sampled_from(["", "ghcr.io/", "localhost/", "127.0.0.1:5000/", "[::1]:5000/", "index.docker.io/", "ACME/"])
@@ -119,27 +119,27 @@ DIGESTS = st.from_regex(r"(@sha256:[0-9a-f]{64})?", fullmatch=True)
 def test_parsing_a_formatted_reference_returns_the_same_reference(host, path, tag, digest):
     assume(host or "/" not in path or "." not in path.partition("/")[0])  # its first part would be a host
     text = host + path + tag + digest
-    reference = ImageReference.parse(text)
+    reference = ImageName.parse(text)
     assert str(reference) == text
-    assert ImageReference.parse(str(reference)) == reference
-    again = ImageReference.parse(canonical(reference))
+    assert ImageName.parse(str(reference)) == reference
+    again = ImageName.parse(canonical(reference))
     assert (again.repository, again.tag, again.digest) == (reference.repository, reference.tag, reference.digest)
 
 
 @given(st.text(alphabet="abAB01:/@.-_[]\n sha256", max_size=40))
 def test_any_text_is_parsed_or_refused(text):
     try:
-        reference = ImageReference.parse(text)
+        reference = ImageName.parse(text)
     except InvalidReferenceError:
         return
     assert str(reference) == text
 
 
 def test_tag_ref_uses_own_tag_or_default_tag():
-    assert ImageReference.parse("node:22").to_tag_ref() == TagRef("docker.io/library/node", "22")
-    assert ImageReference.parse("node:22").to_tag_ref("20") == TagRef("docker.io/library/node", "22")
-    assert ImageReference.parse("node").to_tag_ref("20") == TagRef("docker.io/library/node", "20")
-    assert ImageReference.parse("node").to_tag_ref() is None
+    assert ImageName.parse("node:22").to_tag_ref() == TagRef("docker.io/library/node", "22")
+    assert ImageName.parse("node:22").to_tag_ref("20") == TagRef("docker.io/library/node", "22")
+    assert ImageName.parse("node").to_tag_ref("20") == TagRef("docker.io/library/node", "20")
+    assert ImageName.parse("node").to_tag_ref() is None
 
 
 def test_tag_ref_has_host_and_path():
@@ -148,7 +148,7 @@ def test_tag_ref_has_host_and_path():
 
 
 def test_with_digest_changes_only_the_digest():
-    moved = ImageReference.parse(f"node:22@{SHA256}").with_digest(Digest("sha256:" + "b" * 64))
+    moved = ImageName.parse(f"node:22@{SHA256}").with_digest(Digest("sha256:" + "b" * 64))
     assert str(moved) == "node:22@sha256:" + "b" * 64
 
 
