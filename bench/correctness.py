@@ -120,7 +120,7 @@ def pair_references(pulled: list[Pull], references: list[FoundReference]) -> Ref
 
 def is_same_reference(reference: FoundReference, pull: Pull) -> bool:
     on_its_lines = pull.first_line <= reference.line_number <= pull.last_line
-    return on_its_lines and isinstance(reference, Reference) and str(reference.reference) == pull.image.text
+    return on_its_lines and isinstance(reference, Reference) and str(reference.image) == pull.image.text
 
 
 def describe_pair(pull: Pull | None, reference: FoundReference | None) -> str:
@@ -163,7 +163,7 @@ def print_comparison(
 def describe_reference(reference: FoundReference | None) -> str:
     if isinstance(reference, UnsupportedText):
         return repr(reference.text)
-    return str(reference.reference) if reference else "nothing"
+    return str(reference.image) if reference else "nothing"
 
 
 def pin_all(extracted: ExtractResult) -> EditResult:
@@ -171,7 +171,7 @@ def pin_all(extracted: ExtractResult) -> EditResult:
     updates = []
     for reference in extracted.references:
         if isinstance(reference.digest_slot, EditSlot):
-            line = reference.reference.to_tag_ref() or TagRef(reference.reference.repository, "latest")
+            line = reference.image.to_tag_ref() or TagRef(reference.image.repository, "latest")
             digest = Digest(f"sha256:{hashlib.sha256(str(line).encode()).hexdigest()}")
             updates.append(ImageUpdate(TrackedImage(reference, line, Policy()), (UpdateCandidate(digest),)))
     return edit_files(extracted, [each for each in reconcile_decisions(updates) if isinstance(each, ImageUpdate)])
@@ -191,11 +191,11 @@ def list_misread(before: ExtractResult, after: ExtractResult, planned: Mapping[R
     """Yield every reference that is not as planned when it is read again."""
     expected = {
         get_reference_key(reference): str(
-            reference.reference.with_digest(planned.get(get_reference_key(reference), reference.reference.digest))
+            reference.image.with_digest(planned.get(get_reference_key(reference), reference.image.digest))
         )
         for reference in before.references
     }
-    there = {get_reference_key(reference): str(reference.reference) for reference in after.references}
+    there = {get_reference_key(reference): str(reference.image) for reference in after.references}
     for key in sorted(expected.keys() | there.keys()):
         if expected.get(key) != there.get(key):
             yield f"wrong: {' '.join(key)} is {there.get(key)}, not {expected.get(key)}"
@@ -214,7 +214,7 @@ def list_misbuilt(
         expected = Counter(
             (
                 pull.first_line,
-                str(reference.reference.with_digest(planned[get_reference_key(reference)]))
+                str(reference.image.with_digest(planned[get_reference_key(reference)]))
                 if isinstance(reference, Reference)
                 and is_same_reference(reference, pull)
                 and get_reference_key(reference) in planned

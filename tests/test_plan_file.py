@@ -86,7 +86,7 @@ def plan_verdict(**changes) -> bytes:
 
 def test_reads_plan_with_image_reference():
     (repository,) = parse_plan(plan_verdict()).repositories
-    assert str(repository.report.verdicts[0].reference.reference) == "python:3.12-slim"
+    assert str(repository.report.verdicts[0].reference.image) == "python:3.12-slim"
 
 
 @pytest.mark.parametrize("changes", [{"name": HOSTILE}, {"name": ""}, {"tag": HOSTILE}, {"digest": HOSTILE}])

@@ -20,10 +20,10 @@ if TYPE_CHECKING:  # only an annotation needs this import
 class ComparedImage:
     """One of the two compared images."""
 
-    reference: ImageName
-    """The reference as the user wrote it."""
+    image: ImageName
+    """The name of the image as the user wrote it."""
     facts: ImageFacts
-    """Facts about the digest in `reference`. If it has no digest, facts about the digest that its tag points to."""
+    """Facts about the digest in `image`. If it has no digest, facts about the digest that its tag points to."""
     scan: ScanOutcome
     contents: ImageContents | None = None
     """None if the contents could not be fetched."""

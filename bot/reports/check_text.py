@@ -88,8 +88,8 @@ def _format_line(path: str, line_number: int, word: str, text: str) -> str:
 
 
 def _append_count(line: str, count: int) -> str:
-    """Append `(N places)` to an output line if it stands for several image references. `count` is their number.
+    """Append `(N references)` to an output line if it stands for several image references. `count` is their number.
 
     A YAML anchor and its aliases are several references with the same output line.
     """
-    return f"{line} ({count} places)" if count > 1 else line
+    return f"{line} ({count} references)" if count > 1 else line

@@ -55,7 +55,7 @@ def render_comparison_document(comparison: Comparison) -> str:
 
 
 def _render_image(image: ComparedImage, comparison: Comparison) -> JsonValue:
-    reference, scan = image.reference, image.scan
+    reference, scan = image.image, image.scan
     suppressed = scan.set_aside if isinstance(scan, Scan) else None
     return {
         "reference": str(reference),

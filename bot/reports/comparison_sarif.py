@@ -55,7 +55,7 @@ def render_comparison_sarif(comparison: Comparison) -> str:
 
 
 def _format_pinned(image: ComparedImage) -> str:
-    return f"{image.reference.repository}@{image.facts.digest}"
+    return f"{image.image.repository}@{image.facts.digest}"
 
 
 def _list_finding_states(comparison: Comparison) -> Iterator[tuple[Finding, str | None]]:
@@ -95,7 +95,7 @@ def _list_rules(comparison: Comparison, findings: Iterable[Finding]) -> Iterator
 
 
 def _render_result(comparison: Comparison, finding: Finding, state: str | None) -> SarifObject:
-    repository = comparison.new.reference.repository
+    repository = comparison.new.image.repository
     return {
         "ruleId": finding.id,
         "level": _get_finding_level(comparison, finding),

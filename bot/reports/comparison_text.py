@@ -85,7 +85,7 @@ def _render_image(label: str, image: ComparedImage) -> Iterator[Line]:
         ("signature", describe_signature(image.signature) if image.signature is not None else NO_TRUST_RULE),
         ("not scanned", describe_not_scanned(image.scan)),
     ]
-    yield StyledLine(f"{label}  ", make_console_line(str(image.reference)), Style.EXPLANATION)
+    yield StyledLine(f"{label}  ", make_console_line(str(image.image)), Style.EXPLANATION)
     for name, text in rows:
         if text:
             yield StyledLine(f"     {name:<12} ", make_console_line(text, MAX_VALUE), Style.EXPLANATION)

@@ -125,7 +125,7 @@ def _render_references(tree: RepositoryReport, report: RunReport, rows: int) -> 
     if not verdicts:
         return
     yield ""
-    yield f"<details><summary>{len(verdicts)} place{'' if len(verdicts) == 1 else 's'}</summary>"
+    yield f"<details><summary>{len(verdicts)} reference{'' if len(verdicts) == 1 else 's'}</summary>"
     yield ""
     yield "| Place | Image | Status | What |"
     yield "|---|---|---|---|"
@@ -135,7 +135,7 @@ def _render_references(tree: RepositoryReport, report: RunReport, rows: int) -> 
         image = ImageName(reference.image.name, reference.image.tag, None)
         position = Text(f"{reference.path}:{reference.line_number}", MAX_NOTE_LENGTH)
         yield f"| {position} | {Text(str(image))} | {_format_status(verdict)} | {_describe_update(verdict, report)} |"
-    yield from _render_left_out(len(verdicts) - len(shown), "places")
+    yield from _render_left_out(len(verdicts) - len(shown), "references")
     count_by_status = Counter(
         _format_status(verdict) for verdict in tree.verdicts if verdict.status in _COUNTED_STATUSES
     )

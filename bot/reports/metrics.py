@@ -97,7 +97,7 @@ def _render_counts(report: RunReport) -> Iterator[str]:
         _build_samples(repositories, ("forge",), [forges]),
     )
     yield from render_family(
-        "places",
+        "references",
         "Image references, by status and by whether they have a digest.",
         _build_samples(references, ("forge", "status", "pinned"), [forges, statuses, ("true", "false")]),
     )

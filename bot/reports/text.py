@@ -172,11 +172,11 @@ def _render_references(repository: RepositoryReport, evidence: Mapping[Transitio
                     yield note
                 elif note not in shown_notes:
                     shown_notes.add(note)
-                    yield f"{note}  ({note_counts[note]} places)"
+                    yield f"{note}  ({note_counts[note]} references)"
 
 
 def _append_count(line: StyledLine, count: int) -> StyledLine:
-    return replace(line, text=f"{line.text}  ({count} places)") if count > 1 else line
+    return replace(line, text=f"{line.text}  ({count} references)") if count > 1 else line
 
 
 def _render_entry_lines(

@@ -142,7 +142,7 @@ def test_yaml_anchor_and_aliases_have_one_line(tmp_path, basebump):
     write_tree(tmp_path, {"compose.yaml": "services:\n  a:\n    image: &i python:3.12\n  b:\n    image: *i\n"})
     _, out, _ = basebump("check", tmp_path, "--offline")
     assert out.count("\n") == 4
-    assert " pins it (2 places)\n" in out
+    assert " pins it (2 references)\n" in out
 
 
 def test_unreadable_file_is_a_note(tmp_path, basebump):

@@ -146,7 +146,7 @@ def test_metrics_file_is_replaced_atomically(scan, tmp_path):
     with metrics.open() as reader:
         assert scan("--export", f"metrics={metrics}")[0] == 0
         assert reader.read() == "old"
-    assert 'basebump_places{forge="folder",status="update",pinned="true"} 1\n' in metrics.read_text()
+    assert 'basebump_references{forge="folder",status="update",pinned="true"} 1\n' in metrics.read_text()
     assert sorted(path.name for path in tmp_path.glob(".*.part")) == []
 
 

@@ -14,7 +14,7 @@ def read(content):
 
 
 def images_in(content):
-    return [str(each.reference) for each in read(content) if isinstance(each, Reference)]
+    return [str(each.image) for each in read(content) if isinstance(each, Reference)]
 
 
 @pytest.mark.parametrize("place", ["container: {}", "services: {{db: {}}}", "jobs: [{{job: a, container: {}}}]"])

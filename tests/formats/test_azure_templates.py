@@ -54,7 +54,7 @@ def resources(image):
 def test_image_in_a_default_is_edited_there(more):
     text = app("image", more)
     (found,) = read_bicep(text)
-    assert (found.written, str(found.reference), found.role) == ("image", "nginx:1", Role.THIRD_PARTY)
+    assert (found.written, str(found.image), found.role) == ("image", "nginx:1", Role.THIRD_PARTY)
     assert text.encode()[: found.digest_slot.span.start].endswith(b"'nginx:1")
     assert found.related_lines == (text[: text.index("nginx:1")].count("\n") + 1,)
 
@@ -130,7 +130,7 @@ def test_runtime_of_a_web_app_is_not_an_image(runtime):
     text = f"resource a 'Microsoft.Web/sites@1' = {{ properties: {{ siteConfig: {{ linuxFxVersion: '{runtime}' }} }} }}"
     assert read_bicep(text) == []
     (found,) = read_bicep(text.replace(f"'{runtime}'", "'Docker|nginx:1'"))
-    assert str(found.reference) == "nginx:1"
+    assert str(found.image) == "nginx:1"
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_every_digest_slot_in_bicep_follows_its_image(pieces):
     text = app("'nginx:1'") + app("".join(pieces)) + app("image", "param image string = 'redis:1'")
     for found in read_bicep(text):
         if isinstance(found, Reference) and isinstance(found.digest_slot, EditSlot):
-            reference = str(found.reference).encode()
+            reference = str(found.image).encode()
             assert text.encode()[: found.digest_slot.span.end].endswith(reference)
 
 
@@ -167,7 +167,7 @@ def test_every_digest_slot_in_bicep_follows_its_image(pieces):
 def test_image_in_a_default_of_a_template_is_edited_there(expression):
     values = {"parameters": {"image": {"defaultValue": "nginx:1"}}, "variables": {"image": "nginx:1"}}
     (found,) = read_template({**values, "resources": resources(expression)})
-    assert (found.written, str(found.reference)) == (expression, "nginx:1")
+    assert (found.written, str(found.image)) == (expression, "nginx:1")
     assert isinstance(found.digest_slot, EditSlot)
 
 
@@ -196,7 +196,7 @@ def test_parameter_of_a_nested_template_is_not_followed():
 
 def test_resources_may_be_an_object():
     (found,) = read_template({"resources": {"app": resources("nginx:1")[0]}})
-    assert str(found.reference) == "nginx:1"
+    assert str(found.image) == "nginx:1"
 
 
 def test_template_that_bicep_writes_is_left_to_bicep():

@@ -189,7 +189,7 @@ def describe(found):
         return (found.reason.value, "", "")
     return (
         found.locator,
-        str(found.reference),
+        str(found.image),
         "open" if isinstance(found.digest_slot, EditSlot) else found.digest_slot.reason.value,
     )
 

@@ -66,7 +66,7 @@ def test_files_of_bazel_are_selected():
 def test_digest_is_written_where_the_call_takes_it(call, expected):
     assert edited(call) == expected
     (found,) = read(expected)
-    assert (found.reference.tag, found.reference.digest, found.role) == ("1", DIGEST, Role.BASE)
+    assert (found.image.tag, found.image.digest, found.role) == ("1", DIGEST, Role.BASE)
 
 
 def test_tag_and_missing_digest_are_written_together():
@@ -172,7 +172,7 @@ def test_every_edited_image_is_read_again_with_the_new_digest(pieces):
     found = [each for each in read(text) if isinstance(each, Reference)]
     if len(found) == 1 and not isinstance(found[0].digest_slot, NotEditable):
         (again,) = [each for each in read(edited_only(text, found[0])) if isinstance(each, Reference)]
-        assert str(again.reference) == str(found[0].reference.with_digest(DIGEST))
+        assert str(again.image) == str(found[0].image.with_digest(DIGEST))
 
 
 def edited_only(text, found):

@@ -58,7 +58,7 @@ def test_a_build_of_which_no_dockerfile_is_known_tells_nothing(content):
 
 def test_a_key_with_an_escape_is_the_same_key():
     (found,) = read(b'{"im\\u0061ge": "node:22"}')
-    assert str(found.reference) == "node:22"
+    assert str(found.image) == "node:22"
 
 
 def test_a_file_that_names_no_image_is_never_parsed():

@@ -173,7 +173,7 @@ def test_a_from_means_what_it_means_to_buildkit(text):
     for number, (base, other) in enumerate(zip(witness.bases, resolved(text, {}, ARM64).bases, strict=True)):
         is_stage = base.text in witness.names[:number]
         if number in found:
-            assert str(found[number].reference) == base.text == other.text
+            assert str(found[number].image) == base.text == other.text
             assert not is_stage
         elif not base.is_open:
             assert is_stage or base.text == "scratch" or not is_reference(base.text)
@@ -185,10 +185,10 @@ def test_moving_every_digest_moves_what_buildkit_pulls_and_nothing_else(text):
     if before is None:
         reject()
     slots = {number: each for number, each in froms(text).items() if isinstance(each.digest_slot, EditSlot)}
-    edits = [build_edit(each.digest_slot, digest_for(each.reference)) for each in slots.values()]
+    edits = [build_edit(each.digest_slot, digest_for(each.image)) for each in slots.values()]
     after = resolved(apply_edits(text.encode(), edits).decode())
     for number, each in slots.items():
-        assert after.bases[number].text == str(each.reference.with_digest(digest_for(each.reference)))
+        assert after.bases[number].text == str(each.image.with_digest(digest_for(each.image)))
     for number, base in enumerate(before.bases):
         if number not in slots:
             assert after.bases[number].text == base.text
@@ -204,7 +204,7 @@ def test_moving_every_tag_moves_what_buildkit_pulls_and_nothing_else(text):
     edits = [ByteEdit(each.tag_slot.span, each.tag_slot.old, each.tag_slot.prefix + b"9.8") for each in slots.values()]
     after = resolved(apply_edits(text.encode(), edits).decode())
     for number, each in slots.items():
-        assert after.bases[number].text == str(replace(each.reference, tag="9.8"))
+        assert after.bases[number].text == str(replace(each.image, tag="9.8"))
     for number, base in enumerate(before.bases):
         if number not in slots:
             assert after.bases[number].text == base.text
@@ -216,16 +216,16 @@ def test_no_digest_of_ours_stays_when_an_argument_changes_the_tag(text, name, va
     if resolved(text) is None:
         reject()
     slots = {number: each for number, each in froms(text).items() if isinstance(each.digest_slot, EditSlot)}
-    added = {number: each for number, each in slots.items() if each.reference.digest is None}
-    edits = [build_edit(each.digest_slot, digest_for(each.reference)) for each in slots.values()]
+    added = {number: each for number, each in slots.items() if each.image.digest is None}
+    edits = [build_edit(each.digest_slot, digest_for(each.image)) for each in slots.values()]
     built = resolved(apply_edits(text.encode(), edits).decode(), {name: value})
     if built is None:
         reject()
     for number, each in added.items():
         base = built.bases[number].text
-        if is_reference(base) and digest_for(each.reference) in base:
+        if is_reference(base) and digest_for(each.image) in base:
             changed = ImageName.parse(base)  # the build fails because another image does not have the digest
-            assert changed.repository != each.reference.repository or changed.tag == each.reference.tag
+            assert changed.repository != each.image.repository or changed.tag == each.image.tag
 
 
 def only(text, **expected):

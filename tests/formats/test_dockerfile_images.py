@@ -114,7 +114,7 @@ def test_every_image_that_a_build_pulls_is_found_or_said_to_be_none(text):
     found = places(text)
     for pull in witness:
         here = on_its_lines(pull, found)
-        images = Counter(str(place.reference) for place in here if isinstance(place, Reference))
+        images = Counter(str(place.image) for place in here if isinstance(place, Reference))
         others = sum(not isinstance(place, Reference) for place in here)
         expected = Counter(each.image.text for each in witness if each.first_line == pull.first_line)
         assert images <= expected
@@ -131,13 +131,11 @@ def test_pinning_everything_changes_the_images_that_were_meant_and_no_other(text
     slots = [
         place for place in places(text) if isinstance(place, Reference) and isinstance(place.digest_slot, EditSlot)
     ]
-    edits = [build_edit(place.digest_slot, digest_for(place.reference)) for place in slots]
+    edits = [build_edit(place.digest_slot, digest_for(place.image)) for place in slots]
     expected = []
     for pull in witness:
-        meant = [place for place in on_its_lines(pull, slots) if str(place.reference) == pull.image.text]
-        expected.append(
-            str(meant[0].reference.with_digest(digest_for(meant[0].reference))) if meant else pull.image.text
-        )
+        meant = [place for place in on_its_lines(pull, slots) if str(place.image) == pull.image.text]
+        expected.append(str(meant[0].image.with_digest(digest_for(meant[0].image))) if meant else pull.image.text)
     assert [each.image.text for each in pulled(apply_edits(text.encode(), edits).decode())] == expected
 
 

@@ -200,12 +200,10 @@ def test_what_environments_decide_is_edited_as_it_is_read(files):
     planned = {get_reference_key(each): NEW_DIGEST for each in references if isinstance(each.digest_slot, EditSlot)}
     assert has_only_planned_changes(found, places_of(edited(files, digests)), planned)
     moved = {
-        get_reference_key(each): each.reference
-        for each in places_of(edited(files, tags))
-        if isinstance(each, Reference)
+        get_reference_key(each): each.image for each in places_of(edited(files, tags)) if isinstance(each, Reference)
     }
     for each in references:
-        expected = replace(each.reference, tag="9.8-moved") if isinstance(each.tag_slot, EditSlot) else each.reference
+        expected = replace(each.image, tag="9.8-moved") if isinstance(each.tag_slot, EditSlot) else each.image
         assert moved[get_reference_key(each)] == expected
 
 

@@ -90,7 +90,7 @@ def moved(case: Case, files: Contents) -> Contents:
     """Return `files` with every editable digest slot set to the digest of its tag."""
     edits: dict[FilePath, list[ByteEdit]] = {path: [] for path in files}
     for place, slot in case.open(files):
-        edits[place.path].append(build_edit(slot, digest_for(place.reference)))
+        edits[place.path].append(build_edit(slot, digest_for(place.image)))
     return {path: apply_edits(content, edits[path]) for path, content in files.items()}
 
 
@@ -117,9 +117,9 @@ def describe(found: Reference | UnsupportedText) -> dict[str, object]:
         "line": found.line_number,
         "locator": found.locator,
         "written": found.written,
-        "repository": found.reference.repository,
-        "tag": found.reference.tag,
-        "digest": found.reference.digest,
+        "repository": found.image.repository,
+        "tag": found.image.tag,
+        "digest": found.image.digest,
         "role": found.role.value,
     }
     if found.platform:
@@ -133,7 +133,7 @@ def describe(found: Reference | UnsupportedText) -> dict[str, object]:
             told["closed"] = reason.value
     match found.tag_slot:
         case EditSlot(span, old):
-            if old.decode() != (found.reference.tag or ""):
+            if old.decode() != (found.image.tag or ""):
                 told["tag_at"] = [span.start, span.end]
         case NotEditable(reason):
             if found.digest_slot != found.tag_slot:
@@ -189,7 +189,7 @@ def test_every_open_slot_holds_the_bytes_it_names(cases):
         files = case.before()
         for place, slot in case.open(files):
             assert files[place.path][slot.span.start : slot.span.end] == slot.old, case
-            assert slot.old.decode() == (place.reference.digest or "") or slot.old in NULLS, case
+            assert slot.old.decode() == (place.image.digest or "") or slot.old in NULLS, case
 
 
 def test_moving_every_digest_gives_exactly_the_files_after(cases):
@@ -210,7 +210,7 @@ def test_no_byte_outside_the_slots_changes(cases):
 def test_reading_the_files_after_shows_exactly_the_planned_digests(cases):
     for case in cases:
         before, after = case.before(), case.after()
-        planned = {get_reference_key(place): digest_for(place.reference) for place, _ in case.open(before)}
+        planned = {get_reference_key(place): digest_for(place.image) for place, _ in case.open(before)}
         assert has_only_planned_changes(case.places(before), case.places(after), planned), case
 
 
@@ -218,11 +218,11 @@ def test_moving_every_tag_moves_the_open_ones_and_nothing_else(cases):
     for case in cases:
         files = case.before()
         tags = {
-            get_reference_key(place): "9.8-moved" if isinstance(place.tag_slot, EditSlot) else place.reference.tag
+            get_reference_key(place): "9.8-moved" if isinstance(place.tag_slot, EditSlot) else place.image.tag
             for place in case.references(files)
         }
         retagged_places = case.references(retagged(case, files, "9.8-moved"))
-        assert {get_reference_key(place): place.reference.tag for place in retagged_places} == tags, case
+        assert {get_reference_key(place): place.image.tag for place in retagged_places} == tags, case
 
 
 def test_moving_again_changes_nothing(cases):

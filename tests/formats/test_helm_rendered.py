@@ -44,8 +44,8 @@ def pin(chart: Path) -> None:
     readings = [read_file(SourceFile(path, (chart / path).read_bytes()), FORMAT) for path in FORMAT.select_paths(paths)]
     edits: dict[str, list[ByteEdit]] = {}
     for place in relate_references(readings):
-        if isinstance(place, Reference) and isinstance(place.digest_slot, EditSlot) and place.reference.tag:
-            edits.setdefault(place.path, []).append(build_edit(place.digest_slot, digest_for(place.reference)))
+        if isinstance(place, Reference) and isinstance(place.digest_slot, EditSlot) and place.image.tag:
+            edits.setdefault(place.path, []).append(build_edit(place.digest_slot, digest_for(place.image)))
     for path, of_file in edits.items():
         (chart / path).write_bytes(apply_edits((chart / path).read_bytes(), of_file))
 

@@ -172,16 +172,16 @@ def test_a_comment_above_the_key_of_a_mapping_is_about_its_image():
 )
 def test_an_image_without_a_registry_is_on_the_one_that_the_chart_keeps(around):
     bare, hosted = images_of(f"{around}\na: {{image: {{repository: web, tag: v1}}}}\nb: {{image: quay.io/web:v1}}")
-    assert bare.reference.repository == "r.acme.com/web"
-    assert hosted.reference.repository == "quay.io/web"
+    assert bare.image.repository == "r.acme.com/web"
+    assert hosted.image.repository == "quay.io/web"
 
 
 def test_a_name_under_another_key_has_to_say_more_than_a_word():
     (found,) = images_of("image: {name: quay.io/acme/web, tag: v1, digest: ''}")
-    assert str(found.reference) == "quay.io/acme/web:v1"
+    assert str(found.image) == "quay.io/acme/web:v1"
     assert isinstance(found.digest_slot, EditSlot)
     (found,) = images_of("proxyImage: {repo: acme/proxy, tag: 1.10}")
-    assert str(found.reference) == "acme/proxy:1.10"
+    assert str(found.image) == "acme/proxy:1.10"
     for nothing in (
         "image: {name: web, tag: v1}",
         "image: {name: acme/web}",

@@ -46,7 +46,7 @@ def test_build_files_are_selected():
 )
 def test_image_of_gradle_is_read_however_it_is_written(script):
     (found,) = read(script)
-    assert str(found.reference) == "a:1"
+    assert str(found.image) == "a:1"
     assert script.encode()[: found.digest_slot.span.start].endswith(b"a:1")
 
 

@@ -47,7 +47,7 @@ def read(root):
 def test_what_a_row_says_is_read():
     for group, kind, use in ROWS:
         found = read(object_with(group, kind, use))
-        assert [str(each.reference) for each in found] == ["nginx:1.27"], (group, kind, use.path)
+        assert [str(each.image) for each in found] == ["nginx:1.27"], (group, kind, use.path)
 
 
 def test_the_same_kind_in_another_group_is_somebody_elses():

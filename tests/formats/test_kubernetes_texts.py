@@ -48,7 +48,7 @@ def test_a_rule_that_allows_it_opens_exactly_the_bytes_in_the_block():
     expected = content.replace(b"nginx:1.27", b"nginx:1.27@" + DIGEST.encode())
     expected = expected.replace(b"redis:7", b"redis:7@" + DIGEST.encode())
     assert moved(content) == expected
-    assert [each.reference.digest for each in read(expected)] == [DIGEST, DIGEST]
+    assert [each.image.digest for each in read(expected)] == [DIGEST, DIGEST]
 
 
 def test_other_rules_do_not_open_it():

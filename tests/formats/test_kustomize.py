@@ -101,7 +101,7 @@ def test_overlays_components_and_manifests_are_brought_together():
         if FilePath(path) in file_format.select_paths(index_paths([FilePath(path)]))
     ]
     places = [each for each in relate_references(readings) if isinstance(each, Reference)]
-    assert [(each.path, str(each.reference), isinstance(each.digest_slot, EditSlot)) for each in places] == [
+    assert [(each.path, str(each.image), isinstance(each.digest_slot, EditSlot)) for each in places] == [
         ("base/pod.yaml", "web:1", False),
         ("base/pod.yaml", "nginx:1", True),
         ("images/kustomization.yaml", "acme/web:v1", True),
@@ -135,7 +135,7 @@ def test_what_flux_and_argo_cd_replace_where_they_deploy_closes_entries_there(de
     places = [
         each for each in relate_references(readings) if isinstance(each, Reference) and each.format == FORMAT.name
     ]
-    assert [(each.path, str(each.reference), isinstance(each.digest_slot, EditSlot)) for each in places] == [
+    assert [(each.path, str(each.image), isinstance(each.digest_slot, EditSlot)) for each in places] == [
         ("apps/kustomization.yaml", "web:v2", False),
         ("base/kustomization.yaml", "web:v1", False),
         ("base/kustomization.yaml", "nginx:1", True),

@@ -172,12 +172,10 @@ def test_an_entry_is_open_where_kustomize_leaves_what_it_gives(files, image, is_
         for path, content in tree.items()
     ]
     places = [
-        each
-        for each in relate_references(readings)
-        if isinstance(each, Reference) and each.reference.host == DOCKER_HUB
+        each for each in relate_references(readings) if isinstance(each, Reference) and each.image.host == DOCKER_HUB
     ]
     pinned = [
-        (each.path, each.digest_slot, str(each.reference)) for each in places if isinstance(each.digest_slot, EditSlot)
+        (each.path, each.digest_slot, str(each.image)) for each in places if isinstance(each.digest_slot, EditSlot)
     ]
     assert {written for _, _, written in pinned} == ({image} if is_pinned else set())
     for path, content in tree.items():
@@ -218,7 +216,7 @@ def test_every_build_gets_the_digest_of_its_own_image(dev, prod, expected, tmp_p
     references = read_tree(tree)
     for path, content in tree.items():
         edits = [
-            build_edit(each.digest_slot, digest(str(replace(each.reference, digest=None))))
+            build_edit(each.digest_slot, digest(str(replace(each.image, digest=None))))
             for each in references
             if each.path == path and isinstance(each.digest_slot, EditSlot)
         ]

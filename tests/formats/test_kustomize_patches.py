@@ -71,7 +71,7 @@ def test_kustomize_writes_the_digests_of_patches_into_the_objects(tmp_path):
 def test_a_patch_that_the_file_does_not_contain_literally_is_not_editable():
     text = r"[{\"op\": \"replace\", \"path\": \"/spec/containers/0/image\", \"value\": \"web:1\"}]"
     (patch,) = references(f'patches: [{{patch: "{text}"}}]'.encode())
-    assert patch.reference == ImageName.parse("web:1")
+    assert patch.image == ImageName.parse("web:1")
     assert patch.digest_slot == NotEditable(Reason.EMBEDDED)
 
 
@@ -104,7 +104,7 @@ def test_a_patch_that_an_alias_repeats_in_a_label_is_not_editable():
 def test_operations_of_a_json_patch_are_read_by_their_path(pointer, value, images):
     text = f"- op: add\n  path: {pointer!r}\n  value: {value}\n"
     found_images = [
-        str(each.reference)
+        str(each.image)
         for each in KUBERNETES.extract(SourceFile(FilePath("patch.yaml"), text.encode()))
         if isinstance(each, Reference)
     ]

@@ -98,8 +98,8 @@ def check(file_format, files):
     digests = {key: each.digest_slot for key, each in references.items() if isinstance(each.digest_slot, EditSlot)}
     tags = {key: each.tag_slot for key, each in references.items() if isinstance(each.tag_slot, EditSlot)}
     for each in references.values():
-        check_slot(files[each.path], each.digest_slot, each.reference.digest)
-        check_slot(files[each.path], each.tag_slot, each.reference.tag)
+        check_slot(files[each.path], each.digest_slot, each.image.digest)
+        check_slot(files[each.path], each.tag_slot, each.image.tag)
         check_written(files[each.path], each)
     spans = {(key[0], slot.span) for slots in (digests, tags) for key, slot in slots.items()}
     for (path, first), (other, second) in pairwise(sorted(spans)):
@@ -112,9 +112,9 @@ def check(file_format, files):
         found, places_of(file_format, edited(files, digests, DIGEST)), dict.fromkeys(digests, DIGEST)
     )
     after = places_of(file_format, edited(files, tags, TAG))
-    moved = {key: replace(each.reference, tag=TAG) for key, each in references.items() if key in tags}
-    kept = {key: each.reference for key, each in references.items()}
-    assert {get_reference_key(each): each.reference for each in after if isinstance(each, Reference)} == kept | moved
+    moved = {key: replace(each.image, tag=TAG) for key, each in references.items() if key in tags}
+    kept = {key: each.image for key, each in references.items()}
+    assert {get_reference_key(each): each.image for each in after if isinstance(each, Reference)} == kept | moved
 
 
 def check_slot(content, slot, value):
@@ -126,7 +126,7 @@ def check_slot(content, slot, value):
 
 def check_written(content, reference):
     """Check the line and the slot of a reference that is in the file literally."""
-    if reference.written != str(reference.reference) or not isinstance(reference.digest_slot, EditSlot):
+    if reference.written != str(reference.image) or not isinstance(reference.digest_slot, EditSlot):
         return
     written = reference.written.encode()
     end = reference.digest_slot.span.end

@@ -116,8 +116,8 @@ def test_moving_all_digests_moves_what_was_found_and_nothing_else(pieces):
     found = read(content)
     new = Digest(f"sha256:{'c' * 64}")
     edited = apply_edits(content, [build_edit(each.digest_slot, new) for each in found])
-    assert [(each.locator, each.reference) for each in read(edited)] == [
-        (each.locator, each.reference.with_digest(new)) for each in found
+    assert [(each.locator, each.image) for each in read(edited)] == [
+        (each.locator, each.image.with_digest(new)) for each in found
     ]
     assert edited.count(new.encode()) == len(found)
 

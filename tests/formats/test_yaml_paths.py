@@ -58,7 +58,7 @@ def read(file_format, content):
 
 
 def images_in(file_format, content):
-    return [str(each.reference) for each in read(file_format, content) if isinstance(each, Reference)]
+    return [str(each.image) for each in read(file_format, content) if isinstance(each, Reference)]
 
 
 def escaped(text):
@@ -73,7 +73,7 @@ def test_every_path_of_a_table_is_read(table, style):
     for images in table.locations:
         content = yaml.safe_dump(document_for(images, value_for(table, images)), **style).encode()
         (found,) = read(table, content)
-        assert str(found.reference) == IMAGE
+        assert str(found.image) == IMAGE
         assert found.role is Role.BASE
         assert isinstance(found.digest_slot, EditSlot)
         assert content[: found.digest_slot.span.start].endswith(IMAGE.encode())
@@ -143,7 +143,7 @@ def test_a_list_with_a_tag_of_the_file_s_own_is_no_list_of_images():
 def test_keys_that_spell_the_same_way_have_places_of_their_own():
     content = b'pipelines:\n  a/b: [{step: {image: "node:22"}}]\n  a: {b: [{step: {image: "node:20"}}]}\n'
     found = read(bitbucket_pipelines.FORMAT, content)
-    assert [(each.locator, str(each.reference)) for each in found] == [
+    assert [(each.locator, str(each.image)) for each in found] == [
         ("0/pipelines/a/b/0/step/image", "node:22"),
         ("0/pipelines/a/b/0/step/image~1", "node:20"),
     ]

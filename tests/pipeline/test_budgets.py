@@ -199,7 +199,7 @@ def test_proposals_of_images_that_were_not_looked_up_stay_open(tmp_path, loopbac
 
 def select(*written: str) -> list[TrackedImage]:
     references = [reference(each) for each in written]
-    return [TrackedImage(each, each.reference.to_tag_ref(None), Policy()) for each in references]
+    return [TrackedImage(each, each.image.to_tag_ref(None), Policy()) for each in references]
 
 
 def test_image_in_the_share_of_one_repository_is_looked_up_for_all(monkeypatch):
@@ -269,7 +269,7 @@ def test_edit_that_changes_facts_costs_as_much_as_all_references_and_facts(tmp_p
         result = extract_files(tmp_path / str(number), {**files, "Dockerfile": write_froms(number)})
         (target,) = [each for each in result.references if each.path == ".env"]
         budget = EditBudget()
-        tracked_image = TrackedImage(target, target.reference.to_tag_ref(None), Policy())
+        tracked_image = TrackedImage(target, target.image.to_tag_ref(None), Policy())
         (change,) = edit.edit_files(result, [ImageUpdate(tracked_image, (UpdateCandidate(OLD, ()),))], budget).changes
         costs.append(EditBudget().edited_bytes - budget.edited_bytes - len(change.content))
     assert costs[1] - costs[0] == 90 * RELATED_ITEM_BYTES
@@ -287,7 +287,7 @@ def test_unedited_file_is_parsed_once_for_all_its_proposals(tmp_path, monkeypatc
     content = write_froms(10)
     result = extract_files(tmp_path, {"Dockerfile": content})
     for each in result.references:
-        tracked_image = TrackedImage(each, each.reference.to_tag_ref(None), Policy())
+        tracked_image = TrackedImage(each, each.image.to_tag_ref(None), Policy())
         assert edit.edit_files(result, [ImageUpdate(tracked_image, (UpdateCandidate(OLD, ()),))]).changes
     assert len(parsed_contents) == 11
     assert parsed_contents.count(content.encode()) == 1

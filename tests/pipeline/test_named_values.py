@@ -40,7 +40,7 @@ def extract_files(folder, files, *, processes=1, formats=None, budget=None):
 
 
 def list_images(result):
-    return [(each.path, each.format, each.reference.name) for each in result.references]
+    return [(each.path, each.format, each.image.name) for each in result.references]
 
 
 @pytest.fixture

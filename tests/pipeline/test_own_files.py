@@ -38,7 +38,7 @@ def own(policy: str) -> dict[str, str]:
 
 def statuses(report) -> dict[str, tuple[str, str | None]]:
     (repository,) = report.repositories
-    return {each.reference.reference.name: (each.status, each.reason) for each in repository.verdicts}
+    return {each.reference.image.name: (each.status, each.reason) for each in repository.verdicts}
 
 
 @pytest.mark.parametrize("path", REPOSITORY_CONFIG_PATHS)

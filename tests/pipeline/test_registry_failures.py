@@ -133,7 +133,7 @@ def test_unreachable_upstream_is_not_queried_for_every_tag_list():
     )
     places = [reference(f"{cache}/{name}:1.2") for name in ("a", "b", "c")]
     moving = Policy(update=UpdateMode.MINOR)
-    selected = [TrackedImage(place, place.reference.to_tag_ref(), moving) for place in places]
+    selected = [TrackedImage(place, place.image.to_tag_ref(), moving) for place in places]
     shelves = list_tags(selected, build_context(registry, registry_pool=WorkerPool(1)), ())
     assert len(asked) == MAX_TRIES
     assert [failed.subject for failed in shelves.failures] == [upstream]

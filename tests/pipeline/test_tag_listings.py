@@ -39,7 +39,7 @@ def test_every_tag_is_checked_regardless_of_the_interval_of_runs(loopback, count
     for each in written:
         loopback.move(each.partition(":")[0], "1.0.0", each)
     places = [reference(each) for each in written]
-    selected = [TrackedImage(place, place.reference.to_tag_ref(), Policy()) for place in places]
+    selected = [TrackedImage(place, place.image.to_tag_ref(), Policy()) for place in places]
     registry = loopback.world().registry
     watched = [
         list_tags(selected, build_context(registry, now=START + timedelta(days=pace(run))), ()).watched_tags
@@ -66,9 +66,7 @@ def refusing(status: int):
 def test_refused_tag_list_is_noted_and_own_tag_is_followed(status, login):
     with refusing(status) as server:
         places = [reference(f"{server.host}/{name}:1.2") for name in ("a", "b")]
-        selected = [
-            TrackedImage(place, place.reference.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in places
-        ]
+        selected = [TrackedImage(place, place.image.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in places]
         entry = RegistryEntry(server.host, is_insecure=True, **login)
         registry = OciRegistry((entry,), environment={}, sleep=lambda _: None)
         found = run_lookups(selected, build_context(registry), PolicyConfig())
@@ -87,7 +85,7 @@ def test_refused_tag_list_is_noted_and_own_tag_is_followed(status, login):
 def test_temporary_failure_to_list_tags_leaves_targets_unknown(status):
     with refusing(status) as server:
         place = reference(f"{server.host}/a:1.2")
-        selected = TrackedImage(place, place.reference.to_tag_ref(), Policy(update=UpdateMode.PATCH))
+        selected = TrackedImage(place, place.image.to_tag_ref(), Policy(update=UpdateMode.PATCH))
         registry = OciRegistry((RegistryEntry(server.host, is_insecure=True),), environment={}, sleep=lambda _: None)
         shelves = list_tags((selected,), build_context(registry, now=START), ())
     assert isinstance(shelves.list_targets(selected), RegistryError)
@@ -97,7 +95,7 @@ def test_temporary_failure_to_list_tags_leaves_targets_unknown(status):
 def test_reference_that_keeps_its_tag_needs_no_tag_list():
     with refusing(403) as server:
         place = reference(f"{server.host}/a:1.2.3")
-        selected = TrackedImage(place, place.reference.to_tag_ref(), Policy())
+        selected = TrackedImage(place, place.image.to_tag_ref(), Policy())
         registry = OciRegistry((RegistryEntry(server.host, is_insecure=True),), environment={}, sleep=lambda _: None)
         shelves = list_tags((selected,), build_context(registry, now=START), ())
     assert server.asked == ["GET /v2/a/tags/list?n=1000"]
@@ -114,9 +112,7 @@ def test_patch_numbers_count_in_acr_but_not_in_its_pull_through_cache(loopback):
         RegistryEntry("contoso.azurecr.io", "hub", upstream="docker.io"),
     )
     places = [reference(f"contoso.azurecr.io/{path}:9.4") for path in ("redhat/ubi9", "hub/redhat/ubi9")]
-    own, cached = (
-        TrackedImage(place, place.reference.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in places
-    )
+    own, cached = (TrackedImage(place, place.image.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in places)
     shelves = list_tags((own, cached), loopback.world(), ())
     assert [line.tag for line in shelves.list_targets(own)] == ["9.4-949", "9.4"]
     assert [line.tag for line in shelves.list_targets(cached)] == ["9.4"]
@@ -127,7 +123,7 @@ def test_long_tag_list_is_evaluated_once_for_all_references(loopback):
     for tag in (f"1.{minor}.{patch}{suffix}" for minor in range(25) for patch in range(40) for suffix in ("", "-slim")):
         loopback.store.set_tag("library/nginx", tag, built)
     places = [reference("nginx:1.2.3", path=f"{number}/Dockerfile") for number in range(2000)]
-    selected = [TrackedImage(place, place.reference.to_tag_ref(), Policy(update=UpdateMode.MINOR)) for place in places]
+    selected = [TrackedImage(place, place.image.to_tag_ref(), Policy(update=UpdateMode.MINOR)) for place in places]
     registry = loopback.world().registry
     with soon(2.0):
         shelves = list_tags(selected, build_context(registry, now=START), ())
@@ -143,7 +139,7 @@ def test_repository_with_very_many_tags_is_not_compared_and_excludes_no_others(l
         loopback.move("small", f"1.0.{number}", "content")
     written = [f"huge:1.0.{number}" for number in range(3)] + [f"small:1.0.{number}" for number in range(3)]
     places = [reference(each) for each in written]
-    selected = [TrackedImage(place, place.reference.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in places]
+    selected = [TrackedImage(place, place.image.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in places]
     listings = list_tags(selected, build_context(loopback.world().registry), ())
     targets = [[tag_ref.tag for tag_ref in listings.list_targets(each)] for each in selected]
     assert targets[:3] == [["1.0.0"], ["1.0.1"], ["1.0.2"]]
@@ -171,7 +167,7 @@ def test_dropped_tag_list_is_reported(loopback, monkeypatch):
     for number in range(11):
         loopback.move("huge", f"1.0.{number}", "content")
     place = reference("huge:1.0.1")
-    selected = TrackedImage(place, place.reference.to_tag_ref(), Policy(update=UpdateMode.PATCH))
+    selected = TrackedImage(place, place.image.to_tag_ref(), Policy(update=UpdateMode.PATCH))
     listings = list_tags([selected], build_context(loopback.world().registry), ())
     assert [each.subject for each in listings.failures] == ["docker.io/library/huge"]
     assert "were not compared" in listings.explain_missing_tags(selected)

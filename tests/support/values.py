@@ -21,14 +21,14 @@ def digest(word: str) -> Digest:
 
 
 def reference(written: str, *, path: str = "Dockerfile", locator: str = "stage[0]", role: Role = Role.BASE, **more):
-    reference = ImageName.parse(written)
+    image = ImageName.parse(written)
     at = more.pop("at", 0)
     slot = EditSlot(Span(at, at), b"", b"@")
-    if reference.digest:
-        slot = EditSlot(Span(at, at + len(reference.digest)), reference.digest.encode())
+    if image.digest:
+        slot = EditSlot(Span(at, at + len(image.digest)), image.digest.encode())
     tag = EditSlot(Span(at, at), b"", b":")
     values = {"line_number": 1, "format": "dockerfile", "digest_slot": slot, "tag_slot": tag} | more
-    return Reference(path=FilePath(path), locator=locator, written=written, reference=reference, role=role, **values)
+    return Reference(path=FilePath(path), locator=locator, written=written, image=image, role=role, **values)
 
 
 def update(
@@ -36,7 +36,7 @@ def update(
 ) -> ImageUpdate:
     place = reference(written, **more)
     policy = policy or Policy()
-    line = place.reference.to_tag_ref(policy.tag)
+    line = place.image.to_tag_ref(policy.tag)
     assert line is not None
     return ImageUpdate(TrackedImage(place, line, policy), (UpdateCandidate(digest(new), platforms),))
 

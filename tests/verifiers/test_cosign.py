@@ -72,25 +72,25 @@ def verify(artifacts):
 
 
 def test_what_cosign_signed_with_a_listed_key_is_verified_and_cosign_agrees(place, ours, theirs, verify):
-    ours.sign(place.reference)
+    ours.sign(place.image)
     found = verify(place, trust_in(theirs, ours))
     assert isinstance(found, VerifiedSignature)
     assert found.signer.scheme is SignatureScheme.COSIGN_KEY
     assert found.signer.identity.startswith("ours.pub (sha256 ")
-    assert outcome_of(found) == ours.verify(place.reference) == "good"
+    assert outcome_of(found) == ours.verify(place.image) == "good"
 
 
 def test_a_signature_by_another_key_is_by_another_signer_and_cosign_agrees(place, ours, theirs, verify):
-    theirs.sign(place.reference)
+    theirs.sign(place.image)
     found = verify(place, trust_in(ours))
     assert found == BadSignature(SignatureDefect.OTHER_SIGNER)
-    assert outcome_of(found) == ours.verify(place.reference) == "bad"
+    assert outcome_of(found) == ours.verify(place.image) == "bad"
 
 
 def test_an_image_without_signatures_is_unsigned_and_cosign_agrees(place, ours, verify):
     found = verify(place, trust_in(ours))
     assert found == NoSignature()
-    assert outcome_of(found) == ours.verify(place.reference) == "unsigned"
+    assert outcome_of(found) == ours.verify(place.image) == "unsigned"
 
 
 def test_a_signature_copied_from_another_image_does_not_hold_and_cosign_agrees(place, ours, registry, verify):
@@ -99,7 +99,7 @@ def test_a_signature_copied_from_another_image_does_not_hold_and_cosign_agrees(p
     registry.copy(signed.path, f"{signed.image.digest.replace(':', '-')}.sig", place.path, place.image.digest)
     found = verify(place, trust_in(ours))
     assert found == BadSignature(SignatureDefect.OTHER_IMAGE)
-    assert outcome_of(found) == ours.verify(place.reference) == "bad"
+    assert outcome_of(found) == ours.verify(place.image) == "bad"
 
 
 def test_signature_of_other_repository_counts_only_when_listed(place, ours, registry, verify):
@@ -116,21 +116,21 @@ def test_signature_of_other_repository_counts_only_when_listed(place, ours, regi
 
 
 def test_one_good_signature_is_enough_beside_those_of_strangers(place, ours, theirs, verify):
-    theirs.sign(place.reference)
-    ours.sign(place.reference)
-    assert outcome_of(verify(place, trust_in(ours))) == ours.verify(place.reference) == "good"
+    theirs.sign(place.image)
+    ours.sign(place.image)
+    assert outcome_of(verify(place, trust_in(ours))) == ours.verify(place.image) == "good"
 
 
 def test_what_cosign_attaches_as_a_referrer_is_found_and_cosign_agrees(place, ours, verify):
-    ours.sign(place.reference, "--registry-referrers-mode=oci-1-1")
+    ours.sign(place.image, "--registry-referrers-mode=oci-1-1")
     assert outcome_of(verify(place, trust_in(ours))) == "good"
     assert isinstance(verify(place, trust_in(ours)), VerifiedSignature)
 
 
 def test_that_somebody_signed_an_inventory_says_not_whose_the_image_is(place, ours, verify):
-    ours.attest(place.reference, "spdxjson", b"{}")
+    ours.attest(place.image, "spdxjson", b"{}")
     found = verify(place, trust_in(ours))
-    assert outcome_of(found) == ours.verify(place.reference) == "unsigned"
+    assert outcome_of(found) == ours.verify(place.image) == "unsigned"
 
 
 def test_an_index_is_verified_itself_and_not_by_what_it_holds(registry, ours, verify):
@@ -139,9 +139,9 @@ def test_an_index_is_verified_itself_and_not_by_what_it_holds(registry, ours, ve
     place.image = images.build_index([child])
     registry.push(place.image, place.path, "2")
     ours.sign(f"{place.repository}@{child.digest}")
-    assert outcome_of(verify(place, trust_in(ours))) == ours.verify(place.reference) == "unsigned"
-    ours.sign(place.reference)
-    assert outcome_of(verify(place, trust_in(ours))) == ours.verify(place.reference) == "good"
+    assert outcome_of(verify(place, trust_in(ours))) == ours.verify(place.image) == "unsigned"
+    ours.sign(place.image)
+    assert outcome_of(verify(place, trust_in(ours))) == ours.verify(place.image) == "good"
 
 
 def test_trust_without_keys_is_about_something_else(place, verify):

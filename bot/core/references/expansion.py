@@ -143,7 +143,7 @@ class WrittenReference:
     path: FilePath
     """The file that contains the text."""
     expanded: ExpandedText
-    reference: ImageName
+    image: ImageName
 
     @property
     def assignment(self) -> EnvironmentVariable | None:
@@ -160,7 +160,7 @@ class WrittenReference:
         `NotEditable` for a reference such as `nginx:${TAG}-alpine`, in which text follows a variable in the tag. If a
         user set another value for `TAG`, an added digest would still be that of the old tag.
         """
-        digest = self.reference.digest
+        digest = self.image.digest
         length = len(self.expanded.text)
         if digest is None:
             return (
@@ -178,11 +178,11 @@ class WrittenReference:
 
         `NotEditable` if the tag and the last part of the reference are in different files.
         """
-        start = len(self.reference.name)
-        end = start + len(f":{self.reference.tag}" if self.reference.tag else "")
+        start = len(self.image.name)
+        end = start + len(f":{self.image.tag}" if self.image.tag else "")
         if any(use.start == use.end and start <= use.start <= end for use in self.expanded.variable_runs):
             return NotEditable(Reason.COMPOSED_TAG)
-        return self._find_slot(start + 1, end) if self.reference.tag else self._find_slot(start, end, b":")
+        return self._find_slot(start + 1, end) if self.image.tag else self._find_slot(start, end, b":")
 
     def _is_tag_frozen_by_digest(self, length: int) -> bool:
         """Return True if a digest at the end of the reference would make a variable in the tag ineffective.
@@ -194,7 +194,7 @@ class WrittenReference:
 
         `length` is the length of the reference.
         """
-        name_end = len(self.reference.name)
+        name_end = len(self.image.name)
         return any(
             use.start == use.end == length if use.end == length else use.end > name_end
             for use in self.expanded.variable_runs

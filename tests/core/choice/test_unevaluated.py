@@ -53,7 +53,7 @@ def decisions(draw) -> Decision:
         reasons(ReferenceStatus.SKIPPED).map(lambda reason: SkippedReference(tracked.reference, reason, tracked)),
         reasons(ReferenceStatus.UNRESOLVED).map(lambda reason: UnresolvedReference(tracked, reason, "")),
     ]
-    if tracked.reference.reference.digest is not None:  # only references with a digest get these decisions
+    if tracked.reference.image.digest is not None:  # only references with a digest get these decisions
         choices += [
             st.just(UpToDate(tracked)),
             st.just(replace(moved, cause=UpdateCause.GONE)),

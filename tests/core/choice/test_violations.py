@@ -131,5 +131,5 @@ def test_an_age_is_too_old_only_beyond_what_is_allowed(age, says):
 
 def test_images_are_named_as_people_recognise_them():
     written = ["python", LOOSE, PINNED, f"ghcr.io:443/a/b@{digest('x')}"]
-    names = [format_short_reference(reference(each).reference) for each in written]
+    names = [format_short_reference(reference(each).image) for each in written]
     assert names == ["python", LOOSE, f"{LOOSE}@{digest('old')[7:19]}", f"ghcr.io:443/a/b@{digest('x')[7:19]}"]

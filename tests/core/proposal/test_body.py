@@ -359,7 +359,7 @@ def test_template_copied_from_earlier_version_still_renders(name):
         60_000,
     )
     assert "### Files" in text
-    assert all(str(each.reference.reference.name) in text for each in scene.updates)
+    assert all(str(each.reference.image.name) in text for each in scene.updates)
 
 
 def test_title_template_copied_from_earlier_version_still_renders():

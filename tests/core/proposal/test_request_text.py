@@ -108,7 +108,7 @@ def test_short_body_names_every_image_of_a_group_of_28():
         for n, each in enumerate(updates)
     }
     text = summary(updates, known)
-    assert all(str(each.reference.reference.name) in text for each in updates)
+    assert all(str(each.reference.image.name) in text for each in updates)
 
 
 def test_body_without_end_still_fits_in_the_short_body():

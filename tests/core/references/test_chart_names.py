@@ -19,8 +19,8 @@ def name(*parts):
     return frozenset(part if isinstance(part, frozenset) else frozenset({part}) for part in parts)
 
 
-def image(reference="quay.io/acme/web:v1", values=("image.repository", "image.registry")):
-    return reference(reference, variables=("image.tag",), name_values=values)
+def image(written="quay.io/acme/web:v1", values=("image.repository", "image.registry")):
+    return reference(written, variables=("image.tag",), name_values=values)
 
 
 NAMES = st.frozensets(st.frozensets(st.sampled_from("abcdef"), min_size=1, max_size=3), min_size=1, max_size=3)

@@ -101,8 +101,8 @@ def test_a_digest_goes_behind_what_ends_the_reference(text, values, digest, tag)
     assert isinstance(image.tag, EditSlot)
     assert (image.digest.span.start, image.digest.span.end) == digest
     assert (image.tag.span.start, image.tag.span.end) == tag
-    assert image.digest.old.decode() == (image.reference.digest or "")
-    assert image.tag.old.decode() == (image.reference.tag or "")
+    assert image.digest.old.decode() == (image.image.digest or "")
+    assert image.tag.old.decode() == (image.image.tag or "")
 
 
 @pytest.mark.parametrize(

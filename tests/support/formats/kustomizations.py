@@ -39,9 +39,7 @@ def remark_of(content: bytes, path: FilePath = PATH) -> Kustomization:
 
 
 def moved(content: bytes) -> bytes:
-    slots = [
-        (each.digest_slot, each.reference) for each in references(content) if isinstance(each.digest_slot, EditSlot)
-    ]
+    slots = [(each.digest_slot, each.image) for each in references(content) if isinstance(each.digest_slot, EditSlot)]
     return apply_edits(content, [build_edit(slot, digest(str(reference))) for slot, reference in slots])
 
 
@@ -73,9 +71,7 @@ def check_build(folder: Path, content: bytes, names: list[str]) -> None:
     before, after = build(folder, content, names), build(folder, moved(content), names)
     assert before is not None
     assert after is not None
-    planned = {
-        str(each.reference): each.reference for each in references(content) if isinstance(each.digest_slot, EditSlot)
-    }
+    planned = {str(each.image): each.image for each in references(content) if isinstance(each.digest_slot, EditSlot)}
     expected = [str(planned[image].with_digest(digest(image))) if image in planned else image for image in before]
     assert after == expected
     assert after != before

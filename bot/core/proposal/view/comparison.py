@@ -96,7 +96,7 @@ def build_comparison_view(comparison: Comparison, rows: int) -> ComparisonView:
 
 def _build_image_view(image: ComparedImage, evidence: Evidence, rows: int) -> ComparedImageView:
     return ComparedImageView(
-        reference=Text(str(replace(image.reference, digest=None))),
+        reference=Text(str(replace(image.image, digest=None))),
         short=Text(shorten_digest(image.facts.digest)),
         digest=Text(image.facts.digest),
         platforms=truncate_list(image.facts.platforms, rows),

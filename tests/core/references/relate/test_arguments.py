@@ -44,10 +44,10 @@ def test_other_files_and_other_arguments_say_nothing():
 def test_nothing_that_may_be_written_changes():
     before = place()
     (noted,) = add_argument_notes((before,), [SET])
-    assert (noted.digest_slot, noted.tag_slot, noted.reference) == (
+    assert (noted.digest_slot, noted.tag_slot, noted.image) == (
         before.digest_slot,
         before.tag_slot,
-        before.reference,
+        before.image,
     )
 
 

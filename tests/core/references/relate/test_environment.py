@@ -38,26 +38,26 @@ def related(*remarks):
 
 def test_a_default_counts_where_nothing_sets_the_variable():
     (place,) = related(image("nginx:${TAG:-1}"), variable("OTHER", "2"))
-    assert (place.path, str(place.reference), place.variables) == ("compose.yaml", "nginx:1", ("TAG",))
+    assert (place.path, str(place.image), place.variables) == ("compose.yaml", "nginx:1", ("TAG",))
     assert isinstance(place.digest_slot, EditSlot)
 
 
 def test_the_environment_comes_before_the_default():
     (place,) = related(image("nginx:${TAG:-1}"), variable("TAG", "2", line_number=7))
     assert (place.path, place.line_number, place.locator) == (".env", 7, "TAG")
-    assert (str(place.reference), place.written, place.format) == ("nginx:2", "nginx:${TAG:-1}", "compose")
+    assert (str(place.image), place.written, place.format) == ("nginx:2", "nginx:${TAG:-1}", "compose")
     assert place.notes == ("compose.yaml:3 ends in it",)
 
 
 def test_of_several_assignments_the_last_counts():
     (place,) = related(image("nginx:$TAG"), variable("TAG", "1"), variable("TAG", "2", line_number=2))
-    assert (str(place.reference), place.line_number) == ("nginx:2", 2)
+    assert (str(place.image), place.line_number) == ("nginx:2", 2)
 
 
 def test_only_the_environment_of_the_same_folder_counts():
     remarks = [image("nginx:${TAG:-1}", "a/compose.yaml"), variable("TAG", "2"), variable("TAG", "3", "a/b/.env")]
     (place,) = related(*remarks)
-    assert str(place.reference) == "nginx:1"
+    assert str(place.image) == "nginx:1"
 
 
 def test_all_compose_files_of_a_folder_share_its_environment():

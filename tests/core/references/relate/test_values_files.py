@@ -36,7 +36,7 @@ def inherited(registry, path, *, is_certain=True, text="acme/ui:1", format_name=
 @pytest.mark.parametrize("path", ["chart/values-prod.yaml", "chart/ci/values.yaml", "chart/values/prod.yaml"])
 def test_files_beside_and_below_the_values_of_a_chart_have_its_registry(path):
     place = inherited("ghcr.io", path)
-    assert place.reference.repository == "ghcr.io/acme/ui"
+    assert place.image.repository == "ghcr.io/acme/ui"
     assert isinstance(place.digest_slot, EditSlot)
 
 
@@ -44,16 +44,16 @@ def test_files_beside_and_below_the_values_of_a_chart_have_its_registry(path):
     "path", ["values.yaml", "other/values-prod.yaml", "chart/a/b/values.yaml", "chart/other/values.yaml"]
 )
 def test_files_elsewhere_have_not(path):
-    assert inherited("ghcr.io", path).reference.repository == "docker.io/acme/ui"
+    assert inherited("ghcr.io", path).image.repository == "docker.io/acme/ui"
 
 
 def test_a_registry_of_its_own_stays():
-    assert inherited("ghcr.io", "chart/values-prod.yaml", text="quay.io/acme/ui:1").reference.host == "quay.io"
+    assert inherited("ghcr.io", "chart/values-prod.yaml", text="quay.io/acme/ui:1").image.host == "quay.io"
 
 
 def test_other_formats_know_nothing_of_charts():
     place = inherited("ghcr.io", "chart/values-prod.yaml", format_name="compose")
-    assert place.reference.repository == "docker.io/acme/ui"
+    assert place.image.repository == "docker.io/acme/ui"
 
 
 @pytest.mark.parametrize(("registry", "is_certain"), [("ghcr.io", False), ("{{ .Values.registry }}", True)])
@@ -71,7 +71,7 @@ def chart(**files):
     chosen = FORMAT.select_paths(index_paths(contents))
     places = relate_references([read_file(SourceFile(path, contents[path].encode()), FORMAT) for path in chosen])
     return [
-        f"{'' if isinstance(place.digest_slot, EditSlot) else '-'}{place.reference}"
+        f"{'' if isinstance(place.digest_slot, EditSlot) else '-'}{place.image}"
         for place in places
         if isinstance(place, Reference)
     ]
