@@ -17,7 +17,7 @@ from bot.reports.image import render_image_document, render_image_text
 
 
 @click.command()
-@click.argument("reference", metavar="IMAGE", callback=options.parse_image)
+@click.argument("image", metavar="IMAGE", callback=options.parse_image)
 @options.config_option
 @options.add_format_option("text", "json")
 def command(image: ImageName, config_file: Path | None, output_format: str) -> None:

@@ -57,7 +57,7 @@ def _list_repository_entries(repository: RepositoryReport, evidence_index: Evide
     yield build_entry("repository", note=repository.note or None)
     for verdict in repository.verdicts:
         yield build_entry(
-            "place", **{**dict.fromkeys(_LEADING_KEYS), "notes": [], **render_reference(verdict, evidence_index)}
+            "reference", **{**dict.fromkeys(_LEADING_KEYS), "notes": [], **render_reference(verdict, evidence_index)}
         )
     for unsupported in repository.unsupported:
         yield build_entry("text", **{"notes": [], **render_unsupported(unsupported)})

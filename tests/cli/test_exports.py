@@ -68,7 +68,7 @@ def test_one_run_writes_all_exports(run, tmp_path):
     assert "| `web` (`main`) | Update python:3.12 to " in out
     assert json.loads((tmp_path / "json").read_text())["level"] == "report"
     kinds = [json.loads(line)["kind"] for line in (tmp_path / "jsonl").read_text().splitlines()]
-    assert kinds == ["repository", "place", "proposal"]
+    assert kinds == ["repository", "reference", "proposal"]
     (result,) = read_sarif((tmp_path / "sarif").read_text())[0]["results"]
     assert result["locations"][0]["physicalLocation"]["region"] == {"startLine": 1}
 

@@ -127,7 +127,7 @@ def test_fleet_pins_images_of_the_registry():
     content = "".join(text for files in list_fleet(built).values() for text in files.values())
     digests = {digest for pair in built.digests.values() for digest in pair}
     assert set(re.findall(r"sha256:[0-9a-f]{64}", content)) <= digests
-    assert all(item.image in content for item in IMAGES)
+    assert all(item.reference in content for item in IMAGES)
 
 
 def test_markdown_is_rendered_with_the_alerts_and_checkboxes_of_a_forge():
@@ -139,7 +139,7 @@ def test_markdown_is_rendered_with_the_alerts_and_checkboxes_of_a_forge():
 
 @pytest.mark.slow
 @pytest.mark.real("trivy")
-@pytest.mark.parametrize("item", [PYTHON, NODE, BUILDPACK_DEPS], ids=lambda item: item.image)
+@pytest.mark.parametrize("item", [PYTHON, NODE, BUILDPACK_DEPS], ids=lambda item: item.reference)
 def test_trivy_finds_the_recorded_cve_ids_in_the_old_image_only(tmp_path, item):
     built = build_registry([item], is_full_size=False)
     with LoopbackRegistry(built.store) as registry:
@@ -151,7 +151,7 @@ def test_trivy_finds_the_recorded_cve_ids_in_the_old_image_only(tmp_path, item):
             database_address=PullAddress(f"{registry.host}/{DATABASE}:{TAG}", is_insecure=True),
         )
         tag = TagRef(f"{registry.host}/{item.repository}", item.tag)
-        scans = [scanner.scan(ScanSubject(tag, digest, "linux/amd64")) for digest in built.digests[item.image]]
+        scans = [scanner.scan(ScanSubject(tag, digest, "linux/amd64")) for digest in built.digests[item.reference]]
     assert all(isinstance(scan, Scan) for scan in scans), scans
     old, new = ({(found.id, found.package): found.fixed_in for found in scan.findings} for scan in scans)
     fixed = {key: version for key, version in old.items() if key not in new}

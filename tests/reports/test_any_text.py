@@ -37,7 +37,7 @@ def test_json_documents_are_ascii_and_preserve_text(word):
         assert "##[" not in text
         assert "##vso[" not in text
         assert not [line for line in text.split("\n") if line.lstrip().startswith("::")]
-    assert [json.loads(line)["kind"] for line in lines.splitlines()].count("place") == 6
+    assert [json.loads(line)["kind"] for line in lines.splitlines()].count("reference") == 6
 
 
 @given(ANY)

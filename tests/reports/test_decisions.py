@@ -22,7 +22,7 @@ def test_has_a_line_for_each_repository_reference_text_proposal_and_failure():
     assert (whole["kind"], whole["note"]) == ("repository", None)
     for each in (whole, moved, waits, unread, opened):
         assert (each["repository"], each["base_branch"]) == ("acme/web", "main")
-    assert (moved["kind"], moved["status"], moved["line"]) == ("place", "update", 1)
+    assert (moved["kind"], moved["status"], moved["line"]) == ("reference", "update", 1)
     assert moved["evidence"]["fixed"]["critical"] == 1
     assert [waits[key] for key in ("status", "reason", "detail", "evidence")] == [
         *("held", "too-young", "It is a day old.", None)
@@ -39,7 +39,7 @@ def test_lines_of_one_kind_have_the_same_keys():
     keys = defaultdict(set)
     for line in lines(run_report(repository(update(), held, over), repository(verdict(ReferenceStatus.UP_TO_DATE)))):
         keys[line["kind"]].add(frozenset(line))
-    assert {kind: len(shapes) for kind, shapes in keys.items()} == {"repository": 1, "place": 1}
+    assert {kind: len(shapes) for kind, shapes in keys.items()} == {"repository": 1, "reference": 1}
 
 
 def test_text_from_outside_adds_no_lines_or_control_characters():

@@ -58,7 +58,7 @@ def test_counts_references_proposals_texts_and_failures():
 
 def test_every_label_value_has_a_series_even_at_zero():
     found = samples(run_report(repository()))
-    assert sum(name == "basebump_places" for name, _ in found) == 2 * len(ReferenceStatus)
+    assert sum(name == "basebump_references" for name, _ in found) == 2 * len(ReferenceStatus)
     assert sum(name == "basebump_proposals" for name, _ in found) == len(ProposalOutcome)
     assert {value(found, "failures", stage=stage) for stage in FailureStage} == {0}
 

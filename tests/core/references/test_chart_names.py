@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.values import reference
 
 from bot.core.references import chart_names
 from bot.core.references.chart_names import NO_NAME, UNKNOWN_NAME, are_names_of_image, combine_alternatives
