@@ -28,8 +28,8 @@ from bot.model.decision import ImageUpdate, TrackedImage, UpdateCandidate  # noq
 from bot.model.image_name import Digest, TagRef  # noqa: E402
 from bot.model.policy import Policy  # noqa: E402
 from bot.model.source import EditSlot, FilePath, NotEditable, Reference, UnsupportedText  # noqa: E402
-from bot.pipeline.edit import EditResult, edit_files  # noqa: E402
-from bot.pipeline.extract import ExtractResult, extract_references  # noqa: E402
+from bot.pipeline.references.edit import EditResult, edit_files  # noqa: E402
+from bot.pipeline.references.extract import ExtractResult, extract_references  # noqa: E402
 from bot.worktree import WorkTree  # noqa: E402
 
 FoundReference = Reference | UnsupportedText

@@ -16,7 +16,7 @@ from bot.formats._syntax.yaml.sections import split_sections
 from bot.model.forge import GitRepository
 from bot.model.path_index import index_paths
 from bot.model.source import FilePath, NotEditable, SourceFile
-from bot.pipeline.extract import ExtractResult, extract_references
+from bot.pipeline.references.extract import ExtractResult, extract_references
 from bot.ports import FileFormat
 from bot.worktree import WorkTree
 

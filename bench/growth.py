@@ -30,8 +30,8 @@ from bot.formats import load_formats_with_globs  # noqa: E402
 from bot.model.errors import TreeError  # noqa: E402
 from bot.model.forge import GitRepository, TreeEntry  # noqa: E402
 from bot.model.source import FilePath  # noqa: E402
-from bot.pipeline.extract import extract_references  # noqa: E402
-from bot.pipeline.file_reading import MAX_FILE_BYTES  # noqa: E402
+from bot.pipeline.references.extract import extract_references  # noqa: E402
+from bot.pipeline.references.file_reading import MAX_FILE_BYTES  # noqa: E402
 
 LARGEST_RATIO = 2.3
 LARGEST_SECONDS = 10.0

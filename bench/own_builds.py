@@ -25,7 +25,7 @@ from support.visits import NOW, build_verdict, build_visit  # noqa: E402
 from bot.model.image_name import Digest  # noqa: E402
 from bot.model.inventory import BranchKey  # noqa: E402
 from bot.model.vocabulary import Role  # noqa: E402
-from bot.pipeline.own_builds import read_own_builds  # noqa: E402
+from bot.pipeline.inventory.own_builds import read_own_builds  # noqa: E402
 
 BASES = 20
 

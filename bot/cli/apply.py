@@ -18,7 +18,7 @@ from bot.model.errors import UsageError
 from bot.model.fleet_plan import MAX_PLAN_AGE, FleetPlan
 from bot.model.report import RunReport
 from bot.model.vocabulary import ExitCode
-from bot.pipeline.reader_slots import ReaderSlots
+from bot.pipeline.references.reader_slots import ReaderSlots
 
 NOTHING_TO_WRITE = "The plan contains nothing to write."
 
@@ -58,7 +58,7 @@ def command(
 
     Only forges are contacted. A repository that changed since the plan was made is left unchanged.
     """
-    from bot.pipeline.apply_plan import apply_plan, check_plan
+    from bot.pipeline.plans.apply_plan import apply_plan, check_plan
     from bot.plan_file import MAX_PLAN_BYTES, parse_plan
     from bot.wiring.plans import build_apply_run
 

@@ -24,7 +24,7 @@ from bot.model.errors import UsageError
 from bot.model.vocabulary import ExitCode
 from bot.pipeline.check import check_tree
 from bot.pipeline.checked_references import CheckOptions
-from bot.pipeline.reader_slots import ReaderSlots
+from bot.pipeline.references.reader_slots import ReaderSlots
 from bot.revision_diff import GitRevisionDiff
 from bot.worktree import WorkTree
 

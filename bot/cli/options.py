@@ -21,7 +21,7 @@ from bot.model.vocabulary import RunLevel
 
 if TYPE_CHECKING:
     from bot.model.policy import PolicyConfig
-    from bot.pipeline.reader_slots import ReaderSlots
+    from bot.pipeline.references.reader_slots import ReaderSlots
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -165,7 +165,7 @@ processes make hardly a difference."""
 
 
 def _build_reader_slots(_context: click.Context, _option: click.Parameter, jobs: int | None) -> ReaderSlots:
-    from bot.pipeline.reader_slots import ReaderSlots
+    from bot.pipeline.references.reader_slots import ReaderSlots
     from bot.process import count_usable_cores
 
     return ReaderSlots(min(count_usable_cores(), MAX_JOBS) if jobs is None else jobs)

@@ -18,7 +18,7 @@ from bot.cli.screen import render_run_for_screen
 from bot.cli.terminal import LogMode, create_progress, log_end
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import ExitCode, RunLevel
-from bot.pipeline.reader_slots import ReaderSlots
+from bot.pipeline.references.reader_slots import ReaderSlots
 
 _OWNER_ONLY = 0o600
 
@@ -70,7 +70,7 @@ def command(  # noqa: PLR0913 - click passes one argument for each option
 
     Nothing is written to a forge. The result is that of `run --level report`.
     """
-    from bot.pipeline.plan_run import plan_run
+    from bot.pipeline.plans.plan_run import plan_run
     from bot.plan_file import render_plan
     from bot.wiring.plans import load_plan_origin
 

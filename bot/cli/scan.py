@@ -18,7 +18,7 @@ from bot.model.errors import TreeError, UsageError
 from bot.model.report import RunFailure, RunReport
 from bot.model.source import FilePath
 from bot.model.vocabulary import ExitCode, FailureStage
-from bot.pipeline.reader_slots import ReaderSlots
+from bot.pipeline.references.reader_slots import ReaderSlots
 from bot.pipeline.scan import TreeScanResult, scan_tree
 from bot.worktree import WorkTree
 

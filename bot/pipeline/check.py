@@ -16,7 +16,7 @@ from bot.model.decision import Decision, SkippedReference, UncheckedReference
 from bot.model.policy import PolicyConfig
 from bot.model.vocabulary import Reason
 from bot.pipeline.checked_references import CheckOptions, build_checked_reference
-from bot.pipeline.extract import ExtractResult
+from bot.pipeline.references.extract import ExtractResult
 from bot.pipeline.scan import OfflineContext, extract_tree
 from bot.ports import FileTree, RevisionDiff
 

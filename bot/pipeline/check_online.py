@@ -32,12 +32,12 @@ from bot.model.report import RunFailure
 from bot.model.signature import SignatureOutcome, SignatureUnknown, VerifiedSignature
 from bot.model.vocabulary import Reason
 from bot.pipeline.checked_references import CheckOptions, build_checked_reference
-from bot.pipeline.collect_evidence import fetch_contents
-from bot.pipeline.decide_updates import DecisionResult
-from bot.pipeline.extract import ExtractResult
+from bot.pipeline.choice.decide_updates import DecisionResult
+from bot.pipeline.evidence.collect_evidence import fetch_contents
+from bot.pipeline.evidence.verify_signatures import verify_signatures
+from bot.pipeline.references.extract import ExtractResult
 from bot.pipeline.run_context import RunContext
 from bot.pipeline.scan import decide_tree
-from bot.pipeline.verify_signatures import verify_signatures
 
 _Image = tuple[TagRef, Digest]
 

@@ -16,9 +16,9 @@ from bot.model.evidence import ScanOutcome, ScanSubject
 from bot.model.image import ImageFacts
 from bot.model.image_name import DEFAULT_TAG, ImageName, TagRef
 from bot.model.trust import TrustEntry
-from bot.pipeline.collect_evidence import assess, enrich_evidence, fetch_contents
+from bot.pipeline.evidence.collect_evidence import assess, enrich_evidence, fetch_contents
+from bot.pipeline.evidence.verify_signatures import verify_signatures
 from bot.pipeline.run_context import RunContext
-from bot.pipeline.verify_signatures import verify_signatures
 from bot.registry_ports import Registry
 
 

@@ -14,23 +14,21 @@ from bot.model.image import ResolvedTag
 from bot.model.image_name import Digest, TagRef
 from bot.model.limits import Opening
 from bot.model.report import RepositoryReport, RunFailure, RunReport
-from bot.pipeline.build_tasks import list_build_tasks
-from bot.pipeline.clusters import find_running_images
-from bot.pipeline.dashboard_sync import sync_dashboards
-from bot.pipeline.decide_updates import DecisionResult, decide_updates
-from bot.pipeline.execute_plans import ExecutedPlans, build_base_report, execute_plans
-from bot.pipeline.expedite_urgent import expedite_urgent
-from bot.pipeline.failed_checks import record_failed_checks
-from bot.pipeline.fleet_scan import FleetScan, scan_fleets
-from bot.pipeline.opening_limits import apply_limits, give_back_unopened
-from bot.pipeline.own_builds import read_own_builds
-from bot.pipeline.pushed_branches import record_pushes
-from bot.pipeline.rebuild_effects import load_rebuild_finder
-from bot.pipeline.record_visits import VisitRecorder
-from bot.pipeline.repository_plan import BranchPlan, RepositoryPlan, RepositoryPlanner, RepositoryScan
-from bot.pipeline.request_records import VisitedBranch
+from bot.pipeline.choice.decide_updates import DecisionResult, decide_updates
+from bot.pipeline.inventory.failed_checks import record_failed_checks
+from bot.pipeline.inventory.own_builds import load_rebuild_finder, read_own_builds
+from bot.pipeline.inventory.record_visits import VisitRecorder
+from bot.pipeline.inventory.request_records import VisitedBranch
+from bot.pipeline.inventory.unfinished_updates import add_unfinished
+from bot.pipeline.proposal.dashboard_sync import sync_dashboards
+from bot.pipeline.proposal.execute_steps import ExecutedPlans, build_base_report, execute_plans, record_pushes
+from bot.pipeline.proposal.expedite_urgent import expedite_urgent
+from bot.pipeline.proposal.opening_limits import apply_limits, give_back_unopened
+from bot.pipeline.proposal.repository_plan import BranchPlan, RepositoryPlan, RepositoryPlanner
 from bot.pipeline.run_context import RunContext, RunOptions
-from bot.pipeline.unfinished_updates import add_unfinished
+from bot.pipeline.survey.build_tasks import list_build_tasks
+from bot.pipeline.survey.clusters import find_running_images
+from bot.pipeline.survey.fleet_scan import FleetScan, RepositoryScan, scan_fleets
 from bot.pipeline.worker_pool import FORGE_POOL
 from bot.ports import Fleet
 

@@ -8,21 +8,31 @@ from datetime import datetime
 
 from bot.branch_ports import PushStore
 from bot.core.inventory.rebuild_effects import RebuildFinder
-from bot.inventory_ports import HeldDigestStore, InventoryStore, OpeningLedger
+from bot.inventory_ports import (
+    BuildInventory,
+    FailedCheckStore,
+    HeldDigestStore,
+    InventoryStore,
+    OpeningLedger,
+    OwnBuildStore,
+    RunningImageStore,
+    StageReader,
+)
 from bot.model.forge import ForgeLimits, GitRepository
 from bot.model.image import TagDescriptor
 from bot.model.image_name import TagRef
 from bot.model.limits import ProposalLimits, RolloutOptions
+from bot.model.own_build import ConfiguredBuild
 from bot.model.policy import PolicyConfig
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import RunLevel
-from bot.pipeline.build_services import BuildServices
-from bot.pipeline.cluster_services import ClusterServices
-from bot.pipeline.reader_slots import ReaderSlots
+from bot.model.workload import StoredCluster
+from bot.pipeline.references.reader_slots import ReaderSlots
 from bot.pipeline.worker_pool import REGISTRY_POOL, SCAN_POOL, WorkerPool
 from bot.ports import (
     AdvisorySource,
     Clock,
+    ClusterReader,
     FileFormat,
     ImageBuilder,
     ProgressReporter,
@@ -33,7 +43,34 @@ from bot.ports import (
     StateStore,
     SupersededStore,
 )
-from bot.registry_ports import Registry, RegistryFacts
+from bot.registry_ports import BuildReader, Registry, RegistryFacts
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterServices:
+    """The clusters of the config, and the store of what runs in them."""
+
+    readers: Sequence[ClusterReader] = ()
+    store: RunningImageStore | None = None
+    """None if no state is configured."""
+    known: tuple[StoredCluster, ...] | None = None
+    """What is known about the clusters; None if the config lists no clusters, or if they were not read yet."""
+    is_read_by_sweeps: bool = False
+    """True if this run uses what the state contains, because the sweeps of the service read the clusters."""
+    find_origin: Callable[[str], str] = str
+    """Returns the repository upstream of a mirror or cache, or its argument. Clusters list images under this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildServices:
+    """The readers and stores of own images, and the entries of `builds` in the config."""
+
+    reader: BuildReader
+    store: OwnBuildStore
+    inventory: BuildInventory
+    stages: StageReader
+    checks: FailedCheckStore
+    configured: Sequence[ConfiguredBuild] = ()
 
 
 def _return_false(_: TagRef) -> bool:

@@ -15,12 +15,12 @@ from bot.model.policy import PolicyConfig
 from bot.model.report import RepositoryReport, RunReport, Verdict
 from bot.model.source import FileChange
 from bot.model.vocabulary import RunLevel
-from bot.pipeline.extract import ExtractResult, extract_references
+from bot.pipeline.references.extract import ExtractResult, extract_references
 from bot.ports import FileFormat, FileTree, RulesReader
 
 if TYPE_CHECKING:  # an offline scan does not import these modules, or has already imported them
-    from bot.pipeline.decide_updates import DecisionResult
-    from bot.pipeline.reader_slots import ReaderSlots
+    from bot.pipeline.choice.decide_updates import DecisionResult
+    from bot.pipeline.references.reader_slots import ReaderSlots
     from bot.pipeline.run_context import RunContext
 
 
@@ -148,8 +148,8 @@ def decide_tree(
         policy_config: The policy.
         needs_evidence: Returns False for an update whose evidence the caller does not need.
     """
-    from bot.pipeline.decide_updates import decide_updates
-    from bot.pipeline.edit import edit_files
+    from bot.pipeline.choice.decide_updates import decide_updates
+    from bot.pipeline.references.edit import edit_files
 
     decision_result = decide_updates([decided_part], context, policy_config, needs_evidence)
     (decisions,) = decision_result.decisions

@@ -11,14 +11,14 @@ from bot.model.forge import GitRepository
 from bot.model.inventory import VisitReason
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
-from bot.pipeline.branch_list import list_base_branches
-from bot.pipeline.build_tasks import list_build_tasks
-from bot.pipeline.clusters import read_clusters
-from bot.pipeline.failed_checks import record_failed_checks
-from bot.pipeline.own_builds import read_own_builds
+from bot.pipeline.inventory.failed_checks import record_failed_checks
+from bot.pipeline.inventory.own_builds import read_own_builds
 from bot.pipeline.registry_failures import STATE_SUBJECT
 from bot.pipeline.run_context import RunContext, RunOptions
-from bot.pipeline.triage import select_branches
+from bot.pipeline.survey.branch_list import list_base_branches
+from bot.pipeline.survey.build_tasks import list_build_tasks
+from bot.pipeline.survey.clusters import read_clusters
+from bot.pipeline.survey.triage import select_branches
 from bot.ports import Fleet
 
 

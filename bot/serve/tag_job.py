@@ -13,7 +13,7 @@ from bot.model.inventory import BranchKey
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import RunLevel
 from bot.model.work import ClaimedWork, TagWork, VisitWork, WorkPriority, WorkReason, WorkRequest
-from bot.pipeline.own_builds import read_pushed_builds
+from bot.pipeline.inventory.own_builds import read_pushed_builds
 from bot.pipeline.run import run_fleets
 from bot.serve.job import Done, Failed, JobResult, NotYet, describe_repositories
 from bot.serve.visit_job import RunBuilder

@@ -28,9 +28,8 @@ if TYPE_CHECKING:
     from bot.model.policy import PolicyRule
     from bot.model.run_scope import RunScope
     from bot.model.trust import TrustEntry
-    from bot.pipeline.build_services import BuildServices
-    from bot.pipeline.reader_slots import ReaderSlots
-    from bot.pipeline.run_context import RunContext, RunOptions, TemplateSources
+    from bot.pipeline.references.reader_slots import ReaderSlots
+    from bot.pipeline.run_context import BuildServices, RunContext, RunOptions, TemplateSources
     from bot.registries.oci import OciRegistry
     from bot.settings import EnrichmentSettings, Settings
     from bot.wiring.state import StateStores
@@ -197,8 +196,7 @@ def _load_templates(settings: Settings) -> TemplateSources:
 def _build_context(
     settings: Settings, progress: ProgressReporter, cache: Path | None, *, uses_default_scanner: bool = True
 ) -> RunContext:
-    from bot.pipeline.cluster_services import ClusterServices
-    from bot.pipeline.run_context import RunContext
+    from bot.pipeline.run_context import ClusterServices, RunContext
     from bot.verifiers import create_verifiers
     from bot.wiring.scanners import build_scanner_selector, use_installed_scanner
     from bot.wiring.state import open_state_stores
@@ -240,7 +238,7 @@ def _build_build_services(settings: Settings, stores: StateStores, registry: Oci
     found = stores.build_stores
     if found is None:
         return None
-    from bot.pipeline.build_services import BuildServices
+    from bot.pipeline.run_context import BuildServices
 
     return BuildServices(
         registry.create_builds(), found.own_builds, found.inventory, found.stages, found.failed_checks, settings.builds

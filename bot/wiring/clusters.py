@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
-from bot.pipeline.cluster_services import ClusterServices
+from bot.pipeline.run_context import ClusterServices
 from bot.ports import ClusterReader
 
 if TYPE_CHECKING:

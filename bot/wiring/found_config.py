@@ -107,7 +107,7 @@ def read_enclosing_rules(folder: Path) -> tuple[Path, tuple[PolicyRule, ...]] | 
 
     Raises ConfigError if the file cannot be used.
     """
-    from bot.pipeline.extract import REPOSITORY_CONFIG_PATHS
+    from bot.pipeline.references.extract import REPOSITORY_CONFIG_PATHS
 
     inside = folder.resolve()
     # Functions of os.path, because those of Path raise an error for a folder that must not be entered.

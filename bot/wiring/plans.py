@@ -11,9 +11,9 @@ from bot.ports import Fleet, ProgressReporter
 
 if TYPE_CHECKING:
     from bot.model.vocabulary import RunLevel
-    from bot.pipeline.apply_plan import ApplyContext
-    from bot.pipeline.plan_run import PlanOrigin
-    from bot.pipeline.reader_slots import ReaderSlots
+    from bot.pipeline.plans.apply_plan import ApplyContext
+    from bot.pipeline.plans.plan_run import PlanOrigin
+    from bot.pipeline.references.reader_slots import ReaderSlots
     from bot.pipeline.run_context import RunOptions
     from bot.settings import Settings
 
@@ -44,7 +44,7 @@ def build_apply_run(
     """
     from bot.formats import load_formats_with_globs
     from bot.model.run_scope import RunScope
-    from bot.pipeline.apply_plan import ApplyContext
+    from bot.pipeline.plans.apply_plan import ApplyContext
     from bot.settings import load
     from bot.wiring import SystemClock, build_rules_reader, build_run_options
     from bot.wiring.forges import build_fleets
@@ -65,7 +65,7 @@ def build_apply_run(
 
 
 def _build_origin(settings: Settings) -> PlanOrigin:
-    from bot.pipeline.plan_run import PlanOrigin
+    from bot.pipeline.plans.plan_run import PlanOrigin
     from bot.wiring.fingerprints import fingerprint_config
 
     return PlanOrigin(__version__, fingerprint_config(settings))

@@ -223,7 +223,7 @@ def test_wrong_usage_exits_with_2(basebump, arguments, why):
 
 HEAVY = {
     *("bot.core.choice.tags", "bot.core.evidence.trust", "bot.model.rules"),
-    *("bot.pipeline.decide_updates", "bot.pipeline.check_online", "bot.pipeline.edit"),
+    *("bot.pipeline.choice.decide_updates", "bot.pipeline.check_online", "bot.pipeline.references.edit"),
     *("bot.settings", "bot.registries"),
     *("requests", "urllib3", "pydantic", "github", "jinja2", "ssl", "http.client", "sqlalchemy", "sqlite3", "yaml"),
     *("xml.etree", "bot.reports.check_document", "bot.reports.check_sarif", "bot.reports.check_junit"),

@@ -10,8 +10,8 @@ from support.git import Git
 from support.runs.worlds import write_tree
 from support.values import digest
 
-from bot.pipeline import reader_processes, reader_slots
-from bot.pipeline.reader_processes import read_in_processes
+from bot.pipeline.references import reader_processes, reader_slots
+from bot.pipeline.references.reader_processes import read_in_processes
 
 FILES = {
     **{f"{number:02}/Dockerfile": f"FROM python:3.{number}\n" for number in range(30)},

@@ -106,8 +106,8 @@ def test_interrupt_exits_with_130(tmp_path, basebump, monkeypatch):
 HEAVY = {
     # what asks, and what a config needs
     *(
-        "bot.pipeline.decide_updates",
-        "bot.pipeline.edit",
+        "bot.pipeline.choice.decide_updates",
+        "bot.pipeline.references.edit",
         "bot.model.image",
         "bot.core.choice.decide",
         "bot.core.evidence.gates",
@@ -117,7 +117,7 @@ HEAVY = {
     *("requests", "urllib3", "pydantic", "github", "jinja2", "ssl", "http.client", "sqlalchemy", "sqlite3"),
     # what reads
     *("yaml", "bot.formats._syntax.yaml.nodes", "bot.formats._syntax.kubernetes.objects"),
-    *("bot.pipeline.reader_processes", "bot.pipeline.reader_worker", "bot.piped_child"),
+    *("bot.pipeline.references.reader_processes", "bot.pipeline.references.reader_worker", "bot.piped_child"),
     *("bot.formats._syntax.helm.templates", "bot.formats._syntax.dockerfile.reader", "bot.formats._syntax.hcl.reader"),
     *("bot.formats._syntax.jsonc", "bot.formats._syntax.units", "bot.formats._syntax.compose.services"),
     *("xml.parsers.expat", "bot.formats._syntax.xml_elements", "bot.formats._syntax.gradle_script"),

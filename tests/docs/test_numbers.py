@@ -26,7 +26,9 @@ from bot.model import cost_limits
 from bot.model.limits import DEFAULT_FLEET_LIMITS, DEFAULT_REPOSITORIES_PER_RUN
 from bot.model.modes import REFRESH_EVERY
 from bot.net.pace import MAX_PAUSE
-from bot.pipeline import branch_judge, extract, tag_listings
+from bot.pipeline.choice import tag_listings
+from bot.pipeline.proposal import branch_judge
+from bot.pipeline.references import extract
 from bot.pipeline.worker_pool import REGISTRY_POOL
 from bot.registries.pull_quotas import RESERVED_PULLS
 from bot.reports import html

@@ -11,7 +11,7 @@ from support.formats.cases import CASE_FORMATS
 from support.formats.samples import SAMPLES
 
 from bot.model.source import FilePath, Reference, SourceFile
-from bot.pipeline.file_reading import read_file
+from bot.pipeline.references.file_reading import read_file
 
 MAX_LINES = 40
 """Lines of the samples that are used. Longer samples contain nothing new for this test."""

@@ -20,8 +20,8 @@ from bot.model.image_name import Digest
 from bot.model.path_index import index_paths
 from bot.model.source import ByteEdit, EditSlot, FilePath, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
-from bot.pipeline.extract import relate_references
-from bot.pipeline.file_reading import read_file
+from bot.pipeline.references.extract import relate_references
+from bot.pipeline.references.file_reading import read_file
 
 HERE = Path(__file__).parent
 PATH = FilePath(".env")

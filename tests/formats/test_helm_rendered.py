@@ -15,8 +15,8 @@ from bot.formats.helm import FORMAT
 from bot.model.image_name import Digest, ImageName
 from bot.model.path_index import index_paths
 from bot.model.source import ByteEdit, EditSlot, FilePath, Reference, SourceFile
-from bot.pipeline.extract import relate_references
-from bot.pipeline.file_reading import read_file
+from bot.pipeline.references.extract import relate_references
+from bot.pipeline.references.file_reading import read_file
 
 CASES = Path(__file__).parent / "helm"
 IMAGE = re.compile(r"(?P<key>.*[iI]mage: *\"?)(?P<image>[^\s\"]+)(?P<rest>.*)")

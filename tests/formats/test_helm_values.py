@@ -20,8 +20,8 @@ from bot.model.path_index import index_paths
 from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.source import EditSlot, FilePath, NotEditable, Reference, SourceFile, Span, UnsupportedText
 from bot.model.vocabulary import Reason
-from bot.pipeline.extract import relate_references
-from bot.pipeline.file_reading import read_file
+from bot.pipeline.references.extract import relate_references
+from bot.pipeline.references.file_reading import read_file
 
 VALUES = FilePath("web/values.yaml")
 

@@ -11,8 +11,8 @@ from bot.formats.kustomize import FORMAT
 from bot.model.path_index import index_paths
 from bot.model.source import EditSlot, FilePath, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
-from bot.pipeline.extract import relate_references
-from bot.pipeline.file_reading import read_file
+from bot.pipeline.references.extract import relate_references
+from bot.pipeline.references.file_reading import read_file
 
 
 def test_it_says_what_it_gathers_from_the_top_of_the_tree():

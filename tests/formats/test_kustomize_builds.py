@@ -28,8 +28,8 @@ from bot.formats.kubernetes import FORMAT as KUBERNETES
 from bot.formats.kustomize import FORMAT
 from bot.model.image_name import DOCKER_HUB
 from bot.model.source import EditSlot, FilePath, Reference, SourceFile
-from bot.pipeline.extract import relate_references
-from bot.pipeline.file_reading import read_file
+from bot.pipeline.references.extract import relate_references
+from bot.pipeline.references.file_reading import read_file
 
 CASES = Path(__file__).parent / "kustomize"
 

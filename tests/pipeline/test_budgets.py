@@ -23,10 +23,12 @@ from bot.model.policy import Policy, PolicyRule, RuleMatch
 from bot.model.proposal import RequestState
 from bot.model.source import SourceFile
 from bot.model.vocabulary import Reason, RunLevel
-from bot.pipeline import edit, extract, file_reading, lookup_shares, plan_proposals
-from bot.pipeline.extract import extract_references
-from bot.pipeline.file_reading import read_file
-from bot.pipeline.lookup_shares import limit_lookups
+from bot.pipeline.choice import lookup_shares
+from bot.pipeline.choice.lookup_shares import limit_lookups
+from bot.pipeline.proposal import plan_proposals
+from bot.pipeline.references import edit, extract, file_reading
+from bot.pipeline.references.extract import extract_references
+from bot.pipeline.references.file_reading import read_file
 from bot.worktree import WorkTree
 
 OLD = build("old").digest

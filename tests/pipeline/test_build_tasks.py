@@ -14,9 +14,9 @@ from bot.model.errors import RegistryError, TreeError
 from bot.model.forge import GitRepository, TreeEntry
 from bot.model.source import NotEditable
 from bot.model.vocabulary import FailureStage, Reason
-from bot.pipeline.build_tasks import BuildTasks, add_build_tasks, list_build_tasks
-from bot.pipeline.extract import ExtractResult, extract_references
-from bot.pipeline.file_reading import MAX_FILE_BYTES
+from bot.pipeline.references.extract import ExtractResult, extract_references
+from bot.pipeline.references.file_reading import MAX_FILE_BYTES
+from bot.pipeline.survey.build_tasks import BuildTasks, add_build_tasks, list_build_tasks
 from bot.ports import FileTree
 from bot.worktree import WorkTree
 

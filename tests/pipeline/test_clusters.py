@@ -14,9 +14,8 @@ from bot.clusters.connect import connect_with_token
 from bot.clusters.reader import KubernetesCluster
 from bot.model.errors import StateError
 from bot.model.workload import ClusterProblem
-from bot.pipeline.cluster_services import ClusterServices
-from bot.pipeline.clusters import find_running_images, read_clusters
-from bot.pipeline.run_context import RunOptions
+from bot.pipeline.run_context import ClusterServices, RunOptions
+from bot.pipeline.survey.clusters import find_running_images, read_clusters
 from bot.pipeline.sweep import sweep_fleets
 from bot.state.database import Database
 from bot.state.running_images import DatabaseRunningImages

@@ -16,7 +16,7 @@ from bot.model.image import RegistryRecord
 from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.rules import AcceptedHold
 from bot.model.vocabulary import Reason
-from bot.pipeline import decide_updates
+from bot.pipeline.choice import decide_updates
 from bot.pipeline.scan import scan_tree
 from bot.registries.endpoints import RegistryEntry
 from bot.reports.json_document import render_scan_document

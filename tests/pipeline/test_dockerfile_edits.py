@@ -15,8 +15,8 @@ from bot.core.references.edit import apply_edits, build_edit
 from bot.formats.dockerfile import FORMAT
 from bot.model.image_name import Digest
 from bot.model.source import EditSlot, FilePath, Reference, SourceFile
-from bot.pipeline import edit
-from bot.pipeline.file_reading import read_file
+from bot.pipeline.references import edit
+from bot.pipeline.references.file_reading import read_file
 
 DIGEST = Digest(f"sha256:{'b' * 64}")
 PLAIN = b"ARG TAG=3.20\nFROM golang:1.23 AS Build\nRUN go build\nFROM alpine:${TAG}\nFROM build\nFROM scratch\n"
@@ -123,7 +123,7 @@ def test_dockerfile_parse_does_not_access_files(tmp_path, monkeypatch):
 
 
 def test_dockerfile_parse_is_imported_only_for_dockerfile_edits():
-    code = "import sys, bot.pipeline.edit; sys.exit('dockerfile_parse' in sys.modules)"
+    code = "import sys, bot.pipeline.references.edit; sys.exit('dockerfile_parse' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -20,9 +20,8 @@ from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.report import ProposalReport
 from bot.model.vocabulary import RunLevel
 from bot.model.workload import ClusterReading, RunningImage, Workload
-from bot.pipeline.build_services import BuildServices
 from bot.pipeline.run import run_fleets
-from bot.pipeline.run_context import RunOptions
+from bot.pipeline.run_context import BuildServices, RunOptions
 from bot.reports.json_document import render_run_document
 from bot.reports.metrics import render_metrics
 from bot.reports.text import render_run_text

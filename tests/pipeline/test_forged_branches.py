@@ -25,7 +25,7 @@ from bot.model.policy import PolicyRule
 from bot.model.request_attributes import CommitStatus, StatusState
 from bot.model.rules import AutomergeConditions
 from bot.model.vocabulary import RunLevel
-from bot.pipeline import branch_judge
+from bot.pipeline.proposal import branch_judge
 from bot.state.database import Database
 from bot.state.push_store import DatabasePushStore
 from bot.state.state_store import DatabaseStateStore

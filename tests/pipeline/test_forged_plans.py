@@ -33,7 +33,7 @@ from bot.model.proposal import (
 from bot.model.request_attributes import NO_ATTRIBUTES, OVERDUE_LABEL, CommitStatus, RequestAttributes, StatusState
 from bot.model.rules import AutomergeConditions
 from bot.model.vocabulary import Reason
-from bot.pipeline.planned_limits import PlanLimitError, PlanLimits
+from bot.pipeline.plans.planned_limits import PlanLimitError, PlanLimits
 from bot.pipeline.run_context import RunOptions
 from bot.plan_file import render_plan
 

@@ -22,7 +22,7 @@ from bot.forges.local import branch_contents as local_contents
 from bot.model.modes import UpdateMode
 from bot.model.policy import PolicyRule
 from bot.model.rules import AutomergeConditions
-from bot.pipeline import branch_judge
+from bot.pipeline.proposal import branch_judge
 
 pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges(forgejo="it is asked as a Gitea")]
 

@@ -11,9 +11,9 @@ from bot.core.budgets import TreeBudget
 from bot.formats import load_all_formats
 from bot.model.forge import GitRepository
 from bot.model.vocabulary import Reason
-from bot.pipeline import extract, reader_processes, reader_slots
-from bot.pipeline.extract import extract_references
-from bot.pipeline.reader_slots import ReaderSlots
+from bot.pipeline.references import extract, reader_processes, reader_slots
+from bot.pipeline.references.extract import extract_references
+from bot.pipeline.references.reader_slots import ReaderSlots
 from bot.worktree import WorkTree
 
 REPOSITORY = GitRepository("github", "acme/web", "main", "0" * 40)

@@ -14,7 +14,7 @@ from bot.model.decision import SkippedReference, TrackedImage
 from bot.model.forge import GitRepository
 from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.vocabulary import Reason
-from bot.pipeline.extract import extract_references
+from bot.pipeline.references.extract import extract_references
 from bot.worktree import WorkTree
 
 TODAY = date(2027, 1, 15)

@@ -16,7 +16,8 @@ from bot.model.errors import RegistryError
 from bot.model.own_build import BaseEvidence, BuiltOn, ConfiguredBuild, OwnBuild
 from bot.model.run_scope import RunScope, Shard
 from bot.model.vocabulary import Reason
-from bot.pipeline import base_layers, own_builds
+from bot.pipeline.inventory import own_builds
+from bot.pipeline.inventory import own_builds as base_layers
 from bot.registries.endpoints import RegistryEntry
 
 pytestmark = pytest.mark.real("git")

@@ -14,8 +14,8 @@ from bot.model.evidence import Severity
 from bot.model.modes import UpdateMode
 from bot.model.policy import PolicyRule, RuleMatch
 from bot.model.rules import IntroducedLimit
-from bot.pipeline.extract import REPOSITORY_CONFIG_PATHS
-from bot.pipeline.file_reading import MAX_FILE_BYTES
+from bot.pipeline.references.extract import REPOSITORY_CONFIG_PATHS
+from bot.pipeline.references.file_reading import MAX_FILE_BYTES
 from bot.reports.text import render_run_text
 
 pytestmark = pytest.mark.real("git")

@@ -19,7 +19,7 @@ from bot.model.fleet_plan import MAX_PLAN_AGE, FleetPlan
 from bot.model.limits import ProposalLimits
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import RunLevel
-from bot.pipeline.apply_plan import MAX_CLOCK_DIFFERENCE, check_plan
+from bot.pipeline.plans.apply_plan import MAX_CLOCK_DIFFERENCE, check_plan
 from bot.plan_file import parse_plan, render_plan
 from bot.state.database import Database
 

@@ -28,12 +28,12 @@ from bot.model.path_index import index_paths
 from bot.model.source import FilePath
 from bot.model.vocabulary import Reason
 from bot.piped_child import read_message, write_message
-from bot.pipeline import reader_processes, reader_slots, reader_worker
-from bot.pipeline.extract import extract_references, select_formats
-from bot.pipeline.file_reading import SelectedFile, estimate_work, read_selected_files
-from bot.pipeline.reader_processes import divide_files, read_in_processes
-from bot.pipeline.reader_slots import ReaderSlots, TreeReader
-from bot.pipeline.reader_worker import WorkerTask, pack_requests, serve_requests, unpack_answers
+from bot.pipeline.references import reader_processes, reader_slots, reader_worker
+from bot.pipeline.references.extract import extract_references, select_formats
+from bot.pipeline.references.file_reading import SelectedFile, estimate_work, read_selected_files
+from bot.pipeline.references.reader_processes import divide_files, read_in_processes
+from bot.pipeline.references.reader_slots import ReaderSlots, TreeReader
+from bot.pipeline.references.reader_worker import WorkerTask, pack_requests, serve_requests, unpack_answers
 from bot.worktree import WorkTree
 
 REPOSITORY = GitRepository("github", "acme/web", "main", "0" * 40)

@@ -18,8 +18,8 @@ from bot.model.modes import UpdateMode
 from bot.model.policy import Policy, PolicyConfig
 from bot.model.vocabulary import Reason
 from bot.net.client import MAX_TRIES
-from bot.pipeline.resolve_tags import ResolveResult, TagLookup, resolve_tags
-from bot.pipeline.tag_listings import list_tags
+from bot.pipeline.choice.resolve_tags import ResolveResult, TagLookup, resolve_tags
+from bot.pipeline.choice.tag_listings import list_tags
 from bot.pipeline.worker_pool import WorkerPool
 from bot.ports import StateStore
 from bot.registries.endpoints import RegistryEntry

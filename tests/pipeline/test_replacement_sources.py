@@ -20,7 +20,7 @@ from bot.model.errors import RegistryError
 from bot.model.image import RegistryRecord
 from bot.model.image_name import Digest, TagRef
 from bot.model.vocabulary import Reason, ReferenceStatus
-from bot.pipeline.file_histories import MAX_COMMITS, MAX_FILES
+from bot.pipeline.choice.file_histories import MAX_COMMITS, MAX_FILES
 from bot.pipeline.scan import scan_tree
 from bot.state.database import Database
 from bot.worktree import WorkTree

@@ -23,8 +23,8 @@ from bot.model.image_name import TagRef
 from bot.model.limits import ProposalLimits
 from bot.model.own_build import BaseEvidence, BuiltOn, OwnBuild
 from bot.model.workload import RunningImage, RunningPlace, RunningUse, StoredCluster, StoredRunningImage, Workload
-from bot.pipeline.cluster_services import ClusterServices
-from bot.pipeline.running_uses import add_running_uses
+from bot.pipeline.evidence.fleet_evidence import add_running_uses
+from bot.pipeline.run_context import ClusterServices
 from bot.state.database import Database
 from bot.state.own_builds import DatabaseOwnBuilds
 

@@ -13,7 +13,7 @@ from bot.formats import load_formats_with_globs
 from bot.model.forge import ForgeLimits
 from bot.model.policy import PolicyConfig, PolicyRule, RuleMatch
 from bot.model.vocabulary import Role
-from bot.pipeline.file_reading import MAX_FILE_BYTES
+from bot.pipeline.references.file_reading import MAX_FILE_BYTES
 from bot.pipeline.scan import scan_tree
 from bot.registries.endpoints import RegistryEntry
 from bot.reports.json_document import render_scan_document

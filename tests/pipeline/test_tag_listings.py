@@ -15,9 +15,10 @@ from bot.model.errors import RegistryError
 from bot.model.modes import UpdateMode
 from bot.model.policy import Policy, PolicyConfig
 from bot.model.vocabulary import ReferenceStatus
-from bot.pipeline import tag_list_collection, tag_listings
-from bot.pipeline.decide_updates import run_lookups
-from bot.pipeline.tag_listings import list_tags
+from bot.pipeline.choice import tag_listings
+from bot.pipeline.choice import tag_listings as tag_list_collection
+from bot.pipeline.choice.decide_updates import run_lookups
+from bot.pipeline.choice.tag_listings import list_tags
 from bot.registries.endpoints import RegistryEntry
 from bot.registries.oci import OciRegistry
 

@@ -10,7 +10,7 @@ from support.values import digest, finding
 from bot.model.decision import Transition
 from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanSubject, UnscannedReason
 from bot.model.image_name import TagRef
-from bot.pipeline.collect_evidence import assess
+from bot.pipeline.evidence.collect_evidence import assess
 from bot.scanners.no_scanner import NoScanner
 from bot.scanners.selector import ConfiguredScannerSelector, ScannerEntry
 

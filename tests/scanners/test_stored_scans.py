@@ -13,7 +13,7 @@ from support.scanners.trivy import NEW, OLD, database, debian, why
 from bot.demo.trivy_database import TAG
 from bot.model.decision import Transition
 from bot.model.evidence import UnscannedReason
-from bot.pipeline.collect_evidence import assess
+from bot.pipeline.evidence.collect_evidence import assess
 from bot.state.database import Database
 from bot.state.state_store import DatabaseStateStore
 

@@ -32,10 +32,8 @@ from bot.model.own_build import ConfiguredBuild
 from bot.model.report import RunReport
 from bot.model.update_stages import UpdateProgress, UseKind
 from bot.model.vocabulary import RunLevel
-from bot.pipeline.build_services import BuildServices
-from bot.pipeline.cluster_services import ClusterServices
 from bot.pipeline.run import run_fleets
-from bot.pipeline.run_context import RunOptions
+from bot.pipeline.run_context import BuildServices, ClusterServices, RunOptions
 from bot.registries.endpoints import RegistryEntry
 from bot.reports.patch_times import PatchReport, render_patch_lines
 from bot.reports.stored_answers import answer_usage, build_patch_report

@@ -7,7 +7,10 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import lru_cache
 
+_TAG_LISTS = 1000
+"""Number of lists of tags whose hashes are cached, because many base branches depend on the same list."""
 _DIGITS = 32
 """Hexadecimal digits of a fingerprint. Collisions of 128 bits do not happen by chance."""
 
@@ -42,3 +45,9 @@ def _serialise(value: object) -> str:
 def _join(kind: str, texts: Iterable[str]) -> str:
     """Return the texts with their lengths, so that other texts cannot give the same result."""
     return f"{kind}(" + "".join(f"{len(text)}:{text}" for text in texts) + ")"
+
+
+@lru_cache(_TAG_LISTS)
+def fingerprint_tag_list(tags: tuple[str, ...]) -> str:
+    """Return a hash of the tags of a repository, whatever their order."""
+    return fingerprint(sorted(tags))

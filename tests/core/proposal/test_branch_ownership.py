@@ -24,7 +24,7 @@ from bot.model.branch_ownership import FOREIGN_BRANCH, BranchClaim, BranchVerdic
 from bot.model.path_index import index_paths
 from bot.model.source import EditSlot, FilePath, NotEditable, Reference, SourceFile
 from bot.model.vocabulary import Reason
-from bot.pipeline.file_reading import read_with_formats
+from bot.pipeline.references.file_reading import read_with_formats
 
 OLD, NEW, OTHER = digest("old"), digest("new"), digest("other")
 DOCKERFILE = f"FROM golang:1.22 AS build\nRUN make\nFROM debian:12-slim@{OLD}\nCOPY --from=build /app /app\n".encode()

@@ -15,9 +15,8 @@ from bot.model.extracted_item import ExtractedReferences
 from bot.model.forge import TreeEntry
 from bot.model.path_index import index_paths
 from bot.model.source import FilePath, SourceFile
-from bot.pipeline.extract import relate_references
-from bot.pipeline.file_reading import FileReading, SelectedFile, read_file
-from bot.pipeline.named_values import select_named_values
+from bot.pipeline.references.extract import relate_references, select_named_values
+from bot.pipeline.references.file_reading import FileReading, SelectedFile, read_file
 from bot.ports import FileFormat
 
 CASE_FORMATS = load_formats_with_globs({"text": ("**",)})

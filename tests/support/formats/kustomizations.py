@@ -16,8 +16,8 @@ from bot.formats.kustomize import FORMAT
 from bot.model.cross_file import Kustomization
 from bot.model.image_name import ImageName
 from bot.model.source import EditSlot, FilePath, Reference, SourceFile
-from bot.pipeline.extract import relate_references
-from bot.pipeline.file_reading import read_file
+from bot.pipeline.references.extract import relate_references
+from bot.pipeline.references.file_reading import read_file
 
 PATH = FilePath("overlays/production/kustomization.yaml")
 PODS = "pods.yaml"

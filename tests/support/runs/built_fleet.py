@@ -17,9 +17,8 @@ from bot.model.image_name import Digest
 from bot.model.own_build import ConfiguredBuild, OwnBuild
 from bot.model.report import RunReport
 from bot.model.vocabulary import RunLevel
-from bot.pipeline.build_services import BuildServices
 from bot.pipeline.run import run_fleets
-from bot.pipeline.run_context import RunContext, RunOptions
+from bot.pipeline.run_context import BuildServices, RunContext, RunOptions
 from bot.pipeline.sweep import SweepResult, sweep_fleets
 from bot.ports import Fleet, ImageBuilder
 from bot.state.build_inventory import DatabaseBuildInventory

@@ -24,11 +24,10 @@ from bot.model.image_name import Digest, TagRef
 from bot.model.policy import PolicyConfig
 from bot.model.report import RunReport
 from bot.model.vocabulary import RunLevel
-from bot.pipeline.apply_plan import ApplyContext, apply_plan, check_plan
-from bot.pipeline.cluster_services import ClusterServices
-from bot.pipeline.plan_run import PlannedRun, PlanOrigin, plan_run
+from bot.pipeline.plans.apply_plan import ApplyContext, apply_plan, check_plan
+from bot.pipeline.plans.plan_run import PlannedRun, PlanOrigin, plan_run
 from bot.pipeline.run import run_fleets
-from bot.pipeline.run_context import RunContext, RunOptions, TemplateSources
+from bot.pipeline.run_context import ClusterServices, RunContext, RunOptions, TemplateSources
 from bot.plan_file import parse_plan
 from bot.ports import AdvisorySource, Fleet, StateStore, SupersededStore
 from bot.registries.endpoints import RegistryEntry

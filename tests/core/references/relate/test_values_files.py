@@ -14,8 +14,8 @@ from bot.model.chart_facts import ChartImage, ChartValue, ImagePart
 from bot.model.path_index import index_paths
 from bot.model.source import EditSlot, FilePath, NotEditable, Reference, SourceFile
 from bot.model.vocabulary import Reason, Role
-from bot.pipeline.extract import relate_references
-from bot.pipeline.file_reading import read_file
+from bot.pipeline.references.extract import relate_references
+from bot.pipeline.references.file_reading import read_file
 
 KEYS = {part: f"0/ui/image/{part}" for part in ImagePart}
 

@@ -1,0 +1,1 @@
+"""Collect the evidence on the images of an update."""

@@ -1,0 +1,343 @@
+"""Collect the evidence about updates: scan and inspect the old and the new image, and add their signatures.
+
+A transition is a change from one digest to another. A subject is one platform of an image, as input for a scanner. Each
+distinct image is scanned and inspected once per run. The results of scanners are combined with published data: VEX
+statements, and the public lists of exploited vulnerabilities (KEV) and of exploit probabilities (EPSS).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bot.core.evidence.compare import compare_scans
+from bot.core.evidence.several_platforms import merge_platforms
+from bot.core.evidence.vex import group_by_image, suppress_findings
+from bot.model.advisory import AdvisoryResult
+from bot.model.contents import ImageContents, TransitionContents
+from bot.model.decision import Transition
+from bot.model.errors import RegistryError, StateError
+from bot.model.evidence import Evidence, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
+from bot.model.image import CachedManifest
+from bot.model.image_name import Digest
+from bot.model.report import RunFailure
+from bot.model.trust import TrustEntry
+from bot.model.vocabulary import FailureStage
+from bot.pipeline.evidence.source_changes import add_source_changes
+from bot.pipeline.evidence.verify_signatures import verify_signatures
+from bot.pipeline.registry_failures import STATE_SUBJECT, build_assess_failures
+from bot.pipeline.run_context import RunContext
+from bot.ports import AdvisorySource, ProgressReporter, Scanner, ScannerSelector
+
+_BROKEN = frozenset({UnscannedReason.SCANNER_MISSING, UnscannedReason.FAILED, UnscannedReason.TIMED_OUT})
+"""Reasons that mean a failure of the scanner itself. The other reasons are results of a scan."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceResult:
+    """The evidence about each transition, and the failures to collect parts of it."""
+
+    evidence: Mapping[Transition, Evidence]
+    failures: tuple[RunFailure, ...] = ()
+
+
+def collect_evidence(
+    transitions: Collection[Transition], trust_entries: Sequence[TrustEntry], context: RunContext
+) -> EvidenceResult:
+    """Scan, inspect and verify the images of all transitions, and return the evidence about each transition.
+
+    Raises:
+        StateError: If the state cannot be read.
+    """
+    assessed = assess(transitions, context)
+    inspected = inspect_images(assessed.evidence, context)
+    inspected = replace(inspected, evidence=add_source_changes(inspected.evidence, context))
+    verified = verify_signatures(transitions, trust_entries, context)
+    evidence = {
+        transition: replace(
+            found, signatures=verified.signatures.get(transition), is_private=context.is_private(transition.tag_ref)
+        )
+        for transition, found in inspected.evidence.items()
+    }
+    return EvidenceResult(evidence, (*assessed.failures, *inspected.failures, *verified.failures))
+
+
+# ---- scans, VEX statements and public lists --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _ScanTask:
+    """One image to scan, and the scanner for it."""
+
+    scanner: Scanner
+    identity: ScannerIdentity | None
+    subjects: Sequence[ScanSubject]
+    """The image in each of its repositories and under each of its tags."""
+
+
+def assess(transitions: Iterable[Transition], context: RunContext) -> EvidenceResult:
+    """Scan the old and the new image of each transition, and return the differences as evidence.
+
+    Stored scans by the same scanner with the same database are reused. VEX statements and the data of public lists are
+    added afterwards in every run, because stored scans do not contain them.
+
+    Raises:
+        StateError: If the state cannot be read.
+    """
+    ordered = sorted(set(transitions), key=lambda transition: transition.sort_key)
+    subjects = sorted({subject for transition in ordered for subject in list_subjects(transition)}, key=repr)
+    outcomes, save_failures = _scan_all(subjects, context)
+    vex_result = apply_vex(outcomes, context)
+    compared = {
+        transition: merge_platforms(
+            {on: _compare_on_platform(transition, on, vex_result.outcomes) for on in transition.platforms}
+        )
+        for transition in ordered
+    }
+    enriched = enrich_evidence(compared, context.advisories)
+    scan_failures = build_assess_failures(
+        (f"{subject.tag_ref}@{subject.digest}", outcome.detail or outcome.reason.sentence)
+        for subject, outcome in vex_result.outcomes.items()
+        if isinstance(outcome, NotScanned) and outcome.reason in _BROKEN
+    )
+    failures = (*scan_failures, *save_failures, *vex_result.failures, *enriched.failures)
+    return EvidenceResult(enriched.evidence, failures)
+
+
+def _scan_all(
+    subjects: Sequence[ScanSubject], context: RunContext
+) -> tuple[Mapping[ScanSubject, ScanOutcome], Sequence[RunFailure]]:
+    """Return the scan outcome of each subject, and the failures to store new scans. Stored scans are reused."""
+    context.progress.start_phase("Scanning images", len(subjects))
+    outcomes: dict[ScanSubject, ScanOutcome] = {}
+    tasks: list[_ScanTask] = []
+    for scanner, scanner_subjects in _group_by_scanner(subjects, context.select_scanner).items():
+        identity = scanner.get_identity()
+        if identity:
+            outcomes |= context.state_store.load_scans(identity, scanner_subjects)
+        unscanned = [same for same in _group_by_image(scanner_subjects) if same[0] not in outcomes]
+        scanner.prefetch([subject for same in unscanned for subject in same])
+        tasks += [_ScanTask(scanner, identity, same) for same in unscanned]
+    save_failures: list[RunFailure] = []
+
+    def scan(task: _ScanTask) -> ScanOutcome:
+        outcome = _scan_image(task.subjects, task.scanner, context.progress)
+        try:
+            if isinstance(outcome, Scan) and task.identity:  # stored at once, so that a killed run keeps it
+                context.state_store.save_scans({task.subjects[0]: outcome})
+        except StateError as error:
+            save_failures.append(RunFailure(STATE_SUBJECT, FailureStage.ASSESS, str(error)))
+        return outcome
+
+    for task, outcome in zip(tasks, context.scan_pool.map(scan, tasks), strict=True):
+        outcomes |= dict.fromkeys(task.subjects, outcome)
+    context.progress.finish_phase()
+    return outcomes, save_failures[:1]  # the error is the same for every image
+
+
+def list_subjects(transition: Transition) -> list[ScanSubject]:
+    """Return the images to scan for a transition: its old and its new image, on each of its platforms."""
+    return [subject for platform in transition.platforms for subject in list_subjects_on(transition, platform)]
+
+
+def _compare_on_platform(
+    transition: Transition, platform: str, outcomes: Mapping[ScanSubject, ScanOutcome]
+) -> Evidence:
+    images = [outcomes[subject] for subject in list_subjects_on(transition, platform)]
+    return compare_scans(images[0] if transition.old else None, images[-1])
+
+
+def _group_by_scanner(
+    subjects: Iterable[ScanSubject], select_scanner: ScannerSelector
+) -> Mapping[Scanner, Sequence[ScanSubject]]:
+    scanners: dict[Scanner, list[ScanSubject]] = defaultdict(list)
+    for subject in subjects:
+        scanners[select_scanner(subject.tag_ref)].append(subject)
+    return scanners
+
+
+def _group_by_image(subjects: Iterable[ScanSubject]) -> Iterable[Sequence[ScanSubject]]:
+    """Group the subjects with the same digest and platform, because scanning one of each group is enough.
+
+    The subjects of a group may have different repositories or tags.
+    """
+    images: dict[tuple[Digest, str], list[ScanSubject]] = defaultdict(list)
+    for subject in subjects:
+        images[subject.digest, subject.platform].append(subject)
+    return images.values()
+
+
+def _scan_image(subjects: Sequence[ScanSubject], scanner: Scanner, progress: ProgressReporter) -> ScanOutcome:
+    """Scan one image, which several repositories or tags may contain. `subjects` has an item for each of them.
+
+    The image is pulled from the repository of the first subject. If the scan fails, the next subject is tried.
+    """
+    outcome: ScanOutcome = NotScanned(UnscannedReason.NO_SCANNER)
+    for subject in subjects:
+        if not isinstance(outcome, Scan):
+            outcome = scanner.scan(subject)
+        progress.advance()
+    return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class VexResult:
+    """The scan outcomes after VEX statements were applied, and a failure for each unreadable VEX document."""
+
+    outcomes: Mapping[ScanSubject, ScanOutcome]
+    failures: tuple[RunFailure, ...] = ()
+
+
+def apply_vex(outcomes: Mapping[ScanSubject, ScanOutcome], context: RunContext) -> VexResult:
+    """Suppress the findings that need no attention according to VEX statements.
+
+    Only statements of authors that the config accepts are applied. If no scan has findings, no statements are loaded.
+    """
+    advisories = context.advisories
+    if advisories is None or not any(isinstance(each, Scan) and each.findings for each in outcomes.values()):
+        return VexResult(outcomes)
+    vex = advisories.load_statements()
+    statements_by_image = group_by_image(vex.statements)
+    failures = tuple(RunFailure(key, FailureStage.ASSESS, error) for key, error in vex.errors)
+    if not statements_by_image:
+        return VexResult(outcomes, failures)
+    names = context.scan_pool.map(advisories.list_digests, outcomes)
+    suppressed = (
+        suppress_findings(outcome, subject, statements_by_image, digests)
+        for (subject, outcome), digests in zip(outcomes.items(), names, strict=True)
+    )
+    return VexResult(dict(zip(outcomes, suppressed, strict=True)), failures)
+
+
+def enrich_evidence(evidence: Mapping[Transition, Evidence], advisories: AdvisorySource | None) -> EvidenceResult:
+    """Add the data of the public lists KEV and EPSS about the vulnerabilities in the evidence.
+
+    All vulnerabilities are looked up in one query. If there are none, or if `advisories` is None, nothing is read.
+    """
+    ids = {transition: _collect_ids(each) for transition, each in evidence.items()}
+    all_ids = frozenset().union(*ids.values())
+    if advisories is None or not all_ids:
+        return EvidenceResult(evidence)
+    advisory_result = advisories.query_lists(all_ids)
+    enriched = {
+        transition: _add_list_data(each, ids[transition], advisory_result) for transition, each in evidence.items()
+    }
+    failures = (
+        RunFailure(f"enrichment.{listing}", FailureStage.ASSESS, error)
+        for listing, error in advisory_result.errors.items()
+    )
+    return EvidenceResult(enriched, tuple(failures))
+
+
+def _add_list_data(evidence: Evidence, ids: frozenset[str], advisory_result: AdvisoryResult) -> Evidence:
+    return replace(
+        evidence,
+        exploited_ids=None if advisory_result.exploited_ids is None else advisory_result.exploited_ids & ids,
+        epss_scores=None
+        if advisory_result.epss_scores is None
+        else {each: advisory_result.epss_scores[each] for each in ids & advisory_result.epss_scores.keys()},
+        list_versions=advisory_result.list_versions,
+    )
+
+
+def _collect_ids(evidence: Evidence) -> frozenset[str]:
+    scans = (each for each in (evidence.old, evidence.new) if isinstance(each, Scan))
+    return frozenset(finding.id for scan in scans for finding in scan.findings)
+
+
+# ---- contents --------------------------------------------------------------------------------------------------------
+
+
+def inspect_images(evidence: Mapping[Transition, Evidence], context: RunContext) -> EvidenceResult:
+    """Add the contents of the old and the new image to the evidence: the properties in their manifests and configs.
+
+    Contents that are not stored are fetched once for each distinct image. An image for which no scanner is configured
+    is not inspected. A run without a scanner therefore sends no additional requests.
+
+    Raises:
+        StateError: If the state cannot be read.
+    """
+    transitions = [
+        transition for transition, found in evidence.items() if found.new != NotScanned(UnscannedReason.NO_SCANNER)
+    ]
+    subjects = dict.fromkeys(subject for transition in transitions for subject in _list_first_subjects(transition))
+    cached = context.state_store.load_manifests({subject.digest for subject in subjects}) if subjects else {}
+    known_contents = {
+        subject: found for subject in subjects if (found := _get_cached_contents(subject, cached)) is not None
+    }
+    fetched_contents, failures = fetch_contents(
+        (subject for subject in subjects if subject not in known_contents), context
+    )
+    context.state_store.save_manifests(_add_contents(fetched_contents, cached))
+    contents = {**fetched_contents, **known_contents}
+
+    def build_contents(transition: Transition) -> TransitionContents:
+        images = [contents[subject] for subject in _list_first_subjects(transition)]
+        return TransitionContents(images[0] if transition.old else None, images[-1])
+
+    updated = {
+        transition: replace(evidence[transition], contents=build_contents(transition)) for transition in transitions
+    }
+    return EvidenceResult({**evidence, **updated}, failures)
+
+
+def _get_cached_contents(subject: ScanSubject, cached: Mapping[Digest, CachedManifest]) -> ImageContents | None:
+    return cached[subject.digest].contents.get(subject.platform) if subject.digest in cached else None
+
+
+def _add_contents(
+    fetched_contents: Mapping[ScanSubject, ImageContents | None], cached: Mapping[Digest, CachedManifest]
+) -> list[CachedManifest]:
+    """Add the fetched image contents to copies of the cached manifests, and return these copies for storing.
+
+    A manifest is left out if no contents were fetched for it. Contents are left out if their manifest is not cached.
+    """
+    updated: dict[Digest, CachedManifest] = {}
+    for subject, image_contents in fetched_contents.items():
+        manifest = updated.get(subject.digest) or cached.get(subject.digest)
+        if image_contents is not None and manifest is not None:
+            updated[subject.digest] = replace(
+                manifest, contents={**manifest.contents, subject.platform: image_contents}
+            )
+    return list(updated.values())
+
+
+def fetch_contents(
+    images: Iterable[ScanSubject], context: RunContext
+) -> tuple[Mapping[ScanSubject, ImageContents | None], tuple[RunFailure, ...]]:
+    """Return the contents of each image, and the failures to fetch contents.
+
+    The contents of an image are None if they could not be fetched.
+    """
+    subjects = list(dict.fromkeys(images))
+    if not subjects:
+        return {}, ()
+
+    def fetch(subject: ScanSubject) -> ImageContents | RegistryError | None:
+        try:
+            return context.registry.fetch_contents(subject.tag_ref, subject.digest, subject.platform)
+        except RegistryError as error:
+            return error
+
+    results = context.registry_pool.run_phase("Inspecting images", fetch, subjects, context.progress)
+    outcomes = dict(zip(subjects, results, strict=True))
+    contents = {subject: each if isinstance(each, ImageContents) else None for subject, each in outcomes.items()}
+    return contents, build_assess_failures(
+        (f"{subject.tag_ref}@{subject.digest}", str(outcome))
+        for subject, outcome in outcomes.items()
+        if isinstance(outcome, RegistryError) and outcome.is_failure
+    )
+
+
+def list_subjects_on(transition: Transition, platform: str) -> list[ScanSubject]:
+    """Return the images to scan for a transition on one platform: the old image, if there is one, and the new image."""
+    return [ScanSubject(transition.tag_ref, digest, platform) for digest in (transition.old, transition.new) if digest]
+
+
+def _list_first_subjects(transition: Transition) -> list[ScanSubject]:
+    """Return the old image, if there is one, and the new image, on the first platform of the transition.
+
+    The contents of one platform are enough, because the start configuration rarely depends on the platform.
+    """
+    return list_subjects_on(transition, transition.platforms[0])

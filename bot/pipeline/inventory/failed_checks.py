@@ -1,0 +1,71 @@
+"""Find out which check failed in base branches that merged an update, and from which no image was built since then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from bot.core.inventory.stage_funnels import find_fleet_stages
+from bot.model.ci import FailedCheck
+from bot.model.errors import StateError
+from bot.model.forge import GitRepository
+from bot.model.inventory import BranchKey
+from bot.model.report import RunFailure
+from bot.model.run_scope import RunScope
+from bot.model.update_stages import UpdateProgress, WaitReason
+from bot.model.vocabulary import FailureStage
+from bot.pipeline.inventory.own_builds import OwnImages
+from bot.pipeline.registry_failures import STATE_SUBJECT
+from bot.pipeline.run_context import RunContext, RunOptions
+from bot.pipeline.worker_pool import FORGE_POOL
+from bot.ports import Fleet
+
+MAX_BRANCHES = 200
+"""Limit of the base branches whose checks are read in one run, with about one request each. Those that merged an update
+last come first."""
+
+_REASONS = frozenset({WaitReason.NOT_BUILT, WaitReason.BUILD_FAILED})
+
+
+def record_failed_checks(
+    branches: Iterable[tuple[Fleet, GitRepository]], context: RunContext, options: RunOptions
+) -> tuple[RunFailure, ...]:
+    """Read and store the failed checks of base branches that wait for a build. Return the failures.
+
+    `branches` are all base branches of the fleet. Without a state or own images, nothing is done, nor in a run that is
+    limited to a part of the fleet.
+    """
+    services = context.builds
+    if services is None or options.scope != RunScope():
+        return ()
+    if not OwnImages(services.configured, options.policy_config):
+        return ()
+    try:
+        facts = services.stages.load_fleet_facts()
+        waiting = _list_waiting(find_fleet_stages(facts, context.now).updates)
+        listed = {BranchKey.of(repository): (fleet, repository) for fleet, repository in branches}
+        heads = {
+            key: facts.heads[key]
+            for key in waiting
+            if key in listed and listed[key][1].commit == facts.heads.get(key)  # else the next visit comes first
+        }
+        keys = list(heads)[:MAX_BRANCHES]
+
+        def read(key: BranchKey) -> FailedCheck | None:
+            fleet, repository = listed[key]
+            return fleet.find_failed_check(repository, heads[key])
+
+        checks = FORGE_POOL.run_phase("Reading failed checks", read, keys, context.progress) if keys else []
+        services.checks.record_checks(dict(zip(keys, checks, strict=True)), heads)
+    except StateError as error:
+        return (RunFailure(STATE_SUBJECT, FailureStage.SURVEY, str(error)),)
+    return ()
+
+
+def _list_waiting(updates: Sequence[UpdateProgress]) -> list[BranchKey]:
+    """Return the base branches that wait for a build, those that merged an update last first."""
+    waiting = [
+        (each.since, each.use.key)
+        for each in updates
+        if each.since is not None and each.wait is not None and each.wait.reason in _REASONS
+    ]
+    return list(dict.fromkeys(key for _, key in sorted(waiting, reverse=True)))

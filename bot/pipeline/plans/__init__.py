@@ -1,0 +1,1 @@
+"""Describe the steps of a run in a plan, and apply a plan."""

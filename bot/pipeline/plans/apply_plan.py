@@ -1,0 +1,273 @@
+"""Perform a plan that an earlier command made, with nothing but the forge.
+
+Every repository is first compared with the plan: its base commit, basebump's branches and requests, and the dashboard
+issue. If anything changed, nothing is written there. The edits are proved on the base commit by the same code that
+proves them when they are planned. Then the same functions execute the steps as in a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cache
+
+from bot.core.budgets import RunBudget, TreeBudget
+from bot.model.errors import BasebumpError, EditError, PlanError
+from bot.model.fleet_plan import FleetPlan, PlannedRepository
+from bot.model.forge import ForgeLimits, GitRepository
+from bot.model.proposal import RemoteRequest
+from bot.model.report import RepositoryReport, RunFailure, RunReport
+from bot.model.vocabulary import FailureStage
+from bot.pipeline.plans.plan_run import PlanOrigin
+from bot.pipeline.plans.planned_edits import EditProver
+from bot.pipeline.plans.planned_limits import PlanLimitError, PlanLimits
+from bot.pipeline.plans.planned_steps import (
+    InconsistentPlanError,
+    build_branch_plan,
+    describe_request,
+    fingerprint_dashboard,
+    is_writing,
+)
+from bot.pipeline.proposal.branch_judge import PlannedJudge
+from bot.pipeline.proposal.dashboard_sync import sync_dashboards
+from bot.pipeline.proposal.execute_steps import execute_plans
+from bot.pipeline.proposal.plan_proposals import ProposalPlan
+from bot.pipeline.proposal.repository_plan import BranchPlan, RepositoryPlan
+from bot.pipeline.references.extract import ExtractResult, extract_references
+from bot.pipeline.references.reader_slots import ReaderSlots
+from bot.pipeline.run_context import RunOptions
+from bot.pipeline.survey.fleet_scan import RepositoryScan
+from bot.pipeline.survey.triage import ListedBranch
+from bot.pipeline.worker_pool import FORGE_POOL
+from bot.ports import Clock, FileFormat, Fleet, ProgressReporter, RulesReader
+
+MAX_CLOCK_DIFFERENCE = timedelta(minutes=5)
+"""How far the clocks of the two machines may differ. A plan from further in the future is refused."""
+
+_NEXT_PLAN = "nothing was written here; hint: make a new plan"
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyContext:
+    """The services that performing a plan needs. There is neither a registry nor a scanner nor a state among them."""
+
+    formats: Sequence[FileFormat]
+    read_rules: RulesReader
+    clock: Clock
+    progress: ProgressReporter
+    reader_slots: ReaderSlots | None = None
+
+
+class _ChangedSincePlanError(Exception):
+    """The repository is no longer as it was when the plan was made. The message says what changed."""
+
+
+def check_plan(plan: FleetPlan, origin: PlanOrigin, branch_prefix: str, now: datetime, max_age: timedelta) -> None:
+    """Raise PlanError if a plan must not be performed now by this program with this config."""
+    if plan.version != origin.version:
+        raise PlanError(
+            f"the plan was made by basebump {plan.version}, but this is {origin.version}; hint: use the same version "
+            "for `plan` and `apply`"
+        )
+    if plan.config != origin.config or plan.branch_prefix != branch_prefix:
+        raise PlanError(
+            "the plan was made with another config; hint: pass the same config file to `plan` and `apply`, and make a "
+            "new plan after each change"
+        )
+    age = now - plan.planned_at
+    if age > max_age:
+        raise PlanError(
+            f"the plan is {_count_hours(age)} old, but at most {_count_hours(max_age)} are allowed; hint: make a "
+            "new plan, or allow an older one with --max-age"
+        )
+    if age < -MAX_CLOCK_DIFFERENCE:
+        raise PlanError(
+            f"the plan was made in the future, at {plan.planned_at.isoformat()}; hint: set the clocks of both machines"
+        )
+
+
+def _count_hours(duration: timedelta) -> str:
+    hours = duration // timedelta(hours=1)
+    return "1 hour" if hours == 1 else f"{hours} hours"
+
+
+def apply_plan(plan: FleetPlan, fleets: Sequence[Fleet], context: ApplyContext, options: RunOptions) -> RunReport:
+    """Perform a plan that `check_plan` accepted, and return the report on its repositories.
+
+    `options` are those of a run with the level of the plan.
+    """
+    started = context.clock.now()
+    listed, failures = _find_repositories(plan, fleets)
+    run_budget = RunBudget()
+
+    def prepare(planned: PlannedRepository) -> RepositoryPlan | RunFailure:
+        return _RepositoryCheck(planned, listed.get(planned.key), context, options, run_budget).prepare()
+
+    prepared = FORGE_POOL.run_phase("Comparing repositories", prepare, plan.repositories, context.progress)
+    unlisted = {each.subject for each in failures}
+    failures += [each for each in prepared if isinstance(each, RunFailure) and each.subject not in unlisted]
+    changed = {
+        planned.key[:3]
+        for planned, each in zip(plan.repositories, prepared, strict=True)
+        if isinstance(each, RunFailure)
+    }
+    pairs = [
+        (
+            each if planned.key[:3] not in changed else replace(each, dashboard=None),  # it shows all base branches
+            _restore_links(planned.report, each.repository_scan.repository),
+        )
+        for planned, each in zip(plan.repositories, prepared, strict=True)
+        if isinstance(each, RepositoryPlan)
+    ]
+    repository_plans, base_reports = [plan for plan, _ in pairs], [report for _, report in pairs]
+    executed = execute_plans(repository_plans, base_reports, context.progress, options.level)
+    evidence = {each.transition: each.evidence for each in plan.evidence}
+    failures += executed.failures
+    failures += sync_dashboards(repository_plans, executed.reports, evidence, options)
+    return RunReport(options.level, executed.reports, evidence, tuple(failures), started, context.clock.now())
+
+
+def _find_repositories(
+    plan: FleetPlan, fleets: Sequence[Fleet]
+) -> tuple[Mapping[tuple[str, str, str, str], ListedBranch], list[RunFailure]]:
+    """Return the repositories of the plan by key, as far as the config selects them, and the failures to list them."""
+    names = frozenset(each.configured_name or each.name for each in plan.repositories)
+    found: dict[tuple[str, str, str, str], ListedBranch] = {}
+    failures: list[RunFailure] = []
+    if not names:
+        return found, failures
+    for fleet in fleets:
+        for each in fleet.list_repositories(names):
+            if isinstance(each, RunFailure):
+                failures.append(each)
+            else:
+                key = (each.forge, each.server, each.name, each.base_branch or "")
+                found.setdefault(key, ListedBranch(fleet, each))
+    return found, failures
+
+
+def _restore_links(report: RepositoryReport, repository: GitRepository) -> RepositoryReport:
+    """Return the report of a plan with the address of the files as the forge states it now."""
+    return replace(report, files_url=repository.files_url)
+
+
+@dataclass(frozen=True, slots=True)
+class _RepositoryCheck:
+    """Compares one repository with the plan, and proves the edits. Nothing is written."""
+
+    planned: PlannedRepository
+    listed: ListedBranch | None
+    context: ApplyContext
+    options: RunOptions
+    run_budget: RunBudget
+
+    def prepare(self) -> RepositoryPlan | RunFailure:
+        """Return the steps to execute. Return a failure if the repository or the plan does not allow executing them."""
+        subject = self.planned.name
+        try:
+            return self._prepare()
+        except _ChangedSincePlanError as change:
+            return RunFailure(subject, FailureStage.PROPOSE, f"{change} since the plan was made; {_NEXT_PLAN}")
+        except InconsistentPlanError:
+            return RunFailure(subject, FailureStage.PROPOSE, f"the plan contradicts itself; {_NEXT_PLAN}")
+        except EditError as error:
+            return RunFailure(subject, FailureStage.EDIT, f"{error}; {_NEXT_PLAN}")
+        except PlanLimitError as error:
+            return RunFailure(subject, FailureStage.PROPOSE, f"{error}; {_NEXT_PLAN}")
+        except BasebumpError as error:
+            return RunFailure(subject, FailureStage.PROPOSE, str(error))
+
+    def _prepare(self) -> RepositoryPlan:
+        planned, listed = self.planned, self.listed
+        if listed is None:
+            raise _ChangedSincePlanError("the config or the forge no longer lists this repository or its base branch")
+        repository = listed.repository
+        if repository.commit != planned.commit:
+            raise _ChangedSincePlanError("the base branch moved")
+        if repository.is_public != planned.is_public:
+            raise _ChangedSincePlanError("the repository became public or private")
+        forge = listed.fleet.get_forge(repository)
+        judge = PlannedJudge(planned.requests)
+        requests = forge.list_requests(self.options.branch_prefix, frozenset(planned.listed_branches), judge)
+        if judge.branch_of_other_account is not None:
+            raise PlanError(
+                f"the plan was made with the token of another account, to which {judge.branch_of_other_account} is a "
+                "branch of others; nothing was written here; hint: use two tokens of the same account"
+            )
+        requests = _match_requests(planned, requests, judge.judged_heads)
+        dashboard = listed.fleet.get_dashboard(repository) if planned.has_dashboard else None
+        dashboard_issue = dashboard.read() if dashboard is not None else None
+        if planned.has_dashboard and fingerprint_dashboard(dashboard_issue) != planned.dashboard:
+            raise _ChangedSincePlanError("the dashboard issue changed")
+        extract_result = ExtractResult(repository, has_repository_config=planned.has_config)
+        return RepositoryPlan(
+            RepositoryScan(listed, extract_result),
+            ProposalPlan((), ()),
+            (),
+            self._build_branch_plans(repository, forge.limits, requests),
+            forge,
+            requests,
+            dashboard=dashboard,
+            dashboard_issue=dashboard_issue,
+        )
+
+    def _build_branch_plans(
+        self, repository: GitRepository, forge_limits: ForgeLimits, requests: Sequence[RemoteRequest]
+    ) -> tuple[BranchPlan, ...]:
+        """Return the steps, with the proved contents of the files that they push."""
+
+        @cache
+        def extract() -> ExtractResult:
+            return self._extract(repository)
+
+        context = self.context
+        plan_limits = PlanLimits(self.options, forge_limits, lambda: extract().rules)
+        prover: EditProver | None = None
+        branch_plans: list[BranchPlan] = []
+        for each in self.planned.branches:
+            if not each.branch.startswith(self.options.branch_prefix):
+                raise InconsistentPlanError
+            branch_plan = build_branch_plan(each, requests, {}, {})
+            plan_limits.check(each.branch, branch_plan.step, branch_plan.desired)
+            if each.must_push and each.proposal is not None and is_writing(branch_plan.step, self.options.level):
+                prover = prover or EditProver(extract(), self.options.policy_config, context.clock.now().date())
+                contents = prover.prove(each.proposal)
+                reduced = each.proposal.without_protected
+                reduced_contents = prover.prove(reduced) if reduced is not None else {}
+                branch_plan = build_branch_plan(each, requests, contents, reduced_contents)
+            branch_plans.append(branch_plan)
+        return tuple(branch_plans)
+
+    def _extract(self, repository: GitRepository) -> ExtractResult:
+        """Read the files of the base commit as a run reads them."""
+        if self.listed is None:
+            raise InconsistentPlanError
+        context = self.context
+        return extract_references(
+            repository,
+            self.listed.fleet.open_tree(repository),
+            context.formats,
+            context.read_rules,
+            TreeBudget(self.run_budget),
+            reader_slots=context.reader_slots,
+        )
+
+
+def _match_requests(
+    planned: PlannedRepository, requests: Sequence[RemoteRequest], judged_heads: Collection[str]
+) -> tuple[RemoteRequest, ...]:
+    """Return the requests of the forge in the order of the plan. Raises _ChangedSincePlanError if they differ."""
+    found = {(each.branch, each.number, each.state): each for each in requests}
+    listed = {(each.branch, each.number, each.state) for each in planned.requests}
+    changed = sorted({key[0] for key in found.keys() ^ listed})
+    matched: list[RemoteRequest] = []
+    for each in planned.requests:
+        request = found.get((each.branch, each.number, each.state))
+        if request is None or describe_request(request, judged_heads) != each:
+            changed.append(each.branch)
+        else:
+            matched.append(request)
+    if changed:
+        raise _ChangedSincePlanError(f"the branch {changed[0]} or its request changed")
+    return tuple(matched)

@@ -1,0 +1,1 @@
+"""Plan the proposals to a repository, and execute their steps."""

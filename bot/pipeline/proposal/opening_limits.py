@@ -1,0 +1,133 @@
+"""Apply the limits on opening proposals, which all runs with the same state share.
+
+Before a run opens proposals, it reserves them in the ledger of the state. If several runs use the state at the same
+time, such as the parts of one run, they together stay within the limits. If a run is interrupted, its reservations stay
+in the ledger, and the next run opens these proposals without counting them again. If two runs reserve the same
+proposal, neither of them gives it back, because one of them may have opened it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bot.core.proposal.limits import OpenQueue, defer_proposals
+from bot.model.errors import StateError
+from bot.model.limits import DEFAULT_FLEET_LIMITS, DEFAULT_REPOSITORIES_PER_RUN, Opening, ProposalLimits
+from bot.model.proposal import CloseRequest, DeferProposal, OpenRequest, RequestState
+from bot.model.report import RunFailure
+from bot.model.vocabulary import FailureStage, ProposalOutcome, RunLevel
+from bot.pipeline.proposal.execute_steps import ExecutionResult
+from bot.pipeline.proposal.repository_plan import BranchPlan, RepositoryPlan
+from bot.pipeline.registry_failures import STATE_SUBJECT
+from bot.pipeline.run_context import RunContext, RunOptions
+
+_OPENED = frozenset({ProposalOutcome.OPENED, ProposalOutcome.WOULD_OPEN})
+"""The outcomes of proposals that were opened, or whose branches were pushed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitResult:
+    """The plans of all branches after applying the limits, and a failure if the state could not be used."""
+
+    branch_plans: tuple[BranchPlan, ...]
+    openings: tuple[Opening, ...]
+    """The proposals that this run may open and reserved, without those that another run reserved before."""
+    failures: tuple[RunFailure, ...] = ()
+
+
+def apply_limits(repository_plans: Sequence[RepositoryPlan], context: RunContext, options: RunOptions) -> LimitResult:
+    """Apply the limits and schedules for opening proposals, and reserve the proposals that may be opened.
+
+    If a proposal must not be opened in this run, the step to open it is replaced with a step that defers it. If the
+    state cannot be used, only the proposals of this run are counted. A run that opens nothing reserves nothing.
+    """
+    queues = [_build_queue(each, options) for each in repository_plans]
+    deferrals, new_openings = list[dict[str, DeferProposal]](), list[Opening]()
+
+    def choose(recent: Sequence[Opening]) -> Sequence[Opening]:
+        deferrals[:] = defer_proposals(queues, context.now, recent)
+        openings = tuple(_list_openings(queues, deferrals)) if options.level >= RunLevel.PUSH else ()
+        reserved = {(each.repository, each.branch) for each in recent}
+        new_openings[:] = [each for each in openings if (each.repository, each.branch) not in reserved]
+        return openings
+
+    failures: tuple[RunFailure, ...] = ()
+    window = options.limits.window if options.limits is not None else DEFAULT_FLEET_LIMITS.window
+    try:
+        context.opening_ledger.reserve(choose, context.now, window)
+    except StateError as error:
+        choose(())
+        failures = (RunFailure(STATE_SUBJECT, FailureStage.PROPOSE, str(error)),)
+    branch_plans = _replace_deferred(repository_plans, deferrals)
+    return LimitResult(tuple(branch_plans), tuple(new_openings), failures)
+
+
+def give_back_unopened(
+    openings: Sequence[Opening],
+    repository_plans: Sequence[RepositoryPlan],
+    results: Sequence[ExecutionResult],
+    context: RunContext,
+) -> tuple[RunFailure, ...]:
+    """Remove the reservations of proposals that could not be opened, so that other proposals can take their places.
+
+    `context` must have the time at which they were reserved. Return a failure if the state cannot be used. The
+    proposals then count until the window of the limits has passed.
+    """
+    opened = {
+        (_get_full_name(plan), report.branch)
+        for plan, result in zip(repository_plans, results, strict=True)
+        for report in result.reports
+        if report.outcome in _OPENED
+    }
+    unopened = [each for each in openings if (each.repository, each.branch) not in opened]
+    try:
+        if unopened:
+            context.opening_ledger.give_back(unopened, context.now)
+    except StateError as error:
+        return (RunFailure(STATE_SUBJECT, FailureStage.PROPOSE, str(error)),)
+    return ()
+
+
+def _get_full_name(repository_plan: RepositoryPlan) -> tuple[str, str, str]:
+    """Return the name of a repository in the ledger."""
+    repository = repository_plan.repository_scan.repository
+    return repository.forge, repository.server, repository.name
+
+
+def _replace_deferred(
+    repository_plans: Sequence[RepositoryPlan], deferrals: Sequence[Mapping[str, DeferProposal]]
+) -> Iterator[BranchPlan]:
+    for each, deferred in zip(repository_plans, deferrals, strict=True):
+        for branch_plan in each.branch_plans:
+            yield replace(branch_plan, step=deferred.get(branch_plan.branch, branch_plan.step))
+
+
+def _list_openings(queues: Sequence[OpenQueue], deferrals: Sequence[Mapping[str, DeferProposal]]) -> Iterator[Opening]:
+    for queue, deferred in zip(queues, deferrals, strict=True):
+        for step in queue.open_steps:
+            if step.proposal.branch not in deferred:
+                yield queue.build_opening(step.proposal)
+
+
+def _build_queue(repository_plan: RepositoryPlan, options: RunOptions) -> OpenQueue:
+    """Return the proposals to open in a repository, with the limits that apply to them.
+
+    If the config sets no limits, there are default limits for repositories that the config selects by owner or topic,
+    and no limits for repositories that it names.
+    """
+    repository_scan, configured_wave = repository_plan.repository_scan, options.rollout.repositories_per_run
+    is_selected = repository_scan.repository.is_selected_by_owner
+    steps = [branch_plan.step for branch_plan in repository_plan.branch_plans]
+    states = (each.state for branch_plan in repository_plan.branch_plans for each in branch_plan.requests)
+    open_now = sum(state is RequestState.OPEN for state in states) - sum(
+        isinstance(step, CloseRequest) for step in steps
+    )
+    return OpenQueue(
+        repository=(id(repository_scan.fleet), repository_scan.repository.name),
+        limits=options.limits or (DEFAULT_FLEET_LIMITS if is_selected else ProposalLimits()),
+        open_steps=[step for step in steps if isinstance(step, OpenRequest)],
+        open_count=open_now,
+        repositories_per_run=configured_wave or (DEFAULT_REPOSITORIES_PER_RUN if is_selected else None),
+        full_name=_get_full_name(repository_plan),
+    )

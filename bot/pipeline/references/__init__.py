@@ -1,0 +1,1 @@
+"""Extract image references from trees, and edit them."""
