@@ -1,0 +1,180 @@
+"""Names of tests and of test helpers follow the rules of the project for names.
+
+A test is named `test_<subject>_<behaviour>[_when_<condition>]`, and a helper class has at least two words. At most
+5 % of the names of a folder may break a rule, because some words are rightly used in a name.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+MAX_LENGTH = 80
+MAX_SHARE = 5
+
+UNFINISHED_TESTS = {
+    ".": 55,
+    "action": 77,
+    "advisories": 69,
+    "cli": 20,
+    "clusters": 21,
+    "core": 66,
+    "demo": 12,
+    "deploy": 57,
+    "docs": 44,
+    "events": 28,
+    "forges": 75,
+    "formats": 64,
+    "model": 7,
+    "net": 69,
+    "packaging": 60,
+    "pipeline": 28,
+    "queues": 20,
+    "registries": 79,
+    "reports": 20,
+    "scanners": 81,
+    "serve": 21,
+    "settings": 21,
+    "state": 28,
+    "verifiers": 88,
+}
+"""Folders whose test names are not renamed yet, with the highest share of bad names in percent."""
+
+UNFINISHED_CLASSES = {
+    ".": 50,
+    "cli": 100,
+    "core": 80,
+    "demo": 100,
+    "docs": 67,
+    "events": 100,
+    "forges": 100,
+    "formats": 50,
+    "net": 100,
+    "packaging": 100,
+    "pipeline": 52,
+    "registries": 75,
+    "reports": 100,
+    "scanners": 100,
+    "serve": 100,
+    "state": 100,
+    "support": 56,
+    "support/clouds": 89,
+    "support/docs": 100,
+    "support/forges": 70,
+    "support/formats": 100,
+    "support/packaging": 45,
+    "support/pictures": 60,
+    "support/registries": 40,
+    "support/runs": 28,
+    "support/service": 67,
+    "support/signing": 100,
+    "support/witnesses": 90,
+    "verifiers": 100,
+}
+"""Folders whose helper classes are not renamed yet, with the highest share of bad names in percent."""
+
+NOT_A_SUBJECT = re.compile(r"test_(a|an|the|of|with|without|that|this|these|those|who|one)_")
+PRONOUN = re.compile(
+    r"_(it|its|they|them|their|what|where|whose|whom|nobody|somebody|nothing|anew|else|elsewhere|all_of_them)(_|$)"
+    r"|_(is|are)_(no|none)(_|$)|_one$"
+)
+SINGLE_WORD = re.compile(r"_?[A-Z][a-z0-9]*")
+
+
+@dataclass(frozen=True)
+class FolderNames:
+    """The names of a folder, and a description of every name that breaks a rule."""
+
+    total: int
+    bad: list[str]
+
+    @property
+    def bad_share(self):
+        """Share of bad names in percent."""
+        return 100 * len(self.bad) / self.total
+
+
+def find_test_name_problem(name):
+    if len(name) > MAX_LENGTH:
+        return f"is longer than {MAX_LENGTH} characters"
+    if NOT_A_SUBJECT.match(name):
+        return "does not start with its subject"
+    if match := PRONOUN.search(name):
+        return f"has {match.group().strip('_')!r} in place of a noun, or in place of if, when or not"
+    return None
+
+
+def find_class_name_problem(name):
+    return "is a single word" if SINGLE_WORD.fullmatch(name) else None
+
+
+def collect_names(node_types, is_collected, find_problem):
+    """Group names by folder: the first folder below `tests`, or below `tests/support`."""
+    totals = defaultdict(int)
+    bad = defaultdict(list)
+    for path in sorted(TESTS.rglob("*.py")):
+        relative = path.relative_to(TESTS)
+        depth = 2 if relative.parts[0] == "support" else 1
+        folder = "/".join(relative.parts[:-1][:depth]) or "."
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, node_types) and is_collected(node.name):
+                totals[folder] += 1
+                if problem := find_problem(node.name):
+                    bad[folder].append(f"{relative}:{node.lineno}: {node.name} {problem}")
+    return {folder: FolderNames(total, bad[folder]) for folder, total in totals.items()}
+
+
+TEST_NAMES = collect_names(
+    (ast.FunctionDef, ast.AsyncFunctionDef), lambda name: name.startswith("test_"), find_test_name_problem
+)
+CLASS_NAMES = collect_names(ast.ClassDef, lambda name: not name.startswith("Test"), find_class_name_problem)
+
+
+@pytest.mark.parametrize("folder", TEST_NAMES)
+def test_test_names_have_subject_and_behaviour(folder):
+    names = TEST_NAMES[folder]
+    assert names.bad_share <= UNFINISHED_TESTS.get(folder, MAX_SHARE), "\n".join(names.bad)
+
+
+@pytest.mark.parametrize("folder", CLASS_NAMES)
+def test_helper_classes_have_specific_names(folder):
+    names = CLASS_NAMES[folder]
+    assert names.bad_share <= UNFINISHED_CLASSES.get(folder, MAX_SHARE), "\n".join(names.bad)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "test_the_pipeline_is_checked",
+        "test_of_two_limits_the_stricter_holds",
+        "test_what_is_held_is_reported",
+        "test_older_image_is_no_downgrade",
+        "test_platforms_are_none_if_unknown",
+        "test_file_names_its_registry",
+        "test_stale_branch_is_made_anew",
+        "test_digest_replaces_the_old_one",
+        "test_" + "x" * MAX_LENGTH,
+    ],
+)
+def test_bad_test_name_is_detected(name):
+    assert find_test_name_problem(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["test_refuses_digest_from_other_registry", "test_digest_that_breaks_ci_is_held", "test_reads_one_page"]
+)
+def test_good_test_name_is_accepted(name):
+    assert find_test_name_problem(name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "is_bad"), [("Desk", True), ("_Told", True), ("FakeClock", False), ("TCPHandler", False)]
+)
+def test_single_word_is_detected_as_class_name(name, is_bad):
+    assert bool(find_class_name_problem(name)) == is_bad
