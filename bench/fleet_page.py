@@ -27,7 +27,7 @@ from support.runs.large_fleet import build_large_fleet  # noqa: E402
 from support.witnesses.chromium import Browser, browser  # noqa: E402
 
 from bot.cli.outputs import render_html  # noqa: E402
-from bot.reports.json_document import render_run_document  # noqa: E402
+from bot.reports.run.report_document import render_run_document  # noqa: E402
 
 IMAGES = (1, 40, 2_000)
 ROUNDS = 5

@@ -21,7 +21,7 @@ from bot.wiring.blocking import AddedBlock, ListedBlock, add_block, find_users
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bot.reports.styled_lines import Line
+    from bot.reports.parts.styled_lines import Line
 
 
 def _parse_digest(_context: click.Context, _argument: click.Parameter, text: str) -> Digest:
@@ -72,7 +72,7 @@ def _render_result(result: AddedBlock | ListedBlock, entry: BlockedDigest) -> It
 
 def _render_users(entry: BlockedDigest, config_file: Path) -> Iterator[Line]:
     """Yield the lines that list the files that use the digest."""
-    from bot.reports.digest_users import render_digest_users
+    from bot.reports.fleet.usage import render_digest_users
 
     users = find_users(config_file, entry)
     if users is None:

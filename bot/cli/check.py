@@ -130,7 +130,7 @@ def _build_fix_command(path: Path, config_file: Path | None) -> str:
 def _render_screen(report: CheckReport) -> str:
     """Return the text output for stdout, wrapped if stdout is a terminal."""
     from bot.cli.screen import show_lines
-    from bot.reports.check_text import render_check_lines
+    from bot.reports.check.check_text import render_check_lines
 
     return show_lines(render_check_lines(report, is_brief=is_quiet()), sys.stdout)
 
@@ -138,27 +138,27 @@ def _render_screen(report: CheckReport) -> str:
 def _render_report(report: CheckReport, output_format: str) -> str:
     match output_format:
         case "text":
-            from bot.reports.check_text import render_check_text
+            from bot.reports.check.check_text import render_check_text
 
             return render_check_text(report)
         case "json":
-            from bot.reports.check_document import render_check_document
+            from bot.reports.check.check_document import render_check_document
 
             return render_check_document(report)
         case "sarif":
-            from bot.reports.check_sarif import render_check_sarif
+            from bot.reports.check.check_sarif import render_check_sarif
 
             return render_check_sarif(report)
         case "junit":
-            from bot.reports.check_junit import render_check_junit
+            from bot.reports.check.junit import render_check_junit
 
             return render_check_junit(report)
         case "github":
-            from bot.reports.check_annotations import render_check_annotations
+            from bot.reports.check.annotations import render_check_annotations
 
             return render_check_annotations(report)
         case "codequality":
-            from bot.reports.check_code_quality import render_check_code_quality
+            from bot.reports.check.code_quality import render_check_code_quality
 
             return render_check_code_quality(report)
         case _:

@@ -20,9 +20,9 @@ from bot.model.errors import UsageError
 from bot.model.image_name import ImageName
 from bot.model.vocabulary import ExitCode
 from bot.pipeline.compare import compare_images
-from bot.reports.comparison_document import render_comparison_document
-from bot.reports.comparison_sarif import render_comparison_sarif
-from bot.reports.comparison_text import render_comparison_lines, render_comparison_text
+from bot.reports.compare.comparison_document import render_comparison_document
+from bot.reports.compare.comparison_sarif import render_comparison_sarif
+from bot.reports.compare.comparison_text import render_comparison_lines, render_comparison_text
 
 MARKDOWN_CHARACTERS = 65_000
 """The maximum number of characters of the Markdown.

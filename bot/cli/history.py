@@ -13,9 +13,9 @@ from bot.cli.outputs import write_result
 from bot.cli.screen import show_lines
 from bot.model.errors import InvalidReferenceError
 from bot.model.image_name import ImageName
-from bot.reports.history import HistoryAnswer, render_history_csv, render_history_document, render_history_lines
-from bot.reports.stored_answers import answer_image_history, answer_repository_history, answer_stages
-from bot.reports.styled_lines import join_lines
+from bot.reports.fleet.history import HistoryAnswer, render_history_csv, render_history_document, render_history_lines
+from bot.reports.fleet.stored_answers import answer_image_history, answer_repository_history, answer_stages
+from bot.reports.parts.styled_lines import join_lines
 from bot.wiring.inventory import StoredFleet, open_fleet
 
 

@@ -18,9 +18,9 @@ from bot.model.report import RunReport
 
 if TYPE_CHECKING:  # only HTML pages need them
     from bot.model.patch_times import FleetTrends
-    from bot.reports.html import PageParts
-    from bot.reports.run_facts import RunFacts
-    from bot.reports.stage_section import StageReport
+    from bot.reports.page.fleet_html import PageParts
+    from bot.reports.page.run_facts import RunFacts
+    from bot.reports.parts.stage_section import StageReport
 
 FORMATS = ("text", "json", "sarif", "jsonl", "markdown", "html", "metrics")
 """The formats of `scan` and `run`."""
@@ -128,7 +128,7 @@ def _write_file(path: Path, text: str) -> None:
 
 def render_html(document: str, stages: StageReport | None = None) -> str:
     """Return the HTML page for a document that `run` or `scan` wrote with `--format json`."""
-    from bot.reports.run_facts import read_document
+    from bot.reports.page.run_facts import read_document
 
     return render_page([read_document(document)], stages=stages)
 
@@ -139,7 +139,7 @@ def render_page(runs: Sequence[RunFacts], trends: FleetTrends | None = None, sta
     If `trends` is not None, the page shows the fixes of the fleet over time, and if `stages` is not None, how far
     updates got.
     """
-    from bot.reports.html import render_html_page
+    from bot.reports.page.fleet_html import render_html_page
 
     return render_html_page(runs, read_page_parts(), trends, stages)
 
@@ -147,7 +147,7 @@ def render_page(runs: Sequence[RunFacts], trends: FleetTrends | None = None, sta
 def read_page_parts() -> PageParts:
     """Return the files from which HTML pages are built."""
     from bot import resources
-    from bot.reports.html import PAGE_TEMPLATES, PageParts
+    from bot.reports.page.fleet_html import PAGE_TEMPLATES, PageParts
 
     templates = {name: resources.read_template(name) for name in PAGE_TEMPLATES}
     return PageParts(templates, resources.read_template("report.css"), resources.read_template("report.js"))
@@ -157,19 +157,19 @@ def render_report(report: RunReport, output_format: str) -> str:
     """Render a report in one of the formats that `scan` and `run` share. Raises ValueError for any other format."""
     match output_format:
         case "sarif":
-            from bot.reports.report_sarif import render_report_sarif
+            from bot.reports.run.report_sarif import render_report_sarif
 
             return render_report_sarif(report)
         case "jsonl":
-            from bot.reports.decisions import render_decisions
+            from bot.reports.run.decisions import render_decisions
 
             return render_decisions(report)
         case "markdown":
-            from bot.reports.markdown_summary import render_markdown_summary
+            from bot.reports.run.markdown_summary import render_markdown_summary
 
             return render_markdown_summary(report)
         case "metrics":
-            from bot.reports.metrics import render_metrics
+            from bot.reports.run.report_metrics import render_metrics
 
             return render_metrics(report)
         case _:

@@ -11,8 +11,8 @@ from bot.cli.outputs import read_page_parts
 from bot.cli.screen import find_screen_width, show_lines
 
 if TYPE_CHECKING:
-    from bot.reports.patch_times import PatchReport
-    from bot.reports.stage_section import StageReport
+    from bot.reports.fleet.patch_times import PatchReport
+    from bot.reports.parts.stage_section import StageReport
 
 
 FORMATS = ("text", "json", "csv", "trends-csv", "html")
@@ -24,19 +24,19 @@ def render_patch_report(config_file: Path, period: timedelta, output_format: str
     report = load_patch_report(config_file, period)
     match output_format:
         case "json":
-            from bot.reports.patch_times import render_patch_document
+            from bot.reports.fleet.patch_times import render_patch_document
 
             return render_patch_document(report)
         case "csv":
-            from bot.reports.patch_times import render_patch_csv
+            from bot.reports.fleet.patch_times import render_patch_csv
 
             return render_patch_csv(report)
         case "trends-csv":
-            from bot.reports.patch_times import render_trend_csv
+            from bot.reports.fleet.patch_times import render_trend_csv
 
             return render_trend_csv(report)
         case "html":
-            from bot.reports.html import render_fixes_page
+            from bot.reports.page.fleet_html import render_fixes_page
 
             return render_fixes_page(report.trends, read_page_parts(), report.stages)
         case _:
@@ -44,8 +44,8 @@ def render_patch_report(config_file: Path, period: timedelta, output_format: str
 
 
 def _render_text(report: PatchReport, *, is_for_file: bool) -> str:
-    from bot.reports.patch_times import render_patch_lines
-    from bot.reports.styled_lines import join_lines
+    from bot.reports.fleet.patch_times import render_patch_lines
+    from bot.reports.parts.styled_lines import join_lines
 
     if is_for_file:
         return join_lines(render_patch_lines(report, None))
@@ -54,7 +54,7 @@ def _render_text(report: PatchReport, *, is_for_file: bool) -> str:
 
 def load_stages(config_file: Path) -> StageReport | None:
     """Return how far the updates of a fleet got; None if it reads neither builds nor clusters. Raises StateError."""
-    from bot.reports.stored_answers import answer_stages
+    from bot.reports.fleet.stored_answers import answer_stages
     from bot.wiring.inventory import open_fleet
 
     reader = open_fleet(config_file).stages
@@ -65,7 +65,7 @@ def load_stages(config_file: Path) -> StageReport | None:
 def load_patch_report(config_file: Path, period: timedelta) -> PatchReport:
     """Return the times to patch of a period that ends now, and how far updates got. Raises StateError."""
     from bot.core.inventory.trends import MEDIAN_PERIOD
-    from bot.reports.stored_answers import build_patch_report
+    from bot.reports.fleet.stored_answers import build_patch_report
     from bot.wiring.inventory import open_fleet
 
     fleet, now = open_fleet(config_file), datetime.now(UTC)

@@ -18,7 +18,7 @@ from bot.core.markdown import make_console_line
 from bot.core.notes import MAX_NOTE_LENGTH
 from bot.model.errors import UsageError
 from bot.model.vocabulary import ExitCode
-from bot.reports.run_facts import DocumentError, RunFacts, merge_runs, read_document
+from bot.reports.page.run_facts import DocumentError, RunFacts, merge_runs, read_document
 
 MAX_DOCUMENTS_BYTES = 1024 * 1024 * 1024
 """The maximum size of all documents together. They then have two million image references, and need much memory."""

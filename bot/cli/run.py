@@ -23,12 +23,12 @@ from bot.model.vocabulary import ExitCode, FailureStage, RunLevel
 from bot.pipeline.references.reader_slots import ReaderSlots
 from bot.pipeline.registry_failures import STATE_SUBJECT
 from bot.pipeline.run import run_fleets
-from bot.reports.json_document import render_run_document
-from bot.reports.text import render_run_text
+from bot.reports.run.report_document import render_run_document
+from bot.reports.run.report_text import render_run_text
 
 if TYPE_CHECKING:
     from bot.model.patch_times import PatchSummary
-    from bot.reports.stage_section import StageReport
+    from bot.reports.parts.stage_section import StageReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def load_answers(report: RunReport, config_file: Path, *, has_metrics: bool) -> 
     """Return the report and the answers. If they cannot be read, they are empty, and the report says so."""
     from bot.cli.patch_report import load_patch_report, load_stages
     from bot.model.patch_times import PatchGrouping
-    from bot.reports.metrics import PATCH_PERIOD
+    from bot.reports.run.report_metrics import PATCH_PERIOD
 
     try:
         if not has_metrics:
@@ -102,7 +102,7 @@ def render_run_report(report: RunReport, answers: FleetAnswers, output_format: s
     """Render the report of a run, with what the state says about the whole fleet."""
     match output_format:
         case "metrics":
-            from bot.reports.metrics import render_metrics
+            from bot.reports.run.report_metrics import render_metrics
 
             return render_metrics(report, answers.patches, answers.stages)
         case "json":

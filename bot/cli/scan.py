@@ -96,15 +96,15 @@ def _render_report(
 ) -> str:
     match output_format:
         case "json":
-            from bot.reports.json_document import render_scan_document
+            from bot.reports.run.report_document import render_scan_document
 
             return render_scan_document(report)
         case "text":
-            from bot.reports.text import render_scan_text
+            from bot.reports.run.report_text import render_scan_text
 
             return render_scan_text(report, written_files)
         case "html":
-            from bot.reports.json_document import render_scan_document
+            from bot.reports.run.report_document import render_scan_document
 
             return render_html(render_scan_document(report))
         case _:

@@ -13,8 +13,8 @@ from typing import TextIO
 from bot.cli.presentation import has_colors, is_quiet, is_terminal
 from bot.model.report import RunReport
 from bot.model.source import FilePath
-from bot.reports.folds import Fold, render_bracket_fold, render_gitlab_fold, render_unfolded
-from bot.reports.styled_lines import Line, Style, StyledLine, join_lines
+from bot.reports.parts.styled_lines import Line, Style, StyledLine, join_lines
+from bot.reports.run.report_text import Fold, render_bracket_fold, render_gitlab_fold, render_unfolded
 
 _COLOURS = {Style.UPDATE: 36, Style.GOOD: 32, Style.WARNING: 33, Style.BAD: 31, Style.FAINT: 2}
 """The colour codes of styles. Explanations have no colour."""
@@ -30,7 +30,7 @@ HANGING_INDENT = 2
 
 def render_scan_for_screen(report: RunReport, written_paths: Sequence[FilePath] | None) -> str:
     """Render the text output of `scan` for stdout. `render_scan_lines` documents the parameters."""
-    from bot.reports.text import render_scan_lines
+    from bot.reports.run.report_text import render_scan_lines
 
     return show_lines(render_scan_lines(report, written_paths, is_brief=is_quiet()), sys.stdout)
 
@@ -41,8 +41,8 @@ def render_run_for_screen(report: RunReport) -> str:
     A terminal gets colours, and a table of all repositories at the end. A log gets a collapsible section for each
     repository, if the CI service supports such sections.
     """
-    from bot.reports.overview import render_overview
-    from bot.reports.text import render_run_lines
+    from bot.reports.run.overview import render_overview
+    from bot.reports.run.report_text import render_run_lines
 
     if not is_terminal(sys.stdout):
         return show_lines(render_run_lines(report, choose_fold(os.environ), is_brief=is_quiet()), sys.stdout)

@@ -12,8 +12,8 @@ from bot.cli import options
 from bot.cli.outputs import write_result
 from bot.cli.presentation import output_option
 from bot.cli.screen import show_lines
-from bot.reports.proposal_text import render_proposal_lines, render_proposal_list
-from bot.reports.styled_lines import Line, join_lines
+from bot.reports.parts.styled_lines import Line, join_lines
+from bot.reports.run.proposal_text import render_proposal_lines, render_proposal_list
 from bot.wiring.local_proposals import open_local_repository
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from bot.cli.presentation import is_quiet, is_terminal, is_verbose
 from bot.model.report import SCHEMA, RunFailure
 from bot.model.vocabulary import ExitCode
 from bot.ports import ProgressReporter
-from bot.reports.json_text import dump_json
+from bot.reports.parts.json_text import dump_json
 
 BAR_WIDTH = 30
 """The number of characters of the bar. With its title and two numbers, the line fits a terminal of 80 columns."""

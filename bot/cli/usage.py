@@ -12,9 +12,9 @@ from bot.cli import options
 from bot.cli.outputs import write_result
 from bot.cli.screen import show_lines
 from bot.model.image_name import Digest, ImageName, parse_sha256
-from bot.reports.stored_answers import answer_usage
-from bot.reports.styled_lines import join_lines
-from bot.reports.usage import render_usage_csv, render_usage_document, render_usage_lines
+from bot.reports.fleet.stored_answers import answer_usage
+from bot.reports.fleet.usage import render_usage_csv, render_usage_document, render_usage_lines
+from bot.reports.parts.styled_lines import join_lines
 from bot.wiring.inventory import open_fleet
 
 

@@ -15,7 +15,7 @@ from bot.model.run_scope import RunScope
 from bot.model.vocabulary import ProposalOutcome, RunLevel
 from bot.pipeline.run import run_fleets
 from bot.ports import ProgressReporter
-from bot.reports.text import render_run_text
+from bot.reports.run.report_text import render_run_text
 
 LineWriter = Callable[[str], None]
 

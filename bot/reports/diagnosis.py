@@ -9,8 +9,8 @@ from bot.core.markdown import make_console_line
 from bot.model.diagnosis import CheckStatus, ConfigArea, Diagnosis
 from bot.model.errors import HINT_SEPARATOR
 from bot.model.report import SCHEMA
-from bot.reports.json_text import render_json
-from bot.reports.styled_lines import Line, Style, StyledLine, join_blocks, join_lines
+from bot.reports.parts.json_text import render_json
+from bot.reports.parts.styled_lines import Line, Style, StyledLine, join_blocks, join_lines
 
 _MARKS: dict[CheckStatus, tuple[str, Style]] = {
     CheckStatus.OK: ("✓", Style.GOOD),

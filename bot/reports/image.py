@@ -6,7 +6,7 @@ from bot.core.markdown import make_console_line
 from bot.model.image import ImageFacts
 from bot.model.image_name import ImageName
 from bot.model.report import SCHEMA
-from bot.reports.json_text import format_time, render_json
+from bot.reports.parts.json_text import format_time, render_json
 
 
 def render_image_document(image: ImageName, facts: ImageFacts) -> str:

@@ -15,8 +15,8 @@ from bot.model.image_name import ImageName, parse_sha256
 from bot.model.report import RunReport
 from bot.model.stage_facts import StageFacts
 from bot.model.vocabulary import RunLevel
-from bot.reports.history import render_history_document
-from bot.reports.service_documents import (
+from bot.reports.fleet.history import render_history_document
+from bot.reports.fleet.service_documents import (
     QueueLists,
     ServiceSummary,
     render_deliveries_document,
@@ -26,14 +26,14 @@ from bot.reports.service_documents import (
     render_stages_document,
     render_summary_document,
 )
-from bot.reports.stage_section import StageReport
-from bot.reports.stored_answers import (
+from bot.reports.fleet.stored_answers import (
     answer_image_history,
     answer_repository_history,
     answer_stages,
     answer_usage,
 )
-from bot.reports.usage import UsageAnswer, render_usage_document
+from bot.reports.fleet.usage import UsageAnswer, render_usage_document
+from bot.reports.parts.stage_section import StageReport
 from bot.resources import read_config
 from bot.serve.access import guard
 from bot.serve.http import JSON, Handler, Request, Response, Route, build_json_response

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from bot.model.errors import StateError
 from bot.ports import Clock
-from bot.reports.json_text import JsonValue, dump_json
+from bot.reports.parts.json_text import JsonValue, dump_json
 
 STATE_ERROR, BUG = "state-error", "bug"
 """The entries about failures to use the state, and about errors in basebump itself. Metrics count them."""

@@ -14,9 +14,9 @@ from bot.core.inventory.trends import MEDIAN_PERIOD
 from bot.inventory_ports import InventoryReader, StageReader
 from bot.model.errors import StateError
 from bot.ports import Clock
-from bot.reports.patch_times import PatchReport
-from bot.reports.stage_section import StageReport
-from bot.reports.stored_answers import answer_stages, build_patch_report
+from bot.reports.fleet.patch_times import PatchReport
+from bot.reports.fleet.stored_answers import answer_stages, build_patch_report
+from bot.reports.parts.stage_section import StageReport
 
 PERIOD = timedelta(days=90)
 """The period of the fixes over time."""

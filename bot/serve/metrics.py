@@ -20,9 +20,9 @@ from bot.model.errors import StateError
 from bot.model.service_metrics import PendingFigures
 from bot.model.update_stages import UpdateStage
 from bot.model.work import MAX_INTERRUPTIONS, WorkKind
-from bot.reports.prometheus_text import MetricType, render_family, render_histogram
-from bot.reports.stage_metrics import render_stage_metrics
-from bot.reports.stage_section import StageReport
+from bot.reports.parts.prometheus_text import MetricType, render_family, render_histogram
+from bot.reports.parts.stage_metrics import render_stage_metrics
+from bot.reports.parts.stage_section import StageReport
 from bot.serve.http import Request, Response, Route
 from bot.serve.json_log import BUG, STATE_ERROR, JsonLog
 from bot.serve.kept_answer import KeptAnswer

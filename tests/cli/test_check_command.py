@@ -226,8 +226,8 @@ HEAVY = {
     *("bot.pipeline.choice.decide_updates", "bot.pipeline.check_online", "bot.pipeline.references.edit"),
     *("bot.settings", "bot.registries"),
     *("requests", "urllib3", "pydantic", "github", "jinja2", "ssl", "http.client", "sqlalchemy", "sqlite3", "yaml"),
-    *("xml.etree", "bot.reports.check_document", "bot.reports.check_sarif", "bot.reports.check_junit"),
-    *("bot.reports.check_annotations", "bot.reports.check_code_quality"),
+    *("xml.etree", "bot.reports.check.check_document", "bot.reports.check.check_sarif", "bot.reports.check.junit"),
+    *("bot.reports.check.annotations", "bot.reports.check.code_quality"),
 }
 
 

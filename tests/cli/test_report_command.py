@@ -13,7 +13,7 @@ from support.witnesses.pages import Outline
 from bot.cli.report import MAX_NAMED
 from bot.model.due_date import DueClass, DueDate
 from bot.model.vocabulary import ProposalOutcome
-from bot.reports.json_document import render_run_document
+from bot.reports.run.report_document import render_run_document
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from support.witnesses.pages import Outline
 
 from bot.model.image import TagDescriptor
 from bot.model.proposal import RequestState
-from bot.reports.json_document import render_run_document
+from bot.reports.run.report_document import render_run_document
 from bot.state.database import Database
 from bot.state.inventory_store import DatabaseInventoryStore
 from bot.state.state_store import DatabaseStateStore

@@ -129,9 +129,14 @@ HEAVY = {
         "bot.core.references.relate.environment",
     ),
     # what writes for people, what writes exports, and what only evidence needs
-    *("bot.reports.text", "bot.reports.markdown_summary", "bot.reports.report_sarif", "bot.reports.decisions"),
     *(
-        "bot.reports._evidence",
+        "bot.reports.run.report_text",
+        "bot.reports.run.markdown_summary",
+        "bot.reports.run.report_sarif",
+        "bot.reports.run.decisions",
+    ),
+    *(
+        "bot.reports.parts.evidence_document",
         "bot.core.evidence.compare",
         "bot.core.evidence.packages",
         "bot.core.evidence.package_versions",

@@ -30,8 +30,8 @@ from support.runs.worlds import write_tree
 
 from bot.cli.screen import HANGING_INDENT, choose_fold, show_lines
 from bot.model.vocabulary import Reason, ReferenceStatus
-from bot.reports.styled_lines import Style, StyledLine
-from bot.reports.text import render_run_lines, render_run_text
+from bot.reports.parts.styled_lines import Style, StyledLine
+from bot.reports.run.report_text import render_run_lines, render_run_text
 
 pytestmark = pytest.mark.real("git")
 COLOUR = re.compile(r"\x1b\[[\d;]+m|\x1b\]8;;[^\x1b]*\x1b\\\\")

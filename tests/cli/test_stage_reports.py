@@ -12,7 +12,7 @@ from support.stage_state import write_config, write_fleet
 
 from bot.cli.run import FleetAnswers, load_answers, render_run_report
 from bot.pipeline.registry_failures import STATE_SUBJECT
-from bot.reports.json_document import render_run_document
+from bot.reports.run.report_document import render_run_document
 
 NOW = datetime.now(UTC)
 RUNNING = "prod/payments/Deployment/proxy (4 pods)"

@@ -31,7 +31,7 @@ from bot.pipeline.proposal import branch_judge
 from bot.pipeline.references import extract
 from bot.pipeline.worker_pool import REGISTRY_POOL
 from bot.registries.pull_quotas import RESERVED_PULLS
-from bot.reports import html
+from bot.reports.page import fleet_html as html
 from bot.scanners import grype, trivy
 from bot.state.tables import TAGS_KEPT
 

@@ -24,12 +24,12 @@ from bot.model.report import ProposalReport, RepositoryReport, RunFailure, RunRe
 from bot.model.signature import SignatureScheme, Signer, VerifiedSignature
 from bot.model.source import FilePath, UnsupportedText
 from bot.model.vocabulary import FailureStage, ProposalOutcome, Reason, ReferenceStatus, Role, RunLevel, ViolationKind
-from bot.reports.check_document import render_check_document
-from bot.reports.comparison_document import render_comparison_document
-from bot.reports.decisions import render_decisions
+from bot.reports.check.check_document import render_check_document
+from bot.reports.compare.comparison_document import render_comparison_document
 from bot.reports.image import render_image_document
-from bot.reports.json_document import render_run_document, render_scan_document
-from bot.reports.report_sarif import LEVELS
+from bot.reports.run.decisions import render_decisions
+from bot.reports.run.report_document import render_run_document, render_scan_document
+from bot.reports.run.report_sarif import LEVELS
 
 PAGE = (ROOT / "docs" / "output.md").read_text(encoding="utf-8")
 DIGEST = Digest("sha256:" + "a" * 64)

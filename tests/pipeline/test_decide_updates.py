@@ -19,7 +19,7 @@ from bot.model.vocabulary import Reason
 from bot.pipeline.choice import decide_updates
 from bot.pipeline.scan import scan_tree
 from bot.registries.endpoints import RegistryEntry
-from bot.reports.json_document import render_scan_document
+from bot.reports.run.report_document import render_scan_document
 from bot.worktree import WorkTree
 
 

@@ -27,9 +27,9 @@ from bot.model.limits import ProposalLimits, ProposalSchedule
 from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.proposal import RequestState
 from bot.model.report import ProposalReport, RunReport
-from bot.reports.json_document import render_run_document
-from bot.reports.metrics import render_metrics
-from bot.reports.text import render_run_text
+from bot.reports.run.report_document import render_run_document
+from bot.reports.run.report_metrics import render_metrics
+from bot.reports.run.report_text import render_run_text
 
 pytestmark = pytest.mark.real("git")
 

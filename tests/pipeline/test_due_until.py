@@ -22,9 +22,9 @@ from bot.model.vocabulary import RunLevel
 from bot.model.workload import ClusterReading, RunningImage, Workload
 from bot.pipeline.run import run_fleets
 from bot.pipeline.run_context import BuildServices, RunOptions
-from bot.reports.json_document import render_run_document
-from bot.reports.metrics import render_metrics
-from bot.reports.text import render_run_text
+from bot.reports.run.report_document import render_run_document
+from bot.reports.run.report_metrics import render_metrics
+from bot.reports.run.report_text import render_run_text
 from bot.state.build_inventory import DatabaseBuildInventory
 from bot.state.database import Database
 from bot.state.failed_checks import DatabaseFailedChecks

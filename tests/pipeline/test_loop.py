@@ -9,7 +9,7 @@ from support.witnesses.pages import Outline
 
 from bot.model.ci import FailedCheck
 from bot.model.update_stages import RebuildEvidence, UpdateStage, WaitReason
-from bot.reports.html import render_fixes_page
+from bot.reports.page.fleet_html import render_fixes_page
 
 pytestmark = [pytest.mark.real("git"), pytest.mark.real("buildah"), pytest.mark.real("docker-registry")]
 

@@ -16,7 +16,7 @@ from bot.model.policy import PolicyRule, RuleMatch
 from bot.model.rules import IntroducedLimit
 from bot.pipeline.references.extract import REPOSITORY_CONFIG_PATHS
 from bot.pipeline.references.file_reading import MAX_FILE_BYTES
-from bot.reports.text import render_run_text
+from bot.reports.run.report_text import render_run_text
 
 pytestmark = pytest.mark.real("git")
 

@@ -14,7 +14,7 @@ from support.values import finding
 from bot.model.evidence import Severity
 from bot.model.policy import PolicyRule
 from bot.model.rules import IntroducedLimit
-from bot.reports.text import render_run_text
+from bot.reports.run.report_text import render_run_text
 
 pytestmark = pytest.mark.real("git")
 

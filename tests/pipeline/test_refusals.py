@@ -11,8 +11,8 @@ from support.runs.worlds import build, outcomes
 
 from bot.model.policy import PolicyRule, RequiredEvidence, RuleMatch
 from bot.model.vocabulary import Reason, RunLevel
-from bot.reports.json_document import render_run_document
-from bot.reports.text import render_run_text
+from bot.reports.run.report_document import render_run_document
+from bot.reports.run.report_text import render_run_text
 
 pytestmark = pytest.mark.real("git")
 

@@ -16,9 +16,9 @@ from bot.model.vocabulary import Role
 from bot.pipeline.references.file_reading import MAX_FILE_BYTES
 from bot.pipeline.scan import scan_tree
 from bot.registries.endpoints import RegistryEntry
-from bot.reports.json_document import render_scan_document
-from bot.reports.markdown_summary import render_markdown_summary
-from bot.reports.text import render_scan_text
+from bot.reports.run.markdown_summary import render_markdown_summary
+from bot.reports.run.report_document import render_scan_document
+from bot.reports.run.report_text import render_scan_text
 from bot.worktree import WorkTree
 
 POD = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: {image}\n"

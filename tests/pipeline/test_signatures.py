@@ -12,7 +12,7 @@ from support.signing.attached import BUNDLE, attachment, bundle, dump, referrers
 
 from bot.model.policy import PolicyRule, RequiredEvidence
 from bot.model.trust import TrustEntry
-from bot.reports.text import render_run_text
+from bot.reports.run.report_text import render_run_text
 
 pytestmark = pytest.mark.real("git")
 

@@ -18,7 +18,7 @@ from bot.model.modes import UpdateMode
 from bot.model.policy import PolicyRule
 from bot.pipeline.scan import scan_tree
 from bot.pipeline.worker_pool import WorkerPool
-from bot.reports.json_document import render_scan_document
+from bot.reports.run.report_document import render_scan_document
 from bot.state.database import Database
 from bot.state.state_store import DatabaseStateStore
 from bot.worktree import WorkTree

@@ -35,8 +35,8 @@ from bot.model.inventory import BranchKey
 from bot.model.modes import UpdateMode
 from bot.model.report import RunReport
 from bot.model.run_scope import RunScope
-from bot.reports.json_document import render_run_document
-from bot.reports.text import render_run_text
+from bot.reports.run.report_document import render_run_document
+from bot.reports.run.report_text import render_run_text
 
 pytestmark = pytest.mark.real("git")
 

@@ -12,11 +12,11 @@ from support.runs.reports import HOSTILE, hostile_report
 from support.witnesses.sarif import read_sarif
 
 from bot.cli.outputs import render_html
-from bot.reports.decisions import render_decisions
-from bot.reports.json_document import render_run_document
-from bot.reports.markdown_summary import render_markdown_summary
-from bot.reports.report_sarif import render_report_sarif
-from bot.reports.text import render_run_text
+from bot.reports.run.decisions import render_decisions
+from bot.reports.run.markdown_summary import render_markdown_summary
+from bot.reports.run.report_document import render_run_document
+from bot.reports.run.report_sarif import render_report_sarif
+from bot.reports.run.report_text import render_run_text
 
 MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})
 SHARP = st.text(st.sampled_from("`|<>[](){}*_#@!:\\~$&;\n\r\t\x1b\u202e\u2028 ax/-."))

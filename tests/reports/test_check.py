@@ -19,12 +19,12 @@ from support.witnesses.sarif import read_sarif
 from bot.model.check import CheckedReference, CheckReport, Violation
 from bot.model.source import FilePath, UnsupportedText
 from bot.model.vocabulary import REASONS_BY_STATUS, Reason, ReferenceStatus, ViolatedRule, ViolationKind
-from bot.reports.check_annotations import render_check_annotations
-from bot.reports.check_code_quality import render_check_code_quality
-from bot.reports.check_document import render_check_document
-from bot.reports.check_junit import render_check_junit
-from bot.reports.check_sarif import render_check_sarif
-from bot.reports.check_text import render_check_text
+from bot.reports.check.annotations import render_check_annotations
+from bot.reports.check.check_document import render_check_document
+from bot.reports.check.check_sarif import render_check_sarif
+from bot.reports.check.check_text import render_check_text
+from bot.reports.check.code_quality import render_check_code_quality
+from bot.reports.check.junit import render_check_junit
 
 
 def report(*places: CheckedReference, since=None, root=".", unsupported=(), failed=()) -> CheckReport:

@@ -24,10 +24,10 @@ from bot.model.evidence import NotScanned, Severity, SuppressedFinding, Unscanne
 from bot.model.image import ImageFacts, ManifestKind
 from bot.model.image_name import ImageName
 from bot.model.signature import BadSignature, SignatureDefect
-from bot.reports._table import MAX_ROWS
-from bot.reports.comparison_document import render_comparison_document
-from bot.reports.comparison_sarif import render_comparison_sarif
-from bot.reports.comparison_text import render_comparison_lines, render_comparison_text
+from bot.reports.compare.comparison_document import render_comparison_document
+from bot.reports.compare.comparison_sarif import render_comparison_sarif
+from bot.reports.compare.comparison_text import render_comparison_lines, render_comparison_text
+from bot.reports.parts.text_table import MAX_ROWS
 
 CRITICAL, HIGH = finding("CVE-1900-0001", Severity.CRITICAL), finding("CVE-1900-0002")
 TEMPLATE = resources.prepend_macros(resources.read_template("compare.md.j2"))

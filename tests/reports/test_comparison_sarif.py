@@ -12,7 +12,7 @@ from bot.model.comparison import ComparedImage, Comparison
 from bot.model.evidence import Severity
 from bot.model.image import ImageFacts, ManifestKind
 from bot.model.image_name import ImageName
-from bot.reports.comparison_sarif import render_comparison_sarif
+from bot.reports.compare.comparison_sarif import render_comparison_sarif
 
 CRITICAL, HIGH = finding("CVE-1900-0001", Severity.CRITICAL), finding("CVE-1900-0002")
 FACTS = ImageFacts(digest("image"), ManifestKind.INDEX, ("linux/amd64",), None, None, None, None, None)

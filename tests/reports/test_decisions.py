@@ -8,7 +8,7 @@ from collections import defaultdict
 from support.runs.reports import failure, hostile_report, proposal, repository, run_report, text, update, verdict
 
 from bot.model.vocabulary import Reason, ReferenceStatus
-from bot.reports.decisions import render_decisions
+from bot.reports.run.decisions import render_decisions
 
 
 def lines(report):

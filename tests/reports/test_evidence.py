@@ -15,8 +15,8 @@ from bot.core.evidence.several_platforms import merge_platforms
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.signature import NoSignature, SignatureScheme, Signer, TransitionSignatures, VerifiedSignature
 from bot.model.workload import RunningPlace, RunningUse
-from bot.reports.json_document import render_run_document
-from bot.reports.report_sarif import render_report_sarif
+from bot.reports.run.report_document import render_run_document
+from bot.reports.run.report_sarif import render_report_sarif
 
 CRITICAL, LOW = finding("CVE-2026-0001", Severity.CRITICAL), finding("CVE-2026-0002", Severity.LOW)
 

@@ -11,9 +11,9 @@ from support.witnesses.pages import Outline
 from bot.cli.outputs import read_page_parts
 from bot.model.ci import FleetOutcome
 from bot.model.vocabulary import Reason, ReferenceStatus
-from bot.reports.html import render_html_page
-from bot.reports.json_document import render_run_document
-from bot.reports.run_facts import read_document
+from bot.reports.page.fleet_html import render_html_page
+from bot.reports.page.run_facts import read_document
+from bot.reports.run.report_document import render_run_document
 
 PARTS = read_page_parts()
 WHY = "CI fails with 3e2d52064131 in 5 of 8 repositories of this fleet, and passes in 4 of these 5 without this digest"

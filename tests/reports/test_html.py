@@ -31,10 +31,10 @@ from support.witnesses.pages import Outline
 
 from bot.model.due_date import DueClass, DueDate
 from bot.model.vocabulary import ProposalOutcome, Reason, ReferenceStatus
-from bot.reports._fleet_page import MAX_LISTED, OTHER_GROUP, get_group_heading
-from bot.reports.html import MAX_BYTES, render_html_page
-from bot.reports.json_document import render_run_document, render_scan_document
-from bot.reports.run_facts import DocumentError, merge_runs, read_document
+from bot.reports.page.fleet_html import MAX_BYTES, render_html_page
+from bot.reports.page.fleet_page import MAX_LISTED, OTHER_GROUP, get_group_heading
+from bot.reports.page.run_facts import DocumentError, merge_runs, read_document
+from bot.reports.run.report_document import render_run_document, render_scan_document
 
 
 def test_page_without_content_has_no_empty_tables():

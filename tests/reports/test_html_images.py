@@ -20,7 +20,7 @@ from support.values import digest, finding, scan
 from bot.core.evidence.compare import compare_scans
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.vocabulary import Reason, ReferenceStatus
-from bot.reports._image_rows import MAX_REFERENCES
+from bot.reports.page.image_rows import MAX_REFERENCES
 
 
 def test_lists_the_references_to_an_image():

@@ -12,9 +12,9 @@ from support.witnesses.chromium import browser
 
 from bot.cli.outputs import read_page_parts, render_html
 from bot.model.vocabulary import Reason, ReferenceStatus
-from bot.reports.html import render_html_page
-from bot.reports.json_document import render_run_document
-from bot.reports.run_facts import read_document
+from bot.reports.page.fleet_html import render_html_page
+from bot.reports.page.run_facts import read_document
+from bot.reports.run.report_document import render_run_document
 
 pytestmark = [pytest.mark.real("chromium"), pytest.mark.slow]
 

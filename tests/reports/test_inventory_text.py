@@ -42,18 +42,18 @@ from bot.model.update_stages import (
 )
 from bot.model.usage import ImageUsage, InventoryCoverage, UpdateRequest
 from bot.model.workload import RunningImage, Workload
-from bot.reports.csv_text import render_csv
-from bot.reports.history import HistoryAnswer, render_history_csv, render_history_document, render_history_lines
-from bot.reports.patch_times import (
+from bot.reports.fleet.history import HistoryAnswer, render_history_csv, render_history_document, render_history_lines
+from bot.reports.fleet.patch_times import (
     PatchReport,
     render_patch_csv,
     render_patch_document,
     render_patch_lines,
     render_trend_csv,
 )
-from bot.reports.stage_section import StageReport
-from bot.reports.styled_lines import join_lines
-from bot.reports.usage import UsageAnswer, render_usage_csv, render_usage_document, render_usage_lines
+from bot.reports.fleet.usage import UsageAnswer, render_usage_csv, render_usage_document, render_usage_lines
+from bot.reports.parts.csv_text import render_csv
+from bot.reports.parts.stage_section import StageReport
+from bot.reports.parts.styled_lines import join_lines
 
 ANY = st.one_of(
     st.text(st.sampled_from("`|<>[](){}*_#@!:\\\\~$&;,\"'\n\r\t\x1b\u202e\u2028 =+-ax/.")),

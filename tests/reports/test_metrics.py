@@ -18,7 +18,7 @@ from bot.core.evidence.compare import compare_scans
 from bot.model.evidence import NotScanned, UnscannedReason
 from bot.model.patch_times import PatchSummary, WaitSummary
 from bot.model.vocabulary import FailureStage, ProposalOutcome, Reason, ReferenceStatus
-from bot.reports.metrics import render_metrics
+from bot.reports.run.report_metrics import render_metrics
 
 BEGAN = datetime(2026, 11, 26, 6, tzinfo=UTC)
 DAY = timedelta(days=1)

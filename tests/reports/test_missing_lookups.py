@@ -13,11 +13,11 @@ from bot.model.comparison import ComparedImage, Comparison
 from bot.model.image import ImageFacts, ManifestKind
 from bot.model.image_name import ImageName
 from bot.model.signature import NoSignature, TransitionSignatures
-from bot.reports.comparison_document import render_comparison_document
-from bot.reports.comparison_text import render_comparison_text
-from bot.reports.json_document import render_scan_document
-from bot.reports.markdown_summary import render_markdown_summary
-from bot.reports.text import render_run_text, render_scan_text
+from bot.reports.compare.comparison_document import render_comparison_document
+from bot.reports.compare.comparison_text import render_comparison_text
+from bot.reports.run.markdown_summary import render_markdown_summary
+from bot.reports.run.report_document import render_scan_document
+from bot.reports.run.report_text import render_run_text, render_scan_text
 
 NOT_LOOKED_UP = (
     "Known exploitation (KEV, EPSS): not looked up (no `enrichment`). Signatures: not checked (no trust rule)."

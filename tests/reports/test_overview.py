@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.runs.reports import HOSTILE, hostile_report, proposal, repository, run_report, update, verdict
 
 from bot.model.vocabulary import ProposalOutcome, Reason, ReferenceStatus
-from bot.reports.overview import MAX_ROWS, render_overview
+from bot.reports.run.overview import MAX_ROWS, render_overview
 
 
 def test_has_a_line_for_each_repository_and_only_used_columns():

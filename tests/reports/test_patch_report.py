@@ -13,8 +13,8 @@ from support.visits import NOW
 from bot.model.patch_times import PatchGrouping, PatchSummary, WaitSummary
 from bot.model.update_stages import UpdateStage
 from bot.model.usage import InventoryCoverage
-from bot.reports.patch_times import PatchReport, render_patch_csv, render_patch_document, render_patch_lines
-from bot.reports.styled_lines import join_lines
+from bot.reports.fleet.patch_times import PatchReport, render_patch_csv, render_patch_document, render_patch_lines
+from bot.reports.parts.styled_lines import join_lines
 
 DAY = timedelta(days=1)
 WAITS = WaitSummary(5, 4 * DAY, 6 * DAY, 0, None)

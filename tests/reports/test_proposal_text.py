@@ -6,7 +6,7 @@ import pytest
 from support.soon import soon
 
 from bot.cli.screen import show_lines
-from bot.reports.proposal_text import render_proposal_lines
+from bot.reports.run.proposal_text import render_proposal_lines
 
 BODY = """A sentence.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from support.runs.reports import failure, proposal, repository, run_report
 
 from bot.model.vocabulary import ProposalOutcome
-from bot.reports.text import render_run_text
+from bot.reports.run.report_text import render_run_text
 
 NOTE = f"Label `deps` could not be set: {'x' * 300}; hint: create the label by hand"
 

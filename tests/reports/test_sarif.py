@@ -15,7 +15,7 @@ from bot.core.evidence.compare import compare_scans
 from bot.core.transition import shorten_digest
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.vocabulary import REASONS_BY_STATUS, Reason, ReferenceStatus
-from bot.reports.report_sarif import LEVELS, render_report_sarif
+from bot.reports.run.report_sarif import LEVELS, render_report_sarif
 
 
 def results(run):

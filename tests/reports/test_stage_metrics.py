@@ -11,8 +11,8 @@ from support.stage_scene import build_scene
 from support.visits import NOW
 
 from bot.model.update_stages import StageScope
-from bot.reports.metrics import render_metrics
-from bot.reports.stage_metrics import render_stage_metrics
+from bot.reports.parts.stage_metrics import render_stage_metrics
+from bot.reports.run.report_metrics import render_metrics
 
 
 def read(report) -> dict[str, dict[tuple[str, ...], float]]:

@@ -14,14 +14,14 @@ from support.witnesses.pages import Outline
 
 from bot.model.fleet_stages import FleetStages
 from bot.model.update_stages import StageScope, UpdateStage, UpdateWait, UseKind, WaitReason
-from bot.reports._stage_documents import MAX_WORKLOADS, build_updates
-from bot.reports._stage_lines import describe_progress
-from bot.reports.html import render_html_page
-from bot.reports.json_document import render_run_document
-from bot.reports.run_facts import read_document
-from bot.reports.stage_section import StageReport, build_stage_section
-from bot.reports.stage_words import MAX_DETAILS, describe_clusters, describe_wait, describe_workloads
-from bot.reports.styled_lines import join_lines
+from bot.reports.fleet.stage_documents import MAX_WORKLOADS, build_updates
+from bot.reports.fleet.stage_lines import describe_progress
+from bot.reports.page.fleet_html import render_html_page
+from bot.reports.page.run_facts import read_document
+from bot.reports.parts.stage_section import StageReport, build_stage_section
+from bot.reports.parts.stage_words import MAX_DETAILS, describe_clusters, describe_wait, describe_workloads
+from bot.reports.parts.styled_lines import join_lines
+from bot.reports.run.report_document import render_run_document
 
 RUN = read_document(render_run_document(run_report(repository())))
 BUILDS_ONLY, CLUSTERS_ONLY = StageScope(has_builds=True), StageScope(has_clusters=True)

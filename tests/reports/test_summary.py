@@ -11,7 +11,7 @@ from support.values import digest, finding, scan
 from bot.core.evidence.compare import compare_scans
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.vocabulary import ProposalOutcome, Reason, ReferenceStatus, RunLevel
-from bot.reports.markdown_summary import MAX_BYTES, render_markdown_summary
+from bot.reports.run.markdown_summary import MAX_BYTES, render_markdown_summary
 
 MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})
 

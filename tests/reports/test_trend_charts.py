@@ -14,10 +14,10 @@ from support.witnesses.pages import Outline
 from bot.cli.outputs import read_page_parts
 from bot.model.patch_times import FleetTrends, PatchSummary, TeamTrend, TrendPoint, WaitSummary
 from bot.model.update_stages import UpdateStage
-from bot.reports.html import render_fixes_page, render_html_page
-from bot.reports.json_document import render_run_document
-from bot.reports.run_facts import read_document
-from bot.reports.trend_charts import MAX_TEAMS, build_trend_section
+from bot.reports.page.fleet_html import render_fixes_page, render_html_page
+from bot.reports.page.run_facts import read_document
+from bot.reports.page.trend_charts import MAX_TEAMS, build_trend_section
+from bot.reports.run.report_document import render_run_document
 
 DAY = timedelta(days=1)
 PARTS = read_page_parts()

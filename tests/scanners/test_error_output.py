@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.reports.comparison_text import MAX_VALUE
+from bot.reports.compare.comparison_text import MAX_VALUE
 from bot.scanners._scanner_program import MAX_DETAIL_LENGTH, MAX_ERROR_LENGTH, make_failure, shorten_error_output
 
 

@@ -25,7 +25,7 @@ from bot.model.work import (
     SweepWork,
     WorkKind,
 )
-from bot.reports.stage_section import StageReport
+from bot.reports.parts.stage_section import StageReport
 from bot.serve import work_tally
 from bot.serve.http import Request, Router
 from bot.serve.json_log import JsonLog

@@ -35,10 +35,10 @@ from bot.model.vocabulary import RunLevel
 from bot.pipeline.run import run_fleets
 from bot.pipeline.run_context import BuildServices, ClusterServices, RunOptions
 from bot.registries.endpoints import RegistryEntry
-from bot.reports.patch_times import PatchReport, render_patch_lines
-from bot.reports.stored_answers import answer_usage, build_patch_report
-from bot.reports.styled_lines import Line, join_lines
-from bot.reports.usage import render_usage_lines
+from bot.reports.fleet.patch_times import PatchReport, render_patch_lines
+from bot.reports.fleet.stored_answers import answer_usage, build_patch_report
+from bot.reports.fleet.usage import render_usage_lines
+from bot.reports.parts.styled_lines import Line, join_lines
 from bot.state.build_inventory import DatabaseBuildInventory
 from bot.state.database import Database
 from bot.state.failed_checks import DatabaseFailedChecks

@@ -28,7 +28,7 @@ from bot.model.own_build import BaseEvidence, BuiltOn, OwnBuild, StoredBuild
 from bot.model.proposal import RequestState
 from bot.model.update_stages import FailedCheck, StageScope, UnwantedReason, UseKind
 from bot.model.workload import ClusterProblem, StoredCluster, UnreadCluster
-from bot.reports.stage_section import StageReport
+from bot.reports.parts.stage_section import StageReport
 
 NGINX = "docker.io/library/nginx"
 INGRESS, CACHE = "registry.k8s.io/ingress-nginx/controller", "docker.io/library/memcached"

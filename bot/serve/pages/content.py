@@ -1,6 +1,6 @@
 """The values of a page: headings, figures and tables. The template of all pages shows them.
 
-Texts come from outside and are not escaped for HTML: the template escapes them (`bot.reports.html`).
+Texts come from outside and are not escaped for HTML: the template escapes them (`bot.reports.page.fleet_html`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bot.model.patch_times import FleetTrends
-from bot.reports.stage_section import StageBar
+from bot.reports.parts.stage_section import StageBar
 
 
 class PageLink(StrEnum):

@@ -15,9 +15,9 @@ from bot.model.image_name import ImageName
 from bot.model.inventory import BranchKey
 from bot.model.report import RepositoryReport
 from bot.model.usage import ImageUsage
-from bot.reports.history import HistoryAnswer
-from bot.reports.stage_section import build_bars
-from bot.reports.stored_answers import answer_image_history
+from bot.reports.fleet.history import HistoryAnswer
+from bot.reports.fleet.stored_answers import answer_image_history
+from bot.reports.parts.stage_section import build_bars
 from bot.serve.http import Request
 from bot.serve.pages.cells import (
     build_cell,

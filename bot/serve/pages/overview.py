@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from bot.model.fleet_overview import ListSection, RequestFigures, RequestFilter
 from bot.model.usage import InventoryCoverage
 from bot.model.work import QueueFigures
-from bot.reports.patch_times import PatchReport
+from bot.reports.fleet.patch_times import PatchReport
 from bot.serve.http import Request
 from bot.serve.pages.cells import build_time_part, describe_span
 from bot.serve.pages.content import Figure, PageContent, PageLink, Part, Table

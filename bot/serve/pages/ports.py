@@ -11,8 +11,8 @@ from bot.model.evidence import Evidence
 from bot.model.fleet_overview import Entry, ListedEntries, ListSection
 from bot.page_ports import FleetReader, ServiceReader, StoredReports
 from bot.ports import Clock
-from bot.reports.patch_times import PatchReport
-from bot.reports.stage_section import StageReport
+from bot.reports.fleet.patch_times import PatchReport
+from bot.reports.parts.stage_section import StageReport
 from bot.serve.http import Request
 from bot.serve.kept_answer import KeptAnswer
 from bot.serve.pages.content import Pager, Part

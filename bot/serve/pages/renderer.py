@@ -10,9 +10,9 @@ from functools import cached_property
 from jinja2 import Template
 
 from bot import __version__
-from bot.reports.html import build_environment
-from bot.reports.stage_section import BAR_COLUMNS
-from bot.reports.trend_charts import build_trend_section
+from bot.reports.page.fleet_html import build_environment
+from bot.reports.page.trend_charts import build_trend_section
+from bot.reports.parts.stage_section import BAR_COLUMNS
 from bot.serve.http import HTML, Request, Response, Route
 from bot.serve.pages.content import PageContent, PageLink
 

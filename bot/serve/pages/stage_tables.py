@@ -13,7 +13,7 @@ from bot.model.inventory import BranchKey
 from bot.model.unfinished_update import UnfinishedUpdate
 from bot.model.update_stages import StageFunnel, StageScope, UnwantedImage, UpdateProgress
 from bot.model.workload import RunningImage
-from bot.reports.stage_section import (
+from bot.reports.parts.stage_section import (
     FunnelColumn,
     StageReport,
     build_bars,
@@ -22,7 +22,7 @@ from bot.reports.stage_section import (
     list_columns,
     sort_funnels,
 )
-from bot.reports.stage_words import (
+from bot.reports.parts.stage_words import (
     LATER_UPDATE,
     UNWANTED_SENTENCES,
     describe_clusters,

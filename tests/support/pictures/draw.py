@@ -39,7 +39,7 @@ from support.witnesses.chromium import Browser, browser
 
 from bot.cli.outputs import read_page_parts
 from bot.demo.loopback_registry import LoopbackRegistry
-from bot.reports.html import render_fixes_page
+from bot.reports.page.fleet_html import render_fixes_page
 
 IMAGES = ROOT / "docs" / "images"
 COLUMNS = 120

@@ -7,8 +7,8 @@ from support.runs.worlds import Loopback, write_tree
 from bot.demo.images import PlatformImage, build_image, build_layer
 from bot.model.policy import PolicyConfig
 from bot.pipeline.scan import scan_tree
-from bot.reports.json_document import render_scan_document
-from bot.reports.text import render_scan_text
+from bot.reports.run.report_document import render_scan_document
+from bot.reports.run.report_text import render_scan_text
 from bot.worktree import WorkTree
 
 HUB = frozenset({"docker.io"})

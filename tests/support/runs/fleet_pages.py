@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from support.witnesses.pages import Outline
 
 from bot.cli.outputs import read_page_parts
-from bot.reports.html import render_html_page
-from bot.reports.json_document import render_run_document
-from bot.reports.run_facts import read_document
+from bot.reports.page.fleet_html import render_html_page
+from bot.reports.page.run_facts import read_document
+from bot.reports.run.report_document import render_run_document
 
 PARTS = read_page_parts()
 BUILT = datetime(2026, 11, 1, tzinfo=UTC)

@@ -1,0 +1,281 @@
+"""Renders the output of `usage`: where a fleet uses an image."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from bot.core.markdown import make_console_line
+from bot.core.transition import shorten_digest
+from bot.model.image_name import Digest, ImageName
+from bot.model.inventory import BranchKey
+from bot.model.report import SCHEMA
+from bot.model.update_stages import UpdateProgress
+from bot.model.usage import ImageUsage, InventoryCoverage, UpdateRequest
+from bot.reports.fleet.stage_documents import build_stages, build_updates
+from bot.reports.fleet.stage_lines import (
+    describe_progress,
+    list_cluster_sentences,
+    list_running_lines,
+    summarise_funnels,
+)
+from bot.reports.parts.csv_text import Cell, render_csv
+from bot.reports.parts.inventory_document import (
+    BRANCH_COLUMNS,
+    build_branch,
+    build_coverage,
+    count_things,
+    describe_coverage,
+    list_branch_cells,
+)
+from bot.reports.parts.json_text import JsonValue, format_time, render_json
+from bot.reports.parts.styled_lines import Line, Style, StyledLine
+
+if TYPE_CHECKING:
+    from bot.model.workload import RunningImage
+    from bot.reports.parts.stage_section import StageReport
+
+
+from bot.model.usage import DigestUsers
+
+
+def render_digest_users(users: DigestUsers, now: datetime) -> Iterator[Line]:
+    """Yield the files that are pinned to the digest, those that follow a tag to it, and the age of the data."""
+    if not users.pinned and not users.followed:
+        yield "No file uses it, according to the state."
+    for repository, usages in users.pinned.items():
+        yield "Pinned to the digest:"
+        yield from _render_files(users, ImageName.parse(f"{repository}@{users.digest}"), usages, now)
+    for each in users.followed:
+        yield f"Without a digest, following a tag that pointed to it at its last lookup ({each.looked_up_at:%Y-%m-%d}):"
+        yield from _render_files(users, ImageName.parse(str(each.tag_ref)), each.usages, now)
+    yield from describe_coverage(users.coverage, now)
+
+
+def _render_files(users: DigestUsers, image: ImageName, usages: Sequence[ImageUsage], now: datetime) -> Iterator[Line]:
+    """Yield the lines of `basebump usage` about these references, without those about all of the data."""
+    lines = render_usage_lines(UsageAnswer(image, None, usages, users.coverage), now)
+    yield from lines[: len(lines) - len(list(describe_coverage(users.coverage, now)))]
+
+
+_NOT_PINNED = "not pinned"
+UNLISTED_AFTER = timedelta(days=8)
+"""The time after which a base branch that no run lists gets a remark. Most fleets have a run in each week."""
+_LOCATION_WIDTH = 37
+"""The maximum width of the columns of files and tags, so that all columns fit 80 characters. A longer path is not cut,
+and moves the rest of its line to the right."""
+_COLUMNS = (
+    *BRANCH_COLUMNS,
+    *("path", "line", "format", "written", "tag", "digest", "status"),
+    *("reason", "since", "since_first_visit", "read_at", "seen_at", "owners", "request_numbers", "request_urls"),
+    *("stage", "stage_since", "waits_for"),
+)
+
+_Position = tuple[BranchKey, str, int, str | None, Digest | None]
+"""The base branch, the path and the line of a usage, and its tag and digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageAnswer:
+    """The uses of an image, and the arguments of the user."""
+
+    image: ImageName
+    excluded_digest: Digest | None
+    """If it is not None, only references that do not contain this digest are in `usages`."""
+    usages: Sequence[ImageUsage]
+    coverage: InventoryCoverage
+    stages: StageReport | None = None
+    """How far the updates of these usages got; None if it was not read."""
+
+    def group_updates(self) -> Mapping[_Position, Sequence[UpdateProgress]]:
+        """Return how far the updates of each usage got, with the latest one last."""
+        updates: dict[_Position, list[UpdateProgress]] = defaultdict(list)
+        for each in self.stages.stages.updates if self.stages is not None else ():
+            use = each.use
+            updates[use.key, use.path, use.line_number, use.tag, use.digest].append(each)
+        return updates
+
+    def list_running(self) -> Sequence[RunningImage]:
+        """Return the containers that run the image, with the tag and the digest of the question."""
+        if self.stages is None:
+            return ()
+        image, stages = self.image, self.stages.stages
+        return [
+            each
+            for each in stages.running
+            if stages.is_running_image(each, image.repository)
+            and image.tag in {None, each.tag}
+            and image.digest in {None, each.digest}
+            and (self.excluded_digest is None or each.digest != self.excluded_digest)
+        ]
+
+
+def render_usage_document(answer: UsageAnswer) -> str:
+    """Return the output of `usage --format json`."""
+    image = answer.image
+    return render_json(
+        {
+            "schema": SCHEMA,
+            "canonical": image.repository,
+            "tag": image.tag,
+            "digest": image.digest,
+            "not_on": answer.excluded_digest,
+            "coverage": build_coverage(answer.coverage),
+            **build_stages(answer.stages, answer.list_running()),
+            "usages": _build_usages(answer),
+        }
+    )
+
+
+def _build_usages(answer: UsageAnswer) -> JsonValue:
+    if answer.stages is None:
+        return [{**_build_usage(each), "updates": None} for each in answer.usages]
+    updates = answer.group_updates()
+    return [
+        {**_build_usage(each), "updates": build_updates(updates.get(_get_position(each), ()), answer.stages)}
+        for each in answer.usages
+    ]
+
+
+def render_usage_csv(answer: UsageAnswer) -> str:
+    """Return the output of `usage --format csv`. Several owners or requests are separated by blanks."""
+    updates = answer.group_updates()
+    rows = (_build_row(each, updates.get(_get_position(each), ())) for each in answer.usages)
+    return render_csv(_COLUMNS, rows)
+
+
+def render_usage_lines(answer: UsageAnswer, now: datetime) -> list[Line]:
+    """Return the text output of `usage`: the files of each repository, and the age of the data."""
+    lines: list[Line] = [make_console_line(_describe_result(answer)), ""]
+    tag_width = max((len(each.tag or "-") for each in answer.usages), default=0) if answer.image.tag is None else 0
+    room = max(_LOCATION_WIDTH - tag_width - 2 * bool(tag_width), 0)
+    width = min(max((len(_locate(each)) for each in answer.usages), default=0), room)
+    updates = answer.group_updates()
+    for title, group in groupby(answer.usages, key=lambda usage: usage.title):
+        usages = list(group)
+        lines.append(StyledLine("", make_console_line(title), Style.UPDATE))
+        for each in usages:
+            lines.append(_render_usage(each, width, tag_width))
+            lines += _render_updates(updates.get(_get_position(each), ()), answer.stages)
+        requests = dict.fromkeys(request for usage in usages for request in usage.requests)
+        lines += [_render_request(each) for each in requests]
+        lines += _render_unlisted(usages[0].seen_at, now)
+        lines.append("")
+    stages = [*_render_running(answer), *_render_funnels(answer)]
+    ages = list_cluster_sentences(answer.stages.stages, now) if answer.stages is not None else ()
+    return [*lines, *stages, *describe_coverage(answer.coverage, now), *ages]
+
+
+def _describe_result(answer: UsageAnswer) -> str:
+    """Return a sentence with the number of repositories and files that use the image."""
+    name, usages = str(answer.image), answer.usages
+    excluded = shorten_digest(answer.excluded_digest) if answer.excluded_digest is not None else ""
+    condition = f" with another digest than {excluded}, or without one" if excluded else ""
+    if not usages:
+        return f"No base branch uses {name}{condition}."
+    branches = len({usage.key for usage in usages})
+    verb = "uses" if branches == 1 else "use"
+    files = count_things(len({(usage.key, usage.path) for usage in usages}), "file", "files")
+    return f"{count_things(branches, 'base branch', 'base branches')} {verb} {name}{condition}, in {files}."
+
+
+def _render_usage(usage: ImageUsage, width: int, tag_width: int) -> Line:
+    tag = f"{usage.tag or '-':<{tag_width}}  " if tag_width else ""
+    pin = shorten_digest(usage.digest) if usage.digest is not None else _NOT_PINNED
+    since = f"since {'at least ' if usage.is_since_first_visit else ''}{usage.since:%Y-%m-%d}"
+    style = Style.WARNING if usage.digest is None else Style.EXPLANATION
+    return StyledLine(f"  {_locate(usage):<{width}}  ", f"{tag}{pin:<12}  {since}", style)
+
+
+def _render_updates(updates: Sequence[UpdateProgress], report: StageReport | None) -> Iterator[Line]:
+    if report is not None:
+        for each in updates:
+            yield from describe_progress(each, report.stages, report.now, "    ")
+
+
+def _render_running(answer: UsageAnswer) -> Iterator[Line]:
+    running = answer.list_running()
+    if answer.stages is not None and running:
+        yield from list_running_lines(answer.stages.stages, running)
+        yield ""
+
+
+def _render_funnels(answer: UsageAnswer) -> Iterator[Line]:
+    """Yield the numbers of usages in each stage, if there are several usages to count."""
+    if answer.stages is not None and len(answer.usages) > 1:
+        yield from summarise_funnels(answer.stages.stages.funnels)
+        yield ""
+
+
+def _get_position(usage: ImageUsage) -> _Position:
+    return usage.key, usage.path, usage.line_number, usage.tag, usage.digest
+
+
+def _render_unlisted(seen_at: datetime, now: datetime) -> Iterator[Line]:
+    """Yield a remark if no run listed the base branch for some time, although runs may list only some repositories."""
+    if now - seen_at >= UNLISTED_AFTER:
+        reason = "it may have been renamed, archived or removed"
+        yield StyledLine(f"  not listed since {seen_at:%Y-%m-%d}", f": {reason}", Style.WARNING)
+
+
+def _render_request(request: UpdateRequest) -> Line:
+    number = f"pull request #{request.number}" if request.number else "a pull request"
+    return StyledLine(f"  {number} is open", f": {make_console_line(request.url)}" if request.url else "", Style.GOOD)
+
+
+def _locate(usage: ImageUsage) -> str:
+    location = f"{make_console_line(usage.path)}:{usage.line_number}"
+    return make_console_line(location, len(location))  # the path `:` would make it begin with `::`
+
+
+def _build_usage(usage: ImageUsage) -> dict[str, JsonValue]:
+    return {
+        **build_branch(usage.key),
+        "path": usage.path,
+        "line": usage.line_number,
+        "format": usage.format,
+        "written": usage.written,
+        "tag": usage.tag,
+        "digest": usage.digest,
+        "status": usage.status,
+        "reason": usage.reason,
+        "since": format_time(usage.since),
+        "since_first_visit": usage.is_since_first_visit,
+        "read_at": format_time(usage.read_at),
+        "seen_at": format_time(usage.seen_at),
+        "owners": list(usage.owners),
+        "requests": [
+            {"number": each.number, "url": each.url, "opened_at": format_time(each.opened_at)}
+            for each in usage.requests
+        ],
+    }
+
+
+def _build_row(usage: ImageUsage, updates: Sequence[UpdateProgress]) -> list[Cell]:
+    latest = updates[-1] if updates else None
+    wait = latest.wait if latest is not None else None
+    return [
+        *list_branch_cells(usage.key),
+        usage.path,
+        usage.line_number,
+        usage.format,
+        usage.written,
+        usage.tag,
+        usage.digest,
+        usage.status,
+        usage.reason,
+        format_time(usage.since),
+        usage.is_since_first_visit,
+        format_time(usage.read_at),
+        format_time(usage.seen_at),
+        " ".join(usage.owners),
+        " ".join(str(each.number) for each in usage.requests),
+        " ".join(each.url for each in usage.requests if each.url),
+        latest.stage.value if latest is not None and latest.stage is not None else None,
+        format_time(latest.since) if latest is not None else None,
+        wait.reason.value if wait is not None else None,
+    ]
