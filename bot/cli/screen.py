@@ -14,7 +14,7 @@ from bot.cli.presentation import has_colors, is_quiet, is_terminal
 from bot.model.report import RunReport
 from bot.model.source import FilePath
 from bot.reports.parts.styled_lines import Line, Style, StyledLine, join_lines
-from bot.reports.run.report_text import Fold, render_bracket_fold, render_gitlab_fold, render_unfolded
+from bot.reports.run.folds import Fold, render_bracket_fold, render_gitlab_fold, render_unfolded
 
 _COLOURS = {Style.UPDATE: 36, Style.GOOD: 32, Style.WARNING: 33, Style.BAD: 31, Style.FAINT: 2}
 """The colour codes of styles. Explanations have no colour."""

@@ -47,9 +47,9 @@ def test_counts_references_proposals_texts_and_failures():
     unpinned = verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, written="redis:7")
     tree = repository(update(), update(line_number=2), unpinned, unsupported=(text(),), proposals=(proposal(),))
     found = samples(run_report(tree, failed=[failure()]))
-    assert value(found, "places", forge="github", status="update", pinned="true") == 2
-    assert value(found, "places", forge="github", status="update", pinned="false") == 0
-    assert value(found, "places", forge="github", status="held", pinned="false") == 1
+    assert value(found, "references", forge="github", status="update", pinned="true") == 2
+    assert value(found, "references", forge="github", status="update", pinned="false") == 0
+    assert value(found, "references", forge="github", status="held", pinned="false") == 1
     assert value(found, "proposals", forge="github", outcome="opened") == 1
     assert value(found, "unsupported_texts", forge="github") == 1
     assert value(found, "repositories", forge="github") == 1
@@ -116,7 +116,7 @@ def test_run_has_times_and_scan_has_none():
 
 def test_scanned_folder_has_a_label():
     found = samples(run_report(repository(verdict(ReferenceStatus.UP_TO_DATE), forge="", name=".")))
-    assert value(found, "places", forge="folder", status="up-to-date", pinned="true") == 1
+    assert value(found, "references", forge="folder", status="up-to-date", pinned="true") == 1
 
 
 @given(st.text())

@@ -33,7 +33,7 @@ def test_summary_shows_counts_references_and_proposals():
     assert "` fixes 1 (1 critical), adds none, 1 remains |" in shown
     assert "| `Dockerfile:2` | `node:22` | held (too-young) | `It is a day old.` |" in shown
     assert "Besides: 1 skipped (maybe-own), 1 unresolved-argument, 1 up-to-date." in shown
-    assert "<details><summary>2 places</summary>" in shown
+    assert "<details><summary>2 references</summary>" in shown
 
 
 def test_summary_explains_reasons_without_a_sentence():
@@ -88,7 +88,7 @@ def test_summary_escapes_text_from_outside():
     assert kinds <= {"text", "code_inline", "strong_open", "strong_close", "softbreak"}
     assert not [each for each in inline if each.type == "text" and ("@" in each.content or "evil" in each.content)]
     assert {token.content.strip() for token in tokens if token.type == "html_block"} <= {
-        "<details><summary>3 places</summary>",
+        "<details><summary>3 references</summary>",
         "</details>",
     }
 
@@ -112,5 +112,5 @@ def test_summary_of_a_large_fleet_fits_and_counts_rows_that_are_left_out():
     shown = render_markdown_summary(run_report(*fleet, failed=[failure(f"{number}.example") for number in range(900)]))
     assert len(shown.encode()) <= MAX_BYTES
     assert "\n108000 image references: 108000 update." in shown
-    for what in ("places", "proposals", "failures", "repositories"):
+    for what in ("references", "proposals", "failures", "repositories"):
         assert f" more {what} " in shown

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -22,50 +22,7 @@ from bot.model.vocabulary import UPDATABLE_STATUSES, ProposalOutcome, Reason, Re
 from bot.reports.parts.effect_lines import describe_effect
 from bot.reports.parts.failure_lines import drop_repeated_errors, render_failures
 from bot.reports.parts.styled_lines import Line, Style, StyledLine, indent_line, join_blocks, join_lines
-
-Fold = Callable[[int, str, Sequence[Line]], Iterator[Line]]
-"""Yields a title and its lines as a collapsible section (a fold) in the syntax of a CI service.
-
-The number distinguishes the folds of one log. The title and the lines were made safe by `make_console_line`: they have
-no control characters, and do not begin with a command for the CI service.
-"""
-
-
-def render_unfolded(_number: int, title: str, lines: Sequence[Line]) -> Iterator[Line]:
-    """Yield the title and the lines without a collapsible section, for files, terminals and unknown CI services."""
-    yield title
-    yield from lines
-    yield ""
-
-
-def render_bracket_fold(_number: int, title: str, lines: Sequence[Line]) -> Iterator[Line]:
-    """Yield a collapsible section for GitHub Actions and Azure Pipelines, between `##[group]` and `##[endgroup]`.
-
-    Azure Pipelines documents these lines: https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands.
-
-    GitHub documents only the command `::group::`, which its runner translates to `##[group]`. That command would have
-    no effect here, because basebump's action disables commands in its output (`::stop-commands::`). A line with
-    `##[group]` starts a section even then:
-    https://github.com/actions/runner/blob/main/src/Runner.Worker/ActionCommandManager.cs.
-
-    `%` in the title is escaped, because `%0A` would end the line.
-    """
-    yield f"##[group]{title.replace('%', '%25')}"
-    yield from lines
-    yield "##[endgroup]"
-
-
-def render_gitlab_fold(number: int, title: str, lines: Sequence[Line]) -> Iterator[Line]:
-    """Yield a collapsible section for GitLab: https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections.
-
-    `number` makes the name of the section unique. GitLab shows a duration next to a section, which it computes from the
-    timestamps of the start and the end. Both timestamps are 0, because all sections are printed at the end of the run,
-    so a duration would mean nothing.
-    """
-    section = f"basebump_{number}"
-    yield f"\x1b[0Ksection_start:0:{section}[collapsed=true]\r\x1b[0K{title}"
-    yield from lines
-    yield f"\x1b[0Ksection_end:0:{section}\r\x1b[0K"
+from bot.reports.run.folds import Fold, render_unfolded
 
 
 def is_overdue(proposal: ProposalReport) -> bool:
