@@ -62,11 +62,11 @@ def verify(registry, artifacts, key):
 def attached(registry, image):
     """Attach documents to the image as bundles."""
 
-    def attach_all(*documents, listed_as=V3, **annotations):
+    def attach_bundles(*documents, listed_as=V3, **annotations):
         made = [attachment(image, V3, dump(document), annotations) for document in documents]
         attach(registry, "team/app", image.digest, *made, kind=listed_as)
 
-    return attach_all
+    return attach_bundles
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def attached(registry, image):
     [(SIGN, SignedStatement.SIGNATURE), (PROVENANCE, SignedStatement.PROVENANCE)],
     ids=["signature", "provenance"],
 )
-def test_a_statement_by_a_listed_key_is_verified(image, attached, verify, key, predicate_type, said):
+def test_statement_by_listed_key_is_verified(image, attached, verify, key, predicate_type, said):
     attached(bundle(key, image.digest, predicate_type))
     found = verify(image)
     assert isinstance(found, VerifiedSignature)
@@ -82,7 +82,7 @@ def test_a_statement_by_a_listed_key_is_verified(image, attached, verify, key, p
 
 
 @pytest.mark.real("cosign")
-def test_cosign_agrees_on_what_is_packed_here(registry, image, attached, verify, key, stranger, ours):
+def test_bundles_of_tests_have_same_outcome_in_cosign(registry, image, attached, verify, key, stranger, ours):
     attached(bundle(key, image.digest, PROVENANCE))
     reference = f"{registry.host}/team/app@{image.digest}"
     assert isinstance(verify(image), VerifiedSignature)
@@ -94,29 +94,29 @@ def test_cosign_agrees_on_what_is_packed_here(registry, image, attached, verify,
 
 
 @pytest.mark.parametrize("listed_as", [None, EMPTY], ids=["nothing", "empty"])
-def test_it_is_found_where_the_list_does_not_say_what_it_is(image, attached, verify, key, listed_as):
+def test_bundle_is_found_when_list_has_no_artifact_type(image, attached, verify, key, listed_as):
     attached(bundle(key, image.digest), listed_as=listed_as)
     assert isinstance(verify(image), VerifiedSignature)
 
 
-def test_a_statement_by_another_key_is_by_another_signer(image, attached, verify, stranger):
+def test_statement_by_unlisted_key_is_refused(image, attached, verify, stranger):
     attached(bundle(stranger, image.digest))
     assert verify(image) == BadSignature(SignatureDefect.OTHER_SIGNER)
 
 
-def test_a_statement_about_another_image_does_not_hold(image, attached, verify, key):
+def test_statement_about_other_image_is_refused(image, attached, verify, key):
     attached(bundle(key, images.compute_digest(b"another")))
     assert verify(image) == BadSignature(SignatureDefect.OTHER_IMAGE)
 
 
-def test_a_statement_that_was_changed_after_it_was_signed_does_not_hold(image, attached, verify, key):
+def test_statement_changed_after_signing_is_refused(image, attached, verify, key):
     signed = bundle(key, images.compute_digest(b"another"))
     signed["dsseEnvelope"]["payload"] = base64_of(dump(statement(image.digest)))
     attached(signed)
     assert verify(image) == BadSignature(SignatureDefect.OTHER_SIGNER)
 
 
-def test_a_signature_of_the_bare_statement_without_its_type_does_not_hold(image, attached, verify, key):
+def test_signature_without_payload_type_is_refused(image, attached, verify, key):
     signed = bundle(key, image.digest)
     payload = dump(statement(image.digest))
     other = envelope(key, payload, kind="application/json")
@@ -126,13 +126,13 @@ def test_a_signature_of_the_bare_statement_without_its_type_does_not_hold(image,
 
 
 @pytest.mark.parametrize("annotated", [True, False], ids=["annotated", "not annotated"])
-def test_an_inventory_that_somebody_signed_says_not_whose_the_image_is(image, attached, verify, key, annotated):
+def test_signed_inventory_leaves_image_unsigned(image, attached, verify, key, annotated):
     said = {"dev.sigstore.bundle.predicateType": "https://spdx.dev/Document"} if annotated else {}
     attached(bundle(key, image.digest, "https://spdx.dev/Document"), **said)
     assert verify(image) == NoSignature()
 
 
-def test_one_good_bundle_is_enough_beside_others(image, attached, verify, key, stranger):
+def test_valid_bundle_suffices_next_to_invalid_bundles(image, attached, verify, key, stranger):
     other = images.compute_digest(b"another")
     attached({"mediaType": V3}, bundle(stranger, image.digest), bundle(key, other), bundle(key, image.digest))
     assert isinstance(verify(image), VerifiedSignature)
@@ -152,7 +152,7 @@ def test_one_good_bundle_is_enough_beside_others(image, attached, verify, key, s
         {"dsseEnvelope": {"payloadType": "application/vnd.in-toto+json", "payload": "e30=", "signatures": []}},
     ],
 )
-def test_a_damaged_bundle_is_told_from_none(image, attached, verify, key, damage):
+def test_damaged_bundle_is_broken_and_not_unsigned(image, attached, verify, key, damage):
     attached(bundle(key, image.digest, **damage))
     found = verify(image)
     assert isinstance(found, BadSignature)
@@ -162,7 +162,7 @@ def test_a_damaged_bundle_is_told_from_none(image, attached, verify, key, damage
 @pytest.mark.parametrize(
     "subject", [None, [1], [{"digest": None}], [{}], [{"digest": {"sha256": "a"}}] * 1025], ids=repr
 )
-def test_subjects_that_cannot_be_read_are_damage(image, attached, verify, key, subject):
+def test_statement_with_malformed_subjects_is_broken(image, attached, verify, key, subject):
     payload = dump(statement(image.digest, subject=subject))
     attached(bundle(key, image.digest, dsseEnvelope=envelope(key, payload)))
     found = verify(image)
@@ -173,13 +173,13 @@ def test_subjects_that_cannot_be_read_are_damage(image, attached, verify, key, s
 @pytest.mark.parametrize(
     "kind", [{"mediaType": "application/vnd.dev.sigstore.bundle.v9+json"}, {"dsseEnvelope": None}], ids=repr
 )
-def test_what_this_release_does_not_read_is_said_and_not_taken_for_unsigned(image, attached, verify, key, kind):
+def test_unknown_bundle_format_is_unsupported_and_not_unsigned(image, attached, verify, key, kind):
     document = {**bundle(key, image.digest), **kind}
     attached({name: value for name, value in document.items() if value is not None})
     assert isinstance(verify(image), UnsupportedSignature)
 
 
-def test_more_artifacts_than_are_looked_at_are_said(registry, image, verify, stranger):
+def test_image_is_unsupported_when_artifacts_exceed_limit(registry, image, verify, stranger):
     about = [images.compute_digest(b"%d" % number) for number in range(MAX_FETCHES)]
     strangers = [attachment(image, "text/plain", dump({"number": each})) for each in about]
     attach(registry, "team/app", image.digest, *strangers, kind=None)
@@ -191,7 +191,7 @@ def test_more_artifacts_than_are_looked_at_are_said(registry, image, verify, str
     assert sum("/manifests/sha256:" in request.path for request in registry.requests()) == MAX_FETCHES
 
 
-def test_a_piece_that_cannot_be_had_hides_no_signature_that_holds(registry, image, verify, key, stranger):
+def test_valid_signature_counts_when_blob_of_other_signature_is_missing(registry, image, verify, key, stranger):
     lost = attachment(image, V3, dump(bundle(stranger, image.digest)))
     attach(registry, "team/app", image.digest, lost, attachment(image, V3, dump(bundle(key, image.digest))))
     registry.delete_blob("team/app", images.compute_digest(lost.blobs[-1]))
@@ -205,7 +205,7 @@ class TestReferrersApi:
     def serve(self, key, image):
         """Return a function that serves the image's artifacts page by page and verifies the image."""
 
-        def verify_at(pages, reply=None):
+        def verify_pages(pages, reply=None):
             made = [each for page in pages for each in page]
             manifests = {each.digest: each.content for each in made}
             blobs = {images.compute_digest(blob): blob for each in made for blob in each.blobs}
@@ -230,34 +230,34 @@ class TestReferrersApi:
                 trust = TrustEntry(("**",), (trusted(key),))
                 return CosignVerifier(artifacts).verify(f"{server.host}/team/app", image.digest, trust)
 
-        return verify_at
+        return verify_pages
 
     def test_bundles_are_found_on_every_page(self, serve, image, key, stranger):
         first = attachment(image, V3, dump(bundle(stranger, image.digest)))
         second = attachment(image, V3, dump(bundle(key, image.digest)))
         assert isinstance(serve([[first], [second]]), VerifiedSignature)
 
-    def test_an_empty_list_is_an_answer(self, serve):
+    def test_image_is_unsigned_when_list_is_empty(self, serve):
         assert serve([[]]) == NoSignature()
 
-    def test_a_list_without_end_is_unknown(self, serve, image, stranger):
+    def test_signature_is_unknown_when_list_exceeds_limit(self, serve, image, stranger):
         found = serve([[attachment(image, "text/plain", b"%d" % number)] for number in range(20)])
         assert isinstance(found, SignatureUnknown)
         assert "longer than the limit" in found.detail
 
     @pytest.mark.parametrize("status", [400, 404, 405, 406, 501])
-    def test_a_registry_that_does_not_know_the_question_has_the_tag_asked_for(self, serve, status):
+    def test_referrers_tag_is_read_when_registry_lacks_api(self, serve, status):
         assert serve([[]], Reply(status, b"404 page not found")) == NoSignature()
 
-    def test_a_page_for_browsers_is_no_list(self, serve):
+    def test_html_page_is_not_a_referrers_list(self, serve):
         assert serve([[]], Reply(body=b"<html>", headers={"Content-Type": "text/html"})) == NoSignature()
 
     @pytest.mark.parametrize("body", [b"[", b"[]", b"{}", json.dumps({"manifests": {}}).encode()])
-    def test_a_list_that_cannot_be_read_is_unknown(self, serve, body):
+    def test_signature_is_unknown_when_list_is_malformed(self, serve, body):
         found = serve([[]], Reply(body=body, headers={"Content-Type": images.OCI_INDEX}))
         assert isinstance(found, SignatureUnknown)
 
-    def test_a_blob_that_is_not_what_its_digest_says_is_unknown(self, serve, image, key):
+    def test_signature_is_unknown_when_blob_does_not_match_digest(self, serve, image, key):
         honest = attachment(image, V3, dump(bundle(key, image.digest)))
         forged = images.PlatformImage(honest.content, honest.media_type, (b"{}",))
         assert isinstance(serve([[forged]]), SignatureUnknown)

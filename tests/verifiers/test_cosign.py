@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.real("docker-registry"), pytest.mark.real("cosign")]
 _numbers = count()
 
 
-def outcome_of(found) -> str:
+def name_outcome(found) -> str:
     """Return the result of `Cosign.verify` that corresponds to an outcome."""
     match found:
         case VerifiedSignature():
@@ -37,12 +37,12 @@ def outcome_of(found) -> str:
     raise AssertionError(found)
 
 
-def trust_in(*parties: Cosign) -> TrustEntry:
+def build_trust(*parties: Cosign) -> TrustEntry:
     keys = tuple(TrustedKey(f"{party.folder.name}.pub", party.public_key) for party in parties)
     return TrustEntry(("**",), keys)
 
 
-class Place:
+class ImageRepository:
     """A separate repository with one image."""
 
     def __init__(self, registry) -> None:
@@ -61,96 +61,101 @@ class Place:
 
 
 @pytest.fixture
-def place(registry):
-    return Place(registry)
+def target(registry):
+    return ImageRepository(registry)
 
 
 @pytest.fixture
 def verify(artifacts):
     verifier = CosignVerifier(artifacts)
-    return lambda place, trust: verifier.verify(place.repository, place.image.digest, trust)
+    return lambda target, trust: verifier.verify(target.repository, target.image.digest, trust)
 
 
-def test_what_cosign_signed_with_a_listed_key_is_verified_and_cosign_agrees(place, ours, theirs, verify):
-    ours.sign(place.image)
-    found = verify(place, trust_in(theirs, ours))
+def test_signature_by_listed_key_is_verified_by_basebump_and_cosign(target, ours, theirs, verify):
+    ours.sign(target.reference)
+    found = verify(target, build_trust(theirs, ours))
     assert isinstance(found, VerifiedSignature)
     assert found.signer.scheme is SignatureScheme.COSIGN_KEY
     assert found.signer.identity.startswith("ours.pub (sha256 ")
-    assert outcome_of(found) == ours.verify(place.image) == "good"
+    assert name_outcome(found) == ours.verify(target.reference) == "good"
 
 
-def test_a_signature_by_another_key_is_by_another_signer_and_cosign_agrees(place, ours, theirs, verify):
-    theirs.sign(place.image)
-    found = verify(place, trust_in(ours))
+def test_signature_by_unlisted_key_is_refused_by_basebump_and_cosign(target, ours, theirs, verify):
+    theirs.sign(target.reference)
+    found = verify(target, build_trust(ours))
     assert found == BadSignature(SignatureDefect.OTHER_SIGNER)
-    assert outcome_of(found) == ours.verify(place.image) == "bad"
+    assert name_outcome(found) == ours.verify(target.reference) == "bad"
 
 
-def test_an_image_without_signatures_is_unsigned_and_cosign_agrees(place, ours, verify):
-    found = verify(place, trust_in(ours))
+def test_image_without_signatures_is_unsigned_for_basebump_and_cosign(target, ours, verify):
+    found = verify(target, build_trust(ours))
     assert found == NoSignature()
-    assert outcome_of(found) == ours.verify(place.image) == "unsigned"
+    assert name_outcome(found) == ours.verify(target.reference) == "unsigned"
 
 
-def test_a_signature_copied_from_another_image_does_not_hold_and_cosign_agrees(place, ours, registry, verify):
-    signed = Place(registry)
+def test_signature_copied_from_other_image_is_refused_by_basebump_and_cosign(target, ours, registry, verify):
+    signed = ImageRepository(registry)
     ours.sign(signed.reference)
-    registry.copy(signed.path, f"{signed.image.digest.replace(':', '-')}.sig", place.path, place.image.digest)
-    found = verify(place, trust_in(ours))
+    registry.copy(
+        signed.path,
+        f"{signed.image.digest.replace(':', '-')}.sig",
+        target.path,
+        target.image.digest,
+    )
+    found = verify(target, build_trust(ours))
     assert found == BadSignature(SignatureDefect.OTHER_IMAGE)
-    assert outcome_of(found) == ours.verify(place.image) == "bad"
+    assert name_outcome(found) == ours.verify(target.reference) == "bad"
 
 
-def test_signature_of_other_repository_counts_only_when_listed(place, ours, registry, verify):
-    signed = Place(registry)
-    signed.image = place.image
+def test_signature_of_other_repository_counts_only_when_listed(target, ours, registry, verify):
+    signed = ImageRepository(registry)
+    signed.image = target.image
     registry.push(signed.image, signed.path, "1")
     ours.sign(signed.reference)
     tag = f"{signed.image.digest.replace(':', '-')}.sig"
-    registry.copy(signed.path, tag, place.path, place.image.digest)
-    found = verify(place, trust_in(ours))
+    registry.copy(signed.path, tag, target.path, target.image.digest)
+    found = verify(target, build_trust(ours))
     assert found == BadSignature(SignatureDefect.OTHER_IMAGE, f"it names the repository {signed.repository}")
-    trust = replace(trust_in(ours), signed_as=(f"{registry.host}/team/*",))
-    assert isinstance(verify(place, trust), VerifiedSignature)
+    trust = replace(build_trust(ours), signed_as=(f"{registry.host}/team/*",))
+    assert isinstance(verify(target, trust), VerifiedSignature)
 
 
-def test_one_good_signature_is_enough_beside_those_of_strangers(place, ours, theirs, verify):
-    theirs.sign(place.image)
-    ours.sign(place.image)
-    assert outcome_of(verify(place, trust_in(ours))) == ours.verify(place.image) == "good"
+def test_valid_signature_suffices_next_to_signatures_of_other_signers(target, ours, theirs, verify):
+    theirs.sign(target.reference)
+    ours.sign(target.reference)
+    assert name_outcome(verify(target, build_trust(ours))) == ours.verify(target.reference) == "good"
 
 
-def test_what_cosign_attaches_as_a_referrer_is_found_and_cosign_agrees(place, ours, verify):
-    ours.sign(place.image, "--registry-referrers-mode=oci-1-1")
-    assert outcome_of(verify(place, trust_in(ours))) == "good"
-    assert isinstance(verify(place, trust_in(ours)), VerifiedSignature)
+def test_signature_attached_as_referrer_is_verified(target, ours, verify):
+    ours.sign(target.reference, "--registry-referrers-mode=oci-1-1")
+    assert name_outcome(verify(target, build_trust(ours))) == "good"
+    assert isinstance(verify(target, build_trust(ours)), VerifiedSignature)
 
 
-def test_that_somebody_signed_an_inventory_says_not_whose_the_image_is(place, ours, verify):
-    ours.attest(place.image, "spdxjson", b"{}")
-    found = verify(place, trust_in(ours))
-    assert outcome_of(found) == ours.verify(place.image) == "unsigned"
+def test_signed_inventory_leaves_image_unsigned(target, ours, verify):
+    ours.attest(target.reference, "spdxjson", b"{}")
+    found = verify(target, build_trust(ours))
+    assert name_outcome(found) == ours.verify(target.reference) == "unsigned"
 
 
-def test_an_index_is_verified_itself_and_not_by_what_it_holds(registry, ours, verify):
-    place = Place(registry)
-    child = place.image
-    place.image = images.build_index([child])
-    registry.push(place.image, place.path, "2")
-    ours.sign(f"{place.repository}@{child.digest}")
-    assert outcome_of(verify(place, trust_in(ours))) == ours.verify(place.image) == "unsigned"
-    ours.sign(place.image)
-    assert outcome_of(verify(place, trust_in(ours))) == ours.verify(place.image) == "good"
+def test_signature_of_child_leaves_index_unsigned(registry, ours, verify):
+    target = ImageRepository(registry)
+    child = target.image
+    target.image = images.build_index([child])
+    registry.push(target.image, target.path, "2")
+    ours.sign(f"{target.repository}@{child.digest}")
+    assert name_outcome(verify(target, build_trust(ours))) == ours.verify(target.reference) == "unsigned"
+    ours.sign(target.reference)
+    assert name_outcome(verify(target, build_trust(ours))) == ours.verify(target.reference) == "good"
 
 
-def test_trust_without_keys_is_about_something_else(place, verify):
-    assert verify(place, TrustEntry(("**",))) is None
+def test_trust_without_keys_is_ignored(target, verify):
+    assert verify(target, TrustEntry(("**",))) is None
 
 
-def test_a_registry_that_cannot_be_asked_makes_it_unknown(ours, artifacts):
+def test_signature_is_unknown_when_registry_is_unreachable(ours, artifacts):
     verifier = CosignVerifier(artifacts)
-    found = verifier.verify("registry.invalid/team/app", images.compute_digest(b"any"), trust_in(ours))
+    found = verifier.verify("registry.invalid/team/app", images.compute_digest(b"any"), build_trust(ours))
     assert isinstance(found, SignatureUnknown)
     assert found.is_failure
     assert "registry.invalid" in found.detail

@@ -50,16 +50,16 @@ def trust(identity: str = WORKFLOW, issuer: str = ISSUER, root: str | None = STA
 def verify(registry, artifacts):
     """Attach a bundle to a digest, and verify the digest."""
 
-    def verify_it(document, who: TrustEntry, digest: Digest = ABOUT):
+    def verify_document(document, who: TrustEntry, digest: Digest = ABOUT):
         attach(registry, "team/keyless", digest, attachment(SUBJECT, BUNDLE, dump(document)))
         verifier = CosignVerifier.create_for_trusts([who], artifacts)
         return verifier.verify(f"{registry.host}/team/keyless", digest, who)
 
-    return verify_it
+    return verify_document
 
 
 @pytest.mark.parametrize("identity", [WORKFLOW, WORKFLOW.replace("main", "*"), "https://github.com/sigstore-**"])
-def test_a_bundle_by_a_listed_identity_is_verified_offline(verify, identity):
+def test_bundle_by_listed_identity_is_verified_offline(verify, identity):
     found = verify(MADE, trust(identity))
     assert isinstance(found, VerifiedSignature)
     assert found.statement is SignedStatement.PROVENANCE
@@ -77,15 +77,15 @@ def test_a_bundle_by_a_listed_identity_is_verified_offline(verify, identity):
         (WORKFLOW, ISSUER + "/"),
     ],
 )
-def test_an_identity_counts_only_as_a_whole_and_with_its_issuer(verify, identity, issuer):
+def test_identity_must_match_completely_and_with_issuer(verify, identity, issuer):
     assert verify(MADE, trust(identity, issuer)) == BadSignature(SignatureDefect.OTHER_SIGNER, WORKFLOW)
 
 
-def test_a_bundle_copied_to_another_image_does_not_hold(verify):
+def test_bundle_copied_to_other_image_is_refused(verify):
     assert verify(MADE, trust(), SUBJECT.digest) == BadSignature(SignatureDefect.OTHER_IMAGE)
 
 
-def test_a_statement_that_was_changed_is_not_proved(verify):
+def test_changed_statement_is_unproved(verify):
     said = {**STATEMENT, "subject": [{"name": "a", "digest": {"sha256": SUBJECT.digest.removeprefix("sha256:")}}]}
     changed = {**MADE, "dsseEnvelope": {**MADE["dsseEnvelope"], "payload": base64_of(dump(said))}}
     found = verify(changed, trust(), SUBJECT.digest)
@@ -94,25 +94,25 @@ def test_a_statement_that_was_changed_is_not_proved(verify):
 
 
 @pytest.mark.parametrize("part", ["tlogEntries", "timestampVerificationData"])
-def test_without_its_entry_in_a_log_or_its_time_nothing_is_verified(verify, part):
+def test_bundle_without_log_entry_or_timestamp_is_refused(verify, part):
     material = {**MADE["verificationMaterial"], part: [] if part == "tlogEntries" else {}}
     found = verify({**MADE, "verificationMaterial": material}, trust())
     assert isinstance(found, BadSignature | UnsupportedSignature)
 
 
-def test_a_bundle_of_another_instance_is_not_proved(verify):
+def test_bundle_of_other_sigstore_instance_is_unproved(verify):
     found = verify(MADE, trust(root=None))
     assert isinstance(found, BadSignature)
     assert found.defect is SignatureDefect.UNPROVED
     assert found.detail
 
 
-def test_where_only_keys_are_trusted_a_certificate_is_another_signer(verify):
+def test_certificate_is_other_signer_when_only_keys_are_trusted(verify):
     keys = (trusted(ec.generate_private_key(ec.SECP256R1())),)
     assert verify(MADE, TrustEntry(("**",), keys)) == BadSignature(SignatureDefect.OTHER_SIGNER)
 
 
-def test_keys_and_identities_may_be_trusted_together(verify):
+def test_keys_and_identities_can_be_trusted_together(verify):
     key = ec.generate_private_key(ec.SECP256R1())
     both = trust(keys=(trusted(key),))
     assert isinstance(verify(MADE, both), VerifiedSignature)
@@ -125,7 +125,7 @@ def test_keys_and_identities_may_be_trusted_together(verify):
     ("content", "why"),
     [(b"", "trusted root"), (b"{}", "trusted root"), (None, "read")],
 )
-def test_a_root_that_cannot_be_used_ends_the_run_before_it_begins(tmp_path, artifacts, content, why):
+def test_unusable_trusted_root_is_usage_error(tmp_path, artifacts, content, why):
     path = tmp_path / "root.json"
     if content is not None:
         path.write_bytes(content)
@@ -133,13 +133,13 @@ def test_a_root_that_cannot_be_used_ends_the_run_before_it_begins(tmp_path, arti
         CosignVerifier.create_for_trusts([trust(root=str(path))], artifacts)
 
 
-def test_without_the_library_it_is_said_how_to_have_it(monkeypatch, artifacts):
+def test_missing_library_is_usage_error_with_install_hint(monkeypatch, artifacts):
     monkeypatch.delitem(sys.modules, "bot.verifiers.keyless", raising=False)
     monkeypatch.setitem(sys.modules, "sigstore.verify", None)
     with pytest.raises(UsageError, match=r"pip install 'basebump\[keyless\]'"):
         CosignVerifier.create_for_trusts([trust()], artifacts)
 
 
-def test_who_trusts_only_keys_does_not_wait_for_it():
+def test_sigstore_is_not_imported_before_use():
     code = "import sys, bot.verifiers.cosign; sys.exit('sigstore' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT).returncode == 0

@@ -32,13 +32,13 @@ IMAGE = images.build_image([images.build_layer({"a": CONTENT})])
 _numbers = count()
 
 
-def a_stranger_in(part: str) -> World:
+def replace_trust_part(part: str) -> World:
     """Return a world in which one key is different, and all others are the trusted ones."""
     return World(**{each: getattr(WORLD, each) for each in ("authority", "certificate_log", "log") if each != part})
 
 
 @dataclass(frozen=True)
-class Case:
+class SignatureCase:
     """A signature with at most one defect."""
 
     who: str = WHO
@@ -53,7 +53,7 @@ class Case:
     is_its_own_entry: bool = True
     is_dated_back: bool = False
 
-    def older(self) -> tuple[bytes, dict[str, str]]:
+    def build_signature(self) -> tuple[bytes, dict[str, str]]:
         """Return a payload and its annotations."""
         payload = payload_about(IMAGE.digest if self.is_about_it else images.compute_digest(b"another"))
         key = new_key()
@@ -64,7 +64,7 @@ class Case:
         entry["Payload"]["integratedTime"] -= self.is_dated_back
         return payload, annotated(signature, certificate, entry)
 
-    def newer(self, digest: str) -> dict[str, object]:
+    def build_bundle(self, digest: str) -> dict[str, object]:
         """Return a bundle."""
         key = new_key()
         certificate = self.world.certify(key, WHO, ISSUER)
@@ -78,19 +78,19 @@ class Case:
         return made
 
 
-GOOD = Case()
+GOOD = SignatureCase()
 BAD = {
-    "another identity is listed": Case(who=WHO.replace("main", "other")),
-    "another issuer is listed": Case(issuer="https://issuer.example/other"),
-    "it is about something else": Case(is_about_it=False),
-    "another key made it": Case(signer=lambda own: new_key()),
-    "its entry is about another signature": Case(is_its_own_entry=False),
-    "its entry was dated back": Case(is_dated_back=True),
-    "its certificate had ended": Case(logged=DAY + LIFETIME + timedelta(minutes=1)),
-    "its certificate had not begun": Case(logged=DAY - timedelta(minutes=1)),
-    "an unknown authority named its signer": Case(world=a_stranger_in("authority")),
-    "an unknown log has its certificate": Case(world=a_stranger_in("certificate_log")),
-    "an unknown log has it": Case(world=a_stranger_in("log")),
+    "another identity is listed": SignatureCase(who=WHO.replace("main", "other")),
+    "another issuer is listed": SignatureCase(issuer="https://issuer.example/other"),
+    "it is about something else": SignatureCase(is_about_it=False),
+    "another key made it": SignatureCase(signer=lambda own: new_key()),
+    "its entry is about another signature": SignatureCase(is_its_own_entry=False),
+    "its entry was dated back": SignatureCase(is_dated_back=True),
+    "its certificate had ended": SignatureCase(logged=DAY + LIFETIME + timedelta(minutes=1)),
+    "its certificate had not begun": SignatureCase(logged=DAY - timedelta(minutes=1)),
+    "an unknown authority named its signer": SignatureCase(world=replace_trust_part("authority")),
+    "an unknown log has its certificate": SignatureCase(world=replace_trust_part("certificate_log")),
+    "an unknown log has it": SignatureCase(world=replace_trust_part("log")),
 }
 EVERY = pytest.mark.parametrize(
     ("case", "holds"), [(GOOD, True), *((case, False) for case in BAD.values())], ids=["good", *BAD]
@@ -106,7 +106,7 @@ def witness(tmp_path):
 def ours(tmp_path, registry, artifacts):
     """Return basebump's outcome for an image, or for a digest that represents one."""
 
-    def takes(case: Case, repository: str, digest: str) -> bool:
+    def is_verified(case: SignatureCase, repository: str, digest: str) -> bool:
         root = WORLD.write(tmp_path / "ours.json")
         trust = TrustEntry(("**",), identities=(TrustedIdentity(case.issuer, case.who),), trusted_root=root)
         found = CosignVerifier.create_for_trusts([trust], artifacts).verify(
@@ -114,13 +114,13 @@ def ours(tmp_path, registry, artifacts):
         )
         return isinstance(found, VerifiedSignature)
 
-    return takes
+    return is_verified
 
 
 @EVERY
-def test_of_an_older_signature_both_say_the_same(case, holds, witness, ours, registry):
+def test_signature_annotation_has_same_outcome_in_cosign(case, holds, witness, ours, registry):
     repository = f"team/witnessed-{next(_numbers)}"
-    payload, annotations = case.older()
+    payload, annotations = case.build_signature()
     registry.push(IMAGE, repository, "1")
     signature = attachment(IMAGE, SIMPLE, payload, annotations)
     registry.push(signature, repository, f"{IMAGE.digest.replace(':', '-')}.sig")
@@ -129,18 +129,21 @@ def test_of_an_older_signature_both_say_the_same(case, holds, witness, ours, reg
 
 
 @EVERY
-def test_of_a_bundle_both_say_the_same(case, holds, witness, ours, registry):
+def test_bundle_has_same_outcome_in_cosign(case, holds, witness, ours, registry):
     repository = f"team/witnessed-{next(_numbers)}"
     digest = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
-    made = case.newer(digest)
+    made = case.build_bundle(digest)
     attach(registry, repository, digest, attachment(IMAGE, BUNDLE, dump(made)))
     theirs = witness.takes_bundle(made, CONTENT, PROVENANCE, case.who, case.issuer)
     assert (ours(case, repository, digest), theirs) == (holds, holds)
 
 
-def test_of_a_bundle_whose_words_were_changed_both_say_the_same(witness, ours, registry):
+def test_bundle_with_changed_statement_is_refused_by_basebump_and_cosign(witness, ours, registry):
     repository, digest = f"team/witnessed-{next(_numbers)}", f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
-    made, other = GOOD.newer(digest), json.loads(json.dumps(GOOD.newer(images.compute_digest(b"another"))))
+    made, other = (
+        GOOD.build_bundle(digest),
+        json.loads(json.dumps(GOOD.build_bundle(images.compute_digest(b"another")))),
+    )
     other["dsseEnvelope"]["payload"] = made["dsseEnvelope"]["payload"]
     attach(registry, repository, digest, attachment(IMAGE, BUNDLE, dump(other)))
     assert not ours(GOOD, repository, digest)
@@ -159,7 +162,7 @@ BUILDER = (
 GITHUB = "https://token.actions.githubusercontent.com"
 
 
-def unsaid(made):
+def change_statement(made):
     """Return a bundle whose statement was changed."""
     said = json.loads(base64.b64decode(made["dsseEnvelope"]["payload"]))
     changed = base64_of(dump({**said, "predicate": {}}))
@@ -171,12 +174,12 @@ SHOWN = {
     "another identity": (REAL["bundle"], BUILT, BUILDER[:-1] + "e", GITHUB),
     "another issuer": (REAL["bundle"], BUILT, BUILDER, ISSUER),
     "another digest": (REAL["bundle"], BUILT + b"!", BUILDER, GITHUB),
-    "tampered": (unsaid(REAL["bundle"]), BUILT, BUILDER, GITHUB),
+    "tampered": (change_statement(REAL["bundle"]), BUILT, BUILDER, GITHUB),
 }
 
 
 @pytest.mark.parametrize("title", SHOWN)
-def test_of_an_attestation_by_github_both_say_the_same(title, tmp_path, registry, artifacts):
+def test_github_attestation_has_same_outcome_in_cosign(title, tmp_path, registry, artifacts):
     made, content, who, issuer = SHOWN[title]
     repository, digest = f"team/witnessed-{next(_numbers)}", images.compute_digest(content)
     attach(registry, repository, digest, attachment(IMAGE, BUNDLE, dump(made)))

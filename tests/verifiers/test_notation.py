@@ -46,13 +46,13 @@ def check(kind, content, trust=TRUST, digest=DIGEST, now=NOW):
         return BadSignature(SignatureDefect.BROKEN)
 
 
-def flaw_of(found) -> SignatureDefect:
+def get_defect(found) -> SignatureDefect:
     assert isinstance(found, BadSignature)
     return found.defect
 
 
 @pytest.mark.parametrize("made", RECORDED, ids=lambda made: made["name"])
-def test_what_the_notary_projects_library_signed_is_verified(made):
+def test_signature_of_notary_project_library_is_verified(made):
     trust = NotationTrust((made["root"].encode(),), ("C=US,ST=WA,O=Acme",))
     content = base64.b64decode(made["content"])
     expires = made["name"].endswith("expires")
@@ -61,24 +61,24 @@ def test_what_the_notary_projects_library_signed_is_verified(made):
     assert isinstance(
         check(made["media_type"], content, trust, RECORDED_DIGEST, NOW - timedelta(days=160)), VerifiedSignature
     )
-    assert flaw_of(check(made["media_type"], content, trust)) is SignatureDefect.OTHER_IMAGE
+    assert get_defect(check(made["media_type"], content, trust)) is SignatureDefect.OTHER_IMAGE
 
 
 @pytest.mark.parametrize("made", RECORDED, ids=lambda made: made["name"])
-def test_no_changed_byte_of_it_is_verified(made):
+def test_envelope_with_changed_byte_is_refused(made):
     trust = NotationTrust((made["root"].encode(),), ("C=US,ST=WA,O=Acme",))
     content = base64.b64decode(made["content"])
     signature = len(content) - 20
-    for place in (*range(0, len(content), 97), signature):
-        changed = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+    for position in (*range(0, len(content), 97), signature):
+        changed = content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :]
         try:
             found = check(made["media_type"], changed, trust, RECORDED_DIGEST, NOW - timedelta(days=160))
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not come out
-            pytest.fail(f"byte {place}: {error!r}")
-        assert not isinstance(found, VerifiedSignature) or _says_the_same(made["media_type"], content, changed)
+            pytest.fail(f"byte {position}: {error!r}")
+        assert not isinstance(found, VerifiedSignature) or is_same_signed_content(made["media_type"], content, changed)
 
 
-def _says_the_same(kind: str, content: bytes, changed: bytes) -> bool:
+def is_same_signed_content(kind: str, content: bytes, changed: bytes) -> bool:
     """Return True if a change is in an unsigned part: the name of the tool, or the certificates of authorities."""
     if kind == JWS:
         parts = [json.loads(each) for each in (content, changed)]
@@ -89,7 +89,7 @@ def _says_the_same(kind: str, content: bytes, changed: bytes) -> bool:
 
 
 @BOTH
-def test_a_signature_by_a_listed_subject_of_a_listed_authority_is_verified(kind):
+def test_signature_by_listed_subject_and_authority_is_verified(kind):
     found = check(kind, signed(kind, payload(DIGEST), CHAIN))
     assert found == VerifiedSignature(found.signer)
     assert found.signer.scheme is SignatureScheme.NOTATION
@@ -98,21 +98,21 @@ def test_a_signature_by_a_listed_subject_of_a_listed_authority_is_verified(kind)
 
 @BOTH
 @pytest.mark.parametrize("subject", ["CN=Other,O=Acme", "O=Acm", "O=Acme,ST=WA"])
-def test_a_subject_that_says_less_or_something_else_is_another_signer(kind, subject):
+def test_signer_is_refused_when_listed_subject_does_not_match(kind, subject):
     found = check(kind, signed(kind, payload(DIGEST), CHAIN), NotationTrust((ROOT_CA.pem,), (subject,)))
     assert found == BadSignature(SignatureDefect.OTHER_SIGNER, "CN=Images,O=Acme,C=US")
 
 
 @BOTH
-def test_a_signature_of_another_image_does_not_hold(kind):
-    assert flaw_of(check(kind, signed(kind, payload(OTHER), CHAIN))) is SignatureDefect.OTHER_IMAGE
+def test_signature_of_other_image_is_refused(kind):
+    assert get_defect(check(kind, signed(kind, payload(OTHER), CHAIN))) is SignatureDefect.OTHER_IMAGE
 
 
 @BOTH
-def test_an_authority_that_is_not_listed_vouches_for_nobody(kind):
+def test_signature_is_unproved_when_authority_is_not_listed(kind):
     other = party("Root", is_authority=True)
     found = check(kind, signed(kind, payload(DIGEST), (party("Images", other), other)))
-    assert flaw_of(found) is SignatureDefect.UNPROVED
+    assert get_defect(found) is SignatureDefect.UNPROVED
 
 
 @BOTH
@@ -126,37 +126,38 @@ def test_an_authority_that_is_not_listed_vouches_for_nobody(kind):
     ],
     ids=["a gap", "no authority", "for servers", "an authority signs"],
 )
-def test_a_chain_that_does_not_hold_vouches_for_nobody(kind, chain):
-    assert flaw_of(check(kind, signed(kind, payload(DIGEST), chain))) is SignatureDefect.UNPROVED
+def test_signature_is_unproved_when_chain_is_invalid(kind, chain):
+    assert get_defect(check(kind, signed(kind, payload(DIGEST), chain))) is SignatureDefect.UNPROVED
 
 
-def test_a_certificate_that_says_nothing_of_its_use_may_sign():
+def test_certificate_without_key_usage_may_sign():
     chain = (party("Images", MIDDLE, usages=None), MIDDLE, ROOT_CA)
     assert isinstance(check(JWS, signed(JWS, payload(DIGEST), chain)), VerifiedSignature)
 
 
 @BOTH
-def test_a_signer_who_vouches_for_another_with_a_certificate_for_signing_does_not(kind):
+def test_signing_certificate_cannot_issue_other_certificate(kind):
     forged = party("Images", SIGNER)
     found = check(kind, signed(kind, payload(DIGEST), (forged, SIGNER, MIDDLE, ROOT_CA)))
-    assert flaw_of(found) is SignatureDefect.UNPROVED
+    assert get_defect(found) is SignatureDefect.UNPROVED
 
 
 @BOTH
-def test_a_signature_by_another_key_than_that_of_its_certificate_is_damaged(kind):
+def test_signature_is_broken_when_key_differs_from_certificate(kind):
     stranger = party("Stranger").key
-    assert flaw_of(check(kind, signed(kind, payload(DIGEST), CHAIN, key=stranger))) is SignatureDefect.BROKEN
+    assert get_defect(check(kind, signed(kind, payload(DIGEST), CHAIN, key=stranger))) is SignatureDefect.BROKEN
 
 
 @BOTH
-def test_the_key_alone_says_which_algorithm_it_is(kind):
-    assert flaw_of(check(kind, signed(kind, payload(DIGEST), CHAIN, algorithm="ES384"))) is SignatureDefect.BROKEN
+def test_signature_is_broken_when_algorithm_does_not_fit_key(kind):
+    assert get_defect(check(kind, signed(kind, payload(DIGEST), CHAIN, algorithm="ES384"))) is SignatureDefect.BROKEN
 
 
 @BOTH
-def test_a_payload_of_another_kind_is_damage(kind):
+def test_payload_with_other_content_type_is_broken(kind):
     assert (
-        flaw_of(check(kind, signed(kind, payload(DIGEST), CHAIN, content_type="text/plain"))) is SignatureDefect.BROKEN
+        get_defect(check(kind, signed(kind, payload(DIGEST), CHAIN, content_type="text/plain")))
+        is SignatureDefect.BROKEN
     )
 
 
@@ -164,24 +165,25 @@ def test_a_payload_of_another_kind_is_damage(kind):
 @pytest.mark.parametrize(
     "conditions", [{SCHEME: "notary.x509.signingAuthority"}, {"io.cncf.notary.verificationPlugin": "a plug-in"}]
 )
-def test_a_condition_that_is_not_understood_is_said_and_not_passed_over(kind, conditions):
+def test_critical_attribute_is_unsupported_when_not_understood(kind, conditions):
     found = check(kind, signed(kind, payload(DIGEST), CHAIN, conditions=conditions))
     assert isinstance(found, UnsupportedSignature)
 
 
-def test_a_signature_ends_when_its_signer_said():
+def test_signature_expires_at_time_set_by_signer():
     content = signed(JWS, payload(DIGEST), CHAIN, conditions={EXPIRY: "2026-11-25T12:00:00Z"})
-    assert flaw_of(check(JWS, content)) is SignatureDefect.UNPROVED
+    assert get_defect(check(JWS, content)) is SignatureDefect.UNPROVED
     assert isinstance(check(JWS, content, now=NOW - timedelta(seconds=1)), VerifiedSignature)
     assert (
-        flaw_of(check(JWS, signed(JWS, payload(DIGEST), CHAIN, conditions={EXPIRY: "soon"}))) is SignatureDefect.BROKEN
+        get_defect(check(JWS, signed(JWS, payload(DIGEST), CHAIN, conditions={EXPIRY: "soon"})))
+        is SignatureDefect.BROKEN
     )
 
 
 @BOTH
-def test_a_signature_counts_as_long_as_its_certificate_unless_a_timestamp_says_more(kind):
+def test_signature_expires_with_certificate_or_is_unsupported_with_timestamp(kind):
     chain = (party("Images", MIDDLE, ends=NOW - timedelta(days=1)), MIDDLE, ROOT_CA)
-    assert flaw_of(check(kind, signed(kind, payload(DIGEST), chain))) is SignatureDefect.UNPROVED
+    assert get_defect(check(kind, signed(kind, payload(DIGEST), chain))) is SignatureDefect.UNPROVED
     found = check(kind, signed(kind, payload(DIGEST), chain, header={TIMESTAMP: "a timestamp"}))
     assert isinstance(found, UnsupportedSignature)
     assert "expired on 2026-11-24" in found.detail
@@ -209,12 +211,12 @@ def test_a_signature_counts_as_long_as_its_certificate_unless_a_timestamp_says_m
         (COSE, cbor2.dumps(cbor2.CBORTag(18, [cbor2.dumps({}), {33: 7}, b"", b""]))),
     ],
 )
-def test_what_is_no_envelope_is_damage(kind, content):
-    assert flaw_of(check(kind, content)) is SignatureDefect.BROKEN
+def test_malformed_envelope_is_broken(kind, content):
+    assert get_defect(check(kind, content)) is SignatureDefect.BROKEN
 
 
 @pytest.mark.real("docker-registry")
-class TestInARegistry:
+class TestRegistrySignatures:
     @pytest.fixture
     def verify(self, artifacts, registry):
         verifier = NotationVerifier(artifacts, lambda: NOW)
@@ -233,20 +235,20 @@ class TestInARegistry:
         return image.digest
 
     @pytest.mark.parametrize("listed_as", [SIGNATURE_TYPE, None, EMPTY], ids=["named", "nothing", "empty"])
-    def test_signatures_are_found_among_the_referrers(self, registry, verify, listed_as):
+    def test_signatures_are_found_in_referrers(self, registry, verify, listed_as):
         other = (COSE, lambda digest: signed(COSE, payload(OTHER), CHAIN))
         ours = (JWS, lambda digest: signed(JWS, payload(digest), CHAIN))
         assert isinstance(verify(self.push(registry, other, ours, listed_as=listed_as)), VerifiedSignature)
 
-    def test_an_image_without_signatures_is_unsigned(self, verify):
+    def test_image_without_signatures_is_unsigned(self, verify):
         assert verify(OTHER) == NoSignature()
 
-    def test_an_envelope_of_tomorrow_is_not_taken_for_none(self, registry, verify):
+    def test_unknown_envelope_type_is_unsupported_and_not_unsigned(self, registry, verify):
         digest = self.push(registry, ("application/tomorrow", lambda digest: b"{}"))
         assert isinstance(verify(digest), UnsupportedSignature)
 
-    def test_a_damaged_one_is_told_from_none(self, registry, verify):
-        assert flaw_of(verify(self.push(registry, (JWS, lambda digest: b"no JSON")))) is SignatureDefect.BROKEN
+    def test_damaged_signature_is_broken_and_not_unsigned(self, registry, verify):
+        assert get_defect(verify(self.push(registry, (JWS, lambda digest: b"no JSON")))) is SignatureDefect.BROKEN
 
-    def test_trust_without_subjects_is_about_something_else(self, verify):
+    def test_trust_without_notation_is_ignored(self, verify):
         assert verify(OTHER, None) is None

@@ -47,17 +47,17 @@ _numbers = count()
 def verify(registry, artifacts):
     """Store a signature at the tag of a digest, and verify the digest."""
 
-    def verify_it(payload, annotations, trust, digest=IMAGE.digest):
+    def verify_payload(payload, annotations, trust, digest=IMAGE.digest):
         repository = f"team/older-{next(_numbers)}"
         registry.push(attachment(IMAGE, KIND, payload, annotations), repository, f"{digest.replace(':', '-')}.sig")
         return CosignVerifier.create_for_trusts([trust], artifacts).verify(
             f"{registry.host}/{repository}", digest, trust
         )
 
-    return verify_it
+    return verify_payload
 
 
-def trusting(identity=WHO, issuer=ISSUER, root=None) -> TrustEntry:
+def build_trust(identity=WHO, issuer=ISSUER, root=None) -> TrustEntry:
     identities = (TrustedIdentity(issuer, identity),)
     return TrustEntry(("**",), identities=identities, trusted_root=root, signed_as=(REAL_REPOSITORY,))
 
@@ -65,8 +65,8 @@ def trusting(identity=WHO, issuer=ISSUER, root=None) -> TrustEntry:
 # A signature by Sigstore itself
 
 
-def test_a_signature_of_2023_by_a_person_is_verified_offline_with_what_the_library_brings_along(verify):
-    found = verify(REAL_PAYLOAD, REAL["annotations"], trusting(SOMEBODY, GITHUB), REAL_DIGEST)
+def test_real_signature_of_2023_is_verified_offline_with_bundled_root(verify):
+    found = verify(REAL_PAYLOAD, REAL["annotations"], build_trust(SOMEBODY, GITHUB), REAL_DIGEST)
     assert isinstance(found, VerifiedSignature)
     assert found.signer.scheme is SignatureScheme.KEYLESS
     assert (found.signer.identity, found.statement) == (f"{SOMEBODY} (by {GITHUB})", SignedStatement.SIGNATURE)
@@ -75,35 +75,35 @@ def test_a_signature_of_2023_by_a_person_is_verified_offline_with_what_the_libra
 @pytest.mark.parametrize(
     ("identity", "issuer"), [("other@redhat.com", GITHUB), (SOMEBODY, ISSUER), (SOMEBODY, GITHUB + "/")]
 )
-def test_it_counts_for_nobody_else(verify, identity, issuer):
-    found = verify(REAL_PAYLOAD, REAL["annotations"], trusting(identity, issuer), REAL_DIGEST)
+def test_real_signature_is_refused_for_other_identity(verify, identity, issuer):
+    found = verify(REAL_PAYLOAD, REAL["annotations"], build_trust(identity, issuer), REAL_DIGEST)
     assert found == BadSignature(SignatureDefect.OTHER_SIGNER, SOMEBODY)
 
 
-def test_it_counts_for_no_other_image(verify):
-    found = verify(REAL_PAYLOAD, REAL["annotations"], trusting(SOMEBODY, GITHUB))
+def test_real_signature_is_refused_for_other_image(verify):
+    found = verify(REAL_PAYLOAD, REAL["annotations"], build_trust(SOMEBODY, GITHUB))
     assert found == BadSignature(SignatureDefect.OTHER_IMAGE)
 
 
 @pytest.mark.parametrize("key", ["integratedTime", "logIndex"])
-def test_a_number_that_was_changed_in_what_the_log_signed_is_no_proof(verify, key):
+def test_changed_log_entry_is_unproved(verify, key):
     entry = json.loads(REAL["annotations"][ENTRY])
     entry["Payload"][key] += 1
     changed = REAL["annotations"] | {ENTRY: json.dumps(entry)}
-    found = verify(REAL_PAYLOAD, changed, trusting(SOMEBODY, GITHUB), REAL_DIGEST)
+    found = verify(REAL_PAYLOAD, changed, build_trust(SOMEBODY, GITHUB), REAL_DIGEST)
     assert (found.defect, "log" in found.detail) == (SignatureDefect.UNPROVED, True)
 
 
-def test_another_instance_vouches_for_nothing_of_it(verify, tmp_path):
+def test_real_signature_is_unproved_for_other_instance(verify, tmp_path):
     root = WORLD.write(tmp_path / "root.json")
-    found = verify(REAL_PAYLOAD, REAL["annotations"], trusting(SOMEBODY, GITHUB, root), REAL_DIGEST)
+    found = verify(REAL_PAYLOAD, REAL["annotations"], build_trust(SOMEBODY, GITHUB, root), REAL_DIGEST)
     assert (found.defect, "log" in found.detail) == (SignatureDefect.UNPROVED, True)
 
 
 # Signatures by the tests' own Sigstore world, in which every part can be replaced
 
 
-class Made:
+class SignatureParts:
     """A signature and its parts."""
 
     def __init__(self, world=WORLD, *, payload=PAYLOAD, signed=None, who=WHO, at=DAY, logged=None, **more) -> None:
@@ -120,18 +120,18 @@ class Made:
 @pytest.fixture
 def check(verify, tmp_path):
     root = WORLD.write(tmp_path / "root.json")
-    return lambda made, who=WHO: verify(made.payload, made.annotations, trusting(who, root=root))
+    return lambda made, who=WHO: verify(made.payload, made.annotations, build_trust(who, root=root))
 
 
 @pytest.mark.parametrize("who", [WHO, "ci@acme.example"])
-def test_a_signature_in_a_log_that_is_trusted_by_a_listed_identity_is_verified(check, who):
-    found = check(Made(who=who), who)
+def test_logged_signature_by_listed_identity_is_verified(check, who):
+    found = check(SignatureParts(who=who), who)
     assert isinstance(found, VerifiedSignature)
     assert found.signer.identity == f"{who} (by {ISSUER})"
 
 
-def test_who_is_not_listed_is_another_signer(check):
-    assert check(Made(who="https://git.example/evil")) == BadSignature(
+def test_unlisted_identity_is_other_signer(check):
+    assert check(SignatureParts(who="https://git.example/evil")) == BadSignature(
         SignatureDefect.OTHER_SIGNER, "https://git.example/evil"
     )
 
@@ -146,8 +146,8 @@ def test_who_is_not_listed_is_another_signer(check):
     ],
     ids=["payload", "signature", "certificate", "whole"],
 )
-def test_an_entry_of_a_trusted_log_counts_only_for_this_payload_signature_and_certificate(check, change, why):
-    own, other = Made(), Made()
+def test_log_entry_must_match_payload_signature_and_certificate(check, change, why):
+    own, other = SignatureParts(), SignatureParts()
     own.entry = change(own, other)
     found = check(own)
     assert isinstance(found, BadSignature)
@@ -155,48 +155,48 @@ def test_an_entry_of_a_trusted_log_counts_only_for_this_payload_signature_and_ce
     assert why in found.detail
 
 
-def test_who_only_copies_a_certificate_and_logs_it_has_not_signed(check):
-    own = Made()
+def test_copied_certificate_with_other_key_is_broken(check):
+    own = SignatureParts()
     own.signature = sign(new_key(), PAYLOAD)
     own.entry = WORLD.entry(PAYLOAD, own.signature, own.certificate)
     found = check(own)
     assert (found.defect, "certificate" in found.detail) == (SignatureDefect.BROKEN, True)
 
 
-def test_a_signature_of_other_bytes_does_not_hold(check):
-    found = check(Made(signed=b"else"))
+def test_signature_of_other_bytes_is_broken(check):
+    found = check(SignatureParts(signed=b"else"))
     assert (found.defect, "certificate" in found.detail) == (SignatureDefect.BROKEN, True)
 
 
 @pytest.mark.parametrize("late", [LIFETIME + timedelta(seconds=1), -timedelta(minutes=1)])
-def test_a_certificate_must_be_good_when_the_log_took_the_signature_in(check, late):
-    found = check(Made(logged=DAY + late))
+def test_certificate_must_be_valid_when_signature_is_logged(check, late):
+    found = check(SignatureParts(logged=DAY + late))
     assert isinstance(found, BadSignature)
     assert found.defect is SignatureDefect.UNPROVED
 
 
 @pytest.mark.parametrize("part", ["authority", "certificate_log", "log"])
-def test_another_authority_or_log_vouches_for_nothing(check, part):
+def test_signature_is_unproved_when_authority_or_log_is_not_trusted(check, part):
     stranger = World(**{each: getattr(WORLD, each) for each in ("authority", "certificate_log", "log") if each != part})
-    found = check(Made(stranger))
+    found = check(SignatureParts(stranger))
     assert isinstance(found, BadSignature)
     assert found.defect is SignatureDefect.UNPROVED
 
 
-def test_a_certificate_for_something_else_than_code_signs_nothing(check):
-    found = check(Made(purpose=ExtendedKeyUsageOID.CLIENT_AUTH))
+def test_certificate_without_code_signing_usage_is_unproved(check):
+    found = check(SignatureParts(purpose=ExtendedKeyUsageOID.CLIENT_AUTH))
     assert isinstance(found, BadSignature)
     assert found.defect is SignatureDefect.UNPROVED
 
 
-def test_without_an_entry_in_a_log_it_cannot_be_verified(check):
-    own = Made()
+def test_signature_without_log_entry_is_unsupported(check):
+    own = SignatureParts()
     own.entry = None
     assert isinstance(check(own), UnsupportedSignature)
 
 
-def test_entries_of_other_kinds_cannot_be_verified(check):
-    own = Made()
+def test_log_entry_of_other_kind_is_unsupported(check):
+    own = SignatureParts()
     own.entry = WORLD.entry(PAYLOAD, own.signature, own.certificate, kind="rekord")
     assert isinstance(check(own), UnsupportedSignature)
 
@@ -212,9 +212,9 @@ def test_entries_of_other_kinds_cannot_be_verified(check):
     ],
     ids=["no-json", "a-list", "empty", "no-body", "no-certificate"],
 )
-def test_what_is_damaged_is_said_to_be(verify, tmp_path, change):
+def test_damaged_annotations_are_refused(verify, tmp_path, change):
     root = WORLD.write(tmp_path / "root.json")
-    found = verify(PAYLOAD, Made().annotations | change, trusting(root=root))
+    found = verify(PAYLOAD, SignatureParts().annotations | change, build_trust(root=root))
     assert isinstance(found, BadSignature | UnsupportedSignature)
 
 
@@ -226,15 +226,15 @@ def test_what_is_damaged_is_said_to_be(verify, tmp_path, change):
         *(("logID", each) for each in (7, "xyz", None)),
     ],
 )
-def test_no_number_or_name_of_an_entry_breaks_anything(check, key, value):
-    own = Made()
+def test_invalid_number_or_log_id_in_entry_is_broken(check, key, value):
+    own = SignatureParts()
     own.entry["Payload"][key] = value
     found = check(own)
     assert isinstance(found, BadSignature)
     assert found.defect is SignatureDefect.BROKEN
 
 
-def test_keys_may_be_trusted_beside_identities(verify, tmp_path):
+def test_keys_can_be_trusted_next_to_identities(verify, tmp_path):
     key, root = new_key(), WORLD.write(tmp_path / "root.json")
-    both = replace(trusting(root=root), keys=(trusted(key),))
-    assert isinstance(verify(PAYLOAD, Made().annotations, both), VerifiedSignature)
+    both = replace(build_trust(root=root), keys=(trusted(key),))
+    assert isinstance(verify(PAYLOAD, SignatureParts().annotations, both), VerifiedSignature)

@@ -22,21 +22,21 @@ pytestmark = pytest.mark.real("docker-registry")
 _numbers = count()
 
 
-class Keys:
+class KeySignatures:
     """Signatures with cosign keys, in bundles."""
 
     implementation = CosignVerifier
     ours, theirs = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     trust = TrustEntry(("**",), (trusted(ours),))
 
-    def attachment(self, image, digest, *, by_stranger=False):
+    def build_attachment(self, image, digest, *, by_stranger=False):
         return attachment(image, BUNDLE, dump(bundle(self.theirs if by_stranger else self.ours, digest)))
 
-    def damaged(self, image):
+    def build_damaged_attachment(self, image):
         return attachment(image, BUNDLE, b"no JSON")
 
 
-class Certificates:
+class CertificateSignatures:
     """Signatures with Notation certificates, in a Notation envelope."""
 
     implementation = NotationVerifier
@@ -47,15 +47,17 @@ class Certificates:
     def __init__(self, kind) -> None:
         self.kind = kind
 
-    def attachment(self, image, digest, *, by_stranger=False):
+    def build_attachment(self, image, digest, *, by_stranger=False):
         chain = (self.theirs if by_stranger else self.ours, self.root)
         return attachment(image, self.kind, signed(self.kind, payload(digest), chain), kind_of_artifact=SIGNATURE_TYPE)
 
-    def damaged(self, image):
+    def build_damaged_attachment(self, image):
         return attachment(image, self.kind, b"no JSON", kind_of_artifact=SIGNATURE_TYPE)
 
 
-@pytest.fixture(params=[Keys(), Certificates(JWS), Certificates(COSE)], ids=["keys", "jws", "cose"])
+@pytest.fixture(
+    params=[KeySignatures(), CertificateSignatures(JWS), CertificateSignatures(COSE)], ids=["keys", "jws", "cose"]
+)
 def scheme(request):
     return request.param
 
@@ -84,54 +86,55 @@ def verify(registry, scheme, verifier, image):
     return verify_with
 
 
-def test_what_somebody_listed_signed_is_verified(scheme, verify, image):
-    assert isinstance(verify(scheme.attachment(image, image.digest)), VerifiedSignature)
+def test_signature_by_listed_signer_is_verified(scheme, verify, image):
+    assert isinstance(verify(scheme.build_attachment(image, image.digest)), VerifiedSignature)
 
 
-def test_what_has_nothing_attached_is_unsigned(verify):
+def test_image_without_attachments_is_unsigned(verify):
     assert verify() == NoSignature()
 
 
-def test_what_is_attached_and_no_signature_does_not_count(verify, image):
+def test_attachment_of_other_type_is_ignored(verify, image):
     assert verify(attachment(image, "text/plain", b"words")) == NoSignature()
 
 
-def test_what_a_stranger_signed_is_by_another_signer(scheme, verify, image):
-    found = verify(scheme.attachment(image, image.digest, by_stranger=True))
+def test_signature_by_unlisted_signer_is_refused(scheme, verify, image):
+    found = verify(scheme.build_attachment(image, image.digest, by_stranger=True))
     assert isinstance(found, BadSignature)
     assert found.defect is SignatureDefect.OTHER_SIGNER
 
 
-def test_what_was_signed_for_another_image_does_not_hold(scheme, verify, image):
-    found = verify(scheme.attachment(image, images.compute_digest(b"another")))
+def test_signature_of_other_image_is_refused(scheme, verify, image):
+    found = verify(scheme.build_attachment(image, images.compute_digest(b"another")))
     assert found == BadSignature(SignatureDefect.OTHER_IMAGE)
 
 
-def test_what_is_damaged_is_told_from_nothing(scheme, verify, image):
-    found = verify(scheme.damaged(image))
+def test_damaged_signature_is_broken_and_not_missing(scheme, verify, image):
+    found = verify(scheme.build_damaged_attachment(image))
     assert isinstance(found, BadSignature)
     assert found.defect is SignatureDefect.BROKEN
 
 
-def test_one_that_holds_is_enough(scheme, verify, image):
-    strangers = scheme.attachment(image, image.digest, by_stranger=True)
+def test_valid_signature_suffices_next_to_invalid_signatures(scheme, verify, image):
+    strangers = scheme.build_attachment(image, image.digest, by_stranger=True)
     assert isinstance(
-        verify(scheme.damaged(image), strangers, scheme.attachment(image, image.digest)), VerifiedSignature
+        verify(scheme.build_damaged_attachment(image), strangers, scheme.build_attachment(image, image.digest)),
+        VerifiedSignature,
     )
 
 
-def test_trust_in_others_is_not_its_affair(registry, verifier, image):
+def test_verifier_ignores_trust_for_other_schemes(registry, verifier, image):
     assert verifier.verify(f"{registry.host}/team/contract", image.digest, TrustEntry(("**",))) is None
 
 
-def test_a_registry_that_may_not_be_asked_makes_it_unknown(scheme, verifier, image):
+def test_signature_is_unknown_when_registry_is_not_listed(scheme, verifier, image):
     found = verifier.verify("registry.invalid/team/contract", image.digest, scheme.trust)
     assert isinstance(found, SignatureUnknown)
     assert found.is_failure
 
 
-def test_a_piece_that_cannot_be_fetched_makes_it_unknown(scheme, verifier, registry, image):
-    whole = scheme.attachment(image, image.digest)
+def test_signature_is_unknown_when_blob_is_missing(scheme, verifier, registry, image):
+    whole = scheme.build_attachment(image, image.digest)
     attach(registry, "team/lost", image.digest, whole, kind=None)
     registry.delete_blob("team/lost", images.compute_digest(whole.blobs[-1]))
     found = verifier.verify(f"{registry.host}/team/lost", image.digest, scheme.trust)
