@@ -1,9 +1,6 @@
-"""The numbers that pages name are those of the program, and the architecture that is drawn is how it is built."""
+"""The numbers that pages name are those of the program."""
 
 from __future__ import annotations
-
-import re
-import tomllib
 
 import pytest
 from support.docs.written import said
@@ -120,16 +117,3 @@ def test_numbers_that_pages_state_once_for_several_modules_are_equal():
     assert dockerfile.MAX_LINES == env.MAX_LINES == units.MAX_LINES
     assert (tokens.MAX_TOKENS, tokens.MAX_NESTING) == (jsonc.MAX_TOKENS, jsonc.MAX_NESTING)
     assert grype.MAX_DATABASE_AGE == trivy.MAX_DATABASE_AGE
-
-
-# ---- the architecture ------------------------------------------------------------------------------------------------
-
-ARCHITECTURE = said(ROOT / "docs" / "architecture.md")
-
-
-def test_architecture_page_has_the_layers_that_are_checked():
-    drawn = ARCHITECTURE.partition("\n__main__ ▸ ")[2].partition("\n```")[0]
-    layers = [re.findall(r"\w+", each) for each in re.sub(r"\(.*?\)", "", f"__main__ ▸ {drawn}").split("▸")]
-    contracts = tomllib.loads(said(ROOT / "pyproject.toml"))["tool"]["importlinter"]["contracts"]
-    (checked,) = [each["layers"] for each in contracts if each["type"] == "layers" and "__main__" in each["layers"]]
-    assert layers == [re.findall(r"\w+", each) for each in checked]

@@ -94,11 +94,11 @@ class PictureRegistry:
 
     def pin_old(self, item: PictureImage) -> str:
         """Return the reference of an image, pinned to the old digest."""
-        return f"{item.image}@{self.digests[item.image][0]}"
+        return f"{item.reference}@{self.digests[item.reference][0]}"
 
     def pin_new(self, item: PictureImage) -> str:
         """Return the reference of an image, pinned to the new digest."""
-        return f"{item.image}@{self.digests[item.image][1]}"
+        return f"{item.reference}@{self.digests[item.reference][1]}"
 
 
 def build_registry(images: Iterable[PictureImage] = IMAGES, *, is_full_size: bool = True) -> PictureRegistry:
@@ -112,7 +112,7 @@ def build_registry(images: Iterable[PictureImage] = IMAGES, *, is_full_size: boo
     for item in images:
         both = build_images(built.record, item, is_full_size=is_full_size)
         digests = tuple(built.store.set_tag(item.repository, item.tag, each) for each in both)
-        built.digests[item.image] = (digests[0], digests[1])
+        built.digests[item.reference] = (digests[0], digests[1])
         if item.is_old_gone:
             built.store.remove(item.repository, digests[0])
     database = built.record.build_database(datetime.now(UTC) - timedelta(hours=5))
@@ -140,7 +140,7 @@ def _build(
     filler = [_build_filler(record.sum_sizes(kind))] if is_full_size else []
     created = datetime(built.year, built.month, built.day, 6, 30, tzinfo=UTC)
     packages = record.list_packages(kind, content)
-    name = {"etc/image": item.image.encode()}  # so that no two images are the same
+    name = {"etc/image": item.reference.encode()}  # so that no two images are the same
     return build_index(
         [
             build_image(

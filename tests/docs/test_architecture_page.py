@@ -1,0 +1,43 @@
+"""The page of the architecture shows how basebump is built, and stays a short read."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+import pytest
+from support.docs.prose import count_words
+from support.docs.written import blocks, said
+from support.parts import ROOT
+
+PAGE = said(ROOT / "docs" / "architecture.md")
+PHASES, LAYERS = blocks(PAGE, "text")
+
+
+def test_page_has_the_layers_that_are_checked():
+    layers = [re.findall(r"\w+", each) for each in LAYERS.split("▸")]
+    contracts = tomllib.loads(said(ROOT / "pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    (checked,) = [each["layers"] for each in contracts if each["type"] == "layers" and "__main__" in each["layers"]]
+    assert layers == [re.findall(r"\w+", each) for each in checked]
+
+
+def test_page_can_be_read_in_ten_minutes():
+    assert count_words(PAGE) <= 2000
+
+
+@pytest.mark.parametrize("picture", [PHASES, LAYERS], ids=["phases", "layers"])
+def test_picture_fits_a_screen(picture):
+    lines = picture.splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 90
+
+
+def test_results_of_the_phases_are_types():
+    results = set(re.findall(r"(\w+)$", PHASES.partition("─\n")[2], re.MULTILINE))
+    code = "".join(said(path) for path in (ROOT / "bot").rglob("*.py"))
+    assert {each for each in results if not re.search(rf"^(?:class )?{each}\b", code, re.MULTILINE)} == set()
+
+
+def test_glossary_has_twelve_words():
+    rows = re.findall(r"^\| ([a-z]+) \|", said(ROOT / "docs" / "glossary.md"), re.MULTILINE)
+    assert len([each for each in rows if each != "word"]) == 12
