@@ -27,7 +27,7 @@ def report_of(ended):
     return json.loads(Path(ended.outputs["report"]).read_bytes())
 
 
-def test_a_job_proposes_and_gives_lists_and_a_summary_to_those_after_it(runner, github, configure, loopback):
+def test_job_opens_proposal_and_passes_lists_and_summary_to_later_jobs(runner, github, configure, loopback):
     moved = loopback.move("python", "3.12-slim", "now")
     ended = runner.use(config=configure())
     assert ended.success, ended.log
@@ -49,7 +49,7 @@ def test_a_job_proposes_and_gives_lists_and_a_summary_to_those_after_it(runner, 
     assert ended.commands == []
 
 
-def test_the_log_folds_each_repository_though_commands_are_stopped(runner, github, configure):
+def test_log_folds_each_repository_although_workflow_commands_are_stopped(runner, github, configure):
     github.commit("main", {"Dockerfile": "FROM registry.acme.dev/web:1\n"})
     lines = runner.use(config=configure()).log.splitlines()
     fold = lines[lines.index(f"##[group]{github.name} (main)") : lines.index("##[endgroup]")]
@@ -57,7 +57,7 @@ def test_the_log_folds_each_repository_though_commands_are_stopped(runner, githu
     assert not [line for line in lines if line.startswith(("::group::", "::endgroup::"))]
 
 
-def test_the_next_job_has_nothing_to_do(runner, github, configure, loopback):
+def test_next_job_leaves_proposal_unchanged(runner, github, configure, loopback):
     loopback.move("python", "3.12-slim", "now")
     runner.use(config=configure())
     writes = list(github.writes)
@@ -66,14 +66,14 @@ def test_the_next_job_has_nothing_to_do(runner, github, configure, loopback):
     assert github.writes == writes
 
 
-def test_a_report_writes_nothing(runner, github, configure, loopback):
+def test_level_report_makes_no_writes(runner, github, configure, loopback):
     loopback.move("python", "3.12-slim", "now")
     ended = runner.use(config=configure(), level="report")
     assert [each["outcome"] for each in json.loads(ended.outputs["proposals"])] == ["would-open"]
     assert github.writes == []
 
 
-def test_without_a_config_it_looks_at_the_repository_that_the_workflow_is_in(runner, github):
+def test_action_checks_repository_of_workflow_when_config_is_missing(runner, github):
     github.commit("main", {"Dockerfile": "FROM scratch\n"})
     ended = runner.use()
     assert ended.success, ended.log
@@ -82,7 +82,7 @@ def test_without_a_config_it_looks_at_the_repository_that_the_workflow_is_in(run
     assert (ended.outputs["proposals"], ended.outputs["failed"]) == ("[]", "[]")
 
 
-def test_an_app_works_on_all_that_it_is_installed_on_and_opens_requests_as_itself(runner, installed_on, loopback):
+def test_app_checks_all_repositories_of_installation_and_opens_requests_as_app(runner, installed_on, loopback):
     runner.environment = dict(runner.environment) | {"GITHUB_API_URL": installed_on.server.url}
     installed_on.commit("main", {"Dockerfile": "FROM scratch\n"})
     words = {"app_id": str(installed_on.app.id), "app_private_key": private_key()}
@@ -105,7 +105,7 @@ def test_an_app_works_on_all_that_it_is_installed_on_and_opens_requests_as_itsel
     assert "PRIVATE KEY" not in ended.log
 
 
-def test_what_could_not_be_done_fails_the_step_behind_its_outputs(runner, configure):
+def test_failures_fail_the_step_after_outputs_are_written(runner, configure):
     ended = runner.use(config=configure(mirror=NOBODY))
     assert ended.outcomes["Run basebump"] == "failure"
     assert json.loads(ended.outputs["failed"]) != []
@@ -113,7 +113,7 @@ def test_what_could_not_be_done_fails_the_step_behind_its_outputs(runner, config
 
 
 @pytest.mark.parametrize("level", ["furthest", ""])
-def test_a_config_that_is_not_there_is_wrong_usage_and_gives_no_outputs(runner, level):
+def test_missing_config_is_wrong_usage_and_sets_no_outputs(runner, level):
     ended = runner.use(config="nowhere.yaml", level=level)
     assert ended.outcomes["Run basebump"] == "failure"
     assert set(ended.outputs.values()) == {""}
@@ -129,7 +129,7 @@ def test_limits_are_those_of_the_command(runner, configure, loopback):
     assert "acme/other" in ended.log
 
 
-def test_what_it_remembers_is_kept_from_one_job_to_the_next_also_of_one_that_failed(runner, configure):
+def test_state_is_cached_between_jobs_also_after_failed_job(runner, configure):
     config = configure("state: sqlite:///kept/state.db\n", mirror=NOBODY)
     assert not runner.use(config=config, state="kept/state.db").success
     (kept,) = runner.cache.entries.values()
@@ -153,13 +153,13 @@ def test_unusable_state_from_the_cache_is_put_away_and_a_new_one_kept(runner, co
     assert runner.use(**inputs).commands == []
 
 
-def test_without_a_state_the_cache_is_not_asked(runner, configure):
+def test_cache_is_not_used_when_config_has_no_state(runner, configure):
     ended = runner.use(config=configure(), level="report")
     assert (ended.outcomes["Restore the state"], ended.outcomes["Save the state"]) == ("skipped", "skipped")
 
 
 @pytest.mark.parametrize("left_out", ["", "actions"])
-def test_the_permissions_on_the_page_are_what_a_job_needs(runner, github, configure, loopback, left_out):
+def test_permissions_on_page_are_all_required_by_a_job(runner, github, configure, loopback, left_out):
     page = (ROOT / "docs" / "github-action.md").read_text(encoding="utf-8")
     workflow = yaml.safe_load(next(block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)))
     permissions = workflow["jobs"]["propose"]["permissions"]
@@ -209,7 +209,7 @@ def test_no_script_holds_an_expression():
         assert "${{" not in step.get("run", "")
 
 
-def test_steps_of_others_are_pinned_by_commits_whose_releases_are_named():
+def test_external_steps_are_pinned_by_commit_and_name_their_release():
     used = re.findall(r"uses: (\S+)(.*)", (ROOT / "action.yml").read_text(encoding="utf-8"))
     assert used
     for name, comment in used:
@@ -217,7 +217,7 @@ def test_steps_of_others_are_pinned_by_commits_whose_releases_are_named():
         assert re.fullmatch(r" # v\d+\.\d+\.\d+", comment), name
 
 
-def test_what_repositories_say_is_no_command_to_the_runner(runner, github, configure, loopback):
+def test_text_of_repositories_is_not_run_as_workflow_command(runner, github, configure, loopback):
     loopback.move("python", "3.12-slim", "now")
     hostile = "::add-mask::x/Dockerfile", "a\n::add-mask::y/Dockerfile", "##[add-mask]z/Dockerfile"
     github.commit("main", dict.fromkeys(hostile, "FROM python:3.12-slim\n"))
@@ -227,7 +227,7 @@ def test_what_repositories_say_is_no_command_to_the_runner(runner, github, confi
     assert ended.commands == []
 
 
-def test_nothing_in_the_workspace_is_imported(runner, configure):
+def test_modules_in_the_workspace_are_not_imported(runner, configure):
     for name in ("bot", "yaml", "click", "venv", "pip", "json", "sitecustomize", "ensurepip"):
         (runner.workspace / f"{name}.py").write_text("raise SystemExit('imported')\n", encoding="utf-8")
     ended = runner.use(config=configure(), level="report")
@@ -235,7 +235,7 @@ def test_nothing_in_the_workspace_is_imported(runner, configure):
     assert "imported" not in ended.log
 
 
-def test_a_dependency_that_is_another_than_the_locks_is_refused(runner, other_lock, github):
+def test_dependency_that_differs_from_lock_is_refused(runner, other_lock, github):
     lock, write = other_lock
     write(re.sub("sha256:.{8}", "sha256:00000000", lock))
     ended = runner.use()
@@ -245,13 +245,13 @@ def test_a_dependency_that_is_another_than_the_locks_is_refused(runner, other_lo
     assert github.server.lines == []
 
 
-def test_a_dependency_without_a_hash_is_refused(runner, other_lock):
+def test_dependency_without_hash_is_refused(runner, other_lock):
     _, write = other_lock
     write("dependencies==1\n")
     assert runner.use().outcomes["Install basebump"] == "failure"
 
 
-def test_the_locks_that_it_installs_are_those_of_the_project():
+def test_action_installs_only_the_locks_of_the_project():
     script = ACTION["runs"]["steps"][0]["run"]
     assert set(re.findall(r"[\w./-]+\.lock", script)) == LOCKS
     assert all((ROOT / lock).exists() for lock in LOCKS)
@@ -266,21 +266,21 @@ def test_extras_are_those_of_the_other_lock(runner, other_lock):
     assert runner.use(config="nowhere.yaml").outcomes["Install basebump"] == "failure"
 
 
-def test_trivy_is_that_of_its_lock(runner, trivys_lock):
+def test_trivy_is_installed_from_lock(runner, trivys_lock):
     ended = runner.use(scanner="trivy", config="nowhere.yaml")
     assert ended.outcomes["Install basebump"] == "success", ended.log
     (program,) = runner.temporary.glob("basebump-*/programs/trivy")
     assert subprocess.run([program], capture_output=True, text=True, check=True).stdout == "from its wheel\n"
 
 
-def test_a_trivy_that_is_another_than_its_locks_is_refused(runner, trivys_lock):
+def test_trivy_that_differs_from_lock_is_refused(runner, trivys_lock):
     trivys_lock.write_text(re.sub("sha256:.{8}", "sha256:00000000", trivys_lock.read_text("utf-8")), encoding="utf-8")
     ended = runner.use(scanner="trivy", config="nowhere.yaml")
     assert ended.outcomes["Install basebump"] == "failure"
     assert "DO NOT MATCH THE HASHES" in ended.log
 
 
-def test_a_python_that_is_too_old_is_said(runner, tmp_path):
+def test_too_old_python_is_reported(runner, tmp_path):
     old = tmp_path / "old-python"
     old.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
     old.chmod(0o755)

@@ -79,7 +79,7 @@ def test_build_time_can_be_missing():
 
 
 @pytest.mark.parametrize("docker", [False, True])
-def test_index_lists_images_with_their_platforms(docker):
+def test_index_lists_images_and_platforms(docker):
     children = [sample("linux/amd64"), sample("linux/arm64/v8")]
     made = convert_to_docker(build_index(children)) if docker else build_index(children)
     listed = json.loads(made.content)
@@ -117,7 +117,7 @@ class TestStore:
         assert store.find_manifest("library/debian", "12").digest == new.digest
         assert store.find_manifest("library/debian", old.digest).content == old.content
 
-    def test_put_stores_images_of_an_index_with_their_blobs(self):
+    def test_put_stores_images_of_an_index_and_all_blobs(self):
         store, child = ImageStore(), sample()
         store.put("library/debian", build_index([child]))
         assert store.find_manifest("library/debian", child.digest).content == child.content

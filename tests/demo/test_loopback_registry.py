@@ -93,7 +93,7 @@ def test_manifest_with_matching_etag_is_not_sent_again(client):
         ("application/json", 404),
     ],
 )
-def test_index_is_sent_only_to_clients_that_accept_it(client, accept, status):
+def test_index_is_sent_only_to_clients_that_accept_indexes(client, accept, status):
     assert client.get("/v2/library/debian/manifests/12", headers={"Accept": accept}).status_code == status
 
 
@@ -172,7 +172,7 @@ def test_open_connection_is_closed_at_the_end(store):
             session.get(f"http://{host}/v2/", timeout=5)
 
 
-def test_prints_nothing(client, capfd):
+def test_registry_prints_no_output(client, capfd):
     client.get("/v2/")
     client.get("/nowhere")
     assert capfd.readouterr() == ("", "")

@@ -103,7 +103,7 @@ def metrics_text(tmp_path) -> str:
     return metrics.render()
 
 
-def test_every_metric_in_a_rule_exists_with_its_labels(metrics_text):
+def test_metrics_in_rules_exist_with_all_labels_of_the_rule(metrics_text):
     samples = [each for family in text_string_to_metric_families(metrics_text) for each in family.samples]
     labels = {each.name: set(each.labels) for each in samples}
     values = {(each.name, name, value) for each in samples for name, value in each.labels.items()}
@@ -137,7 +137,7 @@ def test_prometheus_finds_no_fault_in_the_metrics_and_the_rules(metrics_text):
 
 
 @pytest.mark.real("promtool")
-def test_each_alert_is_sent_for_its_problem_and_only_then(tmp_path):
+def test_each_alert_is_sent_only_for_the_matching_problem(tmp_path):
     alerts = {each["alert"]: each for each in list_rules()}
     scenes = [(None, {}), *PROBLEMS.items()]
     tests = [

@@ -58,7 +58,7 @@ def test_pipeline_opens_a_pull_request_and_shows_a_summary(run_pipeline, stand, 
     assert "python:3.12-slim" in path.read_text(encoding="utf-8")
 
 
-def test_first_run_without_permissions_names_the_missing_one(run_pipeline, stand):
+def test_first_run_names_the_missing_permission(run_pipeline, stand):
     stand.server.world.tokens[JOB_TOKEN].can_write = False
     done, summary = run_pipeline(JOB_TOKEN)
     assert done.returncode == 1

@@ -131,12 +131,12 @@ def test_requests_without_the_token_are_not_forwarded(forward, receiver, token):
     assert receiver.received == []
 
 
-def test_an_empty_token_lets_no_request_pass(forward, receiver, monkeypatch):
+def test_empty_token_refuses_all_requests(forward, receiver, monkeypatch):
     monkeypatch.setenv("FORWARD_TOKEN", "")
     assert call(forward, HUB, "") == ["404 Not Found"]
 
 
-def test_an_event_that_basebump_refuses_is_an_error(forward, receiver, monkeypatch):
+def test_event_that_basebump_refuses_is_an_error(forward, receiver, monkeypatch):
     monkeypatch.setenv("BASEBUMP_SECRET", "another secret")
     with pytest.raises(URLError):
         call(forward, HUB)

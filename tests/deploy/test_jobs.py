@@ -36,7 +36,7 @@ def gitlab():
     return yaml.safe_load(GITLAB)
 
 
-def test_gitlabs_parts_are_the_whole_fleet_and_each_repository_is_in_one(gitlab, job, proposed, report):
+def test_gitlab_shards_contain_each_repository_of_the_fleet_once(gitlab, job, proposed, report):
     there = gitlab["basebump"]
     (script,), total = there["script"], there["parallel"]
     seen = []
@@ -48,7 +48,7 @@ def test_gitlabs_parts_are_the_whole_fleet_and_each_repository_is_in_one(gitlab,
     assert proposed() == REPOSITORIES
 
 
-def test_gitlabs_check_says_what_is_wrong_with_a_config(gitlab, job, workspace):
+def test_gitlab_config_job_reports_invalid_key(gitlab, job, workspace):
     (script,) = gitlab["basebump config"]["script"]
     assert job(script, BASEBUMP_CONFIG="basebump.yaml").returncode == 0
     (workspace / "basebump.yaml").write_text("schema: 1\nforge: []\n", encoding="utf-8")
@@ -57,7 +57,7 @@ def test_gitlabs_check_says_what_is_wrong_with_a_config(gitlab, job, workspace):
     assert "forge" in done.stderr
 
 
-def test_gitlab_starts_it_on_schedule_one_of_a_kind_at_a_time(gitlab):
+def test_gitlab_job_runs_on_schedule_and_once_at_a_time(gitlab):
     assert {rule["if"] for rule in gitlab["basebump"]["rules"]} == {
         f'$CI_PIPELINE_SOURCE == "{source}"' for source in ("schedule", "web")
     }
@@ -66,7 +66,7 @@ def test_gitlab_starts_it_on_schedule_one_of_a_kind_at_a_time(gitlab):
     assert gitlab[".basebump"]["image"]["entrypoint"] == [""]
 
 
-def test_basebump_reads_gitlabs_file_and_can_pin_its_own_image_there(basebump, tmp_path):
+def test_scan_can_pin_the_basebump_image_in_the_gitlab_file(basebump, tmp_path):
     shutil.copytree(DEPLOY / "gitlab", tmp_path / "project")
     _, out, _ = basebump("scan", tmp_path / "project", "--offline", "--format", "json")
     (place,) = json.loads(out)["references"]
@@ -160,7 +160,7 @@ def test_organization_pipeline_passes_the_service_connection_to_basebump():
 
 
 @pytest.mark.parametrize("path", AZURE_PIPELINES, ids=lambda path: path.name)
-def test_azure_starts_it_by_the_clock_alone(path):
+def test_azure_pipeline_runs_only_on_schedule(path):
     pipeline = _read_pipeline(path.name)
     assert (pipeline["trigger"], pipeline["pr"]) == ("none", "none")
     (schedule,) = pipeline["schedules"]
@@ -233,7 +233,7 @@ def units(tmp_path):
 
 
 @pytest.mark.real("systemd-analyze")
-def test_systemd_finds_nothing_wrong_with_the_units(units):
+def test_systemd_accepts_the_units(units):
     names = [str(unit) for unit in sorted(units.iterdir())]
     command = ["systemd-analyze", "verify", "--man=no", *names]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -252,7 +252,7 @@ def test_systemd_calls_the_service_well_confined(units, name):
     assert done.returncode == 0, done.stdout
 
 
-def test_the_service_does_the_job_and_its_secrets_are_in_a_file(job, proposed):
+def test_systemd_service_runs_basebump_with_secrets_from_a_file(job, proposed):
     settings = dict(re.findall(r"^(\w+)=(.*)$", SERVICE, re.MULTILINE))
     assert settings["EnvironmentFile"].startswith("/etc/")
     assert (settings["DynamicUser"], settings["ProtectSystem"], settings["StateDirectory"]) == (
@@ -267,7 +267,7 @@ def test_the_service_does_the_job_and_its_secrets_are_in_a_file(job, proposed):
     assert proposed() == REPOSITORIES
 
 
-def test_what_the_page_says_to_install_is_where_the_service_looks(tmp_path):
+def test_service_uses_paths_of_the_install_commands_on_the_page(tmp_path):
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").partition("## A machine")[2]
     (lines,) = re.findall(r"```sh\n(python3 .*?)```", page, re.DOTALL)
     program, lock, itself, check, *installs = lines.splitlines()
@@ -302,12 +302,12 @@ def test_what_the_page_says_to_install_is_where_the_service_looks(tmp_path):
 
 
 @pytest.mark.parametrize("path", DEPLOY_FILES, ids=lambda path: path.name)
-def test_no_file_holds_a_secret_or_a_digest_that_nobody_looked_up(path):
+def test_files_contain_neither_secrets_nor_digests(path):
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"ghp_|github_pat_|glpat-|-----BEGIN|sha256:[0-9a-f]{8}", text)
     assert not re.search(r"(?i)(token|password|secret)\w*\s*[:=]\s*['\"]?[A-Za-z0-9+/]{20,}", text)
 
 
 @pytest.mark.parametrize("text", [GITLAB, AZURE, JENKINS], ids=["gitlab", "azure", "jenkins"])
-def test_the_image_is_that_of_this_release(text):
+def test_image_has_the_tag_of_this_release(text):
     assert set(re.findall(r"registry\.example\.com/platform/basebump:([\w.]+)", text)) == {__version__}

@@ -73,12 +73,12 @@ def complaints(found):
     return [error.message for error in Draft202012Validator(schema_of(found)).iter_errors(found)]
 
 
-def test_every_object_is_what_kubernetes_describes(objects):
+def test_objects_match_the_schemas_of_kubernetes(objects):
     assert len(objects) >= 4
     assert {kind: complaints(found) for kind, found in objects.items()} == {kind: [] for kind in objects}
 
 
-def test_a_key_that_kubernetes_does_not_know_is_found(objects):
+def test_unknown_and_mistyped_keys_are_detected(objects):
     pod_of(objects)["restartPolicies"] = "Never"
     assert any("restartPolicies" in each for each in complaints(objects["CronJob"]))
     container_of(objects)["args"] = "run"
@@ -86,7 +86,7 @@ def test_a_key_that_kubernetes_does_not_know_is_found(objects):
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_the_pod_keeps_every_rule_of_the_restricted_standard(objects, rule):
+def test_pod_follows_the_restricted_security_standard(objects, rule):
     assert RULES[rule](pod_of(objects))
 
 
@@ -120,14 +120,14 @@ BREAKS = {
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_each_rule_finds_what_breaks_it(built, rule):
+def test_each_rule_detects_its_violation(built, rule):
     spec = pod_of(copy.deepcopy(built["base"]))
     BREAKS[rule](spec)
     broken = {each for each, holds in RULES.items() if not holds(spec)}
     assert broken == {rule} | ({"only these kinds of volumes"} if rule == "no path of the host" else set())
 
 
-def test_its_root_cannot_be_written_and_all_that_it_writes_is_on_a_volume(objects):
+def test_root_is_read_only_and_writable_paths_are_volumes(objects):
     container = container_of(objects)
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     writable = {each["mountPath"] for each in container["volumeMounts"] if not each.get("readOnly")}
@@ -136,24 +136,24 @@ def test_its_root_cannot_be_written_and_all_that_it_writes_is_on_a_volume(object
     assert volumes == {each["name"] for each in container["volumeMounts"]}
 
 
-def test_its_user_is_that_of_the_image(objects):
+def test_pod_runs_as_the_user_of_the_image(objects):
     context = pod_of(objects)["securityContext"]
     (user,) = re.findall(r"^USER (\S+)$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
     assert user == f"{context['runAsUser']}:{context['runAsGroup']}"
     assert context["fsGroup"] == context["runAsGroup"]
 
 
-def test_it_goes_to_nodes_that_run_its_image(objects):
+def test_pod_runs_only_on_linux_nodes(objects):
     assert pod_of(objects)["nodeSelector"] == {"kubernetes.io/os": "linux"}
 
 
-def test_nobody_in_it_can_ask_the_cluster(objects):
+def test_pod_has_no_token_for_the_kubernetes_api(objects):
     assert pod_of(objects)["automountServiceAccountToken"] is False
     assert objects["ServiceAccount"]["automountServiceAccountToken"] is False
     assert pod_of(objects)["serviceAccountName"] == objects["ServiceAccount"]["metadata"]["name"]
 
 
-def test_every_key_of_the_secret_is_a_variable_and_nothing_else_is(objects):
+def test_environment_comes_only_from_the_secret(objects):
     assert "Secret" not in objects
     assert container_of(objects)["envFrom"] == [{"secretRef": {"name": "basebump"}}]
     assert "env" not in container_of(objects)
@@ -169,7 +169,7 @@ def test_runs_do_not_meet_and_end(objects):
     assert job.get("backoffLimit", job.get("backoffLimitPerIndex")) == 1
 
 
-def test_what_stays_wrong_is_not_tried_again(objects):
+def test_job_is_not_retried_after_permanent_failures(objects):
     rules = job_of(objects)["podFailurePolicy"]["rules"]
     (fails,) = (each for each in rules if each["action"] == "FailJob")
     assert fails["onExitCodes"] == {
@@ -179,12 +179,12 @@ def test_what_stays_wrong_is_not_tried_again(objects):
     }
 
 
-def test_it_has_requests_and_limits(objects):
+def test_container_has_requests_and_limits(objects):
     resources = container_of(objects)["resources"]
     assert resources["requests"].keys() == resources["limits"].keys() >= {"cpu", "memory"}
 
 
-def test_nobody_comes_in_and_it_goes_out_for_names_and_to_https(built):
+def test_network_policy_allows_only_egress_for_dns_and_https(built):
     spec = built["base"]["NetworkPolicy"]["spec"]
     assert spec["policyTypes"] == ["Ingress", "Egress"]
     assert spec["ingress"] == []
@@ -193,13 +193,13 @@ def test_nobody_comes_in_and_it_goes_out_for_names_and_to_https(built):
     assert spec["podSelector"]["matchLabels"].items() <= labels.items()
 
 
-def test_parts_reach_their_database_besides(built):
+def test_shards_may_also_connect_to_postgresql(built):
     base, sharded = (built[each]["NetworkPolicy"]["spec"]["egress"] for each in ("base", "sharded"))
     assert sharded[:-1] == base
     assert sharded[-1] == {"ports": [{"protocol": "TCP", "port": 5432}]}
 
 
-def test_each_pod_of_the_job_takes_a_part_of_its_own(built):
+def test_each_pod_of_the_job_has_its_own_shard(built):
     job = job_of(built["sharded"])
     assert job["completionMode"] == "Indexed"
     (said,) = (
@@ -219,7 +219,7 @@ def test_parts_do_not_share_a_disk(built):
     assert set(home) == {"name", "emptyDir"}
 
 
-def test_the_config_can_be_used_and_the_job_mounts_it(objects, tmp_path):
+def test_config_is_valid_and_mounted_by_the_job(objects, tmp_path):
     ((name, text),) = objects["ConfigMap"]["data"].items()
     (tmp_path / name).write_text(text, encoding="utf-8")
     load(tmp_path / name, requires_forges=True)
@@ -229,17 +229,17 @@ def test_the_config_can_be_used_and_the_job_mounts_it(objects, tmp_path):
     assert f"{mount['mountPath']}/{name}" in container_of(objects)["args"]
 
 
-def test_the_state_is_where_the_volume_is(built, tmp_path):
+def test_state_is_stored_on_the_volume(built, tmp_path):
     (text,) = built["base"]["ConfigMap"]["data"].values()
     (home,) = (each for each in container_of(built["base"])["volumeMounts"] if each["name"] == "home")
     assert f"state: sqlite:///{home['mountPath']}/" in text
 
 
-def test_the_image_is_that_of_this_release(objects):
+def test_image_has_the_tag_of_this_release(objects):
     assert container_of(objects)["image"].rpartition(":")[2] == __version__
 
 
-def test_entra_knows_the_pod_by_its_account(built):
+def test_pod_identifies_itself_to_entra_with_its_service_account(built):
     plain, azure = built["base"], built["base and azure"]
     labels = job_of(azure)["template"]["metadata"]["labels"]
     assert labels["azure.workload.identity/use"] == "true"
@@ -248,7 +248,7 @@ def test_entra_knows_the_pod_by_its_account(built):
 
 
 @pytest.mark.parametrize("on_azure", [False, True], ids=["anywhere", "on azure"])
-def test_a_kustomization_of_ones_own_says_image_digest_config_and_identity(tmp_path, on_azure):
+def test_own_kustomization_sets_image_digest_config_and_identity(tmp_path, on_azure):
     """As `docs/operations.md` shows it."""
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     plain, azure = re.findall(r"```yaml\n# (?:the same )?kustomization\.yaml.*?\n(.*?)```", page, re.DOTALL)

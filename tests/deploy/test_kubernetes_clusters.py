@@ -41,13 +41,13 @@ def role():
     return build(FOLDER / "clusters" / "role")
 
 
-def test_every_object_is_what_kubernetes_describes(role):
+def test_objects_match_the_schemas_of_kubernetes(role):
     for each in role:
         schema = CONTRACT | {"$ref": f"#/$defs/io.k8s.api.rbac.v1.{each['kind']}"}
         assert [error.message for error in Draft202012Validator(schema).iter_errors(each)] == []
 
 
-def test_role_can_only_get_and_list_what_basebump_lists(role):
+def test_role_allows_only_get_and_list_of_the_objects_that_basebump_lists(role):
     rules = get_only(role, "ClusterRole", "basebump-read-pods")["rules"]
     assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list"}
     granted = {

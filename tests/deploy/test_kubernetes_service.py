@@ -138,7 +138,7 @@ def test_probes_reach_the_port_on_which_workers_listen(objects):
     assert probes == [{"path": "/livez", "port": port["name"]}] * 2
 
 
-def test_one_receiver_always_runs(objects):
+def test_at_least_one_receiver_always_runs(objects):
     deployment = objects["Deployment", "basebump-receiver"]["spec"]
     budget = objects["PodDisruptionBudget", "basebump-receiver"]["spec"]
     assert deployment["replicas"] == 2 > budget["minAvailable"] == 1
@@ -147,7 +147,7 @@ def test_one_receiver_always_runs(objects):
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_pods_have_time_to_give_back_their_work(objects, role):
+def test_pods_have_time_to_return_unfinished_work(objects, role):
     assert get_pod(objects, role)["spec"]["terminationGracePeriodSeconds"] >= GRACE + 5
 
 
@@ -189,7 +189,7 @@ def test_keda_counts_work_that_is_due_or_being_done(everything, postgresql):
         assert connection.execute(text(query)).scalar_one() == 2
 
 
-def test_entra_knows_the_pods_by_their_account(everything, objects):
+def test_pods_identify_themselves_to_entra_with_service_account(everything, objects):
     for role in ROLES:
         assert get_pod(everything, role)["metadata"]["labels"]["azure.workload.identity/use"] == "true"
     assert "azure" not in str([each for (kind, _), each in objects.items() if kind != "ConfigMap"])

@@ -37,7 +37,7 @@ def get_container(objects, name):
     return container
 
 
-def test_every_object_is_what_kubernetes_describes(objects):
+def test_objects_match_the_schemas_of_kubernetes(objects):
     for (kind, _), found in objects.items():
         (name,) = (name for name in CONTRACT["$defs"] if name.endswith(f".v1.{kind}"))
         validator = Draft202012Validator(CONTRACT | {"$ref": f"#/$defs/{name}"})
@@ -50,7 +50,7 @@ def test_both_pods_keep_every_rule_of_the_restricted_standard(objects, job, rule
     assert RULES[rule](get_pod(objects, job))
 
 
-def test_each_job_has_an_identity_and_a_secret_of_its_own(objects):
+def test_each_job_has_separate_identity_and_secret(objects):
     for job, secret in zip(JOBS, ("basebump-plan", "basebump-apply"), strict=True):
         assert get_pod(objects, job)["serviceAccountName"] == job
         assert ("ServiceAccount", job) in objects
@@ -61,7 +61,7 @@ def test_each_job_has_an_identity_and_a_secret_of_its_own(objects):
         assert selector.items() <= labels.items()
 
 
-def test_second_job_can_only_read_what_the_first_wrote(objects):
+def test_second_job_can_only_read_the_plan_of_the_first(objects):
     plan, apply = (get_container(objects, each) for each in JOBS)
     assert plan["args"] == ["plan", "--config", "/etc/basebump/basebump.yaml", "--out", "/plans/plan.json"]
     assert apply["args"][:4] == ["apply", "/plans/plan.json", "--config", "/etc/basebump/basebump.yaml"]
@@ -81,7 +81,7 @@ def test_both_jobs_have_the_same_config_and_image(objects):
     assert get_container(objects, "basebump-apply")["image"].rpartition(":")[2] == __version__
 
 
-def test_plan_is_performed_after_it_was_made(objects):
+def test_apply_job_starts_after_the_plan_job_ends(objects):
     minutes = [objects["CronJob", each]["spec"]["schedule"].split()[:2] for each in JOBS]
     plan, apply = (int(hour) * 60 + int(minute) for minute, hour in minutes)
     limit = objects["CronJob", "basebump"]["spec"]["jobTemplate"]["spec"]["activeDeadlineSeconds"]

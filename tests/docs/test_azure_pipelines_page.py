@@ -80,7 +80,7 @@ def test_config_of_the_page_uses_the_token_of_the_pipeline(tmp_path):
     assert forge.token_env in get_step("Propose")["env"]
 
 
-def test_step_with_a_service_connection_passes_what_basebump_needs():
+def test_step_with_a_service_connection_runs_the_same_script():
     (step,) = [each for block in BLOCKS[2:] if "AzureCLI" in block for each in read_pipeline(block)["steps"]]
     assert step["inputs"]["inlineScript"] == get_step("Propose")["bash"]
     assert step["env"].keys() <= {*PIPELINE_VARIABLES}

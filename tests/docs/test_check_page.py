@@ -20,7 +20,7 @@ PLACES = [
 ]
 
 
-def test_the_workflow_is_as_its_schema_has_it_and_asks_for_little():
+def test_workflow_matches_its_schema_with_least_permissions():
     assert problems("workflow", as_it_will_stand(WORKFLOW)) == []
     said = read(WORKFLOW)
     assert said["permissions"] == {}
@@ -29,7 +29,7 @@ def test_the_workflow_is_as_its_schema_has_it_and_asks_for_little():
 
 
 @pytest.mark.real("zizmor")
-def test_zizmor_finds_nothing_in_the_workflow(tmp_path):
+def test_zizmor_reports_no_problems_in_the_workflow(tmp_path):
     path = tmp_path / ".github" / "workflows" / "images.yml"
     path.parent.mkdir(parents=True)
     path.write_text(as_it_will_stand(WORKFLOW), encoding="utf-8")
@@ -37,7 +37,7 @@ def test_zizmor_finds_nothing_in_the_workflow(tmp_path):
     assert done.returncode == 0, done.stdout
 
 
-def test_the_hooks_are_those_that_there_are():
+def test_hooks_on_the_page_exist():
     (config,) = [yaml.safe_load(block) for block in BLOCKS if block.startswith("repos:")]
     hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
     (repository,) = config["repos"]
@@ -45,14 +45,14 @@ def test_the_hooks_are_those_that_there_are():
     assert [hook["id"] for hook in repository["hooks"]] == current_ids
 
 
-def test_gitlabs_job_runs_where_basebump_is():
+def test_gitlab_job_runs_in_the_basebump_image():
     (job,) = [yaml.safe_load(block)["images"] for block in BLOCKS if block.startswith("images:")]
     assert job["image"] == {"name": f"registry.example.com/platform/basebump:{__version__}", "entrypoint": [""]}
     assert set(job["artifacts"]["reports"]) == {"codequality", "junit"}
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
-def test_every_step_of_somebody_elses_is_named_by_a_commit_that_was_looked_up(place):
+def test_external_actions_are_pinned_to_recorded_commits(place):
     used = re.findall(r"uses: (\w[\w.-]*/[\w.-]+)(\S*?)@(\S+)(?: # (\S+))?", place.read_text(encoding="utf-8"))
     named = [(action, commit, release) for action, _, commit, release in used if not action.endswith("/basebump")]
     assert all(RELEASES.get(action) == (commit, release) for action, commit, release in named), named

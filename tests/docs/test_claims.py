@@ -24,33 +24,33 @@ def row(**cells):
     return f"| it opens | {' | '.join(cells.get(each.replace('-', '_'), '-') for each in FORGES)} |"
 
 
-def test_what_passed_is_ticked_and_what_did_not_run_is_not():
+def test_claim_is_ticked_only_for_forges_with_a_passed_test():
     assert rows(report("it opens", "local"), report("it opens", "gitlab")) == [row(local="✓", gitlab="✓")]
 
 
-def test_a_claim_of_several_tests_is_ticked_when_all_of_them_passed():
+def test_claim_of_several_tests_is_ticked_when_all_tests_passed():
     both = [report("it opens", "local"), report("it opens", "local")]
     assert rows(*both) == [row(local="✓ 2")]
     assert rows(*both, report("it opens", "local", "failed")) == [row(local="✗")]
 
 
-def test_a_claim_of_which_some_tests_were_skipped_has_a_tick_with_both_numbers_and_the_reason():
+def test_claim_with_skipped_tests_shows_both_numbers_and_the_reason():
     skipped = report("it opens", "azure", "skipped", "call", ("x.py", 1, "Skipped: no issues"))
     lines = list(claims_table([report("it opens", "azure"), skipped, report("it opens", "azure")]))
     assert row(azure="✓ 2 of 3") in lines
     assert "- azure, it opens: Skipped: no issues" in lines
 
 
-def test_what_broke_after_it_passed_is_no_tick():
+def test_claim_is_not_ticked_when_teardown_failed():
     broken = report("it opens", "github", "failed", "teardown")
     assert rows(report("it opens", "github"), broken) == [row(github="✗")]
 
 
-def test_what_began_and_did_not_get_to_its_claim_is_no_tick():
+def test_claim_is_not_ticked_when_only_setup_ran():
     assert rows(report("it opens", "local", when="setup")) == [row()]
 
 
-def test_every_dash_has_its_reason():
+def test_reason_is_listed_for_every_dash():
     skipped = report("it opens", "gitlab", "skipped", "setup", ("x.py", 1, "Skipped: no git here"))
     lines = list(claims_table([report("it opens", "local"), skipped]))
     assert "- github-app: as with a token" in lines
@@ -60,7 +60,7 @@ def test_every_dash_has_its_reason():
     assert lines[-1] == f"1 claims; shown for {shown}"
 
 
-def test_a_test_without_the_mark_or_without_a_forge_is_in_no_table(request):
+def test_table_ignores_tests_without_mark_or_forge(request):
     before = list(request.node.user_properties)
     note_claims([request.node])
     assert request.node.user_properties == before
@@ -71,5 +71,5 @@ def test_every_contract_is_in_the_table(path):
     assert f"pytest.mark.{MARK}" in path.read_text(encoding="utf-8")
 
 
-def test_the_forges_of_the_table_are_those_of_the_contract():
+def test_table_has_the_forges_of_the_contract():
     assert tuple(STANDS) == FORGES

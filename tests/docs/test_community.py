@@ -52,6 +52,6 @@ def test_forms_for_problems_ask_for_the_version():
         assert version["validations"] == {"required": True}
 
 
-def test_security_policy_offers_a_private_way_and_the_bug_form_leads_to_it():
+def test_bug_form_links_to_the_security_policy_with_private_reporting():
     assert "Report a vulnerability" in (ROOT / "SECURITY.md").read_text(encoding="utf-8")
     assert "security policy" in FORMS["bug"]["body"][0]["attributes"]["value"]

@@ -38,7 +38,7 @@ def basebump(capsys):
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_every_example_passes_its_check(path, basebump):
+def test_config_check_accepts_every_example(path, basebump):
     code, out, err = basebump("config", "check", path)
     assert code == 0, err
     assert f"{path.name} is valid: 1 forge," in out
@@ -119,7 +119,7 @@ def pod(image):
     return f"apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - {{name: x, image: '{image}@{OLD.digest}'}}\n"
 
 
-def test_a_folder_of_this_machine(place):
+def test_local_folder_example_updates_a_local_repository(place):
     place.tag("tools/builder:1")
     Git.create(place.folder / "repositories" / "web.git", {"Dockerfile": pinned("localhost:5000/tools/builder:1")})
     (web,) = place.run("local-folder").values()
@@ -127,7 +127,7 @@ def test_a_folder_of_this_machine(place):
     assert [each["outcome"] for each in web["proposals"]] == ["opened"]
 
 
-def test_one_owner_on_github(place):
+def test_github_owner_example_selects_the_repositories_of_an_owner(place):
     place.tag("library/python:3.12", "library/postgres:17")
     files = {
         "Dockerfile": pinned("python:3.12", "postgres:17"),
@@ -146,7 +146,7 @@ def test_one_owner_on_github(place):
     assert sorted(pull.labels) == ["dependencies", "docker"]
 
 
-def test_a_platform_team(place):
+def test_platform_team_example_updates_own_and_public_images(place):
     ours = "registry.example.com/platform"
     place.tag("platform/base/python:3", "platform/api:1", "platform/agent:1", "library/ubuntu:24.04")
     files = {
@@ -171,7 +171,7 @@ def test_a_platform_team(place):
     assert states(cart)[f"{ours}/base/python"] == ("refused", "not-scanned")
 
 
-def test_a_team_in_azure(place):
+def test_azure_team_example_updates_images_in_azure_repos(place):
     place.tag("base/python:3", "apps/web:1", "base/new:1")
     (place.folder / "reports" / "new.json").unlink()
     files = {

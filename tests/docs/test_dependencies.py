@@ -60,11 +60,11 @@ def test_page_names_every_package_under_a_lesser_licence():
 
 
 @pytest.mark.parametrize("package", read_lock(EVERYTHING))
-def test_what_is_installed_is_under_a_licence_that_goes_with_ours(package):
+def test_licence_of_each_installed_package_is_compatible(package):
     assert split_expression(find_licence(package)) <= PERMISSIVE | LESSER
 
 
-def test_the_locks_hold_what_the_project_asks_for():
+def test_locks_contain_the_declared_dependencies():
     default = {each.package for each in DEPENDENCIES if each.group == "default"}
     for lock, asked in ((DEFAULT, default), (EVERYTHING, USERS), (TESTED, USERS | DEVELOPERS)):
         assert {each.package for each in read_lock(lock).values() if "basebump" in each.required_by} == asked, lock.name
@@ -76,7 +76,7 @@ def test_tests_run_with_the_versions_of_the_locks():
         assert {each.package: each.version for each in read_lock(lock).values()}.items() <= tested.items(), lock.name
 
 
-def test_the_code_imports_what_the_project_asks_for_and_nothing_else():
+def test_code_imports_exactly_the_declared_dependencies():
     known = packages_distributions()
     imported = {normalize_name(name) for module in _imported() for name in known.get(module, [f"nothing has {module}"])}
     assert imported - USERS == imported & COMPANIONS.keys()
@@ -93,10 +93,10 @@ def _imported():
             yield from {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"bot"}
 
 
-def test_the_manual_is_made_from_the_commands():
+def test_manual_is_generated_from_the_commands():
     assert man_page.PAGE.read_text(encoding="utf-8") == man_page.render_page(), "make docs"
 
 
-def test_no_word_of_the_manual_asks_anything_of_its_formatter():
+def test_manual_text_is_escaped_for_roff():
     assert man_page.escape_roff(".so /etc/passwd\n\\X'x' --a …") == r"\&.so /etc/passwd \eX'x' \-\-a \[u2026]"
     assert man_page.escape_roff("'tis") == r"\&'tis"

@@ -17,17 +17,17 @@ from tools import kinds_reference, view_reference, vocabulary_reference
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_vocabulary_page_is_made_from_the_model():
+def test_vocabulary_page_is_generated_from_the_model():
     page = vocabulary_reference.PAGE.read_text(encoding="utf-8")
     assert page == vocabulary_reference.render_page().rstrip() + "\n", "python -m tools.vocabulary_reference"
 
 
-def test_the_page_of_files_has_the_kinds_of_the_table():
+def test_files_page_is_generated_from_the_table_of_kinds():
     page = kinds_reference.PAGE.read_text(encoding="utf-8")
     assert page == kinds_reference.render_page(page), "python -m tools.kinds_reference"
 
 
-def test_the_page_of_files_names_every_format():
+def test_files_page_names_every_format():
     table = kinds_reference.PAGE.read_text(encoding="utf-8").partition("\n\nTo read files with other names")[0]
     named = {
         name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`([\w-]+)`", row)
@@ -35,7 +35,7 @@ def test_the_page_of_files_names_every_format():
     assert named == {file_format.name for file_format in load_all_formats()}
 
 
-def test_the_page_of_files_speaks_only_of_reasons_that_there_are():
+def test_files_page_names_only_existing_reasons():
     words = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", kinds_reference.PAGE.read_text(encoding="utf-8")))
     formats = {file_format.name for file_format in load_all_formats()}
     options_of_others = {"exclude-paths", "target-branch", "update-types", "jib-maven-plugin", "noble-chiseled"}
@@ -43,7 +43,7 @@ def test_the_page_of_files_speaks_only_of_reasons_that_there_are():
     assert words <= known
 
 
-def test_the_readme_names_every_command():
+def test_readme_names_every_command():
     table = README.partition("## Commands")[2].partition("##")[0]
     named = set(re.findall(r"`(basebump (?:config )?[a-z]+)", table))
     assert named == {" ".join(words) for words in COMMANDS}
@@ -56,33 +56,33 @@ def test_every_command_and_option_has_help():
             assert isinstance(parameter, click.Argument) or parameter.help, (words, parameter.name)
 
 
-def test_the_readmes_config_is_a_valid_one(tmp_path):
+def test_config_in_the_readme_is_valid(tmp_path):
     (example,) = re.findall(r"```yaml\n(schema:.*?)```", README, re.DOTALL)
     path = tmp_path / "basebump.yaml"
     path.write_text(example, encoding="utf-8")
     load(path, requires_forges=True)
 
 
-def test_the_page_of_evidence_has_every_state_that_is_not_zero():
+def test_evidence_page_lists_every_reason_for_an_unscanned_image():
     table = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8").partition("## Images that were not scanned")[2]
     named = re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE)
     assert sorted(named) == sorted(state.value for state in UnscannedReason)
 
 
-def test_the_page_of_evidence_has_every_kind_of_scanner():
+def test_evidence_page_lists_every_kind_of_scanner():
     page = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
     table = page.partition("## Scanners")[2].partition("## ")[0]
     assert set(re.findall(r"^\| `([a-z]+)` \|", table, re.MULTILINE)) == set(KINDS)
 
 
-def test_the_changelog_names_every_command_and_kind_of_scanner():
+def test_changelog_names_every_command_and_kind_of_scanner():
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     named = {span.removeprefix("kind: ") for span in re.findall(r"`([^`\n]+)`", changes)}
     assert {" ".join(words) for words in COMMANDS} <= named
     assert set(KINDS) - {"none"} <= named
 
 
-def test_the_page_of_templates_is_made_from_the_views():
+def test_templates_page_is_generated_from_the_views():
     text = view_reference.PAGE.read_text(encoding="utf-8")
     assert view_reference.render_page(text) == text, "python -m tools.view_reference"
 
@@ -91,7 +91,7 @@ def test_the_page_of_templates_is_made_from_the_views():
     ("page", "heading", "least"),
     [("registries", "## What is trusted", 10), ("security", "## Threats and defences", 15)],
 )
-def test_every_rule_and_every_threat_names_the_tests_that_fail_without_it_and_they_are_there(page, heading, least):
+def test_every_rule_and_threat_names_existing_tests(page, heading, least):
     section = said(ROOT / "docs" / f"{page}.md").partition(f"{heading}\n")[2].partition("\n## ")[0]
     rows = [line for line in section.splitlines() if line.startswith("| ")][1:]
     assert len(rows) >= least

@@ -131,7 +131,7 @@ def test_every_row_of_the_page_is_tried():
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
-def test_what_breaks_ends_as_the_page_says_and_moves_nothing_that_is_open(fault, stage, monkeypatch):
+def test_fault_exits_as_documented_and_changes_no_open_proposal(fault, stage, monkeypatch):
     monkeypatch.setattr("bot.scanners.trivy.find_trivy", lambda *_: None)
     monkeypatch.setattr("bot.scanners.grype.find_grype", lambda *_: None)
     code, moved = fault(stage)

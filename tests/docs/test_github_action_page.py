@@ -20,30 +20,30 @@ def test_there_is_a_workflow_for_one_repository_and_one_for_an_organisation():
     assert len(WORKFLOWS) == 2
 
 
-def test_the_readme_has_the_workflow_for_one_repository():
+def test_readme_has_the_workflow_for_one_repository():
     assert f"```yaml\n{WORKFLOWS[0]}```" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_action_is_as_its_schema_has_it():
+def test_action_matches_its_schema():
     text = ACTION.read_text(encoding="utf-8")
     assert problems("action", text) == []
     assert problems("action", text.replace("using: composite", "using: cobol")) != []
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS)
-def test_the_workflows_are_as_their_schema_has_them(workflow):
+def test_workflows_match_the_schema(workflow):
     assert problems("workflow", as_it_will_stand(workflow)) == []
     assert problems("workflow", workflow.replace("runs-on:", "runs-of:")) != []
 
 
 @pytest.mark.real("zizmor")
-def test_zizmor_finds_nothing_in_the_action():
+def test_zizmor_reports_no_problems_in_the_action():
     done = zizmor(ACTION)
     assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.real("zizmor")
-def test_zizmor_finds_what_somebody_could_put_into_it(tmp_path):
+def test_zizmor_reports_template_injection(tmp_path):
     path = tmp_path / "action.yml"
     path.write_text(ACTION.read_text(encoding="utf-8").replace('"$PYTHON" -I', "${{ inputs.python }} -I"), "utf-8")
     done = zizmor(path)
@@ -53,7 +53,7 @@ def test_zizmor_finds_what_somebody_could_put_into_it(tmp_path):
 
 @pytest.mark.real("zizmor")
 @pytest.mark.parametrize("workflow", WORKFLOWS)
-def test_zizmor_finds_nothing_in_the_workflows(tmp_path, workflow):
+def test_zizmor_reports_no_problems_in_the_workflows(tmp_path, workflow):
     path = tmp_path / ".github" / "workflows" / "basebump.yml"
     path.parent.mkdir(parents=True)
     path.write_text(as_it_will_stand(workflow), encoding="utf-8")
@@ -62,7 +62,7 @@ def test_zizmor_finds_nothing_in_the_workflows(tmp_path, workflow):
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS)
-def test_the_workflows_are_careful(workflow):
+def test_workflows_have_least_permissions_and_do_not_overlap(workflow):
     said = read(workflow)
     assert said["permissions"] == {}
     assert said["concurrency"]["cancel-in-progress"] is False
@@ -77,20 +77,20 @@ def test_the_workflows_are_careful(workflow):
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS)
-def test_the_workflows_give_inputs_that_there_are(workflow):
+def test_workflows_set_only_existing_inputs(workflow):
     (job,) = read(workflow)["jobs"].values()
     (step,) = [each for each in job["steps"] if "/basebump@" in each.get("uses", "")]
     assert step["with"].keys() <= DESCRIBED["inputs"].keys()
 
 
 @pytest.mark.parametrize("kind", ["inputs", "outputs"])
-def test_the_page_has_every_input_and_output(kind):
+def test_page_lists_every_input_and_output(kind):
     table = PAGE.partition(f"## {kind.title()}")[2].partition("\n## ")[0]
     rows = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
     assert [name for row in rows for name in re.findall(r"`([a-z-]+)`", row)] == [*DESCRIBED[kind]]
 
 
-def test_the_config_of_the_organisation_is_a_valid_one(tmp_path):
+def test_config_of_the_organisation_is_valid(tmp_path):
     (config,) = [block for block in BLOCKS if "\nforges:" in block]
     path = tmp_path / "basebump.yaml"
     path.write_text(config, encoding="utf-8")

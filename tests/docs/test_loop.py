@@ -43,7 +43,7 @@ def test_page_has_a_section_for_each_stage():
     assert [each.lower() for each in headings] == [each.value for each in UpdateStage]
 
 
-def test_first_table_has_the_stages_in_their_order():
+def test_first_table_lists_the_stages_in_order():
     rows = re.findall(r"^\| (\w+) \|", LOOP.partition("\n\n## ")[0], re.MULTILINE)
     assert rows == ["stage", *(each.value for each in UpdateStage)]
 
@@ -69,7 +69,7 @@ def test_scripts_are_accepted_by_a_shell(script):
     assert subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True, check=True).stderr == ""
 
 
-def test_images_that_flux_and_argo_cd_write_are_left_to_them(basebump, tmp_path):
+def test_images_that_flux_and_argo_cd_write_are_not_updated(basebump, tmp_path):
     """A tag of an own build is not updated, whoever writes it. Without `own`, the marker alone protects it."""
     policy, deployment, application = DEPLOYED
     folder = write_tree(
@@ -86,7 +86,7 @@ def test_images_that_flux_and_argo_cd_write_are_left_to_them(basebump, tmp_path)
     assert document["unsupported"] == []
 
 
-def test_pipeline_without_either_writes_the_digest_and_deploys_it(tmp_path):
+def test_pipeline_without_flux_and_argo_cd_writes_and_deploys_the_digest(tmp_path):
     (script,) = (each for each in SCRIPTS if each.startswith("digest="))
     new = digest("new")
     programs, log = tmp_path / "programs", tmp_path / "log"

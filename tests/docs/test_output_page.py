@@ -58,7 +58,7 @@ def report():
     )
 
 
-def test_the_page_has_the_keys_of_scan():
+def test_page_has_the_keys_of_scan():
     document = json.loads(render_scan_document(report()))
     assert list(document) == keys_under("## `scan`")
     assert list(document["references"][0]) == keys_under("### A reference")
@@ -67,7 +67,7 @@ def test_the_page_has_the_keys_of_scan():
     assert list(document["failed"][0]) == keys_under("### A failure")
 
 
-def test_the_page_has_the_keys_of_run():
+def test_page_has_the_keys_of_run():
     document = json.loads(render_run_document(report()))
     assert list(document) == keys_under("## `run`")
     (repository,) = document["repositories"]
@@ -79,7 +79,7 @@ def test_the_page_has_the_keys_of_run():
     assert f"`{{{', '.join(always)}}}`" in PAGE
 
 
-def test_the_page_has_the_keys_of_check():
+def test_page_has_the_keys_of_check():
     place = report().repositories[0].verdicts[0]
     checked = CheckedReference(place, (Violation(ViolationKind.UNPINNED, "a sentence"),), ("a note",))
     document = json.loads(render_check_document(CheckReport(".", is_offline=False, since=None, references=(checked,))))
@@ -93,7 +93,7 @@ def test_the_page_has_the_keys_of_check():
     assert ["text", "json", *keys_under("### A check in other formats")] == list(CHECK_FORMATS)
 
 
-def test_the_page_has_every_format_every_kind_of_line_and_every_level():
+def test_page_has_every_format_kind_of_line_and_level():
     assert sorted(keys_under("## Several outputs of one run")) == sorted(FORMATS)
     lines = [json.loads(line) for line in render_decisions(report()).splitlines()]
     assert [line["kind"] for line in lines] == keys_under("### As JSON lines")
@@ -101,13 +101,13 @@ def test_the_page_has_every_format_every_kind_of_line_and_every_level():
     assert levels == {status.value: level for status, level in LEVELS.items()}
 
 
-def test_the_page_has_the_keys_of_resolve():
+def test_page_has_the_keys_of_resolve():
     facts = ImageFacts(DIGEST, ManifestKind.INDEX, ("linux/amd64",), None, None, None, None, None)
     document = json.loads(render_image_document(ImageName.parse("node:22"), facts))
     assert list(document) == keys_under("## `resolve`")
 
 
-def test_the_page_has_the_keys_of_compare():
+def test_page_has_the_keys_of_compare():
     facts = ImageFacts(DIGEST, ManifestKind.INDEX, ("linux/amd64",), None, None, None, None, None)
     old, new = scan(finding("CVE-1"), packages=(InstalledPackage("debian", "tar", "1"),)), scan(packages=())
     signed = VerifiedSignature(Signer(SignatureScheme.COSIGN_KEY, "team.pub"))

@@ -62,7 +62,7 @@ def list_all_uploads():
     return [(source, upload) for source in load_record().sources.values() for upload in source.uploads]
 
 
-def test_changelog_is_parsed_into_uploads_with_their_fixes():
+def test_changelog_is_parsed_into_uploads_and_fixes():
     newest, update, first = list_uploads(parse_changelog(CHANGELOG))
     assert (newest.version, newest.suite) == ("1.2-1+deb12u2", "bookworm-security")
     assert newest.date == datetime(2026, 9, 29, 1, 59, 7, tzinfo=UTC)
@@ -89,13 +89,13 @@ def test_every_recorded_cve_id_is_well_formed_and_fixed_once():
         assert all(re.fullmatch(r"CVE-(199[9]|20\d\d)-\d{4,}", id_) for id_ in ids), source.name
 
 
-def test_recorded_versions_are_ordered_as_debian_orders_them():
+def test_recorded_versions_are_in_the_order_of_debian():
     for source in load_record().sources.values():
         versions = [DebianVersion(upload.version) for upload in source.uploads]
         assert all(older < newer for newer, older in itertools.pairwise(versions)), source.name
 
 
-def test_every_recorded_source_has_its_provenance():
+def test_recorded_sources_have_provenance():
     record = load_record()
     recorded = date.fromisoformat(record.origin["recorded"])
     for source in record.sources.values():
@@ -116,7 +116,7 @@ def test_images_have_packages_of_recorded_sources():
     }
 
 
-def test_severity_of_the_changelog_wins_over_the_illustrative_one():
+def test_severity_of_the_changelog_wins_over_the_illustrative_severity():
     assert rate_severity("Code execution in a parser") is Severity.CRITICAL
     assert rate_severity("Code execution in a parser", "low") is Severity.LOW
     assert rate_severity("") is Severity.MEDIUM

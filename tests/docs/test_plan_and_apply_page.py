@@ -38,7 +38,7 @@ def test_workflow_is_valid():
 
 
 @pytest.mark.real("zizmor")
-def test_zizmor_finds_nothing_in_the_workflow(tmp_path):
+def test_zizmor_reports_no_problems_in_the_workflow(tmp_path):
     path = tmp_path / ".github" / "workflows" / "basebump.yml"
     path.parent.mkdir(parents=True)
     path.write_text(WORKFLOW, encoding="utf-8")
@@ -97,7 +97,7 @@ def test_stages_of_the_pipeline_share_neither_tokens_nor_service_connections():
     assert [each["env"]["BASEBUMP_TOKEN"] for each in with_variables] == ["$(token)", "$(token)"]
 
 
-def test_second_stage_downloads_what_the_first_publishes():
+def test_second_stage_downloads_the_plan_of_the_first():
     (published,) = (each for each in get_azure_steps("plan") if "publish" in each)
     (downloaded,) = (each for each in get_azure_steps("apply") if "download" in each)
     assert published["artifact"] == downloaded["artifact"] == "plan"

@@ -48,7 +48,7 @@ def stage(tmp_path, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_what_an_example_says_is_what_is_seen(section, stage):
+def test_example_has_the_documented_result(section, stage):
     for text in blocks(section, "yaml"):
         first, _, rest = text.partition("\n")
         if first.startswith("# "):

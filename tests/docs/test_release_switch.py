@@ -38,7 +38,7 @@ def test_pages_are_rendered_for_the_switch_of_the_checkout():
         assert (ROOT / name).read_text(encoding="utf-8") == text, "python -m tools.release_switch"
 
 
-def test_flipping_the_switch_and_back_changes_nothing():
+def test_pages_are_unchanged_after_switching_to_release_and_back():
     pages = {path: text for path, text in render_all(CHECKOUT) if path.suffix == ".md"}
     for path, text in pages.items():
         released = release_switch.render_page(text, RELEASED)
@@ -52,7 +52,7 @@ def test_every_part_has_two_texts_and_is_on_one_page():
     assert len(names) >= 8
 
 
-def test_released_pages_say_nothing_of_a_checkout_and_name_the_release():
+def test_released_pages_name_the_release_and_no_checkout():
     pages = render(RELEASED)
     everything = "".join(pages.values())
     assert [words for words in OF_CHECKOUT if words in everything] == []
@@ -62,7 +62,7 @@ def test_released_pages_say_nothing_of_a_checkout_and_name_the_release():
     assert "%" not in "".join(re.findall(r"%[A-Z]+%", everything))
 
 
-def test_pages_of_a_checkout_need_nothing_that_a_release_publishes():
+def test_pages_of_a_checkout_refer_to_no_published_release():
     everything = "".join(render(CHECKOUT).values())
     assert "pipx install basebump" not in everything
     assert "ghcr.io/acme/basebump" not in everything
@@ -95,7 +95,7 @@ def test_hooks_of_both_renderings_name_a_repository_and_a_revision(switch):
 
 @pytest.mark.real("zizmor")
 @pytest.mark.parametrize("switch", BOTH, ids=IDS)
-def test_workflows_of_both_renderings_are_valid_and_zizmor_finds_nothing(switch, tmp_path):
+def test_workflows_of_both_renderings_are_valid_and_pass_zizmor(switch, tmp_path):
     workflows = list_workflows(switch)
     assert len(workflows) == 5
     folder = tmp_path / ".github" / "workflows"
@@ -109,7 +109,7 @@ def test_workflows_of_both_renderings_are_valid_and_zizmor_finds_nothing(switch,
 
 @pytest.mark.real("actionlint")
 @pytest.mark.parametrize("switch", BOTH, ids=IDS)
-def test_actionlint_finds_nothing_in_the_workflows_of_both_renderings(switch, tmp_path):
+def test_workflows_of_both_renderings_pass_actionlint(switch, tmp_path):
     paths = [tmp_path / f"{number}.yml" for number, _ in enumerate(list_workflows(switch))]
     for path, workflow in zip(paths, list_workflows(switch), strict=True):
         path.write_text(as_it_will_stand(workflow), encoding="utf-8")

@@ -107,7 +107,7 @@ def test_pages_of_the_site_have_the_elements_and_anchors_that_github_shows(built
 
 
 @pytest.mark.real("zensical")
-def test_pages_of_the_site_load_nothing_from_other_hosts(built):
+def test_pages_of_the_site_load_only_from_the_same_host(built):
     for path in (built / "site").rglob("*.html"):
         loaded = Elements(path.read_text(encoding="utf-8")).loaded
         assert loaded

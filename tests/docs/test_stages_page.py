@@ -14,7 +14,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "stages.md").read_text(encoding="ut
 
 
 @pytest.mark.parametrize("reason", WaitReason)
-def test_page_has_each_reason_with_its_sentence(reason):
+def test_page_lists_each_reason_and_sentence(reason):
     assert f"\n| `{reason.value}` | {reason.sentence} |\n" in PAGE
 
 

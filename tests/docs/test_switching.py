@@ -21,7 +21,7 @@ def list_blocks(heading):
 
 
 @pytest.mark.parametrize(("heading", "path"), [("Renovate", "renovate.json"), ("Dependabot", ".github/dependabot.yml")])
-def test_policy_on_the_page_is_what_init_writes_for_the_config_on_the_page(tmp_path, capsys, heading, path):
+def test_init_writes_the_policy_on_the_page_for_the_config_on_the_page(tmp_path, capsys, heading, path):
     config, policy, *_ = list_blocks(heading)
     folder = write_tree(tmp_path, {"Dockerfile": "FROM node:22\nFROM ghcr.io/acme/base:1\n", path: config})
     assert main(["init", str(folder)]) == 0

@@ -57,7 +57,7 @@ def test_every_command_line_can_be_parsed(where, line, somewhere):
 
 
 @pytest.mark.parametrize(("where", "line"), INLINE, ids=[f"{where}: {line[:60]}" for where, line in INLINE])
-def test_every_command_in_a_sentence_is_one_though_it_may_leave_something_out(where, line, somewhere):
+def test_command_in_a_sentence_exists_and_may_omit_arguments(where, line, somewhere):
     try:
         parse(line)
     except click.MissingParameter:
@@ -73,7 +73,7 @@ def test_there_are_such_lines_and_wrong_ones_are_found(somewhere):
     assert command_lines("$ basebump run --config x > y\nthe basebump action, basebump scans") == ["run --config x"]
 
 
-def test_lines_are_parsed_by_the_command_as_it_is_called(capsys):
+def test_command_lines_are_parsed_like_real_calls(capsys):
     """Click keeps what was first asked for help, which else would leave the manual without `-h`."""
     with pytest.raises(click.exceptions.Exit):
         parse("scan -h")
@@ -161,7 +161,7 @@ OF_COMMANDS = [
 @pytest.mark.parametrize(
     ("words", "option"), OF_COMMANDS, ids=[" ".join((*words, each)) for words, each in OF_COMMANDS]
 )
-def test_every_option_is_explained_where_its_command_is_named(words, option):
+def test_options_are_explained_beside_the_command(words, option):
     names = rf"\b{' '.join(words)}\b|`{words[-1]}`|^# {words[-1].title()}"
     wanted = re.compile(rf"(?<![\w-]){option}(?![\w-])")
     assert any(wanted.search(part) and re.search(names, part) for part in PARTS)
@@ -244,7 +244,7 @@ def test_every_file_of_ours_that_is_named_is_there():
                 assert module is None or any((ROOT / base / module[1]).exists() for base in ("", "bot", "tests")), each
 
 
-def test_every_goal_of_make_that_is_named_is_one():
+def test_goals_of_make_in_the_docs_exist():
     for path in PAGES:
         goals = set(re.findall(r"^([a-z]+):", said(ROOT / "Makefile"), re.MULTILINE))
         text = said(path)
@@ -277,7 +277,7 @@ DOCKERFILES = [(name(path), text) for path in PAGES for text in blocks(said(path
 
 
 @pytest.mark.parametrize(("where", "text"), DOCKERFILES, ids=[where for where, _ in DOCKERFILES])
-def test_every_dockerfile_is_one(where, text):
+def test_dockerfiles_in_the_docs_can_be_parsed(where, text):
     (dockerfile,) = [each for each in load_all_formats() if each.name == "dockerfile"]
     found = list(dockerfile.extract(SourceFile(FilePath("Dockerfile"), text.encode())))
     assert found

@@ -152,7 +152,7 @@ EXAMPLES = [
 
 
 @pytest.mark.parametrize(("where", "text", "document"), EXAMPLES, ids=[where for where, *_ in EXAMPLES])
-def test_every_example_is_what_it_is_shown_as(where, text, document, tmp_path):
+def test_yaml_examples_are_valid_documents_of_the_stated_kind(where, text, document, tmp_path):
     kind_of(text, document)(text, document, tmp_path)
 
 

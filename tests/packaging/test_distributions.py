@@ -60,7 +60,7 @@ def test_whoever_builds_from_the_sdist_gets_the_bytes_of_the_checkout(built, unp
     assert again.sdist.read_bytes() == built.sdist.read_bytes()
 
 
-def test_an_sdist_holds_the_code_its_files_and_its_docs_and_no_tests(unpacked):
+def test_sdist_contains_code_data_and_docs_but_no_tests(unpacked):
     # A build from the sdist leaves the compiled hook behind.
     files = [path for path in unpacked.rglob("*") if path.is_file() and path.suffix != ".pyc"]
     paths = {path.relative_to(unpacked).as_posix() for path in files}
@@ -75,7 +75,7 @@ def test_an_sdist_holds_the_code_its_files_and_its_docs_and_no_tests(unpacked):
         }
 
 
-def test_a_wheel_holds_licence_manual_and_command_and_no_compiled_code(built):
+def test_wheel_contains_licence_manual_and_command_but_no_compiled_code(built):
     about = f"basebump-{__version__}.dist-info"
     with zipfile.ZipFile(built.wheel) as archive:
         names = archive.namelist()
@@ -87,7 +87,7 @@ def test_a_wheel_holds_licence_manual_and_command_and_no_compiled_code(built):
     assert not [name for name in names if name.endswith(".pyc")]
 
 
-def test_the_metadata_say_what_it_is(metadata):
+def test_metadata_describe_the_project(metadata):
     assert (metadata["Name"], metadata["Version"]) == ("basebump", __version__)
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata["Summary"] == PROJECT["description"]
@@ -123,7 +123,7 @@ def test_description_of_a_checkout_is_the_readme(describe):
     assert "urls" not in described
 
 
-def test_description_of_a_release_links_to_the_files_of_its_tag(describe):
+def test_description_of_a_release_links_to_files_of_the_release_tag(describe):
     described = describe(released=True)
     files = re.findall(r"(!?)\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^)\s]+)\)", described["readme"]["text"])
     tag = f"v{__version__}"
@@ -137,7 +137,7 @@ def test_description_of_a_release_links_to_the_files_of_its_tag(describe):
     } == set()
 
 
-def test_the_pythons_that_it_names_begin_with_the_one_that_it_takes(metadata):
+def test_classifiers_start_with_the_minimum_python_version(metadata):
     said = "\n".join(metadata.get_all("Classifier"))
     versions = re.findall(r"^Programming Language :: Python :: (3\.\d+)$", said, re.MULTILINE)
     assert metadata["Requires-Python"] == f">={versions[0]}"

@@ -48,7 +48,7 @@ def test_stage_with_trivy_only_adds_the_program_to_the_image():
     assert (copied.cmd.upper(), copied.flags) == ("COPY", ("--from=trivy-program",))
 
 
-def test_it_runs_as_a_number_that_is_not_root():
+def test_container_runs_as_numeric_user_other_than_root():
     (user,) = of("USER", RUNTIME)
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user.value[0])
     assert RUNTIME.index(user) > max(RUNTIME.index(each) for each in of("RUN", RUNTIME))
@@ -62,7 +62,7 @@ def test_everything_that_is_written_is_below_the_home_of_that_user():
     assert folder.value == (pairs["HOME"],)
 
 
-def test_the_entry_point_is_the_command_without_a_shell():
+def test_entry_point_is_the_command_without_a_shell():
     (entry,) = of("ENTRYPOINT", RUNTIME)
     assert (entry.value, entry.json) == (("basebump",), True)
     assert not of("CMD")
@@ -86,12 +86,12 @@ def test_dockerfile_runs_pip_check_after_each_lock():
         assert commands[number + 1].startswith(f"{pip} check")
 
 
-def test_the_argument_for_the_lock_names_one_that_is_there():
+def test_default_of_the_lock_argument_is_an_existing_file():
     (lock,) = (each.value[0].partition("=")[2] for each in of("ARG") if each.value[0].startswith("LOCK="))
     assert (ROOT / lock).exists()
 
 
-def test_the_lock_of_everything_has_the_versions_of_the_lock():
+def test_lock_of_everything_has_the_versions_of_the_default_lock():
     def pins(path):
         return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE))
 
@@ -112,7 +112,7 @@ def own(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_scan_of_this_repository_finds_the_base_and_leaves_what_is_only_shown(capsys):
+def test_scan_of_this_repository_finds_the_base_and_ignores_examples(capsys):
     assert main(["scan", str(ROOT), "--offline", "--format", "json"]) == 0
     places = json.loads(capsys.readouterr().out)["references"]
     base = [each for each in places if each["path"] == "Dockerfile"]
@@ -123,7 +123,7 @@ def test_a_scan_of_this_repository_finds_the_base_and_leaves_what_is_only_shown(
     assert {each["reason"] for each in places if each["path"].startswith("tests/")} == {"ignored"}
 
 
-def test_the_first_run_over_this_repository_pins_the_base_of_both_stages(own, capsys, tmp_path, loopback):
+def test_first_scan_with_write_pins_the_base_of_both_stages(own, capsys, tmp_path, loopback):
     now = loopback.move("python", "3.13-slim", "now")
     config = tmp_path / "basebump.yaml"
     mirror = f'{{host: docker.io, mirror: "{loopback.registry.host}", insecure: true}}'

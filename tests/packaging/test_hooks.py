@@ -27,7 +27,7 @@ HOOKS = {hook["id"]: hook for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.
 PINNED = f"FROM python:3.12@{digest('some')}\n"
 
 
-def test_there_are_an_offline_hook_and_an_online_one():
+def test_hooks_are_one_offline_and_one_online_hook():
     assert list(HOOKS) == ["basebump-pinned", "basebump-current", "pinned", "current"]
     assert "--offline" in HOOKS["basebump-pinned"]["entry"]
     assert "--offline" not in HOOKS["basebump-current"]["entry"]
@@ -65,7 +65,7 @@ def test_hook_does_not_run_for_a_file_without_images(path):
 
 
 @pytest.mark.parametrize("hook", HOOKS.values(), ids=HOOKS)
-def test_a_hook_calls_what_an_installation_puts_on_the_path_and_names_no_files(hook):
+def test_hook_calls_the_installed_command_without_file_names(hook):
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
     assert shlex.split(hook["entry"])[0] in scripts
     assert set(hook) == {"id", "name", "description", "entry", "language", "pass_filenames", "files", "types_or"}
@@ -98,7 +98,7 @@ def hooked(tmp_path):
 
 
 @pytest.mark.real("git")
-def test_a_commit_of_an_image_that_is_not_pinned_is_stopped(hooked):
+def test_commit_of_an_unpinned_image_is_rejected(hooked):
     commit = hooked("basebump-pinned")
     code, said = commit({"web/Dockerfile": "FROM python:3.12\n"})
     assert code == 1
@@ -108,7 +108,7 @@ def test_a_commit_of_an_image_that_is_not_pinned_is_stopped(hooked):
 
 
 @pytest.mark.real("git")
-def test_what_stands_under_args_is_added(hooked):
+def test_args_of_the_hook_are_passed_to_basebump(hooked):
     commit = hooked("basebump-pinned", "--since", "HEAD")
     assert commit({"Dockerfile": "# basebump: ignore\nFROM python:3.12\n"})[0] == 0
     assert commit({"Dockerfile": "\nFROM python:3.12\n"})[0] == 0
@@ -116,7 +116,7 @@ def test_what_stands_under_args_is_added(hooked):
 
 
 @pytest.mark.real("git")
-def test_a_commit_of_an_image_that_is_gone_is_stopped(hooked, tmp_path):
+def test_commit_of_a_removed_image_is_rejected(hooked, tmp_path):
     store = ImageStore()
     with LoopbackRegistry(store) as registry:
         now = Loopback(registry, store).move("python", "3.12", "now")
@@ -178,7 +178,7 @@ def pre_commit(tmp_path):
 @pytest.mark.slow
 @pytest.mark.real("git")
 @pytest.mark.real("pre-commit")
-def test_pre_commit_installs_the_hooks_and_fails_for_what_they_find(tmp_path, published, pre_commit, loopback):
+def test_pre_commit_installs_the_hooks_and_fails_on_findings(tmp_path, published, pre_commit, loopback):
     where, commit = published
     now = loopback.move("python", "3.12", "now")
     mirror = f'{{host: docker.io, mirror: "{loopback.registry.host}", insecure: true}}'

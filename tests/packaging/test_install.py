@@ -65,41 +65,41 @@ def basebump(folder, tmp_path):
     return run
 
 
-def test_it_has_all_that_its_metadata_ask_for(folder):
+def test_install_has_all_required_packages(folder):
     pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "check"]
     done = subprocess.run(pip, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "No broken requirements found.\n")
 
 
-def test_it_starts_warns_of_nothing_and_completes(basebump):
+def test_command_starts_without_warnings_and_completes_arguments(basebump):
     assert basebump("--version", PYTHONWARNINGS="error") == (0, f"basebump, version {__version__}\n", "")
     words = {"COMP_WORDS": "basebump sc", "COMP_CWORD": "1"}
     assert basebump(_BASEBUMP_COMPLETE="bash_complete", **words)[1] == "plain,scan\n"
 
 
-def test_it_scans_a_folder(basebump, tmp_path):
+def test_command_scans_a_folder(basebump, tmp_path):
     (tmp_path / "Dockerfile").write_text("FROM python:3.12-slim\n", encoding="utf-8")
     code, said, talk = basebump("scan", ".", "--offline")
     assert (code, talk) == (0, "")
     assert "python:3.12-slim" in said
 
 
-def test_it_reads_the_files_that_ship_with_it(basebump):
+def test_command_reads_the_shipped_files(basebump):
     assert basebump("config", "schema") == (0, (ROOT / "config" / "schema.json").read_text(encoding="utf-8"), "")
 
 
-def test_it_does_the_whole_job(basebump):
+def test_command_runs_the_demo(basebump):
     code, said, talk = basebump("demo")
     assert code == 0, talk
     assert "unchanged" in said
 
 
-def test_man_finds_its_page_beside_the_command(folder):
+def test_manual_page_is_installed_beside_the_command(folder):
     page = folder / "share" / "man" / "man1" / "basebump.1"
     assert page.read_bytes() == (ROOT / "docs" / "basebump.1").read_bytes()
 
 
-def test_its_sbom_names_every_package_of_the_lock_and_who_asks_for_it(install):
+def test_sbom_lists_every_package_of_the_lock_and_its_dependents(install):
     """Made as `make sbom` makes it, and held to CycloneDX's own schema."""
     text = build_sbom(install(VERSIONS[0]))
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None

@@ -49,18 +49,18 @@ def test_workflow_matches_its_schema(path):
 
 
 @pytest.mark.real("zizmor")
-def test_zizmor_finds_nothing_in_the_workflows():
+def test_zizmor_reports_no_problems_in_the_workflows():
     done = zizmor(*WORKFLOWS)
     assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.real("actionlint")
-def test_actionlint_finds_nothing_in_the_workflows():
+def test_actionlint_reports_no_problems_in_the_workflows():
     done = actionlint(*WORKFLOWS)
     assert done.returncode == 0, done.stdout
 
 
-def test_jobs_can_write_only_what_they_need():
+def test_jobs_have_only_the_required_write_permissions():
     found = {}
     for path in WORKFLOWS:
         workflow = read(path.read_text(encoding="utf-8"))
@@ -94,7 +94,7 @@ def test_ci_runs_on_every_supported_version_of_python():
     assert [step["run"] for step in job["steps"] if "run" in step][-1] == ".ci/run"
 
 
-def test_nothing_is_published_before_everything_is_tested_and_built():
+def test_publishing_waits_for_all_tests_and_builds():
     jobs = read((FOLDER / "release.yml").read_text(encoding="utf-8"))["jobs"]
 
     def list_earlier(name):
@@ -216,7 +216,7 @@ def test_prepare_sets_version_date_and_switch(repository):
 
 
 @pytest.mark.parametrize("words", [["1.2"], ["v1.2.3"], ["1.2.3", "--repository", "acme"]])
-def test_prepare_changes_nothing_if_it_refuses(repository, words, capsys):
+def test_prepare_leaves_the_repository_unchanged_when_it_fails(repository, words, capsys):
     before = repository.git("write-tree")
     assert release.main(["prepare", *words], repository.clone) == 1
     assert capsys.readouterr().err.startswith("error: '")
@@ -238,7 +238,7 @@ def test_release_notes_are_the_section_with_links_to_the_tag(repository, capsys)
     assert notes == f"- A line with a [page](https://github.com/Acme/basebump/blob/{TAG}/docs/files.md).\n"
 
 
-def test_release_has_the_digests_of_the_images_in_its_notes_and_all_files(tmp_path):
+def test_release_has_all_files_and_image_digests_in_the_notes(tmp_path):
     """The program `gh` only writes down its arguments: the real one would need GitHub."""
     (tmp_path / "gh").write_text('#!/bin/sh\nprintf "%s\\n" "$@" >arguments\n', encoding="utf-8")
     (tmp_path / "gh").chmod(0o755)

@@ -17,7 +17,7 @@ from bot.resources import InstallSource
 FOLDERS = ("templates", "config")
 
 
-def test_a_checkout_is_read_live():
+def test_resources_are_read_from_the_checkout():
     assert resources.read_config("default.yaml") == (ROOT / "config" / "default.yaml").read_text(encoding="utf-8")
     assert resources.read_config("examples/local-folder.yaml")
     for path in (ROOT / "templates").rglob("*.*"):
@@ -25,7 +25,7 @@ def test_a_checkout_is_read_live():
         assert resources.read_template(name) == path.read_text(encoding="utf-8")
 
 
-def test_a_file_that_does_not_ship_is_an_error():
+def test_file_that_is_not_shipped_is_an_error():
     with pytest.raises(FileNotFoundError):
         resources.read_template("nothing.j2")
 
@@ -56,20 +56,20 @@ def find_source(tmp_path):
         (7, None),
     ],
 )
-def test_the_source_of_an_installation_is_the_page_of_a_repository_without_secrets(find_source, url, page):
+def test_install_source_is_the_repository_page_without_secrets(find_source, url, page):
     found = find_source(url, vcs_info={"vcs": "git", "commit_id": "a" * 40})
     assert found == (InstallSource(page, "a" * 40) if page is not None else None)
     if page is not None:
         assert found.get_file_page("docs/check.md#findings") == f"{page}/blob/{'a' * 40}/docs/check.md#findings"
 
 
-def test_an_installation_from_a_file_or_without_a_record_has_no_source(find_source, tmp_path):
+def test_install_source_is_unknown_for_files_and_missing_records(find_source, tmp_path):
     assert find_source("https://example.com/basebump-1.whl", archive_info={}) is None
     assert resources.find_install_source.__wrapped__([str(tmp_path / "absent")]) is None
 
 
 @pytest.mark.slow
-def test_a_wheel_holds_the_folders_byte_for_byte_and_nothing_else_beside_the_code(built):
+def test_wheel_contains_only_the_code_and_exact_copies_of_the_folders(built):
     with zipfile.ZipFile(built.wheel) as archive:
         shipped = {name: archive.read(name) for name in archive.namelist() if name.startswith("bot/_data/")}
         others = {name.partition("/")[0] for name in archive.namelist()}
@@ -80,7 +80,7 @@ def test_a_wheel_holds_the_folders_byte_for_byte_and_nothing_else_beside_the_cod
 
 
 @pytest.mark.slow
-def test_what_a_wheel_holds_is_found_from_any_folder(built, tmp_path):
+def test_resources_of_a_wheel_are_found_from_any_folder(built, tmp_path):
     """The wheel is put on the path as pip would unpack it, far from the checkout."""
     installed = tmp_path / "site"
     with zipfile.ZipFile(built.wheel) as archive:

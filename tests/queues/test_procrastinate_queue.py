@@ -55,7 +55,7 @@ def count_listeners(database):
         return connection.execute(text(query)).scalar_one()
 
 
-def test_a_thousand_requests_for_a_repository_are_one_job(queue, database):
+def test_many_requests_for_a_repository_become_one_job(queue, database):
     for _ in range(20):
         queue.request_work([build_visit_request("web")] * 50)
     assert count_jobs(database) == 1
@@ -124,7 +124,7 @@ def test_released_claims_wake_another_worker(queue, database):
     assert count_jobs(database, "status = 'todo'") == 1
 
 
-def test_a_job_wakes_a_worker_at_once(queue, database, stand):
+def test_job_wakes_worker_at_once(queue, database, stand):
     stand.start_worker(longest_wait=600)
     wait_until(lambda: count_listeners(database) == 1)
     time.sleep(0.5)  # until the worker has looked for jobs that were stored before
@@ -132,7 +132,7 @@ def test_a_job_wakes_a_worker_at_once(queue, database, stand):
     wait_until(lambda: stand.world.list_notes("visits") == ["web"])
 
 
-def test_job_of_a_killed_worker_stops_no_other_work_of_its_repository(queue, database, stand):
+def test_job_of_a_killed_worker_does_not_block_the_repository(queue, database, stand):
     """Trap: a job with a `lock` that stays `doing` would stop all jobs with the same lock."""
     worker = stand.start_worker(LONG_VISIT)
     queue.request_work([build_visit_request("web")])
@@ -183,7 +183,7 @@ def test_later_request_does_not_hold_up_one_that_is_due_now(queue, stand):
     wait_until(stand.is_idle)
 
 
-def test_work_without_a_job_is_done_when_its_time_comes(database, stand):
+def test_due_work_without_job_is_done(database, stand):
     """Trap: nothing wakes a worker if the job was lost, or if it came before the work was due."""
     stand.start_worker()
     DatabaseWorkQueue(database).request_work([replace(build_visit_request("web"), delay=timedelta(seconds=2))])

@@ -60,7 +60,7 @@ def test_signal_wakes_every_waiting_thread(signal):
     assert len(ended) == 3
 
 
-def test_signal_between_two_waits_ends_the_next_one(signal):
+def test_signal_between_two_waits_ends_the_next_wait(signal):
     first, second = signal.create_waiter(), signal.create_waiter()
     signal.send()
     assert is_woken(first)
