@@ -76,14 +76,14 @@ def test_untrusted_text_never_breaks_a_table(text):
 
 
 @given(st.text(max_size=300))
-def test_a_line_is_one_line_of_visible_characters_within_the_limit(text):
+def test_one_line_text_has_visible_characters_within_limit(text):
     line = make_one_line(text)
     assert len(line) <= MAX_TEXT_LENGTH
     assert all(unicodedata.category(character)[0] != "C" for character in line)
     assert len(line.splitlines()) <= 1
 
 
-def test_what_is_cut_says_so():
+def test_shortened_text_ends_with_ellipsis():
     assert make_one_line("x" * 300).endswith("…")
     assert make_one_line("x" * MAX_TEXT_LENGTH) == "x" * MAX_TEXT_LENGTH
     assert make_one_line("\n" * 5000 + "x").endswith("…")
@@ -100,12 +100,12 @@ def test_what_is_cut_says_so():
         ("\x1b[31mred\u202e", "[31mred"),
     ],
 )
-def test_no_text_is_a_command_to_a_ci_service_or_a_terminal(text, shown):
+def test_console_line_contains_no_ci_or_terminal_commands(text, shown):
     assert make_console_line(text) == shown
 
 
 @pytest.mark.parametrize("command", ["##vso[task.setvariable]x", "##[command]ls"])
-def test_commands_inside_of_lines_are_changed_in_every_text(command):
+def test_commands_inside_lines_are_changed_in_all_texts(command):
     for text in (make_one_line(f"a{command}"), render_code_span(command), str(Plain(command)), str(Text(command))):
         assert "##[" not in text
         assert "##vso[" not in text
@@ -117,7 +117,7 @@ def test_message_keeps_lines_and_indentation_and_contains_no_commands():
     assert make_console_text(message) == shown
 
 
-def test_links_are_built_from_validated_identifiers_alone():
+def test_links_are_built_only_from_valid_identifiers():
     assert (
         str(link_vulnerability("CVE-2026-1234")) == "[`CVE-2026-1234`](https://nvd.nist.gov/vuln/detail/CVE-2026-1234)"
     )
@@ -154,7 +154,7 @@ def _without_code(markdown: str) -> str:
 
 
 @given(attacks, st.sampled_from(EXPRESSIONS))
-def test_no_expression_of_a_template_lets_untrusted_text_out_of_its_code_span(text, expression):
+def test_template_expressions_keep_untrusted_text_in_code_spans(text, expression):
     value = Text(f"§{text}§")
     template = compile_template(f"see {expression} end")
     rendered = template.render(untrusted=value, trusted="ours", many=(value, "ours", value))
@@ -163,7 +163,7 @@ def test_no_expression_of_a_template_lets_untrusted_text_out_of_its_code_span(te
 
 @pytest.mark.parametrize("name", ALLOWED_FILTERS)
 @given(text=attacks)
-def test_no_allowed_filter_lets_untrusted_text_out(name, text):
+def test_allowed_filters_keep_untrusted_text_in_code_spans(name, text):
     value = Text(f"§{text}§")
     for expression in (f"{{{{ [untrusted, untrusted] | {name} }}}}", f"{{{{ [trusted, untrusted] | {name} }}}}"):
         rendered = compile_template(f"see {expression} end").render(untrusted=value, trusted="ours")
@@ -188,10 +188,10 @@ def test_other_filters_do_not_exist(name):
         "{{ missing }}",
     ],
 )
-def test_the_sandbox_hands_out_no_raw_text_and_no_undefined_values(expression):
+def test_sandbox_refuses_raw_text_and_undefined_values(expression):
     with pytest.raises((SecurityError, UndefinedError)):
         compile_template(expression).render(untrusted=Text("secret"))
 
 
-def test_a_template_is_compiled_once_for_all_proposals():
+def test_template_is_compiled_once_for_all_proposals():
     assert compile_template("{{ proposal.title }}") is compile_template("{{ proposal.title }}")

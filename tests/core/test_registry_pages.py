@@ -36,11 +36,11 @@ def test_public_registries_have_pages(host, path, page):
         ("ghcr.io", ""),
     ],
 )
-def test_there_is_no_page_when_registry_is_private_or_path_is_unusual(host, path):
+def test_page_is_missing_when_registry_is_private_or_path_is_unusual(host, path):
     assert find_registry_page(host, path) is None
 
 
 @given(st.sampled_from(["docker.io", "ghcr.io", "quay.io", "other.example"]), st.text("aZ0/.%()[]<>\"'\n é?#_-"))
-def test_page_is_a_safe_url_whatever_the_path_is(host, path):
+def test_page_is_a_safe_url_for_any_path(host, path):
     page = find_registry_page(host, path)
     assert page is None or is_safe_url(page)

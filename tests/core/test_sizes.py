@@ -16,5 +16,5 @@ SIZES = {
 
 
 @pytest.mark.parametrize(("size", "said"), SIZES.items())
-def test_sizes_are_said_as_people_say_them(size, said):
+def test_sizes_are_formatted_for_people(size, said):
     assert format_size(size) == said

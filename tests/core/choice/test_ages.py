@@ -37,35 +37,35 @@ def take(words, current, held, days):
     return "".join(word for each in found for word in sorted(set(words)) if digest(word) == each)
 
 
-def test_a_tag_that_moves_daily_offers_the_newest_digest_known_for_three_days():
+def test_daily_moving_tag_offers_digests_known_for_three_days():
     assert take("abcdef", "f", "a", 3) == "dcb"
     assert take("abcdef", "g", "a", 3) == "dcb"
 
 
 @pytest.mark.parametrize(("held", "offered"), [("a", "dcb"), ("c", "d"), ("d", ""), ("e", ""), (None, "dcba")])
-def test_never_one_from_before_the_digest_in_the_file(held, offered):
+def test_digests_older_than_digest_in_file_are_not_offered(held, offered):
     assert take("abcdef", "f", held, 3) == offered
 
 
-def test_a_digest_in_the_file_that_was_never_seen_may_be_newer_than_all_that_was():
+def test_unobserved_digest_in_file_may_be_newer_than_observed_digests():
     assert take("abcdef", "f", "x", 3) == ""
 
 
-def test_nothing_of_the_past_of_a_line_that_went_back():
+def test_rolled_back_tag_offers_no_earlier_digest():
     assert take("abbba", "a", None, 1) == ""
 
 
-def test_a_digest_is_known_since_its_first_day_though_the_tag_left_it_meanwhile():
+def test_digest_is_known_since_first_observation_when_tag_left_digest_meanwhile():
     assert determine_known_since(digest("a"), history("aba"), {}, START + 9 * DAY) == START
 
 
-def test_the_registrys_own_record_counts_before_what_was_seen():
+def test_registry_record_takes_precedence_over_observations():
     recorded = {digest("a"): RegistryRecord(START - 40 * DAY)}
     assert determine_known_since(digest("a"), history("a"), recorded, START) == START - 40 * DAY
     assert determine_known_since(digest("a"), history("a"), {digest("a"): RegistryRecord(None)}, START + DAY) == START
 
 
-def test_what_was_never_seen_is_known_since_now():
+def test_unobserved_digest_is_known_since_now():
     assert determine_known_since(digest("z"), history("abc"), {}, START) == START
 
 
@@ -76,18 +76,18 @@ def test_what_was_never_seen_is_known_since_now():
         *(("abab", "b", True), ("abc", "d", False), ("", "a", False), ("abaaa", "a", True)),
     ],
 )
-def test_going_back_is_pointing_again_to_what_was_left(words, current, back):
+def test_tag_is_rolled_back_when_pointing_to_earlier_digest(words, current, back):
     assert has_rolled_back(history(words), digest(current)) is back
 
 
-def test_what_was_left_is_what_came_between():
+def test_withdrawn_digests_are_those_between_two_uses_of_digest():
     assert find_withdrawn_digests(history("abca"), digest("a")) == {digest("b"), digest("c")}
     assert find_withdrawn_digests(history("abc"), digest("a")) == {digest("b"), digest("c")}
     assert find_withdrawn_digests(history("abc"), digest("z")) == frozenset()
 
 
 @given(st.text("abcd", max_size=12), st.sampled_from("abcd"), st.sampled_from(["", *"abcd"]), st.integers(0, 5))
-def test_what_may_be_taken_is_old_enough_newer_than_what_is_held_and_never_current(words, current, held, days):
+def test_offered_digests_are_old_enough_newer_than_held_and_not_current(words, current, held, days):
     offered = take(words, current, held, days)
     assert current not in offered
     for word in offered:

@@ -44,7 +44,7 @@ def found(manifest, **more):
     return Replacement(manifest, "the tag pointed to it in an earlier run", **more)
 
 
-def test_blocked_digest_is_replaced_by_the_current_one_whatever_its_age():
+def test_blocked_digest_is_replaced_by_current_digest_at_any_age():
     resolved = points_to("new", observations=seen(NGINX, bad=9, new=0), blocks=blocks("bad"))
     decision = decide(place("bad", THREE_DAYS), [resolved], NOW)
     assert chosen(decision) == [digest("new")]
@@ -89,7 +89,7 @@ def test_replacement_may_be_older_and_seen_before_but_must_have_the_platforms_in
     assert "has no linux/arm64" in decision.detail
 
 
-def test_image_of_a_platform_is_replaced_by_that_of_an_earlier_index():
+def test_platform_image_is_replaced_by_platform_image_of_earlier_index():
     earlier = with_platforms("earlier", "linux/amd64")
     child = index("earlier amd64")
     resolved = points_to("bad", blocks=blocks("bad", "pinned"), replacements=(found(earlier),))
@@ -115,7 +115,7 @@ def test_other_allowed_tags_are_the_last_resort():
     assert chosen(decide(place("bad"), [later, with_older], NOW)) == [digest("older")]
 
 
-def test_without_a_replacement_the_reference_is_blocked_and_unknown_data_is_said():
+def test_reference_without_replacement_is_blocked_and_unknown_data_is_reported():
     decision = decide(place("bad"), [points_to("bad", blocks=blocks("bad"))], NOW)
     assert isinstance(decision, BlockedReference)
     assert decision.is_certain
@@ -132,7 +132,7 @@ def test_file_stays_up_to_date_while_its_tag_points_to_a_blocked_digest():
     assert decision.tracked_image.notes == ("What `1.27.1` points to now is blocked: malware",)
 
 
-def test_earlier_digest_that_is_newer_than_the_file_is_taken_instead_of_a_blocked_one():
+def test_earlier_digest_newer_than_file_is_proposed_instead_of_blocked_digest():
     history = seen(NGINX, old=9, better=5, worse=4, bad=1)
     resolved = points_to(
         "bad",
@@ -145,14 +145,14 @@ def test_earlier_digest_that_is_newer_than_the_file_is_taken_instead_of_a_blocke
     assert decision.cause is UpdateCause.MOVED
 
 
-def test_later_tag_that_points_to_a_blocked_digest_is_passed_over():
+def test_later_tag_pointing_to_blocked_digest_is_skipped():
     later = points_to("bad", NEXT, blocks=blocks("bad"))
     decision = decide(place("old"), [later, points_to("new")], NOW)
     assert (chosen(decision), decision.candidates[0].tag) == ([digest("new")], None)
     assert isinstance(decide(place("new"), [later, points_to("new")], NOW), UpToDate)
 
 
-def test_gone_digest_is_replaced_in_the_same_way_if_the_tag_points_to_a_blocked_one():
+def test_gone_digest_is_replaced_when_tag_points_to_blocked_digest():
     resolved = points_to(
         "bad", pinned_manifests={digest("gone"): None}, blocks=blocks("bad"), replacements=(found(index("old")),)
     )
@@ -162,7 +162,7 @@ def test_gone_digest_is_replaced_in_the_same_way_if_the_tag_points_to_a_blocked_
     assert isinstance(none_known, BlockedReference)
 
 
-def test_digest_that_may_be_blocked_is_neither_proposed_nor_said_to_be_up_to_date():
+def test_possibly_blocked_digest_is_not_proposed_and_not_up_to_date():
     resolved = points_to("new", unknown_blocks={digest("new"): "no build time"})
     for held in ("old", "new", None):
         decision = decide(place(held), [resolved], NOW)
@@ -184,7 +184,7 @@ LISTED = build_blocklist([BlockedDigest(digest("bad"), BLOCK)])
         decide(place("old"), [points_to("new")], NOW),
     ],
 )
-def test_nothing_is_decided_while_a_list_is_unread(decision):
+def test_decision_is_unresolved_while_blocked_list_is_unread(decision):
     decided = apply_unread_lists(decision, UNREAD)
     assert isinstance(decided, UnresolvedReference)
     assert (decided.reason, decided.detail) == (Reason.LISTS_UNREAD, "blocked[0] could not be read: it answered 503")

@@ -19,33 +19,33 @@ from bot.model.rules import AcceptedHold
 from bot.model.vocabulary import Reason
 
 
-def test_an_unpinned_place_gets_what_the_tag_points_to():
+def test_unpinned_reference_is_updated_to_digest_of_tag():
     decision = decide(place(), [ResolvedTag(NGINX, digest("new"))], NOW)
     assert chosen(decision) == [digest("new")]
     assert decision.cause is UpdateCause.MOVED
 
 
-def test_a_place_that_holds_it_is_up_to_date():
+def test_reference_with_current_digest_is_up_to_date():
     assert isinstance(decide(place("new"), [ResolvedTag(NGINX, digest("new"))], NOW), UpToDate)
 
 
-def test_a_pin_of_a_child_of_the_current_index_is_up_to_date():
+def test_pinned_manifest_of_current_index_is_up_to_date():
     resolved = ResolvedTag(NGINX, digest("index"), index("index", "amd64", "arm64"))
     assert isinstance(decide(place("arm64"), [resolved], NOW), UpToDate)
     assert isinstance(decide(place("older"), [resolved], NOW), ImageUpdate)
 
 
-def test_a_line_that_could_not_be_asked_is_unknown_with_its_reason():
+def test_unresolved_tag_makes_reference_unresolved_with_its_reason():
     decision = decide(place(), [UnresolvedTag(NGINX, Reason.RATE_LIMITED, "later")], NOW)
     assert decision == UnresolvedReference(place(), Reason.RATE_LIMITED, "later")
 
 
-def test_what_cannot_be_pulled_by_the_name_in_the_file_is_held():
+def test_update_is_held_when_image_cannot_be_pulled_by_name_in_file():
     decision = decide(place("old"), [ResolvedTag(NGINX, digest("new"), not_pullable_reason="404")], NOW)
     assert decision == HeldUpdate(place("old"), Reason.NOT_PULLABLE, "404")
 
 
-def test_who_pins_one_platform_waits_where_it_could_not_be_found_out_which_and_others_move():
+def test_only_pinned_platform_image_is_unresolved_when_its_platform_is_unknown():
     unknown = UnresolvedTag(NGINX, Reason.REGISTRY_ERROR, "502")
     resolved = points_to("new", same_platform_manifests={digest("one"): unknown})
     assert decide(place("one"), [resolved], NOW) == UnresolvedReference(place("one"), Reason.REGISTRY_ERROR, "502")
@@ -72,14 +72,14 @@ def patch_and_original(patched_ago, rebuilt_ago, held):
 
 
 @pytest.mark.parametrize("held", [None, "old"])
-def test_a_patch_is_followed_unless_what_it_patches_was_pushed_anew_since(held):
+def test_patch_is_proposed_unless_original_was_pushed_later(held):
     decision = decide(place(held), patch_and_original(1, 9, held), NOW)
     assert (chosen(decision), decision.candidates[0].tag) == ([digest("patch")], "1.27.1-4")
     decision = decide(place(held), patch_and_original(9, 1, held), NOW)
     assert (chosen(decision), decision.candidates[0].tag) == ([digest("new")], None)
 
 
-def test_who_holds_what_was_pushed_after_its_patch_is_up_to_date():
+def test_original_pushed_after_its_patch_is_up_to_date():
     assert isinstance(decide(place("new"), patch_and_original(9, 1, "new"), NOW), UpToDate)
     assert chosen(decide(place("new"), patch_and_original(1, 9, "new"), NOW)) == [digest("patch")]
 
@@ -100,14 +100,14 @@ def accepting(until, reason=Reason.INDEX_CHURN):
         (accepting(date(2027, 1, 31), Reason.OLDER), True),
     ],
 )
-def test_a_hold_stands_unless_somebody_answers_for_it_today(policy, held):
+def test_update_is_held_unless_hold_is_accepted_today(policy, held):
     resolved = ResolvedTag(NGINX, digest("new"), index("new", "same"), {digest("old"): index("old", "same")})
     decision = decide(place("old", policy), [resolved], NOW)
     assert isinstance(decision, HeldUpdate if held else ImageUpdate)
     assert not held or decision.reason is Reason.INDEX_CHURN
 
 
-def test_who_answers_for_a_hold_is_said_with_what_it_is_about_and_until_when():
+def test_accepted_hold_is_noted_with_its_owner_reason_and_date():
     resolved = ResolvedTag(NGINX, digest("new"), index("new", "same"), {digest("old"): index("old", "same")})
     decision = decide(place("old", accepting(date(2027, 1, 31))), [resolved], NOW)
     (candidate,) = decision.candidates
@@ -121,7 +121,7 @@ def test_who_answers_for_a_hold_is_said_with_what_it_is_about_and_until_when():
     assert build_verdict(plain).reference.notes == ()
 
 
-def test_what_is_said_of_a_hold_is_about_the_digest_that_is_taken():
+def test_note_on_accepted_hold_concerns_proposed_digest():
     old, same = index("old", "same"), {digest("old"): index("old", "same")}
     policy = replace(accepting(date(2027, 1, 31)), min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
     history = seen(NGINX, old=9, ripe=4, new=1)
@@ -146,14 +146,14 @@ def test_what_is_said_of_a_hold_is_about_the_digest_that_is_taken():
 # ---- gone and withdrawn ----------------------------------------------------------------------------------------------
 
 
-def test_what_is_gone_is_replaced_at_once_whatever_the_age_and_the_holds():
+def test_gone_digest_is_replaced_at_once_despite_age_and_holds():
     policy = Policy(min_age=9 * DAY, platforms=("linux/s390x",))
     decision = decide(place("old", policy), [points_to("new", pinned_manifests={digest("old"): None})], NOW)
     assert chosen(decision) == [digest("new")]
     assert decision.cause is UpdateCause.GONE
 
 
-def test_what_is_gone_is_replaced_on_its_own_line_though_a_rule_lets_it_move_farther():
+def test_gone_digest_is_replaced_on_its_own_tag_when_policy_allows_later_tags():
     gone = {digest("old"): None}
     decision = decide(
         place("old"), [points_to("next", NEXT, pinned_manifests=gone), points_to("new", pinned_manifests=gone)], NOW
@@ -163,7 +163,7 @@ def test_what_is_gone_is_replaced_on_its_own_line_though_a_rule_lets_it_move_far
     assert decide(place("old"), [unknown, points_to("new", pinned_manifests=gone)], NOW) == decision
 
 
-def test_a_farther_tag_is_asked_about_its_age_where_the_written_one_is_gone_with_its_digest():
+def test_later_tag_needs_minimum_age_when_written_tag_and_digest_are_gone():
     farther = points_to("next", NEXT, pinned_manifests={digest("old"): None})
     decision = decide(place("old", THREE_DAYS), [farther, UnresolvedTag(NGINX, Reason.NOT_FOUND_OR_DENIED, "")], NOW)
     assert not isinstance(decision, ImageUpdate)
@@ -172,11 +172,11 @@ def test_a_farther_tag_is_asked_about_its_age_where_the_written_one_is_gone_with
     assert (moved.cause, moved.candidates[0].tag) == (UpdateCause.MOVED, NEXT.tag)
 
 
-def test_what_could_not_be_asked_for_is_not_gone():
+def test_digest_without_lookup_is_not_gone():
     assert decide(place("old"), [points_to("new")], NOW).cause is UpdateCause.MOVED
 
 
-def test_what_the_publisher_took_back_is_moved_back_whatever_the_age():
+def test_withdrawn_digest_is_rolled_back_at_any_age():
     history = seen(NGINX, good=9, bad=1)
     decision = decide(place("bad", Policy(min_age=30 * DAY)), [points_to("good", observations=history)], NOW)
     assert chosen(decision) == [digest("good")]
@@ -186,13 +186,13 @@ def test_what_the_publisher_took_back_is_moved_back_whatever_the_age():
 # ---- other tags ------------------------------------------------------------------------------------------------------
 
 
-def test_a_newer_tag_is_written_with_its_digest():
+def test_newer_tag_is_proposed_with_its_digest():
     decision = decide(place("old"), [points_to("next", NEXT), points_to("old")], NOW)
     assert decision.candidates == (UpdateCandidate(digest("next"), ("linux/amd64",), "1.27.3"),)
     assert get_first_transition(decision).new_tag_ref == NEXT
 
 
-def test_where_the_newer_tag_is_held_the_written_one_may_still_move():
+def test_written_tag_is_updated_when_newer_tag_is_held():
     young = points_to("next", NEXT)
     ripe = points_to("new", observations=seen(NGINX, new=4))
     assert decide(place("old", THREE_DAYS), [young, ripe], NOW).candidates[0].tag is None
@@ -201,13 +201,13 @@ def test_where_the_newer_tag_is_held_the_written_one_may_still_move():
     assert held.reason is Reason.TOO_YOUNG
 
 
-def test_a_newer_tag_that_could_not_be_asked_for_leaves_the_place_alone():
+def test_reference_is_unresolved_when_newer_tag_is_unresolved():
     failed = UnresolvedTag(NEXT, Reason.UNREACHABLE, "")
     assert isinstance(decide(place("old"), [failed, points_to("new")], NOW), UnresolvedReference)
 
 
 @pytest.mark.parametrize("reason", [Reason.NOT_FOUND_OR_DENIED, Reason.REGISTRY_ERROR])
-def test_a_newer_tag_that_is_no_image_leaves_the_place_to_the_next_nearer_one_and_says_so(reason):
+def test_newer_tag_that_is_not_an_image_is_skipped_with_note(reason):
     patch = replace(NEXT, tag="1.27.2")
     nothing = UnresolvedTag(NEXT, reason, "404", is_definite=True)
     decision = decide(place("old"), [nothing, points_to("patch", patch), points_to("new")], NOW)
@@ -219,7 +219,7 @@ def test_a_newer_tag_that_is_no_image_leaves_the_place_to_the_next_nearer_one_an
     assert stays.tracked_image.notes == decision.tracked_image.notes
 
 
-def test_a_written_tag_that_is_no_image_is_unknown():
+def test_written_tag_that_is_not_an_image_is_unresolved():
     nothing = UnresolvedTag(NGINX, Reason.NOT_FOUND_OR_DENIED, "404", is_definite=True)
     assert isinstance(decide(place("old"), [nothing], NOW), UnresolvedReference)
 
@@ -227,7 +227,7 @@ def test_a_written_tag_that_is_no_image_is_unknown():
 # ---- several tags ----------------------------------------------------------------------------------------------------
 
 
-def test_what_is_too_young_and_may_be_urgent_comes_before_what_is_not_of_a_nearer_line():
+def test_young_candidate_that_may_be_urgent_comes_before_mature_nearer_tag():
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
     young, own = points_to("young", NEXT), points_to("new", observations=seen(NGINX, old=9, new=5))
     decision = decide(place("old", policy), [young, own], NOW)
@@ -236,7 +236,7 @@ def test_what_is_too_young_and_may_be_urgent_comes_before_what_is_not_of_a_neare
     assert [candidate.tag for candidate in decision.candidates] == [NEXT.tag, None]
 
 
-def test_what_its_publisher_took_back_does_not_wait_for_what_may_be_urgent():
+def test_withdrawn_digest_is_rolled_back_before_candidates_that_may_be_urgent():
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
     went_back = seen(NGINX, first=9, bad=5) + seen(NGINX, first=1)
     own = points_to("first", observations=went_back)
@@ -244,7 +244,7 @@ def test_what_its_publisher_took_back_does_not_wait_for_what_may_be_urgent():
     assert (chosen(decision), decision.cause) == ([digest("first")], UpdateCause.WITHDRAWN)
 
 
-def test_a_move_along_its_own_tag_says_what_holds_a_later_one():
+def test_update_of_written_tag_notes_hold_of_later_tag():
     lost = points_to("lost", NEXT, pinned_manifests={digest("old"): index("old")})
     lost = replace(lost, manifest=replace(lost.manifest, children=(ChildManifest(digest("arm"), "linux/arm64"),)))
     decision = decide(place("old"), [lost, points_to("new")], NOW)

@@ -15,26 +15,26 @@ from bot.model.rules import AcceptedHold
 from bot.model.vocabulary import Reason
 
 
-def test_the_newest_digest_that_is_old_enough_is_taken():
+def test_newest_digest_that_is_old_enough_is_proposed():
     history = seen(NGINX, old=9, older=5, ripe=3, green=1)
     resolved = points_to("new", observations=history, earlier_manifests=(index("ripe"), index("older")))
     assert chosen(decide(place("old", THREE_DAYS), [resolved], NOW)) == [digest("ripe"), digest("older")]
 
 
-def test_one_that_was_known_before_and_is_old_enough_is_simply_taken():
+def test_current_digest_known_for_minimum_age_is_proposed():
     assert chosen(decide(place("old", THREE_DAYS), [points_to("new", observations=seen(NGINX, new=4))], NOW)) == [
         digest("new")
     ]
 
 
-def test_while_nothing_is_old_enough_the_place_is_held_and_says_until_when():
+def test_reference_is_held_with_date_while_no_digest_is_old_enough():
     decision = decide(place("old", THREE_DAYS), [points_to("new", observations=seen(NGINX, old=9, new=1))], NOW)
     assert isinstance(decision, HeldUpdate)
     assert decision.reason is Reason.TOO_YOUNG
     assert "2027-01-22" in decision.detail
 
 
-def test_what_is_old_enough_and_may_be_deleted_is_a_risk_that_is_said():
+def test_mature_digest_that_may_be_deleted_is_held_as_retention_risk():
     resolved = points_to("new", observations=seen(NGINX, old=9, ripe=4), retention_risks=frozenset({digest("ripe")}))
     decision = decide(place("old", THREE_DAYS), [resolved], NOW)
     assert isinstance(decision, HeldUpdate)
@@ -47,7 +47,7 @@ def test_what_is_old_enough_and_may_be_deleted_is_a_risk_that_is_said():
 @pytest.mark.parametrize(
     ("ripe", "reason"), [(("amd",), Reason.PLATFORM_LOST), (("old amd64", "old arm64"), Reason.INDEX_CHURN)]
 )
-def test_what_is_old_enough_is_no_better_than_what_is_held_for_the_same_reason(ripe, reason):
+def test_mature_digest_is_not_proposed_when_held_for_same_reason(ripe, reason):
     def both(word, *children):
         listed = tuple(map(ChildManifest, map(digest, children), ("linux/amd64", "linux/arm64")))
         return replace(index(word), children=listed)
@@ -81,7 +81,7 @@ def held_newest(*earlier, newest="1.27.1", **more):
     )
 
 
-def test_where_the_newest_is_held_the_newest_that_is_not_is_taken_and_the_hold_said():
+def test_newest_digest_without_hold_is_proposed_with_note_on_hold():
     history = seen(NGINX, old=9, fine=6, lower=5, ripe=4, new=1)
     earlier = (stating("ripe", "1.27.4"), stating("lower", "1.27.0"), stating("fine", "1.27.3"))
     decision = decide(place("old"), [held_newest(*earlier, observations=history)], NOW)
@@ -102,12 +102,12 @@ def test_where_the_newest_is_held_the_newest_that_is_not_is_taken_and_the_hold_s
         ((*seen(NGINX, new=9, old=8, ripe=4), *seen(NGINX, new=1)), 0),  # the tag was rolled back
     ],
 )
-def test_where_the_newest_is_held_nothing_is_taken_that_was_left_or_is_too_young(history, min_age):
+def test_left_or_too_young_digest_is_not_proposed_when_newest_is_held(history, min_age):
     resolved = held_newest(stating("ripe", "1.27.4"), observations=history)
     assert isinstance(decide(place("old", Policy(min_age=min_age * DAY)), [resolved], NOW), HeldUpdate)
 
 
-def test_what_came_before_an_image_of_another_platform_is_judged_by_its_own():
+def test_earlier_manifest_is_checked_by_its_own_platform():
     def one(word):
         return Manifest(digest(word), ManifestKind.MANIFEST, "application/vnd.oci.image.manifest.v1+json")
 
@@ -124,7 +124,7 @@ def test_what_came_before_an_image_of_another_platform_is_judged_by_its_own():
     assert chosen(decide(place("old", Policy(platforms=("linux/amd64",))), [resolved], NOW)) == [digest("ripe")]
 
 
-def test_a_place_takes_nothing_earlier_that_only_another_place_may_take():
+def test_reference_ignores_earlier_digest_allowed_only_for_other_reference():
     history = seen(NGINX, old=9, ripe=4, held=2)
     resolved = points_to("new", observations=history, earlier_manifests=(index("ripe"),))
     assert chosen(decide(place("old", THREE_DAYS), [resolved], NOW)) == [digest("ripe")]

@@ -43,30 +43,30 @@ def test_other_images_for_the_same_platforms_are_an_improvement():
     assert objections(index("old"), index("new", {"linux/amd64": "amd2", "linux/arm64": "arm2"})) == {}
 
 
-def test_an_index_around_the_same_images_is_churn():
+def test_index_with_same_images_is_churn():
     found = objections(index("old"), index("new"))
     assert list(found) == [Reason.INDEX_CHURN]
     assert "same images" in found[Reason.INDEX_CHURN]
 
 
-def test_it_is_no_churn_when_one_image_in_use_is_new():
+def test_index_with_new_image_in_use_is_not_churn():
     assert objections(index("old"), index("new", BOTH | {"linux/arm64": "arm2"})) == {}
 
 
-def test_only_platforms_in_use_make_churn_and_losses():
+def test_churn_and_loss_concern_only_platforms_in_use():
     new = index("new", {"linux/amd64": "amd"})
     assert list(objections(index("old"), new)) == [Reason.PLATFORM_LOST]
     assert list(objections(index("old"), new, platform="linux/amd64")) == [Reason.INDEX_CHURN]
     assert list(objections(index("old"), new, policy=Policy(platforms=("linux/amd64",)))) == [Reason.INDEX_CHURN]
 
 
-def test_a_platform_that_the_image_in_the_file_had_and_the_newer_one_has_not_is_lost():
+def test_platform_missing_from_newer_image_is_lost():
     found = objections(index("old"), index("new", {"linux/amd64": "amd2"}))
     assert list(found) == [Reason.PLATFORM_LOST]
     assert "linux/arm64" in found[Reason.PLATFORM_LOST]
 
 
-def test_a_platform_that_a_rule_or_the_place_names_may_be_lost_without_knowing_the_old_image():
+def test_platform_of_policy_or_reference_is_lost_when_old_image_is_unknown():
     new = index("new", {"linux/amd64": "amd2"})
     assert list(objections(None, new, platform="linux/arm64")) == [Reason.PLATFORM_LOST]
     assert list(objections(None, new, policy=Policy(platforms=("linux/arm64",)))) == [Reason.PLATFORM_LOST]
@@ -74,7 +74,7 @@ def test_a_platform_that_a_rule_or_the_place_names_may_be_lost_without_knowing_t
     assert objections(None, new) == {}
 
 
-def test_what_a_rule_names_and_the_image_in_the_file_never_had_is_not_lost():
+def test_policy_platform_that_image_in_file_lacks_is_not_lost():
     old, new = index("old", {"linux/amd64": "amd"}), index("new", {"linux/amd64": "amd2"})
     for platforms in (("linux/arm64",), ("linux/amd64", "linux/arm64")):
         assert objections(old, new, policy=Policy(platforms=platforms)) == {}
@@ -88,12 +88,12 @@ def test_what_a_rule_names_and_the_image_in_the_file_never_had_is_not_lost():
     ]
 
 
-def test_an_index_is_churn_whatever_platforms_a_rule_names_that_it_never_had():
+def test_churn_ignores_policy_platforms_missing_from_index():
     policy = Policy(platforms=("linux/amd64", "linux/s390x"))
     assert list(objections(index("old"), index("new"), policy=policy)) == [Reason.INDEX_CHURN]
 
 
-def test_what_is_not_pinned_loses_nothing_to_its_own_tag_and_may_to_another():
+def test_unpinned_reference_loses_platform_only_to_other_tag():
     policy, new = Policy(platforms=("linux/arm64",)), index("new", {"linux/amd64": "amd"})
     place = TrackedImage(reference("nginx:1"), LINE, policy)
     assert dict(list_hold_reasons(place, ResolvedTag(LINE, new.digest, new))) == {}
@@ -103,31 +103,31 @@ def test_what_is_not_pinned_loses_nothing_to_its_own_tag_and_may_to_another():
     assert list(dict(list_hold_reasons(without_a_tag, ResolvedTag(LINE, new.digest, new)))) == [Reason.PLATFORM_LOST]
 
 
-def test_more_platforms_are_no_loss():
+def test_additional_platforms_are_not_a_loss():
     assert (
         objections(index("old", {"linux/amd64": "amd"}), index("new", {"linux/amd64": "x", "linux/arm64": "y"})) == {}
     )
 
 
-def test_a_change_of_kind_alone_is_no_reason():
+def test_change_of_manifest_kind_alone_is_not_a_hold():
     assert objections(manifest("old"), index("new")) == {}
     assert objections(index("old", {"linux/amd64": "amd"}), manifest("new")) == {}
     assert objections(manifest("old"), manifest("new")) == {}
 
 
-def test_one_manifest_cannot_replace_an_index_of_two_platforms():
+def test_single_manifest_loses_platform_of_index():
     assert list(objections(index("old"), manifest("new"))) == [Reason.PLATFORM_LOST]
     assert objections(index("old"), manifest("new"), platform="linux/amd64") == {}
 
 
-def test_an_index_without_platforms_loses_none():
+def test_index_without_platforms_loses_no_platform():
     old, new = (
         replace(index(word), children=(ChildManifest(digest(f"{word} child"), None),)) for word in ("old", "new")
     )
     assert objections(old, new) == {}
 
 
-def test_the_rule_says_the_platforms_before_the_place_and_that_before_the_image():
+def test_platforms_in_use_come_from_policy_then_reference_then_image():
     place = TrackedImage(reference("nginx:1", platform="linux/arm64"), LINE, Policy(platforms=("linux/s390x",)))
     assert get_platforms_in_use(place, index("old")) == ("linux/s390x",)
     assert get_platforms_in_use(replace(place, policy=Policy()), index("old")) == ("linux/arm64",)
@@ -141,14 +141,14 @@ def seen(*words):
     return tuple(TagObservation(LINE, digest(word), day, day) for word, day in zip(words, days, strict=True))
 
 
-def test_a_tag_that_went_back_to_what_it_had_left_is_held():
+def test_rolled_back_tag_is_held_as_seen_before():
     new = index("new", {"linux/amd64": "x", "linux/arm64": "y"})
     found = objections(index("old"), new, observations=seen("new", "bad"))
     assert list(found) == [Reason.SEEN_BEFORE]
     assert objections(index("old"), new, observations=seen("old", "new")) == {}
 
 
-def test_where_the_file_holds_what_the_tag_left_moving_back_is_no_hold():
+def test_rollback_from_digest_in_file_is_not_a_hold():
     new = index("new", {"linux/amd64": "x", "linux/arm64": "y"})
     assert objections(index("old"), new, observations=seen("new", "old")) == {}
 
@@ -157,7 +157,7 @@ def day(number):
     return RegistryRecord(datetime(2027, 1, number, tzinfo=UTC))
 
 
-def test_an_image_that_its_registry_had_earlier_is_older():
+def test_image_pushed_earlier_is_older():
     new = index("new", {"linux/amd64": "x", "linux/arm64": "y"})
     found = objections(index("old"), new, registry_records={digest("old"): day(9), digest("new"): day(3)})
     assert list(found) == [Reason.OLDER]
@@ -170,13 +170,13 @@ def test_an_image_that_its_registry_had_earlier_is_older():
     )
 
 
-def test_another_tag_is_not_older_because_the_written_one_was_rebuilt_since():
+def test_other_tag_is_not_older_when_written_tag_was_rebuilt_later():
     new = index("new", {"linux/amd64": "x", "linux/arm64": "y"})
     times = {digest("old"): day(9), digest("new"): day(3)}
     assert objections(index("old"), new, line=TagRef(LINE.repository, "2"), registry_records=times) == {}
 
 
-def test_an_image_that_states_a_lower_version_is_older():
+def test_image_with_lower_version_annotation_is_older():
     old = index("old", annotations=((VERSION_ANNOTATION, "1.27.4"),))
     new = index("new", {"linux/amd64": "x", "linux/arm64": "y"}, annotations=((VERSION_ANNOTATION, "1.27.3"),))
     assert list(objections(old, new)) == [Reason.OLDER]
@@ -185,7 +185,7 @@ def test_an_image_that_states_a_lower_version_is_older():
     assert objections(old, higher) == {}
 
 
-def test_a_version_may_stand_at_the_descriptors_of_an_index():
+def test_version_annotation_of_index_descriptors_counts():
     old, new = (
         replace(
             index(word), children=(ChildManifest(digest(word * 2), "linux/amd64", ((VERSION_ANNOTATION, version),)),)
@@ -204,11 +204,11 @@ def test_a_version_may_stand_at_the_descriptors_of_an_index():
         *(("1.2.x", "1.2.4", False), ("9" * 40, "1", False)),
     ],
 )
-def test_versions_are_compared_only_where_that_is_plain(after, before, lower):
+def test_only_plain_versions_are_compared(after, before, lower):
     assert is_lower_version(after, before) is lower
 
 
-def test_an_image_that_its_owner_locked_is_not_left_for_one_that_nobody_locked():
+def test_locked_image_is_not_replaced_by_unlocked_image():
     new = index("new", {"linux/amd64": "x", "linux/arm64": "y"})
     locked, loose = RegistryRecord(None, is_locked=True), RegistryRecord(None)
     assert list(objections(index("old"), new, registry_records={digest("old"): locked, digest("new"): loose})) == [
@@ -233,7 +233,7 @@ DOCKER_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
         (None, False),
     ],
 )
-def test_a_pinned_image_that_retention_would_delete_is_said(record, said):
+def test_pinned_image_that_retention_would_delete_is_noted(record, said):
     place = TrackedImage(reference(f"nginx:1@{digest('old')}"), LINE, Policy())
     note = describe_retention_risk(
         place, ResolvedTag(LINE, digest("new"), registry_records={digest("old"): record} if record else {})

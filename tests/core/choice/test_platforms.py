@@ -16,7 +16,7 @@ from bot.core.choice.platforms import is_same_platform
         ("linux/arm/v7", "linux/arm/v7"),
     ],
 )
-def test_a_variant_that_only_one_of_them_names_does_not_matter(scanned, wanted):
+def test_platform_matches_when_only_one_side_has_variant(scanned, wanted):
     assert is_same_platform(scanned, wanted)
 
 
@@ -30,5 +30,5 @@ def test_a_variant_that_only_one_of_them_names_does_not_matter(scanned, wanted):
         ("", "linux/amd64"),
     ],
 )
-def test_another_system_architecture_or_variant_does(scanned, wanted):
+def test_platform_differs_by_system_architecture_or_variant(scanned, wanted):
     assert not is_same_platform(scanned, wanted)

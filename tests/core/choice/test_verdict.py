@@ -27,7 +27,7 @@ from bot.model.vocabulary import (
 )
 
 
-def test_every_decision_has_a_status_that_may_have_its_reason():
+def test_verdict_reason_belongs_to_its_status():
     moved = update("nginx:1", "new")
     decisions = [
         moved,
@@ -50,7 +50,7 @@ def test_every_decision_has_a_status_that_may_have_its_reason():
         assert each.reason is None or each.reason in REASONS_BY_STATUS[each.status]
 
 
-def test_only_updates_refusals_and_what_replaces_something_gone_offer_a_digest():
+def test_verdict_has_new_digest_only_for_updates_and_refusals():
     moved = update("nginx:1", "new")
     assert build_verdict(moved).new_digest == digest("new")
     assert build_verdict(replace(moved, cause=UpdateCause.GONE)).new_digest == digest("new")
@@ -70,20 +70,20 @@ def test_blocked_digest_is_named_with_what_happens_to_it():
     assert unknown.reference.notes == ("No known replacement: registry.internal: 404",)
 
 
-def test_every_reason_belongs_somewhere_once_and_has_a_sentence():
+def test_reasons_have_one_group_and_a_sentence():
     placed = [reason for reasons in REASONS_BY_STATUS.values() for reason in reasons] + list(UNSUPPORTED_REASONS)
     assert sorted(placed) == sorted(Reason)
     assert set(REASON_SENTENCES) == set(Reason)
 
 
-def test_what_somebody_may_answer_for_is_a_hold():
+def test_acceptable_reasons_are_holds_or_refusals():
     assert set(ACCEPTABLE_REASONS) < {
         *REASONS_BY_STATUS[ReferenceStatus.HELD],
         *REASONS_BY_STATUS[ReferenceStatus.REFUSED],
     }
 
 
-def test_a_place_says_that_its_image_was_taken_back_or_may_be_somebody_elses():
+def test_verdict_notes_withdrawn_image_and_changed_owner():
     wanted = update("nginx:1@" + digest("old"), "new", notes=("It is one of two.",))
     assert build_verdict(wanted).reference.notes == ("It is one of two.",)
     assert build_verdict(replace(wanted, cause=UpdateCause.WITHDRAWN)).reference.notes == (

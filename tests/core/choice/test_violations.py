@@ -44,7 +44,7 @@ def moved(cause: UpdateCause):
     return replace(update(PINNED, "new"), cause=cause)
 
 
-def test_what_would_be_pinned_is_unpinned_asked_or_not():
+def test_unpinned_reference_is_a_violation_even_if_not_looked_up():
     assert faults(update(LOOSE, "new")) == faults(UncheckedReference(selected(LOOSE))) == [ViolationKind.UNPINNED]
     assert faults(moved(UpdateCause.MOVED)) == faults(UncheckedReference(selected())) == []
 
@@ -84,7 +84,7 @@ def test_missing_digest_is_found_even_if_the_lookup_failed(reason):
         (UpdateCause.WITHDRAWN, ViolationKind.POLICY, ViolatedRule.TAKEN_BACK),
     ],
 )
-def test_what_should_not_stay_is_found_though_a_gate_refuses_what_comes_after(cause, fault, breach):
+def test_gone_or_withdrawn_digest_is_a_violation_when_update_is_refused(cause, fault, breach):
     update_of_it = moved(cause)
     (taken,) = find_violations(update_of_it, FIX, (), TODAY)
     (refused,) = find_violations(RefusedUpdate(update_of_it, Reason.UNSIGNED, "why"), FIX, (), TODAY)
@@ -93,7 +93,7 @@ def test_what_should_not_stay_is_found_though_a_gate_refuses_what_comes_after(ca
     assert refused.message.endswith("(unsigned): why")
 
 
-def test_only_the_end_of_life_is_against_the_policy_of_what_is_superseded():
+def test_superseded_reference_violates_policy_only_at_end_of_life():
     ends = {
         reason: faults(SupersededReference(selected(), reason, "why"))
         for reason in REASONS_BY_STATUS[ReferenceStatus.SUPERSEDED]
@@ -101,7 +101,7 @@ def test_only_the_end_of_life_is_against_the_policy_of_what_is_superseded():
     assert ends == {Reason.TAG_STOPPED: [], Reason.VARIANT_DROPPED: [], Reason.END_OF_LIFE: [ViolationKind.POLICY]}
 
 
-def test_the_operators_word_holds_for_every_place_that_is_not_left_alone():
+def test_configured_end_of_life_applies_unless_reference_is_skipped():
     known = [ConfiguredEndOfLife("docker.io/library/python", "3.12", TODAY - timedelta(days=1))]
     for each in (
         UpToDate(selected()),
@@ -124,12 +124,12 @@ def test_the_operators_word_holds_for_every_place_that_is_not_left_alone():
         (timedelta(days=-3), None),
     ],
 )
-def test_an_age_is_too_old_only_beyond_what_is_allowed(age, says):
+def test_build_age_is_a_violation_only_beyond_limit(age, says):
     found = check_build_age(moved(UpdateCause.MOVED), NOW - age, timedelta(days=1), NOW, FIX)
     assert (found is None) if says is None else says in found.message
 
 
-def test_images_are_named_as_people_recognise_them():
+def test_short_reference_keeps_tag_and_abbreviates_digest():
     written = ["python", LOOSE, PINNED, f"ghcr.io:443/a/b@{digest('x')}"]
     names = [format_short_reference(reference(each).image) for each in written]
     assert names == ["python", LOOSE, f"{LOOSE}@{digest('old')[7:19]}", f"ghcr.io:443/a/b@{digest('x')[7:19]}"]

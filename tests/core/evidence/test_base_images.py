@@ -26,7 +26,7 @@ def index(said=(), children=()):
     return Manifest(digest("index"), ManifestKind.INDEX, "application/vnd.oci.image.index.v1+json", children, said)
 
 
-def test_an_index_or_one_of_its_images_states_a_base():
+def test_base_is_stated_by_index_or_its_images():
     base = StatedBase(ALPINE, digest("base"), "https://github.com/acme/web")
     assert get_stated_base(index(annotations())) == base
     assert (
@@ -47,7 +47,7 @@ def test_an_index_or_one_of_its_images_states_a_base():
         {"base_digest": "sha256:1"},
     ],
 )
-def test_a_base_without_a_tag_or_a_digest_is_none(changed):
+def test_base_without_tag_or_digest_is_ignored(changed):
     assert get_stated_base(index(annotations(**changed))) is None
 
 
@@ -58,13 +58,13 @@ def test_a_base_without_a_tag_or_a_digest_is_none(changed):
         *("https://x.example/a?b=c", "https://x.example/a b", "javascript:alert(1)", "x" * 999),
     ],
 )
-def test_a_source_that_could_act_on_something_is_not_repeated(source):
+def test_unsafe_source_address_is_not_shown(source):
     base = get_stated_base(index(annotations(source=source)))
     assert base.source == ""
     assert source not in describe_outdated_base(base)
 
 
-def test_it_is_behind_when_neither_the_index_nor_an_image_of_it_is_what_it_was_built_on():
+def test_base_is_outdated_when_index_does_not_contain_base_digest():
     base = get_stated_base(index(annotations()))
 
     def points_to(manifest):

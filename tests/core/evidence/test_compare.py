@@ -7,25 +7,25 @@ from bot.core.evidence.compare import compare_scans, count_by_severity, count_di
 from bot.model.evidence import NotScanned, ScannerIdentity, Severity, UnscannedReason
 
 
-def test_what_is_gone_is_fixed_what_came_is_introduced_what_is_in_both_remains():
+def test_delta_has_fixed_introduced_and_remaining_findings():
     gone, came, stays = finding("CVE-2026-1"), finding("CVE-2026-2"), finding("CVE-2026-3")
     delta = compare_scans(scan(gone, stays), scan(stays, came)).delta
     assert (delta.fixed, delta.introduced, delta.remaining) == ((gone,), (came,), (stays,))
 
 
-def test_the_same_hole_in_a_newer_package_remains():
+def test_vulnerability_in_newer_package_version_remains():
     delta = compare_scans(scan(finding("CVE-2026-1", installed="1")), scan(finding("CVE-2026-1", installed="2"))).delta
     assert not delta.fixed
     assert not delta.introduced
     assert [each.installed for each in delta.remaining] == ["2"]
 
 
-def test_the_same_hole_in_another_package_is_another_finding():
+def test_vulnerability_in_other_package_is_another_finding():
     delta = compare_scans(scan(finding("CVE-2026-1", package="a")), scan(finding("CVE-2026-1", package="b"))).delta
     assert len(delta.fixed) == len(delta.introduced) == 1
 
 
-def test_what_somebody_answers_for_in_the_newer_image_is_not_fixed_and_does_not_remain():
+def test_finding_suppressed_in_newer_image_is_not_fixed_and_not_remaining():
     hole = finding("CVE-2026-1")
     delta = compare_scans(scan(hole), scan(set_aside=[hole])).delta
     assert not delta.fixed
@@ -33,19 +33,19 @@ def test_what_somebody_answers_for_in_the_newer_image_is_not_fixed_and_does_not_
     assert not delta.remaining
 
 
-def test_what_somebody_answered_for_in_the_older_image_alone_is_new_where_it_counts():
+def test_finding_suppressed_only_in_older_image_is_introduced():
     hole = finding("CVE-2026-1")
     delta = compare_scans(scan(set_aside=[hole]), scan(hole)).delta
     assert delta.introduced == (hole,)
     assert not delta.remaining
 
 
-def test_what_somebody_answered_for_and_is_gone_was_never_counted_so_nothing_is_fixed():
+def test_missing_finding_is_not_fixed_when_suppressed_in_older_image():
     assert not compare_scans(scan(set_aside=[finding("CVE-2026-1")]), scan()).delta.fixed
 
 
 @pytest.mark.parametrize("old", [None, NotScanned(UnscannedReason.IMAGE_GONE)])
-def test_without_both_scans_there_is_no_delta(old):
+def test_delta_requires_both_scans(old):
     assert compare_scans(old, scan()).delta is None
     assert compare_scans(scan(), NotScanned(UnscannedReason.FAILED)).delta is None
 
@@ -57,14 +57,14 @@ def test_scans_by_different_databases_are_not_compared():
     assert evidence.old == NotScanned(UnscannedReason.DIFFERENT_DATABASE)
 
 
-def test_scans_by_databases_that_nobody_names_are_not_compared():
+def test_scans_with_unknown_databases_are_not_compared():
     undated = ScannerIdentity("twistcli", "", None)
     evidence = compare_scans(scan(finding("CVE-2026-1"), scanner=undated), scan(scanner=undated))
     assert evidence.delta is None
     assert evidence.old == NotScanned(UnscannedReason.DATABASE_UNKNOWN)
 
 
-def test_a_scan_of_which_nobody_says_the_database_may_have_had_any():
+def test_scan_with_unknown_database_is_not_compared_with_known_database():
     named, unnamed = (ScannerIdentity("twistcli", "", None, run) for run in ("monday", None))
     for old, new in ((named, unnamed), (unnamed, named)):
         evidence = compare_scans(scan(finding("CVE-2026-1"), scanner=old), scan(scanner=new))
@@ -72,13 +72,13 @@ def test_a_scan_of_which_nobody_says_the_database_may_have_had_any():
         assert evidence.delta is None
 
 
-def test_scans_of_one_run_are_compared_and_those_of_two_are_not():
+def test_scans_are_compared_only_within_same_scanner_run():
     one, other = (ScannerIdentity("twistcli", "", None, run) for run in ("monday", "tuesday"))
     assert compare_scans(scan(finding("CVE-2026-1"), scanner=one), scan(scanner=one)).delta
     assert compare_scans(scan(finding("CVE-2026-1"), scanner=one), scan(scanner=other)).delta is None
 
 
-def test_vulnerabilities_are_counted_once_at_their_worst():
+def test_vulnerabilities_are_counted_once_at_highest_severity():
     findings = [
         finding("CVE-2026-1", Severity.LOW, package="a"),
         finding("CVE-2026-1", Severity.CRITICAL, package="b"),
@@ -91,12 +91,12 @@ def test_vulnerabilities_are_counted_once_at_their_worst():
         assert list(counts) == sorted(Severity, reverse=True)
 
 
-def test_the_worst_comes_first():
+def test_most_severe_finding_comes_first():
     low, high = finding("CVE-2026-1", Severity.LOW), finding("CVE-2026-2", Severity.CRITICAL)
     assert compare_scans(scan(low, high), scan()).delta.fixed == (high, low)
 
 
-def test_what_is_exploited_presses_as_what_is_critical_does_and_only_where_it_is_fixed():
+def test_update_is_urgent_when_exploited_or_critical_vulnerability_is_fixed():
     low, critical = finding("CVE-2026-1", Severity.LOW), finding("CVE-2026-2", Severity.CRITICAL)
     fixing, keeping = compare_scans(scan(low), scan()), compare_scans(scan(low), scan(low))
     listed = frozenset({"CVE-2026-1"})

@@ -22,21 +22,21 @@ from bot.model.evidence import Severity
         ("X-1", ["see CVE-2026-0003"], ("X-1",)),
     ],
 )
-def test_an_advisory_is_called_by_the_cves_that_it_is_about(given, aliases, names):
+def test_advisory_has_ids_of_its_cves(given, aliases, names):
     assert get_canonical_ids(given, aliases) == names
 
 
-def test_the_same_hole_under_two_names_is_one_once_both_have_their_canonical_one():
+def test_findings_with_same_canonical_id_are_merged():
     by_advisory = [finding(name) for name in get_canonical_ids("GHSA-aaaa-bbbb-cccc", ["CVE-2026-0003"])]
     assert len(merge_findings([*by_advisory, finding("CVE-2026-0003")])) == 1
 
 
-def test_of_equal_findings_the_worst_stays():
+def test_merged_finding_keeps_highest_severity():
     mild, bad = finding("CVE-2026-0001", Severity.LOW), finding("CVE-2026-0001", Severity.CRITICAL, installed="2")
     assert merge_findings([mild, bad]) == (bad,)
 
 
-def test_another_type_of_package_is_another_finding():
+def test_findings_of_different_package_types_stay_separate():
     npm, gem = finding("CVE-2026-0001", package_type="npm"), finding("CVE-2026-0001", package_type="gem")
     assert len(merge_findings([npm, gem])) == 2
     delta = compare_scans(scan(npm), scan(gem)).delta

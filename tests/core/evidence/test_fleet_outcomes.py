@@ -33,7 +33,7 @@ def gate(wanted, outcome=FAILING, *, exploited=frozenset(), is_overdue=False):
     return apply_gates(wanted, evidence, NOW, is_overdue=lambda _: is_overdue)
 
 
-def test_failing_digest_is_held_with_the_numbers():
+def test_failing_digest_is_held_with_repository_counts():
     held = gate(MOVE)
     assert isinstance(held, HeldUpdate)
     assert held.reason is Reason.FAILING_ELSEWHERE

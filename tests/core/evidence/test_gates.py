@@ -40,7 +40,7 @@ def evidence(decision, *outcomes):
     return {move: compare_scans(old, outcome) for move, outcome in zip(moves, outcomes, strict=True)}
 
 
-def test_a_rule_that_requires_a_scan_refuses_what_was_not_scanned():
+def test_unscanned_image_is_refused_when_policy_requires_scan():
     wanted = update("nginx:1", "new", policy=Policy(require=RequiredEvidence(scan=True)))
     refused = apply_gates(wanted, evidence(wanted, UNKNOWN), NOW)
     assert isinstance(refused, RefusedUpdate)
@@ -49,14 +49,14 @@ def test_a_rule_that_requires_a_scan_refuses_what_was_not_scanned():
 
 
 @pytest.mark.parametrize("cause", [UpdateCause.GONE, UpdateCause.WITHDRAWN, UpdateCause.BLOCKED])
-def test_it_refuses_that_also_where_staying_is_no_choice(cause):
+def test_unscanned_image_is_refused_when_current_digest_cannot_stay(cause):
     wanted = update(f"nginx:1@{digest('old')}", "new", policy=Policy(require=RequiredEvidence(scan=True)))
     refused = apply_gates(replace(wanted, cause=cause), evidence(wanted, UNKNOWN), NOW)
     assert isinstance(refused, RefusedUpdate)
     assert refused.reason is Reason.NOT_SCANNED
 
 
-def test_without_such_a_rule_unknown_evidence_blocks_nothing():
+def test_unknown_evidence_does_not_block_update_without_required_scan():
     wanted = update("nginx:1", "new")
     assert apply_gates(wanted, evidence(wanted, UNKNOWN), NOW) == wanted
 
@@ -65,7 +65,7 @@ def test_without_such_a_rule_unknown_evidence_blocks_nothing():
     ("outcome", "taken"),
     [(scan(), "new"), (scan(finding("CVE-1900-0001", Severity.CRITICAL)), "ripe"), (UNKNOWN, "ripe")],
 )
-def test_what_is_too_young_is_taken_when_it_fixes_what_may_not_wait(outcome, taken):
+def test_young_digest_is_proposed_when_critical_vulnerability_is_fixed(outcome, taken):
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
     history = seen(NGINX, old=9, ripe=4, new=1)
     wanted = decide(
@@ -78,7 +78,7 @@ def test_what_is_too_young_is_taken_when_it_fixes_what_may_not_wait(outcome, tak
 @pytest.mark.parametrize(
     ("listed", "taken"), [(frozenset({"CVE-1900-0001"}), "new"), (frozenset(), "ripe"), (None, "ripe")]
 )
-def test_what_is_too_young_is_taken_when_it_fixes_what_is_known_to_be_exploited(listed, taken):
+def test_young_digest_is_proposed_when_exploited_vulnerability_is_fixed(listed, taken):
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(AdvisoryList.KEV, Severity.LOW))
     history = seen(NGINX, old=9, ripe=4, new=1)
     wanted = decide(
@@ -89,7 +89,7 @@ def test_what_is_too_young_is_taken_when_it_fixes_what_is_known_to_be_exploited(
     assert chosen(apply_gates(wanted, found, NOW)) == [digest(taken)]
 
 
-def test_where_the_list_could_not_be_read_nothing_older_is_taken_in_place_of_what_may_be_urgent():
+def test_update_is_unresolved_when_unread_list_could_show_urgent_fix():
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(AdvisoryList.KEV,))
     history = seen(NGINX, old=9, ripe=4, new=1)
     wanted = decide(
@@ -110,7 +110,7 @@ def test_where_the_list_could_not_be_read_nothing_older_is_taken_in_place_of_wha
             assert chosen(passed) == [digest("ripe")]
 
 
-def test_what_brings_too_much_is_unknown_while_nobody_can_say_whether_somebody_answers_for_it():
+def test_exceeded_limit_is_unresolved_while_vex_list_is_unread():
     policy = Policy(allow_introduced=(IntroducedLimit(Severity.HIGH, 0),))
     wanted = update(f"nginx:1@{digest('old')}", "new", policy=policy)
     brought = compare_scans(scan(), scan(finding("CVE-2026-1", Severity.HIGH)))
@@ -122,7 +122,7 @@ def test_what_brings_too_much_is_unknown_while_nobody_can_say_whether_somebody_a
     assert passed.reason is Reason.LISTS_UNREAD
 
 
-def test_what_is_too_young_and_fixes_nothing_that_may_not_wait_is_held():
+def test_young_digest_without_urgent_fix_is_held():
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
     wanted = decide(place("old", policy), [points_to("new", observations=seen(NGINX, old=9, new=1))], NOW)
     held = apply_gates(wanted, evidence(wanted, UNKNOWN), NOW)
@@ -131,7 +131,7 @@ def test_what_is_too_young_and_fixes_nothing_that_may_not_wait_is_held():
     assert "2027-01-22" in held.detail
 
 
-def test_the_platforms_that_are_scanned_are_the_places_then_the_rules_then_amd64():
+def test_scanned_platforms_come_from_reference_then_policy_then_amd64():
     def of(**more):
         return get_first_transition(
             ImageUpdate(place("old", **more), (UpdateCandidate(digest("new"), ("linux/arm64", "linux/amd64")),))
@@ -146,7 +146,7 @@ def test_the_platforms_that_are_scanned_are_the_places_then_the_rules_then_amd64
 
 
 @pytest.mark.parametrize(("after", "held"), [("1.27.3", True), ("1.27.5", False), ("nightly", False), (None, False)])
-def test_an_image_whose_labels_state_a_lower_version_is_held_where_a_scanner_read_them(after, held):
+def test_image_with_lower_version_label_is_held_as_older(after, held):
     wanted = update(f"nginx:1@{digest('old')}", "new")
     known = {
         get_first_transition(wanted): compare_scans(replace(scan(), version="1.27.4"), replace(scan(), version=after))
@@ -164,7 +164,7 @@ def test_an_image_whose_labels_state_a_lower_version_is_held_where_a_scanner_rea
     assert isinstance(apply_gates(replace(wanted, cause=UpdateCause.WITHDRAWN), known, NOW), ImageUpdate)
 
 
-def test_where_labels_show_that_the_newest_is_older_the_next_candidate_is_taken():
+def test_next_candidate_is_proposed_when_newest_has_lower_version_label():
     candidates = (UpdateCandidate(digest("new")), UpdateCandidate(digest("ripe")))
     wanted = replace(update(f"nginx:1@{digest('old')}", "new"), candidates=candidates)
     old = replace(scan(), version="1.27.4")
@@ -175,7 +175,7 @@ def test_where_labels_show_that_the_newest_is_older_the_next_candidate_is_taken(
     assert chosen(apply_gates(wanted, found, NOW)) == [digest("ripe")]
 
 
-def test_what_takes_the_place_of_something_gone_under_a_tag_made_anew_is_looked_at_first():
+def test_replacement_of_gone_digest_needs_review_when_tag_was_created_again():
     history = seen(NGINX, old=90)
     recorded = {digest("new"): RegistryRecord(NOW - DAY, tag_created_at=NOW - 2 * DAY)}
     gone = {digest("old"): None}
@@ -212,7 +212,7 @@ def rolled_back(decision):
     return {move: replace(compare_scans(scan(), scan()), package_changes=(change,))}
 
 
-def test_going_back_from_a_blocked_digest_needs_no_review_and_is_said():
+def test_rollback_from_blocked_digest_needs_no_review_and_is_noted():
     wanted = blocked_update()
     passed = apply_gates(wanted, rolled_back(wanted), NOW)
     assert isinstance(passed, ImageUpdate)
@@ -236,7 +236,7 @@ def test_going_back_from_a_blocked_digest_needs_no_review_and_is_said():
         ),
     ],
 )
-def test_signatures_are_required_of_what_replaces_a_blocked_digest(signatures, expected):
+def test_replacement_of_blocked_digest_requires_signature(signatures, expected):
     wanted = blocked_update(Policy(require=RequiredEvidence(signature=True)))
     found = {move: replace(each, signatures=signatures) for move, each in evidence(wanted, scan()).items()}
     decided = apply_gates(wanted, found, NOW)

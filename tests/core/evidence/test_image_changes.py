@@ -28,7 +28,7 @@ def pair(old: dict[str, object], new: dict[str, object]) -> TransitionContents:
     return TransitionContents(replace(PLAIN, **old), replace(PLAIN, **new))
 
 
-def test_what_starts_otherwise_is_said_in_full_and_of_lists_only_what_changed():
+def test_changed_commands_are_shown_in_full_and_lists_only_by_changes():
     before = ImageConfig(user="1000", entrypoint=("/app",), environment=("HOME", "PATH"), ports=("80/tcp",))
     after = ImageConfig(user="root", entrypoint=("/app", "-v"), environment=("PATH", "TZ"), ports=("80/tcp",))
     assert list_aspect_changes(pair({"config": before, "version": "1"}, {"config": after, "version": "2"})) == (
@@ -39,14 +39,14 @@ def test_what_starts_otherwise_is_said_in_full_and_of_lists_only_what_changed():
     )
 
 
-def test_platforms_are_compared_where_both_have_an_index():
+def test_platforms_are_compared_when_both_images_have_index():
     found = list_aspect_changes(pair({"platforms": ("linux/amd64", "linux/arm64")}, {"platforms": ("linux/amd64",)}))
     assert found == (AspectChange(ImageAspect.PLATFORMS, ("linux/arm64",), ()),)
     assert list_aspect_changes(pair({"platforms": ("linux/amd64",)}, {})) == ()
 
 
 @pytest.mark.parametrize("contents", [None, TransitionContents(None, PLAIN), TransitionContents(PLAIN, None)])
-def test_what_was_not_looked_into_is_unknown_and_not_the_same(contents):
+def test_image_changes_are_unknown_without_contents_of_both_images(contents):
     assert list_aspect_changes(contents) is None
     assert determine_origin(contents) is SourceOrigin.UNKNOWN
     assert build_source_comparison(contents) is None
@@ -57,7 +57,7 @@ def test_what_was_not_looked_into_is_unknown_and_not_the_same(contents):
     ("old", "new", "becomes"),
     [("app", "", True), ("1000:1000", "0:0", True), ("", "root", False), ("root", "", False), ("app", "1000", False)],
 )
-def test_an_image_that_starts_as_root_where_it_did_not_is_noticed(old, new, becomes):
+def test_detects_image_that_has_become_root(old, new, becomes):
     assert has_become_root(pair({"config": ImageConfig(user=old)}, {"config": ImageConfig(user=new)})) is becomes
 
 
@@ -76,14 +76,14 @@ GITHUB = "https://github.com/acme/tool"
         ((None, A), (None, A), SourceOrigin.UNKNOWN),
     ],
 )
-def test_a_rebuild_is_told_from_a_change_of_the_source(old, new, expected):
+def test_origin_distinguishes_rebuild_from_source_change(old, new, expected):
     assert (
         determine_origin(pair(*({"source": source, "revision": revision} for source, revision in (old, new))))
         is expected
     )
 
 
-def test_two_states_of_one_source_on_a_known_forge_can_be_compared():
+def test_source_comparison_links_two_revisions_on_known_forge():
     found = build_source_comparison(pair({"source": GITHUB, "revision": A}, {"source": f"{GITHUB}/", "revision": B}))
     assert found is not None
     assert found.url == f"https://github.com/acme/tool/compare/{A}...{B}"
@@ -105,11 +105,11 @@ def test_two_states_of_one_source_on_a_known_forge_can_be_compared():
         "https://github.com/acme/tool?x=1",
     ],
 )
-def test_no_other_address_becomes_a_link(source):
+def test_source_comparison_rejects_other_addresses(source):
     assert build_source_comparison(pair({"source": source, "revision": A}, {"source": source, "revision": B})) is None
 
 
 @given(st.text(), st.text())
-def test_no_words_of_an_image_reach_a_link(source, revision):
+def test_source_comparison_link_contains_no_text_of_image(source, revision):
     found = build_source_comparison(pair({"source": source, "revision": revision}, {"source": GITHUB, "revision": B}))
     assert found is None or found.repository == "acme/tool"

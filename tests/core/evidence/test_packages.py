@@ -34,7 +34,7 @@ OLD = (debian("curl", "8.5-1"), debian("libssl3", "3.0.15-1", "openssl"), debian
 NEW = (debian("curl", "8.5-2"), debian("libssl3", "3.0.11-1", "openssl"), debian("jq", "1.7-1"), debian("zsh", "5"))
 
 
-def test_every_package_that_is_not_the_same_is_listed_with_what_became_of_it():
+def test_changed_packages_are_listed_with_kind_of_change():
     changes = {change.name: (change.kind, change.old, change.new) for change in compare_packages(OLD, NEW)}
     assert changes == {
         "curl": (PackageChangeKind.UPGRADED, ("8.5-1",), ("8.5-2",)),
@@ -44,7 +44,7 @@ def test_every_package_that_is_not_the_same_is_listed_with_what_became_of_it():
     }
 
 
-def test_of_several_versions_of_a_library_the_latest_counts():
+def test_latest_version_counts_when_library_has_several_versions():
     old = [InstalledPackage("npm", "semver", version) for version in ("5.7.1", "7.5.4", "10.0.0")]
     (change,) = compare_packages(old, [InstalledPackage("npm", "semver", "9.9.9"), *old[:2]])
     assert (change.kind, change.old[-1], change.new[-1]) == (PackageChangeKind.DOWNGRADED, "10.0.0", "9.9.9")
@@ -52,7 +52,7 @@ def test_of_several_versions_of_a_library_the_latest_counts():
     assert change.kind is PackageChangeKind.CHANGED
 
 
-def test_versions_without_rules_only_changed():
+def test_package_without_version_rules_is_changed():
     (change,) = compare_packages([InstalledPackage("conan", "zlib", "1")], [InstalledPackage("conan", "zlib", "2")])
     assert change.kind is PackageChangeKind.CHANGED
 
@@ -61,7 +61,7 @@ PACKAGES = st.lists(st.builds(debian, st.sampled_from("abcd"), st.sampled_from([
 
 
 @given(PACKAGES, PACKAGES)
-def test_the_way_back_undoes_every_change(old, new):
+def test_reverse_comparison_has_opposite_changes(old, new):
     opposite = {
         PackageChangeKind.ADDED: PackageChangeKind.REMOVED,
         PackageChangeKind.REMOVED: PackageChangeKind.ADDED,
@@ -76,7 +76,7 @@ def test_the_way_back_undoes_every_change(old, new):
     assert not compare_packages(old, reversed(old))
 
 
-def test_what_an_image_has_of_a_package_is_looked_up_by_its_source():
+def test_installed_versions_are_looked_up_by_source_package():
     of_openssl = finding("CVE-2026-1", package="openssl")
     assert build_version_lookup(scan(packages=NEW))(of_openssl) == ("3.0.11-1",)
     assert build_version_lookup(scan(packages=NEW))(finding("CVE-2026-1", package="perl")) == ()
@@ -97,7 +97,7 @@ class Counted:
         return len(self.items)
 
 
-def test_long_lists_are_gone_through_once_and_not_for_each_finding_or_package():
+def test_long_package_and_finding_lists_are_iterated_once():
     names = [f"package-{number}" for number in range(50)]
     old, new = ([debian(name, version) for name in names] for version in ("2-1", "1-1"))
     brings = [finding("CVE-2026-1", package=name) for name in names]
@@ -119,21 +119,21 @@ def gated(old, new, brings=(), cause=UpdateCause.MOVED, **policy):
     return apply_gates(wanted, {get_first_transition(wanted): evidence}, NOW)
 
 
-def test_an_image_with_older_packages_of_its_distribution_is_refused():
+def test_image_with_older_distribution_packages_is_refused():
     refused = gated(OLD, NEW)
     assert isinstance(refused, RefusedUpdate)
     assert refused.reason is Reason.DOWNGRADE
     assert refused.detail == "libssl3 goes back from 3.0.15-1 to 3.0.11-1"
 
 
-def test_a_refusal_for_a_rollback_says_what_that_brings():
+def test_downgrade_refusal_names_introduced_vulnerabilities():
     brings = [finding(f"CVE-2026-{number}", Severity.CRITICAL) for number in (1, 2)]
     assert gated(OLD, NEW, brings).detail == (
         "libssl3 goes back from 3.0.15-1 to 3.0.11-1, which brings CVE-2026-1 and 1 more"
     )
 
 
-def test_what_brings_the_worst_is_named_and_the_others_are_counted():
+def test_downgrade_refusal_names_worst_package_and_counts_others():
     old = [debian("bash", "5.2-2"), *OLD]
     new = [debian("bash", "5.2-1"), *NEW]
     evidence = compare_scans(scan(packages=tuple(old)), scan(finding("CVE-2026-1"), packages=tuple(new)))
@@ -141,14 +141,14 @@ def test_what_brings_the_worst_is_named_and_the_others_are_counted():
     assert describe_rollback(evidence).endswith(", and 1 other package")
 
 
-def test_a_library_that_goes_back_is_no_alarm_unless_that_brings_a_vulnerability():
+def test_library_downgrade_is_refused_only_when_vulnerability_is_introduced():
     old, new = [InstalledPackage("npm", "tar", "7.0.1")], [InstalledPackage("npm", "tar", "6.2.0")]
     assert isinstance(gated(old, new), ImageUpdate)
     brings = [finding("CVE-2026-1", package="tar", package_type="npm")]
     assert gated(old, new, brings).reason is Reason.DOWNGRADE
 
 
-def test_no_number_of_fixes_softens_a_rollback():
+def test_downgrade_is_refused_despite_many_fixes():
     wanted = update(
         f"nginx:1@{digest('old')}", "new", policy=Policy(allow_introduced=(IntroducedLimit(Severity.HIGH, 0),))
     )
@@ -158,7 +158,7 @@ def test_no_number_of_fixes_softens_a_rollback():
     assert refused.reason is Reason.DOWNGRADE
 
 
-def test_a_rollback_is_called_that_also_where_what_it_brings_is_too_much():
+def test_downgrade_is_reported_before_exceeded_limit():
     none = (IntroducedLimit(Severity.HIGH, 0),)
     refused = gated(OLD, NEW, [finding("CVE-2026-1")], allow_introduced=none)
     assert refused.reason is Reason.DOWNGRADE
@@ -168,7 +168,7 @@ def test_a_rollback_is_called_that_also_where_what_it_brings_is_too_much():
 
 
 @pytest.mark.parametrize("until", [NOW.date(), date(2020, 1, 1)])
-def test_somebody_may_answer_for_a_rollback_until_a_day(until):
+def test_downgrade_can_be_accepted_until_a_date(until):
     accepted = AcceptedHold(Reason.DOWNGRADE, "ann", "3.0.15 was broken", until)
     found = gated(OLD, NEW, accept=(accepted,))
     if until < NOW.date():
@@ -179,14 +179,14 @@ def test_somebody_may_answer_for_a_rollback_until_a_day(until):
 
 
 @pytest.mark.parametrize("cause", [UpdateCause.GONE, UpdateCause.WITHDRAWN])
-def test_where_staying_is_no_choice_a_rollback_is_a_draft(cause):
+def test_downgrade_needs_review_when_current_digest_cannot_stay(cause):
     found = gated(OLD, NEW, cause=cause)
     assert isinstance(found, ImageUpdate)
     assert "rollback: libssl3" in found.review_reason
 
 
 @pytest.mark.parametrize("why", [UnscannedReason.OS_UNSUPPORTED, UnscannedReason.END_OF_LIFE])
-def test_a_rollback_is_refused_though_nobody_knows_vulnerabilities_of_the_release(why):
+def test_downgrade_is_refused_when_release_has_no_vulnerability_data(why):
     wanted = update(f"nginx:1@{digest('old')}", "new")
     evidence = compare_scans(NotScanned(why, packages=OLD), NotScanned(why, packages=NEW))
     refused = apply_gates(wanted, {get_first_transition(wanted): evidence}, NOW)
@@ -194,13 +194,13 @@ def test_a_rollback_is_refused_though_nobody_knows_vulnerabilities_of_the_releas
     assert refused.reason is Reason.DOWNGRADE
 
 
-def test_packages_are_compared_whatever_the_databases_and_never_across_scanners():
+def test_packages_are_compared_across_databases_but_not_across_scanners():
     older = replace(SCANNER, database=SCANNER.database - timedelta(days=1))
     assert compare_scans(scan(packages=OLD, scanner=older), scan(packages=NEW)).package_changes
     other = replace(SCANNER, name="Other")
     assert compare_scans(scan(packages=OLD, scanner=other), scan(packages=NEW)).package_changes is None
 
 
-def test_what_nobody_lists_is_not_compared():
+def test_unlisted_packages_are_not_compared():
     assert compare_scans(scan(packages=OLD), scan()).package_changes is None
     assert describe_rollback(compare_scans(scan(packages=OLD), scan())) == ""

@@ -37,12 +37,12 @@ def body(evidence: Evidence, move=MOVE) -> str:
     return render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((move,), known, rows), 60_000)
 
 
-def test_evidence_that_is_for_everybody_is_told_as_it_is():
+def test_public_evidence_is_kept_unchanged():
     evidence = compare_scans(scan(SECRET), scan())
     assert remove_private_evidence(evidence) is evidence
 
 
-def test_where_everybody_reads_no_host_that_was_asked_for_signatures_is_named():
+def test_public_text_names_no_host_of_signature_lookup():
     unknown = SignatureUnknown(Reason.UNREACHABLE, "mirror.corp.example:5000 does not answer", is_failure=True)
     for found in (compare_scans(scan(SECRET), scan()), PRIVATE):
         for old in (unknown, NoSignature(), None):
@@ -53,7 +53,7 @@ def test_where_everybody_reads_no_host_that_was_asked_for_signatures_is_named():
             assert "**Signature unknown:**" in text
 
 
-def test_names_of_clusters_are_not_shown_where_everybody_reads():
+def test_public_text_names_no_clusters():
     uses = (
         RunningUse(None, (RunningPlace("prod", "payments", 12),)),
         RunningUse("contoso.azurecr.io/apps/web", (RunningPlace("prod", "shop", 1),)),
@@ -64,7 +64,7 @@ def test_names_of_clusters_are_not_shown_where_everybody_reads():
     assert not any(name in text for name in ("prod/", "payments", "contoso", "Runs in"))
 
 
-def test_of_private_evidence_nothing_is_left_that_its_scanner_or_a_list_said():
+def test_private_evidence_is_removed_except_signatures():
     signatures = TransitionSignatures(NoSignature(), NoSignature())
     whole = replace(
         PRIVATE,
@@ -96,12 +96,12 @@ def test_of_private_evidence_nothing_is_left_that_its_scanner_or_a_list_said():
     )
 
 
-def test_it_does_not_tell_whether_the_scan_worked():
+def test_removed_evidence_hides_whether_scan_failed():
     failed = replace(compare_scans(scan(), NotScanned(UnscannedReason.FAILED)), is_private=True)
     assert remove_private_evidence(failed) == remove_private_evidence(PRIVATE)
 
 
-def test_a_body_says_that_it_was_left_out_and_nothing_of_it():
+def test_public_body_mentions_left_out_findings_without_details():
     text = body(remove_private_evidence(PRIVATE))
     assert "Its findings are left out here: " in text
     for told in ("CVE-1900", "suppressed", "exempt", "Critical", "Trivy", "vulnerabilit", "| 1"):
@@ -110,7 +110,7 @@ def test_a_body_says_that_it_was_left_out_and_nothing_of_it():
     assert "exempt" in body(PRIVATE)
 
 
-def test_what_only_some_images_are_private_of_is_left_out_for_these():
+def test_public_body_leaves_out_only_findings_of_private_images():
     nginx = update(f"nginx:1.27@{digest('old')}", "new")
     known = {
         get_first_transition(MOVE): remove_private_evidence(PRIVATE),
@@ -124,14 +124,14 @@ def test_what_only_some_images_are_private_of_is_left_out_for_these():
     assert "CVE-1900-0002" in text
 
 
-def test_several_that_are_all_private_are_left_out_together():
+def test_private_findings_of_several_images_are_left_out_together():
     nginx = update(f"nginx:1.27@{digest('old')}", "new")
     known = {get_first_transition(each): remove_private_evidence(PRIVATE) for each in (MOVE, nginx)}
     text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((MOVE, nginx), known, rows), 60_000)
     assert text.count("Left out (withheld): ") == 1
 
 
-def test_a_text_with_private_numbers_is_replaced_once_everybody_can_read_it():
+def test_fingerprint_of_private_evidence_is_outdated_when_text_becomes_public():
     def report(evidence):
         known = {get_first_transition(MOVE): evidence}
         return compute_fingerprint((MOVE,), known)
@@ -152,18 +152,18 @@ def gated(evidence: Evidence, *, is_public: bool):
 
 
 @pytest.mark.parametrize(("is_private", "is_public"), [(True, False), (False, True), (False, False)])
-def test_a_gate_says_its_numbers_where_they_may_be_read(is_private, is_public):
+def test_gate_shows_counts_unless_evidence_is_private_and_text_is_public(is_private, is_public):
     refused = gated(replace(compare_scans(scan(), scan(SECRET)), is_private=is_private), is_public=is_public)
     assert "1 critical" in refused.detail
 
 
-def test_a_gate_uses_private_evidence_everywhere_and_tells_nothing_of_it_where_everybody_reads():
+def test_gate_uses_private_evidence_without_counts_in_public_text():
     refused = gated(replace(compare_scans(scan(), scan(SECRET)), is_private=True), is_public=True)
     assert isinstance(refused, RefusedUpdate)
     assert f"({WITHHELD_REASON})" in refused.detail
 
 
-def test_a_draft_says_no_numbers_either():
+def test_public_review_reason_hides_private_counts():
     worse = scan(finding("CVE-1900-0003", Severity.CRITICAL), finding("CVE-1900-0004", Severity.CRITICAL))
     passed = gated(replace(compare_scans(worse, scan(SECRET)), is_private=True), is_public=True)
     assert (

@@ -82,7 +82,7 @@ def test_source_and_dockerfile_of_buildkit_are_read(content, expected):
     assert parse(content) == expected
 
 
-def test_commit_in_the_place_of_a_branch_is_no_branch():
+def test_commit_instead_of_branch_is_not_a_branch():
     uri = f"https://github.com/acme/web.git#{COMMIT}"
     found = parse(state_v02({"uri": uri, "digest": {"sha1": COMMIT}, "entryPoint": "Dockerfile"}))
     assert found == BuildProvenance("https://github.com/acme/web.git", COMMIT, None, "Dockerfile", BASES)
@@ -113,7 +113,7 @@ def test_envelope_and_bundle_are_unwrapped():
     assert parse(json.dumps({"dsseEnvelope": envelope}).encode()) == REMOTE
 
 
-def test_statement_about_another_image_is_not_believed():
+def test_statement_about_other_image_is_ignored():
     assert parse_provenance(state_v02(GIT), {digest("other")}) is None
     assert parse_provenance(state({}, "v0.1"), {IMAGE}) is None
 
@@ -150,5 +150,5 @@ def test_statement_of_any_shape_is_parsed_without_an_error(value, key):
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b'{"payload": "*"}', b"[" * 100_000])
-def test_content_that_is_no_statement_is_no_provenance(content):
+def test_content_without_statement_has_no_provenance(content):
     assert parse(content) is None

@@ -25,7 +25,7 @@ RSA = rsa.generate_private_key(65537, 2048)
     ],
     ids=["p256", "p384-sha256", "p384-sha384", "p521", "rsa", "ed25519"],
 )
-def test_a_key_knows_what_it_signed(key, algorithm):
+def test_key_verifies_only_its_own_signatures(key, algorithm):
     public = PublicKey.load(trusted(key))
     signature = made_by(key, b"a payload", algorithm)
     assert public.has_signed(signature, b"a payload")
@@ -34,7 +34,7 @@ def test_a_key_knows_what_it_signed(key, algorithm):
     assert not public.has_signed(b"", b"a payload")
 
 
-def test_a_hash_that_does_not_fit_the_key_is_none_of_its_signatures():
+def test_key_rejects_signature_with_unsuitable_hash():
     key = ec.generate_private_key(ec.SECP256R1())
     assert not PublicKey.load(trusted(key)).has_signed(made_by(key, b"a payload", hashes.SHA1()), b"a payload")
 
@@ -50,6 +50,6 @@ def test_a_hash_that_does_not_fit_the_key_is_none_of_its_signatures():
     ],
     ids=["words", "nothing", "x25519", "secp256k1", "rsa-1024"],
 )
-def test_what_is_no_key_that_signs_images_is_said(key, why):
+def test_load_rejects_unusable_key_with_reason(key, why):
     with pytest.raises(ValueError, match=why):
         PublicKey.load(key)

@@ -31,13 +31,13 @@ def written(purl: Purl) -> str:
     st.one_of(st.just(""), TEXTS),
     st.dictionaries(KEYS, TEXTS, max_size=3),
 )
-def test_what_is_written_is_read_back(kind, namespace, name, version, qualifiers):
+def test_purl_round_trips(kind, namespace, name, version, qualifiers):
     purl = Purl(kind, "/".join(namespace), name, version, tuple(sorted(qualifiers.items())))
     assert parse_purl(written(purl)) == purl
 
 
 @given(st.text())
-def test_nothing_that_anybody_writes_breaks_it(text):
+def test_arbitrary_texts_raise_no_error(text):
     for each in (text, f"pkg:{text}", f"pkg:oci/{text}", f"pkg:oci/a?{text}"):
         found = parse_purl(each)
         assert found is None or found.name
@@ -54,7 +54,7 @@ def test_nothing_that_anybody_writes_breaks_it(text):
         ("pkg:oci/a@sha256:00?arch=&Tag=1", Purl("oci", "", "a", "sha256:00", (("tag", "1"),))),
     ],
 )
-def test_spellings_that_its_specification_allows_mean_the_same(text, expected):
+def test_alternative_spellings_are_parsed_alike(text, expected):
     assert parse_purl(text) == expected
 
 
@@ -76,5 +76,5 @@ def test_spellings_that_its_specification_allows_mean_the_same(text, expected):
         f"pkg:oci/{'a' * MAX_PURL_LENGTH}",
     ],
 )
-def test_what_may_mean_several_things_or_a_part_of_something_is_none(text):
+def test_returns_none_when_purl_is_invalid_or_ambiguous(text):
     assert parse_purl(text) is None

@@ -35,7 +35,7 @@ def ids(findings) -> dict[str, tuple[str, ...]]:
     return {each.id: each.platforms for each in findings}
 
 
-def test_what_is_new_or_left_on_any_platform_is_so_in_the_headline():
+def test_merged_delta_has_findings_new_or_remaining_on_any_platform():
     found = merge_platforms(
         {AMD: compare_scans(scan(ONE, TWO), scan()), ARM: compare_scans(scan(ONE), scan(ONE, THREE))}
     )
@@ -46,7 +46,7 @@ def test_what_is_new_or_left_on_any_platform_is_so_in_the_headline():
     assert ids(found.old.findings) == {ONE.id: (), TWO.id: (AMD,)}
 
 
-def test_what_is_fixed_on_one_platform_and_answered_for_on_another_is_not_fixed():
+def test_finding_fixed_on_one_platform_and_suppressed_on_other_is_not_fixed():
     found = merge_platforms(
         {AMD: compare_scans(scan(ONE), scan()), ARM: compare_scans(scan(ONE), scan(set_aside=[ONE]))}
     )
@@ -58,7 +58,7 @@ FINDINGS = st.lists(st.sampled_from([ONE, TWO, THREE]), unique=True)
 
 
 @given(FINDINGS, FINDINGS, FINDINGS, FINDINGS)
-def test_the_union_loses_and_invents_nothing(amd_old, amd_new, arm_old, arm_new):
+def test_merged_delta_has_exactly_findings_of_all_platforms(amd_old, amd_new, arm_old, arm_new):
     parts = {AMD: compare_scans(scan(*amd_old), scan(*amd_new)), ARM: compare_scans(scan(*arm_old), scan(*arm_new))}
     delta = merge_platforms(parts).delta
     lists = [{get_finding_key(each) for each in listed} for listed in (delta.fixed, delta.introduced, delta.remaining)]
@@ -71,19 +71,19 @@ def test_the_union_loses_and_invents_nothing(amd_old, amd_new, arm_old, arm_new)
     assert introduced == {get_finding_key(each) for part in parts.values() for each in part.delta.introduced}
 
 
-def test_one_platform_is_its_own_union():
+def test_single_platform_is_returned_unchanged():
     alone = compare_scans(scan(ONE), scan())
     assert merge_platforms({AMD: alone}) is alone
 
 
-def test_where_one_platform_is_unknown_all_is_and_which_one_is_said():
+def test_merged_scan_is_unknown_with_platform_when_one_platform_is_unknown():
     found = merge_platforms({AMD: compare_scans(scan(ONE), scan()), ARM: compare_scans(scan(ONE), LATE)})
     assert found.new == NotScanned(UnscannedReason.TIMED_OUT, "on linux/arm64: after 600 s")
     assert isinstance(found.old, Scan)
     assert found.delta is None
 
 
-def test_a_platform_that_neither_image_has_is_none_in_use():
+def test_platform_missing_from_both_images_is_ignored():
     known = compare_scans(scan(ONE), scan())
     assert merge_platforms({AMD: known, ARM: compare_scans(MISSING, MISSING)}) == known
     assert merge_platforms({AMD: compare_scans(None, scan()), ARM: compare_scans(None, MISSING)}) == compare_scans(
@@ -116,7 +116,7 @@ def known_on_one(before: Scan, after: Scan, *, other=UNKNOWN, **policy):
 
 
 @pytest.mark.parametrize("other", [UNKNOWN, compare_scans(scan(), scan())], ids=["not-scanned", "no-packages-listed"])
-def test_a_rollback_on_one_platform_is_refused_though_another_is_unknown(other):
+def test_downgrade_on_one_platform_is_refused_when_other_platform_is_unknown(other):
     new, old = (scan(ONE, packages=(InstalledPackage("debian", "openssl", version),)) for version in ("2", "1"))
     refused = known_on_one(replace(new, findings=()), old, other=other)
     assert isinstance(refused, RefusedUpdate)
@@ -124,27 +124,27 @@ def test_a_rollback_on_one_platform_is_refused_though_another_is_unknown(other):
     assert isinstance(known_on_one(old, new, other=other), ImageUpdate)
 
 
-def test_what_one_platform_brings_too_much_of_is_refused_though_another_is_unknown():
+def test_exceeded_limit_on_one_platform_is_refused_when_other_is_unknown():
     refused = known_on_one(scan(), scan(ONE), allow_introduced=(IntroducedLimit(Severity.HIGH, 0),))
     assert isinstance(refused, RefusedUpdate)
     assert refused.reason is Reason.INTRODUCED
     assert isinstance(known_on_one(scan(), scan(ONE)), ImageUpdate)
 
 
-def test_an_older_version_on_one_platform_is_held_though_another_is_unknown():
+def test_older_version_on_one_platform_is_held_when_other_platform_is_unknown():
     held = known_on_one(replace(scan(), version="2.0"), replace(scan(), version="1.0"))
     assert isinstance(held, HeldUpdate)
     assert held.reason is Reason.OLDER
 
 
-def test_a_rule_that_names_platforms_has_all_of_them_scanned_and_a_place_that_names_one_only_that():
+def test_transition_has_platforms_of_policy_unless_reference_has_platform():
     policy = Policy(platforms=(AMD, ARM))
     assert get_first_transition(update("nginx:1", "new", policy=policy)).platforms == (AMD, ARM)
     assert get_first_transition(update("nginx:1", "new", policy=policy, platform=ARM)).platforms == (ARM,)
     assert get_first_transition(update("nginx:1", "new", platforms=("linux/s390x",))).platforms == ("linux/s390x",)
 
 
-def test_the_body_has_a_row_for_each_platform_and_says_where_a_finding_is():
+def test_body_has_row_per_platform_and_platforms_of_finding():
     moved = update(f"nginx:1@{digest('old')}", "new", policy=Policy(platforms=(AMD, ARM)))
     found = merge_platforms({AMD: compare_scans(scan(ONE, TWO), scan()), ARM: compare_scans(scan(ONE), scan(ONE))})
     known = {get_first_transition(moved): found}
@@ -156,7 +156,7 @@ def test_the_body_has_a_row_for_each_platform_and_says_where_a_finding_is():
     assert f"<sub>Trivy 0.59.1 on `{AMD}`, `{ARM}`, database of" in text
 
 
-def test_where_all_platforms_have_the_same_there_is_one_row_and_they_are_named_once():
+def test_body_has_one_row_when_platforms_have_equal_findings():
     moved = update(f"nginx:1@{digest('old')}", "new", policy=Policy(platforms=(AMD, ARM)))
     known = {
         get_first_transition(moved): merge_platforms(

@@ -53,7 +53,7 @@ def reason(old, new, *, is_required=False):
 
 @pytest.mark.parametrize("old", [None, *EVERYTHING])
 @pytest.mark.parametrize("is_required", [True, False])
-def test_what_somebody_listed_signed_passes_whatever_was_before(old, is_required):
+def test_image_signed_by_trusted_signer_passes_after_any_signature(old, is_required):
     assert reason(old, OURS, is_required=is_required) == "passes"
     assert reason(old, NEXT, is_required=is_required) == "passes"
 
@@ -70,7 +70,7 @@ def test_what_somebody_listed_signed_passes_whatever_was_before(old, is_required
         (UNKNOWN, "unknown unreachable"),
     ],
 )
-def test_what_was_verified_must_stay_verified(new, said):
+def test_lost_verified_signature_is_refused(new, said):
     assert reason(OURS, new) == reason(OURS, new, is_required=True) == said
 
 
@@ -87,30 +87,30 @@ def test_what_was_verified_must_stay_verified(new, said):
     ],
 )
 @pytest.mark.parametrize("old", [None, NONE, STRANGER, STRANGE, UNKNOWN])
-def test_what_is_required_is_asked_of_the_new_image_alone(old, new, said):
+def test_required_signature_concerns_only_new_image(old, new, said):
     assert reason(old, new, is_required=True) == said
 
 
 @pytest.mark.parametrize("old", [None, NONE, STRANGER, COPIED, UNPROVED, STRANGE])
-def test_without_a_rule_and_without_a_signature_before_only_what_does_not_hold_is_refused(old):
+def test_only_failed_signatures_are_refused_without_policy_and_old_signature(old):
     passing = {new for new in EVERYTHING if reason(old, new) == "passes"}
     assert passing == {OURS, NEXT, NONE, STRANGER, UNPROVED, STRANGE, UNKNOWN}
     assert reason(old, COPIED) == reason(old, DAMAGED) == "signature-failed"
 
 
 @pytest.mark.parametrize("new", [NONE, STRANGER, UNPROVED, STRANGE])
-def test_whether_something_was_lost_is_unknown_where_the_old_image_could_not_be_asked_for(new):
+def test_signature_loss_is_unknown_when_old_signature_is_unknown(new):
     assert reason(UNKNOWN, new) == "unknown unreachable"
 
 
-def test_a_rule_refuses_what_nobody_is_trusted_to_sign():
+def test_required_signature_is_refused_without_trust_entry():
     found = check_signatures(None, is_required=True)
     assert found is not None
     assert (found.reason, "`trust`" in found.detail) == (Reason.UNSIGNED, True)
     assert check_signatures(None, is_required=False) is None
 
 
-def test_every_distrust_is_a_reason_of_its_status_and_says_what_was_found():
+def test_signature_rejection_has_reason_of_its_status_and_detail():
     for old, new, is_required in product((None, *EVERYTHING), EVERYTHING, (True, False)):
         found = check_signatures(TransitionSignatures(old, new), is_required=is_required)
         if found is not None:
@@ -121,13 +121,13 @@ def test_every_distrust_is_a_reason_of_its_status_and_says_what_was_found():
             assert found.detail
 
 
-def test_a_changed_signer_is_said_with_who_it_was_before():
+def test_changed_signer_is_reported_with_previous_signer():
     found = check_signatures(TransitionSignatures(OURS, STRANGER), is_required=False)
     assert found is not None
     assert re.match("signed by ours.pub before; .*`trust`", found.detail)
 
 
-def test_of_several_signatures_one_that_holds_counts_and_then_what_is_worst():
+def test_combined_signature_is_verified_signature_or_worst_result():
     assert combine_signatures([]) == NONE
     assert combine_signatures([STRANGE, COPIED, UNKNOWN, STRANGER, OURS, NONE]) == OURS
     assert combine_signatures([STRANGE, COPIED, UNKNOWN, STRANGER]) == UNKNOWN
@@ -137,7 +137,7 @@ def test_of_several_signatures_one_that_holds_counts_and_then_what_is_worst():
     assert combine_signatures([NONE, STRANGE]) == STRANGE
 
 
-def test_the_first_entry_that_is_about_an_image_says_who_may_sign_it():
+def test_first_matching_trust_entry_applies():
     narrow, wide = TrustEntry(("ghcr.io/acme/*", "ghcr.io/acme/*/*")), TrustEntry(("ghcr.io/**",))
     assert find_trust((narrow, wide), "ghcr.io/acme/web") == narrow
     assert find_trust((narrow, wide), "ghcr.io/other/web") == wide
@@ -153,7 +153,7 @@ def with_signatures(wanted, *found):
     }
 
 
-def test_the_gate_refuses_a_lost_signature():
+def test_gate_refuses_lost_signature():
     wanted = update("nginx:1", "new")
     refused = apply_gates(wanted, with_signatures(wanted, TransitionSignatures(OURS, NONE)), NOW)
     assert isinstance(refused, RefusedUpdate)
@@ -162,7 +162,7 @@ def test_the_gate_refuses_a_lost_signature():
     assert apply_gates(wanted, with_signatures(wanted, TransitionSignatures(OURS, NEXT)), NOW) == wanted
 
 
-def test_the_gate_says_that_nobody_could_say():
+def test_gate_reports_unknown_signature_as_unresolved():
     wanted = update("nginx:1", "new", policy=Policy(require=RequiredEvidence(signature=True)))
     unknown = apply_gates(wanted, with_signatures(wanted, TransitionSignatures(OURS, UNKNOWN)), NOW)
     assert isinstance(unknown, UnresolvedReference)
@@ -171,7 +171,7 @@ def test_the_gate_says_that_nobody_could_say():
 
 
 @pytest.mark.parametrize(("newest", "taken"), [(NONE, "ripe"), (UNKNOWN, None), (OURS, "new")])
-def test_an_earlier_candidate_is_taken_for_one_that_is_refused_and_not_for_one_that_is_unknown(newest, taken):
+def test_earlier_candidate_replaces_refused_but_not_unknown_candidate(newest, taken):
     history = seen(NGINX, old=9, ripe=6, new=4)
     policy = Policy(min_age=3 * DAY)
     wanted = decide(

@@ -64,7 +64,7 @@ def left(outcome, *statements, subject=IMAGE):
         ("pkg:docker/acme/web?repository_url=ghcr.io/acme/web", False),
     ],
 )
-def test_an_image_is_named_by_its_digest_or_by_the_repository_that_it_is_in(written, matches):
+def test_purl_matches_image_by_digest_or_repository(written, matches):
     assert is_purl_of_image(parse_purl(written), IMAGE, {IMAGE.digest}) is matches
 
 
@@ -79,7 +79,7 @@ REPOSITORIES = st.builds(lambda host, parts: "/".join([f"{host}.example", *parts
 
 
 @given(REPOSITORIES, REPOSITORIES, PARTS, PARTS)
-def test_what_names_one_image_names_no_other(one, other, tag, another):
+def test_purl_of_image_matches_only_that_image(one, other, tag, another):
     assume(one != other)
     by_digest = f"pkg:oci/{one.rpartition('/')[2]}@{quote(digest(one), safe='')}?repository_url={quote(one, safe='')}"
     by_repository = f"pkg:oci/{one.rpartition('/')[2]}?repository_url={quote(one, safe='')}"
@@ -98,7 +98,7 @@ def test_what_names_one_image_names_no_other(one, other, tag, another):
     ]
 
 
-def test_an_image_of_an_index_is_known_by_its_own_manifest_too():
+def test_purl_matches_image_of_index_by_manifest_digest():
     by_manifest = group_by_image([said(f"pkg:oci/web@{digest('manifest')}")])
     assert suppress_findings(scan(HOLE), IMAGE, by_manifest).findings == (HOLE,)
     assert suppress_findings(scan(HOLE), IMAGE, by_manifest, {digest("manifest")}).findings == ()
@@ -111,18 +111,18 @@ def test_an_image_of_an_index_is_known_by_its_own_manifest_too():
     ("status", "why"),
     [(VexStatus.NOT_AFFECTED, "not affected: code not present"), (VexStatus.FIXED, "fixed")],
 )
-def test_what_does_not_affect_the_image_is_set_aside_with_who_says_so_and_why(status, why):
+def test_unaffected_finding_is_suppressed_with_author_and_reason(status, why):
     other = finding("CVE-2026-2")
     outcome = suppress_findings(scan(HOLE, other), IMAGE, group_by_image([said(status=status)]))
     assert outcome == replace(scan(other), set_aside=(SuppressedFinding(HOLE, why, "VEX by Acme"),))
 
 
 @pytest.mark.parametrize("status", [VexStatus.AFFECTED, VexStatus.UNDER_INVESTIGATION])
-def test_what_affects_it_or_may_counts(status):
+def test_affecting_or_uncertain_statement_keeps_finding(status):
     assert left(scan(HOLE), said(status=status)) == (HOLE,)
 
 
-def test_the_latest_statement_counts_whichever_comes_first_in_the_documents():
+def test_latest_statement_counts_in_any_document_order():
     later = said(status=VexStatus.AFFECTED, at=AT + timedelta(days=1))
     latest = said(ALL, at=AT + timedelta(days=2))
     for statements in ([said(), later], [later, said()]):
@@ -132,18 +132,18 @@ def test_the_latest_statement_counts_whichever_comes_first_in_the_documents():
     assert left(scan(HOLE), said(), elsewhere) == ()
 
 
-def test_of_two_statements_of_one_moment_the_one_that_lets_it_count_does():
+def test_unsuppressing_statement_wins_among_statements_of_same_time():
     affected = said(status=VexStatus.UNDER_INVESTIGATION)
     for statements in ([said(), affected], [affected, said()]):
         assert left(scan(HOLE), *statements) == (HOLE,)
 
 
-def test_a_vulnerability_is_known_by_any_of_its_names_and_by_no_other():
+def test_statement_matches_vulnerability_by_exact_ids():
     assert left(scan(HOLE), said(names=("GHSA-aaaa-bbbb-cccc", "CVE-2026-1"))) == ()
     assert left(scan(HOLE), said(names=("CVE-2026-11", "cve-2026-1"))) == (HOLE,)
 
 
-def test_what_was_not_scanned_stays_so_and_what_was_set_aside_before_stays_aside():
+def test_missing_scan_and_earlier_suppressions_are_kept():
     unknown = NotScanned(UnscannedReason.TIMED_OUT)
     assert suppress_findings(unknown, IMAGE, group_by_image([said()])) is unknown
     other = finding("CVE-2026-2")
@@ -173,7 +173,7 @@ BINARIES = (InstalledPackage("debian", "libssl3", "1", "openssl"), InstalledPack
         (BINARIES, ["pkg:deb/debian/libssl3"], False),
     ],
 )
-def test_a_distributions_package_is_named_by_its_source_or_by_all_that_is_built_from_it(packages, named, aside):
+def test_distribution_package_matches_by_source_or_all_binary_packages(packages, named, aside):
     assert (left(scan(HOLE, packages=packages), said(THIS, *named)) == ()) is aside
 
 
@@ -191,12 +191,12 @@ def test_a_distributions_package_is_named_by_its_source_or_by_all_that_is_built_
         ("", "curl", "8", "pkg:apk/wolfi/curl@8", False),
     ],
 )
-def test_packages_are_called_as_their_makers_call_them(kind, package, installed, named, aside):
+def test_package_purls_use_names_of_ecosystem(kind, package, installed, named, aside):
     found = finding("CVE-2026-1", package=package, package_type=kind, installed=installed)
     assert (left(scan(found), said(THIS, named)) == ()) is aside
 
 
-def test_where_none_of_the_packages_that_are_named_can_be_read_nothing_is_set_aside():
+def test_statement_without_readable_packages_suppresses_no_finding():
     nothing = replace(said(), products=(VexProduct(parse_purl(THIS), ()),))
     assert left(scan(HOLE), nothing) == (HOLE,)
 
@@ -205,7 +205,7 @@ NAMES = st.from_regex(r"[a-z][a-z0-9]{0,5}", fullmatch=True)
 
 
 @given(st.dictionaries(NAMES, NAMES, min_size=1, max_size=6), st.sets(NAMES, max_size=6), st.data())
-def test_a_source_package_is_set_aside_only_where_all_that_the_image_has_of_it_is_named(sources, more, data):
+def test_source_package_is_suppressed_only_when_all_its_binaries_are_named(sources, more, data):
     source = data.draw(st.sampled_from(sorted(sources.values())))
     named = data.draw(st.sets(st.sampled_from(sorted(sources)))) | more
     packages = tuple(

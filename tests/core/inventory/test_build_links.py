@@ -80,7 +80,7 @@ def test_source_outside_of_the_fleet_links_nothing(source):
     assert link(builds=[build(source=source)]) == {}
 
 
-def test_label_that_a_golden_image_passed_on_is_not_the_source():
+def test_label_inherited_from_golden_image_is_not_a_source():
     golden = build("golden", "r.example.com/golden/python")
     app = build("app", bases=(BuiltOn(golden.repository, golden.digest, BaseEvidence.LAYERS),))
     assert link(builds=[golden, app]) == {}
@@ -99,7 +99,7 @@ def test_repository_on_azure_devops_and_under_a_path_is_found():
         assert set(link(builds=[build(source=source)], files=files)) == {(key, "Dockerfile")}
 
 
-def test_one_of_several_base_branches_is_named_by_config_or_provenance():
+def test_config_or_provenance_selects_base_branch():
     files = {(WEB, "Dockerfile"): [PYTHON], (RELEASE, "Dockerfile"): [PYTHON]}
     entry = ConfiguredBuild("acme/web", "Dockerfile", IMAGE)
     assert link([entry], files=files) == {}

@@ -58,7 +58,7 @@ def test_outcome_without_a_result_is_neither_passed_nor_failed(ci):
     assert count(build("a", ci)) == FleetOutcome()
 
 
-def test_digest_that_nobody_proposed_has_no_outcome():
+def test_unproposed_digest_has_no_outcome():
     assert count(build("a", PASSED, OLD), build("b", PASSED, OTHER)) is None
 
 
@@ -103,7 +103,7 @@ def test_request_for_the_digest_before_shows_that_ci_passed(before, is_failing):
     assert count(*requests).is_failing is is_failing
 
 
-def test_request_for_another_image_shows_nothing_about_the_digest_before():
+def test_request_for_other_image_proves_no_success_of_previous_digest():
     requests = [
         each
         for index in range(MIN_BROKEN_REPOSITORIES)

@@ -55,7 +55,7 @@ def test_move_belongs_to_the_last_request_that_was_merged_before_it():
     assert move.request.number == 2
 
 
-def test_digest_that_returns_was_not_moved_by_the_request_that_wrote_it_before():
+def test_returned_digest_was_not_moved_by_its_earlier_request():
     first = held(since=NOW - 9 * DAY, ended_at=NOW - 5 * DAY)
     request = merged(ended_at=NOW - 9 * DAY, opened_at=NOW - 10 * DAY)
     moves = list_moves(FleetHistory((first, held()), (request,)))
@@ -67,7 +67,7 @@ def test_digest_that_returns_was_not_moved_by_the_request_that_wrote_it_before()
     assert [each.request.number for each in again] == [2, 1]
 
 
-def test_request_that_was_merged_while_the_run_went_on_counts():
+def test_request_merged_during_run_counts():
     (move,) = list_moves(FleetHistory((held(),), (merged(ended_at=NOW + CLOCK_TOLERANCE),)))
     assert move.origin is MoveOrigin.BASEBUMP
 

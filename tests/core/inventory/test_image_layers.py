@@ -40,7 +40,7 @@ def test_base_is_the_image_with_the_first_layers():
     assert changed.bases == (on("new"), on("debian", "docker.io/library/debian"))
 
 
-def test_layers_in_another_order_or_in_the_middle_are_no_base():
+def test_reordered_or_inner_layers_are_not_a_base():
     bases = [base("1", "python"), base("2", "python", "os"), base("3", "os", "app"), base("4")]
     assert add_layer_bases([build("web", "os", "python", "app")], bases) == ()
 
@@ -59,7 +59,7 @@ def test_own_image_is_the_base_of_another_own_image():
     }
 
 
-def test_other_build_of_the_same_image_is_no_base():
+def test_other_build_of_same_image_is_not_a_base():
     assert add_layer_bases([build("1", "os", "app"), build("2", "os", "app", "more")], []) == ()
 
 

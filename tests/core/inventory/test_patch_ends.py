@@ -59,7 +59,7 @@ def test_fix_that_was_not_rebuilt_waits_for_all_later_stages():
     }
 
 
-def test_stages_of_which_nothing_is_known_are_missing():
+def test_stages_without_known_facts_are_missing():
     assert find_ends(links={}) == {PROPOSED: OPENED_AT, MERGED: MERGED_AT}
     assert find_ends(builds=[build_own()], clusters=[build_cluster(read_at=None)]) == {
         PROPOSED: OPENED_AT,
@@ -68,7 +68,7 @@ def test_stages_of_which_nothing_is_known_are_missing():
     }
 
 
-def test_image_that_no_container_runs_may_not_be_deployed():
+def test_unobserved_image_has_no_running_stage():
     assert set(find_ends(build_stored_use(UseKind.WORKLOAD))) == {PROPOSED, MERGED}
 
 
@@ -119,7 +119,7 @@ def test_open_fix_waits_for_every_stage_that_is_known():
     assert find_ends(use, history=history, clusters=[cluster])[RUNNING] is None
 
 
-def test_stages_are_summarised_one_by_one():
+def test_summary_has_one_group_per_stage():
     facts = build_facts(build_stored_use(), history=HISTORY, builds=[build_own()])
     patches = add_ends(find_patches(HISTORY), facts)
     found = summarise_patches(patches, PatchGrouping.STAGE, NOW - 90 * DAY, NOW)
@@ -140,7 +140,7 @@ def test_summary_of_a_group_has_the_times_until_each_stage():
         assert found.until_stages[MERGED] == found.since_seen
 
 
-def test_without_builds_and_clusters_there_is_no_summary_of_stages():
+def test_stage_summary_is_empty_without_builds_and_clusters():
     patches = find_patches(HISTORY)
     assert summarise_patches(patches, PatchGrouping.STAGE, NOW - 90 * DAY, NOW) == ()
     assert not summarise_patches(patches, PatchGrouping.ALL, NOW - 90 * DAY, NOW)[0].until_stages

@@ -46,7 +46,7 @@ def find(*requests: BranchRequest, spans=(HELD,), observations=()) -> list[tuple
     return [(NOW - each.available_at, each.patched_at and NOW - each.patched_at) for each in patches]
 
 
-def test_fix_waits_from_the_first_sighting_of_its_digest_to_the_merge():
+def test_fix_waits_from_first_observation_of_digest_to_merge():
     assert find(merged(), observations=[seen(NOW - 8 * DAY)]) == [(8 * DAY, DAY)]
 
 
@@ -107,11 +107,11 @@ def test_branch_that_was_updated_without_basebump_is_patched_then():
         merged(targets=("*@sha256:abc",)),
     ],
 )
-def test_request_without_known_fixes_for_the_held_digest_is_no_patch(request_):
+def test_request_without_known_fixes_for_held_digest_is_not_a_patch(request_):
     assert find(request_) == []
 
 
-def test_unpinned_reference_is_no_patch():
+def test_unpinned_reference_is_not_a_patch():
     assert find(merged(), spans=[held(None)]) == []
 
 
@@ -158,7 +158,7 @@ def test_summary_has_median_percentile_and_oldest_open():
     )
 
 
-def test_summary_since_the_publication_is_about_fixes_whose_publication_is_known():
+def test_publication_summary_covers_only_fixes_with_publication_date():
     spans = [held(key=replace(WEB, repository=f"acme/{number}")) for number in range(3)]
     requests = [
         merged(key=spans[0].key, fix_published_at=NOW - 8 * DAY),
@@ -203,7 +203,7 @@ def test_fix_that_was_published_after_its_merge_did_not_wait():
     assert patch.wait_since_published == timedelta()
 
 
-def test_summary_leaves_out_what_was_merged_before():
+def test_summary_omits_earlier_merges():
     patches = find_patches(FleetHistory((held(),), (merged(),)))
     assert summarise_patches(patches, PatchGrouping.ALL, NOW, NOW) == ()
 

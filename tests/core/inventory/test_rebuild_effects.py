@@ -39,12 +39,12 @@ def test_golden_image_leads_to_all_repositories_that_build_on_it():
     assert finder.find_effect(key("golden"), ["tools/Dockerfile"]) == RebuildEffect((TOOLS,), 20)
 
 
-def test_image_on_which_nobody_builds_leads_to_no_repository():
+def test_unused_base_image_leads_to_no_repository():
     finder = RebuildFinder(LINKS, FILES)
     assert finder.find_effect(key("app-1"), ["Dockerfile"]) == RebuildEffect(("r.example.com/acme/app-1",), 0)
 
 
-def test_file_from_which_no_known_image_is_built_has_no_effect():
+def test_file_without_known_image_has_no_effect():
     assert RebuildFinder(LINKS, FILES).find_effect(key("app-2"), ["Dockerfile"]) is None
     assert RebuildFinder({}, FILES).find_effect(key("golden"), ["python/Dockerfile"]) is None
 

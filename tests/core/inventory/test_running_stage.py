@@ -136,7 +136,7 @@ def test_image_that_no_container_runs_is_not_seen_and_not_stuck():
     assert not progress.is_stuck(NOW)
 
 
-def test_cluster_that_was_not_read_since_the_merge_proves_nothing():
+def test_cluster_not_read_since_merge_proves_no_running_stage():
     for read_at in (MERGED_AT - DAY, None):
         cluster = build_cluster(build_running(OLD, first_seen_at=MERGED_AT - 5 * DAY), read_at=read_at)
         progress = follow(WORKLOAD, clusters=[cluster])
@@ -149,7 +149,7 @@ def test_cluster_that_was_read_is_enough_to_find_an_older_image():
     assert get_reason(progress) is WaitReason.OLDER_RUNS
 
 
-def test_older_image_of_another_base_branch_proves_nothing():
+def test_older_image_of_other_base_branch_is_reported_as_shared():
     clusters = [build_cluster(build_running(), build_running(OLD, name="worker"))]
     holders = {(PYTHON.repository, OLD): frozenset({API})}
     assert get_reason(follow(WORKLOAD, clusters=clusters, holders=holders)) is WaitReason.SHARED_IMAGE
@@ -171,7 +171,7 @@ def test_build_whose_base_is_unknown_never_counts_as_running():
     assert (progress.stage, get_reason(progress)) == (REBUILT, WaitReason.OTHER_DIGEST)
 
 
-def test_older_build_that_another_base_branch_builds_proves_nothing():
+def test_older_build_of_other_base_branch_is_reported_as_shared():
     release = (replace(WEB, base_branch="release-1"), "Dockerfile")
     clusters = [build_cluster(*(build_running(digest(f"own {n}"), repository=OWN, name=f"w{n}") for n in (1, 2)))]
     more = {
@@ -184,6 +184,6 @@ def test_older_build_that_another_base_branch_builds_proves_nothing():
     assert get_reason(follow(BUILD, links=both, **more)) is WaitReason.SHARED_IMAGE
 
 
-def test_without_clusters_nothing_is_said_about_running():
+def test_running_stage_is_omitted_without_clusters():
     progress = follow(BUILD, builds=[build_own()], scope=replace(SCOPE, has_clusters=False), clusters=())
     assert (progress.stage, progress.wait) == (REBUILT, None)

@@ -56,7 +56,7 @@ def test_pods_are_added_up_for_each_namespace():
     assert find(images) == (RunningUse(None, places(("shop", 9), ("payments", 7))),)
 
 
-def test_image_that_runs_nowhere_has_no_use():
+def test_image_without_containers_has_no_use():
     assert find([run(repository="docker.io/library/redis"), run(tag="1.28", content="other")]) == ()
 
 
@@ -87,7 +87,7 @@ def test_image_that_no_longer_runs_does_not_count():
     assert RunningUseFinder([ended]).find_uses(MOVE) == ()
 
 
-def test_cluster_that_could_not_be_read_shows_the_age_of_what_is_known():
+def test_unread_cluster_shows_age_of_last_known_state():
     failure = UnreadCluster("prod", ClusterProblem.UNREACHABLE, "it is gone")
     found = RunningUseFinder([cluster(run(), failure=failure)]).find_uses(MOVE)
     assert found == (RunningUse(None, (RunningPlace("prod", "payments", 1, NOW),)),)
@@ -107,14 +107,14 @@ def test_own_image_that_was_built_on_the_old_digest_is_found():
     assert find(images, builds=builds) == (RunningUse(WEB, places(("shop", 5))),)
 
 
-def test_own_image_runs_by_the_digest_of_its_platform_and_was_built_on_that_of_its_base():
+def test_own_image_matches_by_platform_digests_of_image_and_base():
     images = [run("shop/web", repository=WEB, content="web-amd64")]
     builds = [build_web("web", "old-amd64", [digest("web-amd64")])]
     assert find(images, builds=builds) == ()
     assert find(images, builds=builds, old_images=[digest("old-amd64")]) == (RunningUse(WEB, places(("shop", 1))),)
 
 
-def test_number_of_places_and_own_images_is_limited():
+def test_number_of_running_places_and_own_images_is_limited():
     images = [run(f"ns-{i:03}/web") for i in range(MAX_PLACES + 5)]
     images += [run("shop/web", repository=f"{WEB}-{i}", content="web") for i in range(MAX_OWN_IMAGES + 5)]
     builds = [build_web("web", "old", repository=f"{WEB}-{i}") for i in range(MAX_OWN_IMAGES + 5)]

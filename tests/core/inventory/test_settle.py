@@ -70,7 +70,7 @@ def test_decision_lasts_if_only_images_rules_and_evidence_determine_it(decision,
     assert are_decisions_lasting([decision]) is is_lasting
 
 
-def test_one_decision_that_may_change_is_enough():
+def test_decisions_are_not_lasting_when_one_may_change():
     assert not are_decisions_lasting([UpToDate(IMAGE), UnresolvedReference(IMAGE, Reason.UNREACHABLE, "")])
 
 
@@ -85,7 +85,7 @@ def test_one_decision_that_may_change_is_enough():
         replace(DONE, request=None),
     ],
 )
-def test_only_an_open_request_that_needs_nothing_is_done(step):
+def test_only_open_request_without_pending_changes_is_done(step):
     assert is_step_done(DONE)
     assert not is_step_done(step)
 
@@ -133,7 +133,7 @@ def test_branch_is_due_at_the_first_of_all_times():
     assert find_due_time([UpToDate(IMAGE)], [], ends, NOW) == datetime(2027, 4, 2, tzinfo=UTC)
 
 
-def test_times_that_passed_are_no_reason():
+def test_past_times_do_not_make_branch_due():
     ends = PolicyConfig(end_of_life=(ConfiguredEndOfLife("*", "*", NOW.date() - timedelta(days=1), None),))
     assert find_due_time([UpToDate(IMAGE)], [], ends, NOW) is None
 

@@ -52,7 +52,7 @@ def test_funnel_has_only_stages_that_a_use_passes():
     assert find_fleet_stages(replace(facts, scope=StageScope()), NOW).funnels[0].stages == (PROPOSED, MERGED)
 
 
-def test_unknown_uses_are_counted_apart_from_those_that_wait():
+def test_unknown_uses_are_counted_separately_from_waiting_uses():
     (funnel,) = find_fleet_stages(build_facts(build_stored_use(), links={}), NOW).funnels
     assert funnel.counts[MERGED] == StageCount(unknown=1)
 
@@ -107,7 +107,7 @@ def test_only_selected_uses_are_followed():
     assert stages.funnels[0].uses == 1
 
 
-def test_images_of_a_cache_are_those_of_its_upstream():
+def test_cached_images_count_as_upstream_images():
     cached = "contoso.azurecr.io/dockerhub/library/python"
     use = build_stored_use(UseKind.WORKLOAD, repository=cached)
     facts = build_facts(

@@ -110,7 +110,7 @@ def get_positions(stages: FleetStages) -> list[int]:
 
 
 @given(list_facts())
-def test_reached_stages_are_in_order_and_their_times_as_well(facts):
+def test_reached_stages_and_times_are_in_order(facts):
     for progress in find(facts).updates:
         stages = [each.stage for each in progress.reached]
         times = [each.at for each in progress.reached]
@@ -120,7 +120,7 @@ def test_reached_stages_are_in_order_and_their_times_as_well(facts):
 
 
 @given(list_facts())
-def test_stage_is_never_past_what_was_seen(facts):
+def test_stage_never_exceeds_observations(facts):
     running = {stored.image.digest for cluster in facts.clusters for stored in cluster.images}
     for progress in find(facts).updates:
         stages = {each.stage for each in progress.reached}
@@ -139,7 +139,7 @@ def test_stage_is_never_past_what_was_seen(facts):
 
 
 @given(list_facts())
-def test_update_that_waits_for_nothing_is_in_its_last_stage(facts):
+def test_update_without_wait_is_in_last_stage(facts):
     for progress in find(facts).updates:
         if progress.wait is None:
             assert progress.stage is facts.scope.list_stages(progress.use.kind)[-1]

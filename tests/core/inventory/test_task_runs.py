@@ -44,7 +44,7 @@ def test_image_of_an_index_belongs_to_the_run_that_pushed_it():
         BuildTask("contoso.azurecr.io", "web", "/dev/null", DockerStep("Dockerfile")),
     ],
 )
-def test_run_that_names_no_dockerfile_of_a_repository_keeps_the_label(task):
+def test_run_without_dockerfile_of_repository_keeps_label(task):
     (build,) = add_task_runs([BUILD], [TaskRun(((WEB, digest("web")),), task=task)])
     assert (build.source, build.is_task_run) == ("https://github.com/acme/inherited", False)
 

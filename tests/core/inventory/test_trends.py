@@ -37,7 +37,7 @@ def test_fix_is_overdue_from_its_due_date_until_its_merge():
     assert [point.overdue for point in points[-9:]] == [0, 0, 1, 1, 0, 0, 0, 0, 0]
 
 
-def test_median_is_that_of_the_days_before_and_unknown_without_a_merge():
+def test_median_covers_previous_days_and_is_unknown_without_merges():
     points = build_trends([patch(50, 48), patch(49, 40)], SINCE, NOW).points
     assert [point.median for point in points[:5]] == [None, None, None, None, 2 * DAY]
     assert points[-1 - 40].median == 2 * DAY
@@ -63,7 +63,7 @@ def test_each_team_has_the_points_of_its_fixes():
     }
 
 
-def test_median_since_the_publication_is_about_fixes_whose_publication_is_known():
+def test_published_median_covers_only_fixes_with_publication_date():
     published = replace(patch(10, 4), published_at=NOW - 24 * DAY)
     last = build_trends([published, patch(9, 1)], SINCE, NOW).points[-1]
     assert (last.median, last.published_median) == (6 * DAY, 20 * DAY)

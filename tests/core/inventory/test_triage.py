@@ -34,7 +34,7 @@ def test_branch_is_read_if_it_is_new_or_was_not_settled():
     assert find(replace(STORED, settled=None)) is VisitReason.UNSETTLED
 
 
-def test_visit_in_the_future_proves_nothing():
+def test_visit_in_future_is_not_settled():
     future = NOW + timedelta(days=400)
     assert find(replace(STORED, read_at=future, settled=replace(SETTLED, due_at=future))) is VisitReason.UNSETTLED
 
@@ -57,12 +57,12 @@ def test_each_condition_is_a_reason(change, reason):
     assert find(**change) is reason
 
 
-def test_activity_that_was_unknown_proves_nothing():
+def test_unknown_activity_is_a_reason_to_read():
     stored = replace(STORED, settled=replace(SETTLED, conditions=replace(CONDITIONS, activity=None)))
     assert find(stored, activity=None) is VisitReason.REQUESTS_CHANGED
 
 
-def test_new_commit_with_the_same_files_is_no_reason_without_an_open_request():
+def test_new_commit_with_same_files_is_a_reason_only_with_open_request():
     assert find(head="3" * 40) is None
     with_request = replace(STORED, open_request_heads={"basebump/nginx": None})
     assert find(with_request, head="3" * 40) is VisitReason.FILES_CHANGED
@@ -74,7 +74,7 @@ def test_branch_is_read_when_its_time_comes():
     assert find(stored) is VisitReason.DUE
 
 
-def test_every_branch_is_read_in_turn_between_half_and_the_whole_of_the_interval():
+def test_branches_are_read_in_turn_between_half_and_whole_interval():
     keys = [BranchKey("github", "github.com", f"acme/web-{number}", "main") for number in range(200)]
 
     def count_read(age: timedelta) -> int:

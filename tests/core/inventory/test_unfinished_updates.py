@@ -55,7 +55,7 @@ def test_open_request_is_not_merged():
     assert find(history=history) == ()
 
 
-def test_image_that_no_container_runs_may_not_be_deployed():
+def test_unobserved_image_is_not_unfinished():
     assert find(clusters=[build_cluster()]) == ()
 
 
@@ -67,13 +67,13 @@ def test_image_that_the_base_branch_no_longer_uses_is_finished():
     assert find_unfinished(StageIndex(build_facts(history=HISTORY, clusters=OLDER_RUNS))) == ()
 
 
-def test_what_is_unknown_is_never_overdue():
+def test_unknown_progress_is_never_overdue():
     (found,) = find(clusters=[build_cluster(build_running(OLD), read_at=MERGED_AT - DAY)])
     assert not found.is_known
     assert not found.is_overdue(NOW)
 
 
-def test_known_file_is_named_before_an_unknown_one():
+def test_known_file_is_named_before_unknown_file():
     other = build_stored_use(path="a/Dockerfile")
     (found,) = find(other, WORKLOAD, links={})
     assert (found.is_known, found.progress.use.path) == (True, WORKLOAD.use.path)

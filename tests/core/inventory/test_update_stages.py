@@ -55,7 +55,7 @@ def test_update_of_open_request_is_proposed_and_waits_for_review():
     assert (progress.since, progress.request.number) == (NOW - 3 * DAY, 2)
 
 
-def test_digest_in_the_file_is_followed_while_a_later_one_is_proposed():
+def test_digest_in_file_is_followed_while_later_digest_is_proposed():
     first, second = follow_all(build_stored_use(status="update"), history=build_history(requests=[OPEN]))
     assert (first.digest, first.stage, first.is_latest) == (NEW, MERGED, False)
     assert (second.digest, second.stage, second.is_latest) == (THIRD, PROPOSED, True)
@@ -76,7 +76,7 @@ def test_newer_digest_without_request_has_no_stage(status, reason):
 
 
 @pytest.mark.parametrize("status", ["up-to-date", "superseded", "unresolved", "skipped", "not-checked"])
-def test_digest_in_the_file_is_the_latest_if_no_newer_one_is_known(status):
+def test_digest_in_file_is_latest_when_no_newer_digest_is_known(status):
     progress = follow(build_stored_use(UseKind.OTHER, status=status))
     assert (progress.stage, progress.digest, progress.wait) == (MERGED, NEW, None)
 
@@ -93,7 +93,7 @@ def test_request_for_a_tag_that_the_branch_does_not_use_changes_the_tag_of_the_u
     assert (progress.stage, progress.digest) == (PROPOSED, THIRD)
 
 
-def test_request_for_another_tag_in_use_proposes_nothing_for_the_use():
+def test_request_for_other_tag_in_use_does_not_propose_for_use():
     request = replace(OPEN.request, targets=(f"{PYTHON.repository}:3.13@{THIRD}",))
     other = build_stored_use(tag="3.13", path="other/Dockerfile", digest=OLD)
     facts = build_facts(BUILD, other, history=build_history(requests=[BranchRequest(WEB, request)]))
@@ -115,7 +115,7 @@ def test_merge_has_the_times_of_the_request():
     assert (progress.reached, progress.due_at, progress.request.number) == (expected, NOW, 1)
 
 
-def test_digest_that_somebody_else_wrote_was_not_proposed():
+def test_digest_written_by_user_was_not_proposed():
     progress = follow(OTHER, history=build_history(has_request=False))
     assert progress.reached == (ReachedStage(MERGED, MERGED_AT, is_exact=False),)
 
@@ -126,7 +126,7 @@ def test_merged_is_the_last_stage_if_neither_builds_nor_clusters_are_read(stored
     assert (progress.stage, progress.wait) == (MERGED, None)
 
 
-def test_digest_that_a_rollback_wrote_again_was_merged_then():
+def test_digest_restored_by_rollback_was_merged_at_rollback():
     history = build_history()
     old, new = history.held
     spans = (
@@ -203,7 +203,7 @@ def test_build_before_the_merge_is_not_rebuilt():
     assert get_reason(progress) is WaitReason.NOT_BUILT
 
 
-def test_build_after_the_merge_without_known_base_proves_nothing():
+def test_build_after_merge_without_known_base_is_not_rebuilt():
     progress = follow(BUILD, builds=[build_own(base=None)])
     assert (progress.stage, get_reason(progress)) == (MERGED, WaitReason.BASE_UNKNOWN)
 
@@ -296,7 +296,7 @@ def test_update_is_stuck_if_it_waits_longer_than_usual():
     assert [progress.is_stuck(MERGED_AT + age) for age in (DAY / 2, DAY, 2 * DAY)] == [False, True, True]
 
 
-def test_failed_build_is_stuck_at_once_and_what_is_unknown_never():
+def test_failed_build_is_stuck_at_once_and_unknown_build_never():
     failed = follow(BUILD, builds=[build_own(base=OLD)], failed_checks={WEB: FailedCheck("build")})
     assert failed.is_stuck(MERGED_AT)
     assert not follow(BUILD, links={}).is_stuck(NOW + 100 * DAY)

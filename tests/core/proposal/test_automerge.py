@@ -31,17 +31,17 @@ def may(
     return can_automerge(move, evidence)
 
 
-def test_nothing_merges_by_itself_unless_a_rule_says_so():
+def test_automerge_requires_policy():
     assert not may(BETTER, None)
     assert not may(BETTER, AutomergeConditions(UpdateMode.NONE))
 
 
-def test_what_was_scanned_and_brings_nothing_may():
+def test_scanned_update_without_added_findings_can_automerge():
     assert may(BETTER)
     assert may(compare_scans(scan(finding("CVE-1")), scan(finding("CVE-1"))))
 
 
-def test_what_brings_something_may_not_unless_that_is_no_condition():
+def test_update_with_added_findings_can_automerge_only_when_allowed():
     worse = compare_scans(scan(), scan(finding("CVE-2")))
     assert not may(worse)
     assert may(worse, replace(DIGEST, forbids_introduced=False))
@@ -56,11 +56,11 @@ def test_what_brings_something_may_not_unless_that_is_no_condition():
         pytest.param(compare_scans(None, scan()), id="nothing-was-pinned"),
     ],
 )
-def test_what_is_unknown_speaks_for_nothing(evidence):
+def test_automerge_is_refused_when_evidence_is_unknown(evidence):
     assert not may(evidence)
 
 
-def test_whether_something_may_merge_is_unknown_where_the_rest_of_the_rule_holds():
+def test_automerge_is_unknown_when_only_evidence_is_missing():
     move = update(OLD, "new", policy=Policy(automerge=DIGEST))
     assert is_automerge_unknown(move, compare_scans(scan(), UNSCANNED))
     assert is_automerge_unknown(move, compare_scans(UNSCANNED, UNSCANNED))
@@ -79,7 +79,7 @@ def test_each_condition_can_be_waived():
     )
 
 
-def test_another_tag_is_no_move_along_the_tag():
+def test_update_to_other_tag_is_not_a_digest_update():
     assert not may(BETTER, DIGEST, tag="3.12.1-slim", written=f"python:3.12.0-slim@{digest('old')}")
     assert may(
         BETTER, AutomergeConditions(UpdateMode.PATCH), tag="3.12.1-slim", written=f"python:3.12.0-slim@{digest('old')}"
@@ -98,7 +98,7 @@ def test_another_tag_is_no_move_along_the_tag():
         ("3.12.4", "3.12.0", None),
     ],
 )
-def test_a_tag_is_reached_from_its_distance_on(tag, goal, nearest):
+def test_tag_is_within_update_mode_of_its_distance_or_wider(tag, goal, nearest):
     modes = list(UpdateMode)
     expected = set(modes[modes.index(nearest) :]) if nearest is not None else set()
     assert {mode for mode in modes if is_within_mode(tag, goal, mode)} == expected

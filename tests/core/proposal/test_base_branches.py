@@ -27,11 +27,11 @@ def test_globs_choose_whole_names_each_once(globs, expected):
 
 
 @given(st.text("ab/*?", max_size=6), st.text("ab/", max_size=6))
-def test_every_branch_that_a_glob_matches_begins_as_the_glob_does(glob, branch):
+def test_branches_matching_glob_start_with_literal_prefix(glob, branch):
     assert not is_glob_match(glob, branch) or branch.startswith(get_literal_prefix(glob))
 
 
-def test_a_branch_that_is_wanted_was_made_for_this_base_whatever_else_is_said():
+def test_desired_branch_belongs_to_this_base_despite_stated_base():
     for base in (BaseBranch("main"), BaseBranch("release/1", "release/1")):
         for is_ours in (True, False):
             assert base.is_base_of_branch(is_desired=True, is_ours=is_ours, stated_base="another")
@@ -50,7 +50,7 @@ def test_a_branch_that_is_wanted_was_made_for_this_base_whatever_else_is_said():
         (BaseBranch("release/1", "release/1"), False, None, False),
     ],
 )
-def test_a_branch_that_is_not_wanted_was_made_for_the_base_that_its_commit_states(base, is_ours, stated, expected):
+def test_undesired_branch_belongs_to_base_stated_in_commit(base, is_ours, stated, expected):
     assert base.is_base_of_branch(is_desired=False, is_ours=is_ours, stated_base=stated) is expected
 
 
@@ -66,13 +66,11 @@ def test_a_branch_that_is_not_wanted_was_made_for_the_base_that_its_commit_state
         (BaseBranch("release/1", "release/1"), "main", True, "release/1", False),
     ],
 )
-def test_a_request_that_is_not_wanted_has_to_be_made_to_the_base_that_its_commit_states(
-    base, target, is_ours, stated, expected
-):
+def test_undesired_request_belongs_to_base_stated_in_commit(base, target, is_ours, stated, expected):
     assert base.is_base_of_request(target, is_desired=False, is_ours=is_ours, stated_base=stated) is expected
 
 
-def test_a_commit_says_which_base_it_was_made_for_unless_that_is_the_default_one():
+def test_commit_states_base_branch_unless_default():
     plain = append_trailers("Update x", INTENT, ["Signed-off-by: Bot <bot@example.com>"])
     other = append_trailers("Update x", INTENT, ["Signed-off-by: Bot <bot@example.com>"], "release/größe")
     assert (parse_base_branch(plain), parse_base_branch(other)) == (None, "release/größe")
@@ -88,5 +86,5 @@ def test_a_commit_says_which_base_it_was_made_for_unless_that_is_the_default_one
         "Update x\n\nA sentence.\nBasebump-Base: a",
     ],
 )
-def test_what_only_looks_like_a_trailer_says_nothing(message):
+def test_text_resembling_trailer_states_no_base_branch(message):
     assert parse_base_branch(message) is None

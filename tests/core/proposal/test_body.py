@@ -52,7 +52,7 @@ def test_caution_comes_first_and_names_what_is_added():
     assert "Caution" not in body()
 
 
-def test_caution_is_an_alert_where_the_forge_renders_alerts():
+def test_caution_is_an_alert_when_forge_renders_alerts():
     worse = evidence(scan(LOW), scan(LOW, CRITICAL))
     text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((MOVE,), worse, rows, has_alerts=True), 60_000)
     assert text.startswith("> [!CAUTION]\n> **Adds 1 critical (fixes none).**")
@@ -115,7 +115,7 @@ def test_titles_of_findings_do_not_repeat_the_package():
         assert strip_package_name(title, "openssl") == title
 
 
-def test_several_images_are_rows_worst_first_and_one_fold_each():
+def test_several_images_have_rows_worst_first_and_a_fold_each():
     moves = tuple(update(f"{name}:1@{digest('old')}", "new") for name in ("httpd", "nginx", "redis"))
     risky = replace(moves[2], added_risk=AddedRisk(1, 0))
     late = NotScanned(UnscannedReason.TIMED_OUT)
@@ -191,14 +191,14 @@ def test_image_that_was_not_scanned_has_a_reason_and_no_numbers(why):
     assert "<sub>not scanned · exploitation (KEV) not looked up · EPSS not looked up</sub>" in text
 
 
-def test_digest_that_is_gone_is_stated_with_the_numbers_of_the_new_image():
+def test_gone_digest_is_stated_with_counts_of_new_image():
     gone = replace(MOVE, cause=UpdateCause.GONE)
     text = body((gone,), evidence(NotScanned(UnscannedReason.IMAGE_GONE), None, gone))
     assert text.startswith("**The registry no longer has the digest of `python:3.12-slim` in the file, so builds and ")
     assert "| now | ? | ? | ? | ? | ? |\n| after | **0** | **0** | **0** | **1** |" in text
 
 
-def test_what_was_not_looked_up_is_stated():
+def test_missing_lookups_are_stated():
     text = body()
     assert "| Signed by | not checked (no `trust` rule for this image) |" in text
     assert "| Source | not looked up |" in text
@@ -228,7 +228,7 @@ def test_image_has_a_link_and_its_versions():
     assert "| Image | `registry.example/team/app:1` `" in body((own,))
 
 
-def test_what_does_not_fit_is_counted_with_a_command_that_shows_it():
+def test_omitted_findings_are_counted_with_command_that_shows_them():
     many = scan(*(finding(f"CVE-1900-{number:04}", package=f"p{number}") for number in range(300)))
     whole = body(known=evidence(many, scan()), limit=200_000)
     cut = body(known=evidence(many, scan()), limit=8_000)
@@ -259,7 +259,7 @@ def test_findings_that_are_not_listed_are_counted_for_any_number_of_rows(fixed, 
         assert len({str(each.id) for group in groups for each in group.findings}) + cut == count
 
 
-def test_a_body_is_markdown_whose_tables_hold():
+def test_body_is_markdown_with_valid_tables():
     tokens = MarkdownIt("gfm-like", {"html": True, "linkify": False}).parse(body((MOVE, PIN)))
     assert sum(token.type == "table_open" for token in tokens) == 4
     single = MarkdownIt("gfm-like", {"html": True, "linkify": False}).parse(body())
@@ -281,7 +281,7 @@ def test_suppressed_findings_are_listed_separately_and_not_counted():
     assert f"{300 - cut.count('nvd.nist.gov')} more are not listed here." in cut
 
 
-def test_last_lines_say_how_to_decline_ignore_and_undo():
+def test_last_lines_describe_how_to_decline_ignore_and_undo():
     muting = update(f"python:3.12-slim@{digest('old')}", "new", policy=Policy(on_close=OnClose.LINE))
     one, all_after = body((MOVE,)), body((muting,))
     assert "**Not now?** Close this: basebump then proposes only later digests. **Never?** Write `# basebump" in one
@@ -289,14 +289,14 @@ def test_last_lines_say_how_to_decline_ignore_and_undo():
     assert "Close this: later digests are then offered only if they fix something critical. " in all_after
 
 
-def test_a_body_of_very_many_files_fits_too():
+def test_body_of_very_many_files_fits_limit():
     updates = tuple(update("python:3.12-slim", "new", path=f"service-{number:05}/Dockerfile") for number in range(3000))
     text = body(updates, limit=20_000)
     assert len(text) <= 20_000
     assert re.search(r"· and 29\d\d more \|", text)
 
 
-def test_a_limit_that_nothing_fits_into_is_an_error():
+def test_limit_too_small_for_any_body_is_an_error():
     with pytest.raises(BodyTooLongError):
         body(limit=100)
 
@@ -315,7 +315,7 @@ BEHIND, ANSWERED = "It was not rebuilt since its own base moved.", "the team ans
 NOTED = with_notes(MOVE, BEHIND, of_the_move=(ANSWERED,))
 
 
-def test_note_of_an_image_is_shown_once_for_all_its_places():
+def test_note_of_image_is_shown_once_for_all_references():
     beside = update(
         f"python:3.12-slim@{digest('old')}", "new", path="b/Dockerfile", notes=("It is a note of the file.",)
     )
@@ -327,7 +327,7 @@ def test_note_of_an_image_is_shown_once_for_all_its_places():
     assert body(both, evidence(None, None, *both)).count(BEHIND) == 1
 
 
-def test_notes_that_do_not_fit_are_counted_and_long_ones_are_cut():
+def test_omitted_notes_are_counted_and_long_notes_are_cut():
     noted = with_notes(MOVE, *(f"{number} {'long ' * 100}" for number in range(5)))
     (shown,) = build_proposal_view((noted,), evidence(), 2).transitions
     assert (len(shown.notes), shown.notes_cut) == (2, 3)
@@ -336,7 +336,7 @@ def test_notes_that_do_not_fit_are_counted_and_long_ones_are_cut():
     assert "3 more notes do not fit here" in text
 
 
-def test_a_note_is_something_that_is_known_and_nothing_that_is_proposed():
+def test_note_changes_evidence_part_of_fingerprint_only():
     known = evidence()
     with_it, without = (compute_fingerprint((each,), known) for each in (NOTED, MOVE))
     assert with_it[:PROPOSED_DIGITS] == without[:PROPOSED_DIGITS]
@@ -384,7 +384,7 @@ def in_fleet(outcome):
         ),
     ],
 )
-def test_body_says_how_ci_ended_in_the_fleet(outcome, text):
+def test_body_states_ci_outcomes_of_fleet(outcome, text):
     waiting = "not by basebump: wait for the checks of this repository"
     assert f"| Tested | {text} · {waiting} |\n" in body(known=in_fleet(outcome))
     assert f"| Tested | {waiting} |\n" in body(known=in_fleet(FleetOutcome()))
@@ -392,5 +392,5 @@ def test_body_says_how_ci_ended_in_the_fleet(outcome, text):
     assert f" Tested: {text}." in body((MOVE, PIN), several)
 
 
-def test_outcome_of_ci_is_no_reason_to_write_an_open_request_again():
+def test_ci_outcome_does_not_change_fingerprint():
     assert compute_fingerprint((MOVE,), in_fleet(FleetOutcome(passed=9))) == compute_fingerprint((MOVE,), evidence())

@@ -72,22 +72,22 @@ def words(*evidence, is_doubted=False):
         ),
     ],
 )
-def test_a_status_says_in_one_line_what_is_known(evidence, sentence):
+def test_status_states_evidence_in_one_line(evidence, sentence):
     assert build_status(evidence, needs_review=False) == CommitStatus(StatusState.SUCCESS, sentence)
 
 
-def test_what_a_person_must_look_at_is_a_failure():
+def test_status_fails_when_review_is_needed():
     found = build_status([WORSE], needs_review=True)
     assert (found.state, "adds 1 (1 critical)" in found.description) == (StatusState.FAILURE, True)
 
 
-def test_where_nobody_looks_for_anything_there_is_no_status():
+def test_status_is_missing_without_scanner_and_signature_checks():
     assert words(ALONE, ALONE) is None
     assert words(ALONE, is_doubted=True) is None
     assert words(ALONE, BETTER) is not None
 
 
-def test_a_status_fits_every_forge():
+def test_status_description_fits_forge_limits():
     every = [
         replace(each, signatures=sign) for each in (BETTER, PINNED, UNKNOWN) for sign in (SIGNED, UNSIGNED, UNASKED)
     ]
@@ -111,7 +111,7 @@ def body(status=None, report=REPORT):
     return f"text\n\n{render_mark(BodyMark(TARGETS, report, status_attempt=status))}"
 
 
-def test_a_mark_remembers_the_commit_whose_status_was_tried():
+def test_mark_records_commit_of_status_attempt():
     written = record_status(body(), HEAD, STATUS)
     assert parse_mark(written) == BodyMark(TARGETS, REPORT, status_attempt=on(HEAD))
     assert record_status(record_status(body(), "b" * 40, STATUS), HEAD, STATUS) == written
@@ -130,12 +130,12 @@ def test_a_mark_remembers_the_commit_whose_status_was_tried():
         ["a" * 12, "success", ""],
     ],
 )
-def test_what_is_no_status_in_a_mark_is_none(said):
+def test_invalid_status_in_mark_is_ignored(said):
     was = '"withdrawn":false'
     assert parse_mark(body().replace(was, f'{was},"status":{json.dumps(said)}')) == BodyMark(TARGETS, REPORT)
 
 
-def test_what_a_mark_says_becomes_one_short_line():
+def test_status_from_mark_is_shortened_to_one_line():
     long = CommitStatus(StatusState.FAILURE, "line\nafter line " * 50)
     found = parse_mark(record_status(body(), HEAD, long)).status_attempt
     assert found.status.state is StatusState.FAILURE
@@ -151,24 +151,24 @@ ONLY_STATUS = RequestAttributes(status=STATUS)
 LONG_AGO = NOW - timedelta(days=30)
 
 
-def test_what_has_its_status_is_left():
+def test_request_with_current_status_is_unchanged():
     before = shown(head=HEAD, body=body(on(HEAD)), ever_set=RequestAttributes(), opened_at=NOW)
     assert step(KNOWN, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
 
 
-def test_another_last_commit_gets_it_whenever_that_came():
+def test_other_last_commit_gets_status():
     before = shown(head=HEAD, body=body(on("b" * 40)), ever_set=RequestAttributes(), opened_at=LONG_AGO)
     assert step(KNOWN, before) == UpdateRequest(
         before, KNOWN, must_push=False, must_update_text=False, attributes=ONLY_STATUS
     )
 
 
-def test_a_request_from_before_there_were_statuses_gets_one():
+def test_request_created_before_statuses_existed_gets_status():
     before = shown(head=HEAD, ever_set=None, opened_at=LONG_AGO)
     assert step(KNOWN, before).attributes == ONLY_STATUS
 
 
-def test_what_is_pushed_or_reworded_gets_it():
+def test_pushed_or_reworded_request_gets_status():
     moved = shown(head=HEAD, intent="9" * 16, body=body(on(HEAD)), ever_set=RequestAttributes(), opened_at=LONG_AGO)
     assert step(KNOWN, moved) == UpdateRequest(
         moved, KNOWN, must_push=True, must_update_text=False, attributes=ONLY_STATUS
@@ -179,7 +179,7 @@ def test_what_is_pushed_or_reworded_gets_it():
     assert step(KNOWN, reworded).attributes == ONLY_STATUS
 
 
-def test_a_run_that_knows_less_than_the_text_sets_none():
+def test_run_with_less_evidence_than_text_sets_no_status():
     knows_all, knows_less = "2" * 14 + "00", "2" * 14 + "01"
     before = shown(head=HEAD, body=body(on("b" * 40), knows_all), ever_set=RequestAttributes(), opened_at=NOW)
     assert step(replace(KNOWN, report_fingerprint=knows_less), before) == NoChange(
@@ -187,13 +187,13 @@ def test_a_run_that_knows_less_than_the_text_sets_none():
     )
 
 
-def test_where_none_is_wanted_none_is_missed():
+def test_request_is_unchanged_when_no_status_is_desired():
     before = shown(head=HEAD, body=body(on("b" * 40)), ever_set=RequestAttributes(), opened_at=NOW)
     assert step(WANTED, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_request_that_waits_copies_the_status_of_its_own_commit_to_a_merge_of_the_base(known):
+def test_waiting_request_copies_status_of_own_commit_to_base_merge(known):
     waits = shown(
         head=HEAD,
         own_commit="b" * 40,

@@ -86,7 +86,7 @@ def test_lists_begin_with_the_most_urgent_proposal_under_headings():
     ]
 
 
-def test_first_line_counts_requests_and_what_they_fix_together():
+def test_first_line_counts_requests_and_their_fixes():
     opened = build_branch((LOW, CRITICAL), (CRITICAL, HIGH), exploited=[LOW.id])
     assert (
         "**2 requests open, 0 waiting, 0 held.** The open and waiting requests fix "
@@ -106,12 +106,12 @@ def test_row_has_effect_and_links_of_its_files():
     assert f"- [`a b/Dockerfile`]({FILES_URL}a%20b/Dockerfile): `node:22` update\n" in detected
 
 
-def test_effect_is_not_repeated_when_the_title_has_it():
+def test_effect_is_not_repeated_when_title_contains_effect():
     opened = branch(update(), proposals=[proposal("Update node:22: fixes 1 (1 critical), adds none")])
     assert render(opened).count("fixes 1 (1 critical), adds none") == 1
 
 
-def test_group_has_one_row_for_each_image():
+def test_group_has_a_row_for_each_image():
     opened = build_branch((CRITICAL,), (LOW,))
     first, second = opened.report.proposals
     group = replace(
@@ -125,7 +125,7 @@ def test_group_has_one_row_for_each_image():
     ) in found
 
 
-def test_bulk_boxes_are_there_for_two_proposals_and_more():
+def test_bulk_checkboxes_appear_for_two_or_more_proposals():
     for count in range(4):
         fixes = [(LOW,)] * count
         opened = render(build_branch(*fixes))
@@ -135,7 +135,7 @@ def test_bulk_boxes_are_there_for_two_proposals_and_more():
 
 
 @pytest.mark.parametrize("status", [ReferenceStatus.HELD, ReferenceStatus.REFUSED])
-def test_every_hold_says_what_ends_it(status, tmp_path):
+def test_holds_describe_their_remedy(status, tmp_path):
     for reason in REASONS_BY_STATUS[status]:
         assert describe_hold_remedy(reason), reason
         found = render(branch(verdict(status, reason, detail="why")))
@@ -204,7 +204,7 @@ def test_other_repositories_are_named_unless_everyone_can_read_the_dashboard():
     assert "secret-plans" not in render(branch(stuck=(waiting,)), is_public=True)
 
 
-def test_stuck_update_with_a_reason_of_a_later_version_is_shown_without_it():
+def test_stuck_update_with_unknown_reason_is_shown_without_reason():
     assert "· `contoso" not in render(branch(stuck=(replace(STUCK, reason="new-reason", images=()),)))
 
 
@@ -225,7 +225,7 @@ def test_files_of_several_base_branches_name_their_branch():
     assert "[`Dockerfile:1 on release/1`](https://github.com/acme/web/blob/release/1/Dockerfile#L1)" in found
 
 
-def test_text_fits_the_limit_and_names_what_is_left_out():
+def test_text_fits_limit_and_counts_omitted_entries():
     many = build_branch(*[(CRITICAL,)] * 300)
     assert "100 more entries do not fit here." in render(many, limit=1_000_000)
     found = render(many, limit=20_000)
@@ -282,7 +282,7 @@ SAFE_HTML = ("<!-- basebump:", "<details><summary>", "</details>", "</summary>")
 
 @settings(deadline=None)
 @given(hostile)
-def test_text_from_outside_adds_neither_html_nor_boxes_nor_images(word):
+def test_untrusted_text_adds_no_html_checkboxes_or_images(word):
     places = (
         update(path=word),
         verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, path=word, line_number=2, detail=word),

@@ -106,7 +106,7 @@ def test_unresolved_tag_has_the_build_time_of_its_image():
     assert unresolved.find_fix_time(transition, fixes(Severity.HIGH, built=NOW - DAY)) == NOW - DAY
 
 
-def test_another_tag_counts_from_its_own_push():
+def test_other_tag_counts_from_its_own_push():
     other = Transition(NGINX, digest("old"), digest("new"), ("linux/amd64",), "2")
     resolved = ResolvedTag(
         replace(NGINX, tag="2"), digest("new"), registry_records={digest("new"): RegistryRecord(NOW - DAY)}
@@ -134,7 +134,7 @@ def test_another_tag_counts_from_its_own_push():
         (fixes(Severity.CRITICAL), None, None),
     ],
 )
-def test_most_urgent_class_that_is_fixed_determines_the_date(evidence, periods, expected):
+def test_most_urgent_fixed_class_determines_due_date(evidence, periods, expected):
     found = compute_due_date([(move(periods), evidence)], None, times(pushed=NOW))
     assert found == (expected and DueDate(NOW + expected[0] * DAY, expected[1]))
 
@@ -169,7 +169,7 @@ def test_recorded_date_stays_when_evidence_is_unknown_or_lower(evidence):
     assert due_of(evidence, recorded) == recorded
 
 
-def test_recorded_date_goes_when_the_policy_has_no_due_dates():
+def test_recorded_date_is_removed_when_policy_has_no_due_dates():
     recorded = DueDate(NOW + DAY, DueClass.CRITICAL)
     assert compute_due_date([(move(None), fixes(Severity.CRITICAL))], recorded, times(pushed=NOW)) is None
 
@@ -255,7 +255,7 @@ def test_later_stage_wins():
     assert select_shorter_periods(PERIODS, PERIODS).until is DueUntil.MERGED
 
 
-def test_stage_of_the_due_date_is_that_of_the_policy_and_not_of_the_mark():
+def test_stage_of_due_date_comes_from_policy_and_not_from_mark():
     """Users can edit a mark."""
     recorded = DueDate(NOW + DAY, DueClass.CRITICAL, until=DueUntil.RUNNING)
     assert compute_due_date([(move(), fixes(Severity.CRITICAL))], recorded, times()).until is DueUntil.MERGED
@@ -264,7 +264,7 @@ def test_stage_of_the_due_date_is_that_of_the_policy_and_not_of_the_mark():
     assert compute_due_date(both, None, times()).until is DueUntil.RUNNING
 
 
-def test_mark_contains_the_stage_only_if_it_is_a_later_one():
+def test_mark_contains_stage_only_when_later_than_merged():
     for until in DueUntil:
         due = DueDate(NOW, DueClass.HIGH, until=until)
         mark = render_mark(BodyMark(due=due))
@@ -304,7 +304,7 @@ RUNS = st.builds(
 
 
 @given(st.lists(RUNS, min_size=1, max_size=12))
-def test_date_never_moves_later_over_any_runs_and_lost_states(runs):
+def test_due_date_never_moves_later_across_runs_and_lost_states(runs):
     now, pushed, seen, recorded, body = NOW, NOW, None, None, ""
     for run in runs:
         now += timedelta(hours=run.hours)

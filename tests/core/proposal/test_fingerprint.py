@@ -37,29 +37,29 @@ def report(*known: bool) -> str:
     return compute_fingerprint(MOVES[: len(known)], evidence)
 
 
-def test_a_text_that_knows_another_image_in_place_of_the_first_is_no_better():
+def test_report_with_evidence_for_other_image_is_not_better():
     assert not is_outdated(report(True, False), report(False, True))
     assert is_outdated(report(True, False), report(True, True))
     assert not is_outdated(report(True, True), report(True, False))
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=3))
-def test_a_text_knows_less_exactly_where_it_lacks_something_that_the_other_has(pairs):
+def test_report_has_less_evidence_only_when_evidence_is_missing(pairs):
     before, after = report(*(first for first, _ in pairs)), report(*(second for _, second in pairs))
     assert has_less_evidence(before, after) is any(first and not second for first, second in pairs)
 
 
 @pytest.mark.parametrize("known", [(True,), (False,), (True, False), (False, False, False)])
-def test_a_report_is_remembered_whatever_it_lacks(known):
+def test_mark_keeps_report_with_missing_evidence(known):
     body = render_mark(BodyMark(("x@y",), report(*known)))
     assert parse_mark(body).report == report(*known)
 
 
-def test_a_report_of_one_move_and_one_that_lacks_nothing_are_sixteen_digits():
+def test_single_or_complete_report_has_sixteen_digits():
     assert {len(report(True)), len(report(False)), len(report(True, True))} == {16}
 
 
-def test_reports_are_bounded_whatever_the_number_of_moves():
+def test_report_length_is_bounded_for_many_transitions():
     moves = tuple(update(f"alpine:{number}@{digest('old')}", "new") for number in range(3 * MAX_TRANSITIONS))
     known = {get_first_transition(each): compare_scans(UNKNOWN, UNKNOWN) for each in moves}
     assert len(compute_fingerprint(moves, known)) == 16 + 1 + MAX_TRANSITIONS // 4
@@ -67,7 +67,7 @@ def test_reports_are_bounded_whatever_the_number_of_moves():
 
 # A change here makes basebump write every open request again.
 @pytest.mark.parametrize("name", build_report_scenes())
-def test_fingerprint_is_that_of_earlier_version(name):
+def test_fingerprint_equals_fingerprint_of_earlier_version(name):
     scene = build_report_scenes()[name]
     fingerprint = compute_fingerprint(
         scene.updates, scene.evidence, is_first=scene.is_first, protected_files=scene.protected_files

@@ -22,83 +22,83 @@ from bot.model.proposal import (
 from bot.model.request_attributes import RequestAttributes
 
 
-def test_wanted_and_nothing_there_opens():
+def test_desired_proposal_without_request_is_opened():
     assert step(WANTED) == OpenRequest(WANTED, must_push=True)
 
 
-def test_not_wanted_and_nothing_there_is_nothing():
+def test_undesired_proposal_without_request_needs_no_step():
     assert step(NOT_WANTED) is None
 
 
-def test_nothing_changed_is_left():
+def test_unchanged_request_is_left():
     assert step(WANTED, shown()) == NoChange(BRANCH, NoChangeReason.UNCHANGED, shown())
 
 
-def test_another_intent_is_pushed_and_its_body_follows():
+def test_changed_intent_is_pushed_and_body_is_updated():
     before = shown(intent="9" * 16, report="9" * 15 + "0")
     assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=True)
 
 
-def test_new_evidence_alone_changes_the_body_and_no_commit():
+def test_new_evidence_updates_body_without_push():
     before = shown(report="9" * 15 + "0")
     assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
 
 
-def test_evidence_that_knows_less_never_replaces_what_is_known_of_the_same_move():
+def test_less_evidence_does_not_replace_evidence_of_same_transition():
     before, uncertain = shown(report=f"{REPORT[:8]}99999990"), replace(WANTED, report_fingerprint=f"{REPORT[:15]}1")
     assert step(uncertain, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
     killed = shown(report="9" * 15 + "0")
     assert step(uncertain, killed) == UpdateRequest(killed, uncertain, must_push=False, must_update_text=True)
 
 
-def test_an_accepted_proposal_that_conflicts_is_rebuilt_at_once():
+def test_accepted_proposal_with_conflicts_is_rebuilt_at_once():
     before = shown(has_conflicts=True, is_accepted=True, committed_at=NOW)
     assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=False)
 
 
-def test_a_run_killed_between_push_and_amend_is_healed_by_the_amend():
+def test_run_killed_between_push_and_text_update_updates_text_next_time():
     before = shown(report="9" * 15 + "0", targets=("other",))
     assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
 
 
-def test_a_conflict_is_rebuilt_on_the_new_base():
+def test_request_with_conflicts_is_rebuilt_on_new_base():
     before = shown(has_conflicts=True)
     assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=False)
 
 
-def test_a_body_whose_mark_a_person_removed_is_written_again():
+def test_body_without_mark_is_rewritten():
     before = shown(body="thanks")
     assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
 
 
-def test_a_mark_that_names_other_targets_than_the_commit_proposes_is_written_again():
+def test_mark_with_other_targets_than_commit_is_rewritten():
     before = shown(targets=TARGETS_BEFORE)
     assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
 
 
-def test_not_wanted_any_more_is_closed_with_the_reason():
+def test_undesired_request_is_closed_with_reason():
     assert step(NOT_WANTED, shown()) == CloseRequest(shown(), NOT_WANTED.reason)
 
 
-def test_request_whose_branch_was_deleted_is_closed_if_nothing_is_proposed():
+def test_request_with_deleted_branch_is_closed_when_undesired():
     before = shown(head=None, intent=None)
     assert step(NOT_WANTED, before) == CloseRequest(before, NOT_WANTED.reason)
     assert step(NOT_WANTED, before, known=False) is None
     assert step(WANTED, before) == OpenRequest(WANTED, must_push=True)
 
 
-def test_a_close_killed_after_its_mark_goes_on():
+def test_close_interrupted_after_mark_continues():
     before = shown(withdrawn=True)
     assert step(NOT_WANTED, before) == CloseRequest(before, NOT_WANTED.reason)
 
 
-def test_a_close_killed_after_its_mark_is_taken_back_when_it_is_wanted_again():
+def test_close_interrupted_after_mark_is_undone_when_proposal_is_desired():
     before = shown(withdrawn=True)
     assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
 
 
 @pytest.mark.parametrize("wanted", [WANTED, NOT_WANTED])
-def test_a_persons_commit_means_hands_off_and_is_said_once(wanted):
+def test_request_with_user_commit_is_left_with_one_comment(wanted):
     edited = shown(intent=None)
     assert step(wanted, edited) == NoChange(BRANCH, NoChangeReason.EDITED, edited, must_comment=True)
     told = shown(intent=None, has_commented=True)
@@ -108,7 +108,7 @@ def test_a_persons_commit_means_hands_off_and_is_said_once(wanted):
 TICKED = f"- [x] <!-- basebump:rebase --> words\n\n{render_mark(BodyMark(TARGETS, REPORT))}"
 
 
-def test_a_ticked_box_rebuilds_the_branch_whoever_committed_to_it_and_is_cleared():
+def test_ticked_checkbox_rebuilds_branch_and_is_cleared():
     for more in ({}, {"intent": None}, {"is_accepted": True, "committed_at": NOW}):
         before = shown(body=TICKED, **more)
         assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=True)
@@ -125,7 +125,7 @@ def test_labels_and_dashboard_do_not_discard_the_commits_of_users():
     assert step(WANTED, labelled) == NoChange(BRANCH, NoChangeReason.EDITED, labelled, must_comment=True)
 
 
-def test_checkbox_in_a_request_that_somebody_else_opened_does_not_discard_the_commits_of_users():
+def test_checkbox_in_request_of_other_user_does_not_discard_user_commits():
     """Everyone who can read a repository can open a request for an existing branch, and edit its text."""
     opened_by_a_stranger = shown(body=TICKED, intent=None, is_own=False)
     left = NoChange(BRANCH, NoChangeReason.EDITED, opened_by_a_stranger, must_comment=True)
@@ -142,7 +142,7 @@ def test_automerge_is_disabled_on_a_branch_that_a_user_changed(has_mark, desired
     assert step(desired, edited, known=known) == left
 
 
-def test_automerge_is_disabled_while_waiting_if_nobody_knows_the_digests_on_the_branch():
+def test_automerge_is_disabled_while_waiting_when_branch_digests_are_unknown():
     body = render_mark(BodyMark(TARGETS_BEFORE, REPORT, has_automerge=True))
     waits = shown(intent="9" * 16, body=body, has_automerge=True, is_accepted=True, committed_at=NOW)
     assert step(WANTED, waits) == NoChange(BRANCH, NoChangeReason.ACCEPTED, waits)
@@ -151,38 +151,38 @@ def test_automerge_is_disabled_while_waiting_if_nobody_knows_the_digests_on_the_
     assert step(WANTED, unknown) == left
 
 
-def test_accepted_request_does_not_wait_if_its_text_names_other_digests_than_its_branch():
+def test_accepted_request_is_rebuilt_when_text_names_other_digests_than_branch():
     accepted = shown(intent="9" * 16, is_accepted=True, committed_at=NOW)
     assert step(WANTED, accepted).reason is NoChangeReason.ACCEPTED
     misleading = replace(accepted, is_as_marked=False)
     assert step(WANTED, misleading) == UpdateRequest(misleading, WANTED, must_push=True, must_update_text=False)
 
 
-def test_a_ticked_box_does_not_rebuild_what_is_unknown_or_not_wanted():
+def test_ticked_checkbox_does_not_rebuild_unknown_or_undesired_proposal():
     before = shown(body=TICKED)
     assert step(WANTED, before, known=False) == NoChange(BRANCH, NoChangeReason.UNKNOWN, before)
     assert step(NOT_WANTED, before) == CloseRequest(before, NOT_WANTED.reason)
 
 
-def test_a_ticked_box_costs_nobody_their_commits_where_there_is_nothing_to_rebuild():
+def test_ticked_checkbox_keeps_user_commits_of_undesired_proposal():
     edited = shown(body=TICKED, intent=None)
     assert step(NOT_WANTED, edited) == NoChange(BRANCH, NoChangeReason.EDITED, edited, must_comment=True)
 
 
-def test_what_was_declined_comes_back_when_somebody_asks_for_it():
+def test_declined_proposal_is_opened_when_user_requests_it_again():
     again = replace(WANTED, user_requests=frozenset({UserRequest.AGAIN}), on_close=OnClose.LINE)
     assert step(again, shown(RequestState.CLOSED)) == OpenRequest(again, must_push=True)
     assert step(again, shown(RequestState.CLOSED, targets=TARGETS_BEFORE)) == OpenRequest(again, must_push=True)
 
 
-def test_a_label_rebuilds_and_is_answered_though_the_words_stay():
+def test_label_rebuilds_branch_and_updates_text():
     before = shown(user_requests=frozenset({UserRequest.REBASE}))
     assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=True)
     pointless = shown(user_requests=frozenset({UserRequest.AGAIN}))
     assert step(WANTED, pointless) == UpdateRequest(pointless, WANTED, must_push=False, must_update_text=True)
 
 
-def test_a_label_brings_back_only_from_the_newest_request():
+def test_only_label_on_newest_request_opens_proposal_again():
     closed = shown(RequestState.CLOSED)
     labelled = replace(closed, user_requests=frozenset({UserRequest.AGAIN}))
     again = replace(WANTED, user_requests=frozenset({UserRequest.AGAIN}))
@@ -191,29 +191,29 @@ def test_a_label_brings_back_only_from_the_newest_request():
 
 
 @pytest.mark.parametrize("wanted", [WANTED, NOT_WANTED])
-def test_what_was_not_wholly_looked_at_is_left_exactly_as_it_is(wanted):
+def test_request_is_left_when_decisions_are_unknown(wanted):
     before = shown(intent="9" * 16)
     assert step(wanted, before, known=False) == NoChange(BRANCH, NoChangeReason.UNKNOWN, before)
 
 
-def test_an_accepted_proposal_is_not_refreshed_at_once():
+def test_accepted_proposal_is_not_refreshed_at_once():
     before = shown(intent="9" * 16, is_accepted=True, committed_at=NOW - timedelta(days=1))
     assert step(WANTED, before) == NoChange(BRANCH, NoChangeReason.ACCEPTED, before)
 
 
-def test_an_accepted_proposal_is_refreshed_when_it_is_due():
+def test_accepted_proposal_is_refreshed_when_interval_has_passed():
     before = shown(intent="9" * 16, is_accepted=True, committed_at=NOW - WANTED.refresh_every)
     assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=False)
     patient = replace(WANTED, refresh_every=WANTED.refresh_every + timedelta(minutes=1))
     assert step(patient, before) == NoChange(BRANCH, NoChangeReason.ACCEPTED, before)
 
 
-def test_an_accepted_proposal_is_refreshed_at_once_where_that_is_urgent():
+def test_accepted_proposal_is_refreshed_at_once_when_urgent():
     before, urgent = shown(intent="9" * 16, is_accepted=True, committed_at=NOW), replace(WANTED, is_urgent=True)
     assert step(urgent, before) == UpdateRequest(before, urgent, must_push=True, must_update_text=False)
 
 
-def test_a_digest_that_only_became_old_enough_waits_too():
+def test_merely_aged_digest_waits_for_refresh_interval():
     before = shown(intent="9" * 16, targets=TARGETS_BEFORE, committed_at=NOW - timedelta(days=6))
     sliding = replace(WANTED, is_only_aged=True)
     assert step(sliding, before) == NoChange(BRANCH, NoChangeReason.SLIDING, before)
@@ -230,17 +230,17 @@ def test_another_image_in_a_group_is_more_than_sliding():
     assert step(sliding, before) == UpdateRequest(before, sliding, must_push=True, must_update_text=True)
 
 
-def test_an_accepted_proposal_still_gets_new_evidence():
+def test_accepted_proposal_gets_new_evidence():
     before = shown(report="9" * 15 + "0", is_accepted=True, committed_at=NOW)
     assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
 
 
-def test_what_a_person_closed_is_declined():
+def test_request_closed_by_user_is_declined():
     closed = shown(RequestState.CLOSED)
     assert step(WANTED, closed) == NoChange(BRANCH, NoChangeReason.DECLINED, closed)
 
 
-def test_what_a_person_closed_mutes_its_lines_where_the_policy_says_so_until_that_is_urgent():
+def test_request_closed_by_user_mutes_its_tags_when_policy_mutes_until_urgent():
     muting = replace(WANTED, on_close=OnClose.LINE)
     before = shown(RequestState.CLOSED, targets=TARGETS_BEFORE)
     assert step(muting, before) == NoChange(BRANCH, NoChangeReason.MUTED, before)
@@ -252,77 +252,77 @@ def test_what_a_person_closed_mutes_its_lines_where_the_policy_says_so_until_tha
     assert step(muting, other) == OpenRequest(muting, must_push=True)
 
 
-def test_what_was_closed_because_its_branch_vanished_is_offered_again():
+def test_request_closed_by_branch_deletion_is_opened_again():
     before = shown(RequestState.CLOSED, is_closed_by_branch_deletion=True)
     for wanted in (WANTED, replace(WANTED, is_onboarding=True), replace(WANTED, on_close=OnClose.LINE)):
         assert step(wanted, before) == OpenRequest(wanted, must_push=True)
 
 
-def test_the_next_digest_is_offered_after_a_decline():
+def test_next_digest_is_proposed_after_decline():
     assert step(WANTED, shown(RequestState.CLOSED, targets=("x@y",))) == OpenRequest(WANTED, must_push=True)
 
 
-def test_a_decline_is_equality_of_target_sets():
+def test_decline_concerns_only_equal_target_sets():
     more = (*TARGETS, f"docker.io/library/redis:7@{digest('redis')}")
     assert step(WANTED, shown(RequestState.CLOSED, targets=more)) == OpenRequest(WANTED, must_push=True)
 
 
-def test_an_older_decline_still_counts():
+def test_older_decline_still_counts():
     newest, older = shown(RequestState.CLOSED, targets=("x@y",), number=9), shown(RequestState.CLOSED)
     assert step(WANTED, newest, older) == NoChange(BRANCH, NoChangeReason.DECLINED, older)
 
 
-def test_what_we_closed_is_no_decline_and_the_new_request_names_it():
+def test_request_closed_by_basebump_is_not_declined_and_is_linked():
     ours = shown(RequestState.CLOSED, withdrawn=True)
     assert step(WANTED, ours) == OpenRequest(WANTED, must_push=True, withdrawn_request=ours)
 
 
-def test_a_closed_request_without_a_mark_declines_nothing():
+def test_closed_request_without_mark_is_not_a_decline():
     assert step(WANTED, shown(RequestState.CLOSED, body="")) == OpenRequest(WANTED, must_push=True)
 
 
-def test_a_merged_request_declines_nothing():
+def test_merged_request_is_not_a_decline():
     assert step(WANTED, shown(RequestState.MERGED)) == OpenRequest(WANTED, must_push=True)
 
 
-def test_a_branch_without_a_request_is_opened_if_wanted():
+def test_branch_without_request_is_opened_when_desired():
     branch = shown(RequestState.BRANCH)
     assert step(WANTED, branch) == OpenRequest(WANTED, must_push=False, existing_branch=branch)
 
 
 @pytest.mark.parametrize("more", [{"intent": "9" * 16}, {"has_conflicts": True}])
-def test_a_branch_that_holds_something_else_or_conflicts_is_pushed_first(more):
+def test_branch_with_other_content_or_conflicts_is_pushed_before_opening(more):
     branch = shown(RequestState.BRANCH, **more)
     assert step(WANTED, branch) == OpenRequest(WANTED, must_push=True, existing_branch=branch)
 
 
-def test_a_branch_that_was_merged_and_is_wanted_again_is_pushed_anew():
+def test_merged_branch_is_pushed_again_when_desired():
     merged, branch = shown(RequestState.MERGED), shown(RequestState.BRANCH)
     assert step(WANTED, merged, branch) == OpenRequest(WANTED, must_push=True, existing_branch=branch)
 
 
-def test_a_branch_without_a_request_is_swept_if_not_wanted():
+def test_branch_without_request_is_deleted_when_undesired():
     branch = shown(RequestState.BRANCH)
     assert step(NOT_WANTED, branch) == DeleteBranch(branch)
 
 
-def test_a_branch_is_not_swept_when_not_all_was_looked_at():
+def test_branch_is_not_deleted_when_decisions_are_unknown():
     branch = shown(RequestState.BRANCH)
     assert step(NOT_WANTED, branch, known=False) == NoChange(BRANCH, NoChangeReason.UNKNOWN, branch)
 
 
 @pytest.mark.parametrize("wanted", [WANTED, NOT_WANTED])
-def test_a_branch_with_a_persons_commit_is_left(wanted):
+def test_branch_with_user_commit_is_left(wanted):
     branch = shown(RequestState.BRANCH, intent=None)
     assert step(wanted, branch) == NoChange(BRANCH, NoChangeReason.TAKEN, branch)
 
 
-def test_a_declined_branch_that_still_stands_is_left_for_the_person_who_may_reopen():
+def test_existing_branch_of_declined_request_is_left():
     closed, branch = shown(RequestState.CLOSED), shown(RequestState.BRANCH)
     assert step(WANTED, closed, branch) == NoChange(BRANCH, NoChangeReason.DECLINED, closed)
 
 
-def test_an_open_request_wins_over_older_ones():
+def test_open_request_takes_precedence_over_older_requests():
     assert step(WANTED, shown(number=9), shown(RequestState.CLOSED)) == NoChange(
         BRANCH, NoChangeReason.UNCHANGED, shown(number=9)
     )
@@ -345,7 +345,7 @@ def test_an_open_request_wins_over_older_ones():
         (Rebase.NEVER, True, True, True, False),
     ],
 )
-def test_what_the_base_became_is_reason_enough_or_not(rebase, conflicts, behind, strict, rebuilt):
+def test_rebase_setting_decides_whether_base_changes_rebuild_branch(rebase, conflicts, behind, strict, rebuilt):
     before, wanted = (
         shown(has_conflicts=conflicts, is_behind=behind, must_be_current=strict),
         replace(WANTED, rebase=rebase),
@@ -355,12 +355,12 @@ def test_what_the_base_became_is_reason_enough_or_not(rebase, conflicts, behind,
 
 
 @pytest.mark.parametrize("rebase", [Rebase.AUTO, Rebase.ALWAYS])
-def test_an_accepted_proposal_is_not_rebuilt_only_because_it_is_behind(rebase):
+def test_accepted_proposal_is_not_rebuilt_only_because_branch_is_behind(rebase):
     before = shown(is_behind=True, must_be_current=True, is_accepted=True, committed_at=NOW)
     assert step(replace(WANTED, rebase=rebase), before) == NoChange(BRANCH, NoChangeReason.ACCEPTED, before)
 
 
-def test_what_has_to_be_rebuilt_anyway_waits_for_no_age():
+def test_branch_that_needs_rebuild_does_not_wait_for_age():
     before = shown(intent="9" * 16, targets=TARGETS_BEFORE, committed_at=NOW, is_behind=True, must_be_current=True)
     sliding = replace(WANTED, is_only_aged=True)
     assert step(sliding, before) == UpdateRequest(before, sliding, must_push=True, must_update_text=True)
@@ -371,7 +371,7 @@ def test_never_rebuilding_still_follows_the_tag():
     assert step(wanted, before) == UpdateRequest(before, wanted, must_push=True, must_update_text=False)
 
 
-def test_never_rebuilding_leaves_an_accepted_proposal_that_conflicts():
+def test_rebase_never_leaves_accepted_proposal_with_conflicts():
     before, wanted = shown(intent="9" * 16, has_conflicts=True, is_accepted=True, committed_at=NOW), WANTED
     wanted = replace(WANTED, rebase=Rebase.NEVER)
     assert step(wanted, before) == NoChange(BRANCH, NoChangeReason.ACCEPTED, before)

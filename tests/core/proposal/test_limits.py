@@ -30,23 +30,23 @@ def waiting(*queues: OpenQueue, now=MONDAY) -> list[dict[str, DeferralReason]]:
     return [{branch: step.reason for branch, step in each.items()} for each in defer_proposals(queues, now)]
 
 
-def test_without_limits_everything_is_opened():
+def test_all_proposals_are_opened_without_limits():
     assert waiting(queue(NONE, [propose(name) for name in "abc"], 9)) == [{}]
 
 
-def test_each_repository_opens_so_many_in_a_run():
+def test_new_proposals_per_repository_are_limited():
     limits = ProposalLimits(new_per_repository=2)
     queues = [queue(limits, [propose(name) for name in "abc"], 9), queue(limits, [propose("d")], 9)]
     assert waiting(*queues) == [{"c": DeferralReason.NEW_PER_REPOSITORY}, {}]
 
 
-def test_what_is_open_counts_where_that_is_limited():
+def test_open_proposals_count_when_limited():
     limits = ProposalLimits(open_per_repository=3)
     assert waiting(queue(limits, [propose(name) for name in "abc"], 1)) == [{"c": DeferralReason.OPEN_PER_REPOSITORY}]
     assert waiting(queue(limits, [propose("a")], 3)) == [{"a": DeferralReason.OPEN_PER_REPOSITORY}]
 
 
-def test_a_limit_over_the_run_goes_to_what_is_worth_the_most_wherever_it_is():
+def test_run_limit_prefers_highest_priority_across_repositories():
     limits = ProposalLimits(new_per_run=3)
     old, older = (datetime(2026, month, 1, tzinfo=UTC) for month in (6, 3))
     first = [
@@ -83,7 +83,7 @@ def test_image_that_runs_comes_first_among_fixes_of_the_same_kind(priorities):
     assert waiting(queue(ProposalLimits(new_per_run=1), steps, 0)) == [{"a-second": DeferralReason.NEW_PER_RUN}]
 
 
-def test_a_repository_without_a_limit_over_the_run_takes_nothing_from_those_that_have_one():
+def test_repository_without_run_limit_does_not_use_run_limit_of_others():
     queues = [
         queue(NONE, [propose(name) for name in "abc"], 0),
         queue(ProposalLimits(new_per_run=1), [propose("d")], 0),
@@ -99,7 +99,7 @@ def test_base_branches_share_the_limits_of_their_repository():
     assert waiting(*three) == [{}, {}, {"c": DeferralReason.NEW_PER_REPOSITORY}]
 
 
-def test_a_repository_is_taken_on_once_whatever_the_number_of_its_base_branches():
+def test_repository_with_several_base_branches_is_onboarded_once():
     web = [queue(NONE, [propose(name, is_onboarding=True)], 0, 1, "web") for name in "ab"]
     assert waiting(*web, queue(NONE, [propose("c", is_onboarding=True)], 0, 1, "api")) == [
         {},
@@ -108,13 +108,13 @@ def test_a_repository_is_taken_on_once_whatever_the_number_of_its_base_branches(
     ]
 
 
-def test_what_replaces_something_that_is_gone_waits_for_nothing():
+def test_replacement_of_gone_digest_does_not_wait():
     never = ProposalSchedule("* * 1 1 *")
     gone = [propose(name, replaces_unusable_digest=True, schedules=(never,)) for name in "abc"]
     assert waiting(queue(ProposalLimits(1, 1, 1), gone, 5)) == [{}]
 
 
-def test_proposal_near_its_due_date_waits_for_nothing():
+def test_proposal_near_due_date_does_not_wait():
     never = ProposalSchedule("* * 1 1 *")
     proposals = [
         propose("near", waits_until=MONDAY, schedules=(never,), opens_at=NEVER, awaits_evidence=True),
@@ -130,7 +130,7 @@ def test_earlier_due_date_comes_first_among_equal_fixes():
     assert waiting(queue(ProposalLimits(new_per_run=1), proposals, 0)) == [{"a": reason, "c": reason}]
 
 
-def test_all_schedules_of_a_proposal_must_allow_it():
+def test_all_schedules_of_proposal_must_allow_opening():
     morning, sunday = ProposalSchedule("* 6-9 * * *"), ProposalSchedule("* * * * SUN")
     only = queue(NONE, [propose("a", schedules=(morning,)), propose("b", schedules=(morning, sunday))], 0)
     assert waiting(only) == [{"b": DeferralReason.SCHEDULE}]
@@ -150,11 +150,11 @@ def test_all_schedules_of_a_proposal_must_allow_it():
         ("* * 24 * SUN", "UTC", False),
     ],
 )
-def test_a_schedule_is_open_in_its_hours_on_the_clocks_of_its_time_zone(cron, zone, expected):
+def test_schedule_is_open_in_its_hours_in_its_time_zone(cron, zone, expected):
     assert is_schedule_open(ProposalSchedule(cron, zone), MONDAY.replace(second=59)) is expected
 
 
-def test_a_schedule_is_open_in_the_hour_that_clocks_show_twice():
+def test_schedule_is_open_in_repeated_hour_of_clock_change():
     twice = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
     schedule = ProposalSchedule("* 2 * * *", "Europe/Berlin")
     assert [is_schedule_open(schedule, twice + timedelta(hours=hours)) for hours in (-1, 0, 1, 2)] == [
@@ -165,7 +165,7 @@ def test_a_schedule_is_open_in_the_hour_that_clocks_show_twice():
     ]
 
 
-def test_what_waits_is_still_the_proposal_that_was_to_be_opened():
+def test_deferred_step_keeps_its_proposal():
     step = propose("a")
     (deferred,) = defer_proposals([queue(replace(NONE, open_per_repository=1), [step], 1)], MONDAY)
     assert deferred["a"].proposal is step.proposal

@@ -34,7 +34,7 @@ reports = st.none() | st.text(alphabet="0123456789abcdef", min_size=16, max_size
 # Commits
 
 
-def test_the_trailer_is_the_one_that_was_agreed_on():
+def test_intent_trailer_has_fixed_format():
     assert format_intent_trailer(INTENT) == "Basebump-Intent: 1 0123456789abcdef"
 
 
@@ -47,7 +47,7 @@ def test_the_trailer_is_the_one_that_was_agreed_on():
         f"Update python\n\nBasebump-Intent: 1 {'9' * 16}\n\nReviewed-by: Ada\n{format_intent_trailer(INTENT)}\n",
     ],
 )
-def test_an_intent_is_read_from_the_last_paragraph(message):
+def test_intent_is_parsed_from_last_paragraph(message):
     assert parse_intent(message) == INTENT
 
 
@@ -73,51 +73,51 @@ def test_an_intent_is_read_from_the_last_paragraph(message):
         ),
     ],
 )
-def test_anything_else_is_no_intent(message):
+def test_returns_no_intent_when_trailer_is_invalid(message):
     assert parse_intent(message) is None
 
 
 @given(st.text(max_size=80), st.text(alphabet="0123456789abcdef", min_size=16, max_size=16))
-def test_a_message_that_ends_in_a_trailer_is_always_read_back(text, intent):
+def test_intent_trailer_at_end_of_message_round_trips(text, intent):
     assert parse_intent(f"Subject {text}\n\n{format_intent_trailer(intent)}\n") == intent
 
 
 # Bodies
 
 
-def test_a_mark_has_the_shape_that_was_agreed_on():
+def test_mark_has_fixed_format():
     (content,) = re.fullmatch(r"<!-- basebump:1 (.*) -->", MARK).groups()
     assert json.loads(content) == {"targets": list(TARGETS), "report": REPORT, "withdrawn": False}
 
 
 @given(st.text(max_size=60), targets, reports, st.booleans(), st.text(max_size=60))
-def test_a_mark_is_read_back_wherever_it_stands(before, wanted, report, withdrawn, after):
+def test_mark_round_trips_at_any_position(before, wanted, report, withdrawn, after):
     body = before + render_mark(BodyMark(wanted, report, is_withdrawn=withdrawn)) + after
     assert parse_mark(body) == BodyMark(wanted, report, withdrawn)
 
 
 @given(targets, reports, st.booleans())
-def test_nothing_inside_a_mark_can_end_or_begin_a_comment(wanted, report, withdrawn):
+def test_mark_content_cannot_end_or_begin_a_comment(wanted, report, withdrawn):
     inside = render_mark(BodyMark(wanted, report, is_withdrawn=withdrawn))[len("<!--") : -len("-->")]
     assert not re.search(r"--|[<>\n]", inside)
     assert inside.isascii()
 
 
-def test_a_body_without_a_mark_knows_nothing():
+def test_body_without_mark_is_parsed_as_empty_mark():
     assert parse_mark("Moves python.") == NOTHING
 
 
-def test_the_last_mark_counts():
+def test_last_mark_counts():
     assert parse_mark(f"{render_mark(BodyMark(('old',), None, is_withdrawn=True))}\n{MARK}") == BodyMark(
         TARGETS, REPORT
     )
 
 
-def test_text_that_begins_like_a_mark_does_not_hide_the_real_one():
+def test_text_resembling_start_of_mark_does_not_hide_mark():
     assert parse_mark(f"`<!-- basebump:1 {{` and more\n\n{MARK}").targets == TARGETS
 
 
-def test_an_unreadable_last_mark_does_not_bring_back_an_older_one():
+def test_unreadable_last_mark_does_not_restore_older_mark():
     assert parse_mark(f"{MARK}\n<!-- basebump:1 {{}} -->") == NOTHING
 
 
@@ -142,23 +142,23 @@ def test_an_unreadable_last_mark_does_not_bring_back_an_older_one():
         '{"targets": [], "report": null, "withdrawn": true, "more": %s}' % ("9" * 5000),
     ],
 )
-def test_a_malformed_mark_knows_nothing(content):
+def test_malformed_mark_is_parsed_as_empty_mark(content):
     assert parse_mark(f"<!-- basebump:1 {content} -->") == NOTHING
 
 
-def test_what_a_later_version_adds_does_not_make_a_mark_unreadable():
+def test_mark_with_unknown_keys_is_parsed():
     assert parse_mark(MARK.replace('{"targets"', '{"more":{"a":[1]},"targets"')).targets == TARGETS
 
 
-def test_a_mark_of_another_version_is_not_read():
+def test_mark_of_other_version_is_ignored():
     assert parse_mark(MARK.replace("basebump:1", "basebump:2")) == NOTHING
 
 
-def test_a_mark_without_an_end_knows_nothing():
+def test_mark_without_end_is_ignored():
     assert parse_mark(MARK.removesuffix("-->")) == NOTHING
 
 
-def test_a_mark_is_read_up_to_its_limit_and_not_beyond():
+def test_mark_is_parsed_up_to_maximum_length():
     def of_length(length):
         few = [f"{number:0{MAX_TARGET_LENGTH}}" for number in range(MAX_MARK_LENGTH // (MAX_TARGET_LENGTH + 3))]
         rest = length - len(render_mark(BodyMark((*few, ""))))
@@ -171,7 +171,7 @@ def test_a_mark_is_read_up_to_its_limit_and_not_beyond():
 
 
 @given(st.text(max_size=60), targets, reports, st.booleans(), st.text(max_size=60))
-def test_taking_back_changes_that_word_alone(before, wanted, report, withdrawn, after):
+def test_marking_withdrawn_changes_only_withdrawn_key(before, wanted, report, withdrawn, after):
     body = before + render_mark(BodyMark(wanted, report, is_withdrawn=withdrawn)) + after
     back = mark_withdrawn(body)
     assert parse_mark(back) == BodyMark(wanted, report, is_withdrawn=True)
@@ -180,7 +180,7 @@ def test_taking_back_changes_that_word_alone(before, wanted, report, withdrawn, 
 
 
 @given(st.text(max_size=60) | st.just(f"{MARK}\n<!-- basebump:1 broken -->"))
-def test_taking_back_a_body_without_a_readable_mark_adds_one(body):
+def test_marking_withdrawn_adds_mark_when_no_mark_is_readable(body):
     back = mark_withdrawn(body)
     assert parse_mark(back) == BodyMark(is_withdrawn=True)
     assert back.startswith(body)
@@ -193,7 +193,7 @@ DUE = DueDate(datetime(2026, 12, 2, 12, tzinfo=UTC), DueClass.CRITICAL)
 WRITTEN_DUE = '"due":{"at":"2026-12-02T12:00:00+00:00","fixes":"critical"}'
 
 
-def test_due_date_stays_in_the_mark_whatever_else_is_recorded():
+def test_due_date_stays_in_mark_when_other_values_are_recorded():
     body = f"text\n\n{render_mark(BodyMark(TARGETS, REPORT, due=DUE))}"
     assert WRITTEN_DUE in body
     private = replace(DUE, is_private=True)
@@ -215,6 +215,6 @@ def test_due_date_stays_in_the_mark_whatever_else_is_recorded():
         '"due":{"at":"٢٠٢٦-12-02T12:00:00+00:00","fixes":"critical"}',
     ],
 )
-def test_invalid_due_date_is_none_and_the_rest_of_the_mark_counts(written):
+def test_invalid_due_date_is_ignored_and_rest_of_mark_counts(written):
     body = render_mark(BodyMark(TARGETS, REPORT, due=DUE)).replace(WRITTEN_DUE, written)
     assert parse_mark(body) == BodyMark(TARGETS, REPORT)

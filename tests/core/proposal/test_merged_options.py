@@ -15,7 +15,7 @@ def together(*policies: Policy):
     return [update("python:3.12", "new", policy=policy) for policy in policies]
 
 
-def test_all_that_any_place_asks_for_is_set():
+def test_attributes_of_all_references_are_merged():
     one = Policy(labels=("b", "a"), reviewers=("ada",), assignees=("bob",))
     other = Policy(labels=("a", "c"), reviewers=("team:platform", "ada"), milestone="Next")
     expected = RequestAttributes(("a", "b", "c"), ("ada", "team:platform"), ("bob",), "Next")
@@ -23,7 +23,7 @@ def test_all_that_any_place_asks_for_is_set():
     assert merge_attributes(together(other, one)) == expected
 
 
-def test_of_several_milestones_there_is_one_whatever_their_order():
+def test_milestone_choice_does_not_depend_on_order():
     policies = [Policy(milestone="Next"), Policy(), Policy(milestone="Last")]
     assert (
         merge_attributes(together(*policies)).milestone
@@ -40,11 +40,11 @@ def test_of_several_milestones_there_is_one_whatever_their_order():
         ([Rebase.ALWAYS, Rebase.NEVER, Rebase.AUTO], Rebase.NEVER),
     ],
 )
-def test_who_says_never_is_heard_first(said, expected):
+def test_rebase_never_takes_precedence(said, expected):
     assert determine_rebase(together(*(Policy(rebase=each) for each in said))) is expected
 
 
-def test_what_was_set_is_not_missing_however_it_is_written():
+def test_subtracting_attributes_ignores_case():
     wanted = RequestAttributes(("Docker", "new"), ("Ada", "team:Platform", "bob"), ("Ada",), "Next", automerge=True)
     ever = RequestAttributes(("docker",), ("ada", "team:platform"), ("ADA",), "Another", automerge=True)
     assert wanted.subtract(ever) == RequestAttributes(("new",), ("bob",))

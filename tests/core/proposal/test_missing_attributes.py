@@ -14,7 +14,7 @@ from bot.model.request_attributes import NO_ATTRIBUTES, OVERDUE_LABEL, RequestAt
 LABELLED = replace(WANTED, attributes=RequestAttributes(labels=("docker",), reviewers=("ada",), milestone="Next"))
 
 
-def test_what_a_killed_run_did_not_set_is_set_by_the_next():
+def test_attributes_not_set_by_killed_run_are_set_by_next_run():
     before = shown(ever_set=RequestAttributes(labels=("docker",)), opened_at=NOW - timedelta(days=1))
     missing = RequestAttributes(reviewers=("ada",), milestone="Next")
     assert step(LABELLED, before) == UpdateRequest(
@@ -22,12 +22,12 @@ def test_what_a_killed_run_did_not_set_is_set_by_the_next():
     )
 
 
-def test_what_was_ever_set_is_not_set_again():
+def test_attributes_set_earlier_are_not_set_again():
     before = shown(ever_set=LABELLED.attributes, opened_at=NOW)
     assert step(LABELLED, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
 
 
-def test_what_the_forge_refuses_is_tried_for_two_days_and_with_every_refresh():
+def test_refused_attributes_are_retried_for_two_days_and_at_each_refresh():
     before = shown(ever_set=RequestAttributes(), opened_at=NOW - timedelta(days=2))
     assert step(LABELLED, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
     moved = replace(before, intent="9" * 16)
@@ -36,7 +36,7 @@ def test_what_the_forge_refuses_is_tried_for_two_days_and_with_every_refresh():
     )
 
 
-def test_what_a_refreshed_request_lacks_is_tried_for_two_days_after_our_commit():
+def test_missing_attributes_are_retried_for_two_days_after_refresh_commit():
     before = shown(
         ever_set=RequestAttributes(), opened_at=NOW - timedelta(days=9), committed_at=NOW - timedelta(days=1)
     )
@@ -44,7 +44,7 @@ def test_what_a_refreshed_request_lacks_is_tried_for_two_days_after_our_commit()
     assert step(LABELLED, replace(before, committed_at=NOW - timedelta(days=2))).reason is NoChangeReason.UNCHANGED
 
 
-def test_where_nobody_can_say_what_was_set_nothing_is_set_again():
+def test_attributes_are_not_set_again_when_history_is_unknown():
     before = shown(ever_set=None, opened_at=NOW)
     assert step(LABELLED, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
 
@@ -58,7 +58,7 @@ def overdue(days: float, labels=()):
     return replace(WANTED, shown_due=due, attributes=RequestAttributes(labels=(*labels, OVERDUE_LABEL)))
 
 
-def test_label_of_overdue_request_is_tried_for_two_days_although_nothing_else_changes():
+def test_overdue_label_is_retried_for_two_days_without_other_changes():
     before = shown(ever_set=RequestAttributes(labels=("docker",)), opened_at=NOW - timedelta(days=9))
     wanted = overdue(1, ("never-set",))
     assert step(wanted, before).attributes == RequestAttributes(labels=(OVERDUE_LABEL,))
@@ -67,7 +67,7 @@ def test_label_of_overdue_request_is_tried_for_two_days_although_nothing_else_ch
     assert step(overdue(1), removed).reason is NoChangeReason.UNCHANGED
 
 
-def test_request_that_waits_for_its_next_update_gets_the_label_of_overdue_requests():
+def test_waiting_request_gets_overdue_label():
     before = shown(
         intent="9" * 16, is_accepted=True, committed_at=NOW, opened_at=NOW - timedelta(days=9), ever_set=NO_ATTRIBUTES
     )
@@ -82,21 +82,21 @@ ARMED_BODY = f"text\n\n{render_mark(BodyMark(TARGETS, REPORT, has_automerge=True
 MERGING = replace(WANTED, attributes=RequestAttributes(automerge=True))
 
 
-def test_what_may_merge_by_itself_is_armed_once():
+def test_automerge_is_enabled_once():
     before = shown(body=ARMED_BODY, ever_set=RequestAttributes(), opened_at=NOW)
     assert step(MERGING, before).attributes == RequestAttributes(automerge=True)
     disarmed_by_a_person = shown(body=ARMED_BODY, ever_set=RequestAttributes(automerge=True), opened_at=NOW)
     assert step(MERGING, disarmed_by_a_person) == NoChange(BRANCH, NoChangeReason.UNCHANGED, disarmed_by_a_person)
 
 
-def test_what_comes_to_hold_its_conditions_later_is_armed_with_the_new_text():
+def test_automerge_is_enabled_with_new_text_when_conditions_are_met_later():
     before = shown(ever_set=RequestAttributes(), opened_at=NOW - timedelta(days=9))
     assert step(MERGING, before) == UpdateRequest(
         before, MERGING, must_push=False, must_update_text=True, attributes=RequestAttributes(automerge=True)
     )
 
 
-def test_what_we_armed_is_not_accepted_and_moves_on():
+def test_automerge_enabled_by_basebump_is_not_an_acceptance():
     before = shown(
         body=ARMED_BODY,
         intent="9" * 16,
@@ -108,7 +108,7 @@ def test_what_we_armed_is_not_accepted_and_moves_on():
 
 
 @pytest.mark.parametrize("intent", [INTENT, "9" * 16])
-def test_what_no_longer_holds_its_conditions_is_disarmed(intent):
+def test_automerge_is_disabled_when_conditions_are_no_longer_met(intent):
     before = shown(
         body=ARMED_BODY, intent=intent, has_automerge=True, ever_set=RequestAttributes(automerge=True), committed_at=NOW
     )
@@ -118,7 +118,7 @@ def test_what_no_longer_holds_its_conditions_is_disarmed(intent):
     assert step(WANTED, before) == expected
 
 
-def test_what_is_to_merge_by_itself_stays_so_in_a_run_that_knows_less():
+def test_automerge_stays_enabled_in_run_with_less_evidence():
     known = f"{REPORT[:-1]}0"
     body = f"text\n\n{render_mark(BodyMark(TARGETS, known, has_automerge=True))}"
     before = shown(
@@ -134,6 +134,6 @@ def test_what_is_to_merge_by_itself_stays_so_in_a_run_that_knows_less():
         assert step(other, before).attributes.automerge is False, other
 
 
-def test_what_somebody_armed_with_the_account_that_we_use_is_accepted_and_stays_armed():
+def test_automerge_enabled_by_user_with_same_account_is_an_acceptance():
     before = shown(intent="9" * 16, has_automerge=True, ever_set=RequestAttributes(automerge=True), committed_at=NOW)
     assert step(WANTED, before) == NoChange(BRANCH, NoChangeReason.ACCEPTED, before)

@@ -19,7 +19,7 @@ from bot.core.transition import get_first_transition
 from bot.model.evidence import NotScanned, UnscannedReason
 
 
-def test_no_field_of_the_view_is_plain_text():
+def test_view_fields_contain_no_plain_text():
     modules = [
         importlib.import_module(each.name) for each in pkgutil.iter_modules(view.__path__, "bot.core.proposal.view.")
     ]
@@ -40,7 +40,7 @@ def _leaves(hint):
 # ---- suppressed findings ------------------------------------------------------------------------------------------
 
 
-def test_a_text_is_out_of_date_once_somebody_answers_for_something_else():
+def test_text_is_outdated_when_suppressed_findings_change():
     before, after = (compute_fingerprint((MOVE,), evidence(scan(LOW), scan(set_aside=aside))) for aside in ([], [LOW]))
     assert is_outdated(before, after)
 
@@ -62,23 +62,23 @@ def test_dates_and_versions_do_not_make_a_report_another():
     assert _fingerprint(known=evidence(old, new)) == _fingerprint()
 
 
-def test_another_finding_changes_the_half_that_is_known_and_not_what_is_proposed():
+def test_other_finding_changes_only_evidence_part_of_fingerprint():
     other = _fingerprint(known=evidence(scan(CRITICAL), scan()))
     assert other[:PROPOSED_DIGITS] == _fingerprint()[:PROPOSED_DIGITS]
     assert other[PROPOSED_DIGITS:] != _fingerprint()[PROPOSED_DIGITS:]
 
 
-def test_another_place_changes_what_is_proposed():
+def test_other_reference_changes_proposal_part_of_fingerprint():
     assert _fingerprint((MOVE, PIN))[:PROPOSED_DIGITS] != _fingerprint()[:PROPOSED_DIGITS]
 
 
-def test_titles_and_line_numbers_do_not_make_a_report_another():
+def test_fingerprint_ignores_titles_and_line_numbers():
     moved = update(f"python:3.12-slim@{digest('old')}", "new", line_number=9)
     retold = [replace(each, title="told anew") for each in (CRITICAL, LOW)]
     assert _fingerprint((moved,), evidence(scan(*retold), scan(retold[1]))) == _fingerprint()
 
 
-def test_a_report_counts_what_is_not_known():
+def test_fingerprint_counts_unknown_evidence():
     assert _fingerprint()[-1] == "0"
     assert _fingerprint(known=evidence(NotScanned(UnscannedReason.IMAGE_GONE)))[-1] == "1"
     assert _fingerprint(known=evidence(*[NotScanned(UnscannedReason.TIMED_OUT)] * 2))[-1] == "2"
@@ -94,7 +94,7 @@ def test_a_report_counts_what_is_not_known():
         ("ccccccccbbbbbbb0", True),
     ],
 )
-def test_a_text_that_knows_less_replaces_one_only_where_something_else_is_proposed(before, outdated):
+def test_text_with_less_evidence_is_written_only_for_other_proposal(before, outdated):
     assert is_outdated(before, "aaaaaaaabbbbbbb1") is outdated
 
 
@@ -110,11 +110,11 @@ def test_a_text_that_knows_less_replaces_one_only_where_something_else_is_propos
         ("linux/arm64", ("linux/amd64", "linux/arm64"), "linux/arm64"),
     ],
 )
-def test_the_platform_is_the_places_else_amd64_else_the_images_first(platform, offered, expected):
+def test_transition_platform_comes_from_reference_then_amd64_then_first(platform, offered, expected):
     assert get_first_transition(update("nginx:1", "new", platforms=offered, platform=platform)).platforms == (expected,)
 
 
-def test_an_intent_depends_on_place_and_value_alone():
+def test_intent_depends_only_on_reference_and_value():
     assert compute_intent((MOVE,)) == compute_intent((replace(MOVE, candidates=MOVE.candidates),))
     assert compute_intent((MOVE,)) != compute_intent((update(f"python:3.12-slim@{digest('old')}", "newer"),))
     assert compute_intent((MOVE,)) != compute_intent(
@@ -122,6 +122,6 @@ def test_an_intent_depends_on_place_and_value_alone():
     )
 
 
-def test_the_views_version_is_what_templates_are_told():
+def test_view_has_version_of_template_module():
     assert build_proposal_view((MOVE,), evidence(), 1).version == proposal.VERSION == 1
     assert isinstance(build_proposal_view((MOVE,), evidence(), 1), ProposalView)

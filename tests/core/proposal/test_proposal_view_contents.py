@@ -37,7 +37,7 @@ def of(old=OLD, new=NEW, **more) -> Evidence:
     return replace(compare_scans(scan(), scan()), contents=TransitionContents(old, new), **more)
 
 
-def test_a_pure_rebuild_says_so_and_what_it_costs_to_pull():
+def test_body_states_rebuild_and_download_size():
     text = body(of())
     assert "| Source | rebuilt from the same revision, by its labels |" in text
     assert "ports and platforms unchanged · 30.1 MB → 30.4 MB to pull |" in text
@@ -46,19 +46,19 @@ def test_a_pure_rebuild_says_so_and_what_it_costs_to_pull():
     )
 
 
-def test_a_change_of_the_source_has_a_link_to_what_changed():
+def test_source_change_has_link_to_comparison():
     text = body(of(new=replace(NEW, revision="b" * 40)))
     assert f"({SOURCE}/compare/" in text
     moved = body(of(new=replace(NEW, source="https://github.com/other/tool")))
     assert "| Source | ⚠️ built from another source, by its labels |" in moved
 
 
-def test_a_place_that_nobody_looked_into_says_nothing_of_it():
+def test_body_states_that_image_contents_are_unknown():
     assert "| Runs as before? | not known: the config of an image could not be read |" in body(of(old=None))
     assert "| Runs as before? | not looked up |" in body(compare_scans(scan(), scan()))
 
 
-def test_days_stand_in_the_table_without_a_scan_too_where_they_are_known():
+def test_table_has_build_dates_without_a_scan():
     nobody = NotScanned(UnscannedReason.OS_UNKNOWN)
     assert ", built" not in body(compare_scans(nobody, nobody))
     looked = body(replace(compare_scans(nobody, nobody), contents=TransitionContents(OLD, NEW)))
@@ -66,13 +66,13 @@ def test_days_stand_in_the_table_without_a_scan_too_where_they_are_known():
     assert "; the image in the file was built 19 days before it |" in looked
 
 
-def test_an_image_that_starts_as_root_now_is_said_before_all_findings():
+def test_caution_about_root_user_comes_before_findings():
     text = body(of(replace(OLD, config=ImageConfig(user="1000")), replace(NEW, config=ImageConfig())))
     assert text.startswith("> **Caution**  \n> **Starts as root**, which it did not before:")
     assert "⚠️ user: `1000` → not set" in text
 
 
-def test_of_lists_only_what_is_gone_and_what_is_new_is_said():
+def test_changed_lists_show_only_added_and_removed_items():
     old = ImageConfig(entrypoint=("/app",), environment=("HOME", "LANG"), ports=("80/tcp",))
     new = ImageConfig(entrypoint=("/app", "-v"), environment=("HOME", "TZ"), ports=("80/tcp", "443/tcp"))
     text = body(of(replace(OLD, config=old), replace(NEW, config=new)))
@@ -81,7 +81,7 @@ def test_of_lists_only_what_is_gone_and_what_is_new_is_said():
     assert "⚠️ new ports `443/tcp`" in text
 
 
-def test_what_became_of_the_package_of_a_finding_stands_beside_it():
+def test_finding_shows_change_of_its_package():
     old_packages = (debian("libssl3", "3.0.11", "openssl"), debian("perl", "5"), debian("zlib1g", "1", "zlib"))
     new_packages = (debian("libssl3", "3.0.15", "openssl"), debian("jq", "2"), debian("zlib1g", "1", "zlib"))
     before = [finding("CVE-2026-1001", installed="3.0.11"), finding("CVE-2026-1002", package="perl", installed="5")]
@@ -94,7 +94,7 @@ def test_what_became_of_the_package_of_a_finding_stands_beside_it():
     assert "- `libssl3` upgraded: `3.0.11` → `3.0.15`" in text
 
 
-def test_where_nobody_lists_packages_what_became_of_one_is_unknown():
+def test_finding_shows_unknown_version_without_package_lists():
     assert "| `openssl` `1` → ? |" in body(compare_scans(scan(finding("CVE-2026-1001")), scan()))
 
 
@@ -108,7 +108,7 @@ def test_packages_are_cut_by_rows_and_the_rest_is_counted():
     assert " upgraded: `" not in body(compare_scans(scan(packages=old), scan(packages=new)), rows=0)
 
 
-def test_of_lists_without_end_the_first_are_shown_and_the_rest_is_counted():
+def test_long_lists_are_shortened_with_count_of_rest():
     names = tuple(f"{number:03}" + "x" * 500 for number in range(100))
     many = ImageConfig("", names, names, "", names, names, names)
     platforms = tuple(f"linux/{'y' * 60}{number}" for number in range(500))
@@ -123,13 +123,13 @@ def test_of_lists_without_end_the_first_are_shown_and_the_rest_is_counted():
     assert "19995 others, `1-19995`" in text
 
 
-def test_remaining_findings_say_how_many_have_a_fix_that_the_image_lacks():
+def test_remaining_findings_count_available_fixes():
     both = [finding("CVE-2026-1001", Severity.LOW), finding("CVE-2026-1002", Severity.LOW, fixed_in=None)]
     text = body(compare_scans(scan(*both), scan(*both)))
     assert "<summary>All 2 remaining: 2 low (1 with a fix that the new image lacks)</summary>" in text
 
 
-def test_nothing_that_an_image_says_of_itself_can_act():
+def test_text_from_image_has_no_effect_in_body():
     config = ImageConfig(HOSTILE, (HOSTILE,), (HOSTILE,), HOSTILE, (HOSTILE,), (HOSTILE,), (HOSTILE,), HOSTILE)
     new = replace(NEW, config=config, source=HOSTILE, revision=HOSTILE, version=HOSTILE, platforms=(HOSTILE,))
     old, later = (debian(HOSTILE, "1"),), (debian(HOSTILE, HOSTILE),)
@@ -141,7 +141,7 @@ def test_nothing_that_an_image_says_of_itself_can_act():
         assert "evil" not in shown, line
 
 
-def test_a_body_is_not_written_again_for_what_two_digests_always_hold():
+def test_fingerprint_ignores_contents_determined_by_digests():
     known = {get_first_transition(MOVE): of()}
     unknown = {get_first_transition(MOVE): compare_scans(scan(), scan())}
     first, second = (compute_fingerprint((MOVE,), each) for each in (known, unknown))
@@ -149,14 +149,14 @@ def test_a_body_is_not_written_again_for_what_two_digests_always_hold():
 
 
 @pytest.mark.parametrize("unseen", [{"new": None}, {"old": None}, {"old": None, "new": None}])
-def test_what_nobody_could_look_into_is_written_once_somebody_can_and_never_taken_back(unseen):
+def test_text_is_outdated_when_image_contents_become_known_but_not_unknown(unseen):
     known, unknown = ({get_first_transition(MOVE): of(**which)} for which in ({}, unseen))
     whole, less = (compute_fingerprint((MOVE,), each) for each in (known, unknown))
     assert is_outdated(less, whole)
     assert not is_outdated(whole, less)
 
 
-def test_without_a_scan_it_is_still_known_how_the_image_starts():
+def test_body_shows_image_contents_without_a_scan():
     unknown = NotScanned(UnscannedReason.TIMED_OUT)
     evidence = replace(compare_scans(unknown, unknown), contents=TransitionContents(OLD, NEW))
     text = body(evidence)

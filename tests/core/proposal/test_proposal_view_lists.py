@@ -46,7 +46,7 @@ def rows(text: str) -> list[str]:
     return [line for line in text.splitlines() if "nvd.nist.gov" in line]
 
 
-def test_the_first_sentence_counts_what_is_exploited_and_the_rows_of_it_come_first():
+def test_first_sentence_counts_exploited_findings_and_their_rows_come_first():
     text = body(listed(LOW.id, NEW.id, asked=ListVersions(date(2026, 11, 24))))
     assert (
         "fixes 2 known vulnerabilities of `python:3.12-slim` (1 critical, 1 exploited) and adds 1 (1 medium, 1 " in text
@@ -56,7 +56,7 @@ def test_the_first_sentence_counts_what_is_exploited_and_the_rows_of_it_come_fir
     assert fixed[1].startswith(f"| critical | [`{CRITICAL.id}`]")
 
 
-def test_scores_have_a_column_only_where_their_list_was_read():
+def test_epss_column_appears_only_when_list_was_read():
     text = body(listed(scores={CRITICAL.id: 0.9412, LOW.id: 0.00042}))
     assert "| Severity | Vulnerability | Package | EPSS |" in text
     by_id = {
@@ -72,18 +72,18 @@ def test_scores_have_a_column_only_where_their_list_was_read():
     assert len(tables) == 4
 
 
-def test_the_days_of_the_lists_stand_beside_the_scanner():
+def test_dates_of_lists_are_shown_with_scanner():
     assert " · KEV of 2026-11-24 · EPSS of 2026-11-25</sub>" in body(listed())
     assert " · exploitation (KEV) not looked up · EPSS not looked up</sub>" in body(FOUND)
 
 
-def test_a_list_that_could_not_be_read_is_said_and_is_not_nothing():
+def test_unread_list_is_reported_as_unknown():
     assert "KEV could not be read" in body(UNREAD)
     assert "| now | 1 | 1 | 0 | 1 | unknown |" in body(UNREAD)
     assert "**exploited**" not in body(UNREAD)
 
 
-def test_closing_what_declines_all_that_follows_says_what_is_offered_all_the_same():
+def test_muting_body_names_fixes_proposed_after_closing():
     muting = update(f"python:3.12-slim@{digest('old')}", "new", policy=Policy(on_close=OnClose.LINE))
     known = {get_first_transition(muting): listed()}
     text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((muting,), known, rows), 60_000)
@@ -98,14 +98,14 @@ def test_scores_and_the_days_of_lists_do_not_make_a_report_another():
     assert report(listed(LOW.id, scores={LOW.id: 0.1})) == report(later)
 
 
-def test_what_becomes_known_to_be_exploited_does_and_proposes_nothing_else():
+def test_newly_exploited_finding_changes_only_evidence_part_of_fingerprint():
     before, after = report(listed(CRITICAL.id)), report(listed(CRITICAL.id, LOW.id))
     assert before[:PROPOSED_DIGITS] == after[:PROPOSED_DIGITS] == report(FOUND)[:PROPOSED_DIGITS]
     assert is_outdated(before, after)
 
 
 @pytest.mark.parametrize("found", [FOUND, listed(LOW.id)])
-def test_a_list_that_could_not_be_read_takes_nothing_back(found):
+def test_unread_list_does_not_make_text_outdated(found):
     assert not is_outdated(report(found), report(UNREAD))
     assert is_outdated(report(UNREAD), report(listed(LOW.id)))
     assert report(UNREAD)[-1] == "1"

@@ -81,7 +81,7 @@ def test_part_that_is_too_long_is_refused_by_name(text, named):
         check_text_length(SHORT, "title", text.join())
 
 
-def test_mark_does_not_count_where_it_has_a_place_of_its_own():
+def test_mark_does_not_count_when_stored_separately():
     check_text_length(SHORT, "title", RequestText("x" * 4_000, "y" * 150_000, MARK).join())
     with pytest.raises(ForgeError, match="the body has"):
         check_text_length(ForgeLimits(4_000, 400), "title", RequestText("x" * 4_000, mark=MARK).join())
@@ -111,7 +111,7 @@ def test_short_body_names_every_image_of_a_group_of_28():
     assert all(str(each.reference.image.name) in text for each in updates)
 
 
-def test_body_without_end_still_fits_in_the_short_body():
+def test_short_body_fits_limit_for_very_many_findings():
     findings = [finding(f"CVE-2026-{n}", Severity.CRITICAL, package=f"package-{'x' * 190}-{n}") for n in range(400)]
     updates = [
         update(f"registry.example.com/{'y' * 200}{n}:1@{digest('old')}", "new", path=f"{'z' * 200}/{n}")

@@ -36,19 +36,19 @@ PAYMENTS, SHOP = RunningPlace("prod", "payments", 12), RunningPlace("prod", "sho
         ([RunningUse(None, (RunningPlace("@prod", "`x`|y", 2),))], "`` @prod/`x`¦y `` (2 pods)"),
     ],
 )
-def test_body_says_where_the_image_runs(uses, text):
+def test_body_states_where_image_runs(uses, text):
     assert f"\n| Runs in | {text} |\n" in body(known=running_in(*uses))
     several = {**running_in(*uses), **evidence(None, None, PIN)}
     assert " Runs in " in body((MOVE, PIN), several)
 
 
-def test_body_has_no_row_if_the_image_runs_nowhere_or_if_it_is_not_known():
+def test_body_has_no_row_when_image_does_not_run_or_use_is_unknown():
     for uses in ((), None):
         known = {move: replace(found, running=uses) for move, found in evidence().items()}
         assert "Runs in" not in body(known=known)
 
 
-def test_pods_are_no_reason_to_write_an_open_request_again():
+def test_fingerprint_ignores_pods():
     fingerprints = {
         compute_fingerprint((MOVE,), known)
         for known in (

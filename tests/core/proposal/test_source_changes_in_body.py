@@ -35,7 +35,7 @@ def body(lookup):
     return render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((MOVE,), known, rows), 60_000)
 
 
-def test_the_source_has_the_number_of_commits_and_the_release():
+def test_source_row_has_number_of_commits_and_release():
     text = body(SourceChanges(12, release=RELEASE))
     assert (
         f"| Source | `github.com/acme/web`: [12 commits]{LINK}, release [`Web 2`]({SOURCE}/releases/tag/v2) |" in text
@@ -45,13 +45,13 @@ def test_the_source_has_the_number_of_commits_and_the_release():
     assert "- `## Fixed`\n- `* the crash`\n\n3 more lines are not shown here." in shown
 
 
-def test_numbers_of_commits_are_words_that_a_reader_understands():
+def test_commit_counts_are_readable():
     assert f"[1 commit]{LINK}" in body(SourceChanges(1))
     assert f"[100 or more commits]{LINK}" in body(SourceChanges(100, is_lower_bound=True))
     assert f"[0 commits, and 3 of the old image dropped]{LINK}" in body(SourceChanges(0, dropped_commits=3))
 
 
-def test_a_failed_lookup_has_a_reason_and_a_lookup_that_was_not_asked_for_has_none():
+def test_failed_source_lookup_shows_reason_and_missing_lookup_shows_none():
     failed = body(UnknownSourceChanges("github.com answered 451"))
     assert f"[what changed]{LINK} (commits and release notes not looked up: github.com answered 451) |" in failed
     assert f"| Source | `github.com/acme/web`: [what changed]{LINK} |" in body(None)
@@ -69,7 +69,7 @@ def test_release_notes_are_cut_and_have_no_effect():
     assert not [each for each in inline if each.type == "link_open" and "evil" in str(each.attrs)]
 
 
-def test_each_image_of_a_group_has_its_release_notes():
+def test_images_of_group_have_their_own_release_notes():
     moves = [update(f"{name}@{digest('old')}", "new") for name in ("python:3.12", "node:22")]
     releases = [replace(RELEASE, name=f"Release {number}") for number in (1, 2)]
     known = {
@@ -80,7 +80,7 @@ def test_each_image_of_a_group_has_its_release_notes():
     assert [text.count(f"[`Release {number}`]({RELEASE.url}), as its publisher") for number in (1, 2)] == [1, 1]
 
 
-def test_lookups_of_sources_are_no_facts_of_a_request():
+def test_report_facts_exclude_source_lookups():
     facts = [
         build_report_facts((MOVE,), {get_first_transition(MOVE): evidence_with(lookup)})
         for lookup in (None, SourceChanges(12, release=RELEASE), UnknownSourceChanges("why"))

@@ -59,7 +59,7 @@ def test_title_names_what_worse_image_adds():
     assert title((MOVE,), unrated).endswith("adds 1 (1 of unknown severity)")
 
 
-def test_title_says_that_image_was_not_scanned():
+def test_title_states_that_image_was_not_scanned():
     unknown, known = compare_scans(LATE, LATE), compare_scans(scan(LOW), scan())
     assert title((MOVE,), unknown) == f"Update python:3.12-slim to {SHORT} (not scanned)"
     assert title((MOVE,), compare_scans(scan(), LATE)).endswith(" (not scanned)")
@@ -68,7 +68,7 @@ def test_title_says_that_image_was_not_scanned():
     assert title((MOVE,), replace(unknown, old=WITHHELD_SCAN)).endswith(" (with private findings)")
 
 
-def test_title_says_that_old_digest_is_gone():
+def test_title_states_that_old_digest_is_gone():
     gone, absent = replace(MOVE, cause=UpdateCause.GONE), NotScanned(UnscannedReason.IMAGE_GONE)
     assert title((gone,), compare_scans(absent, scan())).endswith(" (old digest is gone)")
     assert title((gone,), compare_scans(absent, LATE)).endswith(" (old digest is gone, not scanned)")
@@ -86,14 +86,14 @@ def test_title_that_is_too_long_still_states_what_update_adds(limit):
     assert shown.endswith("...: fixes none, adds 1 (1 critical)")
 
 
-def test_first_proposal_is_not_called_pin_if_it_moves_an_image():
+def test_first_proposal_is_called_update_when_an_image_is_updated():
     (first,) = build_update_groups((PIN,), None, all_at_once=True)
     assert build_headline(first, (PIN,)) == "Pin the base images of this repository"
     assert build_headline(first, (PIN, MOVE)) == "Update and pin the base images of this repository"
     assert build_headline(first, (MOVE,)) == "Update the base images of this repository"
 
 
-def test_a_title_names_the_group_how_many_images_it_moves_and_a_folder_that_is_plain_text():
+def test_title_names_group_image_count_and_plain_folder():
     redis, node = update("redis:7", "new"), update("docker.io/library/node:22", "new")
     weekly = UpdateGroup("weekly")
     assert build_headline(weekly, (redis, PIN, node)) == "Pin docker.io/library/node:22 and 2 more images (weekly)"
@@ -108,20 +108,20 @@ def test_a_title_names_the_group_how_many_images_it_moves_and_a_folder_that_is_p
         assert build_headline(UpdateGroup(ALONE.subject, folder), (MOVE,)) == f"Update python:3.12-slim to {short}"
 
 
-def test_the_commit_carries_the_intent_and_every_move():
+def test_commit_message_has_intent_and_all_transitions():
     text = message((MOVE, PIN))
     assert intent_in(text) == compute_intent((PIN, MOVE))
     assert f"from {digest('old')}" in text
     assert "from no digest" in text
 
 
-def test_trailers_of_the_operator_stand_beside_ours_and_ours_is_still_read():
+def test_commit_message_keeps_operator_trailers_and_intent():
     text = message((MOVE,), ("Signed-off-by: Bot <bot@example.com>", "Change-Kind: image"))
     assert text.split("\n\n")[-1].splitlines()[:2] == ["Signed-off-by: Bot <bot@example.com>", "Change-Kind: image"]
     assert intent_in(text) == compute_intent((MOVE,))
 
 
-def test_a_commit_message_is_laid_out_like_one():
+def test_commit_message_has_subject_and_paragraphs():
     assert message((MOVE, PIN)).startswith(
         f"Update python:3.12-slim to {digest('new')[7:19]}\n\n"
         f"docker.io/library/python:3.12-slim\n  from {digest('old')}\n  to   {digest('new')}\n\n"
@@ -130,7 +130,7 @@ def test_a_commit_message_is_laid_out_like_one():
 
 
 @given(st.text(max_size=80))
-def test_words_show_as_they_are_only_where_nothing_in_them_acts(text):
+def test_plain_text_is_quoted_unless_harmless(text):
     shown = str(Plain(text))
     if shown == text and text:
         assert set(text) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ,;.'_/:()@-")
@@ -142,7 +142,7 @@ def test_words_show_as_they_are_only_where_nothing_in_them_acts(text):
 @pytest.mark.parametrize(
     "text", ["@ada", "see https://a.example/b", "WWW.a.example", "a#1", "<b>", "a\nb", "[x](y)", "`", "!7"]
 )
-def test_a_mention_a_reference_or_markup_shows_as_a_code_span(text):
+def test_mentions_references_and_markup_become_code_spans(text):
     assert str(Plain(text)).startswith("`")
 
 
@@ -183,17 +183,17 @@ def test_title_names_group_that_refers_to_no_issue(name):
 
 
 @pytest.mark.parametrize("source", ["{{ proposal.nothing }}", "{{ proposal.headline | upper }}", "{% if %}"])
-def test_a_template_that_does_what_it_may_not_is_said_and_no_bug(source):
+def test_forbidden_or_broken_title_template_is_an_error(source):
     with pytest.raises(TemplateFailedError):
         render_title(source, build_head(ALONE, (MOVE,), ()), 256)
 
 
-def test_a_template_of_messages_that_says_nothing_is_refused():
+def test_message_template_with_empty_result_is_refused():
     with pytest.raises(TemplateFailedError, match="empty message"):
         render_message(" ", build_head(ALONE, (MOVE,), ()))
 
 
-def test_no_field_of_the_view_is_a_text_of_its_own():
+def test_head_view_fields_contain_no_plain_text():
     kinds = {field.type for shape in (HeadView, TagUpdateView) for field in fields(shape)}
     assert kinds == {"int", "Plain", "Plain | None", "tuple[Plain, ...]", "tuple[TagUpdateView, ...]"}
 
@@ -210,7 +210,7 @@ def test_no_field_of_the_view_is_a_text_of_its_own():
         (["https://example.com"], "Blocked. Update "),
     ],
 )
-def test_title_begins_with_the_reason_of_a_block_if_it_has_no_effect_on_a_forge(reasons, start):
+def test_title_starts_with_harmless_reason_of_block(reasons, start):
     updates = [replace(MOVE, cause=UpdateCause.BLOCKED, block=Block(each)) for each in reasons]
     assert title(updates).startswith(start)
     assert message(updates).startswith(start)

@@ -90,7 +90,7 @@ def said(found, each=MOVE):
         ),
     ],
 )
-def test_body_states_signer_of_both_images_or_why_there_is_none(old, new, sentence):
+def test_body_states_signer_of_both_images_or_why_signature_is_missing(old, new, sentence):
     assert said(TransitionSignatures(old, new)) == sentence
 
 
@@ -116,12 +116,12 @@ def test_body_states_that_signatures_were_not_checked_without_a_rule():
     assert said(None) == "not checked (no `trust` rule for this image)"
 
 
-def test_every_outcome_has_a_state_and_a_sentence():
+def test_signature_defects_have_state_and_sentence():
     assert {flaw.value for flaw in SignatureDefect} < {state.value for state in SignatureState}
     assert all(state.sentence for state in SignatureState)
 
 
-def test_what_certificates_and_registries_say_acts_nowhere():
+def test_text_of_certificates_and_registries_has_no_effect():
     evil = "x` <img src=x> @all #1\n- [ ] ::error::"
     for new in (
         VerifiedSignature(Signer(SignatureScheme.KEYLESS, evil)),
@@ -150,7 +150,7 @@ def test_what_certificates_and_registries_say_acts_nowhere():
         ),
     ],
 )
-def test_a_terminal_gets_the_same_in_a_few_words(found, sentence):
+def test_terminal_text_describes_both_signatures_briefly(found, sentence):
     assert describe_both_signatures(found) == sentence
 
 
@@ -162,7 +162,7 @@ def report(found, old=None):
     return compute_fingerprint((MOVE,), evidence)
 
 
-def test_another_verdict_is_something_that_is_known_and_nothing_that_is_proposed():
+def test_other_signature_changes_only_evidence_part_of_fingerprint():
     reports = [
         report(each)
         for each in (
@@ -178,20 +178,20 @@ def test_another_verdict_is_something_that_is_known_and_nothing_that_is_proposed
     assert is_outdated(report(TransitionSignatures(NONE, OURS)), report(TransitionSignatures(NONE, NONE)))
 
 
-def test_an_unknown_signature_replaces_no_known_one_and_is_replaced_by_it():
+def test_known_signature_replaces_unknown_signature_but_not_vice_versa():
     unknown, signed = report(TransitionSignatures(NONE, UNKNOWN)), report(TransitionSignatures(NONE, OURS))
     assert not is_outdated(signed, unknown)
     assert is_outdated(unknown, signed)
 
 
-def test_a_scan_that_becomes_known_does_not_pay_for_a_signature_that_no_longer_is():
+def test_known_scan_does_not_outweigh_lost_signature_evidence():
     scanned = report(TransitionSignatures(NONE, UNKNOWN))
     verified = report(TransitionSignatures(NONE, OURS), old=NotScanned(UnscannedReason.TIMED_OUT))
     assert not is_outdated(scanned, verified)
     assert not is_outdated(verified, scanned)
 
 
-def test_the_words_of_an_error_do_not_make_a_report_another():
+def test_fingerprint_ignores_error_text_of_signature_lookup():
     assert report(TransitionSignatures(NONE, UNKNOWN)) == report(
         TransitionSignatures(NONE, replace(UNKNOWN, detail="no answer again"))
     )

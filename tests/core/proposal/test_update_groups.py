@@ -20,7 +20,7 @@ def _slug(source):
     return re.fullmatch(r"basebump/(?:(.*)-)?[0-9a-f]{8}", name)[1]
 
 
-def test_the_name_that_was_promised_comes_out():
+def test_branch_name_is_stable():
     assert build_branch_name(PREFIX, PYTHON, build_tag_key(PYTHON)) == "basebump/python-3.12-slim-06e5bb43"
 
 
@@ -35,7 +35,7 @@ def test_the_name_that_was_promised_comes_out():
         (build_group_key("weekly", "", "v1"), "group:weekly\nfolder=\nbase=v1"),
     ],
 )
-def test_a_key_says_what_a_branch_stands_for(key, text):
+def test_branch_key_has_stable_text(key, text):
     assert key == text
     assert build_branch_name("", "x", key) == f"x-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
@@ -62,16 +62,16 @@ def test_a_key_says_what_a_branch_stands_for(key, text):
         ("", None),
     ],
 )
-def test_a_slug_is_what_people_recognise(source, slug):
+def test_slug_is_readable(source, slug):
     assert _slug(source) == slug
 
 
-def test_names_depend_on_the_key_though_the_slug_is_the_same():
+def test_branch_names_with_equal_slugs_differ_by_key():
     names = {build_branch_name(PREFIX, PYTHON, build_tag_key(PYTHON, folder)) for folder in (None, "", "a", "b")}
     assert len(names) == 4
 
 
-def test_a_folder_that_is_no_text_still_has_a_name():
+def test_folder_with_invalid_text_has_branch_name():
     assert build_branch_name(PREFIX, PYTHON, build_tag_key(PYTHON, folder="gr\udcf6\udfff")).startswith(
         "basebump/python-3.12-slim-"
     )
@@ -79,7 +79,7 @@ def test_a_folder_that_is_no_text_still_has_a_name():
 
 @settings(max_examples=60)
 @given(st.lists(st.text(max_size=60) | st.text(alphabet="a./-_@{~^:?*[\\ \x7f", max_size=60), min_size=10, max_size=10))
-def test_git_takes_every_name(sources):
+def test_git_accepts_branch_names(sources):
     names = [build_branch_name(PREFIX, source, build_group_key(source)) for source in sources]
     checks = "\n".join(f"git check-ref-format --branch {name} || exit 1" for name in names)
     assert all(re.fullmatch(r"[a-z0-9./-]+", name) for name in names)
@@ -88,7 +88,7 @@ def test_git_takes_every_name(sources):
 
 
 @pytest.mark.parametrize("prefix", ["", "bot-", "a/b/", "a/b"])
-def test_git_takes_every_name_after_any_sound_prefix(prefix):
+def test_git_accepts_branch_names_with_valid_prefix(prefix):
     for source in (PYTHON, "基础", ".x", "x.lock"):
         name = build_branch_name(prefix, source, "key")
         subprocess.run(["git", "check-ref-format", "--branch", name], check=True, capture_output=True)

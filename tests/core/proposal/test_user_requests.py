@@ -12,7 +12,7 @@ BRANCHES = st.from_regex(r"[a-z0-9/._-]{1,60}", fullmatch=True)
 
 
 @given(st.lists(st.tuples(st.sampled_from(UserRequest), BRANCHES)))
-def test_boxes_that_are_ticked_are_read_back_and_others_are_not(asks):
+def test_only_ticked_checkboxes_are_parsed(asks):
     lines = [f"{Box(ask, branch)} words" for ask, branch in asks]
     assert parse_checkboxes("\n".join(lines)) == frozenset()
     assert parse_checkboxes("\r\n".join(line.replace("[ ]", "[x]", 1) for line in lines)) == frozenset(asks)
@@ -29,15 +29,15 @@ def test_boxes_that_are_ticked_are_read_back_and_others_are_not(asks):
         f"- [x] <!-- basebump:open {'a' * 256} -->",
     ],
 )
-def test_what_is_no_box_of_ours_asks_for_nothing(line):
+def test_other_text_contains_no_user_request(line):
     assert parse_checkboxes(line) == frozenset()
 
 
-def test_a_box_without_a_branch_is_about_the_proposal_that_it_stands_in():
+def test_checkbox_without_branch_concerns_surrounding_proposal():
     assert parse_checkboxes("* [X] <!-- basebump:rebase --> Rebuild") == {(UserRequest.REBASE, "")}
 
 
-def test_what_a_box_says_of_itself_is_not_shown():
+def test_checkbox_marker_is_hidden():
     shown = MarkdownIt("gfm-like", {"linkify": False, "html": True}).render(
         f"{Box(UserRequest.OPEN, 'basebump/x-1')} words"
     )
@@ -53,7 +53,7 @@ def test_bulk_boxes_stand_for_the_listed_boxes_with_their_action_except_again(bo
 
 
 @given(st.sets(st.tuples(st.sampled_from(UserRequest), BRANCHES)), BRANCHES, st.booleans())
-def test_own_box_of_a_branch_has_its_effect_with_and_without_bulk_boxes(boxes, branch, is_accepted):
+def test_checkbox_of_branch_works_with_and_without_bulk_checkboxes(boxes, branch, is_accepted):
     lines = [f"{Box(ask, each)} words".replace("[ ]", "[x]") for ask, each in boxes]
     for bulk in ("", f"{Box(UserRequest.REBASE)} all\n".replace("[ ]", "[x]")):
         requests = parse_dashboard(bulk + "\n".join(lines))

@@ -29,7 +29,7 @@ def seen(body=BODY, head=HEAD):
     return RemoteRequest("basebump/x", RequestState.OPEN, head, "1" * 16, number=1, title="t", body=body)
 
 
-def test_a_mark_keeps_the_commit_beside_all_else():
+def test_mark_keeps_started_commit_and_other_values():
     assert parse_mark(record_started_commit(BODY, HEAD)) == BodyMark(
         TARGETS, REPORT, started_commit=shorten_commit(HEAD)
     )
@@ -43,12 +43,12 @@ def test_a_mark_keeps_the_commit_beside_all_else():
 
 
 @pytest.mark.parametrize("said", ["null", "7", '"short"', '"AAAAAAAAAAAA"', '["aaaaaaaaaaaa"]'])
-def test_what_is_no_commit_is_none(said):
+def test_invalid_started_commit_is_ignored(said):
     body = record_started_commit(BODY, HEAD).replace('"aaaaaaaaaaaa"', said)
     assert parse_mark(body) == BodyMark(TARGETS, REPORT)
 
 
-def test_they_are_started_for_a_last_commit_for_which_nobody_tried():
+def test_workflows_are_started_for_untried_last_commit():
     assert find_missing_attributes(seen(), WANTED, NOW, is_changing=False) == CI
     assert find_missing_attributes(seen(record_started_commit(BODY, "b" * 40)), WANTED, NOW, is_changing=False) == CI
     assert (
@@ -58,12 +58,12 @@ def test_they_are_started_for_a_last_commit_for_which_nobody_tried():
     assert find_missing_attributes(seen(record_started_commit(BODY, HEAD)), WANTED, NOW, is_changing=True) == CI
 
 
-def test_nothing_is_started_where_nothing_is_wanted_or_there_is_no_branch():
+def test_workflows_are_not_started_when_undesired_or_branch_is_missing():
     assert find_missing_attributes(seen(), proposal(), NOW, is_changing=True) == NO_ATTRIBUTES
     assert find_missing_attributes(seen(head=None), WANTED, NOW, is_changing=False) == NO_ATTRIBUTES
 
 
-def test_a_request_that_waits_for_people_has_them_too():
+def test_waiting_request_needs_workflows_for_last_commit():
     started = seen(record_started_commit(BODY, HEAD))
     assert find_missing_on_last_commit(seen(), WANTED, NOW, is_fully_resolved=True) == CI
     assert find_missing_on_last_commit(started, WANTED, NOW, is_fully_resolved=True) == NO_ATTRIBUTES

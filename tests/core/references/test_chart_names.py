@@ -28,14 +28,14 @@ NAMES = st.frozensets(st.frozensets(st.sampled_from("abcdef"), min_size=1, max_s
 
 
 @given(names=st.lists(NAMES, min_size=1, max_size=3), own_sources=st.frozensets(st.sampled_from("abcdef")))
-def test_combined_name_belongs_to_image_exactly_if_one_of_the_names_does(names, own_sources):
+def test_combined_name_belongs_to_image_when_a_name_belongs(names, own_sources):
     def is_own(written_name):
         return all(part & own_sources for part in written_name)
 
     assert is_own(combine_alternatives(names)) == any(is_own(each) for each in names)
 
 
-def test_empty_names_are_no_alternatives():
+def test_empty_names_are_not_alternatives():
     assert combine_alternatives([]) == NO_NAME
     assert combine_alternatives([NO_NAME, name("a", "b"), NO_NAME]) == name("a", "b")
 

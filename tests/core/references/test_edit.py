@@ -13,7 +13,7 @@ from bot.model.source import ByteEdit, EditSlot, FilePath, NotEditable, Span, Un
 from bot.model.vocabulary import Reason
 
 
-def test_a_digest_replaces_exactly_the_old_one():
+def test_digest_replaces_exactly_old_digest():
     content = b"FROM a@" + digest("old").encode() + b" # \xe9\r\n"
     slot = EditSlot(Span(7, 7 + 71), digest("old").encode())
     assert apply_edits(content, [build_edit(slot, digest("new"))]) == (
@@ -21,7 +21,7 @@ def test_a_digest_replaces_exactly_the_old_one():
     )
 
 
-def test_a_pin_is_inserted_with_what_goes_before_it():
+def test_inserted_pin_has_its_prefix():
     assert apply_edits(b"FROM a:1\n", [ByteEdit(Span(8, 8), b"", b"@x")]) == b"FROM a:1@x\n"
 
 
@@ -40,25 +40,25 @@ def test_equal_edits_are_one_edit():
         (ByteEdit(Span(0, 1), b"a", b"x"), ByteEdit(Span(0, 1), b"a", b"y")),
     ],
 )
-def test_two_different_edits_that_meet_at_a_byte_are_an_error(first, second):
+def test_overlapping_edits_are_an_error(first, second):
     with pytest.raises(EditError, match="overlap or meet at byte"):
         apply_edits(b"abc", [first, second])
     with pytest.raises(EditError, match="overlap or meet at byte"):
         apply_edits(b"abc", [second, first])
 
 
-def test_bytes_that_are_not_those_named_are_an_error():
+def test_unexpected_old_bytes_are_an_error():
     with pytest.raises(EditError):
         apply_edits(b"abc", [ByteEdit(Span(0, 1), b"z", b"x")])
 
 
-def test_a_span_outside_the_file_is_an_error():
+def test_span_outside_file_is_an_error():
     with pytest.raises(EditError):
         apply_edits(b"abc", [ByteEdit(Span(3, 5), b"", b"x")])
 
 
 @given(st.binary(max_size=40), st.sets(st.integers(0, 40)), st.binary(min_size=1, max_size=5))
-def test_every_byte_outside_the_edits_stays(content, places, new):
+def test_bytes_outside_edits_stay(content, places, new):
     spans = sorted(place for place in places if place <= len(content))
     edited = apply_edits(content, [ByteEdit(Span(place, place), b"", new) for place in spans])
     rest = edited
@@ -79,7 +79,7 @@ def _at(locator: str):
     return FilePath("Dockerfile"), "dockerfile", locator
 
 
-def test_exactly_the_planned_change_is_proved():
+def test_exactly_planned_change_is_proved():
     before, after = _found("a:1", "b:1"), _found(f"a:1@{digest('x')}", "b:1")
     assert has_only_planned_changes(before, after, {_at("stage[0]"): digest("x")})
 
@@ -96,17 +96,17 @@ def test_exactly_the_planned_change_is_proved():
         [*_found(f"a:1@{digest('x')}", "b:1"), UnsupportedText(FilePath("Dockerfile"), 1, "", Reason.UNPARSABLE)],
     ],
 )
-def test_anything_else_is_not_proved(after):
+def test_unplanned_changes_are_not_proved(after):
     assert not has_only_planned_changes(_found("a:1", "b:1"), after, {_at("stage[0]"): digest("x")})
 
 
-def test_a_plan_for_a_place_that_was_not_there_is_not_proved():
+def test_plan_for_missing_reference_is_not_proved():
     before = _found("a:1")
     assert not has_only_planned_changes(before, before, {_at("stage[7]"): digest("x")})
     assert ImageName.parse("a:1").with_digest(digest("x")).digest == digest("x")
 
 
-def test_an_edit_may_add_lines_above_what_nobody_can_read_but_no_text_may_come_or_go():
+def test_edit_may_move_unsupported_text_but_not_add_or_remove_text():
     def templated(*lines: int):
         return [UnsupportedText(FilePath("Dockerfile"), line, "{{ x }}", Reason.TEMPLATED) for line in lines]
 
@@ -129,18 +129,18 @@ def _moved(content: str, written: str, new: UpdateCandidate, *, tag=True) -> str
     return apply_edits(content.encode(), list_edits(place, new)).decode()
 
 
-def test_a_tag_moves_with_its_digest_in_one_edit_or_two():
+def test_tag_and_digest_are_edited_together():
     new = UpdateCandidate(digest("new"), tag="1.27.3")
     assert _moved("FROM nginx:1.27.1 AS web\n", "nginx:1.27.1", new) == f"FROM nginx:1.27.3@{digest('new')} AS web\n"
     pinned = f"nginx:1.27.1@{digest('old')}"
     assert _moved(f"FROM {pinned}\n", pinned, new) == f"FROM nginx:1.27.3@{digest('new')}\n"
 
 
-def test_without_a_new_tag_the_tag_stays():
+def test_tag_stays_without_new_tag():
     assert _moved("FROM nginx:1\n", "nginx:1", UpdateCandidate(digest("new"))) == f"FROM nginx:1@{digest('new')}\n"
 
 
-def test_a_moved_tag_is_proved_as_it_was_planned():
+def test_only_planned_tag_is_proved():
     before, after = _found("a:1"), _found(f"a:2@{digest('x')}")
     assert has_only_planned_changes(before, after, {_at("stage[0]"): digest("x")}, {_at("stage[0]"): "2"})
     assert not has_only_planned_changes(before, after, {_at("stage[0]"): digest("x")}, {_at("stage[0]"): "3"})
@@ -160,7 +160,7 @@ def test_a_moved_tag_is_proved_as_it_was_planned():
         (b"tag: 7\n", "8", False),
     ],
 )
-def test_a_tag_that_stands_alone_must_not_become_another_number(content, tag, misread):
+def test_bare_tag_must_not_be_misread_as_number(content, tag, misread):
     old = re.search(rb"[0-9.]+", content)
     slot = EditSlot(Span(*old.span()), old[0])
     assert (

@@ -44,7 +44,7 @@ def written(text: str, **values: str) -> WrittenReference:
         ("${A+d}", "", "d", "d"),
     ],
 )
-def test_every_operator_means_what_it_means_to_compose(text, unset, empty, is_set):
+def test_operators_expand_like_compose(text, unset, empty, is_set):
     for values, expected in (({}, unset), ({"A": ""}, empty), ({"A": "1"}, is_set)):
         expanded = expand_text(parse_text(f"x{text}/y", 0), values_of(**values))
         if expected is None:
@@ -53,24 +53,24 @@ def test_every_operator_means_what_it_means_to_compose(text, unset, empty, is_se
             assert (expanded.text, expanded.missing_variables) == (f"x{expected}/y", ())
 
 
-def test_a_default_may_hold_variables_that_have_defaults():
+def test_default_may_contain_variables_with_defaults():
     text = parse_text("${A:-${B:-c}${D}}", 0)
     assert expand_text(text, values_of(D="d")).text == "cd"
     assert expand_text(text, {}).missing_variables == ("D",)
     assert list(list_variables(text)) == ["A", "B", "D"]
 
 
-def test_a_value_is_missing_what_it_is_made_of():
+def test_value_of_missing_variable_is_missing():
     assert expand_text(parse_text("$A", 0), values_of(A="${B}")).missing_variables == ("B",)
     assert expand_text(parse_text("${A:-d}", 0), values_of(A="${B}")).missing_variables == ("B",)
 
 
-def test_a_variable_has_the_value_it_had_when_it_was_used():
+def test_variable_has_its_value_at_time_of_use():
     assert expand_text(parse_text("$B", 0), values_of(A="1", B="$A", C="")).text == "1"
     assert expand_text(parse_text("$B", 0), values_of(B="$A", A="1")).missing_variables == ("A",)
 
 
-def test_pieces_stand_where_they_say():
+def test_runs_have_spans_and_assignments():
     expanded = expand_text(parse_text("a${B:-c}$D", 10), values_of(D="de"))
     assert [(piece.text, piece.span, piece.assignment and piece.assignment.path) for piece in expanded.runs] == [
         ("a", Span(10, 11), None),
@@ -95,7 +95,7 @@ def test_pieces_stand_where_they_say():
         ("nginx:$A", {"A": f"1@{DIGEST}"}, (1002, 1073), (1000, 1001)),
     ],
 )
-def test_a_digest_goes_behind_what_ends_the_reference(text, values, digest, tag):
+def test_digest_slot_follows_end_of_reference(text, values, digest, tag):
     image = written(text, **values)
     assert isinstance(image.digest, EditSlot)
     assert isinstance(image.tag, EditSlot)
@@ -118,35 +118,35 @@ def test_a_digest_goes_behind_what_ends_the_reference(text, values, digest, tag)
         ("nginx:1${A:+-slim}", {}),
     ],
 )
-def test_a_digest_that_would_freeze_a_variable_is_not_written(text, values):
+def test_digest_after_composed_tag_is_not_editable(text, values):
     image = written(text, **values)
     assert image.digest == NotEditable(Reason.COMPOSED_TAG)
 
 
-def test_a_digest_that_is_there_moves_whatever_the_tag_is_made_of():
+def test_existing_digest_is_editable_after_composed_tag():
     image = written(f"nginx:${{A:-1}}-alpine@{DIGEST}")
     assert isinstance(image.digest, EditSlot)
     assert image.tag == NotEditable(Reason.COMPOSED_TAG)
 
 
-def test_a_tag_in_another_file_than_the_digest_is_left_alone():
+def test_tag_in_other_file_than_digest_is_not_editable():
     image = written("nginx:1@$A", A=DIGEST)
     assert isinstance(image.digest, EditSlot)
     assert image.tag == NotEditable(Reason.COMPOSED_TAG)
 
 
-def test_what_stands_nowhere_as_it_is_cannot_be_written():
+def test_text_without_position_is_not_editable():
     expanded = expand_text((VariableUse("A"),), {"A": expand_text((LiteralText("nginx:1", None),), {})})
     assert WrittenReference(PATH, expanded, ImageName.parse("nginx:1")).digest == NotEditable(Reason.COMPOSED_TAG)
 
 
-def test_only_sha256_is_written():
+def test_only_sha256_digests_are_editable():
     image = written(f"nginx:${{A:-1}}@sha512:{'a' * 128}")
     assert image.digest == NotEditable(Reason.UNSUPPORTED_DIGEST)
 
 
 @pytest.mark.parametrize("unit", ["${A}", "${A:-b}", "b"])
-def test_what_doubles_with_every_line_comes_to_nothing_soon(unit):
+def test_exponentially_growing_values_are_dropped_fast(unit):
     with soon(3):
         values = {"A": ExpandedText()}
         for index in range(3_000):
@@ -157,6 +157,6 @@ def test_what_doubles_with_every_line_comes_to_nothing_soon(unit):
     assert values["V2999"].missing_variables
 
 
-def test_a_text_that_is_longer_than_any_reference_comes_to_nothing():
+def test_text_longer_than_any_reference_is_missing():
     expanded = expand_text(parse_text("$A", 0), values_of(A="a" * (MAX_LENGTH + 1)))
     assert (expanded.text, expanded.missing_variables) == ("", ("A",))

@@ -34,7 +34,7 @@ def folder(text: str, host: str = HOST, repository: str = REPOSITORY, branch: st
         "  https://github.com/acme/web.git#main  ",
     ],
 )
-def test_a_repository_has_many_addresses(text):
+def test_addresses_of_repository_are_recognised(text):
     assert folder(text) == ""
 
 
@@ -60,7 +60,7 @@ def test_a_repository_has_many_addresses(text):
         "https://github.com/" + "a" * 5000,
     ],
 )
-def test_other_addresses_are_no_context_on_the_branch(text):
+def test_other_addresses_are_not_a_context_of_branch(text):
     assert folder(text) is None
 
 
@@ -68,17 +68,17 @@ def test_other_addresses_are_no_context_on_the_branch(text):
     ("fragment", "expected"),
     [("main:src", "src"), (":src/web/", "src/web"), ("main:/a/./b", "a/b"), ("main:a%20b", "a b"), ("main:a/..", "")],
 )
-def test_a_folder_is_named_behind_the_branch(fragment, expected):
+def test_folder_is_parsed_after_branch(fragment, expected):
     assert folder(f"https://github.com/acme/web.git#{fragment}") == expected
 
 
-def test_a_server_may_have_a_port_and_a_branch_slashes():
+def test_server_may_have_port_and_branch_may_have_slashes():
     address = "https://ghe.example.com:8443/acme/web.git#release/1.0:x"
     assert folder(address, "ghe.example.com:8443", "Acme/Web", "release/1.0") == "x"
     assert folder(address, "ghe.example.com", "acme/web", "release/1.0") is None
 
 
 @given(st.text(max_size=60) | st.text("htps:/@.#a%2", max_size=40))
-def test_whatever_is_written_is_read_or_is_none(text):
+def test_arbitrary_texts_raise_no_error(text):
     context = parse_context(text)
     assert context is None or not context.folder.startswith(("/", "../"))

@@ -38,7 +38,7 @@ def at(content: str, *places: int, at_line_end: bool = True) -> IgnoreComment | 
         ("RUN basebump: ignore", None),
     ],
 )
-def test_the_words_of_a_comment_above(comment, expected):
+def test_comment_above_is_parsed(comment, expected):
     assert at(f"{comment}\nimage: nginx\n", 2) == expected
 
 
@@ -51,7 +51,7 @@ def test_the_words_of_a_comment_above(comment, expected):
         ("<image>nginx</image><!-- basebump: ignore --></a>", 1),
     ],
 )
-def test_anywhere_in_the_block_directly_above_counts(content, line_number):
+def test_comment_in_block_directly_above_counts(content, line_number):
     assert at(content, line_number) == IgnoreComment(1)
 
 
@@ -64,33 +64,33 @@ def test_anywhere_in_the_block_directly_above_counts(content, line_number):
         ("image: nginx # basebump: ignore\nimage: redis", 2),
     ],
 )
-def test_what_is_not_directly_above_is_about_something_else(content, line_number):
+def test_comment_not_directly_above_is_ignored(content, line_number):
     assert at(content, line_number) is None
 
 
-def test_the_end_of_a_line_counts_only_where_comments_may_stand_there():
+def test_comment_at_end_of_line_counts_only_when_format_allows():
     assert at("FROM nginx # basebump: ignore why", 1) == IgnoreComment(1, None, "why")
     assert at("FROM nginx # basebump: ignore why", 1, at_line_end=False) is None
     assert at("image: nginx# basebump: ignore", 1) is None
 
 
-def test_a_comment_at_any_of_the_lines_counts():
+def test_comment_at_any_line_of_reference_counts():
     content = "# basebump: ignore\nARG BASE=nginx\n\nFROM ${BASE}\n"
     assert at(content, 4, 2) == IgnoreComment(1)
     assert at(content, 4) is None
 
 
-def test_a_longer_block_than_anybody_writes_is_not_read_to_its_top():
+def test_very_long_comment_block_is_not_searched_to_its_top():
     content = "# basebump: ignore\n" + "#\n" * MAX_COMMENT_LINES + "image: nginx"
     assert at(content, MAX_COMMENT_LINES + 2) is None
 
 
-def test_a_line_that_is_not_there_has_no_comment():
+def test_missing_line_has_no_comment():
     assert at("# basebump: ignore", 9) is None
 
 
 @pytest.mark.parametrize("key", ["db:", "db: &db", '"db": # the old one', "- db:", "db:\r"])
-def test_a_comment_above_a_key_is_about_what_is_first_below_it(key):
+def test_comment_above_key_concerns_first_line_below_key(key):
     assert at(f"services:\n  # basebump: ignore\n  {key}\n      image: postgres:16\n", 4) == IgnoreComment(2)
 
 
@@ -104,16 +104,16 @@ def test_a_comment_above_a_key_is_about_what_is_first_below_it(key):
         "# basebump: ignore\na:\n  b:\n    image: c",  # above a key further up
     ],
 )
-def test_a_comment_further_up_is_about_something_else(text):
+def test_comment_further_up_is_ignored(text):
     number = next(number for number, line in enumerate(text.split("\n"), start=1) if "image" in line)
     assert at(text, number) is None
 
 
-def test_where_lines_take_no_comments_a_key_is_none():
+def test_keys_are_ignored_in_formats_without_comments_at_line_end():
     assert at("# basebump: ignore\nLABEL:\n  FROM a", 3, at_line_end=False) is None
 
 
-def test_each_line_is_searched_once_for_all_references_that_depend_on_it(monkeypatch):
+def test_lines_are_searched_once_for_all_references(monkeypatch):
     searched_lines, list_comment_lines = [], ignore_comments._list_comment_lines
     monkeypatch.setattr(
         ignore_comments,

@@ -10,7 +10,7 @@ from bot.model.source import EditSlot, NotEditable, Span
 from bot.model.vocabulary import Reason
 
 
-def test_closing_keeps_what_cannot_be_opened_closed():
+def test_locking_keeps_permanent_lock():
     slot = EditSlot(Span(7, 7), b"", b"@")
     warned = lock_reference(reference("nginx:1", digest_slot=slot), Reason.EMBEDDED)
     assert warned.digest_slot == NotEditable(Reason.EMBEDDED, slot)
@@ -21,7 +21,7 @@ def test_closing_keeps_what_cannot_be_opened_closed():
     )
 
 
-def test_what_another_bot_moves_is_left_to_it_until_a_rule_allows_that_and_whatever_else_it_takes():
+def test_reference_of_other_bot_is_unlocked_only_when_all_reasons_are_allowed():
     slot = EditSlot(Span(7, 7), b"", b"@")
     warned = lock_reference(reference("nginx:1", digest_slot=slot, tag_slot=slot), Reason.EMBEDDED)
     left = assign_to_other_bot(

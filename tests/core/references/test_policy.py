@@ -22,5 +22,5 @@ ALPINE = "docker.io/library/alpine"
         (PolicyConfig((PolicyRule(paused=True), PolicyRule(ignore=True))), True),
     ],
 )
-def test_an_image_is_left_out_where_it_is_ones_own_or_ignored_everywhere(rulebook, expected):
+def test_image_is_ignored_when_own_or_ignored_in_all_files(rulebook, expected):
     assert is_ignored_image(rulebook, ALPINE) is expected

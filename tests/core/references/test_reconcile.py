@@ -12,22 +12,22 @@ def _reason(selected):
     return selected.reason
 
 
-def test_places_that_share_bytes_and_agree_move_together():
+def test_agreeing_references_sharing_bytes_are_updated_together():
     both = [update("nginx:1", "new", locator="a", at=5), update("nginx:1", "new", locator="b", at=5)]
     assert reconcile_decisions(both) == tuple(both)
 
 
-def test_places_that_share_bytes_and_disagree_are_all_skipped():
+def test_disagreeing_references_sharing_bytes_are_all_skipped():
     both = [update("nginx:1", "new", locator="a", at=5), update("nginx:1", "other", locator="b", at=5)]
     assert [_reason(each) for each in reconcile_decisions(both)] == [Reason.CONFLICTING_EDITS] * 2
 
 
-def test_a_place_that_must_stay_holds_those_that_share_its_bytes():
+def test_skipped_reference_blocks_references_sharing_its_bytes():
     stays = SkippedReference(reference("nginx:1", locator="b", at=5), Reason.IGNORED)
     settled = reconcile_decisions([update("nginx:1", "new", locator="a", at=5), stays])
     assert [_reason(each) for each in settled] == [Reason.CONFLICTING_EDITS, Reason.IGNORED]
 
 
-def test_the_same_span_in_another_file_is_another_place():
+def test_same_span_in_other_file_does_not_conflict():
     both = [update("nginx:1", "new", path="a", at=5), update("nginx:1", "other", path="b", at=5)]
     assert reconcile_decisions(both) == tuple(both)

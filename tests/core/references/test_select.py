@@ -28,58 +28,58 @@ def _reason(selected):
     return selected.reason
 
 
-def test_a_base_image_follows_its_tag():
+def test_base_image_follows_its_tag():
     selected = _select("nginx:1")
     assert isinstance(selected, TrackedImage)
     assert selected.tag_ref == NGINX
 
 
-def test_a_reference_without_a_tag_is_left_alone_pinned_or_not():
+def test_reference_without_tag_is_skipped():
     assert _reason(_select("nginx")) is Reason.NO_TAG
     assert _reason(_select(f"nginx@{digest('x')}")) is Reason.NO_TAG
 
 
-def test_a_rule_can_name_the_tag_that_an_untagged_reference_follows():
+def test_rule_can_set_tag_of_untagged_reference():
     selected = _select("nginx", PolicyConfig(rules=(PolicyRule(tag="1"),)))
     assert isinstance(selected, TrackedImage)
     assert selected.tag_ref == NGINX
 
 
-def test_a_tag_in_a_rule_does_not_change_what_a_tagged_reference_follows():
+def test_tag_in_rule_does_not_override_tag_of_reference():
     selected = _select("nginx:1", PolicyConfig(rules=(PolicyRule(tag="2"),)))
     assert isinstance(selected, TrackedImage)
     assert selected.tag_ref == NGINX
 
 
-def test_an_ignored_image_is_left_alone():
+def test_ignored_image_is_skipped():
     assert _reason(_select("nginx:1", PolicyConfig(rules=(PolicyRule(ignore=True),)))) is Reason.IGNORED
 
 
-def test_update_none_is_no_rule():
+def test_update_none_skips_reference_without_rule():
     assert _reason(_select("nginx:1", PolicyConfig(rules=(PolicyRule(update=UpdateMode.NONE),)))) is Reason.NO_RULE
 
 
-def test_pin_false_leaves_unpinned_images_and_still_moves_pinned_ones():
+def test_pin_false_skips_unpinned_images_and_updates_pinned_images():
     rulebook = PolicyConfig(rules=(PolicyRule(pin=False),))
     assert _reason(_select("nginx:1", rulebook)) is Reason.PIN_OFF
     assert isinstance(_select(f"nginx:1@{digest('x')}", rulebook), TrackedImage)
 
 
-def test_a_digest_that_is_not_sha256_is_read_and_never_written():
+def test_digest_other_than_sha256_is_skipped():
     assert _reason(_select(f"nginx:1@sha512:{'a' * 128}")) is Reason.UNSUPPORTED_DIGEST
 
 
-def test_a_closed_place_says_why():
+def test_locked_reference_is_skipped_with_its_reason():
     assert _reason(_select("nginx:1", digest_slot=NotEditable(Reason.UNSUPPORTED_DIGEST))) is Reason.UNSUPPORTED_DIGEST
 
 
 @pytest.mark.parametrize("reason", [Reason.NOT_AN_IMAGE, Reason.REPLACED_BY_KUSTOMIZE, Reason.OTHER_WRITER])
-def test_what_is_not_ours_to_know_or_write_is_said_before_whose_it_is(reason):
+def test_lock_reason_is_reported_before_unknown_owner(reason):
     place = {"role": Role.THIRD_PARTY, "digest_slot": NotEditable(reason)}
     assert _reason(_select("registry.acme.dev/web:1", **place)) is reason
 
 
-def test_a_rule_opens_what_it_allows_and_nothing_else():
+def test_rule_unlocks_only_allowed_reasons():
     slot = EditSlot(Span(7, 7), b"", b"@")
     place = {"digest_slot": NotEditable(Reason.EMBEDDED, slot), "tag_slot": NotEditable(Reason.EMBEDDED, slot)}
     assert _reason(_select("nginx:1", **place)) is Reason.EMBEDDED
@@ -93,7 +93,7 @@ def test_a_rule_opens_what_it_allows_and_nothing_else():
 
 
 @pytest.mark.parametrize("until", [None, TODAY, date(2027, 1, 16)])
-def test_a_comment_ignores_to_the_end_of_its_last_day(until):
+def test_ignore_comment_applies_until_end_of_last_day(until):
     skip = _select("nginx:1", ignore_comment=IgnoreComment(3, until, "ABC-12"))
     assert _reason(skip) is Reason.IGNORED
     assert "line 3" in skip.detail
@@ -101,7 +101,7 @@ def test_a_comment_ignores_to_the_end_of_its_last_day(until):
     assert until is None or str(until) in skip.detail
 
 
-def test_an_expired_comment_no_longer_ignores_and_is_reported():
+def test_expired_ignore_comment_is_noted_and_not_applied():
     selected = _select("nginx:1", ignore_comment=IgnoreComment(3, date(2027, 1, 14)))
     assert isinstance(selected, TrackedImage)
     (note,) = selected.reference.notes
@@ -109,7 +109,7 @@ def test_an_expired_comment_no_longer_ignores_and_is_reported():
     assert "2027-01-14" in note
 
 
-def test_what_a_tool_writes_that_a_file_names_no_rule_opens():
+def test_rule_cannot_unlock_reference_written_by_tool():
     closed = lock_reference(reference("nginx:1", digest_slot=EditSlot(Span(7, 7), b"", b"@")), Reason.OTHER_WRITER)
     assert closed.digest_slot == NotEditable(Reason.OTHER_WRITER)
     assert assign_to_other_bot(closed, "Renovate", "renovate.json").notes == ()
@@ -117,7 +117,7 @@ def test_what_a_tool_writes_that_a_file_names_no_rule_opens():
     assert _reason(_select("nginx:1", rulebook, digest_slot=closed.digest_slot)) is Reason.OTHER_WRITER
 
 
-def test_own_images_move_only_by_a_rule_that_says_role_own():
+def test_own_images_are_updated_only_by_rule_with_role_own():
     own = ("acme.azurecr.io/apps/**",)
     written, place = "acme.azurecr.io/apps/shop/web:1", {"role": Role.THIRD_PARTY}
     assert _reason(_select(written, PolicyConfig(own_globs=own), **place)) is Reason.OWN
@@ -129,7 +129,7 @@ def test_own_images_move_only_by_a_rule_that_says_role_own():
     assert selected.reference.role is Role.OWN
 
 
-def test_while_own_is_not_stated_images_of_unknown_registries_in_manifests_may_be_own():
+def test_manifest_images_on_unknown_registries_may_be_own_until_own_is_set():
     place = {"role": Role.THIRD_PARTY}
     assert _reason(_select("registry.acme.dev/web:1", **place)) is Reason.MAYBE_OWN
     assert isinstance(_select("registry.acme.dev/web:1", PolicyConfig(own_globs=()), **place), TrackedImage)
@@ -137,7 +137,7 @@ def test_while_own_is_not_stated_images_of_unknown_registries_in_manifests_may_b
     assert isinstance(_select("registry.acme.dev/base:1"), TrackedImage)
 
 
-def test_a_base_image_is_a_base_even_where_own_matches():
+def test_base_image_keeps_role_base_when_own_matches():
     selected = _select("acme.azurecr.io/base:1", PolicyConfig(own_globs=("acme.azurecr.io/**",)))
     assert isinstance(selected, TrackedImage)
     assert selected.reference.role is Role.BASE
@@ -148,7 +148,7 @@ def test_maybe_own_keeps_its_role():
     assert skip.reference.role is Role.THIRD_PARTY
 
 
-def test_only_known_registries_may_be_asked():
+def test_only_listed_or_public_registries_are_known():
     listed = PolicyConfig(listed_hosts=frozenset({"registry.acme.dev", "127.0.0.1:5000"}))
     assert is_known_registry(listed, "docker.io")
     assert is_known_registry(listed, "registry.acme.dev")
@@ -167,7 +167,7 @@ def _policy(*rules, written="nginx:1", **more) -> Policy:
     return selected.policy
 
 
-def test_each_key_is_taken_from_the_first_rule_that_sets_it():
+def test_key_is_taken_from_first_rule_setting_key():
     policy = _policy(
         PolicyRule(labels=("a",)),
         PolicyRule(pin=True, labels=("b",)),
@@ -176,7 +176,7 @@ def test_each_key_is_taken_from_the_first_rule_that_sets_it():
     assert policy == Policy(labels=("a",), pin=True, require=RequiredEvidence(scan=True))
 
 
-def test_a_rule_that_does_not_match_sets_nothing():
+def test_rule_without_match_sets_no_key():
     elsewhere = RuleMatch(image=("docker.io/library/redis",))
     assert _policy(PolicyRule(match=elsewhere, labels=("a",)), PolicyRule(labels=("b",))).labels == ("b",)
 
@@ -193,7 +193,7 @@ def test_a_rule_that_does_not_match_sets_nothing():
         RuleMatch(base_branch=("main",)),
     ],
 )
-def test_every_match_key_can_match(match):
+def test_match_keys_can_match(match):
     assert _policy(PolicyRule(match=match, labels=("hit",))).labels == ("hit",)
 
 
@@ -209,5 +209,5 @@ def test_every_match_key_can_match(match):
         RuleMatch(image=("docker.io/**",), path=("deploy/**",)),
     ],
 )
-def test_every_match_key_can_fail_to_match(match):
+def test_match_keys_can_fail_to_match(match):
     assert _policy(PolicyRule(match=match, labels=("hit",))).labels == ()

@@ -38,12 +38,12 @@ from bot.core.choice.tags import find_newest_patch
         ("", "-1 -patched", None),
     ],
 )
-def test_the_newest_patch_of_the_written_tag_is_followed(tag, offered, found):
+def test_finds_newest_patch_of_written_tag(tag, offered, found):
     assert find_newest_patch(tag, offered.split(), has_patch_numbers=True) == found
     assert find_newest_patch(tag, offered.split()[::-1], has_patch_numbers=True) == found
 
 
-def test_where_nobody_counts_patches_a_number_is_none_and_a_word_is_one():
+def test_only_patch_words_count_when_repository_has_no_patch_numbers():
     assert find_newest_patch("3.11", ["3.11", "3.11-1"], has_patch_numbers=False) is None
     assert (
         find_newest_patch("3.11", ["3.11", "3.11-1", "3.11-patched", "3.11-patched-2"], has_patch_numbers=False)

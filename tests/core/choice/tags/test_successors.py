@@ -14,19 +14,19 @@ def move(repository: str, tag: str, mode: UpdateMode, *, variants: bool = False)
 
 
 @pytest.mark.parametrize(("repository", "tag", "patch", "minor", "major"), rows("moves.txt"))
-def test_a_tag_moves_within_its_family(repository, tag, patch, minor, major):
+def test_successor_stays_in_family_and_update_mode(repository, tag, patch, minor, major):
     modes = (UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR)
     assert [move(repository, tag, mode) for mode in modes] == [patch, minor, major]
 
 
 @pytest.mark.parametrize(("repository", "tag", "patch", "major"), rows("variants.txt"))
-def test_a_system_moves_upward_in_its_distribution_where_a_rule_lets_it(repository, tag, patch, major):
+def test_successor_has_newer_system_when_policy_allows_variants(repository, tag, patch, major):
     modes = (UpdateMode.PATCH, UpdateMode.MAJOR)
     assert [move(repository, tag, mode, variants=True) for mode in modes] == [patch, major]
 
 
 @pytest.mark.parametrize("mode", [UpdateMode.NONE, UpdateMode.DIGEST])
-def test_where_only_the_digest_may_move_no_tag_is_chosen(mode):
+def test_digest_only_mode_has_no_successor(mode):
     assert move("python", "3.12.1", mode) == "."
 
 
@@ -58,11 +58,11 @@ def test_where_only_the_digest_may_move_no_tag_is_chosen(mode):
         ("3.12-ubi8", "3.13-el9"),
     ],
 )
-def test_another_family_is_no_successor_even_where_systems_may_move(tag, offered):
+def test_tag_of_other_family_is_not_a_successor(tag, offered):
     assert find_successor(tag, [offered], UpdateMode.MAJOR, allow_os_variants=True) is None
 
 
-def test_of_two_tags_that_mean_the_same_always_the_same_is_chosen():
+def test_successor_among_equal_versions_does_not_depend_on_order():
     offered = ["1.2.10-rc1", "1.2.04", "1.2.4", "1.2.4-RC2"]
     assert find_successor("1.2.3", offered, UpdateMode.MAJOR) == find_successor(
         "1.2.3", offered[::-1], UpdateMode.MAJOR
@@ -70,7 +70,7 @@ def test_of_two_tags_that_mean_the_same_always_the_same_is_chosen():
 
 
 @pytest.mark.parametrize("tag", ["3.12.8", "3.13.1", "3.13.1-slim"])
-def test_a_tag_that_its_repository_does_not_have_is_followed_all_the_same(tag):
+def test_tag_missing_from_its_repository_has_successor(tag):
     remaining = [each for each in LISTS["python"] if each != tag]
     assert find_successor("3.12.3", remaining, UpdateMode.MAJOR)
 
@@ -91,7 +91,7 @@ def test_a_tag_that_its_repository_does_not_have_is_followed_all_the_same(tag):
         ("latest", "latest", False),
     ],
 )
-def test_a_family_has_one_prefix_and_one_suffix(tag, other, expected):
+def test_tags_of_same_family_share_prefix_and_suffix(tag, other, expected):
     assert is_same_family(tag, other) is is_same_family(other, tag) is expected
 
 
@@ -107,7 +107,7 @@ def test_a_family_has_one_prefix_and_one_suffix(tag, other, expected):
         ("3.2-20 v3.2-1", None),
     ],
 )
-def test_numbers_of_two_digits_behind_a_short_release_are_builds_where_their_family_shows_it(others, found):
+def test_two_digit_suffixes_are_builds_when_family_shows_builds(others, found):
     assert find_successor("3.2-18", others.split(), UpdateMode.PATCH) == found
 
 

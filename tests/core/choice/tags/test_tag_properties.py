@@ -70,7 +70,7 @@ mode = st.sampled_from(MOVING)
 
 
 @given(repository, mode, st.booleans())
-def test_a_successor_is_newer_of_the_same_family_and_within_its_mode(repository, mode, variants):
+def test_successor_is_newer_in_same_family_and_within_update_mode(repository, mode, variants):
     written, others = repository
     found = find_successor(written, others, mode, allow_os_variants=variants)
     if found is None:
@@ -89,7 +89,7 @@ def test_a_successor_is_newer_of_the_same_family_and_within_its_mode(repository,
 
 
 @given(repository, mode, st.booleans(), st.randoms())
-def test_the_order_in_which_a_registry_names_its_tags_changes_nothing(repository, mode, variants, order):
+def test_results_do_not_depend_on_order_of_tags(repository, mode, variants, order):
     written, others = repository
     shuffled = [*others, *others]
     order.shuffle(shuffled)
@@ -103,7 +103,7 @@ def test_the_order_in_which_a_registry_names_its_tags_changes_nothing(repository
 
 
 @given(repository, mode, st.booleans())
-def test_what_has_moved_moves_no_further(repository, mode, variants):
+def test_successor_has_no_further_successor(repository, mode, variants):
     written, others = repository
     offered = [*others, written]
     found = find_successor(written, offered, mode, allow_os_variants=variants)
@@ -113,7 +113,7 @@ def test_what_has_moved_moves_no_further(repository, mode, variants):
 
 
 @given(repository)
-def test_an_end_names_a_successor_that_is_newer(repository):
+def test_superseded_tag_names_newer_successor(repository):
     written, others = repository
     ending = find_tag_ending(written, others)
     if ending is not None:
@@ -125,7 +125,7 @@ def test_an_end_names_a_successor_that_is_newer(repository):
 
 
 @pytest.mark.parametrize("repository", LISTS)
-def test_every_published_tag_is_settled_after_one_move(repository):
+def test_published_tags_need_only_one_update(repository):
     offered = LISTS[repository]
     for written in offered:
         for each in MOVING:
@@ -135,7 +135,7 @@ def test_every_published_tag_is_settled_after_one_move(repository):
 
 
 @given(st.text(), st.lists(st.text()))
-def test_no_text_is_too_strange(written, others):
+def test_arbitrary_texts_raise_no_error(written, others):
     for each in MOVING:
         find_successor(written, others, each, allow_os_variants=True)
     find_tag_ending(written, others)
@@ -143,7 +143,7 @@ def test_no_text_is_too_strange(written, others):
 
 
 @pytest.mark.parametrize("written", ["1.2.3-alpine3.19", "v1.2.3", "1.2-slim", "20240530"])
-def test_ten_thousand_tags_are_read_soon(written):
+def test_ten_thousand_tags_are_parsed_fast(written):
     suffixes = ["", "-slim", "-alpine3.19", "-alpine3.20", "-bookworm", "-debian-12-r3", "-rc1"]
     offered = [f"1.{minor}.{patch}{suffix}" for minor in range(36) for patch in range(40) for suffix in suffixes]
     random.Random(7).shuffle(offered)
@@ -156,7 +156,7 @@ def test_ten_thousand_tags_are_read_soon(written):
 
 @pytest.mark.parametrize("tail", ["", "x", "-", "_x"])
 @pytest.mark.parametrize("word", ["1", "1.", "1-", "a", "a1", "0a", "20240530.", "alpine3.", "rc.", "debian-"])
-def test_the_longest_tags_are_read_soon(word, tail):
+def test_longest_tags_are_parsed_fast(word, tail):
     text = (word * 128)[: 128 - len(tail)] + tail
     parse_tag.cache_clear()
     with soon(0.05):

@@ -41,7 +41,7 @@ def related(*places: Reference, by: TaskFileBuild | RegistryTaskBuild | Possible
     "text",
     ["node:22", "acme/web:1", "mcr.microsoft.com/dotnet/sdk:9.0", "example.azurecr.io/a:1", "example.azurecr.cn/b:1"],
 )
-def test_nothing_is_pinned_that_a_task_may_watch(text):
+def test_image_watched_by_task_is_not_pinned(text):
     (found,) = related(place(text=text), by=build())
     assert found.digest_slot == NotEditable(Reason.ACR_TASK, place(text=text).digest_slot)
     assert [note[:10] for note in found.notes] == ["acb.yaml:3"]
@@ -50,18 +50,18 @@ def test_nothing_is_pinned_that_a_task_may_watch(text):
 @pytest.mark.parametrize(
     "text", ["ghcr.io/acme/web:1", "quay.io/a/b:1", "azurecr.io/a:1", "example.azurecr.io.example.com/a:1"]
 )
-def test_images_on_registries_that_no_task_watches_are_pinned_as_ever(text):
+def test_image_on_unwatched_registry_is_pinned(text):
     assert related(place(text=text), by=build()) == (place(text=text),)
 
 
-def test_its_tag_may_move_and_a_rule_may_allow_its_digest():
+def test_tag_of_watched_image_is_editable_and_policy_may_allow_digest():
     before = place()
     (found,) = related(before, by=build())
     assert found.tag_slot == before.tag_slot
     assert unlock_allowed(found, [Reason.ACR_TASK]).digest_slot == before.digest_slot
 
 
-def test_what_is_pinned_moves_on_and_says_that_the_task_does_not_start():
+def test_pinned_image_of_task_stays_editable_with_note():
     before = place(text="node:22" + DIGEST)
     (found,) = related(before, by=build())
     assert isinstance(found.digest_slot, EditSlot)
@@ -72,11 +72,11 @@ def test_what_is_pinned_moves_on_and_says_that_the_task_does_not_start():
 @pytest.mark.parametrize(
     "locator", ["stage[0].copy[0]", "stage[1].run[0].mount[0]", "preamble", "stage[0].onbuild[0].copy"]
 )
-def test_only_what_a_stage_is_from_starts_a_task(locator):
+def test_only_base_of_stage_starts_task(locator):
     assert related(place(locator=locator), by=build()) == (place(locator=locator),)
 
 
-def test_of_the_folders_that_a_task_may_run_in_the_nearest_with_its_dockerfile_counts():
+def test_task_builds_nearest_dockerfile_of_possible_folders():
     above, beside, below = place("Dockerfile"), place("a/Dockerfile"), place("a/b/Dockerfile")
     assert [is_closed(each) for each in related(above, beside, below, by=build("a/acb.yaml"))] == [False, True, False]
     assert [is_closed(each) for each in related(above, below, by=build("a/acb.yaml"))] == [True, False]
@@ -86,17 +86,17 @@ def test_of_the_folders_that_a_task_may_run_in_the_nearest_with_its_dockerfile_c
     ]
 
 
-def test_a_dockerfile_that_is_not_there_changes_nothing():
+def test_task_with_missing_dockerfile_locks_no_image():
     assert related(place("b/Dockerfile"), by=build("a/acb.yaml")) == (place("b/Dockerfile"),)
 
 
-def test_arguments_that_it_sets_are_told_where_they_are_used_even_where_nothing_can_be_read():
+def test_arguments_set_by_task_are_noted_on_unsupported_text():
     needing = UnsupportedText(FilePath("Dockerfile"), 2, "${NODE}", Reason.UNRESOLVED_ARGUMENT, ("NODE",))
     (noted,) = lock_task_base_images((needing,), [build(arguments=("NODE",))])
     assert re.match("acb.yaml:3 sets NODE", *noted.notes)
 
 
-def test_of_several_tasks_the_first_says_why():
+def test_first_of_several_tasks_is_named_in_note():
     (found,) = lock_task_base_images((place(),), [build("acb.yaml"), build("other.yaml")])
     assert [note[:10] for note in found.notes] == ["acb.yaml:3"]
 
@@ -107,7 +107,7 @@ def test_of_several_tasks_the_first_says_why():
 KNOWN = RegistryTaskBuild("the task web of contoso.azurecr.io", FilePath("app/Dockerfile"), ("NODE",))
 
 
-def test_a_task_that_no_file_names_builds_exactly_its_dockerfile():
+def test_registry_task_builds_exactly_its_dockerfile():
     above, meant = place("Dockerfile"), replace(place("app/Dockerfile"), variables=("NODE",))
     found = related(above, meant, by=KNOWN)
     assert [is_closed(each) for each in found] == [False, True]
@@ -115,13 +115,13 @@ def test_a_task_that_no_file_names_builds_exactly_its_dockerfile():
     assert (sets.startswith(f"{task}sets NODE"), builds.startswith(task)) == (True, True)
 
 
-def test_a_task_that_no_file_names_lets_move_what_is_pinned():
+def test_pinned_image_of_registry_task_stays_editable():
     (found,) = related(place("app/Dockerfile", "node:22" + DIGEST), by=KNOWN)
     assert isinstance(found.digest_slot, EditSlot)
     assert re.match("the task web of contoso.azurecr.io .*pinned", *found.notes)
 
 
-def test_what_tasks_may_build_is_closed_until_that_is_known():
+def test_images_of_possible_task_builds_are_locked_as_uncertain():
     doubt = PossibleTaskBuild(FilePath("app"), "contoso.azurecr.io did not say which tasks it has")
     above, inside, pinned = place("Dockerfile"), place("app/x/Dockerfile"), place("app/Dockerfile", "node:22" + DIGEST)
     beside, unwatched = place("apple/Dockerfile"), place("app/Dockerfile", "quay.io/a/b:1")
@@ -138,7 +138,7 @@ def test_what_tasks_may_build_is_closed_until_that_is_known():
     assert re.match("contoso.azurecr.io ", *found[1].notes)
 
 
-def test_what_is_known_goes_before_what_may_be():
+def test_known_task_build_takes_precedence_over_possible_build():
     doubt = PossibleTaskBuild(FilePath(""), "contoso.azurecr.io did not say which tasks it has")
     (found,) = lock_task_base_images((place(),), [doubt, build()])
     assert found.digest_slot == NotEditable(Reason.ACR_TASK, place().digest_slot)

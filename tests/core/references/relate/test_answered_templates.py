@@ -34,14 +34,14 @@ def list_texts(tmp_path, basebump):
         '{{ include "image" .Values.web.image }}',
     ],
 )
-def test_line_whose_image_is_in_the_values_is_left_out(list_texts, image, folder):
+def test_line_is_omitted_when_values_contain_its_image(list_texts, image, folder):
     assert list_texts(image, folder=folder) == []
 
 
 @pytest.mark.parametrize(
     "image", ["{{ .Values.name }}", "{{ .Values.imageName }}", "{{ .Values.webx.image }}", "{{ $x }}"]
 )
-def test_line_whose_image_is_not_in_the_values_stays(list_texts, image):
+def test_line_stays_when_values_lack_its_image(list_texts, image):
     assert list_texts(image) == [image]
 
 
@@ -58,7 +58,7 @@ def test_line_that_extends_the_image_in_the_values_stays(list_texts, image):
     assert list_texts(image) == [image]
 
 
-def test_line_that_writes_the_registry_before_the_image_is_left_out(list_texts):
+def test_line_with_registry_before_image_is_omitted(list_texts):
     values = 'image: {registry: quay.io, repository: acme/web, tag: "1.27"}\nglobal: {imageRegistry: ""}\n'
     images = [
         "{{ .Values.image.registry }}/{{ .Values.image.repository }}:{{ .Values.image.tag }}",
@@ -67,6 +67,6 @@ def test_line_that_writes_the_registry_before_the_image_is_left_out(list_texts):
     assert list_texts(*images, values=values) == []
 
 
-def test_line_stays_if_the_values_are_those_of_another_chart(list_texts, tmp_path):
+def test_line_stays_when_values_belong_to_other_chart(list_texts, tmp_path):
     write_tree(tmp_path, {"other/values.yaml": VALUES, "other/Chart.yaml": "name: y\nversion: 1.0.0\n"})
     assert list_texts("{{ .Values.image.repository }}", values="name: other\n") == ["{{ .Values.image.repository }}"]

@@ -19,29 +19,29 @@ def place(path=DOCKERFILE, variables=("NODE",)):
     return type(found)(**{name: getattr(found, name) for name in found.__slots__} | {"variables": variables})
 
 
-def test_a_place_that_depends_on_the_argument_says_who_sets_it():
+def test_reference_using_argument_notes_setting_of_argument():
     (noted,) = add_argument_notes((place(variables=("OTHER", "NODE")),), [SET])
     (note,) = noted.notes
     assert note.startswith("compose.yaml:7 sets NODE")
 
 
-def test_what_is_unsupported_for_want_of_the_argument_says_it_too():
+def test_unsupported_text_missing_argument_notes_setting_of_argument():
     unsupported = UnsupportedText(DOCKERFILE, 1, "node:${NODE}", Reason.UNRESOLVED_ARGUMENT, ("NODE",))
     (noted,) = add_argument_notes((unsupported,), [SET])
     assert noted.notes
 
 
-def test_a_line_that_several_services_share_is_named_once():
+def test_shared_line_is_noted_once():
     (noted,) = add_argument_notes((place(),), [SET, SET])
     assert len(noted.notes) == 1
 
 
-def test_other_files_and_other_arguments_say_nothing():
+def test_other_files_and_arguments_add_no_note():
     places = (place(path=FilePath("Dockerfile")), place(variables=("OTHER",)), place(variables=()))
     assert add_argument_notes(places, [SET]) == places
 
 
-def test_nothing_that_may_be_written_changes():
+def test_argument_notes_do_not_change_edit_slots():
     before = place()
     (noted,) = add_argument_notes((before,), [SET])
     assert (noted.digest_slot, noted.tag_slot, noted.image) == (

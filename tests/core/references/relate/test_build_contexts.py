@@ -43,7 +43,7 @@ def is_locked(found, *contexts):
         ("ghcr.io/acme/web:1", "ghcr.io/acme/web:1"),
     ],
 )
-def test_an_image_is_locked_if_buildkit_finds_a_context_under_its_name(name, written):
+def test_image_is_locked_when_buildkit_finds_context_for_its_name(name, written):
     assert is_locked(reference(written), context(name))
 
 
@@ -62,15 +62,15 @@ def test_an_image_is_locked_if_buildkit_finds_a_context_under_its_name(name, wri
         ("Base Stage", "alpine"),
     ],
 )
-def test_an_image_stays_editable_if_buildkit_finds_no_context_under_its_name(name, written):
+def test_image_stays_editable_when_buildkit_finds_no_context_for_its_name(name, written):
     assert not is_locked(reference(written), context(name))
 
 
-def test_a_context_locks_no_image_in_other_dockerfiles():
+def test_context_locks_no_image_in_other_dockerfiles():
     assert not is_locked(reference("alpine:3.20"), context("alpine:3.20", "other/Dockerfile"))
 
 
-def test_a_context_for_an_inline_dockerfile_locks_no_other_image_in_the_file():
+def test_context_of_inline_dockerfile_locks_no_other_image_in_file():
     inline = context("alpine:3.20", "compose.yaml", "0/services/a/")
     other = context("alpine:3.20", "compose.yaml", "0/services/b/")
     image = reference("alpine:3.20", path="compose.yaml", locator="0/services/b/image", format="compose")
@@ -78,7 +78,7 @@ def test_a_context_for_an_inline_dockerfile_locks_no_other_image_in_the_file():
     assert is_locked(image, inline, other)
 
 
-def test_a_note_names_the_file_and_line_of_the_context():
+def test_note_names_file_and_line_of_context():
     (locked,) = lock_named_contexts((reference("alpine:3.20"),), [context("alpine:3.20", line_number=7)])
     assert locked.notes == ("docker-bake.hcl:7 replaces alpine:3.20 with a build context of this name",)
 

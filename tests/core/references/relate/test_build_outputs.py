@@ -27,12 +27,12 @@ def skaffold(path, image, *deploys):
 
 @pytest.mark.parametrize("text", ["acme/app", "acme/app:1", f"acme/app:1@{DIGEST}"])
 @pytest.mark.parametrize("path", ["shop/app.yaml", "shop/k8s/app.yaml", "deploy/app.yaml", "base.yaml"])
-def test_a_name_counts_with_any_tag_in_what_is_deployed(text, path):
+def test_built_name_is_locked_with_any_tag_in_deployed_files(text, path):
     assert is_closed(text, path, skaffold("shop/skaffold.yaml", "acme/app", "shop", "deploy", "base.yaml"))
 
 
 @pytest.mark.parametrize("path", ["app.yaml", "shopping/app.yaml", "other/shop/app.yaml", "base.yaml.yaml"])
-def test_a_name_means_an_image_like_any_other_elsewhere(path):
+def test_built_name_stays_editable_outside_deployed_files(path):
     assert not is_closed("nginx:1", path, skaffold("shop/skaffold.yaml", "nginx", "shop", "base.yaml"))
 
 
@@ -44,7 +44,7 @@ def test_other_names_do_not_count(text):
 @pytest.mark.parametrize(
     ("path", "expected"), [("shop/app.yaml", True), ("web/app.yaml", True), ("other/app.yaml", False)]
 )
-def test_what_another_configuration_builds_counts_where_it_is_deployed(path, expected):
+def test_output_of_other_configuration_is_locked_in_deployed_files(path, expected):
     shop, web = skaffold("shop/skaffold.yaml", "shop", "shop", "web"), skaffold("web/skaffold.yaml", "web", "web")
     assert is_closed("web:1", path, shop, web) is expected
 
@@ -60,11 +60,11 @@ def test_what_another_configuration_builds_counts_where_it_is_deployed(path, exp
         ("acme/app:1", "a/b/compose.yaml", False),
     ],
 )
-def test_an_image_as_it_is_written_counts_in_its_folder(text, path, expected):
+def test_compose_output_is_locked_as_written_in_its_folder(text, path, expected):
     assert is_closed(text, path, BuildOutput(FilePath("a/compose.yaml"), frozenset({"acme/app:1"}))) is expected
 
 
-def test_too_many_configurations_that_deploy_from_each_other_end_the_run_of_the_repository():
+def test_too_many_interdependent_configurations_exceed_work_limit():
     """Each of them would otherwise hold a set of the images of all others."""
     outputs = [skaffold("skaffold.yaml", f"web-{number}", "", f"k8s/{number}") for number in range(1500)]
     with pytest.raises(WorkLimitError, match=r"^skaffold\.yaml: .* steps"):

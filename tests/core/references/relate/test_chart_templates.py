@@ -21,54 +21,54 @@ IMAGE, END, OTHER, CONDITION, UNKNOWN = (
 )
 
 
-def test_a_tag_that_only_ends_references_is_open():
+def test_tag_used_only_in_images_is_open():
     assert verdict(template((TAG, IMAGE))) == "open"
 
 
 @pytest.mark.parametrize("use", [OTHER, END])
-def test_a_tag_that_is_used_for_something_else_too_is_a_label(use):
+def test_tag_with_other_use_is_a_label(use):
     """The end of a template file's output is not an image either."""
     assert verdict(template((TAG, IMAGE), (TAG, use))) == "tag-is-label"
     assert verdict(template((TAG, IMAGE)), template((TAG, use), path="web/templates/b.yaml")) == "tag-is-label"
 
 
-def test_whether_a_tag_is_there_is_no_use_of_it():
+def test_condition_on_tag_is_not_a_use():
     assert verdict(template((TAG, IMAGE), (TAG, CONDITION))) == "open"
 
 
-def test_a_use_that_nobody_can_follow_leaves_it_unknown():
+def test_unknown_use_makes_tag_unknown():
     assert verdict(template((TAG, IMAGE), (TAG, UNKNOWN))) == "unknown"
     assert verdict(template((TAG, IMAGE), ((), UNKNOWN))) == "unknown"
     assert verdict(template((TAG, IMAGE), ((), OTHER))) == "unknown"
     assert verdict(template((TAG, IMAGE), (("Values",), OTHER))) == "unknown"
 
 
-def test_a_tag_that_no_template_mentions_is_unknown():
+def test_tag_without_use_is_unknown():
     assert verdict(template((("Values", "other", "tag"), IMAGE))) == "unknown"
     assert verdict() == "unknown"
 
 
-def test_a_mapping_that_is_used_whole_counts_for_all_that_is_in_it():
+def test_use_of_whole_mapping_counts_for_its_values():
     assert verdict(template((TAG, IMAGE), (("Values", "image"), OTHER))) == "tag-is-label"
     assert verdict(template((("Values", "image"), IMAGE))) == "unknown"
     assert verdict(template((TAG, IMAGE), ((*TAG, "inner"), OTHER))) == "open"
 
 
-def test_an_item_of_a_loop_may_be_any():
+def test_loop_item_matches_any_key():
     item = template((("Values", "workers", "*", "image", "tag"), IMAGE))
     assert verdict(item, place=value("workers.mail.image.tag")) == "open"
     assert verdict(item, place=value("workers.0.image.tag")) == "open"
     assert verdict(item, place=value("workers.image.tag")) == "unknown"
 
 
-def test_what_belongs_to_the_release_is_no_value():
+def test_release_objects_are_not_values():
     assert verdict(template((TAG, IMAGE), (("Chart", "image", "tag"), OTHER))) == "open"
 
 
 class TestInclusions:
     """Templates that other templates include."""
 
-    def test_the_end_of_what_is_included_is_what_the_including_template_makes_of_it(self):
+    def test_output_of_included_template_has_use_of_including_template(self):
         defined = template((TAG, END), name="web.image")
         inclusion = TemplateInclusion("web.image", ROOT)
         assert verdict(defined, template((inclusion, IMAGE))) == "open"
@@ -76,20 +76,20 @@ class TestInclusions:
         assert verdict(defined, template((inclusion, UNKNOWN))) == "unknown"
         assert verdict(defined, template((inclusion, CONDITION))) == "unknown"
 
-    def test_a_template_that_nothing_includes_says_nothing(self):
+    def test_template_without_inclusion_is_ignored(self):
         assert verdict(template((TAG, OTHER), name="web.labels"), template((TAG, IMAGE))) == "open"
 
-    def test_what_a_template_is_given_is_where_its_ways_begin(self):
+    def test_paths_of_template_start_at_its_argument(self):
         defined = template((("tag",), END), (("pullPolicy",), OTHER), name="image")
         given = TemplateInclusion("image", frozenset({("Values", "image")}))
         assert verdict(defined, template((given, IMAGE))) == "open"
 
-    def test_so_are_the_keys_of_a_dictionary(self):
+    def test_paths_of_template_start_at_keys_of_dictionary_argument(self):
         defined = template((("image", "tag"), END), name="image")
         given = TemplateInclusion("image", frozenset(), (("image", frozenset({("Values", "image")})), ("root", ROOT)))
         assert verdict(defined, template((given, IMAGE))) == "open"
 
-    def test_a_list_that_is_gone_through_may_give_any_of_its_items(self):
+    def test_iterated_list_yields_any_item(self):
         defined = template((("*", "tag"), END), name="image")
         given = TemplateInclusion("image", frozenset(), (("0", frozenset({("Values", "image")})),))
         assert verdict(defined, template((given, IMAGE))) == "open"
@@ -102,7 +102,7 @@ class TestInclusions:
         label = template((TemplateInclusion("inner", ROOT), OTHER), path="web/templates/b.yaml")
         assert verdict(inner, outer, top, label) == "tag-is-label"
 
-    def test_the_own_definition_of_a_chart_counts_before_that_of_another(self):
+    def test_own_definition_of_chart_takes_precedence(self):
         own = template((TAG, END), name="image")
         foreign = template((TAG, OTHER), name="image", path="other/templates/_helpers.tpl")
         top = template((TemplateInclusion("image", ROOT), IMAGE))
@@ -125,7 +125,7 @@ class TestInclusions:
         top = template((TemplateInclusion("image", ROOT), IMAGE))
         assert verdict(foreign, top, *facts) == expected
 
-    def test_definition_in_folder_of_charts_counts_before_that_of_dependency(self):
+    def test_vendored_definition_takes_precedence_over_dependency(self):
         vendored = template((TAG, END), name="image", path="web/charts/lib/templates/_helpers.tpl")
         foreign = template((TAG, OTHER), name="image", path="lib/templates/_helpers.tpl")
         top = template((TemplateInclusion("image", ROOT), IMAGE))
@@ -136,7 +136,7 @@ class TestInclusions:
         inner = template((TemplateInclusion("image", ROOT), IMAGE), path="web/charts/db/templates/db.yaml")
         assert verdict(outer, inner, place=value(path="web/charts/db/values.yaml")) == "open"
 
-    def test_copy_in_folder_of_another_chart_is_no_definition(self):
+    def test_copy_in_folder_of_other_chart_is_not_a_definition(self):
         foreign = template((TAG, END), name="image", path="other/charts/lib/templates/_helpers.tpl")
         top = template((TemplateInclusion("image", ROOT), IMAGE))
         facts = chart("web", "lib"), chart("other", "lib"), chart("other/charts/lib")
@@ -185,7 +185,7 @@ class TestInclusions:
         far = chart("web", "a"), chart("a", "b"), chart("b", "c"), chart("c")
         assert verdict(foreign, top, *far) == "unknown"
 
-    def test_a_template_from_outside_of_the_tree_may_do_anything(self):
+    def test_template_missing_from_tree_makes_its_arguments_unknown(self):
         given = TemplateInclusion("library.image", ROOT)
         assert verdict(template((TAG, IMAGE), (given, IMAGE))) == "unknown"
         image = TemplateInclusion("library.image", frozenset({("Values", "image")}))
@@ -193,7 +193,7 @@ class TestInclusions:
         other = TemplateInclusion("library.image", frozenset({("Values", "other")}))
         assert verdict(template((TAG, IMAGE), (other, IMAGE))) == "open"
 
-    def test_the_library_that_charts_share_is_known(self):
+    def test_common_library_templates_are_supported(self):
         image = ("imageRoot", frozenset({("Values", "image")})), ("global", frozenset({("Values", "global")}))
         assert verdict(template((TemplateInclusion("common.images.image", frozenset(), image), IMAGE))) == "open"
         labels = TemplateInclusion("common.labels.standard", frozenset(), (("context", ROOT),))
@@ -216,7 +216,7 @@ class TestInclusions:
         assert verdict(top) == "unknown"
         assert verdict(top, *many, *last) == "unknown"
 
-    def test_what_may_be_anything_of_very_many_is_unknown(self):
+    def test_argument_with_very_many_paths_is_unknown(self):
         ways = frozenset(("Values", str(number)) for number in range(300))
         defined = template((("tag",), END), name="image")
         assert verdict(defined, template((TAG, IMAGE), (TemplateInclusion("image", ways), IMAGE))) == "unknown"
@@ -234,22 +234,22 @@ class TestCharts:
             ("web/a/values.yaml", "unknown"),
         ],
     )
-    def test_values_belong_to_the_chart_in_their_folder_or_above_a_folder_for_values(self, path, expected):
+    def test_values_belong_to_chart_in_their_folder_or_above_values_folder(self, path, expected):
         assert verdict(template((TAG, IMAGE)), place=value(path=path)) == expected
 
-    def test_the_top_of_the_tree_may_be_a_chart(self):
+    def test_root_of_tree_may_be_a_chart(self):
         assert verdict(template((TAG, IMAGE), path="templates/a.yaml"), place=value(path="values.yaml")) == "open"
         assert verdict(template((TAG, IMAGE), path="templates/a.yaml"), place=value(path="ci/values.yaml")) == "open"
 
-    def test_another_chart_says_nothing(self):
+    def test_templates_of_other_chart_are_ignored(self):
         other = template((TAG, OTHER), path="other/templates/web.yaml")
         assert verdict(template((TAG, IMAGE)), other) == "open"
         assert verdict(other) == "unknown"
 
-    def test_a_chart_inside_another_without_templates_is_not_the_other(self):
+    def test_inner_chart_without_templates_does_not_use_outer_chart(self):
         assert verdict(template((TAG, IMAGE)), place=value(path="web/charts/db/values.yaml")) == "unknown"
 
-    def test_values_for_a_chart_inside_are_under_its_name(self):
+    def test_values_for_inner_chart_are_under_its_name(self):
         inside = template((TAG, IMAGE), path="web/charts/db/templates/db.yaml")
         top = template((("Values", "image", "tag"), OTHER))
         assert verdict(inside, top, place=value("db.image.tag")) == "open"
@@ -258,7 +258,7 @@ class TestCharts:
         deep = template((TAG, IMAGE), path="web/charts/db/charts/exporter/templates/a.yaml")
         assert verdict(deep, top, inside, place=value("db.exporter.image.tag")) == "open"
 
-    def test_the_chart_around_may_use_the_values_too(self):
+    def test_outer_chart_may_use_values_of_inner_chart(self):
         inside = template((TAG, IMAGE), path="web/charts/db/templates/db.yaml")
         label = template((("Values", "db", "image", "tag"), OTHER))
         assert verdict(inside, label, place=value("db.image.tag")) == "tag-is-label"
@@ -268,7 +268,7 @@ class TestCharts:
         assert verdict(inside, template(), place=value("global.image.tag")) == "open"
         assert verdict(inside, template(), place=value("db.global.image.tag")) == "unknown"
 
-    def test_a_chart_inside_that_nobody_can_follow_hides_only_its_own_values(self):
+    def test_unknown_inner_chart_hides_only_its_own_values(self):
         inside = template(((), UNKNOWN), path="web/charts/db/templates/db.yaml")
         assert verdict(inside, template((TAG, IMAGE))) == "open"
         assert (
@@ -282,7 +282,7 @@ class TestCharts:
         assert verdict(template((TAG, IMAGE)), template((TAG, OTHER), path="values.yaml")) == "open"
 
 
-def test_places_that_share_their_bytes_are_open_only_together():
+def test_references_sharing_bytes_are_open_only_together():
     places = (value("image.tag"), value("proxy.image.tag"))
     image, proxy = ((TAG, IMAGE), (("Values", "proxy", "image", "tag"), IMAGE))
     assert unlock_templated_digests(places, [template(image)]) == places
@@ -290,7 +290,7 @@ def test_places_that_share_their_bytes_are_open_only_together():
     assert [place.digest_slot for place in both] == [SLOT, SLOT]
 
 
-def test_a_place_for_a_digest_that_is_written_behind_its_algorithm_is_closed():
+def test_digest_slot_after_algorithm_is_not_editable():
     """`sha256:sha256:…` is not a digest."""
     place = value("image.digest", digest_slot=EditSlot(Span(5, 5), b"", b""))
     digest = ("Values", "image", "digest")
@@ -300,14 +300,14 @@ def test_a_place_for_a_digest_that_is_written_behind_its_algorithm_is_closed():
     assert verdict(template((TAG, IMAGE), (TAG, ValueUse.BEHIND_ALGORITHM))) == "tag-is-label"
 
 
-def test_nothing_else_is_opened():
+def test_other_slots_stay_closed():
     closed = NotEditable(Reason.TAG_IS_LABEL)
     assert verdict(template((TAG, IMAGE)), place=value(digest_slot=closed)) == "unknown"
     assert verdict(template((TAG, IMAGE)), place=value(format="kubernetes")) == "unknown"
     assert verdict(template((TAG, IMAGE)), place=value(digest_slot=NotEditable(Reason.EMBEDDED, SLOT))) == "unknown"
 
 
-def test_templates_are_analysed_once_although_each_edit_relates_the_references_again(monkeypatch):
+def test_templates_are_analysed_once_across_edits(monkeypatch):
     analysed, collect_uses = [], chart_templates.collect_uses
     monkeypatch.setattr(chart_templates, "collect_uses", lambda *each: analysed.append(each) or collect_uses(*each))
     facts = [

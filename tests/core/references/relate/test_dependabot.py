@@ -49,12 +49,12 @@ def is_left(found, *remarks):
         ("release", TreeBranch("release", is_default=False), True),
     ],
 )
-def test_an_update_is_for_the_default_branch_unless_it_names_another(target, branch, expected):
+def test_update_concerns_default_branch_unless_target_branch_is_set(target, branch, expected):
     assert is_left(place(), config(branch=target), branch) is expected
 
 
 @pytest.mark.parametrize("target", [None, "release"])
-def test_on_a_branch_that_nobody_knows_every_update_counts(target):
+def test_updates_for_all_branches_count_when_branch_is_unknown(target):
     assert is_left(place(), config(branch=target))
 
 
@@ -80,7 +80,7 @@ def test_on_a_branch_that_nobody_knows_every_update_counts(target):
         ("lib-*", "lib-x/y/Dockerfile", False),
     ],
 )
-def test_a_folder_is_that_folder_alone_unless_it_is_a_pattern(folder, path, expected):
+def test_folder_matches_only_itself_unless_pattern(folder, path, expected):
     assert is_left(place(path=path), config(folder)) is expected
 
 
@@ -95,7 +95,7 @@ def test_a_folder_is_that_folder_alone_unless_it_is_a_pattern(folder, path, expe
         ("app:v1", True),
     ],
 )
-def test_a_tag_moves_that_may_be_a_version_and_every_digest_does(written, expected):
+def test_version_tags_and_digests_are_left_to_dependabot(written, expected):
     assert is_left(place(written), config()) is expected
 
 
@@ -113,24 +113,24 @@ def test_a_tag_moves_that_may_be_a_version_and_every_digest_does(written, expect
         ("a*a", "a:1.2", True),
     ],
 )
-def test_names_are_compared_without_their_registry_and_with_stars_for_anything(name, written, expected):
+def test_ignored_names_match_without_registry_and_with_stars(name, written, expected):
     assert is_left(place(written), config(ignored_images=(IgnoredImages(name),))) is expected
 
 
 @given(st.text(alphabet="ab*", max_size=8), st.text(alphabet="ab", min_size=1, max_size=8))
-def test_a_star_is_any_text(pattern, name):
+def test_star_matches_any_text(pattern, name):
     expected = re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name) is None
     assert is_left(place(f"{name}:1"), config(ignored_images=(IgnoredImages(pattern),))) is expected
 
 
-def test_what_is_ignored_of_a_move_leaves_the_others():
+def test_ignored_update_type_leaves_other_update_types():
     ignored = (IgnoredImages("*", frozenset({BotUpdateType.MAJOR})),)
     assert not is_left(place("golang:1"), config(ignored_images=ignored))
     assert is_left(place("golang:1.22"), config(ignored_images=ignored))
     assert is_left(place(f"golang:1@sha256:{'a' * 64}"), config(ignored_images=ignored))
 
 
-def test_only_what_is_allowed_moves_where_something_is():
+def test_only_allowed_names_are_left_to_dependabot():
     assert is_left(place(), config(allowed_names=("golang",)))
     assert not is_left(place(), config(allowed_names=("node", "redis*")))
 
@@ -153,11 +153,11 @@ def test_only_what_is_allowed_moves_where_something_is():
         (place(path="docker-bake.hcl", file_format="bake", locator="target.a"), "docker", False),
     ],
 )
-def test_each_ecosystem_reads_its_own_files(found, ecosystem, expected):
+def test_ecosystems_read_their_own_files(found, ecosystem, expected):
     assert is_left(found, config(ecosystem=ecosystem)) is expected
 
 
-def test_what_another_reason_warns_of_is_left_first_and_stays_warned_of():
+def test_uncertain_reason_is_kept_as_further_reason():
     warned = place(slot=NotEditable(Reason.ACR_TASK, SLOT, is_certain=False))
     (left,) = assign_to_dependabot((warned,), [config()], TreeBudget())
     assert left.digest_slot == NotEditable(
@@ -165,12 +165,12 @@ def test_what_another_reason_warns_of_is_left_first_and_stays_warned_of():
     )
 
 
-def test_what_nothing_can_open_keeps_its_reason():
+def test_permanently_locked_reference_keeps_its_reason():
     closed = place(slot=NotEditable(Reason.SHARED_ARGUMENT))
     assert assign_to_dependabot((closed,), [config()], TreeBudget()) == (closed,)
 
 
-def test_a_config_that_dependabot_refuses_closes_nothing_and_is_noted_where_it_would_read():
+def test_invalid_config_locks_no_reference_and_is_noted_in_its_files():
     other = place(path="bake.hcl", file_format="bake")
     text = UnsupportedText(FilePath("Dockerfile"), 2, "$X", Reason.UNRESOLVED_ARGUMENT)
     broken = DependabotConfig(PATH, (), "cannot be read")
@@ -179,7 +179,7 @@ def test_a_config_that_dependabot_refuses_closes_nothing_and_is_noted_where_it_w
     assert (noted.digest_slot, same, unread) == (SLOT, other, text)
 
 
-def test_many_updates_and_places_are_no_trouble():
+def test_many_updates_and_references_are_matched_fast():
     updates = tuple(
         DependabotUpdate(n, "docker", (f"a{n}/**",), ignored_images=(IgnoredImages("x*y*z"),)) for n in range(1000)
     )

@@ -36,49 +36,49 @@ def related(*remarks):
     return add_interpolated_images((), remarks)
 
 
-def test_a_default_counts_where_nothing_sets_the_variable():
+def test_default_counts_when_variable_is_unset():
     (place,) = related(image("nginx:${TAG:-1}"), variable("OTHER", "2"))
     assert (place.path, str(place.image), place.variables) == ("compose.yaml", "nginx:1", ("TAG",))
     assert isinstance(place.digest_slot, EditSlot)
 
 
-def test_the_environment_comes_before_the_default():
+def test_environment_takes_precedence_over_default():
     (place,) = related(image("nginx:${TAG:-1}"), variable("TAG", "2", line_number=7))
     assert (place.path, place.line_number, place.locator) == (".env", 7, "TAG")
     assert (str(place.image), place.written, place.format) == ("nginx:2", "nginx:${TAG:-1}", "compose")
     assert place.notes == ("compose.yaml:3 ends in it",)
 
 
-def test_of_several_assignments_the_last_counts():
+def test_last_assignment_counts():
     (place,) = related(image("nginx:$TAG"), variable("TAG", "1"), variable("TAG", "2", line_number=2))
     assert (str(place.image), place.line_number) == ("nginx:2", 2)
 
 
-def test_only_the_environment_of_the_same_folder_counts():
+def test_only_environment_of_same_folder_counts():
     remarks = [image("nginx:${TAG:-1}", "a/compose.yaml"), variable("TAG", "2"), variable("TAG", "3", "a/b/.env")]
     (place,) = related(*remarks)
     assert str(place.image) == "nginx:1"
 
 
-def test_all_compose_files_of_a_folder_share_its_environment():
+def test_compose_files_of_folder_share_environment():
     remarks = [image("nginx:$TAG", "a/compose.yaml"), image("redis:$TAG", "a/compose.prod.yaml")]
     places = related(*remarks, variable("TAG", "2", "a/.env"))
     assert {(place.path, place.digest_slot) for place in places} == {("a/.env", NotEditable(Reason.SHARED_ARGUMENT))}
 
 
-def test_one_image_that_is_written_in_several_ways_has_a_place_for_each_with_one_slot():
+def test_spellings_of_same_image_have_references_with_shared_slot():
     first, second = related(image("nginx:$TAG"), image("nginx:${TAG}", line_number=5), variable("TAG", "2"))
     assert [first.locator, second.locator] == ["TAG in nginx:$TAG", "TAG in nginx:${TAG}"]
     assert isinstance(first.digest_slot, EditSlot)
     assert first.digest_slot == second.digest_slot
 
 
-def test_one_image_that_is_written_twice_in_one_way_is_one_place():
+def test_image_written_twice_alike_has_one_reference():
     (place,) = related(image("nginx:$TAG"), image("nginx:$TAG", line_number=5), variable("TAG", "2"))
     assert place.locator == "TAG"
 
 
-def test_platforms_tell_places_apart():
+def test_platforms_distinguish_references():
     remarks = [image("nginx:$TAG", platform="linux/amd64"), image("nginx:$TAG", platform="linux/arm64", line_number=5)]
     first, second = related(*remarks, variable("TAG", "2"))
     assert [first.platform, second.platform] == ["linux/amd64", "linux/arm64"]
@@ -101,7 +101,7 @@ def test_platforms_tell_places_apart():
         variable("OTHER", "$TAG", line_number=2),
     ],
 )
-def test_a_variable_that_does_more_than_end_one_image_takes_no_digest(other):
+def test_variable_with_other_uses_gets_no_digest(other):
     places = related(image("nginx:$TAG"), variable("TAG", "2"), other)
     place = next(each for each in places if each.path == ".env")
     assert (place.digest_slot, place.tag_slot) == (
@@ -111,12 +111,12 @@ def test_a_variable_that_does_more_than_end_one_image_takes_no_digest(other):
 
 
 @pytest.mark.parametrize("other", [use("OTHER"), use("TAG", "b/compose.yaml"), image("redis:7$OTHER", line_number=5)])
-def test_what_others_do_with_others_does_not_matter(other):
+def test_uses_of_other_variables_do_not_lock_variable(other):
     places = related(image("nginx:$TAG"), variable("TAG", "2"), other)
     assert isinstance(places[-1].digest_slot if places[-1].path == ".env" else places[0].digest_slot, EditSlot)
 
 
-def test_bytes_that_stand_elsewhere_too_are_closed():
+def test_shared_bytes_are_not_editable():
     (place,) = related(image("nginx:${TAG:-1}", is_shared=True))
     assert (place.digest_slot, place.tag_slot) == (
         NotEditable(Reason.CONFLICTING_EDITS),
@@ -124,7 +124,7 @@ def test_bytes_that_stand_elsewhere_too_are_closed():
     )
 
 
-def test_a_variable_without_a_value_is_named():
+def test_unset_variable_is_named_in_unsupported_text():
     (place,) = related(image("nginx:${TAG}${OTHER:-1}"))
     assert isinstance(place, UnsupportedText)
     assert (place.reason, place.text, place.variables) == (
@@ -134,18 +134,18 @@ def test_a_variable_without_a_value_is_named():
     )
 
 
-def test_an_image_of_nothing_is_unresolved():
+def test_empty_image_is_unresolved():
     (place,) = related(image("$IMAGE"), variable("IMAGE", ""))
     assert (place.reason, place.variables) == (Reason.UNRESOLVED_ARGUMENT, ("IMAGE",))
 
 
-def test_a_value_is_never_shown_where_it_makes_no_reference():
+def test_value_of_malformed_reference_is_not_shown():
     (place,) = related(image("nginx:$PASSWORD"), variable("PASSWORD", "!secret!"))
     assert (place.reason, place.text) == (Reason.MALFORMED, "nginx:$PASSWORD")
     assert "secret" not in repr(place)
 
 
-def test_one_variable_named_by_another_and_set_again_still_has_places_of_its_own():
+def test_reassigned_variable_used_by_other_variable_has_own_reference():
     remarks = [image("nginx:$A"), image("nginx:$B", line_number=5)]
     places = related(
         *remarks, variable("A", "1"), variable("B", "$A", line_number=2), variable("A", "2", line_number=3)
@@ -155,7 +155,7 @@ def test_one_variable_named_by_another_and_set_again_still_has_places_of_its_own
     assert {place.digest_slot for place in places} == {NotEditable(Reason.SHARED_ARGUMENT)}
 
 
-def test_what_was_found_before_stays():
+def test_earlier_references_are_kept():
     (place,) = related(image("nginx:${TAG:-1}"))
     assert isinstance(place, Reference)
     assert add_interpolated_images((place,), []) == (place,)

@@ -38,7 +38,7 @@ def is_closed(found, *remarks):
     return True
 
 
-def test_an_image_that_is_followed_is_closed_in_the_folder_that_its_application_deploys():
+def test_followed_image_is_locked_in_folder_of_its_application():
     remarks = application(), writer()
     assert is_closed(place("deploy/web/pod.yaml"), *remarks)
     assert is_closed(place("deploy/web/more/pod.yaml"), *remarks)
@@ -47,28 +47,28 @@ def test_an_image_that_is_followed_is_closed_in_the_folder_that_its_application_
     assert not is_closed(place("pod.yaml"), *remarks)
 
 
-def test_other_images_of_that_folder_stay_open():
+def test_other_images_of_deployed_folder_stay_editable():
     assert not is_closed(place("deploy/web/pod.yaml", "nginx:1.27"), application(), writer())
 
 
-def test_images_are_compared_by_what_they_mean():
+def test_images_are_compared_by_canonical_name():
     remarks = application(), writer(repositories=["docker.io/library/nginx"])
     assert is_closed(place("deploy/web/pod.yaml", "nginx:1.27"), *remarks)
     assert is_closed(place("deploy/web/pod.yaml", "index.docker.io/library/nginx"), *remarks)
 
 
-def test_what_a_folder_is_built_from_is_not_what_is_deployed():
+def test_base_images_in_deployed_folder_stay_editable():
     assert not is_closed(place("deploy/web/Dockerfile", role=Role.BASE), application(), writer())
 
 
-def test_all_that_the_application_names_itself_is_closed():
+def test_images_inside_application_manifest_are_locked():
     remarks = application(locator="0/items/1"), writer()
     assert is_closed(place(APPS, "nginx:1", "0/items/1/spec/source/kustomize/images/0"), *remarks)
     assert not is_closed(place(APPS, "nginx:1", "0/items/10/spec/source/kustomize/images/0"), *remarks)
     assert not is_closed(place("other.yaml", "nginx:1", "0/items/1/spec/source/kustomize/images/0"), *remarks)
 
 
-def test_an_application_that_nobody_writes_is_open():
+def test_application_without_image_updater_stays_editable():
     assert not is_closed(place("deploy/web/pod.yaml"), application())
     assert not is_closed(place("deploy/web/pod.yaml"), writer())
     assert not is_closed(place("deploy/web/pod.yaml"), application("website"), writer())
@@ -108,28 +108,28 @@ def test_applications_are_chosen_by_name_or_pattern(pattern, name, is_meant):
         ("kustomization", ".", "kustomization.yaml"),
     ],
 )
-def test_all_images_of_the_file_that_is_written_are_closed(target, folder, path):
+def test_all_images_of_target_file_are_locked(target, folder, path):
     remarks = application("web", folder), writer(target=target)
     assert is_closed(place(path, "nginx:1.27"), *remarks)
     assert not is_closed(place(f"x/{path}", "nginx:1.27"), *remarks)
 
 
-def test_a_target_outside_of_the_tree_is_nobodys_file():
+def test_target_outside_of_tree_locks_no_file():
     assert not is_closed(
         place("base/kustomization.yaml", "a:1"), application(), writer(target="kustomization:../../../base")
     )
 
 
-def test_an_application_at_the_top_deploys_the_whole_tree():
+def test_application_at_root_deploys_whole_tree():
     assert is_closed(place("a/b/pod.yaml"), application("web", "."), writer())
 
 
-def test_unsupported_text_stays_as_it_is():
+def test_unsupported_text_is_unchanged():
     found = UnsupportedText(FilePath("deploy/web/pod.yaml"), 3, "{{ x }}", Reason.TEMPLATED)
     assert lock_image_updater_targets((found,), (application(), writer()), TreeBudget()) == (found,)
 
 
-def test_all_pairs_of_applications_and_writers_count():
+def test_all_pairs_of_applications_and_updaters_count():
     applications = [application("same", f"deploy/{number}") for number in range(300)]
     writers = [writer("same", f"kustomization:{number}") for number in range(300)]
     assert is_closed(place("deploy/299/pod.yaml"), *applications, *writers)
@@ -143,7 +143,7 @@ def test_too_many_pairs_of_applications_and_writers_end_the_run_of_the_repositor
         lock_image_updater_targets((place("deploy/0/pod.yaml"),), [*applications, *writers], TreeBudget())
 
 
-def test_all_name_patterns_count_until_there_are_too_many():
+def test_name_patterns_count_up_to_work_limit():
     patterns = [writer(f"{number}-*") for number in range(10_000)]
     assert is_closed(place("deploy/web/pod.yaml"), application("999-a"), *patterns[:1_000])
     with soon(2), pytest.raises(WorkLimitError, match=r"apps\.yaml: the patterns .* bytes"):

@@ -40,25 +40,25 @@ def is_replaced(place, *kustomizations):
     return True
 
 
-def test_a_name_is_replaced_in_a_file_that_the_kustomization_gathers():
+def test_name_is_replaced_in_gathered_file():
     assert is_replaced(manifest(), kustomization("base", ["base/web.yaml"], ["web"]))
 
 
-def test_the_name_has_to_be_the_one_that_is_written():
+def test_names_are_compared_as_written():
     """Kustomize compares names as texts, so docker.io/library/web and web are different names."""
     base = kustomization("base", ["base/web.yaml"], ["web"])
     assert not is_replaced(manifest("docker.io/library/web:1"), base)
     assert not is_replaced(manifest("other:1"), base)
 
 
-def test_a_kustomization_replaces_nothing_in_what_another_gathers():
+def test_kustomization_does_not_replace_in_files_of_other_kustomization():
     base = kustomization("base", ["base/web.yaml"])
     other = kustomization("other", ["other/web.yaml"], ["web"])
     assert not is_replaced(manifest(), base, other)
 
 
 @pytest.mark.parametrize("name", ["kustomization.yaml", "kustomization.yml", "Kustomization"])
-def test_an_overlay_replaces_in_what_its_bases_gather(name):
+def test_overlay_replaces_in_files_of_its_bases(name):
     base = kustomization("base", ["base/web.yaml"], name=name)
     middle = kustomization("middle", ["base"], name=name)
     overlay = kustomization("overlays/production", ["middle"], ["web"], name=name)
@@ -68,7 +68,7 @@ def test_an_overlay_replaces_in_what_its_bases_gather(name):
     )
 
 
-def test_an_image_that_one_build_keeps_is_not_replaced():
+def test_image_kept_by_one_build_is_not_replaced():
     """The build `dev` deploys the image that the manifest names."""
     base = kustomization("base", ["base/web.yaml"])
     prod, dev = kustomization("prod", ["base"], ["web"]), kustomization("dev", ["base"])
@@ -77,28 +77,28 @@ def test_an_image_that_one_build_keeps_is_not_replaced():
     assert is_replaced(manifest(), replace(base, names=frozenset({"web"})), prod, dev)
 
 
-def test_an_image_is_kept_if_a_build_replaces_it_in_only_one_of_two_overlays():
+def test_image_replaced_in_only_one_of_two_overlays_is_kept():
     base, top = kustomization("base", ["base/web.yaml"]), kustomization("top", ["left", "right"])
     left, right = kustomization("left", ["base"], ["web"]), kustomization("right", ["base"])
     assert not is_replaced(manifest(), base, left, right, top)
     assert is_replaced(manifest(), base, left, right, replace(top, names=frozenset({"web"})))
 
 
-def test_a_manifest_that_two_kustomizations_list_is_replaced_if_both_replace_it():
+def test_manifest_of_two_kustomizations_is_replaced_when_both_replace():
     one, two = kustomization("one", ["base/web.yaml"], ["web"]), kustomization("two", ["base/web.yaml"])
     assert not is_replaced(manifest(), one, two)
     assert is_replaced(manifest(), one, replace(two, names=frozenset({"web"})))
     assert not is_replaced(manifest(), one, replace(two, resource_paths=(), patch_paths=(FilePath("base/web.yaml"),)))
 
 
-def test_an_entry_has_an_effect_if_one_build_keeps_its_result():
+def test_entry_has_effect_when_one_build_keeps_its_result():
     base = kustomization("base", ["base/web.yaml"], ["web"])
     prod, dev = kustomization("prod", ["base"], ["web"]), kustomization("dev", ["base"])
     assert not is_replaced(entry("base"), base, prod, dev)
     assert is_replaced(entry("base"), base, prod, replace(dev, names=frozenset({"web"})))
 
 
-def test_one_build_that_changes_only_the_name_is_enough_to_lock_an_image():
+def test_image_is_locked_when_one_build_changes_only_its_name():
     """Kustomize keeps the digest of the manifest, which would then belong to another image."""
     base, dev = kustomization("base", ["base/web.yaml"]), kustomization("dev", ["base"])
     prod = replace(kustomization("prod", ["base"], ["web"]), relocated_names=frozenset({"web"}))
@@ -109,7 +109,7 @@ def test_one_build_that_changes_only_the_name_is_enough_to_lock_an_image():
     assert is_replaced(manifest(), base, dev, component, kustomization("prod", ["base"], components=["component"]))
 
 
-def test_a_component_does_not_replace_images_in_patches_and_later_components_of_its_kustomization():
+def test_component_does_not_replace_in_patches_and_later_components():
     """Kustomize applies them after the component."""
     component, later = kustomization("component", names=["web"]), kustomization("later", ["later/web.yaml"])
     taker = kustomization("taker", ["a.yaml"], components=["component", "later"], patches=["taker/patch.yaml"])
@@ -130,7 +130,7 @@ def test_a_component_does_not_replace_images_in_patches_and_later_components_of_
         "broken[0]/image[1]",
     ],
 )
-def test_images_of_containers_are_replaced_in_every_kind(locator):
+def test_images_of_containers_are_replaced_in_all_kinds(locator):
     assert is_replaced(manifest(locator=locator), kustomization("base", ["base/web.yaml"], ["web"]))
 
 
@@ -147,13 +147,13 @@ def test_other_fields_are_replaced_only_with_configurations(locator):
     )
 
 
-def test_a_base_replaces_nothing_in_what_only_its_overlay_gathers():
+def test_base_does_not_replace_in_files_of_its_overlay():
     base = kustomization("base", ["base/job.yaml"], ["web"])
     overlay = kustomization("overlay", ["base", "overlay/web.yaml"])
     assert not is_replaced(manifest(path="overlay/web.yaml"), base, overlay)
 
 
-def test_a_component_replaces_in_all_that_its_takers_gather():
+def test_component_replaces_in_files_of_kustomizations_using_component():
     base = kustomization("base", ["base/web.yaml"])
     component = kustomization("components/images", names=["web"])
     taker = kustomization("overlay", ["base"], components=["components/images"])
@@ -161,7 +161,7 @@ def test_a_component_replaces_in_all_that_its_takers_gather():
     assert not is_replaced(manifest(), base, component, replace(taker, components=()))
 
 
-def test_a_component_of_a_component_is_taken_with_it():
+def test_nested_component_is_applied():
     base = kustomization("base", ["base/web.yaml"])
     inner = kustomization("inner", names=["web"])
     outer = kustomization("outer", components=["inner"])
@@ -169,13 +169,13 @@ def test_a_component_of_a_component_is_taken_with_it():
     assert is_replaced(manifest(), base, inner, outer, taker)
 
 
-def test_what_a_component_gathers_is_replaced_by_its_takers():
+def test_files_of_component_are_replaced_by_kustomization_using_component():
     component = kustomization("component", ["component/web.yaml"])
     taker = kustomization("overlay", names=["web"], components=["component"])
     assert is_replaced(manifest(path="component/web.yaml"), component, taker)
 
 
-def test_a_name_that_is_given_another_somewhere_is_closed_in_files_that_nothing_gathers():
+def test_renamed_name_is_locked_in_ungathered_files():
     """It may be a private name that must not be sent to Docker Hub. A name with a registry is not private."""
     names = ["web", "nginx", "quay.io/acme/web"]
     other = kustomization("other", ["other/web.yaml"], names, renamed=["web", "quay.io/acme/web"])
@@ -185,7 +185,7 @@ def test_a_name_that_is_given_another_somewhere_is_closed_in_files_that_nothing_
     assert not is_replaced(manifest("redis:1", path="loose/web.yaml"), other)
 
 
-def test_a_folder_without_a_kustomization_is_gathered_with_all_that_is_below():
+def test_folder_without_kustomization_is_gathered_recursively():
     """Flux generates a kustomization for such a folder."""
     flux = Kustomization(FilePath("clusters/apps.yaml"), frozenset({"web"}), resource_paths=(FilePath("apps"),))
     assert is_replaced(manifest(path="apps/deep/web.yaml"), flux)
@@ -195,7 +195,7 @@ def test_a_folder_without_a_kustomization_is_gathered_with_all_that_is_below():
     assert not is_replaced(manifest(path="clusters/web.yaml"), flux, elsewhere)
 
 
-def test_a_folder_with_a_kustomization_is_gathered_as_that_says():
+def test_folder_with_kustomization_is_gathered_by_its_kustomization():
     inner = kustomization("apps", ["apps/web.yaml"])
     flux = Kustomization(FilePath("clusters/apps.yaml"), frozenset({"web"}), resource_paths=(FilePath("apps"),))
     elsewhere = kustomization("x", ["apps/other.yaml"])
@@ -203,7 +203,7 @@ def test_a_folder_with_a_kustomization_is_gathered_as_that_says():
     assert not is_replaced(manifest(path="apps/other.yaml"), inner, flux, elsewhere)
 
 
-def test_the_top_of_the_tree_is_a_folder_like_any():
+def test_root_of_tree_can_be_gathered():
     overlay = kustomization("overlay", [""], ["web"])
     assert is_replaced(manifest(path="web.yaml"), kustomization("", ["web.yaml"]), overlay)
     assert is_replaced(manifest(path="web.yaml"), overlay)
@@ -215,20 +215,20 @@ def test_circles_end():
     assert is_replaced(manifest(path="first/web.yaml"), first, second)
 
 
-def test_the_entry_in_the_last_kustomization_is_the_place_that_moves():
+def test_entry_of_outermost_kustomization_stays_editable():
     base, overlay = kustomization("base", ["base/web.yaml"], ["web"]), kustomization("overlay", ["base"], ["web"])
     assert not is_replaced(entry("base"), base)
     assert is_replaced(entry("base"), base, overlay)
     assert not is_replaced(entry("overlay"), base, overlay)
 
 
-def test_what_counts_is_the_name_that_an_entry_gives():
+def test_new_name_of_entry_counts():
     base = kustomization("base", ["base/web.yaml"], ["web"], renamed=["web"])
     assert is_replaced(entry("base", "acme/web:1"), base, kustomization("overlay", ["base"], ["acme/web"]))
     assert not is_replaced(entry("base", "acme/web:1"), base, kustomization("overlay", ["base"], ["web"]))
 
 
-def test_components_come_one_after_another_and_before_the_entries_of_who_takes_them():
+def test_components_apply_in_order_before_entries_of_their_kustomization():
     base = kustomization("base", ["base/web.yaml"], ["web"])
     first, second = kustomization("first", names=["web"]), kustomization("second", names=["web"])
     overlay = kustomization("overlay", ["base"], ["web"], components=["first", "second"])
@@ -239,7 +239,7 @@ def test_components_come_one_after_another_and_before_the_entries_of_who_takes_t
     assert not is_replaced(entry("overlay"), base, first, second, overlay)
 
 
-def test_what_a_gathered_kustomization_takes_stays_below_it():
+def test_components_of_gathered_kustomization_apply_only_below_overlay():
     inner = kustomization("inner", ["inner/web.yaml"])
     component = kustomization("component", names=["web"])
     middle = kustomization("middle", ["inner"], components=["component"])
@@ -250,7 +250,7 @@ def test_what_a_gathered_kustomization_takes_stays_below_it():
     assert not is_replaced(entry("overlay"), inner, component, middle, overlay, other)
 
 
-def test_flux_gathers_the_uppermost_kustomizations_below_a_folder_that_has_none():
+def test_flux_gathers_topmost_kustomizations_below_folder_without_kustomization():
     flux = Kustomization(FilePath("clusters/apps.yaml"), frozenset({"web"}), resource_paths=(FilePath("apps"),))
     base = kustomization("base", ["base/web.yaml"])
     app, within = kustomization("apps/deep/web", ["base"]), kustomization("apps/deep/web/unused")
@@ -262,7 +262,7 @@ def test_flux_gathers_the_uppermost_kustomizations_below_a_folder_that_has_none(
     assert not is_replaced(entry("apps/deep/web"), flux, app, base, within, top)
 
 
-def test_the_values_of_a_chart_that_a_kustomization_renders_are_replaced_there_and_by_overlays():
+def test_inline_chart_values_are_replaced_by_kustomization_and_overlays():
     value = reference(
         "web:1", path="base/kustomization.yaml", format="kustomize", locator="0/helmCharts/0/valuesInline/image"
     )
@@ -272,7 +272,7 @@ def test_the_values_of_a_chart_that_a_kustomization_renders_are_replaced_there_a
     assert not is_replaced(value, replace(base, names=frozenset()), kustomization("overlay", names=["web"]))
 
 
-def test_a_patch_inside_a_kustomization_is_replaced_there_and_by_overlays():
+def test_inline_patch_is_replaced_by_kustomization_and_overlays():
     patch = lock_reference(reference("web:1", path="base/kustomization.yaml", format="kustomize"), Reason.EMBEDDED)
     base, overlay = kustomization("base", names=["web"]), kustomization("overlay", ["base"], ["web"])
 
@@ -289,12 +289,12 @@ def test_a_patch_inside_a_kustomization_is_replaced_there_and_by_overlays():
 
 
 @pytest.mark.parametrize("format_name", ["helm", "dockerfile", "compose"])
-def test_no_other_format_is_concerned(format_name):
+def test_other_formats_are_not_replaced(format_name):
     base = kustomization("base", ["base/web.yaml"], ["web"])
     assert not is_replaced(manifest(format=format_name), base)
 
 
-def test_too_much_to_go_through_closes_every_name_that_is_replaced_anywhere(monkeypatch):
+def test_exceeded_step_limit_locks_all_replaced_names(monkeypatch):
     monkeypatch.setattr(kustomize, "MAX_STEPS", 10)
     many = [kustomization(f"overlay-{number}", ["base"], ["web"]) for number in range(20)]
     gathered = kustomization("other", ["base/web.yaml"])
@@ -302,7 +302,7 @@ def test_too_much_to_go_through_closes_every_name_that_is_replaced_anywhere(monk
     assert not is_replaced(manifest("nginx:1"), gathered, *many)
 
 
-def test_many_folders_that_each_contain_all_kustomizations_end_at_the_limit(monkeypatch):
+def test_many_folders_with_all_kustomizations_end_at_step_limit(monkeypatch):
     monkeypatch.setattr(kustomize, "MAX_STEPS", 1000)
     many = [kustomization(f"apps/{number}", ["base/web.yaml"]) for number in range(100)]
     flux = [
@@ -315,7 +315,7 @@ def test_many_folders_that_each_contain_all_kustomizations_end_at_the_limit(monk
     assert TreeBudget().steps - budget.steps <= 2000
 
 
-def test_a_thousand_overlays_of_each_other_are_looked_at_in_a_moment():
+def test_thousand_mutual_overlays_are_related_fast():
     folders = [f"overlay-{number}" for number in range(1000)]
     names = [f"web-{number}" for number in range(200)]
     tangle = [kustomization(folder, folders, names) for folder in folders]

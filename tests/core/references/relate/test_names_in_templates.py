@@ -22,7 +22,7 @@ def end(*sources, end=TAG):
     return ReferenceEnd(end, frozenset(frozenset({source}) for source in sources))
 
 
-def test_name_of_another_image_closes_tag():
+def test_name_of_other_image_makes_tag_a_label():
     own, other = end(REPOSITORY), end(REPOSITORY, OTHER_NAME)
     assert verdict(template((own, IMAGE)), place=named_value()) == "open"
     assert verdict(template((other, IMAGE)), place=named_value()) == "tag-is-label"
@@ -30,14 +30,14 @@ def test_name_of_another_image_closes_tag():
     assert verdict(template((other, OTHER), (own, IMAGE)), place=named_value()) == "tag-is-label"
 
 
-def test_name_of_another_image_closes_a_digest_of_its_own():
+def test_name_of_other_image_makes_digest_value_a_label():
     place = value("image.digest", digest_slot=SLOT, name_values=("image.repository",))
     digest = ("Values", "image", "digest")
     assert verdict(template((end(REPOSITORY, end=digest), IMAGE)), place=place) == "unknown"
     assert verdict(template((end(OTHER_NAME, end=digest), IMAGE)), place=place) == "tag-is-label"
 
 
-def test_name_around_an_inclusion_and_inside_it_are_one_name():
+def test_name_parts_around_and_inside_inclusion_are_combined():
     defined = template((end(OTHER_NAME), END), name="ending")
     ending = TemplateInclusion("ending", ROOT)
     assert verdict(defined, template((end(end=ending), IMAGE)), place=named_value()) == "tag-is-label"
@@ -46,14 +46,14 @@ def test_name_around_an_inclusion_and_inside_it_are_one_name():
     assert verdict(template((TAG, END), name="ending"), top, place=named_value()) == "open"
 
 
-def test_included_name_is_that_of_the_given_image():
+def test_included_name_belongs_to_given_image():
     defined = template((ReferenceEnd(("repository",)), END), (("registry",), OTHER), name="name")
     for key, expected in (("image", "open"), ("cart", "tag-is-label")):
         included = TemplateInclusion("name", frozenset({("Values", key)}))
         assert verdict(defined, template((end(included), IMAGE)), place=named_value()) == expected
 
 
-def test_included_name_that_contains_itself_is_unknown():
+def test_recursive_included_name_is_unknown():
     circle = TemplateInclusion("circle", ROOT)
     defined = template((circle, END), name="circle")
     assert verdict(defined, template((end(circle), IMAGE)), place=named_value()) == "tag-is-label"
@@ -68,7 +68,7 @@ def test_included_name_is_unknown_beyond_the_limit(monkeypatch):
         assert verdict(*chain, last, top, place=named_value()) == expected
 
 
-def test_values_for_names_in_a_chart_inside_are_under_its_name():
+def test_name_values_of_inner_chart_are_under_its_name():
     inside = template((end(REPOSITORY), IMAGE), path="web/charts/db/templates/db.yaml")
     assert verdict(inside, template(), place=named_value("db.image")) == "open"
 
@@ -77,7 +77,7 @@ def test_values_for_names_in_a_chart_inside_are_under_its_name():
     ("texts", "expected"),
     [({}, "tag-is-label"), ({"values": ""}, "open"), ({"values": "", "values-prod": "mirror/"}, "tag-is-label")],
 )
-def test_empty_value_before_a_name_is_no_part_of_it(texts, expected):
+def test_empty_value_before_name_is_ignored(texts, expected):
     named = template((end(("Values", "prefix"), REPOSITORY), IMAGE))
     values = [ChartValue(FilePath(f"web/{file}.yaml"), 1, "0/prefix", text) for file, text in texts.items()]
     assert verdict(named, *values, place=named_value()) == expected

@@ -57,7 +57,7 @@ def is_left(found, *remarks, **settings):
         (("main", "/(?=x)/"), OTHER, True),
     ],
 )
-def test_only_the_default_branch_is_renovates_unless_patterns_say_which(branches, branch, expected):
+def test_default_branch_is_updated_unless_branch_patterns_are_set(branches, branch, expected):
     remarks = [] if branch is None else [branch]
     assert is_left(place(), *remarks, branches=branches) is expected
 
@@ -78,12 +78,12 @@ def test_only_the_default_branch_is_renovates_unless_patterns_say_which(branches
         (f"golang{PINNED}", True),
     ],
 )
-def test_a_tag_moves_that_may_be_a_version_and_every_digest_does(written, expected):
+def test_version_tags_and_digests_are_left_to_renovate(written, expected):
     assert is_left(place(written), branches=()) is expected
 
 
 @pytest.mark.parametrize("pins", [True, False])
-def test_a_tag_that_is_no_version_is_moved_where_digests_are_pinned(pins):
+def test_other_tag_is_left_to_renovate_when_digests_are_pinned(pins):
     assert is_left(place("golang:latest"), settings=UpdateTypeSettings(pin_digests=pins)) is pins
     rule = PackageRule(UpdateTypeSettings(pin_digests=pins), datasources=("docker",))
     assert is_left(place("golang:latest"), rules=(rule,)) is pins
@@ -91,7 +91,7 @@ def test_a_tag_that_is_no_version_is_moved_where_digests_are_pinned(pins):
     assert is_left(place("golang:latest"), managers=(dockerfile,)) is pins
 
 
-def test_what_is_said_of_all_pins_nothing_in_values_of_charts_and_a_rule_does():
+def test_pinning_of_chart_values_requires_package_rule():
     values = place("nginx:stable", "values.yaml", "helm", "0/image")
     pinning = UpdateTypeSettings(pin_digests=True)
     assert not is_left(values, settings=pinning)
@@ -110,7 +110,7 @@ def test_what_is_said_of_all_pins_nothing_in_values_of_charts_and_a_rule_does():
         (f"golang:1{PINNED}", [BotUpdateType.MAJOR, BotUpdateType.DIGEST], False),
     ],
 )
-def test_a_place_is_left_as_long_as_one_way_to_move_it_is_on(written, off, expected):
+def test_reference_is_left_to_renovate_while_one_update_type_is_enabled(written, off, expected):
     by_themselves = UpdateTypeSettings(by_update_type=tuple((move, False) for move in off))
     assert is_left(place(written), settings=by_themselves) is expected
     assert is_left(place(written), rules=(PackageRule(by_themselves, names=("golang",)),)) is expected
@@ -118,14 +118,14 @@ def test_a_place_is_left_as_long_as_one_way_to_move_it_is_on(written, off, expec
     assert is_left(place(written), rules=rules) is expected
 
 
-def test_the_last_rule_that_describes_a_place_counts():
+def test_last_matching_rule_counts():
     everything, golang = PackageRule(OFF, datasources=("docker",)), PackageRule(ON, names=("golang",))
     assert is_left(place(), rules=(everything, golang))
     assert not is_left(place(), rules=(golang, everything))
     assert not is_left(place("node:22"), rules=(everything, golang))
 
 
-def test_what_is_switched_off_as_a_whole_is_not_switched_on_by_one_move():
+def test_disabled_image_is_not_enabled_by_rule_for_one_update_type():
     rules = PackageRule(OFF, names=("golang",)), PackageRule(ON, names=("golang",), update_types=("minor",))
     assert not is_left(place(), rules=rules)
 
@@ -139,12 +139,12 @@ def test_what_is_switched_off_as_a_whole_is_not_switched_on_by_one_move():
         PackageRule(OFF, update_types=("/(?=m)/",)),
     ],
 )
-def test_a_rule_in_doubt_switches_nothing_off(rule):
+def test_uncertain_rule_disables_no_updates(rule):
     assert is_left(place(), rules=(rule,))
 
 
 @pytest.mark.parametrize("rule", [PackageRule(ON, names=("/(?=go)/",)), PackageRule(ON, is_certain=False)])
-def test_a_rule_in_doubt_switches_on(rule):
+def test_uncertain_rule_enables_updates(rule):
     assert is_left(place(), rules=(PackageRule(OFF, datasources=("docker",)), rule))
 
 
@@ -163,12 +163,12 @@ def test_a_rule_in_doubt_switches_on(rule):
         (PackageRule(OFF, branches=("dev",)), True),
     ],
 )
-def test_every_matcher_of_a_rule_has_to_describe_the_place(rule, expected):
+def test_all_matchers_of_rule_must_match_reference(rule, expected):
     assert is_left(place(), MAIN, rules=(rule,)) is expected
 
 
 @pytest.mark.parametrize("written", ["nginx:1.27", "library/nginx:1.27", "docker.io/library/nginx:1.27"])
-def test_ignored_images_are_known_by_their_spellings(written):
+def test_ignored_names_match_all_spellings_of_image(written):
     assert not is_left(place(written), ignored_names=("nginx",))
     assert is_left(place(written), ignored_names=("nginx-unprivileged",))
 
@@ -183,11 +183,11 @@ def test_ignored_images_are_known_by_their_spellings(written):
         ("test/", "latest/Dockerfile", False),
     ],
 )
-def test_an_ignored_path_is_a_pattern_or_a_part_of_a_path(ignored, path, expected):
+def test_ignored_path_is_a_pattern_or_part_of_path(ignored, path, expected):
     assert is_left(place(path=path), ignored_paths=(ignored,)) is expected
 
 
-def test_managers_that_are_off_until_told_read_what_they_are_told():
+def test_managers_without_default_patterns_read_configured_files():
     pod = place("nginx:1.27", "apps/pod.yaml", "kubernetes", "0/spec/containers/0/image")
     assert not is_left(pod)
     kubernetes = ManagerSettings("kubernetes", patterns=("/^apps/.+\\.yaml$/",))
@@ -198,7 +198,7 @@ def test_managers_that_are_off_until_told_read_what_they_are_told():
     assert is_left(pod, managers=(ManagerSettings("kubernetes", patterns=("/(?=x)/",)),))
 
 
-def test_a_release_of_a_chart_is_read_by_the_managers_that_read_values():
+def test_chart_release_is_read_by_managers_of_values():
     values = place("nginx:1.27", "apps/release.yaml", "kubernetes", "0/spec/values/image")
     pod = place("nginx:1.27", "apps/release.yaml", "kubernetes", "0/spec/containers/0/image")
     for manager in ("flux", "helm-values"):
@@ -207,7 +207,7 @@ def test_a_release_of_a_chart_is_read_by_the_managers_that_read_values():
         assert not is_left(pod, managers=told)
 
 
-def test_azures_pipelines_are_off_until_told():
+def test_azure_pipelines_manager_is_disabled_by_default():
     container = place("node:22", "azure-pipelines.yml", "azure-pipelines", "0/resources/containers/0")
     assert not is_left(container)
     assert is_left(container, managers=(ManagerSettings("azure-pipelines", ON),))
@@ -225,11 +225,11 @@ def test_azures_pipelines_are_off_until_told():
         place("nginx:1.27", "docker-bake.hcl", "bake", "target.a"),
     ],
 )
-def test_what_renovate_does_not_read_stays_open(found):
+def test_reference_in_unread_file_stays_editable(found):
     assert not is_left(found)
 
 
-def test_where_a_preset_is_elsewhere_the_places_that_stay_open_are_noted():
+def test_editable_references_note_unread_presets():
     left, noted = assign_to_renovate(
         (place(), place("golang:latest")),
         [RenovateConfig(PATH, 0, RenovateSettings(unread_presets=("github>acme/" + "x" * 100, "local>a/b", "@acme")))],
@@ -244,7 +244,7 @@ def test_where_a_preset_is_elsewhere_the_places_that_stay_open_are_noted():
     assert len(note) < 300
 
 
-def test_the_first_config_counts_even_if_it_is_broken():
+def test_first_config_counts_even_if_invalid():
     found = assign_to_renovate(
         (place(),),
         [RenovateConfig(FilePath(".renovaterc"), 9, RenovateSettings()), RenovateConfig(PATH, 0, None)],
@@ -254,14 +254,14 @@ def test_the_first_config_counts_even_if_it_is_broken():
     assert re.match(r"renovate\.json ", *found[0].notes)
 
 
-def test_many_rules_and_places_are_no_trouble():
+def test_many_rules_and_references_are_matched_fast():
     rules = tuple(PackageRule(OFF, names=(f"acme/x{n}-*", f"/^b{n}.*/"), files=("a/**",)) for n in range(200))
     places = tuple(place(f"acme/img{n % 500}:1.2", path=f"a{n % 100}/Dockerfile") for n in range(1000))
     with soon(4):
         assign_to_renovate(places, [RenovateConfig(PATH, 0, RenovateSettings(rules=rules))], TreeBudget())
 
 
-def test_what_the_config_itself_rules_out_no_preset_can_bring_back():
+def test_unread_preset_cannot_enable_references_excluded_by_config():
     latest = place("golang:latest", "tests/Dockerfile")
     for settings in (
         {"ignored_paths": ("**/tests/**",)},
@@ -272,7 +272,7 @@ def test_what_the_config_itself_rules_out_no_preset_can_bring_back():
         assert assign_to_renovate((latest,), [config], TreeBudget()) == (latest,)
 
 
-def test_a_preset_elsewhere_may_switch_on_what_the_config_has_rules_for():
+def test_unread_preset_may_enable_managers_named_in_rules():
     pod = place("nginx:1.27", "apps/pod.yaml", "kubernetes", "0/spec/containers/0/image")
     presets = {"unread_presets": ("local>a/b",)}
     for spoken_of in ("docker", "kubernetes"):
@@ -285,7 +285,7 @@ def test_a_preset_elsewhere_may_switch_on_what_the_config_has_rules_for():
     assert len(noted.notes) == 1
 
 
-def test_expressions_of_the_repositorys_own_are_a_manager_like_others():
+def test_custom_expressions_are_a_manager():
     found = place("nginx:1.27", "docker-bake.hcl", "bake", "target.a")
     assert is_left(found, custom_manager_patterns=("**/*.hcl",))
     assert not is_left(place("nginx:latest", "docker-bake.hcl", "bake"), custom_manager_patterns=("**/*.hcl",))

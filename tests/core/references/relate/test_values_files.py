@@ -34,7 +34,7 @@ def inherited(registry, path, *, is_certain=True, text="acme/ui:1", format_name=
 
 
 @pytest.mark.parametrize("path", ["chart/values-prod.yaml", "chart/ci/values.yaml", "chart/values/prod.yaml"])
-def test_files_beside_and_below_the_values_of_a_chart_have_its_registry(path):
+def test_values_files_near_chart_values_inherit_registry(path):
     place = inherited("ghcr.io", path)
     assert place.image.repository == "ghcr.io/acme/ui"
     assert isinstance(place.digest_slot, EditSlot)
@@ -43,21 +43,21 @@ def test_files_beside_and_below_the_values_of_a_chart_have_its_registry(path):
 @pytest.mark.parametrize(
     "path", ["values.yaml", "other/values-prod.yaml", "chart/a/b/values.yaml", "chart/other/values.yaml"]
 )
-def test_files_elsewhere_have_not(path):
+def test_values_files_outside_chart_do_not_inherit_registry(path):
     assert inherited("ghcr.io", path).image.repository == "docker.io/acme/ui"
 
 
-def test_a_registry_of_its_own_stays():
+def test_own_registry_is_kept():
     assert inherited("ghcr.io", "chart/values-prod.yaml", text="quay.io/acme/ui:1").image.host == "quay.io"
 
 
-def test_other_formats_know_nothing_of_charts():
+def test_other_formats_do_not_inherit_registry():
     place = inherited("ghcr.io", "chart/values-prod.yaml", format_name="compose")
     assert place.image.repository == "docker.io/acme/ui"
 
 
 @pytest.mark.parametrize(("registry", "is_certain"), [("ghcr.io", False), ("{{ .Values.registry }}", True)])
-def test_where_the_registry_is_not_known_nothing_is_written(registry, is_certain):
+def test_reference_is_locked_when_chart_registry_is_unknown(registry, is_certain):
     place = inherited(registry, "chart/values-prod.yaml", is_certain=is_certain)
     assert isinstance(place.digest_slot, NotEditable)
     assert place.digest_slot.reason is Reason.CHART_UNKNOWN
@@ -90,7 +90,7 @@ WEB = 'image: {repository: nginx, tag: "1.27", digest: ""}'
         ('image: {repository: nginx, tag: "1.27"}', "-nginx:1.27"),
     ],
 )
-def test_a_digest_that_other_values_would_keep_for_their_own_image_is_not_written(over, listed):
+def test_digest_that_overlay_would_use_for_its_own_image_is_locked(over, listed):
     assert chart(values_prod=over, values=WEB) == [listed, "-nginx:1.27"]
 
 
@@ -105,22 +105,22 @@ def test_a_digest_that_other_values_would_keep_for_their_own_image_is_not_writte
         ("other: {tag: '1'}", []),
     ],
 )
-def test_values_that_have_its_key_or_nothing_of_an_image_leave_the_digest_open(over, listed):
+def test_overlay_with_own_digest_key_or_no_image_part_keeps_digest_editable(over, listed):
     assert chart(values_prod=over, values=WEB) == [*listed, "nginx:1.27"]
 
 
-def test_values_that_name_no_image_are_looked_at_for_its_parts():
+def test_overlay_without_image_name_still_locks_digest():
     own = 'web: {repository: nginx, tag: "1.27", digest: ""}'
     assert chart(values_prod='web: {tag: "1.28"}', values=own) == ["-nginx:1.28", "-nginx:1.27"]
 
 
-def test_an_image_that_has_a_digest_of_its_own_has_the_tag_of_the_chart_before_it():
+def test_image_with_own_digest_inherits_tag_of_chart():
     digest = f"sha256:{'1b' * 32}"
     over = f'image: {{repository: acme/nginx, digest: "{digest}"}}'
     assert chart(values_prod=over, values=WEB) == [f"acme/nginx:1.27@{digest}", "nginx:1.27"]
 
 
-def test_an_overlay_whose_parts_make_no_reference_is_not_listed_and_closes_the_place():
+def test_overlay_without_valid_reference_is_omitted_and_locks_reference():
     assert chart(values_prod='image: {tag: "{{ .Values.tag }}"}', values=WEB) == ["-nginx:1.27"]
 
 
@@ -139,18 +139,18 @@ def test_name_in_the_chart_is_not_an_image_if_the_overlay_sets_the_repository(ov
     assert chart(ci__over_values=over, values=NAMED)[:-1] == [listed]
 
 
-def test_items_of_lists_are_laid_over_nothing():
+def test_list_items_are_not_merged():
     own = f"sidecars: [{{{WEB}}}]"
     assert chart(values_prod='sidecars: [{image: {tag: "1.28"}}]', values=own) == ["nginx:1.27"]
 
 
-def test_values_of_the_charts_around_it_are_laid_over_those_of_a_subchart():
+def test_values_of_outer_charts_override_values_of_subchart():
     inner = {"charts__db__charts__web__values": WEB, "charts__db__charts__web__Chart": ""}
     places = chart(values="db: {web: {image: {tag: '1'}}}", values_prod="db: {web: {image: {tag: '2'}}}", **inner)
     assert places == ["-nginx:1.27", "-nginx:2", "-nginx:1"]
 
 
-def test_what_is_closed_for_good_keeps_its_reason():
+def test_permanently_locked_reference_keeps_its_reason():
     place = ReferencePosition(FilePath("values.yaml"), "helm", Role.THIRD_PARTY, 1, "0/ui/image").read_reference(
         "acme/ui:1", 5
     )
@@ -160,7 +160,7 @@ def test_what_is_closed_for_good_keeps_its_reason():
     assert place in merge_values_files((place,), (image, over), TreeBudget())
 
 
-def test_only_some_of_many_files_are_named():
+def test_number_of_files_in_notes_is_limited():
     place = ReferencePosition(FilePath("values.yaml"), "helm", Role.THIRD_PARTY, 1, "0/ui/image").read_reference(
         "acme/ui:1", 5
     )
@@ -171,7 +171,7 @@ def test_only_some_of_many_files_are_named():
     assert closed.notes[MAX_NOTES:] == ("so would 2 other files of values",)
 
 
-def test_too_many_overlays_of_a_part_that_many_images_share_end_the_run_of_the_repository():
+def test_too_many_overlays_of_shared_part_exceed_work_limit():
     own = FilePath("chart/values.yaml")
     shared = (ImagePart.REGISTRY, "0/global/registry")
     images = [
