@@ -1,4 +1,4 @@
-# `make demo` runs the whole workflow on this machine; `make test` runs every test. Both install what they need.
+# `make demo` runs the whole workflow on this machine; `make test` runs the tests. Both install what they need.
 PYTHON ?= python3
 VENV := .venv/bin
 # A lock lists every package with its hash, so pip need not resolve anything: --no-deps. This also avoids a bug of older
@@ -11,7 +11,7 @@ MISFIT := error: .venv: packages do not fit together; hint: run 'make clean' and
 # and each would compile all of basebump.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(VENV)/python -m pytest -rs --numprocesses auto --maxprocesses 8 --dist worksteal
 
-.PHONY: demo test claims coverage lint bench growth correctness docs pictures site dist sbom lock clean
+.PHONY: demo test test-slow claims coverage lint bench growth correctness docs pictures site dist sbom lock clean
 
 demo: .venv/runtime .venv-trivy/ready
 	$(VENV)/basebump demo

@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 from hypothesis import HealthCheck, settings
-from support.forges.claims import claims_table, note_claims
+from support.forges.claims import claims_table, mark_slow_forges, note_claims
 from support.forges.kill_points import summary_of_kills
 from support.parts import OPTIONAL, PARTS
 
@@ -66,6 +66,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     note_claims(items)
+    mark_slow_forges(items)
 
 
 def pytest_collection_finish() -> None:

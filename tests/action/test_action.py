@@ -11,7 +11,7 @@ from support.forges.github.apps import private_key
 from support.parts import ROOT
 from support.values import digest
 
-pytestmark = pytest.mark.real("git")
+pytestmark = [pytest.mark.slow, pytest.mark.real("git")]
 
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{digest('old')}\n"}
 BRANCH = "basebump/python-3.12-slim-06e5bb43"

@@ -28,6 +28,8 @@ from bot.net import ApiSession, HostPace, OversizedError, UnreachableError, call
 from bot.net.call_budget import CallBudget
 from bot.net.deadlines import SLOWEST_RATE
 
+pytestmark = pytest.mark.slow
+
 
 def _list_on_github(url):
     connection = GitHubConnection(url, StaticToken(None), pause=no_pause)

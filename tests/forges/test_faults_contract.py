@@ -16,11 +16,14 @@ from bot.model.forge import GitRepository
 from bot.model.proposal import RequestState
 from bot.model.report import RunFailure
 
-pytestmark = pytest.mark.over_forges(
-    local="it is no server",
-    github_app="tokens aside, it is asked as with a token",
-    forgejo="files aside, it is asked as a Gitea",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.over_forges(
+        local="it is no server",
+        github_app="tokens aside, it is asked as with a token",
+        forgejo="files aside, it is asked as a Gitea",
+    ),
+]
 
 WRITES = [pytest.param(kind, write, id=f"{name}-{write}") for name, kind in KINDS.items() for write in kind.writes]
 ODD = [

@@ -23,6 +23,8 @@ from bot.demo.loopback_registry import LoopbackRegistry
 from bot.formats import load_all_formats
 from bot.model.path_index import index_paths
 
+pytestmark = pytest.mark.slow
+
 HOOKS = {hook["id"]: hook for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))}
 PINNED = f"FROM python:3.12@{digest('some')}\n"
 

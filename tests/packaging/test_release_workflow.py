@@ -22,6 +22,8 @@ from support.witnesses.workflows import RELEASES, actionlint, problems, read, zi
 from bot import __version__
 from tools import release
 
+pytestmark = pytest.mark.slow
+
 FOLDER = ROOT / ".github" / "workflows"
 WORKFLOWS = sorted(FOLDER.glob("*.yml"))
 NEXT, TAG = "7.8.9", "v7.8.9"

@@ -117,7 +117,6 @@ class Stage:
         return kills
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("forge", STANDS)
 @pytest.mark.parametrize("title", SCENES)
 def test_a_run_killed_before_any_write_is_healed_by_the_next_which_ends_all_writing(

@@ -15,7 +15,7 @@ from bot.model.report import RunReport
 from bot.model.vocabulary import FailureStage
 from bot.state.database import Database
 
-pytestmark = pytest.mark.real("git")
+pytestmark = [pytest.mark.slow, pytest.mark.real("git")]
 
 STANDS = select_stands(without=("github-app", "gitea", "forgejo"))
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{build('old').digest}\n"}

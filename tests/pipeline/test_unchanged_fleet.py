@@ -79,6 +79,7 @@ def test_repository_with_an_open_request_is_not_read_again_either(twins):
     twins.assert_equal()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     [
@@ -177,6 +178,7 @@ def settle_plainly(twins: Twins) -> None:
     twins.settle()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settle", "change"),
     [
@@ -209,6 +211,7 @@ def test_change_is_noticed(twins, settle, change):
         twins.assert_equal()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("omitted", "settle", "change"),
     [
@@ -294,6 +297,7 @@ CHANGES: tuple[Change, ...] = (
 )
 
 
+@pytest.mark.slow
 @settings(
     max_examples=int(os.environ.get("BASEBUMP_SEQUENCES", "12")),
     deadline=None,

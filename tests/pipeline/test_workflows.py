@@ -11,6 +11,7 @@ from support.runs.worlds import build, outcomes
 from bot.model.vocabulary import RunLevel
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.real("git"),
     pytest.mark.over_forges(local="nothing runs there", gitlab="it starts its own", azure="its policies start them"),
 ]

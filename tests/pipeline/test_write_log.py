@@ -18,6 +18,7 @@ from support.values import finding
 from bot.model.policy import PolicyRule
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.real("git"),
     pytest.mark.over_forges(
         local="it is no server",

@@ -19,7 +19,7 @@ from bot.queues.procrastinate_schema import prepare_tables
 from bot.state.database import Database
 from bot.state.work_queue import DatabaseWorkQueue, write_requests
 
-pytestmark = pytest.mark.real("postgresql")
+pytestmark = [pytest.mark.slow, pytest.mark.real("postgresql")]
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.runs.killed_service import kill_service
 
-pytestmark = pytest.mark.real("docker-registry")
+pytestmark = [pytest.mark.slow, pytest.mark.real("docker-registry")]
 
 
 def test_killed_service_loses_nothing_and_proposes_nothing_twice(tmp_path):

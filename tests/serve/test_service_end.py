@@ -14,7 +14,7 @@ from support.waiting import wait_until
 
 from bot.serve.service import GRACE
 
-pytestmark = pytest.mark.real("docker-registry")
+pytestmark = [pytest.mark.slow, pytest.mark.real("docker-registry")]
 SHORT_GRACE = "import bot.serve.service\nbot.serve.service.GRACE = 1.0\n"
 KUBERNETES_GRACE = 30
 """Seconds after which Kubernetes kills a pod that should end."""

@@ -17,7 +17,7 @@ from bot.cli.work import command
 from bot.model.errors import UsageError
 from bot.serve.service import GRACE
 
-pytestmark = [pytest.mark.real("docker-registry"), pytest.mark.real("postgresql")]
+pytestmark = [pytest.mark.slow, pytest.mark.real("docker-registry"), pytest.mark.real("postgresql")]
 SHORT_GRACE = "import bot.serve.service\nbot.serve.service.GRACE = 1.0\n"
 WORK = ("work", "--level", "propose")
 

@@ -18,7 +18,7 @@ from bot.model.work import WorkKind
 from bot.state.database import Database
 from bot.state.work_queue import DatabaseWorkQueue
 
-pytestmark = pytest.mark.real("postgresql")
+pytestmark = [pytest.mark.slow, pytest.mark.real("postgresql")]
 REPOSITORIES = [f"r{number}" for number in range(5)]
 
 

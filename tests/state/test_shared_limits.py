@@ -23,7 +23,7 @@ from bot.pipeline.run import run_fleets
 from bot.pipeline.run_context import RunOptions
 from bot.state.opening_ledger import DatabaseOpeningLedger
 
-pytestmark = pytest.mark.real("git")
+pytestmark = [pytest.mark.slow, pytest.mark.real("git")]
 
 REPOSITORIES = 9
 PARTS = 4

@@ -11,6 +11,8 @@ from itertools import count
 import pytest
 from support.work_processes import WorkStand
 
+pytestmark = pytest.mark.slow
+
 REPOSITORIES = [f"r{number}" for number in range(12)]
 
 

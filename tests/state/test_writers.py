@@ -32,6 +32,8 @@ from bot.state.database import Database
 from bot.state.inventory_store import DatabaseInventoryStore
 from bot.state.state_store import DatabaseStateStore
 
+pytestmark = pytest.mark.slow
+
 now = datetime(2026, 11, 25, tzinfo=UTC)
 print("ready", flush=True)
 sys.stdin.readline()

@@ -11,11 +11,15 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 FORGES = ("local", "github", "github-app", "gitlab", "azure", "gitea", "forgejo")
+QUICK_FORGES = ("local", "github")
+"""The forges on which `make test` plays whole runs. `make test-slow` plays them on the others."""
 MARK = "over_forges"
+_WHOLE_RUNS = Path(__file__).parents[2] / "pipeline"
 _PROPERTY = "claim"
 _FORGE = re.compile(r"(?<![\w.])(github-app|github|gitlab|azure|gitea|forgejo|local)(?![\w.])")
 """In the id of a test."""
@@ -52,12 +56,30 @@ class Module:
 def note_claims(items: Iterable[pytest.Item]) -> None:
     """Write beside each test what it claims, and of which forge, for whoever gets its report."""
     for item in items:
-        mark, call = item.get_closest_marker(MARK), getattr(item, "callspec", None)
-        found = _FORGE.search(call.id) if mark is not None and call is not None else None
-        if mark is not None and found is not None:
+        mark, forge = item.get_closest_marker(MARK), find_forge(item)
+        if mark is not None and forge is not None:
             why = {name.replace("_", "-"): each for name, each in mark.kwargs.items()}
             sentence = item.originalname.removeprefix("test_").replace("_", " ")
-            item.user_properties.append((_PROPERTY, (item.location[0], sentence, found[1], why)))
+            item.user_properties.append((_PROPERTY, (item.location[0], sentence, forge, why)))
+
+
+def mark_slow_forges(items: Iterable[pytest.Item]) -> None:
+    """Mark tests of whole runs as slow on all forges but `QUICK_FORGES`.
+
+    Their claims are about basebump, and do not depend on the server. The contract tests, whose claims are about the
+    servers, are never marked.
+    """
+    for item in items:
+        is_whole_run = item.path.is_relative_to(_WHOLE_RUNS) and item.get_closest_marker(MARK) is not None
+        if is_whole_run and find_forge(item) not in (None, *QUICK_FORGES):
+            item.add_marker(pytest.mark.slow)
+
+
+def find_forge(item: pytest.Item) -> str | None:
+    """Return the forge in the id of a test; None if there is none."""
+    call = getattr(item, "callspec", None)
+    found = _FORGE.search(call.id) if call is not None else None
+    return found[1] if found is not None else None
 
 
 def claims_table(reports: Iterable[pytest.TestReport]) -> Iterator[str]:
