@@ -26,7 +26,7 @@ def built(command: str):
     return [each.dockerfile for each in builds(f"build: {command}")]
 
 
-def test_any_yaml_file_may_be_a_task():
+def test_yaml_files_are_selected():
     paths = [FilePath(path) for path in ("a.yaml", "x/b.yml", "acb.json", "acb.yaml.j2")]
     assert FORMAT.select_paths(index_paths(paths)) == paths[:2]
 
@@ -45,7 +45,7 @@ def test_any_yaml_file_may_be_a_task():
         ("-t it's .", "Dockerfile"),
     ],
 )
-def test_a_dockerfile_is_named_from_where_the_task_runs_and_else_is_in_the_context(command, dockerfile):
+def test_dockerfile_is_relative_to_working_directory_and_defaults_to_context(command, dockerfile):
     assert built(f">-\n      {command}") == [dockerfile]
 
 
@@ -62,16 +62,16 @@ def test_a_dockerfile_is_named_from_where_the_task_runs_and_else_is_in_the_conte
         "[a, b]",
     ],
 )
-def test_what_is_not_known_to_be_in_the_tree_is_not_told(command):
+def test_build_outside_of_tree_is_not_reported(command):
     assert built(command) == []
 
 
-def test_folders_are_those_of_the_step_else_of_the_task():
+def test_working_directory_comes_from_step_then_task():
     assert [each.dockerfile for each in builds("{build: -f Dockerfile ., workingDirectory: a/b}")] == ["a/b/Dockerfile"]
     assert [each.dockerfile for each in builds("build: web", top="workingDirectory: a\n")] == ["a/web/Dockerfile"]
 
 
-def test_a_build_says_where_it_is_and_which_arguments_it_sets():
+def test_build_has_line_and_build_arguments():
     command = ">\n      -t a --build-arg NODE=24 --build-arg=GO=$Go --build-arg TOKEN\n      ."
     assert builds(f"build: {command}") == [TaskFileBuild(PATH, 3, "Dockerfile", ("NODE", "GO", "TOKEN"))]
 
@@ -85,7 +85,7 @@ def test_a_build_says_where_it_is_and_which_arguments_it_sets():
         "version: 1.0\nsteps: [{push: [a]}, {build: '-t {{ .Run.Registry }}/a .'}]\n",
     ],
 )
-def test_a_task_is_known_by_its_version_or_by_what_it_is_told_of_its_run(text):
+def test_task_is_recognised_by_version_or_run_variables(text):
     assert [type(each) for each in extract(text)] == [TaskFileBuild]
 
 
@@ -99,15 +99,15 @@ def test_a_task_is_known_by_its_version_or_by_what_it_is_told_of_its_run(text):
         "version: v1.1.0\njobs: {a: {steps: [{build: .}]}}\n",
     ],
 )
-def test_steps_of_others_are_no_task(text):
+def test_other_files_with_steps_are_not_tasks(text):
     assert extract(text) == []
 
 
-def test_a_broken_file_that_is_no_task_is_nobodys_loss_here():
+def test_unparsable_file_without_task_is_ignored():
     assert extract("steps: [{cmd: a, build: b\n") == []
 
 
-def test_a_template_may_have_bytes_that_are_no_text():
+def test_template_may_contain_invalid_utf8():
     content = b"steps:\n  - cmd: a{{.Run.\xff}}:1 run\n"
     (found,) = FORMAT.extract(SourceFile(PATH, content))
     assert isinstance(found, UnsupportedText)
@@ -139,20 +139,20 @@ def known(command: str, top: str = ""):
         ("-t a $context", StepBuild(None)),
     ],
 )
-def test_what_a_known_task_builds_needs_no_mark(command, expected):
+def test_builds_of_known_task_are_parsed_without_version(command, expected):
     assert known(command) == (expected,)
 
 
 @pytest.mark.parametrize("command", ["-t a /workspace", "-t a ../..", "-t a oci://contoso.azurecr.io/context:1"])
-def test_what_is_in_no_repository_is_no_build(command):
+def test_context_outside_of_repositories_is_not_a_build(command):
     assert known(command) == ()
 
 
-def test_a_known_task_runs_in_its_working_directory():
+def test_known_task_uses_working_directory():
     assert known("-t a .", "workingDirectory: app\n") == (StepBuild("app/Dockerfile"),)
 
 
-def test_a_known_task_may_build_nothing_or_more_than_once():
+def test_known_task_may_have_no_or_several_builds():
     assert parse_task_builds(b"steps:\n- cmd: acr purge --ago 7d\n- push: [a]\n") == ()
     assert parse_task_builds(b"") == ()
     assert parse_task_builds(b"steps:\n- build: -t a a\n- build: -t b b\n") == (
@@ -162,5 +162,5 @@ def test_a_known_task_may_build_nothing_or_more_than_once():
 
 
 @pytest.mark.parametrize("content", [b"steps: [", b"steps:\n- build: \xff .\n", "steps: []".encode("utf-16")])
-def test_a_known_task_that_cannot_be_read_is_none(content):
+def test_known_task_is_none_when_unreadable(content):
     assert parse_task_builds(content) is None

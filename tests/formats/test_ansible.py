@@ -16,24 +16,24 @@ def read(content, path="tasks/main.yml"):
 
 
 @pytest.mark.parametrize("path", ["site.yml", "deploy.yaml", "roles/web/tasks/main.yml", "playbooks/db.yml"])
-def test_a_playbook_can_have_any_name(path):
+def test_playbook_can_have_any_name(path):
     assert FORMAT.select_paths(index_paths([FilePath(path), FilePath("tasks/main.json")])) == [path]
 
 
-def test_a_file_that_cannot_be_parsed_is_reported_only_if_it_names_a_module():
+def test_unparsable_file_is_reported_only_when_module_is_named():
     broken = '- image: [{{ x }}\nother: "a\\\n  b"\n'
     assert read(broken) == []
     assert [each.reason for each in read(f"{broken}# docker_container\n")] == [Reason.UNPARSABLE]
 
 
-def test_utf_16_is_reported_only_if_it_names_a_module():
+def test_utf_16_is_reported_only_when_module_is_named():
     content = "- docker_container: {image: nginx}\n"
     (found,) = FORMAT.extract(SourceFile(FilePath("a.yml"), content.encode("utf-16")))
     assert found == UnsupportedText(FilePath("a.yml"), 1, "", Reason.UNDECODABLE)
     assert list(FORMAT.extract(SourceFile(FilePath("a.yml"), "- image: nginx\n".encode("utf-16")))) == []
 
 
-def test_a_block_that_contains_itself_is_too_deep():
+def test_recursive_block_is_too_deep():
     assert [each.reason for each in read("&a\n- docker_container: {image: nginx}\n  block: *a\n")] == [Reason.TOO_DEEP]
 
 
@@ -42,7 +42,7 @@ def test_comments_above_the_task_and_above_the_module_apply_to_the_image():
     assert (found.line_number, found.related_lines) == (4, (1, 3))
 
 
-def test_the_id_of_an_image_is_not_a_reference():
+def test_image_id_is_not_a_reference():
     assert read(f"- docker_container: {{image: 'sha256:{'a' * 64}'}}\n") == []
 
 
@@ -60,7 +60,7 @@ def test_the_id_of_an_image_is_not_a_reference():
         "  ",
     ],
 )
-def test_tasks_are_read_in_every_document(before):
+def test_tasks_are_read_in_all_documents(before):
     assert [each.written for each in read(f"{before}- docker_container: {{image: nginx}}\n")] == ["nginx"]
 
 

@@ -18,7 +18,7 @@ def images_in(content):
 
 
 @pytest.mark.parametrize("place", ["container: {}", "services: {{db: {}}}", "jobs: [{{job: a, container: {}}}]"])
-def test_a_text_without_a_colon_is_an_alias(place):
+def test_text_without_colon_is_an_alias(place):
     """The file need not contain such a resource, because the file that includes a template contains its resources."""
     assert images_in(place.format("'ubuntu:24.04'")) == ["ubuntu:24.04"]
     assert images_in(place.format("'localhost:5000/ubuntu'")) == ["localhost:5000/ubuntu"]
@@ -26,18 +26,18 @@ def test_a_text_without_a_colon_is_an_alias(place):
 
 
 @pytest.mark.parametrize("value", ["${{ parameters.image }}", "$[ variables.image ]", "$(image)"])
-def test_an_expression_is_templated_and_no_alias(value):
+def test_expression_is_templated_and_not_an_alias(value):
     (found,) = read(f"container: {value}\n")
     assert isinstance(found, UnsupportedText)
 
 
 @pytest.mark.parametrize(("local", "images"), [("true", []), ("True", []), ("false", ["acme/x:1"]), ("", ["acme/x:1"])])
-def test_an_image_of_the_agent_s_own_is_no_base(local, images):
+def test_local_image_of_agent_is_not_a_reference(local, images):
     content = f"resources:\n  containers:\n    - container: x\n      image: acme/x:1\n      localImage: {local}\n"
     assert images_in(content) == images
 
 
-def test_a_mapping_with_an_alias_names_no_image():
+def test_mapping_with_alias_has_no_image():
     assert read("container: {alias: evil}\n") == []
 
 
@@ -58,5 +58,5 @@ def test_a_mapping_with_an_alias_names_no_image():
         ("azure-pipelines.yml/readme", False),
     ],
 )
-def test_pipelines_are_known_by_the_names_people_give_them(path, is_selected):
+def test_pipelines_are_recognised_by_common_paths(path, is_selected):
     assert bool(list(FORMAT.select_paths(index_paths([FilePath(path)])))) is is_selected

@@ -51,7 +51,7 @@ def resources(image):
         "var other = x.image\nvar image = 'nginx:1'",
     ],
 )
-def test_image_in_a_default_is_edited_there(more):
+def test_image_in_default_of_bicep_is_edited_in_default(more):
     text = app("image", more)
     (found,) = read_bicep(text)
     assert (found.written, str(found.image), found.role) == ("image", "nginx:1", Role.THIRD_PARTY)
@@ -86,7 +86,7 @@ def test_default_with_another_purpose_is_shared(more):
         ("", Reason.TEMPLATED),
     ],
 )
-def test_image_named_by_a_value_without_a_string_has_a_reason(more, reason):
+def test_image_from_value_without_string_has_a_reason(more, reason):
     (found,) = read_bicep(app("image", more))
     assert (found.reason, found.text) == (reason, "image")
 
@@ -146,7 +146,7 @@ def test_runtime_of_a_web_app_is_not_an_image(runtime):
         (app("'a:1'") + "a " * (MAX_TOKENS + 1), Reason.TOO_DEEP),
     ],
 )
-def test_bicep_that_is_not_read_has_a_reason(text, reason):
+def test_unreadable_bicep_has_a_reason(text, reason):
     (found,) = read_bicep(text)
     assert found.reason is reason
 
@@ -155,7 +155,7 @@ PIECES = ["'", "a:1", "${", "}", "{", "[", "]", "\n", ":", "image", "=", "param 
 
 
 @given(pieces=st.lists(st.sampled_from(PIECES), max_size=16))
-def test_every_digest_slot_in_bicep_follows_its_image(pieces):
+def test_digest_slots_in_bicep_follow_images(pieces):
     text = app("'nginx:1'") + app("".join(pieces)) + app("image", "param image string = 'redis:1'")
     for found in read_bicep(text):
         if isinstance(found, Reference) and isinstance(found.digest_slot, EditSlot):
@@ -164,7 +164,7 @@ def test_every_digest_slot_in_bicep_follows_its_image(pieces):
 
 
 @pytest.mark.parametrize("expression", ["[parameters('image')]", "[ Parameters( 'IMAGE' ) ]", "[variables('image')]"])
-def test_image_in_a_default_of_a_template_is_edited_there(expression):
+def test_image_in_default_of_template_is_edited_in_default(expression):
     values = {"parameters": {"image": {"defaultValue": "nginx:1"}}, "variables": {"image": "nginx:1"}}
     (found,) = read_template({**values, "resources": resources(expression)})
     assert (found.written, str(found.image)) == (expression, "nginx:1")
@@ -199,7 +199,7 @@ def test_resources_may_be_an_object():
     assert str(found.image) == "nginx:1"
 
 
-def test_template_that_bicep_writes_is_left_to_bicep():
+def test_template_generated_by_bicep_is_left_to_bicep():
     (found,) = read_template({"metadata": {"_generator": {"name": "bicep"}}, "resources": resources("nginx:1")})
     assert found.digest_slot.reason is Reason.OTHER_WRITER
 

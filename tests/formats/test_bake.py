@@ -40,14 +40,14 @@ def contexts(text: str, path: str = "docker-bake.hcl"):
     ]
 
 
-def test_files_are_selected_by_their_names():
+def test_files_are_selected_by_name():
     chosen = ["docker-bake.hcl", "a/docker-bake.json", "docker-bake.override.hcl", "docker-bake-ci.json"]
     others = ["bake.hcl", "docker-bake.hcl.j2", "my-docker-bake.hcl", "docker-bake/x.hcl", "docker-bake.yaml"]
     paths = [FilePath(path) for path in (*chosen, *others)]
     assert FORMAT.select_paths(index_paths(paths)) == chosen
 
 
-def test_arguments_belong_to_the_dockerfile_of_their_target():
+def test_arguments_belong_to_dockerfile_of_target():
     text = """
 target "app" {
   context = "app"
@@ -66,7 +66,7 @@ target "here" { args = { A = "" } }
     ]
 
 
-def test_contexts_belong_to_the_dockerfile_of_their_target():
+def test_contexts_belong_to_dockerfile_of_target():
     assert contexts(
         """\
 target "a" {
@@ -99,7 +99,7 @@ target "far" {
     ]
 
 
-def test_a_target_has_what_it_inherits():
+def test_target_has_inherited_settings():
     text = """
 target "base" { args = { A = "1" } }
 target "other" { context = "other" }
@@ -108,7 +108,7 @@ target "app" { inherits = ["base", "other", "missing", "app"] }
     assert arguments(text) == [("Dockerfile", "A", 2), ("other/Dockerfile", "A", 2)]
 
 
-def test_what_a_target_says_itself_comes_before_what_it_inherits():
+def test_settings_of_target_override_inherited_settings():
     text = """
 target "base" { context = "base" }
 target "app" {
@@ -131,11 +131,11 @@ target "app" {
         'dockerfile-inline = "FROM scratch"',
     ],
 )
-def test_arguments_of_what_is_not_in_the_tree_are_dropped(where):
+def test_arguments_of_contexts_outside_of_tree_are_dropped(where):
     assert arguments(f'target "app" {{\n  {where}\n  args = {{ A = "1" }}\n}}\n') == []
 
 
-def test_an_image_that_ends_in_a_variable_is_also_at_its_line():
+def test_image_ending_in_variable_has_line_of_variable():
     (found,) = read(
         'variable "TAG" { default = "3" }\n\ntarget "a" { contexts = { a = "docker-image://alpine:${TAG}" } }\n'
     )
@@ -148,7 +148,7 @@ USES = ["TAG", '"${TAG}"', 'TAG == "" ? 1 : 2', "[TAG]", "{ (TAG) = 1 }", 'f("x"
 
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize("where", ["x = {}", 'target "b" {{ tags = {} }}', 'variable "B" {{ default = {} }}'])
-def test_a_variable_that_is_used_for_something_else_takes_no_digest(use, where):
+def test_variable_with_other_use_gets_no_digest(use, where):
     text = 'variable "TAG" { default = "3" }\ntarget "a" { contexts = { a = "docker-image://alpine:${TAG}" } }\n'
     (alone,) = read(text)
     (shared,) = read(text + where.format(use) + "\n")
@@ -211,7 +211,7 @@ def bomb_of_targets() -> str:
 
 
 @pytest.mark.parametrize("bomb", [bomb_of_inheritance, bomb_of_variables, bomb_of_targets])
-def test_a_file_that_repeats_itself_is_read_soon(bomb):
+def test_repetitive_file_is_read_fast(bomb):
     content = bomb()
     with soon(2):
         read(content)

@@ -63,7 +63,7 @@ def test_files_of_bazel_are_selected():
         ),
     ],
 )
-def test_digest_is_written_where_the_call_takes_it(call, expected):
+def test_digest_is_written_at_position_required_by_call(call, expected):
     assert edited(call) == expected
     (found,) = read(expected)
     assert (found.image.tag, found.image.digest, found.role) == ("1", DIGEST, Role.BASE)
@@ -125,7 +125,7 @@ def test_strings_keep_their_offsets(source):
         ('oci_pull("""', Reason.UNPARSABLE),
     ],
 )
-def test_file_that_is_not_read_has_a_reason(text, reason):
+def test_unreadable_file_has_a_reason(text, reason):
     (found,) = read(text)
     assert found.reason is reason
 
@@ -154,7 +154,7 @@ PIECES = [
 
 
 @given(pieces=st.lists(st.sampled_from(PIECES), max_size=20))
-def test_every_string_of_a_call_is_at_its_offsets(pieces):
+def test_strings_of_calls_have_exact_offsets(pieces):
     content = "".join(pieces).encode()
     try:
         calls = list(find_calls(content))
@@ -167,7 +167,7 @@ def test_every_string_of_a_call_is_at_its_offsets(pieces):
 
 
 @given(pieces=st.lists(st.sampled_from(PIECES), max_size=12))
-def test_every_edited_image_is_read_again_with_the_new_digest(pieces):
+def test_edited_image_is_read_with_new_digest(pieces):
     text = f"oci_pull({''.join(pieces)})"
     found = [each for each in read(text) if isinstance(each, Reference)]
     if len(found) == 1 and not isinstance(found[0].digest_slot, NotEditable):

@@ -26,7 +26,7 @@ def find_owners(text, path, budget=None):
     return owned.owners
 
 
-def test_only_the_first_file_counts():
+def test_only_first_file_counts():
     assert list(FORMAT.select_paths(index_paths({"docs/CODEOWNERS", PATH, "CODEOWNERS", "a/CODEOWNERS"}))) == [PATH]
     assert list(FORMAT.select_paths(index_paths({"docs/CODEOWNERS"}))) == ["docs/CODEOWNERS"]
 
@@ -77,7 +77,7 @@ def test_escaped_space_is_part_of_the_path():
 
 
 @given(st.text(max_size=200))
-def test_every_text_can_be_read_and_applied(text):
+def test_arbitrary_texts_raise_no_error(text):
     assert isinstance(find_owners(text, "a/b/Dockerfile"), tuple)
 
 

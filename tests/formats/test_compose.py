@@ -48,7 +48,7 @@ def uses(text: str):
     return {each.variable for each in extract(text) if isinstance(each, EnvironmentUse)}
 
 
-def test_files_are_selected_by_their_names():
+def test_files_are_selected_by_name():
     chosen = ["compose.yaml", "a/compose.prod.yml", "docker-compose.YML", "docker-compose-ci.yaml", "docker-stack.yml"]
     others = ["my-compose.yaml", "docker-compose.yml.j2", "compose/app.yaml", "compose.json", "stack.yml"]
     paths = [FilePath(path) for path in (*chosen, *others)]
@@ -95,7 +95,7 @@ def compose_files(draw):
 
 
 @given(text=compose_files())
-def test_what_is_read_is_what_the_loader_says(text):
+def test_references_match_pyyaml_loader(text):
     named = {name: each for name, each in yaml.safe_load(text)["services"].items() if each.get("image")}
     outputs = {each["image"] for each in named.values() if each.get("build") is not None}
     expected = {f"0/services/{name}/image": each["image"] for name, each in named.items() if each.get("build") is None}
@@ -110,7 +110,7 @@ def test_what_is_read_is_what_the_loader_says(text):
 
 
 @given(text=compose_files())
-def test_the_gate_lets_everything_through(text):
+def test_prefilter_skips_no_content(text):
     ungated = [
         each
         for document in nodes.read_documents(text.encode(), lambda _: True)
@@ -133,12 +133,12 @@ def test_the_gate_lets_everything_through(text):
         ("[]", None),
     ],
 )
-def test_a_platform_counts_where_it_is_said_literally(platform, expected):
+def test_platform_counts_only_when_literal(platform, expected):
     found, *_ = extract(service(f"    image: nginx:1.27\n    platform: {platform}\n"))
     assert found.platform == expected
 
 
-def test_arguments_belong_to_the_dockerfile_of_their_service():
+def test_arguments_belong_to_dockerfile_of_service():
     text = """services:
   a:
     build:
@@ -160,7 +160,7 @@ def test_arguments_belong_to_the_dockerfile_of_their_service():
 
 
 @pytest.mark.parametrize("context", ["https://x.org/a.git", "git@x.org:a.git", "github.com/a/b", "../..", "/srv", "$A"])
-def test_arguments_of_what_is_not_in_the_tree_are_dropped(context):
+def test_arguments_of_contexts_outside_of_tree_are_dropped(context):
     found = extract(service(f"    build: {{context: '{context}', args: {{A: 1}}}}\n"), "x/compose.yaml")
     assert not [each for each in found if isinstance(each, BuildArgumentSetting)]
 
@@ -187,27 +187,27 @@ def test_arguments_of_what_is_not_in_the_tree_are_dropped(context):
         ("    restart: always\nx-y: [$X]\n", {"X"}),
     ],
 )
-def test_uses_of_variables_that_are_no_images_are_told(body, expected):
+def test_other_uses_of_variables_are_reported(body, expected):
     assert uses(service(body)) == expected
 
 
-def test_a_comment_above_the_key_of_a_block_is_about_the_image():
+def test_comment_above_key_of_block_scalar_concerns_image():
     (found,) = extract(service("    # basebump: ignore\n    image: |-\n      nginx:1.27\n"))
     assert (found.line_number, found.related_lines) == (5, (4,))
 
 
-def test_an_image_that_an_alias_also_puts_into_the_environment_is_closed():
+def test_image_aliased_in_environment_is_not_editable():
     (found,) = places(service("    image: &i nginx:1.27\n    environment: {IMAGE: *i}\n"))
     assert found.digest_slot == NotEditable(Reason.CONFLICTING_EDITS)
 
 
-def test_a_default_that_an_alias_also_puts_into_an_argument_is_closed():
+def test_default_aliased_in_argument_is_not_editable():
     text = "services: {a: {image: &i '${A:-nginx:1}'}, b: {build: {args: [*i]}}}\n"
     (found,) = places(text)
     assert found.digest_slot == NotEditable(Reason.CONFLICTING_EDITS)
 
 
-def test_services_with_one_fragment_have_one_slot():
+def test_services_sharing_fragment_share_slot():
     text = "x-a: &a {image: 'nginx:1.27'}\nservices: {b: {<<: *a}, c: {<<: *a}, d: *a}\n"
     found = extract(text)
     assert [each.locator for each in found] == [f"0/services/{name}/image" for name in "bcd"]
@@ -216,7 +216,7 @@ def test_services_with_one_fragment_have_one_slot():
 
 
 @pytest.mark.parametrize("build", ["!reset null", "", "null", "~", "''"])
-def test_a_service_whose_build_is_taken_away_is_pulled(build):
+def test_service_with_reset_build_is_pulled(build):
     (found,) = extract(service(f"    image: nginx:1.27\n    build: {build}\n"))
     assert isinstance(found.digest_slot, EditSlot)
 
@@ -234,7 +234,7 @@ def test_a_service_whose_build_is_taken_away_is_pulled(build):
         ("${A+{b}}", (VariableUse("A", "+", ("{b}",)),)),
     ],
 )
-def test_texts_are_split_as_compose_splits_them(text, parts):
+def test_interpolations_are_parsed_like_compose(text, parts):
     assert simple(parse_text(text, None)) == parts
 
 
@@ -249,13 +249,13 @@ NESTED = "${A:-" * 50 + "}" * 50
 
 
 @pytest.mark.parametrize("text", ["${", "${A", "${}", "${A.b}", "${1}", "${A:b}", "${A:-${B}", "${A:-a\nb}", NESTED])
-def test_what_compose_refuses_is_refused(text):
+def test_invalid_interpolation_is_refused(text):
     with pytest.raises(InvalidInterpolationError):
         parse_text(text, None)
 
 
 @given(text=st.text("ab$A{}:-ü\n", max_size=30), start=st.integers(0, 9))
-def test_literals_stand_where_they_say_and_no_name_is_lost(text, start):
+def test_literals_have_exact_spans_and_variable_names_are_listed(text, start):
     try:
         parts = parse_text(text, start)
     except InvalidInterpolationError:
@@ -297,7 +297,7 @@ def bomb_of_variables() -> str:
 
 
 @pytest.mark.parametrize("bomb", [bomb_of_aliases, bomb_of_fragments, bomb_of_dockerfiles, bomb_of_variables])
-def test_a_file_that_repeats_itself_is_read_soon(bomb):
+def test_repetitive_file_is_read_fast(bomb):
     content = bomb()
     with soon(5):
         places(content)

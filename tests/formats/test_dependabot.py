@@ -55,13 +55,13 @@ def update(entry):
 
 
 @given(VALUES)
-def test_no_file_raises(value):
+def test_arbitrary_configs_raise_no_error(value):
     written = yaml.safe_dump({"version": 2, "updates": value})
     assert all(isinstance(found, DependabotConfig) and not found.problem for found in read(written))
 
 
 @given(st.binary(max_size=60))
-def test_no_bytes_raise(content):
+def test_arbitrary_bytes_raise_no_error(content):
     assert all(isinstance(found, DependabotConfig) for found in read(content))
 
 
@@ -76,16 +76,16 @@ def test_no_bytes_raise(content):
         ("- version: 2\n", "does not have `version: 2`"),
     ],
 )
-def test_what_dependabot_refuses_is_a_problem(content, problem):
+def test_invalid_config_has_a_problem(content, problem):
     assert read(content) == [DependabotConfig(PATH, (), problem)]
 
 
 @pytest.mark.parametrize("ecosystem", ["npm", "github-actions", "terraform", "devcontainers"])
-def test_a_file_that_is_about_no_images_says_nothing(ecosystem):
+def test_config_without_image_ecosystem_is_ignored(ecosystem):
     assert read(f"version: 2\nupdates:\n- package-ecosystem: {ecosystem}\n  directory: /\n") == []
 
 
-def test_an_update_has_its_line_folders_and_branch():
+def test_update_has_line_folders_and_branch():
     content = (
         'version: 2\nupdates:\n  - directory: "/a/"\n    package-ecosystem: "helm"\n    target-branch: next\n'
         "  - package-ecosystem: docker\n    directories: [/, ./b, '/c/**']\n"
@@ -96,13 +96,13 @@ def test_an_update_has_its_line_folders_and_branch():
     )
 
 
-def test_no_requests_are_no_updates():
+def test_update_with_request_limit_zero_is_ignored():
     limit = "version: 2\nupdates:\n- package-ecosystem: docker\n  directory: /\n  open-pull-requests-limit: {}\n"
     assert read(limit.format(0)) == []
     assert len(read(limit.format(5))) == 1
 
 
-def test_what_is_ignored_is_ignored_for_all_moves_or_those_it_names():
+def test_ignore_entry_concerns_all_or_listed_update_types():
     major, every = ["version-update:semver-major"], list(BotUpdateType)
     assert update({"ignore": [{"dependency-name": "a"}]}).ignored_images == (IgnoredImages("a", frozenset(every)),)
     for types in (major, *major):
@@ -113,7 +113,7 @@ def test_what_is_ignored_is_ignored_for_all_moves_or_those_it_names():
     )
 
 
-def test_versions_that_are_ignored_leave_others_to_come():
+def test_ignored_versions_do_not_ignore_image():
     assert update({"ignore": [{"dependency-name": "a", "versions": [">= 4"]}]}).ignored_images == ()
 
 
@@ -122,14 +122,14 @@ def test_names_are_allowed_unless_something_else_allows_all():
     assert update({"allow": [{"dependency-name": "a"}, {"dependency-type": "direct"}]}).allowed_names == ()
 
 
-def test_all_updates_are_read():
+def test_long_list_of_updates_is_read_completely():
     """An update that is left out would be an image that Dependabot and basebump both update."""
     entries = "- package-ecosystem: docker\n  directory: /\n" * 2_000
     (found,) = read(f"version: 2\nupdates:\n{entries}")
     assert len(found.updates) == 2_000
 
 
-def test_all_items_of_long_lists_are_read():
+def test_long_lists_are_read_completely():
     names = [{"dependency-name": "a"}] * 1_000
     found = update({"directories": ["/a"] * 1_000, "ignore": names, "allow": names})
     assert len(found.folders) == len(found.ignored_images) == len(found.allowed_names) == 1_000

@@ -30,11 +30,11 @@ def sets(dockerfile, *arguments):
         (b'{"build": {"args": {"V": "1"}, "dockerfile": "y", "dockerfile": "x"}}', "web/.devcontainer/x"),
     ],
 )
-def test_the_arguments_of_a_build_are_told_to_its_dockerfile(content, dockerfile):
+def test_build_arguments_belong_to_dockerfile_of_build(content, dockerfile):
     assert read(content) == sets(dockerfile, (1, "V"))
 
 
-def test_every_argument_is_told_with_its_line():
+def test_build_arguments_have_lines():
     content = b'{"build": {\n"dockerfile": "D",\n"args": {\n"A": "1", // why\n"B": "2",\n}}}'
     assert read(content) == sets("web/.devcontainer/D", (4, "A"), (5, "B"))
 
@@ -52,14 +52,14 @@ def test_every_argument_is_told_with_its_line():
         b'{"other": {"build": {"dockerfile": "x", "args": {"V": "1"}}}}',
     ],
 )
-def test_a_build_of_which_no_dockerfile_is_known_tells_nothing(content):
+def test_build_without_known_dockerfile_sets_no_arguments(content):
     assert read(content) == []
 
 
-def test_a_key_with_an_escape_is_the_same_key():
+def test_key_with_escape_is_recognised():
     (found,) = read(b'{"im\\u0061ge": "node:22"}')
     assert str(found.image) == "node:22"
 
 
-def test_a_file_that_names_no_image_is_never_parsed():
+def test_file_without_image_is_never_parsed():
     assert read(b'{"name": ') == []

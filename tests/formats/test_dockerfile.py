@@ -103,7 +103,7 @@ def files(draw):
 
 
 @given(text=files())
-def test_instructions_are_those_that_buildkit_sees(text):
+def test_instructions_match_buildkit_parser(text):
     try:
         witness = buildkit.parse_string(text)
     except buildkit.GoParseError:
@@ -133,7 +133,7 @@ def test_instructions_are_those_that_buildkit_sees(text):
 
 
 @given(text=files())
-def test_the_text_of_an_instruction_is_in_the_file_where_it_says(text):
+def test_instruction_pieces_have_exact_positions(text):
     content = text.encode()
     for instruction in read_instructions(content):
         ends = [*(piece.start for piece in instruction.pieces[1:]), len(instruction.text)]
@@ -177,13 +177,13 @@ def test_other_files_are_not_selected(path):
 
 
 @pytest.mark.parametrize("escape", ["\\", "`"])
-def test_the_escape_character_of_the_file_takes_the_next_byte_of_a_flag(escape):
+def test_escape_character_of_file_escapes_next_byte_of_flag(escape):
     text = f"# escape={escape}\nRUN --a=b{escape} c --d='e{escape}'f' --g={escape}{escape}h true\n"
     (instruction,) = read_instructions(text.encode())
     assert [flag.value.decode() for flag in instruction.flags] == ["--a=b c", "--d=e'f", f"--g={escape}h"]
 
 
-def test_a_keyword_has_its_words_split_where_buildkit_splits_them():
+def test_words_are_split_like_buildkit():
     (found,) = FORMAT.extract(SourceFile(FilePath("Dockerfile"), b"FROM\x0b\x0calpine:3.20\x0bAS\x0cone"))
     assert found.written == "alpine:3.20"
 
@@ -207,11 +207,11 @@ def test_a_keyword_has_its_words_split_where_buildkit_splits_them():
         ("RUN cat <<'A", []),
     ],
 )
-def test_the_heredocs_of_a_line_are_those_of_buildkits_shell_words(line, terminators):
+def test_heredocs_match_buildkit_shell_words(line, terminators):
     assert [heredoc.terminator.decode() for heredoc in find_heredocs(line.encode())] == terminators
 
 
-def test_a_shift_is_no_heredoc():
+def test_shift_operator_is_not_a_heredoc():
     content = (
         b"FROM alpine:3.20\nRUN echo $((1 << 3))\nFROM golang:1.23\nRUN cat << EOF\nFROM evil:1\nEOF\nFROM node:22\n"
     )
@@ -226,14 +226,14 @@ def test_many_shifts_do_not_make_reading_slow():
     assert [each.written for each in found] == ["alpine:3.20"]
 
 
-def test_substitutions_nest_only_so_deep():
+def test_nesting_of_substitutions_is_limited():
     word = "${a:-" * (MAX_NESTING + 1) + "}" * (MAX_NESTING + 1)
     assert find_heredocs(f"RUN {word} <<EOF".encode()) == ()
     assert len(find_heredocs(f"RUN {word[5:-1]} <<EOF".encode())) == 1
 
 
 @pytest.mark.parametrize("text", ["${a:-" * 50_000, '"${a:-' * 9_000, "<<" * 30_000, "'" * 60_001, "[" * 60_001])
-def test_lines_made_to_exhaust_are_read(text):
+def test_hostile_lines_are_read_fast(text):
     content = f"RUN {text} <<EOF\nCMD x\nFROM alpine:3.20\n".encode()
     (found,) = list(FORMAT.extract(SourceFile(FilePath("Dockerfile"), content))) or [None]
     if len(text) > MAX_LINE_BYTES:
@@ -243,20 +243,20 @@ def test_lines_made_to_exhaust_are_read(text):
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-def test_what_is_marked_as_utf_16_is_said_to_be_no_dockerfile(encoding):
+def test_utf_16_file_is_undecodable(encoding):
     content = "\ufeffFROM alpine:3.20\n".encode(encoding)
     (found,) = FORMAT.extract(SourceFile(FilePath("Dockerfile"), content))
     assert isinstance(found, UnsupportedText)
     assert found.reason is Reason.UNDECODABLE
 
 
-def test_eight_megabytes_of_lines_are_answered_at_once():
+def test_eight_megabytes_of_lines_are_read_fast():
     with soon(0.5):
         (found,) = FORMAT.extract(SourceFile(FilePath("Dockerfile"), b"FROM a\n" * 1_100_000))
     assert isinstance(found, UnsupportedText)
     assert found.reason is Reason.TOO_DEEP
 
 
-def test_as_many_lines_as_a_dockerfile_may_have_are_read():
+def test_maximum_number_of_lines_is_read():
     found = list(FORMAT.extract(SourceFile(FilePath("Dockerfile"), b"#\n" * (MAX_LINES - 1) + b"FROM a:1\n")))
     assert [each.line_number for each in found] == [MAX_LINES]

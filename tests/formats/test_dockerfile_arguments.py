@@ -165,7 +165,7 @@ def froms(text):
 
 
 @given(text=files())
-def test_a_from_means_what_it_means_to_buildkit(text):
+def test_from_images_match_buildkit(text):
     witness = resolved(text)
     if witness is None:
         reject()
@@ -180,7 +180,7 @@ def test_a_from_means_what_it_means_to_buildkit(text):
 
 
 @given(text=files())
-def test_moving_every_digest_moves_what_buildkit_pulls_and_nothing_else(text):
+def test_editing_all_digests_changes_only_pulled_images(text):
     before = resolved(text)
     if before is None:
         reject()
@@ -196,7 +196,7 @@ def test_moving_every_digest_moves_what_buildkit_pulls_and_nothing_else(text):
 
 
 @given(text=files())
-def test_moving_every_tag_moves_what_buildkit_pulls_and_nothing_else(text):
+def test_editing_all_tags_changes_only_pulled_images(text):
     before = resolved(text)
     if before is None:
         reject()
@@ -212,7 +212,7 @@ def test_moving_every_tag_moves_what_buildkit_pulls_and_nothing_else(text):
 
 
 @given(text=files(), name=st.sampled_from(NAMES), value=st.sampled_from(["", "18", "18-slim", "alpine:3", "debian"]))
-def test_no_digest_of_ours_stays_when_an_argument_changes_the_tag(text, name, value):
+def test_inserted_digest_is_dropped_when_argument_changes_tag(text, name, value):
     if resolved(text) is None:
         reject()
     slots = {number: each for number, each in froms(text).items() if isinstance(each.digest_slot, EditSlot)}
@@ -235,30 +235,30 @@ def only(text, **expected):
     return found
 
 
-def test_a_place_says_what_it_depends_on_arguments_in_arguments_too():
+def test_reference_lists_nested_arguments():
     text = "ARG V=3.20\nARG UNUSED=1\nARG IMAGE=alpine:${V}\nFROM ${IMAGE}\n"
     only(text, variables=("IMAGE", "V"), written="${IMAGE}", line_number=4)
 
 
-def test_what_is_unresolved_says_what_it_would_depend_on():
+def test_unresolved_reference_lists_arguments():
     only("ARG BASE\nARG TAG=$VERSION\nFROM ${BASE:?}:${TAG}\n", variables=("BASE", "TAG", "VERSION"))
     only("COPY --from=golang:$V /a /a\n", variables=("V",))
     only("FROM app:${TARGETARCH}\n", variables=("TARGETARCH",))
 
 
-def test_a_variable_in_a_text_that_is_not_chosen_decides_nothing():
+def test_variable_in_unused_alternative_is_not_listed():
     only("ARG V=3.20\nARG OTHER=3.19\nFROM alpine:${V:-$OTHER}\n", variables=("V",))
     only("FROM alpine:${V:-3.20}\n", variables=("V",))
 
 
-def test_an_ignore_comment_may_stand_over_all_that_a_place_is_made_of():
+def test_reference_lists_all_lines_for_ignore_comments():
     only("ARG A=1 \\\n  V=3.20\nFROM \\\n alpine:$V\n", line_number=4, related_lines=(3, 2, 1))
     only("ARG V=3.20\nFROM alpine:$V-slim\n", line_number=2, related_lines=())
     only("COPY --link \\\n --from=busybox:1.37 a b\n", line_number=2, related_lines=(1,))
     only("FROM alp\\\nine:3.20\n", line_number=1, related_lines=(2,))
 
 
-def test_a_platform_that_an_argument_decides_is_none_that_the_file_asks_for():
+def test_platform_from_argument_is_unknown():
     only("ARG P=linux/arm64\nFROM --platform=$P alpine:3.20\n", platform=None)
     only("FROM --platform=linux/arm64 alpine:3.20\n", platform="linux/arm64")
 
@@ -266,14 +266,14 @@ def test_a_platform_that_an_argument_decides_is_none_that_the_file_asks_for():
 @pytest.mark.parametrize(
     "text", ["ARG V=${\nFROM alpine:$V\n", 'ARG V="3.20\nFROM alpine:$V\n', "ARG V=${A%\\x}\nFROM a:$V\n"]
 )
-def test_a_default_that_buildkit_refuses_costs_only_what_depends_on_it(text):
+def test_invalid_default_affects_only_dependent_references(text):
     assert resolved(text) is None
     found = list(FORMAT.extract(SourceFile(FilePath("Dockerfile"), f"{text}FROM golang:1.23\n".encode())))
     assert [type(each) for each in found] == [UnsupportedText, Reference]
     assert found[0].reason is Reason.UNRESOLVED_ARGUMENT
 
 
-def test_no_stage_of_any_platform_is_an_image():
+def test_stage_named_by_platform_argument_is_not_an_image():
     text = (
         "FROM a:1 AS base-amd64\nFROM b:1 AS base-arm64-v8\nFROM base-${TARGETARCH}\nFROM ${TARGETOS}-$TARGETARCH-v8\n"
     )
@@ -330,21 +330,21 @@ def test_a_default_takes_a_digest_only_where_nothing_else_uses_it(other_use, rea
         assert place.digest_slot == NotEditable(reason)
 
 
-def test_an_argument_that_is_empty_for_want_of_another_is_not_taken_for_unset():
+def test_argument_with_unset_variable_is_unresolved():
     only("ARG V=${NONE}\nFROM alpine:${V:-3.20}\n", variables=("V", "NONE"), reason=Reason.UNRESOLVED_ARGUMENT)
 
 
-def test_the_names_of_stages_are_held_against_all_that_surrounds_what_the_builder_sets():
+def test_stage_names_match_text_around_builder_arguments():
     text = "FROM a:1 AS x-linux-y-amd64-z\n{}\n"
     assert not unsupported(text.format("FROM x-${TARGETOS}-y-${TARGETARCH}-z"))
     assert unsupported(text.format("FROM x-${TARGETOS}-q-${TARGETARCH}-z"))
 
 
 @pytest.mark.parametrize("text", ['{"syntax": "evil:1"', '{"a": {"syntax": "evil:1"}}', '{"syntax": 1, "a": "syntax"}'])
-def test_only_a_json_object_says_what_reads_it(text):
+def test_only_json_object_sets_frontend(text):
     assert not list(FORMAT.extract(SourceFile(FilePath("Dockerfile"), text.encode())))
 
 
 @pytest.mark.parametrize("text", ['{"syntax": "a:1", "b": {"syntax": "evil:1"}}', '{"syntax": "a\\u003a1"}'])
-def test_a_json_object_that_says_it_in_another_spelling_is_left_alone(text):
+def test_json_frontend_in_other_spelling_is_ignored(text):
     assert not list(FORMAT.extract(SourceFile(FilePath("Dockerfile"), text.encode())))

@@ -23,7 +23,7 @@ def fold(text):
     return "\\\n".join(text[start : start + 60_000] for start in range(0, len(text), 60_000))
 
 
-def test_lines_that_buildkit_rejects_as_too_long_are_unparsable():
+def test_lines_too_long_for_buildkit_are_unparsable():
     longest = f"FROM {'a' * (MAX_LINE_BYTES - len('FROM '))}"
     assert buildkit.parse_string(longest)
     assert [each.line_number for each in read(f"FROM a:1\n{longest}\nFROM b:1")] == [1, 2, 3]
@@ -41,7 +41,7 @@ def test_heredocs_are_found_in_linear_steps(start, word):
     assert_linear(lambda size: find_heredocs((start + word * size).encode()), 500)
 
 
-def test_many_heredocs_in_one_instruction_are_refused():
+def test_too_many_heredocs_in_instruction_are_refused():
     assert read("FROM a:1\nRUN " + "<<E " * MAX_HEREDOCS + "\nE\n" * MAX_HEREDOCS) != []
     (found,) = read("FROM a:1\nRUN " + "<<E " * (MAX_HEREDOCS + 1))
     assert (found.line_number, found.reason) == (2, Reason.TOO_DEEP)
@@ -54,7 +54,7 @@ def test_many_flags_are_refused_before_any_is_read():
     assert (found.line_number, found.reason) == (len(content.splitlines()), Reason.TOO_DEEP)
 
 
-def test_many_images_in_flags_are_refused_as_soon_as_they_are_too_many(monkeypatch):
+def test_too_many_images_in_flags_are_refused_early(monkeypatch):
     monkeypatch.setattr(reader, "MAX_FILE_REFERENCES", 100)
 
     def extract(count):
@@ -65,21 +65,21 @@ def test_many_images_in_flags_are_refused_as_soon_as_they_are_too_many(monkeypat
     assert count_calls(lambda: extract(1_000)) < 5 * count_calls(lambda: extract(100))
 
 
-def test_the_words_of_a_from_take_limited_memory():
+def test_words_of_from_take_limited_memory():
     def measure(count):
         return measure_peak(lambda: read("FROM " + fold("a " * count)))
 
     assert measure(400_000) - measure(200_000) < 20 * 400_000
 
 
-def test_the_escapes_of_a_flag_take_limited_memory():
+def test_escapes_of_flag_take_limited_memory():
     def measure(count):
         return measure_peak(lambda: read("FROM a\nRUN --mount=from=" + fold("`a" * count)))
 
     assert measure(200_000) - measure(100_000) < 100 * 100_000
 
 
-def test_quoted_texts_with_variables_are_split_by_one_expression():
+def test_quoted_texts_with_variables_are_split_by_single_expression():
     instruction = b"RUN <<E " + b'"$a"' * 10_000
     assert [heredoc.terminator for heredoc in find_heredocs(instruction)] == [b"E"]
     assert count_calls(lambda: find_heredocs(instruction)) < 1_000

@@ -107,7 +107,7 @@ def on_its_lines(pull, found):
 
 
 @given(text=files())
-def test_every_image_that_a_build_pulls_is_found_or_said_to_be_none(text):
+def test_pulled_images_are_found_or_reported_as_unsupported(text):
     witness = pulled(text)
     if witness is None:
         reject()
@@ -124,7 +124,7 @@ def test_every_image_that_a_build_pulls_is_found_or_said_to_be_none(text):
 
 
 @given(text=files())
-def test_pinning_everything_changes_the_images_that_were_meant_and_no_other(text):
+def test_pinning_all_images_changes_only_intended_images(text):
     witness = pulled(text)
     if witness is None:
         reject()
@@ -152,5 +152,5 @@ def test_pinning_everything_changes_the_images_that_were_meant_and_no_other(text
         ("FROM a:1 # c\nFROM b:1\n", ["b:1"]),
     ],
 )
-def test_the_witness_itself_sees_what_a_build_pulls(text, images):
+def test_buildkit_port_lists_pulled_images(text, images):
     assert [pull.image.text for pull in pulls(text)] == images

@@ -78,7 +78,7 @@ def expanded(instruction, scope):
 
 
 @given(text=st.lists(st.sampled_from(PIECES), min_size=1, max_size=10).map("".join), escape=st.sampled_from("\\`"))
-def test_a_word_becomes_what_buildkit_makes_of_it(text, escape):
+def test_words_expand_like_buildkit(text, escape):
     instruction, scope = words_of(text, escape)
     assume(is_one_word(instruction))
     try:
@@ -161,7 +161,7 @@ def test_the_words_of_a_dockerfile(word, result):
 
 
 @given(text=st.lists(st.sampled_from(PIECES), min_size=1, max_size=10).map("".join), escape=st.sampled_from("\\`"))
-def test_what_a_word_became_is_in_the_file_where_it_says(text, escape):
+def test_expanded_runs_have_exact_positions(text, escape):
     instruction, scope = words_of(text, escape)
     assume(is_one_word(instruction))
     content = instruction.text  # there is a single line, so only its offset in the file has to be subtracted
@@ -191,7 +191,7 @@ def found_in(text):
         ("escapes in a flag", "COPY --from=" + "\\a" * (MAX_PARTS + 1) + " a b", Reason.MALFORMED),
     ],
 )
-def test_what_is_beyond_the_limits_is_said_and_not_read(limit, text, reason):
+def test_text_beyond_limits_is_unsupported(limit, text, reason):
     (found,) = found_in(text)
     assert isinstance(found, UnsupportedText), limit
     assert found.reason is reason
@@ -205,7 +205,7 @@ def test_what_is_beyond_the_limits_is_said_and_not_read(limit, text, reason):
         ("uses", "ARG A=\nFROM a" + "$A" * MAX_PARTS),
     ],
 )
-def test_what_is_within_the_limits_is_read(limit, text):
+def test_text_within_limits_is_read(limit, text):
     (found,) = found_in(text)
     assert isinstance(found, Reference), limit
 
@@ -238,12 +238,12 @@ def test_what_is_within_the_limits_is_read(limit, text):
     ],
     ids=range(17),
 )
-def test_files_made_to_exhaust_are_read_in_time(content):
+def test_hostile_files_are_read_in_time(content):
     with soon(2.5):
         found_in(content)
 
 
-def test_the_work_of_one_file_is_bounded_and_what_needs_none_is_read():
+def test_work_per_file_is_bounded_and_plain_images_are_still_read():
     costly = "${A%" + "?" * (MAX_STEPS // 2_000) + "}"
     *found, last = found_in(f"ARG A={'a' * 2_000}\nARG B=3.20\nFROM {costly}\nFROM alpine:$B\nFROM alpine:3.20\n")
     assert [each.reason for each in found] == [Reason.UNRESOLVED_ARGUMENT] * 2

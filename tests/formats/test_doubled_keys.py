@@ -65,7 +65,7 @@ def test_locators_are_unique_when_keys_are_doubled(file_format):
         ),
     ],
 )
-def test_every_value_of_doubled_key_has_own_locator(name, path, content):
+def test_values_of_doubled_key_have_own_locators(name, path, content):
     (file_format,) = (each for each in FORMATS if each.name == name)
     reading = read_file(SourceFile(FilePath(path), content.encode()), file_format)
     locators = [each.locator for each in reading.extracted if isinstance(each, Reference)]

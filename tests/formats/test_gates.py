@@ -76,7 +76,7 @@ def seen(file_format, path, content):
 
 @by_name(GATED)
 @given(data=st.data())
-def test_a_gate_loses_nothing_however_keys_are_spelled(file_format, data):
+def test_prefilter_skips_no_content_with_respelled_keys(file_format, data):
     path, document = data.draw(st.sampled_from(documents_of(file_format)))
     content = data.draw(respelled(document)).rstrip(b"\r\n") + b"\n"
     words = document.decode(
@@ -87,7 +87,7 @@ def test_a_gate_loses_nothing_however_keys_are_spelled(file_format, data):
 
 
 @by_name(IN_YAML)
-def test_what_is_in_utf_16_is_never_lost_without_a_word(file_format):
+def test_utf_16_files_are_reported_as_undecodable(file_format):
     with_images = [
         (path, document)
         for path, document in documents_of(file_format)
@@ -101,7 +101,7 @@ def test_what_is_in_utf_16_is_never_lost_without_a_word(file_format):
 
 
 @by_name(CASE_FORMATS)
-def test_nothing_of_a_file_waits_for_the_collector_once_it_was_read(file_format):
+def test_reading_leaves_no_garbage_cycles(file_format):
     for sample in SAMPLES[file_format.name]:  # imports create objects that are not part of this test
         extract(file_format, sample.path, sample.content)
     gc.disable()

@@ -179,12 +179,12 @@ def cases(request, yaml_parser):
     return [case for case in CASES if case.file_format.name == request.param]
 
 
-def test_what_is_read_is_what_the_case_says(cases):
+def test_references_match_expected_references(cases):
     for case in cases:
         assert described(case, case.before()) == case.expected(), case
 
 
-def test_every_open_slot_holds_the_bytes_it_names(cases):
+def test_editable_slots_contain_their_old_bytes(cases):
     for case in cases:
         files = case.before()
         for place, slot in case.open(files):
@@ -192,12 +192,12 @@ def test_every_open_slot_holds_the_bytes_it_names(cases):
             assert slot.old.decode() == (place.image.digest or "") or slot.old in NULLS, case
 
 
-def test_moving_every_digest_gives_exactly_the_files_after(cases):
+def test_editing_all_digests_gives_expected_files(cases):
     for case in cases:
         assert moved(case, case.before()) == case.after(), case
 
 
-def test_no_byte_outside_the_slots_changes(cases):
+def test_bytes_outside_slots_stay_unchanged(cases):
     for case in cases:
         before, after = case.before(), case.after()
         for path in before:
@@ -207,14 +207,14 @@ def test_no_byte_outside_the_slots_changes(cases):
             assert kept == without_slots(case, path, before, set(opened), {}), case
 
 
-def test_reading_the_files_after_shows_exactly_the_planned_digests(cases):
+def test_expected_files_have_exactly_planned_digests(cases):
     for case in cases:
         before, after = case.before(), case.after()
         planned = {get_reference_key(place): digest_for(place.image) for place, _ in case.open(before)}
         assert has_only_planned_changes(case.places(before), case.places(after), planned), case
 
 
-def test_moving_every_tag_moves_the_open_ones_and_nothing_else(cases):
+def test_editing_all_tags_changes_only_editable_tags(cases):
     for case in cases:
         files = case.before()
         tags = {
@@ -225,27 +225,27 @@ def test_moving_every_tag_moves_the_open_ones_and_nothing_else(cases):
         assert {get_reference_key(place): place.image.tag for place in retagged_places} == tags, case
 
 
-def test_moving_again_changes_nothing(cases):
+def test_second_edit_changes_no_bytes(cases):
     for case in cases:
         assert moved(case, case.after()) == case.after(), case
 
 
-def test_the_format_selects_a_file_of_its_cases(cases):
+def test_format_selects_files_of_cases(cases):
     for case in cases:
         assert list(case.file_format.select_paths(index_paths(list(case.before())))), case
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
-def test_every_format_has_the_mandatory_cases(name):
+def test_formats_have_mandatory_cases(name):
     cases = {case.folder.name for case in CASES if case.file_format.name == name}
     assert cases >= MANDATORY
 
 
-def test_every_folder_of_cases_belongs_to_a_format():
+def test_case_folders_belong_to_formats():
     assert {folder.name for folder in HERE.iterdir() if folder.is_dir() and folder.name[0] not in "._"} == set(FORMATS)
 
 
-def test_what_looks_like_an_image_and_is_none_is_never_read():
+def test_texts_resembling_images_are_never_read():
     """The cases use the name `evil` for texts that are not images."""
     read = json.dumps([case.expected() for case in CASES])
     written = {text for case in CASES for text in case.before().values()}

@@ -71,24 +71,24 @@ def test_runs_of_spaces_and_dashes_are_read_once(name, path, text):
         ("", "", ""),
     ],
 )
-def test_the_value_of_a_templated_line_ends_before_its_comment(value, text, rest):
+def test_value_of_templated_line_ends_before_comment(value, text, rest):
     match = _VALUE.fullmatch(value.encode())
     assert (match["text"].decode(), match["rest"].decode()) == (text, rest)
 
 
 @pytest.mark.parametrize("value", ['"a', "a'b", '"a"# b', "'a\""])
-def test_the_value_of_a_templated_line_has_matching_quotes(value):
+def test_value_of_templated_line_has_matching_quotes(value):
     assert _VALUE.fullmatch(value.encode()) is None
 
 
-def test_a_template_with_more_tokens_than_the_limit_is_unknown(monkeypatch):
+def test_template_with_too_many_tokens_is_unknown(monkeypatch):
     monkeypatch.setattr(actions, "MAX_TOKENS", 10)
     assert UNKNOWN not in read_chart_template(UNKNOWN.path, b"{{ list .Values.a }}" * 5)
     assert list(read_chart_template(UNKNOWN.path, b"{{ list .Values.a }}" * 6)) == [UNKNOWN]
 
 
 @pytest.mark.parametrize("unit", ["(", "- ", '"a" ', "}", "`a` "])
-def test_an_action_longer_than_the_limit_is_refused_before_it_is_parsed(unit):
+def test_too_long_action_is_refused_before_parsing(unit):
     content = ("{{ " + unit * (2 * MAX_ACTION_LENGTH) + " }}").encode()
     assert count_calls(lambda: list(read_chart_template(UNKNOWN.path, content))) < 100
     assert list(read_chart_template(UNKNOWN.path, content)) == [UNKNOWN]
@@ -96,7 +96,7 @@ def test_an_action_longer_than_the_limit_is_refused_before_it_is_parsed(unit):
     assert measure_peak(lambda: list(read_chart_template(UNKNOWN.path, large))) < 30 * MEBIBYTE
 
 
-def test_long_actions_are_not_kept_after_their_template_was_read():
+def test_long_actions_are_not_cached():
     caches = (actions._parse_action_cached, expressions._evaluate_without_variables)
     before = [cache.cache_info().currsize for cache in caches]
     for number in range(5):
@@ -119,7 +119,7 @@ def test_values_with_more_templates_than_a_template_may_have_are_unknown():
     assert [each.uses for each in found if isinstance(each, ChartTemplate)] == [UNKNOWN.uses]
 
 
-def test_values_with_too_many_images_are_refused_as_soon_as_they_are_too_many(monkeypatch):
+def test_values_with_too_many_images_are_refused_early(monkeypatch):
     monkeypatch.setattr(helm, "MAX_FILE_REFERENCES", 100)
 
     def read(count):
@@ -134,7 +134,7 @@ def read_yaml(text):
     return list(read_documents(text.encode(), bool))
 
 
-def test_aliases_may_repeat_only_so_many_characters(monkeypatch):
+def test_characters_repeated_by_aliases_are_limited(monkeypatch):
     monkeypatch.setattr(trees, "MAX_REPEATED_CHARACTERS", 1_000)
     text = "a" * 97
     (allowed,) = read_yaml(f"x: &x {text}\n" + "y: *x\n" * 10)
@@ -166,7 +166,7 @@ def test_aliases_in_aliases_count_for_each_repetition(monkeypatch):
         ),
     ],
 )
-def test_a_long_key_is_not_copied_into_all_locators_below_it(name, path, start, unit):
+def test_long_key_is_not_copied_into_all_locators(name, path, start, unit):
     text = start.format("k" * MEBIBYTE) + unit.replace("{{", "{").replace("}}", "}") * 1_000
     assert measure_peak(lambda: extract(name, path, text)) < 100 * MEBIBYTE
     assert list_reasons(extract(name, path, text)) == [Reason.TOO_DEEP]
@@ -186,7 +186,7 @@ def test_long_names_in_hcl_are_cut_in_locators():
 
 @pytest.mark.parametrize("text", ['a = "{}"', "a = <<E\n{}\nE\n"])
 @pytest.mark.parametrize("part", ["${b}", "$${", "\\n"])
-def test_a_string_of_many_parts_is_refused(text, part, monkeypatch):
+def test_string_with_too_many_parts_is_refused(text, part, monkeypatch):
     monkeypatch.setattr(tokens, "MAX_TOKENS", 100)
 
     def read(count):
@@ -197,13 +197,13 @@ def test_a_string_of_many_parts_is_refused(text, part, monkeypatch):
     assert list_reasons(read(110)) == [Reason.TOO_DEEP]
 
 
-def test_texts_that_are_too_long_are_neither_platforms_nor_paths():
+def test_too_long_texts_are_not_platforms_or_paths():
     assert read_platform("linux/" + "a" * 100) is None
     assert resolve_dockerfile(FilePath("compose.yaml"), "a" * MAX_PATH_LENGTH, None) is None
     assert resolve_dockerfile(FilePath("compose.yaml"), "a" * (MAX_PATH_LENGTH - 100), None) is not None
 
 
-def test_the_variables_of_a_long_text_are_listed_once():
+def test_variables_of_long_text_are_limited():
     assert len(parse_text("$a$b" * MAX_LENGTH, 0)) == 3
     assert len(parse_text("$a$b" * (MAX_DOLLARS // 2), 0)) == MAX_DOLLARS
     assert len(parse_text("$a$b" * (MAX_DOLLARS // 2 + 1), 0)) == 3
@@ -238,7 +238,7 @@ def test_files_are_read_in_linear_steps(name, path, start, unit):
     assert_linear(read, 200)
 
 
-def test_a_yaml_document_with_a_key_of_limited_length_is_read(monkeypatch):
+def test_yaml_document_with_key_of_allowed_length_is_read(monkeypatch):
     monkeypatch.setattr(nodes, "MAX_VISITS", 100)
     text = f"jobs:\n  {'k' * 400}:\n    docker:\n" + "    - image: a:1\n" * 20
     assert len(extract("circleci", ".circleci/config.yml", text)) == 20

@@ -36,7 +36,7 @@ def broken(text: str) -> BrokenFile:
     return read
 
 
-def test_a_text_in_quotes_knows_its_bytes():
+def test_quoted_text_has_byte_offsets():
     content = '# ü\n\na = "nginx:1.27" // evil\n'.encode()
     read = read_hcl(content)
     assert isinstance(read, HclFile)
@@ -61,18 +61,18 @@ def test_a_text_in_quotes_knows_its_bytes():
         ('""', ""),
     ],
 )
-def test_escapes_stand_for_other_text(source, text):
+def test_escapes_are_decoded(source, text):
     assert plain(f"a = {source}\n") == text
 
 
 @pytest.mark.parametrize("source", [r'"b\u0061"', r'"\u0061b"', '"$${a}"', r'"a\\b"'])
-def test_a_text_with_an_escape_is_nowhere_as_it_is(source):
+def test_text_with_escape_has_no_offset(source):
     template = value(f"a = {source}\n")
     assert isinstance(template, HclTemplate)
     assert template.value_start is None
 
 
-def test_an_interpolation_is_a_part_with_its_expression():
+def test_interpolation_is_a_part_with_expression():
     template = value('a = "nginx:${ TAG }-${x("}")}"\n')
     assert isinstance(template, HclTemplate)
     assert template.value is None
@@ -85,33 +85,33 @@ def test_an_interpolation_is_a_part_with_its_expression():
 
 
 @pytest.mark.parametrize("inner", ['"}"', '{ b = "}" }', '"${"}"}"', "/* } */ b", 'b ? "c" : "d"'])
-def test_an_interpolation_ends_at_its_own_brace(inner):
+def test_interpolation_ends_at_matching_brace(inner):
     template = value(f'a = "${{{inner}}}!"\n')
     assert isinstance(template, HclTemplate)
     assert template.parts[-1] == HclLiteral(b"!", 8 + len(inner))
 
 
-def test_a_heredoc_is_text_without_escapes():
+def test_heredoc_is_text_without_escapes():
     assert plain('a = <<EOF\n  b\\n "c"\n\nEOF\n') == '  b\\n "c"\n\n'
 
 
-def test_a_heredoc_ends_at_its_word_whatever_the_space_around_it():
+def test_heredoc_ends_at_terminator_despite_surrounding_space():
     assert body("a = <<-EOF\n  b\n  EOF \nc = 1\n").attributes[1].name == "c"
 
 
-def test_a_flush_heredoc_loses_the_indentation_of_its_lines_but_not_of_blank_ones():
+def test_flush_heredoc_removes_indentation_except_of_blank_lines():
     template = value("a = <<-EOF\n    b\n  \n      c\n    EOF\n")
     assert isinstance(template, HclTemplate)
     assert template.parts == (HclLiteral(b"b\n", 15), HclLiteral(b"  \n", 17), HclLiteral(b"  c\n", 24))
 
 
-def test_a_line_that_begins_with_an_interpolation_has_no_indentation_to_lose():
+def test_line_starting_with_interpolation_prevents_removal_of_indentation():
     template = value("a = <<-EOF\n  b\n${c}\nEOF\n")
     assert isinstance(template, HclTemplate)
     assert template.parts[0] == HclLiteral(b"  b\n", 11)
 
 
-def test_the_last_line_of_a_heredoc_does_not_stand_inside_an_interpolation():
+def test_heredoc_does_not_end_inside_interpolation():
     template = value("a = <<EOF\n${\nEOF\n}\nEOF\n")
     assert isinstance(template, HclTemplate)
     assert [type(part) for part in template.parts] == [HclInterpolation, HclLiteral]
@@ -125,17 +125,17 @@ def test_blocks_have_labels_and_bodies():
     assert [each.type for each in block.body.list_blocks("inner")] == ["inner"]
 
 
-def test_a_block_may_stand_on_one_line():
+def test_block_may_be_on_single_line():
     assert [block.type for block in body('variable "a" { default = "b" }\nc {}').blocks] == ["variable", "c"]
 
 
-def test_objects_have_keys_in_every_spelling():
+def test_objects_have_keys_in_all_spellings():
     value_of = value('a = { b = 1, "c" : 2\n d = 3\n (e) = 4, f.g = 5, 6 = 7 }\n')
     assert isinstance(value_of, HclObject)
     assert [item.name for item in value_of.items] == ["b", "c", "d", None, None, "6"]
 
 
-def test_tuples_go_on_over_lines():
+def test_tuples_continue_over_lines():
     items = value('a = [\n  "b", # evil\n  "c"\n  ,\n  {}, []\n]\n')
     assert isinstance(items, HclTuple)
     assert [type(item) for item in items.items] == [HclTemplate, HclTemplate, HclObject, HclTuple]
@@ -157,7 +157,7 @@ def test_tuples_go_on_over_lines():
         'b ? "c" : "d"',
     ],
 )
-def test_any_other_expression_is_its_bytes(source):
+def test_other_expressions_keep_source_text(source):
     content = f"a = {source}\nb = 1\n".encode()
     read = read_hcl(content)
     assert isinstance(read, HclFile)
@@ -167,16 +167,16 @@ def test_any_other_expression_is_its_bytes(source):
     assert [each.name for each in read.body.attributes] == ["a", "b"]
 
 
-def test_of_several_attributes_the_last_counts():
+def test_last_attribute_counts():
     assert plain('a = "b"\na = "c"\n') == "c"
 
 
 @pytest.mark.parametrize("comment", ["# evil", "// evil", "/* evil\n}{ */"])
-def test_comments_are_nothing(comment):
+def test_comments_are_ignored(comment):
     assert plain(f'{comment}\na = "b" {comment}\n') == "b"
 
 
-def test_bom_and_carriage_returns_are_no_part_of_anything():
+def test_bom_and_carriage_returns_are_ignored():
     read = read_hcl(b'\xef\xbb\xbfa = "b"\r\nc {\r\n}\r\n')
     assert isinstance(read, HclFile)
     template = read.body.get_value("a")
@@ -202,11 +202,11 @@ def test_bom_and_carriage_returns_are_no_part_of_anything():
         ("\n{{ evil }}\n", 2),
     ],
 )
-def test_what_is_no_hcl_is_broken_and_says_where(text, line_number):
+def test_invalid_hcl_is_unparsable_with_line_number(text, line_number):
     assert (broken(text).reason, broken(text).line_number) == (Reason.UNPARSABLE, line_number)
 
 
-def test_what_is_no_utf_8_is_undecodable():
+def test_invalid_utf_8_is_undecodable():
     read = read_hcl(b'a = "b"\nc = "\xff"\n')
     assert isinstance(read, BrokenFile)
     assert (read.reason, read.line_number) == (Reason.UNDECODABLE, 2)
@@ -220,11 +220,11 @@ DEEP = MAX_NESTING * 20
     ["a = " + "[" * DEEP, "a = " + "{b=" * DEEP, "a = " + "(" * DEEP, "a {\n" * DEEP, 'a = "' + '${"' * DEEP],
     ids=["tuples", "objects", "parentheses", "blocks", "templates"],
 )
-def test_what_nests_too_deep_is_refused(text):
+def test_too_deep_nesting_is_refused(text):
     assert broken(text).reason is Reason.TOO_DEEP
 
 
-def test_a_file_of_more_tokens_than_anybody_writes_is_refused(monkeypatch):
+def test_file_with_too_many_tokens_is_refused(monkeypatch):
     assert MAX_TOKENS >= 500_000
     monkeypatch.setattr(tokens, "MAX_TOKENS", 1000)
     assert broken("\n" * 1001).reason is Reason.TOO_DEEP
@@ -232,7 +232,7 @@ def test_a_file_of_more_tokens_than_anybody_writes_is_refused(monkeypatch):
 
 
 @pytest.mark.parametrize("unit", ["a=b\n", "a={}\n", "a {}\n", "a=<<E\nE\n"])
-def test_reading_ends_soon_after_the_last_token_that_is_allowed(unit, monkeypatch):
+def test_reading_ends_soon_after_last_allowed_token(unit, monkeypatch):
     monkeypatch.setattr(tokens, "MAX_TOKENS", MAX_TOKENS // 40)
     with soon(0.5):
         assert broken(unit * (2_000_000 // len(unit))).reason is Reason.TOO_DEEP
@@ -242,7 +242,7 @@ def test_reading_ends_soon_after_the_last_token_that_is_allowed(unit, monkeypatc
     "unit",
     ["/*", '"', "<<A\n", '"${', "a = <<-A\n", "a = [\n", "${", "\\", 'a = "$${\n', "a {\n}\n", 'a = "b${c}d"\n'],
 )
-def test_reading_takes_time_in_line_with_the_size(unit):
+def test_reading_time_grows_with_size(unit):
     content = (unit * (200_000 // len(unit))).encode()
     with soon(1):
         read_hcl(content)
@@ -252,7 +252,7 @@ PIECES = [*'a={}[],#()\\\n"', " = ", "${", "<<-A\n", "A\n", "/*", "*/", "for "]
 
 
 @given(pieces=st.lists(st.sampled_from(PIECES), max_size=40))
-def test_any_text_is_read_without_a_word_and_literals_stand_where_they_say(pieces):
+def test_arbitrary_texts_raise_no_error_and_literals_have_exact_offsets(pieces):
     content = "".join(pieces).encode()
     read = read_hcl(content)
     if isinstance(read, HclFile):

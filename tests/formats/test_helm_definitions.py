@@ -17,7 +17,7 @@ from support.formats.helm_templates import (
 from bot.model.chart_facts import TemplateInclusion, ValueUse
 
 
-def test_values_at_the_end_of_a_definition_depend_on_the_inclusion():
+def test_values_at_end_of_definition_depend_on_inclusion():
     definition = '{{ define "web.image" }}\n%s\n{{ end }}'
     for body in (
         "{{- .Values.image.repository }}:{{ .Values.image.tag -}}",
@@ -37,7 +37,7 @@ def test_values_at_the_end_of_a_definition_depend_on_the_inclusion():
     assert find_tag_uses(definition % "image: nginx:{{ .Values.image.tag }}\nname: web", "web.image") == {IMAGE}
 
 
-def test_text_before_a_tag_in_a_definition_makes_it_another_tag():
+def test_text_before_tag_in_definition_is_other_use():
     assert find_tag_uses('{{ define "tag" }}v{{ .Values.image.tag }}{{ end }}', "tag") == {OTHER}
 
 
@@ -48,7 +48,7 @@ def test_block_defines_and_includes_a_template():
 
 
 @pytest.mark.parametrize("call", ['include "web.image" .', 'template "web.image" .', '. | include "web.image"'])
-def test_inclusion_is_used_at_its_position(call):
+def test_inclusion_has_use_of_position(call):
     inclusion = TemplateInclusion("web.image", frozenset({()}))
     assert find_inclusions(f"image: {{{{ {call} }}}}") == {inclusion: IMAGE}
     assert find_inclusions(f"name: {{{{ {call} }}}}") == {inclusion: OTHER}
@@ -61,7 +61,7 @@ def test_inclusion_can_be_changed_or_tested():
     assert not find_inclusions('{{ include "web.image" . | sha256sum }}')
 
 
-def test_inclusion_has_the_values_that_it_is_called_with():
+def test_inclusion_has_values_of_call():
     assert find_inclusions('image: {{ include "a" (dict "image" .Values.image "root" $ "name" "web") }}') == {
         TemplateInclusion(
             "a",
@@ -76,7 +76,7 @@ def test_inclusion_has_the_values_that_it_is_called_with():
     assert (TAG, ValueUse.UNKNOWN) in changed
 
 
-def test_inclusion_of_a_whole_file_is_ignored_if_it_is_hashed():
+def test_inclusion_of_whole_file_is_ignored_when_hashed():
     assert not read_templates('x: {{ include (print $.Template.BasePath "/config.yaml") . | sha256sum }}')[""].uses
     assert read_templates('x: {{ include (print .Release.Name "-x") . }}')[""].uses == ANYTHING
 

@@ -127,7 +127,7 @@ def test_a_tag_that_is_used_for_something_else(line):
         '{{ $whole := printf "sha256:%s" .Values.image.tag }}image: nginx@{{ $whole }}',
     ],
 )
-def test_a_digest_that_stands_behind_its_algorithm(line):
+def test_digest_after_algorithm_is_recognised(line):
     assert find_tag_uses(f"{line}\n") == {ValueUse.BEHIND_ALGORITHM}
 
 
@@ -152,7 +152,7 @@ def test_word_image_without_a_key_does_not_change_the_uses_of_values(text):
     assert read_templates(f"{{{{ .x }}}}\n{text}") == read_templates(f"{{{{ .x }}}} image\n{text}")
 
 
-def test_a_condition_is_no_use():
+def test_condition_is_not_a_use():
     assert not find_tag_uses("{{ if and .Values.image.tag (not .Values.image.tag) }}x{{ end }}")
     assert not find_tag_uses("{{ with .Values.image.tag }}x{{ end }}{{ if hasKey .Values.image.tag `a` }}{{ end }}")
     assert not find_tag_uses("{{ $unused := .Values.image.tag | upper }}")
@@ -190,7 +190,7 @@ VERSION = ("Chart", "AppVersion")
         ("ternary .Values.image.tag .Chart.AppVersion .Values.pinned", {None}),
     ],
 )
-def test_fallback_of_a_tag_is_exactly_the_value_that_replaces_an_empty_tag(expression, fallbacks):
+def test_fallback_is_value_replacing_empty_tag(expression, fallbacks):
     assert find_tag_fallbacks(f"image: {{{{ {expression} }}}}") == fallbacks
 
 
@@ -206,13 +206,13 @@ def test_texts_from_files_may_use_anything():
     assert read_templates("x: {{ tpl .Values.text . }}")[""].uses == {(("Values", "text"), OTHER)}
 
 
-def test_what_is_set_in_place_is_not_followed():
+def test_values_changed_by_set_are_unknown():
     uses = read_templates('{{ $_ := set .Values "version" .Values.image.tag }}x: {{ .Values.version }}')[""].uses
     assert (TAG, ValueUse.UNKNOWN) in uses
     assert (("Values",), ValueUse.UNKNOWN) in uses
 
 
-def test_notes_are_for_who_installs_the_chart():
+def test_notes_template_is_ignored():
     notes = read_templates("Version {{ .Values.image.tag }}", FilePath("web/templates/NOTES.txt"))
     assert notes[""].uses == set()
 
@@ -243,12 +243,12 @@ def test_notes_are_for_who_installs_the_chart():
         "{{ coalesce " + " ".join(f".a{number}" for number in range(60)) + " }}",
     ],
 )
-def test_what_is_not_understood_is_said_to_be_unknown(text):
+def test_unsupported_template_is_unknown(text):
     (template,) = read_templates(text).values()
     assert template.uses == ANYTHING
 
 
-def test_texts_without_actions_say_nothing():
+def test_text_without_actions_is_ignored():
     assert not read_templates("image: evil:1")
 
 
@@ -268,7 +268,7 @@ def test_texts_without_actions_say_nothing():
         "{{ .a }}" * (helm_actions.MAX_ACTIONS + 1),
     ],
 )
-def test_a_template_is_read_in_a_moment(text):
+def test_hostile_template_is_read_fast(text):
     with soon(3):
         read_templates(text)
 
@@ -283,12 +283,12 @@ PIECES = st.sampled_from(
 
 
 @given(text=st.lists(PIECES, max_size=30).map("".join))
-def test_no_template_raises(text):
+def test_arbitrary_templates_raise_no_error(text):
     templates = read_templates(text)
     unlock_templated_digests((value(),), list(templates.values()))
 
 
-def test_the_bounds_of_templates_are_those_that_people_stay_below():
+def test_template_limits_exceed_common_use():
     assert expression_values.MAX_VALUE_PATH >= 15
     assert expression_values.MAX_SOURCES >= 30
 
@@ -299,7 +299,7 @@ def test_records_repeated_outputs_for_each_dot():
     assert outputs == {("Values", "a", "b"), ("Values", "c", "tag"), ("Values", "c", "b")}
 
 
-def test_records_outputs_of_a_variable_that_is_assigned_again():
+def test_records_outputs_of_reassigned_variable():
     text = "{{ $v := .Values.a }}{{ $v }}{{ $v = .Values.b }}{{ $v }}"
     assert {(("Values", "a"), OTHER), (("Values", "b"), OTHER)} <= read_templates(text)[""].uses
 

@@ -30,7 +30,7 @@ def images_of(text: str):
     return [each for each in FORMAT.extract(SourceFile(VALUES, text.encode())) if isinstance(each, Reference)]
 
 
-def test_files_are_selected_beside_a_chart_and_values_everywhere():
+def test_files_of_charts_and_values_files_are_selected():
     charts = ["web/Chart.yaml", "Chart.yaml", "web/charts/db/Chart.yaml"]
     chosen = [
         *("values.yaml", "web/values.yaml", "web/values.yml", "web/values-production.yaml", "web/my-Values.YAML"),
@@ -72,7 +72,7 @@ dependencies:
 
 
 @pytest.mark.parametrize("text", [b"name: [a", b"{{ .x }}: {", b"", b"- a", b"dependencies: [a, {name: {b: c}}]"])
-def test_chart_metadata_that_cannot_be_read_hides_no_image(text):
+def test_unreadable_chart_metadata_hides_no_image(text):
     found = FORMAT.extract(SourceFile(FilePath("web/Chart.yaml"), text))
     assert all(each == ChartMetadata(FilePath("web/Chart.yaml"), "", ()) for each in found)
 
@@ -81,7 +81,7 @@ def test_chart_metadata_that_cannot_be_read_hides_no_image(text):
     ("written", "version"),
     [('"1.10"', "1.10"), ("v1.2.3", "v1.2.3"), ("1.27", "1.27"), ("9", "9"), ("1.10", ""), ("0x1f", ""), ("~", "")],
 )
-def test_version_of_the_application_is_read_if_helm_reads_the_same_text(written, version):
+def test_app_version_is_read_when_helm_reads_same_text(written, version):
     text = f"name: web\nappVersion: {written}\n".encode()
     (found,) = FORMAT.extract(SourceFile(FilePath("web/Chart.yaml"), text))
     assert found == ChartMetadata(FilePath("web/Chart.yaml"), "web", (), version)
@@ -117,7 +117,7 @@ def value_trees(draw, depth=3):
 
 
 @given(values=value_trees(), flow=st.sampled_from([True, False, None]), line_break=st.sampled_from(["\n", "\r\n"]))
-def test_what_is_read_is_what_the_loader_says(values, flow, line_break):
+def test_references_match_pyyaml_loader(values, flow, line_break):
     tree, images = values
     text = yaml.safe_dump(tree, default_flow_style=flow, line_break=line_break)
     assert {each.locator: each.written for each in images_of(text)} == {
@@ -125,13 +125,13 @@ def test_what_is_read_is_what_the_loader_says(values, flow, line_break):
     }
 
 
-def test_values_that_do_not_repeat_themselves_are_within_the_budget(monkeypatch):
+def test_values_without_repetition_are_within_budget(monkeypatch):
     monkeypatch.setattr(nodes, "MAX_VISITS", nodes.MAX_VISITS // 10)
     text = "".join(f"a{number}:\n  image:\n    repository: acme/a{number}\n    tag: v1\n" for number in range(2000))
     assert len(images_of(text)) == 2000
 
 
-def test_values_that_repeat_themselves_too_much_are_refused_whole_and_soon():
+def test_too_repetitive_values_are_refused_fast():
     text = "x0: &x0 {image: 'a:1'}\n"
     for level in range(1, 9):
         text += f"x{level}: &x{level} [{', '.join([f'*x{level - 1}'] * 10)}]\n"
@@ -141,20 +141,20 @@ def test_values_that_repeat_themselves_too_much_are_refused_whole_and_soon():
         assert refused.reason is Reason.TOO_DEEP
 
 
-def test_keys_that_no_locator_could_hold_are_refused():
+def test_keys_too_long_for_locator_are_refused():
     text = "".join(f"{' ' * level}{'k' * 500}:\n" for level in range(10)) + f"{' ' * 10}image: a:1\n"
     (refused,) = FORMAT.extract(SourceFile(VALUES, text.encode()))
     assert isinstance(refused, UnsupportedText)
     assert refused.reason is Reason.TOO_DEEP
 
 
-def test_no_two_ways_have_one_locator():
+def test_different_key_paths_have_different_locators():
     keys = ["a/b", "a#1", "'a~1b'", "'0'"]
     text = "a: {b: {image: 'x:1'}}\n" + "".join(f"{key}: {{image: 'x:1'}}\n" for key in keys)
     assert len({each.locator for each in images_of(text)}) == 5
 
 
-def test_a_comment_above_the_key_of_a_mapping_is_about_its_image():
+def test_comment_above_key_of_mapping_concerns_image():
     (image,) = images_of(
         "a: 1\n# above\nimage:\n  # between\n\n  registry: quay.io\n  repository: acme/web\n  tag: v1\n"
     )
@@ -170,13 +170,13 @@ def test_a_comment_above_the_key_of_a_mapping_is_about_its_image():
     "around",
     ["registry: r.acme.com", "global: {image: {registry: r.acme.com}}", "global: {dockerRegistry: r.acme.com/}"],
 )
-def test_an_image_without_a_registry_is_on_the_one_that_the_chart_keeps(around):
+def test_image_without_registry_gets_registry_of_chart(around):
     bare, hosted = images_of(f"{around}\na: {{image: {{repository: web, tag: v1}}}}\nb: {{image: quay.io/web:v1}}")
     assert bare.image.repository == "r.acme.com/web"
     assert hosted.image.repository == "quay.io/web"
 
 
-def test_a_name_under_another_key_has_to_say_more_than_a_word():
+def test_image_name_under_other_key_needs_path():
     (found,) = images_of("image: {name: quay.io/acme/web, tag: v1, digest: ''}")
     assert str(found.image) == "quay.io/acme/web:v1"
     assert isinstance(found.digest_slot, EditSlot)
@@ -192,7 +192,7 @@ def test_a_name_under_another_key_has_to_say_more_than_a_word():
         assert images_of(nothing) == []
 
 
-def test_a_digest_behind_a_tag_waits_for_the_chart():
+def test_digest_after_tag_is_locked_until_chart_is_known():
     (image,) = images_of("controller: {image: {repository: acme/web, tag: v1}}")
     assert image.digest_slot == NotEditable(Reason.CHART_UNKNOWN, EditSlot(Span(50, 50), b"", b"@"))
     assert image.variables == ("controller.image.tag",)
@@ -216,7 +216,7 @@ beside: {image: nginx, imageTag: "", imageDigest: ""}
 
 
 @pytest.mark.parametrize("path", ["web/values.yaml", "web/ci/a-values.yaml", "apps/values.yaml"])
-def test_rule_never_sets_the_tag_of_an_image_whose_tag_may_be_a_value_of_a_chart(path):
+def test_rule_never_sets_tag_of_image_with_possible_chart_tag(path):
     files = {FilePath(each): text for each, text in (CHART_FILES | {path: UNTAGGED}).items()}
     readings = [read_file(SourceFile(each, text.encode()), FORMAT) for each, text in sorted(files.items())]
     rules = PolicyConfig(rules=(PolicyRule(tag="latest", pin=True, allow=frozenset(ALLOWABLE_REASONS)),))

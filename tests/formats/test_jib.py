@@ -44,7 +44,7 @@ def test_build_files_are_selected():
         "} } jib.from.image = 'a:1'",
     ],
 )
-def test_image_of_gradle_is_read_however_it_is_written(script):
+def test_image_of_gradle_is_read_in_all_spellings(script):
     (found,) = read(script)
     assert str(found.image) == "a:1"
     assert script.encode()[: found.digest_slot.span.start].endswith(b"a:1")
@@ -75,14 +75,14 @@ def test_other_text_of_gradle_is_not_an_image(script):
 
 
 @pytest.mark.parametrize("value", ["baseImage", '"a:$tag"', '"a:${tag}"', "'a:' + tag", "'a:1'.toString()", "f('a:1')"])
-def test_image_that_a_script_computes_is_templated(value):
+def test_computed_image_of_script_is_templated(value):
     (found,) = read(f"jib.from.image = {value}\n")
     assert isinstance(found, UnsupportedText)
     assert found.reason is Reason.TEMPLATED
 
 
 @pytest.mark.parametrize("scheme", ["docker", "tar"])
-def test_image_that_is_not_in_a_registry_is_not_editable(scheme):
+def test_image_outside_of_registries_is_not_editable(scheme):
     (found,) = read(f"jib.from.image = '{scheme}://a'")
     assert found.digest_slot.reason is Reason.NOT_AN_IMAGE
 
@@ -96,7 +96,7 @@ def test_scheme_of_a_registry_stays_in_the_file():
 
 
 @pytest.mark.parametrize("platforms", ["", "<platform><os>linux</os></platform>" * 2])
-def test_platform_is_unknown_unless_there_is_one(platforms):
+def test_platform_is_unknown_unless_exactly_one_is_set(platforms):
     configuration = f"<from><image>a:1</image><platforms>{platforms}</platforms></from>"
     plugin = f"<plugin><artifactId>jib-maven-plugin</artifactId><configuration>{configuration}</configuration></plugin>"
     (found,) = read(plugin, "pom.xml")
@@ -159,7 +159,7 @@ PIECES = [
 
 
 @given(pieces=st.lists(st.sampled_from(PIECES), max_size=20))
-def test_every_value_of_a_script_is_at_its_offset(pieces):
+def test_values_of_script_have_exact_offsets(pieces):
     content = "".join(pieces).encode()
     try:
         values = list(find_property_values(content, ("jib",), ("from", "image")))
@@ -169,7 +169,7 @@ def test_every_value_of_a_script_is_at_its_offset(pieces):
         assert not value.is_literal or content[value.start :].startswith(value.text.encode())
 
 
-def test_reads_many_images_of_one_plugin_in_linear_time():
+def test_reads_many_images_of_single_plugin_in_linear_time():
     def read_images(count):
         return read(
             "<project><plugin><artifactId>jib-maven-plugin</artifactId><configuration><from>"

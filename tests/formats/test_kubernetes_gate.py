@@ -66,7 +66,7 @@ def read_without(content):
 @example("{apiVersion: v1, kind: Pod, spec: {containers: [{image: a:1}]}, x: {\nkind: CustomResourceDefinition\n}}")
 @example("apiVersion: v1\nkind: CustomResourceDefinition\r\x85kind: Pod\nspec: {containers: [{image: a:1}]}\n")
 @example("apiVersion: v1\nx: |\nkind: CustomResourceDefinition\n---\napiVersion: v1\n" + POD)
-def test_what_the_gate_turns_away_names_nothing(text):
+def test_rejected_content_contains_no_image(text):
     content = text.encode()
     assert places(content) == read_without(content)
     if not may_name_images(content):
@@ -97,7 +97,7 @@ def test_what_the_gate_turns_away_names_nothing(text):
         CONFIG_MAP_PATCH,
     ],
 )
-def test_however_a_key_is_written_the_gate_sees_it(content):
+def test_prefilter_accepts_all_spellings_of_keys(content):
     assert len(read_without(content.encode())) == 1
     assert may_have_fields(content.encode())
 
@@ -112,7 +112,7 @@ def test_however_a_key_is_written_the_gate_sees_it(content):
         "# images are not here\napiVersion: v1\nkind: ConfigMap\n",
     ],
 )
-def test_what_cannot_name_an_image_is_never_parsed(content):
+def test_content_without_image_keys_is_never_parsed(content):
     assert not may_hold_images(content.encode())
 
 
@@ -146,7 +146,7 @@ def test_object_that_may_have_image_fields_is_parsed(content):
     assert may_have_fields(content.encode())
 
 
-def test_mapping_with_the_words_of_a_json_patch_is_not_parsed():
+def test_mapping_with_words_of_json_patch_is_not_parsed():
     patch = "- op: add\n  path: /spec/image\n  value: a:1\n"
     for text in (
         patch,
@@ -174,7 +174,7 @@ DEFINITION = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinitio
         f"{DEFINITION}status:\n  x: y\n\n# end\n",
     ],
 )
-def test_a_definition_is_never_parsed(content):
+def test_resource_definition_is_never_parsed(content):
     assert is_only_definition(content.encode())
     assert not may_hold_images(content.encode())
 
@@ -196,11 +196,11 @@ def test_a_definition_is_never_parsed(content):
         f"- x\n{DEFINITION}",
     ],
 )
-def test_what_may_be_something_else_is_no_definition(content):
+def test_ambiguous_content_is_not_a_resource_definition(content):
     assert not is_only_definition(content.encode())
 
 
-def test_the_gate_is_soon_through_with_large_files():
+def test_prefilter_is_fast_for_large_files():
     words = b"apiVersion kind image values reference ? * \\ "
     for content in (
         words * 100_000,

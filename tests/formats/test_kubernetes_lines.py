@@ -42,7 +42,7 @@ def reasons(text):
         "spec:\n  containers:\n    - args:\n        - |\n          image: evil:1\n        - x\n      image: a:1\n",
     ],
 )
-def test_a_line_is_read_where_the_keys_above_it_lead_to_a_container(lines):
+def test_image_line_is_read_when_keys_above_lead_to_container(lines):
     assert written(HEAD + lines) == ["a:1"]
 
 
@@ -63,11 +63,11 @@ def test_a_line_is_read_where_the_keys_above_it_lead_to_a_container(lines):
         "spec:\n  containers:\n    - image: &a evil:1\n",
     ],
 )
-def test_a_line_that_may_be_anything_else_is_not_read(lines):
+def test_ambiguous_image_line_is_not_read(lines):
     assert written(HEAD + lines) == []
 
 
-def test_what_is_not_understood_is_told():
+def test_unsupported_lines_are_reported():
     container = "spec:\n  containers:\n    - image: a:1\n"
     assert reasons(HEAD + container) == []
     assert reasons(f"{HEAD}{container}    - {{name: b, image: 'evil:1'}}\n") == [Reason.UNPARSABLE]
@@ -75,12 +75,12 @@ def test_what_is_not_understood_is_told():
     assert reasons(f"{HEAD}{container}    - image: |\n        evil:1\n") == [Reason.UNPARSABLE]
 
 
-def test_a_line_with_a_placeholder_is_templated():
+def test_image_line_with_placeholder_is_templated():
     lines = "spec:\n  containers:\n    - image: nginx:{{ .tag }}\n    - image: {{ .image }}\n    - image: '%s'\n"
     assert reasons(HEAD + lines) == [Reason.TEMPLATED] * 3
 
 
-def test_damage_that_no_template_made_is_left_alone():
+def test_invalid_yaml_without_template_is_unparsable():
     text = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n    - image: evil:1\n   bad: indent\n"
     assert (written(text), reasons(text)) == ([], [Reason.UNPARSABLE])
 
@@ -88,27 +88,27 @@ def test_damage_that_no_template_made_is_left_alone():
 @pytest.mark.parametrize(
     "first", ["{{ if .x }}", "{{ if .x }}\n# why", "---\n{{ if .x }}", "{{- if .x }}", "{a: b}\n..."]
 )
-def test_a_first_line_that_is_yaml_for_itself_hides_nothing(first):
+def test_first_line_with_valid_yaml_hides_no_image(first):
     text = f"{first}\n{HEAD}spec:\n  containers:\n    - image: a:1\n"
     assert [(each.written, each.line_number) for each in read(text)] == [("a:1", text.count("\n"))]
 
 
-def test_a_comment_above_a_container_is_about_its_image():
+def test_comment_above_container_concerns_image():
     container = "    - name: a\n      env:\n        - name: b\n      image: a:1\n"
     found = read(f"{HEAD}spec:\n  containers:\n{container}    - image: b:1\n")
     assert [(each.line_number, each.related_lines) for each in found] == [(10, (7,)), (11, (11,))]
 
 
-def test_a_definition_has_no_images_when_it_is_a_template_either():
+def test_templated_resource_definition_has_no_images():
     text = HEAD.replace("kind: Pod", "kind: CustomResourceDefinition")
     assert read(f"{text}spec:\n  containers:\n    - image: evil:1\n") == []
 
 
-def test_a_stretch_that_is_no_object_is_nobodys():
+def test_text_without_object_is_ignored():
     assert read("image: evil:1\nname: {{ x }}-y\nkind: x\ncontainers:\n  - image: evil:1\n") == []
 
 
-def test_one_broken_document_costs_no_other():
+def test_broken_document_does_not_affect_others():
     whole = "---\napiVersion: v1\nkind: Pod\nspec: {containers: [{image: b:1}]}\n"
     lines = "spec:\n  containers:\n    - image: a:1\n"
     found = read(f"{HEAD}{lines}{whole}---\n{HEAD}{lines}{whole}")
@@ -121,7 +121,7 @@ def test_one_broken_document_costs_no_other():
 
 
 @pytest.mark.parametrize(("annotation", "is_closed"), [("", True), ("argocd.argoproj.io/hook: Sync", False)])
-def test_a_job_is_a_job_in_a_template_too(annotation, is_closed):
+def test_templated_job_is_locked_like_a_job(annotation, is_closed):
     text = f"apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: {{{{ x }}}}-y\n  annotations:\n    {annotation}\n"
     (found,) = read(f"{text}spec:\n  template:\n    spec:\n      containers:\n        - image: a:1\n")
     assert isinstance(found.digest_slot, NotEditable) is is_closed
@@ -132,7 +132,7 @@ def names():
 
 
 @given(containers=names(), others=names(), indent=st.sampled_from([2, 4]), is_sorted=st.booleans())
-def test_lines_say_the_same_as_the_yaml_that_they_would_be(containers, others, indent, is_sorted):
+def test_images_in_lines_match_images_in_yaml(containers, others, indent, is_sorted):
     root = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -167,6 +167,6 @@ def test_lines_say_the_same_as_the_yaml_that_they_would_be(containers, others, i
     ],
     ids=range(8),
 )
-def test_hostile_lines_are_soon_through(lines):
+def test_hostile_lines_are_read_fast(lines):
     with soon(4):
         read(HEAD + lines)

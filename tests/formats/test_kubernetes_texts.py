@@ -37,13 +37,13 @@ def moved(content, reasons=(Reason.EMBEDDED,)):
     return apply_edits(content, [build_edit(slot, DIGEST) for slot in opened if isinstance(slot, EditSlot)])
 
 
-def test_a_text_is_closed_as_embedded():
+def test_embedded_text_is_locked():
     digests = [found.digest_slot for found in read(config_map(POD))]
     assert all(isinstance(each, NotEditable) for each in digests)
     assert [each.reason for each in digests] == [Reason.EMBEDDED] * 2
 
 
-def test_a_rule_that_allows_it_opens_exactly_the_bytes_in_the_block():
+def test_allowing_embedded_unlocks_exact_bytes_in_block():
     content = config_map(f"# größe 🐳\n{POD}")
     expected = content.replace(b"nginx:1.27", b"nginx:1.27@" + DIGEST.encode())
     expected = expected.replace(b"redis:7", b"redis:7@" + DIGEST.encode())
@@ -51,12 +51,12 @@ def test_a_rule_that_allows_it_opens_exactly_the_bytes_in_the_block():
     assert [each.image.digest for each in read(expected)] == [DIGEST, DIGEST]
 
 
-def test_other_rules_do_not_open_it():
+def test_other_allowed_reasons_do_not_unlock_embedded_text():
     content = config_map(POD)
     assert moved(content, (Reason.CHART_UNKNOWN, Reason.IMMUTABLE_JOB)) == content
 
 
-def test_a_text_in_crlf_is_exact_too():
+def test_embedded_text_with_crlf_has_exact_offsets():
     content = config_map(POD).replace(b"\n", b"\r\n")
     assert moved(content) == config_map(POD).replace(b"redis:7", b"redis:7@" + DIGEST.encode()).replace(
         b"nginx:1.27", b"nginx:1.27@" + DIGEST.encode()
@@ -64,7 +64,7 @@ def test_a_text_in_crlf_is_exact_too():
 
 
 @pytest.mark.parametrize("header", ["|", "|-", "|+", "|4", "|4-", "| # comment", "&a |", "!!str |-", "&a !x |"])
-def test_every_header_of_a_literal_block_is_read(header):
+def test_headers_of_literal_blocks_are_read(header):
     content = config_map(POD, header)
     if "4" in header:  # counted from the key, which is already indented by two
         content = content.replace(b"    ", b"      ")
@@ -78,13 +78,13 @@ def test_blank_lines_before_and_inside_of_a_text_count():
 
 
 @pytest.mark.parametrize("style", ['"', "'", ">"])
-def test_a_text_whose_lines_are_not_those_of_the_file_is_shown_and_never_opened(style):
+def test_embedded_text_in_other_styles_is_read_and_never_unlocked(style):
     content = yaml.safe_dump({"apiVersion": "v1", "kind": "ConfigMap", "data": {"x": POD}}, default_style=style)
     assert [each.written for each in read(content.encode())] == ["nginx:1.27", "redis:7"]
     assert moved(content.encode()) == content.encode()
 
 
-def test_what_something_else_warns_of_too_is_opened_by_no_single_rule():
+def test_embedded_job_is_never_unlocked():
     job = POD.replace("v1", "batch/v1").replace("Pod", "Job").replace("spec:", "spec: {template: {spec: {containers: [")
     job = job.split("containers: [", maxsplit=1)[0] + 'containers: [{image: "nginx:1.27"}]}}}\n'
     content = config_map(job)
@@ -93,23 +93,23 @@ def test_what_something_else_warns_of_too_is_opened_by_no_single_rule():
     assert moved(content, (Reason.EMBEDDED, Reason.IMMUTABLE_JOB)) == content
 
 
-def test_a_text_in_a_text_is_not_looked_at():
+def test_text_inside_embedded_text_is_not_read():
     assert read(config_map(config_map(POD).decode().replace("größe: x\n  ", ""))) == []
 
 
-def test_a_text_that_is_no_object_is_nobodys():
+def test_embedded_text_without_object_is_ignored():
     assert read(config_map(POD.replace("kind: Pod\n", ""))) == []
     assert read(config_map("image: evil:1\napiVersion and kind: none")) == []
     assert read(config_map("apiVersion: v1\nkind: Pod\nspec: {containers: [{image: 'evil:1'")) == []
 
 
-def test_a_text_that_is_too_long_is_not_read():
+def test_too_long_embedded_text_is_not_read():
     filler = f"# {'x' * 97}\n" * (MAX_TEXT_BYTES // 100 - 1)
     assert len(read(config_map(filler + POD))) == 2
     assert read(config_map(f"{filler}# {'x' * 200}\n{POD}")) == []
 
 
-def test_the_text_of_an_anchor_that_stands_elsewhere_too_is_never_opened():
+def test_aliased_embedded_text_is_never_unlocked():
     content = config_map(POD, "&text |") + b"metadata: {annotations: {copy: *text}}\n"
     assert len(read(content)) == 2
     assert moved(content) == content
@@ -121,7 +121,7 @@ def test_the_text_of_an_anchor_that_stands_elsewhere_too_is_never_opened():
     chomping=st.sampled_from(["", "-", "+"]),
     line_break=st.sampled_from(["\n", "\r\n"]),
 )
-def test_whatever_stands_around_it_an_opened_slot_is_true(text, indent, chomping, line_break):
+def test_unlocked_slots_are_exact_for_any_surrounding_text(text, indent, chomping, line_break):
     body = "".join(f"{' ' * (2 + indent)}{line}\n" for line in f"#{text}".replace("\n", "\n#").split("\n"))
     pod = "".join(f"{' ' * (2 + indent)}{line}\n" for line in POD.splitlines())
     head = f"apiVersion: v1\nkind: ConfigMap\ndata:\n  x: |{indent}{chomping}\n"

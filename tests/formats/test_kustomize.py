@@ -15,7 +15,7 @@ from bot.pipeline.references.extract import relate_references
 from bot.pipeline.references.file_reading import read_file
 
 
-def test_it_says_what_it_gathers_from_the_top_of_the_tree():
+def test_gathered_paths_are_relative_to_root_of_tree():
     remark = remark_of(
         b"""resources:
 - web.yaml
@@ -55,12 +55,12 @@ components: [../../components/tls]
     assert remark.components == ("components/tls",)
 
 
-def test_at_the_top_of_the_tree_nothing_is_above():
+def test_paths_above_root_of_tree_are_ignored():
     remark = remark_of(b"resources: [., deploy, ../deploy, ..]\n", FilePath("kustomization.yaml"))
     assert remark.resource_paths == ("", "deploy")
 
 
-def test_it_says_which_names_it_replaces_and_which_it_gives_another():
+def test_replaced_renamed_and_relocated_names_are_listed():
     remark = remark_of(
         b"""\
 images:
@@ -80,12 +80,12 @@ images:
     assert remark.relocated_names == {"job"}
 
 
-def test_a_kustomization_states_whether_it_has_configurations():
+def test_configurations_of_kustomization_are_detected():
     assert not remark_of(b"images: []").has_configurations
     assert remark_of(b"configurations: [images.yaml]").has_configurations
 
 
-def test_overlays_components_and_manifests_are_brought_together():
+def test_overlays_components_and_manifests_are_related():
     manifest = b"{apiVersion: v1, kind: Pod, spec: {containers: [{image: 'web:1'}, {image: 'nginx:1'}]}}"
     files = {
         "base/kustomization.yaml": b"resources: [pod.yaml]",
@@ -125,7 +125,7 @@ spec:
 """,
     ],
 )
-def test_what_flux_and_argo_cd_replace_where_they_deploy_closes_entries_there(deployed):
+def test_entries_replaced_by_flux_or_argo_cd_are_locked(deployed):
     files = {
         "apps/kustomization.yaml": b"resources: [../base]\nimages: [{name: web, newTag: v2}]",
         "base/kustomization.yaml": b"images: [{name: web, newTag: v1}, {name: nginx, newTag: '1'}]",
@@ -142,11 +142,11 @@ def test_what_flux_and_argo_cd_replace_where_they_deploy_closes_entries_there(de
     ]
 
 
-def test_an_object_of_flux_in_a_file_of_that_name_is_none():
+def test_flux_object_in_kustomization_file_is_ignored():
     assert not found(b"apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nspec: {path: ./apps}\n")
 
 
-def test_an_alias_is_the_entry_that_it_names_as_often_as_the_budget_allows():
+def test_aliased_entries_are_read_up_to_budget():
     alias = b"- *web\n"
     content = b"images:\n- &web {name: web, newTag: v1}\n"
     assert len(references(content + alias * 100)) == 101
@@ -155,13 +155,13 @@ def test_an_alias_is_the_entry_that_it_names_as_often_as_the_budget_allows():
     assert refused.reason is Reason.TOO_DEEP
 
 
-def test_a_file_of_one_line_is_read_in_a_moment():
+def test_file_with_single_long_line_is_read_fast():
     entries = b", ".join([b"{name: web, newTag: v1}"] * 6000)
     with soon(3):
         assert len(references(b"images: [" + entries + b"]")) == 6000
 
 
-def test_files_are_selected_by_their_name():
+def test_files_are_selected_by_name():
     paths = [FilePath(path) for path in ("kustomization.yaml", "a/kustomization.yml", "a/b/Kustomization")]
     others = [FilePath(path) for path in ("Kustomization.yaml", "my-kustomization.yaml", "kustomization.yaml/a.yaml")]
     assert FORMAT.select_paths(index_paths([*paths, *others])) == paths

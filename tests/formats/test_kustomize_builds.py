@@ -36,7 +36,7 @@ CASES = Path(__file__).parent / "kustomize"
 
 @pytest.mark.real("kustomize")
 @pytest.mark.parametrize("name", ["already-pinned", "bom", "crlf", "flow", "kinds", "suffixes"])
-def test_kustomize_builds_a_case_with_exactly_the_images_that_were_planned(name, tmp_path):
+def test_kustomize_builds_case_with_exactly_planned_images(name, tmp_path):
     content = with_pods((CASES / name / "before" / "kustomization.yaml").read_bytes())
     assert content is not None
     check_build(tmp_path, content, [entry["name"] for entry in yaml.safe_load(content)["images"]])
@@ -72,21 +72,21 @@ def test_kustomize_builds_a_case_with_exactly_the_images_that_were_planned(name,
         "- &web {name: web, newTag: v1}\n- *web",
     ],
 )
-def test_kustomize_takes_a_digest_wherever_it_is_written(entry, tmp_path):
+def test_kustomize_accepts_digest_in_all_spellings(entry, tmp_path):
     content = f"resources: [{PODS}]\nimages:\n{entry}\n".encode()
     check_build(tmp_path, content, ["web", "other:1", "docker.io/library/web:1"])
 
 
 @pytest.mark.real("kustomize")
 @pytest.mark.parametrize("number", ["1.10", "0123", "2024", "2024-06-01"])
-def test_a_number_that_kustomize_refuses_is_a_text_for_it_with_a_digest_behind_it(number, tmp_path):
+def test_kustomize_accepts_numeric_tag_with_digest(number, tmp_path):
     content = f"resources: [{PODS}]\nimages:\n- name: web\n  newTag: {number}\n".encode()
     expected = [f"web:{number}@{digest(f'web:{number}')}"]
     assert build(tmp_path, moved(content), ["web"]) == expected
 
 
 @pytest.mark.real("kustomize")
-def test_a_component_replaces_in_what_its_taker_gathers(tmp_path):
+def test_component_replaces_in_files_of_kustomization_using_component(tmp_path):
     """Facts between files are applied as in kustomize."""
     component = tmp_path / "component"
     component.mkdir()
@@ -206,7 +206,7 @@ OLD_DIGEST = digest("old")
         pytest.param("", f'digest: "{OLD_DIGEST}"', ["v1 pinned", "pinned"], id="only a digest"),
     ],
 )
-def test_every_build_gets_the_digest_of_its_own_image(dev, prod, expected, tmp_path):
+def test_builds_get_digests_of_their_own_images(dev, prod, expected, tmp_path):
     overlays = {"dev": dev, "prod": prod}
     pod = f"{{apiVersion: v1, kind: Pod, metadata: {{name: a}}, spec: {{containers: [{{image: '{QUAY}:v1'}}]}}}}"
     tree = {"base/pods.yaml": pod, "base/kustomization.yaml": "resources: [pods.yaml]"} | {

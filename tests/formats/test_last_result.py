@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.formats._syntax.last_result import remember_last
 
 
-def test_tests_the_same_bytes_only_once_in_a_row():
+def test_same_bytes_are_tested_only_once_in_a_row():
     tested: list[bytes] = []
 
     @remember_last

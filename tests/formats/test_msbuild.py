@@ -42,7 +42,7 @@ def test_family_without_an_image_is_reported():
     assert "ContainerBaseImage" in found.notes[0]
 
 
-def test_family_beside_an_image_has_no_effect():
+def test_family_has_no_effect_next_to_image():
     image = "<ContainerBaseImage>nginx:1</ContainerBaseImage>"
     (found,) = read(f"{image}<ContainerFamily>noble-chiseled</ContainerFamily>")
     assert isinstance(found, Reference)
@@ -52,5 +52,5 @@ def test_empty_property_is_not_an_image():
     assert read("<ContainerBaseImage /><ContainerBaseImage> </ContainerBaseImage>") == []
 
 
-def test_file_without_the_properties_is_not_parsed():
+def test_file_without_properties_is_not_parsed():
     assert read("</Project>") == []

@@ -32,12 +32,12 @@ ASCII = st.characters(codec="ascii")
 @pytest.mark.parametrize("name", PATTERNS)
 @settings(max_examples=20)
 @given(data=st.data())
-def test_a_format_selects_every_path_that_its_pattern_matches(name, data):
+def test_format_selects_paths_matching_pattern(name, data):
     path = data.draw(st.from_regex(PATTERNS[name], fullmatch=True, alphabet=ASCII))
     assert list(FORMATS[name].select_paths(index_paths([path]))) == [path]
 
 
-def test_a_format_with_several_words_selects_a_path_once():
+def test_format_with_several_words_selects_path_once():
     path = ".pipelines/azure-pipelines/.ado/azure-pipelines.yml"
     assert list(FORMATS["azure-pipelines"].select_paths(index_paths([path]))) == [path]
 

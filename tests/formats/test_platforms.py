@@ -54,23 +54,23 @@ UNREAD = [
 
 
 @pytest.mark.parametrize(("written", "meant"), READ.items())
-def test_a_platform_is_read_as_builders_read_it(written, meant):
+def test_platforms_are_parsed_like_builders(written, meant):
     assert read_platform(written) == meant
     assert read_platform(meant) == meant, "what is meant is meant by itself"
 
 
 @pytest.mark.parametrize("written", ["linux/arm64/v8", "linux/arm64/8", "linux/aarch64/v8"])
-def test_the_eighth_variant_of_arm64_is_arm64(written):
+def test_variant_v8_of_arm64_equals_arm64(written):
     assert read_platform(written) == "linux/arm64/v8"
     assert is_same_platform(read_platform(written), "linux/arm64")
 
 
 @pytest.mark.parametrize("written", UNREAD)
-def test_what_names_no_architecture_is_no_platform(written):
+def test_text_without_architecture_is_not_a_platform(written):
     assert read_platform(written) is None
 
 
-def test_the_system_goes_without_saying_in_dockerfiles_and_compose():
+def test_system_defaults_to_linux_in_dockerfiles_and_compose():
     stage = SourceFile(FilePath("Dockerfile"), b"FROM --platform=arm64 python:3.12\n")
     service = SourceFile(FilePath("compose.yaml"), b"services: {web: {image: 'nginx:1', platform: x86_64}}\n")
     assert [found.platform for found in dockerfile.FORMAT.extract(stage)] == ["linux/arm64"]

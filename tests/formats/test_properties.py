@@ -136,26 +136,26 @@ def check_written(content, reference):
 
 @ALL_FORMATS
 @given(data=st.data())
-def test_any_bytes_are_read_without_a_word(file_format, data):
+def test_arbitrary_bytes_raise_no_error(file_format, data):
     sample = data.draw(st.sampled_from(SAMPLES[file_format.name]))
     check(file_format, {sample.path: data.draw(st.binary(max_size=300))})
 
 
 @ALL_FORMATS
 @given(data=st.data())
-def test_damaged_files_are_read_and_edited_as_they_are(file_format, data):
+def test_damaged_files_are_read_and_edited_exactly(file_format, data):
     check(file_format, data.draw(damaged(SAMPLES[file_format.name])))
 
 
 @ALL_FORMATS
-def test_a_file_may_end_anywhere(file_format):
+def test_truncated_files_are_read(file_format):
     for start, sample in enumerate(SAMPLES[file_format.name]):
         for end in range(start, len(sample.content), 1 + len(sample.content) // CUTS):
             check(file_format, sample.with_content(sample.content[:end]))
 
 
 @ALL_FORMATS
-def test_a_budget_that_is_used_up_is_said_and_not_raised(file_format, monkeypatch):
+def test_exhausted_budget_raises_no_error(file_format, monkeypatch):
     for number, sample in enumerate(SAMPLES[file_format.name]):
         monkeypatch.setattr(nodes, "MAX_VISITS", BUDGETS[number % len(BUDGETS)])
         places_of(file_format, sample.files)

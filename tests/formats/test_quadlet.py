@@ -31,7 +31,7 @@ def test_units_and_their_drop_ins_are_selected():
     ("path", "section"),
     [("a.container", "Container"), ("a.image", "Image"), ("a.volume", "Volume"), ("a.image.d/b.conf", "Image")],
 )
-def test_each_kind_of_unit_has_its_own_section(path, section):
+def test_unit_types_have_their_own_sections(path, section):
     sections = "".join(f"[{each}]\nImage={each.lower()}:1\n" for each in ("Container", "Image", "Volume"))
     (found,) = read(sections, path)
     assert found.written == f"{section.lower()}:1"
@@ -39,18 +39,18 @@ def test_each_kind_of_unit_has_its_own_section(path, section):
 
 
 @pytest.mark.parametrize("value", ["docker:27", "dir/app:1", "oci/app:1", "ostreeer:1"])
-def test_an_image_may_be_called_like_a_transport(value):
+def test_image_name_may_equal_transport(value):
     (found,) = read(f"[Container]\nImage={value}\n")
     assert isinstance(found, Reference)
     assert isinstance(found.digest_slot, EditSlot)
 
 
-def test_a_comment_above_the_continued_line_is_about_the_image():
+def test_comment_above_continued_line_concerns_image():
     (found,) = read("[Container]\nImage=\\\n nginx:1.27\n")
     assert (found.line_number, found.related_lines) == (3, (2,))
 
 
-def test_a_platform_is_what_an_image_unit_asks_for():
+def test_platform_comes_from_image_unit():
     (found,) = read("[Image]\nImage=nginx:1.27\nOS=windows\nArch=amd64\n", "web.image")
     assert found.platform == "windows/amd64"
     (found,) = read("[Image]\nImage=nginx:1.27\nOS=windows\n", "web.image")
@@ -61,7 +61,7 @@ def test_a_platform_is_what_an_image_unit_asks_for():
     "setting",
     ["AutoUpdate=registry", "Label=io.containers.autoupdate=registry", 'Label="a=b" "io.containers.autoupdate=image"'],
 )
-def test_an_image_that_podman_updates_by_its_tag_takes_no_digest(setting):
+def test_image_updated_by_podman_gets_no_digest(setting):
     (found,) = read(f"[Container]\nImage=docker.io/library/nginx:1.27\n{setting}\n")
     assert found.digest_slot == found.tag_slot == NotEditable(Reason.OTHER_WRITER)
 
@@ -69,24 +69,24 @@ def test_an_image_that_podman_updates_by_its_tag_takes_no_digest(setting):
 @pytest.mark.parametrize(
     "setting", ["AutoUpdate=local", "AutoUpdate=registry\nAutoUpdate=", "Label=io.containers.autoupdate=local"]
 )
-def test_an_image_that_podman_does_not_pull_again_takes_a_digest(setting):
+def test_image_not_updated_by_podman_gets_digest(setting):
     (found,) = read(f"[Container]\nImage=docker.io/library/nginx:1.27\n{setting}\n")
     assert isinstance(found.digest_slot, EditSlot)
 
 
-def test_a_digest_beside_an_auto_update_that_it_stops_still_moves():
+def test_existing_digest_stays_editable_despite_auto_update():
     (found,) = read(f"[Container]\nImage=docker.io/library/nginx:1.27@sha256:{'a' * 64}\nAutoUpdate=registry\n")
     assert isinstance(found.digest_slot, EditSlot)
 
 
-def test_a_unit_of_more_lines_than_anybody_writes_is_refused_soon():
+def test_unit_with_too_many_lines_is_refused_fast():
     with soon(4):
         (found,) = read("[Container]\nImage=nginx:1\n" + "a=b\n" * 2_000_000)
     assert (found.reason, found.line_number) == (Reason.TOO_DEEP, MAX_LINES + 1)
 
 
 @pytest.mark.parametrize("line", ["[Container", "[a]b", "nonsense", "=x", "[]"])
-def test_a_line_that_is_nothing_makes_the_unit_unparsable(line):
+def test_invalid_line_makes_unit_unparsable(line):
     (found,) = read(f"[Container]\nImage=nginx:1.27\n{line}\n")
     assert isinstance(found, UnsupportedText)
     assert (found.reason, found.line_number, found.text) == (Reason.UNPARSABLE, 3, line)
@@ -96,7 +96,7 @@ WORDS = st.text("abc=:/. \t\"'äß", max_size=8)
 
 
 @given(values=st.lists(st.tuples(WORDS, st.sampled_from(["", "  ", "\t"])), min_size=1, max_size=4))
-def test_the_value_of_joined_lines_is_their_text_and_stands_where_it_says(values):
+def test_continued_value_has_joined_text_and_exact_offset(values):
     pieces = [f"{margin}{word.strip()}" for word, margin in values]
     content = ("[S]\nkey=" + "\\\n# comment\n".join(pieces) + "\n").encode()
     (setting,) = read_settings(content)
@@ -111,7 +111,7 @@ def test_the_value_of_joined_lines_is_their_text_and_stands_where_it_says(values
 
 
 @pytest.mark.parametrize("unit", ["a=b\\\n", "a=\\\n", "a=b\n", "[a]\n", "# a\\\n", "a=" + " \\\n"])
-def test_reading_takes_time_in_line_with_the_size(unit):
+def test_reading_time_grows_with_size(unit):
     content = b"[Container]\n" + unit.encode() * (400_000 // len(unit))
     with soon(2), suppress(BrokenUnitError):
         list(read_settings(content))

@@ -62,45 +62,45 @@ def rule(**matchers):
 
 
 @given(st.dictionaries(OPTIONS, VALUES, max_size=6))
-def test_no_config_raises_and_each_says_something(config):
+def test_arbitrary_configs_have_settings(config):
     (found,) = read(json.dumps(config).encode())
     assert isinstance(found, RenovateConfig)
     assert isinstance(found.settings, RenovateSettings)
 
 
 @given(st.binary(max_size=60))
-def test_no_bytes_raise(content):
+def test_arbitrary_bytes_raise_no_error(content):
     assert all(isinstance(found, RenovateConfig) for found in read(content))
 
 
-def test_a_config_that_is_no_object_cannot_be_read():
+def test_config_without_object_has_no_settings():
     for content in (b"[]", b'"x"', b"", b"{"):
         (found,) = read(content)
         assert found.settings is None
 
 
 @pytest.mark.parametrize("content", [b"{}", b'{"description": "renovate"}', b'{"renovate": null}', b"{ renovate"])
-def test_a_package_that_says_nothing_of_renovate_is_no_config(content):
+def test_package_without_renovate_key_is_not_a_config(content):
     assert read(content, "package.json") == []
 
 
-def test_a_package_with_something_else_under_its_key_is_a_broken_config():
+def test_package_with_invalid_renovate_key_is_a_broken_config():
     (found,) = read(b'{"renovate": "github>acme/config"}', "package.json")
     assert found.settings is None
 
 
-def test_files_are_ranked_in_the_order_in_which_renovate_looks_for_them():
+def test_files_are_ranked_in_search_order_of_renovate():
     paths = ["package.json", ".renovaterc.json", ".gitlab/renovate.json", ".github/renovate.json5", "renovate.json5"]
     ranks = [read(b'{"renovate": {}}', path)[0].rank for path in [*paths, "renovate.json", "config/named-by-us.json"]]
     assert ranks == sorted(ranks, reverse=True)
     assert len(set(ranks)) == len(ranks)
 
 
-def test_without_a_word_on_it_modules_are_ignored():
+def test_module_folders_are_ignored_by_default():
     assert read_renovate_settings({}) == RenovateSettings(ignored_paths=MODULES)
 
 
-def test_presets_come_before_what_extends_them_each_in_its_turn():
+def test_presets_are_applied_in_order_before_config():
     extends = ["config:recommended", ":includeNodeModules", "docker:disableMajor"]
     settings = read_renovate_settings(
         {"extends": extends, "packageRules": [{"matchManagers": ["helmv3"], "enabled": True}]}
@@ -136,12 +136,12 @@ def test_best_practices_pin_digests_and_ignore_tests():
         ("acme:base", True),
     ],
 )
-def test_presets_that_are_not_renovates_own_are_elsewhere(preset, is_elsewhere):
+def test_presets_outside_of_renovate_are_unread(preset, is_elsewhere):
     _, unread = resolve_presets({"extends": [preset]})
     assert unread == [preset] * is_elsewhere
 
 
-def test_half_a_character_in_a_preset_is_written_as_no_character():
+def test_lone_surrogate_in_preset_is_replaced():
     (found,) = read(rb'{"extends": ["local>\ud800"]}')
     assert found.settings.unread_presets == ("local>?",)
 
@@ -159,7 +159,7 @@ def test_half_a_character_in_a_preset_is_written_as_no_character():
         ({"matchPackagePatterns": [".*"], "excludePackagePatterns": ["^a"]}, ("/.*/", "!/^a/")),
     ],
 )
-def test_names_of_older_releases_are_patterns_of_today(matchers, names):
+def test_options_of_older_releases_become_current_patterns(matchers, names):
     assert rule(**matchers) == PackageRule(OFF, names=names)
 
 
@@ -173,25 +173,25 @@ def test_names_of_older_releases_are_patterns_of_today(matchers, names):
         {},
     ],
 )
-def test_a_rule_is_in_doubt_where_not_all_of_its_matchers_are_known(matchers):
+def test_rule_with_unknown_matchers_is_uncertain(matchers):
     assert not rule(**matchers).is_certain
 
 
-def test_rules_that_switch_nothing_on_or_off_do_not_count_but_for_what_they_speak_of():
+def test_rules_without_enabled_are_dropped_except_for_their_names():
     rules = [{"matchDatasources": ["docker"], "automerge": True}, {"matchManagers": ["flux"], "groupName": "flux"}]
     settings = read_renovate_settings({"packageRules": rules * 1000})
     assert settings.rules == ()
     assert settings.named_in_rules == {"docker", "flux"}
 
 
-def test_all_rules_and_patterns_are_read():
+def test_long_lists_of_rules_and_patterns_are_read_completely():
     """A rule that was left out could be the one that enables or disables the updates of an image."""
     patterns = [f"name-{number}" for number in range(1000)]
     rules = read_renovate_settings({"packageRules": [{"matchPackageNames": patterns, "enabled": False}] * 1000}).rules
     assert (len(rules), rules[-1].names) == (1000, tuple(patterns))
 
 
-def test_a_manager_has_what_all_layers_say_of_it():
+def test_manager_settings_are_merged_from_all_layers():
     settings = read_renovate_settings(
         {
             "extends": ["docker:disable"],
@@ -209,5 +209,5 @@ def test_a_manager_has_what_all_layers_say_of_it():
     assert settings.settings.by_update_type == ((BotUpdateType.MAJOR, False),)
 
 
-def test_what_older_releases_called_docker_is_a_rule_for_its_datasource():
+def test_docker_option_of_older_releases_is_a_rule_for_datasource():
     assert read_renovate_settings({"docker": {"enabled": False}}).rules == (PackageRule(OFF, datasources=("docker",)),)

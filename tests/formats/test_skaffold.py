@@ -20,14 +20,14 @@ def remarks(text: str, kind, path: str = "skaffold.yaml"):
     return [each for each in extract(HEAD + text, path) if isinstance(each, kind)]
 
 
-def test_files_are_selected_by_their_names():
+def test_files_are_selected_by_name():
     chosen = ["skaffold.yaml", "a/skaffold.yml", "skaffold-dev.yaml"]
     others = ["my-skaffold.yaml", "skaffold.yaml.j2", "skaffold/app.yaml", "skaffold.json"]
     paths = [FilePath(path) for path in (*chosen, *others)]
     assert FORMAT.select_paths(index_paths(paths)) == chosen
 
 
-def test_the_names_that_are_built_are_told_those_of_profiles_too():
+def test_built_names_include_names_of_profiles():
     text = """build: {artifacts: [{image: a}, {image: b/c}, {}]}
 profiles:
   - build: {artifacts: [{image: d}]}
@@ -40,7 +40,7 @@ profiles:
     assert remarks(text, BuildOutput, path) == [BuildOutput(path, frozenset({"a", "b/c", "d", "e"}), (FilePath("x"),))]
 
 
-def test_what_it_deploys_from_other_folders_is_told():
+def test_deployed_paths_include_other_folders():
     text = """requires: [{path: ../base/skaffold.yaml}, {configs: [a]}]
 manifests:
   rawYaml: [k8s/*.yaml, ../deploy/*/app.yaml, ../one.yaml, https://example.com/../a.yaml, ../../../outside.yaml, {}]
@@ -55,7 +55,7 @@ profiles:
     assert set(output.deployed_paths[1:]) == {*deployed, *required}
 
 
-def test_arguments_belong_to_the_dockerfile_of_their_artifact():
+def test_arguments_belong_to_dockerfile_of_artifact():
     text = """build:
   artifacts:
     - image: a
@@ -86,24 +86,24 @@ def test_arguments_belong_to_the_dockerfile_of_their_artifact():
     ]
 
 
-def test_arguments_of_what_is_not_in_the_tree_are_dropped():
+def test_arguments_of_contexts_outside_of_tree_are_dropped():
     text = "build: {artifacts: [{image: a, context: ../.., docker: {buildArgs: {A: b}}}]}\n"
     assert remarks(text, BuildArgumentSetting) == []
 
 
 @pytest.mark.parametrize("head", ["", "apiVersion: v1\n", "kind: Config\n", "apiVersion: skaffold\n"])
-def test_what_does_not_say_that_it_is_skaffold_is_not_read(head):
+def test_file_without_skaffold_header_is_not_read(head):
     assert extract(f"{head}verify: [{{container: {{image: 'evil:1'}}}}]\n") == []
 
 
-def test_a_broken_document_costs_no_other():
+def test_broken_document_does_not_affect_others():
     good = f"{HEAD}verify: [{{container: {{image: 'nginx:1'}}}}]\n"
     found = extract(f"{good}---\n{HEAD}verify: [container: image\n---\n{good}")
     places = [each for each in found if not isinstance(each, BuildOutput)]
     assert [isinstance(each, UnsupportedText) for each in places] == [False, True, False]
 
 
-def test_a_document_that_goes_too_deep_says_nothing():
+def test_too_deep_document_is_unsupported():
     aliases = ", ".join(["*a"] * 50_001)
     found = extract(f"{HEAD}x: &a {{image: b, kaniko: {{image: c}}}}\nbuild: {{artifacts: [{aliases}]}}\n")
     assert [type(each) for each in found] == [UnsupportedText]

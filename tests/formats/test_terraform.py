@@ -34,7 +34,7 @@ def task(definitions):
         'jsonencode([{ image = var.x }, { image = "nginx:1.27" }])',
     ],
 )
-def test_the_images_of_encoded_containers_have_the_bytes_of_the_file(definitions):
+def test_images_of_encoded_containers_have_exact_offsets(definitions):
     content = task(definitions).encode()
     (found,) = read(content)
     assert found.written == "nginx:1.27"
@@ -57,7 +57,7 @@ def test_the_images_of_encoded_containers_have_the_bytes_of_the_file(definitions
         "jsonencode()",
     ],
 )
-def test_what_is_not_encoded_in_sight_is_left_alone(definitions):
+def test_other_container_definitions_are_ignored(definitions):
     assert read(task(definitions)) == []
 
 
@@ -71,7 +71,7 @@ def test_what_is_not_encoded_in_sight_is_left_alone(definitions):
         ('"Nginx 1.27"', Reason.MALFORMED),
     ],
 )
-def test_a_text_that_is_no_reference_says_why(value, reason):
+def test_invalid_reference_has_a_reason(value, reason):
     (found,) = read(f'resource "docker_image" "x" {{\n  name = {value}\n}}\n')
     assert isinstance(found, UnsupportedText)
     assert (found.reason, found.line_number) == (reason, 2)
@@ -80,28 +80,28 @@ def test_a_text_that_is_no_reference_says_why(value, reason):
 @pytest.mark.parametrize(
     "value", ["var.x", '"${var.x}"', '"${var.x}${var.y}"', '""', '["evil:1"]', 'f("evil:1")', "null"]
 )
-def test_an_expression_is_somebody_else_s(value):
+def test_expressions_are_ignored(value):
     assert read(f'resource "docker_image" "x" {{\n  name = {value}\n}}\n') == []
 
 
-def test_an_image_that_is_built_is_no_base():
+def test_built_image_is_not_a_reference():
     built = 'resource "docker_image" "x" {\n  name = "evil:1"\n  build {\n    context = "."\n  }\n}\n'
     assert read(built) == []
     assert images_in(built.replace("build", "triggers").replace("evil", "nginx")) == ["nginx:1"]
 
 
-def test_a_platform_that_is_literal_is_the_image_s():
+def test_literal_platform_is_read():
     (found,) = read('resource "docker_image" "x" {\n  name = "nginx:1"\n  platform = "linux/aarch64"\n}\n')
     assert found.platform == "linux/arm64"
     (found,) = read('resource "docker_image" "x" {\n  name = "nginx:1"\n  platform = var.platform\n}\n')
     assert found.platform is None
 
 
-def test_no_escape_hides_a_type_from_the_prefilter():
+def test_escape_does_not_hide_type_from_prefilter():
     assert images_in('resource "docker_imag\\u0065" "x" {\n  name = "nginx:1"\n}\n') == ["nginx:1"]
 
 
-def test_a_file_without_the_word_is_never_parsed():
+def test_file_without_keyword_is_never_parsed():
     assert read('resource "x" {') == []
 
 
@@ -114,7 +114,7 @@ def test_a_file_without_the_word_is_never_parsed():
         'resource "kubernetes_pod" "image" {\n' + 'container {\nimage = "nginx:1"\n}\n' * 8000 + "}\n",
     ],
 )
-def test_a_hostile_file_ends_at_once(content):
+def test_hostile_file_is_read_fast(content):
     with soon(2):
         found = read(content)
     locators = [each.locator for each in found]

@@ -27,7 +27,7 @@ def written(content):
     return [each.written for each in read(content)]
 
 
-def test_it_selects_nothing_by_itself():
+def test_text_format_selects_no_file_by_default():
     assert list(FORMAT.select_paths(index_paths([FilePath("Makefile"), FilePath("run.sh")]))) == []
 
 
@@ -92,16 +92,16 @@ def test_it_finds_what_is_pinned_with_a_tag_wherever_it_stands(reference, before
         f"x:{'t' * 129}@{A}",
     ],
 )
-def test_it_leaves_alone_what_is_not(text):
+def test_other_texts_are_ignored(text):
     assert read(text) == []
 
 
-def test_a_file_with_a_nul_is_no_text():
+def test_file_with_nul_is_ignored():
     assert written(f"nginx:1.27@{A}\n") == [f"nginx:1.27@{A}"]
     assert read(f"nginx:1.27@{A}\n\0") == []
 
 
-def test_a_mention_keeps_its_place_when_digests_and_tags_move():
+def test_locator_is_stable_when_digests_and_tags_change():
     text = f"nginx:1.27@{A} redis:7@{A} nginx:1.28@{B}\n"
     locators = [each.locator for each in read(text)]
     assert locators == ["nginx#1", "redis#1", "nginx#2"]
@@ -111,7 +111,7 @@ def test_a_mention_keeps_its_place_when_digests_and_tags_move():
 @given(
     st.lists(st.sampled_from(["nginx:1.27@" + A, "redis:7@" + B, "a@" + A, A, "x", "@", ":", "/", "-", " ", "\n", "é"]))
 )
-def test_moving_all_digests_moves_what_was_found_and_nothing_else(pieces):
+def test_editing_all_digests_changes_only_found_references(pieces):
     content = "".join(pieces).encode()
     found = read(content)
     new = Digest(f"sha256:{'c' * 64}")
@@ -123,6 +123,6 @@ def test_moving_all_digests_moves_what_was_found_and_nothing_else(pieces):
 
 
 @pytest.mark.parametrize("piece", ["a", "a-", "a:-", "a/", "a.", "-", ":", "a:-a/", "a__", "(a:1", "docker://"])
-def test_a_hostile_file_ends_at_once(piece):
+def test_hostile_file_is_read_fast(piece):
     with soon(2):
         read(f"{(piece * MAX_REFERENCE_LENGTH)[-MAX_REFERENCE_LENGTH:]}@{A}\n" * 1000)

@@ -39,7 +39,7 @@ def text_of(xml):
         "<!DOCTYPE a SYSTEM 'http://127.0.0.1:9/none.dtd'><a>nginx:1</a>",
     ],
 )
-def test_text_is_at_its_byte_offset(source):
+def test_text_has_exact_byte_offset(source):
     text = text_of(parse(source))
     assert text.is_literal
     assert text.value == "nginx:1"
@@ -77,7 +77,7 @@ def test_walk_yields_elements_in_the_order_of_the_file():
         (b"<a>" + b"<b/>" * MAX_ELEMENTS + b"</a>", Reason.TOO_DEEP),
     ],
 )
-def test_file_that_is_not_read_has_a_reason(content, reason):
+def test_unreadable_file_has_a_reason(content, reason):
     broken = read_xml(content)
     assert isinstance(broken, BrokenFile)
     assert broken.reason is reason
@@ -93,7 +93,7 @@ def test_largest_tree_is_read():
 @given(
     pieces=st.lists(st.sampled_from(["<a>", "</a>", "<b/>", "x", "&amp;", "<!--y-->", " ", "é", "<", ">"]), max_size=12)
 )
-def test_every_literal_text_is_in_the_file(pieces):
+def test_literal_texts_have_exact_offsets(pieces):
     content = f"<r>{''.join(pieces)}</r>".encode()
     xml = read_xml(content)
     for element in xml.root.walk() if isinstance(xml, XmlFile) else ():

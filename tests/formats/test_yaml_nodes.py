@@ -16,28 +16,28 @@ def read(content):
     return list(read_documents(content, lambda _: True))
 
 
-def test_documents_are_read_up_to_the_cap_and_the_rest_is_one_that_was_not():
+def test_documents_beyond_limit_are_reported_as_too_deep():
     found = read(b"a: b\n---\n" * (MAX_DOCUMENTS + 5))
     assert [type(each) for each in found] == [YamlDocument] * MAX_DOCUMENTS + [BrokenSection]
     assert (found[-1].reason, found[-1].line_number) == (Reason.TOO_DEEP, 2 * MAX_DOCUMENTS)
 
 
-def test_a_document_with_more_text_after_its_root_cannot_be_read():
+def test_document_with_text_after_root_is_broken():
     (found,) = read(b"echo done\nHOST: a\n")
     assert isinstance(found, BrokenSection)
 
 
-def test_as_many_documents_as_the_cap_are_all_read():
+def test_maximum_number_of_documents_is_read():
     found = read(b"---\na: b\n" * MAX_DOCUMENTS)
     assert [type(each) for each in found] == [YamlDocument] * MAX_DOCUMENTS
 
 
-def test_a_file_with_more_items_than_anybody_writes_is_not_parsed():
+def test_file_with_too_many_items_is_not_parsed():
     (found,) = read(b"[" + b"a," * MAX_INDICATORS + b"]")
     assert (found.reason, found.line_number) == (Reason.TOO_DEEP, 1)
 
 
-def test_items_count_only_in_sections_that_are_parsed():
+def test_items_count_only_in_parsed_sections():
     many = b"a: [" + b"x," * MAX_INDICATORS + b"]\n"
     file = many + b"---\nb: 1\n---\n" + many + b"---\nb: 2\n"
     found = list(read_documents(file, lambda raw: raw != many))
@@ -45,7 +45,7 @@ def test_items_count_only_in_sections_that_are_parsed():
     assert [each.source.first_line_number for each in found] == [2, 4]
 
 
-def test_a_long_file_with_few_items_is_parsed():
+def test_long_file_with_few_items_is_parsed():
     (found,) = read(b"a: |\n" + b"  text\n" * (MEBIBYTE // 4))
     assert isinstance(found, YamlDocument)
 
@@ -53,6 +53,6 @@ def test_a_long_file_with_few_items_is_parsed():
 @pytest.mark.parametrize(
     "unit", [b"a:\n", b"- ", b"[", b"{", b"---\n", b"? ", b"&a ", b"*a ", b"- &a [*a]\n", b"a: {}\n"]
 )
-def test_eight_megabytes_of_anything_are_answered_in_a_few_seconds(unit):
+def test_eight_megabytes_of_any_content_are_read_in_seconds(unit):
     with soon(6):
         read(unit * (8 * MEBIBYTE // len(unit)))

@@ -69,7 +69,7 @@ def escaped(text):
 
 @EVERY_TABLE
 @pytest.mark.parametrize("style", [{}, {"default_style": '"'}, {"default_flow_style": True}, {"line_break": "\r\n"}])
-def test_every_path_of_a_table_is_read(table, style):
+def test_paths_of_table_are_read(table, style):
     for images in table.locations:
         content = yaml.safe_dump(document_for(images, value_for(table, images)), **style).encode()
         (found,) = read(table, content)
@@ -80,7 +80,7 @@ def test_every_path_of_a_table_is_read(table, style):
 
 
 @EVERY_TABLE
-def test_no_escape_hides_a_key_from_the_prefilter(table):
+def test_escape_does_not_hide_key_from_prefilter(table):
     for images in table.locations:
         text = yaml.safe_dump(
             document_for(images, value_for(table, images)), default_style='"', default_flow_style=True, width=10_000
@@ -89,7 +89,7 @@ def test_no_escape_hides_a_key_from_the_prefilter(table):
 
 
 @EVERY_TABLE
-def test_only_a_file_with_the_keys_of_a_path_is_parsed(table):
+def test_only_files_with_keys_of_path_are_parsed(table):
     for images in table.locations:
         keys = " ".join(element for element in images.path if element not in (ALL_ITEMS, ALL_VALUES))
         (found,) = read(table, f"# {keys} {images.scheme}\n? [never closed\n".encode())
@@ -98,7 +98,7 @@ def test_only_a_file_with_the_keys_of_a_path_is_parsed(table):
 
 
 @EVERY_TABLE
-def test_file_with_the_words_of_a_path_is_parsed_only_if_they_are_keys(table):
+def test_file_with_words_of_path_is_parsed_only_when_words_are_keys(table):
     for images in table.locations:
         keys = [element for element in images.path if element not in (ALL_ITEMS, ALL_VALUES)]
         words = f"# {' '.join(keys)} {images.scheme}\n[never closed\n"
@@ -118,7 +118,7 @@ def test_shell_command_that_continues_on_the_next_line_hides_no_key():
 
 @EVERY_TABLE
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-def test_a_file_in_utf_16_that_names_images_is_undecodable(table, encoding):
+def test_utf_16_file_with_images_is_undecodable(table, encoding):
     for images in table.locations:
         text = "\ufeff" + yaml.safe_dump(document_for(images, value_for(table, images)))
         assert read(table, text.encode(encoding)) == [UnsupportedText(PATH, 1, "", Reason.UNDECODABLE)]
@@ -126,7 +126,7 @@ def test_a_file_in_utf_16_that_names_images_is_undecodable(table, encoding):
 
 
 @EVERY_TABLE
-def test_a_value_with_a_tag_of_the_file_s_own_is_no_image(table):
+def test_value_with_custom_yaml_tag_is_not_an_image(table):
     for images in table.locations:
         content = yaml.safe_dump(document_for(images, value_for(table, images)), default_style='"').encode()
         value = (images.scheme + IMAGE).encode()
@@ -134,13 +134,13 @@ def test_a_value_with_a_tag_of_the_file_s_own_is_no_image(table):
         assert read(table, content.replace(b'"%b"' % value, b'!secret "%b"' % value)) == []
 
 
-def test_a_list_with_a_tag_of_the_file_s_own_is_no_list_of_images():
+def test_list_with_custom_yaml_tag_is_not_a_list_of_images():
     assert images_in(gitlab_ci.FORMAT, b"a:\n  services: !reference [.b, services]\n") == []
     assert images_in(gitlab_ci.FORMAT, b"a:\n  services: !!seq [services]\n") == ["services"]
     assert images_in(gitlab_ci.FORMAT, b"a:\n  image: {name: !reference [.b, image]}\n") == []
 
 
-def test_keys_that_spell_the_same_way_have_places_of_their_own():
+def test_key_paths_with_same_spelling_have_own_locators():
     content = b'pipelines:\n  a/b: [{step: {image: "node:22"}}]\n  a: {b: [{step: {image: "node:20"}}]}\n'
     found = read(bitbucket_pipelines.FORMAT, content)
     assert [(each.locator, str(each.image)) for each in found] == [
@@ -149,7 +149,7 @@ def test_keys_that_spell_the_same_way_have_places_of_their_own():
     ]
 
 
-def test_a_key_that_is_spelled_like_a_part_of_a_path_is_a_key():
+def test_key_spelled_like_path_element_is_a_key():
     assert images_in(github_actions.FORMAT, b'jobs: {"*": {container: "a:1"}, "{}": {container: "b:1"}}') == [
         "a:1",
         "b:1",
@@ -166,7 +166,7 @@ def test_a_key_that_is_spelled_like_a_part_of_a_path_is_a_key():
         b"build:\n  image: {entrypoint: [''], name: node:22}\n",
     ],
 )
-def test_a_comment_above_the_key_of_a_mapping_is_about_its_image(around):
+def test_comment_above_key_of_mapping_concerns_image(around):
     (found,) = read(gitlab_ci.FORMAT, around)
     assert found.related_lines == (2,)
 
@@ -174,27 +174,27 @@ def test_a_comment_above_the_key_of_a_mapping_is_about_its_image(around):
 @pytest.mark.parametrize(
     "around", [b"      db:\n        image: node:22\n", b'      "d b": # services:\n        image: node:22\n']
 )
-def test_a_comment_above_a_key_of_any_name_is_about_its_image(around):
+def test_comment_above_key_with_any_name_concerns_image(around):
     (found,) = read(github_actions.FORMAT, b"jobs:\n  a:\n    services:\n" + around)
     assert (found.line_number, found.related_lines) == (5, (4,))
 
 
-def test_an_item_of_a_list_begins_where_its_mapping_does():
+def test_list_item_starts_at_line_of_mapping():
     (found,) = read(gitlab_ci.FORMAT, b"build:\n  services:\n    - alias: db\n      name: node:22\n")
     assert (found.line_number, found.related_lines) == (4, (3,))
 
 
-def test_an_image_without_a_mapping_has_no_other_lines():
+def test_image_without_mapping_has_no_related_lines():
     (found,) = read(gitlab_ci.FORMAT, b"image: node:22\n")
     assert found.related_lines == ()
 
 
-def test_the_key_of_a_mapping_behind_an_alias_is_the_place_of_its_anchor():
+def test_aliased_mapping_has_line_of_anchor():
     found = read(gitlab_ci.FORMAT, b"image: &a\n  name: node:22\nbuild:\n  image: *a\n")
     assert [each.related_lines for each in found] == [(1,), (1,)]
 
 
-def test_what_an_anchor_names_moves_only_where_nothing_else_is_done_with_it():
+def test_anchored_image_is_editable_only_without_other_uses():
     kept = b".images:\n  - &a node:22\nbuild:\n  image: *a\n"
     used = b"variables:\n  X: &a node:22\nbuild:\n  image: *a\n"
     in_a_script = b"other:\n  script: [&a node:22]\nbuild:\n  image: *a\n"
@@ -203,7 +203,7 @@ def test_what_an_anchor_names_moves_only_where_nothing_else_is_done_with_it():
     assert [each.reason for each in reasons[1:]] == [Reason.CONFLICTING_EDITS] * 2
 
 
-def test_conditions_inside_conditions_end():
+def test_nested_conditions_are_read():
     def nested(depth):
         text = "container: node:22"
         for level in range(depth):
@@ -224,13 +224,13 @@ def test_conditions_inside_conditions_end():
         + b"".join(b'a%d: &a%d {"${{ a }}": %s}\n' % (i, i, b"*a%d" % (i - 1) if i else b"1") for i in range(500)),
     ],
 )
-def test_conditions_that_hold_themselves_end_at_once(content):
+def test_recursive_conditions_are_read_fast(content):
     with soon(2):
         found = read(azure_pipelines.FORMAT, content)
         assert all(isinstance(each, Reference) or each.reason is Reason.TOO_DEEP for each in found)
 
 
-def test_many_images_behind_one_anchor_end_at_once():
+def test_many_images_behind_single_anchor_are_read_fast():
     steps = b"jobs:\n  a: &a\n    steps: [" + b"{uses: 'docker://node:22'}," * 400 + b"]\n"
     content = steps + b"".join(b"  b%d: *a\n" % number for number in range(2000))
     with soon(2):
