@@ -50,7 +50,7 @@ NUMBERS = [
     ("evidence", f"{WORDS[trivy.MAX_DATABASE_AGE.days]} days"),
     ("evidence", f"{public_lists.MAX_CATALOGUE_SIZE // MIB} MiB"),
     ("evidence", f"{public_lists.MAX_SCORES_SIZE // MIB} MiB"),
-    ("forges", f"{github_tree.MAX_TREE_REQUESTS} requests"),
+    ("forge-github", f"{github_tree.MAX_TREE_REQUESTS} requests"),
     ("github-action", f"{github_action.MAX_OUTPUT:,} characters"),
     ("operations", f"{WORDS[REGISTRY_POOL.workers]} at a time"),
     ("operations", f"{TAGS_KEPT.days} days"),

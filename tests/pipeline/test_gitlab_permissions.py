@@ -14,7 +14,7 @@ from bot.model.vocabulary import RunLevel
 
 pytestmark = pytest.mark.real("git")
 
-PAGE = (ROOT / "docs" / "forges.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "forge-gitlab.md").read_text(encoding="utf-8")
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{build('old').digest}\n"}
 
 

@@ -1,4 +1,4 @@
-"""What whole runs ask a server to write, request for request: `docs/forges.md` has the list."""
+"""What whole runs ask a server to write, request for request: `docs/forge-requests.md` has the list."""
 
 from __future__ import annotations
 

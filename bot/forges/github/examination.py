@@ -57,7 +57,7 @@ NEEDS_BY_LEVEL: Mapping[RunLevel, tuple[PermissionNeed, ...]] = {
     RunLevel.PUSH: (PermissionNeed("push branches", CONTENTS_WRITE),),
     RunLevel.PROPOSE: (PermissionNeed("open pull requests", PULLS_WRITE),),
 }
-"""The permissions that each level requires in addition to those of the levels below it, as in `docs/forges.md`."""
+"""The permissions that each level requires in addition to those of lower levels, as in `docs/forge-github.md`."""
 STATUS_NEED = PermissionNeed("set the status of commits", STATUSES_WRITE, ", or set `proposals: {status: false}`")
 DASHBOARD_NEED = PermissionNeed("write the dashboard", ISSUES_WRITE, ", or set `proposals: {dashboard: false}`")
 

@@ -80,7 +80,7 @@ ACCESS_BY_LEVEL: Mapping[RunLevel, RequiredAccess] = {
     RunLevel.PUSH: RequiredAccess(SCOPE_API, ProjectRole.DEVELOPER),
     RunLevel.PROPOSE: RequiredAccess(SCOPE_API, ProjectRole.DEVELOPER),
 }
-"""The scope and the role for each level, as in `docs/forges.md`."""
+"""The scope and the role for each level, as in `docs/forge-gitlab.md`."""
 
 
 def is_rule_for_prefix(pattern: str, prefix: str) -> bool:

@@ -21,7 +21,7 @@ from bot.model.vocabulary import RunLevel
 pytestmark = pytest.mark.real("git")
 
 FILES = {"Dockerfile": "FROM python:3.12-slim\n"}
-PAGE = (ROOT / "docs" / "forges.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "forge-github.md").read_text(encoding="utf-8")
 READING = ["read files", "read pull requests"]
 
 

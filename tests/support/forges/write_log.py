@@ -1,4 +1,4 @@
-"""What a server is asked to write, as people read it in `docs/forges.md`: without names of branches and numbers."""
+"""The writes to a server as `docs/forge-requests.md` lists them: without names of branches and numbers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def written(stand: HostedStand, exchanges: Sequence[Exchange]) -> list[str]:
 
 def documented(kind: str) -> dict[str, list[str]]:
     """Return what the page says that a forge is asked to write, by what happens."""
-    text = (ROOT / "docs" / "forges.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "forge-requests.md").read_text(encoding="utf-8")
     table = text.partition(HEADING)[2].partition("\n## ")[0]
     head, _, *rows = (line.strip("|").split("|") for line in table.splitlines() if line.startswith("|"))
     column = [each.strip() for each in head].index(f"`{kind}`")
