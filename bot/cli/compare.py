@@ -21,7 +21,6 @@ from bot.model.image_name import ImageName
 from bot.model.vocabulary import ExitCode
 from bot.pipeline.compare import compare_images
 from bot.reports.compare.comparison_document import render_comparison_document
-from bot.reports.compare.comparison_sarif import render_comparison_sarif
 from bot.reports.compare.comparison_text import render_comparison_lines, render_comparison_text
 
 MARKDOWN_CHARACTERS = 65_000
@@ -46,7 +45,6 @@ _FORMATS: dict[str, Callable[[Comparison], str]] = {
     "text": render_comparison_text,
     "markdown": _render_markdown,
     "json": render_comparison_document,
-    "sarif": render_comparison_sarif,
 }
 
 

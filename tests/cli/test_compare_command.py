@@ -13,7 +13,6 @@ from support.scanners.advisories import kev, statement, vex
 from support.scanners.grype import GrypeStand, match, report
 from support.signing.attached import BUNDLE, attachment, bundle, dump, referrers_index, trusted
 from support.values import digest
-from support.witnesses.sarif import read_sarif
 
 from bot.core.transition import shorten_digest
 from bot.demo.demo_images import DATABASE, build_demo_images
@@ -164,21 +163,6 @@ def test_missing_image_is_a_failure(compare):
     code, out, err = compare(named=(f"{PYTHON}@{digest('nowhere')}", PYTHON))
     assert (code, out) == (1, "")
     assert "a credential" in err
-
-
-def test_sarif_has_a_state_for_each_finding(compare):
-    (run,) = read_sarif(compare("--format", "sarif")[1])
-    states = {result["ruleId"]: result["baselineState"] for result in run["results"]}
-    assert states == {"CVE-2026-0001": "absent", "CVE-2026-0002": "unchanged", "CVE-2026-0003": "new"}
-    assert {rule["properties"]["security-severity"] for rule in run["tool"]["driver"]["rules"]} == {"7.0"}
-    assert run["invocations"][0]["executionSuccessful"]
-
-
-def test_sarif_of_unscanned_image_has_a_note_and_no_results(compare):
-    (run,) = read_sarif(compare("--format", "sarif", more="scanners: [{kind: none}]\n")[1])
-    assert "results" not in run
-    notes = [note["message"]["text"] for note in run["invocations"][0]["toolExecutionNotifications"]]
-    assert [note.partition(" image ")[0] for note in notes] == ["The old", "The new"]
 
 
 def test_markdown_equals_the_text_of_a_proposal(compare):
