@@ -13,7 +13,7 @@ from kubernetes.client import ApiClient, AppsV1Api, BatchV1Api, Configuration, C
 from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.exceptions import HTTPError
 
-from bot.clusters.errors import ClusterError, ExpiredListError
+from bot.clusters.cluster_errors import ClusterError, ExpiredListError
 from bot.clusters.object_kind import ObjectKind
 from bot.model.workload import ClusterProblem
 from bot.net import CA_ADVICE, describe_cause, sanitize_text

@@ -11,7 +11,7 @@ from kubernetes.config.incluster_config import SERVICE_CERT_FILENAME, SERVICE_TO
 from urllib3.exceptions import HTTPError
 
 from bot.clusters.client import MAX_DURATION, ClusterClient
-from bot.clusters.errors import ClusterError
+from bot.clusters.cluster_errors import ClusterError
 from bot.clusters.kubeconfig import load_kubeconfig
 from bot.model.workload import ClusterProblem
 from bot.net import HttpError, HttpsProxy, Url

@@ -18,7 +18,7 @@ from kubernetes.client import Configuration
 from kubernetes.config.config_exception import ConfigException
 from kubernetes.config.kube_config import KubeConfigLoader
 
-from bot.clusters.errors import ClusterError
+from bot.clusters.cluster_errors import ClusterError
 from bot.model.workload import ClusterProblem
 from bot.net import HttpError, Url
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bot.clusters.errors import ClusterError, ExpiredListError
+from bot.clusters.cluster_errors import ClusterError, ExpiredListError
 from bot.clusters.object_kind import ObjectKind
 from bot.clusters.pod_tally import JOB, PodTally
 from bot.clusters.pods import POD, InvalidObjectError, Owner, parse_name, parse_owner

@@ -6,7 +6,7 @@ responses and the rate of requests.
 
 from bot.net.causes import CA_ADVICE, PROXY_ADVICE, describe_cause
 from bot.net.client import HttpClient, Response
-from bot.net.errors import (
+from bot.net.exchange_errors import (
     BlockedError,
     BlockedRedirectError,
     HttpError,
@@ -17,8 +17,8 @@ from bot.net.errors import (
 from bot.net.guard import HostTrust, RequestGuard, is_public_address
 from bot.net.pace import HostPace
 from bot.net.proxy import HttpsProxy
+from bot.net.safe_text import mask_secrets, sanitize_text
 from bot.net.session import ApiSession, OperatorSession
-from bot.net.text import mask_secrets, sanitize_text
 from bot.net.url import Url
 
 __all__ = [

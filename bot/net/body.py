@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from bot.net.errors import OversizedError
+from bot.net.exchange_errors import OversizedError
 
 
 def limit_body(chunks: Iterable[bytes], limit: int, subject: str) -> Iterator[bytes]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bot.net.errors import OversizedError
+from bot.net.exchange_errors import OversizedError
 
 MAX_CALL_REQUESTS = 2_000
 """The maximum number of requests of one call, such as the pages of a list with 200,000 items. The list of the

@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Iterator
 
 from bot.net.deadlines import ExchangeTimeoutError
-from bot.net.text import sanitize_text
+from bot.net.safe_text import sanitize_text
 
 PROXY_ADVICE = "set HTTPS_PROXY if this network needs a proxy"
 """What a user can try if a server did not answer. `bot.net` and git read this variable."""

@@ -23,7 +23,7 @@ from bot import __version__
 from bot.net.body import limit_body
 from bot.net.causes import describe_cause
 from bot.net.deadlines import SLOWEST_RATE
-from bot.net.errors import BlockedError, BlockedRedirectError, HttpError, UnreachableError
+from bot.net.exchange_errors import BlockedError, BlockedRedirectError, HttpError, UnreachableError
 from bot.net.guard import HostTrust, RequestGuard, ResolveHost, resolve_host
 from bot.net.pace import MAX_PAUSE, HostPace
 from bot.net.proxy import HttpsProxy

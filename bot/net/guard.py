@@ -14,7 +14,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.net.errors import BlockedError
+from bot.net.exchange_errors import BlockedError
 from bot.net.url import DEFAULT_PORTS, Url, split_authority
 
 MAX_ADDRESSES = 4

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bot.net.deadlines import SLOWEST_RATE
-from bot.net.errors import RateLimitedError, UnreachableError
+from bot.net.exchange_errors import RateLimitedError, UnreachableError
 
 MAX_CONCURRENT_REQUESTS = 32
 """Concurrent requests to one host. With fewer, 200 images take more than a second if each response takes 0.1 s."""

@@ -16,7 +16,7 @@ from bot import __version__
 from bot.net.body import limit_body
 from bot.net.call_budget import CallBudget
 from bot.net.deadlines import DeadlineAdapter
-from bot.net.errors import BlockedError, HttpError
+from bot.net.exchange_errors import BlockedError, HttpError
 from bot.net.pace import HostPace, HostTurn
 from bot.net.proxy import HttpsProxy
 from bot.net.url import Url

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
-from bot.net.errors import BlockedError
-from bot.net.text import sanitize_text
+from bot.net.exchange_errors import BlockedError
+from bot.net.safe_text import sanitize_text
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 MAX_URL_LENGTH = 8192

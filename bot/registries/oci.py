@@ -25,7 +25,6 @@ from bot.registries.auth import RegistryAuthenticator
 from bot.registries.documents import ManifestDocuments
 from bot.registries.endpoints import EndpointDirectory, RegistryEndpoint, RegistryEntry
 from bot.registries.entra import EntraLogins
-from bot.registries.examination import LoginExamination
 from bot.registries.host_facts import create_host_facts
 from bot.registries.image_builds import OciBuilds
 from bot.registries.keychain import Keychain
@@ -35,6 +34,7 @@ from bot.registries.manifest import (
     NotARegistryError,
     parse_media_type,
 )
+from bot.registries.registry_examination import LoginExamination
 from bot.registries.repository_endpoint import find_repository_endpoint
 from bot.registries.response_errors import METADATA_READ
 from bot.registries.sboms import SbomFinder

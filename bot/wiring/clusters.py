@@ -79,7 +79,7 @@ def _build_token_source(settings: Settings, cluster: ClusterSettings) -> Callabl
 
 def _connect(cluster: ClusterSettings, get_token: Callable[[], str] | None) -> ClusterClient:
     """Open a connection to a cluster. Raises BasebumpError."""
-    from bot.clusters.errors import ClusterError
+    from bot.clusters.cluster_errors import ClusterError
     from bot.model.workload import ClusterProblem
     from bot.settings import ClusterAuth
 

@@ -95,7 +95,7 @@ def _list_registry_parts(settings: Settings, images: Sequence[ImageName]) -> Ite
     ignore HUB_IMAGE, HUB_IMAGE is looked up. If a secret for a registry is missing, the check reports this as a problem
     and does not contact the registry.
     """
-    from bot.registries.examination import ImageExamination, NoImageExamination
+    from bot.registries.registry_examination import ImageExamination, NoImageExamination
 
     without_secret = {each.host: each for each in settings.registries if _is_secret_missing(each)}
     registry = build_registry(_without_unusable_registries(settings))

@@ -16,8 +16,8 @@ from support.clusters.objects import list_paths, make_pod
 from support.listener import Listener, Reply
 from support.registries.docker_registry import Certificate
 
+from bot.clusters.cluster_errors import ClusterError
 from bot.clusters.connect import connect_in_cluster, connect_with_kubeconfig, connect_with_token
-from bot.clusters.errors import ClusterError
 from bot.clusters.object_kind import ObjectKind
 from bot.model.errors import BasebumpError
 from bot.model.workload import ClusterProblem

@@ -11,7 +11,8 @@ from bot.cli import github_action
 from bot.core.markdown import MAX_TEXT_LENGTH
 from bot.core.proposal import missing_attributes
 from bot.forges.github import tree as github_tree
-from bot.forges.hosted import connection, examination
+from bot.forges.hosted import connection
+from bot.forges.hosted import server_examination as examination
 from bot.formats import dockerfile
 from bot.formats._readers import env
 from bot.formats._syntax import bicep_scanner, gradle_script, jsonc, starlark, units, xml_elements

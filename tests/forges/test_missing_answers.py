@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import pytest
 import requests
 
-from bot.forges.azure import errors as azure_errors
-from bot.forges.github import errors as github_errors
-from bot.forges.gitlab import errors as gitlab_errors
+from bot.forges.azure import azure_errors
+from bot.forges.github import github_errors
+from bot.forges.gitlab import gitlab_errors
 
 SECRET = "s3c\nr3t"
 NOW = datetime(2026, 11, 26, tzinfo=UTC)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.net import sanitize_text
-from bot.net.text import MAX_QUOTED_LENGTH, mask_secrets
+from bot.net.safe_text import MAX_QUOTED_LENGTH, mask_secrets
 
 
 def test_a_text_becomes_one_line_without_control_characters():

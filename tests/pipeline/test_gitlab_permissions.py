@@ -9,7 +9,7 @@ from support.forges.gitlab.stand import GitLabStand
 from support.parts import ROOT
 from support.runs.worlds import build, outcomes
 
-from bot.forges.gitlab.errors import READ_ACCESS, WRITE_ACCESS
+from bot.forges.gitlab.gitlab_errors import READ_ACCESS, WRITE_ACCESS
 from bot.model.vocabulary import RunLevel
 
 pytestmark = pytest.mark.real("git")

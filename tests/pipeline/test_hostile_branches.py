@@ -17,7 +17,7 @@ from support.values import finding
 from bot.core.proposal.marks import append_trailers
 from bot.core.references.git_blobs import hash_blob
 from bot.forges.gitlab import connection as gitlab_connection
-from bot.forges.hosted import requests as hosted_requests
+from bot.forges.hosted import request_lister as hosted_requests
 from bot.forges.local import branch_contents as local_contents
 from bot.model.modes import UpdateMode
 from bot.model.policy import PolicyRule

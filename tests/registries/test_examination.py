@@ -15,7 +15,7 @@ from bot.model.errors import RegistryError
 from bot.model.image_name import TagRef
 from bot.model.vocabulary import RunLevel
 from bot.registries.endpoints import RegistryEntry
-from bot.registries.examination import ImageExamination
+from bot.registries.registry_examination import ImageExamination
 
 real = pytest.mark.real("docker-registry")
 AIM = DiagnosisTarget(RunLevel.REPORT, "basebump/")

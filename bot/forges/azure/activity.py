@@ -13,11 +13,11 @@ from urllib.parse import quote
 
 from bot.core.inventory.fingerprints import fingerprint
 from bot.forges._git_objects import BRANCHES
+from bot.forges.azure.azure_errors import AZURE_ERRORS
 from bot.forges.azure.branches import AzureBranches
 from bot.forges.azure.commits import AzureCommits
 from bot.forges.azure.connection import REF_PAGE, AzureConnection, AzureRemote
-from bot.forges.azure.errors import AZURE_ERRORS
-from bot.forges.azure.requests import ACTIVE, AzureRequestReader, parse_requests
+from bot.forges.azure.pull_requests import ACTIVE, AzureRequestReader, parse_requests
 from bot.forges.hosted.activity import RepositoryActivity
 from bot.forges.hosted.catalogue import ListedRepository
 from bot.forges.hosted.connection import SharedValue

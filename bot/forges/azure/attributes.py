@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
+from bot.forges.azure.azure_errors import AZURE_ERRORS
 from bot.forges.azure.connection import AzureRemote
-from bot.forges.azure.errors import AZURE_ERRORS
 from bot.forges.hosted.attributes import CheckedAutomerge
 from bot.forges.hosted.refusal import RefusedError
 from bot.model.request_attributes import STATUS_CONTEXT, TEAM_PREFIX, RequestAttributes

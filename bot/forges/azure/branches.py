@@ -23,9 +23,9 @@ from itertools import islice
 from typing import Any
 
 from bot.forges._git_objects import BRANCHES, RegularFile
+from bot.forges.azure.azure_errors import STALE_REF_CODE
 from bot.forges.azure.commits import AzureCommits
 from bot.forges.azure.connection import REF_PAGE, AzureRemote
-from bot.forges.azure.errors import STALE_REF_CODE
 from bot.forges.hosted.branches import (
     build_branch_moved_error,
     build_expected_files,

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
-from bot.forges.azure.errors import AZURE_ERRORS, PROPOSE_ACCESS, READ_ACCESS, SIGN_IN_MESSAGE, WRITE_ACCESS
+from bot.forges.azure.azure_errors import AZURE_ERRORS, PROPOSE_ACCESS, READ_ACCESS, SIGN_IN_MESSAGE, WRITE_ACCESS
 from bot.forges.git.remote import GitOrigin
 from bot.forges.hosted.refusal import NOT_FOUND, UNAUTHORIZED, AnswerError, RefusedAnswer
 from bot.forges.hosted.rest import JSON, Query, RestAccount, RestAnswer, RestConnection, RestRemote, RestRequest

@@ -11,13 +11,13 @@ from urllib.parse import quote
 from bot.forges._git_objects import BRANCHES
 from bot.forges.azure.activity import AzureActivityReader
 from bot.forges.azure.attributes import AzureAutomerge
+from bot.forges.azure.azure_errors import AZURE_ERRORS
 from bot.forges.azure.branches import AzureBranches
 from bot.forges.azure.ci import AzureCi
 from bot.forges.azure.commits import AzureCommits
 from bot.forges.azure.connection import ENTRA_SCOPE, AzureConnection, AzureCredential, AzureRemote, CredentialKind
-from bot.forges.azure.errors import AZURE_ERRORS
-from bot.forges.azure.examination import AzureExamination
-from bot.forges.azure.requests import AzureRequestReader, AzureRequestWriter, AzureStatuses
+from bot.forges.azure.pull_requests import AzureRequestReader, AzureRequestWriter, AzureStatuses
+from bot.forges.azure.token_examination import AzureExamination
 from bot.forges.hosted.activity import add_activity_if_found
 from bot.forges.hosted.catalogue import ListedRepository
 from bot.forges.hosted.forge import HostedRepository

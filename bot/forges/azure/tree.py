@@ -18,8 +18,8 @@ from typing import Any
 
 from bot.core.references.git_blobs import hash_blob
 from bot.forges._git_objects import split_into_batches
+from bot.forges.azure.azure_errors import AZURE_ERRORS
 from bot.forges.azure.connection import BYTES, ZIP, AzureRemote
-from bot.forges.azure.errors import AZURE_ERRORS
 from bot.forges.git.tree_by_git import ApiLimits, TreeByGit
 from bot.forges.hosted.files import BlobReader, ListedTree, QueriedContents, TreeListing
 from bot.forges.hosted.folders import FOLDER, FolderReader, ListedNodes, TreeNode, is_whole_tree

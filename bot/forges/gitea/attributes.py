@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from bot.forges.gitea.connection import GiteaRemote
-from bot.forges.gitea.errors import GITEA_ERRORS, READ_ISSUE, READ_ORGANIZATION
+from bot.forges.gitea.gitea_errors import GITEA_ERRORS, READ_ISSUE, READ_ORGANIZATION
 from bot.forges.hosted.attributes import LABEL_COLOUR, LABEL_DESCRIPTION, CheckedAutomerge
 from bot.forges.hosted.pulls import PullAttributes
 from bot.forges.hosted.refusal import CONFLICT, FORBIDDEN, NOT_ALLOWED, NOT_FOUND, RefusedError

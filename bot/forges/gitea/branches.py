@@ -14,7 +14,7 @@ from bot.forges._git_objects import BRANCHES
 from bot.forges.git.push import GitPush
 from bot.forges.gitea.commits import GiteaCommits
 from bot.forges.gitea.connection import GiteaRemote
-from bot.forges.gitea.errors import WRITE_REPOSITORY
+from bot.forges.gitea.gitea_errors import WRITE_REPOSITORY
 from bot.forges.hosted.heads import BranchTip
 from bot.forges.hosted.refusal import CONFLICT, NOT_FOUND, RefusedError
 from bot.model.source import FileChange

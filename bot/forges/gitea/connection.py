@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from bot.forges.git.command import GitIdentity
 from bot.forges.git.remote import GitOrigin
-from bot.forges.gitea.errors import (
+from bot.forges.gitea.gitea_errors import (
     GITEA_ERRORS,
     READ_REPOSITORY,
     READ_USER,

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.forges.gitea.connection import GiteaRemote
-from bot.forges.gitea.errors import READ_ISSUE
+from bot.forges.gitea.gitea_errors import READ_ISSUE
 from bot.forges.hosted.request_reader import is_closed_by_deletion, parse_request_time
 from bot.model.request_attributes import TEAM_PREFIX, RequestAttributes
 

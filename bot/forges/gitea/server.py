@@ -12,15 +12,15 @@ from bot.forges.gitea.branches import GiteaBranches
 from bot.forges.gitea.ci import GiteaCi
 from bot.forges.gitea.commits import GiteaCommits
 from bot.forges.gitea.connection import GiteaConnection, GiteaRemote
-from bot.forges.gitea.errors import GITEA_ERRORS, READ_ORGANIZATION, READ_USER
-from bot.forges.gitea.examination import GiteaExamination
-from bot.forges.gitea.requests import (
+from bot.forges.gitea.gitea_errors import GITEA_ERRORS, READ_ORGANIZATION, READ_USER
+from bot.forges.gitea.pull_requests import (
     DRAFT_PREFIX,
     GiteaIssues,
     GiteaRequestReader,
     GiteaRequestWriter,
     GiteaStatuses,
 )
+from bot.forges.gitea.token_examination import GiteaExamination
 from bot.forges.gitea.tree import open_tree
 from bot.forges.hosted.catalogue import ListedRepository
 from bot.forges.hosted.fleet import get_clone_host

@@ -13,7 +13,7 @@ from typing import Any
 from bot.forges._git_objects import split_by_cost, split_into_batches
 from bot.forges.git.tree_by_git import ApiLimits, TreeByGit
 from bot.forges.gitea.connection import FORGEJO_MARK, GiteaRemote
-from bot.forges.gitea.errors import GITEA_ERRORS
+from bot.forges.gitea.gitea_errors import GITEA_ERRORS
 from bot.forges.hosted.files import BlobReader, ListedTree, QueriedContents, index_contents
 from bot.forges.hosted.folders import ListedNodes, TreeNode
 from bot.forges.hosted.refusal import RefusedError, UnsupportedQueryError

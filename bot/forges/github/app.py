@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from github import Auth, Github
 
 from bot.forges.github.connection import GitHubConnection
-from bot.forges.github.errors import METADATA_READ, WORKFLOWS_WRITE
+from bot.forges.github.github_errors import METADATA_READ, WORKFLOWS_WRITE
 from bot.forges.hosted.refusal import FORBIDDEN, INVALID, NOT_FOUND, UNAUTHORIZED, Answer, RefusedError
 
 READ_PERMISSIONS: Mapping[str, str] = {"metadata": "read", "contents": "read", "pull_requests": "read"}

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from github.Repository import Repository
 
 from bot.forges.github.connection import GitHubRemote
-from bot.forges.github.errors import CONTENTS_READ, MERGE_WRITE, PULLS_READ
+from bot.forges.github.github_errors import CONTENTS_READ, MERGE_WRITE, PULLS_READ
 from bot.forges.hosted.attributes import LABEL_COLOUR, LABEL_DESCRIPTION
 from bot.forges.hosted.pulls import PullAttributes
 from bot.forges.hosted.refusal import NOT_FOUND, RefusedError

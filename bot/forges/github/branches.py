@@ -21,7 +21,7 @@ from github.Repository import Repository
 from bot.forges._git_objects import BRANCHES, RegularFile
 from bot.forges.github.commits import GitHubCommits
 from bot.forges.github.connection import GitHubRemote, is_unsupported_query
-from bot.forges.github.errors import CONTENTS_WRITE, METADATA_READ, WORKFLOWS_WRITE, translate_errors
+from bot.forges.github.github_errors import CONTENTS_WRITE, METADATA_READ, WORKFLOWS_WRITE, translate_errors
 from bot.forges.github.tree import list_files
 from bot.forges.hosted.branches import (
     build_branch_moved_error,

@@ -12,7 +12,7 @@ from github.Repository import Repository
 
 from bot.forges.github.activity import build_activity_fields, parse_activity, parse_tree
 from bot.forges.github.connection import GitHubConnection, run_query
-from bot.forges.github.errors import CONTENTS_READ, ISSUES_READ, METADATA_READ, translate_errors
+from bot.forges.github.github_errors import CONTENTS_READ, ISSUES_READ, METADATA_READ, translate_errors
 from bot.forges.hosted.catalogue import MIN_PAGE, PAGE, CataloguePage, ListedRepository, list_by_pages
 from bot.forges.hosted.refusal import NOT_FOUND, RefusedError, UnsupportedQueryError, is_query_too_large
 from bot.model.forge import ActivityScope

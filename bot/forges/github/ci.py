@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.forges.github.connection import GitHubRemote, run_query
-from bot.forges.github.errors import CHECKS_READ, translate_errors
+from bot.forges.github.github_errors import CHECKS_READ, translate_errors
 from bot.forges.hosted.ci import CommitCheck, combine_checks
 from bot.forges.hosted.refusal import UnsupportedQueryError
 from bot.model.ci import CiOutcome

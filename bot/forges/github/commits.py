@@ -13,7 +13,7 @@ from github.Repository import Repository
 
 from bot.forges._git_objects import MAX_MERGES
 from bot.forges.github.connection import GitHubAccount, GitHubRemote, get_login
-from bot.forges.github.errors import CONTENTS_READ
+from bot.forges.github.github_errors import CONTENTS_READ
 from bot.forges.github.tree import list_differences
 from bot.forges.hosted.heads import (
     BranchComparison,

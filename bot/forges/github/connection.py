@@ -21,7 +21,7 @@ from github.Organization import Organization
 from github.Repository import Repository
 
 from bot.forges.github.client import create_client
-from bot.forges.github.errors import (
+from bot.forges.github.github_errors import (
     CONTENTS_READ,
     CONTENTS_WRITE,
     GITHUB_ERRORS,

@@ -16,7 +16,7 @@ from github.PullRequestReview import PullRequestReview
 from github.Repository import Repository
 
 from bot.forges.github.connection import GitHubRemote
-from bot.forges.github.errors import ADMINISTRATION_READ, METADATA_READ, PULLS_READ
+from bot.forges.github.github_errors import ADMINISTRATION_READ, METADATA_READ, PULLS_READ
 from bot.forges.hosted.refusal import FORBIDDEN, NOT_FOUND, UNKNOWN_NAME_MESSAGE, RefusedError
 from bot.forges.hosted.request_reader import MergeState, ReviewState, is_closed_by_deletion
 from bot.model.request_attributes import TEAM_PREFIX, RequestAttributes

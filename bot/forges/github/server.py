@@ -16,15 +16,15 @@ from bot.forges.github.catalogue import GitHubCatalogue
 from bot.forges.github.ci import GitHubCi
 from bot.forges.github.commits import GitHubCommits
 from bot.forges.github.connection import GitHubConnection, GitHubRemote, StaticToken, TokenSource
-from bot.forges.github.errors import GITHUB_ERRORS
-from bot.forges.github.examination import GitHubExamination
-from bot.forges.github.requests import GitHubIssues, GitHubRequestReader, GitHubRequestWriter, GitHubStatuses
+from bot.forges.github.github_errors import GITHUB_ERRORS
+from bot.forges.github.pull_requests import GitHubIssues, GitHubRequestReader, GitHubRequestWriter, GitHubStatuses
+from bot.forges.github.token_examination import GitHubExamination
 from bot.forges.github.tree import open_tree
 from bot.forges.github.workflows import WorkflowStarter
 from bot.forges.hosted.catalogue import ListedRepository
-from bot.forges.hosted.examination import examine_repositories
 from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.refusal import RefusedError
+from bot.forges.hosted.server_examination import examine_repositories
 from bot.model.diagnosis import Check, DiagnosisTarget
 from bot.model.forge import ActivityScope, ForgeLimits, GitRepository
 from bot.model.report import RunFailure

@@ -16,7 +16,7 @@ from github.GitTreeElement import GitTreeElement
 
 from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile, split_into_batches
 from bot.forges.github.connection import GitHubRemote, run_query
-from bot.forges.github.errors import translate_errors
+from bot.forges.github.github_errors import translate_errors
 from bot.forges.hosted.files import BlobReader, ListedTree, QueriedContents, TreeListing, index_by_object_id
 from bot.forges.hosted.refusal import RefusedError
 from bot.model.branch_ownership import FileDifference, TreeObject

@@ -18,7 +18,7 @@ from bot.core.proposal.marks import parse_mark, record_started_commit
 from bot.forges.github.branches import WORKFLOWS_FOLDER
 from bot.forges.github.client import PER_PAGE
 from bot.forges.github.connection import GitHubConnection, GitHubRemote
-from bot.forges.github.errors import ACTIONS_WRITE
+from bot.forges.github.github_errors import ACTIONS_WRITE
 from bot.forges.hosted.refusal import RefusedError, is_permanent_refusal
 
 _NOT_BY_ITSELF_PREFIX, _NOT_RUN_PREFIX = "> **CI does not run here by itself:**", "> **CI has not run on this:**"

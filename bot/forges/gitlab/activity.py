@@ -16,8 +16,8 @@ from gitlab import Gitlab
 
 from bot.core.inventory.fingerprints import fingerprint
 from bot.forges.gitlab.connection import GitLabConnection
-from bot.forges.gitlab.errors import translate_errors
-from bot.forges.gitlab.requests import is_from_own_branch, parse_issue, parse_request
+from bot.forges.gitlab.gitlab_errors import translate_errors
+from bot.forges.gitlab.merge_requests import is_from_own_branch, parse_issue, parse_request
 from bot.forges.hosted.activity import RepositoryActivity
 from bot.forges.hosted.catalogue import ListedRepository
 from bot.forges.hosted.connection import SharedValue

@@ -19,7 +19,7 @@ from typing import Any
 from gitlab.v4.objects import Project
 
 from bot.forges.gitlab.connection import GitLabRemote
-from bot.forges.gitlab.errors import GITLAB_ERRORS
+from bot.forges.gitlab.gitlab_errors import GITLAB_ERRORS
 from bot.forges.gitlab.request_state import (
     EXTERNAL_SOURCE,
     MergeRequestData,

@@ -11,7 +11,7 @@ from typing import Any
 from gitlab import Gitlab
 
 from bot.forges.gitlab.connection import PER_PAGE, GitLabConnection, run_query
-from bot.forges.gitlab.errors import translate_errors
+from bot.forges.gitlab.gitlab_errors import translate_errors
 from bot.forges.hosted.catalogue import MAX_PAGES, CataloguePage, ListedRepository, list_by_pages
 from bot.forges.hosted.refusal import NOT_FOUND, RefusedError, UnsupportedQueryError
 

@@ -14,7 +14,7 @@ from typing import Any
 from gitlab.v4.objects import Project
 
 from bot.forges.gitlab.connection import PER_PAGE, GitLabRemote, run_query
-from bot.forges.gitlab.errors import translate_errors
+from bot.forges.gitlab.gitlab_errors import translate_errors
 from bot.forges.hosted.ci import CommitCheck, combine_checks
 from bot.forges.hosted.refusal import RefusedError, UnsupportedQueryError
 from bot.model.ci import CiOutcome

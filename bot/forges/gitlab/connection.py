@@ -23,7 +23,7 @@ from gitlab.exceptions import GitlabError, GitlabHttpError
 from gitlab.v4.objects import Project
 
 from bot.forges.git.remote import GitOrigin
-from bot.forges.gitlab.errors import GITLAB_ERRORS, READ_ACCESS, WRITE_ACCESS, explain_error
+from bot.forges.gitlab.gitlab_errors import GITLAB_ERRORS, READ_ACCESS, WRITE_ACCESS, explain_error
 from bot.forges.hosted.connection import ClientConnection, ClientPool, SharedValue, create_pace
 from bot.forges.hosted.refusal import (
     FORBIDDEN,

@@ -16,22 +16,22 @@ from bot.forges.gitlab.catalogue import GitLabCatalogue
 from bot.forges.gitlab.ci import GitLabCi
 from bot.forges.gitlab.commits import GitLabCommits
 from bot.forges.gitlab.connection import GitLabConnection, GitLabRemote, JobToken
-from bot.forges.gitlab.errors import GITLAB_ERRORS
-from bot.forges.gitlab.examination import GitLabExamination
-from bot.forges.gitlab.requests import (
+from bot.forges.gitlab.gitlab_errors import GITLAB_ERRORS
+from bot.forges.gitlab.merge_requests import (
     DRAFT_PREFIX,
     GitLabIssues,
     GitLabRequestReader,
     GitLabRequestWriter,
     GitLabStatuses,
 )
+from bot.forges.gitlab.token_examination import GitLabExamination
 from bot.forges.gitlab.tree import open_folder, open_tree
 from bot.forges.hosted.activity import add_activity_if_found
 from bot.forges.hosted.catalogue import ListedRepository, find_each
-from bot.forges.hosted.examination import examine_server
 from bot.forges.hosted.fleet import get_clone_host
 from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.refusal import RefusedError
+from bot.forges.hosted.server_examination import examine_server
 from bot.model.diagnosis import Check, DiagnosisTarget
 from bot.model.forge import ActivityScope, ForgeLimits, GitRepository
 from bot.model.report import RunFailure

@@ -11,7 +11,7 @@ from gitlab.v4.objects import Project
 from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile
 from bot.forges.git.tree_by_git import ApiLimits, FileContents, TreeByGit
 from bot.forges.gitlab.connection import PER_PAGE, GitLabRemote, run_query
-from bot.forges.gitlab.errors import translate_errors
+from bot.forges.gitlab.gitlab_errors import translate_errors
 from bot.forges.hosted.files import BlobReader, ListedTree, QueriedContents, TreeListing, index_by_object_id
 from bot.forges.hosted.refusal import NOT_FOUND, RefusedError, is_query_too_large
 from bot.model.errors import TreeError

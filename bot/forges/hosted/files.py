@@ -15,7 +15,7 @@ from bot.forges.hosted.refusal import RefusedError, UnsupportedQueryError, is_qu
 from bot.model.errors import OversizedFileError, TreeError
 from bot.model.forge import TreeEntry
 from bot.model.source import FilePath
-from bot.net.errors import OversizedError
+from bot.net.exchange_errors import OversizedError
 from bot.ports import FileHistory
 
 MAX_TEXT = 256 * 1024

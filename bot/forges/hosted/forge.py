@@ -27,8 +27,8 @@ from bot.forges.hosted.files import ListedTree
 from bot.forges.hosted.heads import BranchTip, CommitReader
 from bot.forges.hosted.records import NO_BODY_ADDITION, IssueApi, StatusApi, StatusOutcome, StatusWriter
 from bot.forges.hosted.refusal import RefusedError, ServerErrors, read_after_refusal
+from bot.forges.hosted.request_lister import RequestLister
 from bot.forges.hosted.request_reader import ListedRequest, RequestReader
-from bot.forges.hosted.requests import RequestLister
 from bot.model.forge import ForgeLimits, GitRepository, OpenedRequest
 from bot.model.proposal import Proposal, RemoteRequest
 from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Generic
 
 from bot.forges.hosted.catalogue import ListedRepository, find_each
-from bot.forges.hosted.examination import ServerExamination, examine_server
 from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.refusal import RefusedError
 from bot.forges.hosted.rest import Connection_co
+from bot.forges.hosted.server_examination import ServerExamination, examine_server
 from bot.model.diagnosis import Check, DiagnosisTarget
 from bot.model.forge import ActivityScope, GitRepository
 from bot.model.report import RunFailure

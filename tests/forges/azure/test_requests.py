@@ -25,7 +25,7 @@ from support.forges.hosted_stand import no_pause
 
 from bot.core.proposal.marks import BodyMark, parse_mark, render_mark
 from bot.core.proposal.request_text import RequestText
-from bot.forges.azure import requests as azure_requests
+from bot.forges.azure import pull_requests as azure_requests
 from bot.forges.azure.texts import APPENDIX_PROPERTY, MARK_PROPERTY, SET_PROPERTY
 from bot.model.errors import ForgeError
 from bot.model.proposal import RequestState

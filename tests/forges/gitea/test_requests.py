@@ -12,7 +12,7 @@ from support.forges.hosted_stand import no_pause
 from bot.core.proposal.marks import COMMENT_MARK
 from bot.forges.gitea.commits import GiteaCommits
 from bot.forges.gitea.connection import GiteaConnection, GiteaRemote
-from bot.forges.gitea.requests import GiteaRequestReader
+from bot.forges.gitea.pull_requests import GiteaRequestReader
 from bot.forges.hosted.attributes import LABEL_COLOUR
 from bot.model.proposal import NO_DRAFTS, RequestState
 from bot.model.request_attributes import RequestAttributes

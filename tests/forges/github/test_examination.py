@@ -11,8 +11,8 @@ from support.forges.github.stand import PERMISSIONS, TOKEN, GitHubAppStand, GitH
 from support.forges.hosted_stand import no_pause
 from support.parts import ROOT
 
-from bot.forges.github.examination import NEEDS_BY_LEVEL
 from bot.forges.github.server import AppKey
+from bot.forges.github.token_examination import NEEDS_BY_LEVEL
 from bot.forges.selection import RepositorySelection
 from bot.model.diagnosis import CheckStatus, DiagnosisTarget
 from bot.model.errors import ForgeError

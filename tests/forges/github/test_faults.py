@@ -8,7 +8,7 @@ from support.forges.github.graphql import GraphQL
 from support.forges.github.stand import GitHubStand
 from support.forges.watched import Watched
 
-from bot.forges.github.errors import SECONDARY_WAIT
+from bot.forges.github.github_errors import SECONDARY_WAIT
 from bot.model.errors import ForgeError, TreeError
 from bot.model.forge import GitRepository
 

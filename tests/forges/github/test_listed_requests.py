@@ -10,7 +10,7 @@ from support.forges.github.stand import BOT, TOKEN, GitHubStand
 from support.git import ADA
 
 from bot.forges._git_objects import MAX_MERGES
-from bot.forges.hosted.requests import MERGE_CHECK_SECONDS
+from bot.forges.hosted.request_lister import MERGE_CHECK_SECONDS
 from bot.model.proposal import RequestState
 from bot.model.source import FileChange, FilePath
 

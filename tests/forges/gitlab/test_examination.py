@@ -8,9 +8,9 @@ from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import no_pause
 from support.forges.server import Reply
 
-from bot.forges.gitlab.errors import READ_ACCESS, WRITE_ACCESS
-from bot.forges.gitlab.examination import ACCESS_BY_LEVEL, is_rule_for_prefix
+from bot.forges.gitlab.gitlab_errors import READ_ACCESS, WRITE_ACCESS
 from bot.forges.gitlab.server import JobToken
+from bot.forges.gitlab.token_examination import ACCESS_BY_LEVEL, is_rule_for_prefix
 from bot.model.diagnosis import CheckStatus, DiagnosisTarget
 from bot.model.errors import ForgeError
 from bot.model.vocabulary import RunLevel

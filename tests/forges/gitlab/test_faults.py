@@ -9,7 +9,7 @@ from support.forges.forged_commits import make_forged_commit
 from support.forges.gitlab.stand import TOKEN, GitLabStand
 from support.forges.watched import Watched
 
-from bot.forges.gitlab.errors import DEFAULT_WAIT
+from bot.forges.gitlab.gitlab_errors import DEFAULT_WAIT
 from bot.model.errors import ForgeError, TreeError
 from bot.model.forge import GitRepository
 

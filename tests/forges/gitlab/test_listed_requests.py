@@ -24,7 +24,7 @@ from support.forges.gitlab.state import Milestone
 from support.git import ADA, Person
 
 from bot.forges.gitlab import commits as gitlab_commits
-from bot.forges.hosted.requests import MERGE_CHECK_SECONDS
+from bot.forges.hosted.request_lister import MERGE_CHECK_SECONDS
 from bot.model.proposal import RequestState
 from bot.model.request_attributes import RequestAttributes
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from bot.forges._git_objects import BRANCHES
 from bot.forges.azure.attributes import list_blocking_policies
 from bot.forges.azure.connection import AzureConnection, AzureRemote, CredentialKind
-from bot.forges.hosted.examination import (
+from bot.forges.hosted.forge import HostedRepository
+from bot.forges.hosted.server_examination import (
     EXAMPLE_SLUG,
     IDENTIFY_ACTION,
     PUSH_ACTION,
@@ -18,7 +19,6 @@ from bot.forges.hosted.examination import (
     check_missing_token,
     check_protection,
 )
-from bot.forges.hosted.forge import HostedRepository
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_unknown
 
 

@@ -18,17 +18,17 @@ from gitlab.exceptions import GitlabError
 from gitlab.v4.objects import Project
 
 from bot.forges.gitlab.connection import GitLabConnection, GitLabRemote, explain_job_token_limit
-from bot.forges.gitlab.errors import translate_errors
+from bot.forges.gitlab.gitlab_errors import translate_errors
 from bot.forges.gitlab.request_state import LINEAR_METHODS
-from bot.forges.hosted.examination import (
+from bot.forges.hosted.forge import HostedRepository
+from bot.forges.hosted.refusal import NOT_FOUND, UNAUTHORIZED, RefusedError
+from bot.forges.hosted.server_examination import (
     EXAMPLE_SLUG,
     IDENTIFY_ACTION,
     check_missing_token,
     check_protection,
     check_reading,
 )
-from bot.forges.hosted.forge import HostedRepository
-from bot.forges.hosted.refusal import NOT_FOUND, UNAUTHORIZED, RefusedError
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
 from bot.model.vocabulary import RunLevel
 

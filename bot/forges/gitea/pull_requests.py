@@ -9,7 +9,7 @@ from typing import Any
 from bot.core.globs import is_glob_match
 from bot.forges.gitea.attributes import GiteaAttributes
 from bot.forges.gitea.connection import RULES, GiteaRemote, get_login
-from bot.forges.gitea.errors import GITEA_ERRORS, READ_ISSUE
+from bot.forges.gitea.gitea_errors import GITEA_ERRORS, READ_ISSUE
 from bot.forges.gitea.history import RequestHistory, read_history
 from bot.forges.hosted.forge import RequestEdit
 from bot.forges.hosted.pulls import PullIssues, PullStatuses, PullWriter

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 from bot.core.globs import is_glob_match
 from bot.forges.gitea.connection import ADMIN_MESSAGE, FORGEJO_MARK, RULES, GiteaConnection, GiteaRemote
-from bot.forges.gitea.errors import READ_ISSUE, WRITE_ISSUE, WRITE_REPOSITORY
-from bot.forges.hosted.examination import (
+from bot.forges.gitea.gitea_errors import READ_ISSUE, WRITE_ISSUE, WRITE_REPOSITORY
+from bot.forges.hosted.forge import HostedRepository
+from bot.forges.hosted.server_examination import (
     EXAMPLE_SLUG,
     IDENTIFY_ACTION,
     PUSH_ACTION,
@@ -19,7 +20,6 @@ from bot.forges.hosted.examination import (
     check_missing_token,
     check_protection,
 )
-from bot.forges.hosted.forge import HostedRepository
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
 from bot.model.vocabulary import RunLevel
 

@@ -15,7 +15,7 @@ from bot.core.proposal.marks import COMMENT_MARK
 from bot.forges.github.attributes import GitHubAttributes
 from bot.forges.github.client import PER_PAGE
 from bot.forges.github.connection import GitHubRemote, get_login
-from bot.forges.github.errors import GITHUB_ERRORS, ISSUES_READ, PULLS_READ, STATUSES_WRITE
+from bot.forges.github.github_errors import GITHUB_ERRORS, ISSUES_READ, PULLS_READ, STATUSES_WRITE
 from bot.forges.github.request_state import (
     find_closed_by_branch_deletion,
     is_current_branch_required,

@@ -15,9 +15,9 @@ from typing import Any
 from bot.core.proposal.request_text import count_characters, split_text
 from bot.forges._git_objects import BRANCHES
 from bot.forges.azure.attributes import AzureAttributes, parse_attributes, read_request
+from bot.forges.azure.azure_errors import ALREADY_OPEN_CODE, AZURE_ERRORS, NOT_EDITABLE_CODE, PROPOSE_ACCESS
 from bot.forges.azure.branches import AzureBranches
 from bot.forges.azure.connection import AzureRemote
-from bot.forges.azure.errors import ALREADY_OPEN_CODE, AZURE_ERRORS, NOT_EDITABLE_CODE, PROPOSE_ACCESS
 from bot.forges.azure.texts import STATUS_GENRE, STATUS_NAME, STATUS_WORDS, AzureTexts, build_status, list_threads
 from bot.forges.hosted.attributes import AttributesWriter
 from bot.forges.hosted.branches import build_request_ended_error

@@ -16,7 +16,7 @@ from github import Github
 
 from bot.forges.github.app import AppTokens
 from bot.forges.github.connection import GitHubConnection, GitHubRemote
-from bot.forges.github.errors import (
+from bot.forges.github.github_errors import (
     ACTIONS_WRITE,
     ADMINISTRATION_READ,
     CONTENTS_READ,
@@ -28,9 +28,9 @@ from bot.forges.github.errors import (
     WORKFLOWS_WRITE,
     translate_errors,
 )
-from bot.forges.hosted.examination import check_reading
 from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.refusal import FORBIDDEN, RefusedError
+from bot.forges.hosted.server_examination import check_reading
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
 from bot.model.vocabulary import RunLevel
 
