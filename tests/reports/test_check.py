@@ -124,7 +124,7 @@ def test_several_violations_of_one_reference_are_separate_results():
     assert [each["check_name"] for each in issues] == [f"basebump/policy/{breach}" for breach in ViolatedRule]
 
 
-def test_annotations_are_errors_for_findings_and_failures_else_notices():
+def test_annotations_are_errors_for_findings_and_failures_and_notices_for_notes():
     text = render_check_annotations(
         report(place(ViolationKind.GONE, path="a,b:c/100%", notes=("a note",)), failed=[failure()])
     )

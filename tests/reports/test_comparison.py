@@ -184,7 +184,7 @@ def test_every_format_reports_a_rollback():
         (65, {"title", "installed", "EPSS"}),
     ],
 )
-def test_narrow_terminal_leaves_out_columns_and_names_them(width, left_out):
+def test_narrow_terminal_omits_columns_and_names_the_omitted_columns(width, left_out):
     long = replace(
         CRITICAL, installed="3.0.15-1~deb12u1", fixed_in="3.0.17-1~deb12u2", title="A heap overflow in parsing"
     )

@@ -19,7 +19,7 @@ def diagnosis(*checks, area=ConfigArea.FORGES):
     return Diagnosis(RunLevel.PROPOSE, tuple((area, check) for check in checks))
 
 
-def test_each_check_has_a_line_below_its_area():
+def test_each_check_has_a_line_below_the_area():
     assert render_diagnosis_text(diagnosis(WELL, WRONG, UNKNOWN)).splitlines() == [
         "forges",
         "  ✓ web: read files: it is answered",
@@ -39,7 +39,7 @@ def test_equal_results_of_many_repositories_share_a_line():
     assert lines[-1] == "13 checks for runs at the level propose: 1 found a problem, 12 passed."
 
 
-def test_equal_results_of_different_parts_of_the_config_have_lines_of_their_own():
+def test_equal_results_of_different_config_areas_have_separate_lines():
     both = Diagnosis(RunLevel.PROPOSE, ((ConfigArea.FORGES, WELL), (ConfigArea.STATE, WELL)))
     assert render_diagnosis_text(both).splitlines()[:4:2] == ["forges", "state"]
 
@@ -69,7 +69,7 @@ def test_text_of_a_server_is_one_line_without_control_characters():
     assert "\x1b" not in render_diagnosis_document(diagnosis(evil))
 
 
-def test_each_hint_has_a_line_of_its_own():
+def test_each_hint_has_a_separate_line():
     problem = report_problem("web", "read files", "it fails; hint: try this; hint: or that")
     assert render_diagnosis_text(diagnosis(problem)).splitlines()[1:4] == [
         "  ✗ web: read files: it fails",

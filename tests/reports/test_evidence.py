@@ -61,7 +61,7 @@ def test_counts_exploited_vulnerabilities_if_the_list_was_read():
     assert said(known)["known_exploited"] is None
 
 
-def test_each_of_several_platforms_has_its_own_counts():
+def test_each_platform_has_separate_counts():
     both = {
         "linux/amd64": compare_scans(scan(CRITICAL), scan()),
         "linux/arm64": compare_scans(scan(CRITICAL), scan(CRITICAL)),

@@ -28,7 +28,7 @@ def render_page(*repositories):
     return render_html_page([read_document(render_run_document(run_report(*repositories)))], PARTS)
 
 
-def test_page_lists_paused_digests_before_everything_else():
+def test_page_lists_paused_digests_before_all_other_sections():
     page = render_page(
         repository(hold(), hold(line_number=2), update(line_number=3)),
         repository(hold(), name="acme/api"),
@@ -45,7 +45,7 @@ def test_page_lists_paused_digests_before_everything_else():
     assert page.index(WHY) < page.index("docker.io/library/redis:7")
 
 
-def test_page_without_paused_digests_does_not_mention_them():
+def test_page_without_paused_digests_has_no_section_for_paused_digests():
     assert 'id="paused"' not in render_page(repository(update()))
 
 

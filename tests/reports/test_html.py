@@ -78,7 +78,7 @@ def test_links_only_safe_urls():
     assert image[11] == ["Update node:22", good]
 
 
-def test_risk_comes_first_and_failures_after_it():
+def test_risk_precedes_failures():
     said = [each for _, each in outline_page(run_report(repository(moving()), failed=[failure()])).texts]
     assert said.index("Critical, in use") < said.index("Pinned by digest") < said.index("no answer")
 
@@ -149,7 +149,7 @@ def test_text_from_a_manipulated_document_is_escaped(word):
     assert with_word(f"{word}x").shape() == with_word("plain").shape()
 
 
-def test_page_loads_nothing_and_its_policy_allows_only_its_own_files():
+def test_page_loads_no_files_and_has_a_strict_content_security_policy():
     text_of_page = render_page(hostile_report())
     shown = Outline(text_of_page)
     assert not {name for _, each in shown.elements for name in each if name == "src" or name.startswith("on")}
@@ -228,7 +228,7 @@ def due_proposal(branch: str, days: int, *, overdue: bool = False):
     return replace(proposal(f"Update {branch}"), branch=branch, due=due)
 
 
-def test_overdue_proposals_come_first_with_their_owners():
+def test_overdue_proposals_come_first_with_owners():
     owned = moving(line_number=1)
     owned = replace(owned, reference=replace(owned.reference, owners=("@acme/web", "@acme/<b>")))
     proposals = (

@@ -51,7 +51,7 @@ def test_chart_compares_vulnerabilities_in_use_and_offered():
     assert outline_page(run_report(two)).rows("critical", "1", "0", "high", "1", "1", "medium", "0", "0")
 
 
-def test_each_severity_has_a_colour_and_a_scale_of_its_own():
+def test_each_severity_has_a_separate_colour_and_scale():
     old = scan(finding("CVE-1", Severity.CRITICAL), *(finding(f"CVE-2-{n}", Severity.LOW) for n in range(50)))
     shown = outline_page(run_report(repository(moving()), evidence=compare_scans(old, scan())))
     assert {each["class"] for each in shown.all("tr") if "class" in each} >= {"critical", "low"}
@@ -98,7 +98,7 @@ def test_images_are_sorted_by_risk_then_by_urgency_then_by_version():
     assert [each[0].rpartition("/")[2] for each in images] == ["node:22", "redis:7", "node:9", "node:10"]
 
 
-def test_image_has_its_age_findings_next_digest_and_request():
+def test_image_row_shows_age_findings_next_digest_and_request():
     old = replace(scan(finding("CVE-1", Severity.CRITICAL), finding("CVE-2")), created=BUILT - timedelta(days=40))
     evidence = replace(compare_scans(old, scan()), exploited_ids=frozenset({"CVE-2"}))
     url = "https://github.com/acme/web/pull/7"

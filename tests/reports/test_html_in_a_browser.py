@@ -121,7 +121,7 @@ IMAGES = "[...document.querySelectorAll('#table tbody th code')].map((each) => e
 FOUND = "document.getElementById('found').textContent"
 
 
-def test_search_shows_matching_images_and_their_number(shown, page):
+def test_search_shows_and_counts_matching_images(shown, page):
     shown.show(page)
     shown.evaluate("document.getElementById('search').focus()")
     shown.call("Input.insertText", text="REDIS")
@@ -158,7 +158,7 @@ def test_chips_and_headings_change_the_table_and_the_address(shown, page):
     assert shown.evaluate("document.querySelectorAll('[aria-sort=descending]').length") == 1
 
 
-def test_image_unfolds_to_its_references_with_links(shown, page):
+def test_image_unfolds_to_references_with_links(shown, page):
     shown.show(page)
     shown.evaluate("document.querySelector('#table tbody button').click()")
     assert shown.evaluate("document.querySelector('.users a').href") == (
@@ -170,7 +170,7 @@ def test_image_unfolds_to_its_references_with_links(shown, page):
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
-def test_image_has_links_to_its_registry_and_its_request(shown, page, script):
+def test_image_has_links_to_registry_and_request(shown, page, script):
     shown.show(page, script=script)
     table = "#table table" if script else "table.plain"
     links = f"[...document.querySelectorAll('{table} tbody tr:first-child a')].map((each) => each.href)"

@@ -124,7 +124,7 @@ def test_metrics_contain_no_text_from_outside(word):
     assert render_metrics(hostile_report(word)) == render_metrics(hostile_report("plain"))
 
 
-def test_documentation_has_every_metric_with_its_labels():
+def test_documentation_has_every_metric_with_labels():
     page = (ROOT / "docs" / "output.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(basebump_\w+)` \| (.*?) ?\|", page, re.MULTILINE)
     told = {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in rows}

@@ -54,7 +54,7 @@ def test_run_without_repositories_has_no_table():
     assert render_overview(run_report(), 80) == ""
 
 
-def test_large_fleet_is_shortened_but_its_sum_is_complete():
+def test_table_of_large_fleet_is_shortened_with_a_complete_sum():
     lines = render_overview(run_report(*(repository(update(), name=f"acme/{n}") for n in range(100))), 80).splitlines()
     assert len(lines) == MAX_ROWS + 4
     assert lines[-2] == "60 more"

@@ -36,7 +36,7 @@ def shown(monkeypatch):
     return show_lines(render_proposal_lines("A title", "a → main (open)", BODY, CHANGE), Screen()).split("\n")
 
 
-def test_tables_are_aligned_and_their_sentences_are_wrapped_in_their_column(shown):
+def test_tables_are_aligned_and_sentences_wrapped_in_their_column(shown):
     assert shown[5:] == [
         "         Critical  Low",
         "  now    1         5",

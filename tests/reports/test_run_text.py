@@ -10,7 +10,7 @@ from bot.reports.run.report_text import render_run_text
 NOTE = f"Label `deps` could not be set: {'x' * 300}; hint: create the label by hand"
 
 
-def test_note_of_a_proposal_is_shown_with_its_hint():
+def test_note_of_a_proposal_is_shown_with_the_hint():
     text = render_run_text(run_report(repository(proposals=(proposal(note=NOTE),))))
     assert f"               {NOTE}\n" in text
 

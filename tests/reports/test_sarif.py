@@ -22,7 +22,7 @@ def results(run):
     return {result["ruleId"]: result for result in run["results"]}
 
 
-def test_reference_is_a_result_if_it_needs_action_or_was_rejected():
+def test_only_references_with_required_action_or_rejection_are_results():
     statuses = {status: next(iter(REASONS_BY_STATUS[status]), None) for status in ReferenceStatus}
     places = [verdict(status, reason, line_number=line) for line, (status, reason) in enumerate(statuses.items(), 1)]
     unknown = compare_scans(scan(), NotScanned(UnscannedReason.FAILED))
@@ -75,7 +75,7 @@ def test_result_has_reason_and_successor():
         ([], None, "update", "note", None),
     ],
 )
-def test_update_has_the_level_and_the_score_of_its_most_urgent_fix(fixed, exploited_ids, rule_id, level, score):
+def test_update_has_level_and_score_of_the_most_urgent_fix(fixed, exploited_ids, rule_id, level, score):
     found = [finding(f"CVE-1900-{number:04}", severity) for number, severity in enumerate(fixed)]
     ids = frozenset(exploited_ids) if exploited_ids is not None else None
     evidence = replace(compare_scans(scan(*found), scan()), exploited_ids=ids)
@@ -85,7 +85,7 @@ def test_update_has_the_level_and_the_score_of_its_most_urgent_fix(fixed, exploi
     assert rule.get("properties", {}).get("security-severity") == score
 
 
-def test_update_has_the_level_warning_and_no_score_if_its_fixes_are_unknown():
+def test_update_has_level_warning_and_no_score_if_fixes_are_unknown():
     for unknown in (NotScanned(UnscannedReason.FAILED), scan()):
         evidence = compare_scans(NotScanned(UnscannedReason.FAILED), unknown)
         (run,) = read_sarif(render_report_sarif(run_report(repository(update()), evidence=evidence)))
@@ -95,7 +95,7 @@ def test_update_has_the_level_warning_and_no_score_if_its_fixes_are_unknown():
         assert "not scanned: the scanner failed." in result["message"]["text"]
 
 
-def test_held_update_is_an_error_if_it_fixes_a_critical_vulnerability():
+def test_held_update_is_an_error_if_a_critical_vulnerability_is_fixed():
     held = verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, transition=MOVED)
     (run,) = read_sarif(render_report_sarif(run_report(repository(held))))
     assert [(each["ruleId"], each["level"]) for each in run["results"]] == [("held/too-young", "error")]
@@ -112,7 +112,7 @@ def test_fingerprint_does_not_depend_on_the_severity_of_the_fixes():
     assert known["partialFingerprints"] == other["partialFingerprints"]
 
 
-def test_rules_name_the_page_that_explains_them():
+def test_rules_link_to_the_explaining_page():
     over = verdict(ReferenceStatus.SUPERSEDED, Reason.TAG_STOPPED)
     (run,) = read_sarif(render_report_sarif(run_report(repository(over))))
     (rule,) = run["tool"]["driver"]["rules"]
@@ -131,7 +131,7 @@ def test_fingerprint_does_not_depend_on_the_line():
     assert prints[0] == prints[1] != prints[2]
 
 
-def test_failure_is_a_notification_of_its_repository_or_of_the_first():
+def test_failure_is_a_notification_of_its_repository_or_of_the_first_run():
     trees = (repository(name="acme/a"), repository(name="acme/b"))
     first, second = read_sarif(
         render_report_sarif(run_report(*trees, failed=[failure("acme/b"), failure("docker.io")]))
@@ -144,7 +144,7 @@ def test_failure_is_a_notification_of_its_repository_or_of_the_first():
     assert not first["invocations"][0]["executionSuccessful"]
 
 
-def test_each_repository_is_a_run_with_its_own_category():
+def test_each_repository_is_a_run_with_a_separate_category():
     trees = (repository(name="acme/a"), repository(name="acme/b", base_branch="release/1"))
     runs = read_sarif(render_report_sarif(run_report(*trees)))
     ids = [run["automationDetails"]["id"] for run in runs]
@@ -163,7 +163,7 @@ def test_unread_repository_has_no_list_of_results():
     assert not nothing["invocations"][0]["executionSuccessful"]
 
 
-def test_path_that_is_not_utf8_keeps_its_bytes():
+def test_path_that_is_not_utf8_keeps_all_bytes():
     path = os.fsdecode(b"caf\xe9/a b#1%/Dockerfile")
     (run,) = read_sarif(render_report_sarif(run_report(repository(update(path=path)))))
     location = run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]

@@ -75,14 +75,14 @@ def test_stages_that_the_config_does_not_have_have_no_series(scope, missing):
     assert ("running_unwanted_digests" in found) is scope.has_clusters
 
 
-def test_nothing_is_said_about_clusters_that_were_never_read():
+def test_metrics_omit_clusters_that_were_never_read():
     report = build_scene()
     clusters = tuple(replace(each, read_at=None) for each in report.stages.clusters)
     found = read(replace(report, stages=replace(report.stages, clusters=clusters)))
     assert set(found) == {"stuck", "stage_uses"}
 
 
-def test_metrics_of_a_run_contain_them_only_if_the_config_has_clusters_or_builds():
+def test_metrics_of_a_run_contain_stages_only_if_the_config_has_clusters_or_builds():
     report = run_report(repository())
     assert "basebump_stuck" not in render_metrics(report)
     assert 'basebump_stuck{state="merged",reason="build-failed"} 1' in render_metrics(report, None, build_scene())

@@ -31,7 +31,7 @@ def render(report: StageReport | None) -> str:
     return render_html_page([RUN], PARTS, None, report)
 
 
-def test_bars_count_each_use_once_and_separate_what_is_stuck():
+def test_bars_count_each_use_once_and_separate_stuck_updates():
     bars = {bar.label: bar.counts for bar in build_stage_section(build_scene(), 50).bars}
     assert bars == {
         "not proposed": (0, 0, 0, 0),
@@ -49,7 +49,7 @@ def test_parts_of_a_bar_follow_each_other():
     assert [(part.column, part.start, part.width) for part in merged.parts] == [(1, 0, 33.33), (3, 33.33, 66.67)]
 
 
-def test_page_shows_what_is_stuck_and_where():
+def test_page_shows_stuck_updates_with_reasons_and_workloads():
     shown = Outline(render(build_scene()))
     assert shown.rows("merged, not rebuilt", "10 days", "acme/checkout (main)", "services/checkout/Dockerfile:1")
     assert shown.rows("rebuilt, not running", "9 days", "acme/shop (main)", "Dockerfile:1")
@@ -57,7 +57,7 @@ def test_page_shows_what_is_stuck_and_where():
     assert {"href": CHECK.url, "rel": "noopener noreferrer"} in shown.all("a")
 
 
-def test_digests_that_must_be_replaced_come_before_everything_else():
+def test_digests_that_must_be_replaced_come_before_all_other_sections():
     page = render(build_scene())
     headings = [page.index(f'id="{name}-heading"') for name in ("unwanted", "risk", "stages", "images")]
     assert headings == sorted(headings)
@@ -66,7 +66,7 @@ def test_digests_that_must_be_replaced_come_before_everything_else():
     )
 
 
-def test_page_shows_what_runs_and_is_in_no_repository():
+def test_page_shows_running_images_that_are_in_no_repository():
     assert Outline(render(build_scene())).rows(
         "registry.k8s.io/ingress-nginx/controller:v1.11.3", "487a0a9a3903", "prod/payments/Deployment/ingress (2 pods)"
     )
@@ -131,7 +131,7 @@ def test_sentence_names_only_some_workloads():
     assert describe_workloads(images, shows_workloads=True).endswith("job-4 (1 pod), and 3 more")
 
 
-def test_sentence_about_clusters_counts_those_that_it_does_not_name():
+def test_sentence_about_clusters_counts_unnamed_clusters():
     clusters = tuple(f"prod-{number}" for number in range(MAX_DETAILS + 2))
     wait = UpdateWait(WaitReason.CLUSTER_NOT_READ, None, clusters=clusters)
     assert describe_wait(wait, shows_workloads=True).endswith("prod-4, and 2 more.")
@@ -174,6 +174,6 @@ def test_age_belongs_to_the_stage_that_is_known():
     assert lines == ["merged 3 days ago, not rebuilt", "merged 3 days ago, not known whether rebuilt"]
 
 
-def test_image_whose_builds_are_not_known_is_named():
+def test_image_with_unknown_builds_is_named():
     wait = UpdateWait(WaitReason.IMAGE_UNKNOWN, None, images=("contoso.azurecr.io/apps/web",))
     assert describe_wait(wait, shows_workloads=False).endswith("was read: contoso.azurecr.io/apps/web.")

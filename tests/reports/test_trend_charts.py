@@ -33,14 +33,14 @@ def trends(*medians: int | None, teams: tuple[str, ...] = ("@a",)) -> FleetTrend
     return FleetTrends(points, summaries, summaries, tuple(TeamTrend(team, points) for team in teams))
 
 
-def test_line_is_scaled_to_its_highest_value():
+def test_line_is_scaled_to_the_highest_value():
     waiting, exploited, _ = build_trend_section(trends(1, 1, 1, 1, 1)).lines
     assert waiting.segments == ("0.0,80.0 75.0,60.0 150.0,40.0 225.0,20.0 300.0,0.0",)
     assert (waiting.highest, waiting.last) == ("at most 8", "8 now")
     assert exploited.segments == ("0.0,80.0 75.0,80.0 150.0,80.0 225.0,80.0 300.0,80.0",)
 
 
-def test_line_has_a_gap_where_the_value_is_not_known():
+def test_line_has_a_gap_if_the_value_is_unknown():
     *_, median = build_trend_section(trends(4, None, 2, 3, None)).lines
     assert median.segments == ("0.0,0.0", "150.0,40.0 225.0,20.0")
     assert (median.highest, median.last) == ("at most 4 days", "none merged recently")
@@ -120,14 +120,14 @@ def test_groups_have_the_medians_until_each_stage_that_is_known():
     assert len(build_trend_section(found).tables) == 2
 
 
-def test_line_since_the_publication_is_shown_only_if_it_has_values():
+def test_line_since_the_publication_is_shown_only_if_values_exist():
     points = tuple(TrendPoint(NOW + day * DAY, 0, 0, 0, DAY, 6 * DAY) for day in range(2))
     *_, last = build_trend_section(FleetTrends(points, (), ())).lines
     assert (last.title, last.last) == ("Median time to patch since the publication of the fix", "6 days now")
     assert len(build_trend_section(trends(1, 2)).lines) == 3
 
 
-def test_page_of_fixes_has_the_lines_of_teams_and_escapes_them():
+def test_page_of_fixes_has_the_escaped_lines_of_teams():
     page = render_fixes_page(trends(1, 2, teams=(HOSTILE, "@web")), PARTS)
     assert HOSTILE not in page
     labels = [each.get("aria-label") for each in Outline(page).all("svg")]

@@ -83,7 +83,7 @@ def test_deliveries_arrive_although_others_hold_more_connections_than_are_allowe
     assert server.deliver() == 202
 
 
-def test_request_that_is_not_received_in_time_ends_its_connection(server, monkeypatch):
+def test_connection_is_closed_when_request_is_not_received_in_time(server, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(http_server, "LONGEST_RECEPTION", 0.4)
         connection = server.begin()
@@ -92,7 +92,7 @@ def test_request_that_is_not_received_in_time_ends_its_connection(server, monkey
 
 
 @pytest.mark.parametrize("more", ["", "Expect: 100-continue\r\n"])
-def test_large_body_is_refused_before_it_is_received_unless_a_forge_sends_it(server, more):
+def test_large_body_is_refused_before_reception_unless_a_forge_sends_the_request(server, more):
     assert read_status(server.begin("/events/registry", LARGE, more=more)) == 413
     assert read_status(server.begin("/", LARGE, more=more)) == 413
     assert read_status(server.begin("/events/forge", LARGE, b"x" * LARGE)) == 202

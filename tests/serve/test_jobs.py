@@ -92,7 +92,7 @@ def proposals(repository: Git) -> list[str]:
     return [each for each in repository.refs() if each.startswith("refs/basebump/proposals/")]
 
 
-def test_sweep_requests_visits_of_new_repositories_and_none_when_nothing_changed(workshop):
+def test_sweep_requests_visits_only_of_new_and_changed_repositories(workshop):
     for name in ("web", "api"):
         workshop.add_repository(name)
     [swept] = SweepJob(workshop.build_run, HOUR)(workshop.claim(SweepWork()))
@@ -104,7 +104,7 @@ def test_sweep_requests_visits_of_new_repositories_and_none_when_nothing_changed
     assert again.requests == ()
 
 
-def test_sweep_reports_clusters_that_cannot_be_read_without_their_names(workshop, monkeypatch):
+def test_sweep_reports_unreadable_clusters_without_names(workshop, monkeypatch):
     workshop.add_repository("web")
     workshop.write_config("clusters: [{name: secret-name, auth: in-cluster}]\n")
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
@@ -114,7 +114,7 @@ def test_sweep_reports_clusters_that_cannot_be_read_without_their_names(workshop
     assert "secret-name" not in swept.result
 
 
-def test_moved_tag_leads_to_visits_of_exactly_its_users(workshop):
+def test_moved_tag_leads_to_visits_of_exactly_the_users_of_the_tag(workshop):
     web, _ = workshop.add_repository("web"), workshop.add_repository("other", image="other")
     api = workshop.add_repository("api")
     workshop.visit_all()

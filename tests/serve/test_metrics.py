@@ -138,7 +138,7 @@ def test_work_during_which_processes_end_again_and_again_is_interrupted(service)
     assert service.value("queue_failing", kind="visit") == 0
 
 
-def test_work_is_counted_by_its_result(service):
+def test_work_is_counted_by_result(service):
     service.finish(WEB)
     service.finish(API, is_failure=True)
     service.finish(PollWork("docker.io"))
@@ -219,7 +219,7 @@ def test_more_records_than_one_page_are_counted(service, monkeypatch):
     assert service.value("work_total", kind="visit", result="done") == 11
 
 
-def test_new_process_counts_only_the_work_that_ends_after_its_start(service):
+def test_new_process_counts_only_work_that_ends_after_the_start(service):
     service.finish(WEB)
     service.start()
     assert service.value("work_total", kind="visit", result="done") == 0
@@ -292,7 +292,7 @@ def test_delivery_that_cannot_be_stored_is_not_counted(service):
     assert service.value("deliveries_total", sender="registry", outcome="accepted") == 0
 
 
-def test_documentation_lists_every_metric_with_its_type_and_labels(service):
+def test_documentation_lists_every_metric_with_type_and_labels(service):
     service.finish(PollWork("docker.io"))
     service.deliver(1)
     families = list(text_string_to_metric_families(service.metrics.render()))

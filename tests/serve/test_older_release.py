@@ -60,7 +60,7 @@ def read_heads(state: str) -> list[str]:
         return list(connection.execute(select(BRANCHES.c.head).order_by(BRANCHES.c.id)).scalars())
 
 
-def test_older_release_stops_at_a_newer_state_and_changes_nothing(tmp_path, older_release, state):
+def test_older_release_refuses_newer_state_and_leaves_repositories_unchanged(tmp_path, older_release, state):
     with started() as loopback:
         old_digest = loopback.move("base", "1", "base first")
         repository = Git.create(tmp_path / "forge" / "web.git", {"Dockerfile": f"FROM base:1@{old_digest}\n"})

@@ -65,7 +65,7 @@ def test_every_page_is_complete_and_has_no_scripts(year, path):
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_every_page_of_an_empty_state_says_what_is_missing(tmp_path, path):
+def test_every_page_can_be_rendered_from_an_empty_state(tmp_path, path):
     response = get(Database.sqlite(tmp_path / "state.db"), path)
     assert response.status == (404 if path in EXAMPLES.values() else 200)
 
@@ -88,7 +88,7 @@ def test_web_sites_cannot_read_pages_through_a_name_that_points_to_this_machine(
     assert get(year, "/", settings=everywhere, headers={"host": "basebump.example"}).status == 200
 
 
-def test_overview_shows_figures_trends_and_what_waits(year):
+def test_overview_shows_figures_trends_and_waiting_updates(year):
     text = read(year, "/")
     for words in ("Overdue 5 of 28 proposals", "Waiting fixes:", "Overdue proposals", "What waits", "exploited"):
         assert words in text
@@ -113,7 +113,7 @@ def test_evidence_needs_a_user_unless_a_public_repository_uses_the_image(year):
     assert "CVE-2026-2511" in read(year, public, settings=ServeSettings(), headers={})
 
 
-def test_queue_shows_what_waits_runs_and_failed(year):
+def test_queue_shows_waiting_running_and_failed_work(year):
     text = read(year, "/queue")
     assert "github.com answers 502" in text
     assert "worker-1" in text
@@ -211,7 +211,7 @@ def test_folder_on_this_machine_has_a_page(tmp_path):
     assert "docker.io/library/nginx:1" in read(database, "/repositories/local/-/web")
 
 
-def test_stylesheet_can_be_cached_and_has_another_address_when_it_changes(year):
+def test_stylesheet_can_be_cached_and_its_address_contains_its_hash(year):
     address = re.search(r'rel="stylesheet" href="([^"]+)"', get(year, "/").body.decode())[1]
     style = get(year, address, headers={})
     assert (style.status, style.content_type) == (200, "text/css; charset=utf-8")

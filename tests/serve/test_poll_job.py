@@ -115,7 +115,7 @@ def list_moved(result) -> list[TagRef]:
 
 
 @real
-def test_tag_that_moved_without_an_event_leads_to_a_visit_of_exactly_its_user(fleet):
+def test_poll_of_a_moved_tag_leads_to_a_visit_of_exactly_the_user_of_the_tag(fleet):
     with hub(fleet) as registry:
         base, other = name_tag("base"), name_tag("other")
         held = {each: registry.push(build(str(each)), each.path, each.tag) for each in (base, other)}
@@ -137,7 +137,7 @@ def test_tag_that_moved_without_an_event_leads_to_a_visit_of_exactly_its_user(fl
 
 
 @real
-def test_poll_sends_one_head_request_per_tag_and_none_for_references_that_are_skipped(fleet):
+def test_poll_sends_one_head_request_per_tag_and_ignores_skipped_references(fleet):
     with hub(fleet) as registry:
         tags = [name_tag(f"base{number}") for number in range(5)]
         for each in tags:
@@ -222,7 +222,7 @@ def test_rate_limited_host_is_left_alone_at_once_and_other_hosts_go_on(fleet, re
     assert (type(done), list_moved(done)) == (Done, [base])
 
 
-def test_polls_of_a_registry_end_when_no_repository_uses_it_any_more(fleet):
+def test_polls_of_a_registry_end_when_no_repository_uses_the_registry(fleet):
     [done] = fleet.poll("quay.io")
     assert (done.result, done.repeat_after) == ("no tags of this registry are used any more", None)
 

@@ -48,7 +48,7 @@ def test_every_tag_is_looked_up_at_least_once_per_interval(count, ages):
 
 @settings(max_examples=20)
 @given(ages=st.lists(SECONDS, min_size=1, max_size=20), lateness=st.lists(SECONDS, min_size=1, max_size=10))
-def test_late_poll_delays_a_lookup_by_no_more_than_its_own_lateness(ages, lateness):
+def test_late_poll_delays_lookups_only_by_the_lateness_of_the_poll(ages, lateness):
     last_lookups = {each: START - ages[number % len(ages)] for number, each in enumerate(build_tags(700))}
     for now, tags, late_by in poll_until(START + 3 * INTERVAL, last_lookups, lateness):
         assert all(now - last_lookups[each] <= INTERVAL + late_by for each in tags)

@@ -127,7 +127,7 @@ def test_repeated_delivery_is_stored_once(desk):
     assert desk.outcomes() == [("accepted", 2)]
 
 
-def test_push_of_a_configured_own_image_leads_to_a_lookup_although_no_file_uses_it(desk):
+def test_push_of_a_configured_own_image_leads_to_a_lookup_without_users(desk):
     assert desk.post(pushed("acme/web", "main")).status == 202
     assert desk.post(pushed("acme/web", "c0ffee", event_id="2")).status == 202
     assert desk.claim() == [TagWork(TagRef("docker.io/acme/web", "main"))]
@@ -149,7 +149,7 @@ def test_delivery_without_proof_is_refused_without_detail(desk, secret):
     assert desk.claim() == []
 
 
-def test_flood_of_refused_deliveries_stores_little_and_keeps_out_nobody(desk):
+def test_flood_of_refused_deliveries_stores_little_and_blocks_no_valid_delivery(desk):
     for _ in range(MAX_RATE + 100):
         assert desk.post(pushed(), "a-wrong-secret-of-somebody").status == 401
     assert desk.post(pushed()).status == 202
@@ -168,7 +168,7 @@ def test_too_many_proved_deliveries_in_a_second_are_to_be_sent_later(tmp_path, m
     assert desk.post(pushed(action="pull")).status == 202
 
 
-def test_large_body_is_refused_before_it_is_parsed(desk):
+def test_large_body_is_refused_before_parsing(desk):
     assert desk.post(b" " * (MAX_BODY + 1)).status == 413
     assert desk.post(b" " * (MAX_BODY + 1), name="github").status == 401
 
@@ -193,7 +193,7 @@ def gitlab_push(project="acme/web", branch="main"):
     }
 
 
-def test_event_of_another_kind_of_forge_does_not_concern_a_repository_of_the_same_name(desk):
+def test_event_of_another_kind_of_forge_does_not_match_a_repository_by_name(desk):
     response = desk.post(gitlab_push(), name="gitlab", x_gitlab_token=SECRET, x_gitlab_event="Push Hook")
     assert (response.status, desk.claim()) == (202, [])
     assert desk.outcomes() == [("not-used", 0)]

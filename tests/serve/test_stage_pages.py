@@ -52,12 +52,12 @@ def test_running_digest_that_is_gone_comes_first(year):
         assert text.index(row) < text.index("Stuck")
 
 
-def test_overview_shows_what_is_stuck_with_a_link_to_all(year):
+def test_overview_shows_stuck_updates_with_a_link_to_all(year):
     text = read(year, "/")
     assert re.search(r"Stuck (\d+) updates that wait too long for a merge, a build or a deployment .* All \1 ", text)
 
 
-def test_page_of_an_image_shows_its_stages_and_where_it_runs(year):
+def test_page_of_an_image_shows_stages_and_running_workloads(year):
     text = read(year, IMAGE).replace("\N{EN DASH}", "0")
     assert "merged 0 0 2 0 rebuilt 0 0 1 0 running 3 0 0 0 not pinned" in text
     assert "merged, not rebuilt 10 d ago acme/ingest (main) services/2/Dockerfile:1 No image was built" in text
@@ -67,7 +67,7 @@ def test_page_of_an_image_shows_its_stages_and_where_it_runs(year):
     assert "Cluster edge was never read, so nothing is known about it. The last attempt failed: unreachable." in text
 
 
-def test_page_of_a_repository_shows_only_its_own_stuck_updates(year):
+def test_page_of_a_repository_shows_only_stuck_updates_of_the_repository(year):
     text = read(year, SHOP)
     assert "merged, not rebuilt" in text
     assert "acme/sessions" not in text
@@ -103,7 +103,7 @@ def test_pages_without_clusters_and_builds_do_not_mention_stages(year, address):
         assert word not in response.body
 
 
-def test_pages_without_clusters_do_not_mention_what_runs(year):
+def test_pages_without_clusters_do_not_mention_running_images(year):
     builds = DatabaseOwnBuilds(year)
     reader = DatabaseStageReader(year, StageSources(DatabaseRunningImages(year), builds, (), BUILDS))
     text = read(year, IMAGE, reader=reader)

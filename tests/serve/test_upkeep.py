@@ -79,14 +79,14 @@ def test_first_round_requests_a_sweep_and_a_poll_of_each_registry(service):
     assert len(service.list_pending()) == 2
 
 
-def test_work_that_waits_for_its_time_is_not_requested_earlier(service):
+def test_delayed_work_is_not_requested_before_it_is_due(service):
     later = WorkRequest(SweepWork(), WorkPriority.SWEEP, WorkReason.SWEEP, "trace-1", delay=HOUR)
     service.queue.request_work([later])
     service.upkeep.do_round()
     assert service.queue.claim_work("a", [WorkKind.SWEEP], 1, HOUR) == ()
 
 
-def test_branch_is_visited_after_the_round_that_follows_its_due_time(service):
+def test_branch_is_visited_after_the_first_round_after_the_due_time(service):
     service.add_branch(WEB, NOW + HOUR)
     service.add_branch(API, NOW + 2 * HOUR)
     assert (WEB.repository, WorkReason.DUE) not in service.list_pending()

@@ -65,7 +65,7 @@ def test_address_of_a_worker_must_have_a_host_and_a_port():
     assert "must be `host:port`" in done.output
 
 
-def test_visit_of_a_worker_that_ends_is_given_back_and_done_by_another_one(fleet, tmp_path):
+def test_visit_of_an_ending_worker_is_returned_and_done_by_another_worker(fleet, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(SHORT_GRACE)
     fleet.start()
     ending = fleet.start(*WORK, environment={"PYTHONPATH": str(tmp_path)})

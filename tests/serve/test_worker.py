@@ -140,7 +140,7 @@ def test_work_that_fails_again_and_again_ends_as_failed(floor, monkeypatch):
     assert (floor.finished()[WEB].is_failure, floor.finished()[WEB].result) == (True, "no")
 
 
-def test_work_during_which_processes_end_again_and_again_waits_and_other_work_is_done(floor):
+def test_work_that_repeatedly_ends_processes_is_delayed_and_other_work_is_done(floor):
     visited = []
 
     def visit(claimed):
@@ -175,7 +175,7 @@ def test_waits_after_interruptions_grow_up_to_the_longest_one_and_differ():
     assert len({find_interruption_delay(MAX_INTERRUPTIONS) for _ in range(5)}) == 5
 
 
-def test_what_is_not_there_yet_is_looked_for_a_few_times_and_is_no_failure(floor, monkeypatch):
+def test_result_not_yet_is_retried_a_few_times_and_is_not_a_failure(floor, monkeypatch):
     monkeypatch.setattr("bot.serve.worker.NOT_YET_DELAYS", (timedelta(),) * len(NOT_YET_DELAYS))
     attempts = []
 

@@ -31,7 +31,7 @@ def test_outcome_is_read_back_for_the_users_of_an_image(inventory, place):
     assert inventory.load_branches([WEB])[WEB].open_request_heads == {"basebump/python": HEAD}
 
 
-def test_result_of_a_commit_is_kept_when_it_cannot_be_read_again(inventory, place):
+def test_ci_result_of_a_commit_is_kept_when_ci_becomes_unreadable(inventory, place):
     record(inventory, place.now, build_request(head=HEAD, ci=CiOutcome.FAILED, base_ci=CiOutcome.PASSED))
     record(inventory, place.now + HOUR, build_request(head=HEAD, ci=CiOutcome.UNKNOWN))
     merged = build_request(state=RequestState.MERGED, ended_at=place.now + HOUR, head=HEAD, ci=CiOutcome.FAILED)

@@ -99,7 +99,7 @@ def read_everything(inventory, place, key) -> list[object]:
 
 
 @pytest.mark.parametrize("statement", [*STATEMENTS, *BLOBS])
-def test_damaged_row_of_the_inventory_costs_only_what_it_contains(inventory, place, statement):
+def test_damaged_row_of_the_inventory_does_not_affect_other_rows(inventory, place, statement):
     inventory.record_visits(list(build_visits()), {}, place.now)
     before = read_everything(inventory, place, API)
     damage(place, statement)
@@ -117,7 +117,7 @@ def test_damaged_row_of_the_inventory_costs_only_what_it_contains(inventory, pla
     assert [(each.key, each.digest) for each in usages] == [(WEB, OLD)]
 
 
-def test_branch_is_not_settled_without_all_its_conditions(inventory, place):
+def test_branch_is_not_settled_when_a_condition_is_damaged(inventory, place):
     for statement in STATEMENTS[3:7]:
         inventory.record_visits(list(build_visits()), {}, place.now)
         damage(place, statement)
@@ -150,7 +150,7 @@ def test_damaged_row_of_the_ledger_does_not_count(place):
 
 
 @pytest.mark.parametrize("column", ["first_seen", "last_seen"])
-def test_damaged_observation_is_followed_by_a_new_one(place, column):
+def test_damaged_observation_is_followed_by_a_new_observation(place, column):
     memory, tags = place.memory(), (PYTHON, NODE)
     for hour, content in enumerate("AB"):
         memory.record_tags({each: TagDescriptor(digest(content), "m") for each in tags}, place.now + hour * HOUR)

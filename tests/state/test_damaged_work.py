@@ -173,7 +173,7 @@ def test_work_that_a_later_release_requested_for_another_reason_is_done(place):
     assert claimed.priority is WorkPriority.USER
 
 
-def test_work_of_a_kind_that_only_a_later_release_knows_is_left_to_it(place):
+def test_work_of_an_unknown_kind_is_left_to_later_releases(place):
     service = Service(place.database())
     service.fill(1)
     service.damage(["pending_work SET kind = 'errand'"])

@@ -24,7 +24,7 @@ def events(place):
     return DatabaseEventInventory(place.database())
 
 
-def test_lookups_contain_the_tags_of_one_registry_with_their_last_lookup(inventory, memory, events):
+def test_lookups_contain_the_tags_of_one_registry_with_the_last_lookup(inventory, memory, events):
     inventory.record_visits([build_visit(*map(str, (PYTHON, NODE, QUAY, OTHER)))], {}, AT)
     memory.record_tags({PYTHON: TagDescriptor(NEW, "")}, AT)
     assert events.list_lookups("docker.io") == {PYTHON: AT, NODE: None}
@@ -39,7 +39,7 @@ def test_references_that_are_skipped_need_no_lookups(inventory, events):
     assert events.list_lookups("docker.io") == {}
 
 
-def test_tags_on_which_a_settled_branch_depends_need_lookups_even_without_a_reference(inventory, events):
+def test_tags_of_settled_branches_need_lookups_even_without_a_reference(inventory, events):
     settled = SettledBranch(CONDITIONS, {NODE: OLD})
     inventory.record_visits([build_visit(str(PYTHON), settled=settled)], {}, AT)
     assert events.list_lookups("docker.io") == {PYTHON: None, NODE: None}

@@ -54,7 +54,7 @@ def wait_until_visited(stand, *repositories):
     wait_until(lambda: stand.world.list_notes("visits") == list(repositories))
 
 
-def test_work_of_a_suspended_worker_is_not_done_by_another_one(stand):
+def test_work_of_a_suspended_worker_is_not_done_by_another_worker(stand):
     receiver, suspended = stand.start_receiver(), stand.start_worker(LONG_VISIT)
     deliver(stand, receiver, "web")
     wait_until_claimed(stand)
@@ -69,7 +69,7 @@ def test_work_of_a_suspended_worker_is_not_done_by_another_one(stand):
     assert (stand.world.list_notes("visits"), stand.world.list_notes("overlaps")) == (["api", "web"], [])
 
 
-def test_work_of_a_suspended_worker_is_done_after_its_end(stand):
+def test_work_of_a_suspended_worker_is_done_after_the_worker_ends(stand):
     receiver, suspended = stand.start_receiver(), stand.start_worker(LONG_VISIT)
     deliver(stand, receiver, "web")
     wait_until_claimed(stand)
@@ -81,7 +81,7 @@ def test_work_of_a_suspended_worker_is_done_after_its_end(stand):
     wait_until_visited(stand, "web")
 
 
-def test_suspended_worker_that_lost_its_claims_ends_when_it_continues(stand):
+def test_suspended_worker_ends_on_resumption_when_claims_are_lost(stand):
     """PostgreSQL may end the session of a suspended worker, for example when PostgreSQL restarts."""
     receiver, suspended = stand.start_receiver(), stand.start_worker(LONG_VISIT)
     deliver(stand, receiver, "web")
@@ -97,7 +97,7 @@ def test_suspended_worker_that_lost_its_claims_ends_when_it_continues(stand):
     assert stand.world.list_lost() == []
 
 
-def test_worker_gives_up_when_the_server_is_away_for_longer_than_its_claim(stand, server):
+def test_worker_ends_when_the_server_is_away_for_longer_than_the_claim(stand, server):
     receiver, worker = stand.start_receiver(), stand.start_worker(LONG_VISIT)
     deliver(stand, receiver, "web")
     wait_until_claimed(stand)
@@ -113,7 +113,7 @@ def test_worker_gives_up_when_the_server_is_away_for_longer_than_its_claim(stand
 
 
 @pytest.mark.parametrize("way", ["fast", "kill"])
-def test_restarts_of_the_server_lose_nothing(stand, server, way):
+def test_restarts_of_the_server_lose_no_work(stand, server, way):
     receivers = [stand.start_receiver() for _ in range(2)]
     for _ in range(3):
         stand.start_worker(seconds=0.05)
@@ -157,7 +157,7 @@ def test_receiver_refuses_deliveries_while_the_server_refuses_writes(stand):
     wait_until_visited(stand, "web")
 
 
-def test_clock_of_a_worker_decides_nothing(stand):
+def test_wrong_clock_of_a_worker_does_not_end_claims_of_others(stand):
     """The clock of the second worker is a day ahead. By it, the claim of the first one would have ended."""
     receiver = stand.start_receiver()
     stand.start_worker(LONG_VISIT)

@@ -24,7 +24,7 @@ def _list_modes(folder):
     return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
 
 
-def test_new_database_and_its_side_files_are_private(tmp_path):
+def test_new_database_and_side_files_are_private(tmp_path):
     database = Database.sqlite(tmp_path / "state.db")
     with database.open_for_writing() as connection:
         connection.exec_driver_sql("CREATE TABLE other (id INTEGER)")

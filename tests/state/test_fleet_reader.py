@@ -95,7 +95,7 @@ def test_branches_without_references_have_zeros(inventory, reader):
         ("github", "web", []),
     ],
 )
-def test_repository_is_found_by_its_forge_host_and_name(inventory, reader, forge, path, keys):
+def test_repository_is_found_by_forge_host_and_name(inventory, reader, forge, path, keys):
     inventory.record_visits([build_visit(PINNED), build_visit(PINNED, key=NESTED)], {}, NOW)
     assert [each.key for each in reader.list_repository_branches(forge, path)] == keys
 
@@ -133,7 +133,7 @@ REQUESTS = (
         (RequestFilter.CLOSED, [8]),
     ],
 )
-def test_requests_are_listed_in_the_order_in_which_they_matter(inventory, reader, shown, numbers):
+def test_requests_are_listed_in_order_of_importance(inventory, reader, shown, numbers):
     inventory.record_visits([build_visit(PINNED, requests=REQUESTS, settled=settle(is_public=True))], {}, NOW)
     listed = reader.list_requests(shown, NOW, ALL)
     assert [each.request.number for each in listed.entries] == numbers

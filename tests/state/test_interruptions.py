@@ -30,7 +30,7 @@ def fail(queue, claimed):
 
 
 @pytest.mark.parametrize("end_with_a_result", [finish, fail])
-def test_claims_without_a_result_are_counted_until_there_is_one(queue, end_with_a_result):
+def test_claims_without_a_result_are_counted_until_a_result_arrives(queue, end_with_a_result):
     request_work(queue, WEB)
     for _ in range(2):
         interrupt_work(queue, WEB)
@@ -51,7 +51,7 @@ def test_claims_that_are_given_back_are_not_counted(queue):
     assert (claimed.interruptions, claimed.was_interrupted) == (1, False)
 
 
-def test_claims_of_a_process_that_ended_do_not_belong_to_the_next_one_of_the_same_name(queue):
+def test_claims_of_an_ended_process_do_not_pass_to_the_next_process_of_the_same_name(queue):
     request_work(queue, WEB)
     assert queue.claim_work("serve-events", WorkKind, 10, LEASE)
     queue.interrupt_claims("serve-events")

@@ -63,7 +63,7 @@ def test_usage_that_the_first_visit_found_may_be_older(place, inventory, reader)
         ("ghcr.io/acme/python", []),
     ],
 )
-def test_usages_match_the_tag_and_the_digest_if_the_image_has_them(place, inventory, reader, image, tags):
+def test_usages_match_tag_and_digest_if_the_image_has_both(place, inventory, reader, image, tags):
     written = ("python", f"python:3.12@{OLD}", f"python:3.12@{NEW}", "python:latest", "node")
     found = [build_verdict(each, path=str(number)) for number, each in enumerate(written)]
     inventory.record_visits([build_visit(*found)], {}, place.now)
@@ -77,7 +77,7 @@ def test_usages_are_sorted_by_repository_and_file(place, inventory, reader):
     assert [(usage.key, usage.path) for usage in usages] == [(API, "a"), (API, "b"), (WEB, "a"), (WEB, "b")]
 
 
-def test_usage_names_the_open_requests_for_its_tag(place, inventory, reader):
+def test_usage_names_the_open_requests_for_the_tag(place, inventory, reader):
     requests = (
         build_request(1, state=RequestState.MERGED),
         build_request(2, url="https://x/2", opened_at=place.now),
@@ -121,7 +121,7 @@ def list_held(history) -> list[tuple]:
     return sorted((each.key, each.name, each.digest or "", each.since, each.ended_at) for each in history.held)
 
 
-def test_history_of_a_repository_has_its_spans_and_requests(place, inventory, reader):
+def test_history_of_a_repository_has_spans_and_requests(place, inventory, reader):
     record_history(place, inventory)
     history, end = reader.load_repository_history("acme/web"), place.now + 4 * DAY
     assert set(list_held(history)) == {
@@ -136,7 +136,7 @@ def test_history_of_a_repository_has_its_spans_and_requests(place, inventory, re
     assert history.observations == (TagObservation(PYTHON, OLD, place.now, place.now),)
 
 
-def test_history_of_an_image_has_only_its_tag(place, inventory, reader):
+def test_history_of_an_image_has_only_the_tag_of_the_image(place, inventory, reader):
     record_history(place, inventory)
     history = reader.load_image_history(ImageName.parse("python:3.12"))
     assert {each.name for each in history.held} == {str(PYTHON)}
@@ -145,7 +145,7 @@ def test_history_of_an_image_has_only_its_tag(place, inventory, reader):
     assert reader.load_image_history(ImageName.parse("redis")) == FleetHistory()
 
 
-def test_patch_history_has_only_branches_whose_fixes_ended_recently(place, inventory, reader):
+def test_patch_history_has_only_branches_with_recent_fixes(place, inventory, reader):
     record_history(place, inventory)
     history = reader.load_patch_history(place.now + 2 * DAY)
     assert {each.key for each in history.held} == {WEB}
@@ -166,5 +166,5 @@ def test_questions_are_answered_while_a_run_writes(place, inventory):
         assert len(reader.list_usages(ImageName.parse("python"))) == 1
 
 
-def test_missing_tables_are_created_before_they_are_read(place):
+def test_missing_tables_are_created_before_reading(place):
     assert DatabaseInventoryReader(open_for_reading(place)).load_coverage().branches == 0

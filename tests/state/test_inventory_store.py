@@ -53,7 +53,7 @@ def test_settled_branch_is_read_back(inventory, place):
     assert inventory.load_branches([WEB, API]) == {WEB: stored}
 
 
-def test_later_visit_replaces_what_is_stored(inventory, place):
+def test_later_visit_replaces_the_stored_branch(inventory, place):
     inventory.record_visits([build_visit(settled=build_settled(tag_lists={"ghcr.io/acme/base": "f"}))], {}, place.now)
     inventory.record_visits([build_visit(head="beef", reader="reader 2")], {}, place.now + HOUR)
     assert inventory.load_branches([WEB]) == {WEB: StoredBranch("beef", "reader 2", place.now + HOUR)}
@@ -66,7 +66,7 @@ def test_earlier_visit_of_a_parallel_run_is_left_out(inventory, place):
     assert (inventory.load_branches([WEB]), inventory.load_reports([WEB])) == before
 
 
-def test_visit_of_a_run_whose_clock_was_wrong_is_replaced(inventory, place):
+def test_visit_with_a_future_time_is_replaced(inventory, place):
     inventory.record_visits([build_visit(settled=build_settled())], {}, place.now + 1000 * 24 * HOUR)
     inventory.record_visits([build_visit(head="beef")], {}, place.now)
     assert inventory.load_branches([WEB]) == {WEB: StoredBranch("beef", "reader 1", place.now)}
@@ -131,7 +131,7 @@ def test_branch_with_an_invalid_name_is_left_out(inventory, place):
     assert inventory.load_branches([odd, WEB]).keys() == {WEB}
 
 
-def test_evidence_of_settled_branches_is_kept_once_and_as_long_as_a_report_needs_it(inventory, place):
+def test_evidence_of_settled_branches_is_kept_once_and_while_reports_need_it(inventory, place):
     found = finding("CVE-2026-1")
     evidence = {MOVE: Evidence(scan(found), scan(), VulnerabilityDelta((found,), (), ()), frozenset({"CVE-2026-1"}))}
     moved = build_verdict(f"python:3.12@{OLD}", ReferenceStatus.HELD, transition=MOVE)
@@ -174,7 +174,7 @@ def test_evidence_that_cannot_be_stored_leaves_the_branch_unsettled(inventory, p
         ("ghcr.io/acme/python", set()),
     ],
 )
-def test_users_of_an_image_are_found_by_its_canonical_name(inventory, place, image, users):
+def test_users_of_an_image_are_found_by_canonical_name(inventory, place, image, users):
     skipped = build_verdict("python:3.12", ReferenceStatus.SKIPPED, reason=Reason.IGNORED)
     untagged = build_verdict(f"docker.io/library/python@{OLD}", ReferenceStatus.SKIPPED, reason=Reason.NO_TAG)
     inventory.record_visits([build_visit(skipped), build_visit(untagged, key=API)], {}, place.now)
@@ -194,7 +194,7 @@ def load_requests(place) -> list:
         return [tuple(row) for row in connection.execute(select(*columns).order_by(REQUESTS.c.number))]
 
 
-def test_request_that_is_no_longer_listed_was_closed(inventory, place):
+def test_request_is_closed_when_the_forge_stops_listing_it(inventory, place):
     opened_at, later = place.now - HOUR, place.now + HOUR
     inventory.record_visits(
         [build_visit(requests=(build_request(opened_at=opened_at, fixes={"high": 2}),))], {}, place.now
@@ -208,7 +208,7 @@ def test_request_that_is_no_longer_listed_was_closed(inventory, place):
     assert inventory.load_branches([WEB])[WEB].open_request_heads == {}
 
 
-def test_merged_request_keeps_what_was_known_of_it(inventory, place):
+def test_merged_request_keeps_opening_time_and_fixes(inventory, place):
     opened_at, merged_at = place.now - HOUR, place.now + HOUR
     inventory.record_visits(
         [build_visit(requests=(build_request(opened_at=opened_at, fixes={"high": 2}),))], {}, place.now
@@ -218,7 +218,7 @@ def test_merged_request_keeps_what_was_known_of_it(inventory, place):
     assert load_requests(place) == [(1, "merged", opened_at, merged_at, '{"high": 2}'), (2, "open", None, None, None)]
 
 
-def test_request_keeps_the_publication_of_its_fix_until_its_fixes_are_determined_again(inventory, place):
+def test_request_keeps_the_publication_of_fixes_until_fixes_are_determined_again(inventory, place):
     published_at = place.now - 9 * HOUR
     for fixes, published, expected in (
         ({"high": 2}, published_at, published_at),
@@ -240,7 +240,7 @@ def test_merged_request_without_targets_keeps_the_known_targets(inventory, place
         assert [json.loads(each) for each in targets] == [[f"{PYTHON}@{NEW}"], []]
 
 
-def test_request_without_a_known_end_ended_when_a_run_first_saw_it(inventory, place):
+def test_request_without_an_end_time_ended_when_first_seen_as_merged(inventory, place):
     inventory.record_visits([build_visit(requests=(build_request(),))], {}, place.now)
     for hours in (1, 2):
         merged = build_visit(requests=(build_request(state=RequestState.MERGED),))
@@ -256,7 +256,7 @@ def test_reopened_request_has_no_end(inventory, place):
     assert load_requests(place) == [(1, "open", None, None, None)]
 
 
-def test_branches_that_no_run_lists_are_deleted_with_everything_that_belongs_to_them(inventory, place):
+def test_unlisted_branches_are_deleted_with_all_dependent_rows(inventory, place):
     moved = build_verdict(f"python:3.12@{OLD}", ReferenceStatus.HELD, transition=MOVE)
     state = build_settled(tag_lists={"ghcr.io/acme/base": "f"})
     gone = build_visit(moved, requests=(build_request(),), settled=state)
@@ -270,7 +270,7 @@ def test_branches_that_no_run_lists_are_deleted_with_everything_that_belongs_to_
     assert [count_rows(place, table) for table in (*BRANCH_DETAILS, TRANSITION_EVIDENCE)] == [0] * 7 + [1, 0, 0]
 
 
-def test_a_late_list_does_not_move_the_time_at_which_a_branch_was_seen(inventory, place):
+def test_late_list_does_not_change_the_time_of_the_last_sight(inventory, place):
     inventory.record_visits([build_visit()], {}, place.now)
     inventory.record_seen([WEB], place.now - timedelta(days=300))
     inventory.record_seen([], place.now)

@@ -49,7 +49,7 @@ def test_pending_work_is_later_due_or_claimed(queue, reader):
     assert sweeps == PendingFigures(WorkKind.SWEEP, later=1)
 
 
-def test_ended_work_is_listed_in_the_order_of_its_numbers(queue, reader):
+def test_ended_work_is_listed_in_order_of_ids(queue, reader):
     assert (reader.find_newest_id(), reader.list_ended(0, 9)) == (0, ())
     finish_work(queue, WEB, AT, opened=2, pushed_at=AT - LEASE)
     finish_work(queue, SweepWork(), AT + LEASE, is_failure=True)
@@ -70,7 +70,7 @@ def test_last_deliveries_are_those_of_configured_senders(place, reader):
     assert reader.find_last_deliveries(["registry", "forge"]) == {("registry", DeliveryOutcome.IGNORED): AT + LEASE}
 
 
-def test_open_requests_whose_due_date_has_passed_are_overdue(place, reader):
+def test_open_requests_after_the_due_date_are_overdue(place, reader):
     past, future = {"due_at": AT}, {"due_at": datetime(9000, 1, 1, tzinfo=UTC)}
     requests = (
         build_request(1, due_for=DueClass.HIGH, **past),

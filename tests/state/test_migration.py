@@ -103,7 +103,7 @@ def test_refuses_tables_of_a_later_release(place):
         assert get_version(connection) == PRESENT + 1
 
 
-def test_failed_migration_changes_nothing(place):
+def test_failed_migration_leaves_the_tables_unchanged(place):
     def broken(connection) -> None:
         connection.exec_driver_sql("ALTER TABLE nowhere ADD COLUMN one INTEGER")
 

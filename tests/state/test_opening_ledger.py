@@ -72,7 +72,7 @@ def test_repositories_of_other_forges_are_other_entries(ledger):
     assert load(ledger) == {FIRST}
 
 
-def test_nothing_is_stored_if_choosing_fails(ledger):
+def test_ledger_stores_no_reservation_if_choosing_fails(ledger):
     def fail(_):
         raise StateError("interrupted")
 

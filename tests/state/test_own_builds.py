@@ -25,7 +25,7 @@ def store(place):
     return DatabaseOwnBuilds(place.database())
 
 
-def test_builds_are_loaded_as_they_were_read(store, place):
+def test_builds_are_loaded_as_stored(store, place):
     full = build(
         "1",
         built_at=place.now,
@@ -45,7 +45,7 @@ def test_builds_are_loaded_as_they_were_read(store, place):
     assert store.load_builds([]) == []
 
 
-def test_build_keeps_the_time_of_its_first_reading(store, place):
+def test_build_keeps_the_time_of_the_first_reading(store, place):
     store.record_builds([build("1")], place.now)
     learned = build("1", bases=(BuiltOn(None, digest("base"), BaseEvidence.LABEL),))
     store.record_builds([learned], place.now + HOUR)
@@ -86,6 +86,6 @@ def test_damaged_build_costs_only_itself(store, place, change):
     )
 
 
-def test_text_that_no_database_can_store_costs_only_its_build(store, place):
+def test_text_that_cannot_be_stored_affects_only_one_build(store, place):
     store.record_builds([replace(build("1"), source="\ud800"), build("2")], place.now)
     assert store.load_builds() == [StoredBuild(build("2"), place.now)]

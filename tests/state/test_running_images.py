@@ -41,7 +41,7 @@ def list_images(store):
     return [(each.image.digest, each.first_seen_at, each.ended_at) for each in cluster.images]
 
 
-def test_images_are_loaded_as_they_were_read(store, place):
+def test_images_are_loaded_as_stored(store, place):
     full = replace(OLD, since=place.now - HOUR)
     bare = replace(OLD, container="init", tag=None, digest=None, pods=1)
     store.record_clusters([build_reading(full, bare), build_reading(cluster="dev")], place.now)
@@ -75,7 +75,7 @@ def test_image_that_is_found_again_continues(store, place):
     assert cluster.images == (StoredRunningImage(replace(OLD, pods=7), place.now),)
 
 
-def test_cluster_that_could_not_be_read_keeps_what_is_known(store, place):
+def test_unreadable_cluster_keeps_the_stored_images(store, place):
     failure = UnreadCluster("prod", ClusterProblem.FORBIDDEN, "the account may not list pods\0")
     store.record_clusters([failure], place.now)
     shown = replace(failure, detail="the account may not list pods?")

@@ -10,7 +10,7 @@ from bot.model.errors import StateError
 from bot.state.service_lock import LOCK_SUFFIX, lock_state_file
 
 
-def test_state_has_one_lock_under_all_its_names(tmp_path):
+def test_state_has_one_lock_for_all_names_of_the_file(tmp_path):
     real, link = tmp_path / "state.db", tmp_path / "elsewhere" / "link.db"
     link.parent.mkdir()
     real.touch()

@@ -33,7 +33,7 @@ def queue(place) -> DatabaseWorkQueue:
     return DatabaseWorkQueue(place.database())
 
 
-def test_running_work_is_listed_with_its_worker(reader, queue):
+def test_running_work_is_listed_with_the_worker(reader, queue):
     request_work(queue, TagWork(PYTHON))
     queue.claim_work("one", frozenset(WorkKind), 1, LEASE)
     request_work(queue, WEB)
@@ -42,14 +42,14 @@ def test_running_work_is_listed_with_its_worker(reader, queue):
     assert reader.list_running(0) == ()
 
 
-def test_work_whose_claim_ended_is_not_running(reader, queue):
+def test_work_is_not_running_after_the_claim_ends(reader, queue):
     request_work(queue, WEB)
     queue.claim_work("one", frozenset(WorkKind), 1, timedelta(seconds=-1))
     assert reader.list_running(10) == ()
     assert reader.summarise_workers() == ()
 
 
-def test_failing_work_is_listed_with_its_error(reader, queue):
+def test_failing_work_is_listed_with_the_error(reader, queue):
     request_work(queue, WEB, API)
     first, _ = queue.claim_work("one", frozenset(WorkKind), 2, LEASE)
     queue.postpone_work("one", first, timedelta(minutes=10), "github.com answers 502")
@@ -78,7 +78,7 @@ def test_senders_are_summarised(place, reader):
     assert (github.sender, github.repeats) == ("github", 0)
 
 
-def test_hosts_are_summarised_with_their_last_failures(reader, queue):
+def test_hosts_are_summarised_with_the_last_failures(reader, queue):
     finish_work(queue, WEB, NOW, "opened 1 proposal")
     finish_work(queue, API, NOW - LEASE, "github.com answers 500", is_failure=True)
     finish_work(queue, API, NOW - timedelta(minutes=1), "github.com answers 502", is_failure=True)

@@ -86,7 +86,7 @@ def test_parts_that_run_at_the_same_time_share_the_limit(folder, run):
     assert count_opened(run(None, NOW + timedelta(hours=2))) == 4
 
 
-def test_next_run_opens_what_killed_parts_had_reserved(folder, run):
+def test_next_run_opens_proposals_reserved_by_killed_shards(folder, run):
     """The parts are killed after a different number of writes. A proposal takes two writes."""
 
     def run_until_killed(part: int) -> None:

@@ -59,7 +59,7 @@ def visit_twice(place, inventory) -> None:
     inventory.record_visits([after], {}, place.now + 3 * DAY)
 
 
-def test_facts_of_an_image_contain_its_uses_and_their_history(place, inventory, open_reader):
+def test_facts_of_an_image_contain_uses_and_history(place, inventory, open_reader):
     visit_twice(place, inventory)
     inventory.record_visits([build_visit("node:22", key=API)], {}, place.now)
     facts = open_reader().load_image_facts(IMAGE)
@@ -76,7 +76,7 @@ def test_facts_of_an_image_contain_its_uses_and_their_history(place, inventory, 
     assert (facts.heads, facts.listed_repositories) == ({WEB: "f00d"}, {PYTHON.repository, "docker.io/library/node"})
 
 
-def test_facts_of_a_repository_contain_all_its_images(place, inventory, open_reader):
+def test_facts_of_a_repository_contain_all_images(place, inventory, open_reader):
     visit_twice(place, inventory)
     inventory.record_visits([build_visit("python:3.12", "node:22", key=API)], {}, place.now)
     facts = open_reader().load_repository_facts(API.repository)
@@ -84,7 +84,7 @@ def test_facts_of_a_repository_contain_all_its_images(place, inventory, open_rea
     assert facts.listed_repositories is None
 
 
-def test_facts_of_the_fleet_lack_only_spans_that_nothing_depends_on(place, inventory, open_reader):
+def test_facts_of_the_fleet_omit_only_unused_spans(place, inventory, open_reader):
     visit_twice(place, inventory)
     inventory.record_visits([build_visit("node:22", key=API)], {}, place.now)
     facts = open_reader().load_fleet_facts()
@@ -158,9 +158,7 @@ def test_digest_that_a_later_visit_finds_is_wanted_again(place, inventory, open_
     assert open_reader().load_fleet_facts().unwanted == {}
 
 
-def test_running_digest_that_the_operator_blocked_is_unwanted_although_no_file_contains_it(
-    place, inventory, memory, open_reader
-):
+def test_running_digest_is_unwanted_when_blocked_by_operator_and_in_no_file(place, inventory, memory, open_reader):
     child = ChildManifest(digest("child"), "linux/amd64")
     index = Manifest(NEW, ManifestKind.INDEX, "application/vnd.oci.image.index.v1+json", (child,))
     memory.save_manifests([CachedManifest(index, frozenset({PYTHON.repository}))])
@@ -192,7 +190,7 @@ def test_stages_follow_from_the_facts(place, inventory, open_reader):
     ]
 
 
-def test_images_of_a_cache_run_under_the_name_of_their_upstream(place, inventory, open_reader):
+def test_images_of_a_cache_run_under_the_name_of_the_upstream(place, inventory, open_reader):
     cache = "contoso.azurecr.io/dockerhub"
     cached = f"{cache}/library/python"
     inventory.record_visits([build_visit(manifest(f"{cached}:3.12@{OLD}"))], {}, place.now)

@@ -74,7 +74,7 @@ def test_unchanged_tag_is_one_observation_and_rolled_back_tag_is_three(memory, n
     ]
 
 
-def test_each_tag_has_its_own_observations(memory, now):
+def test_observations_are_stored_per_tag(memory, now):
     memory.record_tags({LINE: claim("A"), OTHER: claim("B")}, now)
     memory.record_tags({OTHER: claim("A")}, now + DAY)
     assert [len(stays(memory, line)) for line in (LINE, OTHER)] == [1, 2]
@@ -98,7 +98,7 @@ def test_older_descriptor_does_not_replace_later_observation(memory, now):
 
 
 @pytest.mark.parametrize("has_moved", [True, False])
-def test_observation_of_a_run_whose_clock_was_wrong_is_replaced(memory, now, has_moved):
+def test_observation_with_a_future_time_is_replaced(memory, now, has_moved):
     memory.record_tags({LINE: claim("A")}, now + 30_000 * DAY)
     current = "B" if has_moved else "A"
     memory.record_tags({LINE: claim(current)}, now)
@@ -132,7 +132,7 @@ def test_data_is_available_after_reopening_the_database(place, now):
 # Manifests
 
 
-def test_loads_manifests_as_they_were_saved(memory):
+def test_manifests_are_loaded_as_saved(memory):
     one, two = CachedManifest(MANIFEST, frozenset({"ghcr.io/a/b", "ghcr.io/a/c"})), fetched(OF_ONE)
     memory.save_manifests([fetched(MANIFEST), two])
     memory.save_manifests([one])
@@ -146,7 +146,7 @@ def test_document_above_the_limit_is_not_stored(memory):
     assert memory.load_manifests([MANIFEST.digest]) == {}
 
 
-def test_invalid_unicode_is_not_stored_and_is_no_error(memory):
+def test_invalid_unicode_is_not_stored_and_not_an_error(memory):
     memory.save_scans({subject("a"): replace(SCAN, os="\ud800"), subject("b"): SCAN})
     assert memory.load_scans(TRIVY, [subject("a"), subject("b")]) == {subject("b"): SCAN}
 

@@ -70,7 +70,7 @@ def test_extended_claim_does_not_end(queue):
     assert queue.claim_work("b", WorkKind, 10, LEASE) == ()
 
 
-def test_request_during_work_lets_it_be_done_again(queue):
+def test_request_during_work_repeats_the_work(queue):
     request_work(queue, WEB)
     [claimed] = queue.claim_work("a", WorkKind, 10, LEASE)
     request_work(queue, WEB)
@@ -166,7 +166,7 @@ def test_two_workers_never_claim_the_same_work(place):
     assert not set(claimed[0]) & set(claimed[1])
 
 
-def test_the_same_delivery_is_stored_once_and_leads_to_work_once(queue, service_log):
+def test_repeated_delivery_is_stored_once_and_leads_to_work_once(queue, service_log):
     delivery = Delivery("acr", "id-1", datetime.now(UTC), DeliveryOutcome.ACCEPTED, "trace-1", ("docker.io/a:1",))
     assert service_log.record_delivery(delivery, [build_work(NODE)])
     assert not service_log.record_delivery(delivery, [build_work(NODE)])
