@@ -77,7 +77,7 @@ def test_same_entry_is_not_added_twice(basebump, fleet):
     assert Path(fleet).read_bytes() == content
 
 
-def test_blocked_digest_keeps_its_reason(basebump, fleet):
+def test_blocked_digest_keeps_the_first_reason(basebump, fleet):
     basebump("block", OLD, "--reason", "malware", "-c", fleet)
     content = Path(fleet).read_bytes()
     code, out, err = basebump("block", OLD, "--reason", "other", "--image", "docker.io/**", "-c", fleet)
@@ -134,7 +134,7 @@ def test_entry_goes_to_the_file_that_the_config_names(basebump, config, tmp_path
         ((OLD, "--reason", "x", "--image", "python"), "matches no image"),
     ],
 )
-def test_entry_that_is_not_valid_changes_nothing(basebump, config, arguments, says):
+def test_invalid_entry_leaves_config_unchanged(basebump, config, arguments, says):
     path = config()
     before = Path(path).read_bytes()
     code, _, err = basebump("block", *arguments, "-c", path)

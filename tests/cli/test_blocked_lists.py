@@ -78,7 +78,7 @@ def test_entries_of_an_artifact_count_by_tag_and_by_digest(moved, scan, config):
         ((b"[" * 100_000,), "is not valid"),
     ],
 )
-def test_artifact_that_is_not_a_list_is_a_failure_and_nothing_is_proposed(moved, scan, config, blobs, says):
+def test_artifact_that_is_not_a_list_is_a_failure_and_prevents_proposals(moved, scan, config, blobs, says):
     push_artifact(moved, *blobs)
     code, references, failed = scan(config('blocked: [{oci: "acme/blocked:latest"}]\n'))
     assert code == 1
@@ -88,7 +88,7 @@ def test_artifact_that_is_not_a_list_is_a_failure_and_nothing_is_proposed(moved,
     assert says in failure["error"]
 
 
-def test_unread_list_does_not_hide_what_another_list_blocks(moved, scan, config):
+def test_unread_list_does_not_hide_digests_blocked_by_another_list(moved, scan, config):
     with Listener(lambda _: Reply(503)) as server:
         url = f"http://{server.host}/list.yaml"
         code, references, failed = scan(config(f'blocked: [{{digest: "{BAD}", reason: malware}}, {{url: "{url}"}}]\n'))

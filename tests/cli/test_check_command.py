@@ -132,7 +132,7 @@ def test_unreachable_registry_is_reported_once(tmp_path, basebump, no_pauses):
     assert out.count("did not answer") == 1
 
 
-def test_text_says_that_nothing_was_found(tmp_path, basebump):
+def test_text_reports_check_without_findings(tmp_path, basebump):
     write_tree(tmp_path, {"Dockerfile": PINNED})
     code, out, err = basebump("check", tmp_path, "--offline")
     assert (code, "1 image reference" in out, err) == (0, True, "")

@@ -71,7 +71,7 @@ def test_checks_only_the_given_subfolder_of_a_checkout(git, found):
     assert found(folder=git.directory / "web") == [("Dockerfile", 1)]
 
 
-def test_changed_argument_changes_the_references_that_use_it(git, found):
+def test_changed_argument_changes_the_references_that_use_the_argument(git, found):
     before = "ARG IMAGE=python:3.12\nARG TAG=7\nFROM ${IMAGE}\nFROM redis:${TAG}\n"
     git.commit("main", {"Dockerfile": before})
     git.run("reset", "--quiet", "--hard")
@@ -89,7 +89,7 @@ def test_changed_argument_changes_the_references_that_use_it(git, found):
     ],
     ids=["through-another", "on-the-next-line"],
 )
-def test_changed_argument_that_selects_a_stage_changes_its_reference(git, found, files, old, new):
+def test_changed_argument_that_selects_a_stage_changes_the_reference(git, found, files, old, new):
     git.commit("main", {"Dockerfile": files})
     git.run("reset", "--quiet", "--hard")
     write_tree(git.directory, {"Dockerfile": files + "RUN x\n"})
@@ -98,7 +98,7 @@ def test_changed_argument_that_selects_a_stage_changes_its_reference(git, found,
     assert found() == [("Dockerfile", files[: files.index("FROM ${")].count("\n") + 1)]
 
 
-def test_changed_bake_variable_changes_the_references_that_use_it(git, found):
+def test_changed_bake_variable_changes_the_references_that_use_the_variable(git, found):
     bake = (
         'variable "HUB" {\n  default = "quay.io"\n}\nvariable "TAG" {\n  default = "3"\n}\n'
         'target "a" {\n  contexts = {\n    b = "docker-image://${HUB}/python:${TAG}"\n  }\n}\n'
@@ -110,7 +110,7 @@ def test_changed_bake_variable_changes_the_references_that_use_it(git, found):
     assert found() == [("docker-bake.hcl", 9)]
 
 
-def test_image_that_another_file_completes_changes_with_its_own_line(git, found):
+def test_image_completed_by_another_file_changes_with_the_line_of_the_image(git, found):
     compose = "services:\n  a:\n    image: redis:${TAG}\n  b:\n    image: redis:${TAG}\n"
     git.commit("main", {"compose.yaml": compose, ".env": "TAG=7\n"})
     git.run("reset", "--quiet", "--hard")
@@ -145,7 +145,7 @@ def test_folder_that_replaced_a_file_counts_as_changed(git, found):
 
 
 @pytest.mark.parametrize("attribute", ["-diff", "binary", "diff=own", "filter=own", "working-tree-encoding=UTF-16LE"])
-def test_attributes_and_config_of_a_repository_hide_and_start_nothing(git, found, tmp_path, attribute):
+def test_git_attributes_and_config_neither_hide_changes_nor_start_programs(git, found, tmp_path, attribute):
     ran = tmp_path / "ran"
     for key in ("diff.external", "diff.own.command", "diff.own.textconv", "filter.own.clean", "core.fsmonitor"):
         git.run("config", key, f"touch {ran}; cat")

@@ -26,7 +26,7 @@ def test_finds_gone_image_with_a_hint(check, config, loopback):
     assert f"--write moves it to {now[7:19]}" in finding["message"]
 
 
-def test_finds_gone_image_even_if_its_replacement_is_refused(check, config, loopback):
+def test_gone_image_is_found_even_if_the_replacement_is_refused(check, config, loopback):
     loopback.move("python", "3.12", "now")
     path = config("policy: [{require: {scan: true}}]\n")
     code, document = check({"Dockerfile": PINNED}, "--config", path)
@@ -41,7 +41,7 @@ def test_outdated_image_is_not_a_finding(check, config, loopback):
 
 
 @pytest.mark.parametrize("tags", [("now",), ("old", "now")], ids=["up-to-date", "moved"])
-def test_finds_superseded_tag_even_if_it_has_updates(check, config, loopback, tmp_path, tags):
+def test_superseded_tag_is_found_even_if_the_tag_has_updates(check, config, loopback, tmp_path, tags):
     held, *_ = [loopback.move("python", "3.7", content) for content in tags]
     (tmp_path / "ends.yaml").write_text(
         "schema: 1\nimages: [{image: docker.io/library/python, tag: '3.7', date: 2023-06-27, successor: '3.12'}]\n"
@@ -88,7 +88,7 @@ def signing(tmp_path, config):
 
 
 @pytest.mark.parametrize("tags", [("old",), ("old", "new")], ids=["up-to-date", "moved"])
-def test_current_image_must_be_signed_if_a_rule_requires_it(check, loopback, signing, tags):
+def test_current_image_must_be_signed_if_a_rule_requires_signatures(check, loopback, signing, tags):
     for content in tags:
         loopback.move("python", "3.12", content)
     sign(loopback, NEW)
@@ -108,7 +108,7 @@ def test_finds_image_without_trusted_signers(check, loopback, signing):
     assert "`trust`" in document["findings"][0]["message"]
 
 
-def test_unpinned_reference_is_checked_by_the_image_of_its_tag(check, loopback, signing):
+def test_unpinned_reference_is_checked_by_the_image_of_the_tag(check, loopback, signing):
     loopback.move("python", "3.12", "new")
     code, document = check({"Dockerfile": "FROM python:3.12\n"}, "--config", signing())
     assert (code, found(document)) == (4, [("Dockerfile", 1, "policy")])
@@ -156,7 +156,7 @@ def aged(loopback):
     return file
 
 
-def test_finds_too_old_image_if_there_is_a_newer_one(check, config, aged):
+def test_too_old_image_is_found_if_a_newer_image_exists(check, config, aged):
     files = aged(timedelta(days=40, hours=1))
     code, document = check(files, "--config", config(), "--max-age", "30d")
     (finding,) = document["findings"]
@@ -218,7 +218,7 @@ def test_outdated_image_is_not_scanned(aged, scanned):
     assert scanned(outdated, "--max-age", "30d") == (4, True)
 
 
-def test_unpinned_image_is_scanned_because_a_rule_may_refuse_its_pin(loopback, scanned):
+def test_unpinned_image_is_scanned_because_a_rule_may_refuse_the_pin(loopback, scanned):
     loopback.move("python", "3.12", "now")
     assert scanned("FROM python:3.12\n") == (4, True)
 

@@ -83,7 +83,7 @@ def test_installed_scanner_is_used_without_scanners_in_the_config(call, stand, c
     assert "Nothing was scanned" not in out
 
 
-def test_check_scans_nothing_although_a_scanner_is_installed(call, stand):
+def test_check_does_not_scan_although_a_scanner_is_installed(call, stand):
     call("check")
     call("check", "--strict")
     assert not (stand.folder / "log").exists()

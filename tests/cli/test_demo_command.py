@@ -14,7 +14,7 @@ from support.parts import find_trivy
 pytestmark = pytest.mark.real("git")
 
 
-def test_demo_proposes_and_its_second_run_does_nothing(basebump, tmp_path, monkeypatch):
+def test_demo_opens_proposals_and_second_run_leaves_proposals_unchanged(basebump, tmp_path, monkeypatch):
     program = tmp_path / "my tools" / "basebump"
     program.parent.mkdir()
     program.symlink_to(Path(sys.executable).with_name("basebump"))

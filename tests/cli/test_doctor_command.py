@@ -86,7 +86,7 @@ def test_config_without_forges_is_wrong_usage(basebump, config):
     assert basebump("doctor", "--config", config())[0] == 2
 
 
-def test_unset_secrets_are_problems_with_their_variables(examine, local, monkeypatch):
+def test_unset_secrets_are_problems_that_name_the_variables(examine, local, monkeypatch):
     monkeypatch.delenv("ACME_TOKEN", raising=False)
     monkeypatch.setenv("ACME_EMPTY", "")
     more = "registries: [{host: registry.acme.test, username_env: ACME_TOKEN, password_env: ACME_EMPTY}]\n"
@@ -104,7 +104,7 @@ def test_unset_secrets_are_problems_with_their_variables(examine, local, monkeyp
     assert (image[0], "no image was named" in image[3]) == ("cannot-tell", True)
 
 
-def test_forge_without_its_secret_is_a_problem_and_other_forges_are_checked(examine, local, tmp_path, monkeypatch):
+def test_forge_without_secret_is_a_problem_and_other_forges_are_checked(examine, local, tmp_path, monkeypatch):
     monkeypatch.delenv("ACME_TOKEN", raising=False)
     path = Path(local())
     other = "[{kind: gitlab, url: 'http://127.0.0.1:1', token_env: ACME_TOKEN, repositories: [a/b]}, "
@@ -144,7 +144,7 @@ def test_repository_that_the_server_lacks_is_a_problem(examine, configure, serve
 
 
 @pytest.mark.parametrize("kind", [GitHubStand, GitLabStand])
-def test_writes_nothing_to_a_server(examine, configure, serve, kind):
+def test_doctor_makes_no_writes_to_a_server(examine, configure, serve, kind):
     stand = serve(kind, FILES)
     examine(configure(stand, more="proposals: {dashboard: true}\nscanners: [{kind: none}]\n"))
     assert stand.server.exchanges
@@ -259,7 +259,7 @@ def test_newer_state_is_a_problem(examine, local, tmp_path):
     assert "update basebump" in checks["state"][0][3]
 
 
-def test_state_is_read_while_another_process_writes_to_it(examine, local, tmp_path):
+def test_state_is_read_while_another_process_writes(examine, local, tmp_path):
     _state(tmp_path / "state.db")
     with sqlite3.connect(tmp_path / "state.db") as connection:
         connection.execute("UPDATE schema_version SET version = ?", (len(MIGRATIONS) + 2,))

@@ -46,13 +46,13 @@ def grype(tmp_path):
     return install
 
 
-def test_says_that_there_is_no_scanner(examine):
+def test_missing_scanner_is_reported(examine):
     code, (check,) = examine("")
     assert (code, check[:2]) == (0, ("ok", "no scanner"))
     assert "no scanner" in check[2]
 
 
-def test_names_the_installed_scanner_with_its_database(examine, grype):
+def test_installed_scanner_is_reported_with_version_and_database(examine, grype):
     code, (check,) = examine(f"scanners: [{{kind: grype, binary: {grype(timedelta(hours=2))}}}]")
     assert (code, check[:2]) == (0, ("ok", "grype"))
     assert "grype 0.121.2, " in check[2]
@@ -71,7 +71,7 @@ def test_missing_scanner_is_a_problem(examine, kind):
     assert "install it" in check[2]
 
 
-def test_failed_trivy_is_a_problem_with_its_message(examine, tmp_path):
+def test_failed_trivy_is_a_problem_with_the_message_of_trivy(examine, tmp_path):
     trivy = tmp_path / "trivy"
     trivy.write_text("#!/bin/sh\necho 'FATAL no database' >&2\nexit 1\n")
     trivy.chmod(0o755)
@@ -87,7 +87,7 @@ def test_checks_each_entry(examine, grype):
     assert (code, [subject for _, subject, _ in checks]) == (0, ["no scanner", "grype"])
 
 
-def test_osv_api_is_ok_if_it_answers_and_else_a_problem(examine):
+def test_osv_api_is_a_problem_unless_reachable(examine):
     stand = OsvStand(debian("CVE-2026-0001", "openssl"))
     with stand.listener:
         scanners = f"scanners: [{{kind: osv, url: '{stand.listener.url}'}}]"

@@ -39,7 +39,7 @@ def test_error_has_a_line_for_the_error_and_a_line_for_the_hint(
     assert hint_line.startswith(f"hint: {hint}")
 
 
-def test_config_error_has_the_hint_of_each_problem_below_its_line(basebump, tmp_path, monkeypatch):
+def test_config_error_has_a_hint_below_the_line_of_each_problem(basebump, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "basebump.yaml").write_text("schema: 1\nregistrys: []\npolcy: []\n", encoding="utf-8")
     code, _, err = basebump("config", "check", "basebump.yaml")

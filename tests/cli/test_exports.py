@@ -43,7 +43,7 @@ def _all_exports(folder) -> list[str]:
     return [word for each in FORMATS for word in ("--export", f"{each}={folder / each}")]
 
 
-def test_one_scan_writes_all_exports_like_stdout(scan, tmp_path, loopback):
+def test_scan_writes_all_exports_like_stdout(scan, tmp_path, loopback):
     code, out, err = scan(*_all_exports(tmp_path))
     asked = len(loopback.registry.served_requests)
     assert (code, err.splitlines()) == (
@@ -61,7 +61,7 @@ def test_one_scan_writes_all_exports_like_stdout(scan, tmp_path, loopback):
 
 
 @pytest.mark.real("git")
-def test_one_run_writes_all_exports(run, tmp_path):
+def test_run_writes_all_exports(run, tmp_path):
     code, out, _ = run("--format", "markdown", *_all_exports(tmp_path))
     assert code == 0
     assert (tmp_path / "markdown").read_text() == out
@@ -120,7 +120,7 @@ def test_failed_export_exits_with_1_and_keeps_the_others(scan, tmp_path):
     assert (tmp_path / "lines").read_text()
 
 
-def test_exports_are_written_even_if_nobody_reads_stdout(tmp_path):
+def test_exports_are_written_even_if_stdout_is_closed(tmp_path):
     write_tree(tmp_path / "tree", {f"{number}/Dockerfile": "FROM python:3.12\n" for number in range(500)})
     export = tmp_path / "report.json"
     command = f"{sys.executable} -m bot scan {tmp_path / 'tree'} --offline --export json={export} | head -1"

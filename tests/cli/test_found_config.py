@@ -79,7 +79,7 @@ HARMFUL = {
 
 @pytest.mark.parametrize("name", HARMFUL)
 @pytest.mark.parametrize("command", [["scan"], ["check"], ["resolve", "alpine"], ["compare", "alpine:1", "alpine:2"]])
-def test_config_that_can_do_harm_is_used_only_if_the_user_names_it(name, command, basebump, checkout):
+def test_harmful_config_is_used_only_if_named_by_the_user(name, command, basebump, checkout):
     (checkout / "basebump.yaml").write_text(f"schema: 1\n{HARMFUL[name]}\n", encoding="utf-8")
     code, out, err = basebump(*command)
     assert (code, out) == (2, "")
@@ -120,7 +120,7 @@ def test_run_uses_the_config_of_the_current_folder(basebump, checkout, tmp_path)
     assert basebump("run")[2].startswith(NOTE)
 
 
-def test_rules_of_the_repository_apply_in_its_folders(basebump, checkout):
+def test_rules_of_the_repository_apply_in_subfolders(basebump, checkout):
     (checkout / ".basebump.yaml").write_text(
         "schema: 1\npolicy: [{match: {path: deploy/*}, ignore: true}]\n", encoding="utf-8"
     )

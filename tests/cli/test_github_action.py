@@ -19,18 +19,18 @@ def written(tmp_path, **inputs):
     return load(tmp_path / config.removeprefix("--config=").rpartition("/")[2], requires_forges=True)
 
 
-def test_step_without_inputs_proposes_to_its_own_repository(tmp_path):
+def test_step_without_inputs_proposes_to_the_repository_of_the_workflow(tmp_path):
     assert build_arguments(JOB, tmp_path)[:3] == ["run", f"--config={tmp_path / 'basebump.yaml'}", "--level=propose"]
     (forge,) = written(tmp_path).forges
     assert (forge.url, forge.token_env, forge.repositories) == (JOB["GITHUB_API_URL"], "BASEBUMP_TOKEN", ("acme/web",))
 
 
-def test_app_selects_all_repositories_of_its_installation(tmp_path):
+def test_app_selects_all_repositories_of_the_installation(tmp_path):
     (forge,) = written(tmp_path, APP_ID="12", APP_KEY="-----").forges
     assert (forge.app, forge.token_env, forge.repositories) == (AppSettings(12, "BASEBUMP_APP_KEY"), None, ())
 
 
-def test_state_is_where_the_cache_expects_it(tmp_path, monkeypatch):
+def test_state_is_stored_at_the_path_that_is_cached(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert written(tmp_path, STATE="kept/state.db").state.path == tmp_path / "kept" / "state.db"
     assert written(tmp_path).state is None

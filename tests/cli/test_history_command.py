@@ -75,7 +75,7 @@ def test_history_of_an_image_has_the_digests_of_the_registry_and_all_branches(ba
     assert basebump("history", "python:3.13", "-c", fleet)[1].startswith("The state contains neither")
 
 
-def test_json_has_each_move_with_its_request(basebump, fleet):
+def test_json_has_each_move_with_the_request(basebump, fleet):
     document = json.loads(basebump("history", "python", "-c", fleet, "--format", "json")[1])
     moved = [(each["repository"], each["digest"], each["moved_by"]) for each in document["moves"]]
     assert moved == [

@@ -67,7 +67,7 @@ def test_link_that_leads_nowhere_is_not_followed(folder, basebump, tmp_path):
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_workflow_uses_the_config_and_its_state(folder, basebump):
+def test_workflow_uses_the_config_and_the_state(folder, basebump):
     assert basebump("init", folder, "--workflow", "github")[0] == 0
     workflow = (folder / ".github/workflows/basebump.yml").read_text(encoding="utf-8")
     config = (folder / "basebump.yaml").read_text(encoding="utf-8")
@@ -81,7 +81,7 @@ def add_remote(folder, url):
     Git(folder).run("remote", "add", "origin", url)
 
 
-def test_pipeline_uses_the_config_and_the_token_of_its_job(folder, basebump):
+def test_pipeline_uses_the_config_and_the_token_of_the_job(folder, basebump):
     add_remote(folder, "https://acme@dev.azure.com/acme/Web%20Shop/_git/web")
     code, out, _ = basebump("init", folder, "--workflow", "azure")
     assert (code, "--workflow" in out) == (0, False)

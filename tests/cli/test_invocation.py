@@ -45,6 +45,6 @@ def test_own_command_is_a_path_when_another_program_of_that_name_is_on_path(prog
     assert get_own_command() == str(program)
 
 
-def test_own_command_names_the_interpreter_when_the_package_was_started_with_it(monkeypatch):
+def test_own_command_names_the_interpreter_when_the_package_was_started_as_module(monkeypatch):
     monkeypatch.setattr(sys, "argv", [str(ROOT / "bot" / "__main__.py")])
     assert get_own_command() == f"{sys.executable} -m bot"

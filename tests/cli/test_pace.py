@@ -22,7 +22,7 @@ def test_write_delay_depends_on_how_repositories_are_selected(kind):
     assert list(group_by_write_delay(stated, forge)) == [(named, 3.0), (owned, 3.0)]
 
 
-def test_named_projects_are_excluded_from_the_selection_of_their_group():
+def test_named_projects_are_excluded_from_the_selection_of_the_group():
     forge = GitlabSettings(
         repositories=("acme/shop/web",), owners=(OwnerSelection("acme"), OwnerSelection("acme/shop"))
     )

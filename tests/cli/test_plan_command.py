@@ -69,7 +69,7 @@ def local(tmp_path, config):
     )
 
 
-def test_plan_prints_what_a_report_prints_and_stores_a_private_file(tmp_path, basebump, local, loopback):
+def test_plan_prints_the_report_and_stores_a_private_file(tmp_path, basebump, local, loopback):
     loopback.move("python", "3.12-slim", "now")
     plan = tmp_path / "plan.json"
     plan.write_text("an earlier plan")
@@ -135,7 +135,7 @@ def test_changed_config_and_old_plan_are_refused(tmp_path, basebump, local, loop
     assert list(Git(tmp_path / "repositories" / "web.git").branches()) == ["main"]
 
 
-def test_apply_says_that_there_is_nothing_to_write(tmp_path, basebump, local, loopback):
+def test_apply_reports_a_plan_without_writes(tmp_path, basebump, local, loopback):
     loopback.move("python", "3.12-slim", "now")
     basebump("run", "--config", local, "--level", "propose")
     plan = tmp_path / "plan.json"
@@ -171,7 +171,7 @@ def test_repository_that_changed_is_named_and_ends_with_1(tmp_path, basebump, lo
 
 
 @pytest.mark.parametrize("kind", ["pipe", "socket"])
-def test_plan_does_not_replace_what_is_not_a_file(kind, tmp_path, basebump, local):
+def test_plan_replaces_only_regular_files(kind, tmp_path, basebump, local):
     """A user may write `--out /dev/null`, and may be root in a container."""
     path = tmp_path / "node"
     with socket.socket(socket.AF_UNIX) as listener:
@@ -190,7 +190,7 @@ def test_wrong_usage_of_plan_ends_with_2(arguments, basebump, local):
     assert basebump("plan", "--config", local, *arguments)[0] == 2
 
 
-def test_plan_does_not_replace_its_config(basebump, local):
+def test_plan_does_not_replace_the_config(basebump, local):
     config = Path(local)
     before = config.read_text()
     code, _, err = basebump("plan", "--config", local, "--out", local)

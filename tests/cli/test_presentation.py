@@ -80,12 +80,12 @@ def test_quiet_command_shows_no_notes(scan, tmp_path):
     assert scan("-q", "--export", f"json={tmp_path / 'export'}")[2] == ""
 
 
-def test_quiet_text_has_only_what_needs_an_action(basebump, tmp_path):
+def test_quiet_text_has_only_results_that_need_an_action(basebump, tmp_path):
     folder = write_tree(tmp_path, {"Dockerfile": "FROM python:3.12\nFROM $X\n# basebump: ignore\nFROM node:22\n"})
     assert "node:22" in basebump("scan", folder, "--offline")[1]
     assert basebump("scan", folder, "--offline", "-q") == (0, "", "")
 
 
-def test_options_of_one_command_do_not_concern_the_next_one(scan):
+def test_options_of_one_command_do_not_affect_the_next_command(scan):
     assert UPDATE in scan("--color", "always", "-q")[1]
     assert UPDATE not in scan()[1]

@@ -27,7 +27,7 @@ def run(tmp_path, basebump, config, loopback):
 
 
 @pytest.mark.real("git")
-def test_page_of_a_run_equals_the_page_of_its_document(run, basebump, tmp_path):
+def test_page_of_a_run_equals_the_page_of_the_json_document(run, basebump, tmp_path):
     document, page, again = (tmp_path / name for name in ("run.json", "run.html", "again.html"))
     assert run("--export", f"json={document}", "--export", f"html={page}")[0] == 0
     assert basebump("report", document, "-q", "-o", again) == (0, "", "")
@@ -94,7 +94,7 @@ def test_fail_overdue_ends_with_4_and_names_the_overdue_proposals(basebump, tmp_
     assert "2 more proposals are overdue" in basebump("report", many, "--fail-overdue")[2]
 
 
-def test_fail_overdue_ends_with_0_if_nothing_is_overdue_or_the_risk_was_accepted(basebump, tmp_path):
+def test_fail_overdue_exits_with_0_without_overdue_proposals_or_if_risk_is_accepted(basebump, tmp_path):
     due = DueDate(datetime(2026, 12, 2, tzinfo=UTC), DueClass.CRITICAL)
     declined = proposal("b", ProposalOutcome.DECLINED, accepted_risk=DueClass.EXPLOITED)
     document = write_document(tmp_path / "run.json", proposal("a", due=due), declined)

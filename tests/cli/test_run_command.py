@@ -148,7 +148,7 @@ def test_unreachable_registry_leaves_open_proposals_unchanged(tmp_path, basebump
     assert _web(tmp_path).refs() == refs
 
 
-def test_image_in_an_unreadable_file_keeps_its_proposal(tmp_path, basebump, fleet, loopback):
+def test_image_in_an_unreadable_file_keeps_the_proposal(tmp_path, basebump, fleet, loopback):
     loopback.move("python", "3.12-slim", "now")
     git = _web(tmp_path)
     pod = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: python:3.12-slim\n"
@@ -246,7 +246,7 @@ def test_pushed_branch_is_reported(tmp_path, basebump, fleet, loopback):
     assert "branch already exists" in out
 
 
-def test_auto_without_a_scanner_says_that_nothing_was_scanned(basebump, fleet, loopback, monkeypatch):
+def test_scanner_auto_reports_that_no_scanner_is_installed(basebump, fleet, loopback, monkeypatch):
     monkeypatch.setattr("bot.scanners.trivy.find_trivy", lambda *_: None)
     monkeypatch.setattr("bot.scanners.grype.find_grype", lambda *_: None)
     loopback.move("python", "3.12-slim", "now")
@@ -256,7 +256,7 @@ def test_auto_without_a_scanner_says_that_nothing_was_scanned(basebump, fleet, l
     assert "Nothing was scanned: " in out
 
 
-def test_resolve_shows_a_pin_that_differs_from_its_tag(basebump, config, loopback):
+def test_resolve_shows_a_pin_that_differs_from_the_tag(basebump, config, loopback):
     now = loopback.move("python", "3.12-slim", "now")
     _, out, _ = basebump("resolve", f"python:3.12-slim@{digest('old')}", "--config", config())
     assert now in out

@@ -88,7 +88,7 @@ def test_opens_one_request_with_one_commit_for_all_files(basebump, config_file, 
     assert request.labels == ("dependencies",)
 
 
-def test_second_run_writes_nothing(basebump, config_file, stand, loopback):
+def test_second_run_makes_no_writes(basebump, config_file, stand, loopback):
     loopback.move("python", "3.12-slim", "now")
     _run(basebump, config_file)
     writes = list(stand.writes)
@@ -107,7 +107,7 @@ def test_report_and_push_open_no_request(basebump, config_file, stand, loopback)
     assert stand.requests() == []
 
 
-def test_open_request_follows_its_tag(basebump, config_file, stand, loopback):
+def test_open_request_follows_the_tag(basebump, config_file, stand, loopback):
     loopback.move("python", "3.12-slim", "now")
     _run(basebump, config_file)
     newer = loopback.move("python", "3.12-slim", "newer")

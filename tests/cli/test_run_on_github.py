@@ -28,7 +28,7 @@ def test_repositories_of_an_owner_are_selected_once(basebump, configure, github,
     assert [each["name"] for each in json.loads(out)["repositories"]] == ["acme/web", "acme/api"]
 
 
-def test_renamed_repository_is_read_and_its_new_name_reported(basebump, configure, github, loopback):
+def test_renamed_repository_is_read_and_reported_with_the_new_name(basebump, configure, github, loopback):
     loopback.move("python", "3.12-slim", "now")
     github.server.world.rename("acme/web", "acme/homepage")
     code, out, _ = basebump("run", "--config", configure(github), "--repo", "acme/web")
@@ -53,7 +53,7 @@ def _app_config(config, app):
     )
 
 
-def test_app_proposes_to_all_repositories_of_its_installation(basebump, config, app, loopback):
+def test_app_proposes_to_all_repositories_of_the_installation(basebump, config, app, loopback):
     loopback.move("python", "3.12-slim", "now")
     code, out, _ = basebump("run", "--config", _app_config(config, app), "--level", "propose", "--format", "json")
     assert code == 0, out

@@ -20,7 +20,7 @@ def test_file_with_cr_lf_is_left_unchanged_and_reported(basebump, configure, ser
 
 
 @pytest.mark.parametrize(("variable", "secret"), [("CI_JOB_TOKEN", "of-a-job"), ("ACME_TOKEN", "glcbt-64_of-a-job")])
-def test_job_token_is_recognised_by_its_variable_or_prefix(
+def test_job_token_is_recognised_by_variable_or_prefix(
     basebump, config, serve, loopback, monkeypatch, variable, secret
 ):
     loopback.move("python", "3.12-slim", "now")

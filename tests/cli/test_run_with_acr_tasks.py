@@ -146,7 +146,7 @@ def test_rule_may_allow_pinning_images_of_tasks(basebump, config_file, arm, cont
     assert outcomes(repository)["node-22"] == "opened"
 
 
-def test_closes_request_if_a_task_builds_its_image(basebump, config_file, arm, context, github):
+def test_request_is_closed_if_a_task_builds_the_image(basebump, config_file, arm, context, github):
     run(basebump, config_file)
     arm.tasks.append(task(docker(context)))
     _, repository = run(basebump, config_file)
@@ -156,7 +156,7 @@ def test_closes_request_if_a_task_builds_its_image(basebump, config_file, arm, c
 # Where Azure cannot be asked
 
 
-def test_pins_nothing_that_a_task_may_build_if_azure_fails(basebump, config_file, arm):
+def test_images_that_a_task_may_build_are_not_pinned_if_azure_fails(basebump, config_file, arm):
     arm.readers = frozenset()
     document, repository = run(basebump, config_file, code=1)
     (failed,) = document["failed"]
@@ -194,7 +194,7 @@ def test_keeps_request_that_other_references_need(basebump, config_file, arm, gi
     assert (github.writes, github.branches()) == (writes, branches)
 
 
-def test_unreadable_task_closes_nothing_and_is_not_a_failure(basebump, config_file, arm, context):
+def test_unreadable_task_closes_no_request_and_is_not_a_failure(basebump, config_file, arm, context):
     run(basebump, config_file)
     arm.tasks.append(task({"type": "Compose", "contextPath": context}))
     document, repository = run(basebump, config_file)

@@ -87,7 +87,7 @@ def publishers(monkeypatch):
         yield listener
 
 
-def test_public_lists_are_read_only_if_they_are_requested(basebump, scene, publishers):
+def test_public_lists_are_read_only_if_requested(basebump, scene, publishers):
     path, _ = scene("")
     code, out, _ = basebump("run", "--config", path)
     assert (code, publishers.received) == (0, [])

@@ -73,14 +73,14 @@ def test_auto_uses_the_api_if_no_scanner_is_installed(run, api, nothing_installe
     assert "fixes 1 (1 of unknown severity), adds none, 1 remains" in out
 
 
-def test_auto_sends_nothing_if_the_config_forbids_it(run, api, nothing_installed):
+def test_scanner_auto_sends_no_requests_if_the_config_disables_osv(run, api, nothing_installed):
     code, out, _ = run(scanner="{kind: auto, osv: none}")
     assert code == 0
     assert "Nothing was scanned: " in out
     assert api.listener.received == []
 
 
-def test_auto_prefers_installed_scanner_and_sends_nothing(run, api, monkeypatch, tmp_path):
+def test_scanner_auto_prefers_installed_scanner_and_sends_no_requests(run, api, monkeypatch, tmp_path):
     trivy = tmp_path / "trivy"
     trivy.write_text("#!/bin/sh\necho 'FATAL no database' >&2\nexit 1\n")
     trivy.chmod(0o755)

@@ -33,7 +33,7 @@ def test_json_is_one_document_and_updates_exit_with_0(tmp_path, basebump, config
     assert [place["new_digest"] for place in json.loads(out)["references"]] == [now, None]
 
 
-def test_writes_nothing_without_write(tmp_path, basebump, config, loopback):
+def test_scan_changes_no_files_without_write(tmp_path, basebump, config, loopback):
     loopback.move("python", "3.12", "now")
     folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:3.12\n"})
     basebump("scan", folder, "--config", config())
@@ -178,7 +178,7 @@ OBJECTS = YAML | {"bot.formats._syntax.kubernetes.objects", "bot.model.cross_fil
     ],
     ids=["nothing", "dockerfile", "kubernetes", "drone", "terraform", "msbuild", "quadlet", "kustomize"],
 )
-def test_scan_imports_only_modules_that_it_needs(tmp_path, files, needed):
+def test_scan_imports_only_required_modules(tmp_path, files, needed):
     write_tree(tmp_path, files)
     program = (
         "import sys\nfrom bot.cli.app import main\n"
@@ -215,7 +215,7 @@ def test_closed_pipe_is_not_a_bug(tmp_path):
         ("stderr", ("resolve",), 2),
     ],
 )
-def test_exit_code_is_the_same_when_nobody_reads(tmp_path, stream, arguments, code):
+def test_exit_code_is_the_same_when_output_is_closed(tmp_path, stream, arguments, code):
     write_tree(tmp_path, {"Dockerfile": "FROM python:3.12\n"})
     command = [sys.executable, "-m", "bot", *(each.format(tmp_path) for each in arguments)]
     closed = ["sh", "-c", f'exec "$@" {1 if stream == "stdout" else 2}>&-', "sh", *command]

@@ -96,7 +96,7 @@ def test_shards_together_cover_all_repositories(basebump, fleet):
 
 
 @pytest.mark.real("git")
-def test_image_option_limits_the_run_to_its_users(basebump, fleet):
+def test_image_option_limits_the_run_to_users_of_the_image(basebump, fleet):
     assert names(basebump, "--config", fleet, "--image", "docker.io/library/python") == ["one", "three"]
     assert names(basebump, "--config", fleet, "--image", "python:3.12") == ["one"]
     assert names(basebump, "--config", fleet, "--image", "nginx") == []

@@ -213,7 +213,7 @@ def test_colours_do_not_change_the_text(wide_terminal, word):
         (ReferenceStatus.NOT_CHECKED, 2),
     ],
 )
-def test_status_determines_the_colour_of_its_line(wide_terminal, status, code):
+def test_status_determines_the_colour_of_the_line(wide_terminal, status, code):
     shown = show_lines(render_run_lines(run_report(repository(verdict(status)))), Screen())
     (line,) = (line for line in shown.split("\n") if "node:22" in line)
     assert re.fullmatch(rf" {{6}}1  \x1b\[{code}m[^ \x1b] node:22  {status}\x1b\[0m", line)
@@ -245,20 +245,20 @@ def test_columns_are_dropped_before_a_line_is_wrapped(wide_terminal, monkeypatch
     assert show_lines([line], Screen()) == "    1  ↑ node:22  held"
 
 
-def test_word_that_fits_no_row_after_its_label_gets_a_row_of_its_own(wide_terminal, monkeypatch):
+def test_word_too_long_for_the_row_of_the_label_gets_a_separate_row(wide_terminal, monkeypatch):
     monkeypatch.setenv("COLUMNS", "30")
     line = StyledLine("     digest       ", "sha256:0123456789abcd", Style.EXPLANATION)
     assert show_lines([line], Screen()) == "     digest\n       sha256:0123456789abcd"
 
 
-def test_numbers_of_findings_have_the_colour_of_their_severity(wide_terminal):
+def test_numbers_of_findings_have_the_colour_of_the_severity(wide_terminal):
     shown = show_lines([StyledLine("", "fixes 3 (1 critical, 2 exploited), CVE-1 high", Style.UPDATE)], Screen())
     assert "\x1b[1;31m1 critical\x1b[0m\x1b[36m, \x1b[1;35m2 exploited\x1b[0m" in shown
     assert "CVE-1 high" in shown
     assert show_lines(["critical  CVE-1  openssl"], Screen()).startswith("\x1b[1;31mcritical\x1b[0m  CVE-1")
 
 
-def test_terminal_links_a_proposal_to_its_url(wide_terminal, monkeypatch):
+def test_terminal_shows_a_proposal_as_link(wide_terminal, monkeypatch):
     url = "https://github.com/acme/web/pull/7"
     lines = render_run_lines(run_report(repository(update(), proposals=(proposal(url=url),))))
     shown = show_lines(lines, Screen())
@@ -280,13 +280,13 @@ def test_legend_explains_the_signs_that_are_used():
     assert "signs  ↑ update, · skipped\n" in text
 
 
-def test_run_that_found_nothing_begins_with_what_failed():
+def test_text_of_run_without_references_begins_with_failures():
     text = render_run_text(run_report(failed=[failure()]))
     assert text.startswith("basebump could not do its work here:\n")
     assert "No image references" not in text
 
 
-def test_brief_text_has_only_what_needs_an_action():
+def test_brief_text_has_only_results_that_need_an_action():
     current = verdict(ReferenceStatus.UP_TO_DATE, written="redis:7")
     trees = [repository(update(), current), repository(current, name="acme/api")]
     text = "\n".join(map(str, render_run_lines(run_report(*trees), is_brief=True)))

@@ -24,7 +24,7 @@ def _list_branches(out: str) -> list[str]:
     return [line.split()[0] for line in out.splitlines()]
 
 
-def test_lists_each_proposal_with_its_state(proposed):
+def test_show_lists_each_proposal_with_state(proposed):
     code, out, _ = proposed("show", "web")
     assert code == 0
     assert [line.split()[1] for line in out.splitlines()] == ["open", "open"]
@@ -45,7 +45,7 @@ def test_shows_title_text_and_changes_without_hidden_parts(proposed):
 
 
 @pytest.mark.parametrize("repository", ["web", "web.git", "web (main)"])
-def test_close_accepts_names_and_branches_as_they_are_printed(proposed, basebump, repository):
+def test_close_accepts_names_and_branches_as_printed(proposed, basebump, repository):
     listed = proposed("show", repository)[1].splitlines()
     first, second = (line.split(maxsplit=2) for line in listed)
     assert proposed("close", repository, first[0].removeprefix("basebump/"))[0] == 0

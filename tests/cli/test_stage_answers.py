@@ -53,7 +53,7 @@ def test_usage_names_the_workload_that_runs_an_older_image(basebump, fleet):
     assert f"\nRunning in clusters\n  {OLD[7:19]}  prod/payments/Deployment/proxy (app)  4 pods\n" in out
 
 
-def test_usage_names_what_runs_and_is_in_no_repository(basebump, fleet):
+def test_usage_names_running_images_that_are_in_no_repository(basebump, fleet):
     _, out, _ = basebump("usage", "busybox", "-c", fleet)
     assert f"  {digest('busybox')[7:19]}  prod/payments/Deployment/debug (app)  1 pod  in no repository\n" in out
     _, out, _ = basebump("usage", WEB_IMAGE, "-c", fleet)
@@ -75,7 +75,7 @@ def test_usage_lists_running_images_with_the_tag_and_the_digest_of_the_question(
     assert [each["name"] for each in json.loads(out)["running"]] == found
 
 
-def test_document_of_usage_has_stages_and_what_the_update_waits_for(basebump, fleet):
+def test_document_of_usage_has_stages_and_reasons_for_waiting(basebump, fleet):
     _, out, _ = basebump("usage", "nginx", "-c", fleet, "--format", "json")
     document = json.loads(out)
     (update,) = document["usages"][0]["updates"]
@@ -100,7 +100,7 @@ def test_csv_of_usage_has_the_stage_of_the_latest_update(basebump, fleet):
     ]
 
 
-def test_without_builds_and_clusters_nothing_is_said_about_them(basebump, fleet, tmp_path):
+def test_usage_without_builds_and_clusters_omits_running_images(basebump, fleet, tmp_path):
     """The state can still contain what an earlier config had."""
     plain = write_config(tmp_path, "state: sqlite:///state.db\n")
     _, out, _ = basebump("usage", "nginx", "-c", plain, "--format", "json")
@@ -112,7 +112,7 @@ def test_without_builds_and_clusters_nothing_is_said_about_them(basebump, fleet,
     assert "cluster" not in out
 
 
-def test_history_of_a_repository_shows_how_far_its_present_digests_got(basebump, fleet):
+def test_history_of_a_repository_shows_stages_of_present_digests(basebump, fleet):
     code, out, _ = basebump("history", "acme/web", "-c", fleet)
     assert code == 0
     indent = " " * 28
@@ -126,7 +126,7 @@ def test_history_of_a_repository_shows_how_far_its_present_digests_got(basebump,
     ]
 
 
-def test_history_of_an_image_shows_what_its_updates_wait_for(basebump, fleet):
+def test_history_of_an_image_shows_why_updates_wait(basebump, fleet):
     _, out, _ = basebump("history", "nginx:1.27", "-c", fleet)
     assert "merged 5 days ago, not running\n" in out
 

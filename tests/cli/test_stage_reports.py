@@ -57,14 +57,14 @@ def test_page_and_metrics_of_a_run_contain_stages(fleet):
     assert 'basebump_stuck{state="merged",reason="not-built"} 1\n' in render_run_report(report, answers, "metrics")
 
 
-def test_run_whose_state_cannot_be_read_reports_this_and_has_no_stages(fleet, tmp_path):
+def test_run_with_unreadable_state_reports_the_failure_and_has_no_stages(fleet, tmp_path):
     (tmp_path / "state.db").write_bytes(b"damaged" * 1000)
     report, answers = load_answers(run_report(repository()), Path(fleet), has_metrics=False)
     assert answers == FleetAnswers()
     assert [each.subject for each in report.failed] == [STATE_SUBJECT]
 
 
-def test_reports_without_builds_and_clusters_do_not_mention_them(basebump, fleet, tmp_path):
+def test_reports_without_builds_and_clusters_do_not_mention_stages(basebump, fleet, tmp_path):
     """The state can still contain what an earlier config had."""
     plain = write_config(tmp_path, "state: sqlite:///state.db\n")
     _, out, _ = basebump("report", "--since", "90d", "-c", plain, "--format", "json")

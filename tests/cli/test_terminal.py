@@ -31,7 +31,7 @@ def test_bar_counts_steps_and_is_removed_at_the_end(capsys):
     assert frames[-1] == ""
 
 
-def test_phase_without_steps_draws_nothing(capsys):
+def test_phase_without_steps_shows_no_progress_bar(capsys):
     bar = ProgressBar()
     bar.start_phase("Scanning images", 0)
     assert capsys.readouterr().err == ""
@@ -44,7 +44,7 @@ def test_json_log_contains_no_commands(capsys):
     assert "##" not in line
 
 
-def test_log_none_writes_nothing(capsys):
+def test_log_none_shows_no_progress(capsys):
     silent = NoProgress()
     silent.start_phase("Scanning images", 3)
     silent.advance()

@@ -49,7 +49,7 @@ def attach(loopback, made) -> None:
     loopback.store.set_tag("library/python", NEW.digest.replace(":", "-"), referrers_index([made], kind=None))
 
 
-def test_configured_key_verifies_its_signatures(loopback, scanned):
+def test_configured_key_verifies_signatures(loopback, scanned):
     trust = "{image: docker.io/library/python, keys: [team.pub]}"
     assert scanned(trust) == ("refused", "unsigned")
     attach(loopback, attachment(NEW, BUNDLE, dump(bundle(KEY, NEW.digest))))
@@ -57,7 +57,7 @@ def test_configured_key_verifies_its_signatures(loopback, scanned):
     assert scanned("{image: docker.io/library/redis, keys: [team.pub]}") == ("refused", "unsigned")
 
 
-def test_configured_authority_verifies_its_signers(loopback, scanned):
+def test_configured_authority_verifies_signers(loopback, scanned):
     trust = "{image: docker.io/library/python, notation: {certificates: [root.pem], subjects: [%s]}}"
     envelope = signed(COSE, payload(NEW.digest), (SIGNER, AUTHORITY))
     attach(loopback, attachment(NEW, COSE, envelope, kind_of_artifact=SIGNATURE_TYPE))

@@ -53,7 +53,7 @@ def test_text_lists_the_files_of_each_repository(basebump, fleet):
     ]
 
 
-def test_not_on_lists_other_digests_and_references_without_one(basebump, fleet):
+def test_not_on_lists_other_digests_and_unpinned_references(basebump, fleet):
     code, out, _ = basebump("usage", "python", "--not-on", f"python@{NEW}", "-c", fleet, "--format", "json")
     document = json.loads(out)
     assert (code, document["not_on"]) == (0, NEW)
@@ -64,7 +64,7 @@ def test_not_on_lists_other_digests_and_references_without_one(basebump, fleet):
     ]
 
 
-def test_image_that_nobody_uses_is_no_error(basebump, fleet):
+def test_unused_image_is_not_an_error(basebump, fleet):
     code, out, _ = basebump("usage", "node:22", "-c", fleet)
     assert (code, out.splitlines()[0]) == (0, "No base branch uses node:22.")
 

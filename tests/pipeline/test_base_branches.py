@@ -64,7 +64,7 @@ def _state(stand):
     return {branch: stand.files(branch) for branch in branches}, messages, requests
 
 
-def test_every_base_branch_has_a_proposal_of_its_own_and_a_second_run_writes_nothing(stand, moved):
+def test_every_base_branch_has_one_proposal_and_second_run_makes_no_writes(stand, moved):
     of_main, of_release = moved.run([stand.fleet()]).repositories
     assert (of_main.base_branch, of_release.base_branch) == ("main", RELEASE)
     (first,), (second,) = of_main.proposals, of_release.proposals
@@ -84,13 +84,13 @@ def test_only_commits_for_another_base_branch_than_the_default_one_say_so(stand,
     assert said == {OF_MAIN: None, OF_RELEASE: RELEASE}
 
 
-def test_what_is_declined_for_one_base_branch_is_not_for_another(stand, moved):
+def test_update_declined_for_one_base_branch_stays_open_for_others(stand, moved):
     moved.run([stand.fleet()])
     stand.close_request(OF_RELEASE)
     assert outcomes(moved.run([stand.fleet()])) == ["unchanged", "declined"]
 
 
-def test_what_one_base_branch_no_longer_wants_is_closed_there_alone(stand, moved):
+def test_obsolete_proposal_is_closed_only_for_its_base_branch(stand, moved):
     moved.run([stand.fleet()])
     pinned = f"FROM python:3.12-slim@{build('new').digest}\n"
     stand.commit(RELEASE, {"Dockerfile": pinned, "deploy/Dockerfile": pinned})
@@ -99,7 +99,7 @@ def test_what_one_base_branch_no_longer_wants_is_closed_there_alone(stand, moved
     assert OF_RELEASE not in stand.branches()
 
 
-def test_a_base_branch_that_the_config_names_no_more_keeps_what_it_has(stand, moved):
+def test_base_branch_removed_from_config_keeps_open_proposals(stand, moved):
     moved.run([stand.fleet()])
     before, writes = _state(stand), list(stand.writes)
     stand.base_branches = ()
@@ -107,27 +107,27 @@ def test_a_base_branch_that_the_config_names_no_more_keeps_what_it_has(stand, mo
     assert (_state(stand), stand.writes) == (before, writes)
 
 
-def test_a_rule_can_be_about_one_base_branch(stand, moved):
+def test_rule_can_match_one_base_branch(stand, moved):
     frozen = PolicyRule(match=RuleMatch(base_branch=("release/**",)), update=UpdateMode.NONE)
     moved.rulebook = replace(moved.rulebook, rules=(frozen,))
     of_main, of_release = moved.run([stand.fleet()]).repositories
     assert (len(of_main.proposals), len(of_release.proposals)) == (1, 0)
 
 
-def test_a_branch_of_our_own_is_no_base_branch_whatever_the_globs(stand, moved):
+def test_basebump_branches_are_never_base_branches(stand, moved):
     stand.base_branches = ("**",)
     for _ in range(2):
         repositories = moved.run([stand.fleet()]).repositories
         assert [each.base_branch for each in repositories] == ["main", RELEASE]
 
 
-def test_where_no_glob_matches_the_report_says_that_there_is_nothing_to_read(stand, moved):
+def test_report_notes_repository_without_matching_base_branch(stand, moved):
     stand.base_branches = ("trunk",)
     (repository,) = moved.run([stand.fleet()]).repositories
     assert (repository.base_branch, "`base_branches`" in repository.note) == (None, True)
 
 
-def test_one_issue_shows_all_base_branches(stand, moved):
+def test_dashboard_shows_all_base_branches_in_one_issue(stand, moved):
     if isinstance(stand, AzureStand):
         pytest.skip("it has no issues")
     for _ in range(2):
@@ -165,14 +165,14 @@ def _kills(make, moved, prepare):
 
 
 @pytest.mark.slow
-def test_a_run_over_two_base_branches_is_healed_wherever_it_was_killed(make, moved, request):
+def test_next_run_completes_killed_run_over_two_base_branches(make, moved, request):
     kills = _kills(make, moved, lambda _stand: None)
     note_kills(request, request.node.callspec.params["make"], kills)
     assert kills >= 4
 
 
 @pytest.mark.slow
-def test_closing_what_one_base_branch_no_longer_wants_is_healed_wherever_it_was_killed(make, moved, request):
+def test_next_run_completes_killed_run_that_closes_obsolete_proposal(make, moved, request):
     def prepare(stand):
         moved.run([stand.fleet()])
         pinned = f"FROM python:3.12-slim@{build('new').digest}\n"

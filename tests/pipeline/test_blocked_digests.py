@@ -108,7 +108,7 @@ def test_merged_replacement_stays_while_the_tag_points_to_blocked_digest(moved_t
     assert read_verdict(unblocked).new_digest == BAD
 
 
-def test_sibling_tag_replaces_blocked_digest_if_nothing_else_is_known(loopback, tmp_path):
+def test_sibling_tag_replaces_blocked_digest_as_last_resort(loopback, tmp_path):
     stand = LocalStand(tmp_path / "forge", pin(BAD))
     loopback.move("python", "3.12-slim", "bad")
     loopback.move("python", "3.12.9-slim", "bad")
@@ -121,7 +121,7 @@ def test_sibling_tag_replaces_blocked_digest_if_nothing_else_is_known(loopback, 
     assert stand.files(request.branch)["Dockerfile"].content.decode() == pin(older)["Dockerfile"]
 
 
-def test_digest_that_a_file_of_the_fleet_contained_replaces_blocked_one(remembering, tmp_path):
+def test_digest_from_file_history_of_the_fleet_replaces_blocked_digest(remembering, tmp_path):
     stand = LocalStand(tmp_path / "forge", pin(OLD))
     remembering.move("python", "3.12-slim", "old")
     remembering.move("python", "3.12-slim", "bad")
@@ -131,7 +131,7 @@ def test_digest_that_a_file_of_the_fleet_contained_replaces_blocked_one(remember
     assert read_verdict(report).new_digest == OLD
 
 
-def test_reference_without_known_replacement_is_blocked_and_nothing_is_opened(loopback, tmp_path):
+def test_reference_without_known_replacement_is_blocked_without_a_proposal(loopback, tmp_path):
     stand = LocalStand(tmp_path / "forge", pin(BAD))
     loopback.move("python", "3.12-slim", "bad")
     report = run(loopback, stand, block(BAD))
@@ -154,7 +154,7 @@ def test_reference_without_digest_is_pinned_to_the_replacement(moved_to_bad):
     assert stand.files(request.branch)["Dockerfile"].content.decode() == pin(OLD)["Dockerfile"]
 
 
-def test_open_request_is_updated_if_its_digest_is_blocked(remembering, tmp_path):
+def test_open_request_is_updated_if_the_proposed_digest_is_blocked(remembering, tmp_path):
     stand = LocalStand(tmp_path / "forge", pin(OLD))
     for hours, content in enumerate(("old", "better", "bad")):
         remembering.move("python", "3.12-slim", content)
@@ -167,7 +167,7 @@ def test_open_request_is_updated_if_its_digest_is_blocked(remembering, tmp_path)
     assert f"python:3.12-slim@{build('better').digest}" in stand.files(request.branch)["Dockerfile"].content.decode()
 
 
-def test_open_request_is_closed_if_its_digest_is_blocked_and_there_is_no_other(remembering, tmp_path):
+def test_open_request_is_closed_if_digest_is_blocked_without_replacement(remembering, tmp_path):
     stand = LocalStand(tmp_path / "forge", pin(OLD))
     remembering.move("python", "3.12-slim", "old")
     run(remembering, stand)
@@ -179,7 +179,7 @@ def test_open_request_is_closed_if_its_digest_is_blocked_and_there_is_no_other(r
     assert outcomes(run(remembering, stand, None, timedelta(hours=3))) == ["opened"], "nothing of the block is kept"
 
 
-def test_open_request_with_blocked_digest_is_closed_even_if_the_registry_does_not_answer(remembering, tmp_path):
+def test_open_request_with_blocked_digest_is_closed_even_if_registry_is_unreachable(remembering, tmp_path):
     stand = LocalStand(tmp_path / "forge", pin(OLD))
     remembering.move("python", "3.12-slim", "old")
     remembering.move("python", "3.12-slim", "bad")
@@ -197,13 +197,13 @@ def list_children(content):
     return [each.digest for each in build(content).children]
 
 
-def test_index_is_blocked_if_one_of_its_images_is(moved_to_bad):
+def test_index_is_blocked_if_an_image_of_the_index_is_blocked(moved_to_bad):
     loopback, stand = moved_to_bad
     _, arm64 = list_children("bad")
     assert read_verdict(run(loopback, stand, block(arm64), timedelta(hours=2))).new_digest == OLD
 
 
-def test_image_of_a_platform_is_blocked_if_its_index_is(moved_to_bad):
+def test_image_of_a_platform_is_blocked_if_the_index_is_blocked(moved_to_bad):
     loopback, stand = moved_to_bad
     amd64, _ = list_children("bad")
     stand.commit("main", pin(amd64))
@@ -244,7 +244,7 @@ def built_on_three_days(remembering, tmp_path):
 
 
 @pytest.mark.parametrize(("first", "last", "expected"), [(15, 20, 1), (9, 15, 0), (1, 14, None), (1, 15, "none")])
-def test_images_are_blocked_by_their_build_times(built_on_three_days, first, last, expected):
+def test_images_are_blocked_by_build_time(built_on_three_days, first, last, expected):
     loopback, stand, digests = built_on_three_days
     verdict = read_verdict(run(loopback, stand, block_builds(first, last), timedelta(hours=5)))
     assert verdict.new_digest == (digests[expected] if isinstance(expected, int) else None)
@@ -275,7 +275,7 @@ def test_image_without_build_time_is_neither_proposed_nor_said_to_be_allowed(bui
 # ---- lists that cannot be read ---------------------------------------------------------------------------------------
 
 
-def test_unread_list_leaves_everything_as_it_is_and_is_a_failure(moved_to_bad):
+def test_unread_list_is_a_failure_and_leaves_references_unchanged(moved_to_bad):
     loopback, stand = moved_to_bad
     stand.commit("main", pin(OLD))
     report = run(loopback, stand, Blocklist(unread=(("blocked[0]", "it answered 503"),)), timedelta(hours=2))

@@ -57,7 +57,7 @@ def count_outcomes(report):
     return Counter(outcomes(report))
 
 
-def test_one_run_replaces_a_blocked_digest_in_fifty_repositories_past_all_limits(loopback, run, tmp_path):
+def test_run_replaces_blocked_digest_in_fifty_repositories_despite_limits(loopback, run, tmp_path):
     loopback.move("python", "3.12", "old")
     create_repositories(tmp_path / "first", OLD)
     run(LocalFleet(tmp_path / "first"), 0)
@@ -71,7 +71,7 @@ def test_one_run_replaces_a_blocked_digest_in_fifty_repositories_past_all_limits
     assert count_outcomes(run(LocalFleet(folder), 4, limits=LIMITS)) == {"closed": COUNT}
 
 
-def test_fifty_repositories_without_a_replacement_are_blocked_and_nothing_is_opened(loopback, run, tmp_path):
+def test_fifty_repositories_without_a_replacement_are_blocked_without_proposals(loopback, run, tmp_path):
     loopback.move("python", "3.12", "bad")
     create_repositories(tmp_path / "fleet", *[BAD] * COUNT)
     report = run(LocalFleet(tmp_path / "fleet"), 0, block(BAD))

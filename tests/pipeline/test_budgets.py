@@ -86,7 +86,7 @@ def test_extraction_of_a_file_ends_at_the_limit(tmp_path, monkeypatch):
     assert next(extracted) == 4
 
 
-def test_files_after_the_limit_of_a_tree_are_not_read_and_a_failure_names_the_repository(tmp_path):
+def test_files_after_the_limit_of_a_tree_are_not_read_and_reported_as_failure(tmp_path):
     files = {f"{name}/Dockerfile": write_froms(2) for name in "abcd"}
     result = extract_files(tmp_path, files, TreeBudget(references=5))
     assert [each.path for each in result.references] == ["a/Dockerfile"] * 2 + ["b/Dockerfile"] * 2
@@ -119,7 +119,7 @@ def test_references_that_values_files_inherit_count(tmp_path):
         extract_files(tmp_path / "b", files, TreeBudget(references=4))
 
 
-def test_tree_whose_paths_are_too_long_is_an_error(tmp_path):
+def test_tree_with_too_long_paths_is_an_error(tmp_path):
     files = {f"{name}/unread.bin": "" for name in "abc"}
     extract_files(tmp_path, files, TreeBudget(path_characters=3 * len("a/unread.bin")))
     with pytest.raises(WorkLimitError, match="the paths of all files have more than"):
@@ -277,7 +277,7 @@ def test_edit_that_changes_facts_costs_as_much_as_all_references_and_facts(tmp_p
     assert costs[1] - costs[0] == 90 * RELATED_ITEM_BYTES
 
 
-def test_unedited_file_is_parsed_once_for_all_its_proposals(tmp_path, monkeypatch):
+def test_unedited_file_is_parsed_once_for_all_proposals(tmp_path, monkeypatch):
     parsed_contents = []
 
     class CountingParser(dockerfile_parse.DockerfileParser):

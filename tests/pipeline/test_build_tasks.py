@@ -104,16 +104,16 @@ def test_task_file_can_have_any_name_and_be_read_by_another_format(tmp_path):
     assert by(tmp_path, FileStep("a.yaml"), files=FILES | {"a.yaml": pod + STEPS}) == {"Dockerfile": True}
 
 
-def test_missing_task_file_builds_nothing(tmp_path):
+def test_missing_task_file_builds_no_dockerfile(tmp_path):
     assert by(tmp_path, FileStep("acb.yaml")) == {}
     assert by(tmp_path, FileStep("../acb.yaml"), f"{WEB}:app", FILES | {"acb.yaml": STEPS}) == {}
 
 
-def test_task_file_without_builds_builds_nothing(tmp_path):
+def test_task_file_without_build_steps_builds_no_dockerfile(tmp_path):
     assert by(tmp_path, FileStep("purge.yaml"), files=FILES | {"purge.yaml": "steps:\n- cmd: acr purge\n"}) == {}
 
 
-def test_inline_task_builds_in_its_context_or_in_the_context_of_a_step(tmp_path):
+def test_inline_task_builds_in_context_of_task_or_step(tmp_path):
     assert by(tmp_path, InlineStep(STEPS.encode()), f"{WEB}:app") == {"app/Dockerfile": True}
     assert by(tmp_path, InlineStep(STEPS.encode()), "") == {}
     remote = f"steps:\n- build: -t a -f web/Dockerfile {WEB}:app\n- build: -t b https://github.com/acme/api.git\n"
@@ -132,7 +132,7 @@ def test_all_builds_are_possible_when_tasks_could_not_be_listed(tmp_path):
 
 
 @pytest.mark.parametrize("step", [OtherStep(), InlineStep(b"steps: [")])
-def test_step_of_unknown_kind_may_build_in_its_context(tmp_path, step):
+def test_step_of_unknown_kind_may_build_in_the_context_of_the_task(tmp_path, step):
     found = surveyed(tmp_path, BuildTasks((task(step, f"{WEB}:app"),)))
     assert closed(found) == {"app/Dockerfile": False, "app/web/Dockerfile": False}
     (note,) = found.references[1].notes

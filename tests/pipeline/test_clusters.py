@@ -55,7 +55,7 @@ def list_names(result):
     ]
 
 
-def test_without_clusters_nothing_is_read():
+def test_running_images_are_not_read_without_clusters():
     result = find_running_images(build_context())
     assert (result.services.known, result.failures) == (None, ())
 
@@ -86,7 +86,7 @@ def test_clusters_that_were_removed_from_the_config_do_not_count(stand, store):
     assert [each.cluster for each in result.services.known] == ["prod"]
 
 
-def test_visits_of_the_service_use_what_its_sweeps_read(stand, store):
+def test_visits_of_the_service_use_clusters_read_by_sweeps(stand, store):
     services = ClusterServices((build_reader(stand),), store, is_read_by_sweeps=True)
     context = build_context(clusters=services)
     assert find_running_images(context).services.known == ()

@@ -118,7 +118,7 @@ def test_is_not_written_when_disabled_or_below_level_propose(scene):
     assert scene.board() is None
 
 
-def test_invalid_repository_config_is_reported_once_until_it_is_fixed(scene):
+def test_invalid_repository_config_is_reported_once_until_fixed(scene):
     scene.stand.commit("main", {".basebump.yaml": "schema: 2\n"})
     scene.run(has_dashboards=False)
     board = scene.board()
@@ -144,7 +144,7 @@ def test_shows_held_unknown_superseded_and_skipped_references_with_reasons(scene
     assert "- 1 reference, ignored:" in body
 
 
-def test_failure_to_write_it_does_not_affect_proposals(tmp_path, loopback):
+def test_failure_to_write_dashboard_does_not_affect_proposals(tmp_path, loopback):
     for content in ("old", "new"):
         loopback.move("python", "3.12-slim", content)
     stand = GitHubStand(tmp_path, {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"})
@@ -188,7 +188,7 @@ def test_project_without_issues_still_gets_proposals(tmp_path, loopback):
 
 
 @pytest.mark.parametrize("forge", STANDS)
-def test_next_run_writes_it_after_killed_run(tmp_path, loopback, forge):
+def test_next_run_writes_dashboard_after_killed_run(tmp_path, loopback, forge):
     for content in ("old", "new"):
         loopback.move("python", "3.12-slim", content)
     scene, twin = (

@@ -76,7 +76,7 @@ def test_bulk_box_rebuilds_all_open_requests_once(scene):
     assert outcomes(scene.run()) == ["unchanged"] * 4
 
 
-def test_bulk_box_opens_only_what_was_listed(github_scene):
+def test_bulk_box_opens_only_listed_proposals(github_scene):
     scene = github_scene
     scene.loopback.rulebook = replace(
         scene.loopback.rulebook, rules=(PolicyRule(match=RuleMatch(image=("**/node",)), ignore=True),)

@@ -111,7 +111,7 @@ def test_pin_of_one_platform_stays_on_that_platform(tmp_path, loopback):
 @pytest.mark.parametrize(
     ("status_code", "expected"), [(502, ("unresolved", "registry-error")), (404, ("update", None))]
 )
-def test_unknown_platform_affects_only_references_that_pin_it(tmp_path, loopback, status_code, expected):
+def test_unknown_platform_affects_only_references_pinned_to_one_image(tmp_path, loopback, status_code, expected):
     """The config of the pinned image cannot be read. The index that contains the image is pinned as well."""
     pinned = build_index([image_of("a")]).children[0]
     old = loopback.store.set_tag("library/python", "3.12", build_index([image_of("a"), image_of("b", "linux/arm64")]))
@@ -170,7 +170,7 @@ def test_digest_that_cannot_be_pulled_is_held(tmp_path, loopback):
 # ---- what an image says of its base ----------------------------------------------------------------------------------
 
 
-def test_outdated_base_image_is_noted_with_its_source(tmp_path, loopback):
+def test_outdated_base_image_is_noted_with_source(tmp_path, loopback):
     base = loopback.move("alpine", "3.21", "base")
     said = {
         "org.opencontainers.image.base.name": "alpine:3.21",
@@ -189,7 +189,7 @@ def test_outdated_base_image_is_noted_with_its_source(tmp_path, loopback):
     )
 
 
-def test_base_named_by_one_platform_is_current_while_its_index_is_current(tmp_path, loopback):
+def test_base_named_by_one_platform_is_current_while_the_index_is_current(tmp_path, loopback):
     loopback.move("alpine", "3.21", "base")
     said = {
         "org.opencontainers.image.base.name": "alpine:3.21",
@@ -226,7 +226,7 @@ def test_base_that_was_already_looked_up_is_not_looked_up_again(tmp_path, loopba
     assert [word for _, word in asked].count(newer) == 1
 
 
-def test_base_whose_lookup_failed_is_not_looked_up_again(tmp_path, loopback):
+def test_base_is_not_looked_up_again_after_failed_lookup(tmp_path, loopback):
     base = {"base.name": "nowhere:1", "base.digest": digest("before")}
     said = {f"org.opencontainers.image.{word}": text for word, text in base.items()}
     loopback.store.set_tag("library/python", "3.12", build_index([image_of("a")], annotations=said))
@@ -268,7 +268,7 @@ def test_updated_tag_costs_two_requests_when_all_tags_were_updated(tmp_path, loo
     assert len(asked) == 41
 
 
-def test_one_updated_tag_among_many_costs_two_more_requests(tmp_path, loopback):
+def test_updated_tag_among_many_costs_two_more_requests(tmp_path, loopback):
     pinned = {number: loopback.move(f"app-{number}", "1", f"old {number}") for number in range(20)}
     loopback.move("app-7", "1", "new")
     content = "".join(f"FROM app-{number}:1@{each}\n" for number, each in pinned.items())

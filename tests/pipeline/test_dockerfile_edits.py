@@ -46,7 +46,7 @@ def is_heard(content):
     return objects(content, edited(content), places(content))
 
 
-def test_dockerfile_parse_confirms_edits_that_it_can_parse():
+def test_dockerfile_parse_confirms_parsable_edits():
     assert not objects(PLAIN, edited(PLAIN))
 
 
@@ -64,7 +64,7 @@ def test_dockerfile_parse_detects_missing_planned_change():
     assert objects(PLAIN, PLAIN, places(edited(PLAIN)))
 
 
-def test_dockerfile_parse_detects_edit_that_it_can_no_longer_parse():
+def test_dockerfile_parse_rejects_edit_that_makes_the_file_unparsable():
     assert objects(PLAIN, PLAIN.replace(b"TAG=3.20", b"TAG=3.20 \xff"), places(edited(PLAIN)))
 
 
@@ -88,7 +88,7 @@ def test_dockerfile_parse_ignores_stages():
         ("too large a file", b"FROM alpine:3.20\n" + b"# a comment\n" * (edit.MAX_PARSED_BYTES // 12)),
     ],
 )
-def test_dockerfile_parse_does_not_count_when_it_misreads_the_file(defect, content):
+def test_dockerfile_parse_is_ignored_when_the_file_is_misread(defect, content):
     assert edited(content) != content
     assert not objects(content, edited(content)), defect
     assert not is_heard(content), defect

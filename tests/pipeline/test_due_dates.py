@@ -82,7 +82,7 @@ def find_report(report: RunReport) -> ProposalReport:
 
 @pytest.mark.over_forges(github_app="tokens aside, it is asked as with a token", forgejo="it is asked as a Gitea")
 @pytest.mark.parametrize("kind", STANDS)
-def test_request_states_and_keeps_its_date_and_becomes_overdue(kind, start_stand, scanned):
+def test_request_states_and_keeps_due_date_and_becomes_overdue(kind, start_stand, scanned):
     stand = start_stand(STANDS[kind], FILES)
     report = scanned.run([stand.fleet()])
     assert find_report(report).due == DueDate(DUE, DueClass.CRITICAL)
@@ -238,7 +238,7 @@ def test_public_repository_shows_no_date_that_depends_on_private_evidence(stand_
 
 
 @pytest.mark.parametrize("stand_class", [GitHubStand, GitLabStand])
-def test_request_loses_its_private_date_when_the_repository_becomes_public(stand_class, start_stand, scanned):
+def test_request_loses_private_due_date_when_the_repository_becomes_public(stand_class, start_stand, scanned):
     scanned.is_private = lambda line: True
     stand = start_stand(stand_class, FILES)
     hosted = stand.repository if isinstance(stand, GitHubStand) else stand.project
@@ -270,7 +270,7 @@ def test_outputs_count_overdue_proposals(start_stand, scanned):
     assert "⚠️ **overdue** since 2026-12-02 12:00 UTC" in board.body
 
 
-def test_settled_repository_is_read_when_its_request_becomes_overdue(loopback, tmp_path):
+def test_settled_repository_is_read_when_a_request_becomes_overdue(loopback, tmp_path):
     twins = Twins(loopback, tmp_path)
     set_rules(twins, due=DuePeriods(high=2 * DAY))
     twins.loopback.move("nginx", "1", "nginx 1")

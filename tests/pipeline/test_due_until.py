@@ -85,7 +85,7 @@ def fleet(moved, start_stand, tmp_path) -> Fleet:
     return Fleet(moved, start_stand(LocalStand, FILES), tmp_path)
 
 
-def test_request_says_that_its_update_must_run(fleet):
+def test_request_states_that_the_update_must_run(fleet):
     (report,) = fleet.run().repositories[0].proposals
     assert report.due == DueDate(DUE, DueClass.CRITICAL, until=DueUntil.RUNNING)
     (request,) = fleet.stand.requests()
@@ -96,7 +96,7 @@ def test_request_says_that_its_update_must_run(fleet):
     assert fleet.stand.writes == writes
 
 
-def test_merged_update_is_overdue_until_it_runs(fleet):
+def test_merged_update_is_overdue_until_running(fleet):
     fleet.run()
     fleet.stand.merge_request(BRANCH)
     (waiting,) = fleet.list_unfinished(fleet.run(days=1))
@@ -129,7 +129,7 @@ def test_merged_update_is_overdue_until_it_runs(fleet):
     assert fleet.list_unfinished(fleet.run()) == []
 
 
-def test_what_is_unknown_is_not_overdue(fleet):
+def test_update_with_unknown_deployment_is_not_overdue(fleet):
     fleet.run()
     fleet.stand.merge_request(BRANCH)
     (waiting,) = fleet.list_unfinished(fleet.run(days=30))

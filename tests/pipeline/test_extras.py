@@ -50,7 +50,7 @@ def extras(stand) -> tuple:
 ALL_SET = (["docker"], ["ada", "team:platform"], ["ada"], "Next")
 
 
-def test_request_gets_attributes_and_next_run_writes_nothing(github, moved):
+def test_request_gets_attributes_and_next_run_makes_no_writes(github, moved):
     assert run(github, moved, RULE).note == ""
     assert extras(github) == ALL_SET
     writes = list(github.writes)
@@ -96,7 +96,7 @@ def test_refused_attributes_are_reported(github, moved):
     assert extras(github)[1] == ["ada"]
 
 
-def test_group_combines_attributes_of_its_references(tmp_path, moved):
+def test_group_combines_attributes_of_all_references(tmp_path, moved):
     stand = GitHubStand(tmp_path / "github", FILES | {"cache/Dockerfile": f"FROM redis:7@{OLD}\n"})
     moved.move("redis", "7", "new")
     for_redis = PolicyRule(match=RuleMatch(path=("cache/**",)), labels=("cache",), draft=True)
@@ -118,7 +118,7 @@ def test_attributes_of_repository_are_added_to_those_of_operator(github, moved):
     assert extras(github)[1] == ["ada", "team:platform"]
 
 
-def test_forge_without_attributes_reports_it(tmp_path, moved):
+def test_unsupported_attributes_are_noted_on_the_proposal(tmp_path, moved):
     proposal = run(LocalStand(tmp_path / "local", FILES), moved, RULE)
     assert proposal.outcome.value == "opened"
     assert "labels, reviewers" in proposal.note
@@ -148,7 +148,7 @@ def knows(loopback, **findings) -> None:
 CVE, OTHER = finding("CVE-1900-0001"), finding("CVE-1900-0002", Severity.LOW)
 
 
-def test_automerge_is_enabled_when_its_conditions_are_met(github, moved):
+def test_automerge_is_enabled_when_all_conditions_are_met(github, moved):
     knows(moved, old=(CVE,), new=())
     assert run(github, moved, AUTOMERGE).note == ""
     (pull,) = github.repository.pulls
@@ -232,7 +232,7 @@ def test_approved_request_is_unchanged_and_reported(github, moved):
 
 
 @pytest.mark.parametrize(("rebase", "outcome"), [("auto", "refreshed"), ("never", "unchanged")])
-def test_request_follows_its_base_when_the_forge_requires_it(github, moved, rebase, outcome):
+def test_request_follows_base_branch_when_the_forge_requires_current_branches(github, moved, rebase, outcome):
     rule = PolicyRule(rebase=rebase)
     github.repository.strict_rules = True
     run(github, moved, rule)

@@ -78,7 +78,7 @@ def extras(stand) -> tuple:
     return (found.labels, *people, found.milestone.title if found.milestone else None)
 
 
-def test_request_gets_attributes_and_next_run_writes_nothing(gitlab, moved):
+def test_request_gets_attributes_and_next_run_makes_no_writes(gitlab, moved):
     assert run(gitlab, moved, RULE).note == ""
     assert extras(gitlab) == ALL_SET
     writes = list(gitlab.writes)
@@ -151,7 +151,7 @@ def test_refused_attributes_are_reported(gitlab, moved):
 # Merging by itself
 
 
-def test_automerge_is_enabled_when_its_conditions_are_met(merging, moved):
+def test_automerge_is_enabled_when_all_conditions_are_met(merging, moved):
     assert run(merging, moved, AUTOMERGE).note == ""
     assert proposed(merging).armed_by is merging.token.user
     writes = list(merging.writes)
@@ -187,7 +187,7 @@ def test_next_run_enables_automerge_after_killed_run(merging, moved):
     assert proposed(merging).armed_by is merging.token.user
 
 
-def test_automerge_is_enabled_again_after_a_push_disabled_it(merging, moved):
+def test_automerge_is_enabled_again_after_a_push_disables_automerge(merging, moved):
     run(merging, moved, AUTOMERGE)
     knows(moved, old=(CVE,), new=(), newer=())
     moved.move("python", "3.12-slim", "newer")
@@ -220,7 +220,7 @@ def test_automerge_is_disabled_before_a_worse_update_is_pushed(merging, moved):
     assert proposed(merging).state == "opened"
 
 
-def test_nothing_is_pushed_when_automerge_cannot_be_disabled(merging, moved):
+def test_branch_is_not_pushed_when_automerge_cannot_be_disabled(merging, moved):
     run(merging, moved, AUTOMERGE)
     head = proposed(merging).head
     moved.move("python", "3.12-slim", "newer")
@@ -249,7 +249,7 @@ def test_automerge_enabled_by_a_user_stays_unchanged(merging, moved):
 
 
 @pytest.mark.parametrize(("rebase", "outcome"), [("auto", "refreshed"), ("never", "unchanged")])
-def test_request_follows_its_base_when_the_forge_requires_it(gitlab, moved, rebase, outcome):
+def test_request_follows_base_branch_when_the_forge_requires_current_branches(gitlab, moved, rebase, outcome):
     rule = PolicyRule(rebase=rebase)
     gitlab.project.merge_method = "ff"
     run(gitlab, moved, rule)
@@ -259,7 +259,7 @@ def test_request_follows_its_base_when_the_forge_requires_it(gitlab, moved, reba
     assert (commit.parents == (base,)) is (outcome == "refreshed")
 
 
-def test_approved_request_waits_even_when_it_is_behind(gitlab, moved):
+def test_approved_request_waits_even_when_behind_the_base(gitlab, moved):
     gitlab.project.merge_method = "ff"
     run(gitlab, moved)
     proposed(gitlab).approved_by.append(gitlab.server.world.ada)

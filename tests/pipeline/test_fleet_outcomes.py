@@ -130,7 +130,7 @@ def test_digest_that_breaks_ci_is_held_for_the_rest_of_the_fleet(fleet):
     assert outcomes(fleet.run([rest])) == ["opened"]
 
 
-def test_two_broken_repositories_hold_nothing(fleet):
+def test_two_broken_repositories_do_not_hold_the_digest(fleet):
     fleet.break_ci(NUMBER_BROKEN - 1)
     (rest,) = fleet.add()
     assert outcomes(fleet.run([rest])) == ["opened"]
@@ -185,7 +185,7 @@ def load_settled(fleet):
     return [each.settled is not None for each in fleet.loopback.inventory.load_branches(keys).values()]
 
 
-def test_without_a_state_no_check_is_read(loopback, tmp_path):
+def test_checks_are_not_read_without_a_state(loopback, tmp_path):
     fleet = Fleet(loopback, tmp_path, has_state=False)
     (stand,) = fleet.add()
     fleet.run()

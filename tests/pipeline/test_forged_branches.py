@@ -117,7 +117,7 @@ def test_branch_of_forged_commit_with_other_content_belongs_to_users(stand, know
     assert comments(stand) == 1
 
 
-def test_branch_of_forged_commit_gets_one_comment_and_nothing_else(stand, known):
+def test_branch_of_forged_commit_gets_only_one_comment(stand, known):
     assert run(stand, known) == "opened"
     forge_commit(stand, FORGERIES["changed file"])
     assert run(stand, known) == "left-alone"
@@ -135,7 +135,7 @@ def test_branch_of_forged_commit_on_top_of_another_commit_belongs_to_users(stand
     assert (stand.branches()[BRANCH], given_statuses(stand)) == (head, [])
 
 
-def test_forged_merge_hides_nothing(stand, known):
+def test_forged_merge_does_not_hide_changes(stand, known):
     """The second parent of the merge is not a commit of the base branch, so that nothing seems to differ from it."""
     assert run(stand, known) == "opened"
     (own,) = stand.commits(BRANCH)
@@ -180,7 +180,7 @@ def test_branch_of_an_earlier_release_is_refreshed(stand, known):
     assert stand.files(BRANCH)["app/Dockerfile"].content.decode() == WITH_NEW
 
 
-def test_branch_of_an_earlier_release_is_unchanged_if_its_files_are_the_desired_ones(stand, known):
+def test_branch_of_an_earlier_release_is_unchanged_if_files_are_as_desired(stand, known):
     assert run(stand, known) == "opened"
     head = forge_commit(stand, {}, intent="0123456789abcdef")
     run(stand, known)  # sets the status of the commit, where there are statuses
@@ -268,7 +268,7 @@ def merged(github, known):
     return github
 
 
-def test_merge_of_the_base_gets_the_status_of_basebumps_commit_and_not_that_of_the_mark(merged, known):
+def test_merge_of_the_base_gets_the_status_of_basebumps_commit_not_of_the_mark(merged, known):
     (own,) = merged.repository.statuses
     status = merged.repository.statuses[own][-1]
     attacker = merged.server.world.add_account("attacker")

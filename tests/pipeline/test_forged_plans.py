@@ -99,7 +99,7 @@ FORGERIES: dict[str, Callable[[dict], object]] = {
 
 @pytest.mark.parametrize("stand", [LocalStand], ids=["local"], indirect=True)
 @pytest.mark.parametrize("title", FORGERIES)
-def test_plan_that_somebody_wrote_changes_nothing_but_references(title, stand, loopback, make_plan):
+def test_forged_plan_is_refused_when_other_content_than_references_changes(title, stand, loopback, make_plan):
     plan = forge_plan(make_plan(), FORGERIES[title])
     report = loopback.apply(plan, [stand.fleet()])
     assert [each.subject for each in report.failed] == [stand.name]
@@ -123,7 +123,7 @@ def test_unchanged_plan_passes_the_helper_of_forgeries(stand, loopback, make_pla
         ),
     ],
 )
-def test_plan_does_not_edit_what_the_config_excludes(policy, sentence, tmp_path, loopback):
+def test_plan_does_not_edit_references_excluded_by_config(policy, sentence, tmp_path, loopback):
     """The digest of the config, which is not compared here, keeps only honest jobs from such a plan."""
     loopback.move("python", "3.12-slim", "new")
     stand = LocalStand(tmp_path, {"Dockerfile": PYTHON["Dockerfile"], "deploy/app.yaml": PYTHON["deploy/app.yaml"]})
@@ -134,7 +134,7 @@ def test_plan_does_not_edit_what_the_config_excludes(policy, sentence, tmp_path,
     assert stand.writes == []
 
 
-def test_plan_edits_what_a_rule_allows(tmp_path, loopback):
+def test_plan_edits_references_allowed_by_a_rule(tmp_path, loopback):
     """Without the rule, the reference has no position to edit."""
     loopback.move("python", "3.12-slim", "new")
     loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(allow=(Reason.VENDORED,)),))
@@ -218,7 +218,7 @@ def test_attributes_that_the_config_allows_are_set(attributes):
     check_attributes(attributes)
 
 
-def test_automerge_is_enabled_if_a_rule_allows_it():
+def test_automerge_is_accepted_if_a_rule_allows_automerge():
     check_attributes(AUTOMERGE, (PolicyRule(automerge=AutomergeConditions(UpdateMode.DIGEST)),))
 
 
@@ -242,7 +242,7 @@ def test_attributes_that_no_run_would_set_are_refused(attributes, sentence):
 
 
 @pytest.mark.parametrize("attributes", [RequestAttributes(status=STATUS), RequestAttributes(status_source="1" * 40)])
-def test_status_is_refused_if_the_config_disables_it(attributes):
+def test_status_is_refused_if_disabled_in_config(attributes):
     with pytest.raises(PlanLimitError, match="sets a commit status"):
         check_attributes(attributes, has_status=False)
 
@@ -281,7 +281,7 @@ def list_steps(request: RemoteRequest):
         UpdateRequest(replace(OURS, state=RequestState.MERGED), PROPOSAL, must_push=True, must_update_text=True),
     ],
 )
-def test_step_that_changes_what_is_not_basebumps_is_refused(step):
+def test_step_that_changes_foreign_objects_is_refused(step):
     with pytest.raises(PlanLimitError, match="is not basebump's"):
         check(step)
 

@@ -82,7 +82,7 @@ def test_no_level_works_without_read_permission(stand, loopback, level):
         assert loopback.run([stand.fleet()], level).failed
 
 
-def test_each_level_can_have_its_own_token(stand, loopback):
+def test_each_level_can_have_a_separate_token(stand, loopback):
     for level, expected in DONE.items():
         _grant(stand, RUNGS[level])
         report = loopback.run([stand.fleet()], level)

@@ -79,7 +79,7 @@ def test_report_includes_proposals_of_another_token_and_declines(stand, loopback
 
 
 @pytest.mark.parametrize("level", [RunLevel.PUSH, RunLevel.PROPOSE])
-def test_higher_level_names_the_required_token_and_writes_nothing(stand, loopback, level):
+def test_higher_level_fails_without_writes_and_names_the_required_token(stand, loopback, level):
     report = loopback.run([_fleet(stand)], level)
     (failed,) = report.failed
     assert "job token" in failed.error
@@ -128,7 +128,7 @@ def test_no_method_writes_with_a_job_token(stand):
     assert stand.server.writes == []
 
 
-def test_job_token_plans_no_change_of_a_branch_whose_content_it_cannot_read(stand, loopback):
+def test_job_token_plans_no_change_of_a_branch_with_unreadable_content(stand, loopback):
     loopback.run([stand.fleet()], RunLevel.PROPOSE)
     loopback.move("python", "3.12-slim", "newer")
     planned_run = loopback.plan([_fleet(stand)])

@@ -67,7 +67,7 @@ def test_level_works_with_documented_requirements(stand, loopback, level):
 
 @pytest.mark.parametrize("level", [RunLevel.PUSH, RunLevel.PROPOSE])
 @pytest.mark.parametrize("lacks", ["scope", "role"])
-def test_level_with_missing_requirement_fails_and_names_it(stand, loopback, level, lacks):
+def test_level_with_missing_requirement_fails_and_names_the_requirement(stand, loopback, level, lacks):
     scope, role = RUNGS[level]
     below = RUNGS[RunLevel.REPORT]
     _grant(stand, *((below[0], role) if lacks == "scope" else (scope, below[1])))
@@ -82,7 +82,7 @@ def test_no_level_works_when_the_project_is_not_visible(stand, loopback):
     assert READ_ACCESS in failure.error
 
 
-def test_each_level_can_have_its_own_token(stand, loopback):
+def test_each_level_can_have_a_separate_token(stand, loopback):
     for level, expected in DONE.items():
         _grant(stand, *RUNGS[level])
         report = loopback.run([stand.fleet()], level)

@@ -96,7 +96,7 @@ def test_closing_a_group_declines_only_the_same_set_of_targets(tmp_path, moved):
     assert [each.outcome.value for each in propose(stand, moved, weekly).values()] == ["opened"]
 
 
-def test_group_waits_while_one_of_its_images_cannot_be_looked_up(tmp_path, moved):
+def test_group_waits_while_lookup_of_an_image_fails(tmp_path, moved):
     stand, weekly = LocalStand(tmp_path, FILES), PolicyRule(group="weekly")
     propose(stand, moved, weekly)
     moved.move("python", "3.12", "newer")
@@ -125,7 +125,7 @@ def test_image_that_left_a_group_is_proposed_separately(tmp_path, moved):
     }
 
 
-def test_proposal_is_withdrawn_when_its_tag_joins_or_leaves_a_group(tmp_path, moved):
+def test_proposal_is_withdrawn_when_the_tag_joins_or_leaves_a_group(tmp_path, moved):
     stand, moves_over = LocalStand(tmp_path, FILES), (PolicyRule(group="weekly"),)
     propose(stand, moved)
     for rules in (moves_over, (), moves_over):
@@ -134,7 +134,7 @@ def test_proposal_is_withdrawn_when_its_tag_joins_or_leaves_a_group(tmp_path, mo
         assert all("another proposal" in each.note for each in after if each.outcome.value == "closed")
 
 
-def test_obsolete_group_stays_while_one_of_its_images_cannot_be_looked_up(tmp_path, moved):
+def test_obsolete_group_stays_while_lookup_of_an_image_fails(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     propose(stand, moved, PolicyRule(group="weekly"))
     moved.store.remove("library/nginx", build("new").digest)
@@ -142,7 +142,7 @@ def test_obsolete_group_stays_while_one_of_its_images_cannot_be_looked_up(tmp_pa
     assert after[group_branch("weekly")].outcome.value == "left-alone"
 
 
-def test_group_of_many_images_is_proposed_and_declined_as_one(tmp_path, loopback):
+def test_group_of_many_images_is_proposed_and_declined_together(tmp_path, loopback):
     names = [f"an-image-with-a-long-name-{number}" for number in range(MAX_TARGETS_LENGTH // 100)]
     for name in names:
         loopback.move(name, "1", "new")

@@ -75,7 +75,7 @@ def test_rebuild_request_tries_protected_files_again(start_stand, moved):
     assert outcomes(moved.run([stand.fleet()])) == ["unchanged"]
 
 
-def test_nothing_is_proposed_when_only_protected_files_change(stand, moved):
+def test_proposal_is_not_opened_when_only_protected_files_change(stand, moved):
     stand.commit("main", {"Dockerfile": "FROM scratch\n"})
     report = moved.run([stand.fleet()])
     (proposal,) = report.repositories[0].proposals

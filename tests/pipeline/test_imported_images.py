@@ -61,7 +61,7 @@ def scene(loopback, tmp_path) -> Iterator[ImportScene]:
         yield ImportScene(loopback, store, own.host, tmp_path)
 
 
-def test_digest_of_a_cached_tag_is_held_until_the_cache_has_it(scene):
+def test_digest_of_a_cached_tag_is_held_until_available_in_the_cache(scene):
     repository = FOLDERS["cache"]
     scene.write_file(repository, scene.import_image(repository, "old"))
     new = scene.loopback.move("python", "3.12", "new")

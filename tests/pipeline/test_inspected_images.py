@@ -27,7 +27,7 @@ def test_start_configuration_of_both_images_is_evidence(tmp_path, loopback):
     assert not report.failed
 
 
-def test_image_that_is_gone_has_no_contents_and_is_no_failure(tmp_path, loopback):
+def test_removed_image_has_no_contents_and_is_not_a_failure(tmp_path, loopback):
     old, new = push(loopback, "old"), push(loopback, "new")
     loopback.scanner = ToldScanner({new: ()})
     loopback.store.remove("library/python", old)

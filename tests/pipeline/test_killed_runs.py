@@ -119,9 +119,7 @@ class Stage:
 
 @pytest.mark.parametrize("forge", STANDS)
 @pytest.mark.parametrize("title", SCENES)
-def test_a_run_killed_before_any_write_is_healed_by_the_next_which_ends_all_writing(
-    title, forge, tmp_path, loopback, request
-):
+def test_next_run_completes_run_killed_before_any_write(title, forge, tmp_path, loopback, request):
     if (forge, title) in WITHOUT:
         pytest.skip(WITHOUT[forge, title])
     kills = Stage(forge, tmp_path, loopback).kills(SCENES[title])
@@ -132,7 +130,7 @@ def test_a_run_killed_before_any_write_is_healed_by_the_next_which_ends_all_writ
 @pytest.mark.parametrize(
     ("title", "forge"), [*((title, "local") for title in SCENES), *((title, "github") for title in VARIED)]
 )
-def test_a_killed_run_is_healed_with_a_state_as_well(title, forge, tmp_path, loopback):
+def test_next_run_with_state_completes_killed_run(title, forge, tmp_path, loopback):
     Stage(forge, tmp_path, loopback, open_state=Database.sqlite).kills(SCENES[title])
 
 
@@ -144,13 +142,13 @@ def test_killed_apply_is_healed_by_the_next_plan(title, tmp_path, loopback):
 
 @pytest.mark.real("postgresql")
 @pytest.mark.parametrize("title", ["opened", "declined, then the next digest", "two at once"])
-def test_a_killed_run_is_healed_with_a_state_on_a_server(title, tmp_path, loopback, postgresql):
+def test_next_run_with_state_in_postgresql_completes_killed_run(title, tmp_path, loopback, postgresql):
     Stage("local", tmp_path, loopback, open_state=lambda _: Database.postgresql(postgresql.fresh())).kills(
         SCENES[title]
     )
 
 
-def test_a_scene_tries_what_follows_the_beginning_of_another():
+def test_scene_does_not_repeat_the_beginning_of_other_scenes():
     assert count_tried(SCENES["opened"]) == 0
     assert count_tried(SCENES["declined, then the next digest"]) == len([RUN, Scene.person_closes])
     assert all(count_tried(acts) < len(acts) for acts in SCENES.values())
@@ -161,7 +159,7 @@ def test_every_proposal_of_a_run_is_a_push_and_an_open(tmp_path, loopback):
 
 
 @pytest.mark.parametrize("forge", STANDS)
-def test_a_request_whose_branch_somebody_deleted_is_no_decline(forge, tmp_path, loopback):
+def test_deletion_of_a_branch_by_a_user_is_not_a_decline(forge, tmp_path, loopback):
     scene = Stage(forge, tmp_path, loopback).scene()
     for act in SCENES["the branch was deleted"]:
         act(scene)

@@ -61,7 +61,7 @@ def test_waiting_proposal_is_not_pushed(tmp_path, moved):
     assert len(stand.branches()) == 2
 
 
-def test_nothing_is_opened_outside_the_schedule_but_open_requests_are_updated(tmp_path, moved):
+def test_open_requests_are_updated_but_none_opened_outside_the_schedule(tmp_path, moved):
     stand, rulebook = LocalStand(tmp_path, FILES), moved.rulebook
     assert outcomes(moved.run([stand.fleet()], limits=ProposalLimits(new_per_repository=1)))[0] == "opened"
     moved.rulebook = replace(rulebook, rules=(PolicyRule(schedules=(ProposalSchedule("* * 1 1 *"),)),))
@@ -108,7 +108,7 @@ def test_lost_digest_is_replaced_regardless_of_limits_and_schedules(tmp_path, mo
     ]
 
 
-def test_nothing_is_proposed_while_paused_and_open_requests_stay(tmp_path, moved):
+def test_paused_repository_gets_no_proposals_and_keeps_open_requests(tmp_path, moved):
     stand, rulebook = LocalStand(tmp_path, FILES), moved.rulebook
     moved.run([stand.fleet()], limits=ProposalLimits(new_per_repository=1))
     before = stand.branches()

@@ -106,7 +106,7 @@ def test_named_values_are_not_read_without_the_format_helm(tmp_path):
     assert extract_files(tmp_path, files, formats=formats).references == ()
 
 
-def test_helm_reads_its_files_without_their_names_once(tmp_path):
+def test_helm_reads_named_files_of_a_chart_once(tmp_path):
     """A template in a chart stays a template, even if a release names it as a values file."""
     files = {"release.yaml": write_release("charts/web/templates/pod.yaml", "charts/web/values.yaml"), **CHART}
     result = extract_files(tmp_path, {**files, "charts/web/values.yaml": VALUES})
@@ -116,7 +116,7 @@ def test_helm_reads_its_files_without_their_names_once(tmp_path):
 @pytest.mark.real("git")
 @pytest.mark.over_forges
 @pytest.mark.parametrize("kind", [LocalStand, GitHubStand])
-def test_branch_for_named_values_stays_ours_when_its_base_changes(start_stand, moved, kind):
+def test_branch_for_named_values_stays_managed_when_the_base_changes(start_stand, moved, kind):
     """The base of the branch then has another version of the file, which must be read by the same format."""
     stand = start_stand(kind, {"release.yaml": write_release("apps/web.yaml"), "apps/web.yaml": VALUES, **CHART})
 

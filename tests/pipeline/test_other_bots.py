@@ -56,7 +56,7 @@ def reasons(found, *rules):
         ({"docs/renovate.json": "{}", "dependabot.yml": DEPENDABOT}, "main", True, None),
     ],
 )
-def test_image_is_left_to_the_other_bot_on_its_branches(tmp_path, files, branch, is_default, expected):
+def test_image_is_left_to_the_other_bot_on_the_branches_of_that_bot(tmp_path, files, branch, is_default, expected):
     found = surveyed(tmp_path, files, branch, is_default=is_default)
     assert reasons(found) == [expected, None]
 

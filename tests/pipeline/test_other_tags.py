@@ -126,7 +126,7 @@ def test_references_with_different_tags_are_decided_separately(tmp_path, loopbac
 # ---- lines that are over ---------------------------------------------------------------------------------------------
 
 
-def test_precise_tag_is_superseded_by_its_successor(tmp_path, loopback):
+def test_precise_tag_is_superseded_by_successor(tmp_path, loopback):
     digests = shelf(loopback, "nginx", "1.27.1", "1.27.3")
     content = f"FROM nginx:1.27.1@{digests['1.27.1']}\n"
     found, _, changes, text = choose(tmp_path, loopback, content)
@@ -153,7 +153,7 @@ def test_configured_end_of_life_applies_from_the_next_day(tmp_path, loopback, ov
     assert found[1].get("successor") == ("3.13" if expected == "superseded" else None)
 
 
-def test_configured_successor_is_proposed_when_a_rule_allows_it(tmp_path, loopback):
+def test_configured_successor_is_proposed_when_allowed_by_a_rule(tmp_path, loopback):
     digests = shelf(loopback, "python", "3.8", "3.13")
     content = f"FROM python:3.8@{digests['3.8']}\n"
     ends = (ConfiguredEndOfLife("docker.io/library/python", "3.8*", date(2024, 10, 7), "3.13"),)

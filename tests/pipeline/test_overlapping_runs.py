@@ -60,7 +60,7 @@ PASTS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("forge", STANDS)
 @pytest.mark.parametrize("past", PASTS)
-def test_next_run_completes_what_two_overlapping_runs_left_undone(past, forge, tmp_path, loopback):
+def test_next_run_completes_two_overlapping_runs(past, forge, tmp_path, loopback):
     compare_with_single_run(past, forge, tmp_path, loopback)
 
 

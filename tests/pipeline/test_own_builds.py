@@ -28,7 +28,7 @@ def fleet(loopback, tmp_path):
     return BuiltFleet(loopback, tmp_path)
 
 
-def test_run_reads_the_build_of_a_tag_in_a_manifest_and_finds_its_base_by_layers(fleet):
+def test_run_reads_the_build_of_a_tag_in_a_manifest_and_finds_the_base_by_layers(fleet):
     old = fleet.push_base("os", "python 1")
     image = make_image("os", "python 1", "app", labels={"source": "https://github.com/acme/web", "revision": "c0ffee"})
     built = fleet.push(image)
@@ -71,7 +71,7 @@ def test_digests_in_manifests_are_read_besides_the_tag(fleet):
     assert set(fleet.load_builds()) == {deployed, newer}
 
 
-def test_configured_image_is_read_although_no_file_names_it(loopback, tmp_path):
+def test_configured_image_is_read_although_unused_in_files(loopback, tmp_path):
     fleet = BuiltFleet(loopback, tmp_path, [ConfiguredBuild("web", "Dockerfile", WEB, "main")])
     built = fleet.push(make_image("app"))
     fleet.create("web", dockerfile="FROM scratch\n")
@@ -93,7 +93,7 @@ def test_golden_image_is_a_base_and_a_build(fleet):
     assert set(builds[web].bases) == {BuiltOn(GOLDEN, golden, BaseEvidence.LAYERS), on_python}
 
 
-def test_run_with_nothing_new_sends_one_request_for_each_tag(fleet):
+def test_run_without_changes_sends_one_request_for_each_tag(fleet):
     base = fleet.push_base("os")
     fleet.push(make_image("os", "app"))
     fleet.push(make_image("os", "job"), "docker.io/acme/job")
@@ -139,16 +139,14 @@ def test_number_of_builds_of_one_image_is_limited_in_each_run(fleet, monkeypatch
     assert counts == [2, 4, 5]
 
 
-def test_image_that_is_gone_is_no_failure(fleet):
+def test_removed_image_is_not_a_failure(fleet):
     fleet.create("web", manifest=write_manifest(f"acme/web:gone@{digest('gone')}"))
     assert fleet.run().failed == ()
     assert fleet.load_builds() == {}
 
 
 @pytest.mark.parametrize("is_configured", [False, True])
-def test_identity_that_may_not_pull_own_images_is_a_failure_only_for_builds_in_the_config(
-    is_configured, loopback, tmp_path
-):
+def test_forbidden_pull_of_own_images_is_a_failure_only_for_configured_builds(is_configured, loopback, tmp_path):
     with Listener(lambda _: Reply(403, b"{}")) as private:
         image = f"{private.host}/acme/web"
         entry = RegistryEntry(private.host, is_insecure=True, username="bot", password="secret")
@@ -170,7 +168,7 @@ def test_images_that_are_not_own_images_are_not_read(fleet):
     assert fleet.load_builds() == {}
 
 
-def test_visit_of_one_repository_looks_up_only_what_is_built_there(loopback, tmp_path):
+def test_visit_of_one_repository_looks_up_only_images_built_from_the_repository(loopback, tmp_path):
     entries = [ConfiguredBuild(name, "Dockerfile", f"docker.io/acme/{name}", "main") for name in ("web", "job")]
     fleet = BuiltFleet(loopback, tmp_path, entries)
     base = fleet.push_base("os")
@@ -181,7 +179,7 @@ def test_visit_of_one_repository_looks_up_only_what_is_built_there(loopback, tmp
     assert [each.repository for each in fleet.load_builds().values()] == [WEB]
 
 
-def test_visit_of_a_repository_with_manifests_looks_up_what_is_used_there(fleet):
+def test_visit_of_a_repository_with_manifests_looks_up_used_images(fleet):
     for name in ("web", "job"):
         fleet.push(make_image(name), f"docker.io/acme/{name}")
         fleet.create(name, manifest=write_manifest(f"acme/{name}:main"))
@@ -199,7 +197,7 @@ def test_sweep_reads_builds_too(fleet):
     assert fleet.load_builds()[rebuilt].bases == (BuiltOn(PYTHON, base, BaseEvidence.LAYERS),)
 
 
-def test_one_of_several_shards_reads_builds(fleet):
+def test_only_one_of_several_shards_reads_builds(fleet):
     fleet.push(make_image("app"))
     fleet.create("web", manifest=write_manifest("acme/web:main"))
     fleet.run()  # no shard may read the repository
@@ -221,7 +219,7 @@ class PushedDigests(NoFacts):
         return self.digests
 
 
-def test_last_push_is_read_if_every_build_has_a_tag_of_its_own(loopback, tmp_path):
+def test_last_push_is_read_if_every_build_has_a_new_tag(loopback, tmp_path):
     fleet = BuiltFleet(loopback, tmp_path, [ConfiguredBuild("web", "Dockerfile", WEB)])
     built = fleet.push(make_image("app"), tag="c0ffee")
     fleet.create("web", dockerfile="FROM scratch\n")

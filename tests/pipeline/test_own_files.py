@@ -115,7 +115,7 @@ def test_stricter_vulnerability_limit_wins(tmp_path, moved, outer, inner, became
         ("", "mapping"),
     ],
 )
-def test_invalid_file_stops_the_repository_and_withdraws_nothing(tmp_path, moved, text, says):
+def test_invalid_file_stops_the_repository_and_keeps_open_proposals(tmp_path, moved, text, says):
     stand = LocalStand(tmp_path, FILES)
     assert outcomes(moved.run([stand.fleet()])) == ["opened", "opened"]
     before = stand.branches()

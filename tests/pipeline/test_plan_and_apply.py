@@ -84,14 +84,14 @@ def make_plan(stand, loopback):
     return make
 
 
-def test_planning_writes_nothing_and_reports_like_a_run_that_only_reports(stand, loopback):
+def test_planning_makes_no_writes_and_returns_the_report_of_level_report(stand, loopback):
     planned_run = loopback.plan([stand.fleet()])
     assert stand.writes == []
     assert planned_run.report == loopback.run([stand.fleet()], RunLevel.REPORT)
     assert outcomes(planned_run.report) == ["would-open"]
 
 
-def test_plan_without_anything_to_write_asks_the_forge_nothing(stand, loopback, make_plan):
+def test_plan_without_writes_sends_no_requests_to_the_forge(stand, loopback, make_plan):
     loopback.run([stand.fleet()])
     plan = make_plan()
     assert parse_plan(plan).repositories == ()
@@ -131,7 +131,7 @@ def person_edits(stand: Stand) -> None:
         (person_edits, f"the branch {BRANCH} or its request changed"),
     ],
 )
-def test_nothing_is_written_where_something_changed_since_the_plan(change, sentence, stand, loopback, make_plan):
+def test_apply_makes_no_writes_when_the_repository_changed_since_the_plan(change, sentence, stand, loopback, make_plan):
     loopback.run([stand.fleet()])
     loopback.move("python", "3.12-slim", "newer")
     plan = make_plan()
@@ -231,7 +231,7 @@ def test_refuses_plan_for_another_time_or_program(plan, sentence):
         check_plan(plan, ORIGIN, "basebump/", NOW, MAX_PLAN_AGE)
 
 
-def test_accepts_plan_until_it_is_too_old():
+def test_plan_is_accepted_until_the_maximum_age():
     check_plan(PLAN, ORIGIN, "basebump/", NOW + MAX_PLAN_AGE, MAX_PLAN_AGE)
     check_plan(PLAN, ORIGIN, "basebump/", NOW - MAX_CLOCK_DIFFERENCE, MAX_PLAN_AGE)
 

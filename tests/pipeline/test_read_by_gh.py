@@ -122,7 +122,7 @@ def test_gh_distinguishes_merged_from_closed_requests(github, gh, run):
     assert gh("pr", "view", "1", "--json", "state") == {"state": "MERGED"}
 
 
-def test_gh_shows_dashboard_until_it_is_empty(github, gh, run):
+def test_gh_shows_dashboard_until_empty(github, gh, run):
     words = ("--label", "basebump-dashboard", "--json", "body,labels,number,state,title")
     run(has_dashboards=True)
     (board,) = gh("issue", "list", *words)

@@ -147,7 +147,7 @@ def test_budget_that_only_all_files_exceed_ends_the_tree_in_the_same_way(tmp_pat
 
 
 @pytest.mark.usefixtures("small_parts")
-def test_file_that_exceeds_its_limit_in_a_worker_is_too_large(tmp_path):
+def test_file_that_exceeds_the_reference_limit_in_a_worker_is_too_large(tmp_path):
     tree = WorkTree(write_tree(tmp_path, {"a/Dockerfile": "", "b/Dockerfile": "FROM a\n" * (MAX_FILE_REFERENCES + 1)}))
     answers = _serve(tree, list_files(tree))
     (reference,) = answers[1].readings[0].extracted

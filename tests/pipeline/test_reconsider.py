@@ -71,19 +71,19 @@ def test_accepted_request_is_updated_when_newer_digest_fixes_critical_vulnerabil
         assert outcomes(loopback.run([stand.fleet()])) == [outcome]
 
 
-def test_accepted_request_waits_when_it_fixes_the_vulnerability_itself(tmp_path, loopback):
+def test_accepted_request_waits_when_the_accepted_digest_fixes_the_vulnerability(tmp_path, loopback):
     with accepted(tmp_path, loopback) as stand:
         loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: (), NEWER: ()})
         assert outcomes(loopback.run([stand.fleet()])) == ["left-alone"]
 
 
-def test_accepted_request_is_updated_when_registry_lost_its_digest(tmp_path, loopback):
+def test_accepted_request_is_updated_when_the_registry_lost_the_digest(tmp_path, loopback):
     with accepted(tmp_path, loopback) as stand:
         loopback.store.remove("library/python", NEW)
         assert outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
 
 
-def test_accepted_request_is_updated_when_publisher_withdrew_its_digest(tmp_path, loopback):
+def test_accepted_request_is_updated_when_the_publisher_withdrew_the_digest(tmp_path, loopback):
     with accepted(tmp_path / "github", loopback) as stand:
         loopback.memory = remembering(tmp_path / "state.db", {9: NEWER, 6: NEW})
         back = AcceptedHold(Reason.SEEN_BEFORE, "platform team", "we know of it", NOW.date())
@@ -107,7 +107,7 @@ def test_digest_that_only_aged_does_not_update_open_request(tmp_path, loopback):
 
 
 @pytest.mark.parametrize(("fixed", "outcome"), [(CRITICAL, "opened"), (LOW, "declined")])
-def test_muted_proposal_is_opened_when_it_fixes_critical_vulnerability(tmp_path, loopback, fixed, outcome):
+def test_muted_proposal_is_opened_when_a_critical_vulnerability_is_fixed(tmp_path, loopback, fixed, outcome):
     stand = LocalStand(tmp_path, FILES)
     loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(on_close=OnClose.LINE),))
     for content in ("old", "new"):
@@ -120,7 +120,7 @@ def test_muted_proposal_is_opened_when_it_fixes_critical_vulnerability(tmp_path,
     assert outcomes(loopback.run([stand.fleet()])) == [outcome]
 
 
-def test_muted_proposal_stays_muted_when_registry_lost_its_digest(tmp_path, loopback):
+def test_muted_proposal_stays_muted_when_the_registry_lost_the_digest(tmp_path, loopback):
     stand = LocalStand(tmp_path, FILES)
     loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(on_close=OnClose.LINE),))
     for content in ("old", "new"):
@@ -141,7 +141,7 @@ def test_accepted_request_is_updated_when_newer_digest_fixes_exploited_vulnerabi
         assert outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
 
 
-def test_unreadable_list_is_one_failure_and_expedites_nothing(tmp_path, loopback):
+def test_unreadable_list_is_one_failure_and_expedites_no_proposal(tmp_path, loopback):
     with accepted(tmp_path, loopback) as stand:
         loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: (LOW,), NEWER: ()})
         loopback.advisories = ToldAdvisories([LOW.id], kev="kev.json is no JSON")

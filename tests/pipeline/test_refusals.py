@@ -33,7 +33,7 @@ def strict(loopback):
 
 
 @pytest.mark.parametrize("level", RunLevel)
-def test_refused_proposal_is_reported_and_nothing_is_written(strict, tmp_path, level):
+def test_refused_proposal_is_reported_without_writes(strict, tmp_path, level):
     stand = LocalStand(tmp_path, FILES)
     before = stand.branches()
     report = strict.run([stand.fleet()], level)

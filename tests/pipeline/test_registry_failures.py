@@ -92,7 +92,7 @@ def test_head_requests_continue_after_pull_limit():
     assert server.asked[-1] == "HEAD /v2/c/manifests/1"
 
 
-def test_failure_of_upstream_is_not_a_failure_of_its_cache():
+def test_failure_of_upstream_is_not_a_failure_of_the_cache():
     with Listener(lambda received: manifest()) as cache:
         lines = [TagRef(f"{cache.host}/{name}", "1") for name in ("hub/a", "hub/b", "team/web")]
         entries = [
@@ -202,7 +202,7 @@ def test_image_that_a_cache_does_not_have_is_not_pullable():
     assert {received.method for received in upstream.received} == {"HEAD"}
 
 
-def test_stored_manifest_of_upstream_is_not_used_for_its_cache(tmp_path):
+def test_stored_manifest_of_upstream_is_not_used_for_the_cache(tmp_path):
     memory = DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
     with Listener(lambda received: Reply(404)) as cache, Listener(lambda received: manifest()) as upstream:
         cached, direct = TagRef(f"{cache.host}/hub/a", "1"), TagRef(f"{upstream.host}/a", "1")

@@ -71,7 +71,7 @@ def commit_history(stand, *held) -> None:
 
 
 @pytest.mark.parametrize("kind", STANDS)
-def test_file_goes_back_to_the_digest_that_its_own_history_contains(kind, start_stand, bad_tag):
+def test_digest_from_the_history_of_a_file_replaces_blocked_digest(kind, start_stand, bad_tag):
     stand = start_stand(STANDS[kind], pin(OLDEST))
     commit_history(stand, OLD, BAD)
     report = run(bad_tag, stand.fleet())
@@ -163,7 +163,7 @@ def test_history_of_a_limited_number_of_files_is_read(start_stand, bad_tag):
     assert len([line for line in stand.server.lines if "/repository/commits?" in line]) == MAX_FILES
 
 
-def test_history_is_read_only_if_it_is_needed(start_stand, bad_tag):
+def test_history_is_read_only_if_needed(start_stand, bad_tag):
     stand = start_stand(GitLabStand, pin(OLD))
     commit_history(stand, BAD)
 
@@ -194,7 +194,7 @@ def test_history_that_cannot_be_read_is_a_failure_and_closes_no_request(start_st
     assert len(stand.requests()) == 1
 
 
-def test_scan_of_a_checkout_reads_the_history_of_its_files(tmp_path, bad_tag):
+def test_scan_of_a_checkout_reads_the_history_of_files(tmp_path, bad_tag):
     stand = LocalStand(tmp_path / "forge", pin(OLD))
     commit_history(stand, BAD)
     checkout = tmp_path / "checkout"
@@ -235,7 +235,7 @@ def test_registry_record_of_the_tag_comes_first(tmp_path, bad_tag):
     assert read_verdict(run(bad_tag, stand.fleet(), after=timedelta(hours=3))).new_digest == OLDEST
 
 
-def test_recorded_digest_without_a_tag_is_left_out_if_the_registry_deletes_such_digests(tmp_path, bad_tag):
+def test_untagged_recorded_digest_is_skipped_if_the_registry_purges_untagged_images(tmp_path, bad_tag):
     stand = LocalStand(tmp_path / "forge", pin(BAD))
     bad_tag.facts = RecordedTags({OLD: UNTAGGED, OLDEST: TAGGED})
     assert read_verdict(run(bad_tag, stand.fleet())).new_digest == OLD

@@ -42,7 +42,7 @@ def test_repository_starts_with_one_proposal_that_explains_itself(tmp_path, move
     assert "Close it" in proposal.body
 
 
-def test_first_proposal_stays_current_until_it_is_answered(tmp_path, moved):
+def test_first_proposal_stays_current_until_answered(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     moved.run([stand.fleet()], rollout=FIRST)
     assert first(moved.run([stand.fleet()], rollout=FIRST)).outcome.value == "unchanged"
@@ -50,7 +50,7 @@ def test_first_proposal_stays_current_until_it_is_answered(tmp_path, moved):
     assert first(moved.run([stand.fleet()], rollout=FIRST)).outcome.value == "refreshed"
 
 
-def test_each_tag_has_its_own_proposal_after_the_merge(tmp_path, moved):
+def test_each_tag_has_a_separate_proposal_after_the_merge(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     branch = first(moved.run([stand.fleet()], rollout=FIRST)).branch
     stand.merge_request(branch)
@@ -67,7 +67,7 @@ def test_closing_the_first_proposal_opts_the_repository_out(tmp_path, moved):
     assert (left.outcome.value, "opts the repository out" in left.note) == ("declined", True)
 
 
-def test_first_proposal_closed_by_basebump_is_no_answer(tmp_path, moved):
+def test_first_proposal_closed_by_basebump_does_not_count_as_answered(tmp_path, moved):
     stand, rulebook = LocalStand(tmp_path, FILES), moved.rulebook
     moved.run([stand.fleet()], rollout=FIRST)
     moved.rulebook = replace(rulebook, rules=(PolicyRule(ignore=True),))
@@ -76,7 +76,7 @@ def test_first_proposal_closed_by_basebump_is_no_answer(tmp_path, moved):
     assert first(moved.run([stand.fleet()], rollout=FIRST)).outcome.value == "opened"
 
 
-def test_repository_with_existing_proposals_continues_with_them(tmp_path, moved):
+def test_repository_with_existing_proposals_keeps_separate_proposals(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     assert outcomes(moved.run([stand.fleet()])) == ["opened"] * 3
     assert outcomes(moved.run([stand.fleet()], rollout=FIRST)) == ["unchanged"] * 3

@@ -52,7 +52,7 @@ def get_body(stand):
     return request.body
 
 
-def test_body_shows_where_the_image_runs_and_is_not_written_again_when_pods_come_and_go(moved, tmp_path):
+def test_body_shows_running_workloads_and_is_not_rewritten_when_pods_change(moved, tmp_path):
     stand = LocalStand(tmp_path, FILES)
     with clusters_of(moved, *["python:3.12-slim"] * 2) as cluster:
         assert outcomes(moved.run([stand.fleet()])) == ["opened"]
@@ -68,7 +68,7 @@ def test_body_shows_where_the_image_runs_and_is_not_written_again_when_pods_come
     assert (stand.writes, ROW in get_body(stand)) == (writes, True)
 
 
-def test_public_repository_does_not_show_where_the_image_runs(moved, start_stand):
+def test_public_repository_does_not_show_running_workloads(moved, start_stand):
     stand = start_stand(GitHubStand, FILES)
     with clusters_of(moved, *["python:3.12-slim"] * 2):
         assert outcomes(moved.run([stand.fleet()])) == ["opened"]

@@ -84,7 +84,7 @@ def test_digest_at_spans_the_null_that_the_edit_replaces(null, tmp_path, loopbac
     assert change.content.decode() == content[: span["start"]] + now + content[span["end"] :]
 
 
-def test_json_document_has_exactly_its_keys(tmp_path, loopback):
+def test_json_document_has_exactly_the_documented_keys(tmp_path, loopback):
     loopback.move("python", "3.12", "now")
     scanned = _scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\nFROM $X\n"})
     document = json.loads(render_scan_document(scanned.report))
@@ -93,7 +93,7 @@ def test_json_document_has_exactly_its_keys(tmp_path, loopback):
     assert document["unsupported"] == [{"path": "Dockerfile", "line": 2, "text": "$X", "reason": "unresolved-argument"}]
 
 
-def test_edit_is_verified_and_nothing_else_changes(tmp_path, loopback):
+def test_edit_is_verified_and_changes_only_the_digest(tmp_path, loopback):
     now = loopback.move("python", "3.12", "now")
     before = f"\ufeff# caf\u00e9\r\nFROM python:3.12@{digest('old')} AS a\r\nCOPY --from=python:3.12 /a /b"
     scanned = _scan(tmp_path, loopback, {"Dockerfile": before})
@@ -102,7 +102,7 @@ def test_edit_is_verified_and_nothing_else_changes(tmp_path, loopback):
     assert change.content == expected.encode()
 
 
-def test_file_without_updates_is_no_change(tmp_path, loopback):
+def test_file_without_updates_is_not_changed(tmp_path, loopback):
     now = loopback.move("python", "3.12", "now")
     scanned = _scan(tmp_path, loopback, {"Dockerfile": f"FROM python:3.12@{now}\n"})
     assert scanned.changes == ()
@@ -256,7 +256,7 @@ def test_repository_that_cannot_be_planned_does_not_affect_others(tmp_path, loop
     assert all(stand.requests() == [] for stand in stands)
 
 
-def test_ignore_comment_applies_until_its_date(tmp_path, loopback):
+def test_ignore_comment_applies_until_the_given_date(tmp_path, loopback):
     loopback.move("python", "3.12", "now")
     files = {
         "Dockerfile": "# basebump: ignore until=2026-11-25 ABC-12\nFROM python:3.12\n"

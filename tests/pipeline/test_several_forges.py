@@ -57,7 +57,7 @@ def test_transition_on_two_forges_is_fetched_and_scanned_once(fleets, loopback):
     assert len(fetched) == len(set(fetched))
 
 
-def test_repositories_of_the_same_name_on_two_servers_have_states_of_their_own(tmp_path, loopback):
+def test_repositories_of_the_same_name_on_two_servers_have_separate_states(tmp_path, loopback):
     loopback.move("python", "3.12-slim", "old")
     stands = [AzureStand(tmp_path / name, FILES) for name in ("one", "other")]
     try:
@@ -96,7 +96,7 @@ def test_repository_selected_by_two_entries_is_processed_once(kind, tmp_path, lo
     assert (outcomes(report), report.failed) == (["opened"], ())
 
 
-def test_repositories_of_the_same_name_in_two_folders_have_states_of_their_own(tmp_path, loopback):
+def test_repositories_of_the_same_name_in_two_folders_have_separate_states(tmp_path, loopback):
     loopback.move("python", "3.12-slim", "old")
     folders = [tmp_path / name for name in ("one", "other")]
     stands = [LocalStand(folder, FILES) for folder in folders]
@@ -111,7 +111,7 @@ def test_repositories_of_the_same_name_in_two_folders_have_states_of_their_own(t
     assert {(each.key.host, each.key.repository) for each in usages} == {(str(each), "acme") for each in folders}
 
 
-def test_single_folder_can_be_moved_without_losing_its_state(tmp_path):
+def test_single_folder_can_be_moved_without_losing_state(tmp_path):
     (fleet,) = build_local_fleets(tmp_path, [tmp_path / "one"])
     LocalStand(tmp_path / "one", FILES)
     (repository,) = fleet.list_repositories(frozenset())

@@ -47,7 +47,7 @@ def verdict(report) -> tuple[str, str | None]:
     return found.status, found.reason
 
 
-def test_image_that_lost_its_signature_is_refused_until_signed(signed, stand):
+def test_image_without_former_signature_is_refused_until_signed(signed, stand):
     report = signed.run([stand.fleet()])
     assert verdict(report) == ("refused", "unsigned")
     assert outcomes(report) == ["refused"]
@@ -69,7 +69,7 @@ def test_signature_copied_from_the_old_image_fails(signed, stand):
     assert verdict(signed.run([stand.fleet()])) == ("refused", "signature-failed")
 
 
-def test_open_proposal_for_image_that_lost_its_signature_is_closed(signed, stand):
+def test_open_proposal_is_closed_when_the_image_loses_its_signature(signed, stand):
     sign(signed, NEW, KEY)
     assert outcomes(signed.run([stand.fleet()])) == ["opened"]
     signed.store.remove("library/python", signed.store.list_tags("library/python")[NEW.digest.replace(":", "-")])
@@ -107,7 +107,7 @@ def test_repository_can_require_signatures(signed, tmp_path):
     assert outcomes(signed.run([LocalStand(tmp_path / "lax", files).fleet()])) == ["opened"]
 
 
-def test_nothing_is_looked_up_without_trusted_signers(loopback, stand):
+def test_signatures_are_not_looked_up_without_trusted_signers(loopback, stand):
     for content in ("old", "new"):
         loopback.move("python", "3.12", content)
     assert outcomes(loopback.run([stand.fleet()])) == ["opened"]

@@ -54,14 +54,14 @@ def look(tmp_path, loopback):
     return look
 
 
-def test_a_source_is_looked_up_once_for_several_images_and_stored_for_later_runs(look):
+def test_source_is_looked_up_once_for_several_images_and_stored_for_later_runs(look):
     found, requests = look(Reply(200, COUNTS))
     assert found == {SourceChanges(12)}
     assert requests == [f"/repos/acme/web/compare/{COMMITS['old']}...{COMMITS['new']}?per_page=1&page=2"]
     assert look(Reply(500)) == ({SourceChanges(12)}, [])
 
 
-def test_a_failed_lookup_is_no_failure_of_the_run_and_is_tried_again(look):
+def test_failed_lookup_is_not_a_failure_of_the_run_and_is_retried(look):
     found, _ = look(Reply(404))
     assert found == {UnknownSourceChanges("github.com has no public repository with these commits")}
     found, requests = look(Reply(200, COUNTS))

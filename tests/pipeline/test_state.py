@@ -74,7 +74,7 @@ def looked_into(loopback: Loopback, *digests: Digest) -> list[str]:
     return questions
 
 
-def test_next_run_revalidates_descriptors_and_fetches_nothing(tmp_path, remembering):
+def test_next_run_revalidates_descriptors_and_fetches_no_manifests(tmp_path, remembering):
     first = run(tmp_path, remembering)
     assert asked(remembering) == sorted(
         [
@@ -181,7 +181,7 @@ def test_scans_of_killed_run_are_kept(tmp_path, remembering, monkeypatch):
 # A memory that breaks
 
 
-def test_failure_to_write_state_affects_nothing_else(tmp_path, remembering, state):
+def test_failure_to_write_state_does_not_affect_proposals(tmp_path, remembering, state):
     """A trigger prevents writing but not reading, like a full disk."""
     with Database.sqlite(state).open_for_writing() as connection:
         for table in ("sightings", "evidence"):

@@ -69,7 +69,7 @@ def good(words: str) -> CommitStatus:
     return CommitStatus(StatusState.SUCCESS, words)
 
 
-def test_proposal_gets_status_and_next_run_writes_nothing(stand, moved):
+def test_proposal_gets_status_and_next_run_makes_no_writes(stand, moved):
     knows(moved, old=(CVE, CRITICAL), new=())
     assert run(stand, moved).note == ""
     assert stand.statuses(BRANCH) == [good("Fixes 2 (1 critical), adds none")]
@@ -99,7 +99,7 @@ def test_failed_scan_does_not_change_the_status(stand, moved):
     assert stand.statuses(BRANCH) == [good("Fixes 1 (1 high), adds none")]
 
 
-def test_unknown_evidence_is_stated_and_is_no_failure(stand, moved):
+def test_unknown_evidence_is_stated_and_is_not_a_failure(stand, moved):
     knows(moved, old=(CVE,))
     run(stand, moved)
     (status,) = stand.statuses(BRANCH)
@@ -120,7 +120,7 @@ def test_required_review_is_a_failure_until_resolved(stand, moved):
     assert stand.statuses(BRANCH)[-1] == good("Fixes 2 (2 critical), adds none")
 
 
-def test_worse_image_is_a_draft_without_success_and_its_title_says_why(stand, moved):
+def test_worse_image_is_a_draft_without_success_and_with_reason_in_title(stand, moved):
     knows(moved, old=(CVE,), new=(CVE, CRITICAL))
     proposal = run(stand, moved)
     assert proposal.title.endswith(": fixes none, adds 1 (1 critical)")
@@ -137,7 +137,7 @@ def test_worse_image_that_policy_allows_is_an_ordinary_request(stand, moved):
     assert stand.statuses(BRANCH) == [good("Fixes none, adds 1 (1 critical)")]
 
 
-def test_no_status_when_nothing_is_checked_or_it_is_disabled(stand, moved):
+def test_status_is_not_set_when_disabled_or_without_checks(stand, moved):
     run(stand, moved)
     assert stand.statuses(BRANCH) == []
     knows(moved, old=(CVE,), new=())
@@ -154,7 +154,7 @@ def test_trust_alone_results_in_a_status(stand, moved):
     assert "not signed" in status.description
 
 
-def test_enabling_it_sets_status_on_open_requests_with_one_edit(stand, moved):
+def test_enabling_statuses_sets_status_on_open_requests_with_one_edit(stand, moved):
     knows(moved, old=(CVE,), new=())
     run(stand, moved, has_status=False)
     assert run(stand, moved).outcome.value == "refreshed"

@@ -51,7 +51,7 @@ def scene(loopback, tmp_path) -> Iterator[DashboardScene]:
     stand.end()
 
 
-def test_dashboard_names_an_update_that_is_not_rebuilt_until_it_is(scene):
+def test_dashboard_names_merged_update_until_rebuilt(scene):
     scene.run(0)
     scene.update_and_merge()
     for hours in (1, 2, 2 * DAY):
@@ -67,7 +67,7 @@ def test_dashboard_names_an_update_that_is_not_rebuilt_until_it_is(scene):
     assert scene.read_body() is None
 
 
-def test_dashboard_is_not_written_again_while_nothing_changes(scene):
+def test_dashboard_is_not_rewritten_without_changes(scene):
     scene.run(0)
     scene.update_and_merge()
     for hours in (1, 2 * DAY, 2 * DAY + 1):
@@ -89,7 +89,7 @@ def test_dashboard_names_the_check_that_failed(scene):
     assert f"· failed check: [`build`]({RUN})" in scene.read_body()
 
 
-def test_runs_without_dashboards_write_nothing(scene):
+def test_runs_without_dashboards_write_no_dashboard(scene):
     scene.fleet.run(0, RunLevel.PROPOSE)
     scene.update_and_merge()
     for hours in (1, 2 * DAY, 2 * DAY + 1):

@@ -51,7 +51,7 @@ STOPPED = ("superseded", "`1.0.1` comes after it", "1.0.1")
 CURRENT = ("up-to-date", "", None)
 
 
-def test_superseded_tag_is_known_in_runs_that_do_not_check_it(tmp_path, remembering):
+def test_superseded_tag_is_remembered_in_runs_that_do_not_check_the_tag(tmp_path, remembering):
     content = fleet(remembering, "1.0.1")
     over: set[int] = set()
     for day in range(EVERY_TURN):
@@ -64,7 +64,7 @@ def test_superseded_tag_is_known_in_runs_that_do_not_check_it(tmp_path, remember
     assert len(over) == COUNT
 
 
-def test_without_state_tag_is_superseded_only_in_runs_that_check_it(tmp_path, loopback):
+def test_tag_is_superseded_only_in_checking_runs_without_a_state(tmp_path, loopback):
     content = fleet(loopback, "1.0.1")
     assert isinstance(loopback.ends, NoSupersededStore)
     for day in range(3):
@@ -72,7 +72,7 @@ def test_without_state_tag_is_superseded_only_in_runs_that_check_it(tmp_path, lo
         assert found.count(STOPPED) == SHARE
 
 
-def test_result_is_deleted_when_a_check_no_longer_confirms_it(tmp_path, remembering):
+def test_result_is_deleted_when_a_check_no_longer_confirms_supersession(tmp_path, remembering):
     content = fleet(remembering, "1.0.1")
     for day in range(EVERY_TURN):
         run(tmp_path, remembering, content, day)

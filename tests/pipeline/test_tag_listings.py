@@ -93,7 +93,7 @@ def test_temporary_failure_to_list_tags_leaves_targets_unknown(status):
     assert shelves.explain_missing_tags(selected) == ""
 
 
-def test_reference_that_keeps_its_tag_needs_no_tag_list():
+def test_reference_with_fixed_tag_needs_no_tag_list():
     with refusing(403) as server:
         place = reference(f"{server.host}/a:1.2.3")
         selected = TrackedImage(place, place.image.to_tag_ref(), Policy())
@@ -103,7 +103,7 @@ def test_reference_that_keeps_its_tag_needs_no_tag_list():
     assert (shelves.list_targets(selected), shelves.explain_missing_tags(selected)) == ((selected.tag_ref,), "")
 
 
-def test_patch_numbers_count_in_acr_but_not_in_its_pull_through_cache(loopback):
+def test_patch_numbers_count_in_acr_but_not_in_pull_through_caches(loopback):
     for tag in ("9.4", "9.4-949", "9.4-1194"):
         loopback.store.set_tag("redhat/ubi9", tag, build(tag))
     mirror = loopback.registry.host

@@ -226,7 +226,7 @@ def test_change_is_noticed(twins, settle, change):
         ("due_at", settle_with_comment, wait_three_days),
     ],
 )
-def test_change_is_missed_if_triage_does_not_compare_it(loopback, tmp_path, omitted, settle, change):
+def test_change_is_missed_if_triage_does_not_compare_the_changed_fact(loopback, tmp_path, omitted, settle, change):
     twins = Twins(loopback, tmp_path, lambda store: BlindInventory(store, omitted))
     settle(twins)
     change(twins)
@@ -314,7 +314,7 @@ def test_any_sequence_of_changes_ends_in_the_same_forge(loopback, tmp_path_facto
         twins.assert_equal()
 
 
-def test_every_repository_is_read_within_a_week_although_nothing_changed(twins):
+def test_every_repository_is_read_within_a_week_even_without_changes(twins):
     twins.settle()
     reads = twins.changing.read_count
     for _ in range(14):
@@ -323,7 +323,7 @@ def test_every_repository_is_read_within_a_week_although_nothing_changed(twins):
     assert twins.changing.read_count - reads in {1, 2}
 
 
-def test_change_that_triage_missed_is_reported_as_a_bug_when_its_turn_comes(loopback, tmp_path):
+def test_change_missed_by_triage_is_reported_as_a_bug_at_the_regular_visit(loopback, tmp_path):
     twins = Twins(loopback, tmp_path, lambda store: BlindInventory(store, "activity"))
     settle_with_request(twins)
     delete_branch(twins)
@@ -346,14 +346,14 @@ def test_repository_that_the_user_names_is_read(twins):
     ("image", "is_read"),
     [("nginx", True), ("nginx:1", True), ("docker.io/library/nginx:1", True), ("nginx:2", False), ("busybox", False)],
 )
-def test_run_for_an_image_reads_only_its_users(twins, image, is_read):
+def test_run_for_an_image_reads_only_users_of_the_image(twins, image, is_read):
     twins.settle()
     reads = twins.changing.read_count
     twins.run(RunScope(image=ImageName.parse(image)))
     assert twins.changing.read_count - reads == int(is_read)
 
 
-def test_run_for_an_image_reads_repositories_whose_files_changed(twins):
+def test_run_for_an_image_reads_repositories_with_changed_files(twins):
     twins.settle()
     commit_new_image(twins)
     reads = twins.changing.read_count
@@ -361,7 +361,7 @@ def test_run_for_an_image_reads_repositories_whose_files_changed(twins):
     assert twins.changing.read_count == reads + 1
 
 
-def test_tag_that_cannot_be_looked_up_leads_to_a_visit_that_reports_it(twins):
+def test_failed_lookup_of_a_tag_leads_to_a_visit_that_reports_the_failure(twins):
     twins.settle()
     twins.loopback.store.remove("library/nginx", twins.digests["nginx"])
     report, whole_report = twins.run()

@@ -73,7 +73,7 @@ def group(tmp_path, loopback):
         yield Group(server, loopback, tmp_path / "state.db")
 
 
-def test_unchanged_projects_cost_no_requests_of_their_own(group):
+def test_unchanged_projects_cost_no_separate_requests(group):
     group.settle()
     group.move("new")
     group.settle()
@@ -107,7 +107,7 @@ def test_run_that_was_killed_between_push_and_open_is_completed_by_the_next(grou
     assert group.count_open() == len(group.list_branches()) == 2
 
 
-def test_branch_of_a_killed_run_is_deleted_by_the_regular_visit_if_the_tag_moved_back(group):
+def test_regular_visit_deletes_branch_of_a_killed_run_if_the_tag_is_rolled_back(group):
     group.settle()
     group.move("new")
     group.run_killed_between_push_and_open()

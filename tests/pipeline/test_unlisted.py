@@ -35,7 +35,7 @@ def test_request_for_another_tag_is_unchanged_while_tags_cannot_be_listed(tmp_pa
     assert stand.branches() == before
 
 
-def test_request_for_its_own_tag_ends_although_tags_cannot_be_listed(tmp_path, patching):
+def test_request_for_the_same_tag_ends_although_tags_cannot_be_listed(tmp_path, patching):
     pinned = patching.move("nginx", "1.27.1", "old")
     now = patching.move("nginx", "1.27.1", "new")
     refuse(patching)

@@ -76,7 +76,7 @@ def test_stored_scans_do_not_contain_statements(tmp_path, moved):
     assert len(moved.scanner.asked) == asked == 2
 
 
-def test_unreadable_documents_are_one_failure_and_revoke_nothing(tmp_path, moved):
+def test_unreadable_documents_are_one_failure_and_revoke_no_statements(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     moved.scanner.findings[NEW] = (CRITICAL,)
     moved.advisories = ToldAdvisories(said=[ANSWER])

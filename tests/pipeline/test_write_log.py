@@ -85,7 +85,7 @@ class Story:
 
 
 @pytest.mark.parametrize("kind", STANDS)
-def test_every_run_writes_what_the_page_says_request_for_request(kind, tmp_path, loopback):
+def test_every_run_sends_exactly_the_documented_write_requests(kind, tmp_path, loopback):
     stand = STANDS[kind](tmp_path / kind, BEHIND)
     story = Story(stand, loopback)
     story.play()
@@ -94,6 +94,6 @@ def test_every_run_writes_what_the_page_says_request_for_request(kind, tmp_path,
 
 
 @pytest.mark.parametrize("kind", STANDS)
-def test_the_page_says_that_a_run_with_nothing_to_do_writes_nothing(kind):
+def test_page_documents_no_writes_for_a_run_without_changes(kind):
     assert documented(kind)["finds nothing to do"] == []
     assert documented(kind)["opens a pull request"] != []

@@ -211,7 +211,7 @@ def test_folder_on_this_machine_has_a_page(tmp_path):
     assert "docker.io/library/nginx:1" in read(database, "/repositories/local/-/web")
 
 
-def test_stylesheet_can_be_cached_and_its_address_contains_its_hash(year):
+def test_stylesheet_can_be_cached_and_is_addressed_by_hash(year):
     address = re.search(r'rel="stylesheet" href="([^"]+)"', get(year, "/").body.decode())[1]
     style = get(year, address, headers={})
     assert (style.status, style.content_type) == (200, "text/css; charset=utf-8")
