@@ -49,24 +49,28 @@ def facts(acr: Acr, *entries: RegistryEntry) -> AcrFacts:
     ).create_facts()
 
 
-def line(acr: Acr, tag: str = "1") -> TagRef:
+def build_tag_ref(acr: Acr, tag: str = "1") -> TagRef:
     return TagRef(f"{acr.host}/team/app", tag)
 
 
-def test_times_moves_and_tags_are_the_registrys_own(acr):
+def test_record_has_times_and_tags_of_registry(acr):
     asked = facts(acr)
     made = {"tag_created_at": PUSHED}
-    assert asked.fetch_record(line(acr), NEW.digest) == RegistryRecord(
+    assert asked.fetch_record(build_tag_ref(acr), NEW.digest) == RegistryRecord(
         LATER, ("1", "1.2"), False, NEW.media_type, **made
     )
-    assert asked.fetch_record(line(acr), OLD.digest) == RegistryRecord(PUSHED, (), False, OLD.media_type, **made)
-    assert asked.fetch_record(line(acr, "gone"), OLD.digest) == RegistryRecord(PUSHED, (), False, OLD.media_type)
+    assert asked.fetch_record(build_tag_ref(acr), OLD.digest) == RegistryRecord(
+        PUSHED, (), False, OLD.media_type, **made
+    )
+    assert asked.fetch_record(build_tag_ref(acr, "gone"), OLD.digest) == RegistryRecord(
+        PUSHED, (), False, OLD.media_type
+    )
 
 
-def test_the_librarys_questions_need_one_exchange_and_one_token(acr):
+def test_library_requests_need_one_exchange_and_one_token(acr):
     asked = facts(acr)
     for digest in (NEW.digest, OLD.digest) * 3:
-        asked.fetch_record(line(acr), digest)
+        asked.fetch_record(build_tag_ref(acr), digest)
     assert acr.asked.count("POST /oauth2/exchange") == 1
     assert acr.asked.count("POST /oauth2/token") == 1
     assert len(acr.asked) == 2 + 1 + 2 * 6, "two for each, and the first challenge"
@@ -80,30 +84,30 @@ def at(acr: Acr, clock: list[float]) -> AcrFacts:
     return AcrFacts(access, RegistryAuthenticator(http, keychain, now=lambda: clock[0]))
 
 
-def test_a_run_of_a_day_keeps_its_logins(acr):
+def test_login_is_renewed_every_three_hours(acr):
     clock = [0.0]
     asked = at(acr, clock)
     for hour in range(24):
         clock[0] = hour * 3600.0
-        assert asked.fetch_record(line(acr), NEW.digest) is not None
+        assert asked.fetch_record(build_tag_ref(acr), NEW.digest) is not None
     assert acr.asked.count("POST /oauth2/exchange") == 8, "every three hours"
 
 
-def test_an_access_token_is_used_for_as_long_as_it_says(acr):
+def test_access_token_is_used_until_expiry(acr):
     clock = [0.0]
     asked = at(acr, clock)
     for minute, tokens in ((0, 1), (2, 1), (50, 1), (60, 2)):
         clock[0] = minute * 60.0
-        assert asked.fetch_record(line(acr), NEW.digest) is not None
+        assert asked.fetch_record(build_tag_ref(acr), NEW.digest) is not None
         assert acr.asked.count("POST /oauth2/token") == tokens
 
 
 @pytest.mark.parametrize(
     ("flags", "is_locked"), [(Flags(write=False), True), (Flags(delete=False), True), (Flags(), False)]
 )
-def test_an_image_is_locked_where_its_owner_took_a_right_away(acr, flags, is_locked):
+def test_image_is_locked_when_write_or_delete_is_disabled(acr, flags, is_locked):
     acr.content.repositories["team/app"].manifests[NEW.digest].flags = flags
-    recorded = facts(acr).fetch_record(line(acr), NEW.digest)
+    recorded = facts(acr).fetch_record(build_tag_ref(acr), NEW.digest)
     assert recorded is not None
     assert recorded.is_locked is is_locked
 
@@ -122,33 +126,33 @@ def test_newest_digests_with_tags_are_listed_with_one_request(acr):
     assert asked.list_newest_digests("docker.io/library/python") == ()
 
 
-def test_what_the_registry_has_no_more_has_no_record(acr):
-    assert facts(acr).fetch_record(line(acr), NOWHERE) is None
+def test_missing_digest_has_no_record(acr):
+    assert facts(acr).fetch_record(build_tag_ref(acr), NOWHERE) is None
 
 
-def test_tags_are_counted(acr):
+def test_number_of_tags_is_limited(acr):
     for number in range(MAX_TAGS + 5):
         acr.push(NEW, "team/app", f"2.{number}")
-    recorded = facts(acr).fetch_record(line(acr), NEW.digest)
+    recorded = facts(acr).fetch_record(build_tag_ref(acr), NEW.digest)
     assert recorded is not None
     assert len(recorded.tags) == MAX_TAGS
 
 
-def test_names_and_passwords_do_as_well(tmp_path):
+def test_facts_are_read_with_username_and_password(tmp_path):
     certificate = Certificate.make(tmp_path, "contoso.azurecr.io")
     logins = {("narrow", "both"): ACR_PULL, ("narrow", "content"): Identity({"team/app": frozenset({"pull"})})}
     with Entra(certificate) as entra, Acr(certificate, entra, logins=logins) as acr:
         acr.push(NEW, "team/app", "1")
         listed = entry(acr, username="narrow", password="both")
-        assert facts(acr, listed).fetch_record(line(acr), NEW.digest) is not None
+        assert facts(acr, listed).fetch_record(build_tag_ref(acr), NEW.digest) is not None
         listed = entry(acr, username="narrow", password="content")
         with pytest.raises(RegistryError) as caught:
-            facts(acr, listed).fetch_record(line(acr), NEW.digest)
+            facts(acr, listed).fetch_record(build_tag_ref(acr), NEW.digest)
     assert (caught.value.reason, caught.value.is_failure) == (Reason.DENIED, True), "content/read without metadata/read"
     assert "POST /oauth2/exchange" not in acr.asked
 
 
-def test_a_registry_with_a_name_of_azures_is_asked_without_entra(acr):
+def test_azure_host_is_read_without_entra_when_login_is_listed(acr):
     def resolve(host: str, port: int) -> list[str]:
         raise OSError(f"nobody knows {host}")
 
@@ -161,15 +165,17 @@ def test_a_registry_with_a_name_of_azures_is_asked_without_entra(acr):
 @pytest.mark.parametrize(
     ("anybody", "is_told"), [(ANYBODY, True), (Identity({"*": frozenset({"pull"})}), False), (None, False)]
 )
-def test_without_a_credential_what_anybody_is_told_is_known(acr, anybody, is_told):
+def test_record_needs_anonymous_metadata_access_without_credential(acr, anybody, is_told):
     acr.anonymous = anybody
     access = EndpointDirectory([entry(acr)])
     http = HttpClient(access.list_trusted_hosts(), environment={})
-    recorded = AcrFacts(access, RegistryAuthenticator(http, Keychain(access, {}))).fetch_record(line(acr), NEW.digest)
+    recorded = AcrFacts(access, RegistryAuthenticator(http, Keychain(access, {}))).fetch_record(
+        build_tag_ref(acr), NEW.digest
+    )
     assert (recorded is not None) == is_told
 
 
-def test_other_registries_mirrors_and_plain_http_are_not_asked(acr):
+def test_other_registries_mirrors_and_plain_http_get_no_request(acr):
     asked = facts(
         acr,
         entry(acr, uses_entra=False),
@@ -195,7 +201,7 @@ def test_other_registries_mirrors_and_plain_http_are_not_asked(acr):
         (Reply(307, headers={"Location": "http://169.254.169.254/"}), Reason.REGISTRY_ERROR),
     ],
 )
-def test_what_is_no_record_is_a_reason(acr, reply, reason):
+def test_invalid_response_is_error_with_reason(acr, reply, reason):
     with Listener(lambda received: reply, acr.certificate) as server, pytest.raises(RegistryError) as caught:
         facts(acr, RegistryEntry(server.host, ca=str(acr.certificate.path), uses_entra=True)).fetch_record(
             TagRef(f"{server.host}/team/app", "1"), NEW.digest
@@ -203,7 +209,7 @@ def test_what_is_no_record_is_a_reason(acr, reply, reason):
     assert caught.value.reason is reason
 
 
-def test_a_record_without_times_is_unknown_and_not_wrong(acr):
+def test_record_without_times_has_unknown_times(acr):
     tag = {"tag": {"name": "1", "digest": NEW.digest, "changeableAttributes": {}}}
 
     def answer(received: Received) -> Reply:
@@ -217,13 +223,13 @@ def test_a_record_without_times_is_unknown_and_not_wrong(acr):
 
 
 @pytest.mark.parametrize("url", ["http://{host}/acr/v1/x", "https://attacker.example/acr/v1/x", "https://{host}/v2/x"])
-def test_the_library_reaches_nothing_but_its_registrys_records(acr, url, monkeypatch):
+def test_library_can_request_only_records_of_its_registry(acr, url, monkeypatch):
     def astray(self, *_, **options):
         self._client.send_request(HttpRequest("GET", url.format(host=acr.host)))
 
     monkeypatch.setattr(ContainerRegistryClient, "get_manifest_properties", astray)
     with pytest.raises(RegistryError):
-        facts(acr).fetch_record(line(acr), NEW.digest)
+        facts(acr).fetch_record(build_tag_ref(acr), NEW.digest)
     assert acr.received == []
 
 
@@ -246,11 +252,11 @@ def end(text: str) -> dict[str, str]:
         (("never",), None),
     ],
 )
-def test_the_end_of_support_is_the_latest_day_that_the_publisher_named(acr, said, expected):
+def test_end_of_life_is_latest_date_of_publisher(acr, said, expected):
     acr.attach("team/app", NEW.digest, "application/vnd.example.sbom", end("2030-01-01"))
     for text in said:
         acr.attach("team/app", NEW.digest, LIFECYCLE, end(text))
-    assert facts(acr).fetch_end_of_life(line(acr), NEW.digest) == expected
+    assert facts(acr).fetch_end_of_life(build_tag_ref(acr), NEW.digest) == expected
     assert acr.received[-1].path.endswith(f"?artifactType={LIFECYCLE.replace('/', '%2F')}")
 
 
@@ -273,13 +279,13 @@ def referrers(*manifests: object, media_type: str = OCI_INDEX, status: int = 200
         Reply(200, b"[]", {"Content-Type": OCI_INDEX}),
     ],
 )
-def test_what_says_nothing_of_support_is_no_day(acr, reply):
+def test_end_of_life_is_none_when_referrers_have_no_date(acr, reply):
     with Listener(lambda received: reply, acr.certificate) as server:
         asked = facts(acr, RegistryEntry(server.host, ca=str(acr.certificate.path), uses_entra=True))
         assert asked.fetch_end_of_life(TagRef(f"{server.host}/team/app", "1"), NEW.digest) is None
 
 
-def test_a_registry_that_fails_to_list_referrers_is_a_reason(acr):
+def test_failed_referrers_request_is_registry_error(acr):
     with Listener(lambda received: Reply(400), acr.certificate) as server:
         asked = facts(acr, RegistryEntry(server.host, ca=str(acr.certificate.path), uses_entra=True))
         with pytest.raises(RegistryError) as caught:
@@ -287,7 +293,7 @@ def test_a_registry_that_fails_to_list_referrers_is_a_reason(acr):
     assert caught.value.reason is Reason.REGISTRY_ERROR
 
 
-def test_microsofts_images_are_asked_for_through_a_mirror_too(acr):
+def test_end_of_life_of_microsoft_image_is_read_through_mirror(acr):
     acr.attach("team/app", NEW.digest, LIFECYCLE, end("2026-05-12"))
     mirrored = RegistryEntry("mcr.microsoft.com", mirror=acr.host)
     asked = facts(acr, entry(acr), mirrored)

@@ -28,7 +28,7 @@ from bot.registries.token_lifetime import parse_lifetime
 # Exchange of tokens
 
 
-def test_one_exchange_serves_a_registry_and_one_token_a_repository(acr, entra):
+def test_client_needs_one_exchange_per_registry_and_one_token_per_repository(acr, entra):
     for repository in ("team/app", "team/other"):
         acr.push(IMAGE, repository, "1")
     oci = client(entry(acr), environment=by_secret(entra))
@@ -43,12 +43,12 @@ def test_one_exchange_serves_a_registry_and_one_token_a_repository(acr, entra):
     assert len([one for one in entra.asked if "oauth2/v2.0/token" in one]) == 1
 
 
-def test_the_tags_of_a_registry_that_is_not_named_as_azures_are_listed_by_its_own_rules(acr, entra):
+def test_registry_with_custom_domain_lists_tags(acr, entra):
     assert not is_acr(acr.host)
     assert client(entry(acr), environment=by_secret(entra)).list_tags(f"{acr.host}/team/app") == ("1",)
 
 
-def test_who_may_pull_and_not_read_metadata_is_told_that_lists_of_tags_take_it(acr, entra):
+def test_missing_metadata_right_is_named_when_tags_are_listed(acr, entra):
     acr.identities = {CLIENT: Identity({"*": frozenset({"pull"})})}
     oci = client(entry(acr), environment=by_secret(entra))
     assert oci.fetch_descriptor(line(acr)).digest == IMAGE.digest
@@ -63,7 +63,7 @@ def logins(acr: Acr, entra: Entra, clock: list[float]) -> EntraLogins:
 
 
 @pytest.mark.parametrize("lifetime", [timedelta(hours=3), timedelta(days=30)])
-def test_a_login_is_renewed_before_it_runs_out_and_within_three_hours(acr, entra, lifetime):
+def test_login_is_renewed_before_expiry_and_within_three_hours(acr, entra, lifetime):
     acr.refresh_lifetime = lifetime
     clock = [0.0]
     hours = logins(acr, entra, clock)
@@ -73,7 +73,7 @@ def test_a_login_is_renewed_before_it_runs_out_and_within_three_hours(acr, entra
         assert acr.asked.count("POST /oauth2/exchange") == asked
 
 
-def test_threads_wait_for_the_one_that_logs_in(acr, entra):
+def test_threads_share_one_login(acr, entra):
     hours, tokens = logins(acr, entra, [0.0]), []
     everybody = threading.Barrier(8)
 
@@ -90,7 +90,7 @@ def test_threads_wait_for_the_one_that_logs_in(acr, entra):
     assert acr.asked == ["POST /oauth2/exchange"]
 
 
-def test_a_login_that_failed_is_not_tried_again_at_once(acr, entra):
+def test_failed_login_is_retried_only_after_delay(acr, entra):
     clock = [0.0]
     acr.identities = {}
     hours = logins(acr, entra, clock)
@@ -115,7 +115,7 @@ def test_a_login_that_failed_is_not_tried_again_at_once(acr, entra):
         (Reply(404), Reason.NOT_FOUND_OR_DENIED),
     ],
 )
-def test_an_exchange_that_is_answered_otherwise_is_a_reason(certificate, entra, reply, reason):
+def test_invalid_exchange_response_is_error_with_reason(certificate, entra, reply, reason):
     def answer(received: Received) -> Reply:
         realm = f'Bearer realm="{server.url}/oauth2/token",service="{server.host}"'
         return reply if received.method == "POST" else Reply(401, headers={"WWW-Authenticate": realm})
@@ -128,7 +128,7 @@ def test_an_exchange_that_is_answered_otherwise_is_a_reason(certificate, entra, 
     assert "eyJ" not in str(caught.value), "no token stands in a message"
 
 
-def test_a_refresh_token_in_an_answer_beyond_the_limit_is_not_read(certificate, entra):
+def test_exchange_response_above_size_limit_is_refused(certificate, entra):
     reply = Reply(200, b'{"refresh_token": "token"}'.ljust(MAX_RESPONSE_SIZE + 1))
     with Listener(lambda received: reply, certificate) as server:
         http = HttpClient({server.host: HostTrust(ca=str(certificate.path))}, environment={})
@@ -136,7 +136,7 @@ def test_a_refresh_token_in_an_answer_beyond_the_limit_is_not_read(certificate, 
             EntraLogins(http, by_secret(entra)).get_refresh_token(server.host)
 
 
-def test_a_registry_that_repeats_entras_token_is_not_quoted_with_it(certificate, entra):
+def test_entra_token_is_hidden_in_quoted_registry_error(certificate, entra):
     def answer(received: Received) -> Reply:
         token = parse_qs(received.body.decode())["access_token"][0]
         return Reply(401, json.dumps({"errors": [{"code": "DENIED", "message": f"not {token}!"}]}).encode())
@@ -147,14 +147,14 @@ def test_a_registry_that_repeats_entras_token_is_not_quoted_with_it(certificate,
             EntraLogins(http, by_secret(entra)).get_refresh_token(server.host)
 
 
-def test_a_token_says_how_long_it_lives(entra):
+def test_token_lifetime_is_parsed(entra):
     assert parse_lifetime(entra.token()) == 3600
     assert parse_lifetime(entra.token(age=1000)) == 3600, "whatever our clock says"
     for text in ("", "a.b", "a.b.c", "a.e30.c", "a.W10.c", "a.eyJpYXQiOiIxIiwiZXhwIjoyfQ.c"):
         assert parse_lifetime(text) is None
 
 
-def test_a_cache_in_azure_is_logged_in_to_for_what_it_mirrors(acr, entra):
+def test_azure_mirror_uses_entra_login(acr, entra):
     acr.push(IMAGE, "dockerhub/library/nginx", "1")
     mirrored = RegistryEntry("docker.io", mirror=f"{acr.host}/dockerhub")
     oci = client(mirrored, entry(acr), environment=by_secret(entra))
@@ -164,7 +164,7 @@ def test_a_cache_in_azure_is_logged_in_to_for_what_it_mirrors(acr, entra):
 # Servers that never receive an Entra token
 
 
-def test_a_registry_that_nobody_listed_is_not_asked_however_it_is_named(acr, certificate, entra):
+def test_unlisted_azure_host_gets_no_request(acr, certificate, entra):
     oci = client(entry(acr), environment=by_secret(entra))
     with (
         Acr(certificate, entra, name="attacker.azurecr.io") as attacker,
@@ -175,7 +175,7 @@ def test_a_registry_that_nobody_listed_is_not_asked_however_it_is_named(acr, cer
     assert entra.asked == []
 
 
-def test_a_listed_registry_sees_no_token_unless_its_entry_says_azure(acr, certificate, entra):
+def test_listed_registry_gets_no_entra_token_without_azure_auth(acr, certificate, entra):
     with Acr(certificate, entra, name="attacker.azurecr.io", anonymous=ANYBODY) as attacker:
         attacker.push(IMAGE, "team/app", "1")
         oci = client(entry(acr), entry(attacker, uses_entra=False), environment=by_secret(entra))
@@ -184,7 +184,7 @@ def test_a_listed_registry_sees_no_token_unless_its_entry_says_azure(acr, certif
     assert all(b"refresh_token=" not in each.body for each in attacker.received)
 
 
-def test_a_name_that_azure_could_have_given_is_no_entry_that_says_azure(entra):
+def test_azure_host_name_gets_no_entra_token_without_azure_auth(entra):
     """A listed host gets no Entra token without `auth: azure`, because anyone can have such a name."""
     environment = by_secret(entra)
     logins = EntraLogins(HttpClient(environment=environment), environment)
@@ -193,7 +193,7 @@ def test_a_name_that_azure_could_have_given_is_no_entry_that_says_azure(entra):
     assert entra.asked == []
 
 
-def test_a_realm_elsewhere_sees_no_token_of_entra(certificate, entra):
+def test_realm_on_other_host_gets_no_entra_token(certificate, entra):
     with Listener(lambda received: Reply(200, b'{"access_token": "a"}'), certificate) as attacker:
 
         def answer(received: Received) -> Reply:
@@ -211,7 +211,7 @@ def test_a_realm_elsewhere_sees_no_token_of_entra(certificate, entra):
     assert tokens_seen(attacker.received) == []
 
 
-def test_a_redirect_elsewhere_carries_no_token(acr, entra):
+def test_redirect_to_other_host_carries_no_token(acr, entra):
     oci = client(entry(acr), RegistryEntry(acr._data.host, ca=str(acr.certificate.path)), environment=by_secret(entra))
     facts = oci.describe_image(line(acr), oci.fetch_manifest(line(acr), IMAGE.digest))
     assert facts.digest == IMAGE.digest
@@ -219,7 +219,7 @@ def test_a_redirect_elsewhere_carries_no_token(acr, entra):
     assert tokens_seen(acr.data_asked) == []
 
 
-def test_entras_own_token_is_only_ever_exchanged(acr, entra):
+def test_entra_token_is_sent_only_to_exchange(acr, entra):
     client(entry(acr), environment=by_secret(entra)).fetch_descriptor(line(acr))
     carried = [each for each in acr.received if b"&access_token=" in each.body]
     assert [each.path for each in carried] == ["/oauth2/exchange"]
@@ -230,14 +230,14 @@ def test_entras_own_token_is_only_ever_exchanged(acr, entra):
 # Other login methods
 
 
-def test_other_programs_log_in_as_nobody_with_the_refresh_token(acr, entra):
+def test_other_programs_log_in_as_token_user_with_refresh_token(acr, entra):
     address = client(entry(acr), environment=by_secret(entra)).get_pull_address(line(acr), IMAGE.digest)
     assert address.username == TOKEN_USER
     again = client(entry(acr, uses_entra=False, username=TOKEN_USER, password=address.password))
     assert again.fetch_descriptor(line(acr)).digest == IMAGE.digest
 
 
-def test_the_admin_user_and_scope_map_tokens_log_in_by_name(acr):
+def test_admin_user_and_scope_map_tokens_log_in_by_name(acr):
     narrow = Identity({"team/app": frozenset({"pull"})})
     acr.logins = {("contoso", "admin"): ACR_PULL, ("narrow", "password1"): narrow}
     acr.push(IMAGE, "team/other", "1")
@@ -249,7 +249,7 @@ def test_the_admin_user_and_scope_map_tokens_log_in_by_name(acr):
     assert caught.value.reason is Reason.DENIED
 
 
-def test_anybody_pulls_where_that_is_on_and_a_wrong_password_does_not(acr):
+def test_anonymous_pull_works_when_enabled_and_wrong_password_fails(acr):
     acr.anonymous = ANYBODY
     assert client(entry(acr, uses_entra=False)).fetch_descriptor(line(acr)).digest == IMAGE.digest
     assert all("authorization" not in each.headers for each in acr.received if "/oauth2/" in each.path)
@@ -258,7 +258,7 @@ def test_anybody_pulls_where_that_is_on_and_a_wrong_password_does_not(acr):
     assert caught.value.reason is Reason.DENIED
 
 
-def test_attribute_based_access_is_asked_for_by_repository(acr, entra):
+def test_attribute_based_access_needs_role_for_repository(acr, entra):
     acr.abac = True
     with pytest.raises(RegistryError, match="the credential"):  # AcrPull is not honoured
         client(entry(acr), environment=by_secret(entra)).fetch_descriptor(line(acr))
@@ -266,7 +266,7 @@ def test_attribute_based_access_is_asked_for_by_repository(acr, entra):
     assert client(entry(acr), environment=by_secret(entra)).fetch_descriptor(line(acr)).digest == IMAGE.digest
 
 
-def test_nothing_of_azure_is_imported_until_somebody_logs_in():
+def test_azure_libraries_are_not_imported_before_login():
     code = (
         "import sys; from bot.registries.oci import OciRegistry; OciRegistry(environment={}).create_facts();"
         "sys.exit(any(name in sys.modules for name in ('azure', 'msal', 'azure.core', 'cryptography')))"

@@ -24,7 +24,7 @@ OFF = {"name": "base", "baseImageTriggerType": "Runtime", "status": "Disabled"}
 
 
 @pytest.fixture(autouse=True)
-def no_names(monkeypatch):
+def refused_dns(monkeypatch):
     """Send no DNS query to another machine."""
     refuse_dns_queries(monkeypatch)
 
@@ -51,7 +51,7 @@ def steps(builder: AcrTasks, arm: Arm, *tasks):
     return [each.step for each in builder.list_tasks()]
 
 
-def refused(builder: AcrTasks) -> str:
+def get_error_message(builder: AcrTasks) -> str:
     with pytest.raises(RegistryError) as caught:
         builder.list_tasks()
     assert (caught.value.host, caught.value.is_failure) == (REGISTRY, True)
@@ -64,7 +64,7 @@ def refused(builder: AcrTasks) -> str:
 # Parsing
 
 
-def test_a_task_is_read_with_its_context_and_without_the_values_of_its_arguments(arm, builder):
+def test_task_is_read_with_context_and_without_argument_values(arm, builder):
     arm.tasks.append(task(docker(WEB, "src/Dockerfile", "NODE", "TOKEN")))
     (found,) = builder.list_tasks()
     assert found == BuildTask(REGISTRY, "build-web", WEB, DockerStep("src/Dockerfile", ("NODE", "TOKEN")))
@@ -72,13 +72,13 @@ def test_a_task_is_read_with_its_context_and_without_the_values_of_its_arguments
     assert "github.com" not in repr(found), "a context may hold a token"
 
 
-def test_every_kind_of_step_is_read(arm, builder):
+def test_all_step_types_are_read(arm, builder):
     assert steps(
         builder, arm, task(docker(WEB)), task(file_task(WEB, "ci/acb.yaml")), task(encoded(None, "steps: []"))
     ) == [DockerStep("Dockerfile"), FileStep("ci/acb.yaml"), InlineStep(b"steps: []")]
 
 
-def test_tasks_that_no_base_image_starts_are_left_out(arm, builder):
+def test_tasks_without_base_image_trigger_are_skipped(arm, builder):
     off = [
         task(docker(WEB), status="Disabled"),
         task(docker(WEB), status="disabled"),
@@ -89,7 +89,7 @@ def test_tasks_that_no_base_image_starts_are_left_out(arm, builder):
     assert steps(builder, arm, *off) == []
 
 
-def test_what_is_not_said_to_be_off_counts(arm, builder):
+def test_task_counts_unless_disabled(arm, builder):
     silent = task(docker(WEB), base={"name": "base"})
     del silent["properties"]["status"]
     assert steps(builder, arm, silent, task(docker(WEB), status="Paused")) == [DockerStep("Dockerfile")] * 2
@@ -108,14 +108,14 @@ def test_what_is_not_said_to_be_off_counts(arm, builder):
         {},
     ],
 )
-def test_what_a_task_does_that_nobody_can_tell_is_no_reason_to_know_nothing_of_the_others(arm, builder, step):
+def test_unknown_step_does_not_prevent_reading_of_other_tasks(arm, builder, step):
     assert steps(builder, arm, task({"contextPath": WEB} | step), task(docker(WEB))) == [
         OtherStep(),
         DockerStep("Dockerfile"),
     ]
 
 
-def test_all_pages_are_read(arm, builder, tunnel):
+def test_tasks_of_all_pages_are_read(arm, builder, tunnel):
     arm.page = 2
     arm.tasks.extend(task(docker(WEB), f"task-{number}") for number in range(5))
     assert [each.name for each in builder.list_tasks()] == [f"task-{number}" for number in range(5)]
@@ -125,7 +125,7 @@ def test_all_pages_are_read(arm, builder, tunnel):
 # Recipient of the token
 
 
-def test_one_token_for_the_resource_manager_goes_there_and_nowhere_else(arm, entra, builder, tunnel):
+def test_resource_manager_token_is_sent_only_to_resource_manager(arm, entra, builder, tunnel):
     assert builder.list_tasks() == ()
     (received,) = arm.received
     assert received.path == f"{CONTOSO}/tasks?api-version=2019-06-01-preview"
@@ -137,7 +137,7 @@ def test_one_token_for_the_resource_manager_goes_there_and_nowhere_else(arm, ent
 @pytest.mark.parametrize(
     ("registry", "audience"), [("contoso.azurecr.us", GOVERNMENT_MANAGER), ("contoso.azurecr.cn", CHINA_MANAGER)]
 )
-def test_a_sovereign_cloud_has_a_resource_manager_of_its_own(certificate, entra, registry, audience):
+def test_sovereign_cloud_has_own_resource_manager(certificate, entra, registry, audience):
     with Arm(certificate, entra, audience=audience) as arm, manager(arm) as tunnel:
         environment = by_secret(entra) | tunnel.environment
         assert AcrTasks(registry, CONTOSO, environment).list_tasks() == ()
@@ -148,69 +148,71 @@ def test_a_sovereign_cloud_has_a_resource_manager_of_its_own(certificate, entra,
     "following",
     ["https://attacker.example/x", "https://management.azure.com:8443/x", "http://management.azure.com/x"],
 )
-def test_the_next_page_is_nowhere_else(arm, builder, tunnel, following):
+def test_next_page_on_other_host_is_refused(arm, builder, tunnel, following):
     arm.reply = Reply(200, json.dumps({"value": [], "nextLink": following}).encode())
-    assert "the Entra token" in refused(builder)
+    assert "the Entra token" in get_error_message(builder)
     assert len(arm.received) == 1
     assert set(tunnel.asked) == {"management.azure.com:443"}
 
 
-def test_a_redirect_is_not_followed(arm, builder, tunnel):
+def test_redirect_is_not_followed(arm, builder, tunnel):
     arm.reply = Reply(302, headers={"Location": "https://attacker.example/"})
-    assert "answered 302" in refused(builder)
+    assert "answered 302" in get_error_message(builder)
     assert set(tunnel.asked) == {"management.azure.com:443"}
 
 
-def test_pages_end(arm, builder, monkeypatch):
+def test_number_of_pages_is_limited(arm, builder, monkeypatch):
     first = f"{RESOURCE_MANAGER}{CONTOSO}/tasks?api-version=2019-06-01-preview"
     arm.reply = Reply(200, json.dumps({"value": [], "nextLink": first}).encode())
-    assert "an earlier page" in refused(builder)
+    assert "an earlier page" in get_error_message(builder)
     assert len(arm.received) == 1
     arm.reply = None
     arm.page = 1
     arm.tasks.extend([task(docker(WEB))] * 4)
     monkeypatch.setattr(acr_tasks, "MAX_PAGES", 3)
-    assert "more than 3 pages" in refused(builder)
+    assert "more than 3 pages" in get_error_message(builder)
 
 
 # Failures
 
 
-def test_who_has_no_role_learns_which_right_is_missing(arm, builder):
+def test_missing_role_is_reported_with_required_right(arm, builder):
     arm.readers = frozenset()
-    said = refused(builder)
+    said = get_error_message(builder)
     assert "management.azure.com answered 403 (AuthorizationFailed: The client" in said
     assert "Microsoft.ContainerRegistry/registries/tasks/read" in said
 
 
-def test_a_registry_that_is_not_there_is_said(builder):
+def test_missing_registry_is_reported_with_hint(builder):
     other = replace(builder, resource_id=CONTOSO.replace("builds", "other"))
-    assert "answered 404 (ResourceNotFound" in refused(other)
-    assert "check `tasks:`" in refused(other)
+    assert "answered 404 (ResourceNotFound" in get_error_message(other)
+    assert "check `tasks:`" in get_error_message(other)
 
 
-def test_a_secret_that_entra_refuses_is_said(builder, entra):
+def test_refused_entra_login_is_reported(builder, entra):
     wrong = replace(builder, environment={**builder.environment, "AZURE_CLIENT_SECRET": "wr0ng"})
-    assert "AADSTS7000215" in refused(wrong)
+    assert "AADSTS7000215" in get_error_message(wrong)
     nobody = replace(builder, environment={"PATH": "/nonexistent"})
-    assert "no identity" in refused(nobody)
-    assert "set it to `https://HOST`" in refused(replace(builder, environment={"AZURE_AUTHORITY_HOST": "https://a/b"}))
+    assert "no identity" in get_error_message(nobody)
+    assert "set it to `https://HOST`" in get_error_message(
+        replace(builder, environment={"AZURE_AUTHORITY_HOST": "https://a/b"})
+    )
 
 
-def test_a_token_that_the_resource_manager_echoes_is_not_shown(arm, builder):
+def test_token_echoed_by_resource_manager_is_hidden(arm, builder):
     def echo(received: Received) -> Reply:
         error = {"code": "Odd", "message": f"what is {received.headers['authorization']}?"}
         return Reply(400, json.dumps({"error": error}).encode())
 
     arm.reply = echo
-    assert "answered 400 (Odd: what is Bearer [hidden]?)" in refused(builder)
+    assert "answered 400 (Odd: what is Bearer [hidden]?)" in get_error_message(builder)
 
 
 @pytest.mark.parametrize(("status", "said"), [(429, "run less often"), (503, "try again later"), (401, "Reader")])
-def test_other_refusals_are_said(arm, builder, status, said):
+def test_other_error_statuses_are_reported_with_hint(arm, builder, status, said):
     arm.reply = Reply(status, b"<html>", {"Retry-After": "1"})
-    assert f"management.azure.com answered {status}; hint: " in refused(builder)
-    assert said in refused(builder)
+    assert f"management.azure.com answered {status}; hint: " in get_error_message(builder)
+    assert said in get_error_message(builder)
 
 
 @pytest.mark.parametrize(
@@ -232,25 +234,25 @@ def test_other_refusals_are_said(arm, builder, status, said):
         b'{"value": [], "nextLink": 1}',
     ],
 )
-def test_what_is_no_list_of_tasks_is_said(arm, builder, body):
+def test_malformed_task_list_is_reported(arm, builder, body):
     arm.reply = Reply(200, body)
-    assert "list of tasks" in refused(builder)
+    assert "list of tasks" in get_error_message(builder)
 
 
-def test_an_answer_is_not_read_without_end(arm, builder, monkeypatch):
+def test_response_above_size_limit_is_refused(arm, builder, monkeypatch):
     monkeypatch.setattr(acr_tasks, "MAX_PAGE", 1000)
     arm.reply = Reply(200, b" " * 1001)
-    assert "has more than 1000 bytes" in refused(builder)
+    assert "has more than 1000 bytes" in get_error_message(builder)
 
 
-def test_a_resource_manager_that_cannot_be_reached_is_said(entra):
+def test_unreachable_resource_manager_is_reported(entra):
     environment = by_secret(entra) | {"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1"}
     silent = AcrTasks(REGISTRY, CONTOSO, environment, sleep=lambda seconds: None)
-    assert "https://management.azure.com/subscriptions/" in refused(silent)
-    assert "did not answer" in refused(silent)
+    assert "https://management.azure.com/subscriptions/" in get_error_message(silent)
+    assert "did not answer" in get_error_message(silent)
 
 
-def test_who_it_is_to_entra_is_not_shown(builder):
+def test_client_secret_is_hidden_in_repr(builder):
     assert SECRET not in repr(builder)
 
 
@@ -258,7 +260,7 @@ OUTPUT = {"registry": REGISTRY, "repository": "apps/web", "tag": "1", "digest": 
 BASE = {"registry": "registry.hub.docker.com", "repository": "library/python", "digest": "sha256:" + "b" * 64}
 
 
-def test_runs_that_succeeded_are_listed_with_their_task_and_their_base(builder, arm):
+def test_successful_runs_are_listed_with_task_and_base(builder, arm):
     arm.tasks.append(task(docker("https://github.com/acme/web.git#main")))
     arm.runs += [
         run("build-web", [OUTPUT], imageUpdateTrigger={"images": [BASE]}),
@@ -283,7 +285,7 @@ def test_runs_that_succeeded_are_listed_with_their_task_and_their_base(builder, 
         run("build-web", [7, {}, {**OUTPUT, "digest": "sha256:x"}, {**OUTPUT, "repository": "A B"}]),
     ],
 )
-def test_invalid_run_is_left_out(builder, arm, entry):
+def test_invalid_run_is_skipped(builder, arm, entry):
     arm.runs += [entry, run(None, [OUTPUT], imageUpdateTrigger=7, sourceTrigger={"commitId": 7})]
     (found,) = builder.list_runs()
     assert (found.bases, found.revision) == ((), None)

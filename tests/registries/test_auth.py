@@ -50,7 +50,7 @@ def listed(registry: DockerRegistry, tokens: TokenServer, **entry) -> RegistryEn
 
 
 @real
-def test_anybody_gets_a_token_for_what_is_public(stand):
+def test_anonymous_token_reads_public_repository(stand):
     registry, tokens = stand()
     oci = client(listed(registry, tokens))
     assert oci.fetch_descriptor(TagRef(f"{registry.host}/a/b", "1")).digest == IMAGE.digest
@@ -59,7 +59,7 @@ def test_anybody_gets_a_token_for_what_is_public(stand):
 
 
 @real
-def test_one_token_for_a_repository_and_one_challenge_for_a_host(stand):
+def test_client_needs_one_token_per_repository_and_one_challenge_per_host(stand):
     registry, tokens = stand(("a/b", "c"))
     oci = client(listed(registry, tokens, username="user", password="right"))
     for repository in ("a/b", "a/b", "c", "c"):
@@ -70,7 +70,7 @@ def test_one_token_for_a_repository_and_one_challenge_for_a_host(stand):
 
 
 @real
-def test_one_token_serves_many_threads(stand):
+def test_threads_share_one_token(stand):
     registry, tokens = stand()
     oci = client(listed(registry, tokens))
     line = TagRef(f"{registry.host}/a/b", "1")
@@ -84,7 +84,7 @@ def test_one_token_serves_many_threads(stand):
 
 
 @real
-def test_a_private_repository_opens_for_a_login_and_for_an_identity_token(stand, tmp_path):
+def test_private_repository_accepts_password_and_identity_token(stand, tmp_path):
     registry, tokens = stand(public=False, identity_token="refresh")
     line = TagRef(f"{registry.host}/a/b", "1")
     assert (
@@ -100,7 +100,7 @@ def test_a_private_repository_opens_for_a_login_and_for_an_identity_token(stand,
 
 
 @real
-def test_a_private_repository_without_a_login_is_a_finding(stand):
+def test_private_repository_without_login_is_not_a_failure(stand):
     registry, tokens = stand(public=False)
     with pytest.raises(RegistryError) as caught:
         client(listed(registry, tokens)).fetch_descriptor(TagRef(f"{registry.host}/a/b", "1"))
@@ -108,7 +108,7 @@ def test_a_private_repository_without_a_login_is_a_finding(stand):
 
 
 @real
-def test_a_wrong_password_is_refused_by_the_token_server_and_not_repeated_in_the_message(stand):
+def test_wrong_password_is_denied_and_hidden_in_message(stand):
     registry, tokens = stand()
     with pytest.raises(RegistryError, match=r"\[hidden\].*credential configured for") as caught:
         client(listed(registry, tokens, username="user", password="f4ls3")).fetch_descriptor(
@@ -119,14 +119,14 @@ def test_a_wrong_password_is_refused_by_the_token_server_and_not_repeated_in_the
 
 
 @real
-def test_the_registry_refuses_what_is_not_there_even_to_a_token(stand):
+def test_missing_tag_is_not_found_with_valid_token(stand):
     registry, tokens = stand()
     with pytest.raises(RegistryError) as caught:
         client(listed(registry, tokens)).fetch_descriptor(TagRef(f"{registry.host}/a/b", "2"))
     assert caught.value.reason is Reason.NOT_FOUND_OR_DENIED
 
 
-def test_a_token_is_fetched_by_one_thread_while_the_others_wait():
+def test_threads_wait_for_one_token_request():
     slow = Reply(200, token().body, drip=0.005)
     with Listener(lambda received: slow) as realm, Listener(guarded(f"{realm.url}/token")) as server:
         oci = client(RegistryEntry(server.host, is_insecure=True, trusted_realms=(realm.host,)))
@@ -144,7 +144,7 @@ def test_a_token_is_fetched_by_one_thread_while_the_others_wait():
 
 
 @real
-def test_an_identity_token_that_is_refused_is_a_failure(stand, tmp_path):
+def test_refused_identity_token_is_failure(stand, tmp_path):
     registry, tokens = stand(identity_token="refresh")
     (tmp_path / "config.json").write_text(json.dumps({"auths": {registry.host: {"identitytoken": "st4le"}}}))
     oci = client(listed(registry, tokens), environment={"DOCKER_CONFIG": str(tmp_path)})
@@ -168,7 +168,7 @@ def authenticator(
     return RegistryAuthenticator(http, Keychain(access, {}), now=lambda: clock[0]), endpoint, question
 
 
-def test_a_token_is_used_for_nine_tenths_of_its_life():
+def test_token_is_renewed_after_nine_tenths_of_lifetime():
     with Listener(lambda received: token(expires_in=1000)) as realm, Listener(guarded(f"{realm.url}/token")) as server:
         clock = [0.0]
         asks, endpoint, question = authenticator(server, clock, trusted_realms=(realm.host,))
@@ -178,7 +178,7 @@ def test_a_token_is_used_for_nine_tenths_of_its_life():
             assert len(realm.received) == tokens
 
 
-def test_a_token_that_was_revoked_is_replaced_once():
+def test_revoked_token_is_replaced_once():
     words = ["abc"]
 
     def answer(received: Received) -> Reply:
@@ -194,7 +194,7 @@ def test_a_token_that_was_revoked_is_replaced_once():
     assert len(realm.received) == 2
 
 
-def test_a_fresh_token_that_does_not_open_the_door_ends_the_question():
+def test_request_fails_when_new_token_is_refused():
     with Listener(lambda received: token()) as realm, Listener(guarded(f"{realm.url}/token", "another")) as server:
         asks, endpoint, question = authenticator(server, [0.0], trusted_realms=(realm.host,))
         with pytest.raises(RegistryError):
@@ -216,7 +216,7 @@ def test_a_fresh_token_that_does_not_open_the_door_ends_the_question():
         ({"token": "a", "expires_in": None}, 60.0),
     ],
 )
-def test_a_lifetime_is_read_within_bounds(fields, lifetime):
+def test_token_lifetime_is_bounded(fields, lifetime):
     assert parse_token(json.dumps(fields).encode()) == ("a", lifetime)
 
 
@@ -224,13 +224,13 @@ def test_a_lifetime_is_read_within_bounds(fields, lifetime):
     "body",
     [b"", b"[]", b"secret", b"{}", b'{"token": ""}', b'{"token": 1}', b'{"token": "sec\\r\\nret"}', b"[" * 100_000],
 )
-def test_what_is_no_token_is_said_without_repeating_it(body):
+def test_malformed_token_response_is_not_repeated_in_message(body):
     with pytest.raises(ValueError, match="the token response") as caught:
         parse_token(body)
     assert "sec" not in str(caught.value)
 
 
-def test_a_token_servers_nonsense_is_a_failure_of_the_registry():
+def test_malformed_token_response_is_registry_failure():
     with Listener(lambda received: Reply(200, b"<html>")) as realm, Listener(guarded(f"{realm.url}/token")) as server:
         entry = RegistryEntry(server.host, is_insecure=True, trusted_realms=(realm.host,))
         with pytest.raises(RegistryError, match="not JSON") as caught:
@@ -241,7 +241,7 @@ def test_a_token_servers_nonsense_is_a_failure_of_the_registry():
 # Basic
 
 
-def test_bearer_is_preferred_where_both_are_offered():
+def test_bearer_is_preferred_to_basic():
     def answer(received: Received) -> Reply:
         if received.headers.get("authorization") == "Bearer abc":
             return manifest()
@@ -255,7 +255,7 @@ def test_bearer_is_preferred_where_both_are_offered():
     assert BASIC not in {received.headers.get("authorization") for received in server.received}
 
 
-def test_a_challenge_without_a_service_is_for_the_realms_host():
+def test_service_defaults_to_realm_host():
     def answer(received: Received) -> Reply:
         if received.headers.get("authorization"):
             return manifest()
@@ -269,7 +269,7 @@ def test_a_challenge_without_a_service_is_for_the_realms_host():
 
 
 @pytest.mark.parametrize("offered", ["", "Negotiate", "Bearer", "Digest realm=x"])
-def test_a_challenge_that_cannot_be_met_ends_the_question(offered):
+def test_unsupported_challenge_ends_request(offered):
     headers = {"WWW-Authenticate": offered} if offered else {}
     with Listener(lambda received: Reply(401, headers=headers)) as server, pytest.raises(RegistryError) as caught:
         client(RegistryEntry(server.host, is_insecure=True)).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
@@ -277,7 +277,7 @@ def test_a_challenge_that_cannot_be_met_ends_the_question(offered):
     assert len(server.received) == 1
 
 
-def test_a_registry_that_repeats_the_password_does_not_bring_it_into_a_message():
+def test_password_is_hidden_in_quoted_registry_error():
     said = json.dumps({"errors": [{"code": "DENIED", "message": f"{BASIC} user:right"}]}).encode()
     basic = Reply(401, said, {"WWW-Authenticate": "Basic"})
     with Listener(lambda received: basic) as server:
@@ -287,7 +287,7 @@ def test_a_registry_that_repeats_the_password_does_not_bring_it_into_a_message()
     assert len(server.received) == 2
 
 
-def test_an_identity_token_is_no_password(tmp_path):
+def test_identity_token_is_not_used_as_password(tmp_path):
     with Listener(lambda received: Reply(401, headers={"WWW-Authenticate": "Basic"})) as server:
         (tmp_path / "config.json").write_text(json.dumps({"auths": {server.host: {"identitytoken": "refresh"}}}))
         oci = client(RegistryEntry(server.host, is_insecure=True), environment={"DOCKER_CONFIG": str(tmp_path)})

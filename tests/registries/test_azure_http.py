@@ -13,12 +13,12 @@ def send(server: Listener):
     return make_sender(http)(HttpRequest("POST", f"{server.url}/token", content=b"client_secret=t0p"))
 
 
-def test_what_an_answer_redirects_to_is_sent_nothing():
+def test_redirect_is_not_followed():
     with Listener(lambda received: Reply(307, headers={"Location": "/elsewhere"})) as server:
         assert send(server).status == 307
     assert server.asked == ["POST /token"]
 
 
-def test_an_answer_beyond_the_limit_is_not_read():
+def test_response_above_size_limit_is_refused():
     with Listener(lambda received: Reply(200, b" " * (MAX_RESPONSE_SIZE + 1))) as server, pytest.raises(OversizedError):
         send(server)

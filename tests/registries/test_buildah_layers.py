@@ -23,7 +23,7 @@ def builder(tmp_path):
     made.remove()
 
 
-def test_build_after_an_update_of_the_base_begins_with_the_new_layers(builder, tmp_path):
+def test_rebuilt_image_begins_with_new_base_layers(builder, tmp_path):
     with DockerRegistry() as server:
         client = OciRegistry([RegistryEntry(server.host, is_insecure=True)], environment={})
         reader, base, web = client.create_builds(), f"{server.host}/base", f"{server.host}/web"

@@ -37,16 +37,16 @@ READ = {
 
 
 @pytest.mark.parametrize("header", READ)
-def test_a_header_is_taken_apart(header):
+def test_header_is_parsed_into_challenges(header):
     assert [(challenge.scheme, dict(challenge.parameters)) for challenge in parse_challenges(header)] == READ[header]
 
 
-def test_a_header_longer_than_any_honest_one_is_cut():
+def test_long_header_is_truncated():
     assert parse_challenges("Basic realm=" + "x" * MAX_HEADER_LENGTH * 2)[0].parameters["realm"] == "x" * (
         MAX_HEADER_LENGTH - 12
     )
 
 
 @given(st.text(alphabet='aB=", \\\t', max_size=60))
-def test_no_header_stops_the_parser(header):
+def test_parser_accepts_any_header(header):
     parse_challenges(header)

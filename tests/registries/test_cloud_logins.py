@@ -38,7 +38,7 @@ GAR = "europe-west1-docker.pkg.dev"
 
 
 @pytest.fixture(autouse=True)
-def nobody_elses_cloud(monkeypatch):
+def hidden_cloud_credentials(monkeypatch):
     """Hide the machine's cloud credentials from tests, and prevent requests to a metadata service."""
     for variable in ("AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(variable, raising=False)
@@ -59,7 +59,7 @@ def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-def private(host: str, path: str, header: str) -> str:
+def serve_private_image(host: str, path: str, header: str) -> str:
     """Serve one image to requests with `header`, and a challenge to all others; return its URL."""
     url = f"https://{host}/v2/{path}/manifests/1"
     responses.head(url, status=401, headers={"WWW-Authenticate": f'Basic realm="https://{host}/"'})
@@ -74,7 +74,7 @@ def credential(host: str, cloud: CloudProvider) -> PasswordLogin:
     return found
 
 
-def refused(host: str, cloud: CloudProvider) -> RegistryError:
+def get_login_error(host: str, cloud: CloudProvider) -> RegistryError:
     with pytest.raises(RegistryError) as caught:
         credential(host, cloud)
     assert (caught.value.reason, caught.value.is_failure, caught.value.host) == (Reason.DENIED, True, host)
@@ -94,7 +94,7 @@ def refused(host: str, cloud: CloudProvider) -> RegistryError:
         PUBLIC_ECR,
     ],
 )
-def test_these_are_amazons(host):
+def test_recognises_ecr_hosts(host):
     assert is_ecr(host)
 
 
@@ -112,11 +112,11 @@ def test_these_are_amazons(host):
         "public.ecr.aws.evil.example",
     ],
 )
-def test_these_are_not(host):
+def test_other_hosts_are_not_ecr_hosts(host):
     assert not is_ecr(host)
 
 
-def test_googles_are_the_whole_name_too():
+def test_gar_host_must_match_completely():
     assert all(map(is_gar, (GAR, "gcr.io", "eu.gcr.io", "us-docker.pkg.dev")))
     for host in (f"{GAR}.evil.example", "a.gcr.io", "docker.pkg.dev", "xgcr.io", "a.b-docker.pkg.dev", f"{GAR}:5000"):
         assert not is_gar(host)
@@ -126,20 +126,20 @@ def test_googles_are_the_whole_name_too():
 
 
 @responses.activate
-def test_a_registry_of_amazons_opens_for_whom_aws_knows(aws):
-    private(ECR, "team/web", basic("AWS", aws.password))
+def test_ecr_login_reads_private_image(aws):
+    serve_private_image(ECR, "team/web", basic("AWS", aws.password))
     oci = OciRegistry([RegistryEntry(ECR, cloud=CloudProvider.ECR)], environment={})
     assert oci.fetch_descriptor(TagRef(f"{ECR}/team/web", "1")).digest == IMAGE.digest
     assert aws.logins == ["ecr eu-west-1"], "the region is the one in the registry's name"
     assert oci.get_pull_address(TagRef(f"{ECR}/team/web", "1"), IMAGE.digest).password == aws.password
 
 
-def test_the_public_registry_logs_in_where_amazon_does_it(aws):
+def test_public_ecr_login_uses_us_east_1(aws):
     assert credential(PUBLIC_ECR, CloudProvider.ECR) == PasswordLogin("AWS", aws.password)
     assert aws.logins == ["ecr-public us-east-1"]
 
 
-def test_no_registry_gets_amazons_login_that_is_not_listed_for_it(aws):
+def test_ecr_login_is_sent_only_to_listed_registry(aws):
     listed = EndpointDirectory(
         [RegistryEntry(ECR, cloud=CloudProvider.ECR), RegistryEntry(ECR.replace("1234", "9999"))]
     )
@@ -159,19 +159,19 @@ def test_no_registry_gets_amazons_login_that_is_not_listed_for_it(aws):
         (ECR, "AWS answered with the error InvalidSignatureException in the region eu-west-1"),
     ],
 )
-def test_what_aws_refuses_is_said_without_its_words(aws, monkeypatch, host, said):
+def test_refused_aws_login_is_reported_without_quoted_response(aws, monkeypatch, host, said):
     if host == ECR:
         aws.serve(monkeypatch, secret="another-secret")
-    error = refused(host, CloudProvider.ECR)
+    error = get_login_error(host, CloudProvider.ECR)
     assert said in str(error)
     assert "secret" not in str(error), "what AWS answers may repeat what it was sent"
     assert not aws.logins
 
 
-def test_who_has_no_credentials_of_aws_is_told(aws, monkeypatch):
+def test_missing_aws_credentials_are_reported(aws, monkeypatch):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    assert "eu-west-1 failed (NoCredentialsError)" in str(refused(ECR, CloudProvider.ECR))
+    assert "eu-west-1 failed (NoCredentialsError)" in str(get_login_error(ECR, CloudProvider.ECR))
     assert not aws.received
 
 
@@ -187,29 +187,29 @@ def google(tmp_path, monkeypatch):
         yield running
 
 
-def test_a_registry_of_googles_opens_for_whom_google_knows(google):
-    private(GAR, "project/remote/web", basic("oauth2accesstoken", "ya29.token"))
+def test_gar_login_reads_private_image(google):
+    serve_private_image(GAR, "project/remote/web", basic("oauth2accesstoken", "ya29.token"))
     oci = OciRegistry([RegistryEntry(GAR, cloud=CloudProvider.GAR)], environment={})
     for _ in range(2):
         assert oci.fetch_descriptor(TagRef(f"{GAR}/project/remote/web", "1")).digest == IMAGE.digest
     assert len(google.received) == 1
 
 
-def test_no_registry_gets_googles_login_that_is_not_listed_for_it(google):
+def test_gar_login_is_sent_only_to_listed_registry(google):
     listed = EndpointDirectory([RegistryEntry(GAR, cloud=CloudProvider.GAR), RegistryEntry(f"us-{GAR}")])
     for host in (f"us-{GAR}", f"asia-{GAR}", "gcr.io"):
         assert Keychain(listed, {}).get_credential(host, "a") is None
     assert not google.received
 
 
-def test_what_google_refuses_is_said_without_its_words(google, tmp_path):
+def test_refused_google_login_is_reported_without_quoted_response(google, tmp_path):
     google.write_key_file(tmp_path / "key.json", client_email="eve@acme.example")
-    error = refused(GAR, CloudProvider.GAR)
+    error = get_login_error(GAR, CloudProvider.GAR)
     assert "(RefreshError)" in str(error)
     assert len(str(error)) < 200, "and so without the assertion that it repeated"
 
 
-def test_netrc_adds_nothing_to_what_google_is_asked(google, a_home_of_its_own):
+def test_netrc_is_not_used_for_google(google, a_home_of_its_own):
     (a_home_of_its_own / ".netrc").write_text("machine oauth2.googleapis.com login somebody password else\n")
     assert credential(GAR, CloudProvider.GAR).password == "ya29.token"
     assert "Authorization" not in google.received[0].headers
@@ -226,19 +226,19 @@ def test_only_the_documented_variables_affect_requests_to_google(google, monkeyp
     assert (dict(options["proxies"]), options["verify"]) == ({"https": "http://proxy.example:3128"}, "/ca.pem")
 
 
-def test_too_large_answer_of_google_is_refused(google, monkeypatch):
+def test_google_response_above_size_limit_is_refused(google, monkeypatch):
     monkeypatch.setattr(gar, "MAX_ANSWER", 10)
     with pytest.raises(CloudError, match="issued no token"):
         fetch_gar_token()
 
 
-def test_who_has_no_credentials_of_google_is_told():
-    assert "application default credentials" in str(refused(GAR, CloudProvider.GAR))
+def test_missing_google_credentials_are_reported():
+    assert "application default credentials" in str(get_login_error(GAR, CloudProvider.GAR))
 
 
 @responses.activate
-def test_a_key_file_of_googles_is_a_password_too():
-    private(GAR, "project/web", basic("_json_key", '{"a": "b"}'))
+def test_google_key_file_is_accepted_as_password():
+    serve_private_image(GAR, "project/web", basic("_json_key", '{"a": "b"}'))
     entry = RegistryEntry(GAR, username="_json_key", password='{"a": "b"}')
     assert (
         OciRegistry([entry], environment={}).fetch_descriptor(TagRef(f"{GAR}/project/web", "1")).digest == IMAGE.digest
@@ -258,7 +258,7 @@ def test_a_key_file_of_googles_is_a_password_too():
         ({"Cookie": "a=b"}, "UnrecognizedClientException"),
     ],
 )
-def test_amazons_stand_in_refuses(changed, code, aws, monkeypatch):
+def test_fake_aws_refuses_modified_requests(changed, code, aws, monkeypatch):
     credential(ECR, CloudProvider.ECR)
     genuine = aws.received[0]
     sent = {name: value for name, value in genuine.headers.items() if name not in {key.lower() for key in changed}}
@@ -270,14 +270,14 @@ def test_amazons_stand_in_refuses(changed, code, aws, monkeypatch):
     ("key", "secret", "region"),
     [("AKIDOTHER", SECRET, "eu-west-1"), (KEY, "other", "eu-west-1"), (KEY, SECRET, "eu-west-2")],
 )
-def test_amazons_stand_in_refuses_another_key_secret_and_region(key, secret, region, aws):
+def test_fake_aws_refuses_other_key_secret_and_region(key, secret, region, aws):
     client = boto3.client("ecr", region_name=region, aws_access_key_id=key, aws_secret_access_key=secret)
     with pytest.raises(ClientError):
         client.get_authorization_token()
     assert not aws.logins
 
 
-def test_amazons_stand_in_refuses_other_questions(aws):
+def test_fake_aws_refuses_other_operations(aws):
     with pytest.raises(ClientError, match="UnknownOperationException"):
         boto3.client("ecr", region_name="eu-west-1").describe_repositories()
 
@@ -296,7 +296,7 @@ CLAIMS = {"iss": EMAIL, "scope": SCOPE, "aud": TOKEN_URI, "iat": 0, "exp": 41024
         ({}, {"Authorization": "Basic eDp5"}, 400),
     ],
 )
-def test_googles_stand_in_refuses(changed, headers, status, google):
+def test_fake_google_refuses_modified_requests(changed, headers, status, google):
     assertion = jwt.encode(CLAIMS | changed, google.pem, algorithm="RS256")
     words = {"grant_type": GRANT, "assertion": assertion}
     assert requests.post(TOKEN_URI, data=words, headers=headers, timeout=5).status_code == status
@@ -308,14 +308,14 @@ def test_googles_stand_in_refuses(changed, headers, status, google):
 @pytest.mark.parametrize(
     ("cloud", "host", "package"), [(CloudProvider.ECR, ECR, "boto3"), (CloudProvider.GAR, GAR, "google.auth")]
 )
-def test_a_library_that_is_missing_is_said_with_what_to_install(cloud, host, package, monkeypatch):
+def test_missing_cloud_library_is_reported_with_extra_to_install(cloud, host, package, monkeypatch):
     for module in [name for name in sys.modules if name.startswith(package)]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, package, None)
-    assert f"install `basebump[{cloud}]`" in str(refused(host, cloud))
+    assert f"install `basebump[{cloud}]`" in str(get_login_error(host, cloud))
 
 
-def test_who_lists_no_cloud_pays_for_no_library_of_one():
+def test_cloud_libraries_are_not_imported_without_cloud_entry():
     program = (
         "import sys; from bot.registries.oci import OciRegistry\n"
         "OciRegistry(environment={})._keychain.get_credential('docker.io', 'library/nginx')\n"
@@ -328,7 +328,7 @@ def test_who_lists_no_cloud_pays_for_no_library_of_one():
 # Expiry
 
 
-class Issuer:
+class FakeTokenIssuer:
     """Issues logins that expire after an hour, or fails."""
 
     def __init__(self) -> None:
@@ -345,12 +345,12 @@ class Issuer:
 
 @pytest.fixture
 def issuer(monkeypatch):
-    standing = Issuer()
+    standing = FakeTokenIssuer()
     monkeypatch.setattr(cloud_login, "_fetch_token", standing.fetch)
     return standing
 
 
-def test_a_login_is_kept_until_shortly_before_it_ends(issuer):
+def test_login_is_kept_until_shortly_before_expiry(issuer):
     login = CloudLogin(CloudProvider.ECR, ECR, now=lambda: issuer.now)
     begun = issuer.now
     for elapsed, asked in ((0, 1), (3600 - RENEWAL_MARGIN - 1, 1), (3600 - RENEWAL_MARGIN, 2), (3600, 2)):
@@ -358,7 +358,7 @@ def test_a_login_is_kept_until_shortly_before_it_ends(issuer):
         assert login.get_credential().password == f"word {asked}"
 
 
-def test_a_failure_stands_for_a_while_and_is_then_tried_again(issuer):
+def test_failed_login_is_retried_after_delay(issuer):
     login = CloudLogin(CloudProvider.ECR, ECR, now=lambda: issuer.now)
     issuer.fails = True
     for _ in range(3):
@@ -370,7 +370,7 @@ def test_a_failure_stands_for_a_while_and_is_then_tried_again(issuer):
     assert login.get_credential().password == "word 2"
 
 
-def test_one_thread_fetches_for_all(aws):
+def test_threads_share_one_login(aws):
     chain = Keychain(EndpointDirectory([RegistryEntry(ECR, cloud=CloudProvider.ECR)]), {})
     found: list[object] = []
     threads = [threading.Thread(target=lambda: found.append(chain.get_credential(ECR, "a"))) for _ in range(12)]
@@ -382,15 +382,15 @@ def test_one_thread_fetches_for_all(aws):
     assert len(aws.logins) == 1
 
 
-def test_a_login_is_not_shown():
+def test_login_is_hidden_in_repr():
     assert "secret" not in repr(
         [CloudToken(PasswordLogin("user", "secret"), 0.0), RegistryEntry(ECR, password="secret")]
     )
 
 
-def test_an_answer_that_is_no_login_is_a_failure_of_the_cloud(monkeypatch):
+def test_aws_response_without_login_is_failure(monkeypatch):
     with Listener(lambda received: Reply(200, b'{"authorizationData": []}')) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", server.url)
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
-        assert "no login" in str(refused(ECR, CloudProvider.ECR))
+        assert "no login" in str(get_login_error(ECR, CloudProvider.ECR))

@@ -10,23 +10,23 @@ from bot.net import HostTrust
 from bot.registries.endpoints import HUB_API, EndpointDirectory, RegistryEndpoint, RegistryEntry
 
 
-def test_public_hosts_are_written_as_in_canonical_references():
+def test_public_hosts_are_canonical():
     for host in PUBLIC_HOSTS:
         assert ImageName.parse(f"{host}/a/b").host == host == host.lower()
 
 
-def test_docker_hub_is_asked_where_its_api_is():
+def test_docker_hub_endpoint_is_api_host():
     assert EndpointDirectory().find_endpoint("docker.io") == RegistryEndpoint("docker.io", "docker.io", HUB_API)
 
 
 @pytest.mark.parametrize(
     "host", ["registry.corp", "127.0.0.1:5000", "localhost", "docker.io:443", "ghcr.io.evil.example"]
 )
-def test_a_host_that_is_neither_public_nor_listed_has_no_endpoint(host):
+def test_unlisted_private_host_has_no_endpoint(host):
     assert EndpointDirectory().find_endpoint(host) is None
 
 
-def test_a_listed_host_is_asked_as_it_is_listed():
+def test_listed_host_has_endpoint_with_settings_of_entry():
     entry = RegistryEntry("registry.corp:5000", is_insecure=True, ca="/ca", trusted_realms=("auth.corp",))
     endpoint = EndpointDirectory([entry]).find_endpoint("registry.corp:5000")
     assert endpoint == RegistryEndpoint(
@@ -38,19 +38,19 @@ def test_a_listed_host_is_asked_as_it_is_listed():
 @pytest.mark.parametrize(
     ("mirror", "prefix"), [("m.corp:5000", ""), ("m.corp:5000/", ""), ("m.corp:5000/a/b/", "a/b/")]
 )
-def test_a_mirror_is_asked_instead_under_its_prefix(mirror, prefix):
+def test_mirror_endpoint_has_prefix(mirror, prefix):
     endpoint = EndpointDirectory([RegistryEntry("docker.io", mirror=mirror)]).find_endpoint("docker.io")
     assert endpoint == RegistryEndpoint("docker.io", "m.corp:5000", "m.corp:5000", prefix)
 
 
-def test_a_mirrors_own_entry_tells_how_to_reach_it_too():
+def test_mirror_endpoint_has_settings_of_mirror_entry():
     upstream = RegistryEntry("docker.io", mirror="m.corp")
     own = RegistryEntry("m.corp", is_insecure=True, ca="/ca", trusted_realms=("auth.corp",))
     endpoint = EndpointDirectory([upstream, own]).find_endpoint("docker.io")
     assert endpoint == RegistryEndpoint("docker.io", "m.corp", "m.corp", "", True, "/ca", ("auth.corp",))
 
 
-def test_the_operator_lists_registries_mirrors_and_token_servers():
+def test_trusted_hosts_are_registries_mirrors_and_token_servers():
     access = EndpointDirectory(
         [
             RegistryEntry("docker.io", mirror="m.corp/hub", is_insecure=True),
@@ -68,9 +68,9 @@ def test_the_operator_lists_registries_mirrors_and_token_servers():
 
 
 @pytest.mark.parametrize("alias", ["docker.io", "index.docker.io", "registry-1.docker.io", "Docker.io"])
-def test_docker_hub_may_be_listed_under_any_of_its_names(alias):
+def test_docker_hub_entry_accepts_all_host_aliases(alias):
     assert EndpointDirectory([RegistryEntry(alias, username="u", password="p")]).get_entry("docker.io") is not None
 
 
-def test_a_password_is_not_shown():
+def test_password_is_hidden_in_repr():
     assert "secret" not in repr(RegistryEntry("ghcr.io", username="user", password="secret"))

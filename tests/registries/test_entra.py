@@ -39,7 +39,7 @@ from bot.registries.azure_identity import (
 from bot.registries.federated_tokens import fetch_github_assertion, fetch_pipeline_assertion
 
 
-def refused(acr: Acr, environment: Mapping[str, str]) -> str:
+def get_login_error(acr: Acr, environment: Mapping[str, str]) -> str:
     with pytest.raises(RegistryError) as caught:
         client(entry(acr), environment=environment).fetch_descriptor(line(acr))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.DENIED, True)
@@ -49,11 +49,11 @@ def refused(acr: Acr, environment: Mapping[str, str]) -> str:
 # Authentication methods
 
 
-def test_a_service_principal_logs_in_by_its_secret(acr, entra):
+def test_service_principal_logs_in_with_secret(acr, entra):
     assert client(entry(acr), environment=by_secret(entra)).fetch_descriptor(line(acr)).digest == IMAGE.digest
 
 
-def test_a_service_principal_logs_in_by_its_certificate(acr, entra, tmp_path):
+def test_service_principal_logs_in_with_certificate(acr, entra, tmp_path):
     key = rsa.generate_private_key(65537, 2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "an application")])
     now = datetime.now(UTC)
@@ -68,13 +68,13 @@ def test_a_service_principal_logs_in_by_its_certificate(acr, entra, tmp_path):
     assert client(entry(acr), environment=environment).fetch_descriptor(line(acr)).digest == IMAGE.digest
 
 
-def test_a_pod_logs_in_by_workload_identity(acr, entra, tmp_path):
+def test_pod_logs_in_with_workload_identity(acr, entra, tmp_path):
     (tmp_path / "token").write_text(entra.vouch(WORKLOAD))
     environment = entra.environment | {"AZURE_FEDERATED_TOKEN_FILE": str(tmp_path / "token")}
     assert client(entry(acr), environment=environment).fetch_descriptor(line(acr)).digest == IMAGE.digest
 
 
-def test_a_workflow_logs_in_by_githubs_oidc(acr, entra):
+def test_workflow_logs_in_with_github_oidc(acr, entra):
     assert (
         client(entry(acr), environment=entra.environment | entra.workflow).fetch_descriptor(line(acr)).digest
         == IMAGE.digest
@@ -82,19 +82,19 @@ def test_a_workflow_logs_in_by_githubs_oidc(acr, entra):
     assert "GET /github/token?api-version=2.0&audience=api%3A%2F%2FAzureADTokenExchange" in entra.asked
 
 
-def test_azure_pipelines_logs_in_by_its_service_connection(acr, entra):
+def test_azure_pipelines_logs_in_with_service_connection(acr, entra):
     environment = entra.pipeline | {"AZURE_AUTHORITY_HOST": entra.url, "SSL_CERT_FILE": str(acr.certificate.path)}
     assert client(entry(acr), environment=environment).fetch_descriptor(line(acr)).digest == IMAGE.digest
     assert f"POST /oidctoken?api-version=7.1&serviceConnectionId={CONNECTION}" in entra.asked
 
 
 def test_azure_pipelines_without_its_token_uses_the_login_of_az(entra, tmp_path):
-    az(tmp_path, "{}")
+    write_fake_az(tmp_path, "{}")
     environment = entra.pipeline | {"PATH": str(tmp_path), "SYSTEM_ACCESSTOKEN": ""}
     assert EntraIdentity(PUBLIC_CLOUD, environment).description == "login of `az`"
 
 
-def test_a_container_logs_in_by_its_managed_identity(acr, entra, monkeypatch):
+def test_container_logs_in_with_managed_identity(acr, entra, monkeypatch):
     environment = {"SSL_CERT_FILE": str(acr.certificate.path)} | entra.container
     for variable, value in environment.items():  # the library reads them itself
         monkeypatch.setenv(variable, value)
@@ -104,7 +104,7 @@ def test_a_container_logs_in_by_its_managed_identity(acr, entra, monkeypatch):
 
 
 @pytest.mark.parametrize("client_id", ["", CLIENT])
-def test_a_machine_of_azure_logs_in_by_its_own_identity(entra, asset_tag, monkeypatch, client_id):
+def test_azure_machine_logs_in_with_own_identity(entra, asset_tag, monkeypatch, client_id):
     asset_tag.write_text(f"{AZURE_ASSET_TAG}\n")
     environment = entra.machine | {"PATH": "/nonexistent", "AZURE_CLIENT_ID": client_id}
     for variable, value in environment.items():
@@ -116,37 +116,37 @@ def test_a_machine_of_azure_logs_in_by_its_own_identity(entra, asset_tag, monkey
     assert (f"client_id={CLIENT}" in asked) == bool(client_id)
 
 
-def az(folder: Path, says: str, status: int = 0) -> None:
+def write_fake_az(folder: Path, says: str, status: int = 0) -> None:
     """Put a fake Azure CLI with a fixed output in a PATH."""
     (folder / "az").write_text(f"#!/bin/sh\ncat >&{2 if status else 1} <<'END'\n{says}\nEND\nexit {status}\n")
     (folder / "az").chmod(0o755)
 
 
-def test_a_person_is_who_az_login_says(acr, entra, tmp_path, monkeypatch):
-    az(tmp_path, f'{{"accessToken": "{entra.token()}", "expires_on": 4102444800}}')
+def test_user_logs_in_with_az_login(acr, entra, tmp_path, monkeypatch):
+    write_fake_az(tmp_path, f'{{"accessToken": "{entra.token()}", "expires_on": 4102444800}}')
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     assert client(entry(acr), environment={"PATH": str(tmp_path)}).fetch_descriptor(line(acr)).digest == IMAGE.digest
 
 
-def test_az_is_started_again_only_when_its_token_is_about_to_expire(entra, tmp_path, monkeypatch):
+def test_az_is_run_again_only_when_token_is_about_to_expire(entra, tmp_path, monkeypatch):
     expiry = int(datetime.now(UTC).timestamp()) + RENEWAL_TIME + 600
-    az(tmp_path, f'{{"accessToken": "{entra.token()}", "expires_on": {expiry}}}')
+    write_fake_az(tmp_path, f'{{"accessToken": "{entra.token()}", "expires_on": {expiry}}}')
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     identity = EntraIdentity(PUBLIC_CLOUD, {"PATH": str(tmp_path)})
     first = identity.get_token(REGISTRY_SCOPE)
-    az(tmp_path, f'{{"accessToken": "another", "expires_on": {expiry}}}')
+    write_fake_az(tmp_path, f'{{"accessToken": "another", "expires_on": {expiry}}}')
     assert identity.get_token(REGISTRY_SCOPE) == first
     monkeypatch.setattr("bot.registries.azure_identity.RENEWAL_TIME", RENEWAL_TIME + 700)
     assert identity.get_token(REGISTRY_SCOPE) == "another"
 
 
-def test_az_that_is_not_logged_in_says_so(acr, tmp_path, monkeypatch):
-    az(tmp_path, "Please run 'az login' to setup account.", 1)
+def test_missing_az_login_is_reported(acr, tmp_path, monkeypatch):
+    write_fake_az(tmp_path, "Please run 'az login' to setup account.", 1)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    assert "az login" in refused(acr, {"PATH": str(tmp_path)})
+    assert "az login" in get_login_error(acr, {"PATH": str(tmp_path)})
 
 
-def test_a_secret_goes_before_what_merely_lies_around(entra, tmp_path):
+def test_secret_has_precedence_over_ambient_identities(entra, tmp_path):
     everything = by_secret(entra) | entra.workflow | entra.pipeline | entra.container
     everything |= {"AZURE_FEDERATED_TOKEN_FILE": "nowhere"}
     means = []
@@ -158,8 +158,8 @@ def test_a_secret_goes_before_what_merely_lies_around(entra, tmp_path):
     assert [each.split()[0] for each in means] == ["secret", "workload", "OIDC", "service", "managed"]
 
 
-def test_who_is_nobody_learns_what_to_set(acr):
-    said = refused(acr, {"PATH": "/nonexistent"})
+def test_missing_identity_is_reported_with_variables_to_set(acr):
+    said = get_login_error(acr, {"PATH": "/nonexistent"})
     assert said.startswith(
         f"cannot log in to {acr.host}: no identity for Microsoft Entra is configured; hint: set AZURE_CLIENT_ID"
     )
@@ -181,15 +181,15 @@ def test_who_is_nobody_learns_what_to_set(acr):
         ({"SSL_CERT_FILE": ""}, "certificate"),
     ],
 )
-def test_what_entra_refuses_is_said_without_the_secret(acr, entra, changes, said):
-    message = refused(acr, by_secret(entra) | changes)
+def test_refused_entra_login_is_reported_without_secret(acr, entra, changes, said):
+    message = get_login_error(acr, by_secret(entra) | changes)
     assert said in message
     assert SECRET not in message
     assert "wr0ng" not in message
     assert tokens_seen(acr.received) == []
 
 
-def test_entra_that_repeats_the_secret_is_not_quoted_with_it(certificate):
+def test_secret_is_hidden_in_quoted_entra_error(certificate):
     def answer(received: Received) -> Reply:
         said: dict[str, str] = {"error": "invalid_client", "error_description": "AADSTS7000215: t0p-secret is wrong."}
         if received.method == "GET":
@@ -209,7 +209,7 @@ def test_entra_that_repeats_the_secret_is_not_quoted_with_it(certificate):
             EntraIdentity(get_azure_cloud("a", environment), environment).get_token(REGISTRY_SCOPE)
 
 
-def test_what_entra_refuses_is_said_once(entra):
+def test_refused_entra_login_is_reported_once(entra):
     code = (
         "import os\n"
         "from bot.registries.azure_identity import REGISTRY_SCOPE, EntraIdentity, NoEntraTokenError, get_azure_cloud\n"
@@ -233,7 +233,7 @@ def test_what_entra_refuses_is_said_once(entra):
         (Reply(200, b" " * 100_000), "has more than"),
     ],
 )
-def test_what_is_no_oidc_token_is_said(certificate, entra, reply, said):
+def test_malformed_oidc_response_is_reported(certificate, entra, reply, said):
     with Listener(lambda received: reply, certificate) as github:
         workflow = {"ACTIONS_ID_TOKEN_REQUEST_URL": f"{github.url}/token", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "t0p"}
         environment = entra.environment | workflow
@@ -258,25 +258,25 @@ def test_refusals_of_azure_pipelines_do_not_contain_the_token(certificate, entra
         assert JOB_TOKEN not in str(caught.value)
 
 
-def test_token_of_a_pipeline_is_sent_only_over_https():
+def test_pipeline_token_is_sent_only_over_https():
     with pytest.raises(NoEntraTokenError, match="https URL"):
         fetch_pipeline_assertion(HttpClient(), "http://127.0.0.1:1/oidctoken", "t0p", "a")
 
 
-def test_githubs_token_goes_nowhere_without_tls():
+def test_github_token_is_sent_only_over_https():
     with pytest.raises(NoEntraTokenError, match="https URL"):
         fetch_github_assertion(HttpClient(), "http://127.0.0.1:1/token", "t0p", "a")
 
 
-def test_a_machine_of_azure_is_known_by_its_asset_tag(asset_tag):
+def test_azure_machine_is_detected_by_asset_tag(asset_tag):
     assert not is_azure_machine()
     asset_tag.write_text(f"{AZURE_ASSET_TAG}\n")
     assert is_azure_machine()
 
 
-def test_az_is_asked_before_the_machine_it_runs_on(entra, asset_tag, tmp_path, monkeypatch):
+def test_az_login_has_precedence_over_machine_identity(entra, asset_tag, tmp_path, monkeypatch):
     asset_tag.write_text(f"{AZURE_ASSET_TAG}\n")
-    az(tmp_path, "Please run 'az login' to setup account.", 1)
+    write_fake_az(tmp_path, "Please run 'az login' to setup account.", 1)
     environment = entra.machine | {"PATH": str(tmp_path)}
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     for variable, value in entra.machine.items():
@@ -286,7 +286,7 @@ def test_az_is_asked_before_the_machine_it_runs_on(entra, asset_tag, tmp_path, m
     assert entra.read(identity.get_token(REGISTRY_SCOPE))["appid"] == CLIENT
 
 
-def test_an_entry_of_the_config_file_is_enough(acr, entra, tmp_path, monkeypatch):
+def test_config_file_entry_enables_entra_login(acr, entra, tmp_path, monkeypatch):
     config = tmp_path / "basebump.yaml"
     listed = f"{{host: '{acr.host}', auth: azure, trusted_realms: ['{acr.host}'], ca: {acr.certificate.path}}}"
     config.write_text(f"schema: 1\nregistries: [{listed}]\n")
@@ -298,7 +298,7 @@ def test_an_entry_of_the_config_file_is_enough(acr, entra, tmp_path, monkeypatch
 # Clouds by host name
 
 
-def test_the_end_of_a_registrys_name_says_which_cloud_it_is_in():
+def test_azure_cloud_is_derived_from_host_suffix():
     assert get_azure_cloud("contoso.azurecr.io", {}) == get_azure_cloud("registry.contoso.com", {}) == PUBLIC_CLOUD
     assert get_azure_cloud("contoso.azurecr.us", {}) == SOVEREIGN_CLOUDS[".azurecr.us"]
     assert get_azure_cloud("contoso.azurecr.cn:443", {}) == SOVEREIGN_CLOUDS[".azurecr.cn"]
@@ -306,7 +306,7 @@ def test_the_end_of_a_registrys_name_says_which_cloud_it_is_in():
     assert get_azure_cloud("registry.contoso.com", named) == SOVEREIGN_CLOUDS[".azurecr.us"]
 
 
-def test_a_registry_of_a_sovereign_cloud_is_logged_in_to_under_its_own_name(certificate, entra):
+def test_sovereign_registry_uses_entra_login(certificate, entra):
     with Acr(certificate, entra, name="contoso.azurecr.us") as acr:
         acr.push(IMAGE, "team/app", "1")
         assert client(entry(acr), environment=by_secret(entra)).fetch_descriptor(line(acr)).digest == IMAGE.digest
@@ -329,5 +329,5 @@ def test_a_registry_of_a_sovereign_cloud_is_logged_in_to_under_its_own_name(cert
         ("contoso.azurecr.io\n", False),
     ],
 )
-def test_only_names_that_azure_gives_are_names_of_azures_registries(host, expected):
+def test_acr_host_must_match_azure_naming(host, expected):
     assert is_acr(host) is expected

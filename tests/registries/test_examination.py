@@ -21,7 +21,7 @@ real = pytest.mark.real("docker-registry")
 AIM = DiagnosisTarget(RunLevel.REPORT, "basebump/")
 
 
-def login(listed: RegistryEntry, oci=None):
+def examine_login(listed: RegistryEntry, oci=None):
     (check,) = (oci or client(listed)).create_login_examination(listed.host).examine(AIM)
     return check
 
@@ -39,103 +39,103 @@ def guarded(request, tmp_path):
 
 
 @real
-def test_the_right_password_is_well(guarded):
-    check = login(guarded(username="user", password="right"))
+def test_valid_password_is_ok(guarded):
+    check = examine_login(guarded(username="user", password="right"))
     assert (check.status, check.result.endswith(" user")) == (CheckStatus.OK, True)
     assert check.action == "log in, by plain http"
 
 
 @real
-def test_a_wrong_password_is_a_problem_and_never_shown(guarded):
-    check = login(guarded(username="user", password="wr0ng"))
+def test_wrong_password_is_problem_and_hidden(guarded):
+    check = examine_login(guarded(username="user", password="wr0ng"))
     assert (check.status, "the credential" in check.result) == (CheckStatus.PROBLEM, True)
     assert "wr0ng" not in check.result
 
 
 @real
-def test_who_has_no_password_for_a_registry_that_wants_one_is_told_so(tmp_path):
+def test_missing_password_is_unknown_when_registry_requires_login(tmp_path):
     with DockerRegistry(htpasswd={"user": "right"}) as registry:
-        check = login(RegistryEntry(registry.host, is_insecure=True))
+        check = examine_login(RegistryEntry(registry.host, is_insecure=True))
     assert (check.status, "needs a credential" in check.result) == (CheckStatus.UNKNOWN, True)
 
 
 @real
-def test_a_token_server_that_is_not_trusted_with_the_password_is_named(tmp_path):
+def test_untrusted_token_server_is_problem_and_gets_no_password(tmp_path):
     with TokenServer(tmp_path, {"user": "right"}) as tokens, DockerRegistry(token=tokens.block) as registry:
-        check = login(RegistryEntry(registry.host, is_insecure=True, username="user", password="right"))
+        check = examine_login(RegistryEntry(registry.host, is_insecure=True, username="user", password="right"))
     assert check.status is CheckStatus.PROBLEM
     assert all("authorization" not in each.headers for each in tokens.received)
 
 
 @real
-def test_a_token_for_a_login_is_for_no_repository(tmp_path):
+def test_login_token_has_no_repository_scope(tmp_path):
     with TokenServer(tmp_path, {"user": "right"}) as tokens, DockerRegistry(token=tokens.block) as registry:
         listed = RegistryEntry(
             registry.host, is_insecure=True, trusted_realms=(tokens.host,), username="user", password="right"
         )
-        assert login(listed).status is CheckStatus.OK
+        assert examine_login(listed).status is CheckStatus.OK
         assert "scope" not in tokens.received[-1].path
 
 
-def test_a_registry_that_asks_nobody_who_he_is_says_nothing_of_the_password():
+def test_registry_without_authentication_leaves_password_unchecked():
     with Listener(lambda received: Reply(200, b"{}")) as registry:
-        check = login(RegistryEntry(registry.host, is_insecure=True, username="user", password="any"))
+        check = examine_login(RegistryEntry(registry.host, is_insecure=True, username="user", password="any"))
     assert (check.status, "no login" in check.result) == (CheckStatus.OK, True)
     assert registry.asked == ["GET /v2/"]
 
 
-def test_a_mirror_is_asked_in_its_registrys_place():
+def test_mirror_is_examined_for_its_registry():
     with Listener(lambda received: Reply(200, b"{}")) as mirror:
-        check = login(RegistryEntry("docker.io", mirror=f"{mirror.host}/hub", is_insecure=True))
+        check = examine_login(RegistryEntry("docker.io", mirror=f"{mirror.host}/hub", is_insecure=True))
     assert (check.subject, check.action) == ("docker.io", f"log in at its mirror {mirror.host}, by plain http")
     assert mirror.asked == ["GET /v2/"]
 
 
 @pytest.mark.parametrize("status", [500, 429])
-def test_a_registry_that_fails_is_a_problem(status):
+def test_failing_registry_is_problem(status):
     with Listener(lambda received: Reply(status)) as registry:
-        assert login(RegistryEntry(registry.host, is_insecure=True)).status is CheckStatus.PROBLEM
+        assert examine_login(RegistryEntry(registry.host, is_insecure=True)).status is CheckStatus.PROBLEM
 
 
-def test_a_registry_that_is_not_there_is_a_problem():
+def test_unreachable_registry_is_problem():
     with Listener(lambda received: Reply(200)) as registry:
         host = registry.host
-    assert login(RegistryEntry(host, is_insecure=True)).status is CheckStatus.PROBLEM
+    assert examine_login(RegistryEntry(host, is_insecure=True)).status is CheckStatus.PROBLEM
 
 
-def test_https_where_only_http_is_spoken_is_a_problem():
+def test_https_to_http_registry_is_problem():
     with Listener(lambda received: Reply(200)) as registry:
-        assert login(RegistryEntry(registry.host)).status is CheckStatus.PROBLEM
+        assert examine_login(RegistryEntry(registry.host)).status is CheckStatus.PROBLEM
 
 
-def test_the_word_of_entra_is_exchanged_and_no_token_is_asked_for(acr, entra):
+def test_entra_login_is_examined_by_exchange_only(acr, entra):
     listed = entry(acr)
-    check = login(listed, azure_client(listed, environment=by_secret(entra)))
+    check = examine_login(listed, azure_client(listed, environment=by_secret(entra)))
     assert (check.status, "Microsoft Entra" in check.result) == (CheckStatus.OK, True)
     assert acr.asked == ["POST /oauth2/exchange"]
 
 
-def test_a_registry_that_entra_does_not_open_is_a_problem(acr, entra):
+def test_registry_without_role_is_login_error(acr, entra):
     acr.identities = {}
     listed = entry(acr)
     with pytest.raises(RegistryError):
-        login(listed, azure_client(listed, environment=by_secret(entra)))
+        examine_login(listed, azure_client(listed, environment=by_secret(entra)))
 
 
-def _image(registry, tag, *, is_named):
+def examine_image(registry, tag, *, is_named):
     oci = client(RegistryEntry(registry.host, is_insecure=True))
     (check,) = ImageExamination(oci, TagRef(f"{registry.host}/a/b", tag), is_named=is_named).examine(AIM)
     return check
 
 
 @real
-def test_an_image_is_asked_for_by_one_head():
+def test_image_is_examined_with_one_head_request():
     with DockerRegistry() as registry:
         registry.push(IMAGE, "a/b", "1")
         registry.forget()
-        check = _image(registry, "1", is_named=True)
+        check = examine_image(registry, "1", is_named=True)
         assert (check.status, IMAGE.digest in check.result) == (CheckStatus.OK, True)
         assert [each.method for each in registry.requests()] == ["HEAD"]
-        missing = _image(registry, "2", is_named=True)
+        missing = examine_image(registry, "2", is_named=True)
         assert (missing.subject, missing.status) == (f"{registry.host}/a/b:2", CheckStatus.PROBLEM)
-        assert _image(registry, "2", is_named=False).status is CheckStatus.UNKNOWN
+        assert examine_image(registry, "2", is_named=False).status is CheckStatus.UNKNOWN

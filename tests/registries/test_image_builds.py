@@ -57,7 +57,7 @@ def test_labels_and_layers_of_a_single_image_are_read(registry, read):
     )
 
 
-def test_one_image_stands_for_its_index(registry, read):
+def test_build_of_index_comes_from_one_image(registry, read):
     arm64, amd64 = (make_image("base", each, labels=LABELS, platform=f"linux/{each}") for each in ("arm64", "amd64"))
     build = read(build_index([arm64, amd64]))
     assert build.children == {arm64.digest, amd64.digest}
@@ -65,7 +65,7 @@ def test_one_image_stands_for_its_index(registry, read):
     assert build.layers == tuple(each.digest for each in make_layers("base", "amd64"))
 
 
-def test_provenance_in_the_index_comes_before_labels(read):
+def test_provenance_in_index_has_precedence_over_labels(read):
     image = make_image("app", labels={"source": "https://github.com/acme/other"})
     statement = state_provenance(image.digest, f"{SOURCE}.git", "api/Dockerfile", [("python@3.12", digest("base"))])
     build = read(attach_provenance(image, statement))
@@ -79,13 +79,13 @@ def test_provenance_in_the_index_comes_before_labels(read):
     assert build.children == {image.digest}
 
 
-def test_provenance_about_another_image_is_not_believed(read):
+def test_provenance_about_other_image_is_ignored(read):
     image = make_image("app", labels={"source": SOURCE})
     build = read(attach_provenance(image, state_provenance(digest("other"), "https://github.com/acme/other", "D")))
     assert (build.source, build.dockerfile, build.is_attested, build.bases) == (SOURCE, None, False, ())
 
 
-def test_attached_provenance_is_found_by_the_referrers_tag(registry, read):
+def test_attached_provenance_is_found_by_referrers_tag(registry, read):
     image = make_image("app")
     layer = ImageLayer(state_provenance(image.digest, SOURCE, "Dockerfile"), "application/vnd.in-toto+json")
     artifact = build_artifact("application/vnd.in-toto+json", [layer])
@@ -103,7 +103,7 @@ def test_attached_provenance_is_found_by_the_referrers_tag(registry, read):
     assert (build.source, build.dockerfile, build.is_attested) == (SOURCE, "Dockerfile", True)
 
 
-def test_missing_attestation_costs_only_the_provenance(registry, read):
+def test_missing_attestation_leaves_labels_readable(registry, read):
     image = make_image("app", labels={"source": SOURCE})
     index = attach_provenance(image, state_provenance(image.digest, SOURCE, "Dockerfile"))
     whole = registry._server.store
@@ -115,7 +115,7 @@ def test_missing_attestation_costs_only_the_provenance(registry, read):
     assert (build.source, build.is_attested) == (SOURCE, False)
 
 
-def test_number_of_requests_for_each_kind_of_build(registry, read):
+def test_read_build_sends_fixed_number_of_requests(registry, read):
     image = make_image("app")
     expected = {image: 4, attach_provenance(image, state_provenance(image.digest, SOURCE, "Dockerfile")): 5}
     for item, count in expected.items():

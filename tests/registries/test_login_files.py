@@ -14,7 +14,7 @@ from bot.registries.login_files import MAX_LOGINS_SIZE, LoginFileFormat, parse_l
 USER = base64.b64encode(b"user:pass:word").decode()
 
 
-def found(
+def find_login_of_auths(
     auths: object, account: str, path: str = "", shape: LoginFileFormat = LoginFileFormat.DOCKER
 ) -> Credential | None:
     """Return the credential for a repository, from a file with these `auths`."""
@@ -22,13 +22,15 @@ def found(
     return parse_logins(json.dumps(document).encode(), shape).find_login(account, path)
 
 
-def named(*keys: str) -> dict[str, dict[str, str]]:
+def build_auths(*keys: str) -> dict[str, dict[str, str]]:
     """Return entries whose username is their key."""
     return {key: {"username": key, "password": "word"} for key in keys}
 
 
-def user(keys: tuple[str, ...], account: str, path: str, shape: LoginFileFormat = LoginFileFormat.DOCKER) -> str | None:
-    login = found(named(*keys), account, path, shape)
+def find_username(
+    keys: tuple[str, ...], account: str, path: str, shape: LoginFileFormat = LoginFileFormat.DOCKER
+) -> str | None:
+    login = find_login_of_auths(build_auths(*keys), account, path, shape)
     assert login is None or isinstance(login, PasswordLogin)
     return login and login.username
 
@@ -49,21 +51,21 @@ def user(keys: tuple[str, ...], account: str, path: str, shape: LoginFileFormat 
         ("[::1]:5000", "[::1]:5000"),
     ],
 )
-def test_a_key_is_a_host_however_it_was_written(key, account, shape):
-    assert found({key: {"auth": USER}}, account, "a/b", shape) == PasswordLogin("user", "pass:word")
+def test_key_matches_host_in_all_spellings(key, account, shape):
+    assert find_login_of_auths({key: {"auth": USER}}, account, "a/b", shape) == PasswordLogin("user", "pass:word")
 
 
 @pytest.mark.parametrize("shape", LoginFileFormat)
 @pytest.mark.parametrize(
     "host", ["hcr.io", "a.ghcr.io", "ghcr.io:5000", "ghcr.io.evil.example", "ghcr-io", "xghcr.io", "ghcr.iox"]
 )
-def test_a_login_is_for_exactly_its_host(host, shape):
-    assert found({"ghcr.io": {"auth": USER}}, host, "a", shape) is None
+def test_login_applies_only_to_exact_host(host, shape):
+    assert find_login_of_auths({"ghcr.io": {"auth": USER}}, host, "a", shape) is None
 
 
-def test_the_exact_key_comes_before_its_other_spellings():
+def test_exact_key_has_precedence_over_other_spellings():
     for keys in (("https://ghcr.io/v2/", "ghcr.io", "http://ghcr.io"), ("ghcr.io", "https://ghcr.io")):
-        assert user(keys, "ghcr.io", "a") == "ghcr.io"
+        assert find_username(keys, "ghcr.io", "a") == "ghcr.io"
 
 
 PATHS = ("quay.io", "quay.io/org", "quay.io/org/team", "quay.io/org/team/app")
@@ -83,14 +85,14 @@ PATHS = ("quay.io", "quay.io/org", "quay.io/org/team", "quay.io/org/team/app")
         ("a/org/team", "quay.io"),
     ],
 )
-def test_the_longest_path_that_begins_the_repositorys_wins_by_whole_segments(path, key, shape):
-    assert user(PATHS, "quay.io", path, shape) == key
-    assert user(PATHS[::-1], "quay.io", path, shape) == key
+def test_longest_path_prefix_of_whole_segments_wins(path, key, shape):
+    assert find_username(PATHS, "quay.io", path, shape) == key
+    assert find_username(PATHS[::-1], "quay.io", path, shape) == key
 
 
-def test_a_key_for_less_than_a_host_is_no_login_to_the_rest_of_it():
-    assert user(("quay.io/org",), "quay.io", "other/app") is None
-    assert user(("quay.io/org",), "quay.io", "") is None
+def test_key_with_path_does_not_apply_to_other_paths():
+    assert find_username(("quay.io/org",), "quay.io", "other/app") is None
+    assert find_username(("quay.io/org",), "quay.io", "") is None
 
 
 @pytest.mark.parametrize(
@@ -113,22 +115,24 @@ def test_a_key_for_less_than_a_host_is_no_login_to_the_rest_of_it():
         ("https://acme.azurecr.io/v1/team", "acme.azurecr.io", "team/app", True),
     ],
 )
-def test_kubernetes_has_globs_that_stop_at_dots(key, account, path, covers):
+def test_kubernetes_globs_match_one_label(key, account, path, covers):
     for shape in (LoginFileFormat.KUBERNETES, LoginFileFormat.KUBERNETES_LEGACY):
-        assert (user((key,), account, path, shape) == key) == covers
+        assert (find_username((key,), account, path, shape) == key) == covers
     if "*" in key:
-        assert user((key,), account, path, LoginFileFormat.DOCKER) is None, "to Docker and Podman a glob is no host"
+        assert find_username((key,), account, path, LoginFileFormat.DOCKER) is None, (
+            "to Docker and Podman a glob is no host"
+        )
 
 
-def test_a_name_comes_before_a_glob_and_a_path_before_both():
+def test_path_has_precedence_over_name_and_name_over_glob():
     keys = ("*.azurecr.io", "acme.azurecr.io", "*.azurecr.io/team")
     for given in (keys, keys[::-1]):
-        assert user(given, "acme.azurecr.io", "app", LoginFileFormat.KUBERNETES) == "acme.azurecr.io"
-        assert user(given, "acme.azurecr.io", "team/app", LoginFileFormat.KUBERNETES) == "*.azurecr.io/team"
-        assert user(given, "other.azurecr.io", "app", LoginFileFormat.KUBERNETES) == "*.azurecr.io"
+        assert find_username(given, "acme.azurecr.io", "app", LoginFileFormat.KUBERNETES) == "acme.azurecr.io"
+        assert find_username(given, "acme.azurecr.io", "team/app", LoginFileFormat.KUBERNETES) == "*.azurecr.io/team"
+        assert find_username(given, "other.azurecr.io", "app", LoginFileFormat.KUBERNETES) == "*.azurecr.io"
 
 
-def test_a_secret_of_kubernetes_names_no_helpers():
+def test_kubernetes_secret_has_no_helpers():
     document = json.dumps({"auths": {}, "credHelpers": {"ghcr.io": "tool"}, "credsStore": "tool"}).encode()
     assert parse_logins(document, LoginFileFormat.DOCKER).get_helper("ghcr.io") == "tool"
     assert parse_logins(document, LoginFileFormat.KUBERNETES).get_helper("ghcr.io") is None
@@ -143,7 +147,7 @@ def test_a_secret_of_kubernetes_names_no_helpers():
         (".dockercfg", LoginFileFormat.KUBERNETES_LEGACY),
     ],
 )
-def test_the_name_of_a_file_says_how_it_is_read(name, shape):
+def test_format_is_detected_by_file_name(name, shape):
     assert LoginFileFormat.detect_by_name(name) is shape
 
 
@@ -158,11 +162,11 @@ def test_the_name_of_a_file_says_how_it_is_read(name, shape):
         ({"email": "user@example.org"}, None),
     ],
 )
-def test_an_entry_holds_a_login_or_an_identity_token(entry, credential):
-    assert found({"a.io": entry}, "a.io") == credential
+def test_entry_is_parsed_as_password_or_identity_token(entry, credential):
+    assert find_login_of_auths({"a.io": entry}, "a.io") == credential
 
 
-def test_a_file_that_is_too_large_for_logins_is_not_read():
+def test_login_file_above_size_limit_is_refused():
     assert parse_logins(b"{}".ljust(MAX_LOGINS_SIZE)).logins == ()
     with pytest.raises(ValueError, match=f"more than {MAX_LOGINS_SIZE} bytes"):
         parse_logins(b"{}".ljust(MAX_LOGINS_SIZE + 1))

@@ -17,42 +17,42 @@ from bot.registries.oci import OciRegistry
 HOST = "ghcr.io"
 
 
-def auths(user: str, key: str = HOST) -> str:
+def build_auths(user: str, key: str = HOST) -> str:
     return json.dumps({"auths": {key: {"username": user, "password": "word"}}})
 
 
-def write(path: Path, content: str) -> str:
+def write_file(path: Path, content: str) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content)
     return str(path)
 
 
-def user(environment: dict[str, str], *entries: RegistryEntry, path: str = "a/b") -> str | None:
+def find_username(environment: dict[str, str], *entries: RegistryEntry, path: str = "a/b") -> str | None:
     login = Keychain(EndpointDirectory(entries), environment).get_credential(HOST, path)
     assert login is None or isinstance(login, PasswordLogin)
     return login and login.username
 
 
 @pytest.fixture
-def everything(tmp_path, a_home_of_its_own) -> dict[str, str]:
+def all_sources(tmp_path, a_home_of_its_own) -> dict[str, str]:
     """Write a different login to every source, and return the environment that names them."""
-    docker = Path(write(tmp_path / "docker" / "config.json", auths("DOCKER_CONFIG"))).parent
-    write(docker / ".dockerconfigjson", auths("DOCKER_CONFIG/.dockerconfigjson"))
-    write(docker / ".dockercfg", json.dumps({HOST: {"username": "DOCKER_CONFIG/.dockercfg", "password": "word"}}))
-    write(a_home_of_its_own / ".docker" / "config.json", auths("~/.docker"))
-    write(a_home_of_its_own / ".config" / "containers" / "auth.json", auths("~/.config"))
-    write(tmp_path / "run" / "containers" / "auth.json", auths("XDG_RUNTIME_DIR"))
-    write(tmp_path / "xdg" / "containers" / "auth.json", auths("XDG_CONFIG_HOME"))
+    docker = Path(write_file(tmp_path / "docker" / "config.json", build_auths("DOCKER_CONFIG"))).parent
+    write_file(docker / ".dockerconfigjson", build_auths("DOCKER_CONFIG/.dockerconfigjson"))
+    write_file(docker / ".dockercfg", json.dumps({HOST: {"username": "DOCKER_CONFIG/.dockercfg", "password": "word"}}))
+    write_file(a_home_of_its_own / ".docker" / "config.json", build_auths("~/.docker"))
+    write_file(a_home_of_its_own / ".config" / "containers" / "auth.json", build_auths("~/.config"))
+    write_file(tmp_path / "run" / "containers" / "auth.json", build_auths("XDG_RUNTIME_DIR"))
+    write_file(tmp_path / "xdg" / "containers" / "auth.json", build_auths("XDG_CONFIG_HOME"))
     return {
-        "DOCKER_AUTH_CONFIG": auths("DOCKER_AUTH_CONFIG"),
-        "REGISTRY_AUTH_FILE": write(tmp_path / "podman.json", auths("REGISTRY_AUTH_FILE")),
+        "DOCKER_AUTH_CONFIG": build_auths("DOCKER_AUTH_CONFIG"),
+        "REGISTRY_AUTH_FILE": write_file(tmp_path / "podman.json", build_auths("REGISTRY_AUTH_FILE")),
         "DOCKER_CONFIG": str(docker),
         "XDG_RUNTIME_DIR": str(tmp_path / "run"),
         "XDG_CONFIG_HOME": str(tmp_path / "xdg"),
     }
 
 
-def remove(environment: dict[str, str], where: str, home: Path) -> None:
+def remove_source(environment: dict[str, str], where: str, home: Path) -> None:
     """Remove the login from one source."""
     match where:
         case "DOCKER_CONFIG":
@@ -80,33 +80,31 @@ ORDER = [
 ]
 
 
-def test_the_variables_of_the_entry_come_before_all_others_and_after_them_there_is_an_order(
-    everything, a_home_of_its_own
-):
+def test_entry_has_precedence_and_other_sources_have_fixed_order(all_sources, a_home_of_its_own):
     own = RegistryEntry(HOST, username="entry", password="word")
-    assert user(everything, own) == "entry"
-    assert user(everything, RegistryEntry(HOST, is_anonymous=True)) is None
+    assert find_username(all_sources, own) == "entry"
+    assert find_username(all_sources, RegistryEntry(HOST, is_anonymous=True)) is None
     for where in ORDER:
-        assert user(everything) == user(everything, RegistryEntry(HOST)) == where
+        assert find_username(all_sources) == find_username(all_sources, RegistryEntry(HOST)) == where
         if where != "~/.config":
-            remove(everything, where, a_home_of_its_own)
+            remove_source(all_sources, where, a_home_of_its_own)
 
 
-def test_a_place_that_does_not_know_the_repository_leaves_it_to_the_next(everything):
-    everything["DOCKER_AUTH_CONFIG"] = auths("one organisation's", f"{HOST}/acme")
-    assert user(everything, path="acme/web") == "one organisation's"
-    assert user(everything, path="other/web") == "REGISTRY_AUTH_FILE"
+def test_next_source_is_used_when_source_lacks_repository(all_sources):
+    all_sources["DOCKER_AUTH_CONFIG"] = build_auths("one organisation's", f"{HOST}/acme")
+    assert find_username(all_sources, path="acme/web") == "one organisation's"
+    assert find_username(all_sources, path="other/web") == "REGISTRY_AUTH_FILE"
 
 
-def test_an_empty_variable_names_nothing(everything):
-    assert user(everything | {"DOCKER_AUTH_CONFIG": "", "REGISTRY_AUTH_FILE": ""}) == "DOCKER_CONFIG"
+def test_empty_variable_is_ignored(all_sources):
+    assert find_username(all_sources | {"DOCKER_AUTH_CONFIG": "", "REGISTRY_AUTH_FILE": ""}) == "DOCKER_CONFIG"
 
 
-def test_what_was_found_is_enough_and_the_rest_is_not_read(everything, tmp_path):
-    write(tmp_path / "podman.json", "{broken")
-    assert user(everything) == "DOCKER_AUTH_CONFIG"
+def test_later_sources_are_not_read_after_match(all_sources, tmp_path):
+    write_file(tmp_path / "podman.json", "{broken")
+    assert find_username(all_sources) == "DOCKER_AUTH_CONFIG"
     with pytest.raises(RegistryError, match=r"podman\.json .*JSON"):
-        Keychain(EndpointDirectory(), everything).get_credential("quay.io")
+        Keychain(EndpointDirectory(), all_sources).get_credential("quay.io")
 
 
 @pytest.mark.parametrize(
@@ -121,19 +119,19 @@ def test_what_was_found_is_enough_and_the_rest_is_not_read(everything, tmp_path)
         ("REGISTRY_AUTH_FILE", "/", "/ cannot be used: Is a directory"),
     ],
 )
-def test_a_place_that_is_named_and_cannot_be_used_is_said(variable, value, said):
+def test_unusable_source_is_reported(variable, value, said):
     with pytest.raises(RegistryError, match=said) as caught:
-        user({variable: value})
+        find_username({variable: value})
     assert caught.value.is_failure
     assert "secret" not in str(caught.value)
 
 
-def test_a_secret_may_be_named_as_a_file_too(tmp_path):
-    secret = write(tmp_path / ".dockerconfigjson", auths("secret's", "*.io"))
-    assert user({"REGISTRY_AUTH_FILE": secret}) == "secret's"
+def test_kubernetes_secret_file_can_be_source(tmp_path):
+    secret = write_file(tmp_path / ".dockerconfigjson", build_auths("secret's", "*.io"))
+    assert find_username({"REGISTRY_AUTH_FILE": secret}) == "secret's"
 
 
-def test_a_repository_of_a_mirror_is_looked_for_under_the_mirrors_own_path():
+def test_login_of_mirrored_repository_is_found_by_mirror_path():
     digest = Digest("sha256:" + "a" * 64)
     keys = {"docker.io": "upstream", "m.corp": "host", "m.corp/hub/library": "part"}
     logins = {key: {"username": name, "password": "word"} for key, name in keys.items()}
@@ -143,8 +141,8 @@ def test_a_repository_of_a_mirror_is_looked_for_under_the_mirrors_own_path():
     assert oci.get_pull_address(TagRef("docker.io/acme/nginx", "1"), digest).username == "host"
 
 
-def test_who_has_no_home_still_has_what_is_named(tmp_path, monkeypatch):
+def test_named_source_is_used_without_home_directory(tmp_path, monkeypatch):
     monkeypatch.delenv("HOME")
     monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # as in a container whose user ID has no entry in passwd
-    assert user({}) is None
-    assert user({"DOCKER_AUTH_CONFIG": auths("named")}) == "named"
+    assert find_username({}) is None
+    assert find_username({"DOCKER_AUTH_CONFIG": build_auths("named")}) == "named"

@@ -18,35 +18,35 @@ AMD64 = images.build_image([images.build_layer({"a": b"amd64"})])
 ARM = images.build_image([images.build_layer({"a": b"arm"})], platform="linux/arm/v7")
 
 
-def read(item, content_type: str | None = None):
+def parse_item(item, content_type: str | None = None):
     return parse_document(item.digest, item.content, item.media_type if content_type is None else content_type)
 
 
-def changed(item, **changes) -> bytes:
+def change_content(item, **changes) -> bytes:
     """Return the content of `item` with some keys set, or removed if their value is None."""
     document = json.loads(item.content) | changes
     return json.dumps({key: value for key, value in document.items() if value is not None}).encode()
 
 
-def test_all_four_types_are_asked_for_in_one_header():
+def test_accept_header_has_all_four_types():
     types = {images.OCI_INDEX, DOCKER_INDEX, images.OCI_MANIFEST, DOCKER_MANIFEST}
     assert set(ACCEPT.split(", ")) == types
 
 
 @pytest.mark.parametrize("docker", [False, True])
-def test_a_manifest_is_of_one_platform(docker):
+def test_manifest_is_parsed_without_children(docker):
     image = images.build_image([images.build_layer({"a": b"b"})], annotations={"a": "b"})
     image = convert_to_docker(image) if docker else image
-    document = read(image)
+    document = parse_item(image)
     assert document.manifest == Manifest(image.digest, ManifestKind.MANIFEST, image.media_type, (), (("a", "b"),))
     assert document.config_digest == images.compute_digest(image.blobs[0])
 
 
 @pytest.mark.parametrize("docker", [False, True])
-def test_an_index_has_its_children_in_its_order_without_attestations(docker):
+def test_index_children_keep_order_and_exclude_attestations(docker):
     index = add_attestation(images.build_index([ARM, AMD64], annotations={"a": "b"}), AMD64)
     index = convert_to_docker(index) if docker else index
-    assert read(index).manifest == Manifest(
+    assert parse_item(index).manifest == Manifest(
         index.digest,
         ManifestKind.INDEX,
         index.media_type,
@@ -55,7 +55,7 @@ def test_an_index_has_its_children_in_its_order_without_attestations(docker):
     )
 
 
-def test_an_index_that_lists_more_than_anybody_has_is_no_image():
+def test_index_above_child_limit_is_not_an_image():
     platform = {"os": "linux", "architecture": "amd64"}
     for count in (MAX_CHILDREN, MAX_CHILDREN + 1):
         body = json.dumps({"manifests": [{"digest": AMD64.digest, "platform": platform}] * count}).encode()
@@ -64,7 +64,7 @@ def test_an_index_that_lists_more_than_anybody_has_is_no_image():
 
 
 @pytest.mark.parametrize("sign", ["annotation", "platform"])
-def test_either_sign_makes_a_child_an_attestation(sign):
+def test_annotation_or_platform_marks_child_as_attestation(sign):
     platform = {"os": "unknown", "architecture": "unknown"} if sign == "platform" else {"os": "linux"}
     annotations = {"vnd.docker.reference.type": "attestation-manifest"} if sign == "annotation" else {}
     children = [{"digest": AMD64.digest, "platform": platform, "annotations": annotations}]
@@ -72,7 +72,7 @@ def test_either_sign_makes_a_child_an_attestation(sign):
     assert parse_document(AMD64.digest, body, images.OCI_INDEX).manifest.children == ()
 
 
-def test_a_child_without_a_platform_is_a_child():
+def test_child_without_platform_is_kept():
     body = json.dumps({"manifests": [{"digest": AMD64.digest}]}).encode()
     manifest = parse_document(AMD64.digest, body, images.OCI_INDEX).manifest
     assert (manifest.children, manifest.platforms) == ((ChildManifest(AMD64.digest, None),), ())
@@ -81,7 +81,7 @@ def test_a_child_without_a_platform_is_a_child():
 
 
 @pytest.mark.parametrize("os", ["linux`@everyone", "", "a" * 65, 7, None, ["linux"]])
-def test_a_platform_that_is_no_word_is_none(os):
+def test_invalid_platform_is_ignored(os):
     body = json.dumps({"manifests": [{"digest": AMD64.digest, "platform": {"os": os, "architecture": "amd64"}}]})
     assert parse_document(AMD64.digest, body.encode(), images.OCI_INDEX).manifest.platforms == ()
 
@@ -90,14 +90,14 @@ def test_a_platform_that_is_no_word_is_none(os):
 @pytest.mark.parametrize(
     ("item", "kind"), [(AMD64, ManifestKind.MANIFEST), (images.build_index([AMD64]), ManifestKind.INDEX)]
 )
-def test_a_document_without_a_type_is_known_by_its_shape(content_type, item, kind):
-    document = parse_document(item.digest, changed(item, mediaType=None), content_type)
+def test_document_without_media_type_is_recognised_by_keys(content_type, item, kind):
+    document = parse_document(item.digest, change_content(item, mediaType=None), content_type)
     assert (document.manifest.kind, document.manifest.media_type) == (kind, item.media_type)
 
 
-def test_parameters_and_case_of_the_header_do_not_count():
+def test_content_type_ignores_parameters_and_case():
     assert parse_media_type("Application/JSON; charset=utf-8") == "application/json"
-    assert read(AMD64, f"{images.OCI_MANIFEST.upper()}; charset=utf-8").manifest.media_type == images.OCI_MANIFEST
+    assert parse_item(AMD64, f"{images.OCI_MANIFEST.upper()}; charset=utf-8").manifest.media_type == images.OCI_MANIFEST
 
 
 INDEX = images.build_index([AMD64])
@@ -112,35 +112,35 @@ REFUSED = {
         "obsolete schema 1",
     ),
     "schema 1 by body": (b'{"schemaVersion": 1, "fsLayers": []}', "application/json", "obsolete schema 1"),
-    "schema 1 by both, in disguise": (changed(AMD64, schemaVersion=1), images.OCI_MANIFEST, "obsolete schema 1"),
+    "schema 1 by both, in disguise": (change_content(AMD64, schemaVersion=1), images.OCI_MANIFEST, "obsolete schema 1"),
     "a contradiction": (AMD64.content, DOCKER_MANIFEST, "contradict"),
     "an index called a manifest": (
-        changed(INDEX, mediaType=None),
+        change_content(INDEX, mediaType=None),
         images.OCI_MANIFEST,
         "not have the structure of this type",
     ),
     "a manifest called an index": (
-        changed(AMD64, mediaType=None),
+        change_content(AMD64, mediaType=None),
         images.OCI_INDEX,
         "not have the structure of this type",
     ),
-    "two in one": (changed(AMD64, manifests=[]), images.OCI_MANIFEST, "both an index and a manifest"),
+    "two in one": (change_content(AMD64, manifests=[]), images.OCI_MANIFEST, "both an index and a manifest"),
     "neither": (b"{}", "", "neither"),
-    "an unknown type inside": (changed(AMD64, mediaType="a/b"), images.OCI_MANIFEST, "type a/b"),
+    "an unknown type inside": (change_content(AMD64, mediaType="a/b"), images.OCI_MANIFEST, "type a/b"),
     "a type that is no text": (
-        changed(AMD64, mediaType=["a/b"]),
+        change_content(AMD64, mediaType=["a/b"]),
         images.OCI_MANIFEST,
         "`mediaType` of the manifest is not a string",
     ),
-    "a list that is none": (changed(INDEX, manifests={}), images.OCI_INDEX, "not a list"),
-    "a descriptor that is none": (changed(INDEX, manifests=["a"]), images.OCI_INDEX, "not an object"),
-    "a child without a digest": (changed(INDEX, manifests=[{}]), images.OCI_INDEX, "no sha256 digest"),
+    "a list that is none": (change_content(INDEX, manifests={}), images.OCI_INDEX, "not a list"),
+    "a descriptor that is none": (change_content(INDEX, manifests=["a"]), images.OCI_INDEX, "not an object"),
+    "a child without a digest": (change_content(INDEX, manifests=[{}]), images.OCI_INDEX, "no sha256 digest"),
     "a digest that is a path": (
-        changed(INDEX, manifests=[{"digest": "sha256:../../x"}]),
+        change_content(INDEX, manifests=[{"digest": "sha256:../../x"}]),
         images.OCI_INDEX,
         "no sha256 digest",
     ),
-    "no config": (changed(AMD64, config=None), images.OCI_MANIFEST, "no `config`"),
+    "no config": (change_content(AMD64, config=None), images.OCI_MANIFEST, "no `config`"),
     "a chart": (
         images.build_artifact("application/vnd.cncf.helm.config.v1+json", []).content,
         images.OCI_MANIFEST,
@@ -150,7 +150,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_is_no_image_is_said(case):
+def test_other_documents_are_not_images(case):
     body, content_type, said = REFUSED[case]
     with pytest.raises(NotAnImageError, match=said):
         parse_document(images.compute_digest(body), body, content_type)
@@ -165,7 +165,7 @@ KEYS = st.sampled_from(["schemaVersion", "mediaType", "config", "layers", "manif
 
 
 @given(st.dictionaries(KEYS, JSON, max_size=5), st.sampled_from(["", images.OCI_INDEX, images.OCI_MANIFEST, "x"]))
-def test_any_document_is_an_image_or_is_said_to_be_none(document, content_type):
+def test_any_document_is_image_or_not_an_image_error(document, content_type):
     body = json.dumps(document).encode()
     with contextlib.suppress(NotAnImageError):
         assert parse_document(images.compute_digest(body), body, content_type).manifest.kind in ManifestKind

@@ -46,33 +46,33 @@ def client(host: str, **entry) -> OciRegistry:
     return OciRegistry([RegistryEntry(host, **entry)], environment={}, sleep=lambda seconds: None)
 
 
-def line(registry, repository: str, tag: str = "1") -> TagRef:
+def build_tag_ref(registry, repository: str, tag: str = "1") -> TagRef:
     return TagRef(f"{registry.host}/{repository}", tag)
 
 
-def claim_of(item: images.PlatformImage | images.ImageIndex) -> TagDescriptor:
+def build_descriptor(item: images.PlatformImage | images.ImageIndex) -> TagDescriptor:
     """Return the descriptor that this registry returns; it derives its ETags from digests."""
     return TagDescriptor(item.digest, item.media_type, f'"{item.digest}"')
 
 
-def test_it_is_a_registry_as_the_pipeline_knows_it(registry):
+def test_client_implements_registry_port(registry):
     asked: Registry = client(registry.host)
     assert asked
 
 
-def test_a_tag_that_moves_is_seen_at_once(registry):
+def test_moved_tag_is_noticed_immediately(registry):
     oci = client(registry.host)
-    moving = line(registry, "moving")
+    moving = build_tag_ref(registry, "moving")
     registry.push(OLD, "moving", "1")
-    assert oci.fetch_descriptor(moving) == claim_of(OLD)
+    assert oci.fetch_descriptor(moving) == build_descriptor(OLD)
     registry.push(NEW, "moving", "1")
-    assert oci.fetch_descriptor(moving) == claim_of(NEW)
+    assert oci.fetch_descriptor(moving) == build_descriptor(NEW)
     assert oci.fetch_manifest(moving, OLD.digest).digest == OLD.digest, "what a tag left stays there by its digest"
 
 
 @pytest.mark.parametrize("docker", [False, True])
 @pytest.mark.parametrize("index", [False, True])
-def test_the_digest_is_that_of_what_was_pushed_whatever_its_type(registry, docker, index):
+def test_digest_of_pushed_item_is_returned_for_all_types(registry, docker, index):
     """With fewer accepted types, this registry answers 404, converts to schema 1, or chooses linux/amd64."""
     convert = convert_to_docker if docker else lambda item: item
     item = convert(images.build_image([images.build_layer({"a": b"b"})]))
@@ -80,9 +80,9 @@ def test_the_digest_is_that_of_what_was_pushed_whatever_its_type(registry, docke
     repository = f"types/{docker}/{index}".lower()
     registry.push(pushed, repository, "1")
     oci = client(registry.host)
-    claim = oci.fetch_descriptor(line(registry, repository))
-    assert claim == claim_of(pushed)
-    manifest = oci.fetch_manifest(line(registry, repository), claim.digest)
+    claim = oci.fetch_descriptor(build_tag_ref(registry, repository))
+    assert claim == build_descriptor(pushed)
+    manifest = oci.fetch_manifest(build_tag_ref(registry, repository), claim.digest)
     assert (manifest.kind, manifest.media_type) == (
         ManifestKind.INDEX if index else ManifestKind.MANIFEST,
         pushed.media_type,
@@ -90,79 +90,82 @@ def test_the_digest_is_that_of_what_was_pushed_whatever_its_type(registry, docke
     assert manifest.platforms == (("linux/amd64", "linux/arm64") if index else ())
 
 
-def test_one_head_for_a_line_and_one_get_when_it_moved(registry, asked):
+def test_client_sends_one_head_per_tag_and_one_get_when_tag_moved(registry, asked):
     for number in range(20):
         registry.push(OLD, f"cheap/{number}", "1")
     registry.forget()
     oci = client(registry.host)
     for number in range(20):
-        oci.fetch_descriptor(line(registry, f"cheap/{number}"))
+        oci.fetch_descriptor(build_tag_ref(registry, f"cheap/{number}"))
     assert asked() == [f"HEAD /v2/cheap/{number}/manifests/1 200" for number in range(20)]
     registry.forget()
     for number in range(20):
         oci.fetch_manifest(
-            line(registry, f"cheap/{number}"), oci.fetch_descriptor(line(registry, f"cheap/{number}")).digest
+            build_tag_ref(registry, f"cheap/{number}"),
+            oci.fetch_descriptor(build_tag_ref(registry, f"cheap/{number}")).digest,
         )
     assert len(asked()) == 40
 
 
-def test_an_answer_that_still_holds_is_not_given_again(registry, asked):
+def test_unchanged_descriptor_is_confirmed_by_etag(registry, asked):
     registry.push(OLD, "remembered", "1")
-    remembered = line(registry, "remembered")
+    remembered = build_tag_ref(registry, "remembered")
     claim = client(registry.host).fetch_descriptor(remembered)
     registry.forget()
     assert client(registry.host).fetch_descriptor(remembered, claim) is claim
     registry.push(NEW, "remembered", "1")
-    assert client(registry.host).fetch_descriptor(remembered, claim) == claim_of(NEW)
+    assert client(registry.host).fetch_descriptor(remembered, claim) == build_descriptor(NEW)
     assert [each for each in asked() if each.startswith("HEAD /v2/remembered/manifests/1")] == [
         "HEAD /v2/remembered/manifests/1 304",
         "HEAD /v2/remembered/manifests/1 200",
     ]
 
 
-def test_an_answer_that_still_holds_is_no_way_around_a_login(private):
+def test_etag_does_not_bypass_login(private):
     oci = client(private.host, username="user", password="right")
-    claim = oci.fetch_descriptor(line(private, "private"))
+    claim = oci.fetch_descriptor(build_tag_ref(private, "private"))
     assert (
-        client(private.host, username="user", password="right").fetch_descriptor(line(private, "private"), claim)
+        client(private.host, username="user", password="right").fetch_descriptor(
+            build_tag_ref(private, "private"), claim
+        )
         is claim
     )
     with pytest.raises(RegistryError):
-        client(private.host).fetch_descriptor(line(private, "private"), claim)
+        client(private.host).fetch_descriptor(build_tag_ref(private, "private"), claim)
 
 
-def test_what_is_not_there_is_a_finding_and_no_failure(registry, asked):
+def test_missing_tag_is_not_found_and_not_a_failure(registry, asked):
     registry.push(OLD, "there", "1")
     oci = client(registry.host)
-    for missing in (line(registry, "there", "2"), line(registry, "nowhere")):
+    for missing in (build_tag_ref(registry, "there", "2"), build_tag_ref(registry, "nowhere")):
         with pytest.raises(RegistryError, match=r"answered 404") as caught:
             oci.fetch_descriptor(missing)
         assert (caught.value.reason, caught.value.is_failure) == (Reason.NOT_FOUND_OR_DENIED, False)
         assert caught.value.host == registry.host
     with pytest.raises(RegistryError, match="MANIFEST_UNKNOWN: manifest unknown"):
-        oci.fetch_manifest(line(registry, "there"), NEW.digest)
+        oci.fetch_manifest(build_tag_ref(registry, "there"), NEW.digest)
 
 
-def test_a_digest_that_was_deleted_is_not_found(registry):
+def test_deleted_digest_is_not_found(registry):
     registry.push(OLD, "deleted", "1")
     registry.delete("deleted", OLD.digest)
     with pytest.raises(RegistryError) as caught:
-        client(registry.host).fetch_manifest(line(registry, "deleted"), OLD.digest)
+        client(registry.host).fetch_manifest(build_tag_ref(registry, "deleted"), OLD.digest)
     assert caught.value.reason is Reason.NOT_FOUND_OR_DENIED
 
 
-def test_a_chart_is_no_image(registry):
+def test_chart_is_not_an_image(registry):
     chart = images.build_artifact("application/vnd.cncf.helm.config.v1+json", [images.build_layer({"Chart.yaml": b""})])
     registry.push(chart, "chart", "1")
     with pytest.raises(RegistryError, match="not an image") as caught:
-        client(registry.host).fetch_manifest(line(registry, "chart"), chart.digest)
+        client(registry.host).fetch_manifest(build_tag_ref(registry, "chart"), chart.digest)
     assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, False)
 
 
 # Image metadata
 
 
-def test_an_index_speaks_through_its_image_for_linux_amd64(registry, asked):
+def test_index_is_described_by_linux_amd64_image(registry, asked):
     labels = {f"{PREFIX}version": "1.2", f"{PREFIX}source": "https://label.example", f"{PREFIX}revision": "abc"}
     annotations = {f"{PREFIX}source": "https://manifest.example"}
     spoken = images.build_image([images.build_layer({"a": b"s"})], labels=labels, annotations=annotations)
@@ -172,9 +175,9 @@ def test_an_index_speaks_through_its_image_for_linux_amd64(registry, asked):
     index = images.build_index([silent, spoken], annotations={f"{PREFIX}base.name": "debian:12"})
     registry.push(index, "described", "1")
     oci = client(registry.host)
-    manifest = oci.fetch_manifest(line(registry, "described"), index.digest)
+    manifest = oci.fetch_manifest(build_tag_ref(registry, "described"), index.digest)
     registry.forget()
-    found = oci.describe_image(line(registry, "described"), manifest)
+    found = oci.describe_image(build_tag_ref(registry, "described"), manifest)
     assert (found.digest, found.kind, found.platforms) == (
         index.digest,
         ManifestKind.INDEX,
@@ -190,20 +193,20 @@ def test_an_index_speaks_through_its_image_for_linux_amd64(registry, asked):
     ], "the index was fetched a moment ago and is not fetched again"
 
 
-def test_an_index_without_linux_amd64_speaks_through_its_first_image(registry):
+def test_index_without_linux_amd64_is_described_by_first_image(registry):
     first = images.build_image([images.build_layer({})], platform="linux/s390x", labels={f"{PREFIX}version": "first"})
     index = images.build_index([first, ARM])
     registry.push(index, "without", "1")
     oci = client(registry.host)
     assert (
         oci.describe_image(
-            line(registry, "without"), oci.fetch_manifest(line(registry, "without"), index.digest)
+            build_tag_ref(registry, "without"), oci.fetch_manifest(build_tag_ref(registry, "without"), index.digest)
         ).version
         == "first"
     )
 
 
-def test_an_index_that_says_all_itself_costs_no_further_pull(registry, asked):
+def test_index_with_complete_annotations_needs_no_further_pull(registry, asked):
     said = {
         f"{PREFIX}created": "2026-11-02T03:04:05Z",
         f"{PREFIX}source": "https://github.com/a/b.git#abc:12",
@@ -215,39 +218,43 @@ def test_an_index_that_says_all_itself_costs_no_further_pull(registry, asked):
     index = annotate_descriptors(images.build_index([NEW]), said)
     registry.push(index, "official", "1")
     oci = client(registry.host)
-    manifest = oci.fetch_manifest(line(registry, "official"), index.digest)
+    manifest = oci.fetch_manifest(build_tag_ref(registry, "official"), index.digest)
     registry.forget()
-    found = oci.describe_image(line(registry, "official"), manifest)
+    found = oci.describe_image(build_tag_ref(registry, "official"), manifest)
     assert asked() == []
     assert found.created == datetime(2026, 11, 2, 3, 4, 5, tzinfo=UTC)
     assert (found.version, found.base) == ("3.12", BaseImage("debian:bookworm-slim", OLD.digest))
 
 
-def test_a_manifest_speaks_for_itself_and_has_its_own_platform(registry):
+def test_single_manifest_is_described_with_own_platform(registry):
     image = convert_to_docker(
         images.build_image([images.build_layer({})], platform="linux/arm/v7", labels={f"{PREFIX}version": "7"})
     )
     registry.push(image, "single", "1")
     oci = client(registry.host)
-    found = oci.describe_image(line(registry, "single"), oci.fetch_manifest(line(registry, "single"), image.digest))
+    found = oci.describe_image(
+        build_tag_ref(registry, "single"), oci.fetch_manifest(build_tag_ref(registry, "single"), image.digest)
+    )
     assert (found.kind, found.platforms, found.version) == (ManifestKind.MANIFEST, ("linux/arm/v7",), "7")
     assert found.base is None
 
 
-def test_an_image_of_1970_has_no_age(registry):
+def test_image_with_epoch_time_has_no_creation_time(registry):
     image = images.build_image([images.build_layer({})], created=datetime(1970, 1, 1, tzinfo=UTC))
     registry.push(image, "epoch", "1")
     oci = client(registry.host)
     assert (
-        oci.describe_image(line(registry, "epoch"), oci.fetch_manifest(line(registry, "epoch"), image.digest)).created
+        oci.describe_image(
+            build_tag_ref(registry, "epoch"), oci.fetch_manifest(build_tag_ref(registry, "epoch"), image.digest)
+        ).created
         is None
     )
 
 
-def test_a_manifest_of_an_earlier_run_can_be_described(registry):
+def test_manifest_of_earlier_run_can_be_described(registry):
     registry.push(NEW, "earlier", "1")
-    manifest = client(registry.host).fetch_manifest(line(registry, "earlier"), NEW.digest)
-    found = client(registry.host).describe_image(line(registry, "earlier"), manifest)
+    manifest = client(registry.host).fetch_manifest(build_tag_ref(registry, "earlier"), NEW.digest)
+    found = client(registry.host).describe_image(build_tag_ref(registry, "earlier"), manifest)
     assert found.created == datetime(2026, 11, 1, tzinfo=UTC)
 
 
@@ -262,55 +269,55 @@ def private(tmp_path_factory):
         yield running
 
 
-def test_a_password_opens_a_registry_and_is_asked_for_once(private):
+def test_password_login_is_challenged_once(private):
     private.forget()
     oci = client(private.host, username="user", password="right")
-    assert oci.fetch_descriptor(line(private, "private")).digest == OLD.digest
-    assert oci.fetch_manifest(line(private, "private"), OLD.digest).digest == OLD.digest
-    assert oci.fetch_descriptor(line(private, "other")).digest == OLD.digest
+    assert oci.fetch_descriptor(build_tag_ref(private, "private")).digest == OLD.digest
+    assert oci.fetch_manifest(build_tag_ref(private, "private"), OLD.digest).digest == OLD.digest
+    assert oci.fetch_descriptor(build_tag_ref(private, "other")).digest == OLD.digest
     statuses = [(request.method, request.status) for request in private.requests()]
     assert statuses == [("HEAD", 401), ("HEAD", 200), ("GET", 200), ("HEAD", 200)]
 
 
-def test_a_wrong_password_is_a_failure_that_says_which(private):
+def test_wrong_password_is_failure_that_names_registry(private):
     with pytest.raises(RegistryError, match=f"configured for {private.host}") as caught:
-        client(private.host, username="user", password="wrong").fetch_descriptor(line(private, "private"))
+        client(private.host, username="user", password="wrong").fetch_descriptor(build_tag_ref(private, "private"))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.DENIED, True)
     assert "wrong" not in str(caught.value)
 
 
 @pytest.mark.parametrize("entry", [{}, {"is_anonymous": True}])
-def test_without_a_credential_a_closed_door_is_a_finding(private, entry):
+def test_private_repository_without_credential_is_not_a_failure(private, entry):
     with pytest.raises(RegistryError, match="needs a credential") as caught:
-        client(private.host, **entry).fetch_descriptor(line(private, "private"))
+        client(private.host, **entry).fetch_descriptor(build_tag_ref(private, "private"))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.NOT_FOUND_OR_DENIED, False)
 
 
-def test_a_docker_login_opens_it_too(private, tmp_path):
+def test_docker_login_opens_private_registry(private, tmp_path):
     auths = {private.host: {"username": "user", "password": "right"}}
     (tmp_path / "config.json").write_text(json.dumps({"auths": auths}))
     entries = [RegistryEntry(private.host, is_insecure=True)]
     oci = OciRegistry(entries, environment={"DOCKER_CONFIG": str(tmp_path)})
-    assert oci.fetch_descriptor(line(private, "private")).digest == OLD.digest
+    assert oci.fetch_descriptor(build_tag_ref(private, "private")).digest == OLD.digest
 
 
 def test_netrc_is_never_used(private, a_home_of_its_own):
     (a_home_of_its_own / ".netrc").write_text("machine 127.0.0.1 login user password right\n")
     with pytest.raises(RegistryError):
-        client(private.host).fetch_descriptor(line(private, "private"))
+        client(private.host).fetch_descriptor(build_tag_ref(private, "private"))
 
 
 # Endpoints
 
 
-def test_a_host_that_nobody_listed_is_not_contacted(registry, asked):
+def test_unlisted_host_gets_no_request(registry, asked):
     with pytest.raises(RegistryError, match="`registries:`") as caught:
-        OciRegistry(environment={}).fetch_descriptor(line(registry, "there"))
+        OciRegistry(environment={}).fetch_descriptor(build_tag_ref(registry, "there"))
     assert caught.value.reason is Reason.UNREACHABLE
     assert asked() == []
 
 
-def test_a_mirror_is_asked_for_what_the_file_calls_docker_hub(registry, asked):
+def test_docker_hub_image_is_fetched_from_mirror(registry, asked):
     registry.push(NEW, "hub/library/nginx", "1")
     registry.forget()
     entry = RegistryEntry("docker.io", mirror=f"{registry.host}/hub", is_insecure=True)
@@ -324,19 +331,19 @@ def test_a_mirror_is_asked_for_what_the_file_calls_docker_hub(registry, asked):
     )
 
 
-def test_https_is_spoken_with_the_operators_own_ca(tmp_path):
+def test_https_uses_configured_ca(tmp_path):
     certificate = Certificate.make(tmp_path)
     with DockerRegistry(tls=certificate) as secure:
         secure.push(OLD, "secure", "1")
         oci = client(secure.host, is_insecure=False, ca=str(certificate.path))
-        assert oci.fetch_descriptor(line(secure, "secure")).digest == OLD.digest
-        assert oci.get_pull_address(line(secure, "secure"), OLD.digest).ca == str(certificate.path)
+        assert oci.fetch_descriptor(build_tag_ref(secure, "secure")).digest == OLD.digest
+        assert oci.get_pull_address(build_tag_ref(secure, "secure"), OLD.digest).ca == str(certificate.path)
         with pytest.raises(RegistryError, match="certificate") as caught:
-            client(secure.host, is_insecure=False).fetch_descriptor(line(secure, "secure"))
+            client(secure.host, is_insecure=False).fetch_descriptor(build_tag_ref(secure, "secure"))
         assert (caught.value.reason, caught.value.is_failure) == (Reason.UNREACHABLE, True)
 
 
-def test_another_program_pulls_from_where_we_ask():
+def test_pull_address_has_host_and_login_of_endpoint():
     digest = Digest("sha256:" + "a" * 64)
     entries = [
         RegistryEntry("ghcr.io", username="user", password="word"),
@@ -357,7 +364,7 @@ def test_another_program_pulls_from_where_we_ask():
 # Threads
 
 
-def test_one_client_serves_many_threads(registry):
+def test_client_serves_many_threads(registry):
     items = {f"threads/{n}": images.build_image([images.build_layer({"n": str(n).encode()})]) for n in range(24)}
     for repository, item in items.items():
         registry.push(item, repository, "1")
@@ -365,8 +372,8 @@ def test_one_client_serves_many_threads(registry):
     found: dict[str, Digest] = {}
 
     def ask(repository: str) -> None:
-        claim = oci.fetch_descriptor(line(registry, repository))
-        found[repository] = oci.fetch_manifest(line(registry, repository), claim.digest).digest
+        claim = oci.fetch_descriptor(build_tag_ref(registry, repository))
+        found[repository] = oci.fetch_manifest(build_tag_ref(registry, repository), claim.digest).digest
 
     threads = [threading.Thread(target=ask, args=(repository,)) for repository in items]
     for thread in threads:
@@ -376,10 +383,12 @@ def test_one_client_serves_many_threads(registry):
     assert found == {repository: item.digest for repository, item in items.items()}
 
 
-def test_a_closed_registry_is_met_by_one_thread_not_by_all(private):
+def test_threads_share_one_challenge(private):
     private.forget()
     oci = client(private.host, username="user", password="right")
-    threads = [threading.Thread(target=oci.fetch_descriptor, args=(line(private, "private"),)) for _ in range(12)]
+    threads = [
+        threading.Thread(target=oci.fetch_descriptor, args=(build_tag_ref(private, "private"),)) for _ in range(12)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -387,10 +396,10 @@ def test_a_closed_registry_is_met_by_one_thread_not_by_all(private):
     assert sorted(request.status for request in private.requests()) == [200] * 12 + [401]
 
 
-def test_tools_know_an_image_by_three_digests_and_each_is_asked_for_once(registry, asked):
+def test_image_has_three_digests_and_each_is_fetched_once(registry, asked):
     both = images.build_index([NEW, ARM])
     registry.push(both, "names/index", "1")
-    oci, at = client(registry.host), line(registry, "names/index")
+    oci, at = client(registry.host), build_tag_ref(registry, "names/index")
     new, arm = (json.loads(item.content)["config"]["digest"] for item in (NEW, ARM))
     registry.forget()
     assert oci.list_digests(at, both.digest, "linux/amd64") == {both.digest, NEW.digest, new}

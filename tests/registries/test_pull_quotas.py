@@ -21,7 +21,7 @@ IMAGE = images.build_image([images.build_layer({"a": b"b"})])
 SIX_HOURS = ";w=21600"
 
 
-def manifest(headers: dict[str, str]) -> Reply:
+def build_manifest_reply(headers: dict[str, str]) -> Reply:
     said = {"Content-Type": IMAGE.media_type, "Docker-Content-Digest": IMAGE.digest}
     return Reply(200, IMAGE.content, said | headers)
 
@@ -31,19 +31,21 @@ def client(*hosts: str) -> OciRegistry:
     return OciRegistry(entries, environment={}, sleep=lambda seconds: None)
 
 
-def hub(left: int, limit: int = 100, window: str = SIX_HOURS):
+def build_hub_responder(left: int, limit: int = 100, window: str = SIX_HOURS):
     """Respond like Docker Hub, which counts every GET of a manifest and reports the quota for HEAD, too."""
     counted = [left]
 
     def answer(received: Received) -> Reply:
         counted[0] -= received.method == "GET"
-        return manifest({"RateLimit-Limit": f"{limit}{window}", "RateLimit-Remaining": f"{max(counted[0], 0)}{window}"})
+        return build_manifest_reply(
+            {"RateLimit-Limit": f"{limit}{window}", "RateLimit-Remaining": f"{max(counted[0], 0)}{window}"}
+        )
 
     return answer
 
 
-def test_pulls_end_at_the_reserve_and_heads_go_on():
-    with Listener(hub(RESERVED_PULLS + 2)) as server:
+def test_pulls_stop_at_reserve_and_heads_continue():
+    with Listener(build_hub_responder(RESERVED_PULLS + 2)) as server:
         oci, nginx = client(server.host), TagRef(f"{server.host}/library/nginx", "1")
         for _ in range(2):
             oci.fetch_manifest(nginx, oci.fetch_descriptor(nginx).digest)
@@ -57,16 +59,16 @@ def test_pulls_end_at_the_reserve_and_heads_go_on():
 
 
 @pytest.mark.parametrize(("window", "said"), [(";w=60", "60 seconds"), (";w=3600", "1 hour"), (";w=5400", "1.5 hours")])
-def test_when_pulls_come_back_is_said_in_words_of_people(window, said):
-    with Listener(hub(RESERVED_PULLS, window=window)) as server:
+def test_quota_renewal_time_is_readable(window, said):
+    with Listener(build_hub_responder(RESERVED_PULLS, window=window)) as server:
         oci, nginx = client(server.host), TagRef(f"{server.host}/library/nginx", "1")
         oci.fetch_descriptor(nginx)
         with pytest.raises(RegistryError, match=f"is renewed within {said}; hint: run again"):
             oci.fetch_manifest(nginx, IMAGE.digest)
 
 
-def test_a_small_quota_keeps_back_less():
-    with Listener(hub(3, limit=20)) as server:
+def test_small_quota_has_smaller_reserve():
+    with Listener(build_hub_responder(3, limit=20)) as server:
         oci, nginx = client(server.host), TagRef(f"{server.host}/library/nginx", "1")
         oci.fetch_descriptor(nginx)
         oci.fetch_manifest(nginx, IMAGE.digest)
@@ -75,7 +77,7 @@ def test_a_small_quota_keeps_back_less():
 
 
 def test_blobs_are_not_counted():
-    used_up = manifest({"RateLimit-Remaining": f"0{SIX_HOURS}"})
+    used_up = build_manifest_reply({"RateLimit-Remaining": f"0{SIX_HOURS}"})
     config = Reply(body=IMAGE.blobs[0])
     with Listener(lambda received: used_up if "/manifests/" in received.path else config) as server:
         oci, line = client(server.host), TagRef(f"{server.host}/a", "1")
@@ -83,15 +85,15 @@ def test_blobs_are_not_counted():
 
 
 @pytest.mark.parametrize("left", ["5", "nonsense;w=21600", "", "-1;w=1", "5;w=x"])
-def test_what_is_no_quota_of_pulls_is_not_taken_for_one(left):
-    with Listener(lambda received: manifest({"RateLimit-Remaining": left})) as server:
+def test_invalid_quota_header_is_ignored(left):
+    with Listener(lambda received: build_manifest_reply({"RateLimit-Remaining": left})) as server:
         oci, nginx = client(server.host), TagRef(f"{server.host}/a", "1")
         oci.fetch_descriptor(nginx)
         assert oci.fetch_manifest(nginx, IMAGE.digest).digest == IMAGE.digest
 
 
-def test_one_registrys_quota_is_not_another_ones():
-    with Listener(hub(0)) as poor, Listener(hub(100)) as rich:
+def test_quota_applies_only_to_its_registry():
+    with Listener(build_hub_responder(0)) as poor, Listener(build_hub_responder(100)) as rich:
         oci = client(poor.host, rich.host)
         oci.fetch_descriptor(TagRef(f"{poor.host}/a", "1"))
         assert oci.fetch_manifest(TagRef(f"{rich.host}/a", "1"), IMAGE.digest).digest == IMAGE.digest
@@ -99,7 +101,7 @@ def test_one_registrys_quota_is_not_another_ones():
             oci.fetch_manifest(TagRef(f"{poor.host}/a", "1"), IMAGE.digest)
 
 
-def test_pulls_that_are_under_way_are_counted():
+def test_pulls_in_progress_are_counted():
     quotas = PullQuotas()
     (endpoint,) = filter(None, [EndpointDirectory().find_endpoint("docker.io")])
     left = {"ratelimit-remaining": f"{RESERVED_PULLS + 3}{SIX_HOURS}"}
@@ -127,7 +129,7 @@ def test_pulls_that_are_under_way_are_counted():
 
 
 @responses.activate
-def test_a_quota_that_others_used_up_costs_the_images_that_moved_and_no_other():
+def test_used_up_quota_affects_only_moved_images():
     url = "https://registry-1.docker.io/v2/library/{}/manifests/{}"
     used_up = {"RateLimit-Remaining": f"0{SIX_HOURS}", "Retry-After": "21600"}
     said = {"Content-Type": IMAGE.media_type, "Docker-Content-Digest": IMAGE.digest}

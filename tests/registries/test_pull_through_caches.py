@@ -43,7 +43,7 @@ GAR = "europe-docker.pkg.dev"
         ("docker.io/library/nginx", "docker.io/library/nginx"),
     ],
 )
-def test_what_a_file_names_in_a_cache_is_asked_for_upstream(written, known):
+def test_cached_repository_has_upstream_origin(written, known):
     access = EndpointDirectory(
         [
             RegistryEntry("acme.azurecr.io", "hub", upstream="docker.io"),
@@ -63,7 +63,7 @@ def basic(user: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:word".encode()).decode()
 
 
-def registry(image: PlatformImage, user: str):
+def build_image_responder(image: PlatformImage, user: str):
     """Serve one image under any name to one user."""
 
     def answer(received: Received) -> Reply:
@@ -86,7 +86,7 @@ def client(cache: Listener, upstream: Listener, **entry) -> OciRegistry:
     return OciRegistry(entries, environment={}, sleep=lambda seconds: None)
 
 
-def paths(server: Listener) -> list[str]:
+def list_authorized_requests(server: Listener) -> list[str]:
     return [f"{received.method} {received.path}" for received in server.received if "authorization" in received.headers]
 
 
@@ -94,8 +94,11 @@ def sent(server: Listener) -> set[str | None]:
     return {received.headers.get("authorization") for received in server.received}
 
 
-def test_a_cache_that_is_behind_is_asked_for_the_digest_only_and_neither_sees_the_others_credential():
-    with Listener(registry(NEW, "cache")) as cache, Listener(registry(NEW, "upstream")) as upstream:
+def test_stale_cache_gets_only_digest_request_and_own_credential():
+    with (
+        Listener(build_image_responder(NEW, "cache")) as cache,
+        Listener(build_image_responder(NEW, "upstream")) as upstream,
+    ):
         oci = client(cache, upstream)
         nginx = TagRef(f"{cache.host}/hub/nginx", "1")
         assert oci.get_origin(nginx) == TagRef(f"{upstream.host}/up/nginx", "1")
@@ -103,15 +106,17 @@ def test_a_cache_that_is_behind_is_asked_for_the_digest_only_and_neither_sees_th
         assert digest == NEW.digest
         assert not cache.received, "what the tag points to is the upstream's to say"
         assert oci.fetch_manifest(nginx, digest).digest == NEW.digest
-    assert paths(upstream) == ["HEAD /v2/up/nginx/manifests/1"]
-    assert paths(cache) == [f"GET /v2/hub/nginx/manifests/{NEW.digest}"], "it is fetched under the name in the file"
+    assert list_authorized_requests(upstream) == ["HEAD /v2/up/nginx/manifests/1"]
+    assert list_authorized_requests(cache) == [f"GET /v2/hub/nginx/manifests/{NEW.digest}"], (
+        "it is fetched under the name in the file"
+    )
     sent = {
         server: {received.headers.get("authorization") for received in server.received} for server in (cache, upstream)
     }
     assert sent == {cache: {None, basic("cache")}, upstream: {None, basic("upstream")}}
 
 
-def test_the_tags_of_a_cached_repository_are_the_upstreams():
+def test_tags_of_cached_repository_come_from_upstream():
     """A cache lists only tags that were pulled through it."""
     tags = Reply(200, b'{"tags": ["1", "2"]}')
     with Listener(lambda received: Reply(500)) as cache, Listener(lambda received: tags) as upstream:
@@ -120,8 +125,11 @@ def test_the_tags_of_a_cached_repository_are_the_upstreams():
     assert upstream.received[0].path.startswith("/v2/up/nginx/tags/list?")
 
 
-def test_what_the_cache_cannot_give_is_not_taken_from_its_upstream():
-    with Listener(registry(OLD, "cache")) as cache, Listener(registry(NEW, "upstream")) as upstream:
+def test_missing_digest_in_cache_is_not_fetched_from_upstream():
+    with (
+        Listener(build_image_responder(OLD, "cache")) as cache,
+        Listener(build_image_responder(NEW, "upstream")) as upstream,
+    ):
         oci = client(cache, upstream)
         nginx = TagRef(f"{cache.host}/hub/nginx", "1")
         with pytest.raises(RegistryError, match=f"{cache.host} answered 404") as caught:
@@ -129,22 +137,28 @@ def test_what_the_cache_cannot_give_is_not_taken_from_its_upstream():
     assert (caught.value.reason, caught.value.host) == (Reason.NOT_FOUND_OR_DENIED, cache.host)
 
 
-def test_an_upstream_that_does_not_answer_is_not_replaced_by_its_cache():
-    with Listener(registry(OLD, "cache")) as cache, Listener(lambda received: Reply(500)) as upstream:
+def test_failing_upstream_is_not_replaced_by_cache():
+    with Listener(build_image_responder(OLD, "cache")) as cache, Listener(lambda received: Reply(500)) as upstream:
         with pytest.raises(RegistryError) as caught:
             client(cache, upstream).fetch_descriptor(TagRef(f"{cache.host}/hub/nginx", "1"))
         assert not cache.received
     assert (caught.value.reason, caught.value.host) == (Reason.REGISTRY_ERROR, upstream.host)
 
 
-def test_the_rest_of_the_registry_is_asked_itself():
-    with Listener(registry(OLD, "cache")) as cache, Listener(registry(NEW, "upstream")) as upstream:
+def test_other_repositories_of_cache_host_are_fetched_directly():
+    with (
+        Listener(build_image_responder(OLD, "cache")) as cache,
+        Listener(build_image_responder(NEW, "upstream")) as upstream,
+    ):
         assert client(cache, upstream).fetch_descriptor(TagRef(f"{cache.host}/team/web", "1")).digest == OLD.digest
         assert not upstream.received
 
 
-def test_a_name_of_a_cache_that_has_a_mirror_is_fetched_there():
-    with Listener(registry(NEW, "cache")) as cache, Listener(registry(NEW, "upstream")) as upstream:
+def test_cache_with_mirror_is_fetched_from_mirror():
+    with (
+        Listener(build_image_responder(NEW, "cache")) as cache,
+        Listener(build_image_responder(NEW, "upstream")) as upstream,
+    ):
         entries = [
             RegistryEntry("old.acme.io", mirror=f"{cache.host}/moved", is_insecure=True, upstream=upstream.host),
             RegistryEntry(cache.host, username="cache", password="word"),
@@ -153,11 +167,14 @@ def test_a_name_of_a_cache_that_has_a_mirror_is_fetched_there():
         oci = OciRegistry(entries, environment={}, sleep=lambda seconds: None)
         web = TagRef("old.acme.io/a/web", "1")
         assert oci.fetch_manifest(web, oci.fetch_descriptor(web).digest).digest == NEW.digest
-    assert paths(upstream) == ["HEAD /v2/a/web/manifests/1"]
-    assert paths(cache) == [f"GET /v2/moved/a/web/manifests/{NEW.digest}"]
+    assert list_authorized_requests(upstream) == ["HEAD /v2/a/web/manifests/1"]
+    assert list_authorized_requests(cache) == [f"GET /v2/moved/a/web/manifests/{NEW.digest}"]
 
 
-def test_another_program_pulls_from_the_cache():
-    with Listener(registry(NEW, "cache")) as cache, Listener(registry(NEW, "upstream")) as upstream:
+def test_pull_address_is_cache():
+    with (
+        Listener(build_image_responder(NEW, "cache")) as cache,
+        Listener(build_image_responder(NEW, "upstream")) as upstream,
+    ):
         address = client(cache, upstream).get_pull_address(TagRef(f"{cache.host}/hub/nginx", "1"), NEW.digest)
     assert (address.reference, address.username) == (f"{cache.host}/hub/nginx@{NEW.digest}", "cache")

@@ -31,7 +31,7 @@ HISTORY = [entry("1", BAD, 300), entry("1", OLD, 100, end_ts=200), entry("1", OT
 CURRENT = [entry("1", BAD, 300), entry("1.0.1", OLD, 90)]
 
 
-class Quay:
+class FakeQuay:
     """Answers as quay.io does for a repository, or with `reply`."""
 
     def __init__(self) -> None:
@@ -58,8 +58,8 @@ class Quay:
 
 
 @pytest.fixture
-def quay() -> Iterator[tuple[Quay, Listener, QuayTags]]:
-    served = Quay()
+def quay() -> Iterator[tuple[FakeQuay, Listener, QuayTags]]:
+    served = FakeQuay()
     with Listener(served.answer) as listener:
         directory = EndpointDirectory([RegistryEntry(listener.host, is_insecure=True)])
         http = HttpClient(directory.list_trusted_hosts(), environment={}, sleep=lambda _: None)
@@ -70,7 +70,7 @@ def read(tags: QuayTags):
     return tags.fetch_earlier_records(TagRef(f"{tags.host}/acme/app", "1"))
 
 
-def test_digests_of_a_tag_come_newest_first_with_the_tags_they_have_now(quay):
+def test_history_lists_digests_newest_first_with_current_tags(quay):
     served, _, tags = quay
     served.history += [entry("1", "sha512:beef", 400), "no entry", entry("11", digest("similar tag"), 500), {}]
     assert list(read(tags).items()) == [
@@ -80,7 +80,7 @@ def test_digests_of_a_tag_come_newest_first_with_the_tags_they_have_now(quay):
     ]
 
 
-def test_further_pages_of_current_tags_are_read_up_to_a_limit(quay):
+def test_pages_of_current_tags_are_read_up_to_limit(quay):
     served, listener, tags = quay
     served.current = [entry(f"0.{number}", BAD, number) for number in range(PER_PAGE)] + CURRENT
     assert read(tags)[OLD].tags == ("1.0.1",)
@@ -98,7 +98,7 @@ def test_private_and_missing_repositories_have_no_history(quay, status):
 
 
 @pytest.mark.parametrize("reply", [Reply(200, b"{"), Reply(200, b"[]"), Reply(200, b'{"tags": 3}'), Reply(500)])
-def test_answer_of_another_form_is_an_error(quay, reply):
+def test_malformed_response_is_failure(quay, reply):
     served, _, tags = quay
     served.reply = reply
     with pytest.raises(RegistryError, match="the history of acme/app:1") as error:
@@ -106,7 +106,7 @@ def test_answer_of_another_form_is_an_error(quay, reply):
     assert error.value.is_failure
 
 
-def test_no_other_host_is_asked():
+def test_history_is_read_only_from_quay():
     registry = OciRegistry([RegistryEntry(QUAY, mirror="127.0.0.1:1", is_insecure=True)], environment={})
     facts = registry.create_facts()
     assert isinstance(facts, HostFacts)

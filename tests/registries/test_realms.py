@@ -17,7 +17,7 @@ from bot.registries.auth import KNOWN_REALMS, MAX_TOKEN_ANSWER, may_receive_cred
 from bot.registries.endpoints import EndpointDirectory, RegistryEndpoint, RegistryEntry
 
 
-def test_a_realm_elsewhere_never_sees_the_credential():
+def test_realm_on_other_host_gets_no_credential():
     with Listener(lambda received: token()) as realm, Listener(guarded(f"{realm.url}/token")) as server:
         # The realm may be contacted, because it is listed as a registry, but that does not make it a token server.
         entries = [RegistryEntry(server.host, is_insecure=True, username="user", password="right")]
@@ -29,7 +29,7 @@ def test_a_realm_elsewhere_never_sees_the_credential():
     assert all(received.headers.get("authorization") != BASIC for received in server.received)
 
 
-def test_where_anybodys_token_is_not_enough_the_message_names_the_realm():
+def test_message_names_untrusted_realm_when_anonymous_token_is_refused():
     with Listener(lambda received: token()) as realm, Listener(guarded(f"{realm.url}/token", "another")) as server:
         entries = [RegistryEntry(server.host, is_insecure=True, username="user", password="right")]
         with pytest.raises(RegistryError, match=f"{realm.host}.*trusted_realms") as caught:
@@ -39,7 +39,7 @@ def test_where_anybodys_token_is_not_enough_the_message_names_the_realm():
     assert (caught.value.reason, caught.value.is_failure) == (Reason.DENIED, True)
 
 
-def test_a_realm_that_the_operator_trusts_sees_it():
+def test_trusted_realm_gets_credential():
     with Listener(lambda received: token()) as realm, Listener(guarded(f"{realm.url}/token")) as server:
         entry = RegistryEntry(
             server.host, is_insecure=True, username="user", password="right", trusted_realms=(realm.host,)
@@ -48,7 +48,7 @@ def test_a_realm_that_the_operator_trusts_sees_it():
     assert [received.headers.get("authorization") for received in realm.received] == [BASIC]
 
 
-def test_a_realm_on_the_registrys_own_origin_sees_it():
+def test_realm_on_registry_origin_gets_credential():
     def answer(received: Received) -> Reply:
         return token() if received.path.startswith("/token") else guarded(f"{server.url}/token?a=b")(received)
 
@@ -71,7 +71,7 @@ def test_a_realm_on_the_registrys_own_origin_sees_it():
         "nonsense",
     ],
 )
-def test_a_realm_that_leads_inside_is_not_asked(realm):
+def test_invalid_or_internal_realm_gets_no_request(realm):
     with Listener(lambda received: challenge(realm)) as server:
         entry = RegistryEntry(server.host, is_insecure=True, username="user", password="right")
         with pytest.raises(RegistryError, match=f"the token server that {server.host} names: ") as caught:
@@ -117,7 +117,7 @@ def test_realm_keeps_other_parameters(query):
 
 
 @pytest.mark.parametrize("realm", ["http://169.254.169.254/token", "https://[fe80::1]:8443/", "https://169.254.170.2/"])
-def test_nobody_is_told_to_list_a_realm_that_tells_a_machine_its_secrets(realm):
+def test_metadata_address_as_realm_has_no_hint_to_list_host(realm):
     with (
         Listener(lambda received: challenge(realm)) as server,
         pytest.raises(RegistryError, match=r" a registry$") as caught,
@@ -126,7 +126,7 @@ def test_nobody_is_told_to_list_a_realm_that_tells_a_machine_its_secrets(realm):
     assert "registries:" not in str(caught.value)
 
 
-def test_a_token_server_that_redirects_is_not_followed():
+def test_redirect_of_token_server_is_not_followed():
     elsewhere = Reply(307, headers={"Location": "/elsewhere"})
     with Listener(lambda received: elsewhere) as realm, Listener(guarded(f"{realm.url}/token")) as server:
         entry = RegistryEntry(server.host, is_insecure=True, trusted_realms=(realm.host,))
@@ -135,7 +135,7 @@ def test_a_token_server_that_redirects_is_not_followed():
     assert len(realm.received) == 1
 
 
-def test_a_token_server_that_answers_without_end_is_not_read():
+def test_token_response_above_size_limit_is_refused():
     endless = Reply(200, json.dumps({"token": "a" * MAX_TOKEN_ANSWER}).encode())
     with Listener(lambda received: endless) as realm, Listener(guarded(f"{realm.url}/token")) as server:
         entry = RegistryEntry(server.host, is_insecure=True, trusted_realms=(realm.host,))
@@ -144,7 +144,7 @@ def test_a_token_server_that_answers_without_end_is_not_read():
     assert caught.value.reason is Reason.REGISTRY_ERROR
 
 
-def test_a_token_that_one_registry_was_given_is_never_shown_to_another():
+def test_token_is_sent_only_to_its_registry():
     issued: list[str] = []
 
     def issue(received: Received) -> Reply:
@@ -174,14 +174,14 @@ ENDPOINTS = {
 
 
 @pytest.mark.parametrize("host", ENDPOINTS)
-def test_a_public_registrys_own_token_server_may_see_its_credential_and_no_other(host):
+def test_public_registry_sends_credential_only_to_own_token_server(host):
     endpoint = EndpointDirectory().find_endpoint(host)
     assert endpoint is not None
     for other, realm in ENDPOINTS.items():
         assert may_receive_credential(endpoint, Url.parse(realm)) == (other == host), (host, realm)
 
 
-def test_every_built_in_realm_is_of_a_host_that_is_asked():
+def test_built_in_realms_belong_to_known_endpoints():
     assert {endpoint.host for host in ENDPOINTS if (endpoint := EndpointDirectory().find_endpoint(host))} >= set(
         KNOWN_REALMS
     )
@@ -190,7 +190,7 @@ def test_every_built_in_realm_is_of_a_host_that_is_asked():
 @pytest.mark.parametrize(
     "realm", ["http://r.corp:5000/", "https://r.corp/", "https://r.corp:5001/", "https://x.r.corp:5000/"]
 )
-def test_another_scheme_port_or_label_is_another_origin(realm):
+def test_origin_differs_by_scheme_port_or_host(realm):
     endpoint = RegistryEndpoint("r.corp:5000", "r.corp:5000", "r.corp:5000")
     assert not may_receive_credential(endpoint, Url.parse(realm))
     assert may_receive_credential(endpoint, Url.parse("https://r.corp:5000/token"))
@@ -199,7 +199,7 @@ def test_another_scheme_port_or_label_is_another_origin(realm):
 # Mirrors
 
 
-def test_the_upstreams_credential_never_reaches_its_mirror():
+def test_credential_of_upstream_is_not_sent_to_mirror():
     def answer(received: Received) -> Reply:
         return token() if received.path.startswith("/token") else guarded(f"{server.url}/token")(received)
 
@@ -220,7 +220,7 @@ def test_the_upstreams_credential_never_reaches_its_mirror():
 
 
 @responses.activate
-def test_docker_hub_is_asked_at_its_api_and_its_token_server_with_the_hubs_credential():
+def test_docker_hub_uses_api_host_and_token_server_with_credential():
     url = "https://registry-1.docker.io/v2/library/nginx/manifests/1.27"
     realm = "https://auth.docker.io/token"
     wanted = {"WWW-Authenticate": f'Bearer realm="{realm}",service="registry.docker.io",scope="x"'}

@@ -31,7 +31,7 @@ def client(*hosts: str, pauses: list[float] | None = None, is_insecure: bool = T
     return OciRegistry(entries, environment={}, sleep=(pauses if pauses is not None else []).append)
 
 
-def line(server: Listener) -> TagRef:
+def build_tag_ref(server: Listener) -> TagRef:
     return TagRef(f"{server.host}/a/b", "1")
 
 
@@ -39,15 +39,15 @@ def serve(item: images.PlatformImage | images.ImageIndex, **headers: str) -> Rep
     return Reply(200, item.content, {"Content-Type": item.media_type} | headers)
 
 
-def claimed(item: images.PlatformImage | images.ImageIndex) -> Reply:
+def serve_with_digest(item: images.PlatformImage | images.ImageIndex) -> Reply:
     return serve(item, **{"Docker-Content-Digest": item.digest})
 
 
-def test_every_question_about_a_manifest_accepts_all_four_types_in_one_header():
-    with Listener(lambda received: claimed(IMAGE)) as server:
+def test_manifest_requests_accept_all_four_types():
+    with Listener(lambda received: serve_with_digest(IMAGE)) as server:
         oci = client(server.host)
-        oci.fetch_descriptor(line(server))
-        oci.fetch_manifest(line(server), IMAGE.digest)
+        oci.fetch_descriptor(build_tag_ref(server))
+        oci.fetch_manifest(build_tag_ref(server), IMAGE.digest)
     assert [received.headers["accept"] for received in server.received] == [ACCEPT, ACCEPT]
 
 
@@ -67,9 +67,11 @@ def test_every_question_about_a_manifest_accepts_all_four_types_in_one_header():
         Reply(501),
     ],
 )
-def test_where_a_head_claims_nothing_usable_the_manifest_is_fetched_and_hashed(head):
+def test_manifest_is_fetched_when_head_response_is_unusable(head):
     with Listener(lambda received: head if received.method == "HEAD" else serve(IMAGE)) as server:
-        assert client(server.host).fetch_descriptor(line(server)) == TagDescriptor(IMAGE.digest, IMAGE.media_type)
+        assert client(server.host).fetch_descriptor(build_tag_ref(server)) == TagDescriptor(
+            IMAGE.digest, IMAGE.media_type
+        )
     assert server.asked == ["HEAD /v2/a/b/manifests/1", "GET /v2/a/b/manifests/1"]
 
 
@@ -79,28 +81,33 @@ def test_where_a_head_claims_nothing_usable_the_manifest_is_fetched_and_hashed(h
 KNOWN = TagDescriptor(OTHER.digest, OTHER.media_type, 'W/"other"')
 
 
-def test_a_remembered_answer_is_asked_for_by_its_etag_and_only_by_it():
-    with Listener(lambda received: Reply(304) if "if-none-match" in received.headers else claimed(IMAGE)) as server:
+def test_known_descriptor_is_confirmed_only_by_etag():
+    with Listener(
+        lambda received: Reply(304) if "if-none-match" in received.headers else serve_with_digest(IMAGE)
+    ) as server:
         oci = client(server.host)
-        assert oci.fetch_descriptor(line(server), KNOWN) is KNOWN
-        assert oci.fetch_descriptor(line(server), TagDescriptor(OTHER.digest, OTHER.media_type)).digest == IMAGE.digest
-        assert oci.fetch_descriptor(line(server)).digest == IMAGE.digest
+        assert oci.fetch_descriptor(build_tag_ref(server), KNOWN) is KNOWN
+        assert (
+            oci.fetch_descriptor(build_tag_ref(server), TagDescriptor(OTHER.digest, OTHER.media_type)).digest
+            == IMAGE.digest
+        )
+        assert oci.fetch_descriptor(build_tag_ref(server)).digest == IMAGE.digest
     assert [received.headers.get("if-none-match") for received in server.received] == ['W/"other"', None, None]
 
 
-def test_a_registry_that_knows_no_etags_answers_anew():
-    with Listener(lambda received: claimed(IMAGE)) as server:
-        assert client(server.host).fetch_descriptor(line(server), KNOWN) == TagDescriptor(
+def test_registry_without_etags_returns_new_descriptor():
+    with Listener(lambda received: serve_with_digest(IMAGE)) as server:
+        assert client(server.host).fetch_descriptor(build_tag_ref(server), KNOWN) == TagDescriptor(
             IMAGE.digest, IMAGE.media_type
         )
     assert server.asked == ["HEAD /v2/a/b/manifests/1"]
 
 
-def test_nothing_changed_is_no_answer_to_who_remembers_nothing():
+def test_not_modified_without_known_etag_is_failure():
     with Listener(lambda received: Reply(304)) as server:
         for known in (None, TagDescriptor(OTHER.digest, OTHER.media_type)):
             with pytest.raises(RegistryError, match="answered 304") as caught:
-                client(server.host).fetch_descriptor(line(server), known)
+                client(server.host).fetch_descriptor(build_tag_ref(server), known)
             assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, True)
 
 
@@ -117,22 +124,22 @@ def test_nothing_changed_is_no_answer_to_who_remembers_nothing():
         ('"' + "a" * 300 + '"', None),
     ],
 )
-def test_only_an_etag_that_can_be_sent_back_is_kept(sent, kept):
+def test_only_valid_etag_is_kept(sent, kept):
     reply = serve(IMAGE, **{"Docker-Content-Digest": IMAGE.digest, "ETag": sent})
     with Listener(lambda received: reply) as server:
-        assert client(server.host).fetch_descriptor(line(server)).etag == kept
+        assert client(server.host).fetch_descriptor(build_tag_ref(server)).etag == kept
 
 
-def test_a_header_that_contradicts_the_body_is_not_believed():
+def test_digest_of_body_has_precedence_over_header():
     answers = {"HEAD": serve(IMAGE), "GET": serve(IMAGE, **{"Docker-Content-Digest": OTHER.digest})}
     with Listener(lambda received: answers[received.method]) as server:
-        assert client(server.host).fetch_descriptor(line(server)).digest == IMAGE.digest
+        assert client(server.host).fetch_descriptor(build_tag_ref(server)).digest == IMAGE.digest
 
 
-def test_bytes_that_do_not_have_the_digest_are_a_failure():
+def test_digest_mismatch_is_failure():
     reply = serve(OTHER, **{"Docker-Content-Digest": IMAGE.digest})
     with Listener(lambda received: reply) as server, pytest.raises(RegistryError, match=OTHER.digest) as caught:
-        client(server.host).fetch_manifest(line(server), IMAGE.digest)
+        client(server.host).fetch_manifest(build_tag_ref(server), IMAGE.digest)
     assert (caught.value.reason, caught.value.is_failure) == (Reason.DIGEST_MISMATCH, True)
 
 
@@ -143,41 +150,41 @@ def test_bytes_that_do_not_have_the_digest_are_a_failure():
         (IMAGE.content, DOCKER_MANIFEST, "contradict"),
     ],
 )
-def test_what_is_no_image_is_a_finding_and_no_failure(body, content_type, said):
+def test_other_document_is_error_and_not_a_failure(body, content_type, said):
     reply = Reply(200, body, {"Content-Type": content_type})
     with Listener(lambda received: reply) as server, pytest.raises(RegistryError, match=said) as caught:
-        client(server.host).fetch_descriptor(line(server))
+        client(server.host).fetch_descriptor(build_tag_ref(server))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, False)
 
 
-def test_a_page_for_browsers_is_no_registrys_answer_and_a_failure():
+def test_html_page_is_failure():
     reply = Reply(200, b"<html>Welcome to the guest network</html>", {"Content-Type": "text/html"})
     with Listener(lambda received: reply) as server, pytest.raises(RegistryError, match="not JSON") as caught:
-        client(server.host).fetch_descriptor(line(server))
+        client(server.host).fetch_descriptor(build_tag_ref(server))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, True)
 
 
-def test_a_manifest_without_a_type_is_sniffed():
+def test_manifest_without_type_is_recognised_by_content():
     untyped = json.dumps({key: value for key, value in json.loads(IMAGE.content).items() if key != "mediaType"})
     with Listener(lambda received: Reply(200, untyped.encode())) as server:
-        claim = client(server.host).fetch_descriptor(line(server))
+        claim = client(server.host).fetch_descriptor(build_tag_ref(server))
     assert claim == TagDescriptor(images.compute_digest(untyped.encode()), images.OCI_MANIFEST)
 
 
 # Limits
 
 
-def test_a_manifest_beyond_the_limit_is_not_read():
+def test_manifest_above_size_limit_is_refused():
     reply = Reply(200, b" " * (MAX_MANIFEST_SIZE + 1))
     with (
         Listener(lambda received: reply) as server,
         pytest.raises(RegistryError, match=f"more than {MAX_MANIFEST_SIZE} bytes") as caught,
     ):
-        client(server.host).fetch_manifest(line(server), IMAGE.digest)
+        client(server.host).fetch_manifest(build_tag_ref(server), IMAGE.digest)
     assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, False)
 
 
-def by_kind(manifest: Reply, blob: Reply):
+def select_by_kind(manifest: Reply, blob: Reply):
     return lambda received: blob if "/blobs/" in received.path else manifest
 
 
@@ -189,66 +196,66 @@ def by_kind(manifest: Reply, blob: Reply):
         (Reply(404), Reason.NOT_FOUND_OR_DENIED),
     ],
 )
-def test_a_config_is_bounded_and_hashed_too(blob, reason):
-    with Listener(by_kind(serve(IMAGE), blob)) as server:
+def test_invalid_config_blob_is_error(blob, reason):
+    with Listener(select_by_kind(serve(IMAGE), blob)) as server:
         oci = client(server.host)
-        manifest = oci.fetch_manifest(line(server), IMAGE.digest)
+        manifest = oci.fetch_manifest(build_tag_ref(server), IMAGE.digest)
         with pytest.raises(RegistryError) as caught:
-            oci.describe_image(line(server), manifest)
+            oci.describe_image(build_tag_ref(server), manifest)
     assert caught.value.reason is reason
 
 
-def test_a_config_that_is_none_is_a_finding():
+def test_malformed_config_is_not_a_failure():
     blob = b"no config"
     manifest = json.loads(IMAGE.content)
     manifest["config"]["digest"] = images.compute_digest(blob)
     body = json.dumps(manifest).encode()
-    with Listener(by_kind(Reply(200, body), Reply(200, blob))) as server:
+    with Listener(select_by_kind(Reply(200, body), Reply(200, blob))) as server:
         oci = client(server.host)
-        fetched = oci.fetch_manifest(line(server), images.compute_digest(body))
+        fetched = oci.fetch_manifest(build_tag_ref(server), images.compute_digest(body))
         with pytest.raises(RegistryError, match="not JSON") as caught:
-            oci.describe_image(line(server), fetched)
+            oci.describe_image(build_tag_ref(server), fetched)
     assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, False)
 
 
-def test_what_is_remembered_of_manifests_is_bounded(monkeypatch):
+def test_document_cache_is_bounded(monkeypatch):
     monkeypatch.setattr("bot.registries.documents.MAX_DOCUMENTS", 1)
     stored = {item.digest: serve(item) for item in (IMAGE, OTHER)}
     blobs = {images.compute_digest(item.blobs[0]): Reply(200, item.blobs[0]) for item in (IMAGE, OTHER)}
     with Listener(lambda received: (stored | blobs)[received.path.rpartition("/")[2]]) as server:
         oci = client(server.host)
-        first = oci.fetch_manifest(line(server), IMAGE.digest)
-        oci.fetch_manifest(line(server), OTHER.digest)
-        assert oci.describe_image(line(server), first).created == images.DEFAULT_CREATED
+        first = oci.fetch_manifest(build_tag_ref(server), IMAGE.digest)
+        oci.fetch_manifest(build_tag_ref(server), OTHER.digest)
+        assert oci.describe_image(build_tag_ref(server), first).created == images.DEFAULT_CREATED
     assert server.asked.count(f"GET /v2/a/b/manifests/{IMAGE.digest}") == 2
 
 
 # Redirects
 
 
-def test_manifests_and_configs_are_followed_to_where_they_are_kept():
+def test_redirects_of_manifests_and_configs_are_followed_without_credential():
     def storage(received: Received) -> Reply:
         assert "authorization" not in received.headers
         return Reply(200, CONFIG) if received.path == "/config" else serve(IMAGE)
 
     with Listener(storage) as store:
-        moved = by_kind(
+        moved = select_by_kind(
             Reply(307, headers={"Location": f"{store.url}/manifest"}),
             Reply(307, headers={"Location": f"{store.url}/config"}),
         )
         with Listener(moved) as server:
             oci = client(server.host, store.host)
-            manifest = oci.fetch_manifest(line(server), IMAGE.digest)
-            assert oci.describe_image(line(server), manifest).created == images.DEFAULT_CREATED
+            manifest = oci.fetch_manifest(build_tag_ref(server), IMAGE.digest)
+            assert oci.describe_image(build_tag_ref(server), manifest).created == images.DEFAULT_CREATED
 
 
-def test_a_redirect_inside_is_refused():
+def test_redirect_to_internal_address_is_refused():
     reply = Reply(302, headers={"Location": "https://169.254.169.254/latest"})
     with (
         Listener(lambda received: reply) as server,
         pytest.raises(RegistryError, match=r"169\.254\.169\.254") as caught,
     ):
-        client(server.host).fetch_descriptor(line(server))
+        client(server.host).fetch_descriptor(build_tag_ref(server))
     assert caught.value.reason is Reason.REGISTRY_ERROR
     assert "list 169" not in str(caught.value), "nobody is invited to trust a host of which only a redirect speaks"
 
@@ -266,43 +273,43 @@ def test_a_redirect_inside_is_refused():
         (302, Reason.REGISTRY_ERROR),
     ],
 )
-def test_trouble_that_stays_is_a_failure_of_the_host(status, reason):
+def test_persistent_error_is_failure_of_host(status, reason):
     reply = Reply(status)
     with (
         Listener(lambda received: reply) as server,
         pytest.raises(RegistryError, match=f"answered {status} for a/b/manifests/1") as caught,
     ):
-        client(server.host).fetch_descriptor(line(server))
+        client(server.host).fetch_descriptor(build_tag_ref(server))
     assert (caught.value.reason, caught.value.is_failure, caught.value.host) == (reason, True, server.host)
 
 
-def test_a_registry_that_says_when_is_asked_again_then():
-    replies = [Reply(429, headers={"Retry-After": "11"}), claimed(IMAGE)]
+def test_retry_waits_as_long_as_retry_after():
+    replies = [Reply(429, headers={"Retry-After": "11"}), serve_with_digest(IMAGE)]
     pauses: list[float] = []
     with Listener(lambda received: replies.pop(0)) as server:
-        assert client(server.host, pauses=pauses).fetch_descriptor(line(server)).digest == IMAGE.digest
+        assert client(server.host, pauses=pauses).fetch_descriptor(build_tag_ref(server)).digest == IMAGE.digest
     assert pauses == [pytest.approx(11.0, abs=1)]
 
 
-def test_a_registry_that_wants_to_be_left_alone_for_long_costs_its_other_images_no_request():
+def test_long_retry_after_prevents_further_requests_to_host():
     left_alone = Reply(429, headers={"Retry-After": "3600"})
     with Listener(lambda received: left_alone) as server:
         oci = client(server.host)
         for said in ("retry after 3600 seconds", "asked for a pause that lasts another 3600 seconds"):
             with pytest.raises(RegistryError, match=said) as caught:
-                oci.fetch_descriptor(line(server))
+                oci.fetch_descriptor(build_tag_ref(server))
             assert (caught.value.reason, caught.value.is_failure) == (Reason.RATE_LIMITED, True)
     assert len(server.received) == 1
 
 
-def test_tries_are_few():
+def test_number_of_tries_is_limited():
     with Listener(lambda received: Reply(503)) as server, pytest.raises(RegistryError):
-        client(server.host).fetch_descriptor(line(server))
+        client(server.host).fetch_descriptor(build_tag_ref(server))
     assert len(server.received) == MAX_TRIES
 
 
 @pytest.mark.parametrize(("is_insecure", "advice"), [(False, "set HTTPS_PROXY"), (True, "make sure that 127.0.0.1:")])
-def test_no_connection_is_a_failure_of_the_host(is_insecure, advice):
+def test_refused_connection_is_failure_of_host(is_insecure, advice):
     with reserve_silent_port() as port:
         host = f"127.0.0.1:{port}"
         with pytest.raises(RegistryError, match="did not answer: Connection refused") as caught:
@@ -311,11 +318,11 @@ def test_no_connection_is_a_failure_of_the_host(is_insecure, advice):
     assert all(each in str(caught.value) for each in (f"hint: {advice}", "--offline"))
 
 
-def test_the_words_of_a_registry_are_one_short_line_in_a_message():
+def test_quoted_registry_error_is_one_short_line():
     word = "line\nbreak \x1b[31mred\u202e " + "x" * 10_000
     said = json.dumps({"errors": [{"code": "TOOMANY", "message": word}] * 9}).encode()
     with Listener(lambda received: Reply(400, said)) as server, pytest.raises(RegistryError) as caught:
-        client(server.host).fetch_manifest(line(server), IMAGE.digest)
+        client(server.host).fetch_manifest(build_tag_ref(server), IMAGE.digest)
     message = str(caught.value)
     assert "TOOMANY: line break [31mred x" in message
     assert message.isprintable()
@@ -325,16 +332,16 @@ def test_the_words_of_a_registry_are_one_short_line_in_a_message():
 @pytest.mark.parametrize(
     "body", [b"", b"<html>", b"[]", b'{"errors": 1}', b'{"errors": {}}', b'{"errors": [1]}', b'{"errors": [{}]}']
 )
-def test_words_that_are_none_leave_the_status(body):
+def test_malformed_error_body_leaves_status_in_message(body):
     reply = Reply(404, body)
     with (
         Listener(lambda received: reply) as server,
         pytest.raises(RegistryError, match=r"404 for a/b/manifests/sha256:[0-9a-f]+"),
     ):
-        client(server.host).fetch_manifest(line(server), IMAGE.digest)
+        client(server.host).fetch_manifest(build_tag_ref(server), IMAGE.digest)
 
 
-def test_a_digest_of_another_algorithm_is_a_mismatch_and_no_crash():
+def test_digest_of_other_algorithm_is_mismatch():
     with Listener(lambda received: serve(IMAGE)) as server, pytest.raises(RegistryError) as caught:
-        client(server.host).fetch_manifest(line(server), Digest("sha512:" + "a" * 128))
+        client(server.host).fetch_manifest(build_tag_ref(server), Digest("sha512:" + "a" * 128))
     assert caught.value.reason is Reason.DIGEST_MISMATCH

@@ -30,11 +30,11 @@ def client(host=HOST, **entry):
     )
 
 
-def on_loopback(entry):
+def build_loopback_client(entry):
     return OciRegistry([entry], environment={}, sleep=lambda _: None)
 
 
-def page(*tags, link=""):
+def build_page(*tags, link=""):
     headers = {"Link": link} if link else {}
     return {"body": json.dumps({"name": "team/base", "tags": list(tags)}), "headers": headers}
 
@@ -45,29 +45,29 @@ def net():
         yield mocked
 
 
-def asked(net):
+def list_queries(net):
     return [call.request.url.partition("?")[2] for call in net.calls]
 
 
 @pytest.mark.real("docker-registry")
-def test_a_real_registry_lists_what_was_pushed():
+def test_real_registry_lists_pushed_tags():
     with DockerRegistry() as registry:
         image = images.build_image([images.build_layer({"a": b"b"})])
         tags = ["1.0.0", "1.0.1", "1.0.2-alpine", "latest", "x"]
         for tag in tags:
             registry.push(image, "team/base", tag)
         registry.forget()
-        registries = on_loopback(RegistryEntry(registry.host, is_insecure=True))
+        registries = build_loopback_client(RegistryEntry(registry.host, is_insecure=True))
         assert sorted(registries.list_tags(f"{registry.host}/team/base")) == tags
         assert [request.path for request in registry.requests()] == ["/v2/team/base/tags/list?n=1000"]
 
 
-def test_every_page_is_read_whatever_its_size_and_order(net):
-    net.get(URL, **page("9", "1", link='</v2/team/base/tags/list?n=1000&last=1>; rel="next"'))
-    net.get(URL, **page("8", "1", link="<?last=8>; rel=next"))
-    net.get(URL, **page())
+def test_all_pages_are_read_in_any_size_and_order(net):
+    net.get(URL, **build_page("9", "1", link='</v2/team/base/tags/list?n=1000&last=1>; rel="next"'))
+    net.get(URL, **build_page("8", "1", link="<?last=8>; rel=next"))
+    net.get(URL, **build_page())
     assert client().list_tags(f"{HOST}/team/base") == ("9", "1", "8")
-    assert asked(net) == ["n=1000", "n=1000&last=1", "last=8"]
+    assert list_queries(net) == ["n=1000", "n=1000&last=1", "last=8"]
 
 
 @pytest.mark.parametrize(
@@ -78,48 +78,48 @@ def test_every_page_is_read_whatever_its_size_and_order(net):
         "//evil.example/?last=1",
     ],
 )
-def test_a_next_page_elsewhere_is_asked_for_here_so_nobody_else_sees_a_credential(net, target):
-    net.get(URL, **page("1", link=f'<{target}>; rel="next"'))
-    net.get(URL, **page("2"))
+def test_next_page_on_other_host_is_requested_from_registry(net, target):
+    net.get(URL, **build_page("1", link=f'<{target}>; rel="next"'))
+    net.get(URL, **build_page("2"))
     assert client(**LOGIN).list_tags(f"{HOST}/team/base") == ("1", "2")
     assert {call.request.url.partition("?")[0] for call in net.calls} == {URL}
 
 
-def test_pages_that_go_round_in_circles_end(net):
-    net.get(URL, **page("1", link='<?last=1>; rel="next"'))
+def test_repeated_page_is_error(net):
+    net.get(URL, **build_page("1", link='<?last=1>; rel="next"'))
     with pytest.raises(RegistryError) as raised:
         client().list_tags(f"{HOST}/team/base")
     assert raised.value.reason is Reason.REGISTRY_ERROR
-    assert asked(net) == ["n=1000", "last=1"]
+    assert list_queries(net) == ["n=1000", "last=1"]
 
 
 @pytest.mark.parametrize(("limit", "most"), [("MAX_PAGES", 3), ("MAX_TAGS", 2)])
-def test_pages_without_end_are_not_all_read(net, monkeypatch, limit, most):
+def test_number_of_pages_and_tags_is_limited(net, monkeypatch, limit, most):
     monkeypatch.setattr(oci, limit, most)
     for number in range(9):
-        net.get(URL, **page(str(number), link=f'<?last={number}>; rel="next"'))
+        net.get(URL, **build_page(str(number), link=f'<?last={number}>; rel="next"'))
     net.assert_all_requests_are_fired = False
     with pytest.raises(RegistryError):
         client().list_tags(f"{HOST}/team/base")
     assert len(net.calls) == most
 
 
-def test_a_page_beyond_the_limit_is_not_read(monkeypatch):
+def test_page_above_size_limit_is_refused(monkeypatch):
     monkeypatch.setattr(repository_endpoint, "MAX_TAG_PAGE_SIZE", 100)
-    with Listener(lambda received: Reply(200, page("1" * 100)["body"].encode())) as server:
-        registries = on_loopback(RegistryEntry(server.host, is_insecure=True))
+    with Listener(lambda received: Reply(200, build_page("1" * 100)["body"].encode())) as server:
+        registries = build_loopback_client(RegistryEntry(server.host, is_insecure=True))
         with pytest.raises(RegistryError, match="more than 100 bytes"):
             registries.list_tags(f"{server.host}/team/base")
 
 
-def test_a_repository_that_is_not_there_is_a_finding(net):
+def test_missing_repository_is_not_a_failure(net):
     net.get(URL, status=404, body=json.dumps({"errors": [{"code": "NAME_UNKNOWN"}]}))
     with pytest.raises(RegistryError) as raised:
         client().list_tags(f"{HOST}/team/base")
     assert (raised.value.reason, raised.value.is_failure) == (Reason.NOT_FOUND_OR_DENIED, False)
 
 
-def test_a_page_for_browsers_is_no_list(net):
+def test_html_page_is_error(net):
     net.get(URL, body="<html>")
     with pytest.raises(RegistryError) as raised:
         client().list_tags(f"{HOST}/team/base")
@@ -135,12 +135,12 @@ def test_a_page_for_browsers_is_no_list(net):
         ({"tags": ["ok", "", "-no", "a b", "x" * 129, 7, None, {}]}, ("ok",)),
     ],
 )
-def test_what_cannot_be_a_tag_is_left_out(body, tags):
+def test_invalid_tags_are_skipped(body, tags):
     assert parse_tags(json.dumps(body).encode()) == tags
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"tags": {}}', b'{"tags": "1"}', b"[" * 100_000])
-def test_what_is_no_list_is_said(body):
+def test_malformed_tag_list_is_refused(body):
     with pytest.raises(NotARegistryError):
         parse_tags(body)
 
@@ -171,7 +171,7 @@ def test_page_with_too_many_tags_is_not_parsed(monkeypatch):
         ("<" * 5000, None),
     ],
 )
-def test_of_a_link_only_the_query_counts(link, query):
+def test_next_page_is_query_of_link(link, query):
     assert parse_next_page(link) == query
 
 
@@ -186,26 +186,26 @@ def test_of_a_link_only_the_query_counts(link, query):
         " " * MAX_LINK_LENGTH + "</v2/x?last=a>; rel=next",
     ],
 )
-def test_a_next_page_that_cannot_be_asked_for_is_said(link):
+def test_invalid_next_page_is_refused(link):
     with pytest.raises(NotARegistryError):
         parse_next_page(link)
 
 
-def test_a_list_without_its_end_is_an_error_and_no_shorter_list(net):
-    net.get(URL, **page("1", link="</v2/x>; rel=next"))
+def test_incomplete_list_is_failure(net):
+    net.get(URL, **build_page("1", link="</v2/x>; rel=next"))
     with pytest.raises(RegistryError, match="a complete list") as raised:
         client().list_tags(f"{HOST}/team/base")
     assert (raised.value.reason, raised.value.is_failure) == (Reason.REGISTRY_ERROR, True)
 
 
 @pytest.mark.parametrize("link", ["<", "<>;", "<a>; ", "<a>;; ", "<a>;rel", '<a>; rel="', "; rel = ", "<a>" + " " * 50])
-def test_a_header_that_is_made_to_be_slow_is_read_soon(link):
+def test_adversarial_link_header_is_parsed_quickly(link):
     with soon(0.2):
         parse_next_page((link * MAX_LINK_LENGTH)[:MAX_LINK_LENGTH])
 
 
 @pytest.mark.parametrize("status", [405, 501])
-def test_a_registry_that_lists_no_tags_is_a_finding(net, status):
+def test_registry_without_tag_list_is_not_a_failure(net, status):
     net.get(URL, status=status)
     with pytest.raises(RegistryError, match="list tags") as raised:
         client().list_tags(f"{HOST}/team/base")
@@ -215,57 +215,57 @@ def test_a_registry_that_lists_no_tags_is_a_finding(net, status):
 @pytest.mark.parametrize(
     ("status", "reason"), [(401, Reason.NOT_FOUND_OR_DENIED), (429, Reason.RATE_LIMITED), (503, Reason.REGISTRY_ERROR)]
 )
-def test_a_refusal_on_a_later_page_is_an_error_and_no_shorter_list(net, status, reason):
-    net.get(URL, **page("1", link="<?last=1>; rel=next"))
+def test_refused_later_page_is_error(net, status, reason):
+    net.get(URL, **build_page("1", link="<?last=1>; rel=next"))
     net.get(URL, status=status)
     with pytest.raises(RegistryError) as raised:
         client().list_tags(f"{HOST}/team/base")
     assert raised.value.reason is reason
 
 
-def test_no_message_holds_what_a_link_asked_to_be_sent(net):
-    net.get(URL, **page("1", link='</?last=1&signature=aBcD1234>; rel="next"'))
+def test_message_does_not_contain_query_of_link(net):
+    net.get(URL, **build_page("1", link='</?last=1&signature=aBcD1234>; rel="next"'))
     net.get(URL, status=404)
     with pytest.raises(RegistryError, match="tags/list: ") as caught:
         client().list_tags(f"{HOST}/team/base")
     assert "aBcD1234" not in str(caught.value)
 
 
-def test_a_mirror_is_asked_with_its_prefix_on_every_page():
+def test_mirror_prefix_is_used_for_all_pages():
     with responses.RequestsMock() as net:
         mirrored = "https://mirror.example.com/v2/hub/library/nginx/tags/list"
-        net.get(mirrored, **page("1", link="</v2/library/nginx/tags/list?last=1>; rel=next"))
-        net.get(mirrored, **page("2"))
+        net.get(mirrored, **build_page("1", link="</v2/library/nginx/tags/list?last=1>; rel=next"))
+        net.get(mirrored, **build_page("2"))
         assert client("docker.io", mirror="mirror.example.com/hub").list_tags("docker.io/library/nginx") == ("1", "2")
 
 
-def test_docker_hub_is_asked_by_the_protocol_of_all_registries(net):
-    net.get("https://registry-1.docker.io/v2/library/nginx/tags/list", **page("1.27"))
+def test_docker_hub_tags_are_listed_by_registry_api(net):
+    net.get("https://registry-1.docker.io/v2/library/nginx/tags/list", **build_page("1.27"))
     assert OciRegistry(environment={}).list_tags("docker.io/library/nginx") == ("1.27",)
 
 
-def test_an_unknown_registry_is_not_contacted():
+def test_unknown_registry_gets_no_request():
     with pytest.raises(RegistryError, match="`registries:`"):
         OciRegistry(environment={}).list_tags(f"{HOST}/team/base")
 
 
-def test_the_registry_of_the_demo_lists_its_tags():
+def test_demo_registry_lists_tags():
     store = images.ImageStore()
     for tag in ("12", "12-slim"):
         store.set_tag("library/debian", tag, images.build_image([images.build_layer({})]))
     with LoopbackRegistry(store) as registry:
-        registries = on_loopback(RegistryEntry("docker.io", mirror=registry.host, is_insecure=True))
+        registries = build_loopback_client(RegistryEntry("docker.io", mirror=registry.host, is_insecure=True))
         assert sorted(registries.list_tags("docker.io/library/debian")) == ["12", "12-slim"]
 
 
 @pytest.mark.real("docker-registry")
-def test_listing_asks_for_no_more_than_pulling_does(tmp_path):
+def test_tag_list_needs_only_pull_scope(tmp_path):
     with (
         TokenServer(tmp_path, {"user": "right"}) as tokens,
         DockerRegistry(token=tokens.block, folder=tmp_path) as registry,
     ):
         registry.push(images.build_image([images.build_layer({})]), "a/b", "1", authorization=tokens.bearer("a/b"))
         login = {"username": "user", "password": "right", "trusted_realms": (tokens.host,)}
-        registries = on_loopback(RegistryEntry(registry.host, is_insecure=True, **login))
+        registries = build_loopback_client(RegistryEntry(registry.host, is_insecure=True, **login))
         assert registries.list_tags(f"{registry.host}/a/b") == registries.list_tags(f"{registry.host}/a/b") == ("1",)
         assert tokens.scopes == ["repository:a/b:pull"]
