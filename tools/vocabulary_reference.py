@@ -65,32 +65,6 @@ _OUTCOMES = {
     ),
 }
 
-_SCAN_STATES = {
-    UnscannedReason.NO_SCANNER: "No scanner is configured or installed.",
-    UnscannedReason.SCANNER_MISSING: "The scanner that the config names is not installed.",
-    UnscannedReason.FAILED: "The scanner failed.",
-    UnscannedReason.TIMED_OUT: "The scan took longer than `timeout`.",
-    UnscannedReason.OS_UNKNOWN: "The scanner did not recognise the operating system of the image.",
-    UnscannedReason.OS_UNSUPPORTED: "The scanner's database does not cover the release of the operating system.",
-    UnscannedReason.END_OF_LIFE: "The operating system is past its end of life, so no database covers it.",
-    UnscannedReason.DATABASE_STALE: "The scanner's database is too old.",
-    UnscannedReason.NOT_RESCANNED: "No scan of the image is recent enough.",
-    UnscannedReason.IMAGE_GONE: "The registry no longer has the image.",
-    UnscannedReason.PLATFORM_MISSING: "The image does not have the platform.",
-    UnscannedReason.DIFFERENT_DATABASE: (
-        "The other image was scanned by another scanner, or with another version of the database."
-    ),
-    UnscannedReason.DATABASE_UNKNOWN: (
-        "At least one image was scanned with an unknown database, so the images are not compared."
-    ),
-    UnscannedReason.NO_REPORT: "There is no report about the image.",
-    UnscannedReason.SBOM_ABSENT: "The image has no usable inventory of its packages (SBOM).",
-    UnscannedReason.NOT_SENT: (
-        "The config does not allow basebump to send the packages of the image to the scanning service."
-    ),
-    UnscannedReason.WITHHELD: "The findings are private, and everyone can read the proposal.",
-}
-
 _STAGES = {
     FailureStage.SURVEY: "basebump could not read a repository, a tree or a file.",
     FailureStage.CLUSTERS: "basebump could not read which images run in a cluster.",
@@ -136,7 +110,7 @@ def _render_lines() -> Iterator[str]:
         "In these states, the vulnerabilities of an image are unknown, not zero.",
         "",
     )
-    yield from _render_table("state", {state.value: _SCAN_STATES[state] for state in UnscannedReason})
+    yield from _render_table("state", {state.value: _punctuate(state.sentence) for state in UnscannedReason})
     yield from ("## Stage of a failure", "")
     yield from _render_table("stage", {stage.value: _STAGES[stage] for stage in FailureStage})
 
@@ -153,6 +127,10 @@ def _render_table(title: str, meanings: dict[str, str]) -> Iterator[str]:
         *(f"| `{term}` | {means} |" for term, means in meanings.items()),
         "",
     )
+
+
+def _punctuate(sentence: str) -> str:
+    return f"{sentence[0].upper()}{sentence[1:]}."
 
 
 if __name__ == "__main__":

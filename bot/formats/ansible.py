@@ -10,7 +10,7 @@ from bot.formats._syntax.yaml.key_escapes import may_be_escaped
 from bot.model.extracted_item import ExtractedItem
 from bot.model.path_index import PathIndex
 from bot.model.source import FilePath, SourceFile, UnsupportedText
-from bot.model.vocabulary import WHOLE_FILE_REASONS, Reason
+from bot.model.vocabulary import Reason
 from bot.ports import FileFormat
 
 _MODULES = (b"docker_container", b"podman_container")
@@ -46,7 +46,7 @@ def _may_run_containers(content: bytes) -> bool:
 
 
 def _is_unread_file(item: ExtractedItem) -> bool:
-    return isinstance(item, UnsupportedText) and item.reason in WHOLE_FILE_REASONS
+    return isinstance(item, UnsupportedText) and item.reason.facts.is_whole_file
 
 
 def _names_module(content: bytes) -> bool:

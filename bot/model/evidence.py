@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 from bot.model.advisory import AdvisoryList, ListVersions
 from bot.model.ci import FleetOutcome
@@ -72,52 +72,74 @@ class SuppressedFinding:
     """The author or the source of the statement, such as `Microsoft Defender exemption`."""
 
 
-class UnscannedReason(StrEnum):
-    """The reason that it is unknown which vulnerabilities an image has."""
+@dataclass(frozen=True, slots=True)
+class UnscannedFacts:
+    """The properties of a reason that an image was not scanned, which are declared nowhere else."""
 
-    NO_SCANNER = "no-scanner"
-    SCANNER_MISSING = "scanner-missing"
-    FAILED = "failed"
-    TIMED_OUT = "timed-out"
-    OS_UNKNOWN = "os-unknown"
-    OS_UNSUPPORTED = "os-unsupported"
-    END_OF_LIFE = "end-of-life"
-    DATABASE_STALE = "database-stale"
-    NOT_RESCANNED = "not-rescanned"
-    IMAGE_GONE = "image-gone"
-    PLATFORM_MISSING = "platform-missing"
-    DIFFERENT_DATABASE = "different-database"
-    DATABASE_UNKNOWN = "database-unknown"
-    NO_REPORT = "no-report"
-    SBOM_ABSENT = "sbom-absent"
-    NOT_SENT = "not-sent"
-    WITHHELD = "withheld"
+    word: str
+    sentence: str
+    is_lasting: bool = False
+    """True if the reason depends only on the image and on the scanner's database."""
+    is_temporary: bool = False
+    """True if the reason may no longer apply in the next run, so that a proposal waits for a scan."""
+    is_failure: bool = False
+    """True if the scanner itself failed. The other reasons are results of a scan."""
+
+
+class UnscannedReason(StrEnum):
+    """The reason that it is unknown which vulnerabilities an image has. Each is declared once, with its facts."""
+
+    _value_: str
+    facts: UnscannedFacts
+
+    def __new__(cls, facts: UnscannedFacts) -> Self:
+        reason = str.__new__(cls, facts.word)
+        reason._value_ = facts.word
+        reason.facts = facts
+        return reason
+
+    NO_SCANNER = UnscannedFacts("no-scanner", "no scanner is configured or installed")
+    SCANNER_MISSING = UnscannedFacts(
+        "scanner-missing", "the scanner that the config names is not installed", is_temporary=True, is_failure=True
+    )
+    FAILED = UnscannedFacts("failed", "the scanner failed", is_temporary=True, is_failure=True)
+    TIMED_OUT = UnscannedFacts("timed-out", "the scanner ran out of time", is_temporary=True, is_failure=True)
+    OS_UNKNOWN = UnscannedFacts(
+        "os-unknown", "the scanner did not recognise the operating system of the image", is_lasting=True
+    )
+    OS_UNSUPPORTED = UnscannedFacts(
+        "os-unsupported",
+        "the scanner's database does not cover the release of the image's operating system",
+        is_lasting=True,
+    )
+    END_OF_LIFE = UnscannedFacts(
+        "end-of-life",
+        "the operating system of the image is past its end of life, so no database covers it",
+        is_lasting=True,
+    )
+    DATABASE_STALE = UnscannedFacts("database-stale", "the scanner's database is too old", is_temporary=True)
+    NOT_RESCANNED = UnscannedFacts("not-rescanned", "no scan of the image is recent enough")
+    IMAGE_GONE = UnscannedFacts("image-gone", "the registry no longer has the image")
+    PLATFORM_MISSING = UnscannedFacts("platform-missing", "the image does not have the platform", is_lasting=True)
+    DIFFERENT_DATABASE = UnscannedFacts(
+        "different-database",
+        "another scanner, or another version of its database, scanned the other image",
+        is_temporary=True,
+    )
+    DATABASE_UNKNOWN = UnscannedFacts(
+        "database-unknown", "an image was scanned with an unknown database, so they are not compared"
+    )
+    NO_REPORT = UnscannedFacts("no-report", "no report is about the image")
+    SBOM_ABSENT = UnscannedFacts("sbom-absent", "the image has no usable inventory of its packages (SBOM)")
+    NOT_SENT = UnscannedFacts(
+        "not-sent", "the config does not allow sending the packages of the image to the scanning service"
+    )
+    WITHHELD = UnscannedFacts("withheld", "the findings are private, and everyone can read the proposal")
 
     @property
     def sentence(self) -> str:
         """The reason as a sentence, without a capital letter at its start and without a full stop."""
-        return _UNSCANNED_SENTENCES[self]
-
-
-_UNSCANNED_SENTENCES: dict[UnscannedReason, str] = {
-    UnscannedReason.NO_SCANNER: "no scanner is configured or installed",
-    UnscannedReason.SCANNER_MISSING: "the scanner that the config names is not installed",
-    UnscannedReason.FAILED: "the scanner failed",
-    UnscannedReason.TIMED_OUT: "the scanner ran out of time",
-    UnscannedReason.OS_UNKNOWN: "the scanner did not recognise its operating system",
-    UnscannedReason.OS_UNSUPPORTED: "the scanner's database does not cover its operating system's release",
-    UnscannedReason.END_OF_LIFE: "its operating system is past its end of life, so no database covers it",
-    UnscannedReason.DATABASE_STALE: "the scanner's database is too old",
-    UnscannedReason.NOT_RESCANNED: "no scan of it is recent enough",
-    UnscannedReason.IMAGE_GONE: "the registry no longer has it",
-    UnscannedReason.PLATFORM_MISSING: "it does not have the platform",
-    UnscannedReason.DIFFERENT_DATABASE: "another scanner, or another version of its database, scanned the other image",
-    UnscannedReason.DATABASE_UNKNOWN: "an image was scanned with an unknown database, so they are not compared",
-    UnscannedReason.NO_REPORT: "no report is about it",
-    UnscannedReason.SBOM_ABSENT: "it has no usable inventory of its packages (SBOM)",
-    UnscannedReason.NOT_SENT: "the config does not allow sending its packages to the scanning service",
-    UnscannedReason.WITHHELD: "its findings are private, and everyone can read this",
-}
+        return self.facts.sentence
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ Terms are added by releases and never renamed; `docs/vocabulary.md` is generated
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import Self
 
 
 class ReferenceStatus(StrEnum):
@@ -27,248 +29,369 @@ UPDATABLE_STATUSES = frozenset({ReferenceStatus.UPDATE, ReferenceStatus.GONE, Re
 """The statuses of image references that need a new digest. For the status `blocked`, there may be none."""
 
 
-class Reason(StrEnum):
-    """The reason that an image reference is not updated, or that a text cannot be parsed as an image reference."""
+class Override(StrEnum):
+    """The key of a rule with which an operator overrides a reason."""
 
-    # held
-    INDEX_CHURN = "index-churn"
-    PLATFORM_LOST = "platform-lost"
-    SEEN_BEFORE = "seen-before"
-    OLDER = "older"
-    LOCKED = "locked"
-    TOO_YOUNG = "too-young"
-    NOT_PULLABLE = "not-pullable"
-    RETENTION_RISK = "retention-risk"
-    FAILING_ELSEWHERE = "failing-elsewhere"
-    # refused
-    INTRODUCED = "introduced"
-    DOWNGRADE = "downgrade"
-    NOT_SCANNED = "not-scanned"
-    UNSIGNED = "unsigned"
-    SIGNER_CHANGED = "signer-changed"
-    SIGNATURE_FAILED = "signature-failed"
-    # gone
-    DIGEST_GONE = "digest-gone"
-    # blocked
-    DIGEST_BLOCKED = "digest-blocked"
-    # superseded
-    TAG_STOPPED = "tag-stopped"
-    VARIANT_DROPPED = "variant-dropped"
-    END_OF_LIFE = "end-of-life"
-    # skipped
-    IGNORED = "ignored"
-    NO_RULE = "no-rule"
-    PIN_OFF = "pin-off"
-    NO_TAG = "no-tag"
-    CONFLICTING_EDITS = "conflicting-edits"
-    NOT_PROVED = "not-proved"
-    SHARED_ARGUMENT = "shared-argument"
-    COMPOSED_TAG = "composed-tag"
-    TAG_IS_LABEL = "tag-is-label"
-    CHART_UNKNOWN = "chart-unknown"
-    EMBEDDED = "embedded"
-    IMMUTABLE_JOB = "immutable-job"
-    ACR_TASK = "acr-task"
-    VENDORED = "vendored"
-    REPLACED_BY_KUSTOMIZE = "replaced-by-kustomize"
-    NAMED_CONTEXT = "named-context"
-    OTHER_WRITER = "other-writer"
-    NOT_AN_IMAGE = "not-an-image"
-    OWN = "own"
-    MAYBE_OWN = "maybe-own"
-    UNKNOWN_REGISTRY = "unknown-registry"
-    PAUSED = "paused"
-    UNSUPPORTED_DIGEST = "unsupported-digest"
-    TAG_OR_DIGEST = "tag-or-digest"
-    # unresolved
-    NOT_FOUND_OR_DENIED = "not-found-or-denied"
-    DENIED = "denied"
-    RATE_LIMITED = "rate-limited"
-    UNREACHABLE = "unreachable"
-    REGISTRY_ERROR = "registry-error"
-    DIGEST_MISMATCH = "digest-mismatch"
-    LISTS_UNREAD = "lists-unread"
-    TOO_MANY_IMAGES = "too-many-images"
-    # not checked
-    OFFLINE = "offline"
-    # a text that is not an image reference, or a file that cannot be parsed
-    TEMPLATED = "templated"
-    UNRESOLVED_ARGUMENT = "unresolved-argument"
-    MALFORMED = "malformed"
-    UNPARSABLE = "unparsable"
-    TOO_LARGE = "too-large"
-    UNDECODABLE = "undecodable"
-    TOO_DEEP = "too-deep"
+    ALLOW = "allow"
+    """The reason describes the file, and a rule can update the reference all the same."""
+    ACCEPT = "accept"
+    """The reason describes the newer image, and a named owner can accept it for a limited time."""
+    MIN_AGE = "min_age"
+    """The reason is the minimum age, and a rule can set another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonFacts:
+    """The properties of a reason, which are declared nowhere else."""
+
+    word: str
+    status: ReferenceStatus | None
+    """The status of image references with this reason; None if the text or the file is unsupported."""
+    sentence: str
+    override: Override | None = None
+    """How a rule can override the reason; None if it is a fact, ends by itself, or concerns the publisher."""
+    is_lasting: bool = False
+    """True if the next run has the same reason, as long as the tag, the evidence and the rules are unchanged.
+
+    False for a reason that depends on time, or on the registry in any other way."""
+    is_whole_file: bool = False
+    """True if a whole file was not parsed, so that it may contain undetected image references."""
+    ending: str = ""
+    """What ends a hold or a refusal that nobody can accept, as a sentence without a full stop."""
+    next_step: str = ""
+    """What a user can do so that basebump evaluates the reference, as a command; empty if there is no single remedy."""
+
+
+def _held(
+    word: str, sentence: str, *, is_lasting: bool, override: Override | None = None, ending: str = ""
+) -> ReasonFacts:
+    """Declare a reason for which a newer image is not proposed yet."""
+    return ReasonFacts(word, ReferenceStatus.HELD, sentence, override, is_lasting, ending=ending)
+
+
+def _refused(
+    word: str, sentence: str, *, is_lasting: bool, override: Override | None = None, ending: str = ""
+) -> ReasonFacts:
+    """Declare a reason for which a rule refuses a newer image."""
+    return ReasonFacts(word, ReferenceStatus.REFUSED, sentence, override, is_lasting, ending=ending)
+
+
+def _skipped(word: str, sentence: str, *, override: Override | None = None, next_step: str = "") -> ReasonFacts:
+    """Declare a reason for which a reference is left as it is. Such a reason lasts until a file or a rule changes."""
+    return ReasonFacts(word, ReferenceStatus.SKIPPED, sentence, override, is_lasting=True, next_step=next_step)
+
+
+def _unresolved(word: str, sentence: str) -> ReasonFacts:
+    """Declare a reason for which basebump cannot decide. The next run tries again."""
+    return ReasonFacts(word, ReferenceStatus.UNRESOLVED, sentence)
+
+
+def _unsupported(word: str, sentence: str, *, is_whole_file: bool = False, next_step: str = "") -> ReasonFacts:
+    """Declare a reason for which a text or a file cannot be read as an image reference."""
+    return ReasonFacts(word, None, sentence, is_lasting=True, is_whole_file=is_whole_file, next_step=next_step)
+
+
+class Reason(StrEnum):
+    """The reason that an image reference is not updated, or that a text cannot be parsed as an image reference.
+
+    Each reason is declared once, with its facts. `docs/vocabulary.md` lists the reasons in this order.
+    """
+
+    _value_: str
+    facts: ReasonFacts
+
+    def __new__(cls, facts: ReasonFacts) -> Self:
+        reason = str.__new__(cls, facts.word)
+        reason._value_ = facts.word
+        reason.facts = facts
+        return reason
+
+    INDEX_CHURN = _held(
+        "index-churn",
+        "The index was rebuilt with the same images. An update would not change anything that runs.",
+        is_lasting=True,
+        override=Override.ACCEPT,
+    )
+    PLATFORM_LOST = _held(
+        "platform-lost",
+        "The newer image does not have a platform that is in use.",
+        is_lasting=True,
+        override=Override.ACCEPT,
+    )
+    SEEN_BEFORE = _held(
+        "seen-before", "The tag was rolled back to an earlier digest.", is_lasting=True, override=Override.ACCEPT
+    )
+    OLDER = _held(
+        "older",
+        "The image that the tag points to is older than the image in the file.",
+        is_lasting=True,
+        override=Override.ACCEPT,
+    )
+    LOCKED = _held(
+        "locked",
+        "The image in the file is locked in its registry, and the newer image is not.",
+        is_lasting=False,
+        override=Override.ACCEPT,
+    )
+    TOO_YOUNG = _held(
+        "too-young",
+        "The newer image has not reached the minimum age that a rule requires.",
+        is_lasting=False,
+        override=Override.MIN_AGE,
+        ending="This ends by itself at that age. To end it now",
+    )
+    NOT_PULLABLE = _held(
+        "not-pullable",
+        "The newer image cannot be pulled from the repository that the file names.",
+        is_lasting=False,
+        ending="This ends by itself as soon as the repository that the file names has the image",
+    )
+    RETENTION_RISK = _held(
+        "retention-risk",
+        "The image that is old enough has no tag, and its registry deletes untagged images.",
+        is_lasting=False,
+        override=Override.MIN_AGE,
+        ending="This ends by itself with the next update of the tag. To take the newest image now",
+    )
+    FAILING_ELSEWHERE = _held(
+        "failing-elsewhere",
+        "CI fails with the newer image in several repositories of the fleet, and passes there without it.",
+        is_lasting=False,
+        override=Override.ACCEPT,
+    )
+    INTRODUCED = _refused(
+        "introduced",
+        "The newer image introduces more vulnerabilities than a rule allows.",
+        is_lasting=True,
+        override=Override.ACCEPT,
+    )
+    DOWNGRADE = _refused(
+        "downgrade",
+        "The newer image contains older packages than the image in the file.",
+        is_lasting=True,
+        override=Override.ACCEPT,
+    )
+    NOT_SCANNED = _refused(
+        "not-scanned",
+        "A rule requires a scan, and the image was not scanned.",
+        is_lasting=False,
+        override=Override.ACCEPT,
+    )
+    UNSIGNED = _refused(
+        "unsigned",
+        "The newer image has no trusted signature, but a rule requires one or the previous image had one.",
+        is_lasting=False,
+        ending="This ends by itself with the next image that a signer listed under `trust:` signed",
+    )
+    SIGNER_CHANGED = _refused(
+        "signer-changed",
+        "The newer image has a different signer, who is not listed under `trust`.",
+        is_lasting=False,
+        ending="If you know the new signer, list it under `trust:` in basebump's config",
+    )
+    SIGNATURE_FAILED = _refused(
+        "signature-failed",
+        "The signature of the newer image is not valid, or cannot be verified.",
+        is_lasting=False,
+        ending="This ends by itself with the next image that has a valid signature",
+    )
+    DIGEST_GONE = ReasonFacts(
+        "digest-gone", ReferenceStatus.GONE, "The registry no longer has the digest that the file pins."
+    )
+    DIGEST_BLOCKED = ReasonFacts(
+        "digest-blocked", ReferenceStatus.BLOCKED, "The operator blocked the digest that the reference uses."
+    )
+    TAG_STOPPED = ReasonFacts(
+        "tag-stopped",
+        ReferenceStatus.SUPERSEDED,
+        "The tag no longer receives updates, and newer releases have other tags.",
+        is_lasting=True,
+    )
+    VARIANT_DROPPED = ReasonFacts(
+        "variant-dropped",
+        ReferenceStatus.SUPERSEDED,
+        "Newer releases are no longer published in this variant.",
+        is_lasting=True,
+    )
+    END_OF_LIFE = ReasonFacts(
+        "end-of-life", ReferenceStatus.SUPERSEDED, "The publisher no longer supports the image.", is_lasting=True
+    )
+    IGNORED = _skipped(
+        "ignored",
+        "A rule or a comment excludes the image reference from updates.",
+        next_step="write a digest, or remove the comment or the rule",
+    )
+    NO_RULE = _skipped(
+        "no-rule",
+        "The policy sets `update: none` for the image reference.",
+        next_step="write a digest, or set `update: digest` in a rule",
+    )
+    PIN_OFF = _skipped(
+        "pin-off",
+        "The image reference has no digest, and the policy (`pin: false`) or the file allows none.",
+        next_step="write a digest, or set `pin: true` in a rule",
+    )
+    NO_TAG = _skipped("no-tag", "The image reference has no tag, and no rule sets a tag that applies to it.")
+    CONFLICTING_EDITS = _skipped(
+        "conflicting-edits", "The image reference shares bytes with a reference that must not get the same update."
+    )
+    NOT_PROVED = _skipped(
+        "not-proved", "The edited file was parsed again, and did not contain exactly the planned change."
+    )
+    SHARED_ARGUMENT = _skipped(
+        "shared-argument", "The image reference ends with an argument that is also used for something else."
+    )
+    COMPOSED_TAG = _skipped(
+        "composed-tag",
+        "The tag contains an argument, or is the `appVersion` of a chart, and a digest would "
+        "override every change of this argument or `appVersion`. Put the whole tag into one value "
+        "to enable updates.",
+    )
+    TAG_IS_LABEL = _skipped(
+        "tag-is-label", "The chart also uses this tag elsewhere, as in a label or after the name of another image."
+    )
+    CHART_UNKNOWN = _skipped(
+        "chart-unknown",
+        "No template of the chart is available to show that this tag can contain a digest.",
+        override=Override.ALLOW,
+    )
+    EMBEDDED = _skipped(
+        "embedded",
+        "The reference is in a text block inside the file, and the program that reads the text is unknown.",
+        override=Override.ALLOW,
+    )
+    IMMUTABLE_JOB = _skipped(
+        "immutable-job",
+        "An existing Job cannot be changed, and nothing in the repository requests a replacement.",
+        override=Override.ALLOW,
+    )
+    ACR_TASK = _skipped(
+        "acr-task",
+        "An ACR task starts when this tag is updated. The task would never start for a pinned digest.",
+        override=Override.ALLOW,
+    )
+    VENDORED = _skipped(
+        "vendored",
+        (
+            "The file is in a folder for copies of other projects: `vendor`, `node_modules` or "
+            "`third_party`. The next copy would overwrite the edit."
+        ),
+        override=Override.ALLOW,
+    )
+    REPLACED_BY_KUSTOMIZE = _skipped("replaced-by-kustomize", "A kustomization replaces the image with another image.")
+    NAMED_CONTEXT = _skipped(
+        "named-context",
+        "A build replaces this image with a named build context, and would not find the context "
+        "if the digest changed. Use the name of the stage for the context to enable updates.",
+    )
+    OTHER_WRITER = _skipped(
+        "other-writer",
+        "Another tool updates this image, and the two tools would overwrite each other's changes.",
+        override=Override.ALLOW,
+    )
+    NOT_AN_IMAGE = _skipped(
+        "not-an-image", "The name has a scheme that a build tool resolves, and is not an image in a registry."
+    )
+    OWN = _skipped(
+        "own",
+        "The image is one of your own builds, which are updated only by a rule with `role: own`.",
+        next_step="write a digest, or add a rule with `role: own`",
+    )
+    MAYBE_OWN = _skipped(
+        "maybe-own",
+        "The image may be your own build, because it is in no public registry and `own:` is not set.",
+        next_step="list your own images under `own:` in the config, or set `own:` to an empty list",
+    )
+    UNKNOWN_REGISTRY = _skipped(
+        "unknown-registry",
+        "The registry is not contacted: it is neither well known nor listed under `registries:`.",
+        next_step="list the registry under `registries:` in the config",
+    )
+    PAUSED = _skipped(
+        "paused",
+        "The policy pauses new proposals. Open proposals stay as they are.",
+        next_step="write a digest, or end the pause in the policy",
+    )
+    UNSUPPORTED_DIGEST = _skipped(
+        "unsupported-digest", "The digest in the file is not sha256, and basebump writes only sha256 digests."
+    )
+    TAG_OR_DIGEST = _skipped(
+        "tag-or-digest", "The program that reads the file accepts a tag or a digest here, but not both."
+    )
+    NOT_FOUND_OR_DENIED = _unresolved(
+        "not-found-or-denied", "The registry does not have the image, or does not show it without credentials."
+    )
+    DENIED = _unresolved("denied", "The registry refused the configured credentials.")
+    RATE_LIMITED = _unresolved("rate-limited", "The registry limited the rate of requests.")
+    UNREACHABLE = _unresolved("unreachable", "The registry could not be reached.")
+    REGISTRY_ERROR = _unresolved("registry-error", "The registry failed, or returned something that is not an image.")
+    DIGEST_MISMATCH = _unresolved(
+        "digest-mismatch", "The registry returned bytes that do not match the digest that it stated."
+    )
+    LISTS_UNREAD = _unresolved(
+        "lists-unread",
+        "The decision depends on published lists of vulnerabilities or blocked digests, or on the "
+        "build time of an image, and basebump could not read them.",
+    )
+    TOO_MANY_IMAGES = _unresolved(
+        "too-many-images",
+        "The repository exceeds the limit on the distinct images that are looked up, or on the "
+        "size of the files that its proposals edit.",
+    )
+    OFFLINE = ReasonFacts("offline", ReferenceStatus.NOT_CHECKED, "No registry was queried.")
+    TEMPLATED = _unsupported(
+        "templated",
+        "The file contains a template placeholder instead of an image reference.",
+        next_step="render the template, and check the rendered files",
+    )
+    UNRESOLVED_ARGUMENT = _unsupported(
+        "unresolved-argument",
+        "The text depends on an argument or a variable that nothing in the repository sets.",
+        next_step="give the argument a default value in the file, such as `ARG VERSION=1.2`",
+    )
+    MALFORMED = _unsupported(
+        "malformed",
+        "The text is not a valid image reference.",
+        next_step="correct the text, if it is meant to be an image reference",
+    )
+    UNPARSABLE = _unsupported(
+        "unparsable",
+        "The file cannot be parsed as the format that its name indicates.",
+        is_whole_file=True,
+        next_step="correct the file",
+    )
+    TOO_LARGE = _unsupported(
+        "too-large",
+        "The file is larger than 8 MiB, or the contents of the file or of the whole repository exceed another limit.",
+        is_whole_file=True,
+    )
+    UNDECODABLE = _unsupported(
+        "undecodable", "The file is not UTF-8 text.", is_whole_file=True, next_step="store the file as UTF-8"
+    )
+    TOO_DEEP = _unsupported(
+        "too-deep",
+        "The file is nested more deeply, or contains more lines, tokens or repetitions, than basebump supports.",
+        is_whole_file=True,
+    )
 
     @property
     def sentence(self) -> str:
         """The reason as a sentence."""
-        return REASON_SENTENCES[self]
+        return self.facts.sentence
 
-
-REASON_SENTENCES: dict[Reason, str] = {
-    Reason.INDEX_CHURN: "The index was rebuilt with the same images. An update would not change anything that runs.",
-    Reason.PLATFORM_LOST: "The newer image does not have a platform that is in use.",
-    Reason.SEEN_BEFORE: "The tag was rolled back to an earlier digest.",
-    Reason.OLDER: "The image that the tag points to is older than the image in the file.",
-    Reason.LOCKED: "The image in the file is locked in its registry, and the newer image is not.",
-    Reason.TOO_YOUNG: "The newer image has not reached the minimum age that a rule requires.",
-    Reason.NOT_PULLABLE: "The newer image cannot be pulled from the repository that the file names.",
-    Reason.RETENTION_RISK: "The image that is old enough has no tag, and its registry deletes untagged images.",
-    Reason.FAILING_ELSEWHERE: (
-        "CI fails with the newer image in several repositories of the fleet, and passes there without it."
-    ),
-    Reason.INTRODUCED: "The newer image introduces more vulnerabilities than a rule allows.",
-    Reason.DOWNGRADE: "The newer image contains older packages than the image in the file.",
-    Reason.NOT_SCANNED: "A rule requires a scan, and the image was not scanned.",
-    Reason.UNSIGNED: "The newer image has no trusted signature, but a rule requires one or the previous image had one.",
-    Reason.SIGNER_CHANGED: "The newer image has a different signer, who is not listed under `trust`.",
-    Reason.SIGNATURE_FAILED: "The signature of the newer image is not valid, or cannot be verified.",
-    Reason.DIGEST_GONE: "The registry no longer has the digest that the file pins.",
-    Reason.DIGEST_BLOCKED: "The operator blocked the digest that the reference uses.",
-    Reason.TAG_STOPPED: "The tag no longer receives updates, and newer releases have other tags.",
-    Reason.VARIANT_DROPPED: "Newer releases are no longer published in this variant.",
-    Reason.END_OF_LIFE: "The publisher no longer supports the image.",
-    Reason.IGNORED: "A rule or a comment excludes the image reference from updates.",
-    Reason.NO_RULE: "The policy sets `update: none` for the image reference.",
-    Reason.PIN_OFF: "The image reference has no digest, and the policy (`pin: false`) or the file allows none.",
-    Reason.NO_TAG: "The image reference has no tag, and no rule sets a tag that applies to it.",
-    Reason.CONFLICTING_EDITS: "The image reference shares bytes with a reference that must not get the same update.",
-    Reason.NOT_PROVED: "The edited file was parsed again, and did not contain exactly the planned change.",
-    Reason.OWN: "The image is one of your own builds, which are updated only by a rule with `role: own`.",
-    Reason.MAYBE_OWN: "The image may be your own build, because it is in no public registry and `own:` is not set.",
-    Reason.UNKNOWN_REGISTRY: "The registry is not contacted: it is neither well known nor listed under `registries:`.",
-    Reason.PAUSED: "The policy pauses new proposals. Open proposals stay as they are.",
-    Reason.UNSUPPORTED_DIGEST: "The digest in the file is not sha256, and basebump writes only sha256 digests.",
-    Reason.TAG_OR_DIGEST: "The program that reads the file accepts a tag or a digest here, but not both.",
-    Reason.SHARED_ARGUMENT: "The image reference ends with an argument that is also used for something else.",
-    Reason.COMPOSED_TAG: (
-        "The tag contains an argument, or is the `appVersion` of a chart, and a digest would override every change of "
-        "this argument or `appVersion`. Put the whole tag into one value to enable updates."
-    ),
-    Reason.TAG_IS_LABEL: "The chart also uses this tag elsewhere, as in a label or after the name of another image.",
-    Reason.CHART_UNKNOWN: "No template of the chart is available to show that this tag can contain a digest.",
-    Reason.EMBEDDED: (
-        "The reference is in a text block inside the file, and the program that reads the text is unknown."
-    ),
-    Reason.IMMUTABLE_JOB: "An existing Job cannot be changed, and nothing in the repository requests a replacement.",
-    Reason.ACR_TASK: "An ACR task starts when this tag is updated. The task would never start for a pinned digest.",
-    Reason.VENDORED: (
-        "The file is in a folder for copies of other projects: `vendor`, `node_modules` or `third_party`. "
-        "The next copy would overwrite the edit."
-    ),
-    Reason.REPLACED_BY_KUSTOMIZE: "A kustomization replaces the image with another image.",
-    Reason.NAMED_CONTEXT: (
-        "A build replaces this image with a named build context, and would not find the context if the digest changed. "
-        "Use the name of the stage for the context to enable updates."
-    ),
-    Reason.OTHER_WRITER: "Another tool updates this image, and the two tools would overwrite each other's changes.",
-    Reason.NOT_AN_IMAGE: "The name has a scheme that a build tool resolves, and is not an image in a registry.",
-    Reason.NOT_FOUND_OR_DENIED: "The registry does not have the image, or does not show it without credentials.",
-    Reason.DENIED: "The registry refused the configured credentials.",
-    Reason.RATE_LIMITED: "The registry limited the rate of requests.",
-    Reason.UNREACHABLE: "The registry could not be reached.",
-    Reason.REGISTRY_ERROR: "The registry failed, or returned something that is not an image.",
-    Reason.DIGEST_MISMATCH: "The registry returned bytes that do not match the digest that it stated.",
-    Reason.LISTS_UNREAD: (
-        "The decision depends on published lists of vulnerabilities or blocked digests, or on the build time of an "
-        "image, and basebump could not read them."
-    ),
-    Reason.TOO_MANY_IMAGES: (
-        "The repository exceeds the limit on the distinct images that are looked up, or on the size of the files that "
-        "its proposals edit."
-    ),
-    Reason.OFFLINE: "No registry was queried.",
-    Reason.TEMPLATED: "The file contains a template placeholder instead of an image reference.",
-    Reason.UNRESOLVED_ARGUMENT: "The text depends on an argument or a variable that nothing in the repository sets.",
-    Reason.MALFORMED: "The text is not a valid image reference.",
-    Reason.UNPARSABLE: "The file cannot be parsed as the format that its name indicates.",
-    Reason.TOO_LARGE: (
-        "The file is larger than 8 MiB, or the contents of the file or of the whole repository exceed another limit."
-    ),
-    Reason.UNDECODABLE: "The file is not UTF-8 text.",
-    Reason.TOO_DEEP: (
-        "The file is nested more deeply, or contains more lines, tokens or repetitions, than basebump supports."
-    ),
-}
 
 REASONS_BY_STATUS: dict[ReferenceStatus, tuple[Reason, ...]] = {
-    ReferenceStatus.UP_TO_DATE: (),
-    ReferenceStatus.UPDATE: (),
-    ReferenceStatus.HELD: (
-        Reason.INDEX_CHURN,
-        Reason.PLATFORM_LOST,
-        Reason.SEEN_BEFORE,
-        Reason.OLDER,
-        Reason.LOCKED,
-        Reason.TOO_YOUNG,
-        Reason.NOT_PULLABLE,
-        Reason.RETENTION_RISK,
-        Reason.FAILING_ELSEWHERE,
-    ),
-    ReferenceStatus.REFUSED: (
-        Reason.INTRODUCED,
-        Reason.DOWNGRADE,
-        Reason.NOT_SCANNED,
-        Reason.UNSIGNED,
-        Reason.SIGNER_CHANGED,
-        Reason.SIGNATURE_FAILED,
-    ),
-    ReferenceStatus.GONE: (Reason.DIGEST_GONE,),
-    ReferenceStatus.BLOCKED: (Reason.DIGEST_BLOCKED,),
-    ReferenceStatus.SUPERSEDED: (Reason.TAG_STOPPED, Reason.VARIANT_DROPPED, Reason.END_OF_LIFE),
-    ReferenceStatus.SKIPPED: (
-        Reason.IGNORED,
-        Reason.NO_RULE,
-        Reason.PIN_OFF,
-        Reason.NO_TAG,
-        Reason.OWN,
-        Reason.MAYBE_OWN,
-        Reason.UNKNOWN_REGISTRY,
-        Reason.PAUSED,
-        Reason.CONFLICTING_EDITS,
-        Reason.NOT_PROVED,
-        Reason.UNSUPPORTED_DIGEST,
-        Reason.TAG_OR_DIGEST,
-        Reason.SHARED_ARGUMENT,
-        Reason.COMPOSED_TAG,
-        Reason.TAG_IS_LABEL,
-        Reason.CHART_UNKNOWN,
-        Reason.EMBEDDED,
-        Reason.IMMUTABLE_JOB,
-        Reason.ACR_TASK,
-        Reason.VENDORED,
-        Reason.REPLACED_BY_KUSTOMIZE,
-        Reason.NAMED_CONTEXT,
-        Reason.OTHER_WRITER,
-        Reason.NOT_AN_IMAGE,
-    ),
-    ReferenceStatus.UNRESOLVED: (
-        Reason.NOT_FOUND_OR_DENIED,
-        Reason.DENIED,
-        Reason.RATE_LIMITED,
-        Reason.UNREACHABLE,
-        Reason.REGISTRY_ERROR,
-        Reason.DIGEST_MISMATCH,
-        Reason.LISTS_UNREAD,
-        Reason.TOO_MANY_IMAGES,
-    ),
-    ReferenceStatus.NOT_CHECKED: (Reason.OFFLINE,),
+    status: tuple(reason for reason in Reason if reason.facts.status is status) for status in ReferenceStatus
 }
 """The reasons that each status can have; all other reasons are for unsupported text."""
+UNSUPPORTED_REASONS: tuple[Reason, ...] = tuple(reason for reason in Reason if reason.facts.status is None)
+ALLOWABLE_REASONS: tuple[Reason, ...] = tuple(reason for reason in Reason if reason.facts.override is Override.ALLOW)
+"""The reasons for skipping that a rule can override; the others are facts.
 
-UNSUPPORTED_REASONS: tuple[Reason, ...] = (
-    Reason.TEMPLATED,
-    Reason.UNRESOLVED_ARGUMENT,
-    Reason.MALFORMED,
-    Reason.UNPARSABLE,
-    Reason.TOO_LARGE,
-    Reason.UNDECODABLE,
-    Reason.TOO_DEEP,
-)
-
-WHOLE_FILE_REASONS = frozenset({Reason.UNPARSABLE, Reason.TOO_LARGE, Reason.UNDECODABLE, Reason.TOO_DEEP})
-"""Reasons for which a whole file was not parsed, so that it may contain undetected image references."""
+OTHER_WRITER can be overridden only for Renovate and Dependabot.
+"""
+ACCEPTABLE_REASONS: tuple[Reason, ...] = tuple(reason for reason in Reason if reason.facts.override is Override.ACCEPT)
+"""The holds and refusals that an owner can accept."""
 
 
 class Role(StrEnum):

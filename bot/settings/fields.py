@@ -6,7 +6,7 @@ Each type validates one value by itself, and its error message says what is expe
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
@@ -14,7 +14,7 @@ from bot.core.globs import is_glob_match
 from bot.formats import load_all_formats
 from bot.model.errors import InvalidReferenceError
 from bot.model.image_name import DOCKER_HUB, ImageName, is_tag
-from bot.model.vocabulary import Reason
+from bot.model.vocabulary import ACCEPTABLE_REASONS, ALLOWABLE_REASONS, Reason
 from bot.settings.patterns import TextPattern
 from bot.settings.suggest import suggest_key
 
@@ -164,27 +164,12 @@ DatabaseReference = Annotated[str, AfterValidator(_validate_database)]
 Platform = Annotated[
     str, TextPattern(_PLATFORM, "platform", "is not a platform; hint: write `os/architecture[/variant]`")
 ]
-AllowableReason = Literal[
-    Reason.CHART_UNKNOWN,
-    Reason.EMBEDDED,
-    Reason.IMMUTABLE_JOB,
-    Reason.ACR_TASK,
-    Reason.VENDORED,
-    Reason.OTHER_WRITER,
-]
-"""`overridable_reasons.ALLOWABLE_REASONS` as a type."""
-AcceptableReason = Literal[
-    Reason.INDEX_CHURN,
-    Reason.PLATFORM_LOST,
-    Reason.SEEN_BEFORE,
-    Reason.OLDER,
-    Reason.LOCKED,
-    Reason.FAILING_ELSEWHERE,
-    Reason.INTRODUCED,
-    Reason.DOWNGRADE,
-    Reason.NOT_SCANNED,
-]
-"""`overridable_reasons.ACCEPTABLE_REASONS` as a type."""
+if TYPE_CHECKING:
+    AllowableReason = Reason
+    AcceptableReason = Reason
+else:  # a type checker cannot read a `Literal` whose members are derived
+    AllowableReason = Literal[ALLOWABLE_REASONS]
+    AcceptableReason = Literal[ACCEPTABLE_REASONS]
 Count = Annotated[
     int, _build_number_validator(1, "no limit"), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_COUNT})
 ]

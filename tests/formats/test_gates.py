@@ -13,7 +13,7 @@ from support.formats.cases import CASE_FORMATS
 from support.formats.samples import SAMPLES
 
 from bot.model.source import Reference, SourceFile, UnsupportedText
-from bot.model.vocabulary import WHOLE_FILE_REASONS, Reason
+from bot.model.vocabulary import Reason
 
 WITHOUT_A_GATE = {"codeowners", "dependabot", "dockerfile", "env", "renovate", "text"}
 NO_YAML = {"arm-template", "bake", "bazel", "bicep", "devcontainer", "jib", "msbuild", "quadlet", "terraform"}
@@ -71,7 +71,7 @@ def extract(file_format, path, content):
 def seen(file_format, path, content):
     """Return the items, without those for whole files that cannot be read. A prefilter may skip such a file."""
     found = extract(file_format, path, content)
-    return [each for each in found if not (isinstance(each, UnsupportedText) and each.reason in WHOLE_FILE_REASONS)]
+    return [each for each in found if not (isinstance(each, UnsupportedText) and each.reason.facts.is_whole_file)]
 
 
 @by_name(GATED)

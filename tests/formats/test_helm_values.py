@@ -15,11 +15,10 @@ from bot.formats._syntax.yaml import nodes
 from bot.formats.helm import FORMAT
 from bot.model.chart_facts import ChartDependency, ChartMetadata
 from bot.model.decision import TrackedImage
-from bot.model.overridable_reasons import ALLOWABLE_REASONS
 from bot.model.path_index import index_paths
 from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.source import EditSlot, FilePath, NotEditable, Reference, SourceFile, Span, UnsupportedText
-from bot.model.vocabulary import Reason
+from bot.model.vocabulary import ALLOWABLE_REASONS, Reason
 from bot.pipeline.references.extract import relate_references
 from bot.pipeline.references.file_reading import read_file
 

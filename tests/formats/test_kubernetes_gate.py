@@ -14,7 +14,6 @@ from bot.formats._syntax.kubernetes.objects import ObjectReader
 from bot.formats._syntax.kubernetes.prefilter import is_only_definition, may_hold_images, may_name_images
 from bot.formats.kubernetes import FORMAT
 from bot.model.source import FilePath, UnsupportedText
-from bot.model.vocabulary import WHOLE_FILE_REASONS
 
 PATH = FilePath("pod.yaml")
 POD = 'apiVersion: v1\nkind: Pod\nspec: {containers: [{image: "nginx:1.27"}]}\n'
@@ -53,7 +52,7 @@ PIECES = st.sampled_from(
 def places(content, **gate):
     """Return the items, without those for whole files that cannot be read. A prefilter may skip such a file."""
     found = ObjectReader(PATH, FORMAT.name).read(content, **gate)
-    return [each for each in found if not (isinstance(each, UnsupportedText) and each.reason in WHOLE_FILE_REASONS)]
+    return [each for each in found if not (isinstance(each, UnsupportedText) and each.reason.facts.is_whole_file)]
 
 
 def read_without(content):

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.real("git")
 OLD, NEW = build("old"), build("new")
 FIXED, STAYS, COMES = (finding(f"CVE-1900-000{number}", Severity.CRITICAL) for number in range(1, 4))
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD.digest}\n"}
-LEFT_OUT = "Its findings are left out here: its findings are private, and everyone can read this."
+LEFT_OUT = "Its findings are left out here: the findings are private, and everyone can read the proposal."
 NUMBERS = ("CVE-1900", "fixes 1", "1 critical", "Critical |", "Told", "known vulnerab")
 
 

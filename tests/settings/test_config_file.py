@@ -15,11 +15,10 @@ from bot.model.advisory import AdvisoryList
 from bot.model.due_date import DuePeriods, DueUntil
 from bot.model.evidence import Severity
 from bot.model.modes import UpdateMode, WhenUnknown
-from bot.model.overridable_reasons import ALLOWABLE_REASONS
 from bot.model.policy import PolicyConfig, PolicyRule, RequiredEvidence, RuleMatch
 from bot.model.rules import IntroducedLimit, OpenCondition
 from bot.model.trust import TrustEntry
-from bot.model.vocabulary import Role
+from bot.model.vocabulary import ALLOWABLE_REASONS, Role
 from bot.settings import (
     AppSettings,
     EnrichmentSettings,

@@ -23,7 +23,7 @@ from bot.model.decision import (
 )
 from bot.model.image_name import Digest
 from bot.model.source import UnsupportedText
-from bot.model.vocabulary import WHOLE_FILE_REASONS, Reason, ViolationKind
+from bot.model.vocabulary import Reason, ViolationKind
 
 if TYPE_CHECKING:  # not imported at run time, to keep start-up fast
     from bot.model.blocklist import Blocklist
@@ -34,21 +34,6 @@ _UNKNOWN_IMAGE_REASONS = frozenset({Reason.MAYBE_OWN, Reason.UNKNOWN_REGISTRY})
 """Reasons for which the image of a digest is not looked up. For the other reasons to skip a reference with a digest, a
 user or the file decided that the digest stays as it is."""
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}(?![0-9a-f])", re.ASCII)
-_NEXT_STEPS: dict[Reason, str] = {
-    Reason.MAYBE_OWN: "list your own images under `own:` in the config, or set `own:` to an empty list",
-    Reason.UNKNOWN_REGISTRY: "list the registry under `registries:` in the config",
-    Reason.OWN: "write a digest, or add a rule with `role: own`",
-    Reason.IGNORED: "write a digest, or remove the comment or the rule",
-    Reason.NO_RULE: "write a digest, or set `update: digest` in a rule",
-    Reason.PIN_OFF: "write a digest, or set `pin: true` in a rule",
-    Reason.PAUSED: "write a digest, or end the pause in the policy",
-    Reason.TEMPLATED: "render the template, and check the rendered files",
-    Reason.UNRESOLVED_ARGUMENT: "give the argument a default value in the file, such as `ARG VERSION=1.2`",
-    Reason.MALFORMED: "correct the text, if it is meant to be an image reference",
-    Reason.UNPARSABLE: "correct the file",
-    Reason.UNDECODABLE: "store the file as UTF-8",
-}
-"""What a user can do so that basebump evaluates the reference. Other reasons have no single remedy."""
 
 
 def find_unevaluated_reason(decision: Decision, *, is_offline: bool) -> Reason | None:
@@ -94,7 +79,7 @@ def find_unreadable_violations(
 
     The repository of such a text is not known, so each entry that blocks a digest in the text counts.
     """
-    if unreadable.reason in WHOLE_FILE_REASONS:
+    if unreadable.reason.facts.is_whole_file:
         subject = "the file"
     else:
         subject = unreadable.text
@@ -119,12 +104,7 @@ def _find_blocked_digests(text: str, blocklist: Blocklist) -> Iterator[Violation
             )
 
 
-def describe_next_step(reason: Reason) -> str:
-    """Return what a user can do so that basebump evaluates such references; empty if there is no single remedy."""
-    return _NEXT_STEPS.get(reason, "")
-
-
 def _build_violation(subject: str, reason: Reason) -> Violation:
     problem = f"{subject} was not evaluated ({reason}): {reason.sentence.removesuffix('.')}"
-    hint = f"hint: {step}" if (step := describe_next_step(reason)) else ""
+    hint = f"hint: {step}" if (step := reason.facts.next_step) else ""
     return Violation(ViolationKind.NOT_EVALUATED, problem, unevaluated_reason=reason, remedy=hint)

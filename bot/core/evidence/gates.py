@@ -29,7 +29,7 @@ from bot.model.decision import (
 )
 from bot.model.evidence import Evidence, NotScanned, Scan
 from bot.model.policy import Policy
-from bot.model.vocabulary import Reason
+from bot.model.vocabulary import Reason, ReferenceStatus
 
 
 def _return_false(_: ImageUpdate) -> bool:
@@ -124,7 +124,7 @@ def _check_candidate(
         elif update.cause is UpdateCause.MOVED or reason in _ALWAYS_REFUSED:
             return (
                 HeldUpdate(update.tracked_image, reason, why)
-                if reason is Reason.OLDER
+                if reason.facts.status is ReferenceStatus.HELD
                 else RefusedUpdate(update, reason, why)
             )
         elif reason is Reason.DOWNGRADE and update.candidates[0].goes_back:

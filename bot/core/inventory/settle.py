@@ -41,22 +41,8 @@ MAX_CI_DURATION = timedelta(hours=24)
 the latest, and daily runs must see its end once. After that, the outcome counts as unknown."""
 MAX_CI_START = timedelta(hours=1)
 """How long a request without any check is read in every run. A repository without CI never has a check."""
-_LASTING_HOLDS = frozenset({Reason.INDEX_CHURN, Reason.PLATFORM_LOST, Reason.OLDER, Reason.SEEN_BEFORE})
-"""Holds that depend only on the two images. All other holds depend on time or on the registry."""
-_LASTING_REFUSALS = frozenset({Reason.INTRODUCED, Reason.DOWNGRADE})
-"""Refusals that depend only on the evidence, provided that there is some."""
-
 _LATE_SKIPS = frozenset({Reason.CONFLICTING_EDITS, Reason.NOT_PROVED})
 """Reasons for skipping an image reference that are found only after its tag was looked up."""
-_LASTING_UNSCANNED_REASONS = frozenset(
-    {
-        UnscannedReason.OS_UNKNOWN,
-        UnscannedReason.OS_UNSUPPORTED,
-        UnscannedReason.END_OF_LIFE,
-        UnscannedReason.PLATFORM_MISSING,
-    }
-)
-"""Results of scanners that depend only on the image and on the scanner's database."""
 
 
 def are_decisions_lasting(decisions: Iterable[Decision]) -> bool:
@@ -144,12 +130,10 @@ def _is_lasting(decision: Decision) -> bool:
     match decision:
         case UpToDate() | SupersededReference() | ImageUpdate():
             return True
-        case SkippedReference(reason=reason):
-            return reason is not Reason.TOO_MANY_IMAGES
         case HeldUpdate(reason=reason, tracked_image=tracked_image):
-            return reason in _LASTING_HOLDS and not tracked_image.policy.min_age
-        case RefusedUpdate(reason=reason):
-            return reason in _LASTING_REFUSALS
+            return reason.facts.is_lasting and not tracked_image.policy.min_age
+        case SkippedReference(reason=reason) | RefusedUpdate(reason=reason):
+            return reason.facts.is_lasting
         case UnresolvedReference() | UncheckedReference():
             return False
         case BlockedReference():  # a replacement may appear in the registry without any change that a run compares
@@ -167,7 +151,7 @@ def _is_outcome_lasting(outcome: ScanOutcome, *, is_scanner_known: bool) -> bool
         case Scan():
             return is_scanner_known
         case NotScanned(reason=reason):
-            return reason is UnscannedReason.NO_SCANNER or (is_scanner_known and reason in _LASTING_UNSCANNED_REASONS)
+            return reason is UnscannedReason.NO_SCANNER or (is_scanner_known and reason.facts.is_lasting)
     assert_never(outcome)
 
 

@@ -12,22 +12,11 @@ from datetime import UTC, datetime
 from bot.core.evidence.compare import has_fix_for
 from bot.model.advisory import AdvisoryList
 from bot.model.decision import ImageUpdate, UpdateCause
-from bot.model.evidence import Evidence, NotScanned, Scan, UnscannedReason
+from bot.model.evidence import Evidence, NotScanned, Scan
 from bot.model.modes import WhenUnknown
 from bot.model.rules import OpenCondition
 
 NEVER = datetime.max.replace(tzinfo=UTC)
-
-_TEMPORARY_REASONS = frozenset(
-    {
-        UnscannedReason.SCANNER_MISSING,
-        UnscannedReason.FAILED,
-        UnscannedReason.TIMED_OUT,
-        UnscannedReason.DATABASE_STALE,
-        UnscannedReason.DIFFERENT_DATABASE,
-    }
-)
-"""Reasons that may no longer apply in the next run, in contrast to an operating system that no scanner supports."""
 
 
 def compute_opening_time(updates: Iterable[tuple[ImageUpdate, Evidence]]) -> datetime | None:
@@ -100,7 +89,7 @@ def _is_update_awaiting_evidence(update: ImageUpdate, evidence: Evidence) -> boo
         case WhenUnknown.HOLD:
             return bool(unknown)
         case None:
-            return not unknown.isdisjoint(_TEMPORARY_REASONS)
+            return any(reason.facts.is_temporary for reason in unknown)
 
 
 def _is_list_unknown(update: ImageUpdate, evidence: Evidence) -> bool:

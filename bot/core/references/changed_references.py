@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bot.model.source import EditSlot, FilePath, Reference, UnsupportedText
-from bot.model.vocabulary import WHOLE_FILE_REASONS
 
 _CONTINUED_LINE = re.compile(rb"[\\`][ \t\r]*$|^\s*(?:#.*)?$")
 """Matches a Dockerfile line after which the instruction may go on: it ends with an escape, is a comment or is empty."""
@@ -91,7 +90,7 @@ class ChangedFiles:
         """
         file = self.files.get(item.path)
         if isinstance(item, UnsupportedText):
-            return file is not None and (item.reason in WHOLE_FILE_REASONS or file.has_changed((item.line_number,)))
+            return file is not None and (item.reason.facts.is_whole_file or file.has_changed((item.line_number,)))
         if file is not None and (file.has_changed(file.list_lines(item)) or file.can_affect(item)):
             return True
         return any(path in self.files and self.files[path].has_changed((number,)) for path, number in item.usages)

@@ -10,9 +10,8 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from bot.model.extracted_item import ExtractedReferences
-from bot.model.overridable_reasons import ALLOWABLE_REASONS
 from bot.model.source import EditSlot, FilePath, NotEditable, Reference
-from bot.model.vocabulary import Reason
+from bot.model.vocabulary import ALLOWABLE_REASONS, Reason
 
 _WARNINGS = frozenset(ALLOWABLE_REASONS) - {Reason.OTHER_WRITER}
 """Reasons that `lock_reference` treats as warnings, so that a rule can override them.

@@ -30,9 +30,6 @@ from bot.pipeline.registry_failures import STATE_SUBJECT, build_assess_failures
 from bot.pipeline.run_context import RunContext
 from bot.ports import AdvisorySource, ProgressReporter, Scanner, ScannerSelector
 
-_BROKEN = frozenset({UnscannedReason.SCANNER_MISSING, UnscannedReason.FAILED, UnscannedReason.TIMED_OUT})
-"""Reasons that mean a failure of the scanner itself. The other reasons are results of a scan."""
-
 
 @dataclass(frozen=True, slots=True)
 class EvidenceResult:
@@ -99,7 +96,7 @@ def assess(transitions: Iterable[Transition], context: RunContext) -> EvidenceRe
     scan_failures = build_assess_failures(
         (f"{subject.tag_ref}@{subject.digest}", outcome.detail or outcome.reason.sentence)
         for subject, outcome in vex_result.outcomes.items()
-        if isinstance(outcome, NotScanned) and outcome.reason in _BROKEN
+        if isinstance(outcome, NotScanned) and outcome.reason.facts.is_failure
     )
     failures = (*scan_failures, *save_failures, *vex_result.failures, *enriched.failures)
     return EvidenceResult(enriched.evidence, failures)

@@ -24,7 +24,7 @@ from bot.model.forge import GitRepository, TreeEntry
 from bot.model.path_index import index_paths
 from bot.model.report import RunFailure
 from bot.model.source import FilePath, Reference, UnsupportedText
-from bot.model.vocabulary import WHOLE_FILE_REASONS, FailureStage, Reason
+from bot.model.vocabulary import FailureStage, Reason
 from bot.pipeline.references.file_reading import MAX_FILE_BYTES, FileReading, SelectedFile
 from bot.pipeline.references.reader_slots import ReaderSlots, TreeReader
 from bot.ports import FileFormat, FileTree, RulesReader
@@ -374,7 +374,7 @@ def _get_path(reading: FileReading) -> FilePath:
 
 
 def _is_unread(reference: Reference | UnsupportedText) -> bool:
-    return isinstance(reference, UnsupportedText) and reference.reason in WHOLE_FILE_REASONS
+    return isinstance(reference, UnsupportedText) and reference.reason.facts.is_whole_file
 
 
 def _select_files(entries: Mapping[FilePath, TreeEntry], formats: Sequence[FileFormat]) -> list[SelectedFile]:

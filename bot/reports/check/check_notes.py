@@ -6,9 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bot.core.choice.unevaluated import describe_next_step
 from bot.model.check import CheckReport
-from bot.model.vocabulary import WHOLE_FILE_REASONS, Reason
+from bot.model.vocabulary import Reason
 
 
 def list_notes(report: CheckReport) -> Iterator[tuple[str, int, str]]:
@@ -21,7 +20,7 @@ def list_notes(report: CheckReport) -> Iterator[tuple[str, int, str]]:
         reference = checked.verdict.reference
         yield from ((reference.path, reference.line_number, text) for text in checked.notes)
     for each in report.unsupported:
-        if each.reason in WHOLE_FILE_REASONS and not report.is_strict:
+        if each.reason.facts.is_whole_file and not report.is_strict:
             yield each.path, each.line_number, f"not checked: {each.reason.sentence}"
 
 
@@ -49,7 +48,7 @@ def list_unevaluated(report: CheckReport) -> list[UnevaluatedGroup]:
             place = (str(reference.path), reference.line_number, str(reference.image))
             positions[checked.unevaluated_reason].append(place)
     for each in report.unsupported:
-        if each.reason not in WHOLE_FILE_REASONS:
+        if not each.reason.facts.is_whole_file:
             positions[each.reason].append((each.path, each.line_number, each.text))
     return [UnevaluatedGroup(reason, tuple(sorted(places))) for reason, places in sorted(positions.items())]
 
@@ -57,6 +56,6 @@ def list_unevaluated(report: CheckReport) -> list[UnevaluatedGroup]:
 def describe_group(group: UnevaluatedGroup) -> str:
     """Return one line about a group for outputs without room for every place: number, reason, hint and first place."""
     path, line_number, text = group.positions[0]
-    hint = f" hint: {step}." if (step := describe_next_step(group.reason)) else ""
+    hint = f" hint: {step}." if (step := group.reason.facts.next_step) else ""
     first = f"{path}:{line_number}: {text}"
     return f"{len(group.positions)} not evaluated ({group.reason}): {group.reason.sentence}{hint} First: {first}"

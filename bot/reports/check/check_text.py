@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from bot.core.choice.unevaluated import describe_next_step
 from bot.core.markdown import make_console_line
 from bot.model.check import CheckReport
 from bot.model.vocabulary import ViolationKind
@@ -69,7 +68,7 @@ def _list_unevaluated(report: CheckReport) -> Iterator[Line]:
 
 def _render_group(group: UnevaluatedGroup) -> Iterator[Line]:
     yield _explain("  ", f"{group.reason}: {group.reason.sentence}")
-    if next_step := describe_next_step(group.reason):
+    if next_step := group.reason.facts.next_step:
         yield _explain("    ", f"hint: {next_step}")
     for path, line_number, text in group.positions[:MAX_EXAMPLES]:
         yield f"    {make_console_line(path, MAX_PATH)}:{line_number}: {make_console_line(text)}"

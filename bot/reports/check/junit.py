@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET
 
-from bot.core.choice.unevaluated import describe_next_step
 from bot.core.markdown import make_console_line
 from bot.model.check import CheckCounts, CheckedReference, CheckReport, Violation
 from bot.model.report import RunFailure
@@ -91,7 +90,7 @@ def _build_case(path: str, line_number: int, name: str) -> ET.Element:
 def _add_skipped(case: ET.Element, reason: Reason | None, detail: str = "") -> None:
     """Mark a test as skipped. The message has the reason, its sentence or `detail`, and the next step if one exists."""
     message = detail if reason is None else f"{reason}: {detail or reason.sentence}"
-    hint = f" hint: {step}" if reason is not None and (step := describe_next_step(reason)) else ""
+    hint = f" hint: {step}" if reason is not None and (step := reason.facts.next_step) else ""
     ET.SubElement(case, "skipped", {"message": _shorten(f"{message}{hint}")})
 
 

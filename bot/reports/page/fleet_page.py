@@ -413,4 +413,4 @@ def _list_reasons(located: Iterable[ReferenceInRepository]) -> tuple[tuple[str, 
 
 
 def _get_reason_sentence(reason: str | None) -> str:
-    return Reason(reason).sentence if reason in set(Reason) else ""
+    return next((each.sentence for each in Reason if each.value == reason), "")

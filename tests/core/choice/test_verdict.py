@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
 from support.values import digest, update
 
 from bot.core.choice.verdict import WITHDRAWN_NOTE, build_verdict
+from bot.core.proposal.view.hold_remedies import describe_hold_remedy
 from bot.model.blocklist import Block
 from bot.model.decision import (
     BlockedReference,
@@ -17,9 +19,9 @@ from bot.model.decision import (
     UpdateCause,
     UpToDate,
 )
-from bot.model.overridable_reasons import ACCEPTABLE_REASONS
 from bot.model.vocabulary import (
-    REASON_SENTENCES,
+    ACCEPTABLE_REASONS,
+    ALLOWABLE_REASONS,
     REASONS_BY_STATUS,
     UNSUPPORTED_REASONS,
     Reason,
@@ -70,17 +72,33 @@ def test_blocked_digest_is_named_with_what_happens_to_it():
     assert unknown.reference.notes == ("No known replacement: registry.internal: 404",)
 
 
-def test_reasons_have_one_group_and_a_sentence():
+def test_statuses_and_unsupported_text_share_no_reason():
     placed = [reason for reasons in REASONS_BY_STATUS.values() for reason in reasons] + list(UNSUPPORTED_REASONS)
     assert sorted(placed) == sorted(Reason)
-    assert set(REASON_SENTENCES) == set(Reason)
 
 
-def test_acceptable_reasons_are_holds_or_refusals():
+@pytest.mark.parametrize("reason", Reason)
+def test_reason_has_sentence_with_full_stop(reason):
+    assert reason.sentence[0].isupper()
+    assert reason.sentence.endswith(".")
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_hold_or_refusal_names_its_end_unless_owner_can_accept_it(reason):
+    is_hold = reason.facts.status in {ReferenceStatus.HELD, ReferenceStatus.REFUSED}
+    assert bool(reason.facts.ending) == (is_hold and reason not in ACCEPTABLE_REASONS)
+    assert bool(describe_hold_remedy(reason)) == is_hold
+
+
+def test_only_holds_and_refusals_can_be_accepted():
     assert set(ACCEPTABLE_REASONS) < {
         *REASONS_BY_STATUS[ReferenceStatus.HELD],
         *REASONS_BY_STATUS[ReferenceStatus.REFUSED],
     }
+
+
+def test_only_skips_can_be_allowed():
+    assert set(ALLOWABLE_REASONS) < set(REASONS_BY_STATUS[ReferenceStatus.SKIPPED])
 
 
 def test_verdict_notes_withdrawn_image_and_changed_owner():
