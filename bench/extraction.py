@@ -11,7 +11,8 @@ import yaml
 
 from bot.cli.app import collect_rarely
 from bot.formats import load_all_formats
-from bot.formats._syntax.yaml import nodes, parsed_sections
+from bot.formats._syntax.yaml import nodes
+from bot.formats._syntax.yaml import nodes as parsed_sections
 from bot.formats._syntax.yaml.sections import split_sections
 from bot.model.forge import GitRepository
 from bot.model.path_index import index_paths

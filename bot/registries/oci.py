@@ -8,24 +8,25 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 from http import HTTPStatus
 from urllib.parse import quote
 
 from bot.core.choice.platforms import choose_image, find_platform_image
 from bot.model.contents import ImageConfig, ImageContents
-from bot.model.image import ImageFacts, Manifest, ManifestKind, PullAddress, TagDescriptor
+from bot.model.image import ImageFacts, Manifest, ManifestKind, PullAddress, RegistryRecord, TagDescriptor
 from bot.model.image_name import Digest, ImageName, TagRef, parse_sha256
 from bot.net import HttpClient, Response
 from bot.net.guard import ResolveHost, resolve_host
 from bot.registries import facts
+from bot.registries.acr_facts import AcrFacts
 from bot.registries.artifacts import OciArtifacts
 from bot.registries.auth import RegistryAuthenticator
 from bot.registries.documents import ManifestDocuments
 from bot.registries.endpoints import EndpointDirectory, RegistryEndpoint, RegistryEntry
 from bot.registries.entra import EntraLogins
-from bot.registries.host_facts import create_host_facts
 from bot.registries.image_builds import OciBuilds
 from bot.registries.keychain import Keychain
 from bot.registries.manifest import (
@@ -34,12 +35,41 @@ from bot.registries.manifest import (
     NotARegistryError,
     parse_media_type,
 )
+from bot.registries.quay_tags import QuayTags
 from bot.registries.registry_examination import LoginExamination
 from bot.registries.repository_endpoint import find_repository_endpoint
 from bot.registries.response_errors import METADATA_READ
 from bot.registries.sboms import SbomFinder
 from bot.registries.tag_list import MAX_TAGS, parse_next_page, parse_tags
 from bot.registry_ports import ArtifactStore, BuildReader, RegistryFacts
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """The facts of each registry that has some. Implements `bot.registry_ports.RegistryFacts`."""
+
+    acr_facts: AcrFacts
+    quay_tags: QuayTags
+
+    def fetch_record(self, tag_ref: TagRef, digest: Digest) -> RegistryRecord | None:
+        return self.acr_facts.fetch_record(tag_ref, digest)
+
+    def list_newest_digests(self, repository: str) -> Sequence[Digest]:
+        return self.acr_facts.list_newest_digests(repository)
+
+    def fetch_end_of_life(self, tag_ref: TagRef, digest: Digest) -> date | None:
+        return self.acr_facts.fetch_end_of_life(tag_ref, digest)
+
+    def fetch_earlier_records(self, tag_ref: TagRef) -> Mapping[Digest, RegistryRecord]:
+        return self.quay_tags.fetch_earlier_records(tag_ref)
+
+
+def create_host_facts(
+    endpoints: EndpointDirectory, authenticator: RegistryAuthenticator, http: HttpClient
+) -> HostFacts:
+    """Return the facts that are read with these tokens and this HTTP client."""
+    return HostFacts(AcrFacts(endpoints, authenticator), QuayTags(endpoints, http))
+
 
 PAGE_SIZE = 1000
 """Tags per page. Amazon's registries reject larger values."""

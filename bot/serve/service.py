@@ -1,4 +1,4 @@
-"""Builds the service from a config, and runs its threads until it is stopped."""
+"""Build the service from a config with its probes and upkeep, and run its threads until it is stopped."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -21,34 +21,167 @@ from bot.model.image_name import TagRef
 from bot.model.limits import LIMIT_WINDOW
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import RunLevel
-from bot.model.work import BACKGROUND_LOOP, EVENT_LOOP, USER_LOOP, WorkKind, WorkLoopScope
-from bot.ports import ProgressReporter
+from bot.model.work import (
+    BACKGROUND_LOOP,
+    EVENT_LOOP,
+    USER_LOOP,
+    PollWork,
+    SweepWork,
+    WorkKind,
+    WorkLoopScope,
+    WorkPriority,
+    WorkReason,
+    WorkRequest,
+)
+from bot.ports import Clock, ProgressReporter
 from bot.queues.job_waking import JobWaking
 from bot.queues.thread_signal import ThreadSignal
 from bot.serve.access import guard_from_web_sites
 from bot.serve.api import list_api_routes
 from bot.serve.app import EVENTS_PATH, Application
 from bot.serve.claim_keeper import ClaimKeeper
-from bot.serve.health import Health
-from bot.serve.http import Route, Router
+from bot.serve.http import Request, Response, Route, Router
 from bot.serve.http_server import build_server
 from bot.serve.job import Job
 from bot.serve.json_log import STATE_ERROR, JsonLog
+from bot.serve.kept_answer import keep_fix_trends, keep_stages
 from bot.serve.metrics import ServiceMetrics
-from bot.serve.page_stores import build_page_ports
 from bot.serve.pages import list_page_routes
+from bot.serve.pages.ports import PagePorts
 from bot.serve.poll_job import PollJob
 from bot.serve.receiver import ConfiguredSender, Receiver
 from bot.serve.sweep_job import SweepJob
-from bot.serve.tag_job import TagJob
-from bot.serve.upkeep import Upkeep
+from bot.serve.tag_job import TagJob, list_visits
 from bot.serve.visit_job import VisitJob
 from bot.serve.work_tally import DeliveryTally
 from bot.serve.worker import WorkLoop
 from bot.settings import ServeSettings, Settings, StateFile, StateServer
+from bot.state.fleet_reader import DatabaseFleetReader
+from bot.state.inventory_store import DatabaseInventoryStore
 from bot.state.service_lock import lock_state_file
+from bot.state.service_reader import DatabaseServiceReader
 from bot.wiring import FleetRun, SystemClock, build_fleet_context
+from bot.wiring.inventory import create_stage_reader
 from bot.wiring.service import ServiceStores
+from bot.work_ports import EventInventory, ServiceLog, WorkQueue, WorkRequester
+
+INTERVAL = timedelta(minutes=1)
+"""The time between two rounds. A minimum age or a date in a rule is noticed with this delay."""
+RECORDS_KEPT = timedelta(days=30)
+"""How long deliveries and records of work are kept."""
+
+
+class Upkeep:
+    """Repeats its rounds in one thread. Several processes may do so at the same time."""
+
+    def __init__(
+        self,
+        queue: WorkRequester,
+        inventory: EventInventory,
+        service_log: ServiceLog,
+        clock: Clock,
+        log: JsonLog,
+    ) -> None:
+        self._queue, self._inventory, self._service_log = queue, inventory, service_log
+        self._clock, self._log = clock, log
+
+    def run(self, stop: threading.Event) -> None:
+        """Do rounds until `stop` is set."""
+        while not stop.is_set():
+            try:
+                self.do_round()
+            except Exception as error:  # noqa: BLE001 - a bug must not end the thread, which nothing would start again
+                self._log.write_error(error)
+            stop.wait(INTERVAL.total_seconds())
+
+    def do_round(self) -> None:
+        """Request the sweep, the polls and the visits that are missing, and delete old records. Raises StateError."""
+        now, trace = self._clock.now(), secrets.token_hex(8)
+        hosts = self._inventory.list_registries()
+        sweep = WorkRequest(SweepWork(), WorkPriority.SWEEP, WorkReason.SWEEP, trace)
+        polls = (WorkRequest(PollWork(host), WorkPriority.SWEEP, WorkReason.POLL, trace) for host in hosts)
+        self._queue.request_missing((sweep, *polls))
+        due = list_visits(self._inventory.list_due_branches(now))
+        self._queue.request_missing([WorkRequest(each, WorkPriority.SWEEP, WorkReason.DUE, trace) for each in due])
+        self._service_log.delete_records(now - RECORDS_KEPT)
+
+
+def build_page_ports(stores: ServiceStores, clock: Clock) -> PagePorts:
+    """Return everything that pages and the API read.
+
+    Pages about stages exist if the config has clusters or builds, or if the state contains builds of own images now.
+    """
+    settings, database = stores.settings, stores.database
+    reader = create_stage_reader(database, settings)
+    stage_reader = reader if reader.load_scope().has_more_than_merges else None
+    return PagePorts(
+        inventory=stores.reader,
+        fleet=DatabaseFleetReader(database),
+        reports=DatabaseInventoryStore(database),
+        log=stores.log,
+        service=DatabaseServiceReader(database),
+        queue=stores.queue,
+        trends=keep_fix_trends(stores.reader, clock, stage_reader),
+        clock=clock,
+        stage_reader=stage_reader,
+        stages=keep_stages(stage_reader, clock) if stage_reader is not None else None,
+        settings=settings.serve,
+        has_private_scanners=any(each.private for each in settings.scanners),
+    )
+
+
+LIVE, READY = b"live\n", b"ready\n"
+STATE_UNUSABLE = "the state cannot be used"
+STOPPING = "the service is stopping"
+
+
+class Health:
+    """Answer the probes of Kubernetes and load balancers to one process: `GET /livez` and `GET /readyz`.
+
+    The responses contain no details, because everyone who can connect can read them. The log contains the details.
+    """
+
+    def __init__(
+        self,
+        queue: WorkQueue,
+        list_ended_threads: Callable[[], Sequence[str]],
+        is_stopping: Callable[[], bool],
+        log: JsonLog,
+    ) -> None:
+        """Create probes. `list_ended_threads` returns the names of threads that ended although they should run."""
+        self._queue, self._log = queue, log
+        self._list_ended_threads, self._is_stopping = list_ended_threads, is_stopping
+
+    def list_routes(self) -> Iterable[Route]:
+        """Yield the routes of the probes."""
+        yield Route.build("GET", "/livez", self._answer_live)
+        yield Route.build("GET", "/readyz", self._answer_ready)
+
+    def _answer_live(self, _request: Request, _parts: Mapping[str, str]) -> Response:
+        """Fail if only a new process can help. The state does not matter, because a new process could not use it."""
+        return _build_response(LIVE, self._list_thread_problems())
+
+    def _answer_ready(self, _request: Request, _parts: Mapping[str, str]) -> Response:
+        """Fail if the process cannot store deliveries or do work."""
+        problems = self._list_thread_problems()
+        if self._is_stopping():
+            problems.append(STOPPING)
+        try:
+            self._queue.compute_figures()
+        except StateError as error:
+            self._log.write_error(error, path="/readyz")
+            problems.append(STATE_UNUSABLE)
+        return _build_response(READY, problems)
+
+    def _list_thread_problems(self) -> list[str]:
+        if self._is_stopping():
+            return []
+        return [f"the thread `{name}` has ended" for name in self._list_ended_threads()]
+
+
+def _build_response(success: bytes, problems: Sequence[str]) -> Response:
+    return Response(503, "".join(f"{each}\n" for each in problems).encode()) if problems else Response(200, success)
+
 
 GRACE = 25.0
 """Seconds that the work in progress has to finish after the service is told to stop. Kubernetes kills it after 30."""

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import unquote
+
+from pydantic import ValidationError
 
 from bot.formats._readers.renovate import parse_config
 from bot.formats.dependabot import FORMAT as DEPENDABOT
@@ -16,12 +22,121 @@ from bot.model.report import RunReport, Verdict
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileTree
 from bot.settings.document import MAX_BYTES, parse_document
-from bot.starter.config_text import FolderFindings, FoundRegistry
+from bot.settings.rules import RuleEntry
+from bot.starter.config_text import AZURE_SERVICES, FolderFindings, ForgeRepository, FoundRegistry
 from bot.starter.dependabot import translate_dependabot
-from bot.starter.remotes import find_forge
 from bot.starter.renovate import translate_renovate
-from bot.starter.rule_checks import keep_valid_rules
-from bot.starter.translation import BotTranslation, UntranslatedSetting
+from bot.starter.translation import BotTranslation, RuleValue, TranslatedRule, UntranslatedSetting
+
+
+def keep_valid_rules(translation: BotTranslation) -> BotTranslation:
+    """Return the translation without rules that basebump's config would refuse; they become untranslated settings.
+
+    For example, a label of the other bot may be longer than the labels that basebump accepts.
+    """
+    valid: list[TranslatedRule] = []
+    refused: list[UntranslatedSetting] = []
+    for rule in translation.rules:
+        reason = _find_problem(rule)
+        if reason:
+            refused.append(UntranslatedSetting(rule.origin, reason))
+        else:
+            valid.append(rule)
+    return replace(translation, rules=tuple(valid), untranslated=(*translation.untranslated, *refused))
+
+
+def _find_problem(rule: TranslatedRule) -> str:
+    """Return why a rule cannot be written into a config; empty if it can."""
+    entry: dict[str, Any] = {key: _convert_value(value) for key, value in rule.keys.items()}
+    entry["match"] = {key: list(globs) for key, globs in rule.match.items()}
+    if not all(map(str.isprintable, _list_texts(rule))):
+        return "a text has characters that cannot be printed"
+    try:
+        RuleEntry.model_validate(entry)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        return f"`{'.'.join(map(str, first['loc']))}` {first['msg'].removeprefix('Value error, ')}"
+    return ""
+
+
+def _list_texts(rule: TranslatedRule) -> Iterator[str]:
+    for value in (*rule.keys.values(), *rule.match.values()):
+        match value:
+            case bool():
+                continue
+            case str():
+                yield value
+            case tuple():
+                yield from value
+            case _:
+                yield from value.values()
+
+
+def _convert_value(value: RuleValue) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+_FORGE_HOSTS = {"github.com": "github", "gitlab.com": "gitlab", "codeberg.org": "gitea"}
+_REMOTE = re.compile(
+    r"""
+    (?: (?P<scheme>https|ssh)://(?:[^@/\s]*@)? | [\w.-]+@ )
+    (?P<host>[\w.-]+) (?: :(?P<port>\d+)/ | [:/] )
+    (?P<name>[\w.-]+(?:/[\w.-]+)+)
+    """,
+    re.VERBOSE,
+)
+"""The URL of a remote, such as `https://github.com/acme/web.git` or `git@github.com:acme/web.git`."""
+_AZURE_REMOTE = re.compile(
+    r"""
+    (?: https://(?:[^@/\s]*@)?
+        (?: dev\.azure\.com/(?P<organization>[\w-]+) | (?P<subdomain>[\w-]+)\.visualstudio\.com(?:/DefaultCollection)? )
+        (?:/(?P<project>[^/\s_][^/\s]*))? /_git/(?P<repository>[^/\s]+)
+    |   (?:ssh://)? [\w.-]+@ (?:ssh\.dev\.azure|vs-ssh\.visualstudio)\.com (?: :v3/ | (?::22)?/v3/ )
+        (?P<ssh_organization>[\w-]+)/(?P<ssh_project>[^/\s]+)/(?P<ssh_repository>[^/\s]+)
+    )
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+"""The URL of a remote on Azure Repos, of the current and of the older form. Without a project in an HTTPS URL, the
+project has the name of the repository."""
+_AZURE_SERVER_REMOTE = re.compile(
+    r"""
+    https://(?:[^@/\s]*@)? (?!dev\.azure\.com/|[\w-]+\.visualstudio\.com/)
+    (?P<collection>[\w.-]+(?::\d+)?/(?:tfs/)?[^/\s]+)
+    (?:/(?P<project>[^/\s_][^/\s]*))? /_git/(?P<repository>[^/\s]+)
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+"""The URL of a remote on an Azure DevOps Server, such as `https://azure.example.com/DefaultCollection/Shop/_git/web`."""
+
+
+def find_forge(remote: str) -> ForgeRepository | None:
+    """Return the repository to which the URL of a git remote belongs; None if it cannot be derived from the URL.
+
+    The kind of the forge is None if the host is not well known.
+    """
+    if match := _AZURE_REMOTE.fullmatch(remote):
+        organization = match["organization"] or match["subdomain"] or match["ssh_organization"]
+        repository = match["repository"] or match["ssh_repository"]
+        name = f"{match['project'] or match['ssh_project'] or repository}/{repository}"
+        return ForgeRepository("azure", unquote(name), f"{AZURE_SERVICES}{organization}")
+    if match := _AZURE_SERVER_REMOTE.fullmatch(remote):
+        name = f"{match['project'] or match['repository']}/{match['repository']}"
+        return ForgeRepository("azure", unquote(name), f"https://{match['collection']}")
+    match = _REMOTE.fullmatch(remote.removesuffix(".git"))
+    if match is None or match["host"].lower().endswith(("dev.azure.com", ".visualstudio.com")):
+        return None
+    return _find_other_forge(match)
+
+
+def _find_other_forge(match: re.Match[str]) -> ForgeRepository:
+    """Return the repository on a forge that is not Azure DevOps."""
+    host, name = match["host"].lower(), match["name"]
+    kind = _FORGE_HOSTS.get(host)
+    if kind in ("github", "gitlab"):
+        return ForgeRepository(kind, name)
+    has_web_port = match["scheme"] == "https" and match["port"]
+    return ForgeRepository(kind, name, f"https://{host}:{match['port']}" if has_web_port else f"https://{host}")
 
 
 def examine_folder(tree: FileTree, report: RunReport, remote: str, workflow: str | None) -> FolderFindings:

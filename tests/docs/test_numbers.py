@@ -19,7 +19,8 @@ from bot.formats._syntax import bicep_scanner, gradle_script, jsonc, starlark, u
 from bot.formats._syntax.dockerfile import heredocs, lexer, reader
 from bot.formats._syntax.hcl import tokens
 from bot.formats._syntax.helm import actions, blocks
-from bot.formats._syntax.yaml import nodes, parsed_sections, trees
+from bot.formats._syntax.yaml import nodes, trees
+from bot.formats._syntax.yaml import nodes as parsed_sections
 from bot.model import cost_limits
 from bot.model.limits import DEFAULT_FLEET_LIMITS, DEFAULT_REPOSITORIES_PER_RUN
 from bot.model.modes import REFRESH_EVERY

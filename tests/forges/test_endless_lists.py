@@ -24,9 +24,10 @@ from bot.forges.hosted import rest as hosted_rest
 from bot.forges.hosted.heads import BranchTip
 from bot.forges.hosted.refusal import RefusedError
 from bot.model.forge import TreeEntry
-from bot.net import ApiSession, HostPace, OversizedError, UnreachableError, call_budget
-from bot.net.call_budget import CallBudget
+from bot.net import ApiSession, HostPace, OversizedError, UnreachableError
+from bot.net import session as call_budget
 from bot.net.deadlines import SLOWEST_RATE
+from bot.net.session import CallBudget
 
 pytestmark = pytest.mark.slow
 

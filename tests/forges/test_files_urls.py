@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.core.proposal.view.file_links import link_file
+from bot.core.proposal.view.dashboard_rows import link_file
 from bot.forges.github import server as github
 from bot.forges.gitlab import server as gitlab
 

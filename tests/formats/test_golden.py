@@ -18,7 +18,8 @@ import yaml
 from support.formats.cases import CASE_FORMATS, places_of
 
 from bot.core.references.edit import apply_edits, build_edit, get_reference_key, has_only_planned_changes
-from bot.formats._syntax.yaml import parsed_sections, trees
+from bot.formats._syntax.yaml import nodes as parsed_sections
+from bot.formats._syntax.yaml import trees
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.image_name import Digest, ImageName
 from bot.model.path_index import index_paths

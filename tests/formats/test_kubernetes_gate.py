@@ -9,8 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.formats._syntax.kubernetes.kind_gate import may_have_fields
-from bot.formats._syntax.kubernetes.objects import ObjectReader
+from bot.formats._syntax.kubernetes.objects import ObjectReader, may_have_fields
 from bot.formats._syntax.kubernetes.prefilter import is_only_definition, may_hold_images, may_name_images
 from bot.formats.kubernetes import FORMAT
 from bot.model.source import FilePath, UnsupportedText

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from support.soon import soon
 
-from bot.formats._syntax.yaml.nodes import MAX_INDICATORS, BrokenSection, YamlDocument, read_documents
-from bot.formats._syntax.yaml.parsed_sections import MAX_DOCUMENTS
+from bot.formats._syntax.yaml.nodes import MAX_DOCUMENTS, MAX_INDICATORS, BrokenSection, YamlDocument, read_documents
 from bot.model.vocabulary import Reason
 
 MEBIBYTE = 1024 * 1024

@@ -18,7 +18,7 @@ from bot.core.proposal.marks import append_trailers
 from bot.core.references.git_blobs import hash_blob
 from bot.forges.gitlab import connection as gitlab_connection
 from bot.forges.hosted import request_lister as hosted_requests
-from bot.forges.local import branch_contents as local_contents
+from bot.forges.local import merges as local_contents
 from bot.model.modes import UpdateMode
 from bot.model.policy import PolicyRule
 from bot.model.rules import AutomergeConditions

@@ -15,8 +15,7 @@ from bot.model.image import RegistryRecord
 from bot.model.image_name import TagRef
 from bot.net import HttpClient
 from bot.registries.endpoints import EndpointDirectory, RegistryEntry
-from bot.registries.host_facts import HostFacts
-from bot.registries.oci import OciRegistry
+from bot.registries.oci import HostFacts, OciRegistry
 from bot.registries.quay_tags import MAX_PAGES, PER_PAGE, QUAY, QuayTags
 
 OLD, BAD, OTHER = (digest(word) for word in ("old", "bad", "other"))

@@ -186,7 +186,7 @@ def test_moved_tag_is_found_again_if_the_work_was_not_stored(fleet):
 
 @real
 def test_tags_that_do_not_exist_delay_no_others(fleet, monkeypatch):
-    monkeypatch.setattr("bot.serve.poll_plan.TAGS_PER_POLL", 2)
+    monkeypatch.setattr("bot.serve.poll_job.TAGS_PER_POLL", 2)
     with hub(fleet) as registry:
         present, missing = ([name_tag(f"{word}{number}") for number in range(4)] for word in ("present", "missing"))
         for each in present:

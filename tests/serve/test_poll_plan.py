@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.model.image_name import TagRef
-from bot.serve.poll_plan import JITTER, TAGS_PER_POLL, choose_delay, select_tags
+from bot.serve.poll_job import JITTER, TAGS_PER_POLL, choose_delay, select_tags
 
 INTERVAL = timedelta(minutes=30)
 START = datetime(2026, 11, 25, 12, tzinfo=UTC)

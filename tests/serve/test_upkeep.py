@@ -22,9 +22,9 @@ from bot.model.work import (
     WorkReason,
     WorkRequest,
 )
-from bot.serve import upkeep
+from bot.serve import service as upkeep
 from bot.serve.json_log import JsonLog
-from bot.serve.upkeep import RECORDS_KEPT, Upkeep
+from bot.serve.service import RECORDS_KEPT, Upkeep
 from bot.state.database import Database
 from bot.state.event_inventory import DatabaseEventInventory
 from bot.state.inventory_store import DatabaseInventoryStore

@@ -10,9 +10,8 @@ from bot.settings.config_file import validate_config
 from bot.settings.document import parse_document
 from bot.starter.config_text import FolderFindings, ForgeRepository, FoundRegistry, write_config_text
 from bot.starter.dependabot import translate_dependabot
-from bot.starter.remotes import find_forge
+from bot.starter.examine_folder import find_forge, keep_valid_rules
 from bot.starter.renovate import translate_renovate
-from bot.starter.rule_checks import keep_valid_rules
 
 ACME = "https://dev.azure.com/acme"
 NO_FINDINGS = FolderFindings(None, (), ())

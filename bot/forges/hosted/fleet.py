@@ -1,9 +1,9 @@
-"""The repositories of one server that a config selects by name or by owner."""
+"""The repositories of one server that a config selects by name or by owner, and the earlier contents of their files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from typing import Protocol
@@ -13,7 +13,6 @@ from bot.core.proposal.base_branches import get_literal_prefix, match_branches
 from bot.forges.hosted.activity import read_activity
 from bot.forges.hosted.catalogue import ListedRepository
 from bot.forges.hosted.ci import MAX_CI_COMMITS, find_failed_check
-from bot.forges.hosted.file_history import HostedFileHistory
 from bot.forges.hosted.files import ListedTree
 from bot.forges.hosted.forge import HostedForge, HostedRepository
 from bot.forges.hosted.records import HostedDashboard
@@ -22,11 +21,53 @@ from bot.forges.hosted.trial import try_writes
 from bot.forges.selection import RepositorySelection, deduplicate_repositories
 from bot.model.ci import CiOutcome, FailedCheck
 from bot.model.diagnosis import Check, DiagnosisTarget
-from bot.model.errors import ForgeError, TreeError
+from bot.model.errors import ForgeError, OversizedFileError, TreeError
 from bot.model.forge import ActivityScope, GitRepository
 from bot.model.report import RunFailure
+from bot.model.source import FilePath
 from bot.model.vocabulary import FailureStage
 from bot.ports import Dashboard, Forge
+
+
+@dataclass(frozen=True, slots=True)
+class HostedFileHistory:
+    """The history of the files of one commit; implements `bot.ports.FileHistory`."""
+
+    hosted: HostedRepository
+    commit: str
+
+    def read_earlier(self, path: FilePath, max_commits: int) -> Iterator[bytes]:
+        """Yield the contents of a file before its last change, newest first.
+
+        One request lists the commits. Each content takes the requests for reading one file of another commit.
+        """
+        hosted = self.hosted
+        try:
+            with hosted.errors.translate(hosted.name):
+                commits = hosted.commits.list_file_commits(self.commit, path, max_commits + 1)
+        except ForgeError as error:
+            raise TreeError(str(error)) from error
+        for commit in commits[1 : max_commits + 1]:  # the file still has the content of the first one
+            content = self._read_file(commit, path)
+            if content is not None:
+                yield content
+
+    def _read_file(self, commit: str, path: FilePath) -> bytes | None:
+        """Return the content of a file in a commit; None if the commit has no such file, or if it is too large.
+
+        Raises TreeError.
+        """
+        hosted, folder = self.hosted, path.rpartition("/")[0]
+        tree = hosted.open_folder(commit, folder) if hosted.open_folder is not None else hosted.open_tree(commit)
+        entry = next((each for each in tree.list_entries() if each.path == path), None)
+        if entry is None:
+            return None
+        (content,) = tree.read([entry])
+        if isinstance(content, OversizedFileError):
+            return None
+        if isinstance(content, TreeError):
+            raise content
+        return content
 
 
 class HostedServer(Protocol):

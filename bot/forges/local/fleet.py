@@ -1,26 +1,89 @@
-"""The git repositories in a local folder, which basebump updates without a server."""
+"""The git repositories in a local folder with their dashboards, which basebump updates without a server."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from bot.core.proposal.base_branches import get_literal_prefix, match_branches
-from bot.forges.git.command import GitIdentity, GitRunner, decode_output
+from bot.forges.git.command import GitIdentity, GitRunner, RefUpdate, decode_output
 from bot.forges.git.tree import LocalTree
-from bot.forges.local.dashboard import LocalDashboard
-from bot.forges.local.folder import can_be_repository, explain_no_repository
 from bot.forges.local.forge import LocalForge
 from bot.forges.local.proposal_reader import LocalProposalReader
-from bot.forges.local.refs import BRANCHES, ProposalRefs, StoredState, translate_git_errors
+from bot.forges.local.refs import (
+    BRANCHES,
+    DASHBOARD_REF,
+    ProposalRefs,
+    StoredProposal,
+    StoredState,
+    translate_git_errors,
+)
 from bot.forges.selection import check_selection
 from bot.model.ci import CiOutcome, FailedCheck
+from bot.model.dashboard import DashboardIssue
 from bot.model.diagnosis import Check, DiagnosisTarget
 from bot.model.errors import ForgeError, TreeError
 from bot.model.forge import ActivityScope, GitRepository
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
+
+
+@dataclass(frozen=True, slots=True)
+class LocalDashboard:
+    """The dashboard of one local repository; implements `bot.ports.Dashboard`. Methods raise ForgeError."""
+
+    git: GitRunner
+
+    def read(self) -> DashboardIssue | None:
+        """Return the dashboard, whether it is open or closed; None if it was never created."""
+        request = self._load_issue()
+        return (
+            None if request is None else DashboardIssue(request.title, request.body, request.state is StoredState.OPEN)
+        )
+
+    def write(self, issue: DashboardIssue | None, title: str, body: str) -> None:  # noqa: ARG002 - there is one ref for it
+        """Create the dashboard, or update and reopen the existing one."""
+        self._save_issue(title, body, StoredState.OPEN)
+
+    def close(self, issue: DashboardIssue, body: str) -> None:
+        """Replace the body of the dashboard, and close the dashboard."""
+        self._save_issue(issue.title, body, StoredState.CLOSED)
+
+    def _save_issue(self, title: str, body: str, state: StoredState) -> None:
+        current = self._load_issue()
+        with translate_git_errors():
+            stored = ProposalRefs(self.git).save_proposal(StoredProposal("", title, body, state))
+            self.git.update_refs(
+                [RefUpdate(DASHBOARD_REF, current.blob_name if current else None, stored.blob_name)],
+                "basebump: dashboard",
+            )
+
+    def _load_issue(self) -> StoredProposal | None:
+        with translate_git_errors():
+            return ProposalRefs(self.git).read_dashboard()
+
+
+def explain_no_repository(root: Path) -> str:
+    """Return a message with a hint for a folder that contains no git repository directly."""
+    if can_be_repository(root):
+        return (
+            f"the folder is a git repository itself; hint: set `url` to its parent folder, {root.parent}, "
+            f"and `repositories` to [{root.name}]"
+        )
+    return "the folder holds no git repository directly; hint: use the folder that holds them, or name each of them"
+
+
+def can_be_repository(folder: Path) -> bool:
+    """Return True if a folder looks like a checkout or a bare repository, or if the folder cannot be read.
+
+    https://git-scm.com/docs/gitrepository-layout
+    """
+    try:
+        return (folder / ".git").is_dir() or all((folder / part).exists() for part in ("HEAD", "objects", "refs"))
+    except OSError:
+        return True
+
 
 KIND = "local"
 BOT_IDENTITY = GitIdentity("basebump", "basebump@localhost")

@@ -15,10 +15,20 @@ from functools import cache, partial
 from bot.core.proposal.due_dates import FixTimes, find_recorded_due_date, read_due_date
 from bot.core.proposal.lifecycle import next_step, omit_protected_files
 from bot.core.proposal.missing_attributes import is_accepted
-from bot.core.proposal.update_groups import build_onboarding_group
+from bot.core.proposal.update_groups import UpdateGroup, build_onboarding_group, get_update_group
 from bot.core.proposal.user_requests import DashboardRequests, parse_dashboard
 from bot.model.dashboard import DashboardIssue
-from bot.model.decision import Decision, ImageUpdate, Transition
+from bot.model.decision import (
+    BlockedReference,
+    Decision,
+    HeldUpdate,
+    ImageUpdate,
+    RefusedUpdate,
+    SkippedReference,
+    Transition,
+    UpToDate,
+    get_tracked_image,
+)
 from bot.model.errors import BasebumpError, ForgeError
 from bot.model.evidence import Evidence
 from bot.model.forge import GitRepository
@@ -38,7 +48,6 @@ from bot.model.rebuild_effect import RebuildEffect
 from bot.model.report import RunFailure
 from bot.model.source import FilePath
 from bot.model.vocabulary import FailureStage
-from bot.pipeline.proposal.branch_decisions import explain_no_proposal, group_by_branch, group_by_tag
 from bot.pipeline.proposal.branch_judge import ContentJudge, RecordingJudge, collect_known_versions
 from bot.pipeline.proposal.plan_proposals import PlannedProposal, ProposalPlan, plan_proposals
 from bot.pipeline.proposal.resolved_branches import (
@@ -52,6 +61,51 @@ from bot.pipeline.references.extract import ExtractResult
 from bot.pipeline.run_context import RunContext, RunOptions
 from bot.pipeline.survey.fleet_scan import RepositoryScan
 from bot.ports import Dashboard, Forge
+
+
+def group_by_branch(
+    decisions: Sequence[Decision], non_default_base: str | None, branch_prefix: str
+) -> Mapping[str, Sequence[Decision]]:
+    """Return the decisions on the images of each branch that basebump may create, by the name of the branch."""
+    decisions_by_group: dict[UpdateGroup, list[Decision]] = defaultdict(list)
+    for decision in decisions:
+        tracked_image = get_tracked_image(decision)
+        if tracked_image is not None:
+            decisions_by_group[get_update_group(tracked_image, non_default_base)].append(decision)
+    all_decisions = [decision for group_decisions in decisions_by_group.values() for decision in group_decisions]
+    by_branch = {
+        update_group.get_branch(branch_prefix): decided for update_group, decided in decisions_by_group.items()
+    }
+    return by_branch | {build_onboarding_group(non_default_base).get_branch(branch_prefix): all_decisions}
+
+
+def group_by_tag(decisions: Iterable[Decision]) -> Mapping[str, Sequence[Decision]]:
+    """Return the decisions on each tag. The keys are written as `repository:tag`."""
+    decisions_by_tag: dict[str, list[Decision]] = defaultdict(list)
+    for decision in decisions:
+        tracked_image = get_tracked_image(decision)
+        if tracked_image is not None:
+            decisions_by_tag[str(tracked_image.tag_ref)].append(decision)
+    return decisions_by_tag
+
+
+def explain_no_proposal(decisions: Sequence[Decision]) -> str:
+    """Return a sentence that says why a branch has no proposal. `decisions` are about the images of the branch."""
+    if any(isinstance(decision, ImageUpdate) for decision in decisions):
+        return "It is part of another proposal now."
+    if any(isinstance(decision, BlockedReference) for decision in decisions):
+        return "No replacement for the blocked digest is known now."
+    reasons = [
+        decision.reason.sentence
+        for decision in decisions
+        if isinstance(decision, SkippedReference | RefusedUpdate | HeldUpdate)
+    ]
+    if reasons:
+        return reasons[0]
+    if any(isinstance(decision, UpToDate) for decision in decisions):
+        return "The base branch already has what the tag points to."
+    return "No file uses this image any more."
+
 
 _WAITING = frozenset({NoChangeReason.ACCEPTED, NoChangeReason.SLIDING})
 

@@ -20,7 +20,7 @@ from bot.core.proposal.dashboard import BranchReport
 from bot.core.proposal.render import render_dashboard
 from bot.core.proposal.user_requests import parse_dashboard
 from bot.core.proposal.view.dashboard_builder import build_dashboard
-from bot.core.proposal.view.file_links import link_file
+from bot.core.proposal.view.dashboard_rows import link_file
 from bot.core.proposal.view.hold_remedies import build_hold_rule, describe_hold_remedy
 from bot.model.evidence import Severity
 from bot.model.proposal import ProposedImage

@@ -85,7 +85,7 @@ def test_file_whose_content_is_not_ascii_is_read_by_itself(stand):
 
 
 def test_tree_whose_pages_never_end_is_refused_once(stand, monkeypatch):
-    monkeypatch.setattr("bot.net.call_budget.MAX_CALL_REQUESTS", 5)
+    monkeypatch.setattr("bot.net.session.MAX_CALL_REQUESTS", 5)
     stand.server.has_git = False
     alter(stand, "/settings/api", lambda body: body.update(default_git_trees_per_page=0))
     alter(stand, "/git/trees/", lambda body: body.update(truncated=True, tree=[entry_of("x")]), times=50)

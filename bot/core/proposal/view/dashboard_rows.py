@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 from bot.core.evidence.effect import describe_unknown_effects, summarise_effect
 from bot.core.evidence.private_evidence import has_registry_detail, remove_private_evidence
@@ -20,7 +21,6 @@ from bot.core.proposal.view.dashboard import (
     UpdatedImageView,
 )
 from bot.core.proposal.view.due_dates import build_due_view
-from bot.core.proposal.view.file_links import link_file
 from bot.core.proposal.view.fix_ranks import FixRank, rank_fixes
 from bot.core.proposal.view.hold_remedies import MAX_RULE_LENGTH, build_hold_rule
 from bot.model.dashboard import UserRequest
@@ -30,6 +30,43 @@ from bot.model.proposal import ProposedImage
 from bot.model.report import ProposalReport, Verdict
 from bot.model.update_stages import WaitReason
 from bot.model.vocabulary import ProposalOutcome, ReferenceStatus
+
+MAX_LABEL_LENGTH = 300
+"""Characters that are shown of a path with its line numbers."""
+MAX_SHOWN_LINES = 5
+"""Line numbers that are shown of one file."""
+_MAX_URL_LENGTH = 800
+"""Characters of a URL. A longer path is shown without a link, so that a few hostile paths cannot fill a whole text."""
+_URL_CHARACTERS = "/-._~"
+
+
+def link_file(files_url: str | None, path: str, lines: Collection[int] = (), base: str | None = None) -> Link | Text:
+    """Return a link to the first of some lines of a file, or to the file itself, with path and lines as the label.
+
+    Args:
+        files_url: The URL to which the path of a file is appended; None if the forge has no site.
+        path: The path of the file in the repository.
+        lines: The lines of the file that the label names.
+        base: The base branch; None if the label does not name it.
+    """
+    numbers = sorted(set(lines))
+    cut = ",…" if len(numbers) > MAX_SHOWN_LINES else ""
+    suffix = f":{','.join(map(str, numbers[:MAX_SHOWN_LINES]))}{cut}" if numbers else ""
+    label = f"{path}{suffix}{f' on {base}' if base else ''}"
+    anchor = f"#L{numbers[0]}" if numbers else ""
+    url = _build_url(files_url, path, anchor) if files_url is not None else None
+    return build_link(label, url, MAX_LABEL_LENGTH)
+
+
+def _build_url(files_url: str, path: str, anchor: str) -> str | None:
+    """Return the URL of a file; None if it is too long, or if the path is not a sequence of bytes."""
+    try:
+        quoted = quote(path.encode("utf-8", "surrogateescape"), safe=_URL_CHARACTERS)
+    except UnicodeEncodeError:
+        return None
+    url = f"{files_url}{quoted}{anchor}"
+    return url if len(url) <= _MAX_URL_LENGTH else None
+
 
 MAX_ROW_FILES = 5
 """Files that are shown of one image in one row."""

@@ -20,18 +20,82 @@ from bot.core.proposal.transition_groups import (
 )
 from bot.core.proposal.view.contents import ContentsView, PackagesView, build_contents_view, build_packages_view
 from bot.core.proposal.view.due_dates import DueView
-from bot.core.proposal.view.fleet import FleetView, build_fleet_view
 from bot.core.proposal.view.rebuild import RebuildView
-from bot.core.proposal.view.running import RunningView, build_running_views
 from bot.core.proposal.view.scans import DeltaView, ScanView, build_delta_view, build_scan_view, format_day
 from bot.core.proposal.view.trust import TrustView, build_trust_view
 from bot.core.proposal.view.update_reasons import build_compare_command, link_repository, list_reasons
 from bot.core.transition import shorten_digest
 from bot.model.advisory import AdvisoryList, ListVersions
 from bot.model.blocklist import Block
+from bot.model.ci import FleetOutcome
 from bot.model.decision import ImageUpdate, Transition, UpdateCause
 from bot.model.evidence import Evidence, Scan, Severity, UnscannedReason
 from bot.model.modes import OnClose
+from bot.model.workload import RunningPlace, RunningUse
+
+MAX_SHOWN = 5
+"""The maximum number of namespaces of one image that are shown, and of own images."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningPlaceView:
+    """The pods of one namespace that run an image."""
+
+    name: Text
+    """The cluster and the namespace: `prod/payments`."""
+    pods: int
+    as_of: Plain | None
+    """The date on which they were found, if the cluster could not be read again; None if it was read now."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningView:
+    """Where the image runs, or an own image that was built on it."""
+
+    own_image: Text | None
+    """The own image; None if the pods run the image itself."""
+    places: tuple[RunningPlaceView, ...]
+    """The namespaces with the most pods first, at most five."""
+    places_cut: int
+    """The number of namespaces that were left out."""
+
+
+def build_running_views(uses: Sequence[RunningUse] | None) -> tuple[RunningView, ...]:
+    """Return the data on where an image runs; empty if it runs nowhere, or if that is not known."""
+    return tuple(
+        RunningView(
+            Text(use.own_image) if use.own_image is not None else None,
+            tuple(map(_build_place_view, use.places[:MAX_SHOWN])),
+            max(0, len(use.places) - MAX_SHOWN),
+        )
+        for use in (uses or ())[:MAX_SHOWN]
+    )
+
+
+def _build_place_view(place: RunningPlace) -> RunningPlaceView:
+    as_of = format_day(place.as_of) if place.as_of is not None else None
+    return RunningPlaceView(Text(f"{place.cluster}/{place.namespace}"), place.pods, as_of)
+
+
+@dataclass(frozen=True, slots=True)
+class FleetView:
+    """The outcome of CI on the requests of the fleet that propose the new digest. Every repository counts once."""
+
+    passed: int
+    finished: int
+    """The number of repositories in which CI passed or failed."""
+    merged: int
+    """The number of repositories that merged the digest, whatever the outcome of CI."""
+    is_failing: bool
+    """True if CI failed in so many repositories that the digest is proposed only if it is urgent."""
+
+
+def build_fleet_view(outcome: FleetOutcome | None) -> FleetView | None:
+    """Return the data on the outcome of CI; None if CI ended in no repository, and none merged the digest."""
+    if outcome is None or not (outcome.finished or outcome.merged):
+        return None
+    return FleetView(outcome.passed, outcome.finished, outcome.merged, outcome.is_failing)
+
 
 VERSION = 1
 MAX_LINE_NUMBERS = 20

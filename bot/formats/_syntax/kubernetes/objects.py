@@ -18,7 +18,6 @@ from bot.formats._syntax.kubernetes.gitops_facts import list_facts
 from bot.formats._syntax.kubernetes.image_fields import FieldShape, ImagePaths
 from bot.formats._syntax.kubernetes.jobs import is_job, is_replaced
 from bot.formats._syntax.kubernetes.json_patches import find_patched_values
-from bot.formats._syntax.kubernetes.kind_gate import may_have_common_fields, may_have_fields, may_have_shapes
 from bot.formats._syntax.kubernetes.kinds import (
     COMMON_PATHS,
     FUNCTION_PATHS,
@@ -30,9 +29,9 @@ from bot.formats._syntax.kubernetes.kinds import (
     get_image_paths,
 )
 from bot.formats._syntax.kubernetes.kustomize_images import find_entries, read_entries
-from bot.formats._syntax.kubernetes.prefilter import is_only_definition, may_hold_images
+from bot.formats._syntax.kubernetes.prefilter import is_only_definition, is_only_kind, is_without_kind, may_hold_images
 from bot.formats._syntax.kubernetes.shapes import find_by_shape, get_text_or_template, may_be_custom
-from bot.formats._syntax.kubernetes.templated_lines import has_object_keys, read_templated_lines
+from bot.formats._syntax.kubernetes.templated_lines import TEMPLATE_OPENER, has_object_keys, read_templated_lines
 from bot.formats._syntax.reference_positions import ReferencePosition, UniqueLocators
 from bot.formats._syntax.yaml.image_reader import YamlImageReader
 from bot.formats._syntax.yaml.nodes import (
@@ -52,6 +51,38 @@ from bot.model.cross_file import CrossFileFact
 from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, Reference, UnsupportedText
 from bot.model.vocabulary import Reason, Role
+
+_KINDS_WITH_FIELDS = frozenset(kind.encode() for _, kind in KINDS)
+
+
+def may_have_fields(raw: bytes) -> bool:
+    """Return False if a section certainly has no image field and nothing about images in other files.
+
+    This is the case if `may_hold_images` returns False, if the section is no object, or if it is a single object of a
+    kind without image fields that contains no other object and no PodSpec. The kind makes no difference for a section
+    with templates, because it is read line by line if it is not YAML.
+    """
+    if not may_hold_images(raw):
+        return False
+    has_known_kind = not is_without_kind(raw) and (
+        not is_only_kind(raw, _has_no_fields) or may_have_common_fields(raw) or may_have_shapes(raw)
+    )
+    return has_known_kind or TEMPLATE_OPENER.search(raw) is not None
+
+
+def _has_no_fields(kind: bytes) -> bool:
+    return kind not in _KINDS_WITH_FIELDS and not kind.endswith(b"List")
+
+
+def may_have_common_fields(raw: bytes) -> bool:
+    """Return False if the object in a section certainly has none of the fields that objects of all kinds can have."""
+    return raw.find(b"\\") >= 0 or raw.find(b"function") >= 0
+
+
+def may_have_shapes(raw: bytes) -> bool:
+    """Return False if the object in a section certainly contains no other object and no PodSpec."""
+    return raw.find(b"\\") >= 0 or raw.find(b"containers") >= 0 or raw.count(b"apiVersion") > 1
+
 
 MAX_DEPTH = 5
 """Limit on nested objects, including lists and their items. kubectl writes two levels."""

@@ -6,18 +6,14 @@ this work, because nested aliases can turn a small file into a very large docume
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from bot.formats._syntax.yaml.indicators import IndicatorCounter
+import yaml
+
 from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES, KeyPath
-from bot.formats._syntax.yaml.parsed_sections import (
-    ParsedSection,
-    load_sections,
-    make_sections,
-    make_unread_section,
-)
-from bot.formats._syntax.yaml.sections import BrokenSection, SectionSource, is_blank
+from bot.formats._syntax.yaml.sections import BrokenSection, LineCounter, SectionSource, is_blank, split_sections
 from bot.formats._syntax.yaml.trees import (
     MERGE,
     NO_KEY,
@@ -30,9 +26,104 @@ from bot.formats._syntax.yaml.trees import (
     YamlNode,
     YamlScalar,
     YamlSequence,
+    YamlTree,
+    find_error_position,
     get_character_range,
+    is_too_deep,
+    read_trees,
     wrap_node,
 )
+from bot.model.vocabulary import Reason
+
+MAX_DOCUMENTS = 10_000
+"""Limit on the documents of one file. Documents beyond the limit are not read. The largest bundles have hundreds."""
+
+
+@dataclass
+class ParsedSection:
+    """A section of a file (the part from one `---` to the next). It is parsed when `parse` is first called."""
+
+    source: SectionSource
+    broken: BrokenSection | None = None
+    """The error that stopped the parser, or the reason why the section is not parsed."""
+    _trees: list[YamlTree] | None = None
+
+    def parse(self) -> list[YamlTree]:
+        """Return the documents of the section up to the first error, and store the error in `broken`."""
+        if self._trees is None:
+            self._trees = self._read_trees()
+        return self._trees
+
+    def _read_trees(self) -> list[YamlTree]:
+        trees: list[YamlTree] = []
+        if self.broken is not None:
+            return trees
+        source = self.source
+        try:
+            trees += read_trees(source.decode())  # documents before an error are kept
+        except UnicodeDecodeError as error:
+            self.broken = BrokenSection(Reason.UNDECODABLE, source.get_line_number(source.start + error.start), source)
+        # Only PyYAML's own parser raises the last two.
+        except (TooDeepError, yaml.YAMLError, ValueError, OverflowError) as error:
+            line_number = source.get_line_number(source.get_offset(find_error_position(error, source.text)))
+            reason = Reason.TOO_DEEP if is_too_deep(error) else Reason.UNPARSABLE
+            self.broken = BrokenSection(reason, line_number, source)
+        return trees
+
+
+_last_file = threading.local()  # the content and the sections of the file that each thread has read last
+
+
+def load_sections(content: bytes) -> list[ParsedSection]:
+    """Return the sections of a file. Those of the last file are reused, because several formats may read it."""
+    if getattr(_last_file, "content", None) != content:
+        _last_file.content, _last_file.sections = content, make_sections(content)
+    sections: list[ParsedSection] = _last_file.sections
+    return sections
+
+
+def make_sections(content: bytes) -> list[ParsedSection]:
+    """Return the sections of a file, up to MAX_DOCUMENTS. None of them is parsed yet."""
+    line_counter = LineCounter(content)
+    sections: list[ParsedSection] = []
+    for start, end in split_sections(content):
+        if len(sections) == MAX_DOCUMENTS:
+            unread_source = SectionSource(content[start:], start, line_counter)
+            sections.append(ParsedSection(unread_source, make_unread_section(unread_source)))
+            break
+        sections.append(ParsedSection(SectionSource(content[start:end], start, line_counter)))
+    return sections
+
+
+def make_unread_section(source: SectionSource) -> BrokenSection:
+    """Return an error for a section that is not parsed because of a limit."""
+    return BrokenSection(Reason.TOO_DEEP, source.first_line_number, source)
+
+
+_INDICATORS = b":,-?[{"
+"""The characters that may start an item or a pair."""
+
+
+class IndicatorCounter:
+    """Counts the characters that may start an item or a pair, in all sections of a file that are parsed.
+
+    Counting takes as long as some searches, so nothing is counted while the sections are shorter than the limit.
+    """
+
+    def __init__(self) -> None:
+        self._count = self._uncounted_length = 0
+        self._uncounted: list[bytes] = []
+
+    def exceed(self, raw: bytes, limit: int) -> bool:
+        """Add the characters of one more section, and return True if there are more than `limit`."""
+        self._uncounted.append(raw)
+        self._uncounted_length += len(raw)
+        if self._count + self._uncounted_length > limit:
+            self._count += sum(len(each) - len(each.translate(None, _INDICATORS)) for each in self._uncounted)
+            self._uncounted_length = 0
+            self._uncounted.clear()
+        return self._count > limit
+
 
 __all__ = [
     "ALL_ITEMS",
