@@ -33,7 +33,7 @@ def receive(child: PipedChild, count: int) -> list[bytes]:
     return messages
 
 
-def test_messages_of_any_size_come_back_in_order():
+def test_messages_of_any_size_are_returned_in_order():
     messages = [b"", b"a", b"b" * 3_000_000, b"c" * 100_000, b"d"]
     with start(ECHO) as child:
         for message in messages:
@@ -41,7 +41,7 @@ def test_messages_of_any_size_come_back_in_order():
         assert receive(child, len(messages)) == messages
 
 
-def test_child_that_ends_is_noticed_after_its_last_message():
+def test_end_of_child_is_noticed_after_last_message():
     with start("write_message(sys.stdout.buffer, b'last'); sys.stdout.buffer.write(b'incomplete')") as child:
         assert receive(child, 2) == [b"last"]
         assert child.has_ended

@@ -33,7 +33,7 @@ PLAN = FleetPlan("0.1.0", "a" * 32, "propose", AT, "basebump/", (REPOSITORY,))
 TEXT, _ = render_plan(PLAN)
 
 
-def test_plan_is_read_as_it_was_written():
+def test_plan_round_trips():
     assert parse_plan(TEXT.encode()) == PLAN
     assert seal_plan(json.loads(TEXT)) == TEXT.encode()
 
@@ -65,7 +65,7 @@ def test_refuses_every_other_file(content):
         ({"version": 1}, "the plan is not valid: version"),
     ],
 )
-def test_refuses_plan_of_another_form_even_with_its_digest(change, sentence):
+def test_refuses_plan_of_another_form_even_with_valid_digest(change, sentence):
     with pytest.raises(PlanError, match=sentence):
         parse_plan(seal_plan({**json.loads(TEXT), **change}))
 

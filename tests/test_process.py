@@ -21,12 +21,12 @@ def python(script: str, **options):
     return run([sys.executable, "-c", script], **options)
 
 
-def test_output_status_and_complaint_are_returned():
+def test_output_status_and_error_text_are_returned():
     completed = python("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")
     assert (completed.status, completed.output, completed.error_text) == (3, b"out\n", "err")
 
 
-def test_an_environment_variable_that_is_not_allowed_stays_out(monkeypatch):
+def test_child_gets_only_allowed_environment_variables(monkeypatch):
     monkeypatch.setenv("BASEBUMP_SECRET", "ours")
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     names = python("import os; print(*os.environ)").output.decode().split()
@@ -35,28 +35,28 @@ def test_an_environment_variable_that_is_not_allowed_stays_out(monkeypatch):
     assert set(names) <= {*ALLOWED_ENVIRONMENT, "LC_CTYPE"}, "Python itself may add LC_CTYPE"
 
 
-def test_what_is_handed_over_by_name_arrives_and_wins(monkeypatch):
+def test_passed_environment_variables_take_precedence(monkeypatch):
     monkeypatch.setenv("LANG", "C")
     script = "import os; print(os.environ['TOKEN'], os.environ['LANG'])"
     assert python(script, environment={"TOKEN": "handed", "LANG": "C.UTF-8"}).output == b"handed C.UTF-8\n"
 
 
-def test_arguments_are_no_shell():
+def test_arguments_are_not_interpreted_by_a_shell():
     assert run([sys.executable, "-c", "import sys; print(sys.argv[1])", "$(id); *"]).output == b"$(id); *\n"
 
 
-def test_it_runs_in_the_folder_that_is_named(tmp_path):
+def test_child_runs_in_given_folder(tmp_path):
     assert python("import os; print(os.getcwd())", cwd=tmp_path).output.decode().strip() == str(tmp_path)
 
 
 @pytest.mark.parametrize("size", [0, 10, 3_000_000])
-def test_input_of_any_size_comes_back_whole(size):
+def test_input_of_any_size_reaches_child(size):
     content = b"x" * size
     echoed = python("import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())", stdin=content)
     assert echoed.output == content
 
 
-def test_a_child_that_does_not_read_its_input_is_no_error():
+def test_unread_input_is_not_an_error():
     assert python("pass", stdin=b"x" * 3_000_000).status == 0
 
 
@@ -65,17 +65,17 @@ def test_both_streams_may_be_large_at_once():
     assert len(completed.output) == 300 * 9999
 
 
-def test_of_a_long_complaint_the_end_is_kept():
+def test_end_of_long_error_text_is_kept():
     completed = python("import sys; sys.stderr.write('x' * 100000 + 'the reason')")
     assert completed.error_text.endswith("the reason")
     assert len(completed.error_text) == MAX_ERROR_CHARACTERS
 
 
-def test_a_complaint_that_is_no_text_is_still_shown():
+def test_error_text_with_invalid_utf8_is_shown():
     assert python("import sys; sys.stderr.buffer.write(b'bad \\xff')").error_text == "bad \N{REPLACEMENT CHARACTER}"
 
 
-def test_a_timeout_ends_what_the_child_started_too():
+def test_timeout_ends_processes_started_by_child():
     start = time.monotonic()
     with pytest.raises(ProcessError) as raised:
         run(["sh", "-c", "sleep 60; true"], timeout=0.3)
@@ -83,31 +83,31 @@ def test_a_timeout_ends_what_the_child_started_too():
     assert time.monotonic() - start < 30
 
 
-def test_what_a_child_leaves_behind_does_not_hold_us():
+def test_background_process_of_child_does_not_delay_result():
     start = time.monotonic()
     assert run(["sh", "-c", "sleep 60 & echo done"]).output == b"done\n"
     assert time.monotonic() - start < 30
 
 
-def test_a_program_that_is_missing_says_so():
+def test_missing_program_is_reported():
     with pytest.raises(ProcessError, match=r"basebump-no-such-program .*install it") as raised:
         run(["basebump-no-such-program"])
     assert raised.value.is_missing
 
 
-def test_a_folder_that_is_missing_is_no_missing_program(tmp_path):
+def test_missing_folder_is_not_a_missing_program(tmp_path):
     with pytest.raises(ProcessError, match=rf"No such file or directory \({tmp_path}/gone\)") as raised:
         run(["true"], cwd=tmp_path / "gone")
     assert not raised.value.is_missing
 
 
-def test_a_program_that_may_not_be_run_is_not_missing(tmp_path):
+def test_program_without_permission_is_not_missing(tmp_path):
     with pytest.raises(ProcessError, match="could not be started") as raised:
         run([str(tmp_path)])
     assert not raised.value.is_missing
 
 
-def test_a_child_that_hangs_is_ended():
+def test_hanging_child_is_ended():
     before = time.monotonic()
     with pytest.raises(ProcessError, match=r"0\.2 seconds") as raised:
         python("import time; time.sleep(60)", timeout=0.2)
@@ -116,17 +116,17 @@ def test_a_child_that_hangs_is_ended():
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
-def test_a_child_that_says_too_much_is_ended(stream):
+def test_child_with_too_much_output_is_ended(stream):
     endless = f"import sys\nwhile True: sys.{stream}.write('x' * 9999)"
     with pytest.raises(ProcessError, match="more than 100000 bytes"):
         python(endless, max_output=100_000, timeout=30)
 
 
-def test_output_up_to_the_limit_is_not_too_much():
+def test_output_up_to_limit_is_accepted():
     assert len(python("print('x' * 99, end='')", max_output=99).output) == 99
 
 
-def test_program_in_the_background_runs_before_its_result_is_wanted(tmp_path):
+def test_background_program_runs_before_result_is_requested(tmp_path):
     with process.run_in_background(["sh", "-c", "echo done; touch ended"], cwd=tmp_path) as wait:
         wait_until((tmp_path / "ended").exists)
         assert wait(30).output == b"done\n"
@@ -185,7 +185,7 @@ def test_usable_cores_are_limited_by_affinity_and_by_the_quota_of_a_container(tm
     assert count_usable_cores() == cores
 
 
-def test_usable_cores_are_those_of_the_machine_if_there_is_no_affinity(tmp_path, monkeypatch):
+def test_usable_cores_are_cores_of_machine_without_affinity(tmp_path, monkeypatch):
     monkeypatch.setattr("bot.process.CORE_QUOTA", tmp_path / "missing")
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "process_cpu_count", lambda: None, raising=False)

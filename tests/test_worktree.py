@@ -54,7 +54,7 @@ def checkout(tmp_path):
 
 
 @pytest.mark.real("git")
-def test_history_of_a_folder_is_the_committed_contents_of_its_files(checkout):
+def test_history_of_folder_has_committed_contents_of_files(checkout):
     who = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
     for name in ("a", "b", "c"):
         write_tree(checkout, {"app/Dockerfile": f"FROM {name}\n"})
@@ -72,19 +72,19 @@ def test_folder_without_commits_or_checkout_has_no_history(checkout, tmp_path_fa
 
 
 @pytest.mark.real("git")
-def test_in_a_checkout_untracked_files_belong_and_ignored_ones_do_not(checkout):
+def test_checkout_lists_untracked_but_not_ignored_files(checkout):
     write_tree(checkout, {"new/Dockerfile": "FROM c\n", "x.log": ""})
     assert _paths(checkout) == [".gitignore", "Dockerfile", "new/Dockerfile"]
 
 
 @pytest.mark.real("git")
-def test_a_folder_inside_a_checkout_is_a_tree_of_its_own(checkout):
+def test_folder_inside_checkout_is_listed_alone(checkout):
     write_tree(checkout, {"sub/Dockerfile": "FROM c\n"})
     assert _paths(checkout / "sub") == ["Dockerfile"]
 
 
 @pytest.mark.real("git")
-def test_a_tracked_file_that_was_deleted_is_not_there(checkout):
+def test_deleted_tracked_file_is_not_listed(checkout):
     (checkout / "Dockerfile").unlink()
     assert _paths(checkout) == [".gitignore"]
 
@@ -107,14 +107,14 @@ def test_order_of_files_depends_only_on_their_names(tmp_path):
 
 
 @pytest.mark.real("git")
-def test_a_checkout_that_git_cannot_read_is_an_error_and_its_ignored_files_are_not_read(checkout):
+def test_unreadable_checkout_is_an_error(checkout):
     (checkout / ".git" / "index").write_bytes(b"no index")
     with pytest.raises(TreeError, match=r"fatal: .*index"):
         _paths(checkout)
 
 
 @pytest.mark.real("git")
-def test_a_git_file_that_leads_nowhere_is_an_error(checkout):
+def test_git_file_with_missing_target_is_an_error(checkout):
     shutil.rmtree(checkout / ".git")
     (checkout / ".git").write_text("gitdir: /nowhere/.git/worktrees/x\n")
     with pytest.raises(TreeError, match="not a git repository: /nowhere"):
@@ -123,7 +123,7 @@ def test_a_git_file_that_leads_nowhere_is_an_error(checkout):
 
 @pytest.mark.real("git")
 @pytest.mark.parametrize("inside", [".", "sub"])
-def test_somebody_elses_checkout_is_an_error_with_what_to_do(checkout, tmp_path_factory, monkeypatch, inside):
+def test_checkout_of_other_user_is_an_error_with_hint(checkout, tmp_path_factory, monkeypatch, inside):
     write_tree(checkout, {"sub/Dockerfile": "FROM c\n"})
     programs = tmp_path_factory.mktemp("programs")
     git = f'#!/bin/sh\nGIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec "{shutil.which("git")}" "$@"\n'
@@ -138,14 +138,14 @@ def test_somebody_elses_checkout_is_an_error_with_what_to_do(checkout, tmp_path_
 
 
 @pytest.mark.real("git")
-def test_a_bare_repository_is_any_folder(tmp_path):
+def test_bare_repository_is_listed_as_plain_folder(tmp_path):
     _git(tmp_path, "init", "--quiet", "--bare")
     assert "HEAD" in _paths(tmp_path)
     _git(tmp_path, "config", "--global", "safe.bareRepository", "explicit")
     assert "HEAD" in _paths(tmp_path)
 
 
-def test_without_git_a_checkout_is_any_folder(checkout, monkeypatch):
+def test_checkout_is_listed_as_plain_folder_without_git(checkout, monkeypatch):
     monkeypatch.setenv("PATH", str(checkout / "nothing"))
     assert _paths(checkout) == [".gitignore", "Dockerfile", "build/Dockerfile"]
 
@@ -155,13 +155,13 @@ def test_without_git_a_checkout_is_any_folder(checkout, monkeypatch):
 
 @pytest.mark.real("git")
 @pytest.mark.parametrize("inside", ["build", "build/deep"])
-def test_a_folder_that_the_checkout_around_it_ignores_is_any_folder(checkout, inside):
+def test_ignored_folder_of_checkout_is_listed_as_plain_folder(checkout, inside):
     write_tree(checkout, {"build/deep/Dockerfile": "FROM d\n"})
     assert _paths(checkout / inside) == (["Dockerfile", "deep/Dockerfile"] if inside == "build" else ["Dockerfile"])
 
 
 @pytest.mark.real("git")
-def test_an_empty_folder_that_nobody_ignores_is_empty(checkout):
+def test_empty_folder_of_checkout_is_empty(checkout):
     (checkout / "empty").mkdir()
     assert _paths(checkout / "empty") == []
 
@@ -175,7 +175,7 @@ CLONED = [".gitignore", "Dockerfile"]
 
 
 @pytest.mark.real("git")
-def test_checkouts_inside_of_a_checkout_are_read_by_their_own_rules(checkout):
+def test_nested_checkouts_of_checkout_use_own_ignore_rules(checkout):
     for folder in ("sub", "new/deep", "sub/sub", "build/ignored"):
         _clone(checkout / folder)
     nested = [f"{folder}/{path}" for folder in ("new/deep", "sub", "sub/sub") for path in CLONED]
@@ -184,13 +184,13 @@ def test_checkouts_inside_of_a_checkout_are_read_by_their_own_rules(checkout):
 
 
 @pytest.mark.real("git")
-def test_checkouts_inside_of_any_folder_are_read_by_their_own_rules(tmp_path, checkout):
+def test_nested_checkouts_of_plain_folder_use_own_ignore_rules(tmp_path, checkout):
     _clone(checkout / "build" / "clone")
     assert _paths(checkout / "build") == ["Dockerfile", *(f"clone/{path}" for path in CLONED)]
 
 
 @pytest.mark.real("git")
-def test_a_submodule_belongs_to_its_own_repository(tmp_path, checkout):
+def test_submodule_is_not_listed(tmp_path, checkout):
     _clone(checkout / "sub")
     author = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
     _git(checkout / "sub", *author, "commit", "--quiet", "--allow-empty", "--message=Start")
@@ -199,7 +199,7 @@ def test_a_submodule_belongs_to_its_own_repository(tmp_path, checkout):
 
 
 @pytest.mark.real("git")
-def test_a_checkout_inside_that_git_cannot_read_costs_only_itself(checkout):
+def test_unreadable_nested_checkout_is_reported_and_others_are_listed(checkout):
     _clone(checkout / "sub")
     _git(checkout / "sub", "add", "Dockerfile")
     (checkout / "sub" / ".git" / "index").write_bytes(b"no index")
@@ -211,7 +211,7 @@ def test_a_checkout_inside_that_git_cannot_read_costs_only_itself(checkout):
 
 
 @pytest.mark.real("git")
-def test_the_number_of_checkouts_in_a_folder_is_bounded_and_what_is_left_out_is_said(tmp_path, monkeypatch):
+def test_checkouts_beyond_limit_are_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(worktree, "MAX_CHECKOUTS", 3)
     for number in range(4):
         _clone(tmp_path / f"clone-{number}")
@@ -227,7 +227,7 @@ def test_the_number_of_checkouts_in_a_folder_is_bounded_and_what_is_left_out_is_
 @pytest.mark.real("git")
 @pytest.mark.parametrize("mode", [0o000, 0o400])
 @pytest.mark.parametrize("kind", ["folder", "checkout", "tracked"])
-def test_a_folder_that_cannot_be_read_costs_only_itself(tmp_path, kind, mode):
+def test_unreadable_folder_is_reported_and_others_are_listed(tmp_path, kind, mode):
     write_tree(tmp_path, dict.fromkeys(["s/Dockerfile", "s/no/Dockerfile", "s/yes/Dockerfile"], "FROM a:1\n"))
     if kind != "folder":
         _git(tmp_path, "init", "--quiet")
@@ -243,7 +243,7 @@ def test_a_folder_that_cannot_be_read_costs_only_itself(tmp_path, kind, mode):
     (tmp_path / "s" / "no").chmod(0o700)
 
 
-def test_a_root_that_cannot_be_read_is_the_end(tmp_path):
+def test_unreadable_root_is_an_error(tmp_path):
     folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM a:1\n"})
     folder.chmod(0o400)
     code, found, failed, errors = _scan(folder)
@@ -252,7 +252,7 @@ def test_a_root_that_cannot_be_read_is_the_end(tmp_path):
     assert f"{folder} " in errors
 
 
-def test_what_could_not_be_read_is_forgotten_by_the_next_look(tmp_path):
+def test_unlisted_folders_are_reset_by_next_listing(tmp_path):
     folder = write_tree(tmp_path, {"no/Dockerfile": "FROM a:1\n"})
     program = (
         "import os, sys; from pathlib import Path; from bot.worktree import WorkTree\n"
@@ -265,7 +265,7 @@ def test_what_could_not_be_read_is_forgotten_by_the_next_look(tmp_path):
     assert (done.stdout.split(), done.stderr) == (["0", "1", "1", "0"], "")
 
 
-def test_any_folder_is_a_tree(tmp_path):
+def test_plain_folder_is_listed(tmp_path):
     write_tree(tmp_path, {"b/Dockerfile": "FROM b\n", "a": "", "caf\u00e9.yaml": ""})
     assert _paths(tmp_path) == ["a", "b/Dockerfile", "caf\u00e9.yaml"]
 
@@ -288,7 +288,7 @@ def test_tracked_links_are_not_followed(checkout):
 
 
 @pytest.mark.real("git")
-def test_a_checkouts_config_starts_no_program(checkout):
+def test_config_of_checkout_starts_no_program(checkout):
     trap = checkout / "trap"
     trap.write_text("#!/bin/sh\ntouch sprung\n")
     trap.chmod(0o755)
@@ -297,7 +297,7 @@ def test_a_checkouts_config_starts_no_program(checkout):
     assert not (checkout / "sprung").exists()
 
 
-def test_what_is_written_keeps_its_mode(tmp_path):
+def test_written_file_keeps_mode(tmp_path):
     write_tree(tmp_path, {"run.sh": "old"})
     (tmp_path / "run.sh").chmod(0o750)
     WorkTree(tmp_path).write("run.sh", b"old", b"new\r\n")
@@ -307,7 +307,7 @@ def test_what_is_written_keeps_its_mode(tmp_path):
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root gives files away")
-def test_what_is_written_keeps_its_owner_its_group_and_its_special_bits(tmp_path):
+def test_written_file_keeps_owner_group_and_special_bits(tmp_path):
     file = write_tree(tmp_path, {"run.sh": "old"}) / "run.sh"
     os.chown(file, 1234, 5678)
     file.chmod(0o6755)
@@ -317,7 +317,7 @@ def test_what_is_written_keeps_its_owner_its_group_and_its_special_bits(tmp_path
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root gives files away")
-def test_a_file_whose_owner_cannot_be_kept_is_not_written(tmp_path):
+def test_file_is_not_written_when_owner_cannot_be_kept(tmp_path):
     file = write_tree(tmp_path, {"Dockerfile": "old"}) / "Dockerfile"
     os.chown(file, 1234, 5678)
     program = (
@@ -331,7 +331,7 @@ def test_a_file_whose_owner_cannot_be_kept_is_not_written(tmp_path):
 
 
 @pytest.mark.parametrize("new", [b"newer than old", b"new"])
-def test_a_file_with_two_names_is_written_under_both(tmp_path, new):
+def test_hard_linked_file_is_written_under_both_names(tmp_path, new):
     write_tree(tmp_path, {"Dockerfile": "old old"})
     (tmp_path / "other").hardlink_to(tmp_path / "Dockerfile")
     WorkTree(tmp_path).write("Dockerfile", b"old old", new)
@@ -339,7 +339,7 @@ def test_a_file_with_two_names_is_written_under_both(tmp_path, new):
     assert (tmp_path / "other").samefile(tmp_path / "Dockerfile")
 
 
-def test_a_disk_that_is_full_leaves_the_file_as_it_was_and_nothing_beside_it(tmp_path):
+def test_full_disk_leaves_file_unchanged_without_leftovers(tmp_path):
     (tmp_path / "Dockerfile").write_bytes(b"old")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8, limits[1]))
@@ -351,14 +351,14 @@ def test_a_disk_that_is_full_leaves_the_file_as_it_was_and_nothing_beside_it(tmp
     assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == {"Dockerfile": b"old"}
 
 
-def test_a_file_with_one_name_is_replaced_in_one_step(tmp_path):
+def test_file_is_replaced_atomically(tmp_path):
     write_tree(tmp_path, {"Dockerfile": "old"})
     with (tmp_path / "Dockerfile").open() as reader:
         WorkTree(tmp_path).write("Dockerfile", b"old", b"new")
         assert reader.read() == "old"
 
 
-def test_a_file_that_changed_in_between_is_not_written(tmp_path):
+def test_file_changed_meanwhile_is_not_written(tmp_path):
     write_tree(tmp_path, {"Dockerfile": "a person was here"})
     with pytest.raises(TreeError, match="run basebump again"):
         WorkTree(tmp_path).write("Dockerfile", b"old", b"new")
@@ -366,7 +366,7 @@ def test_a_file_that_changed_in_between_is_not_written(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"a", b"a" * (3 * worktree.READ_CHUNK_BYTES + 1)], ids=len)
-def test_file_is_read_whole_when_its_size_changed_after_it_was_listed(tmp_path, content):
+def test_file_is_read_whole_when_size_changed_after_listing(tmp_path, content):
     (tmp_path / "a").write_bytes(b"four")
     tree = WorkTree(tmp_path)
     entries = list(tree.list_entries())
@@ -374,7 +374,7 @@ def test_file_is_read_whole_when_its_size_changed_after_it_was_listed(tmp_path, 
     assert [*tree.read(entries), *tree.read([TreeEntry("a", None)])] == [content, content]
 
 
-def test_file_is_read_by_one_call_when_its_size_did_not_change(tmp_path, monkeypatch):
+def test_file_is_read_by_single_call_when_size_is_unchanged(tmp_path, monkeypatch):
     (tmp_path / "a").write_bytes(b"four")
     tree = WorkTree(tmp_path)
     entries = list(tree.list_entries())

@@ -38,7 +38,7 @@ def test_parses_references_like_go(text):
 
 
 @pytest.mark.parametrize("text", INVALID)
-def test_refuses_references_that_go_refuses(text):
+def test_refuses_references_refused_by_go(text):
     with pytest.raises(InvalidReferenceError):
         ImageName.parse(text)
 
@@ -127,7 +127,7 @@ def test_parsing_a_formatted_reference_returns_the_same_reference(host, path, ta
 
 
 @given(st.text(alphabet="abAB01:/@.-_[]\n sha256", max_size=40))
-def test_any_text_is_parsed_or_refused(text):
+def test_arbitrary_text_is_parsed_or_refused(text):
     try:
         reference = ImageName.parse(text)
     except InvalidReferenceError:

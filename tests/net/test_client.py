@@ -43,7 +43,7 @@ def by_path(**replies: Reply):
     return lambda received: replies[received.path.strip("/").partition("?")[0]]
 
 
-def test_an_answer_is_its_status_its_headers_and_its_body():
+def test_response_has_status_headers_and_body():
     with Listener(lambda received: Reply(404, b"gone", {"X-Word": "a"})) as server:
         response = client(server).request("GET", f"{server.url}/v2/", limit=4)
     assert (response.status, response.headers["x-word"], response.body) == (404, "a", b"gone")
@@ -51,19 +51,19 @@ def test_an_answer_is_its_status_its_headers_and_its_body():
 
 @pytest.mark.parametrize("host", ["a..example", f"{'a' * 64}.example"])
 @pytest.mark.parametrize("environment", [{}, {"HTTPS_PROXY": "http://127.0.0.1:9"}])
-def test_a_name_that_no_host_can_have_is_a_host_that_does_not_answer(host, environment):
+def test_invalid_host_name_is_unreachable(host, environment):
     with pytest.raises(UnreachableError):
         client(environment=environment).request("GET", f"https://{host}/", limit=1)
 
 
-def test_a_body_of_the_limit_is_read_and_one_byte_more_is_not():
+def test_body_up_to_limit_is_read_and_longer_body_is_refused():
     with Listener(lambda received: Reply(body=b"x" * 1000)) as server:
         assert len(client(server).request("GET", server.url, limit=1000).body) == 1000
         with pytest.raises(OversizedError, match="999 bytes"):
             client(server).request("GET", server.url, limit=999)
 
 
-def test_a_body_without_a_length_is_limited_too():
+def test_body_without_length_is_limited():
     chunked = Reply(body=b"3e8\r\n" + b"x" * 1000 + b"\r\n0\r\n\r\n", headers={"Transfer-Encoding": "chunked"})
     with Listener(lambda received: chunked) as server:
         assert client(server).request("GET", server.url, limit=1000).body == b"x" * 1000
@@ -71,33 +71,33 @@ def test_a_body_without_a_length_is_limited_too():
             client(server).request("GET", server.url, limit=999)
 
 
-def test_a_compressed_body_is_limited_by_what_it_unfolds_to():
+def test_compressed_body_is_limited_by_decompressed_size():
     bomb = Reply(body=gzip.compress(b"\0" * 10_000_000), headers={"Content-Encoding": "gzip"})
     with Listener(lambda received: bomb) as server, pytest.raises(OversizedError):
         client(server).request("GET", server.url, limit=100_000)
 
 
-def test_a_body_that_ends_early_is_no_answer():
+def test_truncated_body_is_unreachable():
     half = Reply(body=b"half", headers={"Content-Length": "8", "Connection": "close"})
     with Listener(lambda received: half) as server, pytest.raises(UnreachableError):
         client(server).request("GET", server.url, limit=100)
 
 
-def test_a_server_that_falls_silent_is_not_waited_for(monkeypatch):
+def test_silent_server_is_unreachable_after_timeout(monkeypatch):
     monkeypatch.setattr("bot.net.client.READ_TIMEOUT", 0.05)
     silent = Listener(lambda received: Reply(body=b"x", drip=0.3))
     with silent as server, pytest.raises(UnreachableError, match="did not answer: it took too long"):
         client(server).request("GET", server.url, limit=100)
 
 
-def test_the_bytes_are_asked_for_as_they_are_stored():
+def test_request_asks_for_identity_encoding():
     with Listener(lambda received: Reply()) as server:
         client(server).request("GET", server.url, limit=1)
     assert server.received[0].headers["accept-encoding"] == "identity"
     assert server.received[0].headers["user-agent"].startswith("basebump/")
 
 
-def test_no_file_and_no_variable_adds_to_a_request(a_home_of_its_own, monkeypatch):
+def test_request_ignores_netrc_and_environment_variables(a_home_of_its_own, monkeypatch):
     (a_home_of_its_own / ".netrc").write_text("machine 127.0.0.1 login somebody password else\n")
     for variable in ("ALL_PROXY", "HTTP_PROXY", "http_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.setenv(variable, "http://127.0.0.1:1/nowhere")
@@ -108,7 +108,7 @@ def test_no_file_and_no_variable_adds_to_a_request(a_home_of_its_own, monkeypatc
     assert [received.headers.get("authorization") for received in server.received] == [None, SECRET]
 
 
-def test_a_cookie_is_not_kept():
+def test_cookie_is_not_kept():
     with Listener(lambda received: Reply(headers={"Set-Cookie": "a=b; Path=/"})) as server:
         shared = client(server)
         shared.request("GET", server.url, limit=1)
@@ -119,14 +119,14 @@ def test_a_cookie_is_not_kept():
 # Redirects
 
 
-def test_a_redirect_on_the_same_origin_keeps_the_authorization():
+def test_redirect_on_same_origin_keeps_authorization():
     with Listener(by_path(a=Reply(307, headers={"Location": "/b"}), b=Reply(body=b"here"))) as server:
         response = client(server).request("GET", f"{server.url}/a", limit=9, headers={"Authorization": SECRET})
     assert response.body == b"here"
     assert [received.headers.get("authorization") for received in server.received] == [SECRET, SECRET]
 
 
-def test_a_redirect_to_another_port_loses_the_authorization_and_a_way_back_does_not_regain_it():
+def test_redirect_to_other_port_drops_authorization_for_good():
     with Listener(lambda received: Reply(302, headers={"Location": f"{first.url}/b"})) as second:
         answers = by_path(a=Reply(307, headers={"Location": f"{second.url}/x"}), b=Reply(body=b"here"))
         with Listener(answers) as first:
@@ -137,7 +137,7 @@ def test_a_redirect_to_another_port_loses_the_authorization_and_a_way_back_does_
     assert {received.headers["accept"] for received in (*first.received, *second.received)} == {"a/b"}
 
 
-def test_a_head_stays_a_head_over_a_redirect():
+def test_redirected_head_request_stays_head():
     with Listener(by_path(a=Reply(303, headers={"Location": "/b"}), b=Reply())) as server:
         client(server).request("HEAD", f"{server.url}/a", limit=1)
     assert server.asked == ["HEAD /a", "HEAD /b"]
@@ -151,7 +151,7 @@ def test_redirects_have_an_end():
     assert len(server.received) == MAX_REDIRECTS + 1
 
 
-def test_where_no_redirect_is_allowed_it_is_an_answer():
+def test_redirect_is_returned_when_redirects_are_not_allowed():
     with Listener(lambda received: Reply(302, headers={"Location": "/again"})) as server:
         assert client(server).request("GET", server.url, limit=1, max_redirects=0).status == 302
     assert len(server.received) == 1
@@ -191,7 +191,7 @@ def test_body_of_redirect_has_no_effect_on_limit_and_connection():
         "https://user@ghcr.io/",
     ],
 )
-def test_every_hop_is_judged_again(location):
+def test_redirect_targets_are_checked(location):
     with Listener(lambda received: Reply(302, headers={"Location": location})) as server, pytest.raises(BlockedError):
         client(server).request("GET", server.url, limit=1)
     assert len(server.received) == 1
@@ -200,7 +200,7 @@ def test_every_hop_is_judged_again(location):
 # Checks of the guard
 
 
-def test_a_url_is_judged_before_anything_is_sent():
+def test_url_is_checked_before_any_request():
     with Listener(lambda received: Reply()) as server:
         http = HttpClient({server.host: HostTrust()}, environment={})
         with pytest.raises(BlockedError, match="plain http"):
@@ -208,7 +208,7 @@ def test_a_url_is_judged_before_anything_is_sent():
     assert not server.received
 
 
-def test_a_name_is_connected_to_at_the_address_that_was_judged():
+def test_connection_uses_checked_address():
     asked = []
 
     def resolve(host, port):
@@ -223,7 +223,7 @@ def test_a_name_is_connected_to_at_the_address_that_was_judged():
     assert server.received[0].headers["host"] == f"registry.test:{server.port}"
 
 
-def test_a_name_that_leads_inside_is_not_connected_to():
+def test_name_with_private_address_is_blocked():
     with Listener(lambda received: Reply()) as server:
         http = HttpClient(environment={}, resolve=lambda host, port: ["8.8.8.8", "127.0.0.1"])
         with pytest.raises(BlockedError, match=r"ghcr\.io was not contacted, because its address 127\.0\.0\.1 "):
@@ -231,7 +231,7 @@ def test_a_name_that_leads_inside_is_not_connected_to():
     assert not server.received
 
 
-def test_an_address_that_does_not_answer_is_followed_by_the_next():
+def test_next_address_is_tried_when_address_does_not_answer():
     with Listener(lambda received: Reply()) as server:
         listed = {f"registry.test:{server.port}": HostTrust(is_insecure=True)}
         http = HttpClient(listed, environment={}, resolve=lambda host, port: ["::1", "127.0.0.1"])
@@ -241,7 +241,7 @@ def test_an_address_that_does_not_answer_is_followed_by_the_next():
 # TLS
 
 
-def test_a_certificate_is_trusted_only_where_its_ca_was_named(tmp_path):
+def test_certificate_is_trusted_only_for_host_with_configured_ca(tmp_path):
     certificate = Certificate.make(tmp_path)
     with Listener(lambda received: Reply(), tls=certificate) as server:
         trusting = HttpClient({server.host: HostTrust(ca=str(certificate.path))}, environment={})
@@ -253,14 +253,14 @@ def test_a_certificate_is_trusted_only_where_its_ca_was_named(tmp_path):
     assert not pauses, "a certificate does not become better by waiting"
 
 
-def test_the_machines_own_ca_file_is_honoured(tmp_path):
+def test_ca_file_of_environment_is_used(tmp_path):
     certificate = Certificate.make(tmp_path)
     with Listener(lambda received: Reply(), tls=certificate) as server:
         http = HttpClient({server.host: HostTrust()}, environment={"SSL_CERT_FILE": str(certificate.path)})
         assert http.request("GET", server.url, limit=1).status == 200
 
 
-def test_a_ca_file_that_is_not_there_is_said():
+def test_missing_ca_file_is_reported():
     http = HttpClient({"127.0.0.1:1": HostTrust(ca="/nowhere/ca.pem")}, environment={})
     with pytest.raises(UnreachableError, match="CA certificates configured for it does not exist"):
         http.request("GET", "https://127.0.0.1:1/", limit=1)
@@ -270,7 +270,7 @@ def test_a_ca_file_that_is_not_there_is_said():
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
-def test_a_passing_trouble_is_tried_again(status):
+def test_temporary_errors_are_retried(status):
     pauses: list[float] = []
     with Listener(in_turn(Reply(status), Reply(status), Reply(body=b"ok"))) as server:
         assert client(server, pauses=pauses).request("GET", server.url, limit=9).body == b"ok"
@@ -278,13 +278,13 @@ def test_a_passing_trouble_is_tried_again(status):
 
 
 @pytest.mark.parametrize("status", [200, 304, 400, 401, 403, 404, 405, 501])
-def test_an_answer_that_will_stay_so_is_not_asked_for_again(status):
+def test_permanent_responses_are_not_retried(status):
     with Listener(lambda received: Reply(status)) as server:
         assert client(server).request("GET", server.url, limit=9).status == status
     assert len(server.received) == 1
 
 
-def test_after_the_last_try_the_trouble_is_the_answer():
+def test_last_error_response_is_returned_after_retries():
     with Listener(lambda received: Reply(503)) as server:
         assert client(server).request("GET", server.url, limit=9).status == 503
     assert len(server.received) == MAX_TRIES
@@ -313,14 +313,14 @@ def test_retry_after_is_honoured(asked, pause):
 
 
 @pytest.mark.parametrize("asked", ["86400", "9" * 400, format_datetime(NOW + timedelta(days=9), usegmt=True)])
-def test_a_server_that_wants_to_be_left_alone_for_long_is_not_asked_again(asked):
+def test_long_retry_after_prevents_retries(asked):
     pauses: list[float] = []
     with Listener(lambda received: Reply(429, headers={"Retry-After": asked})) as server:
         assert client(server, pauses=pauses).request("GET", server.url, limit=9).status == 429
     assert (len(server.received), pauses) == (1, [])
 
 
-def test_no_connection_is_tried_again_and_then_said_without_the_query():
+def test_failed_connection_is_retried_and_reported_without_query():
     pauses: list[float] = []
     with reserve_silent_port() as port:
         host = f"127.0.0.1:{port}"
@@ -331,7 +331,7 @@ def test_no_connection_is_tried_again_and_then_said_without_the_query():
     assert pauses == list(RETRY_PAUSES)
 
 
-def test_a_name_that_does_not_resolve_is_said():
+def test_unresolvable_name_is_reported():
     def unknown(host, port):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -340,7 +340,7 @@ def test_a_name_that_does_not_resolve_is_said():
         http.request("GET", "https://nowhere.example/", limit=1)
 
 
-def test_a_host_that_used_up_its_tries_gets_one_until_it_answers():
+def test_exhausted_host_gets_single_tries_until_success():
     trouble = [True]
     with Listener(lambda received: Reply(503 if trouble[0] else 200)) as server:
         shared = client(server)
@@ -357,7 +357,7 @@ def test_a_host_that_used_up_its_tries_gets_one_until_it_answers():
 # Threads
 
 
-def test_one_client_serves_many_threads():
+def test_client_serves_many_threads():
     with Listener(lambda received: Reply(body=received.path.encode())) as server:
         shared = client(server)
         answers: dict[int, bytes] = {}

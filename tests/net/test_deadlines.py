@@ -159,7 +159,7 @@ def test_exchange_may_take_longer_when_response_may_be_larger():
     assert deadlines.compute_allowance(10 * deadlines.SLOWEST_RATE) == deadlines.EXCHANGE_SECONDS + 10
 
 
-def test_next_exchange_on_same_connection_has_deadline_of_its_own(monkeypatch):
+def test_next_exchange_on_same_connection_has_own_deadline(monkeypatch):
     now = time.monotonic()
     clock = SimpleNamespace(monotonic=lambda: now)
     monkeypatch.setattr(deadlines, "time", clock)

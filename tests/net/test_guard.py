@@ -31,19 +31,19 @@ SPECIAL = {
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-def test_an_address_of_the_internet_may_be_asked(address):
+def test_internet_address_is_public(address):
     assert is_public_address(address)
 
 
 @pytest.mark.parametrize(("kind", "address"), [(kind, one) for kind, many in SPECIAL.items() for one in many])
-def test_a_special_address_may_not_be_asked(kind, address):
+def test_special_address_is_not_public(kind, address):
     assert not is_public_address(address), kind
 
 
 @pytest.mark.parametrize(
     "kind", ["Azure's wire server", "translated", "6to4", "Teredo", "site-local", "protocol assignments"]
 )
-def test_what_one_python_takes_for_global_and_another_does_not_is_denied_by_every_one(kind, monkeypatch):
+def test_ranges_classified_differently_by_python_versions_are_denied(kind, monkeypatch):
     for family in (ipaddress.IPv4Address, ipaddress.IPv6Address):
         monkeypatch.setattr(family, "is_global", True)
     assert [address for address in SPECIAL[kind] if is_public_address(address)] == []
@@ -56,22 +56,22 @@ def guard(addresses: list[str], **listed: HostTrust) -> RequestGuard:
     )
 
 
-def test_a_name_with_public_addresses_is_connected_to_at_those():
+def test_name_resolves_to_public_addresses():
     assert guard(["8.8.8.8", "1.1.1.1"]).resolve_addresses("ghcr.io", 443) == ["8.8.8.8", "1.1.1.1"]
 
 
 @pytest.mark.parametrize("answers", [["10.0.0.1", "8.8.8.8"], ["8.8.8.8", "10.0.0.1"]])
-def test_one_bad_address_among_the_answers_blocks_the_name(answers):
+def test_any_private_address_blocks_name(answers):
     with pytest.raises(BlockedError, match=r"ghcr\.io was not contacted, because its address 10\.0\.0\.1 "):
         guard(answers).resolve_addresses("ghcr.io", 443)
 
 
-def test_a_bad_address_behind_those_that_would_be_tried_blocks_the_name_too():
+def test_private_address_after_tried_addresses_blocks_name():
     with pytest.raises(BlockedError):
         guard(["8.8.8.8"] * 9 + ["10.0.0.1"]).resolve_addresses("ghcr.io", 443)
 
 
-def test_a_listed_host_may_be_private_on_the_port_that_was_listed_only():
+def test_listed_host_may_be_private_only_on_listed_port():
     listed = guard(["10.0.0.1"], registry_corp__5000=HostTrust())
     assert listed.resolve_addresses("registry.corp", 5000) == ["10.0.0.1"]
     with pytest.raises(BlockedError):
@@ -80,27 +80,27 @@ def test_a_listed_host_may_be_private_on_the_port_that_was_listed_only():
         listed.resolve_addresses("other.corp", 5000)
 
 
-def test_a_host_that_is_listed_without_a_port_is_listed_for_its_schemes_own():
+def test_host_listed_without_port_is_listed_for_default_port():
     listed = guard(["10.0.0.1"], registry_corp=HostTrust())
     assert listed.resolve_addresses("registry.corp", 443) == ["10.0.0.1"]
     with pytest.raises(BlockedError):
         listed.resolve_addresses("registry.corp", 5000)
 
 
-def test_an_ipv6_literal_can_be_listed():
+def test_ipv6_literal_can_be_listed():
     listed = RequestGuard({"[::1]:5000": HostTrust()}, lambda host, port: [host])
     assert listed.resolve_addresses("[::1]", 5000) == ["::1"]
     assert listed.resolve_addresses("::1", 5000) == ["::1"]
     assert listed.get_trust(Url.parse("https://[::1]:5000/v2/")) == HostTrust()
 
 
-def test_case_and_a_final_dot_do_not_make_another_host():
+def test_host_comparison_ignores_case_and_final_dot():
     listed = guard(["10.0.0.1"], registry_corp=HostTrust())
     assert listed.resolve_addresses("REGISTRY.corp.", 443) == ["10.0.0.1"]
 
 
 @pytest.mark.parametrize("url", ["http://ghcr.io/v2/", "https://ghcr.io:8443/v2/", "http://ghcr.io:443/v2/"])
-def test_what_is_not_listed_is_asked_by_https_on_its_own_port_only(url):
+def test_unlisted_host_is_allowed_only_by_https_on_default_port(url):
     with pytest.raises(BlockedError, match="registries:"):
         guard([]).check_url(Url.parse(url))
 
@@ -116,7 +116,7 @@ MACHINES = [
 
 @pytest.mark.parametrize("host", MACHINES)
 @pytest.mark.parametrize("url", ["http://{}/token", "https://{}:8443/token"])
-def test_nobody_is_told_to_list_what_tells_a_machine_its_secrets(host, url):
+def test_metadata_service_is_blocked_without_hint_to_list_host(host, url):
     with pytest.raises(BlockedError, match="this is not the address of a registry") as caught:
         guard([]).check_url(Url.parse(url.format(host)))
     assert "registries" not in str(caught.value)
@@ -126,7 +126,7 @@ def test_nobody_is_told_to_list_what_tells_a_machine_its_secrets(host, url):
 @pytest.mark.parametrize(
     "address", ["169.254.169.254", "168.63.129.16", "fe80::1%eth0", "fd00:ec2::254", "64:ff9b::a9fe:a9fe"]
 )
-def test_nobody_is_told_to_list_a_name_that_leads_there(address):
+def test_name_of_metadata_service_is_blocked_without_hint_to_list_host(address):
     with pytest.raises(
         BlockedError, match=r"ghcr\.io was not contacted, because its address .* this is not the address of a registry$"
     ):
@@ -135,29 +135,29 @@ def test_nobody_is_told_to_list_a_name_that_leads_there(address):
         guard(["8.8.8.8", address]).check_url(Url.parse("http://ghcr.io/token"))
 
 
-def test_nobody_is_told_to_list_it_behind_a_proxy_either():
+def test_proxied_metadata_service_is_blocked_without_hint_to_list_host():
     with pytest.raises(BlockedError, match=r"internal host name; this is not the address of a registry"):
         guard([]).check_proxied_url(Url.parse("https://metadata.google.internal/"))
 
 
-def test_https_on_its_own_port_is_let_out():
+def test_https_on_default_port_is_allowed():
     guard([]).check_url(Url.parse("https://ghcr.io/v2/"))
 
 
-def test_a_listed_host_is_asked_on_its_port_and_by_http_only_if_it_is_insecure():
+def test_listed_host_allows_http_only_when_insecure():
     guard([], registry_corp__5000=HostTrust()).check_url(Url.parse("https://registry.corp:5000/"))
     guard([], registry_corp__5000=HostTrust(is_insecure=True)).check_url(Url.parse("http://registry.corp:5000/"))
     with pytest.raises(BlockedError, match="insecure: true"):
         guard([], registry_corp__5000=HostTrust()).check_url(Url.parse("http://registry.corp:5000/"))
 
 
-def test_a_listed_text_that_is_no_host_is_an_error():
+def test_listed_text_without_valid_host_is_an_error():
     with pytest.raises(ValueError, match="host"):
         RequestGuard({"https://registry.corp": HostTrust()})
 
 
 @pytest.mark.parametrize("host", ["localhost", "db", "metadata.google.internal", "printer.local", "a.localhost"])
-def test_an_internal_name_is_not_handed_to_the_proxy(host):
+def test_internal_name_is_not_sent_to_proxy(host):
     def unknown(host, port):
         raise OSError
 
@@ -166,12 +166,12 @@ def test_an_internal_name_is_not_handed_to_the_proxy(host):
     RequestGuard({host: HostTrust()}, unknown).check_proxied_url(Url.parse(f"https://{host}/"))
 
 
-def test_a_name_that_is_private_here_is_not_handed_to_the_proxy():
+def test_name_with_private_address_is_not_sent_to_proxy():
     with pytest.raises(BlockedError):
         guard(["10.0.0.1"]).check_proxied_url(Url.parse("https://registry.corp/"))
 
 
-def test_a_name_that_only_the_proxy_knows_is_handed_to_it():
+def test_unresolvable_name_is_sent_to_proxy():
     def unknown(host, port):
         raise OSError
 

@@ -53,7 +53,7 @@ def busy(seconds: str, **headers: str) -> Reply:
     return Reply(429, headers={"Retry-After": seconds, **headers})
 
 
-def test_a_host_that_does_not_complain_is_asked_without_a_pause():
+def test_requests_have_no_pause_without_complaint():
     clock = Time()
     pace = clock.pace()
     for _ in range(100):
@@ -61,7 +61,7 @@ def test_a_host_that_does_not_complain_is_asked_without_a_pause():
     assert clock.slept == []
 
 
-def test_after_a_complaint_everybody_waits_and_asks_one_after_the_other():
+def test_requests_wait_and_are_spaced_after_complaint():
     clock = Time()
     pace = clock.pace()
     pace.pause_requests(7)
@@ -70,7 +70,7 @@ def test_after_a_complaint_everybody_waits_and_asks_one_after_the_other():
     assert clock.slept == [7, REQUEST_SPACING, REQUEST_SPACING]
 
 
-def test_two_complaints_are_one_wait_the_longer_one():
+def test_longer_wait_applies_after_two_complaints():
     clock = Time()
     pace = clock.pace()
     pace.pause_requests(7)
@@ -79,7 +79,7 @@ def test_two_complaints_are_one_wait_the_longer_one():
     assert clock.slept == [7]
 
 
-def test_a_host_that_has_calmed_down_is_asked_as_before():
+def test_requests_have_no_pause_after_calm_period():
     clock = Time()
     pace = clock.pace()
     pace.pause_requests(0)
@@ -89,7 +89,7 @@ def test_a_host_that_has_calmed_down_is_asked_as_before():
     assert clock.slept == []
 
 
-def test_while_one_thread_was_told_to_wait_the_others_do_not_ask():
+def test_all_threads_wait_after_complaint_to_single_thread():
     replies = [busy("7"), Reply(), Reply()]
     all_wait = threading.Barrier(2, timeout=30)
     slept: list[float] = []
@@ -119,7 +119,7 @@ def test_while_one_thread_was_told_to_wait_the_others_do_not_ask():
     assert seen[0] == 1, "both waited before anybody asked again"
 
 
-def test_a_host_that_wants_to_be_left_alone_for_long_is_left_alone_by_all():
+def test_long_wait_refuses_further_requests_to_host():
     clock = Time()
     with Listener(lambda received: busy("3600")) as server, Listener(lambda received: Reply()) as other:
         shared = clock.client(server, other)
@@ -134,7 +134,7 @@ def test_a_host_that_wants_to_be_left_alone_for_long_is_left_alone_by_all():
     assert clock.slept == [MAX_PAUSE]
 
 
-def test_the_one_that_complains_is_left_alone_not_the_one_that_led_there():
+def test_complaint_of_redirect_target_does_not_affect_redirecting_host():
     clock = Time()
     with Listener(lambda received: busy("3600")) as blobs:
         elsewhere = {"/a": Reply(307, headers={"Location": f"{blobs.url}/a"})}
@@ -148,7 +148,7 @@ def test_the_one_that_complains_is_left_alone_not_the_one_that_led_there():
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
-def test_a_trouble_with_one_image_is_no_complaint(status):
+def test_server_error_is_not_a_complaint(status):
     clock = Time()
     with Listener(lambda received: Reply(status if received.path == "/a" else 200)) as server:
         shared = clock.client(server)
@@ -159,7 +159,7 @@ def test_a_trouble_with_one_image_is_no_complaint(status):
     assert len(server.received) == MAX_TRIES + 1
 
 
-def test_a_server_that_is_down_for_a_while_and_says_so_is_waited_for_by_all():
+def test_retry_after_of_unavailable_server_delays_all_requests():
     clock = Time()
     replies = [Reply(503, headers={"Retry-After": "9"}), Reply(), Reply()]
     with Listener(lambda received: replies.pop(0)) as server:
@@ -170,7 +170,7 @@ def test_a_server_that_is_down_for_a_while_and_says_so_is_waited_for_by_all():
 
 
 @pytest.mark.parametrize("left", ["0", "0;w=21600"])
-def test_a_quota_that_is_used_up_is_no_complaint_about_the_pace(left):
+def test_exhausted_quota_is_not_a_complaint(left):
     clock = Time()
     used_up = busy("3600", **{"RateLimit-Remaining": left})
     with Listener(lambda received: used_up if received.method == "GET" else Reply()) as server:
@@ -181,7 +181,7 @@ def test_a_quota_that_is_used_up_is_no_complaint_about_the_pace(left):
     assert clock.slept == []
 
 
-def test_only_so_many_ask_one_host_at_once(monkeypatch):
+def test_concurrent_requests_to_host_are_limited(monkeypatch):
     monkeypatch.setattr("bot.net.pace.MAX_CONCURRENT_REQUESTS", 3)
     lock, three_arrived = threading.Lock(), threading.Barrier(3, timeout=30)
     now, most = 0, 0
@@ -208,7 +208,7 @@ def test_only_so_many_ask_one_host_at_once(monkeypatch):
     assert most == 3 < MAX_CONCURRENT_REQUESTS
 
 
-def test_host_is_not_contacted_again_when_slow_exchanges_used_up_their_time():
+def test_host_is_not_contacted_again_after_too_much_slow_time():
     clock = Time()
     pace = clock.pace()
     for _ in range(int(MAX_SLOW_SECONDS // (PROMPT_SECONDS + 1)) + 1):
@@ -239,7 +239,7 @@ def test_slow_exchanges_at_the_same_time_count_once():
     asked(pace.wait_for_turn())
 
 
-def test_host_is_not_contacted_again_when_it_asked_for_too_many_waits():
+def test_host_is_not_contacted_again_after_too_long_waits():
     clock = Time()
     pace = clock.pace()
     for _ in range(int(MAX_WAITED_SECONDS // 60)):

@@ -21,7 +21,7 @@ def test_other_variables_choose_no_proxy():
     ) == (HttpsProxy())
 
 
-def test_a_password_in_the_proxys_url_is_not_shown():
+def test_password_in_proxy_url_is_not_shown():
     assert "secret" not in repr(HttpsProxy("http://user:secret@proxy.corp:3128"))
 
 
@@ -39,7 +39,7 @@ def test_plain_http_is_never_asked_by_proxy():
     assert not HttpsProxy("http://p").is_used_for(Url.parse("http://127.0.0.1:5000/"))
 
 
-def test_a_request_goes_to_the_proxy_by_name():
+def test_request_reaches_proxy_by_name():
     with Listener(lambda received: Reply(403)) as proxy:
         client = HttpClient(
             environment={"HTTPS_PROXY": proxy.url}, sleep=lambda seconds: None, resolve=lambda host, port: ["8.8.8.8"]
@@ -49,7 +49,7 @@ def test_a_request_goes_to_the_proxy_by_name():
     assert set(proxy.asked) == {"CONNECT ghcr.io:443"}
 
 
-def test_a_name_that_leads_inside_does_not_reach_the_proxy():
+def test_name_with_private_address_does_not_reach_proxy():
     with Listener(lambda received: Reply(403)) as proxy:
         client = HttpClient(environment={"HTTPS_PROXY": proxy.url}, resolve=lambda host, port: ["10.0.0.1"])
         with pytest.raises(BlockedError):

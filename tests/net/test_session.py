@@ -18,21 +18,21 @@ def _session(url, environment=None):
     return ApiSession(url, limit=LIMIT, environment=environment or {})
 
 
-def test_what_is_asked_of_the_origin_is_answered():
+def test_request_to_origin_is_sent():
     with Listener(lambda received: Reply(200, received.path.encode())) as api:
         answer = _session(f"{api.url}/api").get(f"{api.url}/elsewhere?x=1", timeout=5)
     assert answer.content == b"/elsewhere?x=1"
     assert api.received[0].headers["user-agent"].startswith("basebump/")
 
 
-def test_another_origin_is_not_asked():
+def test_request_to_other_origin_is_blocked():
     with Listener(lambda _: Reply()) as other, Listener(lambda _: Reply()) as api:
         with pytest.raises(BlockedError, match="another host"):
             _session(api.url).get(other.url, timeout=5)
         assert other.received == []
 
 
-def test_a_redirect_is_followed_at_the_origin_and_nowhere_else():
+def test_redirect_is_followed_only_on_same_origin():
     with Listener(lambda _: Reply()) as other:
         target = {"/old": "/new", "/away": f"{other.url}/stolen", "/": "/"}
 
@@ -61,7 +61,7 @@ def test_malformed_redirect_is_a_blocked_request(location):
 
 
 @pytest.mark.parametrize("encoding", [None, "gzip"])
-def test_a_body_may_be_as_long_as_the_limit_and_no_longer(encoding):
+def test_body_length_is_limited(encoding):
     def answer(received):
         body = b"x" * int(received.path[1:])
         headers = {"Content-Encoding": encoding} if encoding else {}
@@ -82,7 +82,7 @@ def test_cookies_are_not_kept():
     assert "cookie" not in api.received[1].headers
 
 
-def test_of_the_environment_only_what_is_meant_for_us_is_read(monkeypatch, a_home_of_its_own):
+def test_session_ignores_netrc_and_environment_proxies(monkeypatch, a_home_of_its_own):
     (a_home_of_its_own / ".netrc").write_text("machine 127.0.0.1 login ada password secret\n")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     with Listener(lambda _: Reply()) as api:
@@ -107,6 +107,6 @@ def test_https_requests_use_the_proxy_of_the_operator(url, proxies):
     assert [dict(call.request.req_kwargs["proxies"]) for call in responses.calls] == [proxies, proxies]
 
 
-def test_the_certificates_of_the_environment_count():
+def test_certificates_of_environment_are_used():
     assert _session("https://gitlab.example", {"SSL_CERT_FILE": "/ca.pem"}).verify == "/ca.pem"
     assert _session("https://gitlab.example").verify is True

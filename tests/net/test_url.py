@@ -11,14 +11,14 @@ from bot.net import BlockedError, Url
 from bot.net.url import MAX_URL_LENGTH, split_authority
 
 
-def test_a_url_is_put_together_as_it_was():
+def test_parsed_url_has_normalised_text():
     assert str(Url.parse("https://Auth.Docker.io:443/token?service=a&scope=b")) == (
         "https://auth.docker.io/token?service=a&scope=b"
     )
     assert str(Url.parse("http://127.0.0.1:5000")) == "http://127.0.0.1:5000/"
 
 
-def test_a_location_is_read_relative_to_where_it_came_from():
+def test_location_is_resolved_against_base_url():
     base = Url.parse("https://registry.k8s.io/v2/pause/manifests/3.9?a=b")
     assert str(Url.parse("/v2/x", base=base)) == "https://registry.k8s.io/v2/x"
     assert str(Url.parse("latest", base=base)) == "https://registry.k8s.io/v2/pause/manifests/latest"
@@ -51,13 +51,13 @@ def test_a_location_is_read_relative_to_where_it_came_from():
         "https://a.example/" + "x" * MAX_URL_LENGTH,
     ],
 )
-def test_a_url_with_a_second_reading_is_refused(text):
+def test_ambiguous_url_is_refused(text):
     with pytest.raises(BlockedError):
         Url.parse(text)
 
 
 @given(st.text(alphabet="htps:/@\\?#[]%.ab1 \t\r\né", max_size=40).map(lambda rest: f"https://{rest}"))
-def test_requests_never_sees_another_host_than_we_do(text):
+def test_requests_library_sees_same_host(text):
     try:
         url = Url.parse(text)
     except BlockedError:
@@ -66,18 +66,18 @@ def test_requests_never_sees_another_host_than_we_do(text):
     assert Url.parse(str(seen.url)).origin == url.origin
 
 
-def test_plain_http_on_the_same_port_is_another_origin():
+def test_plain_http_on_same_port_is_another_origin():
     assert Url.parse("http://a.example:5000/").origin != Url.parse("https://a.example:5000/").origin
 
 
-def test_what_is_shown_has_no_query():
+def test_display_text_has_no_query():
     assert Url.parse("https://s3.example/blob?X-Signature=secret").display_text == "https://s3.example/blob"
 
 
 @pytest.mark.parametrize(
     "text", ["gopher://user:secret@a.example/b?secret#secret", "https://secret@b.example/", "https://b:x/?secret"]
 )
-def test_an_error_shows_no_user_and_no_query(text):
+def test_error_shows_no_user_and_no_query(text):
     with pytest.raises(BlockedError) as caught:
         Url.parse(text)
     assert "secret" not in str(caught.value)
@@ -93,11 +93,11 @@ def test_an_error_shows_no_user_and_no_query(text):
         ("[::1]", ("[::1]", None)),
     ],
 )
-def test_an_authority_is_host_and_port(text, parts):
+def test_authority_is_split_into_host_and_port(text, parts):
     assert split_authority(text) == parts
 
 
 @pytest.mark.parametrize("text", ["", "a b", "a:b", "https://a", "a/b", "é.example", ":5000", "a:5000:1", "a:\u0665"])
-def test_what_is_no_authority_is_an_error(text):
+def test_invalid_authority_is_an_error(text):
     with pytest.raises(ValueError, match="valid host"):
         split_authority(text)

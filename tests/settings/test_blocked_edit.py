@@ -64,7 +64,7 @@ def test_entry_is_added_in_the_style_of_the_list(text, expected):
         "schema: 1\nblocked: [\n  {path: x},\n]\n",
     ],
 )
-def test_all_other_bytes_stay_as_they_are(text):
+def test_other_bytes_stay_unchanged(text):
     edited = add(text)
     changes = difflib.ndiff(text.splitlines(keepends=True), edited.splitlines(keepends=True))
     removed = [each[2:] for each in changes if each.startswith("- ")]
@@ -99,7 +99,7 @@ documents = st.fixed_dictionaries(
 
 
 @given(documents, words, st.sampled_from([None, True, False]), st.booleans())
-def test_whatever_the_file_holds_exactly_one_entry_is_added_or_nothing(document, reason, flow, is_unicode):
+def test_exactly_one_entry_is_added_or_edit_is_refused(document, reason, flow, is_unicode):
     text = yaml.safe_dump(document, default_flow_style=flow, allow_unicode=is_unicode, sort_keys=False)
     try:
         edited = add(text, {"digest": DIGEST, "reason": reason})

@@ -42,7 +42,7 @@ def test_reads_range_of_build_times():
         (f"digest: {DIGEST.upper()}, reason: x", "blocked[0].digest", "is not a digest"),
     ],
 )
-def test_entry_that_blocks_nothing_is_a_problem(entry, where, message):
+def test_entry_without_effect_is_a_problem(entry, where, message):
     with pytest.raises(ConfigError) as caught:
         parse(entry)
     problem = caught.value.problems[0]

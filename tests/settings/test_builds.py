@@ -33,7 +33,7 @@ def test_builds_get_canonical_names_and_defaults(load_text):
     )
 
 
-def test_builds_are_no_reason_to_read_all_repositories_again(load_text):
+def test_builds_do_not_change_rules_fingerprint(load_text):
     without, with_builds = (
         load_text(LISTED + text) for text in ("", "builds: [{repository: a/b, image: r.example.com/b}]")
     )

@@ -38,7 +38,7 @@ def test_clusters_get_defaults_and_paths_in_the_folder_of_the_config(load_text, 
     assert [each.key for each in settings.list_unset_variables({})] == ["clusters[3].token_env"]
 
 
-def test_clusters_are_no_reason_to_read_all_repositories_again(load_text):
+def test_clusters_do_not_change_fingerprints(load_text):
     without, with_clusters = load_text(""), load_text("clusters: [{name: prod}]")
     assert fingerprint_rules(without) == fingerprint_rules(with_clusters)
     assert fingerprint_config(without) == fingerprint_config(with_clusters)

@@ -107,7 +107,7 @@ def test_forges_separate_named_repositories_from_owners(settings_of, tmp_path):
     )
 
 
-def test_registries_are_normalised_and_listed_for_the_policy(settings_of, tmp_path):
+def test_registries_are_normalised_and_listed_in_policy(settings_of, tmp_path):
     settings = settings_of(
         """
         registries:
@@ -244,7 +244,7 @@ def test_missing_own_differs_from_empty_own(settings_of):
     assert settings_of("own: [registry.example.com/**]").policy.own_globs == ("registry.example.com/**",)
 
 
-def test_scanner_path_is_relative_to_the_config_unless_it_is_a_plain_name(settings_of, tmp_path):
+def test_scanner_path_is_relative_to_config_unless_plain_name(settings_of, tmp_path):
     settings = settings_of(
         """
         scanners:
@@ -324,7 +324,7 @@ def test_examples_exist():
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_every_example_is_valid(path):
+def test_example_is_valid(path):
     assert load(path, requires_forges=True).forges
 
 
@@ -337,7 +337,7 @@ def test_every_example_is_valid(path):
         "registry.contoso.com",
     ],
 )
-def test_resource_id_of_an_azure_registry_matches_its_host(settings_of, host):
+def test_resource_id_of_azure_registry_matches_host(settings_of, host):
     resource = (
         "/subscriptions/4385CF00-2d3a-425a-832f-f4285b1c9dce/resourcegroups/Our_(Group)-1.x"
         "/providers/Microsoft.ContainerRegistry/registries/Contoso"
@@ -353,7 +353,7 @@ def test_public_lists_are_paths_or_urls(settings_of, tmp_path):
     assert settings_of("").enrichment == EnrichmentSettings()
 
 
-def test_sources_are_looked_up_only_if_the_config_says_so(settings_of):
+def test_sources_are_looked_up_only_when_configured(settings_of):
     asked = settings_of("enrichment: {source_changes: true, github_token_env: SOURCE_TOKEN}")
     assert asked.enrichment == EnrichmentSettings(has_source_changes=True, github_token_env="SOURCE_TOKEN")
     assert not asked.enrichment.has_advisories

@@ -62,7 +62,7 @@ def test_default_config_equals_no_config():
     assert replace(load(DEFAULT, requires_forges=False), source="") == Settings()
 
 
-def test_default_config_has_every_key_with_its_default(everything):
+def test_default_config_has_all_keys_with_defaults(everything):
     schema = build_json_schema()
     shown = dict(_keys(yaml.safe_load(everything.read_text(encoding="utf-8")), schema, schema["$defs"]))
     for name, shape in [("Config", schema), *schema["$defs"].items()]:
@@ -140,7 +140,7 @@ def test_commented_entries_of_default_config_have_the_defaults_of_the_program(ev
     )
 
 
-def test_schema_file_is_the_schema_of_the_program():
+def test_schema_file_equals_schema_of_program():
     shipped = (ROOT / "config" / "schema.json").read_text(encoding="utf-8")
     assert shipped == json.dumps(build_json_schema(), indent=2) + "\n", "basebump config schema > config/schema.json"
 
@@ -192,7 +192,7 @@ def test_schema_refuses_invalid_values(problems_of, text):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_every_config_names_the_schema_for_editors(path):
+def test_config_files_name_schema_for_editors(path):
     named = re.search(r"^# yaml-language-server: \$schema=(\S+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     assert named
     assert (path.parent / named[1]).resolve() == ROOT / "config" / "schema.json"

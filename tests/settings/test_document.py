@@ -77,7 +77,7 @@ def test_key_that_is_not_a_string_is_reported_with_other_problems(problems_of):
     assert "`on` is not a string" in problems["line 3"]
 
 
-def test_duplicate_key_is_reported_with_its_line_and_other_problems(problems_of):
+def test_duplicate_key_is_reported_with_line_and_other_problems(problems_of):
     problems = problems_of("own: []\nproposals: {branch_prefix: a/, branch_prefix: b/}\nown: []\nlimit: 1")
     assert problems.keys() == {"line 3", "line 4", "limit"}
     assert "`branch_prefix` " in problems["line 3"]

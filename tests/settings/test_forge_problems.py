@@ -109,7 +109,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("text", "where", "sentence"), WRONG)
-def test_reports_exactly_one_forge_problem_with_its_location(problems_of, text, where, sentence):
+def test_reports_exactly_one_forge_problem_with_location(problems_of, text, where, sentence):
     problems = problems_of(text)
     assert sentence in problems.pop(where)
     assert problems == {}

@@ -51,7 +51,7 @@ def test_problems_of_the_end_of_life_file_are_reported(tmp_path, text, says):
     assert re.search(says, str(caught.value))
 
 
-def test_templates_are_read_and_all_their_problems_are_reported(tmp_path):
+def test_templates_are_read_and_all_problems_are_reported(tmp_path):
     (tmp_path / "title.j2").write_text("{{ proposal.headline }}")
     (tmp_path / "body.j2").write_text("{% if %}")
     config = tmp_path / "basebump.yaml"
@@ -158,7 +158,7 @@ def test_at_most_20_problems_of_an_own_file_are_computed(monkeypatch):
     assert len(compared_words) == 21
 
 
-def test_pipe_is_not_read_because_that_waits_for_a_writer(tmp_path):
+def test_pipe_is_refused(tmp_path):
     os.mkfifo(tmp_path / "blocked.yaml")
     (tmp_path / "basebump.yaml").write_text("schema: 1\nblocked: [{path: blocked.yaml}]\n")
     with pytest.raises(ConfigError, match="it is not a regular file"):

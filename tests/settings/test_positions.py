@@ -61,7 +61,7 @@ def test_mistyped_kind_hides_no_other_error(problems):
     assert [line.split(": ")[1] for line in others] == ["scanners[0].timeout", "scanners[0].binry"]
 
 
-def test_kind_that_resembles_no_kind_is_one_problem(problems):
+def test_unknown_kind_is_exactly_one_problem(problems):
     (line,) = problems("schema: 1\nscanners: [{kind: zzz, binry: x}]\n")
     assert "the kind `zzz` is not one of" in line
 
@@ -78,7 +78,7 @@ def test_kind_that_resembles_no_kind_is_one_problem(problems):
         ("forges: [{kind: local, url: ., branch_prefix: x/}]", "`branch_prefix` belongs under `proposals`"),
     ],
 )
-def test_key_that_belongs_elsewhere_says_where(problems, text, hint):
+def test_misplaced_key_has_hint_with_correct_place(problems, text, hint):
     (line,) = problems(f"schema: 1\n{text}\n")
     assert line.endswith(f"is not a key here; hint: {hint}")
 
@@ -88,7 +88,7 @@ def test_yaml_error_has_line_and_column_once(problems):
     assert re.match(r"basebump\.yaml:3:7: the file is not valid YAML", line)
 
 
-def test_missing_key_has_the_position_of_its_mapping(problems):
+def test_missing_key_has_position_of_mapping(problems):
     (line,) = problems("schema: 1\nown: []\ntrust:\n  - {image: '**', keyless: [{identity: a}]}\n")
     assert line.startswith("basebump.yaml:4:29: trust[0].keyless[0].issuer: is required")
 
@@ -112,7 +112,7 @@ def test_hint_for_an_image_leads_to_a_config_that_is_accepted(problems, tmp_path
 
 
 @given(st.from_regex(r"[a-z.*?/:@]{1,20}", fullmatch=True))
-def test_every_hint_for_an_image_is_accepted(image):
+def test_hints_for_images_are_accepted(image):
     def validate(glob: str) -> list[str]:
         _, found = validate_config({"schema": 1, "own": [glob]}, requires_forges=False)
         return [each.message for each in found]

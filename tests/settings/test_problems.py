@@ -248,7 +248,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("text", "where", "sentence"), WRONG)
-def test_reports_exactly_one_problem_with_its_location(problems_of, text, where, sentence):
+def test_reports_exactly_one_problem_with_location(problems_of, text, where, sentence):
     problems = problems_of(text)
     assert sentence in problems.pop(where)
     assert problems == {}
@@ -328,7 +328,7 @@ TREES = st.recursive(
 
 
 @given(st.dictionaries(WORDS, TREES, max_size=6))
-def test_every_document_is_valid_or_has_problems(document):
+def test_arbitrary_document_is_valid_or_has_problems(document):
     config, problems = validate_config(document, requires_forges=False)
     assert config is not None or problems
     assert all(problem.message for problem in problems)

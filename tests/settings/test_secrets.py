@@ -38,7 +38,7 @@ def test_token_that_cannot_be_a_header_is_refused_and_not_shown(settings_of, val
 
 
 @pytest.mark.parametrize("environment", [{}, {"FORGE_TOKEN": "", "SHARED": "s3cr3t"}, {"FORGE_TOKEN": "\n"}])
-def test_error_for_an_unset_variable_names_all_its_keys(settings_of, environment):
+def test_error_for_unset_variable_names_all_keys(settings_of, environment):
     settings = settings_of(TEXT)
     with pytest.raises(ConfigError) as raised:
         settings.get_secret("FORGE_TOKEN", environment)

@@ -20,7 +20,7 @@ def load_text(tmp_path, text):
     return load(path, requires_forges=False).serve
 
 
-def test_senders_have_their_kind_as_name_by_default(tmp_path):
+def test_senders_are_named_after_kind_by_default(tmp_path):
     serve = load_text(
         tmp_path, STATE + "serve: {listen: '[::1]:9000', poll: 5m, events: [{kind: acr, secret_env: ACR_SECRET}]}"
     )

@@ -14,7 +14,7 @@ def test_no_state_by_default(settings_of):
     assert settings_of("").state is None
 
 
-def test_sqlite_path_is_relative_unless_it_has_a_fourth_slash(settings_of, tmp_path):
+def test_sqlite_path_is_relative_without_fourth_slash(settings_of, tmp_path):
     assert settings_of("state: sqlite:///state.db").state == StateFile(tmp_path / "state.db")
     assert settings_of("state: sqlite:///../kept/state 1?.db").state == StateFile(tmp_path / "../kept/state 1?.db")
     assert settings_of("state: sqlite:////var/lib/state.db").state == StateFile(Path("/var/lib/state.db"))

@@ -55,7 +55,7 @@ def test_lines_of_a_config_are_at_most_100_characters_long():
     assert max(map(len, write_config_text(NO_FINDINGS).splitlines())) <= 100
 
 
-def test_every_comment_that_hides_a_key_is_valid_without_the_sign():
+def test_commented_keys_are_valid_without_comment_sign():
     lines = write_config_text(NO_FINDINGS).splitlines()
     text = "\n".join(line.replace("#", "", 1) if line.startswith("#") and line[1:2] != " " else line for line in lines)
     sections = text.replace("#  ", "  ").replace("OWNER/NAME", "acme/web")
@@ -78,14 +78,14 @@ def test_findings_are_in_the_config():
 
 
 @given(RENOVATE)
-def test_every_renovate_config_leads_to_a_valid_config(config):
+def test_renovate_configs_lead_to_valid_config(config):
     translation = keep_valid_rules(translate_renovate("renovate.json", config, ["docker.io/library/nginx"]))
     parsed = parse_config(write_config_text(FolderFindings(None, (), (translation,))))
     assert len(parsed.policy) == len(translation.rules)
 
 
 @given(st.dictionaries(st.sampled_from(DEPENDABOT_OPTIONS), VALUES, max_size=5))
-def test_every_dependabot_config_leads_to_a_valid_config(options):
+def test_dependabot_configs_lead_to_valid_config(options):
     entry = {"package-ecosystem": "docker", **options}
     translation = translate_dependabot("dependabot.yml", {"updates": [entry]})
     valid = keep_valid_rules(translation)

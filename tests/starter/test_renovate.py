@@ -154,12 +154,12 @@ def test_presets_are_expanded_or_reported():
     assert untranslated.reason.endswith(": local>acme/all")
 
 
-def test_labels_that_a_rule_adds_come_with_those_of_the_whole_config():
+def test_labels_added_by_rule_are_combined_with_labels_of_config():
     rule = {"matchPackageNames": ["nginx"], "addLabels": ["web"]}
     assert list_rules({"labels": ["deps"], "packageRules": [rule]})[0][1] == {"labels": ("web", "deps")}
 
 
-def test_key_that_an_earlier_rule_sets_for_all_images_is_left_out():
+def test_key_set_by_earlier_rule_for_all_images_is_left_out():
     rule = {"matchDatasources": ["docker"], "labels": ["docker"]}
     assert list_rules({"labels": ["all"], "packageRules": [rule]}) == [({}, {"labels": ("docker",)})]
 

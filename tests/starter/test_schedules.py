@@ -46,7 +46,7 @@ def test_other_schedules_are_not_translated(schedule):
 
 
 @given(st.text(max_size=60) | st.from_regex(r"(after \d+(am|pm))?( and before \d+(am|pm))?( (on|every) [a-z ]+)?"))
-def test_every_text_is_a_valid_crontab_expression_or_is_not_translated(text):
+def test_arbitrary_text_is_a_valid_crontab_expression_or_not_translated(text):
     try:
         cron = translate_schedule([text])
     except UntranslatableError:
