@@ -19,7 +19,7 @@ BENCH = Path(__file__).resolve().parent
 sys.path[:0] = [str(BENCH.parent), str(BENCH.parent / "tests"), str(BENCH)]
 
 from extraction import HERE, list_reads  # noqa: E402 - the folders are put on the path above
-from support.witnesses.buildkit import Pull, RefusedError, pulls  # noqa: E402
+from support.witnesses.buildkit import ImagePull, RefusedError, pulls  # noqa: E402
 
 from bot.core.references.edit import ReferenceKey, get_reference_key  # noqa: E402
 from bot.core.references.reconcile import reconcile_decisions  # noqa: E402
@@ -33,9 +33,9 @@ from bot.pipeline.references.extract import ExtractResult, extract_references  #
 from bot.worktree import WorkTree  # noqa: E402
 
 FoundReference = Reference | UnsupportedText
-Images = Mapping[FilePath, list[Pull] | None]
+Images = Mapping[FilePath, list[ImagePull] | None]
 """The images that BuildKit pulls for each Dockerfile; None if it cannot read the file."""
-ReferencePairs = list[tuple[Pull | None, FoundReference | None]]
+ReferencePairs = list[tuple[ImagePull | None, FoundReference | None]]
 
 
 def main() -> int:
@@ -74,7 +74,7 @@ def check_folder(folder: Path, out: Path, *, is_listing: bool) -> int:
 
 
 def resolve_with_buildkit(tree: WorkTree) -> Images:
-    images: dict[FilePath, list[Pull] | None] = {}
+    images: dict[FilePath, list[ImagePull] | None] = {}
     for _, file in list_reads(tree, (dockerfile.FORMAT,)):
         try:
             text = file.content.decode()
@@ -98,7 +98,7 @@ def list_references(extracted: ExtractResult, path: FilePath) -> list[FoundRefer
     ]
 
 
-def pair_references(pulled: list[Pull], references: list[FoundReference]) -> ReferencePairs:
+def pair_references(pulled: list[ImagePull], references: list[FoundReference]) -> ReferencePairs:
     """Return every pull with the reference on its lines, or None; then the references without a pull.
 
     If there are several references on the lines of a pull, one that is equal is preferred.
@@ -118,12 +118,12 @@ def pair_references(pulled: list[Pull], references: list[FoundReference]) -> Ref
     return [*matched, *((None, reference) for reference in left)]
 
 
-def is_same_reference(reference: FoundReference, pull: Pull) -> bool:
+def is_same_reference(reference: FoundReference, pull: ImagePull) -> bool:
     on_its_lines = pull.first_line <= reference.line_number <= pull.last_line
     return on_its_lines and isinstance(reference, Reference) and str(reference.image) == pull.image.text
 
 
-def describe_pair(pull: Pull | None, reference: FoundReference | None) -> str:
+def describe_pair(pull: ImagePull | None, reference: FoundReference | None) -> str:
     match pull, reference:
         case None, UnsupportedText(reason=reason):
             return f"listed, and refused by BuildKit: {reason.value}"
@@ -133,7 +133,7 @@ def describe_pair(pull: Pull | None, reference: FoundReference | None) -> str:
             return "missed"
         case _, UnsupportedText(reason=reason):
             return f"listed: {reason.value}"
-        case Pull(), Reference(digest_slot=digest) if is_same_reference(reference, pull):
+        case ImagePull(), Reference(digest_slot=digest) if is_same_reference(reference, pull):
             return f"listed: {digest.reason.value}" if isinstance(digest, NotEditable) else "agree"
         case _:
             return "different"

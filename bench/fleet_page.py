@@ -24,7 +24,7 @@ sys.path[:0] = [str(PROJECT), str(PROJECT / "tests")]
 
 from support.parts import find_chromium  # noqa: E402 - the folders are put on the path above
 from support.runs.large_fleet import build_large_fleet  # noqa: E402
-from support.witnesses.chromium import Browser, browser  # noqa: E402
+from support.witnesses.chromium import ChromiumPage, browser  # noqa: E402
 
 from bot.cli.outputs import render_html  # noqa: E402
 from bot.reports.run.report_document import render_run_document  # noqa: E402
@@ -76,7 +76,7 @@ def measure_fleet_page(image_counts: tuple[int, ...] = IMAGES) -> None:
                     _measure_page(window, path, slowdown)
 
 
-def _measure_page(window: Browser, path: Path, slowdown: int) -> None:
+def _measure_page(window: ChromiumPage, path: Path, slowdown: int) -> None:
     window.call("Emulation.setCPUThrottlingRate", rate=slowdown)
     window.call("Performance.enable", timeDomain="threadTicks")
     steps = (_draw, _search, _sort)
@@ -90,7 +90,7 @@ def _measure_page(window: Browser, path: Path, slowdown: int) -> None:
     print(f"  {slowdown}x slower: {', '.join(shown)}; {count:,} elements")
 
 
-def _measure_step(window: Browser, path: Path, step: Callable[[Browser, Path], float]) -> Duration:
+def _measure_step(window: ChromiumPage, path: Path, step: Callable[[ChromiumPage, Path], float]) -> Duration:
     window.show("about:blank" if step is _draw else path)
     window.evaluate(_PAINTED)
     before = 0.0 if step is _draw else _read_thread_time(window)
@@ -98,17 +98,17 @@ def _measure_step(window: Browser, path: Path, step: Callable[[Browser, Path], f
     return Duration(wall, _read_thread_time(window) - before)
 
 
-def _read_thread_time(window: Browser) -> float:
+def _read_thread_time(window: ChromiumPage) -> float:
     metrics = {each["name"]: each["value"] for each in window.call("Performance.getMetrics")["metrics"]}
     return 1000 * metrics["TaskDuration"]
 
 
-def _draw(window: Browser, path: Path) -> float:
+def _draw(window: ChromiumPage, path: Path) -> float:
     window.show(path)
     return float(window.evaluate(_PAINTED))
 
 
-def _search(window: Browser, _path: Path) -> float:
+def _search(window: ChromiumPage, _path: Path) -> float:
     window.evaluate("document.getElementById('search').focus()")
     window.evaluate(_WATCH)
     for letter in WORD:
@@ -116,7 +116,7 @@ def _search(window: Browser, _path: Path) -> float:
     return float(window.evaluate(f"waitFor('search={WORD}')"))
 
 
-def _sort(window: Browser, _path: Path) -> float:
+def _sort(window: ChromiumPage, _path: Path) -> float:
     window.evaluate(_WATCH)
     x, y = window.evaluate(
         "(() => { const button = document.querySelector('[data-key=age]'); button.scrollIntoView({ block: 'center' }); "

@@ -22,7 +22,7 @@ sys.path[:0] = [str(PROJECT), str(PROJECT / "tests")]
 
 from support.forges.github.server import GitHubServer  # noqa: E402 - the folders are put on the path above
 from support.forges.github.state import Status  # noqa: E402 - as above
-from support.runs.worlds import Loopback, started  # noqa: E402
+from support.runs.worlds import LoopbackHub, started  # noqa: E402
 
 TOKEN = "ghp_of-the-bot"
 IMAGES = tuple(f"image{number}" for number in range(20))
@@ -51,7 +51,7 @@ class Cost:
 class MeasuredFleet:
     """A fleet of repositories on the GitHub stand, and the registry with their images."""
 
-    def __init__(self, folder: Path, loopback: Loopback, count: int) -> None:
+    def __init__(self, folder: Path, loopback: LoopbackHub, count: int) -> None:
         self.folder, self.loopback, self.count = folder, loopback, count
         self.digests = {name: str(loopback.move(name, "1", f"{name} first")) for name in IMAGES}
         self.server = GitHubServer(folder / "github")

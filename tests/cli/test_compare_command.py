@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from markdown_it import MarkdownIt
-from support.runs.worlds import Loopback, build
+from support.runs.worlds import LoopbackHub, build
 from support.scanners.advisories import kev, statement, vex
 from support.scanners.grype import GrypeStand, match, report
 from support.signing.attached import BUNDLE, attachment, bundle, dump, referrers_index, trusted
@@ -219,7 +219,7 @@ def test_real_trivy_shows_the_fixes_of_a_rebuilt_image(basebump, tmp_path, monke
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     library = build_demo_images(datetime.now(UTC))
     with LoopbackRegistry(library.store) as registry:
-        hub = Loopback(registry, library.store).hub()
+        hub = LoopbackHub(registry, library.store).hub()
         path = tmp_path / "basebump.yaml"
         path.write_text(
             "schema: 1\nregistries:\n"

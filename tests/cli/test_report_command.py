@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from support.git import Git
 from support.runs.reports import proposal, repository, run_report
-from support.witnesses.pages import Outline
+from support.witnesses.pages import PageOutline
 
 from bot.cli.report import MAX_NAMED
 from bot.model.due_date import DueClass, DueDate
@@ -42,7 +42,7 @@ def test_shards_become_one_page(run, basebump, tmp_path):
         assert run("--shard", f"{number}/2", "--export", f"json={document}")[0] == 0
     code, page, _ = basebump("report", *documents)
     assert code == 0
-    assert Outline(page).rows("Repositories", "2", "Images", "1", "Image references", "2")
+    assert PageOutline(page).rows("Repositories", "2", "Images", "1", "Image references", "2")
 
 
 @pytest.mark.parametrize(
@@ -100,6 +100,6 @@ def test_fail_overdue_exits_with_0_without_overdue_proposals_or_if_risk_is_accep
     document = write_document(tmp_path / "run.json", proposal("a", due=due), declined)
     code, page, err = basebump("report", document, "--fail-overdue")
     assert (code, err) == (0, "")
-    assert Outline(page).rows(
+    assert PageOutline(page).rows(
         "Overdue", "0 of 1", "proposals with a due date; 0 not scanned; 1 declined (accepted risk)"
     )

@@ -11,7 +11,7 @@ import pytest
 from support.git import Git
 from support.runs.reports import repository, run_report
 from support.visits import API, NEW, OLD, PYTHON, build_request, build_verdict, build_visit
-from support.witnesses.pages import Outline
+from support.witnesses.pages import PageOutline
 
 from bot.model.image import TagDescriptor
 from bot.model.proposal import RequestState
@@ -83,7 +83,7 @@ def test_page_of_fixes_has_lines_of_each_team(basebump, fleet, tmp_path, name, a
     assert basebump("report", "--since", "90d", "-c", fleet, "-o", tmp_path / name, *arguments)[0] == 0
     page = (tmp_path / name).read_text()
     assert 'aria-label="Waiting fixes of @acme/web: 1 now, at most 2"' in page
-    assert Outline(page).rows("critical", "1", "4 days", "4 days", "0", "1", "15 days", "15 days", "0")
+    assert PageOutline(page).rows("critical", "1", "4 days", "4 days", "0", "1", "15 days", "15 days", "0")
 
 
 def test_json_has_the_summaries_and_each_fix(basebump, fleet):
@@ -164,7 +164,7 @@ def test_page_shows_the_fixes_over_time(basebump, fleet, tmp_path):
     document.write_text(render_run_document(run_report(repository())), encoding="utf-8")
     code, page, _ = basebump("report", document, "--since", "90d", "-c", fleet)
     assert code == 0
-    assert Outline(page).rows("@acme/web", "1", "4 days", "4 days", "1", "9 days")
+    assert PageOutline(page).rows("@acme/web", "1", "4 days", "4 days", "1", "9 days")
     assert 'aria-label="Waiting fixes: 1 now, at most 2"' in page
     assert "Fixes over time" not in basebump("report", document)[1]
 

@@ -24,7 +24,7 @@ BRANCH = "basebump/python-3.12-slim-06e5bb43"
 
 
 @dataclass(frozen=True)
-class Server:
+class ServerCase:
     """A kind of forge server."""
 
     stand: type[HostedStand]
@@ -42,10 +42,10 @@ class Server:
 
 
 SERVERS = {
-    "github": Server(GitHubStand, "\r\n", "/acme/web/pull/1"),
-    "gitlab": Server(GitLabStand, "\n", "/acme/shop/web/-/merge_requests/1"),
-    "gitea": Server(GiteaStand, "\r\n", "/acme/web/pulls/1"),
-    "azure": Server(AzureStand, "\r\n", "/Acme%20Shop/_git/web/pullrequest/1"),
+    "github": ServerCase(GitHubStand, "\r\n", "/acme/web/pull/1"),
+    "gitlab": ServerCase(GitLabStand, "\n", "/acme/shop/web/-/merge_requests/1"),
+    "gitea": ServerCase(GiteaStand, "\r\n", "/acme/web/pulls/1"),
+    "azure": ServerCase(AzureStand, "\r\n", "/Acme%20Shop/_git/web/pullrequest/1"),
 }
 
 

@@ -6,7 +6,7 @@ import ssl
 
 import pytest
 from support.registries.docker_registry import Certificate
-from support.runs.worlds import Loopback, write_tree
+from support.runs.worlds import LoopbackHub, write_tree
 from support.tunnel import Tunnel
 
 from bot.demo.images import ImageStore
@@ -29,7 +29,7 @@ def hub(tmp_path, monkeypatch):
     with registry, Tunnel({f"{HUB}:443": port}) as tunnel:
         for variable, value in (tunnel.environment | {"SSL_CERT_FILE": str(certificate.path)}).items():
             monkeypatch.setenv(variable, value)
-        yield Loopback(registry, store)
+        yield LoopbackHub(registry, store)
 
 
 def test_queries_docker_hub_and_hints_at_scanners(tmp_path, basebump, hub):

@@ -174,7 +174,7 @@ def test_jsonl_log_has_every_failure(run, basebump):
     assert (end["event"], end["exit_code"]) == ("end", 1)
 
 
-class Screen(io.StringIO):
+class FakeTerminal(io.StringIO):
     def isatty(self):
         return True
 
@@ -194,7 +194,7 @@ def test_colours_do_not_change_the_text(wide_terminal, word):
         hostile_report(word),
     ):
         lines = render_run_lines(report)
-        shown = show_lines(lines, Screen())
+        shown = show_lines(lines, FakeTerminal())
         assert COLOUR.sub("", shown) == show_lines(lines, io.StringIO()) == render_run_text(report)
         assert COLOUR.search(shown)
 
@@ -214,7 +214,7 @@ def test_colours_do_not_change_the_text(wide_terminal, word):
     ],
 )
 def test_status_determines_the_colour_of_the_line(wide_terminal, status, code):
-    shown = show_lines(render_run_lines(run_report(repository(verdict(status)))), Screen())
+    shown = show_lines(render_run_lines(run_report(repository(verdict(status)))), FakeTerminal())
     (line,) = (line for line in shown.split("\n") if "node:22" in line)
     assert re.fullmatch(rf" {{6}}1  \x1b\[{code}m[^ \x1b] node:22  {status}\x1b\[0m", line)
 
@@ -222,7 +222,7 @@ def test_status_determines_the_colour_of_the_line(wide_terminal, status, code):
 def test_only_lines_with_a_style_are_coloured(wide_terminal):
     note = "    1  ↑ node:22\nown  an explanation\nbasebump could not do its work here:"
     noted = repository(update(), note=note)
-    shown = show_lines(render_run_lines(run_report(noted, failed=[failure()])), Screen()).split("\n")
+    shown = show_lines(render_run_lines(run_report(noted, failed=[failure()])), FakeTerminal()).split("\n")
     assert [line for line in shown if "\x1b" in line and "node:22  " not in line] == [
         "\x1b[31mbasebump could not do its work here:\x1b[0m"
     ]
@@ -233,7 +233,7 @@ def test_wrapped_rows_have_every_word_and_fit_if_no_word_is_too_long(text, colum
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (("TERM", "xterm"), ("COLUMNS", str(columns)), ("NO_COLOR", "1")):
             patch.setenv(name, value)
-        rows = show_lines([StyledLine(" " * width, text.strip() or "a", Style.WARNING)], Screen()).split("\n")
+        rows = show_lines([StyledLine(" " * width, text.strip() or "a", Style.WARNING)], FakeTerminal()).split("\n")
     assert " ".join(rows).split() == (text.strip() or "a").split()
     assert all(len(row) <= columns or len(row.split()) == 1 for row in rows)
 
@@ -242,37 +242,37 @@ def test_columns_are_dropped_before_a_line_is_wrapped(wide_terminal, monkeypatch
     monkeypatch.setenv("COLUMNS", "30")
     monkeypatch.setenv("NO_COLOR", "1")
     line = StyledLine("    1  ", "↑ node:22                      held", Style.WARNING)
-    assert show_lines([line], Screen()) == "    1  ↑ node:22  held"
+    assert show_lines([line], FakeTerminal()) == "    1  ↑ node:22  held"
 
 
 def test_word_too_long_for_the_row_of_the_label_gets_a_separate_row(wide_terminal, monkeypatch):
     monkeypatch.setenv("COLUMNS", "30")
     line = StyledLine("     digest       ", "sha256:0123456789abcd", Style.EXPLANATION)
-    assert show_lines([line], Screen()) == "     digest\n       sha256:0123456789abcd"
+    assert show_lines([line], FakeTerminal()) == "     digest\n       sha256:0123456789abcd"
 
 
 def test_numbers_of_findings_have_the_colour_of_the_severity(wide_terminal):
-    shown = show_lines([StyledLine("", "fixes 3 (1 critical, 2 exploited), CVE-1 high", Style.UPDATE)], Screen())
+    shown = show_lines([StyledLine("", "fixes 3 (1 critical, 2 exploited), CVE-1 high", Style.UPDATE)], FakeTerminal())
     assert "\x1b[1;31m1 critical\x1b[0m\x1b[36m, \x1b[1;35m2 exploited\x1b[0m" in shown
     assert "CVE-1 high" in shown
-    assert show_lines(["critical  CVE-1  openssl"], Screen()).startswith("\x1b[1;31mcritical\x1b[0m  CVE-1")
+    assert show_lines(["critical  CVE-1  openssl"], FakeTerminal()).startswith("\x1b[1;31mcritical\x1b[0m  CVE-1")
 
 
 def test_terminal_shows_a_proposal_as_link(wide_terminal, monkeypatch):
     url = "https://github.com/acme/web/pull/7"
     lines = render_run_lines(run_report(repository(update(), proposals=(proposal(url=url),))))
-    shown = show_lines(lines, Screen())
+    shown = show_lines(lines, FakeTerminal())
     assert f"\x1b]8;;{url}\x1b\\" in shown
     assert "basebump/" in COLOUR.sub("", shown)
     monkeypatch.setenv("NO_COLOR", "1")
-    assert "\x1b" not in show_lines(lines, Screen())
+    assert "\x1b" not in show_lines(lines, FakeTerminal())
     assert url in render_run_text(run_report(repository(update(), proposals=(proposal(url=url),))))
 
 
 @pytest.mark.parametrize("url", ["javascript:x", "https://x.example/\x1b\\", "https://x.example/a b", None])
 def test_terminal_does_not_link_to_an_unsafe_url(wide_terminal, url):
     lines = render_run_lines(run_report(repository(proposals=(proposal(url=url),))))
-    assert "\x1b]8" not in show_lines(lines, Screen())
+    assert "\x1b]8" not in show_lines(lines, FakeTerminal())
 
 
 def test_legend_explains_the_signs_that_are_used():

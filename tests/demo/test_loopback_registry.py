@@ -42,11 +42,11 @@ def registry(store):
 
 @pytest.fixture
 def client(registry):
-    class Client(requests.Session):
+    class RegistrySession(requests.Session):
         def request(self, method, url, **options):
             return super().request(method, f"http://{registry.host}{url}", timeout=5, **options)
 
-    with Client() as session:
+    with RegistrySession() as session:
         session.trust_env = False
         yield session
 

@@ -14,7 +14,7 @@ from support.forges.azure.stand import BOT, AzureStand
 from support.forges.github.stand import GitHubStand
 from support.git import Git
 from support.parts import ROOT
-from support.runs.worlds import Loopback, build, write_tree
+from support.runs.worlds import LoopbackHub, build, write_tree
 from support.scanners.grype import render_manifest_report
 
 from bot.cli.app import main
@@ -44,7 +44,7 @@ def test_config_check_accepts_every_example(path, basebump):
     assert f"{path.name} is valid: 1 forge," in out
 
 
-class Place:
+class ExampleEnvironment:
     """A registry that plays every registry of a config, a GitHub, and the folder that the config lies in."""
 
     def __init__(self, folder, registry, basebump, ends):
@@ -103,7 +103,7 @@ def place(tmp_path, basebump, monkeypatch):
         write_tree(tmp_path, {f"reports/{content}.json": render_manifest_report(image.children[0].digest, cves)})
     store = ImageStore()
     with LoopbackRegistry(store) as registry, ExitStack() as ends:
-        yield Place(tmp_path, Loopback(registry, store), basebump, ends)
+        yield ExampleEnvironment(tmp_path, LoopbackHub(registry, store), basebump, ends)
 
 
 def states(repository):

@@ -8,11 +8,11 @@ from contextlib import closing
 
 import pytest
 import yaml
-from support.docs.policy_stage import Stage
+from support.docs.policy_stage import PolicyStage
 from support.docs.written import said
 from support.git import Git
 from support.parts import ROOT
-from support.runs.worlds import Loopback
+from support.runs.worlds import LoopbackHub
 
 from bot.cli.app import main
 from bot.demo.images import ImageStore
@@ -36,7 +36,7 @@ def stage(tmp_path, capsys, no_pauses):
 
     store = ImageStore()
     with LoopbackRegistry(store) as registry:
-        stage = Stage(tmp_path, Loopback(registry, store), command)
+        stage = PolicyStage(tmp_path, LoopbackHub(registry, store), command)
         stage.policies.append({})
         stage.scanned(old={"CVE-2026-0001": "High"}, new={})
         stage.repository({"Dockerfile": f"FROM {stage.behind('python:3.12-slim')}\n"})

@@ -8,9 +8,9 @@ from contextlib import ExitStack
 import pytest
 import yaml
 from support.docs.policy_scenes import KEY, SCENES
-from support.docs.policy_stage import Stage, is_said
+from support.docs.policy_stage import PolicyStage, is_said
 from support.parts import ROOT
-from support.runs.worlds import Loopback, write_tree
+from support.runs.worlds import LoopbackHub, write_tree
 from support.signing.attached import trusted
 
 from bot.cli.app import main
@@ -41,7 +41,7 @@ def stage(tmp_path, capsys, monkeypatch):
     write_tree(tmp_path, {"keys/acme.pub": trusted(KEY).pem})
     monkeypatch.chdir(tmp_path)
     with LoopbackRegistry(store) as registry, ExitStack() as ends:
-        made = Stage(tmp_path, Loopback(registry, store), command)
+        made = PolicyStage(tmp_path, LoopbackHub(registry, store), command)
         ends.callback(lambda: made.github and made.github.end())
         monkeypatch.setenv("ACME_TOKEN", "ghp_of-the-bot")
         yield made

@@ -52,7 +52,7 @@ def test_links_to_files_that_are_not_pages_lead_to_the_repository(tmp_path):
 # ---- the site that is built ------------------------------------------------------------------------------------------
 
 
-class Elements(HTMLParser):
+class PageElements(HTMLParser):
     """The elements in the article of a page, the anchors of its headings, and all addresses that the page loads."""
 
     def __init__(self, text: str, *, is_article: bool = False) -> None:
@@ -92,7 +92,7 @@ def built(tmp_path_factory):
 
 def read_elements(built, path):
     name = "" if path == site.INDEX else path.stem
-    return Elements((built / "site" / name / "index.html").read_text(encoding="utf-8"))
+    return PageElements((built / "site" / name / "index.html").read_text(encoding="utf-8"))
 
 
 @pytest.mark.real("zensical")
@@ -100,7 +100,7 @@ def test_pages_of_the_site_have_the_elements_and_anchors_that_github_shows(built
     """Zensical reads Markdown with other rules for lists: what is nested needs four spaces."""
     for path in site.list_pages(INDEX):
         text = (built / "docs" / path.name).read_text(encoding="utf-8")
-        expected = Elements(MarkdownIt().enable("table").render(text), is_article=True)
+        expected = PageElements(MarkdownIt().enable("table").render(text), is_article=True)
         elements = read_elements(built, path)
         assert elements.counts == expected.counts, path.name
         assert set(elements.anchors) >= list_anchors(text), path.name
@@ -109,7 +109,7 @@ def test_pages_of_the_site_have_the_elements_and_anchors_that_github_shows(built
 @pytest.mark.real("zensical")
 def test_pages_of_the_site_load_only_from_the_same_host(built):
     for path in (built / "site").rglob("*.html"):
-        loaded = Elements(path.read_text(encoding="utf-8")).loaded
+        loaded = PageElements(path.read_text(encoding="utf-8")).loaded
         assert loaded
         assert not [each for each in loaded if re.match(r"(?:https?:)?//", each)], path
 

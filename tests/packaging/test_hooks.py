@@ -15,7 +15,7 @@ import pytest
 import yaml
 from support.git import Git
 from support.parts import ROOT, find_pre_commit
-from support.runs.worlds import Loopback, write_tree
+from support.runs.worlds import LoopbackHub, write_tree
 from support.values import digest
 
 from bot.demo.images import ImageStore
@@ -121,7 +121,7 @@ def test_args_of_the_hook_are_passed_to_basebump(hooked):
 def test_commit_of_a_removed_image_is_rejected(hooked, tmp_path):
     store = ImageStore()
     with LoopbackRegistry(store) as registry:
-        now = Loopback(registry, store).move("python", "3.12", "now")
+        now = LoopbackHub(registry, store).move("python", "3.12", "now")
         mirror = f'{{host: docker.io, mirror: "{registry.host}", insecure: true}}'
         (tmp_path / "basebump.yaml").write_text(f"schema: 1\nregistries: [{mirror}]\nown: []\n")
         commit = hooked("basebump-current", "--config", str(tmp_path / "basebump.yaml"))

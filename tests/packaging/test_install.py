@@ -14,7 +14,7 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from support.packaging.dependencies import DEFAULT, list_direct_dependencies, normalize_name, read_lock
-from support.packaging.distributions import Built
+from support.packaging.distributions import BuiltDistributions
 from support.packaging.pythons import VERSIONS, find_python
 from support.parts import ROOT
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def install(built: Built, tmp_path_factory) -> Callable[[str], Path]:
+def install(built: BuiltDistributions, tmp_path_factory) -> Callable[[str], Path]:
     """Return a function that installs basebump for one version of Python. A second call returns the same folder."""
 
     @cache

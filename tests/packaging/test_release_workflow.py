@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from support.packaging.buildah import Buildah
+from support.packaging.buildah import BuildahProgram
 from support.packaging.released_images import CHECKOUT, GITHUB, PROGRAMS, release_steps
 from support.packaging.workflow_steps import WorkflowSteps, copy_checkout
 from support.parts import ROOT, find_trivy
@@ -113,7 +113,7 @@ def test_publishing_waits_for_all_tests_and_builds():
 # ---- the tag, the changelog and the notes ----------------------------------------------------------------------------
 
 
-class Repository:
+class ReleaseClone:
     """A clone with what a release changes, and its origin."""
 
     def __init__(self, folder: Path) -> None:
@@ -167,7 +167,7 @@ class Repository:
 
 @pytest.fixture
 def repository(tmp_path):
-    return Repository(tmp_path)
+    return ReleaseClone(tmp_path)
 
 
 @pytest.mark.real("git")
@@ -300,7 +300,7 @@ def small_archives(tmp_path):
     """Return a folder with `buildah`, and a checkout with archives of small images, whose content does not matter."""
     folder, checkout = tmp_path / "buildah", copy_checkout(tmp_path / "checkout")
     (folder / PROGRAMS).mkdir(parents=True)
-    builder, program = Buildah(folder), str(folder / PROGRAMS / "buildah")
+    builder, program = BuildahProgram(folder), str(folder / PROGRAMS / "buildah")
     builder.write_program(Path(program), {}, {})
     archives = checkout / "build" / "images"
     archives.mkdir(parents=True)

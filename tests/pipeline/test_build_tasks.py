@@ -195,7 +195,7 @@ def test_task_file_is_read_from_the_scanned_commit(tmp_path):
 # Who is asked
 
 
-class Told:
+class FakeTaskRegistry:
     """A registry that returns the given tasks, or raises the given error."""
 
     def __init__(self, registry: str, answer: tuple[BuildTask, ...] | RegistryError) -> None:
@@ -211,7 +211,7 @@ class Told:
 def test_error_of_one_builder_does_not_affect_others():
     tasks = (task(DockerStep("Dockerfile")), task(OtherStep()))
     silent = RegistryError("a.azurecr.io", Reason.UNREACHABLE, "no answer", is_failure=True)
-    builders = [Told(CONTOSO, tasks), Told("a.azurecr.io", silent)]
+    builders = [FakeTaskRegistry(CONTOSO, tasks), FakeTaskRegistry("a.azurecr.io", silent)]
     found = list_build_tasks(builders, NoProgress())
     assert (found.tasks, found.failed_registries) == (tasks, ("a.azurecr.io",))
     (failed,) = found.failures

@@ -40,7 +40,7 @@ STATUS = "./var/lib/dpkg/status"
 
 
 @dataclass(frozen=True)
-class Installed:
+class DpkgEntry:
     """One paragraph of dpkg's status file."""
 
     version: str
@@ -48,7 +48,7 @@ class Installed:
     source_version: str
 
 
-def read_status(root: Path) -> dict[str, Installed]:
+def read_status(root: Path) -> dict[str, DpkgEntry]:
     """Read dpkg's status file in a root file system, with as little code as its format (deb822(5)) allows."""
     with tarfile.open(root) as archive:
         listed = archive.extractfile(STATUS)
@@ -58,7 +58,7 @@ def read_status(root: Path) -> dict[str, Installed]:
     for stanza in content.strip().split("\n\n"):
         fields = dict(line.split(": ", 1) for line in stanza.splitlines() if ": " in line and not line.startswith(" "))
         source, _, version = fields.get("Source", fields["Package"]).partition(" ")
-        found[fields["Package"]] = Installed(fields["Version"], source, version.strip("()") or fields["Version"])
+        found[fields["Package"]] = DpkgEntry(fields["Version"], source, version.strip("()") or fields["Version"])
     return found
 
 
@@ -66,7 +66,7 @@ def is_older(one: str, other: str) -> bool:
     return subprocess.run(["dpkg", "--compare-versions", one, "lt", other], check=False).returncode == 0
 
 
-class Pair:
+class DebianPair:
     """Both images in a registry, and a database with a vulnerability for every package that changed between them."""
 
     def __init__(self, folder: Path, registry: DockerRegistry, cache: Path) -> None:
@@ -119,7 +119,7 @@ def pair(tmp_path_factory):
     folder = find_debian_pair()
     assert folder is not None
     with DockerRegistry() as registry:
-        yield Pair(folder, registry, tmp_path_factory.mktemp("trivy"))
+        yield DebianPair(folder, registry, tmp_path_factory.mktemp("trivy"))
 
 
 def keys(findings) -> set[tuple[str, str]]:

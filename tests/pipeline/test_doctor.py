@@ -14,7 +14,7 @@ AIM = DiagnosisTarget(RunLevel.PUSH, "basebump/")
 WELL, WRONG = report_ok("web", "read", "it is there"), report_problem("web", "write", "it is not; do this")
 
 
-class Told:
+class FakeExaminer:
     """Yields the given checks, and then raises the given error."""
 
     def __init__(self, *checks, error=None):
@@ -32,18 +32,24 @@ def part(*examined, area=ConfigArea.FORGES):
 
 
 def test_parts_are_tested_in_order():
-    found = diagnose([part(Told(WELL), area=ConfigArea.CONFIG), part(Told(WRONG), Told(WELL))], AIM, NoProgress())
+    found = diagnose(
+        [part(FakeExaminer(WELL), area=ConfigArea.CONFIG), part(FakeExaminer(WRONG), FakeExaminer(WELL))],
+        AIM,
+        NoProgress(),
+    )
     assert found.checks == ((ConfigArea.CONFIG, WELL), (ConfigArea.FORGES, WRONG), (ConfigArea.FORGES, WELL))
     assert found.level is RunLevel.PUSH
 
 
 def test_repeated_check_of_a_part_is_reported_once():
-    found = diagnose([part(Told(WELL)), part(Told(WRONG, WELL), Told(WELL, WRONG))], AIM, NoProgress())
+    found = diagnose(
+        [part(FakeExaminer(WELL)), part(FakeExaminer(WRONG, WELL), FakeExaminer(WELL, WRONG))], AIM, NoProgress()
+    )
     assert [check for _, check in found.checks] == [WELL, WRONG, WELL]
 
 
 def test_error_in_a_part_is_a_problem_and_other_parts_are_tested():
-    parts = [part(Told(WELL, error=ForgeError("it is down; try again"))), part(Told(WELL))]
+    parts = [part(FakeExaminer(WELL, error=ForgeError("it is down; try again"))), part(FakeExaminer(WELL))]
     found = diagnose(parts, AIM, NoProgress())
     first, broken, last = [check for _, check in found.checks]
     assert (first, last) == (WELL, WELL)
@@ -62,10 +68,10 @@ def test_part_that_cannot_be_prepared_is_a_problem_on_one_line():
 
 def test_bug_is_not_reported_as_a_problem():
     with pytest.raises(ZeroDivisionError):
-        diagnose([part(Told(error=ZeroDivisionError()))], AIM, NoProgress())
+        diagnose([part(FakeExaminer(error=ZeroDivisionError()))], AIM, NoProgress())
 
 
 def test_only_problems_make_a_diagnosis_unhealthy():
     unknown = report_unknown("web", "write", "nobody says")
-    assert diagnose([part(Told(WELL, unknown))], AIM, NoProgress()).is_healthy
-    assert not diagnose([part(Told(WELL, unknown, WRONG))], AIM, NoProgress()).is_healthy
+    assert diagnose([part(FakeExaminer(WELL, unknown))], AIM, NoProgress()).is_healthy
+    assert not diagnose([part(FakeExaminer(WELL, unknown, WRONG))], AIM, NoProgress()).is_healthy

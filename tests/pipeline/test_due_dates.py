@@ -13,8 +13,8 @@ from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import HostedStand
 from support.forges.stands import LocalStand, Stand
 from support.registries.no_facts import NoFacts
-from support.runs.twins import Twins, set_rules
-from support.runs.worlds import NOW, Loopback, ToldScanner, build, outcomes
+from support.runs.twins import TwinFleets, set_rules
+from support.runs.worlds import NOW, LoopbackHub, ToldScanner, build, outcomes
 from support.scanners.advisories import ToldAdvisories
 from support.values import finding
 
@@ -55,19 +55,19 @@ class PushedAt(NoFacts):
 
 
 @pytest.fixture
-def scanned(moved) -> Loopback:
+def scanned(moved) -> LoopbackHub:
     """Return a registry with an update that fixes a critical vulnerability, and a policy with due dates."""
     moved.scanner = ToldScanner({OLD.digest: (CRITICAL, HIGH), NEW.digest: (), NEWER.digest: ()})
     follow(moved, due=PERIODS)
     return moved
 
 
-def follow(world: Loopback, **keys) -> None:
+def follow(world: LoopbackHub, **keys) -> None:
     rules = PolicyConfig(own_globs=(), listed_hosts=frozenset({"docker.io"})).rules
     world.rulebook = replace(world.rulebook, rules=(PolicyRule(**keys), *rules))
 
 
-def wait(world: Loopback, days: float) -> None:
+def wait(world: LoopbackHub, days: float) -> None:
     world.now += days * DAY
 
 
@@ -271,7 +271,7 @@ def test_outputs_count_overdue_proposals(start_stand, scanned):
 
 
 def test_settled_repository_is_read_when_a_request_becomes_overdue(loopback, tmp_path):
-    twins = Twins(loopback, tmp_path)
+    twins = TwinFleets(loopback, tmp_path)
     set_rules(twins, due=DuePeriods(high=2 * DAY))
     twins.loopback.move("nginx", "1", "nginx 1")
     twins.settle()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.forges.stands import LocalStand
 from support.runs.built_fleet import write_manifest
-from support.runs.worlds import NOW, TEMPLATES, Loopback, ToldScanner, build
+from support.runs.worlds import NOW, TEMPLATES, LoopbackHub, ToldScanner, build
 from support.values import finding
 
 from bot.core.proposal.marks import parse_mark
@@ -42,10 +42,10 @@ DUE = NOW + 7 * DAY
 WEB = Workload("prod", "payments", "Deployment", "web")
 
 
-class Fleet:
+class ClusterFleet:
     """A repository with a manifest, and a cluster that runs its image."""
 
-    def __init__(self, loopback: Loopback, stand: LocalStand, folder: Path) -> None:
+    def __init__(self, loopback: LoopbackHub, stand: LocalStand, folder: Path) -> None:
         self.loopback, self.stand = loopback, stand
         database = Database.sqlite(folder / "state.db")
         loopback.remember(database)
@@ -76,13 +76,13 @@ class Fleet:
 
 
 @pytest.fixture
-def fleet(moved, start_stand, tmp_path) -> Fleet:
+def fleet(moved, start_stand, tmp_path) -> ClusterFleet:
     critical = finding("CVE-1900-0001", Severity.CRITICAL)
     moved.scanner = ToldScanner({OLD.digest: (critical,), NEW.digest: ()})
     rules = PolicyConfig(own_globs=(), listed_hosts=frozenset({"docker.io"})).rules
     due = PolicyRule(due=DuePeriods(critical=7 * DAY, until=DueUntil.RUNNING))
     moved.rulebook = replace(moved.rulebook, rules=(due, *rules))
-    return Fleet(moved, start_stand(LocalStand, FILES), tmp_path)
+    return ClusterFleet(moved, start_stand(LocalStand, FILES), tmp_path)
 
 
 def test_request_states_that_the_update_must_run(fleet):

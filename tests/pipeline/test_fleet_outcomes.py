@@ -25,7 +25,7 @@ FILES = {"Dockerfile": f"FROM nginx:1@{OLD}\n"}
 NUMBER_BROKEN = 3
 
 
-class Fleet:
+class OutcomeFleet:
     """Repositories on GitHub servers of their own, and the state that all runs over them share."""
 
     def __init__(self, loopback, folder, *, has_state=True):
@@ -76,7 +76,7 @@ def get_verdict(report):
 
 @pytest.fixture
 def fleet(loopback, tmp_path):
-    made = Fleet(loopback, tmp_path)
+    made = OutcomeFleet(loopback, tmp_path)
     yield made
     for each in made.stands:
         each.end()
@@ -186,7 +186,7 @@ def load_settled(fleet):
 
 
 def test_checks_are_not_read_without_a_state(loopback, tmp_path):
-    fleet = Fleet(loopback, tmp_path, has_state=False)
+    fleet = OutcomeFleet(loopback, tmp_path, has_state=False)
     (stand,) = fleet.add()
     fleet.run()
     fleet.finish_ci(stand, "failed")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from support.forges.stands import LocalStand
-from support.runs.worlds import Loopback, build, outcomes
+from support.runs.worlds import LoopbackHub, build, outcomes
 
 from bot.core.proposal.marks import parse_mark
 from bot.core.proposal.update_groups import MAX_TARGETS_LENGTH, build_branch_name, build_group_key, build_tag_key
@@ -39,7 +39,7 @@ def moved(loopback):
     return loopback
 
 
-def propose(stand: LocalStand, loopback: Loopback, *rules: PolicyRule):
+def propose(stand: LocalStand, loopback: LoopbackHub, *rules: PolicyRule):
     loopback.rulebook = replace(loopback.rulebook, rules=rules)
     (repository,) = loopback.run([stand.fleet()]).repositories
     return {each.branch: each for each in repository.proposals}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.git import Git
-from support.runs.worlds import Loopback, build, outcomes
+from support.runs.worlds import LoopbackHub, build, outcomes
 
 from bot.demo.images import ImageStore
 from bot.demo.loopback_registry import LoopbackRegistry
@@ -27,7 +27,7 @@ FOLDERS = {"cache": "dockerhub/library/python", "import": "imported/python"}
 class ImportScene:
     """A repository whose Dockerfile names the organisation's registry, and Docker Hub, which gets the images first."""
 
-    loopback: Loopback
+    loopback: LoopbackHub
     own: ImageStore
     host: str
     folder: Path

@@ -16,8 +16,8 @@ from typing import NamedTuple
 import pytest
 from support.forges.counted import Killed
 from support.forges.kill_points import note_kills
-from support.runs.scenes import PUSH, PYTHON, RUN, SCENES, STANDS, VARIED, WITHOUT, Act, Scene, count_tried
-from support.runs.worlds import Loopback
+from support.runs.scenes import PUSH, PYTHON, RUN, SCENES, STANDS, VARIED, WITHOUT, Act, RunScene, count_tried
+from support.runs.worlds import LoopbackHub
 
 from bot.model.proposal import RequestState
 from bot.model.vocabulary import RunLevel
@@ -31,7 +31,7 @@ pytestmark = [
 THREE_LINES = PYTHON | {"cache/Dockerfile": "FROM redis:7\nFROM nginx:1.27\n"}
 
 
-class Played(NamedTuple):
+class PlayedAct(NamedTuple):
     """An act, what people see after it if it is a run that is to be killed, and how often it wrote."""
 
     act: Act
@@ -40,12 +40,12 @@ class Played(NamedTuple):
 
 
 @dataclass
-class Stage:
+class ScenePlayer:
     """Plays scenes on one kind of forge, each in a folder of its own."""
 
     forge: str
     folder: Path
-    loopback: Loopback
+    loopback: LoopbackHub
     files: dict[str, str] = field(default_factory=lambda: PYTHON)
     count: Iterator[int] = field(default_factory=count)
     open_state: Callable[[Path], Database] | None = None
@@ -53,7 +53,7 @@ class Stage:
     uses_plans: bool = False
     """True if the runs are planned first, and the plans are performed."""
 
-    def play(self, acts: list[Act], tried: int) -> list[Played]:
+    def play(self, acts: list[Act], tried: int) -> list[PlayedAct]:
         """Play a scene and return what came of each act; another run at its end writes nothing."""
         scene = self.scene()
         try:
@@ -62,7 +62,7 @@ class Stage:
                 before = len(scene.stand.writes)
                 act(scene)
                 seen = scene.state() if number >= tried and act in {RUN, PUSH} else None
-                played.append(Played(act, seen, len(scene.stand.writes) - before))
+                played.append(PlayedAct(act, seen, len(scene.stand.writes) - before))
             writes = list(scene.stand.writes)
             scene.run()
             assert (scene.state(), scene.stand.writes) == (played[-1].seen, writes)
@@ -70,7 +70,7 @@ class Stage:
         finally:
             scene.stand.end()
 
-    def play_killed(self, clean: list[Played], untried: dict[int, int]) -> int:
+    def play_killed(self, clean: list[PlayedAct], untried: dict[int, int]) -> int:
         """Play a scene in which each act of `untried` is killed before the write that `untried` names for it.
 
         As long as the killed run left everything as it was, the next run begins where the killed run began. The next
@@ -99,10 +99,10 @@ class Stage:
         finally:
             scene.stand.end()
 
-    def scene(self) -> Scene:
-        fresh = Loopback(self.loopback.registry, self.loopback.store)  # nobody remembers what a scanner was told
+    def scene(self) -> RunScene:
+        fresh = LoopbackHub(self.loopback.registry, self.loopback.store)  # nobody remembers what a scanner was told
         folder = self.folder / f"scene-{next(self.count)}"
-        scene = Scene(folder, fresh, self.forge, self.files, uses_plans=self.uses_plans)
+        scene = RunScene(folder, fresh, self.forge, self.files, uses_plans=self.uses_plans)
         if self.open_state is not None:
             fresh.remember(self.open_state(self.folder / f"state-{next(self.count)}.db"))
         return scene
@@ -122,7 +122,7 @@ class Stage:
 def test_next_run_completes_run_killed_before_any_write(title, forge, tmp_path, loopback, request):
     if (forge, title) in WITHOUT:
         pytest.skip(WITHOUT[forge, title])
-    kills = Stage(forge, tmp_path, loopback).kills(SCENES[title])
+    kills = ScenePlayer(forge, tmp_path, loopback).kills(SCENES[title])
     note_kills(request, forge, kills)
 
 
@@ -131,36 +131,36 @@ def test_next_run_completes_run_killed_before_any_write(title, forge, tmp_path, 
     ("title", "forge"), [*((title, "local") for title in SCENES), *((title, "github") for title in VARIED)]
 )
 def test_next_run_with_state_completes_killed_run(title, forge, tmp_path, loopback):
-    Stage(forge, tmp_path, loopback, open_state=Database.sqlite).kills(SCENES[title])
+    ScenePlayer(forge, tmp_path, loopback, open_state=Database.sqlite).kills(SCENES[title])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("title", VARIED)
 def test_killed_apply_is_healed_by_the_next_plan(title, tmp_path, loopback):
-    Stage("local", tmp_path, loopback, uses_plans=True).kills(SCENES[title])
+    ScenePlayer("local", tmp_path, loopback, uses_plans=True).kills(SCENES[title])
 
 
 @pytest.mark.real("postgresql")
 @pytest.mark.parametrize("title", ["opened", "declined, then the next digest", "two at once"])
 def test_next_run_with_state_in_postgresql_completes_killed_run(title, tmp_path, loopback, postgresql):
-    Stage("local", tmp_path, loopback, open_state=lambda _: Database.postgresql(postgresql.fresh())).kills(
+    ScenePlayer("local", tmp_path, loopback, open_state=lambda _: Database.postgresql(postgresql.fresh())).kills(
         SCENES[title]
     )
 
 
 def test_scene_does_not_repeat_the_beginning_of_other_scenes():
     assert count_tried(SCENES["opened"]) == 0
-    assert count_tried(SCENES["declined, then the next digest"]) == len([RUN, Scene.person_closes])
+    assert count_tried(SCENES["declined, then the next digest"]) == len([RUN, RunScene.person_closes])
     assert all(count_tried(acts) < len(acts) for acts in SCENES.values())
 
 
 def test_every_proposal_of_a_run_is_a_push_and_an_open(tmp_path, loopback):
-    assert Stage("local", tmp_path, loopback).kills(SCENES["two at once"]) == 4
+    assert ScenePlayer("local", tmp_path, loopback).kills(SCENES["two at once"]) == 4
 
 
 @pytest.mark.parametrize("forge", STANDS)
 def test_deletion_of_a_branch_by_a_user_is_not_a_decline(forge, tmp_path, loopback):
-    scene = Stage(forge, tmp_path, loopback).scene()
+    scene = ScenePlayer(forge, tmp_path, loopback).scene()
     for act in SCENES["the branch was deleted"]:
         act(scene)
     assert next(each.state for each in scene.stand.requests()) is RequestState.OPEN
@@ -169,7 +169,7 @@ def test_deletion_of_a_branch_by_a_user_is_not_a_decline(forge, tmp_path, loopba
 
 @pytest.mark.parametrize("level", [RunLevel.REPORT, RunLevel.PUSH])
 def test_below_the_top_rung_no_request_is_touched(level, tmp_path, loopback):
-    scene = Scene(tmp_path / "scene", loopback, files=THREE_LINES)
+    scene = RunScene(tmp_path / "scene", loopback, files=THREE_LINES)
     for _ in range(2):
         loopback.run([scene.stand.fleet()], level)
     assert scene.stand.requests() == []

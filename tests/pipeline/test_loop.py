@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.loop_walk import BASE, CI_RUN, WEB, open_walk
 from support.runs.fleet_pages import PARTS
-from support.witnesses.pages import Outline
+from support.witnesses.pages import PageOutline
 
 from bot.model.ci import FailedCheck
 from bot.model.update_stages import RebuildEvidence, UpdateStage, WaitReason
@@ -61,6 +61,6 @@ def test_update_is_proposed_merged_rebuilt_and_running(loopback, tmp_path):
         assert (update.stage, update.wait) == (UpdateStage.RUNNING, None)
         assert [each.stage for each in update.reached] == list(UpdateStage)
         report = walk.build_patch_report()
-        shown = Outline(render_fixes_page(report.trends, PARTS, report.stages))
+        shown = PageOutline(render_fixes_page(report.trends, PARTS, report.stages))
         assert shown.rows("running", "1", "4 days", "4 days")
         assert shown.rows(f"{BASE}:3.12", "0", "0", "0", "0", "1", "0")

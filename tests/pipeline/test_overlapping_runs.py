@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 from support.forges.counted import CountedFleet, Meanwhile
 from support.forges.forge_stands import select_stands
-from support.runs.worlds import Loopback, build
+from support.runs.worlds import LoopbackHub, build
 
 from bot.model.report import RunReport
 from bot.model.vocabulary import FailureStage
@@ -22,7 +22,7 @@ FILES = {"Dockerfile": f"FROM python:3.12-slim@{build('old').digest}\n"}
 TWO_LINES = {"Dockerfile": FILES["Dockerfile"] + "FROM redis:7\n"}
 
 
-class Play:
+class OverlappingRuns:
     """A repository on a forge, and runs over it."""
 
     def __init__(self, forge, folder, loopback) -> None:
@@ -52,8 +52,11 @@ class Play:
 
 PASTS = {
     "nothing is there yet": [],
-    "the tags moved on": [Play.run, lambda play: play.move("newer")],
-    "nobody wants them any more": [Play.run, lambda play: play.stand.commit("main", {"Dockerfile": "FROM scratch\n"})],
+    "the tags moved on": [OverlappingRuns.run, lambda play: play.move("newer")],
+    "nobody wants them any more": [
+        OverlappingRuns.run,
+        lambda play: play.stand.commit("main", {"Dockerfile": "FROM scratch\n"}),
+    ],
 }
 
 
@@ -85,11 +88,11 @@ def test_overlapping_runs_may_share_a_state_on_a_server(tmp_path, loopback, post
 def compare_with_single_run(past, forge, tmp_path, loopback, open_state: Callable[[], Database] | None = None) -> None:
     """Execute a whole run before each write of another run, and compare the next run's result with a single run."""
 
-    def start(name: str) -> Play:
-        fresh = Loopback(loopback.registry, loopback.store)
+    def start(name: str) -> OverlappingRuns:
+        fresh = LoopbackHub(loopback.registry, loopback.store)
         if open_state is not None:
             fresh.remember(open_state())
-        return _played(Play(forge, tmp_path / name, fresh), past)
+        return _played(OverlappingRuns(forge, tmp_path / name, fresh), past)
 
     alone = start("alone")
     alone.run()

@@ -230,7 +230,7 @@ def test_last_push_is_read_if_every_build_has_a_new_tag(loopback, tmp_path):
     assert set(fleet.load_builds()) == {built}
 
 
-class Builder:
+class FakeBuildRegistry:
     """A registry with one task, which pushed some images on a base image."""
 
     registry = "docker.io"
@@ -252,7 +252,7 @@ def test_runs_of_build_tasks_name_bases_that_leave_no_layers(fleet, reason, fail
     base, built = digest("base"), fleet.push(make_image("app"))
     fleet.create("web", manifest=write_manifest("acme/web:main"))
     error = RegistryError("docker.io", reason, "no runs", is_failure=True) if reason is not None else None
-    fleet.builders = (Builder([built], base, error),)
+    fleet.builders = (FakeBuildRegistry([built], base, error),)
     assert len(fleet.run().failed) == failures
     expected = () if reason is not None else (BuiltOn(PYTHON, base, BaseEvidence.BUILD_TASK),)
     assert fleet.load_builds()[built].bases == expected

@@ -11,8 +11,8 @@ from support.forges.github.stand import GitHubStand
 from support.forges.stands import LocalStand, Stand
 from support.git import Git
 from support.runs.forged_plans import forge_plan
-from support.runs.scenes import BRANCH, MOST_WRITES, OLD, PYTHON, SCENES, VARIED, Act, Scene
-from support.runs.worlds import NOW, ORIGIN, Loopback, outcomes
+from support.runs.scenes import BRANCH, MOST_WRITES, OLD, PYTHON, SCENES, VARIED, Act, RunScene
+from support.runs.worlds import NOW, ORIGIN, LoopbackHub, outcomes
 
 from bot.model.errors import PlanError
 from bot.model.fleet_plan import MAX_PLAN_AGE, FleetPlan
@@ -30,7 +30,7 @@ OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 FORGES = ("local", "github")
 
 
-def play(scene: Scene, acts: list[Act]) -> tuple[list[str], list[object]]:
+def play(scene: RunScene, acts: list[Act]) -> tuple[list[str], list[object]]:
     """Return what a scene writes, and what people see after each act."""
     seen = []
     try:
@@ -55,8 +55,8 @@ PLAYED = [
 def test_plan_and_apply_write_the_same_as_a_run(title, forge, tmp_path, loopback):
     results = []
     for uses_plans in (False, True):
-        fresh = Loopback(loopback.registry, loopback.store)
-        scene = Scene(tmp_path / f"{uses_plans}", fresh, forge, uses_plans=uses_plans)
+        fresh = LoopbackHub(loopback.registry, loopback.store)
+        scene = RunScene(tmp_path / f"{uses_plans}", fresh, forge, uses_plans=uses_plans)
         results.append(play(scene, SCENES[title]))
     assert results[0] == results[1]
 

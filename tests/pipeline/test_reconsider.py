@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from support.forges.github.stand import GitHubStand
 from support.forges.stands import LocalStand
-from support.runs.worlds import NOW, Loopback, ToldScanner, build, outcomes
+from support.runs.worlds import NOW, LoopbackHub, ToldScanner, build, outcomes
 from support.scanners.advisories import ToldAdvisories
 from support.values import finding
 
@@ -35,7 +35,7 @@ CRITICAL, LOW = finding("CVE-2026-1", Severity.CRITICAL), finding("CVE-2026-2", 
 
 
 @contextmanager
-def accepted(folder, loopback: Loopback) -> Iterator[GitHubStand]:
+def accepted(folder, loopback: LoopbackHub) -> Iterator[GitHubStand]:
     """Return a request that proposes NEW and has automerge, while its tag already points to NEWER."""
     stand = GitHubStand(folder, FILES)
     try:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from support.forges.stands import LocalStand
-from support.runs.worlds import Loopback, build, write_tree
+from support.runs.worlds import LoopbackHub, build, write_tree
 from support.values import digest
 
 from bot.formats import load_formats_with_globs
@@ -24,7 +24,7 @@ from bot.worktree import WorkTree
 POD = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: {image}\n"
 
 
-def _scan(tmp_path, loopback: Loopback, files, **more):
+def _scan(tmp_path, loopback: LoopbackHub, files, **more):
     tree = WorkTree(write_tree(tmp_path / "tree", files))
     return scan_tree(tree, "tree", loopback.world(), more.pop("rulebook", loopback.rulebook))
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from support.runs.worlds import NOW, Loopback, ToldScanner, build, write_tree
+from support.runs.worlds import NOW, LoopbackHub, ToldScanner, build, write_tree
 from support.values import finding
 
 from bot.core.choice.holds import VERSION_ANNOTATION
@@ -48,7 +48,7 @@ def memory_in(path) -> DatabaseStateStore:
     return DatabaseStateStore(Database.sqlite(path), lambda: NOW)
 
 
-def run(tmp_path, loopback: Loopback, files=FILES, after: timedelta = timedelta(), **changes):
+def run(tmp_path, loopback: LoopbackHub, files=FILES, after: timedelta = timedelta(), **changes):
     world = loopback.world()
     return scan_tree(
         WorkTree(write_tree(tmp_path / "tree", files)),
@@ -58,12 +58,12 @@ def run(tmp_path, loopback: Loopback, files=FILES, after: timedelta = timedelta(
     )
 
 
-def asked(loopback: Loopback, since: int = 0) -> list[str]:
+def asked(loopback: LoopbackHub, since: int = 0) -> list[str]:
     served = loopback.registry.served_requests[since:]
     return sorted(f"{each.method} {each.path.removeprefix('/v2/library/')} {each.status}" for each in served)
 
 
-def looked_into(loopback: Loopback, *digests: Digest) -> list[str]:
+def looked_into(loopback: LoopbackHub, *digests: Digest) -> list[str]:
     """Return the two requests for the contents of the first image in each index."""
     questions = []
     for digest in digests:

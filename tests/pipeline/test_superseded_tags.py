@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import pytest
-from support.runs.worlds import NOW, Loopback, build, write_tree
+from support.runs.worlds import NOW, LoopbackHub, build, write_tree
 
 from bot.model.errors import RegistryError
 from bot.model.vocabulary import Reason
@@ -23,12 +23,12 @@ EVERY_TURN = 15
 
 
 @pytest.fixture
-def remembering(loopback, tmp_path) -> Loopback:
+def remembering(loopback, tmp_path) -> LoopbackHub:
     loopback.ends = DatabaseSupersededStore(Database.sqlite(tmp_path / "state.db"))
     return loopback
 
 
-def run(tmp_path, loopback: Loopback, content: str, day: int):
+def run(tmp_path, loopback: LoopbackHub, content: str, day: int):
     """Scan a Dockerfile on a day. Return the verdict on each reference, the number of requests, and the failures."""
     world = replace(loopback.world(), now=NOW + timedelta(days=day))
     before = len(loopback.registry.served_requests)
@@ -38,7 +38,7 @@ def run(tmp_path, loopback: Loopback, content: str, day: int):
     return found, len(loopback.registry.served_requests) - before, scanned.report.failed
 
 
-def fleet(loopback: Loopback, *later: str) -> str:
+def fleet(loopback: LoopbackHub, *later: str) -> str:
     """Store images, each with the tags `later`. Return a Dockerfile that uses all of them."""
     names = [f"app-{number:02}" for number in range(COUNT)]
     for name in names:
@@ -97,7 +97,7 @@ def test_result_does_not_apply_after_the_tag_was_updated(tmp_path, remembering):
 
 
 @dataclass
-class Announcing:
+class FakeEndOfLifeSource:
     """Announces an end-of-life date for every image, until it stops responding."""
 
     day: date | None
@@ -115,7 +115,7 @@ class Announcing:
 
 
 def test_announced_date_applies_until_the_publisher_is_queried_again(tmp_path, remembering):
-    mirror, facts = remembering.registry.host, Announcing(date(2026, 11, 1))
+    mirror, facts = remembering.registry.host, FakeEndOfLifeSource(date(2026, 11, 1))
     remembering.facts = facts
     remembering.entries = (RegistryEntry("mcr.microsoft.com", mirror=mirror, is_insecure=True),)
     content = ""

@@ -25,7 +25,7 @@ from support.runs.fleet_changes import (
     settle_with_request,
     wait_three_days,
 )
-from support.runs.twins import BlindInventory, BrokenInventory, DatedScanner, Twins, edit_stored, set_rules
+from support.runs.twins import BlindInventory, BrokenInventory, DatedScanner, TwinFleets, edit_stored, set_rules
 from support.visits import build_visit
 
 from bot.core.choice.blocklist import build_blocklist
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.real("git")
 
 @pytest.fixture
 def twins(loopback, tmp_path):
-    return Twins(loopback, tmp_path)
+    return TwinFleets(loopback, tmp_path)
 
 
 def read_document(report: RunReport) -> object:
@@ -106,34 +106,34 @@ def test_damaged_state_changes_no_proposal(twins, statement):
     assert {each.subject for each in report.failed} <= {"state"}
 
 
-def tick_rebase(twins: Twins) -> None:
+def tick_rebase(twins: TwinFleets) -> None:
     twins.for_both(lambda stand: edit_stored(stand, get_proposed(stand), lambda body: body.replace("- [ ]", "- [x]")))
 
 
-def publish_tag(twins: Twins) -> None:
+def publish_tag(twins: TwinFleets) -> None:
     twins.loopback.move("nginx", "1.9", "nginx 1.9")
 
 
-def build_new_database(twins: Twins) -> None:
+def build_new_database(twins: TwinFleets) -> None:
     twins.scanner = DatedScanner(twins.now, findings=3)
 
 
-def pause(twins: Twins) -> None:
+def pause(twins: TwinFleets) -> None:
     set_rules(twins, ignore=True)
 
 
-def block_newest(twins: Twins) -> None:
+def block_newest(twins: TwinFleets) -> None:
     """Block the digest that the tag of nginx points to, which files contain or a request proposes."""
     digest = twins.loopback.store.list_tags("library/nginx")["1"]
     blocklist = build_blocklist([BlockedDigest(digest, Block("malware"))])
     twins.policy_config = replace(twins.policy_config, blocklist=blocklist)
 
 
-def unblock(twins: Twins) -> None:
+def unblock(twins: TwinFleets) -> None:
     twins.policy_config = replace(twins.policy_config, blocklist=Blocklist())
 
 
-def settle_with_blocked_digest(twins: Twins) -> None:
+def settle_with_blocked_digest(twins: TwinFleets) -> None:
     """Settle with a request that replaces a blocked digest of nginx by an earlier one."""
     twins.run()
     digest = twins.loopback.move("nginx", "1", "nginx 1")
@@ -144,7 +144,7 @@ def settle_with_blocked_digest(twins: Twins) -> None:
     assert get_proposed(twins.changing.stand)
 
 
-def settle_with_young_digest(twins: Twins) -> None:
+def settle_with_young_digest(twins: TwinFleets) -> None:
     """Settle with a request for a digest of nginx, while a newer digest waits for its minimum age."""
     set_rules(twins, min_age=timedelta(days=2))
     twins.settle()
@@ -156,7 +156,7 @@ def settle_with_young_digest(twins: Twins) -> None:
     twins.settle()
 
 
-def settle_with_other_tags(twins: Twins) -> None:
+def settle_with_other_tags(twins: TwinFleets) -> None:
     """Settle with a rule that lets nginx change its tag."""
     digest = twins.loopback.move("nginx", "1.1", "nginx 1.1")
     twins.for_both(lambda stand: stand.commit("main", {"Dockerfile": f"FROM nginx:1.1@{digest}\n"}))
@@ -164,7 +164,7 @@ def settle_with_other_tags(twins: Twins) -> None:
     twins.settle()
 
 
-def settle_with_comment(twins: Twins) -> None:
+def settle_with_comment(twins: TwinFleets) -> None:
     """Settle with a newer digest of nginx that a comment ignores until tomorrow."""
     tomorrow = twins.now.date() + timedelta(days=1)
     comment = f"# basebump: ignore until={tomorrow}\nFROM nginx:1@{twins.digests['nginx']}\n"
@@ -173,7 +173,7 @@ def settle_with_comment(twins: Twins) -> None:
     twins.settle()
 
 
-def settle_plainly(twins: Twins) -> None:
+def settle_plainly(twins: TwinFleets) -> None:
     """Settle without a request."""
     twins.settle()
 
@@ -227,7 +227,7 @@ def test_change_is_noticed(twins, settle, change):
     ],
 )
 def test_change_is_missed_if_triage_does_not_compare_the_changed_fact(loopback, tmp_path, omitted, settle, change):
-    twins = Twins(loopback, tmp_path, lambda store: BlindInventory(store, omitted))
+    twins = TwinFleets(loopback, tmp_path, lambda store: BlindInventory(store, omitted))
     settle(twins)
     change(twins)
     twins.run()
@@ -242,49 +242,49 @@ def test_new_release_reads_every_repository_again(twins):
     assert twins.changing.read_count == reads + 1
 
 
-def update_file(twins: Twins) -> None:
+def update_file(twins: TwinFleets) -> None:
     """Pin nginx to its present digest by hand."""
     digest = twins.loopback.store.list_tags("library/nginx")["1"]
     twins.for_both(lambda stand: stand.commit("main", {"Dockerfile": f"FROM nginx:1@{digest}\n"}))
 
 
-def commit_same_files(twins: Twins) -> None:
+def commit_same_files(twins: TwinFleets) -> None:
     twins.for_both(lambda stand: stand.commit("main", {"README.md": "# A repository\n"}))
 
 
-def move_other_tag(twins: Twins) -> None:
+def move_other_tag(twins: TwinFleets) -> None:
     twins.loopback.move("python", "1", f"python {twins.now}")
 
 
-def move_tag_back(twins: Twins) -> None:
+def move_tag_back(twins: TwinFleets) -> None:
     twins.loopback.move("nginx", "1", "nginx 0")
 
 
-def require_age(twins: Twins) -> None:
+def require_age(twins: TwinFleets) -> None:
     set_rules(twins, min_age=timedelta(days=2))
 
 
-def allow_other_tags(twins: Twins) -> None:
+def allow_other_tags(twins: TwinFleets) -> None:
     set_rules(twins, update=UpdateMode.MINOR)
 
 
-def drop_rules(twins: Twins) -> None:
+def drop_rules(twins: TwinFleets) -> None:
     twins.policy_config = replace(twins.policy_config, rules=())
 
 
-def label_everything(twins: Twins) -> None:
+def label_everything(twins: TwinFleets) -> None:
     set_rules(twins, labels=("security",))
 
 
-def toggle_dashboard(twins: Twins) -> None:
+def toggle_dashboard(twins: TwinFleets) -> None:
     twins.has_dashboards = not twins.has_dashboards
 
 
-def write_own_config(twins: Twins) -> None:
+def write_own_config(twins: TwinFleets) -> None:
     twins.for_both(lambda stand: stand.commit("main", {".basebump.yaml": "policy: [{ignore: true}]\n"}))
 
 
-def wait_an_hour(twins: Twins) -> None:
+def wait_an_hour(twins: TwinFleets) -> None:
     twins.now += timedelta(hours=1)
 
 
@@ -306,7 +306,7 @@ CHANGES: tuple[Change, ...] = (
 )
 @given(steps=st.lists(st.sampled_from(CHANGES) | st.none(), min_size=3, max_size=9))
 def test_any_sequence_of_changes_ends_in_the_same_forge(loopback, tmp_path_factory, steps):
-    twins = Twins(loopback, tmp_path_factory.mktemp("twins"))
+    twins = TwinFleets(loopback, tmp_path_factory.mktemp("twins"))
     for change in steps:
         if change is not None:
             change(twins)
@@ -324,7 +324,7 @@ def test_every_repository_is_read_within_a_week_even_without_changes(twins):
 
 
 def test_change_missed_by_triage_is_reported_as_a_bug_at_the_regular_visit(loopback, tmp_path):
-    twins = Twins(loopback, tmp_path, lambda store: BlindInventory(store, "activity"))
+    twins = TwinFleets(loopback, tmp_path, lambda store: BlindInventory(store, "activity"))
     settle_with_request(twins)
     delete_branch(twins)
     assert twins.run()[0].failed == ()
@@ -378,7 +378,7 @@ def test_run_that_reads_everything_deletes_old_branches(twins):
 
 
 def test_state_that_cannot_be_read_is_reported_and_everything_is_read(loopback, tmp_path):
-    twins = Twins(loopback, tmp_path, BrokenInventory)
+    twins = TwinFleets(loopback, tmp_path, BrokenInventory)
     report, _ = twins.run()
     assert {(failure.subject, failure.error) for failure in report.failed} == {("state", "the state is broken")}
     assert twins.changing.read_count == 1

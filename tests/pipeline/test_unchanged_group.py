@@ -18,7 +18,7 @@ from bot.state.database import Database
 pytestmark = pytest.mark.real("git")
 
 
-class Group:
+class GitLabGroupScene:
     """Two projects in a group, and the runs over them."""
 
     def __init__(self, server, loopback, database):
@@ -70,7 +70,7 @@ UNCHANGED = ["POST /api/graphql", "GET /merge_requests"]
 @pytest.fixture
 def group(tmp_path, loopback):
     with GitLabServer(tmp_path / "gitlab") as server:
-        yield Group(server, loopback, tmp_path / "state.db")
+        yield GitLabGroupScene(server, loopback, tmp_path / "state.db")
 
 
 def test_unchanged_projects_cost_no_separate_requests(group):

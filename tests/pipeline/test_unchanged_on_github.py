@@ -25,7 +25,7 @@ from support.runs.fleet_changes import (
     settle_with_request,
     wait_three_days,
 )
-from support.runs.twins import BlindInventory, Twins
+from support.runs.twins import BlindInventory, TwinFleets
 
 from bot.inventory_ports import InventoryStore
 from bot.model.proposal import RequestState
@@ -33,25 +33,25 @@ from bot.model.proposal import RequestState
 pytestmark = pytest.mark.real("git")
 
 
-def open_twins(loopback, folder, wrap_inventory=lambda store: store) -> Twins:
+def open_twins(loopback, folder, wrap_inventory=lambda store: store) -> TwinFleets:
     """Return two equal repositories on two servers. The clock of the runs begins at the time of the servers."""
-    return Twins(loopback, folder, wrap_inventory, now=datetime.now(UTC), open_stand=GitHubStand)
+    return TwinFleets(loopback, folder, wrap_inventory, now=datetime.now(UTC), open_stand=GitHubStand)
 
 
-def finish_ci(twins: Twins) -> None:
+def finish_ci(twins: TwinFleets) -> None:
     """Let CI pass on the request, because a run reads the repository until then."""
     twins.for_both(lambda stand: stand.report_check(stand.branches()[get_proposed(stand)], "passed"))
 
 
-def ask_for_rebuild(twins: Twins) -> None:
+def ask_for_rebuild(twins: TwinFleets) -> None:
     twins.for_both(lambda stand: stand.label(get_proposed(stand), "basebump-rebase"))
 
 
-def label(twins: Twins) -> None:
+def label(twins: TwinFleets) -> None:
     twins.for_both(lambda stand: stand.label(get_proposed(stand), "security"))
 
 
-def tick_rebase(twins: Twins) -> None:
+def tick_rebase(twins: TwinFleets) -> None:
     def tick(stand: HostedStand) -> None:
         body = stand.requests()[0].body
         stand.edit_body(get_proposed(stand), body.replace("- [ ]", "- [x]"))
@@ -59,19 +59,19 @@ def tick_rebase(twins: Twins) -> None:
     twins.for_both(tick)
 
 
-def approve(twins: Twins) -> None:
+def approve(twins: TwinFleets) -> None:
     twins.for_both(lambda stand: stand.approve(get_proposed(stand)))
 
 
-def convert_to_draft(twins: Twins) -> None:
+def convert_to_draft(twins: TwinFleets) -> None:
     twins.for_both(lambda stand: stand.convert_to_draft(get_proposed(stand)))
 
 
-def comment(twins: Twins) -> None:
+def comment(twins: TwinFleets) -> None:
     twins.for_both(lambda stand: stand.comment(get_proposed(stand), "Who uses this image?"))
 
 
-def reopen(twins: Twins) -> None:
+def reopen(twins: TwinFleets) -> None:
     """Open a declined request again, together with its branch."""
     twins.for_both(lambda stand: stand.reopen_request(get_proposed(stand)))
 
@@ -79,7 +79,7 @@ def reopen(twins: Twins) -> None:
 def if_open(change: Change) -> Change:
     """Return the change if there is an open request that it can change, or else no change."""
 
-    def change_request(twins: Twins) -> None:
+    def change_request(twins: TwinFleets) -> None:
         if any(each.state is RequestState.OPEN for each in twins.changing.stand.requests()):
             change(twins)
 
@@ -90,7 +90,7 @@ def if_open(change: Change) -> Change:
 def if_declined(change: Change) -> Change:
     """Return the change if the newest request was closed and its branch is still there, or else no change."""
 
-    def change_request(twins: Twins) -> None:
+    def change_request(twins: TwinFleets) -> None:
         stand = twins.changing.stand
         newest = next(iter(stand.requests()), None)
         if newest is not None and newest.state is RequestState.CLOSED and newest.branch in stand.branches():
@@ -129,7 +129,7 @@ def test_any_sequence_of_changes_on_github_ends_in_the_same_forge(loopback, tmp_
         twins.end()
 
 
-def settle(twins: Twins) -> None:
+def settle(twins: TwinFleets) -> None:
     """Settle with one open request on which CI passed."""
     twins.loopback.move("nginx", "1", "nginx 1")
     twins.run()

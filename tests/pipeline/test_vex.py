@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from support.forges.stands import LocalStand
-from support.runs.worlds import NOW, Loopback, ToldScanner, build, outcomes
+from support.runs.worlds import NOW, LoopbackHub, ToldScanner, build, outcomes
 from support.scanners.advisories import ToldAdvisories
 from support.values import finding
 
@@ -32,7 +32,7 @@ ANSWER = VexStatement(
 
 
 @pytest.fixture
-def moved(loopback) -> Loopback:
+def moved(loopback) -> LoopbackHub:
     """Return the registry with an update whose old image has a critical vulnerability."""
     for content in ("old", "new"):
         loopback.move("python", "3.12-slim", content)

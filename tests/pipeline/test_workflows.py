@@ -25,7 +25,7 @@ FILES = {
 }
 
 
-class Job(GitHubStand):
+class WorkflowJobStand(GitHubStand):
     """A GitHub as a job with the permission to start workflows sees it."""
 
     dispatch: tuple[str, ...] = (CI,)
@@ -42,7 +42,7 @@ class Job(GitHubStand):
 
 @pytest.fixture
 def job(start_stand):
-    return start_stand(Job, FILES)
+    return start_stand(WorkflowJobStand, FILES)
 
 
 def run(job, loopback, level=RunLevel.PROPOSE):
@@ -75,7 +75,7 @@ def test_pushed_branch_starts_workflows_only_when_proposed(job, moved):
 @pytest.mark.parametrize("story", ["open", "refresh"])
 def test_next_run_starts_missing_workflows_after_killed_run_but_none_twice(tmp_path, loopback, story):
     for fatal in range(1, 20):
-        job = Job(tmp_path / f"{story}-{fatal}", FILES)
+        job = WorkflowJobStand(tmp_path / f"{story}-{fatal}", FILES)
         for content in ("old", "new"):
             loopback.move("python", "3.12-slim", content)
         if story == "refresh":

@@ -12,7 +12,7 @@ from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import HostedStand
 from support.forges.write_log import documented, written
-from support.runs.worlds import Loopback, ToldScanner, build, outcomes
+from support.runs.worlds import LoopbackHub, ToldScanner, build, outcomes
 from support.values import finding
 
 from bot.model.policy import PolicyRule
@@ -33,10 +33,10 @@ BEHIND = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"}
 STANDS = {stand.kind: stand for stand in (GitHubStand, GitLabStand, AzureStand, GiteaStand)}
 
 
-class Story:
+class WriteLogScene:
     """One repository, and what happens to it; every run notes what it wrote."""
 
-    def __init__(self, stand: HostedStand, loopback: Loopback) -> None:
+    def __init__(self, stand: HostedStand, loopback: LoopbackHub) -> None:
         self.stand = stand
         self.loopback = loopback
         self.log: dict[str, list[str]] = {}
@@ -87,7 +87,7 @@ class Story:
 @pytest.mark.parametrize("kind", STANDS)
 def test_every_run_sends_exactly_the_documented_write_requests(kind, tmp_path, loopback):
     stand = STANDS[kind](tmp_path / kind, BEHIND)
-    story = Story(stand, loopback)
+    story = WriteLogScene(stand, loopback)
     story.play()
     stand.end()
     assert story.log == documented(kind)

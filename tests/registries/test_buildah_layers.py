@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.packaging.buildah import Buildah
+from support.packaging.buildah import BuildahProgram
 from support.registries.docker_registry import DockerRegistry
 
 from bot.core.inventory.image_layers import LayeredImage, add_layer_bases
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.real("buildah"), pytest.mark.real("docker-registry")]
 @pytest.fixture
 def builder(tmp_path):
     (tmp_path / "buildah").mkdir()
-    made = Buildah(tmp_path / "buildah")
+    made = BuildahProgram(tmp_path / "buildah")
     yield made
     made.remove()
 

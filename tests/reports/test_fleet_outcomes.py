@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 from support.runs.reports import HOSTILE, KNOWN, MOVED, repository, run_report, update, verdict
-from support.witnesses.pages import Outline
+from support.witnesses.pages import PageOutline
 
 from bot.cli.outputs import read_page_parts
 from bot.model.ci import FleetOutcome
@@ -34,7 +34,7 @@ def test_page_lists_paused_digests_before_all_other_sections():
         repository(hold(), name="acme/api"),
         repository(hold("CI fails with another digest", written="redis:7"), name="acme/cache"),
     )
-    outline = Outline(page)
+    outline = PageOutline(page)
     assert outline.rows("docker.io/library/node:22", WHY, "2")
     assert outline.rows("docker.io/library/redis:7", "CI fails with another digest", "1")
     headings = [name for name in ("paused", "risk", "images", "proposals") if f'<section id="{name}"' in page]
@@ -50,8 +50,8 @@ def test_page_without_paused_digests_has_no_section_for_paused_digests():
 
 
 def test_reason_from_another_program_is_only_text():
-    shape = Outline(render_page(repository(hold(HOSTILE)))).shape()
-    assert shape == Outline(render_page(repository(hold("plain")))).shape()
+    shape = PageOutline(render_page(repository(hold(HOSTILE)))).shape()
+    assert shape == PageOutline(render_page(repository(hold("plain")))).shape()
 
 
 def test_json_has_the_outcome_with_the_evidence():

@@ -27,7 +27,7 @@ from support.runs.reports import (
 )
 from support.runs.reports import update as moving
 from support.values import digest
-from support.witnesses.pages import Outline
+from support.witnesses.pages import PageOutline
 
 from bot.model.due_date import DueClass, DueDate
 from bot.model.vocabulary import ProposalOutcome, Reason, ReferenceStatus
@@ -63,7 +63,7 @@ def test_every_outcome_has_a_heading(outcome):
 
 def test_shows_unknown_outcome_of_a_later_version():
     document = render_run_document(run_report(repository(proposals=(proposal(),)))).replace('"opened"', '"sublimated"')
-    assert Outline(render_html_page([read_document(document)], PARTS)).rows("Update node:22", "sublimated")
+    assert PageOutline(render_html_page([read_document(document)], PARTS)).rows("Update node:22", "sublimated")
 
 
 def test_links_only_safe_urls():
@@ -93,7 +93,7 @@ def test_times_are_shown_in_utc(told):
     document = render_run_document(replace(run_report(), started=BUILT, ended=BUILT)).replace(
         "2026-11-01T00:00:00Z", told
     )
-    assert Outline(render_html_page([read_document(document)], PARTS)).rows("2026-11-26 06:04 UTC")
+    assert PageOutline(render_html_page([read_document(document)], PARTS)).rows("2026-11-26 06:04 UTC")
 
 
 def test_shards_become_one_page_and_the_last_run_counts():
@@ -107,7 +107,7 @@ def test_shards_become_one_page_and_the_last_run_counts():
 
 def test_scan_has_a_page():
     document = render_scan_document(run_report(repository(moving(), name="path/to", forge="", base_branch=None)))
-    shown = Outline(render_html_page([read_document(document)], PARTS))
+    shown = PageOutline(render_html_page([read_document(document)], PARTS))
     (image,) = read_images(shown)
     assert list_users(shown, image) == [("path/to", "Dockerfile", 1, digest("old")[7:19], "update")]
 
@@ -123,7 +123,7 @@ PLAIN = outline_page(hostile_report("plain"))
 @given(WORDS)
 @settings(deadline=None, max_examples=40)
 def test_text_from_a_repository_is_escaped(word):
-    shown, plain = Outline(render_page(hostile_report(f"{word}x"))), PLAIN
+    shown, plain = PageOutline(render_page(hostile_report(f"{word}x"))), PLAIN
     anchors = [each for tag, each in shown.elements if tag == "a"]
     assert [each for each in shown.shape() if each[0] != "a"] == [each for each in plain.shape() if each[0] != "a"]
     assert shown.unclosed == plain.unclosed == []
@@ -137,21 +137,21 @@ def test_text_from_a_repository_is_escaped(word):
 def test_text_from_a_manipulated_document_is_escaped(word):
     """A value that should come from a closed list is escaped like any other text."""
 
-    def with_word(said: str) -> Outline:
+    def with_word(said: str) -> PageOutline:
         document = json.loads(
             render_run_document(run_report(repository(moving(), proposals=(proposal(),)), failed=[failure()]))
         )
         (tree,) = document["repositories"]
         document["level"] = tree["forge"] = tree["proposals"][0]["outcome"] = document["failed"][0]["stage"] = said
         tree["references"][0] |= {"status": said, "reason": said, "digest": f"sha256:{said}", "tag": said}
-        return Outline(render_html_page([read_document(json.dumps(document))], PARTS))
+        return PageOutline(render_html_page([read_document(json.dumps(document))], PARTS))
 
     assert with_word(f"{word}x").shape() == with_word("plain").shape()
 
 
 def test_page_loads_no_files_and_has_a_strict_content_security_policy():
     text_of_page = render_page(hostile_report())
-    shown = Outline(text_of_page)
+    shown = PageOutline(text_of_page)
     assert not {name for _, each in shown.elements for name in each if name == "src" or name.startswith("on")}
     assert not [each for _, each in shown.elements if "style" in each]  # the page's policy blocks it
     assert [each["href"] for each in shown.all("link")] == ["data:,"]
@@ -192,7 +192,7 @@ def test_large_fleet_fits_and_counts_rows_that_are_left_out():
     assert len(shown.encode()) <= MAX_BYTES
     for what in ("images", "image references"):
         assert re.search(rf"[\d,]+ more {what} do not fit here", shown), what
-    assert Outline(shown).rows("Image references", "18,600")
+    assert PageOutline(shown).rows("Image references", "18,600")
     assert f"{18_000 - MAX_LISTED:,} more image references" in shown
 
 
@@ -241,7 +241,7 @@ def test_overdue_proposals_come_first_with_owners():
     shown = render_page(run_report(repository(owned, proposals=proposals)))
     order = [shown.index(f"Update {each}") for each in ("over", "sooner", "later", "without")]
     assert order == sorted(order)
-    outlined = Outline(shown)
+    outlined = PageOutline(shown)
     assert outlined.rows("overdue since 2026-11-06 00:00 UTC (critical)", "@acme/web, @acme/<b>")
     assert outlined.rows("accepted risk (high)")
     assert outlined.rows("Overdue", "1 of 3", "proposals with a due date; 0 not scanned; 1 declined (accepted risk)")
@@ -253,9 +253,9 @@ def test_blocked_images_are_the_first_figure_and_the_first_rows():
     )
     shown = render_page(run_report(repository(moving(line_number=1), blocked)))
     first = "references to images that must not be used; 1 without a known replacement"
-    assert Outline(shown).rows("Blocked, in use", "1", first)
+    assert PageOutline(shown).rows("Blocked, in use", "1", first)
     assert shown.index("Blocked, in use") < shown.index("Known exploited, in use")
-    assert read_images(Outline(shown))[0][0].endswith("zope:1")
+    assert read_images(PageOutline(shown))[0][0].endswith("zope:1")
     assert "Blocked, in use" not in render_page(run_report(repository(moving())))
 
 

@@ -138,7 +138,7 @@ def test_csv_has_equally_long_rows_without_formulas(word):
         assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@"))]
 
 
-class Screen(io.StringIO):
+class FakeTerminal(io.StringIO):
     def isatty(self):
         return True
 
@@ -155,7 +155,9 @@ def test_usage_of_long_names_fits_a_terminal(monkeypatch):
     answer = UsageAnswer(ImageName.parse("python"), None, [usage], COVERAGE, build_stages(usage, "worker"))
     running = replace(answer.stages.stages.running[0], tag=tag, workload=Workload("prod", name, "Deployment", name))
     stages = replace(answer.stages.stages, running=(running,), unlisted=(running,), unwanted=())
-    shown = show_lines(render_usage_lines(replace(answer, stages=replace(answer.stages, stages=stages)), NOW), Screen())
+    shown = show_lines(
+        render_usage_lines(replace(answer, stages=replace(answer.stages, stages=stages)), NOW), FakeTerminal()
+    )
     assert [row for row in shown.split("\n") if len(row) > 80] == []
     assert f"  {path}:1\n    {tag}  {NEW[7:19]}  since at least {NOW:%Y-%m-%d}\n" in shown
     title = f"prod/{name}/Deployment/{name}"

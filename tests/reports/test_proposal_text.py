@@ -22,7 +22,7 @@ BODY = """A sentence.
 CHANGE = "+FROM python:3.12-slim@sha256:0123456789 AS a-stage-with-a-long-name"
 
 
-class Screen:
+class FakeTerminal:
     """A stream that says that it is a terminal."""
 
     def isatty(self) -> bool:
@@ -33,7 +33,7 @@ class Screen:
 def shown(monkeypatch):
     for name, value in (("TERM", "xterm"), ("COLUMNS", "50"), ("NO_COLOR", "1")):
         monkeypatch.setenv(name, value)
-    return show_lines(render_proposal_lines("A title", "a → main (open)", BODY, CHANGE), Screen()).split("\n")
+    return show_lines(render_proposal_lines("A title", "a → main (open)", BODY, CHANGE), FakeTerminal()).split("\n")
 
 
 def test_tables_are_aligned_and_sentences_wrapped_in_their_column(shown):

@@ -10,7 +10,7 @@ from support.runs.fleet_pages import PARTS
 from support.runs.reports import HOSTILE, repository, run_report
 from support.stage_scene import CHECK, build_scene
 from support.stages import build_use
-from support.witnesses.pages import Outline
+from support.witnesses.pages import PageOutline
 
 from bot.model.fleet_stages import FleetStages
 from bot.model.update_stages import StageScope, UpdateStage, UpdateWait, UseKind, WaitReason
@@ -50,7 +50,7 @@ def test_parts_of_a_bar_follow_each_other():
 
 
 def test_page_shows_stuck_updates_with_reasons_and_workloads():
-    shown = Outline(render(build_scene()))
+    shown = PageOutline(render(build_scene()))
     assert shown.rows("merged, not rebuilt", "10 days", "acme/checkout (main)", "services/checkout/Dockerfile:1")
     assert shown.rows("rebuilt, not running", "9 days", "acme/shop (main)", "Dockerfile:1")
     assert shown.rows("Containers still run the image before the update: prod/payments/Deployment/shop (12 pods).")
@@ -61,13 +61,13 @@ def test_digests_that_must_be_replaced_come_before_all_other_sections():
     page = render(build_scene())
     headings = [page.index(f'id="{name}-heading"') for name in ("unwanted", "risk", "stages", "images")]
     assert headings == sorted(headings)
-    assert Outline(page).rows(
+    assert PageOutline(page).rows(
         "A list of blocked images contains the digest.", "prod/payments/Deployment/proxy (4 pods)"
     )
 
 
 def test_page_shows_running_images_that_are_in_no_repository():
-    assert Outline(render(build_scene())).rows(
+    assert PageOutline(render(build_scene())).rows(
         "registry.k8s.io/ingress-nginx/controller:v1.11.3", "487a0a9a3903", "prod/payments/Deployment/ingress (2 pods)"
     )
 

@@ -9,7 +9,7 @@ import pytest
 from support.runs.reports import HOSTILE, repository, run_report
 from support.visits import NOW
 from support.witnesses.chromium import browser
-from support.witnesses.pages import Outline
+from support.witnesses.pages import PageOutline
 
 from bot.cli.outputs import read_page_parts
 from bot.model.patch_times import FleetTrends, PatchSummary, TeamTrend, TrendPoint, WaitSummary
@@ -55,7 +55,7 @@ def test_page_escapes_teams_and_counts_those_that_do_not_fit():
     found = trends(1, 2, teams=(HOSTILE, *(f"team{number:02}" for number in range(MAX_TEAMS + 4))))
     page = render_html_page([read_document(render_run_document(run_report(repository())))], PARTS, found)
     assert HOSTILE not in page
-    assert Outline(page).rows("team00", "1,234", "24 hours", "3 days", "0")
+    assert PageOutline(page).rows("team00", "1,234", "24 hours", "3 days", "0")
     assert "team18" in page
     assert "team19" not in page
     assert "5 more groups do not fit here." in page
@@ -130,7 +130,7 @@ def test_line_since_the_publication_is_shown_only_if_values_exist():
 def test_page_of_fixes_has_the_escaped_lines_of_teams():
     page = render_fixes_page(trends(1, 2, teams=(HOSTILE, "@web")), PARTS)
     assert HOSTILE not in page
-    labels = [each.get("aria-label") for each in Outline(page).all("svg")]
+    labels = [each.get("aria-label") for each in PageOutline(page).all("svg")]
     assert "Waiting fixes of @web: 2 now, at most 2" in labels
     assert "<h1>The fixes of a fleet</h1>" in page
     assert "contains no base branches yet" in render_fixes_page(None, PARTS)

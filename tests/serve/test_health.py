@@ -14,7 +14,7 @@ from bot.state.work_queue import DatabaseWorkQueue
 from bot.wiring import SystemClock
 
 
-class Process:
+class BreakableProcess:
     """A process whose threads and state a test breaks."""
 
     def __init__(self, path) -> None:
@@ -36,7 +36,7 @@ class Process:
 
 @pytest.fixture
 def process(tmp_path):
-    return Process(tmp_path / "state.db")
+    return BreakableProcess(tmp_path / "state.db")
 
 
 def test_running_service_is_live_and_ready(process):

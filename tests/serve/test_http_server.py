@@ -24,7 +24,7 @@ PATIENCE = 60
 """Seconds to wait for a response on a machine with much else to do."""
 
 
-class Server:
+class HttpServerScene:
     """A server at which `/events/forge` accepts large bodies. Requests for `/slow` are answered when `go` is set."""
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ def is_closed(connection) -> bool:
 
 @pytest.fixture
 def server():
-    server = Server()
+    server = HttpServerScene()
     with server.connections:
         yield server
     server.go.set()

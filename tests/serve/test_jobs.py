@@ -29,7 +29,7 @@ BASE = TagRef("docker.io/library/base", "1")
 HOUR = timedelta(hours=1)
 
 
-class Workshop:
+class JobScene:
     """Two folders with repositories, whose files use `base:1`, and the jobs over them."""
 
     def __init__(self, folder, loopback) -> None:
@@ -85,7 +85,7 @@ def workshop(tmp_path):
     with started() as loopback:
         for folder in ("one", "two"):
             (tmp_path / folder).mkdir()
-        yield Workshop(tmp_path, loopback)
+        yield JobScene(tmp_path, loopback)
 
 
 def proposals(repository: Git) -> list[str]:

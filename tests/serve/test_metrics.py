@@ -45,7 +45,7 @@ DAY = timedelta(days=1)
 COUNTER_SUFFIXES = ("_total", "_bucket", "_count", "_sum")
 
 
-class Service:
+class MetricsScene:
     """The state of a service, and the metrics of a process."""
 
     def __init__(self, path) -> None:
@@ -95,7 +95,7 @@ class Service:
 
 @pytest.fixture
 def service(tmp_path):
-    return Service(tmp_path / "state.db")
+    return MetricsScene(tmp_path / "state.db")
 
 
 def test_process_is_described(service):

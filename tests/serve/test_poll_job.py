@@ -36,7 +36,7 @@ INTERVAL = timedelta(minutes=30)
 real = pytest.mark.real("docker-registry")
 
 
-class Clock:
+class FakeClock:
     """A clock that a test moves."""
 
     def __init__(self) -> None:
@@ -46,11 +46,11 @@ class Clock:
         return datetime.now(UTC) + self.ahead
 
 
-class Fleet:
+class PolledFleet:
     """Repositories in a state, and the jobs of a service over their images. No forge is contacted."""
 
     def __init__(self, folder) -> None:
-        self.folder, self.clock = folder, Clock()
+        self.folder, self.clock = folder, FakeClock()
         self.database = Database.sqlite(folder / "state.db")
         self.inventory = DatabaseEventInventory(self.database)
         self.queue = DatabaseWorkQueue(self.database)
@@ -95,7 +95,7 @@ class Fleet:
 @pytest.fixture
 def fleet(tmp_path, monkeypatch):
     monkeypatch.setenv("TOKEN", "of-a-test")
-    return Fleet(tmp_path)
+    return PolledFleet(tmp_path)
 
 
 @contextmanager

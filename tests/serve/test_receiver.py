@@ -48,7 +48,7 @@ LISTED = "docker.io/library/debian"
 WEB = BranchKey("github", "github.com", "acme/web", "main")
 
 
-class Desk:
+class ReceiverScene:
     """A receiver with a state in a file, in which `acme/web` uses `docker.io/library/node:22`.
 
     A rule chooses among the tags of `docker.io/library/debian`.
@@ -107,7 +107,7 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path):
-    return Desk(tmp_path)
+    return ReceiverScene(tmp_path)
 
 
 def pushed(name="library/node", tag="22", event_id="1", action="push"):
@@ -162,7 +162,7 @@ def test_too_many_proved_deliveries_in_a_second_are_to_be_sent_later(tmp_path, m
     now = 1000.0
     monkeypatch.setattr("bot.serve.receiver.MAX_RATE", 3)
     monkeypatch.setattr("bot.serve.receiver.time", SimpleNamespace(monotonic=lambda: now))
-    desk = Desk(tmp_path)
+    desk = ReceiverScene(tmp_path)
     assert [desk.post(pushed(action="pull")).status for _ in range(5)] == [202, 202, 202, 503, 503]
     now += 1
     assert desk.post(pushed(action="pull")).status == 202

@@ -35,7 +35,7 @@ HOUR = timedelta(hours=1)
 NOW = datetime.now(UTC)
 
 
-class Clock:
+class FakeClock:
     """A clock that a test moves."""
 
     def __init__(self) -> None:
@@ -45,11 +45,11 @@ class Clock:
         return self.time
 
 
-class Service:
+class UpkeepScene:
     """A state, and the upkeep of a service that uses it."""
 
     def __init__(self, path) -> None:
-        self.path, self.clock, self.output = path, Clock(), StringIO()
+        self.path, self.clock, self.output = path, FakeClock(), StringIO()
         database = Database.sqlite(path)
         self.inventory, self.queue = DatabaseInventoryStore(database), DatabaseWorkQueue(database)
         self.records = DatabaseServiceLog(database)
@@ -68,7 +68,7 @@ class Service:
 
 @pytest.fixture
 def service(tmp_path):
-    return Service(tmp_path / "state.db")
+    return UpkeepScene(tmp_path / "state.db")
 
 
 def test_first_round_requests_a_sweep_and_a_poll_of_each_registry(service):

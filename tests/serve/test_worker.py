@@ -31,7 +31,7 @@ from bot.state.work_queue import DatabaseWorkQueue
 from bot.wiring import SystemClock
 
 
-class Floor:
+class WorkerScene:
     """A queue in a file, and loops that do its visits by a function."""
 
     def __init__(self, folder) -> None:
@@ -78,7 +78,7 @@ class Floor:
 
 @pytest.fixture
 def floor(tmp_path):
-    floor = Floor(tmp_path)
+    floor = WorkerScene(tmp_path)
     yield floor
     floor.end()
 

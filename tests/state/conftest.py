@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 25, 12, 0, 0, 250_000, tzinfo=UTC)
 
 
 @dataclass
-class Place:
+class StateLocation:
     """The location of a state, which can be opened several times."""
 
     opening: str
@@ -33,17 +33,17 @@ class Place:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real("postgresql"))])
-def new_place(request, tmp_path) -> Callable[[], Place]:
+def new_place(request, tmp_path) -> Callable[[], StateLocation]:
     """Return a function that creates the location of an empty state."""
     if request.param == "postgresql":
         server = request.getfixturevalue("postgresql")
-        return lambda: Place(f"Database.postgresql({server.fresh()!r})")
+        return lambda: StateLocation(f"Database.postgresql({server.fresh()!r})")
     names = count()
-    return lambda: Place(f"Database.sqlite(Path({str(tmp_path / f'state{next(names)}.db')!r}))")
+    return lambda: StateLocation(f"Database.sqlite(Path({str(tmp_path / f'state{next(names)}.db')!r}))")
 
 
 @pytest.fixture
-def place(new_place) -> Place:
+def place(new_place) -> StateLocation:
     return new_place()
 
 

@@ -72,7 +72,7 @@ MISSING = ClaimedWork(NODE, WorkPriority.CHANGE, WorkReason.SWEEP, "t", 0, 0, da
 """The claim of no row. Work that is finished with it leaves only its record."""
 
 
-class Service:
+class DamagedService:
     """A state with pending work, finished work, and deliveries."""
 
     damages: Sequence[str] = ()
@@ -143,7 +143,7 @@ def damaged(place, request):
     """A service with a row for each damage that can happen to it."""
     is_server = request.node.callspec.params["new_place"] == "postgresql"
     statements = FOR_ALL + (FOR_POSTGRESQL if is_server else FOR_SQLITE)
-    service = Service(place.database())
+    service = DamagedService(place.database())
     service.fill(len(statements))
     service.damages = statements
     return service
@@ -165,7 +165,7 @@ def test_damaged_rows_of_the_work_of_a_killed_worker_do_not_stop_the_next_start(
 
 
 def test_work_that_a_later_release_requested_for_another_reason_is_done(place):
-    service = Service(place.database())
+    service = DamagedService(place.database())
     service.fill(1)
     service.damage(["pending_work SET reason = 'full-moon', priority = 99"])
     [claimed] = service.queue.claim_work("new", WorkKind, 50, LEASE)
@@ -174,7 +174,7 @@ def test_work_that_a_later_release_requested_for_another_reason_is_done(place):
 
 
 def test_work_of_an_unknown_kind_is_left_to_later_releases(place):
-    service = Service(place.database())
+    service = DamagedService(place.database())
     service.fill(1)
     service.damage(["pending_work SET kind = 'errand'"])
     assert service.claim_everything() == {API, NODE}

@@ -18,7 +18,7 @@ STEP = timedelta(minutes=7)
 _names = count()
 
 
-class Model:
+class ObservationsModel:
     """A model of the state store: a list of observations for each tag."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ runs = st.lists(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=60)
 @given(runs=runs)
 def test_observations_match_the_model(place, memory, runs):
-    repository, model, at = f"ghcr.io/acme/{next(_names)}", Model(), place.now
+    repository, model, at = f"ghcr.io/acme/{next(_names)}", ObservationsModel(), place.now
     for steps, tags in runs:
         at += steps * STEP
         claims = {TagRef(repository, tag): TagDescriptor(digest(content), "") for tag, content in tags.items()}

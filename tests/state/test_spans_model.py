@@ -21,7 +21,7 @@ STEP = timedelta(minutes=7)
 _names = count()
 
 
-class Model:
+class SpansModel:
     """A model of the spans of one branch: the times at which each tag and digest was held first and no longer."""
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ def test_spans_match_the_model_and_do_not_overlap(place, simple, others):
     database = place.database()
     inventory = DatabaseInventoryStore(database)
     for visits, get_key in ((simple, lambda span: span[0]), (others, lambda span: span[:2])):
-        name, model, at = f"acme/r{next(_names)}", Model(), 0
+        name, model, at = f"acme/r{next(_names)}", SpansModel(), 0
         for steps, held, has_unread_files in visits:
             at += steps
             inventory.record_visits([visit(name, held, has_unread_files=has_unread_files)], {}, place.now + at * STEP)

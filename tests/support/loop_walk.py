@@ -17,9 +17,9 @@ from pathlib import Path
 from support.clusters.kubernetes_stand import TOKEN, KubernetesStand
 from support.clusters.objects import make_owner, make_pod, make_replica_set
 from support.forges.github.stand import GitHubStand
-from support.packaging.buildah import Buildah
+from support.packaging.buildah import BuildahProgram
 from support.registries.docker_registry import DockerRegistry
-from support.runs.worlds import NOW, TEMPLATES, Loopback, ToldScanner
+from support.runs.worlds import NOW, TEMPLATES, LoopbackHub, ToldScanner
 from support.values import finding
 
 from bot.clusters.connect import connect_with_token
@@ -60,7 +60,7 @@ _DAY = timedelta(days=1)
 _PODS = 3
 
 
-class DatedBuildah(Buildah):
+class DatedBuildah(BuildahProgram):
     """Builds images that state a build time of the walk."""
 
     built_at: datetime = START
@@ -78,7 +78,7 @@ class LoopWalk:
 
     def __init__(
         self,
-        loopback: Loopback,
+        loopback: LoopbackHub,
         registry: DockerRegistry,
         builder: DatedBuildah,
         cluster: KubernetesStand,
@@ -243,7 +243,7 @@ spec: {{template: {{spec: {{containers: [{{name: web, image: "{WEB}:main@{web}"}
 
 
 @contextmanager
-def open_walk(loopback: Loopback, folder: Path) -> Iterator[LoopWalk]:
+def open_walk(loopback: LoopbackHub, folder: Path) -> Iterator[LoopWalk]:
     """Start the parts of a walk, and end them with the block."""
     with ExitStack() as stack:
         registry = stack.enter_context(DockerRegistry())

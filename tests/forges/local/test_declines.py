@@ -20,7 +20,7 @@ from support.forges.local_scene import (
     propose,
 )
 from support.forges.stands import LocalStand
-from support.runs.worlds import Loopback, outcomes
+from support.runs.worlds import LoopbackHub, outcomes
 from support.values import digest
 
 from bot.core.proposal.lifecycle import next_step
@@ -167,7 +167,7 @@ def test_a_tag_that_moves_back_to_what_was_declined_is_not_proposed_again(tmp_pa
     stand = LocalStand(tmp_path, {"Dockerfile": f"FROM python:3.12-slim@{digest('old')}\n"})
     store = ImageStore()
     with LoopbackRegistry(store) as registry:
-        loopback = Loopback(registry, store)
+        loopback = LoopbackHub(registry, store)
         for content in ("new", "newer"):
             loopback.move("python", "3.12-slim", content)
             assert outcomes(loopback.run([stand.fleet()])) == ["opened"]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from support.docs.policy_stage import PRIVATE, Stage
+from support.docs.policy_stage import PRIVATE, PolicyStage
 from support.forges.github.stand import GitHubStand
 from support.runs.worlds import build, write_tree
 from support.scanners.advisories import kev
@@ -19,7 +19,7 @@ PYTHON = "python:3.12-slim"
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
 KEY = ec.generate_private_key(ec.SECP256R1())
 """Its public half is in the file that the page names."""
-SCENES: dict[str, Callable[[Stage], None]] = {}
+SCENES: dict[str, Callable[[PolicyStage], None]] = {}
 """By the headings of the page, in its order."""
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from support.forges.github.stand import GitHubStand
 from support.git import Content, Git
-from support.runs.worlds import Loopback, build, write_tree
+from support.runs.worlds import LoopbackHub, build, write_tree
 from support.scanners.grype import render_manifest_report
 
 from bot.demo.images import ImageIndex, PlatformImage
@@ -24,10 +24,10 @@ HOSTS = ("docker.io", "registry.example.com")
 PRIVATE = "registry.example.com"
 
 
-class Stage:
+class PolicyStage:
     """What the scenes of the page act on."""
 
-    def __init__(self, folder: Path, loopback: Loopback, command: Callable[..., tuple[int, str, str]]) -> None:
+    def __init__(self, folder: Path, loopback: LoopbackHub, command: Callable[..., tuple[int, str, str]]) -> None:
         self.folder = folder
         self.loopback = loopback
         self.printed = ""

@@ -25,7 +25,7 @@ RESTORE, SAVE = "actions/cache/restore", "actions/cache/save"
 
 
 @dataclass
-class Cache:
+class ActionCache:
     """The cache of a repository: files by their keys, the newest last."""
 
     entries: dict[str, bytes] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Cache:
 
 
 @dataclass
-class Ended:
+class ActionResult:
     """What came of one use of the action."""
 
     outcomes: dict[str, str]
@@ -75,18 +75,18 @@ class ActionRunner:
     """Of the job."""
     github: Mapping[str, str]
     """The context."""
-    cache: Cache = field(default_factory=Cache)
+    cache: ActionCache = field(default_factory=ActionCache)
     installed: dict[str, dict[str, str]] = field(default_factory=dict)
     """What installing gave out, by all that it depends on: it takes many seconds, and gives the same."""
     runs: int = 0
 
-    def use(self, **given: str) -> Ended:
+    def use(self, **given: str) -> ActionResult:
         """Use the action with inputs, `_` standing for `-` in their names."""
         self.runs += 1
         described = yaml.safe_load((self.action / "action.yml").read_text(encoding="utf-8"))
         inputs = self._inputs(described["inputs"], {key.replace("_", "-"): value for key, value in given.items()})
         contexts: dict[str, Any] = {"inputs": inputs, "github": {**self.github, "run_id": str(self.runs)}, "steps": {}}
-        ended = Ended({}, {}, "", [], "", [])
+        ended = ActionResult({}, {}, "", [], "", [])
         for number, step in enumerate(described["runs"]["steps"]):
             is_fine = ended.success
             outcome = "skipped"
@@ -103,7 +103,7 @@ class ActionRunner:
         defaults = {key: fill_expressions(each["default"], {"github": self.github}) for key, each in described.items()}
         return defaults | dict(given)
 
-    def _take(self, step: Mapping[str, Any], folder: Path, contexts: dict[str, Any], ended: Ended) -> str:
+    def _take(self, step: Mapping[str, Any], folder: Path, contexts: dict[str, Any], ended: ActionResult) -> str:
         if "uses" in step:
             name = step["uses"].partition("@")[0]
             words = {key: fill_expressions(value, contexts) for key, value in step["with"].items()}

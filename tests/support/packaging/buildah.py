@@ -18,7 +18,7 @@ TIMEOUT = 1200.0
 """Seconds; two stages with their packages take two minutes on two cores."""
 
 
-class Buildah:
+class BuildahProgram:
     """Images and containers below one folder, which must not be in another root than this process's."""
 
     def __init__(self, folder: Path) -> None:

@@ -9,16 +9,16 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Built:
+class BuiltDistributions:
     """The two files of a release."""
 
     wheel: Path
     sdist: Path
 
 
-def build(source: Path, into: Path, umask: int = -1) -> Built:
+def build(source: Path, into: Path, umask: int = -1) -> BuiltDistributions:
     command = [sys.executable, "-m", "hatchling", "build", "-d", str(into)]
     done = subprocess.run(command, cwd=source, umask=umask, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     (wheel,), (sdist,) = into.glob("basebump-*.whl"), into.glob("basebump-*.tar.gz")
-    return Built(wheel, sdist)
+    return BuiltDistributions(wheel, sdist)

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from support.packaging.buildah import Buildah
+from support.packaging.buildah import BuildahProgram
 from support.packaging.workflow_steps import WorkflowSteps, copy_checkout
 from support.parts import find_debian_with_python
 
@@ -42,13 +42,13 @@ _INDEX = ("index-url", "extra-index-url", "trusted-host", "proxy")
 
 
 @contextmanager
-def share_images(shared: Path) -> Iterator[Buildah]:
+def share_images(shared: Path) -> Iterator[BuildahProgram]:
     """Build the images unless another process did; the last process deletes them."""
     folder = shared / "buildah"
     mine = folder / f"used-by-{os.getpid()}"
     with _alone(shared / "buildah.lock"):
         folder.mkdir(exist_ok=True)
-        builder = Buildah(folder)
+        builder = BuildahProgram(folder)
         if not (folder / "is-built").exists():
             _build(builder, folder)
             (folder / "is-built").touch()
@@ -75,7 +75,7 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
-def _build(builder: Buildah, folder: Path) -> None:
+def _build(builder: BuildahProgram, folder: Path) -> None:
     """Build them on a Debian; where packages come from is a secret, as for everybody with an index of their own."""
     base = folder / "base"
     base.mkdir(exist_ok=True)

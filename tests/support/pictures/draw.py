@@ -35,7 +35,7 @@ from support.runs.worlds import started
 from support.service.deployments import build_stage_reader, record_deployments
 from support.service.served import serve_pages
 from support.service.year import open_year
-from support.witnesses.chromium import Browser, browser
+from support.witnesses.chromium import ChromiumPage, browser
 
 from bot.cli.outputs import read_page_parts
 from bot.demo.loopback_registry import LoopbackRegistry
@@ -62,7 +62,7 @@ _FADE_OUT = """{
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class PictureStage:
     """A folder with repositories and a config, in which basebump runs."""
 
     folder: Path
@@ -106,15 +106,15 @@ def _read_terminal(leader: int) -> str:
         content += read
 
 
-def set_stage(folder: Path, host: str, repositories: Mapping[str, Mapping[str, str]], *extra: str) -> Stage:
+def set_stage(folder: Path, host: str, repositories: Mapping[str, Mapping[str, str]], *extra: str) -> PictureStage:
     """Write repositories and a config into a folder."""
     write_repositories(folder / "repositories", repositories)
     write_config(folder, host, *extra)
-    return Stage(folder)
+    return PictureStage(folder)
 
 
 def photograph(
-    window: Browser, page: Path | str, picture: Path, *, width: int, height: int | None = None, fades: bool = False
+    window: ChromiumPage, page: Path | str, picture: Path, *, width: int, height: int | None = None, fades: bool = False
 ) -> None:
     """Save a picture of a page, which is at least `width` wide.
 

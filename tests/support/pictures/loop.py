@@ -18,7 +18,7 @@ _COVERAGE_LINES = 3
 """The lines about the age of the data at the end, which the picture leaves out."""
 
 
-class _Terminal(io.StringIO):
+class _FakeTerminal(io.StringIO):
     def isatty(self) -> bool:
         return True
 
@@ -50,5 +50,5 @@ def play_loop(walk: LoopWalk) -> Iterator[tuple[str, str, str]]:
 def _record(walk: LoopWalk, remark: str) -> tuple[str, str, str]:
     lines = list(walk.list_usage_lines())[:-_COVERAGE_LINES]
     with patch.dict(os.environ, COLUMNS=COLUMNS):
-        output = show_lines(lines, _Terminal()).replace(walk.stand.server.url, "https://github.com")
+        output = show_lines(lines, _FakeTerminal()).replace(walk.stand.server.url, "https://github.com")
     return f"{walk.now:%d %B}: {remark}", COMMAND, output

@@ -99,7 +99,7 @@ _SAYS_NOTHING = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Paragraph:
+class ChangelogParagraph:
     """Wrapped lines of an entry, joined."""
 
     text: str
@@ -107,7 +107,7 @@ class Paragraph:
 
 
 @dataclass(frozen=True, slots=True)
-class Fix:
+class RecordedFix:
     """What an entry states about a vulnerability that it fixes."""
 
     title: str
@@ -115,24 +115,24 @@ class Fix:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ChangelogEntry:
     """An entry of a changelog."""
 
     source: str
     version: str
     suites: str
     date: datetime
-    paragraphs: tuple[Paragraph, ...]
+    paragraphs: tuple[ChangelogParagraph, ...]
 
 
 @dataclass(slots=True)
-class Upload:
+class ChangelogUpload:
     """A version that the release had, and the CVE ids that its changelog mentions since the version before it."""
 
     version: str
     suite: str
     date: datetime
-    fixes: dict[str, Fix] = field(default_factory=dict)
+    fixes: dict[str, RecordedFix] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, object]:
         stated = {id_: fix.severity for id_, fix in sorted(self.fixes.items()) if fix.severity}
@@ -145,7 +145,7 @@ class Upload:
         }
 
 
-def parse_changelog(text: str) -> Iterator[Entry]:
+def parse_changelog(text: str) -> Iterator[ChangelogEntry]:
     """Parse a Debian changelog (deb-changelog(5)), newest entry first."""
     header, lines = None, []
     for line in text.splitlines():
@@ -154,51 +154,53 @@ def parse_changelog(text: str) -> Iterator[Entry]:
         elif header and (found := _TRAILER.match(line)):
             date = parsedate_to_datetime(found["date"].strip())
             date = date if date.tzinfo else date.replace(tzinfo=UTC)
-            yield Entry(header["source"], header["version"], header["suites"].strip(), date, tuple(_join(lines)))
+            yield ChangelogEntry(
+                header["source"], header["version"], header["suites"].strip(), date, tuple(_join(lines))
+            )
             header = None
         elif header:
             lines.append(line)
 
 
-def _join(lines: Iterable[str]) -> Iterator[Paragraph]:
+def _join(lines: Iterable[str]) -> Iterator[ChangelogParagraph]:
     """Join the wrapped lines of each bullet and of each paragraph below a bullet."""
     words: list[str] = []
     is_bullet = False
     for line in (*lines, ""):
         starts = bool(_BULLET.match(line))
         if words and (starts or not line.strip()):
-            yield Paragraph(" ".join(words), is_bullet)
+            yield ChangelogParagraph(" ".join(words), is_bullet)
             words = []
         if not words:
             is_bullet = starts
         words += _BULLET.sub("", line).split()
 
 
-def list_uploads(entries: Iterable[Entry]) -> list[Upload]:
+def list_uploads(entries: Iterable[ChangelogEntry]) -> list[ChangelogUpload]:
     """List the versions of the release, newest first; the last one is the version of its first day.
 
     Entries for other suites belong to the next version that was uploaded to this release.
     """
-    uploads: list[Upload] = []
+    uploads: list[ChangelogUpload] = []
     fixed: set[str] = set()
     for entry in entries:
         is_of_release = RELEASE in entry.suites
         is_first = not is_of_release and entry.date < PUBLISHED and "experimental" not in entry.suites
         if is_of_release or is_first or not uploads:
             suite = next((each for each in entry.suites.split() if RELEASE in each), entry.suites.split()[0])
-            uploads.append(Upload(entry.version, suite, entry.date))
+            uploads.append(ChangelogUpload(entry.version, suite, entry.date))
         if is_first:
             break  # what this version fixed was never missing in the release
         for id_, fix in _find_fixes(entry):
             known = uploads[-1].fixes.setdefault(id_, fix)
-            uploads[-1].fixes[id_] = Fix(known.title or fix.title, known.severity or fix.severity)
+            uploads[-1].fixes[id_] = RecordedFix(known.title or fix.title, known.severity or fix.severity)
     for upload in reversed(uploads):  # the first version that mentions an id is the one that fixes it
         upload.fixes = {id_: fix for id_, fix in upload.fixes.items() if id_ not in fixed}
         fixed |= upload.fixes.keys()
     return uploads
 
 
-def _find_fixes(entry: Entry) -> Iterator[tuple[str, Fix]]:
+def _find_fixes(entry: ChangelogEntry) -> Iterator[tuple[str, RecordedFix]]:
     bullet = ""
     for number, paragraph in enumerate(entry.paragraphs):
         bullet = paragraph.text if paragraph.is_bullet else bullet
@@ -212,7 +214,7 @@ def _find_fixes(entry: Entry) -> Iterator[tuple[str, Fix]]:
         title = next(filter(None, map(_make_title, texts)), "") if len(ids) == 1 else ""
         severity = _SEVERITY.search(paragraph.text)
         for id_ in ids:
-            yield id_, Fix(title, severity["severity"] if severity else "")
+            yield id_, RecordedFix(title, severity["severity"] if severity else "")
 
 
 def _make_title(text: str) -> str:
@@ -231,7 +233,7 @@ def _make_title(text: str) -> str:
     return text[0].upper() + text[1:] if re.match(r"[a-z]+[ ,]", text) else text
 
 
-class Apt:
+class AptLists:
     """apt with the package lists of the release, in a folder of its own."""
 
     def __init__(self, folder: Path) -> None:
@@ -292,7 +294,7 @@ def _source_of(stanza: dict[str, str]) -> tuple[str, str]:
     return name, version.strip("()") or stanza["Version"]
 
 
-def _record_source(apt: Apt, source: str, binaries: list[dict[str, str]]) -> dict[str, object]:
+def _record_source(apt: AptLists, source: str, binaries: list[dict[str, str]]) -> dict[str, object]:
     for stanza in sorted(binaries, key=lambda each: int(each["Size"])):
         text = apt.read_changelog(stanza["Package"])
         entries = [entry for entry in parse_changelog(text or "") if entry.source == source]
@@ -306,7 +308,7 @@ def _record_source(apt: Apt, source: str, binaries: list[dict[str, str]]) -> dic
 
 def record(folder: Path) -> dict[str, object]:
     """Fetch everything that the record has."""
-    apt = Apt(folder)
+    apt = AptLists(folder)
     images = {name: apt.resolve(wanted) for name, wanted in IMAGES.items()}
     packages = apt.describe(sorted({name for names in images.values() for name in names}))
     by_source: dict[str, list[dict[str, str]]] = {}

@@ -37,7 +37,7 @@ from support.pictures.scene import (
     write_known_exploited,
 )
 from support.signing.attached import BUNDLE, attachment, bundle, dump, referrers_index, trusted
-from support.witnesses.chromium import Browser, browser
+from support.witnesses.chromium import ChromiumPage, browser
 
 from bot.demo.loopback_registry import LoopbackRegistry
 
@@ -49,7 +49,7 @@ _HEIGHT = "Math.ceil(document.documentElement.getBoundingClientRect().height)"
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
+class PictureSituation:
     """A repository, and the lines that its config has besides the usual ones."""
 
     list_files: Callable[[PictureRegistry], Mapping[str, str]]
@@ -70,22 +70,22 @@ def _list_first(built: PictureRegistry) -> Mapping[str, str]:
     }
 
 
-SITUATIONS: dict[str, Situation] = {
-    "packages-97": Situation(_use(PYTHON)),
-    "packages-410": Situation(_use(BUILDPACK_DEPS)),
-    "worse": Situation(_use(WORSE)),
-    "group": Situation(_use(*GROUP), ("policy: [{group: images}]",)),
-    "first": Situation(_list_first, ("rollout: {first_proposal: true}",)),
-    "pin": Situation(lambda _: {"Dockerfile": "FROM redis:7.4\n"}),
-    "gone": Situation(_use(GONE)),
-    "not-scanned": Situation(_use(NODE), is_scanned=False),
-    "overdue": Situation(_use(PYTHON), ("policy: [{due: {critical: 7d, high: 30d}}]",)),
-    "signed": Situation(_use(SIGNED), ("trust: [{image: docker.io/library/traefik, keys: [team.pub]}]",)),
+SITUATIONS: dict[str, PictureSituation] = {
+    "packages-97": PictureSituation(_use(PYTHON)),
+    "packages-410": PictureSituation(_use(BUILDPACK_DEPS)),
+    "worse": PictureSituation(_use(WORSE)),
+    "group": PictureSituation(_use(*GROUP), ("policy: [{group: images}]",)),
+    "first": PictureSituation(_list_first, ("rollout: {first_proposal: true}",)),
+    "pin": PictureSituation(lambda _: {"Dockerfile": "FROM redis:7.4\n"}),
+    "gone": PictureSituation(_use(GONE)),
+    "not-scanned": PictureSituation(_use(NODE), is_scanned=False),
+    "overdue": PictureSituation(_use(PYTHON), ("policy: [{due: {critical: 7d, high: 30d}}]",)),
+    "signed": PictureSituation(_use(SIGNED), ("trust: [{image: docker.io/library/traefik, keys: [team.pub]}]",)),
 }
 
 
 @dataclass(slots=True)
-class Studio:
+class PictureStudio:
     """The registry with the images, and the folder for repositories and pictures."""
 
     folder: Path
@@ -105,7 +105,7 @@ class Studio:
             stand.end()
         return request.title, request.body
 
-    def _run(self, stand: HostedStand, place: Path, situation: Situation) -> None:
+    def _run(self, stand: HostedStand, place: Path, situation: PictureSituation) -> None:
         (place / "team.pub").write_bytes(trusted(self.key).pem)
         path = write_config(place, self.host, write_known_exploited(place), *situation.config)
         login = f'kind: {stand.kind}, url: "{stand.server.url}", token_env: ACME_TOKEN, repositories: [{stand.name}]'
@@ -127,16 +127,16 @@ class Studio:
 
 
 @contextmanager
-def open_studio(folder: Path) -> Iterator[Studio]:
+def open_studio(folder: Path) -> Iterator[PictureStudio]:
     """Build the images, and serve them until the block ends."""
     built = build_registry((*IMAGES, WORSE, SIGNED))
     with LoopbackRegistry(built.store) as registry:
-        studio = Studio(folder, built, registry.host)
+        studio = PictureStudio(folder, built, registry.host)
         studio.sign()
         yield studio
 
 
-def draw_situation(studio: Studio, window: Browser, kind: str, name: str) -> int:
+def draw_situation(studio: PictureStudio, window: ChromiumPage, kind: str, name: str) -> int:
     """Draw a situation; return the height of the page in pixels."""
     title, body = studio.propose(kind, name)
     page = studio.folder / f"{name}-{kind}.html"

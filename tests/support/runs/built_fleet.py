@@ -9,7 +9,7 @@ from pathlib import Path
 
 from support.git import Git
 from support.own_builds import make_image
-from support.runs.worlds import NOW, TEMPLATES, Loopback
+from support.runs.worlds import NOW, TEMPLATES, LoopbackHub
 
 from bot.demo.images import ImageIndex, PlatformImage, build_index
 from bot.forges.local.fleet import LocalFleet
@@ -42,7 +42,7 @@ def build_base(*words: str) -> ImageIndex:
 class BuiltFleet:
     """Local repositories, and own images below `docker.io/acme` and `docker.io/golden`."""
 
-    def __init__(self, loopback: Loopback, folder: Path, configured: Sequence[ConfiguredBuild] = ()) -> None:
+    def __init__(self, loopback: LoopbackHub, folder: Path, configured: Sequence[ConfiguredBuild] = ()) -> None:
         self.loopback, self.folder = loopback, folder
         self.database = Database.sqlite(folder / "state.db")
         loopback.remember(self.database)

@@ -2,7 +2,7 @@
 
 import json
 
-from support.runs.worlds import Loopback, write_tree
+from support.runs.worlds import LoopbackHub, write_tree
 
 from bot.demo.images import PlatformImage, build_image, build_layer
 from bot.model.policy import PolicyConfig
@@ -14,7 +14,7 @@ from bot.worktree import WorkTree
 HUB = frozenset({"docker.io"})
 
 
-def choose(tmp_path, loopback: Loopback, content, *rules, **more):
+def choose(tmp_path, loopback: LoopbackHub, content, *rules, **more):
     """Scan a Dockerfile under `rules`; return the places of its document by line, and what was asked for."""
     rulebook = PolicyConfig(rules=rules, own_globs=(), listed_hosts=HUB, **more)
     before = len(loopback.registry.served_requests)

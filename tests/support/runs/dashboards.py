@@ -14,7 +14,7 @@ from pathlib import Path
 from support.forges.github.stand import GitHubStand
 from support.forges.stands import Stand
 from support.runs.boards import BoardScene
-from support.runs.worlds import Loopback, ToldScanner, build, started
+from support.runs.worlds import LoopbackHub, ToldScanner, build, started
 from support.scanners.advisories import ToldAdvisories
 from support.values import finding
 
@@ -87,7 +87,7 @@ def _all_tags() -> tuple[tuple[str, str], ...]:
     return (*OPEN_TAGS, *WAITING_TAGS, *HELD_TAGS, *CURRENT_TAGS)
 
 
-def fill_registry(loopback: Loopback) -> None:
+def fill_registry(loopback: LoopbackHub) -> None:
     """Publish all images. The tags of OPEN_TAGS and HELD_TAGS have been updated since the repository pinned them."""
     for name, tag in _all_tags():
         loopback.move(name, tag, f"old-{name}")
@@ -115,13 +115,13 @@ def _list_fixes(number: int, letters: str) -> tuple[Finding, ...]:
     )
 
 
-def update_waiting(loopback: Loopback) -> None:
+def update_waiting(loopback: LoopbackHub) -> None:
     """Update the tags of WAITING_TAGS."""
     for name, tag in WAITING_TAGS:
         loopback.move(name, tag, f"new-{name}")
 
 
-def run_twice(stand: Stand, loopback: Loopback) -> RunReport:
+def run_twice(stand: Stand, loopback: LoopbackHub) -> RunReport:
     """Run until ten requests are open, then update five more tags and run again, so that their proposals wait."""
     fill_registry(loopback)
     run(stand, loopback)
@@ -129,7 +129,7 @@ def run_twice(stand: Stand, loopback: Loopback) -> RunReport:
     return run(stand, loopback)
 
 
-def run(stand: Stand, loopback: Loopback) -> RunReport:
+def run(stand: Stand, loopback: LoopbackHub) -> RunReport:
     """Run once with a dashboard and with the limit of open requests."""
     return loopback.run([stand.fleet()], has_dashboards=True, limits=LIMITS)
 

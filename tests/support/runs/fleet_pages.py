@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
-from support.witnesses.pages import Outline
+from support.witnesses.pages import PageOutline
 
 from bot.cli.outputs import read_page_parts
 from bot.reports.page.fleet_html import render_html_page
@@ -21,8 +21,8 @@ def render_page(*reports) -> str:
     return render_html_page([read_document(render_run_document(report)) for report in reports], PARTS)
 
 
-def outline_page(*reports) -> Outline:
-    return Outline(render_page(*reports))
+def outline_page(*reports) -> PageOutline:
+    return PageOutline(render_page(*reports))
 
 
 def read_data(shown):

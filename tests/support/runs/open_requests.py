@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from support.forges.stands import Stand
-from support.runs.worlds import Loopback, ToldScanner, build
+from support.runs.worlds import LoopbackHub, ToldScanner, build
 from support.values import finding
 
 from bot.core.proposal.marks import parse_mark, render_mark
@@ -45,7 +45,7 @@ class EarlierRun:
     rules: tuple[PolicyRule, ...] = ()
     rollout: RolloutOptions = field(default_factory=RolloutOptions)
 
-    def run(self, stand: Stand, loopback: Loopback) -> RunReport:
+    def run(self, stand: Stand, loopback: LoopbackHub) -> RunReport:
         """Run with the tags at `new`; each call is a run of its own."""
         loopback.rulebook = replace(loopback.rulebook, rules=self.rules)
         if self.findings:
@@ -53,7 +53,7 @@ class EarlierRun:
         return loopback.run([stand.fleet()], rollout=self.rollout)
 
 
-def move_tags(loopback: Loopback) -> None:
+def move_tags(loopback: LoopbackHub) -> None:
     """Point all tags to their new digests. The registry never had the digest of mariadb that the file names."""
     for content in ("old", "new"):
         for name, tag in TAGS:

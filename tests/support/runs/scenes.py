@@ -1,7 +1,7 @@
 """Scenes of several runs on one repository, with what users do between the runs.
 
-A scene is a list of acts. Each act is a function that gets the `Scene`: a run, or a change that a user or the registry
-makes.
+A scene is a list of acts. Each act is a function that gets the `RunScene`: a run, or a change by a user or the
+registry.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from support.forges.forge_stands import select_stands
 from support.forges.stands import Request
 from support.git import Commit
-from support.runs.worlds import NOW, Loopback, ToldScanner, build
+from support.runs.worlds import NOW, LoopbackHub, ToldScanner, build
 from support.values import finding
 
 from bot.core.choice.blocklist import build_blocklist
@@ -56,13 +56,13 @@ MENTION = re.compile(r"This was proposed before in !\d+ and withdrawn\.\n\n")
 The next run writes its text again, without this sentence."""
 
 
-class Scene:
+class RunScene:
     """One stand and one registry, and what can happen to them."""
 
     def __init__(
         self,
         root: Path,
-        loopback: Loopback,
+        loopback: LoopbackHub,
         forge: str = "local",
         files: dict[str, str] = PYTHON,
         *,
@@ -192,35 +192,35 @@ def timeless(request: Request, commits: list[Commit]) -> Request:
     return replace(request, body=body)
 
 
-Act = Callable[[Scene], None]
-RUN, PUSH = Scene.run, Scene.push
+Act = Callable[[RunScene], None]
+RUN, PUSH = RunScene.run, RunScene.push
 
 
-def moves_back(scene: Scene) -> None:
+def moves_back(scene: RunScene) -> None:
     scene.moves("new")
 
 
-def moves_on(scene: Scene) -> None:
+def moves_on(scene: RunScene) -> None:
     scene.moves("newer")
 
 
-def blocks_new(scene: Scene) -> None:
+def blocks_new(scene: RunScene) -> None:
     scene.blocks("new")
 
 
-def blocks_newer(scene: Scene) -> None:
+def blocks_newer(scene: RunScene) -> None:
     scene.blocks("new", "newer")
 
 
-def learns(scene: Scene) -> None:
+def learns(scene: RunScene) -> None:
     scene.learns("CVE-1900-0001")
 
 
-def base_has_it(scene: Scene) -> None:
+def base_has_it(scene: RunScene) -> None:
     scene.base_moves_to(NEW)
 
 
-def is_grouped(scene: Scene) -> None:
+def is_grouped(scene: RunScene) -> None:
     scene.follows(GROUP)
 
 
@@ -234,43 +234,43 @@ SCENES: dict[str, list[Act]] = {
         moves_on,
         RUN,
     ],
-    "declined": [RUN, Scene.person_closes, RUN],
-    "declined, then the next digest": [RUN, Scene.person_closes, moves_on, RUN],
+    "declined": [RUN, RunScene.person_closes, RUN],
+    "declined, then the next digest": [RUN, RunScene.person_closes, moves_on, RUN],
     "declined, moved on, moved back": [
         RUN,
-        Scene.person_closes,
+        RunScene.person_closes,
         moves_on,
         RUN,
         moves_back,
         RUN,
     ],
-    "a person's commit": [RUN, Scene.person_commits, moves_on, RUN, RUN],
+    "a person's commit": [RUN, RunScene.person_commits, moves_on, RUN, RUN],
     "the base was merged into it, and the tag moved": [
         RUN,
-        Scene.person_updates,
+        RunScene.person_updates,
         moves_on,
         RUN,
     ],
     "the base was merged into what was scanned": [
         learns,
         RUN,
-        Scene.person_updates,
+        RunScene.person_updates,
         RUN,
     ],
-    "what was scanned conflicts": [learns, RUN, Scene.conflicts, RUN],
+    "what was scanned conflicts": [learns, RUN, RunScene.conflicts, RUN],
     "pushed, then opened with its status": [learns, PUSH, RUN],
     "the base was merged into it, and has it already": [
         RUN,
-        Scene.person_updates,
+        RunScene.person_updates,
         base_has_it,
         RUN,
     ],
-    "merged": [RUN, Scene.person_merges, RUN],
-    "merged and reverted": [RUN, Scene.person_merges, Scene.person_reverts, RUN, RUN],
-    "the branch was deleted": [RUN, Scene.person_deletes, RUN],
-    "the branch was deleted, and no file names the image": [RUN, Scene.person_deletes, Scene.image_goes, RUN],
+    "merged": [RUN, RunScene.person_merges, RUN],
+    "merged and reverted": [RUN, RunScene.person_merges, RunScene.person_reverts, RUN, RUN],
+    "the branch was deleted": [RUN, RunScene.person_deletes, RUN],
+    "the branch was deleted, and no file names the image": [RUN, RunScene.person_deletes, RunScene.image_goes, RUN],
     "the base has it already": [RUN, base_has_it, RUN],
-    "no file names it any more": [RUN, Scene.image_goes, RUN],
+    "no file names it any more": [RUN, RunScene.image_goes, RUN],
     "taken back and wanted again": [
         RUN,
         base_has_it,
@@ -278,24 +278,24 @@ SCENES: dict[str, list[Act]] = {
         moves_on,
         RUN,
     ],
-    "it conflicts": [RUN, Scene.conflicts, RUN],
-    "a person's commit, and the box is ticked": [RUN, Scene.person_commits, RUN, Scene.person_ticks, RUN],
-    "two at once": [Scene.another_line, RUN],
+    "it conflicts": [RUN, RunScene.conflicts, RUN],
+    "a person's commit, and the box is ticked": [RUN, RunScene.person_commits, RUN, RunScene.person_ticks, RUN],
+    "two at once": [RunScene.another_line, RUN],
     "pushed, then opened": [PUSH, RUN],
     "pushed, and the tag moved": [PUSH, moves_on, RUN],
-    "pushed, and not wanted any more": [PUSH, Scene.image_goes, RUN],
+    "pushed, and not wanted any more": [PUSH, RunScene.image_goes, RUN],
     "a group loses an image": [
-        Scene.another_line,
+        RunScene.another_line,
         is_grouped,
         RUN,
         lambda scene: scene.follows(NO_REDIS, GROUP),
         RUN,
     ],
     "a group is parted": [
-        Scene.another_line,
+        RunScene.another_line,
         is_grouped,
         RUN,
-        Scene.follows,
+        RunScene.follows,
         RUN,
     ],
     "labels on a draft": [
@@ -311,19 +311,19 @@ SCENES: dict[str, list[Act]] = {
         RUN,
         blocks_newer,
         RUN,
-        Scene.blocks,
+        RunScene.blocks,
         RUN,
     ],
-    "a request becomes overdue": [Scene.has_due_dates, RUN, Scene.week_passes, RUN],
+    "a request becomes overdue": [RunScene.has_due_dates, RUN, RunScene.week_passes, RUN],
     "the first of a repository": [
-        Scene.another_line,
+        RunScene.another_line,
         lambda scene: scene.has(rollout=RolloutOptions(first_proposal=True)),
         RUN,
     ],
     "a dashboard, until there is nothing to show": [
         lambda scene: scene.has(has_dashboards=True),
         RUN,
-        Scene.image_goes,
+        RunScene.image_goes,
         RUN,
     ],
 }

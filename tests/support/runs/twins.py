@@ -15,7 +15,7 @@ from typing import Any
 
 from support.forges.hosted_stand import HostedStand
 from support.forges.stands import GitStand, LocalStand, Request
-from support.runs.worlds import NOW, TEMPLATES, Loopback
+from support.runs.worlds import NOW, TEMPLATES, LoopbackHub
 from support.values import SCANNER, finding
 
 from bot.core.inventory.fingerprints import fingerprint
@@ -85,7 +85,7 @@ class SetClock:
 
 
 @dataclass
-class Twin:
+class TwinRepository:
     """A repository, and what the runs over it store."""
 
     stand: GitStand
@@ -140,10 +140,10 @@ class ReadCountingFleet:
 
 
 @dataclass
-class Twins:
+class TwinFleets:
     """The two fleets, and the world around them."""
 
-    loopback: Loopback
+    loopback: LoopbackHub
     folder: Path
     wrap_inventory: Callable[[InventoryStore], InventoryStore] = lambda store: store
     now: datetime = NOW
@@ -159,11 +159,11 @@ class Twins:
         self.changing = self._start("changing")
         self.whole = self._start("whole")
 
-    def _start(self, name: str) -> Twin:
+    def _start(self, name: str) -> TwinRepository:
         database = Database.sqlite(self.folder / f"{name}.db")
         inventory = self.wrap_inventory(DatabaseInventoryStore(database)) if name == "changing" else NoInventoryStore()
         stand = self.open_stand(self.folder / name, build_files(self.digests))
-        return Twin(stand, DatabaseStateStore(database, lambda: self.now), inventory)
+        return TwinRepository(stand, DatabaseStateStore(database, lambda: self.now), inventory)
 
     def for_both(self, act: Callable[[GitStand], object]) -> None:
         """Do the same to both repositories."""
@@ -208,7 +208,7 @@ class Twins:
         assert self.changing.describe() == self.whole.describe()
 
 
-def set_rules(twins: Twins, **rule) -> None:
+def set_rules(twins: TwinFleets, **rule) -> None:
     """Replace the rules of the operator with one rule for all images."""
     twins.policy_config = replace(twins.policy_config, rules=(PolicyRule(**rule),))
 
@@ -219,7 +219,7 @@ def edit_stored(stand: LocalStand, branch: str, edit: Callable[[str], str]) -> N
     stand.edit_body(branch, edit(json.loads(stand.git.run("cat-file", "blob", stand.git.refs(ref)[ref]))["body"]))
 
 
-class Anything(str):
+class EqualToAnything(str):
     """A text that equals every other value, so that comparing it notices nothing."""
 
     __slots__ = ()
@@ -251,13 +251,13 @@ class BlindInventory:
             return stored
         match self.omitted:
             case "tags":
-                settled = replace(settled, tags=dict.fromkeys(settled.tags, Anything()))
+                settled = replace(settled, tags=dict.fromkeys(settled.tags, EqualToAnything()))
             case "tag_lists":
-                settled = replace(settled, tag_lists=dict.fromkeys(settled.tag_lists, Anything()))
+                settled = replace(settled, tag_lists=dict.fromkeys(settled.tag_lists, EqualToAnything()))
             case "due_at":
                 settled = replace(settled, due_at=None)
             case condition:
-                settled = replace(settled, conditions=replace(settled.conditions, **{condition: Anything()}))
+                settled = replace(settled, conditions=replace(settled.conditions, **{condition: EqualToAnything()}))
         return replace(stored, settled=settled)
 
 

@@ -126,7 +126,7 @@ def build(content: str):
 
 
 @dataclass
-class Loopback:
+class LoopbackHub:
     """A registry on loopback that plays Docker Hub, and what else a run needs."""
 
     registry: LoopbackRegistry
@@ -211,11 +211,11 @@ class Loopback:
 
 
 @contextmanager
-def started() -> Iterator[Loopback]:
+def started() -> Iterator[LoopbackHub]:
     """Start an empty registry, which ends with the block."""
     store = ImageStore()
     with LoopbackRegistry(store) as registry:
-        yield Loopback(registry, store)
+        yield LoopbackHub(registry, store)
 
 
 def outcomes(report: RunReport) -> list[str]:

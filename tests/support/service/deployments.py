@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import count
 
-from support.service.year import NAMES, Year, get_digest
+from support.service.year import NAMES, FleetYear, get_digest
 from support.values import digest
 from support.visits import build_verdict, build_visit
 
@@ -33,7 +33,7 @@ BUILDS = [
 ]
 
 
-def record_deployments(database: Database, year: Year) -> None:
+def record_deployments(database: Database, year: FleetYear) -> None:
     """Store what was built and what runs at the end of a year.
 
     Most applications run on their current base images. A fifth was rebuilt and is not deployed, and a fifth was not
@@ -60,7 +60,7 @@ def build_stage_reader(database: Database) -> StageReader:
     return DatabaseStageReader(database, StageSources(clusters, builds, CLUSTERS, BUILDS))
 
 
-def _list_applications(year: Year) -> Iterator[tuple[int, str, TagRef, int]]:
+def _list_applications(year: FleetYear) -> Iterator[tuple[int, str, TagRef, int]]:
     """Yield a number and the name of each application, with its base image and the version of it in the file."""
     numbers = count()
     for name, repository in zip(NAMES, year.repositories, strict=True):
@@ -68,7 +68,7 @@ def _list_applications(year: Year) -> Iterator[tuple[int, str, TagRef, int]]:
             yield next(numbers), f"{name}-{service}", tag, repository.held.get(tag, 0)
 
 
-def _list_builds(year: Year) -> Iterator[OwnBuild]:
+def _list_builds(year: FleetYear) -> Iterator[OwnBuild]:
     for index, name, tag, version in _list_applications(year):
         yield _build(name, tag, version - 1, year.now - timedelta(days=90))
         if index % 5 != 4:
@@ -84,7 +84,7 @@ def _get_own_digest(name: str, version: int) -> Digest:
     return digest(f"{name} {version}")
 
 
-def _list_running(year: Year) -> Iterator[RunningImage]:
+def _list_running(year: FleetYear) -> Iterator[RunningImage]:
     for index, name, _, version in _list_applications(year):
         running = version if index % 5 < 3 else version - 1
         yield _run(name, f"{APPS}/{name}", _get_own_digest(name, running), 1 + index % 5)

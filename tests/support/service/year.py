@@ -89,7 +89,7 @@ class SceneClock:
 
 
 @dataclass
-class Repository:
+class YearRepository:
     key: BranchKey
     owner: str
     tags: Sequence[TagRef]
@@ -97,7 +97,7 @@ class Repository:
     requests: dict[TagRef, StoredRequest] = field(default_factory=dict)
 
 
-class Year:
+class FleetYear:
     """Writes the history of a fleet into a database, week after week, until `now`."""
 
     def __init__(self, database: Database, now: datetime) -> None:
@@ -107,7 +107,7 @@ class Year:
         self._random = random.Random(4)
         self._number = 100
         self.repositories = [
-            Repository(
+            YearRepository(
                 BranchKey("github", "github.com", f"acme/{name}", "main"),
                 self._random.choice(TEAMS),
                 self._random.sample(TAGS, 2 + index % 2),
@@ -127,7 +127,11 @@ class Year:
             self._inventory.record_visits(visits, evidence, at)
 
     def _visit(
-        self, repository: Repository, versions: dict[TagRef, int], at: datetime, evidence: dict[Transition, Evidence]
+        self,
+        repository: YearRepository,
+        versions: dict[TagRef, int],
+        at: datetime,
+        evidence: dict[Transition, Evidence],
     ) -> BranchVisit:
         verdicts, requests = [], []
         for index, tag in enumerate(repository.tags):
@@ -146,7 +150,7 @@ class Year:
             has_unread_files=unread,
         )
 
-    def _move(self, repository: Repository, tag: TagRef, version: int, at: datetime) -> list[StoredRequest]:
+    def _move(self, repository: YearRepository, tag: TagRef, version: int, at: datetime) -> list[StoredRequest]:
         """Merge or open the request for a tag, and return what became of it."""
         changed = []
         request = repository.requests.get(tag)
@@ -172,7 +176,7 @@ class Year:
         return [*changed, *([repository.requests[tag]] if tag in repository.requests else [])]
 
     def _judge(
-        self, repository: Repository, tag: TagRef, version: int, path: str, evidence: dict[Transition, Evidence]
+        self, repository: YearRepository, tag: TagRef, version: int, path: str, evidence: dict[Transition, Evidence]
     ) -> Verdict:
         held = repository.held.get(tag, 0)
         written = f"{tag}@{get_digest(tag, held)}" if tag.path != "library/nginx" else str(tag)
@@ -300,10 +304,10 @@ def build_ports(
     )
 
 
-def open_year(path: Path, now: datetime, record_more: Callable[[Database, Year], None] | None = None) -> Database:
+def open_year(path: Path, now: datetime, record_more: Callable[[Database, FleetYear], None] | None = None) -> Database:
     """Return a database with the whole scene. `record_more` adds to it."""
     database = Database.sqlite(path)
-    year = Year(database, now)
+    year = FleetYear(database, now)
     year.write()
     write_work(database, now)
     if record_more is not None:

@@ -31,7 +31,7 @@ class RefusedError(Exception):
 
 
 @dataclass(frozen=True)
-class Value:
+class WordValue:
     """What a word becomes."""
 
     text: str
@@ -40,10 +40,10 @@ class Value:
 
 
 @dataclass
-class Resolved:
+class ResolvedDockerfile:
     """A file, as far as images and arguments go."""
 
-    bases: list[Value] = field(default_factory=list)
+    bases: list[WordValue] = field(default_factory=list)
     """Of each FROM."""
     names: list[str] = field(default_factory=list)
     """Of the stages, empty for none."""
@@ -54,29 +54,29 @@ class Resolved:
 
 def resolve(
     content: str, escape: str, given: Mapping[str, str] | None = None, predefined: Mapping[str, str] = AMD64
-) -> Resolved:
+) -> ResolvedDockerfile:
     """Return what a build that is `given` arguments makes of a Dockerfile. Raises RefusedError."""
     try:
-        return _Build(escape, given or {}, predefined).run(content)
+        return _BuildReader(escape, given or {}, predefined).run(content)
     except (dockerfile.GoParseError, ValueError) as error:
         raise RefusedError(str(error)) from error
 
 
 @dataclass(frozen=True)
-class Pull:
+class ImagePull:
     """An image that a build of the file pulls, or the image that reads the file."""
 
     first_line: int
     """Of the instruction."""
     last_line: int
-    image: Value
+    image: WordValue
 
 
 _DIRECTIVE = re.compile(r"[ \t]*([a-zA-Z][a-zA-Z0-9]*)[ \t]*=[ \t]*(.+?)[ \t\r]*")
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
 
 
-def pulls(content: str) -> list[Pull]:
+def pulls(content: str) -> list[ImagePull]:
     """Return the images of every instruction that BuildKit can read; one that it refuses costs no other.
 
     Raises RefusedError when the file has no instructions for it.
@@ -87,16 +87,16 @@ def pulls(content: str) -> list[Pull]:
         commands = dockerfile.parse_string(content)
     except (dockerfile.GoParseError, ValueError) as error:
         raise RefusedError(str(error)) from error
-    return [*_syntax(lines), *_Pulls(escape).of(commands)]
+    return [*_syntax(lines), *_StagePulls(escape).of(commands)]
 
 
-def _syntax(lines: list[str]) -> list[Pull]:
+def _syntax(lines: list[str]) -> list[ImagePull]:
     """Return the image that reads the file, without the JSON form (frontend/dockerfile/parser/directives.go)."""
     skipped = int(lines[0].startswith("#!"))
     found = (_directives(lines[skipped:], mark).get("syntax") for mark in ("#", "//"))
     number, text = next((each for each in found if each), (0, ""))
-    image = Value(text.partition(" ")[0], is_open=False)
-    return [Pull(number + skipped, number + skipped, image)] if text else []
+    image = WordValue(text.partition(" ")[0], is_open=False)
+    return [ImagePull(number + skipped, number + skipped, image)] if text else []
 
 
 def _directives(lines: list[str], mark: str) -> dict[str, tuple[int, str]]:
@@ -111,13 +111,13 @@ def _directives(lines: list[str], mark: str) -> dict[str, tuple[int, str]]:
     return found
 
 
-class _Pulls:
+class _StagePulls:
     def __init__(self, escape: str) -> None:
-        self._build = _Build(escape, {}, AMD64)
+        self._build = _BuildReader(escape, {}, AMD64)
         self._names: set[str] = set()
         """Of the stages so far; what is no FROM may name later ones."""
 
-    def of(self, commands: tuple[dockerfile.Command, ...]) -> Iterator[Pull]:
+    def of(self, commands: tuple[dockerfile.Command, ...]) -> Iterator[ImagePull]:
         commands = tuple(command for command in commands if command.cmd)
         every = {name for command in commands if _is_from(command) for name in _named(command)}
         for command in commands:
@@ -125,20 +125,20 @@ class _Pulls:
             if _is_from(command):
                 base = self._base(command)
                 if base is not None and base.text.lower() not in {*self._names, "", "scratch"}:
-                    yield Pull(*lines, base)
+                    yield ImagePull(*lines, base)
                 self._names.update(_named(command))
                 continue
             if command.cmd.lower() == "arg" and not self._build.resolved.bases:
                 self._define(command)
             for text in _sources(_held(command)):
                 if text.lower() not in {*every, "", "scratch"} and not text.isdecimal():
-                    yield Pull(*lines, Value(text, is_open="$" in text))
+                    yield ImagePull(*lines, WordValue(text, is_open="$" in text))
 
-    def _base(self, command: dockerfile.Command) -> Value | None:
+    def _base(self, command: dockerfile.Command) -> WordValue | None:
         try:
             self._build.begin(command)
         except (RefusedError, ValueError):
-            self._build.resolved.bases.append(Value("", is_open=True))
+            self._build.resolved.bases.append(WordValue("", is_open=True))
             return None
         return self._build.resolved.bases[-1]
 
@@ -183,14 +183,14 @@ def _sources(command: dockerfile.Command) -> Iterator[str]:
                 yield from [value for key, _, value in pairs if key.lower() == "from"][-1:]
 
 
-class _Build:
+class _BuildReader:
     def __init__(self, escape: str, given: Mapping[str, str], predefined: Mapping[str, str]) -> None:
         self._escape = escape
         self._given = given
-        self._values = {name: Value(text, is_open=True) for name, text in predefined.items()}
-        self.resolved = Resolved()
+        self._values = {name: WordValue(text, is_open=True) for name, text in predefined.items()}
+        self.resolved = ResolvedDockerfile()
 
-    def run(self, content: str) -> Resolved:
+    def run(self, content: str) -> ResolvedDockerfile:
         for command in dockerfile.parse_string(content):
             match (command.sub_cmd or command.cmd).lower():
                 case "from":
@@ -218,7 +218,7 @@ class _Build:
         for word in words:
             name, equals, default = word.partition("=")
             if name in self._given:
-                self._values[name] = Value(self._given[name], is_open=False)
+                self._values[name] = WordValue(self._given[name], is_open=False)
             elif equals:
                 self._values[name] = self._expand(default)
 
@@ -227,16 +227,16 @@ class _Build:
             if word in self._values:
                 self.resolved.taken.append((word, self._values[word].text))
 
-    def _expand(self, word: str) -> Value:
-        asked = _Asked(self._values)
+    def _expand(self, word: str) -> WordValue:
+        asked = _RecordingVariables(self._values)
         text = ShellLex(self._escape, env=asked, skip_unset_env=False).process_word(word)
-        return Value(text, asked.is_open)
+        return WordValue(text, asked.is_open)
 
 
-class _Asked(dict[str, str]):
+class _RecordingVariables(dict[str, str]):
     """The variables that a word sees, which note whether one was asked for that is not certain."""
 
-    def __init__(self, values: Mapping[str, Value]) -> None:
+    def __init__(self, values: Mapping[str, WordValue]) -> None:
         super().__init__({name: value.text for name, value in values.items()})
         self._values = values
         self.is_open = False

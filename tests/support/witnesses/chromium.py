@@ -24,7 +24,7 @@ SWITCHES = (
 )
 
 
-class Browser:
+class ChromiumPage:
     """One page of one browser, and whatever it said while a file was shown."""
 
     def __init__(self, to_browser: int, from_browser: int) -> None:
@@ -112,7 +112,7 @@ def browser(folder):
     os.close(in_reader)
     os.close(out_writer)
     try:
-        yield Browser(in_writer, out_reader)
+        yield ChromiumPage(in_writer, out_reader)
     finally:
         with suppress(OSError):
             os.close(in_writer)  # which ends it

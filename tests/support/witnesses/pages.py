@@ -5,7 +5,7 @@ from __future__ import annotations
 from html.parser import HTMLParser
 
 
-class Outline(HTMLParser):
+class PageOutline(HTMLParser):
     """Every element with its attributes, and every text with the element that it stands in."""
 
     VOID = frozenset({"meta", "link", "input", "rect", "br"})

@@ -38,14 +38,14 @@ def as_it_will_stand(workflow: str) -> str:
 
 def read(text: str):
     """Read YAML as GitHub does, to which `on` is a word."""
-    return json.loads(json.dumps(yaml.load(text, _Loader)))
+    return json.loads(json.dumps(yaml.load(text, _WorkflowLoader)))
 
 
-class _Loader(yaml.SafeLoader):
+class _WorkflowLoader(yaml.SafeLoader):
     """Knows no truth but `true` and `false`."""
 
 
-_Loader.yaml_implicit_resolvers = {
+_WorkflowLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in each if tag != "tag:yaml.org,2002:bool" or first in "tTfF"]
     for first, each in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
