@@ -45,7 +45,9 @@ _OUTCOMES = {
         "basebump updated the open pull request: its commit, its text, or attributes such as labels."
     ),
     ProposalOutcome.UNCHANGED: "The open pull request is current, so basebump did nothing.",
-    ProposalOutcome.CLOSED: "The update is no longer needed. basebump closed the pull request and deleted its branch.",
+    ProposalOutcome.CLOSED: (
+        "The update is no longer needed. basebump closed its pull request, if there was one, and deleted its branch."
+    ),
     ProposalOutcome.LEFT_ALONE: (
         "A user committed to the branch or accepted the proposal, or some data could not be read."
     ),
@@ -54,11 +56,10 @@ _OUTCOMES = {
     ),
     ProposalOutcome.DEFERRED: "Because of a limit or a schedule, basebump opens the proposal in a later run.",
     ProposalOutcome.REFUSED: "The gates refused all images of the proposal, so basebump opened no pull request.",
-    ProposalOutcome.SWEPT: "basebump deleted one of its branches, which had no pull request and was no longer needed.",
     ProposalOutcome.FAILED: "An error occurred. The entry in `failed` describes the error.",
     ProposalOutcome.WOULD_OPEN: "At the level `propose`, the outcome would be `opened`.",
     ProposalOutcome.WOULD_REFRESH: "At the level `propose`, the outcome would be `refreshed`.",
-    ProposalOutcome.WOULD_CLOSE: "At a higher level, the outcome would be `closed` or `swept`.",
+    ProposalOutcome.WOULD_CLOSE: "At a higher level, the outcome would be `closed`.",
     ProposalOutcome.NOT_RUNNING: (
         "The pull request was merged earlier, and its update does not run yet, or it is unknown whether it runs. Only "
         "with `due: {until: running}`."

@@ -24,9 +24,25 @@ class ReferenceStatus(StrEnum):
     UNRESOLVED = "unresolved"
     NOT_CHECKED = "not-checked"
 
+    @property
+    def is_updatable(self) -> bool:
+        """True if the reference needs a new digest. For the status `blocked`, there may be none."""
+        return self in {ReferenceStatus.UPDATE, ReferenceStatus.GONE, ReferenceStatus.BLOCKED}
 
-UPDATABLE_STATUSES = frozenset({ReferenceStatus.UPDATE, ReferenceStatus.GONE, ReferenceStatus.BLOCKED})
-"""The statuses of image references that need a new digest. For the status `blocked`, there may be none."""
+    @property
+    def is_held(self) -> bool:
+        """True if a newer digest exists that basebump does not propose."""
+        return self in {ReferenceStatus.HELD, ReferenceStatus.REFUSED}
+
+    @property
+    def needs_action(self) -> bool:
+        """True if a user may want to act on the reference. Outputs only count the other references."""
+        return self not in {ReferenceStatus.UP_TO_DATE, ReferenceStatus.SKIPPED, ReferenceStatus.NOT_CHECKED}
+
+
+UPDATABLE_STATUSES = frozenset(status for status in ReferenceStatus if status.is_updatable)
+HELD_STATUSES = frozenset(status for status in ReferenceStatus if status.is_held)
+"""The updatable and the held statuses, to compare them with the words of a stored report."""
 
 
 class Override(StrEnum):
@@ -425,12 +441,26 @@ class ProposalOutcome(StrEnum):
     DECLINED = "declined"
     DEFERRED = "deferred"
     REFUSED = "refused"
-    SWEPT = "swept"
     FAILED = "failed"
     WOULD_OPEN = "would-open"
     WOULD_REFRESH = "would-refresh"
     WOULD_CLOSE = "would-close"
     NOT_RUNNING = "not-running"
+
+    @property
+    def is_open(self) -> bool:
+        """True if the pull request of the proposal is open after the run."""
+        return self in {
+            ProposalOutcome.OPENED,
+            ProposalOutcome.REFRESHED,
+            ProposalOutcome.UNCHANGED,
+            ProposalOutcome.LEFT_ALONE,
+            ProposalOutcome.WOULD_REFRESH,
+        }
+
+
+OPEN_OUTCOMES = frozenset(outcome for outcome in ProposalOutcome if outcome.is_open)
+"""The outcomes of open pull requests, to compare them with the words of a stored report."""
 
 
 class FailureStage(StrEnum):

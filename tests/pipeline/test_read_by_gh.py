@@ -118,7 +118,7 @@ def test_gh_shows_closed_request_when_update_is_not_desired(github, gh, run):
 def test_gh_distinguishes_merged_from_closed_requests(github, gh, run):
     run()
     github.merge_request(BRANCH)
-    assert outcomes(run()) == ["swept"]
+    assert outcomes(run()) == ["closed"]
     assert gh("pr", "view", "1", "--json", "state") == {"state": "MERGED"}
 
 

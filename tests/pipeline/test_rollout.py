@@ -54,7 +54,7 @@ def test_each_tag_has_a_separate_proposal_after_the_merge(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     branch = first(moved.run([stand.fleet()], rollout=FIRST)).branch
     stand.merge_request(branch)
-    assert outcomes(moved.run([stand.fleet()], rollout=FIRST)) == ["swept"]
+    assert outcomes(moved.run([stand.fleet()], rollout=FIRST)) == ["closed"]
     moved.move("redis", "7", "newer")
     assert first(moved.run([stand.fleet()], rollout=FIRST)).title.startswith("Update redis:7 to ")
 

@@ -29,13 +29,12 @@ from bot.model.update_stages import (
     WaitReason,
 )
 from bot.model.usage import UpdateRequest
-from bot.model.vocabulary import UPDATABLE_STATUSES, ReferenceStatus
+from bot.model.vocabulary import HELD_STATUSES, UPDATABLE_STATUSES
 
 BUILD_FORMATS = frozenset({"dockerfile", "bake", "bazel", "jib", "ko", "msbuild"})
 """The formats of files from which images are built."""
 _WORKLOAD_FORMATS = frozenset({"helm", "kubernetes", "kustomize"})
 """The formats of files whose images run in a cluster. Compose and quadlet files are for other machines."""
-_HELD_STATUSES = frozenset({ReferenceStatus.HELD, ReferenceStatus.REFUSED})
 
 
 def get_use_kind(format_name: str) -> UseKind:
@@ -65,7 +64,7 @@ def _find_later_update(stored: StoredUse, index: StageIndex) -> UpdateProgress |
         return _build_proposed(stored, target)
     if stored.status in UPDATABLE_STATUSES:
         return UpdateProgress(stored.use, None, (), UpdateWait(WaitReason.NOT_PROPOSED, None))
-    if stored.status in _HELD_STATUSES:
+    if stored.status in HELD_STATUSES:
         return UpdateProgress(stored.use, None, (), UpdateWait(WaitReason.HELD, None))
     return None
 

@@ -303,7 +303,7 @@ class StepExecutor:
         if self.level < RunLevel.PUSH:
             return _report_request(step.request, ProposalOutcome.WOULD_CLOSE, _DELETED_BRANCH_NOTE)
         self.forge.delete_branch(step.request)
-        return _report_request(step.request, ProposalOutcome.SWEPT, _DELETED_BRANCH_NOTE)
+        return _report_request(step.request, ProposalOutcome.CLOSED, _DELETED_BRANCH_NOTE)
 
     def _report_no_change(self, step: NoChange, desired: Proposal | NoProposal) -> ProposalReport:
         if step.must_comment and step.request is not None and self.level >= RunLevel.PROPOSE:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from itertools import islice
 
 from bot.model.evidence import Severity
-from bot.model.vocabulary import ProposalOutcome, Reason, ReferenceStatus
+from bot.model.vocabulary import OPEN_OUTCOMES, ProposalOutcome, Reason, ReferenceStatus
 from bot.reports.page.image_rows import (
     ImageRow,
     build_image_rows,
@@ -152,22 +152,13 @@ _NOT_UPDATED_STATUSES = (
 )
 """The statuses of references that are not updated, most urgent first."""
 _OUTCOMES_BY_HEADING: Mapping[str, frozenset[ProposalOutcome]] = {
-    "Open": frozenset(
-        {
-            ProposalOutcome.OPENED,
-            ProposalOutcome.REFRESHED,
-            ProposalOutcome.UNCHANGED,
-            ProposalOutcome.LEFT_ALONE,
-        }
-    ),
-    "Would be opened, refreshed or closed": frozenset(
-        {ProposalOutcome.WOULD_OPEN, ProposalOutcome.WOULD_REFRESH, ProposalOutcome.WOULD_CLOSE}
-    ),
+    "Open": OPEN_OUTCOMES,
+    "Would be opened or closed": frozenset({ProposalOutcome.WOULD_OPEN, ProposalOutcome.WOULD_CLOSE}),
     "Merged, and not running yet": frozenset({ProposalOutcome.NOT_RUNNING}),
     "Waiting": frozenset({ProposalOutcome.DEFERRED}),
     "Refused by a gate": frozenset({ProposalOutcome.REFUSED}),
     "Declined by people": frozenset({ProposalOutcome.DECLINED}),
-    "Closed by basebump": frozenset({ProposalOutcome.CLOSED, ProposalOutcome.SWEPT}),
+    "Closed by basebump": frozenset({ProposalOutcome.CLOSED}),
     "Failed": frozenset({ProposalOutcome.FAILED}),
 }
 OTHER_GROUP = "Other outcomes"

@@ -14,7 +14,7 @@ from bot.core.registry_pages import find_registry_page
 from bot.core.transition import shorten_digest
 from bot.model.evidence import Severity
 from bot.model.image_name import Digest
-from bot.model.vocabulary import ProposalOutcome, ReferenceStatus
+from bot.model.vocabulary import OPEN_OUTCOMES, ReferenceStatus
 from bot.reports.page.page_charts import ImageKey, ReferenceInRepository
 from bot.reports.page.run_facts import ProposalFacts, ReferenceFacts, RepositoryFacts, UpdateFacts
 from bot.reports.parts.shown_rows import LinkedText, shorten_text
@@ -37,16 +37,6 @@ _STATUSES_BY_URGENCY = (
     ReferenceStatus.UP_TO_DATE,
 )
 """The statuses of image references, most urgent first. A status that a later version of basebump added comes last."""
-_OPEN_OUTCOMES = frozenset(
-    {
-        ProposalOutcome.OPENED,
-        ProposalOutcome.REFRESHED,
-        ProposalOutcome.UNCHANGED,
-        ProposalOutcome.LEFT_ALONE,
-        ProposalOutcome.WOULD_OPEN,
-        ProposalOutcome.WOULD_REFRESH,
-    }
-)
 _QUERY = re.compile(r"[A-Za-z0-9._~%=&/+-]*")
 """Matches the query of a file's address, as Azure Repos has it."""
 _DIGITS = re.compile(r"(\d+)")
@@ -206,7 +196,7 @@ def _list_requests(repositories: Iterable[RepositoryFacts]) -> Mapping[ImageKey,
     requests: dict[ImageKey, LinkedText] = {}
     for tree in repositories:
         for proposal in tree.proposals:
-            if proposal.outcome in _OPEN_OUTCOMES:
+            if proposal.outcome in OPEN_OUTCOMES:
                 for image in proposal.images:
                     requests.setdefault((image.canonical, image.tag), link_proposal(proposal))
     return requests

@@ -6,7 +6,6 @@ from bot.core.evidence.compare import count_distinct
 from bot.core.evidence.effect import summarise_effect
 from bot.model.evidence import Evidence, NotScanned, UnscannedReason
 from bot.model.report import ProposalReport, RunReport
-from bot.model.vocabulary import UPDATABLE_STATUSES
 
 
 def describe_effect(evidence: Evidence | None) -> str:
@@ -43,7 +42,7 @@ def summarise_run_effect(report: RunReport) -> str:
         each.transition
         for tree in report.repositories
         for each in tree.verdicts
-        if each.status in UPDATABLE_STATUSES and each.transition is not None
+        if each.status.is_updatable and each.transition is not None
     }
     effect = summarise_effect(report.evidence[each] for each in transitions if each in report.evidence)
     if effect is None:

@@ -32,8 +32,6 @@ MAX_BYTES = 1_000_000
 _ROW_LIMITS = (1000, 500, 200, 100, 50, 25, 10, 5, 2, 1, 0)
 """The numbers of rows in each list that are tried, in this order, until the summary fits."""
 _BLANK_LINES = re.compile(r"\n{3,}")
-_COUNTED_STATUSES = frozenset({ReferenceStatus.UP_TO_DATE, ReferenceStatus.SKIPPED, ReferenceStatus.NOT_CHECKED})
-"""Statuses that need no action. References with these statuses are only counted."""
 
 
 def render_markdown_summary(report: RunReport) -> str:
@@ -141,9 +139,7 @@ def _render_references(tree: RepositoryReport, report: RunReport, rows: int) -> 
         position = Text(f"{reference.path}:{reference.line_number}", MAX_NOTE_LENGTH)
         yield f"| {position} | {Text(str(image))} | {_format_status(verdict)} | {_describe_update(verdict, report)} |"
     yield from _render_left_out(len(verdicts) - len(shown), "references")
-    count_by_status = Counter(
-        _format_status(verdict) for verdict in tree.verdicts if verdict.status in _COUNTED_STATUSES
-    )
+    count_by_status = Counter(_format_status(verdict) for verdict in tree.verdicts if not verdict.status.needs_action)
     count_by_status.update(each.reason.value for each in tree.unsupported)
     if count_by_status:
         yield ""
@@ -162,13 +158,13 @@ def _explain_reasons(report: RunReport, rows: int) -> Iterator[str]:  # noqa: AR
     for tree in report.repositories:
         used_reasons.update(each.reason for each in tree.unsupported)
         used_reasons.update(
-            each.reason for each in tree.verdicts if each.status in _COUNTED_STATUSES or each.new_digest is not None
+            each.reason for each in tree.verdicts if not each.status.needs_action or each.new_digest is not None
         )
     yield from (f"- {reason}: {reason.sentence}" for reason in Reason if reason in used_reasons)
 
 
 def _list_notable(tree: RepositoryReport) -> list[Verdict]:
-    return [verdict for verdict in tree.verdicts if verdict.status not in _COUNTED_STATUSES]
+    return [verdict for verdict in tree.verdicts if verdict.status.needs_action]
 
 
 def _format_status(verdict: Verdict) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from bot.core.markdown import make_console_line
 from bot.model.report import RepositoryReport, RunReport, Verdict
-from bot.model.vocabulary import UPDATABLE_STATUSES, ProposalOutcome, ReferenceStatus
+from bot.model.vocabulary import ProposalOutcome, ReferenceStatus
 
 MAX_ROWS = 40
 """The maximum number of rows, which fill two screens; `--export html=FILE` shows more repositories."""
@@ -15,20 +15,11 @@ MAX_WANTED_NAME = 30
 """Columns are left out before a name with up to this many characters is shortened."""
 _NAME_HEADING = "repository"
 _HEADINGS = ("references", "updatable", "current", "not updated", "skipped", "pinned", "open", "would open", "waiting")
-"""The columns. The numbers of the second to the fifth column add up to the number in the first one."""
+"""The columns. References that are not updated are those on which a user may want to act.
+
+The numbers of the second to the fifth column add up to the number in the first one."""
 _DROP_ORDER = ("pinned", "skipped", "current", "waiting", "not updated", "references", "updatable")
 """The columns that are left out on a narrow terminal, the least important first."""
-_NOT_UPDATED_STATUSES = frozenset(
-    {ReferenceStatus.HELD, ReferenceStatus.REFUSED, ReferenceStatus.SUPERSEDED, ReferenceStatus.UNRESOLVED}
-)
-"""Statuses of references that are not updated, but on which a user may want to act."""
-_CURRENT_STATUSES = frozenset({ReferenceStatus.UP_TO_DATE})
-_SKIPPED_STATUSES = frozenset({ReferenceStatus.SKIPPED, ReferenceStatus.NOT_CHECKED})
-_OPEN_OUTCOMES = frozenset(
-    {ProposalOutcome.OPENED, ProposalOutcome.REFRESHED, ProposalOutcome.UNCHANGED, ProposalOutcome.LEFT_ALONE}
-)
-_WAITING_OUTCOMES = frozenset({ProposalOutcome.DEFERRED})
-_WOULD_OPEN_OUTCOMES = frozenset({ProposalOutcome.WOULD_OPEN})
 
 
 def render_overview(report: RunReport, columns: int) -> str:
@@ -73,20 +64,19 @@ def _choose_columns(total: Sequence[int], room: int) -> list[int]:
 
 
 def _count_repository(tree: RepositoryReport) -> tuple[int, ...]:
-    def count_proposals(outcomes: frozenset[ProposalOutcome]) -> int:
-        return sum(each.outcome in outcomes for each in tree.proposals)
-
-    def count_references(statuses: frozenset[ReferenceStatus]) -> int:
-        return sum(each.status in statuses for each in tree.verdicts)
-
-    statuses = (UPDATABLE_STATUSES, _CURRENT_STATUSES, _NOT_UPDATED_STATUSES, _SKIPPED_STATUSES)
-    proposals = (
-        count_proposals(_OPEN_OUTCOMES),
-        count_proposals(_WOULD_OPEN_OUTCOMES),
-        count_proposals(_WAITING_OUTCOMES),
+    statuses = [each.status for each in tree.verdicts]
+    outcomes = [each.outcome for each in tree.proposals]
+    return (
+        len(statuses),
+        sum(status.is_updatable for status in statuses),
+        statuses.count(ReferenceStatus.UP_TO_DATE),
+        sum(status.needs_action and not status.is_updatable for status in statuses),
+        sum(not status.needs_action and status is not ReferenceStatus.UP_TO_DATE for status in statuses),
+        sum(map(_is_pinned, tree.verdicts)),
+        sum(outcome.is_open for outcome in outcomes),
+        outcomes.count(ProposalOutcome.WOULD_OPEN),
+        outcomes.count(ProposalOutcome.DEFERRED),
     )
-    pinned = sum(map(_is_pinned, tree.verdicts))
-    return len(tree.verdicts), *map(count_references, statuses), pinned, *proposals
 
 
 def _is_pinned(verdict: Verdict) -> bool:

@@ -18,7 +18,7 @@ from bot.model.evidence import Evidence, NotScanned, UnscannedReason
 from bot.model.image_name import Digest
 from bot.model.report import ProposalReport, RepositoryReport, RunReport, Verdict
 from bot.model.source import FilePath, UnsupportedText
-from bot.model.vocabulary import UPDATABLE_STATUSES, ProposalOutcome, Reason, ReferenceStatus, RunLevel
+from bot.model.vocabulary import ProposalOutcome, Reason, ReferenceStatus, RunLevel
 from bot.reports.parts.effect_lines import describe_effect
 from bot.reports.parts.failure_lines import drop_repeated_errors, render_failures
 from bot.reports.parts.styled_lines import Line, Style, StyledLine, indent_line, join_blocks, join_lines
@@ -68,7 +68,6 @@ NO_INSTALLED_SCANNER = (
     "package names of images on public registries to api.osv.dev."
 )
 """The reason that nothing was scanned if the config lists no scanners."""
-_STATUSES_WITHOUT_ACTION = frozenset({ReferenceStatus.UP_TO_DATE, ReferenceStatus.SKIPPED, ReferenceStatus.NOT_CHECKED})
 _OUTCOME_STYLES: dict[ProposalOutcome, Style] = {
     ProposalOutcome.OPENED: Style.GOOD,
     ProposalOutcome.REFRESHED: Style.GOOD,
@@ -154,7 +153,7 @@ def keep_actions(repository: RepositoryReport) -> RepositoryReport:
     """Return a copy of a report with only the image references and proposals on which somebody may want to act."""
     return replace(
         repository,
-        verdicts=tuple(each for each in repository.verdicts if each.status not in _STATUSES_WITHOUT_ACTION),
+        verdicts=tuple(each for each in repository.verdicts if each.status.needs_action),
         unsupported=(),
         proposals=tuple(
             each for each in repository.proposals if each.outcome is not ProposalOutcome.UNCHANGED or is_overdue(each)
@@ -226,7 +225,7 @@ def _render_signatures(entry: Verdict | UnsupportedText, evidence: Mapping[Trans
     Yield nothing if the image reference has no update. If the update is refused, yield nothing, too, because the reason
     for the refusal already names the signers.
     """
-    if isinstance(entry, UnsupportedText) or entry.status not in UPDATABLE_STATUSES or entry.transition is None:
+    if isinstance(entry, UnsupportedText) or not entry.status.is_updatable or entry.transition is None:
         return
     known = evidence.get(entry.transition)
     if known is not None and known.signatures is not None:
@@ -250,7 +249,7 @@ def _format_entry(entry: Verdict | UnsupportedText, width: int, evidence: Mappin
     words = f"{entry.status}"
     if entry.reason is not None:
         words += f" ({entry.reason})" + (f": {make_console_line(entry.detail)}" if entry.detail else "")
-    if entry.new_digest is not None and entry.status in UPDATABLE_STATUSES:
+    if entry.new_digest is not None and entry.status.is_updatable:
         words = _describe_update(entry, evidence)
     mark, style = _MARKS[entry.status]
     return StyledLine(head, f"{mark} {_format_image(entry).ljust(width)}  {words}", style)
@@ -333,7 +332,7 @@ def _explain_reasons(repositories: Iterable[RepositoryReport]) -> Iterator[Line]
 
 def _render_written(written_paths: Sequence[FilePath] | None, tree: RepositoryReport) -> Iterator[str]:
     if written_paths is None:
-        if any(verdict.status in UPDATABLE_STATUSES for verdict in tree.verdicts):
+        if any(verdict.status.is_updatable for verdict in tree.verdicts):
             yield "Nothing was written; --write writes this into the files."
         return
     yield f"Wrote {len(written_paths)} file{'' if len(written_paths) == 1 else 's'}."

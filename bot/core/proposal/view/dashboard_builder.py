@@ -20,18 +20,15 @@ from bot.core.proposal.view.dashboard_rows import BranchRows, sort_references
 from bot.model.dashboard import UserRequest
 from bot.model.evidence import Evidence
 from bot.model.report import Verdict
-from bot.model.vocabulary import ProposalOutcome, ReferenceStatus
+from bot.model.vocabulary import HELD_STATUSES, OPEN_OUTCOMES, ProposalOutcome, ReferenceStatus
 
 VERSION = 1
 MIN_BULK = 2
 """Proposals from which on there is a checkbox for all of them."""
 
 _WAITING = frozenset({ProposalOutcome.DEFERRED, ProposalOutcome.WOULD_OPEN})
-_CURRENT = frozenset(
-    {ProposalOutcome.OPENED, ProposalOutcome.REFRESHED, ProposalOutcome.UNCHANGED, ProposalOutcome.WOULD_REFRESH}
-)
-_PENDING = _WAITING | _CURRENT | {ProposalOutcome.LEFT_ALONE}
-_HELD = frozenset({ReferenceStatus.HELD, ReferenceStatus.REFUSED})
+_LEFT = frozenset({ProposalOutcome.LEFT_ALONE})
+_CURRENT = OPEN_OUTCOMES - _LEFT
 
 
 def build_dashboard(branches: Sequence[BranchReport], rows: int, *, is_public: bool = False) -> DashboardView:
@@ -44,16 +41,16 @@ def build_dashboard(branches: Sequence[BranchReport], rows: int, *, is_public: b
     branch_rows = [BranchRows(each, is_public=is_public, has_several=has_several) for each in branches]
     waiting = _list_entries(branch_rows, _WAITING, UserRequest.OPEN)
     current = _list_entries(branch_rows, _CURRENT, UserRequest.REBASE)
-    left = _list_entries(branch_rows, {ProposalOutcome.LEFT_ALONE}, UserRequest.REBASE)
+    left = _list_entries(branch_rows, _LEFT, UserRequest.REBASE)
     declined = _list_entries(branch_rows, {ProposalOutcome.DECLINED}, UserRequest.AGAIN)
     failed = _list_entries(branch_rows, {ProposalOutcome.FAILED}, None)
     blocked = _list_references(branch_rows, {ReferenceStatus.BLOCKED})
     stuck = tuple(each for one in branch_rows for each in one.list_stuck_updates())
-    held = _list_references(branch_rows, _HELD)
+    held = _list_references(branch_rows, HELD_STATUSES)
     superseded = _list_references(branch_rows, {ReferenceStatus.SUPERSEDED})
     unknown = _list_references(branch_rows, {ReferenceStatus.UNRESOLVED})
     detected = tuple(each for one in branch_rows for each in one.list_detected_files())
-    pending = [each for one in branch_rows for each in one.collect_evidence(_PENDING)]
+    pending = [each for one in branch_rows for each in one.collect_evidence(_WAITING | OPEN_OUTCOMES)]
     notes = dict.fromkeys(each.report.note for each in branches)
     effect = summarise_effect(pending)
     lists = (blocked, stuck, waiting, current, left, declined, failed, held, superseded, unknown)

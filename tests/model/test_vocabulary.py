@@ -1,0 +1,16 @@
+"""Tests of the properties that several outputs share."""
+
+import pytest
+
+from bot.model.vocabulary import ProposalOutcome, ReferenceStatus
+
+
+@pytest.mark.parametrize("status", ReferenceStatus)
+def test_updatable_and_held_statuses_are_disjoint_and_need_action(status):
+    assert not (status.is_updatable and status.is_held)
+    assert status.needs_action or not (status.is_updatable or status.is_held)
+
+
+def test_open_outcomes_are_those_with_an_open_pull_request():
+    open_outcomes = {outcome.value for outcome in ProposalOutcome if outcome.is_open}
+    assert open_outcomes == {"opened", "refreshed", "unchanged", "left-alone", "would-refresh"}
