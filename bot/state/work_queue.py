@@ -321,6 +321,7 @@ def _build_pending_row(request: WorkRequest, now: datetime) -> dict[str, Any]:
         "latest_due_at": now + (request.longest_delay if request.longest_delay is not None else request.delay),
         "pushed_at": request.pushed_at,
         "attempts": 0,
+        "interruptions": 0,
     }
 
 

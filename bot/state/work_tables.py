@@ -41,7 +41,7 @@ PENDING_WORK = Table(
     Column("claimed_until", UtcDateTime),
     Column("attempts", Integer, nullable=False),
     Column("error", Text),
-    Column("interruptions", Integer, nullable=False, server_default="0"),  # an older release inserts rows without it
+    Column("interruptions", Integer, nullable=False),
     Index("pending_work_by_priority", "priority", "requested_at"),
     sqlite_with_rowid=False,
 )

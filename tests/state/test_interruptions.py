@@ -92,15 +92,3 @@ def test_no_request_shortens_the_wait_of_work_that_ends_processes(queue, place):
     assert (visits[WorkKind.VISIT].interrupted, visits[WorkKind.VISIT].failing) == (1, 0)
     [failing] = DatabaseServiceReader(place.database()).list_failing(10)
     assert (failing.key, failing.interruptions) == (WEB, MAX_INTERRUPTIONS)
-
-
-def test_older_release_can_request_work(queue, place):
-    request_work(queue, API)
-    with place.database().open_for_row_writes() as connection:
-        columns = "kind, forge, host, tag, priority, reason, trace, version, requested_at, due_at, latest_due_at"
-        columns += ", attempts"
-        connection.exec_driver_sql(
-            f"INSERT INTO pending_work (repository, {columns}) SELECT 'acme/web', {columns} FROM pending_work"
-        )
-    claimed = queue.claim_work("a", WorkKind, 10, LEASE)
-    assert {(each.key, each.interruptions) for each in claimed} == {(API, 0), (WEB, 0)}
