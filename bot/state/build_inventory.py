@@ -17,10 +17,10 @@ from bot.state.inventory_tables import (
     BRANCH_KEY_COLUMNS,
     BRANCHES,
     DIGESTS,
+    HELD_DIGESTS,
     IMAGE_REFERENCES,
     NO_DIGEST,
     NO_TAG,
-    SPANS,
     TAGS,
 )
 from bot.state.stored_rows import read_rows
@@ -71,20 +71,20 @@ class DatabaseBuildInventory:
         Those that were added last come first. For each tag, at most `MAX_HELD_PER_TAG` digests are returned. If
         `repositories` is not empty, only the tags in these git repositories count.
         """
-        first_seen = func.max(SPANS.c.first_seen)
+        first_seen = func.max(HELD_DIGESTS.c.first_seen)
         query = (
-            select(SPANS.c.tag, TAGS.c.repository, TAGS.c.tag.label("name"), DIGESTS.c.digest)
-            .join(DIGESTS, DIGESTS.c.id == SPANS.c.digest)
-            .join(TAGS, TAGS.c.id == SPANS.c.tag)
+            select(HELD_DIGESTS.c.tag, TAGS.c.repository, TAGS.c.tag.label("name"), DIGESTS.c.digest)
+            .join(DIGESTS, DIGESTS.c.id == HELD_DIGESTS.c.digest)
+            .join(TAGS, TAGS.c.id == HELD_DIGESTS.c.tag)
             .where(DIGESTS.c.digest != NO_DIGEST)
-            .group_by(SPANS.c.tag, TAGS.c.repository, TAGS.c.tag, DIGESTS.c.digest)
+            .group_by(HELD_DIGESTS.c.tag, TAGS.c.repository, TAGS.c.tag, DIGESTS.c.digest)
             .order_by(first_seen.desc(), TAGS.c.repository, TAGS.c.tag, DIGESTS.c.digest)
         )
         counts: dict[int, int] = defaultdict(int)
         found: list[ImageName] = []
         with self._database.open_for_reading() as connection:
             for batch in split_into_batches(_list_base_tags(connection, repositories)):
-                for row in read_rows(connection, query.where(SPANS.c.tag.in_(batch))):
+                for row in read_rows(connection, query.where(HELD_DIGESTS.c.tag.in_(batch))):
                     counts[row.tag] += 1
                     if counts[row.tag] <= MAX_HELD_PER_TAG:
                         found.append(_build_reference(row.repository, row.name, row.digest))

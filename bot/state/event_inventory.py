@@ -23,7 +23,7 @@ from bot.state.inventory_tables import (
     SETTLED_BRANCHES,
     TAGS,
 )
-from bot.state.tables import ANSWERS, split_into_batches
+from bot.state.tables import TAG_DESCRIPTORS, split_into_batches
 
 
 class DatabaseEventInventory:
@@ -58,13 +58,15 @@ class DatabaseEventInventory:
 
     def list_lookups(self, registry: str) -> Mapping[TagRef, datetime | None]:
         """Return the tags of a registry that base branches use, and when each was last looked up successfully."""
-        is_tag = and_(ANSWERS.c.repository == TAGS.c.repository, ANSWERS.c.tag == TAGS.c.tag)
-        query = select(TAGS.c.repository, TAGS.c.tag, ANSWERS.c.answered_at).join(ANSWERS, is_tag, isouter=True)
+        is_tag = and_(TAG_DESCRIPTORS.c.repository == TAGS.c.repository, TAG_DESCRIPTORS.c.tag == TAGS.c.tag)
+        query = select(TAGS.c.repository, TAGS.c.tag, TAG_DESCRIPTORS.c.looked_up_at).join(
+            TAG_DESCRIPTORS, is_tag, isouter=True
+        )
         is_of_registry = TAGS.c.repository.startswith(f"{registry}/", autoescape=True)
         with self._database.open_for_reading() as connection:
             rows = connection.execute(query.where(is_of_registry, _IS_LOOKED_UP)).all()
             return {
-                tag_ref: row.answered_at if isinstance(row.answered_at, datetime) else None
+                tag_ref: row.looked_up_at if isinstance(row.looked_up_at, datetime) else None
                 for row in rows
                 if (tag_ref := TagRef(row.repository, row.tag)).host == registry
             }

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 
 from bot.model.image_name import Digest, TagRef
 from bot.state.database import Database
-from bot.state.inventory_tables import DIGESTS, NO_DIGEST, SPANS, TAGS
+from bot.state.inventory_tables import DIGESTS, HELD_DIGESTS, NO_DIGEST, TAGS
 from bot.state.stored_rows import read_rows
 
 MAX_HELD = 20
@@ -21,11 +21,11 @@ class DatabaseHeldDigests:
 
     def load_held_digests(self, tag_ref: TagRef) -> tuple[Digest, ...]:
         """Return the digests that base branches contained for a tag, those that were added last first."""
-        first_seen = func.max(SPANS.c.first_seen)
+        first_seen = func.max(HELD_DIGESTS.c.first_seen)
         query = (
             select(DIGESTS.c.digest)
-            .join(SPANS, SPANS.c.digest == DIGESTS.c.id)
-            .join(TAGS, TAGS.c.id == SPANS.c.tag)
+            .join(HELD_DIGESTS, HELD_DIGESTS.c.digest == DIGESTS.c.id)
+            .join(TAGS, TAGS.c.id == HELD_DIGESTS.c.tag)
             .where(TAGS.c.repository == tag_ref.repository, TAGS.c.tag == tag_ref.tag, DIGESTS.c.digest != NO_DIGEST)
             .group_by(DIGESTS.c.digest)
             .order_by(first_seen.desc(), DIGESTS.c.digest)

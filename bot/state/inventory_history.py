@@ -20,13 +20,13 @@ from bot.state.inventory_tables import (
     BRANCH_KEY_COLUMNS,
     BRANCHES,
     DIGESTS,
+    HELD_DIGESTS,
     IMAGE_REFERENCES,
     REQUESTS,
-    SPANS,
     TAGS,
 )
 from bot.state.stored_rows import read_rows
-from bot.state.tables import SIGHTINGS, split_into_batches
+from bot.state.tables import TAG_OBSERVATIONS, split_into_batches
 
 
 def read_repository_history(connection: Connection, repository: str) -> FleetHistory:
@@ -38,7 +38,7 @@ def read_repository_history(connection: Connection, repository: str) -> FleetHis
 def read_image_history(connection: Connection, image: ImageName) -> FleetHistory:
     """Return the history of an image in all base branches. If `image` has a tag, only its history is returned."""
     is_image = TAGS.c.repository == image.repository
-    spans = select(SPANS.c.branch).join(TAGS, TAGS.c.id == SPANS.c.tag).where(is_image)
+    spans = select(HELD_DIGESTS.c.branch).join(TAGS, TAGS.c.id == HELD_DIGESTS.c.tag).where(is_image)
     if image.tag is not None:
         is_image &= TAGS.c.tag == image.tag
     return read_fleet_history(connection, is_image, BRANCHES.c.id.in_(spans))
@@ -52,7 +52,7 @@ def read_patch_history(connection: Connection, since: datetime) -> FleetHistory:
     is_recent = or_(REQUESTS.c.ended_at >= since, REQUESTS.c.state == RequestState.OPEN.value)
     is_fixing = REQUESTS.c.fixes.is_not(None) & is_recent
     branches = BRANCHES.c.id.in_(select(REQUESTS.c.branch).where(is_fixing))
-    is_held = branches & or_(SPANS.c.ended_at.is_(None), SPANS.c.ended_at >= since)
+    is_held = branches & or_(HELD_DIGESTS.c.ended_at.is_(None), HELD_DIGESTS.c.ended_at >= since)
     return read_fleet_history(connection, is_held, is_fixing, has_owners=True)
 
 
@@ -65,7 +65,11 @@ def read_image_requests(
     """
     columns = [column for column in REQUESTS.c if column is not REQUESTS.c.branch]
     for batch in split_into_batches(sorted(repositories)):
-        users = select(SPANS.c.branch).join(TAGS, TAGS.c.id == SPANS.c.tag).where(TAGS.c.repository.in_(batch))
+        users = (
+            select(HELD_DIGESTS.c.branch)
+            .join(TAGS, TAGS.c.id == HELD_DIGESTS.c.tag)
+            .where(TAGS.c.repository.in_(batch))
+        )
         is_recent = or_(REQUESTS.c.opened_at.is_(None), REQUESTS.c.opened_at >= since)
         yield from _read_requests(
             connection,
@@ -94,12 +98,24 @@ def read_fleet_history(
 
 
 def _select_spans(condition: ColumnElement[bool]) -> Select[Any]:
-    columns = (TAGS.c.repository.label("image"), TAGS.c.tag, DIGESTS.c.digest, SPANS.c.first_seen, SPANS.c.ended_at)
+    columns = (
+        TAGS.c.repository.label("image"),
+        TAGS.c.tag,
+        DIGESTS.c.digest,
+        HELD_DIGESTS.c.first_seen,
+        HELD_DIGESTS.c.ended_at,
+    )
     return (
-        select(*BRANCH_KEY_COLUMNS, BRANCHES.c.first_read_at, SPANS.c.branch, SPANS.c.tag.label("tag_id"), *columns)
-        .join(BRANCHES, BRANCHES.c.id == SPANS.c.branch)
-        .join(TAGS, TAGS.c.id == SPANS.c.tag)
-        .join(DIGESTS, DIGESTS.c.id == SPANS.c.digest)
+        select(
+            *BRANCH_KEY_COLUMNS,
+            BRANCHES.c.first_read_at,
+            HELD_DIGESTS.c.branch,
+            HELD_DIGESTS.c.tag.label("tag_id"),
+            *columns,
+        )
+        .join(BRANCHES, BRANCHES.c.id == HELD_DIGESTS.c.branch)
+        .join(TAGS, TAGS.c.id == HELD_DIGESTS.c.tag)
+        .join(DIGESTS, DIGESTS.c.id == HELD_DIGESTS.c.digest)
         .where(condition)
     )
 
@@ -119,9 +135,9 @@ def _read_observations(connection: Connection, repositories: Collection[str]) ->
     for batch in split_into_batches(sorted(repositories)):
         rows = read_rows(
             connection,
-            select(SIGHTINGS)
-            .where(SIGHTINGS.c.repository.in_(batch))
-            .order_by(SIGHTINGS.c.repository, SIGHTINGS.c.tag, SIGHTINGS.c.ordinal),
+            select(TAG_OBSERVATIONS)
+            .where(TAG_OBSERVATIONS.c.repository.in_(batch))
+            .order_by(TAG_OBSERVATIONS.c.repository, TAG_OBSERVATIONS.c.tag, TAG_OBSERVATIONS.c.ordinal),
         )
         for row in rows:
             tag_ref = TagRef(row.repository, row.tag)

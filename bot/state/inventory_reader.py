@@ -20,15 +20,15 @@ from bot.state.inventory_rows import parse_targets
 from bot.state.inventory_tables import (
     BRANCHES,
     DIGESTS,
+    HELD_DIGESTS,
     IMAGE_REFERENCES,
     NO_DIGEST,
     NO_TAG,
     REQUESTS,
-    SPANS,
     TAGS,
 )
 from bot.state.stored_rows import read_rows
-from bot.state.tables import ANSWERS, DamagedValue, split_into_batches
+from bot.state.tables import TAG_DESCRIPTORS, DamagedValue, split_into_batches
 
 _Requests = dict[tuple[int, str], list[UpdateRequest]]
 """Open requests by the number of the branch and the tag that they update."""
@@ -69,10 +69,10 @@ class DatabaseInventoryReader:
 
     def list_pointing_tags(self, digest: Digest) -> Mapping[TagRef, datetime]:
         """Return the tags that pointed to a digest at their last lookup, sorted, each with the time of this lookup."""
-        columns = (ANSWERS.c.repository, ANSWERS.c.tag, ANSWERS.c.answered_at)
-        query = select(*columns).where(ANSWERS.c.digest == digest).order_by(*columns[:2])
+        columns = (TAG_DESCRIPTORS.c.repository, TAG_DESCRIPTORS.c.tag, TAG_DESCRIPTORS.c.looked_up_at)
+        query = select(*columns).where(TAG_DESCRIPTORS.c.digest == digest).order_by(*columns[:2])
         with self._database.open_for_reading() as connection:
-            return {TagRef(row.repository, row.tag): row.answered_at for row in read_rows(connection, query)}
+            return {TagRef(row.repository, row.tag): row.looked_up_at for row in read_rows(connection, query)}
 
     def load_coverage(self) -> InventoryCoverage:
         """Return the number of base branches in the state, and the age of the data.
@@ -114,10 +114,10 @@ def _get_sort_key(usage: ImageUsage) -> tuple[str | int, ...]:
 
 def _select_usages(image: ImageName) -> Select[Any]:
     is_held = and_(
-        SPANS.c.branch == IMAGE_REFERENCES.c.branch,
-        SPANS.c.tag == IMAGE_REFERENCES.c.tag,
-        SPANS.c.digest == IMAGE_REFERENCES.c.digest,
-        SPANS.c.ended_at.is_(None),
+        HELD_DIGESTS.c.branch == IMAGE_REFERENCES.c.branch,
+        HELD_DIGESTS.c.tag == IMAGE_REFERENCES.c.tag,
+        HELD_DIGESTS.c.digest == IMAGE_REFERENCES.c.digest,
+        HELD_DIGESTS.c.ended_at.is_(None),
     )
     columns = (
         *(BRANCHES.c[name] for name in ("forge", "host", "repository", "base_branch")),
@@ -127,7 +127,7 @@ def _select_usages(image: ImageName) -> Select[Any]:
         IMAGE_REFERENCES.c.owners,
         TAGS.c.tag,
         DIGESTS.c.digest,
-        SPANS.c.first_seen,
+        HELD_DIGESTS.c.first_seen,
     )
     return (
         select(*columns)
@@ -135,7 +135,7 @@ def _select_usages(image: ImageName) -> Select[Any]:
         .join(IMAGE_REFERENCES, IMAGE_REFERENCES.c.tag == TAGS.c.id)
         .join(DIGESTS, DIGESTS.c.id == IMAGE_REFERENCES.c.digest)
         .join(BRANCHES, BRANCHES.c.id == IMAGE_REFERENCES.c.branch)
-        .outerjoin(SPANS, is_held)
+        .outerjoin(HELD_DIGESTS, is_held)
         .where(TAGS.c.repository == image.repository, _is_tag(image.tag), _is_digest(image.digest))
     )
 

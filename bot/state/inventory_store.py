@@ -26,13 +26,13 @@ from bot.state.inventory_tables import (
     BRANCH_TAGS,
     BRANCHES,
     DIGESTS,
+    EVIDENCE,
+    HELD_DIGESTS,
     IMAGE_REFERENCES,
     REPORTS,
     REQUESTS,
     SETTLED_BRANCHES,
-    SPANS,
     TAGS,
-    TRANSITION_EVIDENCE,
 )
 from bot.state.inventory_writer import VisitWriter, delete_unneeded_evidence
 from bot.state.stored_rows import read_rows
@@ -75,10 +75,10 @@ class DatabaseInventoryStore:
         """Return the evidence of the last visit for these transitions. Transitions without evidence are missing."""
         transitions_by_text = {serialise_transition(transition): transition for transition in transitions}
         evidence: dict[Transition, Evidence] = {}
-        stored_text = TRANSITION_EVIDENCE.c.transition
+        stored_text = EVIDENCE.c.transition
         with self._database.open_for_reading() as connection:
             for batch in split_into_batches(list(transitions_by_text)):
-                for row in read_rows(connection, select(TRANSITION_EVIDENCE).where(stored_text.in_(batch))):
+                for row in read_rows(connection, select(EVIDENCE).where(stored_text.in_(batch))):
                     if (parsed := parse_evidence(row.document)) is not None:
                         evidence[transitions_by_text[row.transition]] = parsed
         return evidence
@@ -215,6 +215,6 @@ def _prune(connection: Connection, at: datetime) -> None:
         for table in BRANCH_DETAILS:
             connection.execute(delete(table).where(table.c.branch.in_(batch)))
         connection.execute(delete(BRANCHES).where(BRANCHES.c.id.in_(batch)))
-    connection.execute(delete(SPANS).where(SPANS.c.ended_at < too_old))
+    connection.execute(delete(HELD_DIGESTS).where(HELD_DIGESTS.c.ended_at < too_old))
     connection.execute(delete(REQUESTS).where(REQUESTS.c.ended_at < too_old))
     delete_unneeded_evidence(connection)

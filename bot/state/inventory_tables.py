@@ -112,15 +112,15 @@ IMAGE_REFERENCES = Table(
 )
 """The image references of a branch as its last visit read them."""
 
-SPANS = Table(
-    "spans",
+HELD_DIGESTS = Table(
+    "held_digests",
     METADATA,
     _key_column("branch"),
     _key_column("tag"),
     _key_column("digest"),
     Column("first_seen", UtcDateTime, primary_key=True),
     Column("ended_at", UtcDateTime),
-    Index("spans_by_tag", "tag", "digest"),
+    Index("held_digests_by_tag", "tag", "digest"),
     sqlite_with_rowid=False,
 )
 """The unbroken times in which a branch held a digest for a tag. The end is NULL if the branch still holds it."""
@@ -151,8 +151,8 @@ REQUESTS = Table(
 REPORTS = Table("reports", METADATA, _key_column("branch"), Column("document", Text, nullable=False))
 """The report of the last visit of a branch."""
 
-TRANSITION_EVIDENCE = Table(
-    "transition_evidence",
+EVIDENCE = Table(
+    "evidence",
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("transition", Text, nullable=False),
@@ -184,5 +184,5 @@ last one of the base branch."""
 
 SETTLED_DETAILS = (SETTLED_BRANCHES, BRANCH_TAGS, BRANCH_TAG_LISTS, BRANCH_EVIDENCE)
 """The tables whose rows exist only while a branch is settled."""
-BRANCH_DETAILS = (*SETTLED_DETAILS, IMAGE_REFERENCES, SPANS, REQUESTS, REPORTS, FAILED_CHECKS)
+BRANCH_DETAILS = (*SETTLED_DETAILS, IMAGE_REFERENCES, HELD_DIGESTS, REQUESTS, REPORTS, FAILED_CHECKS)
 """All tables whose rows belong to a branch."""

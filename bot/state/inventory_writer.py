@@ -25,6 +25,8 @@ from bot.state.inventory_tables import (
     BRANCH_TAG_LISTS,
     BRANCH_TAGS,
     BRANCHES,
+    EVIDENCE,
+    HELD_DIGESTS,
     IMAGE_REFERENCES,
     NO_DIGEST,
     NO_TAG,
@@ -32,8 +34,6 @@ from bot.state.inventory_tables import (
     REQUESTS,
     SETTLED_BRANCHES,
     SETTLED_DETAILS,
-    SPANS,
-    TRANSITION_EVIDENCE,
 )
 from bot.state.stored_rows import read_rows
 from bot.state.tables import LONGEST_RUN, UtcDateTime, split_into_batches, write_rows
@@ -124,12 +124,12 @@ class VisitWriter:
         needed = {each for visit in visits if visit.settled is not None for each in _list_transitions(visit)}
         new = sorted((needed & self._evidence.keys()) - self._evidence_ids.keys(), key=lambda each: each.sort_key)
         documents = {serialise_transition(each): serialise_evidence(self._evidence[each]) for each in new}
-        stored = TRANSITION_EVIDENCE.c.transition
+        stored = EVIDENCE.c.transition
         ids: dict[str, int] = {}
         for batch in split_into_batches([each for each, document in documents.items() if document is not None]):
             rows = [{"transition": each, "document": documents[each]} for each in batch]
-            write_rows(self._connection, TRANSITION_EVIDENCE, rows, key=("transition",))
-            found = select(stored, TRANSITION_EVIDENCE.c.id).where(stored.in_(batch))
+            write_rows(self._connection, EVIDENCE, rows, key=("transition",))
+            found = select(stored, EVIDENCE.c.id).where(stored.in_(batch))
             ids.update((row.transition, row.id) for row in self._connection.execute(found))
         self._evidence_ids.update((each, ids.get(serialise_transition(each))) for each in new)
 
@@ -178,8 +178,8 @@ class VisitWriter:
         held, open_spans = defaultdict[int, set[_Held]](set), defaultdict[int, dict[_Held, datetime]](dict)
         for row in reference_rows:
             held[row["branch"]].add((row["tag"], row["digest"]))
-        is_open = (SPANS.c.branch.in_(ids), SPANS.c.ended_at.is_(None))
-        for span in read_rows(self._connection, select(SPANS).where(*is_open), tolerated=("first_seen",)):
+        is_open = (HELD_DIGESTS.c.branch.in_(ids), HELD_DIGESTS.c.ended_at.is_(None))
+        for span in read_rows(self._connection, select(HELD_DIGESTS).where(*is_open), tolerated=("first_seen",)):
             if isinstance(span.first_seen, datetime):
                 open_spans[span.branch][span.tag, span.digest] = span.first_seen
             else:
@@ -199,27 +199,32 @@ class VisitWriter:
             ]
         self._end_spans(ended)
         if begun:
-            self._connection.execute(insert(SPANS), begun)
+            self._connection.execute(insert(HELD_DIGESTS), begun)
 
     def _delete_open_spans(self, branch: int, tag: int, digest: int) -> None:
         """Delete a damaged span. Its beginning is lost, and another span begins now."""
-        is_same = (SPANS.c.branch == branch, SPANS.c.tag == tag, SPANS.c.digest == digest, SPANS.c.ended_at.is_(None))
-        self._connection.execute(delete(SPANS).where(*is_same))
+        is_same = (
+            HELD_DIGESTS.c.branch == branch,
+            HELD_DIGESTS.c.tag == tag,
+            HELD_DIGESTS.c.digest == digest,
+            HELD_DIGESTS.c.ended_at.is_(None),
+        )
+        self._connection.execute(delete(HELD_DIGESTS).where(*is_same))
 
     def _end_spans(self, spans: Sequence[dict[str, Any]]) -> None:
         """End spans. A span that began in a run of the same time is deleted, because it would have no duration."""
         is_same = (
-            SPANS.c.branch == bindparam("of"),
-            SPANS.c.tag == bindparam("tagged"),
-            SPANS.c.digest == bindparam("with"),
-            SPANS.c.first_seen == bindparam("since"),
+            HELD_DIGESTS.c.branch == bindparam("of"),
+            HELD_DIGESTS.c.tag == bindparam("tagged"),
+            HELD_DIGESTS.c.digest == bindparam("with"),
+            HELD_DIGESTS.c.first_seen == bindparam("since"),
         )
         begun_now = [span for span in spans if span["since"] >= self._at]
         begun_before = [span for span in spans if span["since"] < self._at]
         if begun_now:
-            self._connection.execute(delete(SPANS).where(*is_same), begun_now)
+            self._connection.execute(delete(HELD_DIGESTS).where(*is_same), begun_now)
         if begun_before:
-            self._connection.execute(update(SPANS).where(*is_same).values(ended_at=self._at), begun_before)
+            self._connection.execute(update(HELD_DIGESTS).where(*is_same).values(ended_at=self._at), begun_before)
 
     def _write_requests(self, visits: Sequence[_NumberedVisit], ids: Sequence[int]) -> None:
         """Write the requests of branches. An open request that the forge no longer lists was closed."""
@@ -355,5 +360,5 @@ def _build_ci_columns(request: StoredRequest, known: Mapping[str, Any]) -> dict[
 
 def delete_unneeded_evidence(connection: Connection) -> None:
     """Delete the evidence that no report of a settled branch needs."""
-    is_needed = select(BRANCH_EVIDENCE.c.branch).where(BRANCH_EVIDENCE.c.evidence == TRANSITION_EVIDENCE.c.id).exists()
-    connection.execute(delete(TRANSITION_EVIDENCE).where(~is_needed))
+    is_needed = select(BRANCH_EVIDENCE.c.branch).where(BRANCH_EVIDENCE.c.evidence == EVIDENCE.c.id).exists()
+    connection.execute(delete(EVIDENCE).where(~is_needed))

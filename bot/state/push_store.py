@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 from bot.model.branch_ownership import BranchPush
 from bot.model.forge import GitRepository
 from bot.state.database import Database
-from bot.state.tables import PUSHES, TAGS_KEPT, write_rows
+from bot.state.tables import BRANCH_PUSHES, TAGS_KEPT, write_rows
 
 
 class DatabasePushStore:
@@ -22,12 +22,12 @@ class DatabasePushStore:
     def load_pushes(self, repository: GitRepository) -> Mapping[str, BranchPush]:
         """Return the last commit that basebump pushed to each branch of a repository, by branch name."""
         is_same = (
-            PUSHES.c.forge == repository.forge,
-            PUSHES.c.host == repository.server,
-            PUSHES.c.repository == repository.name,
+            BRANCH_PUSHES.c.forge == repository.forge,
+            BRANCH_PUSHES.c.host == repository.server,
+            BRANCH_PUSHES.c.repository == repository.name,
         )
         with self._database.open_for_reading() as connection:
-            rows = connection.execute(select(PUSHES).where(*is_same)).all()
+            rows = connection.execute(select(BRANCH_PUSHES).where(*is_same)).all()
         return {row.branch: BranchPush(row.commit_id, row.intent) for row in rows}
 
     def record_pushes(self, pushes: Mapping[GitRepository, Mapping[str, BranchPush]], at: datetime) -> None:
@@ -46,5 +46,5 @@ class DatabasePushStore:
             for branch, push in branches.items()
         ]
         with self._database.open_for_writing() as connection:
-            write_rows(connection, PUSHES, rows)
-            connection.execute(delete(PUSHES).where(PUSHES.c.pushed_at < at - TAGS_KEPT))
+            write_rows(connection, BRANCH_PUSHES, rows)
+            connection.execute(delete(BRANCH_PUSHES).where(BRANCH_PUSHES.c.pushed_at < at - TAGS_KEPT))

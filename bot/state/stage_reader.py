@@ -34,9 +34,9 @@ from bot.state.inventory_tables import (
     BRANCH_KEY_COLUMNS,
     BRANCHES,
     DIGESTS,
+    HELD_DIGESTS,
     IMAGE_REFERENCES,
     REQUESTS,
-    SPANS,
     TAGS,
 )
 from bot.state.stored_rows import read_rows
@@ -108,7 +108,7 @@ class DatabaseStageReader:
     def load_image_facts(self, image: ImageName) -> StageFacts:
         """Return the facts about an image in all base branches."""
         is_image = TAGS.c.repository == image.repository
-        users = select(SPANS.c.branch).join(TAGS, TAGS.c.id == SPANS.c.tag).where(is_image)
+        users = select(HELD_DIGESTS.c.branch).join(TAGS, TAGS.c.id == HELD_DIGESTS.c.tag).where(is_image)
         return self._load(is_image, is_image, REQUESTS.c.branch.in_(users), is_whole_fleet=True)
 
     def load_repository_facts(self, *repositories: str) -> StageFacts:
@@ -186,10 +186,10 @@ def _read_uses(
 ) -> tuple[Sequence[StoredUse], Mapping[BranchKey, str]]:
     """Return the references for which the condition holds, and the heads of their base branches."""
     is_held = and_(
-        SPANS.c.branch == IMAGE_REFERENCES.c.branch,
-        SPANS.c.tag == IMAGE_REFERENCES.c.tag,
-        SPANS.c.digest == IMAGE_REFERENCES.c.digest,
-        SPANS.c.ended_at.is_(None),
+        HELD_DIGESTS.c.branch == IMAGE_REFERENCES.c.branch,
+        HELD_DIGESTS.c.tag == IMAGE_REFERENCES.c.tag,
+        HELD_DIGESTS.c.digest == IMAGE_REFERENCES.c.digest,
+        HELD_DIGESTS.c.ended_at.is_(None),
     )
     references = IMAGE_REFERENCES.c
     columns = (
@@ -199,9 +199,9 @@ def _read_uses(
         TAGS.c.repository.label("image"),
         TAGS.c.tag,
         DIGESTS.c.digest,
-        SPANS.c.first_seen,
+        HELD_DIGESTS.c.first_seen,
     )
-    query = select(*columns).select_from(_USES.outerjoin(SPANS, is_held)).where(condition)
+    query = select(*columns).select_from(_USES.outerjoin(HELD_DIGESTS, is_held)).where(condition)
     keys: dict[int, BranchKey] = {}
     heads: dict[BranchKey, str] = {}
     uses: list[StoredUse] = []
@@ -240,7 +240,7 @@ def _select_needed_spans(repositories: Collection[str]) -> ColumnElement[bool]:
     """Return the condition for the spans of a whole fleet that the stages depend on."""
     if len(repositories) > BATCH_SIZE:
         return true()
-    return or_(SPANS.c.ended_at.is_(None), TAGS.c.repository.in_(sorted(repositories)))
+    return or_(HELD_DIGESTS.c.ended_at.is_(None), TAGS.c.repository.in_(sorted(repositories)))
 
 
 def _list_indexes(uses: Iterable[StoredUse], history: FleetHistory, repositories: Collection[str]) -> frozenset[Digest]:

@@ -20,12 +20,12 @@ from bot.state.database import Database
 from bot.state.documents import parse_document, serialise_document
 from bot.state.stored_rows import read_rows
 from bot.state.tables import (
-    ANSWERS,
-    ENDS,
-    EVIDENCE,
     LONGEST_RUN,
     MANIFESTS,
-    SIGHTINGS,
+    SCANS,
+    SUPERSEDED_TAGS,
+    TAG_DESCRIPTORS,
+    TAG_OBSERVATIONS,
     TAGS_KEPT,
     split_into_batches,
     write_rows,
@@ -34,7 +34,7 @@ from bot.state.tables import (
 MANIFESTS_KEPT = timedelta(days=90)
 """How long a manifest is kept. Fetching it again every few months costs less than keeping the manifests of images that
 are no longer used."""
-EVIDENCE_KEPT = timedelta(days=5)
+SCANS_KEPT = timedelta(days=5)
 """How long a scan is kept. Databases are built several times a day, and scanners refuse a database of this age."""
 
 _MANIFEST_ADAPTER = TypeAdapter(CachedManifest)
@@ -51,21 +51,23 @@ class DatabaseStateStore:
     def load_observations(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, tuple[TagObservation, ...]]:
         """Return the observations of each tag, oldest first. Tags without observations are left out."""
         requested_tags, observations = set(tag_refs), defaultdict[TagRef, list[TagObservation]](list)
-        order = (SIGHTINGS.c.repository, SIGHTINGS.c.tag, SIGHTINGS.c.ordinal)
+        order = (TAG_OBSERVATIONS.c.repository, TAG_OBSERVATIONS.c.tag, TAG_OBSERVATIONS.c.ordinal)
         with self._database.open_for_reading() as connection:
             for repositories in split_into_batches(sorted({tag_ref.repository for tag_ref in requested_tags})):
-                query = select(SIGHTINGS).where(SIGHTINGS.c.repository.in_(repositories)).order_by(*order)
+                query = select(TAG_OBSERVATIONS).where(TAG_OBSERVATIONS.c.repository.in_(repositories)).order_by(*order)
                 for row in read_rows(connection, query):
                     if (tag_ref := TagRef(row.repository, row.tag)) in requested_tags:
                         observations[tag_ref].append(_build_observation(row))
-        return {tag_ref: tuple(sightings) for tag_ref, sightings in observations.items()}
+        return {tag_ref: tuple(found) for tag_ref, found in observations.items()}
 
     def load_descriptors(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, TagDescriptor]:
         """Return the last descriptor of each tag. Tags without a stored descriptor are left out."""
         descriptors: dict[TagRef, TagDescriptor] = {}
         with self._database.open_for_reading() as connection:
             for repositories in split_into_batches(sorted({tag_ref.repository for tag_ref in tag_refs})):
-                for row in read_rows(connection, select(ANSWERS).where(ANSWERS.c.repository.in_(repositories))):
+                for row in read_rows(
+                    connection, select(TAG_DESCRIPTORS).where(TAG_DESCRIPTORS.c.repository.in_(repositories))
+                ):
                     descriptors[TagRef(row.repository, row.tag)] = TagDescriptor(
                         Digest(row.digest), row.media_type, row.etag
                     )
@@ -89,9 +91,11 @@ class DatabaseStateStore:
                 _build_observation_row(tag_ref, descriptors[tag_ref].digest, last_rows.get(tag_ref), at)
                 for tag_ref in new_tags
             ]
-            write_rows(connection, SIGHTINGS, rows)
+            write_rows(connection, TAG_OBSERVATIONS, rows)
             write_rows(
-                connection, ANSWERS, [_build_answer_row(tag_ref, descriptors[tag_ref], at) for tag_ref in new_tags]
+                connection,
+                TAG_DESCRIPTORS,
+                [_build_descriptor_row(tag_ref, descriptors[tag_ref], at) for tag_ref in new_tags],
             )
             _prune(connection, at)
 
@@ -110,7 +114,7 @@ class DatabaseStateStore:
         """Store manifests whose digests were verified."""
         documents = {kept.manifest.digest: serialise_document(_MANIFEST_ADAPTER, kept) for kept in manifests}
         at = self._now()
-        rows = [{"digest": key, "document": text, "kept_at": at} for key, text in documents.items() if text]
+        rows = [{"digest": key, "document": text, "stored_at": at} for key, text in documents.items() if text]
         with self._database.open_for_writing() as connection:
             write_rows(connection, MANIFESTS, rows)
 
@@ -121,13 +125,13 @@ class DatabaseStateStore:
         """
         scans: dict[tuple[str, str], Scan] = {}
         by_scanner = and_(
-            EVIDENCE.c.scanner == scanner.name,
-            EVIDENCE.c.scanner_version == scanner.version,
-            EVIDENCE.c.database_built == scanner.database,
+            SCANS.c.scanner == scanner.name,
+            SCANS.c.scanner_version == scanner.version,
+            SCANS.c.database_built == scanner.database,
         )
         with self._database.open_for_reading() as connection:
             for batch in split_into_batches(sorted({subject.digest for subject in subjects})):
-                for row in read_rows(connection, select(EVIDENCE).where(by_scanner, EVIDENCE.c.digest.in_(batch))):
+                for row in read_rows(connection, select(SCANS).where(by_scanner, SCANS.c.digest.in_(batch))):
                     scan = parse_document(_SCAN_ADAPTER, row.document) if _is_complete(row.document) else None
                     if scan is not None:
                         scans[row.digest, row.platform] = scan
@@ -145,14 +149,12 @@ class DatabaseStateStore:
                 "scanner_version": scan.scanner.version,
                 "database_built": scan.scanner.database,
                 "document": serialise_document(_SCAN_ADAPTER, scan),
-                "kept_at": at,
+                "stored_at": at,
             }
             for subject, scan in scans.items()
         }
         with self._database.open_for_writing() as connection:
-            write_rows(
-                connection, EVIDENCE, [row for row in rows.values() if row["document"] and row["database_built"]]
-            )
+            write_rows(connection, SCANS, [row for row in rows.values() if row["document"] and row["database_built"]])
 
 
 def _build_observation(row: Row[Any]) -> TagObservation:
@@ -160,14 +162,14 @@ def _build_observation(row: Row[Any]) -> TagObservation:
 
 
 def _select_last_observations(connection: Connection, tag_refs: Collection[TagRef]) -> dict[TagRef, Row[Any]]:
-    newest = select(SIGHTINGS.c.repository, SIGHTINGS.c.tag, func.max(SIGHTINGS.c.ordinal).label("ordinal")).group_by(
-        SIGHTINGS.c.repository, SIGHTINGS.c.tag
-    )
+    newest = select(
+        TAG_OBSERVATIONS.c.repository, TAG_OBSERVATIONS.c.tag, func.max(TAG_OBSERVATIONS.c.ordinal).label("ordinal")
+    ).group_by(TAG_OBSERVATIONS.c.repository, TAG_OBSERVATIONS.c.tag)
     rows: dict[TagRef, Row[Any]] = {}
     for repositories in split_into_batches(sorted({tag_ref.repository for tag_ref in tag_refs})):
-        last_ordinals = newest.where(SIGHTINGS.c.repository.in_(repositories)).subquery()
-        same = and_(*(SIGHTINGS.c[name] == last_ordinals.c[name] for name in ("repository", "tag", "ordinal")))
-        query = select(SIGHTINGS).join(last_ordinals, same)
+        last_ordinals = newest.where(TAG_OBSERVATIONS.c.repository.in_(repositories)).subquery()
+        same = and_(*(TAG_OBSERVATIONS.c[name] == last_ordinals.c[name] for name in ("repository", "tag", "ordinal")))
+        query = select(TAG_OBSERVATIONS).join(last_ordinals, same)
         for row in read_rows(connection, query, tolerated=("digest", "first_seen", "last_seen")):
             rows[TagRef(row.repository, row.tag)] = row
     return rows
@@ -190,30 +192,30 @@ def _build_observation_row(tag_ref: TagRef, digest: Digest, last: Row[Any] | Non
     return row | {"ordinal": last.ordinal + 1 if last else 0, "first_seen": at}
 
 
-def _build_answer_row(tag_ref: TagRef, descriptor: TagDescriptor, at: datetime) -> dict[str, Any]:
+def _build_descriptor_row(tag_ref: TagRef, descriptor: TagDescriptor, at: datetime) -> dict[str, Any]:
     return {
         "repository": tag_ref.repository,
         "tag": tag_ref.tag,
         "digest": descriptor.digest,
         "media_type": descriptor.media_type,
         "etag": descriptor.etag,
-        "answered_at": at,
+        "looked_up_at": at,
     }
 
 
 def _prune(connection: Connection, at: datetime) -> None:
-    later = SIGHTINGS.alias()
+    later = TAG_OBSERVATIONS.alias()
     is_followed = select(later.c.ordinal).where(
-        later.c.repository == SIGHTINGS.c.repository,
-        later.c.tag == SIGHTINGS.c.tag,
-        later.c.ordinal > SIGHTINGS.c.ordinal,
+        later.c.repository == TAG_OBSERVATIONS.c.repository,
+        later.c.tag == TAG_OBSERVATIONS.c.tag,
+        later.c.ordinal > TAG_OBSERVATIONS.c.ordinal,
     )
-    is_old = SIGHTINGS.c.last_seen < at - TAGS_KEPT
-    connection.execute(delete(SIGHTINGS).where(is_old, is_followed.exists()))
-    connection.execute(delete(ANSWERS).where(ANSWERS.c.answered_at < at - TAGS_KEPT))
-    connection.execute(delete(ENDS).where(ENDS.c.looked_at < at - TAGS_KEPT))
-    connection.execute(delete(MANIFESTS).where(MANIFESTS.c.kept_at < at - MANIFESTS_KEPT))
-    connection.execute(delete(EVIDENCE).where(EVIDENCE.c.kept_at < at - EVIDENCE_KEPT))
+    is_old = TAG_OBSERVATIONS.c.last_seen < at - TAGS_KEPT
+    connection.execute(delete(TAG_OBSERVATIONS).where(is_old, is_followed.exists()))
+    connection.execute(delete(TAG_DESCRIPTORS).where(TAG_DESCRIPTORS.c.looked_up_at < at - TAGS_KEPT))
+    connection.execute(delete(SUPERSEDED_TAGS).where(SUPERSEDED_TAGS.c.checked_at < at - TAGS_KEPT))
+    connection.execute(delete(MANIFESTS).where(MANIFESTS.c.stored_at < at - MANIFESTS_KEPT))
+    connection.execute(delete(SCANS).where(SCANS.c.stored_at < at - SCANS_KEPT))
 
 
 def _is_complete(document: str) -> bool:

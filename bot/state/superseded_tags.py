@@ -13,7 +13,7 @@ from bot.model.image_name import Digest, TagRef
 from bot.model.vocabulary import REASONS_BY_STATUS, Reason, ReferenceStatus
 from bot.state.database import Database
 from bot.state.stored_rows import read_rows
-from bot.state.tables import ENDS, split_into_batches, write_rows
+from bot.state.tables import SUPERSEDED_TAGS, split_into_batches, write_rows
 
 _REASONS = {reason.value: reason for reason in REASONS_BY_STATUS[ReferenceStatus.SUPERSEDED]}
 
@@ -46,29 +46,32 @@ class DatabaseSupersededStore:
             return
         with self._database.open_for_writing() as connection:
             later_tags = {
-                tag_ref for tag_ref, row in _select_rows(connection, superseded_tags).items() if row.looked_at > at
+                tag_ref for tag_ref, row in _select_rows(connection, superseded_tags).items() if row.checked_at > at
             }
             new_results = {
                 tag_ref: superseded_tags[tag_ref] for tag_ref in sorted(superseded_tags) if tag_ref not in later_tags
             }
             write_rows(
                 connection,
-                ENDS,
-                [_build_row(tag_ref, end, at) for tag_ref, end in new_results.items() if end is not None],
+                SUPERSEDED_TAGS,
+                [_build_row(tag_ref, each, at) for tag_ref, each in new_results.items() if each is not None],
             )
             no_longer_superseded = [
-                {"of": tag_ref.repository, "at": tag_ref.tag} for tag_ref, end in new_results.items() if end is None
+                {"of": tag_ref.repository, "at": tag_ref.tag} for tag_ref, each in new_results.items() if each is None
             ]
             if no_longer_superseded:
-                is_same_tag = (ENDS.c.repository == bindparam("of"), ENDS.c.tag == bindparam("at"))
-                connection.execute(delete(ENDS).where(*is_same_tag), no_longer_superseded)
+                is_same_tag = (
+                    SUPERSEDED_TAGS.c.repository == bindparam("of"),
+                    SUPERSEDED_TAGS.c.tag == bindparam("at"),
+                )
+                connection.execute(delete(SUPERSEDED_TAGS).where(*is_same_tag), no_longer_superseded)
 
 
 def _select_rows(connection: Connection, tag_refs: Collection[TagRef]) -> dict[TagRef, Row[Any]]:
     requested_tags = set(tag_refs)
     rows: dict[TagRef, Row[Any]] = {}
     for repositories in split_into_batches(sorted({tag_ref.repository for tag_ref in requested_tags})):
-        for row in read_rows(connection, select(ENDS).where(ENDS.c.repository.in_(repositories))):
+        for row in read_rows(connection, select(SUPERSEDED_TAGS).where(SUPERSEDED_TAGS.c.repository.in_(repositories))):
             if (tag_ref := TagRef(row.repository, row.tag)) in requested_tags:
                 rows[tag_ref] = row
     return rows
@@ -86,5 +89,5 @@ def _build_row(tag_ref: TagRef, superseded_tag: SupersededTag, at: datetime) -> 
         "reason": superseded_tag.reason.value,
         "detail": superseded_tag.detail,
         "successor": superseded_tag.successor,
-        "looked_at": at,
+        "checked_at": at,
     }

@@ -68,8 +68,8 @@ METADATA = MetaData()
 SCHEMA_VERSION = Table("schema_version", METADATA, Column("version", Integer, primary_key=True, autoincrement=False))
 """A table with one row, which contains the version of the tables."""
 
-SIGHTINGS = Table(
-    "sightings",
+TAG_OBSERVATIONS = Table(
+    "tag_observations",
     METADATA,
     Column("repository", Text, primary_key=True),
     Column("tag", Text, primary_key=True),
@@ -81,15 +81,15 @@ SIGHTINGS = Table(
     Column("last_seen", UtcDateTime, nullable=False),
 )
 
-ANSWERS = Table(
-    "answers",
+TAG_DESCRIPTORS = Table(
+    "tag_descriptors",
     METADATA,
     Column("repository", Text, primary_key=True),
     Column("tag", Text, primary_key=True),
     Column("digest", Text, nullable=False),
     Column("media_type", Text, nullable=False),
     Column("etag", Text),
-    Column("answered_at", UtcDateTime, nullable=False),
+    Column("looked_up_at", UtcDateTime, nullable=False),
 )
 
 MANIFESTS = Table(
@@ -97,11 +97,11 @@ MANIFESTS = Table(
     METADATA,
     Column("digest", Text, primary_key=True),
     Column("document", Text, nullable=False),
-    Column("kept_at", UtcDateTime, nullable=False),
+    Column("stored_at", UtcDateTime, nullable=False),
 )
 
-EVIDENCE = Table(
-    "evidence",
+SCANS = Table(
+    "scans",
     METADATA,
     Column("digest", Text, primary_key=True),
     Column("platform", Text, primary_key=True),
@@ -109,11 +109,11 @@ EVIDENCE = Table(
     Column("scanner_version", Text, primary_key=True),
     Column("database_built", UtcDateTime, primary_key=True),
     Column("document", Text, nullable=False),
-    Column("kept_at", UtcDateTime, nullable=False),
+    Column("stored_at", UtcDateTime, nullable=False),
 )
 
-ENDS = Table(
-    "ends",
+SUPERSEDED_TAGS = Table(
+    "superseded_tags",
     METADATA,
     Column("repository", Text, primary_key=True),
     Column("tag", Text, primary_key=True),
@@ -121,11 +121,11 @@ ENDS = Table(
     Column("reason", Text, nullable=False),
     Column("detail", Text, nullable=False),
     Column("successor", Text),
-    Column("looked_at", UtcDateTime, nullable=False),
+    Column("checked_at", UtcDateTime, nullable=False),
 )
 
-PUSHES = Table(
-    "pushes",
+BRANCH_PUSHES = Table(
+    "branch_pushes",
     METADATA,
     Column("forge", Text, primary_key=True),
     Column("host", Text, primary_key=True),  # empty for a local folder

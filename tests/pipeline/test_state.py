@@ -184,7 +184,7 @@ def test_scans_of_killed_run_are_kept(tmp_path, remembering, monkeypatch):
 def test_failure_to_write_state_does_not_affect_proposals(tmp_path, remembering, state):
     """A trigger prevents writing but not reading, like a full disk."""
     with Database.sqlite(state).open_for_writing() as connection:
-        for table in ("sightings", "evidence"):
+        for table in ("tag_observations", "scans"):
             connection.exec_driver_sql(
                 f"CREATE TRIGGER full_{table} BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'no room'); END"
             )

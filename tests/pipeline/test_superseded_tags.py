@@ -140,7 +140,7 @@ def test_failure_to_store_results_is_reported_once(tmp_path, remembering):
     content = fleet(remembering, "1.0.1")
     with Database.sqlite(tmp_path / "state.db").open_for_writing() as connection:
         connection.exec_driver_sql(
-            "CREATE TRIGGER full BEFORE INSERT ON ends BEGIN SELECT RAISE(ABORT, 'no room'); END"
+            "CREATE TRIGGER full BEFORE INSERT ON superseded_tags BEGIN SELECT RAISE(ABORT, 'no room'); END"
         )
     found, _, failed = run(tmp_path, remembering, content, 0)
     assert found.count(STOPPED) == SHARE

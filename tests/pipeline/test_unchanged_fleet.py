@@ -87,13 +87,13 @@ def test_repository_with_an_open_request_is_not_read_again_either(twins):
         "UPDATE branch_tags SET digest = 999",
         "UPDATE branches SET read_at = 'yesterday'",
         "UPDATE settled_branches SET due_at = 5",
-        "UPDATE spans SET first_seen = 5",
+        "UPDATE held_digests SET first_seen = 5",
         "UPDATE requests SET targets = '{'",
         "UPDATE reports SET document = '{'",
         """UPDATE reports SET document = replace(document, '"acme"', '"other"')""",
-        "UPDATE answers SET digest = 'sha256:' || hex(zeroblob(32))",
-        "UPDATE answers SET digest = 'latest'",
-        "UPDATE transition_evidence SET document = 7",
+        "UPDATE tag_descriptors SET digest = 'sha256:' || hex(zeroblob(32))",
+        "UPDATE tag_descriptors SET digest = 'latest'",
+        "UPDATE evidence SET document = 7",
     ],
 )
 def test_damaged_state_changes_no_proposal(twins, statement):

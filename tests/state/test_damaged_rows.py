@@ -34,8 +34,8 @@ STATEMENTS = (
     f"UPDATE branch_tags SET tag = 999 WHERE branch = {WEB_ID}",
     f"UPDATE branch_tag_lists SET tag = 999 WHERE branch = {WEB_ID}",
     f"UPDATE image_references SET tag = 999 WHERE branch = {WEB_ID}",
-    f"UPDATE spans SET first_seen = {{time}} WHERE branch = {WEB_ID}",
-    f"UPDATE spans SET ended_at = {{time}} WHERE branch = {WEB_ID}",
+    f"UPDATE held_digests SET first_seen = {{time}} WHERE branch = {WEB_ID}",
+    f"UPDATE held_digests SET ended_at = {{time}} WHERE branch = {WEB_ID}",
     f"UPDATE requests SET opened_at = {{time}} WHERE branch = {WEB_ID}",
     f"UPDATE requests SET state = 'odd' WHERE branch = {WEB_ID}",
     f"UPDATE requests SET targets = '{{{{' WHERE branch = {WEB_ID}",
@@ -155,7 +155,7 @@ def test_damaged_observation_is_followed_by_a_new_observation(place, column):
     for hour, content in enumerate("AB"):
         memory.record_tags({each: TagDescriptor(digest(content), "m") for each in tags}, place.now + hour * HOUR)
     is_last = "tag = '3.12' AND ordinal = 1"
-    damage(place, f"UPDATE sightings SET {column} = {{time}} WHERE {is_last}")
+    damage(place, f"UPDATE tag_observations SET {column} = {{time}} WHERE {is_last}")
     memory.record_tags({each: TagDescriptor(digest("C"), "m") for each in tags}, place.now + 2 * HOUR)
     found = {tag: [each.digest for each in seen] for tag, seen in memory.load_observations(tags).items()}
     assert found == {NODE: [digest(each) for each in "ABC"], PYTHON: [digest(each) for each in "AC"]}
@@ -166,7 +166,7 @@ def test_observation_with_the_largest_number_is_an_error_of_the_state(place):
     memory.record_tags({PYTHON: TagDescriptor(digest("A"), "m")}, place.now)
     with place.database().open_for_writing() as connection:
         largest = 2**63 - 1 if connection.dialect.name == "sqlite" else 2**31 - 1
-        connection.execute(text(f"UPDATE sightings SET ordinal = {largest}"))
+        connection.execute(text(f"UPDATE tag_observations SET ordinal = {largest}"))
     with pytest.raises(StateError, match="cannot use the state"):
         memory.record_tags({PYTHON: TagDescriptor(digest("B"), "m")}, place.now + HOUR)
 
@@ -175,7 +175,7 @@ def test_damaged_superseded_tag_is_checked_again(place):
     store = DatabaseSupersededStore(place.database())
     ended = SupersededTag(digest("A"), Reason.END_OF_LIFE, "since 2025", None)
     store.record({PYTHON: ended, NODE: ended}, place.now)
-    damage(place, "UPDATE ends SET looked_at = {time} WHERE tag = '3.12'")
+    damage(place, "UPDATE superseded_tags SET checked_at = {time} WHERE tag = '3.12'")
     assert store.load([PYTHON, NODE]) == {NODE: ended}
     store.record({PYTHON: ended}, place.now + HOUR)
     assert store.load([PYTHON, NODE]) == {PYTHON: ended, NODE: ended}

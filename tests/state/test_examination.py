@@ -47,7 +47,7 @@ def test_state_of_another_version_is_reported_and_not_migrated(place, monkeypatc
 
 def test_database_without_tables_passes_and_stays_empty(place):
     with place.database().open_for_writing() as connection:
-        for name in ("schema_version", "ends"):
+        for name in ("schema_version", "superseded_tags"):
             connection.execute(text(f"DROP TABLE {name}"))
     for _ in range(2):
         assert "creates them" in examine(place)[0].result

@@ -32,7 +32,7 @@ from bot.model.source import EditSlot, FilePath, NotEditable, Span, UnsupportedT
 from bot.model.vocabulary import ProposalOutcome, Reason, ReferenceStatus
 from bot.state import inventory_store
 from bot.state.failed_checks import DatabaseFailedChecks
-from bot.state.inventory_tables import BRANCH_DETAILS, BRANCHES, REQUESTS, TRANSITION_EVIDENCE
+from bot.state.inventory_tables import BRANCH_DETAILS, BRANCHES, EVIDENCE, REQUESTS
 
 MOVE = Transition(PYTHON, OLD, NEW, ("linux/amd64",))
 HOUR = timedelta(hours=1)
@@ -138,12 +138,12 @@ def test_evidence_of_settled_branches_is_kept_once_and_while_reports_need_it(inv
     both = [build_visit(moved, key=key, settled=build_settled()) for key in (WEB, API)]
     inventory.record_visits(both, evidence, place.now)
     assert inventory.load_evidence([MOVE, replace(MOVE, old=None)]) == evidence
-    assert count_rows(place, TRANSITION_EVIDENCE) == 1
+    assert count_rows(place, EVIDENCE) == 1
     inventory.record_visits([build_visit()], {}, place.now + HOUR)
     assert inventory.load_evidence([MOVE]) == evidence
     inventory.record_visits([build_visit(moved, key=API)], evidence, place.now + HOUR)
     assert inventory.load_evidence([MOVE]) == {}
-    assert count_rows(place, TRANSITION_EVIDENCE) == 0
+    assert count_rows(place, EVIDENCE) == 0
 
 
 def test_later_evidence_replaces_earlier_evidence(inventory, place):
@@ -267,7 +267,7 @@ def test_unlisted_branches_are_deleted_with_all_dependent_rows(inventory, place)
     inventory.record_seen([API], place.now + timedelta(days=401))
     assert inventory.load_branches([WEB, API]).keys() == {API}
     assert count_rows(place, BRANCHES) == 1
-    assert [count_rows(place, table) for table in (*BRANCH_DETAILS, TRANSITION_EVIDENCE)] == [0] * 7 + [1, 0, 0]
+    assert [count_rows(place, table) for table in (*BRANCH_DETAILS, EVIDENCE)] == [0] * 7 + [1, 0, 0]
 
 
 def test_late_list_does_not_change_the_time_of_the_last_sight(inventory, place):

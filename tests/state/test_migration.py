@@ -22,7 +22,7 @@ PRESENT = 1 + len(migration.MIGRATIONS)
 
 
 def add(column: str) -> migration.Migration:
-    return lambda connection: connection.exec_driver_sql(f"ALTER TABLE answers ADD COLUMN {column} INTEGER")
+    return lambda connection: connection.exec_driver_sql(f"ALTER TABLE tag_descriptors ADD COLUMN {column} INTEGER")
 
 
 def test_creates_all_tables_in_an_empty_database(place):
@@ -39,7 +39,7 @@ def test_applies_missing_migrations_once_in_order(place, memory):
             migrate_tables(connection, [*migration.MIGRATIONS, *map(add, added)])
             assert get_version(connection) == PRESENT + len(added)
     with database.open_for_reading() as connection:
-        names = [column["name"] for column in inspect(connection).get_columns("answers")]
+        names = [column["name"] for column in inspect(connection).get_columns("tag_descriptors")]
     assert names[-3:] == ["one", "two", "three"]
     assert memory.load_descriptors([LINE]) == {LINE: TagDescriptor(digest("A"), "m")}
 
@@ -66,14 +66,14 @@ def test_failed_migration_leaves_the_tables_unchanged(place):
         migrate_tables(connection, [*migration.MIGRATIONS, add("one"), broken])
     with database.open_for_reading() as connection:
         assert get_version(connection) == PRESENT
-        assert "one" not in [column["name"] for column in inspect(connection).get_columns("answers")]
+        assert "one" not in [column["name"] for column in inspect(connection).get_columns("tag_descriptors")]
 
 
 def test_refuses_tables_of_another_program(place):
     database = place.database()
     with database.open_for_writing() as connection:
         METADATA.drop_all(connection)
-        connection.exec_driver_sql("CREATE TABLE evidence (court INTEGER)")
+        connection.exec_driver_sql("CREATE TABLE scans (court INTEGER)")
     with pytest.raises(StateError, match="already exists"):
         place.database()
 

@@ -15,7 +15,7 @@ from bot.model.inventory import BranchKey, BranchVisit
 from bot.model.report import RepositoryReport, Verdict
 from bot.model.vocabulary import ReferenceStatus
 from bot.state.inventory_store import DatabaseInventoryStore
-from bot.state.inventory_tables import BRANCHES, DIGESTS, SPANS, TAGS
+from bot.state.inventory_tables import BRANCHES, DIGESTS, HELD_DIGESTS, TAGS
 
 STEP = timedelta(minutes=7)
 _names = count()
@@ -65,12 +65,12 @@ def visit(name: str, held: set[tuple[str, str]], *, has_unread_files: bool) -> B
 
 
 def load_spans(place, database, name: str) -> set[tuple]:
-    columns = (TAGS.c.tag, DIGESTS.c.digest, SPANS.c.first_seen, SPANS.c.ended_at)
+    columns = (TAGS.c.tag, DIGESTS.c.digest, HELD_DIGESTS.c.first_seen, HELD_DIGESTS.c.ended_at)
     query = (
         select(*columns)
-        .join(BRANCHES, BRANCHES.c.id == SPANS.c.branch)
-        .join(TAGS, TAGS.c.id == SPANS.c.tag)
-        .join(DIGESTS, DIGESTS.c.id == SPANS.c.digest)
+        .join(BRANCHES, BRANCHES.c.id == HELD_DIGESTS.c.branch)
+        .join(TAGS, TAGS.c.id == HELD_DIGESTS.c.tag)
+        .join(DIGESTS, DIGESTS.c.id == HELD_DIGESTS.c.digest)
         .where(BRANCHES.c.repository == name)
     )
     contents = {digest("A"): "A", digest("B"): "B", "": ""}

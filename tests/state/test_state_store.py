@@ -20,7 +20,7 @@ from bot.registries.manifest import parse_document
 from bot.state import state_store as kept
 from bot.state.documents import MAX_DOCUMENT
 from bot.state.no_state import NoStateStore
-from bot.state.tables import BATCH_SIZE, EVIDENCE, TAGS_KEPT
+from bot.state.tables import BATCH_SIZE, SCANS, TAGS_KEPT
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 LINE, OTHER = TagRef("docker.io/library/python", "3.12"), TagRef("docker.io/library/python", "3.13")
@@ -193,10 +193,10 @@ def test_scans_with_unknown_database_are_not_stored(memory):
 def test_scan_without_all_fields_is_left_out(place, memory, missing):
     memory.save_scans({subject("a"): SCAN, subject("b"): SCAN})
     with place.database().open_for_writing() as connection:
-        row = select(EVIDENCE.c.document).where(EVIDENCE.c.digest == subject("a").digest)
+        row = select(SCANS.c.document).where(SCANS.c.digest == subject("a").digest)
         document = json.loads(connection.execute(row).scalar_one())
         del document[missing]
-        less = update(EVIDENCE).where(EVIDENCE.c.digest == subject("a").digest).values(document=json.dumps(document))
+        less = update(SCANS).where(SCANS.c.digest == subject("a").digest).values(document=json.dumps(document))
         connection.execute(less)
     assert memory.load_scans(TRIVY, [subject("a"), subject("b")]) == {subject("b"): SCAN}
 
@@ -218,9 +218,9 @@ def test_old_observations_are_deleted_except_the_last_of_each_tag(memory, now):
 def test_old_scans_and_manifests_are_deleted(memory, place, now):
     memory.save_manifests([fetched(MANIFEST)])
     memory.save_scans({subject("a"): SCAN})
-    memory.record_tags({}, now + kept.EVIDENCE_KEPT)
+    memory.record_tags({}, now + kept.SCANS_KEPT)
     assert memory.load_scans(TRIVY, [subject("a")])
-    memory.record_tags({}, now + kept.EVIDENCE_KEPT + DAY)
+    memory.record_tags({}, now + kept.SCANS_KEPT + DAY)
     assert not memory.load_scans(TRIVY, [subject("a")])
     assert memory.load_manifests([MANIFEST.digest])
     memory.record_tags({}, now + kept.MANIFESTS_KEPT + DAY)

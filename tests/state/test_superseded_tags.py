@@ -15,7 +15,7 @@ from bot.model.vocabulary import Reason
 from bot.ports import SupersededStore
 from bot.state.no_state import NoSupersededStore
 from bot.state.superseded_tags import DatabaseSupersededStore
-from bot.state.tables import BATCH_SIZE, ENDS, TAGS_KEPT
+from bot.state.tables import BATCH_SIZE, SUPERSEDED_TAGS, TAGS_KEPT
 
 LINE, OTHER = TagRef("docker.io/library/nginx", "1.27.1"), TagRef("docker.io/library/nginx", "1.27.2")
 STOPPED = SupersededTag(digest("a"), Reason.TAG_STOPPED, "`1.27.3` comes after it", "1.27.3")
@@ -63,7 +63,7 @@ def test_entry_with_unknown_reason_is_left_out(place, ends):
     ends.record({LINE: STOPPED}, place.now)
     for word in ("faded", "up-to-date", "not-found-or-denied"):
         with place.database().open_for_writing() as connection:
-            connection.execute(update(ENDS).values(reason=word))
+            connection.execute(update(SUPERSEDED_TAGS).values(reason=word))
         assert ends.load([LINE]) == {}
 
 

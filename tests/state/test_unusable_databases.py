@@ -136,7 +136,7 @@ def test_error_does_not_contain_values_to_be_written(place):
 def test_failed_write_is_rolled_back(place, memory):
     memory.record_tags({LINE: TagDescriptor(digest("A"), "m")}, place.now)
     with pytest.raises(ZeroDivisionError), place.database().open_for_writing() as connection:
-        connection.exec_driver_sql("DELETE FROM sightings").rowcount / 0
+        connection.exec_driver_sql("DELETE FROM tag_observations").rowcount / 0
     assert memory.load_observations([LINE])
 
 

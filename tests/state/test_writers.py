@@ -15,7 +15,7 @@ from bot.model.image import CachedManifest, Manifest, ManifestKind, TagDescripto
 from bot.model.image_name import TagRef
 from bot.model.inventory import BranchKey
 from bot.state.inventory_store import DatabaseInventoryStore
-from bot.state.tables import SIGHTINGS, write_rows
+from bot.state.tables import TAG_OBSERVATIONS, write_rows
 
 LINES = [TagRef(f"ghcr.io/acme/{number}", "1") for number in range(20)]
 ROUNDS = 25
@@ -125,7 +125,7 @@ def test_waiting_writer_sees_data_written_meanwhile(place):
         with database.open_for_writing() as connection:
             waiting = threads.submit(memory.record_tags, {line: claim}, place.now + timedelta(hours=1))
             assert not wait([waiting], timeout=0.5).done
-            write_rows(connection, SIGHTINGS, [first | {"first_seen": place.now, "last_seen": place.now}])
+            write_rows(connection, TAG_OBSERVATIONS, [first | {"first_seen": place.now, "last_seen": place.now}])
         waiting.result()
     (sighting,) = memory.load_observations([line])[line]
     assert (sighting.first_seen, sighting.last_seen) == (place.now, place.now + timedelta(hours=1))
