@@ -1,4 +1,4 @@
-"""Write the reference part of docs/configuration.md from the JSON Schema: `python -m tools.config_reference`."""
+"""Write docs/configuration-reference.md from the JSON Schema: `python -m tools.config_reference`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from bot.settings.schema import build_json_schema
 from tools.checkout import ROOT, replace_part
 
-PAGE = ROOT / "docs" / "configuration.md"
+PAGE = ROOT / "docs" / "configuration-reference.md"
 SOURCE = "from the schema"
 
 

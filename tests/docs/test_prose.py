@@ -11,8 +11,8 @@ MAX_PARAGRAPH_WORDS = 80
 MAX_SENTENCE_WORDS = 30
 LONG_PAGES = {
     *("CODE_OF_CONDUCT", "CONTRIBUTING", "README", "SECURITY", "azure-pipelines", "blocked", "builds", "check"),
-    *("clusters", "configuration", "dependencies", "doctor", "events", "evidence", "files", "github-action"),
-    *("inventory", "loop", "operations", "output", "plan-and-apply", "policies", "registries", "releasing"),
+    *("clusters", "dependencies", "doctor", "events", "evidence", "files", "github-action"),
+    *("inventory", "loop", "operations", "output", "plan-and-apply", "registries", "releasing"),
     *("reviewing", "security", "service", "stages", "switching"),
 }
 """Pages that still have longer paragraphs or sentences."""

@@ -12,7 +12,7 @@ from support.signing.attached import trusted
 
 (ENDS,) = re.findall(
     r"^```yaml\n(schema: 1\nimages:\n.*?)^```$",
-    (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8"),
+    (ROOT / "docs" / "updates.md").read_text(encoding="utf-8"),
     re.MULTILINE | re.DOTALL,
 )
 
