@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
 
 from bot.core.inventory.rebuild_effects import RebuildFinder
 from bot.model.decision import Decision
@@ -18,13 +17,12 @@ from bot.pipeline.choice.decide_updates import DecisionResult, decide_updates
 from bot.pipeline.inventory.failed_checks import record_failed_checks
 from bot.pipeline.inventory.own_builds import load_rebuild_finder, read_own_builds
 from bot.pipeline.inventory.record_visits import VisitRecorder
-from bot.pipeline.inventory.request_records import VisitedBranch
 from bot.pipeline.inventory.unfinished_updates import add_unfinished
 from bot.pipeline.proposal.dashboard_sync import sync_dashboards
-from bot.pipeline.proposal.execute_steps import ExecutedPlans, build_base_report, execute_plans, record_pushes
+from bot.pipeline.proposal.execute_steps import RepositoryVisit, execute_visits, record_pushes, start_visit
 from bot.pipeline.proposal.expedite_urgent import expedite_urgent
 from bot.pipeline.proposal.opening_limits import apply_limits, give_back_unopened
-from bot.pipeline.proposal.repository_plan import BranchPlan, RepositoryPlan, RepositoryPlanner
+from bot.pipeline.proposal.repository_plan import RepositoryPlan, RepositoryPlanner
 from bot.pipeline.run_context import RunContext, RunOptions
 from bot.pipeline.survey.build_tasks import list_build_tasks
 from bot.pipeline.survey.clusters import find_running_images
@@ -36,8 +34,8 @@ from bot.ports import Fleet
 def run_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOptions) -> RunReport:
     """Run all phases over the repositories of all fleets, and return the report."""
     run_plan = plan_fleets(fleets, context, options)
-    executed = execute_plans(run_plan.repository_plans, run_plan.base_reports, context.progress, options.level)
-    return finish_run(run_plan, executed, options)
+    visits = execute_visits(run_plan.visits, context.progress, options.level)
+    return finish_run(run_plan, visits, options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +44,8 @@ class RunPlan:
 
     context: RunContext
     """The services of the run. `context.now` is the time at which the steps were planned."""
-    repository_plans: tuple[RepositoryPlan, ...]
-    base_reports: tuple[RepositoryReport, ...]
-    """The report on each of `repository_plans` without the proposals whose steps are to be executed."""
+    visits: tuple[RepositoryVisit, ...]
+    """The visits of all base branches that the run read, before their steps are executed."""
     fleet_scan: FleetScan
     decision_result: DecisionResult
     visit_recorder: VisitRecorder
@@ -74,10 +71,8 @@ def plan_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOption
         context = replace(context, rebuild_finder=rebuild_finder)
     context = replace(context, now=context.clock.now())  # scans may have taken hours
     repository_plans = _plan_repositories(fleet_scan.repository_scans, decision_result, context, options)
-    expedite_result = expedite_urgent(_list_branch_plans(repository_plans), decision_result.resolutions, context)
-    repository_plans = _replace_branch_plans(repository_plans, expedite_result.branch_plans)
-    limit_result = apply_limits(repository_plans, context, options)
-    repository_plans = _replace_branch_plans(repository_plans, limit_result.branch_plans)
+    expedite_result = expedite_urgent(repository_plans, decision_result.resolutions, context)
+    limit_result = apply_limits(expedite_result.repository_plans, context, options)
     failures = [*running.failures, *build_tasks.failures, *fleet_scan.failures, *decision_result.failures]
     failures += [
         each for each in expedite_result.failures if each not in decision_result.failures
@@ -86,8 +81,7 @@ def plan_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOption
         failures.append(rebuild_finder)
     return RunPlan(
         context,
-        tuple(repository_plans),
-        tuple(build_base_report(each, options.branch_prefix) for each in repository_plans),
+        tuple(start_visit(each, options.branch_prefix) for each in limit_result.repository_plans),
         fleet_scan,
         decision_result,
         visit_recorder,
@@ -97,28 +91,18 @@ def plan_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOption
     )
 
 
-def finish_run(
-    run_plan: RunPlan, executed: ExecutedPlans, options: RunOptions, pending: Collection[int] = ()
-) -> RunReport:
-    """Update the dashboards and the state after the steps were executed, and return the report of the run.
-
-    `pending` are the positions of the repository plans that a later command executes.
-    """
-    context, repository_plans, fleet_scan = run_plan.context, run_plan.repository_plans, run_plan.fleet_scan
+def finish_run(run_plan: RunPlan, visits: Sequence[RepositoryVisit], options: RunOptions) -> RunReport:
+    """Update the dashboards and the state after the steps were executed, and return the report of the run."""
+    context, fleet_scan = run_plan.context, run_plan.fleet_scan
     triage_result, evidence = fleet_scan.triage_result, run_plan.decision_result.evidence
-    reports = executed.reports
-    failures = [*run_plan.failures, *executed.failures]
-    failures += give_back_unopened(run_plan.openings, repository_plans, executed.results, context)
-    failures += record_pushes(repository_plans, executed.results, context)
-    failures += sync_dashboards(repository_plans, reports, evidence, options)
-    visited = [
-        VisitedBranch(plan.repository_scan.listed, plan, result, report, is_pending=position in pending)
-        for position, (plan, result, report) in enumerate(zip(repository_plans, executed.results, reports, strict=True))
-    ]
-    failures += run_plan.visit_recorder.record_visits(visited, triage_result)
+    failures = [*run_plan.failures, *(failure for each in visits for failure in each.failures)]
+    failures += give_back_unopened(run_plan.openings, visits, context)
+    failures += record_pushes(visits, context)
+    failures += sync_dashboards(visits, evidence, options)
+    failures += run_plan.visit_recorder.record_visits(visits, triage_result)
     failures += read_own_builds(context, options, _list_known_digests(run_plan))
     failures += record_failed_checks(fleet_scan.branches, context, options)
-    all_reports = _sort_reports((*reports, *triage_result.reports), fleet_scan.repositories)
+    all_reports = _sort_reports((*(each.report for each in visits), *triage_result.reports), fleet_scan.repositories)
     stages = context.builds.stages if context.builds is not None else None
     all_reports, unread = add_unfinished(all_reports, stages, context.now)
     failures += unread
@@ -156,22 +140,6 @@ def _plan_repositories(
 
     items = zip(repository_scans, decision_result.decisions, strict=True)
     return FORGE_POOL.run_phase("Reading proposals", plan_one, items, context.progress)
-
-
-def _list_branch_plans(repository_plans: Iterable[RepositoryPlan]) -> list[BranchPlan]:
-    """Return the branch plans of all repositories in one list."""
-    return [branch_plan for each in repository_plans for branch_plan in each.branch_plans]
-
-
-def _replace_branch_plans(
-    repository_plans: Sequence[RepositoryPlan], branch_plans: Iterable[BranchPlan]
-) -> list[RepositoryPlan]:
-    """Return copies of the repository plans that contain `branch_plans` instead of their own branch plans.
-
-    `branch_plans` contains a new plan for each plan that `_list_branch_plans` returns, in the same order.
-    """
-    remaining = iter(branch_plans)
-    return [replace(each, branch_plans=tuple(islice(remaining, len(each.branch_plans)))) for each in repository_plans]
 
 
 def _sort_reports(

@@ -30,7 +30,8 @@ from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.choice.decide_updates import DecisionResult, TagDependencies
 from bot.pipeline.evidence.evidence_versions import EvidenceVersions
-from bot.pipeline.inventory.request_records import RequestRecorder, VisitedBranch
+from bot.pipeline.inventory.request_records import RequestRecorder
+from bot.pipeline.proposal.execute_steps import RepositoryVisit
 from bot.pipeline.proposal.repository_plan import BranchPlan, RepositoryPlan
 from bot.pipeline.registry_failures import STATE_SUBJECT
 from bot.pipeline.run_context import RunContext, RunOptions
@@ -51,7 +52,7 @@ class VisitRecorder:
         self._context, self._options, self._decision_result = context, options, decision_result
         self._evidence_versions = EvidenceVersions(context)
 
-    def record_visits(self, visited: Iterable[VisitedBranch], triage_result: TriageResult) -> Iterator[RunFailure]:
+    def record_visits(self, visited: Iterable[RepositoryVisit], triage_result: TriageResult) -> Iterator[RunFailure]:
         """Store the visits, and that the other base branches were listed.
 
         Yield a failure if the state cannot be written. Also yield one for each branch in which the triage would have
@@ -88,7 +89,7 @@ class VisitRecorder:
         self,
         key: BranchKey,
         conditions: BranchConditions,
-        branch: VisitedBranch,
+        visit: RepositoryVisit,
         dependencies: TagDependencies | None,
         requests: tuple[StoredRequest, ...] | None,
     ) -> BranchVisit:
@@ -96,20 +97,20 @@ class VisitRecorder:
             key,
             conditions.head,
             conditions.reader,
-            branch.report,
+            visit.report,
             requests,
-            branch.plan.repository_scan.extract_result.has_unread_files,
-            self._settle(conditions, branch, dependencies) if not self._is_ci_awaited(branch, requests) else None,
+            visit.plan.repository_scan.extract_result.has_unread_files,
+            self._settle(conditions, visit, dependencies) if not self._is_ci_awaited(visit, requests) else None,
         )
 
     def _settle(
-        self, conditions: BranchConditions, branch: VisitedBranch, dependencies: TagDependencies | None
+        self, conditions: BranchConditions, visit: RepositoryVisit, dependencies: TagDependencies | None
     ) -> SettledBranch | None:
         """Return the branch as settled. Return None if something is left to do, or if some data may change unseen."""
-        plan, decisions = branch.plan, branch.plan.proposal_plan.decisions
-        if branch.is_pending or dependencies is None or conditions.activity is None or not _is_complete(branch):
+        plan, decisions = visit.plan, visit.plan.proposal_plan.decisions
+        if visit.is_pending or dependencies is None or conditions.activity is None or not _is_complete(visit):
             return None
-        if not _are_requests_listed(branch):
+        if not _are_requests_listed(visit):
             return None
         if not are_decisions_lasting(decisions) or not all(is_step_done(each.step) for each in plan.branch_plans):
             return None
@@ -127,9 +128,9 @@ class VisitRecorder:
         due_at = find_due_time(decisions, due_dates, self._options.policy_config, self._context.now)
         return SettledBranch(conditions, dependencies.tags, dependencies.tag_lists, due_at)
 
-    def _is_ci_awaited(self, branch: VisitedBranch, requests: Iterable[StoredRequest] | None) -> bool:
+    def _is_ci_awaited(self, visit: RepositoryVisit, requests: Iterable[StoredRequest] | None) -> bool:
         """Return True if the next run must read the outcome of CI on an open request, because CI has not ended."""
-        committed_at = {(each.branch, each.number or 0): each.committed_at for each in branch.plan.requests or ()}
+        committed_at = {(each.branch, each.number or 0): each.committed_at for each in visit.plan.requests or ()}
         return any(
             each.state is RequestState.OPEN
             and is_ci_awaited(each.ci, committed_at.get((each.branch, each.number)), self._context.now)
@@ -145,37 +146,37 @@ class VisitRecorder:
         )
 
 
-def _is_complete(branch: VisitedBranch) -> bool:
+def _is_complete(visit: RepositoryVisit) -> bool:
     """Return True if the run read everything in the repository, and nothing failed."""
-    extract_result = branch.plan.repository_scan.extract_result
-    has_failed = bool(branch.plan.failures or branch.result.failures or extract_result.failures)
+    extract_result = visit.plan.repository_scan.extract_result
+    has_failed = bool(visit.failures or extract_result.failures)
     return (
-        branch.plan.forge is not None
+        visit.plan.forge is not None
         and not has_failed
         and not extract_result.has_unread_files
         and not extract_result.blocked_reason
     )
 
 
-def _are_requests_listed(branch: VisitedBranch) -> bool:
+def _are_requests_listed(visit: RepositoryVisit) -> bool:
     """Return True if the activity in the list of repositories covers all open requests that the visit found."""
-    listed_numbers = branch.listed.repository.listed_requests
+    listed_numbers = visit.listed.repository.listed_requests
     return listed_numbers is None or all(
-        each.number in listed_numbers for each in branch.plan.requests or () if each.state is RequestState.OPEN
+        each.number in listed_numbers for each in visit.plan.requests or () if each.state is RequestState.OPEN
     )
 
 
-def _is_missed(branch: VisitedBranch, dependencies: TagDependencies | None) -> bool:
+def _is_missed(visit: RepositoryVisit, dependencies: TagDependencies | None) -> bool:
     """Return True if a regular visit of a settled branch changes something, although nothing seems to have changed."""
-    settled = branch.listed.settled
-    if branch.listed.reason is not VisitReason.IN_TURN or settled is None or dependencies is None:
+    settled = visit.listed.settled
+    if visit.listed.reason is not VisitReason.IN_TURN or settled is None or dependencies is None:
         return False
-    if not _are_requests_listed(branch):
+    if not _are_requests_listed(visit):
         return False
     if find_tag_reason(settled, dependencies.tags, dependencies.tag_lists) is not None:
         return False
-    has_all_branches = branch.listed.repository.listed_requests is None
-    return any(_is_change(each, has_all_branches=has_all_branches) for each in branch.plan.branch_plans)
+    has_all_branches = visit.listed.repository.listed_requests is None
+    return any(_is_change(each, has_all_branches=has_all_branches) for each in visit.plan.branch_plans)
 
 
 def _is_change(branch_plan: BranchPlan, *, has_all_branches: bool) -> bool:

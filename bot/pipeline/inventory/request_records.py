@@ -14,23 +14,9 @@ from bot.model.errors import ForgeError
 from bot.model.evidence import Evidence
 from bot.model.inventory import StoredRequest
 from bot.model.proposal import Proposal, RemoteRequest, RequestState
-from bot.model.report import RepositoryReport
-from bot.pipeline.proposal.execute_steps import ExecutionResult
-from bot.pipeline.proposal.repository_plan import RepositoryPlan
+from bot.pipeline.proposal.execute_steps import RepositoryVisit
 from bot.pipeline.run_context import RunContext
 from bot.pipeline.survey.triage import ListedBranch
-
-
-@dataclass(frozen=True, slots=True)
-class VisitedBranch:
-    """A base branch that the run read, with the results."""
-
-    listed: ListedBranch
-    plan: RepositoryPlan
-    result: ExecutionResult
-    report: RepositoryReport
-    is_pending: bool = False
-    """True if a later command executes the plan, so that something is left to do here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +27,22 @@ class RequestRecorder:
     branch_prefix: str
     evidence: Mapping[Transition, Evidence]
 
-    def list_requests(self, branch: VisitedBranch) -> tuple[StoredRequest, ...] | None:
+    def list_requests(self, visit: RepositoryVisit) -> tuple[StoredRequest, ...] | None:
         """Return the requests of a base branch, to be stored. Return None if they could not be listed."""
-        requests = branch.plan.requests
+        requests = visit.plan.requests
         if requests is None:
             return None
-        updates = {each.branch: each.updates for each in branch.plan.branch_plans}
-        heads_before = branch.listed.stored.open_request_heads if branch.listed.stored is not None else {}
+        updates = {each.branch: each.updates for each in visit.plan.branch_plans}
+        heads_before = visit.listed.stored.open_request_heads if visit.listed.stored is not None else {}
         found = [
             _build_stored_request(request, self._find_fixes(updates.get(request.branch, ())), head)
             for request, head in (
                 *((request, _get_own_head(request)) for request in requests),
-                *((request, heads_before[request.branch]) for request in self._list_ended(branch.listed, requests)),
+                *((request, heads_before[request.branch]) for request in self._list_ended(visit.listed, requests)),
             )
             if request.state is not RequestState.BRANCH
         ]
-        return (*self._add_ci(branch, found), *self._list_opened(branch))
+        return (*self._add_ci(visit, found), *self._list_opened(visit))
 
     def _list_ended(self, listed: ListedBranch, requests: Sequence[RemoteRequest]) -> Iterable[RemoteRequest]:
         """Return the requests that were open at the last visit, and that were merged or closed since.
@@ -73,14 +59,14 @@ class RequestRecorder:
             return ()
         return [each for each in found if each.branch in missing]
 
-    def _list_opened(self, branch: VisitedBranch) -> Iterator[StoredRequest]:
+    def _list_opened(self, visit: RepositoryVisit) -> Iterator[StoredRequest]:
         """Yield the requests that this run opened. If they are merged before the next run, it still finds them."""
-        for each in branch.plan.branch_plans:
-            opened, desired = branch.result.opened.get(each.branch), each.desired
+        for each in visit.plan.branch_plans:
+            opened, desired = visit.result.opened.get(each.branch), each.desired
             if opened is None or not isinstance(desired, Proposal):
                 continue
             mark = parse_mark(desired.body)
-            push, fixes = branch.result.pushes.get(each.branch), self._find_fixes(each.updates)
+            push, fixes = visit.result.pushes.get(each.branch), self._find_fixes(each.updates)
             existing = (request.head for request in each.requests if request.state is RequestState.BRANCH)
             request = StoredRequest(
                 branch=each.branch,
@@ -95,14 +81,14 @@ class RequestRecorder:
             )
             yield _add_due_date(request, mark)
 
-    def _add_ci(self, branch: VisitedBranch, requests: Sequence[StoredRequest]) -> Iterator[StoredRequest]:
+    def _add_ci(self, visit: RepositoryVisit, requests: Sequence[StoredRequest]) -> Iterator[StoredRequest]:
         """Yield the requests with the outcome of CI on their last commits.
 
         If CI failed on a request that was not merged, the outcome on the base branch is read, too. If it passed there,
         the update may be the reason for the failure. A commit that this run pushed has no outcome yet.
         """
-        fleet, repository = branch.listed.fleet, branch.listed.repository
-        pushes = branch.result.pushes
+        fleet, repository = visit.listed.fleet, visit.listed.repository
+        pushes = visit.result.pushes
         heads = {each.head: each.number or None for each in requests if each.head is not None}
         outcomes = fleet.read_ci_outcomes(repository, heads)
         found = [replace(each, ci=outcomes.get(each.head or "", CiOutcome.UNKNOWN)) for each in requests]

@@ -31,7 +31,7 @@ from bot.pipeline.plans.planned_steps import (
 )
 from bot.pipeline.proposal.branch_judge import PlannedJudge
 from bot.pipeline.proposal.dashboard_sync import sync_dashboards
-from bot.pipeline.proposal.execute_steps import execute_plans
+from bot.pipeline.proposal.execute_steps import RepositoryVisit, execute_visits
 from bot.pipeline.proposal.plan_proposals import ProposalPlan
 from bot.pipeline.proposal.repository_plan import BranchPlan, RepositoryPlan
 from bot.pipeline.references.extract import ExtractResult, extract_references
@@ -112,20 +112,20 @@ def apply_plan(plan: FleetPlan, fleets: Sequence[Fleet], context: ApplyContext, 
         for planned, each in zip(plan.repositories, prepared, strict=True)
         if isinstance(each, RunFailure)
     }
-    pairs = [
-        (
+    visits = [
+        RepositoryVisit(
             each if planned.key[:3] not in changed else replace(each, dashboard=None),  # it shows all base branches
             _restore_links(planned.report, each.repository_scan.repository),
         )
         for planned, each in zip(plan.repositories, prepared, strict=True)
         if isinstance(each, RepositoryPlan)
     ]
-    repository_plans, base_reports = [plan for plan, _ in pairs], [report for _, report in pairs]
-    executed = execute_plans(repository_plans, base_reports, context.progress, options.level)
+    executed = execute_visits(visits, context.progress, options.level)
     evidence = {each.transition: each.evidence for each in plan.evidence}
-    failures += executed.failures
-    failures += sync_dashboards(repository_plans, executed.reports, evidence, options)
-    return RunReport(options.level, executed.reports, evidence, tuple(failures), started, context.clock.now())
+    failures += [failure for each in executed for failure in each.failures]
+    failures += sync_dashboards(executed, evidence, options)
+    reports = tuple(each.report for each in executed)
+    return RunReport(options.level, reports, evidence, tuple(failures), started, context.clock.now())
 
 
 def _find_repositories(

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.core.references.report_slots import drop_slot_bytes
 from bot.model.decision import Transition
+from bot.model.evidence import Evidence
 from bot.model.fleet_plan import FleetPlan, PlannedRepository, TransitionEvidence
 from bot.model.proposal import CloseRequest, DeleteBranch, OpenRequest, ProposalStep, RemoteRequest, UpdateRequest
-from bot.model.report import RepositoryReport, RunFailure, RunReport
+from bot.model.report import RunFailure, RunReport
 from bot.model.vocabulary import FailureStage, RunLevel
 from bot.pipeline.plans.planned_steps import describe_branch, describe_request, fingerprint_dashboard, is_writing
-from bot.pipeline.proposal.dashboard_sync import group_by_repository, list_plans_with_dashboard_writes
-from bot.pipeline.proposal.execute_steps import execute_plans
+from bot.pipeline.proposal.dashboard_sync import group_by_repository, list_visits_with_dashboard_writes
+from bot.pipeline.proposal.execute_steps import RepositoryVisit, execute_visits
 from bot.pipeline.proposal.repository_plan import RepositoryPlan
 from bot.pipeline.run import RunPlan, finish_run, plan_fleets
 from bot.pipeline.run_context import RunContext, RunOptions
@@ -49,32 +50,34 @@ def plan_run(fleets: Sequence[Fleet], context: RunContext, options: RunOptions, 
     window of the limits. A plan that is never performed therefore gives it back by itself.
     """
     run_plan = plan_fleets(fleets, context, options)
-    executed = execute_plans(run_plan.repository_plans, run_plan.base_reports, context.progress, RunLevel.REPORT)
-    unjudged = [_report_unjudged(each, options.level) for each in run_plan.repository_plans]
+    visits = execute_visits(run_plan.visits, context.progress, RunLevel.REPORT)
+    unjudged = [_report_unjudged(each.plan, options.level) for each in visits]
     positions = sorted(
         each
-        for each in _list_positions(run_plan, executed.reports, options)
-        if unjudged[each] is None and run_plan.repository_plans[each].forge is not None
+        for each in _list_positions(visits, run_plan.decision_result.evidence, options)
+        if unjudged[each] is None and visits[each].plan.forge is not None
     )
     plan = _build_plan(run_plan, positions, options, origin)
-    report = finish_run(run_plan, executed, replace(options, level=RunLevel.REPORT), frozenset(positions))
+    pending = frozenset(positions)
+    visits = tuple(replace(each, is_pending=position in pending) for position, each in enumerate(visits))
+    report = finish_run(run_plan, visits, replace(options, level=RunLevel.REPORT))
     return PlannedRun(plan, report.add_failures(tuple(each for each in unjudged if each is not None)))
 
 
-def _list_positions(run_plan: RunPlan, reports: Sequence[RepositoryReport], options: RunOptions) -> frozenset[int]:
-    """Return the positions of the plans to perform: those with writes, with the other base branches of the repository.
+def _list_positions(
+    visits: Sequence[RepositoryVisit], evidence: Mapping[Transition, Evidence], options: RunOptions
+) -> frozenset[int]:
+    """Return the positions of the visits whose plans write, and of the other base branches of their repositories.
 
     The dashboard of a repository shows all of its base branches.
     """
-    plans = run_plan.repository_plans
-    evidence = run_plan.decision_result.evidence
-    writing = set(list_plans_with_dashboard_writes(plans, reports, evidence, options))
+    writing = set(list_visits_with_dashboard_writes(visits, evidence, options))
     writing |= {
         position
-        for position, plan in enumerate(plans)
-        if any(is_writing(each.step, options.level) for each in plan.branch_plans)
+        for position, visit in enumerate(visits)
+        if any(is_writing(each.step, options.level) for each in visit.plan.branch_plans)
     }
-    groups = group_by_repository(plans)
+    groups = group_by_repository(visits)
     return frozenset(position for group in groups if writing.intersection(group) for position in group)
 
 
@@ -100,12 +103,12 @@ def _get_changed_request(step: ProposalStep) -> RemoteRequest | None:
 
 
 def _build_plan(run_plan: RunPlan, positions: Sequence[int], options: RunOptions, origin: PlanOrigin) -> FleetPlan:
-    plans, reports = run_plan.repository_plans, run_plan.base_reports
+    visits = run_plan.visits
     complete = {
-        each for group in group_by_repository(plans) if set(group) <= set(positions) for each in group
+        each for group in group_by_repository(visits) if set(group) <= set(positions) for each in group
     }  # a dashboard shows all base branches
     repositories = tuple(
-        _describe_repository(plans[each], reports[each], options, is_complete=each in complete) for each in positions
+        _describe_repository(visits[each], options, is_complete=each in complete) for each in positions
     )
     return FleetPlan(
         version=origin.version,
@@ -133,11 +136,9 @@ def _list_evidence(run_plan: RunPlan, repositories: Sequence[PlannedRepository])
             yield TransitionEvidence(transition, evidence[transition])
 
 
-def _describe_repository(
-    repository_plan: RepositoryPlan, report: RepositoryReport, options: RunOptions, *, is_complete: bool
-) -> PlannedRepository:
+def _describe_repository(visit: RepositoryVisit, options: RunOptions, *, is_complete: bool) -> PlannedRepository:
     """Return the description of a repository. `is_complete` is True if all its base branches are in the plan."""
-    extract_result = repository_plan.repository_scan.extract_result
+    repository_plan, extract_result = visit.plan, visit.plan.repository_scan.extract_result
     repository, requests = extract_result.repository, repository_plan.requests or ()
     needs_dashboard = options.has_dashboards or extract_result.has_repository_config
     has_dashboard = is_complete and needs_dashboard and repository_plan.dashboard is not None
@@ -147,7 +148,7 @@ def _describe_repository(
         name=repository.name,
         base_branch=repository.base_branch or "",
         commit=repository.commit or "",
-        report=drop_slot_bytes(report),
+        report=drop_slot_bytes(visit.report),
         configured_name=repository.configured_name,
         is_public=repository.is_public,
         has_config=extract_result.has_repository_config,

@@ -24,9 +24,10 @@ from bot.model.decision import Transition
 from bot.model.errors import ForgeError
 from bot.model.evidence import Evidence
 from bot.model.forge import GitRepository
-from bot.model.report import RepositoryReport, RunFailure
+from bot.model.report import RunFailure
 from bot.model.vocabulary import RunLevel
-from bot.pipeline.proposal.repository_plan import RepositoryPlan, report_dashboard_failure
+from bot.pipeline.proposal.execute_steps import RepositoryVisit
+from bot.pipeline.proposal.repository_plan import report_dashboard_failure
 from bot.pipeline.run_context import RunOptions
 from bot.ports import Dashboard
 
@@ -35,43 +36,35 @@ MARK_RESERVE = 200
 
 
 def sync_dashboards(
-    repository_plans: Sequence[RepositoryPlan],
-    reports: Sequence[RepositoryReport],
-    evidence: Mapping[Transition, Evidence],
-    options: RunOptions,
+    visits: Sequence[RepositoryVisit], evidence: Mapping[Transition, Evidence], options: RunOptions
 ) -> Iterator[RunFailure]:
     """Create, update or close the dashboard issue of each repository. Yield a failure if that is not possible.
 
-    `reports` has the report for each of `repository_plans`, and `evidence` is that of the whole run. All base branches
-    of a repository share one dashboard issue. It is accessed with the first of their plans in which it could be read.
+    `evidence` is that of the whole run. All base branches of a repository share one dashboard issue. It is accessed
+    with the first of their plans in which it could be read.
     """
-    for positions in group_by_repository(repository_plans):
-        yield from _sync_repository(
-            _collect_board([(repository_plans[each], reports[each]) for each in positions], evidence), options
-        )
+    for positions in group_by_repository(visits):
+        yield from _sync_repository(_collect_board([visits[each] for each in positions], evidence), options)
 
 
-def list_plans_with_dashboard_writes(
-    repository_plans: Sequence[RepositoryPlan],
-    reports: Sequence[RepositoryReport],
-    evidence: Mapping[Transition, Evidence],
-    options: RunOptions,
+def list_visits_with_dashboard_writes(
+    visits: Sequence[RepositoryVisit], evidence: Mapping[Transition, Evidence], options: RunOptions
 ) -> Iterator[int]:
-    """Yield the positions of the plans of repositories whose dashboards differ from their reports.
+    """Yield the positions of the visits of repositories whose dashboards differ from their reports.
 
     This is what `sync_dashboards` would write if executing the plans changed nothing else.
     """
-    for positions in group_by_repository(repository_plans):
-        board = _collect_board([(repository_plans[each], reports[each]) for each in positions], evidence)
+    for positions in group_by_repository(visits):
+        board = _collect_board([visits[each] for each in positions], evidence)
         if board is not None and _choose_step(board, options)[0] is not DashboardStep.LEAVE:
             yield from positions
 
 
-def group_by_repository(repository_plans: Sequence[RepositoryPlan]) -> Iterable[Sequence[int]]:
-    """Return the positions of the plans of each repository, which has a plan for each of its base branches."""
+def group_by_repository(visits: Sequence[RepositoryVisit]) -> Iterable[Sequence[int]]:
+    """Return the positions of the visits of each repository, which has a visit for each of its base branches."""
     positions: dict[tuple[int, str], list[int]] = defaultdict(list)
-    for position, each in enumerate(repository_plans):
-        positions[id(each.repository_scan.fleet), each.repository_scan.repository.name].append(position)
+    for position, each in enumerate(visits):
+        positions[id(each.listed.fleet), each.repository.name].append(position)
     return positions.values()
 
 
@@ -92,14 +85,10 @@ class _Board:
         return any(each.report.note for each in self.branches)
 
 
-def _collect_board(
-    pairs: Sequence[tuple[RepositoryPlan, RepositoryReport]], evidence: Mapping[Transition, Evidence]
-) -> _Board | None:
-    """Return the dashboard of a repository with these plans. Return None if it must not be written."""
-    repository_plan = next((plan for plan, _ in pairs if plan.dashboard is not None), pairs[0][0])
-    branches = tuple(
-        BranchReport(report, plan.repository_scan.repository.files_url, evidence) for plan, report in pairs
-    )
+def _collect_board(visits: Sequence[RepositoryVisit], evidence: Mapping[Transition, Evidence]) -> _Board | None:
+    """Return the dashboard of a repository with these visits. Return None if it must not be written."""
+    repository_plan = next((each.plan for each in visits if each.plan.dashboard is not None), visits[0].plan)
+    branches = tuple(BranchReport(each.report, each.repository.files_url, evidence) for each in visits)
     has_config = repository_plan.repository_scan.extract_result.has_repository_config
     is_skipped = any(each.report.note for each in branches) and not has_config
     dashboard, forge = repository_plan.dashboard, repository_plan.forge

@@ -6,7 +6,7 @@ step that fails does not stop the others.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
@@ -36,6 +36,7 @@ from bot.model.vocabulary import FailureStage, ProposalOutcome, RunLevel
 from bot.pipeline.proposal.repository_plan import BranchPlan, RepositoryPlan
 from bot.pipeline.registry_failures import STATE_SUBJECT
 from bot.pipeline.run_context import RunContext
+from bot.pipeline.survey.triage import ListedBranch
 from bot.ports import Forge, ProgressReporter
 
 NO_BRANCH = (
@@ -44,48 +45,69 @@ NO_BRANCH = (
 
 
 @dataclass(frozen=True, slots=True)
-class ExecutedPlans:
-    """The results of executing the plans of all repositories, in the order of the plans."""
+class ExecutionResult:
+    """The reports of all steps in one repository, and the failures."""
 
-    results: tuple[ExecutionResult, ...]
-    reports: tuple[RepositoryReport, ...]
+    reports: tuple[ProposalReport, ...] = ()
+    failures: tuple[RunFailure, ...] = ()
+    pushes: Mapping[str, BranchPush] = field(default_factory=dict)
+    """The commits that were pushed, by branch."""
+    opened: Mapping[str, OpenedRequest] = field(default_factory=dict)
+    """The requests that were opened, by branch."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryVisit:
+    """The visit of one base branch. It grows with the phases of a run: the plan, then the result of its steps."""
+
+    plan: RepositoryPlan
+    report: RepositoryReport
+    """Contains the proposals of the plan only after their steps were executed."""
+    result: ExecutionResult = ExecutionResult()
+    is_pending: bool = False
+    """True if a later command executes the plan, so that something is left to do here."""
+
+    @property
+    def listed(self) -> ListedBranch:
+        return self.plan.repository_scan.listed
+
+    @property
+    def repository(self) -> GitRepository:
+        return self.plan.repository_scan.repository
 
     @property
     def failures(self) -> tuple[RunFailure, ...]:
-        return tuple(failure for each in self.results for failure in each.failures)
+        return (*self.plan.failures, *self.result.failures)
+
+    def execute(self, level: RunLevel) -> RepositoryVisit:
+        """Execute the steps that the level allows, and return the visit with their result."""
+        if self.plan.forge is None:
+            return self
+        result = execute_steps(self.repository.name, self.plan.forge, self.plan.branch_plans, level)
+        proposals = sorted((*self.report.proposals, *result.reports), key=lambda each: each.branch)
+        return replace(self, result=result, report=replace(self.report, proposals=tuple(proposals)))
 
 
-def execute_plans(
-    repository_plans: Sequence[RepositoryPlan],
-    base_reports: Sequence[RepositoryReport],
-    progress: ProgressReporter,
-    level: RunLevel,
-) -> ExecutedPlans:
-    """Execute the plans one repository at a time, because forges reject parallel writes.
-
-    `base_reports` has the report on each repository without the proposals of its plan, which are added here.
-    """
-    progress.start_phase("Proposing", len(repository_plans))
-    results: list[ExecutionResult] = []
-    for repository_plan in repository_plans:
-        name, forge = repository_plan.repository_scan.repository.name, repository_plan.forge
-        result = (
-            execute_steps(name, forge, repository_plan.branch_plans, level) if forge is not None else ExecutionResult()
-        )
-        results.append(replace(result, failures=(*repository_plan.failures, *result.failures)))
+def execute_visits(
+    visits: Sequence[RepositoryVisit], progress: ProgressReporter, level: RunLevel
+) -> tuple[RepositoryVisit, ...]:
+    """Execute the plans one repository at a time, because forges reject parallel writes."""
+    progress.start_phase("Proposing", len(visits))
+    executed: list[RepositoryVisit] = []
+    for visit in visits:
+        executed.append(visit.execute(level))
         progress.advance()
     progress.finish_phase()
-    reports = (_add_proposals(*each) for each in zip(base_reports, results, strict=True))
-    return ExecutedPlans(tuple(results), tuple(reports))
+    return tuple(executed)
 
 
-def build_base_report(repository_plan: RepositoryPlan, branch_prefix: str) -> RepositoryReport:
-    """Return the report on a repository. Its proposals are only those that were refused, so that they have no step."""
+def start_visit(repository_plan: RepositoryPlan, branch_prefix: str) -> RepositoryVisit:
+    """Return the visit before its steps are executed. Only refused proposals, which have no step, are reported."""
     repository_scan = repository_plan.repository_scan
     repository, extract_result = repository_scan.repository, repository_scan.extract_result
     decisions = repository_plan.proposal_plan.decisions
     planned_branches = {each.branch for each in repository_plan.branch_plans}
-    return RepositoryReport(
+    report = RepositoryReport(
         forge=repository.forge,
         name=repository.name,
         base_branch=repository.base_branch,
@@ -97,32 +119,24 @@ def build_base_report(repository_plan: RepositoryPlan, branch_prefix: str) -> Re
         files_url=repository.files_url,
         stuck=repository_scan.listed.stuck,
     )
-
-
-def _add_proposals(base_report: RepositoryReport, result: ExecutionResult) -> RepositoryReport:
-    proposals = sorted((*base_report.proposals, *result.reports), key=lambda each: each.branch)
-    return replace(base_report, proposals=tuple(proposals))
+    return RepositoryVisit(repository_plan, report)
 
 
 _EXISTING_STATES = (RequestState.OPEN, RequestState.BRANCH)
 
 
-def record_pushes(
-    repository_plans: Sequence[RepositoryPlan], results: Sequence[ExecutionResult], context: RunContext
-) -> tuple[RunFailure, ...]:
+def record_pushes(visits: Iterable[RepositoryVisit], context: RunContext) -> tuple[RunFailure, ...]:
     """Store the commits that this run pushed, and those whose content is that of the desired proposal.
 
     Return a failure if the state cannot be written. The next run then reads the content of the branches.
     """
     pushes: dict[GitRepository, dict[str, BranchPush]] = {}
-    for repository_plan, result in zip(repository_plans, results, strict=True):
+    for visit in visits:
         confirmed_pushes = {
-            each.branch: push
-            for each in repository_plan.branch_plans
-            if (push := _find_confirmed_push(each)) is not None
+            each.branch: push for each in visit.plan.branch_plans if (push := _find_confirmed_push(each)) is not None
         }
-        if new_pushes := {**confirmed_pushes, **result.pushes}:
-            pushes.setdefault(repository_plan.repository_scan.repository, {}).update(new_pushes)
+        if new_pushes := {**confirmed_pushes, **visit.result.pushes}:
+            pushes.setdefault(visit.repository, {}).update(new_pushes)
     try:
         if pushes:
             context.push_store.record_pushes(pushes, context.now)
@@ -388,18 +402,6 @@ def _report_proposal(
 
 def _report_request(request: RemoteRequest, outcome: ProposalOutcome, note: str) -> ProposalReport:
     return ProposalReport(request.branch, outcome, request.title, url=request.url, note=note)
-
-
-@dataclass(frozen=True, slots=True)
-class ExecutionResult:
-    """The reports of all steps in one repository, and the failures."""
-
-    reports: tuple[ProposalReport, ...] = ()
-    failures: tuple[RunFailure, ...] = ()
-    pushes: Mapping[str, BranchPush] = field(default_factory=dict)
-    """The commits that were pushed, by branch."""
-    opened: Mapping[str, OpenedRequest] = field(default_factory=dict)
-    """The requests that were opened, by branch."""
 
 
 def execute_steps(subject: str, forge: Forge, branch_plans: Sequence[BranchPlan], level: RunLevel) -> ExecutionResult:

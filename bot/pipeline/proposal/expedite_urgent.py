@@ -22,22 +22,22 @@ from bot.model.proposal import RemoteRequest
 from bot.model.report import RunFailure
 from bot.model.vocabulary import Reason
 from bot.pipeline.evidence.collect_evidence import assess
-from bot.pipeline.proposal.repository_plan import BranchPlan
+from bot.pipeline.proposal.repository_plan import BranchPlan, RepositoryPlan
 from bot.pipeline.run_context import RunContext
 
 
 @dataclass(frozen=True, slots=True)
 class ExpediteResult:
-    """The branch plans, some of which are now marked as urgent, and the failures."""
+    """The plans of all repositories, in which some branches are now marked as urgent, and the failures."""
 
-    branch_plans: tuple[BranchPlan, ...]
+    repository_plans: tuple[RepositoryPlan, ...]
     failures: tuple[RunFailure, ...] = ()
 
 
 def expedite_urgent(
-    branch_plans: Sequence[BranchPlan], resolutions: Mapping[TagRef, Resolution], context: RunContext
+    repository_plans: Sequence[RepositoryPlan], resolutions: Mapping[TagRef, Resolution], context: RunContext
 ) -> ExpediteResult:
-    """Return all branch plans, after marking the proposals that must not wait as urgent.
+    """Return all plans, after marking the proposals that must not wait as urgent.
 
     The newer digest is proposed at once in these cases:
 
@@ -49,6 +49,7 @@ def expedite_urgent(
     Raises:
         StateError: If the state cannot be read.
     """
+    branch_plans = [each for repository_plan in repository_plans for each in repository_plan.branch_plans]
     waiting_transitions = {
         transition for each in branch_plans for transition in _list_transitions(each, each.waiting_request)
     }
@@ -56,7 +57,7 @@ def expedite_urgent(
         transition for each in branch_plans for transition in _list_transitions(each, each.muted_request)
     }
     if not waiting_transitions and not muted_transitions:
-        return ExpediteResult(tuple(branch_plans))
+        return ExpediteResult(tuple(repository_plans))
     unusable = _find_unusable(waiting_transitions, resolutions, context)
     assessable = (waiting_transitions | muted_transitions) - unusable
     assessed = assess(assessable, context)
@@ -67,9 +68,10 @@ def expedite_urgent(
             (unusable | pressing).intersection(_list_transitions(branch_plan, branch_plan.waiting_request))
         ) or bool(pressing.intersection(_list_transitions(branch_plan, branch_plan.muted_request)))
 
-    return ExpediteResult(
-        tuple(each.expedite(context.now) if is_urgent(each) else each for each in branch_plans), assessed.failures
-    )
+    def expedite(branch_plan: BranchPlan) -> BranchPlan:
+        return branch_plan.expedite(context.now) if is_urgent(branch_plan) else branch_plan
+
+    return ExpediteResult(tuple(each.replace_branch_plans(expedite) for each in repository_plans), assessed.failures)
 
 
 def _find_unusable(

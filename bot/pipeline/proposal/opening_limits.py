@@ -8,7 +8,7 @@ proposal, neither of them gives it back, because one of them may have opened it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.core.proposal.limits import OpenQueue, defer_proposals
@@ -17,8 +17,8 @@ from bot.model.limits import DEFAULT_FLEET_LIMITS, DEFAULT_REPOSITORIES_PER_RUN,
 from bot.model.proposal import CloseRequest, DeferProposal, OpenRequest, RequestState
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage, ProposalOutcome, RunLevel
-from bot.pipeline.proposal.execute_steps import ExecutionResult
-from bot.pipeline.proposal.repository_plan import BranchPlan, RepositoryPlan
+from bot.pipeline.proposal.execute_steps import RepositoryVisit
+from bot.pipeline.proposal.repository_plan import RepositoryPlan
 from bot.pipeline.registry_failures import STATE_SUBJECT
 from bot.pipeline.run_context import RunContext, RunOptions
 
@@ -28,9 +28,9 @@ _OPENED = frozenset({ProposalOutcome.OPENED, ProposalOutcome.WOULD_OPEN})
 
 @dataclass(frozen=True, slots=True)
 class LimitResult:
-    """The plans of all branches after applying the limits, and a failure if the state could not be used."""
+    """The plans of all repositories after applying the limits, and a failure if the state could not be used."""
 
-    branch_plans: tuple[BranchPlan, ...]
+    repository_plans: tuple[RepositoryPlan, ...]
     openings: tuple[Opening, ...]
     """The proposals that this run may open and reserved, without those that another run reserved before."""
     failures: tuple[RunFailure, ...] = ()
@@ -59,15 +59,12 @@ def apply_limits(repository_plans: Sequence[RepositoryPlan], context: RunContext
     except StateError as error:
         choose(())
         failures = (RunFailure(STATE_SUBJECT, FailureStage.PROPOSE, str(error)),)
-    branch_plans = _replace_deferred(repository_plans, deferrals)
-    return LimitResult(tuple(branch_plans), tuple(new_openings), failures)
+    limited = map(_defer_steps, repository_plans, deferrals)
+    return LimitResult(tuple(limited), tuple(new_openings), failures)
 
 
 def give_back_unopened(
-    openings: Sequence[Opening],
-    repository_plans: Sequence[RepositoryPlan],
-    results: Sequence[ExecutionResult],
-    context: RunContext,
+    openings: Sequence[Opening], visits: Iterable[RepositoryVisit], context: RunContext
 ) -> tuple[RunFailure, ...]:
     """Remove the reservations of proposals that could not be opened, so that other proposals can take their places.
 
@@ -75,9 +72,9 @@ def give_back_unopened(
     proposals then count until the window of the limits has passed.
     """
     opened = {
-        (_get_full_name(plan), report.branch)
-        for plan, result in zip(repository_plans, results, strict=True)
-        for report in result.reports
+        (_get_full_name(visit.plan), report.branch)
+        for visit in visits
+        for report in visit.result.reports
         if report.outcome in _OPENED
     }
     unopened = [each for each in openings if (each.repository, each.branch) not in opened]
@@ -95,12 +92,9 @@ def _get_full_name(repository_plan: RepositoryPlan) -> tuple[str, str, str]:
     return repository.forge, repository.server, repository.name
 
 
-def _replace_deferred(
-    repository_plans: Sequence[RepositoryPlan], deferrals: Sequence[Mapping[str, DeferProposal]]
-) -> Iterator[BranchPlan]:
-    for each, deferred in zip(repository_plans, deferrals, strict=True):
-        for branch_plan in each.branch_plans:
-            yield replace(branch_plan, step=deferred.get(branch_plan.branch, branch_plan.step))
+def _defer_steps(repository_plan: RepositoryPlan, deferred: Mapping[str, DeferProposal]) -> RepositoryPlan:
+    """Return the plan in which the deferred proposals, by branch, replace the steps that would open them."""
+    return repository_plan.replace_branch_plans(lambda each: replace(each, step=deferred.get(each.branch, each.step)))
 
 
 def _list_openings(queues: Sequence[OpenQueue], deferrals: Sequence[Mapping[str, DeferProposal]]) -> Iterator[Opening]:

@@ -178,6 +178,10 @@ class RepositoryPlan:
     dashboard_issue: DashboardIssue | None = None
     """The dashboard issue as it was before this run; None if it does not exist or was not read."""
 
+    def replace_branch_plans(self, change: Callable[[BranchPlan], BranchPlan]) -> RepositoryPlan:
+        """Return the plan with the result of `change` for each of its branch plans."""
+        return replace(self, branch_plans=tuple(map(change, self.branch_plans)))
+
 
 @dataclass(frozen=True, slots=True)
 class RepositoryPlanner:
