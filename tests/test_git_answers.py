@@ -19,7 +19,7 @@ FILES = {
 OPTIONS = [("-z",), ("-z", "-r"), ("-z", "-r", "-t"), ("-z", "--full-tree", "-r", "-t", "-l"), ("-z", "--long")]
 
 
-class History:
+class RepositoryHistory:
     """`first` is followed by `second`, and by `side`; `merged` merges both, and `file` has a file for a folder."""
 
     def __init__(self, git: Git) -> None:
@@ -40,10 +40,10 @@ class History:
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory):
-    return History(Git.create(tmp_path_factory.mktemp("answers") / "a.git", FILES))
+    return RepositoryHistory(Git.create(tmp_path_factory.mktemp("answers") / "a.git", FILES))
 
 
-def compare(history: History, *arguments: str) -> None:
+def compare(history: RepositoryHistory, *arguments: str) -> None:
     answer = answer_command(history.git.objects, arguments)
     assert answer is not None
     assert answer == history.ask_git(*arguments)

@@ -165,7 +165,7 @@ def _count_readable_bytes(prepare):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
-def test_child_cannot_read_environment_of_parent_that_hides_its_memory():
+def test_child_cannot_read_environment_of_parent_with_hidden_memory():
     hide_memory.cache_clear()
     assert _count_readable_bytes(lambda: None) > 0
     assert _count_readable_bytes(hide_memory) == 0

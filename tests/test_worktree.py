@@ -98,7 +98,7 @@ def test_file_with_a_merge_conflict_is_listed_once(checkout):
     assert _paths(checkout) == [".gitignore", "Dockerfile"]
 
 
-def test_order_of_files_depends_only_on_their_names(tmp_path):
+def test_order_of_files_depends_only_on_names(tmp_path):
     names = ["b/x/2", "a.txt", "b/1", "c/1", "a/y/3", "a/y/1"]
     write_tree(tmp_path, dict.fromkeys(names, ""))
     assert [entry.path for entry in WorkTree(tmp_path).list_entries()] == [

@@ -23,14 +23,14 @@ def test_file_that_exceeds_a_budget_is_refused_with_the_limit(budget, limit):
     assert budget.take_file(0, 0, 0) == ""
 
 
-def test_trees_of_a_run_share_its_references():
+def test_trees_of_run_share_budget_of_references():
     run_budget = RunBudget(5)
     assert TreeBudget(run_budget).take_file(3, 0, 10) == ""
     assert TreeBudget(run_budget).take_file(3, 0, 10) != ""
     assert TreeBudget(run_budget).take_file(2, 0, 10) == ""
 
 
-def test_refused_file_takes_nothing_from_the_budget_of_the_run():
+def test_refused_file_does_not_reduce_budget_of_run():
     run_budget = RunBudget(5)
     assert TreeBudget(run_budget, references=4).take_file(5, 0, 10) != ""
     assert TreeBudget(run_budget).take_file(5, 0, 10) == ""

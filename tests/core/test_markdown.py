@@ -76,7 +76,7 @@ def test_untrusted_text_never_breaks_a_table(text):
 
 
 @given(st.text(max_size=300))
-def test_one_line_text_has_visible_characters_within_limit(text):
+def test_single_line_has_visible_characters_within_limit(text):
     line = make_one_line(text)
     assert len(line) <= MAX_TEXT_LENGTH
     assert all(unicodedata.category(character)[0] != "C" for character in line)

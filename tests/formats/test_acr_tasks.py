@@ -162,5 +162,5 @@ def test_known_task_may_have_no_or_several_builds():
 
 
 @pytest.mark.parametrize("content", [b"steps: [", b"steps:\n- build: \xff .\n", "steps: []".encode("utf-16")])
-def test_known_task_is_none_when_unreadable(content):
+def test_unreadable_known_task_has_no_result(content):
     assert parse_task_builds(content) is None

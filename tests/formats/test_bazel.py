@@ -106,7 +106,7 @@ def test_attribute_that_is_not_a_string_is_templated(value):
 
 
 @pytest.mark.parametrize("source", ['r"a"', '"""a"""', "'a'", '"a\\n"', '"\\\n"', "b'a'"])
-def test_strings_keep_their_offsets(source):
+def test_strings_keep_offsets(source):
     (call,) = find_calls(f"f(x = {source})".encode())
     (argument,) = call.arguments
     assert isinstance(argument.value, StarlarkString)

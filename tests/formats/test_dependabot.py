@@ -117,7 +117,7 @@ def test_ignored_versions_do_not_ignore_image():
     assert update({"ignore": [{"dependency-name": "a", "versions": [">= 4"]}]}).ignored_images == ()
 
 
-def test_names_are_allowed_unless_something_else_allows_all():
+def test_names_are_allowed_unless_other_entry_allows_all():
     assert update({"allow": [{"dependency-name": "a"}, {"dependency-name": "b*"}]}).allowed_names == ("a", "b*")
     assert update({"allow": [{"dependency-name": "a"}, {"dependency-type": "direct"}]}).allowed_names == ()
 

@@ -321,7 +321,7 @@ def unsupported(text):
         ("FROM '$V'", None),
     ],
 )
-def test_a_default_takes_a_digest_only_where_nothing_else_uses_it(other_use, reason):
+def test_default_gets_digest_only_without_other_uses(other_use, reason):
     text = f"ARG V=22\nARG GIVEN=1\nARG W=node:$V\nFROM node:$V\n{other_use}\nFROM $W\n"
     place = froms(text)[0]
     if reason is None:

@@ -146,7 +146,7 @@ def test_words_expand_like_buildkit(text, escape):
         ),
     ],
 )
-def test_the_words_of_a_dockerfile(word, result):
+def test_words_of_dockerfile_are_expanded(word, result):
     instruction, scope = words_of(word, "\\")
     try:
         witness = ShellLex("\\", env=VALUES, skip_unset_env=False).process_word(word)

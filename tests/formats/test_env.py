@@ -187,7 +187,7 @@ def edited(files, edits):
 
 
 @given(files=damaged_folders())
-def test_environment_references_are_edited_at_their_spans(files):
+def test_environment_references_are_edited_at_exact_spans(files):
     found = places_of(files)
     references = [each for each in found if isinstance(each, Reference)]
     assert len({get_reference_key(each) for each in references}) == len(references)

@@ -37,7 +37,7 @@ Contents = Mapping[FilePath, bytes]
 
 
 @dataclass(frozen=True, repr=False)
-class Case:
+class GoldenCase:
     file_format: FileFormat
     folder: Path
 
@@ -66,7 +66,7 @@ class Case:
 
 
 CASES = [
-    Case(file_format, folder)
+    GoldenCase(file_format, folder)
     for file_format in CASE_FORMATS
     for folder in sorted((HERE / file_format.name).iterdir())
     if folder.is_dir()
@@ -87,7 +87,7 @@ def digest_for(reference: ImageName) -> Digest:
     return Digest(f"sha256:{hashlib.sha256(line.encode()).hexdigest()}")
 
 
-def moved(case: Case, files: Contents) -> Contents:
+def moved(case: GoldenCase, files: Contents) -> Contents:
     """Return `files` with every editable digest slot set to the digest of its tag."""
     edits: dict[FilePath, list[ByteEdit]] = {path: [] for path in files}
     for place, slot in case.open(files):
@@ -95,7 +95,7 @@ def moved(case: Case, files: Contents) -> Contents:
     return {path: apply_edits(content, edits[path]) for path, content in files.items()}
 
 
-def retagged(case: Case, files: Contents, tag: str) -> Contents:
+def retagged(case: GoldenCase, files: Contents, tag: str) -> Contents:
     """Return `files` with `tag` in every editable tag slot."""
     edits: dict[FilePath, list[ByteEdit]] = {path: [] for path in files}
     for place in case.references(files):
@@ -106,7 +106,7 @@ def retagged(case: Case, files: Contents, tag: str) -> Contents:
     return {path: apply_edits(content, edits[path]) for path, content in files.items()}
 
 
-def described(case: Case, files: Contents) -> list[dict[str, object]]:
+def described(case: GoldenCase, files: Contents) -> list[dict[str, object]]:
     return [{"path": found.path, **describe(found)} for found in case.places(files)]
 
 
@@ -142,7 +142,7 @@ def describe(found: Reference | UnsupportedText) -> dict[str, object]:
     return told | notes
 
 
-def slots_of(case: Case, path: FilePath, files: Contents) -> dict[str, EditSlot]:
+def slots_of(case: GoldenCase, path: FilePath, files: Contents) -> dict[str, EditSlot]:
     """Return the slots of a file by locator. Slots with a warning are included, because pinning may cause one."""
     slots = {}
     for place in case.references(files):
@@ -152,7 +152,9 @@ def slots_of(case: Case, path: FilePath, files: Contents) -> dict[str, EditSlot]
     return slots
 
 
-def without_slots(case: Case, path: FilePath, files: Contents, opened: set[str], inserted: Mapping[str, int]) -> bytes:
+def without_slots(
+    case: GoldenCase, path: FilePath, files: Contents, opened: set[str], inserted: Mapping[str, int]
+) -> bytes:
     """Return the bytes of a file outside its slots. If a digest was inserted, its prefix is left out as well."""
     kept = bytearray(files[path])
     spans = {
@@ -185,7 +187,7 @@ def test_references_match_expected_references(cases):
         assert described(case, case.before()) == case.expected(), case
 
 
-def test_editable_slots_contain_their_old_bytes(cases):
+def test_editable_slots_contain_old_bytes(cases):
     for case in cases:
         files = case.before()
         for place, slot in case.open(files):

@@ -67,7 +67,7 @@ from bot.model.source import FilePath
         '{{ if eq .Values.image.tag "" }}{{ fail "no tag" }}{{ end }}image: nginx:{{ .Values.image.tag }}',
     ],
 )
-def test_a_tag_that_ends_a_reference(line):
+def test_tag_ending_a_reference_is_an_image_use(line):
     for text in (line, f"kind: Pod\nspec:\n  containers:\n  {line}\n  name: web\n"):
         assert find_tag_uses(text) == {IMAGE}
 
@@ -114,7 +114,7 @@ def test_a_tag_that_ends_a_reference(line):
         "{{ $x := .Values.image.tag | upper }}image: nginx:{{ $x }}",
     ],
 )
-def test_a_tag_that_is_used_for_something_else(line):
+def test_tag_with_other_purpose_is_another_use(line):
     assert find_tag_uses(f"{line}\n") == {OTHER}
 
 

@@ -262,7 +262,7 @@ def test_application_replaces_name_before_equals_sign_or_tagged_name(override, n
     assert found == ({name}, {name} if is_renamed else set(), ("apps",))
 
 
-def test_sources_of_application_replace_in_their_own_folders():
+def test_sources_of_application_replace_in_own_folders():
     one, two = "{path: one, kustomize: {images: [web:v2]}}", "{path: two, kustomize: {images: [job:v2]}}"
     assert replaced_by(f"{{sources: [{one}, {two}, {{path: three}}]}}") == [
         ({"web"}, set(), ("one",)),

@@ -163,7 +163,7 @@ BAR_TO_PRIVATE = f"images: [{{name: bar, newName: {PRIVATE}}}]"
         ),
     ],
 )
-def test_an_entry_is_open_where_kustomize_leaves_what_it_gives(files, image, is_pinned, tmp_path):
+def test_entry_is_editable_when_kustomize_keeps_result(files, image, is_pinned, tmp_path):
     """No other image of Docker Hub is editable, because the intermediate names may be private."""
     tree = {"base/pods.yaml": "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{image: web}]}}"}
     tree |= {f"{folder}/kustomization.yaml": content for folder, content in ({"base": BASE} | files).items()}
@@ -206,7 +206,7 @@ OLD_DIGEST = digest("old")
         pytest.param("", f'digest: "{OLD_DIGEST}"', ["v1 pinned", "pinned"], id="only a digest"),
     ],
 )
-def test_builds_get_digests_of_their_own_images(dev, prod, expected, tmp_path):
+def test_builds_get_digests_of_own_images(dev, prod, expected, tmp_path):
     overlays = {"dev": dev, "prod": prod}
     pod = f"{{apiVersion: v1, kind: Pod, metadata: {{name: a}}, spec: {{containers: [{{image: '{QUAY}:v1'}}]}}}}"
     tree = {"base/pods.yaml": pod, "base/kustomization.yaml": "resources: [pods.yaml]"} | {

@@ -20,7 +20,7 @@ def read(text: str, path: str = "web.container"):
     return list(FORMAT.extract(SourceFile(FilePath(path), text.encode())))
 
 
-def test_units_and_their_drop_ins_are_selected():
+def test_units_and_drop_ins_are_selected():
     chosen = ["web.container", "a/web.image", "web.volume", "web.container.d/10-x.conf", "web@.container"]
     others = ["web.kube", "web.build", "web.pod", "web.network", ".container", "web.container.j2", "a/web.conf"]
     paths = [FilePath(path) for path in (*chosen, *others)]
@@ -31,7 +31,7 @@ def test_units_and_their_drop_ins_are_selected():
     ("path", "section"),
     [("a.container", "Container"), ("a.image", "Image"), ("a.volume", "Volume"), ("a.image.d/b.conf", "Image")],
 )
-def test_unit_types_have_their_own_sections(path, section):
+def test_unit_types_have_own_sections(path, section):
     sections = "".join(f"[{each}]\nImage={each.lower()}:1\n" for each in ("Container", "Image", "Volume"))
     (found,) = read(sections, path)
     assert found.written == f"{section.lower()}:1"

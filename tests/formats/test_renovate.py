@@ -177,7 +177,7 @@ def test_rule_with_unknown_matchers_is_uncertain(matchers):
     assert not rule(**matchers).is_certain
 
 
-def test_rules_without_enabled_are_dropped_except_for_their_names():
+def test_rules_without_enabled_are_dropped_except_for_matched_names():
     rules = [{"matchDatasources": ["docker"], "automerge": True}, {"matchManagers": ["flux"], "groupName": "flux"}]
     settings = read_renovate_settings({"packageRules": rules * 1000})
     assert settings.rules == ()

@@ -65,7 +65,7 @@ def test_text_format_selects_no_file_by_default():
         ("--image=", "\\"),
     ],
 )
-def test_it_finds_what_is_pinned_with_a_tag_wherever_it_stands(reference, before, after):
+def test_pinned_reference_with_tag_is_found_anywhere(reference, before, after):
     text = f"{before}{reference}@{A}{after}"
     (found,) = read(text)
     assert found.written == f"{reference}@{A}"

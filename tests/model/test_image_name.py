@@ -147,7 +147,7 @@ def test_tag_ref_has_host_and_path():
     assert (line.host, line.path, str(line)) == ("127.0.0.1:5000", "team/base", "127.0.0.1:5000/team/base:1")
 
 
-def test_with_digest_changes_only_the_digest():
+def test_replacing_digest_changes_only_digest():
     moved = ImageName.parse(f"node:22@{SHA256}").with_digest(Digest("sha256:" + "b" * 64))
     assert str(moved) == "node:22@sha256:" + "b" * 64
 

@@ -55,7 +55,7 @@ def serve_streams(handle_stream, certificate=None):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate.path, certificate.key)
 
-    class Handler(BaseRequestHandler):
+    class StreamHandler(BaseRequestHandler):
         def handle(self):
             with (
                 suppress(OSError),  # the client closed the connection
@@ -63,7 +63,7 @@ def serve_streams(handle_stream, certificate=None):
             ):
                 handle_stream(stream)
 
-    with ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingTCPServer(("127.0.0.1", 0), StreamHandler) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -180,7 +180,7 @@ def _count_open_files():
     "make_session",
     [_make_client, lambda url: ApiSession(url, limit=1000, environment={}), lambda url: create_client(url, None)[0]],
 )
-def test_connections_are_closed_when_client_is_no_longer_used(make_session):
+def test_connections_are_closed_after_last_use_of_client(make_session):
     with Listener(lambda _: Reply()) as server:
         gc.disable()
         try:

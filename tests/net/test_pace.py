@@ -25,7 +25,7 @@ from bot.net.pace import (
 )
 
 
-class Time:
+class FakeClock:
     """A clock that advances when the client sleeps."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ def busy(seconds: str, **headers: str) -> Reply:
 
 
 def test_requests_have_no_pause_without_complaint():
-    clock = Time()
+    clock = FakeClock()
     pace = clock.pace()
     for _ in range(100):
         asked(pace.wait_for_turn())
@@ -62,7 +62,7 @@ def test_requests_have_no_pause_without_complaint():
 
 
 def test_requests_wait_and_are_spaced_after_complaint():
-    clock = Time()
+    clock = FakeClock()
     pace = clock.pace()
     pace.pause_requests(7)
     for _ in range(3):
@@ -71,7 +71,7 @@ def test_requests_wait_and_are_spaced_after_complaint():
 
 
 def test_longer_wait_applies_after_two_complaints():
-    clock = Time()
+    clock = FakeClock()
     pace = clock.pace()
     pace.pause_requests(7)
     pace.pause_requests(3)
@@ -80,7 +80,7 @@ def test_longer_wait_applies_after_two_complaints():
 
 
 def test_requests_have_no_pause_after_calm_period():
-    clock = Time()
+    clock = FakeClock()
     pace = clock.pace()
     pace.pause_requests(0)
     clock.now += CALM_SECONDS
@@ -120,7 +120,7 @@ def test_all_threads_wait_after_complaint_to_single_thread():
 
 
 def test_long_wait_refuses_further_requests_to_host():
-    clock = Time()
+    clock = FakeClock()
     with Listener(lambda received: busy("3600")) as server, Listener(lambda received: Reply()) as other:
         shared = clock.client(server, other)
         assert shared.request("GET", server.url, limit=1).status == 429
@@ -135,7 +135,7 @@ def test_long_wait_refuses_further_requests_to_host():
 
 
 def test_complaint_of_redirect_target_does_not_affect_redirecting_host():
-    clock = Time()
+    clock = FakeClock()
     with Listener(lambda received: busy("3600")) as blobs:
         elsewhere = {"/a": Reply(307, headers={"Location": f"{blobs.url}/a"})}
         with Listener(lambda received: elsewhere.get(received.path, Reply())) as registry:
@@ -149,7 +149,7 @@ def test_complaint_of_redirect_target_does_not_affect_redirecting_host():
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_server_error_is_not_a_complaint(status):
-    clock = Time()
+    clock = FakeClock()
     with Listener(lambda received: Reply(status if received.path == "/a" else 200)) as server:
         shared = clock.client(server)
         assert shared.request("GET", f"{server.url}/a", limit=1).status == status
@@ -160,7 +160,7 @@ def test_server_error_is_not_a_complaint(status):
 
 
 def test_retry_after_of_unavailable_server_delays_all_requests():
-    clock = Time()
+    clock = FakeClock()
     replies = [Reply(503, headers={"Retry-After": "9"}), Reply(), Reply()]
     with Listener(lambda received: replies.pop(0)) as server:
         shared = clock.client(server)
@@ -171,7 +171,7 @@ def test_retry_after_of_unavailable_server_delays_all_requests():
 
 @pytest.mark.parametrize("left", ["0", "0;w=21600"])
 def test_exhausted_quota_is_not_a_complaint(left):
-    clock = Time()
+    clock = FakeClock()
     used_up = busy("3600", **{"RateLimit-Remaining": left})
     with Listener(lambda received: used_up if received.method == "GET" else Reply()) as server:
         shared = clock.client(server)
@@ -198,7 +198,7 @@ def test_concurrent_requests_to_host_are_limited(monkeypatch):
         return Reply()
 
     with Listener(answer) as server:
-        shared = Time().client(server)
+        shared = FakeClock().client(server)
         arguments = {"args": ("GET", server.url), "kwargs": {"limit": 1}}
         threads = [threading.Thread(target=shared.request, **arguments) for _ in range(12)]
         for thread in threads:
@@ -209,7 +209,7 @@ def test_concurrent_requests_to_host_are_limited(monkeypatch):
 
 
 def test_host_is_not_contacted_again_after_too_much_slow_time():
-    clock = Time()
+    clock = FakeClock()
     pace = clock.pace()
     for _ in range(int(MAX_SLOW_SECONDS // (PROMPT_SECONDS + 1)) + 1):
         with pace.wait_for_turn():
@@ -221,7 +221,7 @@ def test_host_is_not_contacted_again_after_too_much_slow_time():
 
 @pytest.mark.parametrize(("seconds", "received_bytes"), [(PROMPT_SECONDS, 0), (100, 100 * SLOWEST_RATE)])
 def test_prompt_and_large_responses_do_not_use_up_time_of_host(seconds, received_bytes):
-    clock = Time()
+    clock = FakeClock()
     pace = clock.pace()
     for _ in range(100):
         with pace.wait_for_turn() as turn:
@@ -230,7 +230,7 @@ def test_prompt_and_large_responses_do_not_use_up_time_of_host(seconds, received
 
 
 def test_slow_exchanges_at_the_same_time_count_once():
-    clock = Time()
+    clock = FakeClock()
     pace = clock.pace()
     with ExitStack() as stack:
         for _ in range(MAX_CONCURRENT_REQUESTS):
@@ -240,7 +240,7 @@ def test_slow_exchanges_at_the_same_time_count_once():
 
 
 def test_host_is_not_contacted_again_after_too_long_waits():
-    clock = Time()
+    clock = FakeClock()
     pace = clock.pace()
     for _ in range(int(MAX_WAITED_SECONDS // 60)):
         pace.record_wait(60)
@@ -254,7 +254,7 @@ def test_host_is_not_contacted_again_after_too_long_waits():
 
 
 def test_slow_targets_of_redirects_use_up_time_of_host_that_redirects():
-    clock = Time()
+    clock = FakeClock()
 
     def answer_slowly(_: Received) -> Reply:
         clock.now += PROMPT_SECONDS + 1

@@ -136,7 +136,7 @@ def test_registries_are_normalised_and_listed_in_policy(settings_of, tmp_path):
     assert settings.policy.listed_hosts == {"docker.io", "localhost:5000", "[::1]:5000"}
 
 
-def test_pull_through_cache_is_a_registry_or_a_path_on_one(settings_of):
+def test_pull_through_cache_is_a_registry_or_path_on_registry(settings_of):
     settings = settings_of(
         """
         registries:
@@ -167,7 +167,7 @@ def test_public_keys_are_read_relative_to_the_config(settings_of, tmp_path):
     assert settings.policy.trust == (TrustEntry(("ghcr.io/acme/**",), (key,)), TrustEntry(("**",), (key,)))
 
 
-def test_rules_keep_their_order_and_set_only_their_keys(settings_of, tmp_path):
+def test_rules_keep_order_and_set_only_own_keys(settings_of, tmp_path):
     key = trusted(ec.generate_private_key(ec.SECP256R1()))
     (tmp_path / "team.pub").write_bytes(key.pem)
     settings = settings_of(

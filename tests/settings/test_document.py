@@ -60,7 +60,7 @@ def refusal(tmp_path):
         (b"schema: 1\n? [a]\n: x\n", "line 2: .*a list or a mapping"),
     ],
 )
-def test_refuses_invalid_documents_with_their_line(refusal, content, said):
+def test_refuses_invalid_documents_with_line(refusal, content, said):
     assert re.search(said, refusal(content))
 
 

@@ -78,7 +78,7 @@ def test_strips_the_line_break_at_the_end_of_a_file(settings_of, end):
 
 
 @pytest.mark.parametrize("value", ["s3c\nr3t", "s3c r3t", "s3c\x00r3t", "s3crét"])
-def test_refuses_invalid_tokens_without_showing_them(settings_of, value):
+def test_refuses_invalid_tokens_without_showing_secrets(settings_of, value):
     with pytest.raises(ConfigError) as raised:
         settings_of(TEXT).get_token("FORGE_TOKEN", {"FORGE_TOKEN": value})
     assert "FORGE_TOKEN does not contain a valid token" in str(raised.value)

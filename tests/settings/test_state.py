@@ -63,7 +63,7 @@ def test_refuses_unusable_urls(problems_of, written, said):
         "postgresql://user@host/state?sslmode=require&sslpassword=s3cr3t",
     ],
 )
-def test_refuses_passwords_without_showing_them(problems_of, url):
+def test_refuses_passwords_without_showing_secrets(problems_of, url):
     (said,) = problems_of(f"state: {url}").values()
     assert "environment variable PGPASSWORD" in said
     assert "s3cr3t" not in said

@@ -177,5 +177,5 @@ def test_config_of_a_repository_on_an_azure_devops_server_names_a_token():
         ("", None),
     ],
 )
-def test_remote_of_a_known_forge_is_its_repository(remote, forge):
+def test_remote_of_known_forge_is_parsed_as_repository(remote, forge):
     assert find_forge(remote) == forge

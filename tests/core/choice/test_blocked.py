@@ -52,7 +52,7 @@ def test_blocked_digest_is_replaced_by_current_digest_at_any_age():
 
 
 @pytest.mark.parametrize("held", ["bad", None])
-def test_replacements_are_taken_in_their_order_if_the_current_digest_is_blocked(held):
+def test_replacements_are_tried_in_order_when_current_digest_is_blocked(held):
     replacements = tuple(found(index(word)) for word in ("older", "oldest"))
     decision = decide(place(held), [points_to("bad", blocks=blocks("bad"), replacements=replacements)], NOW)
     assert chosen(decision) == [digest("older"), digest("oldest")]
@@ -97,7 +97,7 @@ def test_platform_image_is_replaced_by_platform_image_of_earlier_index():
     assert chosen(decide(place("pinned"), [resolved], NOW)) == [child.digest]
 
 
-def test_sibling_tag_is_written_if_the_file_allows_it():
+def test_sibling_tag_is_written_when_tag_is_editable():
     sibling = found(index("patch"), tag="1.27.2")
     resolved = points_to("bad", blocks=blocks("bad"), replacements=(sibling,))
     (candidate,) = decide(place("bad"), [resolved], NOW).candidates
@@ -125,7 +125,7 @@ def test_reference_without_replacement_is_blocked_and_unknown_data_is_reported()
     assert (decision.is_certain, decision.detail) == (False, "no build time")
 
 
-def test_file_stays_up_to_date_while_its_tag_points_to_a_blocked_digest():
+def test_file_stays_up_to_date_while_tag_points_to_blocked_digest():
     resolved = points_to("bad", observations=seen(NGINX, old=9, bad=1), blocks=blocks("bad"))
     decision = decide(place("old"), [resolved], NOW)
     assert isinstance(decision, UpToDate)
@@ -191,7 +191,7 @@ def test_decision_is_unresolved_while_blocked_list_is_unread(decision):
     assert apply_unread_lists(decision, LISTED) == decision
 
 
-def test_blocked_digest_stays_blocked_if_its_tag_or_another_list_cannot_be_read():
+def test_blocked_digest_stays_blocked_when_tag_or_other_list_is_unread():
     unresolved = decide(place("bad"), [UnresolvedTag(NGINX, Reason.UNREACHABLE, "timeout")], NOW)
     decided = apply_unread_lists(unresolved, LISTED)
     assert decided == BlockedReference(place("bad"), BLOCK, "timeout", is_certain=False)
@@ -201,7 +201,7 @@ def test_blocked_digest_stays_blocked_if_its_tag_or_another_list_cannot_be_read(
     assert not decided.is_certain
 
 
-def test_skipped_reference_gets_a_note_if_its_digest_is_blocked():
+def test_skipped_reference_with_blocked_digest_gets_note():
     skipped = SkippedReference(place("bad").reference, Reason.IGNORED)
     assert add_block_note(skipped, LISTED).reference.notes == ("Its digest is blocked: malware",)
     assert add_block_note(skipped, UNREAD) == skipped

@@ -37,13 +37,13 @@ def listing(word, image=None):
         ("index", "ghcr.io/**", (), False),
     ],
 )
-def test_image_is_blocked_by_its_digest_its_images_or_its_index(listed, image, indexes, is_blocked):
+def test_image_is_blocked_by_digest_child_digests_or_index_digest(listed, image, indexes, is_blocked):
     manifest = index("index", "amd64", "arm64")
     found = find_block(listing(listed, image), NGINX, manifest, map(digest, indexes))
     assert found == (BLOCK if is_blocked else None)
 
 
-def test_first_entry_for_a_digest_counts_in_its_repositories():
+def test_first_matching_entry_for_digest_counts():
     entries = [BlockedDigest(digest("one"), Block(f"{image}"), image) for image in ("ghcr.io/**", "docker.io/**", None)]
     blocklist = build_blocklist(entries)
     assert find_listed_digest(blocklist, NGINX, digest("one")) == Block("docker.io/**")
@@ -63,7 +63,7 @@ def test_build_times_are_compared_with_both_ends_of_the_range(day, start, end, i
     assert find_build_block(blocklist, "ghcr.io/acme/web", built_at) is None
 
 
-def test_only_repositories_that_an_entry_can_concern_need_their_manifests():
+def test_only_repositories_matching_an_entry_need_manifests():
     assert not concerns_repository(Blocklist(), NGINX)
     assert concerns_repository(listing("one"), NGINX)
     assert concerns_repository(listing("one", "docker.io/**"), NGINX)

@@ -35,7 +35,7 @@ def test_pinned_manifest_of_current_index_is_up_to_date():
     assert isinstance(decide(place("older"), [resolved], NOW), ImageUpdate)
 
 
-def test_unresolved_tag_makes_reference_unresolved_with_its_reason():
+def test_unresolved_tag_makes_reference_unresolved_with_same_reason():
     decision = decide(place(), [UnresolvedTag(NGINX, Reason.RATE_LIMITED, "later")], NOW)
     assert decision == UnresolvedReference(place(), Reason.RATE_LIMITED, "later")
 
@@ -45,7 +45,7 @@ def test_update_is_held_when_image_cannot_be_pulled_by_name_in_file():
     assert decision == HeldUpdate(place("old"), Reason.NOT_PULLABLE, "404")
 
 
-def test_only_pinned_platform_image_is_unresolved_when_its_platform_is_unknown():
+def test_pinned_platform_image_is_unresolved_when_platform_is_unknown():
     unknown = UnresolvedTag(NGINX, Reason.REGISTRY_ERROR, "502")
     resolved = points_to("new", same_platform_manifests={digest("one"): unknown})
     assert decide(place("one"), [resolved], NOW) == UnresolvedReference(place("one"), Reason.REGISTRY_ERROR, "502")
@@ -79,7 +79,7 @@ def test_patch_is_proposed_unless_original_was_pushed_later(held):
     assert (chosen(decision), decision.candidates[0].tag) == ([digest("new")], None)
 
 
-def test_original_pushed_after_its_patch_is_up_to_date():
+def test_original_pushed_after_patch_is_up_to_date():
     assert isinstance(decide(place("new"), patch_and_original(9, 1, "new"), NOW), UpToDate)
     assert chosen(decide(place("new"), patch_and_original(1, 9, "new"), NOW)) == [digest("patch")]
 
@@ -107,7 +107,7 @@ def test_update_is_held_unless_hold_is_accepted_today(policy, held):
     assert not held or decision.reason is Reason.INDEX_CHURN
 
 
-def test_accepted_hold_is_noted_with_its_owner_reason_and_date():
+def test_accepted_hold_is_noted_with_owner_reason_and_date():
     resolved = ResolvedTag(NGINX, digest("new"), index("new", "same"), {digest("old"): index("old", "same")})
     decision = decide(place("old", accepting(date(2027, 1, 31))), [resolved], NOW)
     (candidate,) = decision.candidates
@@ -153,7 +153,7 @@ def test_gone_digest_is_replaced_at_once_despite_age_and_holds():
     assert decision.cause is UpdateCause.GONE
 
 
-def test_gone_digest_is_replaced_on_its_own_tag_when_policy_allows_later_tags():
+def test_gone_digest_is_replaced_on_same_tag_when_policy_allows_later_tags():
     gone = {digest("old"): None}
     decision = decide(
         place("old"), [points_to("next", NEXT, pinned_manifests=gone), points_to("new", pinned_manifests=gone)], NOW
@@ -186,7 +186,7 @@ def test_withdrawn_digest_is_rolled_back_at_any_age():
 # ---- other tags ------------------------------------------------------------------------------------------------------
 
 
-def test_newer_tag_is_proposed_with_its_digest():
+def test_newer_tag_is_proposed_with_digest():
     decision = decide(place("old"), [points_to("next", NEXT), points_to("old")], NOW)
     assert decision.candidates == (UpdateCandidate(digest("next"), ("linux/amd64",), "1.27.3"),)
     assert get_first_transition(decision).new_tag_ref == NEXT

@@ -107,7 +107,7 @@ def test_left_or_too_young_digest_is_not_proposed_when_newest_is_held(history, m
     assert isinstance(decide(place("old", Policy(min_age=min_age * DAY)), [resolved], NOW), HeldUpdate)
 
 
-def test_earlier_manifest_is_checked_by_its_own_platform():
+def test_earlier_manifest_is_checked_by_own_platform():
     def one(word):
         return Manifest(digest(word), ManifestKind.MANIFEST, "application/vnd.oci.image.manifest.v1+json")
 

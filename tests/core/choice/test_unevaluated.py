@@ -100,7 +100,7 @@ def test_found_is_the_sum_of_pinned_unpinned_and_not_evaluated(made, unsupported
 
 
 @given(st.lists(decisions(), max_size=12), unreadable_texts(), st.booleans())
-def test_strict_check_passes_only_what_was_evaluated(made, unsupported, is_offline):
+def test_strict_check_passes_only_evaluated_references(made, unsupported, is_offline):
     lenient = check_report(made, unsupported, is_offline=is_offline)
     strict = check_report(made, unsupported, is_offline=is_offline, is_strict=True)
     assert strict.counts == lenient.counts

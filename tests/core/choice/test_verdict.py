@@ -29,7 +29,7 @@ from bot.model.vocabulary import (
 )
 
 
-def test_verdict_reason_belongs_to_its_status():
+def test_verdict_reason_belongs_to_status():
     moved = update("nginx:1", "new")
     decisions = [
         moved,
@@ -60,7 +60,7 @@ def test_verdict_has_new_digest_only_for_updates_and_refusals():
     assert build_verdict(UpToDate(moved.tracked_image)).new_digest is None
 
 
-def test_blocked_digest_is_named_with_what_happens_to_it():
+def test_blocked_digest_is_named_with_replacement_or_refusal():
     moved = replace(update("nginx:1", "new"), cause=UpdateCause.BLOCKED, block=Block("malware"))
     assert build_verdict(moved).detail == "malware"
     refused = build_verdict(RefusedUpdate(moved, Reason.UNSIGNED, "no signature"))
@@ -84,7 +84,7 @@ def test_reason_has_sentence_with_full_stop(reason):
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_hold_or_refusal_names_its_end_unless_owner_can_accept_it(reason):
+def test_hold_or_refusal_names_end_unless_owner_can_accept(reason):
     is_hold = reason.facts.status in {ReferenceStatus.HELD, ReferenceStatus.REFUSED}
     assert bool(reason.facts.ending) == (is_hold and reason not in ACCEPTABLE_REASONS)
     assert bool(describe_hold_remedy(reason)) == is_hold

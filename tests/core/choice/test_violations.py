@@ -50,7 +50,7 @@ def test_unpinned_reference_is_a_violation_even_if_not_looked_up():
 
 
 @pytest.mark.parametrize("reason", REASONS_BY_STATUS[ReferenceStatus.SKIPPED])
-def test_skipped_reference_passes_unless_it_lacks_a_tag_or_its_registry_is_unknown(reason):
+def test_skipped_reference_passes_unless_tag_is_missing_or_registry_unknown(reason):
     unpinned_reasons = (Reason.NO_TAG, Reason.UNKNOWN_REGISTRY)
     expected = [ViolationKind.UNPINNED] if reason in unpinned_reasons else []
     assert faults(SkippedReference(reference("python"), reason)) == expected

@@ -26,7 +26,7 @@ def index(said=(), children=()):
     return Manifest(digest("index"), ManifestKind.INDEX, "application/vnd.oci.image.index.v1+json", children, said)
 
 
-def test_base_is_stated_by_index_or_its_images():
+def test_base_is_stated_by_index_or_images_of_index():
     base = StatedBase(ALPINE, digest("base"), "https://github.com/acme/web")
     assert get_stated_base(index(annotations())) == base
     assert (

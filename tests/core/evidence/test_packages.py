@@ -83,7 +83,7 @@ def test_installed_versions_are_looked_up_by_source_package():
     assert build_version_lookup(scan())(of_openssl) is None
 
 
-class Counted:
+class CountingList:
     """A list that counts how often it is iterated."""
 
     def __init__(self, items):
@@ -102,7 +102,7 @@ def test_long_package_and_finding_lists_are_iterated_once():
     old, new = ([debian(name, version) for name in names] for version in ("2-1", "1-1"))
     brings = [finding("CVE-2026-1", package=name) for name in names]
     found = compare_scans(scan(packages=tuple(old)), scan(*brings, packages=tuple(new)))
-    packages, introduced = Counted(found.old.packages), Counted(found.delta.introduced)
+    packages, introduced = CountingList(found.old.packages), CountingList(found.delta.introduced)
     found = replace(found, old=replace(found.old, packages=packages), delta=replace(found.delta, introduced=introduced))
     assert len(find_downgrades(found)) == len(names)
     assert introduced.times == 1

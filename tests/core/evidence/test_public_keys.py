@@ -25,7 +25,7 @@ RSA = rsa.generate_private_key(65537, 2048)
     ],
     ids=["p256", "p384-sha256", "p384-sha384", "p521", "rsa", "ed25519"],
 )
-def test_key_verifies_only_its_own_signatures(key, algorithm):
+def test_key_verifies_only_own_signatures(key, algorithm):
     public = PublicKey.load(trusted(key))
     signature = made_by(key, b"a payload", algorithm)
     assert public.has_signed(signature, b"a payload")

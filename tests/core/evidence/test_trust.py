@@ -110,7 +110,7 @@ def test_required_signature_is_refused_without_trust_entry():
     assert check_signatures(None, is_required=False) is None
 
 
-def test_signature_rejection_has_reason_of_its_status_and_detail():
+def test_signature_rejection_has_reason_matching_status_and_detail():
     for old, new, is_required in product((None, *EVERYTHING), EVERYTHING, (True, False)):
         found = check_signatures(TransitionSignatures(old, new), is_required=is_required)
         if found is not None:

@@ -68,7 +68,7 @@ def test_purl_matches_image_by_digest_or_repository(written, matches):
     assert is_purl_of_image(parse_purl(written), IMAGE, {IMAGE.digest}) is matches
 
 
-def test_short_names_of_docker_hub_mean_their_canonical_repositories():
+def test_short_names_of_docker_hub_match_canonical_repositories():
     subject = ScanSubject(TagRef("docker.io/library/python", "3"), digest("python"), "linux/amd64")
     for url in ("docker.io/library/python", "index.docker.io/library/python", "docker.io/python"):
         assert is_purl_of_image(parse_purl(f"pkg:oci/python?repository_url={url}"), subject, ())
@@ -205,7 +205,7 @@ NAMES = st.from_regex(r"[a-z][a-z0-9]{0,5}", fullmatch=True)
 
 
 @given(st.dictionaries(NAMES, NAMES, min_size=1, max_size=6), st.sets(NAMES, max_size=6), st.data())
-def test_source_package_is_suppressed_only_when_all_its_binaries_are_named(sources, more, data):
+def test_source_package_is_suppressed_only_when_all_binaries_are_named(sources, more, data):
     source = data.draw(st.sampled_from(sorted(sources.values())))
     named = data.draw(st.sets(st.sampled_from(sorted(sources)))) | more
     packages = tuple(

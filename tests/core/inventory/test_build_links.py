@@ -76,7 +76,7 @@ def test_provenance_without_a_dockerfile_is_used_like_a_label():
 
 
 @pytest.mark.parametrize("source", ["https://github.com/acme/other", "https://evil.example/acme/web", "acme/web", None])
-def test_source_outside_of_the_fleet_links_nothing(source):
+def test_source_outside_of_fleet_links_no_file(source):
     assert link(builds=[build(source=source)]) == {}
 
 

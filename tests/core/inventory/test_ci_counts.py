@@ -62,7 +62,7 @@ def test_unproposed_digest_has_no_outcome():
     assert count(build("a", PASSED, OLD), build("b", PASSED, OTHER)) is None
 
 
-def test_repository_counts_once_with_its_newest_result():
+def test_repository_counts_once_with_newest_result():
     requests = [
         build("a", FAILED, number=1, state=RequestState.CLOSED),
         build("a", PASSED, number=2),

@@ -26,12 +26,12 @@ _VALUES = st.recursive(
 )
 
 
-class Colour(Enum):
+class SampleEnum(Enum):
     RED = "red"
 
 
 @dataclass(frozen=True)
-class Pair:
+class SamplePair:
     first: object
     second: object
 
@@ -49,7 +49,7 @@ def test_fingerprints_are_equal_if_and_only_if_the_values_are(first, second):
         ((1,), ("1",)),
         ((True,), (1,)),
         ((None,), ("None",)),
-        ((Pair("a", "b"),), (Pair("b", "a"),)),
+        ((SamplePair("a", "b"),), (SamplePair("b", "a"),)),
         (({"a": "b"},), ({"b": "a"},)),
         ((frozenset("ab"),), (("a", "b"),)),
     ],
@@ -75,8 +75,8 @@ def test_fingerprint_is_the_same_in_every_process():
 
 
 def test_dataclasses_enums_and_times_are_hashed():
-    value = Pair(Colour.RED, datetime(2026, 11, 28, tzinfo=UTC))
-    assert fingerprint((value,)) == fingerprint((Pair(Colour.RED, datetime(2026, 11, 28, tzinfo=UTC)),))
+    value = SamplePair(SampleEnum.RED, datetime(2026, 11, 28, tzinfo=UTC))
+    assert fingerprint((value,)) == fingerprint((SamplePair(SampleEnum.RED, datetime(2026, 11, 28, tzinfo=UTC)),))
     assert len(fingerprint((value,))) == 32
 
 

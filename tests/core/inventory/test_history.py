@@ -26,7 +26,7 @@ def merged(number: int = 1, key=WEB, **more) -> BranchRequest:
     return BranchRequest(key, build_request(number, **values))
 
 
-def test_move_belongs_to_the_merged_request_with_its_target():
+def test_move_belongs_to_merged_request_with_same_target():
     (move,) = list_moves(FleetHistory((held(),), (merged(),)))
     assert (move.origin, move.request.number, move.moved_at) == (MoveOrigin.BASEBUMP, 1, NOW - DAY)
     assert move.wait_since_opened == 2 * DAY
@@ -44,18 +44,18 @@ def test_move_belongs_to_the_merged_request_with_its_target():
         merged(ended_at=NOW + CLOCK_TOLERANCE + DAY),
     ],
 )
-def test_move_without_a_merged_request_for_its_target_is_not_of_basebump(request_):
+def test_move_without_merged_request_for_target_is_not_of_basebump(request_):
     (move,) = list_moves(FleetHistory((held(),), (request_,)))
     assert (move.origin, move.request, move.moved_at, move.wait_since_opened) == (MoveOrigin.OTHER, None, NOW, None)
 
 
-def test_move_belongs_to_the_last_request_that_was_merged_before_it():
+def test_move_belongs_to_last_request_merged_before_move():
     requests = (merged(1, ended_at=NOW - 2 * DAY), merged(2), merged(3, ended_at=NOW + 5 * DAY))
     (move,) = list_moves(FleetHistory((held(),), requests))
     assert move.request.number == 2
 
 
-def test_returned_digest_was_not_moved_by_its_earlier_request():
+def test_returned_digest_was_not_moved_by_earlier_request():
     first = held(since=NOW - 9 * DAY, ended_at=NOW - 5 * DAY)
     request = merged(ended_at=NOW - 9 * DAY, opened_at=NOW - 10 * DAY)
     moves = list_moves(FleetHistory((first, held()), (request,)))
@@ -72,7 +72,7 @@ def test_request_merged_during_run_counts():
     assert move.origin is MoveOrigin.BASEBUMP
 
 
-def test_digest_waited_since_any_tag_of_the_repository_pointed_to_it():
+def test_wait_starts_when_any_tag_of_repository_pointed_to_digest():
     observations = (
         TagObservation(PYTHON, NEW, NOW - 4 * DAY, NOW),
         TagObservation(TagRef(PYTHON.repository, "3"), NEW, NOW - 6 * DAY, NOW),

@@ -79,7 +79,7 @@ def test_number_of_bases_is_limited():
 
 
 @given(st.lists(st.lists(st.sampled_from("abc"), max_size=4), max_size=6), st.lists(st.sampled_from("abc"), max_size=6))
-def test_bases_are_exactly_the_images_whose_layers_are_a_prefix(chains, own):
+def test_bases_are_exactly_images_with_prefix_of_layers(chains, own):
     bases = [base(str(number), *chain) for number, chain in enumerate(chains)]
     changed = add_layer_bases([build("web", *own)], bases)
     expected = {digest(str(number)) for number, chain in enumerate(chains) if chain and own[: len(chain)] == chain}

@@ -59,7 +59,7 @@ def test_fix_does_not_wait_before_the_branch_held_the_vulnerable_digest():
     assert find(merged(), spans=spans, observations=[seen(NOW - 20 * DAY)]) == [(6 * DAY, DAY)]
 
 
-def test_request_from_before_the_first_visit_counts_from_its_opening():
+def test_request_from_before_first_visit_counts_from_opening():
     spans = [held(since=NOW - 2 * DAY, is_since_first_visit=True)]
     assert find(merged(), spans=spans, observations=[seen(NOW - 20 * DAY)]) == [(5 * DAY, DAY)]
 
@@ -70,7 +70,7 @@ def test_fix_of_an_open_request_waits():
     assert find(waiting(opened_at=None), spans=spans, observations=[seen(NOW - 3 * DAY)]) == [(3 * DAY, None)]
 
 
-def test_request_without_a_known_opening_counts_by_its_merge():
+def test_request_without_known_opening_counts_by_merge():
     """The local forge does not record when a request was opened."""
     assert find(merged(opened_at=None, ended_at=NOW), observations=[seen(NOW - 3 * DAY)]) == [(3 * DAY, timedelta())]
     assert find(merged(opened_at=None, ended_at=NOW + DAY)) == []
@@ -78,7 +78,7 @@ def test_request_without_a_known_opening_counts_by_its_merge():
     assert find(merged(opened_at=None, ended_at=None)) == []
 
 
-def test_closed_request_is_followed_by_the_next_one():
+def test_closed_request_is_followed_by_next_request():
     """The time to patch begins with the first of them, because the branch held the same digest all the time."""
     closed = merged(1, state=RequestState.CLOSED, opened_at=NOW - 9 * DAY, ended_at=NOW - 7 * DAY)
     assert find(closed, merged(2)) == [(9 * DAY, DAY)]
@@ -115,7 +115,7 @@ def test_unpinned_reference_is_not_a_patch():
     assert find(merged(), spans=[held(None)]) == []
 
 
-def test_each_tag_has_the_request_for_it():
+def test_tags_have_own_requests():
     spans = [held(), held(tag="3.13")]
     other = merged(2, targets=(f"docker.io/library/python:3.13@{NEW}",), opened_at=NOW - 3 * DAY)
     assert find(merged(), other, spans=spans) == [(5 * DAY, DAY), (3 * DAY, DAY)]
@@ -140,7 +140,7 @@ def test_update_of_several_images_is_one_patch():
         ({"unknown": 1}, FixSeverity.UNKNOWN),
     ],
 )
-def test_patch_has_the_highest_severity_that_it_fixes(fixes, severity):
+def test_patch_has_highest_fixed_severity(fixes, severity):
     (patch,) = find_patches(FleetHistory((held(),), (merged(fixes=fixes),)))
     assert patch.severity is severity
 
@@ -198,7 +198,7 @@ def test_publication_of_several_requests_is_the_first_of_the_highest_severity():
     assert (patch.severity, patch.published_at) == (FixSeverity.CRITICAL, NOW - 8 * DAY)
 
 
-def test_fix_that_was_published_after_its_merge_did_not_wait():
+def test_fix_published_after_merge_did_not_wait():
     (patch,) = find_patches(FleetHistory((held(),), (merged(fix_published_at=NOW),)))
     assert patch.wait_since_published == timedelta()
 

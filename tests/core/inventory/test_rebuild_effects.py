@@ -32,7 +32,7 @@ LINKS = {
 }
 
 
-def test_golden_image_leads_to_all_repositories_that_build_on_it():
+def test_golden_image_leads_to_all_dependent_repositories():
     finder = RebuildFinder(LINKS, FILES)
     images = (GOLDEN, "r.example.com/golden/python-dev")
     assert finder.find_effect(key("golden"), ["python/Dockerfile"]) == RebuildEffect(images, 41)

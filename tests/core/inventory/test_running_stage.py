@@ -42,7 +42,7 @@ def test_container_with_the_digest_runs_the_update():
     assert [each.workload.title for each in progress.workloads] == ["prod/payments/Deployment/web"]
 
 
-def test_image_of_a_platform_and_its_index_are_the_same_image():
+def test_platform_image_and_index_are_the_same_image():
     child = digest("child")
     clusters = [build_cluster(build_running(child))]
     children = {NEW: frozenset({child})}
@@ -164,7 +164,7 @@ def test_build_on_the_digest_runs():
     assert progress.workloads == (running.image,)
 
 
-def test_build_whose_base_is_unknown_never_counts_as_running():
+def test_build_with_unknown_base_never_counts_as_running():
     running = build_running(digest("own 3"), repository=OWN)
     builds = [build_own(), build_own("own 3", base=None)]
     progress = follow(BUILD, builds=builds, clusters=[build_cluster(running)])

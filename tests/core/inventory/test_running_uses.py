@@ -123,7 +123,7 @@ def test_number_of_running_places_and_own_images_is_limited():
     assert len(own) == MAX_OWN_IMAGES
 
 
-def test_images_of_a_cache_run_under_the_name_of_their_upstream():
+def test_images_of_cache_run_under_upstream_name():
     def find_origin(name: str) -> str:
         return name.replace("r.example.com/cache", "docker.io")
 

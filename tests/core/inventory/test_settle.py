@@ -66,7 +66,7 @@ DONE = NoChange("basebump/nginx", NoChangeReason.UNCHANGED, REQUEST)
         (UncheckedReference(IMAGE), False),
     ],
 )
-def test_decision_lasts_if_only_images_rules_and_evidence_determine_it(decision, is_lasting):
+def test_decision_lasts_when_determined_only_by_images_rules_and_evidence(decision, is_lasting):
     assert are_decisions_lasting([decision]) is is_lasting
 
 
@@ -103,7 +103,7 @@ def test_only_open_request_without_pending_changes_is_done(step):
         (NotScanned(UnscannedReason.IMAGE_GONE), scan(), True, False),
     ],
 )
-def test_evidence_lasts_if_the_same_scanner_would_give_it_again(old, new, is_known, is_lasting):
+def test_evidence_lasts_when_same_scanner_would_repeat_result(old, new, is_known, is_lasting):
     assert is_evidence_lasting(compare_scans(old, new), is_scanner_known=is_known) is is_lasting
 
 

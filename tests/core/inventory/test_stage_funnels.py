@@ -31,7 +31,7 @@ def build_rest(**more):
     return build_stored_use(**({"status": "held", "digest": OLD, "key": API} | more))
 
 
-def test_each_use_counts_in_the_stage_of_its_latest_update():
+def test_use_counts_in_stage_of_latest_update():
     uses = [
         build_stored_use(),
         build_stored_use(UseKind.OTHER),
@@ -91,7 +91,7 @@ def test_running_digest_that_is_gone_or_blocked_is_unwanted():
     ]
 
 
-def test_age_of_each_cluster_and_its_failure_are_named():
+def test_age_and_failure_of_clusters_are_named():
     failed = replace(build_cluster(name="a"), failure=UnreadCluster("a", ClusterProblem.FORBIDDEN, "no"))
     clusters = find_fleet_stages(build_facts(clusters=[build_cluster(name="b"), failed]), NOW).clusters
     assert [(each.cluster, each.read_at, each.problem) for each in clusters] == [

@@ -22,7 +22,7 @@ def test_merged_updates_are_grouped_by_base_branch_and_open_requests_are_left_ou
     }
 
 
-def test_update_has_the_check_the_image_or_the_workloads_that_it_waits_for():
+def test_stuck_update_has_awaited_check_image_or_workloads():
     (failed,), (proxy, shop) = group()[CHECKOUT], group()[SHOP]
     assert (failed.check_name, failed.check_url) == (CHECK.name, CHECK.url)
     assert (failed.images, failed.reason) == (("contoso.azurecr.io/apps/checkout",), "build-failed")

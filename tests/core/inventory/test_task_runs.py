@@ -21,7 +21,7 @@ TASK = BuildTask(
 RUN = TaskRun(((WEB, digest("web")),), ((PYTHON, digest("base")),), None, TASK)
 
 
-def test_build_gets_the_base_the_source_and_the_dockerfile_of_its_run():
+def test_build_gets_base_source_and_dockerfile_of_run():
     (build,) = add_task_runs([BUILD], [RUN])
     assert build.bases == (BuiltOn(PYTHON, digest("base"), BaseEvidence.BUILD_TASK),)
     assert (build.source, build.branch, build.dockerfile) == ("https://github.com/acme/web", "main", "api/Dockerfile")
@@ -30,7 +30,7 @@ def test_build_gets_the_base_the_source_and_the_dockerfile_of_its_run():
     assert links == {(KEY, "api/Dockerfile"): (BuildLink(WEB, LinkEvidence.BUILD_TASK),)}
 
 
-def test_image_of_an_index_belongs_to_the_run_that_pushed_it():
+def test_image_of_index_belongs_to_run_of_push():
     index = OwnBuild(WEB, digest("index"), None, None, None, children=frozenset({digest("web")}))
     (build,) = add_task_runs([index], [TaskRun(((WEB, digest("web")),), revision="beef")])
     assert (build.revision, build.bases, build.is_task_run) == ("beef", (), False)

@@ -20,7 +20,7 @@ def patch(available: int, patched: int | None = None, severity: FixSeverity = Fi
     return Patch(WEB, "python:3.12", severity, NOW - available * DAY, patched_at, ("@a",), build_request())
 
 
-def test_fix_waits_from_its_availability_until_its_merge():
+def test_fix_waits_from_availability_until_merge():
     points = build_trends([patch(10, 4), patch(6), patch(300, 200)], SINCE, NOW).points
     assert [point.at for point in points] == [SINCE + day * DAY for day in range(POINTS)]
     assert [point.open for point in points[-12:]] == [0, 1, 1, 1, 1, 2, 2, 1, 1, 1, 1, 1]
@@ -31,7 +31,7 @@ def test_exploited_fixes_are_also_counted_alone():
     assert [(point.open, point.exploited_open) for point in points[-4:]] == [(1, 0), (2, 1), (2, 1), (2, 1)]
 
 
-def test_fix_is_overdue_from_its_due_date_until_its_merge():
+def test_fix_is_overdue_from_due_date_until_merge():
     late = replace(patch(10, 4), request=replace(build_request(), due_at=NOW - 6 * DAY))
     points = build_trends([late, patch(8)], SINCE, NOW).points
     assert [point.overdue for point in points[-9:]] == [0, 0, 1, 1, 0, 0, 0, 0, 0]
@@ -53,7 +53,7 @@ def test_trends_have_summaries_by_severity_and_team():
     assert [each.group for each in trends.by_team] == ["@a"]
 
 
-def test_each_team_has_the_points_of_its_fixes():
+def test_teams_have_points_of_own_fixes():
     both = replace(patch(3), owners=("@a", "@b"))
     trends = build_trends([patch(2), both, replace(patch(4), owners=())], SINCE, NOW)
     assert {each.team: [point.open for point in each.points[-5:]] for each in trends.teams} == {

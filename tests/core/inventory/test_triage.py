@@ -29,7 +29,7 @@ def test_unchanged_branch_is_not_read():
     assert find_tag_reason(SETTLED, SETTLED.tags, SETTLED.tag_lists) is None
 
 
-def test_branch_is_read_if_it_is_new_or_was_not_settled():
+def test_branch_is_read_when_new_or_not_settled():
     assert find(None) is VisitReason.UNSETTLED
     assert find(replace(STORED, settled=None)) is VisitReason.UNSETTLED
 
@@ -68,7 +68,7 @@ def test_new_commit_with_same_files_is_a_reason_only_with_open_request():
     assert find(with_request, head="3" * 40) is VisitReason.FILES_CHANGED
 
 
-def test_branch_is_read_when_its_time_comes():
+def test_branch_is_read_when_due():
     stored = replace(STORED, settled=replace(SETTLED, due_at=NOW))
     assert find(stored, NOW - timedelta(seconds=1)) is None
     assert find(stored) is VisitReason.DUE

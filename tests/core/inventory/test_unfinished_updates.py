@@ -59,7 +59,7 @@ def test_unobserved_image_is_not_unfinished():
     assert find(clusters=[build_cluster()]) == ()
 
 
-def test_image_of_a_ci_job_is_finished_when_it_is_merged():
+def test_image_of_ci_job_is_finished_when_merged():
     assert find(build_stored_use(UseKind.OTHER)) == ()
 
 
@@ -79,7 +79,7 @@ def test_known_file_is_named_before_unknown_file():
     assert (found.is_known, found.progress.use.path) == (True, WORKLOAD.use.path)
 
 
-def test_update_is_followed_although_a_later_digest_replaced_its_own():
+def test_update_is_followed_after_replacement_by_later_digest():
     later_at = NOW - 3 * DAY
     spans = (
         *(replace(each, ended_at=each.ended_at or later_at) for each in HISTORY.held),
@@ -106,7 +106,7 @@ def test_earliest_due_date_comes_first():
     assert [each.key for each in found] == [API, WEB]
 
 
-def test_stages_of_selected_uses_contain_their_unfinished_updates():
+def test_stages_of_selected_uses_contain_unfinished_updates():
     facts = build_facts(WORKLOAD, history=HISTORY, clusters=OLDER_RUNS)
     assert len(find_fleet_stages(facts, NOW).unfinished) == 1
     assert find_fleet_stages(facts, NOW, lambda use: use.key == API).unfinished == ()

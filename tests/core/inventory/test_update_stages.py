@@ -172,7 +172,7 @@ def test_first_build_on_the_digest_counts():
     assert follow(BUILD, builds=builds).get_time(REBUILT) == MERGED_AT + DAY
 
 
-def test_build_without_build_time_was_built_when_it_was_read_at_the_latest():
+def test_build_without_build_time_was_built_by_time_of_read():
     progress = follow(BUILD, builds=[build_own(built_at=None)])
     assert progress.reached[-1] == ReachedStage(REBUILT, NOW - DAY, is_exact=False)
 
@@ -187,7 +187,7 @@ def test_build_time_in_the_future_does_not_count():
     )
 
 
-def test_build_of_the_request_before_its_merge_counts_from_the_merge():
+def test_build_before_merge_of_request_counts_from_merge():
     progress = follow(BUILD, builds=[build_own(built_at=MERGED_AT - DAY)])
     assert progress.reached[-1] == ReachedStage(REBUILT, MERGED_AT, is_exact=False)
 
@@ -277,7 +277,7 @@ def test_manifest_without_digest_needs_no_change():
     assert progress.wait is None
 
 
-def test_manifest_with_older_build_is_named_before_its_workload():
+def test_manifest_with_older_build_is_named_before_workload():
     running = build_running(digest("own 1"), repository=OWN)
     builds = [build_own("own 1", OLD, MERGED_AT - DAY), build_own()]
     clusters = [build_cluster(running)]
@@ -291,7 +291,7 @@ def test_manifest_with_older_build_is_named_before_its_workload():
 # stuck
 
 
-def test_update_is_stuck_if_it_waits_longer_than_usual():
+def test_update_is_stuck_when_waiting_longer_than_usual():
     progress = follow(WORKLOAD, clusters=[build_cluster(build_running(OLD))])
     assert [progress.is_stuck(MERGED_AT + age) for age in (DAY / 2, DAY, 2 * DAY)] == [False, True, True]
 

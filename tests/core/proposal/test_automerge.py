@@ -98,7 +98,7 @@ def test_update_to_other_tag_is_not_a_digest_update():
         ("3.12.4", "3.12.0", None),
     ],
 )
-def test_tag_is_within_update_mode_of_its_distance_or_wider(tag, goal, nearest):
+def test_tag_is_within_update_mode_of_distance_or_wider(tag, goal, nearest):
     modes = list(UpdateMode)
     expected = set(modes[modes.index(nearest) :]) if nearest is not None else set()
     assert {mode for mode in modes if is_within_mode(tag, goal, mode)} == expected

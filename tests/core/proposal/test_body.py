@@ -33,7 +33,7 @@ from bot.model.modes import OnClose
 from bot.model.policy import Policy
 
 
-def test_first_sentence_states_what_update_fixes_and_adds():
+def test_first_sentence_states_fixes_and_additions():
     assert body().startswith(
         "**Merging fixes 1 known vulnerability of `python:3.12-slim` (1 critical) and adds none. 1 stays unfixed "
         "(all with a fix that the new image lacks).**\n"
@@ -42,7 +42,7 @@ def test_first_sentence_states_what_update_fixes_and_adds():
     assert "**Merging fixes no known vulnerabilities of `python:3.12-slim` and adds 1 (1 critical)." in worse
 
 
-def test_caution_comes_first_and_names_what_is_added():
+def test_caution_comes_first_and_names_additions():
     risky = replace(MOVE, added_risk=AddedRisk(1, 0))
     text = body((risky,), evidence(scan(LOW), scan(LOW, CRITICAL), risky))
     assert text.startswith("> **Caution**  \n> **Adds 1 critical (fixes none), so this is a draft.**\n")
@@ -73,7 +73,7 @@ def test_added_comes_before_fixed():
     assert text.index("| Question |") < text.index("### Added") < text.index("### Fixed") < text.index("**Not now?**")
 
 
-def test_fixes_that_matter_are_exploited_then_critical_then_likely_and_the_rest_is_folded():
+def test_important_fixes_are_listed_by_urgency_and_rest_is_folded():
     exploited, likely = finding("CVE-1900-0101", Severity.LOW), finding("CVE-1900-0102", Severity.MEDIUM)
     others = [finding(f"CVE-1900-1{number:03}", Severity.LOW) for number in range(30)]
     known = replace(
@@ -156,7 +156,7 @@ def test_list_of_images_is_shortened_after_the_lists_of_findings():
     assert "of 200 fixed. " in text
 
 
-def test_first_request_states_what_it_moves_pins_and_adds():
+def test_first_request_states_updates_pins_and_additions():
     moves = (MOVE, PIN, update("nginx:1.27", "new"))
     first = render_body(
         BODY_TEMPLATE,
@@ -171,7 +171,7 @@ def test_first_request_states_what_it_moves_pins_and_adds():
     assert "bullet_list_open" not in lists
 
 
-def test_pin_names_its_worst_findings():
+def test_pin_names_worst_findings():
     text = body((PIN,), evidence(None, scan(LOW, CRITICAL), PIN))
     assert text.startswith(
         "**Merging pins `python:3.12-slim` to the digest that its tag has today. The new image has 2 "
@@ -216,7 +216,7 @@ def test_reason_for_the_update_names_trigger_and_wait():
     assert "; the wait of 7 days was skipped |" in body((young,), evidence(late, late, young))
 
 
-def test_image_has_a_link_and_its_versions():
+def test_image_has_link_and_versions():
     old, new = (
         replace(each, version=version, created=datetime(2026, month, 1, tzinfo=UTC))
         for each, version, month in ((scan(), "3.12.1", 1), (scan(), "3.12.2", 2))
@@ -228,7 +228,7 @@ def test_image_has_a_link_and_its_versions():
     assert "| Image | `registry.example/team/app:1` `" in body((own,))
 
 
-def test_omitted_findings_are_counted_with_command_that_shows_them():
+def test_omitted_findings_are_counted_with_command_for_full_list():
     many = scan(*(finding(f"CVE-1900-{number:04}", package=f"p{number}") for number in range(300)))
     whole = body(known=evidence(many, scan()), limit=200_000)
     cut = body(known=evidence(many, scan()), limit=8_000)

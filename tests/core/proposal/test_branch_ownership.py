@@ -160,7 +160,7 @@ def test_copied_trailer_gives_no_planned_intent_to_other_content(written):
     assert verdict.intent != "1" * 16
 
 
-def test_references_that_share_their_bytes_do_not_change_the_intent():
+def test_references_sharing_bytes_do_not_change_intent():
     twin = replace(DEBIAN, locator="twin")
     planned = PlannedValues("1" * 16, frozenset(each.value for each in images()))
     shared = (*images(), WrittenImage(twin, NEW, None))
@@ -192,7 +192,7 @@ def test_branch_with_a_digest_of_another_image_belongs_to_users(target):
     assert judge_images(claim(target), images(), [], parse_targets([target])) == FOREIGN_BRANCH
 
 
-def test_interrupted_run_is_recognised_by_its_trailer():
+def test_interrupted_run_is_recognised_by_trailer():
     """A run pushed `OTHER`, and was killed before it wrote the mark. The tag has moved on since."""
     verdict = judge_images(claim(TARGET, intent=intent_of(*images(OTHER))), images(OTHER), [], ())
     assert verdict == BranchVerdict(intent_of(*images(OTHER)), is_confirmed=False, is_as_marked=False)

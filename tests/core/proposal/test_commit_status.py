@@ -230,6 +230,6 @@ def test_status_in_a_mark_is_never_set(known):
     assert step(KNOWN, waits, known=known) == NoChange(BRANCH, reason, waits)
 
 
-def test_undecided_run_sets_the_status_of_its_own_evidence_on_the_desired_branch():
+def test_undecided_run_sets_status_of_own_evidence_on_desired_branch():
     before = shown(head=HEAD, own_commit="b" * 40, body=body(on("b" * 40, FORGED)), ever_set=RequestAttributes())
     assert step(KNOWN, before, known=False).attributes == ONLY_STATUS

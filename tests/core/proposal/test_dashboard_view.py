@@ -86,7 +86,7 @@ def test_lists_begin_with_the_most_urgent_proposal_under_headings():
     ]
 
 
-def test_first_line_counts_requests_and_their_fixes():
+def test_first_line_counts_requests_and_fixes():
     opened = build_branch((LOW, CRITICAL), (CRITICAL, HIGH), exploited=[LOW.id])
     assert (
         "**2 requests open, 0 waiting, 0 held.** The open and waiting requests fix "
@@ -95,7 +95,7 @@ def test_first_line_counts_requests_and_their_fixes():
     assert "**0 requests open, 2 waiting, 0 held.**" in render(build_branch((), (), outcome=ProposalOutcome.DEFERRED))
 
 
-def test_row_has_effect_and_links_of_its_files():
+def test_row_has_effect_and_links_of_files():
     opened = branch(update(), update(path="a b/Dockerfile", line_number=7), proposals=[proposal()])
     (row,) = [line for line in render(opened).splitlines() if "basebump:rebase" in line]
     assert row == (
@@ -135,7 +135,7 @@ def test_bulk_checkboxes_appear_for_two_or_more_proposals():
 
 
 @pytest.mark.parametrize("status", [ReferenceStatus.HELD, ReferenceStatus.REFUSED])
-def test_holds_describe_their_remedy(status, tmp_path):
+def test_holds_describe_remedy(status, tmp_path):
     for reason in REASONS_BY_STATUS[status]:
         assert describe_hold_remedy(reason), reason
         found = render(branch(verdict(status, reason, detail="why")))
@@ -157,7 +157,7 @@ def test_superseded_references_name_the_next_tag():
     assert " · next tag: `24`\n" in render(branch(ended))
 
 
-def test_blocked_references_come_first_with_their_reasons():
+def test_blocked_references_come_first_with_reasons():
     replaced = replace(update(), status=ReferenceStatus.BLOCKED, reason=Reason.DIGEST_BLOCKED, detail="malware")
     stuck = verdict(ReferenceStatus.BLOCKED, Reason.DIGEST_BLOCKED, detail="@team malware; no known replacement")
     shown = render(branch(replaced, stuck, proposals=[proposal()]))
@@ -216,7 +216,7 @@ def test_public_dashboard_shows_no_private_evidence():
     assert "What the requests fix is not known: with private findings." in public
 
 
-def test_files_of_several_base_branches_name_their_branch():
+def test_files_of_several_base_branches_name_branch():
     of_main = branch(update(), proposals=[proposal()])
     of_release = branch(update(), proposals=[proposal("Update node:22 on release")], base_branch="release/1")
     release = replace(of_release, files_url="https://github.com/acme/web/blob/release/1/")

@@ -100,13 +100,13 @@ def test_image_of_an_index_counts_from_the_push_of_the_index():
     )
 
 
-def test_unresolved_tag_has_the_build_time_of_its_image():
+def test_unresolved_tag_has_build_time_of_image():
     unresolved = FixTimes({NGINX: UnresolvedTag(NGINX, Reason.UNREACHABLE, "")}, NOW)
     transition = get_first_transition(move())
     assert unresolved.find_fix_time(transition, fixes(Severity.HIGH, built=NOW - DAY)) == NOW - DAY
 
 
-def test_other_tag_counts_from_its_own_push():
+def test_other_tag_counts_from_own_push():
     other = Transition(NGINX, digest("old"), digest("new"), ("linux/amd64",), "2")
     resolved = ResolvedTag(
         replace(NGINX, tag="2"), digest("new"), registry_records={digest("new"): RegistryRecord(NOW - DAY)}
@@ -148,7 +148,7 @@ def test_earliest_date_of_all_updates_counts():
     assert compute_due_date(updates, None, times(pushed=NOW)) == DueDate(NOW + 7 * DAY, DueClass.CRITICAL)
 
 
-def test_proposal_is_overdue_from_its_due_date_on():
+def test_proposal_is_overdue_from_due_date_on():
     for passed, overdue in ((7 * DAY - timedelta(seconds=1), False), (7 * DAY, True)):
         found = due_of(fixes(Severity.CRITICAL), since=times(pushed=NOW - passed))
         assert found is not None
@@ -174,7 +174,7 @@ def test_recorded_date_is_removed_when_policy_has_no_due_dates():
     assert compute_due_date([(move(None), fixes(Severity.CRITICAL))], recorded, times(pushed=NOW)) is None
 
 
-def test_more_urgent_finding_moves_the_date_and_counts_from_the_run_that_finds_it():
+def test_more_urgent_finding_moves_due_date_and_counts_from_current_run():
     recorded = DueDate(NOW + 20 * DAY, DueClass.HIGH)
     since = times(pushed=NOW - 10 * DAY)
     assert due_of(fixes(exploited=True), recorded, since) == DueDate(NOW + 3 * DAY, DueClass.EXPLOITED)
@@ -211,7 +211,7 @@ DATE, EARLIER = DueDate(NOW + DAY, DueClass.HIGH), DueDate(NOW - DAY, DueClass.C
         ([request(RequestState.MERGED, DATE)], None),
     ],
 )
-def test_proposal_continues_the_date_of_its_open_request_or_deleted_branch(requests, expected):
+def test_proposal_continues_due_date_of_open_request_or_deleted_branch(requests, expected):
     assert find_recorded_due_date(requests) == expected
 
 
@@ -277,7 +277,7 @@ def test_mark_contains_stage_only_when_later_than_merged():
 
 
 @dataclass(frozen=True)
-class Run:
+class RunFindings:
     """What one run finds: how much time passed, whether the tag moved, what is known, and what is fixed."""
 
     hours: int
@@ -291,7 +291,7 @@ class Run:
 
 
 RUNS = st.builds(
-    Run,
+    RunFindings,
     hours=st.integers(0, 24 * 40),
     is_new_digest=st.booleans(),
     is_pushed_known=st.booleans(),

@@ -169,7 +169,7 @@ def test_ticked_checkbox_keeps_user_commits_of_undesired_proposal():
     assert step(NOT_WANTED, edited) == NoChange(BRANCH, NoChangeReason.EDITED, edited, must_comment=True)
 
 
-def test_declined_proposal_is_opened_when_user_requests_it_again():
+def test_declined_proposal_is_opened_again_on_user_request():
     again = replace(WANTED, user_requests=frozenset({UserRequest.AGAIN}), on_close=OnClose.LINE)
     assert step(again, shown(RequestState.CLOSED)) == OpenRequest(again, must_push=True)
     assert step(again, shown(RequestState.CLOSED, targets=TARGETS_BEFORE)) == OpenRequest(again, must_push=True)
@@ -240,7 +240,7 @@ def test_request_closed_by_user_is_declined():
     assert step(WANTED, closed) == NoChange(BRANCH, NoChangeReason.DECLINED, closed)
 
 
-def test_request_closed_by_user_mutes_its_tags_when_policy_mutes_until_urgent():
+def test_request_closed_by_user_mutes_tags_until_urgent_when_policy_mutes():
     muting = replace(WANTED, on_close=OnClose.LINE)
     before = shown(RequestState.CLOSED, targets=TARGETS_BEFORE)
     assert step(muting, before) == NoChange(BRANCH, NoChangeReason.MUTED, before)

@@ -91,7 +91,7 @@ def test_repository_without_run_limit_does_not_use_run_limit_of_others():
     assert waiting(*queues) == [{}, {}]
 
 
-def test_base_branches_share_the_limits_of_their_repository():
+def test_base_branches_share_limits_of_repository():
     limits = ProposalLimits(new_per_repository=2, open_per_repository=3)
     both = [queue(limits, [propose(name)], 1, repository="web") for name in "ab"]
     assert waiting(*both) == [{}, {"b": DeferralReason.OPEN_PER_REPOSITORY}]
@@ -150,7 +150,7 @@ def test_all_schedules_of_proposal_must_allow_opening():
         ("* * 24 * SUN", "UTC", False),
     ],
 )
-def test_schedule_is_open_in_its_hours_in_its_time_zone(cron, zone, expected):
+def test_schedule_is_open_in_hours_of_own_time_zone(cron, zone, expected):
     assert is_schedule_open(ProposalSchedule(cron, zone), MONDAY.replace(second=59)) is expected
 
 
@@ -165,7 +165,7 @@ def test_schedule_is_open_in_repeated_hour_of_clock_change():
     ]
 
 
-def test_deferred_step_keeps_its_proposal():
+def test_deferred_step_keeps_proposal():
     step = propose("a")
     (deferred,) = defer_proposals([queue(replace(NONE, open_per_repository=1), [step], 1)], MONDAY)
     assert deferred["a"].proposal is step.proposal

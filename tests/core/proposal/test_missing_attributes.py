@@ -108,7 +108,7 @@ def test_automerge_enabled_by_basebump_is_not_an_acceptance():
 
 
 @pytest.mark.parametrize("intent", [INTENT, "9" * 16])
-def test_automerge_is_disabled_when_conditions_are_no_longer_met(intent):
+def test_automerge_is_disabled_when_conditions_fail(intent):
     before = shown(
         body=ARMED_BODY, intent=intent, has_automerge=True, ever_set=RequestAttributes(automerge=True), committed_at=NOW
     )

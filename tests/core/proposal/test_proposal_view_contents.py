@@ -81,7 +81,7 @@ def test_changed_lists_show_only_added_and_removed_items():
     assert "⚠️ new ports `443/tcp`" in text
 
 
-def test_finding_shows_change_of_its_package():
+def test_finding_shows_change_of_package():
     old_packages = (debian("libssl3", "3.0.11", "openssl"), debian("perl", "5"), debian("zlib1g", "1", "zlib"))
     new_packages = (debian("libssl3", "3.0.15", "openssl"), debian("jq", "2"), debian("zlib1g", "1", "zlib"))
     before = [finding("CVE-2026-1001", installed="3.0.11"), finding("CVE-2026-1002", package="perl", installed="5")]

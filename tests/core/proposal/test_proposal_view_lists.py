@@ -46,7 +46,7 @@ def rows(text: str) -> list[str]:
     return [line for line in text.splitlines() if "nvd.nist.gov" in line]
 
 
-def test_first_sentence_counts_exploited_findings_and_their_rows_come_first():
+def test_first_sentence_counts_exploited_findings_and_rows_come_first():
     text = body(listed(LOW.id, NEW.id, asked=ListVersions(date(2026, 11, 24))))
     assert (
         "fixes 2 known vulnerabilities of `python:3.12-slim` (1 critical, 1 exploited) and adds 1 (1 medium, 1 " in text

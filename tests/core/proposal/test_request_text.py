@@ -124,7 +124,7 @@ def test_short_body_fits_limit_for_very_many_findings():
         assert "adds 400" in text
 
 
-def test_short_body_names_the_worst_fixes_and_the_appendix_all_of_them():
+def test_short_body_names_worst_fixes_and_appendix_names_all_fixes():
     fixed = [CRITICAL, *(finding(f"CVE-1900-1{number:03}", Severity.LOW) for number in range(30))]
     known = evidence(scan(*fixed), scan())
     text, evidence_text = summary((MOVE,), known), appendix((MOVE,), known)

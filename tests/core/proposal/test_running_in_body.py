@@ -36,7 +36,7 @@ PAYMENTS, SHOP = RunningPlace("prod", "payments", 12), RunningPlace("prod", "sho
         ([RunningUse(None, (RunningPlace("@prod", "`x`|y", 2),))], "`` @prod/`x`¦y `` (2 pods)"),
     ],
 )
-def test_body_states_where_image_runs(uses, text):
+def test_body_states_namespaces_and_pods_of_image(uses, text):
     assert f"\n| Runs in | {text} |\n" in body(known=running_in(*uses))
     several = {**running_in(*uses), **evidence(None, None, PIN)}
     assert " Runs in " in body((MOVE, PIN), several)

@@ -69,7 +69,7 @@ def test_release_notes_are_cut_and_have_no_effect():
     assert not [each for each in inline if each.type == "link_open" and "evil" in str(each.attrs)]
 
 
-def test_images_of_group_have_their_own_release_notes():
+def test_images_of_group_have_own_release_notes():
     moves = [update(f"{name}@{digest('old')}", "new") for name in ("python:3.12", "node:22")]
     releases = [replace(RELEASE, name=f"Release {number}") for number in (1, 2)]
     known = {

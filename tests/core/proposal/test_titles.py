@@ -43,7 +43,7 @@ def message(updates, trailers=()) -> str:
     return append_trailers(text, compute_intent(updates), trailers)
 
 
-def test_title_states_what_moves_and_what_update_fixes_and_adds():
+def test_title_states_image_fixes_and_additions():
     assert build_headline(ALONE, (PIN,)) == f"Pin python:3.12-slim to {SHORT}"
     fixes, adds = compare_scans(scan(CRITICAL, LOW), scan()), compare_scans(scan(), scan(LOW))
     assert title((MOVE, PIN), fixes) == (f"Update python:3.12-slim to {SHORT}: fixes 2 (1 critical), adds none")
@@ -52,7 +52,7 @@ def test_title_states_what_moves_and_what_update_fixes_and_adds():
     assert title((MOVE,), listed).endswith(": fixes 2 (1 critical, 2 exploited), adds none")
 
 
-def test_title_names_what_worse_image_adds():
+def test_title_names_additions_of_worse_image():
     worse = compare_scans(scan(), scan(CRITICAL, LOW, finding("CVE-1900-0003", Severity.UNKNOWN)))
     assert title((MOVE,), worse).endswith(": fixes none, adds 3 (1 critical)")
     unrated = compare_scans(scan(), scan(finding("CVE-1900-0003", Severity.UNKNOWN)))
@@ -78,7 +78,7 @@ def test_title_states_that_old_digest_is_gone():
 
 
 @given(st.integers(60, 256))
-def test_title_that_is_too_long_still_states_what_update_adds(limit):
+def test_shortened_title_states_additions(limit):
     long = update(f"registry.example/{'team/' * 50}app:1@{digest('old')}", "new")
     shown = title((long,), compare_scans(scan(), scan(CRITICAL)), limit=limit)
     assert len(shown) <= limit

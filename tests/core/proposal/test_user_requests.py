@@ -45,7 +45,7 @@ def test_checkbox_marker_is_hidden():
 
 
 @given(st.sets(st.tuples(st.sampled_from(UserRequest), BRANCHES)), st.sets(st.sampled_from(UserRequest)))
-def test_bulk_boxes_stand_for_the_listed_boxes_with_their_action_except_again(boxes, ticked):
+def test_bulk_checkboxes_select_listed_checkboxes_except_again(boxes, ticked):
     lines = [f"{Box(ask)} all".replace("[ ]", "[x]" if ask in ticked else "[ ]") for ask in UserRequest]
     requests = parse_dashboard("\n".join([*lines, *(f"{Box(ask, branch)} words" for ask, branch in boxes)]))
     assert requests.single == frozenset()

@@ -23,7 +23,7 @@ def touched(place, *changed: range) -> bool:
 @pytest.mark.parametrize(
     ("line", "is_touched"), [(1, True), (2, True), (4, True), (5, True), (6, False), (8, True), (9, True), (10, False)]
 )
-def test_changed_instruction_touches_references_using_its_variable(line, is_touched):
+def test_changed_instruction_touches_references_using_variable(line, is_touched):
     place = reference("python:3", line_number=9, variables=("HUB",), at=len(CONTENT) - 1)
     assert touched(place, range(line, line + 1)) is is_touched
     unvaried = reference("python:3", line_number=9, at=len(CONTENT) - 1)
@@ -36,7 +36,7 @@ def test_any_changed_line_may_set_variable_in_other_formats():
     assert not touched(place)
 
 
-def test_unparsable_file_is_touched_by_any_line_and_text_by_its_own_line():
+def test_unparsable_file_is_touched_by_any_line_and_text_by_own_line():
     assert touched(UnsupportedText(FILE, 1, "", Reason.UNPARSABLE), range(6, 7))
     assert not touched(UnsupportedText(FILE, 1, "$X", Reason.TEMPLATED), range(6, 7))
     assert touched(UnsupportedText(FILE, 6, "$X", Reason.TEMPLATED), range(6, 7))

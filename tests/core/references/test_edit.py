@@ -21,7 +21,7 @@ def test_digest_replaces_exactly_old_digest():
     )
 
 
-def test_inserted_pin_has_its_prefix():
+def test_inserted_pin_has_prefix():
     assert apply_edits(b"FROM a:1\n", [ByteEdit(Span(8, 8), b"", b"@x")]) == b"FROM a:1@x\n"
 
 

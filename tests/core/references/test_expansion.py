@@ -65,7 +65,7 @@ def test_value_of_missing_variable_is_missing():
     assert expand_text(parse_text("${A:-d}", 0), values_of(A="${B}")).missing_variables == ("B",)
 
 
-def test_variable_has_its_value_at_time_of_use():
+def test_variable_has_value_at_time_of_use():
     assert expand_text(parse_text("$B", 0), values_of(A="1", B="$A", C="")).text == "1"
     assert expand_text(parse_text("$B", 0), values_of(B="$A", A="1")).missing_variables == ("A",)
 

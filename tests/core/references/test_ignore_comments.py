@@ -80,7 +80,7 @@ def test_comment_at_any_line_of_reference_counts():
     assert at(content, 4) is None
 
 
-def test_very_long_comment_block_is_not_searched_to_its_top():
+def test_very_long_comment_block_is_not_searched_completely():
     content = "# basebump: ignore\n" + "#\n" * MAX_COMMENT_LINES + "image: nginx"
     assert at(content, MAX_COMMENT_LINES + 2) is None
 

@@ -22,7 +22,7 @@ def test_disagreeing_references_sharing_bytes_are_all_skipped():
     assert [_reason(each) for each in reconcile_decisions(both)] == [Reason.CONFLICTING_EDITS] * 2
 
 
-def test_skipped_reference_blocks_references_sharing_its_bytes():
+def test_skipped_reference_blocks_references_sharing_bytes():
     stays = SkippedReference(reference("nginx:1", locator="b", at=5), Reason.IGNORED)
     settled = reconcile_decisions([update("nginx:1", "new", locator="a", at=5), stays])
     assert [_reason(each) for each in settled] == [Reason.CONFLICTING_EDITS, Reason.IGNORED]

@@ -28,7 +28,7 @@ def _reason(selected):
     return selected.reason
 
 
-def test_base_image_follows_its_tag():
+def test_base_image_follows_tag():
     selected = _select("nginx:1")
     assert isinstance(selected, TrackedImage)
     assert selected.tag_ref == NGINX
@@ -69,7 +69,7 @@ def test_digest_other_than_sha256_is_skipped():
     assert _reason(_select(f"nginx:1@sha512:{'a' * 128}")) is Reason.UNSUPPORTED_DIGEST
 
 
-def test_locked_reference_is_skipped_with_its_reason():
+def test_locked_reference_is_skipped_with_reason():
     assert _reason(_select("nginx:1", digest_slot=NotEditable(Reason.UNSUPPORTED_DIGEST))) is Reason.UNSUPPORTED_DIGEST
 
 
@@ -143,7 +143,7 @@ def test_base_image_keeps_role_base_when_own_matches():
     assert selected.reference.role is Role.BASE
 
 
-def test_maybe_own_keeps_its_role():
+def test_maybe_own_image_keeps_role():
     skip = _select("registry.acme.dev/web:1", role=Role.THIRD_PARTY)
     assert skip.reference.role is Role.THIRD_PARTY
 

@@ -16,7 +16,7 @@ CASES = ROOT / "tests" / "formats"
 
 
 @dataclass(frozen=True)
-class Sample:
+class FormatSample:
     """The files of one case, and one among them that its format selects."""
 
     files: Mapping[FilePath, bytes]
@@ -31,14 +31,14 @@ class Sample:
         return {**self.files, self.path: content}
 
 
-def _samples_of(file_format: FileFormat) -> list[Sample]:
+def _list_samples(file_format: FileFormat) -> list[FormatSample]:
     """Return the files of a format's cases that it selects, each among those of its case."""
     samples = []
     for before in sorted((CASES / file_format.name).glob("*/before")):
         paths = {FilePath(path.relative_to(before).as_posix()): path for path in before.rglob("*") if path.is_file()}
         files = {name: path.read_bytes() for name, path in paths.items()}
-        samples += [Sample(files, path) for path in sorted(file_format.select_paths(index_paths(files.keys())))]
+        samples += [FormatSample(files, path) for path in sorted(file_format.select_paths(index_paths(files.keys())))]
     return samples
 
 
-SAMPLES = {file_format.name: _samples_of(file_format) for file_format in CASE_FORMATS}
+SAMPLES = {file_format.name: _list_samples(file_format) for file_format in CASE_FORMATS}

@@ -70,7 +70,7 @@ def test_successor_among_equal_versions_does_not_depend_on_order():
 
 
 @pytest.mark.parametrize("tag", ["3.12.8", "3.13.1", "3.13.1-slim"])
-def test_tag_missing_from_its_repository_has_successor(tag):
+def test_tag_missing_from_repository_has_successor(tag):
     remaining = [each for each in LISTS["python"] if each != tag]
     assert find_successor("3.12.3", remaining, UpdateMode.MAJOR)
 

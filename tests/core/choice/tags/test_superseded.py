@@ -10,7 +10,7 @@ from bot.model.vocabulary import Reason
 
 
 @pytest.mark.parametrize(("repository", "tag", "end", "goes_on"), rows("ended.txt"))
-def test_superseded_tag_is_detected_with_its_successor(repository, tag, end, goes_on):
+def test_superseded_tag_is_detected_with_successor(repository, tag, end, goes_on):
     assert find_tag_ending(tag, LISTS[repository]) == TagEnding(Reason(end), goes_on)
 
 
@@ -22,7 +22,7 @@ def test_tag_that_may_still_move_is_not_superseded(repository, tag):
     assert find_tag_ending(tag, LISTS[repository]) is None
 
 
-def test_release_supported_in_parallel_with_its_successor_is_not_superseded():
+def test_release_supported_in_parallel_with_successor_is_not_superseded():
     """A missing `9.0-jammy` proves nothing about `8.0-jammy`, which is rebuilt as long as 8.0 is supported."""
     offered = ["8.0-jammy", "8.0.10-jammy", "8.0.11-jammy", "8.0.11-noble", "9.0-noble", "9.0.0-noble"]
     assert find_tag_ending("8.0-jammy", offered) is None

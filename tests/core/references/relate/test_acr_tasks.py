@@ -107,7 +107,7 @@ def test_first_of_several_tasks_is_named_in_note():
 KNOWN = RegistryTaskBuild("the task web of contoso.azurecr.io", FilePath("app/Dockerfile"), ("NODE",))
 
 
-def test_registry_task_builds_exactly_its_dockerfile():
+def test_registry_task_builds_exactly_named_dockerfile():
     above, meant = place("Dockerfile"), replace(place("app/Dockerfile"), variables=("NODE",))
     found = related(above, meant, by=KNOWN)
     assert [is_closed(each) for each in found] == [False, True]

@@ -34,14 +34,14 @@ def list_texts(tmp_path, basebump):
         '{{ include "image" .Values.web.image }}',
     ],
 )
-def test_line_is_omitted_when_values_contain_its_image(list_texts, image, folder):
+def test_line_is_omitted_when_values_contain_image(list_texts, image, folder):
     assert list_texts(image, folder=folder) == []
 
 
 @pytest.mark.parametrize(
     "image", ["{{ .Values.name }}", "{{ .Values.imageName }}", "{{ .Values.webx.image }}", "{{ $x }}"]
 )
-def test_line_stays_when_values_lack_its_image(list_texts, image):
+def test_line_stays_when_values_lack_image(list_texts, image):
     assert list_texts(image) == [image]
 
 

@@ -43,7 +43,7 @@ def is_locked(found, *contexts):
         ("ghcr.io/acme/web:1", "ghcr.io/acme/web:1"),
     ],
 )
-def test_image_is_locked_when_buildkit_finds_context_for_its_name(name, written):
+def test_image_is_locked_when_buildkit_finds_context_for_name(name, written):
     assert is_locked(reference(written), context(name))
 
 
@@ -62,7 +62,7 @@ def test_image_is_locked_when_buildkit_finds_context_for_its_name(name, written)
         ("Base Stage", "alpine"),
     ],
 )
-def test_image_stays_editable_when_buildkit_finds_no_context_for_its_name(name, written):
+def test_image_stays_editable_when_buildkit_finds_no_context_for_name(name, written):
     assert not is_locked(reference(written), context(name))
 
 

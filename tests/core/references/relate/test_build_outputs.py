@@ -60,7 +60,7 @@ def test_output_of_other_configuration_is_locked_in_deployed_files(path, expecte
         ("acme/app:1", "a/b/compose.yaml", False),
     ],
 )
-def test_compose_output_is_locked_as_written_in_its_folder(text, path, expected):
+def test_compose_output_is_locked_as_written_in_same_folder(text, path, expected):
     assert is_closed(text, path, BuildOutput(FilePath("a/compose.yaml"), frozenset({"acme/app:1"}))) is expected
 
 

@@ -31,7 +31,7 @@ def _load_charts_of_same_name(number):
     return loaded, candidates.visits
 
 
-def test_work_is_linear_in_charts_depending_on_their_own_name():
+def test_work_is_linear_in_charts_depending_on_own_name():
     _, few = _load_charts_of_same_name(200)
     _, many = _load_charts_of_same_name(400)
     assert many <= LINEAR * few

@@ -48,7 +48,7 @@ def test_tag_without_use_is_unknown():
     assert verdict() == "unknown"
 
 
-def test_use_of_whole_mapping_counts_for_its_values():
+def test_use_of_whole_mapping_counts_for_all_values():
     assert verdict(template((TAG, IMAGE), (("Values", "image"), OTHER))) == "tag-is-label"
     assert verdict(template((("Values", "image"), IMAGE))) == "unknown"
     assert verdict(template((TAG, IMAGE), ((*TAG, "inner"), OTHER))) == "open"
@@ -79,7 +79,7 @@ class TestInclusions:
     def test_template_without_inclusion_is_ignored(self):
         assert verdict(template((TAG, OTHER), name="web.labels"), template((TAG, IMAGE))) == "open"
 
-    def test_paths_of_template_start_at_its_argument(self):
+    def test_paths_of_template_start_at_argument(self):
         defined = template((("tag",), END), (("pullPolicy",), OTHER), name="image")
         given = TemplateInclusion("image", frozenset({("Values", "image")}))
         assert verdict(defined, template((given, IMAGE))) == "open"
@@ -120,7 +120,7 @@ class TestInclusions:
             ((), "unknown"),
         ],
     )
-    def test_definition_of_another_chart_counts_only_when_chart_depends_on_it(self, facts, expected):
+    def test_definition_of_other_chart_counts_only_when_chart_is_a_dependency(self, facts, expected):
         foreign = template((TAG, END), name="image", path="lib/templates/_helpers.tpl")
         top = template((TemplateInclusion("image", ROOT), IMAGE))
         assert verdict(foreign, top, *facts) == expected
@@ -185,7 +185,7 @@ class TestInclusions:
         far = chart("web", "a"), chart("a", "b"), chart("b", "c"), chart("c")
         assert verdict(foreign, top, *far) == "unknown"
 
-    def test_template_missing_from_tree_makes_its_arguments_unknown(self):
+    def test_template_missing_from_tree_makes_arguments_unknown(self):
         given = TemplateInclusion("library.image", ROOT)
         assert verdict(template((TAG, IMAGE), (given, IMAGE))) == "unknown"
         image = TemplateInclusion("library.image", frozenset({("Values", "image")}))
@@ -234,7 +234,7 @@ class TestCharts:
             ("web/a/values.yaml", "unknown"),
         ],
     )
-    def test_values_belong_to_chart_in_their_folder_or_above_values_folder(self, path, expected):
+    def test_values_belong_to_chart_in_same_folder_or_above_values_folder(self, path, expected):
         assert verdict(template((TAG, IMAGE)), place=value(path=path)) == expected
 
     def test_root_of_tree_may_be_a_chart(self):
@@ -249,7 +249,7 @@ class TestCharts:
     def test_inner_chart_without_templates_does_not_use_outer_chart(self):
         assert verdict(template((TAG, IMAGE)), place=value(path="web/charts/db/values.yaml")) == "unknown"
 
-    def test_values_for_inner_chart_are_under_its_name(self):
+    def test_values_for_inner_chart_are_under_chart_name(self):
         inside = template((TAG, IMAGE), path="web/charts/db/templates/db.yaml")
         top = template((("Values", "image", "tag"), OTHER))
         assert verdict(inside, top, place=value("db.image.tag")) == "open"
@@ -268,7 +268,7 @@ class TestCharts:
         assert verdict(inside, template(), place=value("global.image.tag")) == "open"
         assert verdict(inside, template(), place=value("db.global.image.tag")) == "unknown"
 
-    def test_unknown_inner_chart_hides_only_its_own_values(self):
+    def test_unknown_inner_chart_hides_only_own_values(self):
         inside = template(((), UNKNOWN), path="web/charts/db/templates/db.yaml")
         assert verdict(inside, template((TAG, IMAGE))) == "open"
         assert (

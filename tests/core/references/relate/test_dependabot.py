@@ -153,7 +153,7 @@ def test_only_allowed_names_are_left_to_dependabot():
         (place(path="docker-bake.hcl", file_format="bake", locator="target.a"), "docker", False),
     ],
 )
-def test_ecosystems_read_their_own_files(found, ecosystem, expected):
+def test_ecosystems_read_own_files(found, ecosystem, expected):
     assert is_left(found, config(ecosystem=ecosystem)) is expected
 
 
@@ -165,12 +165,12 @@ def test_uncertain_reason_is_kept_as_further_reason():
     )
 
 
-def test_permanently_locked_reference_keeps_its_reason():
+def test_permanently_locked_reference_keeps_reason():
     closed = place(slot=NotEditable(Reason.SHARED_ARGUMENT))
     assert assign_to_dependabot((closed,), [config()], TreeBudget()) == (closed,)
 
 
-def test_invalid_config_locks_no_reference_and_is_noted_in_its_files():
+def test_invalid_config_locks_no_reference_and_is_noted_in_docker_files():
     other = place(path="bake.hcl", file_format="bake")
     text = UnsupportedText(FilePath("Dockerfile"), 2, "$X", Reason.UNRESOLVED_ARGUMENT)
     broken = DependabotConfig(PATH, (), "cannot be read")
@@ -206,7 +206,7 @@ def test_steps_are_the_product_of_updates_and_references(count):
     assert TreeBudget().steps - budget.steps == 11 * count**2 + count
 
 
-def test_long_names_cost_steps_by_their_length():
+def test_long_names_cost_steps_by_length():
     update = DependabotUpdate(1, "docker", ("a",), None, (), (IgnoredImages("x" * 100 * COMPARED_BYTES),))
     budget = TreeBudget()
     assign_to_dependabot((place(path="a/Dockerfile"),), [DependabotConfig(PATH, (update,))], budget)

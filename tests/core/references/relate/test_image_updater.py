@@ -38,7 +38,7 @@ def is_closed(found, *remarks):
     return True
 
 
-def test_followed_image_is_locked_in_folder_of_its_application():
+def test_followed_image_is_locked_in_folder_of_application():
     remarks = application(), writer()
     assert is_closed(place("deploy/web/pod.yaml"), *remarks)
     assert is_closed(place("deploy/web/more/pod.yaml"), *remarks)

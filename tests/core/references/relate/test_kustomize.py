@@ -58,7 +58,7 @@ def test_kustomization_does_not_replace_in_files_of_other_kustomization():
 
 
 @pytest.mark.parametrize("name", ["kustomization.yaml", "kustomization.yml", "Kustomization"])
-def test_overlay_replaces_in_files_of_its_bases(name):
+def test_overlay_replaces_in_files_of_bases(name):
     base = kustomization("base", ["base/web.yaml"], name=name)
     middle = kustomization("middle", ["base"], name=name)
     overlay = kustomization("overlays/production", ["middle"], ["web"], name=name)
@@ -91,14 +91,14 @@ def test_manifest_of_two_kustomizations_is_replaced_when_both_replace():
     assert not is_replaced(manifest(), one, replace(two, resource_paths=(), patch_paths=(FilePath("base/web.yaml"),)))
 
 
-def test_entry_has_effect_when_one_build_keeps_its_result():
+def test_entry_has_effect_when_one_build_keeps_result():
     base = kustomization("base", ["base/web.yaml"], ["web"])
     prod, dev = kustomization("prod", ["base"], ["web"]), kustomization("dev", ["base"])
     assert not is_replaced(entry("base"), base, prod, dev)
     assert is_replaced(entry("base"), base, prod, replace(dev, names=frozenset({"web"})))
 
 
-def test_image_is_locked_when_one_build_changes_only_its_name():
+def test_image_is_locked_when_one_build_changes_only_name():
     """Kustomize keeps the digest of the manifest, which would then belong to another image."""
     base, dev = kustomization("base", ["base/web.yaml"]), kustomization("dev", ["base"])
     prod = replace(kustomization("prod", ["base"], ["web"]), relocated_names=frozenset({"web"}))
@@ -147,7 +147,7 @@ def test_other_fields_are_replaced_only_with_configurations(locator):
     )
 
 
-def test_base_does_not_replace_in_files_of_its_overlay():
+def test_base_does_not_replace_in_files_of_overlay():
     base = kustomization("base", ["base/job.yaml"], ["web"])
     overlay = kustomization("overlay", ["base", "overlay/web.yaml"])
     assert not is_replaced(manifest(path="overlay/web.yaml"), base, overlay)
@@ -195,7 +195,7 @@ def test_folder_without_kustomization_is_gathered_recursively():
     assert not is_replaced(manifest(path="clusters/web.yaml"), flux, elsewhere)
 
 
-def test_folder_with_kustomization_is_gathered_by_its_kustomization():
+def test_folder_with_kustomization_is_gathered_by_own_kustomization():
     inner = kustomization("apps", ["apps/web.yaml"])
     flux = Kustomization(FilePath("clusters/apps.yaml"), frozenset({"web"}), resource_paths=(FilePath("apps"),))
     elsewhere = kustomization("x", ["apps/other.yaml"])
@@ -228,7 +228,7 @@ def test_new_name_of_entry_counts():
     assert not is_replaced(entry("base", "acme/web:1"), base, kustomization("overlay", ["base"], ["web"]))
 
 
-def test_components_apply_in_order_before_entries_of_their_kustomization():
+def test_components_apply_in_order_before_entries_of_kustomization():
     base = kustomization("base", ["base/web.yaml"], ["web"])
     first, second = kustomization("first", names=["web"]), kustomization("second", names=["web"])
     overlay = kustomization("overlay", ["base"], ["web"], components=["first", "second"])

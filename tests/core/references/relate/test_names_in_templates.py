@@ -68,7 +68,7 @@ def test_included_name_is_unknown_beyond_the_limit(monkeypatch):
         assert verdict(*chain, last, top, place=named_value()) == expected
 
 
-def test_name_values_of_inner_chart_are_under_its_name():
+def test_name_values_of_inner_chart_are_under_chart_name():
     inside = template((end(REPOSITORY), IMAGE), path="web/charts/db/templates/db.yaml")
     assert verdict(inside, template(), place=named_value("db.image")) == "open"
 

@@ -329,7 +329,7 @@ def test_each_pattern_is_compiled_once_up_to_a_number_of_patterns(monkeypatch):
     assert len(compiled) <= 20 * 45 + 2
 
 
-def test_pattern_with_nested_repetitions_costs_steps_by_its_compiled_size():
+def test_pattern_with_nested_repetitions_costs_steps_by_compiled_size():
     budget, value = TreeBudget(), "a" * 100
     matcher = PatternMatcher(budget, "renovate.json")
     matcher.is_match("/(a?){900}b/", value)

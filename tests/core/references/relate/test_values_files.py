@@ -90,7 +90,7 @@ WEB = 'image: {repository: nginx, tag: "1.27", digest: ""}'
         ('image: {repository: nginx, tag: "1.27"}', "-nginx:1.27"),
     ],
 )
-def test_digest_that_overlay_would_use_for_its_own_image_is_locked(over, listed):
+def test_digest_is_locked_when_overlay_would_use_digest_for_other_image(over, listed):
     assert chart(values_prod=over, values=WEB) == [listed, "-nginx:1.27"]
 
 
@@ -150,7 +150,7 @@ def test_values_of_outer_charts_override_values_of_subchart():
     assert places == ["-nginx:1.27", "-nginx:2", "-nginx:1"]
 
 
-def test_permanently_locked_reference_keeps_its_reason():
+def test_permanently_locked_reference_keeps_reason():
     place = ReferencePosition(FilePath("values.yaml"), "helm", Role.THIRD_PARTY, 1, "0/ui/image").read_reference(
         "acme/ui:1", 5
     )
