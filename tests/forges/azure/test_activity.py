@@ -57,7 +57,7 @@ def _shorten(lines):
     return [line.partition("/_apis/")[2].partition("?")[0].rpartition("/")[2] for line in lines]
 
 
-def test_one_request_for_each_repository_and_one_for_the_project_list_heads_and_activities(server):
+def test_heads_and_activities_need_one_request_per_project_and_one_per_repository(server):
     with server.watched() as lines:
         listed = _list(server, SHOP)
     assert _shorten(lines) == ["repositories", "refs", "connectionData", "pullrequests", "properties", "refs", "refs"]
@@ -93,7 +93,7 @@ def test_repository_without_list_is_listed_with_its_head(server):
     assert all(each.commit for each in listed.values())
 
 
-def test_list_of_the_project_is_not_requested_again_if_it_fails(server):
+def test_failed_project_list_is_requested_only_once(server):
     answer = [{"pullRequestId": 1, "repository": {}}]
     server.fail("GET /Shop/_apis/git/pullrequests", server.reply({"count": 1, "value": answer}), times=9)
     with server.watched() as lines:

@@ -14,13 +14,13 @@ COMMENTS = "c6a1889d-b943-4856-b76f-9e46bb6b0df2"
 """The policy that waits for comments to be resolved."""
 
 
-def arm(stand, *policies):
+def open_with_policies(stand, *policies):
     stand.repository.policies += policies
     return open_with(stand, RequestAttributes(automerge=True)).notes
 
 
 def test_auto_complete_waits_for_a_blocking_policy(stand):
-    assert arm(stand, Policy(1, BUILD, {})) == ()
+    assert open_with_policies(stand, Policy(1, BUILD, {})) == ()
     request = get_request(stand)
     assert request.armed_by is stand.token.account
     assert request.completion == {"mergeStrategy": "noFastForward", "deleteSourceBranch": True}
@@ -40,8 +40,8 @@ def test_auto_complete_waits_for_a_blocking_policy(stand):
         pytest.param((Policy(1, STATUS_CHECK, {"statusGenre": "basebump", "statusName": "evidence"}),), id="own"),
     ],
 )
-def test_auto_complete_is_not_set_if_nothing_would_have_to_be_waited_for(stand, policies):
-    (note,) = arm(stand, *policies)
+def test_auto_complete_is_not_set_without_blocking_policy(stand, policies):
+    (note,) = open_with_policies(stand, *policies)
     assert "no blocking policy of the target branch waits for reviewers or CI" in note
     assert get_request(stand).status == "active"
 
@@ -55,13 +55,13 @@ def test_auto_complete_is_not_set_if_nothing_would_have_to_be_waited_for(stand, 
         ({"allowRebaseMerge": True, "allowRebase": True}, "rebaseMerge"),
     ],
 )
-def test_auto_complete_uses_a_way_that_the_policy_allows(stand, allowed, strategy):
-    assert arm(stand, Policy(1, BUILD, {}), Policy(2, MERGE_STRATEGY, allowed)) == ()
+def test_auto_complete_uses_merge_strategy_that_policy_allows(stand, allowed, strategy):
+    assert open_with_policies(stand, Policy(1, BUILD, {}), Policy(2, MERGE_STRATEGY, allowed)) == ()
     assert get_request(stand).completion["mergeStrategy"] == strategy
 
 
-def test_auto_complete_without_an_allowed_way_is_a_note(stand):
-    (note,) = arm(stand, Policy(1, BUILD, {}), Policy(2, MERGE_STRATEGY, {"allowSquash": False}))
+def test_auto_complete_without_allowed_merge_strategy_is_a_note(stand):
+    (note,) = open_with_policies(stand, Policy(1, BUILD, {}), Policy(2, MERGE_STRATEGY, {"allowSquash": False}))
     assert "allows no way to complete it" in note
 
 
@@ -71,15 +71,15 @@ def test_draft_is_not_completed(stand):
     assert "it is a draft" in note
 
 
-def test_auto_complete_is_ended(stand):
-    arm(stand, Policy(1, BUILD, {}))
+def test_auto_complete_is_disabled_by_update(stand):
+    open_with_policies(stand, Policy(1, BUILD, {}))
     seen = open_one(stand)
     stand.forge().update_request(seen, seen.title, seen.body, RequestAttributes(automerge=False))
     assert get_request(stand).armed_by is None
 
 
-def test_auto_complete_that_a_person_ended_is_not_set_again(stand):
-    arm(stand, Policy(1, BUILD, {}))
+def test_auto_complete_disabled_by_user_is_not_set_again(stand):
+    open_with_policies(stand, Policy(1, BUILD, {}))
     get_request(stand).armed_by = None
     seen = open_one(stand)
     assert (seen.has_automerge, seen.ever_set.automerge) == (False, True)
@@ -91,7 +91,7 @@ def test_auto_complete_that_a_person_ended_is_not_set_again(stand):
 @pytest.mark.parametrize("does_disarm", [True, False])
 def test_push_by_basebump_does_not_set_auto_complete_again(stand, does_disarm):
     stand.server.world.assumptions.does_push_disarm = does_disarm
-    arm(stand, Policy(1, BUILD, {}))
+    open_with_policies(stand, Policy(1, BUILD, {}))
     seen = open_one(stand)
     stand.forge().push(BRANCH, NEWER_CHANGES, message_of("3" * 16), seen.head)
     seen = open_one(stand)
@@ -99,7 +99,7 @@ def test_push_by_basebump_does_not_set_auto_complete_again(stand, does_disarm):
 
 
 def test_request_is_completed_when_its_policies_are_met(stand):
-    assert arm(stand, Policy(1, MIN_REVIEWERS, {"minimumApproverCount": 1})) == ()
+    assert open_with_policies(stand, Policy(1, MIN_REVIEWERS, {"minimumApproverCount": 1})) == ()
     get_request(stand).reviewers.append(Reviewer(stand.server.world.ada, 10))
     stand.settle()
     assert [each.state for each in look(stand)] == [RequestState.MERGED]

@@ -29,7 +29,7 @@ from bot.model.proposal import RequestState
 from bot.model.source import FileChange, FilePath
 
 
-def temporary(stand):
+def list_temporary_branches(stand):
     return [name for name in stand.git.branches() if name.startswith(TEMPORARY_PREFIX)]
 
 
@@ -37,7 +37,7 @@ def writes(stand, start=0):
     return [re.sub(r"\?.*|.*/repositories/[^/]+", "", line) for line in stand.writes[start:]]
 
 
-def rebuild(stand, over):
+def push_again(stand, over):
     return push(stand, changes=NEWER_CHANGES, message=message_of("3" * 16), over=over)
 
 
@@ -49,15 +49,15 @@ def test_new_branch_with_its_commit_is_one_request(stand):
 def test_rebuild_takes_two_requests_and_leaves_no_temporary_branch(stand):
     old = push(stand)
     start = len(stand.writes)
-    new = rebuild(stand, old)
+    new = push_again(stand, old)
     assert writes(stand, start) == ["/pushes", "/refs"]
-    assert temporary(stand) == []
+    assert list_temporary_branches(stand) == []
     assert stand.branches()[BRANCH] == new
 
 
 def test_pull_request_stays_open_with_its_number_when_its_branch_is_rebuilt(stand):
     seen = propose(stand)
-    new = rebuild(stand, seen.head)
+    new = push_again(stand, seen.head)
     after = open_one(stand)
     assert (after.number, after.head) == (seen.number, new)
     assert stand.repository.requests[0].iterations == ["create", "forcePush"]
@@ -67,8 +67,8 @@ def test_temporary_branch_of_a_killed_run_is_replaced_by_the_next_rebuild(stand)
     old = push(stand)
     stand.die_before(2)
     with pytest.raises(Killed):
-        rebuild(stand, old)
-    assert len(temporary(stand)) == 1
+        push_again(stand, old)
+    assert len(list_temporary_branches(stand)) == 1
     assert stand.branches()[BRANCH] == old
     forge = stand.forge()
     (seen,) = forge.list_requests(PREFIX, frozenset({BRANCH}))
@@ -76,7 +76,7 @@ def test_temporary_branch_of_a_killed_run_is_replaced_by_the_next_rebuild(stand)
     new = forge.push(BRANCH, NEWER_CHANGES, message_of("3" * 16), old)
     assert stand.branches()[BRANCH] == new
     assert stand.files(BRANCH)["Dockerfile"].content == NEWER
-    assert temporary(stand) == []
+    assert list_temporary_branches(stand) == []
 
 
 @pytest.mark.parametrize("verb", ["delete", "push"])
@@ -84,27 +84,27 @@ def test_temporary_branch_of_a_killed_run_is_deleted_by_the_next_write(stand, ve
     old = push(stand)
     stand.die_before(2)
     with pytest.raises(Killed):
-        rebuild(stand, old)
+        push_again(stand, old)
     forge = stand.forge()
     (seen,) = forge.list_requests(PREFIX, frozenset())
     if verb == "delete":
         forge.delete_branch(seen)
     else:
         forge.push(OTHER, CHANGES, message_of(), None)
-    assert temporary(stand) == []
+    assert list_temporary_branches(stand) == []
 
 
-def test_listing_deletes_nothing(stand):
+def test_list_requests_deletes_no_branch(stand):
     old = push(stand)
     stand.die_before(2)
     with pytest.raises(Killed):
-        rebuild(stand, old)
+        push_again(stand, old)
     before = len(stand.writes)
     assert [each.branch for each in look(stand)] == [BRANCH]
     assert len(stand.writes) == before
 
 
-def test_one_request_lists_the_branches_and_the_leftovers_of_the_default_prefix(stand):
+def test_branches_and_leftovers_of_default_prefix_need_one_request(stand):
     push(stand)
     with stand.server.watched() as lines:
         stand.forge().list_requests(PREFIX, frozenset())
@@ -135,14 +135,14 @@ def test_temporary_branch_of_a_user_stops_neither_rebuilds_nor_deletions(stand, 
     assert [each.head for each in forge.list_requests(PREFIX, frozenset())] == [old]
     new = forge.push(BRANCH, NEWER_CHANGES, message_of("3" * 16), old)
     assert stand.branches()[BRANCH] == new
-    assert temporary(stand) == foreign
+    assert list_temporary_branches(stand) == foreign
     forge = stand.forge()
     (rebuilt,) = forge.list_requests(PREFIX, frozenset())
     forge.delete_branch(rebuilt)
     assert stand.branches().keys() == {"main"}
 
 
-def test_temporary_branches_have_different_names_so_that_nobody_can_take_them_before(stand):
+def test_temporary_branches_have_unpredictable_names(stand):
     commit = push(stand)
     for number in (3, 4):
         commit = push(stand, changes=NEWER_CHANGES, message=message_of(str(number) * 16), over=commit)
@@ -153,21 +153,21 @@ def test_temporary_branches_have_different_names_so_that_nobody_can_take_them_be
 
 
 @pytest.mark.parametrize("is_atomic", [True, False])
-def test_branch_that_moved_is_not_rebuilt_whether_or_not_the_items_are_atomic(stand, is_atomic):
+def test_moved_branch_is_not_rebuilt_with_atomic_or_separate_ref_updates(stand, is_atomic):
     stand.server.world.assumptions.are_refs_atomic = is_atomic
     old = push(stand)
     moved = stand.commit(BRANCH, {"README.md": "A person was here.\n"})
     with pytest.raises(ForgeError, match="rerun basebump"):
-        rebuild(stand, old)
+        push_again(stand, old)
     assert stand.branches()[BRANCH] == moved
-    assert temporary(stand) == []
+    assert list_temporary_branches(stand) == []
 
 
 def test_leftover_that_is_not_deleted_does_not_undo_the_rebuild(stand):
     old = push(stand)
     stand.repository.policies.append(Policy(1, "a-policy", {}, f"refs/heads/{TEMPORARY_PREFIX}", is_prefix=True))
     with pytest.raises(ForgeError, match="TF402455"):
-        rebuild(stand, old)
+        push_again(stand, old)
     assert stand.branches()[BRANCH] == old
 
 
@@ -175,20 +175,20 @@ def test_branch_of_another_account_needs_force_push(stand):
     old = push(stand)
     stand.repository.creators.clear()
     with pytest.raises(ForgeError, match=r"another account created the branch; hint: .* Force push"):
-        rebuild(stand, old)
+        push_again(stand, old)
     assert stand.branches()[BRANCH] == old
-    assert temporary(stand) == []
+    assert list_temporary_branches(stand) == []
 
 
 def test_branch_under_a_policy_is_neither_rebuilt_nor_deleted(stand):
     seen = propose(stand)
     stand.repository.policies.append(Policy(1, "a-policy", {}, "refs/heads/basebump/", is_prefix=True))
     with pytest.raises(ForgeError, match=r"rejectedByPolicy; hint: remove the branch policies"):
-        rebuild(stand, seen.head)
+        push_again(stand, seen.head)
     with pytest.raises(ForgeError, match=r"rejectedByPolicy; hint: remove the branch policies"):
         stand.forge().delete_branch(seen)
     assert stand.branches()[BRANCH] == seen.head
-    assert temporary(stand) == []
+    assert list_temporary_branches(stand) == []
 
 
 def test_new_branch_needs_the_permission_to_create_branches(stand):
@@ -216,7 +216,7 @@ def test_branch_whose_files_lost_their_modes_is_deleted_again(stand, is_new):
     with pytest.raises(ForgeError, match=r"stored 'run\.sh' differently .* hint: update the file by hand"):
         push(stand, changes=changes, over=old)
     assert stand.branches().get(BRANCH) == old
-    assert temporary(stand) == []
+    assert list_temporary_branches(stand) == []
 
 
 def _make_executable(stand):
@@ -238,7 +238,7 @@ def test_branch_that_cannot_begin_at_a_commit_is_a_failure(stand):
     assert BRANCH not in stand.branches()
 
 
-def test_commit_without_its_pusher_is_ours_if_author_and_committer_are(stand):
+def test_commit_without_pusher_is_own_when_author_and_committer_are(stand):
     stand.server.world.assumptions.shows_pusher = False
     push(stand)
     assert [each.intent for each in look(stand)] == [INTENT]
@@ -246,7 +246,7 @@ def test_commit_without_its_pusher_is_ours_if_author_and_committer_are(stand):
     assert [each.intent for each in look(stand)] == [None]
 
 
-def test_commit_that_another_account_pushed_is_not_ours_though_it_names_us(stand):
+def test_commit_pushed_by_other_account_is_foreign(stand):
     push(stand)
     stand.repository.pushers.clear()
     (seen,) = look(stand)

@@ -25,46 +25,46 @@ def server(tmp_path):
         yield server
 
 
-def fleet(server, *selected, token=TOKEN, kind=CredentialKind.PERSONAL):
+def open_fleet(server, *selected, token=TOKEN, kind=CredentialKind.PERSONAL):
     return open_azure_fleet(server.url, token, kind=kind, selected=selected, pause=no_pause)
 
 
-def names(server, *selected):
-    return [each.name for each in fleet(server, *selected).list_repositories(frozenset())]
+def list_names(server, *selected):
+    return [each.name for each in open_fleet(server, *selected).list_repositories(frozenset())]
 
 
-def checks(server, *selected, level=RunLevel.PROPOSE, **words):
-    found = fleet(server, *selected, **words).examine(DiagnosisTarget(level, "basebump/"))
+def run_checks(server, *selected, level=RunLevel.PROPOSE, **words):
+    found = open_fleet(server, *selected, **words).examine(DiagnosisTarget(level, "basebump/"))
     return {(each.subject, each.action): each for each in found}
 
 
-def add(server, *paths, **more):
+def add_repositories(server, *paths, **more):
     return [server.world.add_repository(path, FILES, **more) for path in paths]
 
 
 def test_repositories_of_a_project_are_listed_by_one_request(server):
-    add(server, "Web Shop/web", "Web Shop/Größe", "Other/web")
+    add_repositories(server, "Web Shop/web", "Web Shop/Größe", "Other/web")
     with server.watched() as lines:
-        found = names(server, RepositorySelection("web shop"))
+        found = list_names(server, RepositorySelection("web shop"))
     assert found == ["Web Shop/Größe", "Web Shop/web"]
     assert len([line for line in lines if line.partition("?")[0].endswith("_apis/git/repositories")]) == 1
 
 
 def test_globs_match_the_name_without_the_project(server):
-    add(server, "Shop/web-service", "Shop/web", "Shop/old-service")
+    add_repositories(server, "Shop/web-service", "Shop/web", "Shop/old-service")
     selection = RepositorySelection("Shop", include=("*-service",), exclude=("old-*",))
-    assert names(server, selection) == ["Shop/web-service"]
+    assert list_names(server, selection) == ["Shop/web-service"]
 
 
-def test_what_gets_no_proposals_is_left_out_and_counted_by_doctor(server):
-    add(server, "Shop/web")
-    add(server, "Shop/off", "Shop/off-too", is_disabled=True)
-    add(server, "Shop/moving", is_in_maintenance=True)
-    add(server, "Shop/fork", is_fork=True)
-    add(server, "Shop/Shop.wiki", is_hidden=True)
+def test_repositories_without_proposals_are_skipped_and_counted_by_doctor(server):
+    add_repositories(server, "Shop/web")
+    add_repositories(server, "Shop/off", "Shop/off-too", is_disabled=True)
+    add_repositories(server, "Shop/moving", is_in_maintenance=True)
+    add_repositories(server, "Shop/fork", is_fork=True)
+    add_repositories(server, "Shop/Shop.wiki", is_hidden=True)
     server.world.add_repository("Shop/empty", None)
-    assert names(server, RepositorySelection("Shop")) == ["Shop/web"]
-    found = checks(server, RepositorySelection("Shop"))["Shop", "leave out repositories"]
+    assert list_names(server, RepositorySelection("Shop")) == ["Shop/web"]
+    found = run_checks(server, RepositorySelection("Shop"))["Shop", "leave out repositories"]
     assert found.status is CheckStatus.OK
     assert set(found.result.split(", ")) == {"2 disabled", "1 in maintenance", "1 forked", "1 empty"}
 
@@ -74,29 +74,29 @@ def test_what_gets_no_proposals_is_left_out_and_counted_by_doctor(server):
     [({"is_disabled": True}, "does not exist, is disabled"), ({"is_in_maintenance": True}, "in maint")],
 )
 def test_named_repository_that_cannot_be_used_is_a_failure(server, state, word):
-    add(server, "Shop/web", **state)
-    (failed,) = fleet(server, "Shop/web").list_repositories(frozenset())
+    add_repositories(server, "Shop/web", **state)
+    (failed,) = open_fleet(server, "Shop/web").list_repositories(frozenset())
     assert isinstance(failed, RunFailure)
     assert word in failed.error
 
 
 def test_project_that_does_not_exist_is_a_failure(server):
-    (failed,) = fleet(server, RepositorySelection("Nowhere")).list_repositories(frozenset())
+    (failed,) = open_fleet(server, RepositorySelection("Nowhere")).list_repositories(frozenset())
     assert "check the name" in failed.error
 
 
 def test_files_are_shown_on_the_site(server):
-    add(server, "Web Shop/web")
-    (found,) = fleet(server, "Web Shop/web").list_repositories(frozenset())
+    add_repositories(server, "Web Shop/web")
+    (found,) = open_fleet(server, "Web Shop/web").list_repositories(frozenset())
     assert found.files_url == f"{server.url}/Web%20Shop/_git/web?version=GBmain&path=/"
 
 
 # Doctor
 
 
-def test_doctor_names_the_account_and_what_it_cannot_know(server):
-    add(server, "Shop/web")
-    found = checks(server, "Shop/web")
+def test_doctor_names_account_and_reports_unknown_scopes(server):
+    add_repositories(server, "Shop/web")
+    found = run_checks(server, "Shop/web")
     assert BOT in found[server.url, "identify the token"].result
     scopes = found[server.url, "check the scopes of the token"]
     assert (scopes.status, "`auth: azure`" in scopes.result) == (CheckStatus.UNKNOWN, True)
@@ -106,39 +106,39 @@ def test_doctor_names_the_account_and_what_it_cannot_know(server):
     assert server.writes == []
 
 
-def test_doctor_finds_policies_on_basebumps_branches(server):
-    (repository,) = add(server, "Shop/web")
+def test_doctor_reports_policies_on_basebump_branches(server):
+    (repository,) = add_repositories(server, "Shop/web")
     repository.policies.append(Policy(1, BUILD, {}, "refs/heads/basebump/", is_prefix=True))
-    found = checks(server, "Shop/web")["Shop/web", "check that basebump/* is unprotected"]
+    found = run_checks(server, "Shop/web")["Shop/web", "check that basebump/* is unprotected"]
     assert found.status is CheckStatus.PROBLEM
     assert "`branch_prefix`" in found.result
 
 
-def test_doctor_knows_the_kind_of_token(server):
-    add(server, "Shop/web")
+def test_doctor_names_kind_of_token(server):
+    add_repositories(server, "Shop/web")
     server.world.add_token("jwt", BOT, is_bearer=True)
-    found = checks(server, "Shop/web", token="jwt", kind=CredentialKind.JOB)
+    found = run_checks(server, "Shop/web", token="jwt", kind=CredentialKind.JOB)
     assert f"token of a pipeline job of {BOT}" in found[server.url, "identify the token"].result
     assert (server.url, "check the scopes of the token") not in found
 
 
-def test_doctor_says_that_writing_needs_a_token(server):
-    add(server, "Shop/web")
-    found = checks(server, "Shop/web", token=None)
+def test_doctor_reports_missing_token_for_writes(server):
+    add_repositories(server, "Shop/web")
+    found = run_checks(server, "Shop/web", token=None)
     assert found[server.url, "push branches"].status is CheckStatus.PROBLEM
-    assert (server.url, "push branches") not in checks(server, "Shop/web", token=None, level=RunLevel.REPORT)
+    assert (server.url, "push branches") not in run_checks(server, "Shop/web", token=None, level=RunLevel.REPORT)
 
 
 @pytest.mark.parametrize("level", RunLevel)
-def test_doctor_reports_what_each_level_needs(server, level):
-    add(server, "Shop/web")
-    actions = {action for subject, action in checks(server, "Shop/web", level=level) if subject == "Shop/web"}
+def test_doctor_checks_requirements_of_level(server, level):
+    add_repositories(server, "Shop/web")
+    actions = {action for subject, action in run_checks(server, "Shop/web", level=level) if subject == "Shop/web"}
     assert ("check that basebump/* is unprotected" in actions) == (level > RunLevel.REPORT)
 
 
-def test_there_is_no_dashboard(server):
-    add(server, "Shop/web")
-    selected = fleet(server, "Shop/web")
+def test_azure_repos_has_no_dashboard(server):
+    add_repositories(server, "Shop/web")
+    selected = open_fleet(server, "Shop/web")
     (found,) = selected.list_repositories(frozenset())
     assert selected.get_dashboard(found) is None
     target = DiagnosisTarget(RunLevel.PROPOSE, "basebump/", has_dashboards=True)

@@ -33,7 +33,7 @@ def add_policy(stand, kind, settings, status=None):
         stand.repository.requests[-1].builds[policy.id] = Build(status, stand.branches()[BRANCH])
 
 
-def test_pull_request_takes_two_requests(stand):
+def test_outcome_of_pull_request_needs_two_requests(stand):
     _, lines = read(stand)
     assert [line.rpartition("/")[2] for line in lines] == ["statuses", "evaluations"]
 
@@ -59,7 +59,7 @@ def test_only_policies_that_wait_for_ci_count(stand, kind, settings, status, out
     assert read(stand)[0] is outcome
 
 
-def test_one_rejected_build_is_a_failure(stand):
+def test_outcome_is_failed_when_any_build_is_rejected(stand):
     add_policy(stand, BUILD, {}, "approved")
     add_policy(stand, BUILD, {}, "rejected")
     assert read(stand)[0] is CiOutcome.FAILED

@@ -67,7 +67,7 @@ def test_each_kind_of_token_has_its_header(stand, kind, is_bearer, scheme):
     assert {exchange.headers["authorization"] for exchange in stand.server.exchanges} == {scheme}
 
 
-def test_login_that_gets_no_token_is_a_failure_and_no_request(stand):
+def test_failed_login_prevents_requests(stand):
     def refuse():
         raise BasebumpError("Entra issued no token for the managed identity: AADSTS700016; hint: check the client id")
 
@@ -90,13 +90,13 @@ def test_token_is_fetched_for_each_call_so_that_it_never_expires(stand):
     assert len(fetched) == 2
 
 
-def test_delayed_answers_are_used_and_waited_for(watched):
+def test_delayed_answer_is_used_and_causes_pause(watched):
     watched.server.delay = 3
     assert isinstance(watched.look(), GitRepository)
     assert set(watched.pauses) == {3.0}
 
 
-def test_delay_is_waited_for_no_longer_than_the_limit(watched):
+def test_pause_for_delay_is_limited(watched):
     watched.server.delay = 3600
     assert isinstance(watched.look(), GitRepository)
     assert set(watched.pauses) == {MAX_WAIT}
@@ -111,7 +111,7 @@ def test_page_of_a_server_that_is_down_is_not_shown(watched):
 
 @pytest.mark.parametrize("is_named", [True, False])
 @pytest.mark.parametrize("version", [(7, 0), (6, 0), (5, 0)])
-def test_older_servers_are_asked_by_their_newest_version(stand, version, is_named):
+def test_older_server_gets_newest_supported_api_version(stand, version, is_named):
     stand.server.version = version
     stand.server.names_unknown_versions = is_named
     assert isinstance(look(stand, TOKEN, CredentialKind.PERSONAL), GitRepository)
@@ -137,7 +137,7 @@ def test_server_that_is_too_old_is_not_found(stand):
         (403, "AccessCheckException", "Access denied.", "Create branch"),
     ],
 )
-def test_refusals_say_what_to_do(watched, status, kind, message, hint):
+def test_refusal_has_hint(watched, status, kind, message, hint):
     watched.server.fail("POST .*/pushes", watched.server.problem(status, message, kind))
     with pytest.raises(ForgeError, match="; hint: ") as refused:
         watched.push()

@@ -35,11 +35,11 @@ MARK = render_mark(BodyMark(TARGETS, REPORT))
 GOOD = CommitStatus(StatusState.SUCCESS, "Fixes 7 (1 critical), adds none")
 
 
-def text(body="Moves python.", appendix="All that it fixes."):
+def build_text(body="Moves python.", appendix="All that it fixes."):
     return RequestText(body, appendix, MARK).join()
 
 
-def threads(stand):
+def list_threads(stand):
     return [(each.status, [comment.content for comment in each.comments]) for each in get_request(stand).threads]
 
 
@@ -47,37 +47,37 @@ def threads(stand):
 
 
 def test_text_is_stored_in_description_thread_and_property(stand):
-    open_with(stand, body=text())
+    open_with(stand, body=build_text())
     request = get_request(stand)
     assert request.description == "Moves python."
-    assert threads(stand) == [("closed", ["All that it fixes."])]
+    assert list_threads(stand) == [("closed", ["All that it fixes."])]
     assert APPENDIX_PROPERTY in request.threads[0].properties
     assert request.properties == {MARK_PROPERTY: MARK}
 
 
 def test_appendix_is_edited_in_place_and_only_if_it_changed(stand):
-    open_with(stand, body=text())
+    open_with(stand, body=build_text())
     seen = open_one(stand)
-    stand.forge().update_request(seen, seen.title, text("Other words."))
-    assert threads(stand) == [("closed", ["All that it fixes."])]
+    stand.forge().update_request(seen, seen.title, build_text("Other words."))
+    assert list_threads(stand) == [("closed", ["All that it fixes."])]
     writes = len(stand.writes)
-    stand.forge().update_request(seen, seen.title, text("Other words.", "Something else."))
-    assert threads(stand) == [("closed", ["Something else."])]
+    stand.forge().update_request(seen, seen.title, build_text("Other words.", "Something else."))
+    assert list_threads(stand) == [("closed", ["Something else."])]
     assert len(stand.writes) == writes + 1
 
 
 def test_same_text_is_not_written_again(stand):
-    open_with(stand, body=text())
+    open_with(stand, body=build_text())
     writes = len(stand.writes)
-    stand.forge().update_request(open_one(stand), proposal().title, text())
+    stand.forge().update_request(open_one(stand), proposal().title, build_text())
     assert len(stand.writes) == writes
 
 
 def test_appendix_of_another_account_is_left_alone(stand):
-    open_with(stand, body=text())
+    open_with(stand, body=build_text())
     get_request(stand).threads[0].comments[0].author = stand.server.world.ada
-    stand.forge().update_request(open_one(stand), proposal().title, text(appendix="Something else."))
-    assert threads(stand) == [("closed", ["All that it fixes."]), ("closed", ["Something else."])]
+    stand.forge().update_request(open_one(stand), proposal().title, build_text(appendix="Something else."))
+    assert list_threads(stand) == [("closed", ["All that it fixes."]), ("closed", ["Something else."])]
 
 
 def test_description_longer_than_in_lists_is_read_whole(stand):
@@ -96,20 +96,20 @@ def test_description_of_rare_characters_is_read_whole(stand, start):
     assert open_one(stand).body.startswith(f"{body}\n")
 
 
-def test_description_is_counted_as_azure_counts_it(stand):
+def test_description_length_is_counted_in_utf16_units(stand):
     with pytest.raises(ForgeError, match="the body has 4002 characters"):
         open_with(stand, body=RequestText("\U0001f600" * 2_001, mark=MARK).join())
 
 
-def test_line_ends_of_a_browser_are_no_change_of_the_text(stand):
-    open_with(stand, body=text("One line.\n\nAnother one."))
+def test_crlf_from_browser_does_not_change_text(stand):
+    open_with(stand, body=build_text("One line.\n\nAnother one."))
     seen = open_one(stand)
     get_request(stand).description = "One line.\r\n\r\nAnother one."
     assert open_one(stand).body == seen.body
 
 
 def test_mark_is_written_last(stand):
-    open_with(stand, RequestAttributes(labels=("docker",), status=GOOD), body=text())
+    open_with(stand, RequestAttributes(labels=("docker",), status=GOOD), body=build_text())
     lines = [line.partition("?")[0].rpartition("/")[2] for line in stand.writes]
     assert lines == ["pushes", "statuses", "pullrequests", "labels", "threads", "statuses", "properties"]
 
@@ -122,25 +122,25 @@ def test_mark_that_is_stored_differently_is_a_failure(stand):
 
 
 def test_ended_request_is_not_edited(stand):
-    open_with(stand, body=text())
+    open_with(stand, body=build_text())
     seen = open_one(stand)
     stand.close_request(BRANCH)
     writes = len(stand.writes)
     with pytest.raises(ForgeError, match="was closed or merged"):
-        stand.forge().update_request(seen, "Other words", text("Other words."))
+        stand.forge().update_request(seen, "Other words", build_text("Other words."))
     assert len(stand.writes) == writes
 
 
 def test_request_that_ends_while_it_is_edited_is_a_failure(stand):
-    open_with(stand, body=text())
+    open_with(stand, body=build_text())
     refusal = stand.server.problem(400, "TF401181: The pull request cannot be edited due to its state.")
     stand.server.fail("PATCH .*/pullrequests/", refusal)
     with pytest.raises(ForgeError, match="was closed or merged"):
-        stand.forge().update_request(open_one(stand), "Other words", text("Other words."))
+        stand.forge().update_request(open_one(stand), "Other words", build_text("Other words."))
 
 
 @pytest.mark.parametrize("status", [400, 409])
-def test_request_that_is_there_already_is_found_whatever_the_status(stand, status):
+def test_existing_request_is_found_for_all_conflict_statuses(stand, status):
     stand.server.world.assumptions.duplicate_status = status
     propose(stand)
     opened = stand.forge().open(proposal(title="Other words"))
@@ -158,7 +158,7 @@ def test_labels_are_set_and_found(stand):
     assert seen.user_requests
 
 
-def test_label_that_may_not_be_created_is_a_note_and_no_failure(stand):
+def test_forbidden_label_is_a_note(stand):
     stand.token.can_make_labels = False
     (note,) = open_with(stand, RequestAttributes(labels=("docker",))).notes
     assert "Label `docker` could not be set" in note
@@ -204,7 +204,7 @@ def test_property_without_text_is_ignored(stand, name, value):
     assert open_one(stand).ever_set.labels == ()
 
 
-def test_label_by_which_a_user_asked_is_removed(stand):
+def test_label_of_user_request_is_removed(stand):
     open_with(stand)
     stand.label(BRANCH, "basebump-rebase")
     seen = open_one(stand)
@@ -212,7 +212,7 @@ def test_label_by_which_a_user_asked_is_removed(stand):
     assert [name for _, name in get_request(stand).labels] == []
 
 
-def test_reviewers_are_members_of_teams_and_teams(stand):
+def test_reviewers_can_be_team_members_and_teams(stand):
     world = stand.server.world
     ada, team = world.ada, world.add_account("Shop Team", is_container=True)
     world.teams.append((team, [ada]))
@@ -222,7 +222,7 @@ def test_reviewers_are_members_of_teams_and_teams(stand):
     assert [each.account for each in get_request(stand).reviewers] == [ada, team]
 
 
-def test_what_azure_has_not_is_a_note(stand):
+def test_assignees_and_milestone_are_notes(stand):
     notes = open_with(stand, RequestAttributes(assignees=("ada",), milestone="1.0")).notes
     assert len(notes) == 2
     assert all("Azure Repos has no" in note for note in notes)
@@ -242,14 +242,14 @@ def test_new_request_is_linked_to_the_work_items_of_the_config(stand):
     assert get_request(stand).work_items == ["7", "8"]
 
 
-def test_link_that_is_refused_is_a_note_and_no_failure(stand):
+def test_refused_work_item_link_is_a_note(stand):
     (note,) = open_with_links(stand, 7).notes
     assert "The work items could not be linked" in note
     assert get_request(stand).work_items == []
 
 
 @pytest.mark.parametrize("is_draft", [True, False])
-def test_draft_is_a_draft(stand, is_draft):
+def test_request_is_opened_as_draft_when_proposed_as_draft(stand, is_draft):
     open_with(stand, draft=is_draft)
     assert get_request(stand).is_draft is is_draft
 
@@ -261,7 +261,7 @@ def test_draft_of_an_interrupted_run_becomes_ready(stand):
 
 
 @pytest.mark.parametrize(("vote", "is_accepted"), [(10, True), (5, True), (0, False), (-5, False), (-10, False)])
-def test_votes_of_others_accept_a_request(stand, vote, is_accepted):
+def test_positive_vote_of_other_user_accepts_request(stand, vote, is_accepted):
     propose(stand)
     get_request(stand).reviewers.append(Reviewer(stand.server.world.ada, vote))
     assert open_one(stand).is_accepted is is_accepted
@@ -273,7 +273,7 @@ def test_own_vote_accepts_nothing(stand):
     assert not open_one(stand).is_accepted
 
 
-def test_auto_complete_of_a_person_accepts_a_request(stand):
+def test_auto_complete_of_user_accepts_request(stand):
     propose(stand)
     stand.repository.policies.append(Policy(1, BUILD, {}))
     get_request(stand).armed_by = stand.server.world.ada
@@ -284,8 +284,8 @@ def test_auto_complete_of_a_person_accepts_a_request(stand):
 # Statuses
 
 
-def test_status_of_the_request_is_what_a_policy_waits_for(stand):
-    open_with(stand, RequestAttributes(status=GOOD), body=text())
+def test_request_status_satisfies_status_policy(stand):
+    open_with(stand, RequestAttributes(status=GOOD), body=build_text())
     (status,) = get_request(stand).statuses
     assert (status.genre, status.name, status.state) == ("basebump", "evidence", "succeeded")
     policy = Policy(1, STATUS_CHECK, {"statusGenre": "basebump", "statusName": "evidence"})
@@ -294,17 +294,17 @@ def test_status_of_the_request_is_what_a_policy_waits_for(stand):
 
 
 def test_status_is_set_again_after_each_push(stand):
-    open_with(stand, RequestAttributes(status=GOOD), body=text())
+    open_with(stand, RequestAttributes(status=GOOD), body=build_text())
     seen = open_one(stand)
     forge = stand.forge()
     forge.push(BRANCH, NEWER_CHANGES, message_of("3" * 16), seen.head)
-    forge.update_request(seen, seen.title, text(), RequestAttributes(status=GOOD))
+    forge.update_request(seen, seen.title, build_text(), RequestAttributes(status=GOOD))
     assert len(get_request(stand).statuses) == 2
 
 
-def test_status_that_the_request_may_not_have_is_a_note(stand):
+def test_refused_request_status_is_a_note(stand):
     stand.server.fail("POST .*/pullRequests/.*/statuses", stand.server.problem(403, "No"), times=9)
-    (note,) = open_with(stand, RequestAttributes(status=GOOD), body=text()).notes
+    (note,) = open_with(stand, RequestAttributes(status=GOOD), body=build_text()).notes
     assert "The status of the pull request could not be set" in note
     assert parse_mark(open_one(stand).body).targets == TARGETS
 
@@ -312,7 +312,7 @@ def test_status_that_the_request_may_not_have_is_a_note(stand):
 # Life
 
 
-def test_request_that_a_person_revived_is_open_again(stand):
+def test_reactivated_request_is_open(stand):
     seen = propose(stand)
     stand.close_request(BRANCH)
     assert one(stand, RequestState.CLOSED).number == seen.number
@@ -323,7 +323,7 @@ def test_request_that_a_person_revived_is_open_again(stand):
 
 @pytest.mark.parametrize("shows_closer", [True, False])
 @pytest.mark.parametrize("is_own", [True, False])
-def test_only_an_abandon_by_basebump_is_no_decline_if_the_mark_is_missing(stand, is_own, shows_closer):
+def test_abandon_by_user_is_a_decline_when_mark_is_missing(stand, is_own, shows_closer):
     seen = propose(stand)
     if is_own:
         stand.forge().close(seen)
@@ -341,9 +341,9 @@ def test_conflicts_are_those_with_the_current_base(stand):
     assert not open_one(stand).has_conflicts
 
 
-def test_only_some_of_many_requests_of_others_are_read_one_by_one(stand, monkeypatch):
+def test_number_of_foreign_requests_read_one_by_one_is_limited(stand, monkeypatch):
     monkeypatch.setattr(azure_requests, "MAX_FOREIGN_REQUESTS", 2)
-    open_with(stand, body=text())
+    open_with(stand, body=build_text())
     for number in range(5):
         stand.git.commit(f"{PREFIX}other-{number}", {"README.md": "A person's.\n"})
         stand.propose_by_hand(f"{PREFIX}other-{number}")
@@ -364,7 +364,7 @@ def test_requests_of_others_are_not_read_one_by_one(stand):
     assert not [line for line in lines if "/pullrequests/2" in line or "/pullRequests/2" in line]
 
 
-def test_request_whose_branch_was_deleted_is_seen_without_a_branch(stand):
+def test_request_with_deleted_branch_is_listed_without_head(stand):
     seen = propose(stand)
     stand.delete_branch(BRANCH)
     for wanted in (frozenset(), frozenset({BRANCH})):
@@ -374,7 +374,7 @@ def test_request_whose_branch_was_deleted_is_seen_without_a_branch(stand):
     assert stand.forge().list_requests("deps/", frozenset()) == ()
 
 
-def test_request_of_a_person_whose_branch_was_deleted_is_not_seen(stand):
+def test_foreign_request_without_branch_is_ignored(stand):
     stand.commit(BRANCH, {"README.md": "A person's.\n"})
     stand.propose_by_hand(BRANCH)
     stand.delete_branch(BRANCH)

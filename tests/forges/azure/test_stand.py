@@ -31,7 +31,7 @@ OPERATIONS = {
 
 
 @pytest.mark.parametrize("title", OPERATIONS)
-def test_microsofts_examples_are_as_microsoft_describes_them(title):
+def test_examples_of_microsoft_match_api_description(title):
     assert list(differences_of_example(examples()[title], *OPERATIONS[title])) == []
 
 
@@ -53,11 +53,11 @@ def test_microsofts_examples_are_as_microsoft_describes_them(title):
         (Asked("POST", "/a/_apis/git/repositories/b/pushes", "api-version=7.1", {"x": 1}, {}), 201, {}, "request: /x"),
     ],
 )
-def test_what_microsoft_does_not_describe_fails_the_test(asked, status, answer, sentence):
+def test_undescribed_exchange_is_a_violation(asked, status, answer, sentence):
     assert any(sentence in each for each in violations(Exchange(asked, status, answer)))
 
 
-def test_git_clones_with_a_personal_access_token_and_sees_a_branch_of_basebump(stand, tmp_path):
+def test_git_lists_basebump_branch_with_personal_access_token(stand, tmp_path):
     seen = propose(stand)
     login = base64.b64encode(f":{TOKEN}".encode()).decode()
     url = f"{stand.server.url}/Acme%20Shop/_git/web"

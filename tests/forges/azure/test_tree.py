@@ -30,16 +30,16 @@ def read(tree):
     return dict(zip([entry.path for entry in entries], tree.read(entries), strict=True))
 
 
-def expected(stand):
+def list_expected_files(stand):
     files = stand.files("main").items()
     return {path: file.content for path, file in files if file.mode in ("100644", "100755")}
 
 
-def sent(stand, part):
+def list_requests_with(stand, part):
     return [line for line in stand.server.lines if part in line]
 
 
-def test_id_of_a_tree_is_gits(stand):
+def test_tree_id_equals_git_tree_id(stand):
     stand.commit("main", {**FILES, "a.b": "x\n", "a/b": "y\n", "a-b": "z\n", "run.sh": File(b"", EXECUTABLE)})
     stand.commit("main", {"link": File(b"a/b", LINK), "größe/x": "x\n"})
     listed = stand.git.run("ls-tree", "-z", "main").decode().split("\0")[:-1]
@@ -54,28 +54,28 @@ def test_id_of_a_tree_is_gits(stand):
 def test_many_files_take_one_request_for_each_hundred(stand, monkeypatch):
     monkeypatch.setattr(azure_tree, "MAX_BATCH_FILES", 10)
     stand.commit("main", FILES)
-    assert read(open_tree(stand)) == expected(stand)
-    assert len(sent(stand, "POST")) == 4
-    assert sent(stand, "/blobs/") == []
+    assert read(open_tree(stand)) == list_expected_files(stand)
+    assert len(list_requests_with(stand, "POST")) == 4
+    assert list_requests_with(stand, "/blobs/") == []
 
 
-def test_files_are_found_by_their_hashes_whatever_their_names_in_the_archive(stand):
+def test_files_in_archive_are_matched_by_hash(stand):
     stand.server.world.assumptions.are_zips_named_by_object = False
     stand.commit("main", FILES)
-    assert read(open_tree(stand)) == expected(stand)
-    assert sent(stand, "/blobs/") == []
+    assert read(open_tree(stand)) == list_expected_files(stand)
+    assert list_requests_with(stand, "/blobs/") == []
 
 
-def pack(content: bytes, compression: int) -> bytes:
+def build_archive(content: bytes, compression: int) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", compression) as archive:
         archive.writestr("name", content)
     return packed.getvalue()
 
 
-def damage(position: int, damaged: bytes) -> bytes:
+def build_damaged_archive(position: int, damaged: bytes) -> bytes:
     """Return an archive with other bytes at a position, which counts from its end if it is negative."""
-    archive = bytearray(pack(bytes(range(256)), zipfile.ZIP_DEFLATED))
+    archive = bytearray(build_archive(bytes(range(256)), zipfile.ZIP_DEFLATED))
     start = position % len(archive)
     archive[start : start + len(damaged)] = damaged
     return bytes(archive)
@@ -86,30 +86,31 @@ def damage(position: int, damaged: bytes) -> bytes:
     [
         pytest.param(b"no archive", id="other-file"),
         pytest.param(b"PK\x05\x06" + bytes(18), id="empty"),
-        pytest.param(damage(34, b"\xff" * 20), id="damaged-content"),
+        pytest.param(build_damaged_archive(34, b"\xff" * 20), id="damaged-content"),
         pytest.param(
-            damage(-26, b"\xff\xfe\xff\xfe").replace(b"\x14\x00\x00\x00\x08", b"\x14\x00\x00\x08\x08"), id="name"
+            build_damaged_archive(-26, b"\xff\xfe\xff\xfe").replace(b"\x14\x00\x00\x00\x08", b"\x14\x00\x00\x08\x08"),
+            id="name",
         ),
-        pytest.param(pack(b"x" * 99, zipfile.ZIP_DEFLATED)[20:], id="without-its-beginning"),
-        pytest.param(pack(b"x" * 99, zipfile.ZIP_LZMA), id="other-compression"),
+        pytest.param(build_archive(b"x" * 99, zipfile.ZIP_DEFLATED)[20:], id="without-its-beginning"),
+        pytest.param(build_archive(b"x" * 99, zipfile.ZIP_LZMA), id="other-compression"),
     ],
 )
 def test_files_are_read_one_by_one_if_the_archive_cannot_be_used(stand, answer):
     stand.server.fail("POST .*/blobs", Reply(200, answer, {"Content-Type": "application/zip"}), times=9)
-    assert read(open_tree(stand)) == expected(stand)
+    assert read(open_tree(stand)) == list_expected_files(stand)
 
 
-def test_archive_that_grows_beyond_the_sizes_of_its_files_is_not_unpacked(stand, monkeypatch):
-    packed = pack(bytes(10_000_000), zipfile.ZIP_DEFLATED)
+def test_archive_larger_than_its_files_is_not_unpacked(stand, monkeypatch):
+    packed = build_archive(bytes(10_000_000), zipfile.ZIP_DEFLATED)
     stand.server.fail("POST .*/blobs", Reply(200, packed, {"Content-Type": "application/zip"}), times=9)
     hashed = []
     monkeypatch.setattr(azure_tree, "hash_blob", lambda content: hashed.append(len(content)))
-    assert read(open_tree(stand)) == expected(stand)
+    assert read(open_tree(stand)) == list_expected_files(stand)
     assert hashed == []
 
 
-def test_compression_whose_result_cannot_be_limited_is_not_unpacked(stand):
-    packed = pack(bytes(200_000_000), zipfile.ZIP_BZIP2)
+def test_archive_with_unbounded_compression_is_not_unpacked(stand):
+    packed = build_archive(bytes(200_000_000), zipfile.ZIP_BZIP2)
     stand.server.fail("POST .*/blobs", Reply(200, packed, {"Content-Type": "application/zip"}), times=9)
     tree = open_tree(stand)
     entries = list(tree.list_entries())
@@ -117,7 +118,7 @@ def test_compression_whose_result_cannot_be_limited_is_not_unpacked(stand):
     contents = list(tree.read(entries))
     _, most_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert dict(zip([entry.path for entry in entries], contents, strict=True)) == expected(stand)
+    assert dict(zip([entry.path for entry in entries], contents, strict=True)) == list_expected_files(stand)
     assert most_bytes < 50_000_000
 
 
@@ -129,16 +130,16 @@ def test_content_that_does_not_match_its_object_is_refused(stand):
     assert all(isinstance(each, TreeError) and "does not match its object name" in str(each) for each in refused)
 
 
-def test_tree_that_was_cut_off_is_read_with_git(stand):
+def test_truncated_tree_is_read_with_git(stand):
     stand.server.world.assumptions.lists_whole_trees = False
     stand.commit("main", FILES)
     tree = open_tree(stand)
-    assert {entry.path for entry in tree.list_entries()} == expected(stand).keys()
+    assert {entry.path for entry in tree.list_entries()} == list_expected_files(stand).keys()
     assert tree.is_complete
-    assert sent(stand, "_git/web/git-upload-pack")
+    assert list_requests_with(stand, "_git/web/git-upload-pack")
 
 
-def test_tree_that_was_cut_off_is_incomplete_without_git(stand):
+def test_truncated_tree_is_incomplete_without_git(stand):
     stand.server.world.assumptions.lists_whole_trees = False
     stand.server.has_git = False
     stand.commit("main", FILES)
@@ -147,7 +148,7 @@ def test_tree_that_was_cut_off_is_incomplete_without_git(stand):
     assert 0 < len(list(tree.list_entries())) < len(FILES)
 
 
-def test_folder_that_was_cut_off_is_refused_before_anything_is_pushed(stand):
+def test_truncated_folder_is_refused_before_push(stand):
     stand.server.world.assumptions.lists_whole_trees = False
     with pytest.raises(ForgeError, match="do not match its id"):
         push(stand)
@@ -157,20 +158,20 @@ def test_folder_that_was_cut_off_is_refused_before_anything_is_pushed(stand):
 def test_many_files_are_fetched_with_git(stand, monkeypatch):
     monkeypatch.setattr(azure_tree, "FILES_BY_API", 20)
     stand.commit("main", FILES)
-    assert read(open_tree(stand)) == expected(stand)
-    assert sent(stand, "git-upload-pack")
-    assert sent(stand, "POST /Acme Shop/_apis") == []
+    assert read(open_tree(stand)) == list_expected_files(stand)
+    assert list_requests_with(stand, "git-upload-pack")
+    assert list_requests_with(stand, "POST /Acme Shop/_apis") == []
 
 
-def test_many_files_are_read_by_the_api_if_git_may_not(stand, monkeypatch):
+def test_many_files_are_read_by_api_without_git(stand, monkeypatch):
     monkeypatch.setattr(azure_tree, "FILES_BY_API", 20)
     stand.server.has_git = False
     stand.commit("main", FILES)
-    assert read(open_tree(stand)) == expected(stand)
+    assert read(open_tree(stand)) == list_expected_files(stand)
 
 
 def test_tree_too_large_for_an_answer_is_read_with_git(stand, monkeypatch):
     monkeypatch.setattr(rest, "MAX_ANSWER", 4_000)
     stand.commit("main", FILES)
     tree = open_tree(stand)
-    assert {entry.path for entry in tree.list_entries()} == expected(stand).keys()
+    assert {entry.path for entry in tree.list_entries()} == list_expected_files(stand).keys()

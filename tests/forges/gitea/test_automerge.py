@@ -42,14 +42,14 @@ def test_auto_merge_waits_for_the_checks_of_the_commit_that_was_pushed(stand):
     assert (seen.has_automerge, seen.is_accepted, seen.ever_set.automerge) == (True, False, True)
 
 
-def test_without_a_required_check_it_is_a_note_and_nothing_is_merged(stand):
+def test_auto_merge_without_required_check_is_a_note(stand):
     stand.repository.protected.clear()
     (note,) = propose(stand)
     assert "require a status check" in note
     assert [each.state for each in stand.requests()] == [RequestState.OPEN]
 
 
-def test_this_server_merges_at_once_if_nothing_is_required(stand):
+def test_fake_server_merges_immediately_without_required_check(stand):
     """The trap that the claim above is about."""
     propose(stand)
     amend(stand, DISABLED)
@@ -60,18 +60,18 @@ def test_this_server_merges_at_once_if_nothing_is_required(stand):
     assert [each.state for each in stand.requests()] == [RequestState.MERGED]
 
 
-def test_the_style_is_one_that_the_repository_allows(stand):
+def test_auto_merge_uses_allowed_merge_style(stand):
     stand.repository.merge_styles = ("rebase",)
     assert propose(stand) == ()
     assert stand.server.writes[-1].request["Do"] == "rebase"
 
 
-def test_a_draft_is_not_merged_by_itself(stand):
+def test_draft_gets_no_auto_merge(stand):
     (note,) = propose(stand, is_draft=True)
     assert "draft" in note
 
 
-def test_auto_merge_is_disabled_before_the_words_change(stand):
+def test_auto_merge_is_disabled_before_title_changes(stand):
     propose(stand)
     seen, writes = open_one(stand), len(stand.writes)
     assert stand.forge().update_request(seen, "Other words", seen.body, DISABLED) == ()
@@ -90,7 +90,7 @@ def test_auto_merge_of_a_user_is_an_acceptance(stand):
     assert (seen.has_automerge, seen.is_accepted) == (False, True)
 
 
-def test_a_commit_that_somebody_pushed_is_not_merged_by_itself(stand):
+def test_foreign_commit_gets_no_auto_merge(stand):
     propose(stand)
     amend(stand, DISABLED)
     seen = open_one(stand)
@@ -99,7 +99,7 @@ def test_a_commit_that_somebody_pushed_is_not_merged_by_itself(stand):
     assert "another user pushed" in note
 
 
-def test_an_account_that_may_not_merge_is_told_so(stand):
+def test_missing_merge_permission_is_a_note(stand):
     stand.server.fail("POST .*/merge", stand.server.problem(405, "User not allowed to merge PR"))
     (note,) = propose(stand)
     assert "may not merge into the base branch" in note

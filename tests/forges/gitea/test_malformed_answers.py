@@ -53,7 +53,7 @@ def test_deeply_nested_answer_is_refused(status):
 
 
 @pytest.mark.parametrize("key", ["default_branch", "full_name"])
-def test_repository_whose_name_is_not_unicode_is_one_failure(stand, key):
+def test_repository_with_invalid_unicode_name_is_failure(stand, key):
     alter(stand, "/repos/acme/web", lambda body: body.update({key: LONE_SURROGATE}))
     fleet = open_gitea_fleet(stand.server.url, TOKEN, selected=["acme/web", "acme/web2"], pause=no_pause)
     listed = list(fleet.list_repositories(frozenset()))
@@ -77,7 +77,7 @@ def test_file_whose_size_is_not_a_number_is_refused(stand):
         tree.list_entries()
 
 
-def test_file_whose_content_is_not_ascii_is_read_by_itself(stand):
+def test_file_with_malformed_batch_content_is_read_separately(stand):
     alter(stand, "/file-contents", lambda body: body[0].update(content="\u00e4"))
     tree = open_only_tree(stand)
     entries = list(tree.list_entries())

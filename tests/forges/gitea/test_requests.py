@@ -37,13 +37,13 @@ def open_with(stand, attributes, **words):
     return stand.forge().open(replace(proposal(), attributes=attributes, **words)).notes
 
 
-def pull_of(stand):
+def get_pull(stand):
     return stand.repository.open_pull(BRANCH)
 
 
 def test_attributes_are_set_and_seen_in_the_history(stand):
     assert open_with(stand, EVERYTHING) == ()
-    pull = pull_of(stand)
+    pull = get_pull(stand)
     assert (pull.labels, pull.reviewers, pull.assignees) == (["docker", "known"], ["ada", "team:platform"], ["ada"])
     assert pull.milestone == "next"
     created = next(each.request for each in stand.server.writes if each.line.endswith("/labels"))
@@ -52,16 +52,16 @@ def test_attributes_are_set_and_seen_in_the_history(stand):
     assert EVERYTHING.subtract(ever_set) == RequestAttributes()
 
 
-def test_a_label_that_a_user_removed_is_still_in_the_history(stand):
+def test_removed_label_stays_in_history(stand):
     open_with(stand, EVERYTHING)
-    pull_of(stand).labels.clear()
+    get_pull(stand).labels.clear()
     assert "docker" in open_one(stand).ever_set.labels
 
 
 def test_labels_of_the_organization_are_used(stand):
     stand.server.world.organization_labels["docker"] = 77
     assert open_with(stand, RequestAttributes(labels=("docker",))) == ()
-    assert pull_of(stand).labels == ["docker"]
+    assert get_pull(stand).labels == ["docker"]
     assert "docker" not in stand.repository.labels
 
 
@@ -73,49 +73,49 @@ def test_labels_of_the_organization_are_used(stand):
         (RequestAttributes(milestone="Never"), "no open milestone is called `Never`"),
     ],
 )
-def test_an_attribute_that_the_server_refuses_is_a_note(stand, attributes, said):
+def test_refused_attribute_is_a_note(stand, attributes, said):
     (note,) = open_with(stand, attributes)
     assert said in note
-    assert pull_of(stand).reviewers == list(attributes.reviewers[:1])
+    assert get_pull(stand).reviewers == list(attributes.reviewers[:1])
 
 
-def test_assignees_of_others_stay(stand):
+def test_existing_assignees_are_kept(stand):
     open_with(stand, RequestAttributes())
-    pull_of(stand).assignees.append(BOT)
+    get_pull(stand).assignees.append(BOT)
     stand.repository.collaborators = ("ada", BOT)
     seen = open_one(stand)
     stand.forge().update_request(seen, seen.title, seen.body, RequestAttributes(assignees=("ada",)))
-    assert pull_of(stand).assignees == [BOT, "ada"]
+    assert get_pull(stand).assignees == [BOT, "ada"]
 
 
-def test_a_label_that_asks_is_removed(stand):
+def test_label_of_user_request_is_removed(stand):
     propose(stand)
     stand.label(BRANCH, "basebump-rebase")
     seen = open_one(stand)
     assert seen.user_requests
     stand.forge().update_request(seen, seen.title, seen.body)
-    assert pull_of(stand).labels == []
+    assert get_pull(stand).labels == []
 
 
-def test_a_draft_has_a_prefix_that_is_not_in_its_title_and_stays(stand):
+def test_draft_prefix_is_hidden_from_title_and_kept(stand):
     open_with(stand, RequestAttributes(), is_draft=True)
-    assert pull_of(stand).title == f"WIP: {proposal().title}"
+    assert get_pull(stand).title == f"WIP: {proposal().title}"
     seen = open_one(stand)
     assert seen.title == proposal().title
     stand.forge().update_request(seen, "Other words", seen.body)
-    assert pull_of(stand).title == "WIP: Other words"
+    assert get_pull(stand).title == "WIP: Other words"
 
 
-def test_a_server_that_marks_drafts_in_another_way_is_noted(stand):
+def test_unknown_draft_prefix_is_a_note(stand):
     stand.repository.draft_prefixes = ("DRAFT:",)
     assert open_with(stand, RequestAttributes(), is_draft=True) == (NO_DRAFTS,)
 
 
-def test_a_draft_has_no_conflicts_because_the_server_does_not_say(stand):
+def test_draft_reports_no_conflicts(stand):
     open_with(stand, RequestAttributes(), is_draft=True)
     stand.commit("main", {"Dockerfile": "FROM python:3.13-slim\n"})
     assert not open_one(stand).has_conflicts
-    pull_of(stand).title = proposal().title
+    get_pull(stand).title = proposal().title
     assert open_one(stand).has_conflicts
 
 
@@ -128,7 +128,7 @@ def test_a_draft_has_no_conflicts_because_the_server_does_not_say(stand):
         ([("eve", "APPROVED")], False),
     ],
 )
-def test_only_the_last_official_opinions_count(stand, reviews, is_accepted):
+def test_last_official_review_of_each_user_counts(stand, reviews, is_accepted):
     propose(stand)
     for login, state in reviews:
         stand.review(BRANCH, state, login, official=login != "eve")
@@ -142,14 +142,14 @@ def test_reviews_are_read_only_if_there_are_any(stand):
     assert not any("/reviews" in line for line in lines)
 
 
-def test_a_dismissed_approval_does_not_count(stand):
+def test_dismissed_approval_does_not_count(stand):
     propose(stand)
     stand.review(BRANCH, "APPROVED")
-    pull_of(stand).reviews[0].dismissed = True
+    get_pull(stand).reviews[0].dismissed = True
     assert not open_one(stand).is_accepted
 
 
-def test_a_request_whose_branch_was_deleted_is_no_decline_but_one_that_was_closed_is(stand):
+def test_request_closed_by_branch_deletion_is_not_a_decline(stand):
     propose(stand)
     stand.delete_branch(BRANCH)
     (vanished,) = look(stand)
@@ -159,7 +159,7 @@ def test_a_request_whose_branch_was_deleted_is_no_decline_but_one_that_was_close
     assert not one(stand, RequestState.CLOSED, OTHER).is_closed_by_branch_deletion
 
 
-def test_a_request_that_was_pushed_without_a_branch_declines_nothing(stand):
+def test_request_without_branch_is_not_a_decline(stand):
     propose(stand)
     stand.propose_from_fork(BRANCH, {"Dockerfile": "FROM scratch\n"})
     for pull in stand.repository.pulls[1:]:
@@ -178,7 +178,7 @@ def test_ended_requests_are_listed_once_for_all_branches(stand):
     assert all(f"poster={BOT}" in line for line in lines if "state=closed" in line)
 
 
-def test_a_base_that_has_to_be_current_is_seen_by_administrators(stand):
+def test_required_current_base_is_known_only_to_administrators(stand):
     propose(stand)
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     stand.repository.protected["ma*"] = {"block_on_outdated_branch": True}
@@ -192,9 +192,9 @@ def test_own_comment_is_found_after_many_comments_of_others(stand):
     connection = GiteaConnection(stand.server.url, TOKEN, pause=no_pause)
     requests = GiteaRequestReader(GiteaRemote(connection, stand.name))
     for _ in range(501):
-        stand.repository.note(pull_of(stand), "comment", stand.server.world.ada, f"Hello! {COMMENT_MARK}")
+        stand.repository.note(get_pull(stand), "comment", stand.server.world.ada, f"Hello! {COMMENT_MARK}")
     assert not requests.has_own_comment(number)
-    stand.repository.note(pull_of(stand), "comment", stand.token.user, COMMENT_MARK)
+    stand.repository.note(get_pull(stand), "comment", stand.token.user, COMMENT_MARK)
     assert requests.has_own_comment(number)
 
 
@@ -208,7 +208,7 @@ def test_all_commits_of_a_branch_are_compared_on_a_server_with_small_pages(stand
     assert len(comparison.commits) == 2
 
 
-def test_a_push_to_a_protected_branch_is_refused_with_the_servers_words(stand):
+def test_push_to_protected_branch_is_refused_with_server_message(stand):
     stand.repository.protected["basebump/*"] = {}
     with pytest.raises(Exception, match=r"Not allowed to push to protected branch .*hint: give the token .* rule"):
         push(stand)

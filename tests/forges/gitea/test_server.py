@@ -29,12 +29,12 @@ def stand(tmp_path):
     stand.end()
 
 
-def names(stand, *selected, token=TOKEN):
+def list_names(stand, *selected, token=TOKEN):
     fleet = open_gitea_fleet(stand.server.url, token, selected=selected, pause=no_pause)
     return [each.error if isinstance(each, RunFailure) else each.name for each in fleet.list_repositories(frozenset())]
 
 
-def test_repositories_of_an_organization_are_listed_page_by_page_without_those_that_get_no_proposals(stand):
+def test_organization_lists_proposable_repositories_of_all_pages(stand):
     world = stand.server.world
     for number in range(3):
         world.add_repository(f"acme/r{number}", FILES, topics=("production",) if number else ())
@@ -44,37 +44,37 @@ def test_repositories_of_an_organization_are_listed_page_by_page_without_those_t
     world.add_repository("acme/closed", FILES, takes_requests=False)
     world.add_repository("acme/secret", FILES, private=True)
     stand.server.max_items = 2
-    assert names(stand, RepositorySelection("acme")) == ["acme/r0", "acme/r1", "acme/r2", "acme/web"]
-    assert names(stand, RepositorySelection("acme", topics=("production",))) == ["acme/r1", "acme/r2"]
+    assert list_names(stand, RepositorySelection("acme")) == ["acme/r0", "acme/r1", "acme/r2", "acme/web"]
+    assert list_names(stand, RepositorySelection("acme", topics=("production",))) == ["acme/r1", "acme/r2"]
 
 
 def test_repositories_of_a_user_are_listed(stand):
     stand.server.world.add_repository("ada/tools", FILES).owner.is_organization = False
-    assert names(stand, RepositorySelection("ada")) == ["ada/tools"]
-    assert "does not exist" in names(stand, RepositorySelection("nobody"))[0]
+    assert list_names(stand, RepositorySelection("ada")) == ["ada/tools"]
+    assert "does not exist" in list_names(stand, RepositorySelection("nobody"))[0]
 
 
-def test_a_renamed_repository_is_found_by_its_old_name(stand):
+def test_renamed_repository_is_found_by_old_name(stand):
     stand.server.world.moved["acme/former"] = stand.repository
     fleet = open_gitea_fleet(stand.server.url, TOKEN, selected=["acme/former"], pause=no_pause)
     (found,) = fleet.list_repositories(frozenset())
     assert (found.name, found.configured_name) == ("acme/web", "acme/former")
 
 
-def test_a_repository_of_an_owner_that_not_everybody_sees_is_not_public(stand):
+def test_repository_of_limited_owner_is_not_public(stand):
     stand.repository.owner.visibility = "limited"
     fleet = open_gitea_fleet(stand.server.url, TOKEN, selected=["acme/web"], pause=no_pause)
     assert [each.is_public for each in fleet.list_repositories(frozenset())] == [False]
 
 
-def test_a_server_below_a_path_is_used(tmp_path):
+def test_server_url_can_have_path(tmp_path):
     stand = GiteaStand(tmp_path, FILES, below="/git")
     propose(stand)
     assert [each.branch for each in look(stand)] == [BRANCH]
     stand.end()
 
 
-def test_a_commit_is_the_accounts_and_only_such_a_commit_is_ours(stand):
+def test_own_commit_has_name_and_address_of_account(stand):
     propose(stand)
     (commit,) = stand.commits(BRANCH)
     bot = stand.token.user
@@ -83,7 +83,7 @@ def test_a_commit_is_the_accounts_and_only_such_a_commit_is_ours(stand):
     assert [each.intent for each in look(stand)] == [None]
 
 
-def test_an_account_without_an_address_has_one_in_its_commits(stand):
+def test_account_without_address_commits_with_noreply_address(stand):
     stand.token.user.email = ""
     propose(stand)
     assert [each.author for each in stand.commits(BRANCH)] == [Person(BOT, f"{BOT}@noreply.127.0.0.1")]
@@ -110,9 +110,9 @@ def test_an_account_without_an_address_has_one_in_its_commits(stand):
         (503, "", "it failed with status 503; hint: rerun basebump later"),
     ],
 )
-def test_each_refusal_has_its_sentence(stand, status, message, said):
+def test_refusal_has_specific_message(stand, status, message, said):
     stand.server.fail("GET /repos/acme/web$", stand.server.problem(status, message), times=10)
-    (error,) = names(stand, "acme/web")
+    (error,) = list_names(stand, "acme/web")
     assert said in error
     assert TOKEN not in error
 
@@ -124,7 +124,7 @@ def test_each_refusal_has_its_sentence(stand, status, message, said):
         (ALL_SCOPES, False, "403; hint: give the token the scope `write:repository`"),
     ],
 )
-def test_a_token_that_may_not_push_is_told_so(stand, scopes, can_write, said):
+def test_refused_push_has_hint_about_scope(stand, scopes, can_write, said):
     stand.token.scopes, stand.token.can_write = scopes, can_write
     with pytest.raises(ForgeError) as refused:
         push(stand)
@@ -133,7 +133,7 @@ def test_a_token_that_may_not_push_is_told_so(stand, scopes, can_write, said):
     assert list(stand.branches()) == ["main"]
 
 
-def test_push_whose_login_is_refused_has_a_hint_about_the_token(stand):
+def test_push_with_refused_login_has_hint_about_token(stand):
     denied = Reply(401, b"Unauthorized", {"WWW-Authenticate": 'Basic realm="Gitea"'})
     stand.server.fail("service=git-receive-pack", denied)
     with pytest.raises(RefusedError, match="hint: give the token the scope `write:repository`") as refused:
@@ -141,7 +141,7 @@ def test_push_whose_login_is_refused_has_a_hint_about_the_token(stand):
     assert refused.value.status == UNAUTHORIZED
 
 
-def test_a_token_of_an_administrator_reads_and_never_writes(stand):
+def test_administrator_token_cannot_write(stand):
     stand.token.user.is_admin = True
     assert look(stand) == []
     with pytest.raises(ForgeError, match="administrates the server, so that the token can act as every user; hint"):
@@ -159,7 +159,7 @@ def examine(stand, level):
 
 @pytest.mark.parametrize("server", [GiteaStand, ForgejoStand])
 @pytest.mark.parametrize("level", RunLevel)
-def test_a_token_that_has_everything_has_no_problem(tmp_path, server, level):
+def test_token_with_all_rights_has_no_problem(tmp_path, server, level):
     stand = server(tmp_path, FILES)
     stand.token.scopes = READING if level is RunLevel.REPORT else ALL_SCOPES
     found = examine(stand, level)
@@ -190,18 +190,18 @@ def test_a_token_that_has_everything_has_no_problem(tmp_path, server, level):
         ),
     ],
 )
-def test_what_keeps_a_run_from_proposing_is_a_problem(stand, action, said, harm):
+def test_obstacle_to_proposals_is_a_problem(stand, action, said, harm):
     harm(stand)
     result = examine(stand, RunLevel.PROPOSE)[action, CheckStatus.PROBLEM]
     assert said in result or "`basebump/**`" in result
 
 
-def test_rules_that_only_administrators_see_are_unknown(stand):
+def test_hidden_branch_protection_is_unknown(stand):
     stand.server.shows_protections = False
     assert ("check that basebump/* is unprotected", CheckStatus.UNKNOWN) in examine(stand, RunLevel.PUSH)
 
 
-def test_a_run_without_a_token_reads_public_repositories_and_may_not_write(stand):
+def test_run_without_token_reads_public_repositories_only(stand):
     fleet = open_gitea_fleet(stand.server.url, None, selected=["acme/web"], pause=no_pause)
     (repository,) = fleet.list_repositories(frozenset())
     assert repository.name == "acme/web"

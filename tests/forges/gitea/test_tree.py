@@ -42,7 +42,7 @@ def stand(kind, tmp_path):
     stand.end()
 
 
-def test_files_are_read_together_and_an_empty_one_alone(stand, kind):
+def test_files_are_read_together_and_empty_file_separately(stand, kind):
     contents, lines = read_all_files(stand)
     assert contents == CONTENTS
     assert [REQUEST[kind] in line for line in lines if line != "GET /version"] == [True, False]
@@ -62,7 +62,7 @@ def test_addresses_are_not_too_long(stand, kind, monkeypatch):
     assert all(len(line) < 300 for line in lines)
 
 
-def test_a_server_without_such_a_request_is_asked_once_and_then_for_each_file(stand, kind):
+def test_server_without_batches_is_read_file_by_file(stand, kind):
     stand.server.left_out = BATCHES
     contents, lines = read_all_files(stand)
     assert contents == CONTENTS
@@ -70,14 +70,14 @@ def test_a_server_without_such_a_request_is_asked_once_and_then_for_each_file(st
     assert sum("/git/blobs/" in line for line in lines) == len(CONTENTS)
 
 
-def test_what_differs_from_its_object_name_is_read_alone(stand, kind):
+def test_content_with_wrong_object_name_is_read_again(stand, kind):
     altered = [{"content": "Rk9SR0VE", "encoding": "base64"}, {"content": "not base64!", "encoding": "base64"}, None]
     stand.server.fail(f"GET .*{REQUEST[kind].replace('?', '[?]')}", stand.server.reply(altered))
     contents, _ = read_all_files(stand)
     assert contents == CONTENTS
 
 
-def test_a_file_that_the_server_does_not_send_is_an_error(stand):
+def test_omitted_file_is_tree_error(stand):
     stand.server.left_out, stand.server.max_blob = BATCHES, 10
     contents, _ = read_all_files(stand)
     assert isinstance(contents["Dockerfile"], TreeError)
@@ -85,7 +85,7 @@ def test_a_file_that_the_server_does_not_send_is_an_error(stand):
     assert contents["binary"] == CONTENTS["binary"]
 
 
-def test_a_tree_is_listed_page_by_page(stand):
+def test_tree_is_listed_in_pages(stand):
     stand.server.tree_entries = 3
     with stand.server.watched() as lines:
         listed = {entry.path: entry.size for entry in open_only_tree(stand).list_entries()}
@@ -93,7 +93,7 @@ def test_a_tree_is_listed_page_by_page(stand):
     assert sum("/git/trees/" in line for line in lines) == 3
 
 
-def test_a_large_tree_and_many_files_are_read_with_git(stand, monkeypatch):
+def test_large_tree_and_many_files_are_read_with_git(stand, monkeypatch):
     monkeypatch.setattr(gitea_tree, "ENTRIES_BY_API", 3)
     monkeypatch.setattr(gitea_tree, "FILES_BY_API", 2)
     stand.server.tree_entries = 3
@@ -102,7 +102,7 @@ def test_a_large_tree_and_many_files_are_read_with_git(stand, monkeypatch):
     assert all(".git/" in line for line in lines)
 
 
-def test_without_git_a_large_tree_is_incomplete_and_its_files_are_read(stand, monkeypatch):
+def test_large_tree_is_incomplete_without_git(stand, monkeypatch):
     monkeypatch.setattr(gitea_tree, "ENTRIES_BY_API", 3)
     monkeypatch.setattr(gitea_tree, "MAX_ENTRIES", 6)
     stand.server.tree_entries, stand.server.has_git = 3, False
@@ -111,7 +111,7 @@ def test_without_git_a_large_tree_is_incomplete_and_its_files_are_read(stand, mo
     assert 0 < len(list(tree.list_entries())) < len(CONTENTS)
 
 
-def test_a_server_that_hides_its_limits_is_read_all_the_same(stand):
+def test_server_without_settings_api_is_read(stand):
     stand.server.left_out = frozenset({"get /settings/api"})
     contents, _ = read_all_files(stand)
     assert contents == CONTENTS

@@ -54,7 +54,7 @@ BOTH_KNOWN = {"acme/api": (True, True), "acme/web": (True, True)}
 BOTH_UNKNOWN = {"acme/api": (False, False), "acme/web": (False, False)}
 
 
-def test_two_hundred_repositories_cost_no_more_requests_with_their_activities(server):
+def test_activities_of_many_repositories_need_no_more_requests(server):
     for number in range(198):
         server.world.add_repository(f"acme/r{number:03}", FILES)
     with server.watched() as without:
@@ -65,14 +65,14 @@ def test_two_hundred_repositories_cost_no_more_requests_with_their_activities(se
     assert all(each.tree and each.activity for each in listed)
 
 
-def test_named_repositories_cost_one_request_with_their_activities(server):
+def test_named_repositories_need_one_request_with_activities(server):
     with server.watched() as lines:
         assert _list_known(server, "acme/api", "acme/web") == BOTH_KNOWN
         assert _list_known(server, "acme/web") == {"acme/web": (True, True)}
     assert lines == ["POST /graphql"] * 2
 
 
-def test_repositories_of_an_app_cost_no_more_requests_with_their_activities(server):
+def test_repositories_of_app_need_no_more_requests_with_activities(server):
     app = server.world.add_app("bump", public_key())
     server.world.install(app, "acme", {**PERMISSIONS, "issues": "write"})
     key = AppKey(app.id, private_key())
@@ -84,7 +84,7 @@ def test_repositories_of_an_app_cost_no_more_requests_with_their_activities(serv
     ]
 
 
-def test_repository_whose_activity_the_token_may_not_read_stays_in_the_list(server):
+def test_repository_with_unreadable_activity_stays_in_list(server):
     app = server.world.add_app("bump", public_key())
     server.world.install(app, "acme", {**PERMISSIONS, "issues": "write"})
     web = server.world.repository("acme/web")
@@ -163,7 +163,7 @@ def test_activity_is_unknown_if_the_answer_lacks_something(is_known, changed):
     assert (parse_activity(node | changed, SCOPE) is not None) is is_known
 
 
-def test_activity_of_a_single_repository_costs_a_request_for_each_kind_of_data(github):
+def test_activity_of_single_repository_needs_one_request_per_kind_of_data(github):
     fleet = github.fleet()
     (repository,) = fleet.list_repositories(frozenset(), SCOPE)
     with github.server.watched() as lines:
@@ -180,7 +180,7 @@ def test_activity_of_a_single_repository_costs_a_request_for_each_kind_of_data(g
 
 
 @pytest.mark.parametrize(("scope", "points"), [(None, 1), (SCOPE, 3), (WITH_DASHBOARD, 4)])
-def test_points_of_a_page_are_those_in_the_documentation(server, scope, points):
+def test_query_costs_documented_points(server, scope, points):
     _list(server, ACME, scope=scope)
     (query,) = [each.request["query"] for each in server.exchanges if each.target == "/graphql"]
     document = parse(query)

@@ -62,43 +62,43 @@ def _names(server, *selected, only=()):
     return [each.name if isinstance(each, GitRepository) else each for each in found]
 
 
-def _lent(server):
+def list_issued_permissions(server):
     return [each.request for each in server.exchanges if each.line.endswith("/access_tokens")]
 
 
 # What its tokens may do
 
 
-def test_who_reads_may_only_read_and_who_writes_may_write_to_the_one_repository_only(stand):
+def test_tokens_are_read_only_or_write_to_one_repository(stand):
     propose(stand)
     look(stand)
-    lent = _lent(stand.server)
+    lent = list_issued_permissions(stand.server)
     wanted = [{"permissions": each, "repositories": ["web"]} for each in (PUSH, PROPOSE)]
     assert all(each in lent for each in wanted)
     assert all(each in [{"permissions": READ}, *wanted] for each in lent)
 
 
-def test_a_run_that_only_reads_asks_for_no_token_that_can_write(stand):
+def test_reading_run_requests_no_write_token(stand):
     stand.installation.permissions = READ
     fleet = stand.fleet()
     (repository,) = fleet.list_repositories(frozenset())
     tree = fleet.open_tree(repository)
     assert len(list(tree.read(list(tree.list_entries())))) == len(FILES)
     assert fleet.get_forge(repository).list_requests("basebump/", frozenset({BRANCH})) == ()
-    assert _lent(stand.server) == [{"permissions": READ}]
+    assert list_issued_permissions(stand.server) == [{"permissions": READ}]
 
 
-def test_a_workflow_file_is_pushed_by_a_token_that_may_push_workflows(stand):
+def test_workflow_file_is_pushed_with_workflows_permission(stand):
     workflow = FileChange(FilePath(".github/workflows/ci.yml"), b"container: node:22\n")
     stand.commit("main", {workflow.path: "container: node\n"})
     stand.installation.permissions = {**PERMISSIONS, "pull_requests": "read"}
     head = stand.forge().push(BRANCH, [workflow], MESSAGE, None)
     newer = replace(workflow, content=b"container: node:24\n")
     stand.forge().push(BRANCH, [newer], MESSAGE, head)
-    assert {"permissions": WORKFLOWS, "repositories": ["web"]} in _lent(stand.server)
+    assert {"permissions": WORKFLOWS, "repositories": ["web"]} in list_issued_permissions(stand.server)
 
 
-def test_a_permission_that_the_installation_lacks_is_named(stand):
+def test_missing_permission_is_named(stand):
     workflow = FileChange(FilePath(".github/workflows/ci.yml"), b"container: node:22\n")
     stand.commit("main", {workflow.path: "container: node\n"})
     stand.installation.permissions = {**PUSH, **PROPOSE, "contents": "write"}
@@ -114,27 +114,27 @@ def test_labels_need_no_permission_for_issues(stand):
 # How long they are used
 
 
-def test_a_token_is_asked_for_once_while_it_is_good(stand):
+def test_valid_token_is_reused(stand):
     fleet = stand.fleet()
     for _ in range(3):
         list(fleet.list_repositories(frozenset()))
-    assert _lent(stand.server) == [{"permissions": READ}]
+    assert list_issued_permissions(stand.server) == [{"permissions": READ}]
 
 
-def test_a_token_that_ends_soon_is_replaced_before_it_does(stand):
+def test_token_is_replaced_before_expiry(stand):
     stand.server.world.tokens_last = timedelta(minutes=4)
     fleet = stand.fleet()
     list(fleet.list_repositories(frozenset()))
-    before = len(_lent(stand.server))
+    before = len(list_issued_permissions(stand.server))
     list(fleet.list_repositories(frozenset()))
-    assert len(_lent(stand.server)) > before
+    assert len(list_issued_permissions(stand.server)) > before
     assert not any(each.status == 401 for each in stand.server.exchanges)
 
 
 # Where they go
 
 
-def test_signatures_are_shown_where_apps_speak_for_themselves_and_nowhere_else(stand):
+def test_app_signature_is_sent_only_to_app_endpoints(stand):
     propose(stand)
     look(stand)
     exchanges = stand.server.exchanges
@@ -144,7 +144,7 @@ def test_signatures_are_shown_where_apps_speak_for_themselves_and_nowhere_else(s
         assert is_signature == each.target.startswith("/app"), each.line
 
 
-def test_an_owners_token_is_shown_to_no_other_owner(server):
+def test_token_of_owner_is_sent_only_for_this_owner(server):
     world = server.world
     for name in ("acme/web", "grace/site"):
         world.add_repository(name, FILES, private=True)
@@ -157,7 +157,7 @@ def test_an_owners_token_is_shown_to_no_other_owner(server):
 
 
 @responses.activate
-def test_neither_signature_nor_token_follows_to_another_host():
+def test_signature_and_token_are_not_sent_to_other_host():
     root = "https://ghe.example/api/v3"
     account = {"login": "acme"}
     responses.get(f"{root}/app/installations", json=[{"id": 7, "account": account, "suspended_at": None}])
@@ -179,7 +179,7 @@ def test_neither_signature_nor_token_follows_to_another_host():
     assert {call.request.url.split("/")[2] for call in responses.calls} == {"ghe.example"}
 
 
-def test_no_message_holds_a_token_whatever_the_server_says(stand):
+def test_token_is_hidden_in_quoted_server_error(stand):
     forge = stand.forge()
     forge.push(BRANCH, [CHANGE], MESSAGE, None)
     forge.open(proposal())
@@ -190,14 +190,14 @@ def test_no_message_holds_a_token_whatever_the_server_says(stand):
     assert secret not in str(refused.value)
 
 
-def test_no_key_is_shown():
+def test_private_key_is_hidden_in_repr():
     assert "PRIVATE" not in repr(AppKey(7, private_key()))
 
 
 # Its repositories
 
 
-def test_an_owner_has_what_the_installation_includes(server):
+def test_owner_lists_repositories_of_installation(server):
     for name in ("acme/web", "acme/api", "acme/site"):
         server.world.add_repository(name, FILES, private=name != "acme/site")
     server.world.install(_app(server), "acme", PERMISSIONS, only=frozenset({"web", "api"}))
@@ -206,7 +206,7 @@ def test_an_owner_has_what_the_installation_includes(server):
     assert _names(server, RepositorySelection("acme"), only=["acme/site", "acme/web"]) == ["acme/web"]
 
 
-def test_without_repositories_everything_that_it_is_installed_on_is_meant(server):
+def test_app_without_selection_lists_all_installations(server):
     for name in ("acme/web", "acme/old", "grace/site", "linus/kernel"):
         server.world.add_repository(name, FILES, private=True, archived=name == "acme/old")
     server.world.install(_app(server), "grace", PERMISSIONS)
@@ -216,21 +216,21 @@ def test_without_repositories_everything_that_it_is_installed_on_is_meant(server
     assert _names(server, only=["linus/kernel"]) == []
 
 
-def test_an_app_that_nobody_installed_says_so(server):
+def test_app_without_installation_is_failure(server):
     (failed,) = _names(server)
     assert failed.subject == server.url
 
 
 @pytest.mark.parametrize("selected", ["acme/web", RepositorySelection("acme")])
-def test_an_owner_that_did_not_install_it_is_a_failure_that_says_so(server, selected):
+def test_owner_without_installation_is_failure(server, selected):
     server.world.add_repository("acme/web", FILES)
     (failed,) = _names(server, selected)
     assert isinstance(failed, RunFailure)
     assert re.search(f"App {_app(server).id} .*'acme'", failed.error)
-    assert _lent(server) == []
+    assert list_issued_permissions(server) == []
 
 
-def test_a_suspended_installation_is_a_failure_and_the_others_go_on(server):
+def test_suspended_installation_does_not_affect_others(server):
     for name in ("acme/web", "grace/site"):
         server.world.add_repository(name, FILES, private=True)
     server.world.install(_app(server), "grace", PERMISSIONS)
@@ -240,7 +240,7 @@ def test_a_suspended_installation_is_a_failure_and_the_others_go_on(server):
     assert "'acme' suspended the App" in failed.error
 
 
-def test_a_public_repository_that_it_is_not_installed_on_is_refused_by_name_when_it_is_written_to(server):
+def test_write_to_public_repository_outside_installation_is_refused(server):
     server.world.add_repository("acme/site", FILES)
     server.world.install(_app(server), "acme", PERMISSIONS, only=frozenset({"web"}))
     fleet = _fleet(server, "acme/site")
@@ -249,7 +249,7 @@ def test_a_public_repository_that_it_is_not_installed_on_is_refused_by_name_when
         fleet.get_forge(repository).push(BRANCH, [CHANGE], MESSAGE, None)
 
 
-def test_a_key_that_github_does_not_know_is_said_to_be_so(server):
+def test_unknown_key_is_failure_that_names_app(server):
     _app(server).id += 1
     fleet = open_github_fleet(server.url, AppKey(1, private_key()), selected=["acme/web"], pause=no_pause)
     (failed,) = fleet.list_repositories(frozenset())
@@ -259,7 +259,7 @@ def test_a_key_that_github_does_not_know_is_said_to_be_so(server):
 # Its key
 
 
-def test_a_key_on_one_line_is_read(server):
+def test_key_with_escaped_newlines_is_read(server):
     server.world.add_repository("acme/web", FILES)
     server.world.install(_app(server), "acme", PERMISSIONS)
     key = AppKey(_app(server).id, private_key().replace("\n", "\\n"))
@@ -267,13 +267,13 @@ def test_a_key_on_one_line_is_read(server):
     assert found.name == "acme/web"
 
 
-def _elliptic():
+def make_elliptic_key():
     form = serialization.PrivateFormat.PKCS8
     made = ec.generate_private_key(ec.SECP256R1())
     return made.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
 
 
-def _locked():
+def make_encrypted_key():
     form, lock = serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"secret")
     made = serialization.load_pem_private_key(private_key().encode(), None)
     return made.private_bytes(serialization.Encoding.PEM, form, lock).decode()
@@ -285,12 +285,12 @@ def _locked():
         pytest.param("s3cr3t", id="no key"),
         pytest.param(public_key(), id="public"),
         pytest.param(private_key()[:-100], id="cut short"),
-        pytest.param(_elliptic(), id="of another kind"),
-        pytest.param(_locked(), id="under a password"),
+        pytest.param(make_elliptic_key(), id="of another kind"),
+        pytest.param(make_encrypted_key(), id="under a password"),
         pytest.param("", id="empty"),
     ],
 )
-def test_what_is_no_private_key_is_refused_at_once(key):
+def test_invalid_private_key_is_refused(key):
     with pytest.raises(InvalidKeyError):
         AppKey(7, key)
 
@@ -298,7 +298,7 @@ def test_what_is_no_private_key_is_refused_at_once(key):
 # Its commits
 
 
-def test_its_commits_name_no_author_are_signed_by_github_and_are_known_as_its_own(stand):
+def test_app_commit_is_signed_by_github_and_recognised_as_own(stand):
     propose(stand)
     (commit,) = stand.commits(BRANCH)
     assert (commit.author.name, commit.committer.name) == ("bump[bot]", "GitHub")
@@ -308,7 +308,7 @@ def test_its_commits_name_no_author_are_signed_by_github_and_are_known_as_its_ow
     assert seen.intent == INTENT
 
 
-def test_neither_another_apps_nor_a_persons_commit_is_its_own(stand):
+def test_commits_of_other_app_and_user_are_foreign(stand):
     other = stand.server.world.add_account("renovate[bot]", "Bot").person
     for who in (other, ADA):
         stand.git.commit(BRANCH, {"Dockerfile": CHANGE.content}, MESSAGE, who=who)

@@ -12,7 +12,7 @@ from bot.forges.hosted.attributes import LABEL_COLOUR, LABEL_DESCRIPTION
 from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
 
 
-def pull(stand):
+def get_pull(stand):
     return stand.repository.open_pull(BRANCH)
 
 
@@ -20,7 +20,7 @@ def pull(stand):
 
 
 @pytest.mark.parametrize("adds_missing", [True, False])
-def test_a_label_that_is_missing_is_made_with_a_colour_and_what_it_means(github, adds_missing):
+def test_missing_label_is_created_with_colour_and_description(github, adds_missing):
     github.repository.adds_missing_labels = adds_missing
     github.repository.labels["docker"] = ("0db7ed", "Containers")
     assert propose(github, attributes=RequestAttributes(labels=("Docker", "dependencies"))).notes == ()
@@ -28,10 +28,10 @@ def test_a_label_that_is_missing_is_made_with_a_colour_and_what_it_means(github,
         "docker": ("0db7ed", "Containers"),
         "dependencies": (LABEL_COLOUR, LABEL_DESCRIPTION),
     }
-    assert pull(github).labels == ["docker", "dependencies"]
+    assert get_pull(github).labels == ["docker", "dependencies"]
 
 
-def test_a_label_is_looked_for_once_in_a_run(github):
+def test_label_is_looked_up_once_per_run(github):
     propose(github, attributes=RequestAttributes(labels=("docker",)))
     (seen,) = look(github)
     forge = github.forge()
@@ -41,44 +41,44 @@ def test_a_label_is_looked_for_once_in_a_run(github):
     assert lines.count("GET /repos/acme/web/labels/docker") == 1
 
 
-def test_a_label_that_somebody_made_in_between_is_there(github):
+def test_label_created_concurrently_is_used(github):
     github.repository.labels["docker"] = ("0db7ed", "")
     github.server.fail("GET .*/labels/docker", github.server.problem(404, "Not Found"))
     assert propose(github, attributes=RequestAttributes(labels=("docker",))).notes == ()
-    assert pull(github).labels == ["docker"]
+    assert get_pull(github).labels == ["docker"]
 
 
-def test_a_label_that_cannot_be_set_costs_no_other(github):
+def test_refused_label_does_not_affect_other_labels(github):
     github.server.fail("POST .*/issues/1/labels", github.server.problem(422, "Validation Failed"), times=2)
     (note,) = propose(github, attributes=RequestAttributes(labels=("bad", "good"))).notes
     assert "`bad`" in note
-    assert pull(github).labels == ["good"]
+    assert get_pull(github).labels == ["good"]
 
 
-def test_a_name_that_needs_quoting_is_found(github):
+def test_label_name_is_url_encoded(github):
     github.repository.labels["kind/container image"] = ("0db7ed", "")
     assert propose(github, attributes=RequestAttributes(labels=("kind/container image",))).notes == ()
-    assert pull(github).labels == ["kind/container image"]
+    assert get_pull(github).labels == ["kind/container image"]
 
 
 # Reviewers
 
 
-def test_people_and_teams_are_asked_for_reviews(github):
+def test_reviews_of_users_and_teams_are_requested(github):
     assert propose(github, attributes=RequestAttributes(reviewers=("ada", "team:platform"))).notes == ()
-    assert pull(github).reviewers == ["ada", "team:platform"]
+    assert get_pull(github).reviewers == ["ada", "team:platform"]
     sent = [each.request for each in github.server.exchanges if each.line.endswith("/requested_reviewers")]
     assert sent == [{"reviewers": ["ada"], "team_reviewers": ["platform"]}]
 
 
 @pytest.mark.parametrize("nobody", ["stranger", "team:nobody", BOT])
-def test_who_cannot_review_is_left_out_and_named(github, nobody):
+def test_invalid_reviewer_is_skipped_and_named(github, nobody):
     (note,) = propose(github, attributes=RequestAttributes(reviewers=("ada", nobody, "team:platform"))).notes
     assert f"`{nobody}`" in note
-    assert pull(github).reviewers == ["ada", "team:platform"]
+    assert get_pull(github).reviewers == ["ada", "team:platform"]
 
 
-def test_one_reviewer_who_cannot_is_asked_once(github):
+def test_single_invalid_reviewer_is_requested_once(github):
     (note,) = propose(github, attributes=RequestAttributes(reviewers=("stranger",))).notes
     assert "collaborator" in note
     assert sum(line.endswith("/requested_reviewers") for line in github.server.lines) == 1
@@ -87,25 +87,25 @@ def test_one_reviewer_who_cannot_is_asked_once(github):
 # Assignees
 
 
-def test_people_are_assigned_and_whom_github_leaves_out_is_named(github):
+def test_users_are_assigned_and_ignored_assignee_is_named(github):
     (note,) = propose(github, attributes=RequestAttributes(assignees=("ada", "stranger"))).notes
     assert "`stranger` could not be assigned" in note
-    assert pull(github).assignees == ["ada"]
+    assert get_pull(github).assignees == ["ada"]
 
 
 # Milestones
 
 
-def test_a_milestone_is_found_by_its_title(github):
+def test_milestone_is_found_by_title(github):
     github.repository.milestones |= {"Later": 1, "Next release": 2}
     assert propose(github, attributes=RequestAttributes(milestone="next release")).notes == ()
-    assert pull(github).milestone == "Next release"
+    assert get_pull(github).milestone == "Next release"
 
 
-def test_a_milestone_that_is_not_there_is_not_made(github):
+def test_missing_milestone_is_a_note(github):
     (note,) = propose(github, attributes=RequestAttributes(milestone="Next release")).notes
     assert "milestone is called `Next release`" in note
-    assert pull(github).milestone is None
+    assert get_pull(github).milestone is None
 
 
 # All of them
@@ -114,29 +114,29 @@ def test_a_milestone_that_is_not_there_is_not_made(github):
 EVERYTHING = RequestAttributes(labels=("docker",), reviewers=("ada",), assignees=("ada",), milestone="Next")
 
 
-def test_without_permission_each_refusal_is_a_note_and_the_request_is_open(github):
+def test_refused_attributes_are_notes_of_open_request(github):
     github.repository.milestones["Next"] = 1
     github.token.can_label = False
     notes = propose(github, attributes=EVERYTHING).notes
     assert len(notes) == 3
     assert all("issues: write" in note for note in notes)
-    assert pull(github).reviewers == ["ada"]
+    assert get_pull(github).reviewers == ["ada"]
 
 
-def test_nothing_besides_is_asked_for_where_nothing_is_wanted(github):
+def test_request_without_attributes_needs_no_attribute_requests(github):
     with github.server.watched() as lines:
         propose(github)
     assert not any("/issues/" in line or "/labels" in line or "milestones" in line for line in lines)
 
 
-def test_what_is_missing_is_set_later_without_touching_the_words(github):
+def test_missing_attributes_are_set_without_text_change(github):
     github.repository.milestones["Next"] = 1
     propose(github)
     (seen,) = look(github)
     with github.server.watched() as lines:
         assert github.forge().update_request(seen, seen.title, seen.body, EVERYTHING) == ()
     assert "PATCH /repos/acme/web/pulls/1" not in lines
-    assert (pull(github).labels, pull(github).reviewers) == (["docker"], ["ada"])
+    assert (get_pull(github).labels, get_pull(github).reviewers) == (["docker"], ["ada"])
     (after,) = look(github)
     assert after.ever_set == EVERYTHING
     assert replace(after, ever_set=NO_ATTRIBUTES) == seen

@@ -10,14 +10,14 @@ from bot.model.errors import ForgeError
 from bot.model.request_attributes import RequestAttributes
 
 
-def pull(stand):
+def get_pull(stand):
     return stand.repository.open_pull(BRANCH)
 
 
-def test_what_may_merge_by_itself_is_armed_by_us_in_the_way_that_the_repository_has(github):
+def test_auto_merge_is_enabled_with_allowed_method(github):
     github.repository.merge_methods = ("REBASE", "SQUASH")
     assert propose(github, attributes=RequestAttributes(automerge=True)).notes == ()
-    assert pull(github).auto_merge is github.token.account
+    assert get_pull(github).auto_merge is github.token.account
     sent = [each.request for each in github.server.writes if each.line == "POST /graphql"]
     assert [each["variables"]["input"]["mergeMethod"] for each in sent] == ["REBASE"]
     assert sent[0]["variables"]["input"]["expectedHeadOid"] == github.branches()[BRANCH]
@@ -25,52 +25,52 @@ def test_what_may_merge_by_itself_is_armed_by_us_in_the_way_that_the_repository_
     assert (seen.has_automerge, seen.is_accepted, seen.ever_set.automerge) == (True, False, True)
 
 
-def test_what_may_not_is_not(github):
+def test_auto_merge_is_off_by_default(github):
     propose(github)
-    assert pull(github).auto_merge is None
+    assert get_pull(github).auto_merge is None
 
 
 @pytest.mark.parametrize(
     ("setting", "advice"),
     [("allows_auto_merge", "`Allow auto-merge`"), ("requires_checks", "it waits for nothing")],
 )
-def test_where_github_does_not_let_it_the_note_says_what_to_do(github, setting, advice):
+def test_refused_auto_merge_is_a_note_with_hint(github, setting, advice):
     setattr(github.repository, setting, False)
     (note,) = propose(github, attributes=RequestAttributes(automerge=True)).notes
     assert advice in note
-    assert pull(github).auto_merge is None
+    assert get_pull(github).auto_merge is None
 
 
-def test_a_draft_is_never_armed(github):
+def test_draft_gets_no_auto_merge(github):
     (note,) = propose(github, attributes=RequestAttributes(automerge=True), is_draft=True).notes
     assert "draft" in note
 
 
-def test_an_older_server_says_so(make_stand):
+def test_auto_merge_without_graphql_is_a_note(make_stand):
     stand = make_stand(enterprise=True, graphql=GraphQL.NONE)
     (note,) = propose(stand, attributes=RequestAttributes(automerge=True)).notes
     assert note.startswith("Auto-merge ")
-    assert pull(stand).auto_merge is None
+    assert get_pull(stand).auto_merge is None
 
 
-def test_what_somebody_pushed_to_in_between_is_not_armed(github):
+def test_branch_with_foreign_push_gets_no_auto_merge(github):
     forge = github.forge()
     forge.push(BRANCH, [CHANGE], MESSAGE, None)
     github.commit(BRANCH, {"README.md": "Mine.\n"})
     (note,) = forge.open(proposal(attributes=RequestAttributes(automerge=True))).notes
     assert "pushed" in note
-    assert pull(github).auto_merge is None
+    assert get_pull(github).auto_merge is None
 
 
-def test_what_is_armed_can_be_disarmed_and_once_more(github):
+def test_auto_merge_can_be_disabled_repeatedly(github):
     propose(github, attributes=RequestAttributes(automerge=True))
     (seen,) = look(github)
     for _ in range(2):
         assert github.forge().update_request(seen, seen.title, seen.body, RequestAttributes(automerge=False)) == ()
-        assert pull(github).auto_merge is None
+        assert get_pull(github).auto_merge is None
 
 
-def test_what_cannot_be_disarmed_is_an_error(github):
+def test_failure_to_disable_auto_merge_is_error(github):
     propose(github, attributes=RequestAttributes(automerge=True))
     (seen,) = look(github)
     refusal = {"errors": [{"type": "FORBIDDEN", "message": "Resource not accessible by integration"}]}

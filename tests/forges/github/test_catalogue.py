@@ -59,7 +59,7 @@ def _expected(server, *names, **more):
 # By owner
 
 
-def test_the_repositories_of_an_owner_and_where_they_point_take_one_request(server):
+def test_repositories_of_owner_and_heads_need_one_query(server):
     with server.watched() as lines:
         found = _found(server, RepositorySelection("acme"))
     assert found == _expected(server, "acme/api", "acme/web", is_selected_by_owner=True)
@@ -67,7 +67,7 @@ def test_the_repositories_of_an_owner_and_where_they_point_take_one_request(serv
 
 
 @pytest.mark.parametrize("graphql", OLDER)
-def test_an_older_server_tells_the_same_in_more_requests_and_is_asked_once_for_what_it_does_not_have(server, graphql):
+def test_older_server_lists_same_repositories_with_one_failed_query(server, graphql):
     server.graphql = graphql
     selected = [RepositorySelection("acme"), RepositorySelection("acme", topics=("go",))]
     with server.watched() as lines:
@@ -77,7 +77,7 @@ def test_an_older_server_tells_the_same_in_more_requests_and_is_asked_once_for_w
     assert "GET /repos/acme/web/git/ref/heads/main" in lines
 
 
-def test_pages_follow_each_other_to_the_last(server):
+def test_all_pages_of_owner_are_read(server):
     for number in range(101):
         server.world.add_repository(f"acme/r{number:03}", FILES if number in (0, 100) else None)
     with server.watched() as lines:
@@ -86,7 +86,7 @@ def test_pages_follow_each_other_to_the_last(server):
     assert lines.count("POST /graphql") == 2
 
 
-def test_a_slow_server_is_asked_for_fewer_at_once(server):
+def test_page_size_is_halved_for_slow_server(server):
     server.fail("POST /graphql", server.problem(502, "Bad Gateway"))
     assert len(_found(server, RepositorySelection("acme"))) == 2
     sizes = [each.request["variables"]["first"] for each in server.exchanges if each.target == "/graphql"]
@@ -108,19 +108,19 @@ def _refusal(**problem):
         pytest.param(Reply(403, {"message": "Fine-grained tokens do not support GraphQL"}), 1, id="token"),
     ],
 )
-def test_where_graphql_refuses_rest_is_asked(server, reply, times):
+def test_rest_is_used_when_graphql_refuses(server, reply, times):
     server.fail("POST /graphql", reply, times=times)
     found = _found(server, RepositorySelection("acme"))
     assert [each.name for each in found] == ["acme/api", "acme/web"]
     assert any(line.startswith("GET /orgs/acme/repos") for line in server.lines)
 
 
-def test_an_owner_that_graphql_does_not_know_is_explained_by_rest(server):
+def test_unknown_owner_is_failure_with_rest_error(server):
     (failed,) = _found(server, RepositorySelection("nobody"))
     assert (failed.subject, "check the name" in failed.error) == ("nobody", True)
 
 
-def test_the_own_private_repositories_of_a_person_are_in_the_list(server):
+def test_own_private_repositories_of_user_are_listed(server):
     server.world.add_repository(f"{BOT}/private", FILES, owner="User", private=True)
     server.world.add_repository("grace/private", FILES, owner="User", private=True)
     assert [each.name for each in _found(server, RepositorySelection(BOT), RepositorySelection("grace"))] == [
@@ -138,7 +138,7 @@ def key(server):
     return AppKey(app.id, private_key())
 
 
-def test_what_an_installation_includes_and_where_it_points_take_two_requests(server, key):
+def test_repositories_of_installation_and_heads_need_two_requests(server, key):
     with server.watched() as lines:
         found = _found(server, RepositorySelection("acme"), credential=key)
     assert found == _expected(server, "acme/api", "acme/web", is_selected_by_owner=True)
@@ -147,7 +147,7 @@ def test_what_an_installation_includes_and_where_it_points_take_two_requests(ser
 
 
 @pytest.mark.parametrize("fault", [None, "POST /graphql"])
-def test_without_graphql_an_app_asks_each_repository_where_it_points(server, key, fault):
+def test_app_reads_heads_by_rest_without_graphql(server, key, fault):
     if fault is None:
         server.graphql = GraphQL.NONE
     else:
@@ -157,7 +157,7 @@ def test_without_graphql_an_app_asks_each_repository_where_it_points(server, key
     )
 
 
-def test_a_slow_server_is_asked_for_half_of_an_apps_repositories(server, key):
+def test_batch_of_app_repositories_is_halved_for_slow_server(server, key):
     server.world.installations[0].only = None
     for number in range(20):
         server.world.add_repository(f"acme/r{number:02}", FILES)
@@ -170,7 +170,7 @@ def test_a_slow_server_is_asked_for_half_of_an_apps_repositories(server, key):
 # By name
 
 
-def test_several_names_take_one_request_and_what_is_wrong_with_one_is_explained_by_rest(server):
+def test_several_names_need_one_query_and_failure_has_rest_error(server):
     with server.watched() as lines:
         web, nowhere, api = _found(server, "acme/web", "acme/nowhere", "acme/api")
     assert [web, api] == _expected(server, "acme/web", "acme/api")
@@ -178,14 +178,14 @@ def test_several_names_take_one_request_and_what_is_wrong_with_one_is_explained_
     assert lines == ["POST /graphql", "GET /repos/acme/nowhere"]
 
 
-def test_what_graphql_tells_in_another_shape_is_explained_by_rest_too(server):
+def test_malformed_graphql_answer_is_replaced_by_rest(server):
     server.fail("POST /graphql", Reply(200, {"data": {"r0": {"nameWithOwner": "acme/web"}, "r1": None}}))
     assert _found(server, "acme/web", "acme/api") == _expected(server, "acme/web", "acme/api")
 
 
 @pytest.mark.parametrize("graphql", list(GraphQL))
 @pytest.mark.parametrize("names", [("acme/site",), ("acme/site", "acme/web")])
-def test_a_repository_that_was_renamed_is_found_by_its_old_name_and_says_so(server, graphql, names):
+def test_renamed_repository_is_found_by_old_name(server, graphql, names):
     server.graphql = graphql
     server.world.add_repository("acme/site", FILES)
     server.world.rename("acme/site", "acme/homepage")
@@ -195,13 +195,13 @@ def test_a_repository_that_was_renamed_is_found_by_its_old_name_and_says_so(serv
     assert found.name == "acme/homepage"
 
 
-def test_a_repository_that_has_moved_to_another_owner_is_found(server):
+def test_repository_moved_to_other_owner_is_found(server):
     server.world.add_repository("grace/site", FILES, owner="User")
     server.world.rename("grace/site", "acme/site")
     (found,) = _found(server, "grace/site")
     assert (found.name, found.configured_name) == ("acme/site", "grace/site")
 
 
-def test_a_name_that_was_given_twice_by_a_rename_is_offered_once(server):
+def test_repository_named_by_old_and_new_name_is_listed_once(server):
     server.world.rename("acme/web", "acme/homepage")
     assert [each.name for each in _found(server, "acme/web", "acme/homepage")] == ["acme/homepage"]

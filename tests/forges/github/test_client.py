@@ -76,7 +76,7 @@ def test_link_to_related_host_is_not_followed(link):
 
 
 @pytest.mark.parametrize("verb", ["GET", "POST"])
-def test_redirects_end(verb, monkeypatch):
+def test_number_of_redirects_is_limited(verb, monkeypatch):
     monkeypatch.setattr("bot.forges.hosted.connection.BACKOFF_SECONDS", ())
 
     def redirect(received):
@@ -88,7 +88,7 @@ def test_redirects_end(verb, monkeypatch):
     assert len(server.received) == 1 + github_client.MAX_REPETITIONS
 
 
-def test_answer_that_is_never_ready_is_not_awaited_forever(monkeypatch):
+def test_number_of_retries_for_unready_answer_is_limited(monkeypatch):
     monkeypatch.setattr(Consts, "PROCESSING_202_WAIT_TIME", 0)
     monkeypatch.setattr("bot.forges.hosted.connection.BACKOFF_SECONDS", ())
     with Listener(lambda _: Reply(202, b"{}")) as server, pytest.raises(RefusedError, match="more than 3 times"):

@@ -20,7 +20,7 @@ def stand(tmp_path):
     stand.end()
 
 
-def test_an_issue_of_nobody_whom_github_knows_is_none_of_ours_and_hides_no_other(stand):
+def test_issue_without_author_is_foreign_and_hides_no_dashboard(stand):
     (repository,) = stand.fleet().list_repositories(frozenset())
     dashboard = stand.fleet().get_dashboard(repository)
     dashboard.write(None, DASHBOARD_TITLE, add_mark("ours"))
@@ -44,7 +44,7 @@ def job(tmp_path):
 
 
 @pytest.mark.parametrize(("login", "kind"), [("stranger", "User"), ("basebump-bot", "User"), ("other[bot]", "Bot")])
-def test_job_token_does_not_obey_the_issue_of_another_author(job, login, kind):
+def test_job_token_ignores_dashboard_of_other_author(job, login, kind):
     author = job.server.world.add_account(login, kind)
     add_labelled_issue(job, author, add_mark("- [x] <!-- basebump:open basebump/x -->"))
     (repository,) = job.fleet().list_repositories(frozenset())
@@ -54,7 +54,7 @@ def test_job_token_does_not_obey_the_issue_of_another_author(job, login, kind):
     assert dashboard.read().body == add_mark("ours")
 
 
-def test_job_token_without_graphql_obeys_only_bots(tmp_path):
+def test_job_token_without_graphql_reads_only_dashboards_of_bots(tmp_path):
     """REST does not report the account of such a token, so that its own issues are those of any bot."""
     job = GitHubStand(tmp_path, {"Dockerfile": "FROM x\n"}, is_app=True, enterprise=True, graphql=GraphQL.NONE)
     (repository,) = job.fleet().list_repositories(frozenset())

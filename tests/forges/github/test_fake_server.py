@@ -27,28 +27,28 @@ def git(server):
     return server.world.repositories["acme/web"].git
 
 
-def _ask(server, method, path, body=None, token="secret"):
+def send_request(server, method, path, body=None, token="secret"):
     headers = {"Authorization": f"token {token}"} if token else {}
     return requests.request(method, f"{server.url}/repos/acme/web{path}", json=body, headers=headers, timeout=10)
 
 
 def _propose(server, branch=BRANCH, **words):
     body = {"title": "A change", "head": branch, "base": "main"} | words
-    return _ask(server, "POST", "/pulls", body)
+    return send_request(server, "POST", "/pulls", body)
 
 
-def _why(answer):
+def get_refusal(answer):
     """Return status and the first words of a refusal."""
     problem = answer.json()
     first = problem.get("errors", [{}])[0]
     return answer.status_code, first.get("message") or first.get("code") or problem["message"]
 
 
-def test_a_request_that_it_does_not_know_fails_the_test(tmp_path):
+def test_unknown_request_fails_test(tmp_path):
     server = GitHubServer(tmp_path)
     server.start()
     server.world.add_repository("acme/web", {"Dockerfile": "FROM x\n"})
-    assert _ask(server, "GET", "/topics", token=None).status_code == 599
+    assert send_request(server, "GET", "/topics", token=None).status_code == 599
     with pytest.raises(AssertionError, match="no such route"):
         server.stop()
 
@@ -64,7 +64,7 @@ def test_a_request_that_it_does_not_know_fails_the_test(tmp_path):
         ),
     ],
 )
-def test_a_question_in_graphql_that_it_does_not_answer_fails_the_test(tmp_path, text):
+def test_unknown_graphql_query_fails_test(tmp_path, text):
     server = GitHubServer(tmp_path)
     server.start()
     server.world.add_repository("acme/web", {"Dockerfile": "FROM x\n"})
@@ -81,12 +81,12 @@ def test_a_question_in_graphql_that_it_does_not_answer_fails_the_test(tmp_path, 
         pytest.param({"base": "main", "head": "x", "label": "x"}, "label is not described", id="unknown"),
     ],
 )
-def test_a_request_that_breaks_the_description_is_noticed(body, complaint):
+def test_invalid_request_is_a_violation(body, complaint):
     found = list(violations("POST", "/repos/acme/web/pulls", body, 403, {"message": "No"}, has_body=True))
     assert any(complaint in each for each in found)
 
 
-def test_an_answer_that_breaks_the_description_is_noticed(server):
+def test_invalid_answer_is_a_violation(server):
     url = f"{server.url}/git/refs/heads/main"
     target = {"type": "commit", "sha": "a" * 39, "url": url}
     body = {"ref": "refs/heads/main", "node_id": "x", "url": url, "object": target}
@@ -95,7 +95,7 @@ def test_an_answer_that_breaks_the_description_is_noticed(server):
     assert "object/sha" in found[0]
 
 
-def test_an_answer_is_checked_again_after_another_one_of_its_kind_was_right(server):
+def test_answer_is_validated_after_valid_answer_of_same_kind(server):
     url = f"{server.url}/git/refs/heads/main"
     body = {"ref": "refs/heads/main", "node_id": "x", "url": url}
     found = [
@@ -112,7 +112,7 @@ def test_an_answer_is_checked_again_after_another_one_of_its_kind_was_right(serv
     assert all("object/sha" in each for (each,) in found[2:])
 
 
-def test_a_status_and_a_parameter_that_are_not_described_are_noticed():
+def test_undescribed_status_and_parameter_are_violations():
     body = {"message": "Teapot"}
     found = list(violations("GET", "/repos/acme/web/pulls?colour=red", None, 418, body, has_body=False))
     assert [each.rpartition(": ")[2] for each in found] == [
@@ -121,99 +121,105 @@ def test_a_status_and_a_parameter_that_are_not_described_are_noticed():
     ]
 
 
-def test_it_knows_who_asks(server):
+def test_access_depends_on_token(server):
     server.world.repositories["acme/web"].private = True
-    assert _why(_ask(server, "GET", "", token="wrong")) == (401, "Bad credentials")
-    assert _why(_ask(server, "GET", "", token=None)) == (404, "Not Found")
-    assert _why(_ask(server, "GET", "")) == (404, "Not Found")
+    assert get_refusal(send_request(server, "GET", "", token="wrong")) == (401, "Bad credentials")
+    assert get_refusal(send_request(server, "GET", "", token=None)) == (404, "Not Found")
+    assert get_refusal(send_request(server, "GET", "")) == (404, "Not Found")
     server.world.repositories["acme/web"].members.add("bot")
-    assert _ask(server, "GET", "").json()["full_name"] == "acme/web"
+    assert send_request(server, "GET", "").json()["full_name"] == "acme/web"
 
 
-def test_it_refuses_requests_that_github_refuses(server, git):
-    assert _why(_propose(server)) == (422, "invalid")
+def test_invalid_pull_requests_are_refused(server, git):
+    assert get_refusal(_propose(server)) == (422, "invalid")
     git.run("update-ref", f"refs/heads/{BRANCH}", git.need("main"))
-    assert _why(_propose(server)) == (422, f"No commits between main and {BRANCH}")
+    assert get_refusal(_propose(server)) == (422, f"No commits between main and {BRANCH}")
     git.commit(BRANCH, {"Dockerfile": "FROM y\n"})
-    assert _why(_propose(server, base="nowhere")) == (422, "invalid")
-    assert _why(_propose(server, body="x" * 65_537)) == (422, "body is too long (maximum is 65536 characters)")
-    assert _why(_propose(server, title="x" * 257)) == (422, "title is too long (maximum is 256 characters)")
+    assert get_refusal(_propose(server, base="nowhere")) == (422, "invalid")
+    assert get_refusal(_propose(server, body="x" * 65_537)) == (422, "body is too long (maximum is 65536 characters)")
+    assert get_refusal(_propose(server, title="x" * 257)) == (422, "title is too long (maximum is 256 characters)")
     assert _propose(server, body="ü" * 65_536).status_code == 201
-    assert _why(_propose(server)) == (422, f"A pull request already exists for acme:{BRANCH}.")
+    assert get_refusal(_propose(server)) == (422, f"A pull request already exists for acme:{BRANCH}.")
 
 
-def test_a_request_follows_its_branch_and_ends_with_it(server, git):
+def test_pull_request_follows_branch_and_closes_with_deletion(server, git):
     git.commit(BRANCH, {"Dockerfile": "FROM y\n"})
     _propose(server)
     head = git.commit(BRANCH, {"Dockerfile": "FROM z\n"})
-    pull = _ask(server, "GET", "/pulls/1").json()
+    pull = send_request(server, "GET", "/pulls/1").json()
     assert (pull["state"], pull["head"]["sha"]) == ("open", head)
-    assert _ask(server, "DELETE", f"/git/refs/heads/{BRANCH}").status_code == 204
-    assert _ask(server, "GET", "/pulls/1").json()["state"] == "closed"
+    assert send_request(server, "DELETE", f"/git/refs/heads/{BRANCH}").status_code == 204
+    assert send_request(server, "GET", "/pulls/1").json()["state"] == "closed"
 
 
-def test_a_request_whose_branch_was_its_base_for_a_moment_cannot_be_opened_again(server, git):
+def test_pull_request_cannot_be_reopened_when_branch_equalled_base(server, git):
     head = git.commit(BRANCH, {"Dockerfile": "FROM y\n"})
     _propose(server)
     for commit in (git.need("main"), head):
-        assert _ask(server, "PATCH", f"/git/refs/heads/{BRANCH}", {"sha": commit, "force": True}).status_code == 200
-    pull = _ask(server, "GET", "/pulls/1").json()
+        assert (
+            send_request(server, "PATCH", f"/git/refs/heads/{BRANCH}", {"sha": commit, "force": True}).status_code
+            == 200
+        )
+    pull = send_request(server, "GET", "/pulls/1").json()
     assert (pull["state"], pull["merged"]) == ("closed", False)
-    refused = _ask(server, "PATCH", "/pulls/1", {"state": "open"})
-    assert _why(refused) == (422, "state cannot be changed. The pull request cannot be reopened.")
+    refused = send_request(server, "PATCH", "/pulls/1", {"state": "open"})
+    assert get_refusal(refused) == (422, "state cannot be changed. The pull request cannot be reopened.")
 
 
-def test_a_request_that_a_person_closed_can_be_opened_again(server, git):
+def test_closed_pull_request_can_be_reopened(server, git):
     git.commit(BRANCH, {"Dockerfile": "FROM y\n"})
     _propose(server)
-    assert _ask(server, "PATCH", "/pulls/1", {"state": "closed"}).json()["state"] == "closed"
-    assert _ask(server, "PATCH", "/pulls/1", {"state": "open"}).json()["state"] == "open"
+    assert send_request(server, "PATCH", "/pulls/1", {"state": "closed"}).json()["state"] == "closed"
+    assert send_request(server, "PATCH", "/pulls/1", {"state": "open"}).json()["state"] == "open"
 
 
-def test_a_base_that_holds_the_branch_has_merged_it(server, git):
+def test_pull_request_is_merged_when_base_contains_branch(server, git):
     git.commit(BRANCH, {"Dockerfile": "FROM y\n"})
     _propose(server)
     git.merge(BRANCH, "main")
-    pull = _ask(server, "GET", "/pulls/1").json()
+    pull = send_request(server, "GET", "/pulls/1").json()
     assert (pull["state"], pull["merged"]) == ("closed", True)
 
 
-def test_it_finds_out_whether_a_request_conflicts_once_it_is_asked(server, git):
+def test_conflict_is_unknown_at_first_request(server, git):
     git.commit(BRANCH, {"Dockerfile": "FROM y\n"})
     _propose(server)
     git.commit("main", {"Dockerfile": "FROM z\n"})
-    states = [_ask(server, "GET", "/pulls/1").json() for _ in range(2)]
+    states = [send_request(server, "GET", "/pulls/1").json() for _ in range(2)]
     assert [(state["mergeable"], state["mergeable_state"]) for state in states] == [(None, "unknown"), (False, "dirty")]
 
 
-def test_refs_are_as_strict_as_githubs(server, git):
+def test_invalid_ref_updates_are_refused(server, git):
     first, second = git.need("main"), git.commit("main", {"Dockerfile": "FROM y\n"})
     create = {"ref": f"refs/heads/{BRANCH}", "sha": second}
-    assert _why(_ask(server, "POST", "/git/refs", create | {"sha": "0" * 40})) == (422, "Object does not exist")
-    assert _why(_ask(server, "POST", "/git/refs", create | {"ref": "main"}))[0] == 422
-    assert _ask(server, "POST", "/git/refs", create).status_code == 201
-    assert _why(_ask(server, "POST", "/git/refs", create)) == (422, "Reference already exists")
-    backwards = _ask(server, "PATCH", f"/git/refs/heads/{BRANCH}", {"sha": first})
-    assert _why(backwards) == (422, "Update is not a fast forward")
-    assert _why(_ask(server, "DELETE", "/git/refs/heads/nowhere")) == (422, "Reference does not exist")
+    assert get_refusal(send_request(server, "POST", "/git/refs", create | {"sha": "0" * 40})) == (
+        422,
+        "Object does not exist",
+    )
+    assert get_refusal(send_request(server, "POST", "/git/refs", create | {"ref": "main"}))[0] == 422
+    assert send_request(server, "POST", "/git/refs", create).status_code == 201
+    assert get_refusal(send_request(server, "POST", "/git/refs", create)) == (422, "Reference already exists")
+    backwards = send_request(server, "PATCH", f"/git/refs/heads/{BRANCH}", {"sha": first})
+    assert get_refusal(backwards) == (422, "Update is not a fast forward")
+    assert get_refusal(send_request(server, "DELETE", "/git/refs/heads/nowhere")) == (422, "Reference does not exist")
 
 
-def test_a_repository_without_commits_has_nothing_to_show(server):
+def test_repository_without_commits_has_no_refs(server):
     server.world.add_repository("acme/empty", None)
     url = f"{server.url}/repos/acme/empty/git/ref/heads/main"
-    assert _why(requests.get(url, timeout=10)) == (409, "Git Repository is empty.")
+    assert get_refusal(requests.get(url, timeout=10)) == (409, "Git Repository is empty.")
 
 
-def test_a_tree_is_made_from_its_base_and_keeps_every_byte(server, git):
+def test_created_tree_extends_base_and_keeps_bytes(server, git):
     base = git.run("rev-parse", "main^{tree}").decode().strip()
-    blob = _ask(
+    blob = send_request(
         server, "POST", "/git/blobs", {"content": base64.b64encode(b"\0\xff").decode(), "encoding": "base64"}
     ).json()
     entries = [
         {"path": "a/b", "mode": "100755", "type": "blob", "content": "x\r\n"},
         {"path": "binary", "mode": "100644", "type": "blob", "sha": blob["sha"]},
     ]
-    made = _ask(server, "POST", "/git/trees", {"base_tree": base, "tree": entries}).json()
+    made = send_request(server, "POST", "/git/trees", {"base_tree": base, "tree": entries}).json()
     files = git.files(made["sha"])
     assert {path: (file.content, file.mode) for path, file in files.items()} == {
         "Dockerfile": (b"FROM x\n", "100644"),
@@ -223,14 +229,17 @@ def test_a_tree_is_made_from_its_base_and_keeps_every_byte(server, git):
 
 
 def test_labels_are_unique(server):
-    assert _ask(server, "POST", "/labels", {"name": "docker"}).status_code == 201
-    assert _why(_ask(server, "POST", "/labels", {"name": "Docker"})) == (422, "already_exists")
+    assert send_request(server, "POST", "/labels", {"name": "docker"}).status_code == 201
+    assert get_refusal(send_request(server, "POST", "/labels", {"name": "Docker"})) == (422, "already_exists")
 
 
-def test_an_archived_repository_takes_no_writes(server):
+def test_archived_repository_refuses_writes(server):
     server.world.repositories["acme/web"].archived = True
-    assert _why(_ask(server, "POST", "/labels", {"name": "x"})) == (403, "Repository was archived so is read-only.")
-    assert _ask(server, "GET", "").json()["archived"]
+    assert get_refusal(send_request(server, "POST", "/labels", {"name": "x"})) == (
+        403,
+        "Repository was archived so is read-only.",
+    )
+    assert send_request(server, "GET", "").json()["archived"]
 
 
 def test_lists_have_pages(server, git):
@@ -238,7 +247,7 @@ def test_lists_have_pages(server, git):
     repository = server.world.repositories["acme/web"]
     for _ in range(5):
         server.world.propose(repository, repository, BRANCH, server.world.accounts["ada"])
-    first = _ask(server, "GET", "/pulls?per_page=2")
+    first = send_request(server, "GET", "/pulls?per_page=2")
     assert [pull["number"] for pull in first.json()] == [5, 4]
     assert set(first.links) == {"next", "last"}
     last = requests.get(first.links["last"]["url"], timeout=10)
@@ -246,19 +255,19 @@ def test_lists_have_pages(server, git):
     assert set(last.links) == {"prev", "first"}
 
 
-def test_commits_carry_the_accounts_that_their_addresses_belong_to(server, git):
+def test_commits_name_accounts_of_addresses(server, git):
     known = git.commit("main", {"Dockerfile": "FROM y\n"})
     unknown = git.commit("main", {"Dockerfile": "FROM z\n"}, who=replace(ADA, email="nobody@example.org"))
-    assert _ask(server, "GET", f"/commits/{known}").json()["author"]["login"] == "ada"
-    assert _ask(server, "GET", f"/commits/{unknown}").json()["author"] is None
+    assert send_request(server, "GET", f"/commits/{known}").json()["author"]["login"] == "ada"
+    assert send_request(server, "GET", f"/commits/{unknown}").json()["author"] is None
 
 
-def test_after_its_death_nothing_is_answered_until_it_is_revived(server):
+def test_dead_server_answers_only_after_revival(server):
     server.die_before(2)
-    assert _ask(server, "POST", "/labels", {"name": "one"}).status_code == 201
+    assert send_request(server, "POST", "/labels", {"name": "one"}).status_code == 201
     for method, path in (("POST", "/labels"), ("GET", "")):
         with pytest.raises(requests.ConnectionError):
-            _ask(server, method, path, {"name": "two"} if method == "POST" else None)
+            send_request(server, method, path, {"name": "two"} if method == "POST" else None)
     server.revive()
     assert server.world.repositories["acme/web"].labels == {"one": ("ededed", "")}
     assert [exchange.request for exchange in server.writes] == [{"name": "one"}]

@@ -50,14 +50,14 @@ def test_many_files_take_one_request(make, kind):
     assert lines == ["POST /graphql"]
 
 
-def test_every_byte_is_as_it_was_and_what_text_cannot_carry_comes_by_rest(make):
+def test_all_bytes_are_kept_and_binary_files_are_read_by_rest(make):
     contents, lines = read_all_files(make(AWKWARD))
     assert contents == AWKWARD
     assert [line.partition(" ")[0] for line in lines].count("POST") == 1
     assert len([line for line in lines if "/git/blobs/" in line]) == 3
 
 
-def test_the_same_content_is_asked_for_once(make):
+def test_same_content_is_requested_once(make):
     stand = make({"a/Dockerfile": "FROM x\n", "b/Dockerfile": "FROM x\n", "c/Dockerfile": "FROM y\n"})
     contents, _ = read_all_files(stand)
     assert len(contents) == 3
@@ -65,7 +65,7 @@ def test_the_same_content_is_asked_for_once(make):
     assert len(query["variables"]) == 4
 
 
-def test_a_query_has_no_more_files_and_bytes_than_a_server_gets_done(make, monkeypatch):
+def test_query_is_limited_in_files_and_bytes(make, monkeypatch):
     monkeypatch.setattr(github_tree, "MAX_FILES", 4)
     contents, lines = read_all_files(make(FILES))
     assert (len(contents), lines) == (6, ["POST /graphql"] * 2)
@@ -74,33 +74,33 @@ def test_a_query_has_no_more_files_and_bytes_than_a_server_gets_done(make, monke
     assert (len(contents), lines) == (6, ["POST /graphql"] * 3)
 
 
-def test_a_single_file_is_read_by_rest(make):
+def test_single_file_is_read_by_rest(make):
     contents, lines = read_all_files(make({"Dockerfile": "FROM x\n"}))
     assert contents == {"Dockerfile": b"FROM x\n"}
     assert [line.rpartition("/")[0] for line in lines] == ["GET /repos/acme/web/git/blobs"]
 
 
-def _sizes(stand):
+def list_batch_sizes(stand):
     return [len(each.request["variables"]) - 2 for each in stand.server.exchanges if each.target == "/graphql"]
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
-def test_a_slow_server_is_asked_for_half(make, status):
+def test_batch_is_halved_for_slow_server(make, status):
     stand = make(FILES)
     stand.server.fail("POST /graphql", stand.server.problem(status, "No"))
     contents, _ = read_all_files(stand)
     assert contents == {path: text.encode() for path, text in FILES.items()}
-    assert _sizes(stand) == [6, 3, 3]
+    assert list_batch_sizes(stand) == [6, 3, 3]
 
 
-def test_what_a_server_left_out_because_it_was_too_much_is_asked_for_again_in_halves(make):
+def test_omitted_files_are_requested_again_in_halves(make):
     stand = make(FILES)
     part = {"b0": {"text": "FROM node:0\r\n"}, "b1": None}
     error = {"type": "RESOURCE_LIMITS_EXCEEDED", "message": "Resource limits for this query exceeded.", "path": ["b1"]}
     stand.server.fail("POST /graphql", Reply(200, {"data": {"repository": part}, "errors": [error]}))
     contents, lines = read_all_files(stand)
     assert contents == {path: text.encode() for path, text in FILES.items()}
-    assert _sizes(stand) == [6, 2, 3]
+    assert list_batch_sizes(stand) == [6, 2, 3]
     assert len(lines) == 3
 
 
@@ -115,7 +115,7 @@ def test_what_a_server_left_out_because_it_was_too_much_is_asked_for_again_in_ha
         pytest.param(None, id="connection lost"),
     ],
 )
-def test_where_graphql_does_not_answer_every_file_comes_by_rest(make, reply):
+def test_files_are_read_by_rest_when_graphql_fails(make, reply):
     stand = make(FILES)
     stand.server.fail("POST /graphql", reply)
     contents, lines = read_all_files(stand)
@@ -123,7 +123,7 @@ def test_where_graphql_does_not_answer_every_file_comes_by_rest(make, reply):
     assert len([line for line in lines if "/git/blobs/" in line]) == 6
 
 
-def test_a_text_that_is_another_files_is_not_believed(make):
+def test_content_with_wrong_object_name_is_read_again(make):
     stand = make(FILES)
     wrong = {f"b{index}": {"text": "FROM evil\n"} for index in range(6)}
     stand.server.fail("POST /graphql", Reply(200, {"data": {"repository": wrong}}))
@@ -131,7 +131,7 @@ def test_a_text_that_is_another_files_is_not_believed(make):
     assert contents == {path: text.encode() for path, text in FILES.items()}
 
 
-def test_a_file_that_rest_sends_other_than_it_is_stored_is_not_believed(make):
+def test_rest_content_with_wrong_object_name_is_refused(make):
     stand = make({"Dockerfile": "FROM x\n"})
     tree = open_only_tree(stand)
     (entry,) = tree.list_entries()
@@ -143,7 +143,7 @@ def test_a_file_that_rest_sends_other_than_it_is_stored_is_not_believed(make):
     assert "object name" in str(refused)
 
 
-def test_an_older_server_is_read_by_rest_and_asked_once_for_what_it_does_not_have(make):
+def test_older_server_is_read_by_rest_after_one_query(make):
     stand = make(FILES, graphql=GraphQL.NONE, enterprise=True)
     fleet = stand.fleet()
     (repository,) = fleet.list_repositories(frozenset())
@@ -153,7 +153,7 @@ def test_an_older_server_is_read_by_rest_and_asked_once_for_what_it_does_not_hav
     assert stand.server.lines.count("POST /api/graphql") == 1
 
 
-def test_a_file_that_cannot_be_read_costs_no_other(make):
+def test_unreadable_file_does_not_affect_others(make):
     stand = make(FILES)
     tree = open_only_tree(stand)
     entries = [*tree.list_entries(), TreeEntry(FilePath("gone"), 1, "0" * 40), TreeEntry(FilePath("foreign"), 1)]
@@ -163,6 +163,6 @@ def test_a_file_that_cannot_be_read_costs_no_other(make):
     assert isinstance(foreign, TreeError)
 
 
-def test_links_are_no_files(make):
+def test_links_are_not_listed(make):
     stand = make({"Dockerfile": "FROM x\n", "link": File(b"Dockerfile", LINK)})
     assert [entry.path for entry in open_only_tree(stand).list_entries()] == ["Dockerfile"]

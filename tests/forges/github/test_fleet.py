@@ -38,7 +38,7 @@ def _names(server, *selected, only=(), token=TOKEN):
     return [each.name if isinstance(each, GitRepository) else each for each in found]
 
 
-def host_of(server) -> str:
+def get_host(server) -> str:
     return urlsplit(server.url).netloc
 
 
@@ -51,23 +51,23 @@ def host_of(server) -> str:
         ("https://api.acme.ghe.com", "acme.ghe.com"),
     ],
 )
-def test_git_clones_from_another_host_than_the_api_has(api, host):
+def test_clone_host_is_derived_from_api_url(api, host):
     assert _get_clone_host(api) == host
 
 
 # Repositories by name
 
 
-def test_a_named_repository_takes_two_requests(server):
+def test_named_repository_needs_two_requests(server):
     repository = server.world.add_repository("acme/web", FILES)
     head = repository.git.need("main")
     assert list(_fleet(server, "acme/web").list_repositories(frozenset())) == [
-        GitRepository("github", "acme/web", "main", head, host=host_of(server), site=host_of(server), is_public=True)
+        GitRepository("github", "acme/web", "main", head, host=get_host(server), site=get_host(server), is_public=True)
     ]
     assert server.lines == ["GET /repos/acme/web", "GET /repos/acme/web/git/ref/heads/main"]
 
 
-def test_an_owner_of_whom_nothing_is_asked_for_is_not_looked_at(server):
+def test_owner_without_requested_repository_gets_no_request(server):
     server.world.add_repository("acme/web", FILES)
     assert _names(server, RepositorySelection("acme"), only=["other/web"]) == []
     assert server.lines == []
@@ -76,7 +76,7 @@ def test_an_owner_of_whom_nothing_is_asked_for_is_not_looked_at(server):
 # Repositories by owner
 
 
-def test_an_organization_has_no_repositories_that_are_dead_or_forks(server):
+def test_organization_lists_no_archived_repositories_and_forks(server):
     add = server.world.add_repository
     add("acme/web", FILES)
     add("acme/api", FILES, private=True, members={BOT})
@@ -89,7 +89,7 @@ def test_an_organization_has_no_repositories_that_are_dead_or_forks(server):
     assert _names(server, RepositorySelection("acme")) == ["acme/api", "acme/web"]
 
 
-def test_repositories_are_selected_by_globs_over_their_short_names_and_by_topics(server):
+def test_repositories_are_selected_by_name_globs_and_topics(server):
     for name, topics in {"web-a": ("go",), "web-b": ("go", "keep"), "web-old": ("keep",), "api": ("keep",)}.items():
         server.world.add_repository(f"acme/{name}", FILES, topics=topics)
     assert _names(server, RepositorySelection("acme", include=("web-*",))) == [
@@ -112,14 +112,14 @@ def test_repositories_are_selected_by_globs_over_their_short_names_and_by_topics
     ]
 
 
-def test_every_page_of_an_organization_is_read(server):
+def test_all_pages_of_organization_are_read(server):
     for number in range(101):
         server.world.add_repository(f"acme/r{number:03}", None if number else FILES, archived=number > 0)
     server.world.add_repository("acme/the-last", FILES)
     assert _names(server, RepositorySelection("acme")) == ["acme/r000", "acme/the-last"]
 
 
-def test_a_user_has_private_repositories_for_the_own_token_only(server):
+def test_private_repositories_of_user_need_own_token(server):
     server.world.add_repository(f"{BOT}/private", FILES, owner="User", private=True)
     server.world.add_repository(f"{BOT}/public", FILES, owner="User")
     server.world.add_token("ghp_another", "another")
@@ -127,20 +127,20 @@ def test_a_user_has_private_repositories_for_the_own_token_only(server):
     assert _names(server, RepositorySelection(BOT), token="ghp_another") == [f"{BOT}/public"]
 
 
-def test_an_app_sees_the_private_repositories_of_the_user_who_installed_it(server):
+def test_app_lists_private_repositories_of_installing_user(server):
     server.world.add_repository("grace/private", FILES, owner="User", private=True)
     server.world.add_repository("acme/web", FILES)
     server.world.add_token("ghs_app", "bump", is_app=True)
     assert _names(server, RepositorySelection("grace"), token="ghs_app") == ["grace/private"]
 
 
-def test_an_owner_that_is_not_there_fails(server):
+def test_missing_owner_is_failure(server):
     (failed,) = _names(server, RepositorySelection("nobody"))
     assert isinstance(failed, RunFailure)
     assert failed.subject == "nobody"
 
 
-def test_a_name_of_an_owner_is_looked_up_alone_and_still_has_to_be_selected(server):
+def test_requested_repository_of_owner_is_looked_up_and_must_be_selected(server):
     server.world.add_repository("acme/web", FILES)
     server.world.add_repository("acme/old", FILES, archived=True)
     selection = RepositorySelection("acme", exclude=("api",))
@@ -148,7 +148,7 @@ def test_a_name_of_an_owner_is_looked_up_alone_and_still_has_to_be_selected(serv
     assert not any("/orgs/" in line for line in server.lines)
 
 
-def test_a_repository_of_an_owner_that_cannot_be_asked_fails_and_the_others_go_on(server):
+def test_unreadable_repository_of_owner_does_not_affect_others(server):
     for name in ("acme/api", "acme/web"):
         server.world.add_repository(name, FILES)
     server.graphql = GraphQL.NONE
@@ -163,7 +163,7 @@ def test_a_repository_of_an_owner_that_cannot_be_asked_fails_and_the_others_go_o
 # Trees
 
 
-def test_a_tree_takes_one_request_and_one_for_each_file_that_is_read(github):
+def test_tree_needs_one_request_and_one_per_file(github):
     fleet = github.fleet()
     (repository,) = fleet.list_repositories(frozenset())
     with github.server.watched() as lines:
@@ -175,7 +175,7 @@ def test_a_tree_takes_one_request_and_one_for_each_file_that_is_read(github):
     assert len(lines) == 2
 
 
-def test_a_tree_that_github_cuts_short_is_read_folder_by_folder(github):
+def test_truncated_tree_is_read_by_folder(github):
     github.repository.truncate_at = 2
     fleet = github.fleet()
     (repository,) = fleet.list_repositories(frozenset())
@@ -184,7 +184,7 @@ def test_a_tree_that_github_cuts_short_is_read_folder_by_folder(github):
     assert tree.is_complete
 
 
-def test_a_tree_that_would_take_too_many_requests_is_incomplete(github, monkeypatch):
+def test_tree_is_incomplete_above_request_limit(github, monkeypatch):
     monkeypatch.setattr(github_tree, "MAX_TREE_REQUESTS", 2)
     github.repository.truncate_at = 1
     fleet = github.fleet()
@@ -198,7 +198,7 @@ def test_a_tree_that_would_take_too_many_requests_is_incomplete(github, monkeypa
 
 
 @responses.activate
-def test_github_com_is_asked_at_its_own_address_with_the_version_that_is_tested():
+def test_github_com_is_requested_with_tested_api_version():
     responses.get("https://api.github.com/repos/acme/web", status=404, json={"message": "Not Found"})
     fleet = open_github_fleet(credential=TOKEN, selected=["acme/web"])
     (failed,) = fleet.list_repositories(frozenset())
@@ -210,7 +210,7 @@ def test_github_com_is_asked_at_its_own_address_with_the_version_that_is_tested(
 
 
 @responses.activate
-def test_a_link_to_another_host_is_not_followed():
+def test_link_to_other_host_is_not_followed():
     evil = {"Link": '<https://evil.example/steal?page=2>; rel="next"'}
     responses.get("https://ghe.example/api/v3/users/acme", json={"type": "Organization", "login": "acme"})
     responses.get("https://ghe.example/api/v3/orgs/acme/repos", body=json.dumps([{}]), headers=evil)
@@ -223,7 +223,7 @@ def test_a_link_to_another_host_is_not_followed():
 
 
 @responses.activate
-def test_the_certificates_of_an_enterprise_server_can_be_named(tmp_path):
+def test_enterprise_server_uses_configured_ca(tmp_path):
     responses.get("https://ghe.example/api/v3/repos/acme/web", status=404, json={"message": "Not Found"})
     ca = tmp_path / "ca.pem"
     fleet = open_github_fleet("https://ghe.example/api/v3", TOKEN, selected=["acme/web"], ca=ca)

@@ -22,30 +22,30 @@ NEWER = replace(CHANGE, content=b"FROM python:3.12-slim@sha256:2\n")
 # Pushing
 
 
-def _sent(stand, line):
+def get_request_body(stand, line):
     (found,) = [each for each in stand.server.exchanges if each.line == line]
     return found.request
 
 
-def test_a_commit_is_sent_without_author_and_committer_so_that_github_can_sign_it(github):
+def test_commit_is_sent_without_author_and_committer(github):
     github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
-    assert _sent(github, "POST /repos/acme/web/git/commits").keys() == {"message", "tree", "parents"}
+    assert get_request_body(github, "POST /repos/acme/web/git/commits").keys() == {"message", "tree", "parents"}
 
 
-def test_text_goes_into_the_tree_and_other_bytes_into_blobs_of_their_own(github):
+def test_text_is_sent_in_tree_and_binary_content_in_blobs(github):
     binary = FileChange(FilePath("app/deep/build.sh"), b"UTF-8 with a\0in it\r\n")
     latin = FileChange(FilePath("app/latin"), "FROM x # größe\n".encode("latin-1"))
     long = FileChange(FilePath("app/Dockerfile"), b"# \r\n" * 100_000)
     github.commit("main", {latin.path: b"FROM x\n"})
     github.forge().push(BRANCH, [CHANGE, binary, latin, long], MESSAGE, None)
-    entries = {entry["path"]: entry for entry in _sent(github, "POST /repos/acme/web/git/trees")["tree"]}
+    entries = {entry["path"]: entry for entry in get_request_body(github, "POST /repos/acme/web/git/trees")["tree"]}
     assert {path for path, entry in entries.items() if "content" in entry} == {"Dockerfile"}
     files = github.files(BRANCH)
     assert files["app/deep/build.sh"] == File(binary.content, EXECUTABLE)
     assert (files[latin.path].content, files[long.path].content) == (latin.content, long.content)
 
 
-def test_a_tree_that_github_stored_otherwise_is_not_pushed(github):
+def test_differently_stored_tree_is_not_pushed(github):
     base = github.git.run("rev-parse", "main^{tree}").decode().strip()
     reply = github.server.reply_of(f"/repos/acme/web/git/trees/{base}")
     github.server.fail(r"POST .*/git/trees", replace(reply, status=201))
@@ -54,7 +54,7 @@ def test_a_tree_that_github_stored_otherwise_is_not_pushed(github):
     assert BRANCH not in github.branches()
 
 
-def test_a_push_to_a_tree_that_is_too_large_to_be_listed_is_made_where_its_files_are_seen(github, monkeypatch):
+def test_push_to_truncated_tree_needs_listed_folders(github, monkeypatch):
     monkeypatch.setattr(github_tree, "MAX_TREE_REQUESTS", 2)
     github.repository.truncate_at = 1
     github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
@@ -63,24 +63,24 @@ def test_a_push_to_a_tree_that_is_too_large_to_be_listed_is_made_where_its_files
         github.forge().push("basebump/other-1", [FileChange(FilePath("app/Dockerfile"), b"FROM x\n")], MESSAGE, None)
 
 
-def test_a_branch_is_moved_by_the_one_request_that_compares(github):
+def test_branch_is_moved_by_compare_and_swap_request(github):
     old = github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     new = github.forge().push(BRANCH, [NEWER], MESSAGE, old)
     update = {"name": f"refs/heads/{BRANCH}", "beforeOid": old, "afterOid": new, "force": True}
     change = {"repositoryId": github.repository.node, "refUpdates": [update]}
-    assert _sent(github, "POST /graphql")["variables"] == {"input": change}
+    assert get_request_body(github, "POST /graphql")["variables"] == {"input": change}
     assert not any(line.startswith("PATCH") for line in github.server.lines)
 
 
-def test_a_branch_is_deleted_by_the_same_request(github):
+def test_branch_is_deleted_by_compare_and_swap_request(github):
     head = github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     (seen,) = look(github)
     github.forge().delete_branch(seen)
-    (update,) = _sent(github, "POST /graphql")["variables"]["input"]["refUpdates"]
+    (update,) = get_request_body(github, "POST /graphql")["variables"]["input"]["refUpdates"]
     assert (update["beforeOid"], update["afterOid"]) == (head, "0" * 40)
 
 
-def test_an_open_request_never_sees_its_branch_equal_to_the_base(github):
+def test_branch_of_open_request_never_equals_base(github):
     propose(github)
     github.commit("main", {"README.md": "Moved on.\n"})
     (seen,) = look(github)
@@ -89,7 +89,7 @@ def test_an_open_request_never_sees_its_branch_equal_to_the_base(github):
     assert (pull.state, pull.head) == ("open", github.branches()[BRANCH])
 
 
-def test_this_github_closes_for_good_what_equals_its_base_for_a_moment(github):
+def test_fake_github_closes_request_whose_branch_equals_base(github):
     """The trap that a reset before a commit falls into; without it, the claim above would prove nothing."""
     propose(github)
     github.git.run("update-ref", f"refs/heads/{BRANCH}", github.git.need("main"))
@@ -106,21 +106,21 @@ def enterprise(request, make_stand):
     return make_stand(enterprise=True, graphql=request.param)
 
 
-def test_an_enterprise_server_has_its_graphql_beside_its_rest(make_stand):
+def test_enterprise_server_has_graphql_at_own_path(make_stand):
     stand = make_stand(enterprise=True)
     old = stand.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     stand.forge().push(BRANCH, [NEWER], MESSAGE, old)
     assert "POST /api/graphql" in stand.server.lines
 
 
-def test_an_older_server_is_asked_where_the_branch_points_and_then_told_to_move_it(enterprise):
+def test_older_server_moves_branch_by_rest(enterprise):
     old = enterprise.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     new = enterprise.forge().push(BRANCH, [NEWER], MESSAGE, old)
     assert enterprise.branches()[BRANCH] == new
-    assert _sent(enterprise, f"PATCH /repos/acme/web/git/refs/heads/{BRANCH}") == {"sha": new, "force": True}
+    assert get_request_body(enterprise, f"PATCH /repos/acme/web/git/refs/heads/{BRANCH}") == {"sha": new, "force": True}
 
 
-def test_an_older_server_moves_nothing_that_moved_before(enterprise):
+def test_older_server_keeps_branch_that_moved(enterprise):
     old = enterprise.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     moved = enterprise.commit(BRANCH, {"README.md": "A person was here.\n"})
     with pytest.raises(ForgeError, match="rerun basebump"):
@@ -128,7 +128,7 @@ def test_an_older_server_moves_nothing_that_moved_before(enterprise):
     assert enterprise.branches()[BRANCH] == moved
 
 
-def test_an_older_server_deletes_a_branch_unless_it_moved(enterprise):
+def test_older_server_deletes_branch_unless_moved(enterprise):
     enterprise.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     (seen,) = look(enterprise)
     moved = enterprise.commit(BRANCH, {"README.md": "A person was here.\n"})
@@ -141,7 +141,7 @@ def test_an_older_server_deletes_a_branch_unless_it_moved(enterprise):
     assert BRANCH not in enterprise.branches()
 
 
-def test_an_older_server_is_asked_for_what_it_does_not_have_once_in_a_run(enterprise):
+def test_older_server_gets_one_graphql_query_per_run(enterprise):
     fleet = enterprise.fleet()
     (repository,) = fleet.list_repositories(frozenset())
     forge = fleet.get_forge(repository)
@@ -154,31 +154,31 @@ def test_an_older_server_is_asked_for_what_it_does_not_have_once_in_a_run(enterp
 # Opening
 
 
-def test_what_a_person_must_look_at_first_is_opened_as_a_draft(github):
+def test_draft_proposal_is_opened_as_draft(github):
     github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     assert github.forge().open(replace(proposal(), is_draft=True)).notes == ()
     assert github.repository.open_pull(BRANCH).draft
 
 
-def test_what_anybody_may_merge_is_no_draft(github):
+def test_proposal_is_not_a_draft_by_default(github):
     propose(github)
     assert not github.repository.open_pull(BRANCH).draft
 
 
-def test_where_a_plan_has_no_drafts_it_is_opened_all_the_same_and_said(github):
+def test_unsupported_draft_is_opened_with_a_note(github):
     github.repository.has_drafts = False
     github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     assert github.forge().open(replace(proposal(), is_draft=True)).notes == (NO_DRAFTS,)
     assert not github.repository.open_pull(BRANCH).draft
 
 
-def test_labels_are_added_and_github_makes_those_that_are_missing(github):
+def test_labels_are_added_and_missing_ones_created_by_github(github):
     opened = propose(github, attributes=RequestAttributes(labels=("dependencies", "docker")))
     assert opened.notes == ()
     assert github.repository.open_pull(BRANCH).labels == ["dependencies", "docker"]
 
 
-def test_labels_are_made_where_the_server_does_not(github):
+def test_missing_labels_are_created_when_server_does_not(github):
     github.repository.adds_missing_labels = False
     github.repository.labels["docker"] = ("0db7ed", "Containers")
     opened = propose(github, attributes=RequestAttributes(labels=("dependencies", "docker")))
@@ -187,7 +187,7 @@ def test_labels_are_made_where_the_server_does_not(github):
 
 
 @pytest.mark.parametrize("adds_missing", [True, False])
-def test_a_refused_label_is_a_note_beside_an_open_request(github, adds_missing):
+def test_refused_label_is_a_note_of_open_request(github, adds_missing):
     github.repository.adds_missing_labels = adds_missing
     github.token.can_label = False
     opened = propose(github, attributes=RequestAttributes(labels=("dependencies",)))
@@ -196,7 +196,7 @@ def test_a_refused_label_is_a_note_beside_an_open_request(github, adds_missing):
     assert github.repository.open_pull(BRANCH).number == opened.number
 
 
-def test_the_request_of_a_person_from_our_branch_is_amended_instead_of_doubled(github):
+def test_existing_request_of_user_is_updated(github):
     github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     ada = github.server.world.accounts["ada"]
     github.server.world.propose(github.repository, github.repository, BRANCH, ada, title="Mine", body=None)
@@ -208,20 +208,20 @@ def test_the_request_of_a_person_from_our_branch_is_amended_instead_of_doubled(g
 # Permissions
 
 
-def test_where_actions_may_not_open_requests_the_setting_is_named(github):
+def test_refused_pull_request_of_actions_names_setting(github):
     github.token.can_propose = False
     with pytest.raises(ForgeError, match="Allow GitHub Actions"):
         propose(github)
 
 
-def test_an_archived_repository_says_so(github):
+def test_push_to_archived_repository_has_hint(github):
     github.repository.archived = True
     with pytest.raises(ForgeError, match="unarchive"):
         github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
 
 
 @pytest.mark.parametrize("is_app", [True, False])
-def test_a_workflow_file_needs_a_permission_of_its_own(make_stand, is_app):
+def test_workflow_file_needs_workflows_permission(make_stand, is_app):
     stand = make_stand(is_app=is_app)
     workflow = FileChange(FilePath(".github/workflows/ci.yml"), b"container: node:22\n")
     stand.commit("main", {workflow.path: "container: node\n"})
@@ -240,7 +240,7 @@ def test_a_workflow_file_needs_a_permission_of_its_own(make_stand, is_app):
         (422, "Reference update failed", "Reference update failed"),
     ],
 )
-def test_a_refusal_is_explained(github, status, words, advice):
+def test_refusal_has_hint(github, status, words, advice):
     propose(github)
     (seen,) = look(github)
     github.server.fail("POST .*/comments", github.server.problem(status, words))
@@ -250,13 +250,13 @@ def test_a_refusal_is_explained(github, status, words, advice):
     assert "#1 of acme/web" in str(refused.value)
 
 
-def test_without_the_permission_to_write_it_is_named(github):
+def test_missing_write_permission_is_named(github):
     github.refuse_writes(BRANCH)
     with pytest.raises(ForgeError, match="`contents: write`"):
         github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
 
 
-def test_no_message_holds_the_token_whatever_the_server_says(github):
+def test_token_is_hidden_in_quoted_server_error(github):
     reply = github.server.problem(403, f"Token {TOKEN} may not do that")
     github.server.fail(r"POST .*/pulls", reply)
     with pytest.raises(ForgeError, match="hidden") as refused:
@@ -264,7 +264,7 @@ def test_no_message_holds_the_token_whatever_the_server_says(github):
     assert TOKEN not in str(refused.value)
 
 
-def test_a_pull_request_that_was_merged_since_keeps_its_words(github):
+def test_merged_request_keeps_its_text(github):
     propose(github)
     (seen,) = look(github)
     before = github.requests()[0].body

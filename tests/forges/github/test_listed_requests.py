@@ -17,7 +17,7 @@ from bot.model.source import FileChange, FilePath
 # What a run asks when nothing changed
 
 
-def test_a_repository_without_branches_of_ours_takes_one_request_and_one_for_each_wanted_branch(github):
+def test_repository_without_own_branches_needs_one_request_plus_one_per_branch(github):
     forge = github.forge()
     with github.server.watched() as lines:
         assert forge.list_requests(PREFIX, frozenset()) == ()
@@ -27,7 +27,7 @@ def test_a_repository_without_branches_of_ours_takes_one_request_and_one_for_eac
     assert len(lines) == 3
 
 
-def test_an_open_request_on_the_current_base_takes_four_requests(github):
+def test_open_request_on_current_base_needs_four_requests(github):
     propose(github)
     fleet = github.fleet()
     (repository,) = fleet.list_repositories(frozenset())
@@ -44,7 +44,7 @@ def test_an_open_request_on_the_current_base_takes_four_requests(github):
     assert lines[-1] == "POST /graphql"
 
 
-def test_a_request_whose_base_moved_is_asked_whether_it_conflicts_until_github_knows(tmp_path):
+def test_conflict_state_is_polled_until_known(tmp_path):
     stand = GitHubStand(tmp_path / "github", FILES)
     propose(stand)
     stand.commit("main", {"Dockerfile": "FROM python:3.13\n"})
@@ -59,7 +59,7 @@ def test_a_request_whose_base_moved_is_asked_whether_it_conflicts_until_github_k
     stand.end()
 
 
-def test_every_page_of_open_requests_is_read(github):
+def test_all_pages_of_open_requests_are_read(github):
     github.git.commit("feature", {"README.md": "A person's.\n"})
     ada = github.server.world.accounts["ada"]
     propose(github)
@@ -68,14 +68,14 @@ def test_every_page_of_open_requests_is_read(github):
     assert [(seen.number, seen.state) for seen in look(github)] == [(1, RequestState.OPEN)]
 
 
-def test_a_request_whose_fork_was_deleted_is_not_ours(github):
+def test_request_of_deleted_fork_is_ignored(github):
     propose(github)
     github.propose_from_fork(BRANCH, {"Dockerfile": "FROM evil\n"})
     github.repository.pulls[-1].is_orphaned = True
     assert [seen.number for seen in look(github)] == [1]
 
 
-def test_ended_requests_come_newest_first(github):
+def test_ended_requests_are_sorted_newest_first(github):
     for _ in range(3):
         propose(github)
         (seen,) = look(github)
@@ -85,7 +85,7 @@ def test_ended_requests_come_newest_first(github):
     assert all(seen.closed_at is not None for seen in look(github))
 
 
-def test_a_branch_that_the_base_was_merged_into_takes_two_requests_more(github):
+def test_branch_with_merged_base_needs_two_more_requests(github):
     propose(github)
     fleet = github.fleet()
     (repository,) = fleet.list_repositories(frozenset())
@@ -104,7 +104,7 @@ def test_a_branch_that_the_base_was_merged_into_takes_two_requests_more(github):
 # Whose commit it is
 
 
-def test_a_branch_with_more_merges_than_are_looked_through_is_left_alone(github):
+def test_branch_above_merge_limit_has_no_intent(github):
     propose(github)
     for number in range(MAX_MERGES + 1):
         github.commit("main", {"README.md": f"Elsewhere {number}.\n"})
@@ -113,7 +113,7 @@ def test_a_branch_with_more_merges_than_are_looked_through_is_left_alone(github)
     assert seen.intent is None
 
 
-def test_where_github_does_not_show_what_changed_a_merge_is_an_edit(github):
+def test_merge_without_visible_diff_is_an_edit(github):
     binary = FileChange(FilePath("Dockerfile"), b"FROM python\0\n")
     github.forge().push(BRANCH, [binary], MESSAGE, None)
     github.commit("main", {"README.md": "Elsewhere.\n"})
@@ -122,7 +122,7 @@ def test_where_github_does_not_show_what_changed_a_merge_is_an_edit(github):
     assert seen.intent is None
 
 
-def test_a_commit_that_the_tokens_own_person_amended_later_is_not_ours(github):
+def test_commit_amended_by_token_owner_is_foreign(github):
     head = github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     person = github.token.account.person
     tree = github.git.run("rev-parse", f"{head}^{{tree}}").decode().strip()
@@ -136,13 +136,13 @@ def test_a_commit_that_the_tokens_own_person_amended_later_is_not_ours(github):
     assert (seen.head, seen.intent) == (amended.decode().strip(), None)
 
 
-def test_a_commit_of_a_person_who_copied_the_message_is_not_ours(github):
+def test_user_commit_with_copied_message_is_foreign(github):
     github.git.commit(BRANCH, {"Dockerfile": CHANGE.content}, MESSAGE, who=ADA)
     (seen,) = look(github)
     assert seen.intent is None
 
 
-def test_a_merge_is_no_commit_of_ours_whatever_its_message(github):
+def test_merge_commit_with_own_message_is_foreign(github):
     head = github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     moved = github.commit("main", {"README.md": "Moved on.\n"})
     merge = github.git.make_commit([head, moved], {}, MESSAGE, who=github.token.account.person)
@@ -151,7 +151,7 @@ def test_a_merge_is_no_commit_of_ours_whatever_its_message(github):
     assert (seen.head, seen.intent) == (merge, None)
 
 
-def test_an_app_knows_its_commits_though_github_signs_and_commits_them(make_stand):
+def test_app_recognises_own_commits_signed_by_github(make_stand):
     stand = make_stand(is_app=True)
     propose(stand)
     (commit,) = stand.commits(BRANCH)
@@ -160,14 +160,14 @@ def test_an_app_knows_its_commits_though_github_signs_and_commits_them(make_stan
     assert seen.intent == INTENT
 
 
-def test_an_app_takes_no_persons_commit_for_its_own(make_stand):
+def test_user_commit_is_foreign_to_app(make_stand):
     stand = make_stand(is_app=True)
     stand.git.commit(BRANCH, {"Dockerfile": CHANGE.content}, MESSAGE, who=ADA)
     (seen,) = look(stand)
     assert seen.intent is None
 
 
-def test_a_commit_of_nobody_that_github_knows_is_not_ours(github):
+def test_commit_of_unknown_account_is_foreign(github):
     stranger = replace(ADA, email="nobody@example.org")
     github.git.commit(BRANCH, {"Dockerfile": CHANGE.content}, MESSAGE, who=stranger)
     (seen,) = look(github)

@@ -15,7 +15,7 @@ OTHER = "basebump/node-22-5e7a1fd3"
 
 
 @pytest.fixture(params=["github.com", "older", "none", "not-allowed"])
-def anywhere(request, make_stand):
+def any_github(request, make_stand):
     """Return a GitHub of every kind that answers who approved."""
     kinds = {"older": GraphQL.OLDER, "none": GraphQL.NONE}
     stand = make_stand(graphql=kinds.get(request.param, GraphQL.WHOLE), enterprise=request.param in kinds)
@@ -24,7 +24,7 @@ def anywhere(request, make_stand):
     return stand
 
 
-def accepted(stand) -> bool:
+def is_request_accepted(stand) -> bool:
     (seen,) = look(stand)
     return seen.is_accepted
 
@@ -32,47 +32,47 @@ def accepted(stand) -> bool:
 # Who accepted
 
 
-def test_nobody_accepted_what_nobody_reviewed(anywhere):
-    assert not accepted(anywhere)
+def test_request_without_review_is_not_accepted(any_github):
+    assert not is_request_accepted(any_github)
 
 
-def test_an_approval_of_somebody_who_may_write_counts(anywhere):
-    anywhere.review(BRANCH, "APPROVED")
-    assert accepted(anywhere)
+def test_approval_of_writer_counts(any_github):
+    any_github.review(BRANCH, "APPROVED")
+    assert is_request_accepted(any_github)
 
 
 @pytest.mark.parametrize("state", ["COMMENTED", "CHANGES_REQUESTED", "DISMISSED"])
-def test_other_words_are_no_approval(anywhere, state):
-    anywhere.review(BRANCH, state)
-    assert not accepted(anywhere)
+def test_other_review_states_are_not_approvals(any_github, state):
+    any_github.review(BRANCH, state)
+    assert not is_request_accepted(any_github)
 
 
 @pytest.mark.parametrize(("later", "counts"), [("CHANGES_REQUESTED", False), ("DISMISSED", False), ("COMMENTED", True)])
-def test_what_somebody_says_later_takes_an_approval_back_unless_it_is_a_comment(anywhere, later, counts):
-    anywhere.review(BRANCH, "APPROVED")
-    anywhere.review(BRANCH, later)
-    assert accepted(anywhere) is counts
+def test_later_review_replaces_approval_unless_comment(any_github, later, counts):
+    any_github.review(BRANCH, "APPROVED")
+    any_github.review(BRANCH, later)
+    assert is_request_accepted(any_github) is counts
 
 
-def test_one_of_several_people_is_enough(anywhere):
-    anywhere.review(BRANCH, "APPROVED", "ada")
-    anywhere.review(BRANCH, "CHANGES_REQUESTED", "bob")
-    assert accepted(anywhere)
+def test_one_approval_suffices(any_github):
+    any_github.review(BRANCH, "APPROVED", "ada")
+    any_github.review(BRANCH, "CHANGES_REQUESTED", "bob")
+    assert is_request_accepted(any_github)
 
 
-def test_the_approval_of_a_stranger_is_none(anywhere):
-    anywhere.review(BRANCH, "APPROVED", "stranger", is_writers=False)
-    assert not accepted(anywhere)
+def test_approval_of_stranger_does_not_count(any_github):
+    any_github.review(BRANCH, "APPROVED", "stranger", is_writers=False)
+    assert not is_request_accepted(any_github)
 
 
-def test_what_a_person_set_to_merge_by_itself_is_accepted(anywhere):
-    anywhere.repository.open_pull(BRANCH).auto_merge = anywhere.server.world.accounts["ada"]
-    (seen,) = look(anywhere)
+def test_auto_merge_of_user_accepts_request(any_github):
+    any_github.repository.open_pull(BRANCH).auto_merge = any_github.server.world.accounts["ada"]
+    (seen,) = look(any_github)
     assert (seen.is_accepted, seen.has_automerge) == (True, False)
 
 
 @pytest.mark.parametrize("is_app", [True, False])
-def test_what_we_set_to_merge_by_itself_ourselves_nobody_accepted(make_stand, is_app):
+def test_own_auto_merge_does_not_accept_request(make_stand, is_app):
     stand = make_stand(is_app=is_app)
     propose(stand)
     stand.repository.open_pull(BRANCH).auto_merge = stand.token.account
@@ -80,16 +80,16 @@ def test_what_we_set_to_merge_by_itself_ourselves_nobody_accepted(make_stand, is
     assert (seen.is_accepted, seen.has_automerge) == (False, True)
 
 
-def test_what_waits_in_the_merge_queue_is_accepted(github):
+def test_queued_request_is_accepted(github):
     propose(github)
     github.repository.open_pull(BRANCH).queued = True
-    assert accepted(github)
+    assert is_request_accepted(github)
 
 
 # How much that costs
 
 
-def test_all_open_requests_of_a_repository_are_one_question(github):
+def test_open_requests_need_one_query(github):
     propose(github)
     github.forge().push(OTHER, [CHANGE], MESSAGE, None)
     github.forge().open(proposal(branch=OTHER))
@@ -100,7 +100,7 @@ def test_all_open_requests_of_a_repository_are_one_question(github):
     assert lines.count("POST /graphql") == 1
 
 
-def test_more_requests_than_fit_into_one_question_are_asked_for_in_several(github):
+def test_many_requests_need_several_queries(github):
     branches = [f"basebump/many-{number}" for number in range(BATCH + 1)]
     for branch in branches:
         github.git.commit(branch, {"README.md": f"{branch}\n"})
@@ -114,14 +114,14 @@ def test_more_requests_than_fit_into_one_question_are_asked_for_in_several(githu
     assert lines.count("POST /graphql") == 2
 
 
-def test_a_question_changes_nothing(github):
+def test_list_requests_writes_nothing(github):
     propose(github)
     writes = list(github.writes)
     look(github)
     assert github.writes == writes
 
 
-def test_a_server_that_is_too_old_is_asked_once_in_a_run(make_stand):
+def test_older_server_gets_one_query_per_run(make_stand):
     stand = make_stand(enterprise=True, graphql=GraphQL.OLDER)
     propose(stand)
     fleet = stand.fleet()
@@ -133,7 +133,7 @@ def test_a_server_that_is_too_old_is_asked_once_in_a_run(make_stand):
     assert sum(line.endswith("/pulls/1/reviews?per_page=100") for line in lines) == 3
 
 
-def test_a_limit_that_lasts_is_an_error_and_no_reason_to_ask_otherwise(github):
+def test_persistent_rate_limit_is_error_without_rest_requests(github):
     propose(github)
     limited = github.server.reply({"errors": [{"type": "RATE_LIMITED", "message": "API rate limit exceeded"}]})
     github.server.fail("POST /graphql", limited, times=10)
@@ -145,13 +145,13 @@ def test_a_limit_that_lasts_is_an_error_and_no_reason_to_ask_otherwise(github):
 # What was ever set
 
 
-def test_nothing_was_ever_set_on_a_fresh_request(github):
+def test_new_request_has_no_attributes_ever_set(github):
     propose(github)
     (seen,) = look(github)
     assert seen.ever_set == RequestAttributes()
 
 
-def test_what_was_set_is_known_though_people_took_it_off(github):
+def test_removed_attributes_are_listed_as_ever_set(github):
     propose(github, attributes=RequestAttributes(labels=("dependencies",)))
     pull = github.repository.open_pull(BRANCH)
     for kind, subject in [
@@ -169,7 +169,7 @@ def test_what_was_set_is_known_though_people_took_it_off(github):
     )
 
 
-def test_where_only_rest_answers_nobody_can_say_what_was_set(make_stand):
+def test_attributes_ever_set_are_unknown_without_graphql(make_stand):
     stand = make_stand(enterprise=True, graphql=GraphQL.NONE)
     propose(stand, attributes=RequestAttributes(labels=("dependencies",)))
     (seen,) = look(stand)

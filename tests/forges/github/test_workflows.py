@@ -28,7 +28,7 @@ NOT_BY_ITSELF = "CI does not run here by itself"
 
 
 @pytest.fixture
-def new(tmp_path):
+def make_stand(tmp_path):
     """Make a stand of some kind; the first of its words is the one that it has for the token."""
     made = []
 
@@ -42,13 +42,13 @@ def new(tmp_path):
 
 
 @pytest.fixture
-def stand(new):
-    return new()
+def stand(make_stand):
+    return make_stand()
 
 
 @pytest.fixture
-def job(new):
-    return as_job(new(is_app=True))
+def job(make_stand):
+    return as_job(make_stand(is_app=True))
 
 
 def as_job(stand):
@@ -57,104 +57,104 @@ def as_job(stand):
     return stand
 
 
-def wanted(*workflows):
+def build_proposal(*workflows):
     return replace(proposal(), attributes=RequestAttributes(workflows=workflows or (CI,)))
 
 
 def propose(stand, *workflows):
     forge = stand.forge()
     forge.push(BRANCH, proposal().changes, proposal().commit_message, None)
-    return forge.open(wanted(*workflows)).notes
+    return forge.open(build_proposal(*workflows)).notes
 
 
-def started(stand):
+def list_runs(stand):
     return [(run.workflow, run.branch, run.commit) for run in stand.repository.runs]
 
 
-def asked(stand):
+def list_action_requests(stand):
     return [line for line in stand.server.lines if "/actions/" in line]
 
 
-def test_they_start_on_the_branch_before_there_is_a_request_whose_mark_then_names_the_commit(stand):
+def test_workflows_start_before_request_and_mark_names_commit(stand):
     assert propose(stand, CI, LINT) == ()
     head = stand.branches()[BRANCH]
-    assert started(stand) == [(CI, BRANCH, head), (LINT, BRANCH, head)]
+    assert list_runs(stand) == [(CI, BRANCH, head), (LINT, BRANCH, head)]
     assert parse_mark(open_one(stand).body).started_commit == shorten_commit(head)
     writes = [line.rpartition("/")[2] for line in stand.writes][-3:]
     assert writes == ["dispatches", "dispatches", "pulls"]
 
 
-def test_without_any_nothing_is_asked(stand):
+def test_proposal_without_workflows_needs_no_action_requests(stand):
     stand.forge().push(BRANCH, proposal().changes, proposal().commit_message, None)
     stand.forge().open(proposal())
-    assert asked(stand) == []
+    assert list_action_requests(stand) == []
 
 
-def test_a_commit_that_this_run_made_is_not_looked_for(stand):
+def test_runs_of_new_commit_are_not_looked_up(stand):
     propose(stand)
-    assert len(asked(stand)) == 1
+    assert len(list_action_requests(stand)) == 1
 
 
-def test_what_ran_already_is_not_started_again_whoever_started_it(stand):
+def test_existing_run_prevents_start(stand):
     push(stand)
     head = stand.branches()[BRANCH]
     stand.repository.runs.append(Run(1, CI, "pull_request", BRANCH, head))
     forge = stand.forge()
     forge.list_requests("basebump/", frozenset({BRANCH}))
-    assert forge.open(wanted(CI, LINT)).notes == ()
-    assert [workflow for workflow, *_ in started(stand)] == [CI, LINT]
+    assert forge.open(build_proposal(CI, LINT)).notes == ()
+    assert [workflow for workflow, *_ in list_runs(stand)] == [CI, LINT]
     assert parse_mark(open_one(stand).body).started_commit == shorten_commit(head)
 
 
-def test_a_newer_commit_has_them_started_again(stand):
+def test_new_commit_starts_workflows_again(stand):
     propose(stand)
     seen, forge = open_one(stand), stand.forge()
     forge.push(BRANCH, NEWER_CHANGES, message_of("3" * 16), seen.head)
     assert forge.update_request(seen, "Other", seen.body, RequestAttributes(workflows=(CI,))) == ()
     head = stand.branches()[BRANCH]
-    assert [commit for _, _, commit in started(stand)] == [seen.head, head]
+    assert [commit for _, _, commit in list_runs(stand)] == [seen.head, head]
     assert parse_mark(open_one(stand).body).started_commit == shorten_commit(head)
 
 
-def test_other_words_for_the_same_commit_start_nothing(stand):
+def test_text_update_starts_no_workflow(stand):
     propose(stand)
     seen = open_one(stand)
     stand.forge().update_request(seen, "Other", seen.body, RequestAttributes(workflows=(CI,)))
-    assert len(started(stand)) == 1
+    assert len(list_runs(stand)) == 1
 
 
 @pytest.mark.parametrize(
     ("workflow", "why"),
     [("nothing.yml", "it does not exist"), ("release.yml", "does not have 'workflow_dispatch' trigger")],
 )
-def test_one_that_cannot_be_started_is_a_note_and_said_first_and_costs_no_other(stand, workflow, why):
+def test_unstartable_workflow_is_a_note_and_does_not_affect_others(stand, workflow, why):
     (note,) = propose(stand, workflow, CI)
     assert note.startswith(f"The workflow `{workflow}` could not be started")
     assert why in note
-    assert [each for each, *_ in started(stand)] == [CI]
+    assert [each for each, *_ in list_runs(stand)] == [CI]
     seen = open_one(stand)
     assert re.match(rf"> \*\*.*:\*\* `{workflow}` ", seen.body)
     assert parse_mark(seen.body).started_commit == shorten_commit(seen.head)
 
 
-def test_a_token_that_may_not_is_told_what_it_lacks(stand):
+def test_missing_actions_permission_is_a_note(stand):
     stand.token.can_dispatch = False
     (note,) = propose(stand)
     assert "`actions: write`" in note
     assert open_one(stand).body.startswith("> **CI ")
 
 
-def test_once_it_can_be_started_the_sentence_goes_with_the_next_words(stand):
+def test_warning_disappears_when_workflow_can_be_started(stand):
     stand.token.can_dispatch = False
     propose(stand)
     stand.token.can_dispatch = True
     seen = open_one(stand)
     assert stand.forge().update_request(seen, "Other", proposal().body, RequestAttributes(workflows=(CI,))) == ()
     assert "CI has not run" not in open_one(stand).body
-    assert len(started(stand)) == 1
+    assert len(list_runs(stand)) == 1
 
 
-def test_what_failed_for_now_is_a_note_and_for_the_next_run_to_try_again(stand):
+def test_temporary_failure_is_a_note_and_retried_by_next_run(stand):
     stand.server.fail("POST .*/dispatches", stand.server.problem(502, "Bad gateway"), times=1)
     (note,) = propose(stand)
     assert "could not be started" in note
@@ -162,24 +162,24 @@ def test_what_failed_for_now_is_a_note_and_for_the_next_run_to_try_again(stand):
     assert parse_mark(seen.body).started_commit is None
     assert "CI has not run" not in seen.body
     assert stand.forge().update_request(seen, seen.title, seen.body, RequestAttributes(workflows=(CI,))) == ()
-    assert len(started(stand)) == 1
+    assert len(list_runs(stand)) == 1
 
 
-def test_an_app_starts_them_where_its_installation_may_and_is_told_else(new):
-    stand = new(GitHubAppStand)
+def test_app_starts_workflows_only_with_actions_permission(make_stand):
+    stand = make_stand(GitHubAppStand)
     (note,) = propose(stand)
     assert "`actions: write`" in note
-    assert started(stand) == []
+    assert list_runs(stand) == []
     stand.installation.permissions |= {"actions": "write"}
     seen = open_one(stand)
     assert stand.forge().update_request(seen, "Other", proposal().body, RequestAttributes(workflows=(CI,))) == ()
-    assert len(started(stand)) == 1
+    assert len(list_runs(stand)) == 1
 
 
 # ---- where nothing starts them -----------------------------------------------------------------------------------
 
 
-def test_what_a_job_opens_says_first_that_nothing_starts_by_itself_and_how_it_does(job):
+def test_request_of_job_begins_with_ci_warning(job):
     assert propose_plainly(job) == ()
     body = open_one(job).body
     assert body.startswith(f"> **{NOT_BY_ITSELF}:**")
@@ -192,25 +192,25 @@ def propose_plainly(stand):
     return forge.open(proposal()).notes
 
 
-def test_what_a_job_starts_says_nothing_of_it(job):
+def test_request_of_job_with_started_workflow_has_no_warning(job):
     propose(job)
     assert NOT_BY_ITSELF not in open_one(job).body
 
 
 @pytest.mark.parametrize("kind", ["user", "app", "key"])
-def test_tokens_of_others_start_workflows_by_themselves(new, kind):
-    stand = new(GitHubAppStand) if kind == "key" else new(is_app=kind == "app")
+def test_requests_of_other_tokens_have_no_warning(make_stand, kind):
+    stand = make_stand(GitHubAppStand) if kind == "key" else make_stand(is_app=kind == "app")
     propose_plainly(stand)
     assert NOT_BY_ITSELF not in open_one(stand).body
 
 
-def test_a_server_without_graphql_does_not_say_whose_token_it_is(new):
-    stand = as_job(new(is_app=True, graphql=GraphQL.NONE))
+def test_request_has_no_warning_when_token_owner_is_unknown(make_stand):
+    stand = as_job(make_stand(is_app=True, graphql=GraphQL.NONE))
     propose_plainly(stand)
     assert NOT_BY_ITSELF not in open_one(stand).body
 
 
-def test_it_is_asked_once_in_a_run_and_only_by_who_pushes(job):
+def test_token_owner_is_read_once_and_only_for_pushes(job):
     fleet = job.fleet()
     (repository,) = fleet.list_repositories(frozenset())
     for branch in (BRANCH, OTHER):
@@ -221,7 +221,7 @@ def test_it_is_asked_once_in_a_run_and_only_by_who_pushes(job):
     assert len(asked) == 1
 
 
-def test_words_alone_say_nothing_of_it(job):
+def test_text_update_keeps_warning_unchanged(job):
     propose_plainly(job)
     seen = open_one(job)
     assert job.forge().update_request(seen, seen.title, seen.body) == ()

@@ -20,7 +20,7 @@ from bot.model.vocabulary import FailureStage
 # Which repositories there are
 
 
-def test_repositories_are_the_folders_that_git_made_bare_ones_without_their_ending(root):
+def test_repositories_are_git_folders_named_without_git_suffix(root):
     bare = Git.create(root / "bare.git", {"a": "1"})
     plain = Git.create(root / "plain", {"a": "2"}, bare=False)
     Git(root).run("init", "--quiet")
@@ -32,7 +32,7 @@ def test_repositories_are_the_folders_that_git_made_bare_ones_without_their_endi
     ]
 
 
-def test_a_bare_repository_beside_a_folder_of_its_name_keeps_its_ending(root):
+def test_bare_repository_keeps_suffix_next_to_folder_of_same_name(root):
     bare, plain = Git.create(root / "x.git", {"a": "1"}), Git.create(root / "x", {"a": "2"}, bare=False)
     assert {each.name: each.commit for each in repositories_of(root)} == {
         "x.git": bare.head("main"),
@@ -40,7 +40,7 @@ def test_a_bare_repository_beside_a_folder_of_its_name_keeps_its_ending(root):
     }
 
 
-def test_links_and_linked_worktrees_are_not_found_a_second_time(root):
+def test_links_and_worktrees_are_not_listed_again(root):
     git = Git.create(root / "acme", {"a": "1"}, bare=False)
     git.run("worktree", "add", "--quiet", "-b", "feature", str(root / "feature"))
     (root / "link").symlink_to(root / "acme")
@@ -48,20 +48,20 @@ def test_links_and_linked_worktrees_are_not_found_a_second_time(root):
     assert [each.base_branch for each in repositories_of(root, "feature")] == ["feature"]
 
 
-def test_named_repositories_are_the_only_ones_and_keep_their_order(root):
+def test_named_repositories_are_listed_in_configured_order(root):
     for name in ("a", "b", "c"):
         Git.create(root / f"{name}.git", {"a": name})
     assert [each.name for each in repositories_of(root, "c", "a")] == ["c", "a"]
     assert [each.name for each in repositories_of(root, "c", "a", only={"a", "b"})] == ["a"]
 
 
-def test_repositories_may_lie_deeper_when_they_are_named(root):
+def test_named_repository_can_be_in_subfolder(root):
     Git.create(root / "team" / "acme.git", {"a": "1"})
     assert [each.base_branch for each in repositories_of(root, "team/acme")] == ["main"]
 
 
 @pytest.mark.parametrize("name", ["..", "../outside", "a/../../outside", "/etc", "", ".", "a\0b"])
-def test_a_name_cannot_leave_the_folder(root, name):
+def test_name_cannot_leave_folder(root, name):
     Git.create(root.parent / "outside", {"a": "1"}, bare=False)
     Git.create(root / "a", {"a": "1"}, bare=False)
     (failed,) = repositories_of(root, name)
@@ -69,7 +69,7 @@ def test_a_name_cannot_leave_the_folder(root, name):
     assert "repository name" in failed.error
 
 
-def test_a_link_cannot_leave_the_folder(root):
+def test_link_cannot_leave_folder(root):
     Git.create(root.parent / "outside", {"a": "1"}, bare=False)
     root.mkdir()
     (root / "acme").symlink_to(root.parent / "outside")
@@ -77,14 +77,14 @@ def test_a_link_cannot_leave_the_folder(root):
     assert " link " in failed.error
 
 
-def test_a_worktree_cannot_lead_to_a_repository_outside_of_the_folder(root):
+def test_worktree_of_outside_repository_is_refused(root):
     outside = Git.create(root.parent / "outside", {"a": "1"}, bare=False)
     outside.run("worktree", "add", "--quiet", "-b", "feature", str(root / "acme"))
     (failed,) = repositories_of(root, "acme")
     assert "outside of" in failed.error
 
 
-def test_one_that_is_missing_or_no_repository_is_a_failure_and_the_rest_goes_on(root):
+def test_missing_repository_does_not_affect_others(root):
     Git.create(root, {"a": "0"}, bare=False)  # a repository around them is none of theirs
     Git.create(root / "acme.git", {"a": "1"})
     (root / "notes").mkdir()
@@ -95,20 +95,20 @@ def test_one_that_is_missing_or_no_repository_is_a_failure_and_the_rest_goes_on(
     assert found.name == "acme"
 
 
-def test_a_folder_that_is_missing_is_one_failure(root):
+def test_missing_folder_is_one_failure(root):
     (failed,) = repositories_of(root)
     assert (failed.subject, failed.stage) == (str(root), FailureStage.SURVEY)
     assert "No such file" in failed.error
 
 
-def test_a_folder_without_repositories_is_one_failure(root):
+def test_folder_without_repositories_is_one_failure(root):
     Git.create(root / "too" / "deep", {"a": "1"}, bare=False)
     (failed,) = repositories_of(root)
     assert "no git repository" in failed.error
 
 
 @pytest.mark.parametrize("is_bare", [True, False])
-def test_a_folder_that_is_a_repository_itself_is_told_how_to_name_it(root, is_bare):
+def test_folder_that_is_a_repository_has_hint(root, is_bare):
     Git.create(root / "acme", {"a": "1"}, bare=is_bare)
     (failed,) = repositories_of(root / "acme")
     assert re.search(f"`url` .*{root}.*`repositories` to \\[acme\\]", failed.error)
@@ -116,21 +116,21 @@ def test_a_folder_that_is_a_repository_itself_is_told_how_to_name_it(root, is_ba
 
 
 @pytest.mark.parametrize("name", ["loop", "x" * 300])
-def test_a_name_that_the_file_system_refuses_is_a_failure(root, name):
+def test_name_refused_by_file_system_is_failure(root, name):
     root.mkdir()
     (root / "loop.git").symlink_to(root / "loop.git")
     (failed,) = repositories_of(root, name)
     assert "correct the name" in failed.error
 
 
-def test_without_git_every_repository_is_a_failure(root, monkeypatch):
+def test_missing_git_is_failure(root, monkeypatch):
     Git.create(root / "acme.git", {"a": "1"})
     monkeypatch.setenv("PATH", str(root))
     (failed,) = repositories_of(root)
     assert "git" in failed.error
 
 
-def test_an_empty_or_detached_repository_has_no_base_branch(root):
+def test_empty_or_detached_repository_has_no_base_branch(root):
     Git.create(root / "empty.git")
     detached = Git.create(root / "detached", {"a": "1"}, bare=False)
     detached.run("checkout", "--quiet", "--detach")
@@ -144,7 +144,7 @@ def test_an_empty_or_detached_repository_has_no_base_branch(root):
 
 
 @pytest.mark.parametrize("is_packed", [True, False])
-def test_a_branch_whose_commit_is_lost_is_a_failure_and_not_a_repository_without_a_branch(root, is_packed):
+def test_branch_with_lost_commit_is_failure(root, is_packed):
     git = Git.create(root / "acme.git", {"a": "1"})
     if is_packed:
         git.run("pack-refs", "--all")
@@ -154,14 +154,14 @@ def test_a_branch_whose_commit_is_lost_is_a_failure_and_not_a_repository_without
     assert "`git fsck`" in failed.error
 
 
-def test_a_head_that_names_no_branch_is_no_base_branch(root):
+def test_head_outside_branches_is_not_a_base_branch(root):
     git = Git.create(root / "acme.git", {"a": "1"})
     git.run("update-ref", "refs/remotes/origin/main", "main")
     git.run("symbolic-ref", "HEAD", "refs/remotes/origin/main")
     assert repositories_of(root) == [GitRepository("local", "acme", None, None, is_public=False)]
 
 
-def test_the_base_branch_is_what_head_names_whatever_it_is_called(root):
+def test_base_branch_is_target_of_head(root):
     git = Git.create(root / "acme.git", {"a": "1"})
     git.commit("release/1.0", {"a": "2"})
     git.run("symbolic-ref", "HEAD", "refs/heads/release/1.0")
@@ -170,14 +170,14 @@ def test_the_base_branch_is_what_head_names_whatever_it_is_called(root):
     ]
 
 
-def test_a_proposal_of_ours_is_no_base_branch(root, git):
+def test_own_proposal_is_not_a_base_branch(root, git):
     propose(git)
     git.run("symbolic-ref", "HEAD", HEAD_REF)
     (failed,) = repositories_of(root)
     assert "switch to" in failed.error
 
 
-def test_somebody_elses_repository_is_refused_with_what_to_do(root, git, git_first):
+def test_repository_of_other_user_is_refused_with_hint(root, git, git_first):
     git_first("export GIT_TEST_ASSUME_DIFFERENT_OWNER=1")
     (failed,) = repositories_of(root)
     assert f"`git config --global --add safe.directory {git.directory}`" in failed.error
@@ -186,7 +186,7 @@ def test_somebody_elses_repository_is_refused_with_what_to_do(root, git, git_fir
     assert repository.base_branch == "main"
 
 
-def test_what_to_do_about_somebody_elses_repository_can_be_pasted_into_a_shell(root, git_first):
+def test_hint_for_repository_of_other_user_is_valid_shell(root, git_first):
     git = Git.create(root / "our acme", {"a": "1"})
     git_first("export GIT_TEST_ASSUME_DIFFERENT_OWNER=1")
     (failed,) = repositories_of(root)
@@ -197,7 +197,7 @@ def test_what_to_do_about_somebody_elses_repository_can_be_pasted_into_a_shell(r
 # Trees
 
 
-def test_files_are_read_as_they_are_stored(root):
+def test_files_are_read_without_conversion(root):
     crlf = {".gitattributes": "* text eol=crlf\n*.txt filter=shout\n", "Dockerfile": OLD, "a.txt": "quiet\n"}
     git = Git.create(root / "acme.git", crlf)
     git.run("config", "filter.shout.smudge", "tr a-z A-Z")
@@ -213,7 +213,7 @@ def test_files_are_read_as_they_are_stored(root):
     assert git.files(BRANCH)["Dockerfile"].content == b"FROM x\r\nRUN\n"
 
 
-def test_a_path_that_is_not_utf8_is_read_and_written(root, git):
+def test_path_outside_utf8_is_read_and_written(root, git):
     blob = git.run("hash-object", "-w", "--stdin", stdin=OLD).strip()
     listing = b"100644 blob " + blob + b"\tgr\xf6\xdfe\0"
     tree = git.run("mktree", "-z", stdin=listing).decode().strip()
@@ -227,7 +227,7 @@ def test_a_path_that_is_not_utf8_is_read_and_written(root, git):
     assert git.files(BRANCH)[entry.path].content == NEW
 
 
-def test_a_tree_that_cannot_be_read_is_an_error(root, git):
+def test_unreadable_tree_is_error(root, git):
     gone = GitRepository("local", "acme", "main", "5" * 40, is_public=False)
     with pytest.raises(TreeError):
         list(LocalFleet(root).open_tree(gone).list_entries())
@@ -267,7 +267,7 @@ def test_hooks_do_not_run(git, tmp_path):
         ("transfer.fsckObjects", "true"),
     ],
 )
-def test_what_people_configure_changes_nothing(git, key, value):
+def test_user_git_config_has_no_effect(git, key, value):
     common = git.directory / git.run("rev-parse", "--git-common-dir").decode().strip()
     before = {entry.name for entry in common.iterdir()}
     subprocess.run(["git", "config", "--global", key, value], check=True)
@@ -278,13 +278,13 @@ def test_what_people_configure_changes_nothing(git, key, value):
     assert [each.intent for each in look(git)] == [INTENT]
 
 
-def test_a_replaced_commit_is_not_what_the_branch_points_to(git):
+def test_git_replacements_are_ignored(git):
     head = propose(git)
     git.run("replace", head, git.make_commit([git.head("main")], {"a": "1"}, "A person's work"))
     assert [each.intent for each in look(git)] == [INTENT]
 
 
-def test_a_partial_clone_fetches_nothing_behind_our_back(root, tmp_path):
+def test_partial_clone_fetches_no_objects(root, tmp_path):
     whole = Git.create(tmp_path / "whole.git", {"Dockerfile": OLD})
     whole.run("config", "uploadpack.allowFilter", "true")
     whole.run("clone", "--quiet", "--bare", "--filter=blob:none", f"file://{whole.directory}", str(root / "acme.git"))
@@ -296,7 +296,7 @@ def test_a_partial_clone_fetches_nothing_behind_our_back(root, tmp_path):
     assert [entry.path for entry in fleet.open_tree(repository).list_entries()] == ["Dockerfile"]
 
 
-def test_gits_variables_are_not_inherited(git, tmp_path, monkeypatch):
+def test_git_variables_are_not_inherited(git, tmp_path, monkeypatch):
     elsewhere = Git.create(tmp_path / "elsewhere.git", {"a": "1"})
     monkeypatch.setenv("GIT_DIR", str(elsewhere.directory))
     monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "index"))
@@ -306,7 +306,7 @@ def test_gits_variables_are_not_inherited(git, tmp_path, monkeypatch):
     assert list(elsewhere.branches()) == ["main"]
 
 
-def test_a_checkout_stays_as_its_person_left_it(root):
+def test_working_tree_is_not_changed(root):
     git = Git.create(root / "acme", {"Dockerfile": OLD, "a": "1"}, bare=False)
     (git.directory / "a").write_text("2")
     git.run("add", "a")

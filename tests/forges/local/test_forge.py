@@ -33,7 +33,7 @@ from bot.model.source import FileChange, FilePath
 # Whose commit it is
 
 
-def test_our_commits_are_made_by_the_bot_and_nobody_signs_them(git):
+def test_own_commits_have_bot_identity_and_no_signature(git):
     git.run("config", "commit.gpgSign", "true")
     git.run("config", "user.name", "Somebody")
     before = datetime.now(UTC).replace(microsecond=0)
@@ -50,7 +50,7 @@ def test_our_commits_are_made_by_the_bot_and_nobody_signs_them(git):
 
 
 @pytest.mark.parametrize("which", ["author", "committer"])
-def test_a_commit_is_ours_only_if_author_and_committer_are_the_bot(git, which):
+def test_commit_is_own_when_author_and_committer_are_bot(git, which):
     bot, ada = Person(BOT_IDENTITY.name, BOT_IDENTITY.email), Person("Ada", "ada@example.org")
     people = {"author": ada, "who": bot} if which == "author" else {"author": bot, "who": ada}
     commit = git.make_commit([git.head("main")], {"Dockerfile": NEW}, MESSAGE, **people)
@@ -58,14 +58,14 @@ def test_a_commit_is_ours_only_if_author_and_committer_are_the_bot(git, which):
     assert [each.intent for each in look(git)] == [None]
 
 
-def test_a_merge_is_never_ours(git):
+def test_merge_commit_is_foreign(git):
     bot = Person(BOT_IDENTITY.name, BOT_IDENTITY.email)
     base, side = git.head("main"), git.commit("side", {"a": "1"})
     git.run("update-ref", HEAD_REF, git.make_commit([base, side], {"Dockerfile": NEW}, MESSAGE, who=bot))
     assert [each.intent for each in look(git)] == [None]
 
 
-def test_a_commit_from_outside_of_time_does_not_stop_us(git):
+def test_commit_with_invalid_date_is_listed(git):
     tree = git.run("rev-parse", "main^{tree}").decode().strip()
     ada = "Ada <ada@example.org> 99999999999999 +0000"
     content = f"tree {tree}\nparent {git.head('main')}\nauthor {ada}\ncommitter {ada}\n\n{MESSAGE}"
@@ -78,7 +78,7 @@ def test_a_commit_from_outside_of_time_does_not_stop_us(git):
 # What is stored
 
 
-def test_a_proposal_is_a_branch_and_a_blob_of_json_and_nothing_else(git):
+def test_proposal_consists_of_branch_and_json_blob(git):
     before = git.refs()
     head = propose(git)
     after = git.refs()
@@ -90,7 +90,7 @@ def test_a_proposal_is_a_branch_and_a_blob_of_json_and_nothing_else(git):
     }
 
 
-def test_all_of_it_survives_packing_and_pruning(git):
+def test_proposal_survives_packing_and_pruning(git):
     propose(git)
     (before,) = look(git)
     forge_of(git).add_comment(before, "Hands off.")
@@ -102,7 +102,7 @@ def test_all_of_it_survives_packing_and_pruning(git):
     assert [each.state for each in look(git)] == [RequestState.CLOSED]
 
 
-def test_it_works_where_objects_are_named_by_sha256(root):
+def test_sha256_repository_is_supported(root):
     git = Git(root / "acme.git")
     git.directory.mkdir(parents=True)
     git.run("init", "--quiet", "--bare", "--initial-branch=main", "--object-format=sha256")
@@ -114,7 +114,7 @@ def test_it_works_where_objects_are_named_by_sha256(root):
     assert list(git.branches()) == ["main"]
 
 
-def test_looking_writes_nothing_not_even_objects(git):
+def test_list_requests_writes_no_objects(git):
     propose(git)
     git.commit("main", {"Dockerfile": "FROM python:3.13\n", "b": "1"})
     before = git.run("count-objects", "-v"), git.refs()
@@ -124,13 +124,13 @@ def test_looking_writes_nothing_not_even_objects(git):
 
 
 @pytest.mark.parametrize("name", ["basebump", BRANCH + "/x"])
-def test_a_branch_that_is_in_the_way_is_named_with_what_to_do(git, name):
+def test_conflicting_branch_name_is_refused_with_hint(git, name):
     git.run("update-ref", f"refs/heads/{name}", "main")
     with pytest.raises(ForgeError, match="`branch_prefix`"):
         forge_of(git).push(BRANCH, CHANGES, MESSAGE, None)
 
 
-def test_closing_moves_both_refs_or_none(git):
+def test_close_is_atomic(git):
     head = propose(git)
     (seen,) = look(git)
     forge_of(git).add_comment(seen, "Hands off.")
@@ -146,7 +146,7 @@ def test_closing_moves_both_refs_or_none(git):
     assert json.loads(git.run("cat-file", "blob", PROPOSAL_REF))["state"] == "closed"
 
 
-def test_a_branch_that_a_person_moved_is_not_closed(git):
+def test_moved_branch_is_not_closed(git):
     propose(git)
     (seen,) = look(git)
     head = git.commit(BRANCH, {"a": "1"})
@@ -156,7 +156,7 @@ def test_a_branch_that_a_person_moved_is_not_closed(git):
     assert json.loads(git.run("cat-file", "blob", PROPOSAL_REF))["state"] == "open"
 
 
-def test_dropping_a_merged_branch_takes_what_was_told_with_it_and_keeps_that_it_was_merged(git):
+def test_deleted_merged_branch_loses_comments_and_stays_merged(git):
     propose(git)
     (seen,) = look(git)
     forge_of(git).add_comment(seen, "Hands off.")
@@ -191,7 +191,7 @@ def _blob(git, content):
     ],
     ids=["empty", "bytes", "list", "no-state", "state", "title", "deep", "large", "tree"],
 )
-def test_a_ref_that_holds_no_proposal_costs_no_other_and_is_not_overwritten(git, content):
+def test_malformed_proposal_ref_does_not_affect_others_and_is_kept(git, content):
     propose(git, OTHER)
     oid = _blob(git, content) if content is not None else git.run("rev-parse", "main^{tree}").decode().strip()
     git.run("update-ref", PROPOSAL_REF, oid)
@@ -206,7 +206,7 @@ def test_a_ref_that_holds_no_proposal_costs_no_other_and_is_not_overwritten(git,
     assert git.head(BRANCH) is None
 
 
-def test_a_symbolic_branch_is_a_persons_and_never_followed(git):
+def test_symbolic_branch_is_foreign_and_not_followed(git):
     ours = propose(git, OTHER)
     git.run("symbolic-ref", HEAD_REF, f"refs/heads/{OTHER}")
     (seen,) = look(git)
@@ -215,7 +215,7 @@ def test_a_symbolic_branch_is_a_persons_and_never_followed(git):
     assert (git.head(BRANCH), git.head(OTHER)) == (moved, ours)
 
 
-def test_a_base_without_a_common_past_is_a_conflict(git):
+def test_base_without_common_history_is_a_conflict(git):
     propose(git)
     git.run("update-ref", "refs/heads/main", git.make_commit([], {"Dockerfile": OLD}, "A new start"))
     (seen,) = look(git)
@@ -224,7 +224,7 @@ def test_a_base_without_a_common_past_is_a_conflict(git):
 
 @pytest.mark.parametrize("verb", ["push", "open", "update_request", "close", "add_comment", "delete_branch"])
 @pytest.mark.parametrize("moved", [HEAD_REF, PROPOSAL_REF])
-def test_what_a_person_does_in_the_last_moment_is_not_overwritten(git, git_first, verb, moved):
+def test_concurrent_change_is_not_overwritten(git, git_first, verb, moved):
     propose(git)
     (seen,) = look(git)
     theirs = git.make_commit([seen.head], {"a": "1"}, "A person's work") if moved == HEAD_REF else _blob(git, b"theirs")
@@ -249,7 +249,7 @@ def test_what_a_person_does_in_the_last_moment_is_not_overwritten(git, git_first
 
 
 @pytest.mark.parametrize("verb", ["update_request", "close", "add_comment"])
-def test_what_is_not_open_takes_no_word(git, verb):
+def test_ended_request_refuses_writes(git, verb):
     propose(git)
     (seen,) = look(git)
     LocalFleet(git.directory.parent).decline_proposal("acme", BRANCH)
@@ -262,7 +262,7 @@ def test_what_is_not_open_takes_no_word(git, verb):
         writes[verb]()
 
 
-def test_a_message_that_no_encoding_has_is_refused(git):
+def test_unencodable_message_is_refused(git):
     with pytest.raises(ForgeError, match="cannot encode"):
         forge_of(git).push(BRANCH, CHANGES, "Update \ud800", None)
     assert git.head(BRANCH) is None
@@ -274,13 +274,13 @@ def test_a_message_that_no_encoding_has_is_refused(git):
 @pytest.fixture
 def worktree(git, tmp_path):
     propose(git)
-    place = tmp_path / "worktree"
-    git.run("worktree", "add", "--quiet", str(place), BRANCH)
-    return place
+    folder = tmp_path / "worktree"
+    git.run("worktree", "add", "--quiet", str(folder), BRANCH)
+    return folder
 
 
 @pytest.mark.parametrize("verb", ["push", "close", "delete_branch"])
-def test_a_branch_that_is_checked_out_somewhere_is_not_moved(git, worktree, verb):
+def test_checked_out_branch_is_not_moved(git, worktree, verb):
     (seen,) = look(git)
     writes = {
         "push": lambda: forge_of(git).push(BRANCH, CHANGES, MESSAGE, seen.head),
@@ -292,7 +292,7 @@ def test_a_branch_that_is_checked_out_somewhere_is_not_moved(git, worktree, verb
     assert look(git) == [seen]
 
 
-def test_the_base_branch_is_never_ours_to_move(git):
+def test_base_branch_is_not_moved(git):
     with pytest.raises(ForgeError, match="base branch"):
         forge_of(git).push("main", CHANGES, MESSAGE, git.head("main"))
     assert git.files("main")["Dockerfile"].content == OLD
