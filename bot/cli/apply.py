@@ -13,7 +13,7 @@ from bot.cli.outputs import FORMATS, ExportTarget, write_result
 from bot.cli.run import FleetAnswers, render_run_report
 from bot.cli.screen import render_run_for_screen
 from bot.cli.terminal import LogMode, create_progress, log_end
-from bot.core.durations import parse_duration
+from bot.model.config_types.times import parse_age
 from bot.model.errors import UsageError
 from bot.model.fleet_plan import MAX_PLAN_AGE, FleetPlan
 from bot.model.report import RunReport
@@ -27,7 +27,7 @@ def _parse_age(_context: click.Context, _option: click.Parameter, text: str | No
     if text is None:
         return MAX_PLAN_AGE
     try:
-        return parse_duration(text)
+        return parse_age(text)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 

@@ -18,8 +18,8 @@ from bot.cli.messages import render_error, write_message
 from bot.cli.outputs import ExportTarget, write_result
 from bot.cli.presentation import is_quiet
 from bot.cli.terminal import create_progress
-from bot.core.durations import parse_duration
 from bot.model.check import CheckReport
+from bot.model.config_types.times import parse_age
 from bot.model.errors import UsageError
 from bot.model.vocabulary import ExitCode
 from bot.pipeline.check import check_tree
@@ -33,7 +33,7 @@ CHECK_FORMATS = ("text", "json", "sarif", "junit", "github", "codequality")
 
 def _parse_age(_context: click.Context, _option: click.Parameter, text: str | None) -> timedelta | None:
     try:
-        return parse_duration(text) if text is not None else None
+        return parse_age(text) if text is not None else None
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 

@@ -13,9 +13,9 @@ from bot.cli.export_files import check_writable
 from bot.cli.messages import write_message, write_note
 from bot.cli.outputs import render_page, show
 from bot.cli.patch_report import FORMATS, load_patch_report, render_patch_report
-from bot.core.durations import parse_duration
 from bot.core.markdown import make_console_line
 from bot.core.notes import MAX_NOTE_LENGTH
+from bot.model.config_types.times import parse_age
 from bot.model.errors import UsageError
 from bot.model.vocabulary import ExitCode
 from bot.reports.page.run_facts import DocumentError, RunFacts, merge_runs, read_document
@@ -35,7 +35,7 @@ def _parse_page_file(_context: click.Context, _option: click.Parameter, text: st
 
 def _parse_period(_context: click.Context, _option: click.Parameter, text: str | None) -> timedelta | None:
     try:
-        return parse_duration(text) if text is not None else None
+        return parse_age(text) if text is not None else None
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bot.model.config_types.addresses import is_loopback
 from bot.serve.http import Handler, Request, Response
-from bot.settings.loopback import is_loopback
 from bot.settings.serve_settings import ServeSettings
 
 _FORBIDDEN = 403

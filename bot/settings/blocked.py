@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, Literal
@@ -11,10 +10,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from bot.core.markdown import make_one_line
 from bot.model.blocklist import Block, BlockedBuilds, BlockedDigest, BlocklistEntry
+from bot.model.config_types import addresses, texts
+from bot.model.config_types.markers import match_pattern
 from bot.model.errors import ConfigProblem, InvalidReferenceError
 from bot.model.image_name import Digest, ImageName
-from bot.settings import address_fields, fields
-from bot.settings.patterns import TextPattern
 from bot.settings.section import ConfigSection
 
 MAX_ENTRIES = 2000
@@ -22,7 +21,7 @@ MAX_ENTRIES = 2000
 MAX_REASON = 200
 """The maximum number of characters of a reason. Titles, tables and messages show it in one line."""
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+_DIGEST = r"sha256:[0-9a-f]{64}"
 _NO_TIME = "is not a time; hint: write a day as 2027-01-31, or a time as 2027-01-31T12:00:00Z"
 _LIST_KEYS = ("path", "url", "oci")
 _KINDS = ("digest", "built", *_LIST_KEYS)
@@ -30,7 +29,7 @@ _LAST_MOMENT = time(23, 59, 59, 999999)
 
 
 def _validate_reason(value: str) -> str:
-    if len(fields.require_text(value)) > MAX_REASON:
+    if len(texts.require_text(value)) > MAX_REASON:
         raise ValueError(f"must not have more than {MAX_REASON} characters; hint: put the details on the linked page")
     if make_one_line(value, MAX_REASON) != value:
         raise ValueError("must be one line of printable text, without white space at its ends")
@@ -62,7 +61,7 @@ def _parse_time(value: object) -> object:
 
 
 DigestText = Annotated[
-    str, TextPattern(_DIGEST, "digest", "is not a digest; hint: write `sha256:` and 64 lower-case hexadecimal digits")
+    str, match_pattern(_DIGEST, "digest", "is not a digest; hint: write `sha256:` and 64 lower-case hexadecimal digits")
 ]
 ReasonText = Annotated[str, AfterValidator(_validate_reason)]
 ArtifactReference = Annotated[str, AfterValidator(_validate_artifact)]
@@ -85,13 +84,13 @@ class BlockedImageEntry(ConfigSection):
 
     digest: DigestText | None = None
     """The digest of an index or of the image of one platform. An index is also blocked if one of its images is."""
-    image: fields.ImageGlob | None = None
+    image: texts.ImageGlob | None = None
     """A glob for canonical repositories. Required with `built`. Default: the digest is blocked in all repositories."""
     built: BuiltRange | None = None
     """The build times of the blocked images of the repositories in `image`."""
     reason: ReasonText | None = None
     """Why the images are blocked, at most 200 characters. Required, except for lists. Proposals show it."""
-    link: address_fields.DownloadUrl | None = None
+    link: addresses.DownloadUrl | None = None
     """The https URL of a page with details. Default: none."""
 
 
@@ -101,9 +100,9 @@ class BlockedEntry(BlockedImageEntry):
     Each entry has exactly one of the keys `digest`, `built`, `path`, `url` and `oci`.
     """
 
-    path: fields.Text | None = None
+    path: texts.Text | None = None
     """A file with blocked images. The path is relative to this config file."""
-    url: address_fields.DownloadUrl | None = None
+    url: addresses.DownloadUrl | None = None
     """The https URL of a file with blocked images. If it cannot be read, nothing is proposed."""
     oci: ArtifactReference | None = None
     """An artifact in a registry whose only layer is a file with blocked images: `host/path:tag`, or with a digest. If

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
+from bot.model.config_types import texts
 from bot.model.errors import ConfigProblem, InvalidReferenceError
 from bot.model.hosts import PUBLIC_HOSTS
 from bot.model.image_name import DOCKER_HUB, ImageName
 from bot.model.own_build import ConfiguredBuild
-from bot.settings import fields
 from bot.settings.document import Document
 from bot.settings.section import ConfigSection
 
@@ -37,7 +37,7 @@ def _validate_image(value: str) -> str:
 
 
 def _validate_dockerfile(value: str) -> str:
-    path = PurePosixPath(fields.require_text(value))
+    path = PurePosixPath(texts.require_text(value))
     if path.is_absolute() or ".." in path.parts or str(path) != value:
         raise ValueError("must be a path from the top of the repository, without `/` or `./` at the beginning")
     return value
@@ -50,7 +50,7 @@ DockerfilePath = Annotated[str, AfterValidator(_validate_dockerfile)]
 class BuildEntry(ConfigSection):
     """The config entry that states which own image is built from a Dockerfile."""
 
-    repository: fields.Text
+    repository: texts.Text
     """The name of the git repository on its forge, such as `acme/web`."""
     dockerfile: DockerfilePath = "Dockerfile"
     """The path of the Dockerfile in the repository."""
@@ -58,7 +58,7 @@ class BuildEntry(ConfigSection):
     """The image that is built, with its registry. With a tag, the tag that every build moves. Without a tag, every
     build has a tag of its own.
     """
-    base_branch: fields.Text | None = None
+    base_branch: texts.Text | None = None
     """The base branch from which the image is built. Default: the only base branch with this Dockerfile. If there are
     several, it is not known which of them is built.
     """

@@ -12,9 +12,10 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from bot.model.cloud_hosts import is_ecr, is_gar
+from bot.model.config_types import addresses
 from bot.model.errors import ConfigProblem
 from bot.model.hosts import is_acr
-from bot.settings import address_fields, age_checks, cache_checks, due_checks, exploited_checks, serve_checks
+from bot.settings import age_checks, cache_checks, due_checks, exploited_checks, serve_checks
 from bot.settings.blocked import check_entries
 from bot.settings.build_entries import check_builds
 from bot.settings.cluster_entries import check_clusters
@@ -200,7 +201,7 @@ def _parse_address(value: object) -> str | None:
     return address
 
 
-_ADDRESS: TypeAdapter[str] = TypeAdapter(address_fields.RegistryAddress)
+_ADDRESS: TypeAdapter[str] = TypeAdapter(addresses.RegistryAddress)
 
 
 def _parse_host(value: object) -> str | None:

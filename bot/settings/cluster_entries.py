@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from pydantic import Field
-
+from bot.model.config_types import addresses, names, texts
+from bot.model.config_types.markers import Length, OneOrMore, OrText, match_pattern
 from bot.model.errors import ConfigProblem
-from bot.settings import address_fields, fields, name_fields
 from bot.settings.cluster_settings import ClusterAuth
-from bot.settings.patterns import TextPattern
-from bot.settings.section import ConfigSection, OneOrMore
+from bot.settings.section import ConfigSection
 
 MAX_CLUSTERS = 100
 """The maximum number of clusters. They are read at the same time, and larger fleets can use several configs."""
 MAX_NAMESPACES = 1000
 """The maximum number of `namespaces`. Each of them takes at least three requests."""
 
-_CLUSTER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
-_NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+_CLUSTER = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
+_NAMESPACE = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 """https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names"""
 
 ClusterName = Annotated[
-    str, TextPattern(_CLUSTER, "name", "must be 1 to 63 letters, digits and `._-`, and begin with a letter or digit")
+    str, match_pattern(_CLUSTER, "name", "must be 1 to 63 letters, digits and `._-`, and begin with a letter or digit")
 ]
 Namespace = Annotated[
-    str, TextPattern(_NAMESPACE, "namespace", "is not a namespace; hint: use lower-case letters, digits and `-`")
+    str, match_pattern(_NAMESPACE, "namespace", "is not a namespace; hint: use lower-case letters, digits and `-`")
 ]
 
 
@@ -40,21 +37,21 @@ class ClusterEntry(ConfigSection):
     """How basebump logs in: with the token or client certificate of a kubeconfig (`kubeconfig`), with the service
     account of its own pod (`in-cluster`), or with Microsoft Entra (`azure`) for Azure Kubernetes Service.
     """
-    kubeconfig: fields.Text | None = None
+    kubeconfig: texts.Text | None = None
     """The path of a kubeconfig, relative to this config file. Programs that it names (`exec`) are never started.
     Default: the files in the variable `KUBECONFIG`, or `~/.kube/config`.
     """
-    context: fields.Text | None = None
+    context: texts.Text | None = None
     """A context of the kubeconfig. Default: its current context."""
-    server: address_fields.ServiceUrl | None = None
+    server: addresses.ServiceUrl | None = None
     """The URL of the API server, instead of a kubeconfig. Requires `token_env` or `auth: azure`."""
-    ca: fields.Text | None = None
+    ca: texts.Text | None = None
     """A file with CA certificates to trust for `server`. The path is relative to this config file."""
-    token_env: name_fields.VariableName | None = None
+    token_env: names.VariableName | None = None
     """The name of the environment variable that holds a token for `server`, such as that of a service account."""
-    namespaces: Annotated[OneOrMore[Namespace], Field(max_length=MAX_NAMESPACES)] | None = None
+    namespaces: Annotated[tuple[Namespace, ...], Length(1, MAX_NAMESPACES), OrText()] | None = None
     """The namespaces to read, each of which needs only a Role. Default: all namespaces, which needs a ClusterRole."""
-    exclude_namespaces: OneOrMore[fields.Glob] | None = None
+    exclude_namespaces: OneOrMore[texts.Glob] | None = None
     """Globs for namespaces whose pods do not count, such as `kube-*`. Default: none."""
 
 

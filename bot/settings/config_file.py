@@ -9,6 +9,7 @@ from typing import assert_never
 
 from pydantic import ValidationError
 
+from bot.model.config_types import addresses
 from bot.model.cost_limits import MAX_REPOSITORY_ITEMS, MAX_REPOSITORY_PROBLEMS
 from bot.model.errors import ConfigError, ConfigProblem
 from bot.model.hosts import PURGING_HOSTS
@@ -16,7 +17,6 @@ from bot.model.limits import ProposalLimits, RolloutOptions
 from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.rules import ConfiguredEndOfLife
 from bot.settings import (
-    address_fields,
     age_checks,
     cluster_entries,
     cluster_settings,
@@ -320,7 +320,7 @@ def _merge_file_globs(entries: tuple[schema.FilesEntry, ...]) -> tuple[tuple[str
 
 def _convert_state(url: str, folder: Path) -> values.StateSettings:
     scheme, _, rest = url.partition("://")
-    return values.StateFile(folder / rest[1:]) if scheme == address_fields.SQLITE else values.StateServer(url)
+    return values.StateFile(folder / rest[1:]) if scheme == addresses.SQLITE else values.StateServer(url)
 
 
 def _convert_serve(config: schema.ConfigFile) -> serve_settings.ServeSettings:
@@ -379,7 +379,7 @@ def _convert_enrichment(section: schema.EnrichmentSection, folder: Path) -> valu
 
 
 def _parse_optional_service(service: str) -> str | None:
-    return None if service == address_fields.NO_SERVICE else service
+    return None if service == addresses.NO_SERVICE else service
 
 
 def _resolve_program(program: str | None, folder: Path) -> str | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from bot.model.config_types.addresses import is_loopback
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
 from bot.model.errors import ConfigError
-from bot.settings.loopback import is_loopback
 from bot.settings.values import Settings
 
 LOAD_ACTION, SECRETS_ACTION, TRUST_ACTION = "load the file", "read its secrets", "read keys and roots"

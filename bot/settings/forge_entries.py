@@ -7,24 +7,26 @@ from typing import Annotated, Literal
 from pydantic import Discriminator
 from pydantic import Tag as Variant
 
-from bot.settings import address_fields, fields, name_fields, values
-from bot.settings.section import ConfigSection, NonEmptyList, OneOrMore, get_variant_by_kind
+from bot.model.config_types import addresses, names, texts
+from bot.model.config_types.markers import NonEmptyList, OneOrMore
+from bot.settings import values
+from bot.settings.section import ConfigSection, get_variant_by_kind
 
 
 class OwnerEntry(ConfigSection):
     """The config entry that selects all or some repositories of one owner."""
 
-    owner: name_fields.Owner
+    owner: names.Owner
     """The name of a user or an organisation."""
-    include: OneOrMore[fields.Glob] | None = None
+    include: OneOrMore[texts.Glob] | None = None
     """Globs for the repository name without the owner. A repository is selected only if at least one glob matches.
     Default: all names match.
     """
-    exclude: OneOrMore[fields.Glob] | None = None
+    exclude: OneOrMore[texts.Glob] | None = None
     """Globs for the repository name without the owner. A repository is not selected if one of the globs matches.
     Default: none.
     """
-    topics: NonEmptyList[name_fields.Topic] | None = None
+    topics: NonEmptyList[names.Topic] | None = None
     """A repository is selected only if it has at least one of these topics. Default: topics do not matter."""
 
 
@@ -33,7 +35,7 @@ def _get_repository_variant(value: object) -> str:
 
 
 NameOrOwner = Annotated[
-    Annotated[name_fields.RepositoryName, Variant("(name)")] | Annotated[OwnerEntry, Variant("(owner)")],
+    Annotated[names.RepositoryName, Variant("(name)")] | Annotated[OwnerEntry, Variant("(owner)")],
     Discriminator(_get_repository_variant),
 ]
 
@@ -41,20 +43,20 @@ NameOrOwner = Annotated[
 class GroupEntry(ConfigSection):
     """The config entry that selects all or some projects of a group and its subgroups, or of a user."""
 
-    owner: name_fields.GroupPath
+    owner: names.GroupPath
     """The full path of a group (`group/subgroup`), or the name of a user."""
-    include: OneOrMore[fields.Glob] | None = None
+    include: OneOrMore[texts.Glob] | None = None
     """Globs for the project path below the owner, such as `subgroup/project`. A project is selected only if at least
     one glob matches. Default: all paths match.
     """
-    exclude: OneOrMore[fields.Glob] | None = None
+    exclude: OneOrMore[texts.Glob] | None = None
     """Globs for the project path below the owner. A project is not selected if a glob matches. Default: none."""
-    topics: NonEmptyList[fields.Text] | None = None
+    topics: NonEmptyList[texts.Text] | None = None
     """A project is selected only if it has at least one of these topics. Default: topics do not matter."""
 
 
 ProjectOrGroup = Annotated[
-    Annotated[name_fields.ProjectPath, Variant("(name)")] | Annotated[GroupEntry, Variant("(owner)")],
+    Annotated[names.ProjectPath, Variant("(name)")] | Annotated[GroupEntry, Variant("(owner)")],
     Discriminator(_get_repository_variant),
 ]
 
@@ -62,9 +64,9 @@ ProjectOrGroup = Annotated[
 class AppSection(ConfigSection):
     """The config entry for a GitHub App. basebump authenticates as the App with the App's private key."""
 
-    id: name_fields.AppId
+    id: names.AppId
     """The App ID, which is shown on the settings page of the App."""
-    key_env: name_fields.VariableName
+    key_env: names.VariableName
     """The name of the environment variable that holds the private key in PEM format. `\\n` may stand for a line break
     in it.
     """
@@ -75,23 +77,23 @@ class GithubForgeEntry(ConfigSection):
 
     kind: Literal["github"]
     """The kind of forge."""
-    url: address_fields.ApiUrl = values.GITHUB_API
+    url: addresses.ApiUrl = values.GITHUB_API
     """The URL of the API. For a GitHub Enterprise Server, the URL is `https://HOST/api/v3`."""
-    token_env: name_fields.VariableName | None = None
+    token_env: names.VariableName | None = None
     """The name of the environment variable that holds the token. Only public repositories can be read without a token
     or an App.
     """
     app: AppSection | None = None
     """The GitHub App that basebump uses to authenticate, instead of a token."""
-    ca: fields.Text | None = None
+    ca: texts.Text | None = None
     """A file with CA certificates to trust for this forge. The path is relative to this config file."""
     repositories: NonEmptyList[NameOrOwner] | None = None
     """Repositories as `owner/name`, or the repositories of an owner as a mapping. Required without `app`. Default with
     `app`: all repositories in which the App is installed.
     """
-    base_branches: OneOrMore[fields.Glob] | None = None
+    base_branches: OneOrMore[texts.Glob] | None = None
     """Globs for the branches to which proposals are made. Default: the default branch of each repository."""
-    dispatch: NonEmptyList[name_fields.WorkflowFile] | None = None
+    dispatch: NonEmptyList[names.WorkflowFile] | None = None
     """File names of workflows to start for each proposal. Needed with the token of a GitHub Actions job, because its
     pushes do not start workflows.
     """
@@ -102,37 +104,37 @@ class GitlabForgeEntry(ConfigSection):
 
     kind: Literal["gitlab"]
     """The kind of forge."""
-    url: address_fields.SiteUrl = values.GITLAB
+    url: addresses.SiteUrl = values.GITLAB
     """The URL of the web interface, without `/api/v4`. If GitLab is installed below a path, include the path."""
-    token_env: name_fields.VariableName | None = None
+    token_env: names.VariableName | None = None
     """The name of the environment variable that holds the token. `CI_JOB_TOKEN` is the token of the CI job itself, with
     which basebump can only report.
     """
-    ca: fields.Text | None = None
+    ca: texts.Text | None = None
     """A file with CA certificates to trust for this forge. The path is relative to this config file."""
     repositories: NonEmptyList[ProjectOrGroup]
     """Projects by full path (`group/subgroup/project`), or the projects of a group or a user as a mapping."""
-    base_branches: OneOrMore[fields.Glob] | None = None
+    base_branches: OneOrMore[texts.Glob] | None = None
     """Globs for the branches to which proposals are made. Default: the default branch of each repository."""
 
 
 class ProjectEntry(ConfigSection):
     """The config entry that selects all or some repositories of one project on Azure DevOps."""
 
-    owner: name_fields.AzureProject
+    owner: names.AzureProject
     """The name of a project."""
-    include: OneOrMore[fields.Glob] | None = None
+    include: OneOrMore[texts.Glob] | None = None
     """Globs for the repository name without the project. A repository is selected only if at least one glob matches.
     Default: all names match.
     """
-    exclude: OneOrMore[fields.Glob] | None = None
+    exclude: OneOrMore[texts.Glob] | None = None
     """Globs for the repository name without the project. A repository is not selected if one of the globs matches.
     Default: none.
     """
 
 
 RepositoryOrProject = Annotated[
-    Annotated[name_fields.AzureRepositoryName, Variant("(name)")] | Annotated[ProjectEntry, Variant("(owner)")],
+    Annotated[names.AzureRepositoryName, Variant("(name)")] | Annotated[ProjectEntry, Variant("(owner)")],
     Discriminator(_get_repository_variant),
 ]
 
@@ -142,7 +144,7 @@ class AzureForgeEntry(ConfigSection):
 
     kind: Literal["azure"]
     """The kind of forge."""
-    url: address_fields.AzureUrl
+    url: addresses.AzureUrl
     """The URL of the organization, `https://dev.azure.com/ORGANIZATION`. For an Azure DevOps Server, the URL of the
     collection, `https://HOST/COLLECTION`.
     """
@@ -150,39 +152,39 @@ class AzureForgeEntry(ConfigSection):
     """`azure` logs in with Microsoft Entra, instead of a token: as a service principal, with a managed identity or with
     workload identity federation. Azure DevOps Server does not support this.
     """
-    token_env: name_fields.VariableName | None = None
+    token_env: names.VariableName | None = None
     """The name of the environment variable that holds the token. `SYSTEM_ACCESSTOKEN` is the token of the pipeline job
     itself. Only public projects can be read without a token.
     """
-    ca: fields.Text | None = None
+    ca: texts.Text | None = None
     """A file with CA certificates to trust for this forge. The path is relative to this config file."""
     repositories: NonEmptyList[RepositoryOrProject]
     """Repositories as `PROJECT/REPOSITORY`, or the repositories of a project as a mapping."""
-    work_items: NonEmptyList[name_fields.WorkItemId] | None = None
+    work_items: NonEmptyList[names.WorkItemId] | None = None
     """The numbers of work items to which each new pull request is linked. Default: none."""
-    base_branches: OneOrMore[fields.Glob] | None = None
+    base_branches: OneOrMore[texts.Glob] | None = None
     """Globs for the branches to which proposals are made. Default: the default branch of each repository."""
 
 
 class GiteaOwnerEntry(ConfigSection):
     """The config entry that selects all or some repositories of one owner on a Gitea or Forgejo."""
 
-    owner: name_fields.GiteaOwner
+    owner: names.GiteaOwner
     """The name of an organization or a user."""
-    include: OneOrMore[fields.Glob] | None = None
+    include: OneOrMore[texts.Glob] | None = None
     """Globs for the repository name without the owner. A repository is selected only if at least one glob matches.
     Default: all names match.
     """
-    exclude: OneOrMore[fields.Glob] | None = None
+    exclude: OneOrMore[texts.Glob] | None = None
     """Globs for the repository name without the owner. A repository is not selected if one of the globs matches.
     Default: none.
     """
-    topics: NonEmptyList[name_fields.Topic] | None = None
+    topics: NonEmptyList[names.Topic] | None = None
     """A repository is selected only if it has at least one of these topics. Default: topics do not matter."""
 
 
 GiteaNameOrOwner = Annotated[
-    Annotated[name_fields.GiteaRepositoryName, Variant("(name)")] | Annotated[GiteaOwnerEntry, Variant("(owner)")],
+    Annotated[names.GiteaRepositoryName, Variant("(name)")] | Annotated[GiteaOwnerEntry, Variant("(owner)")],
     Discriminator(_get_repository_variant),
 ]
 
@@ -192,18 +194,18 @@ class GiteaForgeEntry(ConfigSection):
 
     kind: Literal["gitea"]
     """The kind of forge. `gitea` is also for Forgejo."""
-    url: address_fields.SiteUrl
+    url: addresses.SiteUrl
     """The URL of the web interface, such as `https://codeberg.org`, without `/api/v1`. If the server is installed below
     a path, include the path.
     """
-    token_env: name_fields.VariableName | None = None
+    token_env: names.VariableName | None = None
     """The name of the environment variable that holds the token. Only public repositories can be read without a token.
     """
-    ca: fields.Text | None = None
+    ca: texts.Text | None = None
     """A file with CA certificates to trust for this forge. The path is relative to this config file."""
     repositories: NonEmptyList[GiteaNameOrOwner]
     """Repositories as `owner/name`, or the repositories of an owner as a mapping."""
-    base_branches: OneOrMore[fields.Glob] | None = None
+    base_branches: OneOrMore[texts.Glob] | None = None
     """Globs for the branches to which proposals are made. Default: the default branch of each repository."""
 
 
@@ -212,11 +214,11 @@ class LocalForgeEntry(ConfigSection):
 
     kind: Literal["local"]
     """The kind of forge."""
-    url: fields.Text
+    url: texts.Text
     """The folder. The path is relative to this config file."""
-    repositories: NonEmptyList[name_fields.InnerPath] | None = None
+    repositories: NonEmptyList[names.InnerPath] | None = None
     """Paths of git repositories inside the folder. Default: every git repository in the folder."""
-    base_branches: OneOrMore[fields.Glob] | None = None
+    base_branches: OneOrMore[texts.Glob] | None = None
     """Globs for the branches to which proposals are made. Default: the branch that HEAD points to."""
 
 

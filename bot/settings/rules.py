@@ -11,6 +11,8 @@ from pydantic import BeforeValidator, Field, StrictBool, WithJsonSchema, create_
 
 from bot.model import rules
 from bot.model.advisory import AdvisoryList
+from bot.model.config_types import names, texts, times
+from bot.model.config_types.markers import NonEmptyList, OneOrMore, OneToFew, ShortList
 from bot.model.due_date import DuePeriods, DueUntil
 from bot.model.evidence import Severity, Urgency
 from bot.model.limits import ProposalSchedule
@@ -18,8 +20,8 @@ from bot.model.modes import OnClose, Rebase, SplitBy, UpdateMode, WhenUnknown
 from bot.model.policy import PolicyRule, RequiredEvidence, RuleMatch, policy_keys
 from bot.model.rules import AcceptedHold, IntroducedLimit
 from bot.model.vocabulary import Role
-from bot.settings import fields, name_fields, time_fields
-from bot.settings.section import ConfigSection, NonEmptyList, OneOrMore, OneToFew, ShortList
+from bot.settings import format_types
+from bot.settings.section import ConfigSection
 
 _URGENCIES: Mapping[str, Urgency] = {
     AdvisoryList.KEV.value: AdvisoryList.KEV,
@@ -49,7 +51,7 @@ Fixes = Annotated[Urgency, _build_choice_validator(_FIXES), WithJsonSchema({"typ
 class RefreshSection(ConfigSection):
     """How often an open proposal may change while people review it."""
 
-    every: time_fields.Age
+    every: times.Age
     """How long an accepted proposal stays unchanged after its last commit. The same delay applies if a newer digest has
     merely become as old as `min_age` requires.
     """
@@ -66,7 +68,7 @@ class OpenWhenSection(ConfigSection):
     """The lowest severity of a vulnerability that the update must fix. `any` means a vulnerability of any severity,
     `kev` one that is known to be exploited.
     """
-    or_older_than: time_fields.Age | None = None
+    or_older_than: times.Age | None = None
     """A proposal is also opened if the image in use was built longer ago than this. Default: the age of the image does
     not matter.
     """
@@ -79,11 +81,11 @@ class OpenWhenSection(ConfigSection):
 class ScheduleSection(ConfigSection):
     """When basebump may open proposals. Schedules do not affect open proposals."""
 
-    cron: time_fields.Cron
+    cron: times.Cron
     """A crontab expression of five fields, the first of which must be `*`. For example, `* 6-9 * * MON` means every
     Monday from 6:00 to 9:59.
     """
-    timezone: time_fields.Timezone = "UTC"
+    timezone: times.Timezone = "UTC"
     """The time zone of the schedule: a name from the IANA time zone database, such as `Europe/Berlin`."""
 
     def to_policy(self) -> tuple[ProposalSchedule, ...]:
@@ -117,19 +119,19 @@ class MatchSection(ConfigSection):
     All keys must match. If a key has a list of globs, at least one of them must match.
     """
 
-    image: OneOrMore[fields.ImageGlob] | None = None
+    image: OneOrMore[texts.ImageGlob] | None = None
     """Globs for the canonical repository of the image, such as `docker.io/library/*`."""
-    path: OneOrMore[fields.PathGlob] | None = None
+    path: OneOrMore[texts.PathGlob] | None = None
     """Globs for the path of the file in its git repository, such as `**/Dockerfile`."""
-    format: OneOrMore[fields.FormatGlob] | None = None
+    format: OneOrMore[format_types.FormatGlob] | None = None
     """Globs for the name of the file format, such as `dockerfile`."""
     role: Role | None = None
     """The role of the image: `base` (used by Dockerfiles and CI), `third-party` (software of others) or `own` (your own
     builds).
     """
-    repository: OneOrMore[fields.Glob] | None = None
+    repository: OneOrMore[texts.Glob] | None = None
     """Globs for the name of the git repository, such as `acme/*`."""
-    base_branch: OneOrMore[fields.Glob] | None = None
+    base_branch: OneOrMore[texts.Glob] | None = None
     """Globs for the branch to which proposals are made."""
 
 
@@ -153,15 +155,15 @@ class DueSection(ConfigSection):
     more urgent class must not be longer than that of a less urgent one.
     """
 
-    exploited: time_fields.PositiveAge | None = None
+    exploited: times.PositiveAge | None = None
     """The duration if the update fixes a vulnerability that is known to be exploited. It needs the list
     `enrichment.kev`.
     """
-    critical: time_fields.PositiveAge | None = None
+    critical: times.PositiveAge | None = None
     """The duration if the update fixes a vulnerability of severity `critical`."""
-    high: time_fields.PositiveAge | None = None
+    high: times.PositiveAge | None = None
     """The duration if the update fixes a vulnerability of severity `high`."""
-    medium: time_fields.PositiveAge | None = None
+    medium: times.PositiveAge | None = None
     """The duration if the update fixes a vulnerability of severity `medium`."""
     until: DueUntil = DueUntil.MERGED
     """The stage that the fix must reach within its duration. With `running`, a fix that was merged is overdue until it
@@ -190,13 +192,13 @@ class AllowIntroducedSection(ConfigSection):
     A severity that is left out has no limit.
     """
 
-    critical: fields.MaximumCount | None = None
+    critical: texts.MaximumCount | None = None
     """The maximum number of new vulnerabilities of severity `critical`."""
-    high: fields.MaximumCount | None = None
+    high: texts.MaximumCount | None = None
     """The maximum number of new vulnerabilities of severity `high`."""
-    medium: fields.MaximumCount | None = None
+    medium: texts.MaximumCount | None = None
     """The maximum number of new vulnerabilities of severity `medium`."""
-    low: fields.MaximumCount | None = None
+    low: texts.MaximumCount | None = None
     """The maximum number of new vulnerabilities of severity `low`."""
 
     def to_policy(self) -> tuple[IntroducedLimit, ...]:
@@ -219,13 +221,13 @@ class AcceptEntry(ConfigSection):
     `hold` is a reason to hold updates back, or a reason to refuse updates because of their scan results.
     """
 
-    hold: fields.AcceptableReason
+    hold: texts.AcceptableReason
     """The reason for which the updates would be held back or refused."""
-    owner: fields.Text
+    owner: texts.Text
     """The person or team that is responsible for this decision."""
-    reason: fields.Text
+    reason: texts.Text
     """Why that reason does not matter here."""
-    until: time_fields.Day
+    until: times.Day
     """The last day on which the exception applies."""
 
     def to_policy(self) -> AcceptedHold:
@@ -239,34 +241,34 @@ class RepositoryMatchSection(ConfigSection):
     All keys must match. If a key has a list of globs, at least one of them must match.
     """
 
-    image: OneToFew[fields.ImageGlob] | None = None
+    image: OneToFew[texts.ImageGlob] | None = None
     """Globs for the canonical repository of the image, such as `docker.io/library/*`. At most 20."""
-    path: OneToFew[fields.PathGlob] | None = None
+    path: OneToFew[texts.PathGlob] | None = None
     """Globs for the path of the file, such as `**/Dockerfile`. At most 20."""
-    format: OneToFew[fields.FormatGlob] | None = None
+    format: OneToFew[format_types.FormatGlob] | None = None
     """Globs for the name of the file format, such as `dockerfile`. At most 20."""
 
 
 _TYPES: Mapping[str, Any] = {
     "update": UpdateMode,
     "pin": StrictBool,
-    "tag": fields.Tag,
+    "tag": texts.Tag,
     "ignore": StrictBool,
-    "labels": tuple[name_fields.Label, ...],
-    "reviewers": tuple[name_fields.ReviewerName, ...],
-    "assignees": tuple[name_fields.LoginName, ...],
-    "milestone": fields.Text,
+    "labels": tuple[names.Label, ...],
+    "reviewers": tuple[names.ReviewerName, ...],
+    "assignees": tuple[names.LoginName, ...],
+    "milestone": texts.Text,
     "draft": StrictBool,
     "automerge": AutomergeSection,
     "rebase": Rebase,
-    "allow": tuple[fields.AllowableReason, ...],
+    "allow": tuple[texts.AllowableReason, ...],
     "accept": NonEmptyList[AcceptEntry],
-    "min_age": time_fields.Age,
+    "min_age": times.Age,
     "bypass_min_age_for": NonEmptyList[UrgencyName],
-    "platforms": NonEmptyList[fields.Platform],
+    "platforms": NonEmptyList[texts.Platform],
     "os_variants": StrictBool,
     "replace_ended": StrictBool,
-    "group": name_fields.GroupName,
+    "group": names.GroupName,
     "split_by": SplitBy,
     "refresh_every": RefreshSection,
     "schedules": ScheduleSection,
@@ -283,8 +285,8 @@ _TYPES: Mapping[str, Any] = {
 
 _REPOSITORY_TYPES: Mapping[str, Any] = {
     **_TYPES,
-    "labels": ShortList[name_fields.Label],
-    "reviewers": ShortList[name_fields.ReviewerName],
+    "labels": ShortList[names.Label],
+    "reviewers": ShortList[names.ReviewerName],
 }
 """The type of each policy key in a repository's own config file."""
 

@@ -7,14 +7,16 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, StrictBool
 from pydantic import Tag as Variant
 
-from bot.settings import address_fields, fields, name_fields, scanner_settings, time_fields
-from bot.settings.section import ConfigSection, NonEmptyList, OneOrMore, get_variant_by_kind
+from bot.model.config_types import addresses, names, texts, times
+from bot.model.config_types.markers import NonEmptyList, OneOrMore
+from bot.settings import scanner_settings
+from bot.settings.section import ConfigSection, get_variant_by_kind
 
 
 class ScannerMatchSection(ConfigSection):
     """The images to which an entry applies."""
 
-    image: OneOrMore[fields.ImageGlob] | None = None
+    image: OneOrMore[texts.ImageGlob] | None = None
     """Globs for the canonical repository, such as `docker.io/library/*`. At least one glob must match."""
 
 
@@ -29,17 +31,17 @@ class AutoScannerEntry(ConfigSection):
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
     """The images to scan. Default: all images that no earlier entry matches."""
-    database: fields.DatabaseReference | None = None
+    database: texts.DatabaseReference | None = None
     """The image reference of Trivy's vulnerability database, such as `registry.example.com/trivy-db:2`. Default: the
     database that Trivy uses by default.
     """
-    timeout: time_fields.PositiveDuration = scanner_settings.DEFAULT_SCAN_TIMEOUT
+    timeout: times.PositiveDuration = scanner_settings.DEFAULT_SCAN_TIMEOUT
     """The time limit for scanning one image."""
-    osv: address_fields.OptionalServiceUrl = scanner_settings.OSV_API
+    osv: addresses.OptionalServiceUrl = scanner_settings.OSV_API
     """The URL of the OSV API to use if neither Trivy nor Grype is installed, without `/v1`. With `none`, no packages
     are sent anywhere.
     """
-    send: NonEmptyList[address_fields.Host] | None = None
+    send: NonEmptyList[addresses.Host] | None = None
     """Registries, in addition to the well-known public ones, whose images' packages may be sent to the OSV API.
     Default: none.
     """
@@ -54,21 +56,21 @@ class TrivyScannerEntry(ConfigSection):
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
     """The images to scan. Default: all images that no earlier entry matches."""
-    database: fields.DatabaseReference | None = None
+    database: texts.DatabaseReference | None = None
     """The image reference of the vulnerability database, such as `registry.example.com/trivy-db:2`. Default: the
     database that Trivy uses by default.
     """
-    binary: fields.Text | None = None
+    binary: texts.Text | None = None
     """The program: a name to look up on PATH, or a path relative to this config file. Default: the scanner's usual
     name.
     """
-    timeout: time_fields.PositiveDuration = scanner_settings.DEFAULT_SCAN_TIMEOUT
+    timeout: times.PositiveDuration = scanner_settings.DEFAULT_SCAN_TIMEOUT
     """The time limit for scanning one image."""
-    server: address_fields.TrivyServerUrl | None = None
+    server: addresses.TrivyServerUrl | None = None
     """The URL of a Trivy server, such as `http://trivy.security:4954`, which then provides the database. Default: no
     server is used.
     """
-    token_env: name_fields.VariableName | None = None
+    token_env: names.VariableName | None = None
     """The name of the environment variable that holds the token for the server. Default: no token is sent."""
     private: StrictBool = False
     """Whether the scanner's findings are left out of proposals in public repositories."""
@@ -81,15 +83,15 @@ class GrypeScannerEntry(ConfigSection):
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
     """The images to scan. Default: all images that no earlier entry matches."""
-    database: address_fields.DownloadUrl | None = None
+    database: addresses.DownloadUrl | None = None
     """The URL of the document that names the current database, such as `.../v6/latest.json`. Default: the URL that
     Grype uses by default.
     """
-    binary: fields.Text | None = None
+    binary: texts.Text | None = None
     """The program: a name to look up on PATH, or a path relative to this config file. Default: the scanner's usual
     name.
     """
-    timeout: time_fields.PositiveDuration = scanner_settings.DEFAULT_SCAN_TIMEOUT
+    timeout: times.PositiveDuration = scanner_settings.DEFAULT_SCAN_TIMEOUT
     """The time limit for scanning one image."""
     private: StrictBool = False
     """Whether the scanner's findings are left out of proposals in public repositories."""
@@ -105,9 +107,9 @@ class OsvScannerEntry(ConfigSection):
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
     """The images to scan. Default: all images that no earlier entry matches."""
-    url: address_fields.ServiceUrl
+    url: addresses.ServiceUrl
     """The URL of the API without `/v1`, such as `https://api.osv.dev`."""
-    send: NonEmptyList[address_fields.Host] | None = None
+    send: NonEmptyList[addresses.Host] | None = None
     """Registries, in addition to the well-known public ones, whose images' packages may be sent to the OSV API.
     Default: none.
     """
@@ -126,9 +128,9 @@ class DefenderScannerEntry(ConfigSection):
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
     """The images to scan. Default: all images that no earlier entry matches."""
-    subscriptions: NonEmptyList[name_fields.SubscriptionId] | None = None
+    subscriptions: NonEmptyList[names.SubscriptionId] | None = None
     """The IDs of the subscriptions to read. Default: all subscriptions that the identity may read."""
-    max_age: time_fields.Age = scanner_settings.DEFAULT_DEFENDER_AGE
+    max_age: times.Age = scanner_settings.DEFAULT_DEFENDER_AGE
     """The maximum age of an assessment that has a date."""
     pulled: StrictBool = False
     """Whether you guarantee that these images are pulled every month. Assessments without a date then count as recent.
@@ -147,16 +149,16 @@ class ReportScannerEntry(ConfigSection):
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
     """The images to scan. Default: all images that no earlier entry matches."""
-    path: fields.Text
+    path: texts.Text
     """The report, or a folder whose `.json` and `.sarif` files are reports. The path is relative to this config file.
     """
-    platform: fields.Platform = scanner_settings.DEFAULT_REPORT_PLATFORM
+    platform: texts.Platform = scanner_settings.DEFAULT_REPORT_PLATFORM
     """The platform of images in reports that do not name a platform."""
     one_run: StrictBool = False
     """Whether you guarantee that all reports in a folder are based on the same database. This matters only for reports
     that do not name their database.
     """
-    max_age: time_fields.Age = scanner_settings.DEFAULT_REPORT_AGE
+    max_age: times.Age = scanner_settings.DEFAULT_REPORT_AGE
     """The maximum age of a report. If the report contains the date of its database, this is also the maximum age of the
     database.
     """

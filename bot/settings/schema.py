@@ -11,9 +11,11 @@ from pydantic import BaseModel, Field, StrictBool
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from bot.model.config_types import addresses, names, texts, times
+from bot.model.config_types.markers import NonEmptyList, OneOrMore
 from bot.model.cost_limits import MAX_REPOSITORY_RULES
 from bot.model.limits import LIMIT_WINDOW
-from bot.settings import address_fields, fields, name_fields, time_fields, values
+from bot.settings import format_types, values
 from bot.settings.blocked import MAX_ENTRIES, BlockedEntry
 from bot.settings.build_entries import MAX_BUILDS, BuildEntry
 from bot.settings.cluster_entries import MAX_CLUSTERS, ClusterEntry
@@ -21,7 +23,7 @@ from bot.settings.forge_entries import FORGE_KINDS, ForgeEntry
 from bot.settings.rules import RepositoryRuleEntry, RuleEntry
 from bot.settings.scanners import KINDS as SCANNER_KINDS
 from bot.settings.scanners import ScannerEntry
-from bot.settings.section import ConfigSection, NonEmptyList, OneOrMore
+from bot.settings.section import ConfigSection
 from bot.settings.serve import ServeSection
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -34,35 +36,35 @@ VARIANTS = frozenset({"(name)", "(owner)", *(f"({kind})" for kind in (*FORGE_KIN
 class RegistryConfigEntry(ConfigSection):
     """The config entry for a registry: how basebump connects to the registry."""
 
-    host: address_fields.RegistryAddress
+    host: addresses.RegistryAddress
     """The registry as `host[:port]`, as in image references. For Docker Hub, write `docker.io`. With a path
     (`host[:port]/path`), the entry describes a pull-through cache, and only `upstream` can be set.
     """
-    mirror: address_fields.RegistryAddress | None = None
+    mirror: addresses.RegistryAddress | None = None
     """The mirror to contact instead of the registry: `host[:port][/prefix]`. The credential for the
     mirror comes from the mirror's own entry under `registries`.
     """
-    upstream: address_fields.RegistryAddress | None = None
+    upstream: addresses.RegistryAddress | None = None
     """The registry from which this pull-through cache copies: `host[:port][/prefix]`. basebump looks up tags
     in that registry.
     """
     insecure: StrictBool = False
     """Whether to use plain http. If there is a mirror, this key applies to the mirror."""
-    username_env: name_fields.VariableName | None = None
+    username_env: names.VariableName | None = None
     """The name of the environment variable that holds the user name. Requires `password_env`."""
-    password_env: name_fields.VariableName | None = None
+    password_env: names.VariableName | None = None
     """The name of the environment variable that holds the password or token. Requires `username_env`."""
     auth: values.RegistryAuth = values.RegistryAuth.DOCKER_CONFIG
     """Where the credential comes from if no variables are named: the login files of `docker login` (`docker-config`),
     the identity in a cloud (`azure`, `ecr`, `gar`), or nowhere (`anonymous`).
     """
-    ca: fields.Text | None = None
+    ca: texts.Text | None = None
     """A file with CA certificates to trust for the registry, or for the mirror if there is one. The path is relative to
     this config file.
     """
-    trusted_realms: tuple[address_fields.Host, ...] = ()
+    trusted_realms: tuple[addresses.Host, ...] = ()
     """Token servers on other hosts that may receive the credential: `host[:port]`."""
-    tasks: name_fields.RegistryResourceId | None = None
+    tasks: names.RegistryResourceId | None = None
     """The resource ID of this Azure registry, which `az acr show --query id` prints. With this key, `run` lists
     the tasks of the registry.
     """
@@ -75,22 +77,22 @@ class RegistryConfigEntry(ConfigSection):
 class FilesEntry(ConfigSection):
     """The config entry that sets the format of files whose names do not show their format."""
 
-    format: fields.FormatName
+    format: format_types.FormatName
     """The name of the format. `text` finds pinned references (`name:tag@sha256:…`) in any text file."""
-    path: OneOrMore[fields.PathGlob]
+    path: OneOrMore[texts.PathGlob]
     """Globs for the paths of the files in a repository."""
 
 
 class EndOfLifeEntry(ConfigSection):
     """An entry of the file that `end_of_life` names. It states when the support for some tags of an image ends."""
 
-    image: fields.ImageGlob
+    image: texts.ImageGlob
     """A glob for the canonical repository, such as `docker.io/library/python`."""
-    tag: fields.Glob
+    tag: texts.Glob
     """A glob for the tag, such as `3.8*`."""
-    date: time_fields.Day
+    date: times.Day
     """The last day of support."""
-    successor: fields.Tag | None = None
+    successor: texts.Tag | None = None
     """The tag to update to. Default: none; the report then names no successor."""
 
 
@@ -106,9 +108,9 @@ class EndOfLifeFile(ConfigSection):
 class IdentityEntry(ConfigSection):
     """The config entry for a signer who signs without a key."""
 
-    issuer: address_fields.IssuerUrl
+    issuer: addresses.IssuerUrl
     """The URL of the OIDC issuer. The issuer of GitHub workflows is `https://token.actions.githubusercontent.com`."""
-    identity: fields.IdentityGlob
+    identity: texts.IdentityGlob
     """A glob for the identity that the issuer vouches for: an e-mail address, or the URL of a workflow with its ref."""
 
 
@@ -119,11 +121,11 @@ class NotationSection(ConfigSection):
     of one of `subjects`.
     """
 
-    certificates: NonEmptyList[fields.Text]
+    certificates: NonEmptyList[texts.Text]
     """Files with CA certificates in PEM format, as in Notation's trust store. The paths are relative to this config
     file.
     """
-    subjects: NonEmptyList[fields.Text]
+    subjects: NonEmptyList[texts.Text]
     """Attributes in the subject of a signer's certificate, in any order: `C=US,ST=WA,O=Acme` (RFC 4514)."""
 
 
@@ -133,19 +135,19 @@ class TrustConfigEntry(ConfigSection):
     At least one of `keys`, `keyless` and `notation` is required.
     """
 
-    image: OneOrMore[fields.ImageGlob]
+    image: OneOrMore[texts.ImageGlob]
     """Globs for the canonical repository, such as `registry.example.com/acme/**`."""
-    keys: NonEmptyList[fields.Text] | None = None
+    keys: NonEmptyList[texts.Text] | None = None
     """Files with public keys in PEM format, for signatures by cosign. The paths are relative to this config file."""
     keyless: NonEmptyList[IdentityEntry] | None = None
     """Signers who sign without a key. Requires the extra `keyless`."""
-    trusted_root: fields.Text | None = None
+    trusted_root: texts.Text | None = None
     """A file with the certificate authorities and logs to trust for `keyless`. The path is relative to this config
     file. Default: Sigstore's public authorities and logs.
     """
     notation: NotationSection | None = None
     """Signers who use Notation."""
-    signed_as: tuple[fields.ImageGlob, ...] = ()
+    signed_as: tuple[texts.ImageGlob, ...] = ()
     """Globs for other repositories that a signature by cosign may name, if the images were copied from there together
     with their signatures. Default: a signature that names a repository counts only for images in this repository.
     """
@@ -154,13 +156,13 @@ class TrustConfigEntry(ConfigSection):
 class VexEntry(ConfigSection):
     """The config entry for OpenVEX documents and for the authors whose statements count."""
 
-    path: fields.Text | None = None
+    path: texts.Text | None = None
     """A document, or a folder whose `.json` files are documents. The path is relative to this config file. Each entry
     has either `path` or `url`.
     """
-    url: address_fields.DownloadUrl | None = None
+    url: addresses.DownloadUrl | None = None
     """The https URL of a document. Each entry has either `url` or `path`."""
-    authors: NonEmptyList[fields.Glob]
+    authors: NonEmptyList[texts.Glob]
     """Globs for the `author` of a document. The document's statements count only if a glob matches its author."""
 
 
@@ -171,11 +173,11 @@ class EnrichmentSection(ConfigSection):
     them, and looks up no sources.
     """
 
-    kev: address_fields.PathOrUrl | None = None
+    kev: addresses.PathOrUrl | None = None
     """CISA's catalogue of vulnerabilities that are known to be exploited (KEV), in JSON. Default: none; no
     vulnerability then counts as exploited.
     """
-    epss: address_fields.PathOrUrl | None = None
+    epss: addresses.PathOrUrl | None = None
     """FIRST's list of EPSS scores in CSV, plain or compressed with gzip. Default: none; no scores are then shown."""
     vex: tuple[VexEntry, ...] = ()
     """Statements that vulnerabilities do not affect an image. Default: none; all findings then count."""
@@ -184,7 +186,7 @@ class EnrichmentSection(ConfigSection):
     of the new version. basebump asks github.com or gitlab.com, if the labels of the images name them. It asks once for
     each update, and stores the result in the `state`.
     """
-    github_token_env: name_fields.VariableName | None = None
+    github_token_env: names.VariableName | None = None
     """The environment variable with a token for these questions to github.com, which raises the limit from 60 to 5000
     requests per hour. Use a token that can read no private repository, because proposals show the release notes.
     Default: no token is sent, not even that of a configured forge.
@@ -197,33 +199,33 @@ class TemplatesSection(ConfigSection):
     `docs/templates.md` lists the values and functions that templates can use.
     """
 
-    title: fields.Text | None = None
+    title: texts.Text | None = None
     """The template of titles. Default: basebump's own, `templates/title.txt.j2`."""
-    body: fields.Text | None = None
+    body: texts.Text | None = None
     """The template of bodies. Default: basebump's own, `templates/body.md.j2`."""
-    message: fields.Text | None = None
+    message: texts.Text | None = None
     """The template of commit messages, without their trailers. Default: basebump's own, `templates/message.txt.j2`."""
-    dashboard: fields.Text | None = None
+    dashboard: texts.Text | None = None
     """The template of dashboards. Default: basebump's own, `templates/dashboard.md.j2`."""
 
 
 class ProposalsSection(ConfigSection):
     """The branch names, templates and publishing of proposals."""
 
-    branch_prefix: name_fields.BranchPrefix = values.DEFAULT_BRANCH_PREFIX
+    branch_prefix: names.BranchPrefix = values.DEFAULT_BRANCH_PREFIX
     """The prefix of all branch names that basebump uses. If you change the prefix, basebump no longer recognises
     proposals with the old prefix.
     """
     templates: TemplatesSection = TemplatesSection()
     """Your own templates, which replace basebump's."""
-    trailers: tuple[name_fields.CommitTrailer, ...] = ()
+    trailers: tuple[names.CommitTrailer, ...] = ()
     """Lines to add at the end of every commit message, such as `Signed-off-by: Bot <bot@example.com>`."""
     dashboard: StrictBool = False
     """Whether each repository has an issue as its dashboard: an overview, with checkboxes on which the next run acts.
     """
     status: StrictBool = True
     """Whether a proposal's evidence is also written to a commit status, which branch protection can require."""
-    write_delay: time_fields.Duration | None = None
+    write_delay: times.Duration | None = None
     """The minimum time between two writes to a forge. Default: `1s` for repositories that are selected by owner, none
     for others.
     """
@@ -235,19 +237,19 @@ class LimitsSection(ConfigSection):
     If the config has this section, its limits apply to all repositories, and a key that is left out means no limit.
     """
 
-    new_per_repository: fields.Count | None = None
+    new_per_repository: texts.Count | None = None
     """How many proposals one run may open in one repository. Default without this section: 2 in repositories selected
     by owner, no limit in others.
     """
-    new_per_run: fields.Count | None = None
+    new_per_run: texts.Count | None = None
     """How many proposals one run may open in total. Default without this section: 50 in repositories selected by
     owner, no limit in others.
     """
-    open_per_repository: fields.Count | None = None
+    open_per_repository: texts.Count | None = None
     """How many proposals may be open at the same time in one repository. Default without this section: 5 in
     repositories selected by owner, no limit in others.
     """
-    window: time_fields.PositiveDuration = LIMIT_WINDOW
+    window: times.PositiveDuration = LIMIT_WINDOW
     """All runs that use the same `state` count together what they opened within this time, for `new_per_run`,
     `new_per_repository` and `rollout.repositories_per_run`. Set it to the time that all parts of a run take. Without a
     `state`, each run counts alone.
@@ -267,7 +269,7 @@ class RolloutSection(ConfigSection):
     """Whether a repository starts with one proposal for all its updates. Default: true for repositories selected by
     owner, false for others.
     """
-    repositories_per_run: fields.Count | None = None
+    repositories_per_run: texts.Count | None = None
     """How many repositories get their first proposal in one run. Default: 20 of the repositories selected by owner, no
     limit for others.
     """
@@ -284,7 +286,7 @@ class ConfigFile(ConfigSection):
     """The registries that basebump may contact. Well-known public registries need no entry; any other registry is
     contacted only if it is listed here.
     """
-    own: tuple[fields.ImageGlob, ...] | None = None
+    own: tuple[texts.ImageGlob, ...] | None = None
     """Globs for the canonical repositories of your own builds. These builds are updated only by a rule with
     `role: own`.
     """
@@ -298,7 +300,7 @@ class ConfigFile(ConfigSection):
     """Files to read in addition to those that the formats recognise by name."""
     policy: tuple[RuleEntry, ...] = ()
     """Policy rules. Put the most specific rules first."""
-    end_of_life: fields.Text | None = None
+    end_of_life: texts.Text | None = None
     """A file that lists when support for images ends. The path is relative to this config file."""
     trust: tuple[TrustConfigEntry, ...] = ()
     """Trusted signers of images. For each image, the first entry that matches it applies."""
@@ -317,7 +319,7 @@ class ConfigFile(ConfigSection):
     """How many proposals may be opened."""
     rollout: RolloutSection = RolloutSection()
     """How repositories are onboarded, and whether all proposals are paused."""
-    state: address_fields.StateUrl | None = None
+    state: addresses.StateUrl | None = None
     """The database for data that later runs reuse: `sqlite:///PATH`, relative to this config file, or the URL of a
     PostgreSQL database. Default: no state is kept.
     """
@@ -359,7 +361,7 @@ class _ConfigSchemaGenerator(GenerateJsonSchema):
         return json_schema_value
 
     def encode_default(self, dft: Any) -> Any:
-        return time_fields.format_duration(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
+        return times.format_duration(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
 
 
 @cache

@@ -1,36 +1,8 @@
-"""The base class of all mappings of the config file, and the types of its lists."""
+"""The base class of all mappings of the config file."""
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-
-from bot.model.cost_limits import MAX_REPOSITORY_ITEMS
-
-Item = TypeVar("Item")
-
-
-def _wrap_text(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-NonEmptyList = Annotated[tuple[Item, ...], Field(min_length=1)]
-"""A list with at least one item. An empty list of conditions looks like nothing, but would match everything."""
-OneOrMore = Annotated[
-    tuple[Item, ...],
-    Field(min_length=1),
-    BeforeValidator(_wrap_text, json_schema_input_type=str | NonEmptyList[str]),
-]
-"""Like `NonEmptyList`, but a single text may be written instead of the list."""
-ShortList = Annotated[tuple[Item, ...], Field(max_length=MAX_REPOSITORY_ITEMS)]
-"""A list in a repository's own config file, which has a maximum length."""
-OneToFew = Annotated[
-    tuple[Item, ...],
-    Field(min_length=1, max_length=MAX_REPOSITORY_ITEMS),
-    BeforeValidator(_wrap_text, json_schema_input_type=str | ShortList[str]),
-]
-"""Like `OneOrMore`, but with the maximum length of a `ShortList`."""
+from pydantic import BaseModel, ConfigDict
 
 
 class ConfigSection(BaseModel):

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from bot.model.config_types import addresses, names, times
 from bot.model.delivery import SenderKind
-from bot.settings import address_fields, name_fields, time_fields
 from bot.settings.section import ConfigSection
 from bot.settings.serve_settings import DEFAULT_LISTEN, DEFAULT_POLL, DEFAULT_SWEEP, parse_listen_address
 
@@ -37,13 +37,13 @@ class SenderEntry(ConfigSection):
     """The form of the events: `acr`, `event-grid`, `distribution`, `harbor`, `ghcr` and `signed` for registries,
     `github`, `gitlab`, `azure` and `gitea` for forges.
     """
-    secret_env: name_fields.VariableName
+    secret_env: names.VariableName
     """The name of the environment variable that holds the secret by which the sender proves its events. It must have at
     least 16 characters.
     """
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")] | None = None
     """The last part of the URL to which the events are sent: `/events/NAME`. Default: the kind."""
-    registry: address_fields.Host | None = None
+    registry: addresses.Host | None = None
     """The registry as `host[:port]`, as in image references. It replaces the host that the events name, which can be an
     internal name of the registry. Default: the host that the events name.
     """
@@ -58,9 +58,9 @@ class ServeSection(ConfigSection):
     """
     events: tuple[SenderEntry, ...] = ()
     """The registries and forges that report events. Default: none; changes are then found by polling and by sweeps."""
-    poll: Annotated[time_fields.Duration, AfterValidator(_validate_poll)] = DEFAULT_POLL
+    poll: Annotated[times.Duration, AfterValidator(_validate_poll)] = DEFAULT_POLL
     """The longest time between two lookups of a tag that a base branch uses. Lookups are spread over this time."""
-    sweep: time_fields.Duration = DEFAULT_SWEEP
+    sweep: times.Duration = DEFAULT_SWEEP
     """How often all repositories are listed, to find changes that no event reported."""
     user_header: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")] | None = None
     """The HTTP header in which a reverse proxy names the user, such as `X-Forwarded-Email`. Pages then require this

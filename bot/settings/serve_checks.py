@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from bot.model.config_types.addresses import SQLITE
 from bot.model.delivery import SenderKind
 from bot.model.errors import ConfigProblem
-from bot.settings.address_fields import SQLITE
 from bot.settings.document import Document
 
 NEEDS_REGISTRY = frozenset({SenderKind.DISTRIBUTION.value})

@@ -7,11 +7,11 @@ import pytest
 from support.core.decisions import DAY, NOW
 from support.values import digest, finding, scan, update
 
-from bot.core.durations import MAX_DURATION
 from bot.core.evidence.build_time import parse_build_time
 from bot.core.evidence.compare import compare_scans
 from bot.core.proposal.opening import NEVER, compute_opening_time, is_awaiting_evidence
 from bot.model.advisory import AdvisoryList
+from bot.model.config_types.times import MAX_AGE
 from bot.model.decision import UpdateCause
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.modes import WhenUnknown
@@ -59,7 +59,7 @@ def test_update_opens_when_image_in_use_reaches_maximum_age():
 def test_extreme_build_dates_raise_no_error():
     for written in ("2999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"):
         dated = replace(FIXES_LOW, old=replace(FIXES_LOW.old, created=parse_build_time(written)))
-        assert compute_opening_time([(wanted(open_when=replace(OLD_OR_HIGH, or_older_than=MAX_DURATION)), dated)]) > NOW
+        assert compute_opening_time([(wanted(open_when=replace(OLD_OR_HIGH, or_older_than=MAX_AGE)), dated)]) > NOW
 
 
 def test_group_opens_when_one_update_may_open():

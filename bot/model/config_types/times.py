@@ -1,29 +1,30 @@
-"""Types of config values for durations, ages, dates, schedules and time zones."""
+"""Types for durations, ages, dates, schedules and time zones."""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
-
-from bot.core.durations import DURATION_PATTERN, parse_duration
-from bot.settings.patterns import build_pattern_schema
+from bot.model.config_types.markers import Check, Parse, describe_pattern
 
 MAX_DURATION = timedelta(days=1)
 """The maximum of durations within one run; a longer wait is a mistake."""
+MAX_AGE = timedelta(days=365)
+"""The maximum of ages. A longer minimum age would make no sense, because newer images have replaced the image by then.
+"""
 NO_DAY = "is not a date; hint: write it as 2027-01-31"
 MAX_CRON = 200
 """The maximum number of characters of a schedule; real expressions have about thirty."""
 CRON_FIELDS = 5
-_DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h)", re.ASCII)
+_DURATION = r"([0-9]{1,9})(ms|s|m|h)"
+_AGE = r"([0-9]{1,5})(h|d)"
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def _validate_cron(value: str) -> str:
+    from cronsim import CronSim, CronSimError  # noqa: PLC0415 - imported only to read a schedule
+
     if len(value) > MAX_CRON or len(value.split()) != CRON_FIELDS:
         raise ValueError("must have five fields: minute, hour, day of the month, month, day of the week")
     if not value.startswith("* "):
@@ -38,6 +39,8 @@ def _validate_cron(value: str) -> str:
 
 
 def _validate_timezone(value: str) -> str:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - as above
+
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -45,8 +48,8 @@ def _validate_timezone(value: str) -> str:
     return value
 
 
-def _parse_duration(value: object) -> object:
-    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+def _parse_duration(value: object) -> timedelta:
+    match = re.fullmatch(_DURATION, value) if isinstance(value, str) else None
     if match is None:
         raise ValueError("must be a whole number and a unit, such as `500ms`, `10s`, `10m` or `1h`")
     duration = timedelta(**{_UNITS[match[2]]: int(match[1])})
@@ -55,11 +58,21 @@ def _parse_duration(value: object) -> object:
     return duration
 
 
-def _parse_age(value: object) -> object:
-    return parse_duration(value if isinstance(value, str) else "")
+def parse_age(value: object) -> timedelta:
+    """Parse an age such as `12h` or `30d`.
+
+    Raises ValueError if the value has another form or exceeds MAX_AGE. The error message names the expected value.
+    """
+    match = re.fullmatch(_AGE, value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("must be a whole number of hours or days, such as `12h` or `3d`")
+    age = timedelta(**{_UNITS[match[2]]: int(match[1])})
+    if age > MAX_AGE:
+        raise ValueError(f"must not be longer than {MAX_AGE.days}d")
+    return age
 
 
-def _parse_day(value: object) -> object:
+def _parse_day(value: object) -> date:
     """Return a date. YAML has already parsed an unquoted date; a quoted one is parsed here."""
     if isinstance(value, datetime) or not isinstance(value, date | str):
         raise ValueError(NO_DAY)  # noqa: TRY004 - pydantic collects ValueErrors
@@ -87,12 +100,10 @@ def _require_positive(value: timedelta) -> timedelta:
     return value
 
 
-Duration = Annotated[timedelta, BeforeValidator(_parse_duration), build_pattern_schema("duration", _DURATION)]
-Age = Annotated[timedelta, BeforeValidator(_parse_age), build_pattern_schema("age", DURATION_PATTERN)]
-Day = Annotated[
-    date, BeforeValidator(_parse_day), WithJsonSchema({"title": "date", "type": "string", "format": "date"})
-]
-PositiveAge = Annotated[Age, AfterValidator(_require_positive)]
-PositiveDuration = Annotated[Duration, AfterValidator(_require_positive)]
-Cron = Annotated[str, AfterValidator(_validate_cron)]
-Timezone = Annotated[str, AfterValidator(_validate_timezone)]
+Duration = Annotated[timedelta, Parse(_parse_duration, describe_pattern("duration", _DURATION))]
+Age = Annotated[timedelta, Parse(parse_age, describe_pattern("age", _AGE))]
+Day = Annotated[date, Parse(_parse_day, {"title": "date", "type": "string", "format": "date"})]
+PositiveAge = Annotated[Age, Check(_require_positive)]
+PositiveDuration = Annotated[Duration, Check(_require_positive)]
+Cron = Annotated[str, Check(_validate_cron)]
+Timezone = Annotated[str, Check(_validate_timezone)]

@@ -1,21 +1,20 @@
-"""Types of config values for network addresses: registries, forges, APIs, downloads and databases."""
+"""Types for network addresses: registries, forges, APIs, downloads and databases."""
 
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import AfterValidator
-
+from bot.model.config_types.markers import Check, describe_pattern
+from bot.model.config_types.texts import require_text
 from bot.model.errors import InvalidReferenceError
 from bot.model.image_name import DOCKER_HUB, ImageName
-from bot.settings.fields import require_text
-from bot.settings.loopback import is_loopback
-from bot.settings.patterns import build_pattern_schema
 
 NO_SERVICE = "none"
 """The value of a key for the URL of a service that means that no service is used."""
+LOCAL_NAME = "localhost"
 AZURE_HOST = "dev.azure.com"
 SQLITE = "sqlite"
 POSTGRESQL = frozenset({"postgresql", "postgresql+psycopg"})
@@ -24,9 +23,17 @@ SECRETS = frozenset({"password", "sslpassword"})
 
 _HUB_SERVERS = frozenset({"registry-1.docker.io", "registry.hub.docker.com", "hub.docker.com"})
 """Network addresses of Docker Hub that users write instead of `docker.io`."""
-_PATH_SEGMENT = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*", re.ASCII)
-_ISSUER = re.compile(r"https://[!-~]{1,200}", re.ASCII)
-_STATE = re.compile(r"sqlite:///.+|postgresql(\+psycopg)?://([^:@/]*@)?[^@/]*/.+")
+_PATH_SEGMENT = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
+_ISSUER = r"https://[!-~]{1,200}"
+_STATE = r"sqlite:///.+|postgresql(\+psycopg)?://([^:@/]*@)?[^@/]*/.+"
+
+
+def is_loopback(host: str) -> bool:
+    """Return True if only this machine can reach a host, which is given without a port."""
+    try:
+        return host.lower() == LOCAL_NAME or ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def _normalise_host(value: str) -> str:
@@ -56,7 +63,7 @@ def _normalise_address(value: str) -> str:
     scheme, separator, rest = value.strip().rpartition("://")
     host, _, prefix = rest.strip("/").partition("/")
     normalised = _normalise_host(scheme + separator + host)
-    if prefix and not all(_PATH_SEGMENT.fullmatch(segment) for segment in prefix.split("/")):
+    if prefix and not all(re.fullmatch(_PATH_SEGMENT, segment) for segment in prefix.split("/")):
         raise ValueError(
             "must have a path of lower-case words after the host; hint: write it as in `host/proxy/dockerhub`"
         )
@@ -164,7 +171,7 @@ def _normalise_trivy_server(value: str) -> str:
 
 
 def _validate_issuer(value: str) -> str:
-    if not _ISSUER.fullmatch(value):
+    if not re.fullmatch(_ISSUER, value):
         raise ValueError("must be the URL of an OIDC issuer, such as `https://token.actions.githubusercontent.com`")
     return value
 
@@ -204,17 +211,17 @@ def _validate_state_url(value: str) -> str:
     return value
 
 
-Host = Annotated[str, AfterValidator(_normalise_host)]
+Host = Annotated[str, Check(_normalise_host)]
 """A registry: `host[:port]`."""
-RegistryAddress = Annotated[str, AfterValidator(_normalise_address)]
+RegistryAddress = Annotated[str, Check(_normalise_address)]
 """A registry, or a path on a registry: `host[:port][/prefix]`."""
-AzureUrl = Annotated[str, AfterValidator(_normalise_azure_url)]
-ApiUrl = Annotated[str, AfterValidator(_normalise_api_url)]
-SiteUrl = Annotated[str, AfterValidator(_normalise_site_url)]
-ServiceUrl = Annotated[str, AfterValidator(_normalise_service_url)]
-OptionalServiceUrl = Annotated[str, AfterValidator(_normalise_optional_service)]
-TrivyServerUrl = Annotated[str, AfterValidator(_normalise_trivy_server)]
-DownloadUrl = Annotated[str, AfterValidator(_normalise_download_url)]
-PathOrUrl = Annotated[str, AfterValidator(_normalise_path_or_url)]
-IssuerUrl = Annotated[str, AfterValidator(_validate_issuer)]
-StateUrl = Annotated[str, AfterValidator(_validate_state_url), build_pattern_schema("URL", _STATE)]
+AzureUrl = Annotated[str, Check(_normalise_azure_url)]
+ApiUrl = Annotated[str, Check(_normalise_api_url)]
+SiteUrl = Annotated[str, Check(_normalise_site_url)]
+ServiceUrl = Annotated[str, Check(_normalise_service_url)]
+OptionalServiceUrl = Annotated[str, Check(_normalise_optional_service)]
+TrivyServerUrl = Annotated[str, Check(_normalise_trivy_server)]
+DownloadUrl = Annotated[str, Check(_normalise_download_url)]
+PathOrUrl = Annotated[str, Check(_normalise_path_or_url)]
+IssuerUrl = Annotated[str, Check(_validate_issuer)]
+StateUrl = Annotated[str, Check(_validate_state_url, describe_pattern("URL", _STATE))]

@@ -1,29 +1,23 @@
-"""Types of config values: texts, globs, the parts of an image reference, and counts.
+"""Types for texts, globs, the parts of an image reference, and counts.
 
 Each type validates one value by itself, and its error message says what is expected.
 """
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
-
-from bot.core.globs import is_glob_match
-from bot.formats import load_all_formats
+from bot.model.config_types.markers import Check, OneOf, Parse, match_pattern
 from bot.model.errors import InvalidReferenceError
 from bot.model.image_name import DOCKER_HUB, ImageName, is_tag
 from bot.model.vocabulary import ACCEPTABLE_REASONS, ALLOWABLE_REASONS, Reason
-from bot.settings.patterns import TextPattern
-from bot.settings.suggest import suggest_key
 
 MAX_GLOB = 512
 """The maximum number of characters of a glob; a canonical repository has at most 255 after its host."""
 MAX_COUNT = 10_000
 """The upper bound of every count; no count that makes sense is higher."""
 
-_PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?", re.ASCII)
+_PLATFORM = r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?"
 
 
 def require_text(value: str) -> str:
@@ -33,7 +27,8 @@ def require_text(value: str) -> str:
     return value
 
 
-def _validate_glob(value: str) -> str:
+def validate_glob(value: str) -> str:
+    """Return the glob unchanged. Raises ValueError if it is empty or too long."""
     if len(require_text(value)) > MAX_GLOB:
         raise ValueError(f"must not have more than {MAX_GLOB} characters")
     return value
@@ -44,7 +39,7 @@ def _validate_image_glob(value: str) -> str:
 
     A canonical repository has the form `host/path`, such as `docker.io/library/nginx`, without a tag or digest.
     """
-    first, slash, rest = _validate_glob(value).partition("/")
+    first, slash, rest = validate_glob(value).partition("/")
     if rest != rest.lower():
         raise ValueError(f"matches no image: names of images are in lower case; hint: write `{first}/{rest.lower()}`")
     if "**" in first:
@@ -85,37 +80,15 @@ def _validate_identity(value: str) -> str:
     An identity is the account of a signer who signs without a key. Signing without a key needs nothing but an account,
     so a glob that matches every identity would trust everyone who has one.
     """
-    if not _validate_glob(value).strip("*?/@."):
+    if not validate_glob(value).strip("*?/@."):
         raise ValueError("must not match every identity of the issuer; hint: restrict the glob, as in `*@example.com`")
     return value
 
 
 def _validate_path_glob(value: str) -> str:
-    if _validate_glob(value).startswith(("/", "./", "../")):
+    if validate_glob(value).startswith(("/", "./", "../")):
         raise ValueError("matches no file; hint: write the path from the top of the repository, without `/` or `./`")
     return value
-
-
-def _validate_format_glob(value: str) -> str:
-    names = _list_format_names()
-    if not any(is_glob_match(value, name) for name in names):
-        raise _build_format_error(_validate_glob(value), names)
-    return value
-
-
-def _validate_format_name(value: str) -> str:
-    names = _list_format_names()
-    if value not in names:
-        raise _build_format_error(require_text(value), names)
-    return value
-
-
-def _list_format_names() -> list[str]:
-    return [file_format.name for file_format in load_all_formats()]
-
-
-def _build_format_error(value: str, names: list[str]) -> ValueError:
-    return ValueError(f"`{value}` is not a file format; the formats are {', '.join(names)}{suggest_key(value, names)}")
 
 
 def _validate_tag(value: str) -> str:
@@ -134,49 +107,37 @@ def _validate_database(value: str) -> str:
     return value
 
 
-def _build_number_validator(minimum: int, absent_meaning: str) -> BeforeValidator:
-    """Return a validator for counts of at least `minimum`.
+def _build_count_parser(minimum: int, absent_meaning: str) -> Parse:
+    """Return a marker for counts of at least `minimum`.
 
     Args:
         minimum: The smallest valid count.
         absent_meaning: The meaning of a missing key, such as `no limit`; the error message suggests to remove the key.
     """
 
-    def check(value: object) -> object:
+    def parse(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= MAX_COUNT:
             raise ValueError(
                 f"must be a number from {minimum} to {MAX_COUNT}; hint: remove the key for {absent_meaning}"
             )
         return value
 
-    return BeforeValidator(check)
+    return Parse(parse, {"type": "integer", "minimum": minimum, "maximum": MAX_COUNT})
 
 
-Text = Annotated[str, AfterValidator(require_text)]
-Glob = Annotated[str, AfterValidator(_validate_glob)]
-IdentityGlob = Annotated[str, AfterValidator(_validate_identity)]
-ImageGlob = Annotated[str, AfterValidator(_validate_image_glob)]
-PathGlob = Annotated[str, AfterValidator(_validate_path_glob)]
-FormatName = Annotated[str, AfterValidator(_validate_format_name)]
-FormatGlob = Annotated[str, AfterValidator(_validate_format_glob)]
-Tag = Annotated[str, AfterValidator(_validate_tag)]
-DatabaseReference = Annotated[str, AfterValidator(_validate_database)]
+Text = Annotated[str, Check(require_text)]
+Glob = Annotated[str, Check(validate_glob)]
+IdentityGlob = Annotated[str, Check(_validate_identity)]
+ImageGlob = Annotated[str, Check(_validate_image_glob)]
+PathGlob = Annotated[str, Check(_validate_path_glob)]
+Tag = Annotated[str, Check(_validate_tag)]
+DatabaseReference = Annotated[str, Check(_validate_database)]
 Platform = Annotated[
-    str, TextPattern(_PLATFORM, "platform", "is not a platform; hint: write `os/architecture[/variant]`")
+    str, match_pattern(_PLATFORM, "platform", "is not a platform; hint: write `os/architecture[/variant]`")
 ]
-if TYPE_CHECKING:
-    AllowableReason = Reason
-    AcceptableReason = Reason
-else:  # a type checker cannot read a `Literal` whose members are derived
-    AllowableReason = Literal[ALLOWABLE_REASONS]
-    AcceptableReason = Literal[ACCEPTABLE_REASONS]
-Count = Annotated[
-    int, _build_number_validator(1, "no limit"), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_COUNT})
-]
+AllowableReason = Annotated[Reason, OneOf(ALLOWABLE_REASONS)]
+AcceptableReason = Annotated[Reason, OneOf(ACCEPTABLE_REASONS)]
+Count = Annotated[int, _build_count_parser(1, "no limit")]
 """A limit of at least 1."""
-MaximumCount = Annotated[
-    int,
-    _build_number_validator(0, "any number"),
-    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MAX_COUNT}),
-]
+MaximumCount = Annotated[int, _build_count_parser(0, "any number")]
 """A limit that may be 0."""
