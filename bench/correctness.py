@@ -19,7 +19,7 @@ BENCH = Path(__file__).resolve().parent
 sys.path[:0] = [str(BENCH.parent), str(BENCH.parent / "tests"), str(BENCH)]
 
 from extraction import HERE, list_reads  # noqa: E402 - the folders are put on the path above
-from support.witnesses.buildkit import ImagePull, RefusedError, pulls  # noqa: E402
+from support.witnesses.buildkit import ImagePull, RefusedError, list_pulls  # noqa: E402
 
 from bot.core.references.edit import ReferenceKey, get_reference_key  # noqa: E402
 from bot.core.references.reconcile import reconcile_decisions  # noqa: E402
@@ -81,7 +81,7 @@ def resolve_with_buildkit(tree: WorkTree) -> Images:
         except UnicodeDecodeError:
             text = file.content.decode("latin-1")
         try:
-            images[file.path] = pulls(text)
+            images[file.path] = list_pulls(text)
         except RefusedError:
             images[file.path] = None
     return images

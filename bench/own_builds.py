@@ -19,7 +19,7 @@ sys.path[:0] = [str(PROJECT), str(PROJECT / "tests")]
 
 from support.own_builds import make_image  # noqa: E402 - the folders are put on the path above
 from support.runs.built_fleet import BuiltFleet, build_base  # noqa: E402
-from support.runs.worlds import started  # noqa: E402
+from support.runs.worlds import start_hub  # noqa: E402
 from support.visits import NOW, build_verdict, build_visit  # noqa: E402
 
 from bot.model.image_name import Digest  # noqa: E402
@@ -65,7 +65,7 @@ def measure(fleet: BuiltFleet, title: str, hours: int) -> None:
 
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 400
-    with started() as loopback, tempfile.TemporaryDirectory() as folder:
+    with start_hub() as loopback, tempfile.TemporaryDirectory() as folder:
         fleet = BuiltFleet(loopback, Path(folder))
         digests = [push_base(fleet, number, 1) for number in range(BASES)]
         for number in range(count):

@@ -22,7 +22,7 @@ sys.path[:0] = [str(PROJECT), str(PROJECT / "tests")]
 
 from support.forges.github.server import GitHubServer  # noqa: E402 - the folders are put on the path above
 from support.forges.github.state import Status  # noqa: E402 - as above
-from support.runs.worlds import LoopbackHub, started  # noqa: E402
+from support.runs.worlds import LoopbackHub, start_hub  # noqa: E402
 
 TOKEN = "ghp_of-the-bot"
 IMAGES = tuple(f"image{number}" for number in range(20))
@@ -135,7 +135,7 @@ HEADER = "| run | forge requests | registry: HEAD + other | processor s | MiB | 
 
 def measure_fleet(count: int) -> None:
     """Print what the runs over a fleet of `count` repositories cost, from the first run to one with open requests."""
-    with tempfile.TemporaryDirectory() as temporary, started() as loopback:
+    with tempfile.TemporaryDirectory() as temporary, start_hub() as loopback:
         fleet = MeasuredFleet(Path(temporary), loopback, count)
         print(f"\n{count} repositories:\n\n{HEADER}", flush=True)
         fleet.write_config(is_stateful=False)

@@ -159,9 +159,9 @@ def installed_scanners():
 @pytest.fixture
 def loopback():
     """A registry that plays Docker Hub, and what else a run needs."""
-    from support.runs.worlds import started  # noqa: PLC0415 - most tests need nothing of it
+    from support.runs.worlds import start_hub  # noqa: PLC0415 - most tests need nothing of it
 
-    with started() as world:
+    with start_hub() as world:
         yield world
 
 

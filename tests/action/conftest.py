@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from support.forges.github.stand import GitHubAppStand, GitHubStand
-from support.packaging.action_runner import ActionRunner, clean_environment, copy_of_action
+from support.packaging.action_runner import ActionRunner, build_job_environment, copy_action
 from support.parts import ROOT
 from support.values import digest
 
@@ -82,7 +82,7 @@ def machine(tmp_path_factory):
     (folder / "temporary").mkdir()
     prepare_python(folder / "programs")
     bringing = make_wheel(folder / "index", "dependencies", {"dependencies.pth": sysconfig.get_path("purelib")})
-    (copy_of_action(ROOT, folder / "action") / "requirements.lock").write_text(bringing, encoding="utf-8")
+    (copy_action(ROOT, folder / "action") / "requirements.lock").write_text(bringing, encoding="utf-8")
     return folder, {}
 
 
@@ -98,7 +98,7 @@ def runner(tmp_path, machine, github):
     known = {"GITHUB_API_URL": github.server.url, "GITHUB_REPOSITORY": github.name}
     index = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder / "index"), "PIP_CONFIG_FILE": os.devnull}
     path = f"{folder / 'programs'}{os.pathsep}{os.environ['PATH']}"  # the runner's Python is that of these tests
-    environment = clean_environment(path) | known | index
+    environment = build_job_environment(path) | known | index
     context = {"token": github.secret, "run_attempt": "1"}
     temporary = folder / "temporary" / tmp_path.name
     temporary.mkdir()
@@ -121,7 +121,7 @@ def trivys_lock(runner, other_lock, machine):
 def other_lock(runner, tmp_path):
     """Let the action have another lock than it should; return the one that it has, and what writes it."""
     lock = (runner.action / "requirements.lock").read_text(encoding="utf-8")
-    runner.action = copy_of_action(ROOT, tmp_path / "action")
+    runner.action = copy_action(ROOT, tmp_path / "action")
 
     def write(text: str) -> None:
         (runner.action / "requirements.lock").write_text(text, encoding="utf-8")

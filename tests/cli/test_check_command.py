@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from support.parts import ROOT
-from support.runs.checks import PINNED, found
+from support.runs.checks import PINNED, list_findings
 from support.runs.worlds import write_tree
 from support.values import digest
 from support.witnesses.sarif import read_sarif
@@ -26,7 +26,7 @@ POD = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: {image}\n"
 def test_offline_finds_unpinned_reference_and_exits_with_4(check):
     code, document = check({"Dockerfile": f"FROM python:3.12 AS a\n{PINNED}FROM node\n"}, "--offline")
     assert code == 4
-    assert found(document) == [("Dockerfile", 1, "unpinned"), ("Dockerfile", 3, "unpinned")]
+    assert list_findings(document) == [("Dockerfile", 1, "unpinned"), ("Dockerfile", 3, "unpinned")]
     assert "has no digest" in document["findings"][0]["message"]
     assert "neither tag nor digest" in document["findings"][1]["message"]
     assert [place["status"] for place in document["references"]] == ["not-checked", "not-checked", "skipped"]
@@ -59,7 +59,7 @@ def test_blocked_digest_in_a_reference_that_cannot_be_read_is_a_finding(check, c
     path = config(f"blocked: [{{digest: {digest('bad')}, reason: malware}}]\n")
     files = {"Dockerfile": f"ARG X\nFROM ${{X}}@{digest('bad')}\nFROM ${{X}}@{digest('new')}\n"}
     code, document = check(files, "--offline", "--config", path)
-    assert (code, found(document)) == (4, [("Dockerfile", 2, "blocked")])
+    assert (code, list_findings(document)) == (4, [("Dockerfile", 2, "blocked")])
 
 
 @pytest.mark.parametrize("rule", ["{pin: false}", "{update: none}", "{ignore: true}"])
@@ -83,7 +83,7 @@ def test_shared_bytes_that_another_reference_locks_are_not_findings(check, confi
 def test_online_finds_references_that_would_be_pinned_but_not_held_or_refused_ones(check, config, loopback):
     loopback.move("python", "3.12", "now")
     files = {"Dockerfile": "FROM python:3.12\n"}
-    assert found(check(files, "--config", config())[1]) == [("Dockerfile", 1, "unpinned")]
+    assert list_findings(check(files, "--config", config())[1]) == [("Dockerfile", 1, "unpinned")]
     required = config("policy: [{require: {scan: true}}]\n")
     code, document = check(files, "--config", required)
     assert (code, document["references"][0]["status"]) == (0, "refused")
@@ -159,7 +159,7 @@ def test_exports_all_formats_of_one_check(tmp_path, basebump):
     exports = [word for each in CHECK_FORMATS for word in ("--export", f"{each}={tmp_path / each}")]
     code, out, _ = basebump("check", folder, "--offline", "--format", "json", *exports)
     assert code == 4
-    assert found(json.loads(out)) == [("Dockerfile", 1, "unpinned")]
+    assert list_findings(json.loads(out)) == [("Dockerfile", 1, "unpinned")]
     (result,) = read_sarif((tmp_path / "sarif").read_text())[0]["results"]
     assert (result["ruleId"], result["level"]) == ("unpinned", "warning")
     assert result["locations"][0]["physicalLocation"]["region"] == {"startLine": 1}

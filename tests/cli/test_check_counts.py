@@ -6,7 +6,7 @@ import json
 from xml.etree import ElementTree as ET
 
 import pytest
-from support.runs.checks import PINNED, found
+from support.runs.checks import PINNED, list_findings
 from support.runs.worlds import write_tree
 from support.values import digest
 from support.witnesses.sarif import read_sarif
@@ -50,7 +50,7 @@ def counts(*, pinned=0, unpinned=0, not_evaluated=None, unresolved=0, unreadable
 @OFFLINE
 def test_unlisted_registry_is_unpinned_and_other_references_are_counted(check, offline):
     code, document = check(FILES, *offline)
-    assert (code, found(document)) == (4, [("Dockerfile", 3, "unpinned")])
+    assert (code, list_findings(document)) == (4, [("Dockerfile", 3, "unpinned")])
     assert "list registry.acme.dev under `registries:`" in document["findings"][0]["message"]
     assert document["counts"] == counts(unpinned=1, not_evaluated={"maybe-own": 1}, unreadable=1)
 
@@ -94,7 +94,7 @@ def test_missing_digests_are_found_while_the_registry_is_down(check, configure_c
     offline = check(TEN, "--offline")[1]
     code, online = check(TEN, "--config", configure_check(f"registries: [{DEAD}]", "own: []"))
     assert code == 1
-    assert found(online) == found(offline) != []
+    assert list_findings(online) == list_findings(offline) != []
     assert online["counts"] == offline["counts"] | {"unresolved": 10} == counts(unpinned=10, unresolved=10)
 
 
@@ -109,11 +109,11 @@ def test_code_quality_report_leaves_failures_to_stderr(tmp_path, basebump, confi
 
 def test_missing_digest_is_found_if_the_registry_answers_404(check, config):
     code, document = check({"Dockerfile": f"FROM nowhere:1\n{PINNED}"}, "--config", config())
-    assert (code, found(document)) == (4, [("Dockerfile", 1, "unpinned")])
+    assert (code, list_findings(document)) == (4, [("Dockerfile", 1, "unpinned")])
     assert document["counts"] == counts(pinned=1, unpinned=1, unresolved=2)
     assert [each["line"] for each in document["notes"]] == [2]
     code, document = check({"Dockerfile": PINNED}, "--config", config(), "--strict")
-    assert (code, found(document)) == (4, [("Dockerfile", 1, "not-evaluated")])
+    assert (code, list_findings(document)) == (4, [("Dockerfile", 1, "not-evaluated")])
     assert (document["findings"][0]["reason"], document["notes"]) == ("not-found-or-denied", [])
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from support.runs.checks import PINNED, found
+from support.runs.checks import PINNED, list_findings
 from support.runs.worlds import build
 from support.scanners.grype import GrypeStand, report
 from support.signing.attached import BUNDLE, attachment, bundle, dump, referrers_index, trusted
@@ -30,7 +30,7 @@ def test_gone_image_is_found_even_if_the_replacement_is_refused(check, config, l
     loopback.move("python", "3.12", "now")
     path = config("policy: [{require: {scan: true}}]\n")
     code, document = check({"Dockerfile": PINNED}, "--config", path)
-    assert (code, found(document)) == (4, [("Dockerfile", 1, "gone")])
+    assert (code, list_findings(document)) == (4, [("Dockerfile", 1, "gone")])
     assert "is refused (not-scanned)" in document["findings"][0]["message"]
 
 
@@ -62,7 +62,7 @@ def test_finds_withdrawn_image(check, config, loopback, tmp_path):
     assert check(files, "--config", path)[0] == 0
     loopback.move("python", "3.12", "good")
     code, document = check(files, "--config", path)
-    assert (code, found(document)) == (4, [("Dockerfile", 1, "policy")])
+    assert (code, list_findings(document)) == (4, [("Dockerfile", 1, "policy")])
     assert document["findings"][0]["reason"] == "taken-back"
     assert "its publisher" in document["findings"][0]["message"]
 
@@ -94,7 +94,7 @@ def test_current_image_must_be_signed_if_a_rule_requires_signatures(check, loopb
     sign(loopback, NEW)
     files = {"Dockerfile": f"FROM python:3.12@{OLD.digest}\n"}
     code, document = check(files, "--config", signing())
-    assert (code, found(document)) == (4, [("Dockerfile", 1, "policy")])
+    assert (code, list_findings(document)) == (4, [("Dockerfile", 1, "policy")])
     assert "no signature" in document["findings"][0]["message"]
     sign(loopback, OLD)
     assert check(files, "--config", signing())[0] == 0
@@ -111,17 +111,17 @@ def test_finds_image_without_trusted_signers(check, loopback, signing):
 def test_unpinned_reference_is_checked_by_the_image_of_the_tag(check, loopback, signing):
     loopback.move("python", "3.12", "new")
     code, document = check({"Dockerfile": "FROM python:3.12\n"}, "--config", signing())
-    assert (code, found(document)) == (4, [("Dockerfile", 1, "policy")])
+    assert (code, list_findings(document)) == (4, [("Dockerfile", 1, "policy")])
     assert "not verified" in document["findings"][0]["message"]
     sign(loopback, NEW)
-    assert found(check({"Dockerfile": "FROM python:3.12\n"}, "--config", signing())[1]) == [
+    assert list_findings(check({"Dockerfile": "FROM python:3.12\n"}, "--config", signing())[1]) == [
         ("Dockerfile", 1, "unpinned")
     ]
 
 
 def test_signature_of_a_gone_image_is_not_requested(check, loopback, signing):
     loopback.move("python", "3.12", "new")
-    assert found(check({"Dockerfile": PINNED}, "--config", signing())[1]) == [("Dockerfile", 1, "gone")]
+    assert list_findings(check({"Dockerfile": PINNED}, "--config", signing())[1]) == [("Dockerfile", 1, "gone")]
 
 
 def test_each_signature_is_requested_once(check, loopback, signing):

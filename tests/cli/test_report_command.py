@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from support.git import Git
-from support.runs.reports import proposal, repository, run_report
+from support.runs.reports import build_proposal, build_repository, build_run_report
 from support.witnesses.pages import PageOutline
 
 from bot.cli.report import MAX_NAMED
@@ -76,7 +76,7 @@ def test_page_is_not_written_through_a_link(basebump, tmp_path):
 
 
 def write_document(path, *proposals):
-    path.write_text(render_run_document(run_report(repository(proposals=proposals))), encoding="utf-8")
+    path.write_text(render_run_document(build_run_report(build_repository(proposals=proposals))), encoding="utf-8")
     return path
 
 
@@ -84,20 +84,24 @@ def test_fail_overdue_ends_with_4_and_names_the_overdue_proposals(basebump, tmp_
     due = DueDate(datetime(2026, 12, 2, tzinfo=UTC), DueClass.CRITICAL)
     late = replace(due, is_overdue=True)
     page = tmp_path / "page.html"
-    document = write_document(tmp_path / "run.json", proposal("Update a\nerror: b", due=late), proposal("c", due=due))
+    document = write_document(
+        tmp_path / "run.json", build_proposal("Update a\nerror: b", due=late), build_proposal("c", due=due)
+    )
     assert basebump("report", document, "-q", "-o", page) == (0, "", "")
     code, out, err = basebump("report", document, "-q", "-o", page, "--fail-overdue")
     assert (code, out) == (4, "")
     assert err == "overdue since 2026-12-02: acme/web: Update a error: b (basebump/node-22-00000000)\n"
     assert page.exists()
-    many = write_document(tmp_path / "many.json", *(proposal(str(number), due=late) for number in range(MAX_NAMED + 2)))
+    many = write_document(
+        tmp_path / "many.json", *(build_proposal(str(number), due=late) for number in range(MAX_NAMED + 2))
+    )
     assert "2 more proposals are overdue" in basebump("report", many, "--fail-overdue")[2]
 
 
 def test_fail_overdue_exits_with_0_without_overdue_proposals_or_if_risk_is_accepted(basebump, tmp_path):
     due = DueDate(datetime(2026, 12, 2, tzinfo=UTC), DueClass.CRITICAL)
-    declined = proposal("b", ProposalOutcome.DECLINED, accepted_risk=DueClass.EXPLOITED)
-    document = write_document(tmp_path / "run.json", proposal("a", due=due), declined)
+    declined = build_proposal("b", ProposalOutcome.DECLINED, accepted_risk=DueClass.EXPLOITED)
+    document = write_document(tmp_path / "run.json", build_proposal("a", due=due), declined)
     code, page, err = basebump("report", document, "--fail-overdue")
     assert (code, err) == (0, "")
     assert PageOutline(page).rows(

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.git import Git
-from support.runs.reports import repository, run_report
+from support.runs.reports import build_repository, build_run_report
 from support.visits import API, NEW, OLD, PYTHON, build_request, build_verdict, build_visit
 from support.witnesses.pages import PageOutline
 
@@ -161,7 +161,7 @@ def test_page_of_files_has_no_other_format(basebump, fleet):
 
 def test_page_shows_the_fixes_over_time(basebump, fleet, tmp_path):
     document = tmp_path / "run.json"
-    document.write_text(render_run_document(run_report(repository())), encoding="utf-8")
+    document.write_text(render_run_document(build_run_report(build_repository())), encoding="utf-8")
     code, page, _ = basebump("report", document, "--since", "90d", "-c", fleet)
     assert code == 0
     assert PageOutline(page).rows("@acme/web", "1", "4 days", "4 days", "1", "9 days")
@@ -172,7 +172,7 @@ def test_page_shows_the_fixes_over_time(basebump, fleet, tmp_path):
 def test_page_of_an_empty_state_has_no_fixes(basebump, config, tmp_path):
     Database.sqlite(tmp_path / "state.db")
     document = tmp_path / "run.json"
-    document.write_text(render_run_document(run_report(repository())), encoding="utf-8")
+    document.write_text(render_run_document(build_run_report(build_repository())), encoding="utf-8")
     code, page, _ = basebump("report", document, "--since", "90d", "-c", config("state: sqlite:///state.db\n"))
     assert code == 0
     assert "Fixes over time" not in page

@@ -17,14 +17,14 @@ from support.git import Git
 from support.parts import ROOT
 from support.runs.reports import (
     HOSTILE,
-    failure,
-    hostile_report,
-    proposal,
-    repository,
-    run_report,
-    text,
-    update,
-    verdict,
+    build_failure,
+    build_hostile_report,
+    build_proposal,
+    build_repository,
+    build_run_report,
+    build_unsupported_text,
+    build_update,
+    build_verdict,
 )
 from support.runs.worlds import write_tree
 
@@ -124,9 +124,9 @@ def test_github_and_azure_fold_each_repository(run, basebump, monkeypatch, tmp_p
 
 
 def test_folds_contain_skipped_references_with_reasons():
-    mine = verdict(ReferenceStatus.SKIPPED, Reason.MAYBE_OWN, written="registry.acme.dev/web:1")
+    mine = build_verdict(ReferenceStatus.SKIPPED, Reason.MAYBE_OWN, written="registry.acme.dev/web:1")
     for environment in (GITHUB, AZURE, GITLAB):
-        text = render_run_text(run_report(repository(mine)), choose_fold(environment))
+        text = render_run_text(build_run_report(build_repository(mine)), choose_fold(environment))
         assert "· registry.acme.dev/web:1  skipped (maybe-own)" in text
         assert Reason.MAYBE_OWN.sentence in text
 
@@ -143,7 +143,7 @@ BREAKS = (HOSTILE, "::endgroup::", "##[endgroup]", "\x1b[0Ksection_end:0:basebum
 
 @given(st.one_of(st.text(), st.sampled_from(BREAKS)))
 def test_text_from_outside_does_not_open_or_end_a_fold(word):
-    report = hostile_report(word)
+    report = build_hostile_report(word)
     lines = render_run_text(report, choose_fold(GITHUB)).split("\n")
     commands = [line for line in lines if line.lstrip().startswith("::") or "##[" in line]
     assert [line.startswith("##[group]") for line in commands] == [True, False] * 2
@@ -188,10 +188,14 @@ def wide_terminal(monkeypatch):
 
 @pytest.mark.parametrize("word", BREAKS)
 def test_colours_do_not_change_the_text(wide_terminal, word):
-    every_status = [verdict(status, Reason.OWN, line_number=number) for number, status in enumerate(ReferenceStatus)]
+    every_status = [
+        build_verdict(status, Reason.OWN, line_number=number) for number, status in enumerate(ReferenceStatus)
+    ]
     for report in (
-        run_report(repository(*every_status, unsupported=(text(),)), failed=[failure()]),
-        hostile_report(word),
+        build_run_report(
+            build_repository(*every_status, unsupported=(build_unsupported_text(),)), failed=[build_failure()]
+        ),
+        build_hostile_report(word),
     ):
         lines = render_run_lines(report)
         shown = show_lines(lines, FakeTerminal())
@@ -214,15 +218,15 @@ def test_colours_do_not_change_the_text(wide_terminal, word):
     ],
 )
 def test_status_determines_the_colour_of_the_line(wide_terminal, status, code):
-    shown = show_lines(render_run_lines(run_report(repository(verdict(status)))), FakeTerminal())
+    shown = show_lines(render_run_lines(build_run_report(build_repository(build_verdict(status)))), FakeTerminal())
     (line,) = (line for line in shown.split("\n") if "node:22" in line)
     assert re.fullmatch(rf" {{6}}1  \x1b\[{code}m[^ \x1b] node:22  {status}\x1b\[0m", line)
 
 
 def test_only_lines_with_a_style_are_coloured(wide_terminal):
     note = "    1  ↑ node:22\nown  an explanation\nbasebump could not do its work here:"
-    noted = repository(update(), note=note)
-    shown = show_lines(render_run_lines(run_report(noted, failed=[failure()])), FakeTerminal()).split("\n")
+    noted = build_repository(build_update(), note=note)
+    shown = show_lines(render_run_lines(build_run_report(noted, failed=[build_failure()])), FakeTerminal()).split("\n")
     assert [line for line in shown if "\x1b" in line and "node:22  " not in line] == [
         "\x1b[31mbasebump could not do its work here:\x1b[0m"
     ]
@@ -260,36 +264,40 @@ def test_numbers_of_findings_have_the_colour_of_the_severity(wide_terminal):
 
 def test_terminal_shows_a_proposal_as_link(wide_terminal, monkeypatch):
     url = "https://github.com/acme/web/pull/7"
-    lines = render_run_lines(run_report(repository(update(), proposals=(proposal(url=url),))))
+    lines = render_run_lines(build_run_report(build_repository(build_update(), proposals=(build_proposal(url=url),))))
     shown = show_lines(lines, FakeTerminal())
     assert f"\x1b]8;;{url}\x1b\\" in shown
     assert "basebump/" in COLOUR.sub("", shown)
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b" not in show_lines(lines, FakeTerminal())
-    assert url in render_run_text(run_report(repository(update(), proposals=(proposal(url=url),))))
+    assert url in render_run_text(
+        build_run_report(build_repository(build_update(), proposals=(build_proposal(url=url),)))
+    )
 
 
 @pytest.mark.parametrize("url", ["javascript:x", "https://x.example/\x1b\\", "https://x.example/a b", None])
 def test_terminal_does_not_link_to_an_unsafe_url(wide_terminal, url):
-    lines = render_run_lines(run_report(repository(proposals=(proposal(url=url),))))
+    lines = render_run_lines(build_run_report(build_repository(proposals=(build_proposal(url=url),))))
     assert "\x1b]8" not in show_lines(lines, FakeTerminal())
 
 
 def test_legend_explains_the_signs_that_are_used():
-    text = render_run_text(run_report(repository(update(), verdict(ReferenceStatus.SKIPPED, Reason.OWN))))
+    text = render_run_text(
+        build_run_report(build_repository(build_update(), build_verdict(ReferenceStatus.SKIPPED, Reason.OWN)))
+    )
     assert "signs  ↑ update, · skipped\n" in text
 
 
 def test_text_of_run_without_references_begins_with_failures():
-    text = render_run_text(run_report(failed=[failure()]))
+    text = render_run_text(build_run_report(failed=[build_failure()]))
     assert text.startswith("basebump could not do its work here:\n")
     assert "No image references" not in text
 
 
 def test_brief_text_has_only_results_that_need_an_action():
-    current = verdict(ReferenceStatus.UP_TO_DATE, written="redis:7")
-    trees = [repository(update(), current), repository(current, name="acme/api")]
-    text = "\n".join(map(str, render_run_lines(run_report(*trees), is_brief=True)))
+    current = build_verdict(ReferenceStatus.UP_TO_DATE, written="redis:7")
+    trees = [build_repository(build_update(), current), build_repository(current, name="acme/api")]
+    text = "\n".join(map(str, render_run_lines(build_run_report(*trees), is_brief=True)))
     assert "node:22" in text
     assert "redis:7" not in text
     assert "acme/api" not in text

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from support.runs.reports import repository, run_report
+from support.runs.reports import build_repository, build_run_report
 from support.stage_state import write_config, write_fleet
 
 from bot.cli.run import FleetAnswers, load_answers, render_run_report
@@ -41,7 +41,7 @@ def test_document_of_a_report_contains_stages(basebump, fleet):
 
 def test_pages_of_reports_contain_stages(basebump, fleet, tmp_path):
     document = tmp_path / "run.json"
-    document.write_text(render_run_document(run_report(repository())), encoding="utf-8")
+    document.write_text(render_run_document(build_run_report(build_repository())), encoding="utf-8")
     for files in ([], [str(document)]):
         page = tmp_path / "page.html"
         assert basebump("report", *files, "--since", "90d", "-c", fleet, "-o", str(page))[0] == 0
@@ -51,7 +51,7 @@ def test_pages_of_reports_contain_stages(basebump, fleet, tmp_path):
 
 
 def test_page_and_metrics_of_a_run_contain_stages(fleet):
-    report, answers = load_answers(run_report(repository()), Path(fleet), has_metrics=True)
+    report, answers = load_answers(build_run_report(build_repository()), Path(fleet), has_metrics=True)
     assert report.failed == ()
     assert RUNNING in render_run_report(report, answers, "html")
     assert 'basebump_stuck{state="merged",reason="not-built"} 1\n' in render_run_report(report, answers, "metrics")
@@ -59,7 +59,7 @@ def test_page_and_metrics_of_a_run_contain_stages(fleet):
 
 def test_run_with_unreadable_state_reports_the_failure_and_has_no_stages(fleet, tmp_path):
     (tmp_path / "state.db").write_bytes(b"damaged" * 1000)
-    report, answers = load_answers(run_report(repository()), Path(fleet), has_metrics=False)
+    report, answers = load_answers(build_run_report(build_repository()), Path(fleet), has_metrics=False)
     assert answers == FleetAnswers()
     assert [each.subject for each in report.failed] == [STATE_SUBJECT]
 

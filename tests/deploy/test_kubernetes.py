@@ -13,7 +13,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from support.parts import ROOT, find_kustomize
 from support.values import digest
-from support.witnesses.pod_security import RULES, containers
+from support.witnesses.pod_security import RULES, list_containers
 
 from bot import __version__
 from bot.cli.scope_options import resolve_shard
@@ -91,11 +91,11 @@ def test_pod_follows_the_restricted_security_standard(objects, rule):
 
 
 def _in_context(**said):
-    return lambda spec: containers(spec)[0]["securityContext"].update(said)
+    return lambda spec: list_containers(spec)[0]["securityContext"].update(said)
 
 
 def _in_container(**said):
-    return lambda spec: containers(spec)[0].update(said)
+    return lambda spec: list_containers(spec)[0].update(said)
 
 
 BREAKS = {
@@ -112,7 +112,7 @@ BREAKS = {
     "SELinux as it is": _in_context(seLinuxOptions={"type": "spc_t"}),
     "/proc masked": _in_context(procMount="Unmasked"),
     "safe sysctls": lambda spec: spec["securityContext"].update(sysctls=[{"name": "kernel.msgmax", "value": "1"}]),
-    "no more privileges": lambda spec: containers(spec)[0]["securityContext"].pop("allowPrivilegeEscalation"),
+    "no more privileges": lambda spec: list_containers(spec)[0]["securityContext"].pop("allowPrivilegeEscalation"),
     "not root": lambda spec: spec["securityContext"].pop("runAsNonRoot"),
     "no user 0": _in_context(runAsUser=0),
     "seccomp": lambda spec: spec["securityContext"].pop("seccompProfile"),

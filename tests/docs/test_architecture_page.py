@@ -7,16 +7,16 @@ import tomllib
 
 import pytest
 from support.docs.prose import count_words
-from support.docs.written import blocks, said
+from support.docs.written import list_code_blocks, read_page
 from support.parts import ROOT
 
-PAGE = said(ROOT / "docs" / "architecture.md")
-PHASES, LAYERS = blocks(PAGE, "text")
+PAGE = read_page(ROOT / "docs" / "architecture.md")
+PHASES, LAYERS = list_code_blocks(PAGE, "text")
 
 
 def test_page_has_the_layers_that_are_checked():
     layers = [re.findall(r"\w+", each) for each in LAYERS.split("▸")]
-    contracts = tomllib.loads(said(ROOT / "pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    contracts = tomllib.loads(read_page(ROOT / "pyproject.toml"))["tool"]["importlinter"]["contracts"]
     (checked,) = [each["layers"] for each in contracts if each["type"] == "layers" and "__main__" in each["layers"]]
     assert layers == [re.findall(r"\w+", each) for each in checked]
 
@@ -34,10 +34,10 @@ def test_picture_fits_a_screen(picture):
 
 def test_results_of_the_phases_are_types():
     results = set(re.findall(r"(\w+)$", PHASES.partition("─\n")[2], re.MULTILINE))
-    code = "".join(said(path) for path in (ROOT / "bot").rglob("*.py"))
+    code = "".join(read_page(path) for path in (ROOT / "bot").rglob("*.py"))
     assert {each for each in results if not re.search(rf"^(?:class )?{each}\b", code, re.MULTILINE)} == set()
 
 
 def test_glossary_has_twelve_words():
-    rows = re.findall(r"^\| ([a-z]+) \|", said(ROOT / "docs" / "glossary.md"), re.MULTILINE)
+    rows = re.findall(r"^\| ([a-z]+) \|", read_page(ROOT / "docs" / "glossary.md"), re.MULTILINE)
     assert len([each for each in rows if each != "word"]) == 12

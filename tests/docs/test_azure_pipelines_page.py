@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.docs.written import blocks
+from support.docs.written import list_code_blocks
 from support.parts import ROOT
 from support.witnesses.pipelines import list_pipeline_problems, read_pipeline
 
@@ -14,7 +14,7 @@ from bot.settings import load
 from bot.starter.workflow_text import WORKFLOWS
 
 PAGE = (ROOT / "docs" / "azure-pipelines.md").read_text(encoding="utf-8")
-BLOCKS = blocks(PAGE, "yaml")
+BLOCKS = list_code_blocks(PAGE, "yaml")
 WORKFLOW = WORKFLOWS["azure"]
 PIPELINE = WORKFLOW.write_text("basebump.yaml")
 GIT_PERMISSIONS = {"Contribute": 4, "Create branch": 16, "Contribute to pull requests": 16384}

@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 from support.parts import ROOT
-from support.witnesses.workflows import RELEASES, as_it_will_stand, problems, read, zizmor
+from support.witnesses.workflows import RELEASES, complete_workflow, list_problems, read_yaml, run_zizmor
 
 from bot import __version__
 
@@ -21,8 +21,8 @@ PLACES = [
 
 
 def test_workflow_matches_its_schema_with_least_permissions():
-    assert problems("workflow", as_it_will_stand(WORKFLOW)) == []
-    said = read(WORKFLOW)
+    assert list_problems("workflow", complete_workflow(WORKFLOW)) == []
+    said = read_yaml(WORKFLOW)
     assert said["permissions"] == {}
     (job,) = said["jobs"].values()
     assert job["permissions"] == {"contents": "read", "security-events": "write"}
@@ -32,8 +32,8 @@ def test_workflow_matches_its_schema_with_least_permissions():
 def test_zizmor_reports_no_problems_in_the_workflow(tmp_path):
     path = tmp_path / ".github" / "workflows" / "images.yml"
     path.parent.mkdir(parents=True)
-    path.write_text(as_it_will_stand(WORKFLOW), encoding="utf-8")
-    done = zizmor(path)
+    path.write_text(complete_workflow(WORKFLOW), encoding="utf-8")
+    done = run_zizmor(path)
     assert done.returncode == 0, done.stdout
 
 

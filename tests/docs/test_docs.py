@@ -4,7 +4,7 @@ import re
 
 import click
 import pytest
-from support.docs.written import COMMANDS, said
+from support.docs.written import COMMANDS, read_page
 from support.parts import ROOT
 
 from bot.formats import load_all_formats
@@ -92,11 +92,11 @@ def test_templates_page_is_generated_from_the_views():
     [("registries", "## What is trusted", 10), ("security", "## Threats and defences", 15)],
 )
 def test_every_rule_and_threat_names_existing_tests(page, heading, least):
-    section = said(ROOT / "docs" / f"{page}.md").partition(f"{heading}\n")[2].partition("\n## ")[0]
+    section = read_page(ROOT / "docs" / f"{page}.md").partition(f"{heading}\n")[2].partition("\n## ")[0]
     rows = [line for line in section.splitlines() if line.startswith("| ")][1:]
     assert len(rows) >= least
     for row in rows:
         tests = re.findall(r"`([\w/]+\.py)::(test_\w+)`", row)
         assert tests, row
         for path, test in tests:
-            assert re.search(rf"^ *def {test}\(", said(ROOT / "tests" / path), re.MULTILINE), f"{path}::{test}"
+            assert re.search(rf"^ *def {test}\(", read_page(ROOT / "tests" / path), re.MULTILINE), f"{path}::{test}"

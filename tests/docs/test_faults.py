@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 import yaml
 from support.docs.policy_stage import PolicyStage
-from support.docs.written import said
+from support.docs.written import read_page
 from support.git import Git
 from support.parts import ROOT
 from support.runs.worlds import LoopbackHub
@@ -20,7 +20,7 @@ from bot.demo.loopback_registry import LoopbackRegistry
 
 pytestmark = pytest.mark.real("git")
 
-TABLE = said(ROOT / "docs" / "operations.md").partition("## When something breaks")[2].partition("\n## ")[0]
+TABLE = read_page(ROOT / "docs" / "operations.md").partition("## When something breaks")[2].partition("\n## ")[0]
 CODES = {row[0]: row[1] for row in re.findall(r"^\| ([^|]+) \| [^|]+ \| (\d*) ?\|$", TABLE, re.MULTILINE)}
 DOWN = "127.0.0.1:9"
 KILLED = "The run is killed at any moment."

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 import yaml
-from support.docs.written import blocks
+from support.docs.written import list_code_blocks
 from support.parts import ROOT
 
 from bot.events import azure, gitea, github, gitlab
@@ -17,7 +17,7 @@ from bot.serve import http_server, receiver
 
 PAGE = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
 SECTION = PAGE.partition("## Events of forges\n")[2].partition("\n## ")[0]
-SCRIPTS = blocks(SECTION, "sh")
+SCRIPTS = list_code_blocks(SECTION, "sh")
 KINDS = sorted(each.value for each in (SenderKind.GITHUB, SenderKind.GITLAB, SenderKind.AZURE, SenderKind.GITEA))
 
 
@@ -40,7 +40,7 @@ def _find_script(words: str) -> str:
 
 
 def test_config_and_table_name_every_forge():
-    (config,) = [yaml.safe_load(text) for text in blocks(SECTION, "yaml")]
+    (config,) = [yaml.safe_load(text) for text in list_code_blocks(SECTION, "yaml")]
 
     assert sorted(each["kind"] for each in config["serve"]["events"]) == KINDS
     assert sorted(re.findall(r"^\| `([a-z]+)` \|", SECTION, re.MULTILINE)) == KINDS

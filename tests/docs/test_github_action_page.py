@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 from support.parts import ROOT
-from support.witnesses.workflows import as_it_will_stand, problems, read, zizmor
+from support.witnesses.workflows import complete_workflow, list_problems, read_yaml, run_zizmor
 
 from bot.settings import load
 
@@ -26,19 +26,19 @@ def test_readme_has_the_workflow_for_one_repository():
 
 def test_action_matches_its_schema():
     text = ACTION.read_text(encoding="utf-8")
-    assert problems("action", text) == []
-    assert problems("action", text.replace("using: composite", "using: cobol")) != []
+    assert list_problems("action", text) == []
+    assert list_problems("action", text.replace("using: composite", "using: cobol")) != []
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS)
 def test_workflows_match_the_schema(workflow):
-    assert problems("workflow", as_it_will_stand(workflow)) == []
-    assert problems("workflow", workflow.replace("runs-on:", "runs-of:")) != []
+    assert list_problems("workflow", complete_workflow(workflow)) == []
+    assert list_problems("workflow", workflow.replace("runs-on:", "runs-of:")) != []
 
 
 @pytest.mark.real("zizmor")
 def test_zizmor_reports_no_problems_in_the_action():
-    done = zizmor(ACTION)
+    done = run_zizmor(ACTION)
     assert done.returncode == 0, done.stdout
 
 
@@ -46,7 +46,7 @@ def test_zizmor_reports_no_problems_in_the_action():
 def test_zizmor_reports_template_injection(tmp_path):
     path = tmp_path / "action.yml"
     path.write_text(ACTION.read_text(encoding="utf-8").replace('"$PYTHON" -I', "${{ inputs.python }} -I"), "utf-8")
-    done = zizmor(path)
+    done = run_zizmor(path)
     assert done.returncode != 0
     assert "template-injection" in done.stdout
 
@@ -56,14 +56,14 @@ def test_zizmor_reports_template_injection(tmp_path):
 def test_zizmor_reports_no_problems_in_the_workflows(tmp_path, workflow):
     path = tmp_path / ".github" / "workflows" / "basebump.yml"
     path.parent.mkdir(parents=True)
-    path.write_text(as_it_will_stand(workflow), encoding="utf-8")
-    done = zizmor(path)
+    path.write_text(complete_workflow(workflow), encoding="utf-8")
+    done = run_zizmor(path)
     assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS)
 def test_workflows_have_least_permissions_and_do_not_overlap(workflow):
-    said = read(workflow)
+    said = read_yaml(workflow)
     assert said["permissions"] == {}
     assert said["concurrency"]["cancel-in-progress"] is False
     (schedule,) = said["on"]["schedule"]
@@ -78,7 +78,7 @@ def test_workflows_have_least_permissions_and_do_not_overlap(workflow):
 
 @pytest.mark.parametrize("workflow", WORKFLOWS)
 def test_workflows_set_only_existing_inputs(workflow):
-    (job,) = read(workflow)["jobs"].values()
+    (job,) = read_yaml(workflow)["jobs"].values()
     (step,) = [each for each in job["steps"] if "/basebump@" in each.get("uses", "")]
     assert step["with"].keys() <= DESCRIBED["inputs"].keys()
 
@@ -95,5 +95,5 @@ def test_config_of_the_organisation_is_valid(tmp_path):
     path = tmp_path / "basebump.yaml"
     path.write_text(config, encoding="utf-8")
     settings = load(path, requires_forges=True)
-    (step,) = [each for each in read(WORKFLOWS[1])["jobs"]["propose"]["steps"] if each.get("id") == "basebump"]
+    (step,) = [each for each in read_yaml(WORKFLOWS[1])["jobs"]["propose"]["steps"] if each.get("id") == "basebump"]
     assert settings.state.path == tmp_path / step["with"]["state"]

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 import yaml
-from support.docs.written import blocks, command_lines
+from support.docs.written import list_code_blocks, list_command_lines
 from support.parts import ROOT
 from support.runs.worlds import write_tree
 from support.values import digest
@@ -19,8 +19,8 @@ from bot.settings import load
 
 LOOP = (ROOT / "docs" / "loop.md").read_text(encoding="utf-8")
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-SCRIPTS = blocks(LOOP, "sh")
-DEPLOYED = [text for text in blocks(LOOP, "yaml") if text.startswith("apiVersion")]
+SCRIPTS = list_code_blocks(LOOP, "sh")
+DEPLOYED = [text for text in list_code_blocks(LOOP, "yaml") if text.startswith("apiVersion")]
 WEB = "contoso.azurecr.io/apps/web"
 
 
@@ -29,7 +29,7 @@ def test_every_kind_of_pipeline_ends_in_a_run_for_the_image_that_was_pushed():
         (example,) = (
             text for text in re.findall(r"```\w+\n(.*?)```", LOOP, re.DOTALL) if heading in text.partition("\n")[0]
         )
-        (line,) = command_lines(example)
+        (line,) = list_command_lines(example)
         assert re.search(r"^run .*--level propose --image \S+$", line), heading
 
 
@@ -51,7 +51,7 @@ def test_first_table_lists_the_stages_in_order():
 def test_config_has_all_stages(tmp_path):
     (tmp_path / "aks.yaml").write_text("", encoding="utf-8")
     config = tmp_path / "basebump.yaml"
-    config.write_text(blocks(LOOP, "yaml")[0], encoding="utf-8")
+    config.write_text(list_code_blocks(LOOP, "yaml")[0], encoding="utf-8")
     settings = load(config, requires_forges=True)
     scope = StageScope(bool(settings.builds), bool(settings.clusters))
     assert scope.list_stages(UseKind.BUILD) == tuple(UpdateStage)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.docs.written import said
+from support.docs.written import read_page
 from support.parts import ROOT
 
 from bot.advisories import public_lists
@@ -111,7 +111,7 @@ NUMBERS = [
 
 @pytest.mark.parametrize(("page", "words"), NUMBERS, ids=[words for _, words in NUMBERS])
 def test_page_has_the_number_of_the_program(page, words):
-    assert words in " ".join(said(ROOT / "docs" / f"{page}.md").split())
+    assert words in " ".join(read_page(ROOT / "docs" / f"{page}.md").split())
 
 
 def test_numbers_that_pages_state_once_for_several_modules_are_equal():

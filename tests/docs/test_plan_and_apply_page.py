@@ -5,22 +5,22 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.docs.written import blocks
+from support.docs.written import list_code_blocks
 from support.parts import ROOT
 from support.witnesses.pipelines import list_pipeline_problems, read_pipeline
-from support.witnesses.workflows import COMMIT, RELEASES, problems, read, zizmor
+from support.witnesses.workflows import COMMIT, RELEASES, list_problems, read_yaml, run_zizmor
 
 from bot.settings import load
 
 PAGE = (ROOT / "docs" / "plan-and-apply.md").read_text(encoding="utf-8")
-BLOCKS = blocks(PAGE, "yaml")
+BLOCKS = list_code_blocks(PAGE, "yaml")
 (WORKFLOW,) = (each.replace("OWNER", "acme").replace("COMMIT", COMMIT) for each in BLOCKS if ".github/" in each)
 (PIPELINE,) = (each for each in BLOCKS if ".azure-pipelines/" in each)
 CONFIGS = [each for each in BLOCKS if each.startswith("# basebump.yaml")]
 
 
 def get_github_step(job, name):
-    return next(each for each in read(WORKFLOW)["jobs"][job]["steps"] if each.get("name") == name)
+    return next(each for each in read_yaml(WORKFLOW)["jobs"][job]["steps"] if each.get("name") == name)
 
 
 def get_azure_stage(name):
@@ -33,8 +33,8 @@ def get_azure_steps(stage):
 
 
 def test_workflow_is_valid():
-    assert problems("workflow", WORKFLOW) == []
-    assert problems("workflow", WORKFLOW.replace("runs-on:", "runs-of:")) != []
+    assert list_problems("workflow", WORKFLOW) == []
+    assert list_problems("workflow", WORKFLOW.replace("runs-on:", "runs-of:")) != []
 
 
 @pytest.mark.real("zizmor")
@@ -42,7 +42,7 @@ def test_zizmor_reports_no_problems_in_the_workflow(tmp_path):
     path = tmp_path / ".github" / "workflows" / "basebump.yml"
     path.parent.mkdir(parents=True)
     path.write_text(WORKFLOW, encoding="utf-8")
-    done = zizmor(path)
+    done = run_zizmor(path)
     assert done.returncode == 0, done.stdout
 
 
@@ -53,12 +53,12 @@ def test_workflow_uses_known_commits_of_actions():
 
 
 def test_only_the_second_job_of_the_workflow_can_write():
-    jobs = read(WORKFLOW)["jobs"]
+    jobs = read_yaml(WORKFLOW)["jobs"]
     assert set(jobs["plan"]["permissions"].values()) == {"read"}
     assert set(jobs["apply"]["permissions"].values()) == {"write"}
     assert "environment" not in jobs["plan"]
     assert jobs["apply"]["environment"] == "basebump"
-    assert read(WORKFLOW)["permissions"] == {}
+    assert read_yaml(WORKFLOW)["permissions"] == {}
     for job in jobs.values():
         for step in job["steps"]:
             assert "${{" not in step.get("run", "")
@@ -66,7 +66,7 @@ def test_only_the_second_job_of_the_workflow_can_write():
 
 
 def test_second_job_of_the_workflow_gets_exactly_the_plan_of_the_first():
-    jobs = read(WORKFLOW)["jobs"]
+    jobs = read_yaml(WORKFLOW)["jobs"]
     (upload,) = (each for each in jobs["plan"]["steps"] if each.get("id") == "upload")
     (download,) = (each for each in jobs["apply"]["steps"] if "download-artifact" in each.get("uses", ""))
     assert jobs["plan"]["outputs"] == {"plan": "${{ steps.upload.outputs.artifact-id }}"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.docs.prose import count_words, list_paragraphs, list_sentences
-from support.docs.written import PAGES, said
+from support.docs.written import PAGES, read_page
 from support.parts import ROOT
 
 MAX_PARAGRAPH_WORDS = 80
@@ -22,7 +22,7 @@ LONG_PAGES = {
 def test_paragraphs_and_sentences_of_page_are_short(path):
     if path.stem in LONG_PAGES:
         pytest.skip("not shortened yet")
-    paragraphs = list(list_paragraphs(said(path)))
+    paragraphs = list(list_paragraphs(read_page(path)))
     assert [each for each in paragraphs if count_words(each) > MAX_PARAGRAPH_WORDS] == []
     sentences = [sentence for each in paragraphs for sentence in list_sentences(each)]
     assert [each for each in sentences if count_words(each) > MAX_SENTENCE_WORDS] == []

@@ -7,9 +7,9 @@ import re
 
 import pytest
 import yaml
-from support.docs.written import blocks, command_lines, parse, typed_on_page
+from support.docs.written import extract_literal_text, list_code_blocks, list_command_lines, parse_command_line
 from support.parts import ROOT
-from support.witnesses.workflows import actionlint, as_it_will_stand, problems, zizmor
+from support.witnesses.workflows import complete_workflow, list_problems, run_actionlint, run_zizmor
 
 from bot import __version__
 from tools import release_switch
@@ -28,7 +28,7 @@ def render(switch):
 
 def list_workflows(switch):
     pages = render(switch)
-    found = [block for name in sorted(pages) if name.endswith(".md") for block in blocks(pages[name], "yaml")]
+    found = [block for name in sorted(pages) if name.endswith(".md") for block in list_code_blocks(pages[name], "yaml")]
     return [each for each in found if each.startswith("# .github/workflows/") and re.search("basebump(@|==)", each)]
 
 
@@ -75,19 +75,19 @@ def test_command_lines_of_both_renderings_can_be_parsed(switch, tmp_path, monkey
     for each in ("basebump.yaml", "x.json", "shard-1.json", "shard-2.json"):
         (tmp_path / each).touch()
     for name in ("try", "install", "image"):
-        text = re.sub(r"ghcr\.io/\S+", "basebump", typed_on_page(read_texts(switch)[name]))
-        for line in command_lines(text.replace("/etc/basebump.yaml", "basebump.yaml")):
-            parse(line)
+        text = re.sub(r"ghcr\.io/\S+", "basebump", extract_literal_text(read_texts(switch)[name]))
+        for line in list_command_lines(text.replace("/etc/basebump.yaml", "basebump.yaml")):
+            parse_command_line(line)
 
 
 def test_released_commands_include_those_in_a_container():
-    text = re.sub(r"ghcr\.io/\S+", "basebump", typed_on_page("\n".join(read_texts(RELEASED).values())))
-    assert {"demo", "resolve python:3.12-slim", "run --config /etc/basebump.yaml"} <= set(command_lines(text))
+    text = re.sub(r"ghcr\.io/\S+", "basebump", extract_literal_text("\n".join(read_texts(RELEASED).values())))
+    assert {"demo", "resolve python:3.12-slim", "run --config /etc/basebump.yaml"} <= set(list_command_lines(text))
 
 
 @pytest.mark.parametrize("switch", BOTH, ids=IDS)
 def test_hooks_of_both_renderings_name_a_repository_and_a_revision(switch):
-    (block,) = blocks(read_texts(switch)["hooks"], "yaml")
+    (block,) = list_code_blocks(read_texts(switch)["hooks"], "yaml")
     (repository,) = yaml.safe_load(block)["repos"]
     assert repository["repo"] == "https://github.com/acme/basebump"
     assert repository["rev"] == (f"v{__version__}" if switch.released else "COMMIT")
@@ -101,9 +101,9 @@ def test_workflows_of_both_renderings_are_valid_and_pass_zizmor(switch, tmp_path
     folder = tmp_path / ".github" / "workflows"
     folder.mkdir(parents=True)
     for number, workflow in enumerate(workflows):
-        assert problems("workflow", as_it_will_stand(workflow)) == []
-        (folder / f"{number}.yml").write_text(as_it_will_stand(workflow), encoding="utf-8")
-    done = zizmor(*folder.iterdir())
+        assert list_problems("workflow", complete_workflow(workflow)) == []
+        (folder / f"{number}.yml").write_text(complete_workflow(workflow), encoding="utf-8")
+    done = run_zizmor(*folder.iterdir())
     assert done.returncode == 0, done.stdout
 
 
@@ -112,8 +112,8 @@ def test_workflows_of_both_renderings_are_valid_and_pass_zizmor(switch, tmp_path
 def test_workflows_of_both_renderings_pass_actionlint(switch, tmp_path):
     paths = [tmp_path / f"{number}.yml" for number, _ in enumerate(list_workflows(switch))]
     for path, workflow in zip(paths, list_workflows(switch), strict=True):
-        path.write_text(as_it_will_stand(workflow), encoding="utf-8")
-    done = actionlint(*paths)
+        path.write_text(complete_workflow(workflow), encoding="utf-8")
+    done = run_actionlint(*paths)
     assert done.returncode == 0, done.stdout
 
 

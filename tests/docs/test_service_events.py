@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 import yaml
-from support.docs.written import blocks
+from support.docs.written import list_code_blocks
 from support.events.deliveries import NOW, SECRET
 from support.events.receiver import SignedReceiver
 from support.parts import ROOT
@@ -20,7 +20,7 @@ from bot.model.delivery import EventRequest, SenderKind
 
 PAGE = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
 SECTION = PAGE.partition("## Events of registries\n")[2].partition("\n## ")[0]
-DOCUMENTS = [yaml.safe_load(text) for text in blocks(SECTION, "yaml")]
+DOCUMENTS = [yaml.safe_load(text) for text in list_code_blocks(SECTION, "yaml")]
 IMAGE = "registry.example.com/bases/debian:12"
 DIGEST = "sha256:" + "a1" * 32
 
@@ -71,7 +71,7 @@ def test_step_fails_if_the_event_is_refused():
 
 
 def test_event_bridge_sends_the_form_of_distribution():
-    (targets,) = (json.loads(text) for text in blocks(SECTION, "json"))
+    (targets,) = (json.loads(text) for text in list_code_blocks(SECTION, "json"))
     event = {
         "id": "99999999-0000-4000-8000-000000000001",
         "detail": {"repository-name": "bases/go", "image-tag": "1.25", "image-digest": DIGEST},

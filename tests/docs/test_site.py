@@ -11,12 +11,12 @@ from html.parser import HTMLParser
 
 import pytest
 from markdown_it import MarkdownIt
-from support.docs.written import PAGES, list_anchors, said
+from support.docs.written import PAGES, list_anchors, read_page
 from support.parts import ROOT, find_zensical
 
 from tools import site
 
-INDEX = said(site.INDEX)
+INDEX = read_page(site.INDEX)
 ROLES = ["Review", "Run it", "Write policy", "Operate a fleet", "Contribute", "Reference"]
 COMPARED_TAGS = frozenset({"blockquote", "em", "img", "li", "ol", "pre", "strong", "table", "td", "th", "tr", "ul"})
 

@@ -14,13 +14,13 @@ from support.docs.written import (
     FILES,
     OPTIONS,
     PAGES,
-    blocks,
-    command_lines,
     list_anchors,
-    parse,
-    said,
-    spans,
-    typed,
+    list_code_blocks,
+    list_code_spans,
+    list_command_lines,
+    parse_command_line,
+    read_literal_text,
+    read_page,
 )
 from support.parts import ROOT
 
@@ -39,8 +39,13 @@ def name(path):
     return str(path.relative_to(ROOT))
 
 
-WHOLE = [(name(path), line) for path in BOTH for line in command_lines(typed(path))]
-INLINE = [(name(path), line) for path in BOTH for span in spans(said(path)) for line in command_lines(span)]
+WHOLE = [(name(path), line) for path in BOTH for line in list_command_lines(read_literal_text(path))]
+INLINE = [
+    (name(path), line)
+    for path in BOTH
+    for span in list_code_spans(read_page(path))
+    for line in list_command_lines(span)
+]
 
 
 @pytest.fixture
@@ -53,13 +58,13 @@ def somewhere(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("where", "line"), WHOLE, ids=[f"{where}: {line[:60]}" for where, line in WHOLE])
 def test_every_command_line_can_be_parsed(where, line, somewhere):
-    parse(line)
+    parse_command_line(line)
 
 
 @pytest.mark.parametrize(("where", "line"), INLINE, ids=[f"{where}: {line[:60]}" for where, line in INLINE])
 def test_command_in_a_sentence_exists_and_may_omit_arguments(where, line, somewhere):
     try:
-        parse(line)
+        parse_command_line(line)
     except click.MissingParameter:
         assert len(line.split()) <= 3, line
 
@@ -69,14 +74,16 @@ def test_there_are_such_lines_and_wrong_ones_are_found(somewhere):
     assert len(INLINE) > 30
     for wrong in ("resolve", "run --config x --levels propose", "run --config x --image 'no image'", "config x"):
         with pytest.raises((click.UsageError, AssertionError)):
-            parse(wrong)
-    assert command_lines("$ basebump run --config x > y\nthe basebump action, basebump scans") == ["run --config x"]
+            parse_command_line(wrong)
+    assert list_command_lines("$ basebump run --config x > y\nthe basebump action, basebump scans") == [
+        "run --config x"
+    ]
 
 
 def test_command_lines_are_parsed_like_real_calls(capsys):
     """Click keeps what was first asked for help, which else would leave the manual without `-h`."""
     with pytest.raises(click.exceptions.Exit):
-        parse("scan -h")
+        parse_command_line("scan -h")
     assert "-h, --help" in capsys.readouterr().out
 
 
@@ -117,14 +124,14 @@ OF_OTHERS = {
 def test_every_option_in_a_sentence_exists():
     for path in BOTH:
         known = OPTIONS | {"--help", "--version"} | OF_OTHERS
-        for span in spans(said(path)):
+        for span in list_code_spans(read_page(path)):
             assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", span)) <= known, span
 
 
 def test_every_exit_code_that_is_named_exists():
     for path in BOTH:
         named = re.findall(
-            r"\b(?:exit codes?|ends? with|ended with|exits? with|exit code is|beats)\s+(\d+)\b", said(path)
+            r"\b(?:exit codes?|ends? with|ended with|exits? with|exit code is|beats)\s+(\d+)\b", read_page(path)
         )
         assert {int(code) for code in named} <= {code.value for code in ExitCode}
 
@@ -133,7 +140,7 @@ def test_every_exit_code_is_in_the_help_the_readme_and_the_page_of_operations():
     named = re.findall(r"(?:: |; )(\d+) ", basebump.help or "")
     assert {int(code) for code in named} == {code.value for code in ExitCode}
     for page in ("README.md", "docs/operations.md"):
-        table = said(ROOT / page).partition("| exit code |")[2].partition("\n\n")[0]
+        table = read_page(ROOT / page).partition("| exit code |")[2].partition("\n\n")[0]
         assert {int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)} == {
             code.value for code in ExitCode
         }, page
@@ -141,7 +148,7 @@ def test_every_exit_code_is_in_the_help_the_readme_and_the_page_of_operations():
 
 def _parts(path):
     """Yield each paragraph, row and item of a page behind the title and the heading that it stands under."""
-    title, _, text = said(path).partition("\n")
+    title, _, text = read_page(path).partition("\n")
     heading = ""
     for part in re.split(r"\n\s*\n|\n(?=\| |- |#)", text):
         heading = part if part.startswith("#") else heading
@@ -194,13 +201,13 @@ KEYS_OF_OTHERS = {
 def test_every_key_of_a_config_in_a_sentence_exists():
     for path in BOTH:
         known = KEYS | KEYS_OF_OTHERS.get(path.name, set())
-        for span in spans(said(path)):
+        for span in list_code_spans(read_page(path)):
             assert set(re.findall(r"(?:^|[{\[, ])([a-z_]{2,}):(?: |$)", span)) <= known, span
 
 
 def test_every_path_of_keys_in_a_sentence_leads_through_sections():
     for path in BOTH:
-        for span in spans(said(path)):
+        for span in list_code_spans(read_page(path)):
             is_other_name = span.endswith((".json", ".yaml", ".py", ".com")) or span in {"oci.pull", "dockerfile.ci"}
             if re.fullmatch(r"[a-z_]+(?:\.[a-z_]+)+", span) and span.partition(".")[0] in KEYS and not is_other_name:
                 assert all(inner in keys_below(outer) for outer, inner in pairwise(span.split("."))), span
@@ -218,13 +225,13 @@ def keys_below(key):
 
 def test_every_link_inside_leads_somewhere():
     for path in [*PAGES, ROOT / "CHANGELOG.md"]:
-        text = said(path)
+        text = read_page(path)
         for target in re.findall(r"\]\(([^)\s]+)\)", text):
             if not re.match(r"https?://", target):
                 file, _, anchor = target.partition("#")
                 there = path.parent / file if file else path
                 assert there.exists(), target
-                assert not anchor or anchor in list_anchors(said(there)), target
+                assert not anchor or anchor in list_anchors(read_page(there)), target
 
 
 FOLDERS = r"(?:bot|config|docs|templates|tests|bench|deploy|\.ci)/"
@@ -233,24 +240,28 @@ FOLDERS = r"(?:bot|config|docs|templates|tests|bench|deploy|\.ci)/"
 def test_every_file_of_ours_that_is_named_is_there():
     """Whether or not it stands between backticks."""
     for path in BOTH:
-        text = said(path)
+        text = read_page(path)
         paths = re.findall(rf"(?<![\w/.:-])({FOLDERS}[\w./-]*[\w/])", text)
         for each in paths:
             is_a_folder_of_others = each.startswith("deploy/") and not (ROOT / "/".join(each.split("/")[:2])).exists()
             if not is_a_folder_of_others:
                 assert (ROOT / each).exists(), each
         if path in PAGES:
-            for each in spans(text):
+            for each in list_code_spans(text):
                 module = re.fullmatch(r"([\w/]+/\w+\.py)(?:::\w+)?", each)
                 assert module is None or any((ROOT / base / module[1]).exists() for base in ("", "bot", "tests")), each
 
 
 def test_goals_of_make_in_the_docs_exist():
     for path in PAGES:
-        goals = set(re.findall(r"^([a-z]+):", said(ROOT / "Makefile"), re.MULTILINE))
-        text = said(path)
-        named = {word for span in spans(text) for word in re.findall(r"^make ([a-z]+)\b", span)}
-        named |= {word for each in blocks(text, "sh") for word in re.findall(r"^make ([a-z]+)\b", each, re.MULTILINE)}
+        goals = set(re.findall(r"^([a-z]+):", read_page(ROOT / "Makefile"), re.MULTILINE))
+        text = read_page(path)
+        named = {word for span in list_code_spans(text) for word in re.findall(r"^make ([a-z]+)\b", span)}
+        named |= {
+            word
+            for each in list_code_blocks(text, "sh")
+            for word in re.findall(r"^make ([a-z]+)\b", each, re.MULTILINE)
+        }
         assert named <= goals
 
 
@@ -259,22 +270,22 @@ def test_goals_of_make_in_the_docs_exist():
 
 def test_every_block_is_of_a_kind_that_something_is_asked_of():
     for path in PAGES:
-        fences = re.findall(r"^ *```(.*)$", said(path), re.MULTILINE)
+        fences = re.findall(r"^ *```(.*)$", read_page(path), re.MULTILINE)
         assert set(fences[1::2]) <= {""}
         assert set(fences[::2]) <= LANGUAGES
 
 
-@pytest.mark.parametrize("text", [text for path in PAGES for text in blocks(said(path), "toml")])
+@pytest.mark.parametrize("text", [text for path in PAGES for text in list_code_blocks(read_page(path), "toml")])
 def test_every_toml_block_is_toml(text):
     assert tomllib.loads(text)
 
 
-@pytest.mark.parametrize("text", [text for path in PAGES for text in blocks(said(path), "json")])
+@pytest.mark.parametrize("text", [text for path in PAGES for text in list_code_blocks(read_page(path), "json")])
 def test_every_json_block_is_json(text):
     assert json.loads(text)
 
 
-DOCKERFILES = [(name(path), text) for path in PAGES for text in blocks(said(path), "dockerfile")]
+DOCKERFILES = [(name(path), text) for path in PAGES for text in list_code_blocks(read_page(path), "dockerfile")]
 
 
 @pytest.mark.parametrize(("where", "text"), DOCKERFILES, ids=[where for where, _ in DOCKERFILES])

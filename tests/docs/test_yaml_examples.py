@@ -9,7 +9,7 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 from support.docs.named_files import write_named_files
-from support.docs.written import PAGES, blocks, said
+from support.docs.written import PAGES, list_code_blocks, read_page
 from support.parts import ROOT
 from support.witnesses.pipelines import list_pipeline_problems
 
@@ -56,12 +56,12 @@ def a_workflow(text, document, folder):
     if "steps" in document:
         document = {"jobs": {"job": job | document}}
     whole = {"on": "push", "jobs": {"job": job}} | document
-    schema = json.loads(said(ROOT / "tests" / "contracts" / "github_workflow_schema.json"))
+    schema = json.loads(read_page(ROOT / "tests" / "contracts" / "github_workflow_schema.json"))
     assert [error.message for error in Draft7Validator(schema).iter_errors(json.loads(json.dumps(whole)))] == []
 
 
 def hooks_of_pre_commit(text, document, folder):
-    ours = {each["id"] for each in yaml.safe_load(said(ROOT / ".pre-commit-hooks.yaml"))}
+    ours = {each["id"] for each in yaml.safe_load(read_page(ROOT / ".pre-commit-hooks.yaml"))}
     (repository,) = document["repos"]
     assert {each["id"] for each in repository["hooks"]} <= ours
     assert repository.keys() == {"repo", "rev", "hooks"}
@@ -147,7 +147,7 @@ def kind_of(text, document):
 EXAMPLES = [
     (f"{path.name} {number}", text, yaml.load(text, _AsGitHub))
     for path in PAGES
-    for number, text in enumerate(blocks(said(path), "yaml"), 1)
+    for number, text in enumerate(list_code_blocks(read_page(path), "yaml"), 1)
 ]
 
 

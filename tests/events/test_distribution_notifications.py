@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 import yaml
-from support.docs.written import blocks, said
+from support.docs.written import list_code_blocks, read_page
 from support.events.deliveries import NOW, SECRET, load_sender
 from support.listener import Listener, Received, Reply
 from support.parts import ROOT
@@ -41,7 +41,11 @@ class Notifications:
 
     def configure(self, secret: str = SECRET) -> dict[str, object]:
         """Return the entry in the config of the registry from docs/events.md, with this receiver."""
-        (text,) = (text for text in blocks(said(ROOT / "docs" / "events.md"), "yaml") if "notifications:" in text)
+        (text,) = (
+            text
+            for text in list_code_blocks(read_page(ROOT / "docs" / "events.md"), "yaml")
+            if "notifications:" in text
+        )
         (endpoint,) = yaml.safe_load(text)["notifications"]["endpoints"]
         (header,) = endpoint["headers"]["Authorization"]
         authorization = [header.replace("SECRET", secret)]

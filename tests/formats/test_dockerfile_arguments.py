@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
-from support.witnesses.buildkit import ARM64, RefusedError, resolve
+from support.witnesses.buildkit import ARM64, RefusedError, resolve_dockerfile
 
 from bot.core.references.edit import apply_edits, build_edit
 from bot.formats.dockerfile import FORMAT
@@ -138,7 +138,7 @@ def stage_of(reference):
 
 def resolved(text, *arguments):
     try:
-        return resolve(text, "`" if text.startswith("# escape=`") else "\\", *arguments)
+        return resolve_dockerfile(text, "`" if text.startswith("# escape=`") else "\\", *arguments)
     except RefusedError:
         return None
 

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
-from support.witnesses.buildkit import RefusedError, pulls
+from support.witnesses.buildkit import RefusedError, list_pulls
 
 from bot.core.references.edit import apply_edits, build_edit
 from bot.formats.dockerfile import FORMAT
@@ -93,7 +93,7 @@ def digest_for(reference):
 def pulled(text):
     """Return the images that a build pulls, or None if BuildKit refuses to build."""
     try:
-        return pulls(text)
+        return list_pulls(text)
     except RefusedError:
         return None
 
@@ -153,4 +153,4 @@ def test_pinning_all_images_changes_only_intended_images(text):
     ],
 )
 def test_buildkit_port_lists_pulled_images(text, images):
-    assert [pull.image.text for pull in pulls(text)] == images
+    assert [pull.image.text for pull in list_pulls(text)] == images

@@ -1,5 +1,5 @@
 import pytest
-from support.packaging.distributions import build
+from support.packaging.distributions import build_distributions
 from support.packaging.released_images import share_images
 from support.parts import ROOT
 
@@ -7,7 +7,7 @@ from support.parts import ROOT
 @pytest.fixture(scope="session")
 def built(tmp_path_factory):
     """Build what a release has of this checkout."""
-    return build(ROOT, tmp_path_factory.mktemp("dist"))
+    return build_distributions(ROOT, tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture(scope="session")

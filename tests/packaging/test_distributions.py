@@ -15,7 +15,7 @@ import zipfile
 from pathlib import PurePosixPath
 
 import pytest
-from support.packaging.distributions import build
+from support.packaging.distributions import build_distributions
 from support.parts import ROOT
 
 from bot import __version__
@@ -55,7 +55,7 @@ def metadata(built):
 
 
 def test_whoever_builds_from_the_sdist_gets_the_bytes_of_the_checkout(built, unpacked, tmp_path):
-    again = build(unpacked, tmp_path, umask=0o077)
+    again = build_distributions(unpacked, tmp_path, umask=0o077)
     assert again.wheel.read_bytes() == built.wheel.read_bytes()
     assert again.sdist.read_bytes() == built.sdist.read_bytes()
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 import requests
 from support.packaging.buildah import BuildahProgram
-from support.packaging.released_images import CHECKOUT, GITHUB, PROGRAMS, release_steps
+from support.packaging.released_images import CHECKOUT, GITHUB, PROGRAMS, build_release_steps
 from support.packaging.workflow_steps import WorkflowSteps, copy_checkout
 from support.parts import ROOT, find_trivy
 from support.registries.docker_registry import DockerRegistry
-from support.witnesses.workflows import RELEASES, actionlint, problems, read, zizmor
+from support.witnesses.workflows import RELEASES, list_problems, read_yaml, run_actionlint, run_zizmor
 
 from bot import __version__
 from tools import release
@@ -47,25 +47,25 @@ PERMISSIONS = {
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_workflow_matches_its_schema(path):
-    assert problems("workflow", path.read_text(encoding="utf-8")) == []
+    assert list_problems("workflow", path.read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.real("zizmor")
 def test_zizmor_reports_no_problems_in_the_workflows():
-    done = zizmor(*WORKFLOWS)
+    done = run_zizmor(*WORKFLOWS)
     assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.real("actionlint")
 def test_actionlint_reports_no_problems_in_the_workflows():
-    done = actionlint(*WORKFLOWS)
+    done = run_actionlint(*WORKFLOWS)
     assert done.returncode == 0, done.stdout
 
 
 def test_jobs_have_only_the_required_write_permissions():
     found = {}
     for path in WORKFLOWS:
-        workflow = read(path.read_text(encoding="utf-8"))
+        workflow = read_yaml(path.read_text(encoding="utf-8"))
         assert workflow["permissions"] == {}
         for name, job in workflow["jobs"].items():
             written = {scope for scope, level in job["permissions"].items() if level == "write"}
@@ -76,7 +76,7 @@ def test_jobs_have_only_the_required_write_permissions():
 
 def test_every_job_has_a_time_limit_and_no_script_contains_an_expression():
     for path in WORKFLOWS:
-        for job in read(path.read_text(encoding="utf-8"))["jobs"].values():
+        for job in read_yaml(path.read_text(encoding="utf-8"))["jobs"].values():
             assert "uses" in job or job["timeout-minutes"] > 0
             assert not [step for step in job.get("steps", ()) if "${{" in step.get("run", "")]
 
@@ -91,13 +91,13 @@ def test_every_action_of_others_is_pinned_to_a_known_commit():
 def test_ci_runs_on_every_supported_version_of_python():
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     supported = re.findall(r"Programming Language :: Python :: (3\.\d+)", project)
-    job = read((FOLDER / "ci.yml").read_text(encoding="utf-8"))["jobs"]["test"]
+    job = read_yaml((FOLDER / "ci.yml").read_text(encoding="utf-8"))["jobs"]["test"]
     assert job["strategy"]["matrix"]["python"] == supported
     assert [step["run"] for step in job["steps"] if "run" in step][-1] == ".ci/run"
 
 
 def test_publishing_waits_for_all_tests_and_builds():
-    jobs = read((FOLDER / "release.yml").read_text(encoding="utf-8"))["jobs"]
+    jobs = read_yaml((FOLDER / "release.yml").read_text(encoding="utf-8"))["jobs"]
 
     def list_earlier(name):
         needs = jobs[name].get("needs", [])
@@ -319,7 +319,7 @@ def small_archives(tmp_path):
 def test_image_is_pushed_as_an_index_with_all_platforms(small_archives):
     folder, checkout = small_archives
     with DockerRegistry() as registry:
-        steps = replace(release_steps(folder, checkout), replaced={"REGISTRY": registry.host})
+        steps = replace(build_release_steps(folder, checkout), replaced={"REGISTRY": registry.host})
         ran = steps.run("publish", "Push the image", matrix={"suffix": ""})
         assert ran.code == 0, ran.log
         image, digest = ran.outputs["image"], ran.outputs["digest"]
@@ -339,7 +339,7 @@ def test_image_is_pushed_as_an_index_with_all_platforms(small_archives):
 
 @pytest.mark.real("buildah")
 def test_push_of_an_image_fails_without_a_registry(small_archives):
-    steps = replace(release_steps(*small_archives), replaced={"REGISTRY": "127.0.0.1:1"})
+    steps = replace(build_release_steps(*small_archives), replaced={"REGISTRY": "127.0.0.1:1"})
     ran = steps.run("publish", "Push the image", matrix={"suffix": ""})
     assert ran.code != 0
     assert "digest" not in ran.outputs
@@ -347,7 +347,7 @@ def test_push_of_an_image_fails_without_a_registry(small_archives):
 
 def _write_sboms(folder, checkout):
     _prepare_trivy(checkout / ".venv-trivy")
-    ran = release_steps(folder, checkout).run("publish", "Write the SBOMs of the image")
+    ran = build_release_steps(folder, checkout).run("publish", "Write the SBOMs of the image")
     assert ran.code == 0, ran.log
     paths = sorted((checkout / "build" / "images").glob("*.cdx.json"))
     return {path.name: json.loads(path.read_text(encoding="utf-8")) for path in paths}

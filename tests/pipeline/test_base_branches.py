@@ -9,7 +9,7 @@ from support.forges.azure.stand import AzureStand
 from support.forges.counted import Killed
 from support.forges.forge_stands import select_stands
 from support.forges.kill_points import note_kills
-from support.runs.worlds import build, outcomes
+from support.runs.worlds import build, list_outcomes
 
 from bot.core.proposal.marks import parse_base_branch
 from bot.core.proposal.update_groups import build_branch_name, build_tag_key
@@ -72,7 +72,7 @@ def test_every_base_branch_has_one_proposal_and_second_run_makes_no_writes(stand
     assert (second.branch, second.files) == (OF_RELEASE, ("Dockerfile", "deploy/Dockerfile"))
     assert second.title == first.title.replace(" (not scanned)", f" on {RELEASE} (not scanned)")
     writes = list(stand.writes)
-    assert outcomes(moved.run([stand.fleet()])) == ["unchanged", "unchanged"]
+    assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged", "unchanged"]
     assert stand.writes == writes
 
 
@@ -87,14 +87,14 @@ def test_only_commits_for_another_base_branch_than_the_default_one_say_so(stand,
 def test_update_declined_for_one_base_branch_stays_open_for_others(stand, moved):
     moved.run([stand.fleet()])
     stand.close_request(OF_RELEASE)
-    assert outcomes(moved.run([stand.fleet()])) == ["unchanged", "declined"]
+    assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged", "declined"]
 
 
 def test_obsolete_proposal_is_closed_only_for_its_base_branch(stand, moved):
     moved.run([stand.fleet()])
     pinned = f"FROM python:3.12-slim@{build('new').digest}\n"
     stand.commit(RELEASE, {"Dockerfile": pinned, "deploy/Dockerfile": pinned})
-    assert outcomes(moved.run([stand.fleet()])) == ["unchanged", "closed"]
+    assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged", "closed"]
     assert {each.branch for each in stand.requests() if each.state is RequestState.OPEN} == {OF_MAIN}
     assert OF_RELEASE not in stand.branches()
 
@@ -103,7 +103,7 @@ def test_base_branch_removed_from_config_keeps_open_proposals(stand, moved):
     moved.run([stand.fleet()])
     before, writes = _state(stand), list(stand.writes)
     stand.base_branches = ()
-    assert outcomes(moved.run([stand.fleet()])) == ["unchanged"]
+    assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged"]
     assert (_state(stand), stand.writes) == (before, writes)
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.forges.stands import LocalStand
-from support.runs.worlds import NOW, build, outcomes
+from support.runs.worlds import NOW, build, list_outcomes
 
 from bot.core.choice.blocklist import build_blocklist
 from bot.demo.images import DemoPackage, build_debian_root, build_image, build_index, build_layer
@@ -70,9 +70,9 @@ def test_newer_digest_replaces_blocked_one_despite_limits_schedule_and_age(remem
     rules = (PolicyRule(min_age=timedelta(days=30), schedules=(NEVER,)),)
     remembering.rulebook = replace(remembering.rulebook, rules=rules)
     limits = ProposalLimits(open_per_repository=0, new_per_run=0)
-    assert outcomes(run(remembering, stand, after=timedelta(hours=1), limits=limits)) == []
+    assert list_outcomes(run(remembering, stand, after=timedelta(hours=1), limits=limits)) == []
     report = run(remembering, stand, block(BAD), timedelta(hours=2), limits=limits)
-    assert outcomes(report) == ["opened"]
+    assert list_outcomes(report) == ["opened"]
     verdict = read_verdict(report)
     assert (verdict.status, verdict.reason) == (ReferenceStatus.BLOCKED, Reason.DIGEST_BLOCKED)
     assert (verdict.new_digest, verdict.detail) == (NEW, REASON)
@@ -81,7 +81,7 @@ def test_newer_digest_replaces_blocked_one_despite_limits_schedule_and_age(remem
 def test_earlier_digest_replaces_blocked_one_that_the_tag_still_points_to(moved_to_bad):
     loopback, stand = moved_to_bad
     report = run(loopback, stand, block(BAD), timedelta(hours=2))
-    assert outcomes(report) == ["opened"]
+    assert list_outcomes(report) == ["opened"]
     (request,) = stand.requests()
     assert request.title.startswith("Blocked: malware (INC-42). Update python:3.12-slim to ")
     first, *_ = request.body.splitlines()[1:]
@@ -91,7 +91,7 @@ def test_earlier_digest_replaces_blocked_one_that_the_tag_still_points_to(moved_
     )
     assert "Merging moves back to the newest digest known that is not blocked." in request.body
     assert stand.files(request.branch)["Dockerfile"].content.decode() == pin(OLD)["Dockerfile"]
-    assert outcomes(run(loopback, stand, block(BAD), timedelta(hours=3))) == ["unchanged"]
+    assert list_outcomes(run(loopback, stand, block(BAD), timedelta(hours=3))) == ["unchanged"]
 
 
 def test_merged_replacement_stays_while_the_tag_points_to_blocked_digest(moved_to_bad):
@@ -104,7 +104,7 @@ def test_merged_replacement_stays_while_the_tag_points_to_blocked_digest(moved_t
     assert read_verdict(report).status is ReferenceStatus.UP_TO_DATE
     assert read_verdict(report).reference.notes == ("What `3.12-slim` points to now is blocked: malware (INC-42)",)
     unblocked = run(loopback, stand, None, timedelta(hours=4))
-    assert outcomes(unblocked) == ["opened"]
+    assert list_outcomes(unblocked) == ["opened"]
     assert read_verdict(unblocked).new_digest == BAD
 
 
@@ -135,7 +135,7 @@ def test_reference_without_known_replacement_is_blocked_without_a_proposal(loopb
     stand = LocalStand(tmp_path / "forge", pin(BAD))
     loopback.move("python", "3.12-slim", "bad")
     report = run(loopback, stand, block(BAD))
-    assert outcomes(report) == []
+    assert list_outcomes(report) == []
     assert stand.requests() == []
     verdict = read_verdict(report)
     assert (verdict.status, verdict.new_digest) == (ReferenceStatus.BLOCKED, None)
@@ -162,7 +162,7 @@ def test_open_request_is_updated_if_the_proposed_digest_is_blocked(remembering, 
     (request,) = stand.requests()
     assert BAD in request.body
     report = run(remembering, stand, block(BAD), timedelta(hours=4))
-    assert outcomes(report) == ["refreshed"]
+    assert list_outcomes(report) == ["refreshed"]
     (request,) = stand.requests()
     assert f"python:3.12-slim@{build('better').digest}" in stand.files(request.branch)["Dockerfile"].content.decode()
 
@@ -174,9 +174,11 @@ def test_open_request_is_closed_if_digest_is_blocked_without_replacement(remembe
     remembering.move("python", "3.12-slim", "bad")
     run(remembering, stand, after=timedelta(hours=1))
     report = run(remembering, stand, block(BAD), timedelta(hours=2))
-    assert outcomes(report) == ["closed"]
+    assert list_outcomes(report) == ["closed"]
     assert report.repositories[0].proposals[0].note == "It proposes a digest that is blocked now: `malware (INC-42)`."
-    assert outcomes(run(remembering, stand, None, timedelta(hours=3))) == ["opened"], "nothing of the block is kept"
+    assert list_outcomes(run(remembering, stand, None, timedelta(hours=3))) == ["opened"], (
+        "nothing of the block is kept"
+    )
 
 
 def test_open_request_with_blocked_digest_is_closed_even_if_registry_is_unreachable(remembering, tmp_path):
@@ -186,7 +188,7 @@ def test_open_request_with_blocked_digest_is_closed_even_if_registry_is_unreacha
     run(remembering, stand)
     remembering.entries = (RegistryEntry("docker.io", mirror="127.0.0.1:1", is_insecure=True),)
     report = run(remembering, stand, block(BAD), timedelta(hours=2))
-    assert outcomes(report) == ["closed"]
+    assert list_outcomes(report) == ["closed"]
     assert read_verdict(report).status is ReferenceStatus.UNRESOLVED
 
 
@@ -262,7 +264,7 @@ def test_image_without_build_time_is_neither_proposed_nor_said_to_be_allowed(bui
     loopback, stand, digests = built_on_three_days
     unknown = push_built(loopback, None)
     report = run(loopback, stand, block_builds(1, 12), timedelta(hours=5))
-    assert outcomes(report) == []
+    assert list_outcomes(report) == []
     assert read_verdict(report).reason is Reason.LISTS_UNREAD
     stand.commit("main", pin(unknown))
     report = run(loopback, stand, block_builds(1, 12), timedelta(hours=6))
@@ -280,7 +282,7 @@ def test_unread_list_is_a_failure_and_leaves_references_unchanged(moved_to_bad):
     stand.commit("main", pin(OLD))
     report = run(loopback, stand, Blocklist(unread=(("blocked[0]", "it answered 503"),)), timedelta(hours=2))
     assert read_verdict(report).reason is Reason.LISTS_UNREAD
-    assert outcomes(report) == []
+    assert list_outcomes(report) == []
     (failure,) = report.failed
     assert failure.subject == "blocked[0]"
 
@@ -289,5 +291,5 @@ def test_blocked_digest_is_named_even_if_another_list_is_unread(moved_to_bad):
     loopback, stand = moved_to_bad
     unread = replace(block(BAD), unread=(("blocked[1]", "it answered 503"),))
     report = run(loopback, stand, unread, timedelta(hours=2))
-    assert outcomes(report) == []
+    assert list_outcomes(report) == []
     assert read_verdict(report).status is ReferenceStatus.BLOCKED

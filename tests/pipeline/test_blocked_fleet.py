@@ -11,7 +11,7 @@ from support.forges.forge_stands import select_stands
 from support.forges.stands import LocalStand
 from support.git import Git
 from support.runs.reports import HOSTILE
-from support.runs.worlds import NOW, build, outcomes
+from support.runs.worlds import NOW, build, list_outcomes
 from support.values import digest
 
 from bot.core.choice.blocklist import build_blocklist
@@ -54,7 +54,7 @@ def create_repositories(folder, *held):
 
 
 def count_outcomes(report):
-    return Counter(outcomes(report))
+    return Counter(list_outcomes(report))
 
 
 def test_run_replaces_blocked_digest_in_fifty_repositories_despite_limits(loopback, run, tmp_path):
@@ -75,7 +75,7 @@ def test_fifty_repositories_without_a_replacement_are_blocked_without_proposals(
     loopback.move("python", "3.12", "bad")
     create_repositories(tmp_path / "fleet", *[BAD] * COUNT)
     report = run(LocalFleet(tmp_path / "fleet"), 0, block(BAD))
-    assert outcomes(report) == []
+    assert list_outcomes(report) == []
     details = Counter(each.verdicts[0].detail for each in report.repositories)
     assert details == {"malware; no known replacement": COUNT}
     assert {each.verdicts[0].status for each in report.repositories} == {ReferenceStatus.BLOCKED}
@@ -86,7 +86,7 @@ def test_request_says_first_why_the_digest_is_blocked_on_every_forge(kind, start
     for content in ("bad", "new"):
         loopback.move("python", "3.12", content)
     stand = start_stand(STANDS[kind], {"Dockerfile": f"FROM python:3.12@{BAD}\n"})
-    assert outcomes(run(stand.fleet(), 0, block(BAD, reason="malware (INC-42)"), limits=LIMITS)) == ["opened"]
+    assert list_outcomes(run(stand.fleet(), 0, block(BAD, reason="malware (INC-42)"), limits=LIMITS)) == ["opened"]
     (request,) = stand.requests()
     assert request.title.startswith("Blocked: malware (INC-42). Update python:3.12 to ")
     assert "**blocked:** `malware (INC-42)`" in "".join(request.body.splitlines()[:2])
@@ -99,14 +99,14 @@ def test_open_request_follows_the_list(kind, start_stand, loopback, run):
     stand = start_stand(STANDS[kind], {"Dockerfile": f"FROM python:3.12@{OLD}\n"})
     run(stand.fleet(), 0)
     loopback.move("python", "3.12", "bad")
-    assert outcomes(run(stand.fleet(), 1)) == ["opened"]
+    assert list_outcomes(run(stand.fleet(), 1)) == ["opened"]
     loopback.move("python", "3.12", "new")
-    assert outcomes(run(stand.fleet(), 2, block(BAD))) == ["refreshed"]
+    assert list_outcomes(run(stand.fleet(), 2, block(BAD))) == ["refreshed"]
     (request,) = stand.requests()
     assert NEW in stand.files(request.branch)["Dockerfile"].content.decode()
-    assert outcomes(run(stand.fleet(), 3, block(BAD, NEW))) == ["closed"]
+    assert list_outcomes(run(stand.fleet(), 3, block(BAD, NEW))) == ["closed"]
     assert request.branch not in stand.branches()
-    assert outcomes(run(stand.fleet(), 4)) == ["opened"]
+    assert list_outcomes(run(stand.fleet(), 4)) == ["opened"]
     assert [each.state.value for each in stand.requests()].count("open") == 1
 
 
@@ -123,6 +123,6 @@ def test_reason_of_another_team_cannot_write_markup_or_close_issues(start_stand,
     assert span.startswith("`` a¦b`c]")
     assert span.endswith(" ``")
     for reason in ("closes GH-1", "fixes SHOP-1"):
-        assert outcomes(run(stand.fleet(), 1, block(BAD, digest("x"), reason=reason))) == ["refreshed"]
+        assert list_outcomes(run(stand.fleet(), 1, block(BAD, digest("x"), reason=reason))) == ["refreshed"]
         (request,) = stand.requests()
         assert request.title.startswith("Blocked. Update ")

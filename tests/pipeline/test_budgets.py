@@ -11,7 +11,7 @@ import pytest
 from support.forges.github.stand import GitHubStand
 from support.forges.stands import LocalStand
 from support.git import Git
-from support.runs.worlds import build, outcomes, write_tree
+from support.runs.worlds import build, list_outcomes, write_tree
 from support.values import reference
 
 from bot.core.budgets import EditBudget, TreeBudget, WorkLimitError
@@ -162,7 +162,7 @@ def test_other_repositories_go_on_if_one_causes_too_much_work(tmp_path, loopback
         LocalStand(tmp_path / name, files).fleet() for name, files in (("a", hostile), ("b", {"Dockerfile": PINNED}))
     ]
     report = loopback.run(fleets)
-    assert outcomes(report) == ["opened"]
+    assert list_outcomes(report) == ["opened"]
     (failure,) = report.failed
     assert failure.subject == "acme"
     assert failure.error.startswith("renovate.json: the patterns of the repository have more than")
@@ -191,11 +191,11 @@ def test_proposals_of_images_that_were_not_looked_up_stay_open(tmp_path, loopbac
     loopback.move("python", "3.12", "old")
     loopback.move("python", "3.12", "new")
     stand = LocalStand(tmp_path, {"b/Dockerfile": PINNED})
-    assert outcomes(loopback.run([stand.fleet()])) == ["opened"]
+    assert list_outcomes(loopback.run([stand.fleet()])) == ["opened"]
     monkeypatch.setattr(lookup_shares, "MAX_TREE_IMAGES", 3)
     stand.commit("main", {"a/Dockerfile": write_froms(3)})
     report = loopback.run([stand.fleet()])
-    assert outcomes(report) == ["left-alone"]
+    assert list_outcomes(report) == ["left-alone"]
     assert [request.state for request in stand.requests()] == [RequestState.OPEN]
 
 
@@ -241,7 +241,7 @@ def test_updates_beyond_the_limit_for_edits_of_a_repository_are_not_proposed(tmp
     monkeypatch.setattr(edit, "_edit_file", lambda *each: edited_files.append(each) or edit_file(*each))
     monkeypatch.setattr(plan_proposals, "EditBudget", lambda: EditBudget(2 * len(content) + 1))
     report = loopback.run([LocalStand(tmp_path, {"Dockerfile": content}).fleet()])
-    assert outcomes(report) == ["opened"] * 3
+    assert list_outcomes(report) == ["opened"] * 3
     assert len(edited_files) == 3
     reasons = [each.reason for each in report.repositories[0].verdicts]
     assert reasons == [None, None, None, Reason.TOO_MANY_IMAGES, Reason.TOO_MANY_IMAGES]

@@ -11,7 +11,7 @@ from support.forges.counted import Killed
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.runs.boards import STANDS, BoardScene
-from support.runs.worlds import build, outcomes
+from support.runs.worlds import build, list_outcomes
 
 from bot.core.proposal.dashboard import CONFIG_ERROR_TITLE, DASHBOARD_TITLE, EMPTY_BODY
 from bot.model.limits import ProposalLimits
@@ -61,16 +61,16 @@ def test_ticked_checkbox_opens_waiting_proposal_and_is_cleared(scene):
     (first, second) = scene.run(limits=limits).repositories[0].proposals
     waiting = second if second.outcome.value == "deferred" else first
     scene.tick(f"open {waiting.branch}")
-    assert sorted(outcomes(scene.run(limits=limits))) == ["opened", "unchanged"]
+    assert sorted(list_outcomes(scene.run(limits=limits))) == ["opened", "unchanged"]
     assert "[x]" not in scene.board().body
 
 
 def test_ticked_checkbox_reopens_declined_proposal(scene):
     scene.run()
     scene.stand.close_request(PYTHON)
-    assert "declined" in outcomes(scene.run())
+    assert "declined" in list_outcomes(scene.run())
     scene.tick(f"again {PYTHON}")
-    assert sorted(outcomes(scene.run())) == ["opened", "unchanged"]
+    assert sorted(list_outcomes(scene.run())) == ["opened", "unchanged"]
 
 
 def test_ticked_checkbox_rebuilds_branch(scene):
@@ -78,9 +78,9 @@ def test_ticked_checkbox_rebuilds_branch(scene):
     before = scene.stand.branches()[PYTHON]
     scene.stand.commit("main", {"README.md": "Elsewhere.\n"})
     scene.tick(f"rebase {PYTHON}")
-    assert sorted(outcomes(scene.run())) == ["refreshed", "unchanged"]
+    assert sorted(list_outcomes(scene.run())) == ["refreshed", "unchanged"]
     assert scene.stand.branches()[PYTHON] != before
-    assert sorted(outcomes(scene.run())) == ["unchanged", "unchanged"]
+    assert sorted(list_outcomes(scene.run())) == ["unchanged", "unchanged"]
 
 
 def test_ticked_checkbox_does_not_discard_commits_of_users(scene):
@@ -88,7 +88,7 @@ def test_ticked_checkbox_does_not_discard_commits_of_users(scene):
     scene.run()
     persons = scene.stand.commit(PYTHON, {"Dockerfile": "FROM scratch\n"})
     scene.tick(f"rebase {PYTHON}")
-    assert sorted(outcomes(scene.run())) == ["left-alone", "unchanged"]
+    assert sorted(list_outcomes(scene.run())) == ["left-alone", "unchanged"]
     assert scene.stand.branches()[PYTHON] == persons
 
 
@@ -151,7 +151,7 @@ def test_failure_to_write_dashboard_does_not_affect_proposals(tmp_path, loopback
     stand.repository.has_issues = False
     report = BoardScene(stand, loopback).run()
     stand.end()
-    assert outcomes(report) == ["opened"]
+    assert list_outcomes(report) == ["opened"]
     (failed,) = report.failed
     assert failed.subject == "acme/web dashboard"
     assert "Issues are disabled" in failed.error
@@ -176,7 +176,7 @@ def test_project_without_issues_still_gets_proposals(tmp_path, loopback):
     scene = BoardScene(stand, loopback)
     stand.project.has_issues = False
     report = scene.run()
-    assert outcomes(report) == ["opened"]
+    assert list_outcomes(report) == ["opened"]
     assert [failed.subject for failed in report.failed] == ["acme/shop/web dashboard"]
     stand.project.has_issues = True
     scene.run()

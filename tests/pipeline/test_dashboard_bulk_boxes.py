@@ -11,7 +11,7 @@ from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.stands import killed_again_and_again
 from support.runs.boards import STANDS, BoardScene
-from support.runs.worlds import build, outcomes
+from support.runs.worlds import build, list_outcomes
 
 from bot.model.limits import ProposalLimits
 from bot.model.policy import PolicyRule, RuleMatch
@@ -56,12 +56,12 @@ def list_branches(scene: BoardScene, outcome: str, limits: ProposalLimits | None
 
 
 def test_bulk_box_opens_all_waiting_proposals_once(scene):
-    assert sorted(outcomes(scene.run(limits=ONE))) == ["deferred", "deferred", "deferred", "opened"]
+    assert sorted(list_outcomes(scene.run(limits=ONE))) == ["deferred", "deferred", "deferred", "opened"]
     scene.tick("open")
-    assert sorted(outcomes(scene.run(limits=ONE))) == ["opened", "opened", "opened", "unchanged"]
+    assert sorted(list_outcomes(scene.run(limits=ONE))) == ["opened", "opened", "opened", "unchanged"]
     assert "[x]" not in scene.board().body
     writes = list(scene.stand.writes)
-    assert outcomes(scene.run(limits=ONE)) == ["unchanged"] * 4
+    assert list_outcomes(scene.run(limits=ONE)) == ["unchanged"] * 4
     assert scene.stand.writes == writes
 
 
@@ -70,10 +70,10 @@ def test_bulk_box_rebuilds_all_open_requests_once(scene):
     before = heads(scene)
     scene.stand.commit("main", {"README.md": "Elsewhere.\n"})
     scene.tick("rebase")
-    assert outcomes(scene.run()) == ["refreshed"] * 4
+    assert list_outcomes(scene.run()) == ["refreshed"] * 4
     assert all(heads(scene)[branch] != commit for branch, commit in before.items())
     assert "[x]" not in scene.board().body
-    assert outcomes(scene.run()) == ["unchanged"] * 4
+    assert list_outcomes(scene.run()) == ["unchanged"] * 4
 
 
 def test_bulk_box_opens_only_listed_proposals(github_scene):
@@ -115,7 +115,7 @@ def test_bulk_box_rebuilds_neither_approved_requests_nor_those_with_commits_of_u
     scene.stand.commit("main", {"README.md": "Elsewhere.\n"})
     before = heads(scene)
     scene.tick("rebase")
-    assert sorted(outcomes(scene.run())) == ["left-alone", "refreshed", "refreshed", "unchanged"]
+    assert sorted(list_outcomes(scene.run())) == ["left-alone", "refreshed", "refreshed", "unchanged"]
     assert {branch for branch, commit in heads(scene).items() if before[branch] != commit} == set(others)
     scene.tick(f"rebase {approved}")
     scene.run()
@@ -131,7 +131,7 @@ def test_bulk_boxes_in_the_issue_of_another_author_have_no_effect(tmp_path, loop
         scene.stand.repository.issues[0].account = scene.stand.server.world.add_account("stranger")
     if isinstance(scene.stand, GitLabStand):
         scene.stand.project.issues[0].user = scene.stand.server.world.ada
-    assert sorted(outcomes(scene.run(limits=ONE))) == ["deferred", "deferred", "deferred", "unchanged"]
+    assert sorted(list_outcomes(scene.run(limits=ONE))) == ["deferred", "deferred", "deferred", "unchanged"]
     scene.stand.end()
 
 
@@ -140,7 +140,7 @@ def test_bulk_box_of_a_closed_issue_has_no_effect(github_scene):
     scene.run(limits=ONE)
     scene.tick("open")
     scene.change(scene.board(), is_open=False)
-    assert sorted(outcomes(scene.run(limits=ONE))) == ["deferred", "deferred", "deferred", "unchanged"]
+    assert sorted(list_outcomes(scene.run(limits=ONE))) == ["deferred", "deferred", "deferred", "unchanged"]
 
 
 def test_bulk_box_stays_ticked_while_a_run_only_reports(github_scene):
@@ -149,7 +149,7 @@ def test_bulk_box_stays_ticked_while_a_run_only_reports(github_scene):
     scene.tick("open")
     scene.run(limits=ONE, level=RunLevel.REPORT)
     assert "- [x] <!-- basebump:open -->" in scene.board().body
-    assert sorted(outcomes(scene.run(limits=ONE))) == ["opened", "opened", "opened", "unchanged"]
+    assert sorted(list_outcomes(scene.run(limits=ONE))) == ["opened", "opened", "opened", "unchanged"]
 
 
 @pytest.mark.parametrize("kind", STANDS)
@@ -166,7 +166,7 @@ def test_next_run_completes_run_killed_while_opening_all(tmp_path, loopback, kin
     )
     assert _without_numbers(scene.board().body) == _without_numbers(twin.board().body)
     writes = list(scene.stand.writes)
-    assert outcomes(scene.run(limits=ONE)) == ["unchanged"] * 4
+    assert list_outcomes(scene.run(limits=ONE)) == ["unchanged"] * 4
     assert scene.stand.writes == writes
     for each in (scene, twin):
         each.stand.end()
@@ -182,7 +182,7 @@ def test_next_run_completes_run_killed_while_rebuilding_all(github_scene):
     assert all(heads(scene)[branch] != commit for branch, commit in before.items())
     assert [len(scene.stand.commits(branch)) for branch in before] == [1] * 4
     assert "[x]" not in scene.board().body
-    assert outcomes(scene.run()) == ["unchanged"] * 4
+    assert list_outcomes(scene.run()) == ["unchanged"] * 4
 
 
 def _without_numbers(body: str) -> str:

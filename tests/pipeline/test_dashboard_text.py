@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from support.runs.boards import STANDS, BoardScene
-from support.runs.dashboards import RECORD, list_files, normalise, run, run_twice
+from support.runs.dashboards import RECORD, list_files, normalise_dashboard, run, run_twice
 
 pytestmark = pytest.mark.real("git")
 
@@ -18,7 +18,7 @@ def test_dashboard_of_forty_images_is_the_recorded_one_and_is_written_once(tmp_p
     report = run_twice(scene.stand, loopback)
     assert report.failed == ()
     board = scene.board()
-    assert normalise(board.body) == RECORD.read_text(encoding="utf-8")
+    assert normalise_dashboard(board.body) == RECORD.read_text(encoding="utf-8")
     writes = list(scene.stand.writes)
     run(scene.stand, loopback)
     assert (scene.board(), scene.stand.writes) == (board, writes)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from support.listener import Listener, Reply
-from support.runs.choosing import HUB, choose, image_of, status
+from support.runs.choosing import HUB, build_platform_image, get_status, scan_dockerfile
 from support.runs.worlds import NOW, build, write_tree
 from support.values import digest
 
@@ -25,33 +25,35 @@ from bot.worktree import WorkTree
 
 def test_digest_that_the_registry_lost_is_replaced(tmp_path, loopback):
     now = loopback.move("python", "3.12", "now")
-    found, asked, changes, text = choose(tmp_path, loopback, f"FROM python:3.12@{digest('gone')}\n")
-    assert (*status(found[1]), found[1]["new_digest"]) == ("gone", "digest-gone", now)
+    found, asked, changes, text = scan_dockerfile(tmp_path, loopback, f"FROM python:3.12@{digest('gone')}\n")
+    assert (*get_status(found[1]), found[1]["new_digest"]) == ("gone", "digest-gone", now)
     assert changes == {"Dockerfile": f"FROM python:3.12@{now}\n"}
     assert [method for method, _ in asked] == ["HEAD", "GET", "GET"]
     assert f"gone: {digest('gone')[7:19]} → {now[7:19]}" in text
 
 
 def test_rebuilt_index_with_the_same_images_is_held(tmp_path, loopback):
-    images = [image_of("a"), image_of("b", "linux/arm64")]
+    images = [build_platform_image("a"), build_platform_image("b", "linux/arm64")]
     old = loopback.store.set_tag("library/python", "3.12", build_index(images))
     loopback.store.set_tag("library/python", "3.12", build_index(images, annotations={"built": "again"}))
-    found, _, changes, text = choose(tmp_path, loopback, f"FROM python:3.12@{old}\n")
-    assert status(found[1]) == ("held", "index-churn")
+    found, _, changes, text = scan_dockerfile(tmp_path, loopback, f"FROM python:3.12@{old}\n")
+    assert get_status(found[1]) == ("held", "index-churn")
     assert changes == {}
     assert f"held (index-churn): {found[1]['detail']}\n" in text
 
 
 def test_image_that_lost_a_platform_in_use_is_held_until_accepted(tmp_path, loopback):
-    old = loopback.store.set_tag("library/python", "3.12", build_index([image_of("a"), image_of("b", "linux/arm64")]))
-    now = loopback.store.set_tag("library/python", "3.12", build_index([image_of("c")]))
+    old = loopback.store.set_tag(
+        "library/python", "3.12", build_index([build_platform_image("a"), build_platform_image("b", "linux/arm64")])
+    )
+    now = loopback.store.set_tag("library/python", "3.12", build_index([build_platform_image("c")]))
     content = f"FROM python:3.12@{old}\nFROM --platform=linux/amd64 python:3.12@{old}\n"
-    found, *_ = choose(tmp_path, loopback, content)
-    assert [status(found[line]) for line in (1, 2)] == [("held", "platform-lost"), ("update", None)]
+    found, *_ = scan_dockerfile(tmp_path, loopback, content)
+    assert [get_status(found[line]) for line in (1, 2)] == [("held", "platform-lost"), ("update", None)]
     rule = PolicyRule(platforms=("linux/amd64",))
-    assert status(choose(tmp_path, loopback, content, rule)[0][1]) == ("update", None)
+    assert get_status(scan_dockerfile(tmp_path, loopback, content, rule)[0][1]) == ("update", None)
     accepted = AcceptedHold(Reason.PLATFORM_LOST, "platform team", "arm64 is gone", NOW.date())
-    found, _, _, text = choose(tmp_path, loopback, content, PolicyRule(accept=(accepted,)))
+    found, _, _, text = scan_dockerfile(tmp_path, loopback, content, PolicyRule(accept=(accepted,)))
     assert found[1]["new_digest"] == now
     said = f"platform-lost ({now[7:19]} has no linux/arm64): arm64 is gone"
     (note,) = found[1]["notes"]
@@ -62,50 +64,55 @@ def test_image_that_lost_a_platform_in_use_is_held_until_accepted(tmp_path, loop
 
 
 def test_single_image_in_place_of_an_index_is_held_for_another_platform(tmp_path, loopback):
-    old = loopback.store.set_tag("library/python", "3.12", build_index([image_of("a"), image_of("b", "linux/arm64")]))
-    now = loopback.store.set_tag("library/python", "3.12", image_of("c", "linux/arm64"))
+    old = loopback.store.set_tag(
+        "library/python", "3.12", build_index([build_platform_image("a"), build_platform_image("b", "linux/arm64")])
+    )
+    now = loopback.store.set_tag("library/python", "3.12", build_platform_image("c", "linux/arm64"))
     content = "".join(
         f"FROM {words}python:3.12@{old}\n" for words in ("", "--platform=linux/amd64 ", "--platform=linux/arm64 ")
     )
-    found, asked, _, text = choose(tmp_path, loopback, content)
-    assert [status(found[line]) for line in (1, 2, 3)] == [("held", "platform-lost")] * 2 + [("update", None)]
+    found, asked, _, text = scan_dockerfile(tmp_path, loopback, content)
+    assert [get_status(found[line]) for line in (1, 2, 3)] == [("held", "platform-lost")] * 2 + [("update", None)]
     assert f"{now[7:19]} has no linux/amd64" in text
     assert len(asked) == 4
 
 
 def test_image_for_another_platform_than_the_rule_names_is_held(tmp_path, loopback):
-    old = loopback.store.set_tag("library/python", "3.12", image_of("a"))
-    loopback.store.set_tag("library/python", "3.12", image_of("b", "linux/arm64"))
+    old = loopback.store.set_tag("library/python", "3.12", build_platform_image("a"))
+    loopback.store.set_tag("library/python", "3.12", build_platform_image("b", "linux/arm64"))
     content = f"FROM python:3.12@{old}\n"
-    assert status(choose(tmp_path, loopback, content, PolicyRule(platforms=("linux/amd64",)))[0][1]) == (
+    assert get_status(scan_dockerfile(tmp_path, loopback, content, PolicyRule(platforms=("linux/amd64",)))[0][1]) == (
         "held",
         "platform-lost",
     )
-    assert status(choose(tmp_path, loopback, content, PolicyRule(platforms=("linux/arm64",)))[0][1]) == ("update", None)
+    assert get_status(scan_dockerfile(tmp_path, loopback, content, PolicyRule(platforms=("linux/arm64",)))[0][1]) == (
+        "update",
+        None,
+    )
 
 
 def test_image_that_never_had_the_platform_of_the_rule_is_not_held(tmp_path, loopback):
-    old = loopback.store.set_tag("library/python", "3.12", image_of("a"))
-    other = loopback.store.set_tag("library/python", "3.13", build_index([image_of("c")]))
-    loopback.store.set_tag("library/python", "3.12", image_of("b"))
-    loopback.store.set_tag("library/python", "3.13", build_index([image_of("d")]))
-    loopback.store.set_tag("library/python", "3.14", build_index([image_of("e")]))
+    old = loopback.store.set_tag("library/python", "3.12", build_platform_image("a"))
+    other = loopback.store.set_tag("library/python", "3.13", build_index([build_platform_image("c")]))
+    loopback.store.set_tag("library/python", "3.12", build_platform_image("b"))
+    loopback.store.set_tag("library/python", "3.13", build_index([build_platform_image("d")]))
+    loopback.store.set_tag("library/python", "3.14", build_index([build_platform_image("e")]))
     content = f"FROM python:3.12@{old}\nFROM python:3.13@{other}\nFROM python:3.14\n"
-    found, *_ = choose(tmp_path, loopback, content, PolicyRule(platforms=("linux/amd64", "linux/arm64")))
-    assert [status(found[line]) for line in (1, 2, 3)] == [("update", None)] * 3
+    found, *_ = scan_dockerfile(tmp_path, loopback, content, PolicyRule(platforms=("linux/amd64", "linux/arm64")))
+    assert [get_status(found[line]) for line in (1, 2, 3)] == [("update", None)] * 3
 
 
 def test_pin_of_one_platform_stays_on_that_platform(tmp_path, loopback):
-    old = build_index([image_of("a"), image_of("b", "linux/arm64")])
-    new = build_index([image_of("c"), image_of("d", "linux/arm64")])
+    old = build_index([build_platform_image("a"), build_platform_image("b", "linux/arm64")])
+    new = build_index([build_platform_image("c"), build_platform_image("d", "linux/arm64")])
     loopback.store.set_tag("library/python", "3.12", old)
     loopback.store.set_tag("library/python", "3.12", new)
-    found, _, changes, _ = choose(tmp_path, loopback, f"FROM python:3.12@{old.children[1].digest}\n")
-    assert status(found[1]) == ("update", None)
+    found, _, changes, _ = scan_dockerfile(tmp_path, loopback, f"FROM python:3.12@{old.children[1].digest}\n")
+    assert get_status(found[1]) == ("update", None)
     assert changes == {"Dockerfile": f"FROM python:3.12@{new.children[1].digest}\n"}
-    loopback.store.set_tag("library/python", "3.12", build_index([image_of("e")]))
-    found, *_ = choose(tmp_path, loopback, f"FROM python:3.12@{old.children[1].digest}\n")
-    assert status(found[1]) == ("held", "platform-lost")
+    loopback.store.set_tag("library/python", "3.12", build_index([build_platform_image("e")]))
+    found, *_ = scan_dockerfile(tmp_path, loopback, f"FROM python:3.12@{old.children[1].digest}\n")
+    assert get_status(found[1]) == ("held", "platform-lost")
 
 
 @pytest.mark.parametrize(
@@ -113,9 +120,13 @@ def test_pin_of_one_platform_stays_on_that_platform(tmp_path, loopback):
 )
 def test_unknown_platform_affects_only_references_pinned_to_one_image(tmp_path, loopback, status_code, expected):
     """The config of the pinned image cannot be read. The index that contains the image is pinned as well."""
-    pinned = build_index([image_of("a")]).children[0]
-    old = loopback.store.set_tag("library/python", "3.12", build_index([image_of("a"), image_of("b", "linux/arm64")]))
-    loopback.store.set_tag("library/python", "3.12", build_index([image_of("c"), image_of("d", "linux/arm64")]))
+    pinned = build_index([build_platform_image("a")]).children[0]
+    old = loopback.store.set_tag(
+        "library/python", "3.12", build_index([build_platform_image("a"), build_platform_image("b", "linux/arm64")])
+    )
+    loopback.store.set_tag(
+        "library/python", "3.12", build_index([build_platform_image("c"), build_platform_image("d", "linux/arm64")])
+    )
     files = {"Dockerfile": f"FROM python:3.12@{old}\nFROM python:3.12@{pinned.digest}\n"}
 
     def answer(received):
@@ -130,7 +141,7 @@ def test_unknown_platform_affects_only_references_pinned_to_one_image(tmp_path, 
         rulebook = PolicyConfig(own_globs=(), listed_hosts=HUB)
         report = scan_tree(WorkTree(write_tree(tmp_path / "tree", files)), "tree", loopback.world(), rulebook).report
     document = json.loads(render_scan_document(report))
-    assert [status(place) for place in document["references"]] == [("update", None), expected]
+    assert [get_status(place) for place in document["references"]] == [("update", None), expected]
     assert [failed["subject"] for failed in document["failed"]] == (["docker.io"] if status_code == 502 else [])
 
 
@@ -152,9 +163,9 @@ def test_older_image_and_unlocked_image_are_held(tmp_path, loopback):
     day = timedelta(days=1)
     loopback.facts = RecordsTold({old: RegistryRecord(NOW - day), now: RegistryRecord(NOW - 9 * day)})
     content = f"FROM python:3.12@{old}\n"
-    assert status(choose(tmp_path, loopback, content)[0][1]) == ("held", "older")
+    assert get_status(scan_dockerfile(tmp_path, loopback, content)[0][1]) == ("held", "older")
     loopback.facts = RecordsTold({old: RegistryRecord(None, is_locked=True), now: RegistryRecord(None)})
-    assert status(choose(tmp_path, loopback, content)[0][1]) == ("held", "locked")
+    assert get_status(scan_dockerfile(tmp_path, loopback, content)[0][1]) == ("held", "locked")
 
 
 def test_digest_that_cannot_be_pulled_is_held(tmp_path, loopback):
@@ -163,8 +174,8 @@ def test_digest_that_cannot_be_pulled_is_held(tmp_path, loopback):
     loopback.store.find_manifest = lambda repository, reference: (
         None if reference == now else serve(repository, reference)
     )
-    found, *_ = choose(tmp_path, loopback, f"FROM python:3.12@{old}\n")
-    assert status(found[1]) == ("held", "not-pullable")
+    found, *_ = scan_dockerfile(tmp_path, loopback, f"FROM python:3.12@{old}\n")
+    assert get_status(found[1]) == ("held", "not-pullable")
 
 
 # ---- what an image says of its base ----------------------------------------------------------------------------------
@@ -177,11 +188,11 @@ def test_outdated_base_image_is_noted_with_source(tmp_path, loopback):
         "org.opencontainers.image.base.digest": base,
         "org.opencontainers.image.source": "https://github.com/acme/python.git#0f1e2d3:3.12",
     }
-    loopback.store.set_tag("library/python", "3.12", build_index([image_of("a")], annotations=said))
-    found, *_ = choose(tmp_path, loopback, "FROM python:3.12\n")
+    loopback.store.set_tag("library/python", "3.12", build_index([build_platform_image("a")], annotations=said))
+    found, *_ = scan_dockerfile(tmp_path, loopback, "FROM python:3.12\n")
     assert "notes" not in found[1]
     loopback.move("alpine", "3.21", "newer base")
-    found, *_ = choose(tmp_path, loopback, "FROM python:3.12\n")
+    found, *_ = scan_dockerfile(tmp_path, loopback, "FROM python:3.12\n")
     (note,) = found[1]["notes"]
     assert note == (
         "It was not rebuilt since its own base, docker.io/library/alpine:3.21, moved; "
@@ -195,8 +206,8 @@ def test_base_named_by_one_platform_is_current_while_the_index_is_current(tmp_pa
         "org.opencontainers.image.base.name": "alpine:3.21",
         "org.opencontainers.image.base.digest": build("base").children[0].digest,
     }
-    loopback.store.set_tag("library/python", "3.12", build_index([image_of("a")], annotations=said))
-    assert "notes" not in choose(tmp_path, loopback, "FROM python:3.12\n")[0][1]
+    loopback.store.set_tag("library/python", "3.12", build_index([build_platform_image("a")], annotations=said))
+    assert "notes" not in scan_dockerfile(tmp_path, loopback, "FROM python:3.12\n")[0][1]
 
 
 def built_on(base):
@@ -205,11 +216,13 @@ def built_on(base):
 
 def test_base_manifest_is_fetched_only_when_the_base_was_updated(tmp_path, loopback):
     base = loopback.move("alpine", "3.21", "base")
-    now = loopback.store.set_tag("library/python", "3.12", build_index([image_of("a")], annotations=built_on(base)))
-    _, asked, *_ = choose(tmp_path, loopback, "FROM python:3.12\n")
+    now = loopback.store.set_tag(
+        "library/python", "3.12", build_index([build_platform_image("a")], annotations=built_on(base))
+    )
+    _, asked, *_ = scan_dockerfile(tmp_path, loopback, "FROM python:3.12\n")
     assert asked == [("HEAD", "3.12"), ("GET", now), ("HEAD", "3.21")]
     newer = loopback.move("alpine", "3.21", "newer base")
-    found, asked, *_ = choose(tmp_path, loopback, "FROM python:3.12\n")
+    found, asked, *_ = scan_dockerfile(tmp_path, loopback, "FROM python:3.12\n")
     assert asked == [("HEAD", "3.12"), ("GET", now), ("HEAD", "3.21"), ("GET", newer)]
     assert len(found[1]["notes"]) == 1
 
@@ -217,10 +230,12 @@ def test_base_manifest_is_fetched_only_when_the_base_was_updated(tmp_path, loopb
 @pytest.mark.parametrize("pinned", [True, False])
 def test_base_that_was_already_looked_up_is_not_looked_up_again(tmp_path, loopback, pinned):
     base = loopback.move("alpine", "3.21", "base")
-    loopback.store.set_tag("library/python", "3.12", build_index([image_of("a")], annotations=built_on(base)))
+    loopback.store.set_tag(
+        "library/python", "3.12", build_index([build_platform_image("a")], annotations=built_on(base))
+    )
     newer = loopback.move("alpine", "3.21", "newer base")
     content = f"FROM python:3.12\nFROM alpine:3.21{f'@{newer}' if pinned else ''}\n"
-    found, asked, *_ = choose(tmp_path, loopback, content)
+    found, asked, *_ = scan_dockerfile(tmp_path, loopback, content)
     assert len(found[1]["notes"]) == 1
     assert [word for _, word in asked].count("3.21") == 1
     assert [word for _, word in asked].count(newer) == 1
@@ -229,8 +244,8 @@ def test_base_that_was_already_looked_up_is_not_looked_up_again(tmp_path, loopba
 def test_base_is_not_looked_up_again_after_failed_lookup(tmp_path, loopback):
     base = {"base.name": "nowhere:1", "base.digest": digest("before")}
     said = {f"org.opencontainers.image.{word}": text for word, text in base.items()}
-    loopback.store.set_tag("library/python", "3.12", build_index([image_of("a")], annotations=said))
-    found, asked, *_ = choose(tmp_path, loopback, "FROM python:3.12\nFROM nowhere:1\n")
+    loopback.store.set_tag("library/python", "3.12", build_index([build_platform_image("a")], annotations=said))
+    found, asked, *_ = scan_dockerfile(tmp_path, loopback, "FROM python:3.12\nFROM nowhere:1\n")
     assert "notes" not in found[1]
     assert [word for _, word in asked].count("1") == 1
 
@@ -240,18 +255,18 @@ def test_base_in_unlisted_registry_is_not_looked_up(tmp_path, loopback):
         "org.opencontainers.image.base.name": "registry.evil.example/x:1",
         "org.opencontainers.image.base.digest": digest("x"),
     }
-    loopback.store.set_tag("library/python", "3.12", build_index([image_of("a")], annotations=said))
-    assert "notes" not in choose(tmp_path, loopback, "FROM python:3.12\n")[0][1]
+    loopback.store.set_tag("library/python", "3.12", build_index([build_platform_image("a")], annotations=said))
+    assert "notes" not in scan_dockerfile(tmp_path, loopback, "FROM python:3.12\n")[0][1]
 
 
 def test_number_of_base_lookups_is_limited(tmp_path, loopback, monkeypatch):
     monkeypatch.setattr(decide_updates, "MAX_BASES", 1)
     for name in ("a", "b"):
-        loopback.store.set_tag(f"library/base-{name}", "1", image_of(name))
+        loopback.store.set_tag(f"library/base-{name}", "1", build_platform_image(name))
         base = {"base.name": f"base-{name}:1", "base.digest": digest("before")}
         said = {f"org.opencontainers.image.{word}": text for word, text in base.items()}
-        loopback.store.set_tag(f"library/{name}", "1", build_index([image_of(name)], annotations=said))
-    found, *_ = choose(tmp_path, loopback, "FROM a:1\nFROM b:1\n")
+        loopback.store.set_tag(f"library/{name}", "1", build_index([build_platform_image(name)], annotations=said))
+    found, *_ = scan_dockerfile(tmp_path, loopback, "FROM a:1\nFROM b:1\n")
     assert [len(found[line].get("notes", ())) for line in (1, 2)] == [1, 0]
 
 
@@ -263,7 +278,7 @@ def test_updated_tag_costs_two_requests_when_all_tags_were_updated(tmp_path, loo
     for number in range(20):
         loopback.move(f"app-{number}", "1", f"new {number}")
     content = "".join(f"FROM app-{number}:1@{pinned}\n" for number, pinned in old.items())
-    found, asked, _, _ = choose(tmp_path, loopback, content)
+    found, asked, _, _ = scan_dockerfile(tmp_path, loopback, content)
     assert {place["status"] for place in found.values()} == {"update"}
     assert len(asked) == 41
 
@@ -272,7 +287,7 @@ def test_updated_tag_among_many_costs_two_more_requests(tmp_path, loopback):
     pinned = {number: loopback.move(f"app-{number}", "1", f"old {number}") for number in range(20)}
     loopback.move("app-7", "1", "new")
     content = "".join(f"FROM app-{number}:1@{each}\n" for number, each in pinned.items())
-    _, asked, _, _ = choose(tmp_path, loopback, content)
+    _, asked, _, _ = scan_dockerfile(tmp_path, loopback, content)
     assert [method for method, _ in asked].count("HEAD") == 20
     assert len(asked) == 22
 
@@ -280,6 +295,8 @@ def test_updated_tag_among_many_costs_two_more_requests(tmp_path, loopback):
 def test_unpinned_references_cost_little_more_than_one_request_each(tmp_path, loopback):
     for number in range(20):
         loopback.move(f"app-{number}", "1", f"new {number}")
-    _, asked, changes, _ = choose(tmp_path, loopback, "".join(f"FROM app-{number}:1\n" for number in range(20)))
+    _, asked, changes, _ = scan_dockerfile(
+        tmp_path, loopback, "".join(f"FROM app-{number}:1\n" for number in range(20))
+    )
     assert len(asked) == 21
     assert build("new 7").digest in changes["Dockerfile"]

@@ -14,7 +14,7 @@ from support.forges.hosted_stand import HostedStand
 from support.forges.stands import LocalStand, Stand
 from support.registries.no_facts import NoFacts
 from support.runs.twins import TwinFleets, set_rules
-from support.runs.worlds import NOW, LoopbackHub, ToldScanner, build, outcomes
+from support.runs.worlds import NOW, LoopbackHub, ToldScanner, build, list_outcomes
 from support.scanners.advisories import ToldAdvisories
 from support.values import finding
 
@@ -89,16 +89,16 @@ def test_request_states_and_keeps_due_date_and_becomes_overdue(kind, start_stand
     assert "2026-12-02 12:00 UTC (set for a critical vulnerability)" in find_request(stand).body
     wait(scanned, 4)
     writes = list(stand.writes)
-    assert outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
+    assert list_outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
     assert stand.writes == writes
     scanned.move("python", "3.12-slim", "newer")
     wait(scanned, 1)
     report = scanned.run([stand.fleet()])
-    assert outcomes(report) == ["refreshed"]
+    assert list_outcomes(report) == ["refreshed"]
     assert find_report(report).due == DueDate(DUE, DueClass.CRITICAL)
     wait(scanned, 2)
     report = scanned.run([stand.fleet()])
-    assert outcomes(report) == ["refreshed"]
+    assert list_outcomes(report) == ["refreshed"]
     assert find_report(report).due == DueDate(DUE, DueClass.CRITICAL, is_overdue=True)
     request = find_request(stand)
     assert "**overdue** since 2026-12-02 12:00 UTC" in request.body
@@ -106,7 +106,7 @@ def test_request_states_and_keeps_due_date_and_becomes_overdue(kind, start_stand
     if isinstance(stand, HostedStand):
         assert request.labels == ("basebump-overdue",)
     writes = list(stand.writes)
-    assert outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
+    assert list_outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
     assert stand.writes == writes
 
 
@@ -116,7 +116,7 @@ def test_open_requests_get_a_date_when_the_policy_sets_one_first(start_stand, sc
     scanned.run([stand.fleet()])
     assert "Merge by" not in find_request(stand).body
     follow(scanned, due=PERIODS)
-    assert outcomes(scanned.run([stand.fleet()])) == ["refreshed"]
+    assert list_outcomes(scanned.run([stand.fleet()])) == ["refreshed"]
     assert "| Merge by | 2026-12-02 12:00 UTC" in find_request(stand).body
 
 
@@ -148,7 +148,7 @@ def test_date_stays_when_the_registry_gives_no_answer(start_stand, scanned):
     wait(scanned, 8)
     scanned.entries = (replace(scanned.hub(), mirror="127.0.0.1:1"),)
     report = scanned.run([stand.fleet()])
-    assert outcomes(report) == ["left-alone"]
+    assert list_outcomes(report) == ["left-alone"]
     assert find_report(report).due == DueDate(DUE, DueClass.CRITICAL, is_overdue=True)
 
 
@@ -158,7 +158,7 @@ def test_date_survives_the_deletion_of_the_branch(start_stand, scanned):
     stand.delete_branch(BRANCH)
     wait(scanned, 5)
     report = scanned.run([stand.fleet()])
-    assert outcomes(report) == ["opened"]
+    assert list_outcomes(report) == ["opened"]
     assert find_report(report).due == DueDate(DUE, DueClass.CRITICAL)
 
 
@@ -168,7 +168,7 @@ def test_declined_proposal_has_no_date_and_is_an_accepted_risk(start_stand, scan
     stand.close_request(BRANCH)
     wait(scanned, 9)
     report = scanned.run([stand.fleet()])
-    assert outcomes(report) == ["declined"]
+    assert list_outcomes(report) == ["declined"]
     assert (find_report(report).due, find_report(report).accepted_risk) == (None, DueClass.CRITICAL)
     assert "Accepted risks: 1 declined proposal." in render_run_text(report)
     (proposal,) = json.loads(render_run_document(report))["repositories"][0]["proposals"]
@@ -194,7 +194,7 @@ def test_near_due_date_lifts_schedule_and_limits(start_stand, scanned):
     scanned.facts = PushedAt(NOW)
     for days, outcome in ((3.9, "deferred"), (4, "opened")):
         scanned.now = NOW + days * DAY
-        assert outcomes(scanned.run([stand.fleet()], limits=limits)) == [outcome]
+        assert list_outcomes(scanned.run([stand.fleet()], limits=limits)) == [outcome]
 
 
 def test_own_file_makes_the_date_earlier_and_lifts_no_limits(start_stand, scanned):
@@ -202,7 +202,7 @@ def test_own_file_makes_the_date_earlier_and_lifts_no_limits(start_stand, scanne
     stand = start_stand(LocalStand, FILES | {".basebump.yaml": own})
     follow(scanned, due=PERIODS, schedules=(NEVER,))
     report = scanned.run([stand.fleet()])
-    assert outcomes(report) == ["deferred"]
+    assert list_outcomes(report) == ["deferred"]
     assert find_report(report).due == DueDate(NOW + 2 * DAY, DueClass.CRITICAL)
 
 
@@ -212,7 +212,7 @@ def test_exploited_vulnerability_moves_the_date_of_an_open_request(start_stand, 
     wait(scanned, 1)
     scanned.advisories = ToldAdvisories([HIGH.id])
     report = scanned.run([stand.fleet()])
-    assert outcomes(report) == ["refreshed"]
+    assert list_outcomes(report) == ["refreshed"]
     assert find_report(report).due == DueDate(NOW + 4 * DAY, DueClass.EXPLOITED)
 
 
@@ -234,7 +234,7 @@ def test_public_repository_shows_no_date_that_depends_on_private_evidence(stand_
         assert "overdue" not in text
         assert "erge by" not in text
     wait(scanned, 1)
-    assert outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
+    assert list_outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
 
 
 @pytest.mark.parametrize("stand_class", [GitHubStand, GitLabStand])
@@ -246,7 +246,7 @@ def test_request_loses_private_due_date_when_the_repository_becomes_public(stand
     scanned.run([stand.fleet()])
     assert parse_mark(find_request(stand).body).due == DueDate(DUE, DueClass.CRITICAL, is_private=True)
     hosted.private = False
-    assert outcomes(scanned.run([stand.fleet()])) == ["refreshed"]
+    assert list_outcomes(scanned.run([stand.fleet()])) == ["refreshed"]
     assert parse_mark(find_request(stand).body).due is None
     assert "Merge by" not in find_request(stand).body
 

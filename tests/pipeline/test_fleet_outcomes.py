@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from support.forges.github.stand import GitHubStand
-from support.runs.worlds import build, outcomes
+from support.runs.worlds import build, list_outcomes
 
 from bot.core.inventory.settle import MAX_CI_DURATION, MAX_CI_START
 from bot.model.ci import CiOutcome
@@ -55,10 +55,10 @@ class OutcomeFleet:
     def break_ci(self, count=NUMBER_BROKEN) -> None:
         """Let runs propose the new digest to some repositories, and see that CI fails there."""
         broken = self.add(count)
-        assert outcomes(self.run(broken)) == ["opened"] * count
+        assert list_outcomes(self.run(broken)) == ["opened"] * count
         for each in broken:
             self.finish_ci(each, "failed")
-        assert outcomes(self.run(broken)) == ["unchanged"] * count
+        assert list_outcomes(self.run(broken)) == ["unchanged"] * count
 
     def load_requests(self):
         return [each.request for each in self.loopback.inventory.load_requests(["docker.io/library/nginx"], YESTERDAY)]
@@ -93,7 +93,7 @@ def test_body_of_the_next_request_says_how_ci_ended_in_the_others(fleet):
     fleet.run()
     before = [each.body for each in failed.requests()]
     (new,) = fleet.add()
-    assert "opened" in outcomes(fleet.run())
+    assert "opened" in list_outcomes(fleet.run())
     assert "CI passed in 1 of 2 repositories of this fleet, merged in 1 ·" in new.requests()[0].body
     assert [each.body for each in failed.requests()] == before
 
@@ -122,18 +122,18 @@ def test_digest_that_breaks_ci_is_held_for_the_rest_of_the_fleet(fleet):
     for each in broken:  # the next run reads them again
         each.commit("main", {"README.md": "# Somebody's work\n"})
     report = fleet.run(broken)
-    assert outcomes(report) == ["left-alone"] * NUMBER_BROKEN
+    assert list_outcomes(report) == ["left-alone"] * NUMBER_BROKEN
     (proposal,) = report.repositories[0].proposals
     assert proposal.note == "CI fails with the newer digest in several repositories of the fleet (`failing-elsewhere`)."
     assert [each.requests()[0].body for each in broken] == bodies
     fleet.loopback.move("nginx", "1", "repaired")
-    assert outcomes(fleet.run([rest])) == ["opened"]
+    assert list_outcomes(fleet.run([rest])) == ["opened"]
 
 
 def test_two_broken_repositories_do_not_hold_the_digest(fleet):
     fleet.break_ci(NUMBER_BROKEN - 1)
     (rest,) = fleet.add()
-    assert outcomes(fleet.run([rest])) == ["opened"]
+    assert list_outcomes(fleet.run([rest])) == ["opened"]
     assert "CI passed in 0 of 2 repositories of this fleet, merged in none" in rest.requests()[0].body
 
 
@@ -143,7 +143,7 @@ def test_owner_lifts_the_hold(fleet):
     accepted = AcceptedHold(Reason.FAILING_ELSEWHERE, "ada", "The tests were wrong", date.max)
     rule = PolicyRule(accept=(accepted,))
     fleet.loopback.rulebook = replace(fleet.loopback.rulebook, rules=(rule,))
-    assert outcomes(fleet.run([rest])) == ["opened"]
+    assert list_outcomes(fleet.run([rest])) == ["opened"]
     assert "ada answers until 9999-12-31" in rest.requests()[0].body
 
 

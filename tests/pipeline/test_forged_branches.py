@@ -14,7 +14,7 @@ from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import no_pause
 from support.forges.stands import LocalStand
 from support.git import EXECUTABLE, LINK, File
-from support.runs.worlds import NOW, ToldScanner, build, outcomes
+from support.runs.worlds import NOW, ToldScanner, build, list_outcomes
 from support.values import finding
 
 from bot.core.proposal.marks import BodyMark, parse_mark, render_mark
@@ -325,7 +325,7 @@ def test_claims_that_a_job_token_cannot_judge_are_not_remembered(start_stand, re
     gitlab.project.members.add("grace")
     head = forge_commit(gitlab, FORGERIES["added file"])
     job = open_gitlab_fleet(gitlab.server.url, JobToken("glcbt-of-a-job"), selected=[gitlab.name], pause=no_pause)
-    assert outcomes(remembering.run([job], RunLevel.REPORT)) == ["would-refresh"]
+    assert list_outcomes(remembering.run([job], RunLevel.REPORT)) == ["would-refresh"]
     assert run(gitlab, remembering) == "left-alone"
     assert (gitlab.branches()[BRANCH], given_statuses(gitlab)) == (head, [])
 

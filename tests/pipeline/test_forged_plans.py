@@ -11,7 +11,7 @@ from support.forges.github.stand import GitHubStand
 from support.forges.stands import LocalStand
 from support.runs.forged_plans import forge_plan, get_branch, get_edited_file
 from support.runs.scenes import BRANCH, NEW, PYTHON
-from support.runs.worlds import TEMPLATES, outcomes
+from support.runs.worlds import TEMPLATES, list_outcomes
 
 from bot.core.choice.blocklist import build_blocklist
 from bot.model.blocklist import Block, BlockedDigest
@@ -109,7 +109,7 @@ def test_forged_plan_is_refused_when_other_content_than_references_changes(title
 def test_unchanged_plan_passes_the_helper_of_forgeries(stand, loopback, make_plan):
     plan = make_plan()
     assert forge_plan(plan, lambda _: None) == plan
-    assert outcomes(loopback.apply(plan, [stand.fleet()])) == ["opened"]
+    assert list_outcomes(loopback.apply(plan, [stand.fleet()])) == ["opened"]
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_plan_edits_references_allowed_by_a_rule(tmp_path, loopback):
     loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(allow=(Reason.VENDORED,)),))
     stand = LocalStand(tmp_path, {"vendor/Dockerfile": PYTHON["Dockerfile"]})
     text, _ = render_plan(loopback.plan([stand.fleet()]).plan)
-    assert outcomes(loopback.apply(text.encode(), [stand.fleet()])) == ["opened"]
+    assert list_outcomes(loopback.apply(text.encode(), [stand.fleet()])) == ["opened"]
 
 
 @pytest.mark.parametrize("step", ["update", "close"])

@@ -9,7 +9,7 @@ import pytest
 from support.forges.fleets import open_gitlab_fleet
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import no_pause
-from support.runs.worlds import build, outcomes
+from support.runs.worlds import build, list_outcomes
 
 from bot.core.choice.blocklist import build_blocklist
 from bot.forges.gitlab.server import JobToken
@@ -45,7 +45,7 @@ def _fleet(stand, *selected, secret=SECRET):
 def test_report_uses_git_and_allowed_api_calls(stand, loopback):
     with stand.server.watched() as lines:
         report = loopback.run([_fleet(stand)], RunLevel.REPORT)
-    assert (report.failed, outcomes(report)) == ((), ["would-open"])
+    assert (report.failed, list_outcomes(report)) == ((), ["would-open"])
     by_api = [line for line in lines if ".git/" not in line]
     assert {line.split("?")[0] for line in by_api} == {
         "GET /projects/acme/shop/web/repository/branches",
@@ -66,16 +66,16 @@ def test_report_on_blocked_digest_reads_no_history(stand, loopback):
 
 
 def test_report_includes_proposals_of_another_token_and_declines(stand, loopback):
-    assert outcomes(loopback.run([stand.fleet()], RunLevel.PROPOSE)) == ["opened"]
-    assert outcomes(loopback.run([_fleet(stand)], RunLevel.REPORT)) == ["unchanged"]
+    assert list_outcomes(loopback.run([stand.fleet()], RunLevel.PROPOSE)) == ["opened"]
+    assert list_outcomes(loopback.run([_fleet(stand)], RunLevel.REPORT)) == ["unchanged"]
     loopback.move("python", "3.12-slim", "newer")
-    assert outcomes(loopback.run([_fleet(stand)], RunLevel.REPORT)) == ["would-refresh"]
+    assert list_outcomes(loopback.run([_fleet(stand)], RunLevel.REPORT)) == ["would-refresh"]
     (branch,) = [each for each in stand.branches() if each != "main"]
     stand.commit("main", {"README.md": "Moved on.\n"})
     stand.update_branch(branch)
-    assert outcomes(loopback.run([_fleet(stand)], RunLevel.REPORT)) == ["left-alone"]
+    assert list_outcomes(loopback.run([_fleet(stand)], RunLevel.REPORT)) == ["left-alone"]
     stand.close_request(branch)
-    assert outcomes(loopback.run([_fleet(stand)], RunLevel.REPORT)) != ["would-refresh"]
+    assert list_outcomes(loopback.run([_fleet(stand)], RunLevel.REPORT)) != ["would-refresh"]
 
 
 @pytest.mark.parametrize("level", [RunLevel.PUSH, RunLevel.PROPOSE])
@@ -84,7 +84,7 @@ def test_higher_level_fails_without_writes_and_names_the_required_token(stand, l
     (failed,) = report.failed
     assert "job token" in failed.error
     assert re.search("`token_env` .*`api` .*Developer", failed.error)
-    assert outcomes(report) == ["failed"]
+    assert list_outcomes(report) == ["failed"]
     assert stand.server.writes == []
 
 

@@ -7,7 +7,7 @@ import re
 import pytest
 from support.forges.gitlab.stand import GitLabStand
 from support.parts import ROOT
-from support.runs.worlds import build, outcomes
+from support.runs.worlds import build, list_outcomes
 
 from bot.forges.gitlab.gitlab_errors import READ_ACCESS, WRITE_ACCESS
 from bot.model.vocabulary import RunLevel
@@ -60,7 +60,7 @@ def test_level_works_with_documented_requirements(stand, loopback, level):
     _grant(stand, *RUNGS[level])
     for expected in (DONE[level], "unchanged" if level is RunLevel.PROPOSE else "would-open"):
         report = loopback.run([stand.fleet()], level)
-        assert (report.failed, outcomes(report)) == ((), [expected])
+        assert (report.failed, list_outcomes(report)) == ((), [expected])
     assert (len(stand.branches()) > 1) is (level is not RunLevel.REPORT)
     assert len(stand.requests()) == (level is RunLevel.PROPOSE)
 
@@ -86,7 +86,7 @@ def test_each_level_can_have_a_separate_token(stand, loopback):
     for level, expected in DONE.items():
         _grant(stand, *RUNGS[level])
         report = loopback.run([stand.fleet()], level)
-        assert (report.failed, outcomes(report)) == ((), [expected])
+        assert (report.failed, list_outcomes(report)) == ((), [expected])
     assert len(stand.requests()) == 1
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from support.forges.stands import LocalStand
-from support.runs.worlds import LoopbackHub, build, outcomes
+from support.runs.worlds import LoopbackHub, build, list_outcomes
 
 from bot.core.proposal.marks import parse_mark
 from bot.core.proposal.update_groups import MAX_TARGETS_LENGTH, build_branch_name, build_group_key, build_tag_key
@@ -65,7 +65,7 @@ def test_updates_with_the_same_group_are_one_proposal(tmp_path, moved):
         (REDIS.repository, "7"),
     ]
     assert together.files == ("Dockerfile", "api/Dockerfile", "web/Dockerfile")
-    assert outcomes(moved.run([stand.fleet()])) == ["unchanged", "unchanged"]
+    assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged", "unchanged"]
 
 
 def test_tag_split_by_folder_has_a_proposal_for_each_folder(tmp_path, moved):
@@ -79,7 +79,7 @@ def test_tag_split_by_folder_has_a_proposal_for_each_folder(tmp_path, moved):
         branch(NGINX, ""): ("Dockerfile",),
     }
     assert proposals[branch(PYTHON, "web")].title.endswith(" in web (not scanned)")
-    assert outcomes(moved.run([stand.fleet()])) == ["unchanged"] * 5
+    assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged"] * 5
 
 
 def test_group_split_by_folder_has_a_proposal_for_each_folder(tmp_path, moved):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.forges.github.stand import GitHubAppStand, GitHubStand
 from support.forges.stands import killed_again_and_again
-from support.runs.worlds import build, outcomes
+from support.runs.worlds import build, list_outcomes
 
 pytestmark = pytest.mark.real("git")
 
@@ -52,11 +52,11 @@ def test_open_request_without_protected_files_stays_unchanged(stand, moved):
 def test_next_digest_updates_request_without_protected_files(stand, moved):
     moved.run([stand.fleet()])
     newer = moved.move("python", "3.12-slim", "newer")
-    assert outcomes(moved.run([stand.fleet()])) == ["refreshed"]
+    assert list_outcomes(moved.run([stand.fleet()])) == ["refreshed"]
     files = stand.files(BRANCH)
     assert files["Dockerfile"].content == f"FROM python:3.12-slim@{newer}\n".encode()
     assert files[WORKFLOW].content == JOB.format(OLD).encode()
-    assert outcomes(moved.run([stand.fleet()])) == ["unchanged"]
+    assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged"]
 
 
 def test_rebuild_request_tries_protected_files_again(start_stand, moved):
@@ -64,15 +64,15 @@ def test_rebuild_request_tries_protected_files_again(start_stand, moved):
     without_workflows(stand)
     moved.run([stand.fleet()])
     stand.label(BRANCH, "basebump-rebase")
-    assert outcomes(moved.run([stand.fleet()])) == ["refreshed"]
+    assert list_outcomes(moved.run([stand.fleet()])) == ["refreshed"]
     assert stand.files(BRANCH)[WORKFLOW].content == JOB.format(OLD).encode()
     stand.token.can_write_workflows = True
     stand.label(BRANCH, "basebump-rebase")
-    assert outcomes(moved.run([stand.fleet()])) == ["refreshed"]
+    assert list_outcomes(moved.run([stand.fleet()])) == ["refreshed"]
     assert stand.files(BRANCH)[WORKFLOW].content == JOB.format(NEW).encode()
     (request,) = stand.requests()
     assert "Unchanged, because basebump" not in request.body
-    assert outcomes(moved.run([stand.fleet()])) == ["unchanged"]
+    assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged"]
 
 
 def test_proposal_is_not_opened_when_only_protected_files_change(stand, moved):
@@ -88,7 +88,7 @@ def test_proposal_is_not_opened_when_only_protected_files_change(stand, moved):
 def test_next_run_completes_killed_run(stand, moved):
     assert killed_again_and_again(stand, lambda: moved.run([stand.fleet()])) > 0
     assert len(stand.requests()) == len(stand.commits(BRANCH)) == 1
-    assert outcomes(moved.run([stand.fleet()])) == ["unchanged"]
+    assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged"]
 
 
 def test_archived_repository_is_not_a_missing_permission(start_stand, moved):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.git import Git
-from support.runs.worlds import LoopbackHub, build, outcomes
+from support.runs.worlds import LoopbackHub, build, list_outcomes
 
 from bot.demo.images import ImageStore
 from bot.demo.loopback_registry import LoopbackRegistry
@@ -67,9 +67,9 @@ def test_digest_of_a_cached_tag_is_held_until_available_in_the_cache(scene):
     new = scene.loopback.move("python", "3.12", "new")
     verdict = scene.judge()
     assert (verdict.status, verdict.reason) == (ReferenceStatus.HELD, Reason.NOT_PULLABLE)
-    assert outcomes(scene.run()) == []
+    assert list_outcomes(scene.run()) == []
     assert scene.import_image(repository, "new") == new
-    assert outcomes(scene.run()) == ["opened"]
+    assert list_outcomes(scene.run()) == ["opened"]
 
 
 def test_imported_tag_follows_the_import_and_not_docker_hub(scene):
@@ -79,7 +79,7 @@ def test_imported_tag_follows_the_import_and_not_docker_hub(scene):
     scene.loopback.move("python", "3.12", "new")
     assert scene.judge().status is ReferenceStatus.UP_TO_DATE
     scene.import_image(repository, "new")
-    assert outcomes(scene.run()) == ["opened"]
+    assert list_outcomes(scene.run()) == ["opened"]
 
 
 def test_request_is_closed_if_the_cache_lost_the_digest(scene):
@@ -87,6 +87,6 @@ def test_request_is_closed_if_the_cache_lost_the_digest(scene):
     scene.write_file(repository, scene.import_image(repository, "old"))
     new = scene.loopback.move("python", "3.12", "new")
     scene.import_image(repository, "new")
-    assert outcomes(scene.run()) == ["opened"]
+    assert list_outcomes(scene.run()) == ["opened"]
     scene.own.remove(repository, new)
-    assert outcomes(scene.run()) == ["closed"]
+    assert list_outcomes(scene.run()) == ["closed"]

@@ -7,7 +7,7 @@ from support.forges.azure.stand import AzureStand
 from support.forges.forge_stands import select_stands
 from support.forges.hosted_stand import HostedStand
 from support.forges.stands import killed_again_and_again
-from support.runs.worlds import build, outcomes
+from support.runs.worlds import build, list_outcomes
 
 from bot.model.proposal import RequestState
 from bot.model.vocabulary import RunLevel
@@ -30,13 +30,13 @@ def test_label_rebuilds_branch_and_is_removed(stand, moved):
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     stand.label(BRANCH, "basebump-rebase")
     stand.label(BRANCH, "urgent")
-    assert outcomes(moved.run([stand.fleet()])) == ["refreshed"]
+    assert list_outcomes(moved.run([stand.fleet()])) == ["refreshed"]
     assert stand.branches()[BRANCH] != before
     assert len(stand.commits(BRANCH)) == 1
     (request,) = stand.requests()
     assert request.labels == ("urgent",)
     writes = list(stand.writes)
-    assert outcomes(moved.run([stand.fleet()])) == ["unchanged"]
+    assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged"]
     assert stand.writes == writes
 
 
@@ -45,13 +45,13 @@ def test_label_does_not_discard_commits_of_users_and_checkbox_does(stand, moved)
     moved.run([stand.fleet()])
     persons = stand.commit(BRANCH, {"Dockerfile": "FROM scratch\n"})
     stand.label(BRANCH, "basebump-rebase")
-    assert outcomes(moved.run([stand.fleet()])) == ["left-alone"]
+    assert list_outcomes(moved.run([stand.fleet()])) == ["left-alone"]
     assert stand.branches()[BRANCH] == persons
     if isinstance(stand, AzureStand):
         pytest.skip("its texts have no checkboxes")
     (request,) = stand.requests()
     stand.edit_body(BRANCH, request.body.replace("- [ ] <!-- basebump:rebase", "- [x] <!-- basebump:rebase"))
-    assert outcomes(moved.run([stand.fleet()])) == ["refreshed"]
+    assert list_outcomes(moved.run([stand.fleet()])) == ["refreshed"]
     assert len(stand.commits(BRANCH)) == 1
     (request,) = stand.requests()
     assert request.labels == ()
@@ -65,17 +65,17 @@ def test_next_run_completes_run_killed_while_handling_a_label(stand, moved):
     (request,) = stand.requests()
     assert request.labels == ()
     assert len(stand.commits(BRANCH)) == 1
-    assert outcomes(moved.run([stand.fleet()])) == ["unchanged"]
+    assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged"]
 
 
 def test_label_reopens_declined_proposal_once(stand, moved):
     moved.run([stand.fleet()])
     stand.close_request(BRANCH)
-    assert outcomes(moved.run([stand.fleet()])) == ["declined"]
+    assert list_outcomes(moved.run([stand.fleet()])) == ["declined"]
     stand.label(BRANCH, "basebump-again")
-    assert outcomes(moved.run([stand.fleet()])) == ["opened"]
+    assert list_outcomes(moved.run([stand.fleet()])) == ["opened"]
     stand.close_request(BRANCH)
-    assert outcomes(moved.run([stand.fleet()])) == ["declined"]
+    assert list_outcomes(moved.run([stand.fleet()])) == ["declined"]
     assert [each.state for each in stand.requests()] == [RequestState.CLOSED] * 2
 
 
@@ -83,7 +83,7 @@ def test_label_stays_below_level_propose(stand, moved):
     moved.run([stand.fleet()])
     stand.label(BRANCH, "basebump-rebase")
     before = list(stand.writes)
-    assert outcomes(moved.run([stand.fleet()], level=RunLevel.PUSH)) == ["would-refresh"]
+    assert list_outcomes(moved.run([stand.fleet()], level=RunLevel.PUSH)) == ["would-refresh"]
     assert stand.writes == before
 
 
@@ -91,4 +91,4 @@ def test_undesired_request_is_closed_regardless_of_labels(stand, moved):
     moved.run([stand.fleet()])
     stand.label(BRANCH, "basebump-rebase")
     stand.commit("main", {"Dockerfile": "FROM scratch\n"})
-    assert outcomes(moved.run([stand.fleet()])) == ["closed"]
+    assert list_outcomes(moved.run([stand.fleet()])) == ["closed"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from support.forges.stands import LocalStand
-from support.runs.worlds import ToldScanner, build, outcomes
+from support.runs.worlds import ToldScanner, build, list_outcomes
 from support.values import finding
 
 from bot.model.evidence import NotScanned, ScanOutcome, ScanSubject, Severity, UnscannedReason
@@ -40,19 +40,19 @@ def moved(loopback):
 
 def test_opens_as_many_proposals_as_allowed_and_continues_in_next_run(tmp_path, moved):
     stand, limits = LocalStand(tmp_path, FILES), ProposalLimits(new_per_repository=2)
-    assert outcomes(moved.run([stand.fleet()], limits=limits)) == ["opened", "opened", "deferred"]
+    assert list_outcomes(moved.run([stand.fleet()], limits=limits)) == ["opened", "opened", "deferred"]
     report = moved.run([stand.fleet()], limits=limits)
-    assert outcomes(report) == ["unchanged", "unchanged", "opened"]
+    assert list_outcomes(report) == ["unchanged", "unchanged", "opened"]
 
 
 def test_merged_request_frees_a_slot(tmp_path, moved):
     stand, limits = LocalStand(tmp_path, FILES), ProposalLimits(open_per_repository=1)
-    assert outcomes(moved.run([stand.fleet()], limits=limits)) == ["opened", "deferred", "deferred"]
-    assert outcomes(moved.run([stand.fleet()], limits=limits)) == ["unchanged", "deferred", "deferred"]
+    assert list_outcomes(moved.run([stand.fleet()], limits=limits)) == ["opened", "deferred", "deferred"]
+    assert list_outcomes(moved.run([stand.fleet()], limits=limits)) == ["unchanged", "deferred", "deferred"]
     (branch,) = (name for name in stand.branches() if name != "main")
     stand.merge_request(branch)
     stand.delete_branch(branch)
-    assert outcomes(moved.run([stand.fleet()], limits=limits)) == ["opened", "deferred"]
+    assert list_outcomes(moved.run([stand.fleet()], limits=limits)) == ["opened", "deferred"]
 
 
 def test_waiting_proposal_is_not_pushed(tmp_path, moved):
@@ -63,45 +63,45 @@ def test_waiting_proposal_is_not_pushed(tmp_path, moved):
 
 def test_open_requests_are_updated_but_none_opened_outside_the_schedule(tmp_path, moved):
     stand, rulebook = LocalStand(tmp_path, FILES), moved.rulebook
-    assert outcomes(moved.run([stand.fleet()], limits=ProposalLimits(new_per_repository=1)))[0] == "opened"
+    assert list_outcomes(moved.run([stand.fleet()], limits=ProposalLimits(new_per_repository=1)))[0] == "opened"
     moved.rulebook = replace(rulebook, rules=(PolicyRule(schedules=(ProposalSchedule("* * 1 1 *"),)),))
     moved.move("nginx", "1", "newer")
     report = moved.run([stand.fleet()])
-    assert outcomes(report) == ["refreshed", "deferred", "deferred"]
+    assert list_outcomes(report) == ["refreshed", "deferred", "deferred"]
     assert report.repositories[0].proposals[1].note.startswith("Its schedule ")
 
 
 def test_update_that_fixes_too_little_waits_and_open_request_stays_current(tmp_path, moved):
     stand, rulebook = LocalStand(tmp_path, FILES), moved.rulebook
     moved.scanner = ToldScanner({OLD: (finding("CVE-2026-1", Severity.LOW),), build("new").digest: ()})
-    assert outcomes(moved.run([stand.fleet()], limits=ProposalLimits(new_per_repository=1)))[0] == "opened"
+    assert list_outcomes(moved.run([stand.fleet()], limits=ProposalLimits(new_per_repository=1)))[0] == "opened"
     moved.rulebook = replace(rulebook, rules=(PolicyRule(open_when=OpenCondition(Severity.HIGH)),))
     newer = moved.move("nginx", "1", "newer")
     moved.scanner.findings[newer] = ()
     report = moved.run([stand.fleet()])
-    assert outcomes(report) == ["refreshed", "deferred", "deferred"]
+    assert list_outcomes(report) == ["refreshed", "deferred", "deferred"]
     assert report.repositories[0].proposals[1].note.startswith("It does not fix enough ")
     moved.scanner.findings[OLD] = (finding("CVE-2026-2", Severity.HIGH),)
-    assert outcomes(moved.run([stand.fleet()])) == ["refreshed", "opened", "opened"]
+    assert list_outcomes(moved.run([stand.fleet()])) == ["refreshed", "opened", "opened"]
 
 
 def test_update_that_could_not_be_scanned_waits(tmp_path, moved):
     stand = LocalStand(tmp_path, {"Dockerfile": FILES["nginx/Dockerfile"]})
     moved.scanner = FailingScanner({OLD: (), build("new").digest: ()})
     report = moved.run([stand.fleet()])
-    assert outcomes(report) == ["deferred"]
+    assert list_outcomes(report) == ["deferred"]
     assert "unknown" in report.repositories[0].proposals[0].note
     moved.scanner = ToldScanner(moved.scanner.findings)
-    assert outcomes(moved.run([stand.fleet()])) == ["opened"]
+    assert list_outcomes(moved.run([stand.fleet()])) == ["opened"]
     moved.scanner = FailingScanner({})
-    assert outcomes(moved.run([stand.fleet()])) == ["unchanged"]
+    assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged"]
 
 
 def test_lost_digest_is_replaced_regardless_of_limits_and_schedules(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     moved.store.remove("library/redis", OLD)
     moved.rulebook = replace(moved.rulebook, rules=(PolicyRule(schedules=(ProposalSchedule("* * 1 1 *"),)),))
-    assert outcomes(moved.run([stand.fleet()], limits=ProposalLimits(new_per_run=1))) == [
+    assert list_outcomes(moved.run([stand.fleet()], limits=ProposalLimits(new_per_run=1))) == [
         "deferred",
         "deferred",
         "opened",
@@ -115,7 +115,7 @@ def test_paused_repository_gets_no_proposals_and_keeps_open_requests(tmp_path, m
     moved.rulebook = replace(rulebook, rules=(PolicyRule(match=RuleMatch(path=("nginx/*", "python/*")), paused=True),))
     moved.move("nginx", "1", "newer")
     report = moved.run([stand.fleet()])
-    assert outcomes(report) == ["left-alone", "opened"]
+    assert list_outcomes(report) == ["left-alone", "opened"]
     assert report.repositories[0].proposals[0].note == "The policy pauses its updates (`paused`)."
     assert stand.branches().items() >= before.items()
     statuses = {each.reference.path: (each.status, each.reason) for each in report.repositories[0].verdicts}

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from support.forges.stands import LocalStand
-from support.runs.worlds import NOW, outcomes
+from support.runs.worlds import NOW, list_outcomes
 
 from bot.demo.images import build_image, build_index, build_layer
 from bot.model.policy import PolicyRule
@@ -40,7 +40,7 @@ def test_proposal_notes_outdated_base_and_accepted_hold(tmp_path, loopback):
     assert len(notes) == 2
     for note in notes:
         assert request.body.count(note) == 1
-    assert outcomes(loopback.run([stand.fleet()])) == ["unchanged"]
+    assert list_outcomes(loopback.run([stand.fleet()])) == ["unchanged"]
 
 
 def test_later_note_is_added_without_a_commit(tmp_path, loopback):
@@ -53,6 +53,6 @@ def test_later_note_is_added_without_a_commit(tmp_path, loopback):
     loopback.run([stand.fleet()])
     before = stand.branches()
     loopback.move("alpine", "3.21", "newer base")
-    assert outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
+    assert list_outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
     assert "not rebuilt" in stand.requests()[0].body
     assert stand.branches() == before

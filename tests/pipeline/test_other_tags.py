@@ -4,7 +4,7 @@ import re
 from datetime import date
 
 import pytest
-from support.runs.choosing import choose, image_of, status
+from support.runs.choosing import build_platform_image, get_status, scan_dockerfile
 from support.values import digest
 
 from bot.demo.images import build_artifact, build_index
@@ -29,7 +29,9 @@ def shelf(loopback, repository, *tags):
 def test_rule_limits_how_far_a_tag_is_updated(tmp_path, loopback, mode, tag):
     digests = shelf(loopback, "nginx", "1.27.1", "1.27.3", "1.29.0", "2.0.0", "2.1.0-rc1", "1.27.9-alpine", "latest")
     old = digests["1.27.1"] if mode is not UpdateMode.DIGEST else digest("gone")
-    found, _, changes, text = choose(tmp_path, loopback, f"FROM nginx:1.27.1@{old} AS web\n", PolicyRule(update=mode))
+    found, _, changes, text = scan_dockerfile(
+        tmp_path, loopback, f"FROM nginx:1.27.1@{old} AS web\n", PolicyRule(update=mode)
+    )
     assert changes == {"Dockerfile": f"FROM nginx:{tag}@{digests[tag]} AS web\n"}
     assert found[1]["new_digest"] == digests[tag]
     assert found[1].get("new_tag") == (None if mode is UpdateMode.DIGEST else tag)
@@ -38,7 +40,7 @@ def test_rule_limits_how_far_a_tag_is_updated(tmp_path, loopback, mode, tag):
 
 def test_unpinned_tag_is_updated_and_pinned_in_one_edit(tmp_path, loopback):
     digests = shelf(loopback, "nginx", "1.27.1", "1.27.3")
-    _, _, changes, _ = choose(tmp_path, loopback, "FROM nginx:1.27.1\n", PolicyRule(update=UpdateMode.PATCH))
+    _, _, changes, _ = scan_dockerfile(tmp_path, loopback, "FROM nginx:1.27.1\n", PolicyRule(update=UpdateMode.PATCH))
     assert changes == {"Dockerfile": f"FROM nginx:1.27.3@{digests['1.27.3']}\n"}
 
 
@@ -47,21 +49,21 @@ def test_digest_is_updated_when_the_tag_cannot_be_written(tmp_path, loopback):
     now = shelf(loopback, "nginx", "1.27.1", "1.27.3")["1.27.1"]
     other = loopback.move("caddy", "1.27.1", "caddy")
     content = f"ARG V=1.27.1\nFROM nginx:${{V}}@{old}\nFROM caddy:${{V}}@{other}\n"
-    _, _, changes, _ = choose(tmp_path, loopback, content, PolicyRule(update=UpdateMode.PATCH))
+    _, _, changes, _ = scan_dockerfile(tmp_path, loopback, content, PolicyRule(update=UpdateMode.PATCH))
     assert changes == {"Dockerfile": content.replace(old, now)}
 
 
 def test_tags_of_a_repository_are_listed_once(tmp_path, loopback):
     digests = shelf(loopback, "nginx", "1.27.1", "1.27.3", "1.27.3-alpine")
     content = "".join(f"FROM nginx:{tag}@{pinned}\n" for tag, pinned in digests.items())
-    _, asked, _, _ = choose(tmp_path, loopback, content, PolicyRule(update=UpdateMode.PATCH))
+    _, asked, _, _ = scan_dockerfile(tmp_path, loopback, content, PolicyRule(update=UpdateMode.PATCH))
     assert sum(path.startswith("list") for _, path in asked) == 1
 
 
 def test_refused_tag_list_prevents_only_newer_tags(tmp_path, loopback):
     old, now = loopback.move("nginx", "1.27.1", "old"), loopback.move("nginx", "1.27.1", "now")
     loopback.store.list_tags = lambda repository: {}
-    found, _, changes, text = choose(
+    found, _, changes, text = scan_dockerfile(
         tmp_path, loopback, f"FROM nginx:1.27.1@{old}\n", PolicyRule(update=UpdateMode.PATCH)
     )
     assert changes == {"Dockerfile": f"FROM nginx:1.27.1@{now}\n"}
@@ -79,7 +81,7 @@ def test_listed_tag_that_does_not_exist_does_not_hold_the_reference(tmp_path, lo
         None if reference == "1.27.3" else serve(repository, reference)
     )
     content = f"FROM nginx:1.27.1@{old}\n"
-    found, _, changes, _ = choose(tmp_path, loopback, content, PolicyRule(update=UpdateMode.PATCH))
+    found, _, changes, _ = scan_dockerfile(tmp_path, loopback, content, PolicyRule(update=UpdateMode.PATCH))
     assert changes == {"Dockerfile": content.replace(old, digests["1.27.1"])}
     (note,) = found[1]["notes"]
     assert note.startswith("`1.27.3` ")
@@ -87,11 +89,11 @@ def test_listed_tag_that_does_not_exist_does_not_hold_the_reference(tmp_path, lo
 
 def test_next_older_tag_is_chosen_when_the_newest_is_held_or_no_image(tmp_path, loopback):
     old = shelf(loopback, "nginx", "1.27.1", "1.27.2", "1.27.3")
-    loopback.store.set_tag("library/nginx", "1.27.4", build_index([image_of("lost arm64")]))
+    loopback.store.set_tag("library/nginx", "1.27.4", build_index([build_platform_image("lost arm64")]))
     chart = build_artifact("application/vnd.cncf.helm.config.v1+json", [])
     loopback.store.set_tag("library/nginx", "1.27.5", chart)
     content = f"FROM nginx:1.27.1@{old['1.27.1']}\n"
-    found, asked, changes, _ = choose(tmp_path, loopback, content, PolicyRule(update=UpdateMode.PATCH))
+    found, asked, changes, _ = scan_dockerfile(tmp_path, loopback, content, PolicyRule(update=UpdateMode.PATCH))
     assert changes == {"Dockerfile": f"FROM nginx:1.27.3@{old['1.27.3']}\n"}
     not_there, held = found[1]["notes"]
     assert not_there.startswith("`1.27.5` ")
@@ -102,23 +104,27 @@ def test_next_older_tag_is_chosen_when_the_newest_is_held_or_no_image(tmp_path, 
 def test_number_of_fallback_tags_is_limited(tmp_path, loopback):
     old = loopback.move("nginx", "1.27.1", "old")
     for number in range(2, 9):
-        loopback.store.set_tag("library/nginx", f"1.27.{number}", build_index([image_of(f"lost arm64 {number}")]))
-    found, asked, *_ = choose(tmp_path, loopback, f"FROM nginx:1.27.1@{old}\n", PolicyRule(update=UpdateMode.PATCH))
-    assert status(found[1]) == ("held", "platform-lost")
+        loopback.store.set_tag(
+            "library/nginx", f"1.27.{number}", build_index([build_platform_image(f"lost arm64 {number}")])
+        )
+    found, asked, *_ = scan_dockerfile(
+        tmp_path, loopback, f"FROM nginx:1.27.1@{old}\n", PolicyRule(update=UpdateMode.PATCH)
+    )
+    assert get_status(found[1]) == ("held", "platform-lost")
     heads = [word for method, word in asked if word.startswith("1.27")]
     assert sorted(heads) == ["1.27.1", "1.27.5", "1.27.6", "1.27.7", "1.27.8"]
 
 
 def test_references_with_different_tags_are_decided_separately(tmp_path, loopback):
     old = loopback.move("nginx", "1.27.1", "old")
-    before = loopback.store.set_tag("library/nginx", "1.27.3", build_index([image_of("a")]))
-    now = loopback.store.set_tag("library/nginx", "1.27.3", build_index([image_of("lost arm64")]))
+    before = loopback.store.set_tag("library/nginx", "1.27.3", build_index([build_platform_image("a")]))
+    now = loopback.store.set_tag("library/nginx", "1.27.3", build_index([build_platform_image("lost arm64")]))
     loopback.store.set_tag(
         "library/nginx", "1.27.4", chart := build_artifact("application/vnd.cncf.helm.config.v1+json", [])
     )
     content = f"FROM nginx:1.27.1@{old}\nFROM nginx:1.27.3@{before}\n"
-    found, *_ = choose(tmp_path, loopback, content, PolicyRule(update=UpdateMode.PATCH))
-    assert [status(found[line]) for line in (1, 2)] == [("held", "platform-lost"), ("update", None)]
+    found, *_ = scan_dockerfile(tmp_path, loopback, content, PolicyRule(update=UpdateMode.PATCH))
+    assert [get_status(found[line]) for line in (1, 2)] == [("held", "platform-lost"), ("update", None)]
     assert found[2]["new_digest"] == now
     assert chart.digest not in {place["new_digest"] for place in found.values()}
 
@@ -129,26 +135,26 @@ def test_references_with_different_tags_are_decided_separately(tmp_path, loopbac
 def test_precise_tag_is_superseded_by_successor(tmp_path, loopback):
     digests = shelf(loopback, "nginx", "1.27.1", "1.27.3")
     content = f"FROM nginx:1.27.1@{digests['1.27.1']}\n"
-    found, _, changes, text = choose(tmp_path, loopback, content)
-    assert (*status(found[1]), found[1]["successor"]) == ("superseded", "tag-stopped", "1.27.3")
+    found, _, changes, text = scan_dockerfile(tmp_path, loopback, content)
+    assert (*get_status(found[1]), found[1]["successor"]) == ("superseded", "tag-stopped", "1.27.3")
     assert changes == {}
     assert "superseded (tag-stopped): `1.27.3` comes after it" in text
-    _, _, changes, _ = choose(tmp_path, loopback, content, PolicyRule(replace_ended=True))
+    _, _, changes, _ = scan_dockerfile(tmp_path, loopback, content, PolicyRule(replace_ended=True))
     assert changes == {"Dockerfile": f"FROM nginx:1.27.3@{digests['1.27.3']}\n"}
 
 
 def test_dropped_variant_names_the_remaining_variant(tmp_path, loopback):
     digests = shelf(loopback, "nginx", "1.27-alpine3.19", "1.27-alpine3.20", "1.27.1-alpine3.19", "1.27.3-alpine3.20")
     pinned = digests["1.27-alpine3.19"]
-    found, *_ = choose(tmp_path, loopback, f"FROM nginx:1.27-alpine3.19@{pinned}\n")
-    assert (*status(found[1]), found[1]["successor"]) == ("superseded", "variant-dropped", "1.27-alpine3.20")
+    found, *_ = scan_dockerfile(tmp_path, loopback, f"FROM nginx:1.27-alpine3.19@{pinned}\n")
+    assert (*get_status(found[1]), found[1]["successor"]) == ("superseded", "variant-dropped", "1.27-alpine3.20")
 
 
 @pytest.mark.parametrize(("over", "expected"), [(date(2026, 11, 24), "superseded"), (date(2026, 11, 25), "up-to-date")])
 def test_configured_end_of_life_applies_from_the_next_day(tmp_path, loopback, over, expected):
     now = loopback.move("python", "3.8", "now")
     ends = (ConfiguredEndOfLife("docker.io/library/python", "3.8*", over, "3.13"),)
-    found, *_ = choose(tmp_path, loopback, f"FROM python:3.8@{now}\n", end_of_life=ends)
+    found, *_ = scan_dockerfile(tmp_path, loopback, f"FROM python:3.8@{now}\n", end_of_life=ends)
     assert found[1]["status"] == expected
     assert found[1].get("successor") == ("3.13" if expected == "superseded" else None)
 
@@ -157,18 +163,20 @@ def test_configured_successor_is_proposed_when_allowed_by_a_rule(tmp_path, loopb
     digests = shelf(loopback, "python", "3.8", "3.13")
     content = f"FROM python:3.8@{digests['3.8']}\n"
     ends = (ConfiguredEndOfLife("docker.io/library/python", "3.8*", date(2024, 10, 7), "3.13"),)
-    _, _, changes, _ = choose(tmp_path, loopback, content, PolicyRule(replace_ended=True), end_of_life=ends)
+    _, _, changes, _ = scan_dockerfile(tmp_path, loopback, content, PolicyRule(replace_ended=True), end_of_life=ends)
     assert changes == {"Dockerfile": f"FROM python:3.13@{digests['3.13']}\n"}
     later = (ConfiguredEndOfLife("docker.io/library/python", "3.8*", date(2026, 11, 25), "3.13"),)
-    found, *_ = choose(tmp_path, loopback, content, PolicyRule(replace_ended=True), end_of_life=later)
-    assert status(found[1]) == ("up-to-date", None)
+    found, *_ = scan_dockerfile(tmp_path, loopback, content, PolicyRule(replace_ended=True), end_of_life=later)
+    assert get_status(found[1]) == ("up-to-date", None)
 
 
 def test_successor_of_another_family_is_named_but_not_proposed(tmp_path, loopback):
     digests = shelf(loopback, "python", "3.8", "3.8-slim", "3.8.20", "3.13")
     ends = (ConfiguredEndOfLife("docker.io/library/python", "3.8*", date(2024, 10, 7), "3.13"),)
     content = "".join(f"FROM python:{tag}@{digests[tag]}\n" for tag in ("3.8", "3.8-slim", "3.8.20"))
-    found, _, changes, _ = choose(tmp_path, loopback, content, PolicyRule(replace_ended=True), end_of_life=ends)
+    found, _, changes, _ = scan_dockerfile(
+        tmp_path, loopback, content, PolicyRule(replace_ended=True), end_of_life=ends
+    )
     assert [found[line]["status"] for line in (1, 2, 3)] == ["update", "superseded", "update"]
     assert found[2]["successor"] == "3.13"
     assert changes["Dockerfile"].splitlines()[1] == f"FROM python:3.8-slim@{digests['3.8-slim']}"
@@ -178,14 +186,16 @@ def test_missing_successor_is_named_but_not_proposed(tmp_path, loopback):
     digests = shelf(loopback, "python", "3.8", "3.13")
     ends = (ConfiguredEndOfLife("docker.io/library/python", "3.8", date(2024, 10, 7), "3.99"),)
     content = f"FROM python:3.8@{digests['3.8']}\n"
-    found, _, changes, _ = choose(tmp_path, loopback, content, PolicyRule(replace_ended=True), end_of_life=ends)
-    assert (*status(found[1]), found[1]["successor"]) == ("superseded", "end-of-life", "3.99")
+    found, _, changes, _ = scan_dockerfile(
+        tmp_path, loopback, content, PolicyRule(replace_ended=True), end_of_life=ends
+    )
+    assert (*get_status(found[1]), found[1]["successor"]) == ("superseded", "end-of-life", "3.99")
     assert changes == {}
 
 
 def test_checks_for_superseded_tags_cost_a_tenth_of_a_request_per_tag(tmp_path, loopback):
     digests = {number: loopback.move(f"app-{number}", "1.0.0", str(number)) for number in range(20)}
     content = "".join(f"FROM app-{number}:1.0.0@{pinned}\n" for number, pinned in digests.items())
-    _, asked, _, _ = choose(tmp_path, loopback, content)
+    _, asked, _, _ = scan_dockerfile(tmp_path, loopback, content)
     assert sum(method == "HEAD" for method, _ in asked) == 20
     assert len(asked) == 22

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from support.forges.stands import LocalStand
-from support.runs.worlds import ToldScanner, build, outcomes
+from support.runs.worlds import ToldScanner, build, list_outcomes
 from support.values import finding
 
 from bot.model.evidence import Severity
@@ -50,7 +50,7 @@ def test_repository_can_exclude_images(tmp_path, moved, path):
 
 def test_first_existing_file_is_used(tmp_path, moved):
     files = own("[{ignore: true}]") | {".github/basebump.yaml": "schema: 1\n"}
-    assert outcomes(moved.run([LocalStand(tmp_path, files).fleet()])) == ["opened", "opened"]
+    assert list_outcomes(moved.run([LocalStand(tmp_path, files).fleet()])) == ["opened", "opened"]
 
 
 def test_repository_cannot_widen_the_policy(tmp_path, moved):
@@ -117,7 +117,7 @@ def test_stricter_vulnerability_limit_wins(tmp_path, moved, outer, inner, became
 )
 def test_invalid_file_stops_the_repository_and_keeps_open_proposals(tmp_path, moved, text, says):
     stand = LocalStand(tmp_path, FILES)
-    assert outcomes(moved.run([stand.fleet()])) == ["opened", "opened"]
+    assert list_outcomes(moved.run([stand.fleet()])) == ["opened", "opened"]
     before = stand.branches()
     stand.commit("main", {".basebump.yaml": text})
     report = moved.run([stand.fleet()])
@@ -127,7 +127,7 @@ def test_invalid_file_stops_the_repository_and_keeps_open_proposals(tmp_path, mo
     )
     assert says in repository.note
     assert "No image references" in render_run_text(report)
-    assert (repository.verdicts, report.failed, outcomes(report)) == ((), (), ["left-alone", "left-alone"])
+    assert (repository.verdicts, report.failed, list_outcomes(report)) == ((), (), ["left-alone", "left-alone"])
     assert {branch: at for branch, at in stand.branches().items() if branch != "main"} == {
         branch: at for branch, at in before.items() if branch != "main"
     }

@@ -12,7 +12,7 @@ from support.forges.stands import LocalStand, Stand
 from support.git import Git
 from support.runs.forged_plans import forge_plan
 from support.runs.scenes import BRANCH, MOST_WRITES, OLD, PYTHON, SCENES, VARIED, Act, RunScene
-from support.runs.worlds import NOW, ORIGIN, LoopbackHub, outcomes
+from support.runs.worlds import NOW, ORIGIN, LoopbackHub, list_outcomes
 
 from bot.model.errors import PlanError
 from bot.model.fleet_plan import MAX_PLAN_AGE, FleetPlan
@@ -88,7 +88,7 @@ def test_planning_makes_no_writes_and_returns_the_report_of_level_report(stand, 
     planned_run = loopback.plan([stand.fleet()])
     assert stand.writes == []
     assert planned_run.report == loopback.run([stand.fleet()], RunLevel.REPORT)
-    assert outcomes(planned_run.report) == ["would-open"]
+    assert list_outcomes(planned_run.report) == ["would-open"]
 
 
 def test_plan_without_writes_sends_no_requests_to_the_forge(stand, loopback, make_plan):
@@ -101,7 +101,7 @@ def test_plan_without_writes_sends_no_requests_to_the_forge(stand, loopback, mak
 
 def test_plan_of_the_level_push_opens_no_request(stand, loopback, make_plan):
     report = loopback.apply(make_plan(RunLevel.PUSH), [stand.fleet()])
-    assert (outcomes(report), report.failed, stand.requests()) == (["would-open"], (), [])
+    assert (list_outcomes(report), report.failed, stand.requests()) == (["would-open"], (), [])
     assert BRANCH in stand.branches()
 
 
@@ -146,7 +146,7 @@ def test_apply_makes_no_writes_when_the_repository_changed_since_the_plan(change
 
 def test_plan_is_performed_once(stand, loopback, make_plan):
     plan = make_plan()
-    assert outcomes(loopback.apply(plan, [stand.fleet()])) == ["opened"]
+    assert list_outcomes(loopback.apply(plan, [stand.fleet()])) == ["opened"]
     writes = list(stand.writes)
     (failure,) = loopback.apply(plan, [stand.fleet()]).failed
     assert (failure.subject, stand.writes) == (stand.name, writes)
@@ -161,7 +161,7 @@ def test_other_repositories_go_on_when_one_changed(tmp_path, loopback):
     report = loopback.apply(text.encode(), [stand.fleet()])
     assert [each.subject for each in report.failed] == ["acme"]
     assert [each.name for each in report.repositories] == ["other"]
-    assert outcomes(report) == ["opened"]
+    assert list_outcomes(report) == ["opened"]
 
 
 def test_tick_in_the_dashboard_is_not_overwritten(tmp_path, loopback):
@@ -207,7 +207,7 @@ def test_dashboard_waits_while_a_base_branch_is_left_unchanged(tmp_path, loopbac
     stand.commit("next", {"README.md": "Elsewhere.\n"})
     report = loopback.apply(text.encode(), [stand.fleet()], has_dashboards=True)
     assert ([each.base_branch for each in report.repositories], len(report.failed)) == (["main"], 1)
-    assert outcomes(report) == ["opened"]
+    assert list_outcomes(report) == ["opened"]
     assert "write dashboard" not in stand.writes
     loopback.run([stand.fleet()], has_dashboards=True)
     assert stand.writes.count("write dashboard") == 1

@@ -8,7 +8,7 @@ import pytest
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.stands import LocalStand
-from support.runs.worlds import ToldScanner, build, outcomes
+from support.runs.worlds import ToldScanner, build, list_outcomes
 from support.values import finding
 
 from bot.model.evidence import Severity
@@ -65,19 +65,19 @@ def board_of(stand) -> str:
 
 
 def test_public_repository_shows_no_private_evidence_and_says_so(scanned, stand):
-    assert outcomes(scanned.run([stand.fleet()])) == ["opened"]
+    assert list_outcomes(scanned.run([stand.fleet()])) == ["opened"]
     request = request_of(stand)
     assert LEFT_OUT in request.body
     for told in NUMBERS:
         assert told not in request.title + request.body + message_of(stand), told
     (status,) = stand.statuses(request.branch)
     assert "findings are private" in status.description
-    assert outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
+    assert list_outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
 
 
 def test_private_repository_shows_private_evidence(scanned, stand):
     hide(stand)
-    assert outcomes(scanned.run([stand.fleet()])) == ["opened"]
+    assert list_outcomes(scanned.run([stand.fleet()])) == ["opened"]
     request = request_of(stand)
     assert "CVE-1900-0001" in request.body
     assert "fixes 1 known vulnerability of `python:3.12-slim` (1 critical)" in request.body
@@ -86,7 +86,7 @@ def test_private_repository_shows_private_evidence(scanned, stand):
 
 def test_local_repository_shows_private_evidence(scanned, tmp_path):
     stand = LocalStand(tmp_path, FILES)
-    assert outcomes(scanned.run([stand.fleet()])) == ["opened"]
+    assert list_outcomes(scanned.run([stand.fleet()])) == ["opened"]
     assert "CVE-1900-0001" in request_of(stand).body
 
 
@@ -94,7 +94,7 @@ def test_open_request_loses_private_evidence_when_repository_becomes_public(scan
     hide(stand)
     scanned.run([stand.fleet()])
     show(stand)
-    assert outcomes(scanned.run([stand.fleet()])) == ["refreshed"]
+    assert list_outcomes(scanned.run([stand.fleet()])) == ["refreshed"]
     request = request_of(stand)
     assert LEFT_OUT in request.body
     assert not any(told in request.title + request.body for told in NUMBERS)
@@ -109,9 +109,9 @@ def test_evidence_of_public_scanner_is_shown_everywhere(scanned, stand):
 def test_private_changes_do_not_change_public_texts(scanned, stand):
     scanned.run([stand.fleet()])
     scanned.scanner = ToldScanner({OLD.digest: (FIXED,), NEW.digest: (COMES,)})
-    assert outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
+    assert list_outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
     scanned.scanner = ToldScanner({})
-    assert outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
+    assert list_outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
 
 
 def test_gate_uses_private_evidence_without_showing_numbers(scanned, stand):
@@ -119,7 +119,7 @@ def test_gate_uses_private_evidence_without_showing_numbers(scanned, stand):
     rule = PolicyRule(allow_introduced=(IntroducedLimit(Severity.CRITICAL, 0),))
     scanned.rulebook = replace(scanned.rulebook, rules=(rule, *scanned.rulebook.rules))
     report = scanned.run([stand.fleet()], has_dashboards=True)
-    assert outcomes(report) == ["refused"]
+    assert list_outcomes(report) == ["refused"]
     (verdict,) = report.repositories[0].verdicts
     assert (verdict.status, verdict.reason) == ("refused", "introduced")
     board = board_of(stand)

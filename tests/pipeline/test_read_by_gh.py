@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from support.forges.github.stand import BOT, TOKEN, GitHubStand
 from support.parts import find_gh
-from support.runs.worlds import build, outcomes
+from support.runs.worlds import build, list_outcomes
 
 from bot.core.proposal.dashboard import DASHBOARD_TITLE, EMPTY_BODY
 from bot.model.policy import PolicyRule, RuleMatch
@@ -97,7 +97,7 @@ def test_gh_shows_new_commit_of_the_same_request(github, gh, run, loopback):
     run()
     before = gh("pr", "view", "1", "--json", OF_A_REQUEST)
     loopback.move("python", "3.12-slim", "newer")
-    assert outcomes(run()) == ["refreshed"]
+    assert list_outcomes(run()) == ["refreshed"]
     (after,) = gh("pr", "list", "--state", "all", "--json", OF_A_REQUEST)
     assert after["number"] == before["number"]
     assert after["headRefOid"] == github.branches()[BRANCH] != before["headRefOid"]
@@ -108,7 +108,7 @@ def test_gh_shows_new_commit_of_the_same_request(github, gh, run, loopback):
 def test_gh_shows_closed_request_when_update_is_not_desired(github, gh, run):
     run()
     github.commit("main", dict.fromkeys(("Dockerfile", "tools/Dockerfile"), "# nothing left\n"))
-    assert outcomes(run()) == ["closed"]
+    assert list_outcomes(run()) == ["closed"]
     assert gh("pr", "list", "--json", "number") == []
     (closed,) = gh("pr", "list", "--state", "closed", "--json", "body,number,state")
     assert (closed["number"], closed["state"]) == (1, "CLOSED")
@@ -118,7 +118,7 @@ def test_gh_shows_closed_request_when_update_is_not_desired(github, gh, run):
 def test_gh_distinguishes_merged_from_closed_requests(github, gh, run):
     run()
     github.merge_request(BRANCH)
-    assert outcomes(run()) == ["closed"]
+    assert list_outcomes(run()) == ["closed"]
     assert gh("pr", "view", "1", "--json", "state") == {"state": "MERGED"}
 
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from support.forges.github.stand import GitHubStand
 from support.forges.stands import LocalStand
-from support.runs.worlds import NOW, LoopbackHub, ToldScanner, build, outcomes
+from support.runs.worlds import NOW, LoopbackHub, ToldScanner, build, list_outcomes
 from support.scanners.advisories import ToldAdvisories
 from support.values import finding
 
@@ -41,7 +41,7 @@ def accepted(folder, loopback: LoopbackHub) -> Iterator[GitHubStand]:
     try:
         for content in ("old", "new"):
             loopback.move("python", "3.12-slim", content)
-        assert outcomes(loopback.run([stand.fleet()])) == ["opened"]
+        assert list_outcomes(loopback.run([stand.fleet()])) == ["opened"]
         stand.repository.open_pull(BRANCH).auto_merge = stand.server.world.accounts["ada"]
         loopback.move("python", "3.12-slim", "newer")
         yield stand
@@ -60,7 +60,7 @@ def remembering(path, seen: dict[int, str]) -> DatabaseStateStore:
 def test_accepted_request_waits(tmp_path, loopback):
     with accepted(tmp_path, loopback) as stand:
         before = stand.writes.copy()
-        assert outcomes(loopback.run([stand.fleet()])) == ["left-alone"]
+        assert list_outcomes(loopback.run([stand.fleet()])) == ["left-alone"]
         assert stand.writes == before
 
 
@@ -68,19 +68,19 @@ def test_accepted_request_waits(tmp_path, loopback):
 def test_accepted_request_is_updated_when_newer_digest_fixes_critical_vulnerability(tmp_path, loopback, fixed, outcome):
     with accepted(tmp_path, loopback) as stand:
         loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: (fixed,), NEWER: ()})
-        assert outcomes(loopback.run([stand.fleet()])) == [outcome]
+        assert list_outcomes(loopback.run([stand.fleet()])) == [outcome]
 
 
 def test_accepted_request_waits_when_the_accepted_digest_fixes_the_vulnerability(tmp_path, loopback):
     with accepted(tmp_path, loopback) as stand:
         loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: (), NEWER: ()})
-        assert outcomes(loopback.run([stand.fleet()])) == ["left-alone"]
+        assert list_outcomes(loopback.run([stand.fleet()])) == ["left-alone"]
 
 
 def test_accepted_request_is_updated_when_the_registry_lost_the_digest(tmp_path, loopback):
     with accepted(tmp_path, loopback) as stand:
         loopback.store.remove("library/python", NEW)
-        assert outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
+        assert list_outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
 
 
 def test_accepted_request_is_updated_when_the_publisher_withdrew_the_digest(tmp_path, loopback):
@@ -88,7 +88,7 @@ def test_accepted_request_is_updated_when_the_publisher_withdrew_the_digest(tmp_
         loopback.memory = remembering(tmp_path / "state.db", {9: NEWER, 6: NEW})
         back = AcceptedHold(Reason.SEEN_BEFORE, "platform team", "we know of it", NOW.date())
         loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(accept=(back,)),))
-        assert outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
+        assert list_outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
 
 
 def test_digest_that_only_aged_does_not_update_open_request(tmp_path, loopback):
@@ -96,14 +96,14 @@ def test_digest_that_only_aged_does_not_update_open_request(tmp_path, loopback):
     loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(min_age=timedelta(days=3)),))
     seen = {9: loopback.move("python", "3.12-slim", "old"), 5: loopback.move("python", "3.12-slim", "new")}
     loopback.memory = remembering(tmp_path / "first.db", seen)
-    assert outcomes(loopback.run([stand.fleet()])) == ["opened"]
+    assert list_outcomes(loopback.run([stand.fleet()])) == ["opened"]
     seen[4] = loopback.move("python", "3.12-slim", "newer")
     loopback.memory = remembering(tmp_path / "second.db", seen)
     (repository,) = loopback.run([stand.fleet()]).repositories
     (left,) = repository.proposals
     assert (left.outcome.value, "old enough" in left.note) == ("left-alone", True)
     loopback.rulebook = replace(loopback.rulebook, rules=())
-    assert outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
+    assert list_outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
 
 
 @pytest.mark.parametrize(("fixed", "outcome"), [(CRITICAL, "opened"), (LOW, "declined")])
@@ -112,12 +112,12 @@ def test_muted_proposal_is_opened_when_a_critical_vulnerability_is_fixed(tmp_pat
     loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(on_close=OnClose.LINE),))
     for content in ("old", "new"):
         loopback.move("python", "3.12-slim", content)
-    assert outcomes(loopback.run([stand.fleet()])) == ["opened"]
+    assert list_outcomes(loopback.run([stand.fleet()])) == ["opened"]
     stand.close_request(BRANCH)
     loopback.move("python", "3.12-slim", "newer")
-    assert outcomes(loopback.run([stand.fleet()])) == ["declined"]
+    assert list_outcomes(loopback.run([stand.fleet()])) == ["declined"]
     loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: (fixed,), NEWER: ()})
-    assert outcomes(loopback.run([stand.fleet()])) == [outcome]
+    assert list_outcomes(loopback.run([stand.fleet()])) == [outcome]
 
 
 def test_muted_proposal_stays_muted_when_the_registry_lost_the_digest(tmp_path, loopback):
@@ -129,16 +129,16 @@ def test_muted_proposal_stays_muted_when_the_registry_lost_the_digest(tmp_path, 
     stand.close_request(BRANCH)
     loopback.move("python", "3.12-slim", "newer")
     loopback.store.remove("library/python", NEW)
-    assert outcomes(loopback.run([stand.fleet()])) == ["declined"]
+    assert list_outcomes(loopback.run([stand.fleet()])) == ["declined"]
 
 
 def test_accepted_request_is_updated_when_newer_digest_fixes_exploited_vulnerability(tmp_path, loopback):
     with accepted(tmp_path, loopback) as stand:
         loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: (LOW,), NEWER: ()})
         loopback.advisories = ToldAdvisories()
-        assert outcomes(loopback.run([stand.fleet()])) == ["left-alone"]
+        assert list_outcomes(loopback.run([stand.fleet()])) == ["left-alone"]
         loopback.advisories = ToldAdvisories([LOW.id])
-        assert outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
+        assert list_outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
 
 
 def test_unreadable_list_is_one_failure_and_expedites_no_proposal(tmp_path, loopback):
@@ -146,5 +146,5 @@ def test_unreadable_list_is_one_failure_and_expedites_no_proposal(tmp_path, loop
         loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: (LOW,), NEWER: ()})
         loopback.advisories = ToldAdvisories([LOW.id], kev="kev.json is no JSON")
         report = loopback.run([stand.fleet()])
-        assert outcomes(report) == ["left-alone"]
+        assert list_outcomes(report) == ["left-alone"]
         assert report.failed == (RunFailure("enrichment.kev", FailureStage.ASSESS, "kev.json is no JSON"),)

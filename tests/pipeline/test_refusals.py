@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from support.forges.stands import LocalStand
-from support.runs.worlds import build, outcomes
+from support.runs.worlds import build, list_outcomes
 
 from bot.model.policy import PolicyRule, RequiredEvidence, RuleMatch
 from bot.model.vocabulary import Reason, RunLevel
@@ -56,7 +56,7 @@ def test_partly_refused_proposal_is_opened_without_refused_images(strict, tmp_pa
     strict.rulebook = replace(strict.rulebook, rules=(*strict.rulebook.rules, together))
     files = {"Dockerfile": f"FROM python:3.12-slim@{OLD.digest}\nCOPY --from=redis:7@{OLD.digest} / /\n"}
     report = strict.run([LocalStand(tmp_path, files).fleet()])
-    assert outcomes(report) == ["opened"]
+    assert list_outcomes(report) == ["opened"]
     (image,) = report.repositories[0].proposals[0].images
     assert image.canonical == "docker.io/library/redis"
 

@@ -11,7 +11,7 @@ from support.forges.forge_stands import select_stands
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.stands import LocalStand
 from support.registries.no_facts import NoFacts
-from support.runs.worlds import NOW, build, outcomes, write_tree
+from support.runs.worlds import NOW, build, list_outcomes, write_tree
 
 from bot.core.choice.blocklist import build_blocklist
 from bot.demo.images import StoredManifest
@@ -75,12 +75,12 @@ def test_digest_from_the_history_of_a_file_replaces_blocked_digest(kind, start_s
     stand = start_stand(STANDS[kind], pin(OLDEST))
     commit_history(stand, OLD, BAD)
     report = run(bad_tag, stand.fleet())
-    assert (outcomes(report), report.failed) == (["opened"], ())
+    assert (list_outcomes(report), report.failed) == (["opened"], ())
     assert read_verdict(report).new_digest == OLD
     (request,) = stand.requests()
     assert stand.files(request.branch)["Dockerfile"].content.decode() == pin(OLD)["Dockerfile"]
     assert find_note(report) == "files of this repository contained it before"
-    assert outcomes(run(bad_tag, stand.fleet(), after=timedelta(hours=1))) == ["unchanged"]
+    assert list_outcomes(run(bad_tag, stand.fleet(), after=timedelta(hours=1))) == ["unchanged"]
 
 
 def test_history_of_one_repository_does_not_choose_the_image_of_another(tmp_path, bad_tag):
@@ -127,12 +127,12 @@ def test_digest_that_the_registry_no_longer_has_is_left_out(tmp_path, bad_tag):
 def test_replacement_that_the_registry_does_not_return_now_closes_no_request(tmp_path, bad_tag):
     stand = LocalStand(tmp_path / "forge", pin(OLD))
     commit_history(stand, BAD)
-    assert outcomes(run(bad_tag, stand.fleet())) == ["opened"]
+    assert list_outcomes(run(bad_tag, stand.fleet())) == ["opened"]
     bad_tag.store.manifests["library/python", OLD] = StoredManifest(b"{}", build("old").media_type)
     report = run(bad_tag, stand.fleet(), after=timedelta(hours=1))
     assert "inform the registry's operator" in " ".join(read_verdict(report).reference.notes)
     assert [each.subject for each in report.failed] == ["docker.io"]
-    assert "closed" not in outcomes(report)
+    assert "closed" not in list_outcomes(report)
     assert len(stand.requests()) == 1
 
 
@@ -182,10 +182,10 @@ def test_history_is_read_only_if_needed(start_stand, bad_tag):
 def test_history_that_cannot_be_read_is_a_failure_and_closes_no_request(start_stand, bad_tag):
     stand = start_stand(GitLabStand, pin(OLD))
     commit_history(stand, BAD)
-    assert outcomes(run(bad_tag, stand.fleet())) == ["opened"]
+    assert list_outcomes(run(bad_tag, stand.fleet())) == ["opened"]
     stand.server.fail(r"GET .*/repository/commits\?", stand.server.problem(502, "Bad Gateway"), times=99)
     report = run(bad_tag, stand.fleet(), after=timedelta(hours=1))
-    assert outcomes(report) != ["closed"]
+    assert list_outcomes(report) != ["closed"]
     verdict = read_verdict(report)
     assert (verdict.status, verdict.new_digest) == (ReferenceStatus.BLOCKED, None)
     assert "the history of Dockerfile could not be read" in " ".join(verdict.reference.notes)
@@ -246,7 +246,7 @@ def test_untagged_recorded_digest_is_skipped_if_the_registry_purges_untagged_ima
 def test_record_that_could_not_be_read_is_said_and_closes_no_request(tmp_path, bad_tag):
     stand = LocalStand(tmp_path / "forge", pin(BAD))
     bad_tag.facts = RecordedTags({OLD: TAGGED})
-    assert outcomes(run(bad_tag, stand.fleet())) == ["opened"]
+    assert list_outcomes(run(bad_tag, stand.fleet())) == ["opened"]
     error = RegistryError("docker.io", Reason.REGISTRY_ERROR, "docker.io answered 503", is_failure=True)
     bad_tag.facts = RecordedTags(error)
     report = run(bad_tag, stand.fleet(), after=timedelta(hours=1))

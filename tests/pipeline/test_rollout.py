@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from support.forges.stands import LocalStand
-from support.runs.worlds import build, outcomes
+from support.runs.worlds import build, list_outcomes
 
 from bot.forges.local.fleet import LocalFleet
 from bot.model.limits import ProposalLimits, RolloutOptions
@@ -54,7 +54,7 @@ def test_each_tag_has_a_separate_proposal_after_the_merge(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     branch = first(moved.run([stand.fleet()], rollout=FIRST)).branch
     stand.merge_request(branch)
-    assert outcomes(moved.run([stand.fleet()], rollout=FIRST)) == ["closed"]
+    assert list_outcomes(moved.run([stand.fleet()], rollout=FIRST)) == ["closed"]
     moved.move("redis", "7", "newer")
     assert first(moved.run([stand.fleet()], rollout=FIRST)).title.startswith("Update redis:7 to ")
 
@@ -78,8 +78,8 @@ def test_first_proposal_closed_by_basebump_does_not_count_as_answered(tmp_path, 
 
 def test_repository_with_existing_proposals_keeps_separate_proposals(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
-    assert outcomes(moved.run([stand.fleet()])) == ["opened"] * 3
-    assert outcomes(moved.run([stand.fleet()], rollout=FIRST)) == ["unchanged"] * 3
+    assert list_outcomes(moved.run([stand.fleet()])) == ["opened"] * 3
+    assert list_outcomes(moved.run([stand.fleet()], rollout=FIRST)) == ["unchanged"] * 3
 
 
 def test_repositories_are_onboarded_in_waves(tmp_path, moved):
@@ -88,7 +88,9 @@ def test_repositories_are_onboarded_in_waves(tmp_path, moved):
     waves = RolloutOptions(repositories_per_run=2, first_proposal=True)
 
     def run() -> list[str]:
-        return outcomes(moved.run([LocalFleet(tmp_path)], rollout=waves, limits=ProposalLimits(new_per_repository=1)))
+        return list_outcomes(
+            moved.run([LocalFleet(tmp_path)], rollout=waves, limits=ProposalLimits(new_per_repository=1))
+        )
 
     assert run() == ["opened", "opened", "deferred"]
     assert run() == ["unchanged", "unchanged", "opened"]
@@ -97,11 +99,11 @@ def test_repositories_are_onboarded_in_waves(tmp_path, moved):
 def test_opt_in_requires_own_config_file(tmp_path, moved):
     stand, rollout = LocalStand(tmp_path, FILES), RolloutOptions(needs_own_file=True)
     report = moved.run([stand.fleet()], rollout=rollout, has_dashboards=True)
-    assert outcomes(report) == []
+    assert list_outcomes(report) == []
     assert "config file of its own" in report.repositories[0].note
     assert not stand.git.refs("refs/basebump/")
     stand.commit("main", {".basebump.yaml": "schema: 1\n"})
-    assert outcomes(moved.run([stand.fleet()], rollout=rollout)) == ["opened"] * 3
+    assert list_outcomes(moved.run([stand.fleet()], rollout=rollout)) == ["opened"] * 3
 
 
 def test_failed_lookup_leaves_first_proposal_unchanged(tmp_path, moved):

@@ -10,7 +10,7 @@ from support.clusters.kubernetes_stand import TOKEN, KubernetesStand
 from support.clusters.objects import make_owner, make_pod
 from support.forges.github.stand import GitHubStand
 from support.forges.stands import LocalStand
-from support.runs.worlds import NOW, build, build_context, outcomes
+from support.runs.worlds import NOW, build, build_context, list_outcomes
 from support.values import digest, scan
 
 from bot.clusters.connect import connect_with_token
@@ -55,27 +55,27 @@ def get_body(stand):
 def test_body_shows_running_workloads_and_is_not_rewritten_when_pods_change(moved, tmp_path):
     stand = LocalStand(tmp_path, FILES)
     with clusters_of(moved, *["python:3.12-slim"] * 2) as cluster:
-        assert outcomes(moved.run([stand.fleet()])) == ["opened"]
+        assert list_outcomes(moved.run([stand.fleet()])) == ["opened"]
         assert ROW in get_body(stand)
         writes = list(stand.writes)
         cluster.pods.pop()
-        assert outcomes(moved.run([stand.fleet()])) == ["unchanged"]
+        assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged"]
         cluster.pods.clear()
-        assert outcomes(moved.run([stand.fleet()])) == ["unchanged"]
+        assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged"]
     report = moved.run([stand.fleet()])  # the cluster is gone
     assert [each.subject for each in report.failed] == ["prod"]
-    assert outcomes(report) == ["unchanged"]
+    assert list_outcomes(report) == ["unchanged"]
     assert (stand.writes, ROW in get_body(stand)) == (writes, True)
 
 
 def test_public_repository_does_not_show_running_workloads(moved, start_stand):
     stand = start_stand(GitHubStand, FILES)
     with clusters_of(moved, *["python:3.12-slim"] * 2):
-        assert outcomes(moved.run([stand.fleet()])) == ["opened"]
+        assert list_outcomes(moved.run([stand.fleet()])) == ["opened"]
         assert "payments" not in get_body(stand)
         stand.repository.private = True
         moved.move("python", "3.12-slim", "newer")
-        assert outcomes(moved.run([stand.fleet()])) == ["refreshed"]
+        assert list_outcomes(moved.run([stand.fleet()])) == ["refreshed"]
         assert ROW in get_body(stand)
 
 
@@ -87,7 +87,7 @@ def test_image_that_runs_is_proposed_first(moved, tmp_path):
     limits = ProposalLimits(new_per_run=1)
     without = LocalStand(tmp_path / "without", files)
     report = moved.run([without.fleet()], limits=limits)
-    assert [each.branch.split("-")[0] for each in without.requests()] == ["basebump/alpine"], outcomes(report)
+    assert [each.branch.split("-")[0] for each in without.requests()] == ["basebump/alpine"], list_outcomes(report)
     stand = LocalStand(tmp_path / "with", files)
     with clusters_of(moved, "nginx:3"):
         moved.run([stand.fleet()], limits=limits)

@@ -12,7 +12,7 @@ from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.stands import LocalStand
 from support.runs.twins import ReadCountingFleet
-from support.runs.worlds import ToldScanner, build, outcomes
+from support.runs.worlds import ToldScanner, build, list_outcomes
 from support.values import finding
 
 from bot.model.image_name import ImageName
@@ -49,7 +49,7 @@ def test_transition_on_two_forges_is_fetched_and_scanned_once(fleets, loopback):
     loopback.move("python", "3.12-slim", "new")
     loopback.scanner = ToldScanner({OLD: (finding("CVE-1900-0001"),), NEW: ()})
     report = loopback.run(fleets)
-    assert outcomes(report) == ["opened", "opened"]
+    assert list_outcomes(report) == ["opened", "opened"]
     asked = [(each.digest, each.platform) for each in loopback.scanner.asked]
     assert len(asked) == len(set(asked))
     assert {digest for digest, _ in asked} == {OLD, NEW}
@@ -83,7 +83,7 @@ def test_failing_forge_does_not_affect_others(fleets, loopback, tmp_path):
     broken.token.can_write = False
     report = loopback.run([broken.fleet(), *fleets])
     broken.end()
-    assert outcomes(report) == ["failed", "opened", "opened"]
+    assert list_outcomes(report) == ["failed", "opened", "opened"]
     assert len(report.failed) == 1
 
 
@@ -93,7 +93,7 @@ def test_repository_selected_by_two_entries_is_processed_once(kind, tmp_path, lo
     stand = kind(tmp_path / "forge", FILES)
     report = loopback.run([stand.fleet(), stand.fleet()])
     stand.end()
-    assert (outcomes(report), report.failed) == (["opened"], ())
+    assert (list_outcomes(report), report.failed) == (["opened"], ())
 
 
 def test_repositories_of_the_same_name_in_two_folders_have_separate_states(tmp_path, loopback):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from support.forges.stands import LocalStand
-from support.runs.worlds import build, outcomes
+from support.runs.worlds import build, list_outcomes
 from support.signing.attached import BUNDLE, attachment, bundle, dump, referrers_index, trusted
 
 from bot.model.policy import PolicyRule, RequiredEvidence
@@ -50,9 +50,9 @@ def verdict(report) -> tuple[str, str | None]:
 def test_image_without_former_signature_is_refused_until_signed(signed, stand):
     report = signed.run([stand.fleet()])
     assert verdict(report) == ("refused", "unsigned")
-    assert outcomes(report) == ["refused"]
+    assert list_outcomes(report) == ["refused"]
     sign(signed, NEW, KEY)
-    assert outcomes(signed.run([stand.fleet()])) == ["opened"]
+    assert list_outcomes(signed.run([stand.fleet()])) == ["opened"]
 
 
 def test_changed_signer_is_refused_until_listed(signed, stand):
@@ -61,7 +61,7 @@ def test_changed_signer_is_refused_until_listed(signed, stand):
     (trust,) = signed.rulebook.trust
     listed = replace(trust, keys=(*trust.keys, trusted(STRANGER, "next.pub")))
     signed.rulebook = replace(signed.rulebook, trust=(listed,))
-    assert outcomes(signed.run([stand.fleet()])) == ["opened"]
+    assert list_outcomes(signed.run([stand.fleet()])) == ["opened"]
 
 
 def test_signature_copied_from_the_old_image_fails(signed, stand):
@@ -71,22 +71,22 @@ def test_signature_copied_from_the_old_image_fails(signed, stand):
 
 def test_open_proposal_is_closed_when_the_image_loses_its_signature(signed, stand):
     sign(signed, NEW, KEY)
-    assert outcomes(signed.run([stand.fleet()])) == ["opened"]
+    assert list_outcomes(signed.run([stand.fleet()])) == ["opened"]
     signed.store.remove("library/python", signed.store.list_tags("library/python")[NEW.digest.replace(":", "-")])
     report = signed.run([stand.fleet()])
-    assert outcomes(report) == ["closed"]
+    assert list_outcomes(report) == ["closed"]
     assert verdict(report) == ("refused", "unsigned")
 
 
 def test_open_proposal_is_unchanged_when_signature_cannot_be_looked_up(signed, stand):
     sign(signed, NEW, KEY)
-    assert outcomes(signed.run([stand.fleet()])) == ["opened"]
+    assert list_outcomes(signed.run([stand.fleet()])) == ["opened"]
     whole = attachment(NEW, BUNDLE, dump(bundle(KEY, NEW.digest)))
     listed = referrers_index([replace(whole, blobs=())])
     signed.store.set_tag("library/python", NEW.digest.replace(":", "-"), listed)
     report = signed.run([stand.fleet()])
     assert verdict(report) == ("unresolved", "not-found-or-denied")
-    assert outcomes(report) == ["left-alone"]
+    assert list_outcomes(report) == ["left-alone"]
 
 
 def test_rule_can_require_signature_of_unsigned_image(loopback, stand):
@@ -104,13 +104,13 @@ def test_repository_can_require_signatures(signed, tmp_path):
     }
     assert verdict(signed.run([LocalStand(tmp_path / "strict", files).fleet()])) == ("refused", "unsigned")
     del files[".basebump.yaml"]
-    assert outcomes(signed.run([LocalStand(tmp_path / "lax", files).fleet()])) == ["opened"]
+    assert list_outcomes(signed.run([LocalStand(tmp_path / "lax", files).fleet()])) == ["opened"]
 
 
 def test_signatures_are_not_looked_up_without_trusted_signers(loopback, stand):
     for content in ("old", "new"):
         loopback.move("python", "3.12", content)
-    assert outcomes(loopback.run([stand.fleet()])) == ["opened"]
+    assert list_outcomes(loopback.run([stand.fleet()])) == ["opened"]
     asked = [request.path for request in loopback.registry.served_requests]
     assert not any("referrers" in path or ".sig" in path or "sha256-" in path for path in asked)
 
@@ -139,11 +139,11 @@ def test_proposal_and_report_name_the_signer(signed, stand):
 
 def test_body_is_updated_only_when_the_signer_changes(signed, stand):
     sign(signed, NEW, KEY)
-    assert outcomes(signed.run([stand.fleet()])) == ["opened"]
-    assert outcomes(signed.run([stand.fleet()])) == ["unchanged"]
+    assert list_outcomes(signed.run([stand.fleet()])) == ["opened"]
+    assert list_outcomes(signed.run([stand.fleet()])) == ["unchanged"]
     (trust,) = signed.rulebook.trust
     signed.rulebook = replace(signed.rulebook, trust=(replace(trust, keys=(trusted(KEY, "renamed.pub"),)),))
     report = signed.run([stand.fleet()])
-    assert outcomes(report) == ["refreshed"]
+    assert list_outcomes(report) == ["refreshed"]
     assert "| Signed by | verified: `renamed.pub (sha256 " in report.repositories[0].proposals[0].body
-    assert outcomes(signed.run([stand.fleet()])) == ["unchanged"]
+    assert list_outcomes(signed.run([stand.fleet()])) == ["unchanged"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from support.forges.stands import LocalStand
-from support.runs.worlds import outcomes
+from support.runs.worlds import list_outcomes
 
 from bot.model.modes import UpdateMode
 from bot.model.policy import PolicyRule
@@ -28,10 +28,10 @@ def test_request_for_another_tag_is_unchanged_while_tags_cannot_be_listed(tmp_pa
     pinned = patching.move("nginx", "1.27.1", "old")
     patching.move("nginx", "1.27.3", "new")
     stand = LocalStand(tmp_path, {"Dockerfile": f"FROM nginx:1.27.1@{pinned}\n"})
-    assert outcomes(patching.run([stand.fleet()])) == ["opened"]
+    assert list_outcomes(patching.run([stand.fleet()])) == ["opened"]
     before = stand.branches()
     refuse(patching)
-    assert outcomes(patching.run([stand.fleet()])) == ["left-alone"]
+    assert list_outcomes(patching.run([stand.fleet()])) == ["left-alone"]
     assert stand.branches() == before
 
 
@@ -40,6 +40,6 @@ def test_request_for_the_same_tag_ends_although_tags_cannot_be_listed(tmp_path, 
     now = patching.move("nginx", "1.27.1", "new")
     refuse(patching)
     stand = LocalStand(tmp_path, {"Dockerfile": f"FROM nginx:1.27.1@{pinned}\n"})
-    assert outcomes(patching.run([stand.fleet()])) == ["opened"]
+    assert list_outcomes(patching.run([stand.fleet()])) == ["opened"]
     stand.commit("main", {"Dockerfile": f"FROM nginx:1.27.1@{now}\n"})
-    assert outcomes(patching.run([stand.fleet()])) == ["closed"]
+    assert list_outcomes(patching.run([stand.fleet()])) == ["closed"]

@@ -6,7 +6,7 @@ import pytest
 from support.forges.forge_stands import select_stands
 from support.forges.stands import LocalStand
 from support.runs.open_requests import EARLIER_RUNS, NEW, OLD, EarlierRun, load_requests, move_tags, restore_body
-from support.runs.worlds import outcomes
+from support.runs.worlds import list_outcomes
 from support.values import finding
 
 pytestmark = [
@@ -33,7 +33,7 @@ def test_requests_of_earlier_version_are_not_written_again(kind, earlier, start_
     for each in stand.requests():
         stand.edit_body(each.branch, restore_body(recorded[each.branch]["body"], each.body))
     texts, writes = {each.branch: each.body for each in stand.requests()}, list(stand.writes)
-    assert set(outcomes(run.run(stand, loopback))) == {"unchanged"}
+    assert set(list_outcomes(run.run(stand, loopback))) == {"unchanged"}
     assert stand.writes == writes
     assert {each.branch: each.body for each in stand.requests()} == texts
 
@@ -47,5 +47,5 @@ def test_next_change_of_facts_brings_the_new_text(start_stand, loopback):
     for each in stand.requests():
         stand.edit_body(each.branch, recorded[each.branch]["body"])
     worse = EarlierRun(findings={OLD: run.findings[OLD], NEW: (*run.findings[NEW], finding("CVE-1900-0009"))})
-    assert set(outcomes(worse.run(stand, loopback))) == {"refreshed"}
+    assert set(list_outcomes(worse.run(stand, loopback))) == {"refreshed"}
     assert ["CVE-1900-0009" in each.body for each in stand.requests() if "python" in each.branch] == [True]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from support.forges.stands import LocalStand
-from support.runs.worlds import NOW, LoopbackHub, ToldScanner, build, outcomes
+from support.runs.worlds import NOW, LoopbackHub, ToldScanner, build, list_outcomes
 from support.scanners.advisories import ToldAdvisories
 from support.values import finding
 
@@ -84,7 +84,7 @@ def test_unreadable_documents_are_one_failure_and_revoke_no_statements(tmp_path,
     before = body(stand)
     moved.advisories = ToldAdvisories(vex="vex.json is no JSON")
     report = moved.run([stand.fleet()])
-    assert outcomes(report) == ["unchanged"]
+    assert list_outcomes(report) == ["unchanged"]
     assert body(stand) == before
     assert report.failed == (RunFailure("enrichment.vex[0]", FailureStage.ASSESS, "vex.json is no JSON"),)
 
@@ -96,8 +96,8 @@ def test_proposal_that_needs_a_statement_is_unchanged_while_documents_are_unread
     )
     moved.scanner = ToldScanner({OLD: (), NEW: (CRITICAL,)})
     moved.advisories = ToldAdvisories(said=[ANSWER])
-    assert outcomes(moved.run([stand.fleet()])) == ["opened"]
+    assert list_outcomes(moved.run([stand.fleet()])) == ["opened"]
     moved.advisories = ToldAdvisories(vex="vex.json is no JSON")
-    assert outcomes(moved.run([stand.fleet()])) == ["left-alone"]
+    assert list_outcomes(moved.run([stand.fleet()])) == ["left-alone"]
     moved.advisories = ToldAdvisories()
-    assert outcomes(moved.run([stand.fleet()])) == ["closed"]
+    assert list_outcomes(moved.run([stand.fleet()])) == ["closed"]

@@ -6,7 +6,7 @@ import pytest
 from support.forges.counted import Killed
 from support.forges.fleets import open_github_fleet
 from support.forges.github.stand import GitHubStand
-from support.runs.worlds import build, outcomes
+from support.runs.worlds import build, list_outcomes
 
 from bot.model.vocabulary import RunLevel
 
@@ -46,7 +46,7 @@ def job(start_stand):
 
 
 def run(job, loopback, level=RunLevel.PROPOSE):
-    return outcomes(loopback.run([job.fleet()], level))
+    return list_outcomes(loopback.run([job.fleet()], level))
 
 
 def commits(job):

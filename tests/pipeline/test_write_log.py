@@ -12,7 +12,7 @@ from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import HostedStand
 from support.forges.write_log import documented, written
-from support.runs.worlds import LoopbackHub, ToldScanner, build, outcomes
+from support.runs.worlds import LoopbackHub, ToldScanner, build, list_outcomes
 from support.values import finding
 
 from bot.model.policy import PolicyRule
@@ -44,7 +44,7 @@ class WriteLogScene:
     def run(self, title: str, outcome: str, before: Callable[[], object] = lambda: None, **orders: object) -> None:
         before()
         known = len(self.stand.server.exchanges)
-        assert outcomes(self.loopback.run([self.stand.fleet()], **orders)) == [outcome]
+        assert list_outcomes(self.loopback.run([self.stand.fleet()], **orders)) == [outcome]
         self.log[title] = written(self.stand, self.stand.server.exchanges[known:])
 
     def moves(self, content: str) -> None:

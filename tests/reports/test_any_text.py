@@ -8,7 +8,7 @@ import unicodedata
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from support.runs.reports import HOSTILE, hostile_report
+from support.runs.reports import HOSTILE, build_hostile_report
 from support.witnesses.sarif import read_sarif
 
 from bot.cli.outputs import render_html
@@ -27,7 +27,7 @@ ANY = st.one_of(SHARP, st.text(st.characters(codec=None)), st.sampled_from(["", 
 @given(ANY)
 @example(HOSTILE)
 def test_json_documents_are_ascii_and_preserve_text(word):
-    report = hostile_report(word)
+    report = build_hostile_report(word)
     document = render_run_document(report)
     assert document.isascii()
     assert json.loads(document)["repositories"][0]["references"][0]["path"] == word
@@ -44,7 +44,7 @@ def test_json_documents_are_ascii_and_preserve_text(word):
 @settings(max_examples=50)
 @example(HOSTILE)
 def test_sarif_is_valid_and_escapes_messages(word):
-    text = render_report_sarif(hostile_report(word))
+    text = render_report_sarif(build_hostile_report(word))
     assert text.isascii()
     for run in read_sarif(text):
         for said in (*run.get("results", ()), *run["invocations"][0]["toolExecutionNotifications"]):
@@ -54,7 +54,7 @@ def test_sarif_is_valid_and_escapes_messages(word):
 @given(ANY)
 @example(HOSTILE)
 def test_summary_keeps_tables_and_shows_text_as_code(word):
-    shown = render_markdown_summary(hostile_report(word))
+    shown = render_markdown_summary(build_hostile_report(word))
     rows = [line for line in shown.splitlines() if line.startswith("| ")]
     assert {row.count("|") for row in rows} == {5}
     tokens = MARKDOWN.parse(shown)
@@ -71,7 +71,7 @@ def test_summary_keeps_tables_and_shows_text_as_code(word):
 @given(ANY)
 @example(HOSTILE)
 def test_text_has_no_control_characters_or_ci_commands(word):
-    text = render_run_text(hostile_report(word))
+    text = render_run_text(build_hostile_report(word))
     assert {unicodedata.category(character) for character in text if character != "\n"} & {"Cc", "Cf", "Cs"} == set()
     assert "##[" not in text
     assert not [line for line in text.split("\n") if line.lstrip().startswith("::")]

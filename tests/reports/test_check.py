@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.parts import ROOT
-from support.runs.reports import HOSTILE, failure, verdict
+from support.runs.reports import HOSTILE, build_failure, build_verdict
 from support.witnesses.sarif import read_sarif
 
 from bot.model.check import CheckedReference, CheckReport, Violation
@@ -42,7 +42,7 @@ def report(*places: CheckedReference, since=None, root=".", unsupported=(), fail
 def place(*faults: ViolationKind, line_number: int = 1, message: str = "a message", **more) -> CheckedReference:
     objections = tuple(Violation(fault, message) for fault in faults)
     notes, unevaluated_reason = more.pop("notes", ()), more.pop("unevaluated_reason", None)
-    given = verdict(more.pop("status", ReferenceStatus.UPDATE), line_number=line_number, **more)
+    given = build_verdict(more.pop("status", ReferenceStatus.UPDATE), line_number=line_number, **more)
     return CheckedReference(given, objections, notes, unevaluated_reason)
 
 
@@ -63,7 +63,7 @@ def hostile(text: str) -> CheckReport:
         UnsupportedText(FilePath(text), 1, text, reason, notes=(text,))
         for reason in (Reason.UNPARSABLE, Reason.MALFORMED)
     )
-    return report(*places, since=text, root=text, unsupported=unread, failed=[failure(text, text)])
+    return report(*places, since=text, root=text, unsupported=unread, failed=[build_failure(text, text)])
 
 
 def test_text_counts_all_findings_and_sorts_lines_by_file():
@@ -85,7 +85,7 @@ def test_text_counts_all_findings_and_sorts_lines_by_file():
 
 
 def test_text_lists_failures_before_the_summary():
-    text = render_check_text(report(failed=[failure(), failure("ghcr.io")]))
+    text = render_check_text(report(failed=[build_failure(), build_failure("ghcr.io")]))
     assert text.splitlines() == [
         "basebump could not do its work here:",
         "  docker.io (resolve): no answer",
@@ -98,7 +98,7 @@ def test_text_lists_failures_before_the_summary():
 
 def test_sarif_has_a_rule_for_each_violation_but_not_for_notes():
     places = [place(fault, line_number=line, notes=("a note",)) for line, fault in enumerate(ViolationKind, 1)]
-    (run,) = read_sarif(render_check_sarif(report(*places, failed=[failure()])))
+    (run,) = read_sarif(render_check_sarif(report(*places, failed=[build_failure()])))
     assert [(each["ruleId"], each["level"]) for each in run["results"]] == [
         ("unpinned", "warning"),
         ("gone", "error"),
@@ -113,7 +113,7 @@ def test_sarif_has_a_rule_for_each_violation_but_not_for_notes():
 
 def test_several_violations_of_one_reference_are_separate_results():
     broken = tuple(Violation(ViolationKind.POLICY, "a message", breach) for breach in ViolatedRule)
-    found = report(CheckedReference(verdict(ReferenceStatus.UP_TO_DATE), broken))
+    found = report(CheckedReference(build_verdict(ReferenceStatus.UP_TO_DATE), broken))
     (run,) = read_sarif(render_check_sarif(found))
     assert [each["ruleId"] for each in run["results"]] == [f"policy/{breach}" for breach in ViolatedRule]
     titles = {rule["id"]: rule["shortDescription"]["text"] for rule in run["tool"]["driver"]["rules"]}
@@ -126,7 +126,7 @@ def test_several_violations_of_one_reference_are_separate_results():
 
 def test_annotations_are_errors_for_findings_and_failures_and_notices_for_notes():
     text = render_check_annotations(
-        report(place(ViolationKind.GONE, path="a,b:c/100%", notes=("a note",)), failed=[failure()])
+        report(place(ViolationKind.GONE, path="a,b:c/100%", notes=("a note",)), failed=[build_failure()])
     )
     assert text.splitlines() == [
         "::error file=a%2Cb%3Ac/100%25,line=1,title=basebump%3A gone::a message",
@@ -149,7 +149,7 @@ def test_junit_has_a_case_for_each_reference_and_failure():
         place(status=status, reason=reason, line_number=line) for line, (status, reason) in enumerate(statuses, 1)
     ]
     (suite,) = ET.fromstring(
-        render_check_junit(report(*places, place(ViolationKind.GONE, ViolationKind.POLICY), failed=[failure()]))
+        render_check_junit(report(*places, place(ViolationKind.GONE, ViolationKind.POLICY), failed=[build_failure()]))
     )
     tags = [[each.tag for each in case] for case in suite.iter("testcase")]
     assert tags == [
@@ -179,7 +179,7 @@ def test_sarif_messages_are_sentences_and_the_first_one_names_the_problem():
         Violation(ViolationKind.POLICY, "node:22 is bad", ViolatedRule.SIGNATURE, remedy="write another one"),
         Violation(ViolationKind.GONE, "node:22 is gone"),
     )
-    found = report(CheckedReference(verdict(ReferenceStatus.UPDATE), violations))
+    found = report(CheckedReference(build_verdict(ReferenceStatus.UPDATE), violations))
     (run,) = read_sarif(render_check_sarif(found))
     assert {result["message"]["text"] for result in run["results"]} == {
         "node:22 has no digest. basebump scan . --write pins it.",

@@ -5,7 +5,16 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 
-from support.runs.reports import failure, hostile_report, proposal, repository, run_report, text, update, verdict
+from support.runs.reports import (
+    build_failure,
+    build_hostile_report,
+    build_proposal,
+    build_repository,
+    build_run_report,
+    build_unsupported_text,
+    build_update,
+    build_verdict,
+)
 
 from bot.model.vocabulary import Reason, ReferenceStatus
 from bot.reports.run.decisions import render_decisions
@@ -16,9 +25,11 @@ def lines(report):
 
 
 def test_has_a_line_for_each_repository_reference_text_proposal_and_failure():
-    held = verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old.")
-    tree = repository(update(), held, unsupported=(text(),), proposals=(proposal(note="labelled"),))
-    whole, moved, waits, unread, opened, failed = lines(run_report(tree, failed=[failure()]))
+    held = build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old.")
+    tree = build_repository(
+        build_update(), held, unsupported=(build_unsupported_text(),), proposals=(build_proposal(note="labelled"),)
+    )
+    whole, moved, waits, unread, opened, failed = lines(build_run_report(tree, failed=[build_failure()]))
     assert (whole["kind"], whole["note"]) == ("repository", None)
     for each in (whole, moved, waits, unread, opened):
         assert (each["repository"], each["base_branch"]) == ("acme/web", "main")
@@ -34,25 +45,29 @@ def test_has_a_line_for_each_repository_reference_text_proposal_and_failure():
 
 
 def test_lines_of_one_kind_have_the_same_keys():
-    held = verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old.")
-    over = verdict(ReferenceStatus.SUPERSEDED, Reason.TAG_STOPPED, line_number=3, successor="24")
+    held = build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old.")
+    over = build_verdict(ReferenceStatus.SUPERSEDED, Reason.TAG_STOPPED, line_number=3, successor="24")
     keys = defaultdict(set)
-    for line in lines(run_report(repository(update(), held, over), repository(verdict(ReferenceStatus.UP_TO_DATE)))):
+    for line in lines(
+        build_run_report(
+            build_repository(build_update(), held, over), build_repository(build_verdict(ReferenceStatus.UP_TO_DATE))
+        )
+    ):
         keys[line["kind"]].add(frozenset(line))
     assert {kind: len(shapes) for kind, shapes in keys.items()} == {"repository": 1, "reference": 1}
 
 
 def test_text_from_outside_adds_no_lines_or_control_characters():
-    written = render_decisions(hostile_report())
+    written = render_decisions(build_hostile_report())
     assert written.isascii()
     assert "\x1b" not in written
     assert len(written.splitlines()) == 12
 
 
 def test_unreadable_repository_has_a_note():
-    (line,) = lines(run_report(repository(note="It has no base branch.", base_branch=None)))
+    (line,) = lines(build_run_report(build_repository(note="It has no base branch.", base_branch=None)))
     assert (line["kind"], "base branch" in line["note"], line["base_branch"]) == ("repository", True, None)
 
 
 def test_run_without_repositories_has_no_lines():
-    assert render_decisions(run_report()) == ""
+    assert render_decisions(build_run_report()) == ""

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from support.runs.reports import MOVED, proposal, repository, run_report, update
+from support.runs.reports import MOVED, build_proposal, build_repository, build_run_report, build_update
 from support.values import finding, scan
 from support.visits import NOW
 
@@ -23,7 +23,7 @@ CRITICAL, LOW = finding("CVE-2026-0001", Severity.CRITICAL), finding("CVE-2026-0
 
 def said(evidence):
     """Return the evidence of one image reference in the document, and of the image in its proposal."""
-    report = run_report(repository(update(), proposals=(proposal(),)), evidence=evidence)
+    report = build_run_report(build_repository(build_update(), proposals=(build_proposal(),)), evidence=evidence)
     (tree,) = json.loads(render_run_document(report))["repositories"]
     place, image = tree["references"][0]["evidence"], tree["proposals"][0]["images"][0]["evidence"]
     assert place == image
@@ -83,7 +83,9 @@ def test_has_signers_if_signatures_were_checked():
 
 def test_image_on_two_platforms_has_the_evidence_of_the_first():
     arm = replace(MOVED, platforms=("linux/arm64",))
-    report = run_report(repository(update(), proposals=(proposal(),)), evidence=compare_scans(scan(CRITICAL), scan()))
+    report = build_run_report(
+        build_repository(build_update(), proposals=(build_proposal(),)), evidence=compare_scans(scan(CRITICAL), scan())
+    )
     report.evidence[arm] = compare_scans(scan(LOW), scan())
     (tree,) = json.loads(render_run_document(report))["repositories"]
     (image,) = tree["proposals"][0]["images"]
@@ -106,4 +108,4 @@ def test_has_the_namespaces_in_which_the_image_runs():
     ]
     assert said(replace(evidence, running=()))["runs_in"] == []
     assert "runs_in" not in said(replace(evidence, running=None))
-    assert "prod" not in render_report_sarif(run_report(repository(update()), evidence=evidence))
+    assert "prod" not in render_report_sarif(build_run_report(build_repository(build_update()), evidence=evidence))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from support.runs.reports import HOSTILE, KNOWN, MOVED, repository, run_report, update, verdict
+from support.runs.reports import HOSTILE, KNOWN, MOVED, build_repository, build_run_report, build_update, build_verdict
 from support.witnesses.pages import PageOutline
 
 from bot.cli.outputs import read_page_parts
@@ -21,18 +21,18 @@ OUTCOME = FleetOutcome(passed=12, failed=2, merged=9, broken=1)
 
 
 def hold(detail=WHY, **more):
-    return verdict(ReferenceStatus.HELD, Reason.FAILING_ELSEWHERE, detail=detail, **more)
+    return build_verdict(ReferenceStatus.HELD, Reason.FAILING_ELSEWHERE, detail=detail, **more)
 
 
 def render_page(*repositories):
-    return render_html_page([read_document(render_run_document(run_report(*repositories)))], PARTS)
+    return render_html_page([read_document(render_run_document(build_run_report(*repositories)))], PARTS)
 
 
 def test_page_lists_paused_digests_before_all_other_sections():
     page = render_page(
-        repository(hold(), hold(line_number=2), update(line_number=3)),
-        repository(hold(), name="acme/api"),
-        repository(hold("CI fails with another digest", written="redis:7"), name="acme/cache"),
+        build_repository(hold(), hold(line_number=2), build_update(line_number=3)),
+        build_repository(hold(), name="acme/api"),
+        build_repository(hold("CI fails with another digest", written="redis:7"), name="acme/cache"),
     )
     outline = PageOutline(page)
     assert outline.rows("docker.io/library/node:22", WHY, "2")
@@ -46,17 +46,17 @@ def test_page_lists_paused_digests_before_all_other_sections():
 
 
 def test_page_without_paused_digests_has_no_section_for_paused_digests():
-    assert 'id="paused"' not in render_page(repository(update()))
+    assert 'id="paused"' not in render_page(build_repository(build_update()))
 
 
 def test_reason_from_another_program_is_only_text():
-    shape = PageOutline(render_page(repository(hold(HOSTILE)))).shape()
-    assert shape == PageOutline(render_page(repository(hold("plain")))).shape()
+    shape = PageOutline(render_page(build_repository(hold(HOSTILE)))).shape()
+    assert shape == PageOutline(render_page(build_repository(hold("plain")))).shape()
 
 
 def test_json_has_the_outcome_with_the_evidence():
     evidence = replace(KNOWN, fleet_outcome=OUTCOME)
-    report = replace(run_report(repository(update())), evidence={MOVED: evidence})
+    report = replace(build_run_report(build_repository(build_update())), evidence={MOVED: evidence})
     (tree,) = json.loads(render_run_document(report))["repositories"]
     assert tree["references"][0]["evidence"]["fleet"] == {
         "passed": 12,

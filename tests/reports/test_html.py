@@ -17,15 +17,15 @@ from support.runs.fleet_pages import BUILT, PARTS, list_users, outline_page, rea
 from support.runs.large_fleet import build_large_fleet
 from support.runs.reports import (
     HOSTILE,
-    failure,
-    hostile_report,
-    proposal,
-    repository,
-    run_report,
-    text,
-    verdict,
+    build_failure,
+    build_hostile_report,
+    build_proposal,
+    build_repository,
+    build_run_report,
+    build_unsupported_text,
+    build_verdict,
 )
-from support.runs.reports import update as moving
+from support.runs.reports import build_update as moving
 from support.values import digest
 from support.witnesses.pages import PageOutline
 
@@ -38,15 +38,15 @@ from bot.reports.run.report_document import render_run_document, render_scan_doc
 
 
 def test_page_without_content_has_no_empty_tables():
-    shown = render_page(run_report())
+    shown = render_page(build_run_report())
     assert re.findall(r"<tbody>\s*</tbody>", shown) == []
     assert shown.count("<p>There are none.</p>") == 4, "proposals, places, images, repositories"
 
 
 def test_references_without_update_are_sorted_by_urgency():
-    held = verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, detail="It is a day old.")
-    gone = verdict(ReferenceStatus.GONE, Reason.DIGEST_GONE, line_number=2)
-    shown = outline_page(run_report(repository(held, gone)))
+    held = build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, detail="It is a day old.")
+    gone = build_verdict(ReferenceStatus.GONE, Reason.DIGEST_GONE, line_number=2)
+    shown = outline_page(build_run_report(build_repository(held, gone)))
     assert shown.rows("docker.io/library/node:22", "gone (digest-gone)", Reason.DIGEST_GONE.sentence)
     assert shown.rows("docker.io/library/node:22", "held (too-young)", "It is a day old.")
     said = [each for _, each in shown.texts]
@@ -56,19 +56,27 @@ def test_references_without_update_are_sorted_by_urgency():
 @pytest.mark.parametrize("outcome", ProposalOutcome)
 def test_every_outcome_has_a_heading(outcome):
     assert get_group_heading(outcome) != OTHER_GROUP
-    shown = outline_page(run_report(repository(proposals=(proposal(outcome=outcome, note="a note"),))))
+    shown = outline_page(
+        build_run_report(build_repository(proposals=(build_proposal(outcome=outcome, note="a note"),)))
+    )
     assert shown.rows(f"{get_group_heading(outcome)}: 1", "Repository", "Proposal", "Outcome", "Note")
     assert shown.rows("acme/web (main)", "Update node:22", outcome, "a note")
 
 
 def test_shows_unknown_outcome_of_a_later_version():
-    document = render_run_document(run_report(repository(proposals=(proposal(),)))).replace('"opened"', '"sublimated"')
+    document = render_run_document(build_run_report(build_repository(proposals=(build_proposal(),)))).replace(
+        '"opened"', '"sublimated"'
+    )
     assert PageOutline(render_html_page([read_document(document)], PARTS)).rows("Update node:22", "sublimated")
 
 
 def test_links_only_safe_urls():
     good, bad = "https://github.com/acme/web/pull/7", 'javascript:alert(1)//"'
-    shown = outline_page(run_report(repository(moving(), proposals=(proposal(url=good), proposal("Bad", url=bad)))))
+    shown = outline_page(
+        build_run_report(
+            build_repository(moving(), proposals=(build_proposal(url=good), build_proposal("Bad", url=bad)))
+        )
+    )
     assert [each["href"] for each in shown.all("a") if not each["href"].startswith("#")] == [
         "https://hub.docker.com/_/node",
         good,
@@ -79,34 +87,40 @@ def test_links_only_safe_urls():
 
 
 def test_risk_precedes_failures():
-    said = [each for _, each in outline_page(run_report(repository(moving()), failed=[failure()])).texts]
+    said = [
+        each for _, each in outline_page(build_run_report(build_repository(moving()), failed=[build_failure()])).texts
+    ]
     assert said.index("Critical, in use") < said.index("Pinned by digest") < said.index("no answer")
 
 
 def test_merged_runs_span_from_first_start_to_last_end():
-    first, second = (replace(run_report(), started=BUILT, ended=BUILT + timedelta(minutes=n)) for n in (5, 9))
+    first, second = (replace(build_run_report(), started=BUILT, ended=BUILT + timedelta(minutes=n)) for n in (5, 9))
     assert {each["datetime"] for each in outline_page(second, first).all("time")} == {"2026-11-01T00:09:00+00:00"}
 
 
 @pytest.mark.parametrize("told", ["2026-11-26T06:04:00Z", "2026-11-26T07:04:00+01:00", "2026-11-26T06:04:00"])
 def test_times_are_shown_in_utc(told):
-    document = render_run_document(replace(run_report(), started=BUILT, ended=BUILT)).replace(
+    document = render_run_document(replace(build_run_report(), started=BUILT, ended=BUILT)).replace(
         "2026-11-01T00:00:00Z", told
     )
     assert PageOutline(render_html_page([read_document(document)], PARTS)).rows("2026-11-26 06:04 UTC")
 
 
 def test_shards_become_one_page_and_the_last_run_counts():
-    stale, now = repository(moving()), repository(verdict(ReferenceStatus.UP_TO_DATE))
-    run = merge_runs(read_document(render_run_document(run_report(each, failed=[failure()]))) for each in (stale, now))
+    stale, now = build_repository(moving()), build_repository(build_verdict(ReferenceStatus.UP_TO_DATE))
+    run = merge_runs(
+        read_document(render_run_document(build_run_report(each, failed=[build_failure()]))) for each in (stale, now)
+    )
     assert [place.status for tree in run.repositories for place in tree.references] == ["up-to-date"]
     assert len(run.failures) == 1
-    other = read_document(render_run_document(run_report(repository(moving(), name="acme/other"))))
+    other = read_document(render_run_document(build_run_report(build_repository(moving(), name="acme/other"))))
     assert len(merge_runs([run, other]).repositories) == 2
 
 
 def test_scan_has_a_page():
-    document = render_scan_document(run_report(repository(moving(), name="path/to", forge="", base_branch=None)))
+    document = render_scan_document(
+        build_run_report(build_repository(moving(), name="path/to", forge="", base_branch=None))
+    )
     shown = PageOutline(render_html_page([read_document(document)], PARTS))
     (image,) = read_images(shown)
     assert list_users(shown, image) == [("path/to", "Dockerfile", 1, digest("old")[7:19], "update")]
@@ -117,13 +131,13 @@ WORDS = st.one_of(
 )
 
 
-PLAIN = outline_page(hostile_report("plain"))
+PLAIN = outline_page(build_hostile_report("plain"))
 
 
 @given(WORDS)
 @settings(deadline=None, max_examples=40)
 def test_text_from_a_repository_is_escaped(word):
-    shown, plain = PageOutline(render_page(hostile_report(f"{word}x"))), PLAIN
+    shown, plain = PageOutline(render_page(build_hostile_report(f"{word}x"))), PLAIN
     anchors = [each for tag, each in shown.elements if tag == "a"]
     assert [each for each in shown.shape() if each[0] != "a"] == [each for each in plain.shape() if each[0] != "a"]
     assert shown.unclosed == plain.unclosed == []
@@ -139,7 +153,9 @@ def test_text_from_a_manipulated_document_is_escaped(word):
 
     def with_word(said: str) -> PageOutline:
         document = json.loads(
-            render_run_document(run_report(repository(moving(), proposals=(proposal(),)), failed=[failure()]))
+            render_run_document(
+                build_run_report(build_repository(moving(), proposals=(build_proposal(),)), failed=[build_failure()])
+            )
         )
         (tree,) = document["repositories"]
         document["level"] = tree["forge"] = tree["proposals"][0]["outcome"] = document["failed"][0]["stage"] = said
@@ -150,7 +166,7 @@ def test_text_from_a_manipulated_document_is_escaped(word):
 
 
 def test_page_loads_no_files_and_has_a_strict_content_security_policy():
-    text_of_page = render_page(hostile_report())
+    text_of_page = render_page(build_hostile_report())
     shown = PageOutline(text_of_page)
     assert not {name for _, each in shown.elements for name in each if name == "src" or name.startswith("on")}
     assert not [each for _, each in shown.elements if "style" in each]  # the page's policy blocks it
@@ -167,7 +183,10 @@ def test_page_loads_no_files_and_has_a_strict_content_security_policy():
 
 def test_headings_nest_tables_have_headers_and_anchors_exist():
     shown = outline_page(
-        run_report(repository(moving(), proposals=(proposal(),), unsupported=(text(),)), failed=[failure()])
+        build_run_report(
+            build_repository(moving(), proposals=(build_proposal(),), unsupported=(build_unsupported_text(),)),
+            failed=[build_failure()],
+        )
     )
     levels = [int(tag[1]) for tag, _ in shown.elements if re.fullmatch(r"h\d", tag)]
     assert levels[0] == 1
@@ -184,11 +203,13 @@ def test_headings_nest_tables_have_headers_and_anchors_exist():
 
 def test_large_fleet_fits_and_counts_rows_that_are_left_out():
     def tree(number: int):
-        places = [verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, written=f"x{number}-{n % 10}:1") for n in range(30)]
-        places.append(verdict(ReferenceStatus.UP_TO_DATE, written="shared:1"))
-        return repository(*places, name=f"acme/{number}{'x' * 250}", proposals=(proposal(),))
+        places = [
+            build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, written=f"x{number}-{n % 10}:1") for n in range(30)
+        ]
+        places.append(build_verdict(ReferenceStatus.UP_TO_DATE, written="shared:1"))
+        return build_repository(*places, name=f"acme/{number}{'x' * 250}", proposals=(build_proposal(),))
 
-    shown = render_page(run_report(*map(tree, range(600))))
+    shown = render_page(build_run_report(*map(tree, range(600))))
     assert len(shown.encode()) <= MAX_BYTES
     for what in ("images", "image references"):
         assert re.search(rf"[\d,]+ more {what} do not fit here", shown), what
@@ -225,20 +246,20 @@ def test_refuses_text_that_is_not_a_document(document, why):
 
 def due_proposal(branch: str, days: int, *, overdue: bool = False):
     due = DueDate(BUILT + timedelta(days=days), DueClass.CRITICAL, is_overdue=overdue)
-    return replace(proposal(f"Update {branch}"), branch=branch, due=due)
+    return replace(build_proposal(f"Update {branch}"), branch=branch, due=due)
 
 
 def test_overdue_proposals_come_first_with_owners():
     owned = moving(line_number=1)
     owned = replace(owned, reference=replace(owned.reference, owners=("@acme/web", "@acme/<b>")))
     proposals = (
-        proposal("Update without"),
+        build_proposal("Update without"),
         due_proposal("later", 9),
         due_proposal("sooner", 3),
         due_proposal("over", 5, overdue=True),
-        replace(proposal("Update declined", ProposalOutcome.DECLINED), accepted_risk=DueClass.HIGH),
+        replace(build_proposal("Update declined", ProposalOutcome.DECLINED), accepted_risk=DueClass.HIGH),
     )
-    shown = render_page(run_report(repository(owned, proposals=proposals)))
+    shown = render_page(build_run_report(build_repository(owned, proposals=proposals)))
     order = [shown.index(f"Update {each}") for each in ("over", "sooner", "later", "without")]
     assert order == sorted(order)
     outlined = PageOutline(shown)
@@ -248,25 +269,25 @@ def test_overdue_proposals_come_first_with_owners():
 
 
 def test_blocked_images_are_the_first_figure_and_the_first_rows():
-    blocked = verdict(
+    blocked = build_verdict(
         ReferenceStatus.BLOCKED, Reason.DIGEST_BLOCKED, written="zope:1", detail="malware; no known replacement"
     )
-    shown = render_page(run_report(repository(moving(line_number=1), blocked)))
+    shown = render_page(build_run_report(build_repository(moving(line_number=1), blocked)))
     first = "references to images that must not be used; 1 without a known replacement"
     assert PageOutline(shown).rows("Blocked, in use", "1", first)
     assert shown.index("Blocked, in use") < shown.index("Known exploited, in use")
     assert read_images(PageOutline(shown))[0][0].endswith("zope:1")
-    assert "Blocked, in use" not in render_page(run_report(repository(moving())))
+    assert "Blocked, in use" not in render_page(build_run_report(build_repository(moving())))
 
 
 def test_page_without_due_dates_has_neither_figure_nor_column():
-    shown = render_page(run_report(repository(moving(), proposals=(proposal(),))))
+    shown = render_page(build_run_report(build_repository(moving(), proposals=(build_proposal(),))))
     assert ">Due<" not in shown
     assert "Overdue" not in shown
 
 
 def test_due_dates_of_a_document_are_checked():
-    document = render_run_document(run_report(repository(proposals=(due_proposal("a", 1, overdue=True),))))
+    document = render_run_document(build_run_report(build_repository(proposals=(due_proposal("a", 1, overdue=True),))))
     values = (('"overdue": true', '"overdue": 1'), ('"due_for": "critical"', '"due_for": 5'), ("2026-11-02", "soon"))
     for before, after in values:
         assert document.count(before) == 1

@@ -9,12 +9,12 @@ import pytest
 from support.runs.fleet_pages import BUILT, list_users, outline_page, read_data, read_images
 from support.runs.reports import (
     KNOWN,
-    proposal,
-    repository,
-    run_report,
-    verdict,
+    build_proposal,
+    build_repository,
+    build_run_report,
+    build_verdict,
 )
-from support.runs.reports import update as moving
+from support.runs.reports import build_update as moving
 from support.values import digest, finding, scan
 
 from bot.core.evidence.compare import compare_scans
@@ -24,9 +24,15 @@ from bot.reports.page.image_rows import MAX_REFERENCES
 
 
 def test_lists_the_references_to_an_image():
-    places = (moving(path="a/Dockerfile", line_number=3), verdict(ReferenceStatus.UP_TO_DATE, path="b/Dockerfile"))
+    places = (
+        moving(path="a/Dockerfile", line_number=3),
+        build_verdict(ReferenceStatus.UP_TO_DATE, path="b/Dockerfile"),
+    )
     shown = outline_page(
-        run_report(repository(*places), repository(verdict(ReferenceStatus.UP_TO_DATE, written="redis:7"), name="x"))
+        build_run_report(
+            build_repository(*places),
+            build_repository(build_verdict(ReferenceStatus.UP_TO_DATE, written="redis:7"), name="x"),
+        )
     )
     assert shown.rows("docker.io/library/node:22", "1", "100%")
     node, redis = read_images(shown)
@@ -40,20 +46,20 @@ def test_lists_the_references_to_an_image():
 
 def test_page_without_scans_shows_no_vulnerability_counts():
     unscanned = compare_scans(None, NotScanned(UnscannedReason.NO_SCANNER))
-    shown = outline_page(run_report(repository(moving()), evidence=unscanned))
+    shown = outline_page(build_run_report(build_repository(moving()), evidence=unscanned))
     words = "Not known, because there is no update whose old and new images were both scanned."
     assert shown.rows("Known vulnerabilities of images that can be updated", words, "How far the images are behind")
-    assert not outline_page(run_report(repository(verdict(ReferenceStatus.UP_TO_DATE)))).rows(words)
+    assert not outline_page(build_run_report(build_repository(build_verdict(ReferenceStatus.UP_TO_DATE)))).rows(words)
 
 
 def test_chart_compares_vulnerabilities_in_use_and_offered():
-    two = repository(moving(), moving(line_number=2))
-    assert outline_page(run_report(two)).rows("critical", "1", "0", "high", "1", "1", "medium", "0", "0")
+    two = build_repository(moving(), moving(line_number=2))
+    assert outline_page(build_run_report(two)).rows("critical", "1", "0", "high", "1", "1", "medium", "0", "0")
 
 
 def test_each_severity_has_a_separate_colour_and_scale():
     old = scan(finding("CVE-1", Severity.CRITICAL), *(finding(f"CVE-2-{n}", Severity.LOW) for n in range(50)))
-    shown = outline_page(run_report(repository(moving()), evidence=compare_scans(old, scan())))
+    shown = outline_page(build_run_report(build_repository(moving()), evidence=compare_scans(old, scan())))
     assert {each["class"] for each in shown.all("tr") if "class" in each} >= {"critical", "low"}
     assert [each["width"] for each in shown.all("rect")].count("100") >= 2
 
@@ -62,7 +68,9 @@ def test_each_severity_has_a_separate_colour_and_scale():
     "evidence", [compare_scans(None, scan()), compare_scans(NotScanned(UnscannedReason.FAILED), scan())]
 )
 def test_image_that_was_not_scanned_has_no_counts(evidence):
-    assert "in use" not in [each for _, each in outline_page(run_report(repository(moving()), evidence=evidence)).texts]
+    assert "in use" not in [
+        each for _, each in outline_page(build_run_report(build_repository(moving()), evidence=evidence)).texts
+    ]
 
 
 @pytest.mark.parametrize(
@@ -70,31 +78,33 @@ def test_image_that_was_not_scanned_has_no_counts(evidence):
 )
 def test_chart_counts_references_by_age(days, label):
     both = [replace(scan(), created=built) for built in (BUILT - timedelta(days=days), BUILT)]
-    assert outline_page(run_report(repository(moving()), evidence=compare_scans(*both))).rows(label, "1")
-    assert outline_page(run_report(repository(moving()), evidence=KNOWN)).rows("not known", "1")
+    assert outline_page(build_run_report(build_repository(moving()), evidence=compare_scans(*both))).rows(label, "1")
+    assert outline_page(build_run_report(build_repository(moving()), evidence=KNOWN)).rows("not known", "1")
 
 
 def test_bars_have_proportional_widths_and_accessible_numbers():
-    places = [verdict(ReferenceStatus.UP_TO_DATE, line_number=number) for number in range(1, 5)]
-    shown = outline_page(run_report(repository(*places, verdict(ReferenceStatus.SKIPPED, Reason.OWN, line_number=9))))
+    places = [build_verdict(ReferenceStatus.UP_TO_DATE, line_number=number) for number in range(1, 5)]
+    shown = outline_page(
+        build_run_report(build_repository(*places, build_verdict(ReferenceStatus.SKIPPED, Reason.OWN, line_number=9)))
+    )
     assert [each["width"] for each in shown.all("rect")] == ["100", "25"]
     assert {each["aria-hidden"] for each in shown.all("td") if each.get("class") == "bars"} == {"true"}
 
 
 def test_references_to_one_image_are_limited_and_the_rest_is_counted():
-    places = [verdict(ReferenceStatus.UP_TO_DATE, line_number=number) for number in range(1, MAX_REFERENCES + 10)]
-    (image,) = read_images(outline_page(run_report(repository(*places))))
+    places = [build_verdict(ReferenceStatus.UP_TO_DATE, line_number=number) for number in range(1, MAX_REFERENCES + 10)]
+    (image,) = read_images(outline_page(build_run_report(build_repository(*places))))
     assert (len(image[-2]), image[-1]) == (MAX_REFERENCES, 9)
 
 
 def test_images_are_sorted_by_risk_then_by_urgency_then_by_version():
     exploited = replace(KNOWN, exploited_ids=frozenset({"CVE-2026-0001"}))
     others = [
-        verdict(ReferenceStatus.UP_TO_DATE, written="node:9"),
-        verdict(ReferenceStatus.UP_TO_DATE, written="node:10"),
-        verdict(ReferenceStatus.GONE, Reason.DIGEST_GONE, written="redis:7"),
+        build_verdict(ReferenceStatus.UP_TO_DATE, written="node:9"),
+        build_verdict(ReferenceStatus.UP_TO_DATE, written="node:10"),
+        build_verdict(ReferenceStatus.GONE, Reason.DIGEST_GONE, written="redis:7"),
     ]
-    images = read_images(outline_page(run_report(repository(*others, moving()), evidence=exploited)))
+    images = read_images(outline_page(build_run_report(build_repository(*others, moving()), evidence=exploited)))
     assert [each[0].rpartition("/")[2] for each in images] == ["node:22", "redis:7", "node:9", "node:10"]
 
 
@@ -102,7 +112,7 @@ def test_image_row_shows_age_findings_next_digest_and_request():
     old = replace(scan(finding("CVE-1", Severity.CRITICAL), finding("CVE-2")), created=BUILT - timedelta(days=40))
     evidence = replace(compare_scans(old, scan()), exploited_ids=frozenset({"CVE-2"}))
     url = "https://github.com/acme/web/pull/7"
-    report = run_report(repository(moving(), proposals=(proposal(url=url),)), evidence=evidence)
+    report = build_run_report(build_repository(moving(), proposals=(build_proposal(url=url),)), evidence=evidence)
     shown = outline_page(replace(report, ended=BUILT))
     (image,) = read_images(shown)
     assert image[5:9] == [40, 1, 1, 1]
@@ -113,14 +123,14 @@ def test_image_row_shows_age_findings_next_digest_and_request():
 
 def test_risk_is_the_sum_over_distinct_updates():
     evidence = replace(KNOWN, exploited_ids=frozenset({"CVE-2026-0001"}))
-    shown = outline_page(run_report(repository(moving(), moving(line_number=2)), evidence=evidence))
+    shown = outline_page(build_run_report(build_repository(moving(), moving(line_number=2)), evidence=evidence))
     assert shown.rows("Known exploited, in use", "1 → 0")
     assert shown.rows("Critical, in use", "1 → 0")
     assert shown.rows("Images not scanned", "0 of 1")
 
 
 def test_risk_that_was_not_looked_up_is_not_zero():
-    shown = outline_page(run_report(repository(verdict(ReferenceStatus.UP_TO_DATE))))
+    shown = outline_page(build_run_report(build_repository(build_verdict(ReferenceStatus.UP_TO_DATE))))
     assert shown.rows("Known exploited, in use", "not looked up")
     assert shown.rows("Critical, in use", "not scanned")
     assert shown.rows("Oldest image in use", "not known")
@@ -129,8 +139,8 @@ def test_risk_that_was_not_looked_up_is_not_zero():
 
 def test_severities_are_summed_over_distinct_updates():
     many = compare_scans(scan(finding("CVE-1", Severity.LOW), finding("CVE-2", Severity.LOW)), scan())
-    trees = [repository(moving(), name=f"acme/{n}") for n in range(3)]
-    assert outline_page(run_report(*trees, evidence=many)).rows("low", "2", "0")
+    trees = [build_repository(moving(), name=f"acme/{n}") for n in range(3)]
+    assert outline_page(build_run_report(*trees, evidence=many)).rows("low", "2", "0")
 
 
 @pytest.mark.parametrize(
@@ -147,7 +157,7 @@ def test_severities_are_summed_over_distinct_updates():
     ],
 )
 def test_files_are_linked_without_a_proposal_if_the_address_is_safe(files_url, address):
-    current = verdict(ReferenceStatus.UP_TO_DATE)
-    shown = outline_page(run_report(repository(current, files_url=files_url)))
+    current = build_verdict(ReferenceStatus.UP_TO_DATE)
+    shown = outline_page(build_run_report(build_repository(current, files_url=files_url)))
     (image,) = read_images(shown)
     assert read_data(shown)["names"][image[-2][0][3]] == address

@@ -6,7 +6,15 @@ from importlib.resources import files
 
 import pytest
 from support.runs.large_fleet import build_large_fleet
-from support.runs.reports import failure, hostile_report, proposal, repository, run_report, update, verdict
+from support.runs.reports import (
+    build_failure,
+    build_hostile_report,
+    build_proposal,
+    build_repository,
+    build_run_report,
+    build_update,
+    build_verdict,
+)
 from support.stage_scene import build_scene
 from support.witnesses.chromium import browser
 
@@ -60,10 +68,12 @@ BROKEN_HEADINGS = """
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """Write the page of a small fleet whose updates are in all stages, and return its path."""
-    held = verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old.")
-    redis = verdict(ReferenceStatus.UP_TO_DATE, written="redis:7", path="a/very/long/path/" * 8 + "Dockerfile")
-    opened = proposal(url="https://github.com/acme/web/pull/7")
-    report = run_report(repository(update(), held, redis, proposals=(opened,)), failed=[failure()])
+    held = build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old.")
+    redis = build_verdict(ReferenceStatus.UP_TO_DATE, written="redis:7", path="a/very/long/path/" * 8 + "Dockerfile")
+    opened = build_proposal(url="https://github.com/acme/web/pull/7")
+    report = build_run_report(
+        build_repository(build_update(), held, redis, proposals=(opened,)), failed=[build_failure()]
+    )
     path = tmp_path_factory.mktemp("page") / "fleet.html"
     facts = read_document(render_run_document(report))
     path.write_text(render_html_page([facts], read_page_parts(), None, build_scene()), encoding="utf-8")
@@ -208,7 +218,7 @@ def test_first_tab_stop_skips_the_navigation(shown, page):
 def test_text_from_a_repository_is_not_markup_in_the_browser(shown, tmp_path):
     word = "<img src=x onerror=console.log(1)></td></script><script>console.log(2)</script><style>*{color:red}"
     path = tmp_path / "hostile.html"
-    path.write_text(render_html(render_run_document(hostile_report(word))), encoding="utf-8")
+    path.write_text(render_html(render_run_document(build_hostile_report(word))), encoding="utf-8")
     shown.show(path)
     assert shown.evaluate("document.querySelectorAll('img, td script, td style').length") == 0
     assert shown.evaluate("document.querySelectorAll('script').length") == 2

@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from support.parts import ROOT
-from support.runs.reports import failure, hostile_report, proposal, repository, run_report, text, update, verdict
+from support.runs.reports import (
+    build_failure,
+    build_hostile_report,
+    build_proposal,
+    build_repository,
+    build_run_report,
+    build_unsupported_text,
+    build_update,
+    build_verdict,
+)
 from support.stage_scene import build_scene
 
 from bot.core.evidence.compare import compare_scans
@@ -44,9 +53,15 @@ def value(found, name, **labels):
 
 
 def test_counts_references_proposals_texts_and_failures():
-    unpinned = verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, written="redis:7")
-    tree = repository(update(), update(line_number=2), unpinned, unsupported=(text(),), proposals=(proposal(),))
-    found = samples(run_report(tree, failed=[failure()]))
+    unpinned = build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, written="redis:7")
+    tree = build_repository(
+        build_update(),
+        build_update(line_number=2),
+        unpinned,
+        unsupported=(build_unsupported_text(),),
+        proposals=(build_proposal(),),
+    )
+    found = samples(build_run_report(tree, failed=[build_failure()]))
     assert value(found, "references", forge="github", status="update", pinned="true") == 2
     assert value(found, "references", forge="github", status="update", pinned="false") == 0
     assert value(found, "references", forge="github", status="held", pinned="false") == 1
@@ -57,7 +72,7 @@ def test_counts_references_proposals_texts_and_failures():
 
 
 def test_every_label_value_has_a_series_even_at_zero():
-    found = samples(run_report(repository()))
+    found = samples(build_run_report(build_repository()))
     assert sum(name == "basebump_references" for name, _ in found) == 2 * len(ReferenceStatus)
     assert sum(name == "basebump_proposals" for name, _ in found) == len(ProposalOutcome)
     assert {value(found, "failures", stage=stage) for stage in FailureStage} == {0}
@@ -65,7 +80,7 @@ def test_every_label_value_has_a_series_even_at_zero():
 
 def test_times_to_patch_have_both_starts_and_the_number_of_fixes():
     low = PatchSummary("low", WaitSummary(2, DAY, 2 * DAY, 0, None), WaitSummary(0, None, None, 0, None))
-    found = samples(run_report(repository()), [CRITICAL, low])
+    found = samples(build_run_report(build_repository()), [CRITICAL, low])
     times = {
         (labels["fixes"], labels["since"], labels["percentile"]): number / DAY.total_seconds()
         for (name, label_items), number in found.items()
@@ -86,11 +101,16 @@ def test_times_to_patch_have_both_starts_and_the_number_of_fixes():
 
 
 def test_times_to_patch_are_missing_without_a_state():
-    assert not any("time_to_patch" in name for name, _ in samples(run_report(repository())))
+    assert not any("time_to_patch" in name for name, _ in samples(build_run_report(build_repository())))
 
 
 def test_counts_vulnerabilities_of_each_scanned_image_once():
-    found = samples(run_report(repository(update(), update(line_number=2)), repository(update(), name="acme/other")))
+    found = samples(
+        build_run_report(
+            build_repository(build_update(), build_update(line_number=2)),
+            build_repository(build_update(), name="acme/other"),
+        )
+    )
     for image, critical in (("in-use", 1), ("offered", 0)):
         assert value(found, "vulnerabilities", image=image, severity="critical") == critical
         assert value(found, "vulnerabilities", image=image, severity="high") == 1
@@ -99,42 +119,42 @@ def test_counts_vulnerabilities_of_each_scanned_image_once():
 
 def test_image_that_was_not_scanned_has_a_reason_and_no_number():
     late = NotScanned(UnscannedReason.TIMED_OUT)
-    found = samples(run_report(repository(update()), evidence=compare_scans(late, late)))
+    found = samples(build_run_report(build_repository(build_update()), evidence=compare_scans(late, late)))
     assert not [name for name, _ in found if name == "basebump_vulnerabilities"]
     assert value(found, "assessed_images", image="in-use", state="timed-out") == 1
     assert value(found, "assessed_images", image="in-use", state="scanned") == 0
 
 
 def test_run_has_times_and_scan_has_none():
-    timed = replace(run_report(), started=BEGAN, ended=BEGAN + timedelta(seconds=90.5))
+    timed = replace(build_run_report(), started=BEGAN, ended=BEGAN + timedelta(seconds=90.5))
     found = samples(timed)
     assert value(found, "run_start_timestamp_seconds") == BEGAN.timestamp()
     assert value(found, "run_end_timestamp_seconds") == BEGAN.timestamp() + 90.5
     assert value(found, "run_duration_seconds") == 90.5
-    assert value(samples(run_report()), "run_duration_seconds") is None
+    assert value(samples(build_run_report()), "run_duration_seconds") is None
 
 
 def test_scanned_folder_has_a_label():
-    found = samples(run_report(repository(verdict(ReferenceStatus.UP_TO_DATE), forge="", name=".")))
+    found = samples(build_run_report(build_repository(build_verdict(ReferenceStatus.UP_TO_DATE), forge="", name=".")))
     assert value(found, "references", forge="folder", status="up-to-date", pinned="true") == 1
 
 
 @given(st.text())
 def test_metrics_contain_no_text_from_outside(word):
-    assert render_metrics(hostile_report(word)) == render_metrics(hostile_report("plain"))
+    assert render_metrics(build_hostile_report(word)) == render_metrics(build_hostile_report("plain"))
 
 
 def test_documentation_has_every_metric_with_labels():
     page = (ROOT / "docs" / "output.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(basebump_\w+)` \| (.*?) ?\|", page, re.MULTILINE)
     told = {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in rows}
-    timed = replace(run_report(repository(update())), started=BEGAN, ended=BEGAN)
+    timed = replace(build_run_report(build_repository(build_update())), started=BEGAN, ended=BEGAN)
     found = samples(timed, [CRITICAL], build_scene())
     assert told == {name: {label for label, _ in labels} for name, labels in found}
 
 
 @pytest.mark.parametrize("unit", ["_seconds", "_info"])
 def test_names_follow_the_conventions_of_prometheus(unit):
-    names = {name for name, _ in samples(replace(run_report(), started=BEGAN, ended=BEGAN), [CRITICAL])}
+    names = {name for name, _ in samples(replace(build_run_report(), started=BEGAN, ended=BEGAN), [CRITICAL])}
     assert [name for name in names if name.endswith(unit)]
     assert not [name for name in names if name.endswith(("_total", "_count", "_sum", "_bucket"))]

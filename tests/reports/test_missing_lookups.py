@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from support.runs.reports import KNOWN, repository, run_report, update
+from support.runs.reports import KNOWN, build_repository, build_run_report, build_update
 from support.values import digest
 
 from bot.model.advisory import ListVersions
@@ -40,19 +40,19 @@ def comparison(evidence, signature=None) -> Comparison:
 
 def test_texts_name_lookups_that_did_not_take_place():
     for render in RENDERERS:
-        assert NOT_LOOKED_UP in render(run_report(repository(update())))
-        looked_up = render(run_report(repository(update()), evidence=LOOKED_UP))
+        assert NOT_LOOKED_UP in render(build_run_report(build_repository(build_update())))
+        looked_up = render(build_run_report(build_repository(build_update()), evidence=LOOKED_UP))
         assert "not looked up" not in looked_up
         assert "not checked" not in looked_up
 
 
 def test_texts_without_updates_name_no_lookups():
-    report = replace(run_report(repository()), evidence={})
+    report = replace(build_run_report(build_repository()), evidence={})
     assert not [render for render in RENDERERS if "not looked up" in render(report)]
 
 
 def test_json_has_the_state_of_each_lookup():
-    (place,) = json.loads(render_scan_document(run_report(repository(update()))))["references"]
+    (place,) = json.loads(render_scan_document(build_run_report(build_repository(build_update()))))["references"]
     not_looked_up = {"kev": "not-looked-up", "epss": "not-looked-up", "signatures": "not-checked"}
     assert place["evidence"]["lookups"] == not_looked_up
     assert json.loads(render_comparison_document(comparison(KNOWN)))["lookups"] == not_looked_up

@@ -6,17 +6,28 @@ import unicodedata
 
 from hypothesis import given
 from hypothesis import strategies as st
-from support.runs.reports import HOSTILE, hostile_report, proposal, repository, run_report, update, verdict
+from support.runs.reports import (
+    HOSTILE,
+    build_hostile_report,
+    build_proposal,
+    build_repository,
+    build_run_report,
+    build_update,
+    build_verdict,
+)
 
 from bot.model.vocabulary import ProposalOutcome, Reason, ReferenceStatus
 from bot.reports.run.overview import MAX_ROWS, render_overview
 
 
 def test_has_a_line_for_each_repository_and_only_used_columns():
-    held = verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, written="redis:7")
-    waits = proposal(outcome=ProposalOutcome.DEFERRED)
-    trees = [repository(update(), held, proposals=(proposal(), waits)), repository(name="acme/api")]
-    assert render_overview(run_report(*trees), 100).splitlines() == [
+    held = build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, written="redis:7")
+    waits = build_proposal(outcome=ProposalOutcome.DEFERRED)
+    trees = [
+        build_repository(build_update(), held, proposals=(build_proposal(), waits)),
+        build_repository(name="acme/api"),
+    ]
+    assert render_overview(build_run_report(*trees), 100).splitlines() == [
         "repository       references  updatable  not updated  pinned  open  waiting",
         "─" * 74,
         "acme/web (main)           2          1            1       1     1        1",
@@ -26,8 +37,8 @@ def test_has_a_line_for_each_repository_and_only_used_columns():
 
 
 def test_numbers_of_statuses_add_up_to_the_number_of_references():
-    tree = repository(*(verdict(each, None) for each in ReferenceStatus))
-    heading, _, row = render_overview(run_report(tree), 200).splitlines()
+    tree = build_repository(*(build_verdict(each, None) for each in ReferenceStatus))
+    heading, _, row = render_overview(build_run_report(tree), 200).splitlines()
     numbers = dict(
         zip(heading.replace("not updated", "not-updated").split()[1:], map(int, row.split()[2:]), strict=True)
     )
@@ -36,26 +47,28 @@ def test_numbers_of_statuses_add_up_to_the_number_of_references():
 
 
 def test_narrow_terminal_has_fewer_columns():
-    tree = repository(*(verdict(each, None) for each in ReferenceStatus), proposals=(proposal(),))
-    table = render_overview(run_report(tree), 40)
+    tree = build_repository(*(build_verdict(each, None) for each in ReferenceStatus), proposals=(build_proposal(),))
+    table = render_overview(build_run_report(tree), 40)
     assert max(map(len, table.splitlines())) <= 40
     assert table.split()[:4] == ["repository", "updatable", "open", "─" * len(table.splitlines()[1])]
 
 
 def test_columns_are_left_out_before_a_name_is_shortened():
-    tree = repository(*(verdict(each, None) for each in ReferenceStatus), name="acme/a-rather-long-name")
-    table = render_overview(run_report(tree), 80)
+    tree = build_repository(*(build_verdict(each, None) for each in ReferenceStatus), name="acme/a-rather-long-name")
+    table = render_overview(build_run_report(tree), 80)
     assert "acme/a-rather-long-name (main)" in table
     assert "skipped" not in table
-    assert "skipped" in render_overview(run_report(tree), 90)
+    assert "skipped" in render_overview(build_run_report(tree), 90)
 
 
 def test_run_without_repositories_has_no_table():
-    assert render_overview(run_report(), 80) == ""
+    assert render_overview(build_run_report(), 80) == ""
 
 
 def test_table_of_large_fleet_is_shortened_with_a_complete_sum():
-    lines = render_overview(run_report(*(repository(update(), name=f"acme/{n}") for n in range(100))), 80).splitlines()
+    lines = render_overview(
+        build_run_report(*(build_repository(build_update(), name=f"acme/{n}") for n in range(100))), 80
+    ).splitlines()
     assert len(lines) == MAX_ROWS + 4
     assert lines[-2] == "60 more"
     assert lines[-1].split() == ["all", "100", "100", "100"]
@@ -63,7 +76,11 @@ def test_table_of_large_fleet_is_shortened_with_a_complete_sum():
 
 @given(st.text(), st.integers(40, 200))
 def test_names_are_shortened_to_the_terminal_and_escaped(word, columns):
-    for report in (hostile_report(word), hostile_report(HOSTILE), run_report(repository(update(), name="x" * 500))):
+    for report in (
+        build_hostile_report(word),
+        build_hostile_report(HOSTILE),
+        build_run_report(build_repository(build_update(), name="x" * 500)),
+    ):
         table = render_overview(report, columns)
         assert max(map(len, table.split("\n"))) <= columns
         assert {unicodedata.category(each) for each in table if each != "\n"} & {"Cc", "Cf", "Cs"} == set()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.runs.reports import failure, proposal, repository, run_report
+from support.runs.reports import build_failure, build_proposal, build_repository, build_run_report
 
 from bot.model.vocabulary import ProposalOutcome
 from bot.reports.run.report_text import render_run_text
@@ -11,13 +11,13 @@ NOTE = f"Label `deps` could not be set: {'x' * 300}; hint: create the label by h
 
 
 def test_note_of_a_proposal_is_shown_with_the_hint():
-    text = render_run_text(run_report(repository(proposals=(proposal(note=NOTE),))))
+    text = render_run_text(build_run_report(build_repository(proposals=(build_proposal(note=NOTE),))))
     assert f"               {NOTE}\n" in text
 
 
 def test_error_of_a_failed_proposal_is_shown_only_in_the_list_of_failures():
-    failed = proposal(outcome=ProposalOutcome.FAILED, note="TF401027: no permission")
+    failed = build_proposal(outcome=ProposalOutcome.FAILED, note="TF401027: no permission")
     text = render_run_text(
-        run_report(repository(proposals=(failed,)), failed=[failure(error="TF401027: no permission")])
+        build_run_report(build_repository(proposals=(failed,)), failed=[build_failure(error="TF401027: no permission")])
     )
     assert text.count("TF401027") == 1

@@ -7,7 +7,17 @@ from dataclasses import replace
 
 import pytest
 from support.parts import ROOT
-from support.runs.reports import HOSTILE, MOVED, failure, hostile_report, repository, run_report, text, update, verdict
+from support.runs.reports import (
+    HOSTILE,
+    MOVED,
+    build_failure,
+    build_hostile_report,
+    build_repository,
+    build_run_report,
+    build_unsupported_text,
+    build_update,
+    build_verdict,
+)
 from support.values import digest, finding, scan
 from support.witnesses.sarif import read_sarif
 
@@ -24,9 +34,11 @@ def results(run):
 
 def test_only_references_with_required_action_or_rejection_are_results():
     statuses = {status: next(iter(REASONS_BY_STATUS[status]), None) for status in ReferenceStatus}
-    places = [verdict(status, reason, line_number=line) for line, (status, reason) in enumerate(statuses.items(), 1)]
+    places = [
+        build_verdict(status, reason, line_number=line) for line, (status, reason) in enumerate(statuses.items(), 1)
+    ]
     unknown = compare_scans(scan(), NotScanned(UnscannedReason.FAILED))
-    report = run_report(repository(*places, unsupported=(text(),)), evidence=unknown)
+    report = build_run_report(build_repository(*places, unsupported=(build_unsupported_text(),)), evidence=unknown)
     (run,) = read_sarif(render_report_sarif(report))
     levels = {rule: result["level"] for rule, result in results(run).items()}
     assert levels == {
@@ -40,7 +52,7 @@ def test_only_references_with_required_action_or_rejection_are_results():
 
 
 def test_result_has_location_update_and_effect():
-    (run,) = read_sarif(render_report_sarif(run_report(repository(update(line_number=7)))))
+    (run,) = read_sarif(render_report_sarif(build_run_report(build_repository(build_update(line_number=7)))))
     (result,) = run["results"]
     (place,) = result["locations"]
     assert place["physicalLocation"]["artifactLocation"] == {"uri": "Dockerfile", "uriBaseId": "%SRCROOT%"}
@@ -52,10 +64,10 @@ def test_result_has_location_update_and_effect():
 
 
 def test_result_has_reason_and_successor():
-    held = verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, detail="It is a day old.")
-    over = verdict(ReferenceStatus.SUPERSEDED, Reason.TAG_STOPPED, line_number=2, successor="24")
-    unpinned = update(written="node:22", line_number=3)
-    (run,) = read_sarif(render_report_sarif(run_report(repository(held, over, unpinned))))
+    held = build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, detail="It is a day old.")
+    over = build_verdict(ReferenceStatus.SUPERSEDED, Reason.TAG_STOPPED, line_number=2, successor="24")
+    unpinned = build_update(written="node:22", line_number=3)
+    (run,) = read_sarif(render_report_sarif(build_run_report(build_repository(held, over, unpinned))))
     waits, ended, pinned = (result["message"]["text"] for result in run["results"])
     assert waits == f"node:22: {Reason.TOO_YOUNG.sentence} It is a day old."
     assert ended == f"node:22: {Reason.TAG_STOPPED.sentence} Its successor is 24."
@@ -79,7 +91,7 @@ def test_update_has_level_and_score_of_the_most_urgent_fix(fixed, exploited_ids,
     found = [finding(f"CVE-1900-{number:04}", severity) for number, severity in enumerate(fixed)]
     ids = frozenset(exploited_ids) if exploited_ids is not None else None
     evidence = replace(compare_scans(scan(*found), scan()), exploited_ids=ids)
-    (run,) = read_sarif(render_report_sarif(run_report(repository(update()), evidence=evidence)))
+    (run,) = read_sarif(render_report_sarif(build_run_report(build_repository(build_update()), evidence=evidence)))
     (result,), (rule,) = run["results"], run["tool"]["driver"]["rules"]
     assert (result["ruleId"], result["level"]) == (rule_id, level)
     assert rule.get("properties", {}).get("security-severity") == score
@@ -88,7 +100,7 @@ def test_update_has_level_and_score_of_the_most_urgent_fix(fixed, exploited_ids,
 def test_update_has_level_warning_and_no_score_if_fixes_are_unknown():
     for unknown in (NotScanned(UnscannedReason.FAILED), scan()):
         evidence = compare_scans(NotScanned(UnscannedReason.FAILED), unknown)
-        (run,) = read_sarif(render_report_sarif(run_report(repository(update()), evidence=evidence)))
+        (run,) = read_sarif(render_report_sarif(build_run_report(build_repository(build_update()), evidence=evidence)))
         (result,), (rule,) = run["results"], run["tool"]["driver"]["rules"]
         assert (result["ruleId"], result["level"]) == ("update", "warning")
         assert "properties" not in rule
@@ -96,15 +108,15 @@ def test_update_has_level_warning_and_no_score_if_fixes_are_unknown():
 
 
 def test_held_update_is_an_error_if_a_critical_vulnerability_is_fixed():
-    held = verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, transition=MOVED)
-    (run,) = read_sarif(render_report_sarif(run_report(repository(held))))
+    held = build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, transition=MOVED)
+    (run,) = read_sarif(render_report_sarif(build_run_report(build_repository(held))))
     assert [(each["ruleId"], each["level"]) for each in run["results"]] == [("held/too-young", "error")]
 
 
 def test_fingerprint_does_not_depend_on_the_severity_of_the_fixes():
     unknown = compare_scans(NotScanned(UnscannedReason.FAILED), scan())
     runs = [
-        read_sarif(render_report_sarif(run_report(repository(update()), **more)))
+        read_sarif(render_report_sarif(build_run_report(build_repository(build_update()), **more)))
         for more in ({}, {"evidence": unknown})
     ]
     (known, other) = [run[0]["results"][0] for run in runs]
@@ -113,8 +125,8 @@ def test_fingerprint_does_not_depend_on_the_severity_of_the_fixes():
 
 
 def test_rules_link_to_the_explaining_page():
-    over = verdict(ReferenceStatus.SUPERSEDED, Reason.TAG_STOPPED)
-    (run,) = read_sarif(render_report_sarif(run_report(repository(over))))
+    over = build_verdict(ReferenceStatus.SUPERSEDED, Reason.TAG_STOPPED)
+    (run,) = read_sarif(render_report_sarif(build_run_report(build_repository(over))))
     (rule,) = run["tool"]["driver"]["rules"]
     assert rule["help"]["text"].endswith("See docs/vocabulary.md#superseded in basebump's documentation.")
     assert rule["properties"] == {"tags": ["security"], "security-severity": "4.0"}
@@ -124,7 +136,11 @@ def test_rules_link_to_the_explaining_page():
 
 def test_fingerprint_does_not_depend_on_the_line():
     one, other, elsewhere = (
-        read_sarif(render_report_sarif(run_report(repository(update(line_number=line, locator="stage[0]", path=path)))))
+        read_sarif(
+            render_report_sarif(
+                build_run_report(build_repository(build_update(line_number=line, locator="stage[0]", path=path)))
+            )
+        )
         for line, path in ((1, "Dockerfile"), (9, "Dockerfile"), (1, "web/Dockerfile"))
     )
     prints = [run[0]["results"][0]["partialFingerprints"] for run in (one, other, elsewhere)]
@@ -132,9 +148,9 @@ def test_fingerprint_does_not_depend_on_the_line():
 
 
 def test_failure_is_a_notification_of_its_repository_or_of_the_first_run():
-    trees = (repository(name="acme/a"), repository(name="acme/b"))
+    trees = (build_repository(name="acme/a"), build_repository(name="acme/b"))
     first, second = read_sarif(
-        render_report_sarif(run_report(*trees, failed=[failure("acme/b"), failure("docker.io")]))
+        render_report_sarif(build_run_report(*trees, failed=[build_failure("acme/b"), build_failure("docker.io")]))
     )
     said = [
         [note["message"]["text"] for note in run["invocations"][0]["toolExecutionNotifications"]]
@@ -145,33 +161,33 @@ def test_failure_is_a_notification_of_its_repository_or_of_the_first_run():
 
 
 def test_each_repository_is_a_run_with_a_separate_category():
-    trees = (repository(name="acme/a"), repository(name="acme/b", base_branch="release/1"))
-    runs = read_sarif(render_report_sarif(run_report(*trees)))
+    trees = (build_repository(name="acme/a"), build_repository(name="acme/b", base_branch="release/1"))
+    runs = read_sarif(render_report_sarif(build_run_report(*trees)))
     ids = [run["automationDetails"]["id"] for run in runs]
     assert ids == ["basebump/github/acme/a/main/", "basebump/github/acme/b/release/1/"]
 
 
 def test_unread_repository_has_no_list_of_results():
     looked, blind = read_sarif(
-        render_report_sarif(run_report(repository(), repository(name="acme/b", note="It is broken.")))
+        render_report_sarif(build_run_report(build_repository(), build_repository(name="acme/b", note="It is broken.")))
     )
     assert looked["results"] == []
     assert "results" not in blind
     assert blind["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"] == "It is broken."
-    (nothing,) = read_sarif(render_report_sarif(run_report(failed=[failure()])))
+    (nothing,) = read_sarif(render_report_sarif(build_run_report(failed=[build_failure()])))
     assert "results" not in nothing
     assert not nothing["invocations"][0]["executionSuccessful"]
 
 
 def test_path_that_is_not_utf8_keeps_all_bytes():
     path = os.fsdecode(b"caf\xe9/a b#1%/Dockerfile")
-    (run,) = read_sarif(render_report_sarif(run_report(repository(update(path=path)))))
+    (run,) = read_sarif(render_report_sarif(build_run_report(build_repository(build_update(path=path)))))
     location = run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]
     assert location["uri"] == "caf%E9/a%20b%231%25/Dockerfile"
 
 
 def test_sarif_messages_have_no_links_placeholders_or_commands():
-    text = render_report_sarif(hostile_report())
+    text = render_report_sarif(build_hostile_report())
     assert text.isascii()
     messages = [
         said["message"]["text"]
@@ -184,8 +200,8 @@ def test_sarif_messages_have_no_links_placeholders_or_commands():
 
 
 def test_lists_only_rules_of_results():
-    held = verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG)
-    (run,) = read_sarif(render_report_sarif(run_report(repository(held))))
+    held = build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG)
+    (run,) = read_sarif(render_report_sarif(build_run_report(build_repository(held))))
     (rule,) = run["tool"]["driver"]["rules"]
     assert (rule["id"], rule["shortDescription"]["text"]) == ("held/too-young", Reason.TOO_YOUNG.sentence)
     assert HOSTILE not in str(rule)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from support.runs.reports import repository, run_report
+from support.runs.reports import build_repository, build_run_report
 from support.stage_scene import build_scene
 from support.visits import NOW
 
@@ -83,6 +83,6 @@ def test_metrics_omit_clusters_that_were_never_read():
 
 
 def test_metrics_of_a_run_contain_stages_only_if_the_config_has_clusters_or_builds():
-    report = run_report(repository())
+    report = build_run_report(build_repository())
     assert "basebump_stuck" not in render_metrics(report)
     assert 'basebump_stuck{state="merged",reason="build-failed"} 1' in render_metrics(report, None, build_scene())

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from support.runs.fleet_pages import PARTS
-from support.runs.reports import HOSTILE, repository, run_report
+from support.runs.reports import HOSTILE, build_repository, build_run_report
 from support.stage_scene import CHECK, build_scene
 from support.stages import build_use
 from support.witnesses.pages import PageOutline
@@ -23,7 +23,7 @@ from bot.reports.parts.stage_words import MAX_DETAILS, describe_clusters, descri
 from bot.reports.parts.styled_lines import join_lines
 from bot.reports.run.report_document import render_run_document
 
-RUN = read_document(render_run_document(run_report(repository())))
+RUN = read_document(render_run_document(build_run_report(build_repository())))
 BUILDS_ONLY, CLUSTERS_ONLY = StageScope(has_builds=True), StageScope(has_clusters=True)
 
 

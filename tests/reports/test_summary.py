@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from markdown_it import MarkdownIt
-from support.runs.reports import failure, hostile_report, proposal, repository, run_report, text, update, verdict
+from support.runs.reports import (
+    build_failure,
+    build_hostile_report,
+    build_proposal,
+    build_repository,
+    build_run_report,
+    build_unsupported_text,
+    build_update,
+    build_verdict,
+)
 from support.values import digest, finding, scan
 
 from bot.core.evidence.compare import compare_scans
@@ -18,13 +27,15 @@ MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})
 
 def test_summary_shows_counts_references_and_proposals():
     places = (
-        update(),
-        verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old."),
-        verdict(ReferenceStatus.UP_TO_DATE, line_number=3),
-        verdict(ReferenceStatus.SKIPPED, Reason.MAYBE_OWN, line_number=4),
+        build_update(),
+        build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old."),
+        build_verdict(ReferenceStatus.UP_TO_DATE, line_number=3),
+        build_verdict(ReferenceStatus.SKIPPED, Reason.MAYBE_OWN, line_number=4),
     )
-    opened = proposal(url="https://github.com/acme/web/pull/7")
-    shown = render_markdown_summary(run_report(repository(*places, unsupported=(text(),), proposals=(opened,))))
+    opened = build_proposal(url="https://github.com/acme/web/pull/7")
+    shown = render_markdown_summary(
+        build_run_report(build_repository(*places, unsupported=(build_unsupported_text(),), proposals=(opened,)))
+    )
     assert shown.startswith(
         "**Fixes 1 (1 critical), adds none.**\n\n4 image references: 1 up-to-date, 1 update, 1 held, 1 skipped. 1 "
     )
@@ -38,11 +49,13 @@ def test_summary_shows_counts_references_and_proposals():
 
 def test_summary_explains_reasons_without_a_sentence():
     places = (
-        verdict(ReferenceStatus.GONE, Reason.DIGEST_GONE, new_digest=digest("new")),
-        verdict(ReferenceStatus.UNRESOLVED, Reason.DENIED, line_number=2),
-        verdict(ReferenceStatus.SKIPPED, Reason.COMPOSED_TAG, line_number=3),
+        build_verdict(ReferenceStatus.GONE, Reason.DIGEST_GONE, new_digest=digest("new")),
+        build_verdict(ReferenceStatus.UNRESOLVED, Reason.DENIED, line_number=2),
+        build_verdict(ReferenceStatus.SKIPPED, Reason.COMPOSED_TAG, line_number=3),
     )
-    shown = render_markdown_summary(run_report(repository(*places, unsupported=(text(),))))
+    shown = render_markdown_summary(
+        build_run_report(build_repository(*places, unsupported=(build_unsupported_text(),)))
+    )
     said = [reason for reason in Reason if f"- {reason}: {reason.sentence}" in shown]
     assert said == [Reason.DIGEST_GONE, Reason.COMPOSED_TAG, Reason.UNRESOLVED_ARGUMENT]
     assert f"| unresolved (denied) | {Reason.DENIED.sentence} |" in shown
@@ -51,8 +64,10 @@ def test_summary_explains_reasons_without_a_sentence():
 
 def test_summary_begins_with_requests_that_add_grave_vulnerabilities():
     worse = compare_scans(scan(), scan(finding("CVE-2026-0003", Severity.CRITICAL)))
-    harmless = replace(proposal("Update redis:7"), images=())
-    shown = render_markdown_summary(run_report(repository(update(), proposals=(harmless, proposal())), evidence=worse))
+    harmless = replace(build_proposal("Update redis:7"), images=())
+    shown = render_markdown_summary(
+        build_run_report(build_repository(build_update(), proposals=(harmless, build_proposal())), evidence=worse)
+    )
     assert shown.startswith(
         "**Fixes none, adds 1 (1 critical); 1 proposal adds a critical or exploited vulnerability.**\n"
     )
@@ -60,29 +75,35 @@ def test_summary_begins_with_requests_that_add_grave_vulnerabilities():
 
 
 def test_failures_come_first():
-    shown = render_markdown_summary(run_report(repository(update()), failed=[failure()]))
+    shown = render_markdown_summary(build_run_report(build_repository(build_update()), failed=[build_failure()]))
     assert shown.index("- `docker.io` (resolve): `no answer`") < shown.index("### `acme/web`")
 
 
 def test_summary_says_that_images_were_not_scanned():
     late = NotScanned(UnscannedReason.TIMED_OUT)
-    shown = render_markdown_summary(run_report(repository(update()), evidence=compare_scans(late, late)))
+    shown = render_markdown_summary(
+        build_run_report(build_repository(build_update()), evidence=compare_scans(late, late))
+    )
     assert f"not scanned: {late.reason.sentence}" in shown
     assert "fixes 0" not in shown
 
 
 def test_summary_says_that_a_run_only_reports():
-    would = proposal(outcome=ProposalOutcome.WOULD_OPEN)
-    shown = render_markdown_summary(run_report(repository(update(), proposals=(would,)), level=RunLevel.REPORT))
+    would = build_proposal(outcome=ProposalOutcome.WOULD_OPEN)
+    shown = render_markdown_summary(
+        build_run_report(build_repository(build_update(), proposals=(would,)), level=RunLevel.REPORT)
+    )
     assert "Level report: no proposal was opened or changed" in shown
 
 
 def test_repository_that_needs_no_action_has_no_section():
-    assert "###" not in render_markdown_summary(run_report(repository(verdict(ReferenceStatus.UP_TO_DATE))))
+    assert "###" not in render_markdown_summary(
+        build_run_report(build_repository(build_verdict(ReferenceStatus.UP_TO_DATE)))
+    )
 
 
 def test_summary_escapes_text_from_outside():
-    tokens = MARKDOWN.parse(render_markdown_summary(hostile_report()))
+    tokens = MARKDOWN.parse(render_markdown_summary(build_hostile_report()))
     inline = [each for token in tokens for each in (token.children or ())]
     kinds = {each.type for each in inline}
     assert kinds <= {"text", "code_inline", "strong_open", "strong_close", "softbreak"}
@@ -94,22 +115,24 @@ def test_summary_escapes_text_from_outside():
 
 
 def test_no_line_is_a_ci_command():
-    shown = render_markdown_summary(hostile_report())
+    shown = render_markdown_summary(build_hostile_report())
     assert "##[" not in shown
     assert not [line for line in shown.splitlines() if line.startswith("::")]
 
 
 def test_every_table_row_has_all_cells():
-    lines = render_markdown_summary(hostile_report()).splitlines()
+    lines = render_markdown_summary(build_hostile_report()).splitlines()
     rows = [line for line in lines if line.startswith("| ")]
     assert len(rows) > 6
     assert {line.count("|") for line in rows} == {5}
 
 
 def test_summary_of_a_large_fleet_fits_and_counts_rows_that_are_left_out():
-    places = [update(path=f"service-{number}/Dockerfile", line_number=number + 1) for number in range(120)]
-    fleet = [repository(*places, name=f"acme/{number}", proposals=(proposal(),)) for number in range(900)]
-    shown = render_markdown_summary(run_report(*fleet, failed=[failure(f"{number}.example") for number in range(900)]))
+    places = [build_update(path=f"service-{number}/Dockerfile", line_number=number + 1) for number in range(120)]
+    fleet = [build_repository(*places, name=f"acme/{number}", proposals=(build_proposal(),)) for number in range(900)]
+    shown = render_markdown_summary(
+        build_run_report(*fleet, failed=[build_failure(f"{number}.example") for number in range(900)])
+    )
     assert len(shown.encode()) <= MAX_BYTES
     assert "\n108000 image references: 108000 update." in shown
     for what in ("references", "proposals", "failures", "repositories"):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from support.runs.reports import HOSTILE, repository, run_report
+from support.runs.reports import HOSTILE, build_repository, build_run_report
 from support.visits import NOW
 from support.witnesses.chromium import browser
 from support.witnesses.pages import PageOutline
@@ -53,7 +53,7 @@ def test_line_without_any_value_is_empty():
 
 def test_page_escapes_teams_and_counts_those_that_do_not_fit():
     found = trends(1, 2, teams=(HOSTILE, *(f"team{number:02}" for number in range(MAX_TEAMS + 4))))
-    page = render_html_page([read_document(render_run_document(run_report(repository())))], PARTS, found)
+    page = render_html_page([read_document(render_run_document(build_run_report(build_repository())))], PARTS, found)
     assert HOSTILE not in page
     assert PageOutline(page).rows("team00", "1,234", "24 hours", "3 days", "0")
     assert "team18" in page

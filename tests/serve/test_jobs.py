@@ -10,7 +10,7 @@ import pytest
 from support.free_ports import reserve_silent_port
 from support.git import Git
 from support.own_builds import make_image
-from support.runs.worlds import NOW, started
+from support.runs.worlds import NOW, start_hub
 
 from bot.cli.terminal import NoProgress
 from bot.model.image_name import TagRef
@@ -82,7 +82,7 @@ class JobScene:
 
 @pytest.fixture
 def workshop(tmp_path):
-    with started() as loopback:
+    with start_hub() as loopback:
         for folder in ("one", "two"):
             (tmp_path / folder).mkdir()
         yield JobScene(tmp_path, loopback)

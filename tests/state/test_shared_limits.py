@@ -12,7 +12,7 @@ import pytest
 from support.forges.counted import CountedFleet, Killed, Meanwhile, Writes
 from support.git import Git
 from support.runs.twins import SetClock
-from support.runs.worlds import NOW, TEMPLATES, build, started
+from support.runs.worlds import NOW, TEMPLATES, build, start_hub
 
 from bot.forges.local.fleet import LocalFleet
 from bot.model.limits import ProposalLimits
@@ -43,7 +43,7 @@ def folder(tmp_path):
 @pytest.fixture
 def run(folder, place):
     """Return a function that runs over a part of the folder with the state."""
-    with started() as loopback:
+    with start_hub() as loopback:
         for content in ("old", "new"):
             loopback.move("nginx", "1", content)
 

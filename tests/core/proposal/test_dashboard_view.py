@@ -11,7 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from support.runs import worlds
-from support.runs.reports import HOSTILE, KNOWN, MOVED, proposal, repository, text, update, verdict
+from support.runs.reports import (
+    HOSTILE,
+    KNOWN,
+    MOVED,
+    build_proposal,
+    build_repository,
+    build_unsupported_text,
+    build_update,
+    build_verdict,
+)
 from support.values import digest, finding, scan
 
 from bot import resources
@@ -40,17 +49,17 @@ def render(*branches: BranchReport, limit: int = 60_000, template: str = TEMPLAT
 
 
 def branch(*verdicts, evidence=KNOWN, proposals=(), unsupported=(), note="", **more) -> BranchReport:
-    report = repository(*verdicts, proposals=tuple(proposals), unsupported=tuple(unsupported), note=note, **more)
+    report = build_repository(*verdicts, proposals=tuple(proposals), unsupported=tuple(unsupported), note=note, **more)
     return BranchReport(report, FILES_URL, {MOVED: evidence})
 
 
 def numbered(number: int, evidence, outcome=ProposalOutcome.OPENED):
     """Return the verdict, the proposal and the evidence of an image of its own."""
     moved = replace(MOVED, tag_ref=replace(MOVED.tag_ref, tag=str(number)))
-    place = update(written=f"node:{number}@{digest('old')}", path=f"{number}/Dockerfile", line_number=number + 1)
+    place = build_update(written=f"node:{number}@{digest('old')}", path=f"{number}/Dockerfile", line_number=number + 1)
     image = ProposedImage(f"node:{number}", "docker.io/library/node", str(number), digest("old"), digest("new"))
     opened = replace(
-        proposal(f"Update node:{number}", outcome),
+        build_proposal(f"Update node:{number}", outcome),
         branch=f"basebump/node-{number}",
         images=(image,),
         files=(FilePath(f"{number}/Dockerfile"),),
@@ -64,7 +73,7 @@ def build_branch(*fixes: tuple, outcome=ProposalOutcome.OPENED, exploited=()) ->
         numbered(number, replace(compare_scans(scan(*fixed), scan()), exploited_ids=frozenset(exploited)), outcome)
         for number, fixed in enumerate(fixes)
     ]
-    report = repository(*(each[0] for each in parts), proposals=tuple(each[1] for each in parts))
+    report = build_repository(*(each[0] for each in parts), proposals=tuple(each[1] for each in parts))
     return BranchReport(report, FILES_URL, {key: each for _, _, known in parts for key, each in known.items()})
 
 
@@ -96,7 +105,7 @@ def test_first_line_counts_requests_and_fixes():
 
 
 def test_row_has_effect_and_links_of_files():
-    opened = branch(update(), update(path="a b/Dockerfile", line_number=7), proposals=[proposal()])
+    opened = branch(build_update(), build_update(path="a b/Dockerfile", line_number=7), proposals=[build_proposal()])
     (row,) = [line for line in render(opened).splitlines() if "basebump:rebase" in line]
     assert row == (
         "- [ ] <!-- basebump:rebase basebump/node-22-00000000 --> Update node:22: fixes 1 (1 critical), adds none · "
@@ -107,7 +116,7 @@ def test_row_has_effect_and_links_of_files():
 
 
 def test_effect_is_not_repeated_when_title_contains_effect():
-    opened = branch(update(), proposals=[proposal("Update node:22: fixes 1 (1 critical), adds none")])
+    opened = branch(build_update(), proposals=[build_proposal("Update node:22: fixes 1 (1 critical), adds none")])
     assert render(opened).count("fixes 1 (1 critical), adds none") == 1
 
 
@@ -138,7 +147,7 @@ def test_bulk_checkboxes_appear_for_two_or_more_proposals():
 def test_holds_describe_remedy(status, tmp_path):
     for reason in REASONS_BY_STATUS[status]:
         assert describe_hold_remedy(reason), reason
-        found = render(branch(verdict(status, reason, detail="why")))
+        found = render(branch(build_verdict(status, reason, detail="why")))
         assert "### Held (1)" in found
         rule = build_hold_rule(reason, "docker.io/library/node")
         assert describe_hold_remedy(reason).endswith("basebump's config") or rule is None
@@ -152,21 +161,21 @@ def test_holds_describe_remedy(status, tmp_path):
 
 
 def test_superseded_references_name_the_next_tag():
-    ended = verdict(ReferenceStatus.SUPERSEDED, Reason.TAG_STOPPED, successor="24")
+    ended = build_verdict(ReferenceStatus.SUPERSEDED, Reason.TAG_STOPPED, successor="24")
     assert "- `node:22` · [`Dockerfile:1`](" in render(branch(ended))
     assert " · next tag: `24`\n" in render(branch(ended))
 
 
 def test_blocked_references_come_first_with_reasons():
-    replaced = replace(update(), status=ReferenceStatus.BLOCKED, reason=Reason.DIGEST_BLOCKED, detail="malware")
-    stuck = verdict(ReferenceStatus.BLOCKED, Reason.DIGEST_BLOCKED, detail="@team malware; no known replacement")
-    shown = render(branch(replaced, stuck, proposals=[proposal()]))
+    replaced = replace(build_update(), status=ReferenceStatus.BLOCKED, reason=Reason.DIGEST_BLOCKED, detail="malware")
+    stuck = build_verdict(ReferenceStatus.BLOCKED, Reason.DIGEST_BLOCKED, detail="@team malware; no known replacement")
+    shown = render(branch(replaced, stuck, proposals=[build_proposal()]))
     assert shown.startswith("**2 images blocked, 1 request open, ")
     first, second = (shown.index(heading) for heading in ("### Blocked (2)", "### Open (1)"))
     assert first < second
     assert " · malware" in shown
     assert "`@team malware; no known replacement`" in shown
-    assert "Blocked" not in render(branch(update(), proposals=[proposal()]))
+    assert "Blocked" not in render(branch(build_update(), proposals=[build_proposal()]))
 
 
 STUCK = StuckUpdate(
@@ -209,7 +218,7 @@ def test_stuck_update_with_unknown_reason_is_shown_without_reason():
 
 
 def test_public_dashboard_shows_no_private_evidence():
-    private = branch(update(), proposals=[proposal()], evidence=replace(KNOWN, is_private=True))
+    private = branch(build_update(), proposals=[build_proposal()], evidence=replace(KNOWN, is_private=True))
     assert "1 critical" in render(private)
     public = render(private, is_public=True)
     assert "1 critical" not in public
@@ -217,8 +226,10 @@ def test_public_dashboard_shows_no_private_evidence():
 
 
 def test_files_of_several_base_branches_name_branch():
-    of_main = branch(update(), proposals=[proposal()])
-    of_release = branch(update(), proposals=[proposal("Update node:22 on release")], base_branch="release/1")
+    of_main = branch(build_update(), proposals=[build_proposal()])
+    of_release = branch(
+        build_update(), proposals=[build_proposal("Update node:22 on release")], base_branch="release/1"
+    )
     release = replace(of_release, files_url="https://github.com/acme/web/blob/release/1/")
     found = render(of_main, release)
     assert f"[`Dockerfile:1 on main`]({FILES_URL}Dockerfile#L1)" in found
@@ -237,9 +248,9 @@ def test_text_fits_limit_and_counts_omitted_entries():
 
 def test_dashboard_template_copied_from_earlier_version_still_renders():
     source = (EARLIER / "dashboard.md.j2").read_text(encoding="utf-8")
-    held = verdict(ReferenceStatus.HELD, Reason.PLATFORM_LOST, line_number=2, detail="no linux/arm64")
-    skipped = verdict(ReferenceStatus.SKIPPED, Reason.IGNORED, line_number=3)
-    found = render(branch(update(), held, skipped, proposals=[proposal(note="A note.")]), template=source)
+    held = build_verdict(ReferenceStatus.HELD, Reason.PLATFORM_LOST, line_number=2, detail="no linux/arm64")
+    skipped = build_verdict(ReferenceStatus.SKIPPED, Reason.IGNORED, line_number=3)
+    found = render(branch(build_update(), held, skipped, proposals=[build_proposal(note="A note.")]), template=source)
     assert "- [ ] <!-- basebump:rebase basebump/node-22-00000000 --> Update node:22. A note." in found
     assert f"| `node:22` | {Reason.PLATFORM_LOST.sentence} | no linux/arm64 | 1 |" in found
     assert f"- 1 place, ignored: {Reason.IGNORED.sentence}" in found
@@ -284,17 +295,25 @@ SAFE_HTML = ("<!-- basebump:", "<details><summary>", "</details>", "</summary>")
 @given(hostile)
 def test_untrusted_text_adds_no_html_checkboxes_or_images(word):
     places = (
-        update(path=word),
-        verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, path=word, line_number=2, detail=word),
-        verdict(ReferenceStatus.UNRESOLVED, Reason.UNREACHABLE, path=word, line_number=3, detail=word),
-        verdict(ReferenceStatus.SUPERSEDED, Reason.TAG_STOPPED, path=word, line_number=4, detail=word, successor=word),
+        build_update(path=word),
+        build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, path=word, line_number=2, detail=word),
+        build_verdict(ReferenceStatus.UNRESOLVED, Reason.UNREACHABLE, path=word, line_number=3, detail=word),
+        build_verdict(
+            ReferenceStatus.SUPERSEDED, Reason.TAG_STOPPED, path=word, line_number=4, detail=word, successor=word
+        ),
     )
-    opened = replace(proposal(word, url=f"https://github.com/{word}", note=word), files=(FilePath(word),))
+    opened = replace(build_proposal(word, url=f"https://github.com/{word}", note=word), files=(FilePath(word),))
     waiting = replace(opened, outcome=ProposalOutcome.DEFERRED)
     stuck = replace(STUCK, path=word, image=word, images=(word,), manifests=(word,), workloads=(word,))
     stuck = replace(stuck, check_name=word, check_url=f"https://github.com/{word}")
     found = render(
-        branch(*places, proposals=[opened, waiting], unsupported=[text()], base_branch=word, stuck=(stuck,)),
+        branch(
+            *places,
+            proposals=[opened, waiting],
+            unsupported=[build_unsupported_text()],
+            base_branch=word,
+            stuck=(stuck,),
+        ),
         branch(*places, proposals=[opened, waiting], base_branch="main"),
     )
     requests = parse_dashboard(found)

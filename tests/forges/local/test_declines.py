@@ -20,7 +20,7 @@ from support.forges.local_scene import (
     propose,
 )
 from support.forges.stands import LocalStand
-from support.runs.worlds import LoopbackHub, outcomes
+from support.runs.worlds import LoopbackHub, list_outcomes
 from support.values import digest
 
 from bot.core.proposal.lifecycle import next_step
@@ -172,8 +172,8 @@ def test_declined_digest_is_not_proposed_again_when_tag_moves_back(tmp_path):
         loopback = LoopbackHub(registry, store)
         for content in ("new", "newer"):
             loopback.move("python", "3.12-slim", content)
-            assert outcomes(loopback.run([stand.fleet()])) == ["opened"]
+            assert list_outcomes(loopback.run([stand.fleet()])) == ["opened"]
             stand.close_request(BRANCH)
         loopback.move("python", "3.12-slim", "new")
-        assert outcomes(loopback.run([stand.fleet()])) == ["declined"]
+        assert list_outcomes(loopback.run([stand.fleet()])) == ["declined"]
     assert list(stand.branches()) == ["main"]

@@ -100,7 +100,7 @@ class PolicyStage:
         return [branch for branch in git.branches() if branch.startswith("basebump/")]
 
 
-def is_said(seen: str, printed: str) -> bool:
+def contains_lines(seen: str, printed: str) -> bool:
     """Say whether the lines of a page stand in what was printed, in their order: `…` is anything, any space is one."""
     rest = printed
     for line in filter(str.strip, seen.splitlines()):

@@ -57,17 +57,17 @@ OPTIONS = {option for command in COMMANDS.values() for each in command.params fo
 _FIRST = "|".join(sorted({words[1] for words in COMMANDS}))
 
 
-def said(path: Path) -> str:
+def read_page(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def blocks(page: str, language: str) -> list[str]:
+def list_code_blocks(page: str, language: str) -> list[str]:
     """Return the fenced blocks of a language, those in lists without their indentation."""
     found = re.findall(rf"^( *)```{language}\n(.*?)^\1```$", page, re.DOTALL | re.MULTILINE)
     return [dedent(text) for _, text in found]
 
 
-def spans(page: str) -> list[str]:
+def list_code_spans(page: str) -> list[str]:
     """Return the texts between single backticks outside of blocks."""
     return re.findall(r"`([^`\n]+)`", re.sub(r"^ *```.*?^ *```$", "", page, flags=re.DOTALL | re.MULTILINE))
 
@@ -79,19 +79,19 @@ def list_anchors(page: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def typed(path: Path) -> str:
+def read_literal_text(path: Path) -> str:
     """Return what is to be typed as it stands: blocks of a page, and all of another file that is not in backticks."""
-    text = said(path)
-    return typed_on_page(text) if path in PAGES else re.sub(r"`[^`\n]+`", "", text)
+    text = read_page(path)
+    return extract_literal_text(text) if path in PAGES else re.sub(r"`[^`\n]+`", "", text)
 
 
-def typed_on_page(text: str) -> str:
+def extract_literal_text(text: str) -> str:
     """Return what is to be typed as it stands, from the text of a page."""
-    shown = re.findall(r"^\$ (.*)$", "\n".join(blocks(text, "console")), re.MULTILINE)
-    return "\n".join([*shown, *(each for kind in ("groovy", "sh", "yaml") for each in blocks(text, kind))])
+    shown = re.findall(r"^\$ (.*)$", "\n".join(list_code_blocks(text, "console")), re.MULTILINE)
+    return "\n".join([*shown, *(each for kind in ("groovy", "sh", "yaml") for each in list_code_blocks(text, kind))])
 
 
-def command_lines(text: str) -> list[str]:
+def list_command_lines(text: str) -> list[str]:
     """Return every command line of basebump's in a text, without what is around it."""
     text = text.replace("\\\n", " ")
     found = re.findall(
@@ -100,7 +100,7 @@ def command_lines(text: str) -> list[str]:
     return [line.strip() for line in found]
 
 
-def parse(line: str) -> None:
+def parse_command_line(line: str) -> None:
     """Let click parse a command line, and run nothing. Raises click.UsageError."""
     line = re.sub(r'"?\$\([^)]*\)"?|\$\{\{.*?\}\}|\$\{?\w+\}?', "IMAGE", line)
     words = [_STAND_INS.get(word, re.sub(r"@sha256:DIGEST\b", "", word)) for word in shlex.split(line)]

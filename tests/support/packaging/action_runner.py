@@ -90,7 +90,7 @@ class ActionRunner:
         for number, step in enumerate(described["runs"]["steps"]):
             is_fine = ended.success
             outcome = "skipped"
-            if _holds(step.get("if", ""), contexts, is_fine=is_fine):
+            if _check_condition(step.get("if", ""), contexts, is_fine=is_fine):
                 outcome = self._take(step, self.temporary / f"step-{self.runs}-{number}", contexts, ended)
             ended.outcomes[step["name"]] = outcome
             if "id" in step:
@@ -137,7 +137,7 @@ class ActionRunner:
             check=False,
         )
         ended.log += done.stdout
-        ended.commands += _commands(done.stdout)
+        ended.commands += _list_commands(done.stdout)
         ended.summary += summary.read_text(encoding="utf-8")
         ended.scripts.append(step["run"])
         if "id" in step:
@@ -147,13 +147,13 @@ class ActionRunner:
         return "failure" if done.returncode else "success"
 
 
-def clean_environment(path: str) -> dict[str, str]:
+def build_job_environment(path: str) -> dict[str, str]:
     """Return what a job on a machine of its own has in its environment."""
     kept = {key: os.environ[key] for key in ("HOME", "LANG", "TMPDIR") if key in os.environ}
     return {**kept, "PATH": path, "CI": "true", "GITHUB_ACTIONS": "true"}
 
 
-def copy_of_action(root: Path, folder: Path) -> Path:
+def copy_action(root: Path, folder: Path) -> Path:
     """Return a folder with what the action has in a checkout; its code is a link to the real one."""
     folder.mkdir()
     shutil.copy(root / "action.yml", folder)
@@ -162,7 +162,7 @@ def copy_of_action(root: Path, folder: Path) -> Path:
     return folder
 
 
-def _value(name: str, contexts: Mapping[str, Any]) -> str:
+def _evaluate_expression(name: str, contexts: Mapping[str, Any]) -> str:
     context, *path = name.split(".")
     found: Any = contexts[context]
     for part in path:
@@ -173,23 +173,23 @@ def _value(name: str, contexts: Mapping[str, Any]) -> str:
 
 def fill_expressions(text: str, contexts: Mapping[str, Any]) -> str:
     """Replace every expression at once: what one brings in is not read again."""
-    return _EXPRESSION.sub(lambda found: _value(found[1], contexts), text)
+    return _EXPRESSION.sub(lambda found: _evaluate_expression(found[1], contexts), text)
 
 
-def _holds(condition: str, contexts: Mapping[str, Any], *, is_fine: bool) -> bool:
+def _check_condition(condition: str, contexts: Mapping[str, Any], *, is_fine: bool) -> bool:
     """Say whether a step runs; without `always()` only after those that went well."""
     terms = condition.split(" && ") if condition else []
     always = "always()" in terms
-    return (always or is_fine) and all(_is_true(term, contexts) for term in terms if term != "always()")
+    return (always or is_fine) and all(_check_comparison(term, contexts) for term in terms if term != "always()")
 
 
-def _is_true(term: str, contexts: Mapping[str, Any]) -> bool:
+def _check_comparison(term: str, contexts: Mapping[str, Any]) -> bool:
     found = _TERM.fullmatch(term)
     assert found, term
-    return (_value(found["subject"], contexts) == found["text"]) is (found["operator"] == "==")
+    return (_evaluate_expression(found["subject"], contexts) == found["text"]) is (found["operator"] == "==")
 
 
-def _commands(log: str) -> list[tuple[str, str]]:
+def _list_commands(log: str) -> list[tuple[str, str]]:
     """Return the commands in a log, but those that stand where they were stopped."""
     obeyed: list[tuple[str, str]] = []
     until: str | None = None

@@ -16,7 +16,7 @@ class BuiltDistributions:
     sdist: Path
 
 
-def build(source: Path, into: Path, umask: int = -1) -> BuiltDistributions:
+def build_distributions(source: Path, into: Path, umask: int = -1) -> BuiltDistributions:
     command = [sys.executable, "-m", "hatchling", "build", "-d", str(into)]
     done = subprocess.run(command, cwd=source, umask=umask, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

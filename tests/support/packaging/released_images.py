@@ -46,36 +46,36 @@ def share_images(shared: Path) -> Iterator[BuildahProgram]:
     """Build the images unless another process did; the last process deletes them."""
     folder = shared / "buildah"
     mine = folder / f"used-by-{os.getpid()}"
-    with _alone(shared / "buildah.lock"):
+    with _lock_file(shared / "buildah.lock"):
         folder.mkdir(exist_ok=True)
         builder = BuildahProgram(folder)
         if not (folder / "is-built").exists():
-            _build(builder, folder)
+            _build_images(builder, folder)
             (folder / "is-built").touch()
         mine.touch()
     try:
         yield builder
     finally:
-        with _alone(shared / "buildah.lock"):
+        with _lock_file(shared / "buildah.lock"):
             mine.unlink()
             if not list(folder.glob("used-by-*")):
                 builder.remove()
 
 
-def release_steps(folder: Path, checkout: Path) -> WorkflowSteps:
+def build_release_steps(folder: Path, checkout: Path) -> WorkflowSteps:
     """Return the steps of release.yml in a checkout; those that use buildah use the images of `folder`."""
     path = f"{folder / PROGRAMS}{os.pathsep}{os.environ['PATH']}"
     return WorkflowSteps("release.yml", checkout, {**GITHUB, "PATH": path})
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def _lock_file(path: Path) -> Iterator[None]:
     with path.open("a", encoding="utf-8") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield
 
 
-def _build(builder: BuildahProgram, folder: Path) -> None:
+def _build_images(builder: BuildahProgram, folder: Path) -> None:
     """Build them on a Debian; where packages come from is a secret, as for everybody with an index of their own."""
     base = folder / "base"
     base.mkdir(exist_ok=True)
@@ -83,17 +83,17 @@ def _build(builder: BuildahProgram, folder: Path) -> None:
     shutil.copy(find_debian_with_python(), base)
     builder.build(base, BASE)
     (folder / PROGRAMS).mkdir()
-    builder.write_program(folder / PROGRAMS / "buildah", {"BASE": BASE}, _secrets(folder))
+    builder.write_program(folder / PROGRAMS / "buildah", {"BASE": BASE}, _build_secrets(folder))
     checkout = copy_checkout(folder / CHECKOUT)
-    steps = release_steps(folder, checkout)
+    steps = build_release_steps(folder, checkout)
     ran = steps.run("image", "Build the image", matrix={"target": "basebump", "architecture": "amd64"})
     assert ran.code == 0, ran.log[-4000:]
     if platform.machine() == "x86_64":
         arguments = {"BASE": BASE, "LOCK": "deploy/image/everything.lock"}
-        builder.build(checkout, WITH_TRIVY, arguments, _secrets(folder), target="trivy")
+        builder.build(checkout, WITH_TRIVY, arguments, _build_secrets(folder), target="trivy")
 
 
-def _secrets(folder: Path) -> dict[str, Path]:
+def _build_secrets(folder: Path) -> dict[str, Path]:
     told = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True)
     found = re.findall(r"^(?:global|:env:|install)\.([a-z-]+)='(.*)'$", told.stdout, re.MULTILINE)
     lines = [f"{key} = {value}" for key, value in dict(found).items() if key in _INDEX]

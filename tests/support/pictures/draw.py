@@ -31,7 +31,7 @@ from support.pictures.scene import (
     write_known_exploited,
     write_repositories,
 )
-from support.runs.worlds import started
+from support.runs.worlds import start_hub
 from support.service.deployments import build_stage_reader, record_deployments
 from support.service.served import serve_pages
 from support.service.year import open_year
@@ -180,7 +180,7 @@ def draw_loop(folder: Path) -> None:
     """Draw what basebump shows of an update on its way from the pull request to the cluster."""
     (folder / "loop").mkdir()
     session, page = folder / "session.html", folder / "loop.html"
-    with started() as loopback, open_walk(loopback, folder / "loop") as walk, browser(folder) as window:
+    with start_hub() as loopback, open_walk(loopback, folder / "loop") as walk, browser(folder) as window:
         session.write_text(render_session(list(play_loop(walk))), encoding="utf-8")
         photograph(window, session, IMAGES / "loop.png", width=TERMINAL_WIDTH)
         page.write_text(render_fixes_page(walk.build_patch_report().trends, read_page_parts()), encoding="utf-8")

@@ -8,6 +8,6 @@ PINNED = f"FROM python:3.12@{digest('some')}\n"
 """A Dockerfile whose image is nowhere."""
 
 
-def found(document: dict) -> list[tuple[str, int, str]]:
+def list_findings(document: dict) -> list[tuple[str, int, str]]:
     """Return path, line and word of every finding of a JSON document."""
     return [(each["path"], each["line"], each["finding"]) for each in document["findings"]]

@@ -14,7 +14,7 @@ from bot.worktree import WorkTree
 HUB = frozenset({"docker.io"})
 
 
-def choose(tmp_path, loopback: LoopbackHub, content, *rules, **more):
+def scan_dockerfile(tmp_path, loopback: LoopbackHub, content, *rules, **more):
     """Scan a Dockerfile under `rules`; return the places of its document by line, and what was asked for."""
     rulebook = PolicyConfig(rules=rules, own_globs=(), listed_hosts=HUB, **more)
     before = len(loopback.registry.served_requests)
@@ -33,9 +33,9 @@ def choose(tmp_path, loopback: LoopbackHub, content, *rules, **more):
     )
 
 
-def status(place):
+def get_status(place):
     return place["status"], place["reason"]
 
 
-def image_of(content, platform="linux/amd64") -> PlatformImage:
+def build_platform_image(content, platform="linux/amd64") -> PlatformImage:
     return build_image([build_layer({"content": content.encode()})], platform=platform)

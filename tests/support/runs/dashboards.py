@@ -14,7 +14,7 @@ from pathlib import Path
 from support.forges.github.stand import GitHubStand
 from support.forges.stands import Stand
 from support.runs.boards import BoardScene
-from support.runs.worlds import LoopbackHub, ToldScanner, build, started
+from support.runs.worlds import LoopbackHub, ToldScanner, build, start_hub
 from support.scanners.advisories import ToldAdvisories
 from support.values import finding
 
@@ -72,7 +72,7 @@ LIMITS = ProposalLimits(open_per_repository=len(OPEN_TAGS))
 
 def list_files() -> dict[str, str]:
     """Return the files of the repository. Each names three images, and some images are in two files."""
-    lines = [f"FROM {name}:{tag}@{build(f'old-{name}').digest}" for name, tag in _all_tags()]
+    lines = [f"FROM {name}:{tag}@{build(f'old-{name}').digest}" for name, tag in list_all_tags()]
     files = {
         f"services/{index // 3:02}/Dockerfile": "\n".join(lines[index : index + 3]) + "\n"
         for index in range(0, len(lines), 3)
@@ -83,13 +83,13 @@ def list_files() -> dict[str, str]:
     }
 
 
-def _all_tags() -> tuple[tuple[str, str], ...]:
+def list_all_tags() -> tuple[tuple[str, str], ...]:
     return (*OPEN_TAGS, *WAITING_TAGS, *HELD_TAGS, *CURRENT_TAGS)
 
 
 def fill_registry(loopback: LoopbackHub) -> None:
     """Publish all images. The tags of OPEN_TAGS and HELD_TAGS have been updated since the repository pinned them."""
-    for name, tag in _all_tags():
+    for name, tag in list_all_tags():
         loopback.move(name, tag, f"old-{name}")
     for name, tag in OPEN_TAGS:
         loopback.move(name, tag, f"new-{name}")
@@ -134,7 +134,7 @@ def run(stand: Stand, loopback: LoopbackHub) -> RunReport:
     return loopback.run([stand.fleet()], has_dashboards=True, limits=LIMITS)
 
 
-def normalise(body: str) -> str:
+def normalise_dashboard(body: str) -> str:
     """Return a dashboard without the differences between servers and between versions of Python, such as digests."""
     for pattern, replacement in (
         (r"http://127\.0\.0\.1:\d+/acme/(shop/)?web/(-/)?", "https://forge.example/acme/web/"),
@@ -146,10 +146,10 @@ def normalise(body: str) -> str:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder, started() as loopback:
+    with tempfile.TemporaryDirectory() as folder, start_hub() as loopback:
         scene = BoardScene(GitHubStand(Path(folder), list_files()), loopback)
         run_twice(scene.stand, loopback)
-        sys.stdout.write(normalise(scene.board().body))
+        sys.stdout.write(normalise_dashboard(scene.board().body))
         scene.stand.end()
 
 

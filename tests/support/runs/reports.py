@@ -22,7 +22,7 @@ KNOWN = compare_scans(
 )
 
 
-def verdict(status: ReferenceStatus, reason: Reason | None = None, *, line_number: int = 1, **more) -> Verdict:
+def build_verdict(status: ReferenceStatus, reason: Reason | None = None, *, line_number: int = 1, **more) -> Verdict:
     """Return what was decided of `node:22` on a line of a Dockerfile, or of what `more` says."""
     names = ("written", "path", "locator")
     of_place = {name: more.pop(name) for name in names if name in more}
@@ -31,47 +31,49 @@ def verdict(status: ReferenceStatus, reason: Reason | None = None, *, line_numbe
     return Verdict(place, status, reason, **more)
 
 
-def update(**more) -> Verdict:
+def build_update(**more) -> Verdict:
     """Return a place that moves."""
-    return verdict(ReferenceStatus.UPDATE, new_digest=digest("new"), transition=MOVED, **more)
+    return build_verdict(ReferenceStatus.UPDATE, new_digest=digest("new"), transition=MOVED, **more)
 
 
-def proposal(
+def build_proposal(
     title: str = "Update node:22", outcome: ProposalOutcome = ProposalOutcome.OPENED, **more
 ) -> ProposalReport:
     image = ProposedImage("node:22", "docker.io/library/node", "22", digest("old"), digest("new"))
     return ProposalReport("basebump/node-22-00000000", outcome, title, (image,), (FilePath("Dockerfile"),), **more)
 
 
-def repository(*verdicts: Verdict, name: str = "acme/web", **more) -> RepositoryReport:
+def build_repository(*verdicts: Verdict, name: str = "acme/web", **more) -> RepositoryReport:
     url = f"https://github.com/{name}/blob/main/"
     values = {"forge": "github", "base_branch": "main", "files_url": url} | more
     return RepositoryReport(name=name, verdicts=verdicts, **values)
 
 
-def run_report(
+def build_run_report(
     *repositories: RepositoryReport, evidence: Evidence = KNOWN, level=RunLevel.PROPOSE, failed=()
 ) -> RunReport:
     return RunReport(level, repositories, {MOVED: evidence}, tuple(failed))
 
 
-def failure(subject: str = "docker.io", error: str = "no answer") -> RunFailure:
+def build_failure(subject: str = "docker.io", error: str = "no answer") -> RunFailure:
     return RunFailure(subject, FailureStage.RESOLVE, error)
 
 
-def text(line_number: int = 9) -> UnsupportedText:
+def build_unsupported_text(line_number: int = 9) -> UnsupportedText:
     return UnsupportedText(FilePath("Dockerfile"), line_number, "$X", Reason.UNRESOLVED_ARGUMENT)
 
 
-def hostile_report(word: str = HOSTILE) -> RunReport:
+def build_hostile_report(word: str = HOSTILE) -> RunReport:
     """Return a report in which every text from outside is `word`."""
     places = (
-        update(path=word, locator=word),
-        verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, path=word, line_number=2, detail=word),
-        verdict(ReferenceStatus.SUPERSEDED, Reason.TAG_STOPPED, path=word, line_number=3, detail=word, successor=word),
+        build_update(path=word, locator=word),
+        build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, path=word, line_number=2, detail=word),
+        build_verdict(
+            ReferenceStatus.SUPERSEDED, Reason.TAG_STOPPED, path=word, line_number=3, detail=word, successor=word
+        ),
     )
-    opened = proposal(word, url=f"https://github.com/{word}", note=word)
-    noted = repository(*places, name=word, base_branch=word, proposals=(opened,), note=word)
+    opened = build_proposal(word, url=f"https://github.com/{word}", note=word)
+    noted = build_repository(*places, name=word, base_branch=word, proposals=(opened,), note=word)
     unread = UnsupportedText(FilePath(word), 4, word, Reason.MALFORMED, notes=(word,))
-    whole = repository(*places, name=f"{word}2", unsupported=(unread,), proposals=(opened,), configured_name=word)
-    return run_report(noted, whole, failed=[failure(word, word)])
+    whole = build_repository(*places, name=f"{word}2", unsupported=(unread,), proposals=(opened,), configured_name=word)
+    return build_run_report(noted, whole, failed=[build_failure(word, word)])

@@ -172,7 +172,7 @@ class RunScene:
         commits = {branch: self.stand.commits(branch) for branch in branches}
         messages = {branch: [commit.message for commit in made] for branch, made in commits.items()}
         statuses = {branch: self.stand.statuses(branch) for branch in branches}
-        shown = (timeless(each, commits.get(each.branch, [])) for each in self.stand.requests())
+        shown = (remove_commit_ids(each, commits.get(each.branch, [])) for each in self.stand.requests())
         requests = sorted(shown, key=lambda request: request.branch)
         return trees, messages, statuses, requests, self.board() if "has_dashboards" in self.orders else None
 
@@ -184,7 +184,7 @@ class RunScene:
         return board and (board.title, board.is_open, PORT.sub("", board.body))
 
 
-def timeless(request: Request, commits: list[Commit]) -> Request:
+def remove_commit_ids(request: Request, commits: list[Commit]) -> Request:
     """Return a request whose mark names a commit of its branch by how many came after it."""
     body = MENTION.sub("", request.body)
     for later, commit in enumerate(commits):
@@ -196,104 +196,104 @@ Act = Callable[[RunScene], None]
 RUN, PUSH = RunScene.run, RunScene.push
 
 
-def moves_back(scene: RunScene) -> None:
+def move_tag_back(scene: RunScene) -> None:
     scene.moves("new")
 
 
-def moves_on(scene: RunScene) -> None:
+def move_tag_on(scene: RunScene) -> None:
     scene.moves("newer")
 
 
-def blocks_new(scene: RunScene) -> None:
+def block_new_digest(scene: RunScene) -> None:
     scene.blocks("new")
 
 
-def blocks_newer(scene: RunScene) -> None:
+def block_both_digests(scene: RunScene) -> None:
     scene.blocks("new", "newer")
 
 
-def learns(scene: RunScene) -> None:
+def publish_vulnerability(scene: RunScene) -> None:
     scene.learns("CVE-1900-0001")
 
 
-def base_has_it(scene: RunScene) -> None:
+def merge_update_into_base(scene: RunScene) -> None:
     scene.base_moves_to(NEW)
 
 
-def is_grouped(scene: RunScene) -> None:
+def group_updates(scene: RunScene) -> None:
     scene.follows(GROUP)
 
 
 SCENES: dict[str, list[Act]] = {
     "opened": [RUN],
-    "the tag moved again": [RUN, moves_on, RUN],
-    "new evidence": [RUN, learns, RUN],
+    "the tag moved again": [RUN, move_tag_on, RUN],
+    "new evidence": [RUN, publish_vulnerability, RUN],
     "evidence and tag together": [
         RUN,
-        learns,
-        moves_on,
+        publish_vulnerability,
+        move_tag_on,
         RUN,
     ],
     "declined": [RUN, RunScene.person_closes, RUN],
-    "declined, then the next digest": [RUN, RunScene.person_closes, moves_on, RUN],
+    "declined, then the next digest": [RUN, RunScene.person_closes, move_tag_on, RUN],
     "declined, moved on, moved back": [
         RUN,
         RunScene.person_closes,
-        moves_on,
+        move_tag_on,
         RUN,
-        moves_back,
+        move_tag_back,
         RUN,
     ],
-    "a person's commit": [RUN, RunScene.person_commits, moves_on, RUN, RUN],
+    "a person's commit": [RUN, RunScene.person_commits, move_tag_on, RUN, RUN],
     "the base was merged into it, and the tag moved": [
         RUN,
         RunScene.person_updates,
-        moves_on,
+        move_tag_on,
         RUN,
     ],
     "the base was merged into what was scanned": [
-        learns,
+        publish_vulnerability,
         RUN,
         RunScene.person_updates,
         RUN,
     ],
-    "what was scanned conflicts": [learns, RUN, RunScene.conflicts, RUN],
-    "pushed, then opened with its status": [learns, PUSH, RUN],
+    "what was scanned conflicts": [publish_vulnerability, RUN, RunScene.conflicts, RUN],
+    "pushed, then opened with its status": [publish_vulnerability, PUSH, RUN],
     "the base was merged into it, and has it already": [
         RUN,
         RunScene.person_updates,
-        base_has_it,
+        merge_update_into_base,
         RUN,
     ],
     "merged": [RUN, RunScene.person_merges, RUN],
     "merged and reverted": [RUN, RunScene.person_merges, RunScene.person_reverts, RUN, RUN],
     "the branch was deleted": [RUN, RunScene.person_deletes, RUN],
     "the branch was deleted, and no file names the image": [RUN, RunScene.person_deletes, RunScene.image_goes, RUN],
-    "the base has it already": [RUN, base_has_it, RUN],
+    "the base has it already": [RUN, merge_update_into_base, RUN],
     "no file names it any more": [RUN, RunScene.image_goes, RUN],
     "taken back and wanted again": [
         RUN,
-        base_has_it,
+        merge_update_into_base,
         RUN,
-        moves_on,
+        move_tag_on,
         RUN,
     ],
     "it conflicts": [RUN, RunScene.conflicts, RUN],
     "a person's commit, and the box is ticked": [RUN, RunScene.person_commits, RUN, RunScene.person_ticks, RUN],
     "two at once": [RunScene.another_line, RUN],
     "pushed, then opened": [PUSH, RUN],
-    "pushed, and the tag moved": [PUSH, moves_on, RUN],
+    "pushed, and the tag moved": [PUSH, move_tag_on, RUN],
     "pushed, and not wanted any more": [PUSH, RunScene.image_goes, RUN],
     "a group loses an image": [
         RunScene.another_line,
-        is_grouped,
+        group_updates,
         RUN,
         lambda scene: scene.follows(NO_REDIS, GROUP),
         RUN,
     ],
     "a group is parted": [
         RunScene.another_line,
-        is_grouped,
+        group_updates,
         RUN,
         RunScene.follows,
         RUN,
@@ -301,15 +301,15 @@ SCENES: dict[str, list[Act]] = {
     "labels on a draft": [
         lambda scene: scene.follows(PolicyRule(labels=("docker",), draft=True)),
         RUN,
-        moves_on,
+        move_tag_on,
         RUN,
     ],
     "what is proposed is blocked, replaced, blocked, and allowed again": [
         RUN,
-        blocks_new,
-        moves_on,
+        block_new_digest,
+        move_tag_on,
         RUN,
-        blocks_newer,
+        block_both_digests,
         RUN,
         RunScene.blocks,
         RUN,

@@ -211,14 +211,14 @@ class LoopbackHub:
 
 
 @contextmanager
-def started() -> Iterator[LoopbackHub]:
+def start_hub() -> Iterator[LoopbackHub]:
     """Start an empty registry, which ends with the block."""
     store = ImageStore()
     with LoopbackRegistry(store) as registry:
         yield LoopbackHub(registry, store)
 
 
-def outcomes(report: RunReport) -> list[str]:
+def list_outcomes(report: RunReport) -> list[str]:
     """Return what became of the proposals, in the report's order."""
     return [proposal.outcome.value for repository in report.repositories for proposal in repository.proposals]
 

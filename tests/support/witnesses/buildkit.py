@@ -52,7 +52,7 @@ class ResolvedDockerfile:
     """The arguments that stages take from above the first FROM, with the values they get."""
 
 
-def resolve(
+def resolve_dockerfile(
     content: str, escape: str, given: Mapping[str, str] | None = None, predefined: Mapping[str, str] = AMD64
 ) -> ResolvedDockerfile:
     """Return what a build that is `given` arguments makes of a Dockerfile. Raises RefusedError."""
@@ -76,30 +76,30 @@ _DIRECTIVE = re.compile(r"[ \t]*([a-zA-Z][a-zA-Z0-9]*)[ \t]*=[ \t]*(.+?)[ \t\r]*
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
 
 
-def pulls(content: str) -> list[ImagePull]:
+def list_pulls(content: str) -> list[ImagePull]:
     """Return the images of every instruction that BuildKit can read; one that it refuses costs no other.
 
     Raises RefusedError when the file has no instructions for it.
     """
     lines = content.removeprefix("\ufeff").split("\n")
-    escape = _directives([line.lstrip() for line in lines], "#").get("escape", (1, "\\"))[1]
+    escape = _list_directives([line.lstrip() for line in lines], "#").get("escape", (1, "\\"))[1]
     try:
         commands = dockerfile.parse_string(content)
     except (dockerfile.GoParseError, ValueError) as error:
         raise RefusedError(str(error)) from error
-    return [*_syntax(lines), *_StagePulls(escape).of(commands)]
+    return [*_find_syntax_image(lines), *_StagePulls(escape).of(commands)]
 
 
-def _syntax(lines: list[str]) -> list[ImagePull]:
+def _find_syntax_image(lines: list[str]) -> list[ImagePull]:
     """Return the image that reads the file, without the JSON form (frontend/dockerfile/parser/directives.go)."""
     skipped = int(lines[0].startswith("#!"))
-    found = (_directives(lines[skipped:], mark).get("syntax") for mark in ("#", "//"))
+    found = (_list_directives(lines[skipped:], mark).get("syntax") for mark in ("#", "//"))
     number, text = next((each for each in found if each), (0, ""))
     image = WordValue(text.partition(" ")[0], is_open=False)
     return [ImagePull(number + skipped, number + skipped, image)] if text else []
 
 
-def _directives(lines: list[str], mark: str) -> dict[str, tuple[int, str]]:
+def _list_directives(lines: list[str], mark: str) -> dict[str, tuple[int, str]]:
     """Return the directives at the top, with their lines."""
     found: dict[str, tuple[int, str]] = {}
     for number, line in enumerate(lines, start=1):
@@ -119,18 +119,18 @@ class _StagePulls:
 
     def of(self, commands: tuple[dockerfile.Command, ...]) -> Iterator[ImagePull]:
         commands = tuple(command for command in commands if command.cmd)
-        every = {name for command in commands if _is_from(command) for name in _named(command)}
+        every = {name for command in commands if _is_from(command) for name in _list_stage_names(command)}
         for command in commands:
             lines = command.start_line, command.end_line
             if _is_from(command):
                 base = self._base(command)
                 if base is not None and base.text.lower() not in {*self._names, "", "scratch"}:
                     yield ImagePull(*lines, base)
-                self._names.update(_named(command))
+                self._names.update(_list_stage_names(command))
                 continue
             if command.cmd.lower() == "arg" and not self._build.resolved.bases:
                 self._define(command)
-            for text in _sources(_held(command)):
+            for text in _list_sources(_parse_onbuild(command)):
                 if text.lower() not in {*every, "", "scratch"} and not text.isdecimal():
                     yield ImagePull(*lines, WordValue(text, is_open="$" in text))
 
@@ -153,14 +153,14 @@ def _is_from(command: dockerfile.Command) -> bool:
     return command.cmd.lower() == "from"
 
 
-def _named(command: dockerfile.Command) -> Iterator[str]:
+def _list_stage_names(command: dockerfile.Command) -> Iterator[str]:
     """Yield the name of the stage that a FROM begins; what a template leaves before it may be many words."""
     match command.value:
         case (_, *_, as_, name) if as_.lower() == "as" and _STAGE_NAME.fullmatch(name.lower()):
             yield name.lower()
 
 
-def _held(command: dockerfile.Command) -> dockerfile.Command:
+def _parse_onbuild(command: dockerfile.Command) -> dockerfile.Command:
     """Return what an ONBUILD holds, whose flags the parser does not show."""
     if command.cmd.lower() != "onbuild":
         return command
@@ -171,7 +171,7 @@ def _held(command: dockerfile.Command) -> dockerfile.Command:
         return command
 
 
-def _sources(command: dockerfile.Command) -> Iterator[str]:
+def _list_sources(command: dockerfile.Command) -> Iterator[str]:
     """Yield the value of every `from` of a COPY or RUN (instructions/commands_runmount.go)."""
     if command.cmd.lower() == "copy":
         yield from [flag.partition("=")[2] for flag in command.flags if flag.startswith("--from=")][-1:]

@@ -22,66 +22,68 @@ SELINUX_TYPES = {None, "", "container_t", "container_init_t", "container_kvm_t",
 PROFILES = {"RuntimeDefault", "Localhost"}
 
 
-def containers(spec: Spec) -> list[Spec]:
+def list_containers(spec: Spec) -> list[Spec]:
     return [each for key in ("initContainers", "containers", "ephemeralContainers") for each in spec.get(key) or []]
 
 
-def _contexts(spec: Spec) -> Iterator[Spec]:
+def _list_contexts(spec: Spec) -> Iterator[Spec]:
     yield spec.get("securityContext") or {}
-    yield from (each.get("securityContext") or {} for each in containers(spec))
+    yield from (each.get("securityContext") or {} for each in list_containers(spec))
 
 
-def _own(spec: Spec, key: str) -> list[Any]:
+def _list_effective_values(spec: Spec, key: str) -> list[Any]:
     """Return what each container says, the pod's word where it says nothing."""
-    (pod, *each) = _contexts(spec)
+    (pod, *each) = _list_contexts(spec)
     return [context.get(key, pod.get(key)) for context in each]
 
 
-def _capabilities(spec: Spec, key: str) -> list[set[str]]:
-    (_, *each) = _contexts(spec)
+def _list_capabilities(spec: Spec, key: str) -> list[set[str]]:
+    (_, *each) = _list_contexts(spec)
     return [set((context.get("capabilities") or {}).get(key) or ()) for context in each]
 
 
 RULES: dict[str, Callable[[Spec], bool]] = {
     "no host process": lambda spec: (
-        not any((each.get("windowsOptions") or {}).get("hostProcess") for each in _contexts(spec))
+        not any((each.get("windowsOptions") or {}).get("hostProcess") for each in _list_contexts(spec))
     ),
     "no namespace of the host": lambda spec: not any(spec.get(key) for key in ("hostNetwork", "hostPID", "hostIPC")),
-    "not privileged": lambda spec: not any(each.get("privileged") for each in _contexts(spec)),
-    "all capabilities dropped": lambda spec: all("ALL" in dropped for dropped in _capabilities(spec, "drop")),
-    "no capability added": lambda spec: all(added <= {"NET_BIND_SERVICE"} for added in _capabilities(spec, "add")),
+    "not privileged": lambda spec: not any(each.get("privileged") for each in _list_contexts(spec)),
+    "all capabilities dropped": lambda spec: all("ALL" in dropped for dropped in _list_capabilities(spec, "drop")),
+    "no capability added": lambda spec: all(added <= {"NET_BIND_SERVICE"} for added in _list_capabilities(spec, "add")),
     "no path of the host": lambda spec: not any("hostPath" in each for each in spec.get("volumes") or []),
     "only these kinds of volumes": lambda spec: all(
         set(each) - {"name"} <= VOLUMES for each in spec.get("volumes") or []
     ),
     "no port of the host": lambda spec: (
-        not any(port.get("hostPort") for each in containers(spec) for port in each.get("ports") or [])
+        not any(port.get("hostPort") for each in list_containers(spec) for port in each.get("ports") or [])
     ),
     "no host in a probe": lambda spec: (
         not any(
             ((each.get(probe) or {}).get(way) or {}).get("host")
-            for each in containers(spec)
+            for each in list_containers(spec)
             for probe in ("livenessProbe", "readinessProbe", "startupProbe")
             for way in ("httpGet", "tcpSocket")
         )
     ),
     "AppArmor as it is": lambda spec: all(
-        (each.get("appArmorProfile") or {"type": "RuntimeDefault"})["type"] in PROFILES for each in _contexts(spec)
+        (each.get("appArmorProfile") or {"type": "RuntimeDefault"})["type"] in PROFILES for each in _list_contexts(spec)
     ),
     "SELinux as it is": lambda spec: all(
         (options := each.get("seLinuxOptions") or {}).get("type") in SELINUX_TYPES
         and not options.get("user")
         and not options.get("role")
-        for each in _contexts(spec)
+        for each in _list_contexts(spec)
     ),
-    "/proc masked": lambda spec: all(each.get("procMount") in {None, "Default"} for each in _contexts(spec)),
+    "/proc masked": lambda spec: all(each.get("procMount") in {None, "Default"} for each in _list_contexts(spec)),
     "safe sysctls": lambda spec: all(
         each["name"] in SYSCTLS for each in (spec.get("securityContext") or {}).get("sysctls") or []
     ),
     "no more privileges": lambda spec: all(
-        (each.get("securityContext") or {}).get("allowPrivilegeEscalation") is False for each in containers(spec)
+        (each.get("securityContext") or {}).get("allowPrivilegeEscalation") is False for each in list_containers(spec)
     ),
-    "not root": lambda spec: all(each is True for each in _own(spec, "runAsNonRoot")),
-    "no user 0": lambda spec: not any(each.get("runAsUser") == 0 for each in _contexts(spec)),
-    "seccomp": lambda spec: all((each or {}).get("type") in PROFILES for each in _own(spec, "seccompProfile")),
+    "not root": lambda spec: all(each is True for each in _list_effective_values(spec, "runAsNonRoot")),
+    "no user 0": lambda spec: not any(each.get("runAsUser") == 0 for each in _list_contexts(spec)),
+    "seccomp": lambda spec: all(
+        (each or {}).get("type") in PROFILES for each in _list_effective_values(spec, "seccompProfile")
+    ),
 }

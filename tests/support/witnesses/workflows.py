@@ -28,7 +28,7 @@ RELEASES = {
 """Looked up in clones of these repositories, by `git rev-parse 'TAG^{commit}'`; that of pypa in workflows of others."""
 
 
-def as_it_will_stand(workflow: str) -> str:
+def complete_workflow(workflow: str) -> str:
     """Return a workflow with a commit for the words that stand for one, or for the tag that moves."""
     basebump = r"[\w.-]+/basebump@(?:COMMIT|v\d+)\b"
     assert re.search(basebump, workflow) or "pipx install basebump==" in workflow
@@ -36,7 +36,7 @@ def as_it_will_stand(workflow: str) -> str:
     return re.sub(basebump, f"acme/basebump@{COMMIT}", step)
 
 
-def read(text: str):
+def read_yaml(text: str):
     """Read YAML as GitHub does, to which `on` is a word."""
     return json.loads(json.dumps(yaml.load(text, _WorkflowLoader)))
 
@@ -51,16 +51,16 @@ _WorkflowLoader.yaml_implicit_resolvers = {
 }
 
 
-def problems(kind: str, text: str) -> list[str]:
+def list_problems(kind: str, text: str) -> list[str]:
     schema = json.loads((ROOT / "tests" / "contracts" / f"github_{kind}_schema.json").read_text(encoding="utf-8"))
-    return [f"{error.json_path}: {error.message}" for error in Draft7Validator(schema).iter_errors(read(text))]
+    return [f"{error.json_path}: {error.message}" for error in Draft7Validator(schema).iter_errors(read_yaml(text))]
 
 
-def zizmor(*paths: Path) -> subprocess.CompletedProcess[str]:
+def run_zizmor(*paths: Path) -> subprocess.CompletedProcess[str]:
     command = [find_zizmor(), "--offline", "--no-config", "--persona=auditor", "--no-progress", *map(str, paths)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def actionlint(*paths: Path) -> subprocess.CompletedProcess[str]:
+def run_actionlint(*paths: Path) -> subprocess.CompletedProcess[str]:
     command = [find_actionlint(), "-no-color", *map(str, paths)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
