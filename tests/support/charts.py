@@ -14,22 +14,22 @@ TAG = ("Values", "image", "tag")
 ROOT = frozenset({()})
 
 
-def value(key="image.tag", path="web/values.yaml", **more):
+def build_chart_reference(key="image.tag", path="web/values.yaml", **more):
     closed = {"digest_slot": NotEditable(Reason.CHART_UNKNOWN, SLOT), "variables": (key,), "format": "helm"}
     return reference("nginx:1.27", path=path, locator=f"0/{key}", **(closed | more))
 
 
-def template(*uses, path="web/templates/web.yaml", name=""):
+def build_template(*uses, path="web/templates/web.yaml", name=""):
     return ChartTemplate(FilePath(path), name, frozenset(uses))
 
 
-def chart(folder, *dependencies, name="", repository=""):
+def build_chart(folder, *dependencies, name="", repository=""):
     found = tuple(ChartDependency(each, repository) for each in dependencies)
     return ChartMetadata(FilePath(f"{folder}/Chart.yaml"), name or folder.rpartition("/")[2], found)
 
 
-def verdict(*templates, place=None):
-    place = place or value()
+def find_verdict(*templates, place=None):
+    place = place or build_chart_reference()
     (found,) = unlock_templated_digests((place,), list(templates))
     assert found.tag_slot == place.tag_slot
     if found == place:

@@ -7,7 +7,18 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.core.decisions import DAY, NEXT, NGINX, NOW, THREE_DAYS, chosen, index, place, points_to, seen
+from support.core.decisions import (
+    DAY,
+    NEXT,
+    NGINX,
+    NOW,
+    THREE_DAYS,
+    build_index,
+    build_observations,
+    build_resolved_tag,
+    build_tracked_image,
+    list_candidate_digests,
+)
 from support.values import digest
 
 from bot.core.choice.blocked import add_block_note, apply_unread_lists
@@ -37,7 +48,9 @@ def blocks(*words):
 
 
 def with_platforms(word, *platforms):
-    return replace(index(word), children=tuple(ChildManifest(digest(f"{word} {each}"), each) for each in platforms))
+    return replace(
+        build_index(word), children=tuple(ChildManifest(digest(f"{word} {each}"), each) for each in platforms)
+    )
 
 
 def found(manifest, **more):
@@ -45,17 +58,19 @@ def found(manifest, **more):
 
 
 def test_blocked_digest_is_replaced_by_current_digest_at_any_age():
-    resolved = points_to("new", observations=seen(NGINX, bad=9, new=0), blocks=blocks("bad"))
-    decision = decide(place("bad", THREE_DAYS), [resolved], NOW)
-    assert chosen(decision) == [digest("new")]
+    resolved = build_resolved_tag("new", observations=build_observations(NGINX, bad=9, new=0), blocks=blocks("bad"))
+    decision = decide(build_tracked_image("bad", THREE_DAYS), [resolved], NOW)
+    assert list_candidate_digests(decision) == [digest("new")]
     assert (decision.cause, decision.block, decision.candidates[0].goes_back) == (UpdateCause.BLOCKED, BLOCK, False)
 
 
 @pytest.mark.parametrize("held", ["bad", None])
 def test_replacements_are_tried_in_order_when_current_digest_is_blocked(held):
-    replacements = tuple(found(index(word)) for word in ("older", "oldest"))
-    decision = decide(place(held), [points_to("bad", blocks=blocks("bad"), replacements=replacements)], NOW)
-    assert chosen(decision) == [digest("older"), digest("oldest")]
+    replacements = tuple(found(build_index(word)) for word in ("older", "oldest"))
+    decision = decide(
+        build_tracked_image(held), [build_resolved_tag("bad", blocks=blocks("bad"), replacements=replacements)], NOW
+    )
+    assert list_candidate_digests(decision) == [digest("older"), digest("oldest")]
     assert all(each.goes_back for each in decision.candidates)
     (note,) = decision.candidates[0].notes
     assert note.startswith(
@@ -76,14 +91,14 @@ def test_replacement_may_be_older_and_seen_before_but_must_have_the_platforms_in
         bad.digest,
         bad,
         {bad.digest: bad},
-        observations=seen(NGINX, half=20, old=9, bad=1),
+        observations=build_observations(NGINX, half=20, old=9, bad=1),
         registry_records=records,
         blocks=blocks("bad"),
         replacements=(found(half), found(old)),
     )
-    assert chosen(decide(place("bad"), [resolved], NOW)) == [old.digest]
+    assert list_candidate_digests(decide(build_tracked_image("bad"), [resolved], NOW)) == [old.digest]
     only_half = replace(resolved, replacements=(found(half),))
-    decision = decide(place("bad"), [only_half], NOW)
+    decision = decide(build_tracked_image("bad"), [only_half], NOW)
     assert isinstance(decision, BlockedReference)
     assert (decision.block, decision.is_certain) == (BLOCK, True)
     assert "has no linux/arm64" in decision.detail
@@ -91,82 +106,82 @@ def test_replacement_may_be_older_and_seen_before_but_must_have_the_platforms_in
 
 def test_platform_image_is_replaced_by_platform_image_of_earlier_index():
     earlier = with_platforms("earlier", "linux/amd64")
-    child = index("earlier amd64")
-    resolved = points_to("bad", blocks=blocks("bad", "pinned"), replacements=(found(earlier),))
+    child = build_index("earlier amd64")
+    resolved = build_resolved_tag("bad", blocks=blocks("bad", "pinned"), replacements=(found(earlier),))
     resolved = replace(resolved, replacements=(found(earlier, same_platform_manifests={digest("pinned"): child}),))
-    assert chosen(decide(place("pinned"), [resolved], NOW)) == [child.digest]
+    assert list_candidate_digests(decide(build_tracked_image("pinned"), [resolved], NOW)) == [child.digest]
 
 
 def test_sibling_tag_is_written_when_tag_is_editable():
-    sibling = found(index("patch"), tag="1.27.2")
-    resolved = points_to("bad", blocks=blocks("bad"), replacements=(sibling,))
-    (candidate,) = decide(place("bad"), [resolved], NOW).candidates
+    sibling = found(build_index("patch"), tag="1.27.2")
+    resolved = build_resolved_tag("bad", blocks=blocks("bad"), replacements=(sibling,))
+    (candidate,) = decide(build_tracked_image("bad"), [resolved], NOW).candidates
     assert (candidate.digest, candidate.tag) == (digest("patch"), "1.27.2")
-    fixed = place("bad")
+    fixed = build_tracked_image("bad")
     fixed = replace(fixed, reference=replace(fixed.reference, tag_slot=NotEditable(Reason.SHARED_ARGUMENT)))
     assert isinstance(decide(fixed, [resolved], NOW), BlockedReference)
 
 
 def test_other_allowed_tags_are_the_last_resort():
-    written, later = points_to("bad", blocks=blocks("bad")), points_to("later", NEXT)
-    (candidate,) = decide(place("bad"), [later, written], NOW).candidates
+    written, later = build_resolved_tag("bad", blocks=blocks("bad")), build_resolved_tag("later", NEXT)
+    (candidate,) = decide(build_tracked_image("bad"), [later, written], NOW).candidates
     assert (candidate.digest, candidate.tag) == (digest("later"), NEXT.tag)
-    with_older = replace(written, replacements=(found(index("older")),))
-    assert chosen(decide(place("bad"), [later, with_older], NOW)) == [digest("older")]
+    with_older = replace(written, replacements=(found(build_index("older")),))
+    assert list_candidate_digests(decide(build_tracked_image("bad"), [later, with_older], NOW)) == [digest("older")]
 
 
 def test_reference_without_replacement_is_blocked_and_unknown_data_is_reported():
-    decision = decide(place("bad"), [points_to("bad", blocks=blocks("bad"))], NOW)
+    decision = decide(build_tracked_image("bad"), [build_resolved_tag("bad", blocks=blocks("bad"))], NOW)
     assert isinstance(decision, BlockedReference)
     assert decision.is_certain
-    unknown = points_to("new", blocks=blocks("bad"), unknown_blocks={digest("new"): "no build time"})
-    decision = decide(place("bad"), [unknown], NOW)
+    unknown = build_resolved_tag("new", blocks=blocks("bad"), unknown_blocks={digest("new"): "no build time"})
+    decision = decide(build_tracked_image("bad"), [unknown], NOW)
     assert isinstance(decision, BlockedReference)
     assert (decision.is_certain, decision.detail) == (False, "no build time")
 
 
 def test_file_stays_up_to_date_while_tag_points_to_blocked_digest():
-    resolved = points_to("bad", observations=seen(NGINX, old=9, bad=1), blocks=blocks("bad"))
-    decision = decide(place("old"), [resolved], NOW)
+    resolved = build_resolved_tag("bad", observations=build_observations(NGINX, old=9, bad=1), blocks=blocks("bad"))
+    decision = decide(build_tracked_image("old"), [resolved], NOW)
     assert isinstance(decision, UpToDate)
     assert decision.tracked_image.notes == ("What `1.27.1` points to now is blocked: malware",)
 
 
 def test_earlier_digest_newer_than_file_is_proposed_instead_of_blocked_digest():
-    history = seen(NGINX, old=9, better=5, worse=4, bad=1)
-    resolved = points_to(
+    history = build_observations(NGINX, old=9, better=5, worse=4, bad=1)
+    resolved = build_resolved_tag(
         "bad",
         observations=history,
-        earlier_manifests=(index("worse"), index("better")),
+        earlier_manifests=(build_index("worse"), build_index("better")),
         blocks=blocks("bad", "worse"),
     )
-    decision = decide(place("old"), [resolved], NOW)
-    assert chosen(decision) == [digest("better")]
+    decision = decide(build_tracked_image("old"), [resolved], NOW)
+    assert list_candidate_digests(decision) == [digest("better")]
     assert decision.cause is UpdateCause.MOVED
 
 
 def test_later_tag_pointing_to_blocked_digest_is_skipped():
-    later = points_to("bad", NEXT, blocks=blocks("bad"))
-    decision = decide(place("old"), [later, points_to("new")], NOW)
-    assert (chosen(decision), decision.candidates[0].tag) == ([digest("new")], None)
-    assert isinstance(decide(place("new"), [later, points_to("new")], NOW), UpToDate)
+    later = build_resolved_tag("bad", NEXT, blocks=blocks("bad"))
+    decision = decide(build_tracked_image("old"), [later, build_resolved_tag("new")], NOW)
+    assert (list_candidate_digests(decision), decision.candidates[0].tag) == ([digest("new")], None)
+    assert isinstance(decide(build_tracked_image("new"), [later, build_resolved_tag("new")], NOW), UpToDate)
 
 
 def test_gone_digest_is_replaced_when_tag_points_to_blocked_digest():
-    resolved = points_to(
-        "bad", pinned_manifests={digest("gone"): None}, blocks=blocks("bad"), replacements=(found(index("old")),)
+    resolved = build_resolved_tag(
+        "bad", pinned_manifests={digest("gone"): None}, blocks=blocks("bad"), replacements=(found(build_index("old")),)
     )
-    decision = decide(place("gone"), [resolved], NOW)
-    assert (chosen(decision), decision.cause) == ([digest("old")], UpdateCause.GONE)
-    none_known = decide(place("gone"), [replace(resolved, replacements=())], NOW)
+    decision = decide(build_tracked_image("gone"), [resolved], NOW)
+    assert (list_candidate_digests(decision), decision.cause) == ([digest("old")], UpdateCause.GONE)
+    none_known = decide(build_tracked_image("gone"), [replace(resolved, replacements=())], NOW)
     assert isinstance(none_known, BlockedReference)
 
 
 def test_possibly_blocked_digest_is_not_proposed_and_not_up_to_date():
-    resolved = points_to("new", unknown_blocks={digest("new"): "no build time"})
+    resolved = build_resolved_tag("new", unknown_blocks={digest("new"): "no build time"})
     for held in ("old", "new", None):
-        decision = decide(place(held), [resolved], NOW)
-        assert decision == UnresolvedReference(place(held), Reason.LISTS_UNREAD, "no build time")
+        decision = decide(build_tracked_image(held), [resolved], NOW)
+        assert decision == UnresolvedReference(build_tracked_image(held), Reason.LISTS_UNREAD, "no build time")
 
 
 # ---- lists and tags that could not be read ---------------------------------------------------------------------------
@@ -178,10 +193,10 @@ LISTED = build_blocklist([BlockedDigest(digest("bad"), BLOCK)])
 @pytest.mark.parametrize(
     "decision",
     [
-        UpToDate(place("old")),
-        HeldUpdate(place("old"), Reason.OLDER, ""),
-        SupersededReference(place("old"), Reason.TAG_STOPPED, ""),
-        decide(place("old"), [points_to("new")], NOW),
+        UpToDate(build_tracked_image("old")),
+        HeldUpdate(build_tracked_image("old"), Reason.OLDER, ""),
+        SupersededReference(build_tracked_image("old"), Reason.TAG_STOPPED, ""),
+        decide(build_tracked_image("old"), [build_resolved_tag("new")], NOW),
     ],
 )
 def test_decision_is_unresolved_while_blocked_list_is_unread(decision):
@@ -192,20 +207,20 @@ def test_decision_is_unresolved_while_blocked_list_is_unread(decision):
 
 
 def test_blocked_digest_stays_blocked_when_tag_or_other_list_is_unread():
-    unresolved = decide(place("bad"), [UnresolvedTag(NGINX, Reason.UNREACHABLE, "timeout")], NOW)
+    unresolved = decide(build_tracked_image("bad"), [UnresolvedTag(NGINX, Reason.UNREACHABLE, "timeout")], NOW)
     decided = apply_unread_lists(unresolved, LISTED)
-    assert decided == BlockedReference(place("bad"), BLOCK, "timeout", is_certain=False)
-    update = decide(place("bad"), [points_to("new", blocks=blocks("bad"))], NOW)
+    assert decided == BlockedReference(build_tracked_image("bad"), BLOCK, "timeout", is_certain=False)
+    update = decide(build_tracked_image("bad"), [build_resolved_tag("new", blocks=blocks("bad"))], NOW)
     decided = apply_unread_lists(update, replace(LISTED, unread=UNREAD.unread))
     assert isinstance(decided, BlockedReference)
     assert not decided.is_certain
 
 
 def test_skipped_reference_with_blocked_digest_gets_note():
-    skipped = SkippedReference(place("bad").reference, Reason.IGNORED)
+    skipped = SkippedReference(build_tracked_image("bad").reference, Reason.IGNORED)
     assert add_block_note(skipped, LISTED).reference.notes == ("Its digest is blocked: malware",)
     assert add_block_note(skipped, UNREAD) == skipped
-    assert add_block_note(place("bad"), LISTED) == place("bad")
+    assert add_block_note(build_tracked_image("bad"), LISTED) == build_tracked_image("bad")
 
 
 # ---- whatever the lists and observations -----------------------------------------------------------------------------
@@ -228,19 +243,19 @@ words = st.sampled_from(WORDS)
 def test_proposed_digest_is_never_blocked(
     *, held, current, later, history, listed, unknown, replacements, policy, is_gone
 ):
-    observations = tuple(each for ago, word in enumerate(reversed(history)) for each in seen(NGINX, **{word: 2 * ago}))[
-        ::-1
-    ]
+    observations = tuple(
+        each for ago, word in enumerate(reversed(history)) for each in build_observations(NGINX, **{word: 2 * ago})
+    )[::-1]
     known = {"blocks": blocks(*listed), "unknown_blocks": {digest(each): "unknown" for each in unknown}}
-    resolved = points_to(
+    resolved = build_resolved_tag(
         current,
         observations=observations,
-        earlier_manifests=tuple(map(index, dict.fromkeys(history))),
+        earlier_manifests=tuple(map(build_index, dict.fromkeys(history))),
         pinned_manifests={digest(held): None} if held and is_gone else {},
-        replacements=tuple(found(index(each)) for each in replacements),
+        replacements=tuple(found(build_index(each)) for each in replacements),
         **known,
     )
-    decision = decide(place(held, policy), [points_to(later, NEXT, **known), resolved], NOW)
+    decision = decide(build_tracked_image(held, policy), [build_resolved_tag(later, NEXT, **known), resolved], NOW)
     if isinstance(decision, ImageUpdate):
         disallowed = {digest(each) for each in listed | unknown}
         assert disallowed.isdisjoint(candidate.digest for candidate in decision.candidates)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from support.core.decisions import index
+from support.core.decisions import build_index
 from support.values import digest
 
 from bot.core.choice.blocklist import (
@@ -38,7 +38,7 @@ def listing(word, image=None):
     ],
 )
 def test_image_is_blocked_by_digest_child_digests_or_index_digest(listed, image, indexes, is_blocked):
-    manifest = index("index", "amd64", "arm64")
+    manifest = build_index("index", "amd64", "arm64")
     found = find_block(listing(listed, image), NGINX, manifest, map(digest, indexes))
     assert found == (BLOCK if is_blocked else None)
 

@@ -5,7 +5,18 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from support.core.decisions import DAY, NEXT, NGINX, NOW, THREE_DAYS, chosen, index, place, points_to, seen
+from support.core.decisions import (
+    DAY,
+    NEXT,
+    NGINX,
+    NOW,
+    THREE_DAYS,
+    build_index,
+    build_observations,
+    build_resolved_tag,
+    build_tracked_image,
+    list_candidate_digests,
+)
 from support.values import digest
 
 from bot.core.choice.decide import decide
@@ -20,36 +31,38 @@ from bot.model.vocabulary import Reason
 
 
 def test_unpinned_reference_is_updated_to_digest_of_tag():
-    decision = decide(place(), [ResolvedTag(NGINX, digest("new"))], NOW)
-    assert chosen(decision) == [digest("new")]
+    decision = decide(build_tracked_image(), [ResolvedTag(NGINX, digest("new"))], NOW)
+    assert list_candidate_digests(decision) == [digest("new")]
     assert decision.cause is UpdateCause.MOVED
 
 
 def test_reference_with_current_digest_is_up_to_date():
-    assert isinstance(decide(place("new"), [ResolvedTag(NGINX, digest("new"))], NOW), UpToDate)
+    assert isinstance(decide(build_tracked_image("new"), [ResolvedTag(NGINX, digest("new"))], NOW), UpToDate)
 
 
 def test_pinned_manifest_of_current_index_is_up_to_date():
-    resolved = ResolvedTag(NGINX, digest("index"), index("index", "amd64", "arm64"))
-    assert isinstance(decide(place("arm64"), [resolved], NOW), UpToDate)
-    assert isinstance(decide(place("older"), [resolved], NOW), ImageUpdate)
+    resolved = ResolvedTag(NGINX, digest("index"), build_index("index", "amd64", "arm64"))
+    assert isinstance(decide(build_tracked_image("arm64"), [resolved], NOW), UpToDate)
+    assert isinstance(decide(build_tracked_image("older"), [resolved], NOW), ImageUpdate)
 
 
 def test_unresolved_tag_makes_reference_unresolved_with_same_reason():
-    decision = decide(place(), [UnresolvedTag(NGINX, Reason.RATE_LIMITED, "later")], NOW)
-    assert decision == UnresolvedReference(place(), Reason.RATE_LIMITED, "later")
+    decision = decide(build_tracked_image(), [UnresolvedTag(NGINX, Reason.RATE_LIMITED, "later")], NOW)
+    assert decision == UnresolvedReference(build_tracked_image(), Reason.RATE_LIMITED, "later")
 
 
 def test_update_is_held_when_image_cannot_be_pulled_by_name_in_file():
-    decision = decide(place("old"), [ResolvedTag(NGINX, digest("new"), not_pullable_reason="404")], NOW)
-    assert decision == HeldUpdate(place("old"), Reason.NOT_PULLABLE, "404")
+    decision = decide(build_tracked_image("old"), [ResolvedTag(NGINX, digest("new"), not_pullable_reason="404")], NOW)
+    assert decision == HeldUpdate(build_tracked_image("old"), Reason.NOT_PULLABLE, "404")
 
 
 def test_pinned_platform_image_is_unresolved_when_platform_is_unknown():
     unknown = UnresolvedTag(NGINX, Reason.REGISTRY_ERROR, "502")
-    resolved = points_to("new", same_platform_manifests={digest("one"): unknown})
-    assert decide(place("one"), [resolved], NOW) == UnresolvedReference(place("one"), Reason.REGISTRY_ERROR, "502")
-    assert chosen(decide(place("old"), [resolved], NOW)) == [digest("new")]
+    resolved = build_resolved_tag("new", same_platform_manifests={digest("one"): unknown})
+    assert decide(build_tracked_image("one"), [resolved], NOW) == UnresolvedReference(
+        build_tracked_image("one"), Reason.REGISTRY_ERROR, "502"
+    )
+    assert list_candidate_digests(decide(build_tracked_image("old"), [resolved], NOW)) == [digest("new")]
 
 
 # ---- patches ---------------------------------------------------------------------------------------------------------
@@ -68,20 +81,25 @@ def patch_and_original(patched_ago, rebuilt_ago, held):
         return {each: times[each] for each in ({digest(word)} | around) if each in times}
 
     own = known("new") if held != "new" else {}
-    return [points_to("patch", line, registry_records=known("patch")), points_to("new", registry_records=own)]
+    return [
+        build_resolved_tag("patch", line, registry_records=known("patch")),
+        build_resolved_tag("new", registry_records=own),
+    ]
 
 
 @pytest.mark.parametrize("held", [None, "old"])
 def test_patch_is_proposed_unless_original_was_pushed_later(held):
-    decision = decide(place(held), patch_and_original(1, 9, held), NOW)
-    assert (chosen(decision), decision.candidates[0].tag) == ([digest("patch")], "1.27.1-4")
-    decision = decide(place(held), patch_and_original(9, 1, held), NOW)
-    assert (chosen(decision), decision.candidates[0].tag) == ([digest("new")], None)
+    decision = decide(build_tracked_image(held), patch_and_original(1, 9, held), NOW)
+    assert (list_candidate_digests(decision), decision.candidates[0].tag) == ([digest("patch")], "1.27.1-4")
+    decision = decide(build_tracked_image(held), patch_and_original(9, 1, held), NOW)
+    assert (list_candidate_digests(decision), decision.candidates[0].tag) == ([digest("new")], None)
 
 
 def test_original_pushed_after_patch_is_up_to_date():
-    assert isinstance(decide(place("new"), patch_and_original(9, 1, "new"), NOW), UpToDate)
-    assert chosen(decide(place("new"), patch_and_original(1, 9, "new"), NOW)) == [digest("patch")]
+    assert isinstance(decide(build_tracked_image("new"), patch_and_original(9, 1, "new"), NOW), UpToDate)
+    assert list_candidate_digests(decide(build_tracked_image("new"), patch_and_original(1, 9, "new"), NOW)) == [
+        digest("patch")
+    ]
 
 
 # ---- holds, and owners who accept them -------------------------------------------------------------------------------
@@ -101,15 +119,19 @@ def accepting(until, reason=Reason.INDEX_CHURN):
     ],
 )
 def test_update_is_held_unless_hold_is_accepted_today(policy, held):
-    resolved = ResolvedTag(NGINX, digest("new"), index("new", "same"), {digest("old"): index("old", "same")})
-    decision = decide(place("old", policy), [resolved], NOW)
+    resolved = ResolvedTag(
+        NGINX, digest("new"), build_index("new", "same"), {digest("old"): build_index("old", "same")}
+    )
+    decision = decide(build_tracked_image("old", policy), [resolved], NOW)
     assert isinstance(decision, HeldUpdate if held else ImageUpdate)
     assert not held or decision.reason is Reason.INDEX_CHURN
 
 
 def test_accepted_hold_is_noted_with_owner_reason_and_date():
-    resolved = ResolvedTag(NGINX, digest("new"), index("new", "same"), {digest("old"): index("old", "same")})
-    decision = decide(place("old", accepting(date(2027, 1, 31))), [resolved], NOW)
+    resolved = ResolvedTag(
+        NGINX, digest("new"), build_index("new", "same"), {digest("old"): build_index("old", "same")}
+    )
+    decision = decide(build_tracked_image("old", accepting(date(2027, 1, 31))), [resolved], NOW)
     (candidate,) = decision.candidates
     why = f"{digest('new')[7:19]} has the same image as {digest('old')[7:19]}"
     said = (
@@ -117,28 +139,33 @@ def test_accepted_hold_is_noted_with_owner_reason_and_date():
     )
     assert candidate.notes == (said,)
     assert build_verdict(decision).reference.notes == candidate.notes
-    plain = decide(place("old", accepting(date(2027, 1, 31))), [points_to("new")], NOW)
+    plain = decide(build_tracked_image("old", accepting(date(2027, 1, 31))), [build_resolved_tag("new")], NOW)
     assert build_verdict(plain).reference.notes == ()
 
 
 def test_note_on_accepted_hold_concerns_proposed_digest():
-    old, same = index("old", "same"), {digest("old"): index("old", "same")}
+    old, same = build_index("old", "same"), {digest("old"): build_index("old", "same")}
     policy = replace(accepting(date(2027, 1, 31)), min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
-    history = seen(NGINX, old=9, ripe=4, new=1)
+    history = build_observations(NGINX, old=9, ripe=4, new=1)
     resolved = ResolvedTag(
-        NGINX, digest("new"), index("new", "same"), same, observations=history, earlier_manifests=(index("ripe"),)
+        NGINX,
+        digest("new"),
+        build_index("new", "same"),
+        same,
+        observations=history,
+        earlier_manifests=(build_index("ripe"),),
     )
-    young, ripe = decide(place("old", policy), [resolved], NOW).candidates
+    young, ripe = decide(build_tracked_image("old", policy), [resolved], NOW).candidates
     assert (young.digest, bool(young.notes), ripe.digest, ripe.notes) == (digest("new"), True, digest("ripe"), ())
     resolved = ResolvedTag(
         NGINX,
         digest("new"),
-        index("new"),
+        build_index("new"),
         same,
         observations=history,
         earlier_manifests=(replace(old, digest=digest("ripe")),),
     )
-    young, ripe = decide(place("old", policy), [resolved], NOW).candidates
+    young, ripe = decide(build_tracked_image("old", policy), [resolved], NOW).candidates
     assert (young.notes, len(ripe.notes)) == ((), 1)
     assert digest("ripe")[7:19] in ripe.notes[0]
 
@@ -148,38 +175,54 @@ def test_note_on_accepted_hold_concerns_proposed_digest():
 
 def test_gone_digest_is_replaced_at_once_despite_age_and_holds():
     policy = Policy(min_age=9 * DAY, platforms=("linux/s390x",))
-    decision = decide(place("old", policy), [points_to("new", pinned_manifests={digest("old"): None})], NOW)
-    assert chosen(decision) == [digest("new")]
+    decision = decide(
+        build_tracked_image("old", policy), [build_resolved_tag("new", pinned_manifests={digest("old"): None})], NOW
+    )
+    assert list_candidate_digests(decision) == [digest("new")]
     assert decision.cause is UpdateCause.GONE
 
 
 def test_gone_digest_is_replaced_on_same_tag_when_policy_allows_later_tags():
     gone = {digest("old"): None}
     decision = decide(
-        place("old"), [points_to("next", NEXT, pinned_manifests=gone), points_to("new", pinned_manifests=gone)], NOW
+        build_tracked_image("old"),
+        [build_resolved_tag("next", NEXT, pinned_manifests=gone), build_resolved_tag("new", pinned_manifests=gone)],
+        NOW,
     )
-    assert (decision.cause, chosen(decision), decision.candidates[0].tag) == (UpdateCause.GONE, [digest("new")], None)
+    assert (decision.cause, list_candidate_digests(decision), decision.candidates[0].tag) == (
+        UpdateCause.GONE,
+        [digest("new")],
+        None,
+    )
     unknown = UnresolvedTag(NEXT, Reason.UNREACHABLE, "")
-    assert decide(place("old"), [unknown, points_to("new", pinned_manifests=gone)], NOW) == decision
+    assert (
+        decide(build_tracked_image("old"), [unknown, build_resolved_tag("new", pinned_manifests=gone)], NOW) == decision
+    )
 
 
 def test_later_tag_needs_minimum_age_when_written_tag_and_digest_are_gone():
-    farther = points_to("next", NEXT, pinned_manifests={digest("old"): None})
-    decision = decide(place("old", THREE_DAYS), [farther, UnresolvedTag(NGINX, Reason.NOT_FOUND_OR_DENIED, "")], NOW)
+    farther = build_resolved_tag("next", NEXT, pinned_manifests={digest("old"): None})
+    decision = decide(
+        build_tracked_image("old", THREE_DAYS), [farther, UnresolvedTag(NGINX, Reason.NOT_FOUND_OR_DENIED, "")], NOW
+    )
     assert not isinstance(decision, ImageUpdate)
-    ripe = replace(farther, observations=seen(NEXT, next=4))
-    moved = decide(place("old", THREE_DAYS), [ripe, UnresolvedTag(NGINX, Reason.NOT_FOUND_OR_DENIED, "")], NOW)
+    ripe = replace(farther, observations=build_observations(NEXT, next=4))
+    moved = decide(
+        build_tracked_image("old", THREE_DAYS), [ripe, UnresolvedTag(NGINX, Reason.NOT_FOUND_OR_DENIED, "")], NOW
+    )
     assert (moved.cause, moved.candidates[0].tag) == (UpdateCause.MOVED, NEXT.tag)
 
 
 def test_digest_without_lookup_is_not_gone():
-    assert decide(place("old"), [points_to("new")], NOW).cause is UpdateCause.MOVED
+    assert decide(build_tracked_image("old"), [build_resolved_tag("new")], NOW).cause is UpdateCause.MOVED
 
 
 def test_withdrawn_digest_is_rolled_back_at_any_age():
-    history = seen(NGINX, good=9, bad=1)
-    decision = decide(place("bad", Policy(min_age=30 * DAY)), [points_to("good", observations=history)], NOW)
-    assert chosen(decision) == [digest("good")]
+    history = build_observations(NGINX, good=9, bad=1)
+    decision = decide(
+        build_tracked_image("bad", Policy(min_age=30 * DAY)), [build_resolved_tag("good", observations=history)], NOW
+    )
+    assert list_candidate_digests(decision) == [digest("good")]
     assert decision.cause is UpdateCause.WITHDRAWN
 
 
@@ -187,41 +230,43 @@ def test_withdrawn_digest_is_rolled_back_at_any_age():
 
 
 def test_newer_tag_is_proposed_with_digest():
-    decision = decide(place("old"), [points_to("next", NEXT), points_to("old")], NOW)
+    decision = decide(build_tracked_image("old"), [build_resolved_tag("next", NEXT), build_resolved_tag("old")], NOW)
     assert decision.candidates == (UpdateCandidate(digest("next"), ("linux/amd64",), "1.27.3"),)
     assert get_first_transition(decision).new_tag_ref == NEXT
 
 
 def test_written_tag_is_updated_when_newer_tag_is_held():
-    young = points_to("next", NEXT)
-    ripe = points_to("new", observations=seen(NGINX, new=4))
-    assert decide(place("old", THREE_DAYS), [young, ripe], NOW).candidates[0].tag is None
-    held = decide(place("old", THREE_DAYS), [young, points_to("old")], NOW)
+    young = build_resolved_tag("next", NEXT)
+    ripe = build_resolved_tag("new", observations=build_observations(NGINX, new=4))
+    assert decide(build_tracked_image("old", THREE_DAYS), [young, ripe], NOW).candidates[0].tag is None
+    held = decide(build_tracked_image("old", THREE_DAYS), [young, build_resolved_tag("old")], NOW)
     assert isinstance(held, HeldUpdate)
     assert held.reason is Reason.TOO_YOUNG
 
 
 def test_reference_is_unresolved_when_newer_tag_is_unresolved():
     failed = UnresolvedTag(NEXT, Reason.UNREACHABLE, "")
-    assert isinstance(decide(place("old"), [failed, points_to("new")], NOW), UnresolvedReference)
+    assert isinstance(decide(build_tracked_image("old"), [failed, build_resolved_tag("new")], NOW), UnresolvedReference)
 
 
 @pytest.mark.parametrize("reason", [Reason.NOT_FOUND_OR_DENIED, Reason.REGISTRY_ERROR])
 def test_newer_tag_that_is_not_an_image_is_skipped_with_note(reason):
     patch = replace(NEXT, tag="1.27.2")
     nothing = UnresolvedTag(NEXT, reason, "404", is_definite=True)
-    decision = decide(place("old"), [nothing, points_to("patch", patch), points_to("new")], NOW)
-    assert (chosen(decision), decision.candidates[0].tag) == ([digest("patch")], "1.27.2")
+    decision = decide(
+        build_tracked_image("old"), [nothing, build_resolved_tag("patch", patch), build_resolved_tag("new")], NOW
+    )
+    assert (list_candidate_digests(decision), decision.candidates[0].tag) == ([digest("patch")], "1.27.2")
     (note,) = decision.tracked_image.notes
     assert re.search(r"`1\.27\.3`.*404", note)
-    stays = decide(place("old"), [nothing, points_to("old")], NOW)
+    stays = decide(build_tracked_image("old"), [nothing, build_resolved_tag("old")], NOW)
     assert isinstance(stays, UpToDate)
     assert stays.tracked_image.notes == decision.tracked_image.notes
 
 
 def test_written_tag_that_is_not_an_image_is_unresolved():
     nothing = UnresolvedTag(NGINX, Reason.NOT_FOUND_OR_DENIED, "404", is_definite=True)
-    assert isinstance(decide(place("old"), [nothing], NOW), UnresolvedReference)
+    assert isinstance(decide(build_tracked_image("old"), [nothing], NOW), UnresolvedReference)
 
 
 # ---- several tags ----------------------------------------------------------------------------------------------------
@@ -229,26 +274,29 @@ def test_written_tag_that_is_not_an_image_is_unresolved():
 
 def test_young_candidate_that_may_be_urgent_comes_before_mature_nearer_tag():
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
-    young, own = points_to("young", NEXT), points_to("new", observations=seen(NGINX, old=9, new=5))
-    decision = decide(place("old", policy), [young, own], NOW)
-    assert chosen(decision) == [digest("young"), digest("new")]
+    young, own = (
+        build_resolved_tag("young", NEXT),
+        build_resolved_tag("new", observations=build_observations(NGINX, old=9, new=5)),
+    )
+    decision = decide(build_tracked_image("old", policy), [young, own], NOW)
+    assert list_candidate_digests(decision) == [digest("young"), digest("new")]
     assert [candidate.matures_at is None for candidate in decision.candidates] == [False, True]
     assert [candidate.tag for candidate in decision.candidates] == [NEXT.tag, None]
 
 
 def test_withdrawn_digest_is_rolled_back_before_candidates_that_may_be_urgent():
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
-    went_back = seen(NGINX, first=9, bad=5) + seen(NGINX, first=1)
-    own = points_to("first", observations=went_back)
-    decision = decide(place("bad", policy), [points_to("young", NEXT), own], NOW)
-    assert (chosen(decision), decision.cause) == ([digest("first")], UpdateCause.WITHDRAWN)
+    went_back = build_observations(NGINX, first=9, bad=5) + build_observations(NGINX, first=1)
+    own = build_resolved_tag("first", observations=went_back)
+    decision = decide(build_tracked_image("bad", policy), [build_resolved_tag("young", NEXT), own], NOW)
+    assert (list_candidate_digests(decision), decision.cause) == ([digest("first")], UpdateCause.WITHDRAWN)
 
 
 def test_update_of_written_tag_notes_hold_of_later_tag():
-    lost = points_to("lost", NEXT, pinned_manifests={digest("old"): index("old")})
+    lost = build_resolved_tag("lost", NEXT, pinned_manifests={digest("old"): build_index("old")})
     lost = replace(lost, manifest=replace(lost.manifest, children=(ChildManifest(digest("arm"), "linux/arm64"),)))
-    decision = decide(place("old"), [lost, points_to("new")], NOW)
-    assert chosen(decision) == [digest("new")]
+    decision = decide(build_tracked_image("old"), [lost, build_resolved_tag("new")], NOW)
+    assert list_candidate_digests(decision) == [digest("new")]
     (note,) = decision.tracked_image.notes
     assert note.startswith(f"`{NEXT.tag}` ")
     assert "(platform-lost)" in note

@@ -3,7 +3,17 @@
 from dataclasses import replace
 
 import pytest
-from support.core.decisions import DAY, NGINX, NOW, THREE_DAYS, chosen, index, place, points_to, seen
+from support.core.decisions import (
+    DAY,
+    NGINX,
+    NOW,
+    THREE_DAYS,
+    build_index,
+    build_observations,
+    build_resolved_tag,
+    build_tracked_image,
+    list_candidate_digests,
+)
 from support.values import digest
 
 from bot.core.choice.decide import decide
@@ -16,30 +26,45 @@ from bot.model.vocabulary import Reason
 
 
 def test_newest_digest_that_is_old_enough_is_proposed():
-    history = seen(NGINX, old=9, older=5, ripe=3, green=1)
-    resolved = points_to("new", observations=history, earlier_manifests=(index("ripe"), index("older")))
-    assert chosen(decide(place("old", THREE_DAYS), [resolved], NOW)) == [digest("ripe"), digest("older")]
-
-
-def test_current_digest_known_for_minimum_age_is_proposed():
-    assert chosen(decide(place("old", THREE_DAYS), [points_to("new", observations=seen(NGINX, new=4))], NOW)) == [
-        digest("new")
+    history = build_observations(NGINX, old=9, older=5, ripe=3, green=1)
+    resolved = build_resolved_tag(
+        "new", observations=history, earlier_manifests=(build_index("ripe"), build_index("older"))
+    )
+    assert list_candidate_digests(decide(build_tracked_image("old", THREE_DAYS), [resolved], NOW)) == [
+        digest("ripe"),
+        digest("older"),
     ]
 
 
+def test_current_digest_known_for_minimum_age_is_proposed():
+    assert list_candidate_digests(
+        decide(
+            build_tracked_image("old", THREE_DAYS),
+            [build_resolved_tag("new", observations=build_observations(NGINX, new=4))],
+            NOW,
+        )
+    ) == [digest("new")]
+
+
 def test_reference_is_held_with_date_while_no_digest_is_old_enough():
-    decision = decide(place("old", THREE_DAYS), [points_to("new", observations=seen(NGINX, old=9, new=1))], NOW)
+    decision = decide(
+        build_tracked_image("old", THREE_DAYS),
+        [build_resolved_tag("new", observations=build_observations(NGINX, old=9, new=1))],
+        NOW,
+    )
     assert isinstance(decision, HeldUpdate)
     assert decision.reason is Reason.TOO_YOUNG
     assert "2027-01-22" in decision.detail
 
 
 def test_mature_digest_that_may_be_deleted_is_held_as_retention_risk():
-    resolved = points_to("new", observations=seen(NGINX, old=9, ripe=4), retention_risks=frozenset({digest("ripe")}))
-    decision = decide(place("old", THREE_DAYS), [resolved], NOW)
+    resolved = build_resolved_tag(
+        "new", observations=build_observations(NGINX, old=9, ripe=4), retention_risks=frozenset({digest("ripe")})
+    )
+    decision = decide(build_tracked_image("old", THREE_DAYS), [resolved], NOW)
     assert isinstance(decision, HeldUpdate)
     assert decision.reason is Reason.RETENTION_RISK
-    patient = decide(place("old", Policy(min_age=5 * DAY)), [resolved], NOW)
+    patient = decide(build_tracked_image("old", Policy(min_age=5 * DAY)), [resolved], NOW)
     assert isinstance(patient, HeldUpdate)
     assert patient.reason is Reason.TOO_YOUNG, "what may be deleted is not old enough for it anyhow"
 
@@ -50,7 +75,7 @@ def test_mature_digest_that_may_be_deleted_is_held_as_retention_risk():
 def test_mature_digest_is_not_proposed_when_held_for_same_reason(ripe, reason):
     def both(word, *children):
         listed = tuple(map(ChildManifest, map(digest, children), ("linux/amd64", "linux/arm64")))
-        return replace(index(word), children=listed)
+        return replace(build_index(word), children=listed)
 
     new, old = both("new", "new amd64", "new arm64"), both("old", "old amd64", "old arm64")
     resolved = ResolvedTag(
@@ -58,19 +83,19 @@ def test_mature_digest_is_not_proposed_when_held_for_same_reason(ripe, reason):
         new.digest,
         new,
         pinned_manifests={old.digest: old},
-        observations=seen(NGINX, old=9, ripe=4),
+        observations=build_observations(NGINX, old=9, ripe=4),
         earlier_manifests=(both("ripe", *ripe),),
     )
-    held = decide(place("old", THREE_DAYS), [resolved], NOW)
+    held = decide(build_tracked_image("old", THREE_DAYS), [resolved], NOW)
     assert isinstance(held, HeldUpdate)
     assert held.reason is Reason.TOO_YOUNG
     answered = Policy(min_age=3 * DAY, accept=(AcceptedHold(reason, "team", "it is fine", NOW.date()),))
-    assert chosen(decide(place("old", answered), [resolved], NOW)) == [digest("ripe")]
+    assert list_candidate_digests(decide(build_tracked_image("old", answered), [resolved], NOW)) == [digest("ripe")]
 
 
 def stating(word, version):
     """Return an index with a version annotation."""
-    return replace(index(word), annotations=((VERSION_ANNOTATION, version),))
+    return replace(build_index(word), annotations=((VERSION_ANNOTATION, version),))
 
 
 def held_newest(*earlier, newest="1.27.1", **more):
@@ -82,29 +107,37 @@ def held_newest(*earlier, newest="1.27.1", **more):
 
 
 def test_newest_digest_without_hold_is_proposed_with_note_on_hold():
-    history = seen(NGINX, old=9, fine=6, lower=5, ripe=4, new=1)
+    history = build_observations(NGINX, old=9, fine=6, lower=5, ripe=4, new=1)
     earlier = (stating("ripe", "1.27.4"), stating("lower", "1.27.0"), stating("fine", "1.27.3"))
-    decision = decide(place("old"), [held_newest(*earlier, observations=history)], NOW)
-    assert chosen(decision) == [digest("ripe"), digest("fine")]
+    decision = decide(build_tracked_image("old"), [held_newest(*earlier, observations=history)], NOW)
+    assert list_candidate_digests(decision) == [digest("ripe"), digest("fine")]
     assert decision.candidates[0].notes == (
         "What `1.27.1` points to now is held (older): it states version 1.27.1, the one in the file 1.27.2.",
     )
     accepted = Policy(accept=(AcceptedHold(Reason.OLDER, "team", "it is fine", NOW.date()),))
-    assert chosen(decide(place("old", accepted), [held_newest(*earlier, observations=history)], NOW)) == [digest("new")]
+    assert list_candidate_digests(
+        decide(build_tracked_image("old", accepted), [held_newest(*earlier, observations=history)], NOW)
+    ) == [digest("new")]
 
 
 @pytest.mark.parametrize(
     ("history", "min_age"),
     [
-        (seen(NGINX, ripe=9, old=4, new=1), 0),  # the tag pointed to it before it pointed to the digest in the file
-        (seen(NGINX, ripe=4, new=1), 0),  # the digest in the file was never observed
-        (seen(NGINX, old=9, ripe=4, new=1), 5),
-        ((*seen(NGINX, new=9, old=8, ripe=4), *seen(NGINX, new=1)), 0),  # the tag was rolled back
+        (
+            build_observations(NGINX, ripe=9, old=4, new=1),
+            0,
+        ),  # the tag pointed to it before it pointed to the digest in the file
+        (build_observations(NGINX, ripe=4, new=1), 0),  # the digest in the file was never observed
+        (build_observations(NGINX, old=9, ripe=4, new=1), 5),
+        (
+            (*build_observations(NGINX, new=9, old=8, ripe=4), *build_observations(NGINX, new=1)),
+            0,
+        ),  # the tag was rolled back
     ],
 )
 def test_left_or_too_young_digest_is_not_proposed_when_newest_is_held(history, min_age):
     resolved = held_newest(stating("ripe", "1.27.4"), observations=history)
-    assert isinstance(decide(place("old", Policy(min_age=min_age * DAY)), [resolved], NOW), HeldUpdate)
+    assert isinstance(decide(build_tracked_image("old", Policy(min_age=min_age * DAY)), [resolved], NOW), HeldUpdate)
 
 
 def test_earlier_manifest_is_checked_by_own_platform():
@@ -117,15 +150,17 @@ def test_earlier_manifest_is_checked_by_own_platform():
         one("new"),
         {digest("old"): one("old")},
         earlier_manifests=(one("ripe"), one("arm")),
-        observations=seen(NGINX, old=9, arm=5, ripe=4, new=1),
+        observations=build_observations(NGINX, old=9, arm=5, ripe=4, new=1),
         platform="linux/arm64",
         earlier_platforms={digest("ripe"): "linux/amd64", digest("arm"): "linux/arm64"},
     )
-    assert chosen(decide(place("old", Policy(platforms=("linux/amd64",))), [resolved], NOW)) == [digest("ripe")]
+    assert list_candidate_digests(
+        decide(build_tracked_image("old", Policy(platforms=("linux/amd64",))), [resolved], NOW)
+    ) == [digest("ripe")]
 
 
 def test_reference_ignores_earlier_digest_allowed_only_for_other_reference():
-    history = seen(NGINX, old=9, ripe=4, held=2)
-    resolved = points_to("new", observations=history, earlier_manifests=(index("ripe"),))
-    assert chosen(decide(place("old", THREE_DAYS), [resolved], NOW)) == [digest("ripe")]
-    assert isinstance(decide(place("held", THREE_DAYS), [resolved], NOW), HeldUpdate)
+    history = build_observations(NGINX, old=9, ripe=4, held=2)
+    resolved = build_resolved_tag("new", observations=history, earlier_manifests=(build_index("ripe"),))
+    assert list_candidate_digests(decide(build_tracked_image("old", THREE_DAYS), [resolved], NOW)) == [digest("ripe")]
+    assert isinstance(decide(build_tracked_image("held", THREE_DAYS), [resolved], NOW), HeldUpdate)

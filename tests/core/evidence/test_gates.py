@@ -3,7 +3,16 @@
 from dataclasses import replace
 
 import pytest
-from support.core.decisions import DAY, NGINX, NOW, chosen, index, place, points_to, seen
+from support.core.decisions import (
+    DAY,
+    NGINX,
+    NOW,
+    build_index,
+    build_observations,
+    build_resolved_tag,
+    build_tracked_image,
+    list_candidate_digests,
+)
 from support.values import digest, finding, scan, update
 
 from bot.core.choice.decide import decide
@@ -67,12 +76,14 @@ def test_unknown_evidence_does_not_block_update_without_required_scan():
 )
 def test_young_digest_is_proposed_when_critical_vulnerability_is_fixed(outcome, taken):
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
-    history = seen(NGINX, old=9, ripe=4, new=1)
+    history = build_observations(NGINX, old=9, ripe=4, new=1)
     wanted = decide(
-        place("old", policy), [points_to("new", observations=history, earlier_manifests=(index("ripe"),))], NOW
+        build_tracked_image("old", policy),
+        [build_resolved_tag("new", observations=history, earlier_manifests=(build_index("ripe"),))],
+        NOW,
     )
     passed = apply_gates(wanted, evidence(wanted, outcome, scan(finding("CVE-1900-0001", Severity.CRITICAL))), NOW)
-    assert chosen(passed) == [digest(taken)]
+    assert list_candidate_digests(passed) == [digest(taken)]
 
 
 @pytest.mark.parametrize(
@@ -80,20 +91,24 @@ def test_young_digest_is_proposed_when_critical_vulnerability_is_fixed(outcome, 
 )
 def test_young_digest_is_proposed_when_exploited_vulnerability_is_fixed(listed, taken):
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(AdvisoryList.KEV, Severity.LOW))
-    history = seen(NGINX, old=9, ripe=4, new=1)
+    history = build_observations(NGINX, old=9, ripe=4, new=1)
     wanted = decide(
-        place("old", policy), [points_to("new", observations=history, earlier_manifests=(index("ripe"),))], NOW
+        build_tracked_image("old", policy),
+        [build_resolved_tag("new", observations=history, earlier_manifests=(build_index("ripe"),))],
+        NOW,
     )
     found = evidence(wanted, scan(), scan(finding("CVE-1900-0001", Severity.CRITICAL)))
     found = {move: replace(each, exploited_ids=listed) for move, each in found.items()}
-    assert chosen(apply_gates(wanted, found, NOW)) == [digest(taken)]
+    assert list_candidate_digests(apply_gates(wanted, found, NOW)) == [digest(taken)]
 
 
 def test_update_is_unresolved_when_unread_list_could_show_urgent_fix():
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(AdvisoryList.KEV,))
-    history = seen(NGINX, old=9, ripe=4, new=1)
+    history = build_observations(NGINX, old=9, ripe=4, new=1)
     wanted = decide(
-        place("old", policy), [points_to("new", observations=history, earlier_manifests=(index("ripe"),))], NOW
+        build_tracked_image("old", policy),
+        [build_resolved_tag("new", observations=history, earlier_manifests=(build_index("ripe"),))],
+        NOW,
     )
     for listing, outcome, unknown in [
         (AdvisoryList.KEV, scan(), True),
@@ -107,7 +122,7 @@ def test_update_is_unresolved_when_unread_list_could_show_urgent_fix():
             assert isinstance(passed, UnresolvedReference)
             assert passed.reason is Reason.LISTS_UNREAD
         else:
-            assert chosen(passed) == [digest("ripe")]
+            assert list_candidate_digests(passed) == [digest("ripe")]
 
 
 def test_exceeded_limit_is_unresolved_while_vex_list_is_unread():
@@ -124,7 +139,11 @@ def test_exceeded_limit_is_unresolved_while_vex_list_is_unread():
 
 def test_young_digest_without_urgent_fix_is_held():
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
-    wanted = decide(place("old", policy), [points_to("new", observations=seen(NGINX, old=9, new=1))], NOW)
+    wanted = decide(
+        build_tracked_image("old", policy),
+        [build_resolved_tag("new", observations=build_observations(NGINX, old=9, new=1))],
+        NOW,
+    )
     held = apply_gates(wanted, evidence(wanted, UNKNOWN), NOW)
     assert isinstance(held, HeldUpdate)
     assert held.reason is Reason.TOO_YOUNG
@@ -134,7 +153,9 @@ def test_young_digest_without_urgent_fix_is_held():
 def test_scanned_platforms_come_from_reference_then_policy_then_amd64():
     def of(**more):
         return get_first_transition(
-            ImageUpdate(place("old", **more), (UpdateCandidate(digest("new"), ("linux/arm64", "linux/amd64")),))
+            ImageUpdate(
+                build_tracked_image("old", **more), (UpdateCandidate(digest("new"), ("linux/arm64", "linux/amd64")),)
+            )
         )
 
     rule = Policy(platforms=("linux/s390x", "linux/arm64"))
@@ -172,15 +193,17 @@ def test_next_candidate_is_proposed_when_newest_has_lower_version_label():
     found = dict(
         zip(moves, (compare_scans(old, replace(old, version=each)) for each in ("1.27.3", "1.27.5")), strict=True)
     )
-    assert chosen(apply_gates(wanted, found, NOW)) == [digest("ripe")]
+    assert list_candidate_digests(apply_gates(wanted, found, NOW)) == [digest("ripe")]
 
 
 def test_replacement_of_gone_digest_needs_review_when_tag_was_created_again():
-    history = seen(NGINX, old=90)
+    history = build_observations(NGINX, old=90)
     recorded = {digest("new"): RegistryRecord(NOW - DAY, tag_created_at=NOW - 2 * DAY)}
     gone = {digest("old"): None}
     doubted = decide(
-        place("old"), [points_to("new", observations=history, registry_records=recorded, pinned_manifests=gone)], NOW
+        build_tracked_image("old"),
+        [build_resolved_tag("new", observations=history, registry_records=recorded, pinned_manifests=gone)],
+        NOW,
     )
     assert doubted.cause is UpdateCause.GONE
     assert "changed hands" in doubted.review_reason
@@ -188,12 +211,18 @@ def test_replacement_of_gone_digest_needs_review_when_tag_was_created_again():
     older = {digest("new"): RegistryRecord(NOW - DAY, tag_created_at=NOW - 200 * DAY)}
     assert (
         decide(
-            place("old"), [points_to("new", observations=history, registry_records=older, pinned_manifests=gone)], NOW
+            build_tracked_image("old"),
+            [build_resolved_tag("new", observations=history, registry_records=older, pinned_manifests=gone)],
+            NOW,
         ).review_reason
         == ""
     )
     assert (
-        decide(place("old"), [points_to("new", registry_records=recorded, pinned_manifests=gone)], NOW).review_reason
+        decide(
+            build_tracked_image("old"),
+            [build_resolved_tag("new", registry_records=recorded, pinned_manifests=gone)],
+            NOW,
+        ).review_reason
         == ""
     )
 

@@ -7,7 +7,15 @@ from dataclasses import replace
 from itertools import product
 
 import pytest
-from support.core.decisions import DAY, NGINX, NOW, index, place, points_to, seen
+from support.core.decisions import (
+    DAY,
+    NGINX,
+    NOW,
+    build_index,
+    build_observations,
+    build_resolved_tag,
+    build_tracked_image,
+)
 from support.values import digest, scan, update
 
 from bot.core.choice.decide import decide
@@ -172,10 +180,12 @@ def test_gate_reports_unknown_signature_as_unresolved():
 
 @pytest.mark.parametrize(("newest", "taken"), [(NONE, "ripe"), (UNKNOWN, None), (OURS, "new")])
 def test_earlier_candidate_replaces_refused_but_not_unknown_candidate(newest, taken):
-    history = seen(NGINX, old=9, ripe=6, new=4)
+    history = build_observations(NGINX, old=9, ripe=6, new=4)
     policy = Policy(min_age=3 * DAY)
     wanted = decide(
-        place("old", policy), [points_to("new", observations=history, earlier_manifests=(index("ripe"),))], NOW
+        build_tracked_image("old", policy),
+        [build_resolved_tag("new", observations=history, earlier_manifests=(build_index("ripe"),))],
+        NOW,
     )
     assert isinstance(wanted, ImageUpdate)
     if len(wanted.candidates) == 1:  # there are earlier candidates only if the newest one might not pass

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from support.core.bodies import CRITICAL, LOW, MOVE, PIN, body, evidence
+from support.core.bodies import CRITICAL, LOW, MOVE, PIN, build_evidence, render_proposal_body
 from support.core.report_scenes import build_report_scenes
 from support.runs import worlds
 from support.runs.worlds import BODY_TEMPLATE
@@ -34,42 +34,44 @@ from bot.model.policy import Policy
 
 
 def test_first_sentence_states_fixes_and_additions():
-    assert body().startswith(
+    assert render_proposal_body().startswith(
         "**Merging fixes 1 known vulnerability of `python:3.12-slim` (1 critical) and adds none. 1 stays unfixed "
         "(all with a fix that the new image lacks).**\n"
     )
-    worse = body(known=evidence(scan(LOW), scan(LOW, CRITICAL)))
+    worse = render_proposal_body(known=build_evidence(scan(LOW), scan(LOW, CRITICAL)))
     assert "**Merging fixes no known vulnerabilities of `python:3.12-slim` and adds 1 (1 critical)." in worse
 
 
 def test_caution_comes_first_and_names_additions():
     risky = replace(MOVE, added_risk=AddedRisk(1, 0))
-    text = body((risky,), evidence(scan(LOW), scan(LOW, CRITICAL), risky))
+    text = render_proposal_body((risky,), build_evidence(scan(LOW), scan(LOW, CRITICAL), risky))
     assert text.startswith("> **Caution**  \n> **Adds 1 critical (fixes none), so this is a draft.**\n")
     assert text.index("Caution") < text.index("Merging fixes") < text.index("### Added")
-    harmless = body(known=evidence(scan(CRITICAL), scan(finding("CVE-1900-0009", Severity.CRITICAL))))
+    harmless = render_proposal_body(
+        known=build_evidence(scan(CRITICAL), scan(finding("CVE-1900-0009", Severity.CRITICAL)))
+    )
     assert "**Adds 1 critical (fixes 1).**" in harmless
-    assert "Caution" not in body()
+    assert "Caution" not in render_proposal_body()
 
 
 def test_caution_is_an_alert_when_forge_renders_alerts():
-    worse = evidence(scan(LOW), scan(LOW, CRITICAL))
+    worse = build_evidence(scan(LOW), scan(LOW, CRITICAL))
     text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((MOVE,), worse, rows, has_alerts=True), 60_000)
     assert text.startswith("> [!CAUTION]\n> **Adds 1 critical (fixes none).**")
 
 
 def test_table_has_counts_now_after_and_added():
-    text = body(known=evidence(scan(CRITICAL, LOW), scan(LOW, finding("CVE-1900-0009"))))
+    text = render_proposal_body(known=build_evidence(scan(CRITICAL, LOW), scan(LOW, finding("CVE-1900-0009"))))
     assert "| now | 1 | 0 | 0 | 1 | not looked up |" in text
     assert "| after | **0** | **1** | **0** | **1** | not looked up |" in text
     assert "| added | 0 | 1 | 0 | 0 | not looked up |" in text
     assert "Unrated" not in text
-    unrated = body(known=evidence(scan(), scan(finding("CVE-1900-0009", Severity.UNKNOWN))))
+    unrated = render_proposal_body(known=build_evidence(scan(), scan(finding("CVE-1900-0009", Severity.UNKNOWN))))
     assert "| after | **0** | **0** | **0** | **0** | **1** |" in unrated
 
 
 def test_added_comes_before_fixed():
-    text = body(known=evidence(scan(CRITICAL), scan(LOW)))
+    text = render_proposal_body(known=build_evidence(scan(CRITICAL), scan(LOW)))
     assert text.index("| Question |") < text.index("### Added") < text.index("### Fixed") < text.index("**Not now?**")
 
 
@@ -82,7 +84,7 @@ def test_important_fixes_are_listed_by_urgency_and_rest_is_folded():
         epss_scores={likely.id: 0.1, others[0].id: 0.09},
         list_versions=ListVersions(date(2026, 11, 1), date(2026, 11, 2)),
     )
-    text = body(known={get_first_transition(MOVE): known})
+    text = render_proposal_body(known={get_first_transition(MOVE): known})
     shown, _, folded = text.partition("<details>")
     rows = [line for line in shown.splitlines() if "nvd.nist.gov" in line]
     assert [each.partition("](")[0] for each in rows[:4]] == [
@@ -94,14 +96,14 @@ def test_important_fixes_are_listed_by_urgency_and_rest_is_folded():
     assert len(rows) == 5
     assert folded.startswith("<summary>All 33 fixed: 1 critical, 1 medium, 31 low</summary>")
     many = [finding(f"CVE-1900-2{number:03}", Severity.CRITICAL) for number in range(30)]
-    shown, _, _ = body(known=evidence(scan(*many), scan())).partition("<details>")
+    shown, _, _ = render_proposal_body(known=build_evidence(scan(*many), scan())).partition("<details>")
     assert shown.count("nvd.nist.gov") == 8
 
 
 def test_findings_are_grouped_by_packages_with_the_same_versions():
     names = ("libc6", "libc-bin", "libc-dev", "libc-l10n")
     old = [finding(f"CVE-1900-3{number:03}", package=name) for name in names for number in range(6)]
-    text = body(known=evidence(scan(*old, CRITICAL), scan()))
+    text = render_proposal_body(known=build_evidence(scan(*old, CRITICAL), scan()))
     (line,) = [each for each in text.splitlines() if each.startswith("- `libc")]
     assert line.startswith("- `libc-bin`, `libc-dev`, `libc-l10n`, 1 more `1` → ?: [`CVE-1900-3000`](")
     assert line.count("(high)") == 6
@@ -120,11 +122,11 @@ def test_several_images_have_rows_worst_first_and_a_fold_each():
     risky = replace(moves[2], added_risk=AddedRisk(1, 0))
     late = NotScanned(UnscannedReason.TIMED_OUT)
     known = (
-        evidence(scan(LOW), scan(), moves[0])
-        | evidence(late, late, moves[1])
-        | evidence(scan(LOW), scan(CRITICAL), risky)
+        build_evidence(scan(LOW), scan(), moves[0])
+        | build_evidence(late, late, moves[1])
+        | build_evidence(scan(LOW), scan(CRITICAL), risky)
     )
-    text = body((moves[0], moves[1], risky), known)
+    text = render_proposal_body((moves[0], moves[1], risky), known)
     assert re.findall(r"^\| \[`(\w+):1`\]", text, re.MULTILINE) == ["redis", "nginx", "httpd"]
     assert "**Merging updates 3 images. That fixes 1 known vulnerability (1 low) and adds 1 (1 critical). Some " in text
     assert "> **`redis:1` adds 1 critical (fixes none), so this is a draft.** [`CVE-1900-0001`]" in text
@@ -138,7 +140,7 @@ def test_several_images_have_rows_worst_first_and_a_fold_each():
 
 def test_images_with_the_same_changes_share_a_fold():
     moves = tuple(update(f"{name}:1@{digest('old')}", "new") for name in ("httpd", "nginx"))
-    text = body(moves, evidence(None, None, *moves))
+    text = render_proposal_body(moves, build_evidence(None, None, *moves))
     assert "<summary>httpd:1, nginx:1: fixes 1 (1 critical), adds none</summary>" in text
     assert text.count("Fixes that matter") + text.count("**Fixed**") == 1
 
@@ -151,7 +153,7 @@ def test_list_of_images_is_shortened_after_the_lists_of_findings():
         )
         for number, each in enumerate(moves)
     }
-    text = body(moves, known, limit=60_000)
+    text = render_proposal_body(moves, known, limit=60_000)
     assert len(re.findall(r"^\| \[`image-", text, re.MULTILINE)) == 20
     assert "of 200 fixed. " in text
 
@@ -160,7 +162,7 @@ def test_first_request_states_updates_pins_and_additions():
     moves = (MOVE, PIN, update("nginx:1.27", "new"))
     first = render_body(
         BODY_TEMPLATE,
-        lambda rows: build_proposal_view(moves, evidence(None, None, *moves), rows, is_first=True),
+        lambda rows: build_proposal_view(moves, build_evidence(None, None, *moves), rows, is_first=True),
         60_000,
     )
     assert first.startswith(
@@ -172,7 +174,7 @@ def test_first_request_states_updates_pins_and_additions():
 
 
 def test_pin_names_worst_findings():
-    text = body((PIN,), evidence(None, scan(LOW, CRITICAL), PIN))
+    text = render_proposal_body((PIN,), build_evidence(None, scan(LOW, CRITICAL), PIN))
     assert text.startswith(
         "**Merging pins `python:3.12-slim` to the digest that its tag has today. The new image has 2 "
     )
@@ -184,7 +186,7 @@ def test_pin_names_worst_findings():
 
 @pytest.mark.parametrize("why", [each for each in UnscannedReason if each is not UnscannedReason.WITHHELD])
 def test_image_that_was_not_scanned_has_a_reason_and_no_numbers(why):
-    text = body(known=evidence(NotScanned(why), NotScanned(why)))
+    text = render_proposal_body(known=build_evidence(NotScanned(why), NotScanned(why)))
     assert text.startswith("**Merging moves `python:3.12-slim` to a newer digest of its tag. What that changes is not ")
     assert f"not known: {why.sentence}.**" in text
     assert "| 0 |" not in text
@@ -193,13 +195,13 @@ def test_image_that_was_not_scanned_has_a_reason_and_no_numbers(why):
 
 def test_gone_digest_is_stated_with_counts_of_new_image():
     gone = replace(MOVE, cause=UpdateCause.GONE)
-    text = body((gone,), evidence(NotScanned(UnscannedReason.IMAGE_GONE), None, gone))
+    text = render_proposal_body((gone,), build_evidence(NotScanned(UnscannedReason.IMAGE_GONE), None, gone))
     assert text.startswith("**The registry no longer has the digest of `python:3.12-slim` in the file, so builds and ")
     assert "| now | ? | ? | ? | ? | ? |\n| after | **0** | **0** | **0** | **1** |" in text
 
 
 def test_missing_lookups_are_stated():
-    text = body()
+    text = render_proposal_body()
     assert "| Signed by | not checked (no `trust` rule for this image) |" in text
     assert "| Source | not looked up |" in text
     assert "| Runs as before? | not looked up |" in text
@@ -209,11 +211,13 @@ def test_missing_lookups_are_stated():
 def test_reason_for_the_update_names_trigger_and_wait():
     waiting = Policy(min_age=timedelta(days=7))
     moved = update(f"python:3.12-slim@{digest('old')}", "new", policy=waiting)
-    assert "| Why now | the tag points to a newer digest; the wait of 7 days is over |" in body((moved,))
+    assert "| Why now | the tag points to a newer digest; the wait of 7 days is over |" in render_proposal_body(
+        (moved,)
+    )
     young = replace(moved, candidates=(replace(moved.candidates[0], matures_at=datetime(2027, 1, 1, tzinfo=UTC)),))
-    assert "it fixes one that may not wait, so the wait of 7 days was skipped |" in body((young,))
+    assert "it fixes one that may not wait, so the wait of 7 days was skipped |" in render_proposal_body((young,))
     late = NotScanned(UnscannedReason.TIMED_OUT)
-    assert "; the wait of 7 days was skipped |" in body((young,), evidence(late, late, young))
+    assert "; the wait of 7 days was skipped |" in render_proposal_body((young,), build_evidence(late, late, young))
 
 
 def test_image_has_link_and_versions():
@@ -221,17 +225,17 @@ def test_image_has_link_and_versions():
         replace(each, version=version, created=datetime(2026, month, 1, tzinfo=UTC))
         for each, version, month in ((scan(), "3.12.1", 1), (scan(), "3.12.2", 2))
     )
-    text = body(known=evidence(old, new))
+    text = render_proposal_body(known=build_evidence(old, new))
     assert "| Image | [`python:3.12-slim`](https://hub.docker.com/_/python) `" in text
     assert ", built 2026-01-01 → 2026-02-01, version `3.12.1` → `3.12.2` |" in text
     own = update(f"registry.example/team/app:1@{digest('old')}", "new")
-    assert "| Image | `registry.example/team/app:1` `" in body((own,))
+    assert "| Image | `registry.example/team/app:1` `" in render_proposal_body((own,))
 
 
 def test_omitted_findings_are_counted_with_command_for_full_list():
     many = scan(*(finding(f"CVE-1900-{number:04}", package=f"p{number}") for number in range(300)))
-    whole = body(known=evidence(many, scan()), limit=200_000)
-    cut = body(known=evidence(many, scan()), limit=8_000)
+    whole = render_proposal_body(known=build_evidence(many, scan()), limit=200_000)
+    cut = render_proposal_body(known=build_evidence(many, scan()), limit=8_000)
     assert "Too long for this text: 100 of 300 fixed. " in whole
     assert len(cut) <= 8_000
     _, _, folded = cut.partition("<details>")
@@ -248,7 +252,7 @@ def test_findings_that_are_not_listed_are_counted_for_any_number_of_rows(fixed, 
     )
     (delta,) = [
         each.delta
-        for each in build_proposal_view((MOVE,), evidence(scan(*old, *both), scan(*new, *both)), rows).transitions
+        for each in build_proposal_view((MOVE,), build_evidence(scan(*old, *both), scan(*new, *both)), rows).transitions
     ]
     for groups, cut, count in (
         (delta.fixed_packages, delta.fixed_cut, fixed),
@@ -260,30 +264,32 @@ def test_findings_that_are_not_listed_are_counted_for_any_number_of_rows(fixed, 
 
 
 def test_body_is_markdown_with_valid_tables():
-    tokens = MarkdownIt("gfm-like", {"html": True, "linkify": False}).parse(body((MOVE, PIN)))
+    tokens = MarkdownIt("gfm-like", {"html": True, "linkify": False}).parse(render_proposal_body((MOVE, PIN)))
     assert sum(token.type == "table_open" for token in tokens) == 4
-    single = MarkdownIt("gfm-like", {"html": True, "linkify": False}).parse(body())
+    single = MarkdownIt("gfm-like", {"html": True, "linkify": False}).parse(render_proposal_body())
     assert [token.tag for token in single if token.type == "heading_open"] == ["h3"]
 
 
 def test_suppressed_findings_are_listed_separately_and_not_counted():
-    text = body(known=evidence(scan(CRITICAL, LOW), scan(set_aside=[LOW])))
+    text = render_proposal_body(known=build_evidence(scan(CRITICAL, LOW), scan(set_aside=[LOW])))
     assert "<summary>1 suppressed by statements, and counted nowhere</summary>" in text
     nvd = "https://nvd.nist.gov/vuln/detail/CVE-1900-0002"
     assert f"| low | [`CVE-1900-0002`]({nvd}) | `openssl` | `1` | `exempt` | `somebody's exemption` |" in text
     assert "**Merging fixes 1 known vulnerability of" in text
     assert text.count("CVE-1900-0002`](") == 1
-    gone = body(known=evidence(NotScanned(UnscannedReason.IMAGE_GONE), scan(set_aside=[LOW, CRITICAL])))
+    gone = render_proposal_body(
+        known=build_evidence(NotScanned(UnscannedReason.IMAGE_GONE), scan(set_aside=[LOW, CRITICAL]))
+    )
     assert gone.index("CVE-1900-0001") < gone.index("CVE-1900-0002"), "the worst comes first"
-    assert "suppressed" not in body(known=evidence(scan(set_aside=[LOW]), scan()))
+    assert "suppressed" not in render_proposal_body(known=build_evidence(scan(set_aside=[LOW]), scan()))
     many = scan(set_aside=[finding(f"CVE-1900-{number:04}") for number in range(300)])
-    cut = body(known=evidence(scan(), many), limit=8_000)
+    cut = render_proposal_body(known=build_evidence(scan(), many), limit=8_000)
     assert f"{300 - cut.count('nvd.nist.gov')} more are not listed here." in cut
 
 
 def test_last_lines_describe_how_to_decline_ignore_and_undo():
     muting = update(f"python:3.12-slim@{digest('old')}", "new", policy=Policy(on_close=OnClose.LINE))
-    one, all_after = body((MOVE,)), body((muting,))
+    one, all_after = render_proposal_body((MOVE,)), render_proposal_body((muting,))
     assert "**Not now?** Close this: basebump then proposes only later digests. **Never?** Write `# basebump" in one
     assert "**Merged by mistake?** Revert the merge commit, and close " in one
     assert "Close this: later digests are then offered only if they fix something critical. " in all_after
@@ -291,14 +297,14 @@ def test_last_lines_describe_how_to_decline_ignore_and_undo():
 
 def test_body_of_very_many_files_fits_limit():
     updates = tuple(update("python:3.12-slim", "new", path=f"service-{number:05}/Dockerfile") for number in range(3000))
-    text = body(updates, limit=20_000)
+    text = render_proposal_body(updates, limit=20_000)
     assert len(text) <= 20_000
     assert re.search(r"· and 29\d\d more \|", text)
 
 
 def test_limit_too_small_for_any_body_is_an_error():
     with pytest.raises(BodyTooLongError):
-        body(limit=100)
+        render_proposal_body(limit=100)
 
 
 # ---- notes -------------------------------------------------------------------------------------------------------
@@ -319,25 +325,25 @@ def test_note_of_image_is_shown_once_for_all_references():
     beside = update(
         f"python:3.12-slim@{digest('old')}", "new", path="b/Dockerfile", notes=("It is a note of the file.",)
     )
-    text = body((NOTED, with_notes(beside, BEHIND)), evidence())
+    text = render_proposal_body((NOTED, with_notes(beside, BEHIND)), build_evidence())
     assert f"| Note | {BEHIND} · `` the team answers for it: `because` <!-- of me --> `` |\n" in text
     assert "a note of the file" not in text
     other = with_notes(update(f"python:3.12-slim@{digest('older')}", "new", path="b/Dockerfile"), BEHIND)
     both = (NOTED, other)
-    assert body(both, evidence(None, None, *both)).count(BEHIND) == 1
+    assert render_proposal_body(both, build_evidence(None, None, *both)).count(BEHIND) == 1
 
 
 def test_omitted_notes_are_counted_and_long_notes_are_cut():
     noted = with_notes(MOVE, *(f"{number} {'long ' * 100}" for number in range(5)))
-    (shown,) = build_proposal_view((noted,), evidence(), 2).transitions
+    (shown,) = build_proposal_view((noted,), build_evidence(), 2).transitions
     assert (len(shown.notes), shown.notes_cut) == (2, 3)
     assert len(str(shown.notes[0])) == MAX_NOTE_LENGTH + 2
-    text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((noted,), evidence(), 2), 60_000)
+    text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((noted,), build_evidence(), 2), 60_000)
     assert "3 more notes do not fit here" in text
 
 
 def test_note_changes_evidence_part_of_fingerprint_only():
-    known = evidence()
+    known = build_evidence()
     with_it, without = (compute_fingerprint((each,), known) for each in (NOTED, MOVE))
     assert with_it[:PROPOSED_DIGITS] == without[:PROPOSED_DIGITS]
     assert with_it != without
@@ -363,13 +369,13 @@ def test_template_copied_from_earlier_version_still_renders(name):
 
 
 def test_title_template_copied_from_earlier_version_still_renders():
-    head = build_head(UpdateGroup(MOVE.tracked_image.tag_ref), (MOVE,), list(evidence().values()))
+    head = build_head(UpdateGroup(MOVE.tracked_image.tag_ref), (MOVE,), list(build_evidence().values()))
     source = (EARLIER / "title.txt.j2").read_text(encoding="utf-8")
     assert render_title(source, head, 256).endswith(", fixes 1 (1 critical)")
 
 
 def in_fleet(outcome):
-    return {move: replace(found, fleet_outcome=outcome) for move, found in evidence().items()}
+    return {move: replace(found, fleet_outcome=outcome) for move, found in build_evidence().items()}
 
 
 @pytest.mark.parametrize(
@@ -386,11 +392,13 @@ def in_fleet(outcome):
 )
 def test_body_states_ci_outcomes_of_fleet(outcome, text):
     waiting = "not by basebump: wait for the checks of this repository"
-    assert f"| Tested | {text} · {waiting} |\n" in body(known=in_fleet(outcome))
-    assert f"| Tested | {waiting} |\n" in body(known=in_fleet(FleetOutcome()))
-    several = {**in_fleet(outcome), **evidence(None, None, PIN)}
-    assert f" Tested: {text}." in body((MOVE, PIN), several)
+    assert f"| Tested | {text} · {waiting} |\n" in render_proposal_body(known=in_fleet(outcome))
+    assert f"| Tested | {waiting} |\n" in render_proposal_body(known=in_fleet(FleetOutcome()))
+    several = {**in_fleet(outcome), **build_evidence(None, None, PIN)}
+    assert f" Tested: {text}." in render_proposal_body((MOVE, PIN), several)
 
 
 def test_ci_outcome_does_not_change_fingerprint():
-    assert compute_fingerprint((MOVE,), in_fleet(FleetOutcome(passed=9))) == compute_fingerprint((MOVE,), evidence())
+    assert compute_fingerprint((MOVE,), in_fleet(FleetOutcome(passed=9))) == compute_fingerprint(
+        (MOVE,), build_evidence()
+    )

@@ -7,7 +7,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from support.core.lifecycle_scene import BRANCH, INTENT, NOW, REPORT, TARGETS, WANTED, shown, step
+from support.core.lifecycle_scene import (
+    BRANCH,
+    INTENT,
+    NOW,
+    REPORT,
+    TARGETS,
+    WANTED,
+    build_remote_request,
+    find_next_step,
+)
 from support.values import finding, scan
 
 from bot.core.evidence.compare import compare_scans
@@ -152,49 +161,53 @@ LONG_AGO = NOW - timedelta(days=30)
 
 
 def test_request_with_current_status_is_unchanged():
-    before = shown(head=HEAD, body=body(on(HEAD)), ever_set=RequestAttributes(), opened_at=NOW)
-    assert step(KNOWN, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
+    before = build_remote_request(head=HEAD, body=body(on(HEAD)), ever_set=RequestAttributes(), opened_at=NOW)
+    assert find_next_step(KNOWN, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
 
 
 def test_other_last_commit_gets_status():
-    before = shown(head=HEAD, body=body(on("b" * 40)), ever_set=RequestAttributes(), opened_at=LONG_AGO)
-    assert step(KNOWN, before) == UpdateRequest(
+    before = build_remote_request(head=HEAD, body=body(on("b" * 40)), ever_set=RequestAttributes(), opened_at=LONG_AGO)
+    assert find_next_step(KNOWN, before) == UpdateRequest(
         before, KNOWN, must_push=False, must_update_text=False, attributes=ONLY_STATUS
     )
 
 
 def test_request_created_before_statuses_existed_gets_status():
-    before = shown(head=HEAD, ever_set=None, opened_at=LONG_AGO)
-    assert step(KNOWN, before).attributes == ONLY_STATUS
+    before = build_remote_request(head=HEAD, ever_set=None, opened_at=LONG_AGO)
+    assert find_next_step(KNOWN, before).attributes == ONLY_STATUS
 
 
 def test_pushed_or_reworded_request_gets_status():
-    moved = shown(head=HEAD, intent="9" * 16, body=body(on(HEAD)), ever_set=RequestAttributes(), opened_at=LONG_AGO)
-    assert step(KNOWN, moved) == UpdateRequest(
+    moved = build_remote_request(
+        head=HEAD, intent="9" * 16, body=body(on(HEAD)), ever_set=RequestAttributes(), opened_at=LONG_AGO
+    )
+    assert find_next_step(KNOWN, moved) == UpdateRequest(
         moved, KNOWN, must_push=True, must_update_text=False, attributes=ONLY_STATUS
     )
-    reworded = shown(
+    reworded = build_remote_request(
         head=HEAD, intent=INTENT, body=body(on(HEAD), "8" * 16), ever_set=RequestAttributes(), opened_at=LONG_AGO
     )
-    assert step(KNOWN, reworded).attributes == ONLY_STATUS
+    assert find_next_step(KNOWN, reworded).attributes == ONLY_STATUS
 
 
 def test_run_with_less_evidence_than_text_sets_no_status():
     knows_all, knows_less = "2" * 14 + "00", "2" * 14 + "01"
-    before = shown(head=HEAD, body=body(on("b" * 40), knows_all), ever_set=RequestAttributes(), opened_at=NOW)
-    assert step(replace(KNOWN, report_fingerprint=knows_less), before) == NoChange(
+    before = build_remote_request(
+        head=HEAD, body=body(on("b" * 40), knows_all), ever_set=RequestAttributes(), opened_at=NOW
+    )
+    assert find_next_step(replace(KNOWN, report_fingerprint=knows_less), before) == NoChange(
         BRANCH, NoChangeReason.UNCHANGED, before
     )
 
 
 def test_request_is_unchanged_when_no_status_is_desired():
-    before = shown(head=HEAD, body=body(on("b" * 40)), ever_set=RequestAttributes(), opened_at=NOW)
-    assert step(WANTED, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
+    before = build_remote_request(head=HEAD, body=body(on("b" * 40)), ever_set=RequestAttributes(), opened_at=NOW)
+    assert find_next_step(WANTED, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
 
 
 @pytest.mark.parametrize("known", [True, False])
 def test_waiting_request_copies_status_of_own_commit_to_base_merge(known):
-    waits = shown(
+    waits = build_remote_request(
         head=HEAD,
         own_commit="b" * 40,
         intent="9" * 16,
@@ -205,10 +218,10 @@ def test_waiting_request_copies_status_of_own_commit_to_base_merge(known):
     )
     reason = NoChangeReason.ACCEPTED if known else NoChangeReason.UNKNOWN
     left = NoChange(BRANCH, reason, waits, attributes=RequestAttributes(status_source="b" * 40))
-    assert step(KNOWN, waits, known=known) == left
-    assert step(WANTED, waits, known=known) == replace(left, attributes=RequestAttributes())
+    assert find_next_step(KNOWN, waits, known=known) == left
+    assert find_next_step(WANTED, waits, known=known) == replace(left, attributes=RequestAttributes())
     has_it = replace(waits, body=body(on(HEAD)))
-    assert step(KNOWN, has_it, known=known) == NoChange(BRANCH, reason, has_it)
+    assert find_next_step(KNOWN, has_it, known=known) == NoChange(BRANCH, reason, has_it)
 
 
 FORGED = CommitStatus(StatusState.SUCCESS, "What a forged mark says")
@@ -217,7 +230,7 @@ FORGED = CommitStatus(StatusState.SUCCESS, "What a forged mark says")
 @pytest.mark.parametrize("known", [True, False])
 def test_status_in_a_mark_is_never_set(known):
     """basebump's own commit is the last one, so that there is no earlier commit from which the status can be read."""
-    waits = shown(
+    waits = build_remote_request(
         head=HEAD,
         own_commit=HEAD,
         intent="9" * 16,
@@ -227,9 +240,11 @@ def test_status_in_a_mark_is_never_set(known):
         ever_set=RequestAttributes(),
     )
     reason = NoChangeReason.ACCEPTED if known else NoChangeReason.UNKNOWN
-    assert step(KNOWN, waits, known=known) == NoChange(BRANCH, reason, waits)
+    assert find_next_step(KNOWN, waits, known=known) == NoChange(BRANCH, reason, waits)
 
 
 def test_undecided_run_sets_status_of_own_evidence_on_desired_branch():
-    before = shown(head=HEAD, own_commit="b" * 40, body=body(on("b" * 40, FORGED)), ever_set=RequestAttributes())
-    assert step(KNOWN, before, known=False).attributes == ONLY_STATUS
+    before = build_remote_request(
+        head=HEAD, own_commit="b" * 40, body=body(on("b" * 40, FORGED)), ever_set=RequestAttributes()
+    )
+    assert find_next_step(KNOWN, before, known=False).attributes == ONLY_STATUS

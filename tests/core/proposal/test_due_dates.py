@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.core.decisions import DAY, NOW, index
+from support.core.decisions import DAY, NOW, build_index
 from support.values import digest, finding, scan, update
 
 from bot.core.evidence.compare import compare_scans
@@ -92,7 +92,7 @@ def test_image_of_an_index_counts_from_the_push_of_the_index():
     resolved = ResolvedTag(
         NGINX,
         digest("index"),
-        manifest=index("index", "new"),
+        manifest=build_index("index", "new"),
         registry_records={digest("index"): RegistryRecord(NOW - DAY)},
     )
     assert due_of(fixes(Severity.HIGH), since=FixTimes({NGINX: resolved}, NOW)) == DueDate(

@@ -4,7 +4,17 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from support.core.lifecycle_scene import BRANCH, NOT_WANTED, NOW, REPORT, TARGETS, TARGETS_BEFORE, WANTED, shown, step
+from support.core.lifecycle_scene import (
+    BRANCH,
+    NOT_WANTED,
+    NOW,
+    REPORT,
+    TARGETS,
+    TARGETS_BEFORE,
+    WANTED,
+    build_remote_request,
+    find_next_step,
+)
 from support.values import digest
 
 from bot.core.proposal.marks import BodyMark, render_mark
@@ -23,86 +33,91 @@ from bot.model.request_attributes import RequestAttributes
 
 
 def test_desired_proposal_without_request_is_opened():
-    assert step(WANTED) == OpenRequest(WANTED, must_push=True)
+    assert find_next_step(WANTED) == OpenRequest(WANTED, must_push=True)
 
 
 def test_undesired_proposal_without_request_needs_no_step():
-    assert step(NOT_WANTED) is None
+    assert find_next_step(NOT_WANTED) is None
 
 
 def test_unchanged_request_is_left():
-    assert step(WANTED, shown()) == NoChange(BRANCH, NoChangeReason.UNCHANGED, shown())
+    assert find_next_step(WANTED, build_remote_request()) == NoChange(
+        BRANCH, NoChangeReason.UNCHANGED, build_remote_request()
+    )
 
 
 def test_changed_intent_is_pushed_and_body_is_updated():
-    before = shown(intent="9" * 16, report="9" * 15 + "0")
-    assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=True)
+    before = build_remote_request(intent="9" * 16, report="9" * 15 + "0")
+    assert find_next_step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=True)
 
 
 def test_new_evidence_updates_body_without_push():
-    before = shown(report="9" * 15 + "0")
-    assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
+    before = build_remote_request(report="9" * 15 + "0")
+    assert find_next_step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
 
 
 def test_less_evidence_does_not_replace_evidence_of_same_transition():
-    before, uncertain = shown(report=f"{REPORT[:8]}99999990"), replace(WANTED, report_fingerprint=f"{REPORT[:15]}1")
-    assert step(uncertain, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
-    killed = shown(report="9" * 15 + "0")
-    assert step(uncertain, killed) == UpdateRequest(killed, uncertain, must_push=False, must_update_text=True)
+    before, uncertain = (
+        build_remote_request(report=f"{REPORT[:8]}99999990"),
+        replace(WANTED, report_fingerprint=f"{REPORT[:15]}1"),
+    )
+    assert find_next_step(uncertain, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
+    killed = build_remote_request(report="9" * 15 + "0")
+    assert find_next_step(uncertain, killed) == UpdateRequest(killed, uncertain, must_push=False, must_update_text=True)
 
 
 def test_accepted_proposal_with_conflicts_is_rebuilt_at_once():
-    before = shown(has_conflicts=True, is_accepted=True, committed_at=NOW)
-    assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=False)
+    before = build_remote_request(has_conflicts=True, is_accepted=True, committed_at=NOW)
+    assert find_next_step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=False)
 
 
 def test_run_killed_between_push_and_text_update_updates_text_next_time():
-    before = shown(report="9" * 15 + "0", targets=("other",))
-    assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
+    before = build_remote_request(report="9" * 15 + "0", targets=("other",))
+    assert find_next_step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
 
 
 def test_request_with_conflicts_is_rebuilt_on_new_base():
-    before = shown(has_conflicts=True)
-    assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=False)
+    before = build_remote_request(has_conflicts=True)
+    assert find_next_step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=False)
 
 
 def test_body_without_mark_is_rewritten():
-    before = shown(body="thanks")
-    assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
+    before = build_remote_request(body="thanks")
+    assert find_next_step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
 
 
 def test_mark_with_other_targets_than_commit_is_rewritten():
-    before = shown(targets=TARGETS_BEFORE)
-    assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
+    before = build_remote_request(targets=TARGETS_BEFORE)
+    assert find_next_step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
 
 
 def test_undesired_request_is_closed_with_reason():
-    assert step(NOT_WANTED, shown()) == CloseRequest(shown(), NOT_WANTED.reason)
+    assert find_next_step(NOT_WANTED, build_remote_request()) == CloseRequest(build_remote_request(), NOT_WANTED.reason)
 
 
 def test_request_with_deleted_branch_is_closed_when_undesired():
-    before = shown(head=None, intent=None)
-    assert step(NOT_WANTED, before) == CloseRequest(before, NOT_WANTED.reason)
-    assert step(NOT_WANTED, before, known=False) is None
-    assert step(WANTED, before) == OpenRequest(WANTED, must_push=True)
+    before = build_remote_request(head=None, intent=None)
+    assert find_next_step(NOT_WANTED, before) == CloseRequest(before, NOT_WANTED.reason)
+    assert find_next_step(NOT_WANTED, before, known=False) is None
+    assert find_next_step(WANTED, before) == OpenRequest(WANTED, must_push=True)
 
 
 def test_close_interrupted_after_mark_continues():
-    before = shown(withdrawn=True)
-    assert step(NOT_WANTED, before) == CloseRequest(before, NOT_WANTED.reason)
+    before = build_remote_request(withdrawn=True)
+    assert find_next_step(NOT_WANTED, before) == CloseRequest(before, NOT_WANTED.reason)
 
 
 def test_close_interrupted_after_mark_is_undone_when_proposal_is_desired():
-    before = shown(withdrawn=True)
-    assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
+    before = build_remote_request(withdrawn=True)
+    assert find_next_step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
 
 
 @pytest.mark.parametrize("wanted", [WANTED, NOT_WANTED])
 def test_request_with_user_commit_is_left_with_one_comment(wanted):
-    edited = shown(intent=None)
-    assert step(wanted, edited) == NoChange(BRANCH, NoChangeReason.EDITED, edited, must_comment=True)
-    told = shown(intent=None, has_commented=True)
-    assert step(wanted, told) == NoChange(BRANCH, NoChangeReason.EDITED, told)
+    edited = build_remote_request(intent=None)
+    assert find_next_step(wanted, edited) == NoChange(BRANCH, NoChangeReason.EDITED, edited, must_comment=True)
+    told = build_remote_request(intent=None, has_commented=True)
+    assert find_next_step(wanted, told) == NoChange(BRANCH, NoChangeReason.EDITED, told)
 
 
 TICKED = f"- [x] <!-- basebump:rebase --> words\n\n{render_mark(BodyMark(TARGETS, REPORT))}"
@@ -110,26 +125,26 @@ TICKED = f"- [x] <!-- basebump:rebase --> words\n\n{render_mark(BodyMark(TARGETS
 
 def test_ticked_checkbox_rebuilds_branch_and_is_cleared():
     for more in ({}, {"intent": None}, {"is_accepted": True, "committed_at": NOW}):
-        before = shown(body=TICKED, **more)
-        assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=True)
+        before = build_remote_request(body=TICKED, **more)
+        assert find_next_step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=True)
     asked = replace(WANTED, user_requests=frozenset({UserRequest.REBASE}))
-    before = shown()
-    assert step(asked, before) == UpdateRequest(before, asked, must_push=True, must_update_text=False)
+    before = build_remote_request()
+    assert find_next_step(asked, before) == UpdateRequest(before, asked, must_push=True, must_update_text=False)
 
 
 def test_labels_and_dashboard_do_not_discard_the_commits_of_users():
     asked = replace(WANTED, user_requests=frozenset({UserRequest.REBASE}))
-    edited = shown(intent=None)
-    assert step(asked, edited) == NoChange(BRANCH, NoChangeReason.EDITED, edited, must_comment=True)
-    labelled = shown(intent=None, user_requests=frozenset({UserRequest.REBASE}))
-    assert step(WANTED, labelled) == NoChange(BRANCH, NoChangeReason.EDITED, labelled, must_comment=True)
+    edited = build_remote_request(intent=None)
+    assert find_next_step(asked, edited) == NoChange(BRANCH, NoChangeReason.EDITED, edited, must_comment=True)
+    labelled = build_remote_request(intent=None, user_requests=frozenset({UserRequest.REBASE}))
+    assert find_next_step(WANTED, labelled) == NoChange(BRANCH, NoChangeReason.EDITED, labelled, must_comment=True)
 
 
 def test_checkbox_in_request_of_other_user_does_not_discard_user_commits():
     """Everyone who can read a repository can open a request for an existing branch, and edit its text."""
-    opened_by_a_stranger = shown(body=TICKED, intent=None, is_own=False)
+    opened_by_a_stranger = build_remote_request(body=TICKED, intent=None, is_own=False)
     left = NoChange(BRANCH, NoChangeReason.EDITED, opened_by_a_stranger, must_comment=True)
-    assert step(WANTED, opened_by_a_stranger) == left
+    assert find_next_step(WANTED, opened_by_a_stranger) == left
 
 
 @pytest.mark.parametrize("has_mark", [True, False])
@@ -137,195 +152,213 @@ def test_checkbox_in_request_of_other_user_does_not_discard_user_commits():
 @pytest.mark.parametrize("known", [True, False])
 def test_automerge_is_disabled_on_a_branch_that_a_user_changed(has_mark, desired, known):
     body = render_mark(BodyMark(TARGETS, REPORT, has_automerge=has_mark))
-    edited = shown(intent=None, body=body, has_automerge=True, has_commented=True)
+    edited = build_remote_request(intent=None, body=body, has_automerge=True, has_commented=True)
     left = NoChange(BRANCH, NoChangeReason.EDITED, edited, attributes=RequestAttributes(automerge=False))
-    assert step(desired, edited, known=known) == left
+    assert find_next_step(desired, edited, known=known) == left
 
 
 def test_automerge_is_disabled_while_waiting_when_branch_digests_are_unknown():
     body = render_mark(BodyMark(TARGETS_BEFORE, REPORT, has_automerge=True))
-    waits = shown(intent="9" * 16, body=body, has_automerge=True, is_accepted=True, committed_at=NOW)
-    assert step(WANTED, waits) == NoChange(BRANCH, NoChangeReason.ACCEPTED, waits)
+    waits = build_remote_request(intent="9" * 16, body=body, has_automerge=True, is_accepted=True, committed_at=NOW)
+    assert find_next_step(WANTED, waits) == NoChange(BRANCH, NoChangeReason.ACCEPTED, waits)
     unknown = replace(waits, is_confirmed=False)
     left = NoChange(BRANCH, NoChangeReason.ACCEPTED, unknown, attributes=RequestAttributes(automerge=False))
-    assert step(WANTED, unknown) == left
+    assert find_next_step(WANTED, unknown) == left
 
 
 def test_accepted_request_is_rebuilt_when_text_names_other_digests_than_branch():
-    accepted = shown(intent="9" * 16, is_accepted=True, committed_at=NOW)
-    assert step(WANTED, accepted).reason is NoChangeReason.ACCEPTED
+    accepted = build_remote_request(intent="9" * 16, is_accepted=True, committed_at=NOW)
+    assert find_next_step(WANTED, accepted).reason is NoChangeReason.ACCEPTED
     misleading = replace(accepted, is_as_marked=False)
-    assert step(WANTED, misleading) == UpdateRequest(misleading, WANTED, must_push=True, must_update_text=False)
+    assert find_next_step(WANTED, misleading) == UpdateRequest(
+        misleading, WANTED, must_push=True, must_update_text=False
+    )
 
 
 def test_ticked_checkbox_does_not_rebuild_unknown_or_undesired_proposal():
-    before = shown(body=TICKED)
-    assert step(WANTED, before, known=False) == NoChange(BRANCH, NoChangeReason.UNKNOWN, before)
-    assert step(NOT_WANTED, before) == CloseRequest(before, NOT_WANTED.reason)
+    before = build_remote_request(body=TICKED)
+    assert find_next_step(WANTED, before, known=False) == NoChange(BRANCH, NoChangeReason.UNKNOWN, before)
+    assert find_next_step(NOT_WANTED, before) == CloseRequest(before, NOT_WANTED.reason)
 
 
 def test_ticked_checkbox_keeps_user_commits_of_undesired_proposal():
-    edited = shown(body=TICKED, intent=None)
-    assert step(NOT_WANTED, edited) == NoChange(BRANCH, NoChangeReason.EDITED, edited, must_comment=True)
+    edited = build_remote_request(body=TICKED, intent=None)
+    assert find_next_step(NOT_WANTED, edited) == NoChange(BRANCH, NoChangeReason.EDITED, edited, must_comment=True)
 
 
 def test_declined_proposal_is_opened_again_on_user_request():
     again = replace(WANTED, user_requests=frozenset({UserRequest.AGAIN}), on_close=OnClose.LINE)
-    assert step(again, shown(RequestState.CLOSED)) == OpenRequest(again, must_push=True)
-    assert step(again, shown(RequestState.CLOSED, targets=TARGETS_BEFORE)) == OpenRequest(again, must_push=True)
+    assert find_next_step(again, build_remote_request(RequestState.CLOSED)) == OpenRequest(again, must_push=True)
+    assert find_next_step(again, build_remote_request(RequestState.CLOSED, targets=TARGETS_BEFORE)) == OpenRequest(
+        again, must_push=True
+    )
 
 
 def test_label_rebuilds_branch_and_updates_text():
-    before = shown(user_requests=frozenset({UserRequest.REBASE}))
-    assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=True)
-    pointless = shown(user_requests=frozenset({UserRequest.AGAIN}))
-    assert step(WANTED, pointless) == UpdateRequest(pointless, WANTED, must_push=False, must_update_text=True)
+    before = build_remote_request(user_requests=frozenset({UserRequest.REBASE}))
+    assert find_next_step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=True)
+    pointless = build_remote_request(user_requests=frozenset({UserRequest.AGAIN}))
+    assert find_next_step(WANTED, pointless) == UpdateRequest(pointless, WANTED, must_push=False, must_update_text=True)
 
 
 def test_only_label_on_newest_request_opens_proposal_again():
-    closed = shown(RequestState.CLOSED)
+    closed = build_remote_request(RequestState.CLOSED)
     labelled = replace(closed, user_requests=frozenset({UserRequest.AGAIN}))
     again = replace(WANTED, user_requests=frozenset({UserRequest.AGAIN}))
-    assert step(WANTED, labelled, closed) == OpenRequest(again, must_push=True)
-    assert step(WANTED, closed, labelled) == NoChange(BRANCH, NoChangeReason.DECLINED, closed)
+    assert find_next_step(WANTED, labelled, closed) == OpenRequest(again, must_push=True)
+    assert find_next_step(WANTED, closed, labelled) == NoChange(BRANCH, NoChangeReason.DECLINED, closed)
 
 
 @pytest.mark.parametrize("wanted", [WANTED, NOT_WANTED])
 def test_request_is_left_when_decisions_are_unknown(wanted):
-    before = shown(intent="9" * 16)
-    assert step(wanted, before, known=False) == NoChange(BRANCH, NoChangeReason.UNKNOWN, before)
+    before = build_remote_request(intent="9" * 16)
+    assert find_next_step(wanted, before, known=False) == NoChange(BRANCH, NoChangeReason.UNKNOWN, before)
 
 
 def test_accepted_proposal_is_not_refreshed_at_once():
-    before = shown(intent="9" * 16, is_accepted=True, committed_at=NOW - timedelta(days=1))
-    assert step(WANTED, before) == NoChange(BRANCH, NoChangeReason.ACCEPTED, before)
+    before = build_remote_request(intent="9" * 16, is_accepted=True, committed_at=NOW - timedelta(days=1))
+    assert find_next_step(WANTED, before) == NoChange(BRANCH, NoChangeReason.ACCEPTED, before)
 
 
 def test_accepted_proposal_is_refreshed_when_interval_has_passed():
-    before = shown(intent="9" * 16, is_accepted=True, committed_at=NOW - WANTED.refresh_every)
-    assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=False)
+    before = build_remote_request(intent="9" * 16, is_accepted=True, committed_at=NOW - WANTED.refresh_every)
+    assert find_next_step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=False)
     patient = replace(WANTED, refresh_every=WANTED.refresh_every + timedelta(minutes=1))
-    assert step(patient, before) == NoChange(BRANCH, NoChangeReason.ACCEPTED, before)
+    assert find_next_step(patient, before) == NoChange(BRANCH, NoChangeReason.ACCEPTED, before)
 
 
 def test_accepted_proposal_is_refreshed_at_once_when_urgent():
-    before, urgent = shown(intent="9" * 16, is_accepted=True, committed_at=NOW), replace(WANTED, is_urgent=True)
-    assert step(urgent, before) == UpdateRequest(before, urgent, must_push=True, must_update_text=False)
+    before, urgent = (
+        build_remote_request(intent="9" * 16, is_accepted=True, committed_at=NOW),
+        replace(WANTED, is_urgent=True),
+    )
+    assert find_next_step(urgent, before) == UpdateRequest(before, urgent, must_push=True, must_update_text=False)
 
 
 def test_merely_aged_digest_waits_for_refresh_interval():
-    before = shown(intent="9" * 16, targets=TARGETS_BEFORE, committed_at=NOW - timedelta(days=6))
+    before = build_remote_request(intent="9" * 16, targets=TARGETS_BEFORE, committed_at=NOW - timedelta(days=6))
     sliding = replace(WANTED, is_only_aged=True)
-    assert step(sliding, before) == NoChange(BRANCH, NoChangeReason.SLIDING, before)
-    assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=True)
+    assert find_next_step(sliding, before) == NoChange(BRANCH, NoChangeReason.SLIDING, before)
+    assert find_next_step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=True)
     due = replace(before, committed_at=NOW - timedelta(days=7))
-    assert step(sliding, due) == UpdateRequest(due, sliding, must_push=True, must_update_text=True)
+    assert find_next_step(sliding, due) == UpdateRequest(due, sliding, must_push=True, must_update_text=True)
     in_conflict = replace(before, has_conflicts=True)
-    assert step(sliding, in_conflict) == UpdateRequest(in_conflict, sliding, must_push=True, must_update_text=True)
+    assert find_next_step(sliding, in_conflict) == UpdateRequest(
+        in_conflict, sliding, must_push=True, must_update_text=True
+    )
 
 
 def test_another_image_in_a_group_is_more_than_sliding():
-    before = shown(intent="9" * 16, targets=("docker.io/library/redis:7@x",), committed_at=NOW)
+    before = build_remote_request(intent="9" * 16, targets=("docker.io/library/redis:7@x",), committed_at=NOW)
     sliding = replace(WANTED, is_only_aged=True)
-    assert step(sliding, before) == UpdateRequest(before, sliding, must_push=True, must_update_text=True)
+    assert find_next_step(sliding, before) == UpdateRequest(before, sliding, must_push=True, must_update_text=True)
 
 
 def test_accepted_proposal_gets_new_evidence():
-    before = shown(report="9" * 15 + "0", is_accepted=True, committed_at=NOW)
-    assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
+    before = build_remote_request(report="9" * 15 + "0", is_accepted=True, committed_at=NOW)
+    assert find_next_step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
 
 
 def test_request_closed_by_user_is_declined():
-    closed = shown(RequestState.CLOSED)
-    assert step(WANTED, closed) == NoChange(BRANCH, NoChangeReason.DECLINED, closed)
+    closed = build_remote_request(RequestState.CLOSED)
+    assert find_next_step(WANTED, closed) == NoChange(BRANCH, NoChangeReason.DECLINED, closed)
 
 
 def test_request_closed_by_user_mutes_tags_until_urgent_when_policy_mutes():
     muting = replace(WANTED, on_close=OnClose.LINE)
-    before = shown(RequestState.CLOSED, targets=TARGETS_BEFORE)
-    assert step(muting, before) == NoChange(BRANCH, NoChangeReason.MUTED, before)
+    before = build_remote_request(RequestState.CLOSED, targets=TARGETS_BEFORE)
+    assert find_next_step(muting, before) == NoChange(BRANCH, NoChangeReason.MUTED, before)
     urgent = replace(muting, is_urgent=True)
-    assert step(urgent, before) == OpenRequest(urgent, must_push=True)
-    withdrawn = shown(RequestState.CLOSED, targets=TARGETS_BEFORE, withdrawn=True)
-    assert step(muting, withdrawn) == OpenRequest(muting, must_push=True, withdrawn_request=withdrawn)
-    other = shown(RequestState.CLOSED, targets=("docker.io/library/redis:7@x",))
-    assert step(muting, other) == OpenRequest(muting, must_push=True)
+    assert find_next_step(urgent, before) == OpenRequest(urgent, must_push=True)
+    withdrawn = build_remote_request(RequestState.CLOSED, targets=TARGETS_BEFORE, withdrawn=True)
+    assert find_next_step(muting, withdrawn) == OpenRequest(muting, must_push=True, withdrawn_request=withdrawn)
+    other = build_remote_request(RequestState.CLOSED, targets=("docker.io/library/redis:7@x",))
+    assert find_next_step(muting, other) == OpenRequest(muting, must_push=True)
 
 
 def test_request_closed_by_branch_deletion_is_opened_again():
-    before = shown(RequestState.CLOSED, is_closed_by_branch_deletion=True)
+    before = build_remote_request(RequestState.CLOSED, is_closed_by_branch_deletion=True)
     for wanted in (WANTED, replace(WANTED, is_onboarding=True), replace(WANTED, on_close=OnClose.LINE)):
-        assert step(wanted, before) == OpenRequest(wanted, must_push=True)
+        assert find_next_step(wanted, before) == OpenRequest(wanted, must_push=True)
 
 
 def test_next_digest_is_proposed_after_decline():
-    assert step(WANTED, shown(RequestState.CLOSED, targets=("x@y",))) == OpenRequest(WANTED, must_push=True)
+    assert find_next_step(WANTED, build_remote_request(RequestState.CLOSED, targets=("x@y",))) == OpenRequest(
+        WANTED, must_push=True
+    )
 
 
 def test_decline_concerns_only_equal_target_sets():
     more = (*TARGETS, f"docker.io/library/redis:7@{digest('redis')}")
-    assert step(WANTED, shown(RequestState.CLOSED, targets=more)) == OpenRequest(WANTED, must_push=True)
+    assert find_next_step(WANTED, build_remote_request(RequestState.CLOSED, targets=more)) == OpenRequest(
+        WANTED, must_push=True
+    )
 
 
 def test_older_decline_still_counts():
-    newest, older = shown(RequestState.CLOSED, targets=("x@y",), number=9), shown(RequestState.CLOSED)
-    assert step(WANTED, newest, older) == NoChange(BRANCH, NoChangeReason.DECLINED, older)
+    newest, older = (
+        build_remote_request(RequestState.CLOSED, targets=("x@y",), number=9),
+        build_remote_request(RequestState.CLOSED),
+    )
+    assert find_next_step(WANTED, newest, older) == NoChange(BRANCH, NoChangeReason.DECLINED, older)
 
 
 def test_request_closed_by_basebump_is_not_declined_and_is_linked():
-    ours = shown(RequestState.CLOSED, withdrawn=True)
-    assert step(WANTED, ours) == OpenRequest(WANTED, must_push=True, withdrawn_request=ours)
+    ours = build_remote_request(RequestState.CLOSED, withdrawn=True)
+    assert find_next_step(WANTED, ours) == OpenRequest(WANTED, must_push=True, withdrawn_request=ours)
 
 
 def test_closed_request_without_mark_is_not_a_decline():
-    assert step(WANTED, shown(RequestState.CLOSED, body="")) == OpenRequest(WANTED, must_push=True)
+    assert find_next_step(WANTED, build_remote_request(RequestState.CLOSED, body="")) == OpenRequest(
+        WANTED, must_push=True
+    )
 
 
 def test_merged_request_is_not_a_decline():
-    assert step(WANTED, shown(RequestState.MERGED)) == OpenRequest(WANTED, must_push=True)
+    assert find_next_step(WANTED, build_remote_request(RequestState.MERGED)) == OpenRequest(WANTED, must_push=True)
 
 
 def test_branch_without_request_is_opened_when_desired():
-    branch = shown(RequestState.BRANCH)
-    assert step(WANTED, branch) == OpenRequest(WANTED, must_push=False, existing_branch=branch)
+    branch = build_remote_request(RequestState.BRANCH)
+    assert find_next_step(WANTED, branch) == OpenRequest(WANTED, must_push=False, existing_branch=branch)
 
 
 @pytest.mark.parametrize("more", [{"intent": "9" * 16}, {"has_conflicts": True}])
 def test_branch_with_other_content_or_conflicts_is_pushed_before_opening(more):
-    branch = shown(RequestState.BRANCH, **more)
-    assert step(WANTED, branch) == OpenRequest(WANTED, must_push=True, existing_branch=branch)
+    branch = build_remote_request(RequestState.BRANCH, **more)
+    assert find_next_step(WANTED, branch) == OpenRequest(WANTED, must_push=True, existing_branch=branch)
 
 
 def test_merged_branch_is_pushed_again_when_desired():
-    merged, branch = shown(RequestState.MERGED), shown(RequestState.BRANCH)
-    assert step(WANTED, merged, branch) == OpenRequest(WANTED, must_push=True, existing_branch=branch)
+    merged, branch = build_remote_request(RequestState.MERGED), build_remote_request(RequestState.BRANCH)
+    assert find_next_step(WANTED, merged, branch) == OpenRequest(WANTED, must_push=True, existing_branch=branch)
 
 
 def test_branch_without_request_is_deleted_when_undesired():
-    branch = shown(RequestState.BRANCH)
-    assert step(NOT_WANTED, branch) == DeleteBranch(branch)
+    branch = build_remote_request(RequestState.BRANCH)
+    assert find_next_step(NOT_WANTED, branch) == DeleteBranch(branch)
 
 
 def test_branch_is_not_deleted_when_decisions_are_unknown():
-    branch = shown(RequestState.BRANCH)
-    assert step(NOT_WANTED, branch, known=False) == NoChange(BRANCH, NoChangeReason.UNKNOWN, branch)
+    branch = build_remote_request(RequestState.BRANCH)
+    assert find_next_step(NOT_WANTED, branch, known=False) == NoChange(BRANCH, NoChangeReason.UNKNOWN, branch)
 
 
 @pytest.mark.parametrize("wanted", [WANTED, NOT_WANTED])
 def test_branch_with_user_commit_is_left(wanted):
-    branch = shown(RequestState.BRANCH, intent=None)
-    assert step(wanted, branch) == NoChange(BRANCH, NoChangeReason.TAKEN, branch)
+    branch = build_remote_request(RequestState.BRANCH, intent=None)
+    assert find_next_step(wanted, branch) == NoChange(BRANCH, NoChangeReason.TAKEN, branch)
 
 
 def test_existing_branch_of_declined_request_is_left():
-    closed, branch = shown(RequestState.CLOSED), shown(RequestState.BRANCH)
-    assert step(WANTED, closed, branch) == NoChange(BRANCH, NoChangeReason.DECLINED, closed)
+    closed, branch = build_remote_request(RequestState.CLOSED), build_remote_request(RequestState.BRANCH)
+    assert find_next_step(WANTED, closed, branch) == NoChange(BRANCH, NoChangeReason.DECLINED, closed)
 
 
 def test_open_request_takes_precedence_over_older_requests():
-    assert step(WANTED, shown(number=9), shown(RequestState.CLOSED)) == NoChange(
-        BRANCH, NoChangeReason.UNCHANGED, shown(number=9)
-    )
+    assert find_next_step(
+        WANTED, build_remote_request(number=9), build_remote_request(RequestState.CLOSED)
+    ) == NoChange(BRANCH, NoChangeReason.UNCHANGED, build_remote_request(number=9))
 
 
 # When the base branch changes
@@ -347,31 +380,36 @@ def test_open_request_takes_precedence_over_older_requests():
 )
 def test_rebase_setting_decides_whether_base_changes_rebuild_branch(rebase, conflicts, behind, strict, rebuilt):
     before, wanted = (
-        shown(has_conflicts=conflicts, is_behind=behind, must_be_current=strict),
+        build_remote_request(has_conflicts=conflicts, is_behind=behind, must_be_current=strict),
         replace(WANTED, rebase=rebase),
     )
     expected = UpdateRequest(before, wanted, must_push=True, must_update_text=False) if rebuilt else None
-    assert step(wanted, before) == (expected or NoChange(BRANCH, NoChangeReason.UNCHANGED, before))
+    assert find_next_step(wanted, before) == (expected or NoChange(BRANCH, NoChangeReason.UNCHANGED, before))
 
 
 @pytest.mark.parametrize("rebase", [Rebase.AUTO, Rebase.ALWAYS])
 def test_accepted_proposal_is_not_rebuilt_only_because_branch_is_behind(rebase):
-    before = shown(is_behind=True, must_be_current=True, is_accepted=True, committed_at=NOW)
-    assert step(replace(WANTED, rebase=rebase), before) == NoChange(BRANCH, NoChangeReason.ACCEPTED, before)
+    before = build_remote_request(is_behind=True, must_be_current=True, is_accepted=True, committed_at=NOW)
+    assert find_next_step(replace(WANTED, rebase=rebase), before) == NoChange(BRANCH, NoChangeReason.ACCEPTED, before)
 
 
 def test_branch_that_needs_rebuild_does_not_wait_for_age():
-    before = shown(intent="9" * 16, targets=TARGETS_BEFORE, committed_at=NOW, is_behind=True, must_be_current=True)
+    before = build_remote_request(
+        intent="9" * 16, targets=TARGETS_BEFORE, committed_at=NOW, is_behind=True, must_be_current=True
+    )
     sliding = replace(WANTED, is_only_aged=True)
-    assert step(sliding, before) == UpdateRequest(before, sliding, must_push=True, must_update_text=True)
+    assert find_next_step(sliding, before) == UpdateRequest(before, sliding, must_push=True, must_update_text=True)
 
 
 def test_never_rebuilding_still_follows_the_tag():
-    before, wanted = shown(intent="9" * 16, has_conflicts=True), replace(WANTED, rebase=Rebase.NEVER)
-    assert step(wanted, before) == UpdateRequest(before, wanted, must_push=True, must_update_text=False)
+    before, wanted = build_remote_request(intent="9" * 16, has_conflicts=True), replace(WANTED, rebase=Rebase.NEVER)
+    assert find_next_step(wanted, before) == UpdateRequest(before, wanted, must_push=True, must_update_text=False)
 
 
 def test_rebase_never_leaves_accepted_proposal_with_conflicts():
-    before, wanted = shown(intent="9" * 16, has_conflicts=True, is_accepted=True, committed_at=NOW), WANTED
+    before, wanted = (
+        build_remote_request(intent="9" * 16, has_conflicts=True, is_accepted=True, committed_at=NOW),
+        WANTED,
+    )
     wanted = replace(WANTED, rebase=Rebase.NEVER)
-    assert step(wanted, before) == NoChange(BRANCH, NoChangeReason.ACCEPTED, before)
+    assert find_next_step(wanted, before) == NoChange(BRANCH, NoChangeReason.ACCEPTED, before)

@@ -4,7 +4,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from support.core.lifecycle_scene import BRANCH, INTENT, NOW, REPORT, TARGETS, WANTED, shown, step
+from support.core.lifecycle_scene import (
+    BRANCH,
+    INTENT,
+    NOW,
+    REPORT,
+    TARGETS,
+    WANTED,
+    build_remote_request,
+    find_next_step,
+)
 
 from bot.core.proposal.marks import BodyMark, render_mark
 from bot.model.due_date import DueClass, DueDate
@@ -15,38 +24,41 @@ LABELLED = replace(WANTED, attributes=RequestAttributes(labels=("docker",), revi
 
 
 def test_attributes_not_set_by_killed_run_are_set_by_next_run():
-    before = shown(ever_set=RequestAttributes(labels=("docker",)), opened_at=NOW - timedelta(days=1))
+    before = build_remote_request(ever_set=RequestAttributes(labels=("docker",)), opened_at=NOW - timedelta(days=1))
     missing = RequestAttributes(reviewers=("ada",), milestone="Next")
-    assert step(LABELLED, before) == UpdateRequest(
+    assert find_next_step(LABELLED, before) == UpdateRequest(
         before, LABELLED, must_push=False, must_update_text=False, attributes=missing
     )
 
 
 def test_attributes_set_earlier_are_not_set_again():
-    before = shown(ever_set=LABELLED.attributes, opened_at=NOW)
-    assert step(LABELLED, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
+    before = build_remote_request(ever_set=LABELLED.attributes, opened_at=NOW)
+    assert find_next_step(LABELLED, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
 
 
 def test_refused_attributes_are_retried_for_two_days_and_at_each_refresh():
-    before = shown(ever_set=RequestAttributes(), opened_at=NOW - timedelta(days=2))
-    assert step(LABELLED, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
+    before = build_remote_request(ever_set=RequestAttributes(), opened_at=NOW - timedelta(days=2))
+    assert find_next_step(LABELLED, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
     moved = replace(before, intent="9" * 16)
-    assert step(LABELLED, moved) == UpdateRequest(
+    assert find_next_step(LABELLED, moved) == UpdateRequest(
         moved, LABELLED, must_push=True, must_update_text=False, attributes=LABELLED.attributes
     )
 
 
 def test_missing_attributes_are_retried_for_two_days_after_refresh_commit():
-    before = shown(
+    before = build_remote_request(
         ever_set=RequestAttributes(), opened_at=NOW - timedelta(days=9), committed_at=NOW - timedelta(days=1)
     )
-    assert step(LABELLED, before).attributes == LABELLED.attributes
-    assert step(LABELLED, replace(before, committed_at=NOW - timedelta(days=2))).reason is NoChangeReason.UNCHANGED
+    assert find_next_step(LABELLED, before).attributes == LABELLED.attributes
+    assert (
+        find_next_step(LABELLED, replace(before, committed_at=NOW - timedelta(days=2))).reason
+        is NoChangeReason.UNCHANGED
+    )
 
 
 def test_attributes_are_not_set_again_when_history_is_unknown():
-    before = shown(ever_set=None, opened_at=NOW)
-    assert step(LABELLED, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
+    before = build_remote_request(ever_set=None, opened_at=NOW)
+    assert find_next_step(LABELLED, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
 
 
 # The label of overdue requests
@@ -59,19 +71,19 @@ def overdue(days: float, labels=()):
 
 
 def test_overdue_label_is_retried_for_two_days_without_other_changes():
-    before = shown(ever_set=RequestAttributes(labels=("docker",)), opened_at=NOW - timedelta(days=9))
+    before = build_remote_request(ever_set=RequestAttributes(labels=("docker",)), opened_at=NOW - timedelta(days=9))
     wanted = overdue(1, ("never-set",))
-    assert step(wanted, before).attributes == RequestAttributes(labels=(OVERDUE_LABEL,))
-    assert step(overdue(2), before).reason is NoChangeReason.UNCHANGED
+    assert find_next_step(wanted, before).attributes == RequestAttributes(labels=(OVERDUE_LABEL,))
+    assert find_next_step(overdue(2), before).reason is NoChangeReason.UNCHANGED
     removed = replace(before, ever_set=RequestAttributes(labels=(OVERDUE_LABEL,)))
-    assert step(overdue(1), removed).reason is NoChangeReason.UNCHANGED
+    assert find_next_step(overdue(1), removed).reason is NoChangeReason.UNCHANGED
 
 
 def test_waiting_request_gets_overdue_label():
-    before = shown(
+    before = build_remote_request(
         intent="9" * 16, is_accepted=True, committed_at=NOW, opened_at=NOW - timedelta(days=9), ever_set=NO_ATTRIBUTES
     )
-    waiting = step(overdue(1), before)
+    waiting = find_next_step(overdue(1), before)
     assert (waiting.reason, waiting.attributes.labels) == (NoChangeReason.ACCEPTED, (OVERDUE_LABEL,))
 
 
@@ -83,57 +95,63 @@ MERGING = replace(WANTED, attributes=RequestAttributes(automerge=True))
 
 
 def test_automerge_is_enabled_once():
-    before = shown(body=ARMED_BODY, ever_set=RequestAttributes(), opened_at=NOW)
-    assert step(MERGING, before).attributes == RequestAttributes(automerge=True)
-    disarmed_by_a_person = shown(body=ARMED_BODY, ever_set=RequestAttributes(automerge=True), opened_at=NOW)
-    assert step(MERGING, disarmed_by_a_person) == NoChange(BRANCH, NoChangeReason.UNCHANGED, disarmed_by_a_person)
+    before = build_remote_request(body=ARMED_BODY, ever_set=RequestAttributes(), opened_at=NOW)
+    assert find_next_step(MERGING, before).attributes == RequestAttributes(automerge=True)
+    disarmed_by_a_person = build_remote_request(
+        body=ARMED_BODY, ever_set=RequestAttributes(automerge=True), opened_at=NOW
+    )
+    assert find_next_step(MERGING, disarmed_by_a_person) == NoChange(
+        BRANCH, NoChangeReason.UNCHANGED, disarmed_by_a_person
+    )
 
 
 def test_automerge_is_enabled_with_new_text_when_conditions_are_met_later():
-    before = shown(ever_set=RequestAttributes(), opened_at=NOW - timedelta(days=9))
-    assert step(MERGING, before) == UpdateRequest(
+    before = build_remote_request(ever_set=RequestAttributes(), opened_at=NOW - timedelta(days=9))
+    assert find_next_step(MERGING, before) == UpdateRequest(
         before, MERGING, must_push=False, must_update_text=True, attributes=RequestAttributes(automerge=True)
     )
 
 
 def test_automerge_enabled_by_basebump_is_not_an_acceptance():
-    before = shown(
+    before = build_remote_request(
         body=ARMED_BODY,
         intent="9" * 16,
         has_automerge=True,
         ever_set=RequestAttributes(automerge=True),
         committed_at=NOW,
     )
-    assert step(MERGING, before) == UpdateRequest(before, MERGING, must_push=True, must_update_text=False)
+    assert find_next_step(MERGING, before) == UpdateRequest(before, MERGING, must_push=True, must_update_text=False)
 
 
 @pytest.mark.parametrize("intent", [INTENT, "9" * 16])
 def test_automerge_is_disabled_when_conditions_fail(intent):
-    before = shown(
+    before = build_remote_request(
         body=ARMED_BODY, intent=intent, has_automerge=True, ever_set=RequestAttributes(automerge=True), committed_at=NOW
     )
     expected = UpdateRequest(
         before, WANTED, must_push=intent != INTENT, must_update_text=True, attributes=RequestAttributes(automerge=False)
     )
-    assert step(WANTED, before) == expected
+    assert find_next_step(WANTED, before) == expected
 
 
 def test_automerge_stays_enabled_in_run_with_less_evidence():
     known = f"{REPORT[:-1]}0"
     body = f"text\n\n{render_mark(BodyMark(TARGETS, known, has_automerge=True))}"
-    before = shown(
+    before = build_remote_request(
         body=body, has_automerge=True, ever_set=RequestAttributes(automerge=True), opened_at=NOW, committed_at=NOW
     )
     unscanned = replace(WANTED, report_fingerprint=f"{REPORT[:-1]}1", is_merge_unknown=True)
-    assert step(unscanned, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
+    assert find_next_step(unscanned, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
     for other in (
         replace(unscanned, report_fingerprint=known),
         replace(unscanned, is_merge_unknown=False),
         replace(unscanned, intent="9" * 16),
     ):
-        assert step(other, before).attributes.automerge is False, other
+        assert find_next_step(other, before).attributes.automerge is False, other
 
 
 def test_automerge_enabled_by_user_with_same_account_is_an_acceptance():
-    before = shown(intent="9" * 16, has_automerge=True, ever_set=RequestAttributes(automerge=True), committed_at=NOW)
-    assert step(WANTED, before) == NoChange(BRANCH, NoChangeReason.ACCEPTED, before)
+    before = build_remote_request(
+        intent="9" * 16, has_automerge=True, ever_set=RequestAttributes(automerge=True), committed_at=NOW
+    )
+    assert find_next_step(WANTED, before) == NoChange(BRANCH, NoChangeReason.ACCEPTED, before)

@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
-from support.core.bodies import CRITICAL, LOW, MOVE, PIN, evidence
+from support.core.bodies import CRITICAL, LOW, MOVE, PIN, build_evidence
 from support.values import SCANNER, digest, scan, update
 
 from bot.core.proposal import view
@@ -41,7 +41,9 @@ def _leaves(hint):
 
 
 def test_text_is_outdated_when_suppressed_findings_change():
-    before, after = (compute_fingerprint((MOVE,), evidence(scan(LOW), scan(set_aside=aside))) for aside in ([], [LOW]))
+    before, after = (
+        compute_fingerprint((MOVE,), build_evidence(scan(LOW), scan(set_aside=aside))) for aside in ([], [LOW])
+    )
     assert is_outdated(before, after)
 
 
@@ -49,7 +51,7 @@ def test_text_is_outdated_when_suppressed_findings_change():
 
 
 def _fingerprint(updates=(MOVE,), known=None):
-    known = known or evidence(None, None, *updates)
+    known = known or build_evidence(None, None, *updates)
     return compute_fingerprint(updates, known)
 
 
@@ -59,11 +61,11 @@ def test_dates_and_versions_do_not_make_a_report_another():
         replace(each, scanner=later, created=datetime(2026, 1, 1, tzinfo=UTC))
         for each in (scan(CRITICAL, LOW), scan(LOW))
     )
-    assert _fingerprint(known=evidence(old, new)) == _fingerprint()
+    assert _fingerprint(known=build_evidence(old, new)) == _fingerprint()
 
 
 def test_other_finding_changes_only_evidence_part_of_fingerprint():
-    other = _fingerprint(known=evidence(scan(CRITICAL), scan()))
+    other = _fingerprint(known=build_evidence(scan(CRITICAL), scan()))
     assert other[:PROPOSED_DIGITS] == _fingerprint()[:PROPOSED_DIGITS]
     assert other[PROPOSED_DIGITS:] != _fingerprint()[PROPOSED_DIGITS:]
 
@@ -75,13 +77,13 @@ def test_other_reference_changes_proposal_part_of_fingerprint():
 def test_fingerprint_ignores_titles_and_line_numbers():
     moved = update(f"python:3.12-slim@{digest('old')}", "new", line_number=9)
     retold = [replace(each, title="told anew") for each in (CRITICAL, LOW)]
-    assert _fingerprint((moved,), evidence(scan(*retold), scan(retold[1]))) == _fingerprint()
+    assert _fingerprint((moved,), build_evidence(scan(*retold), scan(retold[1]))) == _fingerprint()
 
 
 def test_fingerprint_counts_unknown_evidence():
     assert _fingerprint()[-1] == "0"
-    assert _fingerprint(known=evidence(NotScanned(UnscannedReason.IMAGE_GONE)))[-1] == "1"
-    assert _fingerprint(known=evidence(*[NotScanned(UnscannedReason.TIMED_OUT)] * 2))[-1] == "2"
+    assert _fingerprint(known=build_evidence(NotScanned(UnscannedReason.IMAGE_GONE)))[-1] == "1"
+    assert _fingerprint(known=build_evidence(*[NotScanned(UnscannedReason.TIMED_OUT)] * 2))[-1] == "2"
 
 
 @pytest.mark.parametrize(
@@ -123,5 +125,5 @@ def test_intent_depends_only_on_reference_and_value():
 
 
 def test_view_has_version_of_template_module():
-    assert build_proposal_view((MOVE,), evidence(), 1).version == proposal.VERSION == 1
-    assert isinstance(build_proposal_view((MOVE,), evidence(), 1), ProposalView)
+    assert build_proposal_view((MOVE,), build_evidence(), 1).version == proposal.VERSION == 1
+    assert isinstance(build_proposal_view((MOVE,), build_evidence(), 1), ProposalView)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.core.bodies import CRITICAL, MOVE, evidence
+from support.core.bodies import CRITICAL, MOVE, build_evidence
 from support.core.report_scenes import build_report_scenes
 from support.runs.worlds import APPENDIX_TEMPLATE, SUMMARY_TEMPLATE
 from support.values import digest, finding, scan, update
@@ -126,7 +126,7 @@ def test_short_body_fits_limit_for_very_many_findings():
 
 def test_short_body_names_worst_fixes_and_appendix_names_all_fixes():
     fixed = [CRITICAL, *(finding(f"CVE-1900-1{number:03}", Severity.LOW) for number in range(30))]
-    known = evidence(scan(*fixed), scan())
+    known = build_evidence(scan(*fixed), scan())
     text, evidence_text = summary((MOVE,), known), appendix((MOVE,), known)
     assert CRITICAL.id in text
     assert fixed[-1].id not in text

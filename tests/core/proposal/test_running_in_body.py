@@ -6,14 +6,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from support.core.bodies import MOVE, PIN, body, evidence
+from support.core.bodies import MOVE, PIN, build_evidence, render_proposal_body
 
 from bot.core.proposal.fingerprint import compute_fingerprint
 from bot.model.workload import RunningPlace, RunningUse
 
 
 def running_in(*uses):
-    return {move: replace(found, running=uses) for move, found in evidence().items()}
+    return {move: replace(found, running=uses) for move, found in build_evidence().items()}
 
 
 PAYMENTS, SHOP = RunningPlace("prod", "payments", 12), RunningPlace("prod", "shop", 1)
@@ -37,22 +37,22 @@ PAYMENTS, SHOP = RunningPlace("prod", "payments", 12), RunningPlace("prod", "sho
     ],
 )
 def test_body_states_namespaces_and_pods_of_image(uses, text):
-    assert f"\n| Runs in | {text} |\n" in body(known=running_in(*uses))
-    several = {**running_in(*uses), **evidence(None, None, PIN)}
-    assert " Runs in " in body((MOVE, PIN), several)
+    assert f"\n| Runs in | {text} |\n" in render_proposal_body(known=running_in(*uses))
+    several = {**running_in(*uses), **build_evidence(None, None, PIN)}
+    assert " Runs in " in render_proposal_body((MOVE, PIN), several)
 
 
 def test_body_has_no_row_when_image_does_not_run_or_use_is_unknown():
     for uses in ((), None):
-        known = {move: replace(found, running=uses) for move, found in evidence().items()}
-        assert "Runs in" not in body(known=known)
+        known = {move: replace(found, running=uses) for move, found in build_evidence().items()}
+        assert "Runs in" not in render_proposal_body(known=known)
 
 
 def test_fingerprint_ignores_pods():
     fingerprints = {
         compute_fingerprint((MOVE,), known)
         for known in (
-            evidence(),
+            build_evidence(),
             running_in(),
             running_in(RunningUse(None, (PAYMENTS,))),
             running_in(RunningUse(None, (replace(PAYMENTS, pods=13), SHOP))),

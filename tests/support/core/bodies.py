@@ -17,13 +17,13 @@ PIN = update("python:3.12-slim", "new", path="deploy/web.yaml", role=Role.THIRD_
 CRITICAL, LOW = finding("CVE-1900-0001", Severity.CRITICAL), finding("CVE-1900-0002", Severity.LOW)
 
 
-def evidence(old=None, new=None, *updates):
+def build_evidence(old=None, new=None, *updates):
     old = old if old is not None else scan(CRITICAL, LOW)
     new = new if new is not None else scan(LOW)
     moves = [get_first_transition(each) for each in updates or (MOVE,)]
     return {move: compare_scans(old if move.old else None, new) for move in moves}
 
 
-def body(updates=(MOVE,), known=None, limit=60_000):
-    known = known or evidence(None, None, *updates)
+def render_proposal_body(updates=(MOVE,), known=None, limit=60_000):
+    known = known or build_evidence(None, None, *updates)
     return render_body(BODY_TEMPLATE, lambda rows: build_proposal_view(updates, known, rows), limit)

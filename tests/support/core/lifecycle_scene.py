@@ -17,7 +17,9 @@ WANTED = Proposal(BRANCH, "Update python", "body", "message", (), (), TARGETS, I
 NOT_WANTED = NoProposal("The base branch already has it.")
 
 
-def shown(state=RequestState.OPEN, *, targets=TARGETS, report=REPORT, withdrawn=False, **more) -> RemoteRequest:
+def build_remote_request(
+    state=RequestState.OPEN, *, targets=TARGETS, report=REPORT, withdrawn=False, **more
+) -> RemoteRequest:
     body = (
         ""
         if state is RequestState.BRANCH
@@ -27,5 +29,5 @@ def shown(state=RequestState.OPEN, *, targets=TARGETS, report=REPORT, withdrawn=
     return RemoteRequest(BRANCH, state, **values)
 
 
-def step(wanted=WANTED, *seen, known=True):
+def find_next_step(wanted=WANTED, *seen, known=True):
     return next_step(wanted, seen, is_fully_resolved=known, now=NOW)

@@ -9,16 +9,16 @@ from support.parts import ROOT
 FOLDER = ROOT / "tests" / "core" / "choice" / "tags"
 
 
-def rows(file: str) -> list[list[str]]:
+def read_rows(file: str) -> list[list[str]]:
     """Return the words of every line that is neither empty nor a comment."""
     lines = (FOLDER / file).read_text(encoding="utf-8").splitlines()
     return [line.split() for line in lines if line and not line.startswith("#")]
 
 
-def _lists() -> dict[str, list[str]]:
+def _read_tag_lists() -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     repository = ""
-    for words in rows("lists.txt"):
+    for words in read_rows("lists.txt"):
         if words[0].startswith("["):
             repository = words[0].strip("[]")
             continue
@@ -28,4 +28,4 @@ def _lists() -> dict[str, list[str]]:
     return dict(found)
 
 
-LISTS = _lists()
+LISTS = _read_tag_lists()

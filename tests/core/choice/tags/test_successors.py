@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.core.tag_lists import LISTS, rows
+from support.core.tag_lists import LISTS, read_rows
 
 from bot.core.choice.tags import families, find_newest_patch, find_successor, find_tag_ending, is_same_family, patches
 from bot.model.modes import UpdateMode
@@ -13,13 +13,13 @@ def move(repository: str, tag: str, mode: UpdateMode, *, variants: bool = False)
     return find_successor(tag, LISTS[repository], mode, allow_os_variants=variants) or "."
 
 
-@pytest.mark.parametrize(("repository", "tag", "patch", "minor", "major"), rows("moves.txt"))
+@pytest.mark.parametrize(("repository", "tag", "patch", "minor", "major"), read_rows("moves.txt"))
 def test_successor_stays_in_family_and_update_mode(repository, tag, patch, minor, major):
     modes = (UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR)
     assert [move(repository, tag, mode) for mode in modes] == [patch, minor, major]
 
 
-@pytest.mark.parametrize(("repository", "tag", "patch", "major"), rows("variants.txt"))
+@pytest.mark.parametrize(("repository", "tag", "patch", "major"), read_rows("variants.txt"))
 def test_successor_has_newer_system_when_policy_allows_variants(repository, tag, patch, major):
     modes = (UpdateMode.PATCH, UpdateMode.MAJOR)
     assert [move(repository, tag, mode, variants=True) for mode in modes] == [patch, major]

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import pytest
-from support.core.tag_lists import LISTS, rows
+from support.core.tag_lists import LISTS, read_rows
 
 from bot.core.choice.tags import TagEnding, can_be_superseded, find_tag_ending
 from bot.model.vocabulary import Reason
 
 
-@pytest.mark.parametrize(("repository", "tag", "end", "goes_on"), rows("ended.txt"))
+@pytest.mark.parametrize(("repository", "tag", "end", "goes_on"), read_rows("ended.txt"))
 def test_superseded_tag_is_detected_with_successor(repository, tag, end, goes_on):
     assert find_tag_ending(tag, LISTS[repository]) == TagEnding(Reason(end), goes_on)
 
 
 @pytest.mark.parametrize(
     ("repository", "tag"),
-    [(words[0], tag) for words in rows("going_on.txt") for tag in words[1:]],
+    [(words[0], tag) for words in read_rows("going_on.txt") for tag in words[1:]],
 )
 def test_tag_that_may_still_move_is_not_superseded(repository, tag):
     assert find_tag_ending(tag, LISTS[repository]) is None
@@ -49,7 +49,7 @@ def test_tag_is_not_superseded_when_repository_has_no_other_versions(offered):
     assert find_tag_ending("3.12.1", offered) is None
 
 
-@pytest.mark.parametrize("words", rows("ended.txt"), ids=lambda words: words[1])
+@pytest.mark.parametrize("words", read_rows("ended.txt"), ids=lambda words: words[1])
 def test_superseded_tags_could_be_superseded(words):
     assert can_be_superseded(words[1])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.charts import ROOT, SLOT, TAG, template, value, verdict
+from support.charts import ROOT, SLOT, TAG, build_chart_reference, build_template, find_verdict
 
 from bot.core.references.relate import template_uses
 from bot.model.chart_facts import ChartValue, ReferenceEnd, TemplateInclusion, ValueUse
@@ -15,7 +15,7 @@ OTHER_NAME = ("Values", "cart", "name")
 
 
 def named_value(key="image", **more):
-    return value(f"{key}.tag", name_values=(f"{key}.repository",), **more)
+    return build_chart_reference(f"{key}.tag", name_values=(f"{key}.repository",), **more)
 
 
 def end(*sources, end=TAG):
@@ -24,53 +24,53 @@ def end(*sources, end=TAG):
 
 def test_name_of_other_image_makes_tag_a_label():
     own, other = end(REPOSITORY), end(REPOSITORY, OTHER_NAME)
-    assert verdict(template((own, IMAGE)), place=named_value()) == "open"
-    assert verdict(template((other, IMAGE)), place=named_value()) == "tag-is-label"
-    assert verdict(template((own, IMAGE), (other, IMAGE)), place=named_value()) == "tag-is-label"
-    assert verdict(template((other, OTHER), (own, IMAGE)), place=named_value()) == "tag-is-label"
+    assert find_verdict(build_template((own, IMAGE)), place=named_value()) == "open"
+    assert find_verdict(build_template((other, IMAGE)), place=named_value()) == "tag-is-label"
+    assert find_verdict(build_template((own, IMAGE), (other, IMAGE)), place=named_value()) == "tag-is-label"
+    assert find_verdict(build_template((other, OTHER), (own, IMAGE)), place=named_value()) == "tag-is-label"
 
 
 def test_name_of_other_image_makes_digest_value_a_label():
-    place = value("image.digest", digest_slot=SLOT, name_values=("image.repository",))
+    place = build_chart_reference("image.digest", digest_slot=SLOT, name_values=("image.repository",))
     digest = ("Values", "image", "digest")
-    assert verdict(template((end(REPOSITORY, end=digest), IMAGE)), place=place) == "unknown"
-    assert verdict(template((end(OTHER_NAME, end=digest), IMAGE)), place=place) == "tag-is-label"
+    assert find_verdict(build_template((end(REPOSITORY, end=digest), IMAGE)), place=place) == "unknown"
+    assert find_verdict(build_template((end(OTHER_NAME, end=digest), IMAGE)), place=place) == "tag-is-label"
 
 
 def test_name_parts_around_and_inside_inclusion_are_combined():
-    defined = template((end(OTHER_NAME), END), name="ending")
+    defined = build_template((end(OTHER_NAME), END), name="ending")
     ending = TemplateInclusion("ending", ROOT)
-    assert verdict(defined, template((end(end=ending), IMAGE)), place=named_value()) == "tag-is-label"
-    top = template((end(REPOSITORY, end=ending), IMAGE))
-    assert verdict(defined, top, place=named_value()) == "tag-is-label"
-    assert verdict(template((TAG, END), name="ending"), top, place=named_value()) == "open"
+    assert find_verdict(defined, build_template((end(end=ending), IMAGE)), place=named_value()) == "tag-is-label"
+    top = build_template((end(REPOSITORY, end=ending), IMAGE))
+    assert find_verdict(defined, top, place=named_value()) == "tag-is-label"
+    assert find_verdict(build_template((TAG, END), name="ending"), top, place=named_value()) == "open"
 
 
 def test_included_name_belongs_to_given_image():
-    defined = template((ReferenceEnd(("repository",)), END), (("registry",), OTHER), name="name")
+    defined = build_template((ReferenceEnd(("repository",)), END), (("registry",), OTHER), name="name")
     for key, expected in (("image", "open"), ("cart", "tag-is-label")):
         included = TemplateInclusion("name", frozenset({("Values", key)}))
-        assert verdict(defined, template((end(included), IMAGE)), place=named_value()) == expected
+        assert find_verdict(defined, build_template((end(included), IMAGE)), place=named_value()) == expected
 
 
 def test_recursive_included_name_is_unknown():
     circle = TemplateInclusion("circle", ROOT)
-    defined = template((circle, END), name="circle")
-    assert verdict(defined, template((end(circle), IMAGE)), place=named_value()) == "tag-is-label"
+    defined = build_template((circle, END), name="circle")
+    assert find_verdict(defined, build_template((end(circle), IMAGE)), place=named_value()) == "tag-is-label"
 
 
 def test_included_name_is_unknown_beyond_the_limit(monkeypatch):
     monkeypatch.setattr(template_uses, "MAX_NAME_DEPTH", 3)
-    chain = [template((TemplateInclusion(f"n{number + 1}", ROOT), END), name=f"n{number}") for number in range(5)]
-    last = template((REPOSITORY, END), name="n5")
+    chain = [build_template((TemplateInclusion(f"n{number + 1}", ROOT), END), name=f"n{number}") for number in range(5)]
+    last = build_template((REPOSITORY, END), name="n5")
     for number, expected in ((3, "open"), (2, "tag-is-label")):
-        top = template((end(TemplateInclusion(f"n{number}", ROOT)), IMAGE))
-        assert verdict(*chain, last, top, place=named_value()) == expected
+        top = build_template((end(TemplateInclusion(f"n{number}", ROOT)), IMAGE))
+        assert find_verdict(*chain, last, top, place=named_value()) == expected
 
 
 def test_name_values_of_inner_chart_are_under_chart_name():
-    inside = template((end(REPOSITORY), IMAGE), path="web/charts/db/templates/db.yaml")
-    assert verdict(inside, template(), place=named_value("db.image")) == "open"
+    inside = build_template((end(REPOSITORY), IMAGE), path="web/charts/db/templates/db.yaml")
+    assert find_verdict(inside, build_template(), place=named_value("db.image")) == "open"
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,6 @@ def test_name_values_of_inner_chart_are_under_chart_name():
     [({}, "tag-is-label"), ({"values": ""}, "open"), ({"values": "", "values-prod": "mirror/"}, "tag-is-label")],
 )
 def test_empty_value_before_name_is_ignored(texts, expected):
-    named = template((end(("Values", "prefix"), REPOSITORY), IMAGE))
+    named = build_template((end(("Values", "prefix"), REPOSITORY), IMAGE))
     values = [ChartValue(FilePath(f"web/{file}.yaml"), 1, "0/prefix", text) for file, text in texts.items()]
-    assert verdict(named, *values, place=named_value()) == expected
+    assert find_verdict(named, *values, place=named_value()) == expected
