@@ -17,10 +17,10 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
         BranchSummary,
         ImageSummary,
         ListedEntries,
-        ListedRequest,
         ListSection,
         RequestFigures,
         RequestFilter,
+        RequestSummary,
     )
     from bot.model.inventory import BranchKey
     from bot.model.report import RepositoryReport
@@ -48,7 +48,7 @@ class FleetReader(Protocol):
 
     def list_requests(
         self, request_filter: RequestFilter, now: datetime, section: ListSection
-    ) -> ListedEntries[ListedRequest]:
+    ) -> ListedEntries[RequestSummary]:
         """Return requests of basebump. Open requests with the earliest due dates come first, and last ended ones."""
 
     def count_requests(self, now: datetime, since: datetime) -> RequestFigures:

@@ -88,7 +88,7 @@ class RequestFilter(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ListedRequest:
+class RequestSummary:
     """A request of basebump in a base branch."""
 
     key: BranchKey

@@ -12,7 +12,7 @@ from bot.model.build_link import LinkEvidence
 from bot.model.ci import FailedCheck
 from bot.model.image_name import Digest
 from bot.model.inventory import BranchKey
-from bot.model.usage import UpdateRequest
+from bot.model.usage import RequestLink
 
 if TYPE_CHECKING:  # only annotations need this import, so it does not slow down the start
     from bot.model.workload import RunningImage
@@ -248,7 +248,7 @@ class UpdateProgress:
     is_latest: bool = True
     """False if a later update of the same image reference is proposed, or is to be proposed. The digest is then in the
     file, and it can still be of interest whether it runs."""
-    request: UpdateRequest | None = None
+    request: RequestLink | None = None
     """The request that proposes or proposed the update."""
     due_at: datetime | None = None
     """The time by which the update is to reach the stage that the policy names; None if it has no due date."""

@@ -11,7 +11,7 @@ from bot.model.inventory import BranchKey
 
 
 @dataclass(frozen=True, slots=True)
-class UpdateRequest:
+class RequestLink:
     """A pull or merge request of basebump, as an answer to the question which request updates an image."""
 
     number: int
@@ -45,7 +45,7 @@ class ImageUsage:
     seen_at: datetime
     """The time of the last run that listed the base branch. If this is long ago, the repository may have been renamed,
     archived or removed."""
-    requests: tuple[UpdateRequest, ...] = ()
+    requests: tuple[RequestLink, ...] = ()
     """The open requests that update this image in this base branch."""
 
     @property

@@ -25,7 +25,7 @@ from bot.model.image_name import Digest, TagRef, parse_sha256
 from bot.model.vocabulary import Reason
 from bot.net import Response, sanitize_text
 from bot.registries.auth import RegistryAuthenticator, RegistryRequest
-from bot.registries.endpoints import EndpointDirectory, RegistryEndpoint, normalize_host
+from bot.registries.endpoints import EndpointDirectory, RegistryEndpoint, normalise_host
 from bot.registries.manifest import OCI_INDEX, parse_media_type
 from bot.registries.response_errors import METADATA_READ, make_refusal_error
 
@@ -161,7 +161,7 @@ class AcrFacts:
 
     def _is_direct_azure_registry(self, host: str, endpoint: RegistryEndpoint) -> bool:
         """Return True if `host` is a configured Azure registry, and `endpoint` is not a mirror of it."""
-        own_host = normalize_host(host)
+        own_host = normalise_host(host)
         is_listed = self._endpoints.get_entry(own_host) is not None
         return is_listed and endpoint.credential_host == own_host and self._endpoints.is_azure_registry(own_host)
 

@@ -74,11 +74,11 @@ class EndpointDirectory:
 
     def __init__(self, entries: Iterable[RegistryEntry] = ()) -> None:
         all_entries = tuple(entries)
-        self._entries = {normalize_host(entry.host): entry for entry in all_entries if not entry.path}
+        self._entries = {normalise_host(entry.host): entry for entry in all_entries if not entry.path}
         for entry in all_entries:
-            self._entries.setdefault(normalize_host(entry.host), RegistryEntry(entry.host))
+            self._entries.setdefault(normalise_host(entry.host), RegistryEntry(entry.host))
         self._caches = tuple(
-            PullThroughCache(normalize_host(entry.host), entry.path, entry.upstream)
+            PullThroughCache(normalise_host(entry.host), entry.path, entry.upstream)
             for entry in all_entries
             if entry.upstream
         )
@@ -102,7 +102,7 @@ class EndpointDirectory:
 
     def find_endpoint(self, registry: str) -> RegistryEndpoint | None:
         """Return the endpoint of the host `registry`, or None if this host must not be contacted."""
-        entry = self._entries.get(normalize_host(registry))
+        entry = self._entries.get(normalise_host(registry))
         if entry is not None:
             return self._build_listed_endpoint(registry, entry)
         return RegistryEndpoint(registry, registry, _get_api_host(registry)) if registry in PUBLIC_HOSTS else None
@@ -112,11 +112,11 @@ class EndpointDirectory:
 
         Such a host may be contacted even if `registries:` has no entry for it.
         """
-        trust = self.list_trusted_hosts().get(_get_api_host(normalize_host(host)), HostTrust())
+        trust = self.list_trusted_hosts().get(_get_api_host(normalise_host(host)), HostTrust())
         unlisted_endpoint = RegistryEndpoint(
             host,
-            normalize_host(host),
-            _get_api_host(normalize_host(host)),
+            normalise_host(host),
+            _get_api_host(normalise_host(host)),
             is_insecure=trust.is_insecure,
             ca=trust.ca,
         )
@@ -124,10 +124,10 @@ class EndpointDirectory:
 
     def _build_listed_endpoint(self, registry: str, entry: RegistryEntry) -> RegistryEndpoint:
         if entry.mirror is None:
-            host, prefix = normalize_host(registry), ""
+            host, prefix = normalise_host(registry), ""
         else:
             mirror_host, _, path = entry.mirror.partition("/")
-            host, prefix = normalize_host(mirror_host), f"{path.strip('/')}/" if path.strip("/") else ""
+            host, prefix = normalise_host(mirror_host), f"{path.strip('/')}/" if path.strip("/") else ""
         host_entry = self._entries.get(host, entry)
         return RegistryEndpoint(
             registry=registry,
@@ -153,7 +153,7 @@ class EndpointDirectory:
         return trust_by_host
 
 
-def normalize_host(host: str) -> str:
+def normalise_host(host: str) -> str:
     """Return a host in lower case. All aliases of Docker Hub become `docker.io`."""
     lowered = host.lower()
     return DOCKER_HUB if lowered in HUB_ALIASES else lowered

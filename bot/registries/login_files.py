@@ -18,7 +18,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from bot.registries.credentials import Credential, IdentityToken, PasswordLogin
-from bot.registries.endpoints import normalize_host
+from bot.registries.endpoints import normalise_host
 
 MAX_LOGINS_SIZE = 1024 * 1024
 """Bytes. A file for a hundred registries has about twenty thousand."""
@@ -138,7 +138,7 @@ def _parse_key(text: str) -> LoginKey:
     """Parse a key of the form `[http[s]://]host[:port][/v1|/v2][/path]`."""
     host, _, path = _SCHEME.sub("", text, count=1).partition("/")
     return LoginKey(
-        normalize_host(host),
+        normalise_host(host),
         _API_VERSION.sub("", path, count=1).strip("/") if _API_VERSION.match(path) else path.strip("/"),
     )
 

@@ -13,10 +13,10 @@ from bot.model.fleet_overview import (
     BranchSummary,
     ImageSummary,
     ListedEntries,
-    ListedRequest,
     ListSection,
     RequestFigures,
     RequestFilter,
+    RequestSummary,
 )
 from bot.model.inventory import BranchKey
 from bot.model.patch_times import FixSeverity
@@ -108,7 +108,7 @@ class DatabaseFleetReader:
 
     def list_requests(
         self, request_filter: RequestFilter, now: datetime, section: ListSection
-    ) -> ListedEntries[ListedRequest]:
+    ) -> ListedEntries[RequestSummary]:
         """Return requests of basebump. Open requests with the earliest due dates come first, and last ended ones."""
         columns = [column for column in REQUESTS.c if column is not REQUESTS.c.branch]
         is_listed = _build_condition(request_filter, now)
@@ -178,10 +178,10 @@ def _get_fix_order(row: Row[Any]) -> tuple[Any, ...]:
     return *(-counts.get(each.value, 0) for each in FixSeverity), row.opened_at or _NEVER, row.repository, row.number
 
 
-def _build_listed_requests(rows: Iterable[Row[Any]]) -> tuple[ListedRequest, ...]:
+def _build_listed_requests(rows: Iterable[Row[Any]]) -> tuple[RequestSummary, ...]:
     """Return the requests in some rows. Damaged rows are left out."""
     built = ((build_request(row), bool(row.is_public)) for row in rows)
-    return tuple(ListedRequest(each.key, each.request, is_public) for each, is_public in built if each is not None)
+    return tuple(RequestSummary(each.key, each.request, is_public) for each, is_public in built if each is not None)
 
 
 def _load_branches(connection: Connection, ids: Collection[int]) -> tuple[BranchSummary, ...]:

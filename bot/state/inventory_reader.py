@@ -13,7 +13,7 @@ from bot.model.fleet_history import FleetHistory
 from bot.model.image_name import DEFAULT_TAG, Digest, ImageName, TagRef
 from bot.model.inventory import BranchKey
 from bot.model.proposal import RequestState
-from bot.model.usage import ImageUsage, InventoryCoverage, UpdateRequest
+from bot.model.usage import ImageUsage, InventoryCoverage, RequestLink
 from bot.state.database import Database
 from bot.state.inventory_history import read_image_history, read_patch_history, read_repository_history
 from bot.state.inventory_rows import parse_targets
@@ -30,7 +30,7 @@ from bot.state.inventory_tables import (
 from bot.state.stored_rows import read_rows
 from bot.state.tables import TAG_DESCRIPTORS, DamagedValue, split_into_batches
 
-_Requests = dict[tuple[int, str], list[UpdateRequest]]
+_Requests = dict[tuple[int, str], list[RequestLink]]
 """Open requests by the number of the branch and the tag that they update."""
 _ANY_TAG = "*"
 """The key of requests that change a tag. It is not a valid tag."""
@@ -170,7 +170,7 @@ def _load_open_requests(connection: Connection, image: ImageName) -> _Requests:
     for branch, targets, number, url, opened_at in read_rows(connection, select(*columns).where(*is_open)):
         names = (target.rpartition("@")[0].rpartition(":") for target in parse_targets(targets) or ())
         for tag in {tag for repository, _, tag in names if repository == image.repository}:
-            requests[branch, tag].append(UpdateRequest(number, url, opened_at))
+            requests[branch, tag].append(RequestLink(number, url, opened_at))
     used_tags: dict[int, set[str]] = defaultdict(set)
     for batch in split_into_batches(sorted({branch for branch, _ in requests})):
         for branch, tag in read_rows(connection, uses.where(IMAGE_REFERENCES.c.branch.in_(batch))):

@@ -15,7 +15,7 @@ from support.packaging.dependencies import (
     PERMISSIVE,
     find_licence,
     list_direct_dependencies,
-    normalize_name,
+    normalise_name,
     read_lock,
     split_expression,
 )
@@ -78,7 +78,7 @@ def test_tests_run_with_the_versions_of_the_locks():
 
 def test_code_imports_exactly_the_declared_dependencies():
     known = packages_distributions()
-    imported = {normalize_name(name) for module in _imported() for name in known.get(module, [f"nothing has {module}"])}
+    imported = {normalise_name(name) for module in _imported() for name in known.get(module, [f"nothing has {module}"])}
     assert imported - USERS == imported & COMPANIONS.keys()
     assert {COMPANIONS[each] for each in imported & COMPANIONS.keys()} <= USERS
     read_by_name = {"tzdata"}

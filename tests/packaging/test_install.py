@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
-from support.packaging.dependencies import DEFAULT, list_direct_dependencies, normalize_name, read_lock
+from support.packaging.dependencies import DEFAULT, list_direct_dependencies, normalise_name, read_lock
 from support.packaging.distributions import BuiltDistributions
 from support.packaging.pythons import VERSIONS, find_python
 from support.parts import ROOT
@@ -105,10 +105,10 @@ def test_sbom_lists_every_package_of_the_lock_and_its_dependents(install):
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     document = json.loads(text)
     locked_here = {(each.package, each.version) for each in read_lock(DEFAULT).values()}
-    assert {(normalize_name(each["name"]), each["version"]) for each in document["components"]} == locked_here
+    assert {(normalise_name(each["name"]), each["version"]) for each in document["components"]} == locked_here
     assert all(each["licenses"] and each["purl"].startswith("pkg:pypi/") for each in document["components"])
     about = document["metadata"]["component"]
     assert (about["name"], about["version"], about["type"]) == ("basebump", __version__, "application")
     (asked,) = (each["dependsOn"] for each in document["dependencies"] if each["ref"] == about["bom-ref"])
     expected = {each.package for each in list_direct_dependencies() if each.group == "default"}
-    assert {normalize_name(each) for each in asked} == expected
+    assert {normalise_name(each) for each in asked} == expected

@@ -40,7 +40,7 @@ from bot.model.update_stages import (
     UseKind,
     WaitReason,
 )
-from bot.model.usage import ImageUsage, InventoryCoverage, UpdateRequest
+from bot.model.usage import ImageUsage, InventoryCoverage, RequestLink
 from bot.model.workload import RunningImage, Workload
 from bot.reports.fleet.history import HistoryAnswer, render_history_csv, render_history_document, render_history_lines
 from bot.reports.fleet.patch_times import (
@@ -96,7 +96,7 @@ def render_all(word: str) -> tuple[list[str], list[str], list[str]]:
         False,
         NOW,
         NOW,
-        (UpdateRequest(1, word, NOW),),
+        (RequestLink(1, word, NOW),),
     )
     used = UsageAnswer(ImageName.parse("python"), None, [usage], COVERAGE, build_stages(usage, word))
     held = HeldDigest(key, word, word, NEW, NOW, is_since_first_visit=False)

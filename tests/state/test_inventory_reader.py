@@ -14,7 +14,7 @@ from bot.model.history import TagObservation
 from bot.model.image import TagDescriptor
 from bot.model.image_name import ImageName
 from bot.model.proposal import RequestState
-from bot.model.usage import InventoryCoverage, UpdateRequest
+from bot.model.usage import InventoryCoverage, RequestLink
 from bot.model.vocabulary import Reason, ReferenceStatus
 from bot.state.database import Database
 from bot.state.inventory_reader import DatabaseInventoryReader
@@ -86,7 +86,7 @@ def test_usage_names_the_open_requests_for_the_tag(place, inventory, reader):
     )
     inventory.record_visits([build_visit("python:3.12", "python:3.13", requests=requests)], {}, place.now)
     found = {usage.tag: usage.requests for usage in reader.list_usages(ImageName.parse("python"))}
-    assert found == {"3.12": (UpdateRequest(2, "https://x/2", place.now),), "3.13": ()}
+    assert found == {"3.12": (RequestLink(2, "https://x/2", place.now),), "3.13": ()}
 
 
 def test_request_that_changes_the_tag_belongs_to_the_tags_without_a_request(place, inventory, reader):

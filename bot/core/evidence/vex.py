@@ -167,7 +167,7 @@ def _is_package_named(packages: Iterable[Purl], finding: Finding, scan: Scan, pl
         _get_scanner_name(each) for each in matching_purls if each.get_qualifier("arch") not in _SOURCE_ARCHITECTURES
     }
     if finding.package_type not in OS_PACKAGE_TYPES:
-        return _normalize_name(finding.package, finding.package_type) in names
+        return _normalise_name(finding.package, finding.package_type) in names
     binary_names = {
         package.name
         for package in scan.packages or ()
@@ -201,12 +201,12 @@ def _get_scanner_name(purl: Purl) -> str:
     For libraries, this name includes the namespace of the package URL, as in `org.example:core` for Maven.
     """
     if purl.type in OS_PACKAGE_TYPES or not purl.namespace:
-        return _normalize_name(purl.name, purl.type)
+        return _normalise_name(purl.name, purl.type)
     between = ":" if purl.type == "maven" else "/"
-    return _normalize_name(f"{purl.namespace}{between}{purl.name}", purl.type)
+    return _normalise_name(f"{purl.namespace}{between}{purl.name}", purl.type)
 
 
-def _normalize_name(name: str, package_type: str) -> str:
+def _normalise_name(name: str, package_type: str) -> str:
     """Return a package name in the form in which names are compared.
 
     Names of libraries are converted to lower case. In names of Python packages, `-`, `_` and `.` also become `-`. Names

@@ -28,7 +28,7 @@ from bot.model.update_stages import (
     UseKind,
     WaitReason,
 )
-from bot.model.usage import UpdateRequest
+from bot.model.usage import RequestLink
 from bot.model.vocabulary import HELD_STATUSES, UPDATABLE_STATUSES
 
 BUILD_FORMATS = frozenset({"dockerfile", "bake", "bazel", "jib", "ko", "msbuild"})
@@ -82,8 +82,8 @@ def _build_proposed(stored: StoredUse, target: OpenTarget) -> UpdateProgress:
     )
 
 
-def _build_request(request: StoredRequest) -> UpdateRequest:
-    return UpdateRequest(request.number, request.url, request.opened_at)
+def _build_request(request: StoredRequest) -> RequestLink:
+    return RequestLink(request.number, request.url, request.opened_at)
 
 
 def _find_merged_update(stored: StoredUse, digest: Digest, index: StageIndex) -> UpdateProgress:

@@ -64,12 +64,12 @@ def parse_context(text: str) -> GitContext | None:
     if port and default_ports is not None and port not in default_ports:
         host = f"{host}:{port}"
     reference, _, folder = unquote(fragment).partition(":")
-    normalized_folder = normpath(folder.strip("/") or ".")
-    if normalized_folder == ".." or normalized_folder.startswith("../"):
+    normalised_folder = normpath(folder.strip("/") or ".")
+    if normalised_folder == ".." or normalised_folder.startswith("../"):
         return None
     return GitContext(
         host=host,
         repository=unquote(groups["path"]).strip("/").removesuffix(".git").lower(),
         reference=reference.removeprefix("refs/heads/") or None,
-        folder=FilePath("" if normalized_folder == "." else normalized_folder),
+        folder=FilePath("" if normalised_folder == "." else normalised_folder),
     )

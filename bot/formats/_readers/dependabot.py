@@ -61,14 +61,14 @@ def _read_update(document: YamlDocument, entry: YamlNode, ecosystem: str) -> Dep
     return DependabotUpdate(
         document.get_line_number(entry),
         ecosystem,
-        tuple(_normalize_folder(each) for each in folders),
+        tuple(_normalise_folder(each) for each in folders),
         branches[-1] if branches else None,
         _list_allowed(document, entry),
         tuple(_list_ignored(document, entry)),
     )
 
 
-def _normalize_folder(folder: str) -> str:
+def _normalise_folder(folder: str) -> str:
     steps = [step for step in folder.split("/") if step not in ("", ".")]
     return "/".join(steps)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.model.delivery import Delivery
-from bot.model.fleet_overview import BranchSummary, ListedRequest, RequestFigures
+from bot.model.fleet_overview import BranchSummary, RequestFigures, RequestSummary
 from bot.model.patch_times import PatchGrouping, PatchSummary
 from bot.model.proposal import RequestState
 from bot.model.report import SCHEMA, RunReport
@@ -136,7 +136,7 @@ def _build_summary(branch: BranchSummary) -> JsonValue:
 
 
 def render_proposals_document(
-    requests: Sequence[ListedRequest], shown: Sequence[bool], total: int, now: datetime
+    requests: Sequence[RequestSummary], shown: Sequence[bool], total: int, now: datetime
 ) -> str:
     """Return a page of requests. `shown` says for each of them whether the document may contain what it fixes."""
     return render_json(
@@ -151,7 +151,7 @@ def render_proposals_document(
     )
 
 
-def _build_proposal(listed: ListedRequest, now: datetime, *, shows_fixes: bool) -> JsonValue:
+def _build_proposal(listed: RequestSummary, now: datetime, *, shows_fixes: bool) -> JsonValue:
     request = listed.request
     return {
         **build_branch(listed.key),

@@ -15,7 +15,7 @@ from bot.model.image_name import Digest, ImageName
 from bot.model.inventory import BranchKey
 from bot.model.report import SCHEMA
 from bot.model.update_stages import UpdateProgress
-from bot.model.usage import ImageUsage, InventoryCoverage, UpdateRequest
+from bot.model.usage import ImageUsage, InventoryCoverage, RequestLink
 from bot.reports.fleet.stage_documents import build_stages, build_updates
 from bot.reports.fleet.stage_lines import (
     describe_progress,
@@ -222,7 +222,7 @@ def _render_unlisted(seen_at: datetime, now: datetime) -> Iterator[Line]:
         yield StyledLine(f"  not listed since {seen_at:%Y-%m-%d}", f": {reason}", Style.WARNING)
 
 
-def _render_request(request: UpdateRequest) -> Line:
+def _render_request(request: RequestLink) -> Line:
     number = f"pull request #{request.number}" if request.number else "a pull request"
     return StyledLine(f"  {number} is open", f": {make_console_line(request.url)}" if request.url else "", Style.GOOD)
 

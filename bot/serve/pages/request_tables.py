@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.model.ci import CiOutcome
-from bot.model.fleet_overview import ListedRequest, RequestFilter
+from bot.model.fleet_overview import RequestFilter, RequestSummary
 from bot.model.proposal import RequestState
 from bot.serve.http import Request
 from bot.serve.pages.cells import (
@@ -79,14 +79,14 @@ def parse_filter(request: Request) -> RequestFilter:
     return RequestFilter(word) if word in set(RequestFilter) else RequestFilter.OPEN
 
 
-def list_notices(ports: PagePorts, requests: Sequence[ListedRequest]) -> tuple[str, ...]:
+def list_notices(ports: PagePorts, requests: Sequence[RequestSummary]) -> tuple[str, ...]:
     """Return the sentence about findings that are left out, if any are."""
     is_complete = all(ports.can_show_fixes(is_public=each.is_public) for each in requests)
     return () if is_complete else (FINDINGS_LEFT_OUT,)
 
 
 def fill_request_table(
-    table: Table, ports: PagePorts, requests: Sequence[ListedRequest], *, has_ended: bool = False
+    table: Table, ports: PagePorts, requests: Sequence[RequestSummary], *, has_ended: bool = False
 ) -> Table:
     """Return the table with a row for each request. If `has_ended` is True, they are not open any more."""
     now = ports.clock.now()
@@ -97,7 +97,7 @@ def fill_request_table(
     )
 
 
-def _build_row(ports: PagePorts, listed: ListedRequest, now: datetime, *, has_ended: bool) -> tuple[Cell, ...]:
+def _build_row(ports: PagePorts, listed: RequestSummary, now: datetime, *, has_ended: bool) -> tuple[Cell, ...]:
     request = listed.request
     return (
         build_cell(link_request(request)),

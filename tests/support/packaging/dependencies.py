@@ -62,7 +62,7 @@ class LockedPackage:
     required_by: frozenset[str]
 
 
-def normalize_name(requirement: str) -> str:
+def normalise_name(requirement: str) -> str:
     """Return the normalized package name of a requirement: `psycopg` for `psycopg[binary]>=3.2`."""
     return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", requirement)[0]).lower()
 
@@ -74,7 +74,7 @@ def list_direct_dependencies() -> list[DirectDependency]:
     groups = {"default": project["project"]["dependencies"]}
     groups |= project["project"]["optional-dependencies"] | project["dependency-groups"]
     return [
-        DirectDependency(group, normalize_name(requirement), _comment(text, group, requirement))
+        DirectDependency(group, normalise_name(requirement), _comment(text, group, requirement))
         for group, requirements in groups.items()
         for requirement in requirements
     ]

@@ -47,7 +47,7 @@ class ChartLoader:
             outermost = self.get_outermost(folder)
             if outermost == folder:
                 self._folders_by_name[chart.name or basename(folder)].append(folder)
-            self._dependencies[outermost] += [_normalize_dependency(folder, each) for each in chart.dependencies]
+            self._dependencies[outermost] += [_normalise_dependency(folder, each) for each in chart.dependencies]
 
     def get_outermost(self, folder: str) -> str:
         """Return the outermost chart around a chart. For `web/charts/db/charts/lib`, this is `web` if `web` is a chart.
@@ -110,7 +110,7 @@ class ChartLoader:
         return self._folders_by_name.get(dependency.name, ())
 
 
-def _normalize_dependency(folder: str, dependency: ChartDependency) -> ChartDependency:
+def _normalise_dependency(folder: str, dependency: ChartDependency) -> ChartDependency:
     """Return an equal value for all dependencies on the same chart. `folder` is the chart that has the dependency.
 
     A `file://` path is made relative to the root of the git repository. Any other URL of a chart repository is removed,

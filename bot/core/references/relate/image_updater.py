@@ -99,7 +99,7 @@ class _WriteTargets:
         for folder in application.folders:
             self.repositories |= writer.repositories
             self.files.update(_list_target_files(writer.write_back_target, folder))
-            self.folders[_normalize_path("", folder)] |= writer.repositories
+            self.folders[_normalise_path("", folder)] |= writer.repositories
 
     def is_written(self, reference: Reference) -> bool:
         path = reference.path
@@ -124,14 +124,14 @@ def _list_target_files(target: str, folder: str) -> Iterator[str]:
     """
     kind, _, path = target.partition(":")
     if kind == "kustomization":
-        yield from (_normalize_path(folder, join(path or ".", name)) for name in KUSTOMIZATION_NAMES)
+        yield from (_normalise_path(folder, join(path or ".", name)) for name in KUSTOMIZATION_NAMES)
     elif kind == "helmvalues":
-        yield _normalize_path(folder, path or "values.yaml")
+        yield _normalise_path(folder, path or "values.yaml")
     elif target:
-        yield _normalize_path("", target)
+        yield _normalise_path("", target)
 
 
-def _normalize_path(folder: str, path: str) -> str:
+def _normalise_path(folder: str, path: str) -> str:
     """Convert `path`, which is relative to `folder`, to a path that is relative to the repository.
 
     If `path` starts with `/`, it is relative to the repository already. The top of the repository is the empty path.

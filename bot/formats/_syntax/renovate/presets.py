@@ -60,13 +60,13 @@ def resolve_presets(config: ConfigLayer) -> tuple[list[ConfigLayer], list[str]]:
     precedence. Presets that are not built in are not fetched, so their settings are unknown.
     """
     unread_presets: dict[str, None] = {}
-    ignored_presets = frozenset(map(_normalize_preset, list_texts(config.get("ignorePresets"))))
+    ignored_presets = frozenset(map(_normalise_preset, list_texts(config.get("ignorePresets"))))
     return list(_list_layers(config, ignored_presets, unread_presets)), list(unread_presets)
 
 
 def is_examined_preset(preset: str) -> bool:
     """Return True if `preset` is built in and its settings that affect images are known here."""
-    return _normalize_preset(preset) in _PRESETS
+    return _normalise_preset(preset) in _PRESETS
 
 
 def list_texts(value: PlainValue) -> list[str]:
@@ -83,7 +83,7 @@ def _list_layers(
     config: ConfigLayer, ignored_presets: frozenset[str], unread_presets: dict[str, None]
 ) -> Iterator[ConfigLayer]:
     for preset_text in list_texts(config.get("extends"))[:MAX_PRESETS]:
-        preset = _normalize_preset(preset_text)
+        preset = _normalise_preset(preset_text)
         if preset in ignored_presets:
             continue
         if _BUILT_IN.fullmatch(preset):
@@ -94,5 +94,5 @@ def _list_layers(
     yield config
 
 
-def _normalize_preset(preset: str) -> str:
+def _normalise_preset(preset: str) -> str:
     return preset.removeprefix("default") if preset.startswith("default:") else preset
