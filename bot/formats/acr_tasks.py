@@ -40,7 +40,7 @@ class _AcrTasksFormat:
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         if is_utf_16(file.content):
             is_task = _may_be_task(file.content.replace(b"\0", b""))
-            return iter((UnsupportedText(file.path, 1, "", Reason.UNDECODABLE),) if is_task else ())
+            return iter((UnsupportedText(file.path, 1, "", Reason.UNPARSABLE),) if is_task else ())
         if not _may_be_task(file.content):
             return iter(())
         from bot.formats._readers.acr_tasks import read

@@ -29,7 +29,7 @@ class _AnsibleFormat:
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         if is_utf_16(file.content):
             is_relevant = _names_module(file.content.replace(b"\0", b""))
-            return iter((UnsupportedText(file.path, 1, "", Reason.UNDECODABLE),) if is_relevant else ())
+            return iter((UnsupportedText(file.path, 1, "", Reason.UNPARSABLE),) if is_relevant else ())
         if not _may_run_containers(file.content):
             return iter(())
         from bot.formats._readers.ansible import read

@@ -30,7 +30,7 @@ class _ArmTemplateFormat:
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         if is_utf_16(file.content):
             is_template = _may_have_images(file.content.replace(b"\0", b""))
-            return iter((UnsupportedText(file.path, 1, "", Reason.UNDECODABLE),) if is_template else ())
+            return iter((UnsupportedText(file.path, 1, "", Reason.UNPARSABLE),) if is_template else ())
         if not _may_have_images(file.content):
             return iter(())
         from bot.formats._readers.arm_template import read

@@ -13,8 +13,8 @@ from bot.model.vocabulary import Reason
 from bot.ports import FileFormat
 
 MAX_LINES = 100_000
-"""Limit on the lines of a Dockerfile. A longer file is reported as `too-deep`; the longest generated Dockerfiles have a
-few thousand lines."""
+"""Limit on the lines of a Dockerfile. A longer file is reported as `too-large`. The longest generated Dockerfiles have
+a few thousand lines."""
 
 _FILE_NAME = re.compile(r"(?:.+\.)?(?:[Dd]ocker|[Cc]ontainer)file|(?:[Dd]ocker|[Cc]ontainer)file.*", re.DOTALL)
 """The names that Renovate reads as well (lib/modules/manager/dockerfile/index.ts of renovatebot/renovate)."""
@@ -52,9 +52,9 @@ class _DockerfileFormat:
         if not file.is_listed_in_config and not _is_dockerfile(file):
             return iter(())
         if is_utf_16(file.content):
-            return iter((UnsupportedText(file.path, 1, "", Reason.UNDECODABLE),))
+            return iter((UnsupportedText(file.path, 1, "", Reason.UNPARSABLE),))
         if file.content.count(b"\n") > MAX_LINES:
-            return iter((UnsupportedText(file.path, 1, "", Reason.TOO_DEEP),))
+            return iter((UnsupportedText(file.path, 1, "", Reason.TOO_LARGE),))
         from bot.formats._syntax.dockerfile.reader import read_dockerfile
 
         return read_dockerfile(file.content, file.path, self.name)

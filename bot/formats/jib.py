@@ -26,7 +26,7 @@ class _JibFormat:
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         if is_utf_16(file.content):
             has_plugin = _PLUGIN.search(file.content.replace(b"\0", b"")) is not None
-            return iter((UnsupportedText(file.path, 1, "", Reason.UNDECODABLE),) if has_plugin else ())
+            return iter((UnsupportedText(file.path, 1, "", Reason.UNPARSABLE),) if has_plugin else ())
         if _PLUGIN.search(file.content) is None:
             return iter(())
         from bot.formats._readers.jib import read

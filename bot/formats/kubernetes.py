@@ -35,7 +35,7 @@ class _KubernetesFormat:
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         content = file.content
         if is_utf_16(content):
-            return iter((UnsupportedText(file.path, 1, "", Reason.UNDECODABLE),) if _UTF_16_WORD in content else ())
+            return iter((UnsupportedText(file.path, 1, "", Reason.UNPARSABLE),) if _UTF_16_WORD in content else ())
         parameters = _PARAMETERS.fullmatch(file.path) if _PARAMETERS_NAME in file.path else None
         if parameters is not None:
             from bot.formats._readers.kubernetes import read_overrides

@@ -27,7 +27,7 @@ class _MsbuildFormat:
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         if is_utf_16(file.content):
             has_property = _PROPERTY.search(file.content.replace(b"\0", b"")) is not None
-            return iter((UnsupportedText(file.path, 1, "", Reason.UNDECODABLE),) if has_property else ())
+            return iter((UnsupportedText(file.path, 1, "", Reason.UNPARSABLE),) if has_property else ())
         if _PROPERTY.search(file.content) is None:
             return iter(())
         from bot.formats._readers.msbuild import read

@@ -99,9 +99,6 @@ class UnscannedReason(StrEnum):
         return reason
 
     NO_SCANNER = UnscannedFacts("no-scanner", "no scanner is configured or installed")
-    SCANNER_MISSING = UnscannedFacts(
-        "scanner-missing", "the scanner that the config names is not installed", is_temporary=True, is_failure=True
-    )
     FAILED = UnscannedFacts("failed", "the scanner failed", is_temporary=True, is_failure=True)
     TIMED_OUT = UnscannedFacts("timed-out", "the scanner ran out of time", is_temporary=True, is_failure=True)
     OS_UNKNOWN = UnscannedFacts(
@@ -123,14 +120,12 @@ class UnscannedReason(StrEnum):
     PLATFORM_MISSING = UnscannedFacts("platform-missing", "the image does not have the platform", is_lasting=True)
     DIFFERENT_DATABASE = UnscannedFacts(
         "different-database",
-        "another scanner, or another version of its database, scanned the other image",
+        "it is not certain that the same scanner scanned both images with the same database",
         is_temporary=True,
     )
-    DATABASE_UNKNOWN = UnscannedFacts(
-        "database-unknown", "an image was scanned with an unknown database, so they are not compared"
+    NO_REPORT = UnscannedFacts(
+        "no-report", "there is no report about the image, and no inventory of its packages (SBOM)"
     )
-    NO_REPORT = UnscannedFacts("no-report", "no report is about the image")
-    SBOM_ABSENT = UnscannedFacts("sbom-absent", "the image has no usable inventory of its packages (SBOM)")
     NOT_SENT = UnscannedFacts(
         "not-sent", "the config does not allow sending the packages of the image to the scanning service"
     )
@@ -190,6 +185,25 @@ class NotScanned:
     packages: tuple[InstalledPackage, ...] | None = None
     """Installed packages; None if the scanner did not list them. A scanner may list packages for an operating system
     for which it has no vulnerability data."""
+    is_scanner_required: bool = False
+    """True if the config names the scanner that is missing (`no-scanner`)."""
+    is_database_unknown: bool = False
+    """True if a scanner never states its database (`different-database`)."""
+
+    @property
+    def is_expected(self) -> bool:
+        """True if no scanner is configured or installed for the image, and the config does not require one."""
+        return self.reason is UnscannedReason.NO_SCANNER and not self.is_scanner_required
+
+    @property
+    def is_failure(self) -> bool:
+        """True if the scanner itself failed, or if the config names a scanner that is missing."""
+        return self.reason.facts.is_failure or self.is_scanner_required
+
+    @property
+    def is_temporary(self) -> bool:
+        """True if the next run may scan or compare the image, so that a proposal waits for it."""
+        return self.is_scanner_required or (self.reason.facts.is_temporary and not self.is_database_unknown)
 
 
 ScanOutcome = Scan | NotScanned

@@ -340,9 +340,9 @@ class Reason(StrEnum):
     DENIED = _unresolved("denied", "The registry refused the configured credentials.")
     RATE_LIMITED = _unresolved("rate-limited", "The registry limited the rate of requests.")
     UNREACHABLE = _unresolved("unreachable", "The registry could not be reached.")
-    REGISTRY_ERROR = _unresolved("registry-error", "The registry failed, or returned something that is not an image.")
-    DIGEST_MISMATCH = _unresolved(
-        "digest-mismatch", "The registry returned bytes that do not match the digest that it stated."
+    REGISTRY_ERROR = _unresolved(
+        "registry-error",
+        "The registry failed, or returned something that is not an image or does not match its digest.",
     )
     LISTS_UNREAD = _unresolved(
         "lists-unread",
@@ -372,21 +372,14 @@ class Reason(StrEnum):
     )
     UNPARSABLE = _unsupported(
         "unparsable",
-        "The file cannot be parsed as the format that its name indicates.",
+        "The file is not UTF-8 text, or cannot be parsed as the format that its name indicates.",
         is_whole_file=True,
-        next_step="correct the file",
+        next_step="correct the file, and store it as UTF-8",
     )
     TOO_LARGE = _unsupported(
         "too-large",
-        "The file is larger than 8 MiB, or the contents of the file or of the whole repository exceed another limit.",
-        is_whole_file=True,
-    )
-    UNDECODABLE = _unsupported(
-        "undecodable", "The file is not UTF-8 text.", is_whole_file=True, next_step="store the file as UTF-8"
-    )
-    TOO_DEEP = _unsupported(
-        "too-deep",
-        "The file is nested more deeply, or contains more lines, tokens or repetitions, than basebump supports.",
+        "The file is larger than 8 MiB, or the file or the whole repository exceeds another limit, such as the number "
+        "of lines or of nested items.",
         is_whole_file=True,
     )
 

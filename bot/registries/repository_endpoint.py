@@ -88,5 +88,5 @@ def verify_digest(
             "hint: do not use this image, and inform the "
             "registry's operator"
         )
-        raise RegistryError(repository_endpoint.endpoint.registry, Reason.DIGEST_MISMATCH, message, is_failure=True)
+        raise RegistryError(repository_endpoint.endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=True)
     return actual_digest

@@ -56,7 +56,7 @@ class MissingScanner:
 
     def scan(self, subject: ScanSubject) -> ScanOutcome:  # noqa: ARG002 - the signature of the port
         """Return NotScanned for every image."""
-        return NotScanned(UnscannedReason.SCANNER_MISSING, self._detail)
+        return NotScanned(UnscannedReason.NO_SCANNER, self._detail, is_scanner_required=True)
 
     @property
     def _detail(self) -> str:

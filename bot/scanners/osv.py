@@ -134,7 +134,7 @@ class OsvScanner:
         except RegistryError as error:
             return NotScanned(UnscannedReason.IMAGE_GONE) if error.is_absent else make_failure(str(error))
         if not packages:
-            return NotScanned(UnscannedReason.SBOM_ABSENT, why)
+            return NotScanned(UnscannedReason.NO_REPORT, why)
         system_packages = [package for package in packages if package.package_type in SYSTEM_PACKAGE_TYPES]
         not_scanned = _check_distribution(system_packages)
         if not_scanned:
@@ -226,7 +226,7 @@ def _check_distribution(system_packages: Sequence[InventoryPackage]) -> NotScann
         return NotScanned(UnscannedReason.OS_UNSUPPORTED, ", ".join(named))
     if not is_rolling(family) and not any(package.source for package in system_packages):
         return NotScanned(
-            UnscannedReason.SBOM_ABSENT,
+            UnscannedReason.NO_REPORT,
             "OSV lists vulnerabilities by source package, but the inventory does not contain source package names",
         )
     return None

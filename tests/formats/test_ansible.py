@@ -29,12 +29,12 @@ def test_unparsable_file_is_reported_only_when_module_is_named():
 def test_utf_16_is_reported_only_when_module_is_named():
     content = "- docker_container: {image: nginx}\n"
     (found,) = FORMAT.extract(SourceFile(FilePath("a.yml"), content.encode("utf-16")))
-    assert found == UnsupportedText(FilePath("a.yml"), 1, "", Reason.UNDECODABLE)
+    assert found == UnsupportedText(FilePath("a.yml"), 1, "", Reason.UNPARSABLE)
     assert list(FORMAT.extract(SourceFile(FilePath("a.yml"), "- image: nginx\n".encode("utf-16")))) == []
 
 
 def test_recursive_block_is_too_deep():
-    assert [each.reason for each in read("&a\n- docker_container: {image: nginx}\n  block: *a\n")] == [Reason.TOO_DEEP]
+    assert [each.reason for each in read("&a\n- docker_container: {image: nginx}\n  block: *a\n")] == [Reason.TOO_LARGE]
 
 
 def test_comments_above_the_task_and_above_the_module_apply_to_the_image():

@@ -141,9 +141,9 @@ def test_runtime_of_a_web_app_is_not_an_image(runtime):
         (app("'a:1'") + "{", Reason.UNPARSABLE),
         (app("'a:1"), Reason.UNPARSABLE),
         (app("'a:${x'"), Reason.UNPARSABLE),
-        (app("'a:1'") + "(" * (MAX_NESTING + 1), Reason.TOO_DEEP),
-        (app("'a:1'") + "'${" * (MAX_NESTING + 1), Reason.TOO_DEEP),
-        (app("'a:1'") + "a " * (MAX_TOKENS + 1), Reason.TOO_DEEP),
+        (app("'a:1'") + "(" * (MAX_NESTING + 1), Reason.TOO_LARGE),
+        (app("'a:1'") + "'${" * (MAX_NESTING + 1), Reason.TOO_LARGE),
+        (app("'a:1'") + "a " * (MAX_TOKENS + 1), Reason.TOO_LARGE),
     ],
 )
 def test_unreadable_bicep_has_a_reason(text, reason):

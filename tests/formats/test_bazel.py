@@ -117,8 +117,8 @@ def test_strings_keep_offsets(source):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("oci_pull(" * (MAX_NESTING + 1), Reason.TOO_DEEP),
-        ("oci_pull\n" * (MAX_TOKENS + 1), Reason.TOO_DEEP),
+        ("oci_pull(" * (MAX_NESTING + 1), Reason.TOO_LARGE),
+        ("oci_pull\n" * (MAX_TOKENS + 1), Reason.TOO_LARGE),
         ("oci_pull(", Reason.UNPARSABLE),
         ("oci_pull(]", Reason.UNPARSABLE),
         ("oci_pull)", Reason.UNPARSABLE),

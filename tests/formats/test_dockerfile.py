@@ -243,18 +243,18 @@ def test_hostile_lines_are_read_fast(text):
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-def test_utf_16_file_is_undecodable(encoding):
+def test_utf_16_file_is_unparsable(encoding):
     content = "\ufeffFROM alpine:3.20\n".encode(encoding)
     (found,) = FORMAT.extract(SourceFile(FilePath("Dockerfile"), content))
     assert isinstance(found, UnsupportedText)
-    assert found.reason is Reason.UNDECODABLE
+    assert found.reason is Reason.UNPARSABLE
 
 
 def test_eight_megabytes_of_lines_are_read_fast():
     with soon(0.5):
         (found,) = FORMAT.extract(SourceFile(FilePath("Dockerfile"), b"FROM a\n" * 1_100_000))
     assert isinstance(found, UnsupportedText)
-    assert found.reason is Reason.TOO_DEEP
+    assert found.reason is Reason.TOO_LARGE
 
 
 def test_maximum_number_of_lines_is_read():

@@ -44,14 +44,14 @@ def test_heredocs_are_found_in_linear_steps(start, word):
 def test_too_many_heredocs_in_instruction_are_refused():
     assert read("FROM a:1\nRUN " + "<<E " * MAX_HEREDOCS + "\nE\n" * MAX_HEREDOCS) != []
     (found,) = read("FROM a:1\nRUN " + "<<E " * (MAX_HEREDOCS + 1))
-    assert (found.line_number, found.reason) == (2, Reason.TOO_DEEP)
+    assert (found.line_number, found.reason) == (2, Reason.TOO_LARGE)
 
 
 def test_many_flags_are_refused_before_any_is_read():
     content = "FROM a:1\nRUN " + fold("--mount=from= " * (MAX_FLAGS + 1))
     assert count_calls(lambda: read(content)) < 1_000
     (found,) = read(content)
-    assert (found.line_number, found.reason) == (len(content.splitlines()), Reason.TOO_DEEP)
+    assert (found.line_number, found.reason) == (len(content.splitlines()), Reason.TOO_LARGE)
 
 
 def test_too_many_images_in_flags_are_refused_early(monkeypatch):
@@ -90,4 +90,4 @@ def test_too_many_defaults_in_few_instructions_are_not_read():
     (image,) = read(f"ARG {arguments}\nFROM a\n")
     assert not isinstance(image, UnsupportedText)
     (unsupported,) = read(f"ARG {arguments}\nARG {arguments}\nFROM a\n")
-    assert unsupported.reason is Reason.TOO_DEEP
+    assert unsupported.reason is Reason.TOO_LARGE

@@ -210,4 +210,4 @@ def test_environment_references_are_edited_at_exact_spans(files):
 def test_file_with_too_many_lines_is_too_deep():
     (found,) = FORMAT.extract(SourceFile(FilePath(".env"), b"A=1\n" * (MAX_LINES + 1)))
     assert isinstance(found, UnsupportedText)
-    assert found.reason is Reason.TOO_DEEP
+    assert found.reason is Reason.TOO_LARGE

@@ -87,7 +87,7 @@ def test_prefilter_skips_no_content_with_respelled_keys(file_format, data):
 
 
 @by_name(IN_YAML)
-def test_utf_16_files_are_reported_as_undecodable(file_format):
+def test_utf_16_files_are_reported_as_unparsable(file_format):
     with_images = [
         (path, document)
         for path, document in documents_of(file_format)
@@ -97,7 +97,7 @@ def test_utf_16_files_are_reported_as_undecodable(file_format):
     for path, document in with_images:
         for encoding, mark in (("utf-16-le", b"\xff\xfe"), ("utf-16-be", b"\xfe\xff")):
             found = extract(file_format, path, mark + document.decode().encode(encoding))
-            assert found == [UnsupportedText(path, 1, "", Reason.UNDECODABLE)], path
+            assert found == [UnsupportedText(path, 1, "", Reason.UNPARSABLE)], path
 
 
 @by_name(CASE_FORMATS)

@@ -141,7 +141,7 @@ def test_characters_repeated_by_aliases_are_limited(monkeypatch):
     assert isinstance(allowed, YamlDocument)
     (refused,) = read_yaml(f"x: &x {text}\n" + "y: *x\n" * 11)
     assert isinstance(refused, BrokenSection)
-    assert (refused.reason, refused.line_number) == (Reason.TOO_DEEP, 12)
+    assert (refused.reason, refused.line_number) == (Reason.TOO_LARGE, 12)
 
 
 def test_aliases_in_aliases_count_for_each_repetition(monkeypatch):
@@ -169,7 +169,7 @@ def test_aliases_in_aliases_count_for_each_repetition(monkeypatch):
 def test_long_key_is_not_copied_into_all_locators(name, path, start, unit):
     text = start.format("k" * MEBIBYTE) + unit.replace("{{", "{").replace("}}", "}") * 1_000
     assert measure_peak(lambda: extract(name, path, text)) < 100 * MEBIBYTE
-    assert list_reasons(extract(name, path, text)) == [Reason.TOO_DEEP]
+    assert list_reasons(extract(name, path, text)) == [Reason.TOO_LARGE]
 
 
 def test_long_names_in_hcl_are_cut_in_locators():
@@ -194,7 +194,7 @@ def test_string_with_too_many_parts_is_refused(text, part, monkeypatch):
         return extract("terraform", "main.tf", f"# docker image\n{text.replace('{}', piece * count)}\n")
 
     assert list_reasons(read(40)) == []
-    assert list_reasons(read(110)) == [Reason.TOO_DEEP]
+    assert list_reasons(read(110)) == [Reason.TOO_LARGE]
 
 
 def test_too_long_texts_are_not_platforms_or_paths():

@@ -206,10 +206,10 @@ def test_invalid_hcl_is_unparsable_with_line_number(text, line_number):
     assert (broken(text).reason, broken(text).line_number) == (Reason.UNPARSABLE, line_number)
 
 
-def test_invalid_utf_8_is_undecodable():
+def test_invalid_utf_8_is_unparsable():
     read = read_hcl(b'a = "b"\nc = "\xff"\n')
     assert isinstance(read, BrokenFile)
-    assert (read.reason, read.line_number) == (Reason.UNDECODABLE, 2)
+    assert (read.reason, read.line_number) == (Reason.UNPARSABLE, 2)
 
 
 DEEP = MAX_NESTING * 20
@@ -221,13 +221,13 @@ DEEP = MAX_NESTING * 20
     ids=["tuples", "objects", "parentheses", "blocks", "templates"],
 )
 def test_too_deep_nesting_is_refused(text):
-    assert broken(text).reason is Reason.TOO_DEEP
+    assert broken(text).reason is Reason.TOO_LARGE
 
 
 def test_file_with_too_many_tokens_is_refused(monkeypatch):
     assert MAX_TOKENS >= 500_000
     monkeypatch.setattr(tokens, "MAX_TOKENS", 1000)
-    assert broken("\n" * 1001).reason is Reason.TOO_DEEP
+    assert broken("\n" * 1001).reason is Reason.TOO_LARGE
     assert isinstance(read_hcl(b"\n" * 1000), HclFile)
 
 
@@ -235,7 +235,7 @@ def test_file_with_too_many_tokens_is_refused(monkeypatch):
 def test_reading_ends_soon_after_last_allowed_token(unit, monkeypatch):
     monkeypatch.setattr(tokens, "MAX_TOKENS", MAX_TOKENS // 40)
     with soon(0.5):
-        assert broken(unit * (2_000_000 // len(unit))).reason is Reason.TOO_DEEP
+        assert broken(unit * (2_000_000 // len(unit))).reason is Reason.TOO_LARGE
 
 
 @pytest.mark.parametrize(

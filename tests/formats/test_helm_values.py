@@ -137,14 +137,14 @@ def test_too_repetitive_values_are_refused_fast():
     with soon(2):
         (refused,) = FORMAT.extract(SourceFile(VALUES, text.encode()))
         assert isinstance(refused, UnsupportedText)
-        assert refused.reason is Reason.TOO_DEEP
+        assert refused.reason is Reason.TOO_LARGE
 
 
 def test_keys_too_long_for_locator_are_refused():
     text = "".join(f"{' ' * level}{'k' * 500}:\n" for level in range(10)) + f"{' ' * 10}image: a:1\n"
     (refused,) = FORMAT.extract(SourceFile(VALUES, text.encode()))
     assert isinstance(refused, UnsupportedText)
-    assert refused.reason is Reason.TOO_DEEP
+    assert refused.reason is Reason.TOO_LARGE
 
 
 def test_different_key_paths_have_different_locators():

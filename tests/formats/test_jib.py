@@ -106,8 +106,8 @@ def test_platform_is_unknown_unless_exactly_one_is_set(platforms):
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
-        ("jib {" * (MAX_NESTING + 1), Reason.TOO_DEEP),
-        ("jib\n" * MAX_TOKENS, Reason.TOO_DEEP),
+        ("jib {" * (MAX_NESTING + 1), Reason.TOO_LARGE),
+        ("jib\n" * MAX_TOKENS, Reason.TOO_LARGE),
     ],
 )
 def test_script_beyond_a_limit_is_too_deep(script, reason):

@@ -195,7 +195,7 @@ def test_too_repetitive_document_is_refused_fast(bomb):
     with soon(2):
         refused, read = FORMAT.extract(SourceFile(PATH, content))
     assert isinstance(refused, UnsupportedText)
-    assert refused.reason is Reason.TOO_DEEP
+    assert refused.reason is Reason.TOO_LARGE
     assert isinstance(read, Reference)
 
 

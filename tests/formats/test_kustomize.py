@@ -152,7 +152,7 @@ def test_aliased_entries_are_read_up_to_budget():
     assert len(references(content + alias * 100)) == 101
     (refused,) = found(content + alias * 60_000)
     assert isinstance(refused, UnsupportedText)
-    assert refused.reason is Reason.TOO_DEEP
+    assert refused.reason is Reason.TOO_LARGE
 
 
 def test_file_with_single_long_line_is_read_fast():

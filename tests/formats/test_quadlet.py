@@ -82,7 +82,7 @@ def test_existing_digest_stays_editable_despite_auto_update():
 def test_unit_with_too_many_lines_is_refused_fast():
     with soon(4):
         (found,) = read("[Container]\nImage=nginx:1\n" + "a=b\n" * 2_000_000)
-    assert (found.reason, found.line_number) == (Reason.TOO_DEEP, MAX_LINES + 1)
+    assert (found.reason, found.line_number) == (Reason.TOO_LARGE, MAX_LINES + 1)
 
 
 @pytest.mark.parametrize("line", ["[Container", "[a]b", "nonsense", "=x", "[]"])

@@ -72,9 +72,9 @@ def test_walk_yields_elements_in_the_order_of_the_file():
         (b'<!DOCTYPE a [<!ENTITY b "c">]><a/>', Reason.UNPARSABLE),
         (b'<!DOCTYPE a [<!ENTITY % b "c">]><a/>', Reason.UNPARSABLE),
         (b'<!DOCTYPE a [<!ENTITY b SYSTEM "/etc/passwd">]><a>&b;</a>', Reason.UNPARSABLE),
-        (b"<a>\xff</a>", Reason.UNDECODABLE),
-        (b"<a>" * (MAX_NESTING + 1) + b"</a>" * (MAX_NESTING + 1), Reason.TOO_DEEP),
-        (b"<a>" + b"<b/>" * MAX_ELEMENTS + b"</a>", Reason.TOO_DEEP),
+        (b"<a>\xff</a>", Reason.UNPARSABLE),
+        (b"<a>" * (MAX_NESTING + 1) + b"</a>" * (MAX_NESTING + 1), Reason.TOO_LARGE),
+        (b"<a>" + b"<b/>" * MAX_ELEMENTS + b"</a>", Reason.TOO_LARGE),
     ],
 )
 def test_unreadable_file_has_a_reason(content, reason):
@@ -111,4 +111,4 @@ def test_text_with_elements_is_cut_and_not_literal():
 def test_file_with_too_many_attributes_is_too_deep():
     broken = read_xml(f"<a {'b=' * (MAX_EQUALS_SIGNS + 1)}".encode())
     assert isinstance(broken, BrokenFile)
-    assert broken.reason is Reason.TOO_DEEP
+    assert broken.reason is Reason.TOO_LARGE

@@ -18,7 +18,7 @@ def read(content):
 def test_documents_beyond_limit_are_reported_as_too_deep():
     found = read(b"a: b\n---\n" * (MAX_DOCUMENTS + 5))
     assert [type(each) for each in found] == [YamlDocument] * MAX_DOCUMENTS + [BrokenSection]
-    assert (found[-1].reason, found[-1].line_number) == (Reason.TOO_DEEP, 2 * MAX_DOCUMENTS)
+    assert (found[-1].reason, found[-1].line_number) == (Reason.TOO_LARGE, 2 * MAX_DOCUMENTS)
 
 
 def test_document_with_text_after_root_is_broken():
@@ -33,7 +33,7 @@ def test_maximum_number_of_documents_is_read():
 
 def test_file_with_too_many_items_is_not_parsed():
     (found,) = read(b"[" + b"a," * MAX_INDICATORS + b"]")
-    assert (found.reason, found.line_number) == (Reason.TOO_DEEP, 1)
+    assert (found.reason, found.line_number) == (Reason.TOO_LARGE, 1)
 
 
 def test_items_count_only_in_parsed_sections():

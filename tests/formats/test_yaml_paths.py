@@ -118,10 +118,10 @@ def test_shell_command_that_continues_on_the_next_line_hides_no_key():
 
 @EVERY_TABLE
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-def test_utf_16_file_with_images_is_undecodable(table, encoding):
+def test_utf_16_file_with_images_is_unparsable(table, encoding):
     for images in table.locations:
         text = "\ufeff" + yaml.safe_dump(document_for(images, value_for(table, images)))
-        assert read(table, text.encode(encoding)) == [UnsupportedText(PATH, 1, "", Reason.UNDECODABLE)]
+        assert read(table, text.encode(encoding)) == [UnsupportedText(PATH, 1, "", Reason.UNPARSABLE)]
         assert read(table, "\ufeffon: push\n".encode(encoding)) == []
 
 
@@ -212,7 +212,7 @@ def test_nested_conditions_are_read():
 
     assert images_in(azure_pipelines.FORMAT, nested(MAX_CONDITIONS)) == ["node:22"]
     (found,) = read(azure_pipelines.FORMAT, nested(MAX_CONDITIONS + 2))
-    assert found == UnsupportedText(PATH, 1, "", Reason.TOO_DEEP)
+    assert found == UnsupportedText(PATH, 1, "", Reason.TOO_LARGE)
 
 
 @pytest.mark.parametrize(
@@ -227,11 +227,11 @@ def test_nested_conditions_are_read():
 def test_recursive_conditions_are_read_fast(content):
     with soon(2):
         found = read(azure_pipelines.FORMAT, content)
-        assert all(isinstance(each, Reference) or each.reason is Reason.TOO_DEEP for each in found)
+        assert all(isinstance(each, Reference) or each.reason is Reason.TOO_LARGE for each in found)
 
 
 def test_many_images_behind_single_anchor_are_read_fast():
     steps = b"jobs:\n  a: &a\n    steps: [" + b"{uses: 'docker://node:22'}," * 400 + b"]\n"
     content = steps + b"".join(b"  b%d: *a\n" % number for number in range(2000))
     with soon(2):
-        assert [each.reason for each in read(github_actions.FORMAT, content)] == [Reason.TOO_DEEP]
+        assert [each.reason for each in read(github_actions.FORMAT, content)] == [Reason.TOO_LARGE]

@@ -235,7 +235,7 @@ class TestAge:
         scanner = scene.scanner()
         evidence = compare_scans(scanner.scan(scene.old), scanner.scan(scene.new))
         assert evidence.delta is None
-        assert why(evidence.old) is UnscannedReason.DATABASE_UNKNOWN
+        assert (why(evidence.old), evidence.old.is_database_unknown) == (UnscannedReason.DIFFERENT_DATABASE, True)
         assert len(evidence.new.findings) == 2
 
     def test_unless_the_operator_vouches_that_it_is_pulled(self, scene):

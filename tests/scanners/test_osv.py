@@ -184,7 +184,7 @@ class TestInventories:
         arm = build_image([build_layer({"a": b"arm"})], platform="linux/arm64")
         pushed = by_buildkit(NEW, statement(self.inventory, NEW.digest), others=[arm])
         assert self.found(scene, api, scene.push(pushed)) == {"CVE-2026-0002"}
-        assert why(scene.scanner(api()).scan(scene.push(pushed, platform="linux/arm64"))) is UnscannedReason.SBOM_ABSENT
+        assert why(scene.scanner(api()).scan(scene.push(pushed, platform="linux/arm64"))) is UnscannedReason.NO_REPORT
 
     def test_after_other_statements(self, scene, api):
         provenance = statement({"buildType": "x"}, NEW.digest, predicate_type="https://slsa.dev/provenance/v1")
@@ -235,7 +235,7 @@ class TestInventories:
         subject = scene.push(NEW)
         _, descriptor = referring(IN_TOTO, statement(self.inventory, NEW.digest))
         scene.store.set_tag(LINE.path, NEW.digest.replace(":", "-"), listing(descriptor))
-        assert why(scene.scanner(api()).scan(subject)) is UnscannedReason.SBOM_ABSENT
+        assert why(scene.scanner(api()).scan(subject)) is UnscannedReason.NO_REPORT
 
     def test_after_the_first_that_serves_no_other_is_fetched(self, scene, api):
         assert self.found(scene, api, scene.inventory(self.inventory))
@@ -253,12 +253,12 @@ class TestNeverZero:
         ("inventory", "state"),
         [
             (spdx("pkg:npm/left-pad@1"), UnscannedReason.OS_UNKNOWN),
-            (spdx(), UnscannedReason.SBOM_ABSENT),
+            (spdx(), UnscannedReason.NO_REPORT),
             (spdx(BASH, OPENSSL.format("1")), UnscannedReason.OS_UNSUPPORTED),
             (spdx("pkg:rpm/fedora/bash@5?distro=fedora-42&upstream=bash-5.src.rpm"), UnscannedReason.OS_UNSUPPORTED),
             (spdx(BASH, OPENSSL.format("1").replace("debian-12", "debian-13")), UnscannedReason.OS_UNSUPPORTED),
-            (spdx(BASH), UnscannedReason.SBOM_ABSENT),
-            ({"neither": 1}, UnscannedReason.SBOM_ABSENT),
+            (spdx(BASH), UnscannedReason.NO_REPORT),
+            ({"neither": 1}, UnscannedReason.NO_REPORT),
         ],
     )
     def test_an_inventory_that_says_too_little_is_no_scan(self, scene, api, inventory, state):
@@ -266,7 +266,7 @@ class TestNeverZero:
 
     def test_an_image_without_an_inventory_is_not_scanned_and_nothing_is_asked(self, scene, api):
         stand = api()
-        assert why(scene.scanner(stand).scan(scene.push(NEW))) is UnscannedReason.SBOM_ABSENT
+        assert why(scene.scanner(stand).scan(scene.push(NEW))) is UnscannedReason.NO_REPORT
         assert not stand.listener.received
 
     def test_an_image_that_is_gone_is_gone(self, scene, api):
@@ -349,5 +349,5 @@ def test_nothing_is_sent_but_names_and_versions(scene, api):
 def test_an_attestation_about_another_image_is_not_believed(scene, api):
     inventory = spdx(BASH, OPENSSL.format("1"))
     outcome = scene.scanner(api()).scan(scene.push(by_buildkit(NEW, statement(inventory, OLD.digest))))
-    assert why(outcome) is UnscannedReason.SBOM_ABSENT
+    assert why(outcome) is UnscannedReason.NO_REPORT
     assert "another image" in outcome.detail

@@ -244,7 +244,7 @@ class TestComparing:
         files = {"a.json": twistcli(OLD, "CVE-2026-0001"), "b.json": twistcli(NEW, "CVE-2026-0002")}
         evidence = self.delta(reports(files))
         assert evidence.delta is None
-        assert why(evidence.old) is UnscannedReason.DATABASE_UNKNOWN
+        assert (why(evidence.old), evidence.old.is_database_unknown) == (UnscannedReason.DIFFERENT_DATABASE, True)
 
     def test_the_operator_may_vouch_for_one_run_in_each_folder(self, reports):
         files = {"run/a.json": twistcli(OLD, "CVE-2026-0001"), "run/b.json": twistcli(NEW, "CVE-2026-0002")}

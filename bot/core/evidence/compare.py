@@ -22,6 +22,12 @@ from bot.model.evidence import (
     VulnerabilityDelta,
 )
 
+_DATABASE_UNKNOWN = NotScanned(
+    UnscannedReason.DIFFERENT_DATABASE,
+    "an image was scanned with an unknown database",
+    is_database_unknown=True,
+)
+
 
 def compare_scans(old: ScanOutcome | None, new: ScanOutcome) -> Evidence:
     """Return the vulnerabilities and packages in which the old and the new image differ.
@@ -40,7 +46,7 @@ def compare_scans(old: ScanOutcome | None, new: ScanOutcome) -> Evidence:
         return Evidence(old, new, None, package_changes=packages)
     is_database_unknown = not (_has_identified_database(old.scanner) and _has_identified_database(new.scanner))
     if is_database_unknown and (old.scanner.name, old.scanner.version) == (new.scanner.name, new.scanner.version):
-        return Evidence(NotScanned(UnscannedReason.DATABASE_UNKNOWN), new, None, package_changes=packages)
+        return Evidence(_DATABASE_UNKNOWN, new, None, package_changes=packages)
     if old.scanner != new.scanner:
         return Evidence(NotScanned(UnscannedReason.DIFFERENT_DATABASE), new, None, package_changes=packages)
     old_findings = {get_finding_key(finding): finding for finding in old.findings}

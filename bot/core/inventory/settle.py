@@ -29,7 +29,7 @@ from bot.model.decision import (
     get_tracked_image,
 )
 from bot.model.due_date import DueDate
-from bot.model.evidence import Evidence, NotScanned, Scan, ScanOutcome, UnscannedReason
+from bot.model.evidence import Evidence, NotScanned, Scan, ScanOutcome
 from bot.model.policy import PolicyConfig
 from bot.model.proposal import NoChange, NoChangeReason, ProposalStep, RequestState
 from bot.model.request_attributes import NO_ATTRIBUTES
@@ -151,7 +151,7 @@ def _is_outcome_lasting(outcome: ScanOutcome, *, is_scanner_known: bool) -> bool
         case Scan():
             return is_scanner_known
         case NotScanned(reason=reason):
-            return reason is UnscannedReason.NO_SCANNER or (is_scanner_known and reason.facts.is_lasting)
+            return outcome.is_expected or (is_scanner_known and reason.facts.is_lasting)
     assert_never(outcome)
 
 

@@ -28,8 +28,7 @@ def build_status(evidence: Sequence[Evidence], *, needs_review: bool) -> CommitS
 
 
 def _has_evidence_source(evidence: Evidence) -> bool:
-    has_no_scanner = isinstance(evidence.new, NotScanned) and evidence.new.reason is UnscannedReason.NO_SCANNER
-    return evidence.signatures is not None or not has_no_scanner
+    return evidence.signatures is not None or not (isinstance(evidence.new, NotScanned) and evidence.new.is_expected)
 
 
 def _describe_scans(evidence: Sequence[Evidence]) -> Iterator[str]:

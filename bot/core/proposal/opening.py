@@ -82,14 +82,14 @@ def _is_update_awaiting_evidence(update: ImageUpdate, evidence: Evidence) -> boo
     if condition is not None and _is_list_unknown(update, evidence):
         has_expiry = _compute_expiry(condition, evidence) is not None
         return not has_expiry and update.tracked_image.policy.when_unknown is not WhenUnknown.OPEN
-    unknown = {each.reason for each in (evidence.old, evidence.new) if isinstance(each, NotScanned)}
+    unknown = [each for each in (evidence.old, evidence.new) if isinstance(each, NotScanned)]
     match update.tracked_image.policy.when_unknown:
         case WhenUnknown.OPEN:
             return False
         case WhenUnknown.HOLD:
             return bool(unknown)
         case None:
-            return any(reason.facts.is_temporary for reason in unknown)
+            return any(each.is_temporary for each in unknown)
 
 
 def _is_list_unknown(update: ImageUpdate, evidence: Evidence) -> bool:

@@ -71,7 +71,7 @@ def _match_end(pattern: re.Pattern[bytes], content: bytes, at: int) -> int:
 
 
 MAX_LINES = 100_000
-"""Limit on the lines of a file. A longer file is reported as `too-deep`; people write a few hundred lines."""
+"""Limit on the lines of a file. A longer file is reported as `too-large`; people write a few hundred lines."""
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
@@ -80,7 +80,7 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
     If any line is invalid, yield only an `UnsupportedText`, because compose rejects the whole file for such a line.
     """
     if file.content.count(b"\n") > MAX_LINES:
-        yield UnsupportedText(file.path, 1, "", Reason.TOO_DEEP)
+        yield UnsupportedText(file.path, 1, "", Reason.TOO_LARGE)
         return
     lines = LineOffsets(file.content)
     try:

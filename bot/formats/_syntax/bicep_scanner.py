@@ -105,7 +105,7 @@ class BicepScanner:
                 self._read_token(kind, match[0].decode(), at)
                 token_count += 1
                 if token_count > MAX_TOKENS:
-                    raise BrokenAtError(at, Reason.TOO_DEEP)
+                    raise BrokenAtError(at, Reason.TOO_LARGE)
             at = match.end()
         self._end_item(self._frames[0])
         if len(self._frames) > 1:
@@ -176,7 +176,7 @@ class BicepScanner:
 
     def _open(self, opening: str, start: int) -> None:
         if len(self._frames) > MAX_NESTING:
-            raise BrokenAtError(start, Reason.TOO_DEEP)
+            raise BrokenAtError(start, Reason.TOO_LARGE)
         parent = self._frames[-1]
         frame = _Frame(opening, start, parent.resource_type, parent.resource_name, parent.path)
         match parent.opening, parent.statement:

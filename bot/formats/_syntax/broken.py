@@ -32,7 +32,7 @@ class BrokenFile(NamedTuple):
         if isinstance(error, BrokenAtError):
             offset, reason = error.offset, error.reason
         else:
-            offset, reason = error.start, Reason.UNDECODABLE
+            offset, reason = error.start, Reason.UNPARSABLE
         line_start = content.rfind(b"\n", 0, offset) + 1
         line_end = content.find(b"\n", line_start)
         line = content[line_start : line_end if line_end >= 0 else None].decode(errors="replace").strip()

@@ -110,7 +110,7 @@ class _GradleScanner:
     def _open_or_close(self, token: _GradleToken, words: tuple[bytes, ...] | None) -> None:
         if token.text == b"{":
             if len(self._enclosing) > MAX_NESTING:
-                raise BrokenAtError(token.start, Reason.TOO_DEEP)
+                raise BrokenAtError(token.start, Reason.TOO_LARGE)
             self._enclosing.append(words)
         elif token.text == b"}" and len(self._enclosing) > 1:
             self._enclosing.pop()
@@ -154,7 +154,7 @@ class _GradleScanner:
                 continue
             count += 1
             if count > MAX_TOKENS:
-                raise BrokenAtError(match.start(), Reason.TOO_DEEP)
+                raise BrokenAtError(match.start(), Reason.TOO_LARGE)
             previous = text
             yield _GradleToken(kind, text, match.start())
         yield _GradleToken("symbol", b"", at)

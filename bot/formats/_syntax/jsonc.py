@@ -147,7 +147,7 @@ def _read_tokens(content: bytes, pattern: re.Pattern[bytes]) -> Iterator[_JsonTo
             continue
         token_count += 1
         if token_count > MAX_TOKENS:
-            raise BrokenAtError(match.start(), Reason.TOO_DEEP)
+            raise BrokenAtError(match.start(), Reason.TOO_LARGE)
         match match.lastgroup:
             case "comment":
                 end = content.find(b"*/", at)
@@ -177,7 +177,7 @@ class _JsonParser:
 
     def _parse_value(self, depth: int) -> JsonValue:
         if depth > MAX_NESTING:
-            raise BrokenAtError(self._next.start, Reason.TOO_DEEP)
+            raise BrokenAtError(self._next.start, Reason.TOO_LARGE)
         token = self._advance()
         match token.kind:
             case "string":

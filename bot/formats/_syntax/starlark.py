@@ -195,7 +195,7 @@ class _CallScanner:
 
     def _open_bracket(self, token: _StarlarkToken) -> None:
         if len(self._brackets) > MAX_NESTING:
-            raise BrokenAtError(token.start, Reason.TOO_DEEP)
+            raise BrokenAtError(token.start, Reason.TOO_LARGE)
         is_call = token.text == b"(" and bool(self._function)
         function = ".".join(self._function) if is_call else ""
         self._brackets.append(_Bracket(token.text, token.start, function, self._target if is_call else ""))
@@ -228,7 +228,7 @@ class _CallScanner:
                 continue
             count += 1
             if count > MAX_TOKENS:
-                raise BrokenAtError(match.start(), Reason.TOO_DEEP)
+                raise BrokenAtError(match.start(), Reason.TOO_LARGE)
             yield _StarlarkToken(str(match.lastgroup), match[0], match.start())
         yield _StarlarkToken("end", b"", at)
         yield _StarlarkToken("end", b"", at)

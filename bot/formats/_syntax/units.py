@@ -53,7 +53,7 @@ def read_settings(content: bytes) -> Iterator[UnitSetting]:
     If a section contains a key several times, each of these settings is yielded. The last of them applies.
     """
     if content.count(b"\n") > MAX_LINES:
-        raise BrokenUnitError(MAX_LINES + 1, b"", Reason.TOO_DEEP)
+        raise BrokenUnitError(MAX_LINES + 1, b"", Reason.TOO_LARGE)
     section: str | None = None
     for line in _join_lines(content):
         text = line.text

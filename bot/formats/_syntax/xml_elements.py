@@ -133,7 +133,7 @@ class _XmlParser:
     def parse_file(self) -> XmlElement:
         """Return the root element. Raises BrokenAtError."""
         if self._content.count(b"=") > MAX_EQUALS_SIGNS:
-            raise BrokenAtError(0, Reason.TOO_DEEP)
+            raise BrokenAtError(0, Reason.TOO_LARGE)
         parser = self._parser
         parser.ordered_attributes = True  # a list, which costs less than a dictionary
         parser.StartElementHandler = self._start_element
@@ -152,7 +152,7 @@ class _XmlParser:
         element = XmlElement(name, self._parser.CurrentByteIndex)
         self._element_count += 1
         if len(self._open) > MAX_NESTING or self._element_count > MAX_ELEMENTS:
-            raise BrokenAtError(element.start, Reason.TOO_DEEP)
+            raise BrokenAtError(element.start, Reason.TOO_LARGE)
         self._open[-1].children.append(element)
         self._open.append(element)
 

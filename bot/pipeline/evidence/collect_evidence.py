@@ -96,7 +96,7 @@ def assess(transitions: Iterable[Transition], context: RunContext) -> EvidenceRe
     scan_failures = build_assess_failures(
         (f"{subject.tag_ref}@{subject.digest}", outcome.detail or outcome.reason.sentence)
         for subject, outcome in vex_result.outcomes.items()
-        if isinstance(outcome, NotScanned) and outcome.reason.facts.is_failure
+        if isinstance(outcome, NotScanned) and outcome.is_failure
     )
     failures = (*scan_failures, *save_failures, *vex_result.failures, *enriched.failures)
     return EvidenceResult(enriched.evidence, failures)

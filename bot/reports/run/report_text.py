@@ -376,8 +376,8 @@ def describe_unscanned(report: RunReport) -> Iterator[str]:
     If the config lists no scanners, the sentence names the ways to get a scan. Yield nothing if there are no such
     updates.
     """
-    states = [evidence.new.reason for evidence in report.evidence.values() if isinstance(evidence.new, NotScanned)]
-    unscanned_count = states.count(UnscannedReason.NO_SCANNER)
+    outcomes = [evidence.new for evidence in report.evidence.values()]
+    unscanned_count = sum(isinstance(outcome, NotScanned) and outcome.is_expected for outcome in outcomes)
     if unscanned_count:
         count = len(report.evidence)
         what = (

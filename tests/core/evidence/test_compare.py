@@ -55,20 +55,22 @@ def test_scans_by_different_databases_are_not_compared():
     evidence = compare_scans(scan(finding("CVE-2026-1")), scan(scanner=other))
     assert evidence.delta is None
     assert evidence.old == NotScanned(UnscannedReason.DIFFERENT_DATABASE)
+    assert evidence.old.is_temporary
 
 
 def test_scans_with_unknown_databases_are_not_compared():
     undated = ScannerIdentity("twistcli", "", None)
     evidence = compare_scans(scan(finding("CVE-2026-1"), scanner=undated), scan(scanner=undated))
     assert evidence.delta is None
-    assert evidence.old == NotScanned(UnscannedReason.DATABASE_UNKNOWN)
+    assert (evidence.old.reason, evidence.old.is_temporary) == (UnscannedReason.DIFFERENT_DATABASE, False)
+    assert evidence.old.detail == "an image was scanned with an unknown database"
 
 
 def test_scan_with_unknown_database_is_not_compared_with_known_database():
     named, unnamed = (ScannerIdentity("twistcli", "", None, run) for run in ("monday", None))
     for old, new in ((named, unnamed), (unnamed, named)):
         evidence = compare_scans(scan(finding("CVE-2026-1"), scanner=old), scan(scanner=new))
-        assert evidence.old == NotScanned(UnscannedReason.DATABASE_UNKNOWN)
+        assert (evidence.old.reason, evidence.old.is_database_unknown) == (UnscannedReason.DIFFERENT_DATABASE, True)
         assert evidence.delta is None
 
 

@@ -81,20 +81,21 @@ def test_update_opens_when_old_image_is_missing():
 
 
 @pytest.mark.parametrize(
-    ("why", "waits"),
+    ("failed", "waits"),
     [
-        (UnscannedReason.FAILED, {None, WhenUnknown.HOLD}),
-        (UnscannedReason.TIMED_OUT, {None, WhenUnknown.HOLD}),
-        (UnscannedReason.SCANNER_MISSING, {None, WhenUnknown.HOLD}),
-        (UnscannedReason.DATABASE_STALE, {None, WhenUnknown.HOLD}),
-        (UnscannedReason.OS_UNKNOWN, {WhenUnknown.HOLD}),
-        (UnscannedReason.NOT_RESCANNED, {WhenUnknown.HOLD}),
-        (UnscannedReason.NO_SCANNER, {WhenUnknown.HOLD}),
+        (NotScanned(UnscannedReason.FAILED), {None, WhenUnknown.HOLD}),
+        (NotScanned(UnscannedReason.TIMED_OUT), {None, WhenUnknown.HOLD}),
+        (NotScanned(UnscannedReason.NO_SCANNER, is_scanner_required=True), {None, WhenUnknown.HOLD}),
+        (NotScanned(UnscannedReason.DATABASE_STALE), {None, WhenUnknown.HOLD}),
+        (NotScanned(UnscannedReason.OS_UNKNOWN), {WhenUnknown.HOLD}),
+        (NotScanned(UnscannedReason.NOT_RESCANNED), {WhenUnknown.HOLD}),
+        (NotScanned(UnscannedReason.NO_SCANNER), {WhenUnknown.HOLD}),
+        (NotScanned(UnscannedReason.DIFFERENT_DATABASE), {None, WhenUnknown.HOLD}),
+        (NotScanned(UnscannedReason.DIFFERENT_DATABASE, is_database_unknown=True), {WhenUnknown.HOLD}),
     ],
 )
 @pytest.mark.parametrize("policy", [None, *WhenUnknown])
-def test_unknown_evidence_waits_by_reason_and_policy(why, waits, policy):
-    failed = NotScanned(why)
+def test_unknown_evidence_waits_by_reason_and_policy(failed, waits, policy):
     for evidence in (compare_scans(scan(), failed), compare_scans(failed, scan()), compare_scans(None, failed)):
         assert is_awaiting_evidence([(wanted(), FIXES_LOW), (wanted(when_unknown=policy), evidence)]) == (
             policy in waits

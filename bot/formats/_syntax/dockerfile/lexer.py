@@ -225,7 +225,7 @@ def _check_limits(content: bytes) -> None:
         return
     flag = next(islice(_POSSIBLE_FLAG.finditer(content), MAX_FLAGS, None), None)
     if flag is not None:
-        raise BrokenAtError(flag.end(), Reason.TOO_DEEP)
+        raise BrokenAtError(flag.end(), Reason.TOO_LARGE)
 
 
 def _parse_instruction(lines: InstructionLines, start: int) -> DockerfileInstruction:
@@ -251,7 +251,7 @@ def _find_heredocs(instruction: DockerfileInstruction, start: int) -> tuple[Here
     try:
         return find_heredocs(instruction.text)
     except TooManyHeredocsError:
-        raise BrokenAtError(start, Reason.TOO_DEEP) from None
+        raise BrokenAtError(start, Reason.TOO_LARGE) from None
 
 
 def _split_flags(text: bytes, start: int, escape: int) -> tuple[tuple[InstructionWord, ...], int]:

@@ -116,7 +116,7 @@ def read_dockerfile(content: bytes, path: FilePath, format_name: str) -> Iterato
         yield BrokenFile.create_from_error(content, error).make_unsupported(path)
         return
     if content.count(b"=") > MAX_DEFAULTS and _count_defaults(instructions) > MAX_DEFAULTS:
-        yield UnsupportedText(path, 1, "", Reason.TOO_DEEP)
+        yield UnsupportedText(path, 1, "", Reason.TOO_LARGE)
         return
     yield from _read_syntax(content, path, format_name)
     yield from _DockerfileReader(instructions, path, format_name).read_images()

@@ -275,7 +275,7 @@ class _HclParser:
 
     def _check_depth(self, depth: int) -> None:
         if depth > MAX_NESTING:
-            raise BrokenAtError(self._next.start, Reason.TOO_DEEP)
+            raise BrokenAtError(self._next.start, Reason.TOO_LARGE)
 
     def _get_text(self, token: HclToken) -> str:
         return self._content[token.start : token.end].decode()

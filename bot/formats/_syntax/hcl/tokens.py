@@ -121,7 +121,7 @@ def read_tokens(content: bytes) -> Iterator[HclToken]:
             continue
         token_count += 1
         if token_count > MAX_TOKENS:
-            raise BrokenAtError(match.start(), Reason.TOO_DEEP)
+            raise BrokenAtError(match.start(), Reason.TOO_LARGE)
         match match.lastgroup:
             case "block_comment":
                 at = _skip_comment(content, match.start())
@@ -180,7 +180,7 @@ def _read_quoted(content: bytes, start: int) -> HclTemplate:
 def _check_count(parts: Sized, start: int) -> None:
     """Raise BrokenAtError if a string that starts at `start` has too many parts or lines."""
     if len(parts) > MAX_TOKENS:
-        raise BrokenAtError(start, Reason.TOO_DEEP)
+        raise BrokenAtError(start, Reason.TOO_LARGE)
 
 
 def _decode_escape(content: bytes, start: int) -> tuple[bytes, int]:
@@ -318,5 +318,5 @@ def _find_interpolation_end(content: bytes, start: int) -> int:
         elif stop in b"\r\n":
             break
         if len(enclosing) > MAX_NESTING:
-            raise BrokenAtError(match.start(), Reason.TOO_DEEP)
+            raise BrokenAtError(match.start(), Reason.TOO_LARGE)
     raise BrokenAtError(start)

@@ -90,7 +90,7 @@ MAX_REPEATS = 4
 """Limit on the total length of the texts in a document, as a multiple of the length of the document. Only aliases
 repeat texts."""
 
-_WHOLE_TEXT_REASONS = frozenset({Reason.UNPARSABLE, Reason.UNDECODABLE, Reason.TOO_DEEP})
+_WHOLE_TEXT_REASONS = frozenset({Reason.UNPARSABLE, Reason.TOO_LARGE})
 """Errors that affect a whole text inside a file. Such a text is not YAML for the program that reads it either."""
 
 _FoundReference = Reference | UnsupportedText
@@ -200,7 +200,7 @@ class ObjectReader:
             else:
                 search.walk_paths(document.root, self.image_paths, str(document.index))
         except TooDeepError:
-            yield UnsupportedText(self.path, document.get_line_number(document.root), "", Reason.TOO_DEEP)
+            yield UnsupportedText(self.path, document.get_line_number(document.root), "", Reason.TOO_LARGE)
             return
         locators = UniqueLocators("~")  # `#` already numbers the values of a repeated key
         for found in sorted(search.read_fields(), key=lambda each: each.line_number):

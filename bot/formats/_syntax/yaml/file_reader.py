@@ -28,7 +28,7 @@ def read_file(
     each reported as an `UnsupportedText`.
     """
     if is_utf_16(file.content):
-        yield UnsupportedText(file.path, 1, "", Reason.UNDECODABLE)
+        yield UnsupportedText(file.path, 1, "", Reason.UNPARSABLE)
         return
     if not is_relevant(file.content):
         return
@@ -48,4 +48,4 @@ def _read_document(
     try:
         return list(extract_items(document))
     except TooDeepError:
-        return [UnsupportedText(file.path, document.get_line_number(document.root), "", Reason.TOO_DEEP)]
+        return [UnsupportedText(file.path, document.get_line_number(document.root), "", Reason.TOO_LARGE)]

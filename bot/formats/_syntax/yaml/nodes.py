@@ -62,11 +62,11 @@ class ParsedSection:
         try:
             trees += read_trees(source.decode())  # documents before an error are kept
         except UnicodeDecodeError as error:
-            self.broken = BrokenSection(Reason.UNDECODABLE, source.get_line_number(source.start + error.start), source)
+            self.broken = BrokenSection(Reason.UNPARSABLE, source.get_line_number(source.start + error.start), source)
         # Only PyYAML's own parser raises the last two.
         except (TooDeepError, yaml.YAMLError, ValueError, OverflowError) as error:
             line_number = source.get_line_number(source.get_offset(find_error_position(error, source.text)))
-            reason = Reason.TOO_DEEP if is_too_deep(error) else Reason.UNPARSABLE
+            reason = Reason.TOO_LARGE if is_too_deep(error) else Reason.UNPARSABLE
             self.broken = BrokenSection(reason, line_number, source)
         return trees
 
@@ -97,7 +97,7 @@ def make_sections(content: bytes) -> list[ParsedSection]:
 
 def make_unread_section(source: SectionSource) -> BrokenSection:
     """Return an error for a section that is not parsed because of a limit."""
-    return BrokenSection(Reason.TOO_DEEP, source.first_line_number, source)
+    return BrokenSection(Reason.TOO_LARGE, source.first_line_number, source)
 
 
 _INDICATORS = b":,-?[{"

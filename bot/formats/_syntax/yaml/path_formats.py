@@ -100,7 +100,7 @@ class YamlPathFormat:
         return has_patterns or has_unusual_keys(content) or may_be_escaped(content)
 
     def _is_relevant_in_utf_16(self, content: bytes) -> bool:
-        """Return True if a UTF-16 file may contain an image, so that the file must be reported as undecodable."""
+        """Return True if a UTF-16 file may contain an image, so that the file must be reported as unparsable."""
         return self._has_key_set(content, _encode_utf_16)
 
 
