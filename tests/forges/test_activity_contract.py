@@ -24,7 +24,7 @@ def without(**reasons: str) -> pytest.MarkDecorator:
 
 
 @dataclass(frozen=True)
-class Activity:
+class ListedActivity:
     """The fingerprint that the list of repositories contains, and the one that was read for the repository alone."""
 
     listed: str | None
@@ -33,16 +33,16 @@ class Activity:
     """True if the list contains no branches without a request."""
 
 
-def read_activity(stand: Stand, scope: ActivityScope = SCOPE) -> Activity:
+def read_activity(stand: Stand, scope: ActivityScope = SCOPE) -> ListedActivity:
     """Return the activity as a new run finds it."""
     fleet = stand.larger_fleet()
     (repository,) = [each for each in fleet.list_repositories(frozenset(), scope) if each.name == stand.name]
     assert isinstance(repository, GitRepository)
     is_without_branches = repository.listed_requests is not None
-    return Activity(repository.activity, fleet.read_activity(repository, scope), is_without_branches)
+    return ListedActivity(repository.activity, fleet.read_activity(repository, scope), is_without_branches)
 
 
-class Watch:
+class ActivityWatch:
     """Compares the activity before and after each step of a test."""
 
     def __init__(self, stand: Stand, scope: ActivityScope = SCOPE) -> None:
@@ -76,7 +76,7 @@ def write_dashboard(stand, body):
 
 
 def test_activity_changes_with_branches_and_their_requests(stand):
-    watch = Watch(stand)
+    watch = ActivityWatch(stand)
     push(stand)
     watch.expect_change("a branch of basebump", has_request=False)
     propose(stand, OTHER)
@@ -94,7 +94,7 @@ def test_activity_changes_with_branches_and_their_requests(stand):
 @without(local="a merge moves only the base branch")
 def test_activity_changes_when_a_request_is_merged(stand):
     propose(stand)
-    watch = Watch(stand)
+    watch = ActivityWatch(stand)
     stand.merge_request(BRANCH)
     watch.expect_change("a merged request")
 
@@ -102,7 +102,7 @@ def test_activity_changes_when_a_request_is_merged(stand):
 @without(local="it has no reviews and labels")
 def test_activity_changes_with_everything_that_users_do_to_a_request(stand):
     propose(stand)
-    watch = Watch(stand)
+    watch = ActivityWatch(stand)
     for step, act in (
         ("a label", lambda: stand.label(BRANCH, "basebump-rebase")),
         ("an approval", lambda: stand.approve(BRANCH)),
@@ -117,7 +117,7 @@ def test_activity_changes_with_everything_that_users_do_to_a_request(stand):
 @without(local="it has no comments and drafts", azure="basebump reads neither comments of users nor drafts there")
 def test_activity_changes_with_comments_and_drafts(stand):
     propose(stand)
-    watch = Watch(stand)
+    watch = ActivityWatch(stand)
     stand.comment(BRANCH, "Why?")
     watch.expect_change("a comment")
     stand.convert_to_draft(BRANCH)
@@ -126,7 +126,7 @@ def test_activity_changes_with_comments_and_drafts(stand):
 
 def test_activity_does_not_change_with_other_branches(stand):
     propose(stand)
-    watch = Watch(stand)
+    watch = ActivityWatch(stand)
     stand.commit("main", {"README.md": "Something to see.\n"})
     watch.expect_no_change("a commit on the base branch")
     stand.commit("feature", {"README.md": "A feature.\n"})
@@ -138,19 +138,19 @@ def test_activity_does_not_change_with_other_branches(stand):
 @without(azure="it has no issues", github_app="this one may not read issues")
 def test_activity_changes_with_the_dashboard(stand):
     write_dashboard(stand, "- [ ] Rebuild all")
-    watch = Watch(stand, WITH_DASHBOARD)
+    watch = ActivityWatch(stand, WITH_DASHBOARD)
     write_dashboard(stand, "- [x] Rebuild all")
     watch.expect_change("a ticked box")
 
 
-def test_the_tree_is_that_of_the_head_if_the_list_contains_it(stand):
+def test_tree_in_list_is_tree_of_head(stand):
     fleet = stand.fleet()
     (repository,) = fleet.list_repositories(frozenset({stand.name}), SCOPE)
     expected = stand.git.run("rev-parse", "main^{tree}").decode().strip()
     assert repository.tree in (None, expected)
 
 
-def test_a_list_without_scope_contains_neither_tree_nor_activity(stand):
+def test_list_without_scope_contains_no_tree_and_no_activity(stand):
     push(stand, changes=CHANGES, message=message_of())
     (repository,) = stand.fleet().list_repositories(frozenset({stand.name}))
     assert (repository.tree, repository.activity) == (None, None)
@@ -172,7 +172,7 @@ COSTS = {"github": (1, 2), "gitlab": (1, 2), "azure": (2, 3), "gitea": (1, 3)}
 
 
 @without(local="it needs no requests", forgejo="it costs the same as on Gitea", github_app="it costs the same")
-def test_activity_of_one_repository_costs_as_many_requests_as_the_documentation_says(stand):
+def test_activity_of_single_repository_costs_documented_number_of_requests(stand):
     fleet = stand.fleet()
     (repository,) = fleet.list_repositories(frozenset())
     assert _count_requests(stand, fleet, repository) == COSTS[stand.kind][0]

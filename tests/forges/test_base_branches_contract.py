@@ -47,14 +47,14 @@ def _propose(stand, branch, base):
     stand.forge(base).open(Proposal(branch, words.title, BODY, _message(base), CHANGES, (), (), INTENT, ""))
 
 
-def _seen(stand, base, *wanted):
+def list_seen_states(stand, base, *wanted):
     return {(each.branch, each.state) for each in stand.forge(base).list_requests(PREFIX, frozenset(wanted))}
 
 
 # Which there are
 
 
-def test_a_repository_is_offered_once_for_each_of_its_base_branches(stand):
+def test_repository_is_listed_once_per_base_branch(stand):
     found = list(stand.fleet().list_repositories(frozenset()))
     heads = stand.branches()
     assert [(each.name, each.base_branch, each.commit) for each in found] == [
@@ -64,7 +64,7 @@ def test_a_repository_is_offered_once_for_each_of_its_base_branches(stand):
     assert [(each.is_default_base, each.non_default_base) for each in found] == [(True, None), (False, RELEASE)]
 
 
-def test_each_base_branch_has_its_own_files(stand):
+def test_base_branches_have_separate_files(stand):
     fleet = stand.fleet()
     trees = [fleet.open_tree(each) for each in fleet.list_repositories(frozenset())]
     assert [[entry.path for entry in tree.list_entries()] for tree in trees] == [
@@ -73,19 +73,19 @@ def test_each_base_branch_has_its_own_files(stand):
     ]
 
 
-def test_without_globs_the_default_branch_is_the_only_one(stand):
+def test_default_branch_is_only_base_branch_without_globs(stand):
     stand.base_branches = ()
     (found,) = stand.fleet().list_repositories(frozenset())
     assert (found.base_branch, found.is_default_base) == ("main", True)
 
 
-def test_the_default_branch_is_none_unless_a_glob_matches_it(stand):
+def test_default_branch_is_base_branch_only_when_matched(stand):
     stand.base_branches = ("release/*",)
     (found,) = stand.fleet().list_repositories(frozenset())
     assert (found.base_branch, found.non_default_base) == (RELEASE, RELEASE)
 
 
-def test_a_repository_where_no_glob_matches_is_offered_without_a_base_branch(stand):
+def test_repository_without_matching_branch_has_no_base_branch(stand):
     stand.base_branches = ("trunk", "v*")
     (found,) = stand.fleet().list_repositories(frozenset())
     assert isinstance(found, GitRepository)
@@ -96,7 +96,7 @@ def test_a_repository_where_no_glob_matches_is_offered_without_a_base_branch(sta
 # Proposals
 
 
-def test_a_proposal_stands_on_its_base_branch_and_asks_to_be_merged_there(stand):
+def test_proposal_is_based_on_and_targets_its_base_branch(stand):
     _propose(stand, OF_RELEASE, RELEASE)
     (commit, *_) = stand.git.log(f"refs/heads/{OF_RELEASE}", without=f"refs/heads/{RELEASE}")
     assert commit.parents == (stand.branches()[RELEASE],)
@@ -105,37 +105,37 @@ def test_a_proposal_stands_on_its_base_branch_and_asks_to_be_merged_there(stand)
         assert stand.targets() == [RELEASE]
 
 
-def test_an_open_request_is_seen_for_its_own_base_branch_only(stand):
+def test_open_request_is_listed_only_for_its_base_branch(stand):
     _propose(stand, BRANCH, "main")
     _propose(stand, OF_RELEASE, RELEASE)
-    assert _seen(stand, "main", BRANCH) == {(BRANCH, RequestState.OPEN)}
-    assert _seen(stand, RELEASE, OF_RELEASE) == {(OF_RELEASE, RequestState.OPEN)}
+    assert list_seen_states(stand, "main", BRANCH) == {(BRANCH, RequestState.OPEN)}
+    assert list_seen_states(stand, RELEASE, OF_RELEASE) == {(OF_RELEASE, RequestState.OPEN)}
 
 
-def test_an_open_request_that_nothing_wants_any_more_is_seen_for_its_own_base_branch_only(stand):
+def test_obsolete_open_request_is_listed_only_for_its_base_branch(stand):
     _propose(stand, BRANCH, "main")
     _propose(stand, OF_RELEASE, RELEASE)
-    assert _seen(stand, "main") == {(BRANCH, RequestState.OPEN)}
-    assert _seen(stand, RELEASE) == {(OF_RELEASE, RequestState.OPEN)}
+    assert list_seen_states(stand, "main") == {(BRANCH, RequestState.OPEN)}
+    assert list_seen_states(stand, RELEASE) == {(OF_RELEASE, RequestState.OPEN)}
 
 
-def test_a_branch_without_a_request_is_seen_for_its_own_base_branch_only(stand):
+def test_branch_without_request_is_listed_only_for_its_base_branch(stand):
     _push(stand, BRANCH, "main")
     _push(stand, OF_RELEASE, RELEASE)
     for wanted in ((), (BRANCH, OTHER)):
-        assert _seen(stand, "main", *wanted) == {(BRANCH, RequestState.BRANCH)}
+        assert list_seen_states(stand, "main", *wanted) == {(BRANCH, RequestState.BRANCH)}
     for wanted in ((), (OF_RELEASE,)):
-        assert _seen(stand, RELEASE, *wanted) == {(OF_RELEASE, RequestState.BRANCH)}
+        assert list_seen_states(stand, RELEASE, *wanted) == {(OF_RELEASE, RequestState.BRANCH)}
 
 
-def test_what_was_declined_is_seen_for_its_own_base_branch_only(stand):
+def test_declined_request_is_listed_only_for_its_base_branch(stand):
     _propose(stand, OF_RELEASE, RELEASE)
     stand.close_request(OF_RELEASE)
-    assert (OF_RELEASE, RequestState.CLOSED) in _seen(stand, RELEASE, OF_RELEASE)
-    assert _seen(stand, "main", BRANCH) == set()
+    assert (OF_RELEASE, RequestState.CLOSED) in list_seen_states(stand, RELEASE, OF_RELEASE)
+    assert list_seen_states(stand, "main", BRANCH) == set()
 
 
-def test_what_a_person_committed_to_is_shown_as_ours_for_no_base_branch(stand):
+def test_branch_with_foreign_commit_is_foreign_for_all_base_branches(stand):
     _propose(stand, OF_RELEASE, RELEASE)
     _push(stand, BRANCH, "main")
     for branch in (OF_RELEASE, BRANCH):
@@ -144,11 +144,11 @@ def test_what_a_person_committed_to_is_shown_as_ours_for_no_base_branch(stand):
     assert sorted((each.branch, each.intent) for each in found) == [(BRANCH, None), (OF_RELEASE, None)]
 
 
-def test_a_merge_into_its_base_branch_ends_a_proposal(stand):
+def test_merge_into_base_branch_ends_proposal(stand):
     _propose(stand, OF_RELEASE, RELEASE)
     stand.merge_request(OF_RELEASE, RELEASE)
-    assert (OF_RELEASE, RequestState.MERGED) in _seen(stand, RELEASE, OF_RELEASE)
-    assert (OF_RELEASE, RequestState.OPEN) not in _seen(stand, "main")
+    assert (OF_RELEASE, RequestState.MERGED) in list_seen_states(stand, RELEASE, OF_RELEASE)
+    assert (OF_RELEASE, RequestState.OPEN) not in list_seen_states(stand, "main")
 
 
 # Servers
@@ -178,7 +178,7 @@ def gitlab(tmp_path):
     stand.end()
 
 
-def test_a_request_that_a_person_pointed_to_another_branch_is_left_alone_by_both(server):
+def test_retargeted_request_is_foreign_to_both_base_branches(server):
     _propose(server, BRANCH, "main")
     server.point_to(BRANCH, RELEASE)
     (seen,) = server.forge("main").list_requests(PREFIX, frozenset({BRANCH}))
@@ -187,14 +187,14 @@ def test_a_request_that_a_person_pointed_to_another_branch_is_left_alone_by_both
     assert server.forge(RELEASE).list_requests(PREFIX, frozenset()) == ()
 
 
-def test_a_request_of_a_person_from_the_same_branch_to_another_one_changes_nothing(server):
+def test_request_of_user_to_other_base_branch_is_ignored(server):
     _propose(server, BRANCH, "main")
     server.propose_by_hand(BRANCH, RELEASE)
-    assert _seen(server, "main") == {(BRANCH, RequestState.OPEN)}
-    assert _seen(server, RELEASE) == set()
+    assert list_seen_states(server, "main") == {(BRANCH, RequestState.OPEN)}
+    assert list_seen_states(server, RELEASE) == set()
 
 
-def test_github_lists_branches_only_as_far_as_globs_reach(github):
+def test_github_lists_only_branches_with_prefix_of_globs(github):
     github.base_branches = ("main", "release/*", "rel*/2")
     list(github.fleet().list_repositories(frozenset()))
     asked = [line for line in github.server.lines if "matching-refs" in line]
@@ -205,21 +205,21 @@ def test_github_lists_branches_only_as_far_as_globs_reach(github):
     ]
 
 
-def test_gitlab_is_asked_for_branches_only_as_far_as_globs_reach(gitlab):
+def test_gitlab_searches_only_branches_with_prefix_of_globs(gitlab):
     gitlab.base_branches = ("main", "rel*/2")
     list(gitlab.fleet().list_repositories(frozenset()))
     asked = [exchange.asked.words.get("search") for exchange in gitlab.server.exchanges if "/branches" in exchange.line]
     assert asked == ["^main", "^rel"]
 
 
-def test_gitlab_is_asked_for_all_branches_where_a_glob_begins_with_anything(gitlab):
+def test_gitlab_lists_all_branches_for_glob_without_prefix(gitlab):
     gitlab.base_branches = ("*",)
     (found,) = gitlab.fleet().list_repositories(frozenset())
     assert found.base_branch == "main"
     assert "search" not in gitlab.server.exchanges[-1].asked.words
 
 
-def test_on_gitlab_a_request_into_another_branch_is_not_taken_for_the_one_that_is_to_be_opened(gitlab):
+def test_gitlab_request_to_other_base_branch_is_not_the_opened_request(gitlab):
     gitlab.commit(RELEASE, {"README.md": "This is release/1.\n"})
     _push(gitlab, BRANCH, "main")
     gitlab.propose_by_hand(BRANCH, RELEASE)
@@ -229,7 +229,7 @@ def test_on_gitlab_a_request_into_another_branch_is_not_taken_for_the_one_that_i
     assert [each.title for each in gitlab.project.requests] == ["A change", words.title]
 
 
-def test_the_trailer_of_a_base_branch_does_not_hide_the_intent(server):
+def test_base_branch_trailer_does_not_hide_intent(server):
     assert message_of().count("Basebump-Intent") == 1
     _push(server, OF_RELEASE, RELEASE)
     (seen,) = server.forge(RELEASE).list_requests(PREFIX, frozenset())

@@ -38,7 +38,7 @@ class Recorder:
         return self.verdict
 
 
-def judged(stand, **words) -> tuple[Recorder, object]:
+def run_judge(stand, **words) -> tuple[Recorder, object]:
     recorder = Recorder(**words)
     (seen,) = stand.forge().list_requests(PREFIX, frozenset({BRANCH}), recorder)
     return recorder, seen
@@ -46,31 +46,31 @@ def judged(stand, **words) -> tuple[Recorder, object]:
 
 def test_judge_gets_the_claim_of_a_branch_and_the_text_of_its_request(stand):
     head = push(stand)
-    recorder, _ = judged(stand)
+    recorder, _ = run_judge(stand)
     assert recorder.claims == [BranchClaim(BRANCH, head, INTENT, None)]
     stand.delete_branch(BRANCH)
     seen = propose(stand)
-    recorder, _ = judged(stand)
+    recorder, _ = run_judge(stand)
     assert recorder.claims == [BranchClaim(BRANCH, seen.head, INTENT, seen.body)]
 
 
 def test_request_contains_the_verdict_of_the_judge(stand):
     propose(stand)
-    _, seen = judged(stand, verdict=BranchVerdict("7" * 16, is_confirmed=False, is_as_marked=False))
+    _, seen = run_judge(stand, verdict=BranchVerdict("7" * 16, is_confirmed=False, is_as_marked=False))
     assert (seen.intent, seen.is_confirmed, seen.is_as_marked) == ("7" * 16, False, False)
-    _, seen = judged(stand, verdict=FOREIGN_BRANCH)
+    _, seen = run_judge(stand, verdict=FOREIGN_BRANCH)
     assert (seen.intent, seen.has_commented) == (None, False)
 
 
-def test_branch_that_does_not_claim_to_be_basebumps_is_not_judged(stand):
+def test_branch_without_claim_is_not_judged(stand):
     stand.commit(BRANCH, {"Dockerfile": "FROM x\n"})
-    recorder, seen = judged(stand)
+    recorder, seen = run_judge(stand)
     assert (recorder.claims, seen.intent) == ([], None)
 
 
 def test_differences_are_the_files_that_the_branch_edits(stand):
     push(stand)
-    recorder, _ = judged(stand)
+    recorder, _ = run_judge(stand)
     (difference,) = recorder.differences
     assert (difference.path, difference.is_content_edit) == ("Dockerfile", True)
     before, after = stand.files("main")["Dockerfile"], stand.files(BRANCH)["Dockerfile"]
@@ -95,31 +95,31 @@ def test_differences_are_the_files_that_the_branch_edits(stand):
         {"Dockerfile": None, "Dockerfile/x": "x\n"},
     ],
 )
-def test_every_other_change_is_a_difference_that_is_not_a_content_edit(stand, files):
+def test_other_changes_are_not_content_edits(stand, files):
     push(stand)
     stand.move_branch(BRANCH, make_forged_commit(stand, BRANCH, files, has_own_edits=False))
-    recorder, _ = judged(stand)
+    recorder, _ = run_judge(stand)
     assert recorder.differences is None or not any(each.is_content_edit for each in recorder.differences)
     assert recorder.differences != []
 
 
-def test_differences_do_not_include_what_the_base_changed_since(stand):
+def test_differences_exclude_later_changes_of_base(stand):
     push(stand)
     stand.commit("main", {"README.md": "Elsewhere.\n", "more/Dockerfile": "FROM y\n"})
-    recorder, seen = judged(stand)
+    recorder, seen = run_judge(stand)
     assert [each.path for each in recorder.differences] == ["Dockerfile"]
     assert seen.is_behind
     stand.update_branch(BRANCH)
-    recorder, _ = judged(stand)
+    recorder, _ = run_judge(stand)
     assert [each.path for each in recorder.differences] == ["Dockerfile"]
 
 
-def test_branch_has_no_contents_if_another_commit_is_below_basebumps(stand):
+def test_branch_with_foreign_commit_below_has_no_contents(stand):
     push(stand)
     own = stand.commits(BRANCH)[-1]
     other = stand.git.make_commit(own.parents, {"evil": "x\n"}, "Other")
     stand.move_branch(BRANCH, make_forged_commit(stand, BRANCH, {}, parents=[other]))
-    recorder, _ = judged(stand)
+    recorder, _ = run_judge(stand)
     assert (len(recorder.claims), recorder.differences) == (1, None)
 
 
@@ -127,7 +127,7 @@ def test_merged_branch_has_no_differences(stand):
     push(stand)
     stand.git.merge(BRANCH, "main")
     stand.settle()
-    recorder, _ = judged(stand)
+    recorder, _ = run_judge(stand)
     assert len(recorder.claims) == 1
     assert all(each.is_content_edit for each in recorder.differences)
 
@@ -137,7 +137,7 @@ def test_number_of_files_that_a_comparison_shows_does_not_limit_the_differences(
         monkeypatch.setattr(commits, "MAX_FILES", 1)
     push(stand)
     stand.commit("main", {"README.md": "Elsewhere.\n"})
-    recorder, _ = judged(stand)
+    recorder, _ = run_judge(stand)
     assert [each.path for each in recorder.differences] == ["Dockerfile"]
 
 
@@ -148,5 +148,5 @@ def test_no_request_is_sent_if_the_judge_does_not_open_the_contents(stand):
     with stand.server.watched() as without_judge:
         stand.forge().list_requests(PREFIX, frozenset({BRANCH}))
     with stand.server.watched() as with_judge:
-        judged(stand, is_opened=False)
+        run_judge(stand, is_opened=False)
     assert with_judge == without_judge

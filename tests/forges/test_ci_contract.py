@@ -78,14 +78,14 @@ def test_check_of_an_earlier_merge_result_does_not_count(stand, head):
     assert read_outcome(stand, stand.branches()[BRANCH]) is not CiOutcome.PASSED
 
 
-def test_outcome_of_a_merged_commit_is_still_there(stand, head):
+def test_outcome_of_merged_commit_is_readable(stand, head):
     stand.report_check(head, "passed")
     stand.merge_request(BRANCH)
     stand.delete_branch(BRANCH)
     assert read_outcome(stand, head) is CiOutcome.PASSED
 
 
-def test_unreadable_checks_are_unknown_and_no_error(stand, head):
+def test_unreadable_checks_are_unknown(stand, head):
     stand.report_check(head, "passed")
     assert read_outcomes(stand, head, NO_COMMIT).get(NO_COMMIT) is not CiOutcome.PASSED
     stand.server.fail(".*(graphql|statuses)", Reply(403, {"message": "Forbidden"}), times=9)
@@ -122,7 +122,7 @@ def test_failed_check_has_its_name_and_address(stand, head):
     assert find_failed_check(stand, head) is None
 
 
-def test_own_status_is_no_failed_check_and_unreadable_checks_are_none(stand, head):
+def test_own_status_and_unreadable_checks_are_not_failed_checks(stand, head):
     stand.report_check(head, "failed", STATUS_CONTEXT)
     assert find_failed_check(stand, head) is None
     stand.report_check(head, "failed", "ci/build", "javascript:alert(1)")

@@ -55,13 +55,13 @@ def _limit(watched, kind, request, **headers):
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
-def test_a_question_that_fails_is_asked_again_a_little_later(watched, kind, status):
+def test_failed_read_is_retried_after_pause(watched, kind, status):
     watched.fail(kind.find, status, times=len(BACKOFF_SECONDS))
     assert isinstance(watched.look(), GitRepository)
     assert watched.pauses == list(BACKOFF_SECONDS)
 
 
-def test_a_question_that_goes_on_failing_is_given_up(watched, kind):
+def test_persistent_read_failure_is_reported(watched, kind):
     watched.fail(kind.find, 502, times=10)
     failed = watched.look()
     assert "502" in failed.error
@@ -69,27 +69,27 @@ def test_a_question_that_goes_on_failing_is_given_up(watched, kind):
     assert len(watched.server.lines) == 1 + len(BACKOFF_SECONDS)
 
 
-def test_a_question_whose_answer_is_lost_is_asked_again(watched, kind):
+def test_read_with_lost_answer_is_retried(watched, kind):
     watched.fail(kind.find, None)
     assert isinstance(watched.look(), GitRepository)
     assert watched.pauses == [BACKOFF_SECONDS[0]]
 
 
-def test_a_server_that_is_not_there_is_a_failure_that_says_what_to_check(watched, kind):
+def test_unreachable_server_is_failure_with_hint(watched, kind):
     failed = watched.look("http://127.0.0.1:9")
     assert "the network" in failed.error
     assert kind.token not in failed.error
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_a_question_that_is_refused_is_not_asked_again(watched, kind, status):
+def test_refused_read_is_not_retried(watched, kind, status):
     watched.fail(kind.find, status, "No", times=10)
     assert isinstance(watched.look(), RunFailure)
     assert watched.pauses == []
     assert len(watched.server.lines) == 1
 
 
-def test_a_page_in_the_middle_that_fails_leaves_nothing_out(watched, kind):
+def test_failed_page_is_retried(watched, kind):
     watched.push()
     watched.open()
     watched.stand.git.commit("feature", {"README.md": "A person's.\n"})
@@ -100,7 +100,7 @@ def test_a_page_in_the_middle_that_fails_leaves_nothing_out(watched, kind):
     assert watched.pauses == [BACKOFF_SECONDS[0]]
 
 
-def test_a_file_that_cannot_be_read_is_a_tree_error(watched, kind):
+def test_unreadable_file_is_tree_error(watched, kind):
     fleet = watched.fleet()
     (repository,) = fleet.list_repositories(frozenset())
     tree = fleet.open_tree(repository)
@@ -111,7 +111,7 @@ def test_a_file_that_cannot_be_read_is_a_tree_error(watched, kind):
     assert "Dockerfile" in str(refused)
 
 
-def test_a_tree_that_cannot_be_listed_is_a_tree_error(watched, kind):
+def test_unlistable_tree_is_tree_error(watched, kind):
     fleet = watched.fleet()
     (repository,) = fleet.list_repositories(frozenset())
     watched.fail(kind.tree, 502, times=10)
@@ -122,13 +122,13 @@ def test_a_tree_that_cannot_be_listed_is_a_tree_error(watched, kind):
 # Limits
 
 
-def test_a_short_limit_is_waited_for(watched, kind):
+def test_short_limit_causes_pause(watched, kind):
     _limit(watched, kind, kind.find, retry_after="7")
     assert isinstance(watched.look(), GitRepository)
     assert watched.pauses == [7.0]
 
 
-def test_a_limit_that_says_when_it_ends_is_waited_for(watched, kind):
+def test_limit_with_reset_time_causes_pause(watched, kind):
     soon = str(int(time.time()) + 30)
     _limit(watched, kind, kind.find, **{name: word or soon for name, word in kind.reset.items()})
     assert isinstance(watched.look(), GitRepository)
@@ -137,7 +137,7 @@ def test_a_limit_that_says_when_it_ends_is_waited_for(watched, kind):
 
 
 @pytest.mark.parametrize("wait", [str(int(MAX_WAIT) + 1), "9" * 30])
-def test_a_long_limit_is_not_waited_for_but_said(watched, kind, wait):
+def test_long_limit_is_failure_without_pause(watched, kind, wait):
     _limit(watched, kind, kind.find, retry_after=wait)
     failed = watched.look()
     assert watched.pauses == []
@@ -145,7 +145,7 @@ def test_a_long_limit_is_not_waited_for_but_said(watched, kind, wait):
     assert "UTC" in failed.error
 
 
-def test_a_write_that_a_limit_refused_is_made_again(watched, kind):
+def test_write_refused_by_short_limit_is_retried(watched, kind):
     watched.push()
     _limit(watched, kind, kind.open, retry_after="3")
     assert watched.open().number == 1
@@ -153,7 +153,7 @@ def test_a_write_that_a_limit_refused_is_made_again(watched, kind):
     assert len(watched.stand.requests()) == 1
 
 
-def test_a_write_that_a_long_limit_refused_is_not(watched, kind):
+def test_write_refused_by_long_limit_is_not_retried(watched, kind):
     watched.push()
     _limit(watched, kind, kind.open, retry_after="3600", times=10)
     with pytest.raises(ForgeError, match="used up until"):
@@ -165,7 +165,7 @@ def test_a_write_that_a_long_limit_refused_is_not(watched, kind):
 
 
 @pytest.mark.parametrize("status", [502, None])
-def test_a_request_that_was_made_before_the_answer_was_lost_is_found_and_not_doubled(watched, kind, status):
+def test_request_with_lost_answer_is_found_and_not_duplicated(watched, kind, status):
     watched.push()
     watched.fail(kind.open, status, works=True)
     assert watched.open().number == 1
@@ -175,7 +175,7 @@ def test_a_request_that_was_made_before_the_answer_was_lost_is_found_and_not_dou
 
 @pytest.mark.parametrize("status", [502, None])
 @pytest.mark.parametrize("is_new", [True, False])
-def test_a_push_that_worked_before_the_answer_was_lost_is_found(watched, kind, status, is_new):
+def test_push_with_lost_answer_is_found(watched, kind, status, is_new):
     old = None if is_new else watched.push()
     request = kind.create if is_new else kind.move
     before = len(watched.sent(request))
@@ -185,7 +185,7 @@ def test_a_push_that_worked_before_the_answer_was_lost_is_found(watched, kind, s
     assert len(watched.sent(request)) - before == 1
 
 
-def test_a_branch_that_was_deleted_before_the_answer_was_lost_is_gone(watched, kind):
+def test_deletion_with_lost_answer_is_done(watched, kind):
     watched.push()
     seen = watched.seen()
     watched.fail(kind.delete, 502, works=True)
@@ -198,7 +198,7 @@ def test_a_branch_that_was_deleted_before_the_answer_was_lost_is_gone(watched, k
 
 @pytest.mark.parametrize(("kind", "write"), WRITES, indirect=["kind"])
 @pytest.mark.parametrize("status", [502, None])
-def test_a_write_that_failed_is_an_error_and_never_made_again(watched, kind, write, status):
+def test_failed_write_is_not_retried(watched, kind, write, status):
     watched.push()
     watched.open()
     seen = watched.seen()
@@ -215,7 +215,7 @@ def test_a_write_that_failed_is_an_error_and_never_made_again(watched, kind, wri
     assert watched.seen() == seen
 
 
-def test_a_branch_that_could_not_be_made_is_not_made_again(watched, kind):
+def test_failed_branch_creation_is_not_retried(watched, kind):
     watched.fail(kind.create, 502)
     with pytest.raises(ForgeError, match="rerun basebump later"):
         watched.push()
@@ -223,7 +223,7 @@ def test_a_branch_that_could_not_be_made_is_not_made_again(watched, kind):
     assert len(watched.sent(kind.create)) == 1
 
 
-def test_a_request_that_could_not_be_opened_is_not_opened_again(watched, kind):
+def test_failed_request_creation_is_not_retried(watched, kind):
     watched.push()
     watched.fail(kind.open, 502)
     with pytest.raises(ForgeError, match="rerun basebump later"):
@@ -232,7 +232,7 @@ def test_a_request_that_could_not_be_opened_is_not_opened_again(watched, kind):
     assert len(watched.sent(kind.open)) == 1
 
 
-def test_a_comment_that_may_have_been_made_is_not_made_twice(watched, kind):
+def test_comment_with_lost_answer_is_not_duplicated(watched, kind):
     watched.push()
     watched.open()
     request, _, act = kind.writes["the comment"]
@@ -244,7 +244,7 @@ def test_a_comment_that_may_have_been_made_is_not_made_twice(watched, kind):
 
 
 @pytest.mark.parametrize("works", [True, False])
-def test_a_request_that_could_not_be_opened_is_reported_though_nobody_can_say_whether_it_was(watched, kind, works):
+def test_request_with_unknown_result_is_error(watched, kind, works):
     watched.push()
     watched.fail(kind.open, 502, works=works)
     forge = watched.forge()
@@ -256,7 +256,7 @@ def test_a_request_that_could_not_be_opened_is_reported_though_nobody_can_say_wh
 # Answers that are none
 
 
-def test_an_answer_that_is_no_json_is_a_failure(watched, kind):
+def test_answer_that_is_not_json_is_failure(watched, kind):
     headers = {"Content-Type": "application/json"}
     with Listener(lambda _: Reply(200, b'{"id": ', headers)) as broken:
         failed = watched.look(broken.url)
@@ -265,7 +265,7 @@ def test_an_answer_that_is_no_json_is_a_failure(watched, kind):
 
 
 @pytest.mark.parametrize(("kind", "path", "body"), ODD, indirect=["kind"])
-def test_an_answer_that_is_not_the_servers_is_a_failure_and_no_bug(watched, kind, path, body, monkeypatch):
+def test_malformed_answer_is_failure(watched, kind, path, body, monkeypatch):
     monkeypatch.setattr(kind.server, "violations", lambda _: iter(()))  # they are what this is about
     watched.push()
     watched.open()

@@ -34,7 +34,7 @@ TOKEN, BOT = "token-of-the-bot", "basebump-bot"
 
 
 @dataclass(frozen=True)
-class Kind:
+class ServerKind:
     """One kind of server: how it starts, how it comes by a repository, and what looks at it."""
 
     name: str
@@ -66,18 +66,20 @@ def _azure(url, token, names):
 
 
 KINDS = {
-    "github": Kind("github", GitHubServer, GitHubWorld.add_repository, _github, "`metadata: read`"),
-    "gitlab": Kind("gitlab", GitLabServer, GitLabWorld.add_project, _gitlab, "read_api"),
-    "gitea": Kind("gitea", GiteaServer, GiteaWorld.add_repository, _gitea, "`read:repository`"),
-    "forgejo": Kind("gitea", ForgejoServer, GiteaWorld.add_repository, _gitea, "`read:repository`"),
-    "azure": Kind("azure", AzureServer, AzureWorld.add_repository, _azure, "the permission Read", has_clone_host=False),
+    "github": ServerKind("github", GitHubServer, GitHubWorld.add_repository, _github, "`metadata: read`"),
+    "gitlab": ServerKind("gitlab", GitLabServer, GitLabWorld.add_project, _gitlab, "read_api"),
+    "gitea": ServerKind("gitea", GiteaServer, GiteaWorld.add_repository, _gitea, "`read:repository`"),
+    "forgejo": ServerKind("gitea", ForgejoServer, GiteaWorld.add_repository, _gitea, "`read:repository`"),
+    "azure": ServerKind(
+        "azure", AzureServer, AzureWorld.add_repository, _azure, "the permission Read", has_clone_host=False
+    ),
 }
 
 
 class Scene:
     """A server with nothing on it, and whoever looks at it."""
 
-    def __init__(self, kind: Kind, server: ForgeServer) -> None:
+    def __init__(self, kind: ServerKind, server: ForgeServer) -> None:
         self.kind = kind
         self.server = server
 
@@ -102,14 +104,14 @@ def scene(request, tmp_path):
 # Repositories by name
 
 
-def test_the_base_branch_is_the_default_branch(scene):
+def test_base_branch_is_default_branch(scene):
     repository = scene.add("acme/web", default_branch="trunk/stable")
     repository.git.commit("trunk/stable", {"README.md": "The trunk.\n"})
     (found,) = scene.found("acme/web")
     assert (found.base_branch, found.commit) == ("trunk/stable", repository.git.need("trunk/stable"))
 
 
-def test_a_repository_without_commits_has_no_base_branch(scene):
+def test_repository_without_commits_has_no_base_branch(scene):
     scene.add("acme/empty", None)
     fleet = scene.fleet("acme/empty")
     (found,) = fleet.list_repositories(frozenset())
@@ -125,7 +127,7 @@ def test_a_repository_without_commits_has_no_base_branch(scene):
         fleet.get_forge(found).open(proposal())
 
 
-def test_a_repository_is_public_where_everybody_can_read_it(scene):
+def test_repository_is_public_when_readable_without_account(scene):
     scene.add("acme/web")
     scene.add("acme/secret", private=True, members={BOT})
     for names in (["acme/web"], ["acme/secret"], ["acme/web", "acme/secret"]):
@@ -133,7 +135,7 @@ def test_a_repository_is_public_where_everybody_can_read_it(scene):
         assert found == {name: (name == "acme/web", name == "acme/web") for name in names}
 
 
-def test_a_repository_that_the_token_cannot_see_fails_and_the_others_go_on(scene):
+def test_invisible_repository_does_not_affect_others(scene):
     scene.add("acme/secret", private=True)
     scene.add("acme/web")
     secret, nowhere, web = scene.found("acme/secret", "acme/nowhere", "acme/web")
@@ -144,19 +146,19 @@ def test_a_repository_that_the_token_cannot_see_fails_and_the_others_go_on(scene
     assert web.name == "acme/web"
 
 
-def test_names_are_the_same_in_upper_and_lower_case_and_yielded_once_as_the_server_spells_them(scene):
+def test_names_ignore_case_and_are_listed_once_in_server_spelling(scene):
     scene.add("Acme/Web")
     (found,) = scene.found("acme/web", "ACME/WEB", only=["acme/WEB"])
     assert found.name == "Acme/Web"
 
 
-def test_a_name_that_is_not_configured_is_not_looked_at(scene):
+def test_unconfigured_name_gets_no_request(scene):
     scene.add("acme/web")
     assert scene.found("acme/web", only=["other/web"]) == []
     assert scene.server.lines == []
 
 
-def test_a_token_that_the_server_does_not_know_is_said_to_be_so(scene):
+def test_unknown_token_is_failure_with_hint(scene):
     (failed,) = scene.found("acme/web", token="wrong-one")
     assert "new token" in failed.error
     assert "wrong-one" not in failed.error
@@ -165,7 +167,7 @@ def test_a_token_that_the_server_does_not_know_is_said_to_be_so(scene):
 # Trees
 
 
-def test_an_entry_of_another_tree_cannot_be_read(scene):
+def test_entry_of_other_tree_is_tree_error(scene):
     scene.add("acme/web")
     fleet = scene.fleet("acme/web")
     (repository,) = fleet.list_repositories(frozenset())
@@ -177,7 +179,7 @@ def test_an_entry_of_another_tree_cannot_be_read(scene):
     assert "Dockerfile" in str(missing)
 
 
-def test_several_threads_read_at_once(scene):
+def test_threads_read_concurrently(scene):
     names = [f"acme/r{number}" for number in range(8)]
     for name in names:
         scene.add(name, {"Dockerfile": f"FROM {name}\n"})

@@ -34,11 +34,11 @@ pytestmark = pytest.mark.over_forges
 # Branches
 
 
-def test_a_forge_without_branches_of_ours_shows_none(stand):
+def test_forge_without_own_branches_lists_no_requests(stand):
     assert stand.forge().list_requests(PREFIX, frozenset({BRANCH})) == ()
 
 
-def test_a_push_is_one_commit_on_the_base_with_only_the_given_files_changed(stand):
+def test_push_creates_one_commit_on_base_with_given_files(stand):
     base = stand.branches()["main"]
     before = stand.files("main")
     made = push(stand)
@@ -48,7 +48,7 @@ def test_a_push_is_one_commit_on_the_base_with_only_the_given_files_changed(stan
     assert stand.files(BRANCH) == before | {"Dockerfile": File(NEW)}
 
 
-def test_a_push_keeps_modes_and_takes_any_path_and_bytes(stand):
+def test_push_keeps_modes_and_accepts_any_path_and_bytes(stand):
     changes = {
         "app/build.sh": (b"#!/bin/sh\n\xff\0", EXECUTABLE),
         "app/Dockerfile": (b"no newline at the end\r", REGULAR),
@@ -59,20 +59,20 @@ def test_a_push_keeps_modes_and_takes_any_path_and_bytes(stand):
     assert {path: (files[path].content, files[path].mode) for path in changes} == changes
 
 
-def test_a_push_keeps_its_message(stand):
+def test_push_keeps_message(stand):
     push(stand, message="Zürich → Genève\n\nA paragraph.\n\n" + format_intent_trailer(INTENT) + "\n")
     (commit,) = stand.commits(BRANCH)
     assert commit.message.rstrip("\n") == f"Zürich → Genève\n\nA paragraph.\n\n{format_intent_trailer(INTENT)}"
 
 
-def test_a_push_over_the_head_it_saw_replaces_the_commit(stand):
+def test_push_over_known_head_replaces_commit(stand):
     old = push(stand)
     new = push(stand, changes=NEWER_CHANGES, message=message_of("3" * 16), over=old)
     assert [commit.oid for commit in stand.commits(BRANCH)] == [new]
     assert stand.files(BRANCH)["Dockerfile"].content == NEWER
 
 
-def test_a_push_after_the_base_moved_stands_on_the_new_base(stand):
+def test_push_uses_moved_base(stand):
     old = push(stand)
     moved = stand.commit("main", {"README.md": "Something.\n"})
     push(stand, over=old)
@@ -81,7 +81,7 @@ def test_a_push_after_the_base_moved_stands_on_the_new_base(stand):
     assert stand.files(BRANCH)["README.md"].content == b"Something.\n"
 
 
-def test_a_push_over_a_branch_that_moved_is_refused(stand):
+def test_push_over_moved_branch_is_refused(stand):
     old = push(stand)
     moved = stand.commit(BRANCH, {"README.md": "A person was here.\n"})
     with pytest.raises(ForgeError, match="rerun basebump"):
@@ -89,7 +89,7 @@ def test_a_push_over_a_branch_that_moved_is_refused(stand):
     assert stand.branches()[BRANCH] == moved
 
 
-def test_a_push_over_a_branch_that_is_gone_is_refused(stand):
+def test_push_over_deleted_branch_is_refused(stand):
     old = push(stand)
     stand.delete_branch(BRANCH)
     with pytest.raises(ForgeError, match="rerun basebump"):
@@ -97,7 +97,7 @@ def test_a_push_over_a_branch_that_is_gone_is_refused(stand):
     assert BRANCH not in stand.branches()
 
 
-def test_a_push_to_a_branch_that_should_not_be_there_is_refused(stand):
+def test_push_over_unexpected_branch_is_refused(stand):
     persons = stand.commit(BRANCH, {"README.md": "A person was here first.\n"})
     with pytest.raises(ForgeError, match="rerun basebump"):
         push(stand)
@@ -105,20 +105,20 @@ def test_a_push_to_a_branch_that_should_not_be_there_is_refused(stand):
 
 
 @pytest.mark.parametrize("path", ["current", "vendor", "app", "new/Dockerfile", "app/../Dockerfile"])
-def test_a_push_to_a_path_that_is_no_regular_file_is_refused(stand, path):
+def test_push_to_irregular_file_is_refused(stand, path):
     with pytest.raises(ForgeError, match="regular file"):
         push(stand, changes=[*CHANGES, FileChange(FilePath(path), b"FROM x\n")])
     assert BRANCH not in stand.branches()
 
 
-def test_a_push_that_changes_nothing_is_refused(stand):
+def test_push_without_changes_is_refused(stand):
     unchanged = FileChange(FilePath("Dockerfile"), stand.files("main")["Dockerfile"].content)
     with pytest.raises(ForgeError, match="would not change any file"):
         push(stand, changes=[unchanged])
     assert BRANCH not in stand.branches()
 
 
-def test_a_branch_without_a_request_is_seen_with_its_intent(stand):
+def test_branch_without_request_is_listed_with_intent(stand):
     head = push(stand)
     (seen,) = look(stand)
     assert (seen.state, seen.head, seen.intent) == (RequestState.BRANCH, head, INTENT)
@@ -126,19 +126,19 @@ def test_a_branch_without_a_request_is_seen_with_its_intent(stand):
     assert seen.committed_at.utcoffset() is not None
 
 
-def test_a_branch_is_seen_whether_wanted_or_not(stand):
+def test_branch_is_listed_without_being_requested(stand):
     push(stand)
     assert [each.branch for each in stand.forge().list_requests(PREFIX, frozenset())] == [BRANCH]
 
 
-def test_branches_outside_the_prefix_are_not_seen(stand):
+def test_branches_outside_prefix_are_not_listed(stand):
     for branch in ("basebumper/x", "team/basebump/x", "feature"):
         stand.commit(branch, {"README.md": branch})
     push(stand)
     assert {each.branch for each in stand.forge().list_requests(PREFIX, frozenset())} == {BRANCH}
 
 
-def test_a_prefix_need_not_end_at_a_slash(stand):
+def test_prefix_can_end_within_name(stand):
     push(stand)
     push(stand, OTHER)
     assert {each.branch for each in stand.forge().list_requests("basebump/py", frozenset())} == {BRANCH}
@@ -148,33 +148,33 @@ def test_a_prefix_need_not_end_at_a_slash(stand):
 # Whose commit it is
 
 
-def test_a_persons_commit_on_top_is_no_intent_of_ours(stand):
+def test_branch_with_foreign_commit_on_top_has_no_intent(stand):
     propose(stand)
     head = stand.commit(BRANCH, {"README.md": "More.\n"}, message_of())
     seen = open_one(stand)
     assert (seen.head, seen.intent) == (head, None)
 
 
-def test_a_commit_that_a_person_amended_is_no_intent_of_ours(stand):
+def test_branch_with_amended_commit_has_no_intent(stand):
     propose(stand)
     head = stand.amend_commit(BRANCH, {"README.md": "More.\n"})
     seen = open_one(stand)
     assert (seen.head, seen.intent) == (head, None)
 
 
-def test_a_branch_that_a_person_made_under_our_name_is_no_intent_of_ours(stand):
+def test_foreign_branch_with_own_name_has_no_intent(stand):
     stand.commit(BRANCH, {"Dockerfile": NEW}, message_of())
     (seen,) = look(stand)
     assert (seen.state, seen.intent) == (RequestState.BRANCH, None)
 
 
-def test_a_message_without_the_trailer_is_no_intent(stand):
+def test_message_without_trailer_has_no_intent(stand):
     push(stand, message="Update python\n\nBasebump-Intent: 1 " + INTENT + "\n\nand more\n")
     (seen,) = look(stand)
     assert seen.intent is None
 
 
-def test_a_strangers_branch_is_never_ours(stand):
+def test_branch_of_fork_is_ignored(stand):
     stand.propose_from_fork(BRANCH, {"Dockerfile": NEW})
     assert look(stand) == []
     propose(stand)
@@ -185,7 +185,7 @@ def test_a_strangers_branch_is_never_ours(stand):
 
 
 @pytest.mark.parametrize("verb", ["push", "open", "update_request", "close", "add_comment", "delete_branch"])
-def test_a_refused_write_is_an_error_that_says_what_to_do(stand, verb):
+def test_refused_write_is_error_with_hint(stand, verb):
     seen = propose(stand)
     before, requests = stand.branches(), stand.requests()
     stand.refuse_writes(BRANCH)
@@ -215,7 +215,7 @@ def test_writes_are_counted_and_reads_are_not(stand):
 # Trees
 
 
-def test_a_tree_is_the_regular_files_of_the_base(stand):
+def test_tree_lists_regular_files_of_base(stand):
     stand.commit(BRANCH, {"Dockerfile": "FROM other\n"})
     fleet = stand.fleet()
     (repository,) = fleet.list_repositories(frozenset({stand.name}))
@@ -230,7 +230,7 @@ def test_a_tree_is_the_regular_files_of_the_base(stand):
     assert not {"current", "vendor"} & read.keys()
 
 
-def test_a_tree_knows_the_sizes_of_its_files_where_the_forge_tells_them(stand):
+def test_tree_has_file_sizes_when_forge_reports_them(stand):
     fleet = stand.fleet()
     (repository,) = fleet.list_repositories(frozenset())
     tree = fleet.open_tree(repository)
@@ -250,7 +250,7 @@ def test_other_processes_can_read_only_trees_on_disk(stand):
         assert list(pickle.loads(pickle.dumps(tree)).read(entries)) == list(tree.read(entries))
 
 
-def test_a_file_that_is_not_there_costs_no_other(stand):
+def test_missing_file_does_not_affect_others(stand):
     fleet = stand.fleet()
     (repository,) = fleet.list_repositories(frozenset())
     tree = fleet.open_tree(repository)
@@ -283,5 +283,5 @@ def test_file_that_was_never_changed_has_no_history(stand):
     assert read_earlier(stand, "missing/Dockerfile", 10) == []
 
 
-def test_only_the_named_repositories_are_looked_at(stand):
+def test_only_requested_repositories_are_listed(stand):
     assert list(stand.fleet().list_repositories(frozenset({"another"}))) == []

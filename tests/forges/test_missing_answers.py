@@ -16,43 +16,46 @@ SECRET = "s3c\nr3t"
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 
 
-def of_github(error):
+def explain_github_error(error):
     return str(github_errors.explain_error(error, "find it", "contents: read", secret=SECRET, now=NOW))
 
 
-def of_gitlab(error):
+def explain_gitlab_error(error):
     return str(gitlab_errors.explain_error(error, "find it", "a role", {}, secret=SECRET, now=NOW))
 
 
-def of_azure(error):
+def explain_azure_error(error):
     return str(azure_errors.AZURE_ERRORS.explain_error(error, "find it", "a permission", secret=SECRET, now=NOW))
 
 
-def raised(call):
+def catch_error(call):
     with pytest.raises(Exception) as caught:  # noqa: PT011 - what the library raises is the question
         call()
     return caught.value
 
 
-@pytest.mark.parametrize("explain", [of_github, of_gitlab, of_azure])
-def test_a_header_that_cannot_be_sent_is_not_shown(explain):
-    error = raised(lambda: requests.get("http://127.0.0.1:9", headers={"Authorization": f"Bearer {SECRET}"}, timeout=1))
+@pytest.mark.parametrize("explain", [explain_github_error, explain_gitlab_error, explain_azure_error])
+def test_invalid_header_is_hidden(explain):
+    error = catch_error(
+        lambda: requests.get("http://127.0.0.1:9", headers={"Authorization": f"Bearer {SECRET}"}, timeout=1)
+    )
     said = explain(error)
     assert "s3c" not in said
     assert "r3t" not in said
 
 
-@pytest.mark.parametrize("explain", [of_github, of_gitlab, of_azure])
-def test_a_host_that_is_not_there_has_a_cause_and_no_words_of_a_library(explain):
-    said = explain(raised(lambda: requests.get("http://127.0.0.1:9/user", timeout=1)))
+@pytest.mark.parametrize("explain", [explain_github_error, explain_gitlab_error, explain_azure_error])
+def test_unreachable_host_is_reported_with_cause_and_hint(explain):
+    said = explain(catch_error(lambda: requests.get("http://127.0.0.1:9/user", timeout=1)))
     assert "Connection refused; hint: check the network and the URL" in said
     assert "and set HTTPS_PROXY if this network needs a proxy; `scan` and `check` need no forge" in said
     assert said.count("hint: ") == 1
 
 
 @pytest.mark.parametrize(
-    ("explain", "name"), [(of_github, "GitHub"), (of_gitlab, "GitLab"), (of_azure, "Azure DevOps")]
+    ("explain", "name"),
+    [(explain_github_error, "GitHub"), (explain_gitlab_error, "GitLab"), (explain_azure_error, "Azure DevOps")],
 )
 @pytest.mark.parametrize("error", [json.JSONDecodeError, requests.exceptions.JSONDecodeError])
-def test_an_answer_that_is_no_json_is_not_the_forges(explain, name, error):
+def test_answer_that_is_not_json_is_reported(explain, name, error):
     assert f"its answer is not {name}'s" in explain(error("Expecting value", "<html>", 0))

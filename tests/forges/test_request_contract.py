@@ -32,7 +32,7 @@ pytestmark = pytest.mark.over_forges
 # Requests
 
 
-def test_an_opened_request_is_seen_as_it_was_proposed(stand):
+def test_opened_request_is_listed_as_proposed(stand):
     head = push(stand)
     opened = stand.forge().open(proposal())
     seen = open_one(stand)
@@ -44,25 +44,25 @@ def test_an_opened_request_is_seen_as_it_was_proposed(stand):
     assert not seen.is_accepted
 
 
-def test_an_open_request_is_seen_whether_wanted_or_not(stand):
+def test_open_request_is_listed_without_being_requested(stand):
     propose(stand)
     assert [each.state for each in stand.forge().list_requests(PREFIX, frozenset())] == [RequestState.OPEN]
 
 
-def test_a_request_for_a_branch_that_is_not_there_is_refused(stand):
+def test_request_for_missing_branch_is_refused(stand):
     with pytest.raises(ForgeError):
         stand.forge().open(proposal())
     assert stand.requests() == []
 
 
-def test_opening_twice_is_one_request_with_the_last_words(stand):
+def test_request_opened_twice_has_last_text(stand):
     propose(stand)
     stand.forge().open(proposal(title="Other words", body="Other body\n"))
     (request,) = stand.requests()
     assert (request.title, request.body.rstrip("\n"), request.state) == ("Other words", "Other body", RequestState.OPEN)
 
 
-def test_amending_changes_the_words_and_nothing_else(stand):
+def test_update_changes_only_text(stand):
     seen = propose(stand)
     stand.forge().update_request(seen, "Other words", "Other body\n")
     after = open_one(stand)
@@ -71,7 +71,7 @@ def test_amending_changes_the_words_and_nothing_else(stand):
     assert len(stand.requests()) == 1
 
 
-def test_a_push_to_an_open_request_keeps_it_open(stand):
+def test_push_keeps_request_open(stand):
     seen = propose(stand)
     head = push(stand, changes=NEWER_CHANGES, message=message_of("3" * 16), over=seen.head)
     after = open_one(stand)
@@ -85,7 +85,7 @@ def test_a_push_to_an_open_request_keeps_it_open(stand):
         pytest.param("\"quoted\" \\ <b> & 'x' ${x} %s", id="punctuation"),
     ],
 )
-def test_titles_and_bodies_come_back_as_they_were(stand, words):
+def test_titles_and_bodies_are_returned_unchanged(stand, words):
     seen = propose(
         stand, title=words, body=f"{words}\n\n| a | b |\n|---|---|\n\n{render_mark(BodyMark((words,), REPORT))}"
     )
@@ -96,7 +96,7 @@ def test_titles_and_bodies_come_back_as_they_were(stand, words):
     assert (request.title, request.body) == (seen.title, seen.body)
 
 
-def test_a_body_may_be_as_long_as_the_limit_and_no_longer(stand):
+def test_body_length_is_limited(stand):
     limits, remembered = stand.forge().limits, render_mark(BodyMark(TARGETS, REPORT))
     most = limits.body_characters
     is_whole = not limits.appendix_characters
@@ -110,12 +110,12 @@ def test_a_body_may_be_as_long_as_the_limit_and_no_longer(stand):
     assert open_one(stand).body == seen.body
 
 
-def test_a_title_may_be_as_long_as_the_limit(stand):
+def test_title_can_have_limit_length(stand):
     title = "ü" * stand.forge().limits.title_characters
     assert propose(stand, title=title).title == title
 
 
-def test_two_requests_do_not_disturb_each_other(stand):
+def test_requests_are_independent(stand):
     first, second = propose(stand), propose(stand, OTHER, title="Update node")
     stand.forge().close(first)
     stand.forge().delete_branch(first)
@@ -125,7 +125,7 @@ def test_two_requests_do_not_disturb_each_other(stand):
 # The end
 
 
-def test_a_closed_request_is_seen_as_closed_with_its_body_when_wanted(stand):
+def test_closed_request_is_listed_with_body_when_requested(stand):
     seen = propose(stand)
     stand.forge().update_request(seen, seen.title, mark_withdrawn(seen.body))
     stand.forge().close(seen)
@@ -138,7 +138,7 @@ def test_a_closed_request_is_seen_as_closed_with_its_body_when_wanted(stand):
     assert BRANCH not in stand.branches()
 
 
-def test_a_request_that_a_person_closed_keeps_its_mark(stand):
+def test_request_closed_by_user_keeps_mark(stand):
     seen = propose(stand)
     stand.close_request(BRANCH)
     closed = one(stand, RequestState.CLOSED)
@@ -146,7 +146,7 @@ def test_a_request_that_a_person_closed_keeps_its_mark(stand):
     assert not parse_mark(closed.body).is_withdrawn
 
 
-def test_a_branch_that_outlives_its_request_is_seen_beside_it(stand):
+def test_branch_of_closed_request_is_listed_separately(stand):
     propose(stand)
     head = stand.commit(BRANCH, {"README.md": "Mine.\n"})
     stand.close_request(BRANCH)
@@ -155,7 +155,7 @@ def test_a_branch_that_outlives_its_request_is_seen_beside_it(stand):
     assert (branch.head, branch.intent) == (head, None)
 
 
-def test_after_the_end_there_can_be_a_new_request(stand):
+def test_new_request_can_follow_ended_request(stand):
     seen = propose(stand)
     stand.forge().close(seen)
     stand.forge().delete_branch(seen)
@@ -170,7 +170,7 @@ def _propose_again(stand):
     return one(stand, RequestState.OPEN)
 
 
-def test_a_merged_request_is_not_open_and_does_not_look_declined(stand):
+def test_merged_request_is_neither_open_nor_declined(stand):
     propose(stand)
     stand.merge_request(BRANCH)
     states = {each.state for each in look(stand)}
@@ -178,7 +178,7 @@ def test_a_merged_request_is_not_open_and_does_not_look_declined(stand):
     assert stand.files("main")["Dockerfile"].content == NEW
 
 
-def test_a_merged_branch_that_stands_can_be_dropped(stand):
+def test_merged_branch_can_be_deleted(stand):
     propose(stand)
     stand.merge_request(BRANCH)
     stand.forge().delete_branch(one(stand, RequestState.BRANCH))
@@ -186,7 +186,7 @@ def test_a_merged_branch_that_stands_can_be_dropped(stand):
     assert {each.state for each in look(stand)} <= {RequestState.MERGED}
 
 
-def test_a_merged_branch_that_stands_can_be_proposed_anew(stand):
+def test_merged_branch_can_be_proposed_again(stand):
     propose(stand)
     stand.merge_request(BRANCH)
     branch = one(stand, RequestState.BRANCH)
@@ -195,21 +195,21 @@ def test_a_merged_branch_that_stands_can_be_proposed_anew(stand):
     assert one(stand, RequestState.OPEN).title == "Update python again"
 
 
-def test_a_deleted_branch_is_no_open_request_and_can_be_made_anew(stand):
+def test_deleted_branch_can_be_proposed_again(stand):
     propose(stand)
     stand.delete_branch(BRANCH)
     assert all(each.state is not RequestState.OPEN or each.head is None for each in look(stand))
     assert _propose_again(stand).title == "Once more"
 
 
-def test_dropping_deletes_the_branch(stand):
+def test_delete_branch_deletes_branch(stand):
     push(stand)
     stand.forge().delete_branch(one(stand, RequestState.BRANCH))
     assert list(stand.branches()) == ["main"]
     assert look(stand) == []
 
 
-def test_a_branch_that_moved_is_not_dropped(stand):
+def test_moved_branch_is_not_deleted(stand):
     push(stand)
     seen = one(stand, RequestState.BRANCH)
     moved = stand.commit(BRANCH, {"README.md": "A person was here.\n"})
@@ -218,7 +218,7 @@ def test_a_branch_that_moved_is_not_dropped(stand):
     assert stand.branches()[BRANCH] == moved
 
 
-def test_dropping_a_branch_that_is_gone_is_done(stand):
+def test_delete_of_missing_branch_succeeds(stand):
     push(stand)
     seen = one(stand, RequestState.BRANCH)
     stand.delete_branch(BRANCH)
@@ -229,7 +229,7 @@ def test_dropping_a_branch_that_is_gone_is_done(stand):
 # Comments
 
 
-def test_what_was_told_is_seen_and_read(stand):
+def test_own_comment_is_listed(stand):
     propose(stand)
     stand.commit(BRANCH, {"README.md": "A person was here.\n"})
     seen = open_one(stand)
@@ -241,7 +241,7 @@ def test_what_was_told_is_seen_and_read(stand):
     assert "Hands off: größer" in request.comments[0]
 
 
-def test_a_new_request_was_told_nothing(stand):
+def test_new_request_has_no_comment_of_ended_request(stand):
     seen = propose(stand)
     stand.forge().add_comment(seen, "Hands off.")
     stand.forge().close(seen)
@@ -249,7 +249,7 @@ def test_a_new_request_was_told_nothing(stand):
     assert not _propose_again(stand).has_commented
 
 
-def test_a_request_made_anew_for_a_deleted_branch_was_told_nothing(stand):
+def test_new_request_for_deleted_branch_has_no_comment(stand):
     seen = propose(stand)
     stand.forge().add_comment(seen, "Hands off.")
     stand.delete_branch(BRANCH)
@@ -259,13 +259,13 @@ def test_a_request_made_anew_for_a_deleted_branch_was_told_nothing(stand):
 # Conflicts
 
 
-def test_a_base_that_moved_elsewhere_is_no_conflict(stand):
+def test_moved_base_without_overlap_is_not_a_conflict(stand):
     propose(stand)
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     assert not open_one(stand).has_conflicts
 
 
-def test_a_base_that_moved_in_the_same_line_is_a_conflict_until_it_is_pushed_anew(stand):
+def test_overlapping_base_change_is_conflict_until_next_push(stand):
     propose(stand)
     stand.commit("main", {"Dockerfile": "FROM python:3.13-slim\n"})
     seen = open_one(stand)

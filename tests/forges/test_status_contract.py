@@ -37,7 +37,7 @@ def amend(stand, seen, status, **words):
     )
 
 
-def test_the_commit_of_a_request_gets_it_before_the_request_whose_mark_then_names_it(stand):
+def test_status_is_set_before_request_and_named_in_mark(stand):
     seen = propose(stand)
     assert stand.statuses(BRANCH) == [GOOD]
     assert parse_mark(seen.body).status_attempt == StatusAttempt(shorten_commit(seen.head), GOOD)
@@ -46,20 +46,20 @@ def test_the_commit_of_a_request_gets_it_before_the_request_whose_mark_then_name
     assert not is_status[-1]
 
 
-def test_without_one_nothing_is_asked(stand):
+def test_request_without_status_needs_no_status_requests(stand):
     propose(stand, None)
     assert stand.statuses(BRANCH) == []
     assert not any("/status" in exchange.line for exchange in stand.server.exchanges)
 
 
-def test_another_verdict_is_set_on_the_same_commit_and_counts(stand):
+def test_changed_status_is_set_on_same_commit(stand):
     seen = propose(stand)
     assert amend(stand, seen, BAD) == ()
     assert stand.statuses(BRANCH) == [GOOD, BAD]
     assert parse_mark(open_one(stand).body).status_attempt == StatusAttempt(shorten_commit(seen.head), BAD)
 
 
-def test_what_is_there_is_read_and_not_written_again(stand):
+def test_existing_status_is_not_written_again(stand):
     seen = propose(stand)
     writes = len(stand.writes)
     assert amend(stand, seen, GOOD) == ()
@@ -67,13 +67,13 @@ def test_what_is_there_is_read_and_not_written_again(stand):
     assert len(stand.writes) == writes
 
 
-def test_a_commit_that_this_run_made_is_not_read_first(stand):
+def test_status_of_new_commit_is_not_read(stand):
     with stand.server.watched() as lines:
         propose(stand)
     assert not any(line.startswith("GET") and line.endswith(("/status", "/statuses")) for line in lines)
 
 
-def test_a_branch_that_was_pushed_by_an_earlier_run_gets_it_when_it_is_opened(stand):
+def test_branch_of_earlier_run_gets_status_when_opened(stand):
     push(stand)
     forge = stand.forge()
     forge.list_requests(PREFIX, frozenset({BRANCH}))
@@ -81,7 +81,7 @@ def test_a_branch_that_was_pushed_by_an_earlier_run_gets_it_when_it_is_opened(st
     assert stand.statuses(BRANCH) == [GOOD]
 
 
-def test_a_merge_of_the_base_gets_its_own_and_the_mark_names_it(stand):
+def test_merge_of_base_gets_status_named_in_mark(stand):
     seen = propose(stand)
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     head = stand.update_branch(BRANCH)
@@ -93,7 +93,7 @@ def test_a_merge_of_the_base_gets_its_own_and_the_mark_names_it(stand):
     assert parse_mark(open_one(stand).body).status_attempt == StatusAttempt(shorten_commit(head), GOOD)
 
 
-def test_what_the_token_may_not_is_a_note_and_remembered_as_tried(stand):
+def test_refused_status_is_a_note_and_remembered(stand):
     stand.server.fail(stand.status_request, stand.server.problem(403, "No"), times=99)
     forge = stand.forge()
     forge.push(BRANCH, proposal().changes, proposal().commit_message, None)
@@ -110,7 +110,7 @@ def _count_tries(stand):
     return sum(re.match(stand.status_request, line) is not None for line in stand.server.lines)
 
 
-def test_what_failed_for_now_is_a_note_and_for_the_next_run_to_try_again(stand):
+def test_temporary_failure_is_a_note_and_retried_by_next_run(stand):
     stand.server.fail(stand.status_request, stand.server.problem(502, "Bad gateway"), times=1)
     forge = stand.forge()
     forge.push(BRANCH, proposal().changes, proposal().commit_message, None)

@@ -28,7 +28,7 @@ START = f"FROM python:3.12-slim\n{LONG}"
 """Long enough that git merges changes at its two ends."""
 
 
-def test_a_branch_on_the_newest_base_is_not_behind_and_one_on_an_older_is(stand):
+def test_branch_is_behind_when_base_moved(stand):
     assert not propose(stand).is_behind
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     assert open_one(stand).is_behind
@@ -36,7 +36,7 @@ def test_a_branch_on_the_newest_base_is_not_behind_and_one_on_an_older_is(stand)
     assert not one(stand, RequestState.BRANCH, OTHER).is_behind
 
 
-def test_a_merge_of_the_base_into_the_branch_is_no_edit(stand):
+def test_merge_of_base_is_not_an_edit(stand):
     before = propose(stand)
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     merge = stand.update_branch(BRANCH)
@@ -46,7 +46,7 @@ def test_a_merge_of_the_base_into_the_branch_is_no_edit(stand):
     assert not seen.has_conflicts
 
 
-def test_the_base_may_be_merged_again_and_again_and_move_on(stand):
+def test_repeated_merges_of_base_are_not_edits(stand):
     propose(stand)
     for number in range(3):
         stand.commit("main", {"README.md": f"Elsewhere {number}.\n"})
@@ -56,7 +56,7 @@ def test_the_base_may_be_merged_again_and_again_and_move_on(stand):
     assert (seen.head, seen.intent, seen.is_behind) == (merge, INTENT, True)
 
 
-def test_a_merge_of_a_base_that_changed_the_same_file_elsewhere_is_no_edit(stand):
+def test_merge_of_base_with_change_in_same_file_is_not_an_edit(stand):
     stand.commit("main", {"Dockerfile": START})
     ours = START.replace("slim", "slim@sha256:" + "a" * 64)
     push(stand, changes=[FileChange(FilePath("Dockerfile"), ours.encode())])
@@ -66,7 +66,7 @@ def test_a_merge_of_a_base_that_changed_the_same_file_elsewhere_is_no_edit(stand
     assert stand.files(BRANCH)["Dockerfile"].content.endswith(b"RUN last\n")
 
 
-def test_what_is_pushed_over_a_merge_is_one_commit_on_the_newest_base(stand):
+def test_push_over_merge_is_one_commit_on_newest_base(stand):
     propose(stand)
     moved = stand.commit("main", {"README.md": "Elsewhere.\n"})
     stand.update_branch(BRANCH)
@@ -85,14 +85,14 @@ def test_what_is_pushed_over_a_merge_is_one_commit_on_the_newest_base(stand):
         pytest.param({"mine": "Mine.\n"}, id="a-new-file"),
     ],
 )
-def test_what_a_person_changed_in_the_merge_is_an_edit(stand, files):
+def test_change_within_merge_is_an_edit(stand, files):
     propose(stand)
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     stand.update_branch(BRANCH, also=files)
     assert open_one(stand).intent is None
 
 
-def test_what_a_person_dropped_of_the_base_in_the_merge_is_an_edit(stand):
+def test_base_change_dropped_in_merge_is_an_edit(stand):
     stand.commit("main", {"Dockerfile": START})
     ours = START.replace("slim", "slim@sha256:" + "a" * 64)
     push(stand, changes=[FileChange(FilePath("Dockerfile"), ours.encode())])
@@ -101,7 +101,7 @@ def test_what_a_person_dropped_of_the_base_in_the_merge_is_an_edit(stand):
     assert one(stand, RequestState.BRANCH).intent is None
 
 
-def test_a_conflict_that_a_person_resolved_is_an_edit(stand):
+def test_resolved_conflict_is_an_edit(stand):
     propose(stand)
     stand.commit("main", {"Dockerfile": "FROM python:3.13-slim\n"})
     stand.merge_by_hand(BRANCH, {"Dockerfile": "FROM python:3.13-slim@sha256:mine\n"})
@@ -109,7 +109,7 @@ def test_a_conflict_that_a_person_resolved_is_an_edit(stand):
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["below-the-merge", "above-the-merge"])
-def test_a_persons_commit_beside_a_merge_is_an_edit(stand, before):
+def test_foreign_commit_next_to_merge_is_an_edit(stand, before):
     propose(stand)
     if before:
         stand.commit(BRANCH, {"README.md": "Mine.\n"})
@@ -120,14 +120,14 @@ def test_a_persons_commit_beside_a_merge_is_an_edit(stand, before):
     assert open_one(stand).intent is None
 
 
-def test_a_merge_of_another_branch_is_an_edit_though_it_changes_nothing(stand):
+def test_merge_of_other_branch_is_an_edit(stand):
     propose(stand)
     stand.commit("feature", {"Dockerfile": CHANGES[0].content})
     stand.merge_by_hand(BRANCH, {}, source="feature")
     assert open_one(stand).intent is None
 
 
-def test_the_base_merged_into_a_persons_branch_of_our_name_is_not_ours(stand):
+def test_foreign_branch_with_merged_base_is_foreign(stand):
     stand.commit(BRANCH, {"README.md": "Mine.\n"}, message_of())
     stand.commit("main", {"app/Dockerfile": "FROM node:24\n"})
     stand.update_branch(BRANCH)

@@ -59,7 +59,7 @@ def test_trial_ends_with_the_first_write_that_is_refused(stand):
     assert stand.requests() == []
 
 
-def test_nothing_is_tried_on_another_repository(stand):
+def test_trial_is_limited_to_named_repository(stand):
     assert try_writes(stand, "acme/another") == ([], [])
     assert stand.writes == []
 
@@ -74,7 +74,7 @@ def test_nothing_is_tried_on_another_repository(stand):
         ({"shows_pusher": False}, None),
     ],
 )
-def test_trial_shows_where_azure_differs_from_what_is_assumed(stand, assumption, failing):
+def test_trial_reports_differences_from_assumptions_about_azure(stand, assumption, failing):
     if not isinstance(stand, AzureStand):
         pytest.skip("the assumptions are about Azure DevOps")
     for name, value in assumption.items():

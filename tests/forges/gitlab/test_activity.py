@@ -62,7 +62,7 @@ def _shorten(lines):
     return [line.partition("?")[0] for line in lines]
 
 
-def test_two_hundred_projects_cost_two_requests_and_one_for_each_list_of_the_account(server):
+def test_activities_of_many_projects_need_two_requests_plus_account_lists(server):
     for number in range(198):
         server.world.add_project(f"acme/r{number:03}", FILES)
     with server.watched() as lines:
@@ -72,7 +72,7 @@ def test_two_hundred_projects_cost_two_requests_and_one_for_each_list_of_the_acc
     assert all(each.commit and each.activity for each in listed.values())
 
 
-def test_named_projects_cost_one_request_for_fifty_and_one_for_the_list_of_the_account(server):
+def test_named_projects_need_one_request_per_fifty_plus_account_list(server):
     names = [f"acme/r{number:03}" for number in range(58)]
     for name in names:
         server.world.add_project(name, FILES)
@@ -131,7 +131,7 @@ def test_dashboards_are_part_of_the_activity_of_their_projects(server):
 
 @pytest.mark.parametrize("graphql", [GraphQL.NONE, GraphQL.OLDER])
 @pytest.mark.parametrize("names", [(ACME,), ("acme/shop/api", "acme/web")], ids=["owner", "names"])
-def test_activity_costs_no_request_of_its_own_without_graphql_either(server, graphql, names):
+def test_activity_needs_no_additional_request_without_graphql(server, graphql, names):
     expected = _list_activities(server, *names)
     server.graphql = graphql
     with server.watched() as lines:
@@ -161,7 +161,7 @@ def test_activity_of_a_single_project_and_without_a_token_is_not_listed(server):
     assert "GET /merge_requests" not in _shorten(lines)
 
 
-def test_named_projects_that_graphql_does_not_find_are_looked_up_alone(server):
+def test_projects_missing_in_graphql_are_looked_up_separately(server):
     project, _ = server.world.find("acme/web")
     project.old_paths.add("acme/site")
     server.world.add_project("acme/going", FILES, marked_for_deletion="2026-12-01")

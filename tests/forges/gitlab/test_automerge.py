@@ -21,11 +21,11 @@ def stand(gitlab):
     return gitlab
 
 
-def request(stand):
+def get_request(stand):
     return stand.project.requests[-1]
 
 
-def opened(stand, *, is_draft=False):
+def open_with_auto_merge(stand, *, is_draft=False):
     forge = stand.forge()
     forge.push(BRANCH, NEWER_CHANGES, message_of(), None)
     return forge.open(replace(proposal(), attributes=ARMED, is_draft=is_draft)).notes
@@ -36,83 +36,83 @@ def amend(stand, extras):
     return stand.forge().update_request(seen, seen.title, seen.body, extras)
 
 
-def test_what_may_merge_by_itself_is_armed_by_us_for_the_commit_that_was_pushed_and_merged_after_its_pipeline(stand):
-    assert opened(stand) == ()
-    assert request(stand).armed_by is stand.token.user
+def test_auto_merge_is_enabled_for_pushed_commit_and_waits_for_pipeline(stand):
+    assert open_with_auto_merge(stand) == ()
+    assert get_request(stand).armed_by is stand.token.user
     asked = stand.server.writes[-1].asked
     sent = {name: str(said) for name, said in {**asked.words, **asked.body}.items()}
     assert sent == {"merge_when_pipeline_succeeds": "True", "auto_merge": "True", "sha": stand.branches()[BRANCH]}
     seen = open_one(stand)
     assert (seen.has_automerge, seen.is_accepted, seen.ever_set.automerge) == (True, False, True)
-    stand.project.finish(request(stand))
-    assert request(stand).state == "merged"
+    stand.project.finish(get_request(stand))
+    assert get_request(stand).state == "merged"
 
 
 @pytest.mark.parametrize("words", [{"merge_when_pipeline_succeeds"}, {"auto_merge"}], ids=["older", "newer"])
-def test_a_server_that_knows_only_one_of_the_words_waits_all_the_same(stand, words):
+def test_auto_merge_waits_on_older_and_newer_servers(stand, words):
     stand.server.world.automerge_words = words
-    assert opened(stand) == ()
-    assert (request(stand).state, request(stand).armed_by) == ("opened", stand.token.user)
+    assert open_with_auto_merge(stand) == ()
+    assert (get_request(stand).state, get_request(stand).armed_by) == ("opened", stand.token.user)
 
 
-def test_this_gitlab_merges_at_once_where_it_knows_no_such_word(stand):
+def test_fake_gitlab_merges_immediately_without_known_parameter(stand):
     """The trap that the claim above is about."""
     stand.server.world.automerge_words = {"something_newer"}
-    opened(stand)
-    assert request(stand).state == "merged"
+    open_with_auto_merge(stand)
+    assert get_request(stand).state == "merged"
 
 
-def test_what_may_not_is_not(stand):
+def test_auto_merge_is_off_by_default(stand):
     push(stand)
     stand.forge().open(proposal())
-    assert request(stand).armed_by is None
+    assert get_request(stand).armed_by is None
 
 
 # What no pipeline has looked at
 
 
-def test_without_a_pipeline_it_is_never_told_to_merge_and_a_later_run_tries_again(stand):
+def test_auto_merge_without_pipeline_is_retried_by_later_run(stand):
     stand.project.ci = None
-    (note,) = opened(stand)
+    (note,) = open_with_auto_merge(stand)
     assert "has none yet" in note
     assert not any("/merge" in line.removesuffix("/merge_requests") for line in stand.writes)
-    assert request(stand).state == "opened"
+    assert get_request(stand).state == "opened"
     stand.project.ci = "running"
-    stand.project.run_pipeline(request(stand))
+    stand.project.run_pipeline(get_request(stand))
     assert amend(stand, ARMED) == ()
-    assert request(stand).armed_by is stand.token.user
+    assert get_request(stand).armed_by is stand.token.user
 
 
 @pytest.mark.parametrize("status", ["failed", "canceled", "skipped", "manual"])
-def test_what_its_pipeline_refuses_is_not_armed(stand, status):
+def test_failed_pipeline_prevents_auto_merge(stand, status):
     stand.project.ci = status
-    (note,) = opened(stand)
+    (note,) = open_with_auto_merge(stand)
     assert f"`{status}`" in note
-    assert request(stand).state == "opened"
+    assert get_request(stand).state == "opened"
 
 
-def test_what_its_pipeline_has_passed_is_merged_at_once(stand):
+def test_passed_pipeline_merges_immediately(stand):
     stand.project.ci = "success"
-    assert opened(stand) == ()
-    assert request(stand).state == "merged"
+    assert open_with_auto_merge(stand) == ()
+    assert get_request(stand).state == "merged"
 
 
-def test_the_pipeline_of_an_earlier_commit_says_nothing_of_the_last(stand):
-    opened(stand)
+def test_pipeline_of_earlier_commit_is_ignored(stand):
+    open_with_auto_merge(stand)
     stand.project.ci = None
     forge, seen = stand.forge(), open_one(stand)
-    request(stand).pipeline = Pipeline(seen.head, "success", BRANCH)
+    get_request(stand).pipeline = Pipeline(seen.head, "success", BRANCH)
     forge.push(BRANCH, NEWER_CHANGES, message_of("3" * 16), seen.head)
     (note,) = forge.update_request(seen, seen.title, seen.body, ARMED)
     assert "has none yet" in note
-    assert request(stand).state == "opened"
+    assert get_request(stand).state == "opened"
 
 
-def test_the_pipeline_of_a_merge_that_gitlab_made_for_itself_counts_only_as_far_as_gitlab_says(stand):
-    opened(stand)
-    request(stand).call_off(stand.server.world.ada)
-    request(stand).notes.clear()
-    request(stand).pipeline = Pipeline("7" * 40, "running", "refs/merge-requests/1/merge")
+def test_merge_result_pipeline_counts_only_when_gitlab_accepts(stand):
+    open_with_auto_merge(stand)
+    get_request(stand).call_off(stand.server.world.ada)
+    get_request(stand).notes.clear()
+    get_request(stand).pipeline = Pipeline("7" * 40, "running", "refs/merge-requests/1/merge")
     (note,) = amend(stand, ARMED)
     assert "in its state" in note
 
@@ -120,12 +120,12 @@ def test_the_pipeline_of_a_merge_that_gitlab_made_for_itself_counts_only_as_far_
 # What is in the way
 
 
-def test_a_draft_is_never_armed(stand):
-    (note,) = opened(stand, is_draft=True)
+def test_draft_gets_no_auto_merge(stand):
+    (note,) = open_with_auto_merge(stand, is_draft=True)
     assert "draft" in note
 
 
-def test_what_somebody_pushed_to_in_between_is_not_armed(stand):
+def test_branch_with_foreign_push_gets_no_auto_merge(stand):
     forge = stand.forge()
     forge.push(BRANCH, NEWER_CHANGES, message_of(), None)
     mine = stand.branches()[BRANCH]
@@ -134,12 +134,12 @@ def test_what_somebody_pushed_to_in_between_is_not_armed(stand):
     stand.server.fail("GET .*/merge_requests/1$", stand.server.reply(reply))
     (note,) = forge.open(replace(proposal(), attributes=ARMED)).notes
     assert "pushed" in note
-    assert request(stand).armed_by is None
+    assert get_request(stand).armed_by is None
 
 
-def test_who_may_not_merge_is_told_where_to_allow_it(stand):
+def test_missing_merge_permission_is_a_note(stand):
     stand.project.can_merge = False
-    (note,) = opened(stand)
+    (note,) = open_with_auto_merge(stand)
     assert "protected branches" in note
 
 
@@ -154,75 +154,75 @@ def test_who_may_not_merge_is_told_where_to_allow_it(stand):
         (502, None, "502"),
     ],
 )
-def test_what_gitlab_refuses_is_a_note_beside_an_open_request(stand, status, words, advice):
+def test_refused_auto_merge_is_a_note_of_open_request(stand, status, words, advice):
     stand.server.fail("PUT .*/merge[?]", stand.server.problem(status, words))
-    (note,) = opened(stand)
+    (note,) = open_with_auto_merge(stand)
     assert note.startswith("Auto-merge ")
     assert advice in note
     assert open_one(stand).has_automerge is False
 
 
 @pytest.mark.parametrize("answer", [[], {"head_pipeline": {"status": "running"}}, {"head_pipeline": "running"}])
-def test_an_answer_that_is_not_gitlabs_is_a_note_beside_an_open_request(stand, answer):
+def test_malformed_answer_is_a_note_of_open_request(stand, answer):
     stand.server.fail("GET .*/merge_requests/1$", stand.server.reply(answer), times=10)
-    (note,) = opened(stand)
+    (note,) = open_with_auto_merge(stand)
     assert "check the" in note
-    assert (open_one(stand).title, request(stand).armed_by) == (proposal().title, None)
+    assert (open_one(stand).title, get_request(stand).armed_by) == (proposal().title, None)
 
 
-def test_a_server_that_does_nothing_and_says_yes_is_not_believed(stand):
+def test_ignored_auto_merge_is_a_note(stand):
     stand.server.fail("PUT .*/merge[?]", stand.server.reply({"state": "opened"}))
-    (note,) = opened(stand)
+    (note,) = open_with_auto_merge(stand)
     assert "ignored" in note
 
 
 # Calling it off
 
 
-def test_what_is_armed_can_be_disarmed_and_once_more(stand):
-    opened(stand)
+def test_auto_merge_can_be_disabled_repeatedly(stand):
+    open_with_auto_merge(stand)
     for _ in range(2):
         assert amend(stand, DISARMED) == ()
-        assert request(stand).armed_by is None
+        assert get_request(stand).armed_by is None
 
 
-def test_that_nothing_is_armed_may_be_said_by_status(stand):
-    opened(stand)
+def test_status_406_means_that_auto_merge_is_disabled(stand):
+    open_with_auto_merge(stand)
     stand.server.fail("POST .*/cancel_merge", stand.server.problem(406, "Can't cancel the automatic merge"))
     assert amend(stand, DISARMED) == ()
 
 
 @pytest.mark.parametrize("status", [401, 403, 405])
-def test_what_cannot_be_disarmed_is_an_error(stand, status):
-    opened(stand)
+def test_failure_to_disable_auto_merge_is_error(stand, status):
+    open_with_auto_merge(stand)
     stand.server.fail("POST .*/cancel_merge", stand.server.problem(status, "No"))
     with pytest.raises(ForgeError, match="disable auto-merge"):
         amend(stand, DISARMED)
 
 
-def test_a_refusal_in_the_body_of_a_success_is_an_error(stand):
-    opened(stand)
+def test_refusal_in_body_of_success_is_error(stand):
+    open_with_auto_merge(stand)
     said = {"status": "error", "message": "No", "http_status": 403}
     stand.server.fail("POST .*/cancel_merge", stand.server.reply(said))
     with pytest.raises(ForgeError, match="by hand"):
         amend(stand, DISARMED)
 
 
-def test_what_somebody_called_off_stays_so_and_what_a_push_called_off_does_not(stand):
-    opened(stand)
+def test_auto_merge_disabled_by_user_stays_off_and_by_push_does_not(stand):
+    open_with_auto_merge(stand)
     seen = open_one(stand)
     stand.forge().push(BRANCH, NEWER_CHANGES, message_of("3" * 16), seen.head)
-    assert request(stand).armed_by is None
+    assert get_request(stand).armed_by is None
     assert amend(stand, ARMED) == ()
-    assert request(stand).armed_by is stand.token.user
-    request(stand).call_off(stand.server.world.ada)
+    assert get_request(stand).armed_by is stand.token.user
+    get_request(stand).call_off(stand.server.world.ada)
     (note,) = amend(stand, ARMED)
     assert "cancelled" in note
-    assert request(stand).armed_by is None
+    assert get_request(stand).armed_by is None
 
 
-def test_where_nobody_can_say_whether_it_was_called_off_it_is_not_armed(stand):
+def test_unreadable_notes_prevent_auto_merge(stand):
     stand.server.fail("GET .*/notes", stand.server.problem(403, "No"))
-    (note,) = opened(stand)
+    (note,) = open_with_auto_merge(stand)
     assert note.startswith("Auto-merge ")
-    assert request(stand).armed_by is None
+    assert get_request(stand).armed_by is None

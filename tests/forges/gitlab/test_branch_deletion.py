@@ -12,57 +12,57 @@ from bot.model.errors import ForgeError
 from bot.model.proposal import RequestState
 
 
-def closed(stand):
+def get_closed_request(stand):
     (seen,) = [each for each in look(stand) if each.state is RequestState.CLOSED]
     return seen
 
 
-def test_what_ended_with_its_branch_nobody_closed(gitlab):
+def test_request_closed_with_branch_is_closed_by_deletion(gitlab):
     propose(gitlab)
     gitlab.delete_branch(BRANCH)
-    assert closed(gitlab).is_closed_by_branch_deletion
+    assert get_closed_request(gitlab).is_closed_by_branch_deletion
 
 
-def test_what_a_person_closed_was_closed_by_that_person_though_its_branch_went_then(gitlab):
+def test_request_closed_before_branch_deletion_is_closed_by_user(gitlab):
     propose(gitlab)
     gitlab.close_request(BRANCH)
     gitlab.delete_branch(BRANCH)
-    assert not closed(gitlab).is_closed_by_branch_deletion
+    assert not get_closed_request(gitlab).is_closed_by_branch_deletion
 
 
-def test_what_a_person_closed_later_though_its_branch_had_been_gone_for_a_while_was_closed_by_that_person(gitlab):
+def test_request_closed_long_after_branch_deletion_is_closed_by_user(gitlab):
     propose(gitlab)
     gitlab.delete_branch(BRANCH)
     gitlab.project.requests[0].closed += timedelta(minutes=5)
-    assert not closed(gitlab).is_closed_by_branch_deletion
+    assert not get_closed_request(gitlab).is_closed_by_branch_deletion
 
 
-def test_what_somebody_says_of_it_is_no_note_of_gitlabs(gitlab):
+def test_user_comment_about_deletion_is_ignored(gitlab):
     propose(gitlab)
     gitlab.project.requests[0].note(gitlab.server.world.ada, f"deleted source branch `{BRANCH}`")
     gitlab.project.requests[0].notes[-1].system = False
     gitlab.close_request(BRANCH)
-    assert not closed(gitlab).is_closed_by_branch_deletion
+    assert not get_closed_request(gitlab).is_closed_by_branch_deletion
 
 
-def test_what_we_took_back_ourselves_is_not_asked_about(gitlab):
+def test_withdrawn_request_needs_no_query(gitlab):
     propose(gitlab)
     gitlab.project.requests[0].description = render_mark(BodyMark(is_withdrawn=True))
     gitlab.delete_branch(BRANCH)
     with gitlab.server.watched() as lines:
-        assert not closed(gitlab).is_closed_by_branch_deletion
+        assert not get_closed_request(gitlab).is_closed_by_branch_deletion
     assert not any("notes" in each for each in lines)
 
 
 @pytest.mark.parametrize("status", [403, 404])
-def test_where_nobody_can_say_a_person_closed_it(gitlab, status):
+def test_request_is_closed_by_user_when_cause_is_unreadable(gitlab, status):
     propose(gitlab)
     gitlab.delete_branch(BRANCH)
     gitlab.server.fail("GET .*/notes", gitlab.server.problem(status, "no"))
-    assert not closed(gitlab).is_closed_by_branch_deletion
+    assert not get_closed_request(gitlab).is_closed_by_branch_deletion
 
 
-def test_a_merge_request_that_was_merged_since_keeps_its_words(gitlab):
+def test_merged_request_keeps_its_text(gitlab):
     seen = propose(gitlab)
     before = gitlab.requests()[0].body
     gitlab.merge_request(BRANCH)

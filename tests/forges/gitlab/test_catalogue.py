@@ -67,7 +67,7 @@ def _expected(server, *names):
     ]
 
 
-def test_the_projects_of_a_group_and_its_subgroups_and_where_they_point_take_one_request(server):
+def test_projects_of_group_and_subgroups_and_heads_need_one_query(server):
     with server.watched() as lines:
         found = _found(server, RepositorySelection("acme"))
     assert found == _expected(server, *EVERY)
@@ -75,7 +75,7 @@ def test_the_projects_of_a_group_and_its_subgroups_and_where_they_point_take_one
 
 
 @pytest.mark.parametrize("graphql", [GraphQL.NONE, GraphQL.OLDER])
-def test_an_older_server_tells_the_same_in_more_requests_and_is_asked_once_for_what_it_does_not_have(server, graphql):
+def test_older_server_lists_same_projects_with_one_failed_query(server, graphql):
     server.graphql = graphql
     with server.watched() as lines:
         found = _found(server, RepositorySelection("acme"), RepositorySelection("acme/shop"))
@@ -84,7 +84,7 @@ def test_an_older_server_tells_the_same_in_more_requests_and_is_asked_once_for_w
     assert len([line for line in lines if "/repository/branches/" in line]) == len(EVERY) + 2
 
 
-def test_a_server_that_is_too_old_for_the_list_is_still_asked_for_many_files_at_once(server):
+def test_older_server_reads_files_in_batches(server):
     server.graphql = GraphQL.OLDER
     fleet = open_gitlab_fleet(
         server.url, TOKEN, selected=[RepositorySelection("acme", include=("web",))], pause=no_pause
@@ -97,7 +97,7 @@ def test_a_server_that_is_too_old_for_the_list_is_still_asked_for_many_files_at_
     assert not any("/repository/blobs/" in line for line in lines)
 
 
-def test_globs_look_at_the_path_below_the_group_and_topics_at_what_is_written_in_any_case(server):
+def test_globs_match_path_below_group_and_topics_ignore_case(server):
     assert _names(server, RepositorySelection("acme", include=("api",))) == []
     assert _names(server, RepositorySelection("acme", include=("*/api",))) == ["acme/shop/api"]
     assert _names(server, RepositorySelection("acme", include=("**/API",))) == ["acme/shop/api", "acme/shop/cart/api"]
@@ -106,12 +106,12 @@ def test_globs_look_at_the_path_below_the_group_and_topics_at_what_is_written_in
     assert _names(server, RepositorySelection("acme", topics=("go", "new"))) == ["acme/web"]
 
 
-def test_what_two_selections_have_in_common_is_offered_once(server):
+def test_project_in_two_selections_is_listed_once(server):
     assert _names(server, "acme/shop/api", RepositorySelection("acme/shop"), RepositorySelection("acme")) == EVERY
 
 
 @pytest.mark.parametrize("graphql", [GraphQL.WHOLE, GraphQL.NONE])
-def test_pages_follow_each_other_to_the_last_that_is_looked_at(server, graphql, monkeypatch):
+def test_pages_are_read_up_to_limit(server, graphql, monkeypatch):
     server.graphql = graphql
     for number in range(205):
         server.world.add_project(f"big/r{number:03}", FILES if number in (0, 100, 204) else None)
@@ -121,7 +121,7 @@ def test_pages_follow_each_other_to_the_last_that_is_looked_at(server, graphql, 
     assert len(_names(server, RepositorySelection("big"))) == 2
 
 
-def test_a_slow_server_is_asked_for_fewer_at_once(server):
+def test_page_size_is_halved_for_slow_server(server):
     server.fail("POST /api/graphql", server.problem(502, "Bad Gateway"))
     assert _names(server, RepositorySelection("acme")) == EVERY
     assert [each.request["variables"]["first"] for each in server.exchanges] == [100, 50]
@@ -146,13 +146,13 @@ def _refusal(message):
         pytest.param(None, 1, id="no answer"),
     ],
 )
-def test_where_graphql_refuses_rest_is_asked(server, reply, times):
+def test_rest_is_used_when_graphql_refuses(server, reply, times):
     server.fail("POST /api/graphql", reply, times=times)
     assert _names(server, RepositorySelection("acme")) == EVERY
     assert any(line.startswith("GET /groups/acme/projects") for line in server.lines)
 
 
-def test_the_projects_of_a_person_are_those_that_the_token_sees(server):
+def test_projects_of_user_are_those_visible_to_token(server):
     server.world.add_project(f"{BOT}/private", FILES, private=True, members={BOT})
     server.world.add_project("ada/tools", FILES)
     server.world.add_project("ada/private", FILES, private=True, members={"ada"})
@@ -165,7 +165,7 @@ def test_the_projects_of_a_person_are_those_that_the_token_sees(server):
 
 @pytest.mark.parametrize("graphql", [GraphQL.WHOLE, GraphQL.NONE])
 @pytest.mark.parametrize("owner", ["nobody", "acme/nobody"])
-def test_an_owner_that_is_not_there_fails(server, graphql, owner):
+def test_missing_owner_is_failure(server, graphql, owner):
     server.graphql = graphql
     (failed,) = _found(server, RepositorySelection(owner))
     assert isinstance(failed, RunFailure)
@@ -173,12 +173,12 @@ def test_an_owner_that_is_not_there_fails(server, graphql, owner):
     assert "check the name" in failed.error
 
 
-def test_an_owner_of_whom_nothing_is_asked_for_is_not_looked_at(server):
+def test_owner_without_requested_project_gets_no_request(server):
     assert _names(server, RepositorySelection("acme"), only=["acmes/web"]) == []
     assert server.lines == []
 
 
-def test_names_of_a_group_are_looked_up_without_the_others_and_still_have_to_be_selected(server):
+def test_requested_projects_of_group_are_looked_up_and_must_be_selected(server):
     only = ["acme/WEB", "acme/old", "acme/going", "acme/shop/api", "acme/nowhere"]
     assert _names(server, RepositorySelection("acme", exclude=("shop/*",)), only=only) == ["acme/web"]
     assert not any("/groups/" in line for line in server.lines)
@@ -186,7 +186,7 @@ def test_names_of_a_group_are_looked_up_without_the_others_and_still_have_to_be_
     assert sorted(query["variables"]["names"]) == sorted(each.lower() for each in only)
 
 
-def test_a_project_of_a_group_that_cannot_be_asked_fails_and_the_others_go_on(server):
+def test_unreadable_project_of_group_does_not_affect_others(server):
     server.graphql = GraphQL.NONE
     server.fail(r"GET /projects/\d+/repository/branches/trunk", server.problem(403, "403 Forbidden"))
     first, failed, last = _names(server, RepositorySelection("acme"))
@@ -196,7 +196,7 @@ def test_a_project_of_a_group_that_cannot_be_asked_fails_and_the_others_go_on(se
     assert failed.subject == "acme"
 
 
-def test_what_is_found_by_group_is_read_and_written_by_its_id(server):
+def test_project_of_group_is_requested_by_id(server):
     fleet = open_gitlab_fleet(server.url, TOKEN, selected=[RepositorySelection("acme/shop/cart")], pause=no_pause)
     (found,) = fleet.list_repositories(frozenset())
     assert {each.path for each in fleet.open_tree(found).list_entries()} == {*FILES, "README.md"}
@@ -208,7 +208,7 @@ def test_what_is_found_by_group_is_read_and_written_by_its_id(server):
 
 
 @pytest.mark.parametrize("graphql", [GraphQL.WHOLE, GraphQL.NONE])
-def test_what_only_those_with_an_account_can_read_is_not_public(server, graphql):
+def test_internal_project_is_not_public(server, graphql):
     server.graphql = graphql
     server.world.add_project("acme/inner", FILES, internal=True)
     found = {each.name: each.is_public for each in _found(server, RepositorySelection("acme"), "acme/inner")}

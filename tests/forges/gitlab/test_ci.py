@@ -23,7 +23,7 @@ def read(stand):
     return read_ci_outcome(stand, BRANCH, stand.project.requests[-1].number)
 
 
-def test_all_merge_requests_take_one_request_together(stand):
+def test_outcomes_of_merge_requests_need_one_query(stand):
     assert [line.rpartition("/")[2] for line in read(stand)[1]] == ["graphql", "statuses"]
 
 

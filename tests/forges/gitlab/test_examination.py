@@ -20,7 +20,7 @@ pytestmark = pytest.mark.real("git")
 FILES = {"Dockerfile": "FROM python:3.12-slim\n"}
 
 
-def aim(level=RunLevel.PROPOSE, **more):
+def build_target(level=RunLevel.PROPOSE, **more):
     return DiagnosisTarget(level, "basebump/", **more)
 
 
@@ -33,16 +33,16 @@ def stand(tmp_path):
     stand.end()
 
 
-def problems(fleet, wanted):
+def list_problems(fleet, wanted):
     return {each.action: each.result for each in fleet.examine(wanted) if each.status is CheckStatus.PROBLEM}
 
 
-def check_of(fleet, wanted, tried):
+def get_check(fleet, wanted, tried):
     (check,) = [each for each in fleet.examine(wanted) if each.action == tried]
     return check
 
 
-def test_the_messages_and_the_doctor_have_one_table_of_rungs():
+def test_messages_name_access_that_doctor_checks():
     words = {
         level: f"the scope `{each.scope}` and the role {each.role.display_name}"
         for level, each in ACCESS_BY_LEVEL.items()
@@ -51,59 +51,61 @@ def test_the_messages_and_the_doctor_have_one_table_of_rungs():
 
 
 @pytest.mark.parametrize("level", RunLevel)
-def test_a_token_that_has_what_a_rung_needs_is_well(stand, level):
+def test_token_with_access_of_level_is_ok(stand, level):
     stand.token.scope, stand.token.can_write = ACCESS_BY_LEVEL[level].scope, level > RunLevel.REPORT
-    found = list(stand.fleet().examine(aim(level, has_dashboards=True)))
+    found = list(stand.fleet().examine(build_target(level, has_dashboards=True)))
     assert {each.status for each in found} == {CheckStatus.OK}
     assert len(found) == (6 if level is RunLevel.REPORT else 8 if level is RunLevel.PUSH else 9)
 
 
 @pytest.mark.parametrize("level", [RunLevel.PUSH, RunLevel.PROPOSE])
-def test_a_token_that_lacks_the_scope_is_told_which_to_have(stand, level):
+def test_missing_scope_is_problem(stand, level):
     stand.token.scope = "read_api"
-    found = problems(stand.fleet(), aim(level))
+    found = list_problems(stand.fleet(), build_target(level))
     assert list(found) == ["check the scopes of the token"]
     assert "`read_api`" in found["check the scopes of the token"]
 
 
 @pytest.mark.parametrize("level", [RunLevel.PUSH, RunLevel.PROPOSE])
-def test_an_account_that_lacks_the_role_is_told_which_to_have(stand, level):
+def test_missing_role_is_problem(stand, level):
     stand.token.can_write = False
-    (found,) = problems(stand.fleet(), aim(level)).values()
+    (found,) = list_problems(stand.fleet(), build_target(level)).values()
     assert "the role Reporter" in found
 
 
-def test_an_account_that_is_no_member_is_told_so(stand):
+def test_missing_membership_is_problem(stand):
     stand.project.private = False
     stand.project.members.clear()
-    (found,) = problems(stand.fleet(), aim()).values()
+    (found,) = list_problems(stand.fleet(), build_target()).values()
     assert "not a member" in found
-    assert problems(stand.fleet(), aim(RunLevel.REPORT)) == {}
+    assert list_problems(stand.fleet(), build_target(RunLevel.REPORT)) == {}
 
 
-def test_a_project_that_it_does_not_see_is_a_problem_on_every_rung(stand):
+def test_invisible_project_is_problem_at_every_level(stand):
     stand.project.members.clear()
     for level in RunLevel:
-        assert READ_ACCESS in problems(stand.fleet(), aim(level))["select repositories"]
+        assert READ_ACCESS in list_problems(stand.fleet(), build_target(level))["select repositories"]
 
 
-def test_a_token_that_tells_nothing_of_itself_is_not_guessed(stand):
+def test_scopes_of_token_without_self_information_are_unknown(stand):
     stand.server.fail("GET /personal_access_tokens/self", stand.server.problem(404, "404 Not Found"), times=9)
-    check = check_of(stand.fleet(), aim(), "check the scopes of the token")
+    check = get_check(stand.fleet(), build_target(), "check the scopes of the token")
     assert (check.status, "`api`" in check.result) == (CheckStatus.UNKNOWN, True)
 
 
-def test_a_rule_that_protects_our_branches_is_a_problem(stand):
+def test_protection_of_basebump_branches_is_problem(stand):
     stand.project.protected = {"main", "release/*", "basebump/*"}
-    (found,) = problems(stand.fleet(), aim()).values()
+    (found,) = list_problems(stand.fleet(), build_target()).values()
     assert "`basebump/*` protects basebump's branches" in found
     stand.project.protected = {"main", "release/*"}
-    assert problems(stand.fleet(), aim()) == {}
+    assert list_problems(stand.fleet(), build_target()) == {}
 
 
-def test_rules_that_may_not_be_read_are_unknown(stand):
+def test_unreadable_protection_rules_are_unknown(stand):
     stand.server.fail("GET .*/protected_branches", Reply(403, {"message": "403 Forbidden"}), times=9)
-    assert check_of(stand.fleet(), aim(), "check that basebump/* is unprotected").status is CheckStatus.UNKNOWN
+    assert (
+        get_check(stand.fleet(), build_target(), "check that basebump/* is unprotected").status is CheckStatus.UNKNOWN
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,49 +121,49 @@ def test_rules_that_may_not_be_read_are_unknown(stand):
         ("basebump", False),
     ],
 )
-def test_a_rule_is_about_our_branches_where_some_of_them_match_it(pattern, protects):
+def test_rule_protects_basebump_branches_when_any_matches(pattern, protects):
     assert is_rule_for_prefix(pattern, "basebump/") is protects
 
 
-def test_how_a_project_merges_is_said(stand):
+def test_merge_method_is_reported(stand):
     stand.project.merge_method = "ff"
-    check = check_of(stand.fleet(), aim(), "check the merge settings")
+    check = get_check(stand.fleet(), build_target(), "check the merge settings")
     assert (check.status, "only by fast-forward" in check.result) == (CheckStatus.OK, True)
 
 
-def test_a_project_that_takes_no_merge_requests_takes_no_proposals(stand):
+def test_disabled_merge_requests_are_problem_for_proposals(stand):
     stand.project.takes_requests = False
-    assert "check the merge settings" in problems(stand.fleet(), aim())
-    assert problems(stand.fleet(), aim(RunLevel.PUSH)) == {}
+    assert "check the merge settings" in list_problems(stand.fleet(), build_target())
+    assert list_problems(stand.fleet(), build_target(RunLevel.PUSH)) == {}
 
 
-def test_an_archived_project_that_is_named_takes_no_proposals(stand):
+def test_archived_project_is_problem_for_writes(stand):
     stand.project.archived = True
-    assert "archived" in problems(stand.fleet(), aim())["push branches and open merge requests"]
-    assert problems(stand.fleet(), aim(RunLevel.REPORT)) == {}
+    assert "archived" in list_problems(stand.fleet(), build_target())["push branches and open merge requests"]
+    assert list_problems(stand.fleet(), build_target(RunLevel.REPORT)) == {}
 
 
-def test_a_token_that_gitlab_does_not_know_ends_it_with_what_to_do(stand):
+def test_unknown_token_is_error_with_hint(stand):
     fleet = open_gitlab_fleet(stand.server.url, "glpat-of-nobody", selected=[stand.name], pause=no_pause)
     with pytest.raises(ForgeError, match="create a new token") as caught:
-        list(fleet.examine(aim()))
+        list(fleet.examine(build_target()))
     assert "glpat-of-nobody" not in str(caught.value)
 
 
-def test_without_a_token_what_is_public_can_be_reported_and_not_proposed_to(stand):
+def test_public_project_without_token_allows_only_reports(stand):
     stand.project.private = False
     fleet = open_gitlab_fleet(stand.server.url, None, selected=[stand.name], pause=no_pause)
-    assert problems(fleet, aim(RunLevel.REPORT)) == {}
-    assert "no token is configured" in problems(fleet, aim(RunLevel.PUSH))["push branches"]
+    assert list_problems(fleet, build_target(RunLevel.REPORT)) == {}
+    assert "no token is configured" in list_problems(fleet, build_target(RunLevel.PUSH))["push branches"]
 
 
-def test_the_token_of_a_job_reports_and_no_more(stand):
+def test_job_token_allows_only_reports(stand):
     stand.project.members.add("grace")
     stand.server.world.add_token("glcbt-64_of-a-job", "grace").is_of_job = True
     fleet = open_gitlab_fleet(stand.server.url, JobToken("glcbt-64_of-a-job"), selected=[stand.name], pause=no_pause)
-    assert problems(fleet, aim(RunLevel.REPORT)) == {}
+    assert list_problems(fleet, build_target(RunLevel.REPORT)) == {}
     for level in (RunLevel.PUSH, RunLevel.PROPOSE):
-        (found,) = problems(fleet, aim(level)).values()
+        (found,) = list_problems(fleet, build_target(level)).values()
         assert "job token" in found
     stand.server.job_operations = frozenset()
-    assert "takes 18.4 or later" in problems(fleet, aim(RunLevel.REPORT))["read merge requests"]
+    assert "takes 18.4 or later" in list_problems(fleet, build_target(RunLevel.REPORT))["read merge requests"]

@@ -27,13 +27,13 @@ def gitlab(tmp_path):
 # Limits
 
 
-def test_a_limit_that_says_nothing_is_waited_for_a_minute(gitlab):
+def test_limit_without_duration_causes_default_pause(gitlab):
     gitlab.fail(FIND, 429, {"error": "This endpoint has been requested too many times."})
     assert isinstance(gitlab.look(), GitRepository)
     assert gitlab.pauses == [DEFAULT_WAIT]
 
 
-def test_writes_wait_for_each_other_as_long_as_was_asked_for(gitlab):
+def test_writes_have_configured_distance(gitlab):
     server = gitlab.server
     fleet = open_gitlab_fleet(
         server.url, TOKEN, selected=[gitlab.stand.name], seconds_between_writes=30.0, pause=gitlab.pauses.append
@@ -49,7 +49,7 @@ def test_writes_wait_for_each_other_as_long_as_was_asked_for(gitlab):
 # Writes
 
 
-def test_a_push_whose_answer_was_lost_and_that_somebody_else_was_faster_than_is_an_error(gitlab):
+def test_lost_push_with_concurrent_foreign_commit_is_error(gitlab):
     gitlab.fail(PUSH, 502)
     forge = gitlab.forge()
     gitlab.stand.commit(BRANCH, {"Dockerfile": "FROM scratch\n"}, message_of())
@@ -71,7 +71,7 @@ def test_commit_with_more_files_is_not_the_result_of_a_push_without_an_answer(gi
     assert gitlab.stand.branches()[BRANCH] == forged
 
 
-def test_a_branch_that_goes_before_it_is_deleted_is_gone(gitlab):
+def test_branch_deleted_concurrently_is_gone(gitlab):
     gitlab.push()
     seen = gitlab.seen()
     gitlab.fail("DELETE .*/branches/", 404, "404 Branch Not Found")
@@ -79,7 +79,7 @@ def test_a_branch_that_goes_before_it_is_deleted_is_gone(gitlab):
     assert gitlab.pauses == []
 
 
-def test_where_nobody_can_say_what_became_of_a_push_its_failure_stands(gitlab):
+def test_failed_push_is_error_when_result_is_unreadable(gitlab):
     old = gitlab.push()
     forge = gitlab.forge()
     branch = f"/projects/{gitlab.stand.project.id}/repository/branches/{BRANCH.replace('/', '%2F')}"
@@ -93,7 +93,7 @@ def test_where_nobody_can_say_what_became_of_a_push_its_failure_stands(gitlab):
 # Answers that are none
 
 
-def test_a_file_that_is_sent_otherwise_than_it_is_stored_is_a_tree_error(gitlab):
+def test_content_with_wrong_object_name_is_tree_error(gitlab):
     fleet = gitlab.fleet()
     (repository,) = fleet.list_repositories(frozenset())
     tree = fleet.open_tree(repository)

@@ -39,11 +39,11 @@ def make(tmp_path):
         stand.end()
 
 
-def _sizes(stand):
+def list_batch_sizes(stand):
     return [len(each.request["variables"]["paths"]) for each in stand.server.exchanges if each.target == "/api/graphql"]
 
 
-def _alone(lines):
+def list_single_requests(lines):
     return [line for line in lines if "/repository/blobs/" in line]
 
 
@@ -53,42 +53,42 @@ def test_many_files_take_one_request(make):
     assert read_all_files(stand) == (CONTENTS, [GRAPHQL])
 
 
-def test_every_byte_is_as_it_was_and_what_text_cannot_carry_comes_alone(make):
+def test_all_bytes_are_kept_and_binary_files_are_read_separately(make):
     contents, lines = read_all_files(make(AWKWARD))
     assert contents == AWKWARD
-    assert (lines.count(GRAPHQL), len(_alone(lines))) == (1, 2)
+    assert (lines.count(GRAPHQL), len(list_single_requests(lines))) == (1, 2)
 
 
-def test_a_server_that_takes_more_at_once_is_asked_for_more(make):
+def test_batch_grows_with_query_limit(make):
     stand = make({f"{number:03}/Dockerfile": f"FROM node:{number}\n" for number in range(100)})
     stand.server.points_per_path = 1
     contents, _ = read_all_files(stand)
     assert len(contents) == 100
-    assert _sizes(stand) == [15, 50, 35]
+    assert list_batch_sizes(stand) == [15, 50, 35]
 
 
-def test_a_server_that_finds_it_too_complex_is_asked_for_half_and_never_again_for_as_many(make):
+def test_batch_is_halved_permanently_when_query_is_too_complex(make):
     stand = make({f"{number:03}/Dockerfile": f"FROM node:{number}\n" for number in range(41)})
     stand.server.points_per_path = 30
     contents, lines = read_all_files(stand)
-    assert (len(contents), _alone(lines)) == (41, [])
-    assert _sizes(stand) == [15, 7, 8, 4, 4, 4, 4, 4, 4, 4, 4, 2]
+    assert (len(contents), list_single_requests(lines)) == (41, [])
+    assert list_batch_sizes(stand) == [15, 7, 8, 4, 4, 4, 4, 4, 4, 4, 4, 2]
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
-def test_a_slow_server_is_asked_for_half(make, status):
+def test_batch_is_halved_for_slow_server(make, status):
     stand = make(FILES)
     stand.server.fail(GRAPHQL, stand.server.problem(status, "No"))
     contents, _ = read_all_files(stand)
     assert contents == CONTENTS
-    assert _sizes(stand) == [12, 6, 6]
+    assert list_batch_sizes(stand) == [12, 6, 6]
 
 
-def test_a_single_file_and_one_content_take_one_request(make):
-    assert len(_alone(read_all_files(make({"Dockerfile": "FROM x\n"}))[1])) == 1
+def test_single_file_and_repeated_content_need_one_request(make):
+    assert len(list_single_requests(read_all_files(make({"Dockerfile": "FROM x\n"}))[1])) == 1
     stand = make({"a/Dockerfile": "FROM x\n", "b/Dockerfile": "FROM x\n", "c/Dockerfile": "FROM y\n"})
     contents, lines = read_all_files(stand)
-    assert (len(contents), lines, _sizes(stand)) == (3, [GRAPHQL], [2])
+    assert (len(contents), lines, list_batch_sizes(stand)) == (3, [GRAPHQL], [2])
 
 
 def _blobs(nodes):
@@ -110,15 +110,15 @@ def _blobs(nodes):
         pytest.param(None, id="connection lost"),
     ],
 )
-def test_where_graphql_does_not_tell_every_file_comes_alone(make, reply):
+def test_files_are_read_separately_when_graphql_fails(make, reply):
     stand = make(FILES)
     stand.server.fail(GRAPHQL, reply)
     contents, lines = read_all_files(stand)
     assert contents == CONTENTS
-    assert len(_alone(lines)) == 12
+    assert len(list_single_requests(lines)) == 12
 
 
-def test_a_file_that_comes_alone_other_than_it_is_stored_is_not_believed(make):
+def test_separate_content_with_wrong_object_name_is_refused(make):
     stand = make({"Dockerfile": "FROM x\n"})
     tree = open_only_tree(stand)
     stand.server.fail("GET .*/blobs/", Reply(200, b"FROM y\n"))
@@ -127,7 +127,7 @@ def test_a_file_that_comes_alone_other_than_it_is_stored_is_not_believed(make):
     assert "object name" in str(refused)
 
 
-def test_a_server_without_graphql_is_asked_once_for_what_it_does_not_have(make):
+def test_server_without_graphql_gets_one_query(make):
     stand = make(FILES)
     stand.server.graphql = GraphQL.NONE
     fleet = stand.fleet()
@@ -138,7 +138,7 @@ def test_a_server_without_graphql_is_asked_once_for_what_it_does_not_have(make):
     assert stand.server.lines.count(GRAPHQL) == 1
 
 
-def test_a_file_that_cannot_be_read_costs_no_other(make):
+def test_unreadable_file_does_not_affect_others(make):
     stand = make(FILES)
     tree = open_only_tree(stand)
     entries = [*tree.list_entries(), TreeEntry(FilePath("gone"), 1, "0" * 40), TreeEntry(FilePath("foreign"), 1)]
@@ -148,6 +148,6 @@ def test_a_file_that_cannot_be_read_costs_no_other(make):
     assert isinstance(foreign, TreeError)
 
 
-def test_links_are_no_files(make):
+def test_links_are_not_listed(make):
     stand = make({"Dockerfile": "FROM x\n", "link": File(b"Dockerfile", LINK)})
     assert [entry.path for entry in open_only_tree(stand).list_entries()] == ["Dockerfile"]

@@ -40,7 +40,7 @@ def _names(server, *names, only=(), token=TOKEN):
 # Projects
 
 
-def test_a_named_project_takes_two_requests_the_second_by_its_id(server):
+def test_named_project_needs_two_requests(server):
     project = server.world.add_project("acme/shop/web", FILES)
     head = project.git.need("main")
     assert list(_fleet(server, "acme/shop/web").list_repositories(frozenset())) == [
@@ -52,7 +52,7 @@ def test_a_named_project_takes_two_requests_the_second_by_its_id(server):
     ]
 
 
-def test_a_project_that_moved_is_found_by_its_old_path_and_written_to_by_its_id(server):
+def test_moved_project_is_found_by_old_path(server):
     project = server.world.add_project("acme/shop/web", FILES, old_paths={"acme/web"})
     fleet = _fleet(server, "acme/web")
     (found,) = fleet.list_repositories(frozenset())
@@ -61,7 +61,7 @@ def test_a_project_that_moved_is_found_by_its_old_path_and_written_to_by_its_id(
     assert BRANCH in project.git.branches()
 
 
-def test_a_gitlab_may_lie_below_a_path_of_its_host(tmp_path):
+def test_server_url_can_have_path(tmp_path):
     stand = GitLabStand(tmp_path / "gitlab", FILES, below="/git")
     (found,) = stand.fleet().list_repositories(frozenset())
     stand.forge().push(BRANCH, CHANGES, message_of(), None)
@@ -73,7 +73,7 @@ def test_a_gitlab_may_lie_below_a_path_of_its_host(tmp_path):
 # Trees
 
 
-def test_a_tree_takes_one_request_for_each_page_and_one_for_each_file_that_is_read(gitlab):
+def test_tree_needs_one_request_per_page_and_file(gitlab):
     gitlab.commit("main", {f"many/{number:03}": "x" for number in range(150)})
     fleet = gitlab.fleet()
     (repository,) = fleet.list_repositories(frozenset())
@@ -88,7 +88,7 @@ def test_a_tree_takes_one_request_for_each_page_and_one_for_each_file_that_is_re
     assert "page_token=" in lines[1]
 
 
-def test_a_tree_of_too_many_entries_is_incomplete(gitlab, monkeypatch):
+def test_tree_is_incomplete_above_entry_limit(gitlab, monkeypatch):
     for most in ("ENTRIES_BY_API", "MAX_ENTRIES"):
         monkeypatch.setattr(gitlab_tree, most, 3)
     gitlab.server.has_git = False
@@ -99,7 +99,7 @@ def test_a_tree_of_too_many_entries_is_incomplete(gitlab, monkeypatch):
     assert not tree.is_complete
 
 
-def test_a_file_that_is_larger_than_an_answer_may_be_costs_no_other(gitlab, monkeypatch):
+def test_file_above_size_limit_does_not_affect_others(gitlab, monkeypatch):
     monkeypatch.setattr(gitlab_connection, "MAX_ANSWER", 20_000)
     gitlab.commit("main", {"large": "x" * 30_000})
     fleet = gitlab.fleet()
@@ -116,7 +116,7 @@ def test_a_file_that_is_larger_than_an_answer_may_be_costs_no_other(gitlab, monk
 
 
 @responses.activate
-def test_gitlab_com_is_asked_at_its_own_address():
+def test_gitlab_com_is_requested_at_own_address():
     responses.get("https://gitlab.com/api/v4/projects/acme%2Fshop%2Fweb", status=404, json={"message": "Not Found"})
     (failed,) = open_gitlab_fleet(token=TOKEN, selected=["acme/shop/web"]).list_repositories(frozenset())
     assert failed.subject == "acme/shop/web"
@@ -127,13 +127,13 @@ def test_gitlab_com_is_asked_at_its_own_address():
     assert call.request.req_kwargs["timeout"] == gitlab_connection.TIMEOUT
 
 
-def test_without_a_token_none_is_sent(server):
+def test_request_without_token_has_no_credential(server):
     server.world.add_project("acme/web", FILES)
     assert _names(server, "acme/web", token=None) == ["acme/web"]
     assert not any({"private-token", "authorization"} & each.headers.keys() for each in server.exchanges)
 
 
-def test_a_login_in_netrc_is_not_sent(server, a_home_of_its_own):
+def test_login_in_netrc_is_not_sent(server, a_home_of_its_own):
     (a_home_of_its_own / ".netrc").write_text("machine 127.0.0.1 login ada password secret\n")
     (a_home_of_its_own / ".netrc").chmod(0o600)
     server.world.add_project("acme/web", FILES)
@@ -141,7 +141,7 @@ def test_a_login_in_netrc_is_not_sent(server, a_home_of_its_own):
     assert not any("authorization" in each.headers for each in server.exchanges)
 
 
-def test_a_redirect_to_another_host_is_not_followed(server):
+def test_redirect_to_other_host_is_not_followed(server):
     with Listener(lambda _: Reply()) as evil:
         reply = server.reply(None)
         moved = type(reply)(302, None, {"Location": f"{evil.url}/api/v4/projects/1"})
@@ -151,7 +151,7 @@ def test_a_redirect_to_another_host_is_not_followed(server):
     assert "another host" in failed.error
 
 
-def test_a_link_to_another_host_is_not_followed_there(gitlab):
+def test_link_to_other_host_is_not_followed(gitlab):
     main = gitlab.git.need("main")
     lines = "".join(f"create refs/heads/basebump/b{number:03} {main}\n" for number in range(120))
     gitlab.git.run("update-ref", "--stdin", stdin=lines.encode())
@@ -167,7 +167,7 @@ def test_a_link_to_another_host_is_not_followed_there(gitlab):
 
 
 @responses.activate
-def test_the_certificates_of_a_gitlab_can_be_named(tmp_path):
+def test_server_uses_configured_ca(tmp_path):
     responses.get("https://gitlab.example/api/v4/projects/a%2Fb", body=json.dumps({"message": "No"}), status=404)
     ca = tmp_path / "ca.pem"
     list(open_gitlab_fleet("https://gitlab.example", TOKEN, selected=["a/b"], ca=ca).list_repositories(frozenset()))
@@ -176,7 +176,7 @@ def test_the_certificates_of_a_gitlab_can_be_named(tmp_path):
 
 
 @responses.activate
-def test_the_certificates_of_the_environment_count_where_none_are_named(monkeypatch):
+def test_server_uses_ca_of_environment_by_default(monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", "/etc/ssl/company.pem")
     responses.get("https://gitlab.example/api/v4/projects/a%2Fb", body=json.dumps({"message": "No"}), status=404)
     list(open_gitlab_fleet("https://gitlab.example", TOKEN, selected=["a/b"]).list_repositories(frozenset()))
@@ -184,7 +184,7 @@ def test_the_certificates_of_the_environment_count_where_none_are_named(monkeypa
     assert call.request.req_kwargs["verify"] == "/etc/ssl/company.pem"
 
 
-def test_an_address_that_nobody_can_ask_is_a_failure():
+def test_invalid_address_is_failure():
     (failed,) = open_gitlab_fleet("https://git lab.example", TOKEN, selected=["a/b"], pause=no_pause).list_repositories(
         frozenset()
     )

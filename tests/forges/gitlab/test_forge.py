@@ -33,7 +33,7 @@ from bot.model.source import FileChange, FilePath
 COMMITS = "/repository/commits"
 
 
-class Hurried:
+class RunWithConcurrentChange:
     """A run in whose every pause before a write, from the second on, something happens."""
 
     def __init__(self, stand, happens):
@@ -45,7 +45,7 @@ class Hurried:
         self.forge = fleet.get_forge(repository)
 
 
-def _sent(stand, request):
+def get_request_body(stand, request):
     (found,) = [each for each in stand.server.exchanges if request in each.line]
     return found.request
 
@@ -53,7 +53,7 @@ def _sent(stand, request):
 # Pushing
 
 
-def test_one_request_makes_the_commit_and_moves_the_branch(gitlab):
+def test_commit_and_branch_move_need_one_request(gitlab):
     old = push(gitlab)
     new = push(gitlab, changes=NEWER_CHANGES, over=old)
     first, second = [each.request for each in gitlab.server.writes]
@@ -64,25 +64,28 @@ def test_one_request_makes_the_commit_and_moves_the_branch(gitlab):
     assert gitlab.branches()[BRANCH] == new
 
 
-def test_a_commit_is_sent_without_author_so_that_gitlab_can_sign_it(gitlab):
+def test_commit_is_sent_without_author(gitlab):
     push(gitlab)
-    assert not {"author_name", "author_email"} & _sent(gitlab, f"POST /projects/{gitlab.project.id}{COMMITS}").keys()
+    assert (
+        not {"author_name", "author_email"}
+        & get_request_body(gitlab, f"POST /projects/{gitlab.project.id}{COMMITS}").keys()
+    )
 
 
-def test_text_is_sent_as_it_is_and_other_bytes_in_base64(gitlab):
+def test_text_is_sent_plain_and_binary_content_in_base64(gitlab):
     binary = FileChange(FilePath("app/deep/build.sh"), b"UTF-8 with a\0in it\r\n")
     latin = FileChange(FilePath("app/latin"), "FROM x # größe\n".encode("latin-1"))
     long = FileChange(FilePath("app/long"), b"# \n" * 100_000)
     gitlab.commit("main", {latin.path: b"FROM x\n", long.path: b"FROM x\n"})
     push(gitlab, changes=[*CHANGES, binary, latin, long])
-    actions = _sent(gitlab, COMMITS)["actions"]
+    actions = get_request_body(gitlab, COMMITS)["actions"]
     assert {each["file_path"] for each in actions if "encoding" not in each} == {"Dockerfile"}
     files = gitlab.files(BRANCH)
     assert files["app/deep/build.sh"] == File(binary.content, EXECUTABLE)
     assert (files[latin.path].content, files[long.path].content) == (latin.content, long.content)
 
 
-def test_a_text_with_cr_lf_is_refused_before_anything_is_written(gitlab):
+def test_text_with_crlf_is_refused_before_write(gitlab):
     windows = FileChange(FilePath("app/Dockerfile"), b"FROM node:22@sha256:1\r\n")
     with pytest.raises(ForgeError, match="LF"):
         push(gitlab, changes=[*CHANGES, windows])
@@ -90,7 +93,7 @@ def test_a_text_with_cr_lf_is_refused_before_anything_is_written(gitlab):
 
 
 @pytest.mark.parametrize("encoding", ["text", "base64"])
-def test_this_gitlab_stores_texts_with_lf_whatever_they_have_and_however_they_are_sent(gitlab, encoding):
+def test_fake_gitlab_stores_texts_with_lf(gitlab, encoding):
     """The trap that the claim above is about: Gitaly has `core.autocrlf` on."""
     fleet = open_gitlab_fleet(gitlab.server.url, TOKEN, selected=[gitlab.name])
     body = {"branch": "main", "commit_message": "Windows"}
@@ -104,7 +107,7 @@ def test_this_gitlab_stores_texts_with_lf_whatever_they_have_and_however_they_ar
 
 
 @pytest.mark.parametrize("is_new", [True, False])
-def test_what_gitlab_stored_other_than_it_was_sent_is_taken_away(gitlab, is_new):
+def test_differently_stored_branch_is_deleted(gitlab, is_new):
     old = None if is_new else push(gitlab)
     (gitlab.git.directory / "info").mkdir(exist_ok=True)
     (gitlab.git.directory / "info" / "attributes").write_text("Dockerfile ident\n")
@@ -113,7 +116,7 @@ def test_what_gitlab_stored_other_than_it_was_sent_is_taken_away(gitlab, is_new)
     assert BRANCH not in gitlab.branches()
 
 
-def test_only_the_folders_of_changed_files_are_listed(gitlab):
+def test_push_lists_only_folders_of_changed_files(gitlab):
     forge = gitlab.forge()
     script = FileChange(FilePath("app/deep/build.sh"), b"#!/bin/sh\n:\n")
     with gitlab.server.watched() as lines:
@@ -123,7 +126,7 @@ def test_only_the_folders_of_changed_files_are_listed(gitlab):
     assert not any("recursive=True" in line for line in listed)
 
 
-def test_a_folder_of_many_files_is_listed_to_its_end(gitlab):
+def test_all_pages_of_folder_are_listed(gitlab):
     gitlab.commit("main", {f"many/{number:03}": "x" for number in range(150)})
     push(gitlab, changes=[FileChange(FilePath("many/149"), b"y")])
     assert gitlab.files(BRANCH)["many/149"].content == b"y"
@@ -132,9 +135,9 @@ def test_a_folder_of_many_files_is_listed_to_its_end(gitlab):
 # What GitLab cannot do in one request: compare and move
 
 
-def test_what_comes_between_reading_a_branch_and_moving_it_is_lost_and_the_next_run_heals_from_it(gitlab):
+def test_lost_concurrent_commit_is_handled_by_next_run(gitlab):
     propose(gitlab)
-    run = Hurried(gitlab, lambda: gitlab.commit(BRANCH, {"README.md": "A person was faster.\n"}))
+    run = RunWithConcurrentChange(gitlab, lambda: gitlab.commit(BRANCH, {"README.md": "A person was faster.\n"}))
     run.forge.add_comment(open_one(gitlab), "The write before the one that is late.")
     run.forge.push(BRANCH, NEWER_CHANGES, message_of("3" * 16), gitlab.branches()[BRANCH])
     assert "README.md" not in gitlab.files(BRANCH)
@@ -146,7 +149,7 @@ def test_what_comes_between_reading_a_branch_and_moving_it_is_lost_and_the_next_
     assert step.reason is NoChangeReason.UNCHANGED
 
 
-def test_a_branch_that_moves_before_it_is_read_is_left_alone(gitlab):
+def test_moved_branch_is_not_changed(gitlab):
     propose(gitlab)
     seen = open_one(gitlab)
     moved = gitlab.commit(BRANCH, {"README.md": "A person was here.\n"})
@@ -159,9 +162,9 @@ def test_a_branch_that_moves_before_it_is_read_is_left_alone(gitlab):
     assert gitlab.branches()[BRANCH] == moved
 
 
-def test_a_branch_that_is_new_is_never_forced_over_one_that_appeared(gitlab):
+def test_new_branch_does_not_replace_concurrent_branch(gitlab):
     seen = propose(gitlab, "basebump/other-1")
-    run = Hurried(gitlab, lambda: gitlab.commit(BRANCH, {"README.md": "A person was faster.\n"}))
+    run = RunWithConcurrentChange(gitlab, lambda: gitlab.commit(BRANCH, {"README.md": "A person was faster.\n"}))
     run.forge.add_comment(seen, "The write before the one that is late.")
     with pytest.raises(ForgeError, match="rerun basebump"):
         run.forge.push(BRANCH, CHANGES, message_of(), None)
@@ -171,7 +174,7 @@ def test_a_branch_that_is_new_is_never_forced_over_one_that_appeared(gitlab):
 # Opening
 
 
-def test_what_a_person_must_look_at_first_is_opened_as_a_draft(gitlab):
+def test_draft_proposal_is_opened_as_draft(gitlab):
     push(gitlab)
     assert gitlab.forge().open(replace(proposal(), is_draft=True)).notes == ()
     (request,) = gitlab.requests()
@@ -179,7 +182,7 @@ def test_what_a_person_must_look_at_first_is_opened_as_a_draft(gitlab):
     assert open_one(gitlab).title == proposal().title
 
 
-def test_a_draft_stays_one_and_what_a_person_made_ready_stays_ready(gitlab):
+def test_update_keeps_draft_state(gitlab):
     push(gitlab)
     gitlab.forge().open(replace(proposal(), is_draft=True))
     gitlab.forge().update_request(open_one(gitlab), "Other words", "Other body")
@@ -191,14 +194,14 @@ def test_a_draft_stays_one_and_what_a_person_made_ready_stays_ready(gitlab):
     assert request.title == "More words"
 
 
-def test_a_title_has_room_for_what_makes_it_a_draft(gitlab):
+def test_title_limit_leaves_room_for_draft_prefix(gitlab):
     title = "x" * gitlab.forge().limits.title_characters
     push(gitlab)
     gitlab.forge().open(replace(proposal(title=title), is_draft=True))
     assert open_one(gitlab).title == title
 
 
-def test_labels_are_made_on_the_fly(gitlab):
+def test_missing_labels_are_created(gitlab):
     push(gitlab)
     assert (
         gitlab.forge().open(replace(proposal(), attributes=RequestAttributes(labels=("dependencies", "docker")))).notes
@@ -207,7 +210,7 @@ def test_labels_are_made_on_the_fly(gitlab):
     assert gitlab.project.open_request(BRANCH).labels == ["dependencies", "docker"]
 
 
-def test_a_label_that_gitlab_leaves_out_is_a_note_beside_an_open_request(gitlab):
+def test_ignored_label_is_a_note_of_open_request(gitlab):
     gitlab.token.can_label = False
     push(gitlab)
     opened = gitlab.forge().open(replace(proposal(), attributes=RequestAttributes(labels=("dependencies",))))
@@ -216,7 +219,7 @@ def test_a_label_that_gitlab_leaves_out_is_a_note_beside_an_open_request(gitlab)
     assert open_one(gitlab).number == opened.number
 
 
-def test_the_request_of_a_person_from_our_branch_is_amended_instead_of_doubled(gitlab):
+def test_existing_request_of_user_is_updated(gitlab):
     push(gitlab)
     gitlab.server.world.propose(gitlab.project, gitlab.project, BRANCH, gitlab.server.world.ada, "Mine")
     opened = gitlab.forge().open(replace(proposal(), attributes=RequestAttributes(labels=("docker",))))
@@ -226,20 +229,20 @@ def test_the_request_of_a_person_from_our_branch_is_amended_instead_of_doubled(g
     assert gitlab.project.open_request(BRANCH).labels == ["docker"]
 
 
-def test_another_request_is_named_as_gitlab_links_them(gitlab):
+def test_request_number_has_gitlab_prefix(gitlab):
     assert gitlab.forge().limits.number_prefix == "!"
 
 
 # Permissions
 
 
-def test_a_token_without_the_scope_is_told_which(gitlab):
+def test_missing_scope_is_named(gitlab):
     gitlab.token.scope = "read_api"
     with pytest.raises(ForgeError, match="`api`"):
         push(gitlab)
 
 
-def test_a_branch_that_nobody_may_push_to_is_no_reason_to_try_again(gitlab):
+def test_refused_push_is_not_retried(gitlab):
     gitlab.project.protected.add(BRANCH)
     with pytest.raises(ForgeError, match="allowed to push") as refused:
         push(gitlab)
@@ -257,7 +260,7 @@ def test_a_branch_that_nobody_may_push_to_is_no_reason_to_try_again(gitlab):
         (308, None, "has moved"),
     ],
 )
-def test_a_refusal_is_explained(gitlab, status, words, advice):
+def test_refusal_has_hint(gitlab, status, words, advice):
     seen = propose(gitlab)
     gitlab.server.fail("POST .*/notes", gitlab.server.problem(status, words))
     with pytest.raises(ForgeError, match=advice) as refused:
@@ -265,14 +268,14 @@ def test_a_refusal_is_explained(gitlab, status, words, advice):
     assert "!1 of acme/shop/web" in str(refused.value)
 
 
-def test_no_message_holds_the_token_whatever_the_server_says(gitlab):
+def test_token_is_hidden_in_quoted_server_error(gitlab):
     gitlab.server.fail(r"POST .*/merge_requests", gitlab.server.problem(403, f"Token {TOKEN} may not do that"))
     with pytest.raises(ForgeError, match="hidden") as refused:
         propose(gitlab)
     assert TOKEN not in str(refused.value)
 
 
-def test_a_branch_of_ours_without_a_request_can_be_opened(gitlab):
+def test_request_can_be_opened_for_existing_own_branch(gitlab):
     push(gitlab)
     assert one(gitlab, RequestState.BRANCH).intent == INTENT
     gitlab.forge().open(proposal())

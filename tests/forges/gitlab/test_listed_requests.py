@@ -35,7 +35,7 @@ def _paths(lines):
     return [line.partition("?")[0].partition("/projects/")[2].partition("/")[2] for line in lines]
 
 
-def test_a_project_without_branches_of_ours_takes_one_request_and_one_for_each_wanted_branch(gitlab):
+def test_project_without_own_branches_needs_one_request_plus_one_per_branch(gitlab):
     forge = gitlab.forge()
     with gitlab.server.watched() as lines:
         assert forge.list_requests(PREFIX, frozenset()) == ()
@@ -45,7 +45,7 @@ def test_a_project_without_branches_of_ours_takes_one_request_and_one_for_each_w
     assert len(lines) == 3
 
 
-def test_an_open_request_on_the_current_base_takes_three_requests(gitlab):
+def test_open_request_on_current_base_needs_three_requests(gitlab):
     propose(gitlab)
     forge = gitlab.forge()
     forge.list_requests(PREFIX, frozenset({BRANCH}))  # asks whose token it is, once in a run
@@ -54,7 +54,7 @@ def test_an_open_request_on_the_current_base_takes_three_requests(gitlab):
     assert _paths(lines) == ["repository/branches", "merge_requests", "merge_requests/1/approvals"]
 
 
-def test_a_request_whose_base_moved_is_asked_whether_it_conflicts_until_gitlab_knows(gitlab):
+def test_conflict_state_is_polled_until_known(gitlab):
     propose(gitlab)
     gitlab.commit("main", {"Dockerfile": "FROM python:3.13\n"})
     pauses = []
@@ -67,7 +67,7 @@ def test_a_request_whose_base_moved_is_asked_whether_it_conflicts_until_gitlab_k
     assert pauses == [MERGE_CHECK_SECONDS]
 
 
-def test_every_page_of_open_requests_is_read(gitlab):
+def test_all_pages_of_open_requests_are_read(gitlab):
     gitlab.git.commit("feature", {"README.md": "A person's.\n"})
     propose(gitlab)
     for _ in range(101):
@@ -75,21 +75,21 @@ def test_every_page_of_open_requests_is_read(gitlab):
     assert [(seen.number, seen.state) for seen in look(gitlab)] == [(1, RequestState.OPEN)]
 
 
-def test_every_page_of_branches_is_read(gitlab):
+def test_all_pages_of_branches_are_read(gitlab):
     main = gitlab.git.need("main")
     lines = "".join(f"create refs/heads/basebump/b{number:03} {main}\n" for number in range(120))
     gitlab.git.run("update-ref", "--stdin", stdin=lines.encode())
     assert len(gitlab.forge().list_requests(PREFIX, frozenset())) == 120
 
 
-def test_a_request_whose_fork_was_deleted_is_not_ours(gitlab):
+def test_request_of_deleted_fork_is_ignored(gitlab):
     propose(gitlab)
     gitlab.propose_from_fork(BRANCH, {"Dockerfile": "FROM evil\n"})
     gitlab.project.requests[-1].is_orphaned = True
     assert [seen.number for seen in look(gitlab)] == [1]
 
 
-def test_ended_requests_come_newest_first(gitlab):
+def test_ended_requests_are_sorted_newest_first(gitlab):
     for _ in range(3):
         push(gitlab)
         gitlab.forge().open(proposal())
@@ -103,14 +103,14 @@ def test_ended_requests_come_newest_first(gitlab):
 # What people said to it
 
 
-def test_a_request_that_a_person_set_to_merge_by_itself_is_accepted(gitlab):
+def test_auto_merge_of_user_accepts_request(gitlab):
     propose(gitlab)
     gitlab.project.open_request(BRANCH).armed_by = gitlab.server.world.ada
     seen = open_one(gitlab)
     assert (seen.is_accepted, seen.has_automerge, seen.ever_set.automerge) == (True, False, True)
 
 
-def test_what_is_set_on_a_request_takes_no_question(gitlab):
+def test_attributes_of_request_need_no_additional_request(gitlab):
     propose(gitlab)
     ada, request = gitlab.server.world.ada, gitlab.project.open_request(BRANCH)
     request.labels, request.reviewers, request.assignees = ["docker"], [ada], [ada]
@@ -122,26 +122,26 @@ def test_what_is_set_on_a_request_takes_no_question(gitlab):
     assert len(lines) == 3 + 1  # whose token it is
 
 
-def test_a_request_that_somebody_approved_is_accepted(gitlab):
+def test_approved_request_is_accepted(gitlab):
     propose(gitlab)
     gitlab.project.open_request(BRANCH).approved_by.append(gitlab.server.world.ada)
     assert open_one(gitlab).is_accepted
 
 
-def test_where_there_are_no_approvals_nobody_approved(gitlab):
+def test_request_is_not_accepted_without_approvals_feature(gitlab):
     gitlab.project.has_approvals = False
     propose(gitlab)
     assert not open_one(gitlab).is_accepted
 
 
-def test_a_request_that_is_being_merged_is_open_and_accepted(gitlab):
+def test_request_being_merged_is_open_and_accepted(gitlab):
     propose(gitlab)
     gitlab.project.open_request(BRANCH).state = "locked"
     assert RequestState.CLOSED not in {seen.state for seen in look(gitlab)}
     assert one(gitlab, RequestState.OPEN).is_accepted
 
 
-def test_what_gitlab_notes_itself_is_not_what_we_told(gitlab):
+def test_system_note_is_not_an_own_comment(gitlab):
     propose(gitlab)
     gitlab.commit(BRANCH, {"README.md": "A person was here.\n"})
     assert gitlab.project.open_request(BRANCH).notes[0].system
@@ -151,15 +151,15 @@ def test_what_gitlab_notes_itself_is_not_what_we_told(gitlab):
 # A base that somebody merged into a branch
 
 
-def _updated(gitlab):
+def propose_with_merged_base(gitlab):
     propose(gitlab)
     gitlab.commit("main", {"README.md": "Elsewhere.\n"})
     gitlab.update_branch(BRANCH)
     assert open_one(gitlab).intent == INTENT
 
 
-def test_a_branch_that_ends_in_a_merge_takes_three_more_requests(gitlab):
-    _updated(gitlab)
+def test_branch_ending_in_merge_needs_three_more_requests(gitlab):
+    propose_with_merged_base(gitlab)
     forge = gitlab.forge()
     forge.list_requests(PREFIX, frozenset())
     with gitlab.server.watched() as lines:
@@ -170,8 +170,8 @@ def test_a_branch_that_ends_in_a_merge_takes_three_more_requests(gitlab):
 
 
 @pytest.mark.parametrize("key", ["compare_timeout", "diff", "files", "merges"])
-def test_a_merge_that_gitlab_does_not_show_as_a_whole_is_an_edit(gitlab, key, monkeypatch):
-    _updated(gitlab)
+def test_merge_with_incomplete_diff_is_an_edit(gitlab, key, monkeypatch):
+    propose_with_merged_base(gitlab)
     if key == "merges":
         monkeypatch.setattr(gitlab_commits, "MAX_MERGES", 0)
     if key == "files":
@@ -190,7 +190,7 @@ def test_a_merge_that_gitlab_does_not_show_as_a_whole_is_an_edit(gitlab, key, mo
 # Whose commit it is
 
 
-def test_a_commit_that_gitlab_signed_for_us_is_ours(gitlab):
+def test_own_commit_signed_by_gitlab_is_own(gitlab):
     gitlab.project.signer = Person("GitLab", "noreply@gitlab.example")
     propose(gitlab)
     (commit,) = gitlab.commits(BRANCH)
@@ -198,7 +198,7 @@ def test_a_commit_that_gitlab_signed_for_us_is_ours(gitlab):
     assert open_one(gitlab).intent == INTENT
 
 
-def test_a_commit_that_gitlab_signed_for_a_person_is_not_ours(gitlab):
+def test_user_commit_signed_by_gitlab_is_foreign(gitlab):
     signer = Person("GitLab", "noreply@gitlab.example")
     made = gitlab.git.make_commit(
         [gitlab.git.need("main")], {"Dockerfile": CHANGES[0].content}, message_of(), who=signer, author=ADA
@@ -207,7 +207,7 @@ def test_a_commit_that_gitlab_signed_for_a_person_is_not_ours(gitlab):
     assert one(gitlab, RequestState.BRANCH).intent is None
 
 
-def test_a_commit_that_the_tokens_own_person_amended_later_is_not_ours(gitlab):
+def test_commit_amended_by_token_owner_is_foreign(gitlab):
     head = push(gitlab)
     tree = gitlab.git.run("rev-parse", f"{head}^{{tree}}").decode().strip()
     written = gitlab.git.run("show", "--no-patch", "--format=%at", head).decode().strip()
@@ -220,7 +220,7 @@ def test_a_commit_that_the_tokens_own_person_amended_later_is_not_ours(gitlab):
     assert (seen.head, seen.intent) == (amended, None)
 
 
-def test_a_merge_is_no_commit_of_ours_whatever_its_message(gitlab):
+def test_merge_commit_with_own_message_is_foreign(gitlab):
     head = push(gitlab)
     moved = gitlab.commit("main", {"README.md": "Moved on.\n"})
     merge = gitlab.git.make_commit([head, moved], {}, message_of(), who=gitlab.token.user.person)
@@ -229,12 +229,12 @@ def test_a_merge_is_no_commit_of_ours_whatever_its_message(gitlab):
 
 
 @pytest.mark.parametrize("email", ["nobody@example.org", ""])
-def test_a_commit_of_an_address_that_is_not_the_accounts_is_not_ours(gitlab, email):
+def test_commit_with_other_address_is_foreign(gitlab, email):
     gitlab.git.commit(BRANCH, {"Dockerfile": CHANGES[0].content}, message_of(), who=replace(ADA, email=email))
     assert one(gitlab, RequestState.BRANCH).intent is None
 
 
-def test_without_a_token_nothing_is_ours(gitlab):
+def test_branch_is_foreign_without_token(gitlab):
     propose(gitlab)
     fleet = open_gitlab_fleet(gitlab.server.url, selected=[gitlab.name])
     (repository,) = fleet.list_repositories(frozenset())

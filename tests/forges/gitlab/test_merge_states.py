@@ -16,27 +16,27 @@ def behind(gitlab):
     return gitlab
 
 
-def strict(stand) -> bool:
+def requires_current_base(stand) -> bool:
     seen = open_one(stand)
     assert seen.is_behind
     assert not seen.has_conflicts
     return seen.must_be_current
 
 
-def test_where_merges_are_commits_what_is_behind_may_be_merged(behind):
-    assert not strict(behind)
+def test_branch_behind_base_may_be_merged_with_merge_commits(behind):
+    assert not requires_current_base(behind)
 
 
 @pytest.mark.parametrize("method", ["ff", "rebase_merge"])
 @pytest.mark.parametrize("is_draft", [False, True], ids=["ready", "draft"])
-def test_where_history_is_a_line_only_what_is_up_to_date_is_merged_whatever_else_blocks_it(behind, method, is_draft):
+def test_linear_history_requires_current_base(behind, method, is_draft):
     behind.project.merge_method = method
     if is_draft:
         behind.project.open_request(BRANCH).title = "Draft: Mine"
-    assert strict(behind)
+    assert requires_current_base(behind)
 
 
-def test_a_rebase_that_the_request_itself_needs_counts_though_the_project_does_not_tell_how_it_merges(behind):
+def test_needed_rebase_requires_current_base_without_merge_method(behind):
     behind.project.merge_method = "ff"
     reply = behind.server.reply_of(f"/projects/{behind.project.id}")
     reply.body["merge_method"] = None
@@ -46,14 +46,14 @@ def test_a_rebase_that_the_request_itself_needs_counts_though_the_project_does_n
     assert (seen.must_be_current, seen.has_conflicts) == (True, False)
 
 
-def test_a_push_ends_it(behind):
+def test_pushed_branch_is_not_behind(behind):
     behind.project.merge_method = "ff"
     push(behind, over=open_one(behind).head)
     seen = open_one(behind)
     assert (seen.is_behind, seen.must_be_current) == (False, False)
 
 
-def test_the_project_is_asked_only_where_something_is_behind_and_then_once(gitlab):
+def test_project_is_read_once_and_only_for_branches_behind(gitlab):
     propose(gitlab)
     propose(gitlab, "basebump/other-1")
     asked = f"GET /projects/{gitlab.project.id}"
@@ -68,7 +68,7 @@ def test_the_project_is_asked_only_where_something_is_behind_and_then_once(gitla
     assert lines.count(asked) == 1
 
 
-def test_a_project_that_cannot_be_asked_is_an_error(behind):
+def test_unreadable_project_is_error(behind):
     forge = behind.forge()
     behind.server.fail(rf"GET /projects/{behind.project.id}$", behind.server.problem(502), times=10)
     with pytest.raises(ForgeError, match="502"):

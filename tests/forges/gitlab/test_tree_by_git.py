@@ -56,7 +56,7 @@ def _read(tree, entries):
     return {each.path: content for each, content in zip(entries, tree.read(entries), strict=True)}
 
 
-def test_many_files_are_read_by_git_in_few_requests_and_nothing_is_left(gitlab, tmp_path):
+def test_many_files_are_read_by_git_and_clone_is_deleted(gitlab, tmp_path):
     gitlab.commit("main", {f"many/{number:03}": f"{number}\n" for number in range(300)})
     tree = _tree(gitlab)
     entries = list(tree.list_entries())
@@ -68,7 +68,7 @@ def test_many_files_are_read_by_git_in_few_requests_and_nothing_is_left(gitlab, 
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
-def test_only_what_is_asked_for_is_fetched(gitlab):
+def test_git_fetches_only_requested_files(gitlab):
     gitlab.commit("main", {"large": b"\xff\0" + bytes(range(256)) * 8_000})
     tree = _tree(gitlab)
     entries = [each for each in tree.list_entries() if each.path != "large"]
@@ -78,7 +78,7 @@ def test_only_what_is_asked_for_is_fetched(gitlab):
     assert sum(sent) < 10_000
 
 
-def test_a_commit_is_read_though_its_branch_has_moved_on(gitlab):
+def test_commit_is_read_after_branch_moved(gitlab):
     tree = _tree(gitlab)
     entries = list(tree.list_entries())
     gitlab.commit("main", {"Dockerfile": "FROM other\n"})
@@ -86,7 +86,7 @@ def test_a_commit_is_read_though_its_branch_has_moved_on(gitlab):
     assert _read(tree, entries) == CONTENTS
 
 
-def test_few_files_take_no_clone(gitlab):
+def test_few_files_are_read_without_clone(gitlab):
     tree = _tree(gitlab)
     entries = list(tree.list_entries())[:2]
     with gitlab.server.watched() as lines:
@@ -94,7 +94,7 @@ def test_few_files_take_no_clone(gitlab):
     assert not any(".git/" in line for line in lines)
 
 
-def test_a_large_tree_is_listed_by_git(gitlab, monkeypatch):
+def test_large_tree_is_listed_by_git(gitlab, monkeypatch):
     listed = {(each.path, each.oid) for each in _tree(gitlab).list_entries()}
     monkeypatch.setattr(gitlab_tree, "ENTRIES_BY_API", 3)
     monkeypatch.setattr(gitlab_tree, "MAX_ENTRIES", 3)
@@ -118,7 +118,7 @@ def without_git(request, gitlab, git_first):
 
 
 @pytest.mark.usefixtures("without_git")
-def test_where_git_fails_the_api_is_asked(gitlab, tmp_path, monkeypatch):
+def test_api_is_used_when_git_fails(gitlab, tmp_path, monkeypatch):
     monkeypatch.setattr(gitlab_tree, "ENTRIES_BY_API", 3)
     tree = _tree(gitlab)
     assert _read(tree, list(tree.list_entries())) == CONTENTS
@@ -126,7 +126,7 @@ def test_where_git_fails_the_api_is_asked(gitlab, tmp_path, monkeypatch):
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
-def test_a_file_that_cannot_be_read_costs_no_other(gitlab):
+def test_unreadable_file_does_not_affect_others(gitlab):
     tree = _tree(gitlab)
     entries = [
         *tree.list_entries(),
@@ -147,7 +147,7 @@ def origin(gitlab):
     return GitOrigin(f"{gitlab.server.url}/{gitlab.name}.git", LOGIN.decode())
 
 
-def test_a_file_that_a_server_leaves_out_of_its_answer_is_an_error_of_its_own(origin, gitlab, tmp_path):
+def test_omitted_file_is_tree_error(origin, gitlab, tmp_path):
     with origin.clone(gitlab.branches()["main"]) as clone:
         files = [TreeEntry(path, each.size, each.oid) for path, each in clone.list_files().files.items()]
         elsewhere = Git.create(tmp_path / "elsewhere.git", {"Dockerfile": FILES["Dockerfile"]}, bare=True)
@@ -158,7 +158,7 @@ def test_a_file_that_a_server_leaves_out_of_its_answer_is_an_error_of_its_own(or
     assert all(isinstance(each, TreeError) for each in contents.values())
 
 
-def test_the_token_is_in_no_argument_and_in_no_file(origin, gitlab, git_first, tmp_path):
+def test_token_is_not_in_arguments_and_files(origin, gitlab, git_first, tmp_path):
     git_first(f'echo "$*" >> {tmp_path}/told')
     assert origin.read_default_branch() == ("main", gitlab.branches()["main"])
     with origin.clone(gitlab.branches()["main"]) as clone:
@@ -169,7 +169,7 @@ def test_the_token_is_in_no_argument_and_in_no_file(origin, gitlab, git_first, t
     assert not any(secret in content for content in files for secret in (TOKEN.encode(), b64encode(LOGIN)))
 
 
-def test_certificates_that_are_named_are_trusted_instead_of_the_usual_ones(origin, git_first, tmp_path, monkeypatch):
+def test_configured_ca_replaces_default_ca(origin, git_first, tmp_path, monkeypatch):
     git_first(f'echo "$GIT_SSL_CAINFO" >> {tmp_path}/told')
     monkeypatch.setenv("SSL_CERT_FILE", "/usual.pem")
     origin.read_default_branch()
@@ -177,7 +177,7 @@ def test_certificates_that_are_named_are_trusted_instead_of_the_usual_ones(origi
     assert (tmp_path / "told").read_text(encoding="utf-8").split() == ["/usual.pem", f"{tmp_path}/ca.pem"]
 
 
-def test_nothing_of_this_machines_configuration_counts(origin, gitlab, a_home_of_its_own):
+def test_machine_git_config_has_no_effect(origin, gitlab, a_home_of_its_own):
     trap = a_home_of_its_own / "trap"
     trap.write_text(f"#!/bin/sh\ntouch {a_home_of_its_own}/sprung\n")
     trap.chmod(0o755)
@@ -193,7 +193,7 @@ def test_nothing_of_this_machines_configuration_counts(origin, gitlab, a_home_of
     assert gitlab.server.exchanges[-1].headers.get("authorization") is None
 
 
-def test_a_redirect_is_not_followed(origin, gitlab):
+def test_redirect_is_not_followed(origin, gitlab):
     moved = type(gitlab.server.reply(None))(302, None, {"Location": f"{gitlab.server.url}/other.git/info/refs"})
     gitlab.server.fail(r"GET .*/web\.git/", moved)
     with pytest.raises(RefusedError, match="git"):
@@ -201,13 +201,13 @@ def test_a_redirect_is_not_followed(origin, gitlab):
     assert not any("/other.git" in line for line in gitlab.server.lines)
 
 
-def test_other_ways_than_http_are_not_taken(gitlab):
+def test_other_protocols_than_http_are_refused(gitlab):
     for url in (f"file://{gitlab.project.git.directory}", str(gitlab.project.git.directory), "ext::sh -c id"):
         with pytest.raises(RefusedError):
             GitOrigin(url).read_default_branch()
 
 
-def test_a_refusal_says_no_secret(gitlab):
+def test_refusal_does_not_contain_secret(gitlab):
     with pytest.raises(RefusedError) as raised:
         GitOrigin(f"{gitlab.server.url}/{gitlab.name}.git", "oauth2:wrong-secret").read_default_branch()
     assert "wrong-secret" not in str(raised.value)
@@ -219,12 +219,12 @@ def test_server_without_connection_has_a_hint_about_the_proxy():
         GitOrigin("http://127.0.0.1:9/acme/web.git").read_default_branch()
 
 
-def test_a_repository_without_commits_has_no_head(gitlab):
+def test_repository_without_commits_has_no_head(gitlab):
     gitlab.server.world.add_project("acme/empty", None)
     assert GitOrigin(f"{gitlab.server.url}/acme/empty.git").read_default_branch() is None
 
 
-def test_what_is_no_commit_is_not_asked_for(origin, gitlab):
+def test_invalid_commit_is_refused(origin, gitlab):
     with pytest.raises(RefusedError, match="not a commit"), origin.clone("--upload-pack=evil"):
         pass
     assert gitlab.server.lines == []
