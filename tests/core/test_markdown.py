@@ -54,7 +54,7 @@ attacks = st.one_of(
 )
 
 
-def _kinds(markdown: str) -> set[str]:
+def _list_token_kinds(markdown: str) -> set[str]:
     kinds: set[str] = set()
     tokens = list(GFM.parse(markdown))
     while tokens:
@@ -66,7 +66,7 @@ def _kinds(markdown: str) -> set[str]:
 
 @given(attacks)
 def test_untrusted_text_is_never_more_than_code(text):
-    assert _kinds(f"before {render_code_span(text)} after") <= HARMLESS
+    assert _list_token_kinds(f"before {render_code_span(text)} after") <= HARMLESS
 
 
 @given(attacks)
@@ -146,7 +146,7 @@ EXPRESSIONS = [
 ]
 
 
-def _without_code(markdown: str) -> str:
+def _remove_code_spans(markdown: str) -> str:
     """Return the text of a paragraph without its code spans."""
     (inline,) = [token for token in GFM.parse(markdown) if token.type == "inline"]
     assert {token.type for token in inline.children} <= HARMLESS
@@ -158,7 +158,7 @@ def test_template_expressions_keep_untrusted_text_in_code_spans(text, expression
     value = Text(f"§{text}§")
     template = compile_template(f"see {expression} end")
     rendered = template.render(untrusted=value, trusted="ours", many=(value, "ours", value))
-    assert "§" not in _without_code(rendered)
+    assert "§" not in _remove_code_spans(rendered)
 
 
 @pytest.mark.parametrize("name", ALLOWED_FILTERS)
@@ -167,7 +167,7 @@ def test_allowed_filters_keep_untrusted_text_in_code_spans(name, text):
     value = Text(f"§{text}§")
     for expression in (f"{{{{ [untrusted, untrusted] | {name} }}}}", f"{{{{ [trusted, untrusted] | {name} }}}}"):
         rendered = compile_template(f"see {expression} end").render(untrusted=value, trusted="ours")
-        assert "§" not in _without_code(rendered)
+        assert "§" not in _remove_code_spans(rendered)
 
 
 @pytest.mark.parametrize("name", ["safe", "upper", "replace", "tojson", "urlize", "truncate", "first", "e", "string"])

@@ -17,7 +17,7 @@ START = datetime(2027, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-def history(words: str) -> tuple[TagObservation, ...]:
+def build_history(words: str) -> tuple[TagObservation, ...]:
     """Return the observations of daily runs from START on. Each letter is the digest of the tag on one day."""
     sightings: list[TagObservation] = []
     for day, word in enumerate(words):
@@ -29,44 +29,47 @@ def history(words: str) -> tuple[TagObservation, ...]:
     return tuple(sightings)
 
 
-def take(words, current, held, days):
+def list_matured_words(words, current, held, days):
     """Return the letters of the digests that may be proposed on the day after `words`."""
     now = START + len(words) * DAY
     held_digest = digest(held) if held else None
-    found = find_matured_digests(history(words), digest(current), held_digest, days * DAY, now)
+    found = find_matured_digests(build_history(words), digest(current), held_digest, days * DAY, now)
     return "".join(word for each in found for word in sorted(set(words)) if digest(word) == each)
 
 
 def test_daily_moving_tag_offers_digests_known_for_three_days():
-    assert take("abcdef", "f", "a", 3) == "dcb"
-    assert take("abcdef", "g", "a", 3) == "dcb"
+    assert list_matured_words("abcdef", "f", "a", 3) == "dcb"
+    assert list_matured_words("abcdef", "g", "a", 3) == "dcb"
 
 
 @pytest.mark.parametrize(("held", "offered"), [("a", "dcb"), ("c", "d"), ("d", ""), ("e", ""), (None, "dcba")])
 def test_digests_older_than_digest_in_file_are_not_offered(held, offered):
-    assert take("abcdef", "f", held, 3) == offered
+    assert list_matured_words("abcdef", "f", held, 3) == offered
 
 
 def test_unobserved_digest_in_file_may_be_newer_than_observed_digests():
-    assert take("abcdef", "f", "x", 3) == ""
+    assert list_matured_words("abcdef", "f", "x", 3) == ""
 
 
 def test_rolled_back_tag_offers_no_earlier_digest():
-    assert take("abbba", "a", None, 1) == ""
+    assert list_matured_words("abbba", "a", None, 1) == ""
 
 
 def test_digest_is_known_since_first_observation_when_tag_left_digest_meanwhile():
-    assert determine_known_since(digest("a"), history("aba"), {}, START + 9 * DAY) == START
+    assert determine_known_since(digest("a"), build_history("aba"), {}, START + 9 * DAY) == START
 
 
 def test_registry_record_takes_precedence_over_observations():
     recorded = {digest("a"): RegistryRecord(START - 40 * DAY)}
-    assert determine_known_since(digest("a"), history("a"), recorded, START) == START - 40 * DAY
-    assert determine_known_since(digest("a"), history("a"), {digest("a"): RegistryRecord(None)}, START + DAY) == START
+    assert determine_known_since(digest("a"), build_history("a"), recorded, START) == START - 40 * DAY
+    assert (
+        determine_known_since(digest("a"), build_history("a"), {digest("a"): RegistryRecord(None)}, START + DAY)
+        == START
+    )
 
 
 def test_unobserved_digest_is_known_since_now():
-    assert determine_known_since(digest("z"), history("abc"), {}, START) == START
+    assert determine_known_since(digest("z"), build_history("abc"), {}, START) == START
 
 
 @pytest.mark.parametrize(
@@ -77,18 +80,18 @@ def test_unobserved_digest_is_known_since_now():
     ],
 )
 def test_tag_is_rolled_back_when_pointing_to_earlier_digest(words, current, back):
-    assert has_rolled_back(history(words), digest(current)) is back
+    assert has_rolled_back(build_history(words), digest(current)) is back
 
 
 def test_withdrawn_digests_are_those_between_two_uses_of_digest():
-    assert find_withdrawn_digests(history("abca"), digest("a")) == {digest("b"), digest("c")}
-    assert find_withdrawn_digests(history("abc"), digest("a")) == {digest("b"), digest("c")}
-    assert find_withdrawn_digests(history("abc"), digest("z")) == frozenset()
+    assert find_withdrawn_digests(build_history("abca"), digest("a")) == {digest("b"), digest("c")}
+    assert find_withdrawn_digests(build_history("abc"), digest("a")) == {digest("b"), digest("c")}
+    assert find_withdrawn_digests(build_history("abc"), digest("z")) == frozenset()
 
 
 @given(st.text("abcd", max_size=12), st.sampled_from("abcd"), st.sampled_from(["", *"abcd"]), st.integers(0, 5))
 def test_offered_digests_are_old_enough_newer_than_held_and_not_current(words, current, held, days):
-    offered = take(words, current, held, days)
+    offered = list_matured_words(words, current, held, days)
     assert current not in offered
     for word in offered:
         assert words.index(word) <= len(words) - days

@@ -43,22 +43,24 @@ from bot.model.vocabulary import Reason
 BLOCK = Block("malware", "https://sec.example.com/42")
 
 
-def blocks(*words):
+def build_blocks(*words):
     return {digest(word): BLOCK for word in words}
 
 
-def with_platforms(word, *platforms):
+def build_index_with_platforms(word, *platforms):
     return replace(
         build_index(word), children=tuple(ChildManifest(digest(f"{word} {each}"), each) for each in platforms)
     )
 
 
-def found(manifest, **more):
+def build_replacement(manifest, **more):
     return Replacement(manifest, "the tag pointed to it in an earlier run", **more)
 
 
 def test_blocked_digest_is_replaced_by_current_digest_at_any_age():
-    resolved = build_resolved_tag("new", observations=build_observations(NGINX, bad=9, new=0), blocks=blocks("bad"))
+    resolved = build_resolved_tag(
+        "new", observations=build_observations(NGINX, bad=9, new=0), blocks=build_blocks("bad")
+    )
     decision = decide(build_tracked_image("bad", THREE_DAYS), [resolved], NOW)
     assert list_candidate_digests(decision) == [digest("new")]
     assert (decision.cause, decision.block, decision.candidates[0].goes_back) == (UpdateCause.BLOCKED, BLOCK, False)
@@ -66,9 +68,11 @@ def test_blocked_digest_is_replaced_by_current_digest_at_any_age():
 
 @pytest.mark.parametrize("held", ["bad", None])
 def test_replacements_are_tried_in_order_when_current_digest_is_blocked(held):
-    replacements = tuple(found(build_index(word)) for word in ("older", "oldest"))
+    replacements = tuple(build_replacement(build_index(word)) for word in ("older", "oldest"))
     decision = decide(
-        build_tracked_image(held), [build_resolved_tag("bad", blocks=blocks("bad"), replacements=replacements)], NOW
+        build_tracked_image(held),
+        [build_resolved_tag("bad", blocks=build_blocks("bad"), replacements=replacements)],
+        NOW,
     )
     assert list_candidate_digests(decision) == [digest("older"), digest("oldest")]
     assert all(each.goes_back for each in decision.candidates)
@@ -81,9 +85,9 @@ def test_replacements_are_tried_in_order_when_current_digest_is_blocked(held):
 def test_replacement_may_be_older_and_seen_before_but_must_have_the_platforms_in_use():
     amd64, arm64 = "linux/amd64", "linux/arm64"
     bad, old, half = (
-        with_platforms("bad", amd64, arm64),
-        with_platforms("old", amd64, arm64),
-        with_platforms("half", amd64),
+        build_index_with_platforms("bad", amd64, arm64),
+        build_index_with_platforms("old", amd64, arm64),
+        build_index_with_platforms("half", amd64),
     )
     records = {each.digest: RegistryRecord(NOW - age * DAY) for each, age in ((bad, 1), (old, 9))}
     resolved = ResolvedTag(
@@ -93,11 +97,11 @@ def test_replacement_may_be_older_and_seen_before_but_must_have_the_platforms_in
         {bad.digest: bad},
         observations=build_observations(NGINX, half=20, old=9, bad=1),
         registry_records=records,
-        blocks=blocks("bad"),
-        replacements=(found(half), found(old)),
+        blocks=build_blocks("bad"),
+        replacements=(build_replacement(half), build_replacement(old)),
     )
     assert list_candidate_digests(decide(build_tracked_image("bad"), [resolved], NOW)) == [old.digest]
-    only_half = replace(resolved, replacements=(found(half),))
+    only_half = replace(resolved, replacements=(build_replacement(half),))
     decision = decide(build_tracked_image("bad"), [only_half], NOW)
     assert isinstance(decision, BlockedReference)
     assert (decision.block, decision.is_certain) == (BLOCK, True)
@@ -105,16 +109,20 @@ def test_replacement_may_be_older_and_seen_before_but_must_have_the_platforms_in
 
 
 def test_platform_image_is_replaced_by_platform_image_of_earlier_index():
-    earlier = with_platforms("earlier", "linux/amd64")
+    earlier = build_index_with_platforms("earlier", "linux/amd64")
     child = build_index("earlier amd64")
-    resolved = build_resolved_tag("bad", blocks=blocks("bad", "pinned"), replacements=(found(earlier),))
-    resolved = replace(resolved, replacements=(found(earlier, same_platform_manifests={digest("pinned"): child}),))
+    resolved = build_resolved_tag(
+        "bad", blocks=build_blocks("bad", "pinned"), replacements=(build_replacement(earlier),)
+    )
+    resolved = replace(
+        resolved, replacements=(build_replacement(earlier, same_platform_manifests={digest("pinned"): child}),)
+    )
     assert list_candidate_digests(decide(build_tracked_image("pinned"), [resolved], NOW)) == [child.digest]
 
 
 def test_sibling_tag_is_written_when_tag_is_editable():
-    sibling = found(build_index("patch"), tag="1.27.2")
-    resolved = build_resolved_tag("bad", blocks=blocks("bad"), replacements=(sibling,))
+    sibling = build_replacement(build_index("patch"), tag="1.27.2")
+    resolved = build_resolved_tag("bad", blocks=build_blocks("bad"), replacements=(sibling,))
     (candidate,) = decide(build_tracked_image("bad"), [resolved], NOW).candidates
     assert (candidate.digest, candidate.tag) == (digest("patch"), "1.27.2")
     fixed = build_tracked_image("bad")
@@ -123,25 +131,27 @@ def test_sibling_tag_is_written_when_tag_is_editable():
 
 
 def test_other_allowed_tags_are_the_last_resort():
-    written, later = build_resolved_tag("bad", blocks=blocks("bad")), build_resolved_tag("later", NEXT)
+    written, later = build_resolved_tag("bad", blocks=build_blocks("bad")), build_resolved_tag("later", NEXT)
     (candidate,) = decide(build_tracked_image("bad"), [later, written], NOW).candidates
     assert (candidate.digest, candidate.tag) == (digest("later"), NEXT.tag)
-    with_older = replace(written, replacements=(found(build_index("older")),))
+    with_older = replace(written, replacements=(build_replacement(build_index("older")),))
     assert list_candidate_digests(decide(build_tracked_image("bad"), [later, with_older], NOW)) == [digest("older")]
 
 
 def test_reference_without_replacement_is_blocked_and_unknown_data_is_reported():
-    decision = decide(build_tracked_image("bad"), [build_resolved_tag("bad", blocks=blocks("bad"))], NOW)
+    decision = decide(build_tracked_image("bad"), [build_resolved_tag("bad", blocks=build_blocks("bad"))], NOW)
     assert isinstance(decision, BlockedReference)
     assert decision.is_certain
-    unknown = build_resolved_tag("new", blocks=blocks("bad"), unknown_blocks={digest("new"): "no build time"})
+    unknown = build_resolved_tag("new", blocks=build_blocks("bad"), unknown_blocks={digest("new"): "no build time"})
     decision = decide(build_tracked_image("bad"), [unknown], NOW)
     assert isinstance(decision, BlockedReference)
     assert (decision.is_certain, decision.detail) == (False, "no build time")
 
 
 def test_file_stays_up_to_date_while_tag_points_to_blocked_digest():
-    resolved = build_resolved_tag("bad", observations=build_observations(NGINX, old=9, bad=1), blocks=blocks("bad"))
+    resolved = build_resolved_tag(
+        "bad", observations=build_observations(NGINX, old=9, bad=1), blocks=build_blocks("bad")
+    )
     decision = decide(build_tracked_image("old"), [resolved], NOW)
     assert isinstance(decision, UpToDate)
     assert decision.tracked_image.notes == ("What `1.27.1` points to now is blocked: malware",)
@@ -153,7 +163,7 @@ def test_earlier_digest_newer_than_file_is_proposed_instead_of_blocked_digest():
         "bad",
         observations=history,
         earlier_manifests=(build_index("worse"), build_index("better")),
-        blocks=blocks("bad", "worse"),
+        blocks=build_blocks("bad", "worse"),
     )
     decision = decide(build_tracked_image("old"), [resolved], NOW)
     assert list_candidate_digests(decision) == [digest("better")]
@@ -161,7 +171,7 @@ def test_earlier_digest_newer_than_file_is_proposed_instead_of_blocked_digest():
 
 
 def test_later_tag_pointing_to_blocked_digest_is_skipped():
-    later = build_resolved_tag("bad", NEXT, blocks=blocks("bad"))
+    later = build_resolved_tag("bad", NEXT, blocks=build_blocks("bad"))
     decision = decide(build_tracked_image("old"), [later, build_resolved_tag("new")], NOW)
     assert (list_candidate_digests(decision), decision.candidates[0].tag) == ([digest("new")], None)
     assert isinstance(decide(build_tracked_image("new"), [later, build_resolved_tag("new")], NOW), UpToDate)
@@ -169,7 +179,10 @@ def test_later_tag_pointing_to_blocked_digest_is_skipped():
 
 def test_gone_digest_is_replaced_when_tag_points_to_blocked_digest():
     resolved = build_resolved_tag(
-        "bad", pinned_manifests={digest("gone"): None}, blocks=blocks("bad"), replacements=(found(build_index("old")),)
+        "bad",
+        pinned_manifests={digest("gone"): None},
+        blocks=build_blocks("bad"),
+        replacements=(build_replacement(build_index("old")),),
     )
     decision = decide(build_tracked_image("gone"), [resolved], NOW)
     assert (list_candidate_digests(decision), decision.cause) == ([digest("old")], UpdateCause.GONE)
@@ -210,7 +223,7 @@ def test_blocked_digest_stays_blocked_when_tag_or_other_list_is_unread():
     unresolved = decide(build_tracked_image("bad"), [UnresolvedTag(NGINX, Reason.UNREACHABLE, "timeout")], NOW)
     decided = apply_unread_lists(unresolved, LISTED)
     assert decided == BlockedReference(build_tracked_image("bad"), BLOCK, "timeout", is_certain=False)
-    update = decide(build_tracked_image("bad"), [build_resolved_tag("new", blocks=blocks("bad"))], NOW)
+    update = decide(build_tracked_image("bad"), [build_resolved_tag("new", blocks=build_blocks("bad"))], NOW)
     decided = apply_unread_lists(update, replace(LISTED, unread=UNREAD.unread))
     assert isinstance(decided, BlockedReference)
     assert not decided.is_certain
@@ -246,13 +259,13 @@ def test_proposed_digest_is_never_blocked(
     observations = tuple(
         each for ago, word in enumerate(reversed(history)) for each in build_observations(NGINX, **{word: 2 * ago})
     )[::-1]
-    known = {"blocks": blocks(*listed), "unknown_blocks": {digest(each): "unknown" for each in unknown}}
+    known = {"blocks": build_blocks(*listed), "unknown_blocks": {digest(each): "unknown" for each in unknown}}
     resolved = build_resolved_tag(
         current,
         observations=observations,
         earlier_manifests=tuple(map(build_index, dict.fromkeys(history))),
         pinned_manifests={digest(held): None} if held and is_gone else {},
-        replacements=tuple(found(build_index(each)) for each in replacements),
+        replacements=tuple(build_replacement(build_index(each)) for each in replacements),
         **known,
     )
     decision = decide(build_tracked_image(held, policy), [build_resolved_tag(later, NEXT, **known), resolved], NOW)

@@ -22,7 +22,7 @@ from bot.model.blocklist import Block, BlockedBuilds, BlockedDigest, Blocklist
 NGINX, BLOCK = "docker.io/library/nginx", Block("malware")
 
 
-def listing(word, image=None):
+def build_single_blocklist(word, image=None):
     return build_blocklist([BlockedDigest(digest(word), BLOCK, image)])
 
 
@@ -39,7 +39,7 @@ def listing(word, image=None):
 )
 def test_image_is_blocked_by_digest_child_digests_or_index_digest(listed, image, indexes, is_blocked):
     manifest = build_index("index", "amd64", "arm64")
-    found = find_block(listing(listed, image), NGINX, manifest, map(digest, indexes))
+    found = find_block(build_single_blocklist(listed, image), NGINX, manifest, map(digest, indexes))
     assert found == (BLOCK if is_blocked else None)
 
 
@@ -65,9 +65,9 @@ def test_build_times_are_compared_with_both_ends_of_the_range(day, start, end, i
 
 def test_only_repositories_matching_an_entry_need_manifests():
     assert not concerns_repository(Blocklist(), NGINX)
-    assert concerns_repository(listing("one"), NGINX)
-    assert concerns_repository(listing("one", "docker.io/**"), NGINX)
-    assert not concerns_repository(listing("one", "ghcr.io/**"), NGINX)
+    assert concerns_repository(build_single_blocklist("one"), NGINX)
+    assert concerns_repository(build_single_blocklist("one", "docker.io/**"), NGINX)
+    assert not concerns_repository(build_single_blocklist("one", "ghcr.io/**"), NGINX)
     builds = build_blocklist([BlockedBuilds("docker.io/**", None, None, BLOCK)])
     assert concerns_repository(builds, NGINX)
 
@@ -76,10 +76,10 @@ def test_merged_list_has_the_entries_and_errors_of_all_lists():
     builds = BlockedBuilds("docker.io/**", None, None, BLOCK)
     merged = merge_blocklists(
         [
-            listing("one"),
+            build_single_blocklist("one"),
             build_blocklist([builds]),
             Blocklist(unread=(("blocked[2]", "it answered 503"),)),
-            listing("two"),
+            build_single_blocklist("two"),
         ]
     )
     assert set(merged.by_digest) == {digest("one"), digest("two")}

@@ -68,7 +68,7 @@ def test_pinned_platform_image_is_unresolved_when_platform_is_unknown():
 # ---- patches ---------------------------------------------------------------------------------------------------------
 
 
-def patch_and_original(patched_ago, rebuilt_ago, held):
+def build_patch_and_original(patched_ago, rebuilt_ago, held):
     """Return a patch of a tag and the tag itself, pushed the given numbers of days ago. The file contains `held`."""
     times = {
         digest("patch"): RegistryRecord(NOW - patched_ago * DAY),
@@ -89,15 +89,15 @@ def patch_and_original(patched_ago, rebuilt_ago, held):
 
 @pytest.mark.parametrize("held", [None, "old"])
 def test_patch_is_proposed_unless_original_was_pushed_later(held):
-    decision = decide(build_tracked_image(held), patch_and_original(1, 9, held), NOW)
+    decision = decide(build_tracked_image(held), build_patch_and_original(1, 9, held), NOW)
     assert (list_candidate_digests(decision), decision.candidates[0].tag) == ([digest("patch")], "1.27.1-4")
-    decision = decide(build_tracked_image(held), patch_and_original(9, 1, held), NOW)
+    decision = decide(build_tracked_image(held), build_patch_and_original(9, 1, held), NOW)
     assert (list_candidate_digests(decision), decision.candidates[0].tag) == ([digest("new")], None)
 
 
 def test_original_pushed_after_patch_is_up_to_date():
-    assert isinstance(decide(build_tracked_image("new"), patch_and_original(9, 1, "new"), NOW), UpToDate)
-    assert list_candidate_digests(decide(build_tracked_image("new"), patch_and_original(1, 9, "new"), NOW)) == [
+    assert isinstance(decide(build_tracked_image("new"), build_patch_and_original(9, 1, "new"), NOW), UpToDate)
+    assert list_candidate_digests(decide(build_tracked_image("new"), build_patch_and_original(1, 9, "new"), NOW)) == [
         digest("patch")
     ]
 
@@ -105,7 +105,7 @@ def test_original_pushed_after_patch_is_up_to_date():
 # ---- holds, and owners who accept them -------------------------------------------------------------------------------
 
 
-def accepting(until, reason=Reason.INDEX_CHURN):
+def build_accepting_policy(until, reason=Reason.INDEX_CHURN):
     return Policy(accept=(AcceptedHold(reason, "platform team", "attestations matter to us", until),))
 
 
@@ -113,9 +113,9 @@ def accepting(until, reason=Reason.INDEX_CHURN):
     ("policy", "held"),
     [
         (Policy(), True),
-        (accepting(date(2027, 1, 20)), False),
-        (accepting(date(2027, 1, 19)), True),
-        (accepting(date(2027, 1, 31), Reason.OLDER), True),
+        (build_accepting_policy(date(2027, 1, 20)), False),
+        (build_accepting_policy(date(2027, 1, 19)), True),
+        (build_accepting_policy(date(2027, 1, 31), Reason.OLDER), True),
     ],
 )
 def test_update_is_held_unless_hold_is_accepted_today(policy, held):
@@ -131,7 +131,7 @@ def test_accepted_hold_is_noted_with_owner_reason_and_date():
     resolved = ResolvedTag(
         NGINX, digest("new"), build_index("new", "same"), {digest("old"): build_index("old", "same")}
     )
-    decision = decide(build_tracked_image("old", accepting(date(2027, 1, 31))), [resolved], NOW)
+    decision = decide(build_tracked_image("old", build_accepting_policy(date(2027, 1, 31))), [resolved], NOW)
     (candidate,) = decision.candidates
     why = f"{digest('new')[7:19]} has the same image as {digest('old')[7:19]}"
     said = (
@@ -139,13 +139,17 @@ def test_accepted_hold_is_noted_with_owner_reason_and_date():
     )
     assert candidate.notes == (said,)
     assert build_verdict(decision).reference.notes == candidate.notes
-    plain = decide(build_tracked_image("old", accepting(date(2027, 1, 31))), [build_resolved_tag("new")], NOW)
+    plain = decide(
+        build_tracked_image("old", build_accepting_policy(date(2027, 1, 31))), [build_resolved_tag("new")], NOW
+    )
     assert build_verdict(plain).reference.notes == ()
 
 
 def test_note_on_accepted_hold_concerns_proposed_digest():
     old, same = build_index("old", "same"), {digest("old"): build_index("old", "same")}
-    policy = replace(accepting(date(2027, 1, 31)), min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
+    policy = replace(
+        build_accepting_policy(date(2027, 1, 31)), min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,)
+    )
     history = build_observations(NGINX, old=9, ripe=4, new=1)
     resolved = ResolvedTag(
         NGINX,

@@ -93,30 +93,39 @@ def test_mature_digest_is_not_proposed_when_held_for_same_reason(ripe, reason):
     assert list_candidate_digests(decide(build_tracked_image("old", answered), [resolved], NOW)) == [digest("ripe")]
 
 
-def stating(word, version):
+def build_index_with_version(word, version):
     """Return an index with a version annotation."""
     return replace(build_index(word), annotations=((VERSION_ANNOTATION, version),))
 
 
-def held_newest(*earlier, newest="1.27.1", **more):
+def build_held_tag(*earlier, newest="1.27.1", **more):
     """Return a tag whose newest and `earlier` digests state versions. The digest in the file states 1.27.2."""
-    new = stating("new", newest)
+    new = build_index_with_version("new", newest)
     return ResolvedTag(
-        NGINX, new.digest, new, {digest("old"): stating("old", "1.27.2")}, earlier_manifests=earlier, **more
+        NGINX,
+        new.digest,
+        new,
+        {digest("old"): build_index_with_version("old", "1.27.2")},
+        earlier_manifests=earlier,
+        **more,
     )
 
 
 def test_newest_digest_without_hold_is_proposed_with_note_on_hold():
     history = build_observations(NGINX, old=9, fine=6, lower=5, ripe=4, new=1)
-    earlier = (stating("ripe", "1.27.4"), stating("lower", "1.27.0"), stating("fine", "1.27.3"))
-    decision = decide(build_tracked_image("old"), [held_newest(*earlier, observations=history)], NOW)
+    earlier = (
+        build_index_with_version("ripe", "1.27.4"),
+        build_index_with_version("lower", "1.27.0"),
+        build_index_with_version("fine", "1.27.3"),
+    )
+    decision = decide(build_tracked_image("old"), [build_held_tag(*earlier, observations=history)], NOW)
     assert list_candidate_digests(decision) == [digest("ripe"), digest("fine")]
     assert decision.candidates[0].notes == (
         "What `1.27.1` points to now is held (older): it states version 1.27.1, the one in the file 1.27.2.",
     )
     accepted = Policy(accept=(AcceptedHold(Reason.OLDER, "team", "it is fine", NOW.date()),))
     assert list_candidate_digests(
-        decide(build_tracked_image("old", accepted), [held_newest(*earlier, observations=history)], NOW)
+        decide(build_tracked_image("old", accepted), [build_held_tag(*earlier, observations=history)], NOW)
     ) == [digest("new")]
 
 
@@ -136,7 +145,7 @@ def test_newest_digest_without_hold_is_proposed_with_note_on_hold():
     ],
 )
 def test_left_or_too_young_digest_is_not_proposed_when_newest_is_held(history, min_age):
-    resolved = held_newest(stating("ripe", "1.27.4"), observations=history)
+    resolved = build_held_tag(build_index_with_version("ripe", "1.27.4"), observations=history)
     assert isinstance(decide(build_tracked_image("old", Policy(min_age=min_age * DAY)), [resolved], NOW), HeldUpdate)
 
 

@@ -24,77 +24,77 @@ LINE = TagRef("docker.io/library/nginx", "1")
 BOTH = {"linux/amd64": "amd", "linux/arm64": "arm"}
 
 
-def index(word, children=BOTH, **more):
+def build_index(word, children=BOTH, **more):
     listed = tuple(ChildManifest(digest(each), platform) for platform, each in children.items())
     return Manifest(digest(word), ManifestKind.INDEX, "application/vnd.oci.image.index.v1+json", listed, **more)
 
 
-def manifest(word, **more):
+def build_manifest(word, **more):
     return Manifest(digest(word), ManifestKind.MANIFEST, "application/vnd.oci.image.manifest.v1+json", **more)
 
 
-def objections(old, new, *, platform=None, policy=Policy(), held="old", line=LINE, **more):  # noqa: B008 - a frozen value
+def list_holds(old, new, *, platform=None, policy=Policy(), held="old", line=LINE, **more):  # noqa: B008 - a frozen value
     place = reference(f"nginx:1@{digest(held)}", platform=platform)
     resolved = ResolvedTag(line, new.digest, new, {digest("old"): old}, **more)
     return dict(list_hold_reasons(TrackedImage(place, LINE, policy), resolved))
 
 
 def test_other_images_for_the_same_platforms_are_an_improvement():
-    assert objections(index("old"), index("new", {"linux/amd64": "amd2", "linux/arm64": "arm2"})) == {}
+    assert list_holds(build_index("old"), build_index("new", {"linux/amd64": "amd2", "linux/arm64": "arm2"})) == {}
 
 
 def test_index_with_same_images_is_churn():
-    found = objections(index("old"), index("new"))
+    found = list_holds(build_index("old"), build_index("new"))
     assert list(found) == [Reason.INDEX_CHURN]
     assert "same images" in found[Reason.INDEX_CHURN]
 
 
 def test_index_with_new_image_in_use_is_not_churn():
-    assert objections(index("old"), index("new", BOTH | {"linux/arm64": "arm2"})) == {}
+    assert list_holds(build_index("old"), build_index("new", BOTH | {"linux/arm64": "arm2"})) == {}
 
 
 def test_churn_and_loss_concern_only_platforms_in_use():
-    new = index("new", {"linux/amd64": "amd"})
-    assert list(objections(index("old"), new)) == [Reason.PLATFORM_LOST]
-    assert list(objections(index("old"), new, platform="linux/amd64")) == [Reason.INDEX_CHURN]
-    assert list(objections(index("old"), new, policy=Policy(platforms=("linux/amd64",)))) == [Reason.INDEX_CHURN]
+    new = build_index("new", {"linux/amd64": "amd"})
+    assert list(list_holds(build_index("old"), new)) == [Reason.PLATFORM_LOST]
+    assert list(list_holds(build_index("old"), new, platform="linux/amd64")) == [Reason.INDEX_CHURN]
+    assert list(list_holds(build_index("old"), new, policy=Policy(platforms=("linux/amd64",)))) == [Reason.INDEX_CHURN]
 
 
 def test_platform_missing_from_newer_image_is_lost():
-    found = objections(index("old"), index("new", {"linux/amd64": "amd2"}))
+    found = list_holds(build_index("old"), build_index("new", {"linux/amd64": "amd2"}))
     assert list(found) == [Reason.PLATFORM_LOST]
     assert "linux/arm64" in found[Reason.PLATFORM_LOST]
 
 
 def test_platform_of_policy_or_reference_is_lost_when_old_image_is_unknown():
-    new = index("new", {"linux/amd64": "amd2"})
-    assert list(objections(None, new, platform="linux/arm64")) == [Reason.PLATFORM_LOST]
-    assert list(objections(None, new, policy=Policy(platforms=("linux/arm64",)))) == [Reason.PLATFORM_LOST]
-    assert objections(None, new, platform="linux/amd64") == {}
-    assert objections(None, new) == {}
+    new = build_index("new", {"linux/amd64": "amd2"})
+    assert list(list_holds(None, new, platform="linux/arm64")) == [Reason.PLATFORM_LOST]
+    assert list(list_holds(None, new, policy=Policy(platforms=("linux/arm64",)))) == [Reason.PLATFORM_LOST]
+    assert list_holds(None, new, platform="linux/amd64") == {}
+    assert list_holds(None, new) == {}
 
 
 def test_policy_platform_that_image_in_file_lacks_is_not_lost():
-    old, new = index("old", {"linux/amd64": "amd"}), index("new", {"linux/amd64": "amd2"})
+    old, new = build_index("old", {"linux/amd64": "amd"}), build_index("new", {"linux/amd64": "amd2"})
     for platforms in (("linux/arm64",), ("linux/amd64", "linux/arm64")):
-        assert objections(old, new, policy=Policy(platforms=platforms)) == {}
-    assert objections(old, new, platform="linux/arm64") == {}
-    alone = manifest("old")
+        assert list_holds(old, new, policy=Policy(platforms=platforms)) == {}
+    assert list_holds(old, new, platform="linux/arm64") == {}
+    alone = build_manifest("old")
     arm64 = Policy(platforms=("linux/arm64",))
-    assert list(objections(alone, new, policy=arm64)) == [Reason.PLATFORM_LOST]
-    assert objections(alone, new, policy=arm64, pinned_platforms={digest("old"): "linux/amd64"}) == {}
-    assert list(objections(alone, new, policy=arm64, pinned_platforms={digest("old"): "linux/arm64"})) == [
+    assert list(list_holds(alone, new, policy=arm64)) == [Reason.PLATFORM_LOST]
+    assert list_holds(alone, new, policy=arm64, pinned_platforms={digest("old"): "linux/amd64"}) == {}
+    assert list(list_holds(alone, new, policy=arm64, pinned_platforms={digest("old"): "linux/arm64"})) == [
         Reason.PLATFORM_LOST
     ]
 
 
 def test_churn_ignores_policy_platforms_missing_from_index():
     policy = Policy(platforms=("linux/amd64", "linux/s390x"))
-    assert list(objections(index("old"), index("new"), policy=policy)) == [Reason.INDEX_CHURN]
+    assert list(list_holds(build_index("old"), build_index("new"), policy=policy)) == [Reason.INDEX_CHURN]
 
 
 def test_unpinned_reference_loses_platform_only_to_other_tag():
-    policy, new = Policy(platforms=("linux/arm64",)), index("new", {"linux/amd64": "amd"})
+    policy, new = Policy(platforms=("linux/arm64",)), build_index("new", {"linux/amd64": "amd"})
     place = TrackedImage(reference("nginx:1"), LINE, policy)
     assert dict(list_hold_reasons(place, ResolvedTag(LINE, new.digest, new))) == {}
     elsewhere = ResolvedTag(TagRef(LINE.repository, "2"), new.digest, new)
@@ -105,94 +105,113 @@ def test_unpinned_reference_loses_platform_only_to_other_tag():
 
 def test_additional_platforms_are_not_a_loss():
     assert (
-        objections(index("old", {"linux/amd64": "amd"}), index("new", {"linux/amd64": "x", "linux/arm64": "y"})) == {}
+        list_holds(
+            build_index("old", {"linux/amd64": "amd"}), build_index("new", {"linux/amd64": "x", "linux/arm64": "y"})
+        )
+        == {}
     )
 
 
 def test_change_of_manifest_kind_alone_is_not_a_hold():
-    assert objections(manifest("old"), index("new")) == {}
-    assert objections(index("old", {"linux/amd64": "amd"}), manifest("new")) == {}
-    assert objections(manifest("old"), manifest("new")) == {}
+    assert list_holds(build_manifest("old"), build_index("new")) == {}
+    assert list_holds(build_index("old", {"linux/amd64": "amd"}), build_manifest("new")) == {}
+    assert list_holds(build_manifest("old"), build_manifest("new")) == {}
 
 
 def test_single_manifest_loses_platform_of_index():
-    assert list(objections(index("old"), manifest("new"))) == [Reason.PLATFORM_LOST]
-    assert objections(index("old"), manifest("new"), platform="linux/amd64") == {}
+    assert list(list_holds(build_index("old"), build_manifest("new"))) == [Reason.PLATFORM_LOST]
+    assert list_holds(build_index("old"), build_manifest("new"), platform="linux/amd64") == {}
 
 
 def test_index_without_platforms_loses_no_platform():
     old, new = (
-        replace(index(word), children=(ChildManifest(digest(f"{word} child"), None),)) for word in ("old", "new")
+        replace(build_index(word), children=(ChildManifest(digest(f"{word} child"), None),)) for word in ("old", "new")
     )
-    assert objections(old, new) == {}
+    assert list_holds(old, new) == {}
 
 
 def test_platforms_in_use_come_from_policy_then_reference_then_image():
     place = TrackedImage(reference("nginx:1", platform="linux/arm64"), LINE, Policy(platforms=("linux/s390x",)))
-    assert get_platforms_in_use(place, index("old")) == ("linux/s390x",)
-    assert get_platforms_in_use(replace(place, policy=Policy()), index("old")) == ("linux/arm64",)
+    assert get_platforms_in_use(place, build_index("old")) == ("linux/s390x",)
+    assert get_platforms_in_use(replace(place, policy=Policy()), build_index("old")) == ("linux/arm64",)
     bare = TrackedImage(reference("nginx:1"), LINE, Policy())
-    assert get_platforms_in_use(bare, index("old")) == ("linux/amd64", "linux/arm64")
+    assert get_platforms_in_use(bare, build_index("old")) == ("linux/amd64", "linux/arm64")
     assert get_platforms_in_use(bare, None) == ()
 
 
-def seen(*words):
+def build_observations(*words):
     days = (datetime(2027, 1, number, tzinfo=UTC) for number in range(1, 1 + len(words)))
     return tuple(TagObservation(LINE, digest(word), day, day) for word, day in zip(words, days, strict=True))
 
 
 def test_rolled_back_tag_is_held_as_seen_before():
-    new = index("new", {"linux/amd64": "x", "linux/arm64": "y"})
-    found = objections(index("old"), new, observations=seen("new", "bad"))
+    new = build_index("new", {"linux/amd64": "x", "linux/arm64": "y"})
+    found = list_holds(build_index("old"), new, observations=build_observations("new", "bad"))
     assert list(found) == [Reason.SEEN_BEFORE]
-    assert objections(index("old"), new, observations=seen("old", "new")) == {}
+    assert list_holds(build_index("old"), new, observations=build_observations("old", "new")) == {}
 
 
 def test_rollback_from_digest_in_file_is_not_a_hold():
-    new = index("new", {"linux/amd64": "x", "linux/arm64": "y"})
-    assert objections(index("old"), new, observations=seen("new", "old")) == {}
+    new = build_index("new", {"linux/amd64": "x", "linux/arm64": "y"})
+    assert list_holds(build_index("old"), new, observations=build_observations("new", "old")) == {}
 
 
-def day(number):
+def build_registry_record(number):
     return RegistryRecord(datetime(2027, 1, number, tzinfo=UTC))
 
 
 def test_image_pushed_earlier_is_older():
-    new = index("new", {"linux/amd64": "x", "linux/arm64": "y"})
-    found = objections(index("old"), new, registry_records={digest("old"): day(9), digest("new"): day(3)})
+    new = build_index("new", {"linux/amd64": "x", "linux/arm64": "y"})
+    found = list_holds(
+        build_index("old"),
+        new,
+        registry_records={digest("old"): build_registry_record(9), digest("new"): build_registry_record(3)},
+    )
     assert list(found) == [Reason.OLDER]
     assert "2027-01-03" in found[Reason.OLDER]
-    assert objections(index("old"), new, registry_records={digest("old"): day(3), digest("new"): day(9)}) == {}
-    assert objections(index("old"), new, registry_records={digest("new"): day(3)}) == {}
     assert (
-        objections(index("old"), new, registry_records={digest("old"): RegistryRecord(None), digest("new"): day(3)})
+        list_holds(
+            build_index("old"),
+            new,
+            registry_records={digest("old"): build_registry_record(3), digest("new"): build_registry_record(9)},
+        )
+        == {}
+    )
+    assert list_holds(build_index("old"), new, registry_records={digest("new"): build_registry_record(3)}) == {}
+    assert (
+        list_holds(
+            build_index("old"),
+            new,
+            registry_records={digest("old"): RegistryRecord(None), digest("new"): build_registry_record(3)},
+        )
         == {}
     )
 
 
 def test_other_tag_is_not_older_when_written_tag_was_rebuilt_later():
-    new = index("new", {"linux/amd64": "x", "linux/arm64": "y"})
-    times = {digest("old"): day(9), digest("new"): day(3)}
-    assert objections(index("old"), new, line=TagRef(LINE.repository, "2"), registry_records=times) == {}
+    new = build_index("new", {"linux/amd64": "x", "linux/arm64": "y"})
+    times = {digest("old"): build_registry_record(9), digest("new"): build_registry_record(3)}
+    assert list_holds(build_index("old"), new, line=TagRef(LINE.repository, "2"), registry_records=times) == {}
 
 
 def test_image_with_lower_version_annotation_is_older():
-    old = index("old", annotations=((VERSION_ANNOTATION, "1.27.4"),))
-    new = index("new", {"linux/amd64": "x", "linux/arm64": "y"}, annotations=((VERSION_ANNOTATION, "1.27.3"),))
-    assert list(objections(old, new)) == [Reason.OLDER]
-    assert list(objections(old, new, line=TagRef(LINE.repository, "2"))) == [Reason.OLDER]
+    old = build_index("old", annotations=((VERSION_ANNOTATION, "1.27.4"),))
+    new = build_index("new", {"linux/amd64": "x", "linux/arm64": "y"}, annotations=((VERSION_ANNOTATION, "1.27.3"),))
+    assert list(list_holds(old, new)) == [Reason.OLDER]
+    assert list(list_holds(old, new, line=TagRef(LINE.repository, "2"))) == [Reason.OLDER]
     higher = replace(new, annotations=((VERSION_ANNOTATION, "1.27.10"),))
-    assert objections(old, higher) == {}
+    assert list_holds(old, higher) == {}
 
 
 def test_version_annotation_of_index_descriptors_counts():
     old, new = (
         replace(
-            index(word), children=(ChildManifest(digest(word * 2), "linux/amd64", ((VERSION_ANNOTATION, version),)),)
+            build_index(word),
+            children=(ChildManifest(digest(word * 2), "linux/amd64", ((VERSION_ANNOTATION, version),)),),
         )
         for word, version in (("old", "3.12.8"), ("new", "3.12.7"))
     )
-    assert list(objections(old, new)) == [Reason.OLDER]
+    assert list(list_holds(old, new)) == [Reason.OLDER]
 
 
 @pytest.mark.parametrize(
@@ -209,14 +228,14 @@ def test_only_plain_versions_are_compared(after, before, lower):
 
 
 def test_locked_image_is_not_replaced_by_unlocked_image():
-    new = index("new", {"linux/amd64": "x", "linux/arm64": "y"})
+    new = build_index("new", {"linux/amd64": "x", "linux/arm64": "y"})
     locked, loose = RegistryRecord(None, is_locked=True), RegistryRecord(None)
-    assert list(objections(index("old"), new, registry_records={digest("old"): locked, digest("new"): loose})) == [
-        Reason.LOCKED
-    ]
-    assert objections(index("old"), new, registry_records={digest("old"): locked, digest("new"): locked}) == {}
-    assert objections(index("old"), new, registry_records={digest("old"): loose, digest("new"): loose}) == {}
-    assert objections(index("old"), new, registry_records={digest("old"): locked}) == {}
+    assert list(
+        list_holds(build_index("old"), new, registry_records={digest("old"): locked, digest("new"): loose})
+    ) == [Reason.LOCKED]
+    assert list_holds(build_index("old"), new, registry_records={digest("old"): locked, digest("new"): locked}) == {}
+    assert list_holds(build_index("old"), new, registry_records={digest("old"): loose, digest("new"): loose}) == {}
+    assert list_holds(build_index("old"), new, registry_records={digest("old"): locked}) == {}
 
 
 DOCKER_TYPE = "application/vnd.docker.distribution.manifest.v2+json"

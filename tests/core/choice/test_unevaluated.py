@@ -62,7 +62,7 @@ def decisions(draw) -> Decision:
     return draw(st.one_of(choices))
 
 
-def check_report(
+def build_check_report(
     made: list[Decision], unsupported=(), *, is_offline: bool = False, is_strict: bool = False
 ) -> CheckReport:
     options = CheckOptions(FIX, is_strict=is_strict)
@@ -82,16 +82,16 @@ def check_report(
     )
 
 
-def unreadable_texts():
+def generate_unreadable_texts():
     return st.lists(
         st.sampled_from(UNSUPPORTED_REASONS).map(lambda reason: UnsupportedText(FilePath("a"), 1, "$X", reason)),
         max_size=3,
     )
 
 
-@given(st.lists(decisions(), max_size=12), unreadable_texts(), st.booleans())
+@given(st.lists(decisions(), max_size=12), generate_unreadable_texts(), st.booleans())
 def test_found_is_the_sum_of_pinned_unpinned_and_not_evaluated(made, unsupported, is_offline):
-    report = check_report(made, unsupported, is_offline=is_offline)
+    report = build_check_report(made, unsupported, is_offline=is_offline)
     counts = report.counts
     assert counts.found == len(made) == counts.pinned + counts.unpinned + sum(counts.not_evaluated.values())
     assert counts.unpinned == sum(each.violation.kind is ViolationKind.UNPINNED for each in report.findings)
@@ -99,10 +99,10 @@ def test_found_is_the_sum_of_pinned_unpinned_and_not_evaluated(made, unsupported
     assert counts.unreadable == len(unsupported)
 
 
-@given(st.lists(decisions(), max_size=12), unreadable_texts(), st.booleans())
+@given(st.lists(decisions(), max_size=12), generate_unreadable_texts(), st.booleans())
 def test_strict_check_passes_only_evaluated_references(made, unsupported, is_offline):
-    lenient = check_report(made, unsupported, is_offline=is_offline)
-    strict = check_report(made, unsupported, is_offline=is_offline, is_strict=True)
+    lenient = build_check_report(made, unsupported, is_offline=is_offline)
+    strict = build_check_report(made, unsupported, is_offline=is_offline, is_strict=True)
     assert strict.counts == lenient.counts
     not_evaluated = [each for each in strict.findings if each.violation.kind is ViolationKind.NOT_EVALUATED]
     pinned_unresolved = sum(each.is_unresolved and each.violations != () for each in strict.references) - sum(

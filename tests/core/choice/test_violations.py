@@ -32,34 +32,42 @@ LOOSE, PINNED = "python:3.12", f"python:3.12@{digest('old')}"
 FIX = "basebump scan . --write"
 
 
-def selected(written: str = PINNED) -> TrackedImage:
+def build_tracked_image(written: str = PINNED) -> TrackedImage:
     return TrackedImage(reference(written), LINE, Policy())
 
 
-def faults(decision, known=()) -> list[ViolationKind]:
+def list_violation_kinds(decision, known=()) -> list[ViolationKind]:
     return [each.kind for each in find_violations(decision, FIX, known, TODAY)]
 
 
-def moved(cause: UpdateCause):
+def build_update(cause: UpdateCause):
     return replace(update(PINNED, "new"), cause=cause)
 
 
 def test_unpinned_reference_is_a_violation_even_if_not_looked_up():
-    assert faults(update(LOOSE, "new")) == faults(UncheckedReference(selected(LOOSE))) == [ViolationKind.UNPINNED]
-    assert faults(moved(UpdateCause.MOVED)) == faults(UncheckedReference(selected())) == []
+    assert (
+        list_violation_kinds(update(LOOSE, "new"))
+        == list_violation_kinds(UncheckedReference(build_tracked_image(LOOSE)))
+        == [ViolationKind.UNPINNED]
+    )
+    assert (
+        list_violation_kinds(build_update(UpdateCause.MOVED))
+        == list_violation_kinds(UncheckedReference(build_tracked_image()))
+        == []
+    )
 
 
 @pytest.mark.parametrize("reason", REASONS_BY_STATUS[ReferenceStatus.SKIPPED])
 def test_skipped_reference_passes_unless_tag_is_missing_or_registry_unknown(reason):
     unpinned_reasons = (Reason.NO_TAG, Reason.UNKNOWN_REGISTRY)
     expected = [ViolationKind.UNPINNED] if reason in unpinned_reasons else []
-    assert faults(SkippedReference(reference("python"), reason)) == expected
-    assert faults(SkippedReference(reference(f"python@{digest('old')}"), reason)) == []
+    assert list_violation_kinds(SkippedReference(reference("python"), reason)) == expected
+    assert list_violation_kinds(SkippedReference(reference(f"python@{digest('old')}"), reason)) == []
 
 
 @pytest.mark.parametrize("written", [LOOSE, PINNED])
 def test_held_refused_and_current_references_pass(written):
-    place = selected(written)
+    place = build_tracked_image(written)
     decisions = [
         *(HeldUpdate(place, reason, "why") for reason in REASONS_BY_STATUS[ReferenceStatus.HELD]),
         *(
@@ -68,13 +76,15 @@ def test_held_refused_and_current_references_pass(written):
         ),
         UpToDate(place),
     ]
-    assert [faults(each) for each in decisions] == [[]] * len(decisions)
+    assert [list_violation_kinds(each) for each in decisions] == [[]] * len(decisions)
 
 
 @pytest.mark.parametrize("reason", REASONS_BY_STATUS[ReferenceStatus.UNRESOLVED])
 def test_missing_digest_is_found_even_if_the_lookup_failed(reason):
-    assert faults(UnresolvedReference(selected(LOOSE), reason, "why")) == [ViolationKind.UNPINNED]
-    assert faults(UnresolvedReference(selected(), reason, "why")) == []
+    assert list_violation_kinds(UnresolvedReference(build_tracked_image(LOOSE), reason, "why")) == [
+        ViolationKind.UNPINNED
+    ]
+    assert list_violation_kinds(UnresolvedReference(build_tracked_image(), reason, "why")) == []
 
 
 @pytest.mark.parametrize(
@@ -85,7 +95,7 @@ def test_missing_digest_is_found_even_if_the_lookup_failed(reason):
     ],
 )
 def test_gone_or_withdrawn_digest_is_a_violation_when_update_is_refused(cause, fault, breach):
-    update_of_it = moved(cause)
+    update_of_it = build_update(cause)
     (taken,) = find_violations(update_of_it, FIX, (), TODAY)
     (refused,) = find_violations(RefusedUpdate(update_of_it, Reason.UNSIGNED, "why"), FIX, (), TODAY)
     assert (taken.kind, taken.violated_rule) == (refused.kind, refused.violated_rule) == (fault, breach)
@@ -95,7 +105,7 @@ def test_gone_or_withdrawn_digest_is_a_violation_when_update_is_refused(cause, f
 
 def test_superseded_reference_violates_policy_only_at_end_of_life():
     ends = {
-        reason: faults(SupersededReference(selected(), reason, "why"))
+        reason: list_violation_kinds(SupersededReference(build_tracked_image(), reason, "why"))
         for reason in REASONS_BY_STATUS[ReferenceStatus.SUPERSEDED]
     }
     assert ends == {Reason.TAG_STOPPED: [], Reason.VARIANT_DROPPED: [], Reason.END_OF_LIFE: [ViolationKind.POLICY]}
@@ -104,15 +114,17 @@ def test_superseded_reference_violates_policy_only_at_end_of_life():
 def test_configured_end_of_life_applies_unless_reference_is_skipped():
     known = [ConfiguredEndOfLife("docker.io/library/python", "3.12", TODAY - timedelta(days=1))]
     for each in (
-        UpToDate(selected()),
-        HeldUpdate(selected(), Reason.OLDER, ""),
-        UnresolvedReference(selected(), Reason.DENIED, ""),
+        UpToDate(build_tracked_image()),
+        HeldUpdate(build_tracked_image(), Reason.OLDER, ""),
+        UnresolvedReference(build_tracked_image(), Reason.DENIED, ""),
     ):
-        assert faults(each, known) == [ViolationKind.POLICY]
-    assert faults(SupersededReference(selected(), Reason.END_OF_LIFE, "why"), known) == [ViolationKind.POLICY]
-    assert faults(update(LOOSE, "new"), known) == [ViolationKind.UNPINNED, ViolationKind.POLICY]
-    assert faults(SkippedReference(reference(PINNED), Reason.IGNORED, selected()), known) == []
-    assert faults(UpToDate(selected()), [replace(known[0], date=TODAY)]) == []
+        assert list_violation_kinds(each, known) == [ViolationKind.POLICY]
+    assert list_violation_kinds(SupersededReference(build_tracked_image(), Reason.END_OF_LIFE, "why"), known) == [
+        ViolationKind.POLICY
+    ]
+    assert list_violation_kinds(update(LOOSE, "new"), known) == [ViolationKind.UNPINNED, ViolationKind.POLICY]
+    assert list_violation_kinds(SkippedReference(reference(PINNED), Reason.IGNORED, build_tracked_image()), known) == []
+    assert list_violation_kinds(UpToDate(build_tracked_image()), [replace(known[0], date=TODAY)]) == []
 
 
 @pytest.mark.parametrize(
@@ -125,7 +137,7 @@ def test_configured_end_of_life_applies_unless_reference_is_skipped():
     ],
 )
 def test_build_age_is_a_violation_only_beyond_limit(age, says):
-    found = check_build_age(moved(UpdateCause.MOVED), NOW - age, timedelta(days=1), NOW, FIX)
+    found = check_build_age(build_update(UpdateCause.MOVED), NOW - age, timedelta(days=1), NOW, FIX)
     assert (found is None) if says is None else says in found.message
 
 

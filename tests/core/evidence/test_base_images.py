@@ -17,21 +17,23 @@ ALPINE = TagRef("docker.io/library/alpine", "3.21")
 SAID = {"base.name": "alpine:3.21", "base.digest": digest("base"), "source": "https://github.com/acme/web"}
 
 
-def annotations(**changed):
+def build_annotations(**changed):
     said = {**SAID, **{key.replace("_", "."): value for key, value in changed.items()}}
     return tuple((ANNOTATION_PREFIX + key, value) for key, value in said.items())
 
 
-def index(said=(), children=()):
+def build_index(said=(), children=()):
     return Manifest(digest("index"), ManifestKind.INDEX, "application/vnd.oci.image.index.v1+json", children, said)
 
 
 def test_base_is_stated_by_index_or_images_of_index():
     base = StatedBase(ALPINE, digest("base"), "https://github.com/acme/web")
-    assert get_stated_base(index(annotations())) == base
+    assert get_stated_base(build_index(build_annotations())) == base
     assert (
         get_stated_base(
-            index(children=(ChildManifest(digest("a"), None), ChildManifest(digest("b"), None, annotations())))
+            build_index(
+                children=(ChildManifest(digest("a"), None), ChildManifest(digest("b"), None, build_annotations()))
+            )
         )
         == base
     )
@@ -48,7 +50,7 @@ def test_base_is_stated_by_index_or_images_of_index():
     ],
 )
 def test_base_without_tag_or_digest_is_ignored(changed):
-    assert get_stated_base(index(annotations(**changed))) is None
+    assert get_stated_base(build_index(build_annotations(**changed))) is None
 
 
 @pytest.mark.parametrize(
@@ -59,19 +61,19 @@ def test_base_without_tag_or_digest_is_ignored(changed):
     ],
 )
 def test_unsafe_source_address_is_not_shown(source):
-    base = get_stated_base(index(annotations(source=source)))
+    base = get_stated_base(build_index(build_annotations(source=source)))
     assert base.source == ""
     assert source not in describe_outdated_base(base)
 
 
 def test_base_is_outdated_when_index_does_not_contain_base_digest():
-    base = get_stated_base(index(annotations()))
+    base = get_stated_base(build_index(build_annotations()))
 
     def points_to(manifest):
         return ResolvedTag(ALPINE, manifest.digest, manifest)
 
-    assert is_base_outdated(base, points_to(index()))
-    assert not is_base_outdated(base, points_to(index(children=(ChildManifest(digest("base"), "linux/amd64"),))))
+    assert is_base_outdated(base, points_to(build_index()))
+    assert not is_base_outdated(base, points_to(build_index(children=(ChildManifest(digest("base"), "linux/amd64"),))))
     assert not is_base_outdated(base, points_to(Manifest(digest("base"), ManifestKind.INDEX, "")))
     assert not is_base_outdated(base, ResolvedTag(ALPINE, digest("base")))
     assert not is_base_outdated(base, ResolvedTag(ALPINE, digest("other"))), "it may hold what was built on"

@@ -24,7 +24,7 @@ CRITICAL = finding("CVE-1900-0001", Severity.CRITICAL)
 MOVE = update(f"nginx:1@{digest('old')}", "new")
 
 
-def gate(wanted, outcome=FAILING, *, exploited=frozenset(), is_overdue=False):
+def apply_gates_to_update(wanted, outcome=FAILING, *, exploited=frozenset(), is_overdue=False):
     found = replace(
         compare_scans(scan(CRITICAL), scan()), exploited_ids=exploited and frozenset(exploited), fleet_outcome=outcome
     )
@@ -34,7 +34,7 @@ def gate(wanted, outcome=FAILING, *, exploited=frozenset(), is_overdue=False):
 
 
 def test_failing_digest_is_held_with_repository_counts():
-    held = gate(MOVE)
+    held = apply_gates_to_update(MOVE)
     assert isinstance(held, HeldUpdate)
     assert held.reason is Reason.FAILING_ELSEWHERE
     new = digest("new").removeprefix("sha256:")[:12]
@@ -45,12 +45,12 @@ def test_failing_digest_is_held_with_repository_counts():
 
 @pytest.mark.parametrize("outcome", [None, FleetOutcome(), FleetOutcome(passed=9, failed=4, broken=4)])
 def test_digest_that_is_not_failing_is_proposed(outcome):
-    assert gate(MOVE, outcome) == MOVE
+    assert apply_gates_to_update(MOVE, outcome) == MOVE
 
 
 def test_earlier_digest_is_proposed_instead():
     wanted = replace(MOVE, candidates=(*MOVE.candidates, UpdateCandidate(digest("earlier"), ())))
-    passed = gate(wanted)
+    passed = apply_gates_to_update(wanted)
     assert isinstance(passed, ImageUpdate)
     assert passed.candidates == (UpdateCandidate(digest("earlier"), ()),)
 
@@ -66,27 +66,27 @@ def test_earlier_digest_is_proposed_instead():
     ids=["exploited", "overdue", "gone", "withdrawn"],
 )
 def test_urgent_update_is_proposed_for_a_review(wanted, more):
-    passed = gate(wanted, **more)
+    passed = apply_gates_to_update(wanted, **more)
     assert isinstance(passed, ImageUpdate)
     assert passed.needs_review
     assert "in 5 of 8 repositories of this fleet" in passed.review_reason
-    assert gate(wanted, replace(FAILING, failed=6), **more).review_facts == passed.review_facts
+    assert apply_gates_to_update(wanted, replace(FAILING, failed=6), **more).review_facts == passed.review_facts
 
 
 def test_owner_can_accept_the_hold_until_a_date():
     accepted = AcceptedHold(Reason.FAILING_ELSEWHERE, "ada", "The test was wrong", NOW.date())
-    passed = gate(replace_policy(accepted))
+    passed = apply_gates_to_update(replace_policy(accepted))
     assert isinstance(passed, ImageUpdate)
     assert not passed.needs_review
     (note,) = passed.candidates[0].notes
     assert note.startswith(f"ada answers until {NOW.date()} for a move in spite of failing-elsewhere")
     expired = replace(accepted, until=NOW.date() - timedelta(days=1))
-    assert isinstance(gate(replace_policy(expired)), HeldUpdate)
+    assert isinstance(apply_gates_to_update(replace_policy(expired)), HeldUpdate)
 
 
 def test_note_on_an_accepted_hold_does_not_change_with_the_numbers():
     accepted = replace_policy(AcceptedHold(Reason.FAILING_ELSEWHERE, "ada", "The test was wrong", date.max))
-    assert gate(accepted) == gate(accepted, replace(FAILING, failed=6, broken=6))
+    assert apply_gates_to_update(accepted) == apply_gates_to_update(accepted, replace(FAILING, failed=6, broken=6))
 
 
 def replace_policy(accepted: AcceptedHold) -> ImageUpdate:

@@ -42,7 +42,7 @@ UNKNOWN = NotScanned(UnscannedReason.TIMED_OUT)
 UNREAD_SIGNATURE = SignatureUnknown(Reason.UNREACHABLE, "timeout", is_failure=True)
 
 
-def evidence(decision, *outcomes):
+def build_evidence(decision, *outcomes):
     """Return the evidence for each candidate, compared with an old image that has one critical finding."""
     old = scan(finding("CVE-1900-0001", Severity.CRITICAL))
     moves = [build_transition(decision, candidate) for candidate in decision.candidates]
@@ -51,23 +51,23 @@ def evidence(decision, *outcomes):
 
 def test_unscanned_image_is_refused_when_policy_requires_scan():
     wanted = update("nginx:1", "new", policy=Policy(require=RequiredEvidence(scan=True)))
-    refused = apply_gates(wanted, evidence(wanted, UNKNOWN), NOW)
+    refused = apply_gates(wanted, build_evidence(wanted, UNKNOWN), NOW)
     assert isinstance(refused, RefusedUpdate)
     assert refused.reason is Reason.NOT_SCANNED
-    assert apply_gates(wanted, evidence(wanted, scan(finding("CVE-2026-1"))), NOW) == wanted
+    assert apply_gates(wanted, build_evidence(wanted, scan(finding("CVE-2026-1"))), NOW) == wanted
 
 
 @pytest.mark.parametrize("cause", [UpdateCause.GONE, UpdateCause.WITHDRAWN, UpdateCause.BLOCKED])
 def test_unscanned_image_is_refused_when_current_digest_cannot_stay(cause):
     wanted = update(f"nginx:1@{digest('old')}", "new", policy=Policy(require=RequiredEvidence(scan=True)))
-    refused = apply_gates(replace(wanted, cause=cause), evidence(wanted, UNKNOWN), NOW)
+    refused = apply_gates(replace(wanted, cause=cause), build_evidence(wanted, UNKNOWN), NOW)
     assert isinstance(refused, RefusedUpdate)
     assert refused.reason is Reason.NOT_SCANNED
 
 
 def test_unknown_evidence_does_not_block_update_without_required_scan():
     wanted = update("nginx:1", "new")
-    assert apply_gates(wanted, evidence(wanted, UNKNOWN), NOW) == wanted
+    assert apply_gates(wanted, build_evidence(wanted, UNKNOWN), NOW) == wanted
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,9 @@ def test_young_digest_is_proposed_when_critical_vulnerability_is_fixed(outcome, 
         [build_resolved_tag("new", observations=history, earlier_manifests=(build_index("ripe"),))],
         NOW,
     )
-    passed = apply_gates(wanted, evidence(wanted, outcome, scan(finding("CVE-1900-0001", Severity.CRITICAL))), NOW)
+    passed = apply_gates(
+        wanted, build_evidence(wanted, outcome, scan(finding("CVE-1900-0001", Severity.CRITICAL))), NOW
+    )
     assert list_candidate_digests(passed) == [digest(taken)]
 
 
@@ -97,7 +99,7 @@ def test_young_digest_is_proposed_when_exploited_vulnerability_is_fixed(listed, 
         [build_resolved_tag("new", observations=history, earlier_manifests=(build_index("ripe"),))],
         NOW,
     )
-    found = evidence(wanted, scan(), scan(finding("CVE-1900-0001", Severity.CRITICAL)))
+    found = build_evidence(wanted, scan(), scan(finding("CVE-1900-0001", Severity.CRITICAL)))
     found = {move: replace(each, exploited_ids=listed) for move, each in found.items()}
     assert list_candidate_digests(apply_gates(wanted, found, NOW)) == [digest(taken)]
 
@@ -115,7 +117,7 @@ def test_update_is_unresolved_when_unread_list_could_show_urgent_fix():
         (AdvisoryList.KEV, scan(finding("CVE-1900-0001", Severity.CRITICAL)), False),
         (AdvisoryList.EPSS, scan(), False),
     ]:
-        found = evidence(wanted, outcome, scan(finding("CVE-1900-0001", Severity.CRITICAL)))
+        found = build_evidence(wanted, outcome, scan(finding("CVE-1900-0001", Severity.CRITICAL)))
         unread = ListVersions(unread_lists=frozenset({listing}))
         passed = apply_gates(wanted, {move: replace(each, list_versions=unread) for move, each in found.items()}, NOW)
         if unknown:
@@ -144,7 +146,7 @@ def test_young_digest_without_urgent_fix_is_held():
         [build_resolved_tag("new", observations=build_observations(NGINX, old=9, new=1))],
         NOW,
     )
-    held = apply_gates(wanted, evidence(wanted, UNKNOWN), NOW)
+    held = apply_gates(wanted, build_evidence(wanted, UNKNOWN), NOW)
     assert isinstance(held, HeldUpdate)
     assert held.reason is Reason.TOO_YOUNG
     assert "2027-01-22" in held.detail
@@ -227,30 +229,30 @@ def test_replacement_of_gone_digest_needs_review_when_tag_was_created_again():
     )
 
 
-def blocked_update(policy=Policy(), *, goes_back=True):  # noqa: B008 - a frozen value
+def build_blocked_update(policy=Policy(), *, goes_back=True):  # noqa: B008 - a frozen value
     wanted = update(f"nginx:1@{digest('bad')}", "old", policy=policy)
     (candidate,) = wanted.candidates
     candidate = replace(candidate, goes_back=goes_back)
     return replace(wanted, candidates=(candidate,), cause=UpdateCause.BLOCKED, block=Block("malware"))
 
 
-def rolled_back(decision):
+def build_downgrade_evidence(decision):
     """Return evidence of an image with an older package than the blocked one."""
-    (move,) = evidence(decision, scan())
+    (move,) = build_evidence(decision, scan())
     change = PackageChange(PackageChangeKind.DOWNGRADED, "debian", "openssl", ("3.0.17",), ("3.0.16",))
     return {move: replace(compare_scans(scan(), scan()), package_changes=(change,))}
 
 
 def test_rollback_from_blocked_digest_needs_no_review_and_is_noted():
-    wanted = blocked_update()
-    passed = apply_gates(wanted, rolled_back(wanted), NOW)
+    wanted = build_blocked_update()
+    passed = apply_gates(wanted, build_downgrade_evidence(wanted), NOW)
     assert isinstance(passed, ImageUpdate)
     assert not passed.needs_review
     assert passed.candidates[0].notes == (
         "It goes back to an older image, because newer ones are blocked: openssl goes back from 3.0.17 to 3.0.16.",
     )
-    newer = blocked_update(goes_back=False)
-    looked_at = apply_gates(newer, rolled_back(newer), NOW)
+    newer = build_blocked_update(goes_back=False)
+    looked_at = apply_gates(newer, build_downgrade_evidence(newer), NOW)
     assert isinstance(looked_at, ImageUpdate)
     assert "it looks like a rollback" in looked_at.review_reason.lower()
 
@@ -266,8 +268,8 @@ def test_rollback_from_blocked_digest_needs_no_review_and_is_noted():
     ],
 )
 def test_replacement_of_blocked_digest_requires_signature(signatures, expected):
-    wanted = blocked_update(Policy(require=RequiredEvidence(signature=True)))
-    found = {move: replace(each, signatures=signatures) for move, each in evidence(wanted, scan()).items()}
+    wanted = build_blocked_update(Policy(require=RequiredEvidence(signature=True)))
+    found = {move: replace(each, signatures=signatures) for move, each in build_evidence(wanted, scan()).items()}
     decided = apply_gates(wanted, found, NOW)
     assert isinstance(decided, expected)
     if isinstance(decided, BlockedReference):

@@ -24,14 +24,16 @@ A, B = "a" * 40, "b" * 40
 PLAIN = ImageContents(digest("old"), ImageConfig(), 100)
 
 
-def pair(old: dict[str, object], new: dict[str, object]) -> TransitionContents:
+def build_contents_pair(old: dict[str, object], new: dict[str, object]) -> TransitionContents:
     return TransitionContents(replace(PLAIN, **old), replace(PLAIN, **new))
 
 
 def test_changed_commands_are_shown_in_full_and_lists_only_by_changes():
     before = ImageConfig(user="1000", entrypoint=("/app",), environment=("HOME", "PATH"), ports=("80/tcp",))
     after = ImageConfig(user="root", entrypoint=("/app", "-v"), environment=("PATH", "TZ"), ports=("80/tcp",))
-    assert list_aspect_changes(pair({"config": before, "version": "1"}, {"config": after, "version": "2"})) == (
+    assert list_aspect_changes(
+        build_contents_pair({"config": before, "version": "1"}, {"config": after, "version": "2"})
+    ) == (
         AspectChange(ImageAspect.USER, ("1000",), ("root",)),
         AspectChange(ImageAspect.ENTRYPOINT, ("/app",), ("/app", "-v")),
         AspectChange(ImageAspect.ENVIRONMENT, ("HOME",), ("TZ",)),
@@ -40,9 +42,11 @@ def test_changed_commands_are_shown_in_full_and_lists_only_by_changes():
 
 
 def test_platforms_are_compared_when_both_images_have_index():
-    found = list_aspect_changes(pair({"platforms": ("linux/amd64", "linux/arm64")}, {"platforms": ("linux/amd64",)}))
+    found = list_aspect_changes(
+        build_contents_pair({"platforms": ("linux/amd64", "linux/arm64")}, {"platforms": ("linux/amd64",)})
+    )
     assert found == (AspectChange(ImageAspect.PLATFORMS, ("linux/arm64",), ()),)
-    assert list_aspect_changes(pair({"platforms": ("linux/amd64",)}, {})) == ()
+    assert list_aspect_changes(build_contents_pair({"platforms": ("linux/amd64",)}, {})) == ()
 
 
 @pytest.mark.parametrize("contents", [None, TransitionContents(None, PLAIN), TransitionContents(PLAIN, None)])
@@ -58,7 +62,10 @@ def test_image_changes_are_unknown_without_contents_of_both_images(contents):
     [("app", "", True), ("1000:1000", "0:0", True), ("", "root", False), ("root", "", False), ("app", "1000", False)],
 )
 def test_detects_image_that_has_become_root(old, new, becomes):
-    assert has_become_root(pair({"config": ImageConfig(user=old)}, {"config": ImageConfig(user=new)})) is becomes
+    assert (
+        has_become_root(build_contents_pair({"config": ImageConfig(user=old)}, {"config": ImageConfig(user=new)}))
+        is becomes
+    )
 
 
 GITHUB = "https://github.com/acme/tool"
@@ -78,17 +85,23 @@ GITHUB = "https://github.com/acme/tool"
 )
 def test_origin_distinguishes_rebuild_from_source_change(old, new, expected):
     assert (
-        determine_origin(pair(*({"source": source, "revision": revision} for source, revision in (old, new))))
+        determine_origin(
+            build_contents_pair(*({"source": source, "revision": revision} for source, revision in (old, new)))
+        )
         is expected
     )
 
 
 def test_source_comparison_links_two_revisions_on_known_forge():
-    found = build_source_comparison(pair({"source": GITHUB, "revision": A}, {"source": f"{GITHUB}/", "revision": B}))
+    found = build_source_comparison(
+        build_contents_pair({"source": GITHUB, "revision": A}, {"source": f"{GITHUB}/", "revision": B})
+    )
     assert found is not None
     assert found.url == f"https://github.com/acme/tool/compare/{A}...{B}"
     gitlab = "https://gitlab.com/a/b/c"
-    found = build_source_comparison(pair({"source": gitlab, "revision": A}, {"source": gitlab, "revision": B}))
+    found = build_source_comparison(
+        build_contents_pair({"source": gitlab, "revision": A}, {"source": gitlab, "revision": B})
+    )
     assert found is not None
     assert found.url == f"https://gitlab.com/a/b/c/-/compare/{A}...{B}"
 
@@ -106,10 +119,17 @@ def test_source_comparison_links_two_revisions_on_known_forge():
     ],
 )
 def test_source_comparison_rejects_other_addresses(source):
-    assert build_source_comparison(pair({"source": source, "revision": A}, {"source": source, "revision": B})) is None
+    assert (
+        build_source_comparison(
+            build_contents_pair({"source": source, "revision": A}, {"source": source, "revision": B})
+        )
+        is None
+    )
 
 
 @given(st.text(), st.text())
 def test_source_comparison_link_contains_no_text_of_image(source, revision):
-    found = build_source_comparison(pair({"source": source, "revision": revision}, {"source": GITHUB, "revision": B}))
+    found = build_source_comparison(
+        build_contents_pair({"source": source, "revision": revision}, {"source": GITHUB, "revision": B})
+    )
     assert found is None or found.repository == "acme/tool"

@@ -17,11 +17,11 @@ DEBIAN = st.from_regex(r"\A(?:[0-9]:)?[0-9][0-9a-z.+~]{0,6}(?:-[0-9a-z.+~]{1,4})
 @settings(max_examples=60, deadline=None)
 def test_debian_version_order_matches_dpkg(one, other):
     asked = ("gt", True), ("lt", False), ("eq", None)
-    (said,) = [ours for word, ours in asked if _dpkg(one, word, other)]
+    (said,) = [ours for word, ours in asked if _is_true_for_dpkg(one, word, other)]
     assert is_later_version("debian", one, other) is said
 
 
-def _dpkg(one: str, relation: str, other: str) -> bool:
+def _is_true_for_dpkg(one: str, relation: str, other: str) -> bool:
     return subprocess.run(["dpkg", "--compare-versions", one, relation, other], check=False).returncode == 0
 
 

@@ -26,12 +26,22 @@ from bot.model.rules import AcceptedHold, IntroducedLimit
 from bot.model.vocabulary import Reason
 
 
-def debian(name: str, version: str, source: str = "") -> InstalledPackage:
+def build_debian_package(name: str, version: str, source: str = "") -> InstalledPackage:
     return InstalledPackage("debian", name, version, source)
 
 
-OLD = (debian("curl", "8.5-1"), debian("libssl3", "3.0.15-1", "openssl"), debian("perl", "5.36-7"), debian("zsh", "5"))
-NEW = (debian("curl", "8.5-2"), debian("libssl3", "3.0.11-1", "openssl"), debian("jq", "1.7-1"), debian("zsh", "5"))
+OLD = (
+    build_debian_package("curl", "8.5-1"),
+    build_debian_package("libssl3", "3.0.15-1", "openssl"),
+    build_debian_package("perl", "5.36-7"),
+    build_debian_package("zsh", "5"),
+)
+NEW = (
+    build_debian_package("curl", "8.5-2"),
+    build_debian_package("libssl3", "3.0.11-1", "openssl"),
+    build_debian_package("jq", "1.7-1"),
+    build_debian_package("zsh", "5"),
+)
 
 
 def test_changed_packages_are_listed_with_kind_of_change():
@@ -57,7 +67,9 @@ def test_package_without_version_rules_is_changed():
     assert change.kind is PackageChangeKind.CHANGED
 
 
-PACKAGES = st.lists(st.builds(debian, st.sampled_from("abcd"), st.sampled_from(["1", "2", "10", "1~rc1"])), max_size=6)
+PACKAGES = st.lists(
+    st.builds(build_debian_package, st.sampled_from("abcd"), st.sampled_from(["1", "2", "10", "1~rc1"])), max_size=6
+)
 
 
 @given(PACKAGES, PACKAGES)
@@ -99,7 +111,7 @@ class CountingList:
 
 def test_long_package_and_finding_lists_are_iterated_once():
     names = [f"package-{number}" for number in range(50)]
-    old, new = ([debian(name, version) for name in names] for version in ("2-1", "1-1"))
+    old, new = ([build_debian_package(name, version) for name in names] for version in ("2-1", "1-1"))
     brings = [finding("CVE-2026-1", package=name) for name in names]
     found = compare_scans(scan(packages=tuple(old)), scan(*brings, packages=tuple(new)))
     packages, introduced = CountingList(found.old.packages), CountingList(found.delta.introduced)
@@ -113,14 +125,14 @@ def test_long_package_and_finding_lists_are_iterated_once():
 # ---- downgrades --------------------------------------------------------------------------------------------------
 
 
-def gated(old, new, brings=(), cause=UpdateCause.MOVED, **policy):
+def apply_gates_to_packages(old, new, brings=(), cause=UpdateCause.MOVED, **policy):
     wanted = replace(update(f"nginx:1@{digest('old')}", "new", policy=Policy(**policy)), cause=cause)
     evidence = compare_scans(scan(packages=tuple(old)), scan(*brings, packages=tuple(new)))
     return apply_gates(wanted, {get_first_transition(wanted): evidence}, NOW)
 
 
 def test_image_with_older_distribution_packages_is_refused():
-    refused = gated(OLD, NEW)
+    refused = apply_gates_to_packages(OLD, NEW)
     assert isinstance(refused, RefusedUpdate)
     assert refused.reason is Reason.DOWNGRADE
     assert refused.detail == "libssl3 goes back from 3.0.15-1 to 3.0.11-1"
@@ -128,14 +140,14 @@ def test_image_with_older_distribution_packages_is_refused():
 
 def test_downgrade_refusal_names_introduced_vulnerabilities():
     brings = [finding(f"CVE-2026-{number}", Severity.CRITICAL) for number in (1, 2)]
-    assert gated(OLD, NEW, brings).detail == (
+    assert apply_gates_to_packages(OLD, NEW, brings).detail == (
         "libssl3 goes back from 3.0.15-1 to 3.0.11-1, which brings CVE-2026-1 and 1 more"
     )
 
 
 def test_downgrade_refusal_names_worst_package_and_counts_others():
-    old = [debian("bash", "5.2-2"), *OLD]
-    new = [debian("bash", "5.2-1"), *NEW]
+    old = [build_debian_package("bash", "5.2-2"), *OLD]
+    new = [build_debian_package("bash", "5.2-1"), *NEW]
     evidence = compare_scans(scan(packages=tuple(old)), scan(finding("CVE-2026-1"), packages=tuple(new)))
     assert describe_rollback(evidence).startswith("libssl3 goes back")
     assert describe_rollback(evidence).endswith(", and 1 other package")
@@ -143,9 +155,9 @@ def test_downgrade_refusal_names_worst_package_and_counts_others():
 
 def test_library_downgrade_is_refused_only_when_vulnerability_is_introduced():
     old, new = [InstalledPackage("npm", "tar", "7.0.1")], [InstalledPackage("npm", "tar", "6.2.0")]
-    assert isinstance(gated(old, new), ImageUpdate)
+    assert isinstance(apply_gates_to_packages(old, new), ImageUpdate)
     brings = [finding("CVE-2026-1", package="tar", package_type="npm")]
-    assert gated(old, new, brings).reason is Reason.DOWNGRADE
+    assert apply_gates_to_packages(old, new, brings).reason is Reason.DOWNGRADE
 
 
 def test_downgrade_is_refused_despite_many_fixes():
@@ -160,17 +172,17 @@ def test_downgrade_is_refused_despite_many_fixes():
 
 def test_downgrade_is_reported_before_exceeded_limit():
     none = (IntroducedLimit(Severity.HIGH, 0),)
-    refused = gated(OLD, NEW, [finding("CVE-2026-1")], allow_introduced=none)
+    refused = apply_gates_to_packages(OLD, NEW, [finding("CVE-2026-1")], allow_introduced=none)
     assert refused.reason is Reason.DOWNGRADE
     accepted = AcceptedHold(Reason.DOWNGRADE, "ann", "3.0.15 was broken", NOW.date())
-    refused = gated(OLD, NEW, [finding("CVE-2026-1")], allow_introduced=none, accept=(accepted,))
+    refused = apply_gates_to_packages(OLD, NEW, [finding("CVE-2026-1")], allow_introduced=none, accept=(accepted,))
     assert refused.reason is Reason.INTRODUCED, "who answers for a rollback does not answer for what it brings"
 
 
 @pytest.mark.parametrize("until", [NOW.date(), date(2020, 1, 1)])
 def test_downgrade_can_be_accepted_until_a_date(until):
     accepted = AcceptedHold(Reason.DOWNGRADE, "ann", "3.0.15 was broken", until)
-    found = gated(OLD, NEW, accept=(accepted,))
+    found = apply_gates_to_packages(OLD, NEW, accept=(accepted,))
     if until < NOW.date():
         assert found.reason is Reason.DOWNGRADE
     else:
@@ -180,7 +192,7 @@ def test_downgrade_can_be_accepted_until_a_date(until):
 
 @pytest.mark.parametrize("cause", [UpdateCause.GONE, UpdateCause.WITHDRAWN])
 def test_downgrade_needs_review_when_current_digest_cannot_stay(cause):
-    found = gated(OLD, NEW, cause=cause)
+    found = apply_gates_to_packages(OLD, NEW, cause=cause)
     assert isinstance(found, ImageUpdate)
     assert "rollback: libssl3" in found.review_reason
 

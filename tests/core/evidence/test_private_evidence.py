@@ -32,7 +32,7 @@ SECRET, ASIDE = finding("CVE-1900-0001", Severity.CRITICAL), finding("CVE-1900-0
 PRIVATE = replace(compare_scans(scan(SECRET), scan(set_aside=[ASIDE])), is_private=True)
 
 
-def body(evidence: Evidence, move=MOVE) -> str:
+def render_public_body(evidence: Evidence, move=MOVE) -> str:
     known = {get_first_transition(move): evidence}
     return render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((move,), known, rows), 60_000)
 
@@ -47,8 +47,8 @@ def test_public_text_names_no_host_of_signature_lookup():
     for found in (compare_scans(scan(SECRET), scan()), PRIVATE):
         for old in (unknown, NoSignature(), None):
             signed = replace(found, signatures=TransitionSignatures(old, unknown))
-            assert "mirror.corp" in body(signed)
-            text = body(remove_private_evidence(signed))
+            assert "mirror.corp" in render_public_body(signed)
+            text = render_public_body(remove_private_evidence(signed))
             assert "mirror.corp" not in text
             assert "**Signature unknown:**" in text
 
@@ -59,8 +59,8 @@ def test_public_text_names_no_clusters():
         RunningUse("contoso.azurecr.io/apps/web", (RunningPlace("prod", "shop", 1),)),
     )
     found = replace(compare_scans(scan(SECRET), scan()), running=uses)
-    assert "prod/payments" in body(found)
-    text = body(remove_private_evidence(found))
+    assert "prod/payments" in render_public_body(found)
+    text = render_public_body(remove_private_evidence(found))
     assert not any(name in text for name in ("prod/", "payments", "contoso", "Runs in"))
 
 
@@ -102,12 +102,12 @@ def test_removed_evidence_hides_whether_scan_failed():
 
 
 def test_public_body_mentions_left_out_findings_without_details():
-    text = body(remove_private_evidence(PRIVATE))
+    text = render_public_body(remove_private_evidence(PRIVATE))
     assert "Its findings are left out here: " in text
     for told in ("CVE-1900", "suppressed", "exempt", "Critical", "Trivy", "vulnerabilit", "| 1"):
         assert told not in text, told
-    assert "CVE-1900-0001" in body(PRIVATE)
-    assert "exempt" in body(PRIVATE)
+    assert "CVE-1900-0001" in render_public_body(PRIVATE)
+    assert "exempt" in render_public_body(PRIVATE)
 
 
 def test_public_body_leaves_out_only_findings_of_private_images():
@@ -145,7 +145,7 @@ def test_fingerprint_of_private_evidence_is_outdated_when_text_becomes_public():
 # ---- gates ---------------------------------------------------------------------------------------------------------
 
 
-def gated(evidence: Evidence, *, is_public: bool):
+def apply_gates_to_evidence(evidence: Evidence, *, is_public: bool):
     policy = Policy(allow_introduced=(IntroducedLimit(Severity.CRITICAL, 0),))
     wanted = update(f"python:3.12-slim@{digest('old')}", "new", policy=policy)
     return apply_gates(wanted, {get_first_transition(wanted): evidence}, NOW, is_public=is_public)
@@ -153,19 +153,21 @@ def gated(evidence: Evidence, *, is_public: bool):
 
 @pytest.mark.parametrize(("is_private", "is_public"), [(True, False), (False, True), (False, False)])
 def test_gate_shows_counts_unless_evidence_is_private_and_text_is_public(is_private, is_public):
-    refused = gated(replace(compare_scans(scan(), scan(SECRET)), is_private=is_private), is_public=is_public)
+    refused = apply_gates_to_evidence(
+        replace(compare_scans(scan(), scan(SECRET)), is_private=is_private), is_public=is_public
+    )
     assert "1 critical" in refused.detail
 
 
 def test_gate_uses_private_evidence_without_counts_in_public_text():
-    refused = gated(replace(compare_scans(scan(), scan(SECRET)), is_private=True), is_public=True)
+    refused = apply_gates_to_evidence(replace(compare_scans(scan(), scan(SECRET)), is_private=True), is_public=True)
     assert isinstance(refused, RefusedUpdate)
     assert f"({WITHHELD_REASON})" in refused.detail
 
 
 def test_public_review_reason_hides_private_counts():
     worse = scan(finding("CVE-1900-0003", Severity.CRITICAL), finding("CVE-1900-0004", Severity.CRITICAL))
-    passed = gated(replace(compare_scans(worse, scan(SECRET)), is_private=True), is_public=True)
+    passed = apply_gates_to_evidence(replace(compare_scans(worse, scan(SECRET)), is_private=True), is_public=True)
     assert (
         passed.review_reason
         == f"It brings more vulnerabilities than a rule allows ({WITHHELD_REASON}); the pinned image is worse."

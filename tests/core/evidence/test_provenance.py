@@ -32,7 +32,7 @@ VCS = {
 }
 
 
-def state(predicate: dict, version: str, subject: str = IMAGE) -> bytes:
+def build_statement(predicate: dict, version: str, subject: str = IMAGE) -> bytes:
     statement = {
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [{"name": "_", "digest": {"sha256": subject[7:]}}],
@@ -42,21 +42,23 @@ def state(predicate: dict, version: str, subject: str = IMAGE) -> bytes:
     return json.dumps(statement).encode()
 
 
-def state_v02(config: dict, vcs: dict | None = None, arguments: dict | None = None, materials=MATERIALS) -> bytes:
+def build_statement_v02(
+    config: dict, vcs: dict | None = None, arguments: dict | None = None, materials=MATERIALS
+) -> bytes:
     predicate = {
         "invocation": {"configSource": config, "parameters": {"args": arguments or {}}},
         "materials": materials,
         "metadata": {"https://mobyproject.org/buildkit@v1#metadata": {"vcs": vcs or {}}},
     }
-    return state(predicate, "v0.2")
+    return build_statement(predicate, "v0.2")
 
 
-def state_v1(parameters: dict, vcs: dict | None = None, materials=MATERIALS) -> bytes:
+def build_statement_v1(parameters: dict, vcs: dict | None = None, materials=MATERIALS) -> bytes:
     predicate = {
         "buildDefinition": {"externalParameters": parameters, "resolvedDependencies": materials},
         "runDetails": {"metadata": {"buildkit_metadata": {"vcs": vcs or {}}}},
     }
-    return state(predicate, "v1")
+    return build_statement(predicate, "v1")
 
 
 def parse(content: bytes) -> BuildProvenance | None:
@@ -71,11 +73,16 @@ LOCAL = BuildProvenance("https://github.com/acme/web.git", COMMIT, None, "api/Do
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (state_v02({**GIT, "entryPoint": "api/Dockerfile"}), REMOTE),
-        (state_v1({"configSource": {**GIT, "path": "api/Dockerfile"}}), REMOTE),
-        (state_v02({"entryPoint": "Dockerfile.web"}, VCS), LOCAL),
-        (state_v1({"configSource": {"path": "Dockerfile.web"}}, VCS), LOCAL),
-        (state_v02({"entryPoint": "Dockerfile.web"}, None, {f"vcs:{key}": value for key, value in VCS.items()}), LOCAL),
+        (build_statement_v02({**GIT, "entryPoint": "api/Dockerfile"}), REMOTE),
+        (build_statement_v1({"configSource": {**GIT, "path": "api/Dockerfile"}}), REMOTE),
+        (build_statement_v02({"entryPoint": "Dockerfile.web"}, VCS), LOCAL),
+        (build_statement_v1({"configSource": {"path": "Dockerfile.web"}}, VCS), LOCAL),
+        (
+            build_statement_v02(
+                {"entryPoint": "Dockerfile.web"}, None, {f"vcs:{key}": value for key, value in VCS.items()}
+            ),
+            LOCAL,
+        ),
     ],
 )
 def test_source_and_dockerfile_of_buildkit_are_read(content, expected):
@@ -84,7 +91,7 @@ def test_source_and_dockerfile_of_buildkit_are_read(content, expected):
 
 def test_commit_instead_of_branch_is_not_a_branch():
     uri = f"https://github.com/acme/web.git#{COMMIT}"
-    found = parse(state_v02({"uri": uri, "digest": {"sha1": COMMIT}, "entryPoint": "Dockerfile"}))
+    found = parse(build_statement_v02({"uri": uri, "digest": {"sha1": COMMIT}, "entryPoint": "Dockerfile"}))
     assert found == BuildProvenance("https://github.com/acme/web.git", COMMIT, None, "Dockerfile", BASES)
 
 
@@ -95,39 +102,41 @@ def test_workflow_of_github_names_the_repository_and_no_dockerfile():
         "path": ".github/workflows/a.yml",
     }
     materials = [{"uri": "git+https://github.com/acme/web@refs/heads/main", "digest": {"gitCommit": COMMIT}}]
-    found = parse(state_v1({"workflow": workflow}, materials=materials))
+    found = parse(build_statement_v1({"workflow": workflow}, materials=materials))
     assert found == BuildProvenance("https://github.com/acme/web", COMMIT, "main", None, ())
 
 
 @pytest.mark.parametrize("folder", ["../../etc", "/etc"])
 def test_dockerfile_outside_of_the_repository_is_left_out(folder):
-    found = parse(state_v02({"entryPoint": "Dockerfile"}, {**VCS, "localdir:dockerfile": folder}))
+    found = parse(build_statement_v02({"entryPoint": "Dockerfile"}, {**VCS, "localdir:dockerfile": folder}))
     assert found is not None
     assert (found.source, found.dockerfile) == ("https://github.com/acme/web.git", None)
 
 
 def test_envelope_and_bundle_are_unwrapped():
-    content = state_v02({**GIT, "entryPoint": "api/Dockerfile"})
+    content = build_statement_v02({**GIT, "entryPoint": "api/Dockerfile"})
     envelope = {"payloadType": "application/vnd.in-toto+json", "payload": base64.b64encode(content).decode()}
     assert parse(json.dumps(envelope).encode()) == REMOTE
     assert parse(json.dumps({"dsseEnvelope": envelope}).encode()) == REMOTE
 
 
 def test_statement_about_other_image_is_ignored():
-    assert parse_provenance(state_v02(GIT), {digest("other")}) is None
-    assert parse_provenance(state({}, "v0.1"), {IMAGE}) is None
+    assert parse_provenance(build_statement_v02(GIT), {digest("other")}) is None
+    assert parse_provenance(build_statement({}, "v0.1"), {IMAGE}) is None
 
 
 def test_number_of_bases_is_limited():
     many = [{"uri": "pkg:docker/a@1", "digest": {"sha256": digest(str(number))[7:]}} for number in range(500)]
-    found = parse(state_v02({}, materials=many))
+    found = parse(build_statement_v02({}, materials=many))
     assert found is not None
     assert len(found.bases) == MAX_BASES
 
 
 @pytest.mark.parametrize("text", ["x" * 600, "https://a\n", "", 7, None, []])
 def test_unusable_texts_are_left_out(text):
-    assert parse(state_v02({"entryPoint": text}, {"source": text})) == BuildProvenance(None, None, None, None, BASES)
+    assert parse(build_statement_v02({"entryPoint": text}, {"source": text})) == BuildProvenance(
+        None, None, None, None, BASES
+    )
 
 
 _JSON = st.recursive(
@@ -142,7 +151,7 @@ _JSON = st.recursive(
 
 @given(value=_JSON, key=st.sampled_from(["subject", "predicate", "buildDefinition", "materials", "metadata"]))
 def test_statement_of_any_shape_is_parsed_without_an_error(value, key):
-    statement = json.loads(state_v02({}))
+    statement = json.loads(build_statement_v02({}))
     place = statement if key in statement else statement["predicate"]
     place[key] = value
     parse(json.dumps(statement).encode())

@@ -16,7 +16,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=2
 KEYS = st.from_regex(r"[a-z][a-z0-9._-]{0,9}", fullmatch=True)
 
 
-def written(purl: Purl) -> str:
+def format_purl(purl: Purl) -> str:
     """Return a package URL in the form that the specification defines."""
     namespace = "".join(f"{quote(each, safe='')}/" for each in purl.namespace.split("/") if each)
     version = f"@{quote(purl.version, safe='')}" if purl.version else ""
@@ -33,7 +33,7 @@ def written(purl: Purl) -> str:
 )
 def test_purl_round_trips(kind, namespace, name, version, qualifiers):
     purl = Purl(kind, "/".join(namespace), name, version, tuple(sorted(qualifiers.items())))
-    assert parse_purl(written(purl)) == purl
+    assert parse_purl(format_purl(purl)) == purl
 
 
 @given(st.text())

@@ -31,7 +31,7 @@ UNKNOWN = compare_scans(LATE, LATE)
 ONE, TWO, THREE = (finding(f"CVE-2026-100{number}", Severity.HIGH) for number in (1, 2, 3))
 
 
-def ids(findings) -> dict[str, tuple[str, ...]]:
+def get_platforms_by_id(findings) -> dict[str, tuple[str, ...]]:
     return {each.id: each.platforms for each in findings}
 
 
@@ -40,10 +40,10 @@ def test_merged_delta_has_findings_new_or_remaining_on_any_platform():
         {AMD: compare_scans(scan(ONE, TWO), scan()), ARM: compare_scans(scan(ONE), scan(ONE, THREE))}
     )
     assert found.delta is not None
-    assert ids(found.delta.fixed) == {TWO.id: (AMD,)}
-    assert ids(found.delta.remaining) == {ONE.id: (ARM,)}, "fixed on one platform only"
-    assert ids(found.delta.introduced) == {THREE.id: (ARM,)}
-    assert ids(found.old.findings) == {ONE.id: (), TWO.id: (AMD,)}
+    assert get_platforms_by_id(found.delta.fixed) == {TWO.id: (AMD,)}
+    assert get_platforms_by_id(found.delta.remaining) == {ONE.id: (ARM,)}, "fixed on one platform only"
+    assert get_platforms_by_id(found.delta.introduced) == {THREE.id: (ARM,)}
+    assert get_platforms_by_id(found.old.findings) == {ONE.id: (), TWO.id: (AMD,)}
 
 
 def test_finding_fixed_on_one_platform_and_suppressed_on_other_is_not_fixed():
@@ -107,7 +107,7 @@ def test_packages_that_change_on_any_platform_are_listed_once():
     assert merge_platforms({AMD: change, ARM: compare_scans(scan(), scan())}).package_changes is None
 
 
-def known_on_one(before: Scan, after: Scan, *, other=UNKNOWN, **policy):
+def apply_gates_with_unknown_platform(before: Scan, after: Scan, *, other=UNKNOWN, **policy):
     """Return the result of the gates for an update with evidence for one of two platforms."""
     moved = update(f"nginx:1@{digest('old')}", "new", policy=Policy(platforms=(AMD, ARM), **policy))
     return apply_gates(
@@ -118,21 +118,23 @@ def known_on_one(before: Scan, after: Scan, *, other=UNKNOWN, **policy):
 @pytest.mark.parametrize("other", [UNKNOWN, compare_scans(scan(), scan())], ids=["not-scanned", "no-packages-listed"])
 def test_downgrade_on_one_platform_is_refused_when_other_platform_is_unknown(other):
     new, old = (scan(ONE, packages=(InstalledPackage("debian", "openssl", version),)) for version in ("2", "1"))
-    refused = known_on_one(replace(new, findings=()), old, other=other)
+    refused = apply_gates_with_unknown_platform(replace(new, findings=()), old, other=other)
     assert isinstance(refused, RefusedUpdate)
     assert refused.detail == f"openssl goes back from 2 to 1, which brings {ONE.id}"
-    assert isinstance(known_on_one(old, new, other=other), ImageUpdate)
+    assert isinstance(apply_gates_with_unknown_platform(old, new, other=other), ImageUpdate)
 
 
 def test_exceeded_limit_on_one_platform_is_refused_when_other_is_unknown():
-    refused = known_on_one(scan(), scan(ONE), allow_introduced=(IntroducedLimit(Severity.HIGH, 0),))
+    refused = apply_gates_with_unknown_platform(
+        scan(), scan(ONE), allow_introduced=(IntroducedLimit(Severity.HIGH, 0),)
+    )
     assert isinstance(refused, RefusedUpdate)
     assert refused.reason is Reason.INTRODUCED
-    assert isinstance(known_on_one(scan(), scan(ONE)), ImageUpdate)
+    assert isinstance(apply_gates_with_unknown_platform(scan(), scan(ONE)), ImageUpdate)
 
 
 def test_older_version_on_one_platform_is_held_when_other_platform_is_unknown():
-    held = known_on_one(replace(scan(), version="2.0"), replace(scan(), version="1.0"))
+    held = apply_gates_with_unknown_platform(replace(scan(), version="2.0"), replace(scan(), version="1.0"))
     assert isinstance(held, HeldUpdate)
     assert held.reason is Reason.OLDER
 

@@ -52,7 +52,7 @@ UNKNOWN = SignatureUnknown(Reason.UNREACHABLE, "no answer", is_failure=True)
 EVERYTHING = (OURS, NEXT, NONE, STRANGER, COPIED, DAMAGED, UNPROVED, STRANGE, UNKNOWN)
 
 
-def reason(old, new, *, is_required=False):
+def find_rejection_reason(old, new, *, is_required=False):
     found = check_signatures(TransitionSignatures(old, new), is_required=is_required)
     if found is None:
         return "passes"
@@ -62,8 +62,8 @@ def reason(old, new, *, is_required=False):
 @pytest.mark.parametrize("old", [None, *EVERYTHING])
 @pytest.mark.parametrize("is_required", [True, False])
 def test_image_signed_by_trusted_signer_passes_after_any_signature(old, is_required):
-    assert reason(old, OURS, is_required=is_required) == "passes"
-    assert reason(old, NEXT, is_required=is_required) == "passes"
+    assert find_rejection_reason(old, OURS, is_required=is_required) == "passes"
+    assert find_rejection_reason(old, NEXT, is_required=is_required) == "passes"
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_image_signed_by_trusted_signer_passes_after_any_signature(old, is_requi
     ],
 )
 def test_lost_verified_signature_is_refused(new, said):
-    assert reason(OURS, new) == reason(OURS, new, is_required=True) == said
+    assert find_rejection_reason(OURS, new) == find_rejection_reason(OURS, new, is_required=True) == said
 
 
 @pytest.mark.parametrize(
@@ -96,19 +96,19 @@ def test_lost_verified_signature_is_refused(new, said):
 )
 @pytest.mark.parametrize("old", [None, NONE, STRANGER, STRANGE, UNKNOWN])
 def test_required_signature_concerns_only_new_image(old, new, said):
-    assert reason(old, new, is_required=True) == said
+    assert find_rejection_reason(old, new, is_required=True) == said
 
 
 @pytest.mark.parametrize("old", [None, NONE, STRANGER, COPIED, UNPROVED, STRANGE])
 def test_only_failed_signatures_are_refused_without_policy_and_old_signature(old):
-    passing = {new for new in EVERYTHING if reason(old, new) == "passes"}
+    passing = {new for new in EVERYTHING if find_rejection_reason(old, new) == "passes"}
     assert passing == {OURS, NEXT, NONE, STRANGER, UNPROVED, STRANGE, UNKNOWN}
-    assert reason(old, COPIED) == reason(old, DAMAGED) == "signature-failed"
+    assert find_rejection_reason(old, COPIED) == find_rejection_reason(old, DAMAGED) == "signature-failed"
 
 
 @pytest.mark.parametrize("new", [NONE, STRANGER, UNPROVED, STRANGE])
 def test_signature_loss_is_unknown_when_old_signature_is_unknown(new):
-    assert reason(UNKNOWN, new) == "unknown unreachable"
+    assert find_rejection_reason(UNKNOWN, new) == "unknown unreachable"
 
 
 def test_required_signature_is_refused_without_trust_entry():
@@ -152,7 +152,7 @@ def test_first_matching_trust_entry_applies():
     assert find_trust((narrow, wide), "docker.io/library/nginx") is None
 
 
-def with_signatures(wanted, *found):
+def build_signature_evidence(wanted, *found):
     """Return the evidence for each candidate."""
     moves = [build_transition(wanted, candidate) for candidate in wanted.candidates]
     return {
@@ -163,16 +163,16 @@ def with_signatures(wanted, *found):
 
 def test_gate_refuses_lost_signature():
     wanted = update("nginx:1", "new")
-    refused = apply_gates(wanted, with_signatures(wanted, TransitionSignatures(OURS, NONE)), NOW)
+    refused = apply_gates(wanted, build_signature_evidence(wanted, TransitionSignatures(OURS, NONE)), NOW)
     assert isinstance(refused, RefusedUpdate)
     assert refused.reason is Reason.UNSIGNED
     assert refused.detail.startswith("signed by ours.pub before; ")
-    assert apply_gates(wanted, with_signatures(wanted, TransitionSignatures(OURS, NEXT)), NOW) == wanted
+    assert apply_gates(wanted, build_signature_evidence(wanted, TransitionSignatures(OURS, NEXT)), NOW) == wanted
 
 
 def test_gate_reports_unknown_signature_as_unresolved():
     wanted = update("nginx:1", "new", policy=Policy(require=RequiredEvidence(signature=True)))
-    unknown = apply_gates(wanted, with_signatures(wanted, TransitionSignatures(OURS, UNKNOWN)), NOW)
+    unknown = apply_gates(wanted, build_signature_evidence(wanted, TransitionSignatures(OURS, UNKNOWN)), NOW)
     assert isinstance(unknown, UnresolvedReference)
     assert unknown.reason is Reason.UNREACHABLE
     assert ": no answer" in unknown.detail
@@ -191,7 +191,9 @@ def test_earlier_candidate_replaces_refused_but_not_unknown_candidate(newest, ta
     if len(wanted.candidates) == 1:  # there are earlier candidates only if the newest one might not pass
         wanted = replace(wanted, candidates=(*wanted.candidates, replace(wanted.candidates[0], digest=digest("ripe"))))
     found = apply_gates(
-        wanted, with_signatures(wanted, TransitionSignatures(OURS, newest), TransitionSignatures(OURS, OURS)), NOW
+        wanted,
+        build_signature_evidence(wanted, TransitionSignatures(OURS, newest), TransitionSignatures(OURS, OURS)),
+        NOW,
     )
     if taken is None:
         assert isinstance(found, UnresolvedReference)

@@ -26,12 +26,14 @@ ALL = "pkg:oci/web?repository_url=ghcr.io/acme/web"
 HOLE = finding("CVE-2026-1")
 
 
-def said(image=THIS, *packages, status=VexStatus.NOT_AFFECTED, at=AT, names=("CVE-2026-1",), why="code not present"):
+def build_statement(
+    image=THIS, *packages, status=VexStatus.NOT_AFFECTED, at=AT, names=("CVE-2026-1",), why="code not present"
+):
     parts = tuple(parse_purl(each) for each in packages) or None
     return VexStatement(frozenset(names), status, why, (VexProduct(parse_purl(image), parts),), "Acme", at)
 
 
-def left(outcome, *statements, subject=IMAGE):
+def list_counted_findings(outcome, *statements, subject=IMAGE):
     """Return the findings that still count."""
     return suppress_findings(outcome, subject, group_by_image(statements)).findings
 
@@ -99,7 +101,7 @@ def test_purl_of_image_matches_only_that_image(one, other, tag, another):
 
 
 def test_purl_matches_image_of_index_by_manifest_digest():
-    by_manifest = group_by_image([said(f"pkg:oci/web@{digest('manifest')}")])
+    by_manifest = group_by_image([build_statement(f"pkg:oci/web@{digest('manifest')}")])
     assert suppress_findings(scan(HOLE), IMAGE, by_manifest).findings == (HOLE,)
     assert suppress_findings(scan(HOLE), IMAGE, by_manifest, {digest("manifest")}).findings == ()
 
@@ -113,41 +115,41 @@ def test_purl_matches_image_of_index_by_manifest_digest():
 )
 def test_unaffected_finding_is_suppressed_with_author_and_reason(status, why):
     other = finding("CVE-2026-2")
-    outcome = suppress_findings(scan(HOLE, other), IMAGE, group_by_image([said(status=status)]))
+    outcome = suppress_findings(scan(HOLE, other), IMAGE, group_by_image([build_statement(status=status)]))
     assert outcome == replace(scan(other), set_aside=(SuppressedFinding(HOLE, why, "VEX by Acme"),))
 
 
 @pytest.mark.parametrize("status", [VexStatus.AFFECTED, VexStatus.UNDER_INVESTIGATION])
 def test_affecting_or_uncertain_statement_keeps_finding(status):
-    assert left(scan(HOLE), said(status=status)) == (HOLE,)
+    assert list_counted_findings(scan(HOLE), build_statement(status=status)) == (HOLE,)
 
 
 def test_latest_statement_counts_in_any_document_order():
-    later = said(status=VexStatus.AFFECTED, at=AT + timedelta(days=1))
-    latest = said(ALL, at=AT + timedelta(days=2))
-    for statements in ([said(), later], [later, said()]):
-        assert left(scan(HOLE), *statements) == (HOLE,)
-        assert left(scan(HOLE), *statements, latest) == ()
+    later = build_statement(status=VexStatus.AFFECTED, at=AT + timedelta(days=1))
+    latest = build_statement(ALL, at=AT + timedelta(days=2))
+    for statements in ([build_statement(), later], [later, build_statement()]):
+        assert list_counted_findings(scan(HOLE), *statements) == (HOLE,)
+        assert list_counted_findings(scan(HOLE), *statements, latest) == ()
     elsewhere = replace(later, products=(VexProduct(parse_purl("pkg:oci/web?repository_url=ghcr.io/other/web")),))
-    assert left(scan(HOLE), said(), elsewhere) == ()
+    assert list_counted_findings(scan(HOLE), build_statement(), elsewhere) == ()
 
 
 def test_unsuppressing_statement_wins_among_statements_of_same_time():
-    affected = said(status=VexStatus.UNDER_INVESTIGATION)
-    for statements in ([said(), affected], [affected, said()]):
-        assert left(scan(HOLE), *statements) == (HOLE,)
+    affected = build_statement(status=VexStatus.UNDER_INVESTIGATION)
+    for statements in ([build_statement(), affected], [affected, build_statement()]):
+        assert list_counted_findings(scan(HOLE), *statements) == (HOLE,)
 
 
 def test_statement_matches_vulnerability_by_exact_ids():
-    assert left(scan(HOLE), said(names=("GHSA-aaaa-bbbb-cccc", "CVE-2026-1"))) == ()
-    assert left(scan(HOLE), said(names=("CVE-2026-11", "cve-2026-1"))) == (HOLE,)
+    assert list_counted_findings(scan(HOLE), build_statement(names=("GHSA-aaaa-bbbb-cccc", "CVE-2026-1"))) == ()
+    assert list_counted_findings(scan(HOLE), build_statement(names=("CVE-2026-11", "cve-2026-1"))) == (HOLE,)
 
 
 def test_missing_scan_and_earlier_suppressions_are_kept():
     unknown = NotScanned(UnscannedReason.TIMED_OUT)
-    assert suppress_findings(unknown, IMAGE, group_by_image([said()])) is unknown
+    assert suppress_findings(unknown, IMAGE, group_by_image([build_statement()])) is unknown
     other = finding("CVE-2026-2")
-    outcome = suppress_findings(scan(HOLE, set_aside=[other]), IMAGE, group_by_image([said()]))
+    outcome = suppress_findings(scan(HOLE, set_aside=[other]), IMAGE, group_by_image([build_statement()]))
     assert [each.finding for each in outcome.set_aside] == [other, HOLE]
 
 
@@ -174,7 +176,7 @@ BINARIES = (InstalledPackage("debian", "libssl3", "1", "openssl"), InstalledPack
     ],
 )
 def test_distribution_package_matches_by_source_or_all_binary_packages(packages, named, aside):
-    assert (left(scan(HOLE, packages=packages), said(THIS, *named)) == ()) is aside
+    assert (list_counted_findings(scan(HOLE, packages=packages), build_statement(THIS, *named)) == ()) is aside
 
 
 @pytest.mark.parametrize(
@@ -193,12 +195,12 @@ def test_distribution_package_matches_by_source_or_all_binary_packages(packages,
 )
 def test_package_purls_use_names_of_ecosystem(kind, package, installed, named, aside):
     found = finding("CVE-2026-1", package=package, package_type=kind, installed=installed)
-    assert (left(scan(found), said(THIS, named)) == ()) is aside
+    assert (list_counted_findings(scan(found), build_statement(THIS, named)) == ()) is aside
 
 
 def test_statement_without_readable_packages_suppresses_no_finding():
-    nothing = replace(said(), products=(VexProduct(parse_purl(THIS), ()),))
-    assert left(scan(HOLE), nothing) == (HOLE,)
+    nothing = replace(build_statement(), products=(VexProduct(parse_purl(THIS), ()),))
+    assert list_counted_findings(scan(HOLE), nothing) == (HOLE,)
 
 
 NAMES = st.from_regex(r"[a-z][a-z0-9]{0,5}", fullmatch=True)
@@ -214,6 +216,7 @@ def test_source_package_is_suppressed_only_when_all_binaries_are_named(sources, 
     built = {name for name, origin in sources.items() if origin == source}
     outcome = scan(finding("CVE-2026-1", package=source), packages=packages)
     statement = replace(
-        said(), products=(VexProduct(parse_purl(THIS), tuple(parse_purl(f"pkg:deb/debian/{name}") for name in named)),)
+        build_statement(),
+        products=(VexProduct(parse_purl(THIS), tuple(parse_purl(f"pkg:deb/debian/{name}") for name in named)),),
     )
-    assert (left(outcome, statement) == ()) is (built <= named)
+    assert (list_counted_findings(outcome, statement) == ()) is (built <= named)

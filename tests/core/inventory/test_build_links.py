@@ -26,7 +26,7 @@ def build(word: str = "1", image: str = IMAGE, source: str | None = "https://git
     return OwnBuild(image, digest(word), **({"built_at": NOW, "source": source, "revision": "c0ffee"} | more))
 
 
-def attested(dockerfile: str | None = "Dockerfile", **more) -> OwnBuild:
+def build_attested_image(dockerfile: str | None = "Dockerfile", **more) -> OwnBuild:
     return build(**({"dockerfile": dockerfile, "is_attested": True} | more))
 
 
@@ -43,19 +43,19 @@ def test_config_links_a_file_of_a_repository(name):
 
 
 def test_config_comes_before_labels_and_provenance_of_the_image():
-    found = link([ConfiguredBuild("acme/api", "Dockerfile", IMAGE)], [build(), attested()])
+    found = link([ConfiguredBuild("acme/api", "Dockerfile", IMAGE)], [build(), build_attested_image()])
     assert found == {(API, "Dockerfile"): LinkEvidence.CONFIG}
 
 
 def test_provenance_names_the_file():
-    found = link(builds=[attested("jobs/Dockerfile", source="https://github.com/acme/api.git")])
+    found = link(builds=[build_attested_image("jobs/Dockerfile", source="https://github.com/acme/api.git")])
     assert found == {(API, "jobs/Dockerfile"): LinkEvidence.PROVENANCE}
-    assert link(builds=[attested("other", source="https://github.com/acme/api.git"), build()]) == {}
+    assert link(builds=[build_attested_image("other", source="https://github.com/acme/api.git"), build()]) == {}
 
 
 def test_newest_provenance_counts():
-    moved = attested("jobs/Dockerfile", word="2", source="https://github.com/acme/api", built_at=NOW + HOUR)
-    assert link(builds=[moved, attested()]) == {(API, "jobs/Dockerfile"): LinkEvidence.PROVENANCE}
+    moved = build_attested_image("jobs/Dockerfile", word="2", source="https://github.com/acme/api", built_at=NOW + HOUR)
+    assert link(builds=[moved, build_attested_image()]) == {(API, "jobs/Dockerfile"): LinkEvidence.PROVENANCE}
 
 
 def test_label_links_the_only_file_of_a_repository():
@@ -72,7 +72,7 @@ def test_label_of_a_repository_with_several_files_needs_a_base_that_fits():
 
 
 def test_provenance_without_a_dockerfile_is_used_like_a_label():
-    assert link(builds=[attested(None)]) == {(WEB, "Dockerfile"): LinkEvidence.PROVENANCE}
+    assert link(builds=[build_attested_image(None)]) == {(WEB, "Dockerfile"): LinkEvidence.PROVENANCE}
 
 
 @pytest.mark.parametrize("source", ["https://github.com/acme/other", "https://evil.example/acme/web", "acme/web", None])
@@ -104,25 +104,25 @@ def test_config_or_provenance_selects_base_branch():
     entry = ConfiguredBuild("acme/web", "Dockerfile", IMAGE)
     assert link([entry], files=files) == {}
     assert set(link([replace(entry, base_branch="release/1")], files=files)) == {(RELEASE, "Dockerfile")}
-    assert set(link(builds=[attested(branch="main")], files=files)) == {(WEB, "Dockerfile")}
-    assert link(builds=[attested()], files=files) == {}
-    assert link(builds=[attested(branch="v1.2")], files=files) == {}
+    assert set(link(builds=[build_attested_image(branch="main")], files=files)) == {(WEB, "Dockerfile")}
+    assert link(builds=[build_attested_image()], files=files) == {}
+    assert link(builds=[build_attested_image(branch="v1.2")], files=files) == {}
     assert link(builds=[build()], files=files) == {}
 
 
 def test_image_of_another_team_cannot_claim_a_file_with_better_evidence():
     forged = build("forged", "r.example.com/evil/image")
     linker = BuildLinker(FILES)
-    assert linker.link_images([], [attested(), forged])[WEB, "Dockerfile"] == (
+    assert linker.link_images([], [build_attested_image(), forged])[WEB, "Dockerfile"] == (
         BuildLink(IMAGE, LinkEvidence.PROVENANCE),
     )
     configured = [ConfiguredBuild("acme/web", "Dockerfile", IMAGE)]
-    forged = attested(image="r.example.com/evil/image")
+    forged = build_attested_image(image="r.example.com/evil/image")
     assert linker.link_images(configured, [forged])[WEB, "Dockerfile"] == (BuildLink(IMAGE, LinkEvidence.CONFIG),)
 
 
 def test_several_images_are_built_from_one_file():
-    builds = [attested(image=f"r.example.com/acme/{name}") for name in ("web", "worker")]
+    builds = [build_attested_image(image=f"r.example.com/acme/{name}") for name in ("web", "worker")]
     links = BuildLinker(FILES).link_images([], builds)
     assert [each.image for each in links[WEB, "Dockerfile"]] == ["r.example.com/acme/web", "r.example.com/acme/worker"]
 

@@ -16,18 +16,18 @@ from bot.model.proposal import RequestState
 DAY = timedelta(days=1)
 
 
-def held(**more) -> HeldDigest:
+def build_held_digest(**more) -> HeldDigest:
     values = {"key": WEB, "repository": PYTHON.repository, "tag": "3.12", "digest": NEW, "since": NOW}
     return HeldDigest(**{**values, "is_since_first_visit": False, **more})
 
 
-def merged(number: int = 1, key=WEB, **more) -> BranchRequest:
+def build_merged_request(number: int = 1, key=WEB, **more) -> BranchRequest:
     values = {"state": RequestState.MERGED, "opened_at": NOW - 3 * DAY, "ended_at": NOW - DAY} | more
     return BranchRequest(key, build_request(number, **values))
 
 
 def test_move_belongs_to_merged_request_with_same_target():
-    (move,) = list_moves(FleetHistory((held(),), (merged(),)))
+    (move,) = list_moves(FleetHistory((build_held_digest(),), (build_merged_request(),)))
     assert (move.origin, move.request.number, move.moved_at) == (MoveOrigin.BASEBUMP, 1, NOW - DAY)
     assert move.wait_since_opened == 2 * DAY
 
@@ -35,40 +35,44 @@ def test_move_belongs_to_merged_request_with_same_target():
 @pytest.mark.parametrize(
     "request_",
     [
-        merged(state=RequestState.OPEN, ended_at=None),
-        merged(state=RequestState.CLOSED),
-        merged(key=API),
-        merged(targets=(f"{PYTHON}@{OLD}",)),
-        merged(targets=(f"docker.io/library/python:3.13@{NEW}",)),
-        merged(targets=("*@sha256:abc",)),
-        merged(ended_at=NOW + CLOCK_TOLERANCE + DAY),
+        build_merged_request(state=RequestState.OPEN, ended_at=None),
+        build_merged_request(state=RequestState.CLOSED),
+        build_merged_request(key=API),
+        build_merged_request(targets=(f"{PYTHON}@{OLD}",)),
+        build_merged_request(targets=(f"docker.io/library/python:3.13@{NEW}",)),
+        build_merged_request(targets=("*@sha256:abc",)),
+        build_merged_request(ended_at=NOW + CLOCK_TOLERANCE + DAY),
     ],
 )
 def test_move_without_merged_request_for_target_is_not_of_basebump(request_):
-    (move,) = list_moves(FleetHistory((held(),), (request_,)))
+    (move,) = list_moves(FleetHistory((build_held_digest(),), (request_,)))
     assert (move.origin, move.request, move.moved_at, move.wait_since_opened) == (MoveOrigin.OTHER, None, NOW, None)
 
 
 def test_move_belongs_to_last_request_merged_before_move():
-    requests = (merged(1, ended_at=NOW - 2 * DAY), merged(2), merged(3, ended_at=NOW + 5 * DAY))
-    (move,) = list_moves(FleetHistory((held(),), requests))
+    requests = (
+        build_merged_request(1, ended_at=NOW - 2 * DAY),
+        build_merged_request(2),
+        build_merged_request(3, ended_at=NOW + 5 * DAY),
+    )
+    (move,) = list_moves(FleetHistory((build_held_digest(),), requests))
     assert move.request.number == 2
 
 
 def test_returned_digest_was_not_moved_by_earlier_request():
-    first = held(since=NOW - 9 * DAY, ended_at=NOW - 5 * DAY)
-    request = merged(ended_at=NOW - 9 * DAY, opened_at=NOW - 10 * DAY)
-    moves = list_moves(FleetHistory((first, held()), (request,)))
+    first = build_held_digest(since=NOW - 9 * DAY, ended_at=NOW - 5 * DAY)
+    request = build_merged_request(ended_at=NOW - 9 * DAY, opened_at=NOW - 10 * DAY)
+    moves = list_moves(FleetHistory((first, build_held_digest()), (request,)))
     assert [(each.origin, each.moved_at) for each in moves] == [
         (MoveOrigin.OTHER, NOW),
         (MoveOrigin.BASEBUMP, NOW - 9 * DAY),
     ]
-    again = list_moves(FleetHistory((first, held()), (request, merged(2))))
+    again = list_moves(FleetHistory((first, build_held_digest()), (request, build_merged_request(2))))
     assert [each.request.number for each in again] == [2, 1]
 
 
 def test_request_merged_during_run_counts():
-    (move,) = list_moves(FleetHistory((held(),), (merged(ended_at=NOW + CLOCK_TOLERANCE),)))
+    (move,) = list_moves(FleetHistory((build_held_digest(),), (build_merged_request(ended_at=NOW + CLOCK_TOLERANCE),)))
     assert move.origin is MoveOrigin.BASEBUMP
 
 
@@ -79,22 +83,34 @@ def test_wait_starts_when_any_tag_of_repository_pointed_to_digest():
         TagObservation(TagRef("ghcr.io/acme/python", "3"), NEW, NOW - 9 * DAY, NOW),
         TagObservation(PYTHON, OLD, NOW - 9 * DAY, NOW),
     )
-    (move,) = list_moves(FleetHistory((held(),), (), observations))
+    (move,) = list_moves(FleetHistory((build_held_digest(),), (), observations))
     assert (move.first_seen, move.wait_since_first_seen) == (NOW - 6 * DAY, 6 * DAY)
 
 
 def test_digest_that_the_first_visit_found_has_no_mover_and_no_wait():
     observations = (TagObservation(PYTHON, NEW, NOW - DAY, NOW),)
-    first = held(is_since_first_visit=True)
-    (move,) = list_moves(FleetHistory((first,), (merged(),), observations))
+    first = build_held_digest(is_since_first_visit=True)
+    (move,) = list_moves(FleetHistory((first,), (build_merged_request(),), observations))
     assert (move.origin, move.request, move.wait_since_first_seen) == (MoveOrigin.FIRST_VISIT, None, None)
 
 
 def test_reference_without_a_digest_is_not_of_basebump():
-    moves = list_moves(FleetHistory((held(digest=None), held(digest=None, key=API, is_since_first_visit=True)), ()))
+    moves = list_moves(
+        FleetHistory(
+            (build_held_digest(digest=None), build_held_digest(digest=None, key=API, is_since_first_visit=True)), ()
+        )
+    )
     assert {move.held.key: move.origin for move in moves} == {WEB: MoveOrigin.OTHER, API: MoveOrigin.FIRST_VISIT}
 
 
 def test_moves_are_sorted_from_the_newest():
-    moves = list_moves(FleetHistory((held(since=NOW - DAY, digest=OLD), held(), held(since=NOW - 2 * DAY))))
+    moves = list_moves(
+        FleetHistory(
+            (
+                build_held_digest(since=NOW - DAY, digest=OLD),
+                build_held_digest(),
+                build_held_digest(since=NOW - 2 * DAY),
+            )
+        )
+    )
     assert [move.moved_at for move in moves] == [NOW, NOW - DAY, NOW - 2 * DAY]

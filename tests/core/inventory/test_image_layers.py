@@ -14,48 +14,55 @@ from bot.model.own_build import BaseEvidence, BuiltOn, OwnBuild
 WEB, GOLDEN, PYTHON = "r.example.com/acme/web", "r.example.com/golden/python", "docker.io/library/python"
 
 
-def layers(*words: str):
+def build_layers(*words: str):
     return tuple(map(digest, words))
 
 
 def build(word: str, *words: str, image: str = WEB, bases: tuple[BuiltOn, ...] = ()) -> OwnBuild:
-    return OwnBuild(image, digest(word), None, None, None, bases=bases, layers=layers(*words))
+    return OwnBuild(image, digest(word), None, None, None, bases=bases, layers=build_layers(*words))
 
 
-def base(word: str, *words: str, image: str = PYTHON) -> LayeredImage:
-    return LayeredImage(image, digest(word), layers(*words))
+def build_base_image(word: str, *words: str, image: str = PYTHON) -> LayeredImage:
+    return LayeredImage(image, digest(word), build_layers(*words))
 
 
-def on(word: str, image: str = PYTHON) -> BuiltOn:
+def build_built_on(word: str, image: str = PYTHON) -> BuiltOn:
     return BuiltOn(image, digest(word), BaseEvidence.LAYERS)
 
 
 def test_base_is_the_image_with_the_first_layers():
     bases = [
-        base("old", "os", "python 1"),
-        base("new", "os", "python 2"),
-        base("debian", "os", image="docker.io/library/debian"),
+        build_base_image("old", "os", "python 1"),
+        build_base_image("new", "os", "python 2"),
+        build_base_image("debian", "os", image="docker.io/library/debian"),
     ]
     (changed,) = add_layer_bases([build("1", "os", "python 2", "app")], bases)
-    assert changed.bases == (on("new"), on("debian", "docker.io/library/debian"))
+    assert changed.bases == (build_built_on("new"), build_built_on("debian", "docker.io/library/debian"))
 
 
 def test_reordered_or_inner_layers_are_not_a_base():
-    bases = [base("1", "python"), base("2", "python", "os"), base("3", "os", "app"), base("4")]
+    bases = [
+        build_base_image("1", "python"),
+        build_base_image("2", "python", "os"),
+        build_base_image("3", "os", "app"),
+        build_base_image("4"),
+    ]
     assert add_layer_bases([build("web", "os", "python", "app")], bases) == ()
 
 
 def test_digests_with_equal_layers_are_all_bases():
-    (changed,) = add_layer_bases([build("web", "os", "app")], [base("label 1", "os"), base("label 2", "os")])
-    assert set(changed.bases) == {on("label 1"), on("label 2")}
+    (changed,) = add_layer_bases(
+        [build("web", "os", "app")], [build_base_image("label 1", "os"), build_base_image("label 2", "os")]
+    )
+    assert set(changed.bases) == {build_built_on("label 1"), build_built_on("label 2")}
 
 
 def test_own_image_is_the_base_of_another_own_image():
     golden = build("golden", "os", "python", image=GOLDEN)
-    changed = add_layer_bases([golden, build("web", "os", "python", "app")], [base("debian", "os")])
+    changed = add_layer_bases([golden, build("web", "os", "python", "app")], [build_base_image("debian", "os")])
     assert {each.repository: each.bases for each in changed} == {
-        GOLDEN: (on("debian"),),
-        WEB: (on("golden", GOLDEN), on("debian")),
+        GOLDEN: (build_built_on("debian"),),
+        WEB: (build_built_on("golden", GOLDEN), build_built_on("debian")),
     }
 
 
@@ -65,14 +72,14 @@ def test_other_build_of_same_image_is_not_a_base():
 
 def test_known_bases_stay_and_unchanged_builds_are_left_out():
     stated = BuiltOn(None, digest("x"), BaseEvidence.LABEL)
-    (changed,) = add_layer_bases([build("1", "os", "app", bases=(stated,))], [base("os", "os")])
-    assert changed.bases == (stated, on("os"))
-    assert add_layer_bases([changed], [base("os", "os")]) == ()
+    (changed,) = add_layer_bases([build("1", "os", "app", bases=(stated,))], [build_base_image("os", "os")])
+    assert changed.bases == (stated, build_built_on("os"))
+    assert add_layer_bases([changed], [build_base_image("os", "os")]) == ()
     assert add_layer_bases([changed], []) == ()
 
 
 def test_number_of_bases_is_limited():
-    many = [base(str(number), "os") for number in range(200)]
+    many = [build_base_image(str(number), "os") for number in range(200)]
     (changed,) = add_layer_bases([build("1", "os", "app")], many)
     assert len(changed.bases) == MAX_LAYER_BASES
     assert add_layer_bases([changed], many) == ()
@@ -80,7 +87,7 @@ def test_number_of_bases_is_limited():
 
 @given(st.lists(st.lists(st.sampled_from("abc"), max_size=4), max_size=6), st.lists(st.sampled_from("abc"), max_size=6))
 def test_bases_are_exactly_images_with_prefix_of_layers(chains, own):
-    bases = [base(str(number), *chain) for number, chain in enumerate(chains)]
+    bases = [build_base_image(str(number), *chain) for number, chain in enumerate(chains)]
     changed = add_layer_bases([build("web", *own)], bases)
     expected = {digest(str(number)) for number, chain in enumerate(chains) if chain and own[: len(chain)] == chain}
     assert {each.digest for one in changed for each in one.bases} == expected
@@ -92,7 +99,7 @@ def test_work_does_not_grow_with_the_square_of_images_with_equal_layers(monkeypa
         "bot.core.inventory.image_layers.BuiltOn", lambda *values: made.append(values) or BuiltOn(*values)
     )
     images = [build(f"{number}", image=f"r.example.com/acme/{number}") for number in range(300)]
-    builds = [replace(each, layers=layers("os", "app")) for each in images]
+    builds = [replace(each, layers=build_layers("os", "app")) for each in images]
     changed = add_layer_bases(builds, ())
     assert {len(each.bases) for each in changed} == {MAX_LAYER_BASES}
     assert len(made) <= len(builds) * MAX_LAYER_BASES

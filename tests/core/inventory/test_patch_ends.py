@@ -29,13 +29,13 @@ PROPOSED, MERGED, REBUILT, RUNNING = UpdateStage
 OPENED_AT = MERGED_AT - 2 * DAY
 
 
-def fix(history: FleetHistory) -> FleetHistory:
+def add_fixes(history: FleetHistory) -> FleetHistory:
     """Return the history in which all requests fix a vulnerability."""
     requests = (replace(each, request=replace(each.request, fixes={"high": 1})) for each in history.requests)
     return replace(history, requests=tuple(requests))
 
 
-HISTORY = fix(build_history())
+HISTORY = add_fixes(build_history())
 
 
 def find_ends(*uses, history=HISTORY, **more):

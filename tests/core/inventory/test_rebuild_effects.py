@@ -10,7 +10,7 @@ from bot.model.rebuild_effect import RebuildEffect
 PYTHON, GOLDEN, TOOLS = "docker.io/library/python", "r.example.com/golden/python", "r.example.com/golden/tools"
 
 
-def key(name: str, branch: str = "main") -> BranchKey:
+def build_branch_key(name: str, branch: str = "main") -> BranchKey:
     return BranchKey("github", "github.com", f"acme/{name}", branch)
 
 
@@ -18,45 +18,52 @@ def link(*images: str) -> tuple[BuildLink, ...]:
     return tuple(BuildLink(image, LinkEvidence.CONFIG) for image in images)
 
 
-APPS = {(key(f"app-{number}"), "Dockerfile"): [TOOLS if number % 2 else GOLDEN] for number in range(41)}
+APPS = {(build_branch_key(f"app-{number}"), "Dockerfile"): [TOOLS if number % 2 else GOLDEN] for number in range(41)}
 FILES = {
-    (key("golden"), "python/Dockerfile"): [PYTHON],
-    (key("golden"), "tools/Dockerfile"): [GOLDEN],
+    (build_branch_key("golden"), "python/Dockerfile"): [PYTHON],
+    (build_branch_key("golden"), "tools/Dockerfile"): [GOLDEN],
     **APPS,
-    (key("app-1", "release/1"), "Dockerfile"): [TOOLS],
+    (build_branch_key("app-1", "release/1"), "Dockerfile"): [TOOLS],
 }
 LINKS = {
-    (key("golden"), "python/Dockerfile"): link(GOLDEN, "r.example.com/golden/python-dev"),
-    (key("golden"), "tools/Dockerfile"): link(TOOLS),
-    (key("app-1"), "Dockerfile"): link("r.example.com/acme/app-1"),
+    (build_branch_key("golden"), "python/Dockerfile"): link(GOLDEN, "r.example.com/golden/python-dev"),
+    (build_branch_key("golden"), "tools/Dockerfile"): link(TOOLS),
+    (build_branch_key("app-1"), "Dockerfile"): link("r.example.com/acme/app-1"),
 }
 
 
 def test_golden_image_leads_to_all_dependent_repositories():
     finder = RebuildFinder(LINKS, FILES)
     images = (GOLDEN, "r.example.com/golden/python-dev")
-    assert finder.find_effect(key("golden"), ["python/Dockerfile"]) == RebuildEffect(images, 41)
-    assert finder.find_effect(key("golden"), ["tools/Dockerfile"]) == RebuildEffect((TOOLS,), 20)
+    assert finder.find_effect(build_branch_key("golden"), ["python/Dockerfile"]) == RebuildEffect(images, 41)
+    assert finder.find_effect(build_branch_key("golden"), ["tools/Dockerfile"]) == RebuildEffect((TOOLS,), 20)
 
 
 def test_unused_base_image_leads_to_no_repository():
     finder = RebuildFinder(LINKS, FILES)
-    assert finder.find_effect(key("app-1"), ["Dockerfile"]) == RebuildEffect(("r.example.com/acme/app-1",), 0)
+    assert finder.find_effect(build_branch_key("app-1"), ["Dockerfile"]) == RebuildEffect(
+        ("r.example.com/acme/app-1",), 0
+    )
 
 
 def test_file_without_known_image_has_no_effect():
-    assert RebuildFinder(LINKS, FILES).find_effect(key("app-2"), ["Dockerfile"]) is None
-    assert RebuildFinder({}, FILES).find_effect(key("golden"), ["python/Dockerfile"]) is None
+    assert RebuildFinder(LINKS, FILES).find_effect(build_branch_key("app-2"), ["Dockerfile"]) is None
+    assert RebuildFinder({}, FILES).find_effect(build_branch_key("golden"), ["python/Dockerfile"]) is None
 
 
 def test_images_that_build_on_each_other_are_followed_once():
-    files = {(key("a"), "Dockerfile"): ["r.io/b"], (key("b"), "Dockerfile"): ["r.io/a"]}
-    links = {(key("a"), "Dockerfile"): link("r.io/a"), (key("b"), "Dockerfile"): link("r.io/b")}
-    assert RebuildFinder(links, files).find_effect(key("a"), ["Dockerfile"]) == RebuildEffect(("r.io/a",), 1)
+    files = {(build_branch_key("a"), "Dockerfile"): ["r.io/b"], (build_branch_key("b"), "Dockerfile"): ["r.io/a"]}
+    links = {
+        (build_branch_key("a"), "Dockerfile"): link("r.io/a"),
+        (build_branch_key("b"), "Dockerfile"): link("r.io/b"),
+    }
+    assert RebuildFinder(links, files).find_effect(build_branch_key("a"), ["Dockerfile"]) == RebuildEffect(
+        ("r.io/a",), 1
+    )
 
 
 def test_number_of_layers_of_images_is_limited():
-    files = {(key(str(number)), "Dockerfile"): [f"r.io/{number - 1}"] for number in range(50)}
-    links = {(key(str(number)), "Dockerfile"): link(f"r.io/{number}") for number in range(50)}
-    effect = RebuildFinder(links, files).find_effect(key("0"), ["Dockerfile"])
+    files = {(build_branch_key(str(number)), "Dockerfile"): [f"r.io/{number - 1}"] for number in range(50)}
+    links = {(build_branch_key(str(number)), "Dockerfile"): link(f"r.io/{number}") for number in range(50)}
+    effect = RebuildFinder(links, files).find_effect(build_branch_key("0"), ["Dockerfile"])
     assert effect == RebuildEffect(("r.io/0",), MAX_ROUNDS)

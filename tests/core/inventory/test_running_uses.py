@@ -34,15 +34,15 @@ def run(workload="payments/web", container="web", repository=NGINX.repository, t
     return RunningImage(Workload("prod", namespace, "Deployment", name), container, repository, tag, found, pods, None)
 
 
-def cluster(*images, **more):
+def build_cluster(*images, **more):
     return StoredCluster("prod", NOW, **({"failure": None} | more), images=[StoredRunningImage(i, NOW) for i in images])
 
 
 def find(images, move=MOVE, builds=(), old_images=()):
-    return RunningUseFinder([cluster(*images)], builds).find_uses(move, old_images)
+    return RunningUseFinder([build_cluster(*images)], builds).find_uses(move, old_images)
 
 
-def places(*pairs):
+def build_running_places(*pairs):
     return tuple(RunningPlace("prod", namespace, pods) for namespace, pods in pairs)
 
 
@@ -53,7 +53,7 @@ def test_pods_are_added_up_for_each_namespace():
         run("shop/web", pods=9),
         run("shop/web", repository="docker.io/library/redis"),
     ]
-    assert find(images) == (RunningUse(None, places(("shop", 9), ("payments", 7))),)
+    assert find(images) == (RunningUse(None, build_running_places(("shop", 9), ("payments", 7))),)
 
 
 def test_image_without_containers_has_no_use():
@@ -61,25 +61,25 @@ def test_image_without_containers_has_no_use():
 
 
 def test_tag_or_old_digest_identifies_the_image():
-    assert find([run(tag="1.29", content="another")]) == (RunningUse(None, places(("payments", 1))),)
-    assert find([run(tag="1.29", content=None)]) == (RunningUse(None, places(("payments", 1))),)
-    assert find([run(tag=None, content="old")]) == (RunningUse(None, places(("payments", 1))),)
+    assert find([run(tag="1.29", content="another")]) == (RunningUse(None, build_running_places(("payments", 1))),)
+    assert find([run(tag="1.29", content=None)]) == (RunningUse(None, build_running_places(("payments", 1))),)
+    assert find([run(tag=None, content="old")]) == (RunningUse(None, build_running_places(("payments", 1))),)
     assert find([run(tag=None, content="child")]) == ()
     assert find([run(tag=None, content="child")], old_images=[digest("child")]) == (
-        RunningUse(None, places(("payments", 1))),
+        RunningUse(None, build_running_places(("payments", 1))),
     )
     pin = replace(MOVE, old=None)
-    assert find([run(tag="1.29"), run(tag=None)], pin) == (RunningUse(None, places(("payments", 1))),)
+    assert find([run(tag="1.29"), run(tag=None)], pin) == (RunningUse(None, build_running_places(("payments", 1))),)
 
 
 def test_pod_with_two_containers_of_the_image_counts_once():
     images = [run(container="web", pods=3), run(container="sidecar", pods=3)]
-    assert find(images) == (RunningUse(None, places(("payments", 3))),)
+    assert find(images) == (RunningUse(None, build_running_places(("payments", 3))),)
 
 
 def test_pods_with_different_digests_during_a_rollout_all_count():
     images = [run(content="old", pods=1), run(content="new", pods=2)]
-    assert find(images) == (RunningUse(None, places(("payments", 3))),)
+    assert find(images) == (RunningUse(None, build_running_places(("payments", 3))),)
 
 
 def test_image_that_no_longer_runs_does_not_count():
@@ -89,7 +89,7 @@ def test_image_that_no_longer_runs_does_not_count():
 
 def test_unread_cluster_shows_age_of_last_known_state():
     failure = UnreadCluster("prod", ClusterProblem.UNREACHABLE, "it is gone")
-    found = RunningUseFinder([cluster(run(), failure=failure)]).find_uses(MOVE)
+    found = RunningUseFinder([build_cluster(run(), failure=failure)]).find_uses(MOVE)
     assert found == (RunningUse(None, (RunningPlace("prod", "payments", 1, NOW),)),)
 
 
@@ -104,14 +104,16 @@ def test_own_image_that_was_built_on_the_old_digest_is_found():
         run("shop/api", repository=WEB, tag="6", content="web-6"),
     ]
     builds = [build_web("web-7", "old"), build_web("web-6", "older"), build_web("web-5", "old")]
-    assert find(images, builds=builds) == (RunningUse(WEB, places(("shop", 5))),)
+    assert find(images, builds=builds) == (RunningUse(WEB, build_running_places(("shop", 5))),)
 
 
 def test_own_image_matches_by_platform_digests_of_image_and_base():
     images = [run("shop/web", repository=WEB, content="web-amd64")]
     builds = [build_web("web", "old-amd64", [digest("web-amd64")])]
     assert find(images, builds=builds) == ()
-    assert find(images, builds=builds, old_images=[digest("old-amd64")]) == (RunningUse(WEB, places(("shop", 1))),)
+    assert find(images, builds=builds, old_images=[digest("old-amd64")]) == (
+        RunningUse(WEB, build_running_places(("shop", 1))),
+    )
 
 
 def test_number_of_running_places_and_own_images_is_limited():
@@ -131,5 +133,8 @@ def test_images_of_cache_run_under_upstream_name():
     build = OwnBuild(own_image, digest("built"), NOW, None, None, bases=(BuiltOn(None, MOVE.old, BaseEvidence.LABEL),))
     running = [run(pods=3), run("shop/web", repository="docker.io/acme/web", content="built")]
     move = replace(MOVE, tag_ref=TagRef("r.example.com/cache/library/nginx", "1.29"))
-    found = RunningUseFinder([cluster(*running)], [build], find_origin).find_uses(move)
-    assert found == (RunningUse(None, places(("payments", 3))), RunningUse(own_image, places(("shop", 1))))
+    found = RunningUseFinder([build_cluster(*running)], [build], find_origin).find_uses(move)
+    assert found == (
+        RunningUse(None, build_running_places(("payments", 3))),
+        RunningUse(own_image, build_running_places(("shop", 1))),
+    )

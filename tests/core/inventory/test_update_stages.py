@@ -247,13 +247,13 @@ def test_all_own_images_of_a_file_must_be_rebuilt():
 # a manifest that points to the build
 
 
-def own_use(digest_, **more):
+def build_own_use(digest_, **more):
     values = {"key": API, "path": "deploy/web.yaml", "repository": OWN, "tag": "1"} | more
     return build_use(UseKind.WORKLOAD, digest=digest_, **values)
 
 
 def test_rebuilt_image_that_no_manifest_names_is_not_deployed():
-    manifest = own_use(digest("own 1"))
+    manifest = build_own_use(digest("own 1"))
     scope = StageScope(has_builds=True)
     builds = [build_own("own 1", OLD, MERGED_AT - DAY), build_own()]
     progress = follow(BUILD, builds=builds, own_uses=[manifest], scope=scope)
@@ -262,16 +262,16 @@ def test_rebuilt_image_that_no_manifest_names_is_not_deployed():
         WaitReason.NOT_DEPLOYED,
         (manifest,),
     )
-    assert follow(BUILD, builds=builds, own_uses=[own_use(digest("own 2"))], scope=scope).wait is None
+    assert follow(BUILD, builds=builds, own_uses=[build_own_use(digest("own 2"))], scope=scope).wait is None
 
 
 def test_manifest_with_a_build_that_was_not_read_may_be_up_to_date():
-    uses = [own_use(digest("not read"))]
+    uses = [build_own_use(digest("not read"))]
     assert follow(BUILD, builds=[build_own()], own_uses=uses, scope=StageScope(has_builds=True)).wait is None
 
 
 def test_manifest_without_digest_needs_no_change():
-    uses = [own_use(None), own_use(digest("own 1"), path="deploy/old.yaml")]
+    uses = [build_own_use(None), build_own_use(digest("own 1"), path="deploy/old.yaml")]
     builds = [build_own("own 1", OLD, MERGED_AT - DAY), build_own()]
     progress = follow(BUILD, builds=builds, own_uses=uses, scope=StageScope(has_builds=True))
     assert progress.wait is None
@@ -281,10 +281,10 @@ def test_manifest_with_older_build_is_named_before_workload():
     running = build_running(digest("own 1"), repository=OWN)
     builds = [build_own("own 1", OLD, MERGED_AT - DAY), build_own()]
     clusters = [build_cluster(running)]
-    progress = follow(BUILD, builds=builds, own_uses=[own_use(digest("own 1"))], clusters=clusters)
+    progress = follow(BUILD, builds=builds, own_uses=[build_own_use(digest("own 1"))], clusters=clusters)
     assert (get_reason(progress), progress.wait.workloads) == (WaitReason.NOT_DEPLOYED, (running.image,))
     for other in ("own 2", "not read"):
-        progress = follow(BUILD, builds=builds, own_uses=[own_use(digest(other))], clusters=clusters)
+        progress = follow(BUILD, builds=builds, own_uses=[build_own_use(digest(other))], clusters=clusters)
         assert get_reason(progress) is WaitReason.OLDER_RUNS
 
 

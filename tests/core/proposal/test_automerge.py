@@ -22,7 +22,7 @@ UNSCANNED = NotScanned(UnscannedReason.FAILED)
 BETTER = compare_scans(scan(finding("CVE-1")), scan())
 
 
-def may(
+def can_automerge_update(
     evidence: Evidence, wanted: AutomergeConditions | None = DIGEST, tag: str | None = None, written: str = OLD
 ) -> bool:
     move = replace(
@@ -32,19 +32,19 @@ def may(
 
 
 def test_automerge_requires_policy():
-    assert not may(BETTER, None)
-    assert not may(BETTER, AutomergeConditions(UpdateMode.NONE))
+    assert not can_automerge_update(BETTER, None)
+    assert not can_automerge_update(BETTER, AutomergeConditions(UpdateMode.NONE))
 
 
 def test_scanned_update_without_added_findings_can_automerge():
-    assert may(BETTER)
-    assert may(compare_scans(scan(finding("CVE-1")), scan(finding("CVE-1"))))
+    assert can_automerge_update(BETTER)
+    assert can_automerge_update(compare_scans(scan(finding("CVE-1")), scan(finding("CVE-1"))))
 
 
 def test_update_with_added_findings_can_automerge_only_when_allowed():
     worse = compare_scans(scan(), scan(finding("CVE-2")))
-    assert not may(worse)
-    assert may(worse, replace(DIGEST, forbids_introduced=False))
+    assert not can_automerge_update(worse)
+    assert can_automerge_update(worse, replace(DIGEST, forbids_introduced=False))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_update_with_added_findings_can_automerge_only_when_allowed():
     ],
 )
 def test_automerge_is_refused_when_evidence_is_unknown(evidence):
-    assert not may(evidence)
+    assert not can_automerge_update(evidence)
 
 
 def test_automerge_is_unknown_when_only_evidence_is_missing():
@@ -71,17 +71,17 @@ def test_automerge_is_unknown_when_only_evidence_is_missing():
 
 
 def test_each_condition_can_be_waived():
-    assert may(compare_scans(None, scan()), replace(DIGEST, forbids_introduced=False))
-    assert not may(compare_scans(None, UNSCANNED), replace(DIGEST, forbids_introduced=False))
-    assert may(
+    assert can_automerge_update(compare_scans(None, scan()), replace(DIGEST, forbids_introduced=False))
+    assert not can_automerge_update(compare_scans(None, UNSCANNED), replace(DIGEST, forbids_introduced=False))
+    assert can_automerge_update(
         compare_scans(None, UNSCANNED),
         AutomergeConditions(UpdateMode.DIGEST, require_scan=False, forbids_introduced=False),
     )
 
 
 def test_update_to_other_tag_is_not_a_digest_update():
-    assert not may(BETTER, DIGEST, tag="3.12.1-slim", written=f"python:3.12.0-slim@{digest('old')}")
-    assert may(
+    assert not can_automerge_update(BETTER, DIGEST, tag="3.12.1-slim", written=f"python:3.12.0-slim@{digest('old')}")
+    assert can_automerge_update(
         BETTER, AutomergeConditions(UpdateMode.PATCH), tag="3.12.1-slim", written=f"python:3.12.0-slim@{digest('old')}"
     )
 

@@ -310,7 +310,7 @@ def test_limit_too_small_for_any_body_is_an_error():
 # ---- notes -------------------------------------------------------------------------------------------------------
 
 
-def with_notes(update, *notes, of_the_move=(), **more):
+def add_notes(update, *notes, of_the_move=(), **more):
     selected = replace(update.tracked_image, notes=notes)
     return replace(
         update, tracked_image=selected, candidates=(replace(update.candidates[0], notes=of_the_move),), **more
@@ -318,23 +318,23 @@ def with_notes(update, *notes, of_the_move=(), **more):
 
 
 BEHIND, ANSWERED = "It was not rebuilt since its own base moved.", "the team answers for it: `because` <!-- of me -->"
-NOTED = with_notes(MOVE, BEHIND, of_the_move=(ANSWERED,))
+NOTED = add_notes(MOVE, BEHIND, of_the_move=(ANSWERED,))
 
 
 def test_note_of_image_is_shown_once_for_all_references():
     beside = update(
         f"python:3.12-slim@{digest('old')}", "new", path="b/Dockerfile", notes=("It is a note of the file.",)
     )
-    text = render_proposal_body((NOTED, with_notes(beside, BEHIND)), build_evidence())
+    text = render_proposal_body((NOTED, add_notes(beside, BEHIND)), build_evidence())
     assert f"| Note | {BEHIND} · `` the team answers for it: `because` <!-- of me --> `` |\n" in text
     assert "a note of the file" not in text
-    other = with_notes(update(f"python:3.12-slim@{digest('older')}", "new", path="b/Dockerfile"), BEHIND)
+    other = add_notes(update(f"python:3.12-slim@{digest('older')}", "new", path="b/Dockerfile"), BEHIND)
     both = (NOTED, other)
     assert render_proposal_body(both, build_evidence(None, None, *both)).count(BEHIND) == 1
 
 
 def test_omitted_notes_are_counted_and_long_notes_are_cut():
-    noted = with_notes(MOVE, *(f"{number} {'long ' * 100}" for number in range(5)))
+    noted = add_notes(MOVE, *(f"{number} {'long ' * 100}" for number in range(5)))
     (shown,) = build_proposal_view((noted,), build_evidence(), 2).transitions
     assert (len(shown.notes), shown.notes_cut) == (2, 3)
     assert len(str(shown.notes[0])) == MAX_NOTE_LENGTH + 2
@@ -374,7 +374,7 @@ def test_title_template_copied_from_earlier_version_still_renders():
     assert render_title(source, head, 256).endswith(", fixes 1 (1 critical)")
 
 
-def in_fleet(outcome):
+def build_fleet_evidence(outcome):
     return {move: replace(found, fleet_outcome=outcome) for move, found in build_evidence().items()}
 
 
@@ -392,13 +392,13 @@ def in_fleet(outcome):
 )
 def test_body_states_ci_outcomes_of_fleet(outcome, text):
     waiting = "not by basebump: wait for the checks of this repository"
-    assert f"| Tested | {text} · {waiting} |\n" in render_proposal_body(known=in_fleet(outcome))
-    assert f"| Tested | {waiting} |\n" in render_proposal_body(known=in_fleet(FleetOutcome()))
-    several = {**in_fleet(outcome), **build_evidence(None, None, PIN)}
+    assert f"| Tested | {text} · {waiting} |\n" in render_proposal_body(known=build_fleet_evidence(outcome))
+    assert f"| Tested | {waiting} |\n" in render_proposal_body(known=build_fleet_evidence(FleetOutcome()))
+    several = {**build_fleet_evidence(outcome), **build_evidence(None, None, PIN)}
     assert f" Tested: {text}." in render_proposal_body((MOVE, PIN), several)
 
 
 def test_ci_outcome_does_not_change_fingerprint():
-    assert compute_fingerprint((MOVE,), in_fleet(FleetOutcome(passed=9))) == compute_fingerprint(
+    assert compute_fingerprint((MOVE,), build_fleet_evidence(FleetOutcome(passed=9))) == compute_fingerprint(
         (MOVE,), build_evidence()
     )

@@ -135,49 +135,55 @@ GOLANG, DEBIAN = (replace(each) for each in read("Dockerfile", DOCKERFILE)[:2])
 TARGET = f"docker.io/library/debian:12-slim@{NEW}"
 
 
-def images(value: str = NEW) -> tuple[WrittenImage, ...]:
+def build_written_images(value: str = NEW) -> tuple[WrittenImage, ...]:
     return (WrittenImage(DEBIAN, value, None),)
 
 
-def claim(*targets: str, intent: str = "9" * 16, has_request: bool = True) -> BranchClaim:
+def build_claim(*targets: str, intent: str = "9" * 16, has_request: bool = True) -> BranchClaim:
     body = render_mark(BodyMark(targets, "2" * 16))
     return BranchClaim("basebump/debian", "c0ffee", intent, body if has_request else None)
 
 
-def intent_of(*values: WrittenImage) -> str:
+def compute_intent_of_images(*values: WrittenImage) -> str:
     return hash_written_values(each.value for each in values)
 
 
 def test_branch_of_a_planned_proposal_has_the_intent_of_the_proposal():
-    planned = PlannedValues("1" * 16, frozenset(each.value for each in images()))
-    assert judge_images(claim(), images(), [planned], ()) == BranchVerdict("1" * 16)
+    planned = PlannedValues("1" * 16, frozenset(each.value for each in build_written_images()))
+    assert judge_images(build_claim(), build_written_images(), [planned], ()) == BranchVerdict("1" * 16)
 
 
-@pytest.mark.parametrize("written", [(), images(OTHER), (*images(), WrittenImage(GOLANG, NEW, None))])
+@pytest.mark.parametrize(
+    "written", [(), build_written_images(OTHER), (*build_written_images(), WrittenImage(GOLANG, NEW, None))]
+)
 def test_copied_trailer_gives_no_planned_intent_to_other_content(written):
-    planned = PlannedValues("1" * 16, frozenset(each.value for each in images()))
-    verdict = judge_images(claim(TARGET, intent="1" * 16), written, [planned], ())
+    planned = PlannedValues("1" * 16, frozenset(each.value for each in build_written_images()))
+    verdict = judge_images(build_claim(TARGET, intent="1" * 16), written, [planned], ())
     assert verdict.intent != "1" * 16
 
 
 def test_references_sharing_bytes_do_not_change_intent():
     twin = replace(DEBIAN, locator="twin")
-    planned = PlannedValues("1" * 16, frozenset(each.value for each in images()))
-    shared = (*images(), WrittenImage(twin, NEW, None))
-    assert judge_images(claim(), shared, [planned], ()).intent == "1" * 16
+    planned = PlannedValues("1" * 16, frozenset(each.value for each in build_written_images()))
+    shared = (*build_written_images(), WrittenImage(twin, NEW, None))
+    assert judge_images(build_claim(), shared, [planned], ()).intent == "1" * 16
 
 
 def test_marked_digest_is_basebumps_and_not_confirmed():
-    assert judge_images(claim(TARGET), images(), [], ()) == BranchVerdict(intent_of(*images()), is_confirmed=False)
+    assert judge_images(build_claim(TARGET), build_written_images(), [], ()) == BranchVerdict(
+        compute_intent_of_images(*build_written_images()), is_confirmed=False
+    )
 
 
 def test_known_digest_is_confirmed_if_the_mark_names_another_digest():
-    verdict = judge_images(claim(TARGET), images(OTHER), [], parse_targets([TARGET.replace(NEW, OTHER)]))
-    assert verdict == BranchVerdict(intent_of(*images(OTHER)), is_as_marked=False)
+    verdict = judge_images(
+        build_claim(TARGET), build_written_images(OTHER), [], parse_targets([TARGET.replace(NEW, OTHER)])
+    )
+    assert verdict == BranchVerdict(compute_intent_of_images(*build_written_images(OTHER)), is_as_marked=False)
 
 
 def test_branch_with_a_digest_that_is_neither_marked_nor_known_belongs_to_users():
-    assert judge_images(claim(TARGET), images(OTHER), [], parse_targets([TARGET])) == FOREIGN_BRANCH
+    assert judge_images(build_claim(TARGET), build_written_images(OTHER), [], parse_targets([TARGET])) == FOREIGN_BRANCH
 
 
 @pytest.mark.parametrize(
@@ -189,18 +195,25 @@ def test_branch_with_a_digest_that_is_neither_marked_nor_known_belongs_to_users(
     ],
 )
 def test_branch_with_a_digest_of_another_image_belongs_to_users(target):
-    assert judge_images(claim(target), images(), [], parse_targets([target])) == FOREIGN_BRANCH
+    assert judge_images(build_claim(target), build_written_images(), [], parse_targets([target])) == FOREIGN_BRANCH
 
 
 def test_interrupted_run_is_recognised_by_trailer():
     """A run pushed `OTHER`, and was killed before it wrote the mark. The tag has moved on since."""
-    verdict = judge_images(claim(TARGET, intent=intent_of(*images(OTHER))), images(OTHER), [], ())
-    assert verdict == BranchVerdict(intent_of(*images(OTHER)), is_confirmed=False, is_as_marked=False)
+    verdict = judge_images(
+        build_claim(TARGET, intent=compute_intent_of_images(*build_written_images(OTHER))),
+        build_written_images(OTHER),
+        [],
+        (),
+    )
+    assert verdict == BranchVerdict(
+        compute_intent_of_images(*build_written_images(OTHER)), is_confirmed=False, is_as_marked=False
+    )
 
 
 def test_branch_without_a_request_needs_no_mark():
-    verdict = judge_images(claim(has_request=False), images(), [], ())
-    assert verdict == BranchVerdict(intent_of(*images()), is_confirmed=False)
+    verdict = judge_images(build_claim(has_request=False), build_written_images(), [], ())
+    assert verdict == BranchVerdict(compute_intent_of_images(*build_written_images()), is_confirmed=False)
 
 
 @pytest.mark.parametrize("text", ["", "x", "@", ":@", "*@sha256:" + "0" * 64, "a@b", "a:b"])

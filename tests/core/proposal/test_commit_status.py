@@ -54,7 +54,7 @@ UNSIGNED = TransitionSignatures(NoSignature(), NoSignature())
 UNASKED = TransitionSignatures(NoSignature(), SignatureUnknown(Reason.UNREACHABLE, "no answer", is_failure=True))
 
 
-def words(*evidence, is_doubted=False):
+def describe_status(*evidence, is_doubted=False):
     found = build_status(evidence, needs_review=is_doubted)
     return None if found is None else found.description
 
@@ -91,16 +91,16 @@ def test_status_fails_when_review_is_needed():
 
 
 def test_status_is_missing_without_scanner_and_signature_checks():
-    assert words(ALONE, ALONE) is None
-    assert words(ALONE, is_doubted=True) is None
-    assert words(ALONE, BETTER) is not None
+    assert describe_status(ALONE, ALONE) is None
+    assert describe_status(ALONE, is_doubted=True) is None
+    assert describe_status(ALONE, BETTER) is not None
 
 
 def test_status_description_fits_forge_limits():
     every = [
         replace(each, signatures=sign) for each in (BETTER, PINNED, UNKNOWN) for sign in (SIGNED, UNSIGNED, UNASKED)
     ]
-    assert len(words(*every, is_doubted=True)) == MAX_STATUS_DESCRIPTION
+    assert len(describe_status(*every, is_doubted=True)) == MAX_STATUS_DESCRIPTION
 
 
 # ---- stored in the mark ----------------------------------------------------------------------------------------
@@ -112,19 +112,19 @@ HEAD = "a" * 40
 STATUS = CommitStatus(StatusState.SUCCESS, "Fixes 2, adds none")
 
 
-def on(commit, status=STATUS):
+def build_attempt(commit, status=STATUS):
     return StatusAttempt(shorten_commit(commit), status)
 
 
-def body(status=None, report=REPORT):
+def render_marked_body(status=None, report=REPORT):
     return f"text\n\n{render_mark(BodyMark(TARGETS, report, status_attempt=status))}"
 
 
 def test_mark_records_commit_of_status_attempt():
-    written = record_status(body(), HEAD, STATUS)
-    assert parse_mark(written) == BodyMark(TARGETS, REPORT, status_attempt=on(HEAD))
-    assert record_status(record_status(body(), "b" * 40, STATUS), HEAD, STATUS) == written
-    assert parse_mark(mark_withdrawn(written)).status_attempt == on(HEAD)
+    written = record_status(render_marked_body(), HEAD, STATUS)
+    assert parse_mark(written) == BodyMark(TARGETS, REPORT, status_attempt=build_attempt(HEAD))
+    assert record_status(record_status(render_marked_body(), "b" * 40, STATUS), HEAD, STATUS) == written
+    assert parse_mark(mark_withdrawn(written)).status_attempt == build_attempt(HEAD)
     assert record_status("no mark", HEAD, STATUS) == "no mark"
 
 
@@ -141,12 +141,14 @@ def test_mark_records_commit_of_status_attempt():
 )
 def test_invalid_status_in_mark_is_ignored(said):
     was = '"withdrawn":false'
-    assert parse_mark(body().replace(was, f'{was},"status":{json.dumps(said)}')) == BodyMark(TARGETS, REPORT)
+    assert parse_mark(render_marked_body().replace(was, f'{was},"status":{json.dumps(said)}')) == BodyMark(
+        TARGETS, REPORT
+    )
 
 
 def test_status_from_mark_is_shortened_to_one_line():
     long = CommitStatus(StatusState.FAILURE, "line\nafter line " * 50)
-    found = parse_mark(record_status(body(), HEAD, long)).status_attempt
+    found = parse_mark(record_status(render_marked_body(), HEAD, long)).status_attempt
     assert found.status.state is StatusState.FAILURE
     assert len(found.status.description) == MAX_STATUS_DESCRIPTION
     assert "\n" not in found.status.description
@@ -161,12 +163,16 @@ LONG_AGO = NOW - timedelta(days=30)
 
 
 def test_request_with_current_status_is_unchanged():
-    before = build_remote_request(head=HEAD, body=body(on(HEAD)), ever_set=RequestAttributes(), opened_at=NOW)
+    before = build_remote_request(
+        head=HEAD, body=render_marked_body(build_attempt(HEAD)), ever_set=RequestAttributes(), opened_at=NOW
+    )
     assert find_next_step(KNOWN, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
 
 
 def test_other_last_commit_gets_status():
-    before = build_remote_request(head=HEAD, body=body(on("b" * 40)), ever_set=RequestAttributes(), opened_at=LONG_AGO)
+    before = build_remote_request(
+        head=HEAD, body=render_marked_body(build_attempt("b" * 40)), ever_set=RequestAttributes(), opened_at=LONG_AGO
+    )
     assert find_next_step(KNOWN, before) == UpdateRequest(
         before, KNOWN, must_push=False, must_update_text=False, attributes=ONLY_STATUS
     )
@@ -179,13 +185,21 @@ def test_request_created_before_statuses_existed_gets_status():
 
 def test_pushed_or_reworded_request_gets_status():
     moved = build_remote_request(
-        head=HEAD, intent="9" * 16, body=body(on(HEAD)), ever_set=RequestAttributes(), opened_at=LONG_AGO
+        head=HEAD,
+        intent="9" * 16,
+        body=render_marked_body(build_attempt(HEAD)),
+        ever_set=RequestAttributes(),
+        opened_at=LONG_AGO,
     )
     assert find_next_step(KNOWN, moved) == UpdateRequest(
         moved, KNOWN, must_push=True, must_update_text=False, attributes=ONLY_STATUS
     )
     reworded = build_remote_request(
-        head=HEAD, intent=INTENT, body=body(on(HEAD), "8" * 16), ever_set=RequestAttributes(), opened_at=LONG_AGO
+        head=HEAD,
+        intent=INTENT,
+        body=render_marked_body(build_attempt(HEAD), "8" * 16),
+        ever_set=RequestAttributes(),
+        opened_at=LONG_AGO,
     )
     assert find_next_step(KNOWN, reworded).attributes == ONLY_STATUS
 
@@ -193,7 +207,10 @@ def test_pushed_or_reworded_request_gets_status():
 def test_run_with_less_evidence_than_text_sets_no_status():
     knows_all, knows_less = "2" * 14 + "00", "2" * 14 + "01"
     before = build_remote_request(
-        head=HEAD, body=body(on("b" * 40), knows_all), ever_set=RequestAttributes(), opened_at=NOW
+        head=HEAD,
+        body=render_marked_body(build_attempt("b" * 40), knows_all),
+        ever_set=RequestAttributes(),
+        opened_at=NOW,
     )
     assert find_next_step(replace(KNOWN, report_fingerprint=knows_less), before) == NoChange(
         BRANCH, NoChangeReason.UNCHANGED, before
@@ -201,7 +218,9 @@ def test_run_with_less_evidence_than_text_sets_no_status():
 
 
 def test_request_is_unchanged_when_no_status_is_desired():
-    before = build_remote_request(head=HEAD, body=body(on("b" * 40)), ever_set=RequestAttributes(), opened_at=NOW)
+    before = build_remote_request(
+        head=HEAD, body=render_marked_body(build_attempt("b" * 40)), ever_set=RequestAttributes(), opened_at=NOW
+    )
     assert find_next_step(WANTED, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
 
 
@@ -211,7 +230,7 @@ def test_waiting_request_copies_status_of_own_commit_to_base_merge(known):
         head=HEAD,
         own_commit="b" * 40,
         intent="9" * 16,
-        body=body(on("b" * 40)),
+        body=render_marked_body(build_attempt("b" * 40)),
         is_accepted=True,
         committed_at=NOW,
         ever_set=RequestAttributes(),
@@ -220,7 +239,7 @@ def test_waiting_request_copies_status_of_own_commit_to_base_merge(known):
     left = NoChange(BRANCH, reason, waits, attributes=RequestAttributes(status_source="b" * 40))
     assert find_next_step(KNOWN, waits, known=known) == left
     assert find_next_step(WANTED, waits, known=known) == replace(left, attributes=RequestAttributes())
-    has_it = replace(waits, body=body(on(HEAD)))
+    has_it = replace(waits, body=render_marked_body(build_attempt(HEAD)))
     assert find_next_step(KNOWN, has_it, known=known) == NoChange(BRANCH, reason, has_it)
 
 
@@ -234,7 +253,7 @@ def test_status_in_a_mark_is_never_set(known):
         head=HEAD,
         own_commit=HEAD,
         intent="9" * 16,
-        body=body(on("b" * 40, FORGED)),
+        body=render_marked_body(build_attempt("b" * 40, FORGED)),
         is_accepted=True,
         committed_at=NOW,
         ever_set=RequestAttributes(),
@@ -245,6 +264,9 @@ def test_status_in_a_mark_is_never_set(known):
 
 def test_undecided_run_sets_status_of_own_evidence_on_desired_branch():
     before = build_remote_request(
-        head=HEAD, own_commit="b" * 40, body=body(on("b" * 40, FORGED)), ever_set=RequestAttributes()
+        head=HEAD,
+        own_commit="b" * 40,
+        body=render_marked_body(build_attempt("b" * 40, FORGED)),
+        ever_set=RequestAttributes(),
     )
     assert find_next_step(KNOWN, before, known=False).attributes == ONLY_STATUS

@@ -48,12 +48,12 @@ def render(*branches: BranchReport, limit: int = 60_000, template: str = TEMPLAT
     return render_dashboard(template, lambda rows: build_dashboard(branches, rows, is_public=is_public), limit)
 
 
-def branch(*verdicts, evidence=KNOWN, proposals=(), unsupported=(), note="", **more) -> BranchReport:
+def build_branch_report(*verdicts, evidence=KNOWN, proposals=(), unsupported=(), note="", **more) -> BranchReport:
     report = build_repository(*verdicts, proposals=tuple(proposals), unsupported=tuple(unsupported), note=note, **more)
     return BranchReport(report, FILES_URL, {MOVED: evidence})
 
 
-def numbered(number: int, evidence, outcome=ProposalOutcome.OPENED):
+def build_numbered_proposal(number: int, evidence, outcome=ProposalOutcome.OPENED):
     """Return the verdict, the proposal and the evidence of an image of its own."""
     moved = replace(MOVED, tag_ref=replace(MOVED.tag_ref, tag=str(number)))
     place = build_update(written=f"node:{number}@{digest('old')}", path=f"{number}/Dockerfile", line_number=number + 1)
@@ -70,7 +70,9 @@ def numbered(number: int, evidence, outcome=ProposalOutcome.OPENED):
 def build_branch(*fixes: tuple, outcome=ProposalOutcome.OPENED, exploited=()) -> BranchReport:
     """Return a branch with one image and one proposal for each list of fixed vulnerabilities."""
     parts = [
-        numbered(number, replace(compare_scans(scan(*fixed), scan()), exploited_ids=frozenset(exploited)), outcome)
+        build_numbered_proposal(
+            number, replace(compare_scans(scan(*fixed), scan()), exploited_ids=frozenset(exploited)), outcome
+        )
         for number, fixed in enumerate(fixes)
     ]
     report = build_repository(*(each[0] for each in parts), proposals=tuple(each[1] for each in parts))
@@ -105,7 +107,9 @@ def test_first_line_counts_requests_and_fixes():
 
 
 def test_row_has_effect_and_links_of_files():
-    opened = branch(build_update(), build_update(path="a b/Dockerfile", line_number=7), proposals=[build_proposal()])
+    opened = build_branch_report(
+        build_update(), build_update(path="a b/Dockerfile", line_number=7), proposals=[build_proposal()]
+    )
     (row,) = [line for line in render(opened).splitlines() if "basebump:rebase" in line]
     assert row == (
         "- [ ] <!-- basebump:rebase basebump/node-22-00000000 --> Update node:22: fixes 1 (1 critical), adds none · "
@@ -116,7 +120,9 @@ def test_row_has_effect_and_links_of_files():
 
 
 def test_effect_is_not_repeated_when_title_contains_effect():
-    opened = branch(build_update(), proposals=[build_proposal("Update node:22: fixes 1 (1 critical), adds none")])
+    opened = build_branch_report(
+        build_update(), proposals=[build_proposal("Update node:22: fixes 1 (1 critical), adds none")]
+    )
     assert render(opened).count("fixes 1 (1 critical), adds none") == 1
 
 
@@ -147,7 +153,7 @@ def test_bulk_checkboxes_appear_for_two_or_more_proposals():
 def test_holds_describe_remedy(status, tmp_path):
     for reason in REASONS_BY_STATUS[status]:
         assert describe_hold_remedy(reason), reason
-        found = render(branch(build_verdict(status, reason, detail="why")))
+        found = render(build_branch_report(build_verdict(status, reason, detail="why")))
         assert "### Held (1)" in found
         rule = build_hold_rule(reason, "docker.io/library/node")
         assert describe_hold_remedy(reason).endswith("basebump's config") or rule is None
@@ -162,20 +168,20 @@ def test_holds_describe_remedy(status, tmp_path):
 
 def test_superseded_references_name_the_next_tag():
     ended = build_verdict(ReferenceStatus.SUPERSEDED, Reason.TAG_STOPPED, successor="24")
-    assert "- `node:22` · [`Dockerfile:1`](" in render(branch(ended))
-    assert " · next tag: `24`\n" in render(branch(ended))
+    assert "- `node:22` · [`Dockerfile:1`](" in render(build_branch_report(ended))
+    assert " · next tag: `24`\n" in render(build_branch_report(ended))
 
 
 def test_blocked_references_come_first_with_reasons():
     replaced = replace(build_update(), status=ReferenceStatus.BLOCKED, reason=Reason.DIGEST_BLOCKED, detail="malware")
     stuck = build_verdict(ReferenceStatus.BLOCKED, Reason.DIGEST_BLOCKED, detail="@team malware; no known replacement")
-    shown = render(branch(replaced, stuck, proposals=[build_proposal()]))
+    shown = render(build_branch_report(replaced, stuck, proposals=[build_proposal()]))
     assert shown.startswith("**2 images blocked, 1 request open, ")
     first, second = (shown.index(heading) for heading in ("### Blocked (2)", "### Open (1)"))
     assert first < second
     assert " · malware" in shown
     assert "`@team malware; no known replacement`" in shown
-    assert "Blocked" not in render(branch(build_update(), proposals=[build_proposal()]))
+    assert "Blocked" not in render(build_branch_report(build_update(), proposals=[build_proposal()]))
 
 
 STUCK = StuckUpdate(
@@ -192,7 +198,7 @@ STUCK = StuckUpdate(
 
 
 def test_stuck_updates_name_the_failed_run_and_the_image():
-    found = render(branch(stuck=(STUCK,)))
+    found = render(build_branch_report(stuck=(STUCK,)))
     assert "### Stuck after the merge (1)" in found
     assert (
         "- **merged, not rebuilt** since 2026-11-20: `docker.io/library/node:22` · "
@@ -203,22 +209,24 @@ def test_stuck_updates_name_the_failed_run_and_the_image():
 
 def test_workloads_are_named_unless_everyone_can_read_the_dashboard():
     running = replace(STUCK, reason="older-runs", workloads=("prod/payments/Deployment/web",), check_name=None)
-    assert "`prod/payments/Deployment/web`" in render(branch(stuck=(running,)))
-    assert "prod" not in render(branch(stuck=(running,)), is_public=True)
+    assert "`prod/payments/Deployment/web`" in render(build_branch_report(stuck=(running,)))
+    assert "prod" not in render(build_branch_report(stuck=(running,)), is_public=True)
 
 
 def test_other_repositories_are_named_unless_everyone_can_read_the_dashboard():
     waiting = replace(STUCK, reason="not-deployed", manifests=("acme/secret-plans web.yaml:9",), check_name=None)
-    assert "`acme/secret-plans web.yaml:9`" in render(branch(stuck=(waiting,)))
-    assert "secret-plans" not in render(branch(stuck=(waiting,)), is_public=True)
+    assert "`acme/secret-plans web.yaml:9`" in render(build_branch_report(stuck=(waiting,)))
+    assert "secret-plans" not in render(build_branch_report(stuck=(waiting,)), is_public=True)
 
 
 def test_stuck_update_with_unknown_reason_is_shown_without_reason():
-    assert "· `contoso" not in render(branch(stuck=(replace(STUCK, reason="new-reason", images=()),)))
+    assert "· `contoso" not in render(build_branch_report(stuck=(replace(STUCK, reason="new-reason", images=()),)))
 
 
 def test_public_dashboard_shows_no_private_evidence():
-    private = branch(build_update(), proposals=[build_proposal()], evidence=replace(KNOWN, is_private=True))
+    private = build_branch_report(
+        build_update(), proposals=[build_proposal()], evidence=replace(KNOWN, is_private=True)
+    )
     assert "1 critical" in render(private)
     public = render(private, is_public=True)
     assert "1 critical" not in public
@@ -226,8 +234,8 @@ def test_public_dashboard_shows_no_private_evidence():
 
 
 def test_files_of_several_base_branches_name_branch():
-    of_main = branch(build_update(), proposals=[build_proposal()])
-    of_release = branch(
+    of_main = build_branch_report(build_update(), proposals=[build_proposal()])
+    of_release = build_branch_report(
         build_update(), proposals=[build_proposal("Update node:22 on release")], base_branch="release/1"
     )
     release = replace(of_release, files_url="https://github.com/acme/web/blob/release/1/")
@@ -250,7 +258,9 @@ def test_dashboard_template_copied_from_earlier_version_still_renders():
     source = (EARLIER / "dashboard.md.j2").read_text(encoding="utf-8")
     held = build_verdict(ReferenceStatus.HELD, Reason.PLATFORM_LOST, line_number=2, detail="no linux/arm64")
     skipped = build_verdict(ReferenceStatus.SKIPPED, Reason.IGNORED, line_number=3)
-    found = render(branch(build_update(), held, skipped, proposals=[build_proposal(note="A note.")]), template=source)
+    found = render(
+        build_branch_report(build_update(), held, skipped, proposals=[build_proposal(note="A note.")]), template=source
+    )
     assert "- [ ] <!-- basebump:rebase basebump/node-22-00000000 --> Update node:22. A note." in found
     assert f"| `node:22` | {Reason.PLATFORM_LOST.sentence} | no linux/arm64 | 1 |" in found
     assert f"- 1 place, ignored: {Reason.IGNORED.sentence}" in found
@@ -307,14 +317,14 @@ def test_untrusted_text_adds_no_html_checkboxes_or_images(word):
     stuck = replace(STUCK, path=word, image=word, images=(word,), manifests=(word,), workloads=(word,))
     stuck = replace(stuck, check_name=word, check_url=f"https://github.com/{word}")
     found = render(
-        branch(
+        build_branch_report(
             *places,
             proposals=[opened, waiting],
             unsupported=[build_unsupported_text()],
             base_branch=word,
             stuck=(stuck,),
         ),
-        branch(*places, proposals=[opened, waiting], base_branch="main"),
+        build_branch_report(*places, proposals=[opened, waiting], base_branch="main"),
     )
     requests = parse_dashboard(found)
     assert (requests.single, requests.bulk) == (frozenset(), frozenset())

@@ -38,18 +38,18 @@ UNKNOWN = Evidence(NotScanned(UnscannedReason.FAILED), NotScanned(UnscannedReaso
 EXPLOITED = "CVE-2026-9"
 
 
-def fixes(*severities: Severity, exploited: bool = False, built: datetime | None = None) -> Evidence:
+def build_fix_evidence(*severities: Severity, exploited: bool = False, built: datetime | None = None) -> Evidence:
     found = [finding(f"CVE-2026-{severity}", severity) for severity in severities]
     found += [finding(EXPLOITED, Severity.LOW)] if exploited else []
     compared = compare_scans(scan(*found), replace(scan(), created=built))
     return replace(compared, exploited_ids=frozenset({EXPLOITED}))
 
 
-def move(due: DuePeriods | None = PERIODS, operator: DuePeriods | None = PERIODS):
+def build_update(due: DuePeriods | None = PERIODS, operator: DuePeriods | None = PERIODS):
     return update(f"nginx:1@{digest('old')}", "new", policy=Policy(due=due, operator_due=operator))
 
 
-def times(
+def build_fix_times(
     pushed: datetime | None = None, seen: datetime | None = None, now: datetime = NOW, word: str = "new"
 ) -> FixTimes:
     records = {digest(word): RegistryRecord(pushed)} if pushed is not None else {}
@@ -58,34 +58,38 @@ def times(
     return FixTimes({NGINX: resolved}, now)
 
 
-def due_of(evidence: Evidence, recorded: DueDate | None = None, since: FixTimes | None = None) -> DueDate | None:
-    return compute_due_date([(move(), evidence)], recorded, since or times(pushed=NOW))
+def compute_due_date_of_evidence(
+    evidence: Evidence, recorded: DueDate | None = None, since: FixTimes | None = None
+) -> DueDate | None:
+    return compute_due_date([(build_update(), evidence)], recorded, since or build_fix_times(pushed=NOW))
 
 
 # From when it counts
 
 
 def test_date_counts_from_push_to_registry():
-    since = times(pushed=NOW - 2 * DAY, seen=NOW - 4 * DAY)
-    built = fixes(Severity.CRITICAL, built=NOW - 9 * DAY)
-    assert due_of(built, since=since) == DueDate(NOW + 5 * DAY, DueClass.CRITICAL)
+    since = build_fix_times(pushed=NOW - 2 * DAY, seen=NOW - 4 * DAY)
+    built = build_fix_evidence(Severity.CRITICAL, built=NOW - 9 * DAY)
+    assert compute_due_date_of_evidence(built, since=since) == DueDate(NOW + 5 * DAY, DueClass.CRITICAL)
 
 
 @pytest.mark.parametrize(
     ("seen", "built", "since"), [(4, 9, 9), (9, 4, 9), (4, None, 4), (None, 4, 4), (None, None, 0)]
 )
 def test_date_counts_from_first_observation_or_build_time_when_push_is_unknown(seen, built, since):
-    evidence = fixes(Severity.HIGH, built=None if built is None else NOW - built * DAY)
-    found = due_of(evidence, since=times(seen=None if seen is None else NOW - seen * DAY))
+    evidence = build_fix_evidence(Severity.HIGH, built=None if built is None else NOW - built * DAY)
+    found = compute_due_date_of_evidence(
+        evidence, since=build_fix_times(seen=None if seen is None else NOW - seen * DAY)
+    )
     assert found == DueDate(NOW + (30 - since) * DAY, DueClass.HIGH)
 
 
 def test_time_in_the_future_counts_as_now():
     for evidence, since in (
-        (fixes(Severity.HIGH, built=NOW + 90 * DAY), times()),
-        (fixes(Severity.HIGH), times(pushed=NOW + 90 * DAY)),
+        (build_fix_evidence(Severity.HIGH, built=NOW + 90 * DAY), build_fix_times()),
+        (build_fix_evidence(Severity.HIGH), build_fix_times(pushed=NOW + 90 * DAY)),
     ):
-        assert due_of(evidence, since=since) == DueDate(NOW + 30 * DAY, DueClass.HIGH)
+        assert compute_due_date_of_evidence(evidence, since=since) == DueDate(NOW + 30 * DAY, DueClass.HIGH)
 
 
 def test_image_of_an_index_counts_from_the_push_of_the_index():
@@ -95,15 +99,15 @@ def test_image_of_an_index_counts_from_the_push_of_the_index():
         manifest=build_index("index", "new"),
         registry_records={digest("index"): RegistryRecord(NOW - DAY)},
     )
-    assert due_of(fixes(Severity.HIGH), since=FixTimes({NGINX: resolved}, NOW)) == DueDate(
-        NOW + 29 * DAY, DueClass.HIGH
-    )
+    assert compute_due_date_of_evidence(
+        build_fix_evidence(Severity.HIGH), since=FixTimes({NGINX: resolved}, NOW)
+    ) == DueDate(NOW + 29 * DAY, DueClass.HIGH)
 
 
 def test_unresolved_tag_has_build_time_of_image():
     unresolved = FixTimes({NGINX: UnresolvedTag(NGINX, Reason.UNREACHABLE, "")}, NOW)
-    transition = get_first_transition(move())
-    assert unresolved.find_fix_time(transition, fixes(Severity.HIGH, built=NOW - DAY)) == NOW - DAY
+    transition = get_first_transition(build_update())
+    assert unresolved.find_fix_time(transition, build_fix_evidence(Severity.HIGH, built=NOW - DAY)) == NOW - DAY
 
 
 def test_other_tag_counts_from_own_push():
@@ -112,7 +116,7 @@ def test_other_tag_counts_from_own_push():
         replace(NGINX, tag="2"), digest("new"), registry_records={digest("new"): RegistryRecord(NOW - DAY)}
     )
     fix_times = FixTimes({replace(NGINX, tag="2"): resolved}, NOW)
-    assert fix_times.find_fix_time(other, fixes(Severity.HIGH)) == NOW - DAY
+    assert fix_times.find_fix_time(other, build_fix_evidence(Severity.HIGH)) == NOW - DAY
 
 
 # Which class counts
@@ -121,36 +125,38 @@ def test_other_tag_counts_from_own_push():
 @pytest.mark.parametrize(
     ("evidence", "periods", "expected"),
     [
-        (fixes(Severity.HIGH, Severity.CRITICAL), PERIODS, (7, DueClass.CRITICAL)),
-        (fixes(Severity.CRITICAL, exploited=True), PERIODS, (3, DueClass.EXPLOITED)),
-        (fixes(Severity.CRITICAL, exploited=True), DuePeriods(critical=7 * DAY), (7, DueClass.CRITICAL)),
-        (fixes(Severity.CRITICAL), DuePeriods(high=30 * DAY), (30, DueClass.HIGH)),
-        (fixes(Severity.MEDIUM), DuePeriods(medium=90 * DAY), (90, DueClass.MEDIUM)),
-        (fixes(Severity.CRITICAL), DuePeriods(critical=7 * DAY, high=2 * DAY), (2, DueClass.HIGH)),
-        (fixes(Severity.MEDIUM), PERIODS, None),
-        (fixes(exploited=True), DuePeriods(critical=7 * DAY), None),
-        (fixes(), PERIODS, None),
+        (build_fix_evidence(Severity.HIGH, Severity.CRITICAL), PERIODS, (7, DueClass.CRITICAL)),
+        (build_fix_evidence(Severity.CRITICAL, exploited=True), PERIODS, (3, DueClass.EXPLOITED)),
+        (build_fix_evidence(Severity.CRITICAL, exploited=True), DuePeriods(critical=7 * DAY), (7, DueClass.CRITICAL)),
+        (build_fix_evidence(Severity.CRITICAL), DuePeriods(high=30 * DAY), (30, DueClass.HIGH)),
+        (build_fix_evidence(Severity.MEDIUM), DuePeriods(medium=90 * DAY), (90, DueClass.MEDIUM)),
+        (build_fix_evidence(Severity.CRITICAL), DuePeriods(critical=7 * DAY, high=2 * DAY), (2, DueClass.HIGH)),
+        (build_fix_evidence(Severity.MEDIUM), PERIODS, None),
+        (build_fix_evidence(exploited=True), DuePeriods(critical=7 * DAY), None),
+        (build_fix_evidence(), PERIODS, None),
         (UNKNOWN, PERIODS, None),
-        (fixes(Severity.CRITICAL), None, None),
+        (build_fix_evidence(Severity.CRITICAL), None, None),
     ],
 )
 def test_most_urgent_fixed_class_determines_due_date(evidence, periods, expected):
-    found = compute_due_date([(move(periods), evidence)], None, times(pushed=NOW))
+    found = compute_due_date([(build_update(periods), evidence)], None, build_fix_times(pushed=NOW))
     assert found == (expected and DueDate(NOW + expected[0] * DAY, expected[1]))
 
 
 def test_earliest_date_of_all_updates_counts():
     updates = [
-        (move(DuePeriods(high=9 * DAY)), fixes(Severity.HIGH)),
-        (move(), fixes(Severity.CRITICAL)),
-        (move(None), fixes()),
+        (build_update(DuePeriods(high=9 * DAY)), build_fix_evidence(Severity.HIGH)),
+        (build_update(), build_fix_evidence(Severity.CRITICAL)),
+        (build_update(None), build_fix_evidence()),
     ]
-    assert compute_due_date(updates, None, times(pushed=NOW)) == DueDate(NOW + 7 * DAY, DueClass.CRITICAL)
+    assert compute_due_date(updates, None, build_fix_times(pushed=NOW)) == DueDate(NOW + 7 * DAY, DueClass.CRITICAL)
 
 
 def test_proposal_is_overdue_from_due_date_on():
     for passed, overdue in ((7 * DAY - timedelta(seconds=1), False), (7 * DAY, True)):
-        found = due_of(fixes(Severity.CRITICAL), since=times(pushed=NOW - passed))
+        found = compute_due_date_of_evidence(
+            build_fix_evidence(Severity.CRITICAL), since=build_fix_times(pushed=NOW - passed)
+        )
         assert found is not None
         assert found.is_overdue is overdue
 
@@ -160,37 +166,51 @@ def test_proposal_is_overdue_from_due_date_on():
 
 def test_recorded_date_stays_when_a_newer_digest_refreshes_the_request():
     recorded = DueDate(NOW + DAY, DueClass.CRITICAL)
-    assert due_of(fixes(Severity.CRITICAL), recorded, times(pushed=NOW)) == recorded
+    assert (
+        compute_due_date_of_evidence(build_fix_evidence(Severity.CRITICAL), recorded, build_fix_times(pushed=NOW))
+        == recorded
+    )
 
 
-@pytest.mark.parametrize("evidence", [UNKNOWN, fixes(), fixes(Severity.HIGH)])
+@pytest.mark.parametrize("evidence", [UNKNOWN, build_fix_evidence(), build_fix_evidence(Severity.HIGH)])
 def test_recorded_date_stays_when_evidence_is_unknown_or_lower(evidence):
     recorded = DueDate(NOW + DAY, DueClass.CRITICAL)
-    assert due_of(evidence, recorded) == recorded
+    assert compute_due_date_of_evidence(evidence, recorded) == recorded
 
 
 def test_recorded_date_is_removed_when_policy_has_no_due_dates():
     recorded = DueDate(NOW + DAY, DueClass.CRITICAL)
-    assert compute_due_date([(move(None), fixes(Severity.CRITICAL))], recorded, times(pushed=NOW)) is None
+    assert (
+        compute_due_date(
+            [(build_update(None), build_fix_evidence(Severity.CRITICAL))], recorded, build_fix_times(pushed=NOW)
+        )
+        is None
+    )
 
 
 def test_more_urgent_finding_moves_due_date_and_counts_from_current_run():
     recorded = DueDate(NOW + 20 * DAY, DueClass.HIGH)
-    since = times(pushed=NOW - 10 * DAY)
-    assert due_of(fixes(exploited=True), recorded, since) == DueDate(NOW + 3 * DAY, DueClass.EXPLOITED)
+    since = build_fix_times(pushed=NOW - 10 * DAY)
+    assert compute_due_date_of_evidence(build_fix_evidence(exploited=True), recorded, since) == DueDate(
+        NOW + 3 * DAY, DueClass.EXPLOITED
+    )
 
 
 def test_more_urgent_finding_never_moves_the_date_to_a_later_time():
     recorded = DueDate(NOW + DAY, DueClass.HIGH)
-    assert due_of(fixes(Severity.CRITICAL), recorded) == DueDate(NOW + DAY, DueClass.CRITICAL)
+    assert compute_due_date_of_evidence(build_fix_evidence(Severity.CRITICAL), recorded) == DueDate(
+        NOW + DAY, DueClass.CRITICAL
+    )
 
 
 def test_edited_mark_cannot_move_the_date_beyond_the_longest_duration():
     recorded = DueDate(NOW + 4000 * DAY, DueClass.CRITICAL)
-    assert due_of(fixes(Severity.CRITICAL), recorded) == DueDate(NOW + 30 * DAY, DueClass.CRITICAL)
+    assert compute_due_date_of_evidence(build_fix_evidence(Severity.CRITICAL), recorded) == DueDate(
+        NOW + 30 * DAY, DueClass.CRITICAL
+    )
 
 
-def request(state: RequestState, due: DueDate | None = None, **more) -> RemoteRequest:
+def build_request(state: RequestState, due: DueDate | None = None, **more) -> RemoteRequest:
     body = render_mark(BodyMark(("x@y",), None, is_withdrawn=more.pop("withdrawn", False), due=due))
     return RemoteRequest("basebump/a", state, "0" * 40, "1" * 16, body=body, **more)
 
@@ -202,13 +222,19 @@ DATE, EARLIER = DueDate(NOW + DAY, DueClass.HIGH), DueDate(NOW - DAY, DueClass.C
     ("requests", "expected"),
     [
         ([], None),
-        ([request(RequestState.OPEN, DATE), request(RequestState.CLOSED, EARLIER)], DATE),
-        ([request(RequestState.OPEN), request(RequestState.CLOSED, EARLIER)], None),
-        ([request(RequestState.CLOSED, DATE)], None),
-        ([request(RequestState.CLOSED, DATE, is_closed_by_branch_deletion=True)], DATE),
-        ([request(RequestState.BRANCH), request(RequestState.CLOSED, DATE, is_closed_by_branch_deletion=True)], DATE),
-        ([request(RequestState.CLOSED, DATE, is_closed_by_branch_deletion=True, withdrawn=True)], None),
-        ([request(RequestState.MERGED, DATE)], None),
+        ([build_request(RequestState.OPEN, DATE), build_request(RequestState.CLOSED, EARLIER)], DATE),
+        ([build_request(RequestState.OPEN), build_request(RequestState.CLOSED, EARLIER)], None),
+        ([build_request(RequestState.CLOSED, DATE)], None),
+        ([build_request(RequestState.CLOSED, DATE, is_closed_by_branch_deletion=True)], DATE),
+        (
+            [
+                build_request(RequestState.BRANCH),
+                build_request(RequestState.CLOSED, DATE, is_closed_by_branch_deletion=True),
+            ],
+            DATE,
+        ),
+        ([build_request(RequestState.CLOSED, DATE, is_closed_by_branch_deletion=True, withdrawn=True)], None),
+        ([build_request(RequestState.MERGED, DATE)], None),
     ],
 )
 def test_proposal_continues_due_date_of_open_request_or_deleted_branch(requests, expected):
@@ -218,10 +244,10 @@ def test_proposal_continues_due_date_of_open_request_or_deleted_branch(requests,
 @pytest.mark.parametrize(
     ("update", "evidence", "expected"),
     [
-        (move(), UNKNOWN, True),
-        (move(), fixes(), False),
-        (move(None), UNKNOWN, False),
-        (move(), replace(UNKNOWN, old=None), False),
+        (build_update(), UNKNOWN, True),
+        (build_update(), build_fix_evidence(), False),
+        (build_update(None), UNKNOWN, False),
+        (build_update(), replace(UNKNOWN, old=None), False),
     ],
 )
 def test_due_date_is_unknown_if_the_policy_sets_one_and_the_images_were_not_compared(update, evidence, expected):
@@ -232,13 +258,13 @@ def test_due_date_is_unknown_if_the_policy_sets_one_and_the_images_were_not_comp
 
 
 def test_limits_end_three_days_before_the_due_date_of_the_operator():
-    updates = [(move(DuePeriods(critical=DAY), PERIODS), fixes(Severity.CRITICAL))]
-    assert compute_waiting_limit(updates, times(pushed=NOW)) == NOW + 7 * DAY - NEAR
+    updates = [(build_update(DuePeriods(critical=DAY), PERIODS), build_fix_evidence(Severity.CRITICAL))]
+    assert compute_waiting_limit(updates, build_fix_times(pushed=NOW)) == NOW + 7 * DAY - NEAR
 
 
 def test_repository_alone_lifts_no_limits():
-    updates = [(move(PERIODS, None), fixes(Severity.CRITICAL))]
-    assert compute_waiting_limit(updates, times(pushed=NOW)) is None
+    updates = [(build_update(PERIODS, None), build_fix_evidence(Severity.CRITICAL))]
+    assert compute_waiting_limit(updates, build_fix_times(pushed=NOW)) is None
 
 
 def test_shorter_duration_of_each_class_wins():
@@ -258,10 +284,16 @@ def test_later_stage_wins():
 def test_stage_of_due_date_comes_from_policy_and_not_from_mark():
     """Users can edit a mark."""
     recorded = DueDate(NOW + DAY, DueClass.CRITICAL, until=DueUntil.RUNNING)
-    assert compute_due_date([(move(), fixes(Severity.CRITICAL))], recorded, times()).until is DueUntil.MERGED
+    assert (
+        compute_due_date([(build_update(), build_fix_evidence(Severity.CRITICAL))], recorded, build_fix_times()).until
+        is DueUntil.MERGED
+    )
     stricter = replace(PERIODS, until=DueUntil.RUNNING)
-    both = [(move(), fixes(Severity.CRITICAL)), (move(stricter), fixes(Severity.HIGH))]
-    assert compute_due_date(both, None, times()).until is DueUntil.RUNNING
+    both = [
+        (build_update(), build_fix_evidence(Severity.CRITICAL)),
+        (build_update(stricter), build_fix_evidence(Severity.HIGH)),
+    ]
+    assert compute_due_date(both, None, build_fix_times()).until is DueUntil.RUNNING
 
 
 def test_mark_contains_stage_only_when_later_than_merged():
@@ -312,12 +344,14 @@ def test_due_date_never_moves_later_across_runs_and_lost_states(runs):
             pushed, seen = now - timedelta(hours=run.hours // 2), None
         seen = now if run.is_state_lost or seen is None else seen
         evidence = (
-            fixes(*run.severities, exploited=run.is_exploited, built=pushed - DAY if run.is_build_known else None)
+            build_fix_evidence(
+                *run.severities, exploited=run.is_exploited, built=pushed - DAY if run.is_build_known else None
+            )
             if run.is_scanned
             else UNKNOWN
         )
-        since = times(pushed if run.is_pushed_known else None, seen, now)
-        due = due_of(evidence, recorded, since)
+        since = build_fix_times(pushed if run.is_pushed_known else None, seen, now)
+        due = compute_due_date_of_evidence(evidence, recorded, since)
         if recorded is not None:
             assert due is not None
             assert due.at <= recorded.at

@@ -27,7 +27,7 @@ UNKNOWN = NotScanned(UnscannedReason.TIMED_OUT)
 BLOCKS = (Block("malware"), Block("other"), Block("malware", "https://sec.example.com/42"))
 
 
-def report(*known: bool) -> str:
+def compute_report(*known: bool) -> str:
     """Return the fingerprint of a proposal with one image for each flag, which says whether the image was scanned."""
     moves = sorted((get_first_transition(each) for each in MOVES[: len(known)]), key=lambda move: move.sort_key)
     evidence = {
@@ -38,25 +38,25 @@ def report(*known: bool) -> str:
 
 
 def test_report_with_evidence_for_other_image_is_not_better():
-    assert not is_outdated(report(True, False), report(False, True))
-    assert is_outdated(report(True, False), report(True, True))
-    assert not is_outdated(report(True, True), report(True, False))
+    assert not is_outdated(compute_report(True, False), compute_report(False, True))
+    assert is_outdated(compute_report(True, False), compute_report(True, True))
+    assert not is_outdated(compute_report(True, True), compute_report(True, False))
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=3))
 def test_report_has_less_evidence_only_when_evidence_is_missing(pairs):
-    before, after = report(*(first for first, _ in pairs)), report(*(second for _, second in pairs))
+    before, after = compute_report(*(first for first, _ in pairs)), compute_report(*(second for _, second in pairs))
     assert has_less_evidence(before, after) is any(first and not second for first, second in pairs)
 
 
 @pytest.mark.parametrize("known", [(True,), (False,), (True, False), (False, False, False)])
 def test_mark_keeps_report_with_missing_evidence(known):
-    body = render_mark(BodyMark(("x@y",), report(*known)))
-    assert parse_mark(body).report == report(*known)
+    body = render_mark(BodyMark(("x@y",), compute_report(*known)))
+    assert parse_mark(body).report == compute_report(*known)
 
 
 def test_single_or_complete_report_has_sixteen_digits():
-    assert {len(report(True)), len(report(False)), len(report(True, True))} == {16}
+    assert {len(compute_report(True)), len(compute_report(False)), len(compute_report(True, True))} == {16}
 
 
 def test_report_length_is_bounded_for_many_transitions():

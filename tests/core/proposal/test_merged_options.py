@@ -11,7 +11,7 @@ from bot.model.policy import Policy
 from bot.model.request_attributes import RequestAttributes
 
 
-def together(*policies: Policy):
+def build_updates(*policies: Policy):
     return [update("python:3.12", "new", policy=policy) for policy in policies]
 
 
@@ -19,15 +19,15 @@ def test_attributes_of_all_references_are_merged():
     one = Policy(labels=("b", "a"), reviewers=("ada",), assignees=("bob",))
     other = Policy(labels=("a", "c"), reviewers=("team:platform", "ada"), milestone="Next")
     expected = RequestAttributes(("a", "b", "c"), ("ada", "team:platform"), ("bob",), "Next")
-    assert merge_attributes(together(one, other)) == expected
-    assert merge_attributes(together(other, one)) == expected
+    assert merge_attributes(build_updates(one, other)) == expected
+    assert merge_attributes(build_updates(other, one)) == expected
 
 
 def test_milestone_choice_does_not_depend_on_order():
     policies = [Policy(milestone="Next"), Policy(), Policy(milestone="Last")]
     assert (
-        merge_attributes(together(*policies)).milestone
-        == merge_attributes(together(*policies[::-1])).milestone
+        merge_attributes(build_updates(*policies)).milestone
+        == merge_attributes(build_updates(*policies[::-1])).milestone
         == "Last"
     )
 
@@ -41,7 +41,7 @@ def test_milestone_choice_does_not_depend_on_order():
     ],
 )
 def test_rebase_never_takes_precedence(said, expected):
-    assert determine_rebase(together(*(Policy(rebase=each) for each in said))) is expected
+    assert determine_rebase(build_updates(*(Policy(rebase=each) for each in said))) is expected
 
 
 def test_subtracting_attributes_ignores_case():

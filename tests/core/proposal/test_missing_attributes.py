@@ -64,7 +64,7 @@ def test_attributes_are_not_set_again_when_history_is_unknown():
 # The label of overdue requests
 
 
-def overdue(days: float, labels=()):
+def build_overdue_proposal(days: float, labels=()):
     """Return what is wanted of a request that has been overdue for some days."""
     due = DueDate(NOW - timedelta(days=days), DueClass.HIGH, is_overdue=True)
     return replace(WANTED, shown_due=due, attributes=RequestAttributes(labels=(*labels, OVERDUE_LABEL)))
@@ -72,18 +72,18 @@ def overdue(days: float, labels=()):
 
 def test_overdue_label_is_retried_for_two_days_without_other_changes():
     before = build_remote_request(ever_set=RequestAttributes(labels=("docker",)), opened_at=NOW - timedelta(days=9))
-    wanted = overdue(1, ("never-set",))
+    wanted = build_overdue_proposal(1, ("never-set",))
     assert find_next_step(wanted, before).attributes == RequestAttributes(labels=(OVERDUE_LABEL,))
-    assert find_next_step(overdue(2), before).reason is NoChangeReason.UNCHANGED
+    assert find_next_step(build_overdue_proposal(2), before).reason is NoChangeReason.UNCHANGED
     removed = replace(before, ever_set=RequestAttributes(labels=(OVERDUE_LABEL,)))
-    assert find_next_step(overdue(1), removed).reason is NoChangeReason.UNCHANGED
+    assert find_next_step(build_overdue_proposal(1), removed).reason is NoChangeReason.UNCHANGED
 
 
 def test_waiting_request_gets_overdue_label():
     before = build_remote_request(
         intent="9" * 16, is_accepted=True, committed_at=NOW, opened_at=NOW - timedelta(days=9), ever_set=NO_ATTRIBUTES
     )
-    waiting = find_next_step(overdue(1), before)
+    waiting = find_next_step(build_overdue_proposal(1), before)
     assert (waiting.reason, waiting.attributes.labels) == (NoChangeReason.ACCEPTED, (OVERDUE_LABEL,))
 
 

@@ -23,12 +23,12 @@ OLD_OR_HIGH = OpenCondition(Severity.HIGH, 30 * DAY)
 FIXES_LOW = compare_scans(replace(scan(finding("CVE-2026-1", Severity.LOW)), created=NOW), scan())
 
 
-def wanted(**policy):
+def build_update(**policy):
     return update(f"nginx:1@{digest('old')}", "new", policy=Policy(**policy))
 
 
 def test_update_opens_at_once_without_open_condition():
-    assert compute_opening_time([(wanted(), compare_scans(scan(), scan()))]) is None
+    assert compute_opening_time([(build_update(), compare_scans(scan(), scan()))]) is None
 
 
 @pytest.mark.parametrize(
@@ -42,42 +42,44 @@ def test_update_opens_at_once_without_open_condition():
 )
 def test_open_condition_requires_fix_of_severity(severity, rule, worth):
     evidence = compare_scans(scan(finding("CVE-2026-1", severity)), scan())
-    assert compute_opening_time([(wanted(open_when=rule), evidence)]) == (None if worth else NEVER)
+    assert compute_opening_time([(build_update(open_when=rule), evidence)]) == (None if worth else NEVER)
 
 
 def test_update_without_fixes_never_opens():
     evidence = compare_scans(scan(), scan(finding("CVE-2026-1", Severity.CRITICAL)))
-    assert compute_opening_time([(wanted(open_when=OpenCondition(Severity.UNKNOWN)), evidence)]) == NEVER
+    assert compute_opening_time([(build_update(open_when=OpenCondition(Severity.UNKNOWN)), evidence)]) == NEVER
 
 
 def test_update_opens_when_image_in_use_reaches_maximum_age():
-    assert compute_opening_time([(wanted(open_when=OLD_OR_HIGH), FIXES_LOW)]) == NOW + timedelta(days=30)
+    assert compute_opening_time([(build_update(open_when=OLD_OR_HIGH), FIXES_LOW)]) == NOW + timedelta(days=30)
     undated = replace(FIXES_LOW, old=replace(FIXES_LOW.old, created=None))
-    assert compute_opening_time([(wanted(open_when=OLD_OR_HIGH), undated)]) == NEVER
+    assert compute_opening_time([(build_update(open_when=OLD_OR_HIGH), undated)]) == NEVER
 
 
 def test_extreme_build_dates_raise_no_error():
     for written in ("2999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"):
         dated = replace(FIXES_LOW, old=replace(FIXES_LOW.old, created=parse_build_time(written)))
-        assert compute_opening_time([(wanted(open_when=replace(OLD_OR_HIGH, or_older_than=MAX_AGE)), dated)]) > NOW
+        assert (
+            compute_opening_time([(build_update(open_when=replace(OLD_OR_HIGH, or_older_than=MAX_AGE)), dated)]) > NOW
+        )
 
 
 def test_group_opens_when_one_update_may_open():
-    both = [(wanted(open_when=HIGH), FIXES_LOW), (wanted(open_when=OLD_OR_HIGH), FIXES_LOW)]
+    both = [(build_update(open_when=HIGH), FIXES_LOW), (build_update(open_when=OLD_OR_HIGH), FIXES_LOW)]
     assert compute_opening_time(both) == NOW + 30 * DAY
-    assert compute_opening_time([*both, (wanted(), FIXES_LOW)]) is None
+    assert compute_opening_time([*both, (build_update(), FIXES_LOW)]) is None
 
 
 @pytest.mark.parametrize("cause", [UpdateCause.GONE, UpdateCause.WITHDRAWN])
 def test_gone_or_withdrawn_digest_does_not_wait_for_open_condition(cause):
     failed = compare_scans(scan(), NotScanned(UnscannedReason.FAILED))
-    pressing = replace(wanted(open_when=HIGH, when_unknown=WhenUnknown.HOLD), cause=cause)
+    pressing = replace(build_update(open_when=HIGH, when_unknown=WhenUnknown.HOLD), cause=cause)
     assert compute_opening_time([(pressing, FIXES_LOW)]) is None
     assert not is_awaiting_evidence([(pressing, failed)])
 
 
 def test_update_opens_when_old_image_is_missing():
-    assert compute_opening_time([(wanted(open_when=HIGH), compare_scans(None, scan()))]) is None
+    assert compute_opening_time([(build_update(open_when=HIGH), compare_scans(None, scan()))]) is None
 
 
 @pytest.mark.parametrize(
@@ -97,7 +99,7 @@ def test_update_opens_when_old_image_is_missing():
 @pytest.mark.parametrize("policy", [None, *WhenUnknown])
 def test_unknown_evidence_waits_by_reason_and_policy(failed, waits, policy):
     for evidence in (compare_scans(scan(), failed), compare_scans(failed, scan()), compare_scans(None, failed)):
-        assert is_awaiting_evidence([(wanted(), FIXES_LOW), (wanted(when_unknown=policy), evidence)]) == (
+        assert is_awaiting_evidence([(build_update(), FIXES_LOW), (build_update(when_unknown=policy), evidence)]) == (
             policy in waits
         )
 
@@ -111,21 +113,21 @@ LISTED = frozenset({"CVE-2026-1"})
 @pytest.mark.parametrize(("listed", "worth"), [(LISTED, True), (frozenset(), False)])
 def test_kev_condition_requires_fix_of_exploited_vulnerability(listed, worth):
     evidence = replace(FIXES_LOW, exploited_ids=listed)
-    assert compute_opening_time([(wanted(open_when=EXPLOITED), evidence)]) == (None if worth else NEVER)
-    assert not is_awaiting_evidence([(wanted(open_when=EXPLOITED), evidence)])
+    assert compute_opening_time([(build_update(open_when=EXPLOITED), evidence)]) == (None if worth else NEVER)
+    assert not is_awaiting_evidence([(build_update(open_when=EXPLOITED), evidence)])
 
 
 @pytest.mark.parametrize(("policy", "waits"), [(None, True), (WhenUnknown.HOLD, True), (WhenUnknown.OPEN, False)])
 def test_update_waits_when_kev_list_is_unread_unless_policy_opens(policy, waits):
-    update = wanted(open_when=EXPLOITED, when_unknown=policy)
+    update = build_update(open_when=EXPLOITED, when_unknown=policy)
     assert is_awaiting_evidence([(update, FIXES_LOW)]) is waits
     assert (compute_opening_time([(update, FIXES_LOW)]) is None) is not waits
 
 
 def test_unread_list_does_not_delay_aged_image_or_update_without_fixes():
-    old_or_exploited = wanted(open_when=OpenCondition(AdvisoryList.KEV, 30 * DAY))
+    old_or_exploited = build_update(open_when=OpenCondition(AdvisoryList.KEV, 30 * DAY))
     assert not is_awaiting_evidence([(old_or_exploited, FIXES_LOW)])
     assert compute_opening_time([(old_or_exploited, FIXES_LOW)]) == NOW + 30 * DAY
     nothing = compare_scans(scan(), scan())
-    assert not is_awaiting_evidence([(wanted(open_when=EXPLOITED), nothing)])
-    assert compute_opening_time([(wanted(open_when=EXPLOITED), nothing)]) == NEVER
+    assert not is_awaiting_evidence([(build_update(open_when=EXPLOITED), nothing)])
+    assert compute_opening_time([(build_update(open_when=EXPLOITED), nothing)]) == NEVER

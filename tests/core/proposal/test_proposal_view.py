@@ -29,12 +29,12 @@ def test_view_fields_contain_no_plain_text():
     for shape in shapes:
         hints = typing.get_type_hints(shape)
         for field in fields(shape):
-            assert str not in _leaves(hints[field.name]), f"{shape.__name__}.{field.name}"
+            assert str not in _list_leaf_types(hints[field.name]), f"{shape.__name__}.{field.name}"
 
 
-def _leaves(hint):
+def _list_leaf_types(hint):
     inner = typing.get_args(hint)
-    return {hint} if not inner else set().union(*(_leaves(each) for each in inner))
+    return {hint} if not inner else set().union(*(_list_leaf_types(each) for each in inner))
 
 
 # ---- suppressed findings ------------------------------------------------------------------------------------------
@@ -50,7 +50,7 @@ def test_text_is_outdated_when_suppressed_findings_change():
 # ---- fingerprints ------------------------------------------------------------------------------------------------
 
 
-def _fingerprint(updates=(MOVE,), known=None):
+def _compute_fingerprint(updates=(MOVE,), known=None):
     known = known or build_evidence(None, None, *updates)
     return compute_fingerprint(updates, known)
 
@@ -61,29 +61,29 @@ def test_dates_and_versions_do_not_make_a_report_another():
         replace(each, scanner=later, created=datetime(2026, 1, 1, tzinfo=UTC))
         for each in (scan(CRITICAL, LOW), scan(LOW))
     )
-    assert _fingerprint(known=build_evidence(old, new)) == _fingerprint()
+    assert _compute_fingerprint(known=build_evidence(old, new)) == _compute_fingerprint()
 
 
 def test_other_finding_changes_only_evidence_part_of_fingerprint():
-    other = _fingerprint(known=build_evidence(scan(CRITICAL), scan()))
-    assert other[:PROPOSED_DIGITS] == _fingerprint()[:PROPOSED_DIGITS]
-    assert other[PROPOSED_DIGITS:] != _fingerprint()[PROPOSED_DIGITS:]
+    other = _compute_fingerprint(known=build_evidence(scan(CRITICAL), scan()))
+    assert other[:PROPOSED_DIGITS] == _compute_fingerprint()[:PROPOSED_DIGITS]
+    assert other[PROPOSED_DIGITS:] != _compute_fingerprint()[PROPOSED_DIGITS:]
 
 
 def test_other_reference_changes_proposal_part_of_fingerprint():
-    assert _fingerprint((MOVE, PIN))[:PROPOSED_DIGITS] != _fingerprint()[:PROPOSED_DIGITS]
+    assert _compute_fingerprint((MOVE, PIN))[:PROPOSED_DIGITS] != _compute_fingerprint()[:PROPOSED_DIGITS]
 
 
 def test_fingerprint_ignores_titles_and_line_numbers():
     moved = update(f"python:3.12-slim@{digest('old')}", "new", line_number=9)
     retold = [replace(each, title="told anew") for each in (CRITICAL, LOW)]
-    assert _fingerprint((moved,), build_evidence(scan(*retold), scan(retold[1]))) == _fingerprint()
+    assert _compute_fingerprint((moved,), build_evidence(scan(*retold), scan(retold[1]))) == _compute_fingerprint()
 
 
 def test_fingerprint_counts_unknown_evidence():
-    assert _fingerprint()[-1] == "0"
-    assert _fingerprint(known=build_evidence(NotScanned(UnscannedReason.IMAGE_GONE)))[-1] == "1"
-    assert _fingerprint(known=build_evidence(*[NotScanned(UnscannedReason.TIMED_OUT)] * 2))[-1] == "2"
+    assert _compute_fingerprint()[-1] == "0"
+    assert _compute_fingerprint(known=build_evidence(NotScanned(UnscannedReason.IMAGE_GONE)))[-1] == "1"
+    assert _compute_fingerprint(known=build_evidence(*[NotScanned(UnscannedReason.TIMED_OUT)] * 2))[-1] == "2"
 
 
 @pytest.mark.parametrize(

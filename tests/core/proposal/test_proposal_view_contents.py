@@ -24,21 +24,21 @@ NEW = replace(OLD, digest=digest("n"), size=30_400_000, created=datetime(2026, 1
 HOSTILE = "x` **bold** <b> @team #1 | http://evil.example"
 
 
-def debian(name: str, version: str, source: str = "") -> InstalledPackage:
+def build_debian_package(name: str, version: str, source: str = "") -> InstalledPackage:
     return InstalledPackage("debian", name, version, source)
 
 
-def body(evidence: Evidence, rows: int = 100) -> str:
+def render_evidence_body(evidence: Evidence, rows: int = 100) -> str:
     known = {get_first_transition(MOVE): evidence}
     return render_body(BODY_TEMPLATE, lambda _: build_proposal_view((MOVE,), known, rows), 60_000)
 
 
-def of(old=OLD, new=NEW, **more) -> Evidence:
+def build_contents_evidence(old=OLD, new=NEW, **more) -> Evidence:
     return replace(compare_scans(scan(), scan()), contents=TransitionContents(old, new), **more)
 
 
 def test_body_states_rebuild_and_download_size():
-    text = body(of())
+    text = render_evidence_body(build_contents_evidence())
     assert "| Source | rebuilt from the same revision, by its labels |" in text
     assert "ports and platforms unchanged · 30.1 MB → 30.4 MB to pull |" in text
     assert "built 2026-11-01 → 2026-11-20" in text, (
@@ -47,27 +47,31 @@ def test_body_states_rebuild_and_download_size():
 
 
 def test_source_change_has_link_to_comparison():
-    text = body(of(new=replace(NEW, revision="b" * 40)))
+    text = render_evidence_body(build_contents_evidence(new=replace(NEW, revision="b" * 40)))
     assert f"({SOURCE}/compare/" in text
-    moved = body(of(new=replace(NEW, source="https://github.com/other/tool")))
+    moved = render_evidence_body(build_contents_evidence(new=replace(NEW, source="https://github.com/other/tool")))
     assert "| Source | ⚠️ built from another source, by its labels |" in moved
 
 
 def test_body_states_that_image_contents_are_unknown():
-    assert "| Runs as before? | not known: the config of an image could not be read |" in body(of(old=None))
-    assert "| Runs as before? | not looked up |" in body(compare_scans(scan(), scan()))
+    assert "| Runs as before? | not known: the config of an image could not be read |" in render_evidence_body(
+        build_contents_evidence(old=None)
+    )
+    assert "| Runs as before? | not looked up |" in render_evidence_body(compare_scans(scan(), scan()))
 
 
 def test_table_has_build_dates_without_a_scan():
     nobody = NotScanned(UnscannedReason.OS_UNKNOWN)
-    assert ", built" not in body(compare_scans(nobody, nobody))
-    looked = body(replace(compare_scans(nobody, nobody), contents=TransitionContents(OLD, NEW)))
+    assert ", built" not in render_evidence_body(compare_scans(nobody, nobody))
+    looked = render_evidence_body(replace(compare_scans(nobody, nobody), contents=TransitionContents(OLD, NEW)))
     assert "`, built 2026-11-01 → 2026-11-20" in looked
     assert "; the image in the file was built 19 days before it |" in looked
 
 
 def test_caution_about_root_user_comes_before_findings():
-    text = body(of(replace(OLD, config=ImageConfig(user="1000")), replace(NEW, config=ImageConfig())))
+    text = render_evidence_body(
+        build_contents_evidence(replace(OLD, config=ImageConfig(user="1000")), replace(NEW, config=ImageConfig()))
+    )
     assert text.startswith("> **Caution**  \n> **Starts as root**, which it did not before:")
     assert "⚠️ user: `1000` → not set" in text
 
@@ -75,18 +79,28 @@ def test_caution_about_root_user_comes_before_findings():
 def test_changed_lists_show_only_added_and_removed_items():
     old = ImageConfig(entrypoint=("/app",), environment=("HOME", "LANG"), ports=("80/tcp",))
     new = ImageConfig(entrypoint=("/app", "-v"), environment=("HOME", "TZ"), ports=("80/tcp", "443/tcp"))
-    text = body(of(replace(OLD, config=old), replace(NEW, config=new)))
+    text = render_evidence_body(build_contents_evidence(replace(OLD, config=old), replace(NEW, config=new)))
     assert "⚠️ entrypoint: `/app` → `/app -v`" in text
     assert "new environment variables `TZ` · ⚠️ without environment variables `LANG`" in text
     assert "⚠️ new ports `443/tcp`" in text
 
 
 def test_finding_shows_change_of_package():
-    old_packages = (debian("libssl3", "3.0.11", "openssl"), debian("perl", "5"), debian("zlib1g", "1", "zlib"))
-    new_packages = (debian("libssl3", "3.0.15", "openssl"), debian("jq", "2"), debian("zlib1g", "1", "zlib"))
+    old_packages = (
+        build_debian_package("libssl3", "3.0.11", "openssl"),
+        build_debian_package("perl", "5"),
+        build_debian_package("zlib1g", "1", "zlib"),
+    )
+    new_packages = (
+        build_debian_package("libssl3", "3.0.15", "openssl"),
+        build_debian_package("jq", "2"),
+        build_debian_package("zlib1g", "1", "zlib"),
+    )
     before = [finding("CVE-2026-1001", installed="3.0.11"), finding("CVE-2026-1002", package="perl", installed="5")]
     after = [finding("CVE-2026-1003", package="jq", installed="2")]
-    text = body(compare_scans(scan(*before, packages=old_packages), scan(*after, packages=new_packages)))
+    text = render_evidence_body(
+        compare_scans(scan(*before, packages=old_packages), scan(*after, packages=new_packages))
+    )
     assert "| `openssl` `3.0.11` → `3.0.15` |" in text
     assert "| `perl` `5` → removed |" in text
     assert "| `jq` `2` (new package), fix in `2` |" in text
@@ -95,24 +109,24 @@ def test_finding_shows_change_of_package():
 
 
 def test_finding_shows_unknown_version_without_package_lists():
-    assert "| `openssl` `1` → ? |" in body(compare_scans(scan(finding("CVE-2026-1001")), scan()))
+    assert "| `openssl` `1` → ? |" in render_evidence_body(compare_scans(scan(finding("CVE-2026-1001")), scan()))
 
 
 def test_packages_are_cut_by_rows_and_the_rest_is_counted():
-    old = tuple(debian(f"p{number:03}", "1") for number in range(50))
-    new = tuple(debian(f"p{number:03}", "2") for number in range(50))
-    text = body(compare_scans(scan(packages=old), scan(packages=new)), rows=10)
+    old = tuple(build_debian_package(f"p{number:03}", "1") for number in range(50))
+    new = tuple(build_debian_package(f"p{number:03}", "2") for number in range(50))
+    text = render_evidence_body(compare_scans(scan(packages=old), scan(packages=new)), rows=10)
     assert "Packages: 50 upgraded" in text
     assert "40 more packages are not listed here." in text
     assert text.count(" upgraded: ") == 10
-    assert " upgraded: `" not in body(compare_scans(scan(packages=old), scan(packages=new)), rows=0)
+    assert " upgraded: `" not in render_evidence_body(compare_scans(scan(packages=old), scan(packages=new)), rows=0)
 
 
 def test_long_lists_are_shortened_with_count_of_rest():
     names = tuple(f"{number:03}" + "x" * 500 for number in range(100))
     many = ImageConfig("", names, names, "", names, names, names)
     platforms = tuple(f"linux/{'y' * 60}{number}" for number in range(500))
-    versions = tuple(debian("bash", f"1-{number:05}") for number in range(20_000))
+    versions = tuple(build_debian_package("bash", f"1-{number:05}") for number in range(20_000))
     compared = compare_scans(scan(finding("CVE-2026-1001", package="bash"), packages=()), scan(packages=versions))
     evidence = replace(compared, contents=TransitionContents(OLD, replace(NEW, config=many, platforms=platforms)))
     wide = update(f"python:3.12@{digest('old')}", "new", platforms=platforms)
@@ -125,16 +139,16 @@ def test_long_lists_are_shortened_with_count_of_rest():
 
 def test_remaining_findings_count_available_fixes():
     both = [finding("CVE-2026-1001", Severity.LOW), finding("CVE-2026-1002", Severity.LOW, fixed_in=None)]
-    text = body(compare_scans(scan(*both), scan(*both)))
+    text = render_evidence_body(compare_scans(scan(*both), scan(*both)))
     assert "<summary>All 2 remaining: 2 low (1 with a fix that the new image lacks)</summary>" in text
 
 
 def test_text_from_image_has_no_effect_in_body():
     config = ImageConfig(HOSTILE, (HOSTILE,), (HOSTILE,), HOSTILE, (HOSTILE,), (HOSTILE,), (HOSTILE,), HOSTILE)
     new = replace(NEW, config=config, source=HOSTILE, revision=HOSTILE, version=HOSTILE, platforms=(HOSTILE,))
-    old, later = (debian(HOSTILE, "1"),), (debian(HOSTILE, HOSTILE),)
+    old, later = (build_debian_package(HOSTILE, "1"),), (build_debian_package(HOSTILE, HOSTILE),)
     evidence = replace(compare_scans(scan(packages=old), scan(packages=later)), contents=TransitionContents(OLD, new))
-    text = body(evidence)
+    text = render_evidence_body(evidence)
     assert HOSTILE.replace("|", "¦") in text
     for line in text.splitlines():
         shown = line.replace(f"`` {HOSTILE.replace('|', '¦')} ``", "")
@@ -142,7 +156,7 @@ def test_text_from_image_has_no_effect_in_body():
 
 
 def test_fingerprint_ignores_contents_determined_by_digests():
-    known = {get_first_transition(MOVE): of()}
+    known = {get_first_transition(MOVE): build_contents_evidence()}
     unknown = {get_first_transition(MOVE): compare_scans(scan(), scan())}
     first, second = (compute_fingerprint((MOVE,), each) for each in (known, unknown))
     assert first == second
@@ -150,7 +164,7 @@ def test_fingerprint_ignores_contents_determined_by_digests():
 
 @pytest.mark.parametrize("unseen", [{"new": None}, {"old": None}, {"old": None, "new": None}])
 def test_text_is_outdated_when_image_contents_become_known_but_not_unknown(unseen):
-    known, unknown = ({get_first_transition(MOVE): of(**which)} for which in ({}, unseen))
+    known, unknown = ({get_first_transition(MOVE): build_contents_evidence(**which)} for which in ({}, unseen))
     whole, less = (compute_fingerprint((MOVE,), each) for each in (known, unknown))
     assert is_outdated(less, whole)
     assert not is_outdated(whole, less)
@@ -159,7 +173,7 @@ def test_text_is_outdated_when_image_contents_become_known_but_not_unknown(unsee
 def test_body_shows_image_contents_without_a_scan():
     unknown = NotScanned(UnscannedReason.TIMED_OUT)
     evidence = replace(compare_scans(unknown, unknown), contents=TransitionContents(OLD, NEW))
-    text = body(evidence)
+    text = render_evidence_body(evidence)
     assert "built 2026-11-01 → 2026-11-20" in text
     assert "30.1 MB → 30.4 MB to pull" in text
     assert "What that changes is not known: " in text

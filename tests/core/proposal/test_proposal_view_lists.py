@@ -28,44 +28,47 @@ BOTH = ListVersions(date(2026, 11, 24), date(2026, 11, 25))
 UNREAD = replace(FOUND, list_versions=ListVersions(unread_lists=frozenset({AdvisoryList.KEV})))
 
 
-def listed(*ids: str, scores=None, asked=BOTH) -> Evidence:
+def build_listed_evidence(*ids: str, scores=None, asked=BOTH) -> Evidence:
     return replace(FOUND, exploited_ids=frozenset(ids), epss_scores=scores, list_versions=asked)
 
 
-def body(found: Evidence) -> str:
+def render_evidence_body(found: Evidence) -> str:
     known = {get_first_transition(MOVE): found}
     return render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((MOVE,), known, rows), 60_000)
 
 
-def report(found: Evidence) -> str:
+def compute_report(found: Evidence) -> str:
     known = {get_first_transition(MOVE): found}
     return compute_fingerprint((MOVE,), known)
 
 
-def rows(text: str) -> list[str]:
+def list_finding_rows(text: str) -> list[str]:
     return [line for line in text.splitlines() if "nvd.nist.gov" in line]
 
 
 def test_first_sentence_counts_exploited_findings_and_rows_come_first():
-    text = body(listed(LOW.id, NEW.id, asked=ListVersions(date(2026, 11, 24))))
+    text = render_evidence_body(build_listed_evidence(LOW.id, NEW.id, asked=ListVersions(date(2026, 11, 24))))
     assert (
         "fixes 2 known vulnerabilities of `python:3.12-slim` (1 critical, 1 exploited) and adds 1 (1 medium, 1 " in text
     )
-    fixed = rows(text.partition("### Fixed")[2])
+    fixed = list_finding_rows(text.partition("### Fixed")[2])
     assert fixed[0].startswith(f"| **exploited**, low | [`{LOW.id}`]")
     assert fixed[1].startswith(f"| critical | [`{CRITICAL.id}`]")
 
 
 def test_epss_column_appears_only_when_list_was_read():
-    text = body(listed(scores={CRITICAL.id: 0.9412, LOW.id: 0.00042}))
+    text = render_evidence_body(build_listed_evidence(scores={CRITICAL.id: 0.9412, LOW.id: 0.00042}))
     assert "| Severity | Vulnerability | Package | EPSS |" in text
     by_id = {
-        identifier: line for line in rows(text) for identifier in (CRITICAL.id, LOW.id, NEW.id) if identifier in line
+        identifier: line
+        for line in list_finding_rows(text)
+        for identifier in (CRITICAL.id, LOW.id, NEW.id)
+        if identifier in line
     }
     assert by_id[CRITICAL.id].endswith(" | 94.1 % |")
     assert by_id[LOW.id].endswith(" | < 0.1 % |")
     assert by_id[NEW.id].endswith(" | \N{EN DASH} |")
-    without = body(listed(LOW.id, asked=ListVersions(date(2026, 11, 24))))
+    without = render_evidence_body(build_listed_evidence(LOW.id, asked=ListVersions(date(2026, 11, 24))))
     assert "Package | EPSS" not in without
     assert "EPSS not looked up" in without
     tables = [each for each in MarkdownIt("gfm-like", {"linkify": False}).parse(text) if each.type == "table_open"]
@@ -73,19 +76,19 @@ def test_epss_column_appears_only_when_list_was_read():
 
 
 def test_dates_of_lists_are_shown_with_scanner():
-    assert " · KEV of 2026-11-24 · EPSS of 2026-11-25</sub>" in body(listed())
-    assert " · exploitation (KEV) not looked up · EPSS not looked up</sub>" in body(FOUND)
+    assert " · KEV of 2026-11-24 · EPSS of 2026-11-25</sub>" in render_evidence_body(build_listed_evidence())
+    assert " · exploitation (KEV) not looked up · EPSS not looked up</sub>" in render_evidence_body(FOUND)
 
 
 def test_unread_list_is_reported_as_unknown():
-    assert "KEV could not be read" in body(UNREAD)
-    assert "| now | 1 | 1 | 0 | 1 | unknown |" in body(UNREAD)
-    assert "**exploited**" not in body(UNREAD)
+    assert "KEV could not be read" in render_evidence_body(UNREAD)
+    assert "| now | 1 | 1 | 0 | 1 | unknown |" in render_evidence_body(UNREAD)
+    assert "**exploited**" not in render_evidence_body(UNREAD)
 
 
 def test_muting_body_names_fixes_proposed_after_closing():
     muting = update(f"python:3.12-slim@{digest('old')}", "new", policy=Policy(on_close=OnClose.LINE))
-    known = {get_first_transition(muting): listed()}
+    known = {get_first_transition(muting): build_listed_evidence()}
     text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((muting,), known, rows), 60_000)
     assert "something critical or known " in text
 
@@ -94,19 +97,24 @@ def test_muting_body_names_fixes_proposed_after_closing():
 
 
 def test_scores_and_the_days_of_lists_do_not_make_a_report_another():
-    later = listed(LOW.id, scores={LOW.id: 0.9}, asked=ListVersions(date(2026, 12, 1), date(2026, 12, 1)))
-    assert report(listed(LOW.id, scores={LOW.id: 0.1})) == report(later)
+    later = build_listed_evidence(
+        LOW.id, scores={LOW.id: 0.9}, asked=ListVersions(date(2026, 12, 1), date(2026, 12, 1))
+    )
+    assert compute_report(build_listed_evidence(LOW.id, scores={LOW.id: 0.1})) == compute_report(later)
 
 
 def test_newly_exploited_finding_changes_only_evidence_part_of_fingerprint():
-    before, after = report(listed(CRITICAL.id)), report(listed(CRITICAL.id, LOW.id))
-    assert before[:PROPOSED_DIGITS] == after[:PROPOSED_DIGITS] == report(FOUND)[:PROPOSED_DIGITS]
+    before, after = (
+        compute_report(build_listed_evidence(CRITICAL.id)),
+        compute_report(build_listed_evidence(CRITICAL.id, LOW.id)),
+    )
+    assert before[:PROPOSED_DIGITS] == after[:PROPOSED_DIGITS] == compute_report(FOUND)[:PROPOSED_DIGITS]
     assert is_outdated(before, after)
 
 
-@pytest.mark.parametrize("found", [FOUND, listed(LOW.id)])
+@pytest.mark.parametrize("found", [FOUND, build_listed_evidence(LOW.id)])
 def test_unread_list_does_not_make_text_outdated(found):
-    assert not is_outdated(report(found), report(UNREAD))
-    assert is_outdated(report(UNREAD), report(listed(LOW.id)))
-    assert report(UNREAD)[-1] == "1"
-    assert report(replace(UNREAD, new=NotScanned(UnscannedReason.TIMED_OUT), delta=None))[-1] == "2"
+    assert not is_outdated(compute_report(found), compute_report(UNREAD))
+    assert is_outdated(compute_report(UNREAD), compute_report(build_listed_evidence(LOW.id)))
+    assert compute_report(UNREAD)[-1] == "1"
+    assert compute_report(replace(UNREAD, new=NotScanned(UnscannedReason.TIMED_OUT), delta=None))[-1] == "2"

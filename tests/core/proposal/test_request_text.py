@@ -34,11 +34,11 @@ SPACE = 3_100
 PARTS = st.text(st.sampled_from("ab `\n|<>!-é\U0001f600"), max_size=60).map(str.strip)
 
 
-def summary(updates, known, **options):
+def render_summary(updates, known, **options):
     return render_body(SUMMARY_TEMPLATE, lambda rows: build_proposal_view(updates, known, rows, **options), SPACE)
 
 
-def appendix(updates, known, **options):
+def render_appendix(updates, known, **options):
     return render_body(APPENDIX_TEMPLATE, lambda rows: build_proposal_view(updates, known, rows, **options), 150_000)
 
 
@@ -91,11 +91,11 @@ def test_mark_does_not_count_when_stored_separately():
 def test_short_body_states_the_effect_and_the_appendix_has_the_evidence(name):
     scene = build_report_scenes()[name]
     options = {"is_first": scene.is_first, "protected_files": scene.protected_files}
-    text = summary(scene.updates, scene.evidence, **options)
+    text = render_summary(scene.updates, scene.evidence, **options)
     assert "**Not now?**" in text
     assert "| Files changed |" in text
     assert "<details>" not in text
-    evidence_text = appendix(scene.updates, scene.evidence, **options)
+    evidence_text = render_appendix(scene.updates, scene.evidence, **options)
     assert "Full digests" in evidence_text
     assert "**Not now?**" not in evidence_text
     assert parse_checkboxes((text + evidence_text).replace("[ ]", "[x]")) == frozenset()
@@ -107,7 +107,7 @@ def test_short_body_names_every_image_of_a_group_of_28():
         get_first_transition(each): compare_scans(scan(finding(f"CVE-2026-1{n:03}", Severity.CRITICAL)), scan())
         for n, each in enumerate(updates)
     }
-    text = summary(updates, known)
+    text = render_summary(updates, known)
     assert all(str(each.reference.image.name) in text for each in updates)
 
 
@@ -119,7 +119,7 @@ def test_short_body_fits_limit_for_very_many_findings():
     ]
     known = {get_first_transition(each): compare_scans(scan(), scan(*findings)) for each in updates}
     for several in (updates, updates[:1]):
-        text = summary(several, known, is_first=True, protected_files=["w" * 300] * 30)
+        text = render_summary(several, known, is_first=True, protected_files=["w" * 300] * 30)
         assert count_characters(text) <= SPACE
         assert "adds 400" in text
 
@@ -127,7 +127,7 @@ def test_short_body_fits_limit_for_very_many_findings():
 def test_short_body_names_worst_fixes_and_appendix_names_all_fixes():
     fixed = [CRITICAL, *(finding(f"CVE-1900-1{number:03}", Severity.LOW) for number in range(30))]
     known = build_evidence(scan(*fixed), scan())
-    text, evidence_text = summary((MOVE,), known), appendix((MOVE,), known)
+    text, evidence_text = render_summary((MOVE,), known), render_appendix((MOVE,), known)
     assert CRITICAL.id in text
     assert fixed[-1].id not in text
     assert all(each.id in evidence_text for each in fixed)

@@ -12,7 +12,7 @@ from bot.core.proposal.fingerprint import compute_fingerprint
 from bot.model.workload import RunningPlace, RunningUse
 
 
-def running_in(*uses):
+def build_running_evidence(*uses):
     return {move: replace(found, running=uses) for move, found in build_evidence().items()}
 
 
@@ -37,8 +37,8 @@ PAYMENTS, SHOP = RunningPlace("prod", "payments", 12), RunningPlace("prod", "sho
     ],
 )
 def test_body_states_namespaces_and_pods_of_image(uses, text):
-    assert f"\n| Runs in | {text} |\n" in render_proposal_body(known=running_in(*uses))
-    several = {**running_in(*uses), **build_evidence(None, None, PIN)}
+    assert f"\n| Runs in | {text} |\n" in render_proposal_body(known=build_running_evidence(*uses))
+    several = {**build_running_evidence(*uses), **build_evidence(None, None, PIN)}
     assert " Runs in " in render_proposal_body((MOVE, PIN), several)
 
 
@@ -53,9 +53,9 @@ def test_fingerprint_ignores_pods():
         compute_fingerprint((MOVE,), known)
         for known in (
             build_evidence(),
-            running_in(),
-            running_in(RunningUse(None, (PAYMENTS,))),
-            running_in(RunningUse(None, (replace(PAYMENTS, pods=13), SHOP))),
+            build_running_evidence(),
+            build_running_evidence(RunningUse(None, (PAYMENTS,))),
+            build_running_evidence(RunningUse(None, (replace(PAYMENTS, pods=13), SHOP))),
         )
     }
     assert len(fingerprints) == 1

@@ -26,17 +26,17 @@ LINK = f"({SOURCE}/compare/{'a' * 40}...{'b' * 40})"
 RELEASE = ReleaseNotes("Web 2", f"{SOURCE}/releases/tag/v2", ("## Fixed", "* the crash"), 3)
 
 
-def evidence_with(lookup):
+def build_lookup_evidence(lookup):
     return replace(compare_scans(scan(), scan()), contents=TransitionContents(OLD, NEW, lookup))
 
 
-def body(lookup):
-    known = {get_first_transition(MOVE): evidence_with(lookup)}
+def render_lookup_body(lookup):
+    known = {get_first_transition(MOVE): build_lookup_evidence(lookup)}
     return render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((MOVE,), known, rows), 60_000)
 
 
 def test_source_row_has_number_of_commits_and_release():
-    text = body(SourceChanges(12, release=RELEASE))
+    text = render_lookup_body(SourceChanges(12, release=RELEASE))
     assert (
         f"| Source | `github.com/acme/web`: [12 commits]{LINK}, release [`Web 2`]({SOURCE}/releases/tag/v2) |" in text
     )
@@ -46,22 +46,24 @@ def test_source_row_has_number_of_commits_and_release():
 
 
 def test_commit_counts_are_readable():
-    assert f"[1 commit]{LINK}" in body(SourceChanges(1))
-    assert f"[100 or more commits]{LINK}" in body(SourceChanges(100, is_lower_bound=True))
-    assert f"[0 commits, and 3 of the old image dropped]{LINK}" in body(SourceChanges(0, dropped_commits=3))
+    assert f"[1 commit]{LINK}" in render_lookup_body(SourceChanges(1))
+    assert f"[100 or more commits]{LINK}" in render_lookup_body(SourceChanges(100, is_lower_bound=True))
+    assert f"[0 commits, and 3 of the old image dropped]{LINK}" in render_lookup_body(
+        SourceChanges(0, dropped_commits=3)
+    )
 
 
 def test_failed_source_lookup_shows_reason_and_missing_lookup_shows_none():
-    failed = body(UnknownSourceChanges("github.com answered 451"))
+    failed = render_lookup_body(UnknownSourceChanges("github.com answered 451"))
     assert f"[what changed]{LINK} (commits and release notes not looked up: github.com answered 451) |" in failed
-    assert f"| Source | `github.com/acme/web`: [what changed]{LINK} |" in body(None)
-    partial = body(SourceChanges(12, release_failure="github.com answered 451"))
+    assert f"| Source | `github.com/acme/web`: [what changed]{LINK} |" in render_lookup_body(None)
+    partial = render_lookup_body(SourceChanges(12, release_failure="github.com answered 451"))
     assert f"[12 commits]{LINK} (release notes not looked up: github.com answered 451) |" in partial
 
 
 def test_release_notes_are_cut_and_have_no_effect():
     lines = (HOSTILE, "<details>", "</details>", "@team #1", *("x" * 1000 for _ in range(MAX_RELEASE_LINES)))
-    text = body(SourceChanges(1, release=replace(RELEASE, name=HOSTILE, lines=lines)))
+    text = render_lookup_body(SourceChanges(1, release=replace(RELEASE, name=HOSTILE, lines=lines)))
     assert "7 more lines are not shown here." in text
     assert text.count("<details>") - text.count("`<details>`") == text.count("</details>") - text.count("`</details>`")
     inline = [each for token in MarkdownIt("gfm-like", {"linkify": False}).parse(text) for each in token.children or ()]
@@ -73,7 +75,7 @@ def test_images_of_group_have_own_release_notes():
     moves = [update(f"{name}@{digest('old')}", "new") for name in ("python:3.12", "node:22")]
     releases = [replace(RELEASE, name=f"Release {number}") for number in (1, 2)]
     known = {
-        get_first_transition(move): evidence_with(SourceChanges(1, release=release))
+        get_first_transition(move): build_lookup_evidence(SourceChanges(1, release=release))
         for move, release in zip(moves, releases, strict=True)
     }
     text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view(moves, known, rows), 60_000)
@@ -82,7 +84,7 @@ def test_images_of_group_have_own_release_notes():
 
 def test_report_facts_exclude_source_lookups():
     facts = [
-        build_report_facts((MOVE,), {get_first_transition(MOVE): evidence_with(lookup)})
+        build_report_facts((MOVE,), {get_first_transition(MOVE): build_lookup_evidence(lookup)})
         for lookup in (None, SourceChanges(12, release=RELEASE), UnknownSourceChanges("why"))
     ]
     assert facts[0] == facts[1] == facts[2]

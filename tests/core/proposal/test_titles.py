@@ -34,11 +34,11 @@ LOW = finding("CVE-1900-0002", Severity.LOW)
 SHORT = digest("new")[7:19]
 
 
-def title(updates, *evidence, limit=256) -> str:
+def render_update_title(updates, *evidence, limit=256) -> str:
     return render_title(TEMPLATES.title, build_head(ALONE, updates, evidence), limit)
 
 
-def message(updates, trailers=()) -> str:
+def render_update_message(updates, trailers=()) -> str:
     text = render_message(TEMPLATES.message, build_head(ALONE, updates, ()))
     return append_trailers(text, compute_intent(updates), trailers)
 
@@ -46,41 +46,43 @@ def message(updates, trailers=()) -> str:
 def test_title_states_image_fixes_and_additions():
     assert build_headline(ALONE, (PIN,)) == f"Pin python:3.12-slim to {SHORT}"
     fixes, adds = compare_scans(scan(CRITICAL, LOW), scan()), compare_scans(scan(), scan(LOW))
-    assert title((MOVE, PIN), fixes) == (f"Update python:3.12-slim to {SHORT}: fixes 2 (1 critical), adds none")
-    assert title((MOVE,), fixes, adds).endswith(": fixes 2 (1 critical), adds 1 (1 low)")
+    assert render_update_title((MOVE, PIN), fixes) == (
+        f"Update python:3.12-slim to {SHORT}: fixes 2 (1 critical), adds none"
+    )
+    assert render_update_title((MOVE,), fixes, adds).endswith(": fixes 2 (1 critical), adds 1 (1 low)")
     listed = replace(fixes, exploited_ids=frozenset({CRITICAL.id, LOW.id}))
-    assert title((MOVE,), listed).endswith(": fixes 2 (1 critical, 2 exploited), adds none")
+    assert render_update_title((MOVE,), listed).endswith(": fixes 2 (1 critical, 2 exploited), adds none")
 
 
 def test_title_names_additions_of_worse_image():
     worse = compare_scans(scan(), scan(CRITICAL, LOW, finding("CVE-1900-0003", Severity.UNKNOWN)))
-    assert title((MOVE,), worse).endswith(": fixes none, adds 3 (1 critical)")
+    assert render_update_title((MOVE,), worse).endswith(": fixes none, adds 3 (1 critical)")
     unrated = compare_scans(scan(), scan(finding("CVE-1900-0003", Severity.UNKNOWN)))
-    assert title((MOVE,), unrated).endswith("adds 1 (1 of unknown severity)")
+    assert render_update_title((MOVE,), unrated).endswith("adds 1 (1 of unknown severity)")
 
 
 def test_title_states_that_image_was_not_scanned():
     unknown, known = compare_scans(LATE, LATE), compare_scans(scan(LOW), scan())
-    assert title((MOVE,), unknown) == f"Update python:3.12-slim to {SHORT} (not scanned)"
-    assert title((MOVE,), compare_scans(scan(), LATE)).endswith(" (not scanned)")
-    assert title((MOVE,), known, unknown).endswith(": fixes 1 (1 low), adds none (1 of 2 not scanned)")
-    assert title((PIN,), compare_scans(None, scan(CRITICAL))) == f"Pin python:3.12-slim to {SHORT}"
-    assert title((MOVE,), replace(unknown, old=WITHHELD_SCAN)).endswith(" (with private findings)")
+    assert render_update_title((MOVE,), unknown) == f"Update python:3.12-slim to {SHORT} (not scanned)"
+    assert render_update_title((MOVE,), compare_scans(scan(), LATE)).endswith(" (not scanned)")
+    assert render_update_title((MOVE,), known, unknown).endswith(": fixes 1 (1 low), adds none (1 of 2 not scanned)")
+    assert render_update_title((PIN,), compare_scans(None, scan(CRITICAL))) == f"Pin python:3.12-slim to {SHORT}"
+    assert render_update_title((MOVE,), replace(unknown, old=WITHHELD_SCAN)).endswith(" (with private findings)")
 
 
 def test_title_states_that_old_digest_is_gone():
     gone, absent = replace(MOVE, cause=UpdateCause.GONE), NotScanned(UnscannedReason.IMAGE_GONE)
-    assert title((gone,), compare_scans(absent, scan())).endswith(" (old digest is gone)")
-    assert title((gone,), compare_scans(absent, LATE)).endswith(" (old digest is gone, not scanned)")
+    assert render_update_title((gone,), compare_scans(absent, scan())).endswith(" (old digest is gone)")
+    assert render_update_title((gone,), compare_scans(absent, LATE)).endswith(" (old digest is gone, not scanned)")
     redis = update(f"redis:7@{digest('old')}", "new")
-    several = title((gone, redis), compare_scans(absent, scan()), compare_scans(scan(), scan()))
+    several = render_update_title((gone, redis), compare_scans(absent, scan()), compare_scans(scan(), scan()))
     assert several.endswith(": fixes none, adds none (1 of 2 old digests gone)")
 
 
 @given(st.integers(60, 256))
 def test_shortened_title_states_additions(limit):
     long = update(f"registry.example/{'team/' * 50}app:1@{digest('old')}", "new")
-    shown = title((long,), compare_scans(scan(), scan(CRITICAL)), limit=limit)
+    shown = render_update_title((long,), compare_scans(scan(), scan(CRITICAL)), limit=limit)
     assert len(shown) <= limit
     assert shown.startswith("Update registry.example/")
     assert shown.endswith("...: fixes none, adds 1 (1 critical)")
@@ -109,20 +111,20 @@ def test_title_names_group_image_count_and_plain_folder():
 
 
 def test_commit_message_has_intent_and_all_transitions():
-    text = message((MOVE, PIN))
+    text = render_update_message((MOVE, PIN))
     assert intent_in(text) == compute_intent((PIN, MOVE))
     assert f"from {digest('old')}" in text
     assert "from no digest" in text
 
 
 def test_commit_message_keeps_operator_trailers_and_intent():
-    text = message((MOVE,), ("Signed-off-by: Bot <bot@example.com>", "Change-Kind: image"))
+    text = render_update_message((MOVE,), ("Signed-off-by: Bot <bot@example.com>", "Change-Kind: image"))
     assert text.split("\n\n")[-1].splitlines()[:2] == ["Signed-off-by: Bot <bot@example.com>", "Change-Kind: image"]
     assert intent_in(text) == compute_intent((MOVE,))
 
 
 def test_commit_message_has_subject_and_paragraphs():
-    assert message((MOVE, PIN)).startswith(
+    assert render_update_message((MOVE, PIN)).startswith(
         f"Update python:3.12-slim to {digest('new')[7:19]}\n\n"
         f"docker.io/library/python:3.12-slim\n  from {digest('old')}\n  to   {digest('new')}\n\n"
         f"docker.io/library/python:3.12-slim\n  from no digest\n  to   {digest('new')}\n\n"
@@ -212,5 +214,5 @@ def test_head_view_fields_contain_no_plain_text():
 )
 def test_title_starts_with_harmless_reason_of_block(reasons, start):
     updates = [replace(MOVE, cause=UpdateCause.BLOCKED, block=Block(each)) for each in reasons]
-    assert title(updates).startswith(start)
-    assert message(updates).startswith(start)
+    assert render_update_title(updates).startswith(start)
+    assert render_update_message(updates).startswith(start)

@@ -43,18 +43,20 @@ STRANGE = UnsupportedSignature("a kind of tomorrow")
 UNKNOWN = SignatureUnknown(Reason.UNREACHABLE, "no answer", is_failure=True)
 
 
-def known(found, each=MOVE, old=None):
+def build_signature_evidence(found, each=MOVE, old=None):
     transition = get_first_transition(each)
     scans = compare_scans(old or scan() if transition.old else None, scan())
     return {transition: replace(scans, signatures=found)}
 
 
-def body(found, each=MOVE):
-    return render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((each,), known(found, each), rows), 60_000)
+def render_signature_body(found, each=MOVE):
+    return render_body(
+        BODY_TEMPLATE, lambda rows: build_proposal_view((each,), build_signature_evidence(found, each), rows), 60_000
+    )
 
 
-def said(found, each=MOVE):
-    (line,) = [line for line in body(found, each).splitlines() if line.startswith("| Signed by |")]
+def get_signer_row(found, each=MOVE):
+    (line,) = [line for line in render_signature_body(found, each).splitlines() if line.startswith("| Signed by |")]
     return line.removeprefix("| Signed by | ").removesuffix(" |")
 
 
@@ -91,12 +93,12 @@ def said(found, each=MOVE):
     ],
 )
 def test_body_states_signer_of_both_images_or_why_signature_is_missing(old, new, sentence):
-    assert said(TransitionSignatures(old, new)) == sentence
+    assert get_signer_row(TransitionSignatures(old, new)) == sentence
 
 
 def test_body_states_signer_of_pinned_image():
-    assert said(TransitionSignatures(None, OURS), PIN) == "verified: `ours.pub`"
-    assert said(TransitionSignatures(None, NONE), PIN) == "⚠️ it has no signature"
+    assert get_signer_row(TransitionSignatures(None, OURS), PIN) == "verified: `ours.pub`"
+    assert get_signer_row(TransitionSignatures(None, NONE), PIN) == "⚠️ it has no signature"
 
 
 @pytest.mark.parametrize(
@@ -108,12 +110,12 @@ def test_body_states_signer_of_pinned_image():
     ],
 )
 def test_missing_signature_is_a_caution_at_the_beginning(new, words):
-    assert body(TransitionSignatures(NONE, new)).startswith(f"> **Caution**  \n> **{words}")
-    assert "Caution" not in body(TransitionSignatures(OURS, OURS))
+    assert render_signature_body(TransitionSignatures(NONE, new)).startswith(f"> **Caution**  \n> **{words}")
+    assert "Caution" not in render_signature_body(TransitionSignatures(OURS, OURS))
 
 
 def test_body_states_that_signatures_were_not_checked_without_a_rule():
-    assert said(None) == "not checked (no `trust` rule for this image)"
+    assert get_signer_row(None) == "not checked (no `trust` rule for this image)"
 
 
 def test_signature_defects_have_state_and_sentence():
@@ -128,14 +130,16 @@ def test_text_of_certificates_and_registries_has_no_effect():
         UnsupportedSignature(evil),
         BadSignature(SignatureDefect.BROKEN, evil),
     ):
-        tokens = MarkdownIt("gfm-like", {"html": True, "linkify": False}).parse(body(TransitionSignatures(NONE, new)))
+        tokens = MarkdownIt("gfm-like", {"html": True, "linkify": False}).parse(
+            render_signature_body(TransitionSignatures(NONE, new))
+        )
         inner = [child for token in tokens for child in token.children or ()]
         assert any("@all #1" in child.content for child in inner if child.type == "code_inline")
         assert not any(
             "@all" in child.content or "<img" in child.content for child in inner if child.type != "code_inline"
         )
     long = TransitionSignatures(NONE, VerifiedSignature(Signer(SignatureScheme.KEYLESS, "long " * 500)))
-    assert len(said(long)) < MAX_NOTE_LENGTH + 100
+    assert len(get_signer_row(long)) < MAX_NOTE_LENGTH + 100
 
 
 @pytest.mark.parametrize(
@@ -157,14 +161,14 @@ def test_terminal_text_describes_both_signatures_briefly(found, sentence):
 # ---- fingerprints ------------------------------------------------------------------------------------------------
 
 
-def report(found, old=None):
-    evidence = known(found, old=old)
+def compute_report(found, old=None):
+    evidence = build_signature_evidence(found, old=old)
     return compute_fingerprint((MOVE,), evidence)
 
 
 def test_other_signature_changes_only_evidence_part_of_fingerprint():
     reports = [
-        report(each)
+        compute_report(each)
         for each in (
             None,
             TransitionSignatures(NONE, NONE),
@@ -174,24 +178,31 @@ def test_other_signature_changes_only_evidence_part_of_fingerprint():
     ]
     assert len({each[:PROPOSED_DIGITS] for each in reports}) == 1
     assert len(set(reports)) == len(reports)
-    assert is_outdated(report(TransitionSignatures(NONE, NONE)), report(TransitionSignatures(NONE, OURS)))
-    assert is_outdated(report(TransitionSignatures(NONE, OURS)), report(TransitionSignatures(NONE, NONE)))
+    assert is_outdated(
+        compute_report(TransitionSignatures(NONE, NONE)), compute_report(TransitionSignatures(NONE, OURS))
+    )
+    assert is_outdated(
+        compute_report(TransitionSignatures(NONE, OURS)), compute_report(TransitionSignatures(NONE, NONE))
+    )
 
 
 def test_known_signature_replaces_unknown_signature_but_not_vice_versa():
-    unknown, signed = report(TransitionSignatures(NONE, UNKNOWN)), report(TransitionSignatures(NONE, OURS))
+    unknown, signed = (
+        compute_report(TransitionSignatures(NONE, UNKNOWN)),
+        compute_report(TransitionSignatures(NONE, OURS)),
+    )
     assert not is_outdated(signed, unknown)
     assert is_outdated(unknown, signed)
 
 
 def test_known_scan_does_not_outweigh_lost_signature_evidence():
-    scanned = report(TransitionSignatures(NONE, UNKNOWN))
-    verified = report(TransitionSignatures(NONE, OURS), old=NotScanned(UnscannedReason.TIMED_OUT))
+    scanned = compute_report(TransitionSignatures(NONE, UNKNOWN))
+    verified = compute_report(TransitionSignatures(NONE, OURS), old=NotScanned(UnscannedReason.TIMED_OUT))
     assert not is_outdated(scanned, verified)
     assert not is_outdated(verified, scanned)
 
 
 def test_fingerprint_ignores_error_text_of_signature_lookup():
-    assert report(TransitionSignatures(NONE, UNKNOWN)) == report(
+    assert compute_report(TransitionSignatures(NONE, UNKNOWN)) == compute_report(
         TransitionSignatures(NONE, replace(UNKNOWN, detail="no answer again"))
     )

@@ -15,7 +15,7 @@ PREFIX = "basebump/"
 PYTHON = TagRef("docker.io/library/python", "3.12-slim")
 
 
-def _slug(source):
+def _find_slug(source):
     name = build_branch_name(PREFIX, source, "key")
     return re.fullmatch(r"basebump/(?:(.*)-)?[0-9a-f]{8}", name)[1]
 
@@ -63,7 +63,7 @@ def test_branch_key_has_stable_text(key, text):
     ],
 )
 def test_slug_is_readable(source, slug):
-    assert _slug(source) == slug
+    assert _find_slug(source) == slug
 
 
 def test_branch_names_with_equal_slugs_differ_by_key():

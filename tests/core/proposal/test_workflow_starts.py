@@ -25,7 +25,7 @@ CI = RequestAttributes(workflows=("ci.yml",))
 WANTED = replace(proposal(), attributes=CI)
 
 
-def seen(body=BODY, head=HEAD):
+def build_remote_request(body=BODY, head=HEAD):
     return RemoteRequest("basebump/x", RequestState.OPEN, head, "1" * 16, number=1, title="t", body=body)
 
 
@@ -49,21 +49,29 @@ def test_invalid_started_commit_is_ignored(said):
 
 
 def test_workflows_are_started_for_untried_last_commit():
-    assert find_missing_attributes(seen(), WANTED, NOW, is_changing=False) == CI
-    assert find_missing_attributes(seen(record_started_commit(BODY, "b" * 40)), WANTED, NOW, is_changing=False) == CI
+    assert find_missing_attributes(build_remote_request(), WANTED, NOW, is_changing=False) == CI
     assert (
-        find_missing_attributes(seen(record_started_commit(BODY, HEAD)), WANTED, NOW, is_changing=False)
+        find_missing_attributes(
+            build_remote_request(record_started_commit(BODY, "b" * 40)), WANTED, NOW, is_changing=False
+        )
+        == CI
+    )
+    assert (
+        find_missing_attributes(build_remote_request(record_started_commit(BODY, HEAD)), WANTED, NOW, is_changing=False)
         == NO_ATTRIBUTES
     )
-    assert find_missing_attributes(seen(record_started_commit(BODY, HEAD)), WANTED, NOW, is_changing=True) == CI
+    assert (
+        find_missing_attributes(build_remote_request(record_started_commit(BODY, HEAD)), WANTED, NOW, is_changing=True)
+        == CI
+    )
 
 
 def test_workflows_are_not_started_when_undesired_or_branch_is_missing():
-    assert find_missing_attributes(seen(), proposal(), NOW, is_changing=True) == NO_ATTRIBUTES
-    assert find_missing_attributes(seen(head=None), WANTED, NOW, is_changing=False) == NO_ATTRIBUTES
+    assert find_missing_attributes(build_remote_request(), proposal(), NOW, is_changing=True) == NO_ATTRIBUTES
+    assert find_missing_attributes(build_remote_request(head=None), WANTED, NOW, is_changing=False) == NO_ATTRIBUTES
 
 
 def test_waiting_request_needs_workflows_for_last_commit():
-    started = seen(record_started_commit(BODY, HEAD))
-    assert find_missing_on_last_commit(seen(), WANTED, NOW, is_fully_resolved=True) == CI
+    started = build_remote_request(record_started_commit(BODY, HEAD))
+    assert find_missing_on_last_commit(build_remote_request(), WANTED, NOW, is_fully_resolved=True) == CI
     assert find_missing_on_last_commit(started, WANTED, NOW, is_fully_resolved=True) == NO_ATTRIBUTES

@@ -16,7 +16,7 @@ CONTENT = b"ARG HUB=\\\n# why\n\nquay.io\nRUN echo $HUB\nRUN x\n\n# a comment\nF
 FILE = FilePath("Dockerfile")
 
 
-def touched(place, *changed: range) -> bool:
+def is_touched_by(place, *changed: range) -> bool:
     return ChangedFiles({FILE: ChangedFile(CONTENT, changed)}).is_touched(place)
 
 
@@ -25,21 +25,21 @@ def touched(place, *changed: range) -> bool:
 )
 def test_changed_instruction_touches_references_using_variable(line, is_touched):
     place = reference("python:3", line_number=9, variables=("HUB",), at=len(CONTENT) - 1)
-    assert touched(place, range(line, line + 1)) is is_touched
+    assert is_touched_by(place, range(line, line + 1)) is is_touched
     unvaried = reference("python:3", line_number=9, at=len(CONTENT) - 1)
-    assert touched(unvaried, range(line, line + 1)) is (line == 9)
+    assert is_touched_by(unvaried, range(line, line + 1)) is (line == 9)
 
 
 def test_any_changed_line_may_set_variable_in_other_formats():
     place = reference("python:3", line_number=9, variables=("HUB",), format="bake", at=len(CONTENT) - 1)
-    assert touched(place, range(6, 7))
-    assert not touched(place)
+    assert is_touched_by(place, range(6, 7))
+    assert not is_touched_by(place)
 
 
 def test_unparsable_file_is_touched_by_any_line_and_text_by_own_line():
-    assert touched(UnsupportedText(FILE, 1, "", Reason.UNPARSABLE), range(6, 7))
-    assert not touched(UnsupportedText(FILE, 1, "$X", Reason.TEMPLATED), range(6, 7))
-    assert touched(UnsupportedText(FILE, 6, "$X", Reason.TEMPLATED), range(6, 7))
+    assert is_touched_by(UnsupportedText(FILE, 1, "", Reason.UNPARSABLE), range(6, 7))
+    assert not is_touched_by(UnsupportedText(FILE, 1, "$X", Reason.TEMPLATED), range(6, 7))
+    assert is_touched_by(UnsupportedText(FILE, 6, "$X", Reason.TEMPLATED), range(6, 7))
 
 
 def test_changed_lines_are_found_in_ranges_of_any_order():

@@ -15,12 +15,12 @@ REGISTRY = ("Values", "image", "registry")
 SUFFIX = ("Values", "suffix")
 
 
-def name(*parts):
+def build_name(*parts):
     """Return a name of which each part is one source, or a set of alternatives."""
     return frozenset(part if isinstance(part, frozenset) else frozenset({part}) for part in parts)
 
 
-def image(written="quay.io/acme/web:v1", values=("image.repository", "image.registry")):
+def build_image(written="quay.io/acme/web:v1", values=("image.repository", "image.registry")):
     return reference(written, variables=("image.tag",), name_values=values)
 
 
@@ -37,12 +37,12 @@ def test_combined_name_belongs_to_image_when_a_name_belongs(names, own_sources):
 
 def test_empty_names_are_not_alternatives():
     assert combine_alternatives([]) == NO_NAME
-    assert combine_alternatives([NO_NAME, name("a", "b"), NO_NAME]) == name("a", "b")
+    assert combine_alternatives([NO_NAME, build_name("a", "b"), NO_NAME]) == build_name("a", "b")
 
 
 def test_name_with_too_many_sources_is_unknown(monkeypatch):
     monkeypatch.setattr(chart_names, "MAX_NAME_SOURCES", 10)
-    names = [name("a", "b"), name("c", "d"), name("e", "f")]
+    names = [build_name("a", "b"), build_name("c", "d"), build_name("e", "f")]
     assert combine_alternatives(names[:2]) != UNKNOWN_NAME
     assert combine_alternatives(names) == UNKNOWN_NAME
 
@@ -50,34 +50,34 @@ def test_name_with_too_many_sources_is_unknown(monkeypatch):
 @pytest.mark.parametrize(
     ("written_name", "expected"),
     [
-        (name(REPOSITORY, REGISTRY), True),
-        (name(REPOSITORY, ("Values", "global", "imageRegistry")), True),
-        (name(REPOSITORY, "quay.io"), True),
-        (name("quay.io/acme/web"), True),
-        (name(frozenset({REPOSITORY, SUFFIX}), REGISTRY), True),
-        (name(("Values", "*", "repository"), REGISTRY), True),
-        (name(REPOSITORY, REGISTRY, ("Values", "image", "tag")), True),
+        (build_name(REPOSITORY, REGISTRY), True),
+        (build_name(REPOSITORY, ("Values", "global", "imageRegistry")), True),
+        (build_name(REPOSITORY, "quay.io"), True),
+        (build_name("quay.io/acme/web"), True),
+        (build_name(frozenset({REPOSITORY, SUFFIX}), REGISTRY), True),
+        (build_name(("Values", "*", "repository"), REGISTRY), True),
+        (build_name(REPOSITORY, REGISTRY, ("Values", "image", "tag")), True),
         (NO_NAME, True),
-        (name(REPOSITORY), False),
-        (name(REGISTRY), False),
-        (name(REPOSITORY, REGISTRY, SUFFIX), False),
-        (name(REPOSITORY, REGISTRY, ("Values", "other", "tag")), False),
-        (name("quay.io/acme/api"), False),
-        (name("acme/web"), False),
-        (name("-debug", REPOSITORY, REGISTRY), False),
+        (build_name(REPOSITORY), False),
+        (build_name(REGISTRY), False),
+        (build_name(REPOSITORY, REGISTRY, SUFFIX), False),
+        (build_name(REPOSITORY, REGISTRY, ("Values", "other", "tag")), False),
+        (build_name("quay.io/acme/api"), False),
+        (build_name("acme/web"), False),
+        (build_name("-debug", REPOSITORY, REGISTRY), False),
         (UNKNOWN_NAME, False),
     ],
 )
 def test_name_belongs_to_image_only_if_all_parts_do(written_name, expected):
-    assert are_names_of_image([written_name], image()) is expected
+    assert are_names_of_image([written_name], build_image()) is expected
 
 
 def test_registry_needs_to_be_written_only_once_and_not_for_docker_hub():
-    assert are_names_of_image([name(REPOSITORY), name(REPOSITORY, REGISTRY)], image())
-    assert are_names_of_image([name(REPOSITORY)], image("acme/web:v1"))
-    assert are_names_of_image([name(REPOSITORY)], image(values=("image.repository",)))
+    assert are_names_of_image([build_name(REPOSITORY), build_name(REPOSITORY, REGISTRY)], build_image())
+    assert are_names_of_image([build_name(REPOSITORY)], build_image("acme/web:v1"))
+    assert are_names_of_image([build_name(REPOSITORY)], build_image(values=("image.repository",)))
 
 
 def test_image_in_a_single_value_and_unused_value_are_not_compared():
-    assert are_names_of_image([name(SUFFIX)], image(values=()))
-    assert are_names_of_image([], image())
+    assert are_names_of_image([build_name(SUFFIX)], build_image(values=()))
+    assert are_names_of_image([], build_image())

@@ -112,7 +112,7 @@ def test_unlisted_lines_of_git_diffs_are_all_old(files):
             os.mkdir(folder)  # noqa: PTH102 - pathlib has no paths of bytes
             for name, contents in files.items():
                 Path(os.fsdecode(folder + b"/" + name)).write_bytes(contents[side])
-        patch, counted = (_git(scratch, option) for option in ("--unified=0", "--numstat"))
+        patch, counted = (_run_git_diff(scratch, option) for option in ("--unified=0", "--numstat"))
     changed = parse_changed_lines(patch)
     assert set(changed) <= set(files)
     for name, (before, after) in files.items():
@@ -128,7 +128,7 @@ def test_unlisted_lines_of_git_diffs_are_all_old(files):
         assert sum(len(each) for ranges in changed.values() for each in ranges) == sum(map(int, added))
 
 
-def _git(folder: str, option: str) -> bytes:
+def _run_git_diff(folder: str, option: str) -> bytes:
     command = ["git", "-c", "core.quotePath=false", "diff", "--no-index", "--no-prefix", "--no-renames", "--text"]
     return subprocess.run([*command, option, "a", "b"], cwd=folder, capture_output=True, check=False).stdout
 

@@ -71,38 +71,41 @@ def test_bytes_outside_edits_stay(content, places, new):
     assert rest == content
 
 
-def _found(*written: str):
+def _build_references(*written: str):
     return [reference(text, locator=f"stage[{number}]") for number, text in enumerate(written)]
 
 
-def _at(locator: str):
+def _build_key(locator: str):
     return FilePath("Dockerfile"), "dockerfile", locator
 
 
 def test_exactly_planned_change_is_proved():
-    before, after = _found("a:1", "b:1"), _found(f"a:1@{digest('x')}", "b:1")
-    assert has_only_planned_changes(before, after, {_at("stage[0]"): digest("x")})
+    before, after = _build_references("a:1", "b:1"), _build_references(f"a:1@{digest('x')}", "b:1")
+    assert has_only_planned_changes(before, after, {_build_key("stage[0]"): digest("x")})
 
 
 @pytest.mark.parametrize(
     "after",
     [
-        _found("a:1", "b:1"),
-        _found(f"a:1@{digest('y')}", "b:1"),
-        _found(f"a:1@{digest('x')}", f"b:1@{digest('x')}"),
-        _found(f"a:2@{digest('x')}", "b:1"),
-        _found(f"a:1@{digest('x')}"),
-        _found(f"a:1@{digest('x')}", "b:1", "c:1"),
-        [*_found(f"a:1@{digest('x')}", "b:1"), UnsupportedText(FilePath("Dockerfile"), 1, "", Reason.UNPARSABLE)],
+        _build_references("a:1", "b:1"),
+        _build_references(f"a:1@{digest('y')}", "b:1"),
+        _build_references(f"a:1@{digest('x')}", f"b:1@{digest('x')}"),
+        _build_references(f"a:2@{digest('x')}", "b:1"),
+        _build_references(f"a:1@{digest('x')}"),
+        _build_references(f"a:1@{digest('x')}", "b:1", "c:1"),
+        [
+            *_build_references(f"a:1@{digest('x')}", "b:1"),
+            UnsupportedText(FilePath("Dockerfile"), 1, "", Reason.UNPARSABLE),
+        ],
     ],
 )
 def test_unplanned_changes_are_not_proved(after):
-    assert not has_only_planned_changes(_found("a:1", "b:1"), after, {_at("stage[0]"): digest("x")})
+    assert not has_only_planned_changes(_build_references("a:1", "b:1"), after, {_build_key("stage[0]"): digest("x")})
 
 
 def test_plan_for_missing_reference_is_not_proved():
-    before = _found("a:1")
-    assert not has_only_planned_changes(before, before, {_at("stage[7]"): digest("x")})
+    before = _build_references("a:1")
+    assert not has_only_planned_changes(before, before, {_build_key("stage[7]"): digest("x")})
     assert ImageName.parse("a:1").with_digest(digest("x")).digest == digest("x")
 
 
@@ -115,7 +118,7 @@ def test_edit_may_move_unsupported_text_but_not_add_or_remove_text():
     assert not has_only_planned_changes(templated(3), templated(4, 5), {})
 
 
-def _moved(content: str, written: str, new: UpdateCandidate, *, tag=True) -> str:
+def _update_reference(content: str, written: str, new: UpdateCandidate, *, tag=True) -> str:
     """Return `content` with the reference `written` updated."""
     image, start = ImageName.parse(written), content.index(written)
     end_of_tag = start + len(f"{image.name}:{image.tag}")
@@ -131,19 +134,27 @@ def _moved(content: str, written: str, new: UpdateCandidate, *, tag=True) -> str
 
 def test_tag_and_digest_are_edited_together():
     new = UpdateCandidate(digest("new"), tag="1.27.3")
-    assert _moved("FROM nginx:1.27.1 AS web\n", "nginx:1.27.1", new) == f"FROM nginx:1.27.3@{digest('new')} AS web\n"
+    assert (
+        _update_reference("FROM nginx:1.27.1 AS web\n", "nginx:1.27.1", new)
+        == f"FROM nginx:1.27.3@{digest('new')} AS web\n"
+    )
     pinned = f"nginx:1.27.1@{digest('old')}"
-    assert _moved(f"FROM {pinned}\n", pinned, new) == f"FROM nginx:1.27.3@{digest('new')}\n"
+    assert _update_reference(f"FROM {pinned}\n", pinned, new) == f"FROM nginx:1.27.3@{digest('new')}\n"
 
 
 def test_tag_stays_without_new_tag():
-    assert _moved("FROM nginx:1\n", "nginx:1", UpdateCandidate(digest("new"))) == f"FROM nginx:1@{digest('new')}\n"
+    assert (
+        _update_reference("FROM nginx:1\n", "nginx:1", UpdateCandidate(digest("new")))
+        == f"FROM nginx:1@{digest('new')}\n"
+    )
 
 
 def test_only_planned_tag_is_proved():
-    before, after = _found("a:1"), _found(f"a:2@{digest('x')}")
-    assert has_only_planned_changes(before, after, {_at("stage[0]"): digest("x")}, {_at("stage[0]"): "2"})
-    assert not has_only_planned_changes(before, after, {_at("stage[0]"): digest("x")}, {_at("stage[0]"): "3"})
+    before, after = _build_references("a:1"), _build_references(f"a:2@{digest('x')}")
+    assert has_only_planned_changes(before, after, {_build_key("stage[0]"): digest("x")}, {_build_key("stage[0]"): "2"})
+    assert not has_only_planned_changes(
+        before, after, {_build_key("stage[0]"): digest("x")}, {_build_key("stage[0]"): "3"}
+    )
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ ENVIRONMENT = FilePath(".env")
 DIGEST = "sha256:" + "a" * 64
 
 
-def values_of(**values: str) -> dict[str, ExpandedText]:
+def expand_values(**values: str) -> dict[str, ExpandedText]:
     """Return expanded variables. The value of each begins at byte 1000 of the `.env` file."""
     expanded: dict[str, ExpandedText] = {}
     for name, value in values.items():
@@ -26,8 +26,8 @@ def values_of(**values: str) -> dict[str, ExpandedText]:
     return expanded
 
 
-def written(text: str, **values: str) -> WrittenReference:
-    expanded = expand_text(parse_text(text, 0), values_of(**values))
+def build_written_reference(text: str, **values: str) -> WrittenReference:
+    expanded = expand_text(parse_text(text, 0), expand_values(**values))
     return WrittenReference(PATH, expanded, ImageName.parse(expanded.text))
 
 
@@ -46,7 +46,7 @@ def written(text: str, **values: str) -> WrittenReference:
 )
 def test_operators_expand_like_compose(text, unset, empty, is_set):
     for values, expected in (({}, unset), ({"A": ""}, empty), ({"A": "1"}, is_set)):
-        expanded = expand_text(parse_text(f"x{text}/y", 0), values_of(**values))
+        expanded = expand_text(parse_text(f"x{text}/y", 0), expand_values(**values))
         if expected is None:
             assert expanded.missing_variables == ("A",)
         else:
@@ -55,23 +55,23 @@ def test_operators_expand_like_compose(text, unset, empty, is_set):
 
 def test_default_may_contain_variables_with_defaults():
     text = parse_text("${A:-${B:-c}${D}}", 0)
-    assert expand_text(text, values_of(D="d")).text == "cd"
+    assert expand_text(text, expand_values(D="d")).text == "cd"
     assert expand_text(text, {}).missing_variables == ("D",)
     assert list(list_variables(text)) == ["A", "B", "D"]
 
 
 def test_value_of_missing_variable_is_missing():
-    assert expand_text(parse_text("$A", 0), values_of(A="${B}")).missing_variables == ("B",)
-    assert expand_text(parse_text("${A:-d}", 0), values_of(A="${B}")).missing_variables == ("B",)
+    assert expand_text(parse_text("$A", 0), expand_values(A="${B}")).missing_variables == ("B",)
+    assert expand_text(parse_text("${A:-d}", 0), expand_values(A="${B}")).missing_variables == ("B",)
 
 
 def test_variable_has_value_at_time_of_use():
-    assert expand_text(parse_text("$B", 0), values_of(A="1", B="$A", C="")).text == "1"
-    assert expand_text(parse_text("$B", 0), values_of(B="$A", A="1")).missing_variables == ("A",)
+    assert expand_text(parse_text("$B", 0), expand_values(A="1", B="$A", C="")).text == "1"
+    assert expand_text(parse_text("$B", 0), expand_values(B="$A", A="1")).missing_variables == ("A",)
 
 
 def test_runs_have_spans_and_assignments():
-    expanded = expand_text(parse_text("a${B:-c}$D", 10), values_of(D="de"))
+    expanded = expand_text(parse_text("a${B:-c}$D", 10), expand_values(D="de"))
     assert [(piece.text, piece.span, piece.assignment and piece.assignment.path) for piece in expanded.runs] == [
         ("a", Span(10, 11), None),
         ("c", Span(16, 17), None),
@@ -96,7 +96,7 @@ def test_runs_have_spans_and_assignments():
     ],
 )
 def test_digest_slot_follows_end_of_reference(text, values, digest, tag):
-    image = written(text, **values)
+    image = build_written_reference(text, **values)
     assert isinstance(image.digest, EditSlot)
     assert isinstance(image.tag, EditSlot)
     assert (image.digest.span.start, image.digest.span.end) == digest
@@ -119,18 +119,18 @@ def test_digest_slot_follows_end_of_reference(text, values, digest, tag):
     ],
 )
 def test_digest_after_composed_tag_is_not_editable(text, values):
-    image = written(text, **values)
+    image = build_written_reference(text, **values)
     assert image.digest == NotEditable(Reason.COMPOSED_TAG)
 
 
 def test_existing_digest_is_editable_after_composed_tag():
-    image = written(f"nginx:${{A:-1}}-alpine@{DIGEST}")
+    image = build_written_reference(f"nginx:${{A:-1}}-alpine@{DIGEST}")
     assert isinstance(image.digest, EditSlot)
     assert image.tag == NotEditable(Reason.COMPOSED_TAG)
 
 
 def test_tag_in_other_file_than_digest_is_not_editable():
-    image = written("nginx:1@$A", A=DIGEST)
+    image = build_written_reference("nginx:1@$A", A=DIGEST)
     assert isinstance(image.digest, EditSlot)
     assert image.tag == NotEditable(Reason.COMPOSED_TAG)
 
@@ -141,7 +141,7 @@ def test_text_without_position_is_not_editable():
 
 
 def test_only_sha256_digests_are_editable():
-    image = written(f"nginx:${{A:-1}}@sha512:{'a' * 128}")
+    image = build_written_reference(f"nginx:${{A:-1}}@sha512:{'a' * 128}")
     assert image.digest == NotEditable(Reason.UNSUPPORTED_DIGEST)
 
 
@@ -158,5 +158,5 @@ def test_exponentially_growing_values_are_dropped_fast(unit):
 
 
 def test_text_longer_than_any_reference_is_missing():
-    expanded = expand_text(parse_text("$A", 0), values_of(A="a" * (MAX_LENGTH + 1)))
+    expanded = expand_text(parse_text("$A", 0), expand_values(A="a" * (MAX_LENGTH + 1)))
     assert (expanded.text, expanded.missing_variables) == ("", ("A",))

@@ -11,7 +11,7 @@ from bot.core.references.git_context import parse_context
 HOST, REPOSITORY = "github.com", "acme/web"
 
 
-def folder(text: str, host: str = HOST, repository: str = REPOSITORY, branch: str = "main") -> str | None:
+def find_folder(text: str, host: str = HOST, repository: str = REPOSITORY, branch: str = "main") -> str | None:
     context = parse_context(text)
     return None if context is None else context.get_folder_in(host, repository, branch)
 
@@ -35,7 +35,7 @@ def folder(text: str, host: str = HOST, repository: str = REPOSITORY, branch: st
     ],
 )
 def test_addresses_of_repository_are_recognised(text):
-    assert folder(text) == ""
+    assert find_folder(text) == ""
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_addresses_of_repository_are_recognised(text):
     ],
 )
 def test_other_addresses_are_not_a_context_of_branch(text):
-    assert folder(text) is None
+    assert find_folder(text) is None
 
 
 @pytest.mark.parametrize(
@@ -69,13 +69,13 @@ def test_other_addresses_are_not_a_context_of_branch(text):
     [("main:src", "src"), (":src/web/", "src/web"), ("main:/a/./b", "a/b"), ("main:a%20b", "a b"), ("main:a/..", "")],
 )
 def test_folder_is_parsed_after_branch(fragment, expected):
-    assert folder(f"https://github.com/acme/web.git#{fragment}") == expected
+    assert find_folder(f"https://github.com/acme/web.git#{fragment}") == expected
 
 
 def test_server_may_have_port_and_branch_may_have_slashes():
     address = "https://ghe.example.com:8443/acme/web.git#release/1.0:x"
-    assert folder(address, "ghe.example.com:8443", "Acme/Web", "release/1.0") == "x"
-    assert folder(address, "ghe.example.com", "acme/web", "release/1.0") is None
+    assert find_folder(address, "ghe.example.com:8443", "Acme/Web", "release/1.0") == "x"
+    assert find_folder(address, "ghe.example.com", "acme/web", "release/1.0") is None
 
 
 @given(st.text(max_size=60) | st.text("htps:/@.#a%2", max_size=40))

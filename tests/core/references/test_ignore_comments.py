@@ -11,7 +11,7 @@ from bot.core.references.ignore_comments import MAX_COMMENT_LINES, IgnoreComment
 from bot.model.source import IgnoreComment
 
 
-def at(content: str, *places: int, at_line_end: bool = True) -> IgnoreComment | None:
+def find_comment(content: str, *places: int, at_line_end: bool = True) -> IgnoreComment | None:
     return IgnoreCommentFinder(content.encode(), at_line_end=at_line_end).find_comment(places)
 
 
@@ -39,7 +39,7 @@ def at(content: str, *places: int, at_line_end: bool = True) -> IgnoreComment | 
     ],
 )
 def test_comment_above_is_parsed(comment, expected):
-    assert at(f"{comment}\nimage: nginx\n", 2) == expected
+    assert find_comment(f"{comment}\nimage: nginx\n", 2) == expected
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_comment_above_is_parsed(comment, expected):
     ],
 )
 def test_comment_in_block_directly_above_counts(content, line_number):
-    assert at(content, line_number) == IgnoreComment(1)
+    assert find_comment(content, line_number) == IgnoreComment(1)
 
 
 @pytest.mark.parametrize(
@@ -65,33 +65,33 @@ def test_comment_in_block_directly_above_counts(content, line_number):
     ],
 )
 def test_comment_not_directly_above_is_ignored(content, line_number):
-    assert at(content, line_number) is None
+    assert find_comment(content, line_number) is None
 
 
 def test_comment_at_end_of_line_counts_only_when_format_allows():
-    assert at("FROM nginx # basebump: ignore why", 1) == IgnoreComment(1, None, "why")
-    assert at("FROM nginx # basebump: ignore why", 1, at_line_end=False) is None
-    assert at("image: nginx# basebump: ignore", 1) is None
+    assert find_comment("FROM nginx # basebump: ignore why", 1) == IgnoreComment(1, None, "why")
+    assert find_comment("FROM nginx # basebump: ignore why", 1, at_line_end=False) is None
+    assert find_comment("image: nginx# basebump: ignore", 1) is None
 
 
 def test_comment_at_any_line_of_reference_counts():
     content = "# basebump: ignore\nARG BASE=nginx\n\nFROM ${BASE}\n"
-    assert at(content, 4, 2) == IgnoreComment(1)
-    assert at(content, 4) is None
+    assert find_comment(content, 4, 2) == IgnoreComment(1)
+    assert find_comment(content, 4) is None
 
 
 def test_very_long_comment_block_is_not_searched_completely():
     content = "# basebump: ignore\n" + "#\n" * MAX_COMMENT_LINES + "image: nginx"
-    assert at(content, MAX_COMMENT_LINES + 2) is None
+    assert find_comment(content, MAX_COMMENT_LINES + 2) is None
 
 
 def test_missing_line_has_no_comment():
-    assert at("# basebump: ignore", 9) is None
+    assert find_comment("# basebump: ignore", 9) is None
 
 
 @pytest.mark.parametrize("key", ["db:", "db: &db", '"db": # the old one', "- db:", "db:\r"])
 def test_comment_above_key_concerns_first_line_below_key(key):
-    assert at(f"services:\n  # basebump: ignore\n  {key}\n      image: postgres:16\n", 4) == IgnoreComment(2)
+    assert find_comment(f"services:\n  # basebump: ignore\n  {key}\n      image: postgres:16\n", 4) == IgnoreComment(2)
 
 
 @pytest.mark.parametrize(
@@ -106,11 +106,11 @@ def test_comment_above_key_concerns_first_line_below_key(key):
 )
 def test_comment_further_up_is_ignored(text):
     number = next(number for number, line in enumerate(text.split("\n"), start=1) if "image" in line)
-    assert at(text, number) is None
+    assert find_comment(text, number) is None
 
 
 def test_keys_are_ignored_in_formats_without_comments_at_line_end():
-    assert at("# basebump: ignore\nLABEL:\n  FROM a", 3, at_line_end=False) is None
+    assert find_comment("# basebump: ignore\nLABEL:\n  FROM a", 3, at_line_end=False) is None
 
 
 def test_lines_are_searched_once_for_all_references(monkeypatch):

@@ -7,7 +7,7 @@ from bot.model.decision import SkippedReference
 from bot.model.vocabulary import Reason
 
 
-def _reason(selected):
+def _get_reason(selected):
     assert isinstance(selected, SkippedReference), selected
     return selected.reason
 
@@ -19,13 +19,13 @@ def test_agreeing_references_sharing_bytes_are_updated_together():
 
 def test_disagreeing_references_sharing_bytes_are_all_skipped():
     both = [update("nginx:1", "new", locator="a", at=5), update("nginx:1", "other", locator="b", at=5)]
-    assert [_reason(each) for each in reconcile_decisions(both)] == [Reason.CONFLICTING_EDITS] * 2
+    assert [_get_reason(each) for each in reconcile_decisions(both)] == [Reason.CONFLICTING_EDITS] * 2
 
 
 def test_skipped_reference_blocks_references_sharing_bytes():
     stays = SkippedReference(reference("nginx:1", locator="b", at=5), Reason.IGNORED)
     settled = reconcile_decisions([update("nginx:1", "new", locator="a", at=5), stays])
-    assert [_reason(each) for each in settled] == [Reason.CONFLICTING_EDITS, Reason.IGNORED]
+    assert [_get_reason(each) for each in settled] == [Reason.CONFLICTING_EDITS, Reason.IGNORED]
 
 
 def test_same_span_in_other_file_does_not_conflict():

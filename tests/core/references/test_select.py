@@ -23,7 +23,7 @@ def _select(written, rulebook=PolicyConfig(), **more):  # noqa: B008 - a frozen 
     return select_reference(rulebook, HOME, reference(written, **more), TODAY)
 
 
-def _reason(selected):
+def _get_reason(selected):
     assert isinstance(selected, SkippedReference), selected
     return selected.reason
 
@@ -35,8 +35,8 @@ def test_base_image_follows_tag():
 
 
 def test_reference_without_tag_is_skipped():
-    assert _reason(_select("nginx")) is Reason.NO_TAG
-    assert _reason(_select(f"nginx@{digest('x')}")) is Reason.NO_TAG
+    assert _get_reason(_select("nginx")) is Reason.NO_TAG
+    assert _get_reason(_select(f"nginx@{digest('x')}")) is Reason.NO_TAG
 
 
 def test_rule_can_set_tag_of_untagged_reference():
@@ -52,39 +52,41 @@ def test_tag_in_rule_does_not_override_tag_of_reference():
 
 
 def test_ignored_image_is_skipped():
-    assert _reason(_select("nginx:1", PolicyConfig(rules=(PolicyRule(ignore=True),)))) is Reason.IGNORED
+    assert _get_reason(_select("nginx:1", PolicyConfig(rules=(PolicyRule(ignore=True),)))) is Reason.IGNORED
 
 
 def test_update_none_skips_reference_without_rule():
-    assert _reason(_select("nginx:1", PolicyConfig(rules=(PolicyRule(update=UpdateMode.NONE),)))) is Reason.NO_RULE
+    assert _get_reason(_select("nginx:1", PolicyConfig(rules=(PolicyRule(update=UpdateMode.NONE),)))) is Reason.NO_RULE
 
 
 def test_pin_false_skips_unpinned_images_and_updates_pinned_images():
     rulebook = PolicyConfig(rules=(PolicyRule(pin=False),))
-    assert _reason(_select("nginx:1", rulebook)) is Reason.PIN_OFF
+    assert _get_reason(_select("nginx:1", rulebook)) is Reason.PIN_OFF
     assert isinstance(_select(f"nginx:1@{digest('x')}", rulebook), TrackedImage)
 
 
 def test_digest_other_than_sha256_is_skipped():
-    assert _reason(_select(f"nginx:1@sha512:{'a' * 128}")) is Reason.UNSUPPORTED_DIGEST
+    assert _get_reason(_select(f"nginx:1@sha512:{'a' * 128}")) is Reason.UNSUPPORTED_DIGEST
 
 
 def test_locked_reference_is_skipped_with_reason():
-    assert _reason(_select("nginx:1", digest_slot=NotEditable(Reason.UNSUPPORTED_DIGEST))) is Reason.UNSUPPORTED_DIGEST
+    assert (
+        _get_reason(_select("nginx:1", digest_slot=NotEditable(Reason.UNSUPPORTED_DIGEST))) is Reason.UNSUPPORTED_DIGEST
+    )
 
 
 @pytest.mark.parametrize("reason", [Reason.NOT_AN_IMAGE, Reason.REPLACED_BY_KUSTOMIZE, Reason.OTHER_WRITER])
 def test_lock_reason_is_reported_before_unknown_owner(reason):
     place = {"role": Role.THIRD_PARTY, "digest_slot": NotEditable(reason)}
-    assert _reason(_select("registry.acme.dev/web:1", **place)) is reason
+    assert _get_reason(_select("registry.acme.dev/web:1", **place)) is reason
 
 
 def test_rule_unlocks_only_allowed_reasons():
     slot = EditSlot(Span(7, 7), b"", b"@")
     place = {"digest_slot": NotEditable(Reason.EMBEDDED, slot), "tag_slot": NotEditable(Reason.EMBEDDED, slot)}
-    assert _reason(_select("nginx:1", **place)) is Reason.EMBEDDED
+    assert _get_reason(_select("nginx:1", **place)) is Reason.EMBEDDED
     assert (
-        _reason(_select("nginx:1", PolicyConfig(rules=(PolicyRule(allow=(Reason.IMMUTABLE_JOB,)),)), **place))
+        _get_reason(_select("nginx:1", PolicyConfig(rules=(PolicyRule(allow=(Reason.IMMUTABLE_JOB,)),)), **place))
         is Reason.EMBEDDED
     )
     opened = _select("nginx:1", PolicyConfig(rules=(PolicyRule(allow=(Reason.EMBEDDED,)),)), **place)
@@ -95,7 +97,7 @@ def test_rule_unlocks_only_allowed_reasons():
 @pytest.mark.parametrize("until", [None, TODAY, date(2027, 1, 16)])
 def test_ignore_comment_applies_until_end_of_last_day(until):
     skip = _select("nginx:1", ignore_comment=IgnoreComment(3, until, "ABC-12"))
-    assert _reason(skip) is Reason.IGNORED
+    assert _get_reason(skip) is Reason.IGNORED
     assert "line 3" in skip.detail
     assert "ABC-12" in skip.detail
     assert until is None or str(until) in skip.detail
@@ -114,14 +116,16 @@ def test_rule_cannot_unlock_reference_written_by_tool():
     assert closed.digest_slot == NotEditable(Reason.OTHER_WRITER)
     assert assign_to_other_bot(closed, "Renovate", "renovate.json").notes == ()
     rulebook = PolicyConfig(rules=(PolicyRule(allow=(Reason.OTHER_WRITER,)),))
-    assert _reason(_select("nginx:1", rulebook, digest_slot=closed.digest_slot)) is Reason.OTHER_WRITER
+    assert _get_reason(_select("nginx:1", rulebook, digest_slot=closed.digest_slot)) is Reason.OTHER_WRITER
 
 
 def test_own_images_are_updated_only_by_rule_with_role_own():
     own = ("acme.azurecr.io/apps/**",)
     written, place = "acme.azurecr.io/apps/shop/web:1", {"role": Role.THIRD_PARTY}
-    assert _reason(_select(written, PolicyConfig(own_globs=own), **place)) is Reason.OWN
-    assert _reason(_select(written, PolicyConfig(own_globs=own, rules=(PolicyRule(pin=True),)), **place)) is Reason.OWN
+    assert _get_reason(_select(written, PolicyConfig(own_globs=own), **place)) is Reason.OWN
+    assert (
+        _get_reason(_select(written, PolicyConfig(own_globs=own, rules=(PolicyRule(pin=True),)), **place)) is Reason.OWN
+    )
     selected = _select(
         written, PolicyConfig(own_globs=own, rules=(PolicyRule(match=RuleMatch(role=Role.OWN), pin=True),)), **place
     )
@@ -131,7 +135,7 @@ def test_own_images_are_updated_only_by_rule_with_role_own():
 
 def test_manifest_images_on_unknown_registries_may_be_own_until_own_is_set():
     place = {"role": Role.THIRD_PARTY}
-    assert _reason(_select("registry.acme.dev/web:1", **place)) is Reason.MAYBE_OWN
+    assert _get_reason(_select("registry.acme.dev/web:1", **place)) is Reason.MAYBE_OWN
     assert isinstance(_select("registry.acme.dev/web:1", PolicyConfig(own_globs=()), **place), TrackedImage)
     assert isinstance(_select("ghcr.io/other/web:1", **place), TrackedImage)
     assert isinstance(_select("registry.acme.dev/base:1"), TrackedImage)
@@ -161,14 +165,14 @@ def test_only_listed_or_public_registries_are_known():
 # ---- policy: the first matching rule that sets a key determines it -----------------------------------------------
 
 
-def _policy(*rules, written="nginx:1", **more) -> Policy:
+def _select_policy(*rules, written="nginx:1", **more) -> Policy:
     selected = _select(written, PolicyConfig(rules=rules, own_globs=()), **more)
     assert isinstance(selected, TrackedImage)
     return selected.policy
 
 
 def test_key_is_taken_from_first_rule_setting_key():
-    policy = _policy(
+    policy = _select_policy(
         PolicyRule(labels=("a",)),
         PolicyRule(pin=True, labels=("b",)),
         PolicyRule(require=RequiredEvidence(scan=True), pin=True),
@@ -178,7 +182,7 @@ def test_key_is_taken_from_first_rule_setting_key():
 
 def test_rule_without_match_sets_no_key():
     elsewhere = RuleMatch(image=("docker.io/library/redis",))
-    assert _policy(PolicyRule(match=elsewhere, labels=("a",)), PolicyRule(labels=("b",))).labels == ("b",)
+    assert _select_policy(PolicyRule(match=elsewhere, labels=("a",)), PolicyRule(labels=("b",))).labels == ("b",)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +198,7 @@ def test_rule_without_match_sets_no_key():
     ],
 )
 def test_match_keys_can_match(match):
-    assert _policy(PolicyRule(match=match, labels=("hit",))).labels == ("hit",)
+    assert _select_policy(PolicyRule(match=match, labels=("hit",))).labels == ("hit",)
 
 
 @pytest.mark.parametrize(
@@ -210,4 +214,4 @@ def test_match_keys_can_match(match):
     ],
 )
 def test_match_keys_can_fail_to_match(match):
-    assert _policy(PolicyRule(match=match, labels=("hit",))).labels == ()
+    assert _select_policy(PolicyRule(match=match, labels=("hit",))).labels == ()

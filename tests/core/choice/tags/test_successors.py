@@ -9,25 +9,25 @@ from bot.core.choice.tags import families, find_newest_patch, find_successor, fi
 from bot.model.modes import UpdateMode
 
 
-def move(repository: str, tag: str, mode: UpdateMode, *, variants: bool = False) -> str:
+def find_successor_or_dot(repository: str, tag: str, mode: UpdateMode, *, variants: bool = False) -> str:
     return find_successor(tag, LISTS[repository], mode, allow_os_variants=variants) or "."
 
 
 @pytest.mark.parametrize(("repository", "tag", "patch", "minor", "major"), read_rows("moves.txt"))
 def test_successor_stays_in_family_and_update_mode(repository, tag, patch, minor, major):
     modes = (UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR)
-    assert [move(repository, tag, mode) for mode in modes] == [patch, minor, major]
+    assert [find_successor_or_dot(repository, tag, mode) for mode in modes] == [patch, minor, major]
 
 
 @pytest.mark.parametrize(("repository", "tag", "patch", "major"), read_rows("variants.txt"))
 def test_successor_has_newer_system_when_policy_allows_variants(repository, tag, patch, major):
     modes = (UpdateMode.PATCH, UpdateMode.MAJOR)
-    assert [move(repository, tag, mode, variants=True) for mode in modes] == [patch, major]
+    assert [find_successor_or_dot(repository, tag, mode, variants=True) for mode in modes] == [patch, major]
 
 
 @pytest.mark.parametrize("mode", [UpdateMode.NONE, UpdateMode.DIGEST])
 def test_digest_only_mode_has_no_successor(mode):
-    assert move("python", "3.12.1", mode) == "."
+    assert find_successor_or_dot("python", "3.12.1", mode) == "."
 
 
 @pytest.mark.parametrize(

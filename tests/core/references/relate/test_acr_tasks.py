@@ -17,7 +17,7 @@ from bot.model.vocabulary import Reason, Role
 DIGEST = "@sha256:" + "a" * 64
 
 
-def place(path: str = "Dockerfile", text: str = "node:22", locator: str = "stage[0]") -> Reference:
+def build_reference(path: str = "Dockerfile", text: str = "node:22", locator: str = "stage[0]") -> Reference:
     found = ReferencePosition(FilePath(path), "dockerfile", Role.BASE, 1, locator).read_reference(text, 5)
     assert isinstance(found, Reference)
     return found
@@ -27,11 +27,11 @@ def build(path: str = "acb.yaml", dockerfile: str = "Dockerfile", arguments: tup
     return TaskFileBuild(FilePath(path), 3, dockerfile, arguments)
 
 
-def is_closed(found: Reference | UnsupportedText) -> bool:
+def is_locked(found: Reference | UnsupportedText) -> bool:
     return isinstance(found, Reference) and isinstance(found.digest_slot, NotEditable)
 
 
-def related(*places: Reference, by: TaskFileBuild | RegistryTaskBuild | PossibleTaskBuild) -> tuple[Reference, ...]:
+def lock_images(*places: Reference, by: TaskFileBuild | RegistryTaskBuild | PossibleTaskBuild) -> tuple[Reference, ...]:
     found = tuple(each for each in lock_task_base_images(places, [by]) if isinstance(each, Reference))
     assert len(found) == len(places)
     return found
@@ -42,8 +42,8 @@ def related(*places: Reference, by: TaskFileBuild | RegistryTaskBuild | Possible
     ["node:22", "acme/web:1", "mcr.microsoft.com/dotnet/sdk:9.0", "example.azurecr.io/a:1", "example.azurecr.cn/b:1"],
 )
 def test_image_watched_by_task_is_not_pinned(text):
-    (found,) = related(place(text=text), by=build())
-    assert found.digest_slot == NotEditable(Reason.ACR_TASK, place(text=text).digest_slot)
+    (found,) = lock_images(build_reference(text=text), by=build())
+    assert found.digest_slot == NotEditable(Reason.ACR_TASK, build_reference(text=text).digest_slot)
     assert [note[:10] for note in found.notes] == ["acb.yaml:3"]
 
 
@@ -51,19 +51,19 @@ def test_image_watched_by_task_is_not_pinned(text):
     "text", ["ghcr.io/acme/web:1", "quay.io/a/b:1", "azurecr.io/a:1", "example.azurecr.io.example.com/a:1"]
 )
 def test_image_on_unwatched_registry_is_pinned(text):
-    assert related(place(text=text), by=build()) == (place(text=text),)
+    assert lock_images(build_reference(text=text), by=build()) == (build_reference(text=text),)
 
 
 def test_tag_of_watched_image_is_editable_and_policy_may_allow_digest():
-    before = place()
-    (found,) = related(before, by=build())
+    before = build_reference()
+    (found,) = lock_images(before, by=build())
     assert found.tag_slot == before.tag_slot
     assert unlock_allowed(found, [Reason.ACR_TASK]).digest_slot == before.digest_slot
 
 
 def test_pinned_image_of_task_stays_editable_with_note():
-    before = place(text="node:22" + DIGEST)
-    (found,) = related(before, by=build())
+    before = build_reference(text="node:22" + DIGEST)
+    (found,) = lock_images(before, by=build())
     assert isinstance(found.digest_slot, EditSlot)
     assert found == replace(before, notes=found.notes)
     assert re.match("acb.yaml:3 .* pinned$", *found.notes)
@@ -73,21 +73,29 @@ def test_pinned_image_of_task_stays_editable_with_note():
     "locator", ["stage[0].copy[0]", "stage[1].run[0].mount[0]", "preamble", "stage[0].onbuild[0].copy"]
 )
 def test_only_base_of_stage_starts_task(locator):
-    assert related(place(locator=locator), by=build()) == (place(locator=locator),)
+    assert lock_images(build_reference(locator=locator), by=build()) == (build_reference(locator=locator),)
 
 
 def test_task_builds_nearest_dockerfile_of_possible_folders():
-    above, beside, below = place("Dockerfile"), place("a/Dockerfile"), place("a/b/Dockerfile")
-    assert [is_closed(each) for each in related(above, beside, below, by=build("a/acb.yaml"))] == [False, True, False]
-    assert [is_closed(each) for each in related(above, below, by=build("a/acb.yaml"))] == [True, False]
-    assert [is_closed(each) for each in related(above, below, by=build("a/x/acb.yaml", "b/Dockerfile"))] == [
+    above, beside, below = (
+        build_reference("Dockerfile"),
+        build_reference("a/Dockerfile"),
+        build_reference("a/b/Dockerfile"),
+    )
+    assert [is_locked(each) for each in lock_images(above, beside, below, by=build("a/acb.yaml"))] == [
+        False,
+        True,
+        False,
+    ]
+    assert [is_locked(each) for each in lock_images(above, below, by=build("a/acb.yaml"))] == [True, False]
+    assert [is_locked(each) for each in lock_images(above, below, by=build("a/x/acb.yaml", "b/Dockerfile"))] == [
         False,
         True,
     ]
 
 
 def test_task_with_missing_dockerfile_locks_no_image():
-    assert related(place("b/Dockerfile"), by=build("a/acb.yaml")) == (place("b/Dockerfile"),)
+    assert lock_images(build_reference("b/Dockerfile"), by=build("a/acb.yaml")) == (build_reference("b/Dockerfile"),)
 
 
 def test_arguments_set_by_task_are_noted_on_unsupported_text():
@@ -97,7 +105,7 @@ def test_arguments_set_by_task_are_noted_on_unsupported_text():
 
 
 def test_first_of_several_tasks_is_named_in_note():
-    (found,) = lock_task_base_images((place(),), [build("acb.yaml"), build("other.yaml")])
+    (found,) = lock_task_base_images((build_reference(),), [build("acb.yaml"), build("other.yaml")])
     assert [note[:10] for note in found.notes] == ["acb.yaml:3"]
 
 
@@ -108,24 +116,28 @@ KNOWN = RegistryTaskBuild("the task web of contoso.azurecr.io", FilePath("app/Do
 
 
 def test_registry_task_builds_exactly_named_dockerfile():
-    above, meant = place("Dockerfile"), replace(place("app/Dockerfile"), variables=("NODE",))
-    found = related(above, meant, by=KNOWN)
-    assert [is_closed(each) for each in found] == [False, True]
+    above, meant = build_reference("Dockerfile"), replace(build_reference("app/Dockerfile"), variables=("NODE",))
+    found = lock_images(above, meant, by=KNOWN)
+    assert [is_locked(each) for each in found] == [False, True]
     task, (sets, builds) = "the task web of contoso.azurecr.io ", found[1].notes
     assert (sets.startswith(f"{task}sets NODE"), builds.startswith(task)) == (True, True)
 
 
 def test_pinned_image_of_registry_task_stays_editable():
-    (found,) = related(place("app/Dockerfile", "node:22" + DIGEST), by=KNOWN)
+    (found,) = lock_images(build_reference("app/Dockerfile", "node:22" + DIGEST), by=KNOWN)
     assert isinstance(found.digest_slot, EditSlot)
     assert re.match("the task web of contoso.azurecr.io .*pinned", *found.notes)
 
 
 def test_images_of_possible_task_builds_are_locked_as_uncertain():
     doubt = PossibleTaskBuild(FilePath("app"), "contoso.azurecr.io did not say which tasks it has")
-    above, inside, pinned = place("Dockerfile"), place("app/x/Dockerfile"), place("app/Dockerfile", "node:22" + DIGEST)
-    beside, unwatched = place("apple/Dockerfile"), place("app/Dockerfile", "quay.io/a/b:1")
-    found = related(above, inside, pinned, beside, unwatched, by=doubt)
+    above, inside, pinned = (
+        build_reference("Dockerfile"),
+        build_reference("app/x/Dockerfile"),
+        build_reference("app/Dockerfile", "node:22" + DIGEST),
+    )
+    beside, unwatched = build_reference("apple/Dockerfile"), build_reference("app/Dockerfile", "quay.io/a/b:1")
+    found = lock_images(above, inside, pinned, beside, unwatched, by=doubt)
     assert [each == before for each, before in zip(found, (above, inside, pinned, beside, unwatched), strict=True)] == [
         True,
         False,
@@ -140,5 +152,5 @@ def test_images_of_possible_task_builds_are_locked_as_uncertain():
 
 def test_known_task_build_takes_precedence_over_possible_build():
     doubt = PossibleTaskBuild(FilePath(""), "contoso.azurecr.io did not say which tasks it has")
-    (found,) = lock_task_base_images((place(),), [doubt, build()])
-    assert found.digest_slot == NotEditable(Reason.ACR_TASK, place().digest_slot)
+    (found,) = lock_task_base_images((build_reference(),), [doubt, build()])
+    assert found.digest_slot == NotEditable(Reason.ACR_TASK, build_reference().digest_slot)

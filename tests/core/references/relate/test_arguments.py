@@ -14,13 +14,13 @@ DOCKERFILE = FilePath("app/Dockerfile")
 SET = BuildArgumentSetting(FilePath("compose.yaml"), 7, DOCKERFILE, "NODE")
 
 
-def place(path=DOCKERFILE, variables=("NODE",)):
+def build_reference(path=DOCKERFILE, variables=("NODE",)):
     found = ReferencePosition(path, "dockerfile", Role.BASE, 1, "stage[0]").read_reference("node:22", 5)
     return type(found)(**{name: getattr(found, name) for name in found.__slots__} | {"variables": variables})
 
 
 def test_reference_using_argument_notes_setting_of_argument():
-    (noted,) = add_argument_notes((place(variables=("OTHER", "NODE")),), [SET])
+    (noted,) = add_argument_notes((build_reference(variables=("OTHER", "NODE")),), [SET])
     (note,) = noted.notes
     assert note.startswith("compose.yaml:7 sets NODE")
 
@@ -32,17 +32,21 @@ def test_unsupported_text_missing_argument_notes_setting_of_argument():
 
 
 def test_shared_line_is_noted_once():
-    (noted,) = add_argument_notes((place(),), [SET, SET])
+    (noted,) = add_argument_notes((build_reference(),), [SET, SET])
     assert len(noted.notes) == 1
 
 
 def test_other_files_and_arguments_add_no_note():
-    places = (place(path=FilePath("Dockerfile")), place(variables=("OTHER",)), place(variables=()))
+    places = (
+        build_reference(path=FilePath("Dockerfile")),
+        build_reference(variables=("OTHER",)),
+        build_reference(variables=()),
+    )
     assert add_argument_notes(places, [SET]) == places
 
 
 def test_argument_notes_do_not_change_edit_slots():
-    before = place()
+    before = build_reference()
     (noted,) = add_argument_notes((before,), [SET])
     assert (noted.digest_slot, noted.tag_slot, noted.image) == (
         before.digest_slot,
@@ -54,7 +58,7 @@ def test_argument_notes_do_not_change_edit_slots():
 def test_notes_name_only_a_few_settings_of_an_argument():
     """Each of many build targets would otherwise add a note to each of many references."""
     settings = [replace(SET, line_number=number) for number in range(1, 1001)]
-    (noted,) = add_argument_notes((place(),), settings)
+    (noted,) = add_argument_notes((build_reference(),), settings)
     assert noted.notes == (
         *(f"compose.yaml:{number} sets NODE; there the default does not count" for number in (1, 2, 3)),
         "997 other places set NODE, too",

@@ -14,7 +14,7 @@ from bot.model.vocabulary import Reason
 BAKE = FilePath("docker-bake.hcl")
 
 
-def context(name, dockerfile="Dockerfile", locator_prefix="", line_number=3):
+def build_context(name, dockerfile="Dockerfile", locator_prefix="", line_number=3):
     return NamedBuildContext(BAKE, line_number, FilePath(dockerfile), name, locator_prefix)
 
 
@@ -44,7 +44,7 @@ def is_locked(found, *contexts):
     ],
 )
 def test_image_is_locked_when_buildkit_finds_context_for_name(name, written):
-    assert is_locked(reference(written), context(name))
+    assert is_locked(reference(written), build_context(name))
 
 
 @pytest.mark.parametrize(
@@ -63,29 +63,29 @@ def test_image_is_locked_when_buildkit_finds_context_for_name(name, written):
     ],
 )
 def test_image_stays_editable_when_buildkit_finds_no_context_for_name(name, written):
-    assert not is_locked(reference(written), context(name))
+    assert not is_locked(reference(written), build_context(name))
 
 
 def test_context_locks_no_image_in_other_dockerfiles():
-    assert not is_locked(reference("alpine:3.20"), context("alpine:3.20", "other/Dockerfile"))
+    assert not is_locked(reference("alpine:3.20"), build_context("alpine:3.20", "other/Dockerfile"))
 
 
 def test_context_of_inline_dockerfile_locks_no_other_image_in_file():
-    inline = context("alpine:3.20", "compose.yaml", "0/services/a/")
-    other = context("alpine:3.20", "compose.yaml", "0/services/b/")
+    inline = build_context("alpine:3.20", "compose.yaml", "0/services/a/")
+    other = build_context("alpine:3.20", "compose.yaml", "0/services/b/")
     image = reference("alpine:3.20", path="compose.yaml", locator="0/services/b/image", format="compose")
     assert not is_locked(image, inline)
     assert is_locked(image, inline, other)
 
 
 def test_note_names_file_and_line_of_context():
-    (locked,) = lock_named_contexts((reference("alpine:3.20"),), [context("alpine:3.20", line_number=7)])
+    (locked,) = lock_named_contexts((reference("alpine:3.20"),), [build_context("alpine:3.20", line_number=7)])
     assert locked.notes == ("docker-bake.hcl:7 replaces alpine:3.20 with a build context of this name",)
 
 
 def test_too_many_inline_dockerfiles_lock_the_name_in_the_whole_file(monkeypatch):
     monkeypatch.setattr(build_contexts, "MAX_LOCATORS", 2)
-    contexts = [context("alpine:3.20", "compose.yaml", f"0/services/{each}/") for each in "abc"]
+    contexts = [build_context("alpine:3.20", "compose.yaml", f"0/services/{each}/") for each in "abc"]
     image = reference("alpine:3.20", path="compose.yaml", locator="0/services/x/image", format="compose")
     assert not is_locked(image, *contexts[:2])
     assert is_locked(image, *contexts)

@@ -14,39 +14,42 @@ from bot.model.vocabulary import Reason, Role
 DIGEST = "sha256:" + "a" * 64
 
 
-def is_closed(text, path, *outputs):
+def is_locked(text, path, *outputs):
     place = ReferencePosition(FilePath(path), "kubernetes", Role.THIRD_PARTY, 1, "0/image").read_reference(text, 5)
     (related,) = lock_build_outputs((place,), outputs, TreeBudget())
     assert isinstance(related.digest_slot, EditSlot) or related.digest_slot == NotEditable(Reason.OTHER_WRITER)
     return isinstance(related.digest_slot, NotEditable)
 
 
-def skaffold(path, image, *deploys):
+def build_skaffold_output(path, image, *deploys):
     return BuildOutput(FilePath(path), frozenset({image}), tuple(map(FilePath, deploys)))
 
 
 @pytest.mark.parametrize("text", ["acme/app", "acme/app:1", f"acme/app:1@{DIGEST}"])
 @pytest.mark.parametrize("path", ["shop/app.yaml", "shop/k8s/app.yaml", "deploy/app.yaml", "base.yaml"])
 def test_built_name_is_locked_with_any_tag_in_deployed_files(text, path):
-    assert is_closed(text, path, skaffold("shop/skaffold.yaml", "acme/app", "shop", "deploy", "base.yaml"))
+    assert is_locked(text, path, build_skaffold_output("shop/skaffold.yaml", "acme/app", "shop", "deploy", "base.yaml"))
 
 
 @pytest.mark.parametrize("path", ["app.yaml", "shopping/app.yaml", "other/shop/app.yaml", "base.yaml.yaml"])
 def test_built_name_stays_editable_outside_deployed_files(path):
-    assert not is_closed("nginx:1", path, skaffold("shop/skaffold.yaml", "nginx", "shop", "base.yaml"))
+    assert not is_locked("nginx:1", path, build_skaffold_output("shop/skaffold.yaml", "nginx", "shop", "base.yaml"))
 
 
 @pytest.mark.parametrize("text", ["acme/other:1", "docker.io/acme/app:1", "acme/app/web:1"])
 def test_other_names_do_not_count(text):
-    assert not is_closed(text, "app.yaml", skaffold("skaffold.yaml", "acme/app", ""))
+    assert not is_locked(text, "app.yaml", build_skaffold_output("skaffold.yaml", "acme/app", ""))
 
 
 @pytest.mark.parametrize(
     ("path", "expected"), [("shop/app.yaml", True), ("web/app.yaml", True), ("other/app.yaml", False)]
 )
 def test_output_of_other_configuration_is_locked_in_deployed_files(path, expected):
-    shop, web = skaffold("shop/skaffold.yaml", "shop", "shop", "web"), skaffold("web/skaffold.yaml", "web", "web")
-    assert is_closed("web:1", path, shop, web) is expected
+    shop, web = (
+        build_skaffold_output("shop/skaffold.yaml", "shop", "shop", "web"),
+        build_skaffold_output("web/skaffold.yaml", "web", "web"),
+    )
+    assert is_locked("web:1", path, shop, web) is expected
 
 
 @pytest.mark.parametrize(
@@ -61,11 +64,11 @@ def test_output_of_other_configuration_is_locked_in_deployed_files(path, expecte
     ],
 )
 def test_compose_output_is_locked_as_written_in_same_folder(text, path, expected):
-    assert is_closed(text, path, BuildOutput(FilePath("a/compose.yaml"), frozenset({"acme/app:1"}))) is expected
+    assert is_locked(text, path, BuildOutput(FilePath("a/compose.yaml"), frozenset({"acme/app:1"}))) is expected
 
 
 def test_too_many_interdependent_configurations_exceed_work_limit():
     """Each of them would otherwise hold a set of the images of all others."""
-    outputs = [skaffold("skaffold.yaml", f"web-{number}", "", f"k8s/{number}") for number in range(1500)]
+    outputs = [build_skaffold_output("skaffold.yaml", f"web-{number}", "", f"k8s/{number}") for number in range(1500)]
     with pytest.raises(WorkLimitError, match=r"^skaffold\.yaml: .* steps"):
         lock_build_outputs((), outputs, TreeBudget())

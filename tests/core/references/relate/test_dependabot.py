@@ -22,16 +22,16 @@ PATH = FilePath(".github/dependabot.yml")
 SLOT = EditSlot(Span(10, 10), b"", prefix=b"@")
 
 
-def place(written="golang:1.22", path="Dockerfile", file_format="dockerfile", locator="stage[0]", slot=SLOT):
+def build_reference(written="golang:1.22", path="Dockerfile", file_format="dockerfile", locator="stage[0]", slot=SLOT):
     reference = ImageName.parse(written)
     return Reference(FilePath(path), 1, file_format, locator, written, reference, Role.BASE, slot, slot)
 
 
-def config(*folders, ecosystem="docker", **more):
+def build_config(*folders, ecosystem="docker", **more):
     return DependabotConfig(PATH, (DependabotUpdate(3, ecosystem, folders or ("",), **more),))
 
 
-def is_left(found, *remarks):
+def is_left_to_dependabot(found, *remarks):
     (left,) = assign_to_dependabot((found,), remarks, TreeBudget())
     if left == found:
         return False
@@ -50,12 +50,12 @@ def is_left(found, *remarks):
     ],
 )
 def test_update_concerns_default_branch_unless_target_branch_is_set(target, branch, expected):
-    assert is_left(place(), config(branch=target), branch) is expected
+    assert is_left_to_dependabot(build_reference(), build_config(branch=target), branch) is expected
 
 
 @pytest.mark.parametrize("target", [None, "release"])
 def test_updates_for_all_branches_count_when_branch_is_unknown(target):
-    assert is_left(place(), config(branch=target))
+    assert is_left_to_dependabot(build_reference(), build_config(branch=target))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_updates_for_all_branches_count_when_branch_is_unknown(target):
     ],
 )
 def test_folder_matches_only_itself_unless_pattern(folder, path, expected):
-    assert is_left(place(path=path), config(folder)) is expected
+    assert is_left_to_dependabot(build_reference(path=path), build_config(folder)) is expected
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_folder_matches_only_itself_unless_pattern(folder, path, expected):
     ],
 )
 def test_version_tags_and_digests_are_left_to_dependabot(written, expected):
-    assert is_left(place(written), config()) is expected
+    assert is_left_to_dependabot(build_reference(written), build_config()) is expected
 
 
 @pytest.mark.parametrize(
@@ -114,67 +114,92 @@ def test_version_tags_and_digests_are_left_to_dependabot(written, expected):
     ],
 )
 def test_ignored_names_match_without_registry_and_with_stars(name, written, expected):
-    assert is_left(place(written), config(ignored_images=(IgnoredImages(name),))) is expected
+    assert (
+        is_left_to_dependabot(build_reference(written), build_config(ignored_images=(IgnoredImages(name),))) is expected
+    )
 
 
 @given(st.text(alphabet="ab*", max_size=8), st.text(alphabet="ab", min_size=1, max_size=8))
 def test_star_matches_any_text(pattern, name):
     expected = re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name) is None
-    assert is_left(place(f"{name}:1"), config(ignored_images=(IgnoredImages(pattern),))) is expected
+    assert (
+        is_left_to_dependabot(build_reference(f"{name}:1"), build_config(ignored_images=(IgnoredImages(pattern),)))
+        is expected
+    )
 
 
 def test_ignored_update_type_leaves_other_update_types():
     ignored = (IgnoredImages("*", frozenset({BotUpdateType.MAJOR})),)
-    assert not is_left(place("golang:1"), config(ignored_images=ignored))
-    assert is_left(place("golang:1.22"), config(ignored_images=ignored))
-    assert is_left(place(f"golang:1@sha256:{'a' * 64}"), config(ignored_images=ignored))
+    assert not is_left_to_dependabot(build_reference("golang:1"), build_config(ignored_images=ignored))
+    assert is_left_to_dependabot(build_reference("golang:1.22"), build_config(ignored_images=ignored))
+    assert is_left_to_dependabot(build_reference(f"golang:1@sha256:{'a' * 64}"), build_config(ignored_images=ignored))
 
 
 def test_only_allowed_names_are_left_to_dependabot():
-    assert is_left(place(), config(allowed_names=("golang",)))
-    assert not is_left(place(), config(allowed_names=("node", "redis*")))
+    assert is_left_to_dependabot(build_reference(), build_config(allowed_names=("golang",)))
+    assert not is_left_to_dependabot(build_reference(), build_config(allowed_names=("node", "redis*")))
 
 
 @pytest.mark.parametrize(
     ("found", "ecosystem", "expected"),
     [
-        (place(locator="stage[0].copy[0]"), "docker", False),
-        (place(path="build.df"), "docker", False),
-        (place(path="Dockerfile"), "docker-compose", False),
-        (place(path="compose.yaml", file_format="compose", locator="0/services/a/image"), "docker-compose", True),
-        (place(path="docker-stack.yaml", file_format="compose", locator="0/services/a/image"), "docker-compose", False),
-        (place(path="pod.yaml", file_format="kubernetes", locator="0/spec/containers/0/image"), "docker", True),
-        (place(path="pod.json", file_format="kubernetes", locator="0/spec/containers/0/image"), "docker", False),
-        (place(path="a.yaml", file_format="kubernetes", locator="0/spec/images/0"), "docker", False),
-        (place(path="a.yaml", file_format="kubernetes", locator="0/data/p.yaml>0/spec/image"), "docker", False),
-        (place(path="values.yaml", file_format="helm", locator="0/initImage"), "helm", True),
-        (place(path="values-prod.yaml", file_format="helm", locator="0/image"), "helm", False),
-        (place(path="values-prod.yaml", file_format="helm", locator="0/image"), "docker", True),
-        (place(path="docker-bake.hcl", file_format="bake", locator="target.a"), "docker", False),
+        (build_reference(locator="stage[0].copy[0]"), "docker", False),
+        (build_reference(path="build.df"), "docker", False),
+        (build_reference(path="Dockerfile"), "docker-compose", False),
+        (
+            build_reference(path="compose.yaml", file_format="compose", locator="0/services/a/image"),
+            "docker-compose",
+            True,
+        ),
+        (
+            build_reference(path="docker-stack.yaml", file_format="compose", locator="0/services/a/image"),
+            "docker-compose",
+            False,
+        ),
+        (
+            build_reference(path="pod.yaml", file_format="kubernetes", locator="0/spec/containers/0/image"),
+            "docker",
+            True,
+        ),
+        (
+            build_reference(path="pod.json", file_format="kubernetes", locator="0/spec/containers/0/image"),
+            "docker",
+            False,
+        ),
+        (build_reference(path="a.yaml", file_format="kubernetes", locator="0/spec/images/0"), "docker", False),
+        (
+            build_reference(path="a.yaml", file_format="kubernetes", locator="0/data/p.yaml>0/spec/image"),
+            "docker",
+            False,
+        ),
+        (build_reference(path="values.yaml", file_format="helm", locator="0/initImage"), "helm", True),
+        (build_reference(path="values-prod.yaml", file_format="helm", locator="0/image"), "helm", False),
+        (build_reference(path="values-prod.yaml", file_format="helm", locator="0/image"), "docker", True),
+        (build_reference(path="docker-bake.hcl", file_format="bake", locator="target.a"), "docker", False),
     ],
 )
 def test_ecosystems_read_own_files(found, ecosystem, expected):
-    assert is_left(found, config(ecosystem=ecosystem)) is expected
+    assert is_left_to_dependabot(found, build_config(ecosystem=ecosystem)) is expected
 
 
 def test_uncertain_reason_is_kept_as_further_reason():
-    warned = place(slot=NotEditable(Reason.ACR_TASK, SLOT, is_certain=False))
-    (left,) = assign_to_dependabot((warned,), [config()], TreeBudget())
+    warned = build_reference(slot=NotEditable(Reason.ACR_TASK, SLOT, is_certain=False))
+    (left,) = assign_to_dependabot((warned,), [build_config()], TreeBudget())
     assert left.digest_slot == NotEditable(
         Reason.OTHER_WRITER, SLOT, is_certain=False, further_reasons=(Reason.ACR_TASK,)
     )
 
 
 def test_permanently_locked_reference_keeps_reason():
-    closed = place(slot=NotEditable(Reason.SHARED_ARGUMENT))
-    assert assign_to_dependabot((closed,), [config()], TreeBudget()) == (closed,)
+    closed = build_reference(slot=NotEditable(Reason.SHARED_ARGUMENT))
+    assert assign_to_dependabot((closed,), [build_config()], TreeBudget()) == (closed,)
 
 
 def test_invalid_config_locks_no_reference_and_is_noted_in_docker_files():
-    other = place(path="bake.hcl", file_format="bake")
+    other = build_reference(path="bake.hcl", file_format="bake")
     text = UnsupportedText(FilePath("Dockerfile"), 2, "$X", Reason.UNRESOLVED_ARGUMENT)
     broken = DependabotConfig(PATH, (), "cannot be read")
-    noted, same, unread = assign_to_dependabot((place(), other, text), [broken], TreeBudget())
+    noted, same, unread = assign_to_dependabot((build_reference(), other, text), [broken], TreeBudget())
     assert re.match(r"\.github/dependabot\.yml ", *noted.notes)
     assert (noted.digest_slot, same, unread) == (SLOT, other, text)
 
@@ -183,7 +208,7 @@ def test_many_updates_and_references_are_matched_fast():
     updates = tuple(
         DependabotUpdate(n, "docker", (f"a{n}/**",), ignored_images=(IgnoredImages("x*y*z"),)) for n in range(1000)
     )
-    places = tuple(place(path=f"a{n % 500}/b/Dockerfile") for n in range(5000))
+    places = tuple(build_reference(path=f"a{n % 500}/b/Dockerfile") for n in range(5000))
     with soon(5):
         assign_to_dependabot(places, [DependabotConfig(PATH, updates)], TreeBudget())
 
@@ -194,7 +219,7 @@ def test_too_many_globs_for_the_folders_end_the_run_of_the_repository():
         for number in range(1000)
     )
     with pytest.raises(WorkLimitError, match=r"^\.github/dependabot\.yml: the patterns "):
-        assign_to_dependabot((place(path="b/Dockerfile"),), [DependabotConfig(PATH, updates)], TreeBudget())
+        assign_to_dependabot((build_reference(path="b/Dockerfile"),), [DependabotConfig(PATH, updates)], TreeBudget())
 
 
 @pytest.mark.parametrize("count", [50, 100])
@@ -202,12 +227,12 @@ def test_steps_are_the_product_of_updates_and_references(count):
     ignored = tuple(IgnoredImages(f"x{number}") for number in range(9))
     updates = tuple(DependabotUpdate(number, "docker", ("a",), None, ("y",), ignored) for number in range(count))
     budget = TreeBudget()
-    assign_to_dependabot((place(path="a/Dockerfile"),) * count, [DependabotConfig(PATH, updates)], budget)
+    assign_to_dependabot((build_reference(path="a/Dockerfile"),) * count, [DependabotConfig(PATH, updates)], budget)
     assert TreeBudget().steps - budget.steps == 11 * count**2 + count
 
 
 def test_long_names_cost_steps_by_length():
     update = DependabotUpdate(1, "docker", ("a",), None, (), (IgnoredImages("x" * 100 * COMPARED_BYTES),))
     budget = TreeBudget()
-    assign_to_dependabot((place(path="a/Dockerfile"),), [DependabotConfig(PATH, (update,))], budget)
+    assign_to_dependabot((build_reference(path="a/Dockerfile"),), [DependabotConfig(PATH, (update,))], budget)
     assert TreeBudget().steps - budget.steps > 100

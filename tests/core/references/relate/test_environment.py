@@ -11,7 +11,7 @@ from bot.model.source import EditSlot, FilePath, NotEditable, Reference, Unsuppo
 from bot.model.vocabulary import Reason, Role
 
 
-def image(text, path="compose.yaml", line_number=3, **more):
+def build_image(text, path="compose.yaml", line_number=3, **more):
     return InterpolatedImage(
         path=FilePath(path),
         format="compose",
@@ -24,63 +24,76 @@ def image(text, path="compose.yaml", line_number=3, **more):
     )
 
 
-def variable(name, value, path=".env", line_number=1):
+def build_variable(name, value, path=".env", line_number=1):
     return EnvironmentVariable(FilePath(path), line_number, name, parse_text(value, 1000))
 
 
-def use(name, path="compose.yaml"):
+def build_use(name, path="compose.yaml"):
     return EnvironmentUse(FilePath(path), name)
 
 
-def related(*remarks):
+def relate_facts(*remarks):
     return add_interpolated_images((), remarks)
 
 
 def test_default_counts_when_variable_is_unset():
-    (place,) = related(image("nginx:${TAG:-1}"), variable("OTHER", "2"))
+    (place,) = relate_facts(build_image("nginx:${TAG:-1}"), build_variable("OTHER", "2"))
     assert (place.path, str(place.image), place.variables) == ("compose.yaml", "nginx:1", ("TAG",))
     assert isinstance(place.digest_slot, EditSlot)
 
 
 def test_environment_takes_precedence_over_default():
-    (place,) = related(image("nginx:${TAG:-1}"), variable("TAG", "2", line_number=7))
+    (place,) = relate_facts(build_image("nginx:${TAG:-1}"), build_variable("TAG", "2", line_number=7))
     assert (place.path, place.line_number, place.locator) == (".env", 7, "TAG")
     assert (str(place.image), place.written, place.format) == ("nginx:2", "nginx:${TAG:-1}", "compose")
     assert place.notes == ("compose.yaml:3 ends in it",)
 
 
 def test_last_assignment_counts():
-    (place,) = related(image("nginx:$TAG"), variable("TAG", "1"), variable("TAG", "2", line_number=2))
+    (place,) = relate_facts(
+        build_image("nginx:$TAG"), build_variable("TAG", "1"), build_variable("TAG", "2", line_number=2)
+    )
     assert (str(place.image), place.line_number) == ("nginx:2", 2)
 
 
 def test_only_environment_of_same_folder_counts():
-    remarks = [image("nginx:${TAG:-1}", "a/compose.yaml"), variable("TAG", "2"), variable("TAG", "3", "a/b/.env")]
-    (place,) = related(*remarks)
+    remarks = [
+        build_image("nginx:${TAG:-1}", "a/compose.yaml"),
+        build_variable("TAG", "2"),
+        build_variable("TAG", "3", "a/b/.env"),
+    ]
+    (place,) = relate_facts(*remarks)
     assert str(place.image) == "nginx:1"
 
 
 def test_compose_files_of_folder_share_environment():
-    remarks = [image("nginx:$TAG", "a/compose.yaml"), image("redis:$TAG", "a/compose.prod.yaml")]
-    places = related(*remarks, variable("TAG", "2", "a/.env"))
+    remarks = [build_image("nginx:$TAG", "a/compose.yaml"), build_image("redis:$TAG", "a/compose.prod.yaml")]
+    places = relate_facts(*remarks, build_variable("TAG", "2", "a/.env"))
     assert {(place.path, place.digest_slot) for place in places} == {("a/.env", NotEditable(Reason.SHARED_ARGUMENT))}
 
 
 def test_spellings_of_same_image_have_references_with_shared_slot():
-    first, second = related(image("nginx:$TAG"), image("nginx:${TAG}", line_number=5), variable("TAG", "2"))
+    first, second = relate_facts(
+        build_image("nginx:$TAG"), build_image("nginx:${TAG}", line_number=5), build_variable("TAG", "2")
+    )
     assert [first.locator, second.locator] == ["TAG in nginx:$TAG", "TAG in nginx:${TAG}"]
     assert isinstance(first.digest_slot, EditSlot)
     assert first.digest_slot == second.digest_slot
 
 
 def test_image_written_twice_alike_has_one_reference():
-    (place,) = related(image("nginx:$TAG"), image("nginx:$TAG", line_number=5), variable("TAG", "2"))
+    (place,) = relate_facts(
+        build_image("nginx:$TAG"), build_image("nginx:$TAG", line_number=5), build_variable("TAG", "2")
+    )
     assert place.locator == "TAG"
 
 
 def test_platforms_distinguish_references():
-    remarks = [image("nginx:$TAG", platform="linux/amd64"), image("nginx:$TAG", platform="linux/arm64", line_number=5)]
-    first, second = related(*remarks, variable("TAG", "2"))
+    remarks = [
+        build_image("nginx:$TAG", platform="linux/amd64"),
+        build_image("nginx:$TAG", platform="linux/arm64", line_number=5),
+    ]
+    first, second = relate_facts(*remarks, build_variable("TAG", "2"))
     assert [first.platform, second.platform] == ["linux/amd64", "linux/arm64"]
     assert first.locator != second.locator
 
@@ -88,21 +101,21 @@ def test_platforms_distinguish_references():
 @pytest.mark.parametrize(
     "other",
     [
-        use("TAG"),
-        use(None),
-        use("TAG", "compose.prod.yaml"),
-        image("redis:$TAG", line_number=5),
-        image("nginx:1.$TAG", line_number=5),
-        image("nginx:$TAG-alpine", line_number=5),
-        image("nginx:${OTHER:-$TAG}$TAG", line_number=5),
-        image("nginx:${TAG:+1}", line_number=5),
-        image("nginx:$TAG", line_number=5, is_shared=True),
-        image("Nginx:$TAG", line_number=5),
-        variable("OTHER", "$TAG", line_number=2),
+        build_use("TAG"),
+        build_use(None),
+        build_use("TAG", "compose.prod.yaml"),
+        build_image("redis:$TAG", line_number=5),
+        build_image("nginx:1.$TAG", line_number=5),
+        build_image("nginx:$TAG-alpine", line_number=5),
+        build_image("nginx:${OTHER:-$TAG}$TAG", line_number=5),
+        build_image("nginx:${TAG:+1}", line_number=5),
+        build_image("nginx:$TAG", line_number=5, is_shared=True),
+        build_image("Nginx:$TAG", line_number=5),
+        build_variable("OTHER", "$TAG", line_number=2),
     ],
 )
 def test_variable_with_other_uses_gets_no_digest(other):
-    places = related(image("nginx:$TAG"), variable("TAG", "2"), other)
+    places = relate_facts(build_image("nginx:$TAG"), build_variable("TAG", "2"), other)
     place = next(each for each in places if each.path == ".env")
     assert (place.digest_slot, place.tag_slot) == (
         NotEditable(Reason.SHARED_ARGUMENT),
@@ -110,14 +123,16 @@ def test_variable_with_other_uses_gets_no_digest(other):
     )
 
 
-@pytest.mark.parametrize("other", [use("OTHER"), use("TAG", "b/compose.yaml"), image("redis:7$OTHER", line_number=5)])
+@pytest.mark.parametrize(
+    "other", [build_use("OTHER"), build_use("TAG", "b/compose.yaml"), build_image("redis:7$OTHER", line_number=5)]
+)
 def test_uses_of_other_variables_do_not_lock_variable(other):
-    places = related(image("nginx:$TAG"), variable("TAG", "2"), other)
+    places = relate_facts(build_image("nginx:$TAG"), build_variable("TAG", "2"), other)
     assert isinstance(places[-1].digest_slot if places[-1].path == ".env" else places[0].digest_slot, EditSlot)
 
 
 def test_shared_bytes_are_not_editable():
-    (place,) = related(image("nginx:${TAG:-1}", is_shared=True))
+    (place,) = relate_facts(build_image("nginx:${TAG:-1}", is_shared=True))
     assert (place.digest_slot, place.tag_slot) == (
         NotEditable(Reason.CONFLICTING_EDITS),
         NotEditable(Reason.CONFLICTING_EDITS),
@@ -125,7 +140,7 @@ def test_shared_bytes_are_not_editable():
 
 
 def test_unset_variable_is_named_in_unsupported_text():
-    (place,) = related(image("nginx:${TAG}${OTHER:-1}"))
+    (place,) = relate_facts(build_image("nginx:${TAG}${OTHER:-1}"))
     assert isinstance(place, UnsupportedText)
     assert (place.reason, place.text, place.variables) == (
         Reason.UNRESOLVED_ARGUMENT,
@@ -135,20 +150,23 @@ def test_unset_variable_is_named_in_unsupported_text():
 
 
 def test_empty_image_is_unresolved():
-    (place,) = related(image("$IMAGE"), variable("IMAGE", ""))
+    (place,) = relate_facts(build_image("$IMAGE"), build_variable("IMAGE", ""))
     assert (place.reason, place.variables) == (Reason.UNRESOLVED_ARGUMENT, ("IMAGE",))
 
 
 def test_value_of_malformed_reference_is_not_shown():
-    (place,) = related(image("nginx:$PASSWORD"), variable("PASSWORD", "!secret!"))
+    (place,) = relate_facts(build_image("nginx:$PASSWORD"), build_variable("PASSWORD", "!secret!"))
     assert (place.reason, place.text) == (Reason.MALFORMED, "nginx:$PASSWORD")
     assert "secret" not in repr(place)
 
 
 def test_reassigned_variable_used_by_other_variable_has_own_reference():
-    remarks = [image("nginx:$A"), image("nginx:$B", line_number=5)]
-    places = related(
-        *remarks, variable("A", "1"), variable("B", "$A", line_number=2), variable("A", "2", line_number=3)
+    remarks = [build_image("nginx:$A"), build_image("nginx:$B", line_number=5)]
+    places = relate_facts(
+        *remarks,
+        build_variable("A", "1"),
+        build_variable("B", "$A", line_number=2),
+        build_variable("A", "2", line_number=3),
     )
     locators = [(place.path, place.locator) for place in places]
     assert len(set(locators)) == len(locators) == 2
@@ -156,6 +174,6 @@ def test_reassigned_variable_used_by_other_variable_has_own_reference():
 
 
 def test_earlier_references_are_kept():
-    (place,) = related(image("nginx:${TAG:-1}"))
+    (place,) = relate_facts(build_image("nginx:${TAG:-1}"))
     assert isinstance(place, Reference)
     assert add_interpolated_images((place,), []) == (place,)

@@ -16,21 +16,21 @@ WEB = "ghcr.io/acme/web"
 APPS = FilePath("argo/apps.yaml")
 
 
-def place(path, written=f"{WEB}:1.0", locator="0/spec/containers/0/image", role=Role.THIRD_PARTY):
+def build_reference(path, written=f"{WEB}:1.0", locator="0/spec/containers/0/image", role=Role.THIRD_PARTY):
     slot = EditSlot(Span(10, 10), b"", prefix=b"@")
     reference = ImageName.parse(written)
     return Reference(FilePath(path), 3, "kubernetes", locator, written, reference, role, slot, slot)
 
 
-def application(name="web", *folders, locator="0"):
+def build_application(name="web", *folders, locator="0"):
     return ArgoApplication(APPS, name, locator, folders or ("deploy/web",))
 
 
-def writer(applications="web", target="", repositories=(WEB,)):
+def build_updater(applications="web", target="", repositories=(WEB,)):
     return ImageUpdaterConfig(APPS, applications, frozenset(repositories), target)
 
 
-def is_closed(found, *remarks):
+def is_locked(found, *remarks):
     (closed,) = lock_image_updater_targets((found,), remarks, TreeBudget())
     if closed == found:
         return False
@@ -39,39 +39,39 @@ def is_closed(found, *remarks):
 
 
 def test_followed_image_is_locked_in_folder_of_application():
-    remarks = application(), writer()
-    assert is_closed(place("deploy/web/pod.yaml"), *remarks)
-    assert is_closed(place("deploy/web/more/pod.yaml"), *remarks)
-    assert not is_closed(place("deploy/web.yaml"), *remarks)
-    assert not is_closed(place("deploy/website/pod.yaml"), *remarks)
-    assert not is_closed(place("pod.yaml"), *remarks)
+    remarks = build_application(), build_updater()
+    assert is_locked(build_reference("deploy/web/pod.yaml"), *remarks)
+    assert is_locked(build_reference("deploy/web/more/pod.yaml"), *remarks)
+    assert not is_locked(build_reference("deploy/web.yaml"), *remarks)
+    assert not is_locked(build_reference("deploy/website/pod.yaml"), *remarks)
+    assert not is_locked(build_reference("pod.yaml"), *remarks)
 
 
 def test_other_images_of_deployed_folder_stay_editable():
-    assert not is_closed(place("deploy/web/pod.yaml", "nginx:1.27"), application(), writer())
+    assert not is_locked(build_reference("deploy/web/pod.yaml", "nginx:1.27"), build_application(), build_updater())
 
 
 def test_images_are_compared_by_canonical_name():
-    remarks = application(), writer(repositories=["docker.io/library/nginx"])
-    assert is_closed(place("deploy/web/pod.yaml", "nginx:1.27"), *remarks)
-    assert is_closed(place("deploy/web/pod.yaml", "index.docker.io/library/nginx"), *remarks)
+    remarks = build_application(), build_updater(repositories=["docker.io/library/nginx"])
+    assert is_locked(build_reference("deploy/web/pod.yaml", "nginx:1.27"), *remarks)
+    assert is_locked(build_reference("deploy/web/pod.yaml", "index.docker.io/library/nginx"), *remarks)
 
 
 def test_base_images_in_deployed_folder_stay_editable():
-    assert not is_closed(place("deploy/web/Dockerfile", role=Role.BASE), application(), writer())
+    assert not is_locked(build_reference("deploy/web/Dockerfile", role=Role.BASE), build_application(), build_updater())
 
 
 def test_images_inside_application_manifest_are_locked():
-    remarks = application(locator="0/items/1"), writer()
-    assert is_closed(place(APPS, "nginx:1", "0/items/1/spec/source/kustomize/images/0"), *remarks)
-    assert not is_closed(place(APPS, "nginx:1", "0/items/10/spec/source/kustomize/images/0"), *remarks)
-    assert not is_closed(place("other.yaml", "nginx:1", "0/items/1/spec/source/kustomize/images/0"), *remarks)
+    remarks = build_application(locator="0/items/1"), build_updater()
+    assert is_locked(build_reference(APPS, "nginx:1", "0/items/1/spec/source/kustomize/images/0"), *remarks)
+    assert not is_locked(build_reference(APPS, "nginx:1", "0/items/10/spec/source/kustomize/images/0"), *remarks)
+    assert not is_locked(build_reference("other.yaml", "nginx:1", "0/items/1/spec/source/kustomize/images/0"), *remarks)
 
 
 def test_application_without_image_updater_stays_editable():
-    assert not is_closed(place("deploy/web/pod.yaml"), application())
-    assert not is_closed(place("deploy/web/pod.yaml"), writer())
-    assert not is_closed(place("deploy/web/pod.yaml"), application("website"), writer())
+    assert not is_locked(build_reference("deploy/web/pod.yaml"), build_application())
+    assert not is_locked(build_reference("deploy/web/pod.yaml"), build_updater())
+    assert not is_locked(build_reference("deploy/web/pod.yaml"), build_application("website"), build_updater())
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,8 @@ def test_application_without_image_updater_stays_editable():
     ],
 )
 def test_applications_are_chosen_by_name_or_pattern(pattern, name, is_meant):
-    found = place("deploy/web/pod.yaml")
-    assert is_closed(found, application(name), writer(pattern)) is is_meant
+    found = build_reference("deploy/web/pod.yaml")
+    assert is_locked(found, build_application(name), build_updater(pattern)) is is_meant
 
 
 @pytest.mark.parametrize(
@@ -109,50 +109,52 @@ def test_applications_are_chosen_by_name_or_pattern(pattern, name, is_meant):
     ],
 )
 def test_all_images_of_target_file_are_locked(target, folder, path):
-    remarks = application("web", folder), writer(target=target)
-    assert is_closed(place(path, "nginx:1.27"), *remarks)
-    assert not is_closed(place(f"x/{path}", "nginx:1.27"), *remarks)
+    remarks = build_application("web", folder), build_updater(target=target)
+    assert is_locked(build_reference(path, "nginx:1.27"), *remarks)
+    assert not is_locked(build_reference(f"x/{path}", "nginx:1.27"), *remarks)
 
 
 def test_target_outside_of_tree_locks_no_file():
-    assert not is_closed(
-        place("base/kustomization.yaml", "a:1"), application(), writer(target="kustomization:../../../base")
+    assert not is_locked(
+        build_reference("base/kustomization.yaml", "a:1"),
+        build_application(),
+        build_updater(target="kustomization:../../../base"),
     )
 
 
 def test_application_at_root_deploys_whole_tree():
-    assert is_closed(place("a/b/pod.yaml"), application("web", "."), writer())
+    assert is_locked(build_reference("a/b/pod.yaml"), build_application("web", "."), build_updater())
 
 
 def test_unsupported_text_is_unchanged():
     found = UnsupportedText(FilePath("deploy/web/pod.yaml"), 3, "{{ x }}", Reason.TEMPLATED)
-    assert lock_image_updater_targets((found,), (application(), writer()), TreeBudget()) == (found,)
+    assert lock_image_updater_targets((found,), (build_application(), build_updater()), TreeBudget()) == (found,)
 
 
 def test_all_pairs_of_applications_and_updaters_count():
-    applications = [application("same", f"deploy/{number}") for number in range(300)]
-    writers = [writer("same", f"kustomization:{number}") for number in range(300)]
-    assert is_closed(place("deploy/299/pod.yaml"), *applications, *writers)
-    assert is_closed(place("deploy/299/299/kustomization.yaml", "nginx:1"), *applications, *writers)
+    applications = [build_application("same", f"deploy/{number}") for number in range(300)]
+    writers = [build_updater("same", f"kustomization:{number}") for number in range(300)]
+    assert is_locked(build_reference("deploy/299/pod.yaml"), *applications, *writers)
+    assert is_locked(build_reference("deploy/299/299/kustomization.yaml", "nginx:1"), *applications, *writers)
 
 
 def test_too_many_pairs_of_applications_and_writers_end_the_run_of_the_repository():
-    applications = [application("same", f"deploy/{number}") for number in range(5_000)]
-    writers = [writer("same", f"kustomization:{number}") for number in range(5_000)]
+    applications = [build_application("same", f"deploy/{number}") for number in range(5_000)]
+    writers = [build_updater("same", f"kustomization:{number}") for number in range(5_000)]
     with soon(5), pytest.raises(WorkLimitError, match=r"apps\.yaml: .* steps"):
-        lock_image_updater_targets((place("deploy/0/pod.yaml"),), [*applications, *writers], TreeBudget())
+        lock_image_updater_targets((build_reference("deploy/0/pod.yaml"),), [*applications, *writers], TreeBudget())
 
 
 def test_name_patterns_count_up_to_work_limit():
-    patterns = [writer(f"{number}-*") for number in range(10_000)]
-    assert is_closed(place("deploy/web/pod.yaml"), application("999-a"), *patterns[:1_000])
+    patterns = [build_updater(f"{number}-*") for number in range(10_000)]
+    assert is_locked(build_reference("deploy/web/pod.yaml"), build_application("999-a"), *patterns[:1_000])
     with soon(2), pytest.raises(WorkLimitError, match=r"apps\.yaml: the patterns .* bytes"):
-        lock_image_updater_targets((), [application("999-a"), *patterns], TreeBudget())
+        lock_image_updater_targets((), [build_application("999-a"), *patterns], TreeBudget())
 
 
 def test_too_many_folders_and_images_of_writers_end_the_run_of_the_repository():
-    applications = [application("same", f"deploy/{number}") for number in range(1000)]
+    applications = [build_application("same", f"deploy/{number}") for number in range(1000)]
     images = frozenset(f"ghcr.io/acme/{number}" for number in range(1000))
-    writers = [writer("same", repositories=images)] * 2
+    writers = [build_updater("same", repositories=images)] * 2
     with pytest.raises(WorkLimitError, match=r"apps\.yaml: .* steps"):
         lock_image_updater_targets((), [*applications, *writers], TreeBudget())

@@ -17,15 +17,15 @@ from bot.model.source import EditSlot, FilePath, NotEditable
 from bot.model.vocabulary import Reason
 
 
-def manifest(written="web:1", path="base/web.yaml", **more):
+def build_manifest_reference(written="web:1", path="base/web.yaml", **more):
     return reference(written, path=path, **({"format": "kubernetes", "locator": "0/spec/containers/0/image"} | more))
 
 
-def entry(folder, written="web:1"):
+def build_entry(folder, written="web:1"):
     return reference(written, path=f"{folder}/kustomization.yaml", format="kustomize", locator="0/images/0")
 
 
-def kustomization(folder, gathers=(), names=(), components=(), name="kustomization.yaml", renamed=(), patches=()):
+def build_kustomization(folder, gathers=(), names=(), components=(), name="kustomization.yaml", renamed=(), patches=()):
     path = FilePath(f"{folder}/{name}" if folder else name)
     paths = (tuple(map(FilePath, each)) for each in (gathers, components, patches))
     return Kustomization(path, frozenset(names), frozenset(renamed), *paths)
@@ -41,84 +41,96 @@ def is_replaced(place, *kustomizations):
 
 
 def test_name_is_replaced_in_gathered_file():
-    assert is_replaced(manifest(), kustomization("base", ["base/web.yaml"], ["web"]))
+    assert is_replaced(build_manifest_reference(), build_kustomization("base", ["base/web.yaml"], ["web"]))
 
 
 def test_names_are_compared_as_written():
     """Kustomize compares names as texts, so docker.io/library/web and web are different names."""
-    base = kustomization("base", ["base/web.yaml"], ["web"])
-    assert not is_replaced(manifest("docker.io/library/web:1"), base)
-    assert not is_replaced(manifest("other:1"), base)
+    base = build_kustomization("base", ["base/web.yaml"], ["web"])
+    assert not is_replaced(build_manifest_reference("docker.io/library/web:1"), base)
+    assert not is_replaced(build_manifest_reference("other:1"), base)
 
 
 def test_kustomization_does_not_replace_in_files_of_other_kustomization():
-    base = kustomization("base", ["base/web.yaml"])
-    other = kustomization("other", ["other/web.yaml"], ["web"])
-    assert not is_replaced(manifest(), base, other)
+    base = build_kustomization("base", ["base/web.yaml"])
+    other = build_kustomization("other", ["other/web.yaml"], ["web"])
+    assert not is_replaced(build_manifest_reference(), base, other)
 
 
 @pytest.mark.parametrize("name", ["kustomization.yaml", "kustomization.yml", "Kustomization"])
 def test_overlay_replaces_in_files_of_bases(name):
-    base = kustomization("base", ["base/web.yaml"], name=name)
-    middle = kustomization("middle", ["base"], name=name)
-    overlay = kustomization("overlays/production", ["middle"], ["web"], name=name)
-    assert is_replaced(manifest(), base, middle, overlay)
+    base = build_kustomization("base", ["base/web.yaml"], name=name)
+    middle = build_kustomization("middle", ["base"], name=name)
+    overlay = build_kustomization("overlays/production", ["middle"], ["web"], name=name)
+    assert is_replaced(build_manifest_reference(), base, middle, overlay)
     assert not is_replaced(
-        manifest(path="middle/web.yaml"), base, middle, overlay, kustomization("x", ["middle/web.yaml"])
+        build_manifest_reference(path="middle/web.yaml"),
+        base,
+        middle,
+        overlay,
+        build_kustomization("x", ["middle/web.yaml"]),
     )
 
 
 def test_image_kept_by_one_build_is_not_replaced():
     """The build `dev` deploys the image that the manifest names."""
-    base = kustomization("base", ["base/web.yaml"])
-    prod, dev = kustomization("prod", ["base"], ["web"]), kustomization("dev", ["base"])
-    assert not is_replaced(manifest(), base, prod, dev)
-    assert is_replaced(manifest(), base, prod, replace(dev, names=frozenset({"web"})))
-    assert is_replaced(manifest(), replace(base, names=frozenset({"web"})), prod, dev)
+    base = build_kustomization("base", ["base/web.yaml"])
+    prod, dev = build_kustomization("prod", ["base"], ["web"]), build_kustomization("dev", ["base"])
+    assert not is_replaced(build_manifest_reference(), base, prod, dev)
+    assert is_replaced(build_manifest_reference(), base, prod, replace(dev, names=frozenset({"web"})))
+    assert is_replaced(build_manifest_reference(), replace(base, names=frozenset({"web"})), prod, dev)
 
 
 def test_image_replaced_in_only_one_of_two_overlays_is_kept():
-    base, top = kustomization("base", ["base/web.yaml"]), kustomization("top", ["left", "right"])
-    left, right = kustomization("left", ["base"], ["web"]), kustomization("right", ["base"])
-    assert not is_replaced(manifest(), base, left, right, top)
-    assert is_replaced(manifest(), base, left, right, replace(top, names=frozenset({"web"})))
+    base, top = build_kustomization("base", ["base/web.yaml"]), build_kustomization("top", ["left", "right"])
+    left, right = build_kustomization("left", ["base"], ["web"]), build_kustomization("right", ["base"])
+    assert not is_replaced(build_manifest_reference(), base, left, right, top)
+    assert is_replaced(build_manifest_reference(), base, left, right, replace(top, names=frozenset({"web"})))
 
 
 def test_manifest_of_two_kustomizations_is_replaced_when_both_replace():
-    one, two = kustomization("one", ["base/web.yaml"], ["web"]), kustomization("two", ["base/web.yaml"])
-    assert not is_replaced(manifest(), one, two)
-    assert is_replaced(manifest(), one, replace(two, names=frozenset({"web"})))
-    assert not is_replaced(manifest(), one, replace(two, resource_paths=(), patch_paths=(FilePath("base/web.yaml"),)))
+    one, two = build_kustomization("one", ["base/web.yaml"], ["web"]), build_kustomization("two", ["base/web.yaml"])
+    assert not is_replaced(build_manifest_reference(), one, two)
+    assert is_replaced(build_manifest_reference(), one, replace(two, names=frozenset({"web"})))
+    assert not is_replaced(
+        build_manifest_reference(), one, replace(two, resource_paths=(), patch_paths=(FilePath("base/web.yaml"),))
+    )
 
 
 def test_entry_has_effect_when_one_build_keeps_result():
-    base = kustomization("base", ["base/web.yaml"], ["web"])
-    prod, dev = kustomization("prod", ["base"], ["web"]), kustomization("dev", ["base"])
-    assert not is_replaced(entry("base"), base, prod, dev)
-    assert is_replaced(entry("base"), base, prod, replace(dev, names=frozenset({"web"})))
+    base = build_kustomization("base", ["base/web.yaml"], ["web"])
+    prod, dev = build_kustomization("prod", ["base"], ["web"]), build_kustomization("dev", ["base"])
+    assert not is_replaced(build_entry("base"), base, prod, dev)
+    assert is_replaced(build_entry("base"), base, prod, replace(dev, names=frozenset({"web"})))
 
 
 def test_image_is_locked_when_one_build_changes_only_name():
     """Kustomize keeps the digest of the manifest, which would then belong to another image."""
-    base, dev = kustomization("base", ["base/web.yaml"]), kustomization("dev", ["base"])
-    prod = replace(kustomization("prod", ["base"], ["web"]), relocated_names=frozenset({"web"}))
-    assert is_replaced(manifest(), base, prod, dev)
-    assert is_replaced(entry("base"), replace(base, names=frozenset({"web"})), prod, dev)
-    assert not is_replaced(entry("prod"), base, prod, dev)
-    component = replace(kustomization("component", names=["web"]), relocated_names=frozenset({"web"}))
-    assert is_replaced(manifest(), base, dev, component, kustomization("prod", ["base"], components=["component"]))
+    base, dev = build_kustomization("base", ["base/web.yaml"]), build_kustomization("dev", ["base"])
+    prod = replace(build_kustomization("prod", ["base"], ["web"]), relocated_names=frozenset({"web"}))
+    assert is_replaced(build_manifest_reference(), base, prod, dev)
+    assert is_replaced(build_entry("base"), replace(base, names=frozenset({"web"})), prod, dev)
+    assert not is_replaced(build_entry("prod"), base, prod, dev)
+    component = replace(build_kustomization("component", names=["web"]), relocated_names=frozenset({"web"}))
+    assert is_replaced(
+        build_manifest_reference(),
+        base,
+        dev,
+        component,
+        build_kustomization("prod", ["base"], components=["component"]),
+    )
 
 
 def test_component_does_not_replace_in_patches_and_later_components():
     """Kustomize applies them after the component."""
-    component, later = kustomization("component", names=["web"]), kustomization("later", ["later/web.yaml"])
-    taker = kustomization("taker", ["a.yaml"], components=["component", "later"], patches=["taker/patch.yaml"])
-    assert is_replaced(manifest(path="a.yaml"), component, later, taker)
-    assert not is_replaced(manifest(path="later/web.yaml"), component, later, taker)
-    assert not is_replaced(manifest(path="taker/patch.yaml"), component, later, taker)
+    component, later = build_kustomization("component", names=["web"]), build_kustomization("later", ["later/web.yaml"])
+    taker = build_kustomization("taker", ["a.yaml"], components=["component", "later"], patches=["taker/patch.yaml"])
+    assert is_replaced(build_manifest_reference(path="a.yaml"), component, later, taker)
+    assert not is_replaced(build_manifest_reference(path="later/web.yaml"), component, later, taker)
+    assert not is_replaced(build_manifest_reference(path="taker/patch.yaml"), component, later, taker)
     own = replace(taker, names=frozenset({"web"}))
-    assert is_replaced(manifest(path="later/web.yaml"), component, later, own)
-    assert is_replaced(manifest(path="taker/patch.yaml"), component, later, own)
+    assert is_replaced(build_manifest_reference(path="later/web.yaml"), component, later, own)
+    assert is_replaced(build_manifest_reference(path="taker/patch.yaml"), component, later, own)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +143,9 @@ def test_component_does_not_replace_in_patches_and_later_components():
     ],
 )
 def test_images_of_containers_are_replaced_in_all_kinds(locator):
-    assert is_replaced(manifest(locator=locator), kustomization("base", ["base/web.yaml"], ["web"]))
+    assert is_replaced(
+        build_manifest_reference(locator=locator), build_kustomization("base", ["base/web.yaml"], ["web"])
+    )
 
 
 @pytest.mark.parametrize(
@@ -139,142 +153,145 @@ def test_images_of_containers_are_replaced_in_all_kinds(locator):
     ["0/spec/container/image", "0/spec/containers/main/image", "0/data/a>0/spec/containers/0/image", "0/spec/image"],
 )
 def test_other_fields_are_replaced_only_with_configurations(locator):
-    base = kustomization("base", ["base/web.yaml"], ["web"])
-    assert not is_replaced(manifest(locator=locator), base)
-    overlay = kustomization("overlay", ["base"], ["web"])
-    assert is_replaced(manifest(locator=locator), replace(base, has_configurations=True), overlay) == (
+    base = build_kustomization("base", ["base/web.yaml"], ["web"])
+    assert not is_replaced(build_manifest_reference(locator=locator), base)
+    overlay = build_kustomization("overlay", ["base"], ["web"])
+    assert is_replaced(build_manifest_reference(locator=locator), replace(base, has_configurations=True), overlay) == (
         ">" not in locator
     )
 
 
 def test_base_does_not_replace_in_files_of_overlay():
-    base = kustomization("base", ["base/job.yaml"], ["web"])
-    overlay = kustomization("overlay", ["base", "overlay/web.yaml"])
-    assert not is_replaced(manifest(path="overlay/web.yaml"), base, overlay)
+    base = build_kustomization("base", ["base/job.yaml"], ["web"])
+    overlay = build_kustomization("overlay", ["base", "overlay/web.yaml"])
+    assert not is_replaced(build_manifest_reference(path="overlay/web.yaml"), base, overlay)
 
 
 def test_component_replaces_in_files_of_kustomizations_using_component():
-    base = kustomization("base", ["base/web.yaml"])
-    component = kustomization("components/images", names=["web"])
-    taker = kustomization("overlay", ["base"], components=["components/images"])
-    assert is_replaced(manifest(), base, component, taker)
-    assert not is_replaced(manifest(), base, component, replace(taker, components=()))
+    base = build_kustomization("base", ["base/web.yaml"])
+    component = build_kustomization("components/images", names=["web"])
+    taker = build_kustomization("overlay", ["base"], components=["components/images"])
+    assert is_replaced(build_manifest_reference(), base, component, taker)
+    assert not is_replaced(build_manifest_reference(), base, component, replace(taker, components=()))
 
 
 def test_nested_component_is_applied():
-    base = kustomization("base", ["base/web.yaml"])
-    inner = kustomization("inner", names=["web"])
-    outer = kustomization("outer", components=["inner"])
-    taker = kustomization("overlay", ["base"], components=["outer"])
-    assert is_replaced(manifest(), base, inner, outer, taker)
+    base = build_kustomization("base", ["base/web.yaml"])
+    inner = build_kustomization("inner", names=["web"])
+    outer = build_kustomization("outer", components=["inner"])
+    taker = build_kustomization("overlay", ["base"], components=["outer"])
+    assert is_replaced(build_manifest_reference(), base, inner, outer, taker)
 
 
 def test_files_of_component_are_replaced_by_kustomization_using_component():
-    component = kustomization("component", ["component/web.yaml"])
-    taker = kustomization("overlay", names=["web"], components=["component"])
-    assert is_replaced(manifest(path="component/web.yaml"), component, taker)
+    component = build_kustomization("component", ["component/web.yaml"])
+    taker = build_kustomization("overlay", names=["web"], components=["component"])
+    assert is_replaced(build_manifest_reference(path="component/web.yaml"), component, taker)
 
 
 def test_renamed_name_is_locked_in_ungathered_files():
     """It may be a private name that must not be sent to Docker Hub. A name with a registry is not private."""
     names = ["web", "nginx", "quay.io/acme/web"]
-    other = kustomization("other", ["other/web.yaml"], names, renamed=["web", "quay.io/acme/web"])
-    assert is_replaced(manifest(path="loose/web.yaml"), other)
-    assert not is_replaced(manifest("quay.io/acme/web:1", path="loose/web.yaml"), other)
-    assert not is_replaced(manifest("nginx:1", path="loose/web.yaml"), other)
-    assert not is_replaced(manifest("redis:1", path="loose/web.yaml"), other)
+    other = build_kustomization("other", ["other/web.yaml"], names, renamed=["web", "quay.io/acme/web"])
+    assert is_replaced(build_manifest_reference(path="loose/web.yaml"), other)
+    assert not is_replaced(build_manifest_reference("quay.io/acme/web:1", path="loose/web.yaml"), other)
+    assert not is_replaced(build_manifest_reference("nginx:1", path="loose/web.yaml"), other)
+    assert not is_replaced(build_manifest_reference("redis:1", path="loose/web.yaml"), other)
 
 
 def test_folder_without_kustomization_is_gathered_recursively():
     """Flux generates a kustomization for such a folder."""
     flux = Kustomization(FilePath("clusters/apps.yaml"), frozenset({"web"}), resource_paths=(FilePath("apps"),))
-    assert is_replaced(manifest(path="apps/deep/web.yaml"), flux)
-    assert not is_replaced(manifest(path="apps/deep/web.yaml"), replace(flux, names=frozenset()))
-    elsewhere = kustomization("x", ["clusters/web.yaml", "other/web.yaml"])
-    assert not is_replaced(manifest(path="other/web.yaml"), flux, elsewhere)
-    assert not is_replaced(manifest(path="clusters/web.yaml"), flux, elsewhere)
+    assert is_replaced(build_manifest_reference(path="apps/deep/web.yaml"), flux)
+    assert not is_replaced(build_manifest_reference(path="apps/deep/web.yaml"), replace(flux, names=frozenset()))
+    elsewhere = build_kustomization("x", ["clusters/web.yaml", "other/web.yaml"])
+    assert not is_replaced(build_manifest_reference(path="other/web.yaml"), flux, elsewhere)
+    assert not is_replaced(build_manifest_reference(path="clusters/web.yaml"), flux, elsewhere)
 
 
 def test_folder_with_kustomization_is_gathered_by_own_kustomization():
-    inner = kustomization("apps", ["apps/web.yaml"])
+    inner = build_kustomization("apps", ["apps/web.yaml"])
     flux = Kustomization(FilePath("clusters/apps.yaml"), frozenset({"web"}), resource_paths=(FilePath("apps"),))
-    elsewhere = kustomization("x", ["apps/other.yaml"])
-    assert is_replaced(manifest(path="apps/web.yaml"), inner, flux, elsewhere)
-    assert not is_replaced(manifest(path="apps/other.yaml"), inner, flux, elsewhere)
+    elsewhere = build_kustomization("x", ["apps/other.yaml"])
+    assert is_replaced(build_manifest_reference(path="apps/web.yaml"), inner, flux, elsewhere)
+    assert not is_replaced(build_manifest_reference(path="apps/other.yaml"), inner, flux, elsewhere)
 
 
 def test_root_of_tree_can_be_gathered():
-    overlay = kustomization("overlay", [""], ["web"])
-    assert is_replaced(manifest(path="web.yaml"), kustomization("", ["web.yaml"]), overlay)
-    assert is_replaced(manifest(path="web.yaml"), overlay)
+    overlay = build_kustomization("overlay", [""], ["web"])
+    assert is_replaced(build_manifest_reference(path="web.yaml"), build_kustomization("", ["web.yaml"]), overlay)
+    assert is_replaced(build_manifest_reference(path="web.yaml"), overlay)
 
 
 def test_circles_end():
-    first = kustomization("first", ["second", "first/web.yaml"], ["web"], components=["second"])
-    second = kustomization("second", ["first"], components=["first", "second"])
-    assert is_replaced(manifest(path="first/web.yaml"), first, second)
+    first = build_kustomization("first", ["second", "first/web.yaml"], ["web"], components=["second"])
+    second = build_kustomization("second", ["first"], components=["first", "second"])
+    assert is_replaced(build_manifest_reference(path="first/web.yaml"), first, second)
 
 
 def test_entry_of_outermost_kustomization_stays_editable():
-    base, overlay = kustomization("base", ["base/web.yaml"], ["web"]), kustomization("overlay", ["base"], ["web"])
-    assert not is_replaced(entry("base"), base)
-    assert is_replaced(entry("base"), base, overlay)
-    assert not is_replaced(entry("overlay"), base, overlay)
+    base, overlay = (
+        build_kustomization("base", ["base/web.yaml"], ["web"]),
+        build_kustomization("overlay", ["base"], ["web"]),
+    )
+    assert not is_replaced(build_entry("base"), base)
+    assert is_replaced(build_entry("base"), base, overlay)
+    assert not is_replaced(build_entry("overlay"), base, overlay)
 
 
 def test_new_name_of_entry_counts():
-    base = kustomization("base", ["base/web.yaml"], ["web"], renamed=["web"])
-    assert is_replaced(entry("base", "acme/web:1"), base, kustomization("overlay", ["base"], ["acme/web"]))
-    assert not is_replaced(entry("base", "acme/web:1"), base, kustomization("overlay", ["base"], ["web"]))
+    base = build_kustomization("base", ["base/web.yaml"], ["web"], renamed=["web"])
+    assert is_replaced(build_entry("base", "acme/web:1"), base, build_kustomization("overlay", ["base"], ["acme/web"]))
+    assert not is_replaced(build_entry("base", "acme/web:1"), base, build_kustomization("overlay", ["base"], ["web"]))
 
 
 def test_components_apply_in_order_before_entries_of_kustomization():
-    base = kustomization("base", ["base/web.yaml"], ["web"])
-    first, second = kustomization("first", names=["web"]), kustomization("second", names=["web"])
-    overlay = kustomization("overlay", ["base"], ["web"], components=["first", "second"])
-    assert is_replaced(entry("base"), base, second, replace(overlay, names=frozenset()))
-    assert is_replaced(entry("first"), base, first, second, replace(overlay, names=frozenset()))
-    assert not is_replaced(entry("second"), base, first, second, replace(overlay, names=frozenset()))
-    assert is_replaced(entry("second"), base, first, second, overlay)
-    assert not is_replaced(entry("overlay"), base, first, second, overlay)
+    base = build_kustomization("base", ["base/web.yaml"], ["web"])
+    first, second = build_kustomization("first", names=["web"]), build_kustomization("second", names=["web"])
+    overlay = build_kustomization("overlay", ["base"], ["web"], components=["first", "second"])
+    assert is_replaced(build_entry("base"), base, second, replace(overlay, names=frozenset()))
+    assert is_replaced(build_entry("first"), base, first, second, replace(overlay, names=frozenset()))
+    assert not is_replaced(build_entry("second"), base, first, second, replace(overlay, names=frozenset()))
+    assert is_replaced(build_entry("second"), base, first, second, overlay)
+    assert not is_replaced(build_entry("overlay"), base, first, second, overlay)
 
 
 def test_components_of_gathered_kustomization_apply_only_below_overlay():
-    inner = kustomization("inner", ["inner/web.yaml"])
-    component = kustomization("component", names=["web"])
-    middle = kustomization("middle", ["inner"], components=["component"])
-    overlay = kustomization("overlay", ["middle", "other"])
-    other = kustomization("other", names=["web"])
-    assert is_replaced(entry("inner"), inner, component, middle, overlay, other)
-    assert not is_replaced(entry("other"), inner, component, middle, overlay, other)
-    assert not is_replaced(entry("overlay"), inner, component, middle, overlay, other)
+    inner = build_kustomization("inner", ["inner/web.yaml"])
+    component = build_kustomization("component", names=["web"])
+    middle = build_kustomization("middle", ["inner"], components=["component"])
+    overlay = build_kustomization("overlay", ["middle", "other"])
+    other = build_kustomization("other", names=["web"])
+    assert is_replaced(build_entry("inner"), inner, component, middle, overlay, other)
+    assert not is_replaced(build_entry("other"), inner, component, middle, overlay, other)
+    assert not is_replaced(build_entry("overlay"), inner, component, middle, overlay, other)
 
 
 def test_flux_gathers_topmost_kustomizations_below_folder_without_kustomization():
     flux = Kustomization(FilePath("clusters/apps.yaml"), frozenset({"web"}), resource_paths=(FilePath("apps"),))
-    base = kustomization("base", ["base/web.yaml"])
-    app, within = kustomization("apps/deep/web", ["base"]), kustomization("apps/deep/web/unused")
-    assert is_replaced(entry("apps/deep/web"), flux, app, base, within)
-    assert is_replaced(entry("base"), flux, app, base, within)
-    assert is_replaced(manifest(), flux, app, base, within)
-    assert not is_replaced(entry("apps/deep/web/unused"), flux, app, base, within)
-    top = kustomization("apps")
-    assert not is_replaced(entry("apps/deep/web"), flux, app, base, within, top)
+    base = build_kustomization("base", ["base/web.yaml"])
+    app, within = build_kustomization("apps/deep/web", ["base"]), build_kustomization("apps/deep/web/unused")
+    assert is_replaced(build_entry("apps/deep/web"), flux, app, base, within)
+    assert is_replaced(build_entry("base"), flux, app, base, within)
+    assert is_replaced(build_manifest_reference(), flux, app, base, within)
+    assert not is_replaced(build_entry("apps/deep/web/unused"), flux, app, base, within)
+    top = build_kustomization("apps")
+    assert not is_replaced(build_entry("apps/deep/web"), flux, app, base, within, top)
 
 
 def test_inline_chart_values_are_replaced_by_kustomization_and_overlays():
     value = reference(
         "web:1", path="base/kustomization.yaml", format="kustomize", locator="0/helmCharts/0/valuesInline/image"
     )
-    base, overlay = kustomization("base", names=["web"]), kustomization("overlay", ["base"], ["web"])
+    base, overlay = build_kustomization("base", names=["web"]), build_kustomization("overlay", ["base"], ["web"])
     assert is_replaced(value, base)
     assert is_replaced(value, replace(base, names=frozenset()), overlay)
-    assert not is_replaced(value, replace(base, names=frozenset()), kustomization("overlay", names=["web"]))
+    assert not is_replaced(value, replace(base, names=frozenset()), build_kustomization("overlay", names=["web"]))
 
 
 def test_inline_patch_is_replaced_by_kustomization_and_overlays():
     patch = lock_reference(reference("web:1", path="base/kustomization.yaml", format="kustomize"), Reason.EMBEDDED)
-    base, overlay = kustomization("base", names=["web"]), kustomization("overlay", ["base"], ["web"])
+    base, overlay = build_kustomization("base", names=["web"]), build_kustomization("overlay", ["base"], ["web"])
 
     def reasons(*kustomizations):
         (found,) = lock_replaced_images((patch,), kustomizations, TreeBudget())
@@ -283,34 +300,34 @@ def test_inline_patch_is_replaced_by_kustomization_and_overlays():
     replaced = (Reason.REPLACED_BY_KUSTOMIZE, Reason.REPLACED_BY_KUSTOMIZE)
     assert reasons(base) == replaced
     assert reasons(replace(base, names=frozenset()), overlay) == replaced
-    below = kustomization("below", names=["web"])
-    above = kustomization("base", ["below"])
+    below = build_kustomization("below", names=["web"])
+    above = build_kustomization("base", ["below"])
     assert reasons(above, below) == (Reason.EMBEDDED, Reason.EMBEDDED)
 
 
 @pytest.mark.parametrize("format_name", ["helm", "dockerfile", "compose"])
 def test_other_formats_are_not_replaced(format_name):
-    base = kustomization("base", ["base/web.yaml"], ["web"])
-    assert not is_replaced(manifest(format=format_name), base)
+    base = build_kustomization("base", ["base/web.yaml"], ["web"])
+    assert not is_replaced(build_manifest_reference(format=format_name), base)
 
 
 def test_exceeded_step_limit_locks_all_replaced_names(monkeypatch):
     monkeypatch.setattr(kustomize, "MAX_STEPS", 10)
-    many = [kustomization(f"overlay-{number}", ["base"], ["web"]) for number in range(20)]
-    gathered = kustomization("other", ["base/web.yaml"])
-    assert is_replaced(manifest(), gathered, *many)
-    assert not is_replaced(manifest("nginx:1"), gathered, *many)
+    many = [build_kustomization(f"overlay-{number}", ["base"], ["web"]) for number in range(20)]
+    gathered = build_kustomization("other", ["base/web.yaml"])
+    assert is_replaced(build_manifest_reference(), gathered, *many)
+    assert not is_replaced(build_manifest_reference("nginx:1"), gathered, *many)
 
 
 def test_many_folders_with_all_kustomizations_end_at_step_limit(monkeypatch):
     monkeypatch.setattr(kustomize, "MAX_STEPS", 1000)
-    many = [kustomization(f"apps/{number}", ["base/web.yaml"]) for number in range(100)]
+    many = [build_kustomization(f"apps/{number}", ["base/web.yaml"]) for number in range(100)]
     flux = [
         Kustomization(FilePath(f"clusters/{number}.yaml"), frozenset({"web"}), resource_paths=(FilePath("apps"),))
         for number in range(100)
     ]
     budget = TreeBudget()
-    (found,) = lock_replaced_images((manifest(),), many + flux, budget)
+    (found,) = lock_replaced_images((build_manifest_reference(),), many + flux, budget)
     assert isinstance(found.digest_slot, NotEditable)
     assert TreeBudget().steps - budget.steps <= 2000
 
@@ -318,8 +335,8 @@ def test_many_folders_with_all_kustomizations_end_at_step_limit(monkeypatch):
 def test_thousand_mutual_overlays_are_related_fast():
     folders = [f"overlay-{number}" for number in range(1000)]
     names = [f"web-{number}" for number in range(200)]
-    tangle = [kustomization(folder, folders, names) for folder in folders]
-    places = tuple(manifest(f"{name}:1", path=f"overlay-1/{name}.yaml") for name in names)
+    tangle = [build_kustomization(folder, folders, names) for folder in folders]
+    places = tuple(build_manifest_reference(f"{name}:1", path=f"overlay-1/{name}.yaml") for name in names)
     with soon(5):
         assert all(
             isinstance(place.digest_slot, NotEditable) for place in lock_replaced_images(places, tangle, TreeBudget())
@@ -328,7 +345,7 @@ def test_thousand_mutual_overlays_are_related_fast():
 
 def test_visited_paths_are_taken_from_the_budget_of_the_tree():
     folders = [f"overlay-{number}" for number in range(100)]
-    tangle = [kustomization(folder, folders, ["web"]) for folder in folders]
+    tangle = [build_kustomization(folder, folders, ["web"]) for folder in folders]
     budget = TreeBudget()
-    lock_replaced_images((manifest("web:1", path="overlay-1/web.yaml"),), tangle, budget)
+    lock_replaced_images((build_manifest_reference("web:1", path="overlay-1/web.yaml"),), tangle, budget)
     assert 100**2 // STEPS_PER_BUDGET_STEP <= TreeBudget().steps - budget.steps <= 2 * 100**2

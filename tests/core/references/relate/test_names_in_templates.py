@@ -14,49 +14,61 @@ REPOSITORY = ("Values", "image", "repository")
 OTHER_NAME = ("Values", "cart", "name")
 
 
-def named_value(key="image", **more):
+def build_named_value(key="image", **more):
     return build_chart_reference(f"{key}.tag", name_values=(f"{key}.repository",), **more)
 
 
-def end(*sources, end=TAG):
+def build_reference_end(*sources, end=TAG):
     return ReferenceEnd(end, frozenset(frozenset({source}) for source in sources))
 
 
 def test_name_of_other_image_makes_tag_a_label():
-    own, other = end(REPOSITORY), end(REPOSITORY, OTHER_NAME)
-    assert find_verdict(build_template((own, IMAGE)), place=named_value()) == "open"
-    assert find_verdict(build_template((other, IMAGE)), place=named_value()) == "tag-is-label"
-    assert find_verdict(build_template((own, IMAGE), (other, IMAGE)), place=named_value()) == "tag-is-label"
-    assert find_verdict(build_template((other, OTHER), (own, IMAGE)), place=named_value()) == "tag-is-label"
+    own, other = build_reference_end(REPOSITORY), build_reference_end(REPOSITORY, OTHER_NAME)
+    assert find_verdict(build_template((own, IMAGE)), place=build_named_value()) == "open"
+    assert find_verdict(build_template((other, IMAGE)), place=build_named_value()) == "tag-is-label"
+    assert find_verdict(build_template((own, IMAGE), (other, IMAGE)), place=build_named_value()) == "tag-is-label"
+    assert find_verdict(build_template((other, OTHER), (own, IMAGE)), place=build_named_value()) == "tag-is-label"
 
 
 def test_name_of_other_image_makes_digest_value_a_label():
     place = build_chart_reference("image.digest", digest_slot=SLOT, name_values=("image.repository",))
     digest = ("Values", "image", "digest")
-    assert find_verdict(build_template((end(REPOSITORY, end=digest), IMAGE)), place=place) == "unknown"
-    assert find_verdict(build_template((end(OTHER_NAME, end=digest), IMAGE)), place=place) == "tag-is-label"
+    assert find_verdict(build_template((build_reference_end(REPOSITORY, end=digest), IMAGE)), place=place) == "unknown"
+    assert (
+        find_verdict(build_template((build_reference_end(OTHER_NAME, end=digest), IMAGE)), place=place)
+        == "tag-is-label"
+    )
 
 
 def test_name_parts_around_and_inside_inclusion_are_combined():
-    defined = build_template((end(OTHER_NAME), END), name="ending")
+    defined = build_template((build_reference_end(OTHER_NAME), END), name="ending")
     ending = TemplateInclusion("ending", ROOT)
-    assert find_verdict(defined, build_template((end(end=ending), IMAGE)), place=named_value()) == "tag-is-label"
-    top = build_template((end(REPOSITORY, end=ending), IMAGE))
-    assert find_verdict(defined, top, place=named_value()) == "tag-is-label"
-    assert find_verdict(build_template((TAG, END), name="ending"), top, place=named_value()) == "open"
+    assert (
+        find_verdict(defined, build_template((build_reference_end(end=ending), IMAGE)), place=build_named_value())
+        == "tag-is-label"
+    )
+    top = build_template((build_reference_end(REPOSITORY, end=ending), IMAGE))
+    assert find_verdict(defined, top, place=build_named_value()) == "tag-is-label"
+    assert find_verdict(build_template((TAG, END), name="ending"), top, place=build_named_value()) == "open"
 
 
 def test_included_name_belongs_to_given_image():
     defined = build_template((ReferenceEnd(("repository",)), END), (("registry",), OTHER), name="name")
     for key, expected in (("image", "open"), ("cart", "tag-is-label")):
         included = TemplateInclusion("name", frozenset({("Values", key)}))
-        assert find_verdict(defined, build_template((end(included), IMAGE)), place=named_value()) == expected
+        assert (
+            find_verdict(defined, build_template((build_reference_end(included), IMAGE)), place=build_named_value())
+            == expected
+        )
 
 
 def test_recursive_included_name_is_unknown():
     circle = TemplateInclusion("circle", ROOT)
     defined = build_template((circle, END), name="circle")
-    assert find_verdict(defined, build_template((end(circle), IMAGE)), place=named_value()) == "tag-is-label"
+    assert (
+        find_verdict(defined, build_template((build_reference_end(circle), IMAGE)), place=build_named_value())
+        == "tag-is-label"
+    )
 
 
 def test_included_name_is_unknown_beyond_the_limit(monkeypatch):
@@ -64,13 +76,13 @@ def test_included_name_is_unknown_beyond_the_limit(monkeypatch):
     chain = [build_template((TemplateInclusion(f"n{number + 1}", ROOT), END), name=f"n{number}") for number in range(5)]
     last = build_template((REPOSITORY, END), name="n5")
     for number, expected in ((3, "open"), (2, "tag-is-label")):
-        top = build_template((end(TemplateInclusion(f"n{number}", ROOT)), IMAGE))
-        assert find_verdict(*chain, last, top, place=named_value()) == expected
+        top = build_template((build_reference_end(TemplateInclusion(f"n{number}", ROOT)), IMAGE))
+        assert find_verdict(*chain, last, top, place=build_named_value()) == expected
 
 
 def test_name_values_of_inner_chart_are_under_chart_name():
-    inside = build_template((end(REPOSITORY), IMAGE), path="web/charts/db/templates/db.yaml")
-    assert find_verdict(inside, build_template(), place=named_value("db.image")) == "open"
+    inside = build_template((build_reference_end(REPOSITORY), IMAGE), path="web/charts/db/templates/db.yaml")
+    assert find_verdict(inside, build_template(), place=build_named_value("db.image")) == "open"
 
 
 @pytest.mark.parametrize(
@@ -78,6 +90,6 @@ def test_name_values_of_inner_chart_are_under_chart_name():
     [({}, "tag-is-label"), ({"values": ""}, "open"), ({"values": "", "values-prod": "mirror/"}, "tag-is-label")],
 )
 def test_empty_value_before_name_is_ignored(texts, expected):
-    named = build_template((end(("Values", "prefix"), REPOSITORY), IMAGE))
+    named = build_template((build_reference_end(("Values", "prefix"), REPOSITORY), IMAGE))
     values = [ChartValue(FilePath(f"web/{file}.yaml"), 1, "0/prefix", text) for file, text in texts.items()]
-    assert find_verdict(named, *values, place=named_value()) == expected
+    assert find_verdict(named, *values, place=build_named_value()) == expected

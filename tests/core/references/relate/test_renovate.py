@@ -26,12 +26,12 @@ ON = UpdateTypeSettings(enabled=True)
 MAIN, OTHER = TreeBranch("main", is_default=True), TreeBranch("release/2", is_default=False)
 
 
-def place(written="golang:1.22", path="Dockerfile", file_format="dockerfile", locator="stage[0]"):
+def build_reference(written="golang:1.22", path="Dockerfile", file_format="dockerfile", locator="stage[0]"):
     reference = ImageName.parse(written)
     return Reference(FilePath(path), 1, file_format, locator, written, reference, Role.BASE, SLOT, SLOT)
 
 
-def is_left(found, *remarks, **settings):
+def is_left_to_renovate(found, *remarks, **settings):
     (left,) = assign_to_renovate(
         (found,), [RenovateConfig(PATH, 0, RenovateSettings(**settings)), *remarks], TreeBudget()
     )
@@ -59,7 +59,7 @@ def is_left(found, *remarks, **settings):
 )
 def test_default_branch_is_updated_unless_branch_patterns_are_set(branches, branch, expected):
     remarks = [] if branch is None else [branch]
-    assert is_left(place(), *remarks, branches=branches) is expected
+    assert is_left_to_renovate(build_reference(), *remarks, branches=branches) is expected
 
 
 @pytest.mark.parametrize(
@@ -79,23 +79,23 @@ def test_default_branch_is_updated_unless_branch_patterns_are_set(branches, bran
     ],
 )
 def test_version_tags_and_digests_are_left_to_renovate(written, expected):
-    assert is_left(place(written), branches=()) is expected
+    assert is_left_to_renovate(build_reference(written), branches=()) is expected
 
 
 @pytest.mark.parametrize("pins", [True, False])
 def test_other_tag_is_left_to_renovate_when_digests_are_pinned(pins):
-    assert is_left(place("golang:latest"), settings=UpdateTypeSettings(pin_digests=pins)) is pins
+    assert is_left_to_renovate(build_reference("golang:latest"), settings=UpdateTypeSettings(pin_digests=pins)) is pins
     rule = PackageRule(UpdateTypeSettings(pin_digests=pins), datasources=("docker",))
-    assert is_left(place("golang:latest"), rules=(rule,)) is pins
+    assert is_left_to_renovate(build_reference("golang:latest"), rules=(rule,)) is pins
     dockerfile = ManagerSettings("dockerfile", UpdateTypeSettings(pin_digests=pins))
-    assert is_left(place("golang:latest"), managers=(dockerfile,)) is pins
+    assert is_left_to_renovate(build_reference("golang:latest"), managers=(dockerfile,)) is pins
 
 
 def test_pinning_of_chart_values_requires_package_rule():
-    values = place("nginx:stable", "values.yaml", "helm", "0/image")
+    values = build_reference("nginx:stable", "values.yaml", "helm", "0/image")
     pinning = UpdateTypeSettings(pin_digests=True)
-    assert not is_left(values, settings=pinning)
-    assert is_left(values, rules=(PackageRule(pinning, managers=("helm-values",)),))
+    assert not is_left_to_renovate(values, settings=pinning)
+    assert is_left_to_renovate(values, rules=(PackageRule(pinning, managers=("helm-values",)),))
 
 
 @pytest.mark.parametrize(
@@ -112,22 +112,25 @@ def test_pinning_of_chart_values_requires_package_rule():
 )
 def test_reference_is_left_to_renovate_while_one_update_type_is_enabled(written, off, expected):
     by_themselves = UpdateTypeSettings(by_update_type=tuple((move, False) for move in off))
-    assert is_left(place(written), settings=by_themselves) is expected
-    assert is_left(place(written), rules=(PackageRule(by_themselves, names=("golang",)),)) is expected
+    assert is_left_to_renovate(build_reference(written), settings=by_themselves) is expected
+    assert (
+        is_left_to_renovate(build_reference(written), rules=(PackageRule(by_themselves, names=("golang",)),))
+        is expected
+    )
     rules = tuple(PackageRule(OFF, datasources=("docker",), update_types=(move.value,)) for move in off)
-    assert is_left(place(written), rules=rules) is expected
+    assert is_left_to_renovate(build_reference(written), rules=rules) is expected
 
 
 def test_last_matching_rule_counts():
     everything, golang = PackageRule(OFF, datasources=("docker",)), PackageRule(ON, names=("golang",))
-    assert is_left(place(), rules=(everything, golang))
-    assert not is_left(place(), rules=(golang, everything))
-    assert not is_left(place("node:22"), rules=(everything, golang))
+    assert is_left_to_renovate(build_reference(), rules=(everything, golang))
+    assert not is_left_to_renovate(build_reference(), rules=(golang, everything))
+    assert not is_left_to_renovate(build_reference("node:22"), rules=(everything, golang))
 
 
 def test_disabled_image_is_not_enabled_by_rule_for_one_update_type():
     rules = PackageRule(OFF, names=("golang",)), PackageRule(ON, names=("golang",), update_types=("minor",))
-    assert not is_left(place(), rules=rules)
+    assert not is_left_to_renovate(build_reference(), rules=rules)
 
 
 @pytest.mark.parametrize(
@@ -140,12 +143,12 @@ def test_disabled_image_is_not_enabled_by_rule_for_one_update_type():
     ],
 )
 def test_uncertain_rule_disables_no_updates(rule):
-    assert is_left(place(), rules=(rule,))
+    assert is_left_to_renovate(build_reference(), rules=(rule,))
 
 
 @pytest.mark.parametrize("rule", [PackageRule(ON, names=("/(?=go)/",)), PackageRule(ON, is_certain=False)])
 def test_uncertain_rule_enables_updates(rule):
-    assert is_left(place(), rules=(PackageRule(OFF, datasources=("docker",)), rule))
+    assert is_left_to_renovate(build_reference(), rules=(PackageRule(OFF, datasources=("docker",)), rule))
 
 
 @pytest.mark.parametrize(
@@ -164,13 +167,13 @@ def test_uncertain_rule_enables_updates(rule):
     ],
 )
 def test_all_matchers_of_rule_must_match_reference(rule, expected):
-    assert is_left(place(), MAIN, rules=(rule,)) is expected
+    assert is_left_to_renovate(build_reference(), MAIN, rules=(rule,)) is expected
 
 
 @pytest.mark.parametrize("written", ["nginx:1.27", "library/nginx:1.27", "docker.io/library/nginx:1.27"])
 def test_ignored_names_match_all_spellings_of_image(written):
-    assert not is_left(place(written), ignored_names=("nginx",))
-    assert is_left(place(written), ignored_names=("nginx-unprivileged",))
+    assert not is_left_to_renovate(build_reference(written), ignored_names=("nginx",))
+    assert is_left_to_renovate(build_reference(written), ignored_names=("nginx-unprivileged",))
 
 
 @pytest.mark.parametrize(
@@ -184,54 +187,54 @@ def test_ignored_names_match_all_spellings_of_image(written):
     ],
 )
 def test_ignored_path_is_a_pattern_or_part_of_path(ignored, path, expected):
-    assert is_left(place(path=path), ignored_paths=(ignored,)) is expected
+    assert is_left_to_renovate(build_reference(path=path), ignored_paths=(ignored,)) is expected
 
 
 def test_managers_without_default_patterns_read_configured_files():
-    pod = place("nginx:1.27", "apps/pod.yaml", "kubernetes", "0/spec/containers/0/image")
-    assert not is_left(pod)
+    pod = build_reference("nginx:1.27", "apps/pod.yaml", "kubernetes", "0/spec/containers/0/image")
+    assert not is_left_to_renovate(pod)
     kubernetes = ManagerSettings("kubernetes", patterns=("/^apps/.+\\.yaml$/",))
-    assert is_left(pod, managers=(kubernetes,))
-    assert not is_left(pod, managers=(kubernetes,), enabled_managers=("dockerfile",))
-    assert is_left(pod, managers=(kubernetes,), enabled_managers=("kubernetes",))
-    assert not is_left(pod, managers=(ManagerSettings("kubernetes", OFF, kubernetes.patterns),))
-    assert is_left(pod, managers=(ManagerSettings("kubernetes", patterns=("/(?=x)/",)),))
+    assert is_left_to_renovate(pod, managers=(kubernetes,))
+    assert not is_left_to_renovate(pod, managers=(kubernetes,), enabled_managers=("dockerfile",))
+    assert is_left_to_renovate(pod, managers=(kubernetes,), enabled_managers=("kubernetes",))
+    assert not is_left_to_renovate(pod, managers=(ManagerSettings("kubernetes", OFF, kubernetes.patterns),))
+    assert is_left_to_renovate(pod, managers=(ManagerSettings("kubernetes", patterns=("/(?=x)/",)),))
 
 
 def test_chart_release_is_read_by_managers_of_values():
-    values = place("nginx:1.27", "apps/release.yaml", "kubernetes", "0/spec/values/image")
-    pod = place("nginx:1.27", "apps/release.yaml", "kubernetes", "0/spec/containers/0/image")
+    values = build_reference("nginx:1.27", "apps/release.yaml", "kubernetes", "0/spec/values/image")
+    pod = build_reference("nginx:1.27", "apps/release.yaml", "kubernetes", "0/spec/containers/0/image")
     for manager in ("flux", "helm-values"):
         told = (ManagerSettings(manager, patterns=("apps/**",)),)
-        assert is_left(values, managers=told)
-        assert not is_left(pod, managers=told)
+        assert is_left_to_renovate(values, managers=told)
+        assert not is_left_to_renovate(pod, managers=told)
 
 
 def test_azure_pipelines_manager_is_disabled_by_default():
-    container = place("node:22", "azure-pipelines.yml", "azure-pipelines", "0/resources/containers/0")
-    assert not is_left(container)
-    assert is_left(container, managers=(ManagerSettings("azure-pipelines", ON),))
+    container = build_reference("node:22", "azure-pipelines.yml", "azure-pipelines", "0/resources/containers/0")
+    assert not is_left_to_renovate(container)
+    assert is_left_to_renovate(container, managers=(ManagerSettings("azure-pipelines", ON),))
 
 
 @pytest.mark.parametrize(
     "found",
     [
-        place(locator="stage[0].onbuild[0].copy"),
-        place(path="build.df"),
-        place("nginx:1.27", "compose.yaml", "compose", "0/services/a/build/dockerfile_inline>stage[0]"),
-        place("nginx:1.27", ".env", "compose", "0/services/a/image"),
-        place("nginx:1.27", "action.yml", "github-actions", "0/runs/image"),
-        place("nginx:1.27", "values-prod.yaml", "helm", "0/image"),
-        place("nginx:1.27", "docker-bake.hcl", "bake", "target.a"),
+        build_reference(locator="stage[0].onbuild[0].copy"),
+        build_reference(path="build.df"),
+        build_reference("nginx:1.27", "compose.yaml", "compose", "0/services/a/build/dockerfile_inline>stage[0]"),
+        build_reference("nginx:1.27", ".env", "compose", "0/services/a/image"),
+        build_reference("nginx:1.27", "action.yml", "github-actions", "0/runs/image"),
+        build_reference("nginx:1.27", "values-prod.yaml", "helm", "0/image"),
+        build_reference("nginx:1.27", "docker-bake.hcl", "bake", "target.a"),
     ],
 )
 def test_reference_in_unread_file_stays_editable(found):
-    assert not is_left(found)
+    assert not is_left_to_renovate(found)
 
 
 def test_editable_references_note_unread_presets():
     left, noted = assign_to_renovate(
-        (place(), place("golang:latest")),
+        (build_reference(), build_reference("golang:latest")),
         [RenovateConfig(PATH, 0, RenovateSettings(unread_presets=("github>acme/" + "x" * 100, "local>a/b", "@acme")))],
         TreeBudget(),
     )
@@ -246,7 +249,7 @@ def test_editable_references_note_unread_presets():
 
 def test_first_config_counts_even_if_invalid():
     found = assign_to_renovate(
-        (place(),),
+        (build_reference(),),
         [RenovateConfig(FilePath(".renovaterc"), 9, RenovateSettings()), RenovateConfig(PATH, 0, None)],
         TreeBudget(),
     )
@@ -256,13 +259,13 @@ def test_first_config_counts_even_if_invalid():
 
 def test_many_rules_and_references_are_matched_fast():
     rules = tuple(PackageRule(OFF, names=(f"acme/x{n}-*", f"/^b{n}.*/"), files=("a/**",)) for n in range(200))
-    places = tuple(place(f"acme/img{n % 500}:1.2", path=f"a{n % 100}/Dockerfile") for n in range(1000))
+    places = tuple(build_reference(f"acme/img{n % 500}:1.2", path=f"a{n % 100}/Dockerfile") for n in range(1000))
     with soon(4):
         assign_to_renovate(places, [RenovateConfig(PATH, 0, RenovateSettings(rules=rules))], TreeBudget())
 
 
 def test_unread_preset_cannot_enable_references_excluded_by_config():
-    latest = place("golang:latest", "tests/Dockerfile")
+    latest = build_reference("golang:latest", "tests/Dockerfile")
     for settings in (
         {"ignored_paths": ("**/tests/**",)},
         {"enabled_managers": ("npm",)},
@@ -273,11 +276,11 @@ def test_unread_preset_cannot_enable_references_excluded_by_config():
 
 
 def test_unread_preset_may_enable_managers_named_in_rules():
-    pod = place("nginx:1.27", "apps/pod.yaml", "kubernetes", "0/spec/containers/0/image")
+    pod = build_reference("nginx:1.27", "apps/pod.yaml", "kubernetes", "0/spec/containers/0/image")
     presets = {"unread_presets": ("local>a/b",)}
     for spoken_of in ("docker", "kubernetes"):
-        assert is_left(pod, named_in_rules=frozenset({spoken_of}), **presets)
-        assert not is_left(pod, named_in_rules=frozenset({spoken_of}))
+        assert is_left_to_renovate(pod, named_in_rules=frozenset({spoken_of}), **presets)
+        assert not is_left_to_renovate(pod, named_in_rules=frozenset({spoken_of}))
     (noted,) = assign_to_renovate(
         (pod,), [RenovateConfig(PATH, 0, RenovateSettings(named_in_rules=frozenset({"npm"}), **presets))], TreeBudget()
     )
@@ -286,18 +289,22 @@ def test_unread_preset_may_enable_managers_named_in_rules():
 
 
 def test_custom_expressions_are_a_manager():
-    found = place("nginx:1.27", "docker-bake.hcl", "bake", "target.a")
-    assert is_left(found, custom_manager_patterns=("**/*.hcl",))
-    assert not is_left(place("nginx:latest", "docker-bake.hcl", "bake"), custom_manager_patterns=("**/*.hcl",))
-    assert not is_left(found, custom_manager_patterns=("**/*.hcl",), enabled_managers=("dockerfile",))
-    assert is_left(found, custom_manager_patterns=("**/*.hcl",), enabled_managers=("custom.regex",))
-    assert not is_left(found, custom_manager_patterns=("**/*.hcl",), rules=(PackageRule(OFF, names=("nginx",)),))
+    found = build_reference("nginx:1.27", "docker-bake.hcl", "bake", "target.a")
+    assert is_left_to_renovate(found, custom_manager_patterns=("**/*.hcl",))
+    assert not is_left_to_renovate(
+        build_reference("nginx:latest", "docker-bake.hcl", "bake"), custom_manager_patterns=("**/*.hcl",)
+    )
+    assert not is_left_to_renovate(found, custom_manager_patterns=("**/*.hcl",), enabled_managers=("dockerfile",))
+    assert is_left_to_renovate(found, custom_manager_patterns=("**/*.hcl",), enabled_managers=("custom.regex",))
+    assert not is_left_to_renovate(
+        found, custom_manager_patterns=("**/*.hcl",), rules=(PackageRule(OFF, names=("nginx",)),)
+    )
 
 
 @pytest.mark.parametrize("count", [50, 100])
 def test_steps_are_the_product_of_rules_and_references(count):
     rules = tuple(PackageRule(OFF, names=(f"acme/x{number}-*",)) for number in range(count))
-    places = tuple(place(f"acme/img{number}:1.2") for number in range(count))
+    places = tuple(build_reference(f"acme/img{number}:1.2") for number in range(count))
     budget = TreeBudget()
     assign_to_renovate(places, [RenovateConfig(PATH, 0, RenovateSettings(rules=rules))], budget)
     steps = TreeBudget().steps - budget.steps
@@ -306,7 +313,7 @@ def test_steps_are_the_product_of_rules_and_references(count):
 
 def test_too_many_rules_for_the_references_end_the_run_of_the_repository():
     rules = tuple(PackageRule(OFF, names=(f"acme/x{number}",)) for number in range(100))
-    places = tuple(place(f"acme/img{number}:1.2") for number in range(100))
+    places = tuple(build_reference(f"acme/img{number}:1.2") for number in range(100))
     config = RenovateConfig(PATH, 0, RenovateSettings(rules=rules))
     with pytest.raises(WorkLimitError, match=r"renovate\.json: .* steps"):
         assign_to_renovate(places, [config], TreeBudget(steps=10_000))
@@ -319,7 +326,7 @@ def test_each_pattern_is_compiled_once_up_to_a_number_of_patterns(monkeypatch):
     rules = tuple(
         PackageRule(OFF, names=tuple(f"/^x{number}-{part}.*/" for part in range(45))) for number in range(200)
     )
-    places = tuple(place(f"acme/img{number}:1.2") for number in range(3))
+    places = tuple(build_reference(f"acme/img{number}:1.2") for number in range(3))
     with pytest.raises(WorkLimitError, match=r"renovate\.json: the patterns "):
         assign_to_renovate(places, [RenovateConfig(PATH, 0, RenovateSettings(rules=rules))], TreeBudget())
     assert len(compiled) <= MAX_TREE_PATTERN_BYTES // MIN_PATTERN_BYTES

@@ -20,7 +20,7 @@ from bot.pipeline.references.file_reading import read_file
 KEYS = {part: f"0/ui/image/{part}" for part in ImagePart}
 
 
-def inherited(registry, path, *, is_certain=True, text="acme/ui:1", format_name="helm"):
+def merge_inherited_values(registry, path, *, is_certain=True, text="acme/ui:1", format_name="helm"):
     place = ReferencePosition(FilePath(path), format_name, Role.THIRD_PARTY, 1, "0/ui/image").read_reference(text, 5)
     name, tag = text.split(":")
     values = [
@@ -35,7 +35,7 @@ def inherited(registry, path, *, is_certain=True, text="acme/ui:1", format_name=
 
 @pytest.mark.parametrize("path", ["chart/values-prod.yaml", "chart/ci/values.yaml", "chart/values/prod.yaml"])
 def test_values_files_near_chart_values_inherit_registry(path):
-    place = inherited("ghcr.io", path)
+    place = merge_inherited_values("ghcr.io", path)
     assert place.image.repository == "ghcr.io/acme/ui"
     assert isinstance(place.digest_slot, EditSlot)
 
@@ -44,26 +44,26 @@ def test_values_files_near_chart_values_inherit_registry(path):
     "path", ["values.yaml", "other/values-prod.yaml", "chart/a/b/values.yaml", "chart/other/values.yaml"]
 )
 def test_values_files_outside_chart_do_not_inherit_registry(path):
-    assert inherited("ghcr.io", path).image.repository == "docker.io/acme/ui"
+    assert merge_inherited_values("ghcr.io", path).image.repository == "docker.io/acme/ui"
 
 
 def test_own_registry_is_kept():
-    assert inherited("ghcr.io", "chart/values-prod.yaml", text="quay.io/acme/ui:1").image.host == "quay.io"
+    assert merge_inherited_values("ghcr.io", "chart/values-prod.yaml", text="quay.io/acme/ui:1").image.host == "quay.io"
 
 
 def test_other_formats_do_not_inherit_registry():
-    place = inherited("ghcr.io", "chart/values-prod.yaml", format_name="compose")
+    place = merge_inherited_values("ghcr.io", "chart/values-prod.yaml", format_name="compose")
     assert place.image.repository == "docker.io/acme/ui"
 
 
 @pytest.mark.parametrize(("registry", "is_certain"), [("ghcr.io", False), ("{{ .Values.registry }}", True)])
 def test_reference_is_locked_when_chart_registry_is_unknown(registry, is_certain):
-    place = inherited(registry, "chart/values-prod.yaml", is_certain=is_certain)
+    place = merge_inherited_values(registry, "chart/values-prod.yaml", is_certain=is_certain)
     assert isinstance(place.digest_slot, NotEditable)
     assert place.digest_slot.reason is Reason.CHART_UNKNOWN
 
 
-def chart(**files):
+def relate_chart_files(**files):
     """Return the references of a chart's files. A `-` precedes those that are locked."""
     contents = {FilePath("Chart.yaml"): ""} | {
         FilePath(f"{name.replace('__', '/').replace('_', '-')}.yaml"): text for name, text in files.items()
@@ -91,7 +91,7 @@ WEB = 'image: {repository: nginx, tag: "1.27", digest: ""}'
     ],
 )
 def test_digest_is_locked_when_overlay_would_use_digest_for_other_image(over, listed):
-    assert chart(values_prod=over, values=WEB) == [listed, "-nginx:1.27"]
+    assert relate_chart_files(values_prod=over, values=WEB) == [listed, "-nginx:1.27"]
 
 
 @pytest.mark.parametrize(
@@ -106,22 +106,22 @@ def test_digest_is_locked_when_overlay_would_use_digest_for_other_image(over, li
     ],
 )
 def test_overlay_with_own_digest_key_or_no_image_part_keeps_digest_editable(over, listed):
-    assert chart(values_prod=over, values=WEB) == [*listed, "nginx:1.27"]
+    assert relate_chart_files(values_prod=over, values=WEB) == [*listed, "nginx:1.27"]
 
 
 def test_overlay_without_image_name_still_locks_digest():
     own = 'web: {repository: nginx, tag: "1.27", digest: ""}'
-    assert chart(values_prod='web: {tag: "1.28"}', values=own) == ["-nginx:1.28", "-nginx:1.27"]
+    assert relate_chart_files(values_prod='web: {tag: "1.28"}', values=own) == ["-nginx:1.28", "-nginx:1.27"]
 
 
 def test_image_with_own_digest_inherits_tag_of_chart():
     digest = f"sha256:{'1b' * 32}"
     over = f'image: {{repository: acme/nginx, digest: "{digest}"}}'
-    assert chart(values_prod=over, values=WEB) == [f"acme/nginx:1.27@{digest}", "nginx:1.27"]
+    assert relate_chart_files(values_prod=over, values=WEB) == [f"acme/nginx:1.27@{digest}", "nginx:1.27"]
 
 
 def test_overlay_without_valid_reference_is_omitted_and_locks_reference():
-    assert chart(values_prod='image: {tag: "{{ .Values.tag }}"}', values=WEB) == ["-nginx:1.27"]
+    assert relate_chart_files(values_prod='image: {tag: "{{ .Values.tag }}"}', values=WEB) == ["-nginx:1.27"]
 
 
 NAMED = 'image: {image: acme/web, tag: "1", digest: "sha256:%s"}' % ("1b" * 32)
@@ -136,17 +136,19 @@ NAMED = 'image: {image: acme/web, tag: "1", digest: "sha256:%s"}' % ("1b" * 32)
     ],
 )
 def test_name_in_the_chart_is_not_an_image_if_the_overlay_sets_the_repository(over, listed):
-    assert chart(ci__over_values=over, values=NAMED)[:-1] == [listed]
+    assert relate_chart_files(ci__over_values=over, values=NAMED)[:-1] == [listed]
 
 
 def test_list_items_are_not_merged():
     own = f"sidecars: [{{{WEB}}}]"
-    assert chart(values_prod='sidecars: [{image: {tag: "1.28"}}]', values=own) == ["nginx:1.27"]
+    assert relate_chart_files(values_prod='sidecars: [{image: {tag: "1.28"}}]', values=own) == ["nginx:1.27"]
 
 
 def test_values_of_outer_charts_override_values_of_subchart():
     inner = {"charts__db__charts__web__values": WEB, "charts__db__charts__web__Chart": ""}
-    places = chart(values="db: {web: {image: {tag: '1'}}}", values_prod="db: {web: {image: {tag: '2'}}}", **inner)
+    places = relate_chart_files(
+        values="db: {web: {image: {tag: '1'}}}", values_prod="db: {web: {image: {tag: '2'}}}", **inner
+    )
     assert places == ["-nginx:1.27", "-nginx:2", "-nginx:1"]
 
 
