@@ -15,9 +15,7 @@ MODULES = (
     "view/contents",
     "view/trust",
     "view/due_dates",
-    "view/fleet",
     "view/rebuild",
-    "view/running",
     "titles",
     "view/dashboard",
 )

@@ -66,9 +66,9 @@ class SuppressedFinding:
     """
 
     finding: Finding
-    why: str
+    reason: str
     """The reason in a few words, such as `exempt` or `not affected: vulnerable code not present`."""
-    by: str
+    author: str
     """The author or the source of the statement, such as `Microsoft Defender exemption`."""
 
 
@@ -172,7 +172,7 @@ class Scan:
     """The image's label `org.opencontainers.image.version`; None if the image does not have it."""
     packages: tuple[InstalledPackage, ...] | None = None
     """Installed packages; None if the scanner does not list them."""
-    set_aside: tuple[SuppressedFinding, ...] = ()
+    suppressed: tuple[SuppressedFinding, ...] = ()
     """Findings that a statement suppresses. They are not in `findings`."""
 
 

@@ -181,7 +181,7 @@ class DefenderScanner:
             return NotScanned(UnscannedReason.NOT_RESCANNED, why)
         system = next((each.system for each in recent_rows if each.system), UNKNOWN_SYSTEM)
         return Scan(
-            self._current_identity if is_current else self._undated_identity, system, findings, set_aside=suppressed
+            self._current_identity if is_current else self._undated_identity, system, findings, suppressed=suppressed
         )
 
     def _select_recent_rows(self, all_rows: Sequence[DefenderRow]) -> tuple[Sequence[DefenderRow], datetime | None]:

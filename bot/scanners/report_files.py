@@ -152,7 +152,7 @@ class ReportScanner:
             image.image_created,
             image.version_label,
             image.packages,
-            set_aside=image_with_findings.suppressed,
+            suppressed=image_with_findings.suppressed,
         )
 
     def _load_index(self) -> tuple[tuple[_IndexedReport, ...], NotScanned | None]:

@@ -97,13 +97,13 @@ def test_unread_list_makes_exploited_and_score_null():
 
 
 def test_suppressed_findings_are_listed_separately_and_not_counted():
-    new = replace(scan(HIGH), set_aside=(SuppressedFinding(CRITICAL, "not affected", "acme's VEX"),))
+    new = replace(scan(HIGH), suppressed=(SuppressedFinding(CRITICAL, "not affected", "acme's VEX"),))
     aside = comparison(new=new)
     text = render_comparison_text(aside)
     assert "Suppressed: 1 (not counted above)\n  severity  identifier     package  reason        author\n" in text
     assert "\n  critical  CVE-1900-0001  openssl  not affected  acme's VEX" in text
     document = json.loads(render_comparison_document(aside))
-    assert [(each["id"], each["by"]) for each in document["new"]["set_aside"]] == [(CRITICAL.id, "acme's VEX")]
+    assert [(each["id"], each["author"]) for each in document["new"]["suppressed"]] == [(CRITICAL.id, "acme's VEX")]
     assert document["new"]["counts"]["critical"] == 0
     assert "<summary>1 suppressed by statements, and counted nowhere</summary>" in markdown(aside)
 
@@ -139,7 +139,7 @@ def test_long_lists_are_shortened_with_a_note():
 def hostile() -> Comparison:
     bad = finding(HOSTILE, package=HOSTILE, installed=HOSTILE, fixed_in=HOSTILE, title=HOSTILE)
     listed = (InstalledPackage(HOSTILE, HOSTILE, HOSTILE),)
-    new = replace(scan(bad, packages=listed), set_aside=(SuppressedFinding(bad, HOSTILE, HOSTILE),), os=HOSTILE)
+    new = replace(scan(bad, packages=listed), suppressed=(SuppressedFinding(bad, HOSTILE, HOSTILE),), os=HOSTILE)
     contents = TransitionContents(inside("a", "a" * 40, 1), replace(inside(HOSTILE, HOSTILE, 1), source=HOSTILE))
     return comparison(scan(HIGH, packages=()), new, contents, BadSignature(SignatureDefect.BROKEN, HOSTILE))
 

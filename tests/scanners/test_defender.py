@@ -120,7 +120,7 @@ class TestWhatSomebodyAnswersFor:
             grouped(NEW.digest, "CVE-2026-0004"),
         )
         assert found(outcome).keys() == {"CVE-2026-0004"}
-        assert [(each.finding.id, each.why, each.by) for each in outcome.set_aside] == [
+        assert [(each.finding.id, each.reason, each.author) for each in outcome.suppressed] == [
             ("CVE-2026-0001", "exempt: Waiver 12", "Microsoft Defender exemption"),
             ("CVE-2026-0002", "exempt", "Microsoft Defender exemption"),
             ("CVE-2026-0003", "offbypolicy", "Microsoft Defender"),
@@ -131,7 +131,7 @@ class TestWhatSomebodyAnswersFor:
             grouped(NEW.digest, "CVE-2026-0001"), grouped(NEW.digest, "CVE-2026-0001", code="NotApplicable")
         )
         assert found(outcome).keys() == {"CVE-2026-0001"}
-        assert outcome.set_aside == ()
+        assert outcome.suppressed == ()
 
     def test_an_exemption_fixes_nothing(self, scene):
         scene.graph.rows = [
@@ -141,7 +141,7 @@ class TestWhatSomebodyAnswersFor:
         scanner = scene.scanner()
         evidence = compare_scans(scanner.scan(scene.old), scanner.scan(scene.new))
         assert (evidence.delta.fixed, evidence.delta.remaining) == ((), ())
-        assert isinstance(evidence.new.set_aside[0], SuppressedFinding)
+        assert isinstance(evidence.new.suppressed[0], SuppressedFinding)
 
     def test_a_status_that_nobody_knows_excuses_nothing(self, scene):
         assert found(scene.scan(grouped(NEW.digest, "CVE-2026-0001", code="Pending"))).keys() == {"CVE-2026-0001"}

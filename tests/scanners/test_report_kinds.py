@@ -86,7 +86,7 @@ def test_what_was_suppressed_before_trivy_wrote_its_report_is_set_aside_with_who
     ]
     (found,) = parse_reports(json.dumps(report).encode())
     (aside,) = found.suppressed
-    assert (aside.why, aside.by) == (why, "the report, by .trivyignore.yaml")
+    assert (aside.reason, aside.author) == (why, "the report, by .trivyignore.yaml")
     assert aside.finding.id == moved["VulnerabilityID"]
     assert {*found.findings, aside.finding} == set(before)
 
@@ -113,7 +113,7 @@ def test_what_vex_or_a_rule_suppressed_in_grypes_report_is_set_aside_and_what_it
     match = report["matches"].pop(0)
     report["ignoredMatches"] = [{**match, "appliedIgnoreRules": [{"fix-state": ""}, rule]}]
     (found,) = parse_reports(json.dumps(report).encode())
-    assert {(each.why, each.by) for each in found.suppressed} == ({(why, by)} if why else set())
+    assert {(each.reason, each.author) for each in found.suppressed} == ({(why, by)} if why else set())
     assert not {each.finding for each in found.suppressed} & set(found.findings)
 
 

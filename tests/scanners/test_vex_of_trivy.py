@@ -40,7 +40,7 @@ def both(stand, tmp_path, statements) -> tuple[set[tuple[str, str]], set[tuple[s
     assert isinstance(ours, Scan)
     return (
         {(each.finding.id, each.finding.package) for each in said.suppressed},
-        {(each.finding.id, each.finding.package) for each in ours.set_aside},
+        {(each.finding.id, each.finding.package) for each in ours.suppressed},
     )
 
 

@@ -53,7 +53,7 @@ def scan(
     *findings: Finding,
     scanner: ScannerIdentity = SCANNER,
     packages: tuple[InstalledPackage, ...] | None = None,
-    set_aside: Iterable[Finding] = (),
+    suppressed: Iterable[Finding] = (),
 ) -> Scan:
-    aside = tuple(SuppressedFinding(each, "exempt", "somebody's exemption") for each in set_aside)
-    return Scan(scanner, "debian 12", findings, packages=packages, set_aside=aside)
+    aside = tuple(SuppressedFinding(each, "exempt", "somebody's exemption") for each in suppressed)
+    return Scan(scanner, "debian 12", findings, packages=packages, suppressed=aside)

@@ -51,7 +51,7 @@ def compare_scans(old: ScanOutcome | None, new: ScanOutcome) -> Evidence:
         return Evidence(NotScanned(UnscannedReason.DIFFERENT_DATABASE), new, None, package_changes=packages)
     old_findings = {get_finding_key(finding): finding for finding in old.findings}
     new_findings = {get_finding_key(finding): finding for finding in new.findings}
-    remaining_keys = new_findings.keys() | {get_finding_key(each.finding) for each in new.set_aside}
+    remaining_keys = new_findings.keys() | {get_finding_key(each.finding) for each in new.suppressed}
     return Evidence(
         old,
         new,

@@ -76,13 +76,13 @@ def _merge_scans(outcomes: Mapping[str, ScanOutcome | None]) -> ScanOutcome:
         if outcome is not None:
             scans[platform] = outcome
     findings = _merge_findings({platform: scan.findings for platform, scan in scans.items()})
-    suppressed = {get_finding_key(each.finding): each for scan in scans.values() for each in scan.set_aside}
+    suppressed = {get_finding_key(each.finding): each for scan in scans.values() for each in scan.suppressed}
     package_lists = [scan.packages for scan in scans.values()]
     return replace(
         next(iter(scans.values())),
         os=", ".join(dict.fromkeys(scan.os for scan in scans.values())),
         findings=sort_worst_first(findings.values()),
-        set_aside=tuple(each for one, each in suppressed.items() if one not in findings),
+        suppressed=tuple(each for one, each in suppressed.items() if one not in findings),
         packages=tuple(sorted({each for listed in package_lists for each in listed or ()}))
         if None not in package_lists
         else None,
@@ -112,7 +112,7 @@ def _merge_deltas(by_platform: Mapping[str, Evidence]) -> VulnerabilityDelta | N
 
 
 def _get_suppressed(outcome: ScanOutcome) -> Sequence[SuppressedFinding]:
-    return outcome.set_aside if isinstance(outcome, Scan) else ()
+    return outcome.suppressed if isinstance(outcome, Scan) else ()
 
 
 def _merge_findings(findings: Mapping[str, Sequence[Finding]]) -> _FindingsByKey:

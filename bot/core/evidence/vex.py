@@ -90,7 +90,9 @@ def suppress_findings(
     }
     suppressed = tuple(answer for answer in suppressions.values() if answer is not None)
     remaining = tuple(finding for finding, answer in suppressions.items() if answer is None)
-    return replace(outcome, findings=remaining, set_aside=(*outcome.set_aside, *suppressed)) if suppressed else outcome
+    if not suppressed:
+        return outcome
+    return replace(outcome, findings=remaining, suppressed=(*outcome.suppressed, *suppressed))
 
 
 def _find_suppression(

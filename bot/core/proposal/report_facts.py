@@ -157,7 +157,7 @@ def _build_scan(outcome: ScanOutcome | None) -> Facts | None:
             "set_aside_count": 0,
             "set_aside_cut": 0,
         }
-    suppressed = sorted(outcome.set_aside, key=lambda each: (-each.finding.severity, get_finding_key(each.finding)))
+    suppressed = sorted(outcome.suppressed, key=lambda each: (-each.finding.severity, get_finding_key(each.finding)))
     return {
         "counts": [
             {"severity": severity.value, "count": count}
@@ -179,8 +179,8 @@ def _build_suppressed(suppressed: SuppressedFinding) -> Facts:
         "package": _text(finding.package),
         "installed": _text(finding.installed),
         "severity": finding.severity.value,
-        "why": _text(suppressed.why),
-        "by": _text(suppressed.by),
+        "why": _text(suppressed.reason),
+        "by": _text(suppressed.author),
     }
 
 

@@ -62,7 +62,7 @@ def render_comparison_document(comparison: Comparison) -> str:
 
 def _render_image(image: ComparedImage, comparison: Comparison) -> JsonValue:
     reference, scan = image.image, image.scan
-    suppressed = scan.set_aside if isinstance(scan, Scan) else None
+    suppressed = scan.suppressed if isinstance(scan, Scan) else None
     return {
         "reference": str(reference),
         "canonical": reference.repository,
@@ -75,7 +75,7 @@ def _render_image(image: ComparedImage, comparison: Comparison) -> JsonValue:
         "os": scan.os if isinstance(scan, Scan) else None,
         **render_scan(scan),
         "detail": (scan.detail or None) if isinstance(scan, NotScanned) else None,
-        "set_aside": [_render_suppressed(each, comparison.evidence) for each in suppressed]
+        "suppressed": [_render_suppressed(each, comparison.evidence) for each in suppressed]
         if suppressed is not None
         else None,
         "signature": render_signature(image.signature) if image.signature is not None else None,
@@ -87,7 +87,7 @@ def _render_findings(findings: Iterable[Finding], evidence: Evidence) -> JsonVal
 
 
 def _render_suppressed(suppressed: SuppressedFinding, evidence: Evidence) -> JsonValue:
-    return {**render_finding(suppressed.finding, evidence), "why": suppressed.why, "by": suppressed.by}
+    return {**render_finding(suppressed.finding, evidence), "reason": suppressed.reason, "author": suppressed.author}
 
 
 def _render_packages(changes: Iterable[PackageChange]) -> JsonValue:

@@ -157,11 +157,11 @@ def _build_finding_row(finding: Finding, evidence: Evidence) -> Row:
 
 def _render_suppressed(outcome: ScanOutcome, screen_width: int | None) -> Iterator[Line]:
     """Render the findings of the new image that a statement (such as a VEX statement) suppresses."""
-    suppressed = outcome.set_aside if isinstance(outcome, Scan) else ()
+    suppressed = outcome.suppressed if isinstance(outcome, Scan) else ()
     if suppressed:
         yield f"Suppressed: {count_distinct(each.finding for each in suppressed)} (not counted above)"
         rows = [
-            (each.finding.severity.word, each.finding.id, each.finding.package, each.why, each.by)
+            (each.finding.severity.word, each.finding.id, each.finding.package, each.reason, each.author)
             for each in suppressed
         ]
         yield from render_table(_SUPPRESSED_COLUMNS, rows, screen_width)

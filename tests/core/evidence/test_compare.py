@@ -27,7 +27,7 @@ def test_vulnerability_in_other_package_is_another_finding():
 
 def test_finding_suppressed_in_newer_image_is_not_fixed_and_not_remaining():
     hole = finding("CVE-2026-1")
-    delta = compare_scans(scan(hole), scan(set_aside=[hole])).delta
+    delta = compare_scans(scan(hole), scan(suppressed=[hole])).delta
     assert not delta.fixed
     assert not delta.introduced
     assert not delta.remaining
@@ -35,13 +35,13 @@ def test_finding_suppressed_in_newer_image_is_not_fixed_and_not_remaining():
 
 def test_finding_suppressed_only_in_older_image_is_introduced():
     hole = finding("CVE-2026-1")
-    delta = compare_scans(scan(set_aside=[hole]), scan(hole)).delta
+    delta = compare_scans(scan(suppressed=[hole]), scan(hole)).delta
     assert delta.introduced == (hole,)
     assert not delta.remaining
 
 
 def test_missing_finding_is_not_fixed_when_suppressed_in_older_image():
-    assert not compare_scans(scan(set_aside=[finding("CVE-2026-1")]), scan()).delta.fixed
+    assert not compare_scans(scan(suppressed=[finding("CVE-2026-1")]), scan()).delta.fixed
 
 
 @pytest.mark.parametrize("old", [None, NotScanned(UnscannedReason.IMAGE_GONE)])

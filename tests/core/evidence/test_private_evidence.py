@@ -29,7 +29,7 @@ from bot.model.workload import RunningPlace, RunningUse
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 MOVE = update(f"python:3.12-slim@{digest('old')}", "new")
 SECRET, ASIDE = finding("CVE-1900-0001", Severity.CRITICAL), finding("CVE-1900-0002")
-PRIVATE = replace(compare_scans(scan(SECRET), scan(set_aside=[ASIDE])), is_private=True)
+PRIVATE = replace(compare_scans(scan(SECRET), scan(suppressed=[ASIDE])), is_private=True)
 
 
 def render_public_body(evidence: Evidence, move=MOVE) -> str:

@@ -48,7 +48,7 @@ def test_merged_delta_has_findings_new_or_remaining_on_any_platform():
 
 def test_finding_fixed_on_one_platform_and_suppressed_on_other_is_not_fixed():
     found = merge_platforms(
-        {AMD: compare_scans(scan(ONE), scan()), ARM: compare_scans(scan(ONE), scan(set_aside=[ONE]))}
+        {AMD: compare_scans(scan(ONE), scan()), ARM: compare_scans(scan(ONE), scan(suppressed=[ONE]))}
     )
     assert found.delta is not None
     assert (found.delta.fixed, found.delta.introduced, found.delta.remaining) == ((), (), ())

@@ -116,7 +116,7 @@ def test_purl_matches_image_of_index_by_manifest_digest():
 def test_unaffected_finding_is_suppressed_with_author_and_reason(status, why):
     other = finding("CVE-2026-2")
     outcome = suppress_findings(scan(HOLE, other), IMAGE, group_by_image([build_statement(status=status)]))
-    assert outcome == replace(scan(other), set_aside=(SuppressedFinding(HOLE, why, "VEX by Acme"),))
+    assert outcome == replace(scan(other), suppressed=(SuppressedFinding(HOLE, why, "VEX by Acme"),))
 
 
 @pytest.mark.parametrize("status", [VexStatus.AFFECTED, VexStatus.UNDER_INVESTIGATION])
@@ -149,8 +149,8 @@ def test_missing_scan_and_earlier_suppressions_are_kept():
     unknown = NotScanned(UnscannedReason.TIMED_OUT)
     assert suppress_findings(unknown, IMAGE, group_by_image([build_statement()])) is unknown
     other = finding("CVE-2026-2")
-    outcome = suppress_findings(scan(HOLE, set_aside=[other]), IMAGE, group_by_image([build_statement()]))
-    assert [each.finding for each in outcome.set_aside] == [other, HOLE]
+    outcome = suppress_findings(scan(HOLE, suppressed=[other]), IMAGE, group_by_image([build_statement()]))
+    assert [each.finding for each in outcome.suppressed] == [other, HOLE]
 
 
 # ---- matching packages -------------------------------------------------------------------------------------------

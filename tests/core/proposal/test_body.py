@@ -271,18 +271,18 @@ def test_body_is_markdown_with_valid_tables():
 
 
 def test_suppressed_findings_are_listed_separately_and_not_counted():
-    text = render_proposal_body(known=build_evidence(scan(CRITICAL, LOW), scan(set_aside=[LOW])))
+    text = render_proposal_body(known=build_evidence(scan(CRITICAL, LOW), scan(suppressed=[LOW])))
     assert "<summary>1 suppressed by statements, and counted nowhere</summary>" in text
     nvd = "https://nvd.nist.gov/vuln/detail/CVE-1900-0002"
     assert f"| low | [`CVE-1900-0002`]({nvd}) | `openssl` | `1` | `exempt` | `somebody's exemption` |" in text
     assert "**Merging fixes 1 known vulnerability of" in text
     assert text.count("CVE-1900-0002`](") == 1
     gone = render_proposal_body(
-        known=build_evidence(NotScanned(UnscannedReason.IMAGE_GONE), scan(set_aside=[LOW, CRITICAL]))
+        known=build_evidence(NotScanned(UnscannedReason.IMAGE_GONE), scan(suppressed=[LOW, CRITICAL]))
     )
     assert gone.index("CVE-1900-0001") < gone.index("CVE-1900-0002"), "the worst comes first"
-    assert "suppressed" not in render_proposal_body(known=build_evidence(scan(set_aside=[LOW]), scan()))
-    many = scan(set_aside=[finding(f"CVE-1900-{number:04}") for number in range(300)])
+    assert "suppressed" not in render_proposal_body(known=build_evidence(scan(suppressed=[LOW]), scan()))
+    many = scan(suppressed=[finding(f"CVE-1900-{number:04}") for number in range(300)])
     cut = render_proposal_body(known=build_evidence(scan(), many), limit=8_000)
     assert f"{300 - cut.count('nvd.nist.gov')} more are not listed here." in cut
 

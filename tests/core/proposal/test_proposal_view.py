@@ -42,7 +42,7 @@ def _list_leaf_types(hint):
 
 def test_text_is_outdated_when_suppressed_findings_change():
     before, after = (
-        compute_fingerprint((MOVE,), build_evidence(scan(LOW), scan(set_aside=aside))) for aside in ([], [LOW])
+        compute_fingerprint((MOVE,), build_evidence(scan(LOW), scan(suppressed=aside))) for aside in ([], [LOW])
     )
     assert is_outdated(before, after)
 

@@ -65,7 +65,7 @@ def load_recorded_fingerprints() -> dict[str, str]:
 
 def build_report_scenes() -> dict[str, ReportScene]:
     """Return the proposals by name."""
-    better = compare_scans(scan(CRITICAL, EXPLOITED, OTHER_ID, ASIDE), scan(OTHER_ID, VENDOR_ID, set_aside=[ASIDE]))
+    better = compare_scans(scan(CRITICAL, EXPLOITED, OTHER_ID, ASIDE), scan(OTHER_ID, VENDOR_ID, suppressed=[ASIDE]))
     listed = replace(
         better,
         exploited_ids=frozenset({EXPLOITED.id}),

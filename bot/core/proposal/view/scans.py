@@ -71,8 +71,8 @@ class SuppressedFindingView:
     package: Text
     installed: Text
     severity: Severity
-    why: Text
-    by: Text
+    reason: Text
+    author: Text
     """The person or organisation that suppressed the finding."""
 
 
@@ -87,11 +87,11 @@ class ScanView:
     os: Text | None
     built: Plain | None
     """The build date, according to the image."""
-    set_aside: tuple[SuppressedFindingView, ...] = ()
+    suppressed: tuple[SuppressedFindingView, ...] = ()
     """The suppressed vulnerabilities, worst first. The list may have been truncated."""
-    set_aside_count: int = 0
+    suppressed_count: int = 0
     """The number of distinct suppressed vulnerabilities, before the list was truncated."""
-    set_aside_cut: int = 0
+    suppressed_cut: int = 0
     """The number of rows that were left out."""
     exploited: int | None = None
     """The number of vulnerabilities that are known to be exploited; None if this was not looked up."""
@@ -158,16 +158,16 @@ def build_scan_view(
         case NotScanned(reason=why):
             stated_version = _get_version(None, contents)
             return ScanView(None, None, why, None, format_day(stated_time), version=stated_version)
-        case Scan(findings=findings, os=system, created=created, set_aside=set_aside):
+        case Scan(findings=findings, os=system, created=created, suppressed=suppressed):
             return ScanView(
                 counts=_build_counts(findings),
                 total=count_distinct(findings),
                 why_not=None,
                 os=Text(system),
                 built=format_day(created or stated_time),
-                set_aside=tuple(map(_build_suppressed_view, sorted(set_aside, key=_get_severity_key)[:rows])),
-                set_aside_count=count_distinct(each.finding for each in set_aside),
-                set_aside_cut=max(0, len(set_aside) - rows),
+                suppressed=tuple(map(_build_suppressed_view, sorted(suppressed, key=_get_severity_key)[:rows])),
+                suppressed_count=count_distinct(each.finding for each in suppressed),
+                suppressed_cut=max(0, len(suppressed) - rows),
                 exploited=_count_exploited(findings, evidence),
                 worst=list_notable(findings, evidence, _find_no_version, rows)
                 if evidence is not None and evidence.delta is None
@@ -255,8 +255,8 @@ def _build_suppressed_view(suppressed: SuppressedFinding) -> SuppressedFindingVi
         package=Text(found.package),
         installed=Text(found.installed),
         severity=found.severity,
-        why=Text(suppressed.why),
-        by=Text(suppressed.by),
+        reason=Text(suppressed.reason),
+        author=Text(suppressed.author),
     )
 
 
