@@ -17,12 +17,12 @@ def images_in(content):
     return [str(each.image) for each in read(content) if isinstance(each, Reference)]
 
 
-@pytest.mark.parametrize("place", ["container: {}", "services: {{db: {}}}", "jobs: [{{job: a, container: {}}}]"])
-def test_text_without_colon_is_an_alias(place):
+@pytest.mark.parametrize("template", ["container: {}", "services: {{db: {}}}", "jobs: [{{job: a, container: {}}}]"])
+def test_text_without_colon_is_an_alias(template):
     """The file need not contain such a resource, because the file that includes a template contains its resources."""
-    assert images_in(place.format("'ubuntu:24.04'")) == ["ubuntu:24.04"]
-    assert images_in(place.format("'localhost:5000/ubuntu'")) == ["localhost:5000/ubuntu"]
-    assert read(place.format("ubuntu")) == []
+    assert images_in(template.format("'ubuntu:24.04'")) == ["ubuntu:24.04"]
+    assert images_in(template.format("'localhost:5000/ubuntu'")) == ["localhost:5000/ubuntu"]
+    assert read(template.format("ubuntu")) == []
 
 
 @pytest.mark.parametrize("value", ["${{ parameters.image }}", "$[ variables.image ]", "$(image)"])

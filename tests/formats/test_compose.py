@@ -32,7 +32,7 @@ def extract(text: str, path: str = PATH):
     return list(FORMAT.extract(SourceFile(FilePath(path), text.encode())))
 
 
-def places(text: str):
+def list_references(text: str):
     found = extract(text)
     direct = tuple(each for each in found if isinstance(each, Reference | UnsupportedText))
     return apply_cross_file_facts(
@@ -197,13 +197,13 @@ def test_comment_above_key_of_block_scalar_concerns_image():
 
 
 def test_image_aliased_in_environment_is_not_editable():
-    (found,) = places(service("    image: &i nginx:1.27\n    environment: {IMAGE: *i}\n"))
+    (found,) = list_references(service("    image: &i nginx:1.27\n    environment: {IMAGE: *i}\n"))
     assert found.digest_slot == NotEditable(Reason.CONFLICTING_EDITS)
 
 
 def test_default_aliased_in_argument_is_not_editable():
     text = "services: {a: {image: &i '${A:-nginx:1}'}, b: {build: {args: [*i]}}}\n"
-    (found,) = places(text)
+    (found,) = list_references(text)
     assert found.digest_slot == NotEditable(Reason.CONFLICTING_EDITS)
 
 
@@ -300,4 +300,4 @@ def bomb_of_variables() -> str:
 def test_repetitive_file_is_read_fast(bomb):
     content = bomb()
     with soon(5):
-        places(content)
+        list_references(content)

@@ -323,11 +323,11 @@ def unsupported(text):
 )
 def test_default_gets_digest_only_without_other_uses(other_use, reason):
     text = f"ARG V=22\nARG GIVEN=1\nARG W=node:$V\nFROM node:$V\n{other_use}\nFROM $W\n"
-    place = froms(text)[0]
+    reference = froms(text)[0]
     if reason is None:
-        assert place.digest_slot == EditSlot(Span(8, 8), b"", b"@")
+        assert reference.digest_slot == EditSlot(Span(8, 8), b"", b"@")
     else:
-        assert place.digest_slot == NotEditable(reason)
+        assert reference.digest_slot == NotEditable(reason)
 
 
 def test_argument_with_unset_variable_is_unresolved():

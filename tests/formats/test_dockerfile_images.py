@@ -98,12 +98,12 @@ def pulled(text):
         return None
 
 
-def places(text):
+def list_references(text):
     return list(FORMAT.extract(SourceFile(FilePath("Dockerfile"), text.encode())))
 
 
 def on_its_lines(pull, found):
-    return [place for place in found if pull.first_line <= place.line_number <= pull.last_line]
+    return [reference for reference in found if pull.first_line <= reference.line_number <= pull.last_line]
 
 
 @given(text=files())
@@ -111,16 +111,16 @@ def test_pulled_images_are_found_or_reported_as_unsupported(text):
     witness = pulled(text)
     if witness is None:
         reject()
-    found = places(text)
+    found = list_references(text)
     for pull in witness:
         here = on_its_lines(pull, found)
-        images = Counter(str(place.image) for place in here if isinstance(place, Reference))
-        others = sum(not isinstance(place, Reference) for place in here)
+        images = Counter(str(reference.image) for reference in here if isinstance(reference, Reference))
+        others = sum(not isinstance(reference, Reference) for reference in here)
         expected = Counter(each.image.text for each in witness if each.first_line == pull.first_line)
         assert images <= expected
         assert (expected - images).total() <= others
-    of_none = [place for place in found if not any(on_its_lines(pull, [place]) for pull in witness)]
-    assert not [place for place in of_none if isinstance(place, Reference)]
+    of_none = [reference for reference in found if not any(on_its_lines(pull, [reference]) for pull in witness)]
+    assert not [reference for reference in of_none if isinstance(reference, Reference)]
 
 
 @given(text=files())
@@ -129,12 +129,14 @@ def test_pinning_all_images_changes_only_intended_images(text):
     if witness is None:
         reject()
     slots = [
-        place for place in places(text) if isinstance(place, Reference) and isinstance(place.digest_slot, EditSlot)
+        reference
+        for reference in list_references(text)
+        if isinstance(reference, Reference) and isinstance(reference.digest_slot, EditSlot)
     ]
-    edits = [build_edit(place.digest_slot, digest_for(place.image)) for place in slots]
+    edits = [build_edit(reference.digest_slot, digest_for(reference.image)) for reference in slots]
     expected = []
     for pull in witness:
-        meant = [place for place in on_its_lines(pull, slots) if str(place.image) == pull.image.text]
+        meant = [reference for reference in on_its_lines(pull, slots) if str(reference.image) == pull.image.text]
         expected.append(str(meant[0].image.with_digest(digest_for(meant[0].image))) if meant else pull.image.text)
     assert [each.image.text for each in pulled(apply_edits(text.encode(), edits).decode())] == expected
 

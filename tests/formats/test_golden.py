@@ -54,12 +54,12 @@ class GoldenCase:
     def expected(self) -> list[dict[str, object]]:
         return json.loads((self.folder / "references.json").read_text(encoding="utf-8"))
 
-    def places(self, files: Contents) -> ExtractedReferences:
+    def list_extracted(self, files: Contents) -> ExtractedReferences:
         """Return the items that the format of this case extracts, with the cross-file facts of all formats applied."""
         return places_of(self.file_format, files)
 
     def references(self, files: Contents) -> list[Reference]:
-        return [each for each in self.places(files) if isinstance(each, Reference)]
+        return [each for each in self.list_extracted(files) if isinstance(each, Reference)]
 
     def open(self, files: Contents) -> list[tuple[Reference, EditSlot]]:
         return [(each, each.digest_slot) for each in self.references(files) if isinstance(each.digest_slot, EditSlot)]
@@ -90,24 +90,24 @@ def digest_for(reference: ImageName) -> Digest:
 def moved(case: GoldenCase, files: Contents) -> Contents:
     """Return `files` with every editable digest slot set to the digest of its tag."""
     edits: dict[FilePath, list[ByteEdit]] = {path: [] for path in files}
-    for place, slot in case.open(files):
-        edits[place.path].append(build_edit(slot, digest_for(place.image)))
+    for reference, slot in case.open(files):
+        edits[reference.path].append(build_edit(slot, digest_for(reference.image)))
     return {path: apply_edits(content, edits[path]) for path, content in files.items()}
 
 
 def retagged(case: GoldenCase, files: Contents, tag: str) -> Contents:
     """Return `files` with `tag` in every editable tag slot."""
     edits: dict[FilePath, list[ByteEdit]] = {path: [] for path in files}
-    for place in case.references(files):
-        if isinstance(place.tag_slot, EditSlot):
-            edits[place.path].append(
-                ByteEdit(place.tag_slot.span, place.tag_slot.old, place.tag_slot.prefix + tag.encode())
+    for reference in case.references(files):
+        if isinstance(reference.tag_slot, EditSlot):
+            edits[reference.path].append(
+                ByteEdit(reference.tag_slot.span, reference.tag_slot.old, reference.tag_slot.prefix + tag.encode())
             )
     return {path: apply_edits(content, edits[path]) for path, content in files.items()}
 
 
 def described(case: GoldenCase, files: Contents) -> list[dict[str, object]]:
-    return [{"path": found.path, **describe(found)} for found in case.places(files)]
+    return [{"path": found.path, **describe(found)} for found in case.list_extracted(files)]
 
 
 def describe(found: Reference | UnsupportedText) -> dict[str, object]:
@@ -145,10 +145,10 @@ def describe(found: Reference | UnsupportedText) -> dict[str, object]:
 def slots_of(case: GoldenCase, path: FilePath, files: Contents) -> dict[str, EditSlot]:
     """Return the slots of a file by locator. Slots with a warning are included, because pinning may cause one."""
     slots = {}
-    for place in case.references(files):
-        slot = place.digest_slot.slot if isinstance(place.digest_slot, NotEditable) else place.digest_slot
-        if place.path == path and slot is not None:
-            slots[place.locator] = slot
+    for reference in case.references(files):
+        slot = reference.digest_slot.slot if isinstance(reference.digest_slot, NotEditable) else reference.digest_slot
+        if reference.path == path and slot is not None:
+            slots[reference.locator] = slot
     return slots
 
 
@@ -190,9 +190,9 @@ def test_references_match_expected_references(cases):
 def test_editable_slots_contain_old_bytes(cases):
     for case in cases:
         files = case.before()
-        for place, slot in case.open(files):
-            assert files[place.path][slot.span.start : slot.span.end] == slot.old, case
-            assert slot.old.decode() == (place.image.digest or "") or slot.old in NULLS, case
+        for reference, slot in case.open(files):
+            assert files[reference.path][slot.span.start : slot.span.end] == slot.old, case
+            assert slot.old.decode() == (reference.image.digest or "") or slot.old in NULLS, case
 
 
 def test_editing_all_digests_gives_expected_files(cases):
@@ -204,7 +204,7 @@ def test_bytes_outside_slots_stay_unchanged(cases):
     for case in cases:
         before, after = case.before(), case.after()
         for path in before:
-            opened = {place.locator: slot for place, slot in case.open(before) if place.path == path}
+            opened = {reference.locator: slot for reference, slot in case.open(before) if reference.path == path}
             inserted = {at: len(slot.prefix) for at, slot in opened.items() if slot.span.start == slot.span.end}
             kept = without_slots(case, path, after, set(opened), inserted)
             assert kept == without_slots(case, path, before, set(opened), {}), case
@@ -213,19 +213,21 @@ def test_bytes_outside_slots_stay_unchanged(cases):
 def test_expected_files_have_exactly_planned_digests(cases):
     for case in cases:
         before, after = case.before(), case.after()
-        planned = {get_reference_key(place): digest_for(place.image) for place, _ in case.open(before)}
-        assert has_only_planned_changes(case.places(before), case.places(after), planned), case
+        planned = {get_reference_key(reference): digest_for(reference.image) for reference, _ in case.open(before)}
+        assert has_only_planned_changes(case.list_extracted(before), case.list_extracted(after), planned), case
 
 
 def test_editing_all_tags_changes_only_editable_tags(cases):
     for case in cases:
         files = case.before()
         tags = {
-            get_reference_key(place): "9.8-moved" if isinstance(place.tag_slot, EditSlot) else place.image.tag
-            for place in case.references(files)
+            get_reference_key(reference): "9.8-moved"
+            if isinstance(reference.tag_slot, EditSlot)
+            else reference.image.tag
+            for reference in case.references(files)
         }
         retagged_places = case.references(retagged(case, files, "9.8-moved"))
-        assert {get_reference_key(place): place.image.tag for place in retagged_places} == tags, case
+        assert {get_reference_key(reference): reference.image.tag for reference in retagged_places} == tags, case
 
 
 def test_second_edit_changes_no_bytes(cases):

@@ -43,9 +43,9 @@ def pin(chart: Path) -> None:
     paths = index_paths([FilePath(each.relative_to(chart).as_posix()) for each in chart.rglob("*") if each.is_file()])
     readings = [read_file(SourceFile(path, (chart / path).read_bytes()), FORMAT) for path in FORMAT.select_paths(paths)]
     edits: dict[str, list[ByteEdit]] = {}
-    for place in relate_references(readings):
-        if isinstance(place, Reference) and isinstance(place.digest_slot, EditSlot) and place.image.tag:
-            edits.setdefault(place.path, []).append(build_edit(place.digest_slot, digest_for(place.image)))
+    for reference in relate_references(readings):
+        if isinstance(reference, Reference) and isinstance(reference.digest_slot, EditSlot) and reference.image.tag:
+            edits.setdefault(reference.path, []).append(build_edit(reference.digest_slot, digest_for(reference.image)))
     for path, of_file in edits.items():
         (chart / path).write_bytes(apply_edits((chart / path).read_bytes(), of_file))
 

@@ -48,14 +48,14 @@ PIECES = st.sampled_from(
 )
 
 
-def places(content, **gate):
+def list_references(content, **gate):
     """Return the items, without those for whole files that cannot be read. A prefilter may skip such a file."""
     found = ObjectReader(PATH, FORMAT.name).read(content, **gate)
     return [each for each in found if not (isinstance(each, UnsupportedText) and each.reason.facts.is_whole_file)]
 
 
 def read_without(content):
-    return places(content, is_relevant=lambda _: True)
+    return list_references(content, is_relevant=lambda _: True)
 
 
 @given(st.lists(PIECES, max_size=14).map("".join))
@@ -66,7 +66,7 @@ def read_without(content):
 @example("apiVersion: v1\nx: |\nkind: CustomResourceDefinition\n---\napiVersion: v1\n" + POD)
 def test_rejected_content_contains_no_image(text):
     content = text.encode()
-    assert places(content) == read_without(content)
+    assert list_references(content) == read_without(content)
     if not may_name_images(content):
         assert read_without(content) == []
 

@@ -100,8 +100,8 @@ def test_overlays_components_and_manifests_are_related():
         for file_format in (FORMAT, KUBERNETES)
         if FilePath(path) in file_format.select_paths(index_paths([FilePath(path)]))
     ]
-    places = [each for each in relate_references(readings) if isinstance(each, Reference)]
-    assert [(each.path, str(each.image), isinstance(each.digest_slot, EditSlot)) for each in places] == [
+    references = [each for each in relate_references(readings) if isinstance(each, Reference)]
+    assert [(each.path, str(each.image), isinstance(each.digest_slot, EditSlot)) for each in references] == [
         ("base/pod.yaml", "web:1", False),
         ("base/pod.yaml", "nginx:1", True),
         ("images/kustomization.yaml", "acme/web:v1", True),
@@ -132,10 +132,10 @@ def test_entries_replaced_by_flux_or_argo_cd_are_locked(deployed):
     }
     readings = [read_file(SourceFile(FilePath(path), content), FORMAT) for path, content in files.items()]
     readings.append(read_file(SourceFile(FilePath("clusters/apps.yaml"), deployed.encode()), KUBERNETES))
-    places = [
+    references = [
         each for each in relate_references(readings) if isinstance(each, Reference) and each.format == FORMAT.name
     ]
-    assert [(each.path, str(each.image), isinstance(each.digest_slot, EditSlot)) for each in places] == [
+    assert [(each.path, str(each.image), isinstance(each.digest_slot, EditSlot)) for each in references] == [
         ("apps/kustomization.yaml", "web:v2", False),
         ("base/kustomization.yaml", "web:v1", False),
         ("base/kustomization.yaml", "nginx:1", True),

@@ -171,11 +171,11 @@ def test_entry_is_editable_when_kustomize_keeps_result(files, image, is_pinned, 
         read_file(SourceFile(FilePath(path), content.encode()), KUBERNETES if path.endswith(PODS) else FORMAT)
         for path, content in tree.items()
     ]
-    places = [
+    references = [
         each for each in relate_references(readings) if isinstance(each, Reference) and each.image.host == DOCKER_HUB
     ]
     pinned = [
-        (each.path, each.digest_slot, str(each.image)) for each in places if isinstance(each.digest_slot, EditSlot)
+        (each.path, each.digest_slot, str(each.image)) for each in references if isinstance(each.digest_slot, EditSlot)
     ]
     assert {written for _, _, written in pinned} == ({image} if is_pinned else set())
     for path, content in tree.items():

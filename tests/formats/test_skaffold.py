@@ -99,8 +99,8 @@ def test_file_without_skaffold_header_is_not_read(head):
 def test_broken_document_does_not_affect_others():
     good = f"{HEAD}verify: [{{container: {{image: 'nginx:1'}}}}]\n"
     found = extract(f"{good}---\n{HEAD}verify: [container: image\n---\n{good}")
-    places = [each for each in found if not isinstance(each, BuildOutput)]
-    assert [isinstance(each, UnsupportedText) for each in places] == [False, True, False]
+    extracted = [each for each in found if not isinstance(each, BuildOutput)]
+    assert [isinstance(each, UnsupportedText) for each in extracted] == [False, True, False]
 
 
 def test_too_deep_document_is_unsupported():

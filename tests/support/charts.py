@@ -28,10 +28,10 @@ def build_chart(folder, *dependencies, name="", repository=""):
     return ChartMetadata(FilePath(f"{folder}/Chart.yaml"), name or folder.rpartition("/")[2], found)
 
 
-def find_verdict(*templates, place=None):
-    place = place or build_chart_reference()
-    (found,) = unlock_templated_digests((place,), list(templates))
-    assert found.tag_slot == place.tag_slot
-    if found == place:
+def find_verdict(*templates, reference=None):
+    reference = reference or build_chart_reference()
+    (found,) = unlock_templated_digests((reference,), list(templates))
+    assert found.tag_slot == reference.tag_slot
+    if found == reference:
         return "unknown"
     return "open" if found.digest_slot == SLOT else found.digest_slot.reason.value

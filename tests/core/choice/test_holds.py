@@ -34,9 +34,9 @@ def build_manifest(word, **more):
 
 
 def list_holds(old, new, *, platform=None, policy=Policy(), held="old", line=LINE, **more):  # noqa: B008 - a frozen value
-    place = reference(f"nginx:1@{digest(held)}", platform=platform)
+    image_reference = reference(f"nginx:1@{digest(held)}", platform=platform)
     resolved = ResolvedTag(line, new.digest, new, {digest("old"): old}, **more)
-    return dict(list_hold_reasons(TrackedImage(place, LINE, policy), resolved))
+    return dict(list_hold_reasons(TrackedImage(image_reference, LINE, policy), resolved))
 
 
 def test_other_images_for_the_same_platforms_are_an_improvement():
@@ -95,10 +95,10 @@ def test_churn_ignores_policy_platforms_missing_from_index():
 
 def test_unpinned_reference_loses_platform_only_to_other_tag():
     policy, new = Policy(platforms=("linux/arm64",)), build_index("new", {"linux/amd64": "amd"})
-    place = TrackedImage(reference("nginx:1"), LINE, policy)
-    assert dict(list_hold_reasons(place, ResolvedTag(LINE, new.digest, new))) == {}
+    tracked_image = TrackedImage(reference("nginx:1"), LINE, policy)
+    assert dict(list_hold_reasons(tracked_image, ResolvedTag(LINE, new.digest, new))) == {}
     elsewhere = ResolvedTag(TagRef(LINE.repository, "2"), new.digest, new)
-    assert list(dict(list_hold_reasons(place, elsewhere))) == [Reason.PLATFORM_LOST]
+    assert list(dict(list_hold_reasons(tracked_image, elsewhere))) == [Reason.PLATFORM_LOST]
     without_a_tag = TrackedImage(reference("nginx"), LINE, policy)
     assert list(dict(list_hold_reasons(without_a_tag, ResolvedTag(LINE, new.digest, new)))) == [Reason.PLATFORM_LOST]
 
@@ -131,9 +131,9 @@ def test_index_without_platforms_loses_no_platform():
 
 
 def test_platforms_in_use_come_from_policy_then_reference_then_image():
-    place = TrackedImage(reference("nginx:1", platform="linux/arm64"), LINE, Policy(platforms=("linux/s390x",)))
-    assert get_platforms_in_use(place, build_index("old")) == ("linux/s390x",)
-    assert get_platforms_in_use(replace(place, policy=Policy()), build_index("old")) == ("linux/arm64",)
+    tracked_image = TrackedImage(reference("nginx:1", platform="linux/arm64"), LINE, Policy(platforms=("linux/s390x",)))
+    assert get_platforms_in_use(tracked_image, build_index("old")) == ("linux/s390x",)
+    assert get_platforms_in_use(replace(tracked_image, policy=Policy()), build_index("old")) == ("linux/arm64",)
     bare = TrackedImage(reference("nginx:1"), LINE, Policy())
     assert get_platforms_in_use(bare, build_index("old")) == ("linux/amd64", "linux/arm64")
     assert get_platforms_in_use(bare, None) == ()
@@ -253,8 +253,8 @@ DOCKER_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
     ],
 )
 def test_pinned_image_that_retention_would_delete_is_noted(record, said):
-    place = TrackedImage(reference(f"nginx:1@{digest('old')}"), LINE, Policy())
+    tracked_image = TrackedImage(reference(f"nginx:1@{digest('old')}"), LINE, Policy())
     note = describe_retention_risk(
-        place, ResolvedTag(LINE, digest("new"), registry_records={digest("old"): record} if record else {})
+        tracked_image, ResolvedTag(LINE, digest("new"), registry_records={digest("old"): record} if record else {})
     )
     assert ("would delete it" in note) is said

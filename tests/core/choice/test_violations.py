@@ -67,14 +67,14 @@ def test_skipped_reference_passes_unless_tag_is_missing_or_registry_unknown(reas
 
 @pytest.mark.parametrize("written", [LOOSE, PINNED])
 def test_held_refused_and_current_references_pass(written):
-    place = build_tracked_image(written)
+    tracked_image = build_tracked_image(written)
     decisions = [
-        *(HeldUpdate(place, reason, "why") for reason in REASONS_BY_STATUS[ReferenceStatus.HELD]),
+        *(HeldUpdate(tracked_image, reason, "why") for reason in REASONS_BY_STATUS[ReferenceStatus.HELD]),
         *(
             RefusedUpdate(update(written, "new"), reason, "why")
             for reason in REASONS_BY_STATUS[ReferenceStatus.REFUSED]
         ),
-        UpToDate(place),
+        UpToDate(tracked_image),
     ]
     assert [list_violation_kinds(each) for each in decisions] == [[]] * len(decisions)
 

@@ -152,8 +152,8 @@ _JSON = st.recursive(
 @given(value=_JSON, key=st.sampled_from(["subject", "predicate", "buildDefinition", "materials", "metadata"]))
 def test_statement_of_any_shape_is_parsed_without_an_error(value, key):
     statement = json.loads(build_statement_v02({}))
-    place = statement if key in statement else statement["predicate"]
-    place[key] = value
+    mapping = statement if key in statement else statement["predicate"]
+    mapping[key] = value
     parse(json.dumps(statement).encode())
     parse(json.dumps(value).encode())
 

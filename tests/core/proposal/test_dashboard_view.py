@@ -56,7 +56,9 @@ def build_branch_report(*verdicts, evidence=KNOWN, proposals=(), unsupported=(),
 def build_numbered_proposal(number: int, evidence, outcome=ProposalOutcome.OPENED):
     """Return the verdict, the proposal and the evidence of an image of its own."""
     moved = replace(MOVED, tag_ref=replace(MOVED.tag_ref, tag=str(number)))
-    place = build_update(written=f"node:{number}@{digest('old')}", path=f"{number}/Dockerfile", line_number=number + 1)
+    reference = build_update(
+        written=f"node:{number}@{digest('old')}", path=f"{number}/Dockerfile", line_number=number + 1
+    )
     image = ProposedImage(f"node:{number}", "docker.io/library/node", str(number), digest("old"), digest("new"))
     opened = replace(
         build_proposal(f"Update node:{number}", outcome),
@@ -64,7 +66,7 @@ def build_numbered_proposal(number: int, evidence, outcome=ProposalOutcome.OPENE
         images=(image,),
         files=(FilePath(f"{number}/Dockerfile"),),
     )
-    return replace(place, transition=moved), opened, {moved: evidence}
+    return replace(reference, transition=moved), opened, {moved: evidence}
 
 
 def build_branch(*fixes: tuple, outcome=ProposalOutcome.OPENED, exploited=()) -> BranchReport:
@@ -304,7 +306,7 @@ SAFE_HTML = ("<!-- basebump:", "<details><summary>", "</details>", "</summary>")
 @settings(deadline=None)
 @given(hostile)
 def test_untrusted_text_adds_no_html_checkboxes_or_images(word):
-    places = (
+    references = (
         build_update(path=word),
         build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, path=word, line_number=2, detail=word),
         build_verdict(ReferenceStatus.UNRESOLVED, Reason.UNREACHABLE, path=word, line_number=3, detail=word),
@@ -318,13 +320,13 @@ def test_untrusted_text_adds_no_html_checkboxes_or_images(word):
     stuck = replace(stuck, check_name=word, check_url=f"https://github.com/{word}")
     found = render(
         build_branch_report(
-            *places,
+            *references,
             proposals=[opened, waiting],
             unsupported=[build_unsupported_text()],
             base_branch=word,
             stuck=(stuck,),
         ),
-        build_branch_report(*places, proposals=[opened, waiting], base_branch="main"),
+        build_branch_report(*references, proposals=[opened, waiting], base_branch="main"),
     )
     requests = parse_dashboard(found)
     assert (requests.single, requests.bulk) == (frozenset(), frozenset())

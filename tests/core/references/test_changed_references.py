@@ -16,24 +16,24 @@ CONTENT = b"ARG HUB=\\\n# why\n\nquay.io\nRUN echo $HUB\nRUN x\n\n# a comment\nF
 FILE = FilePath("Dockerfile")
 
 
-def is_touched_by(place, *changed: range) -> bool:
-    return ChangedFiles({FILE: ChangedFile(CONTENT, changed)}).is_touched(place)
+def is_touched_by(reference, *changed: range) -> bool:
+    return ChangedFiles({FILE: ChangedFile(CONTENT, changed)}).is_touched(reference)
 
 
 @pytest.mark.parametrize(
     ("line", "is_touched"), [(1, True), (2, True), (4, True), (5, True), (6, False), (8, True), (9, True), (10, False)]
 )
 def test_changed_instruction_touches_references_using_variable(line, is_touched):
-    place = reference("python:3", line_number=9, variables=("HUB",), at=len(CONTENT) - 1)
-    assert is_touched_by(place, range(line, line + 1)) is is_touched
+    image_reference = reference("python:3", line_number=9, variables=("HUB",), at=len(CONTENT) - 1)
+    assert is_touched_by(image_reference, range(line, line + 1)) is is_touched
     unvaried = reference("python:3", line_number=9, at=len(CONTENT) - 1)
     assert is_touched_by(unvaried, range(line, line + 1)) is (line == 9)
 
 
 def test_any_changed_line_may_set_variable_in_other_formats():
-    place = reference("python:3", line_number=9, variables=("HUB",), format="bake", at=len(CONTENT) - 1)
-    assert is_touched_by(place, range(6, 7))
-    assert not is_touched_by(place)
+    image_reference = reference("python:3", line_number=9, variables=("HUB",), format="bake", at=len(CONTENT) - 1)
+    assert is_touched_by(image_reference, range(6, 7))
+    assert not is_touched_by(image_reference)
 
 
 def test_unparsable_file_is_touched_by_any_line_and_text_by_own_line():
@@ -55,6 +55,6 @@ def test_changed_lines_are_found_in_ranges_of_any_order():
 def test_long_file_with_many_changes_is_checked_fast():
     content = b"# a comment\nFROM x\n" * 50_000
     file = ChangedFile(content, [range(number, number + 1) for number in range(1, 100_000, 2)])
-    place = reference("python:3", line_number=100_000, variables=("HUB",), at=len(content))
+    image_reference = reference("python:3", line_number=100_000, variables=("HUB",), at=len(content))
     with soon(2):
-        assert not any(ChangedFiles({FILE: file}).is_touched(place) for _ in range(20))
+        assert not any(ChangedFiles({FILE: file}).is_touched(image_reference) for _ in range(20))

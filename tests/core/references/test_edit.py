@@ -58,15 +58,15 @@ def test_span_outside_file_is_an_error():
 
 
 @given(st.binary(max_size=40), st.sets(st.integers(0, 40)), st.binary(min_size=1, max_size=5))
-def test_bytes_outside_edits_stay(content, places, new):
-    spans = sorted(place for place in places if place <= len(content))
-    edited = apply_edits(content, [ByteEdit(Span(place, place), b"", new) for place in spans])
+def test_bytes_outside_edits_stay(content, offsets, new):
+    spans = sorted(offset for offset in offsets if offset <= len(content))
+    edited = apply_edits(content, [ByteEdit(Span(offset, offset), b"", new) for offset in spans])
     rest = edited
-    for number, place in enumerate(spans):
-        at = place + number * len(new)
+    for number, offset in enumerate(spans):
+        at = offset + number * len(new)
         assert edited[at : at + len(new)] == new
-    for place in reversed(spans):
-        at = place + spans.index(place) * len(new)
+    for offset in reversed(spans):
+        at = offset + spans.index(offset) * len(new)
         rest = rest[:at] + rest[at + len(new) :]
     assert rest == content
 
@@ -126,10 +126,10 @@ def _update_reference(content: str, written: str, new: UpdateCandidate, *, tag=T
     digest_slot = EditSlot(Span(end_of_tag, end_of_tag), b"", b"@")
     if image.digest:
         digest_slot = EditSlot(Span(end_of_tag + 1, start + len(written)), image.digest.encode())
-    place = reference(
+    image_reference = reference(
         written, tag_slot=tag_slot if tag else NotEditable(Reason.SHARED_ARGUMENT), digest_slot=digest_slot
     )
-    return apply_edits(content.encode(), list_edits(place, new)).decode()
+    return apply_edits(content.encode(), list_edits(image_reference, new)).decode()
 
 
 def test_tag_and_digest_are_edited_together():

@@ -11,8 +11,8 @@ from bot.core.references.ignore_comments import MAX_COMMENT_LINES, IgnoreComment
 from bot.model.source import IgnoreComment
 
 
-def find_comment(content: str, *places: int, at_line_end: bool = True) -> IgnoreComment | None:
-    return IgnoreCommentFinder(content.encode(), at_line_end=at_line_end).find_comment(places)
+def find_comment(content: str, *line_numbers: int, at_line_end: bool = True) -> IgnoreComment | None:
+    return IgnoreCommentFinder(content.encode(), at_line_end=at_line_end).find_comment(line_numbers)
 
 
 @pytest.mark.parametrize(

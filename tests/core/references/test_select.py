@@ -77,19 +77,19 @@ def test_locked_reference_is_skipped_with_reason():
 
 @pytest.mark.parametrize("reason", [Reason.NOT_AN_IMAGE, Reason.REPLACED_BY_KUSTOMIZE, Reason.OTHER_WRITER])
 def test_lock_reason_is_reported_before_unknown_owner(reason):
-    place = {"role": Role.THIRD_PARTY, "digest_slot": NotEditable(reason)}
-    assert _get_reason(_select("registry.acme.dev/web:1", **place)) is reason
+    options = {"role": Role.THIRD_PARTY, "digest_slot": NotEditable(reason)}
+    assert _get_reason(_select("registry.acme.dev/web:1", **options)) is reason
 
 
 def test_rule_unlocks_only_allowed_reasons():
     slot = EditSlot(Span(7, 7), b"", b"@")
-    place = {"digest_slot": NotEditable(Reason.EMBEDDED, slot), "tag_slot": NotEditable(Reason.EMBEDDED, slot)}
-    assert _get_reason(_select("nginx:1", **place)) is Reason.EMBEDDED
+    options = {"digest_slot": NotEditable(Reason.EMBEDDED, slot), "tag_slot": NotEditable(Reason.EMBEDDED, slot)}
+    assert _get_reason(_select("nginx:1", **options)) is Reason.EMBEDDED
     assert (
-        _get_reason(_select("nginx:1", PolicyConfig(rules=(PolicyRule(allow=(Reason.IMMUTABLE_JOB,)),)), **place))
+        _get_reason(_select("nginx:1", PolicyConfig(rules=(PolicyRule(allow=(Reason.IMMUTABLE_JOB,)),)), **options))
         is Reason.EMBEDDED
     )
-    opened = _select("nginx:1", PolicyConfig(rules=(PolicyRule(allow=(Reason.EMBEDDED,)),)), **place)
+    opened = _select("nginx:1", PolicyConfig(rules=(PolicyRule(allow=(Reason.EMBEDDED,)),)), **options)
     assert isinstance(opened, TrackedImage)
     assert (opened.reference.digest_slot, opened.reference.tag_slot) == (slot, slot)
 
@@ -121,23 +121,24 @@ def test_rule_cannot_unlock_reference_written_by_tool():
 
 def test_own_images_are_updated_only_by_rule_with_role_own():
     own = ("acme.azurecr.io/apps/**",)
-    written, place = "acme.azurecr.io/apps/shop/web:1", {"role": Role.THIRD_PARTY}
-    assert _get_reason(_select(written, PolicyConfig(own_globs=own), **place)) is Reason.OWN
+    written, options = "acme.azurecr.io/apps/shop/web:1", {"role": Role.THIRD_PARTY}
+    assert _get_reason(_select(written, PolicyConfig(own_globs=own), **options)) is Reason.OWN
     assert (
-        _get_reason(_select(written, PolicyConfig(own_globs=own, rules=(PolicyRule(pin=True),)), **place)) is Reason.OWN
+        _get_reason(_select(written, PolicyConfig(own_globs=own, rules=(PolicyRule(pin=True),)), **options))
+        is Reason.OWN
     )
     selected = _select(
-        written, PolicyConfig(own_globs=own, rules=(PolicyRule(match=RuleMatch(role=Role.OWN), pin=True),)), **place
+        written, PolicyConfig(own_globs=own, rules=(PolicyRule(match=RuleMatch(role=Role.OWN), pin=True),)), **options
     )
     assert isinstance(selected, TrackedImage)
     assert selected.reference.role is Role.OWN
 
 
 def test_manifest_images_on_unknown_registries_may_be_own_until_own_is_set():
-    place = {"role": Role.THIRD_PARTY}
-    assert _get_reason(_select("registry.acme.dev/web:1", **place)) is Reason.MAYBE_OWN
-    assert isinstance(_select("registry.acme.dev/web:1", PolicyConfig(own_globs=()), **place), TrackedImage)
-    assert isinstance(_select("ghcr.io/other/web:1", **place), TrackedImage)
+    options = {"role": Role.THIRD_PARTY}
+    assert _get_reason(_select("registry.acme.dev/web:1", **options)) is Reason.MAYBE_OWN
+    assert isinstance(_select("registry.acme.dev/web:1", PolicyConfig(own_globs=()), **options), TrackedImage)
+    assert isinstance(_select("ghcr.io/other/web:1", **options), TrackedImage)
     assert isinstance(_select("registry.acme.dev/base:1"), TrackedImage)
 
 

@@ -31,9 +31,11 @@ def is_locked(found: Reference | UnsupportedText) -> bool:
     return isinstance(found, Reference) and isinstance(found.digest_slot, NotEditable)
 
 
-def lock_images(*places: Reference, by: TaskFileBuild | RegistryTaskBuild | PossibleTaskBuild) -> tuple[Reference, ...]:
-    found = tuple(each for each in lock_task_base_images(places, [by]) if isinstance(each, Reference))
-    assert len(found) == len(places)
+def lock_images(
+    *references: Reference, by: TaskFileBuild | RegistryTaskBuild | PossibleTaskBuild
+) -> tuple[Reference, ...]:
+    found = tuple(each for each in lock_task_base_images(references, [by]) if isinstance(each, Reference))
+    assert len(found) == len(references)
     return found
 
 

@@ -37,12 +37,12 @@ def test_shared_line_is_noted_once():
 
 
 def test_other_files_and_arguments_add_no_note():
-    places = (
+    references = (
         build_reference(path=FilePath("Dockerfile")),
         build_reference(variables=("OTHER",)),
         build_reference(variables=()),
     )
-    assert add_argument_notes(places, [SET]) == places
+    assert add_argument_notes(references, [SET]) == references
 
 
 def test_argument_notes_do_not_change_edit_slots():

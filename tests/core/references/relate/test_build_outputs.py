@@ -15,8 +15,8 @@ DIGEST = "sha256:" + "a" * 64
 
 
 def is_locked(text, path, *outputs):
-    place = ReferencePosition(FilePath(path), "kubernetes", Role.THIRD_PARTY, 1, "0/image").read_reference(text, 5)
-    (related,) = lock_build_outputs((place,), outputs, TreeBudget())
+    reference = ReferencePosition(FilePath(path), "kubernetes", Role.THIRD_PARTY, 1, "0/image").read_reference(text, 5)
+    (related,) = lock_build_outputs((reference,), outputs, TreeBudget())
     assert isinstance(related.digest_slot, EditSlot) or related.digest_slot == NotEditable(Reason.OTHER_WRITER)
     return isinstance(related.digest_slot, NotEditable)
 

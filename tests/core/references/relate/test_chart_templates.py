@@ -59,9 +59,9 @@ def test_use_of_whole_mapping_counts_for_all_values():
 
 def test_loop_item_matches_any_key():
     item = build_template((("Values", "workers", "*", "image", "tag"), IMAGE))
-    assert find_verdict(item, place=build_chart_reference("workers.mail.image.tag")) == "open"
-    assert find_verdict(item, place=build_chart_reference("workers.0.image.tag")) == "open"
-    assert find_verdict(item, place=build_chart_reference("workers.image.tag")) == "unknown"
+    assert find_verdict(item, reference=build_chart_reference("workers.mail.image.tag")) == "open"
+    assert find_verdict(item, reference=build_chart_reference("workers.0.image.tag")) == "open"
+    assert find_verdict(item, reference=build_chart_reference("workers.image.tag")) == "unknown"
 
 
 def test_release_objects_are_not_values():
@@ -137,7 +137,7 @@ class TestInclusions:
     def test_definition_of_outer_chart_counts_in_inner_chart(self):
         outer = build_template((TAG, END), name="image")
         inner = build_template((TemplateInclusion("image", ROOT), IMAGE), path="web/charts/db/templates/db.yaml")
-        assert find_verdict(outer, inner, place=build_chart_reference(path="web/charts/db/values.yaml")) == "open"
+        assert find_verdict(outer, inner, reference=build_chart_reference(path="web/charts/db/values.yaml")) == "open"
 
     def test_copy_in_folder_of_other_chart_is_not_a_definition(self):
         foreign = build_template((TAG, END), name="image", path="other/charts/lib/templates/_helpers.tpl")
@@ -149,7 +149,9 @@ class TestInclusions:
         keys = ["*"] * 24
         with soon(1):
             assert (
-                find_verdict(build_template((("Values", *keys), IMAGE)), place=build_chart_reference(".".join(keys)))
+                find_verdict(
+                    build_template((("Values", *keys), IMAGE)), reference=build_chart_reference(".".join(keys))
+                )
                 == "open"
             )
 
@@ -174,9 +176,9 @@ class TestInclusions:
                 build_template((TemplateInclusion("lib.image", ROOT), IMAGE), path=f"c{number}/templates/web.yaml")
                 for number in range(charts)
             ]
-            places = tuple(build_chart_reference(path=f"c{number}/values.yaml") for number in range(charts))
-            found = unlock_templated_digests(places, [*templates, *tops])
-            assert [place.digest_slot for place in found] == [SLOT] * charts
+            references = tuple(build_chart_reference(path=f"c{number}/values.yaml") for number in range(charts))
+            found = unlock_templated_digests(references, [*templates, *tops])
+            assert [reference.digest_slot for reference in found] == [SLOT] * charts
             assert steps
             return len(steps)
 
@@ -248,19 +250,20 @@ class TestCharts:
         ],
     )
     def test_values_belong_to_chart_in_same_folder_or_above_values_folder(self, path, expected):
-        assert find_verdict(build_template((TAG, IMAGE)), place=build_chart_reference(path=path)) == expected
+        assert find_verdict(build_template((TAG, IMAGE)), reference=build_chart_reference(path=path)) == expected
 
     def test_root_of_tree_may_be_a_chart(self):
         assert (
             find_verdict(
-                build_template((TAG, IMAGE), path="templates/a.yaml"), place=build_chart_reference(path="values.yaml")
+                build_template((TAG, IMAGE), path="templates/a.yaml"),
+                reference=build_chart_reference(path="values.yaml"),
             )
             == "open"
         )
         assert (
             find_verdict(
                 build_template((TAG, IMAGE), path="templates/a.yaml"),
-                place=build_chart_reference(path="ci/values.yaml"),
+                reference=build_chart_reference(path="ci/values.yaml"),
             )
             == "open"
         )
@@ -272,28 +275,32 @@ class TestCharts:
 
     def test_inner_chart_without_templates_does_not_use_outer_chart(self):
         assert (
-            find_verdict(build_template((TAG, IMAGE)), place=build_chart_reference(path="web/charts/db/values.yaml"))
+            find_verdict(
+                build_template((TAG, IMAGE)), reference=build_chart_reference(path="web/charts/db/values.yaml")
+            )
             == "unknown"
         )
 
     def test_values_for_inner_chart_are_under_chart_name(self):
         inside = build_template((TAG, IMAGE), path="web/charts/db/templates/db.yaml")
         top = build_template((("Values", "image", "tag"), OTHER))
-        assert find_verdict(inside, top, place=build_chart_reference("db.image.tag")) == "open"
-        assert find_verdict(inside, top, place=build_chart_reference("image.tag")) == "tag-is-label"
-        assert find_verdict(inside, top, place=build_chart_reference(path="web/charts/db/values.yaml")) == "open"
+        assert find_verdict(inside, top, reference=build_chart_reference("db.image.tag")) == "open"
+        assert find_verdict(inside, top, reference=build_chart_reference("image.tag")) == "tag-is-label"
+        assert find_verdict(inside, top, reference=build_chart_reference(path="web/charts/db/values.yaml")) == "open"
         deep = build_template((TAG, IMAGE), path="web/charts/db/charts/exporter/templates/a.yaml")
-        assert find_verdict(deep, top, inside, place=build_chart_reference("db.exporter.image.tag")) == "open"
+        assert find_verdict(deep, top, inside, reference=build_chart_reference("db.exporter.image.tag")) == "open"
 
     def test_outer_chart_may_use_values_of_inner_chart(self):
         inside = build_template((TAG, IMAGE), path="web/charts/db/templates/db.yaml")
         label = build_template((("Values", "db", "image", "tag"), OTHER))
-        assert find_verdict(inside, label, place=build_chart_reference("db.image.tag")) == "tag-is-label"
+        assert find_verdict(inside, label, reference=build_chart_reference("db.image.tag")) == "tag-is-label"
 
     def test_global_values_are_the_same_inside(self):
         inside = build_template((("Values", "global", "image", "tag"), IMAGE), path="web/charts/db/templates/db.yaml")
-        assert find_verdict(inside, build_template(), place=build_chart_reference("global.image.tag")) == "open"
-        assert find_verdict(inside, build_template(), place=build_chart_reference("db.global.image.tag")) == "unknown"
+        assert find_verdict(inside, build_template(), reference=build_chart_reference("global.image.tag")) == "open"
+        assert (
+            find_verdict(inside, build_template(), reference=build_chart_reference("db.global.image.tag")) == "unknown"
+        )
 
     def test_unknown_inner_chart_hides_only_own_values(self):
         inside = build_template(((), UNKNOWN), path="web/charts/db/templates/db.yaml")
@@ -302,7 +309,7 @@ class TestCharts:
             find_verdict(
                 inside,
                 build_template((("Values", "db", "image", "tag"), IMAGE)),
-                place=build_chart_reference("db.image.tag"),
+                reference=build_chart_reference("db.image.tag"),
             )
             == "unknown"
         )
@@ -314,30 +321,33 @@ class TestCharts:
 
 
 def test_references_sharing_bytes_are_open_only_together():
-    places = (build_chart_reference("image.tag"), build_chart_reference("proxy.image.tag"))
+    references = (build_chart_reference("image.tag"), build_chart_reference("proxy.image.tag"))
     image, proxy = ((TAG, IMAGE), (("Values", "proxy", "image", "tag"), IMAGE))
-    assert unlock_templated_digests(places, [build_template(image)]) == places
-    both = unlock_templated_digests(places, [build_template(image, proxy)])
-    assert [place.digest_slot for place in both] == [SLOT, SLOT]
+    assert unlock_templated_digests(references, [build_template(image)]) == references
+    both = unlock_templated_digests(references, [build_template(image, proxy)])
+    assert [reference.digest_slot for reference in both] == [SLOT, SLOT]
 
 
 def test_digest_slot_after_algorithm_is_not_editable():
     """`sha256:sha256:…` is not a digest."""
-    place = build_chart_reference("image.digest", digest_slot=EditSlot(Span(5, 5), b"", b""))
+    reference = build_chart_reference("image.digest", digest_slot=EditSlot(Span(5, 5), b"", b""))
     digest = ("Values", "image", "digest")
-    assert find_verdict(build_template((digest, IMAGE)), place=place) == "unknown"
-    assert find_verdict(build_template((digest, OTHER)), place=place) == "unknown"
-    assert find_verdict(build_template((digest, ValueUse.BEHIND_ALGORITHM)), place=place) == "unsupported-digest"
+    assert find_verdict(build_template((digest, IMAGE)), reference=reference) == "unknown"
+    assert find_verdict(build_template((digest, OTHER)), reference=reference) == "unknown"
+    assert (
+        find_verdict(build_template((digest, ValueUse.BEHIND_ALGORITHM)), reference=reference) == "unsupported-digest"
+    )
     assert find_verdict(build_template((TAG, IMAGE), (TAG, ValueUse.BEHIND_ALGORITHM))) == "tag-is-label"
 
 
 def test_other_slots_stay_closed():
     closed = NotEditable(Reason.TAG_IS_LABEL)
-    assert find_verdict(build_template((TAG, IMAGE)), place=build_chart_reference(digest_slot=closed)) == "unknown"
-    assert find_verdict(build_template((TAG, IMAGE)), place=build_chart_reference(format="kubernetes")) == "unknown"
+    assert find_verdict(build_template((TAG, IMAGE)), reference=build_chart_reference(digest_slot=closed)) == "unknown"
+    assert find_verdict(build_template((TAG, IMAGE)), reference=build_chart_reference(format="kubernetes")) == "unknown"
     assert (
         find_verdict(
-            build_template((TAG, IMAGE)), place=build_chart_reference(digest_slot=NotEditable(Reason.EMBEDDED, SLOT))
+            build_template((TAG, IMAGE)),
+            reference=build_chart_reference(digest_slot=NotEditable(Reason.EMBEDDED, SLOT)),
         )
         == "unknown"
     )
@@ -354,18 +364,18 @@ def test_templates_are_analysed_once_across_edits(monkeypatch):
             build_template((TAG, IMAGE), path=f"app-{number}/templates/web.yaml"),
         )
     ]
-    places = tuple(build_chart_reference(path=f"app-{number}/values.yaml") for number in range(3))
-    first = unlock_templated_digests(places, facts)
-    assert [unlock_templated_digests(places, [*facts]) for _ in range(5)] == [first] * 5
+    references = tuple(build_chart_reference(path=f"app-{number}/values.yaml") for number in range(3))
+    first = unlock_templated_digests(references, facts)
+    assert [unlock_templated_digests(references, [*facts]) for _ in range(5)] == [first] * 5
     assert len(analysed) == 3
     edited = [*facts[:-1], build_template((TAG, IMAGE), (TAG, OTHER), path="app-2/templates/web.yaml")]
-    assert unlock_templated_digests(places, edited)[2].digest_slot == NotEditable(Reason.TAG_IS_LABEL)
+    assert unlock_templated_digests(references, edited)[2].digest_slot == NotEditable(Reason.TAG_IS_LABEL)
 
 
 def test_charts_after_the_limit_of_the_tree_are_unknown(monkeypatch):
     """Each chart has a limit of its own, but a tree can have thousands of charts."""
     monkeypatch.setattr(template_uses, "MAX_TREE_PATHS", 10)
     facts = [build_template((TAG, IMAGE), path=f"app-{number}/templates/web.yaml") for number in range(10)]
-    places = tuple(build_chart_reference(path=f"app-{number}/values.yaml") for number in range(10))
-    found = unlock_templated_digests(places, facts)
+    references = tuple(build_chart_reference(path=f"app-{number}/values.yaml") for number in range(10))
+    found = unlock_templated_digests(references, facts)
     assert [each.digest_slot == SLOT for each in found] == [True] * 2 + [False] * 8

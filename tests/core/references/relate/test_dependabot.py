@@ -208,9 +208,9 @@ def test_many_updates_and_references_are_matched_fast():
     updates = tuple(
         DependabotUpdate(n, "docker", (f"a{n}/**",), ignored_images=(IgnoredImages("x*y*z"),)) for n in range(1000)
     )
-    places = tuple(build_reference(path=f"a{n % 500}/b/Dockerfile") for n in range(5000))
+    references = tuple(build_reference(path=f"a{n % 500}/b/Dockerfile") for n in range(5000))
     with soon(5):
-        assign_to_dependabot(places, [DependabotConfig(PATH, updates)], TreeBudget())
+        assign_to_dependabot(references, [DependabotConfig(PATH, updates)], TreeBudget())
 
 
 def test_too_many_globs_for_the_folders_end_the_run_of_the_repository():

@@ -37,23 +37,23 @@ def relate_facts(*remarks):
 
 
 def test_default_counts_when_variable_is_unset():
-    (place,) = relate_facts(build_image("nginx:${TAG:-1}"), build_variable("OTHER", "2"))
-    assert (place.path, str(place.image), place.variables) == ("compose.yaml", "nginx:1", ("TAG",))
-    assert isinstance(place.digest_slot, EditSlot)
+    (reference,) = relate_facts(build_image("nginx:${TAG:-1}"), build_variable("OTHER", "2"))
+    assert (reference.path, str(reference.image), reference.variables) == ("compose.yaml", "nginx:1", ("TAG",))
+    assert isinstance(reference.digest_slot, EditSlot)
 
 
 def test_environment_takes_precedence_over_default():
-    (place,) = relate_facts(build_image("nginx:${TAG:-1}"), build_variable("TAG", "2", line_number=7))
-    assert (place.path, place.line_number, place.locator) == (".env", 7, "TAG")
-    assert (str(place.image), place.written, place.format) == ("nginx:2", "nginx:${TAG:-1}", "compose")
-    assert place.notes == ("compose.yaml:3 ends in it",)
+    (reference,) = relate_facts(build_image("nginx:${TAG:-1}"), build_variable("TAG", "2", line_number=7))
+    assert (reference.path, reference.line_number, reference.locator) == (".env", 7, "TAG")
+    assert (str(reference.image), reference.written, reference.format) == ("nginx:2", "nginx:${TAG:-1}", "compose")
+    assert reference.notes == ("compose.yaml:3 ends in it",)
 
 
 def test_last_assignment_counts():
-    (place,) = relate_facts(
+    (reference,) = relate_facts(
         build_image("nginx:$TAG"), build_variable("TAG", "1"), build_variable("TAG", "2", line_number=2)
     )
-    assert (str(place.image), place.line_number) == ("nginx:2", 2)
+    assert (str(reference.image), reference.line_number) == ("nginx:2", 2)
 
 
 def test_only_environment_of_same_folder_counts():
@@ -62,14 +62,16 @@ def test_only_environment_of_same_folder_counts():
         build_variable("TAG", "2"),
         build_variable("TAG", "3", "a/b/.env"),
     ]
-    (place,) = relate_facts(*remarks)
-    assert str(place.image) == "nginx:1"
+    (reference,) = relate_facts(*remarks)
+    assert str(reference.image) == "nginx:1"
 
 
 def test_compose_files_of_folder_share_environment():
     remarks = [build_image("nginx:$TAG", "a/compose.yaml"), build_image("redis:$TAG", "a/compose.prod.yaml")]
-    places = relate_facts(*remarks, build_variable("TAG", "2", "a/.env"))
-    assert {(place.path, place.digest_slot) for place in places} == {("a/.env", NotEditable(Reason.SHARED_ARGUMENT))}
+    references = relate_facts(*remarks, build_variable("TAG", "2", "a/.env"))
+    assert {(reference.path, reference.digest_slot) for reference in references} == {
+        ("a/.env", NotEditable(Reason.SHARED_ARGUMENT))
+    }
 
 
 def test_spellings_of_same_image_have_references_with_shared_slot():
@@ -82,10 +84,10 @@ def test_spellings_of_same_image_have_references_with_shared_slot():
 
 
 def test_image_written_twice_alike_has_one_reference():
-    (place,) = relate_facts(
+    (reference,) = relate_facts(
         build_image("nginx:$TAG"), build_image("nginx:$TAG", line_number=5), build_variable("TAG", "2")
     )
-    assert place.locator == "TAG"
+    assert reference.locator == "TAG"
 
 
 def test_platforms_distinguish_references():
@@ -115,9 +117,9 @@ def test_platforms_distinguish_references():
     ],
 )
 def test_variable_with_other_uses_gets_no_digest(other):
-    places = relate_facts(build_image("nginx:$TAG"), build_variable("TAG", "2"), other)
-    place = next(each for each in places if each.path == ".env")
-    assert (place.digest_slot, place.tag_slot) == (
+    references = relate_facts(build_image("nginx:$TAG"), build_variable("TAG", "2"), other)
+    reference = next(each for each in references if each.path == ".env")
+    assert (reference.digest_slot, reference.tag_slot) == (
         NotEditable(Reason.SHARED_ARGUMENT),
         NotEditable(Reason.SHARED_ARGUMENT),
     )
@@ -127,22 +129,24 @@ def test_variable_with_other_uses_gets_no_digest(other):
     "other", [build_use("OTHER"), build_use("TAG", "b/compose.yaml"), build_image("redis:7$OTHER", line_number=5)]
 )
 def test_uses_of_other_variables_do_not_lock_variable(other):
-    places = relate_facts(build_image("nginx:$TAG"), build_variable("TAG", "2"), other)
-    assert isinstance(places[-1].digest_slot if places[-1].path == ".env" else places[0].digest_slot, EditSlot)
+    references = relate_facts(build_image("nginx:$TAG"), build_variable("TAG", "2"), other)
+    assert isinstance(
+        references[-1].digest_slot if references[-1].path == ".env" else references[0].digest_slot, EditSlot
+    )
 
 
 def test_shared_bytes_are_not_editable():
-    (place,) = relate_facts(build_image("nginx:${TAG:-1}", is_shared=True))
-    assert (place.digest_slot, place.tag_slot) == (
+    (reference,) = relate_facts(build_image("nginx:${TAG:-1}", is_shared=True))
+    assert (reference.digest_slot, reference.tag_slot) == (
         NotEditable(Reason.CONFLICTING_EDITS),
         NotEditable(Reason.CONFLICTING_EDITS),
     )
 
 
 def test_unset_variable_is_named_in_unsupported_text():
-    (place,) = relate_facts(build_image("nginx:${TAG}${OTHER:-1}"))
-    assert isinstance(place, UnsupportedText)
-    assert (place.reason, place.text, place.variables) == (
+    (reference,) = relate_facts(build_image("nginx:${TAG}${OTHER:-1}"))
+    assert isinstance(reference, UnsupportedText)
+    assert (reference.reason, reference.text, reference.variables) == (
         Reason.UNRESOLVED_ARGUMENT,
         "nginx:${TAG}${OTHER:-1}",
         ("TAG",),
@@ -150,30 +154,30 @@ def test_unset_variable_is_named_in_unsupported_text():
 
 
 def test_empty_image_is_unresolved():
-    (place,) = relate_facts(build_image("$IMAGE"), build_variable("IMAGE", ""))
-    assert (place.reason, place.variables) == (Reason.UNRESOLVED_ARGUMENT, ("IMAGE",))
+    (reference,) = relate_facts(build_image("$IMAGE"), build_variable("IMAGE", ""))
+    assert (reference.reason, reference.variables) == (Reason.UNRESOLVED_ARGUMENT, ("IMAGE",))
 
 
 def test_value_of_malformed_reference_is_not_shown():
-    (place,) = relate_facts(build_image("nginx:$PASSWORD"), build_variable("PASSWORD", "!secret!"))
-    assert (place.reason, place.text) == (Reason.MALFORMED, "nginx:$PASSWORD")
-    assert "secret" not in repr(place)
+    (reference,) = relate_facts(build_image("nginx:$PASSWORD"), build_variable("PASSWORD", "!secret!"))
+    assert (reference.reason, reference.text) == (Reason.MALFORMED, "nginx:$PASSWORD")
+    assert "secret" not in repr(reference)
 
 
 def test_reassigned_variable_used_by_other_variable_has_own_reference():
     remarks = [build_image("nginx:$A"), build_image("nginx:$B", line_number=5)]
-    places = relate_facts(
+    references = relate_facts(
         *remarks,
         build_variable("A", "1"),
         build_variable("B", "$A", line_number=2),
         build_variable("A", "2", line_number=3),
     )
-    locators = [(place.path, place.locator) for place in places]
+    locators = [(reference.path, reference.locator) for reference in references]
     assert len(set(locators)) == len(locators) == 2
-    assert {place.digest_slot for place in places} == {NotEditable(Reason.SHARED_ARGUMENT)}
+    assert {reference.digest_slot for reference in references} == {NotEditable(Reason.SHARED_ARGUMENT)}
 
 
 def test_earlier_references_are_kept():
-    (place,) = relate_facts(build_image("nginx:${TAG:-1}"))
-    assert isinstance(place, Reference)
-    assert add_interpolated_images((place,), []) == (place,)
+    (reference,) = relate_facts(build_image("nginx:${TAG:-1}"))
+    assert isinstance(reference, Reference)
+    assert add_interpolated_images((reference,), []) == (reference,)

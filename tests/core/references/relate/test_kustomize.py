@@ -31,10 +31,10 @@ def build_kustomization(folder, gathers=(), names=(), components=(), name="kusto
     return Kustomization(path, frozenset(names), frozenset(renamed), *paths)
 
 
-def is_replaced(place, *kustomizations):
-    (found,) = lock_replaced_images((place,), list(kustomizations), TreeBudget())
+def is_replaced(reference, *kustomizations):
+    (found,) = lock_replaced_images((reference,), list(kustomizations), TreeBudget())
     if isinstance(found.digest_slot, EditSlot):
-        assert found == place
+        assert found == reference
         return False
     assert found.digest_slot == found.tag_slot == NotEditable(Reason.REPLACED_BY_KUSTOMIZE)
     return True
@@ -336,10 +336,11 @@ def test_thousand_mutual_overlays_are_related_fast():
     folders = [f"overlay-{number}" for number in range(1000)]
     names = [f"web-{number}" for number in range(200)]
     tangle = [build_kustomization(folder, folders, names) for folder in folders]
-    places = tuple(build_manifest_reference(f"{name}:1", path=f"overlay-1/{name}.yaml") for name in names)
+    references = tuple(build_manifest_reference(f"{name}:1", path=f"overlay-1/{name}.yaml") for name in names)
     with soon(5):
         assert all(
-            isinstance(place.digest_slot, NotEditable) for place in lock_replaced_images(places, tangle, TreeBudget())
+            isinstance(reference.digest_slot, NotEditable)
+            for reference in lock_replaced_images(references, tangle, TreeBudget())
         )
 
 

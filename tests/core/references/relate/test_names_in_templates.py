@@ -24,18 +24,21 @@ def build_reference_end(*sources, end=TAG):
 
 def test_name_of_other_image_makes_tag_a_label():
     own, other = build_reference_end(REPOSITORY), build_reference_end(REPOSITORY, OTHER_NAME)
-    assert find_verdict(build_template((own, IMAGE)), place=build_named_value()) == "open"
-    assert find_verdict(build_template((other, IMAGE)), place=build_named_value()) == "tag-is-label"
-    assert find_verdict(build_template((own, IMAGE), (other, IMAGE)), place=build_named_value()) == "tag-is-label"
-    assert find_verdict(build_template((other, OTHER), (own, IMAGE)), place=build_named_value()) == "tag-is-label"
+    assert find_verdict(build_template((own, IMAGE)), reference=build_named_value()) == "open"
+    assert find_verdict(build_template((other, IMAGE)), reference=build_named_value()) == "tag-is-label"
+    assert find_verdict(build_template((own, IMAGE), (other, IMAGE)), reference=build_named_value()) == "tag-is-label"
+    assert find_verdict(build_template((other, OTHER), (own, IMAGE)), reference=build_named_value()) == "tag-is-label"
 
 
 def test_name_of_other_image_makes_digest_value_a_label():
-    place = build_chart_reference("image.digest", digest_slot=SLOT, name_values=("image.repository",))
+    reference = build_chart_reference("image.digest", digest_slot=SLOT, name_values=("image.repository",))
     digest = ("Values", "image", "digest")
-    assert find_verdict(build_template((build_reference_end(REPOSITORY, end=digest), IMAGE)), place=place) == "unknown"
     assert (
-        find_verdict(build_template((build_reference_end(OTHER_NAME, end=digest), IMAGE)), place=place)
+        find_verdict(build_template((build_reference_end(REPOSITORY, end=digest), IMAGE)), reference=reference)
+        == "unknown"
+    )
+    assert (
+        find_verdict(build_template((build_reference_end(OTHER_NAME, end=digest), IMAGE)), reference=reference)
         == "tag-is-label"
     )
 
@@ -44,12 +47,12 @@ def test_name_parts_around_and_inside_inclusion_are_combined():
     defined = build_template((build_reference_end(OTHER_NAME), END), name="ending")
     ending = TemplateInclusion("ending", ROOT)
     assert (
-        find_verdict(defined, build_template((build_reference_end(end=ending), IMAGE)), place=build_named_value())
+        find_verdict(defined, build_template((build_reference_end(end=ending), IMAGE)), reference=build_named_value())
         == "tag-is-label"
     )
     top = build_template((build_reference_end(REPOSITORY, end=ending), IMAGE))
-    assert find_verdict(defined, top, place=build_named_value()) == "tag-is-label"
-    assert find_verdict(build_template((TAG, END), name="ending"), top, place=build_named_value()) == "open"
+    assert find_verdict(defined, top, reference=build_named_value()) == "tag-is-label"
+    assert find_verdict(build_template((TAG, END), name="ending"), top, reference=build_named_value()) == "open"
 
 
 def test_included_name_belongs_to_given_image():
@@ -57,7 +60,7 @@ def test_included_name_belongs_to_given_image():
     for key, expected in (("image", "open"), ("cart", "tag-is-label")):
         included = TemplateInclusion("name", frozenset({("Values", key)}))
         assert (
-            find_verdict(defined, build_template((build_reference_end(included), IMAGE)), place=build_named_value())
+            find_verdict(defined, build_template((build_reference_end(included), IMAGE)), reference=build_named_value())
             == expected
         )
 
@@ -66,7 +69,7 @@ def test_recursive_included_name_is_unknown():
     circle = TemplateInclusion("circle", ROOT)
     defined = build_template((circle, END), name="circle")
     assert (
-        find_verdict(defined, build_template((build_reference_end(circle), IMAGE)), place=build_named_value())
+        find_verdict(defined, build_template((build_reference_end(circle), IMAGE)), reference=build_named_value())
         == "tag-is-label"
     )
 
@@ -77,12 +80,12 @@ def test_included_name_is_unknown_beyond_the_limit(monkeypatch):
     last = build_template((REPOSITORY, END), name="n5")
     for number, expected in ((3, "open"), (2, "tag-is-label")):
         top = build_template((build_reference_end(TemplateInclusion(f"n{number}", ROOT)), IMAGE))
-        assert find_verdict(*chain, last, top, place=build_named_value()) == expected
+        assert find_verdict(*chain, last, top, reference=build_named_value()) == expected
 
 
 def test_name_values_of_inner_chart_are_under_chart_name():
     inside = build_template((build_reference_end(REPOSITORY), IMAGE), path="web/charts/db/templates/db.yaml")
-    assert find_verdict(inside, build_template(), place=build_named_value("db.image")) == "open"
+    assert find_verdict(inside, build_template(), reference=build_named_value("db.image")) == "open"
 
 
 @pytest.mark.parametrize(
@@ -92,4 +95,4 @@ def test_name_values_of_inner_chart_are_under_chart_name():
 def test_empty_value_before_name_is_ignored(texts, expected):
     named = build_template((build_reference_end(("Values", "prefix"), REPOSITORY), IMAGE))
     values = [ChartValue(FilePath(f"web/{file}.yaml"), 1, "0/prefix", text) for file, text in texts.items()]
-    assert find_verdict(named, *values, place=build_named_value()) == expected
+    assert find_verdict(named, *values, reference=build_named_value()) == expected

@@ -259,9 +259,9 @@ def test_first_config_counts_even_if_invalid():
 
 def test_many_rules_and_references_are_matched_fast():
     rules = tuple(PackageRule(OFF, names=(f"acme/x{n}-*", f"/^b{n}.*/"), files=("a/**",)) for n in range(200))
-    places = tuple(build_reference(f"acme/img{n % 500}:1.2", path=f"a{n % 100}/Dockerfile") for n in range(1000))
+    references = tuple(build_reference(f"acme/img{n % 500}:1.2", path=f"a{n % 100}/Dockerfile") for n in range(1000))
     with soon(4):
-        assign_to_renovate(places, [RenovateConfig(PATH, 0, RenovateSettings(rules=rules))], TreeBudget())
+        assign_to_renovate(references, [RenovateConfig(PATH, 0, RenovateSettings(rules=rules))], TreeBudget())
 
 
 def test_unread_preset_cannot_enable_references_excluded_by_config():
@@ -304,19 +304,19 @@ def test_custom_expressions_are_a_manager():
 @pytest.mark.parametrize("count", [50, 100])
 def test_steps_are_the_product_of_rules_and_references(count):
     rules = tuple(PackageRule(OFF, names=(f"acme/x{number}-*",)) for number in range(count))
-    places = tuple(build_reference(f"acme/img{number}:1.2") for number in range(count))
+    references = tuple(build_reference(f"acme/img{number}:1.2") for number in range(count))
     budget = TreeBudget()
-    assign_to_renovate(places, [RenovateConfig(PATH, 0, RenovateSettings(rules=rules))], budget)
+    assign_to_renovate(references, [RenovateConfig(PATH, 0, RenovateSettings(rules=rules))], budget)
     steps = TreeBudget().steps - budget.steps
     assert 2 * count**2 <= steps <= 2 * count**2 + 20 * count
 
 
 def test_too_many_rules_for_the_references_end_the_run_of_the_repository():
     rules = tuple(PackageRule(OFF, names=(f"acme/x{number}",)) for number in range(100))
-    places = tuple(build_reference(f"acme/img{number}:1.2") for number in range(100))
+    references = tuple(build_reference(f"acme/img{number}:1.2") for number in range(100))
     config = RenovateConfig(PATH, 0, RenovateSettings(rules=rules))
     with pytest.raises(WorkLimitError, match=r"renovate\.json: .* steps"):
-        assign_to_renovate(places, [config], TreeBudget(steps=10_000))
+        assign_to_renovate(references, [config], TreeBudget(steps=10_000))
 
 
 def test_each_pattern_is_compiled_once_up_to_a_number_of_patterns(monkeypatch):
@@ -326,13 +326,13 @@ def test_each_pattern_is_compiled_once_up_to_a_number_of_patterns(monkeypatch):
     rules = tuple(
         PackageRule(OFF, names=tuple(f"/^x{number}-{part}.*/" for part in range(45))) for number in range(200)
     )
-    places = tuple(build_reference(f"acme/img{number}:1.2") for number in range(3))
+    references = tuple(build_reference(f"acme/img{number}:1.2") for number in range(3))
     with pytest.raises(WorkLimitError, match=r"renovate\.json: the patterns "):
-        assign_to_renovate(places, [RenovateConfig(PATH, 0, RenovateSettings(rules=rules))], TreeBudget())
+        assign_to_renovate(references, [RenovateConfig(PATH, 0, RenovateSettings(rules=rules))], TreeBudget())
     assert len(compiled) <= MAX_TREE_PATTERN_BYTES // MIN_PATTERN_BYTES
     few = [RenovateConfig(PATH, 0, RenovateSettings(rules=rules[:20]))]
     compiled.clear()
-    assign_to_renovate(places, few, TreeBudget())
+    assign_to_renovate(references, few, TreeBudget())
     assert len(compiled) <= 20 * 45 + 2
 
 

@@ -21,23 +21,25 @@ KEYS = {part: f"0/ui/image/{part}" for part in ImagePart}
 
 
 def merge_inherited_values(registry, path, *, is_certain=True, text="acme/ui:1", format_name="helm"):
-    place = ReferencePosition(FilePath(path), format_name, Role.THIRD_PARTY, 1, "0/ui/image").read_reference(text, 5)
+    reference = ReferencePosition(FilePath(path), format_name, Role.THIRD_PARTY, 1, "0/ui/image").read_reference(
+        text, 5
+    )
     name, tag = text.split(":")
     values = [
-        ChartValue(place.path, 1, KEYS[ImagePart.REPOSITORY], name),
-        ChartValue(place.path, 1, KEYS[ImagePart.TAG], tag),
+        ChartValue(reference.path, 1, KEYS[ImagePart.REPOSITORY], name),
+        ChartValue(reference.path, 1, KEYS[ImagePart.TAG], tag),
     ]
     own = FilePath("chart/values.yaml")
     image = ChartImage(own, "0/ui/image", tuple(KEYS.items()), ImagePart.TAG, registry, is_certain)
-    first, *_ = merge_values_files((place,), (image, *values), TreeBudget())
+    first, *_ = merge_values_files((reference,), (image, *values), TreeBudget())
     return first
 
 
 @pytest.mark.parametrize("path", ["chart/values-prod.yaml", "chart/ci/values.yaml", "chart/values/prod.yaml"])
 def test_values_files_near_chart_values_inherit_registry(path):
-    place = merge_inherited_values("ghcr.io", path)
-    assert place.image.repository == "ghcr.io/acme/ui"
-    assert isinstance(place.digest_slot, EditSlot)
+    reference = merge_inherited_values("ghcr.io", path)
+    assert reference.image.repository == "ghcr.io/acme/ui"
+    assert isinstance(reference.digest_slot, EditSlot)
 
 
 @pytest.mark.parametrize(
@@ -52,15 +54,15 @@ def test_own_registry_is_kept():
 
 
 def test_other_formats_do_not_inherit_registry():
-    place = merge_inherited_values("ghcr.io", "chart/values-prod.yaml", format_name="compose")
-    assert place.image.repository == "docker.io/acme/ui"
+    reference = merge_inherited_values("ghcr.io", "chart/values-prod.yaml", format_name="compose")
+    assert reference.image.repository == "docker.io/acme/ui"
 
 
 @pytest.mark.parametrize(("registry", "is_certain"), [("ghcr.io", False), ("{{ .Values.registry }}", True)])
 def test_reference_is_locked_when_chart_registry_is_unknown(registry, is_certain):
-    place = merge_inherited_values(registry, "chart/values-prod.yaml", is_certain=is_certain)
-    assert isinstance(place.digest_slot, NotEditable)
-    assert place.digest_slot.reason is Reason.CHART_UNKNOWN
+    reference = merge_inherited_values(registry, "chart/values-prod.yaml", is_certain=is_certain)
+    assert isinstance(reference.digest_slot, NotEditable)
+    assert reference.digest_slot.reason is Reason.CHART_UNKNOWN
 
 
 def relate_chart_files(**files):
@@ -69,11 +71,11 @@ def relate_chart_files(**files):
         FilePath(f"{name.replace('__', '/').replace('_', '-')}.yaml"): text for name, text in files.items()
     }
     chosen = FORMAT.select_paths(index_paths(contents))
-    places = relate_references([read_file(SourceFile(path, contents[path].encode()), FORMAT) for path in chosen])
+    references = relate_references([read_file(SourceFile(path, contents[path].encode()), FORMAT) for path in chosen])
     return [
-        f"{'' if isinstance(place.digest_slot, EditSlot) else '-'}{place.image}"
-        for place in places
-        if isinstance(place, Reference)
+        f"{'' if isinstance(reference.digest_slot, EditSlot) else '-'}{reference.image}"
+        for reference in references
+        if isinstance(reference, Reference)
     ]
 
 
@@ -146,29 +148,31 @@ def test_list_items_are_not_merged():
 
 def test_values_of_outer_charts_override_values_of_subchart():
     inner = {"charts__db__charts__web__values": WEB, "charts__db__charts__web__Chart": ""}
-    places = relate_chart_files(
+    references = relate_chart_files(
         values="db: {web: {image: {tag: '1'}}}", values_prod="db: {web: {image: {tag: '2'}}}", **inner
     )
-    assert places == ["-nginx:1.27", "-nginx:2", "-nginx:1"]
+    assert references == ["-nginx:1.27", "-nginx:2", "-nginx:1"]
 
 
 def test_permanently_locked_reference_keeps_reason():
-    place = ReferencePosition(FilePath("values.yaml"), "helm", Role.THIRD_PARTY, 1, "0/ui/image").read_reference(
+    reference = ReferencePosition(FilePath("values.yaml"), "helm", Role.THIRD_PARTY, 1, "0/ui/image").read_reference(
         "acme/ui:1", 5
     )
-    place = replace(place, digest_slot=NotEditable(Reason.OTHER_WRITER), tag_slot=NotEditable(Reason.OTHER_WRITER))
-    image = ChartImage(place.path, place.locator, tuple(KEYS.items()), ImagePart.DIGEST, "", is_certain=True)
+    reference = replace(
+        reference, digest_slot=NotEditable(Reason.OTHER_WRITER), tag_slot=NotEditable(Reason.OTHER_WRITER)
+    )
+    image = ChartImage(reference.path, reference.locator, tuple(KEYS.items()), ImagePart.DIGEST, "", is_certain=True)
     over = ChartValue(FilePath("values-prod.yaml"), 1, KEYS[ImagePart.TAG], "2")
-    assert place in merge_values_files((place,), (image, over), TreeBudget())
+    assert reference in merge_values_files((reference,), (image, over), TreeBudget())
 
 
 def test_number_of_files_in_notes_is_limited():
-    place = ReferencePosition(FilePath("values.yaml"), "helm", Role.THIRD_PARTY, 1, "0/ui/image").read_reference(
+    reference = ReferencePosition(FilePath("values.yaml"), "helm", Role.THIRD_PARTY, 1, "0/ui/image").read_reference(
         "acme/ui:1", 5
     )
-    image = ChartImage(place.path, place.locator, tuple(KEYS.items()), ImagePart.DIGEST, "", is_certain=True)
+    image = ChartImage(reference.path, reference.locator, tuple(KEYS.items()), ImagePart.DIGEST, "", is_certain=True)
     over = [ChartValue(FilePath(f"ci/{number}.yaml"), 1, KEYS[ImagePart.TAG], "2") for number in range(MAX_NOTES + 2)]
-    closed, *_ = merge_values_files((place,), (image, *over), TreeBudget())
+    closed, *_ = merge_values_files((reference,), (image, *over), TreeBudget())
     assert closed.notes[0].startswith("ci/0.yaml ")
     assert closed.notes[MAX_NOTES:] == ("so would 2 other files of values",)
 
