@@ -70,7 +70,7 @@ class MeasuredFleet:
             f'forges: [{{kind: github, url: "{self.server.url}", token_env: ACME_TOKEN, '
             "repositories: [{owner: acme}]}]\n"
             "own: []\nscanners: [{kind: none}]\nproposals: {write_delay: 0s}\n"
-            "rollout: {repositories_per_run: 10000, first_proposal: false}\nlimits: {new_per_run: 10000}\n" + state
+            "rollout: {repositories_per_run: 10000, first_proposal: false}\nlimits: {new_per_window: 10000}\n" + state
         )
 
     def build_files(self, number: int) -> dict[str, str]:

@@ -15,12 +15,12 @@ class ProposalLimits:
 
     new_per_repository: int | None = None
     """The limit for one repository in one run."""
-    new_per_run: int | None = None
-    """The limit for all repositories of a run combined."""
+    new_per_window: int | None = None
+    """The limit for all repositories combined, within `window`."""
     open_per_repository: int | None = None
     """The limit of proposals that are open in a repository at the same time, including those of earlier runs."""
     window: timedelta = LIMIT_WINDOW
-    """All runs that use the same state count together what they opened within this time, for `new_per_run`,
+    """All runs that use the same state count together what they opened within this time, for `new_per_window`,
     `new_per_repository` and `RolloutOptions.repositories_per_run`. Without a state, each run counts alone."""
 
 
@@ -32,12 +32,12 @@ class Opening:
     """The kind of the forge, its host (empty for a local folder), and the name of the repository."""
     branch: str
     counts_per_run: bool
-    """True if it counts towards `new_per_run`."""
+    """True if it counts towards `new_per_window`."""
     is_first_of_repository: bool
     """True if it counts towards `repositories_per_run`."""
 
 
-DEFAULT_FLEET_LIMITS = ProposalLimits(new_per_repository=2, new_per_run=50, open_per_repository=5)
+DEFAULT_FLEET_LIMITS = ProposalLimits(new_per_repository=2, new_per_window=50, open_per_repository=5)
 """The default for repositories that the config selects by owner or topic."""
 
 

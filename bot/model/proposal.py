@@ -232,7 +232,7 @@ class DeferralReason(StrEnum):
 
     SCHEDULE = "schedule"
     NEW_PER_REPOSITORY = "new-per-repository"
-    NEW_PER_RUN = "new-per-run"
+    NEW_PER_WINDOW = "new-per-window"
     OPEN_PER_REPOSITORY = "open-per-repository"
     ROLLOUT = "rollout"
     UNPROVEN = "unproven"
@@ -249,7 +249,7 @@ class DeferralReason(StrEnum):
 _DEFERRAL_SENTENCES: dict[DeferralReason, str] = {
     DeferralReason.SCHEDULE: "Its schedule does not allow opening it now.",
     DeferralReason.NEW_PER_REPOSITORY: "The limit of new proposals per repository is reached (`new_per_repository`).",
-    DeferralReason.NEW_PER_RUN: "The limit of new proposals is reached (`new_per_run`).",
+    DeferralReason.NEW_PER_WINDOW: "The limit of new proposals is reached (`new_per_window`).",
     DeferralReason.ROLLOUT: "The limit of newly onboarded repositories is reached (`repositories_per_run`).",
     DeferralReason.UNPROVEN: "It is unknown what it fixes and introduces; the next run tries again.",
     DeferralReason.WORTHLESS: "It does not fix enough to be opened now.",

@@ -241,16 +241,16 @@ class LimitsSection(ConfigSection):
     """How many proposals one run may open in one repository. Default without this section: 2 in repositories selected
     by owner, no limit in others.
     """
-    new_per_run: texts.Count | None = None
-    """How many proposals one run may open in total. Default without this section: 50 in repositories selected by
-    owner, no limit in others.
+    new_per_window: texts.Count | None = None
+    """How many proposals may be opened in total within `window`. Default without this section: 50 in repositories
+    selected by owner, no limit in others.
     """
     open_per_repository: texts.Count | None = None
     """How many proposals may be open at the same time in one repository. Default without this section: 5 in
     repositories selected by owner, no limit in others.
     """
     window: times.PositiveDuration = LIMIT_WINDOW
-    """All runs that use the same `state` count together what they opened within this time, for `new_per_run`,
+    """All runs that use the same `state` count together what they opened within this time, for `new_per_window`,
     `new_per_repository` and `rollout.repositories_per_run`. Set it to the time that all parts of a run take. Without a
     `state`, each run counts alone.
     """

@@ -60,7 +60,7 @@ def test_history_names_the_merged_pull_request_on_azure_repos(basebump, configur
     ("change", "is_read_again"),
     [
         ("forges: [{kind: local, url: FOLDER, repositories: [web, api]}]", False),
-        ("limits: {new_per_run: 7}", True),
+        ("limits: {new_per_window: 7}", True),
         ("policy: [{labels: [security]}]", True),
         ("scanners: [{kind: none}]", True),
         ("files: [{format: dockerfile, path: docker/*.txt}]", True),

@@ -46,7 +46,7 @@ NUMBERS = [
     ("proposals", f"{WORDS[missing_attributes.RETRY_PERIOD.days]} days"),
     ("proposals", f"{WORDS[DEFAULT_REPOSITORIES_PER_RUN]} new repositories"),
     ("proposals", f"new_per_repository: {DEFAULT_FLEET_LIMITS.new_per_repository}, "),
-    ("proposals", f"new_per_run: {DEFAULT_FLEET_LIMITS.new_per_run}, "),
+    ("proposals", f"new_per_window: {DEFAULT_FLEET_LIMITS.new_per_window}, "),
     ("proposals", f"open_per_repository: {DEFAULT_FLEET_LIMITS.open_per_repository}}}"),
     ("doctor", f"{examination.MAX_EXAMINED_REPOSITORIES} repositories"),
     ("evidence", f"{WORDS[trivy.MAX_DATABASE_AGE.days]} days"),

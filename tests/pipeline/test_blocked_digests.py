@@ -69,7 +69,7 @@ def test_newer_digest_replaces_blocked_one_despite_limits_schedule_and_age(remem
     remembering.move("python", "3.12-slim", "new")
     rules = (PolicyRule(min_age=timedelta(days=30), schedules=(NEVER,)),)
     remembering.rulebook = replace(remembering.rulebook, rules=rules)
-    limits = ProposalLimits(open_per_repository=0, new_per_run=0)
+    limits = ProposalLimits(open_per_repository=0, new_per_window=0)
     assert list_outcomes(run(remembering, stand, after=timedelta(hours=1), limits=limits)) == []
     report = run(remembering, stand, block(BAD), timedelta(hours=2), limits=limits)
     assert list_outcomes(report) == ["opened"]

@@ -27,7 +27,7 @@ pytestmark = [
 ]
 
 OLD, BAD, NEW = (build(word).digest for word in ("old", "bad", "new"))
-LIMITS = ProposalLimits(new_per_run=1, open_per_repository=0)
+LIMITS = ProposalLimits(new_per_window=1, open_per_repository=0)
 COUNT = 50
 STANDS = select_stands(without=("github-app", "forgejo"))
 

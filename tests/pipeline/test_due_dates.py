@@ -190,7 +190,7 @@ def test_removed_label_of_overdue_request_is_not_set_again(start_stand, scanned)
 def test_near_due_date_lifts_schedule_and_limits(start_stand, scanned):
     stand = start_stand(LocalStand, FILES)
     follow(scanned, due=PERIODS, schedules=(NEVER,))
-    limits = ProposalLimits(new_per_run=0, open_per_repository=0)
+    limits = ProposalLimits(new_per_window=0, open_per_repository=0)
     scanned.facts = PushedAt(NOW)
     for days, outcome in ((3.9, "deferred"), (4, "opened")):
         scanned.now = NOW + days * DAY

@@ -101,7 +101,7 @@ def test_lost_digest_is_replaced_regardless_of_limits_and_schedules(tmp_path, mo
     stand = LocalStand(tmp_path, FILES)
     moved.store.remove("library/redis", OLD)
     moved.rulebook = replace(moved.rulebook, rules=(PolicyRule(schedules=(ProposalSchedule("* * 1 1 *"),)),))
-    assert list_outcomes(moved.run([stand.fleet()], limits=ProposalLimits(new_per_run=1))) == [
+    assert list_outcomes(moved.run([stand.fleet()], limits=ProposalLimits(new_per_window=1))) == [
         "deferred",
         "deferred",
         "opened",

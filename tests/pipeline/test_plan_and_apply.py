@@ -242,7 +242,7 @@ def test_plan_that_is_not_performed_counts_until_the_window_of_the_limits_ends(t
     Git.create(tmp_path / "stand" / "other.git", {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"})
     for content in ("old", "new"):
         loopback.move("python", "3.12-slim", content)
-    limits = ProposalLimits(new_per_run=1)
+    limits = ProposalLimits(new_per_window=1)
 
     def plan(name: str) -> list[str]:
         made = loopback.plan([stand.fleet()], limits=limits, scope=RunScope(frozenset({name}))).plan

@@ -84,7 +84,7 @@ def test_image_that_runs_is_proposed_first(moved, tmp_path):
     for name in ("alpine", "nginx"):
         for content in ("old", "new"):
             moved.move(name, "3", content)
-    limits = ProposalLimits(new_per_run=1)
+    limits = ProposalLimits(new_per_window=1)
     without = LocalStand(tmp_path / "without", files)
     report = moved.run([without.fleet()], limits=limits)
     assert [each.branch.split("-")[0] for each in without.requests()] == ["basebump/alpine"], list_outcomes(report)

@@ -184,7 +184,7 @@ def test_visit_fails_if_a_registry_of_the_repository_fails(workshop):
 def test_deferred_proposal_is_tried_again_after_the_window_of_the_limits(workshop):
     repositories = [workshop.add_repository(name) for name in ("web", "api")]
     workshop.visit_all()
-    workshop.write_config("limits: {new_per_run: 1}\n")
+    workshop.write_config("limits: {new_per_window: 1}\n")
     workshop.loopback.move("base", "1", "base patched")
     claimed = workshop.claim(*(VisitWork("local", "", name) for name in ("web", "api")))
     results = list(workshop.visit_job()(claimed))

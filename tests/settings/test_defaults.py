@@ -171,7 +171,7 @@ def test_schema_accepts_valid_configs(path, everything):
         "{schema: 2}",
         "{schema: 1, trust: {}}",
         "{schema: 1, trust: [{image: '**', keys: []}]}",
-        "{schema: 1, limits: {new_per_run: 0}}",
+        "{schema: 1, limits: {new_per_window: 0}}",
         "{schema: 1, own: null}",
         "{schema: 1, policy: [{tag: 3.10}]}",
         "{schema: 1, policy: [{pin: true, match: {image: []}}]}",

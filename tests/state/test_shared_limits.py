@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.real("git")]
 
 REPOSITORIES = 9
 PARTS = 4
-LIMITS = ProposalLimits(new_per_run=4)
+LIMITS = ProposalLimits(new_per_window=4)
 Run = Callable[..., RunReport]
 
 

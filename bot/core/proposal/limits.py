@@ -38,7 +38,7 @@ class OpenQueue:
         return Opening(
             self.full_name,
             proposal.branch,
-            counts_per_run=self.limits.new_per_run is not None,
+            counts_per_run=self.limits.new_per_window is not None,
             is_first_of_repository=proposal.is_onboarding and self.repositories_per_run is not None,
         )
 
@@ -55,7 +55,7 @@ class _OpenCounts:
         self.new_by_repository: Counter[Hashable] = Counter(
             {each.repository: by_name[each.full_name] for each in queues}
         )
-        self.new_in_run = sum(each.counts_per_run for each in recent)
+        self.new_in_window = sum(each.counts_per_run for each in recent)
         self.onboarded: set[Hashable] = {each.repository for each in recent if each.is_first_of_repository}
         self._reserved = {(each.repository, each.branch) for each in recent}
 
@@ -71,7 +71,7 @@ class _OpenCounts:
         if self.is_reserved(queue, proposal):
             return
         self.new_by_repository[queue.repository] += 1
-        self.new_in_run += queue.limits.new_per_run is not None
+        self.new_in_window += queue.limits.new_per_window is not None
         if proposal.is_onboarding and queue.repositories_per_run is not None and not self.is_onboarded(queue):
             self.onboarded.add(queue.repository)
 
@@ -124,7 +124,7 @@ def _find_deferral_reason(
         return None
     if _is_reached(limits.new_per_repository, open_counts.new_by_repository[repository]):
         return DeferralReason.NEW_PER_REPOSITORY
-    return DeferralReason.NEW_PER_RUN if _is_reached(limits.new_per_run, open_counts.new_in_run) else None
+    return DeferralReason.NEW_PER_WINDOW if _is_reached(limits.new_per_window, open_counts.new_in_window) else None
 
 
 def _is_reached(limit: int | None, count: int) -> bool:

@@ -56,7 +56,7 @@ def test_open_proposals_count_when_limited():
 
 
 def test_run_limit_prefers_highest_priority_across_repositories():
-    limits = ProposalLimits(new_per_run=3)
+    limits = ProposalLimits(new_per_window=3)
     old, older = (datetime(2026, month, 1, tzinfo=UTC) for month in (6, 3))
     first = [
         build_open_request("low"),
@@ -69,8 +69,8 @@ def test_run_limit_prefers_highest_priority_across_repositories():
         build_open_request("older", priority=ProposalPriority(oldest_built_at=older)),
     ]
     assert list_deferrals(build_queue(limits, first, 0), build_queue(limits, second, 0)) == [
-        {"low": DeferralReason.NEW_PER_RUN, "b": DeferralReason.NEW_PER_RUN},
-        {"old": DeferralReason.NEW_PER_RUN},
+        {"low": DeferralReason.NEW_PER_WINDOW, "b": DeferralReason.NEW_PER_WINDOW},
+        {"old": DeferralReason.NEW_PER_WINDOW},
     ]
 
 
@@ -89,15 +89,15 @@ def test_image_that_runs_comes_first_among_fixes_of_the_same_kind(priorities):
         build_open_request(name, priority=ProposalPriority(**keys))
         for name, keys in zip(("z-first", "a-second"), priorities, strict=True)
     ]
-    assert list_deferrals(build_queue(ProposalLimits(new_per_run=1), steps, 0)) == [
-        {"a-second": DeferralReason.NEW_PER_RUN}
+    assert list_deferrals(build_queue(ProposalLimits(new_per_window=1), steps, 0)) == [
+        {"a-second": DeferralReason.NEW_PER_WINDOW}
     ]
 
 
 def test_repository_without_run_limit_does_not_use_run_limit_of_others():
     queues = [
         build_queue(NONE, [build_open_request(name) for name in "abc"], 0),
-        build_queue(ProposalLimits(new_per_run=1), [build_open_request("d")], 0),
+        build_queue(ProposalLimits(new_per_window=1), [build_open_request("d")], 0),
     ]
     assert list_deferrals(*queues) == [{}, {}]
 
@@ -140,8 +140,8 @@ def test_proposal_near_due_date_does_not_wait():
 def test_earlier_due_date_comes_first_among_equal_fixes():
     early, late = (DueDate(MONDAY + timedelta(days=days), DueClass.HIGH) for days in (1, 2))
     proposals = [build_open_request("a", due=late), build_open_request("b", due=early), build_open_request("c")]
-    reason = DeferralReason.NEW_PER_RUN
-    assert list_deferrals(build_queue(ProposalLimits(new_per_run=1), proposals, 0)) == [{"a": reason, "c": reason}]
+    reason = DeferralReason.NEW_PER_WINDOW
+    assert list_deferrals(build_queue(ProposalLimits(new_per_window=1), proposals, 0)) == [{"a": reason, "c": reason}]
 
 
 def test_all_schedules_of_proposal_must_allow_opening():

@@ -101,7 +101,7 @@ class ServedFleet:
             "repositories: [{owner: acme}]}]\n"
             "own: []\nscanners: [{kind: none}]\nproposals: {write_delay: 0s}\n"
             "rollout: {repositories_per_run: 10000, first_proposal: false}\n"
-            f"limits: {{new_per_run: 10000}}\nstate: {self.state}\n"
+            f"limits: {{new_per_window: 10000}}\nstate: {self.state}\n"
             f"serve:\n  listen: 127.0.0.1:{self.port}\n  events:\n"
             "    - {kind: distribution, name: registry, registry: docker.io, secret_env: REGISTRY_SECRET}\n"
             f"{serve}{more}",
