@@ -21,7 +21,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(PROJECT), str(PROJECT / "tests")]
 
 from support.postgresql import PostgresqlServer  # noqa: E402 - the folders are put on the path above
-from support.work_processes import LEASE, Process, WorkStand  # noqa: E402 - as above
+from support.work_processes import LEASE, WorkProcess, WorkStand  # noqa: E402 - as above
 
 from bot.queues.procrastinate_schema import prepare_tables  # noqa: E402 - as above
 from bot.state.database import Database  # noqa: E402 - as above
@@ -42,7 +42,7 @@ class Crew:
         self.receivers = [stand.start_receiver() for _ in range(2)]
         self.workers = [stand.start_worker(VISIT) for _ in range(3)]
 
-    def kill(self, processes: list[Process], start: Callable[[], Process]) -> None:
+    def kill(self, processes: list[WorkProcess], start: Callable[[], WorkProcess]) -> None:
         """Kill one of the processes, and start another one."""
         victim = self.chance.randrange(len(processes))
         processes[victim].kill()

@@ -7,7 +7,7 @@ import ssl
 import pytest
 from support.registries.docker_registry import Certificate
 from support.runs.worlds import LoopbackHub, write_tree
-from support.tunnel import Tunnel
+from support.tunnel import ProxyTunnel
 
 from bot.demo.images import ImageStore
 from bot.demo.loopback_registry import LoopbackRegistry
@@ -26,7 +26,7 @@ def hub(tmp_path, monkeypatch):
     registry = LoopbackRegistry(store)
     port = int(registry.host.rpartition(":")[2])
     registry._server.socket = context.wrap_socket(registry._server.socket, server_side=True)
-    with registry, Tunnel({f"{HUB}:443": port}) as tunnel:
+    with registry, ProxyTunnel({f"{HUB}:443": port}) as tunnel:
         for variable, value in (tunnel.environment | {"SSL_CERT_FILE": str(certificate.path)}).items():
             monkeypatch.setenv(variable, value)
         yield LoopbackHub(registry, store)

@@ -51,7 +51,7 @@ ADA = Person("Ada", "ada@example.org")
 
 
 @dataclass(frozen=True, slots=True)
-class Commit:
+class LoggedCommit:
     """One commit, as `git log` tells it."""
 
     oid: str
@@ -337,19 +337,19 @@ class Git:
         """Return the commits of `revision` that changed a file, newest first."""
         return self.run("--literal-pathspecs", "log", "--format=%H", revision, "--", path).decode().split()
 
-    def log(self, revision: str, *, without: str | None = None) -> list[Commit]:
+    def log(self, revision: str, *, without: str | None = None) -> list[LoggedCommit]:
         """Return the commits of `revision`, newest first, without those that `without` has too."""
         listed = self.objects.list_line(self._resolve(revision), self._resolve(without) if without else None)
         if listed is not None:
             people = ((Person(*each.author[:2]), Person(*each.committer[:2])) for _, each in listed)
-            return [Commit(oid, c.parents, *who, c.message) for (oid, c), who in zip(listed, people, strict=True)]
+            return [LoggedCommit(oid, c.parents, *who, c.message) for (oid, c), who in zip(listed, people, strict=True)]
         form = "%H%x00%P%x00%an%x00%ae%x00%cn%x00%ce%x00%B%x00"
         excluded = [f"^{without}"] if without else []
         commits = []
         fields = iter(self.run("log", f"--format={form}", revision, *excluded).decode().split("\0")[:-1])
         for oid, parents, author, author_mail, committer, committer_mail, message in zip(*[fields] * 7, strict=True):
             commits.append(
-                Commit(
+                LoggedCommit(
                     oid.strip(),
                     tuple(parents.split()),
                     Person(author, author_mail),

@@ -44,7 +44,7 @@ class Listener:
         self.connections = 0
         listener = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class RecordingHandler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def setup(self) -> None:
@@ -78,7 +78,7 @@ class Listener:
 
             do_HEAD = do_POST = do_CONNECT = do_GET  # noqa: N815 - the names that http.server looks for
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), RecordingHandler)
         self._server.daemon_threads = True
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -12,7 +12,7 @@ from typing import Any, Self
 import pytest
 
 
-class Tunnel:
+class ProxyTunnel:
     """Serves CONNECT from `with` to the end of it; `ports` are of loopback, by `host:port`."""
 
     def __init__(self, ports: Mapping[str, int]) -> None:
@@ -20,7 +20,7 @@ class Tunnel:
         """Who was to be connected to, in the order of the questions."""
         tunnel = self
 
-        class Handler(StreamRequestHandler):
+        class TunnelHandler(StreamRequestHandler):
             rbufsize = 0
 
             def handle(self) -> None:
@@ -38,10 +38,10 @@ class Tunnel:
                     _pour(self.connection, there)
                     back.join()
 
-        class Server(ThreadingTCPServer):
+        class TunnelServer(ThreadingTCPServer):
             daemon_threads = True
 
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server = TunnelServer(("127.0.0.1", 0), TunnelHandler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
     @property

@@ -39,10 +39,10 @@ from bot.state.work_queue import DatabaseWorkQueue
 LEASE = timedelta(seconds=2)
 """Short, so that tests need not wait long for the work of a killed worker."""
 LONG_VISIT = 600.0
-"""The seconds of a visit that ends when its worker is killed, or by `World.end_visits`."""
+"""The seconds of a visit that ends when its worker is killed, or by `VisitFolder.end_visits`."""
 
 
-class World:
+class VisitFolder:
     """The files that show what was requested and what was done."""
 
     def __init__(self, folder: Path) -> None:
@@ -113,7 +113,7 @@ def build_visit_request(repository: str) -> WorkRequest:
     return WorkRequest(key, WorkPriority.CHANGE, WorkReason.FILES_CHANGED, "trace-1")
 
 
-class Process:
+class WorkProcess:
     """A receiver or a worker in a process of its own."""
 
     def __init__(self, *words: str, output: Path | None = None) -> None:
@@ -178,7 +178,7 @@ class WorkStand:
 
     def __init__(self, opening: str, folder: Path, address: str = "") -> None:
         """Create a stand. With the address of a PostgreSQL, workers are woken by jobs of Procrastinate."""
-        self.opening, self.world, self.address = opening, World(folder), address
+        self.opening, self.world, self.address = opening, VisitFolder(folder), address
         self._names, self._processes = count(), []
 
     def __enter__(self) -> Self:
@@ -193,7 +193,7 @@ class WorkStand:
 
     def start_worker(
         self, seconds: float = 0.02, clock_offset: timedelta = timedelta(), longest_wait: float | None = None
-    ) -> Process:
+    ) -> WorkProcess:
         """Start a worker whose visits take `seconds`, and whose clock is wrong by `clock_offset`.
 
         If nothing wakes the worker, it looks for work and for jobs after `longest_wait` seconds.
@@ -216,7 +216,7 @@ class WorkStand:
             self.start_worker()
         return self.is_idle()
 
-    def start_receiver(self) -> Process:
+    def start_receiver(self) -> WorkProcess:
         """Start a receiver."""
         return self._start("receiver", self.address)
 
@@ -251,8 +251,8 @@ class WorkStand:
     def _database(self) -> Database:
         return open_database(self.opening)
 
-    def _start(self, role: str, *words: str) -> Process:
-        process = Process(role, self.opening, *words, output=self.world.folder / "log")
+    def _start(self, role: str, *words: str) -> WorkProcess:
+        process = WorkProcess(role, self.opening, *words, output=self.world.folder / "log")
         self._processes.append(process)
         process.wait_until_ready()
         return process
@@ -286,7 +286,7 @@ def work(
     from bot.serve import claim_keeper, worker  # noqa: PLC0415 - receivers do not need it
     from bot.serve.json_log import JsonLog  # noqa: PLC0415 - as above
 
-    world, stop = World(Path(folder)), threading.Event()
+    world, stop = VisitFolder(Path(folder)), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     claim_keeper.LEASE = LEASE
     worker.WAIT_AFTER_ERROR = timedelta(seconds=0.2)
@@ -305,14 +305,14 @@ def work(
             world.visit(each.key.repository, float(seconds))
             yield worker.Done(each, "visited")
 
-    class Clock:
+    class ShiftedClock:
         def now(self) -> datetime:
             return work_queue.datetime.now(UTC)
 
     queue, wait = DatabaseWorkQueue(open_database(opening), PostgresqlSignal() if address else None), stop.wait
     if address:
         wait = start_job_workers(queue, address, stop)
-    log = JsonLog(Clock())
+    log = JsonLog(ShiftedClock())
     keeper = claim_keeper.ClaimKeeper(name, queue, lambda _: os._exit(1), log)
     loop = worker.WorkLoop(
         worker=name,
@@ -321,7 +321,7 @@ def work(
         queue=queue,
         keeper=keeper,
         wait=wait,
-        clock=Clock(),
+        clock=ShiftedClock(),
         log=log,
     )
     _answer("ready")

@@ -9,7 +9,7 @@ from support.clouds.acr import Acr
 from support.clouds.arm import Arm
 from support.clouds.entra import SECRET, Entra
 from support.listener import Received
-from support.tunnel import Tunnel
+from support.tunnel import ProxyTunnel
 
 from bot.demo import images
 from bot.model.image_name import TagRef
@@ -50,7 +50,7 @@ def tokens_seen(received: list[Received]) -> list[Received]:
 
 
 @contextmanager
-def manager(arm: Arm, *others: str) -> Iterator[Tunnel]:
+def manager(arm: Arm, *others: str) -> Iterator[ProxyTunnel]:
     """Lead everybody who asks the resource manager by its name, or one of the `others`, to the emulator."""
-    with Tunnel({f"{host}:443": arm.port for host in (arm.host, *others)}) as tunnel:
+    with ProxyTunnel({f"{host}:443": arm.port for host in (arm.host, *others)}) as tunnel:
         yield tunnel

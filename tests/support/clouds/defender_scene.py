@@ -11,7 +11,7 @@ from support.clouds.azure_scene import MANAGERS, manager
 from support.clouds.entra import Entra
 from support.clouds.resource_graph import Graph
 from support.registries.docker_registry import Certificate
-from support.tunnel import Tunnel, refuse_dns_queries
+from support.tunnel import ProxyTunnel, refuse_dns_queries
 
 from bot.demo.images import ImageStore, build_image, build_index, build_layer
 from bot.demo.loopback_registry import LoopbackRegistry
@@ -33,7 +33,7 @@ LONG_AGO = "2026-09-01T00:00:00Z"
 class Scene:
     """A registry with two indexes of two platforms, a graph, and the scanner between them."""
 
-    def __init__(self, registry: LoopbackRegistry, store: ImageStore, graph: Graph, tunnel: Tunnel) -> None:
+    def __init__(self, registry: LoopbackRegistry, store: ImageStore, graph: Graph, tunnel: ProxyTunnel) -> None:
         self.store, self.graph, self.tunnel = store, graph, tunnel
         entry = RegistryEntry(LINE.host, mirror=registry.host, is_insecure=True)
         self.registry = OciRegistry([entry], environment={}, sleep=lambda _: None)

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Protocol
 
 from support.forges.counted import CountedFleet, Killed, Writes
-from support.git import Commit, Content, File, Git
+from support.git import Content, File, Git, LoggedCommit
 
 from bot.forges.local.fleet import LocalFleet
 from bot.model.forge import GitRepository
@@ -120,7 +120,7 @@ class Stand(Protocol):
         """Return the files of a branch with their modes."""
         ...
 
-    def commits(self, branch: str) -> list[Commit]:
+    def commits(self, branch: str) -> list[LoggedCommit]:
         """Return the commits of a branch that the base does not have, newest first."""
         ...
 
@@ -223,7 +223,7 @@ class GitStand(ABC):
     def files(self, branch: str) -> dict[str, File]:
         return self.git.files(f"refs/heads/{branch}")
 
-    def commits(self, branch: str) -> list[Commit]:
+    def commits(self, branch: str) -> list[LoggedCommit]:
         return self.git.log(f"refs/heads/{branch}", without="refs/heads/main")
 
 

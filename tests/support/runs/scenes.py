@@ -15,7 +15,7 @@ from pathlib import Path
 
 from support.forges.forge_stands import select_stands
 from support.forges.stands import Request
-from support.git import Commit
+from support.git import LoggedCommit
 from support.runs.worlds import NOW, LoopbackHub, ToldScanner, build
 from support.values import finding
 
@@ -184,7 +184,7 @@ class RunScene:
         return board and (board.title, board.is_open, PORT.sub("", board.body))
 
 
-def remove_commit_ids(request: Request, commits: list[Commit]) -> Request:
+def remove_commit_ids(request: Request, commits: list[LoggedCommit]) -> Request:
     """Return a request whose mark names a commit of its branch by how many came after it."""
     body = MENTION.sub("", request.body)
     for later, commit in enumerate(commits):
