@@ -25,89 +25,92 @@ def names(tmp_path):
     return read
 
 
-def patched(content: bytes, offset: int, layout: str, *values: int) -> bytes:
+def patch_bytes(content: bytes, offset: int, layout: str, *values: int) -> bytes:
     written = struct.pack(layout, *values)
     return content[:offset] + written + content[offset + len(written) :]
 
 
-def test_buckets_are_named_and_values_are_not(names):
+def test_bucket_names_exclude_values(names):
     assert names(encode_database(FEW)) == {"debian 12", "debian 13"}
 
 
-def test_an_empty_database_has_none(names):
+def test_empty_database_has_no_buckets(names):
     assert names(encode_database({})) == set()
 
 
 @pytest.mark.parametrize("count", [100, 1000, 20_000])
-def test_a_root_of_many_pages_is_walked_to_its_leaves(names, count):
+def test_root_of_many_pages_is_read_completely(names, count):
     buckets = {f"release {number:06}": {} for number in range(0, count, count // 20)}
     values = {f"value {number:06}": b"" for number in range(count)}
     assert names(encode_database(buckets | values)) == set(buckets)
 
 
-def test_a_value_longer_than_a_page_is_stepped_over(names):
+def test_value_longer_than_page_is_skipped(names):
     assert names(encode_database({"a": b"x" * 3 * PAGE_SIZE, "b": {}})) == {"b"}
 
 
-def test_the_newer_of_two_meta_pages_counts(names):
+def test_newer_meta_page_is_used(names):
     content = encode_database(FEW)
-    stale_root = patched(content, 16 + 16, "<Q", 2)[16 : 16 + 56]
-    older = patched(content, 16 + 16, "<Q", 2)
-    assert names(patched(older, 16 + 56, "<Q", compute_fnv_1a(stale_root))) == {"debian 12", "debian 13"}
+    stale_root = patch_bytes(content, 16 + 16, "<Q", 2)[16 : 16 + 56]
+    older = patch_bytes(content, 16 + 16, "<Q", 2)
+    assert names(patch_bytes(older, 16 + 56, "<Q", compute_fnv_1a(stale_root))) == {"debian 12", "debian 13"}
 
 
 @pytest.mark.parametrize("damaged", [0, 1])
-def test_one_damaged_meta_page_is_made_up_for_by_the_other(names, damaged):
-    assert names(patched(encode_database(FEW), damaged * PAGE_SIZE + 16 + 20, "<B", 255)) == {"debian 12", "debian 13"}
+def test_damaged_meta_page_is_replaced_by_other(names, damaged):
+    assert names(patch_bytes(encode_database(FEW), damaged * PAGE_SIZE + 16 + 20, "<B", 255)) == {
+        "debian 12",
+        "debian 13",
+    }
 
 
-def test_two_damaged_meta_pages_are_no_database(names):
+def test_database_with_two_damaged_meta_pages_is_refused(names):
     content = encode_database(FEW)
     for number in (0, 1):
-        content = patched(content, number * PAGE_SIZE + 16, "<I", 7)
+        content = patch_bytes(content, number * PAGE_SIZE + 16, "<I", 7)
     with pytest.raises(BrokenDatabaseError, match="no valid meta page"):
         names(content)
 
 
 @pytest.mark.parametrize("length", [0, 10, 100, 2 * PAGE_SIZE, 3 * PAGE_SIZE])
-def test_a_file_that_was_cut_off_is_refused(names, length):
+def test_truncated_file_is_refused(names, length):
     with pytest.raises(BrokenDatabaseError):
         names(encode_database(FEW)[:length])
 
 
-def test_a_tree_that_leads_back_to_itself_ends(names, tmp_path):
+def test_cyclic_tree_is_refused(names, tmp_path):
     content = encode_database({f"release {number:06}": {} for number in range(1000)})
-    start = root_page(content)
+    start = find_root_page(content)
     with pytest.raises(BrokenDatabaseError, match=str(MAX_PAGES)):
-        names(patched(content, start + 16 + 8, "<Q", start // PAGE_SIZE))
+        names(patch_bytes(content, start + 16 + 8, "<Q", start // PAGE_SIZE))
 
 
-def root_page(content: bytes) -> int:
+def find_root_page(content: bytes) -> int:
     """Return the offset of the root page that the newest meta page names."""
     (root,) = struct.unpack_from("<Q", content, PAGE_SIZE + 16 + 16)
     return root * PAGE_SIZE
 
 
-def test_a_page_that_belongs_elsewhere_is_refused(names):
+def test_page_with_wrong_number_is_refused(names):
     content = encode_database(FEW)
     with pytest.raises(BrokenDatabaseError):
-        names(patched(content, root_page(content), "<Q", 77))
+        names(patch_bytes(content, find_root_page(content), "<Q", 77))
 
 
-def test_a_page_that_claims_too_many_others_is_refused_before_they_are_read(names):
+def test_page_with_too_many_overflow_pages_is_refused(names):
     content = encode_database(FEW)
     with pytest.raises(BrokenDatabaseError):
-        names(patched(content, root_page(content) + 12, "<I", 2**31))
+        names(patch_bytes(content, find_root_page(content) + 12, "<I", 2**31))
 
 
-def test_a_key_outside_its_page_is_refused(names):
+def test_key_outside_page_is_refused(names):
     content = encode_database(FEW)
     with pytest.raises(BrokenDatabaseError, match="outside its page"):
-        names(patched(content, root_page(content) + 16 + 8, "<I", 2**31))
+        names(patch_bytes(content, find_root_page(content) + 16 + 8, "<I", 2**31))
 
 
 @given(st.integers(0, 5 * PAGE_SIZE - 1), st.binary(min_size=1, max_size=8))
-def test_damage_anywhere_is_refused_or_does_not_matter(tmp_path_factory, offset, written):
+def test_damaged_database_is_refused_or_read(tmp_path_factory, offset, written):
     content = encode_database(FEW)
     path = tmp_path_factory.mktemp("bolt") / "trivy.db"
     path.write_bytes((content[:offset] + written + content[offset + len(written) :])[: len(content)])

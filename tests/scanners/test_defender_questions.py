@@ -22,8 +22,8 @@ def scene(tmp_path, monkeypatch):
         yield made
 
 
-class TestQuestions:
-    def test_all_that_is_expected_is_asked_for_at_once_and_nothing_twice(self, scene):
+class TestQueries:
+    def test_expected_images_are_queried_together_and_once(self, scene):
         scene.graph.rows = [grouped(each.digest, "CVE-2026-0001") for each in (OLD, NEW)]
         scanner = scene.scanner()
         scanner.prefetch([scene.old, scene.new])
@@ -31,7 +31,7 @@ class TestQuestions:
         scanner.prefetch([scene.new])
         assert len(scene.graph.received) == 2, "one for each model"
 
-    def test_many_are_asked_for_in_batches(self, scene, monkeypatch):
+    def test_many_images_are_queried_in_batches(self, scene, monkeypatch):
         monkeypatch.setattr(defender, "IMAGES_PER_QUERY", 2)
         subjects = [scene.push(build_image([build_layer({"number": str(number).encode()})])) for number in range(5)]
         scene.graph.rows = [grouped(each.digest, "CVE-2026-0001") for each in subjects]
@@ -45,62 +45,62 @@ class TestQuestions:
         cves = {f"CVE-2026-{number:04}" for number in range(10)}
         assert found(scene.scan(*(grouped(NEW.digest, each) for each in sorted(cves)))).keys() == cves
 
-    def test_pages_that_are_too_large_become_smaller(self, scene):
+    def test_page_size_is_reduced_when_too_large(self, scene):
         scene.graph.most_bytes = 6000
         cves = {f"CVE-2026-{number:04}" for number in range(40)}
         assert found(scene.scan(*(grouped(NEW.digest, each) for each in sorted(cves)))).keys() == cves
         tops = [each["options"]["$top"] for each in scene.graph.questions]
         assert min(tops) < 10
 
-    def test_one_row_that_is_too_large_fails(self, scene):
+    def test_single_row_above_size_limit_is_failure(self, scene):
         scene.graph.most_bytes = 100
         assert "ResponsePayloadTooLarge" in scene.scan(grouped(NEW.digest, "CVE-2026-0001")).detail
 
-    def test_pages_that_go_round_in_circles_or_were_cut_off_fail(self, scene):
+    def test_repeated_or_truncated_page_is_failure(self, scene):
         page = {"data": [], "$skipToken": "again", "resultTruncated": "false"}
         scene.graph.reply = Reply(200, json.dumps(page).encode())
         assert "page twice" in scene.scan().detail
         scene.graph.reply = Reply(200, json.dumps({"data": [], "resultTruncated": "true"}).encode())
         assert "more rows" in scene.scan().detail
 
-    def test_whoever_is_to_wait_waits_before_asking_again(self, scene):
+    def test_used_up_quota_causes_pause_before_next_query(self, scene):
         scene.graph.left = 1
         assert found(scene.scan(grouped(NEW.digest, "CVE-2026-0001")))
         assert scene.pauses == [5.0]
         assert len(scene.graph.received) == 2, "it was never refused"
 
-    def test_a_refusal_to_answer_now_is_waited_out(self, scene):
+    def test_throttled_query_is_retried_after_pause(self, scene):
         scene.graph.left = 0
         assert found(scene.scan(grouped(NEW.digest, "CVE-2026-0001")))
         assert scene.pauses == [5.0]
 
-    def test_subscriptions_are_the_ones_that_the_config_names(self, scene):
+    def test_query_is_limited_to_configured_subscriptions(self, scene):
         rows = [grouped(NEW.digest, "CVE-2026-0001")]
         assert found(scene.scan(*rows, subscriptions=[SUBSCRIPTION]))
         assert scene.graph.questions[0]["subscriptions"] == [SUBSCRIPTION]
         elsewhere = "00000000-0000-0000-0000-000000000000"
         assert why(scene.scan(*rows, subscriptions=[elsewhere])) is UnscannedReason.NO_REPORT
 
-    def test_who_has_no_role_learns_which_one_is_missing(self, scene):
+    def test_missing_role_is_named(self, scene):
         scene.graph.readers = frozenset()
         outcome = scene.scan(grouped(NEW.digest, "CVE-2026-0001"))
         assert why(outcome) is UnscannedReason.FAILED
         assert "AuthorizationFailed" in outcome.detail
         assert "Security Reader" in outcome.detail
 
-    def test_a_token_for_something_else_is_refused_and_not_shown(self, scene):
+    def test_token_for_other_audience_is_refused_and_hidden(self, scene):
         token = scene.graph.entra.token("https://containerregistry.azure.net")
         outcome = scene.scan(token=token)
         assert "InvalidAuthenticationTokenAudience" in outcome.detail
         assert token not in outcome.detail
 
     @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"data": {}}', b'{"data": [1]}'])
-    def test_what_is_no_answer_fails(self, scene, body):
+    def test_malformed_answer_is_failure(self, scene, body):
         scene.graph.reply = Reply(200, body)
         assert why(scene.scan()) is UnscannedReason.FAILED
 
 
-def test_the_digest_that_is_asked_for_is_that_of_the_platform(scene):
+def test_query_contains_digest_of_platform(scene):
     arm = replace(scene.new, platform="linux/arm64")
     assert why(scene.scan(grouped(NEW.digest, "CVE-2026-0001"), of=arm)) is UnscannedReason.NO_REPORT
     assert NEW.digest not in scene.graph.questions[0]["query"]
@@ -110,7 +110,7 @@ def test_the_digest_that_is_asked_for_is_that_of_the_platform(scene):
 # The host that gets the token
 
 
-def test_the_token_goes_to_the_manager_alone(scene):
+def test_token_is_sent_only_to_resource_manager(scene):
     assert found(scene.scan(grouped(NEW.digest, "CVE-2026-0001")))
     for received in scene.graph.received:
         token = received.headers["authorization"].removeprefix("Bearer ")
@@ -118,7 +118,7 @@ def test_the_token_goes_to_the_manager_alone(scene):
     assert set(scene.tunnel.asked) == {"management.azure.com:443"}
 
 
-def test_a_redirect_is_not_followed(scene):
+def test_redirect_is_not_followed(scene):
     scene.graph.reply = Reply(302, headers={"Location": "https://attacker.example/"})
     assert "answered 302" in scene.scan().detail
     assert set(scene.tunnel.asked) == {"management.azure.com:443"}

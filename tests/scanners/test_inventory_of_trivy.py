@@ -12,7 +12,7 @@ from bot.scanners._inventory import parse_inventory
 pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
 
 
-def inventory(stand, item, form: str) -> bytes:
+def print_inventory(stand, item, form: str) -> bytes:
     """Return the inventory of an image as Trivy prints it."""
     scanner, subject = stand.scanner(), stand.subject(item)
     address = stand.pull(subject.tag_ref, subject.digest)
@@ -26,17 +26,17 @@ def inventory(stand, item, form: str) -> bytes:
     [(debian(OLD), OLD, "Debian:13"), (alpine(), ALPINE_PACKAGES, "Alpine:v3.99")],
     ids=["debian", "alpine"],
 )
-def test_every_package_is_asked_about_by_its_source(stand, item, packages, ecosystem, form):
-    found = parse_inventory(inventory(stand, item, form), frozenset())
+def test_packages_are_converted_to_source_packages(stand, item, packages, ecosystem, form):
+    found = parse_inventory(print_inventory(stand, item, form), frozenset())
     assert {asked for asked in map(convert_to_osv_package, found) if asked} == {
         OsvPackage(ecosystem, package.source_name, package.version) for package in packages
     }
 
 
 @pytest.mark.parametrize("form", ["spdx-json", "cyclonedx"])
-def test_an_epoch_belongs_to_the_version_and_a_rebuild_does_not(stand, form):
+def test_version_includes_epoch_and_excludes_rebuild(stand, form):
     item = debian((DemoPackage("libssl3", "1:3.5.0-1+b2", "openssl"),))
-    found = parse_inventory(inventory(stand, item, form), frozenset())
+    found = parse_inventory(print_inventory(stand, item, form), frozenset())
     assert [asked for asked in map(convert_to_osv_package, found) if asked] == [
         OsvPackage("Debian:13", "openssl", "1:3.5.0-1")
     ]

@@ -90,18 +90,18 @@ def api():
         stand.listener.__exit__()
 
 
-def ids(outcome) -> set[str]:
+def get_ids(outcome) -> set[str]:
     assert isinstance(outcome, Scan), outcome
     return {finding.id for finding in outcome.findings}
 
 
-def why(outcome) -> UnscannedReason:
+def get_reason(outcome) -> UnscannedReason:
     assert isinstance(outcome, NotScanned), outcome
     return outcome.reason
 
 
 class TestFindings:
-    def test_old_and_new_are_asked_about_by_their_sources_and_compared(self, scene, api):
+    def test_scans_by_source_packages_are_compared(self, scene, api):
         stand = api(debian("CVE-2026-0001", "openssl", "3.0.2-1"), debian("CVE-2026-0002", "bash"))
         old = scene.inventory(spdx(OPENSSL.format("3.0.1-1"), BASH), OLD)
         new = scene.inventory(spdx(OPENSSL.format("3.0.2-1"), BASH))
@@ -118,20 +118,22 @@ class TestFindings:
         assert not found.delta.introduced
         assert (found.new.os, found.new.scanner) == ("debian 12", scanner.get_identity())
 
-    def test_each_package_and_each_record_is_asked_for_once_in_a_run(self, scene, api):
+    def test_package_and_record_are_requested_once_per_run(self, scene, api):
         stand = api(debian("CVE-2026-0002", "bash"))
         scanner = scene.scanner(stand)
         for made in (OLD, NEW):
-            assert ids(scanner.scan(scene.inventory(spdx(BASH, OPENSSL.format("3.0.1-1")), made))) == {"CVE-2026-0002"}
+            assert get_ids(scanner.scan(scene.inventory(spdx(BASH, OPENSSL.format("3.0.1-1")), made))) == {
+                "CVE-2026-0002"
+            }
         assert stand.listener.asked == ["POST /v1/querybatch", "GET /v1/vulns/DEBIAN-CVE-2026-0002"]
 
-    def test_two_runs_are_not_compared(self, scene, api):
+    def test_scans_of_different_runs_are_not_compared(self, scene, api):
         stand = api(debian("CVE-2026-0002", "bash"))
         old, new = (scene.inventory(spdx(BASH, OPENSSL.format("3.0.1-1")), made) for made in (OLD, NEW))
         first = OsvScanner(stand.listener.url, scene.hub.create_sbom_finder(), now=lambda: NOW.replace(hour=1))
         assert compare_scans(first.scan(old), scene.scanner(stand).scan(new)).delta is None
 
-    def test_libraries_are_found_beside_the_distribution(self, scene, api):
+    def test_libraries_and_distribution_packages_have_findings(self, scene, api):
         advisory = record(
             "GHSA-aaaa-bbbb-cccc",
             "npm",
@@ -146,24 +148,24 @@ class TestFindings:
         assert found["CVE-2026-0003"].severity is Severity.CRITICAL
         assert (found["CVE-2026-0003"].package_type, found["CVE-2026-0002"].package_type) == ("npm", "deb")
 
-    def test_an_answer_of_several_pages_is_read_whole(self, scene, api):
+    def test_all_pages_of_answer_are_read(self, scene, api):
         cves = {f"CVE-2026-{number:04}" for number in range(7)}
         stand = api(*(debian(cve, "bash") for cve in cves), page=3)
-        assert ids(scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1"))))) == cves
+        assert get_ids(scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1"))))) == cves
 
-    def test_more_packages_than_fit_one_question_are_asked_about_in_several(self, scene, api, monkeypatch):
+    def test_many_packages_are_queried_in_batches(self, scene, api, monkeypatch):
         monkeypatch.setattr(_osv_api, "MAX_QUERIES", 2)
         stand = api(debian("CVE-2026-0002", "bash"))
         many = [f"pkg:npm/package-{number}@1" for number in range(5)]
-        assert ids(scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1"), *many))))
+        assert get_ids(scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1"), *many))))
         assert stand.listener.asked.count("POST /v1/querybatch") == 4
 
-    def test_what_was_withdrawn_is_no_vulnerability(self, scene, api):
+    def test_withdrawn_record_is_ignored(self, scene, api):
         gone = debian("CVE-2026-0001", "bash") | {"withdrawn": "2026-11-02T00:00:00Z"}
         stand = api(debian("CVE-2026-0002", "bash"), gone)
-        assert ids(scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1"))))) == {"CVE-2026-0002"}
+        assert get_ids(scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1"))))) == {"CVE-2026-0002"}
 
-    def test_no_findings_are_none_where_the_api_knows_the_release(self, scene, api):
+    def test_image_without_findings_is_clean_when_release_is_known(self, scene, api):
         stand = api(debian("CVE-2026-0001", "openssl", "3.0.2-1"))
         subject = scene.inventory(spdx(OPENSSL.format("3.0.2-1"), BASH))
         assert scene.scanner(stand).scan(subject).findings == ()
@@ -174,19 +176,22 @@ class TestInventories:
     """Inventories are found in every place, and used only if they are about the image."""
 
     def found(self, scene, api, subject) -> set[str]:
-        return ids(scene.scanner(api(debian("CVE-2026-0002", "bash"))).scan(subject))
+        return get_ids(scene.scanner(api(debian("CVE-2026-0002", "bash"))).scan(subject))
 
     @property
     def inventory(self) -> dict:
         return spdx(BASH, OPENSSL.format("1"))
 
-    def test_beside_the_image_of_its_platform_in_the_index(self, scene, api):
+    def test_inventory_is_found_in_index_for_platform(self, scene, api):
         arm = build_image([build_layer({"a": b"arm"})], platform="linux/arm64")
         pushed = by_buildkit(NEW, statement(self.inventory, NEW.digest), others=[arm])
         assert self.found(scene, api, scene.push(pushed)) == {"CVE-2026-0002"}
-        assert why(scene.scanner(api()).scan(scene.push(pushed, platform="linux/arm64"))) is UnscannedReason.NO_REPORT
+        assert (
+            get_reason(scene.scanner(api()).scan(scene.push(pushed, platform="linux/arm64")))
+            is UnscannedReason.NO_REPORT
+        )
 
-    def test_after_other_statements(self, scene, api):
+    def test_inventory_is_found_after_other_statements(self, scene, api):
         provenance = statement({"buildType": "x"}, NEW.digest, predicate_type="https://slsa.dev/provenance/v1")
         pushed = by_buildkit(NEW, provenance, statement(self.inventory, NEW.digest))
         assert self.found(scene, api, scene.push(pushed)) == {"CVE-2026-0002"}
@@ -200,14 +205,14 @@ class TestInventories:
             ("application/spdx+json", lambda signed: signed["predicate"]),
         ],
     )
-    def test_as_a_referrer_under_the_tag_in_place_of_the_api(self, scene, api, media_type, wrap):
+    def test_inventory_is_found_by_referrers_tag(self, scene, api, media_type, wrap):
         subject = scene.push(NEW)
         made, descriptor = referring(media_type, wrap(statement(self.inventory, NEW.digest)))
         scene.store.put(LINE.path, made)
         scene.store.set_tag(LINE.path, NEW.digest.replace(":", "-"), listing(descriptor))
         assert self.found(scene, api, subject) == {"CVE-2026-0002"}
 
-    def test_as_a_referrer_by_the_api(self, api):
+    def test_inventory_is_found_by_referrers_api(self, api):
         made, descriptor = referring(
             "application/vnd.dsse.envelope.v1+json", dsse(statement(self.inventory, NEW.digest))
         )
@@ -228,22 +233,22 @@ class TestInventories:
             hub = OciRegistry([RegistryEntry("docker.io", mirror=listener.host, is_insecure=True)], environment={})
             stand = api(debian("CVE-2026-0002", "bash"))
             scanner = OsvScanner(stand.listener.url, hub.create_sbom_finder(), now=lambda: NOW)
-            assert ids(scanner.scan(ScanSubject(LINE, NEW.digest, "linux/amd64"))) == {"CVE-2026-0002"}
+            assert get_ids(scanner.scan(ScanSubject(LINE, NEW.digest, "linux/amd64"))) == {"CVE-2026-0002"}
         assert not any(OLD.digest in asked for asked in listener.asked), "what is something else is not fetched"
 
-    def test_what_the_registry_lost_of_it_is_as_if_it_were_not_there(self, scene, api):
+    def test_lost_inventory_is_absent(self, scene, api):
         subject = scene.push(NEW)
         _, descriptor = referring(IN_TOTO, statement(self.inventory, NEW.digest))
         scene.store.set_tag(LINE.path, NEW.digest.replace(":", "-"), listing(descriptor))
-        assert why(scene.scanner(api()).scan(subject)) is UnscannedReason.NO_REPORT
+        assert get_reason(scene.scanner(api()).scan(subject)) is UnscannedReason.NO_REPORT
 
-    def test_after_the_first_that_serves_no_other_is_fetched(self, scene, api):
+    def test_first_usable_inventory_is_enough(self, scene, api):
         assert self.found(scene, api, scene.inventory(self.inventory))
         assert not any(
             "sha256-" in served.path or "referrers" in served.path for served in scene.registry.served_requests
         )
 
-    def test_as_cyclonedx(self, scene, api):
+    def test_cyclonedx_inventory_is_read(self, scene, api):
         bom = cyclonedx(BASH, OPENSSL.format("1"))
         assert self.found(scene, api, scene.inventory(bom, kind=CYCLONEDX)) == {"CVE-2026-0002"}
 
@@ -261,52 +266,53 @@ class TestNeverZero:
             ({"neither": 1}, UnscannedReason.NO_REPORT),
         ],
     )
-    def test_an_inventory_that_says_too_little_is_no_scan(self, scene, api, inventory, state):
-        assert why(scene.scanner(api()).scan(scene.inventory(inventory))) is state
+    def test_incomplete_inventory_is_not_a_scan(self, scene, api, inventory, state):
+        assert get_reason(scene.scanner(api()).scan(scene.inventory(inventory))) is state
 
-    def test_an_image_without_an_inventory_is_not_scanned_and_nothing_is_asked(self, scene, api):
+    def test_image_without_inventory_causes_no_query(self, scene, api):
         stand = api()
-        assert why(scene.scanner(stand).scan(scene.push(NEW))) is UnscannedReason.NO_REPORT
+        assert get_reason(scene.scanner(stand).scan(scene.push(NEW))) is UnscannedReason.NO_REPORT
         assert not stand.listener.received
 
-    def test_an_image_that_is_gone_is_gone(self, scene, api):
+    def test_missing_image_is_reported_as_gone(self, scene, api):
         assert (
-            why(scene.scanner(api()).scan(ScanSubject(LINE, NEW.digest, "linux/amd64"))) is UnscannedReason.IMAGE_GONE
+            get_reason(scene.scanner(api()).scan(ScanSubject(LINE, NEW.digest, "linux/amd64")))
+            is UnscannedReason.IMAGE_GONE
         )
 
-    def test_an_api_that_cannot_be_reached_is_asked_once_where_there_may_be_none(self, scene, monkeypatch):
+    def test_unreachable_optional_api_is_requested_once(self, scene, monkeypatch):
         monkeypatch.setattr("bot.net.client.RETRY_PAUSES", (0.0, 0.0))
         options = {"may_be_missing": True, "now": lambda: NOW}
         scanner = OsvScanner("http://127.0.0.1:1", scene.hub.create_sbom_finder(), **options)
         old, new = (scene.inventory(spdx(BASH, OPENSSL.format("1")), made) for made in (OLD, NEW))
-        assert why(scanner.scan(old)) is UnscannedReason.NO_SCANNER
+        assert get_reason(scanner.scan(old)) is UnscannedReason.NO_SCANNER
         served = len(scene.registry.served_requests)
-        assert why(scanner.scan(new)) is UnscannedReason.NO_SCANNER
+        assert get_reason(scanner.scan(new)) is UnscannedReason.NO_SCANNER
         assert len(scene.registry.served_requests) == served, "no inventory is fetched in vain"
 
     @pytest.mark.parametrize("status", [400, 404, 403])
-    def test_an_api_that_refuses_fails(self, scene, api, status):
+    def test_refused_query_is_failure(self, scene, api, status):
         stand = api()
         stand.status = status
         outcome = scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1"))))
-        assert why(outcome) is UnscannedReason.FAILED
+        assert get_reason(outcome) is UnscannedReason.FAILED
         assert str(status) in outcome.detail
 
     @pytest.mark.parametrize("result", [{"vulns": 5}, {"vulns": [{"id": 5}]}, {"next_page_token": 5}])
-    def test_an_api_that_answers_in_another_shape_is_a_problem_of_its_own(self, scene, result):
+    def test_malformed_answer_is_problem(self, scene, result):
         with Listener(lambda _: Reply(200, json.dumps({"results": [result]}).encode())) as listener:
             scanner = OsvScanner(listener.url, scene.hub.create_sbom_finder(), now=lambda: NOW)
             (check,) = scanner.examine(DiagnosisTarget(RunLevel.REPORT, "basebump/"))
         assert check.status is CheckStatus.PROBLEM
         assert "list of results" in check.result
 
-    def test_a_record_that_is_not_there_fails(self, scene, api):
+    def test_missing_record_is_failure(self, scene, api):
         stand = api(debian("CVE-2026-0002", "bash"))
         stand.records["DEBIAN-CVE-2026-0002"]["id"] = "DEBIAN-CVE-2026-0099"
         outcome = scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1"))))
-        assert why(outcome) is UnscannedReason.FAILED
+        assert get_reason(outcome) is UnscannedReason.FAILED
 
-    def test_too_much_is_refused(self, scene, api, monkeypatch):
+    def test_number_of_records_is_limited(self, scene, api, monkeypatch):
         monkeypatch.setattr(_osv_api, "MAX_RECORDS", 1)
         stand = api(debian("CVE-2026-0001", "bash"), debian("CVE-2026-0002", "bash"))
         assert "more than 1" in scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1")))).detail
@@ -321,19 +327,19 @@ def test_packages_of_a_private_registry_are_not_sent(scene, api):
     stand = api(debian("CVE-2026-0002", "bash"))
     made = by_buildkit(NEW, statement(spdx(BASH, OPENSSL.format("1")), NEW.digest))
     outcome = scene.scanner(stand).scan(scene.push(made, OURS))
-    assert why(outcome) is UnscannedReason.NOT_SENT
+    assert get_reason(outcome) is UnscannedReason.NOT_SENT
     assert "registry.example.com" in outcome.detail
     assert not stand.listener.received
 
 
-def test_unless_the_registry_is_named(scene, api):
+def test_packages_of_named_private_registry_are_sent(scene, api):
     stand = api(debian("CVE-2026-0002", "bash"))
     made = by_buildkit(NEW, statement(spdx(BASH, OPENSSL.format("1")), NEW.digest))
     scanner = scene.scanner(stand, allowed_registries=["registry.example.com"])
-    assert ids(scanner.scan(scene.push(made, OURS))) == {"CVE-2026-0002"}
+    assert get_ids(scanner.scan(scene.push(made, OURS))) == {"CVE-2026-0002"}
 
 
-def test_nothing_is_sent_but_names_and_versions(scene, api):
+def test_query_contains_only_names_and_versions(scene, api):
     stand = api(debian("CVE-2026-0002", "bash"))
     scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1"))))
     (post, *_) = stand.listener.received
@@ -346,8 +352,8 @@ def test_nothing_is_sent_but_names_and_versions(scene, api):
     assert "authorization" not in post.headers
 
 
-def test_an_attestation_about_another_image_is_not_believed(scene, api):
+def test_attestation_about_other_image_is_ignored(scene, api):
     inventory = spdx(BASH, OPENSSL.format("1"))
     outcome = scene.scanner(api()).scan(scene.push(by_buildkit(NEW, statement(inventory, OLD.digest))))
-    assert why(outcome) is UnscannedReason.NO_REPORT
+    assert get_reason(outcome) is UnscannedReason.NO_REPORT
     assert "another image" in outcome.detail

@@ -53,16 +53,16 @@ GRYPE = Path(__file__).parent / "reports" / "grype.json"
         ("pkg:generic/thing@1", None),
     ],
 )
-def test_a_package_is_asked_about_by_the_name_that_osv_has_for_it(purl, wanted):
+def test_package_is_converted_to_osv_name(purl, wanted):
     assert convert_to_osv_package(parse_purl(purl)) == (OsvPackage(*wanted) if wanted else None)
 
 
 @pytest.mark.parametrize("written", ["", "pkg:", "pkg:npm/a", "pkg:npm@1", "npm/a@1", "pkg:npm/@1", "https://x/y@1"])
-def test_what_names_no_package_with_a_version_is_passed_over(written):
+def test_invalid_purl_is_ignored(written):
     assert parse_purl(written) is None
 
 
-def vectors() -> dict[str, float]:
+def list_scored_vectors() -> dict[str, float]:
     """Return every CVSS 3 vector of a real report with the score that Grype gives it."""
     report = json.loads(GRYPE.read_bytes())
     rated = [each for match in report["matches"] for each in (match["vulnerability"], *match["relatedVulnerabilities"])]
@@ -75,7 +75,7 @@ def vectors() -> dict[str, float]:
 
 
 def test_vectors_of_real_report_have_the_severity_of_their_score():
-    wanted = vectors()
+    wanted = list_scored_vectors()
     assert len(wanted) > 5
     assert {vector: classify_vector(vector) for vector in wanted} == {
         vector: classify_score(score) for vector, score in wanted.items()
@@ -165,12 +165,12 @@ def findings(each: dict, package: OsvPackage = BASH, kind: str = "deb"):
         (debian("CVE-2026-0001", "bash", severity=[{**HIGH_SCORE[0], "type": "CVSS_V2"}]), Severity.UNKNOWN),
     ],
 )
-def test_the_word_of_the_distribution_goes_before_the_score(each, severity):
+def test_severity_of_distribution_has_precedence_over_score(each, severity):
     (finding,) = findings(each)
     assert finding.severity is severity
 
 
-def test_an_advisory_of_a_distribution_is_about_the_cves_that_it_names_wherever_it_does():
+def test_distribution_advisory_is_one_finding_per_named_cve():
     named = {"upstream": ["CVE-2026-0001", "CVE-2026-0002"]}, {"related": ["CVE-2026-0001", "CVE-2026-0002"]}
     for each in named:
         found = findings(record("DSA-1-1", "Debian:12", "bash", "5.3-1", **each))
@@ -178,13 +178,13 @@ def test_an_advisory_of_a_distribution_is_about_the_cves_that_it_names_wherever_
         assert {finding.fixed_in for finding in found} == {"5.3-1"}
 
 
-def test_what_a_library_is_related_to_is_something_else():
+def test_related_cve_of_library_is_ignored():
     each = record("GHSA-aaaa-bbbb-cccc", "npm", "left-pad", related=["CVE-2026-0001"])
     (finding,) = findings(each, OsvPackage("npm", "left-pad", "1"), "npm")
     assert finding.id == "GHSA-aaaa-bbbb-cccc"
 
 
-def test_only_the_fixes_of_the_package_itself_are_its_fixes():
+def test_fix_of_other_release_is_ignored():
     each = debian("CVE-2026-0001", "bash", "5.3-1")
     each["affected"].append(debian("CVE-2026-0001", "bash", "9.9-1", release="13")["affected"][0])
     (finding,) = findings(each)
@@ -211,7 +211,7 @@ def test_any_record_is_read_or_refused(value):
         findings(debian("CVE-2026-0001", "bash") | value)
 
 
-def test_an_inventory_that_wraps_itself_ends():
+def test_nesting_of_inventory_is_limited():
     nested: dict = {}
     for _ in range(50):
         nested = {"dsseEnvelope": nested}

@@ -20,26 +20,26 @@ FOLDER = Path(__file__).parent / "reports"
 REPORTS = sorted(path.name for path in FOLDER.iterdir() if path.suffix in {".json", ".sarif"})
 
 
-def said(name: str):
+def parse_file(name: str):
     (only,) = parse_reports((FOLDER / name).read_bytes())
     return only
 
 
-def raw(name: str) -> dict:
+def load_json(name: str) -> dict:
     return json.loads((FOLDER / name).read_bytes())
 
 
-def pairs(name: str) -> set[tuple[str, str]]:
-    return {(finding.id, finding.package) for finding in said(name).findings}
+def list_pairs(name: str) -> set[tuple[str, str]]:
+    return {(finding.id, finding.package) for finding in parse_file(name).findings}
 
 
-def test_a_report_of_trivy_has_every_vulnerability_of_every_package():
-    report = raw("trivy.json")
+def test_trivy_report_has_all_vulnerabilities_of_all_packages():
+    report = load_json("trivy.json")
     listed = {
         (each["VulnerabilityID"], each["PkgName"]) for result in report["Results"] for each in result["Vulnerabilities"]
     }
-    found = said("trivy.json")
-    assert pairs("trivy.json") == listed
+    found = parse_file("trivy.json")
+    assert list_pairs("trivy.json") == listed
     assert (found.tool, found.tool_version, found.system, found.platform) == (
         "trivy",
         "dev",
@@ -51,8 +51,8 @@ def test_a_report_of_trivy_has_every_vulnerability_of_every_package():
     assert (found.database_built, found.not_scanned) == (None, None)
 
 
-def test_a_report_of_grype_has_the_cves_that_its_advisories_are_about():
-    report = raw("grype.json")
+def test_grype_report_has_cves_of_advisories():
+    report = load_json("grype.json")
     advisories = {each["vulnerability"]["id"] for each in report["matches"]}
     cves = {
         related["id"]
@@ -61,7 +61,7 @@ def test_a_report_of_grype_has_the_cves_that_its_advisories_are_about():
         if not each["vulnerability"]["id"].startswith("CVE-")
     }
     own = {identifier for identifier in advisories if identifier.startswith("CVE-")}
-    found = said("grype.json")
+    found = parse_file("grype.json")
     assert {finding.id for finding in found.findings} == cves | own
     assert any(identifier.startswith("ALAS-") for identifier in advisories)
     assert (found.tool, found.tool_version, found.system) == ("grype", "0.79.3", "amazonlinux 2")
@@ -75,8 +75,8 @@ def test_a_report_of_grype_has_the_cves_that_its_advisories_are_about():
     ("status", "statement", "why"),
     [("ignored", "nobody runs it", "ignored: nobody runs it"), ("not_affected", "", "not affected")],
 )
-def test_what_was_suppressed_before_trivy_wrote_its_report_is_set_aside_with_who_did(status, statement, why):
-    report, before = raw("trivy.json"), said("trivy.json").findings
+def test_suppression_of_trivy_report_is_kept_with_author(status, statement, why):
+    report, before = load_json("trivy.json"), parse_file("trivy.json").findings
     result = report["Results"][0]
     moved = result["Vulnerabilities"].pop(0)
     modified = {"Status": status, "Statement": statement, "Source": ".trivyignore.yaml", "Finding": moved}
@@ -108,8 +108,8 @@ def test_what_was_suppressed_before_trivy_wrote_its_report_is_set_aside_with_who
         ({"fix-state": "not-fixed"}, None, None),
     ],
 )
-def test_what_vex_or_a_rule_suppressed_in_grypes_report_is_set_aside_and_what_its_filters_dropped_is_not(rule, why, by):
-    report = raw("grype.json")
+def test_vex_and_rule_suppressions_of_grype_report_are_kept(rule, why, by):
+    report = load_json("grype.json")
     match = report["matches"].pop(0)
     report["ignoredMatches"] = [{**match, "appliedIgnoreRules": [{"fix-state": ""}, rule]}]
     (found,) = parse_reports(json.dumps(report).encode())
@@ -117,8 +117,8 @@ def test_what_vex_or_a_rule_suppressed_in_grypes_report_is_set_aside_and_what_it
     assert not {each.finding for each in found.suppressed} & set(found.findings)
 
 
-def test_what_counts_in_one_package_of_a_source_is_not_set_aside_though_another_is_suppressed():
-    report = raw("trivy.json")
+def test_finding_counts_when_suppressed_in_other_binary_package_only():
+    report = load_json("trivy.json")
     result = report["Results"][0]
     modified = {"Type": "vulnerability", "Status": "ignored", "Finding": result["Vulnerabilities"][0]}
     result["ExperimentalModifiedFindings"] = [modified]
@@ -126,9 +126,9 @@ def test_what_counts_in_one_package_of_a_source_is_not_set_aside_though_another_
     assert found.suppressed == ()
 
 
-def test_a_report_of_twistcli_counts_what_it_counts_itself():
-    (result,) = raw("twistcli.json")["results"]
-    found = said("twistcli.json")
+def test_twistcli_report_has_same_counts_as_summary():
+    (result,) = load_json("twistcli.json")["results"]
+    found = parse_file("twistcli.json")
     counted = Counter(finding.severity.word for finding in found.findings)
     assert {**counted, "total": len(found.findings)} == result["vulnerabilityDistribution"]
     assert found.digests == {result["id"], result["digest"]}
@@ -138,24 +138,24 @@ def test_a_report_of_twistcli_counts_what_it_counts_itself():
     assert {finding.package for finding in found.findings if finding.fixed_in} == fixed
 
 
-def test_a_report_of_aqua_has_every_vulnerability_of_every_resource():
-    report = raw("aqua.json")
+def test_aqua_report_has_all_vulnerabilities_of_all_resources():
+    report = load_json("aqua.json")
     listed = {
         (each["name"], resource["resource"].get("src_name") or resource["resource"]["name"])
         for resource in report["resources"]
         for each in resource.get("vulnerabilities", ())
     }
-    found = said("aqua.json")
-    assert pairs("aqua.json") == listed
+    found = parse_file("aqua.json")
+    assert list_pairs("aqua.json") == listed
     assert (found.tool, found.system, found.platform) == ("aqua", "alpine 3.8.4", "linux/amd64")
     assert found.digests == {report["digest"]}
     assert found.database_built == datetime.fromtimestamp(report["data_date"], UTC)
 
 
 @pytest.mark.parametrize("name", ["trivy.sarif", "grype.sarif"])
-def test_sarif_has_a_finding_for_every_result(name):
-    (run,) = raw(name)["runs"]
-    found = said(name)
+def test_sarif_has_one_finding_per_result(name):
+    (run,) = load_json(name)["runs"]
+    found = parse_file(name)
     assert len(found.findings) == len(run["results"])
     assert found.tool == run["tool"]["driver"]["name"].lower()
     assert all(finding.package and finding.installed and finding.severity for finding in found.findings)
@@ -164,68 +164,71 @@ def test_sarif_has_a_finding_for_every_result(name):
     }
 
 
-def test_sarif_of_trivy_names_the_image_and_the_versions():
-    found = said("trivy.sarif")
-    assert found.digests == {raw("trivy.sarif")["runs"][0]["properties"]["imageID"]}
+def test_trivy_sarif_names_image_and_versions():
+    found = parse_file("trivy.sarif")
+    assert found.digests == {load_json("trivy.sarif")["runs"][0]["properties"]["imageID"]}
     assert {finding.fixed_in for finding in found.findings} == {"1.1.1d-r0", "1.1.1d-r2"}
 
 
-def test_sarif_without_results_says_nothing():
-    document = raw("trivy.sarif")
+def test_sarif_without_results_is_not_a_scan():
+    document = load_json("trivy.sarif")
     document["runs"][0]["results"] = []
     (found,) = parse_reports(json.dumps(document).encode())
     assert found.not_scanned.reason is UnscannedReason.OS_UNKNOWN
 
 
-def test_sarif_about_something_else_than_packages_is_refused():
-    document = raw("trivy.sarif")
+def test_sarif_without_packages_is_refused():
+    document = load_json("trivy.sarif")
     document["runs"][0]["results"][0]["message"]["text"] = "a password stands in this file"
     with pytest.raises(UnreadableReportError, match="package"):
         parse_reports(json.dumps(document).encode())
 
 
-def altered(name: str, **changes) -> bytes:
-    return json.dumps({**raw(name), **changes}).encode()
+def change_report(name: str, **changes) -> bytes:
+    return json.dumps({**load_json(name), **changes}).encode()
 
 
 @pytest.mark.parametrize(
     ("content", "state"),
     [
-        (altered("grype.json", distro={"name": "", "version": "", "idLike": None}), UnscannedReason.OS_UNKNOWN),
+        (change_report("grype.json", distro={"name": "", "version": "", "idLike": None}), UnscannedReason.OS_UNKNOWN),
         (
-            altered("grype.json", alertsByPackage=[{"package": {}, "alerts": [{"type": "distro-eol"}]}]),
+            change_report("grype.json", alertsByPackage=[{"package": {}, "alerts": [{"type": "distro-eol"}]}]),
             UnscannedReason.END_OF_LIFE,
         ),
-        (altered("aqua.json", os=""), UnscannedReason.OS_UNKNOWN),
-        (altered("twistcli.json", results=[{"distro": "", "vulnerabilities": []}]), UnscannedReason.OS_UNKNOWN),
-        (altered("trivy.json", Metadata={}), UnscannedReason.OS_UNKNOWN),
+        (change_report("aqua.json", os=""), UnscannedReason.OS_UNKNOWN),
+        (change_report("twistcli.json", results=[{"distro": "", "vulnerabilities": []}]), UnscannedReason.OS_UNKNOWN),
+        (change_report("trivy.json", Metadata={}), UnscannedReason.OS_UNKNOWN),
         (
-            altered("trivy.json", Metadata={"OS": {"Family": "debian", "Name": "8", "EOSL": True}}),
+            change_report("trivy.json", Metadata={"OS": {"Family": "debian", "Name": "8", "EOSL": True}}),
             UnscannedReason.END_OF_LIFE,
         ),
-        (altered("trivy.json", Metadata={"OS": {"Family": "fedora", "Name": "42"}}), UnscannedReason.OS_UNSUPPORTED),
-        (altered("trivy.json", Results=[]), UnscannedReason.OS_UNKNOWN),
+        (
+            change_report("trivy.json", Metadata={"OS": {"Family": "fedora", "Name": "42"}}),
+            UnscannedReason.OS_UNSUPPORTED,
+        ),
+        (change_report("trivy.json", Results=[]), UnscannedReason.OS_UNKNOWN),
     ],
 )
-def test_what_was_not_recognised_is_no_clean_image(content, state):
+def test_unrecognised_image_is_not_clean(content, state):
     (found,) = parse_reports(content)
     assert found.not_scanned.reason is state
 
 
-def test_a_newer_grype_keeps_its_database_elsewhere():
+def test_database_time_of_newer_grype_is_read():
     descriptor = {"name": "grype", "version": "0.110.0", "db": {"status": {"built": "2026-11-25T01:31:52Z"}}}
-    (found,) = parse_reports(altered("grype.json", descriptor=descriptor))
+    (found,) = parse_reports(change_report("grype.json", descriptor=descriptor))
     assert (found.tool_version, found.database_built) == ("0.110.0", datetime(2026, 11, 25, 1, 31, 52, tzinfo=UTC))
 
 
-def test_a_trivy_server_says_which_database_it_has():
+def test_database_time_of_trivy_server_is_read():
     server = {"Version": "0.74.0", "VulnerabilityDB": {"UpdatedAt": "2026-11-25T06:11:12.123456789Z"}}
-    (found,) = parse_reports(altered("trivy.json", Trivy={"Version": "0.74.1", "Server": server}))
+    (found,) = parse_reports(change_report("trivy.json", Trivy={"Version": "0.74.1", "Server": server}))
     assert found.database_built == datetime(2026, 11, 25, 6, 11, 12, 123456, tzinfo=UTC)
 
 
-def test_a_package_of_a_distribution_is_called_by_its_source():
-    document = raw("grype.json")
+def test_distribution_package_is_named_after_source():
+    document = load_json("grype.json")
     deb, rpm = document["matches"][:2]
     deb["artifact"] |= {"type": "deb", "name": "libssl3", "upstreams": [{"name": "openssl"}]}
     rpm["artifact"] |= {"type": "rpm", "name": "openssl-libs", "upstreams": [{"name": "openssl-1.1.1k-9.el8.src.rpm"}]}
@@ -235,8 +238,8 @@ def test_a_package_of_a_distribution_is_called_by_its_source():
 
 
 @pytest.mark.parametrize("word", ["Negligible", "unimportant", "low"])
-def test_what_is_negligible_is_low(word):
-    document = raw("grype.json")
+def test_negligible_severity_is_low(word):
+    document = load_json("grype.json")
     document["matches"] = document["matches"][:1]
     document["matches"][0]["vulnerability"]["severity"] = word
     (found,) = parse_reports(json.dumps(document).encode())
@@ -260,7 +263,7 @@ def test_what_is_negligible_is_low(word):
         b'{"results": [{"name": "an ordinary file"}]}',
     ],
 )
-def test_what_is_no_report_is_refused(content):
+def test_other_documents_are_refused(content):
     with pytest.raises(UnreadableReportError, match="the report"):
         parse_reports(content)
 
@@ -275,8 +278,8 @@ json_values = st.recursive(
 @pytest.mark.parametrize("name", REPORTS)
 @settings(max_examples=30, deadline=None)
 @given(data=st.data())
-def test_any_damage_to_a_report_is_read_or_refused(name, data):
-    document = raw(name)
+def test_any_damaged_report_is_read_or_refused(name, data):
+    document = load_json(name)
     place = document
     for _ in range(data.draw(st.integers(0, 6))):
         keys = list(place) if isinstance(place, dict) else list(range(len(place)))

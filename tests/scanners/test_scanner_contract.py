@@ -41,7 +41,7 @@ LINE = TagRef("docker.io/library/base", "1")
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class ScannerCase:
     """A scanner, and an image in which it finds vulnerabilities; None if the scanner never finds any."""
 
     scanner: Scanner
@@ -49,7 +49,7 @@ class Case:
     line: TagRef = LINE
 
 
-def make_osv_case(stack: ExitStack) -> Case:
+def make_osv_case(stack: ExitStack) -> ScannerCase:
     store = ImageStore()
     registry = stack.enter_context(LoopbackRegistry(store))
     api = OsvStand(debian_record("CVE-2026-0001", "bash"))
@@ -59,10 +59,10 @@ def make_osv_case(stack: ExitStack) -> Case:
     pushed = store.put("library/base", by_buildkit(made, statement(spdx(purl), made.digest)))
     hub = OciRegistry([RegistryEntry("docker.io", mirror=registry.host, is_insecure=True)], environment={})
     scanner = OsvScanner(api.listener.url, hub.create_sbom_finder(), now=lambda: datetime.now(UTC))
-    return Case(scanner, ScanSubject(LINE, pushed, "linux/amd64"))
+    return ScannerCase(scanner, ScanSubject(LINE, pushed, "linux/amd64"))
 
 
-def make_defender_case(stack: ExitStack, folder: Path) -> Case:
+def make_defender_case(stack: ExitStack, folder: Path) -> ScannerCase:
     certificate, store = Certificate.make(folder, *MANAGERS), ImageStore()
     entra = stack.enter_context(Entra(certificate))
     graph = stack.enter_context(Graph(certificate, entra))
@@ -80,38 +80,38 @@ def make_defender_case(stack: ExitStack, folder: Path) -> Case:
         now=lambda: datetime.now(UTC),
         max_age=timedelta(days=3),
     )
-    return Case(scanner, ScanSubject(LINE, pushed, "linux/amd64"))
+    return ScannerCase(scanner, ScanSubject(LINE, pushed, "linux/amd64"))
 
 
 @pytest.fixture
 def make(request, tmp_path):
     with ExitStack() as stack:
 
-        def trivy() -> Case:
+        def trivy() -> ScannerCase:
             stand = request.getfixturevalue("stand")
             subject = stand.subject(debian(OLD))
-            return Case(stand.scanner(), subject, subject.tag_ref)
+            return ScannerCase(stand.scanner(), subject, subject.tag_ref)
 
-        def grype() -> Case:
+        def grype() -> ScannerCase:
             stand = GrypeStand(tmp_path)
             stand.scene["reports"] = {digest("image"): report(match("CVE-2026-0001"))}
-            return Case(stand.scanner(), ScanSubject(LINE, digest("image"), "linux/amd64"))
+            return ScannerCase(stand.scanner(), ScanSubject(LINE, digest("image"), "linux/amd64"))
 
-        def reports() -> Case:
+        def reports() -> ScannerCase:
             content = report(match("CVE-2026-0001"))
             (tmp_path / f"{digest('image').replace(':', '-')}.json").write_text(json.dumps(content))
             options = {"now": lambda: NOW, "platform": "linux/amd64", "max_age": timedelta(days=5)}
             scanner = ReportScanner(tmp_path, lambda subject: frozenset({subject.digest}), **options)
-            return Case(scanner, ScanSubject(LINE, digest("image"), "linux/amd64"))
+            return ScannerCase(scanner, ScanSubject(LINE, digest("image"), "linux/amd64"))
 
-        kinds: dict[str, Callable[[], Case]] = {
+        kinds: dict[str, Callable[[], ScannerCase]] = {
             "trivy": trivy,
             "grype": grype,
             "report": reports,
             "osv": lambda: make_osv_case(stack),
             "defender": lambda: make_defender_case(stack, tmp_path),
-            "none": lambda: Case(NoScanner(), None),
-            "missing": lambda: Case(MissingScanner("trivy"), None),
+            "none": lambda: ScannerCase(NoScanner(), None),
+            "missing": lambda: ScannerCase(MissingScanner("trivy"), None),
         }
         yield lambda kind: kinds[kind]()
 
@@ -122,19 +122,19 @@ ALL = [*FINDING, "none", "missing"]
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_an_image_that_is_nowhere_is_not_scanned_and_never_clean(make, kind):
+def test_missing_image_is_not_clean(make, kind):
     case = make(kind)
     assert isinstance(case.scanner.scan(ScanSubject(case.line, digest("nowhere"), "linux/amd64")), NotScanned)
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_it_is_the_same_all_the_time(make, kind):
+def test_identity_is_stable(make, kind):
     scanner = make(kind).scanner
     assert scanner.get_identity() == scanner.get_identity()
 
 
 @pytest.mark.parametrize("kind", FINDING)
-def test_what_it_expects_changes_nothing_of_what_it_finds(make, kind):
+def test_prefetch_does_not_change_result(make, kind):
     case = make(kind)
     nowhere = ScanSubject(case.line, digest("nowhere"), "linux/amd64")
     case.scanner.prefetch([])
@@ -144,7 +144,7 @@ def test_what_it_expects_changes_nothing_of_what_it_finds(make, kind):
 
 
 @pytest.mark.parametrize("kind", FINDING)
-def test_what_it_found_says_who_found_it(make, kind):
+def test_scan_names_scanner(make, kind):
     case = make(kind)
     outcome = case.scanner.scan(case.subject)
     assert isinstance(outcome, Scan), outcome
@@ -155,7 +155,7 @@ def test_what_it_found_says_who_found_it(make, kind):
 
 
 @pytest.mark.parametrize("kind", FINDING)
-def test_many_who_ask_at_once_are_told_the_same(make, kind):
+def test_concurrent_scans_have_same_result(make, kind):
     case = make(kind)
     with ThreadPoolExecutor(4) as pool:
         outcomes = list(pool.map(case.scanner.scan, [case.subject] * 4))
@@ -163,7 +163,7 @@ def test_many_who_ask_at_once_are_told_the_same(make, kind):
 
 
 @pytest.mark.parametrize("kind", FINDING)
-def test_another_platform_is_another_image(make, kind):
+def test_other_platform_is_not_scanned(make, kind):
     case = make(kind)
     other = ScanSubject(case.subject.tag_ref, case.subject.digest, "linux/s390x")
     assert isinstance(case.scanner.scan(other), NotScanned)

@@ -20,7 +20,7 @@ OURS, HUB, QUAY = (
 OLD, NEW = digest("old"), digest("new")
 
 
-class Named:
+class FakeScanner:
     """Finds one vulnerability in every image, and records the requests."""
 
     def __init__(self, name: str) -> None:
@@ -37,8 +37,8 @@ class Named:
         return Scan(self.get_identity(), "debian 12", (finding("CVE-2026-0001"),))
 
 
-def test_the_first_entry_that_matches_scans():
-    ours, hub, rest = Named("ours"), Named("hub"), Named("rest")
+def test_first_matching_entry_is_selected():
+    ours, hub, rest = FakeScanner("ours"), FakeScanner("hub"), FakeScanner("rest")
     choice = ConfiguredScannerSelector(
         [
             ScannerEntry(("registry.example.com/**",), ours),
@@ -49,24 +49,24 @@ def test_the_first_entry_that_matches_scans():
     assert [choice(line) for line in (OURS, HUB, QUAY)] == [ours, hub, rest]
 
 
-def test_what_no_entry_is_for_is_not_scanned():
-    nobody = ConfiguredScannerSelector([ScannerEntry(("docker.io/**",), Named("hub"))])(QUAY)
+def test_image_without_entry_is_not_scanned():
+    nobody = ConfiguredScannerSelector([ScannerEntry(("docker.io/**",), FakeScanner("hub"))])(QUAY)
     assert isinstance(nobody, NoScanner)
     assert nobody.scan(ScanSubject(QUAY, NEW, ("linux/amd64",))) == NotScanned(UnscannedReason.NO_SCANNER)
 
 
-def test_what_is_found_is_private_where_the_entry_of_the_image_says_so():
+def test_findings_are_private_when_entry_is_private():
     choice = ConfiguredScannerSelector(
-        [ScannerEntry(("docker.io/**",), Named("hub"), is_private=True), ScannerEntry((), Named("rest"))]
+        [ScannerEntry(("docker.io/**",), FakeScanner("hub"), is_private=True), ScannerEntry((), FakeScanner("rest"))]
     )
     assert [choice.is_private(line) for line in (HUB, QUAY)] == [True, False]
-    assert not ConfiguredScannerSelector([ScannerEntry(("docker.io/**",), Named("hub"), is_private=True)]).is_private(
-        QUAY
-    )
+    assert not ConfiguredScannerSelector(
+        [ScannerEntry(("docker.io/**",), FakeScanner("hub"), is_private=True)]
+    ).is_private(QUAY)
 
 
-def test_the_same_image_in_two_registries_is_scanned_by_both_of_their_scanners_and_once_by_each():
-    ours, rest = Named("ours"), Named("rest")
+def test_image_in_two_registries_is_scanned_once_by_each_scanner():
+    ours, rest = FakeScanner("ours"), FakeScanner("rest")
     choice = ConfiguredScannerSelector([ScannerEntry(("registry.example.com/**",), ours), ScannerEntry((), rest)])
     moves = [Transition(line, OLD, NEW, ("linux/amd64",)) for line in (OURS, HUB, QUAY)]
     assessed = assess(moves, build_context(select_scanner=choice))
@@ -77,8 +77,8 @@ def test_the_same_image_in_two_registries_is_scanned_by_both_of_their_scanners_a
     assert len(ours.asked) == len(rest.asked) == 2
 
 
-def test_a_scanner_hears_of_all_that_it_is_asked_for_before_it_is_asked():
-    rest = Named("rest")
+def test_prefetch_contains_all_later_scans():
+    rest = FakeScanner("rest")
     moves = [Transition(line, OLD, NEW, ("linux/amd64",)) for line in (HUB, QUAY)]
     choice = ConfiguredScannerSelector([ScannerEntry((), rest)])
     assess(moves, build_context(select_scanner=choice))

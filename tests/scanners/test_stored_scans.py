@@ -20,7 +20,7 @@ from bot.state.state_store import DatabaseStateStore
 pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
 
 
-class Runs:
+class RepeatedRuns:
     """Separate runs with one transition, one state and one cache of Trivy."""
 
     def __init__(self, stand, folder: Path) -> None:
@@ -45,10 +45,10 @@ class Runs:
 
 @pytest.fixture
 def runs(stand, tmp_path):
-    return Runs(stand, tmp_path)
+    return RepeatedRuns(stand, tmp_path)
 
 
-def test_the_second_run_scans_nothing_and_finds_the_same(runs):
+def test_second_run_uses_stored_scans(runs):
     first, scans = runs.run()
     assert scans == 2
     assert first.delta is not None
@@ -57,7 +57,7 @@ def test_the_second_run_scans_nothing_and_finds_the_same(runs):
     assert second == first
 
 
-def test_another_database_means_another_scan(runs):
+def test_new_database_causes_new_scan(runs):
     first, _ = runs.run()
     runs.stand.registry.push(database(timedelta(minutes=1)).build_database_artifact(), "newer-db", TAG)
     newer = runs.stand.address(f"{runs.stand.registry.host}/newer-db:{TAG}")
@@ -68,13 +68,13 @@ def test_another_database_means_another_scan(runs):
     assert second.delta == first.delta
 
 
-def test_what_could_not_be_scanned_is_not_remembered(runs):
+def test_failed_scan_is_not_stored(runs):
     failed, _ = runs.run(timeout=0.001)
     assert why(failed.new) in {UnscannedReason.TIMED_OUT, UnscannedReason.FAILED}
     evidence, scans = runs.run()
     assert (scans, evidence.delta is None) == (2, False)
 
 
-def test_a_scanner_that_is_not_there_is_nobody(runs):
+def test_missing_scanner_has_no_identity(runs):
     assert runs.scanner().get_identity() == runs.scanner().get_identity()
     assert runs.stand.scanner(binary="/nowhere/trivy").get_identity() is None

@@ -29,15 +29,15 @@ from bot.scanners._trivy_report import OperatingSystem, parse_report
 FOLDER = Path(__file__).parent / "recorded"
 
 
-def recorded(name: str):
+def parse_recorded(name: str):
     return parse_report((FOLDER / f"{name}.json").read_bytes())
 
 
-def report(*results: dict, **metadata: object):
+def parse_results(*results: dict, **metadata: object):
     return parse_report(json.dumps({"SchemaVersion": 2, "Metadata": metadata, "Results": results}).encode())
 
 
-def result(*vulnerabilities: dict, **fields: object) -> dict:
+def build_result(*vulnerabilities: dict, **fields: object) -> dict:
     whole = {"VulnerabilityID": "CVE-1900-0001", "PkgName": "left-pad", "InstalledVersion": "1.0"}
     return {"Class": "lang-pkgs", "Type": "npm", "Vulnerabilities": [whole | item for item in vulnerabilities]} | fields
 
@@ -47,46 +47,46 @@ def result(*vulnerabilities: dict, **fields: object) -> dict:
     [("debian", OLD, DEBIAN_RELEASE), ("alpine", ALPINE_PACKAGES, ALPINE_RELEASE)],
 )
 def test_findings_are_named_after_source_packages(name, packages, release):
-    read = recorded(name)
+    read = parse_recorded(name)
     assert set(read.findings) == expected(packages, release)
     assert read.os_package_count == len(packages)
 
 
-def test_the_operating_system_and_the_platform_are_those_of_the_image():
-    assert recorded("debian").system == OperatingSystem(
+def test_operating_system_and_platform_are_read():
+    assert parse_recorded("debian").system == OperatingSystem(
         "debian", DEBIAN, has_extended_support=False, is_end_of_life=False
     )
-    assert recorded("debian").platform == "linux/amd64"
-    assert recorded("end-of-life").system == OperatingSystem(
+    assert parse_recorded("debian").platform == "linux/amd64"
+    assert parse_recorded("end-of-life").system == OperatingSystem(
         "debian", ENDED_DEBIAN, has_extended_support=False, is_end_of_life=True
     )
 
 
 @pytest.mark.parametrize("name", ["without-system", "without-packages", "unlisted"])
-def test_no_findings_come_with_what_makes_them_worthless(name):
-    read = recorded(name)
+def test_missing_findings_come_with_missing_packages_or_release(name):
+    read = parse_recorded(name)
     assert read.findings == ()
     assert (read.system is None) == (name == "without-system")
     assert (read.os_package_count == 0) == (name != "unlisted")
 
 
-def test_packages_without_a_distribution_are_no_operating_system():
-    assert report(OS={"Family": "none"}).system is None
+def test_packages_without_distribution_have_no_operating_system():
+    assert parse_results(OS={"Family": "none"}).system is None
 
 
-def test_extended_support_is_seen():
-    assert report(OS={"Family": "ubuntu", "Name": "20.04", "extended": True}).system.has_extended_support
+def test_extended_support_is_read():
+    assert parse_results(OS={"Family": "ubuntu", "Name": "20.04", "extended": True}).system.has_extended_support
 
 
-def test_every_recorded_report_is_one_that_can_be_recorded():
+def test_recorded_reports_match_recordings():
     assert {path.stem for path in FOLDER.glob("*.json")} == set(RECORDED)
 
 
 @pytest.mark.real("trivy")
 @pytest.mark.real("docker-registry")
 @pytest.mark.parametrize("name", RECORDED)
-def test_the_trivy_of_this_machine_says_what_was_recorded(name, stand):
-    assert parse_report(stand.report(RECORDED[name]())) == recorded(name)
+def test_real_trivy_produces_recorded_report(name, stand):
+    assert parse_report(stand.report(RECORDED[name]())) == parse_recorded(name)
 
 
 @pytest.mark.parametrize(
@@ -98,35 +98,35 @@ def test_the_trivy_of_this_machine_says_what_was_recorded(name, stand):
         ("GHSA-aaaa-bbbb-cccc", ["see CVE-1900-0003"], "GHSA-aaaa-bbbb-cccc"),
     ],
 )
-def test_a_finding_is_called_by_the_one_cve_that_it_is_about(given_id, vendor_ids, wanted):
-    (finding,) = report(result({"VulnerabilityID": given_id, "VendorIDs": vendor_ids})).findings
+def test_finding_is_named_after_single_cve(given_id, vendor_ids, wanted):
+    (finding,) = parse_results(build_result({"VulnerabilityID": given_id, "VendorIDs": vendor_ids})).findings
     assert finding.id == wanted
 
 
-def test_one_vulnerability_in_one_package_is_one_finding_the_worst():
+def test_repeated_vulnerability_is_one_finding_with_highest_severity():
     mild, bad = {"Severity": "LOW", "InstalledVersion": "1.0"}, {"Severity": "HIGH", "InstalledVersion": "2.0"}
-    (finding,) = report(result(mild, bad), result(mild)).findings
+    (finding,) = parse_results(build_result(mild, bad), build_result(mild)).findings
     assert (finding.severity, finding.installed) == (Severity.HIGH, "2.0")
 
 
-def test_the_same_name_in_two_ecosystems_is_two_packages():
-    assert len(report(result({}), result({}, Type="gem")).findings) == 2
+def test_same_name_in_two_ecosystems_is_two_packages():
+    assert len(parse_results(build_result({}), build_result({}, Type="gem")).findings) == 2
 
 
 @pytest.mark.parametrize("word", ["", "NEGLIGIBLE", "critical"])
-def test_a_severity_that_nobody_knows_is_unknown(word):
-    (finding,) = report(result({"Severity": word})).findings
+def test_unknown_severity_word_is_unknown(word):
+    (finding,) = parse_results(build_result({"Severity": word})).findings
     assert finding.severity is Severity.UNKNOWN
 
 
 @pytest.mark.parametrize("severity", Severity)
 def test_every_severity_is_read(severity):
-    (finding,) = report(result({"Severity": severity.name})).findings
+    (finding,) = parse_results(build_result({"Severity": severity.name})).findings
     assert finding.severity is severity
 
 
-def test_a_title_is_one_bounded_line():
-    (finding,) = report(result({"Title": "one\n two\t" + "x" * 1000})).findings
+def test_title_is_one_line_of_limited_length():
+    (finding,) = parse_results(build_result({"Title": "one\n two\t" + "x" * 1000})).findings
     assert finding.title.startswith("one two x")
     assert len(finding.title) == MAX_TITLE_LENGTH
 
@@ -147,7 +147,7 @@ def test_a_title_is_one_bounded_line():
         b'{"SchemaVersion": 2, "Results": [{"Vulnerabilities": [{"VulnerabilityID": "CVE-1900-0001"}]}]}',
     ],
 )
-def test_what_is_no_report_is_refused_rather_than_read_as_clean(content):
+def test_other_documents_are_refused(content):
     with pytest.raises(UnreadableReportError, match="the report"):
         parse_report(content)
 
@@ -165,7 +165,7 @@ def test_any_json_is_read_or_refused(value):
         parse_report(json.dumps(value).encode())
 
 
-def test_a_report_says_when_the_image_was_built():
-    assert recorded("debian").image_created == DEFAULT_CREATED
-    assert report(ImageConfig={"created": "1970-01-01T00:00:00Z"}).image_created is None
-    assert report().image_created is None
+def test_build_time_of_image_is_read():
+    assert parse_recorded("debian").image_created == DEFAULT_CREATED
+    assert parse_results(ImageConfig={"created": "1970-01-01T00:00:00Z"}).image_created is None
+    assert parse_results().image_created is None

@@ -38,7 +38,7 @@ TOKEN = "not-a-secret"
 
 
 @contextmanager
-def serving(stand, cache, *, repository: str = "trivy-db") -> Iterator[str]:
+def run_server(stand, cache, *, repository: str = "trivy-db") -> Iterator[str]:
     """Run a Trivy server with the database of the stand; yield its URL."""
     address = f"127.0.0.1:{find_free_port()}"
     command = [find_trivy(), "server", "--listen", address, "--cache-dir", str(cache), "--token", TOKEN, "--insecure"]
@@ -62,7 +62,7 @@ def serving(stand, cache, *, repository: str = "trivy-db") -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def url(stand, tmp_path_factory):
-    with serving(stand, tmp_path_factory.mktemp("server")) as found:
+    with run_server(stand, tmp_path_factory.mktemp("server")) as found:
         yield found
 
 
@@ -75,7 +75,7 @@ def make(stand, url, tmp_path) -> Callable[..., TrivyServerScanner]:
     return scanner
 
 
-def test_it_finds_what_trivy_alone_finds_with_the_same_database(stand, make):
+def test_server_has_same_findings_as_standalone_trivy(stand, make):
     scanner = make()
     for packages in (OLD, NEW):
         outcome = scanner.scan(stand.subject(debian(packages)))
@@ -84,7 +84,7 @@ def test_it_finds_what_trivy_alone_finds_with_the_same_database(stand, make):
         assert {each.name for each in outcome.packages} == {each.name for each in packages}
 
 
-def test_the_server_says_which_database_it_has(make):
+def test_identity_has_database_of_server(make):
     identity = make().get_identity()
     assert identity is not None
     assert identity.name == "trivy"
@@ -92,7 +92,7 @@ def test_the_server_says_which_database_it_has(make):
     assert timedelta() < datetime.now(UTC) - identity.database < timedelta(hours=3)
 
 
-def test_an_image_without_findings_is_clean_where_the_server_knows_its_release(stand, make):
+def test_image_without_findings_is_clean_when_release_is_known(stand, make):
     outcome = make().scan(stand.subject(debian([DemoPackage("bash-doc", "9")])))
     assert findings(outcome) == set()
 
@@ -105,11 +105,11 @@ def test_an_image_without_findings_is_clean_where_the_server_knows_its_release(s
         (without_system, UnscannedReason.OS_UNKNOWN),
     ],
 )
-def test_what_the_server_knows_nothing_of_is_not_clean(stand, make, item, expected_why):
+def test_image_unknown_to_server_is_not_clean(stand, make, item, expected_why):
     assert why(make().scan(stand.subject(item()))) is expected_why
 
 
-def test_it_asks_about_each_release_once(stand, make, monkeypatch):
+def test_release_is_checked_once(stand, make, monkeypatch):
     scanner, asked = make(), []
     real = scanner._has_data_for_release
     monkeypatch.setattr(scanner, "_has_data_for_release", lambda system: asked.append(system) or real(system))
@@ -118,18 +118,18 @@ def test_it_asks_about_each_release_once(stand, make, monkeypatch):
     assert len(asked) == 1
 
 
-def test_alpine_is_scanned_too(stand, make):
+def test_alpine_is_scanned(stand, make):
     assert findings(make().scan(stand.subject(alpine())))
 
 
-def test_a_wrong_token_is_a_failure_that_says_so_and_not_the_token(stand, make):
+def test_wrong_token_is_failure_and_hidden(stand, make):
     outcome = make(token="another").scan(stand.subject(debian(OLD)))
     assert why(outcome) is UnscannedReason.FAILED
     assert "invalid token" in outcome.detail
     assert "another" not in outcome.detail
 
 
-def test_the_token_is_no_argument_that_others_on_the_machine_see(stand, make):
+def test_token_is_not_in_arguments(stand, make):
     scanner = make()
     subject = stand.subject(debian(OLD))
     arguments = scanner._build_scan_arguments(subject, stand.pull(subject.tag_ref, subject.digest))
@@ -137,20 +137,20 @@ def test_the_token_is_no_argument_that_others_on_the_machine_see(stand, make):
     assert TOKEN not in repr(TrivyServer("http://x", TOKEN))
 
 
-def test_a_server_that_is_not_there_is_a_failure(stand, make):
+def test_unreachable_server_is_failure(stand, make):
     with reserve_silent_port() as port:
         scanner = make(at=f"http://127.0.0.1:{port}")
         assert scanner.get_identity() is None
         assert why(scanner.scan(stand.subject(debian(OLD)))) is UnscannedReason.FAILED
 
 
-def test_an_old_database_of_the_server_is_not_believed(stand, make):
+def test_old_database_of_server_is_stale(stand, make):
     scanner = make(now=lambda: datetime.now(UTC) + timedelta(days=6))
     assert scanner.get_identity() is None
     assert why(scanner.scan(stand.subject(debian(OLD)))) is UnscannedReason.DATABASE_STALE
 
 
-def test_a_database_that_the_server_replaced_during_the_scan_is_another(stand, make, monkeypatch):
+def test_database_replaced_during_scan_is_different(stand, make, monkeypatch):
     scanner = make()
     first = scanner.get_identity()
     newer = ScannerIdentity(first.name, first.version, first.database + timedelta(hours=6))
@@ -158,7 +158,7 @@ def test_a_database_that_the_server_replaced_during_the_scan_is_another(stand, m
     assert why(scanner.scan(stand.subject(debian(OLD)))) is UnscannedReason.DIFFERENT_DATABASE
 
 
-def test_a_server_that_goes_away_during_the_scan_is_a_failure_and_no_other_database(stand, make, monkeypatch):
+def test_server_lost_during_scan_is_failure(stand, make, monkeypatch):
     scanner = make()
     assert scanner.get_identity() is not None
     monkeypatch.setattr(scanner, "_fetch_identity", lambda: NotScanned(UnscannedReason.FAILED, "no answer"))
@@ -166,16 +166,16 @@ def test_a_server_that_goes_away_during_the_scan_is_a_failure_and_no_other_datab
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"Version": "1"}', b"<html>", b'{"VulnerabilityDB": 1}'])
-def test_what_is_no_trivy_server_is_no_identity(stand, make, body):
+def test_other_server_has_no_identity(stand, make, body):
     with responses.RequestsMock() as web:
         web.get("https://trivy.example/version", body=body)
         scanner = make(at="https://trivy.example")
         assert scanner.get_identity() is None
 
 
-def test_without_an_answer_from_the_database_there_is_none(stand, tmp_path):
+def test_stale_server_database_is_not_used(stand, tmp_path):
     stand.registry.push(database(age=timedelta(days=30)).build_database_artifact(), "stale-db", TAG)
-    with serving(stand, tmp_path, repository="stale-db") as url:
+    with run_server(stand, tmp_path, repository="stale-db") as url:
         scanner = TrivyServerScanner(
             find_trivy(), TrivyServer(url, TOKEN), stand.pull, tmp_path / "client", now=lambda: datetime.now(UTC)
         )

@@ -21,7 +21,7 @@ SOURCE, BINARY = "pkg:deb/debian/openssl", "pkg:deb/debian/libssl3t64"
 """Trivy identifies packages by their binary names only; the image has both, built from `openssl`."""
 
 
-def both(stand, tmp_path, statements) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
+def list_suppressed_by_both(stand, tmp_path, statements) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
     """Return the findings that Trivy and basebump suppress. `statements` makes VEX statements for its URLs."""
     subject = stand.subject(debian(OLD))
     by_repository = f"pkg:oci/test?repository_url={quote(subject.tag_ref.repository, safe='')}"
@@ -67,5 +67,5 @@ def both(stand, tmp_path, statements) -> tuple[set[tuple[str, str]], set[tuple[s
         ),
     ],
 )
-def test_trivy_and_we_set_the_same_aside(stand, tmp_path, statements, aside):
-    assert both(stand, tmp_path, statements) == (aside, aside)
+def test_trivy_and_basebump_suppress_same_findings(stand, tmp_path, statements, aside):
+    assert list_suppressed_by_both(stand, tmp_path, statements) == (aside, aside)
