@@ -32,7 +32,7 @@ def source(tmp_path):
     return _source
 
 
-def test_they_say_which_of_the_ids_are_exploited_and_how_likely_that_is_and_of_what_day_they_are(source):
+def test_lists_report_exploited_ids_scores_and_versions(source):
     found = PublicLists(source(kev(CVE, THIRD), "kev"), source(epss({CVE: 0.97, OTHER: 0.00042}), "epss"))
     listed = found.query_lists({CVE, OTHER})
     assert listed.exploited_ids == {CVE}
@@ -41,7 +41,7 @@ def test_they_say_which_of_the_ids_are_exploited_and_how_likely_that_is_and_of_w
     assert listed.errors == {}
 
 
-def test_a_list_that_nobody_named_says_nothing_and_is_no_trouble(source):
+def test_list_that_is_not_configured_is_not_an_error(source):
     listed = PublicLists(kev=source(kev(CVE))).query_lists({OTHER})
     assert (listed.exploited_ids, listed.epss_scores, listed.list_versions) == (
         frozenset(),
@@ -52,13 +52,13 @@ def test_a_list_that_nobody_named_says_nothing_and_is_no_trouble(source):
     assert (listed.exploited_ids, listed.epss_scores, listed.errors) == (None, {}, {})
 
 
-def test_lists_may_be_packed(source):
+def test_compressed_lists_are_read(source):
     listed = PublicLists(source(gzip.compress(kev(CVE)), "kev"), source(gzip.compress(epss({CVE: 0})), "epss"))
     assert listed.query_lists({CVE}).exploited_ids == {CVE}
     assert listed.query_lists({CVE}).epss_scores == {CVE: 0}
 
 
-def test_each_list_is_read_once_in_a_run_whatever_is_asked():
+def test_list_is_read_once_per_run():
     with Listener(lambda received: Reply(200, kev(CVE) if "kev" in received.path else epss({CVE: 0.5}))) as listener:
         found = PublicLists(*(DocumentSource(f"{listener.url}/{each}", {}) for each in ("kev.json", "epss.csv")))
         assert found.query_lists({CVE}).exploited_ids == {CVE}
@@ -67,7 +67,7 @@ def test_each_list_is_read_once_in_a_run_whatever_is_asked():
     assert [each.path for each in listener.received] == ["/kev.json", "/epss.csv"]
 
 
-def test_where_one_cannot_be_read_what_it_says_is_unknown_and_the_other_is_asked(tmp_path, source):
+def test_unreadable_list_is_unknown_and_does_not_affect_other_list(tmp_path, source):
     found = PublicLists(DocumentSource(tmp_path / "gone.json", {}), source(epss({CVE: 0.5})))
     for _ in range(2):
         listed = found.query_lists({CVE})
@@ -86,13 +86,13 @@ def test_where_one_cannot_be_read_what_it_says_is_unknown_and_the_other_is_asked
         (302, b"", "/kev.json answered 302"),
     ],
 )
-def test_a_server_that_does_not_have_it_is_named_without_what_stands_behind_the_question_mark(status, body, why):
+def test_failed_download_names_url_without_query(status, body, why):
     with Listener(lambda _: Reply(status, body)) as listener:
         listed = PublicLists(DocumentSource(f"{listener.url}/kev.json", {})).query_lists({CVE})
     assert listed.errors == {AdvisoryList.KEV: f"{listener.url}{why}"}
 
 
-def test_a_host_that_nobody_named_is_not_asked_though_a_redirect_says_so():
+def test_redirect_to_other_host_is_not_followed():
     with Listener(lambda _: Reply(200, kev(CVE))) as inside:
         redirect = Reply(302, b"", {"Location": f"{inside.url}/kev.json"})
         with Listener(lambda _: redirect) as listener:
@@ -120,7 +120,7 @@ def test_a_host_that_nobody_named_is_not_asked_though_a_redirect_says_so():
         {"dateReleased": 20261124, "vulnerabilities": [{"cveID": CVE}]},
     ],
 )
-def test_a_catalogue_that_could_be_incomplete_is_none(document):
+def test_incomplete_catalogue_is_refused(document):
     with pytest.raises(MalformedError, match="CISA"):
         parse_catalogue(json.dumps(document).encode())
 
@@ -135,13 +135,13 @@ def test_a_catalogue_that_could_be_incomplete_is_none(document):
         b"<html>\ncve,epss,percentile\n",
     ],
 )
-def test_scores_without_their_day_or_their_columns_are_none(content):
+def test_scores_without_date_or_columns_are_refused(content):
     with pytest.raises(MalformedError, match="FIRST"):
         parse_scores(content)
 
 
 @pytest.mark.parametrize("score", ["", "high", "nan", "1.1", "-0.1", "inf"])
-def test_a_score_that_is_no_probability_makes_the_list_unreadable(source, score):
+def test_invalid_score_makes_list_unreadable(source, score):
     found = PublicLists(epss=source(epss({CVE: score, OTHER: 0.5})))
     assert found.query_lists({OTHER}).epss_scores == {OTHER: 0.5}
     listed = found.query_lists({CVE})
@@ -151,7 +151,7 @@ def test_a_score_that_is_no_probability_makes_the_list_unreadable(source, score)
 
 
 @given(st.binary())
-def test_whatever_the_bytes_there_is_a_list_or_a_sentence(content):
+def test_arbitrary_bytes_are_refused(content):
     with pytest.raises(MalformedError, match=r"^is not "):
         parse_catalogue(content)
     with pytest.raises(MalformedError, match=r"^is not "):
@@ -162,7 +162,7 @@ def test_whatever_the_bytes_there_is_a_list_or_a_sentence(content):
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_a_list_that_is_too_large_is_not_read_packed_or_not(source, monkeypatch, packed):
+def test_list_above_size_limit_is_refused(source, monkeypatch, packed):
     monkeypatch.setattr(public_lists, "MAX_CATALOGUE_SIZE", 1000)
     content = kev(CVE) + b" " * 1_000_000
     listed = PublicLists(source(gzip.compress(content) if packed else content)).query_lists({CVE})
@@ -170,14 +170,14 @@ def test_a_list_that_is_too_large_is_not_read_packed_or_not(source, monkeypatch,
     assert "has more than 1000 bytes" in listed.errors[AdvisoryList.KEV]
 
 
-def test_what_a_server_sends_is_cut_off_at_the_same_bound(monkeypatch):
+def test_download_above_size_limit_is_refused(monkeypatch):
     monkeypatch.setattr(public_lists, "MAX_CATALOGUE_SIZE", 1000)
     with Listener(lambda _: Reply(200, kev(CVE) + b" " * 5_000)) as listener:
         listed = PublicLists(DocumentSource(f"{listener.url}/kev.json", {})).query_lists({CVE})
     assert "has more than 1000 bytes" in listed.errors[AdvisoryList.KEV]
 
 
-def test_what_is_damaged_is_not_unpacked_in_part(source):
+def test_damaged_archive_is_refused(source):
     listed = PublicLists(source(gzip.compress(kev(CVE))[:-9])).query_lists({CVE})
     assert "cannot be unpacked" in listed.errors[AdvisoryList.KEV]
     assert listed.exploited_ids is None

@@ -41,24 +41,24 @@ def published(tmp_path):
 
 
 @pytest.mark.parametrize("image", ["pkg:oci/web?repository_url=ghcr.io/acme/web", f"pkg:oci/web@{digest('index')}"])
-def test_while_no_author_calls_an_image_by_another_digest_its_registry_is_not_asked(published, image):
+def test_registry_gets_no_request_when_documents_use_no_other_digest(published, image):
     advisories, asked = published(vex(statement(CVE, image)))
     assert advisories.list_digests(IMAGE) == {digest("index")}
     assert asked == []
 
 
-def test_where_one_does_it_is_known_by_all_of_its_digests(published):
+def test_image_has_all_digests_when_document_uses_other_digest(published):
     advisories, asked = published(vex(statement(CVE, f"pkg:oci/web@{digest('manifest')}")))
     assert advisories.list_digests(IMAGE) == {digest("index"), digest("manifest")}
     assert asked == [IMAGE]
 
 
-def test_a_registry_that_does_not_answer_leaves_the_digest_that_is_pinned(published):
+def test_unreachable_registry_leaves_pinned_digest(published):
     advisories, _ = published(vex(statement(CVE, f"pkg:oci/web@{digest('manifest')}")), broken=True)
     assert advisories.list_digests(IMAGE) == {digest("index")}
 
 
-def test_documents_that_cannot_be_read_are_among_what_was_not_read(published):
+def test_unreadable_documents_are_listed_as_unread(published):
     advisories, _ = published(b"<html>")
     assert advisories.query_lists({CVE}).list_versions.unread_lists == {AdvisoryList.VEX}
     advisories, _ = published(vex())

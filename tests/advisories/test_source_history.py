@@ -60,7 +60,7 @@ def test_github_returns_the_release_of_the_new_version(ask):
     assert len(received) == 2
 
 
-def test_a_tag_without_the_letter_v_is_tried_second(ask):
+def test_tag_without_v_prefix_is_tried_second(ask):
     found, received = ask({COMPARE: COUNTS, "/repos/acme/web/releases/tags/1.2.0": {"body": None}}, version="v1.2.0")
     assert found.release == ReleaseNotes("1.2.0", "https://github.com/acme/web/releases/tag/1.2.0", (), 0)
     assert [each.path.rpartition("/")[2] for each in received[1:]] == ["v1.2.0", "1.2.0"]
@@ -68,7 +68,7 @@ def test_a_tag_without_the_letter_v_is_tried_second(ask):
 
 
 @pytest.mark.parametrize("version", ["", "v", "v..", "../../user", "a b", "1/2", "v1\n", "x" * 200])
-def test_a_version_that_cannot_be_a_tag_causes_no_request(ask, version):
+def test_invalid_version_causes_no_request(ask, version):
     found, received = ask({COMPARE: COUNTS}, version=version)
     assert found == SourceChanges(12)
     assert len(received) == 1
@@ -94,12 +94,12 @@ def test_gitlab_reports_commits_and_release(ask):
     assert ask({commits: full}, ON_GITLAB)[0] == SourceChanges(100, is_lower_bound=True)
 
 
-def test_only_github_gets_the_token_that_the_operator_named(ask):
+def test_configured_token_is_sent_only_to_github(ask):
     _, received = ask({COMPARE: COUNTS}, token=TOKEN)
     assert received[0].headers["authorization"] == f"Bearer {TOKEN}"
 
 
-def test_a_renamed_repository_is_followed_on_the_same_host_only(ask):
+def test_redirect_of_renamed_repository_is_followed_only_on_same_host(ask):
     inside = {COMPARE: Reply(301, b"", {"Location": "/repositories/1/compare"}), "/repositories/1/compare": COUNTS}
     assert ask(inside)[0] == SourceChanges(12)
     with Listener(lambda _: Reply(200, b"{}")) as other:
@@ -123,7 +123,7 @@ def test_a_renamed_repository_is_followed_on_the_same_host_only(ask):
         (Reply(200, b" " * (source_history.MAX_RESPONSE + 1)), "more than"),
     ],
 )
-def test_an_unusable_response_is_a_reason_and_no_error(ask, reply, reason):
+def test_unusable_response_is_unknown_with_reason(ask, reply, reason):
     found, _ = ask({COMPARE: reply})
     assert isinstance(found, UnknownSourceChanges)
     assert reason in found.reason
@@ -137,7 +137,7 @@ def test_an_unusable_response_is_a_reason_and_no_error(ask, reply, reason):
         (Reply(401), "github.com refuses the token"),
     ],
 )
-def test_a_forge_that_refuses_is_asked_once_in_a_run(ask, reply, reason):
+def test_refusing_forge_is_requested_once_per_run(ask, reply, reason):
     found, received = ask({COMPARE: reply}, times=3)
     assert found == UnknownSourceChanges(reason)
     assert len(received) == 1
@@ -163,7 +163,7 @@ def test_unusable_response_does_not_stop_other_lookups(ask, reply):
     assert len(received) == 2
 
 
-def test_a_run_has_a_limit_of_lookups(ask, monkeypatch):
+def test_number_of_lookups_is_limited(ask, monkeypatch):
     monkeypatch.setattr(source_history, "MAX_LOOKUPS", 2)
     found, received = ask({COMPARE: COUNTS}, times=4)
     assert found == UnknownSourceChanges("a run looks up at most 2 sources")

@@ -23,14 +23,14 @@ IMAGE = "pkg:oci/web?repository_url=ghcr.io/acme/web"
 CURL = "pkg:deb/debian/curl"
 
 
-def accepted(*places, authors=("Acme *",)) -> VexStatements:
+def load_accepted(*places, authors=("Acme *",)) -> VexStatements:
     entries = [AcceptedDocuments(f"enrichment.vex[{index}]", place, authors) for index, place in enumerate(places)]
     return VexDocuments(entries, {}).load_statements()
 
 
-def test_a_document_says_what_its_author_says_of_which_images(tmp_path):
+def test_document_is_parsed_into_statements(tmp_path):
     (tmp_path / "vex.json").write_bytes(vex(statement(CVE, IMAGE, CURL)))
-    (found,) = accepted(tmp_path / "vex.json").statements
+    (found,) = load_accepted(tmp_path / "vex.json").statements
     assert found == VexStatement(
         names=frozenset({CVE}),
         status=VexStatus.NOT_AFFECTED,
@@ -41,12 +41,12 @@ def test_a_document_says_what_its_author_says_of_which_images(tmp_path):
     )
 
 
-def test_only_the_words_of_authors_that_the_config_accepts_count(tmp_path):
+def test_only_statements_of_accepted_authors_count(tmp_path):
     (tmp_path / "ours.json").write_bytes(vex(statement(CVE, IMAGE)))
     (tmp_path / "theirs.json").write_bytes(vex(statement(CVE, IMAGE), author="Mallory"))
-    assert [each.author for each in accepted(tmp_path).statements] == ["Acme Security"]
-    assert accepted(tmp_path).errors == ()
-    alone = accepted(tmp_path / "theirs.json")
+    assert [each.author for each in load_accepted(tmp_path).statements] == ["Acme Security"]
+    assert load_accepted(tmp_path).errors == ()
+    alone = load_accepted(tmp_path / "theirs.json")
     assert alone.statements == ()
     path = tmp_path / "theirs.json"
     ((key, error),) = alone.errors
@@ -54,7 +54,7 @@ def test_only_the_words_of_authors_that_the_config_accepts_count(tmp_path):
     assert re.match(f"{path} .*`Mallory`.*`authors`", error)
 
 
-def test_documents_come_from_files_folders_and_urls_and_are_read_once(tmp_path):
+def test_documents_are_read_once_from_files_folders_and_urls(tmp_path):
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner" / "vex.json").write_bytes(vex(statement(CVE, IMAGE)))
     (tmp_path / "inner" / "notes.txt").write_text("no document")
@@ -67,11 +67,11 @@ def test_documents_come_from_files_folders_and_urls_and_are_read_once(tmp_path):
     assert len(listener.received) == 1
 
 
-def test_one_that_cannot_be_read_is_named_and_costs_no_other(tmp_path):
+def test_unreadable_document_is_named_and_does_not_affect_others(tmp_path):
     (tmp_path / "a.json").write_text("<html>")
     (tmp_path / "b.json").write_bytes(vex(statement(CVE, IMAGE)))
     (tmp_path / "c.json").write_text("{}")
-    found = accepted(tmp_path, tmp_path / "gone.json")
+    found = load_accepted(tmp_path, tmp_path / "gone.json")
     assert len(found.statements) == 1
     assert found.errors == (
         ("enrichment.vex[0]", f"{tmp_path / 'a.json'} is not JSON (and 1 more like it)"),
@@ -79,17 +79,17 @@ def test_one_that_cannot_be_read_is_named_and_costs_no_other(tmp_path):
     )
 
 
-def test_there_are_bounds_on_documents_and_on_statements(tmp_path, monkeypatch):
+def test_number_of_documents_and_statements_is_limited(tmp_path, monkeypatch):
     monkeypatch.setattr(vex_documents, "MAX_DOCUMENTS", 2)
     monkeypatch.setattr(vex_documents, "MAX_STATEMENTS", 3)
     for number in range(3):
         (tmp_path / f"{number}.json").write_bytes(vex(statement(CVE, IMAGE)))
-    found = accepted(tmp_path)
+    found = load_accepted(tmp_path)
     assert len(found.statements) == 2
     ((key, error),) = found.errors
     assert (key, "2 documents" in error) == ("enrichment.vex[0]", True)
     (tmp_path / "0.json").write_bytes(vex(*[statement(CVE, IMAGE)] * 4))
-    found = accepted(tmp_path)
+    found = load_accepted(tmp_path)
     assert len(found.statements) == 3
     ((key, error),) = found.errors
     assert (key, "3 statements" in error) == ("enrichment.vex[0]", True)
@@ -98,7 +98,7 @@ def test_there_are_bounds_on_documents_and_on_statements(tmp_path, monkeypatch):
 # ---- the shape of documents --------------------------------------------------------------------------------------
 
 
-def test_a_statement_may_have_its_own_time_aliases_and_reason():
+def test_statement_can_have_own_time_aliases_and_reason():
     said = statement(CVE, IMAGE, justification=None, impact_statement=" nobody\n calls it " + "x" * 500)
     said |= {"vulnerability": {"name": "GHSA-aaaa-bbbb-cccc", "aliases": [CVE]}}
     said |= {"timestamp": "2026-11-02T10:00:00.123456789Z", "last_updated": "2026-11-03T10:00:00"}
@@ -109,14 +109,14 @@ def test_a_statement_may_have_its_own_time_aliases_and_reason():
     assert len(found.justification) == MAX_REASON_LENGTH
 
 
-def test_earlier_documents_name_things_by_texts_and_packages_beside_their_images():
+def test_older_document_format_is_parsed():
     said = {"vulnerability": CVE, "products": [IMAGE], "subcomponents": [CURL], "status": "fixed"}
     (found,) = parse_document(vex(said, **{"@context": "https://openvex.dev/ns"})).statements
     assert found.names == {CVE}
     assert found.products == (VexProduct(parse_purl(IMAGE), (parse_purl(CURL),)),)
 
 
-def test_products_that_are_no_package_urls_are_passed_over_and_packages_that_are_none_widen_nothing():
+def test_invalid_products_are_skipped_and_invalid_packages_match_nothing():
     said = statement(CVE, IMAGE, "curl")
     said["products"] += [{"@id": "acme-web"}, {"@id": "x", "identifiers": {"purl": IMAGE}}, 7]
     (found,) = parse_document(vex(said)).statements
@@ -141,7 +141,7 @@ def test_products_that_are_no_package_urls_are_passed_over_and_packages_that_are
         vex(statement(CVE, IMAGE), timestamp="yesterday"),
     ],
 )
-def test_a_document_that_may_be_misread_is_none(content):
+def test_malformed_document_is_refused(content):
     with pytest.raises(MalformedError):
         parse_document(content)
 
@@ -155,7 +155,7 @@ KEYS = ("vulnerability", "products", "subcomponents", "status", "justification",
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), ANYTHING))
-def test_whatever_a_statement_holds_it_is_read_or_refused(changed):
+def test_any_statement_is_read_or_refused(changed):
     try:
         found = parse_document(vex(statement(CVE, IMAGE) | changed))
     except MalformedError:

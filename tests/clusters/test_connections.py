@@ -27,7 +27,7 @@ def count_pods(client):
     return len(list(client.list_objects(ObjectKind.PODS, None)))
 
 
-def test_token_of_a_kubeconfig(tmp_path):
+def test_token_of_kubeconfig_is_used(tmp_path):
     with KubernetesStand(pods=[make_pod("web")]) as stand:
         config = stand.write_kubeconfig(tmp_path / "config")
         assert count_pods(connect_with_kubeconfig(config, None, {})) == 1
@@ -102,7 +102,7 @@ def test_server_is_verified_with_the_certificates_of_the_kubeconfig(tmp_path):
         ),
     ],
 )
-def test_credential_is_not_sent_to_a_server_that_is_not_verified(tmp_path, cluster, reason):
+def test_credential_is_not_sent_to_unverified_server(tmp_path, cluster, reason):
     with KubernetesStand() as stand:
         config = stand.write_kubeconfig(tmp_path / "config", **cluster)
     with pytest.raises(ClusterError, match=reason) as raised:
@@ -130,7 +130,7 @@ def test_unusable_kubeconfig_is_a_failed_login(tmp_path, content, reason):
         connect_with_kubeconfig(path, None, {})
 
 
-def test_account_of_a_pod(tmp_path):
+def test_service_account_of_pod_is_used(tmp_path):
     certificate = Certificate.make(tmp_path)
     (tmp_path / "token").write_text(TOKEN)
     (tmp_path / "ca.crt").write_bytes(certificate.path.read_bytes())
@@ -143,12 +143,12 @@ def test_account_of_a_pod(tmp_path):
         assert count_pods(connect_in_cluster(environment, tmp_path)) == 1
 
 
-def test_account_of_a_pod_is_missing_outside_of_one(tmp_path):
+def test_missing_service_account_is_error(tmp_path):
     with pytest.raises(ClusterError, match="automountServiceAccountToken"):
         connect_in_cluster({}, tmp_path)
 
 
-def test_token_is_asked_again_before_each_request():
+def test_token_is_fetched_before_each_request():
     tokens = iter([TOKEN, TOKEN, "expired"])
     with KubernetesStand(pods=[make_pod("web")]) as stand:
         client = connect_with_token(stand.url, None, lambda: next(tokens), {})
@@ -157,7 +157,7 @@ def test_token_is_asked_again_before_each_request():
             count_pods(client)
 
 
-def test_login_that_fails_is_not_hidden():
+def test_failed_login_is_reported():
     def fail():
         raise BasebumpError("Entra issued no token")
 
@@ -165,7 +165,7 @@ def test_login_that_fails_is_not_hidden():
         connect_with_token("https://cluster.example.com", None, fail, {})
 
 
-def test_proxy_of_the_environment_is_used_and_its_exceptions_count(tmp_path):
+def test_proxy_and_exceptions_of_environment_are_used(tmp_path):
     environment = {"https_proxy": "http://127.0.0.1:1"}
     client = connect_with_token("https://cluster.example.com", None, lambda: TOKEN, environment)
     with pytest.raises(ClusterError, match="did not answer"):
@@ -176,7 +176,7 @@ def test_proxy_of_the_environment_is_used_and_its_exceptions_count(tmp_path):
         assert count_pods(connect_with_token(stand.url, certificate.path, lambda: TOKEN, environment)) == 0
 
 
-def test_proxy_of_the_kubeconfig_comes_before_that_of_the_environment(tmp_path):
+def test_proxy_of_kubeconfig_has_precedence_over_environment(tmp_path):
     with Listener(lambda _: Reply(502)) as proxy, KubernetesStand(tls=Certificate.make(tmp_path)) as stand:
         config = stand.write_kubeconfig(tmp_path / "config", **{"proxy-url": proxy.url})
         with pytest.raises(ClusterError, match="did not answer"):

@@ -19,7 +19,7 @@ def make_reader(stand, **options):
     return KubernetesCluster("prod", connect, options.pop("find_origin", lambda name: name), **options)
 
 
-def read(stand, **options):
+def read_all_images(stand, **options):
     outcome = make_reader(stand, **options).read_images()
     assert isinstance(outcome, ClusterReading), outcome
     return outcome.images
@@ -29,7 +29,7 @@ def list_lines(images):
     return [f"{each.workload.title} {each.container} {each.pods}" for each in images]
 
 
-def test_pods_are_added_up_for_the_topmost_owner():
+def test_pods_are_counted_for_topmost_owner():
     web, canary = make_owner("Deployment", "web"), make_owner("Rollout", "api")
     with KubernetesStand(
         pods=[
@@ -52,7 +52,7 @@ def test_pods_are_added_up_for_the_topmost_owner():
         ],
         jobs=[make_job("nightly-1", make_owner("CronJob", "nightly")), make_job("once")],
     ) as stand:
-        images = read(stand)
+        images = read_all_images(stand)
     assert list_lines(images) == [
         "prod/payments/CronJob/nightly web 1",
         "prod/payments/DaemonSet/log web 1",
@@ -73,27 +73,30 @@ def test_pods_are_added_up_for_the_topmost_owner():
     assert [METADATA_LIST in each.headers["accept"] for each in stand.received] == [False, True, True]
 
 
-def test_owner_that_is_not_the_controller_does_not_count_and_neither_does_a_node():
+def test_owners_that_are_nodes_or_not_controllers_are_ignored():
     other = make_owner("Deployment", "web", is_controller=False)
     pods = [make_pod("web", owner=other), make_pod("etcd-node-1", owner=make_owner("Node", "node-1"))]
     with KubernetesStand(pods=pods) as stand:
-        assert list_lines(read(stand)) == ["prod/payments/Pod/etcd-node-1 web 1", "prod/payments/Pod/web web 1"]
+        assert list_lines(read_all_images(stand)) == [
+            "prod/payments/Pod/etcd-node-1 web 1",
+            "prod/payments/Pod/web web 1",
+        ]
 
 
 @pytest.mark.parametrize("name", ["", "a b", "<b>", "\x1b[31m", "x\ny", "a" * 254])
-def test_owner_that_no_object_can_be_does_not_stop_the_reading(name):
+def test_invalid_owner_is_ignored(name):
     pods = [make_pod("web", owner=make_owner("Deployment", name)), make_pod("api", owner=make_owner(name, "api"))]
     with KubernetesStand(pods=pods) as stand:
-        assert list_lines(read(stand)) == ["prod/payments/Pod/api web 1", "prod/payments/Pod/web web 1"]
+        assert list_lines(read_all_images(stand)) == ["prod/payments/Pod/api web 1", "prod/payments/Pod/web web 1"]
 
 
-def test_pod_with_very_many_containers_does_not_stop_the_reading():
+def test_pod_with_very_many_containers_is_read():
     waiting = [("c", "busybox:1", "", "waiting")] * 1001
     with KubernetesStand(pods=[make_pod("large", inits=waiting), make_pod("web")]) as stand:
-        assert list_lines(read(stand)) == ["prod/payments/Pod/large web 1", "prod/payments/Pod/web web 1"]
+        assert list_lines(read_all_images(stand)) == ["prod/payments/Pod/large web 1", "prod/payments/Pod/web web 1"]
 
 
-def test_only_containers_that_were_seen_to_run_count():
+def test_only_running_containers_count():
     new = ("new", "docker.io/library/busybox:1", f"docker.io/library/busybox@{make_digest(2)}")
     with KubernetesStand(
         pods=[
@@ -108,7 +111,7 @@ def test_only_containers_that_were_seen_to_run_count():
             {key: value for key, value in make_pod("unscheduled").items() if key != "status"},
         ]
     ) as stand:
-        assert list_lines(read(stand)) == [
+        assert list_lines(read_all_images(stand)) == [
             "prod/payments/Pod/debugged debugger 1",
             "prod/payments/Pod/debugged web 1",
             "prod/payments/Pod/running setup 1",
@@ -130,7 +133,7 @@ def make_finished_pod(job, started_at, number=1, **more):
     return pod
 
 
-def test_last_run_of_a_cron_job_that_succeeded_counts_while_none_of_its_pods_runs():
+def test_last_successful_run_of_cron_job_counts_when_no_pod_runs():
     nightly = make_owner("CronJob", "nightly")
     old = make_finished_pod("nightly-1", "2026-11-01T00:00:00Z", 1)
     new = make_finished_pod("nightly-2", "2026-11-02T00:00:00Z", 2)
@@ -140,27 +143,27 @@ def test_last_run_of_a_cron_job_that_succeeded_counts_while_none_of_its_pods_run
         pods=[new, old, failed, once],
         jobs=[*(make_job(f"nightly-{i}", nightly) for i in (1, 2, 3)), make_job("once")],
     ) as stand:
-        images = read(stand)
+        images = read_all_images(stand)
         assert list_lines(images) == ["prod/payments/CronJob/nightly web 1"]
         assert [each.digest for each in images] == [make_digest(2)]
         running = make_pod("nightly-4-x", image_id=f"nginx@{make_digest(4)}", owner=make_owner("Job", "nightly-4"))
         stand.pods.append(running)
         stand.jobs.append(make_job("nightly-4", nightly))
-        assert [each.digest for each in read(stand)] == [make_digest(4)]
+        assert [each.digest for each in read_all_images(stand)] == [make_digest(4)]
 
 
-def test_finished_pod_of_another_owner_does_not_count():
+def test_finished_pod_of_other_owner_does_not_count():
     pod = make_finished_pod("x", "2026-11-01T00:00:00Z")
     pod["metadata"]["ownerReferences"] = [make_owner("Workflow", "build")]
     with KubernetesStand(pods=[pod]) as stand:
-        assert read(stand) == ()
+        assert read_all_images(stand) == ()
 
 
 def test_two_digests_of_a_workload_are_two_images():
     owner = make_owner("StatefulSet", "db")
     pods = [make_pod(f"db-{i}", image_id=f"nginx@{make_digest(i // 2)}", owner=owner) for i in range(3)]
     with KubernetesStand(pods=pods) as stand:
-        images = read(stand)
+        images = read_all_images(stand)
     assert [(each.digest, each.pods, each.tag) for each in images] == [
         (make_digest(0), 2, "1.29"),
         (make_digest(1), 1, "1.29"),
@@ -171,15 +174,15 @@ def test_two_digests_of_a_workload_are_two_images():
 def test_pages_are_followed_over_one_connection():
     pods = [make_pod(f"web-{i}", namespace=f"ns-{i}") for i in range(600)]
     with KubernetesStand(pods=pods, is_validating=False) as stand:
-        assert len(read(stand)) == 600
+        assert len(read_all_images(stand)) == 600
         assert len(stand.asked) == 3
         assert stand.connections == 1
 
 
-def test_expired_list_starts_again_and_nothing_counts_twice():
+def test_expired_list_is_read_again_without_duplicates():
     pods = [make_pod(f"web-{i}", owner=make_owner("StatefulSet", "web")) for i in range(300)]
     with KubernetesStand(pods=pods, is_validating=False, expirations=2) as stand:
-        assert list_lines(read(stand)) == ["prod/payments/StatefulSet/web web 300"]
+        assert list_lines(read_all_images(stand)) == ["prod/payments/StatefulSet/web web 300"]
         assert len(stand.asked) == 6
 
 
@@ -189,24 +192,24 @@ def test_list_that_always_expires_is_a_failure():
         assert make_reader(stand).read_images().problem is ClusterProblem.UNREACHABLE
 
 
-def test_namespaces_are_listed_one_by_one_and_need_no_other_permission():
+def test_namespaces_are_listed_separately_without_other_permissions():
     pods = [make_pod("web", namespace=each) for each in ("payments", "shop", "kube-system")]
     allowed = {(kind, each) for kind in ("pods", "replicasets", "jobs") for each in ("payments", "shop")}
     with KubernetesStand(pods=pods, allowed=allowed) as stand:
-        images = read(stand, namespaces=("payments", "shop"))
+        images = read_all_images(stand, namespaces=("payments", "shop"))
     assert list_lines(images) == ["prod/payments/Pod/web web 1", "prod/shop/Pod/web web 1"]
 
 
 def test_excluded_namespaces_do_not_count():
     pods = [make_pod("web", namespace=each) for each in ("payments", "kube-system")]
     with KubernetesStand(pods=pods) as stand:
-        assert list_lines(read(stand, excluded_namespaces=("kube-*",))) == ["prod/payments/Pod/web web 1"]
+        assert list_lines(read_all_images(stand, excluded_namespaces=("kube-*",))) == ["prod/payments/Pod/web web 1"]
 
 
-def test_name_of_a_cache_is_that_of_its_upstream():
+def test_cached_image_has_name_of_upstream():
     pod = make_pod("web", "contoso.azurecr.io/hub/library/nginx:1.29")
     with KubernetesStand(pods=[pod]) as stand:
-        (image,) = read(stand, find_origin=lambda name: name.replace("contoso.azurecr.io/hub", "docker.io"))
+        (image,) = read_all_images(stand, find_origin=lambda name: name.replace("contoso.azurecr.io/hub", "docker.io"))
     assert image.repository == "docker.io/library/nginx"
 
 
@@ -221,7 +224,7 @@ def test_name_of_a_cache_is_that_of_its_upstream():
         ({("pods", None), ("replicasets", None)}, ["list jobs.batch --all-namespaces"]),
     ],
 )
-def test_missing_permission_names_the_command_that_tests_it(allowed, words):
+def test_missing_permission_names_test_command(allowed, words):
     pods = [make_pod(each, owner=make_owner(each, "x")) for each in ("ReplicaSet", "Job")]
     pods = [{**each, "metadata": {**each["metadata"], "name": "x"}} for each in pods]
     with KubernetesStand(pods=pods, allowed=allowed) as stand:
@@ -290,7 +293,7 @@ def test_number_of_images_is_limited(monkeypatch):
         assert make_reader(stand).read_images().problem is ClusterProblem.TOO_LARGE
         by_namespace = make_reader(stand, namespaces=("ns-0", "ns-1")).read_images()
         assert by_namespace.problem is ClusterProblem.TOO_LARGE
-        assert len(read(stand, namespaces=("ns-0",))) == 2
+        assert len(read_all_images(stand, namespaces=("ns-0",))) == 2
 
 
 def test_damaged_answer_after_the_first_page_is_a_failure():
@@ -306,10 +309,10 @@ def test_damaged_answer_after_the_first_page_is_a_failure():
 def test_empty_list_may_be_null():
     reply = Reply(200, b'{"kind": "PodList", "metadata": {"resourceVersion": "1"}, "items": null}')
     with KubernetesStand(interfere=lambda _: reply) as stand:
-        assert read(stand) == ()
+        assert read_all_images(stand) == ()
 
 
-def test_response_that_is_too_large_is_not_read_to_its_end(monkeypatch):
+def test_response_above_size_limit_is_refused(monkeypatch):
     monkeypatch.setattr("bot.clusters.client.MAX_PAGE_BYTES", 1_000_000)
     with KubernetesStand(interfere=lambda _: Reply(200, b" " * 50_000_000)) as stand:
         outcome = make_reader(stand).read_images()
@@ -322,7 +325,7 @@ def test_fewer_objects_are_requested_after_a_response_that_is_too_large(monkeypa
     for pod in pods[:30]:
         pod["metadata"]["annotations"] = {"example.com/text": "x" * 5_000}
     with KubernetesStand(pods=pods, is_validating=False) as stand:
-        assert len(read(stand)) == 300
+        assert len(read_all_images(stand)) == 300
         assert [each.partition("limit=")[2].partition("&")[0] for each in stand.asked] == [
             *("250", "50", "10", "20", "10", "20", "40", "80", "160"),
         ]

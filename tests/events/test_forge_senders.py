@@ -129,7 +129,7 @@ def test_signed_delivery_of_gitlab_is_proved_for_five_minutes(minutes, is_proved
     assert _is_proved(gitlab.FORGE, "signature", request, NOW + timedelta(minutes=minutes)) is is_proved
 
 
-def test_one_of_several_signatures_of_gitlab_suffices():
+def test_any_signature_of_gitlab_suffices():
     request = _proved(gitlab.FORGE, "signature")
     both = f"v1,AAAA {request.headers['webhook-signature']}"
 
@@ -194,7 +194,7 @@ def test_azure_devops_identifies_a_delivery_by_subscription_and_notification():
 
 @over_forges
 @pytest.mark.parametrize("body", [b"", b"[]", b'"text"', b"{", b"\xff", b"1", b"[" * 100_000, b"9" * 5_000])
-def test_body_of_another_form_is_unreadable(forge, body):
+def test_malformed_body_is_unreadable(forge, body):
     request = replace(forge.deliveries[0].to_request(), body=body)
 
     with pytest.raises(UnreadableDeliveryError):
@@ -202,7 +202,7 @@ def test_body_of_another_form_is_unreadable(forge, body):
 
 
 @over_forges
-def test_form_is_unreadable_and_the_message_names_the_setting(forge):
+def test_form_body_is_unreadable_and_message_names_setting(forge):
     request = replace(forge.deliveries[0].to_request(), body=b"payload=%7B%7D")
 
     with pytest.raises(UnreadableDeliveryError, match="application/json"):
@@ -259,7 +259,7 @@ def test_arbitrary_documents_contain_no_events(forge, document):
 
 @pytest.mark.parametrize("name", ["", "a\nb", "a\x1b[31m", "\u202eb", "a" * (MAX_TEXT_LENGTH + 1)])
 @over_forges
-def test_name_that_could_mislead_is_unreadable(forge, name):
+def test_misleading_name_is_unreadable(forge, name):
     sent = forge.deliveries[0]
     part = forge.repository.rpartition("/")[2] if forge.kind == "azure" else forge.repository
     body = sent.body.replace(json.dumps(part).encode(), json.dumps(name).encode())

@@ -92,13 +92,13 @@ def test_each_delivery_has_its_own_identifier(sender: SampleSender):
 
 
 @for_every_delivery
-def test_a_repeated_delivery_is_parsed_to_the_same_value(delivery: SampleDelivery):
+def test_repeated_delivery_is_parsed_to_same_value(delivery: SampleDelivery):
     repeated = add_headers(prove(delivery), {"aeg-delivery-count": "3", "x-request-id": "another"})
     assert parse(delivery, repeated) == parse(delivery)
 
 
 @for_every_sender
-def test_ignores_actions_that_it_does_not_recognise(sender: SampleSender):
+def test_unknown_actions_are_ignored(sender: SampleSender):
     if sender.action is None:
         return
     push = sender.pushes[0]
@@ -109,7 +109,7 @@ def test_ignores_actions_that_it_does_not_recognise(sender: SampleSender):
 
 
 @for_every_push
-def test_the_registry_in_the_config_replaces_every_host_in_the_event(delivery: SampleDelivery):
+def test_configured_registry_replaces_all_hosts_in_event(delivery: SampleDelivery):
     request = prove(delivery)
     request = replace(request, body=_HOSTS.sub(b"attacker.example", request.body))
     parsed = parse(replace(delivery, registry="registry.internal:5000"), request)
@@ -182,7 +182,7 @@ def test_odd_bodies_have_no_events(sender: SampleSender, body: bytes):
 
 @for_every_sender
 @given(body=st.binary(max_size=200))
-def test_any_body_is_a_value_or_unreadable(sender: SampleSender, body: bytes):
+def test_any_body_is_parsed_or_unreadable(sender: SampleSender, body: bytes):
     parse_or_refuse(sender.pushes[0], replace(sender.pushes[0].request, body=body))
 
 
@@ -195,7 +195,7 @@ JSON_VALUES = st.recursive(
 
 @for_every_sender
 @given(data=st.data())
-def test_any_value_in_any_field_is_a_value_or_unreadable(sender: SampleSender, data: st.DataObject):
+def test_any_field_value_is_parsed_or_unreadable(sender: SampleSender, data: st.DataObject):
     push = data.draw(st.sampled_from(sender.pushes))
     document = replace_any_value(data, json.loads(push.request.body))
     parse_or_refuse(push, replace(push.request, body=json.dumps(document).encode()))
@@ -223,7 +223,7 @@ def parse_or_refuse(delivery: SampleDelivery, request: EventRequest) -> ParsedDe
     return parsed
 
 
-def test_an_event_that_cannot_be_read_does_not_hide_the_others():
+def test_unreadable_event_does_not_affect_others():
     batch = next(each for each in DELIVERIES if each.name == "batch of CloudEvents")
     documents = json.loads(batch.request.body)
     documents[0]["data"]["target"]["repository"] = "NOT A NAME"
@@ -248,7 +248,7 @@ def repeat_events(count: int, action: str = "pull") -> bytes:
     return json.dumps({"events": [event | {"action": action}] * count}).encode()
 
 
-def test_bounds_the_number_of_events_and_the_length_of_texts():
+def test_number_of_events_and_text_length_are_limited():
     push = load_sender(SenderKind.DISTRIBUTION).pushes[0]
     assert parse(push, replace(push.request, body=repeat_events(MAX_EVENTS))).events == ()
     for body in (repeat_events(MAX_EVENTS + 1), repeat_events(1, "x" * (MAX_TEXT_LENGTH + 1))):
@@ -257,7 +257,7 @@ def test_bounds_the_number_of_events_and_the_length_of_texts():
 
 
 @pytest.mark.parametrize("odd", ["", "a b", "é", "x" * 201, "\ud800", "\n", 7, None, ["x"]])
-def test_identifiers_that_cannot_be_stored_are_replaced_by_a_hash(odd: object):
+def test_unstorable_identifier_is_replaced_by_hash(odd: object):
     push = load_sender(SenderKind.ACR).pushes[0]
     body = json.dumps(json.loads(push.request.body) | {"id": odd}).encode()
     assert re.fullmatch("sha256:[0-9a-f]{64}", parse(push, replace(push.request, body=body)).id)
@@ -266,7 +266,7 @@ def test_identifiers_that_cannot_be_stored_are_replaced_by_a_hash(odd: object):
 @pytest.mark.parametrize(
     "name", ["batch of CloudEvents", "all events in one delivery, with the content type of version 3"]
 )
-def test_batches_that_begin_with_the_same_event_are_different_deliveries(name: str):
+def test_batches_with_same_first_event_are_different_deliveries(name: str):
     batch = next(each for each in DELIVERIES if each.name == name)
     document = json.loads(batch.request.body)
     (document["events"] if isinstance(document, dict) else document).pop()
@@ -274,12 +274,12 @@ def test_batches_that_begin_with_the_same_event_are_different_deliveries(name: s
     assert parse(batch, shorter).id != parse(batch).id
 
 
-def test_a_delivery_of_github_has_the_identifier_in_its_header():
+def test_github_delivery_has_identifier_of_header():
     push = load_sender(SenderKind.GHCR).pushes[0]
     assert parse(push).id == push.request.headers["x-github-delivery"]
 
 
-def test_a_missing_header_equals_no_secret():
+def test_missing_header_equals_no_secret():
     assert not is_same_secret(None, "")
 
 
@@ -289,7 +289,7 @@ def test_hosts_are_lower_case():
     assert name_tags(parse(push, request)) == list(push.tags)
 
 
-def test_a_header_with_another_scheme_is_refused():
+def test_header_with_other_scheme_is_refused():
     request = prove(load_sender(SenderKind.ACR).pushes[0])
     assert is_proved(SenderKind.ACR, add_headers(request, {"authorization": f"bearer {SECRET}"}))
     for other in (f"Basic {SECRET}", SECRET, f"Bearer {SECRET} ", f"Bearer  {SECRET}"):

@@ -45,12 +45,12 @@ def test_refuses_odd_times(timestamp: str):
     assert not SENDER.is_proved(request, SECRET, NOW)
 
 
-def test_two_pushes_to_a_tag_are_two_deliveries():
+def test_repeated_push_to_tag_is_new_delivery():
     first, later = (prove(DELIVERIES["tag"], now=NOW + delay) for delay in (timedelta(), SECOND))
     assert SENDER.parse_delivery(first, None).id != SENDER.parse_delivery(later, None).id
 
 
-def test_an_identifier_in_the_body_identifies_the_delivery_at_any_time():
+def test_identifier_in_body_identifies_delivery_at_any_time():
     first, later = (prove(DELIVERIES["tag and digest"], now=NOW + delay) for delay in (timedelta(), SECOND))
     assert SENDER.parse_delivery(first, None).id == SENDER.parse_delivery(later, None).id == "build-17"
 
@@ -66,7 +66,7 @@ def test_an_identifier_in_the_body_identifies_the_delivery_at_any_time():
         ("localhost/web:1", None, "localhost/web:1"),
     ],
 )
-def test_expands_names_as_files_do(image: str, registry: str | None, tag: str):
+def test_image_names_are_expanded_as_in_files(image: str, registry: str | None, tag: str):
     delivery = build(image, registry)
     (event,) = SENDER.parse_delivery(prove(delivery), registry).events
     assert str(event.tag_ref) == tag
