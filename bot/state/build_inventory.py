@@ -23,7 +23,6 @@ from bot.state.inventory_tables import (
     NO_TAG,
     TAGS,
 )
-from bot.state.stored_rows import read_rows
 from bot.state.tables import split_into_batches
 
 MAX_HELD_PER_TAG = 10
@@ -49,7 +48,7 @@ class DatabaseBuildInventory:
         empty, only the references in these git repositories are returned.
         """
         with self._database.open_for_reading() as connection:
-            rows = list(read_rows(connection, select(TAGS.c.id, TAGS.c.repository, TAGS.c.tag)))
+            rows = list(connection.execute(select(TAGS.c.id, TAGS.c.repository, TAGS.c.tag)))
             wanted = {row.id: (row.repository, row.tag) for row in rows if is_wanted(row.repository)}
             query = (
                 select(IMAGE_REFERENCES.c.tag, DIGESTS.c.digest)
@@ -84,7 +83,7 @@ class DatabaseBuildInventory:
         found: list[ImageName] = []
         with self._database.open_for_reading() as connection:
             for batch in split_into_batches(_list_base_tags(connection, repositories)):
-                for row in read_rows(connection, query.where(HELD_DIGESTS.c.tag.in_(batch))):
+                for row in connection.execute(query.where(HELD_DIGESTS.c.tag.in_(batch))):
                     counts[row.tag] += 1
                     if counts[row.tag] <= MAX_HELD_PER_TAG:
                         found.append(_build_reference(row.repository, row.name, row.digest))
@@ -129,7 +128,7 @@ def _read_of_repositories(
     if repositories:
         conditions = [BRANCHES.c.repository.in_(batch) for batch in split_into_batches(sorted(repositories))]
     for condition in conditions:
-        yield from read_rows(connection, query.where(condition))
+        yield from connection.execute(query.where(condition))
 
 
 def _build_reference(repository: str, tag: str, digest: str) -> ImageName:

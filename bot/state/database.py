@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 
 from bot.model.errors import StateError, UnusableStateError
 from bot.state.migration import MIGRATIONS, NewerSchemaError, get_version, migrate_tables
-from bot.state.tables import DamagedValue
 
 BUSY = 30
 """Seconds to wait for another writing process. Writing the state of a thousand images takes less than a second."""
@@ -34,12 +33,15 @@ WRITER_LOCK = 0x6261736562756D70
 """The key of PostgreSQL's advisory lock for writers: `basebump` in ASCII."""
 SIDE_FILE_SUFFIXES = ("-wal", "-shm", "-journal")
 """Suffixes of the files that SQLite writes next to a database: https://www.sqlite.org/tempfiles.html."""
+STRICT_SINCE = (3, 37)
+"""The first version of SQLite with strict tables: https://www.sqlite.org/stricttables.html."""
 _OWNER_ONLY = 0o600
 _WRITES = "basebump_writes"
 
 FOLDER_ADVICE = "make sure that its folder exists, and that basebump may write to the folder and the file"
 TABLES_ADVICE = "let its user create tables in the schema, and read and write them"
 _DAMAGED = "move the file away, so that basebump creates a new one; minimum ages then start again"
+_DAMAGED_SERVER = "restore a backup, or use an empty database; minimum ages then start again"
 _BUSY = f"another process has been writing to the database for {BUSY} seconds, so find out whether it hangs"
 _FULL = "free some space on the disk of the database"
 _OTHERWISE = "if this persists, remove `state` from the config until the database is repaired"
@@ -83,7 +85,15 @@ class Database:
 
     @classmethod
     def sqlite_unmigrated(cls, path: Path) -> Database:
-        """Open a database in a file without creating or migrating its tables. The side effect is that of `sqlite`."""
+        """Open a database in a file without creating or migrating its tables. The side effect is that of `sqlite`.
+
+        Raises StateError if SQLite is too old for strict tables.
+        """
+        if sqlite3.sqlite_version_info < STRICT_SINCE:
+            raise StateError(
+                f"cannot use the state in {path}: SQLite {sqlite3.sqlite_version} has no strict tables; hint: use a "
+                "Python with SQLite 3.37 or newer, or a state in PostgreSQL"
+            )
         _make_private(path)
         url = URL.create("sqlite", database=str(path))
         engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY})
@@ -177,18 +187,9 @@ class Database:
 
     @contextmanager
     def open_for_reading(self) -> Iterator[Connection]:
-        """Open a connection for reading. Raises StateError, also if the code in the `with` block finds invalid values.
-
-        basebump never writes such values, but users and damaged disks can change a database.
-        """
+        """Open a connection for reading. Raises StateError."""
         with self._translate_errors(), self._engine.connect() as connection:
-            try:
-                yield connection
-            except (ValueError, TypeError, LookupError) as error:
-                raise StateError(
-                    f"cannot use the state in {self._display_name}: it contains values that basebump never writes "
-                    f"({type(error).__name__}); hint: {_OTHERWISE}"
-                ) from error
+            yield connection
 
     @contextmanager
     def open_for_writing(self) -> Iterator[Connection]:
@@ -221,19 +222,31 @@ class Database:
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
-        """Translate errors of SQLAlchemy and of the driver into StateError.
+        """Translate errors of SQLAlchemy and of the driver into StateError, and those of code that reads a row, too.
 
-        The driver of SQLite raises OverflowError if a number is too large to be stored.
+        basebump never writes values that cause errors when they are read, but users and damaged disks can change a
+        database. The driver of SQLite raises OverflowError if a number is too large to be stored.
         """
         try:
             yield
         except DBAPIError as error:
+            if isinstance(error, DataError) and _get_code(error) is None:  # PostgreSQL's driver cannot read a value
+                raise self._describe_damage(error) from error
             kind = UnusableStateError if _get_code(error) in _UNUSABLE_CODES else StateError
             raise kind(f"cannot use the state in {self._display_name}: {_describe_error(error)}") from error
         except (SQLAlchemyError, OverflowError) as error:  # its text may contain the values to be written
             raise StateError(
                 f"cannot use the state in {self._display_name}: {type(error).__name__}; hint: {_OTHERWISE}"
             ) from error
+        except (ValueError, TypeError, LookupError, RecursionError) as error:
+            raise self._describe_damage(error) from error
+
+    def _describe_damage(self, error: Exception) -> UnusableStateError:
+        hint = _DAMAGED if self._engine.dialect.name == "sqlite" else _DAMAGED_SERVER
+        return UnusableStateError(
+            f"the state in {self._display_name} is damaged: it contains values that basebump never writes "
+            f"({type(error).__name__}); hint: {hint}"
+        )
 
 
 def _create_server_engine(url: URL, **pool: Any) -> Engine:
@@ -242,9 +255,7 @@ def _create_server_engine(url: URL, **pool: Any) -> Engine:
     A writer that waited for the lock must see what was written meanwhile, which stricter isolation levels hide.
     """
     options = {"connect_timeout": CONNECT_TIMEOUT}
-    engine = create_engine(url, isolation_level="READ COMMITTED", connect_args=options, **pool)
-    event.listen(engine, "connect", _keep_damaged_times)
-    return engine
+    return create_engine(url, isolation_level="READ COMMITTED", connect_args=options, **pool)
 
 
 def _make_private(path: Path) -> None:
@@ -267,23 +278,6 @@ def _prepare(connection: Any, _: object) -> None:
     with suppress(sqlite3.OperationalError):  # SQLite does not wait if another process is changing the mode
         connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
-
-
-def _keep_damaged_times(connection: Any, _: object) -> None:
-    """Let the driver return times that Python cannot represent, such as `infinity`, as `DamagedValue.TIME`."""
-    from psycopg import DataError  # noqa: PLC0415 - only states on a server need the driver
-    from psycopg.types.datetime import TimestamptzLoader  # noqa: PLC0415 - as above
-
-    class DamagedTimeLoader(TimestamptzLoader):
-        """Loads a time, or `DamagedValue.TIME`."""
-
-        def load(self, data: Any) -> Any:
-            try:
-                return super().load(data)
-            except DataError:
-                return DamagedValue.TIME
-
-    connection.adapters.register_loader("timestamptz", DamagedTimeLoader)
 
 
 def _begin(connection: Connection) -> None:

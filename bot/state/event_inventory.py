@@ -66,7 +66,7 @@ class DatabaseEventInventory:
         with self._database.open_for_reading() as connection:
             rows = connection.execute(query.where(is_of_registry, _IS_LOOKED_UP)).all()
             return {
-                tag_ref: row.looked_up_at if isinstance(row.looked_up_at, datetime) else None
+                tag_ref: row.looked_up_at
                 for row in rows
                 if (tag_ref := TagRef(row.repository, row.tag)).host == registry
             }

@@ -11,7 +11,6 @@ from bot.model.inventory import BranchKey
 from bot.state.database import Database
 from bot.state.inventory_rows import find_branches, is_storable
 from bot.state.inventory_tables import BRANCH_KEY_COLUMNS, BRANCHES, FAILED_CHECKS
-from bot.state.stored_rows import read_rows
 
 
 class DatabaseFailedChecks:
@@ -44,5 +43,5 @@ def read_failed_checks(connection: Connection) -> Mapping[BranchKey, FailedCheck
     query = select(*columns).select_from(FAILED_CHECKS.join(BRANCHES, is_head))
     return {
         BranchKey(row.forge, row.host, row.repository, row.base_branch): FailedCheck(row.name, row.url)
-        for row in read_rows(connection, query)
+        for row in connection.execute(query)
     }

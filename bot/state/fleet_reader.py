@@ -179,9 +179,8 @@ def _get_fix_order(row: Row[Any]) -> tuple[Any, ...]:
 
 
 def _build_listed_requests(rows: Iterable[Row[Any]]) -> tuple[RequestSummary, ...]:
-    """Return the requests in some rows. Damaged rows are left out."""
     built = ((build_request(row), bool(row.is_public)) for row in rows)
-    return tuple(RequestSummary(each.key, each.request, is_public) for each, is_public in built if each is not None)
+    return tuple(RequestSummary(each.key, each.request, is_public) for each, is_public in built)
 
 
 def _load_branches(connection: Connection, ids: Collection[int]) -> tuple[BranchSummary, ...]:

@@ -7,7 +7,6 @@ from sqlalchemy import func, select
 from bot.model.image_name import Digest, TagRef
 from bot.state.database import Database
 from bot.state.inventory_tables import DIGESTS, HELD_DIGESTS, NO_DIGEST, TAGS
-from bot.state.stored_rows import read_rows
 
 MAX_HELD = 20
 """Limit of the digests of one tag. A replacement for a blocked digest is rarely older than three months."""
@@ -32,4 +31,4 @@ class DatabaseHeldDigests:
             .limit(MAX_HELD)
         )
         with self._database.open_for_reading() as connection:
-            return tuple(Digest(row.digest) for row in read_rows(connection, query))
+            return tuple(Digest(row.digest) for row in connection.execute(query))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
@@ -15,7 +16,7 @@ from bot.model.history import TagObservation
 from bot.model.image_name import Digest, ImageName, TagRef
 from bot.model.inventory import BranchKey, StoredRequest
 from bot.model.proposal import RequestState
-from bot.state.inventory_rows import parse_ci, parse_fixes, parse_targets
+from bot.state.inventory_rows import parse_ci
 from bot.state.inventory_tables import (
     BRANCH_KEY_COLUMNS,
     BRANCHES,
@@ -25,7 +26,6 @@ from bot.state.inventory_tables import (
     REQUESTS,
     TAGS,
 )
-from bot.state.stored_rows import read_rows
 from bot.state.tables import TAG_OBSERVATIONS, split_into_batches
 
 
@@ -83,7 +83,7 @@ def read_fleet_history(
     connection: Connection, spans: ColumnElement[bool], requests: ColumnElement[bool], *, has_owners: bool = False
 ) -> FleetHistory:
     """Return the spans and the requests for which the conditions hold, and the observations of their images."""
-    span_rows = list(read_rows(connection, _select_spans(spans)))
+    span_rows = list(connection.execute(_select_spans(spans)))
     owners = _read_owners(connection, {row.branch for row in span_rows}) if has_owners else {}
     held = tuple(_build_held(row, owners) for row in span_rows)
     columns = (column for column in REQUESTS.c if column is not REQUESTS.c.branch)
@@ -126,15 +126,14 @@ def _read_owners(connection: Connection, branches: Collection[int]) -> Mapping[t
     columns = (IMAGE_REFERENCES.c.branch, IMAGE_REFERENCES.c.tag, IMAGE_REFERENCES.c.owners)
     for batch in split_into_batches(sorted(branches)):
         is_owned = (IMAGE_REFERENCES.c.branch.in_(batch), IMAGE_REFERENCES.c.owners != "")
-        for branch, tag, text in read_rows(connection, select(*columns).where(*is_owned).distinct()):
+        for branch, tag, text in connection.execute(select(*columns).where(*is_owned).distinct()):
             owners[branch, tag].update(text.split())
     return owners
 
 
 def _read_observations(connection: Connection, repositories: Collection[str]) -> Iterator[TagObservation]:
     for batch in split_into_batches(sorted(repositories)):
-        rows = read_rows(
-            connection,
+        rows = connection.execute(
             select(TAG_OBSERVATIONS)
             .where(TAG_OBSERVATIONS.c.repository.in_(batch))
             .order_by(TAG_OBSERVATIONS.c.repository, TAG_OBSERVATIONS.c.tag, TAG_OBSERVATIONS.c.ordinal),
@@ -158,26 +157,19 @@ def _build_held(row: Row[Any], owners: Mapping[tuple[int, int], set[str]]) -> He
 
 
 def _read_requests(connection: Connection, query: Select[Any]) -> Iterator[BranchRequest]:
-    for row in read_rows(connection, query):
-        if (request := build_request(row)) is not None:
-            yield request
+    yield from map(build_request, connection.execute(query))
 
 
-def build_request(row: Row[Any]) -> BranchRequest | None:
-    """Return the request in a row. Return None if the row is damaged."""
-    targets, fixes = parse_targets(row.targets), parse_fixes(row.fixes) if row.fixes is not None else None
-    is_damaged = targets is None or (fixes is None and row.fixes is not None)
-    if is_damaged or row.state not in set(RequestState):
-        return None
+def build_request(row: Row[Any]) -> BranchRequest:
     request = StoredRequest(
         branch=row.head_branch,
         number=row.number,
         state=RequestState(row.state),
-        targets=targets or (),
+        targets=tuple(json.loads(row.targets)),
         url=row.url,
         opened_at=row.opened_at,
         ended_at=row.ended_at,
-        fixes=fixes,
+        fixes=json.loads(row.fixes) if row.fixes is not None else None,
         head=row.head,
         ci=parse_ci(row.ci),
         base_ci=parse_ci(row.base_ci),

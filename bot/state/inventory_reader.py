@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -16,7 +17,6 @@ from bot.model.proposal import RequestState
 from bot.model.usage import ImageUsage, InventoryCoverage, RequestLink
 from bot.state.database import Database
 from bot.state.inventory_history import read_image_history, read_patch_history, read_repository_history
-from bot.state.inventory_rows import parse_targets
 from bot.state.inventory_tables import (
     BRANCHES,
     DIGESTS,
@@ -27,8 +27,7 @@ from bot.state.inventory_tables import (
     REQUESTS,
     TAGS,
 )
-from bot.state.stored_rows import read_rows
-from bot.state.tables import TAG_DESCRIPTORS, DamagedValue, split_into_batches
+from bot.state.tables import TAG_DESCRIPTORS, split_into_batches
 
 _Requests = dict[tuple[int, str], list[RequestLink]]
 """Open requests by the number of the branch and the tag that they update."""
@@ -49,7 +48,7 @@ class DatabaseInventoryReader:
         this digest. The tag `latest` includes references that have neither a tag nor a digest.
         """
         with self._database.open_for_reading() as connection:
-            rows = list(read_rows(connection, _select_usages(image), tolerated=("first_seen",)))
+            rows = list(connection.execute(_select_usages(image)))
             requests = _load_open_requests(connection, image)
         usages = [_build_usage(row, requests) for row in rows]
         return sorted(usages, key=_get_sort_key)
@@ -65,29 +64,22 @@ class DatabaseInventoryReader:
             .order_by(TAGS.c.repository)
         )
         with self._database.open_for_reading() as connection:
-            return [row.repository for row in read_rows(connection, query)]
+            return [row.repository for row in connection.execute(query)]
 
     def list_pointing_tags(self, digest: Digest) -> Mapping[TagRef, datetime]:
         """Return the tags that pointed to a digest at their last lookup, sorted, each with the time of this lookup."""
         columns = (TAG_DESCRIPTORS.c.repository, TAG_DESCRIPTORS.c.tag, TAG_DESCRIPTORS.c.looked_up_at)
         query = select(*columns).where(TAG_DESCRIPTORS.c.digest == digest).order_by(*columns[:2])
         with self._database.open_for_reading() as connection:
-            return {TagRef(row.repository, row.tag): row.looked_up_at for row in read_rows(connection, query)}
+            return {TagRef(row.repository, row.tag): row.looked_up_at for row in connection.execute(query)}
 
     def load_coverage(self) -> InventoryCoverage:
-        """Return the number of base branches in the state, and the age of the data.
-
-        A branch whose row is damaged counts as one with unread files.
-        """
+        """Return the number of base branches in the state, and the age of the data."""
         times = (BRANCHES.c.read_at, BRANCHES.c.first_read_at, BRANCHES.c.seen_at)
         unread = func.count().filter(BRANCHES.c.has_unread_files)
         earliest, latest = (func.min(each) for each in times), (func.max(each) for each in times)
         with self._database.open_for_reading() as connection:
             count, unread_count, *found = connection.execute(select(func.count(), unread, *earliest, *latest)).one()
-            if DamagedValue.TIME in found:
-                usable = list(read_rows(connection, select(BRANCHES.c.has_unread_files, *times)))
-                unread_count = count - sum(not row.has_unread_files for row in usable)
-                found = [min((row[index] for row in usable), default=None) for index in (1, 2)]
         return InventoryCoverage(count, unread_count, *found[:2])
 
     def load_repository_history(self, repository: str) -> FleetHistory:
@@ -167,13 +159,13 @@ def _load_open_requests(connection: Connection, image: ImageName) -> _Requests:
     is_open = (REQUESTS.c.state == RequestState.OPEN.value, REQUESTS.c.branch.in_(users))
     columns = (REQUESTS.c[name] for name in ("branch", "targets", "number", "url", "opened_at"))
     requests: _Requests = defaultdict(list)
-    for branch, targets, number, url, opened_at in read_rows(connection, select(*columns).where(*is_open)):
-        names = (target.rpartition("@")[0].rpartition(":") for target in parse_targets(targets) or ())
+    for branch, targets, number, url, opened_at in connection.execute(select(*columns).where(*is_open)):
+        names = (target.rpartition("@")[0].rpartition(":") for target in json.loads(targets))
         for tag in {tag for repository, _, tag in names if repository == image.repository}:
             requests[branch, tag].append(RequestLink(number, url, opened_at))
     used_tags: dict[int, set[str]] = defaultdict(set)
     for batch in split_into_batches(sorted({branch for branch, _ in requests})):
-        for branch, tag in read_rows(connection, uses.where(IMAGE_REFERENCES.c.branch.in_(batch))):
+        for branch, tag in connection.execute(uses.where(IMAGE_REFERENCES.c.branch.in_(batch))):
             used_tags[branch].add(tag)
     for branch, tag in list(requests):
         if tag not in used_tags[branch]:
@@ -182,7 +174,7 @@ def _load_open_requests(connection: Connection, image: ImageName) -> _Requests:
 
 
 def _build_usage(row: Row[Any], requests: _Requests) -> ImageUsage:
-    since = row.first_seen if isinstance(row.first_seen, datetime) else row.read_at
+    since = row.first_seen or row.read_at
     open_requests = requests.get((row.branch, row.tag)) or requests.get((row.branch, _ANY_TAG)) or ()
     return ImageUsage(
         key=BranchKey(row.forge, row.host, row.repository, row.base_branch),

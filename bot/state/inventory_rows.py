@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
@@ -12,17 +11,16 @@ from bot.model.ci import CiOutcome
 from bot.model.image_name import Digest, TagRef
 from bot.model.inventory import BranchKey
 from bot.state.inventory_tables import BRANCHES, DIGESTS, TAGS
-from bot.state.stored_rows import read_rows
 from bot.state.tables import split_into_batches
 
 
 def find_branches(connection: Connection, keys: Collection[BranchKey]) -> dict[BranchKey, Row[Any]]:
-    """Return the rows of base branches. Branches that no run read are missing, and so are those with damaged rows."""
+    """Return the rows of base branches. Branches that no run read are missing."""
     requested_keys = set(keys)
     rows: dict[BranchKey, Row[Any]] = {}
     names = sorted({key.repository for key in requested_keys if is_storable(key.repository)})
     for batch in split_into_batches(names):
-        for row in read_rows(connection, select(BRANCHES).where(BRANCHES.c.repository.in_(batch))):
+        for row in connection.execute(select(BRANCHES).where(BRANCHES.c.repository.in_(batch))):
             if (key := BranchKey(*row[1:5])) in requested_keys:
                 rows[key] = row
     return rows
@@ -63,39 +61,19 @@ class RowNumbers:
 
     def _find_tags(self, tag_refs: set[TagRef]) -> None:
         for batch in split_into_batches(sorted({each.repository for each in tag_refs})):
-            for row in read_rows(self._connection, select(TAGS).where(TAGS.c.repository.in_(batch))):
+            for row in self._connection.execute(select(TAGS).where(TAGS.c.repository.in_(batch))):
                 if (tag_ref := TagRef(row.repository, row.tag)) in tag_refs:
                     self._tag_ids[tag_ref] = row.id
 
     def _find_digests(self, digests: set[Digest]) -> None:
         for batch in split_into_batches(sorted(digests)):
-            for row in read_rows(self._connection, select(DIGESTS).where(DIGESTS.c.digest.in_(batch))):
+            for row in self._connection.execute(select(DIGESTS).where(DIGESTS.c.digest.in_(batch))):
                 self._digest_ids[Digest(row.digest)] = row.id
 
 
 def parse_ci(word: str | None) -> CiOutcome:
     """Return the outcome of CI in a row. NULL, and the words of later releases, stand for an unknown outcome."""
     return CiOutcome(word) if word in set(CiOutcome) else CiOutcome.UNKNOWN
-
-
-def parse_targets(document: str) -> tuple[str, ...] | None:
-    """Return the targets in a row of a request. Return None if the row is damaged."""
-    targets = _parse_json(document)
-    is_valid = isinstance(targets, list) and all(isinstance(each, str) for each in targets)
-    return tuple(targets) if is_valid else None
-
-
-def parse_fixes(document: str) -> Mapping[str, int] | None:
-    """Return the numbers of fixed vulnerabilities in a row of a request. Return None if the row is damaged."""
-    fixes = _parse_json(document)
-    return fixes if isinstance(fixes, dict) and all(type(each) is int for each in fixes.values()) else None
-
-
-def _parse_json(document: str) -> Any:
-    try:
-        return json.loads(document)
-    except (ValueError, RecursionError):
-        return None
 
 
 def is_storable(text: str) -> bool:

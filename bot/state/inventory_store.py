@@ -35,7 +35,6 @@ from bot.state.inventory_tables import (
     TAGS,
 )
 from bot.state.inventory_writer import VisitWriter, delete_unneeded_evidence
-from bot.state.stored_rows import read_rows
 from bot.state.tables import TAGS_KEPT, split_into_batches
 
 VISITS_PER_TRANSACTION = 2000
@@ -66,7 +65,7 @@ class DatabaseInventoryStore:
         with self._database.open_for_reading() as connection:
             keys_by_id = {row.id: key for key, row in find_branches(connection, keys).items()}
             for batch in split_into_batches(list(keys_by_id)):
-                for row in read_rows(connection, select(REPORTS).where(REPORTS.c.branch.in_(batch))):
+                for row in connection.execute(select(REPORTS).where(REPORTS.c.branch.in_(batch))):
                     if (report := parse_report(row.document)) is not None:
                         reports[keys_by_id[row.branch]] = report
         return reports
@@ -78,7 +77,7 @@ class DatabaseInventoryStore:
         stored_text = EVIDENCE.c.transition
         with self._database.open_for_reading() as connection:
             for batch in split_into_batches(list(transitions_by_text)):
-                for row in read_rows(connection, select(EVIDENCE).where(stored_text.in_(batch))):
+                for row in connection.execute(select(EVIDENCE).where(stored_text.in_(batch))):
                     if (parsed := parse_evidence(row.document)) is not None:
                         evidence[transitions_by_text[row.transition]] = parsed
         return evidence
@@ -97,7 +96,7 @@ class DatabaseInventoryStore:
             .distinct()
         )
         with self._database.open_for_reading() as connection:
-            return frozenset(BranchKey(*row) for row in read_rows(connection, users))
+            return frozenset(BranchKey(*row) for row in connection.execute(users))
 
     def load_requests(self, repositories: Collection[str], since: datetime) -> Sequence[BranchRequest]:
         """Return the requests in all base branches that ever used one of these repositories of images.
@@ -140,16 +139,13 @@ class _IdTexts:
         self.digests: dict[int, Digest] = {}
 
     def add(self, tag_ids: Collection[int], digest_ids: Collection[int]) -> None:
-        """Read the tags and digests with these numbers, unless they were read before.
-
-        Damaged numbers are left out, because SQLAlchemy refuses a list of numbers that begins with bytes.
-        """
-        for batch in split_into_batches([each for each in tag_ids if each not in self.tags and type(each) is int]):
-            for row in read_rows(self._connection, select(TAGS).where(TAGS.c.id.in_(batch))):
+        """Read the tags and digests with these numbers, unless they were read before."""
+        for batch in split_into_batches([each for each in tag_ids if each not in self.tags]):
+            for row in self._connection.execute(select(TAGS).where(TAGS.c.id.in_(batch))):
                 self.tags[row.id] = TagRef(row.repository, row.tag)
-        new_digest_ids = [each for each in digest_ids if each not in self.digests and type(each) is int]
+        new_digest_ids = [each for each in digest_ids if each not in self.digests]
         for batch in split_into_batches(new_digest_ids):
-            for row in read_rows(self._connection, select(DIGESTS).where(DIGESTS.c.id.in_(batch))):
+            for row in self._connection.execute(select(DIGESTS).where(DIGESTS.c.id.in_(batch))):
                 self.digests[row.id] = Digest(row.digest)
 
 
@@ -160,26 +156,20 @@ def _load_batch(
     ids = [row.id for row in rows_by_key.values()]
     settled_rows = {
         row.branch: row
-        for row in read_rows(connection, select(SETTLED_BRANCHES).where(SETTLED_BRANCHES.c.branch.in_(ids)))
+        for row in connection.execute(select(SETTLED_BRANCHES).where(SETTLED_BRANCHES.c.branch.in_(ids)))
     }
     tag_rows = connection.execute(select(BRANCH_TAGS).where(BRANCH_TAGS.c.branch.in_(ids))).all()
     list_rows = connection.execute(select(BRANCH_TAG_LISTS).where(BRANCH_TAG_LISTS.c.branch.in_(ids))).all()
     texts.add({tag for _, tag, _ in (*tag_rows, *list_rows)}, {digest for _, _, digest in tag_rows})
     tags, tag_lists = defaultdict[int, dict[TagRef, Digest]](dict), defaultdict[int, dict[str, str]](dict)
     for branch, tag, digest in tag_rows:
-        if tag in texts.tags and digest in texts.digests:
-            tags[branch][texts.tags[tag]] = texts.digests[digest]
-        else:  # nothing is settled without all conditions
-            settled_rows.pop(branch, None)
+        tags[branch][texts.tags[tag]] = texts.digests[digest]
     for branch, tag, fingerprint in list_rows:
-        if tag in texts.tags:
-            tag_lists[branch][texts.tags[tag].repository] = fingerprint
-        else:
-            settled_rows.pop(branch, None)
+        tag_lists[branch][texts.tags[tag].repository] = fingerprint
     is_open = (REQUESTS.c.branch.in_(ids), REQUESTS.c.state == RequestState.OPEN.value)
     open_heads = defaultdict[int, dict[str, str | None]](dict)
     columns = (REQUESTS.c.branch, REQUESTS.c.head_branch, REQUESTS.c.head)
-    for branch, head_branch, head in read_rows(connection, select(*columns).where(*is_open)):
+    for branch, head_branch, head in connection.execute(select(*columns).where(*is_open)):
         open_heads[branch][head_branch] = head
     return {
         key: StoredBranch(

@@ -5,35 +5,32 @@ Tags, digests and base branches have numbers. With their texts as keys, the tabl
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import Boolean, Column, Index, Integer, Text, UniqueConstraint
 
-from bot.state.tables import METADATA, UtcDateTime
+from bot.state.tables import UtcDateTime, define_table
 
 NO_TAG = ""
 """The tag of references that have none, and the tag that stands for all tags of a repository in BRANCH_TAG_LISTS."""
 NO_DIGEST = ""
 """The digest of references that have none."""
 
-TAGS = Table(
+TAGS = define_table(
     "tags",
-    METADATA,
     Column("id", Integer, primary_key=True),
     Column("repository", Text, nullable=False),
     Column("tag", Text, nullable=False),
     UniqueConstraint("repository", "tag"),
 )
 
-DIGESTS = Table(
+DIGESTS = define_table(
     "digests",
-    METADATA,
     Column("id", Integer, primary_key=True),
     Column("digest", Text, nullable=False),
     UniqueConstraint("digest"),
 )
 
-BRANCHES = Table(
+BRANCHES = define_table(
     "branches",
-    METADATA,
     Column("id", Integer, primary_key=True),
     Column("forge", Text, nullable=False),
     Column("host", Text, nullable=False),  # empty for a local folder
@@ -58,9 +55,8 @@ def _key_column(name: str) -> Column[int]:
 BRANCH_KEY_COLUMNS = tuple(BRANCHES.c[name] for name in ("forge", "host", "repository", "base_branch"))
 """The columns with the fields of a `BranchKey`, in their order."""
 
-SETTLED_BRANCHES = Table(
+SETTLED_BRANCHES = define_table(
     "settled_branches",
-    METADATA,
     _key_column("branch"),
     Column("tree", Text),
     Column("activity", Text),
@@ -71,31 +67,28 @@ SETTLED_BRANCHES = Table(
 )
 """The conditions in which a branch was settled, besides its commit and reader. Other branches have no row."""
 
-BRANCH_TAGS = Table(
+BRANCH_TAGS = define_table(
     "branch_tags",
-    METADATA,
     _key_column("branch"),
     _key_column("tag"),
     Column("digest", Integer, nullable=False),
     Index("branch_tags_by_tag", "tag"),
-    sqlite_with_rowid=False,
+    has_rowid=False,
 )
 """The tags on which a settled branch depends."""
 
-BRANCH_TAG_LISTS = Table(
+BRANCH_TAG_LISTS = define_table(
     "branch_tag_lists",
-    METADATA,
     _key_column("branch"),
     _key_column("tag"),  # with the tag NO_TAG
     Column("fingerprint", Text, nullable=False),
     Index("branch_tag_lists_by_tag", "tag"),
-    sqlite_with_rowid=False,
+    has_rowid=False,
 )
 """The repositories of images on whose lists of tags a settled branch depends."""
 
-IMAGE_REFERENCES = Table(
+IMAGE_REFERENCES = define_table(
     "image_references",
-    METADATA,
     _key_column("branch"),
     Column("ordinal", Integer, primary_key=True, autoincrement=False),
     Column("path", Text, nullable=False),
@@ -108,26 +101,24 @@ IMAGE_REFERENCES = Table(
     Column("status", Text, nullable=False),
     Column("reason", Text),
     Index("image_references_by_tag", "tag"),
-    sqlite_with_rowid=False,
+    has_rowid=False,
 )
 """The image references of a branch as its last visit read them."""
 
-HELD_DIGESTS = Table(
+HELD_DIGESTS = define_table(
     "held_digests",
-    METADATA,
     _key_column("branch"),
     _key_column("tag"),
     _key_column("digest"),
     Column("first_seen", UtcDateTime, primary_key=True),
     Column("ended_at", UtcDateTime),
     Index("held_digests_by_tag", "tag", "digest"),
-    sqlite_with_rowid=False,
+    has_rowid=False,
 )
 """The unbroken times in which a branch held a digest for a tag. The end is NULL if the branch still holds it."""
 
-REQUESTS = Table(
+REQUESTS = define_table(
     "requests",
-    METADATA,
     _key_column("branch"),
     Column("head_branch", Text, primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
@@ -144,16 +135,15 @@ REQUESTS = Table(
     Column("fix_published_at", UtcDateTime),
     Column("due_for", Text),
     Column("due_until", Text),
-    sqlite_with_rowid=False,
+    has_rowid=False,
 )
 """The pull and merge requests of basebump."""
 
-REPORTS = Table("reports", METADATA, _key_column("branch"), Column("document", Text, nullable=False))
+REPORTS = define_table("reports", _key_column("branch"), Column("document", Text, nullable=False))
 """The report of the last visit of a branch."""
 
-EVIDENCE = Table(
+EVIDENCE = define_table(
     "evidence",
-    METADATA,
     Column("id", Integer, primary_key=True),
     Column("transition", Text, nullable=False),
     Column("document", Text, nullable=False),
@@ -161,19 +151,17 @@ EVIDENCE = Table(
 )
 """The evidence of the transitions in the reports of settled branches."""
 
-BRANCH_EVIDENCE = Table(
+BRANCH_EVIDENCE = define_table(
     "branch_evidence",
-    METADATA,
     _key_column("branch"),
     _key_column("evidence"),
     Index("branch_evidence_by_evidence", "evidence"),
-    sqlite_with_rowid=False,
+    has_rowid=False,
 )
 """The evidence that the report of a branch needs."""
 
-FAILED_CHECKS = Table(
+FAILED_CHECKS = define_table(
     "failed_checks",
-    METADATA,
     _key_column("branch"),
     Column("head", Text, nullable=False),
     Column("name", Text, nullable=False),

@@ -35,7 +35,6 @@ from bot.state.inventory_tables import (
     SETTLED_BRANCHES,
     SETTLED_DETAILS,
 )
-from bot.state.stored_rows import read_rows
 from bot.state.tables import LONGEST_RUN, UtcDateTime, split_into_batches, write_rows
 from bot.state.unwanted_digests import record_unwanted
 
@@ -103,8 +102,7 @@ class VisitWriter:
             else:
                 known.append({"of": row.id, "at": self._at} | values)
         if new:
-            # A damaged row is not among `rows`, and is replaced.
-            write_rows(self._connection, BRANCHES, new, key=("repository", "base_branch", "host", "forge"))
+            self._connection.execute(insert(BRANCHES), new)
         if known:
             is_same = BRANCHES.c.id == bindparam("of")
             self._connection.execute(update(BRANCHES).where(is_same).values(_UPDATED), known)
@@ -179,11 +177,8 @@ class VisitWriter:
         for row in reference_rows:
             held[row["branch"]].add((row["tag"], row["digest"]))
         is_open = (HELD_DIGESTS.c.branch.in_(ids), HELD_DIGESTS.c.ended_at.is_(None))
-        for span in read_rows(self._connection, select(HELD_DIGESTS).where(*is_open), tolerated=("first_seen",)):
-            if isinstance(span.first_seen, datetime):
-                open_spans[span.branch][span.tag, span.digest] = span.first_seen
-            else:
-                self._delete_open_spans(span.branch, span.tag, span.digest)
+        for span in self._connection.execute(select(HELD_DIGESTS).where(*is_open)):
+            open_spans[span.branch][span.tag, span.digest] = span.first_seen
         begun, ended = [], []
         for each in visits:
             now_held, before = held[each.branch], open_spans[each.branch]
@@ -200,16 +195,6 @@ class VisitWriter:
         self._end_spans(ended)
         if begun:
             self._connection.execute(insert(HELD_DIGESTS), begun)
-
-    def _delete_open_spans(self, branch: int, tag: int, digest: int) -> None:
-        """Delete a damaged span. Its beginning is lost, and another span begins now."""
-        is_same = (
-            HELD_DIGESTS.c.branch == branch,
-            HELD_DIGESTS.c.tag == tag,
-            HELD_DIGESTS.c.digest == digest,
-            HELD_DIGESTS.c.ended_at.is_(None),
-        )
-        self._connection.execute(delete(HELD_DIGESTS).where(*is_same))
 
     def _end_spans(self, spans: Sequence[dict[str, Any]]) -> None:
         """End spans. A span that began in a run of the same time is deleted, because it would have no duration."""
@@ -229,7 +214,7 @@ class VisitWriter:
     def _write_requests(self, visits: Sequence[_NumberedVisit], ids: Sequence[int]) -> None:
         """Write the requests of branches. An open request that the forge no longer lists was closed."""
         stored = defaultdict[int, dict[tuple[str, int], dict[str, Any]]](dict)
-        for row in read_rows(self._connection, select(REQUESTS).where(REQUESTS.c.branch.in_(ids))):
+        for row in self._connection.execute(select(REQUESTS).where(REQUESTS.c.branch.in_(ids))):
             stored[row.branch][row.head_branch, row.number] = dict(zip(REQUESTS.c.keys(), row, strict=True))
         rows = []
         for each in visits:

@@ -14,7 +14,6 @@ from bot.model.service_metrics import EndedWork, PendingFigures
 from bot.model.work import MAX_INTERRUPTIONS, WorkKind
 from bot.state.database import Database
 from bot.state.inventory_tables import REQUESTS
-from bot.state.stored_rows import read_rows
 from bot.state.work_queue import read_time
 from bot.state.work_tables import (
     DELIVERIES,
@@ -57,7 +56,7 @@ class DatabaseMetricsReader:
                 claimed,
                 failing,
                 interrupted,
-                now - oldest if isinstance(oldest, datetime) else timedelta(),
+                now - oldest if oldest is not None else timedelta(),
             )
             for kind, later, due, claimed, failing, interrupted, oldest in rows
         }
@@ -83,7 +82,7 @@ class DatabaseMetricsReader:
         )
         query = select(*columns).where(finished.id > after_id, finished.kind.in_(KNOWN_KINDS))
         with self._database.open_for_reading() as connection:
-            rows = read_rows(connection, query.order_by(finished.id).limit(limit))
+            rows = connection.execute(query.order_by(finished.id).limit(limit))
             return tuple(EndedWork(row.id, WorkKind(row.kind), *row[2:]) for row in rows)
 
     def find_last_successes(self) -> Mapping[WorkKind, datetime]:
@@ -91,7 +90,7 @@ class DatabaseMetricsReader:
         finished = FINISHED_WORK.c
         query = select(finished.kind, func.max(finished.ended_at)).group_by(finished.kind)
         with self._database.open_for_reading() as connection:
-            rows = read_rows(connection, query.where(~finished.is_failure, finished.kind.in_(KNOWN_KINDS)))
+            rows = connection.execute(query.where(~finished.is_failure, finished.kind.in_(KNOWN_KINDS)))
             return {WorkKind(kind): ended_at for kind, ended_at in rows}
 
     def find_last_deliveries(self, senders: Sequence[str]) -> Mapping[tuple[str, DeliveryOutcome], datetime]:
@@ -103,7 +102,7 @@ class DatabaseMetricsReader:
         query = select(*columns, func.max(DELIVERIES.c.received_at)).group_by(*columns)
         with self._database.open_for_reading() as connection:
             is_known = DELIVERIES.c.outcome.in_(KNOWN_OUTCOMES)
-            rows = read_rows(connection, query.where(DELIVERIES.c.sender.in_(senders), is_known))
+            rows = connection.execute(query.where(DELIVERIES.c.sender.in_(senders), is_known))
             return {(sender, DeliveryOutcome(outcome)): at for sender, outcome, at in rows}
 
     def count_overdue_requests(self) -> Mapping[DueClass, int]:

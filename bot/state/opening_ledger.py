@@ -9,7 +9,6 @@ from sqlalchemy import delete, select
 
 from bot.model.limits import Opening
 from bot.state.database import Database
-from bot.state.stored_rows import read_rows
 from bot.state.tables import OPENINGS, write_rows
 
 OPENINGS_KEPT = timedelta(days=31)
@@ -31,7 +30,7 @@ class DatabaseOpeningLedger:
         """
         with self._database.open_for_writing() as connection:
             connection.execute(delete(OPENINGS).where(OPENINGS.c.opened_at < at - max(window, OPENINGS_KEPT)))
-            rows = read_rows(connection, select(OPENINGS).where(OPENINGS.c.opened_at > at - window))
+            rows = connection.execute(select(OPENINGS).where(OPENINGS.c.opened_at > at - window))
             recent = [
                 Opening(
                     (row.forge, row.host, row.repository),

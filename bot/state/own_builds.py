@@ -15,7 +15,6 @@ from bot.model.own_build import OwnBuild, StoredBuild
 from bot.state.database import Database
 from bot.state.documents import parse_document, serialise_document
 from bot.state.stage_tables import OWN_BUILDS
-from bot.state.stored_rows import read_rows
 from bot.state.tables import split_into_batches, write_rows
 
 BUILDS_KEPT = timedelta(days=400)
@@ -86,7 +85,7 @@ def _find_superfluous(connection: Connection, repositories: Sequence[str]) -> li
     superfluous: list[int] = []
     query = select(OWN_BUILDS.c.id, OWN_BUILDS.c.repository).order_by(OWN_BUILDS.c.read_at.desc(), OWN_BUILDS.c.id)
     for batch in split_into_batches(repositories):
-        for row in read_rows(connection, query.where(OWN_BUILDS.c.repository.in_(batch))):
+        for row in connection.execute(query.where(OWN_BUILDS.c.repository.in_(batch))):
             counts[row.repository] += 1
             if counts[row.repository] > MAX_KEPT:
                 superfluous.append(row.id)
@@ -94,11 +93,11 @@ def _find_superfluous(connection: Connection, repositories: Sequence[str]) -> li
 
 
 def _read_rows(connection: Connection, repositories: Sequence[str] | None) -> Iterator[Row[Any]]:
-    """Yield the rows of own images; of all images if `repositories` is None. Damaged rows are left out."""
+    """Yield the rows of own images; of all images if `repositories` is None."""
     columns = (OWN_BUILDS.c[name] for name in (*_KEY, "read_at", "document"))
     query: Select[Any] = select(*columns)
     if repositories is None:
-        yield from read_rows(connection, query)
+        yield from connection.execute(query)
         return
     for batch in split_into_batches(repositories):
-        yield from read_rows(connection, query.where(OWN_BUILDS.c.repository.in_(batch)))
+        yield from connection.execute(query.where(OWN_BUILDS.c.repository.in_(batch)))

@@ -29,8 +29,7 @@ from bot.state.database import Database
 from bot.state.inventory_rows import RowNumbers, make_storable
 from bot.state.inventory_tables import DIGESTS, NO_DIGEST, NO_TAG, TAGS
 from bot.state.stage_tables import CLUSTERS, RUNNING_IMAGES
-from bot.state.stored_rows import is_usable, read_rows
-from bot.state.tables import LONGEST_RUN, TAGS_KEPT, UtcDateTime, split_into_batches, write_rows
+from bot.state.tables import LONGEST_RUN, TAGS_KEPT, UtcDateTime, write_rows
 
 _KEY = ("namespace", "workload_kind", "workload", "container", "tag", "digest")
 """The columns that identify an image of a container in a cluster."""
@@ -62,7 +61,7 @@ class DatabaseRunningImages:
             _delete_old_rows(connection, at)
 
     def load_clusters(self) -> tuple[StoredCluster, ...]:
-        """Return the stored data about all clusters, sorted by name. Damaged rows are left out."""
+        """Return the stored data about all clusters, sorted by name."""
         with self._database.open_for_reading() as connection:
             clusters = _find_clusters(connection)
             names = {row.id: name for name, row in clusters.items()}
@@ -77,7 +76,7 @@ class DatabaseRunningImages:
 
 
 def _find_clusters(connection: Connection) -> dict[str, Row[Any]]:
-    return {row.name: row for row in read_rows(connection, select(CLUSTERS))}
+    return {row.name: row for row in connection.execute(select(CLUSTERS))}
 
 
 def _is_later(row: Row[Any] | None, at: datetime) -> bool:
@@ -100,7 +99,7 @@ def _write_images(
     """Write what a reading found: new rows, the rows that continue, and the end of those that it did not find."""
     numbers.add_tags({_get_tag_ref(each) for each in reading.images})
     numbers.add_digests({each.digest or Digest(NO_DIGEST) for each in reading.images})
-    stored, unusable = _find_images(connection, cluster)
+    stored = _find_images(connection, cluster)
     new, continued = [], []
     for each in reading.images:
         key = _get_key(each, numbers)
@@ -111,8 +110,6 @@ def _write_images(
             new.append({"cluster": cluster, **dict(zip(_KEY, key, strict=True)), **values, "first_seen_at": at})
     ended = [{"of": row.id, "at": at} for row in stored.values() if row.ended_at is None]
     is_same = RUNNING_IMAGES.c.id == bindparam("of")
-    for batch in split_into_batches(unusable):
-        connection.execute(delete(RUNNING_IMAGES).where(RUNNING_IMAGES.c.id.in_(batch)))
     if new:
         connection.execute(insert(RUNNING_IMAGES), new)
     if continued:
@@ -124,17 +121,10 @@ def _write_images(
         connection.execute(update(RUNNING_IMAGES).where(is_same).values(end), ended)
 
 
-def _find_images(connection: Connection, cluster: int) -> tuple[dict[tuple[Any, ...], Row[Any]], list[int]]:
-    """Return the rows of a cluster by their keys, and the numbers of rows that are damaged or exist twice."""
-    found: dict[tuple[Any, ...], Row[Any]] = {}
-    unusable: list[int] = []
-    for row in connection.execute(select(RUNNING_IMAGES).where(RUNNING_IMAGES.c.cluster == cluster)):
-        key = tuple(row._mapping[name] for name in _KEY)  # noqa: SLF001 - the documented name of this attribute
-        if key in found or not is_usable(row, RUNNING_IMAGES):
-            unusable.append(row.id)
-        else:
-            found[key] = row
-    return found, unusable
+def _find_images(connection: Connection, cluster: int) -> dict[tuple[Any, ...], Row[Any]]:
+    """Return the rows of a cluster by their keys."""
+    rows = connection.execute(select(RUNNING_IMAGES).where(RUNNING_IMAGES.c.cluster == cluster))
+    return {tuple(row._mapping[name] for name in _KEY): row for row in rows}  # noqa: SLF001 - the documented name
 
 
 def _get_tag_ref(image: RunningImage) -> TagRef:
@@ -163,7 +153,7 @@ def _read_images(connection: Connection) -> Iterator[Row[Any]]:
         .join(TAGS, TAGS.c.id == RUNNING_IMAGES.c.tag)
         .join(DIGESTS, DIGESTS.c.id == RUNNING_IMAGES.c.digest)
     )
-    return read_rows(connection, query)
+    return connection.execute(query)
 
 
 def _parse_image(row: Row[Any], cluster: str) -> StoredRunningImage:

@@ -13,7 +13,6 @@ from bot.model.delivery import Delivery, DeliveryOutcome
 from bot.model.work import FinishedWork, PendingWork, WorkRequest
 from bot.state.database import Database
 from bot.state.no_signal import NoSignal
-from bot.state.stored_rows import read_rows
 from bot.state.tables import import_dialect
 from bot.state.work_queue import read_time, write_requests
 from bot.state.work_tables import (
@@ -79,10 +78,10 @@ class DatabaseServiceLog:
                     row.received_at,
                     DeliveryOutcome(row.outcome),
                     row.trace,
-                    _parse_subjects(row.subjects),
+                    tuple(json.loads(row.subjects)),
                     row.repeats,
                 )
-                for row in read_rows(connection, newest)
+                for row in connection.execute(newest)
             )
 
     def list_pending(self, limit: int) -> Sequence[PendingWork]:
@@ -91,7 +90,7 @@ class DatabaseServiceLog:
         with self._database.open_for_reading() as connection:
             now = read_time(connection)
             query = select(PENDING_WORK).where(PENDING_WORK.c.kind.in_(KNOWN_KINDS)).order_by(*order).limit(limit)
-            return tuple(build_pending_work(row, now) for row in read_rows(connection, query))
+            return tuple(build_pending_work(row, now) for row in connection.execute(query))
 
     def list_finished(self, limit: int) -> Sequence[FinishedWork]:
         """Return the newest records of work, the newest first."""
@@ -110,7 +109,7 @@ class DatabaseServiceLog:
                     row.opened,
                     row.pushed_at,
                 )
-                for row in read_rows(connection, query)
+                for row in connection.execute(query)
             )
 
     def find_last_sweep(self) -> datetime | None:
@@ -120,7 +119,7 @@ class DatabaseServiceLog:
             moment: datetime | None = connection.execute(
                 select(func.max(FINISHED_WORK.c.ended_at)).where(*is_sweep)
             ).scalar_one()
-            return moment if isinstance(moment, datetime) else None
+            return moment
 
     def delete_records(self, before: datetime) -> None:
         """Delete deliveries and records of work that are older than `before`, and the oldest beyond MAX_RECORDS."""
@@ -128,15 +127,6 @@ class DatabaseServiceLog:
             for at in (DELIVERIES.c.received_at, FINISHED_WORK.c.ended_at):
                 newest = select(at).order_by(at.desc()).offset(MAX_RECORDS).limit(1)
                 connection.execute(delete(at.table).where(or_(at < before, at <= newest.scalar_subquery())))
-
-
-def _parse_subjects(text: str) -> tuple[str, ...]:
-    """Return the tags or repositories that a delivery names; empty if the row is damaged."""
-    try:
-        subjects = json.loads(text)
-    except (ValueError, RecursionError):
-        return ()
-    return tuple(each for each in subjects if isinstance(each, str)) if isinstance(subjects, list) else ()
 
 
 def build_pending_work(row: Row[Any], now: datetime) -> PendingWork:

@@ -14,7 +14,6 @@ from bot.model.service_health import HostSummary, SenderSummary, WorkerSummary
 from bot.model.work import PendingWork, WorkKind
 from bot.state.database import Database
 from bot.state.service_log import build_pending_work
-from bot.state.stored_rows import read_rows
 from bot.state.work_queue import read_time
 from bot.state.work_tables import (
     DELIVERIES,
@@ -47,7 +46,7 @@ class DatabaseServiceReader:
                 .where(build_claimed_condition(now), _IS_KNOWN)
                 .order_by(PENDING_WORK.c.requested_at)
             )
-            return tuple(build_pending_work(row, now) for row in read_rows(connection, query.limit(limit)))
+            return tuple(build_pending_work(row, now) for row in connection.execute(query.limit(limit)))
 
     def list_failing(self, limit: int) -> Sequence[PendingWork]:
         """Return pending work whose last attempt failed or was interrupted, beginning with the most attempts."""
@@ -56,7 +55,7 @@ class DatabaseServiceReader:
             now = read_time(connection)
             query = select(PENDING_WORK).where(attempts > 0, _IS_KNOWN)
             first = query.order_by(attempts.desc(), PENDING_WORK.c.due_at).limit(limit)
-            return tuple(build_pending_work(row, now) for row in read_rows(connection, first))
+            return tuple(build_pending_work(row, now) for row in connection.execute(first))
 
     def summarise_senders(self) -> Sequence[SenderSummary]:
         """Return a summary for each sender with a delivery, sorted by name."""
@@ -66,7 +65,7 @@ class DatabaseServiceReader:
         query = select(sender, outcome, *counts).where(outcome.in_(KNOWN_OUTCOMES)).group_by(sender, outcome)
         by_sender: dict[str, list[Row[Any]]] = defaultdict(list)
         with self._database.open_for_reading() as connection:
-            for row in read_rows(connection, query, tolerated=(repeats.name,)):
+            for row in connection.execute(query):
                 by_sender[row.sender].append(row)
             return tuple(
                 SenderSummary(
@@ -91,9 +90,9 @@ class DatabaseServiceReader:
         last_failures: dict[tuple[str, bool], Row[Any]] = {}
         with self._database.open_for_reading() as connection:
             grouped = counts.where(is_recent).group_by(FINISHED_WORK.c.kind, *columns)
-            for row in read_rows(connection, grouped):
+            for row in connection.execute(grouped):
                 by_host[_get_host(row)].append(row)
-            for row in read_rows(connection, newest):
+            for row in connection.execute(newest):
                 last_failures.setdefault(_get_host(row), row)
         return tuple(
             HostSummary(
@@ -114,7 +113,7 @@ class DatabaseServiceReader:
         with self._database.open_for_reading() as connection:
             is_claimed = build_claimed_condition(read_time(connection))
             query = select(worker, func.count(), until).where(is_claimed).group_by(worker).order_by(worker)
-            return tuple(WorkerSummary(*row) for row in read_rows(connection, query))
+            return tuple(WorkerSummary(*row) for row in connection.execute(query))
 
 
 def _get_host(row: Row[Any]) -> tuple[str, bool]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from pydantic_core import from_json
-from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select, true
 
 from bot.core.choice.blocklist import find_listed_digest
 from bot.core.inventory.build_links import BuildLinker
@@ -39,7 +38,6 @@ from bot.state.inventory_tables import (
     REQUESTS,
     TAGS,
 )
-from bot.state.stored_rows import read_rows
 from bot.state.tables import BATCH_SIZE, MANIFESTS, split_into_batches
 from bot.state.unwanted_digests import read_unwanted
 
@@ -170,7 +168,7 @@ class DatabaseStageReader:
         """Return the names upstream of the repositories in mirrors and caches."""
         if self._sources.find_origin is str:
             return {}
-        names = (row.repository for row in read_rows(connection, select(TAGS.c.repository).distinct()))
+        names = (row.repository for row in connection.execute(select(TAGS.c.repository).distinct()))
         return {name: origin for name in names if (origin := self._sources.find_origin(name)) != name}
 
     def _read_links(self, connection: Connection, after: _AfterMerge) -> Mapping[DockerfileKey, Sequence[BuildLink]]:
@@ -205,7 +203,7 @@ def _read_uses(
     keys: dict[int, BranchKey] = {}
     heads: dict[BranchKey, str] = {}
     uses: list[StoredUse] = []
-    for row in read_rows(connection, query, tolerated=("first_seen",)):
+    for row in connection.execute(query):
         key = keys.get(row.id)
         if key is None:
             key = keys[row.id] = _build_key(row)
@@ -219,7 +217,7 @@ def _build_key(row: Row[Any]) -> BranchKey:
 
 
 def _build_stored_use(row: Row[Any], key: BranchKey) -> StoredUse:
-    since = row.first_seen if isinstance(row.first_seen, datetime) else row.read_at
+    since = row.first_seen or row.read_at
     return StoredUse(_build_use(row, key), row.status, since, since <= row.first_read_at, row.read_at)
 
 
@@ -254,7 +252,7 @@ def _read_children(connection: Connection, digests: Collection[Digest]) -> Itera
     """Yield the images of the stored indexes among some digests."""
     query = select(MANIFESTS.c.digest, MANIFESTS.c.document)
     for batch in split_into_batches(sorted(digests)):
-        for row in read_rows(connection, query.where(MANIFESTS.c.digest.in_(batch))):
+        for row in connection.execute(query.where(MANIFESTS.c.digest.in_(batch))):
             if children := _parse_children(row.document):
                 yield Digest(row.digest), children
 
@@ -282,7 +280,7 @@ def _read_holders(
         select(TAGS.c.repository.label("image"), DIGESTS.c.digest, *BRANCH_KEY_COLUMNS).select_from(_USES).distinct()
     )
     for batch in split_into_batches(sorted(found | indexes)):
-        for row in read_rows(connection, query.where(DIGESTS.c.digest.in_(batch))):
+        for row in connection.execute(query.where(DIGESTS.c.digest.in_(batch))):
             holders[origins.get(row.image, row.image), Digest(row.digest)].add(_build_key(row))
     return {image: frozenset(keys) for image, keys in holders.items()}
 
@@ -292,9 +290,9 @@ def _read_own_uses(connection: Connection, repositories: Collection[str]) -> Ite
     references = IMAGE_REFERENCES.c
     columns = (references.path, references.line_number, references.format, references.owners)
     names = (TAGS.c.repository.label("image"), TAGS.c.tag, DIGESTS.c.digest)
-    query = select(*BRANCH_KEY_COLUMNS, *columns, *names).select_from(_USES)
+    query: Select[Any] = select(*BRANCH_KEY_COLUMNS, *columns, *names).select_from(_USES)
     for batch in split_into_batches(sorted(repositories)):
-        for row in read_rows(connection, query.where(TAGS.c.repository.in_(batch))):
+        for row in connection.execute(query.where(TAGS.c.repository.in_(batch))):
             yield _build_use(row, _build_key(row))
 
 
@@ -315,6 +313,4 @@ def _find_blocked(
 def _read_listed(connection: Connection) -> frozenset[str]:
     """Return the repositories of all images that files of the fleet name."""
     is_used = select(IMAGE_REFERENCES.c.branch).where(IMAGE_REFERENCES.c.tag == TAGS.c.id).exists()
-    return frozenset(
-        row.repository for row in read_rows(connection, select(TAGS.c.repository).where(is_used).distinct())
-    )
+    return frozenset(row.repository for row in connection.execute(select(TAGS.c.repository).where(is_used).distinct()))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import Column, Index, Integer, Text, UniqueConstraint
 
-from bot.state.tables import METADATA, UtcDateTime
+from bot.state.tables import UtcDateTime, define_table
 
-CLUSTERS = Table(
+CLUSTERS = define_table(
     "clusters",
-    METADATA,
     Column("id", Integer, primary_key=True),
     Column("name", Text, nullable=False),
     Column("read_at", UtcDateTime),  # NULL if the cluster was never read
@@ -17,9 +16,8 @@ CLUSTERS = Table(
     UniqueConstraint("name"),
 )
 
-RUNNING_IMAGES = Table(
+RUNNING_IMAGES = define_table(
     "running_images",
-    METADATA,
     Column("id", Integer, primary_key=True),
     Column("cluster", Integer, nullable=False),
     Column("namespace", Text, nullable=False),
@@ -37,9 +35,8 @@ RUNNING_IMAGES = Table(
 )
 """The images that containers of workloads ran. `tag` and `digest` are numbers of the tables `tags` and `digests`."""
 
-OWN_BUILDS = Table(
+OWN_BUILDS = define_table(
     "own_builds",
-    METADATA,
     Column("id", Integer, primary_key=True),
     Column("repository", Text, nullable=False),
     Column("digest", Text, nullable=False),
@@ -49,9 +46,8 @@ OWN_BUILDS = Table(
     UniqueConstraint("repository", "digest"),
 )
 
-UNWANTED_DIGESTS = Table(
+UNWANTED_DIGESTS = define_table(
     "unwanted_digests",
-    METADATA,
     Column("repository", Text, primary_key=True),
     Column("digest", Text, primary_key=True),
     Column("reason", Text, nullable=False),

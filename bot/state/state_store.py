@@ -18,7 +18,6 @@ from bot.model.image import CachedManifest, TagDescriptor
 from bot.model.image_name import Digest, TagRef
 from bot.state.database import Database
 from bot.state.documents import parse_document, serialise_document
-from bot.state.stored_rows import read_rows
 from bot.state.tables import (
     LONGEST_RUN,
     MANIFESTS,
@@ -55,7 +54,7 @@ class DatabaseStateStore:
         with self._database.open_for_reading() as connection:
             for repositories in split_into_batches(sorted({tag_ref.repository for tag_ref in requested_tags})):
                 query = select(TAG_OBSERVATIONS).where(TAG_OBSERVATIONS.c.repository.in_(repositories)).order_by(*order)
-                for row in read_rows(connection, query):
+                for row in connection.execute(query):
                     if (tag_ref := TagRef(row.repository, row.tag)) in requested_tags:
                         observations[tag_ref].append(_build_observation(row))
         return {tag_ref: tuple(found) for tag_ref, found in observations.items()}
@@ -65,8 +64,8 @@ class DatabaseStateStore:
         descriptors: dict[TagRef, TagDescriptor] = {}
         with self._database.open_for_reading() as connection:
             for repositories in split_into_batches(sorted({tag_ref.repository for tag_ref in tag_refs})):
-                for row in read_rows(
-                    connection, select(TAG_DESCRIPTORS).where(TAG_DESCRIPTORS.c.repository.in_(repositories))
+                for row in connection.execute(
+                    select(TAG_DESCRIPTORS).where(TAG_DESCRIPTORS.c.repository.in_(repositories))
                 ):
                     descriptors[TagRef(row.repository, row.tag)] = TagDescriptor(
                         Digest(row.digest), row.media_type, row.etag
@@ -104,7 +103,7 @@ class DatabaseStateStore:
         manifests: dict[Digest, CachedManifest] = {}
         with self._database.open_for_reading() as connection:
             for batch in split_into_batches(sorted(set(digests))):
-                for row in read_rows(connection, select(MANIFESTS).where(MANIFESTS.c.digest.in_(batch))):
+                for row in connection.execute(select(MANIFESTS).where(MANIFESTS.c.digest.in_(batch))):
                     manifest = parse_document(_MANIFEST_ADAPTER, row.document)
                     if manifest is not None:
                         manifests[Digest(row.digest)] = manifest
@@ -131,7 +130,7 @@ class DatabaseStateStore:
         )
         with self._database.open_for_reading() as connection:
             for batch in split_into_batches(sorted({subject.digest for subject in subjects})):
-                for row in read_rows(connection, select(SCANS).where(by_scanner, SCANS.c.digest.in_(batch))):
+                for row in connection.execute(select(SCANS).where(by_scanner, SCANS.c.digest.in_(batch))):
                     scan = parse_document(_SCAN_ADAPTER, row.document) if _is_complete(row.document) else None
                     if scan is not None:
                         scans[row.digest, row.platform] = scan
@@ -170,24 +169,24 @@ def _select_last_observations(connection: Connection, tag_refs: Collection[TagRe
         last_ordinals = newest.where(TAG_OBSERVATIONS.c.repository.in_(repositories)).subquery()
         same = and_(*(TAG_OBSERVATIONS.c[name] == last_ordinals.c[name] for name in ("repository", "tag", "ordinal")))
         query = select(TAG_OBSERVATIONS).join(last_ordinals, same)
-        for row in read_rows(connection, query, tolerated=("digest", "first_seen", "last_seen")):
+        for row in connection.execute(query):
             rows[TagRef(row.repository, row.tag)] = row
     return rows
 
 
-def _is_later(last_seen: object, at: datetime) -> bool:
-    """Return True if a parallel run that started after `at` stored an observation. A damaged time is not later."""
-    return isinstance(last_seen, datetime) and at < last_seen <= at + LONGEST_RUN
+def _is_later(last_seen: datetime, at: datetime) -> bool:
+    """Return True if a parallel run that started after `at` stored an observation."""
+    return at < last_seen <= at + LONGEST_RUN
 
 
 def _build_observation_row(tag_ref: TagRef, digest: Digest, last: Row[Any] | None, at: datetime) -> dict[str, Any]:
     """Return the row that records that a tag pointed to `digest` at the time `at`.
 
     `last` is the row of the tag's last observation, or None if there is none. If `last` has the same digest, return
-    this row with its end moved to `at`. Otherwise, or if the beginning of `last` is damaged, return a new row.
+    this row with its end moved to `at`. Otherwise, return a new row.
     """
     row = {"repository": tag_ref.repository, "tag": tag_ref.tag, "digest": digest, "last_seen": at}
-    if last is not None and last.digest == digest and isinstance(last.first_seen, datetime):
+    if last is not None and last.digest == digest:
         return row | {"ordinal": last.ordinal, "first_seen": min(last.first_seen, at)}
     return row | {"ordinal": last.ordinal + 1 if last else 0, "first_seen": at}
 

@@ -12,7 +12,6 @@ from bot.model.history import SupersededTag
 from bot.model.image_name import Digest, TagRef
 from bot.model.vocabulary import REASONS_BY_STATUS, Reason, ReferenceStatus
 from bot.state.database import Database
-from bot.state.stored_rows import read_rows
 from bot.state.tables import SUPERSEDED_TAGS, split_into_batches, write_rows
 
 _REASONS = {reason.value: reason for reason in REASONS_BY_STATUS[ReferenceStatus.SUPERSEDED]}
@@ -71,7 +70,7 @@ def _select_rows(connection: Connection, tag_refs: Collection[TagRef]) -> dict[T
     requested_tags = set(tag_refs)
     rows: dict[TagRef, Row[Any]] = {}
     for repositories in split_into_batches(sorted({tag_ref.repository for tag_ref in requested_tags})):
-        for row in read_rows(connection, select(SUPERSEDED_TAGS).where(SUPERSEDED_TAGS.c.repository.in_(repositories))):
+        for row in connection.execute(select(SUPERSEDED_TAGS).where(SUPERSEDED_TAGS.c.repository.in_(repositories))):
             if (tag_ref := TagRef(row.repository, row.tag)) in requested_tags:
                 rows[tag_ref] = row
     return rows

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 from itertools import islice
 from types import ModuleType
 from typing import Any, TypeVar
 
-from sqlalchemy import Boolean, Column, Connection, DateTime, Dialect, Integer, MetaData, Table, Text, TypeDecorator
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Constraint,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+)
+from sqlalchemy.ext.compiler import compiles
 
 TAGS_KEPT = timedelta(days=400)
 """How long the last observation of a tag is kept. This is a year, and some time for runs that are late."""
@@ -21,24 +34,11 @@ BATCH_SIZE = 500
 _Item = TypeVar("_Item")
 
 
-class DamagedValue(Enum):
-    """The value of a column that does not contain what basebump writes there."""
-
-    TIME = "time"
-
-
 class UtcDateTime(TypeDecorator[datetime]):
-    """A column type for times with a time zone. SQLite has no time zones, so that times are stored in UTC there.
-
-    If a stored value is not a time, `DamagedValue.TIME` is returned, because an error would lose all rows of the query.
-    """
+    """A column type for times with a time zone. SQLite has no time zones, so that times are stored in UTC there."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
-
-    @property
-    def python_type(self) -> type[datetime]:
-        return datetime
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
@@ -51,26 +51,27 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
-        process = super().result_processor(dialect, coltype)
 
-        def process_damaged(value: Any) -> Any:
-            try:
-                return process(value) if process is not None else value
-            except (ValueError, TypeError, AttributeError, OverflowError):
-                return DamagedValue.TIME
-
-        return process_damaged
+@compiles(Boolean, "sqlite")
+@compiles(DateTime, "sqlite")
+def _name_strict_type(column_type: Boolean | DateTime, _: object, **__: object) -> str:
+    """Return the type of a column in SQLite. Strict tables have neither BOOLEAN nor DATETIME."""
+    return "INTEGER" if isinstance(column_type, Boolean) else "TEXT"
 
 
 METADATA = MetaData()
 
-SCHEMA_VERSION = Table("schema_version", METADATA, Column("version", Integer, primary_key=True, autoincrement=False))
+
+def define_table(name: str, *items: Column[Any] | Constraint | Index, has_rowid: bool = True) -> Table:
+    """Add a table to METADATA. It is strict, so that SQLite refuses values of wrong types as PostgreSQL does."""
+    return Table(name, METADATA, *items, sqlite_strict=True, sqlite_with_rowid=has_rowid)
+
+
+SCHEMA_VERSION = define_table("schema_version", Column("version", Integer, primary_key=True, autoincrement=False))
 """A table with one row, which contains the version of the tables."""
 
-TAG_OBSERVATIONS = Table(
+TAG_OBSERVATIONS = define_table(
     "tag_observations",
-    METADATA,
     Column("repository", Text, primary_key=True),
     Column("tag", Text, primary_key=True),
     Column(
@@ -81,9 +82,8 @@ TAG_OBSERVATIONS = Table(
     Column("last_seen", UtcDateTime, nullable=False),
 )
 
-TAG_DESCRIPTORS = Table(
+TAG_DESCRIPTORS = define_table(
     "tag_descriptors",
-    METADATA,
     Column("repository", Text, primary_key=True),
     Column("tag", Text, primary_key=True),
     Column("digest", Text, nullable=False),
@@ -92,17 +92,15 @@ TAG_DESCRIPTORS = Table(
     Column("looked_up_at", UtcDateTime, nullable=False),
 )
 
-MANIFESTS = Table(
+MANIFESTS = define_table(
     "manifests",
-    METADATA,
     Column("digest", Text, primary_key=True),
     Column("document", Text, nullable=False),
     Column("stored_at", UtcDateTime, nullable=False),
 )
 
-SCANS = Table(
+SCANS = define_table(
     "scans",
-    METADATA,
     Column("digest", Text, primary_key=True),
     Column("platform", Text, primary_key=True),
     Column("scanner", Text, primary_key=True),
@@ -112,9 +110,8 @@ SCANS = Table(
     Column("stored_at", UtcDateTime, nullable=False),
 )
 
-SUPERSEDED_TAGS = Table(
+SUPERSEDED_TAGS = define_table(
     "superseded_tags",
-    METADATA,
     Column("repository", Text, primary_key=True),
     Column("tag", Text, primary_key=True),
     Column("digest", Text, nullable=False),
@@ -124,9 +121,8 @@ SUPERSEDED_TAGS = Table(
     Column("checked_at", UtcDateTime, nullable=False),
 )
 
-BRANCH_PUSHES = Table(
+BRANCH_PUSHES = define_table(
     "branch_pushes",
-    METADATA,
     Column("forge", Text, primary_key=True),
     Column("host", Text, primary_key=True),  # empty for a local folder
     Column("repository", Text, primary_key=True),
@@ -137,9 +133,8 @@ BRANCH_PUSHES = Table(
 )
 
 
-OPENINGS = Table(
+OPENINGS = define_table(
     "openings",
-    METADATA,
     Column("forge", Text, primary_key=True),
     Column("host", Text, primary_key=True),  # empty for a local folder
     Column("repository", Text, primary_key=True),

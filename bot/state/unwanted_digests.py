@@ -16,7 +16,6 @@ from bot.model.update_stages import UnwantedReason
 from bot.model.vocabulary import ReferenceStatus
 from bot.state.inventory_rows import is_storable
 from bot.state.stage_tables import UNWANTED_DIGESTS
-from bot.state.stored_rows import read_rows
 from bot.state.tables import TAGS_KEPT, write_rows
 
 _REASONS = {ReferenceStatus.GONE: UnwantedReason.GONE, ReferenceStatus.BLOCKED: UnwantedReason.BLOCKED}
@@ -65,5 +64,5 @@ def read_unwanted(connection: Connection) -> Mapping[_ImageDigest, UnwantedReaso
     """Return the digests that were gone or blocked when a visit last found them."""
     known = set(UnwantedReason)
     table = UNWANTED_DIGESTS.c
-    rows = read_rows(connection, select(table.repository, table.digest, table.reason))
+    rows = connection.execute(select(table.repository, table.digest, table.reason))
     return {(row.repository, Digest(row.digest)): UnwantedReason(row.reason) for row in rows if row.reason in known}

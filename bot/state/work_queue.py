@@ -24,7 +24,6 @@ from bot.model.work import (
 )
 from bot.state.database import Database
 from bot.state.no_signal import NoSignal
-from bot.state.stored_rows import is_usable
 from bot.state.tables import import_dialect
 from bot.state.work_tables import (
     FINISHED_WORK,
@@ -132,14 +131,10 @@ class DatabaseWorkQueue:
     def _select_claimable(
         self, connection: Connection, condition: ColumnElement[bool], limit: int
     ) -> Sequence[Row[Any]]:
-        """Return the first rows, and delete damaged ones among them, which would otherwise always be the first ones.
-
-        On PostgreSQL, rows that another worker is claiming are skipped.
-        """
+        """Return the first rows. On PostgreSQL, rows that another worker is claiming are skipped."""
         order = (PENDING_WORK.c.priority.desc(), PENDING_WORK.c.requested_at)
         query = select(PENDING_WORK).where(condition).order_by(*order).limit(limit)
-        rows = connection.execute(query.with_for_update(skip_locked=True)).all()
-        return [each for each in rows if is_usable(each, PENDING_WORK) or _remove_damaged(connection, each)]
+        return connection.execute(query.with_for_update(skip_locked=True)).all()
 
     def extend_claims(self, worker: str, claimed: Collection[ClaimedWork], lease: timedelta) -> Collection[ClaimedWork]:
         """Let the claims of a worker end after `lease` from now. Return the claims that another worker took over."""
@@ -236,8 +231,6 @@ class DatabaseWorkQueue:
                 PENDING_WORK.c.kind.in_([each.value for each in kinds]), PENDING_WORK.c.priority >= least_priority
             )
             waiting, due, claimed, next_due = connection.execute(query).one()
-        if not isinstance(next_due, datetime):  # nothing waits, or the row is damaged
-            next_due = None
         return QueueFigures(
             waiting,
             due,
@@ -251,12 +244,6 @@ class DatabaseWorkQueue:
         """Open a transaction that can run beside others, and read the clock of the database."""
         with self._database.open_for_row_writes() as connection:
             yield connection, read_time(connection)
-
-
-def _remove_damaged(connection: Connection, row: Row[Any]) -> bool:
-    """Delete a row that cannot be read. Return False. The next sweep or poll finds what is left to do."""
-    connection.execute(delete(PENDING_WORK).where(*_has_key_of(row)))
-    return False
 
 
 def read_time(connection: Connection) -> datetime:
@@ -350,9 +337,8 @@ def _is_claim(worker: str, claimed: ClaimedWork) -> list[ColumnElement[bool]]:
 
 
 def _build_signals(rows: Iterable[Row[Any]]) -> dict[WorkKey, WorkPriority]:
-    """Return the work in rows with its priorities. Rows that this release cannot read are left out."""
-    usable = (each for each in rows if each.kind in KNOWN_KINDS and is_usable(each, PENDING_WORK))
-    return {parse_key(each): parse_priority(each) for each in usable}
+    """Return the work in rows with its priorities. Kinds that only a later release knows are left out."""
+    return {parse_key(each): parse_priority(each) for each in rows if each.kind in KNOWN_KINDS}
 
 
 def _build_claim(row: Row[Any]) -> ClaimedWork:

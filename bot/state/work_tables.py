@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, assert_never
 
-from sqlalchemy import Boolean, Column, ColumnElement, Index, Integer, Row, Table, Text, and_, func
+from sqlalchemy import Boolean, Column, ColumnElement, Index, Integer, Row, Text, and_, func
 
 from bot.model.delivery import DeliveryOutcome
 from bot.model.image_name import TagRef
 from bot.model.work import PollWork, SweepWork, TagWork, VisitWork, WorkKey, WorkKind, WorkPriority, WorkReason
-from bot.state.tables import METADATA, UtcDateTime
+from bot.state.tables import UtcDateTime, define_table
 
 KEY_NAMES = ("kind", "forge", "host", "repository", "tag")
 KNOWN_KINDS = tuple(each.value for each in WorkKind)
@@ -24,9 +24,8 @@ def _build_key_columns(*, is_primary: bool) -> list[Column[str]]:
     return [Column(name, Text, primary_key=is_primary, nullable=False) for name in KEY_NAMES]
 
 
-PENDING_WORK = Table(
+PENDING_WORK = define_table(
     "pending_work",
-    METADATA,
     *_build_key_columns(is_primary=True),
     Column("priority", Integer, nullable=False),
     Column("reason", Text, nullable=False),
@@ -43,12 +42,11 @@ PENDING_WORK = Table(
     Column("error", Text),
     Column("interruptions", Integer, nullable=False),
     Index("pending_work_by_priority", "priority", "requested_at"),
-    sqlite_with_rowid=False,
+    has_rowid=False,
 )
 
-FINISHED_WORK = Table(
+FINISHED_WORK = define_table(
     "finished_work",
-    METADATA,
     Column("id", Integer, primary_key=True),
     *_build_key_columns(is_primary=False),
     Column("trace", Text, nullable=False),
@@ -62,9 +60,8 @@ FINISHED_WORK = Table(
     Index("finished_work_by_end", "ended_at"),
 )
 
-DELIVERIES = Table(
+DELIVERIES = define_table(
     "deliveries",
-    METADATA,
     Column("sender", Text, primary_key=True),
     Column("delivery", Text, primary_key=True),
     Column("received_at", UtcDateTime, nullable=False),
@@ -73,7 +70,7 @@ DELIVERIES = Table(
     Column("subjects", Text, nullable=False),  # a JSON list
     Column("repeats", Integer, nullable=False),
     Index("deliveries_by_time", "received_at"),
-    sqlite_with_rowid=False,
+    has_rowid=False,
 )
 
 

@@ -104,41 +104,6 @@ def test_old_rows_are_deleted(store, place):
     assert list_images(store) == [(NEW.digest, place.now + HOUR, None)]
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        "tag = 999",
-        "digest = 999",
-        "first_seen_at = {time}",
-        "ended_at = {time}",
-        "since = {time}",
-        "cluster = 999",
-    ],
-)
-def test_damaged_row_costs_only_itself(store, place, change):
-    other = replace(OLD, container="other")
-    store.record_clusters([build_reading(OLD, other)], place.now)
-    with place.database().open_for_writing() as connection:
-        moment = "'yesterday'" if connection.dialect.name == "sqlite" else "'infinity'"
-        statement = f"UPDATE running_images SET {change} WHERE container = 'web'".replace("{time}", moment)
-        assert connection.execute(text(statement)).rowcount == 1
-    (cluster,) = store.load_clusters()
-    assert cluster.images == (StoredRunningImage(other, place.now),)
-    store.record_clusters([build_reading(OLD, other)], place.now + HOUR)
-    (cluster,) = store.load_clusters()
-    assert [each.image for each in cluster.images] == [other, OLD]
-
-
-def test_damaged_cluster_is_read_again(store, place):
-    store.record_clusters([build_reading(OLD), build_reading(cluster="dev")], place.now)
-    with place.database().open_for_writing() as connection:
-        moment = "'yesterday'" if connection.dialect.name == "sqlite" else "'infinity'"
-        connection.execute(text(f"UPDATE clusters SET read_at = {moment} WHERE name = 'prod'"))
-    assert [each.cluster for each in store.load_clusters()] == ["dev"]
-    store.record_clusters([build_reading(OLD)], place.now + HOUR)
-    assert [each.cluster for each in store.load_clusters()] == ["dev", "prod"]
-
-
 def test_word_of_a_later_release_is_a_failure(store, place):
     store.record_clusters([UnreadCluster("prod", ClusterProblem.FORBIDDEN, "no")], place.now)
     with place.database().open_for_writing() as connection:

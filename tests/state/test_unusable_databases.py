@@ -90,6 +90,13 @@ def test_damaged_database_is_reported(tmp_path):
         memory.load_descriptors([LINE])
 
 
+def test_sqlite_without_strict_tables_is_reported_and_no_file_is_created(tmp_path, monkeypatch):
+    monkeypatch.setattr(opened, "STRICT_SINCE", (99, 0))
+    with pytest.raises(StateError, match="has no strict tables; hint: "):
+        Database.sqlite(tmp_path / "state.db")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_only_unusable_file_is_quarantined(tmp_path, monkeypatch):
     monkeypatch.setattr(opened, "BUSY", 0.2)
     path = tmp_path / "state.db"

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from itertools import pairwise
 
+import pytest
 from support.parts import ROOT
 from support.values import digest
 
@@ -19,6 +20,7 @@ from bot.state.tables import TAG_OBSERVATIONS, write_rows
 
 LINES = [TagRef(f"ghcr.io/acme/{number}", "1") for number in range(20)]
 ROUNDS = 25
+pytestmark = pytest.mark.slow
 
 PROGRAM = """
 import sys
@@ -31,8 +33,6 @@ from bot.model.report import RepositoryReport
 from bot.state.database import Database
 from bot.state.inventory_store import DatabaseInventoryStore
 from bot.state.state_store import DatabaseStateStore
-
-pytestmark = pytest.mark.slow
 
 now = datetime(2026, 11, 25, tzinfo=UTC)
 print("ready", flush=True)
