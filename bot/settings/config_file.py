@@ -95,10 +95,7 @@ def _convert_config(document: Document, config: schema.ConfigFile, path: Path) -
         forges=tuple(_convert_forge(each, folder) for each in config.forges),
         registries=registries,
         policy=PolicyConfig(
-            rules=(
-                *([PolicyRule(paused=True)] if config.rollout.paused else []),
-                *(rule.to_policy() for rule in config.policy),
-            ),
+            rules=tuple(rule.to_policy() for rule in config.policy),
             own_globs=config.own,
             listed_hosts=frozenset(each.host for each in registries),
             purging_hosts=_list_purging_hosts(config.registries),

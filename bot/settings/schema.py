@@ -259,8 +259,6 @@ class LimitsSection(ConfigSection):
 class RolloutSection(ConfigSection):
     """How repositories are onboarded."""
 
-    paused: StrictBool = False
-    """Whether all proposals are paused for now: nothing is proposed, and open proposals stay as they are."""
     mode: values.RolloutMode = values.RolloutMode.OPT_OUT
     """Which of the selected repositories are included: all of them (`opt-out`), or only those with a basebump file of
     their own (`opt-in`).
@@ -318,7 +316,7 @@ class ConfigFile(ConfigSection):
     limits: LimitsSection | None = None
     """How many proposals may be opened."""
     rollout: RolloutSection = RolloutSection()
-    """How repositories are onboarded, and whether all proposals are paused."""
+    """How repositories are onboarded, and in which order."""
     state: addresses.StateUrl | None = None
     """The database for data that later runs reuse: `sqlite:///PATH`, relative to this config file, or the URL of a
     PostgreSQL database. Default: no state is kept.

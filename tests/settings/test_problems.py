@@ -83,6 +83,7 @@ WRONG = [
     ("policy: [{milestone: ' '}]", "policy[0].milestone", "must not be empty"),
     ("policy: [{automerge: true}]", "policy[0].automerge", "must be a mapping of keys"),
     ("policy: [{automerge: {no_new: true}}]", "policy[0].automerge.max_update", "is required"),
+    ("rollout: {paused: true}", "rollout.paused", "`paused` belongs under `policy`"),
     ("limits: {new_per_window: 0}", "limits.new_per_window", "must be a number from 1 to 10000"),
     ("policy: [{schedule: {cron: '0 6 * * 1'}}]", "policy[0].schedule.cron", "must begin with `*`"),
     ("policy: [{schedule: {cron: '* 6 * *'}}]", "policy[0].schedule.cron", "must have five fields"),
