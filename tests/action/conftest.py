@@ -29,7 +29,7 @@ def make_wheel(folder: Path, name: str, files: dict[str, str], mode: int = 0o644
         f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n",
         f"{about}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
-    rows = [f"{path},sha256={_hash(text)},{len(text.encode())}" for path, text in content.items()]
+    rows = [f"{path},sha256={hash_text(text)},{len(text.encode())}" for path, text in content.items()]
     content[f"{about}/RECORD"] = "\n".join([*rows, f"{about}/RECORD,,", ""])
     wheel = folder / f"{name}-1-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
@@ -40,7 +40,7 @@ def make_wheel(folder: Path, name: str, files: dict[str, str], mode: int = 0o644
     return f"{name}==1 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
 
 
-def _hash(text: str) -> str:
+def hash_text(text: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
 
 

@@ -23,7 +23,7 @@ ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 LOCKS = {"requirements.lock", "deploy/image/everything.lock", "deploy/trivy.lock"}
 
 
-def report_of(ended):
+def read_report(ended):
     return json.loads(Path(ended.outputs["report"]).read_bytes())
 
 
@@ -44,7 +44,7 @@ def test_job_opens_proposal_and_passes_lists_and_summary_to_later_jobs(runner, g
     (update,) = json.loads(ended.outputs["updates"])
     assert (update["path"], update["line"], update["new_digest"]) == ("Dockerfile", 1, moved)
     assert ended.outputs["failed"] == "[]"
-    assert report_of(ended)["level"] == "propose"
+    assert read_report(ended)["level"] == "propose"
     assert "python:3.12-slim" in ended.summary
     assert ended.commands == []
 
@@ -77,7 +77,7 @@ def test_action_checks_repository_of_workflow_when_config_is_missing(runner, git
     github.commit("main", {"Dockerfile": "FROM scratch\n"})
     ended = runner.use()
     assert ended.success, ended.log
-    report = report_of(ended)
+    report = read_report(ended)
     assert [each["name"] for each in report["repositories"]] == [github.name]
     assert (ended.outputs["proposals"], ended.outputs["failed"]) == ("[]", "[]")
 
@@ -87,7 +87,7 @@ def test_app_checks_all_repositories_of_installation_and_opens_requests_as_app(r
     installed_on.commit("main", {"Dockerfile": "FROM scratch\n"})
     words = {"app_id": str(installed_on.app.id), "app_private_key": private_key()}
     ended = runner.use(**words)
-    assert [each["name"] for each in report_of(ended)["repositories"]] == [installed_on.name]
+    assert [each["name"] for each in read_report(ended)["repositories"]] == [installed_on.name]
     installed_on.commit("main", FILES)
     moved = loopback.move("python", "3.12-slim", "now")
     login = f'kind: github, url: "{installed_on.server.url}", app: {{id: {words["app_id"]}, key_env: BASEBUMP_APP_KEY}}'
@@ -183,7 +183,7 @@ OF_THE_RUNNER = ("${{ github.token }}", "x\n::add-mask::x\n::set-output name=pro
 HOSTILE = (*OF_THE_SHELL, *OF_THE_RUNNER, "--export=json=pwned")
 
 
-def leaves_nothing(runner, ended) -> bool:
+def has_no_injection(runner, ended) -> bool:
     places = [*runner.workspace.rglob("pwned"), *runner.temporary.rglob("pwned")]
     return (
         not places and "pwned" not in ended.outputs["proposals"] and {each for each, _ in ended.commands} <= {"error"}
@@ -194,14 +194,14 @@ def leaves_nothing(runner, ended) -> bool:
 def test_inputs_are_passed_as_text(runner, github, text):
     github.commit("main", {"Dockerfile": "FROM scratch\n"})
     words = ("repositories", "image", "shard", "level", "dispatch", "app_id", "app_private_key")
-    assert leaves_nothing(runner, runner.use(**dict.fromkeys(words, text)))
+    assert has_no_injection(runner, runner.use(**dict.fromkeys(words, text)))
     assert github.writes == []
 
 
 @pytest.mark.parametrize("keys", [("config",), ("python",), ("scanner", "state", "token", "extras")], ids="-".join)
 def test_inputs_of_the_other_steps_are_passed_as_text(runner, github, keys):
     github.commit("main", {"Dockerfile": "FROM scratch\n"})
-    assert leaves_nothing(runner, runner.use(**dict.fromkeys(keys, " ".join(HOSTILE))))
+    assert has_no_injection(runner, runner.use(**dict.fromkeys(keys, " ".join(HOSTILE))))
 
 
 def test_no_script_holds_an_expression():

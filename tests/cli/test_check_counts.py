@@ -35,7 +35,7 @@ def configure_check(tmp_path):
     return write
 
 
-def counts(*, pinned=0, unpinned=0, not_evaluated=None, unresolved=0, unreadable=0) -> dict:
+def build_counts(*, pinned=0, unpinned=0, not_evaluated=None, unresolved=0, unreadable=0) -> dict:
     unevaluated = not_evaluated or {}
     return {
         "found": pinned + unpinned + sum(unevaluated.values()),
@@ -52,15 +52,15 @@ def test_unlisted_registry_is_unpinned_and_other_references_are_counted(check, o
     code, document = check(FILES, *offline)
     assert (code, list_findings(document)) == (4, [("Dockerfile", 3, "unpinned")])
     assert "list registry.acme.dev under `registries:`" in document["findings"][0]["message"]
-    assert document["counts"] == counts(unpinned=1, not_evaluated={"maybe-own": 1}, unreadable=1)
+    assert document["counts"] == build_counts(unpinned=1, not_evaluated={"maybe-own": 1}, unreadable=1)
 
 
 @OFFLINE
 @pytest.mark.parametrize(
     ("own", "expected"),
     [
-        ("[]", counts(unpinned=2, unreadable=1)),
-        ('["myregistry.azurecr.io/**"]', counts(unpinned=1, not_evaluated={"own": 1}, unreadable=1)),
+        ("[]", build_counts(unpinned=2, unreadable=1)),
+        ('["myregistry.azurecr.io/**"]', build_counts(unpinned=1, not_evaluated={"own": 1}, unreadable=1)),
     ],
     ids=["no-own-images", "own-images"],
 )
@@ -84,9 +84,9 @@ def test_unevaluated_reference_is_a_finding_only_if_strict(check, files, offline
 
 def test_pinned_image_on_an_unlisted_registry_was_not_evaluated_online(check):
     files = {"Dockerfile": f"FROM registry.acme.dev/base:1@{digest('some')}\n"}
-    assert check(files, "--offline", "--strict")[1]["counts"] == counts(pinned=1)
+    assert check(files, "--offline", "--strict")[1]["counts"] == build_counts(pinned=1)
     code, document = check(files)
-    assert (code, document["counts"]) == (0, counts(not_evaluated={"unknown-registry": 1}))
+    assert (code, document["counts"]) == (0, build_counts(not_evaluated={"unknown-registry": 1}))
     assert check(files, "--strict")[0] == 4
 
 
@@ -95,7 +95,7 @@ def test_missing_digests_are_found_while_the_registry_is_down(check, configure_c
     code, online = check(TEN, "--config", configure_check(f"registries: [{DEAD}]", "own: []"))
     assert code == 1
     assert list_findings(online) == list_findings(offline) != []
-    assert online["counts"] == offline["counts"] | {"unresolved": 10} == counts(unpinned=10, unresolved=10)
+    assert online["counts"] == offline["counts"] | {"unresolved": 10} == build_counts(unpinned=10, unresolved=10)
 
 
 def test_code_quality_report_leaves_failures_to_stderr(tmp_path, basebump, configure_check, no_pauses):
@@ -110,7 +110,7 @@ def test_code_quality_report_leaves_failures_to_stderr(tmp_path, basebump, confi
 def test_missing_digest_is_found_if_the_registry_answers_404(check, config):
     code, document = check({"Dockerfile": f"FROM nowhere:1\n{PINNED}"}, "--config", config())
     assert (code, list_findings(document)) == (4, [("Dockerfile", 1, "unpinned")])
-    assert document["counts"] == counts(pinned=1, unpinned=1, unresolved=2)
+    assert document["counts"] == build_counts(pinned=1, unpinned=1, unresolved=2)
     assert [each["line"] for each in document["notes"]] == [2]
     code, document = check({"Dockerfile": PINNED}, "--config", config(), "--strict")
     assert (code, list_findings(document)) == (4, [("Dockerfile", 1, "not-evaluated")])
@@ -122,7 +122,7 @@ def test_every_output_has_the_same_counts(tmp_path, basebump):
     exports = [word for each in CHECK_FORMATS for word in ("--export", f"{each}={tmp_path / each}")]
     basebump("check", folder, "--offline", *exports)
     texts = {each: (tmp_path / each).read_text() for each in CHECK_FORMATS}
-    expected = counts(pinned=1, unpinned=1, not_evaluated={"maybe-own": 1}, unreadable=1)
+    expected = build_counts(pinned=1, unpinned=1, not_evaluated={"maybe-own": 1}, unreadable=1)
     assert json.loads(texts["json"])["counts"] == expected
     (run,) = read_sarif(texts["sarif"])
     assert run["properties"]["counts"] == expected

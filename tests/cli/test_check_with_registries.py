@@ -136,7 +136,7 @@ def test_each_signature_is_requested_once(check, loopback, signing):
 # ---- out of date -------------------------------------------------------------------------------------------------
 
 
-def built(content: str, created: datetime | None):
+def build_dated_image(content: str, created: datetime | None):
     """Return an image whose config has its build time."""
     return build_index(
         [build_image([build_layer(build_debian_root("12.7", [DemoPackage("base-files", content)]))], created=created)]
@@ -149,7 +149,7 @@ def aged(loopback):
 
     def file(age: timedelta | None) -> dict[str, str]:
         created = datetime.now(UTC) - age if age is not None else None
-        old = loopback.store.set_tag("library/python", "3.12", built("old", created))
+        old = loopback.store.set_tag("library/python", "3.12", build_dated_image("old", created))
         loopback.move("python", "3.12", "now")
         return {"Dockerfile": f"FROM python:3.12@{old}\n"}
 
@@ -166,7 +166,7 @@ def test_too_old_image_is_found_if_a_newer_image_exists(check, config, aged):
 
 
 def test_old_image_without_a_newer_one_passes(check, config, loopback):
-    held = loopback.store.set_tag("library/python", "3.12", built("old", datetime(2020, 1, 1, tzinfo=UTC)))
+    held = loopback.store.set_tag("library/python", "3.12", build_dated_image("old", datetime(2020, 1, 1, tzinfo=UTC)))
     assert check({"Dockerfile": f"FROM python:3.12@{held}\n"}, "--config", config(), "--max-age", "30d")[0] == 0
 
 

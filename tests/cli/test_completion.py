@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def ask(*arguments: str, **environment: str) -> str:
+def complete_arguments(*arguments: str, **environment: str) -> str:
     known = {key: value for key, value in os.environ.items() if not key.startswith(("_BASEBUMP", "COMP_"))}
     command = [sys.executable, "-m", "bot", *arguments]
     return subprocess.run(
@@ -24,9 +24,9 @@ def ask(*arguments: str, **environment: str) -> str:
 def test_every_documented_shell_gets_a_script(shell):
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     assert f"basebump completion {shell}" in page
-    script = ask("completion", shell)
+    script = complete_arguments("completion", shell)
     assert f"_BASEBUMP_COMPLETE={shell}_complete" in script
-    assert script == ask(_BASEBUMP_COMPLETE=f"{shell}_source")
+    assert script == complete_arguments(_BASEBUMP_COMPLETE=f"{shell}_source")
 
 
 @pytest.mark.parametrize(
@@ -34,5 +34,5 @@ def test_every_documented_shell_gets_a_script(shell):
     [("basebump ru", "run"), ("basebump run --le", "--level"), ("basebump run --level pu", "push")],
 )
 def test_completes_commands_options_and_values(words, completed):
-    told = ask(_BASEBUMP_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(words.count(" ")))
+    told = complete_arguments(_BASEBUMP_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(words.count(" ")))
     assert told.split() == [f"plain,{completed}"]

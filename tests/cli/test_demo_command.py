@@ -29,7 +29,7 @@ def test_demo_opens_proposals_and_second_run_leaves_proposals_unchanged(basebump
     assert not list(tmp_path.glob("basebump-demo-*"))
     (command,) = re.findall("`(.*) demo --keep FOLDER`", out)
     monkeypatch.chdir("/")
-    assert _output_of(f"{command} --version").startswith("basebump, version "), "a program that is not on PATH"
+    assert run_command(f"{command} --version").startswith("basebump, version "), "a program that is not on PATH"
 
 
 def test_demo_that_is_kept_names_commands_that_work(basebump, tmp_path, monkeypatch, installed_scanners):
@@ -44,12 +44,12 @@ def test_demo_that_is_kept_names_commands_that_work(basebump, tmp_path, monkeypa
     assert "The registry has stopped" in out
     see, accept, decline = re.findall("`(.*)`", out)[-3:]
     first, second = [branch for branch in Git(kept / "repositories" / "api").branches() if branch != "main"]
-    assert "commit" in _output_of(see)
-    assert "Fast-forward" in _output_of(accept.replace("BRANCH", first))
-    assert f"Declined {second}" in _output_of(decline.replace("BRANCH", second))
+    assert "commit" in run_command(see)
+    assert "Fast-forward" in run_command(accept.replace("BRANCH", first))
+    assert f"Declined {second}" in run_command(decline.replace("BRANCH", second))
 
 
-def _output_of(command: str) -> str:
+def run_command(command: str) -> str:
     return subprocess.run(shlex.split(command), check=True, capture_output=True, text=True).stdout
 
 

@@ -54,7 +54,7 @@ def examine(basebump):
     return go
 
 
-def marks(checks):
+def list_marks(checks):
     return [each[0] for each in checks]
 
 
@@ -121,7 +121,7 @@ def test_missing_folder_is_a_problem(examine, local, tmp_path):
     path = local()
     (tmp_path / "repositories").rename(tmp_path / "elsewhere")
     code, checks = examine(path)
-    assert (code, marks(checks["forges"])) == (1, ["problem"])
+    assert (code, list_marks(checks["forges"])) == (1, ["problem"])
 
 
 def test_named_folder_without_a_repository_is_a_problem(examine, config, local, tmp_path):
@@ -176,7 +176,7 @@ def test_refuses_to_try_writes_on_a_repository_that_is_not_selected(basebump, co
 def test_checks_the_mirror_of_docker_hub_with_an_image(examine, local, loopback):
     loopback.move("alpine", "latest", "now")
     code, checks = examine(local())
-    assert (code, marks(checks["registries"])) == (0, ["ok", "ok"])
+    assert (code, list_marks(checks["registries"])) == (0, ["ok", "ok"])
     assert loopback.registry.host in checks["registries"][0][2]
     assert checks["registries"][1][1] == "docker.io/library/alpine:latest"
 
@@ -215,7 +215,7 @@ def test_image_of_an_unlisted_registry_is_wrong_usage(basebump, local):
 # ---- state -------------------------------------------------------------------------------------------------------
 
 
-def _state(path, version=None):
+def create_state(path, version=None):
     Database.sqlite(path)
     if version is not None:
         with sqlite3.connect(path) as connection:
@@ -223,61 +223,61 @@ def _state(path, version=None):
         connection.close()
 
 
-def _bytes(folder):
+def hash_files(folder):
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("state*")}
 
 
 def test_current_state_is_ok_and_not_changed(examine, local, tmp_path):
-    _state(tmp_path / "state.db")
-    before = _bytes(tmp_path)
+    create_state(tmp_path / "state.db")
+    before = hash_files(tmp_path)
     code, checks = examine(local("state: sqlite:///state.db\n"))
-    assert (code, marks(checks["state"])) == (0, ["ok", "ok"])
-    assert _bytes(tmp_path) == before
+    assert (code, list_marks(checks["state"])) == (0, ["ok", "ok"])
+    assert hash_files(tmp_path) == before
     assert list(before) == ["state.db"]
 
 
 def test_missing_state_is_not_created(examine, local, tmp_path):
     code, checks = examine(local("state: sqlite:///state.db\n"))
-    assert (code, marks(checks["state"])) == (0, ["ok"])
+    assert (code, list_marks(checks["state"])) == (0, ["ok"])
     assert "creates it" in checks["state"][0][3]
-    assert _bytes(tmp_path) == {}
+    assert hash_files(tmp_path) == {}
 
 
 def test_older_state_is_ok_and_not_migrated(examine, local, tmp_path, monkeypatch):
-    _state(tmp_path / "state.db")
+    create_state(tmp_path / "state.db")
     monkeypatch.setattr("bot.state.examination.MIGRATIONS", (lambda _: None,))
-    before = _bytes(tmp_path)
+    before = hash_files(tmp_path)
     code, checks = examine(local("state: sqlite:///state.db\n"))
     assert code == 0
     assert "version 1; " in checks["state"][0][3]
-    assert _bytes(tmp_path) == before
+    assert hash_files(tmp_path) == before
 
 
 def test_newer_state_is_a_problem(examine, local, tmp_path):
-    _state(tmp_path / "state.db", version=len(MIGRATIONS) + 2)
+    create_state(tmp_path / "state.db", version=len(MIGRATIONS) + 2)
     code, checks = examine(local("state: sqlite:///state.db\n"))
-    assert (code, marks(checks["state"])[0]) == (1, "problem")
+    assert (code, list_marks(checks["state"])[0]) == (1, "problem")
     assert "update basebump" in checks["state"][0][3]
 
 
 def test_state_is_read_while_another_process_writes(examine, local, tmp_path):
-    _state(tmp_path / "state.db")
+    create_state(tmp_path / "state.db")
     with sqlite3.connect(tmp_path / "state.db") as connection:
         connection.execute("UPDATE schema_version SET version = ?", (len(MIGRATIONS) + 2,))
         connection.commit()
         assert (tmp_path / "state.db-wal").exists()
         code, checks = examine(local("state: sqlite:///state.db\n"))
     connection.close()
-    assert (code, marks(checks["state"])[0]) == (1, "problem")
+    assert (code, list_marks(checks["state"])[0]) == (1, "problem")
 
 
 def test_damaged_state_and_missing_folder_are_problems(examine, local, tmp_path):
     (tmp_path / "state.db").write_text("no database " * 100)
     code, checks = examine(local("state: sqlite:///state.db\n"))
-    assert (code, marks(checks["state"])) == (1, ["problem"])
+    assert (code, list_marks(checks["state"])) == (1, ["problem"])
     assert "hint: move " in checks["state"][0][3]
     code, checks = examine(local("state: sqlite:///nowhere/state.db\n"))
-    assert (code, marks(checks["state"])) == (1, ["problem"])
+    assert (code, list_marks(checks["state"])) == (1, ["problem"])
     assert "its folder" in checks["state"][0][3]
 
 
@@ -287,9 +287,9 @@ def test_settings_of_the_service_are_tested_if_there_are_some(local, examine, tm
     state = f"state: sqlite:///{tmp_path}/state.db\n"
     senders = "{kind: acr, secret_env: LAB_SECRET}, {kind: signed, secret_env: SHORT_SECRET}"
     code, checks = examine(local(f"{state}serve: {{listen: '0.0.0.0:8080', events: [{senders}]}}\n"))
-    assert (code, marks(checks["serve"])) == (1, ["ok", "problem", "cannot-tell"])
+    assert (code, list_marks(checks["serve"])) == (1, ["ok", "problem", "cannot-tell"])
     assert [each[1] for each in checks["serve"]] == ["/events/acr", "/events/signed", "0.0.0.0:8080"]
     assert "SHORT_SECRET has fewer than 16 characters; hint: " in checks["serve"][1][3]
-    assert marks(examine(local(f"{state}serve: {{user_header: X-User}}\n"))[1]["serve"]) == ["ok"]
-    assert marks(examine(local(f"{state}serve: {{poll: 5m}}\n"))[1]["serve"]) == ["ok"]
+    assert list_marks(examine(local(f"{state}serve: {{user_header: X-User}}\n"))[1]["serve"]) == ["ok"]
+    assert list_marks(examine(local(f"{state}serve: {{poll: 5m}}\n"))[1]["serve"]) == ["ok"]
     assert "serve" not in examine(local(state))[1]

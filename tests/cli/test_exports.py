@@ -39,12 +39,12 @@ def run(tmp_path, basebump, config, loopback):
     return lambda *arguments: basebump("run", "--config", path, *arguments)
 
 
-def _all_exports(folder) -> list[str]:
+def list_export_options(folder) -> list[str]:
     return [word for each in FORMATS for word in ("--export", f"{each}={folder / each}")]
 
 
 def test_scan_writes_all_exports_like_stdout(scan, tmp_path, loopback):
-    code, out, err = scan(*_all_exports(tmp_path))
+    code, out, err = scan(*list_export_options(tmp_path))
     asked = len(loopback.registry.served_requests)
     assert (code, err.splitlines()) == (
         0,
@@ -62,7 +62,7 @@ def test_scan_writes_all_exports_like_stdout(scan, tmp_path, loopback):
 
 @pytest.mark.real("git")
 def test_run_writes_all_exports(run, tmp_path):
-    code, out, _ = run("--format", "markdown", *_all_exports(tmp_path))
+    code, out, _ = run("--format", "markdown", *list_export_options(tmp_path))
     assert code == 0
     assert (tmp_path / "markdown").read_text() == out
     assert "| `web` (`main`) | Update python:3.12 to " in out
@@ -134,7 +134,7 @@ def test_every_format_can_contain_a_path_that_is_not_utf8(tmp_path, basebump):
     os.makedirs(folder)  # noqa: PTH103 - pathlib has no paths of bytes
     with open(folder + b"/Dockerfile", "w") as file:  # noqa: PTH123 - the same
         file.write("FROM python:3.12\n")
-    code, _, err = basebump("scan", tmp_path / "tree", "--offline", "-q", *_all_exports(tmp_path))
+    code, _, err = basebump("scan", tmp_path / "tree", "--offline", "-q", *list_export_options(tmp_path))
     assert (code, err) == (0, "")
     for each in FORMATS:
         assert (tmp_path / each).read_bytes().decode("utf-8"), each

@@ -12,7 +12,7 @@ from bot.settings.values import AppSettings
 JOB = {"GITHUB_API_URL": "https://github.example.com/api/v3", "GITHUB_REPOSITORY": "acme/web"}
 
 
-def written(tmp_path, **inputs):
+def load_written_settings(tmp_path, **inputs):
     """Return the settings that basebump loads from the config that the action writes for its inputs."""
     environment = JOB | {f"BASEBUMP_{key}": value for key, value in inputs.items()}
     (config,) = [each for each in build_arguments(environment, tmp_path) if each.startswith("--config=")]
@@ -21,19 +21,19 @@ def written(tmp_path, **inputs):
 
 def test_step_without_inputs_proposes_to_the_repository_of_the_workflow(tmp_path):
     assert build_arguments(JOB, tmp_path)[:3] == ["run", f"--config={tmp_path / 'basebump.yaml'}", "--level=propose"]
-    (forge,) = written(tmp_path).forges
+    (forge,) = load_written_settings(tmp_path).forges
     assert (forge.url, forge.token_env, forge.repositories) == (JOB["GITHUB_API_URL"], "BASEBUMP_TOKEN", ("acme/web",))
 
 
 def test_app_selects_all_repositories_of_the_installation(tmp_path):
-    (forge,) = written(tmp_path, APP_ID="12", APP_KEY="-----").forges
+    (forge,) = load_written_settings(tmp_path, APP_ID="12", APP_KEY="-----").forges
     assert (forge.app, forge.token_env, forge.repositories) == (AppSettings(12, "BASEBUMP_APP_KEY"), None, ())
 
 
 def test_state_is_stored_at_the_path_that_is_cached(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert written(tmp_path, STATE="kept/state.db").state.path == tmp_path / "kept" / "state.db"
-    assert written(tmp_path).state is None
+    assert load_written_settings(tmp_path, STATE="kept/state.db").state.path == tmp_path / "kept" / "state.db"
+    assert load_written_settings(tmp_path).state is None
 
 
 @pytest.mark.parametrize(

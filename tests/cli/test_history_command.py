@@ -23,7 +23,7 @@ START = datetime.now(UTC) - 10 * DAY
 URL = "https://github.com/acme/web/pull/7"
 
 
-def at(days: int) -> str:
+def format_day(days: int) -> str:
     return f"{START + days * DAY:%Y-%m-%d}"
 
 
@@ -50,9 +50,9 @@ def test_history_of_a_repository_names_the_request_and_the_waits(basebump, fleet
     assert code == 0
     assert out.splitlines()[:-1] == [
         "docker.io/library/python:3.12 in acme/web (main)",
-        f"  {at(5)}  {NEW[7:19]}  pull request #7: {URL}",
+        f"  {format_day(5)}  {NEW[7:19]}  pull request #7: {URL}",
         "                            first seen 3 days before, open for 2 days",
-        f"  {at(3)}  {OLD[7:19]}  found by the first run",
+        f"  {format_day(3)}  {OLD[7:19]}  found by the first run",
         "",
     ]
 
@@ -62,14 +62,14 @@ def test_history_of_an_image_has_the_digests_of_the_registry_and_all_branches(ba
     assert code == 0
     assert out.splitlines()[:10] == [
         "docker.io/library/python:3.12 in the registry",
-        f"  {at(2)}  {NEW[7:19]}  CI passed in 1 of 1, merged in 1",
-        f"  {at(0)}  {OLD[7:19]}",
+        f"  {format_day(2)}  {NEW[7:19]}  CI passed in 1 of 1, merged in 1",
+        f"  {format_day(0)}  {OLD[7:19]}",
         "",
         "docker.io/library/python:3.12 in acme/api (main)",
-        f"  {at(9)}  no longer used",
-        f"  {at(8)}  {NEW[7:19]}  not by basebump",
+        f"  {format_day(9)}  no longer used",
+        f"  {format_day(8)}  {NEW[7:19]}  not by basebump",
         "                            first seen 6 days before",
-        f"  {at(3)}  {OLD[7:19]}  found by the first run",
+        f"  {format_day(3)}  {OLD[7:19]}  found by the first run",
         "",
     ]
     assert basebump("history", "python:3.13", "-c", fleet)[1].startswith("The state contains neither")

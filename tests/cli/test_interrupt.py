@@ -38,7 +38,7 @@ def _is_running(pid: int) -> bool:
     return listed.stdout.strip() not in {"", "Z", "Zs"}
 
 
-def _until(is_so) -> None:
+def wait_for(is_so) -> None:
     for _ in range(600):
         if is_so():
             return
@@ -46,7 +46,7 @@ def _until(is_so) -> None:
     raise AssertionError("it never came to that")
 
 
-def _hear_interrupts() -> None:
+def accept_interrupts() -> None:
     """Make the commands react to interrupts.
 
     If a shell runs the tests in the background, they and the processes that they start ignore interrupts.
@@ -54,16 +54,16 @@ def _hear_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def _interrupted(command: list[str], is_waiting) -> tuple[int, str]:
+def interrupt_command(command: list[str], is_waiting) -> tuple[int, str]:
     with subprocess.Popen(
         command,
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=_hear_interrupts,  # noqa: PLW1509 - it sets a signal, and nothing else
+        preexec_fn=accept_interrupts,  # noqa: PLW1509 - it sets a signal, and nothing else
     ) as child:
-        _until(is_waiting)
+        wait_for(is_waiting)
         child.send_signal(signal.SIGINT)
         try:
             _, errors = child.communicate(timeout=PATIENCE)
@@ -86,10 +86,10 @@ def test_interrupt_ends_a_scanner(tmp_path, config, loopback, hanging):
     folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:3.12\n"})
     path = config(f"scanners: [{{kind: trivy, binary: {hanging}}}]\n")
     command = [sys.executable, "-m", "bot", "scan", str(folder), "--config", path]
-    code, errors = _interrupted(command, lambda: list(tmp_path.glob("*.pid")))
+    code, errors = interrupt_command(command, lambda: list(tmp_path.glob("*.pid")))
     assert (code, errors.strip()) == (130, "Interrupted.")
     (started,) = tmp_path.glob("*.pid")
-    _until(lambda: not _is_running(int(started.stem)))
+    wait_for(lambda: not _is_running(int(started.stem)))
 
 
 def test_interrupt_ends_a_child_that_is_just_being_started(tmp_path, hanging):
@@ -109,11 +109,11 @@ def test_interrupt_ends_a_child_that_is_just_being_started(tmp_path, hanging):
         text=True,
         check=False,
         timeout=PATIENCE,
-        preexec_fn=_hear_interrupts,
+        preexec_fn=accept_interrupts,
     )
     assert done.stderr.strip().endswith("KeyboardInterrupt")
     (started,) = tmp_path.glob("*.pid")
-    _until(lambda: not _is_running(int(started.stem)))
+    wait_for(lambda: not _is_running(int(started.stem)))
 
 
 def test_interrupt_ends_all_child_processes_and_starts_no_more(tmp_path, hanging):
@@ -121,13 +121,13 @@ def test_interrupt_ends_all_child_processes_and_starts_no_more(tmp_path, hanging
         "from bot import process\nfrom bot.pipeline.worker_pool import WorkerPool\n"
         f"WorkerPool(2).map(lambda _: process.run([{str(hanging)!r}]), range(4))"
     )
-    code, errors = _interrupted([sys.executable, "-c", program], lambda: len(list(tmp_path.glob("*.pid"))) == 2)
+    code, errors = interrupt_command([sys.executable, "-c", program], lambda: len(list(tmp_path.glob("*.pid"))) == 2)
     assert code != 0
     assert errors.strip().endswith("KeyboardInterrupt")
     assert "Exception in thread" not in errors
     started = list(tmp_path.glob("*.pid"))
     assert len(started) == 2
-    _until(lambda: not any(_is_running(int(each.stem)) for each in started))
+    wait_for(lambda: not any(_is_running(int(each.stem)) for each in started))
 
 
 def test_interrupt_does_not_wait_for_registries(tmp_path):
@@ -138,7 +138,9 @@ def test_interrupt_does_not_wait_for_registries(tmp_path):
         folder = write_tree(tmp_path / "tree", {"Dockerfile": "".join(f"FROM {host}/x:1\n" for host in hosts)})
         command = [sys.executable, "-m", "bot", "scan", str(folder), "--config", str(tmp_path / "basebump.yaml")]
         asked: list[socket.socket] = []  # kept, since a connection that is closed is an answer
-        code, errors = _interrupted(command, lambda: asked.extend(each.accept()[0] for each in (one, other)) or asked)
+        code, errors = interrupt_command(
+            command, lambda: asked.extend(each.accept()[0] for each in (one, other)) or asked
+        )
         for each in asked:
             each.close()
     assert (code, errors.strip()) == (130, "Interrupted.")
@@ -153,7 +155,7 @@ def test_interrupt_ends_worker_processes_that_read_a_folder(tmp_path):
         "reader_slots.PROCESS_WORK, reader_processes.MIN_PART_WORK, scan.WorkTree = 1, 10_000, SlowTree\n"
         f"sys.argv[1:] = ['scan', {str(folder)!r}, '--offline', '--jobs', '2']; sys.exit(__main__.main())"
     )
-    code, errors = _interrupted([sys.executable, "-c", program], lambda: list(folder.glob("*.pid")))
+    code, errors = interrupt_command([sys.executable, "-c", program], lambda: list(folder.glob("*.pid")))
     assert (code, errors.strip()) == (130, "Interrupted.")
     (started,) = folder.glob("*.pid")
-    _until(lambda: not _is_running(int(started.stem)))
+    wait_for(lambda: not _is_running(int(started.stem)))

@@ -18,7 +18,7 @@ ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 GAR = "europe-docker.pkg.dev"
 
 
-def registry(folder: Path, text: str, host: str) -> OciRegistry:
+def load_registry(folder: Path, text: str, host: str) -> OciRegistry:
     path = folder / "basebump.yaml"
     path.write_text(f"schema: 1\nregistries:\n{text}")
     found = build_registry_for_host(path, host)
@@ -26,19 +26,19 @@ def registry(folder: Path, text: str, host: str) -> OciRegistry:
     return found
 
 
-def answer(received: Received) -> Reply:
+def build_reply(received: Received) -> Reply:
     said = {"Content-Type": IMAGE.media_type, "Docker-Content-Digest": IMAGE.digest}
     return Reply(200, IMAGE.content, said)
 
 
 def test_looks_up_tags_in_the_upstream_of_a_cache(tmp_path):
-    with Listener(answer) as cache, Listener(answer) as upstream:
+    with Listener(build_reply) as cache, Listener(build_reply) as upstream:
         listed = (
             f"  - {{host: '{cache.host}/hub', upstream: '{upstream.host}/library'}}\n"
             f"  - {{host: '{cache.host}', insecure: true}}\n"
             f"  - {{host: '{upstream.host}', insecure: true}}\n"
         )
-        oci = registry(tmp_path, listed, cache.host)
+        oci = load_registry(tmp_path, listed, cache.host)
         nginx = TagRef(f"{cache.host}/hub/nginx", "1")
         oci.fetch_manifest(nginx, oci.fetch_descriptor(nginx).digest)
     assert upstream.asked == ["HEAD /v2/library/nginx/manifests/1"]
@@ -46,7 +46,7 @@ def test_looks_up_tags_in_the_upstream_of_a_cache(tmp_path):
 
 
 def test_registry_that_is_only_listed_as_a_cache_may_be_contacted(tmp_path):
-    oci = registry(tmp_path, "  - {host: acme.azurecr.io/hub, upstream: docker.io}\n", "acme.azurecr.io")
+    oci = load_registry(tmp_path, "  - {host: acme.azurecr.io/hub, upstream: docker.io}\n", "acme.azurecr.io")
     assert oci.get_pull_address(TagRef("acme.azurecr.io/team/web", "1"), IMAGE.digest).username is None
 
 
@@ -54,7 +54,7 @@ def test_aws_login_is_used_only_for_the_listed_registry(tmp_path, monkeypatch):
     with Aws() as aws:
         aws.serve(monkeypatch)
         other = ECR.replace("1234", "9999")
-        oci = registry(tmp_path, f"  - {{host: {ECR}, auth: ecr}}\n  - {{host: {other}}}\n", ECR)
+        oci = load_registry(tmp_path, f"  - {{host: {ECR}, auth: ecr}}\n  - {{host: {other}}}\n", ECR)
         assert oci.get_pull_address(TagRef(f"{ECR}/a", "1"), IMAGE.digest).password == aws.password
         assert oci.get_pull_address(TagRef(f"{other}/a", "1"), IMAGE.digest).password is None
 
@@ -65,6 +65,6 @@ def test_login_files_are_not_read_for_a_registry_with_a_cloud_login(auth, tmp_pa
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("NO_GCE_CHECK", "true")
     host = {"ecr": ECR, "gar": GAR}[auth]
-    oci = registry(tmp_path, f"  - {{host: {host}, auth: {auth}}}\n", host)
+    oci = load_registry(tmp_path, f"  - {{host: {host}, auth: {auth}}}\n", host)
     with pytest.raises(Exception, match=f"`auth: {auth}`"):
         oci.get_pull_address(TagRef(f"{host}/a", "1"), IMAGE.digest)

@@ -22,11 +22,11 @@ def fleet(tmp_path, config):
     return config(f"forges: [{{kind: local, url: {folder}}}]\n")
 
 
-def _web(tmp_path) -> Git:
+def open_web_repository(tmp_path) -> Git:
     return Git(tmp_path / "repositories" / "web.git")
 
 
-def _append(config_file: str, text: str) -> None:
+def append_to_config(config_file: str, text: str) -> None:
     path = Path(config_file)
     path.write_text(path.read_text() + text)
 
@@ -68,7 +68,7 @@ def test_default_level_only_reports(tmp_path, basebump, fleet, loopback):
             "accepted_risk": None,
         }
     ]
-    assert list(_web(tmp_path).branches()) == ["main"]
+    assert list(open_web_repository(tmp_path).branches()) == ["main"]
 
 
 def test_propose_opens_once_and_commits_only_the_digest(tmp_path, basebump, fleet, loopback):
@@ -76,7 +76,7 @@ def test_propose_opens_once_and_commits_only_the_digest(tmp_path, basebump, flee
     code, out, _ = basebump("run", "--config", fleet, "--level", "propose")
     assert code == 0
     assert "1 proposal: 1 opened." in out
-    git = _web(tmp_path)
+    git = open_web_repository(tmp_path)
     assert git.files(f"refs/heads/{BRANCH}")["Dockerfile"].content == DOCKERFILE.format(digest=now).encode()
     refs = git.refs()
     code, out, _ = basebump("run", "--config", fleet, "--level", "propose")
@@ -87,7 +87,7 @@ def test_propose_opens_once_and_commits_only_the_digest(tmp_path, basebump, flee
 def test_proposal_follows_the_contract(tmp_path, basebump, fleet, loopback):
     now = loopback.move("python", "3.12-slim", "now")
     basebump("run", "--config", fleet, "--level", "propose")
-    git = _web(tmp_path)
+    git = open_web_repository(tmp_path)
     blob = json.loads(git.run("cat-file", "blob", f"refs/basebump/proposals/{BRANCH}"))
     assert set(blob) == {"title", "body", "state"}
     assert blob["state"] == "open"
@@ -137,7 +137,7 @@ def test_repo_option_with_an_unselected_name_is_a_failure(basebump, fleet):
 def test_unreachable_registry_leaves_open_proposals_unchanged(tmp_path, basebump, fleet, loopback, config, no_pauses):
     loopback.move("python", "3.12-slim", "now")
     basebump("run", "--config", fleet, "--level", "propose")
-    refs = _web(tmp_path).refs()
+    refs = open_web_repository(tmp_path).refs()
     config_file = Path(fleet)
     config_file.write_text(config_file.read_text().replace(loopback.registry.host, "127.0.0.1:9"))
     code, out, _ = basebump("run", "--config", fleet, "--level", "propose", "--format", "json")
@@ -145,12 +145,12 @@ def test_unreachable_registry_leaves_open_proposals_unchanged(tmp_path, basebump
     assert code == 1
     assert [each["outcome"] for each in document["repositories"][1]["proposals"]] == ["left-alone"]
     assert [failed["subject"] for failed in document["failed"]] == ["docker.io"]
-    assert _web(tmp_path).refs() == refs
+    assert open_web_repository(tmp_path).refs() == refs
 
 
 def test_image_in_an_unreadable_file_keeps_the_proposal(tmp_path, basebump, fleet, loopback):
     loopback.move("python", "3.12-slim", "now")
-    git = _web(tmp_path)
+    git = open_web_repository(tmp_path)
     pod = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: python:3.12-slim\n"
     git.commit("main", {"Dockerfile": "FROM scratch\n", "pod.yaml": pod})
     basebump("run", "--config", fleet, "--level", "propose")
@@ -168,26 +168,26 @@ def test_image_in_an_unreadable_file_keeps_the_proposal(tmp_path, basebump, flee
 
 def test_missing_scanner_is_a_failure_and_the_proposal_says_not_scanned(tmp_path, basebump, fleet, loopback):
     loopback.move("python", "3.12-slim", "now")
-    _append(fleet, "scanners: [{kind: trivy, binary: no-such-scanner}]\n")
+    append_to_config(fleet, "scanners: [{kind: trivy, binary: no-such-scanner}]\n")
     code, out, _ = basebump("run", "--config", fleet, "--level", "propose", "--format", "json")
     document = json.loads(out)
     assert code == 1
     (failed,) = document["failed"]
     assert failed["stage"] == "assess"
     assert "no-such-scanner " in failed["error"]
-    blob = json.loads(_web(tmp_path).run("cat-file", "blob", f"refs/basebump/proposals/{BRANCH}"))
+    blob = json.loads(open_web_repository(tmp_path).run("cat-file", "blob", f"refs/basebump/proposals/{BRANCH}"))
     assert "What that changes is not known: " in blob["body"]
 
 
 def test_required_scan_refuses_updates_but_keeps_open_proposals(tmp_path, basebump, fleet, loopback):
     loopback.move("python", "3.12-slim", "now")
     basebump("run", "--config", fleet, "--level", "propose")
-    _append(fleet, "policy: [{require: {scan: true}}]\n")
+    append_to_config(fleet, "policy: [{require: {scan: true}}]\n")
     _, out, _ = basebump("run", "--config", fleet, "--level", "propose", "--format", "json")
     web = json.loads(out)["repositories"][1]
     assert [(place["status"], place["reason"]) for place in web["references"]] == [("refused", "not-scanned")]
     assert [each["outcome"] for each in web["proposals"]] == ["left-alone"]
-    assert BRANCH in _web(tmp_path).branches()
+    assert BRANCH in open_web_repository(tmp_path).branches()
 
 
 def test_resolve_shows_the_facts_of_the_registry(basebump, config, loopback):
@@ -250,7 +250,7 @@ def test_scanner_auto_reports_that_no_scanner_is_installed(basebump, fleet, loop
     monkeypatch.setattr("bot.scanners.trivy.find_trivy", lambda *_: None)
     monkeypatch.setattr("bot.scanners.grype.find_grype", lambda *_: None)
     loopback.move("python", "3.12-slim", "now")
-    _append(fleet, "scanners: [{kind: auto, osv: none}]\n")
+    append_to_config(fleet, "scanners: [{kind: auto, osv: none}]\n")
     code, out, _ = basebump("run", "--config", fleet)
     assert code == 0
     assert "Nothing was scanned: " in out

@@ -46,7 +46,7 @@ def app(tmp_path, monkeypatch):
     stand.end()
 
 
-def _app_config(config, app):
+def write_app_config(config, app):
     return config(
         f'forges: [{{kind: github, url: "{app.server.url}", app: {{id: {app.app.id}, key_env: ACME_KEY}}}}]\n'
         "proposals: {write_delay: 0s}\n"
@@ -55,7 +55,7 @@ def _app_config(config, app):
 
 def test_app_proposes_to_all_repositories_of_the_installation(basebump, config, app, loopback):
     loopback.move("python", "3.12-slim", "now")
-    code, out, _ = basebump("run", "--config", _app_config(config, app), "--level", "propose", "--format", "json")
+    code, out, _ = basebump("run", "--config", write_app_config(config, app), "--level", "propose", "--format", "json")
     assert code == 0, out
     (repository,) = json.loads(out)["repositories"]
     (proposal,) = repository["proposals"]
@@ -66,7 +66,7 @@ def test_app_proposes_to_all_repositories_of_the_installation(basebump, config, 
 
 def test_invalid_app_key_error_names_the_variable_but_not_the_value(basebump, config, app, monkeypatch):
     monkeypatch.setenv("ACME_KEY", "s3cr3t")
-    code, out, err = basebump("run", "--config", _app_config(config, app))
+    code, out, err = basebump("run", "--config", write_app_config(config, app))
     assert code == 2
     assert re.search(r"forges\[0\]\.app\.key_env: .*ACME_KEY .*private RSA key", out + err)
     assert "s3cr3t" not in out + err

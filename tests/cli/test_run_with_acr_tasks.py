@@ -65,23 +65,25 @@ def run(basebump, config_file, *, code=0):
     return document, repository
 
 
-def of(repository, path):
+def get_statuses(repository, path):
     """Return the status and the reason of each image in a file, by the name of the image."""
     places = [place for place in repository["references"] if place["path"] == path]
     return {place["reference"].partition("@")[0]: (place["status"], place["reason"]) for place in places}
 
 
-def outcomes(repository):
+def get_outcomes(repository):
     return {each["branch"].split("/")[1].rpartition("-")[0]: each["outcome"] for each in repository["proposals"]}
 
 
-def notes(repository, path):
+def list_notes(repository, path):
     return [note for each in repository["references"] if each["path"] == path for note in each.get("notes", ())]
 
 
 def test_image_without_a_task_is_pinned(basebump, config_file, arm):
     _, repository = run(basebump, config_file)
-    assert outcomes(repository) == dict.fromkeys(["alpine-3.22", "nginx-1", "node-22", "python-3.12-slim"], "opened")
+    assert get_outcomes(repository) == dict.fromkeys(
+        ["alpine-3.22", "nginx-1", "node-22", "python-3.12-slim"], "opened"
+    )
     assert len(arm.received) == 1
 
 
@@ -99,13 +101,13 @@ def test_image_of_a_task_is_not_pinned_but_pinned_one_is_updated(basebump, confi
     arm.tasks.extend([task(docker(context)), task(docker(f"{context}#main:app"), "build-app")])
     document, repository = run(basebump, config_file)
     assert document["failed"] == []
-    assert of(repository, "Dockerfile") == {"node:22": ("skipped", "acr-task")}
-    (note,) = notes(repository, "Dockerfile")
+    assert get_statuses(repository, "Dockerfile") == {"node:22": ("skipped", "acr-task")}
+    (note,) = list_notes(repository, "Dockerfile")
     assert note.startswith("the task build-web of contoso.azurecr.io ")
-    assert of(repository, "app/Dockerfile")["python:3.12-slim"] == ("gone", "digest-gone")
-    (note,) = notes(repository, "app/Dockerfile")
+    assert get_statuses(repository, "app/Dockerfile")["python:3.12-slim"] == ("gone", "digest-gone")
+    (note,) = list_notes(repository, "app/Dockerfile")
     assert re.match("the task build-app of contoso.azurecr.io .*no newer base", note)
-    assert outcomes(repository) == dict.fromkeys(["alpine-3.22", "nginx-1", "python-3.12-slim"], "opened")
+    assert get_outcomes(repository) == dict.fromkeys(["alpine-3.22", "nginx-1", "python-3.12-slim"], "opened")
 
 
 def test_tasks_with_a_file_or_inline_content_count(basebump, config_file, arm, context, github):
@@ -119,8 +121,12 @@ def test_tasks_with_a_file_or_inline_content_count(basebump, config_file, arm, c
         ]
     )
     _, repository = run(basebump, config_file)
-    assert of(repository, "Dockerfile") == of(repository, "app/Dockerfile") == {"node:22": ("skipped", "acr-task")}
-    assert [note.split()[2] for path in ("Dockerfile", "app/Dockerfile") for note in notes(repository, path)] == [
+    assert (
+        get_statuses(repository, "Dockerfile")
+        == get_statuses(repository, "app/Dockerfile")
+        == {"node:22": ("skipped", "acr-task")}
+    )
+    assert [note.split()[2] for path in ("Dockerfile", "app/Dockerfile") for note in list_notes(repository, path)] == [
         "by-content",
         "by-file",
     ]
@@ -136,21 +142,21 @@ def test_disabled_and_unrelated_tasks_have_no_effect(basebump, config_file, arm,
         ]
     )
     _, repository = run(basebump, config_file)
-    assert outcomes(repository)["node-22"] == "opened"
+    assert get_outcomes(repository)["node-22"] == "opened"
 
 
 def test_rule_may_allow_pinning_images_of_tasks(basebump, config_file, arm, context):
     arm.tasks.append(task(docker(context)))
     config_file.write_text(config_file.read_text() + "policy: [{allow: [acr-task]}]\n")
     _, repository = run(basebump, config_file)
-    assert outcomes(repository)["node-22"] == "opened"
+    assert get_outcomes(repository)["node-22"] == "opened"
 
 
 def test_request_is_closed_if_a_task_builds_the_image(basebump, config_file, arm, context, github):
     run(basebump, config_file)
     arm.tasks.append(task(docker(context)))
     _, repository = run(basebump, config_file)
-    assert outcomes(repository)["node-22"] == "closed"
+    assert get_outcomes(repository)["node-22"] == "closed"
 
 
 # Where Azure cannot be asked
@@ -163,10 +169,10 @@ def test_images_that_a_task_may_build_are_not_pinned_if_azure_fails(basebump, co
     assert (failed["subject"], failed["stage"]) == ("contoso.azurecr.io", "survey")
     assert "Microsoft.ContainerRegistry/registries/tasks/read" in failed["error"]
     assert SECRET not in failed["error"]
-    assert of(repository, "Dockerfile") == {"node:22": ("skipped", "acr-task")}
-    (note,) = notes(repository, "Dockerfile")
+    assert get_statuses(repository, "Dockerfile") == {"node:22": ("skipped", "acr-task")}
+    (note,) = list_notes(repository, "Dockerfile")
     assert note.startswith("tasks of contoso.azurecr.io ")
-    assert outcomes(repository) == dict.fromkeys(["alpine-3.22", "nginx-1", "python-3.12-slim"], "opened")
+    assert get_outcomes(repository) == dict.fromkeys(["alpine-3.22", "nginx-1", "python-3.12-slim"], "opened")
 
 
 def test_closes_no_request_if_azure_fails(basebump, config_file, arm, github):
@@ -174,7 +180,7 @@ def test_closes_no_request_if_azure_fails(basebump, config_file, arm, github):
     writes = list(github.writes)
     arm.readers = frozenset()
     _, repository = run(basebump, config_file, code=1)
-    assert outcomes(repository) == {
+    assert get_outcomes(repository) == {
         "alpine-3.22": "unchanged",
         "nginx-1": "unchanged",
         "node-22": "left-alone",
@@ -190,7 +196,7 @@ def test_keeps_request_that_other_references_need(basebump, config_file, arm, gi
     arm.readers = frozenset()
     loopback.move("node", "22", "newer")
     _, repository = run(basebump, config_file, code=1)
-    assert outcomes(repository)["node-22"] == "left-alone"
+    assert get_outcomes(repository)["node-22"] == "left-alone"
     assert (github.writes, github.branches()) == (writes, branches)
 
 
@@ -199,7 +205,7 @@ def test_unreadable_task_closes_no_request_and_is_not_a_failure(basebump, config
     arm.tasks.append(task({"type": "Compose", "contextPath": context}))
     document, repository = run(basebump, config_file)
     assert document["failed"] == []
-    assert outcomes(repository)["node-22"] == "left-alone"
+    assert get_outcomes(repository)["node-22"] == "left-alone"
 
 
 # Who is not asked, and who is not meant
@@ -211,10 +217,10 @@ def test_local_repositories_are_not_the_context_of_tasks(basebump, config_file, 
     config_file.write_text(text[: text.index("forges:")] + f"forges: [{{kind: local, url: {tmp_path / 'folder'}}}]\n")
     arm.tasks.append(task(docker("https://github.com/acme/web.git")))
     _, repository = run(basebump, config_file)
-    assert outcomes(repository) == {"node-22": "opened"}
+    assert get_outcomes(repository) == {"node-22": "opened"}
     arm.readers = frozenset()
     _, repository = run(basebump, config_file, code=1)
-    assert outcomes(repository) == {"node-22": "unchanged"}
+    assert get_outcomes(repository) == {"node-22": "unchanged"}
 
 
 def test_scan_does_not_list_tasks(basebump, config_file, arm, tmp_path):

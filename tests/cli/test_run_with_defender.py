@@ -51,7 +51,7 @@ def run(tmp_path, basebump, config, loopback, graph):
     return go
 
 
-def body(tmp_path) -> str:
+def read_body(tmp_path) -> str:
     git = Git(tmp_path / "repositories" / "web.git")
     (ref,) = (ref for ref in git.refs() if ref.startswith("refs/basebump/proposals/"))
     return json.loads(git.run("cat-file", "blob", ref))["body"]
@@ -61,7 +61,7 @@ def test_proposal_shows_findings_of_defender_and_exemptions(run, tmp_path, graph
     code, out, _ = run("--level", "propose")
     assert code == 0, out
     assert "fixes 1 (1 high), adds none, 1 remains" in out
-    text = body(tmp_path)
+    text = read_body(tmp_path)
     assert "<sub>Microsoft Defender management.azure.com" in text
     assert "1 suppressed by statements, and counted nowhere" in text
     assert "| `exempt` | `Microsoft Defender exemption` |" in text

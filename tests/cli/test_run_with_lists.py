@@ -43,7 +43,7 @@ def scene(tmp_path, config, loopback):
     return _scene
 
 
-def proposal(git: Git) -> dict[str, str]:
+def read_proposal(git: Git) -> dict[str, str]:
     return json.loads(git.run("cat-file", "blob", f"refs/basebump/proposals/{BRANCH}"))
 
 
@@ -54,7 +54,7 @@ def test_proposal_shows_exploited_and_epss_scores(basebump, scene, tmp_path):
         code, out, _ = basebump("run", "--config", path, "--level", "propose")
     assert code == 0
     assert "fixes 1 (1 low, 1 exploited), adds none, 1 remains" in out
-    proposed = proposal(git)
+    proposed = read_proposal(git)
     assert proposed["title"].endswith(": fixes 1 (1 low, 1 exploited), adds none")
     assert "| **exploited**, low | " in proposed["body"]
 
@@ -74,7 +74,7 @@ def test_unreadable_list_is_a_failure_and_the_proposal_is_opened(basebump, scene
     assert code == 1
     assert "enrichment.kev (assess): " in out
     assert re.search(r"kev\.json .*: No such file", out)
-    assert "KEV could not be read" in proposal(git)["body"]
+    assert "KEV could not be read" in read_proposal(git)["body"]
 
 
 @pytest.fixture

@@ -83,7 +83,7 @@ def fleet(tmp_path, config, loopback):
     return config(f"forges: [{{kind: local, url: {folder}}}]\n")
 
 
-def names(basebump, *options) -> list[str]:
+def list_names(basebump, *options) -> list[str]:
     code, out, errors = basebump("run", "--format", "json", *options)
     assert code == 0, errors
     return [each["name"] for each in json.loads(out)["repositories"]]
@@ -91,30 +91,30 @@ def names(basebump, *options) -> list[str]:
 
 @pytest.mark.real("git")
 def test_shards_together_cover_all_repositories(basebump, fleet):
-    parts = [names(basebump, "--config", fleet, "--shard", f"{number}/3") for number in (1, 2, 3)]
+    parts = [list_names(basebump, "--config", fleet, "--shard", f"{number}/3") for number in (1, 2, 3)]
     assert sorted(name for part in parts for name in part) == ["one", "three", "two"]
 
 
 @pytest.mark.real("git")
 def test_image_option_limits_the_run_to_users_of_the_image(basebump, fleet):
-    assert names(basebump, "--config", fleet, "--image", "docker.io/library/python") == ["one", "three"]
-    assert names(basebump, "--config", fleet, "--image", "python:3.12") == ["one"]
-    assert names(basebump, "--config", fleet, "--image", "nginx") == []
+    assert list_names(basebump, "--config", fleet, "--image", "docker.io/library/python") == ["one", "three"]
+    assert list_names(basebump, "--config", fleet, "--image", "python:3.12") == ["one"]
+    assert list_names(basebump, "--config", fleet, "--image", "nginx") == []
     assert basebump("run", "--config", fleet, "--image", "nginx")[1] == "No repository was selected.\n"
 
 
 @pytest.mark.real("git")
 def test_repository_of_another_shard_is_not_a_failure(basebump, fleet):
-    found = [names(basebump, "--config", fleet, "--repo", "one", "--shard", f"{number}/3") for number in (1, 2, 3)]
+    found = [list_names(basebump, "--config", fleet, "--repo", "one", "--shard", f"{number}/3") for number in (1, 2, 3)]
     assert sorted(map(len, found)) == [0, 0, 1]
 
 
 @pytest.mark.real("git")
 def test_open_requests_out_of_scope_stay_unchanged(tmp_path, basebump, fleet):
-    assert names(basebump, "--config", fleet, "--level", "propose")
+    assert list_names(basebump, "--config", fleet, "--level", "propose")
     repository = Git(tmp_path / "repositories" / "two.git")
     before = repository.refs()
-    assert names(basebump, "--config", fleet, "--level", "propose", "--image", "python") == ["one", "three"]
+    assert list_names(basebump, "--config", fleet, "--level", "propose", "--image", "python") == ["one", "three"]
     assert repository.refs() == before
     assert any(ref.startswith("refs/basebump/proposals/") for ref in before)
 

@@ -50,7 +50,7 @@ def run(tmp_path, config, loopback):
     ]
 
 
-def on_a_terminal(*arguments: str, **environment: str) -> str:
+def run_on_terminal(*arguments: str, **environment: str) -> str:
     """Run the command on a real terminal, and return everything that it shows, including colours."""
     reader, terminal = pty.openpty()
     values = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "TERM": "xterm", "COLUMNS": "80", **environment}
@@ -72,7 +72,7 @@ def on_a_terminal(*arguments: str, **environment: str) -> str:
 
 
 def test_terminal_has_bar_colours_and_table_and_pipe_has_none(run, basebump):
-    shown = on_a_terminal(*run, COLUMNS="300")
+    shown = run_on_terminal(*run, COLUMNS="300")
     assert "Looking up tags" in shown
     assert "█" in shown
     assert "\x1b[36m↑ python:3.12" in shown
@@ -88,22 +88,22 @@ def test_terminal_has_bar_colours_and_table_and_pipe_has_none(run, basebump):
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
 def test_no_color_disables_colours(run, environment):
-    shown = on_a_terminal(*run, "--log", "none", **environment)
+    shown = run_on_terminal(*run, "--log", "none", **environment)
     assert "\x1b" not in shown
     assert ("─" in shown) is ("TERM" not in environment)
 
 
 def test_documents_have_no_colours_on_a_terminal(tmp_path):
     write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:3.12\n"})
-    assert json.loads(on_a_terminal("scan", tmp_path / "tree", "--offline", "--format", "json"))
-    assert COLOUR.search(on_a_terminal("scan", tmp_path / "tree", "--offline"))
+    assert json.loads(run_on_terminal("scan", tmp_path / "tree", "--offline", "--format", "json"))
+    assert COLOUR.search(run_on_terminal("scan", tmp_path / "tree", "--offline"))
 
 
 @pytest.mark.parametrize("columns", [60, 20])
 def test_explanations_are_wrapped_between_words(tmp_path, columns):
     manifest = "apiVersion: v1\nkind: Pod\nspec: {containers: [{name: a, image: registry.acme.dev/web}]}\n"
     write_tree(tmp_path / "tree", {"pod.yaml": manifest})
-    shown = on_a_terminal("scan", tmp_path / "tree", "--offline", NO_COLOR="1", COLUMNS=str(columns))
+    shown = run_on_terminal("scan", tmp_path / "tree", "--offline", NO_COLOR="1", COLUMNS=str(columns))
     first, *others = shown[shown.index("\nmaybe-own  ") + 1 :].rstrip().split("\n")
     indent = " " * (len("maybe-own  ") if columns == 60 else HANGING_INDENT)
     assert others

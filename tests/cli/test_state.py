@@ -23,7 +23,7 @@ DOCKERFILE = {"Dockerfile": f"FROM python:3.12@{digest('old')}\n"}
 PYTHON = TagRef("docker.io/library/python", "3.12")
 
 
-def sightings(path) -> list[str]:
+def list_observations(path) -> list[str]:
     memory = DatabaseStateStore(Database.sqlite(path), lambda: None)
     return [sighting.digest for sighting in memory.load_observations([PYTHON]).get(PYTHON, ())]
 
@@ -34,10 +34,10 @@ def test_scan_and_run_share_the_state_next_to_the_config(tmp_path, basebump, loo
     file = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\nstate: sqlite:///state.db\n")
     first = loopback.move("python", "3.12", "first")
     code, _, _ = basebump("run", "--config", file)
-    assert (code, sightings(tmp_path / "state.db")) == (0, [first])
+    assert (code, list_observations(tmp_path / "state.db")) == (0, [first])
     second = loopback.move("python", "3.12", "second")
     code, _, _ = basebump("scan", write_tree(tmp_path / "tree", DOCKERFILE), "--config", file)
-    assert (code, sightings(tmp_path / "state.db")) == (0, [first, second])
+    assert (code, list_observations(tmp_path / "state.db")) == (0, [first, second])
     assert sorted(path.name for path in tmp_path.glob("state*")) == ["state.db"], "nothing is left open beside it"
 
 

@@ -28,11 +28,11 @@ from bot.demo.images import (
 PACKAGES = (DemoPackage("libssl3", "3.0.1-1", "openssl"), DemoPackage("bash", "5.2-1"))
 
 
-def sample(platform: str = "linux/amd64", **options) -> PlatformImage:
+def build_sample(platform: str = "linux/amd64", **options) -> PlatformImage:
     return build_image([build_layer(build_debian_root("12.11", PACKAGES))], platform=platform, **options)
 
 
-def config_of(made: PlatformImage) -> dict:
+def read_config(made: PlatformImage) -> dict:
     return json.loads(made.blobs[0])
 
 
@@ -48,26 +48,26 @@ def test_layer_contains_files_and_folders_in_order():
 
 
 def test_equal_content_results_in_equal_images():
-    assert sample() == sample()
+    assert build_sample() == build_sample()
     assert build_layer({"a": b"1", "b": b"2"}) == build_layer({"b": b"2", "a": b"1"})
 
 
 @pytest.mark.parametrize("docker", [False, True])
 def test_manifest_lists_blobs_by_digest_and_size(docker):
-    made = convert_to_docker(sample()) if docker else sample()
+    made = convert_to_docker(build_sample()) if docker else build_sample()
     manifest = json.loads(made.content)
     descriptors = [manifest["config"], *manifest["layers"]]
     assert [(item["digest"], item["size"]) for item in descriptors] == [
         (compute_digest(blob), len(blob)) for blob in made.blobs
     ]
     assert made.media_type == manifest["mediaType"] == (DOCKER_MANIFEST if docker else OCI_MANIFEST)
-    assert config_of(made)["rootfs"]["diff_ids"] == [item["digest"] for item in manifest["layers"]]
+    assert read_config(made)["rootfs"]["diff_ids"] == [item["digest"] for item in manifest["layers"]]
 
 
 def test_labels_and_annotations_are_in_config_and_manifest():
     east = datetime(2026, 2, 3, 5, tzinfo=timezone(timedelta(hours=1)))
-    made = sample("linux/arm64/v8", labels={"version": "1"}, annotations={"source": "x"}, created=east)
-    config = config_of(made)
+    made = build_sample("linux/arm64/v8", labels={"version": "1"}, annotations={"source": "x"}, created=east)
+    config = read_config(made)
     assert (config["os"], config["architecture"], config["variant"]) == ("linux", "arm64", "v8")
     assert config["config"]["Labels"] == {"version": "1"}
     assert config["created"] == "2026-02-03T04:00:00Z"
@@ -75,12 +75,12 @@ def test_labels_and_annotations_are_in_config_and_manifest():
 
 
 def test_build_time_can_be_missing():
-    assert "created" not in config_of(sample(created=None))
+    assert "created" not in read_config(build_sample(created=None))
 
 
 @pytest.mark.parametrize("docker", [False, True])
 def test_index_lists_images_and_platforms(docker):
-    children = [sample("linux/amd64"), sample("linux/arm64/v8")]
+    children = [build_sample("linux/amd64"), build_sample("linux/arm64/v8")]
     made = convert_to_docker(build_index(children)) if docker else build_index(children)
     listed = json.loads(made.content)
     assert [item["digest"] for item in listed["manifests"]] == [child.digest for child in children]
@@ -92,7 +92,7 @@ def test_index_lists_images_and_platforms(docker):
 
 
 def test_attestation_has_an_unknown_platform():
-    subject = sample()
+    subject = build_sample()
     _, entry = json.loads(add_attestation(build_index([subject]), subject).content)["manifests"]
     assert entry["platform"] == {"os": "unknown", "architecture": "unknown"}
     assert entry["annotations"]["vnd.docker.reference.digest"] == subject.digest
@@ -111,20 +111,20 @@ def test_root_file_systems_state_release_and_packages():
 
 class TestStore:
     def test_old_digest_stays_after_tag_is_updated(self):
-        store, old, new = ImageStore(), sample(), sample(created=datetime(2026, 2, 1, tzinfo=UTC))
+        store, old, new = ImageStore(), build_sample(), build_sample(created=datetime(2026, 2, 1, tzinfo=UTC))
         store.set_tag("library/debian", "12", old)
         assert store.set_tag("library/debian", "12", new) == new.digest
         assert store.find_manifest("library/debian", "12").digest == new.digest
         assert store.find_manifest("library/debian", old.digest).content == old.content
 
     def test_put_stores_images_of_an_index_and_all_blobs(self):
-        store, child = ImageStore(), sample()
+        store, child = ImageStore(), build_sample()
         store.put("library/debian", build_index([child]))
         assert store.find_manifest("library/debian", child.digest).content == child.content
         assert all(store.find_blob("library/debian", compute_digest(blob)) == blob for blob in child.blobs)
 
     def test_remove_deletes_tags_of_the_manifest(self):
-        store, made = ImageStore(), sample()
+        store, made = ImageStore(), build_sample()
         store.set_tag("library/debian", "12", made)
         store.set_tag("library/debian", "latest", made)
         store.set_tag("library/other", "12", made)
@@ -135,7 +135,7 @@ class TestStore:
         assert store.list_tags("library/other") == {"12": made.digest}
 
     def test_repositories_are_separate(self):
-        store, made = ImageStore(), sample()
+        store, made = ImageStore(), build_sample()
         store.set_tag("library/debian", "12", made)
         assert store.find_manifest("library/other", "12") is None
         assert store.find_blob("library/other", compute_digest(made.blobs[0])) is None
@@ -145,7 +145,7 @@ class TestStore:
 @pytest.mark.parametrize("docker", [False, True])
 def test_real_registry_accepts_images_with_the_same_digests(docker):
     store = ImageStore()
-    children = [sample(), sample("linux/arm64")]
+    children = [build_sample(), build_sample("linux/arm64")]
     both = (
         convert_to_docker(build_index([convert_to_docker(each) for each in children]))
         if docker

@@ -96,7 +96,7 @@ def forward():
     return module
 
 
-def call(forward, event, token=TOKEN):
+def post_event(forward, event, token=TOKEN):
     """Return the status of the WSGI application."""
     body = json.dumps(event).encode()
     environment = {"PATH_INFO": f"/{token}", "CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
@@ -107,13 +107,13 @@ def call(forward, event, token=TOKEN):
 
 @pytest.mark.parametrize(("event", "tags"), PUSHES.values(), ids=PUSHES)
 def test_basebump_reads_the_pushed_tags(forward, receiver, event, tags):
-    assert call(forward, event) == ["204 No Content"]
+    assert post_event(forward, event) == ["204 No Content"]
     assert receiver.tags == tags
 
 
 @pytest.mark.parametrize("event", OTHERS.values(), ids=OTHERS)
 def test_other_events_are_not_sent(forward, receiver, event):
-    assert call(forward, event) == ["204 No Content"]
+    assert post_event(forward, event) == ["204 No Content"]
     assert receiver.received == []
 
 
@@ -127,16 +127,16 @@ def test_every_entry_point_forwards(forward, receiver):
 
 @pytest.mark.parametrize("token", ["", "another", TOKEN[:-1], TOKEN + "x"])
 def test_requests_without_the_token_are_not_forwarded(forward, receiver, token):
-    assert call(forward, HUB, token) == ["404 Not Found"]
+    assert post_event(forward, HUB, token) == ["404 Not Found"]
     assert receiver.received == []
 
 
 def test_empty_token_refuses_all_requests(forward, receiver, monkeypatch):
     monkeypatch.setenv("FORWARD_TOKEN", "")
-    assert call(forward, HUB, "") == ["404 Not Found"]
+    assert post_event(forward, HUB, "") == ["404 Not Found"]
 
 
 def test_event_that_basebump_refuses_is_an_error(forward, receiver, monkeypatch):
     monkeypatch.setenv("BASEBUMP_SECRET", "another secret")
     with pytest.raises(URLError):
-        call(forward, HUB)
+        post_event(forward, HUB)

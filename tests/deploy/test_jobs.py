@@ -86,7 +86,7 @@ def azure():
     return _read_pipeline("azure-pipelines.yml")
 
 
-def _step(azure):
+def get_step(azure):
     """Return the step that runs basebump."""
     (job,) = azure["jobs"]
     return next(step for step in job["steps"] if step.get("displayName") == "Propose")
@@ -125,7 +125,7 @@ def docker(workspace):
 @pytest.mark.parametrize("name", ["azure-pipelines.yml", "azure-organization.yml"])
 def test_azures_parts_are_the_whole_fleet(name, docker, job, proposed):
     pipeline = _read_pipeline(name)
-    step = _step(pipeline)
+    step = get_step(pipeline)
     total = int(pipeline["jobs"][0]["strategy"]["parallel"])
     variables = dict.fromkeys(PIPELINE_VARIABLES, "x") | {"IMAGE": "IMAGE", "GITHUB_TOKEN": "x", "TF_BUILD": "True"}
     before: set[str] = set()
@@ -153,7 +153,7 @@ def test_pipelines_are_valid_according_to_microsofts_schema(path):
 
 
 def test_organization_pipeline_passes_the_service_connection_to_basebump():
-    step = _step(_read_pipeline("azure-organization.yml"))
+    step = get_step(_read_pipeline("azure-organization.yml"))
     assert step["env"]["SYSTEM_ACCESSTOKEN"] == "$(System.AccessToken)"
     passed = re.findall(r"--env (\w+)", step["inputs"]["inlineScript"])
     assert [name for name in PIPELINE_VARIABLES if name not in passed] == []
@@ -169,7 +169,7 @@ def test_azure_pipeline_runs_only_on_schedule(path):
 
 
 def test_azures_secrets_reach_the_step_by_name(azure):
-    step = _step(azure)
+    step = get_step(azure)
     assert step["env"]["GITHUB_TOKEN"] == "$(GITHUB_TOKEN)"
     assert {"group": "basebump"} in azure["variables"]
     assert "--env GITHUB_TOKEN " in step["bash"]
@@ -177,7 +177,7 @@ def test_azures_secrets_reach_the_step_by_name(azure):
 
 def test_azure_repos_are_updated_with_the_token_of_the_job_alone(docker, job, proposed):
     pipeline = _read_pipeline("azure-repos.yml")
-    step = _step(pipeline)
+    step = get_step(pipeline)
     assert step["env"] == {"IMAGE": "$(image)", "SYSTEM_ACCESSTOKEN": "$(System.AccessToken)"}
     done = job(step["bash"], IMAGE="IMAGE", SYSTEM_ACCESSTOKEN="x", TF_BUILD="True")
     assert done.returncode == 0, done.stderr
@@ -194,12 +194,12 @@ def test_token_of_the_job_can_access_every_repository_that_the_pipeline_names():
 # Jenkins
 
 
-def _shell(text):
+def list_shell_commands(text):
     return re.findall(r"^\s*sh '(.*)'$", text, re.MULTILINE)
 
 
 def test_jenkins_checks_and_proposes(job, proposed, report):
-    check, propose = _shell(JENKINS)
+    check, propose = list_shell_commands(JENKINS)
     assert job(check).returncode == 0
     done = job(propose)
     assert done.returncode == 0, done.stderr

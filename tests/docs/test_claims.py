@@ -8,51 +8,53 @@ from support.parts import ROOT
 WHY = {"github-app": "as with a token"}
 
 
-def report(claim, forge, outcome="passed", when="call", why=None):
+def build_report(claim, forge, outcome="passed", when="call", why=None):
     """Return what pytest hands on of one phase of one test."""
     properties = [("claim", ("tests/x.py", claim, forge, WHY))]
     name = f"tests/x.py::{claim}[{forge}]"
     return pytest.TestReport(name, ("tests/x.py", 1, claim), {}, outcome, why, when, user_properties=properties)
 
 
-def rows(*reports):
+def render_rows(*reports):
     return [line for line in claims_table(reports) if line.startswith("| it ")]
 
 
-def row(**cells):
+def build_row(**cells):
     """Return the row of a claim in which these forges have cells, and all others a dash."""
     return f"| it opens | {' | '.join(cells.get(each.replace('-', '_'), '-') for each in FORGES)} |"
 
 
 def test_claim_is_ticked_only_for_forges_with_a_passed_test():
-    assert rows(report("it opens", "local"), report("it opens", "gitlab")) == [row(local="✓", gitlab="✓")]
+    assert render_rows(build_report("it opens", "local"), build_report("it opens", "gitlab")) == [
+        build_row(local="✓", gitlab="✓")
+    ]
 
 
 def test_claim_of_several_tests_is_ticked_when_all_tests_passed():
-    both = [report("it opens", "local"), report("it opens", "local")]
-    assert rows(*both) == [row(local="✓ 2")]
-    assert rows(*both, report("it opens", "local", "failed")) == [row(local="✗")]
+    both = [build_report("it opens", "local"), build_report("it opens", "local")]
+    assert render_rows(*both) == [build_row(local="✓ 2")]
+    assert render_rows(*both, build_report("it opens", "local", "failed")) == [build_row(local="✗")]
 
 
 def test_claim_with_skipped_tests_shows_both_numbers_and_the_reason():
-    skipped = report("it opens", "azure", "skipped", "call", ("x.py", 1, "Skipped: no issues"))
-    lines = list(claims_table([report("it opens", "azure"), skipped, report("it opens", "azure")]))
-    assert row(azure="✓ 2 of 3") in lines
+    skipped = build_report("it opens", "azure", "skipped", "call", ("x.py", 1, "Skipped: no issues"))
+    lines = list(claims_table([build_report("it opens", "azure"), skipped, build_report("it opens", "azure")]))
+    assert build_row(azure="✓ 2 of 3") in lines
     assert "- azure, it opens: Skipped: no issues" in lines
 
 
 def test_claim_is_not_ticked_when_teardown_failed():
-    broken = report("it opens", "github", "failed", "teardown")
-    assert rows(report("it opens", "github"), broken) == [row(github="✗")]
+    broken = build_report("it opens", "github", "failed", "teardown")
+    assert render_rows(build_report("it opens", "github"), broken) == [build_row(github="✗")]
 
 
 def test_claim_is_not_ticked_when_only_setup_ran():
-    assert rows(report("it opens", "local", when="setup")) == [row()]
+    assert render_rows(build_report("it opens", "local", when="setup")) == [build_row()]
 
 
 def test_reason_is_listed_for_every_dash():
-    skipped = report("it opens", "gitlab", "skipped", "setup", ("x.py", 1, "Skipped: no git here"))
-    lines = list(claims_table([report("it opens", "local"), skipped]))
+    skipped = build_report("it opens", "gitlab", "skipped", "setup", ("x.py", 1, "Skipped: no git here"))
+    lines = list(claims_table([build_report("it opens", "local"), skipped]))
     assert "- github-app: as with a token" in lines
     assert "- github: not among what ran" in lines
     assert "- gitlab, it opens: Skipped: no git here" in lines

@@ -106,32 +106,35 @@ def place(tmp_path, basebump, monkeypatch):
         yield ExampleEnvironment(tmp_path, LoopbackHub(registry, store), basebump, ends)
 
 
-def states(repository):
+def list_states(repository):
     """Return status and reason by image."""
     return {each["canonical"]: (each["status"], each["reason"]) for each in repository["references"]}
 
 
-def pinned(*images):
+def write_pinned_dockerfile(*images):
     return "".join(f"FROM {image}@{OLD.digest}\n" for image in images)
 
 
-def pod(image):
+def write_pod(image):
     return f"apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - {{name: x, image: '{image}@{OLD.digest}'}}\n"
 
 
 def test_local_folder_example_updates_a_local_repository(place):
     place.tag("tools/builder:1")
-    Git.create(place.folder / "repositories" / "web.git", {"Dockerfile": pinned("localhost:5000/tools/builder:1")})
+    Git.create(
+        place.folder / "repositories" / "web.git",
+        {"Dockerfile": write_pinned_dockerfile("localhost:5000/tools/builder:1")},
+    )
     (web,) = place.run("local-folder").values()
-    assert states(web) == {"localhost:5000/tools/builder": ("update", None)}
+    assert list_states(web) == {"localhost:5000/tools/builder": ("update", None)}
     assert [each["outcome"] for each in web["proposals"]] == ["opened"]
 
 
 def test_github_owner_example_selects_the_repositories_of_an_owner(place):
     place.tag("library/python:3.12", "library/postgres:17")
     files = {
-        "Dockerfile": pinned("python:3.12", "postgres:17"),
-        "examples/Dockerfile": pinned("python:3.12"),
+        "Dockerfile": write_pinned_dockerfile("python:3.12", "postgres:17"),
+        "examples/Dockerfile": write_pinned_dockerfile("python:3.12"),
     }
     github = place.github({"acme/web": files, "acme/old-archive": files, "acme/fork-web": files})
     (web,) = place.run("github-owner", api=github.server.url).values()
@@ -150,9 +153,9 @@ def test_platform_team_example_updates_own_and_public_images(place):
     ours = "registry.example.com/platform"
     place.tag("platform/base/python:3", "platform/api:1", "platform/agent:1", "library/ubuntu:24.04")
     files = {
-        "Dockerfile": f"FROM ubuntu\n{pinned(f'{ours}/base/python:3')}",
-        "pod.yaml": pod(f"{ours}/api:1"),
-        "agent.yaml": pod(f"{ours}/agent:1"),
+        "Dockerfile": f"FROM ubuntu\n{write_pinned_dockerfile(f'{ours}/base/python:3')}",
+        "pod.yaml": write_pod(f"{ours}/api:1"),
+        "agent.yaml": write_pod(f"{ours}/agent:1"),
     }
     names = ("platform/images", "shop/cart", "shop/old", "legal/website")
     github = place.github(dict.fromkeys(names, files), enterprise=True)
@@ -163,26 +166,26 @@ def test_platform_team_example_updates_own_and_public_images(place):
     for name, repository in found.items():
         ubuntu = moves if name == "platform/images" else ("skipped", "no-tag")
         ours_move = {f"{ours}/base/python": moves, f"{ours}/agent": moves, f"{ours}/api": ("skipped", "own")}
-        assert states(repository) == {"docker.io/library/ubuntu": ubuntu} | ours_move, name
+        assert list_states(repository) == {"docker.io/library/ubuntu": ubuntu} | ours_move, name
     assert all(each["branch"].startswith("bots/basebump/") for each in found["shop/cart"]["proposals"])
     for each in (place.folder / "reports").iterdir():
         each.unlink()
     cart = place.run("platform-team", api=github.server.url)["shop/cart"]
-    assert states(cart)[f"{ours}/base/python"] == ("refused", "not-scanned")
+    assert list_states(cart)[f"{ours}/base/python"] == ("refused", "not-scanned")
 
 
 def test_azure_team_example_updates_images_in_azure_repos(place):
     place.tag("base/python:3", "apps/web:1", "base/new:1")
     (place.folder / "reports" / "new.json").unlink()
     files = {
-        "Dockerfile": pinned("contoso.azurecr.io/base/python:3"),
-        "pod.yaml": pod("contoso.azurecr.io/apps/web:1"),
+        "Dockerfile": write_pinned_dockerfile("contoso.azurecr.io/base/python:3"),
+        "pod.yaml": write_pod("contoso.azurecr.io/apps/web:1"),
     }
     azure = place.azure({"Shop/web": files, "Shop/web-archive": files, "Platform/ingress": {"README": "x"}})
     by_name = place.run("azure", api=azure.server.url)
     assert by_name.keys() == {"Shop/web", "Platform/ingress"}
     web = by_name["Shop/web"]
-    assert states(web) == {
+    assert list_states(web) == {
         "contoso.azurecr.io/base/python": ("update", None),
         "contoso.azurecr.io/apps/web": ("skipped", "own"),
     }

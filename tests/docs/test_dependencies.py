@@ -78,14 +78,16 @@ def test_tests_run_with_the_versions_of_the_locks():
 
 def test_code_imports_exactly_the_declared_dependencies():
     known = packages_distributions()
-    imported = {normalise_name(name) for module in _imported() for name in known.get(module, [f"nothing has {module}"])}
+    imported = {
+        normalise_name(name) for module in list_imports() for name in known.get(module, [f"nothing has {module}"])
+    }
     assert imported - USERS == imported & COMPANIONS.keys()
     assert {COMPANIONS[each] for each in imported & COMPANIONS.keys()} <= USERS
     read_by_name = {"tzdata"}
     assert USERS - imported == read_by_name
 
 
-def _imported():
+def list_imports():
     for path in (ROOT / "bot").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [each.name for each in node.names] if isinstance(node, ast.Import) else []

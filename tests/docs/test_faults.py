@@ -46,7 +46,7 @@ def stage(tmp_path, capsys, no_pauses):
         yield stage
 
 
-def again(stage, **more):
+def run_again(stage, **more):
     """Run again with some of the config changed; return exit code, what is printed, and what moved."""
     path = stage.configure()
     config = yaml.safe_load(path.read_text(encoding="utf-8")) | more
@@ -62,67 +62,78 @@ def commit(stage, **files):
     Git(stage.folder / "repositories" / "web.git").commit("main", files)
 
 
-def registry(stage):
-    code, said, moved = again(stage, registries=[{"host": "docker.io", "mirror": DOWN, "insecure": True}])
+def break_registry(stage):
+    code, said, moved = run_again(stage, registries=[{"host": "docker.io", "mirror": DOWN, "insecure": True}])
     assert "unresolved (unreachable)" in said
     assert "1 proposal: 1 left-alone." in said
     return code, moved
 
 
-def repository(stage):
+def break_repository(stage):
     commit(stage, **{"cache/Dockerfile": "FROM redis:7\n"})
-    code, said, moved = again(stage, forges=[{"kind": "local", "url": "repositories", "repositories": ["web", "gone"]}])
+    code, said, moved = run_again(
+        stage, forges=[{"kind": "local", "url": "repositories", "repositories": ["web", "gone"]}]
+    )
     assert "gone (survey)" in said
     assert "2 proposals: 1 opened, 1 unchanged." in said
     return code, {ref for ref in moved if "python" in ref}
 
 
-def file(stage):
+def break_file(stage):
     pod = "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: 'python:3.12-slim'}\n"
     commit(stage, **{"pod.yaml": pod, "Dockerfile": "FROM scratch\n"})
-    code, said, moved = again(stage)
+    code, said, moved = run_again(stage)
     assert "unparsable" in said
     assert "1 proposal: 1 left-alone." in said
     return code, moved
 
 
-def own_file(stage):
+def break_own_file(stage):
     commit(stage, **{".basebump.yaml": "schema: 1\npolcy: []\n"})
-    code, said, moved = again(stage)
+    code, said, moved = run_again(stage)
     assert "its own config file" in said
     return code, {ref for ref in moved if "dashboard" not in ref}
 
 
-def scanner(stage):
+def break_scanner(stage):
     commit(stage, **{"cache/Dockerfile": f"FROM redis:7@{stage.tag('redis:7', 'older', 'old')[0]}\n"})
-    code, said, moved = again(stage, scanners=[{"kind": "trivy", "binary": "nowhere"}])
+    code, said, moved = run_again(stage, scanners=[{"kind": "trivy", "binary": "nowhere"}])
     assert "1 unchanged, 1 deferred." in said
     return code, moved
 
 
-def auto(stage):
-    code, said, moved = again(stage, scanners=[{"kind": "auto", "osv": "none"}])
+def remove_scanners(stage):
+    code, said, moved = run_again(stage, scanners=[{"kind": "auto", "osv": "none"}])
     assert "Nothing was scanned" in said
     return code, moved
 
 
-def a_list(stage):
-    code, said, moved = again(stage, enrichment={"kev": "nowhere.json"})
+def break_list(stage):
+    code, said, moved = run_again(stage, enrichment={"kev": "nowhere.json"})
     assert "nowhere.json" in said
     return code, moved
 
 
-def state(stage):
-    assert again(stage, state="sqlite:///state.db")[0] == 0
+def break_state(stage):
+    assert run_again(stage, state="sqlite:///state.db")[0] == 0
     with closing(sqlite3.connect(stage.folder / "state.db")) as database, database:
         database.execute("UPDATE schema_version SET version = 99")
-    code, said, moved = again(stage, state="sqlite:///state.db")
+    code, said, moved = run_again(stage, state="sqlite:///state.db")
     assert "have version 99" in said
     assert "web" not in said
     return code, moved
 
 
-FAULTS = [registry, repository, file, own_file, scanner, auto, a_list, state]
+FAULTS = [
+    break_registry,
+    break_repository,
+    break_file,
+    break_own_file,
+    break_scanner,
+    remove_scanners,
+    break_list,
+    break_state,
+]
 
 
 def test_every_row_of_the_page_is_tried():

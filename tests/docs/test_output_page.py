@@ -35,12 +35,12 @@ PAGE = (ROOT / "docs" / "output.md").read_text(encoding="utf-8")
 DIGEST = Digest("sha256:" + "a" * 64)
 
 
-def keys_under(heading):
+def list_keys(heading):
     section = re.split(r"^#+ ", PAGE.partition(f"{heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
     return re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
 
 
-def report():
+def build_report():
     path = FilePath("Dockerfile")
     position = ReferencePosition(path, "dockerfile", Role.BASE, 1, "stage[0]")
     place = replace(position.read_reference("node:22", 5), notes=("a note",), owners=("@acme/web",))
@@ -59,44 +59,44 @@ def report():
 
 
 def test_page_has_the_keys_of_scan():
-    document = json.loads(render_scan_document(report()))
-    assert list(document) == keys_under("## `scan`")
-    assert list(document["references"][0]) == keys_under("### A reference")
-    assert list(document["references"][0]["evidence"]) == keys_under("### The effect of an update")
-    assert list(document["unsupported"][0]) == keys_under("### An unsupported value")
-    assert list(document["failed"][0]) == keys_under("### A failure")
+    document = json.loads(render_scan_document(build_report()))
+    assert list(document) == list_keys("## `scan`")
+    assert list(document["references"][0]) == list_keys("### A reference")
+    assert list(document["references"][0]["evidence"]) == list_keys("### The effect of an update")
+    assert list(document["unsupported"][0]) == list_keys("### An unsupported value")
+    assert list(document["failed"][0]) == list_keys("### A failure")
 
 
 def test_page_has_the_keys_of_run():
-    document = json.loads(render_run_document(report()))
-    assert list(document) == keys_under("## `run`")
+    document = json.loads(render_run_document(build_report()))
+    assert list(document) == list_keys("## `run`")
     (repository,) = document["repositories"]
-    assert list(repository) == keys_under("### A repository")
+    assert list(repository) == list_keys("### A repository")
     (proposal,) = repository["proposals"]
-    assert list(proposal) == keys_under("### A proposal")
+    assert list(proposal) == list_keys("### A proposal")
     *always, evidence = proposal["images"][0]
     assert evidence == "evidence"
     assert f"`{{{', '.join(always)}}}`" in PAGE
 
 
 def test_page_has_the_keys_of_check():
-    place = report().repositories[0].verdicts[0]
+    place = build_report().repositories[0].verdicts[0]
     checked = CheckedReference(place, (Violation(ViolationKind.UNPINNED, "a sentence"),), ("a note",))
     document = json.loads(render_check_document(CheckReport(".", is_offline=False, since=None, references=(checked,))))
-    assert list(document) == keys_under("## `check`")
-    assert list(document["findings"][0]) == keys_under("### A finding of a check")
+    assert list(document) == list_keys("## `check`")
+    assert list(document["findings"][0]) == list_keys("### A finding of a check")
     assert f"`{{{', '.join(document['notes'][0])}}}`" in PAGE
     counts = re.search(r"^\| `counts` \| `\{(.*?)\}`:", PAGE, re.MULTILINE)[1]
     assert counts.split(", ") == list(document["counts"])
     words = re.search(r"^\| `finding` \| (.*?):", PAGE, re.MULTILINE)[1]
     assert re.findall(r"`([\w-]+)`", words) == [fault.value for fault in ViolationKind]
-    assert ["text", "json", *keys_under("### A check in other formats")] == list(CHECK_FORMATS)
+    assert ["text", "json", *list_keys("### A check in other formats")] == list(CHECK_FORMATS)
 
 
 def test_page_has_every_format_kind_of_line_and_level():
-    assert sorted(keys_under("## Several outputs of one run")) == sorted(FORMATS)
-    lines = [json.loads(line) for line in render_decisions(report()).splitlines()]
-    assert [line["kind"] for line in lines] == keys_under("### As JSON lines")
+    assert sorted(list_keys("## Several outputs of one run")) == sorted(FORMATS)
+    lines = [json.loads(line) for line in render_decisions(build_report()).splitlines()]
+    assert [line["kind"] for line in lines] == list_keys("### As JSON lines")
     levels = dict(re.findall(r"^\| `([\w-]+)` \| `(\w+)` \|$", PAGE, re.MULTILINE))
     assert levels == {status.value: level for status, level in LEVELS.items()}
 
@@ -104,7 +104,7 @@ def test_page_has_every_format_kind_of_line_and_level():
 def test_page_has_the_keys_of_resolve():
     facts = ImageFacts(DIGEST, ManifestKind.INDEX, ("linux/amd64",), None, None, None, None, None)
     document = json.loads(render_image_document(ImageName.parse("node:22"), facts))
-    assert list(document) == keys_under("## `resolve`")
+    assert list(document) == list_keys("## `resolve`")
 
 
 def test_page_has_the_keys_of_compare():
@@ -115,10 +115,10 @@ def test_page_has_the_keys_of_compare():
     inside = [ImageContents(DIGEST, ImageConfig(user), 1) for user in ("app", "root")]
     evidence = replace(compare_scans(old, new), contents=TransitionContents(*inside))
     document = json.loads(render_comparison_document(Comparison(*images, "linux/amd64", evidence)))
-    assert list(document) == keys_under("## `compare`")
-    assert list(document["old"]) == keys_under("### A compared image")
-    assert list(document["contents"]) == keys_under("### Contents of both images")
-    assert list(document["fixed"][0]) == keys_under("### A finding")
+    assert list(document) == list_keys("## `compare`")
+    assert list(document["old"]) == list_keys("### A compared image")
+    assert list(document["contents"]) == list_keys("### Contents of both images")
+    assert list(document["fixed"][0]) == list_keys("### A finding")
     shapes = [document[key] for key in ("scanner", "lists")] + [document["old"][key] for key in ("counts", "signature")]
     for value in (*shapes, document["packages"][0], document["contents"]["aspects"][0]):
         assert f"`{{{', '.join(value)}}}`" in PAGE

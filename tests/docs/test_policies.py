@@ -26,7 +26,7 @@ PAGE = re.sub(r"\b2027-", "2099-", (ROOT / "docs" / "policies.md").read_text(enc
 SECTIONS = {each.partition("\n")[0]: each for each in re.split(r"^### ", PAGE, flags=re.MULTILINE)[1:]}
 
 
-def blocks(section: str, language: str) -> list[str]:
+def list_section_blocks(section: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", SECTIONS[section], re.DOTALL | re.MULTILINE)
 
 
@@ -49,15 +49,15 @@ def stage(tmp_path, capsys, monkeypatch):
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_example_has_the_documented_result(section, stage):
-    for text in blocks(section, "yaml"):
+    for text in list_section_blocks(section, "yaml"):
         first, _, rest = text.partition("\n")
         if first.startswith("# "):
             write_tree(stage.folder, {first.removeprefix("# "): rest})
         else:
             stage.policies.append(yaml.safe_load(text))
-    stage.dockerfile = "".join(blocks(section, "dockerfile"))
+    stage.dockerfile = "".join(list_section_blocks(section, "dockerfile"))
     SCENES[section](stage)
-    (seen,) = blocks(section, "text")
+    (seen,) = list_section_blocks(section, "text")
     assert contains_lines(seen, stage.printed), stage.printed
 
 
@@ -68,7 +68,7 @@ def test_every_section_has_a_scene_that_is_played():
 @pytest.mark.parametrize("section", SECTIONS)
 def test_every_example_is_a_config_by_itself(section, tmp_path):
     write_tree(tmp_path, {"keys/acme.pub": trusted(KEY).pem})
-    examples = blocks(section, "yaml")
+    examples = list_section_blocks(section, "yaml")
     assert examples
     for text in examples:
         name, _, rest = text.partition("\n")
@@ -100,18 +100,23 @@ OF_RULES = (
 def test_no_key_of_a_policy_is_without_an_example(shape):
     """Nor one of what is about a whole fleet."""
     keys = build_json_schema()["$defs"][shape]["properties"]
-    used = {key for section in SECTIONS for text in blocks(section, "yaml") for key in _keys(yaml.safe_load(text))}
+    used = {
+        key
+        for section in SECTIONS
+        for text in list_section_blocks(section, "yaml")
+        for key in list_keys(yaml.safe_load(text))
+    }
     assert [key for key in keys if key not in used] == []
 
 
-def _keys(value):
+def list_keys(value):
     if isinstance(value, dict):
         for key, inner in value.items():
             yield key
-            yield from _keys(inner)
+            yield from list_keys(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _keys(inner)
+            yield from list_keys(inner)
 
 
 @pytest.mark.parametrize("shape", ["UpdateMode", "Rebase", "OnClose", "WhenUnknown"])

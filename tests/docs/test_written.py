@@ -35,13 +35,13 @@ LANGUAGES = {"console", "dockerfile", "groovy", "json", "sh", "text", "toml", "y
 """Of blocks; each is held to something here or in the tests of its page."""
 
 
-def name(path):
+def get_relative_name(path):
     return str(path.relative_to(ROOT))
 
 
-WHOLE = [(name(path), line) for path in BOTH for line in list_command_lines(read_literal_text(path))]
+WHOLE = [(get_relative_name(path), line) for path in BOTH for line in list_command_lines(read_literal_text(path))]
 INLINE = [
-    (name(path), line)
+    (get_relative_name(path), line)
     for path in BOTH
     for span in list_code_spans(read_page(path))
     for line in list_command_lines(span)
@@ -146,7 +146,7 @@ def test_every_exit_code_is_in_the_help_the_readme_and_the_page_of_operations():
         }, page
 
 
-def _parts(path):
+def list_parts(path):
     """Yield each paragraph, row and item of a page behind the title and the heading that it stands under."""
     title, _, text = read_page(path).partition("\n")
     heading = ""
@@ -155,7 +155,7 @@ def _parts(path):
         yield f"{title}\n{heading}\n{part}"
 
 
-PARTS = [part for path in PAGES for part in _parts(path)]
+PARTS = [part for path in PAGES for part in list_parts(path)]
 OF_COMMANDS = [
     (words, option)
     for words, command in COMMANDS.items()
@@ -210,10 +210,10 @@ def test_every_path_of_keys_in_a_sentence_leads_through_sections():
         for span in list_code_spans(read_page(path)):
             is_other_name = span.endswith((".json", ".yaml", ".py", ".com")) or span in {"oci.pull", "dockerfile.ci"}
             if re.fullmatch(r"[a-z_]+(?:\.[a-z_]+)+", span) and span.partition(".")[0] in KEYS and not is_other_name:
-                assert all(inner in keys_below(outer) for outer, inner in pairwise(span.split("."))), span
+                assert all(inner in list_keys_below(outer) for outer, inner in pairwise(span.split("."))), span
 
 
-def keys_below(key):
+def list_keys_below(key):
     """Return what may stand below a key, wherever that may stand."""
     holders = [str(shape["properties"][key]) for shape in OF_SHAPES if key in shape.get("properties", {})]
     named = {each for holder in holders for each in re.findall(r"#/\$defs/(\w+)", holder)}
@@ -285,7 +285,9 @@ def test_every_json_block_is_json(text):
     assert json.loads(text)
 
 
-DOCKERFILES = [(name(path), text) for path in PAGES for text in list_code_blocks(read_page(path), "dockerfile")]
+DOCKERFILES = [
+    (get_relative_name(path), text) for path in PAGES for text in list_code_blocks(read_page(path), "dockerfile")
+]
 
 
 @pytest.mark.parametrize(("where", "text"), DOCKERFILES, ids=[where for where, _ in DOCKERFILES])

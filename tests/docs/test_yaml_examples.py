@@ -29,7 +29,7 @@ _AsGitHub.yaml_implicit_resolvers = {
 }
 
 
-def a_config(text, document, folder):
+def check_config(text, document, folder):
     """The top of one, or a part of it."""
     write_named_files(folder)
     path = folder / "basebump.yaml"
@@ -37,18 +37,18 @@ def a_config(text, document, folder):
     assert load(path, requires_forges="schema" in document and "forges" in document) != Settings(source=str(path))
 
 
-def a_repositorys_own_file(text, document, folder):
+def check_repository_config(text, document, folder):
     assert load_repository_rules(text.encode(), "its own file")
 
 
-def ends_of_life(text, document, folder):
+def check_end_of_life_entries(text, document, folder):
     (folder / "end-of-life.yaml").write_text(text, encoding="utf-8")
     path = folder / "basebump.yaml"
     path.write_text("schema: 1\nend_of_life: end-of-life.yaml\n", encoding="utf-8")
     assert load(path, requires_forges=False).policy.end_of_life
 
 
-def a_workflow(text, document, folder):
+def check_github_workflow(text, document, folder):
     """A whole one, or what stands in one: triggers, jobs, steps."""
     job = {"runs-on": "ubuntu-latest", "steps": [{"run": "true"}]}
     if isinstance(document, list):
@@ -60,14 +60,14 @@ def a_workflow(text, document, folder):
     assert [error.message for error in Draft7Validator(schema).iter_errors(json.loads(json.dumps(whole)))] == []
 
 
-def hooks_of_pre_commit(text, document, folder):
+def check_pre_commit_config(text, document, folder):
     ours = {each["id"] for each in yaml.safe_load(read_page(ROOT / ".pre-commit-hooks.yaml"))}
     (repository,) = document["repos"]
     assert {each["id"] for each in repository["hooks"]} <= ours
     assert repository.keys() == {"repo", "rev", "hooks"}
 
 
-def a_pipeline_of_gitlabs(text, document, folder):
+def check_gitlab_pipeline(text, document, folder):
     for key, job in document.items():
         if key == "include":
             assert all((ROOT / "deploy" / "gitlab" / each["local"]).exists() for each in job)
@@ -76,30 +76,30 @@ def a_pipeline_of_gitlabs(text, document, folder):
             assert all(isinstance(line, str) for line in job["script"])
 
 
-def a_pipeline_of_azures(text, document, folder):
+def check_azure_pipeline(text, document, folder):
     """A whole one, or its steps."""
     assert list_pipeline_problems(text) == []
 
 
-def a_kustomization(text, document, folder):
+def check_kustomization(text, document, folder):
     """A whole one, or what is added to one."""
     for each in (*document.get("resources", ()), *document.get("components", ())):
         assert (ROOT / each.removeprefix("basebump/") / "kustomization.yaml").exists(), each
 
 
-def a_config_of_dependabot(text, document, folder):
+def check_dependabot_config(text, document, folder):
     (config,) = DEPENDABOT.extract(SourceFile(FilePath(".github/dependabot.yml"), text.encode()))
     assert config.updates
     assert not config.problem
 
 
-def endpoints_of_a_registry(text, document, folder):
+def check_registry_endpoints(text, document, folder):
     """Part of the config of the registry of the project Distribution, which the tests of its events start."""
     assert document.keys() == {"notifications"}
     assert all(endpoint["headers"]["Authorization"] for endpoint in document["notifications"]["endpoints"])
 
 
-def an_object_of_kubernetes(text, document, folder):
+def check_kubernetes_object(text, document, folder):
     """A part of the service, which names the ports of the service and of its proxy only, or of a deployment."""
     assert document.keys() == {"apiVersion", "kind", "metadata", "spec"}
     kind = document["apiVersion"], document["kind"]
@@ -115,33 +115,33 @@ DEPLOYED = {
     ("argoproj.io/v1alpha1", "Application"),
 }
 KINDS_BY_KEY = {
-    "apiVersion": an_object_of_kubernetes,
-    "notifications": endpoints_of_a_registry,
-    "updates": a_config_of_dependabot,
-    "repos": hooks_of_pre_commit,
+    "apiVersion": check_kubernetes_object,
+    "notifications": check_registry_endpoints,
+    "updates": check_dependabot_config,
+    "repos": check_pre_commit_config,
 }
 OF_CONFIGS = set(build_json_schema()["properties"])
 
 
-def kind_of(text, document):
+def find_checker(text, document):
     first = text.partition("\n")[0]
     keys = set(document) if isinstance(document, dict) else set()
     if first.startswith("# ") and first.endswith("basebump.yaml") and first != "# basebump.yaml":
-        return a_repositorys_own_file
+        return check_repository_config
     if "azure-pipelines" in first:
-        return a_pipeline_of_azures
+        return check_azure_pipeline
     if keys == {"schema", "images"}:
-        return ends_of_life
+        return check_end_of_life_entries
     if keys and keys <= OF_CONFIGS:
-        return a_config
+        return check_config
     if "kustomization.yaml" in first:
-        return a_kustomization
+        return check_kustomization
     for key, kind in KINDS_BY_KEY.items():
         if key in keys:
             return kind
     if not keys or keys & {"on", "jobs", "steps"}:
-        return a_workflow
-    return a_pipeline_of_gitlabs
+        return check_github_workflow
+    return check_gitlab_pipeline
 
 
 EXAMPLES = [
@@ -153,10 +153,10 @@ EXAMPLES = [
 
 @pytest.mark.parametrize(("where", "text", "document"), EXAMPLES, ids=[where for where, *_ in EXAMPLES])
 def test_yaml_examples_are_valid_documents_of_the_stated_kind(where, text, document, tmp_path):
-    kind_of(text, document)(text, document, tmp_path)
+    find_checker(text, document)(text, document, tmp_path)
 
 
 def test_there_are_examples_of_every_kind():
-    kinds = {kind_of(text, document) for _, text, document in EXAMPLES}
+    kinds = {find_checker(text, document) for _, text, document in EXAMPLES}
     assert len(kinds) == 11
     assert len(EXAMPLES) > 60

@@ -26,7 +26,7 @@ STAGES = {
 RUNTIME = STAGES["basebump"]
 
 
-def of(word, instructions=INSTRUCTIONS):
+def list_instructions(word, instructions=INSTRUCTIONS):
     return [each for each in instructions if each.cmd.upper() == word]
 
 
@@ -49,23 +49,23 @@ def test_stage_with_trivy_only_adds_the_program_to_the_image():
 
 
 def test_container_runs_as_numeric_user_other_than_root():
-    (user,) = of("USER", RUNTIME)
+    (user,) = list_instructions("USER", RUNTIME)
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user.value[0])
-    assert RUNTIME.index(user) > max(RUNTIME.index(each) for each in of("RUN", RUNTIME))
+    assert RUNTIME.index(user) > max(RUNTIME.index(each) for each in list_instructions("RUN", RUNTIME))
 
 
 def test_everything_that_is_written_is_below_the_home_of_that_user():
-    (environment,) = of("ENV", RUNTIME)
+    (environment,) = list_instructions("ENV", RUNTIME)
     pairs = dict(zip(environment.value[::2], environment.value[1::2], strict=True))
     assert pairs["XDG_CACHE_HOME"].startswith(pairs["HOME"] + "/")
-    (folder,) = of("WORKDIR", RUNTIME)
+    (folder,) = list_instructions("WORKDIR", RUNTIME)
     assert folder.value == (pairs["HOME"],)
 
 
 def test_entry_point_is_the_command_without_a_shell():
-    (entry,) = of("ENTRYPOINT", RUNTIME)
+    (entry,) = list_instructions("ENTRYPOINT", RUNTIME)
     assert (entry.value, entry.json) == (("basebump",), True)
-    assert not of("CMD")
+    assert not list_instructions("CMD")
 
 
 def test_whatever_pip_fetches_has_a_hash_in_a_lock():
@@ -87,7 +87,9 @@ def test_dockerfile_runs_pip_check_after_each_lock():
 
 
 def test_default_of_the_lock_argument_is_an_existing_file():
-    (lock,) = (each.value[0].partition("=")[2] for each in of("ARG") if each.value[0].startswith("LOCK="))
+    (lock,) = (
+        each.value[0].partition("=")[2] for each in list_instructions("ARG") if each.value[0].startswith("LOCK=")
+    )
     assert (ROOT / lock).exists()
 
 

@@ -26,7 +26,7 @@ LOCK = "tests/requirements.lock"
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
-def makefile_install(lock: str) -> list[str]:
+def read_install_arguments(lock: str) -> list[str]:
     """Return the arguments that the Makefile gives to pip in order to install a lock."""
     variables = dict(re.findall(r"^(\w+) := (.*)$", MAKEFILE, re.MULTILINE))
     (arguments,) = re.findall(rf"^\t\$\(VENV\)/pip (install .*-r {re.escape(lock)})$", MAKEFILE, re.MULTILINE)
@@ -76,7 +76,7 @@ def run(command: list[str]) -> tuple[int, str]:
 
 def test_old_pip_installs_packages_with_extras_with_options_of_makefile(old_pip, tmp_path):
     assert run([*old_pip, "--version"])[1].startswith(f"pip {OLD_PIP} ")
-    options = makefile_install(LOCK)
+    options = read_install_arguments(LOCK)
     assert {"--no-deps", "--require-hashes"} <= set(options)
     options[-1] = str(write_part_of_lock(tmp_path))
     code, output = run([*old_pip, *options])

@@ -57,7 +57,7 @@ def stand(make):
     return make()
 
 
-def _state(stand):
+def read_forge_state(stand):
     branches = stand.branches()
     messages = {branch: [commit.message for commit in stand.git.log(f"refs/heads/{branch}")] for branch in branches}
     requests = sorted(stand.requests(), key=lambda each: each.branch)
@@ -101,10 +101,10 @@ def test_obsolete_proposal_is_closed_only_for_its_base_branch(stand, moved):
 
 def test_base_branch_removed_from_config_keeps_open_proposals(stand, moved):
     moved.run([stand.fleet()])
-    before, writes = _state(stand), list(stand.writes)
+    before, writes = read_forge_state(stand), list(stand.writes)
     stand.base_branches = ()
     assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged"]
-    assert (_state(stand), stand.writes) == (before, writes)
+    assert (read_forge_state(stand), stand.writes) == (before, writes)
 
 
 def test_rule_can_match_one_base_branch(stand, moved):
@@ -142,31 +142,33 @@ def test_dashboard_shows_all_base_branches_in_one_issue(stand, moved):
     assert stand.writes == writes
 
 
-def _kills(make, moved, prepare):
+def count_healed_kills(make, moved, prepare):
     """Kill a run before each of its writes; return how often, each healed by the next run."""
     clean = make()
     prepare(clean)
     before = len(clean.writes)
     moved.run([clean.fleet()])
-    expected, writes = _state(clean), len(clean.writes) - before
+    expected, writes = read_forge_state(clean), len(clean.writes) - before
     write = 1
     while write <= writes:
         stand = make()
         prepare(stand)
-        before = _state(stand)
-        while write <= writes and _state(stand) == before:  # the killed run left nothing behind: the next begins there
+        before = read_forge_state(stand)
+        while (
+            write <= writes and read_forge_state(stand) == before
+        ):  # the killed run left nothing behind: the next begins there
             stand.die_before(write)
             with pytest.raises(Killed):
                 moved.run([stand.fleet()])
             write += 1
         moved.run([stand.fleet()])
-        assert _state(stand) == expected, f"killed before write {write - 1}"
+        assert read_forge_state(stand) == expected, f"killed before write {write - 1}"
     return writes
 
 
 @pytest.mark.slow
 def test_next_run_completes_killed_run_over_two_base_branches(make, moved, request):
-    kills = _kills(make, moved, lambda _stand: None)
+    kills = count_healed_kills(make, moved, lambda _stand: None)
     note_kills(request, request.node.callspec.params["make"], kills)
     assert kills >= 4
 
@@ -178,6 +180,6 @@ def test_next_run_completes_killed_run_that_closes_obsolete_proposal(make, moved
         pinned = f"FROM python:3.12-slim@{build('new').digest}\n"
         stand.commit(RELEASE, {"Dockerfile": pinned, "deploy/Dockerfile": pinned})
 
-    kills = _kills(make, moved, prepare)
+    kills = count_healed_kills(make, moved, prepare)
     note_kills(request, request.node.callspec.params["make"], kills)
     assert kills >= 2

@@ -29,7 +29,7 @@ def block(*digests) -> Blocklist:
     return build_blocklist([BlockedDigest(each, Block(REASON, "https://sec.example.com/42")) for each in digests])
 
 
-def pin(held) -> dict[str, str]:
+def build_files(held) -> dict[str, str]:
     return {"Dockerfile": f"FROM python:3.12-slim@{held}\n"}
 
 
@@ -53,17 +53,17 @@ def remembering(loopback, tmp_path):
 @pytest.fixture
 def moved_to_bad(remembering, tmp_path):
     """Return a registry whose tag pointed to OLD and now points to BAD, and a repository that contains BAD."""
-    stand = LocalStand(tmp_path / "forge", pin(OLD))
+    stand = LocalStand(tmp_path / "forge", build_files(OLD))
     remembering.move("python", "3.12-slim", "old")
     run(remembering, stand)
     remembering.move("python", "3.12-slim", "bad")
-    stand.commit("main", pin(BAD))
+    stand.commit("main", build_files(BAD))
     run(remembering, stand, after=timedelta(hours=1))
     return remembering, stand
 
 
 def test_newer_digest_replaces_blocked_one_despite_limits_schedule_and_age(remembering, tmp_path):
-    stand = LocalStand(tmp_path / "forge", pin(BAD))
+    stand = LocalStand(tmp_path / "forge", build_files(BAD))
     remembering.move("python", "3.12-slim", "bad")
     run(remembering, stand)
     remembering.move("python", "3.12-slim", "new")
@@ -90,7 +90,7 @@ def test_earlier_digest_replaces_blocked_one_that_the_tag_still_points_to(moved_
         "The digest in the file must not be used."
     )
     assert "Merging moves back to the newest digest known that is not blocked." in request.body
-    assert stand.files(request.branch)["Dockerfile"].content.decode() == pin(OLD)["Dockerfile"]
+    assert stand.files(request.branch)["Dockerfile"].content.decode() == build_files(OLD)["Dockerfile"]
     assert list_outcomes(run(loopback, stand, block(BAD), timedelta(hours=3))) == ["unchanged"]
 
 
@@ -109,7 +109,7 @@ def test_merged_replacement_stays_while_the_tag_points_to_blocked_digest(moved_t
 
 
 def test_sibling_tag_replaces_blocked_digest_as_last_resort(loopback, tmp_path):
-    stand = LocalStand(tmp_path / "forge", pin(BAD))
+    stand = LocalStand(tmp_path / "forge", build_files(BAD))
     loopback.move("python", "3.12-slim", "bad")
     loopback.move("python", "3.12.9-slim", "bad")
     older = loopback.move("python", "3.12.8-slim", "older")
@@ -118,21 +118,21 @@ def test_sibling_tag_replaces_blocked_digest_as_last_resort(loopback, tmp_path):
     report = run(loopback, stand, block(BAD))
     assert read_verdict(report).new_digest == older
     (request,) = stand.requests()
-    assert stand.files(request.branch)["Dockerfile"].content.decode() == pin(older)["Dockerfile"]
+    assert stand.files(request.branch)["Dockerfile"].content.decode() == build_files(older)["Dockerfile"]
 
 
 def test_digest_from_file_history_of_the_fleet_replaces_blocked_digest(remembering, tmp_path):
-    stand = LocalStand(tmp_path / "forge", pin(OLD))
+    stand = LocalStand(tmp_path / "forge", build_files(OLD))
     remembering.move("python", "3.12-slim", "old")
     remembering.move("python", "3.12-slim", "bad")
     run(remembering, stand)
-    stand.commit("main", pin(BAD))
+    stand.commit("main", build_files(BAD))
     report = run(remembering, stand, block(BAD), timedelta(hours=1))
     assert read_verdict(report).new_digest == OLD
 
 
 def test_reference_without_known_replacement_is_blocked_without_a_proposal(loopback, tmp_path):
-    stand = LocalStand(tmp_path / "forge", pin(BAD))
+    stand = LocalStand(tmp_path / "forge", build_files(BAD))
     loopback.move("python", "3.12-slim", "bad")
     report = run(loopback, stand, block(BAD))
     assert list_outcomes(report) == []
@@ -151,11 +151,11 @@ def test_reference_without_digest_is_pinned_to_the_replacement(moved_to_bad):
     report = run(loopback, stand, block(BAD), timedelta(hours=2))
     assert read_verdict(report).new_digest == OLD
     (request,) = stand.requests()
-    assert stand.files(request.branch)["Dockerfile"].content.decode() == pin(OLD)["Dockerfile"]
+    assert stand.files(request.branch)["Dockerfile"].content.decode() == build_files(OLD)["Dockerfile"]
 
 
 def test_open_request_is_updated_if_the_proposed_digest_is_blocked(remembering, tmp_path):
-    stand = LocalStand(tmp_path / "forge", pin(OLD))
+    stand = LocalStand(tmp_path / "forge", build_files(OLD))
     for hours, content in enumerate(("old", "better", "bad")):
         remembering.move("python", "3.12-slim", content)
         run(remembering, stand, after=timedelta(hours=hours))
@@ -168,7 +168,7 @@ def test_open_request_is_updated_if_the_proposed_digest_is_blocked(remembering, 
 
 
 def test_open_request_is_closed_if_digest_is_blocked_without_replacement(remembering, tmp_path):
-    stand = LocalStand(tmp_path / "forge", pin(OLD))
+    stand = LocalStand(tmp_path / "forge", build_files(OLD))
     remembering.move("python", "3.12-slim", "old")
     run(remembering, stand)
     remembering.move("python", "3.12-slim", "bad")
@@ -182,7 +182,7 @@ def test_open_request_is_closed_if_digest_is_blocked_without_replacement(remembe
 
 
 def test_open_request_with_blocked_digest_is_closed_even_if_registry_is_unreachable(remembering, tmp_path):
-    stand = LocalStand(tmp_path / "forge", pin(OLD))
+    stand = LocalStand(tmp_path / "forge", build_files(OLD))
     remembering.move("python", "3.12-slim", "old")
     remembering.move("python", "3.12-slim", "bad")
     run(remembering, stand)
@@ -208,7 +208,7 @@ def test_index_is_blocked_if_an_image_of_the_index_is_blocked(moved_to_bad):
 def test_image_of_a_platform_is_blocked_if_the_index_is_blocked(moved_to_bad):
     loopback, stand = moved_to_bad
     amd64, _ = list_children("bad")
-    stand.commit("main", pin(amd64))
+    stand.commit("main", build_files(amd64))
     verdict = read_verdict(run(loopback, stand, block(BAD), timedelta(hours=2)))
     assert (verdict.status, verdict.new_digest) == (ReferenceStatus.BLOCKED, list_children("old")[0])
 
@@ -216,7 +216,7 @@ def test_image_of_a_platform_is_blocked_if_the_index_is_blocked(moved_to_bad):
 def test_other_images_of_an_index_stay_allowed_if_one_is_blocked(moved_to_bad):
     loopback, stand = moved_to_bad
     amd64, arm64 = list_children("bad")
-    stand.commit("main", pin(amd64))
+    stand.commit("main", build_files(amd64))
     verdict = read_verdict(run(loopback, stand, block(arm64), timedelta(hours=2)))
     assert verdict.status is ReferenceStatus.UP_TO_DATE
 
@@ -236,12 +236,12 @@ def block_builds(first, last, image="docker.io/library/python"):
 @pytest.fixture
 def built_on_three_days(remembering, tmp_path):
     """Return a registry whose tag pointed to images of three days, their digests, and a repository with the last."""
-    stand = LocalStand(tmp_path / "forge", pin(OLD))
+    stand = LocalStand(tmp_path / "forge", build_files(OLD))
     digests = []
     for hours, day in enumerate((5, 10, 15)):
         digests.append(push_built(remembering, day))
         run(remembering, stand, level=RunLevel.REPORT, after=timedelta(hours=hours))
-    stand.commit("main", pin(digests[-1]))
+    stand.commit("main", build_files(digests[-1]))
     return remembering, stand, digests
 
 
@@ -266,7 +266,7 @@ def test_image_without_build_time_is_neither_proposed_nor_said_to_be_allowed(bui
     report = run(loopback, stand, block_builds(1, 12), timedelta(hours=5))
     assert list_outcomes(report) == []
     assert read_verdict(report).reason is Reason.LISTS_UNREAD
-    stand.commit("main", pin(unknown))
+    stand.commit("main", build_files(unknown))
     report = run(loopback, stand, block_builds(1, 12), timedelta(hours=6))
     assert read_verdict(report).reason is Reason.LISTS_UNREAD
     assert "states no build time" in read_verdict(report).detail
@@ -279,7 +279,7 @@ def test_image_without_build_time_is_neither_proposed_nor_said_to_be_allowed(bui
 
 def test_unread_list_is_a_failure_and_leaves_references_unchanged(moved_to_bad):
     loopback, stand = moved_to_bad
-    stand.commit("main", pin(OLD))
+    stand.commit("main", build_files(OLD))
     report = run(loopback, stand, Blocklist(unread=(("blocked[0]", "it answered 503"),)), timedelta(hours=2))
     assert read_verdict(report).reason is Reason.LISTS_UNREAD
     assert list_outcomes(report) == []

@@ -28,18 +28,18 @@ FILES = {"Dockerfile": FROM, "app/Dockerfile": FROM, "app/web/Dockerfile": FROM}
 STEPS = "steps:\n- build: -t a -f Dockerfile .\n"
 
 
-def task(step: TaskStep, context: str = WEB) -> BuildTask:
+def build_task(step: TaskStep, context: str = WEB) -> BuildTask:
     return BuildTask(CONTOSO, "build-web", context, step)
 
 
-def surveyed(
+def survey_files(
     tmp_path, builds: BuildTasks, files=None, repository: GitRepository = HERE, tree: FileTree | None = None
 ) -> ExtractResult:
     tree = tree or WorkTree(write_tree(tmp_path / "tree", FILES if files is None else files))
     return add_build_tasks(extract_references(repository, tree, load_all_formats()), tree, builds)
 
 
-def closed(found: ExtractResult) -> dict[str, bool]:
+def list_built_dockerfiles(found: ExtractResult) -> dict[str, bool]:
     """Return the paths of the Dockerfiles that a task builds, and whether each build is certain."""
     return {
         place.path: place.digest_slot.is_certain
@@ -48,8 +48,8 @@ def closed(found: ExtractResult) -> dict[str, bool]:
     }
 
 
-def by(tmp_path, step: TaskStep, context: str = WEB, files=None, **more) -> dict[str, bool]:
-    return closed(surveyed(tmp_path, BuildTasks((task(step, context),)), files, **more))
+def list_dockerfiles_built_by(tmp_path, step: TaskStep, context: str = WEB, files=None, **more) -> dict[str, bool]:
+    return list_built_dockerfiles(survey_files(tmp_path, BuildTasks((build_task(step, context),)), files, **more))
 
 
 # What is known
@@ -67,7 +67,7 @@ def by(tmp_path, step: TaskStep, context: str = WEB, files=None, **more) -> dict
     ],
 )
 def test_dockerfile_path_is_relative_to_the_context_folder(tmp_path, context, dockerfile, path):
-    assert by(tmp_path, DockerStep(dockerfile), context) == {path: True}
+    assert list_dockerfiles_built_by(tmp_path, DockerStep(dockerfile), context) == {path: True}
 
 
 @pytest.mark.parametrize(
@@ -83,49 +83,58 @@ def test_dockerfile_path_is_relative_to_the_context_folder(tmp_path, context, do
     ],
 )
 def test_builds_in_other_repositories_are_ignored(tmp_path, context, dockerfile):
-    assert by(tmp_path, DockerStep(dockerfile), context) == {}
+    assert list_dockerfiles_built_by(tmp_path, DockerStep(dockerfile), context) == {}
 
 
 def test_repository_without_clone_url_has_no_builds(tmp_path):
     local = GitRepository("local", "acme/web", "main", "0" * 40)
-    builds = BuildTasks((task(DockerStep("Dockerfile")),), (CONTOSO,))
-    assert closed(surveyed(tmp_path, builds, repository=local)) == {}
+    builds = BuildTasks((build_task(DockerStep("Dockerfile")),), (CONTOSO,))
+    assert list_built_dockerfiles(survey_files(tmp_path, builds, repository=local)) == {}
 
 
 @pytest.mark.parametrize(("context", "path"), [(WEB, "Dockerfile"), (f"{WEB}:app", "app/Dockerfile")])
 def test_task_file_is_read_from_the_context_folder(tmp_path, context, path):
     files = FILES | {"ci/acb.yaml": STEPS, "app/ci/acb.yaml": STEPS}
-    assert by(tmp_path, FileStep("ci/acb.yaml"), context, files) == {path: True}
+    assert list_dockerfiles_built_by(tmp_path, FileStep("ci/acb.yaml"), context, files) == {path: True}
 
 
 def test_task_file_can_have_any_name_and_be_read_by_another_format(tmp_path):
-    assert by(tmp_path, FileStep("build.task"), files=FILES | {"build.task": STEPS}) == {"Dockerfile": True}
+    assert list_dockerfiles_built_by(tmp_path, FileStep("build.task"), files=FILES | {"build.task": STEPS}) == {
+        "Dockerfile": True
+    }
     pod = "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: a:1}]}\n"
-    assert by(tmp_path, FileStep("a.yaml"), files=FILES | {"a.yaml": pod + STEPS}) == {"Dockerfile": True}
+    assert list_dockerfiles_built_by(tmp_path, FileStep("a.yaml"), files=FILES | {"a.yaml": pod + STEPS}) == {
+        "Dockerfile": True
+    }
 
 
 def test_missing_task_file_builds_no_dockerfile(tmp_path):
-    assert by(tmp_path, FileStep("acb.yaml")) == {}
-    assert by(tmp_path, FileStep("../acb.yaml"), f"{WEB}:app", FILES | {"acb.yaml": STEPS}) == {}
+    assert list_dockerfiles_built_by(tmp_path, FileStep("acb.yaml")) == {}
+    assert list_dockerfiles_built_by(tmp_path, FileStep("../acb.yaml"), f"{WEB}:app", FILES | {"acb.yaml": STEPS}) == {}
 
 
 def test_task_file_without_build_steps_builds_no_dockerfile(tmp_path):
-    assert by(tmp_path, FileStep("purge.yaml"), files=FILES | {"purge.yaml": "steps:\n- cmd: acr purge\n"}) == {}
+    assert (
+        list_dockerfiles_built_by(
+            tmp_path, FileStep("purge.yaml"), files=FILES | {"purge.yaml": "steps:\n- cmd: acr purge\n"}
+        )
+        == {}
+    )
 
 
 def test_inline_task_builds_in_context_of_task_or_step(tmp_path):
-    assert by(tmp_path, InlineStep(STEPS.encode()), f"{WEB}:app") == {"app/Dockerfile": True}
-    assert by(tmp_path, InlineStep(STEPS.encode()), "") == {}
+    assert list_dockerfiles_built_by(tmp_path, InlineStep(STEPS.encode()), f"{WEB}:app") == {"app/Dockerfile": True}
+    assert list_dockerfiles_built_by(tmp_path, InlineStep(STEPS.encode()), "") == {}
     remote = f"steps:\n- build: -t a -f web/Dockerfile {WEB}:app\n- build: -t b https://github.com/acme/api.git\n"
-    assert by(tmp_path, InlineStep(remote.encode()), "") == {"app/web/Dockerfile": True}
+    assert list_dockerfiles_built_by(tmp_path, InlineStep(remote.encode()), "") == {"app/web/Dockerfile": True}
 
 
 # What is not known
 
 
 def test_all_builds_are_possible_when_tasks_could_not_be_listed(tmp_path):
-    found = surveyed(tmp_path, BuildTasks(failed_registries=(CONTOSO,)))
-    assert closed(found) == dict.fromkeys(FILES, False)
+    found = survey_files(tmp_path, BuildTasks(failed_registries=(CONTOSO,)))
+    assert list_built_dockerfiles(found) == dict.fromkeys(FILES, False)
     (note,) = found.references[0].notes
     assert f"tasks of {CONTOSO} " in note
     assert found.failures == (), "that is said once, for the registry"
@@ -133,22 +142,22 @@ def test_all_builds_are_possible_when_tasks_could_not_be_listed(tmp_path):
 
 @pytest.mark.parametrize("step", [OtherStep(), InlineStep(b"steps: [")])
 def test_step_of_unknown_kind_may_build_in_the_context_of_the_task(tmp_path, step):
-    found = surveyed(tmp_path, BuildTasks((task(step, f"{WEB}:app"),)))
-    assert closed(found) == {"app/Dockerfile": False, "app/web/Dockerfile": False}
+    found = survey_files(tmp_path, BuildTasks((build_task(step, f"{WEB}:app"),)))
+    assert list_built_dockerfiles(found) == {"app/Dockerfile": False, "app/web/Dockerfile": False}
     (note,) = found.references[1].notes
     assert f"the steps of the task build-web of {CONTOSO} " in note
-    assert by(tmp_path, step, "https://github.com/acme/api.git") == {}
+    assert list_dockerfiles_built_by(tmp_path, step, "https://github.com/acme/api.git") == {}
 
 
 def test_dockerfile_named_by_variables_may_be_any_dockerfile(tmp_path):
     content = b"steps:\n- build: -t a -f {{.Values.file}} .\n"
-    assert by(tmp_path, InlineStep(content), f"{WEB}:app/web") == {"app/web/Dockerfile": False}
+    assert list_dockerfiles_built_by(tmp_path, InlineStep(content), f"{WEB}:app/web") == {"app/web/Dockerfile": False}
 
 
 def test_invalid_or_too_large_task_file_may_build_any_dockerfile(tmp_path):
     files = {"Dockerfile": FROM, "broken.task": "steps: [", "large.task": b"#" * (MAX_FILE_BYTES + 1)}
-    assert by(tmp_path, FileStep("broken.task"), files=files) == {"Dockerfile": False}
-    assert by(tmp_path, FileStep("large.task"), files=files) == {"Dockerfile": False}
+    assert list_dockerfiles_built_by(tmp_path, FileStep("broken.task"), files=files) == {"Dockerfile": False}
+    assert list_dockerfiles_built_by(tmp_path, FileStep("large.task"), files=files) == {"Dockerfile": False}
 
 
 class ShortTree:
@@ -173,10 +182,10 @@ class ShortTree:
 @pytest.mark.parametrize("complete", [True, False])
 def test_task_file_missing_from_truncated_tree_may_build_any_dockerfile(tmp_path, complete):
     whole = WorkTree(write_tree(tmp_path / "tree", FILES | {"acb.task": STEPS}))
-    found = surveyed(
-        tmp_path, BuildTasks((task(FileStep("acb.task")),)), tree=ShortTree(whole, "acb.task", complete=complete)
+    found = survey_files(
+        tmp_path, BuildTasks((build_task(FileStep("acb.task")),)), tree=ShortTree(whole, "acb.task", complete=complete)
     )
-    assert closed(found) == dict.fromkeys(FILES, False)
+    assert list_built_dockerfiles(found) == dict.fromkeys(FILES, False)
     assert [(each.subject, each.stage) for each in found.failures] == (
         [("acme/web/acb.task", FailureStage.SURVEY)] if complete else []
     )
@@ -189,7 +198,7 @@ def test_task_file_is_read_from_the_scanned_commit(tmp_path):
     (repository,) = fleet.list_repositories(frozenset())
     tree = fleet.open_tree(repository)
     git.commit("main", {"build.task": "steps: []\n"})
-    assert by(tmp_path, FileStep("build.task"), tree=tree) == {"Dockerfile": True}
+    assert list_dockerfiles_built_by(tmp_path, FileStep("build.task"), tree=tree) == {"Dockerfile": True}
 
 
 # Who is asked
@@ -209,7 +218,7 @@ class FakeTaskRegistry:
 
 
 def test_error_of_one_builder_does_not_affect_others():
-    tasks = (task(DockerStep("Dockerfile")), task(OtherStep()))
+    tasks = (build_task(DockerStep("Dockerfile")), build_task(OtherStep()))
     silent = RegistryError("a.azurecr.io", Reason.UNREACHABLE, "no answer", is_failure=True)
     builders = [FakeTaskRegistry(CONTOSO, tasks), FakeTaskRegistry("a.azurecr.io", silent)]
     found = list_build_tasks(builders, NoProgress())

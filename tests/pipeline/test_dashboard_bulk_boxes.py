@@ -46,7 +46,7 @@ def github_scene(tmp_path, loopback) -> Iterator[BoardScene]:
     scene.stand.end()
 
 
-def heads(scene: BoardScene) -> dict[str, str]:
+def list_heads(scene: BoardScene) -> dict[str, str]:
     return {branch: commit for branch, commit in scene.stand.branches().items() if branch != "main"}
 
 
@@ -67,11 +67,11 @@ def test_bulk_box_opens_all_waiting_proposals_once(scene):
 
 def test_bulk_box_rebuilds_all_open_requests_once(scene):
     scene.run()
-    before = heads(scene)
+    before = list_heads(scene)
     scene.stand.commit("main", {"README.md": "Elsewhere.\n"})
     scene.tick("rebase")
     assert list_outcomes(scene.run()) == ["refreshed"] * 4
-    assert all(heads(scene)[branch] != commit for branch, commit in before.items())
+    assert all(list_heads(scene)[branch] != commit for branch, commit in before.items())
     assert "[x]" not in scene.board().body
     assert list_outcomes(scene.run()) == ["unchanged"] * 4
 
@@ -91,7 +91,7 @@ def test_bulk_box_opens_only_listed_proposals(github_scene):
 def test_bulk_boxes_do_not_override_declines_and_holds(github_scene):
     scene = github_scene
     scene.run()
-    declined = next(iter(heads(scene)))
+    declined = next(iter(list_heads(scene)))
     scene.stand.close_request(declined)
     scene.loopback.rulebook = replace(
         scene.loopback.rulebook, rules=(PolicyRule(match=RuleMatch(image=("**/node",)), ignore=True),)
@@ -109,17 +109,17 @@ def test_bulk_boxes_do_not_override_declines_and_holds(github_scene):
 def test_bulk_box_rebuilds_neither_approved_requests_nor_those_with_commits_of_users(github_scene):
     scene = github_scene
     scene.run()
-    approved, edited, *others = sorted(heads(scene))
+    approved, edited, *others = sorted(list_heads(scene))
     scene.stand.review(approved, "APPROVED")
     scene.stand.commit(edited, {"Dockerfile": "FROM scratch\n"})
     scene.stand.commit("main", {"README.md": "Elsewhere.\n"})
-    before = heads(scene)
+    before = list_heads(scene)
     scene.tick("rebase")
     assert sorted(list_outcomes(scene.run())) == ["left-alone", "refreshed", "refreshed", "unchanged"]
-    assert {branch for branch, commit in heads(scene).items() if before[branch] != commit} == set(others)
+    assert {branch for branch, commit in list_heads(scene).items() if before[branch] != commit} == set(others)
     scene.tick(f"rebase {approved}")
     scene.run()
-    assert heads(scene)[approved] != before[approved]
+    assert list_heads(scene)[approved] != before[approved]
 
 
 @pytest.mark.parametrize("kind", ["github", "gitlab"])
@@ -164,7 +164,7 @@ def test_next_run_completes_run_killed_while_opening_all(tmp_path, loopback, kin
     assert sorted(each.branch for each in scene.stand.requests()) == sorted(
         each.branch for each in twin.stand.requests()
     )
-    assert _without_numbers(scene.board().body) == _without_numbers(twin.board().body)
+    assert remove_numbers(scene.board().body) == remove_numbers(twin.board().body)
     writes = list(scene.stand.writes)
     assert list_outcomes(scene.run(limits=ONE)) == ["unchanged"] * 4
     assert scene.stand.writes == writes
@@ -175,16 +175,16 @@ def test_next_run_completes_run_killed_while_opening_all(tmp_path, loopback, kin
 def test_next_run_completes_run_killed_while_rebuilding_all(github_scene):
     scene = github_scene
     scene.run()
-    before = heads(scene)
+    before = list_heads(scene)
     scene.stand.commit("main", {"README.md": "Elsewhere.\n"})
     scene.tick("rebase")
     assert killed_again_and_again(scene.stand, scene.run) > 4
-    assert all(heads(scene)[branch] != commit for branch, commit in before.items())
+    assert all(list_heads(scene)[branch] != commit for branch, commit in before.items())
     assert [len(scene.stand.commits(branch)) for branch in before] == [1] * 4
     assert "[x]" not in scene.board().body
     assert list_outcomes(scene.run()) == ["unchanged"] * 4
 
 
-def _without_numbers(body: str) -> str:
+def remove_numbers(body: str) -> str:
     """Return a dashboard without the port of the forge and the numbers of requests, which depend on the order."""
     return re.sub(r"127\.[^/]*|(?<=/pull/)\d+|(?<=/merge_requests/)\d+", "", body)

@@ -122,7 +122,7 @@ def pair(tmp_path_factory):
         yield DebianPair(folder, registry, tmp_path_factory.mktemp("trivy"))
 
 
-def keys(findings) -> set[tuple[str, str]]:
+def list_keys(findings) -> set[tuple[str, str]]:
     return {(each.id, each.package) for each in findings}
 
 
@@ -138,9 +138,9 @@ def test_delta_matches_the_difference_of_trivys_reports(pair):
     delta = pair.evidence("older", "newer").delta
     assert before - after, "something is fixed"
     assert before & after, "something is left"
-    assert keys(delta.fixed) == before - after
-    assert keys(delta.introduced) == after - before
-    assert keys(delta.remaining) == before & after
+    assert list_keys(delta.fixed) == before - after
+    assert list_keys(delta.introduced) == after - before
+    assert list_keys(delta.remaining) == before & after
 
 
 def test_fixed_packages_match_dpkgs_lists(pair):
@@ -169,7 +169,7 @@ def test_package_changes_match_dpkgs_lists(pair):
 
 def test_reverse_update_is_reported_as_rollback(pair):
     back = pair.evidence("newer", "older")
-    assert keys(back.delta.introduced) == pair.reported("older") - pair.reported("newer")
+    assert list_keys(back.delta.introduced) == pair.reported("older") - pair.reported("newer")
     assert "goes back from" in describe_rollback(back)
     assert "which brings CVE-" in describe_rollback(back)
     assert describe_rollback(pair.evidence("older", "newer")) == ""

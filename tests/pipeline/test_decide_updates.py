@@ -210,14 +210,14 @@ def test_base_named_by_one_platform_is_current_while_the_index_is_current(tmp_pa
     assert "notes" not in scan_dockerfile(tmp_path, loopback, "FROM python:3.12\n")[0][1]
 
 
-def built_on(base):
+def build_base_annotations(base):
     return {"org.opencontainers.image.base.name": "alpine:3.21", "org.opencontainers.image.base.digest": base}
 
 
 def test_base_manifest_is_fetched_only_when_the_base_was_updated(tmp_path, loopback):
     base = loopback.move("alpine", "3.21", "base")
     now = loopback.store.set_tag(
-        "library/python", "3.12", build_index([build_platform_image("a")], annotations=built_on(base))
+        "library/python", "3.12", build_index([build_platform_image("a")], annotations=build_base_annotations(base))
     )
     _, asked, *_ = scan_dockerfile(tmp_path, loopback, "FROM python:3.12\n")
     assert asked == [("HEAD", "3.12"), ("GET", now), ("HEAD", "3.21")]
@@ -231,7 +231,7 @@ def test_base_manifest_is_fetched_only_when_the_base_was_updated(tmp_path, loopb
 def test_base_that_was_already_looked_up_is_not_looked_up_again(tmp_path, loopback, pinned):
     base = loopback.move("alpine", "3.21", "base")
     loopback.store.set_tag(
-        "library/python", "3.12", build_index([build_platform_image("a")], annotations=built_on(base))
+        "library/python", "3.12", build_index([build_platform_image("a")], annotations=build_base_annotations(base))
     )
     newer = loopback.move("alpine", "3.21", "newer base")
     content = f"FROM python:3.12\nFROM alpine:3.21{f'@{newer}' if pinned else ''}\n"

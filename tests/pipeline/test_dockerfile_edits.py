@@ -22,55 +22,55 @@ DIGEST = Digest(f"sha256:{'b' * 64}")
 PLAIN = b"ARG TAG=3.20\nFROM golang:1.23 AS Build\nRUN go build\nFROM alpine:${TAG}\nFROM build\nFROM scratch\n"
 
 
-def file(content):
+def build_file(content):
     return SourceFile(FilePath("Dockerfile"), content)
 
 
-def places(content):
-    return read_file(file(content), FORMAT).extracted
+def list_references(content):
+    return read_file(build_file(content), FORMAT).extracted
 
 
-def edited(content):
+def edit_digests(content):
     """Return `content` after an update of every editable digest."""
-    digests = (each.digest_slot for each in places(content) if isinstance(each, Reference))
+    digests = (each.digest_slot for each in list_references(content) if isinstance(each, Reference))
     return apply_edits(content, [build_edit(slot, DIGEST) for slot in digests if isinstance(slot, EditSlot)])
 
 
-def objects(before, after, places_after=None):
-    seen = places(after) if places_after is None else places_after
-    return edit.has_unplanned_change(file(before), file(after), places(before), seen)
+def rejects_edit(before, after, places_after=None):
+    seen = list_references(after) if places_after is None else places_after
+    return edit.has_unplanned_change(build_file(before), build_file(after), list_references(before), seen)
 
 
 def is_heard(content):
     """Return True if dockerfile-parse finds a change of one image that basebump's parser does not find."""
-    return objects(content, edited(content), places(content))
+    return rejects_edit(content, edit_digests(content), list_references(content))
 
 
 def test_dockerfile_parse_confirms_parsable_edits():
-    assert not objects(PLAIN, edited(PLAIN))
+    assert not rejects_edit(PLAIN, edit_digests(PLAIN))
 
 
 def test_dockerfile_parse_detects_unplanned_change():
-    after = edited(PLAIN)
+    after = edit_digests(PLAIN)
     other = after.replace(b"golang:1.23@", b"golang:1.24@")
-    assert objects(PLAIN, other, places(after))
+    assert rejects_edit(PLAIN, other, list_references(after))
 
 
 def test_dockerfile_parse_detects_change_that_our_parser_misses():
-    assert objects(PLAIN, PLAIN.replace(b"1.23", b"1.24"), places(PLAIN))
+    assert rejects_edit(PLAIN, PLAIN.replace(b"1.23", b"1.24"), list_references(PLAIN))
 
 
 def test_dockerfile_parse_detects_missing_planned_change():
-    assert objects(PLAIN, PLAIN, places(edited(PLAIN)))
+    assert rejects_edit(PLAIN, PLAIN, list_references(edit_digests(PLAIN)))
 
 
 def test_dockerfile_parse_rejects_edit_that_makes_the_file_unparsable():
-    assert objects(PLAIN, PLAIN.replace(b"TAG=3.20", b"TAG=3.20 \xff"), places(edited(PLAIN)))
+    assert rejects_edit(PLAIN, PLAIN.replace(b"TAG=3.20", b"TAG=3.20 \xff"), list_references(edit_digests(PLAIN)))
 
 
 def test_dockerfile_parse_ignores_stages():
     content = b"FROM golang:1.23 AS Build\nFROM BUILD\nFROM scratch\n"
-    assert not objects(content, edited(content))
+    assert not rejects_edit(content, edit_digests(content))
     assert is_heard(content)
 
 
@@ -89,8 +89,8 @@ def test_dockerfile_parse_ignores_stages():
     ],
 )
 def test_dockerfile_parse_is_ignored_when_the_file_is_misread(defect, content):
-    assert edited(content) != content
-    assert not objects(content, edited(content)), defect
+    assert edit_digests(content) != content
+    assert not rejects_edit(content, edit_digests(content)), defect
     assert not is_heard(content), defect
 
 
@@ -107,10 +107,10 @@ def test_dockerfile_parse_is_ignored_when_the_file_is_misread(defect, content):
 )
 def test_files_are_never_written_by_dockerfile_parse(defect, content):
     """The test first shows that the writer of dockerfile-parse damages the file."""
-    after = edited(content)
+    after = edit_digests(content)
     assert after.replace(f"@{DIGEST}".encode(), b"") == content
     assert after != content
-    assert not objects(content, after), defect
+    assert not rejects_edit(content, after), defect
     parser = DockerfileParser(fileobj=BytesIO(content))
     parser.baseimage = f"{parser.baseimage}@{DIGEST}"
     assert parser.content.encode() != after, defect
@@ -118,7 +118,7 @@ def test_files_are_never_written_by_dockerfile_parse(defect, content):
 
 def test_dockerfile_parse_does_not_access_files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert not objects(PLAIN, edited(PLAIN))
+    assert not rejects_edit(PLAIN, edit_digests(PLAIN))
     assert not list(tmp_path.iterdir())
 
 
@@ -129,7 +129,7 @@ def test_dockerfile_parse_is_imported_only_for_dockerfile_edits():
 
 @given(before=st.binary(max_size=200), after=st.binary(max_size=200))
 def test_dockerfile_parse_never_raises(before, after):
-    assert objects(before, after) in (True, False)
+    assert rejects_edit(before, after) in (True, False)
 
 
 @given(
@@ -152,4 +152,4 @@ def test_dockerfile_parse_never_raises(before, after):
 )
 def test_dockerfile_parse_never_objects_to_a_correct_edit(lines, end):
     content = end.join(lines).encode()
-    assert not objects(content, edited(content))
+    assert not rejects_edit(content, edit_digests(content))

@@ -27,13 +27,13 @@ class FakeExaminer:
             raise self.error
 
 
-def part(*examined, area=ConfigArea.FORGES):
+def build_part(*examined, area=ConfigArea.FORGES):
     return DiagnosisPart(area, "a forge", lambda: examined)
 
 
 def test_parts_are_tested_in_order():
     found = diagnose(
-        [part(FakeExaminer(WELL), area=ConfigArea.CONFIG), part(FakeExaminer(WRONG), FakeExaminer(WELL))],
+        [build_part(FakeExaminer(WELL), area=ConfigArea.CONFIG), build_part(FakeExaminer(WRONG), FakeExaminer(WELL))],
         AIM,
         NoProgress(),
     )
@@ -43,13 +43,15 @@ def test_parts_are_tested_in_order():
 
 def test_repeated_check_of_a_part_is_reported_once():
     found = diagnose(
-        [part(FakeExaminer(WELL)), part(FakeExaminer(WRONG, WELL), FakeExaminer(WELL, WRONG))], AIM, NoProgress()
+        [build_part(FakeExaminer(WELL)), build_part(FakeExaminer(WRONG, WELL), FakeExaminer(WELL, WRONG))],
+        AIM,
+        NoProgress(),
     )
     assert [check for _, check in found.checks] == [WELL, WRONG, WELL]
 
 
 def test_error_in_a_part_is_a_problem_and_other_parts_are_tested():
-    parts = [part(FakeExaminer(WELL, error=ForgeError("it is down; try again"))), part(FakeExaminer(WELL))]
+    parts = [build_part(FakeExaminer(WELL, error=ForgeError("it is down; try again"))), build_part(FakeExaminer(WELL))]
     found = diagnose(parts, AIM, NoProgress())
     first, broken, last = [check for _, check in found.checks]
     assert (first, last) == (WELL, WELL)
@@ -68,10 +70,10 @@ def test_part_that_cannot_be_prepared_is_a_problem_on_one_line():
 
 def test_bug_is_not_reported_as_a_problem():
     with pytest.raises(ZeroDivisionError):
-        diagnose([part(FakeExaminer(error=ZeroDivisionError()))], AIM, NoProgress())
+        diagnose([build_part(FakeExaminer(error=ZeroDivisionError()))], AIM, NoProgress())
 
 
 def test_only_problems_make_a_diagnosis_unhealthy():
     unknown = report_unknown("web", "write", "nobody says")
-    assert diagnose([part(FakeExaminer(WELL, unknown))], AIM, NoProgress()).is_healthy
-    assert not diagnose([part(FakeExaminer(WELL, unknown, WRONG))], AIM, NoProgress()).is_healthy
+    assert diagnose([build_part(FakeExaminer(WELL, unknown))], AIM, NoProgress()).is_healthy
+    assert not diagnose([build_part(FakeExaminer(WELL, unknown, WRONG))], AIM, NoProgress()).is_healthy

@@ -58,11 +58,11 @@ class PushedAt(NoFacts):
 def scanned(moved) -> LoopbackHub:
     """Return a registry with an update that fixes a critical vulnerability, and a policy with due dates."""
     moved.scanner = ToldScanner({OLD.digest: (CRITICAL, HIGH), NEW.digest: (), NEWER.digest: ()})
-    follow(moved, due=PERIODS)
+    set_rules_of_hub(moved, due=PERIODS)
     return moved
 
 
-def follow(world: LoopbackHub, **keys) -> None:
+def set_rules_of_hub(world: LoopbackHub, **keys) -> None:
     rules = PolicyConfig(own_globs=(), listed_hosts=frozenset({"docker.io"})).rules
     world.rulebook = replace(world.rulebook, rules=(PolicyRule(**keys), *rules))
 
@@ -112,10 +112,10 @@ def test_request_states_and_keeps_due_date_and_becomes_overdue(kind, start_stand
 
 def test_open_requests_get_a_date_when_the_policy_sets_one_first(start_stand, scanned):
     stand = start_stand(LocalStand, FILES)
-    follow(scanned)
+    set_rules_of_hub(scanned)
     scanned.run([stand.fleet()])
     assert "Merge by" not in find_request(stand).body
-    follow(scanned, due=PERIODS)
+    set_rules_of_hub(scanned, due=PERIODS)
     assert list_outcomes(scanned.run([stand.fleet()])) == ["refreshed"]
     assert "| Merge by | 2026-12-02 12:00 UTC" in find_request(stand).body
 
@@ -189,7 +189,7 @@ def test_removed_label_of_overdue_request_is_not_set_again(start_stand, scanned)
 
 def test_near_due_date_lifts_schedule_and_limits(start_stand, scanned):
     stand = start_stand(LocalStand, FILES)
-    follow(scanned, due=PERIODS, schedules=(NEVER,))
+    set_rules_of_hub(scanned, due=PERIODS, schedules=(NEVER,))
     limits = ProposalLimits(new_per_window=0, open_per_repository=0)
     scanned.facts = PushedAt(NOW)
     for days, outcome in ((3.9, "deferred"), (4, "opened")):
@@ -200,7 +200,7 @@ def test_near_due_date_lifts_schedule_and_limits(start_stand, scanned):
 def test_own_file_makes_the_date_earlier_and_lifts_no_limits(start_stand, scanned):
     own = "schema: 1\npolicy:\n  - due: {critical: 2d, high: 60d}\n"
     stand = start_stand(LocalStand, FILES | {".basebump.yaml": own})
-    follow(scanned, due=PERIODS, schedules=(NEVER,))
+    set_rules_of_hub(scanned, due=PERIODS, schedules=(NEVER,))
     report = scanned.run([stand.fleet()])
     assert list_outcomes(report) == ["deferred"]
     assert find_report(report).due == DueDate(NOW + 2 * DAY, DueClass.CRITICAL)

@@ -42,7 +42,7 @@ def run(stand, loopback, *rules: PolicyRule):
     return proposal
 
 
-def extras(stand) -> tuple:
+def read_attributes(stand) -> tuple:
     (pull,) = stand.repository.pulls
     return pull.labels, pull.reviewers, pull.assignees, pull.milestone
 
@@ -52,7 +52,7 @@ ALL_SET = (["docker"], ["ada", "team:platform"], ["ada"], "Next")
 
 def test_request_gets_attributes_and_next_run_makes_no_writes(github, moved):
     assert run(github, moved, RULE).note == ""
-    assert extras(github) == ALL_SET
+    assert read_attributes(github) == ALL_SET
     writes = list(github.writes)
     assert run(github, moved, RULE).outcome.value == "unchanged"
     assert github.writes == writes
@@ -69,7 +69,7 @@ def test_next_run_completes_attributes_after_killed_run(tmp_path, moved, request
             break
         except Killed:
             run(stand, moved, RULE)
-            assert extras(stand) == ALL_SET, f"killed before write {write}"
+            assert read_attributes(stand) == ALL_SET, f"killed before write {write}"
         finally:
             stand.end()
         write += 1
@@ -86,14 +86,14 @@ def test_attributes_removed_by_users_stay_removed(github, moved):
     pull.milestone = None
     moved.move("python", "3.12-slim", "newer")
     assert run(github, moved, RULE).outcome.value == "refreshed"
-    assert extras(github) == ([], [], [], None)
+    assert read_attributes(github) == ([], [], [], None)
 
 
 def test_refused_attributes_are_reported(github, moved):
     proposal = run(github, moved, PolicyRule(reviewers=("nobody", "ada")))
     assert proposal.outcome.value == "opened"
     assert "`nobody`" in proposal.note
-    assert extras(github)[1] == ["ada"]
+    assert read_attributes(github)[1] == ["ada"]
 
 
 def test_group_combines_attributes_of_all_references(tmp_path, moved):
@@ -115,7 +115,7 @@ def test_group_combines_attributes_of_all_references(tmp_path, moved):
 def test_attributes_of_repository_are_added_to_those_of_operator(github, moved):
     github.commit("main", {".basebump.yaml": "schema: 1\npolicy: [{reviewers: [ada]}]\n"})
     run(github, moved, PolicyRule(reviewers=("team:platform",)))
-    assert extras(github)[1] == ["ada", "team:platform"]
+    assert read_attributes(github)[1] == ["ada", "team:platform"]
 
 
 def test_unsupported_attributes_are_noted_on_the_proposal(tmp_path, moved):
@@ -140,7 +140,7 @@ def test_draft_is_opened_as_draft(github, moved):
 # Merging by itself
 
 
-def knows(loopback, **findings) -> None:
+def set_scan_results(loopback, **findings) -> None:
     digests = {"old": OLD, "new": NEW, "newer": NEWER}
     loopback.scanner = ToldScanner({digests[key]: found for key, found in findings.items()})
 
@@ -149,7 +149,7 @@ CVE, OTHER = finding("CVE-1900-0001"), finding("CVE-1900-0002", Severity.LOW)
 
 
 def test_automerge_is_enabled_when_all_conditions_are_met(github, moved):
-    knows(moved, old=(CVE,), new=())
+    set_scan_results(moved, old=(CVE,), new=())
     assert run(github, moved, AUTOMERGE).note == ""
     (pull,) = github.repository.pulls
     assert pull.auto_merge is github.token.account
@@ -159,7 +159,7 @@ def test_automerge_is_enabled_when_all_conditions_are_met(github, moved):
 
 
 def test_first_proposal_has_no_automerge(github, moved):
-    knows(moved, old=(CVE,), new=())
+    set_scan_results(moved, old=(CVE,), new=())
     moved.rulebook = replace(moved.rulebook, rules=(AUTOMERGE,))
     moved.run([github.fleet()], rollout=RolloutOptions(first_proposal=True))
     (pull,) = github.repository.pulls
@@ -167,7 +167,7 @@ def test_first_proposal_has_no_automerge(github, moved):
 
 
 def test_next_run_enables_automerge_after_killed_run(github, moved):
-    knows(moved, old=(CVE,), new=())
+    set_scan_results(moved, old=(CVE,), new=())
     github.die_before(6)  # after tree, commit, branch, status and request
     with pytest.raises(Killed):
         run(github, moved, AUTOMERGE)
@@ -181,7 +181,7 @@ def test_next_run_enables_automerge_after_killed_run(github, moved):
     "found", [{"old": (), "new": (OTHER,)}, {"old": ()}, {}], ids=["worse", "unknown", "unscanned"]
 )
 def test_automerge_is_not_enabled_when_conditions_are_not_met(github, moved, found):
-    knows(moved, **found)
+    set_scan_results(moved, **found)
     run(github, moved, AUTOMERGE)
     (pull,) = github.repository.pulls
     assert pull.auto_merge is None
@@ -189,20 +189,20 @@ def test_automerge_is_not_enabled_when_conditions_are_not_met(github, moved, fou
 
 @pytest.mark.parametrize("left", [{}, {"old": (CVE,)}, {"new": ()}], ids=["both", "new", "old"])
 def test_failed_scan_does_not_disable_automerge(github, moved, left):
-    knows(moved, old=(CVE,), new=())
+    set_scan_results(moved, old=(CVE,), new=())
     run(github, moved, AUTOMERGE)
     writes = list(github.writes)
-    knows(moved, **left)
+    set_scan_results(moved, **left)
     assert run(github, moved, AUTOMERGE).outcome.value == "unchanged"
     assert github.writes == writes
-    knows(moved, old=(CVE,), new=(OTHER,))
+    set_scan_results(moved, old=(CVE,), new=(OTHER,))
     assert run(github, moved, AUTOMERGE).outcome.value == "refreshed"
     (pull,) = github.repository.pulls
     assert pull.auto_merge is None
 
 
 def test_automerge_is_disabled_for_worse_update(github, moved):
-    knows(moved, old=(CVE,), new=(), newer=(OTHER,))
+    set_scan_results(moved, old=(CVE,), new=(), newer=(OTHER,))
     run(github, moved, AUTOMERGE)
     moved.move("python", "3.12-slim", "newer")
     before = len(github.server.writes)
@@ -214,7 +214,7 @@ def test_automerge_is_disabled_for_worse_update(github, moved):
 
 
 def test_automerge_disabled_by_a_user_stays_disabled(github, moved):
-    knows(moved, old=(CVE,), new=(), newer=())
+    set_scan_results(moved, old=(CVE,), new=(), newer=())
     run(github, moved, AUTOMERGE)
     (pull,) = github.repository.pulls
     pull.auto_merge = None

@@ -51,11 +51,11 @@ def gitlab(make):
 @pytest.fixture
 def merging(make, moved):
     """Return a GitLab with running pipelines; `new` introduces no vulnerabilities, and `newer` does."""
-    knows(moved, old=(CVE,), new=(), newer=(OTHER,))
+    set_scan_results(moved, old=(CVE,), new=(), newer=(OTHER,))
     return make("running")
 
 
-def knows(loopback, **findings) -> None:
+def set_scan_results(loopback, **findings) -> None:
     digests = {"old": OLD, "new": NEW, "newer": NEWER}
     loopback.scanner = ToldScanner({digests[key]: found for key, found in findings.items()})
 
@@ -67,20 +67,20 @@ def run(stand, loopback, *rules: PolicyRule):
     return proposal
 
 
-def proposed(stand):
+def find_merge_request(stand):
     (found,) = stand.project.requests
     return found
 
 
-def extras(stand) -> tuple:
-    found = proposed(stand)
+def read_attributes(stand) -> tuple:
+    found = find_merge_request(stand)
     people = ([each.username for each in some] for some in (found.reviewers, found.assignees))
     return (found.labels, *people, found.milestone.title if found.milestone else None)
 
 
 def test_request_gets_attributes_and_next_run_makes_no_writes(gitlab, moved):
     assert run(gitlab, moved, RULE).note == ""
-    assert extras(gitlab) == ALL_SET
+    assert read_attributes(gitlab) == ALL_SET
     writes = list(gitlab.writes)
     assert run(gitlab, moved, RULE).outcome.value == "unchanged"
     assert gitlab.writes == writes
@@ -106,7 +106,7 @@ def test_next_run_completes_killed_run(make, moved, request):
             break
         except Killed:
             run(stand, moved, RULE)
-            assert extras(stand) == ALL_SET, f"killed before write {write}"
+            assert read_attributes(stand) == ALL_SET, f"killed before write {write}"
         write += 1
     note_kills(request, "gitlab", write - 1)
     assert write == 3  # the push, and the request with all that it has: then none
@@ -115,7 +115,7 @@ def test_next_run_completes_killed_run(make, moved, request):
 def test_attributes_added_to_the_policy_are_set_on_open_requests(gitlab, moved):
     run(gitlab, moved)
     assert run(gitlab, moved, RULE).outcome.value == "refreshed"
-    assert extras(gitlab) == ALL_SET
+    assert read_attributes(gitlab) == ALL_SET
 
 
 def test_next_run_completes_killed_run_that_adds_attributes(gitlab, moved):
@@ -123,21 +123,21 @@ def test_next_run_completes_killed_run_that_adds_attributes(gitlab, moved):
     gitlab.die_before(1)
     with pytest.raises(Killed):
         run(gitlab, moved, RULE)
-    assert extras(gitlab) == ([], [], [], None)
+    assert read_attributes(gitlab) == ([], [], [], None)
     run(gitlab, moved, RULE)
-    assert extras(gitlab) == ALL_SET
+    assert read_attributes(gitlab) == ALL_SET
 
 
 def test_attributes_removed_by_users_stay_removed(gitlab, moved):
     run(gitlab, moved, RULE)
-    found = proposed(gitlab)
+    found = find_merge_request(gitlab)
     found.labels, found.reviewers, found.assignees, found.milestone = [], [], [], None
     writes = list(gitlab.writes)
     assert "were not set again" in run(gitlab, moved, RULE).note
     assert gitlab.writes == writes
     moved.move("python", "3.12-slim", "newer")
     assert run(gitlab, moved, RULE).outcome.value == "refreshed"
-    assert extras(gitlab) == ([], [], [], None)
+    assert read_attributes(gitlab) == ([], [], [], None)
 
 
 def test_refused_attributes_are_reported(gitlab, moved):
@@ -145,7 +145,7 @@ def test_refused_attributes_are_reported(gitlab, moved):
     assert proposal.outcome.value == "opened"
     assert "`nobody`" in proposal.note
     assert "`team:platform`" in proposal.note
-    assert extras(gitlab)[1] == ["ada"]
+    assert read_attributes(gitlab)[1] == ["ada"]
 
 
 # Merging by itself
@@ -153,7 +153,7 @@ def test_refused_attributes_are_reported(gitlab, moved):
 
 def test_automerge_is_enabled_when_all_conditions_are_met(merging, moved):
     assert run(merging, moved, AUTOMERGE).note == ""
-    assert proposed(merging).armed_by is merging.token.user
+    assert find_merge_request(merging).armed_by is merging.token.user
     writes = list(merging.writes)
     assert run(merging, moved, AUTOMERGE).outcome.value == "unchanged"
     assert merging.writes == writes
@@ -163,50 +163,50 @@ def test_automerge_is_enabled_when_all_conditions_are_met(merging, moved):
     "found", [{"old": (), "new": (OTHER,)}, {"old": ()}, {}], ids=["worse", "unknown", "unscanned"]
 )
 def test_automerge_is_not_enabled_when_conditions_are_not_met(merging, moved, found):
-    knows(moved, **found)
+    set_scan_results(moved, **found)
     run(merging, moved, AUTOMERGE)
-    assert proposed(merging).armed_by is None
+    assert find_merge_request(merging).armed_by is None
 
 
 def test_next_run_enables_automerge_when_the_pipeline_exists(merging, moved):
     merging.project.ci = None
     assert "tries again" in run(merging, moved, AUTOMERGE).note
-    assert proposed(merging).armed_by is None
+    assert find_merge_request(merging).armed_by is None
     merging.project.ci = "running"
-    merging.project.run_pipeline(proposed(merging))
+    merging.project.run_pipeline(find_merge_request(merging))
     assert run(merging, moved, AUTOMERGE).note == ""
-    assert proposed(merging).armed_by is merging.token.user
+    assert find_merge_request(merging).armed_by is merging.token.user
 
 
 def test_next_run_enables_automerge_after_killed_run(merging, moved):
     merging.die_before(4)  # after the push, the status and the request
     with pytest.raises(Killed):
         run(merging, moved, AUTOMERGE)
-    assert proposed(merging).armed_by is None
+    assert find_merge_request(merging).armed_by is None
     run(merging, moved, AUTOMERGE)
-    assert proposed(merging).armed_by is merging.token.user
+    assert find_merge_request(merging).armed_by is merging.token.user
 
 
 def test_automerge_is_enabled_again_after_a_push_disables_automerge(merging, moved):
     run(merging, moved, AUTOMERGE)
-    knows(moved, old=(CVE,), new=(), newer=())
+    set_scan_results(moved, old=(CVE,), new=(), newer=())
     moved.move("python", "3.12-slim", "newer")
     assert run(merging, moved, AUTOMERGE).outcome.value == "refreshed"
-    assert proposed(merging).armed_by is merging.token.user
-    assert "aborted the automatic merge" in " ".join(each.body for each in proposed(merging).notes)
+    assert find_merge_request(merging).armed_by is merging.token.user
+    assert "aborted the automatic merge" in " ".join(each.body for each in find_merge_request(merging).notes)
 
 
 def test_next_run_enables_automerge_after_run_killed_after_push(merging, moved):
     run(merging, moved, AUTOMERGE)
-    knows(moved, old=(CVE,), new=(), newer=())
+    set_scan_results(moved, old=(CVE,), new=(), newer=())
     moved.move("python", "3.12-slim", "newer")
     for write in (2, 1):  # after the push, before the words; then before it is armed
         merging.die_before(write)
         with pytest.raises(Killed):
             run(merging, moved, AUTOMERGE)
-        assert proposed(merging).armed_by is None
+        assert find_merge_request(merging).armed_by is None
     run(merging, moved, AUTOMERGE)
-    assert proposed(merging).armed_by is merging.token.user
+    assert find_merge_request(merging).armed_by is merging.token.user
 
 
 def test_automerge_is_disabled_before_a_worse_update_is_pushed(merging, moved):
@@ -214,35 +214,35 @@ def test_automerge_is_disabled_before_a_worse_update_is_pushed(merging, moved):
     moved.move("python", "3.12-slim", "newer")
     before = len(merging.writes)
     assert run(merging, moved, AUTOMERGE).outcome.value == "refreshed"
-    assert proposed(merging).armed_by is None
+    assert find_merge_request(merging).armed_by is None
     assert merging.writes[before].endswith("/cancel_merge_when_pipeline_succeeds")
-    merging.project.finish(proposed(merging))
-    assert proposed(merging).state == "opened"
+    merging.project.finish(find_merge_request(merging))
+    assert find_merge_request(merging).state == "opened"
 
 
 def test_branch_is_not_pushed_when_automerge_cannot_be_disabled(merging, moved):
     run(merging, moved, AUTOMERGE)
-    head = proposed(merging).head
+    head = find_merge_request(merging).head
     moved.move("python", "3.12-slim", "newer")
     merging.server.fail("POST .*/cancel_merge", merging.server.problem(403, "No"))
     assert run(merging, moved, AUTOMERGE).outcome.value == "failed"
     merging.settle()
-    assert proposed(merging).head == head
+    assert find_merge_request(merging).head == head
 
 
 def test_automerge_disabled_by_a_user_stays_disabled(merging, moved):
-    knows(moved, old=(CVE,), new=(), newer=())
+    set_scan_results(moved, old=(CVE,), new=(), newer=())
     run(merging, moved, AUTOMERGE)
-    proposed(merging).call_off(merging.server.world.ada)
+    find_merge_request(merging).call_off(merging.server.world.ada)
     assert "cancelled" in run(merging, moved, AUTOMERGE).note
     moved.move("python", "3.12-slim", "newer")
     run(merging, moved, AUTOMERGE)
-    assert proposed(merging).armed_by is None
+    assert find_merge_request(merging).armed_by is None
 
 
 def test_automerge_enabled_by_a_user_stays_unchanged(merging, moved):
     run(merging, moved)
-    proposed(merging).armed_by = merging.server.world.ada
+    find_merge_request(merging).armed_by = merging.server.world.ada
     moved.move("python", "3.12-slim", "newer")
     left = run(merging, moved)
     assert (left.outcome.value, "accepted" in left.note) == ("left-alone", True)
@@ -262,6 +262,6 @@ def test_request_follows_base_branch_when_the_forge_requires_current_branches(gi
 def test_approved_request_waits_even_when_behind_the_base(gitlab, moved):
     gitlab.project.merge_method = "ff"
     run(gitlab, moved)
-    proposed(gitlab).approved_by.append(gitlab.server.world.ada)
+    find_merge_request(gitlab).approved_by.append(gitlab.server.world.ada)
     gitlab.commit("main", {"README.md": "Elsewhere.\n"})
     assert run(gitlab, moved).outcome.value == "left-alone"

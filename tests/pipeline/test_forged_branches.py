@@ -77,11 +77,11 @@ def forge_commit(stand, files, *, parents=(), intent=None) -> str:
     return commit
 
 
-def given_statuses(stand) -> list[CommitStatus]:
+def list_statuses(stand) -> list[CommitStatus]:
     return stand.statuses(BRANCH)
 
 
-def comments(stand) -> int:
+def count_comments(stand) -> int:
     (request,) = stand.requests()
     return len(request.comments)
 
@@ -113,8 +113,8 @@ def test_branch_of_forged_commit_with_other_content_belongs_to_users(stand, know
     head = forge_commit(stand, FORGERIES[forgery])
     assert run(stand, known) == "left-alone"
     assert stand.branches()[BRANCH] == head
-    assert given_statuses(stand) == []
-    assert comments(stand) == 1
+    assert list_statuses(stand) == []
+    assert count_comments(stand) == 1
 
 
 def test_branch_of_forged_commit_gets_only_one_comment(stand, known):
@@ -123,7 +123,7 @@ def test_branch_of_forged_commit_gets_only_one_comment(stand, known):
     assert run(stand, known) == "left-alone"
     writes = list(stand.writes)
     assert run(stand, known) == "left-alone"
-    assert (comments(stand), stand.writes) == (1, writes)
+    assert (count_comments(stand), stand.writes) == (1, writes)
 
 
 def test_branch_of_forged_commit_on_top_of_another_commit_belongs_to_users(stand, known):
@@ -132,7 +132,7 @@ def test_branch_of_forged_commit_on_top_of_another_commit_belongs_to_users(stand
     evil = stand.git.make_commit(own.parents, {"evil.sh": "evil\n"}, "Evil")
     head = forge_commit(stand, {"evil.sh": "evil\n"}, parents=[evil])
     assert run(stand, known) == "left-alone"
-    assert (stand.branches()[BRANCH], given_statuses(stand)) == (head, [])
+    assert (stand.branches()[BRANCH], list_statuses(stand)) == (head, [])
 
 
 def test_forged_merge_does_not_hide_changes(stand, known):
@@ -144,7 +144,7 @@ def test_forged_merge_does_not_hide_changes(stand, known):
         merge = stand.git.make_commit([own.oid, second], {"evil.sh": "evil\n"}, "Merge", over=evil)
         stand.move_branch(BRANCH, merge)
         assert run(stand, known) == "left-alone"
-        assert given_statuses(stand) == []
+        assert list_statuses(stand) == []
 
 
 def test_branch_with_forged_content_on_an_older_base_belongs_to_users(stand, known):
@@ -152,7 +152,7 @@ def test_branch_with_forged_content_on_an_older_base_belongs_to_users(stand, kno
     stand.commit("main", {"Dockerfile": f"{DOCKERFILE}# The end\n"})
     forge_commit(stand, {"Dockerfile": WITH_NEW.replace("make", "evil")})
     assert run(stand, known) == "left-alone"
-    assert given_statuses(stand) == []
+    assert list_statuses(stand) == []
 
 
 def test_own_branch_on_an_older_base_stays_basebumps(stand, known):
@@ -198,7 +198,7 @@ def test_older_commit_of_basebump_is_replaced(stand, known):
     assert stand.files(BRANCH)["Dockerfile"].content.decode() == DOCKERFILE.replace(OLD, NEWER)
 
 
-def intent_of(value: str) -> str:
+def compute_intent(value: str) -> str:
     """Return the intent of a commit that writes one digest into both files."""
     return hash_written_values((path, "stage[0]", value) for path in ("Dockerfile", "app/Dockerfile"))
 
@@ -217,13 +217,13 @@ def forge_mark(stand) -> None:
 @pytest.mark.parametrize("forged_trailer", [True, False])
 def test_attackers_digest_with_a_forged_mark_gets_no_status_and_is_replaced(stand, known, forged_trailer):
     assert run(stand, known) == "opened"
-    head = forge_commit(stand, EVIL_FILES, intent=intent_of(EVIL) if forged_trailer else None)
+    head = forge_commit(stand, EVIL_FILES, intent=compute_intent(EVIL) if forged_trailer else None)
     forge_mark(stand)
     assert run(stand, known) == "refreshed"
     assert stand.branches()[BRANCH] != head
     assert stand.files(BRANCH)["Dockerfile"].content.decode() == WITH_NEW
     if not isinstance(stand, LocalStand):
-        assert given_statuses(stand)[-1] == GOOD
+        assert list_statuses(stand)[-1] == GOOD
 
 
 AUTOMERGE = PolicyRule(automerge=AutomergeConditions(UpdateMode.DIGEST))
@@ -241,18 +241,18 @@ def test_automerge_is_disabled_on_a_forged_branch(github, known, forgery, has_fo
     forge_commit(github, FORGERIES[forgery])
     assert run(github, known) == "left-alone"
     assert pull.auto_merge is None
-    assert given_statuses(github) == []
+    assert list_statuses(github) == []
 
 
 def test_automerge_is_off_while_an_approved_request_has_an_unknown_digest(github, known):
     known.rulebook = replace(known.rulebook, rules=(AUTOMERGE,))
     assert run(github, known) == "opened"
     github.review(BRANCH, "APPROVED")
-    head = forge_commit(github, EVIL_FILES, intent=intent_of(EVIL))
+    head = forge_commit(github, EVIL_FILES, intent=compute_intent(EVIL))
     forge_mark(github)
     assert run(github, known) == "left-alone"
     (pull,) = github.repository.pulls
-    assert (pull.auto_merge, github.branches()[BRANCH], given_statuses(github)) == (None, head, [])
+    assert (pull.auto_merge, github.branches()[BRANCH], list_statuses(github)) == (None, head, [])
 
 
 @pytest.fixture
@@ -274,13 +274,13 @@ def test_merge_of_the_base_gets_the_status_of_basebumps_commit_not_of_the_mark(m
     attacker = merged.server.world.add_account("attacker")
     merged.repository.statuses[own].append(replace(status, description="Forged", creator=attacker))
     assert run(merged, known) == "left-alone"
-    assert given_statuses(merged) == [GOOD]
+    assert list_statuses(merged) == [GOOD]
 
 
 def test_merge_of_the_base_gets_no_status_if_basebump_set_none(merged, known):
     merged.repository.statuses.clear()
     assert run(merged, known) == "left-alone"
-    assert given_statuses(merged) == []
+    assert list_statuses(merged) == []
 
 
 def test_branch_of_unsigned_commit_in_the_name_of_an_app_belongs_to_users(start_stand, known):
@@ -290,7 +290,7 @@ def test_branch_of_unsigned_commit_in_the_name_of_an_app_belongs_to_users(start_
     head = forge_commit(stand, {"README.md": FILES["README.md"]}, intent="0123456789abcdef")
     stand.repository.signed.discard(head)
     assert run(stand, known) == "left-alone"
-    assert (stand.branches()[BRANCH], given_statuses(stand)) == (head, [])
+    assert (stand.branches()[BRANCH], list_statuses(stand)) == (head, [])
 
 
 # What it costs
@@ -327,7 +327,7 @@ def test_claims_that_a_job_token_cannot_judge_are_not_remembered(start_stand, re
     job = open_gitlab_fleet(gitlab.server.url, JobToken("glcbt-of-a-job"), selected=[gitlab.name], pause=no_pause)
     assert list_outcomes(remembering.run([job], RunLevel.REPORT)) == ["would-refresh"]
     assert run(gitlab, remembering) == "left-alone"
-    assert (gitlab.branches()[BRANCH], given_statuses(gitlab)) == (head, [])
+    assert (gitlab.branches()[BRANCH], list_statuses(gitlab)) == (head, [])
 
 
 def test_branches_beyond_the_budget_are_left_to_the_users(stand, known, monkeypatch):

@@ -18,7 +18,7 @@ FILES = {"Dockerfile": f"FROM python:3.12-slim@{build('old').digest}\n"}
 STANDS = {"fine-grained": GitHubStand, "app": GitHubAppStand}
 
 
-def _rungs():
+def read_documented_permissions():
     """Return the permissions of each level that the documentation lists, including those of lower levels."""
     (row,) = re.findall(r"^\| fine-grained token, GitHub App \|(.*)\|$", PAGE, re.MULTILINE)
     granted = {"metadata": "read"}
@@ -27,7 +27,7 @@ def _rungs():
         yield level, dict(granted)
 
 
-RUNGS = dict(_rungs())
+RUNGS = dict(read_documented_permissions())
 DONE = {RunLevel.REPORT: "would-open", RunLevel.PUSH: "would-open", RunLevel.PROPOSE: "opened"}
 
 

@@ -38,13 +38,13 @@ def stand(tmp_path, loopback):
     stand.end()
 
 
-def _fleet(stand, *selected, secret=SECRET):
+def open_fleet(stand, *selected, secret=SECRET):
     return open_gitlab_fleet(stand.server.url, JobToken(secret), selected=selected or [stand.name], pause=no_pause)
 
 
 def test_report_uses_git_and_allowed_api_calls(stand, loopback):
     with stand.server.watched() as lines:
-        report = loopback.run([_fleet(stand)], RunLevel.REPORT)
+        report = loopback.run([open_fleet(stand)], RunLevel.REPORT)
     assert (report.failed, list_outcomes(report)) == ((), ["would-open"])
     by_api = [line for line in lines if ".git/" not in line]
     assert {line.split("?")[0] for line in by_api} == {
@@ -60,27 +60,27 @@ def test_report_on_blocked_digest_reads_no_history(stand, loopback):
     blocked = loopback.move("python", "3.12-slim", "old")
     blocklist = build_blocklist([BlockedDigest(blocked, Block("malware"))])
     loopback.rulebook = replace(loopback.rulebook, blocklist=blocklist)
-    report = loopback.run([_fleet(stand)], RunLevel.REPORT)
+    report = loopback.run([open_fleet(stand)], RunLevel.REPORT)
     assert report.failed == ()
     assert [each.detail for each in report.repositories[0].verdicts] == ["malware; no known replacement"]
 
 
 def test_report_includes_proposals_of_another_token_and_declines(stand, loopback):
     assert list_outcomes(loopback.run([stand.fleet()], RunLevel.PROPOSE)) == ["opened"]
-    assert list_outcomes(loopback.run([_fleet(stand)], RunLevel.REPORT)) == ["unchanged"]
+    assert list_outcomes(loopback.run([open_fleet(stand)], RunLevel.REPORT)) == ["unchanged"]
     loopback.move("python", "3.12-slim", "newer")
-    assert list_outcomes(loopback.run([_fleet(stand)], RunLevel.REPORT)) == ["would-refresh"]
+    assert list_outcomes(loopback.run([open_fleet(stand)], RunLevel.REPORT)) == ["would-refresh"]
     (branch,) = [each for each in stand.branches() if each != "main"]
     stand.commit("main", {"README.md": "Moved on.\n"})
     stand.update_branch(branch)
-    assert list_outcomes(loopback.run([_fleet(stand)], RunLevel.REPORT)) == ["left-alone"]
+    assert list_outcomes(loopback.run([open_fleet(stand)], RunLevel.REPORT)) == ["left-alone"]
     stand.close_request(branch)
-    assert list_outcomes(loopback.run([_fleet(stand)], RunLevel.REPORT)) != ["would-refresh"]
+    assert list_outcomes(loopback.run([open_fleet(stand)], RunLevel.REPORT)) != ["would-refresh"]
 
 
 @pytest.mark.parametrize("level", [RunLevel.PUSH, RunLevel.PROPOSE])
 def test_higher_level_fails_without_writes_and_names_the_required_token(stand, loopback, level):
-    report = loopback.run([_fleet(stand)], level)
+    report = loopback.run([open_fleet(stand)], level)
     (failed,) = report.failed
     assert "job token" in failed.error
     assert re.search("`token_env` .*`api` .*Developer", failed.error)
@@ -90,7 +90,7 @@ def test_higher_level_fails_without_writes_and_names_the_required_token(stand, l
 
 def test_older_gitlab_is_read_and_open_requests_are_unknown(stand, loopback):
     stand.server.job_operations = frozenset()
-    report = loopback.run([_fleet(stand)], RunLevel.REPORT)
+    report = loopback.run([open_fleet(stand)], RunLevel.REPORT)
     (repository,) = report.repositories
     assert len(repository.verdicts) == 1
     (failed,) = report.failed
@@ -100,7 +100,7 @@ def test_older_gitlab_is_read_and_open_requests_are_unknown(stand, loopback):
 
 def test_project_that_refuses_the_job_token_does_not_affect_others(stand):
     stand.server.world.add_project("acme/secret", FILES, private=True)
-    secret, nowhere, web = _fleet(stand, "acme/secret", "acme/nowhere", stand.name).list_repositories(frozenset())
+    secret, nowhere, web = open_fleet(stand, "acme/secret", "acme/nowhere", stand.name).list_repositories(frozenset())
     for failed, name in ((secret, "acme/secret"), (nowhere, "acme/nowhere")):
         assert failed.subject == name
         assert "job token permissions" in failed.error
@@ -108,19 +108,19 @@ def test_project_that_refuses_the_job_token_does_not_affect_others(stand):
 
 
 def test_expired_job_token_is_never_shown(stand):
-    (failed,) = _fleet(stand, secret="glcbt-wrong").list_repositories(frozenset())
+    (failed,) = open_fleet(stand, secret="glcbt-wrong").list_repositories(frozenset())
     assert "could not read" in failed.error
     assert "glcbt-wrong" not in failed.error
 
 
 def test_job_token_lists_no_projects(stand):
-    (failed,) = _fleet(stand, RepositorySelection("acme")).list_repositories(frozenset())
+    (failed,) = open_fleet(stand, RepositorySelection("acme")).list_repositories(frozenset())
     assert (failed.subject, "name each project" in failed.error) == ("acme", True)
     assert stand.server.lines == []
 
 
 def test_no_method_writes_with_a_job_token(stand):
-    fleet = _fleet(stand)
+    fleet = open_fleet(stand)
     (repository,) = fleet.list_repositories(frozenset())
     assert fleet.get_dashboard(repository).read() is None
     with pytest.raises(ForgeError, match=r"job token .*dashboard"):
@@ -131,7 +131,7 @@ def test_no_method_writes_with_a_job_token(stand):
 def test_job_token_plans_no_change_of_a_branch_with_unreadable_content(stand, loopback):
     loopback.run([stand.fleet()], RunLevel.PROPOSE)
     loopback.move("python", "3.12-slim", "newer")
-    planned_run = loopback.plan([_fleet(stand)])
+    planned_run = loopback.plan([open_fleet(stand)])
     assert planned_run.plan.repositories == ()
     assert [each.error.partition(";")[0] for each in planned_run.report.failed] == [
         "the plan leaves out this repository, because the token cannot read the content of basebump's branches"

@@ -18,7 +18,7 @@ PAGE = (ROOT / "docs" / "forge-gitlab.md").read_text(encoding="utf-8")
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{build('old').digest}\n"}
 
 
-def _rungs():
+def read_documented_roles():
     """Return the scope and the role of each level that the documentation lists."""
     (row,) = re.findall(r"^\| personal, group or project access token \|(.*)\|$", PAGE, re.MULTILINE)
     said = ""
@@ -28,7 +28,7 @@ def _rungs():
         yield level, (scope, role)
 
 
-RUNGS = dict(_rungs())
+RUNGS = dict(read_documented_roles())
 DONE = {RunLevel.REPORT: "would-open", RunLevel.PUSH: "would-open", RunLevel.PROPOSE: "opened"}
 
 

@@ -45,11 +45,11 @@ def propose(stand: LocalStand, loopback: LoopbackHub, *rules: PolicyRule):
     return {each.branch: each for each in repository.proposals}
 
 
-def branch(line: TagRef, folder: str | None = None) -> str:
+def get_branch(line: TagRef, folder: str | None = None) -> str:
     return build_branch_name("basebump/", line, build_tag_key(line, folder))
 
 
-def group_branch(group: str, folder: str | None = None) -> str:
+def get_group_branch(group: str, folder: str | None = None) -> str:
     return build_branch_name("basebump/", group, build_group_key(group, folder))
 
 
@@ -57,8 +57,8 @@ def test_updates_with_the_same_group_are_one_proposal(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     weekly = PolicyRule(match=RuleMatch(image=(PYTHON.repository, REDIS.repository)), group="weekly")
     proposals = propose(stand, moved, weekly)
-    assert set(proposals) == {group_branch("weekly"), branch(NGINX)}
-    together = proposals[group_branch("weekly")]
+    assert set(proposals) == {get_group_branch("weekly"), get_branch(NGINX)}
+    together = proposals[get_group_branch("weekly")]
     assert together.title == "Update python:3.12 and 1 more image (weekly) (not scanned)"
     assert [(each.canonical, each.tag) for each in together.images] == [
         (PYTHON.repository, "3.12"),
@@ -72,19 +72,19 @@ def test_tag_split_by_folder_has_a_proposal_for_each_folder(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     proposals = propose(stand, moved, PolicyRule(split_by=SplitBy.FOLDER))
     assert {name: each.files for name, each in proposals.items()} == {
-        branch(PYTHON, "web"): ("web/Dockerfile",),
-        branch(REDIS, "web"): ("web/Dockerfile",),
-        branch(PYTHON, "api"): ("api/Dockerfile",),
-        branch(PYTHON, ""): ("Dockerfile",),
-        branch(NGINX, ""): ("Dockerfile",),
+        get_branch(PYTHON, "web"): ("web/Dockerfile",),
+        get_branch(REDIS, "web"): ("web/Dockerfile",),
+        get_branch(PYTHON, "api"): ("api/Dockerfile",),
+        get_branch(PYTHON, ""): ("Dockerfile",),
+        get_branch(NGINX, ""): ("Dockerfile",),
     }
-    assert proposals[branch(PYTHON, "web")].title.endswith(" in web (not scanned)")
+    assert proposals[get_branch(PYTHON, "web")].title.endswith(" in web (not scanned)")
     assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged"] * 5
 
 
 def test_group_split_by_folder_has_a_proposal_for_each_folder(tmp_path, moved):
     proposals = propose(LocalStand(tmp_path, FILES), moved, PolicyRule(group="weekly", split_by=SplitBy.FOLDER))
-    assert set(proposals) == {group_branch("weekly", folder) for folder in ("", "api", "web")}
+    assert set(proposals) == {get_group_branch("weekly", folder) for folder in ("", "api", "web")}
 
 
 def test_closing_a_group_declines_only_the_same_set_of_targets(tmp_path, moved):
@@ -114,14 +114,14 @@ def test_image_that_left_a_group_is_proposed_separately(tmp_path, moved):
         stand, moved, PolicyRule(match=RuleMatch(image=(NGINX.repository,)), group="slow"), PolicyRule(group="weekly")
     )
     assert {name: each.outcome.value for name, each in after.items()} == {
-        group_branch("weekly"): "refreshed",
-        group_branch("slow"): "opened",
+        get_group_branch("weekly"): "refreshed",
+        get_group_branch("slow"): "opened",
     }
     alone = propose(stand, moved)
     assert {name: each.outcome.value for name, each in alone.items()} == {
-        **{branch(line): "opened" for line in (PYTHON, REDIS, NGINX)},
-        group_branch("weekly"): "closed",
-        group_branch("slow"): "closed",
+        **{get_branch(line): "opened" for line in (PYTHON, REDIS, NGINX)},
+        get_group_branch("weekly"): "closed",
+        get_group_branch("slow"): "closed",
     }
 
 
@@ -139,7 +139,7 @@ def test_obsolete_group_stays_while_lookup_of_an_image_fails(tmp_path, moved):
     propose(stand, moved, PolicyRule(group="weekly"))
     moved.store.remove("library/nginx", build("new").digest)
     after = propose(stand, moved)
-    assert after[group_branch("weekly")].outcome.value == "left-alone"
+    assert after[get_group_branch("weekly")].outcome.value == "left-alone"
 
 
 def test_group_of_many_images_is_proposed_and_declined_together(tmp_path, loopback):

@@ -16,7 +16,7 @@ JOB = "on: push\njobs:\n  test:\n    runs-on: ubuntu-latest\n    container: pyth
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n", WORKFLOW: JOB.format(OLD)}
 
 
-def without_workflows(stand: GitHubStand) -> None:
+def revoke_workflow_permission(stand: GitHubStand) -> None:
     """Remove the permission to change workflows."""
     stand.token.can_write_workflows = False
     if isinstance(stand, GitHubAppStand):
@@ -26,7 +26,7 @@ def without_workflows(stand: GitHubStand) -> None:
 @pytest.fixture(params=[GitHubStand, GitHubAppStand], ids=["token", "app"])
 def stand(request, start_stand) -> GitHubStand:
     stand = start_stand(request.param, FILES)
-    without_workflows(stand)
+    revoke_workflow_permission(stand)
     return stand
 
 
@@ -61,7 +61,7 @@ def test_next_digest_updates_request_without_protected_files(stand, moved):
 
 def test_rebuild_request_tries_protected_files_again(start_stand, moved):
     stand = start_stand(GitHubStand, FILES)
-    without_workflows(stand)
+    revoke_workflow_permission(stand)
     moved.run([stand.fleet()])
     stand.label(BRANCH, "basebump-rebase")
     assert list_outcomes(moved.run([stand.fleet()])) == ["refreshed"]

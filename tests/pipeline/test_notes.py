@@ -17,7 +17,7 @@ from bot.model.vocabulary import Reason
 pytestmark = pytest.mark.real("git")
 
 
-def behind(loopback, content: str):
+def build_outdated_index(loopback, content: str):
     """Return an index for amd64 that states a base image which was updated since."""
     base = loopback.move("alpine", "3.21", "base")
     loopback.move("alpine", "3.21", "newer base")
@@ -27,7 +27,7 @@ def behind(loopback, content: str):
 
 def test_proposal_notes_outdated_base_and_accepted_hold(tmp_path, loopback):
     old = loopback.move("python", "3.12", "old")
-    loopback.store.set_tag("library/python", "3.12", behind(loopback, "new"))
+    loopback.store.set_tag("library/python", "3.12", build_outdated_index(loopback, "new"))
     accepted = AcceptedHold(Reason.PLATFORM_LOST, "platform team", "nobody runs arm64", NOW.date())
     loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(accept=(accepted,)),))
     files = {"a/Dockerfile": f"FROM python:3.12@{old}\n", "b/Dockerfile": f"FROM python:3.12@{old}\n"}

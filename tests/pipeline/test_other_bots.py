@@ -23,14 +23,14 @@ RENOVATE = json.dumps({"extends": ["config:recommended"], "baseBranchPatterns": 
 FILES = {"Dockerfile": "FROM golang:1.22\nFROM alpine:latest\n", "bake/docker-bake.hcl": ""}
 
 
-def surveyed(tmp_path, files, branch="main", *, is_default=True):
+def survey_files(tmp_path, files, branch="main", *, is_default=True):
     repository = GitRepository("github", "acme/web", branch, "0" * 40, is_default_base=is_default)
     return extract_references(
         repository, WorkTree(write_tree(tmp_path / "tree", {**FILES, **files})), load_all_formats()
     )
 
 
-def reasons(found, *rules):
+def list_reasons(found, *rules):
     home = RepositoryBranch("acme/web", "main")
     decided = [select_reference(PolicyConfig(rules=rules), home, place, TODAY) for place in found.references]
     assert all(isinstance(each, TrackedImage | SkippedReference) for each in decided)
@@ -57,22 +57,22 @@ def reasons(found, *rules):
     ],
 )
 def test_image_is_left_to_the_other_bot_on_the_branches_of_that_bot(tmp_path, files, branch, is_default, expected):
-    found = surveyed(tmp_path, files, branch, is_default=is_default)
-    assert reasons(found) == [expected, None]
+    found = survey_files(tmp_path, files, branch, is_default=is_default)
+    assert list_reasons(found) == [expected, None]
 
 
 def test_rule_can_override_the_other_bot(tmp_path):
-    found = surveyed(tmp_path, {"renovate.json": "{}", ".github/dependabot.yml": DEPENDABOT})
-    assert reasons(found) == [Reason.OTHER_WRITER, None]
-    assert reasons(found, PolicyRule(allow=(Reason.OTHER_WRITER,))) == [None, None]
-    assert reasons(found, PolicyRule(allow=(Reason.EMBEDDED,))) == [Reason.OTHER_WRITER, None]
+    found = survey_files(tmp_path, {"renovate.json": "{}", ".github/dependabot.yml": DEPENDABOT})
+    assert list_reasons(found) == [Reason.OTHER_WRITER, None]
+    assert list_reasons(found, PolicyRule(allow=(Reason.OTHER_WRITER,))) == [None, None]
+    assert list_reasons(found, PolicyRule(allow=(Reason.EMBEDDED,))) == [Reason.OTHER_WRITER, None]
 
 
 def test_invalid_config_of_the_other_bot_hides_no_image(tmp_path):
-    found = surveyed(tmp_path, {"renovate.json": "{ golang", ".github/dependabot.yml": "- golang: ["})
+    found = survey_files(tmp_path, {"renovate.json": "{ golang", ".github/dependabot.yml": "- golang: ["})
     assert found.unsupported == ()
     assert found.failures == ()
     assert not found.may_hide_image("docker.io/library/golang")
-    assert reasons(found) == [None, None]
+    assert list_reasons(found) == [None, None]
     golang = found.references[0]
     assert [note.partition(" ")[0] for note in golang.notes] == ["renovate.json", ".github/dependabot.yml"]

@@ -13,7 +13,7 @@ from bot.model.policy import PolicyRule
 from bot.model.rules import ConfiguredEndOfLife
 
 
-def shelf(loopback, repository, *tags):
+def publish_tags(loopback, repository, *tags):
     return {tag: loopback.move(repository, tag, f"{repository} {tag}") for tag in tags}
 
 
@@ -27,7 +27,9 @@ def shelf(loopback, repository, *tags):
     ],
 )
 def test_rule_limits_how_far_a_tag_is_updated(tmp_path, loopback, mode, tag):
-    digests = shelf(loopback, "nginx", "1.27.1", "1.27.3", "1.29.0", "2.0.0", "2.1.0-rc1", "1.27.9-alpine", "latest")
+    digests = publish_tags(
+        loopback, "nginx", "1.27.1", "1.27.3", "1.29.0", "2.0.0", "2.1.0-rc1", "1.27.9-alpine", "latest"
+    )
     old = digests["1.27.1"] if mode is not UpdateMode.DIGEST else digest("gone")
     found, _, changes, text = scan_dockerfile(
         tmp_path, loopback, f"FROM nginx:1.27.1@{old} AS web\n", PolicyRule(update=mode)
@@ -39,14 +41,14 @@ def test_rule_limits_how_far_a_tag_is_updated(tmp_path, loopback, mode, tag):
 
 
 def test_unpinned_tag_is_updated_and_pinned_in_one_edit(tmp_path, loopback):
-    digests = shelf(loopback, "nginx", "1.27.1", "1.27.3")
+    digests = publish_tags(loopback, "nginx", "1.27.1", "1.27.3")
     _, _, changes, _ = scan_dockerfile(tmp_path, loopback, "FROM nginx:1.27.1\n", PolicyRule(update=UpdateMode.PATCH))
     assert changes == {"Dockerfile": f"FROM nginx:1.27.3@{digests['1.27.3']}\n"}
 
 
 def test_digest_is_updated_when_the_tag_cannot_be_written(tmp_path, loopback):
     old = loopback.move("nginx", "1.27.1", "old")
-    now = shelf(loopback, "nginx", "1.27.1", "1.27.3")["1.27.1"]
+    now = publish_tags(loopback, "nginx", "1.27.1", "1.27.3")["1.27.1"]
     other = loopback.move("caddy", "1.27.1", "caddy")
     content = f"ARG V=1.27.1\nFROM nginx:${{V}}@{old}\nFROM caddy:${{V}}@{other}\n"
     _, _, changes, _ = scan_dockerfile(tmp_path, loopback, content, PolicyRule(update=UpdateMode.PATCH))
@@ -54,7 +56,7 @@ def test_digest_is_updated_when_the_tag_cannot_be_written(tmp_path, loopback):
 
 
 def test_tags_of_a_repository_are_listed_once(tmp_path, loopback):
-    digests = shelf(loopback, "nginx", "1.27.1", "1.27.3", "1.27.3-alpine")
+    digests = publish_tags(loopback, "nginx", "1.27.1", "1.27.3", "1.27.3-alpine")
     content = "".join(f"FROM nginx:{tag}@{pinned}\n" for tag, pinned in digests.items())
     _, asked, _, _ = scan_dockerfile(tmp_path, loopback, content, PolicyRule(update=UpdateMode.PATCH))
     assert sum(path.startswith("list") for _, path in asked) == 1
@@ -75,7 +77,7 @@ def test_refused_tag_list_prevents_only_newer_tags(tmp_path, loopback):
 
 def test_listed_tag_that_does_not_exist_does_not_hold_the_reference(tmp_path, loopback):
     old = loopback.move("nginx", "1.27.1", "old")
-    digests = shelf(loopback, "nginx", "1.27.1", "1.27.3")
+    digests = publish_tags(loopback, "nginx", "1.27.1", "1.27.3")
     serve = loopback.store.find_manifest
     loopback.store.find_manifest = lambda repository, reference: (
         None if reference == "1.27.3" else serve(repository, reference)
@@ -88,7 +90,7 @@ def test_listed_tag_that_does_not_exist_does_not_hold_the_reference(tmp_path, lo
 
 
 def test_next_older_tag_is_chosen_when_the_newest_is_held_or_no_image(tmp_path, loopback):
-    old = shelf(loopback, "nginx", "1.27.1", "1.27.2", "1.27.3")
+    old = publish_tags(loopback, "nginx", "1.27.1", "1.27.2", "1.27.3")
     loopback.store.set_tag("library/nginx", "1.27.4", build_index([build_platform_image("lost arm64")]))
     chart = build_artifact("application/vnd.cncf.helm.config.v1+json", [])
     loopback.store.set_tag("library/nginx", "1.27.5", chart)
@@ -133,7 +135,7 @@ def test_references_with_different_tags_are_decided_separately(tmp_path, loopbac
 
 
 def test_precise_tag_is_superseded_by_successor(tmp_path, loopback):
-    digests = shelf(loopback, "nginx", "1.27.1", "1.27.3")
+    digests = publish_tags(loopback, "nginx", "1.27.1", "1.27.3")
     content = f"FROM nginx:1.27.1@{digests['1.27.1']}\n"
     found, _, changes, text = scan_dockerfile(tmp_path, loopback, content)
     assert (*get_status(found[1]), found[1]["successor"]) == ("superseded", "tag-stopped", "1.27.3")
@@ -144,7 +146,9 @@ def test_precise_tag_is_superseded_by_successor(tmp_path, loopback):
 
 
 def test_dropped_variant_names_the_remaining_variant(tmp_path, loopback):
-    digests = shelf(loopback, "nginx", "1.27-alpine3.19", "1.27-alpine3.20", "1.27.1-alpine3.19", "1.27.3-alpine3.20")
+    digests = publish_tags(
+        loopback, "nginx", "1.27-alpine3.19", "1.27-alpine3.20", "1.27.1-alpine3.19", "1.27.3-alpine3.20"
+    )
     pinned = digests["1.27-alpine3.19"]
     found, *_ = scan_dockerfile(tmp_path, loopback, f"FROM nginx:1.27-alpine3.19@{pinned}\n")
     assert (*get_status(found[1]), found[1]["successor"]) == ("superseded", "variant-dropped", "1.27-alpine3.20")
@@ -160,7 +164,7 @@ def test_configured_end_of_life_applies_from_the_next_day(tmp_path, loopback, ov
 
 
 def test_configured_successor_is_proposed_when_allowed_by_a_rule(tmp_path, loopback):
-    digests = shelf(loopback, "python", "3.8", "3.13")
+    digests = publish_tags(loopback, "python", "3.8", "3.13")
     content = f"FROM python:3.8@{digests['3.8']}\n"
     ends = (ConfiguredEndOfLife("docker.io/library/python", "3.8*", date(2024, 10, 7), "3.13"),)
     _, _, changes, _ = scan_dockerfile(tmp_path, loopback, content, PolicyRule(replace_ended=True), end_of_life=ends)
@@ -171,7 +175,7 @@ def test_configured_successor_is_proposed_when_allowed_by_a_rule(tmp_path, loopb
 
 
 def test_successor_of_another_family_is_named_but_not_proposed(tmp_path, loopback):
-    digests = shelf(loopback, "python", "3.8", "3.8-slim", "3.8.20", "3.13")
+    digests = publish_tags(loopback, "python", "3.8", "3.8-slim", "3.8.20", "3.13")
     ends = (ConfiguredEndOfLife("docker.io/library/python", "3.8*", date(2024, 10, 7), "3.13"),)
     content = "".join(f"FROM python:{tag}@{digests[tag]}\n" for tag in ("3.8", "3.8-slim", "3.8.20"))
     found, _, changes, _ = scan_dockerfile(
@@ -183,7 +187,7 @@ def test_successor_of_another_family_is_named_but_not_proposed(tmp_path, loopbac
 
 
 def test_missing_successor_is_named_but_not_proposed(tmp_path, loopback):
-    digests = shelf(loopback, "python", "3.8", "3.13")
+    digests = publish_tags(loopback, "python", "3.8", "3.13")
     ends = (ConfiguredEndOfLife("docker.io/library/python", "3.8", date(2024, 10, 7), "3.99"),)
     content = f"FROM python:3.8@{digests['3.8']}\n"
     found, _, changes, _ = scan_dockerfile(

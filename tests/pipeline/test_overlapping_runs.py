@@ -92,7 +92,7 @@ def compare_with_single_run(past, forge, tmp_path, loopback, open_state: Callabl
         fresh = LoopbackHub(loopback.registry, loopback.store)
         if open_state is not None:
             fresh.remember(open_state())
-        return _played(OverlappingRuns(forge, tmp_path / name, fresh), past)
+        return play_past(OverlappingRuns(forge, tmp_path / name, fresh), past)
 
     alone = start("alone")
     alone.run()
@@ -119,7 +119,7 @@ def compare_with_single_run(past, forge, tmp_path, loopback, open_state: Callabl
     assert write > 2
 
 
-def _played(play, past):
+def play_past(play, past):
     for act in PASTS[past]:
         act(play)
     return play

@@ -32,11 +32,11 @@ def moved(loopback):
     return loopback
 
 
-def own(policy: str) -> dict[str, str]:
+def build_files(policy: str) -> dict[str, str]:
     return {**FILES, ".basebump.yaml": f"schema: 1\npolicy: {policy}\n"}
 
 
-def statuses(report) -> dict[str, tuple[str, str | None]]:
+def list_statuses(report) -> dict[str, tuple[str, str | None]]:
     (repository,) = report.repositories
     return {each.reference.image.name: (each.status, each.reason) for each in repository.verdicts}
 
@@ -45,27 +45,27 @@ def statuses(report) -> dict[str, tuple[str, str | None]]:
 def test_repository_can_exclude_images(tmp_path, moved, path):
     text = "schema: 1\npolicy: [{match: {image: docker.io/library/redis}, ignore: true}]\n"
     report = moved.run([LocalStand(tmp_path, {**FILES, path: text}).fleet()])
-    assert statuses(report) == {"python": ("update", None), "redis": ("skipped", "ignored")}
+    assert list_statuses(report) == {"python": ("update", None), "redis": ("skipped", "ignored")}
 
 
 def test_first_existing_file_is_used(tmp_path, moved):
-    files = own("[{ignore: true}]") | {".github/basebump.yaml": "schema: 1\n"}
+    files = build_files("[{ignore: true}]") | {".github/basebump.yaml": "schema: 1\n"}
     assert list_outcomes(moved.run([LocalStand(tmp_path, files).fleet()])) == ["opened", "opened"]
 
 
 def test_repository_cannot_widen_the_policy(tmp_path, moved):
     moved.rulebook = replace(moved.rulebook, rules=(PolicyRule(update=UpdateMode.NONE),))
-    report = moved.run([LocalStand(tmp_path, own("[{update: major, ignore: false}]")).fleet()])
-    assert set(statuses(report).values()) == {("skipped", "no-rule")}
+    report = moved.run([LocalStand(tmp_path, build_files("[{update: major, ignore: false}]")).fleet()])
+    assert set(list_statuses(report).values()) == {("skipped", "no-rule")}
 
 
 def test_repository_cannot_skip_mandatory_updates_but_can_set_attributes(tmp_path, moved):
     mandatory = PolicyRule(match=RuleMatch(image=("docker.io/library/python",)), mandatory=True)
     moved.rulebook = replace(moved.rulebook, rules=(mandatory,))
-    files = own("[{ignore: true, update: none, group: mine}]")
+    files = build_files("[{ignore: true, update: none, group: mine}]")
     files["Dockerfile"] = f"# basebump: ignore we know\n{FILES['Dockerfile']}"
     report = moved.run([LocalStand(tmp_path, files).fleet()])
-    assert statuses(report) == {"python": ("update", None), "redis": ("skipped", "ignored")}
+    assert list_statuses(report) == {"python": ("update", None), "redis": ("skipped", "ignored")}
     (proposal,) = report.repositories[0].proposals
     assert proposal.title.endswith(" (mine) (not scanned)")
     notes = report.repositories[0].verdicts[0].reference.notes
@@ -74,8 +74,8 @@ def test_repository_cannot_skip_mandatory_updates_but_can_set_attributes(tmp_pat
 
 def test_labels_are_combined_and_the_longer_age_applies(tmp_path, moved):
     moved.rulebook = replace(moved.rulebook, rules=(PolicyRule(labels=("docker",)),))
-    stand = LocalStand(tmp_path, own("[{labels: [web, docker], min_age: 3d}]"))
-    assert set(statuses(moved.run([stand.fleet()])).values()) == {("held", "too-young")}
+    stand = LocalStand(tmp_path, build_files("[{labels: [web, docker], min_age: 3d}]"))
+    assert set(list_statuses(moved.run([stand.fleet()])).values()) == {("held", "too-young")}
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,8 @@ def test_stricter_vulnerability_limit_wins(tmp_path, moved, outer, inner, became
     moved.rulebook = replace(moved.rulebook, rules=(PolicyRule(allow_introduced=outer, mandatory=True),))
     brought = tuple(finding(f"CVE-2026-{number}", Severity.LOW) for number in (1, 2))
     moved.scanner = ToldScanner({OLD: (), build("new").digest: brought})
-    stand = LocalStand(tmp_path, own(f"[{{allow_introduced: {inner}}}]"))
-    assert statuses(moved.run([stand.fleet()])) == {"python": became, "redis": became}
+    stand = LocalStand(tmp_path, build_files(f"[{{allow_introduced: {inner}}}]"))
+    assert list_statuses(moved.run([stand.fleet()])) == {"python": became, "redis": became}
 
 
 @pytest.mark.parametrize(

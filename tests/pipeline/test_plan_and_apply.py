@@ -105,19 +105,19 @@ def test_plan_of_the_level_push_opens_no_request(stand, loopback, make_plan):
     assert BRANCH in stand.branches()
 
 
-def person_moves_the_base(stand: Stand) -> None:
+def commit_to_base(stand: Stand) -> None:
     stand.commit("main", {"README.md": "Elsewhere.\n"})
 
 
-def person_commits(stand: Stand) -> None:
+def commit_to_branch(stand: Stand) -> None:
     stand.commit(BRANCH, {"Dockerfile": "FROM scratch\n"})
 
 
-def person_closes(stand: Stand) -> None:
+def close_request(stand: Stand) -> None:
     stand.close_request(BRANCH)
 
 
-def person_edits(stand: Stand) -> None:
+def edit_body(stand: Stand) -> None:
     body = next(each.body for each in stand.requests() if each.branch == BRANCH)
     stand.edit_body(BRANCH, f"Please wait until Monday.\n\n{body}")
 
@@ -125,10 +125,10 @@ def person_edits(stand: Stand) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (person_moves_the_base, "the base branch moved"),
-        (person_commits, f"the branch {BRANCH} or its request changed"),
-        (person_closes, f"the branch {BRANCH} or its request changed"),
-        (person_edits, f"the branch {BRANCH} or its request changed"),
+        (commit_to_base, "the base branch moved"),
+        (commit_to_branch, f"the branch {BRANCH} or its request changed"),
+        (close_request, f"the branch {BRANCH} or its request changed"),
+        (edit_body, f"the branch {BRANCH} or its request changed"),
     ],
 )
 def test_apply_makes_no_writes_when_the_repository_changed_since_the_plan(change, sentence, stand, loopback, make_plan):
@@ -157,7 +157,7 @@ def test_other_repositories_go_on_when_one_changed(tmp_path, loopback):
     Git.create(tmp_path / "stand" / "other.git", {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"})
     loopback.move("python", "3.12-slim", "new")
     text, _ = render_plan(loopback.plan([stand.fleet()]).plan)
-    person_moves_the_base(stand)
+    commit_to_base(stand)
     report = loopback.apply(text.encode(), [stand.fleet()])
     assert [each.subject for each in report.failed] == ["acme"]
     assert [each.name for each in report.repositories] == ["other"]

@@ -53,11 +53,11 @@ def request_of(stand):
     return request
 
 
-def message_of(stand) -> str:
+def read_commit_message(stand) -> str:
     return stand.git.run("log", "-1", "--format=%B", request_of(stand).branch).decode()
 
 
-def board_of(stand) -> str:
+def read_dashboard(stand) -> str:
     (repository,) = stand.fleet().list_repositories(frozenset({stand.name}))
     board = stand.fleet().get_dashboard(repository).read()
     assert board is not None
@@ -69,7 +69,7 @@ def test_public_repository_shows_no_private_evidence_and_says_so(scanned, stand)
     request = request_of(stand)
     assert LEFT_OUT in request.body
     for told in NUMBERS:
-        assert told not in request.title + request.body + message_of(stand), told
+        assert told not in request.title + request.body + read_commit_message(stand), told
     (status,) = stand.statuses(request.branch)
     assert "findings are private" in status.description
     assert list_outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
@@ -122,7 +122,7 @@ def test_gate_uses_private_evidence_without_showing_numbers(scanned, stand):
     assert list_outcomes(report) == ["refused"]
     (verdict,) = report.repositories[0].verdicts
     assert (verdict.status, verdict.reason) == ("refused", "introduced")
-    board = board_of(stand)
+    board = read_dashboard(stand)
     assert "1 critical" not in board
     assert "more vulnerabilities" in board
     assert "1 critical" not in render_run_text(report)
@@ -135,6 +135,6 @@ def test_public_dashboard_does_not_name_queried_hosts(scanned, stand):
         (verdict,) = scanned.run([stand.fleet()], has_dashboards=True).repositories[0].verdicts
         assert verdict.status == "unresolved"
         assert scanned.registry.host in verdict.detail
-        board = board_of(stand)
+        board = read_dashboard(stand)
         assert "### Not looked up" in board
         assert (scanned.registry.host in board) is told

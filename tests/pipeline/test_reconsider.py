@@ -35,7 +35,7 @@ CRITICAL, LOW = finding("CVE-2026-1", Severity.CRITICAL), finding("CVE-2026-2", 
 
 
 @contextmanager
-def accepted(folder, loopback: LoopbackHub) -> Iterator[GitHubStand]:
+def open_accepted_request(folder, loopback: LoopbackHub) -> Iterator[GitHubStand]:
     """Return a request that proposes NEW and has automerge, while its tag already points to NEWER."""
     stand = GitHubStand(folder, FILES)
     try:
@@ -49,7 +49,7 @@ def accepted(folder, loopback: LoopbackHub) -> Iterator[GitHubStand]:
         stand.end()
 
 
-def remembering(path, seen: dict[int, str]) -> DatabaseStateStore:
+def build_state(path, seen: dict[int, str]) -> DatabaseStateStore:
     """Return a state with observations of the tag, each a number of days ago."""
     memory = DatabaseStateStore(Database.sqlite(path), lambda: NOW)
     for days, digest in seen.items():
@@ -58,7 +58,7 @@ def remembering(path, seen: dict[int, str]) -> DatabaseStateStore:
 
 
 def test_accepted_request_waits(tmp_path, loopback):
-    with accepted(tmp_path, loopback) as stand:
+    with open_accepted_request(tmp_path, loopback) as stand:
         before = stand.writes.copy()
         assert list_outcomes(loopback.run([stand.fleet()])) == ["left-alone"]
         assert stand.writes == before
@@ -66,26 +66,26 @@ def test_accepted_request_waits(tmp_path, loopback):
 
 @pytest.mark.parametrize(("fixed", "outcome"), [(CRITICAL, "refreshed"), (LOW, "left-alone")])
 def test_accepted_request_is_updated_when_newer_digest_fixes_critical_vulnerability(tmp_path, loopback, fixed, outcome):
-    with accepted(tmp_path, loopback) as stand:
+    with open_accepted_request(tmp_path, loopback) as stand:
         loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: (fixed,), NEWER: ()})
         assert list_outcomes(loopback.run([stand.fleet()])) == [outcome]
 
 
 def test_accepted_request_waits_when_the_accepted_digest_fixes_the_vulnerability(tmp_path, loopback):
-    with accepted(tmp_path, loopback) as stand:
+    with open_accepted_request(tmp_path, loopback) as stand:
         loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: (), NEWER: ()})
         assert list_outcomes(loopback.run([stand.fleet()])) == ["left-alone"]
 
 
 def test_accepted_request_is_updated_when_the_registry_lost_the_digest(tmp_path, loopback):
-    with accepted(tmp_path, loopback) as stand:
+    with open_accepted_request(tmp_path, loopback) as stand:
         loopback.store.remove("library/python", NEW)
         assert list_outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
 
 
 def test_accepted_request_is_updated_when_the_publisher_withdrew_the_digest(tmp_path, loopback):
-    with accepted(tmp_path / "github", loopback) as stand:
-        loopback.memory = remembering(tmp_path / "state.db", {9: NEWER, 6: NEW})
+    with open_accepted_request(tmp_path / "github", loopback) as stand:
+        loopback.memory = build_state(tmp_path / "state.db", {9: NEWER, 6: NEW})
         back = AcceptedHold(Reason.SEEN_BEFORE, "platform team", "we know of it", NOW.date())
         loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(accept=(back,)),))
         assert list_outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
@@ -95,10 +95,10 @@ def test_digest_that_only_aged_does_not_update_open_request(tmp_path, loopback):
     stand = LocalStand(tmp_path, FILES)
     loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(min_age=timedelta(days=3)),))
     seen = {9: loopback.move("python", "3.12-slim", "old"), 5: loopback.move("python", "3.12-slim", "new")}
-    loopback.memory = remembering(tmp_path / "first.db", seen)
+    loopback.memory = build_state(tmp_path / "first.db", seen)
     assert list_outcomes(loopback.run([stand.fleet()])) == ["opened"]
     seen[4] = loopback.move("python", "3.12-slim", "newer")
-    loopback.memory = remembering(tmp_path / "second.db", seen)
+    loopback.memory = build_state(tmp_path / "second.db", seen)
     (repository,) = loopback.run([stand.fleet()]).repositories
     (left,) = repository.proposals
     assert (left.outcome.value, "old enough" in left.note) == ("left-alone", True)
@@ -133,7 +133,7 @@ def test_muted_proposal_stays_muted_when_the_registry_lost_the_digest(tmp_path, 
 
 
 def test_accepted_request_is_updated_when_newer_digest_fixes_exploited_vulnerability(tmp_path, loopback):
-    with accepted(tmp_path, loopback) as stand:
+    with open_accepted_request(tmp_path, loopback) as stand:
         loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: (LOW,), NEWER: ()})
         loopback.advisories = ToldAdvisories()
         assert list_outcomes(loopback.run([stand.fleet()])) == ["left-alone"]
@@ -142,7 +142,7 @@ def test_accepted_request_is_updated_when_newer_digest_fixes_exploited_vulnerabi
 
 
 def test_unreadable_list_is_one_failure_and_expedites_no_proposal(tmp_path, loopback):
-    with accepted(tmp_path, loopback) as stand:
+    with open_accepted_request(tmp_path, loopback) as stand:
         loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: (LOW,), NEWER: ()})
         loopback.advisories = ToldAdvisories([LOW.id], kev="kev.json is no JSON")
         report = loopback.run([stand.fleet()])

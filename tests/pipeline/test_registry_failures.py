@@ -32,7 +32,7 @@ HELD = digest("held")
 IMAGE = images.build_image([images.build_layer({"a": b"b"})])
 
 
-def answers_of(
+def look_up_tags(
     lines: Iterable[TagRef],
     entries: Iterable[RegistryEntry],
     workers: int = 1,
@@ -46,7 +46,7 @@ def answers_of(
     return resolve_tags(wishes, context, PolicyConfig(purging_hosts=frozenset()), lambda wish, resolved: False)
 
 
-def manifest(**headers: str) -> Reply:
+def build_manifest_reply(**headers: str) -> Reply:
     said = {"Content-Type": IMAGE.media_type, "Docker-Content-Digest": IMAGE.digest}
     return Reply(200, IMAGE.content, said | headers)
 
@@ -64,11 +64,11 @@ def test_error_of_one_image_does_not_affect_others(status, headers, reason, work
     def answer(received: Received) -> Reply:
         if received.path.startswith("/v2/ill/"):
             return Reply(status, headers=headers)
-        return manifest()
+        return build_manifest_reply()
 
     with Listener(answer) as server:
         lines = [TagRef(f"{server.host}/{name}", "1") for name in ("a", "b", "ill", "y", "z")]
-        answers = answers_of(lines, [RegistryEntry(server.host, is_insecure=True)], workers)
+        answers = look_up_tags(lines, [RegistryEntry(server.host, is_insecure=True)], workers)
     (ill,) = (line for line in lines if line.path == "ill")
     found = answers.resolutions
     assert {line for line, said in found.items() if isinstance(said, ResolvedTag)} == set(lines) - {ill}
@@ -83,17 +83,17 @@ def test_head_requests_continue_after_pull_limit():
 
     def answer(received: Received) -> Reply:
         pulls = sum(each.method == "GET" for each in server.received)
-        return manifest(**rationed, **{"RateLimit-Remaining": f"{12 - pulls};w=21600"})
+        return build_manifest_reply(**rationed, **{"RateLimit-Remaining": f"{12 - pulls};w=21600"})
 
     with Listener(answer) as server:
         lines = [TagRef(f"{server.host}/{name}", "1") for name in ("a", "b", "c")]
-        found = answers_of(lines, [RegistryEntry(server.host, is_insecure=True)]).resolutions
+        found = look_up_tags(lines, [RegistryEntry(server.host, is_insecure=True)]).resolutions
     assert [isinstance(found[line], ResolvedTag) for line in lines] == [True, True, False]
     assert server.asked[-1] == "HEAD /v2/c/manifests/1"
 
 
 def test_failure_of_upstream_is_not_a_failure_of_the_cache():
-    with Listener(lambda received: manifest()) as cache:
+    with Listener(lambda received: build_manifest_reply()) as cache:
         lines = [TagRef(f"{cache.host}/{name}", "1") for name in ("hub/a", "hub/b", "team/web")]
         entries = [
             RegistryEntry(cache.host, "hub", upstream="127.0.0.1:9"),
@@ -101,7 +101,7 @@ def test_failure_of_upstream_is_not_a_failure_of_the_cache():
             RegistryEntry("127.0.0.1:9", is_insecure=True),
         ]
         asked: list[int] = []
-        answers = answers_of(lines, entries, resolve=lambda host, port: asked.append(port) or [host])
+        answers = look_up_tags(lines, entries, resolve=lambda host, port: asked.append(port) or [host])
     assert asked.count(9) == MAX_TRIES, "the second image is not tried: who is silent for one is silent for all"
     assert [isinstance(answers.resolutions[line], ResolvedTag) for line in lines] == [False, False, True]
     assert [failed.subject for failed in answers.failures] == ["127.0.0.1:9"]
@@ -118,7 +118,7 @@ def test_unreachable_registry_is_not_contacted_for_every_image():
 
     with Listener(lambda received: Reply(500, headers={"Connection": "close"})) as server:
         lines = [TagRef(f"{server.host}/{name}", "1") for name in ("a", "b", "c")]
-        answers_of(lines, [RegistryEntry(server.host, is_insecure=True)], resolve=lookup)
+        look_up_tags(lines, [RegistryEntry(server.host, is_insecure=True)], resolve=lookup)
     assert len(asked) == MAX_TRIES + 1
 
 
@@ -142,11 +142,11 @@ def test_unreachable_upstream_is_not_queried_for_every_tag_list():
 @pytest.mark.parametrize(("status", "known"), [(404, {HELD: None}), (403, {}), (401, {}), (500, {})])
 def test_only_404_means_that_a_digest_is_gone(status, known):
     def answer(received: Received) -> Reply:
-        return Reply(status) if received.path.endswith(HELD) else manifest()
+        return Reply(status) if received.path.endswith(HELD) else build_manifest_reply()
 
     with Listener(answer) as server:
         line = TagRef(f"{server.host}/a", "1")
-        resolved = answers_of([line], [RegistryEntry(server.host, is_insecure=True)], held=HELD).resolutions[line]
+        resolved = look_up_tags([line], [RegistryEntry(server.host, is_insecure=True)], held=HELD).resolutions[line]
     assert isinstance(resolved, ResolvedTag)
     assert resolved.pinned_manifests == known
 
@@ -168,7 +168,7 @@ CHART = images.build_image([images.build_layer({"Chart.yaml": b"name: a"})]).con
 def test_missing_image_and_chart_are_definite_but_errors_are_not(reply, is_definite):
     with Listener(lambda received: reply) as server:
         line = TagRef(f"{server.host}/a", "1")
-        found = answers_of([line], [RegistryEntry(server.host, is_insecure=True)]).resolutions[line]
+        found = look_up_tags([line], [RegistryEntry(server.host, is_insecure=True)]).resolutions[line]
     assert isinstance(found, UnresolvedTag)
     assert found.is_definite is is_definite
 
@@ -177,23 +177,23 @@ def test_forbidden_redirect_of_one_image_does_not_affect_others():
     def answer(received: Received) -> Reply:
         if received.path.startswith("/v2/a/"):
             return Reply(307, headers={"Location": "http://10.0.0.1/"})
-        return manifest()
+        return build_manifest_reply()
 
     with Listener(answer) as server:
         lines = [TagRef(f"{server.host}/{name}", "1") for name in ("a", "b")]
-        found = answers_of(lines, [RegistryEntry(server.host, is_insecure=True)]).resolutions
+        found = look_up_tags(lines, [RegistryEntry(server.host, is_insecure=True)]).resolutions
     assert [isinstance(found[line], ResolvedTag) for line in lines] == [False, True]
 
 
 def test_image_that_a_cache_does_not_have_is_not_pullable():
-    with Listener(lambda received: Reply(404)) as cache, Listener(lambda received: manifest()) as upstream:
+    with Listener(lambda received: Reply(404)) as cache, Listener(lambda received: build_manifest_reply()) as upstream:
         lines = [TagRef(f"{cache.host}/hub/{name}", "1") for name in ("a", "b")]
         entries = [
             RegistryEntry(cache.host, "hub", upstream=upstream.host),
             RegistryEntry(cache.host, is_insecure=True),
             RegistryEntry(upstream.host, is_insecure=True),
         ]
-        found = answers_of(lines, entries).resolutions
+        found = look_up_tags(lines, entries).resolutions
     for line in lines:
         resolved = found[line]
         assert isinstance(resolved, ResolvedTag)
@@ -204,7 +204,7 @@ def test_image_that_a_cache_does_not_have_is_not_pullable():
 
 def test_stored_manifest_of_upstream_is_not_used_for_the_cache(tmp_path):
     memory = DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
-    with Listener(lambda received: Reply(404)) as cache, Listener(lambda received: manifest()) as upstream:
+    with Listener(lambda received: Reply(404)) as cache, Listener(lambda received: build_manifest_reply()) as upstream:
         cached, direct = TagRef(f"{cache.host}/hub/a", "1"), TagRef(f"{upstream.host}/a", "1")
         entries = [
             RegistryEntry(cache.host, "hub", upstream=upstream.host),
@@ -212,7 +212,7 @@ def test_stored_manifest_of_upstream_is_not_used_for_the_cache(tmp_path):
             RegistryEntry(upstream.host, is_insecure=True),
         ]
         for _ in range(2):
-            resolved = answers_of([cached, direct], entries, memory=memory).resolutions[cached]
+            resolved = look_up_tags([cached, direct], entries, memory=memory).resolutions[cached]
             assert isinstance(resolved, ResolvedTag)
             assert resolved.not_pullable_reason
 
@@ -224,13 +224,13 @@ def test_stored_manifest_of_another_repository_is_not_used(tmp_path, status):
 
     def answer(received: Received) -> Reply:
         is_missing = received.path == f"/v2/copy/manifests/{IMAGE.digest}" and status == 404
-        return Reply(404) if is_missing else manifest()
+        return Reply(404) if is_missing else build_manifest_reply()
 
     with Listener(answer) as server:
         copy, source = (TagRef(f"{server.host}/{name}", "1") for name in ("copy", "source"))
         entries = [RegistryEntry(server.host, is_insecure=True)]
         for lines in ([source], [copy], [copy, source], [copy, source]):
-            found = answers_of(lines, entries, memory=memory).resolutions
+            found = look_up_tags(lines, entries, memory=memory).resolutions
         resolved = found[copy]
     assert isinstance(resolved, ResolvedTag)
     assert bool(resolved.not_pullable_reason) == (status == 404)
@@ -247,12 +247,12 @@ def test_pinned_digest_stored_for_another_repository_may_be_gone(tmp_path):
         if received.path.startswith("/v2/copy/"):
             said = {"Content-Type": newer.media_type, "Docker-Content-Digest": newer.digest}
             return Reply(200, newer.content, said)
-        return manifest()
+        return build_manifest_reply()
 
     with Listener(answer) as server:
         copy, source = (TagRef(f"{server.host}/{name}", "1") for name in ("copy", "source"))
         entries = [RegistryEntry(server.host, is_insecure=True)]
-        answers_of([source], entries, memory=memory)
-        resolved = answers_of([copy], entries, memory=memory, held=IMAGE.digest).resolutions[copy]
+        look_up_tags([source], entries, memory=memory)
+        resolved = look_up_tags([copy], entries, memory=memory, held=IMAGE.digest).resolutions[copy]
     assert isinstance(resolved, ResolvedTag)
     assert resolved.pinned_manifests == {IMAGE.digest: None}

@@ -35,7 +35,7 @@ STANDS = select_stands(without=("github-app", "forgejo"))
 BLOCKED = build_blocklist([BlockedDigest(BAD, Block("malware"))])
 
 
-def pin(held) -> dict[str, str]:
+def build_files(held) -> dict[str, str]:
     return {"Dockerfile": f"FROM python:3.12-slim@{held}\n"}
 
 
@@ -66,25 +66,25 @@ def bad_tag(loopback):
 
 def commit_history(stand, *held) -> None:
     for each in held:
-        stand.commit("main", pin(each))
+        stand.commit("main", build_files(each))
         stand.commit("main", {"README.md": f"With {each}.\n"})
 
 
 @pytest.mark.parametrize("kind", STANDS)
 def test_digest_from_the_history_of_a_file_replaces_blocked_digest(kind, start_stand, bad_tag):
-    stand = start_stand(STANDS[kind], pin(OLDEST))
+    stand = start_stand(STANDS[kind], build_files(OLDEST))
     commit_history(stand, OLD, BAD)
     report = run(bad_tag, stand.fleet())
     assert (list_outcomes(report), report.failed) == (["opened"], ())
     assert read_verdict(report).new_digest == OLD
     (request,) = stand.requests()
-    assert stand.files(request.branch)["Dockerfile"].content.decode() == pin(OLD)["Dockerfile"]
+    assert stand.files(request.branch)["Dockerfile"].content.decode() == build_files(OLD)["Dockerfile"]
     assert find_note(report) == "files of this repository contained it before"
     assert list_outcomes(run(bad_tag, stand.fleet(), after=timedelta(hours=1))) == ["unchanged"]
 
 
 def test_history_of_one_repository_does_not_choose_the_image_of_another(tmp_path, bad_tag):
-    first, second = (LocalStand(tmp_path / name, pin(held)) for name, held in (("a", OLDEST), ("b", OLD)))
+    first, second = (LocalStand(tmp_path / name, build_files(held)) for name, held in (("a", OLDEST), ("b", OLD)))
     for stand in (first, second):
         commit_history(stand, BAD)
     bad_tag.rulebook = replace(bad_tag.rulebook, blocklist=BLOCKED)
@@ -94,10 +94,10 @@ def test_history_of_one_repository_does_not_choose_the_image_of_another(tmp_path
 
 def test_history_comes_before_sibling_tags_and_after_the_state(tmp_path, bad_tag):
     sibling = bad_tag.move("python", "3.12.8-slim", "sibling")
-    stand = LocalStand(tmp_path / "forge", pin(OLD))
+    stand = LocalStand(tmp_path / "forge", build_files(OLD))
     commit_history(stand, BAD)
     assert read_verdict(run(bad_tag, stand.fleet())).new_digest == OLD
-    without = LocalStand(tmp_path / "without", pin(BAD))
+    without = LocalStand(tmp_path / "without", build_files(BAD))
     report = run(bad_tag, without.fleet())
     assert (read_verdict(report).new_digest, find_note(report)) == (sibling, "the tag `3.12.8-slim` points to it")
     bad_tag.remember(Database.sqlite(tmp_path / "state.db"))
@@ -109,7 +109,7 @@ def test_history_comes_before_sibling_tags_and_after_the_state(tmp_path, bad_tag
 
 
 def test_blocked_and_other_images_in_the_history_are_left_out(tmp_path, bad_tag):
-    stand = LocalStand(tmp_path / "forge", pin(OLDEST))
+    stand = LocalStand(tmp_path / "forge", build_files(OLDEST))
     commit_history(stand, OLD)
     for text in (f"FROM python:3.11-slim@{OTHER}\n", f"FROM redis:3.12-slim@{OTHER}\n", "\0", "x" * 2_000_000):
         stand.commit("main", {"Dockerfile": text})
@@ -119,13 +119,13 @@ def test_blocked_and_other_images_in_the_history_are_left_out(tmp_path, bad_tag)
 
 
 def test_digest_that_the_registry_no_longer_has_is_left_out(tmp_path, bad_tag):
-    stand = LocalStand(tmp_path / "forge", pin(OLDEST))
+    stand = LocalStand(tmp_path / "forge", build_files(OLDEST))
     commit_history(stand, build("never pushed").digest, BAD)
     assert read_verdict(run(bad_tag, stand.fleet())).new_digest == OLDEST
 
 
 def test_replacement_that_the_registry_does_not_return_now_closes_no_request(tmp_path, bad_tag):
-    stand = LocalStand(tmp_path / "forge", pin(OLD))
+    stand = LocalStand(tmp_path / "forge", build_files(OLD))
     commit_history(stand, BAD)
     assert list_outcomes(run(bad_tag, stand.fleet())) == ["opened"]
     bad_tag.store.manifests["library/python", OLD] = StoredManifest(b"{}", build("old").media_type)
@@ -137,11 +137,11 @@ def test_replacement_that_the_registry_does_not_return_now_closes_no_request(tmp
 
 
 def test_only_the_newest_commits_of_a_file_are_read(tmp_path, bad_tag):
-    stand = LocalStand(tmp_path / "forge", pin(OLD))
+    stand = LocalStand(tmp_path / "forge", build_files(OLD))
     for number in range(MAX_COMMITS):
         stand.commit("main", {"Dockerfile": f"FROM python:3.12-slim@{BAD}\nRUN {number}\n"})
     assert read_verdict(run(bad_tag, stand.fleet())).new_digest == OLD
-    stand.commit("main", pin(BAD))
+    stand.commit("main", build_files(BAD))
     verdict = read_verdict(run(bad_tag, stand.fleet()))
     assert (verdict.status, verdict.new_digest) == (ReferenceStatus.BLOCKED, None)
 
@@ -164,7 +164,7 @@ def test_history_of_a_limited_number_of_files_is_read(start_stand, bad_tag):
 
 
 def test_history_is_read_only_if_needed(start_stand, bad_tag):
-    stand = start_stand(GitLabStand, pin(OLD))
+    stand = start_stand(GitLabStand, build_files(OLD))
     commit_history(stand, BAD)
 
     def is_history_read() -> bool:
@@ -180,7 +180,7 @@ def test_history_is_read_only_if_needed(start_stand, bad_tag):
 
 
 def test_history_that_cannot_be_read_is_a_failure_and_closes_no_request(start_stand, bad_tag):
-    stand = start_stand(GitLabStand, pin(OLD))
+    stand = start_stand(GitLabStand, build_files(OLD))
     commit_history(stand, BAD)
     assert list_outcomes(run(bad_tag, stand.fleet())) == ["opened"]
     stand.server.fail(r"GET .*/repository/commits\?", stand.server.problem(502, "Bad Gateway"), times=99)
@@ -195,7 +195,7 @@ def test_history_that_cannot_be_read_is_a_failure_and_closes_no_request(start_st
 
 
 def test_scan_of_a_checkout_reads_the_history_of_files(tmp_path, bad_tag):
-    stand = LocalStand(tmp_path / "forge", pin(OLD))
+    stand = LocalStand(tmp_path / "forge", build_files(OLD))
     commit_history(stand, BAD)
     checkout = tmp_path / "checkout"
     stand.git.run("clone", "--quiet", str(stand.git.directory), str(checkout))
@@ -226,7 +226,7 @@ TAGGED, UNTAGGED = RegistryRecord(None, ("3.12.7-slim",)), RegistryRecord(None)
 
 def test_registry_record_of_the_tag_comes_first(tmp_path, bad_tag):
     bad_tag.remember(Database.sqlite(tmp_path / "state.db"))
-    stand = LocalStand(tmp_path / "forge", pin(OLD))
+    stand = LocalStand(tmp_path / "forge", build_files(OLD))
     for hours, content in enumerate(("other", "bad")):
         bad_tag.move("python", "3.12-slim", content)
         run(bad_tag, stand.fleet(), Blocklist(), timedelta(hours=hours))
@@ -236,7 +236,7 @@ def test_registry_record_of_the_tag_comes_first(tmp_path, bad_tag):
 
 
 def test_untagged_recorded_digest_is_skipped_if_the_registry_purges_untagged_images(tmp_path, bad_tag):
-    stand = LocalStand(tmp_path / "forge", pin(BAD))
+    stand = LocalStand(tmp_path / "forge", build_files(BAD))
     bad_tag.facts = RecordedTags({OLD: UNTAGGED, OLDEST: TAGGED})
     assert read_verdict(run(bad_tag, stand.fleet())).new_digest == OLD
     bad_tag.rulebook = replace(bad_tag.rulebook, purging_hosts=frozenset({"docker.io"}))
@@ -244,7 +244,7 @@ def test_untagged_recorded_digest_is_skipped_if_the_registry_purges_untagged_ima
 
 
 def test_record_that_could_not_be_read_is_said_and_closes_no_request(tmp_path, bad_tag):
-    stand = LocalStand(tmp_path / "forge", pin(BAD))
+    stand = LocalStand(tmp_path / "forge", build_files(BAD))
     bad_tag.facts = RecordedTags({OLD: TAGGED})
     assert list_outcomes(run(bad_tag, stand.fleet())) == ["opened"]
     error = RegistryError("docker.io", Reason.REGISTRY_ERROR, "docker.io answered 503", is_failure=True)

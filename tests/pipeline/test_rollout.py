@@ -27,14 +27,14 @@ def moved(loopback):
     return loopback
 
 
-def first(report):
+def get_first_proposal(report):
     (proposal,) = report.repositories[0].proposals
     return proposal
 
 
 def test_repository_starts_with_one_proposal_that_explains_itself(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
-    proposal = first(moved.run([stand.fleet()], rollout=FIRST))
+    proposal = get_first_proposal(moved.run([stand.fleet()], rollout=FIRST))
     assert (proposal.outcome.value, "this repository" in proposal.title) == ("opened", True)
     assert proposal.branch.startswith("basebump/all-images-")
     assert len(proposal.images) == 3
@@ -45,25 +45,25 @@ def test_repository_starts_with_one_proposal_that_explains_itself(tmp_path, move
 def test_first_proposal_stays_current_until_answered(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     moved.run([stand.fleet()], rollout=FIRST)
-    assert first(moved.run([stand.fleet()], rollout=FIRST)).outcome.value == "unchanged"
+    assert get_first_proposal(moved.run([stand.fleet()], rollout=FIRST)).outcome.value == "unchanged"
     moved.move("redis", "7", "newer")
-    assert first(moved.run([stand.fleet()], rollout=FIRST)).outcome.value == "refreshed"
+    assert get_first_proposal(moved.run([stand.fleet()], rollout=FIRST)).outcome.value == "refreshed"
 
 
 def test_each_tag_has_a_separate_proposal_after_the_merge(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
-    branch = first(moved.run([stand.fleet()], rollout=FIRST)).branch
+    branch = get_first_proposal(moved.run([stand.fleet()], rollout=FIRST)).branch
     stand.merge_request(branch)
     assert list_outcomes(moved.run([stand.fleet()], rollout=FIRST)) == ["closed"]
     moved.move("redis", "7", "newer")
-    assert first(moved.run([stand.fleet()], rollout=FIRST)).title.startswith("Update redis:7 to ")
+    assert get_first_proposal(moved.run([stand.fleet()], rollout=FIRST)).title.startswith("Update redis:7 to ")
 
 
 def test_closing_the_first_proposal_opts_the_repository_out(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
-    stand.close_request(first(moved.run([stand.fleet()], rollout=FIRST)).branch)
+    stand.close_request(get_first_proposal(moved.run([stand.fleet()], rollout=FIRST)).branch)
     moved.move("redis", "7", "newer")
-    left = first(moved.run([stand.fleet()], rollout=FIRST))
+    left = get_first_proposal(moved.run([stand.fleet()], rollout=FIRST))
     assert (left.outcome.value, "opts the repository out" in left.note) == ("declined", True)
 
 
@@ -71,9 +71,9 @@ def test_first_proposal_closed_by_basebump_does_not_count_as_answered(tmp_path, 
     stand, rulebook = LocalStand(tmp_path, FILES), moved.rulebook
     moved.run([stand.fleet()], rollout=FIRST)
     moved.rulebook = replace(rulebook, rules=(PolicyRule(ignore=True),))
-    assert first(moved.run([stand.fleet()], rollout=FIRST)).outcome.value == "closed"
+    assert get_first_proposal(moved.run([stand.fleet()], rollout=FIRST)).outcome.value == "closed"
     moved.rulebook = rulebook
-    assert first(moved.run([stand.fleet()], rollout=FIRST)).outcome.value == "opened"
+    assert get_first_proposal(moved.run([stand.fleet()], rollout=FIRST)).outcome.value == "opened"
 
 
 def test_repository_with_existing_proposals_keeps_separate_proposals(tmp_path, moved):
@@ -110,4 +110,4 @@ def test_failed_lookup_leaves_first_proposal_unchanged(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     moved.run([stand.fleet()], rollout=FIRST)
     moved.store.remove("library/redis", build("new").digest)
-    assert first(moved.run([stand.fleet()], rollout=FIRST)).outcome.value == "left-alone"
+    assert get_first_proposal(moved.run([stand.fleet()], rollout=FIRST)).outcome.value == "left-alone"

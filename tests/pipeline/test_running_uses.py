@@ -36,7 +36,7 @@ ROW = "| Runs in | `prod/payments` (2 pods) |"
 
 
 @contextmanager
-def clusters_of(loopback, *images):
+def run_clusters(loopback, *images):
     owner = make_owner("StatefulSet", "web")
     pods = [make_pod(f"web-{i}", image, owner=owner) for i, image in enumerate(images)]
     with KubernetesStand(pods=pods) as stand:
@@ -54,7 +54,7 @@ def get_body(stand):
 
 def test_body_shows_running_workloads_and_is_not_rewritten_when_pods_change(moved, tmp_path):
     stand = LocalStand(tmp_path, FILES)
-    with clusters_of(moved, *["python:3.12-slim"] * 2) as cluster:
+    with run_clusters(moved, *["python:3.12-slim"] * 2) as cluster:
         assert list_outcomes(moved.run([stand.fleet()])) == ["opened"]
         assert ROW in get_body(stand)
         writes = list(stand.writes)
@@ -70,7 +70,7 @@ def test_body_shows_running_workloads_and_is_not_rewritten_when_pods_change(move
 
 def test_public_repository_does_not_show_running_workloads(moved, start_stand):
     stand = start_stand(GitHubStand, FILES)
-    with clusters_of(moved, *["python:3.12-slim"] * 2):
+    with run_clusters(moved, *["python:3.12-slim"] * 2):
         assert list_outcomes(moved.run([stand.fleet()])) == ["opened"]
         assert "payments" not in get_body(stand)
         stand.repository.private = True
@@ -89,7 +89,7 @@ def test_image_that_runs_is_proposed_first(moved, tmp_path):
     report = moved.run([without.fleet()], limits=limits)
     assert [each.branch.split("-")[0] for each in without.requests()] == ["basebump/alpine"], list_outcomes(report)
     stand = LocalStand(tmp_path / "with", files)
-    with clusters_of(moved, "nginx:3"):
+    with run_clusters(moved, "nginx:3"):
         moved.run([stand.fleet()], limits=limits)
     assert [each.branch.split("-")[0] for each in stand.requests()] == ["basebump/nginx"]
 

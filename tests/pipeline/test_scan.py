@@ -29,7 +29,7 @@ def _scan(tmp_path, loopback: LoopbackHub, files, **more):
     return scan_tree(tree, "tree", loopback.world(), more.pop("rulebook", loopback.rulebook))
 
 
-def _places(scanned):
+def index_references(scanned):
     document = json.loads(render_scan_document(scanned.report))
     return {(place["path"], place["line"]): place for place in document["references"]}
 
@@ -40,7 +40,7 @@ def test_reports_outdated_current_and_missing_pins(tmp_path, loopback):
         "Dockerfile": f"FROM python:3.12@{old} AS a\nFROM python:3.12@{now}\nFROM missing:1\n",
     }
     scanned = _scan(tmp_path, loopback, files)
-    stale, fresh, missing = (_places(scanned)["Dockerfile", line] for line in (1, 2, 3))
+    stale, fresh, missing = (index_references(scanned)["Dockerfile", line] for line in (1, 2, 3))
     start = len("FROM python:3.12@")
     assert stale.pop("evidence")["new"] == {"state": "no-scanner", "counts": None, "created": None}
     assert stale == {
@@ -63,11 +63,14 @@ def test_reports_outdated_current_and_missing_pins(tmp_path, loopback):
     }
     assert (fresh["status"], fresh["new_digest"]) == ("up-to-date", None)
     assert (missing["status"], missing["reason"]) == ("unresolved", "not-found-or-denied")
-    assert missing["digest_at"] == {"start": missing_end(files["Dockerfile"]), "end": missing_end(files["Dockerfile"])}
+    assert missing["digest_at"] == {
+        "start": find_end_of_reference(files["Dockerfile"]),
+        "end": find_end_of_reference(files["Dockerfile"]),
+    }
     assert scanned.report.failed == ()
 
 
-def missing_end(content: str) -> int:
+def find_end_of_reference(content: str) -> int:
     return content.index("missing:1") + len("missing:1")
 
 
@@ -76,7 +79,7 @@ def test_digest_at_spans_the_null_that_the_edit_replaces(null, tmp_path, loopbac
     now = loopback.move("python", "3.12", "now")
     content = f"image: {{repository: python, tag: '3.12', digest: {null}}}\n"
     scanned = _scan(tmp_path, loopback, {"web/Chart.yaml": "name: web\n", "web/values.yaml": content})
-    place = _places(scanned)["web/values.yaml", 1]
+    place = index_references(scanned)["web/values.yaml", 1]
     span = place["digest_at"]
     assert place["pinned"] is False
     assert content[span["start"] : span["end"]] == null
@@ -110,7 +113,7 @@ def test_file_without_updates_is_not_changed(tmp_path, loopback):
 
 def test_unlisted_registry_is_never_contacted(tmp_path, loopback):
     files = {"Dockerfile": "FROM registry.unlisted.example/base:1\n", "pod.yaml": POD.format(image="127.0.0.1:1/x:1")}
-    places = _places(_scan(tmp_path, loopback, files))
+    places = index_references(_scan(tmp_path, loopback, files))
     assert {place["reason"] for place in places.values()} == {"unknown-registry"}
     assert loopback.registry.served_requests == ()
 
@@ -119,7 +122,7 @@ def test_tag_is_looked_up_once_for_all_references(tmp_path, loopback):
     now = loopback.move("python", "3.12", "now")
     files = {f"service-{number}/Dockerfile": f"FROM python:3.12@{now}\n" for number in range(20)}
     scanned = _scan(tmp_path, loopback, files | {"pod.yaml": POD.format(image=f"python:3.12@{now}")})
-    assert len(_places(scanned)) == 21
+    assert len(index_references(scanned)) == 21
     assert [request.method for request in loopback.registry.served_requests] == ["HEAD"]
 
 
@@ -132,7 +135,7 @@ def test_updated_tag_costs_one_more_request(tmp_path, loopback):
 def test_pin_of_one_platform_of_current_index_is_up_to_date(tmp_path, loopback):
     loopback.move("python", "3.12", "now")
     child = build("now").children[1].digest
-    places = _places(_scan(tmp_path, loopback, {"Dockerfile": f"FROM python:3.12@{child}\n"}))
+    places = index_references(_scan(tmp_path, loopback, {"Dockerfile": f"FROM python:3.12@{child}\n"}))
     assert places["Dockerfile", 1]["status"] == "up-to-date"
 
 
@@ -145,7 +148,7 @@ def test_unreachable_registry_is_one_failure_and_does_not_affect_others(tmp_path
     loopback.rulebook = PolicyConfig(own_globs=(), listed_hosts=frozenset({"docker.io", "127.0.0.1:9"}))
     files = {"Dockerfile": "FROM 127.0.0.1:9/a:1\nFROM 127.0.0.1:9/b:1\nFROM python:3.12\n"}
     scanned = _scan(tmp_path, loopback, files)
-    places = _places(scanned)
+    places = index_references(scanned)
     assert [places["Dockerfile", line]["reason"] for line in (1, 2)] == ["unreachable"] * 2
     assert places["Dockerfile", 3]["new_digest"] == now
     (failed,) = scanned.report.failed
@@ -180,7 +183,7 @@ def test_text_explains_unreachable_registry_once(tmp_path, loopback):
 )
 def test_rule_skips_with_reason_and_without_request(tmp_path, loopback, rule, reason):
     rulebook = PolicyConfig(own_globs=(), listed_hosts=frozenset({"docker.io"}), rules=(rule,))
-    places = _places(_scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\n"}, rulebook=rulebook))
+    places = index_references(_scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\n"}, rulebook=rulebook))
     assert places["Dockerfile", 1]["reason"] == reason
     assert loopback.registry.served_requests == ()
 
@@ -264,7 +267,7 @@ def test_ignore_comment_applies_until_the_given_date(tmp_path, loopback):
         "pod.yaml": POD.format(image="python:3.12 # basebump: ignore"),
     }
     scanned = _scan(tmp_path, loopback, files)
-    places = _places(scanned)
+    places = index_references(scanned)
     assert (places["Dockerfile", 2]["status"], places["Dockerfile", 2]["reason"]) == ("skipped", "ignored")
     assert places["Dockerfile", 4]["status"] == "update"
     (note,) = places["Dockerfile", 4]["notes"]
@@ -288,7 +291,7 @@ def test_configured_files_are_read_as_the_given_format(tmp_path, loopback):
     tree = WorkTree(write_tree(tmp_path / "tree", {"build/base.docker": "FROM python:3.12\n", "other": "FROM a:1\n"}))
     world = replace(loopback.world(), formats=load_formats_with_globs({"dockerfile": ("build/*.docker",)}))
     scanned = scan_tree(tree, "tree", world, loopback.rulebook)
-    assert [(path, place["status"]) for (path, _), place in _places(scanned).items()] == [
+    assert [(path, place["status"]) for (path, _), place in index_references(scanned).items()] == [
         ("build/base.docker", "update")
     ]
     assert len(scanned.changes) == 1

@@ -42,14 +42,14 @@ def stand(tmp_path):
     return LocalStand(tmp_path, {"Dockerfile": f"FROM python:3.12@{OLD.digest}\n"})
 
 
-def verdict(report) -> tuple[str, str | None]:
+def get_verdict(report) -> tuple[str, str | None]:
     (found,) = report.repositories[0].verdicts
     return found.status, found.reason
 
 
 def test_image_without_former_signature_is_refused_until_signed(signed, stand):
     report = signed.run([stand.fleet()])
-    assert verdict(report) == ("refused", "unsigned")
+    assert get_verdict(report) == ("refused", "unsigned")
     assert list_outcomes(report) == ["refused"]
     sign(signed, NEW, KEY)
     assert list_outcomes(signed.run([stand.fleet()])) == ["opened"]
@@ -57,7 +57,7 @@ def test_image_without_former_signature_is_refused_until_signed(signed, stand):
 
 def test_changed_signer_is_refused_until_listed(signed, stand):
     sign(signed, NEW, STRANGER)
-    assert verdict(signed.run([stand.fleet()])) == ("refused", "signer-changed")
+    assert get_verdict(signed.run([stand.fleet()])) == ("refused", "signer-changed")
     (trust,) = signed.rulebook.trust
     listed = replace(trust, keys=(*trust.keys, trusted(STRANGER, "next.pub")))
     signed.rulebook = replace(signed.rulebook, trust=(listed,))
@@ -66,7 +66,7 @@ def test_changed_signer_is_refused_until_listed(signed, stand):
 
 def test_signature_copied_from_the_old_image_fails(signed, stand):
     sign(signed, NEW, KEY, about=OLD)
-    assert verdict(signed.run([stand.fleet()])) == ("refused", "signature-failed")
+    assert get_verdict(signed.run([stand.fleet()])) == ("refused", "signature-failed")
 
 
 def test_open_proposal_is_closed_when_the_image_loses_its_signature(signed, stand):
@@ -75,7 +75,7 @@ def test_open_proposal_is_closed_when_the_image_loses_its_signature(signed, stan
     signed.store.remove("library/python", signed.store.list_tags("library/python")[NEW.digest.replace(":", "-")])
     report = signed.run([stand.fleet()])
     assert list_outcomes(report) == ["closed"]
-    assert verdict(report) == ("refused", "unsigned")
+    assert get_verdict(report) == ("refused", "unsigned")
 
 
 def test_open_proposal_is_unchanged_when_signature_cannot_be_looked_up(signed, stand):
@@ -85,7 +85,7 @@ def test_open_proposal_is_unchanged_when_signature_cannot_be_looked_up(signed, s
     listed = referrers_index([replace(whole, blobs=())])
     signed.store.set_tag("library/python", NEW.digest.replace(":", "-"), listed)
     report = signed.run([stand.fleet()])
-    assert verdict(report) == ("unresolved", "not-found-or-denied")
+    assert get_verdict(report) == ("unresolved", "not-found-or-denied")
     assert list_outcomes(report) == ["left-alone"]
 
 
@@ -93,7 +93,7 @@ def test_rule_can_require_signature_of_unsigned_image(loopback, stand):
     for content in ("old", "new"):
         loopback.move("python", "3.12", content)
     loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(require=RequiredEvidence(signature=True)),))
-    assert verdict(loopback.run([stand.fleet()])) == ("refused", "unsigned")
+    assert get_verdict(loopback.run([stand.fleet()])) == ("refused", "unsigned")
 
 
 def test_repository_can_require_signatures(signed, tmp_path):
@@ -102,7 +102,7 @@ def test_repository_can_require_signatures(signed, tmp_path):
         "Dockerfile": f"FROM python:3.12@{signed.store.put('library/python', unsigned)}\n",
         ".basebump.yaml": "schema: 1\npolicy: [{require: {signature: true}}]\n",
     }
-    assert verdict(signed.run([LocalStand(tmp_path / "strict", files).fleet()])) == ("refused", "unsigned")
+    assert get_verdict(signed.run([LocalStand(tmp_path / "strict", files).fleet()])) == ("refused", "unsigned")
     del files[".basebump.yaml"]
     assert list_outcomes(signed.run([LocalStand(tmp_path / "lax", files).fleet()])) == ["opened"]
 

@@ -39,12 +39,12 @@ def remembering(loopback, state):
     loopback.move("python", "3.12", "old")
     loopback.move("python", "3.12", "new")
     loopback.move("redis", "7", "new")
-    loopback.memory = memory_in(state)
+    loopback.memory = open_state_store(state)
     loopback.scanner = ToldScanner({OLD: (finding("CVE-2026-1"),), NEW: ()})
     return loopback
 
 
-def memory_in(path) -> DatabaseStateStore:
+def open_state_store(path) -> DatabaseStateStore:
     return DatabaseStateStore(Database.sqlite(path), lambda: NOW)
 
 
@@ -58,12 +58,12 @@ def run(tmp_path, loopback: LoopbackHub, files=FILES, after: timedelta = timedel
     )
 
 
-def asked(loopback: LoopbackHub, since: int = 0) -> list[str]:
+def list_requests(loopback: LoopbackHub, since: int = 0) -> list[str]:
     served = loopback.registry.served_requests[since:]
     return sorted(f"{each.method} {each.path.removeprefix('/v2/library/')} {each.status}" for each in served)
 
 
-def looked_into(loopback: LoopbackHub, *digests: Digest) -> list[str]:
+def list_content_requests(loopback: LoopbackHub, *digests: Digest) -> list[str]:
     """Return the two requests for the contents of the first image in each index."""
     questions = []
     for digest in digests:
@@ -76,17 +76,17 @@ def looked_into(loopback: LoopbackHub, *digests: Digest) -> list[str]:
 
 def test_next_run_revalidates_descriptors_and_fetches_no_manifests(tmp_path, remembering):
     first = run(tmp_path, remembering)
-    assert asked(remembering) == sorted(
+    assert list_requests(remembering) == sorted(
         [
             *(f"GET python/manifests/{digest} 200" for digest in (OLD, NEW)),
-            *looked_into(remembering, OLD, NEW),
+            *list_content_requests(remembering, OLD, NEW),
             "GET redis/manifests/7 304",  # as all that was asked for had moved
             "HEAD python/manifests/3.12 200",
         ]
     )
     before = len(remembering.registry.served_requests)
     second = run(tmp_path, remembering)
-    assert asked(remembering, before) == ["GET redis/manifests/7 304", "HEAD python/manifests/3.12 304"]
+    assert list_requests(remembering, before) == ["GET redis/manifests/7 304", "HEAD python/manifests/3.12 304"]
     assert second.report == first.report
 
 
@@ -95,10 +95,10 @@ def test_updated_tag_is_fetched(tmp_path, remembering):
     before = len(remembering.registry.served_requests)
     newer = remembering.move("python", "3.12", "newer")
     scanned = run(tmp_path, remembering)
-    assert asked(remembering, before) == sorted(
+    assert list_requests(remembering, before) == sorted(
         [
             f"GET python/manifests/{newer} 200",
-            *looked_into(remembering, newer),
+            *list_content_requests(remembering, newer),
             "GET redis/manifests/7 304",
             "HEAD python/manifests/3.12 200",
         ]
@@ -111,7 +111,7 @@ def test_observations_accumulate_over_runs(tmp_path, remembering, state):
     run(tmp_path, remembering, after=timedelta(days=1))
     newer = remembering.move("python", "3.12", "newer")
     run(tmp_path, remembering, after=timedelta(days=2))
-    sightings = memory_in(state).load_observations([PYTHON, REDIS])
+    sightings = open_state_store(state).load_observations([PYTHON, REDIS])
     days = {line: [(each.digest, each.first_seen, each.last_seen) for each in seen] for line, seen in sightings.items()}
     day = timedelta(days=1)
     assert days == {
@@ -123,7 +123,9 @@ def test_observations_accumulate_over_runs(tmp_path, remembering, state):
 def test_observations_are_stored_even_when_another_lookup_fails(tmp_path, remembering, state):
     files = {"Dockerfile": FILES["Dockerfile"] + "FROM nowhere:1\n"}
     run(tmp_path, remembering, files)
-    assert memory_in(state).load_descriptors([PYTHON, REDIS, TagRef("docker.io/library/nowhere", "1")]).keys() == {
+    assert open_state_store(state).load_descriptors(
+        [PYTHON, REDIS, TagRef("docker.io/library/nowhere", "1")]
+    ).keys() == {
         PYTHON,
         REDIS,
     }
@@ -206,7 +208,7 @@ def test_failure_to_read_state_ends_the_run_before_any_request(tmp_path, remembe
 
 @pytest.mark.parametrize("purges", [False, True])
 def test_purging_registry_gets_no_earlier_digests(tmp_path, loopback, state, purges):
-    loopback.memory = memory_in(state)
+    loopback.memory = open_state_store(state)
     loopback.rulebook = replace(
         loopback.rulebook,
         rules=(PolicyRule(min_age=timedelta(days=3)),),
@@ -223,13 +225,13 @@ def test_purging_registry_gets_no_earlier_digests(tmp_path, loopback, state, pur
     (place,) = json.loads(render_scan_document(scanned.report))["references"]
     expected = ("held", "retention-risk", None) if purges else ("update", None, ripe)
     assert (place["status"], place["reason"], place["new_digest"]) == expected
-    is_asked_again = f"GET python/manifests/{held} 200" in asked(loopback, before)
+    is_asked_again = f"GET python/manifests/{held} 200" in list_requests(loopback, before)
     assert is_asked_again == purges
 
 
 def test_newest_digest_that_is_not_held_is_chosen(tmp_path, loopback, state):
     """Each run observes one more build. The two newest builds state lower versions than the file's image."""
-    loopback.memory = memory_in(state)
+    loopback.memory = open_state_store(state)
 
     def stating(content: str, version: str):
         built = build_index(
@@ -247,13 +249,13 @@ def test_newest_digest_that_is_not_held_is_chosen(tmp_path, loopback, state):
     (place,) = json.loads(render_scan_document(scanned.report))["references"]
     assert (place["status"], place["new_digest"]) == ("update", builds[2])
     assert "held (older)" in place["notes"][0]
-    fetched = [each for each in asked(loopback, before) if each.startswith("GET")]
+    fetched = [each for each in list_requests(loopback, before) if each.startswith("GET")]
     assert fetched == sorted(f"GET python/manifests/{builds[number]} 200" for number in (2, 3, 4))
 
 
 def test_newest_tag_that_is_old_enough_is_chosen(tmp_path, loopback, state):
     """There is a release for each day. A tag that was never observed as the newest one is not looked up."""
-    loopback.memory = memory_in(state)
+    loopback.memory = open_state_store(state)
     rule = PolicyRule(update=UpdateMode.PATCH, min_age=timedelta(days=3))
     loopback.rulebook = replace(loopback.rulebook, rules=(rule,))
     held = loopback.move("python", "3.12.0", "0")
@@ -266,7 +268,7 @@ def test_newest_tag_that_is_old_enough_is_chosen(tmp_path, loopback, state):
         scanned = run(tmp_path, loopback, files, timedelta(days=day))
         (place,) = json.loads(render_scan_document(scanned.report))["references"]
         taken.append(place.get("new_tag"))
-        tags = [each.split("/")[-1].split()[0] for each in asked(loopback, before) if each.startswith("HEAD")]
+        tags = [each.split("/")[-1].split()[0] for each in list_requests(loopback, before) if each.startswith("HEAD")]
         assert len(tags) <= 5
         assert "3.12.1" not in tags
     assert taken == [None, None, None, "3.12.2", "3.12.3", "3.12.4", "3.12.5"]

@@ -46,7 +46,7 @@ def gitlab(start_stand):
     return start_stand(GitLabStand, FILES)
 
 
-def knows(loopback, **findings) -> None:
+def set_scan_results(loopback, **findings) -> None:
     digests = {"old": OLD, "new": NEW, "newer": NEWER}
     loopback.scanner = ToldScanner({digests[key]: found for key, found in findings.items()})
 
@@ -65,14 +65,14 @@ def is_draft(stand) -> bool:
     return request.title.startswith("Draft: ") if isinstance(stand, GitLabStand) else stand.repository.pulls[0].draft
 
 
-def good(words: str) -> CommitStatus:
+def build_success(words: str) -> CommitStatus:
     return CommitStatus(StatusState.SUCCESS, words)
 
 
 def test_proposal_gets_status_and_next_run_makes_no_writes(stand, moved):
-    knows(moved, old=(CVE, CRITICAL), new=())
+    set_scan_results(moved, old=(CVE, CRITICAL), new=())
     assert run(stand, moved).note == ""
-    assert stand.statuses(BRANCH) == [good("Fixes 2 (1 critical), adds none")]
+    assert stand.statuses(BRANCH) == [build_success("Fixes 2 (1 critical), adds none")]
     writes = list(stand.writes)
     with stand.server.watched() as lines:
         assert run(stand, moved).outcome.value == "unchanged"
@@ -81,26 +81,29 @@ def test_proposal_gets_status_and_next_run_makes_no_writes(stand, moved):
 
 
 def test_new_evidence_and_new_commit_get_a_new_status(stand, moved):
-    knows(moved, old=(CVE,), new=(), newer=())
+    set_scan_results(moved, old=(CVE,), new=(), newer=())
     run(stand, moved)
-    knows(moved, old=(CVE, OTHER), new=(), newer=())
+    set_scan_results(moved, old=(CVE, OTHER), new=(), newer=())
     assert run(stand, moved).outcome.value == "refreshed"
-    assert stand.statuses(BRANCH) == [good("Fixes 1 (1 high), adds none"), good("Fixes 2 (2 high), adds none")]
+    assert stand.statuses(BRANCH) == [
+        build_success("Fixes 1 (1 high), adds none"),
+        build_success("Fixes 2 (2 high), adds none"),
+    ]
     moved.move("python", "3.12-slim", "newer")
     assert run(stand, moved).outcome.value == "refreshed"
-    assert stand.statuses(BRANCH) == [good("Fixes 2 (2 high), adds none")]
+    assert stand.statuses(BRANCH) == [build_success("Fixes 2 (2 high), adds none")]
 
 
 def test_failed_scan_does_not_change_the_status(stand, moved):
-    knows(moved, old=(CVE,), new=())
+    set_scan_results(moved, old=(CVE,), new=())
     run(stand, moved)
-    knows(moved, old=(CVE,))
+    set_scan_results(moved, old=(CVE,))
     assert run(stand, moved).outcome.value == "unchanged"
-    assert stand.statuses(BRANCH) == [good("Fixes 1 (1 high), adds none")]
+    assert stand.statuses(BRANCH) == [build_success("Fixes 1 (1 high), adds none")]
 
 
 def test_unknown_evidence_is_stated_and_is_not_a_failure(stand, moved):
-    knows(moved, old=(CVE,))
+    set_scan_results(moved, old=(CVE,))
     run(stand, moved)
     (status,) = stand.statuses(BRANCH)
     assert status.state is StatusState.SUCCESS
@@ -110,18 +113,18 @@ def test_unknown_evidence_is_stated_and_is_not_a_failure(stand, moved):
 def test_required_review_is_a_failure_until_resolved(stand, moved):
     rule = PolicyRule(allow_introduced=(IntroducedLimit(Severity.CRITICAL, 0),))
     both = (CRITICAL, replace(CRITICAL, id="CVE-1900-0008"))
-    knows(moved, old=both, new=(replace(CRITICAL, id="CVE-1900-0009"),))
+    set_scan_results(moved, old=both, new=(replace(CRITICAL, id="CVE-1900-0009"),))
     run(stand, moved, rule)
     (status,) = stand.statuses(BRANCH)
     assert status.state is StatusState.FAILURE
     assert "adds 1 (1 critical)" in status.description
-    knows(moved, old=both, new=())
+    set_scan_results(moved, old=both, new=())
     run(stand, moved, rule)
-    assert stand.statuses(BRANCH)[-1] == good("Fixes 2 (2 critical), adds none")
+    assert stand.statuses(BRANCH)[-1] == build_success("Fixes 2 (2 critical), adds none")
 
 
 def test_worse_image_is_a_draft_without_success_and_with_reason_in_title(stand, moved):
-    knows(moved, old=(CVE,), new=(CVE, CRITICAL))
+    set_scan_results(moved, old=(CVE,), new=(CVE, CRITICAL))
     proposal = run(stand, moved)
     assert proposal.title.endswith(": fixes none, adds 1 (1 critical)")
     assert is_draft(stand)
@@ -131,16 +134,16 @@ def test_worse_image_is_a_draft_without_success_and_with_reason_in_title(stand, 
 
 
 def test_worse_image_that_policy_allows_is_an_ordinary_request(stand, moved):
-    knows(moved, old=(CVE,), new=(CVE, CRITICAL))
+    set_scan_results(moved, old=(CVE,), new=(CVE, CRITICAL))
     run(stand, moved, PolicyRule(allow_introduced=(IntroducedLimit(Severity.CRITICAL, 1),)))
     assert not is_draft(stand)
-    assert stand.statuses(BRANCH) == [good("Fixes none, adds 1 (1 critical)")]
+    assert stand.statuses(BRANCH) == [build_success("Fixes none, adds 1 (1 critical)")]
 
 
 def test_status_is_not_set_when_disabled_or_without_checks(stand, moved):
     run(stand, moved)
     assert stand.statuses(BRANCH) == []
-    knows(moved, old=(CVE,), new=())
+    set_scan_results(moved, old=(CVE,), new=())
     assert run(stand, moved, has_status=False).outcome.value == "refreshed"
     assert stand.statuses(BRANCH) == []
     assert not any("/statuses/" in line for line in stand.writes)
@@ -155,40 +158,40 @@ def test_trust_alone_results_in_a_status(stand, moved):
 
 
 def test_enabling_statuses_sets_status_on_open_requests_with_one_edit(stand, moved):
-    knows(moved, old=(CVE,), new=())
+    set_scan_results(moved, old=(CVE,), new=())
     run(stand, moved, has_status=False)
     assert run(stand, moved).outcome.value == "refreshed"
-    assert stand.statuses(BRANCH) == [good("Fixes 1 (1 high), adds none")]
+    assert stand.statuses(BRANCH) == [build_success("Fixes 1 (1 high), adds none")]
     assert run(stand, moved).outcome.value == "unchanged"
 
 
 def test_merge_of_the_base_gets_the_status(stand, moved):
-    knows(moved, old=(CVE,), new=())
+    set_scan_results(moved, old=(CVE,), new=())
     run(stand, moved)
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     stand.update_branch(BRANCH)
     assert run(stand, moved).outcome.value == "refreshed"
-    assert stand.statuses(BRANCH) == [good("Fixes 1 (1 high), adds none")]
+    assert stand.statuses(BRANCH) == [build_success("Fixes 1 (1 high), adds none")]
     assert run(stand, moved).outcome.value == "unchanged"
 
 
 def test_approved_request_keeps_status_on_merge_of_the_base(start_stand, moved):
     stand = start_stand(GitHubStand, FILES)
-    knows(moved, old=(CVE,), new=(), newer=())
+    set_scan_results(moved, old=(CVE,), new=(), newer=())
     run(stand, moved)
     stand.review(BRANCH, "APPROVED")
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     stand.update_branch(BRANCH)
     moved.move("python", "3.12-slim", "newer")
     assert run(stand, moved).outcome.value == "left-alone"
-    assert stand.statuses(BRANCH) == [good("Fixes 1 (1 high), adds none")]
+    assert stand.statuses(BRANCH) == [build_success("Fixes 1 (1 high), adds none")]
     writes = list(stand.writes)
     assert run(stand, moved).outcome.value == "left-alone"
     assert stand.writes == writes
 
 
 def test_missing_permission_is_reported_once_per_commit(stand, moved):
-    knows(moved, old=(CVE,), new=(), newer=())
+    set_scan_results(moved, old=(CVE,), new=(), newer=())
     stand.server.fail(stand.status_request, stand.server.problem(403, "No"), times=99)
     proposal = run(stand, moved)
     assert (proposal.outcome.value, "The status " in proposal.note) == ("opened", True)
@@ -203,7 +206,7 @@ def test_app_without_permission_proposes_without_status(start_stand, moved):
     stand = start_stand(GitHubAppStand, FILES)
     granted = stand.installation.permissions
     stand.installation.permissions = {kind: level for kind, level in granted.items() if kind != "statuses"}
-    knows(moved, old=(CVE,), new=())
+    set_scan_results(moved, old=(CVE,), new=())
     proposal = run(stand, moved)
     assert proposal.outcome.value == "opened"
     assert "`statuses: write`" in proposal.note
@@ -211,7 +214,7 @@ def test_app_without_permission_proposes_without_status(start_stand, moved):
 
 
 def test_next_run_sets_status_after_run_killed_after_push(stand, moved):
-    knows(moved, old=(CVE,), new=())
+    set_scan_results(moved, old=(CVE,), new=())
     run(stand, moved)
     stand.commit("main", {"Dockerfile": f"# rewritten\nFROM python:3.12-slim@{OLD} AS other\n"})
     pushes = {"github": 3, "azure": 2}.get(stand.kind, 1)
@@ -220,12 +223,12 @@ def test_next_run_sets_status_after_run_killed_after_push(stand, moved):
         run(stand, moved)
     assert stand.statuses(BRANCH) == []
     assert run(stand, moved).outcome.value == "refreshed"
-    assert stand.statuses(BRANCH) == [good("Fixes 1 (1 high), adds none")]
+    assert stand.statuses(BRANCH) == [build_success("Fixes 1 (1 high), adds none")]
 
 
 def test_local_forge_has_no_status(tmp_path, moved):
     stand = LocalStand(tmp_path / "local", FILES)
-    knows(moved, old=(CVE,), new=())
+    set_scan_results(moved, old=(CVE,), new=())
     proposal = run(stand, moved)
     assert (proposal.outcome.value, proposal.note) == ("opened", "")
 
@@ -237,7 +240,7 @@ AUTOMERGE = PolicyRule(automerge=AutomergeConditions(UpdateMode.DIGEST))
 
 
 def test_pipeline_created_by_own_status_on_gitlab_is_ignored(gitlab, moved):
-    knows(moved, old=(CVE,), new=())
+    set_scan_results(moved, old=(CVE,), new=())
     proposal = run(gitlab, moved, AUTOMERGE)
     assert "has none yet" in proposal.note
     (request,) = gitlab.project.requests
@@ -245,7 +248,7 @@ def test_pipeline_created_by_own_status_on_gitlab_is_ignored(gitlab, moved):
 
 
 def test_status_of_another_tool_allows_automerge(gitlab, moved):
-    knows(moved, old=(CVE,), new=())
+    set_scan_results(moved, old=(CVE,), new=())
     run(gitlab, moved)
     (request,) = gitlab.project.requests
     gitlab.project.statuses.append(Status(7, request.head, BRANCH, "jenkins", "success", ""))

@@ -38,7 +38,7 @@ def run(tmp_path, loopback: LoopbackHub, content: str, day: int):
     return found, len(loopback.registry.served_requests) - before, scanned.report.failed
 
 
-def fleet(loopback: LoopbackHub, *later: str) -> str:
+def publish_fleet(loopback: LoopbackHub, *later: str) -> str:
     """Store images, each with the tags `later`. Return a Dockerfile that uses all of them."""
     names = [f"app-{number:02}" for number in range(COUNT)]
     for name in names:
@@ -52,7 +52,7 @@ CURRENT = ("up-to-date", "", None)
 
 
 def test_superseded_tag_is_remembered_in_runs_that_do_not_check_the_tag(tmp_path, remembering):
-    content = fleet(remembering, "1.0.1")
+    content = publish_fleet(remembering, "1.0.1")
     over: set[int] = set()
     for day in range(EVERY_TURN):
         found, asked, failed = run(tmp_path, remembering, content, day)
@@ -65,7 +65,7 @@ def test_superseded_tag_is_remembered_in_runs_that_do_not_check_the_tag(tmp_path
 
 
 def test_tag_is_superseded_only_in_checking_runs_without_a_state(tmp_path, loopback):
-    content = fleet(loopback, "1.0.1")
+    content = publish_fleet(loopback, "1.0.1")
     assert isinstance(loopback.ends, NoSupersededStore)
     for day in range(3):
         found, _, _ = run(tmp_path, loopback, content, day)
@@ -73,7 +73,7 @@ def test_tag_is_superseded_only_in_checking_runs_without_a_state(tmp_path, loopb
 
 
 def test_result_is_deleted_when_a_check_no_longer_confirms_supersession(tmp_path, remembering):
-    content = fleet(remembering, "1.0.1")
+    content = publish_fleet(remembering, "1.0.1")
     for day in range(EVERY_TURN):
         run(tmp_path, remembering, content, day)
     for number in range(COUNT):
@@ -86,7 +86,7 @@ def test_result_is_deleted_when_a_check_no_longer_confirms_supersession(tmp_path
 
 
 def test_result_does_not_apply_after_the_tag_was_updated(tmp_path, remembering):
-    content = fleet(remembering, "1.0.1")
+    content = publish_fleet(remembering, "1.0.1")
     for day in range(EVERY_TURN):
         run(tmp_path, remembering, content, day)
     for number in range(COUNT):
@@ -137,7 +137,7 @@ def test_announced_date_applies_until_the_publisher_is_queried_again(tmp_path, r
 
 
 def test_failure_to_store_results_is_reported_once(tmp_path, remembering):
-    content = fleet(remembering, "1.0.1")
+    content = publish_fleet(remembering, "1.0.1")
     with Database.sqlite(tmp_path / "state.db").open_for_writing() as connection:
         connection.exec_driver_sql(
             "CREATE TRIGGER full BEFORE INSERT ON superseded_tags BEGIN SELECT RAISE(ABORT, 'no room'); END"

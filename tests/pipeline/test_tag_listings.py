@@ -50,7 +50,7 @@ def test_every_tag_is_checked_regardless_of_the_interval_of_runs(loopback, count
     assert {line for lines in watched for line in lines} == {each.tag_ref for each in selected}
 
 
-def refusing(status: int):
+def refuse_tag_lists(status: int):
     """Serve one image under every tag, and refuse to list tags."""
     image = build("one for all")
 
@@ -65,7 +65,7 @@ def refusing(status: int):
 @pytest.mark.parametrize("login", [{}, {"username": "user", "password": "secret"}], ids=["nobody", "somebody"])
 @pytest.mark.parametrize("status", [401, 403, 404, 405])
 def test_refused_tag_list_is_noted_and_own_tag_is_followed(status, login):
-    with refusing(status) as server:
+    with refuse_tag_lists(status) as server:
         places = [reference(f"{server.host}/{name}:1.2") for name in ("a", "b")]
         selected = [TrackedImage(place, place.image.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in places]
         entry = RegistryEntry(server.host, is_insecure=True, **login)
@@ -84,7 +84,7 @@ def test_refused_tag_list_is_noted_and_own_tag_is_followed(status, login):
 
 @pytest.mark.parametrize("status", [429, 500])
 def test_temporary_failure_to_list_tags_leaves_targets_unknown(status):
-    with refusing(status) as server:
+    with refuse_tag_lists(status) as server:
         place = reference(f"{server.host}/a:1.2")
         selected = TrackedImage(place, place.image.to_tag_ref(), Policy(update=UpdateMode.PATCH))
         registry = OciRegistry((RegistryEntry(server.host, is_insecure=True),), environment={}, sleep=lambda _: None)
@@ -94,7 +94,7 @@ def test_temporary_failure_to_list_tags_leaves_targets_unknown(status):
 
 
 def test_reference_with_fixed_tag_needs_no_tag_list():
-    with refusing(403) as server:
+    with refuse_tag_lists(403) as server:
         place = reference(f"{server.host}/a:1.2.3")
         selected = TrackedImage(place, place.image.to_tag_ref(), Policy())
         registry = OciRegistry((RegistryEntry(server.host, is_insecure=True),), environment={}, sleep=lambda _: None)

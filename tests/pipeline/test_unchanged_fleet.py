@@ -18,10 +18,10 @@ from support.runs.fleet_changes import (
     decline,
     delete_branch,
     get_proposed,
-    if_proposed,
     merge,
     move_tag,
     push_to_branch,
+    require_proposal,
     settle_with_request,
     wait_three_days,
 )
@@ -289,7 +289,7 @@ def wait_an_hour(twins: TwinFleets) -> None:
 
 
 CHANGES: tuple[Change, ...] = (
-    *map(if_proposed, (tick_rebase, decline, push_to_branch, delete_branch, merge)),
+    *map(require_proposal, (tick_rebase, decline, push_to_branch, delete_branch, merge)),
     *(commit_new_image, update_file, commit_same_files, write_own_config),
     *(move_tag, move_other_tag, move_tag_back, publish_tag),
     *(pause, require_age, allow_other_tags, drop_rules, label_everything, toggle_dashboard),

@@ -76,7 +76,7 @@ def reopen(twins: TwinFleets) -> None:
     twins.for_both(lambda stand: stand.reopen_request(get_proposed(stand)))
 
 
-def if_open(change: Change) -> Change:
+def require_open_request(change: Change) -> Change:
     """Return the change if there is an open request that it can change, or else no change."""
 
     def change_request(twins: TwinFleets) -> None:
@@ -87,7 +87,7 @@ def if_open(change: Change) -> Change:
     return change_request
 
 
-def if_declined(change: Change) -> Change:
+def require_declined_request(change: Change) -> Change:
     """Return the change if the newest request was closed and its branch is still there, or else no change."""
 
     def change_request(twins: TwinFleets) -> None:
@@ -101,9 +101,9 @@ def if_declined(change: Change) -> Change:
 
 
 CHANGES: tuple[Change, ...] = (
-    *map(if_open, (finish_ci, ask_for_rebuild, label, tick_rebase, approve, convert_to_draft, comment)),
-    *map(if_open, (decline, push_to_branch, delete_branch, merge)),
-    if_declined(reopen),
+    *map(require_open_request, (finish_ci, ask_for_rebuild, label, tick_rebase, approve, convert_to_draft, comment)),
+    *map(require_open_request, (decline, push_to_branch, delete_branch, merge)),
+    require_declined_request(reopen),
     *(move_tag, commit_new_image, wait_three_days),
 )
 

@@ -20,7 +20,7 @@ def patching(loopback):
     return loopback
 
 
-def refuse(loopback) -> None:
+def hide_tag_lists(loopback) -> None:
     loopback.store.list_tags = lambda repository: {}
 
 
@@ -30,7 +30,7 @@ def test_request_for_another_tag_is_unchanged_while_tags_cannot_be_listed(tmp_pa
     stand = LocalStand(tmp_path, {"Dockerfile": f"FROM nginx:1.27.1@{pinned}\n"})
     assert list_outcomes(patching.run([stand.fleet()])) == ["opened"]
     before = stand.branches()
-    refuse(patching)
+    hide_tag_lists(patching)
     assert list_outcomes(patching.run([stand.fleet()])) == ["left-alone"]
     assert stand.branches() == before
 
@@ -38,7 +38,7 @@ def test_request_for_another_tag_is_unchanged_while_tags_cannot_be_listed(tmp_pa
 def test_request_for_the_same_tag_ends_although_tags_cannot_be_listed(tmp_path, patching):
     pinned = patching.move("nginx", "1.27.1", "old")
     now = patching.move("nginx", "1.27.1", "new")
-    refuse(patching)
+    hide_tag_lists(patching)
     stand = LocalStand(tmp_path, {"Dockerfile": f"FROM nginx:1.27.1@{pinned}\n"})
     assert list_outcomes(patching.run([stand.fleet()])) == ["opened"]
     stand.commit("main", {"Dockerfile": f"FROM nginx:1.27.1@{now}\n"})

@@ -40,20 +40,22 @@ def moved(loopback) -> LoopbackHub:
     return loopback
 
 
-def title(report) -> str:
+def get_title(report) -> str:
     ((proposal,),) = (repository.proposals for repository in report.repositories)
     return proposal.title
 
 
-def body(stand: LocalStand) -> str:
+def get_body(stand: LocalStand) -> str:
     ((seen,),) = [stand.forge().list_requests("basebump/", frozenset())]
     return seen.body
 
 
 def test_suppressed_finding_is_neither_fixed_nor_counted(tmp_path, moved):
-    assert title(moved.run([LocalStand(tmp_path / "one", FILES).fleet()])).endswith(": fixes 1 (1 critical), adds none")
+    assert get_title(moved.run([LocalStand(tmp_path / "one", FILES).fleet()])).endswith(
+        ": fixes 1 (1 critical), adds none"
+    )
     moved.advisories = ToldAdvisories(said=[ANSWER])
-    assert "fixes none" in title(moved.run([LocalStand(tmp_path / "two", FILES).fleet()]))
+    assert "fixes none" in get_title(moved.run([LocalStand(tmp_path / "two", FILES).fleet()]))
 
 
 def test_proposal_names_the_author_of_statements(tmp_path, moved):
@@ -61,18 +63,18 @@ def test_proposal_names_the_author_of_statements(tmp_path, moved):
     moved.scanner.findings[NEW] = (CRITICAL,)
     moved.advisories = ToldAdvisories(said=[ANSWER])
     moved.run([stand.fleet()])
-    assert "| `not affected: code not present` | `VEX by Acme` |" in body(stand)
-    assert "fixes no known vulnerabilities of `python:3.12-slim` and adds none." in body(stand)
+    assert "| `not affected: code not present` | `VEX by Acme` |" in get_body(stand)
+    assert "fixes no known vulnerabilities of `python:3.12-slim` and adds none." in get_body(stand)
 
 
 def test_stored_scans_do_not_contain_statements(tmp_path, moved):
     moved.memory = DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
     stand = LocalStand(tmp_path / "repository", FILES)
     moved.advisories = ToldAdvisories(said=[ANSWER])
-    assert "fixes none" in title(moved.run([stand.fleet()]))
+    assert "fixes none" in get_title(moved.run([stand.fleet()]))
     asked = len(moved.scanner.asked)
     moved.advisories = None
-    assert title(moved.run([stand.fleet()])).endswith(": fixes 1 (1 critical), adds none")
+    assert get_title(moved.run([stand.fleet()])).endswith(": fixes 1 (1 critical), adds none")
     assert len(moved.scanner.asked) == asked == 2
 
 
@@ -81,11 +83,11 @@ def test_unreadable_documents_are_one_failure_and_revoke_no_statements(tmp_path,
     moved.scanner.findings[NEW] = (CRITICAL,)
     moved.advisories = ToldAdvisories(said=[ANSWER])
     moved.run([stand.fleet()])
-    before = body(stand)
+    before = get_body(stand)
     moved.advisories = ToldAdvisories(vex="vex.json is no JSON")
     report = moved.run([stand.fleet()])
     assert list_outcomes(report) == ["unchanged"]
-    assert body(stand) == before
+    assert get_body(stand) == before
     assert report.failed == (RunFailure("enrichment.vex[0]", FailureStage.ASSESS, "vex.json is no JSON"),)
 
 

@@ -49,27 +49,27 @@ def run(job, loopback, level=RunLevel.PROPOSE):
     return list_outcomes(loopback.run([job.fleet()], level))
 
 
-def commits(job):
+def list_run_commits(job):
     return [each.commit for each in job.repository.runs]
 
 
 def test_each_commit_starts_workflows_once(job, moved):
     assert run(job, moved) == ["opened"]
     first = job.branches()[BRANCH]
-    assert commits(job) == [first]
+    assert list_run_commits(job) == [first]
     with job.server.watched() as lines:
         assert run(job, moved) == ["unchanged"]
     assert not any("/actions/" in line for line in lines)
     moved.move("python", "3.12-slim", "newer")
     assert run(job, moved) == ["refreshed"]
-    assert commits(job) == [first, job.branches()[BRANCH]]
+    assert list_run_commits(job) == [first, job.branches()[BRANCH]]
 
 
 def test_pushed_branch_starts_workflows_only_when_proposed(job, moved):
     run(job, moved, RunLevel.PUSH)
-    assert commits(job) == []
+    assert list_run_commits(job) == []
     run(job, moved)
-    assert commits(job) == [job.branches()[BRANCH]]
+    assert list_run_commits(job) == [job.branches()[BRANCH]]
 
 
 @pytest.mark.parametrize("story", ["open", "refresh"])
@@ -81,14 +81,14 @@ def test_next_run_starts_missing_workflows_after_killed_run_but_none_twice(tmp_p
         if story == "refresh":
             run(job, loopback)
             loopback.move("python", "3.12-slim", "newer")
-        before = len(commits(job))
+        before = len(list_run_commits(job))
         job.die_before(fatal)
         try:
             run(job, loopback)
         except Killed:
             run(job, loopback)
             assert run(job, loopback) == ["unchanged"]
-            assert commits(job)[before:] == [job.branches()[BRANCH]]
+            assert list_run_commits(job)[before:] == [job.branches()[BRANCH]]
             (request,) = job.requests()
             assert '"started":' in request.body
             job.end()
@@ -101,14 +101,14 @@ def test_next_run_starts_missing_workflows_after_killed_run_but_none_twice(tmp_p
 def test_open_request_starts_workflows_once_enabled(job, moved):
     job.dispatch = ()
     assert run(job, moved) == ["opened"]
-    assert commits(job) == []
+    assert list_run_commits(job) == []
     assert "CI does not run" in job.requests()[0].body
     job.dispatch = (CI,)
     assert run(job, moved) == ["refreshed"]
-    assert commits(job) == [job.branches()[BRANCH]]
+    assert list_run_commits(job) == [job.branches()[BRANCH]]
     assert "CI does not run" not in job.requests()[0].body
     assert run(job, moved) == ["unchanged"]
-    assert len(commits(job)) == 1
+    assert len(list_run_commits(job)) == 1
 
 
 def test_commit_without_workflows_says_so_once(job, moved):
@@ -131,4 +131,4 @@ def test_failed_start_is_tried_once_per_commit(job, moved):
     job.token.can_dispatch = True
     assert run(job, moved) == ["refreshed"]
     assert "CI has not run" not in job.requests()[0].body
-    assert commits(job) == [job.branches()[BRANCH]]
+    assert list_run_commits(job) == [job.branches()[BRANCH]]

@@ -27,7 +27,7 @@ from bot.reports.check.code_quality import render_check_code_quality
 from bot.reports.check.junit import render_check_junit
 
 
-def report(*places: CheckedReference, since=None, root=".", unsupported=(), failed=()) -> CheckReport:
+def build_report(*places: CheckedReference, since=None, root=".", unsupported=(), failed=()) -> CheckReport:
     return CheckReport(
         root,
         is_offline=False,
@@ -39,18 +39,22 @@ def report(*places: CheckedReference, since=None, root=".", unsupported=(), fail
     )
 
 
-def place(*faults: ViolationKind, line_number: int = 1, message: str = "a message", **more) -> CheckedReference:
+def build_reference(
+    *faults: ViolationKind, line_number: int = 1, message: str = "a message", **more
+) -> CheckedReference:
     objections = tuple(Violation(fault, message) for fault in faults)
     notes, unevaluated_reason = more.pop("notes", ()), more.pop("unevaluated_reason", None)
     given = build_verdict(more.pop("status", ReferenceStatus.UPDATE), line_number=line_number, **more)
     return CheckedReference(given, objections, notes, unevaluated_reason)
 
 
-def hostile(text: str) -> CheckReport:
+def build_hostile_report(text: str) -> CheckReport:
     """Return a check in which every text from outside is `text`."""
     places = (
-        place(ViolationKind.POLICY, ViolationKind.STALE, path=text, locator=text, message=text, notes=(text,)),
-        place(
+        build_reference(
+            ViolationKind.POLICY, ViolationKind.STALE, path=text, locator=text, message=text, notes=(text,)
+        ),
+        build_reference(
             status=ReferenceStatus.SKIPPED,
             reason=Reason.IGNORED,
             path=text,
@@ -63,15 +67,15 @@ def hostile(text: str) -> CheckReport:
         UnsupportedText(FilePath(text), 1, text, reason, notes=(text,))
         for reason in (Reason.UNPARSABLE, Reason.MALFORMED)
     )
-    return report(*places, since=text, root=text, unsupported=unread, failed=[build_failure(text, text)])
+    return build_report(*places, since=text, root=text, unsupported=unread, failed=[build_failure(text, text)])
 
 
 def test_text_counts_all_findings_and_sorts_lines_by_file():
     text = render_check_text(
-        report(
-            place(ViolationKind.GONE, line_number=9),
-            place(ViolationKind.POLICY, ViolationKind.STALE),
-            place(line_number=2),
+        build_report(
+            build_reference(ViolationKind.GONE, line_number=9),
+            build_reference(ViolationKind.POLICY, ViolationKind.STALE),
+            build_reference(line_number=2),
         )
     )
     assert text.splitlines() == [
@@ -85,7 +89,7 @@ def test_text_counts_all_findings_and_sorts_lines_by_file():
 
 
 def test_text_lists_failures_before_the_summary():
-    text = render_check_text(report(failed=[build_failure(), build_failure("ghcr.io")]))
+    text = render_check_text(build_report(failed=[build_failure(), build_failure("ghcr.io")]))
     assert text.splitlines() == [
         "basebump could not do its work here:",
         "  docker.io (resolve): no answer",
@@ -97,8 +101,10 @@ def test_text_lists_failures_before_the_summary():
 
 
 def test_sarif_has_a_rule_for_each_violation_but_not_for_notes():
-    places = [place(fault, line_number=line, notes=("a note",)) for line, fault in enumerate(ViolationKind, 1)]
-    (run,) = read_sarif(render_check_sarif(report(*places, failed=[build_failure()])))
+    places = [
+        build_reference(fault, line_number=line, notes=("a note",)) for line, fault in enumerate(ViolationKind, 1)
+    ]
+    (run,) = read_sarif(render_check_sarif(build_report(*places, failed=[build_failure()])))
     assert [(each["ruleId"], each["level"]) for each in run["results"]] == [
         ("unpinned", "warning"),
         ("gone", "error"),
@@ -113,7 +119,7 @@ def test_sarif_has_a_rule_for_each_violation_but_not_for_notes():
 
 def test_several_violations_of_one_reference_are_separate_results():
     broken = tuple(Violation(ViolationKind.POLICY, "a message", breach) for breach in ViolatedRule)
-    found = report(CheckedReference(build_verdict(ReferenceStatus.UP_TO_DATE), broken))
+    found = build_report(CheckedReference(build_verdict(ReferenceStatus.UP_TO_DATE), broken))
     (run,) = read_sarif(render_check_sarif(found))
     assert [each["ruleId"] for each in run["results"]] == [f"policy/{breach}" for breach in ViolatedRule]
     titles = {rule["id"]: rule["shortDescription"]["text"] for rule in run["tool"]["driver"]["rules"]}
@@ -126,7 +132,9 @@ def test_several_violations_of_one_reference_are_separate_results():
 
 def test_annotations_are_errors_for_findings_and_failures_and_notices_for_notes():
     text = render_check_annotations(
-        report(place(ViolationKind.GONE, path="a,b:c/100%", notes=("a note",)), failed=[build_failure()])
+        build_report(
+            build_reference(ViolationKind.GONE, path="a,b:c/100%", notes=("a note",)), failed=[build_failure()]
+        )
     )
     assert text.splitlines() == [
         "::error file=a%2Cb%3Ac/100%25,line=1,title=basebump%3A gone::a message",
@@ -138,7 +146,9 @@ def test_annotations_are_errors_for_findings_and_failures_and_notices_for_notes(
 
 
 def test_references_on_one_line_are_annotated_once():
-    found = report(place(ViolationKind.GONE, locator="a"), place(ViolationKind.GONE, locator="b"))
+    found = build_report(
+        build_reference(ViolationKind.GONE, locator="a"), build_reference(ViolationKind.GONE, locator="b")
+    )
     assert render_check_annotations(found).count("::error") == 1
     assert len(json.loads(render_check_code_quality(found))) == 2
 
@@ -146,10 +156,13 @@ def test_references_on_one_line_are_annotated_once():
 def test_junit_has_a_case_for_each_reference_and_failure():
     statuses = [(status, next(iter(REASONS_BY_STATUS[status]), None)) for status in ReferenceStatus]
     places = [
-        place(status=status, reason=reason, line_number=line) for line, (status, reason) in enumerate(statuses, 1)
+        build_reference(status=status, reason=reason, line_number=line)
+        for line, (status, reason) in enumerate(statuses, 1)
     ]
     (suite,) = ET.fromstring(
-        render_check_junit(report(*places, place(ViolationKind.GONE, ViolationKind.POLICY), failed=[build_failure()]))
+        render_check_junit(
+            build_report(*places, build_reference(ViolationKind.GONE, ViolationKind.POLICY), failed=[build_failure()])
+        )
     )
     tags = [[each.tag for each in case] for case in suite.iter("testcase")]
     assert tags == [
@@ -165,10 +178,10 @@ def test_junit_has_a_case_for_each_reference_and_failure():
 
 
 def test_text_has_no_commands_from_outside():
-    lines = render_check_text(hostile(HOSTILE)).splitlines()
+    lines = render_check_text(build_hostile_report(HOSTILE)).splitlines()
     assert not [line for line in lines if line.startswith("::") or "##[" in line or "\x1b" in line]
     assert len(lines) == 18
-    assert render_check_text(report(place(ViolationKind.GONE, path="::error file=x"))).startswith(
+    assert render_check_text(build_report(build_reference(ViolationKind.GONE, path="::error file=x"))).startswith(
         ": :error file=x:1: gone: "
     )
 
@@ -179,7 +192,7 @@ def test_sarif_messages_are_sentences_and_the_first_one_names_the_problem():
         Violation(ViolationKind.POLICY, "node:22 is bad", ViolatedRule.SIGNATURE, remedy="write another one"),
         Violation(ViolationKind.GONE, "node:22 is gone"),
     )
-    found = report(CheckedReference(build_verdict(ReferenceStatus.UPDATE), violations))
+    found = build_report(CheckedReference(build_verdict(ReferenceStatus.UPDATE), violations))
     (run,) = read_sarif(render_check_sarif(found))
     assert {result["message"]["text"] for result in run["results"]} == {
         "node:22 has no digest. basebump scan . --write pins it.",
@@ -210,7 +223,7 @@ def test_sarif_links_to_the_repository_that_basebump_was_installed_from(tmp_path
 
 
 def test_sarif_escapes_text_from_outside():
-    (run,) = read_sarif(render_check_sarif(hostile(HOSTILE)))
+    (run,) = read_sarif(render_check_sarif(build_hostile_report(HOSTILE)))
     said = [*run["results"], *run["invocations"][0]["toolExecutionNotifications"]]
     assert any("evil.example" in each["message"]["text"] for each in said)
     for each in said:
@@ -230,14 +243,14 @@ CHECK_RENDERERS = (
 @pytest.mark.parametrize("render", CHECK_RENDERERS)
 @pytest.mark.parametrize("command", ["##vso[task.setvariable variable=x]y", "##[command]x"])
 def test_no_output_contains_commands_inside_of_lines(render, command):
-    text = render(hostile(command))
+    text = render(build_hostile_report(command))
     assert "##[" not in text
     assert "##vso[" not in text
 
 
 @given(st.text(st.characters(), max_size=40) | st.sampled_from([HOSTILE, "]]>", "\ufffe", "\0", "\ud800", "--><x/>"]))
 def test_every_document_stays_valid_with_any_text(text):
-    found = hostile(text)
+    found = build_hostile_report(text)
     (suite,) = ET.fromstring(render_check_junit(found))
     tags = [[each.tag for each in case] for case in suite.iter("testcase")]
     assert tags == [["failure", "system-out"], ["skipped"], ["skipped"], ["skipped"], ["error"]]
@@ -259,4 +272,4 @@ def test_every_document_stays_valid_with_any_text(text):
     "write", [render_check_text, render_check_junit, render_check_annotations], ids=lambda write: write.__name__
 )
 def test_long_text_is_shortened(write):
-    assert len(write(hostile("x" * 100_000))) < 25_000
+    assert len(write(build_hostile_report("x" * 100_000))) < 25_000

@@ -31,7 +31,7 @@ CRITICAL, HIGH = finding("CVE-1900-0001", Severity.CRITICAL), finding("CVE-1900-
 TEMPLATE = resources.prepend_macros(resources.read_template("compare.md.j2"))
 
 
-def comparison(old=None, new=None, contents=None, signature=None, **evidence) -> Comparison:
+def build_comparison(old=None, new=None, contents=None, signature=None, **evidence) -> Comparison:
     """Return the comparison of an image with two findings and an image with the second finding only.
 
     The keyword arguments replace fields of the comparison.
@@ -39,22 +39,22 @@ def comparison(old=None, new=None, contents=None, signature=None, **evidence) ->
     scans = (old or scan(CRITICAL, HIGH), new or scan(HIGH))
     known = replace(compare_scans(*scans), contents=contents, **evidence)
     images = (
-        ComparedImage(ImageName.parse(name), facts(name), each, signature=signature)
+        ComparedImage(ImageName.parse(name), build_facts(name), each, signature=signature)
         for name, each in zip(("node:22", "node:24"), (known.old, known.new), strict=True)
     )
     return Comparison(*images, "linux/amd64", known)
 
 
-def facts(name: str) -> ImageFacts:
+def build_facts(name: str) -> ImageFacts:
     built = datetime(2026, 11, 1, tzinfo=UTC)
     return ImageFacts(digest(name), ManifestKind.INDEX, ("linux/amd64",), built, None, None, None, None)
 
 
-def markdown(compared: Comparison, limit: int = 65_000) -> str:
+def render_markdown(compared: Comparison, limit: int = 65_000) -> str:
     return render_comparison(TEMPLATE, lambda rows: build_comparison_view(compared, rows), limit)
 
 
-def inside(user: str, revision: str, size: int) -> ImageContents:
+def build_contents(user: str, revision: str, size: int) -> ImageContents:
     config = ImageConfig(user, environment=("PATH", f"OF_{user}"))
     return ImageContents(digest("inside"), config, size, source="https://github.com/acme/web", revision=revision)
 
@@ -62,21 +62,25 @@ def inside(user: str, revision: str, size: int) -> ImageContents:
 def test_shows_changes_of_packages_and_image_config():
     old = scan(CRITICAL, packages=(InstalledPackage("debian", "tar", "1"), InstalledPackage("debian", "bash", "2")))
     new = scan(packages=(InstalledPackage("debian", "tar", "2"),))
-    contents = TransitionContents(inside("app", "a" * 40, 7_000_000), inside("root", "b" * 40, 8_000_000))
-    text = render_comparison_text(comparison(old, new, contents))
+    contents = TransitionContents(
+        build_contents("app", "a" * 40, 7_000_000), build_contents("root", "b" * 40, 8_000_000)
+    )
+    text = render_comparison_text(build_comparison(old, new, contents))
     assert "Packages: 1 removed, 1 upgraded\n  removed   bash  2  →  none\n  upgraded  tar   1  →  2" in text
     assert "starts as root" in text
     assert "  user         app     →  root\n  environment  OF_app  →  OF_root\n" in text
     assert f"https://github.com/acme/web/compare/{'a' * 40}...{'b' * 40}" in text
     assert "  7.0 MB → 8.0 MB to pull" in text
-    shown = markdown(comparison(old, new, contents))
+    shown = render_markdown(build_comparison(old, new, contents))
     assert " starts as root**" in shown
     assert "<details><summary>Packages: 1 upgraded, 1 removed</summary>" in shown
 
 
 def test_shows_exploited_and_epss_score_with_each_finding():
     asked = ListVersions(date(2026, 11, 24), date(2026, 11, 25))
-    listed = comparison(exploited_ids=frozenset({CRITICAL.id}), epss_scores={CRITICAL.id: 0.913}, list_versions=asked)
+    listed = build_comparison(
+        exploited_ids=frozenset({CRITICAL.id}), epss_scores={CRITICAL.id: 0.913}, list_versions=asked
+    )
     text = render_comparison_text(listed)
     assert "The update fixes 1 (1 critical, 1 exploited), adds none, 1 remains." in text
     assert "  critical  exploited  CVE-1900-0001  openssl  91.3%  1 " in text
@@ -85,32 +89,32 @@ def test_shows_exploited_and_epss_score_with_each_finding():
     assert [(each["exploited"], each["epss"]) for each in document["fixed"]] == [(True, 0.913)]
     assert [(each["exploited"], each["epss"]) for each in document["remaining"]] == [(False, None)]
     assert document["lists"] == {"kev": "2026-11-24", "epss": "2026-11-25"}
-    assert "| **exploited**, critical | [`CVE-1900-0001`]" in markdown(listed)
-    assert "| 91.3 % |" in markdown(listed)
+    assert "| **exploited**, critical | [`CVE-1900-0001`]" in render_markdown(listed)
+    assert "| 91.3 % |" in render_markdown(listed)
 
 
 def test_unread_list_makes_exploited_and_score_null():
-    unread = comparison(list_versions=ListVersions(unread_lists=frozenset({AdvisoryList.KEV})))
+    unread = build_comparison(list_versions=ListVersions(unread_lists=frozenset({AdvisoryList.KEV})))
     assert "`kev`" in render_comparison_text(unread)
     assert json.loads(render_comparison_document(unread))["fixed"][0]["exploited"] is None
-    assert "KEV could not be read" in markdown(unread)
+    assert "KEV could not be read" in render_markdown(unread)
 
 
 def test_suppressed_findings_are_listed_separately_and_not_counted():
     new = replace(scan(HIGH), suppressed=(SuppressedFinding(CRITICAL, "not affected", "acme's VEX"),))
-    aside = comparison(new=new)
+    aside = build_comparison(new=new)
     text = render_comparison_text(aside)
     assert "Suppressed: 1 (not counted above)\n  severity  identifier     package  reason        author\n" in text
     assert "\n  critical  CVE-1900-0001  openssl  not affected  acme's VEX" in text
     document = json.loads(render_comparison_document(aside))
     assert [(each["id"], each["author"]) for each in document["new"]["suppressed"]] == [(CRITICAL.id, "acme's VEX")]
     assert document["new"]["counts"]["critical"] == 0
-    assert "<summary>1 suppressed by statements, and counted nowhere</summary>" in markdown(aside)
+    assert "<summary>1 suppressed by statements, and counted nowhere</summary>" in render_markdown(aside)
 
 
 @pytest.mark.parametrize("why", UnscannedReason)
 def test_image_that_was_not_scanned_has_a_reason_and_no_counts(why):
-    unknown = comparison(old=NotScanned(why, "a detail"))
+    unknown = build_comparison(old=NotScanned(why, "a detail"))
     text = render_comparison_text(unknown)
     assert "not known" in text
     assert f"not scanned  {why.sentence}: a detail" in text
@@ -118,42 +122,44 @@ def test_image_that_was_not_scanned_has_a_reason_and_no_counts(why):
     document = json.loads(render_comparison_document(unknown))
     assert [document["old"][key] for key in ("state", "counts", "detail")] == [why.value, None, "a detail"]
     assert [document[key] for key in ("fixed", "introduced", "remaining", "packages")] == [None] * 4
-    assert f"> **Not scanned:** the old image: {why.sentence}." in markdown(unknown)
+    assert f"> **Not scanned:** the old image: {why.sentence}." in render_markdown(unknown)
 
 
 def test_does_not_compare_scans_with_different_databases():
     other = replace(scan().scanner, database=datetime(2026, 1, 2, tzinfo=UTC))
-    document = json.loads(render_comparison_document(comparison(new=scan(HIGH, scanner=other))))
+    document = json.loads(render_comparison_document(build_comparison(new=scan(HIGH, scanner=other))))
     assert document["old"]["state"] == "different-database"
     assert document["fixed"] is None
 
 
 def test_long_lists_are_shortened_with_a_note():
     many = scan(*(finding(f"CVE-1900-{number:04}") for number in range(MAX_ROWS + 7)))
-    assert "  and 7 more rows" in render_comparison_text(comparison(old=many, new=scan()))
-    cut = markdown(comparison(old=many, new=scan()), 8_000)
+    assert "  and 7 more rows" in render_comparison_text(build_comparison(old=many, new=scan()))
+    cut = render_markdown(build_comparison(old=many, new=scan()), 8_000)
     assert len(cut) <= 8_000
     assert " more fixed, " in cut
 
 
-def hostile() -> Comparison:
+def build_hostile_comparison() -> Comparison:
     bad = finding(HOSTILE, package=HOSTILE, installed=HOSTILE, fixed_in=HOSTILE, title=HOSTILE)
     listed = (InstalledPackage(HOSTILE, HOSTILE, HOSTILE),)
     new = replace(scan(bad, packages=listed), suppressed=(SuppressedFinding(bad, HOSTILE, HOSTILE),), os=HOSTILE)
-    contents = TransitionContents(inside("a", "a" * 40, 1), replace(inside(HOSTILE, HOSTILE, 1), source=HOSTILE))
-    return comparison(scan(HIGH, packages=()), new, contents, BadSignature(SignatureDefect.BROKEN, HOSTILE))
+    contents = TransitionContents(
+        build_contents("a", "a" * 40, 1), replace(build_contents(HOSTILE, HOSTILE, 1), source=HOSTILE)
+    )
+    return build_comparison(scan(HIGH, packages=()), new, contents, BadSignature(SignatureDefect.BROKEN, HOSTILE))
 
 
 def test_text_escapes_control_characters():
-    text = render_comparison_text(hostile())
+    text = render_comparison_text(build_hostile_comparison())
     assert "\x1b" not in text
     assert "##[" not in text
     assert not [line for line in text.splitlines() if line.startswith("::")]
-    assert render_comparison_document(hostile()).isascii()
+    assert render_comparison_document(build_hostile_comparison()).isascii()
 
 
 def test_markdown_escapes_text_from_outside():
-    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(markdown(hostile()))
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(render_markdown(build_hostile_comparison()))
     inline = [each for token in tokens for each in (token.children or ())]
     allowed = {"text", "code_inline", "strong_open", "strong_close", "softbreak", "link_open", "link_close"}
     assert {each.type for each in inline} <= allowed
@@ -164,14 +170,14 @@ def test_markdown_escapes_text_from_outside():
 
 def test_every_format_reports_a_rollback():
     newer, older = (InstalledPackage("debian", "libssl3", version, "openssl") for version in ("3.0.15", "3.0.11"))
-    back = comparison(scan(packages=(newer,)), scan(CRITICAL, packages=(older,)))
+    back = build_comparison(scan(packages=(newer,)), scan(CRITICAL, packages=(older,)))
     said = f"libssl3 goes back from 3.0.15 to 3.0.11, which brings {CRITICAL.id}"
     assert f"`run` refuses: {said}" in render_comparison_text(back)
-    assert f"> **This is a rollback**, which `basebump run` refuses: `{said}`" in markdown(back)
+    assert f"> **This is a rollback**, which `basebump run` refuses: `{said}`" in render_markdown(back)
     assert json.loads(render_comparison_document(back))["rollback"] == said
-    onward = comparison(scan(packages=(older,)), scan(packages=(newer,)))
+    onward = build_comparison(scan(packages=(older,)), scan(packages=(newer,)))
     assert json.loads(render_comparison_document(onward))["rollback"] is None
-    assert "rollback" not in render_comparison_text(onward) + markdown(onward)
+    assert "rollback" not in render_comparison_text(onward) + render_markdown(onward)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +194,9 @@ def test_narrow_terminal_omits_columns_and_names_the_omitted_columns(width, left
     long = replace(
         CRITICAL, installed="3.0.15-1~deb12u1", fixed_in="3.0.17-1~deb12u2", title="A heap overflow in parsing"
     )
-    listed = comparison(scan(long), scan(), exploited_ids=frozenset({CRITICAL.id}), epss_scores={CRITICAL.id: 0.913})
+    listed = build_comparison(
+        scan(long), scan(), exploited_ids=frozenset({CRITICAL.id}), epss_scores={CRITICAL.id: 0.913}
+    )
     lines = list(map(str, render_comparison_lines(listed, width)))
     heading, row = lines[lines.index("Fixed: 1") + 1 :][:2]
     named = re.findall(r"\(no room for: (.*)\)", "\n".join(lines))

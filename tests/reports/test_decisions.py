@@ -20,7 +20,7 @@ from bot.model.vocabulary import Reason, ReferenceStatus
 from bot.reports.run.decisions import render_decisions
 
 
-def lines(report):
+def read_lines(report):
     return [json.loads(line) for line in render_decisions(report).splitlines()]
 
 
@@ -29,7 +29,7 @@ def test_has_a_line_for_each_repository_reference_text_proposal_and_failure():
     tree = build_repository(
         build_update(), held, unsupported=(build_unsupported_text(),), proposals=(build_proposal(note="labelled"),)
     )
-    whole, moved, waits, unread, opened, failed = lines(build_run_report(tree, failed=[build_failure()]))
+    whole, moved, waits, unread, opened, failed = read_lines(build_run_report(tree, failed=[build_failure()]))
     assert (whole["kind"], whole["note"]) == ("repository", None)
     for each in (whole, moved, waits, unread, opened):
         assert (each["repository"], each["base_branch"]) == ("acme/web", "main")
@@ -48,7 +48,7 @@ def test_lines_of_one_kind_have_the_same_keys():
     held = build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old.")
     over = build_verdict(ReferenceStatus.SUPERSEDED, Reason.TAG_STOPPED, line_number=3, successor="24")
     keys = defaultdict(set)
-    for line in lines(
+    for line in read_lines(
         build_run_report(
             build_repository(build_update(), held, over), build_repository(build_verdict(ReferenceStatus.UP_TO_DATE))
         )
@@ -65,7 +65,7 @@ def test_text_from_outside_adds_no_lines_or_control_characters():
 
 
 def test_unreadable_repository_has_a_note():
-    (line,) = lines(build_run_report(build_repository(note="It has no base branch.", base_branch=None)))
+    (line,) = read_lines(build_run_report(build_repository(note="It has no base branch.", base_branch=None)))
     assert (line["kind"], "base branch" in line["note"], line["base_branch"]) == ("repository", True, None)
 
 

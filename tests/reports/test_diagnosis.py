@@ -15,12 +15,12 @@ WRONG = report_problem("web", "push branches", "the token may not; hint: give it
 UNKNOWN = report_unknown("web", "open requests", "nobody says")
 
 
-def diagnosis(*checks, area=ConfigArea.FORGES):
+def build_diagnosis(*checks, area=ConfigArea.FORGES):
     return Diagnosis(RunLevel.PROPOSE, tuple((area, check) for check in checks))
 
 
 def test_each_check_has_a_line_below_the_area():
-    assert render_diagnosis_text(diagnosis(WELL, WRONG, UNKNOWN)).splitlines() == [
+    assert render_diagnosis_text(build_diagnosis(WELL, WRONG, UNKNOWN)).splitlines() == [
         "forges",
         "  ✓ web: read files: it is answered",
         "  ✗ web: push branches: the token may not",
@@ -34,7 +34,7 @@ def test_each_check_has_a_line_below_the_area():
 
 def test_equal_results_of_many_repositories_share_a_line():
     checks = [report_ok(f"acme/{number}", "read files", "it is answered") for number in range(12)]
-    lines = render_diagnosis_text(diagnosis(*checks, WRONG)).splitlines()
+    lines = render_diagnosis_text(build_diagnosis(*checks, WRONG)).splitlines()
     assert lines[1] == "  ✓ acme/0, acme/1, acme/2 and 9 more: read files: it is answered"
     assert lines[-1] == "13 checks for runs at the level propose: 1 found a problem, 12 passed."
 
@@ -53,25 +53,25 @@ def test_equal_results_of_different_config_areas_have_separate_lines():
     ],
 )
 def test_last_line_counts_problems(checks, said):
-    assert render_diagnosis_text(diagnosis(*checks)).splitlines()[-1] == said
+    assert render_diagnosis_text(build_diagnosis(*checks)).splitlines()[-1] == said
 
 
 def test_text_of_a_server_is_one_line_without_control_characters():
     evil = report_problem(
         "\n::error::x\x1b[31m", "read\r\nfiles", "##vso[task.setvariable]x\n::set-output::y" + "z" * 5000
     )
-    text = render_diagnosis_text(diagnosis(evil))
+    text = render_diagnosis_text(build_diagnosis(evil))
     assert len(text.splitlines()) == 5
     assert "\x1b" not in text
     assert "##vso[" not in text
     assert len(text) < 1500
-    assert json.loads(render_diagnosis_document(diagnosis(evil)))["checks"][0]["subject"] == evil.subject
-    assert "\x1b" not in render_diagnosis_document(diagnosis(evil))
+    assert json.loads(render_diagnosis_document(build_diagnosis(evil)))["checks"][0]["subject"] == evil.subject
+    assert "\x1b" not in render_diagnosis_document(build_diagnosis(evil))
 
 
 def test_each_hint_has_a_separate_line():
     problem = report_problem("web", "read files", "it fails; hint: try this; hint: or that")
-    assert render_diagnosis_text(diagnosis(problem)).splitlines()[1:4] == [
+    assert render_diagnosis_text(build_diagnosis(problem)).splitlines()[1:4] == [
         "  ✗ web: read files: it fails",
         "    hint: try this",
         "    hint: or that",

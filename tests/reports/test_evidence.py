@@ -21,7 +21,7 @@ from bot.reports.run.report_sarif import render_report_sarif
 CRITICAL, LOW = finding("CVE-2026-0001", Severity.CRITICAL), finding("CVE-2026-0002", Severity.LOW)
 
 
-def said(evidence):
+def render_evidence(evidence):
     """Return the evidence of one image reference in the document, and of the image in its proposal."""
     report = build_run_report(build_repository(build_update(), proposals=(build_proposal(),)), evidence=evidence)
     (tree,) = json.loads(render_run_document(report))["repositories"]
@@ -31,7 +31,7 @@ def said(evidence):
 
 
 def test_counts_distinct_vulnerabilities_of_both_images():
-    known = said(compare_scans(scan(CRITICAL, replace(CRITICAL, package="libssl3"), LOW), scan(LOW)))
+    known = render_evidence(compare_scans(scan(CRITICAL, replace(CRITICAL, package="libssl3"), LOW), scan(LOW)))
     assert known["old"] == {
         "state": "scanned",
         "counts": {"critical": 1, "high": 0, "medium": 0, "low": 1, "unknown": 0},
@@ -44,21 +44,21 @@ def test_counts_distinct_vulnerabilities_of_both_images():
 
 @pytest.mark.parametrize("why", UnscannedReason)
 def test_image_that_was_not_scanned_has_a_state_and_null_counts(why):
-    known = said(compare_scans(NotScanned(why), scan(LOW)))
+    known = render_evidence(compare_scans(NotScanned(why), scan(LOW)))
     assert known["old"] == {"state": why.value, "counts": None, "created": None}
     assert known["new"]["counts"]["low"] == 1
     assert [known[key] for key in ("fixed", "introduced", "remaining", "known_exploited")] == [None] * 4
 
 
 def test_reference_without_a_digest_has_no_old_image():
-    assert said(compare_scans(None, scan(LOW)))["old"] is None
+    assert render_evidence(compare_scans(None, scan(LOW)))["old"] is None
 
 
 def test_counts_exploited_vulnerabilities_if_the_list_was_read():
     known = compare_scans(scan(CRITICAL, LOW), scan(LOW))
-    listed = said(replace(known, exploited_ids=frozenset({LOW.id})))
+    listed = render_evidence(replace(known, exploited_ids=frozenset({LOW.id})))
     assert listed["known_exploited"] == {"fixed": 0, "introduced": 0, "remaining": 1}
-    assert said(known)["known_exploited"] is None
+    assert render_evidence(known)["known_exploited"] is None
 
 
 def test_each_platform_has_separate_counts():
@@ -66,19 +66,19 @@ def test_each_platform_has_separate_counts():
         "linux/amd64": compare_scans(scan(CRITICAL), scan()),
         "linux/arm64": compare_scans(scan(CRITICAL), scan(CRITICAL)),
     }
-    known = said(merge_platforms(both))
+    known = render_evidence(merge_platforms(both))
     assert [known["by_platform"][on]["new"]["counts"]["critical"] for on in both] == [0, 1]
     assert (known["fixed"]["critical"], known["remaining"]["critical"]) == (0, 1)
 
 
 def test_has_signers_if_signatures_were_checked():
     signed = TransitionSignatures(NoSignature(), VerifiedSignature(Signer(SignatureScheme.COSIGN_KEY, "team.pub")))
-    known = said(replace(compare_scans(scan(), scan()), signatures=signed))
+    known = render_evidence(replace(compare_scans(scan(), scan()), signatures=signed))
     assert known["signatures"] == {
         "old": {"state": "unsigned", "detail": "it has no signature"},
         "new": {"state": "signed", "detail": "signed by team.pub"},
     }
-    assert said(compare_scans(scan(), scan()))["signatures"] is None
+    assert render_evidence(compare_scans(scan(), scan()))["signatures"] is None
 
 
 def test_image_on_two_platforms_has_the_evidence_of_the_first():
@@ -96,7 +96,7 @@ def test_has_the_namespaces_in_which_the_image_runs():
     own = RunningUse("ghcr.io/acme/web", (RunningPlace("prod", "shop", 12), RunningPlace("edge", "shop", 1, NOW)))
     direct = RunningUse(None, (RunningPlace("prod", "db", 2),))
     evidence = replace(compare_scans(scan(LOW), scan()), running=(direct, own))
-    assert said(evidence)["runs_in"] == [
+    assert render_evidence(evidence)["runs_in"] == [
         {"own_image": None, "places": [{"cluster": "prod", "namespace": "db", "pods": 2, "as_of": None}]},
         {
             "own_image": "ghcr.io/acme/web",
@@ -106,6 +106,6 @@ def test_has_the_namespaces_in_which_the_image_runs():
             ],
         },
     ]
-    assert said(replace(evidence, running=()))["runs_in"] == []
-    assert "runs_in" not in said(replace(evidence, running=None))
+    assert render_evidence(replace(evidence, running=()))["runs_in"] == []
+    assert "runs_in" not in render_evidence(replace(evidence, running=None))
     assert "prod" not in render_report_sarif(build_run_report(build_repository(build_update()), evidence=evidence))

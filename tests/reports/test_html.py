@@ -244,7 +244,7 @@ def test_refuses_text_that_is_not_a_document(document, why):
 # Due dates
 
 
-def due_proposal(branch: str, days: int, *, overdue: bool = False):
+def build_due_proposal(branch: str, days: int, *, overdue: bool = False):
     due = DueDate(BUILT + timedelta(days=days), DueClass.CRITICAL, is_overdue=overdue)
     return replace(build_proposal(f"Update {branch}"), branch=branch, due=due)
 
@@ -254,9 +254,9 @@ def test_overdue_proposals_come_first_with_owners():
     owned = replace(owned, reference=replace(owned.reference, owners=("@acme/web", "@acme/<b>")))
     proposals = (
         build_proposal("Update without"),
-        due_proposal("later", 9),
-        due_proposal("sooner", 3),
-        due_proposal("over", 5, overdue=True),
+        build_due_proposal("later", 9),
+        build_due_proposal("sooner", 3),
+        build_due_proposal("over", 5, overdue=True),
         replace(build_proposal("Update declined", ProposalOutcome.DECLINED), accepted_risk=DueClass.HIGH),
     )
     shown = render_page(build_run_report(build_repository(owned, proposals=proposals)))
@@ -287,7 +287,9 @@ def test_page_without_due_dates_has_neither_figure_nor_column():
 
 
 def test_due_dates_of_a_document_are_checked():
-    document = render_run_document(build_run_report(build_repository(proposals=(due_proposal("a", 1, overdue=True),))))
+    document = render_run_document(
+        build_run_report(build_repository(proposals=(build_due_proposal("a", 1, overdue=True),)))
+    )
     values = (('"overdue": true', '"overdue": 1'), ('"due_for": "critical"', '"due_for": 5'), ("2026-11-02", "soon"))
     for before, after in values:
         assert document.count(before) == 1

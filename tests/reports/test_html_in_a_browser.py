@@ -86,7 +86,7 @@ def shown(tmp_path_factory):
         yield started
 
 
-def complaints(shown):
+def list_complaints(shown):
     return shown.said("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown")
 
 
@@ -99,7 +99,7 @@ def test_page_sends_no_requests_has_no_errors_and_fits_the_window(shown, page, w
     assert shown.evaluate(CONTRAST) >= 4.5
     assert shown.screenshot().startswith(b"\x89PNG")
     assert [each["request"]["url"] for each in shown.said("Network.requestWillBeSent")] == [page.as_uri()]
-    assert complaints(shown) == []
+    assert list_complaints(shown) == []
     assert shown.evaluate("document.getElementById('tools').hidden") is not script
     assert shown.evaluate("document.querySelector('main table.plain, #table table').checkVisibility()")
 
@@ -223,4 +223,4 @@ def test_text_from_a_repository_is_not_markup_in_the_browser(shown, tmp_path):
     assert shown.evaluate("document.querySelectorAll('img, td script, td style').length") == 0
     assert shown.evaluate("document.querySelectorAll('script').length") == 2
     assert word in shown.evaluate("document.body.textContent")
-    assert complaints(shown) == []
+    assert list_complaints(shown) == []

@@ -37,7 +37,7 @@ CRITICAL = PatchSummary(
 """The times to patch of fixes of critical vulnerabilities."""
 
 
-def samples(report, patches=None, stages=None) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+def read_samples(report, patches=None, stages=None) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     """Return the value of every sample by its name and labels."""
     families = list(text_string_to_metric_families(render_metrics(report, patches, stages) + "\n"))
     assert {family.type for family in families} == {"gauge"}
@@ -48,7 +48,7 @@ def samples(report, patches=None, stages=None) -> dict[tuple[str, frozenset[tupl
     return found
 
 
-def value(found, name, **labels):
+def get_value(found, name, **labels):
     return found.get((f"basebump_{name}", frozenset(labels.items())))
 
 
@@ -61,26 +61,26 @@ def test_counts_references_proposals_texts_and_failures():
         unsupported=(build_unsupported_text(),),
         proposals=(build_proposal(),),
     )
-    found = samples(build_run_report(tree, failed=[build_failure()]))
-    assert value(found, "references", forge="github", status="update", pinned="true") == 2
-    assert value(found, "references", forge="github", status="update", pinned="false") == 0
-    assert value(found, "references", forge="github", status="held", pinned="false") == 1
-    assert value(found, "proposals", forge="github", outcome="opened") == 1
-    assert value(found, "unsupported_texts", forge="github") == 1
-    assert value(found, "repositories", forge="github") == 1
-    assert value(found, "failures", stage="resolve") == 1
+    found = read_samples(build_run_report(tree, failed=[build_failure()]))
+    assert get_value(found, "references", forge="github", status="update", pinned="true") == 2
+    assert get_value(found, "references", forge="github", status="update", pinned="false") == 0
+    assert get_value(found, "references", forge="github", status="held", pinned="false") == 1
+    assert get_value(found, "proposals", forge="github", outcome="opened") == 1
+    assert get_value(found, "unsupported_texts", forge="github") == 1
+    assert get_value(found, "repositories", forge="github") == 1
+    assert get_value(found, "failures", stage="resolve") == 1
 
 
 def test_every_label_value_has_a_series_even_at_zero():
-    found = samples(build_run_report(build_repository()))
+    found = read_samples(build_run_report(build_repository()))
     assert sum(name == "basebump_references" for name, _ in found) == 2 * len(ReferenceStatus)
     assert sum(name == "basebump_proposals" for name, _ in found) == len(ProposalOutcome)
-    assert {value(found, "failures", stage=stage) for stage in FailureStage} == {0}
+    assert {get_value(found, "failures", stage=stage) for stage in FailureStage} == {0}
 
 
 def test_times_to_patch_have_both_starts_and_the_number_of_fixes():
     low = PatchSummary("low", WaitSummary(2, DAY, 2 * DAY, 0, None), WaitSummary(0, None, None, 0, None))
-    found = samples(build_run_report(build_repository()), [CRITICAL, low])
+    found = read_samples(build_run_report(build_repository()), [CRITICAL, low])
     times = {
         (labels["fixes"], labels["since"], labels["percentile"]): number / DAY.total_seconds()
         for (name, label_items), number in found.items()
@@ -95,48 +95,50 @@ def test_times_to_patch_have_both_starts_and_the_number_of_fixes():
         ("low", "first-seen", "50"): 1,
         ("low", "first-seen", "90"): 2,
     }
-    assert value(found, "time_to_patch_fixes", fixes="critical", since="published") == 5
-    assert value(found, "time_to_patch_fixes", fixes="low", since="published") == 0
-    assert value(found, "time_to_patch_fixes", fixes="exploited", since="first-seen") == 0
+    assert get_value(found, "time_to_patch_fixes", fixes="critical", since="published") == 5
+    assert get_value(found, "time_to_patch_fixes", fixes="low", since="published") == 0
+    assert get_value(found, "time_to_patch_fixes", fixes="exploited", since="first-seen") == 0
 
 
 def test_times_to_patch_are_missing_without_a_state():
-    assert not any("time_to_patch" in name for name, _ in samples(build_run_report(build_repository())))
+    assert not any("time_to_patch" in name for name, _ in read_samples(build_run_report(build_repository())))
 
 
 def test_counts_vulnerabilities_of_each_scanned_image_once():
-    found = samples(
+    found = read_samples(
         build_run_report(
             build_repository(build_update(), build_update(line_number=2)),
             build_repository(build_update(), name="acme/other"),
         )
     )
     for image, critical in (("in-use", 1), ("offered", 0)):
-        assert value(found, "vulnerabilities", image=image, severity="critical") == critical
-        assert value(found, "vulnerabilities", image=image, severity="high") == 1
-        assert value(found, "assessed_images", image=image, state="scanned") == 1
+        assert get_value(found, "vulnerabilities", image=image, severity="critical") == critical
+        assert get_value(found, "vulnerabilities", image=image, severity="high") == 1
+        assert get_value(found, "assessed_images", image=image, state="scanned") == 1
 
 
 def test_image_that_was_not_scanned_has_a_reason_and_no_number():
     late = NotScanned(UnscannedReason.TIMED_OUT)
-    found = samples(build_run_report(build_repository(build_update()), evidence=compare_scans(late, late)))
+    found = read_samples(build_run_report(build_repository(build_update()), evidence=compare_scans(late, late)))
     assert not [name for name, _ in found if name == "basebump_vulnerabilities"]
-    assert value(found, "assessed_images", image="in-use", state="timed-out") == 1
-    assert value(found, "assessed_images", image="in-use", state="scanned") == 0
+    assert get_value(found, "assessed_images", image="in-use", state="timed-out") == 1
+    assert get_value(found, "assessed_images", image="in-use", state="scanned") == 0
 
 
 def test_run_has_times_and_scan_has_none():
     timed = replace(build_run_report(), started=BEGAN, ended=BEGAN + timedelta(seconds=90.5))
-    found = samples(timed)
-    assert value(found, "run_start_timestamp_seconds") == BEGAN.timestamp()
-    assert value(found, "run_end_timestamp_seconds") == BEGAN.timestamp() + 90.5
-    assert value(found, "run_duration_seconds") == 90.5
-    assert value(samples(build_run_report()), "run_duration_seconds") is None
+    found = read_samples(timed)
+    assert get_value(found, "run_start_timestamp_seconds") == BEGAN.timestamp()
+    assert get_value(found, "run_end_timestamp_seconds") == BEGAN.timestamp() + 90.5
+    assert get_value(found, "run_duration_seconds") == 90.5
+    assert get_value(read_samples(build_run_report()), "run_duration_seconds") is None
 
 
 def test_scanned_folder_has_a_label():
-    found = samples(build_run_report(build_repository(build_verdict(ReferenceStatus.UP_TO_DATE), forge="", name=".")))
-    assert value(found, "references", forge="folder", status="up-to-date", pinned="true") == 1
+    found = read_samples(
+        build_run_report(build_repository(build_verdict(ReferenceStatus.UP_TO_DATE), forge="", name="."))
+    )
+    assert get_value(found, "references", forge="folder", status="up-to-date", pinned="true") == 1
 
 
 @given(st.text())
@@ -149,12 +151,12 @@ def test_documentation_has_every_metric_with_labels():
     rows = re.findall(r"^\| `(basebump_\w+)` \| (.*?) ?\|", page, re.MULTILINE)
     told = {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in rows}
     timed = replace(build_run_report(build_repository(build_update())), started=BEGAN, ended=BEGAN)
-    found = samples(timed, [CRITICAL], build_scene())
+    found = read_samples(timed, [CRITICAL], build_scene())
     assert told == {name: {label for label, _ in labels} for name, labels in found}
 
 
 @pytest.mark.parametrize("unit", ["_seconds", "_info"])
 def test_names_follow_the_conventions_of_prometheus(unit):
-    names = {name for name, _ in samples(replace(build_run_report(), started=BEGAN, ended=BEGAN), [CRITICAL])}
+    names = {name for name, _ in read_samples(replace(build_run_report(), started=BEGAN, ended=BEGAN), [CRITICAL])}
     assert [name for name in names if name.endswith(unit)]
     assert not [name for name in names if name.endswith(("_total", "_count", "_sum", "_bucket"))]

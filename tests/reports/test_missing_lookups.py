@@ -32,7 +32,7 @@ LOOKED_UP = replace(
 RENDERERS = (lambda report: render_scan_text(report, None), render_run_text, render_markdown_summary)
 
 
-def comparison(evidence, signature=None) -> Comparison:
+def build_comparison(evidence, signature=None) -> Comparison:
     facts = ImageFacts(digest("old"), ManifestKind.INDEX, ("linux/amd64",), None, None, None, None, None)
     image = ComparedImage(ImageName.parse("node:22"), facts, evidence.new, signature=signature)
     return Comparison(image, image, "linux/amd64", evidence)
@@ -55,16 +55,16 @@ def test_json_has_the_state_of_each_lookup():
     (place,) = json.loads(render_scan_document(build_run_report(build_repository(build_update()))))["references"]
     not_looked_up = {"kev": "not-looked-up", "epss": "not-looked-up", "signatures": "not-checked"}
     assert place["evidence"]["lookups"] == not_looked_up
-    assert json.loads(render_comparison_document(comparison(KNOWN)))["lookups"] == not_looked_up
-    looked_up = json.loads(render_comparison_document(comparison(LOOKED_UP, NoSignature())))["lookups"]
+    assert json.loads(render_comparison_document(build_comparison(KNOWN)))["lookups"] == not_looked_up
+    looked_up = json.loads(render_comparison_document(build_comparison(LOOKED_UP, NoSignature())))["lookups"]
     assert looked_up == {"kev": "read", "epss": "read", "signatures": "checked"}
 
 
 def test_comparison_names_lookups_that_did_not_take_place():
-    text = render_comparison_text(comparison(KNOWN))
+    text = render_comparison_text(build_comparison(KNOWN))
     assert text.count("signature    not checked (no trust rule)") == 2
     assert "Known exploitation (KEV): not looked up (no `enrichment`).\n" in text
     assert text.endswith("Probability of exploitation (EPSS): not looked up (no `enrichment`).")
-    looked_up = render_comparison_text(comparison(LOOKED_UP, NoSignature()))
+    looked_up = render_comparison_text(build_comparison(LOOKED_UP, NoSignature()))
     assert "not looked up" not in looked_up
     assert "not checked" not in looked_up

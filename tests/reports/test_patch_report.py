@@ -23,14 +23,14 @@ NOTHING = WaitSummary(0, None, None, 0, None)
 UNTIL = {UpdateStage.PROPOSED: WAITS, UpdateStage.MERGED: WAITS, UpdateStage.RUNNING: LATE}
 
 
-def report(team: str = "@acme/web", until=UNTIL) -> PatchReport:
+def build_report(team: str = "@acme/web", until=UNTIL) -> PatchReport:
     """Return a report with one team."""
     rows = (PatchSummary(team, WAITS, NOTHING, until), PatchSummary("@other", WAITS, NOTHING))
     return PatchReport(NOW - 90 * DAY, NOW, (), {PatchGrouping.TEAM: rows}, InventoryCoverage(1, 0, NOW, NOW))
 
 
 def render(*args, width=80) -> list[list[str]]:
-    return [block.splitlines() for block in join_lines(render_patch_lines(report(*args), width)).split("\n\n")]
+    return [block.splitlines() for block in join_lines(render_patch_lines(build_report(*args), width)).split("\n\n")]
 
 
 def test_text_has_a_table_of_the_medians_until_each_stage():
@@ -54,8 +54,8 @@ def test_text_has_no_table_of_stages_if_none_is_known():
 
 @pytest.mark.parametrize("until", [UNTIL, {}])
 def test_documents_have_the_times_until_each_stage(until):
-    (summary, _) = json.loads(render_patch_document(report(until=until)))["summaries"]
-    (row, _) = csv.DictReader(io.StringIO(render_patch_csv(report(until=until))))
+    (summary, _) = json.loads(render_patch_document(build_report(until=until)))["summaries"]
+    (row, _) = csv.DictReader(io.StringIO(render_patch_csv(build_report(until=until))))
     assert (summary["merged"], row["merged"]) == (5, "5")
     assert list(summary["stages"]) == [each.value for each in until]
     if until:

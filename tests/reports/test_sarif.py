@@ -28,7 +28,7 @@ from bot.model.vocabulary import REASONS_BY_STATUS, Reason, ReferenceStatus
 from bot.reports.run.report_sarif import LEVELS, render_report_sarif
 
 
-def results(run):
+def index_results(run):
     return {result["ruleId"]: result for result in run["results"]}
 
 
@@ -40,7 +40,7 @@ def test_only_references_with_required_action_or_rejection_are_results():
     unknown = compare_scans(scan(), NotScanned(UnscannedReason.FAILED))
     report = build_run_report(build_repository(*places, unsupported=(build_unsupported_text(),)), evidence=unknown)
     (run,) = read_sarif(render_report_sarif(report))
-    levels = {rule: result["level"] for rule, result in results(run).items()}
+    levels = {rule: result["level"] for rule, result in index_results(run).items()}
     assert levels == {
         "update": "warning",
         "held/index-churn": "note",

@@ -23,7 +23,7 @@ DAY = timedelta(days=1)
 PARTS = read_page_parts()
 
 
-def trends(*medians: int | None, teams: tuple[str, ...] = ("@a",)) -> FleetTrends:
+def build_trends(*medians: int | None, teams: tuple[str, ...] = ("@a",)) -> FleetTrends:
     points = tuple(
         TrendPoint(NOW + day * DAY, 2 * day, 0, 0, median * DAY if median is not None else None)
         for day, median in enumerate(medians)
@@ -34,25 +34,25 @@ def trends(*medians: int | None, teams: tuple[str, ...] = ("@a",)) -> FleetTrend
 
 
 def test_line_is_scaled_to_the_highest_value():
-    waiting, exploited, _ = build_trend_section(trends(1, 1, 1, 1, 1)).lines
+    waiting, exploited, _ = build_trend_section(build_trends(1, 1, 1, 1, 1)).lines
     assert waiting.segments == ("0.0,80.0 75.0,60.0 150.0,40.0 225.0,20.0 300.0,0.0",)
     assert (waiting.highest, waiting.last) == ("at most 8", "8 now")
     assert exploited.segments == ("0.0,80.0 75.0,80.0 150.0,80.0 225.0,80.0 300.0,80.0",)
 
 
 def test_line_has_a_gap_if_the_value_is_unknown():
-    *_, median = build_trend_section(trends(4, None, 2, 3, None)).lines
+    *_, median = build_trend_section(build_trends(4, None, 2, 3, None)).lines
     assert median.segments == ("0.0,0.0", "150.0,40.0 225.0,20.0")
     assert (median.highest, median.last) == ("at most 4 days", "none merged recently")
 
 
 def test_line_without_any_value_is_empty():
-    *_, median = build_trend_section(trends(None, None)).lines
+    *_, median = build_trend_section(build_trends(None, None)).lines
     assert (median.segments, median.highest, median.last) == ((), "no fix was merged", "none merged recently")
 
 
 def test_page_escapes_teams_and_counts_those_that_do_not_fit():
-    found = trends(1, 2, teams=(HOSTILE, *(f"team{number:02}" for number in range(MAX_TEAMS + 4))))
+    found = build_trends(1, 2, teams=(HOSTILE, *(f"team{number:02}" for number in range(MAX_TEAMS + 4))))
     page = render_html_page([read_document(render_run_document(build_run_report(build_repository())))], PARTS, found)
     assert HOSTILE not in page
     assert PageOutline(page).rows("team00", "1,234", "24 hours", "3 days", "0")
@@ -61,7 +61,7 @@ def test_page_escapes_teams_and_counts_those_that_do_not_fit():
     assert "5 more groups do not fit here." in page
 
 
-def team_trends(**counts: tuple[int, ...]) -> FleetTrends:
+def build_team_trends(**counts: tuple[int, ...]) -> FleetTrends:
     """Return trends of teams with these numbers of waiting fixes over time. Each team has ten fixes in total."""
     nothing = WaitSummary(0, None, None, 0, None)
     teams = tuple(
@@ -78,7 +78,7 @@ def team_trends(**counts: tuple[int, ...]) -> FleetTrends:
 
 
 def test_lines_of_teams_have_the_same_scale_and_begin_with_the_most_waiting_fixes():
-    found = build_trend_section(team_trends(a=(0, 2), b=(8, 4), c=(1, 0))).teams
+    found = build_trend_section(build_team_trends(a=(0, 2), b=(8, 4), c=(1, 0))).teams
     assert found.columns == (("Waiting", "up to 8"),)
     assert [(team, line.segments, line.last) for team, (line,) in found.rows] == [
         ("@b", ("0.0,0.0 120.0,12.0",), "4 now"),
@@ -88,23 +88,25 @@ def test_lines_of_teams_have_the_same_scale_and_begin_with_the_most_waiting_fixe
 
 
 def test_teams_that_do_not_fit_are_counted():
-    found = build_trend_section(trends(1, 2, teams=tuple(f"@{number:02}" for number in range(MAX_TEAMS + 3)))).teams
+    found = build_trend_section(
+        build_trends(1, 2, teams=tuple(f"@{number:02}" for number in range(MAX_TEAMS + 3)))
+    ).teams
     assert (len(found.rows), found.left_out) == (MAX_TEAMS, 3)
 
 
 def test_tables_have_the_times_since_the_publication_only_if_some_are_known():
-    (table, _) = build_trend_section(trends(1, 2)).tables
+    (table, _) = build_trend_section(build_trends(1, 2)).tables
     assert (table.has_publications, table.rows[0]) == (False, ("@a", "1,234", "24 hours", "3 days", "0", ""))
     known = WaitSummary(7, 9 * DAY, 20 * DAY, 1, 30 * DAY)
-    (summary,) = trends(1, 2).by_team
+    (summary,) = build_trends(1, 2).by_team
     (table,) = build_trend_section(
-        replace(trends(1, 2), by_team=(replace(summary, since_published=known),), by_severity=())
+        replace(build_trends(1, 2), by_team=(replace(summary, since_published=known),), by_severity=())
     ).tables
     assert table.rows[0][6:] == ("7", "9 days", "20 days", "1", "30 days")
 
 
 def test_groups_have_the_medians_until_each_stage_that_is_known():
-    found = trends(1, 2, teams=("@a", "@b"))
+    found = build_trends(1, 2, teams=("@a", "@b"))
     first, second = found.by_team
     known = {
         UpdateStage.MERGED: WaitSummary(5, 4 * DAY, 6 * DAY, 0, None),
@@ -124,11 +126,11 @@ def test_line_since_the_publication_is_shown_only_if_values_exist():
     points = tuple(TrendPoint(NOW + day * DAY, 0, 0, 0, DAY, 6 * DAY) for day in range(2))
     *_, last = build_trend_section(FleetTrends(points, (), ())).lines
     assert (last.title, last.last) == ("Median time to patch since the publication of the fix", "6 days now")
-    assert len(build_trend_section(trends(1, 2)).lines) == 3
+    assert len(build_trend_section(build_trends(1, 2)).lines) == 3
 
 
 def test_page_of_fixes_has_the_escaped_lines_of_teams():
-    page = render_fixes_page(trends(1, 2, teams=(HOSTILE, "@web")), PARTS)
+    page = render_fixes_page(build_trends(1, 2, teams=(HOSTILE, "@web")), PARTS)
     assert HOSTILE not in page
     labels = [each.get("aria-label") for each in PageOutline(page).all("svg")]
     assert "Waiting fixes of @web: 2 now, at most 2" in labels
@@ -156,7 +158,9 @@ def shown(tmp_path_factory):
 @pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (390, "dark")])
 def test_lines_of_teams_fit_the_window(shown, tmp_path, width, scheme):
     path = tmp_path / "fixes.html"
-    path.write_text(render_fixes_page(trends(1, None, 12, 4, teams=("@acme/a-team-with-a-long-name", "@web")), PARTS))
+    path.write_text(
+        render_fixes_page(build_trends(1, None, 12, 4, teams=("@acme/a-team-with-a-long-name", "@web")), PARTS)
+    )
     shown.show(path, width=width, scheme=scheme)
     assert shown.evaluate("document.documentElement.scrollWidth") == width
     assert shown.evaluate("document.querySelector('.team-trends').scrollWidth <= document.body.clientWidth")

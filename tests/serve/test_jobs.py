@@ -88,7 +88,7 @@ def workshop(tmp_path):
         yield JobScene(tmp_path, loopback)
 
 
-def proposals(repository: Git) -> list[str]:
+def list_proposals(repository: Git) -> list[str]:
     return [each for each in repository.refs() if each.startswith("refs/basebump/proposals/")]
 
 
@@ -122,10 +122,10 @@ def test_moved_tag_leads_to_visits_of_exactly_the_users_of_the_tag(workshop):
     result = workshop.look_up()
     assert isinstance(result, Done)
     assert {each.key.repository for each in result.requests} == {"web", "api"}
-    assert (proposals(web), proposals(api)) == ([], [])  # the lookup itself writes nothing
+    assert (list_proposals(web), list_proposals(api)) == ([], [])  # the lookup itself writes nothing
     ended = list(workshop.visit_job()(workshop.claim(*(each.key for each in result.requests))))
     assert [each.opened for each in ended] == [1, 1]
-    assert (len(proposals(web)), len(proposals(api))) == (1, 1)
+    assert (len(list_proposals(web)), len(list_proposals(api))) == (1, 1)
 
 
 def test_registry_that_still_serves_the_old_image_is_asked_again_after_an_event_only(workshop):
@@ -189,7 +189,7 @@ def test_deferred_proposal_is_tried_again_after_the_window_of_the_limits(worksho
     claimed = workshop.claim(*(VisitWork("local", "", name) for name in ("web", "api")))
     results = list(workshop.visit_job()(claimed))
     assert sorted(each.repeat_after or timedelta() for each in results) == [timedelta(), HOUR]
-    assert sum(len(proposals(each)) for each in repositories) == 1
+    assert sum(len(list_proposals(each)) for each in repositories) == 1
 
 
 def test_pushed_own_image_is_read_at_once(workshop):

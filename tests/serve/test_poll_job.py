@@ -99,13 +99,13 @@ def fleet(tmp_path, monkeypatch):
 
 
 @contextmanager
-def hub(fleet):
+def start_hub(fleet):
     with DockerRegistry() as registry:
         fleet.add_registry("docker.io", registry.host)
         yield registry
 
 
-def name_tag(name: str, host: str = "docker.io/library") -> TagRef:
+def build_tag_ref(name: str, host: str = "docker.io/library") -> TagRef:
     return TagRef(f"{host}/{name}", "1")
 
 
@@ -116,8 +116,8 @@ def list_moved(result) -> list[TagRef]:
 
 @real
 def test_poll_of_a_moved_tag_leads_to_a_visit_of_exactly_the_user_of_the_tag(fleet):
-    with hub(fleet) as registry:
-        base, other = name_tag("base"), name_tag("other")
+    with start_hub(fleet) as registry:
+        base, other = build_tag_ref("base"), build_tag_ref("other")
         held = {each: registry.push(build(str(each)), each.path, each.tag) for each in (base, other)}
         for name, used in {"a": [base, other], "b": [other], "c": [other]}.items():
             fleet.add_repository(name, *used, settled={each: held[each] for each in used})
@@ -138,13 +138,13 @@ def test_poll_of_a_moved_tag_leads_to_a_visit_of_exactly_the_user_of_the_tag(fle
 
 @real
 def test_poll_sends_one_head_request_per_tag_and_ignores_skipped_references(fleet):
-    with hub(fleet) as registry:
-        tags = [name_tag(f"base{number}") for number in range(5)]
+    with start_hub(fleet) as registry:
+        tags = [build_tag_ref(f"base{number}") for number in range(5)]
         for each in tags:
             registry.push(build(str(each)), each.path, each.tag)
         fleet.add_repository("a", *tags)
-        fleet.add_repository("b", *tags, name_tag("base0"))
-        fleet.add_repository("c", name_tag("skipped"), status=ReferenceStatus.SKIPPED, reason=Reason.NO_RULE)
+        fleet.add_repository("b", *tags, build_tag_ref("base0"))
+        fleet.add_repository("c", build_tag_ref("skipped"), status=ReferenceStatus.SKIPPED, reason=Reason.NO_RULE)
         registry.forget()
         fleet.poll("docker.io")
         sent = Counter((each.method, each.path) for each in registry.requests() if "/manifests/" in each.path)
@@ -153,8 +153,8 @@ def test_poll_sends_one_head_request_per_tag_and_ignores_skipped_references(flee
 
 @real
 def test_digest_that_another_visit_recorded_still_leads_to_visits_of_the_other_users(fleet):
-    with hub(fleet) as registry:
-        base = name_tag("base")
+    with start_hub(fleet) as registry:
+        base = build_tag_ref("base")
         old = registry.push(build("old"), base.path, base.tag)
         for name in ("a", "b"):
             fleet.add_repository(name, base, settled={base: old})
@@ -172,8 +172,8 @@ def test_digest_that_another_visit_recorded_still_leads_to_visits_of_the_other_u
 
 @real
 def test_moved_tag_is_found_again_if_the_work_was_not_stored(fleet):
-    with hub(fleet) as registry:
-        base = name_tag("base")
+    with start_hub(fleet) as registry:
+        base = build_tag_ref("base")
         registry.push(build("old"), base.path, base.tag)
         fleet.add_repository("a", base)
         fleet.look_up(base)
@@ -187,8 +187,10 @@ def test_moved_tag_is_found_again_if_the_work_was_not_stored(fleet):
 @real
 def test_tags_that_do_not_exist_delay_no_others(fleet, monkeypatch):
     monkeypatch.setattr("bot.serve.poll_job.TAGS_PER_POLL", 2)
-    with hub(fleet) as registry:
-        present, missing = ([name_tag(f"{word}{number}") for number in range(4)] for word in ("present", "missing"))
+    with start_hub(fleet) as registry:
+        present, missing = (
+            [build_tag_ref(f"{word}{number}") for number in range(4)] for word in ("present", "missing")
+        )
         for each in present:
             registry.push(build(str(each)), each.path, each.tag)
         fleet.add_repository("a", *present, *missing)
@@ -206,12 +208,12 @@ def test_tags_that_do_not_exist_delay_no_others(fleet, monkeypatch):
 def test_rate_limited_host_is_left_alone_at_once_and_other_hosts_go_on(fleet, retry_after):
     with (
         Listener(lambda _: Reply(429, headers={"Retry-After": retry_after})) as limited,
-        hub(fleet) as registry,
+        start_hub(fleet) as registry,
     ):
         fleet.add_registry(limited.host)
-        base = name_tag("base")
+        base = build_tag_ref("base")
         registry.push(build("base"), base.path, base.tag)
-        fleet.add_repository("a", base, *(name_tag(f"n{number}", limited.host) for number in range(50)))
+        fleet.add_repository("a", base, *(build_tag_ref(f"n{number}", limited.host) for number in range(50)))
         failed, done = fleet.poll(limited.host, "docker.io")
     assert len(limited.received) <= POLL_POOL.workers
     assert {each.method for each in limited.received} == {"HEAD"}
@@ -230,7 +232,7 @@ def test_polls_of_a_registry_end_when_no_repository_uses_the_registry(fleet):
 def test_next_attempt_is_not_made_before_the_time_that_a_registry_asked_for(fleet):
     with Listener(lambda _: Reply(429, headers={"Retry-After": "3600"})) as limited:
         fleet.add_registry(limited.host)
-        fleet.add_repository("a", name_tag("base", limited.host))
+        fleet.add_repository("a", build_tag_ref("base", limited.host))
         request = WorkRequest(PollWork(limited.host), WorkPriority.SWEEP, WorkReason.POLL, "trace-1")
         fleet.queue.request_work([request])
         log = JsonLog(fleet.clock, StringIO())
@@ -254,7 +256,7 @@ def test_next_attempt_is_not_made_before_the_time_that_a_registry_asked_for(flee
 def test_poll_of_a_broken_registry_stops_after_a_few_errors(fleet):
     with Listener(lambda _: Reply(500)) as broken:
         fleet.add_registry(broken.host)
-        fleet.add_repository("a", *(name_tag(f"n{number}", broken.host) for number in range(60)))
+        fleet.add_repository("a", *(build_tag_ref(f"n{number}", broken.host) for number in range(60)))
         [failed] = fleet.poll(broken.host)
     assert isinstance(failed, Failed)
     asked = {each.path for each in broken.received}

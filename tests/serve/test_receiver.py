@@ -110,32 +110,37 @@ def desk(tmp_path):
     return ReceiverScene(tmp_path)
 
 
-def pushed(name="library/node", tag="22", event_id="1", action="push"):
+def build_registry_push(name="library/node", tag="22", event_id="1", action="push"):
     target = {"repository": name, "tag": tag, "digest": digest("new"), "mediaType": "application/json"}
     return {"events": [{"id": event_id, "action": action, "target": target, "request": {"host": "elsewhere:5000"}}]}
 
 
 def test_push_of_a_used_tag_leads_to_one_lookup(desk):
-    assert desk.post(pushed()).status == 202
-    assert desk.post(pushed(event_id="2")).status == 202
+    assert desk.post(build_registry_push()).status == 202
+    assert desk.post(build_registry_push(event_id="2")).status == 202
     assert desk.claim() == [TagWork(TagRef("docker.io/library/node", "22"))]
 
 
 def test_repeated_delivery_is_stored_once(desk):
     for _ in range(3):
-        assert desk.post(pushed()).status == 202
+        assert desk.post(build_registry_push()).status == 202
     assert desk.outcomes() == [("accepted", 2)]
 
 
 def test_push_of_a_configured_own_image_leads_to_a_lookup_without_users(desk):
-    assert desk.post(pushed("acme/web", "main")).status == 202
-    assert desk.post(pushed("acme/web", "c0ffee", event_id="2")).status == 202
+    assert desk.post(build_registry_push("acme/web", "main")).status == 202
+    assert desk.post(build_registry_push("acme/web", "c0ffee", event_id="2")).status == 202
     assert desk.claim() == [TagWork(TagRef("docker.io/acme/web", "main"))]
 
 
 @pytest.mark.parametrize(
     ("document", "outcome"),
-    [(pushed(tag="23"), "not-used"), (pushed(action="delete"), "ignored"), (b"{", "unreadable"), ([], "unreadable")],
+    [
+        (build_registry_push(tag="23"), "not-used"),
+        (build_registry_push(action="delete"), "ignored"),
+        (b"{", "unreadable"),
+        ([], "unreadable"),
+    ],
 )
 def test_proved_delivery_without_work_is_accepted_and_stored(desk, document, outcome):
     assert desk.post(document).status == 202
@@ -144,15 +149,15 @@ def test_proved_delivery_without_work_is_accepted_and_stored(desk, document, out
 
 @pytest.mark.parametrize("secret", ["", "another-secret-of-the-registry", SECRET + "x"])
 def test_delivery_without_proof_is_refused_without_detail(desk, secret):
-    response = desk.post(pushed(), secret)
+    response = desk.post(build_registry_push(), secret)
     assert (response.status, response.body) == (401, b"unauthorized\n")
     assert desk.claim() == []
 
 
 def test_flood_of_refused_deliveries_stores_little_and_blocks_no_valid_delivery(desk):
     for _ in range(MAX_RATE + 100):
-        assert desk.post(pushed(), "a-wrong-secret-of-somebody").status == 401
-    assert desk.post(pushed()).status == 202
+        assert desk.post(build_registry_push(), "a-wrong-secret-of-somebody").status == 401
+    assert desk.post(build_registry_push()).status == 202
     refused = [repeats for outcome, repeats in desk.outcomes() if outcome == "refused"]
     assert len(refused) == 1
     assert refused[0] < 60
@@ -163,9 +168,9 @@ def test_too_many_proved_deliveries_in_a_second_are_to_be_sent_later(tmp_path, m
     monkeypatch.setattr("bot.serve.receiver.MAX_RATE", 3)
     monkeypatch.setattr("bot.serve.receiver.time", SimpleNamespace(monotonic=lambda: now))
     desk = ReceiverScene(tmp_path)
-    assert [desk.post(pushed(action="pull")).status for _ in range(5)] == [202, 202, 202, 503, 503]
+    assert [desk.post(build_registry_push(action="pull")).status for _ in range(5)] == [202, 202, 202, 503, 503]
     now += 1
-    assert desk.post(pushed(action="pull")).status == 202
+    assert desk.post(build_registry_push(action="pull")).status == 202
 
 
 def test_large_body_is_refused_before_parsing(desk):
@@ -174,7 +179,7 @@ def test_large_body_is_refused_before_parsing(desk):
 
 
 def test_unknown_sender_is_not_found(desk):
-    assert desk.post(pushed(), name="nobody").status == 404
+    assert desk.post(build_registry_push(), name="nobody").status == 404
 
 
 def test_handshake_of_event_grid_is_answered(desk):
@@ -183,7 +188,7 @@ def test_handshake_of_event_grid_is_answered(desk):
     assert (response.status, dict(response.headers)["WebHook-Allowed-Origin"]) == (200, "eventgrid.azure.net")
 
 
-def gitlab_push(project="acme/web", branch="main"):
+def build_gitlab_push(project="acme/web", branch="main"):
     return {
         "object_kind": "push",
         "ref": f"refs/heads/{branch}",
@@ -194,7 +199,7 @@ def gitlab_push(project="acme/web", branch="main"):
 
 
 def test_event_of_another_kind_of_forge_does_not_match_a_repository_by_name(desk):
-    response = desk.post(gitlab_push(), name="gitlab", x_gitlab_token=SECRET, x_gitlab_event="Push Hook")
+    response = desk.post(build_gitlab_push(), name="gitlab", x_gitlab_token=SECRET, x_gitlab_event="Push Hook")
     assert (response.status, desk.claim()) == (202, [])
     assert desk.outcomes() == [("not-used", 0)]
 
@@ -206,7 +211,7 @@ def test_state_that_cannot_be_used_lets_the_sender_try_again(desk):
         "REQUEST_METHOD": "POST",
         "PATH_INFO": "/events/lab",
         "HTTP_AUTHORIZATION": f"Bearer {SECRET}",
-        "wsgi.input": io.BytesIO(json.dumps(pushed()).encode()),
+        "wsgi.input": io.BytesIO(json.dumps(build_registry_push()).encode()),
     }
     desk.application(environment, lambda status, headers: answers.append((status, dict(headers))))
     assert answers[0][0] == "503 Service Unavailable"
@@ -215,8 +220,8 @@ def test_state_that_cannot_be_used_lets_the_sender_try_again(desk):
 
 
 def test_thousands_of_made_up_tags_lead_to_few_lookups(desk):
-    targets = [pushed("library/debian", f"made-up-{number}")["events"][0] for number in range(3000)]
-    assert desk.post({"events": [*targets, *pushed()["events"]]}).status == 202
+    targets = [build_registry_push("library/debian", f"made-up-{number}")["events"][0] for number in range(3000)]
+    assert desk.post({"events": [*targets, *build_registry_push()["events"]]}).status == 202
     waiting = list(desk.list_pending())
     assert len(waiting) == MAX_TAGS + 1
     assert TagWork(TagRef("docker.io/library/node", "22")) in waiting

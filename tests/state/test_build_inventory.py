@@ -21,14 +21,16 @@ def files(place):
     return DatabaseBuildInventory(place.database())
 
 
-def deploy(written: str, **more):
+def build_manifest_verdict(written: str, **more):
     return build_verdict(written, path="deploy.yaml", format="kubernetes", role=Role.THIRD_PARTY, **more)
 
 
 def test_references_to_some_images_are_listed_once(inventory, files, place):
     references = [f"{IMAGE}:main@{NEW}", f"{IMAGE}:main", f"{IMAGE}@{OLD}"]
     inventory.record_visits(
-        [build_visit("python:3.12", *map(deploy, references), key=key) for key in (WEB, API)], {}, place.now
+        [build_visit("python:3.12", *map(build_manifest_verdict, references), key=key) for key in (WEB, API)],
+        {},
+        place.now,
     )
     assert files.list_references(IMAGE.__eq__) == [
         ImageName(IMAGE, None, OLD),
@@ -40,7 +42,7 @@ def test_references_to_some_images_are_listed_once(inventory, files, place):
 
 def test_digests_that_dockerfiles_held_are_listed_newest_first(inventory, files, place):
     for hour, held in enumerate((OLD, NEW)):
-        visit = build_visit(f"python:3.12@{held}", deploy(f"{IMAGE}@{held}"), key=WEB)
+        visit = build_visit(f"python:3.12@{held}", build_manifest_verdict(f"{IMAGE}@{held}"), key=WEB)
         inventory.record_visits([visit], {}, place.now + hour * HOUR)
     node = digest("node")
     inventory.record_visits([build_visit(f"node:22@{node}", key=API)], {}, place.now - HOUR)
@@ -58,7 +60,9 @@ def test_number_of_digests_of_one_tag_is_limited(inventory, files, place):
 
 
 def test_build_files_are_those_from_which_images_are_built(inventory, files, place):
-    web = build_visit("python:3.12", build_verdict("node:22", path="api/Dockerfile"), deploy(IMAGE), key=WEB)
+    web = build_visit(
+        "python:3.12", build_verdict("node:22", path="api/Dockerfile"), build_manifest_verdict(IMAGE), key=WEB
+    )
     inventory.record_visits([web, build_visit("python:3.12", key=API)], {}, place.now)
     expected = {(WEB, "Dockerfile"): {PYTHON}, (WEB, "api/Dockerfile"): {"docker.io/library/node"}}
     assert files.list_build_files(["acme/web"]) == expected

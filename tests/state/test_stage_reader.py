@@ -47,7 +47,7 @@ def open_reader(place):
     return open_it
 
 
-def manifest(written: str, **more):
+def build_manifest_verdict(written: str, **more):
     return build_verdict(written, path="deploy/web.yaml", format="kubernetes", role=Role.THIRD_PARTY, **more)
 
 
@@ -123,7 +123,7 @@ def test_holders_are_the_base_branches_with_a_digest_that_runs(place, inventory,
 
 def test_references_to_own_images_are_known(place, inventory, open_reader):
     visit_twice(place, inventory)
-    inventory.record_visits([build_visit(manifest(MANIFEST), key=API)], {}, place.now)
+    inventory.record_visits([build_visit(build_manifest_verdict(MANIFEST), key=API)], {}, place.now)
     DatabaseOwnBuilds(place.database()).record_builds([build_own().build], place.now)
     facts = open_reader().load_image_facts(IMAGE)
     assert [(each.key, each.path, each.digest) for each in facts.own_uses] == [
@@ -193,9 +193,11 @@ def test_stages_follow_from_the_facts(place, inventory, open_reader):
 def test_images_of_a_cache_run_under_the_name_of_the_upstream(place, inventory, open_reader):
     cache = "contoso.azurecr.io/dockerhub"
     cached = f"{cache}/library/python"
-    inventory.record_visits([build_visit(manifest(f"{cached}:3.12@{OLD}"))], {}, place.now)
-    inventory.record_visits([build_visit(manifest(f"{cached}:3.12@{NEW}"), head="f00d")], {}, place.now + DAY)
-    inventory.record_visits([build_visit(manifest(f"{cached}:3.12@{OLD}"), key=API)], {}, place.now + DAY)
+    inventory.record_visits([build_visit(build_manifest_verdict(f"{cached}:3.12@{OLD}"))], {}, place.now)
+    inventory.record_visits(
+        [build_visit(build_manifest_verdict(f"{cached}:3.12@{NEW}"), head="f00d")], {}, place.now + DAY
+    )
+    inventory.record_visits([build_visit(build_manifest_verdict(f"{cached}:3.12@{OLD}"), key=API)], {}, place.now + DAY)
 
     def find_origin(name: str) -> str:
         return name.replace(cache, "docker.io")

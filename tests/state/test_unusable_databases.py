@@ -29,7 +29,7 @@ SECRET = "s3cr3t-word"
 
 
 @contextmanager
-def an_ordinary_user():
+def drop_root():
     """Run as an ordinary user inside the block, because root can read and write every folder."""
     if os.geteuid() != 0:
         yield
@@ -60,7 +60,7 @@ def test_missing_folder_is_reported(tmp_path):
 
 
 def test_read_only_folder_is_reported(public):
-    with an_ordinary_user(), pytest.raises(StateError, match="may write to"):
+    with drop_root(), pytest.raises(StateError, match="may write to"):
         Database.sqlite(public / "state.db")
 
 
@@ -69,7 +69,7 @@ def test_read_only_file_is_reported(public):
     Database.sqlite(public / "state.db")
     (public / "state.db").chmod(0o444)
     public.chmod(0o555)
-    with an_ordinary_user(), pytest.raises(StateError, match="may write to"):
+    with drop_root(), pytest.raises(StateError, match="may write to"):
         Database.sqlite(public / "state.db")
 
 

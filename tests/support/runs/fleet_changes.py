@@ -55,7 +55,7 @@ def settle_with_request(twins: TwinFleets) -> None:
     assert get_proposed(twins.changing.stand)
 
 
-def if_proposed(change: Change) -> Change:
+def require_proposal(change: Change) -> Change:
     """Return the change if there is a request that it can change, or else no change."""
 
     def change_request(twins: TwinFleets) -> None:
