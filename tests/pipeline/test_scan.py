@@ -229,7 +229,7 @@ def test_anchor_and_aliases_are_one_line_of_text(tmp_path, loopback):
     pods = "- {name: a, image: &a python}\n- {name: b, image: *a}\n"
     files = {"pod.yaml": f"apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  {pods.replace(chr(10), chr(10) + '  ')}"}
     text = render_scan_text(_scan(tmp_path, loopback, files).report, None)
-    assert text.startswith("pod.yaml\n    5  · python  skipped (no-tag)  (2 places)\n\n2 image references: 2 skipped.")
+    assert text.startswith("pod.yaml\n    5  · python  skipped (no-tag)  (2 references)\n\n2 image references: 2 skipped.")
 
 
 @pytest.mark.parametrize(("places", "notes"), [(3, 3), (4, 1)])
@@ -239,7 +239,7 @@ def test_note_of_many_references_is_shown_only_below_the_first(tmp_path, loopbac
     lines = render_scan_text(_scan(tmp_path, loopback, files).report, None).splitlines()
     shown = [number for number, line in enumerate(lines) if "Renovate updates it because of renovate.json" in line]
     assert (len(shown), shown[0]) == (notes, 2)
-    assert lines[2].endswith("  (4 places)") is (places == 4)
+    assert lines[2].endswith("  (4 references)") is (places == 4)
 
 
 def test_text_without_references_is_one_sentence(tmp_path, loopback):
