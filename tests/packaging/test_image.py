@@ -94,7 +94,7 @@ def test_image_has_the_manual_and_the_schema(basebump, root, buildah):
     assert done.stdout == schema.read_text(encoding="utf-8"), done.stderr
 
 
-def test_user_of_the_image_owns_only_its_home(root):
+def test_user_of_the_image_owns_only_the_home_folder(root):
     number = int(USER.partition(":")[0])
     owned = [path for path in root.rglob("*") if not path.is_symlink() and path.lstat().st_uid == number]
     assert owned == [root / "var/lib/basebump"]

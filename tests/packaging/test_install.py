@@ -99,7 +99,7 @@ def test_manual_page_is_installed_beside_the_command(folder):
     assert page.read_bytes() == (ROOT / "docs" / "basebump.1").read_bytes()
 
 
-def test_sbom_lists_every_package_of_the_lock_and_its_dependents(install):
+def test_sbom_lists_every_package_of_the_lock_and_all_dependents(install):
     """Made as `make sbom` makes it, and held to CycloneDX's own schema."""
     text = build_sbom(install(VERSIONS[0]))
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None

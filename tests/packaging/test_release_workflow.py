@@ -46,7 +46,7 @@ PERMISSIONS = {
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_workflow_matches_its_schema(path):
+def test_workflow_matches_the_schema(path):
     assert list_problems("workflow", path.read_text(encoding="utf-8")) == []
 
 
@@ -218,7 +218,7 @@ def test_prepare_sets_version_date_and_switch(repository):
 
 
 @pytest.mark.parametrize("words", [["1.2"], ["v1.2.3"], ["1.2.3", "--repository", "acme"]])
-def test_prepare_leaves_the_repository_unchanged_when_it_fails(repository, words, capsys):
+def test_failed_prepare_leaves_the_repository_unchanged(repository, words, capsys):
     before = repository.git("write-tree")
     assert release.main(["prepare", *words], repository.clone) == 1
     assert capsys.readouterr().err.startswith("error: '")

@@ -229,7 +229,9 @@ def test_anchor_and_aliases_are_one_line_of_text(tmp_path, loopback):
     pods = "- {name: a, image: &a python}\n- {name: b, image: *a}\n"
     files = {"pod.yaml": f"apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  {pods.replace(chr(10), chr(10) + '  ')}"}
     text = render_scan_text(_scan(tmp_path, loopback, files).report, None)
-    assert text.startswith("pod.yaml\n    5  · python  skipped (no-tag)  (2 references)\n\n2 image references: 2 skipped.")
+    assert text.startswith(
+        "pod.yaml\n    5  · python  skipped (no-tag)  (2 references)\n\n2 image references: 2 skipped."
+    )
 
 
 @pytest.mark.parametrize(("places", "notes"), [(3, 3), (4, 1)])
