@@ -17,19 +17,19 @@ from bot.model.errors import ProcessError
 from bot.process import ALLOWED_ENVIRONMENT, MAX_ERROR_CHARACTERS, count_usable_cores, end_children, hide_memory, run
 
 
-def python(script: str, **options):
+def run_python(script: str, **options):
     return run([sys.executable, "-c", script], **options)
 
 
 def test_output_status_and_error_text_are_returned():
-    completed = python("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")
+    completed = run_python("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")
     assert (completed.status, completed.output, completed.error_text) == (3, b"out\n", "err")
 
 
 def test_child_gets_only_allowed_environment_variables(monkeypatch):
     monkeypatch.setenv("BASEBUMP_SECRET", "ours")
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
-    names = python("import os; print(*os.environ)").output.decode().split()
+    names = run_python("import os; print(*os.environ)").output.decode().split()
     assert "BASEBUMP_SECRET" not in names
     assert "LC_ALL" in names
     assert set(names) <= {*ALLOWED_ENVIRONMENT, "LC_CTYPE"}, "Python itself may add LC_CTYPE"
@@ -38,7 +38,7 @@ def test_child_gets_only_allowed_environment_variables(monkeypatch):
 def test_passed_environment_variables_take_precedence(monkeypatch):
     monkeypatch.setenv("LANG", "C")
     script = "import os; print(os.environ['TOKEN'], os.environ['LANG'])"
-    assert python(script, environment={"TOKEN": "handed", "LANG": "C.UTF-8"}).output == b"handed C.UTF-8\n"
+    assert run_python(script, environment={"TOKEN": "handed", "LANG": "C.UTF-8"}).output == b"handed C.UTF-8\n"
 
 
 def test_arguments_are_not_interpreted_by_a_shell():
@@ -46,33 +46,35 @@ def test_arguments_are_not_interpreted_by_a_shell():
 
 
 def test_child_runs_in_given_folder(tmp_path):
-    assert python("import os; print(os.getcwd())", cwd=tmp_path).output.decode().strip() == str(tmp_path)
+    assert run_python("import os; print(os.getcwd())", cwd=tmp_path).output.decode().strip() == str(tmp_path)
 
 
 @pytest.mark.parametrize("size", [0, 10, 3_000_000])
 def test_input_of_any_size_reaches_child(size):
     content = b"x" * size
-    echoed = python("import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())", stdin=content)
+    echoed = run_python("import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())", stdin=content)
     assert echoed.output == content
 
 
 def test_unread_input_is_not_an_error():
-    assert python("pass", stdin=b"x" * 3_000_000).status == 0
+    assert run_python("pass", stdin=b"x" * 3_000_000).status == 0
 
 
 def test_both_streams_may_be_large_at_once():
-    completed = python("import sys\nfor _ in range(300): sys.stdout.write('o' * 9999); sys.stderr.write('e' * 9999)")
+    completed = run_python(
+        "import sys\nfor _ in range(300): sys.stdout.write('o' * 9999); sys.stderr.write('e' * 9999)"
+    )
     assert len(completed.output) == 300 * 9999
 
 
 def test_end_of_long_error_text_is_kept():
-    completed = python("import sys; sys.stderr.write('x' * 100000 + 'the reason')")
+    completed = run_python("import sys; sys.stderr.write('x' * 100000 + 'the reason')")
     assert completed.error_text.endswith("the reason")
     assert len(completed.error_text) == MAX_ERROR_CHARACTERS
 
 
 def test_error_text_with_invalid_utf8_is_shown():
-    assert python("import sys; sys.stderr.buffer.write(b'bad \\xff')").error_text == "bad \N{REPLACEMENT CHARACTER}"
+    assert run_python("import sys; sys.stderr.buffer.write(b'bad \\xff')").error_text == "bad \N{REPLACEMENT CHARACTER}"
 
 
 def test_timeout_ends_processes_started_by_child():
@@ -110,7 +112,7 @@ def test_program_without_permission_is_not_missing(tmp_path):
 def test_hanging_child_is_ended():
     before = time.monotonic()
     with pytest.raises(ProcessError, match=r"0\.2 seconds") as raised:
-        python("import time; time.sleep(60)", timeout=0.2)
+        run_python("import time; time.sleep(60)", timeout=0.2)
     assert raised.value.is_timeout
     assert time.monotonic() - before < 30
 
@@ -119,11 +121,11 @@ def test_hanging_child_is_ended():
 def test_child_with_too_much_output_is_ended(stream):
     endless = f"import sys\nwhile True: sys.{stream}.write('x' * 9999)"
     with pytest.raises(ProcessError, match="more than 100000 bytes"):
-        python(endless, max_output=100_000, timeout=30)
+        run_python(endless, max_output=100_000, timeout=30)
 
 
 def test_output_up_to_limit_is_accepted():
-    assert len(python("print('x' * 99, end='')", max_output=99).output) == 99
+    assert len(run_python("print('x' * 99, end='')", max_output=99).output) == 99
 
 
 def test_background_program_runs_before_result_is_requested(tmp_path):

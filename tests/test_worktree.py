@@ -18,11 +18,11 @@ from bot.worktree import WorkTree
 IS_ROOT = os.geteuid() == 0
 
 
-def _paths(folder):
+def _list_paths(folder):
     return sorted(entry.path for entry in WorkTree(folder).list_entries())
 
 
-def _without(capabilities, *arguments):
+def _run_without_capabilities(capabilities, *arguments):
     """Run Python as this user, and where that is root without its power over files."""
     dropped = ",".join(f"-{capability}" for capability in capabilities)
     confined = ["setpriv", f"--bounding-set={dropped}", f"--inh-caps={dropped}"] if IS_ROOT else []
@@ -32,7 +32,7 @@ def _without(capabilities, *arguments):
 
 def _scan(folder, capabilities=("dac_override", "dac_read_search")):
     """Scan as somebody whom the file system may refuse; return exit code, what was found, what failed, and stderr."""
-    done = _without(capabilities, "-m", "bot", "scan", folder, "--offline", "--format", "json")
+    done = _run_without_capabilities(capabilities, "-m", "bot", "scan", folder, "--offline", "--format", "json")
     if not done.stdout:
         return done.returncode, [], [], done.stderr
     document = json.loads(done.stdout)
@@ -41,15 +41,15 @@ def _scan(folder, capabilities=("dac_override", "dac_read_search")):
     return done.returncode, found, failed, done.stderr
 
 
-def _git(folder, *arguments):
+def _run_git(folder, *arguments):
     subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True)
 
 
 @pytest.fixture
 def checkout(tmp_path):
     write_tree(tmp_path, {".gitignore": "build/\n*.log\n", "Dockerfile": "FROM a\n", "build/Dockerfile": "FROM b\n"})
-    _git(tmp_path, "init", "--quiet")
-    _git(tmp_path, "add", "Dockerfile", ".gitignore")
+    _run_git(tmp_path, "init", "--quiet")
+    _run_git(tmp_path, "add", "Dockerfile", ".gitignore")
     return tmp_path
 
 
@@ -58,8 +58,8 @@ def test_history_of_folder_has_committed_contents_of_files(checkout):
     who = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
     for name in ("a", "b", "c"):
         write_tree(checkout, {"app/Dockerfile": f"FROM {name}\n"})
-        _git(checkout, "add", "app")
-        _git(checkout, *who, "commit", "--quiet", "--message", name)
+        _run_git(checkout, "add", "app")
+        _run_git(checkout, *who, "commit", "--quiet", "--message", name)
     history = WorkTree(checkout / "app").history
     assert list(history.read_earlier("Dockerfile", 2)) == [b"FROM c\n", b"FROM b\n"]
     assert list(history.read_earlier("missing", 2)) == []
@@ -74,28 +74,28 @@ def test_folder_without_commits_or_checkout_has_no_history(checkout, tmp_path_fa
 @pytest.mark.real("git")
 def test_checkout_lists_untracked_but_not_ignored_files(checkout):
     write_tree(checkout, {"new/Dockerfile": "FROM c\n", "x.log": ""})
-    assert _paths(checkout) == [".gitignore", "Dockerfile", "new/Dockerfile"]
+    assert _list_paths(checkout) == [".gitignore", "Dockerfile", "new/Dockerfile"]
 
 
 @pytest.mark.real("git")
 def test_folder_inside_checkout_is_listed_alone(checkout):
     write_tree(checkout, {"sub/Dockerfile": "FROM c\n"})
-    assert _paths(checkout / "sub") == ["Dockerfile"]
+    assert _list_paths(checkout / "sub") == ["Dockerfile"]
 
 
 @pytest.mark.real("git")
 def test_deleted_tracked_file_is_not_listed(checkout):
     (checkout / "Dockerfile").unlink()
-    assert _paths(checkout) == [".gitignore"]
+    assert _list_paths(checkout) == [".gitignore"]
 
 
 @pytest.mark.real("git")
 def test_file_with_a_merge_conflict_is_listed_once(checkout):
     hashed = subprocess.run(["git", "hash-object", "-w", "Dockerfile"], cwd=checkout, check=True, capture_output=True)
     stages = "".join(f"100644 {hashed.stdout.decode().strip()} {stage}\tDockerfile\n" for stage in (1, 2, 3))
-    _git(checkout, "rm", "--cached", "Dockerfile")
+    _run_git(checkout, "rm", "--cached", "Dockerfile")
     subprocess.run(["git", "update-index", "--index-info"], cwd=checkout, check=True, input=stages.encode())
-    assert _paths(checkout) == [".gitignore", "Dockerfile"]
+    assert _list_paths(checkout) == [".gitignore", "Dockerfile"]
 
 
 def test_order_of_files_depends_only_on_names(tmp_path):
@@ -110,7 +110,7 @@ def test_order_of_files_depends_only_on_names(tmp_path):
 def test_unreadable_checkout_is_an_error(checkout):
     (checkout / ".git" / "index").write_bytes(b"no index")
     with pytest.raises(TreeError, match=r"fatal: .*index"):
-        _paths(checkout)
+        _list_paths(checkout)
 
 
 @pytest.mark.real("git")
@@ -118,7 +118,7 @@ def test_git_file_with_missing_target_is_an_error(checkout):
     shutil.rmtree(checkout / ".git")
     (checkout / ".git").write_text("gitdir: /nowhere/.git/worktrees/x\n")
     with pytest.raises(TreeError, match="not a git repository: /nowhere"):
-        _paths(checkout)
+        _list_paths(checkout)
 
 
 @pytest.mark.real("git")
@@ -130,24 +130,24 @@ def test_checkout_of_other_user_is_an_error_with_hint(checkout, tmp_path_factory
     (write_tree(programs, {"git": git}) / "git").chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     with pytest.raises(TreeError) as refused:
-        _paths(checkout / inside)
+        _list_paths(checkout / inside)
     command = f"git config --global --add safe.directory {checkout}"
     assert f"`{command}`" in str(refused.value)
     subprocess.run(command.split(), check=True)
-    assert "Dockerfile" in _paths(checkout / inside)
+    assert "Dockerfile" in _list_paths(checkout / inside)
 
 
 @pytest.mark.real("git")
 def test_bare_repository_is_listed_as_plain_folder(tmp_path):
-    _git(tmp_path, "init", "--quiet", "--bare")
-    assert "HEAD" in _paths(tmp_path)
-    _git(tmp_path, "config", "--global", "safe.bareRepository", "explicit")
-    assert "HEAD" in _paths(tmp_path)
+    _run_git(tmp_path, "init", "--quiet", "--bare")
+    assert "HEAD" in _list_paths(tmp_path)
+    _run_git(tmp_path, "config", "--global", "safe.bareRepository", "explicit")
+    assert "HEAD" in _list_paths(tmp_path)
 
 
 def test_checkout_is_listed_as_plain_folder_without_git(checkout, monkeypatch):
     monkeypatch.setenv("PATH", str(checkout / "nothing"))
-    assert _paths(checkout) == [".gitignore", "Dockerfile", "build/Dockerfile"]
+    assert _list_paths(checkout) == [".gitignore", "Dockerfile", "build/Dockerfile"]
 
 
 # Folders that another checkout ignores, and checkouts inside of others
@@ -157,18 +157,20 @@ def test_checkout_is_listed_as_plain_folder_without_git(checkout, monkeypatch):
 @pytest.mark.parametrize("inside", ["build", "build/deep"])
 def test_ignored_folder_of_checkout_is_listed_as_plain_folder(checkout, inside):
     write_tree(checkout, {"build/deep/Dockerfile": "FROM d\n"})
-    assert _paths(checkout / inside) == (["Dockerfile", "deep/Dockerfile"] if inside == "build" else ["Dockerfile"])
+    assert _list_paths(checkout / inside) == (
+        ["Dockerfile", "deep/Dockerfile"] if inside == "build" else ["Dockerfile"]
+    )
 
 
 @pytest.mark.real("git")
 def test_empty_folder_of_checkout_is_empty(checkout):
     (checkout / "empty").mkdir()
-    assert _paths(checkout / "empty") == []
+    assert _list_paths(checkout / "empty") == []
 
 
 def _clone(folder):
     write_tree(folder, {".gitignore": "*.yaml\n", "Dockerfile": "FROM d\n", "ignored.yaml": ""})
-    _git(folder, "init", "--quiet")
+    _run_git(folder, "init", "--quiet")
 
 
 CLONED = [".gitignore", "Dockerfile"]
@@ -179,29 +181,29 @@ def test_nested_checkouts_of_checkout_use_own_ignore_rules(checkout):
     for folder in ("sub", "new/deep", "sub/sub", "build/ignored"):
         _clone(checkout / folder)
     nested = [f"{folder}/{path}" for folder in ("new/deep", "sub", "sub/sub") for path in CLONED]
-    assert _paths(checkout) == sorted([*CLONED, *nested])
-    assert _paths(checkout / "new") == [f"deep/{path}" for path in CLONED]
+    assert _list_paths(checkout) == sorted([*CLONED, *nested])
+    assert _list_paths(checkout / "new") == [f"deep/{path}" for path in CLONED]
 
 
 @pytest.mark.real("git")
 def test_nested_checkouts_of_plain_folder_use_own_ignore_rules(tmp_path, checkout):
     _clone(checkout / "build" / "clone")
-    assert _paths(checkout / "build") == ["Dockerfile", *(f"clone/{path}" for path in CLONED)]
+    assert _list_paths(checkout / "build") == ["Dockerfile", *(f"clone/{path}" for path in CLONED)]
 
 
 @pytest.mark.real("git")
 def test_submodule_is_not_listed(tmp_path, checkout):
     _clone(checkout / "sub")
     author = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
-    _git(checkout / "sub", *author, "commit", "--quiet", "--allow-empty", "--message=Start")
-    _git(checkout, "add", "sub")
-    assert _paths(checkout) == [".gitignore", "Dockerfile"]
+    _run_git(checkout / "sub", *author, "commit", "--quiet", "--allow-empty", "--message=Start")
+    _run_git(checkout, "add", "sub")
+    assert _list_paths(checkout) == [".gitignore", "Dockerfile"]
 
 
 @pytest.mark.real("git")
 def test_unreadable_nested_checkout_is_reported_and_others_are_listed(checkout):
     _clone(checkout / "sub")
-    _git(checkout / "sub", "add", "Dockerfile")
+    _run_git(checkout / "sub", "add", "Dockerfile")
     (checkout / "sub" / ".git" / "index").write_bytes(b"no index")
     tree = WorkTree(checkout)
     assert sorted(entry.path for entry in tree.list_entries()) == CLONED
@@ -230,9 +232,9 @@ def test_checkouts_beyond_limit_are_reported(tmp_path, monkeypatch):
 def test_unreadable_folder_is_reported_and_others_are_listed(tmp_path, kind, mode):
     write_tree(tmp_path, dict.fromkeys(["s/Dockerfile", "s/no/Dockerfile", "s/yes/Dockerfile"], "FROM a:1\n"))
     if kind != "folder":
-        _git(tmp_path, "init", "--quiet")
+        _run_git(tmp_path, "init", "--quiet")
     if kind == "tracked":
-        _git(tmp_path, "add", ".")
+        _run_git(tmp_path, "add", ".")
     (tmp_path / "s" / "no").chmod(mode)
     for root, inside in ((tmp_path, "s/"), (tmp_path / "s", "")):
         code, found, failed, _ = _scan(root)
@@ -261,13 +263,13 @@ def test_unlisted_folders_are_reset_by_next_listing(tmp_path):
         "    locked.chmod(mode)\n"
         "    print(len(list(tree.list_entries())), len(tree.unlisted_folders))\n"
     )
-    done = _without(("dac_override", "dac_read_search"), "-c", program, folder)
+    done = _run_without_capabilities(("dac_override", "dac_read_search"), "-c", program, folder)
     assert (done.stdout.split(), done.stderr) == (["0", "1", "1", "0"], "")
 
 
 def test_plain_folder_is_listed(tmp_path):
     write_tree(tmp_path, {"b/Dockerfile": "FROM b\n", "a": "", "caf\u00e9.yaml": ""})
-    assert _paths(tmp_path) == ["a", "b/Dockerfile", "caf\u00e9.yaml"]
+    assert _list_paths(tmp_path) == ["a", "b/Dockerfile", "caf\u00e9.yaml"]
 
 
 def test_links_are_not_followed(tmp_path):
@@ -275,7 +277,7 @@ def test_links_are_not_followed(tmp_path):
     folder = write_tree(tmp_path / "tree", {"real/Dockerfile": "FROM a\n"})
     (folder / "Dockerfile").symlink_to(tmp_path / "outside" / "Dockerfile")
     (folder / "linked").symlink_to(tmp_path / "outside")
-    assert _paths(folder) == ["real/Dockerfile"]
+    assert _list_paths(folder) == ["real/Dockerfile"]
     (refused,) = WorkTree(folder).read([TreeEntry("Dockerfile", None)])
     assert isinstance(refused, TreeError)
 
@@ -283,8 +285,8 @@ def test_links_are_not_followed(tmp_path):
 @pytest.mark.real("git")
 def test_tracked_links_are_not_followed(checkout):
     (checkout / "link").symlink_to("Dockerfile")
-    _git(checkout, "add", "link")
-    assert _paths(checkout) == [".gitignore", "Dockerfile"]
+    _run_git(checkout, "add", "link")
+    assert _list_paths(checkout) == [".gitignore", "Dockerfile"]
 
 
 @pytest.mark.real("git")
@@ -292,8 +294,8 @@ def test_config_of_checkout_starts_no_program(checkout):
     trap = checkout / "trap"
     trap.write_text("#!/bin/sh\ntouch sprung\n")
     trap.chmod(0o755)
-    _git(checkout, "config", "core.fsmonitor", str(trap))
-    assert "Dockerfile" in _paths(checkout)
+    _run_git(checkout, "config", "core.fsmonitor", str(trap))
+    assert "Dockerfile" in _list_paths(checkout)
     assert not (checkout / "sprung").exists()
 
 
@@ -324,7 +326,7 @@ def test_file_is_not_written_when_owner_cannot_be_kept(tmp_path):
         "import sys; from pathlib import Path; from bot.worktree import WorkTree\n"
         "WorkTree(Path(sys.argv[1])).write('Dockerfile', b'old', b'new')"
     )
-    done = _without(("chown",), "-c", program, tmp_path)
+    done = _run_without_capabilities(("chown",), "-c", program, tmp_path)
     assert re.search("TreeError: .*1234 .*5678", done.stderr)
     assert (file.read_text(), file.stat().st_uid) == ("old", 1234)
     assert [path.name for path in tmp_path.iterdir()] == ["Dockerfile"]
@@ -388,7 +390,7 @@ def test_file_is_read_by_single_call_when_size_is_unchanged(tmp_path, monkeypatc
 def test_lists_nested_checkouts_and_folders_without_git(tmp_path, monkeypatch):
     write_tree(tmp_path, {"a/b/c": "", "clone/.git/HEAD": "", "clone/d/e": "", "f": "", ".git/x": ""})
     monkeypatch.setattr(worktree, "run_git", lambda *_, **__: None)  # as if git were not installed
-    assert _paths(tmp_path) == ["a/b/c", "clone/d/e", "f"]
+    assert _list_paths(tmp_path) == ["a/b/c", "clone/d/e", "f"]
     monkeypatch.chdir(tmp_path / "a")
-    assert _paths(worktree.Path()) == ["b/c"]
-    assert _paths(worktree.Path("../clone")) == ["d/e"]
+    assert _list_paths(worktree.Path()) == ["b/c"]
+    assert _list_paths(worktree.Path("../clone")) == ["d/e"]

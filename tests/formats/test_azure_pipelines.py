@@ -13,15 +13,15 @@ def read(content):
     return list(FORMAT.extract(SourceFile(FilePath("azure-pipelines.yml"), content.encode())))
 
 
-def images_in(content):
+def list_images(content):
     return [str(each.image) for each in read(content) if isinstance(each, Reference)]
 
 
 @pytest.mark.parametrize("template", ["container: {}", "services: {{db: {}}}", "jobs: [{{job: a, container: {}}}]"])
 def test_text_without_colon_is_an_alias(template):
     """The file need not contain such a resource, because the file that includes a template contains its resources."""
-    assert images_in(template.format("'ubuntu:24.04'")) == ["ubuntu:24.04"]
-    assert images_in(template.format("'localhost:5000/ubuntu'")) == ["localhost:5000/ubuntu"]
+    assert list_images(template.format("'ubuntu:24.04'")) == ["ubuntu:24.04"]
+    assert list_images(template.format("'localhost:5000/ubuntu'")) == ["localhost:5000/ubuntu"]
     assert read(template.format("ubuntu")) == []
 
 
@@ -34,7 +34,7 @@ def test_expression_is_templated_and_not_an_alias(value):
 @pytest.mark.parametrize(("local", "images"), [("true", []), ("True", []), ("false", ["acme/x:1"]), ("", ["acme/x:1"])])
 def test_local_image_of_agent_is_not_a_reference(local, images):
     content = f"resources:\n  containers:\n    - container: x\n      image: acme/x:1\n      localImage: {local}\n"
-    assert images_in(content) == images
+    assert list_images(content) == images
 
 
 def test_mapping_with_alias_has_no_image():

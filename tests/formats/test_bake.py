@@ -24,7 +24,7 @@ def read(text: str, path: str = "docker-bake.hcl"):
     return [each for each in extract(text, path) if isinstance(each, Reference | UnsupportedText)]
 
 
-def arguments(text: str, path: str = "docker-bake.hcl"):
+def list_arguments(text: str, path: str = "docker-bake.hcl"):
     return [
         (each.dockerfile, each.argument, each.line_number)
         for each in extract(text, path)
@@ -32,7 +32,7 @@ def arguments(text: str, path: str = "docker-bake.hcl"):
     ]
 
 
-def contexts(text: str, path: str = "docker-bake.hcl"):
+def list_contexts(text: str, path: str = "docker-bake.hcl"):
     return [
         (each.dockerfile, each.name, each.locator_prefix, each.line_number)
         for each in extract(text, path)
@@ -59,7 +59,7 @@ target "app" {
 }
 target "here" { args = { A = "" } }
 """
-    assert arguments(text, "ci/docker-bake.hcl") == [
+    assert list_arguments(text, "ci/docker-bake.hcl") == [
         ("ci/app/build/Dockerfile.prod", "NODE", 6),
         ("ci/app/build/Dockerfile.prod", "GO", 7),
         ("ci/Dockerfile", "A", 10),
@@ -67,7 +67,7 @@ target "here" { args = { A = "" } }
 
 
 def test_contexts_belong_to_dockerfile_of_target():
-    assert contexts(
+    assert list_contexts(
         """\
 target "a" {
   context = "app"
@@ -105,7 +105,7 @@ target "base" { args = { A = "1" } }
 target "other" { context = "other" }
 target "app" { inherits = ["base", "other", "missing", "app"] }
 """
-    assert arguments(text) == [("Dockerfile", "A", 2), ("other/Dockerfile", "A", 2)]
+    assert list_arguments(text) == [("Dockerfile", "A", 2), ("other/Dockerfile", "A", 2)]
 
 
 def test_settings_of_target_override_inherited_settings():
@@ -117,7 +117,7 @@ target "app" {
   args = { A = "1" }
 }
 """
-    assert arguments(text) == [("app/Dockerfile", "A", 6)]
+    assert list_arguments(text) == [("app/Dockerfile", "A", 6)]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ target "app" {
     ],
 )
 def test_arguments_of_contexts_outside_of_tree_are_dropped(where):
-    assert arguments(f'target "app" {{\n  {where}\n  args = {{ A = "1" }}\n}}\n') == []
+    assert list_arguments(f'target "app" {{\n  {where}\n  args = {{ A = "1" }}\n}}\n') == []
 
 
 def test_image_ending_in_variable_has_line_of_variable():
@@ -172,15 +172,15 @@ def test_hcl_and_json_contain_the_same_images(images, tag, is_ascii):
     as_json = json.dumps(
         {"variable": {"TAG": {"default": tag}}, "target": {"app": {"contexts": values}}}, ensure_ascii=is_ascii
     )
-    items = "".join(f"{quoted(key)} = {quoted(value)}\n" for key, value in values.items())
-    as_hcl = f'variable "TAG" {{ default = {quoted(tag)} }}\ntarget "app" {{\ncontexts = {{\n{items}}}\n}}\n'
+    items = "".join(f"{quote_text(key)} = {quote_text(value)}\n" for key, value in values.items())
+    as_hcl = f'variable "TAG" {{ default = {quote_text(tag)} }}\ntarget "app" {{\ncontexts = {{\n{items}}}\n}}\n'
     told = [
         sorted(map(describe, read(text, f"docker-bake.{kind}"))) for text, kind in ((as_json, "json"), (as_hcl, "hcl"))
     ]
     assert told[0] == told[1]
 
 
-def quoted(text: str) -> str:
+def quote_text(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
@@ -194,23 +194,23 @@ def describe(found):
     )
 
 
-def bomb_of_inheritance() -> str:
+def write_inheritance_bomb() -> str:
     names = ", ".join(f'"t{index}"' for index in range(350))
     return "".join(f'target "t{index}" {{\n  inherits = [{names}]\n  args = {{ A = 1 }}\n}}\n' for index in range(350))
 
 
-def bomb_of_variables() -> str:
+def write_variable_bomb() -> str:
     lines = "".join(f'variable "v{index + 1}" {{ default = "${{v{index}}}${{v{index}}}" }}\n' for index in range(2_500))
     return (
         f'variable "v0" {{ default = "a" }}\n{lines}target "x" {{ contexts = {{ a = "docker-image://${{v2499}}" }} }}\n'
     )
 
 
-def bomb_of_targets() -> str:
+def write_target_bomb() -> str:
     return 'target "x" { contexts = { a = "docker-image://alpine:3" } }\n' * 10_000
 
 
-@pytest.mark.parametrize("bomb", [bomb_of_inheritance, bomb_of_variables, bomb_of_targets])
+@pytest.mark.parametrize("bomb", [write_inheritance_bomb, write_variable_bomb, write_target_bomb])
 def test_repetitive_file_is_read_fast(bomb):
     content = bomb()
     with soon(2):

@@ -40,11 +40,11 @@ def list_references(text: str):
     )
 
 
-def service(body: str) -> str:
+def write_service(body: str) -> str:
     return f"services:\n  app:\n{body}"
 
 
-def uses(text: str):
+def list_variable_uses(text: str):
     return {each.variable for each in extract(text) if isinstance(each, EnvironmentUse)}
 
 
@@ -134,7 +134,7 @@ def test_prefilter_skips_no_content(text):
     ],
 )
 def test_platform_counts_only_when_literal(platform, expected):
-    found, *_ = extract(service(f"    image: nginx:1.27\n    platform: {platform}\n"))
+    found, *_ = extract(write_service(f"    image: nginx:1.27\n    platform: {platform}\n"))
     assert found.platform == expected
 
 
@@ -161,7 +161,7 @@ def test_arguments_belong_to_dockerfile_of_service():
 
 @pytest.mark.parametrize("context", ["https://x.org/a.git", "git@x.org:a.git", "github.com/a/b", "../..", "/srv", "$A"])
 def test_arguments_of_contexts_outside_of_tree_are_dropped(context):
-    found = extract(service(f"    build: {{context: '{context}', args: {{A: 1}}}}\n"), "x/compose.yaml")
+    found = extract(write_service(f"    build: {{context: '{context}', args: {{A: 1}}}}\n"), "x/compose.yaml")
     assert not [each for each in found if isinstance(each, BuildArgumentSetting)]
 
 
@@ -188,16 +188,16 @@ def test_arguments_of_contexts_outside_of_tree_are_dropped(context):
     ],
 )
 def test_other_uses_of_variables_are_reported(body, expected):
-    assert uses(service(body)) == expected
+    assert list_variable_uses(write_service(body)) == expected
 
 
 def test_comment_above_key_of_block_scalar_concerns_image():
-    (found,) = extract(service("    # basebump: ignore\n    image: |-\n      nginx:1.27\n"))
+    (found,) = extract(write_service("    # basebump: ignore\n    image: |-\n      nginx:1.27\n"))
     assert (found.line_number, found.related_lines) == (5, (4,))
 
 
 def test_image_aliased_in_environment_is_not_editable():
-    (found,) = list_references(service("    image: &i nginx:1.27\n    environment: {IMAGE: *i}\n"))
+    (found,) = list_references(write_service("    image: &i nginx:1.27\n    environment: {IMAGE: *i}\n"))
     assert found.digest_slot == NotEditable(Reason.CONFLICTING_EDITS)
 
 
@@ -217,7 +217,7 @@ def test_services_sharing_fragment_share_slot():
 
 @pytest.mark.parametrize("build", ["!reset null", "", "null", "~", "''"])
 def test_service_with_reset_build_is_pulled(build):
-    (found,) = extract(service(f"    image: nginx:1.27\n    build: {build}\n"))
+    (found,) = extract(write_service(f"    image: nginx:1.27\n    build: {build}\n"))
     assert isinstance(found.digest_slot, EditSlot)
 
 
@@ -235,12 +235,14 @@ def test_service_with_reset_build_is_pulled(build):
     ],
 )
 def test_interpolations_are_parsed_like_compose(text, parts):
-    assert simple(parse_text(text, None)) == parts
+    assert simplify_text(parse_text(text, None)) == parts
 
 
-def simple(text):
+def simplify_text(text):
     return tuple(
-        part.text if isinstance(part, LiteralText) else VariableUse(part.variable, part.operator, simple(part.operand))
+        part.text
+        if isinstance(part, LiteralText)
+        else VariableUse(part.variable, part.operator, simplify_text(part.operand))
         for part in text
     )
 

@@ -47,7 +47,7 @@ def read(content):
     return list(FORMAT.extract(SourceFile(PATH, content.encode() if isinstance(content, str) else content)))
 
 
-def update(entry):
+def read_update(entry):
     """Return the updates that are read from one entry for Docker."""
     (config,) = read(yaml.safe_dump({"version": 2, "updates": [{"package-ecosystem": "docker", **entry}]}))
     (found,) = config.updates
@@ -104,22 +104,22 @@ def test_update_with_request_limit_zero_is_ignored():
 
 def test_ignore_entry_concerns_all_or_listed_update_types():
     major, every = ["version-update:semver-major"], list(BotUpdateType)
-    assert update({"ignore": [{"dependency-name": "a"}]}).ignored_images == (IgnoredImages("a", frozenset(every)),)
+    assert read_update({"ignore": [{"dependency-name": "a"}]}).ignored_images == (IgnoredImages("a", frozenset(every)),)
     for types in (major, *major):
-        ignored = update({"ignore": [{"dependency-name": "a", "update-types": types}]}).ignored_images
+        ignored = read_update({"ignore": [{"dependency-name": "a", "update-types": types}]}).ignored_images
         assert ignored == (IgnoredImages("a", frozenset({BotUpdateType.MAJOR})),)
-    assert update({"ignore": [{"update-types": major}]}).ignored_images == (
+    assert read_update({"ignore": [{"update-types": major}]}).ignored_images == (
         IgnoredImages("*", frozenset({BotUpdateType.MAJOR})),
     )
 
 
 def test_ignored_versions_do_not_ignore_image():
-    assert update({"ignore": [{"dependency-name": "a", "versions": [">= 4"]}]}).ignored_images == ()
+    assert read_update({"ignore": [{"dependency-name": "a", "versions": [">= 4"]}]}).ignored_images == ()
 
 
 def test_names_are_allowed_unless_other_entry_allows_all():
-    assert update({"allow": [{"dependency-name": "a"}, {"dependency-name": "b*"}]}).allowed_names == ("a", "b*")
-    assert update({"allow": [{"dependency-name": "a"}, {"dependency-type": "direct"}]}).allowed_names == ()
+    assert read_update({"allow": [{"dependency-name": "a"}, {"dependency-name": "b*"}]}).allowed_names == ("a", "b*")
+    assert read_update({"allow": [{"dependency-name": "a"}, {"dependency-type": "direct"}]}).allowed_names == ()
 
 
 def test_long_list_of_updates_is_read_completely():
@@ -131,5 +131,5 @@ def test_long_list_of_updates_is_read_completely():
 
 def test_long_lists_are_read_completely():
     names = [{"dependency-name": "a"}] * 1_000
-    found = update({"directories": ["/a"] * 1_000, "ignore": names, "allow": names})
+    found = read_update({"directories": ["/a"] * 1_000, "ignore": names, "allow": names})
     assert len(found.folders) == len(found.ignored_images) == len(found.allowed_names) == 1_000

@@ -15,7 +15,7 @@ def read(content, path=PATH):
     return list(FORMAT.extract(SourceFile(path, content)))
 
 
-def sets(dockerfile, *arguments):
+def build_settings(dockerfile, *arguments):
     return [BuildArgumentSetting(PATH, line_number, FilePath(dockerfile), name) for line_number, name in arguments]
 
 
@@ -31,12 +31,12 @@ def sets(dockerfile, *arguments):
     ],
 )
 def test_build_arguments_belong_to_dockerfile_of_build(content, dockerfile):
-    assert read(content) == sets(dockerfile, (1, "V"))
+    assert read(content) == build_settings(dockerfile, (1, "V"))
 
 
 def test_build_arguments_have_lines():
     content = b'{"build": {\n"dockerfile": "D",\n"args": {\n"A": "1", // why\n"B": "2",\n}}}'
-    assert read(content) == sets("web/.devcontainer/D", (4, "A"), (5, "B"))
+    assert read(content) == build_settings("web/.devcontainer/D", (4, "A"), (5, "B"))
 
 
 @pytest.mark.parametrize(

@@ -20,11 +20,11 @@ def read(text, path=PATH):
     return list(FORMAT.extract(SourceFile(path, text.encode())))
 
 
-def written(text):
+def list_written(text):
     return [each.written for each in read(text) if isinstance(each, Reference)]
 
 
-def reasons(text):
+def list_reasons(text):
     return [each.reason for each in read(text) if isinstance(each, UnsupportedText)]
 
 
@@ -43,7 +43,7 @@ def reasons(text):
     ],
 )
 def test_image_line_is_read_when_keys_above_lead_to_container(lines):
-    assert written(HEAD + lines) == ["a:1"]
+    assert list_written(HEAD + lines) == ["a:1"]
 
 
 @pytest.mark.parametrize(
@@ -64,25 +64,25 @@ def test_image_line_is_read_when_keys_above_lead_to_container(lines):
     ],
 )
 def test_ambiguous_image_line_is_not_read(lines):
-    assert written(HEAD + lines) == []
+    assert list_written(HEAD + lines) == []
 
 
 def test_unsupported_lines_are_reported():
     container = "spec:\n  containers:\n    - image: a:1\n"
-    assert reasons(HEAD + container) == []
-    assert reasons(f"{HEAD}{container}    - {{name: b, image: 'evil:1'}}\n") == [Reason.UNPARSABLE]
-    assert reasons(f"{HEAD}{container}  image: evil:1\n") == [Reason.UNPARSABLE]
-    assert reasons(f"{HEAD}{container}    - image: |\n        evil:1\n") == [Reason.UNPARSABLE]
+    assert list_reasons(HEAD + container) == []
+    assert list_reasons(f"{HEAD}{container}    - {{name: b, image: 'evil:1'}}\n") == [Reason.UNPARSABLE]
+    assert list_reasons(f"{HEAD}{container}  image: evil:1\n") == [Reason.UNPARSABLE]
+    assert list_reasons(f"{HEAD}{container}    - image: |\n        evil:1\n") == [Reason.UNPARSABLE]
 
 
 def test_image_line_with_placeholder_is_templated():
     lines = "spec:\n  containers:\n    - image: nginx:{{ .tag }}\n    - image: {{ .image }}\n    - image: '%s'\n"
-    assert reasons(HEAD + lines) == [Reason.TEMPLATED] * 3
+    assert list_reasons(HEAD + lines) == [Reason.TEMPLATED] * 3
 
 
 def test_invalid_yaml_without_template_is_unparsable():
     text = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n    - image: evil:1\n   bad: indent\n"
-    assert (written(text), reasons(text)) == ([], [Reason.UNPARSABLE])
+    assert (list_written(text), list_reasons(text)) == ([], [Reason.UNPARSABLE])
 
 
 @pytest.mark.parametrize(
@@ -127,11 +127,11 @@ def test_templated_job_is_locked_like_a_job(annotation, is_closed):
     assert isinstance(found.digest_slot, NotEditable) is is_closed
 
 
-def names():
+def generate_names():
     return st.lists(st.sampled_from(["a:1", "ghcr.io/acme/b:2", "c@sha256:" + "a" * 64]), min_size=1, max_size=3)
 
 
-@given(containers=names(), others=names(), indent=st.sampled_from([2, 4]), is_sorted=st.booleans())
+@given(containers=generate_names(), others=generate_names(), indent=st.sampled_from([2, 4]), is_sorted=st.booleans())
 def test_images_in_lines_match_images_in_yaml(containers, others, indent, is_sorted):
     root = {
         "apiVersion": "apps/v1",
@@ -149,7 +149,7 @@ def test_images_in_lines_match_images_in_yaml(containers, others, indent, is_sor
     }
     text = yaml.safe_dump(root, indent=indent, sort_keys=is_sorted)
     broken = text.replace("name: x", "name: {{ x }}-y", 1)
-    plain, lines = written(text), written(broken)
+    plain, lines = list_written(text), list_written(broken)
     assert sorted(plain) == sorted(lines) == sorted([*containers, *others])
 
 

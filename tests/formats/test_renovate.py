@@ -56,7 +56,7 @@ def read(content, path="renovate.json"):
     return list(FORMAT.extract(SourceFile(FilePath(path), content)))
 
 
-def rule(**matchers):
+def read_rule(**matchers):
     (found,) = read_renovate_settings({"packageRules": [{"enabled": False, **matchers}]}).rules
     return found
 
@@ -160,7 +160,7 @@ def test_lone_surrogate_in_preset_is_replaced():
     ],
 )
 def test_options_of_older_releases_become_current_patterns(matchers, names):
-    assert rule(**matchers) == PackageRule(OFF, names=names)
+    assert read_rule(**matchers) == PackageRule(OFF, names=names)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_options_of_older_releases_become_current_patterns(matchers, names):
     ],
 )
 def test_rule_with_unknown_matchers_is_uncertain(matchers):
-    assert not rule(**matchers).is_certain
+    assert not read_rule(**matchers).is_certain
 
 
 def test_rules_without_enabled_are_dropped_except_for_matched_names():

@@ -16,7 +16,7 @@ def extract(text: str, path: str = "skaffold.yaml"):
     return list(FORMAT.extract(SourceFile(FilePath(path), text.encode())))
 
 
-def remarks(text: str, kind, path: str = "skaffold.yaml"):
+def list_facts(text: str, kind, path: str = "skaffold.yaml"):
     return [each for each in extract(HEAD + text, path) if isinstance(each, kind)]
 
 
@@ -37,7 +37,9 @@ profiles:
       - {op: remove, path: /build/artifacts/0}
 """
     path = FilePath("x/skaffold.yaml")
-    assert remarks(text, BuildOutput, path) == [BuildOutput(path, frozenset({"a", "b/c", "d", "e"}), (FilePath("x"),))]
+    assert list_facts(text, BuildOutput, path) == [
+        BuildOutput(path, frozenset({"a", "b/c", "d", "e"}), (FilePath("x"),))
+    ]
 
 
 def test_deployed_paths_include_other_folders():
@@ -49,7 +51,7 @@ profiles:
   - deploy: {helm: {releases: [{name: a, chartPath: ../chart}, {name: b, remoteChart: c}]}}
   - deploy: {kubectl: {manifests: [../old/**]}}
 """
-    (output,) = remarks(text, BuildOutput, "x/y/skaffold.yaml")
+    (output,) = list_facts(text, BuildOutput, "x/y/skaffold.yaml")
     required, deployed = ["x/base/skaffold.yaml"], ["x/deploy", "x/one.yaml", "x/overlay", "", "x/chart", "x/old"]
     assert list(output.deployed_paths[:1]) == ["x/y"]
     assert set(output.deployed_paths[1:]) == {*deployed, *required}
@@ -77,7 +79,7 @@ def test_arguments_belong_to_dockerfile_of_artifact():
 """
     assert [
         (each.dockerfile, each.argument, each.line_number)
-        for each in remarks(text, BuildArgumentSetting, "x/skaffold.yaml")
+        for each in list_facts(text, BuildArgumentSetting, "x/skaffold.yaml")
     ] == [
         ("x/app/build/Dockerfile", "NODE", 10),
         ("x/app/build/Dockerfile", "GO", 11),
@@ -88,7 +90,7 @@ def test_arguments_belong_to_dockerfile_of_artifact():
 
 def test_arguments_of_contexts_outside_of_tree_are_dropped():
     text = "build: {artifacts: [{image: a, context: ../.., docker: {buildArgs: {A: b}}}]}\n"
-    assert remarks(text, BuildArgumentSetting) == []
+    assert list_facts(text, BuildArgumentSetting) == []
 
 
 @pytest.mark.parametrize("head", ["", "apiVersion: v1\n", "kind: Config\n", "apiVersion: skaffold\n"])

@@ -16,11 +16,11 @@ def read(content):
     return list(FORMAT.extract(SourceFile(PATH, content.encode() if isinstance(content, str) else content)))
 
 
-def images_in(content):
+def list_images(content):
     return [str(each.image) for each in read(content) if isinstance(each, Reference)]
 
 
-def task(definitions):
+def write_task(definitions):
     return f'resource "aws_ecs_task_definition" "x" {{\n  container_definitions = {definitions}\n}}\n'
 
 
@@ -35,7 +35,7 @@ def task(definitions):
     ],
 )
 def test_images_of_encoded_containers_have_exact_offsets(definitions):
-    content = task(definitions).encode()
+    content = write_task(definitions).encode()
     (found,) = read(content)
     assert found.written == "nginx:1.27"
     assert found.role is Role.THIRD_PARTY
@@ -58,7 +58,7 @@ def test_images_of_encoded_containers_have_exact_offsets(definitions):
     ],
 )
 def test_other_container_definitions_are_ignored(definitions):
-    assert read(task(definitions)) == []
+    assert read(write_task(definitions)) == []
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_expressions_are_ignored(value):
 def test_built_image_is_not_a_reference():
     built = 'resource "docker_image" "x" {\n  name = "evil:1"\n  build {\n    context = "."\n  }\n}\n'
     assert read(built) == []
-    assert images_in(built.replace("build", "triggers").replace("evil", "nginx")) == ["nginx:1"]
+    assert list_images(built.replace("build", "triggers").replace("evil", "nginx")) == ["nginx:1"]
 
 
 def test_literal_platform_is_read():
@@ -98,7 +98,7 @@ def test_literal_platform_is_read():
 
 
 def test_escape_does_not_hide_type_from_prefilter():
-    assert images_in('resource "docker_imag\\u0065" "x" {\n  name = "nginx:1"\n}\n') == ["nginx:1"]
+    assert list_images('resource "docker_imag\\u0065" "x" {\n  name = "nginx:1"\n}\n') == ["nginx:1"]
 
 
 def test_file_without_keyword_is_never_parsed():
@@ -108,8 +108,8 @@ def test_file_without_keyword_is_never_parsed():
 @pytest.mark.parametrize(
     "content",
     [
-        task(f"jsonencode([{'{ image = var.x },' * 20_000}])"),
-        task("jsonencode([])") * 8000,
+        write_task(f"jsonencode([{'{ image = var.x },' * 20_000}])"),
+        write_task("jsonencode([])") * 8000,
         'resource "kubernetes_pod" "image" {\n' + "spec {\n" * 90 + "}\n" * 91,
         'resource "kubernetes_pod" "image" {\n' + 'container {\nimage = "nginx:1"\n}\n' * 8000 + "}\n",
     ],

@@ -23,7 +23,7 @@ def read(content):
     )
 
 
-def written(content):
+def list_written(content):
     return [each.written for each in read(content)]
 
 
@@ -97,7 +97,7 @@ def test_other_texts_are_ignored(text):
 
 
 def test_file_with_nul_is_ignored():
-    assert written(f"nginx:1.27@{A}\n") == [f"nginx:1.27@{A}"]
+    assert list_written(f"nginx:1.27@{A}\n") == [f"nginx:1.27@{A}"]
     assert read(f"nginx:1.27@{A}\n\0") == []
 
 

@@ -25,7 +25,7 @@ def parse(text):
     return xml
 
 
-def text_of(xml):
+def get_root_text(xml):
     return xml.get_text(xml.root)
 
 
@@ -40,7 +40,7 @@ def text_of(xml):
     ],
 )
 def test_text_has_exact_byte_offset(source):
-    text = text_of(parse(source))
+    text = get_root_text(parse(source))
     assert text.is_literal
     assert text.value == "nginx:1"
     assert source.encode()[text.start :].startswith(b"nginx:1")
@@ -48,12 +48,12 @@ def test_text_has_exact_byte_offset(source):
 
 @pytest.mark.parametrize("source", ["a&amp;b", "a&#58;1", "<![CDATA[a]]>", "a<!-- b -->", "<b>a</b>"])
 def test_text_with_markup_is_not_literal(source):
-    assert not text_of(parse(f"<a>{source}</a>")).is_literal
+    assert not get_root_text(parse(f"<a>{source}</a>")).is_literal
 
 
 @pytest.mark.parametrize("source", ["<a/>", "<a></a>", "<a> \n </a>", "<a b='c'/>"])
 def test_empty_element_has_empty_text(source):
-    assert text_of(parse(source)) == XmlText("", 0, is_literal=True)
+    assert get_root_text(parse(source)) == XmlText("", 0, is_literal=True)
 
 
 def test_walk_yields_elements_in_the_order_of_the_file():
@@ -103,7 +103,7 @@ def test_literal_texts_have_exact_offsets(pieces):
 
 
 def test_text_with_elements_is_cut_and_not_literal():
-    text = text_of(parse(f"<a> {'é' * MAX_MIXED_BYTES}<b/></a>"))
+    text = get_root_text(parse(f"<a> {'é' * MAX_MIXED_BYTES}<b/></a>"))
     assert len(text.value.encode()) <= MAX_MIXED_BYTES + 3
     assert (text.start, text.is_literal) == (4, False)
 

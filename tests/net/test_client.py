@@ -22,14 +22,14 @@ NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 SECRET = "Bearer very-secret"
 
 
-def client(*listeners: Listener, pauses: list[float] | None = None, **options) -> HttpClient:
+def build_client(*listeners: Listener, pauses: list[float] | None = None, **options) -> HttpClient:
     listed = {listener.host: HostTrust(is_insecure=True) for listener in listeners}
     options.setdefault("environment", {})
     slept = [] if pauses is None else pauses
     return HttpClient(listed, sleep=slept.append, clock=lambda: sum(slept), now=lambda: NOW, **options)
 
 
-def in_turn(*replies: Reply):
+def reply_in_turn(*replies: Reply):
     """Answer each request with the next reply; the last reply is repeated."""
     remaining = list(replies)
 
@@ -39,13 +39,13 @@ def in_turn(*replies: Reply):
     return answer
 
 
-def by_path(**replies: Reply):
+def reply_by_path(**replies: Reply):
     return lambda received: replies[received.path.strip("/").partition("?")[0]]
 
 
 def test_response_has_status_headers_and_body():
     with Listener(lambda received: Reply(404, b"gone", {"X-Word": "a"})) as server:
-        response = client(server).request("GET", f"{server.url}/v2/", limit=4)
+        response = build_client(server).request("GET", f"{server.url}/v2/", limit=4)
     assert (response.status, response.headers["x-word"], response.body) == (404, "a", b"gone")
 
 
@@ -53,46 +53,46 @@ def test_response_has_status_headers_and_body():
 @pytest.mark.parametrize("environment", [{}, {"HTTPS_PROXY": "http://127.0.0.1:9"}])
 def test_invalid_host_name_is_unreachable(host, environment):
     with pytest.raises(UnreachableError):
-        client(environment=environment).request("GET", f"https://{host}/", limit=1)
+        build_client(environment=environment).request("GET", f"https://{host}/", limit=1)
 
 
 def test_body_up_to_limit_is_read_and_longer_body_is_refused():
     with Listener(lambda received: Reply(body=b"x" * 1000)) as server:
-        assert len(client(server).request("GET", server.url, limit=1000).body) == 1000
+        assert len(build_client(server).request("GET", server.url, limit=1000).body) == 1000
         with pytest.raises(OversizedError, match="999 bytes"):
-            client(server).request("GET", server.url, limit=999)
+            build_client(server).request("GET", server.url, limit=999)
 
 
 def test_body_without_length_is_limited():
     chunked = Reply(body=b"3e8\r\n" + b"x" * 1000 + b"\r\n0\r\n\r\n", headers={"Transfer-Encoding": "chunked"})
     with Listener(lambda received: chunked) as server:
-        assert client(server).request("GET", server.url, limit=1000).body == b"x" * 1000
+        assert build_client(server).request("GET", server.url, limit=1000).body == b"x" * 1000
         with pytest.raises(OversizedError):
-            client(server).request("GET", server.url, limit=999)
+            build_client(server).request("GET", server.url, limit=999)
 
 
 def test_compressed_body_is_limited_by_decompressed_size():
     bomb = Reply(body=gzip.compress(b"\0" * 10_000_000), headers={"Content-Encoding": "gzip"})
     with Listener(lambda received: bomb) as server, pytest.raises(OversizedError):
-        client(server).request("GET", server.url, limit=100_000)
+        build_client(server).request("GET", server.url, limit=100_000)
 
 
 def test_truncated_body_is_unreachable():
     half = Reply(body=b"half", headers={"Content-Length": "8", "Connection": "close"})
     with Listener(lambda received: half) as server, pytest.raises(UnreachableError):
-        client(server).request("GET", server.url, limit=100)
+        build_client(server).request("GET", server.url, limit=100)
 
 
 def test_silent_server_is_unreachable_after_timeout(monkeypatch):
     monkeypatch.setattr("bot.net.client.READ_TIMEOUT", 0.05)
     silent = Listener(lambda received: Reply(body=b"x", drip=0.3))
     with silent as server, pytest.raises(UnreachableError, match="did not answer: it took too long"):
-        client(server).request("GET", server.url, limit=100)
+        build_client(server).request("GET", server.url, limit=100)
 
 
 def test_request_asks_for_identity_encoding():
     with Listener(lambda received: Reply()) as server:
-        client(server).request("GET", server.url, limit=1)
+        build_client(server).request("GET", server.url, limit=1)
     assert server.received[0].headers["accept-encoding"] == "identity"
     assert server.received[0].headers["user-agent"].startswith("basebump/")
 
@@ -102,7 +102,7 @@ def test_request_ignores_netrc_and_environment_variables(a_home_of_its_own, monk
     for variable in ("ALL_PROXY", "HTTP_PROXY", "http_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.setenv(variable, "http://127.0.0.1:1/nowhere")
     with Listener(lambda received: Reply()) as server:
-        shared = client(server)
+        shared = build_client(server)
         shared.request("GET", server.url, limit=1)
         shared.request("GET", server.url, limit=1, headers={"Authorization": SECRET})
     assert [received.headers.get("authorization") for received in server.received] == [None, SECRET]
@@ -110,7 +110,7 @@ def test_request_ignores_netrc_and_environment_variables(a_home_of_its_own, monk
 
 def test_cookie_is_not_kept():
     with Listener(lambda received: Reply(headers={"Set-Cookie": "a=b; Path=/"})) as server:
-        shared = client(server)
+        shared = build_client(server)
         shared.request("GET", server.url, limit=1)
         shared.request("GET", server.url, limit=1)
     assert "cookie" not in server.received[1].headers
@@ -120,49 +120,49 @@ def test_cookie_is_not_kept():
 
 
 def test_redirect_on_same_origin_keeps_authorization():
-    with Listener(by_path(a=Reply(307, headers={"Location": "/b"}), b=Reply(body=b"here"))) as server:
-        response = client(server).request("GET", f"{server.url}/a", limit=9, headers={"Authorization": SECRET})
+    with Listener(reply_by_path(a=Reply(307, headers={"Location": "/b"}), b=Reply(body=b"here"))) as server:
+        response = build_client(server).request("GET", f"{server.url}/a", limit=9, headers={"Authorization": SECRET})
     assert response.body == b"here"
     assert [received.headers.get("authorization") for received in server.received] == [SECRET, SECRET]
 
 
 def test_redirect_to_other_port_drops_authorization_for_good():
     with Listener(lambda received: Reply(302, headers={"Location": f"{first.url}/b"})) as second:
-        answers = by_path(a=Reply(307, headers={"Location": f"{second.url}/x"}), b=Reply(body=b"here"))
+        answers = reply_by_path(a=Reply(307, headers={"Location": f"{second.url}/x"}), b=Reply(body=b"here"))
         with Listener(answers) as first:
             headers = {"authorization": SECRET, "Accept": "a/b"}
-            client(first, second).request("GET", f"{first.url}/a", limit=9, headers=headers)
+            build_client(first, second).request("GET", f"{first.url}/a", limit=9, headers=headers)
     sent = [received.headers.get("authorization") for received in (*first.received, *second.received)]
     assert sent == [SECRET, None, None]
     assert {received.headers["accept"] for received in (*first.received, *second.received)} == {"a/b"}
 
 
 def test_redirected_head_request_stays_head():
-    with Listener(by_path(a=Reply(303, headers={"Location": "/b"}), b=Reply())) as server:
-        client(server).request("HEAD", f"{server.url}/a", limit=1)
+    with Listener(reply_by_path(a=Reply(303, headers={"Location": "/b"}), b=Reply())) as server:
+        build_client(server).request("HEAD", f"{server.url}/a", limit=1)
     assert server.asked == ["HEAD /a", "HEAD /b"]
 
 
 def test_redirects_have_an_end():
     onwards = Reply(302, headers={"Location": "/again"})
-    again = Listener(in_turn(*[onwards] * (MAX_REDIRECTS + 1), Reply()))
+    again = Listener(reply_in_turn(*[onwards] * (MAX_REDIRECTS + 1), Reply()))
     with again as server, pytest.raises(BlockedError, match=f"more than {MAX_REDIRECTS} times"):
-        client(server).request("GET", server.url, limit=1)
+        build_client(server).request("GET", server.url, limit=1)
     assert len(server.received) == MAX_REDIRECTS + 1
 
 
 def test_redirect_is_returned_when_redirects_are_not_allowed():
     with Listener(lambda received: Reply(302, headers={"Location": "/again"})) as server:
-        assert client(server).request("GET", server.url, limit=1, max_redirects=0).status == 302
+        assert build_client(server).request("GET", server.url, limit=1, max_redirects=0).status == 302
     assert len(server.received) == 1
 
 
 def test_body_of_redirect_is_not_kept_in_memory():
     large = Reply(302, b"x" * 32 * 1024 * 1024, {"Location": "/b"})
-    with Listener(by_path(a=large, b=Reply(body=b"here"))) as server:
+    with Listener(reply_by_path(a=large, b=Reply(body=b"here"))) as server:
         tracemalloc.start()
         try:
-            assert client(server).request("GET", f"{server.url}/a", limit=4).body == b"here"
+            assert build_client(server).request("GET", f"{server.url}/a", limit=4).body == b"here"
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
@@ -171,8 +171,8 @@ def test_body_of_redirect_is_not_kept_in_memory():
 
 def test_body_of_redirect_has_no_effect_on_limit_and_connection():
     page = Reply(302, b"<a href='/b'>Found</a>", {"Location": "/b"})
-    with Listener(by_path(a=page, b=Reply(body=b"here"))) as server:
-        assert client(server).request("GET", f"{server.url}/a", limit=4).body == b"here"
+    with Listener(reply_by_path(a=page, b=Reply(body=b"here"))) as server:
+        assert build_client(server).request("GET", f"{server.url}/a", limit=4).body == b"here"
     assert server.connections == 1
 
 
@@ -193,7 +193,7 @@ def test_body_of_redirect_has_no_effect_on_limit_and_connection():
 )
 def test_redirect_targets_are_checked(location):
     with Listener(lambda received: Reply(302, headers={"Location": location})) as server, pytest.raises(BlockedError):
-        client(server).request("GET", server.url, limit=1)
+        build_client(server).request("GET", server.url, limit=1)
     assert len(server.received) == 1
 
 
@@ -272,21 +272,21 @@ def test_missing_ca_file_is_reported():
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_temporary_errors_are_retried(status):
     pauses: list[float] = []
-    with Listener(in_turn(Reply(status), Reply(status), Reply(body=b"ok"))) as server:
-        assert client(server, pauses=pauses).request("GET", server.url, limit=9).body == b"ok"
+    with Listener(reply_in_turn(Reply(status), Reply(status), Reply(body=b"ok"))) as server:
+        assert build_client(server, pauses=pauses).request("GET", server.url, limit=9).body == b"ok"
     assert pauses == list(RETRY_PAUSES)
 
 
 @pytest.mark.parametrize("status", [200, 304, 400, 401, 403, 404, 405, 501])
 def test_permanent_responses_are_not_retried(status):
     with Listener(lambda received: Reply(status)) as server:
-        assert client(server).request("GET", server.url, limit=9).status == status
+        assert build_client(server).request("GET", server.url, limit=9).status == status
     assert len(server.received) == 1
 
 
 def test_last_error_response_is_returned_after_retries():
     with Listener(lambda received: Reply(503)) as server:
-        assert client(server).request("GET", server.url, limit=9).status == 503
+        assert build_client(server).request("GET", server.url, limit=9).status == 503
     assert len(server.received) == MAX_TRIES
 
 
@@ -307,8 +307,8 @@ def test_last_error_response_is_returned_after_retries():
 )
 def test_retry_after_is_honoured(asked, pause):
     pauses: list[float] = []
-    with Listener(in_turn(Reply(429, headers={"Retry-After": asked}), Reply())) as server:
-        assert client(server, pauses=pauses).request("GET", server.url, limit=9).status == 200
+    with Listener(reply_in_turn(Reply(429, headers={"Retry-After": asked}), Reply())) as server:
+        assert build_client(server, pauses=pauses).request("GET", server.url, limit=9).status == 200
     assert pauses == ([pause] if pause else [])
 
 
@@ -316,7 +316,7 @@ def test_retry_after_is_honoured(asked, pause):
 def test_long_retry_after_prevents_retries(asked):
     pauses: list[float] = []
     with Listener(lambda received: Reply(429, headers={"Retry-After": asked})) as server:
-        assert client(server, pauses=pauses).request("GET", server.url, limit=9).status == 429
+        assert build_client(server, pauses=pauses).request("GET", server.url, limit=9).status == 429
     assert (len(server.received), pauses) == (1, [])
 
 
@@ -343,7 +343,7 @@ def test_unresolvable_name_is_reported():
 def test_exhausted_host_gets_single_tries_until_success():
     trouble = [True]
     with Listener(lambda received: Reply(503 if trouble[0] else 200)) as server:
-        shared = client(server)
+        shared = build_client(server)
         shared.request("GET", server.url, limit=1)
         shared.request("GET", server.url, limit=1)
         assert len(server.received) == MAX_TRIES + 1
@@ -359,7 +359,7 @@ def test_exhausted_host_gets_single_tries_until_success():
 
 def test_client_serves_many_threads():
     with Listener(lambda received: Reply(body=received.path.encode())) as server:
-        shared = client(server)
+        shared = build_client(server)
         answers: dict[int, bytes] = {}
 
         def ask(number: int) -> None:

@@ -49,7 +49,7 @@ def test_ranges_classified_differently_by_python_versions_are_denied(kind, monke
     assert [address for address in SPECIAL[kind] if is_public_address(address)] == []
 
 
-def guard(addresses: list[str], **listed: HostTrust) -> RequestGuard:
+def build_guard(addresses: list[str], **listed: HostTrust) -> RequestGuard:
     return RequestGuard(
         {name.replace("__", ":").replace("_", "."): trust for name, trust in listed.items()},
         lambda host, port: addresses,
@@ -57,22 +57,22 @@ def guard(addresses: list[str], **listed: HostTrust) -> RequestGuard:
 
 
 def test_name_resolves_to_public_addresses():
-    assert guard(["8.8.8.8", "1.1.1.1"]).resolve_addresses("ghcr.io", 443) == ["8.8.8.8", "1.1.1.1"]
+    assert build_guard(["8.8.8.8", "1.1.1.1"]).resolve_addresses("ghcr.io", 443) == ["8.8.8.8", "1.1.1.1"]
 
 
 @pytest.mark.parametrize("answers", [["10.0.0.1", "8.8.8.8"], ["8.8.8.8", "10.0.0.1"]])
 def test_any_private_address_blocks_name(answers):
     with pytest.raises(BlockedError, match=r"ghcr\.io was not contacted, because its address 10\.0\.0\.1 "):
-        guard(answers).resolve_addresses("ghcr.io", 443)
+        build_guard(answers).resolve_addresses("ghcr.io", 443)
 
 
 def test_private_address_after_tried_addresses_blocks_name():
     with pytest.raises(BlockedError):
-        guard(["8.8.8.8"] * 9 + ["10.0.0.1"]).resolve_addresses("ghcr.io", 443)
+        build_guard(["8.8.8.8"] * 9 + ["10.0.0.1"]).resolve_addresses("ghcr.io", 443)
 
 
 def test_listed_host_may_be_private_only_on_listed_port():
-    listed = guard(["10.0.0.1"], registry_corp__5000=HostTrust())
+    listed = build_guard(["10.0.0.1"], registry_corp__5000=HostTrust())
     assert listed.resolve_addresses("registry.corp", 5000) == ["10.0.0.1"]
     with pytest.raises(BlockedError):
         listed.resolve_addresses("registry.corp", 443)
@@ -81,7 +81,7 @@ def test_listed_host_may_be_private_only_on_listed_port():
 
 
 def test_host_listed_without_port_is_listed_for_default_port():
-    listed = guard(["10.0.0.1"], registry_corp=HostTrust())
+    listed = build_guard(["10.0.0.1"], registry_corp=HostTrust())
     assert listed.resolve_addresses("registry.corp", 443) == ["10.0.0.1"]
     with pytest.raises(BlockedError):
         listed.resolve_addresses("registry.corp", 5000)
@@ -95,14 +95,14 @@ def test_ipv6_literal_can_be_listed():
 
 
 def test_host_comparison_ignores_case_and_final_dot():
-    listed = guard(["10.0.0.1"], registry_corp=HostTrust())
+    listed = build_guard(["10.0.0.1"], registry_corp=HostTrust())
     assert listed.resolve_addresses("REGISTRY.corp.", 443) == ["10.0.0.1"]
 
 
 @pytest.mark.parametrize("url", ["http://ghcr.io/v2/", "https://ghcr.io:8443/v2/", "http://ghcr.io:443/v2/"])
 def test_unlisted_host_is_allowed_only_by_https_on_default_port(url):
     with pytest.raises(BlockedError, match="registries:"):
-        guard([]).check_url(Url.parse(url))
+        build_guard([]).check_url(Url.parse(url))
 
 
 MACHINES = [
@@ -118,7 +118,7 @@ MACHINES = [
 @pytest.mark.parametrize("url", ["http://{}/token", "https://{}:8443/token"])
 def test_metadata_service_is_blocked_without_hint_to_list_host(host, url):
     with pytest.raises(BlockedError, match="this is not the address of a registry") as caught:
-        guard([]).check_url(Url.parse(url.format(host)))
+        build_guard([]).check_url(Url.parse(url.format(host)))
     assert "registries" not in str(caught.value)
     assert "insecure" not in str(caught.value)
 
@@ -130,25 +130,25 @@ def test_name_of_metadata_service_is_blocked_without_hint_to_list_host(address):
     with pytest.raises(
         BlockedError, match=r"ghcr\.io was not contacted, because its address .* this is not the address of a registry$"
     ):
-        guard([address]).resolve_addresses("ghcr.io", 443)
+        build_guard([address]).resolve_addresses("ghcr.io", 443)
     with pytest.raises(BlockedError, match=r"uses plain http; this is not the address of a registry$"):
-        guard(["8.8.8.8", address]).check_url(Url.parse("http://ghcr.io/token"))
+        build_guard(["8.8.8.8", address]).check_url(Url.parse("http://ghcr.io/token"))
 
 
 def test_proxied_metadata_service_is_blocked_without_hint_to_list_host():
     with pytest.raises(BlockedError, match=r"internal host name; this is not the address of a registry"):
-        guard([]).check_proxied_url(Url.parse("https://metadata.google.internal/"))
+        build_guard([]).check_proxied_url(Url.parse("https://metadata.google.internal/"))
 
 
 def test_https_on_default_port_is_allowed():
-    guard([]).check_url(Url.parse("https://ghcr.io/v2/"))
+    build_guard([]).check_url(Url.parse("https://ghcr.io/v2/"))
 
 
 def test_listed_host_allows_http_only_when_insecure():
-    guard([], registry_corp__5000=HostTrust()).check_url(Url.parse("https://registry.corp:5000/"))
-    guard([], registry_corp__5000=HostTrust(is_insecure=True)).check_url(Url.parse("http://registry.corp:5000/"))
+    build_guard([], registry_corp__5000=HostTrust()).check_url(Url.parse("https://registry.corp:5000/"))
+    build_guard([], registry_corp__5000=HostTrust(is_insecure=True)).check_url(Url.parse("http://registry.corp:5000/"))
     with pytest.raises(BlockedError, match="insecure: true"):
-        guard([], registry_corp__5000=HostTrust()).check_url(Url.parse("http://registry.corp:5000/"))
+        build_guard([], registry_corp__5000=HostTrust()).check_url(Url.parse("http://registry.corp:5000/"))
 
 
 def test_listed_text_without_valid_host_is_an_error():
@@ -168,7 +168,7 @@ def test_internal_name_is_not_sent_to_proxy(host):
 
 def test_name_with_private_address_is_not_sent_to_proxy():
     with pytest.raises(BlockedError):
-        guard(["10.0.0.1"]).check_proxied_url(Url.parse("https://registry.corp/"))
+        build_guard(["10.0.0.1"]).check_proxied_url(Url.parse("https://registry.corp/"))
 
 
 def test_unresolvable_name_is_sent_to_proxy():

@@ -44,12 +44,12 @@ class FakeClock:
         return HttpClient(listed, environment={}, sleep=self.sleep, clock=lambda: self.now)
 
 
-def asked(turn: AbstractContextManager[HostTurn]) -> None:
+def take_turn(turn: AbstractContextManager[HostTurn]) -> None:
     with turn:
         pass
 
 
-def busy(seconds: str, **headers: str) -> Reply:
+def build_busy_reply(seconds: str, **headers: str) -> Reply:
     return Reply(429, headers={"Retry-After": seconds, **headers})
 
 
@@ -57,7 +57,7 @@ def test_requests_have_no_pause_without_complaint():
     clock = FakeClock()
     pace = clock.pace()
     for _ in range(100):
-        asked(pace.wait_for_turn())
+        take_turn(pace.wait_for_turn())
     assert clock.slept == []
 
 
@@ -66,7 +66,7 @@ def test_requests_wait_and_are_spaced_after_complaint():
     pace = clock.pace()
     pace.pause_requests(7)
     for _ in range(3):
-        asked(pace.wait_for_turn())
+        take_turn(pace.wait_for_turn())
     assert clock.slept == [7, REQUEST_SPACING, REQUEST_SPACING]
 
 
@@ -75,7 +75,7 @@ def test_longer_wait_applies_after_two_complaints():
     pace = clock.pace()
     pace.pause_requests(7)
     pace.pause_requests(3)
-    asked(pace.wait_for_turn())
+    take_turn(pace.wait_for_turn())
     assert clock.slept == [7]
 
 
@@ -85,12 +85,12 @@ def test_requests_have_no_pause_after_calm_period():
     pace.pause_requests(0)
     clock.now += CALM_SECONDS
     for _ in range(3):
-        asked(pace.wait_for_turn())
+        take_turn(pace.wait_for_turn())
     assert clock.slept == []
 
 
 def test_all_threads_wait_after_complaint_to_single_thread():
-    replies = [busy("7"), Reply(), Reply()]
+    replies = [build_busy_reply("7"), Reply(), Reply()]
     all_wait = threading.Barrier(2, timeout=30)
     slept: list[float] = []
     seen: list[int] = []
@@ -121,7 +121,7 @@ def test_all_threads_wait_after_complaint_to_single_thread():
 
 def test_long_wait_refuses_further_requests_to_host():
     clock = FakeClock()
-    with Listener(lambda received: busy("3600")) as server, Listener(lambda received: Reply()) as other:
+    with Listener(lambda received: build_busy_reply("3600")) as server, Listener(lambda received: Reply()) as other:
         shared = clock.client(server, other)
         assert shared.request("GET", server.url, limit=1).status == 429
         with pytest.raises(RateLimitedError, match=f"{server.host} .* 3600 seconds"):
@@ -136,7 +136,7 @@ def test_long_wait_refuses_further_requests_to_host():
 
 def test_complaint_of_redirect_target_does_not_affect_redirecting_host():
     clock = FakeClock()
-    with Listener(lambda received: busy("3600")) as blobs:
+    with Listener(lambda received: build_busy_reply("3600")) as blobs:
         elsewhere = {"/a": Reply(307, headers={"Location": f"{blobs.url}/a"})}
         with Listener(lambda received: elsewhere.get(received.path, Reply())) as registry:
             shared = clock.client(registry, blobs)
@@ -172,7 +172,7 @@ def test_retry_after_of_unavailable_server_delays_all_requests():
 @pytest.mark.parametrize("left", ["0", "0;w=21600"])
 def test_exhausted_quota_is_not_a_complaint(left):
     clock = FakeClock()
-    used_up = busy("3600", **{"RateLimit-Remaining": left})
+    used_up = build_busy_reply("3600", **{"RateLimit-Remaining": left})
     with Listener(lambda received: used_up if received.method == "GET" else Reply()) as server:
         shared = clock.client(server)
         assert shared.request("GET", server.url, limit=1).status == 429
@@ -215,7 +215,7 @@ def test_host_is_not_contacted_again_after_too_much_slow_time():
         with pace.wait_for_turn():
             clock.now += PROMPT_SECONDS + 1
     with pytest.raises(UnreachableError) as caught:
-        asked(pace.wait_for_turn())
+        take_turn(pace.wait_for_turn())
     assert caught.value.is_permanent
 
 
@@ -236,7 +236,7 @@ def test_slow_exchanges_at_the_same_time_count_once():
         for _ in range(MAX_CONCURRENT_REQUESTS):
             stack.enter_context(pace.wait_for_turn())
         clock.now += PROMPT_SECONDS + 1
-    asked(pace.wait_for_turn())
+    take_turn(pace.wait_for_turn())
 
 
 def test_host_is_not_contacted_again_after_too_long_waits():
@@ -246,10 +246,10 @@ def test_host_is_not_contacted_again_after_too_long_waits():
         pace.record_wait(60)
         pace.record_wait(59)
         clock.sleep(60)
-    asked(pace.wait_for_turn())
+    take_turn(pace.wait_for_turn())
     pace.record_wait(1)
     with pytest.raises(UnreachableError, match="kept requests waiting for 3601 seconds") as caught:
-        asked(pace.wait_for_turn())
+        take_turn(pace.wait_for_turn())
     assert caught.value.is_permanent
 
 

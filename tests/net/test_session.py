@@ -14,13 +14,13 @@ from bot.net import ApiSession, BlockedError, OperatorSession, OversizedError
 LIMIT = 1000
 
 
-def _session(url, environment=None):
+def _build_session(url, environment=None):
     return ApiSession(url, limit=LIMIT, environment=environment or {})
 
 
 def test_request_to_origin_is_sent():
     with Listener(lambda received: Reply(200, received.path.encode())) as api:
-        answer = _session(f"{api.url}/api").get(f"{api.url}/elsewhere?x=1", timeout=5)
+        answer = _build_session(f"{api.url}/api").get(f"{api.url}/elsewhere?x=1", timeout=5)
     assert answer.content == b"/elsewhere?x=1"
     assert api.received[0].headers["user-agent"].startswith("basebump/")
 
@@ -28,7 +28,7 @@ def test_request_to_origin_is_sent():
 def test_request_to_other_origin_is_blocked():
     with Listener(lambda _: Reply()) as other, Listener(lambda _: Reply()) as api:
         with pytest.raises(BlockedError, match="another host"):
-            _session(api.url).get(other.url, timeout=5)
+            _build_session(api.url).get(other.url, timeout=5)
         assert other.received == []
 
 
@@ -41,7 +41,7 @@ def test_redirect_is_followed_only_on_same_origin():
             return Reply(301, b"", {"Location": location}) if location else Reply(200, b"here")
 
         with Listener(answer) as moving:
-            asking = _session(moving.url)
+            asking = _build_session(moving.url)
             token = {"PRIVATE-TOKEN": "secret"}
             assert asking.get(f"{moving.url}/old", headers=token, timeout=5).content == b"here"
             with pytest.raises(BlockedError):
@@ -57,7 +57,7 @@ def test_malformed_redirect_is_a_blocked_request(location):
         Listener(lambda _: Reply(301, b"", {"Location": location})) as api,
         pytest.raises(BlockedError, match="syntax"),
     ):
-        _session(api.url).get(f"{api.url}/old", timeout=5)
+        _build_session(api.url).get(f"{api.url}/old", timeout=5)
 
 
 @pytest.mark.parametrize("encoding", [None, "gzip"])
@@ -68,7 +68,7 @@ def test_body_length_is_limited(encoding):
         return Reply(200, gzip.compress(body) if encoding else body, headers)
 
     with Listener(answer) as api:
-        asking = _session(api.url)
+        asking = _build_session(api.url)
         assert len(asking.get(f"{api.url}/{LIMIT}", timeout=5).content) == LIMIT
         with pytest.raises(OversizedError, match="more than 1000 bytes"):
             asking.get(f"{api.url}/{LIMIT + 1}", timeout=5)
@@ -76,7 +76,7 @@ def test_body_length_is_limited(encoding):
 
 def test_cookies_are_not_kept():
     with Listener(lambda _: Reply(200, b"", {"Set-Cookie": "session=1"})) as api:
-        asking = _session(api.url)
+        asking = _build_session(api.url)
         for _ in range(2):
             asking.get(api.url, timeout=5)
     assert "cookie" not in api.received[1].headers
@@ -86,7 +86,7 @@ def test_session_ignores_netrc_and_environment_proxies(monkeypatch, a_home_of_it
     (a_home_of_its_own / ".netrc").write_text("machine 127.0.0.1 login ada password secret\n")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     with Listener(lambda _: Reply()) as api:
-        _session(api.url).get(api.url, timeout=5)
+        _build_session(api.url).get(api.url, timeout=5)
     assert "authorization" not in api.received[0].headers
 
 
@@ -102,11 +102,11 @@ def test_session_ignores_netrc_and_environment_proxies(monkeypatch, a_home_of_it
 def test_https_requests_use_the_proxy_of_the_operator(url, proxies):
     environment = {"HTTPS_PROXY": "http://proxy.example:3128", "NO_PROXY": "inside.example"}
     responses.get(url)
-    _session(url, environment).get(url, timeout=5)
+    _build_session(url, environment).get(url, timeout=5)
     OperatorSession(limit=LIMIT, environment=environment).get(url, timeout=5)
     assert [dict(call.request.req_kwargs["proxies"]) for call in responses.calls] == [proxies, proxies]
 
 
 def test_certificates_of_environment_are_used():
-    assert _session("https://gitlab.example", {"SSL_CERT_FILE": "/ca.pem"}).verify == "/ca.pem"
-    assert _session("https://gitlab.example").verify is True
+    assert _build_session("https://gitlab.example", {"SSL_CERT_FILE": "/ca.pem"}).verify == "/ca.pem"
+    assert _build_session("https://gitlab.example").verify is True

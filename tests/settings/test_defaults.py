@@ -39,7 +39,7 @@ DEFAULT = ROOT / "config" / "default.yaml"
 FILES = [DEFAULT, *sorted((ROOT / "config" / "examples").glob("*.yaml"))]
 
 
-def unhidden(text: str) -> str:
+def reveal_commented_keys(text: str) -> str:
     """Return the default config with the keys in its comments.
 
     A list from a comment replaces the empty list before it.
@@ -52,7 +52,7 @@ def unhidden(text: str) -> str:
 def everything(tmp_path) -> Path:
     write_named_files(tmp_path)
     path = tmp_path / "everything.yaml"
-    text = unhidden(DEFAULT.read_text(encoding="utf-8"))
+    text = reveal_commented_keys(DEFAULT.read_text(encoding="utf-8"))
     server = "state: postgresql+psycopg://basebump@localhost/basebump"  # which `queue` requires
     path.write_text(text.replace("state: sqlite:///state.db", server), encoding="utf-8")
     return path
@@ -64,7 +64,7 @@ def test_default_config_equals_no_config():
 
 def test_default_config_has_all_keys_with_defaults(everything):
     schema = build_json_schema()
-    shown = dict(_keys(yaml.safe_load(everything.read_text(encoding="utf-8")), schema, schema["$defs"]))
+    shown = dict(_list_keys(yaml.safe_load(everything.read_text(encoding="utf-8")), schema, schema["$defs"]))
     for name, shape in [("Config", schema), *schema["$defs"].items()]:
         for key, value in shape.get("properties", {}).items():
             assert (name, key) in shown, f"config/default.yaml does not show {key} of {name}"
@@ -72,7 +72,7 @@ def test_default_config_has_all_keys_with_defaults(everything):
                 assert value["default"] in shown[name, key]
 
 
-def _keys(value, shape: dict, definitions: dict):
+def _list_keys(value, shape: dict, definitions: dict):
     """Yield every key that a document uses, as (definition, key), with all its values."""
     found: dict[tuple[str, str], list] = {}
 
