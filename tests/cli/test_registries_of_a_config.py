@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.clouds.aws import Aws
+from support.clouds.aws import FakeAws
 from support.listener import Listener, Received, Reply
 
 from bot.demo import images
@@ -51,7 +51,7 @@ def test_registry_that_is_only_listed_as_a_cache_may_be_contacted(tmp_path):
 
 
 def test_aws_login_is_used_only_for_the_listed_registry(tmp_path, monkeypatch):
-    with Aws() as aws:
+    with FakeAws() as aws:
         aws.serve(monkeypatch)
         other = ECR.replace("1234", "9999")
         oci = load_registry(tmp_path, f"  - {{host: {ECR}, auth: ecr}}\n  - {{host: {other}}}\n", ECR)

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from support.clouds.arm import CONTOSO, Arm, docker, encoded, file_task, task
+from support.clouds.arm import CONTOSO, FakeResourceManager, docker, encoded, file_task, task
 from support.clouds.azure_scene import MANAGERS, by_secret, manager
 from support.clouds.entra import SECRET, Entra
 from support.forges.github.stand import GitHubStand
@@ -35,7 +35,7 @@ def arm(tmp_path, monkeypatch):
     """Start a resource manager that is reached by its name through the operator's proxy, with an identity for it."""
     refuse_dns_queries(monkeypatch)
     certificate = Certificate.make(tmp_path, *MANAGERS)
-    with Entra(certificate) as entra, Arm(certificate, entra) as arm, manager(arm) as tunnel:
+    with Entra(certificate) as entra, FakeResourceManager(certificate, entra) as arm, manager(arm) as tunnel:
         for variable, value in (by_secret(entra) | tunnel.environment).items():
             monkeypatch.setenv(variable, value)
         yield arm

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from support.clouds.azure_scene import MANAGERS, by_secret, manager
 from support.clouds.entra import SECRET, Entra
-from support.clouds.resource_graph import Graph, cve, grouped, individual
+from support.clouds.resource_graph import FakeResourceGraph, cve, grouped, individual
 from support.git import Git
 from support.registries.docker_registry import Certificate
 from support.tunnel import refuse_dns_queries
@@ -24,7 +24,7 @@ def graph(tmp_path, monkeypatch):
     """Start a resource graph that is reached by its name through the operator's proxy, with an identity for it."""
     refuse_dns_queries(monkeypatch)
     certificate = Certificate.make(tmp_path, *MANAGERS)
-    with Entra(certificate) as entra, Graph(certificate, entra) as graph, manager(graph) as tunnel:
+    with Entra(certificate) as entra, FakeResourceGraph(certificate, entra) as graph, manager(graph) as tunnel:
         for variable, value in (by_secret(entra) | tunnel.environment).items():
             monkeypatch.setenv(variable, value)
         now = datetime.now(UTC).isoformat()

@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 from support.forges import git_http
 from support.forges.hosted_stand import no_pause
-from support.forges.server import Asked
+from support.forges.server import ApiRequest
 from support.git import Git
 from support.listener import Listener, Reply
 
@@ -193,7 +193,7 @@ def test_time_for_the_bytes_that_git_received_is_not_slow(tmp_path):
     def answer(request):
         nonlocal now
         path, _, query = request.path.partition("?")
-        asked = Asked(request.method, path, query, request.body, request.headers)
+        asked = ApiRequest(request.method, path, query, request.body, request.headers)
         reply = git_http.serve(git.directory, path.removeprefix("/b.git"), asked)
         now += len(reply.body) / (2 * SLOWEST_RATE)
         return Reply(reply.status, reply.body, reply.headers)

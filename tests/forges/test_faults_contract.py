@@ -7,7 +7,7 @@ import time
 import pytest
 from support.forges.contract_scene import BRANCH, NEWER_CHANGES, PREFIX, proposal
 from support.forges.server_kinds import KINDS
-from support.forges.watched import Watched
+from support.forges.watched import WatchedStand
 from support.listener import Listener, Reply
 
 from bot.forges.hosted.connection import BACKOFF_SECONDS, MAX_WAIT
@@ -42,7 +42,7 @@ def kind(request):
 @pytest.fixture
 def watched(kind, tmp_path):
     stand = kind.stand(tmp_path / "server", {"Dockerfile": "FROM python:3.12-slim\n"})
-    yield Watched(stand)
+    yield WatchedStand(stand)
     stand.end()
 
 

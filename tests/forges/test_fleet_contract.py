@@ -18,7 +18,7 @@ from support.forges.github.server import GitHubServer
 from support.forges.github.world import World as GitHubWorld
 from support.forges.gitlab.server import GitLabServer
 from support.forges.gitlab.state import World as GitLabWorld
-from support.forges.hosted_stand import Hosted, no_pause
+from support.forges.hosted_stand import HostedRepository, no_pause
 from support.forges.server import ForgeServer
 
 from bot.model.errors import ForgeError, TreeError
@@ -39,7 +39,7 @@ class ServerKind:
 
     name: str
     start: Callable[[Path], ForgeServer]
-    add: Callable[..., Hosted]
+    add: Callable[..., HostedRepository]
     """Takes what is on the server, a name and files."""
     fleet: Callable[..., Fleet]
     """Takes the address, a token and the names."""
@@ -83,7 +83,7 @@ class Scene:
         self.kind = kind
         self.server = server
 
-    def add(self, name, files=FILES, **more) -> Hosted:
+    def add(self, name, files=FILES, **more) -> HostedRepository:
         return self.kind.add(self.server.world, name, files, **more)
 
     def fleet(self, *names, token=TOKEN) -> Fleet:

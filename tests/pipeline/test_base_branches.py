@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from support.forges.azure.stand import AzureStand
-from support.forges.counted import Killed
+from support.forges.counted import SimulatedKill
 from support.forges.forge_stands import select_stands
 from support.forges.kill_points import note_kills
 from support.runs.worlds import build, list_outcomes
@@ -158,7 +158,7 @@ def count_healed_kills(make, moved, prepare):
             write <= writes and read_forge_state(stand) == before
         ):  # the killed run left nothing behind: the next begins there
             stand.die_before(write)
-            with pytest.raises(Killed):
+            with pytest.raises(SimulatedKill):
                 moved.run([stand.fleet()])
             write += 1
         moved.run([stand.fleet()])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from support.forges.counted import Killed
+from support.forges.counted import SimulatedKill
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.runs.boards import STANDS, BoardScene
@@ -197,7 +197,7 @@ def test_next_run_writes_dashboard_after_killed_run(tmp_path, loopback, forge):
     )
     twin.run()
     scene.stand.die_before(len(twin.stand.writes))
-    with pytest.raises(Killed):
+    with pytest.raises(SimulatedKill):
         scene.run()
     assert scene.board() is None
     scene.run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support.forges.counted import Killed
+from support.forges.counted import SimulatedKill
 from support.forges.github.stand import GitHubStand
 from support.forges.kill_points import note_kills
 from support.forges.stands import LocalStand
@@ -67,7 +67,7 @@ def test_next_run_completes_attributes_after_killed_run(tmp_path, moved, request
         try:
             run(stand, moved, RULE)
             break
-        except Killed:
+        except SimulatedKill:
             run(stand, moved, RULE)
             assert read_attributes(stand) == ALL_SET, f"killed before write {write}"
         finally:
@@ -169,7 +169,7 @@ def test_first_proposal_has_no_automerge(github, moved):
 def test_next_run_enables_automerge_after_killed_run(github, moved):
     set_scan_results(moved, old=(CVE,), new=())
     github.die_before(6)  # after tree, commit, branch, status and request
-    with pytest.raises(Killed):
+    with pytest.raises(SimulatedKill):
         run(github, moved, AUTOMERGE)
     (pull,) = github.repository.pulls
     assert pull.auto_merge is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support.forges.counted import Killed
+from support.forges.counted import SimulatedKill
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.gitlab.state import Milestone
 from support.forges.kill_points import note_kills
@@ -104,7 +104,7 @@ def test_next_run_completes_killed_run(make, moved, request):
         try:
             run(stand, moved, RULE)
             break
-        except Killed:
+        except SimulatedKill:
             run(stand, moved, RULE)
             assert read_attributes(stand) == ALL_SET, f"killed before write {write}"
         write += 1
@@ -121,7 +121,7 @@ def test_attributes_added_to_the_policy_are_set_on_open_requests(gitlab, moved):
 def test_next_run_completes_killed_run_that_adds_attributes(gitlab, moved):
     run(gitlab, moved)
     gitlab.die_before(1)
-    with pytest.raises(Killed):
+    with pytest.raises(SimulatedKill):
         run(gitlab, moved, RULE)
     assert read_attributes(gitlab) == ([], [], [], None)
     run(gitlab, moved, RULE)
@@ -180,7 +180,7 @@ def test_next_run_enables_automerge_when_the_pipeline_exists(merging, moved):
 
 def test_next_run_enables_automerge_after_killed_run(merging, moved):
     merging.die_before(4)  # after the push, the status and the request
-    with pytest.raises(Killed):
+    with pytest.raises(SimulatedKill):
         run(merging, moved, AUTOMERGE)
     assert find_merge_request(merging).armed_by is None
     run(merging, moved, AUTOMERGE)
@@ -202,7 +202,7 @@ def test_next_run_enables_automerge_after_run_killed_after_push(merging, moved):
     moved.move("python", "3.12-slim", "newer")
     for write in (2, 1):  # after the push, before the words; then before it is armed
         merging.die_before(write)
-        with pytest.raises(Killed):
+        with pytest.raises(SimulatedKill):
             run(merging, moved, AUTOMERGE)
         assert find_merge_request(merging).armed_by is None
     run(merging, moved, AUTOMERGE)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from support.forges.counted import Killed
+from support.forges.counted import SimulatedKill
 from support.forges.kill_points import note_kills
 from support.runs.scenes import PUSH, PYTHON, RUN, SCENES, STANDS, VARIED, WITHOUT, Act, RunScene, count_tried
 from support.runs.worlds import LoopbackHub
@@ -87,7 +87,7 @@ class ScenePlayer:
                 while number in untried and scene.state() == before:
                     write = untried.pop(number)
                     scene.stand.die_before(write)
-                    with pytest.raises(Killed):
+                    with pytest.raises(SimulatedKill):
                         act(scene)
                     kills += 1
                     if write < writes:

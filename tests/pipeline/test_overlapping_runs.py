@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import count
 
 import pytest
-from support.forges.counted import CountedFleet, Meanwhile
+from support.forges.counted import ConcurrentWriter, CountedFleet
 from support.forges.forge_stands import select_stands
 from support.runs.worlds import LoopbackHub, build
 
@@ -40,7 +40,7 @@ class OverlappingRuns:
     def run_into(self, write: int) -> tuple[RunReport, bool]:
         """Run, with another whole run right before a write. Return True if there was such a write."""
         others: list[RunReport] = []
-        counter = Meanwhile(write, lambda: others.append(self.run()))
+        counter = ConcurrentWriter(write, lambda: others.append(self.run()))
         report = self.loopback.run([CountedFleet(self.stand.fleet(), counter)])
         return report, bool(others)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from support.forges.azure.stand import AzureStand
-from support.forges.counted import Killed
+from support.forges.counted import SimulatedKill
 from support.forges.forge_stands import select_stands
 from support.forges.github.stand import GitHubAppStand, GitHubStand
 from support.forges.gitlab.stand import GitLabStand
@@ -219,7 +219,7 @@ def test_next_run_sets_status_after_run_killed_after_push(stand, moved):
     stand.commit("main", {"Dockerfile": f"# rewritten\nFROM python:3.12-slim@{OLD} AS other\n"})
     pushes = {"github": 3, "azure": 2}.get(stand.kind, 1)
     stand.die_before(pushes + 1)
-    with pytest.raises(Killed):
+    with pytest.raises(SimulatedKill):
         run(stand, moved)
     assert stand.statuses(BRANCH) == []
     assert run(stand, moved).outcome.value == "refreshed"

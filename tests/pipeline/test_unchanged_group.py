@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from support.forges.counted import Killed
+from support.forges.counted import SimulatedKill
 from support.forges.fleets import open_gitlab_fleet
 from support.forges.gitlab.server import GitLabServer
 from support.forges.gitlab.stand import BOT, TOKEN
 from support.forges.hosted_stand import no_pause
-from support.forges.server import Mortal
+from support.forges.server import CrashableServer
 
 from bot.forges.selection import RepositorySelection
 from bot.state.database import Database
@@ -40,12 +40,12 @@ class GitLabGroupScene:
         """Run over both projects. Return the report, and the requests to the server without their parameters."""
         fleet = open_gitlab_fleet(self.server.url, TOKEN, selected=[RepositorySelection("acme")], pause=no_pause)
         with self.server.watched() as lines:
-            report = self._loopback.run([Mortal(fleet, self.server)])
+            report = self._loopback.run([CrashableServer(fleet, self.server)])
         return report, [line.partition("?")[0] for line in lines]
 
     def run_killed_between_push_and_open(self):
         self.server.die_before(2)
-        with pytest.raises(Killed):
+        with pytest.raises(SimulatedKill):
             self.run()
         assert self.list_branches()
         assert not self.api.requests

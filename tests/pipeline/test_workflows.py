@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.forges.counted import Killed
+from support.forges.counted import SimulatedKill
 from support.forges.fleets import open_github_fleet
 from support.forges.github.stand import GitHubStand
 from support.runs.worlds import build, list_outcomes
@@ -85,7 +85,7 @@ def test_next_run_starts_missing_workflows_after_killed_run_but_none_twice(tmp_p
         job.die_before(fatal)
         try:
             run(job, loopback)
-        except Killed:
+        except SimulatedKill:
             run(job, loopback)
             assert run(job, loopback) == ["unchanged"]
             assert list_run_commits(job)[before:] == [job.branches()[BRANCH]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from support.clouds.acr import Acr
+from support.clouds.acr import FakeAcr
 from support.clouds.azure_scene import IMAGE, MANAGERS, NAMES
 from support.clouds.entra import Entra
 from support.registries.docker_registry import Certificate
@@ -38,6 +38,6 @@ def entra(certificate):
 
 @pytest.fixture
 def acr(certificate, entra):
-    with Acr(certificate, entra) as started:
+    with FakeAcr(certificate, entra) as started:
         started.push(IMAGE, "team/app", "1")
         yield started

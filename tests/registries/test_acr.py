@@ -8,8 +8,8 @@ from datetime import date, timedelta
 import pytest
 from azure.containerregistry import ContainerRegistryClient
 from azure.core.rest import HttpRequest
-from support.clouds.acr import ACR_PULL, ANYBODY, LIFECYCLE, Acr, Identity
-from support.clouds.acr_content import PUSHED, Flags
+from support.clouds.acr import ACR_PULL, ANYBODY, LIFECYCLE, FakeAcr, Identity
+from support.clouds.acr_content import PUSHED, ChangeableAttributes
 from support.clouds.azure_scene import by_secret, entry
 from support.clouds.entra import Entra
 from support.listener import Listener, Received, Reply
@@ -36,20 +36,20 @@ NOWHERE = Digest("sha256:" + "0" * 64)
 
 @pytest.fixture
 def acr(certificate, entra):
-    with Acr(certificate, entra) as registry:
+    with FakeAcr(certificate, entra) as registry:
         registry.push(OLD, "team/app", "1")
         registry.push(NEW, "team/app", "1", LATER)
         registry.push(NEW, "team/app", "1.2", LATER)
         yield registry
 
 
-def facts(acr: Acr, *entries: RegistryEntry) -> AcrFacts:
+def facts(acr: FakeAcr, *entries: RegistryEntry) -> AcrFacts:
     return OciRegistry(
         entries or (entry(acr),), environment=by_secret(acr.entra), sleep=lambda seconds: None
     ).create_facts()
 
 
-def build_tag_ref(acr: Acr, tag: str = "1") -> TagRef:
+def build_tag_ref(acr: FakeAcr, tag: str = "1") -> TagRef:
     return TagRef(f"{acr.host}/team/app", tag)
 
 
@@ -76,7 +76,7 @@ def test_library_requests_need_one_exchange_and_one_token(acr):
     assert len(acr.asked) == 2 + 1 + 2 * 6, "two for each, and the first challenge"
 
 
-def at(acr: Acr, clock: list[float]) -> AcrFacts:
+def at(acr: FakeAcr, clock: list[float]) -> AcrFacts:
     """Return the metadata client with a clock that the test sets, in seconds."""
     access = EndpointDirectory([entry(acr)])
     http = HttpClient(access.list_trusted_hosts(), environment={})
@@ -103,7 +103,12 @@ def test_access_token_is_used_until_expiry(acr):
 
 
 @pytest.mark.parametrize(
-    ("flags", "is_locked"), [(Flags(write=False), True), (Flags(delete=False), True), (Flags(), False)]
+    ("flags", "is_locked"),
+    [
+        (ChangeableAttributes(write=False), True),
+        (ChangeableAttributes(delete=False), True),
+        (ChangeableAttributes(), False),
+    ],
 )
 def test_image_is_locked_when_write_or_delete_is_disabled(acr, flags, is_locked):
     acr.content.repositories["team/app"].manifests[NEW.digest].flags = flags
@@ -141,7 +146,7 @@ def test_number_of_tags_is_limited(acr):
 def test_facts_are_read_with_username_and_password(tmp_path):
     certificate = Certificate.make(tmp_path, "contoso.azurecr.io")
     logins = {("narrow", "both"): ACR_PULL, ("narrow", "content"): Identity({"team/app": frozenset({"pull"})})}
-    with Entra(certificate) as entra, Acr(certificate, entra, logins=logins) as acr:
+    with Entra(certificate) as entra, FakeAcr(certificate, entra, logins=logins) as acr:
         acr.push(NEW, "team/app", "1")
         listed = entry(acr, username="narrow", password="both")
         assert facts(acr, listed).fetch_record(build_tag_ref(acr), NEW.digest) is not None

@@ -8,7 +8,7 @@ import pytest
 import requests
 from azure.containerregistry import ContainerRegistryClient
 from azure.core.credentials import AccessToken
-from support.clouds.acr import ACR_PULL, ANYBODY, LIFECYCLE, TOKEN_USER, Acr, Identity, repository_reader
+from support.clouds.acr import ACR_PULL, ANYBODY, LIFECYCLE, TOKEN_USER, FakeAcr, Identity, repository_reader
 from support.clouds.acr_content import PUSHED
 from support.clouds.azure_scene import IMAGE
 from support.clouds.entra import CLIENT, GITHUB, REQUEST_TOKEN, RESOURCE_MANAGER, SECRET, TENANT, Entra
@@ -26,7 +26,7 @@ def acr(acr):
     return acr
 
 
-def ask(acr: Acr, method: str, url: str, **options) -> requests.Response:
+def ask(acr: FakeAcr, method: str, url: str, **options) -> requests.Response:
     with requests.Session() as session:
         session.trust_env = False
         whole = url if url.startswith("https:") else acr.url + url
@@ -41,12 +41,12 @@ def basic(login: tuple[str, str]) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(":".join(login).encode()).decode()}
 
 
-def exchange(acr: Acr, token: str, headers: dict[str, str] | None = None, **words: str) -> requests.Response:
+def exchange(acr: FakeAcr, token: str, headers: dict[str, str] | None = None, **words: str) -> requests.Response:
     form = {"grant_type": "access_token", "service": acr.host, "access_token": token} | words
     return ask(acr, "POST", "/oauth2/exchange", data=form, headers=headers)
 
 
-def refresh(acr: Acr, token: str, headers: dict[str, str] | None = None, **words: str) -> requests.Response:
+def refresh(acr: FakeAcr, token: str, headers: dict[str, str] | None = None, **words: str) -> requests.Response:
     form = {"grant_type": "refresh_token", "service": acr.host, "scope": SCOPE, "refresh_token": token} | words
     return ask(acr, "POST", "/oauth2/token", data=form, headers=headers)
 
@@ -65,7 +65,7 @@ class FixedCredential:
         return AccessToken(self.entra.token(scope.removesuffix("/.default")), 2**40)
 
 
-def library(acr: Acr, credential: FixedCredential | None) -> ContainerRegistryClient:
+def library(acr: FakeAcr, credential: FixedCredential | None) -> ContainerRegistryClient:
     return ContainerRegistryClient(acr.url, credential, connection_verify=str(acr.certificate.path), retry_total=0)
 
 
@@ -243,7 +243,7 @@ def test_attribute_based_access_requires_role_for_repository(acr):
 # Requests that Entra rejects
 
 
-def login(acr: Acr, tenant: str = TENANT, headers: dict[str, str] | None = None, **words: str) -> str:
+def login(acr: FakeAcr, tenant: str = TENANT, headers: dict[str, str] | None = None, **words: str) -> str:
     form = {
         "grant_type": "client_credentials",
         "client_id": CLIENT,
@@ -254,7 +254,7 @@ def login(acr: Acr, tenant: str = TENANT, headers: dict[str, str] | None = None,
     return "" if "access_token" in answer else answer["error_description"]
 
 
-def assertion(acr: Acr, subject: str = GITHUB, **options) -> dict[str, str]:
+def assertion(acr: FakeAcr, subject: str = GITHUB, **options) -> dict[str, str]:
     kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
     return {"client_assertion_type": kind, "client_assertion": acr.entra.vouch(subject, **options)}
 

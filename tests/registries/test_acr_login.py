@@ -10,7 +10,7 @@ from datetime import timedelta
 from urllib.parse import parse_qs
 
 import pytest
-from support.clouds.acr import ACR_PULL, ANYBODY, TOKEN_USER, Acr, Identity, repository_reader
+from support.clouds.acr import ACR_PULL, ANYBODY, TOKEN_USER, FakeAcr, Identity, repository_reader
 from support.clouds.azure_scene import IMAGE, by_secret, client, entry, line, tokens_seen
 from support.clouds.entra import CLIENT, Entra
 from support.listener import Listener, Received, Reply
@@ -57,7 +57,7 @@ def test_missing_metadata_right_is_named_when_tags_are_listed(acr, entra):
     assert caught.value.reason is Reason.DENIED
 
 
-def logins(acr: Acr, entra: Entra, clock: list[float]) -> EntraLogins:
+def logins(acr: FakeAcr, entra: Entra, clock: list[float]) -> EntraLogins:
     http = HttpClient(EndpointDirectory([entry(acr)]).list_trusted_hosts(), environment={})
     return EntraLogins(http, by_secret(entra), now=lambda: clock[0])
 
@@ -167,7 +167,7 @@ def test_azure_mirror_uses_entra_login(acr, entra):
 def test_unlisted_azure_host_gets_no_request(acr, certificate, entra):
     oci = client(entry(acr), environment=by_secret(entra))
     with (
-        Acr(certificate, entra, name="attacker.azurecr.io") as attacker,
+        FakeAcr(certificate, entra, name="attacker.azurecr.io") as attacker,
         pytest.raises(RegistryError, match="list it under"),
     ):
         oci.fetch_descriptor(line(attacker))
@@ -176,7 +176,7 @@ def test_unlisted_azure_host_gets_no_request(acr, certificate, entra):
 
 
 def test_listed_registry_gets_no_entra_token_without_azure_auth(acr, certificate, entra):
-    with Acr(certificate, entra, name="attacker.azurecr.io", anonymous=ANYBODY) as attacker:
+    with FakeAcr(certificate, entra, name="attacker.azurecr.io", anonymous=ANYBODY) as attacker:
         attacker.push(IMAGE, "team/app", "1")
         oci = client(entry(acr), entry(attacker, uses_entra=False), environment=by_secret(entra))
         assert oci.fetch_descriptor(line(acr)).digest == oci.fetch_descriptor(line(attacker)).digest

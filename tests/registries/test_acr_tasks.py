@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from support.clouds.arm import CONTOSO, Arm, docker, encoded, file_task, run, task
+from support.clouds.arm import CONTOSO, FakeResourceManager, docker, encoded, file_task, run, task
 from support.clouds.azure_scene import by_secret, manager
 from support.clouds.entra import CHINA_MANAGER, CLIENT, GOVERNMENT_MANAGER, RESOURCE_MANAGER, SECRET
 from support.listener import Received, Reply
@@ -31,7 +31,7 @@ def refused_dns(monkeypatch):
 
 @pytest.fixture
 def arm(certificate, entra):
-    with Arm(certificate, entra) as arm:
+    with FakeResourceManager(certificate, entra) as arm:
         yield arm
 
 
@@ -46,7 +46,7 @@ def builder(arm, entra, tunnel):
     return AcrTasks(REGISTRY, CONTOSO, by_secret(entra) | tunnel.environment, sleep=lambda seconds: None)
 
 
-def steps(builder: AcrTasks, arm: Arm, *tasks):
+def steps(builder: AcrTasks, arm: FakeResourceManager, *tasks):
     arm.tasks.extend(tasks)
     return [each.step for each in builder.list_tasks()]
 
@@ -138,7 +138,7 @@ def test_resource_manager_token_is_sent_only_to_resource_manager(arm, entra, bui
     ("registry", "audience"), [("contoso.azurecr.us", GOVERNMENT_MANAGER), ("contoso.azurecr.cn", CHINA_MANAGER)]
 )
 def test_sovereign_cloud_has_own_resource_manager(certificate, entra, registry, audience):
-    with Arm(certificate, entra, audience=audience) as arm, manager(arm) as tunnel:
+    with FakeResourceManager(certificate, entra, audience=audience) as arm, manager(arm) as tunnel:
         environment = by_secret(entra) | tunnel.environment
         assert AcrTasks(registry, CONTOSO, environment).list_tasks() == ()
         assert set(tunnel.asked) == {f"{arm.host}:443"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import requests
-from support.clouds.arm import CONTOSO, Arm, docker, task
+from support.clouds.arm import CONTOSO, FakeResourceManager, docker, task
 from support.clouds.entra import CLIENT, REGISTRIES, RESOURCE_MANAGER
 
 LIST = f"{CONTOSO}/tasks?api-version=2019-06-01-preview"
@@ -12,13 +12,15 @@ LIST = f"{CONTOSO}/tasks?api-version=2019-06-01-preview"
 
 @pytest.fixture
 def arm(certificate, entra):
-    with Arm(
+    with FakeResourceManager(
         certificate, entra, registries={CONTOSO: [task(docker(None), f"task-{number}") for number in range(5)]}
     ) as arm:
         yield arm
 
 
-def ask(arm: Arm, path: str = LIST, token: str | None = None, method: str = "GET", **headers: str) -> requests.Response:
+def ask(
+    arm: FakeResourceManager, path: str = LIST, token: str | None = None, method: str = "GET", **headers: str
+) -> requests.Response:
     token = arm.entra.token(RESOURCE_MANAGER) if token is None else token
     sent = {"Host": arm.host, "Authorization": f"Bearer {token}"} | headers
     with requests.Session() as session:

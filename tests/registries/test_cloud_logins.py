@@ -13,7 +13,7 @@ import pytest
 import requests
 import responses
 from botocore.exceptions import ClientError
-from support.clouds.aws import KEY, SECRET, Aws
+from support.clouds.aws import KEY, SECRET, FakeAws
 from support.clouds.google import EMAIL, GRANT, TOKEN_URI, GoogleTokens
 from support.listener import Listener, Reply
 from support.parts import ROOT
@@ -50,7 +50,7 @@ def hidden_cloud_credentials(monkeypatch):
 
 @pytest.fixture
 def aws(monkeypatch):
-    with Aws() as running:
+    with FakeAws() as running:
         running.serve(monkeypatch)
         yield running
 

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
-from support.clouds.acr import Acr
+from support.clouds.acr import FakeAcr
 from support.clouds.azure_scene import IMAGE, by_secret, client, entry, line, tokens_seen
 from support.clouds.entra import CLIENT, CONNECTION, JOB_TOKEN, SECRET, TENANT, WORKLOAD, Application
 from support.listener import Listener, Received, Reply
@@ -39,7 +39,7 @@ from bot.registries.azure_identity import (
 from bot.registries.federated_tokens import fetch_github_assertion, fetch_pipeline_assertion
 
 
-def get_login_error(acr: Acr, environment: Mapping[str, str]) -> str:
+def get_login_error(acr: FakeAcr, environment: Mapping[str, str]) -> str:
     with pytest.raises(RegistryError) as caught:
         client(entry(acr), environment=environment).fetch_descriptor(line(acr))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.DENIED, True)
@@ -307,7 +307,7 @@ def test_azure_cloud_is_derived_from_host_suffix():
 
 
 def test_sovereign_registry_uses_entra_login(certificate, entra):
-    with Acr(certificate, entra, name="contoso.azurecr.us") as acr:
+    with FakeAcr(certificate, entra, name="contoso.azurecr.us") as acr:
         acr.push(IMAGE, "team/app", "1")
         assert client(entry(acr), environment=by_secret(entra)).fetch_descriptor(line(acr)).digest == IMAGE.digest
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from support.clouds.azure_scene import MANAGERS, manager
 from support.clouds.entra import Entra
-from support.clouds.resource_graph import Graph, grouped
+from support.clouds.resource_graph import FakeResourceGraph, grouped
 from support.registries.docker_registry import Certificate
 from support.scanners.grype import NOW, GrypeStand, match, report
 from support.scanners.osv import OsvStand, by_buildkit, spdx, statement
@@ -65,7 +65,7 @@ def make_osv_case(stack: ExitStack) -> ScannerCase:
 def make_defender_case(stack: ExitStack, folder: Path) -> ScannerCase:
     certificate, store = Certificate.make(folder, *MANAGERS), ImageStore()
     entra = stack.enter_context(Entra(certificate))
-    graph = stack.enter_context(Graph(certificate, entra))
+    graph = stack.enter_context(FakeResourceGraph(certificate, entra))
     tunnel = stack.enter_context(manager(graph))
     registry = stack.enter_context(LoopbackRegistry(store))
     made = build_image([build_layer({"a": b"a"})])

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from support.forges.counted import CountedFleet, Killed, Meanwhile, Writes
+from support.forges.counted import ConcurrentWriter, CountedFleet, SimulatedKill, WriteCounter
 from support.git import Git
 from support.runs.twins import SetClock
 from support.runs.worlds import NOW, TEMPLATES, build, start_hub
@@ -53,9 +53,9 @@ def run(folder, place):
             *,
             fatal_write: int | None = None,
             names: frozenset[str] = frozenset(),
-            counter: Writes | None = None,
+            counter: WriteCounter | None = None,
         ) -> RunReport:
-            counter = counter or Writes()
+            counter = counter or WriteCounter()
             if fatal_write is not None:
                 counter.die_before(fatal_write)
             context = replace(
@@ -90,7 +90,7 @@ def test_next_run_opens_proposals_reserved_by_killed_shards(folder, run):
     """The parts are killed after a different number of writes. A proposal takes two writes."""
 
     def run_until_killed(part: int) -> None:
-        with suppress(Killed):
+        with suppress(SimulatedKill):
             run(part, fatal_write=part)
 
     with ThreadPoolExecutor(PARTS) as threads:
@@ -104,7 +104,7 @@ def test_next_run_opens_proposals_reserved_by_killed_shards(folder, run):
 @pytest.mark.parametrize("write", [1, 4])
 def test_runs_over_the_same_repositories_share_the_limit(folder, run, write):
     """The second run happens right before a write of the first one. A proposal takes two writes."""
-    counter = Meanwhile(write, lambda: run(None, NOW + timedelta(minutes=1)))
+    counter = ConcurrentWriter(write, lambda: run(None, NOW + timedelta(minutes=1)))
     first = run(None, counter=counter)
     assert any("rerun basebump" in each.error for each in first.failed)
     assert count_open(folder) == 4

@@ -13,7 +13,7 @@ from itertools import count
 import pytest
 from support.parts import ROOT
 from support.signing.attached import BUNDLE, attach, attachment, base64_of, dump, envelope, statement
-from support.signing.cosign import Witness
+from support.signing.cosign import CosignWitness
 from support.signing.sigstore_world import DAY, LIFETIME, Key, World, annotated, new_key, payload_about, sign
 
 from bot.demo import images
@@ -99,7 +99,7 @@ EVERY = pytest.mark.parametrize(
 
 @pytest.fixture
 def witness(tmp_path):
-    return Witness(tmp_path, WORLD.write(tmp_path / "root.json"), WORLD.write_parts(tmp_path))
+    return CosignWitness(tmp_path, WORLD.write(tmp_path / "root.json"), WORLD.write_parts(tmp_path))
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def test_github_attestation_has_same_outcome_in_cosign(title, tmp_path, registry
     attach(registry, repository, digest, attachment(IMAGE, BUNDLE, dump(made)))
     root = tmp_path / "public.json"
     root.write_text(json.dumps(REAL["root"]), encoding="utf-8")
-    assert Witness(tmp_path, str(root)).takes_bundle(made, content, PROVENANCE, who, issuer) is (title == "good")
+    assert CosignWitness(tmp_path, str(root)).takes_bundle(made, content, PROVENANCE, who, issuer) is (title == "good")
     for trusted in (None, str(root)):
         trust = TrustEntry(("**",), identities=(TrustedIdentity(issuer, who),), trusted_root=trusted)
         found = CosignVerifier.create_for_trusts([trust], artifacts).verify(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.forges.azure.stand import AzureStand
 from support.forges.github import scene
-from support.forges.watched import Watched
+from support.forges.watched import WatchedStand
 
 
 @pytest.fixture
@@ -19,4 +19,4 @@ def stand(tmp_path):
 @pytest.fixture
 def watched(stand):
     """Return the same, with a fleet that writes down for how long it would have waited."""
-    return Watched(stand)
+    return WatchedStand(stand)

@@ -20,7 +20,7 @@ from support.forges.contract_scene import (
     propose,
     push,
 )
-from support.forges.counted import Killed
+from support.forges.counted import SimulatedKill
 from support.git import EXECUTABLE, File
 
 from bot.forges.azure.branches import TEMPORARY_PREFIX
@@ -66,7 +66,7 @@ def test_pull_request_stays_open_with_its_number_when_its_branch_is_rebuilt(stan
 def test_temporary_branch_of_a_killed_run_is_replaced_by_the_next_rebuild(stand):
     old = push(stand)
     stand.die_before(2)
-    with pytest.raises(Killed):
+    with pytest.raises(SimulatedKill):
         push_again(stand, old)
     assert len(list_temporary_branches(stand)) == 1
     assert stand.branches()[BRANCH] == old
@@ -83,7 +83,7 @@ def test_temporary_branch_of_a_killed_run_is_replaced_by_the_next_rebuild(stand)
 def test_temporary_branch_of_a_killed_run_is_deleted_by_the_next_write(stand, verb):
     old = push(stand)
     stand.die_before(2)
-    with pytest.raises(Killed):
+    with pytest.raises(SimulatedKill):
         push_again(stand, old)
     forge = stand.forge()
     (seen,) = forge.list_requests(PREFIX, frozenset())
@@ -97,7 +97,7 @@ def test_temporary_branch_of_a_killed_run_is_deleted_by_the_next_write(stand, ve
 def test_list_requests_deletes_no_branch(stand):
     old = push(stand)
     stand.die_before(2)
-    with pytest.raises(Killed):
+    with pytest.raises(SimulatedKill):
         push_again(stand, old)
     before = len(stand.writes)
     assert [each.branch for each in look(stand)] == [BRANCH]

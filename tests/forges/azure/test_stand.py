@@ -10,7 +10,7 @@ import pytest
 from support.forges.azure.contract import differences_of_example, examples, violations
 from support.forges.azure.stand import TOKEN
 from support.forges.contract_scene import BRANCH, propose
-from support.forges.server import Asked, Exchange
+from support.forges.server import ApiRequest, Exchange
 
 _REPOSITORY = "git/repositories/{repositoryId}"
 OPERATIONS = {
@@ -38,19 +38,29 @@ def test_examples_of_microsoft_match_api_description(title):
 @pytest.mark.parametrize(
     ("asked", "status", "answer", "sentence"),
     [
-        (Asked("GET", "/a/_apis/git/unknown", "api-version=7.1", None, {}), 200, {}, "no such operation"),
-        (Asked("GET", "/a/_apis/git/repositories/b", "", None, {}), 200, {}, "without an api-version"),
-        (Asked("GET", "/a/_apis/git/repositories/b", "api-version=7.1&x=1", None, {}), 200, {}, "parameter x"),
+        (ApiRequest("GET", "/a/_apis/git/unknown", "api-version=7.1", None, {}), 200, {}, "no such operation"),
+        (ApiRequest("GET", "/a/_apis/git/repositories/b", "", None, {}), 200, {}, "without an api-version"),
+        (ApiRequest("GET", "/a/_apis/git/repositories/b", "api-version=7.1&x=1", None, {}), 200, {}, "parameter x"),
         (
-            Asked("GET", "/a/_apis/git/repositories/b", "api-version=7.1", None, {}),
+            ApiRequest("GET", "/a/_apis/git/repositories/b", "api-version=7.1", None, {}),
             200,
             {"x": 1},
             "/x is not described",
         ),
-        (Asked("GET", "/a/_apis/git/repositories/b", "api-version=7.1", None, {}), 200, {"id": 1}, "is no string"),
-        (Asked("GET", "/a/_apis/git/repositories/b", "api-version=7.1", None, {}), 201, {}, "a status that is not"),
-        (Asked("GET", "/a/_apis/git/repositories/b/refs", "api-version=7.1", None, {}), 200, [], "{count, value}"),
-        (Asked("POST", "/a/_apis/git/repositories/b/pushes", "api-version=7.1", {"x": 1}, {}), 201, {}, "request: /x"),
+        (ApiRequest("GET", "/a/_apis/git/repositories/b", "api-version=7.1", None, {}), 200, {"id": 1}, "is no string"),
+        (
+            ApiRequest("GET", "/a/_apis/git/repositories/b", "api-version=7.1", None, {}),
+            201,
+            {},
+            "a status that is not",
+        ),
+        (ApiRequest("GET", "/a/_apis/git/repositories/b/refs", "api-version=7.1", None, {}), 200, [], "{count, value}"),
+        (
+            ApiRequest("POST", "/a/_apis/git/repositories/b/pushes", "api-version=7.1", {"x": 1}, {}),
+            201,
+            {},
+            "request: /x",
+        ),
     ],
 )
 def test_undescribed_exchange_is_a_violation(asked, status, answer, sentence):

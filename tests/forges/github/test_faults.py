@@ -6,7 +6,7 @@ import pytest
 from support.forges.contract_scene import BRANCH, NEWER_CHANGES
 from support.forges.github.graphql import GraphQL
 from support.forges.github.stand import GitHubStand
-from support.forges.watched import Watched
+from support.forges.watched import WatchedStand
 
 from bot.forges.github.github_errors import SECONDARY_WAIT
 from bot.model.errors import ForgeError, TreeError
@@ -20,14 +20,14 @@ SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes
 @pytest.fixture
 def github(tmp_path):
     stand = GitHubStand(tmp_path / "github", FILES)
-    yield Watched(stand)
+    yield WatchedStand(stand)
     stand.end()
 
 
 @pytest.fixture
 def old_github(tmp_path):
     stand = GitHubStand(tmp_path / "github", FILES, graphql=GraphQL.NONE)
-    yield Watched(stand)
+    yield WatchedStand(stand)
     stand.end()
 
 

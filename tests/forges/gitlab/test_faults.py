@@ -7,7 +7,7 @@ from support.forges.contract_scene import BRANCH, CHANGES, NEWER_CHANGES, messag
 from support.forges.fleets import open_gitlab_fleet
 from support.forges.forged_commits import make_forged_commit
 from support.forges.gitlab.stand import TOKEN, GitLabStand
-from support.forges.watched import Watched
+from support.forges.watched import WatchedStand
 
 from bot.forges.gitlab.gitlab_errors import DEFAULT_WAIT
 from bot.model.errors import ForgeError, TreeError
@@ -20,7 +20,7 @@ PUSH = "POST .*/repository/commits"
 @pytest.fixture
 def gitlab(tmp_path):
     stand = GitLabStand(tmp_path / "gitlab", {"Dockerfile": "FROM python:3.12-slim\n"})
-    yield Watched(stand)
+    yield WatchedStand(stand)
     stand.end()
 
 

@@ -18,7 +18,7 @@ from typing import Any, Self
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import jwt
-from support.clouds.acr_content import Content, Flags, Repository, Stored, Tag
+from support.clouds.acr_content import AcrManifest, ChangeableAttributes, Content, Repository, Tag
 from support.clouds.entra import CLIENT, TENANT, Entra, RefusedError
 from support.listener import Listener, Received, Reply
 from support.registries.docker_registry import Certificate
@@ -60,7 +60,7 @@ def repository_reader(*repositories: str) -> Identity:
 
 
 @dataclass
-class Acr:
+class FakeAcr:
     """One registry and its data endpoint, from `with` to the end of it."""
 
     certificate: Certificate
@@ -330,7 +330,7 @@ def _referrers(repository: Repository, digest: str, received: Received) -> Reply
 
 
 def _manifest_attributes(repository: Repository, digest: str) -> dict[str, Any]:
-    stored: Stored = repository.manifests[digest]
+    stored: AcrManifest = repository.manifests[digest]
     return {
         "digest": digest,
         "imageSize": len(stored.content),
@@ -347,7 +347,7 @@ def _tag_attributes(name: str, tag: Tag) -> dict[str, Any]:
     return {"name": name, "digest": tag.digest, "signed": False, "changeableAttributes": _flags(tag.flags)} | times
 
 
-def _flags(flags: Flags) -> dict[str, bool]:
+def _flags(flags: ChangeableAttributes) -> dict[str, bool]:
     return {"deleteEnabled": flags.delete, "writeEnabled": flags.write, "readEnabled": True, "listEnabled": True}
 
 

@@ -14,7 +14,7 @@ PUSHED = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
 
 
 @dataclass(slots=True)
-class Flags:
+class ChangeableAttributes:
     """What an owner allows to be done; an image is locked by taking them away."""
 
     write: bool = True
@@ -22,13 +22,13 @@ class Flags:
 
 
 @dataclass(slots=True)
-class Stored:
+class AcrManifest:
     """A manifest, and what the registry recorded of it."""
 
     content: bytes
     media_type: str
     pushed: datetime
-    flags: Flags = field(default_factory=Flags)
+    flags: ChangeableAttributes = field(default_factory=ChangeableAttributes)
     artifact_type: str = ""
     subject: str = ""
     annotations: Mapping[str, str] = field(default_factory=dict)
@@ -41,14 +41,14 @@ class Tag:
     digest: str
     pushed: datetime
     moved: datetime
-    flags: Flags = field(default_factory=Flags)
+    flags: ChangeableAttributes = field(default_factory=ChangeableAttributes)
 
 
 @dataclass(slots=True)
 class Repository:
     """One repository."""
 
-    manifests: dict[str, Stored] = field(default_factory=dict)
+    manifests: dict[str, AcrManifest] = field(default_factory=dict)
     tags: dict[str, Tag] = field(default_factory=dict)
 
 
@@ -68,7 +68,7 @@ class Content:
         for image in images:
             self.blobs |= {compute_digest(blob): blob for blob in image.blobs}
         for each in (*images, item):
-            into.manifests.setdefault(each.digest, Stored(each.content, each.media_type, at))
+            into.manifests.setdefault(each.digest, AcrManifest(each.content, each.media_type, at))
         if tag is not None:
             known = into.tags.get(tag)
             into.tags[tag] = Tag(item.digest, known.pushed if known else at, at)
@@ -79,6 +79,6 @@ class Content:
         document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "artifactType": artifact_type}
         document |= {"subject": {"digest": subject}, "annotations": dict(annotations), "layers": []}
         content = json.dumps(document).encode()
-        stored = Stored(content, OCI_MANIFEST, PUSHED, Flags(), artifact_type, subject, annotations)
+        stored = AcrManifest(content, OCI_MANIFEST, PUSHED, ChangeableAttributes(), artifact_type, subject, annotations)
         self.repositories[repository].manifests[compute_digest(content)] = stored
         return compute_digest(content)

@@ -61,7 +61,7 @@ def run(name: str | None, images: list[Json], *, status: str = "Succeeded", **mo
 
 
 @dataclass
-class Arm(ListeningService):
+class FakeResourceManager(ListeningService):
     """The resource manager of one cloud, from `with` to the end of it."""
 
     certificate: Certificate

@@ -26,7 +26,7 @@ _AUTHORIZATION = re.compile(
 
 
 @dataclass
-class Aws(ListeningService):
+class FakeAws(ListeningService):
     """Logs in whoever signs with KEY and SECRET, in one region."""
 
     region: str = "eu-west-1"

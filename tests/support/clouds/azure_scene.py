@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from support.clouds.acr import Acr
-from support.clouds.arm import Arm
+from support.clouds.acr import FakeAcr
+from support.clouds.arm import FakeResourceManager
 from support.clouds.entra import SECRET, Entra
 from support.listener import Received
 from support.tunnel import ProxyTunnel
@@ -23,7 +23,7 @@ MANAGERS = ("management.azure.com", "management.usgovcloudapi.net", "management.
 """Hosts of resource managers that it is for."""
 
 
-def entry(acr: Acr, **options) -> RegistryEntry:
+def entry(acr: FakeAcr, **options) -> RegistryEntry:
     """List a registry as one that Entra opens, unless `options` say otherwise."""
     return RegistryEntry(acr.host, ca=str(acr.certificate.path), **({"uses_entra": True} | options))
 
@@ -40,7 +40,7 @@ def by_secret(entra: Entra) -> dict[str, str]:
     return entra.environment | {"AZURE_CLIENT_SECRET": SECRET}
 
 
-def line(acr: Acr, repository: str = "team/app") -> TagRef:
+def line(acr: FakeAcr, repository: str = "team/app") -> TagRef:
     return TagRef(f"{acr.host}/{repository}", "1")
 
 
@@ -50,7 +50,7 @@ def tokens_seen(received: list[Received]) -> list[Received]:
 
 
 @contextmanager
-def manager(arm: Arm, *others: str) -> Iterator[ProxyTunnel]:
+def manager(arm: FakeResourceManager, *others: str) -> Iterator[ProxyTunnel]:
     """Lead everybody who asks the resource manager by its name, or one of the `others`, to the emulator."""
     with ProxyTunnel({f"{host}:443": arm.port for host in (arm.host, *others)}) as tunnel:
         yield tunnel

@@ -9,7 +9,7 @@ from functools import partial
 
 from support.clouds.azure_scene import MANAGERS, manager
 from support.clouds.entra import Entra
-from support.clouds.resource_graph import Graph
+from support.clouds.resource_graph import FakeResourceGraph
 from support.registries.docker_registry import Certificate
 from support.tunnel import ProxyTunnel, refuse_dns_queries
 
@@ -33,7 +33,9 @@ LONG_AGO = "2026-09-01T00:00:00Z"
 class Scene:
     """A registry with two indexes of two platforms, a graph, and the scanner between them."""
 
-    def __init__(self, registry: LoopbackRegistry, store: ImageStore, graph: Graph, tunnel: ProxyTunnel) -> None:
+    def __init__(
+        self, registry: LoopbackRegistry, store: ImageStore, graph: FakeResourceGraph, tunnel: ProxyTunnel
+    ) -> None:
         self.store, self.graph, self.tunnel = store, graph, tunnel
         entry = RegistryEntry(LINE.host, mirror=registry.host, is_insecure=True)
         self.registry = OciRegistry([entry], environment={}, sleep=lambda _: None)
@@ -74,7 +76,7 @@ def defender_scene(folder, monkeypatch) -> Iterator[Scene]:
     certificate, store = Certificate.make(folder, *MANAGERS), ImageStore()
     with (
         Entra(certificate) as entra,
-        Graph(certificate, entra) as graph,
+        FakeResourceGraph(certificate, entra) as graph,
         manager(graph) as tunnel,
         LoopbackRegistry(store) as registry,
     ):

@@ -126,7 +126,7 @@ def of_image(digest: str, code: str = "Healthy", at: str | None = "2026-11-25T06
 
 
 @dataclass
-class Graph(ListeningService):
+class FakeResourceGraph(ListeningService):
     """The resource graph of one cloud, from `with` to the end of it."""
 
     certificate: Certificate

@@ -16,11 +16,11 @@ from bot.model.source import FileChange
 from bot.ports import Dashboard, FileTree, Fleet, Forge
 
 
-class Killed(BaseException):
+class SimulatedKill(BaseException):
     """The process ends here: no handler of Exception may see it."""
 
 
-class Writes:
+class WriteCounter:
     """Counts the writes of a stand, and ends the process before one of them."""
 
     def __init__(self) -> None:
@@ -32,14 +32,14 @@ class Writes:
         self._fatal = len(self.done) + write
 
     def about_to(self, write: str) -> None:
-        """Count a write that is about to happen. Raises Killed."""
+        """Count a write that is about to happen. Raises SimulatedKill."""
         if self._fatal == len(self.done) + 1:
             self._fatal = None
-            raise Killed(write)
+            raise SimulatedKill(write)
         self.done.append(write)
 
 
-class Meanwhile(Writes):
+class ConcurrentWriter(WriteCounter):
     """Calls a function once, right before one of the writes of a run."""
 
     def __init__(self, write: int, happens: Callable[[], object]) -> None:
@@ -57,7 +57,7 @@ class CountedForge:
     """A forge whose every writing verb is one write."""
 
     forge: Forge
-    counter: Writes
+    counter: WriteCounter
 
     @property
     def limits(self) -> ForgeLimits:
@@ -100,7 +100,7 @@ class CountedDashboard:
     """A dashboard of which every change is one write."""
 
     dashboard: Dashboard
-    counter: Writes
+    counter: WriteCounter
 
     def read(self) -> DashboardIssue | None:
         return self.dashboard.read()
@@ -119,7 +119,7 @@ class CountedFleet:
     """A fleet whose forges count."""
 
     fleet: Fleet
-    counter: Writes
+    counter: WriteCounter
 
     def list_repositories(
         self, only: frozenset[str], activity_scope: ActivityScope | None = None

@@ -9,12 +9,12 @@ import os
 import subprocess
 from pathlib import Path
 
-from support.forges.server import Asked, Reply
+from support.forges.server import ApiRequest, Reply
 
 SERVICES = ("info/refs", "git-upload-pack", "git-receive-pack")
 
 
-def serve(root: Path, path: str, asked: Asked) -> Reply:
+def serve(root: Path, path: str, asked: ApiRequest) -> Reply:
     """Answer a request for `path`, which begins with a repository's folder below `root`."""
     body = asked.body or b""
     environment = {

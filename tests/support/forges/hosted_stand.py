@@ -17,7 +17,7 @@ from bot.model.source import FilePath
 from bot.ports import FileTree, Fleet
 
 
-class Hosted(Protocol):
+class HostedRepository(Protocol):
     """A repository as its server keeps it."""
 
     git: Git
@@ -43,7 +43,7 @@ class HostedStand(GitStand):
     status_request = "POST .*/statuses/"
     """Matches the request that sets the status of a commit."""
 
-    def __init__(self, server: ForgeServer, hosted: Hosted, name: str, token: Token, *, secret: str) -> None:
+    def __init__(self, server: ForgeServer, hosted: HostedRepository, name: str, token: Token, *, secret: str) -> None:
         super().__init__(hosted.git, name)
         self.server = server
         self.token = token

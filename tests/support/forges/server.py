@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from support.forges.counted import Killed
+from support.forges.counted import SimulatedKill
 from support.forges.webhooks import Webhooks
 
 from bot.model.forge import ForgeLimits
@@ -34,7 +34,7 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ApiRequest:
     """One request as it came."""
 
     method: str
@@ -55,7 +55,7 @@ class Asked:
 class Exchange:
     """One request and its answer; a request that died has status 0."""
 
-    asked: Asked
+    asked: ApiRequest
     status: int
     response: Any = None
 
@@ -116,10 +116,10 @@ class ForgeServer(ABC):
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
     @abstractmethod
-    def perform(self, asked: Asked) -> Reply:
+    def perform(self, asked: ApiRequest) -> Reply:
         """Do what is asked for."""
 
-    def changes(self, asked: Asked) -> bool:
+    def changes(self, asked: ApiRequest) -> bool:
         """Say whether a request may change something."""
         return asked.method not in READING
 
@@ -201,7 +201,7 @@ class ForgeServer(ABC):
         with self._lock:
             url = urlsplit(target)
             body = self.body_of(headers, raw)
-            asked = Asked(method, url.path.removeprefix(self._prefix), url.query, body, headers)
+            asked = ApiRequest(method, url.path.removeprefix(self._prefix), url.query, body, headers)
             reply = self._answer(asked)
             status, said = (reply.status, reply.body) if reply else (0, None)
             self.exchanges.append(Exchange(asked, status, said))
@@ -220,7 +220,7 @@ class ForgeServer(ABC):
         """Return what a request carries, as `perform` wants it."""
         return json.loads(raw) if raw else None
 
-    def _answer(self, asked: Asked) -> Reply | None:
+    def _answer(self, asked: ApiRequest) -> Reply | None:
         if self.changes(asked) and self._fatal == len(self.writes) + 1:
             self.is_dead = True
         if self.is_dead:
@@ -232,7 +232,7 @@ class ForgeServer(ABC):
             self._performed(asked)
         return fault.reply
 
-    def _performed(self, asked: Asked) -> Reply:
+    def _performed(self, asked: ApiRequest) -> Reply:
         try:
             return self.perform(asked)
         except Exception as error:  # noqa: BLE001 - whatever it is, the test has to see it
@@ -299,7 +299,7 @@ def _encoded(body: Any) -> tuple[str, bytes]:
     return "application/json; charset=utf-8", b"" if body is None else json.dumps(body).encode()
 
 
-class Mortal:
+class CrashableServer:
     """A fleet, a forge or a dashboard whose process ends where the server's connections do."""
 
     def __init__(self, inner: object, server: ForgeServer) -> None:
@@ -319,8 +319,8 @@ class Mortal:
         finally:
             if self._server.is_dead:
                 self._server.revive()
-                raise Killed
-        return Mortal(answer, self._server) if _has_verbs(answer) else answer
+                raise SimulatedKill
+        return CrashableServer(answer, self._server) if _has_verbs(answer) else answer
 
 
 def _has_verbs(answer: object) -> bool:

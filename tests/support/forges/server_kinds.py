@@ -20,11 +20,11 @@ from support.forges.gitlab.stand import TOKEN as GITLAB_TOKEN
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import HostedStand
 from support.forges.server import ForgeServer
-from support.forges.watched import Watched
+from support.forges.watched import WatchedStand
 
 from bot.model.proposal import RemoteRequest
 
-Act = Callable[[Watched, RemoteRequest], object]
+Act = Callable[[WatchedStand, RemoteRequest], object]
 
 
 @dataclass(frozen=True)
@@ -56,23 +56,23 @@ class ServerKind:
     """For each write: its request, the number of writes up to it, and the function that makes them."""
 
 
-def _push(watched: Watched, seen: RemoteRequest) -> None:
+def _push(watched: WatchedStand, seen: RemoteRequest) -> None:
     watched.push(NEWER_CHANGES, seen.head)
 
 
-def _amend(watched: Watched, seen: RemoteRequest) -> None:
+def _amend(watched: WatchedStand, seen: RemoteRequest) -> None:
     watched.forge().update_request(seen, "Other words", "")
 
 
-def _close(watched: Watched, seen: RemoteRequest) -> None:
+def _close(watched: WatchedStand, seen: RemoteRequest) -> None:
     watched.forge().close(seen)
 
 
-def _tell(watched: Watched, seen: RemoteRequest) -> None:
+def _tell(watched: WatchedStand, seen: RemoteRequest) -> None:
     watched.forge().add_comment(seen, "Hands off.")
 
 
-def _drop(watched: Watched, seen: RemoteRequest) -> None:
+def _drop(watched: WatchedStand, seen: RemoteRequest) -> None:
     watched.forge().delete_branch(seen)
 
 

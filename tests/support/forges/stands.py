@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from support.forges.counted import CountedFleet, Killed, Writes
+from support.forges.counted import CountedFleet, SimulatedKill, WriteCounter
 from support.git import Content, File, Git, LoggedCommit
 
 from bot.forges.local.fleet import LocalFleet
@@ -139,7 +139,7 @@ def killed_again_and_again(stand: Stand, run: Callable[[], object]) -> int:
         stand.die_before(kills + 1)
         try:
             run()
-        except Killed:
+        except SimulatedKill:
             continue
         return kills
     raise AssertionError("there is always something left to write")
@@ -151,7 +151,7 @@ class GitStand(ABC):
     def __init__(self, git: Git, name: str) -> None:
         self.git = git
         self.name = name
-        self.counter = Writes()
+        self.counter = WriteCounter()
         self.base_branches: tuple[str, ...] = ()
         """Globs, as a config has them."""
 

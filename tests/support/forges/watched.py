@@ -14,7 +14,7 @@ from bot.model.report import RunFailure
 from bot.ports import Fleet, Forge
 
 
-class Watched:
+class WatchedStand:
     """A stand whose fleet waits for nothing, and writes down for how long it would have."""
 
     def __init__(self, stand: HostedStand) -> None:

@@ -115,7 +115,7 @@ def _find_request_changes(pull: Any, old: tuple[Any, ...] | None, new: tuple[Any
 
 
 @dataclass(frozen=True)
-class Sent:
+class SentWebhook:
     """A delivery, and the status of the response; 0 if there was none."""
 
     event: str
@@ -128,7 +128,7 @@ class Webhooks(ABC):
     """The hooks of a server. Deliveries are sent one after the other, beside everything else, and never repeated."""
 
     hooks: list[Hook] = field(default_factory=list)
-    sent: list[Sent] = field(default_factory=list)
+    sent: list[SentWebhook] = field(default_factory=list)
     _snapshots: dict[int, _Snapshot] = field(default_factory=dict)
     _queue: queue.Queue[tuple[Hook, str, Mapping[str, Any]] | None] = field(default_factory=queue.Queue)
     _thread: threading.Thread | None = None
@@ -180,7 +180,7 @@ class Webhooks(ABC):
     def _send_all(self) -> None:
         while (work := self._queue.get()) is not None:
             hook, event, document = work
-            self.sent.append(Sent(event, document, self._send(hook, event, json.dumps(document).encode())))
+            self.sent.append(SentWebhook(event, document, self._send(hook, event, json.dumps(document).encode())))
             self._queue.task_done()
         self._queue.task_done()
 

@@ -73,7 +73,7 @@ class Cosign:
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
+class CosignWitness:
     """cosign as somebody else who verifies signatures without a key, by what it is told to trust, offline."""
 
     folder: Path

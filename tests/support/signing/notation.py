@@ -25,7 +25,7 @@ TIMESTAMP = "io.cncf.notary.timestampSignature"
 
 
 @dataclass(frozen=True, slots=True)
-class Party:
+class SigningParty:
     """A key on P-256 with its certificate."""
 
     key: ec.EllipticCurvePrivateKey
@@ -42,12 +42,12 @@ class Party:
 
 def party(
     name: str,
-    by: Party | None = None,
+    by: SigningParty | None = None,
     *,
     is_authority: bool = False,
     usages: Sequence[x509.ObjectIdentifier] | None = (ExtendedKeyUsageOID.CODE_SIGNING,),
     ends: datetime = NOW + timedelta(days=30),
-) -> Party:
+) -> SigningParty:
     """Make a party whose certificate is signed by another, or by itself."""
     key = ec.generate_private_key(ec.SECP256R1())
     words = {NameOID.COUNTRY_NAME: "US", NameOID.ORGANIZATION_NAME: "Acme", NameOID.COMMON_NAME: name}
@@ -68,7 +68,7 @@ def party(
     )
     if usages and not is_authority:
         builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
-    return Party(key, builder.sign(by.key if by else key, hashes.SHA256()))
+    return SigningParty(key, builder.sign(by.key if by else key, hashes.SHA256()))
 
 
 def payload(digest: Digest | str) -> bytes:
@@ -79,7 +79,7 @@ def payload(digest: Digest | str) -> bytes:
 def signed(
     media_type: str,
     content: bytes,
-    chain: Sequence[Party],
+    chain: Sequence[SigningParty],
     *,
     conditions: Mapping[str, Any] | None = None,
     header: Mapping[str, Any] | None = None,

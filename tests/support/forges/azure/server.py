@@ -16,7 +16,7 @@ from support.forges.azure.calls import Call, ProblemError, problem_body
 from support.forges.azure.contract import operation_of, path_below, violations
 from support.forges.azure.shapes import Shapes
 from support.forges.azure.state import CONTRIBUTE, Token, World
-from support.forges.server import READING, Asked, Exchange, ForgeServer, Reply
+from support.forges.server import READING, ApiRequest, Exchange, ForgeServer, Reply
 
 Handler = Callable[..., Reply]
 _REPOSITORIES = "git/repositories"
@@ -95,7 +95,7 @@ class AzureServer(ForgeServer):
             return UNAVAILABLE
         return Reply(status, problem_body(kind, str(message)))
 
-    def changes(self, asked: Asked) -> bool:
+    def changes(self, asked: ApiRequest) -> bool:
         if self._git_path(asked) is not None:
             return "git-receive-pack" in asked.path + asked.query
         return asked.method not in READING and not path_below(asked.path).endswith("/blobs")
@@ -112,7 +112,7 @@ class AzureServer(ForgeServer):
             if exchange.headers.get("x-tfs-fedauthredirect") != "Suppress":
                 yield f"{exchange.line}: without X-TFS-FedAuthRedirect"
 
-    def perform(self, asked: Asked) -> Reply:
+    def perform(self, asked: ApiRequest) -> Reply:
         try:
             reply = self._perform(asked)
         except ProblemError as problem:
@@ -122,7 +122,7 @@ class AzureServer(ForgeServer):
             return replace(reply, headers={**reply.headers, **limits})
         return reply
 
-    def _perform(self, asked: Asked) -> Reply:
+    def _perform(self, asked: ApiRequest) -> Reply:
         git_path = self._git_path(asked)
         token = self._let_in(asked)
         if isinstance(token, Reply):
@@ -155,11 +155,11 @@ class AzureServer(ForgeServer):
             call.found = call.find(words.pop(0))
         return handler(call, *words)
 
-    def _call(self, asked: Asked, token: Token | None) -> Call:
+    def _call(self, asked: ApiRequest, token: Token | None) -> Call:
         project = unquote(asked.path.partition("/_")[0].removeprefix("/")) or None
         return Call(asked.method, asked.words, asked.body, asked.headers, token, self.world, Shapes(self.url), project)
 
-    def _let_in(self, asked: Asked) -> Token | Reply | None:
+    def _let_in(self, asked: ApiRequest) -> Token | Reply | None:
         """Find out who asks; a Bearer token that has expired is shown the page to sign in, except by PATCH."""
         kind, _, value = asked.headers.get("authorization", "").partition(" ")
         is_basic = kind.lower() == "basic"
@@ -174,7 +174,7 @@ class AzureServer(ForgeServer):
             return Reply(401, problem_body("UnauthorizedRequestException", words))
         return SIGN_IN
 
-    def _is_public(self, asked: Asked) -> bool:
+    def _is_public(self, asked: ApiRequest) -> bool:
         """Say whether everybody may see the project in the path."""
         name = unquote(asked.path.partition("/_")[0].removeprefix("/")).lower()
         projects = [each.project for each in self.world.repositories]
@@ -186,12 +186,12 @@ class AzureServer(ForgeServer):
             len(number) == 2 and all(each.isdecimal() for each in number) and (tuple(map(int, number)) <= self.version)
         )
 
-    def _git_path(self, asked: Asked) -> str | None:
+    def _git_path(self, asked: ApiRequest) -> str | None:
         """Return what git asks for, with the name of the repository; None where it is not git that asks."""
         _, found, path = asked.path.partition("/_git/")
         return path if found and path.endswith(git_http.SERVICES) else None
 
-    def _git(self, call: Call, asked: Asked, path: str) -> Reply:
+    def _git(self, call: Call, asked: ApiRequest, path: str) -> Reply:
         name, _, below = path.partition("/")
         if call.token is None:
             return Reply(401, b"", {"WWW-Authenticate": 'Basic realm="https://dev.azure.com/"', **_HTML})

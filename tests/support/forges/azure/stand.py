@@ -9,7 +9,7 @@ from support.forges.azure.server import AzureServer
 from support.forges.azure.state import BUILD, Build, Comment, Policy, PullRequest, Reviewer, Status, Thread
 from support.forges.fleets import open_azure_fleet
 from support.forges.hosted_stand import HostedStand, no_pause
-from support.forges.server import Mortal
+from support.forges.server import CrashableServer
 from support.forges.stands import Request
 from support.git import Content, Person
 
@@ -43,7 +43,7 @@ class AzureStand(HostedStand):
 
     def fleet(self) -> Fleet:
         words = {"selected": [self.name], "base_branches": self.base_branches, "pause": no_pause}
-        return Mortal(open_azure_fleet(self.server.url, TOKEN, **words), self.server)
+        return CrashableServer(open_azure_fleet(self.server.url, TOKEN, **words), self.server)
 
     def larger_fleet(self) -> Fleet:
         names = [self.name, "Acme Shop/other"]

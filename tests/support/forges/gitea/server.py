@@ -15,7 +15,7 @@ from support.forges.gitea.contract import find_operation, violations
 from support.forges.gitea.shapes import Shapes
 from support.forges.gitea.state import Token, World
 from support.forges.gitea.webhooks import GiteaWebhooks
-from support.forges.server import READING, Asked, Exchange, ForgeServer, Reply
+from support.forges.server import READING, ApiRequest, Exchange, ForgeServer, Reply
 
 Handler = Callable[..., Reply]
 VERSIONS = {"gitea": "1.26.0", "forgejo": "16.0.1+gitea-1.22.0"}
@@ -109,7 +109,7 @@ class GiteaServer(ForgeServer):
     def problem(self, status: int, message: object = None) -> Reply:
         return ProblemError(status, str(message)).reply
 
-    def changes(self, asked: Asked) -> bool:
+    def changes(self, asked: ApiRequest) -> bool:
         if self._git_path(asked) is not None:
             return asked.method == "POST" and asked.path.endswith("git-receive-pack")
         return super().changes(asked)
@@ -123,14 +123,14 @@ class GiteaServer(ForgeServer):
         if self._git_path(exchange.asked) is None:
             yield from violations(self.kind, exchange)
 
-    def perform(self, asked: Asked) -> Reply:
+    def perform(self, asked: ApiRequest) -> Reply:
         try:
             git_path = self._git_path(asked)
             return self._perform(asked) if git_path is None else self._git(asked, git_path)
         except ProblemError as problem:
             return problem.reply
 
-    def _perform(self, asked: Asked) -> Reply:
+    def _perform(self, asked: ApiRequest) -> Reply:
         found = find_operation(self.kind, asked.method, asked.path)
         if found is None or found[0] in self.left_out:
             if asked.method in READING:
@@ -164,7 +164,7 @@ class GiteaServer(ForgeServer):
             raise ProblemError(401, "invalid username, password or token")
         return self.world.tokens[secret]
 
-    def _let_in(self, call: Call, asked: Asked, name: str) -> Reply | None:
+    def _let_in(self, call: Call, asked: ApiRequest, name: str) -> Reply | None:
         """Find the repository that the path names, and refuse what may not be done there; or say where it has moved."""
         found = self.world.find(name) or self.world.moved.get(name)
         if found is None or not found.seen_by(call.token.user if call.token else None):
@@ -181,12 +181,12 @@ class GiteaServer(ForgeServer):
                 raise ProblemError(403, "user should have a permission to write to a repo")
         return None
 
-    def _git_path(self, asked: Asked) -> str | None:
+    def _git_path(self, asked: ApiRequest) -> str | None:
         """Return the path of what git asks for, below where repositories lie; None where it is not git that asks."""
         path = unquote(asked.path).removeprefix(self._below)
         return path if path.endswith(tuple(f".git/{service}" for service in git_http.SERVICES)) else None
 
-    def _git(self, asked: Asked, path: str) -> Reply:
+    def _git(self, asked: ApiRequest, path: str) -> Reply:
         """Let git in with a token as the password, and refuse pushes to branches that a rule protects."""
         denied = Reply(401, b"Unauthorized", {"WWW-Authenticate": 'Basic realm="Gitea"'})
         credentials = b64decode(asked.headers.get("authorization", "").removeprefix("Basic ")).decode()

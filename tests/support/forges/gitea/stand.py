@@ -9,7 +9,7 @@ from support.forges.fleets import open_gitea_fleet
 from support.forges.gitea.server import ForgejoServer, GiteaServer
 from support.forges.gitea.state import Pull, Review, Status
 from support.forges.hosted_stand import HostedStand, no_pause
-from support.forges.server import Mortal
+from support.forges.server import CrashableServer
 from support.forges.stands import Request
 from support.git import Content, Person
 
@@ -36,7 +36,7 @@ class GiteaStand(HostedStand):
 
     def fleet(self) -> Fleet:
         words = {"selected": [self.name], "base_branches": self.base_branches, "pause": no_pause}
-        return Mortal(open_gitea_fleet(self.server.url, TOKEN, **words), self.server)
+        return CrashableServer(open_gitea_fleet(self.server.url, TOKEN, **words), self.server)
 
     def client(self, url: str, names: Sequence[str], pause: Callable[[float], None] = no_pause) -> Fleet:
         return open_gitea_fleet(url, TOKEN, selected=names, pause=pause)

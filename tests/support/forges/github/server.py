@@ -18,7 +18,7 @@ from support.forges.github.shapes import Shapes
 from support.forges.github.state import Token
 from support.forges.github.webhooks import GitHubWebhooks
 from support.forges.github.world import World
-from support.forges.server import Asked, Exchange, ForgeServer, Reply
+from support.forges.server import ApiRequest, Exchange, ForgeServer, Reply
 
 _BY_NUMBER = re.compile("^/repositories/([0-9]+)")
 """Where GitHub sends who asks for a repository by an old name; its description leaves that address out."""
@@ -48,9 +48,9 @@ class GitHubServer(ForgeServer):
     def reply_of(self, path: str) -> Reply:
         """Return what the server would answer a GET, without anybody asking."""
         token = next(iter(self.world.tokens.values()))
-        return self._rest(self._call(Asked("GET", path, "", None, {}), token))
+        return self._rest(self._call(ApiRequest("GET", path, "", None, {}), token))
 
-    def changes(self, asked: Asked) -> bool:
+    def changes(self, asked: ApiRequest) -> bool:
         """Say whether it is more than a question: those for a token and those in GraphQL are posted, too."""
         is_token = asked.path.endswith("/access_tokens")
         return super().changes(asked) and not is_token and is_write(asked.path, asked.body)
@@ -67,7 +67,7 @@ class GitHubServer(ForgeServer):
             has_body=exchange.request is not None,
         )
 
-    def perform(self, asked: Asked) -> Reply:
+    def perform(self, asked: ApiRequest) -> Reply:
         try:
             call = self._call(asked, None)
             self._let_in(call, asked.headers)
@@ -78,7 +78,7 @@ class GitHubServer(ForgeServer):
         except UnknownQueryError as error:
             return self.refuse(f"GraphQL: {error}")
 
-    def _call(self, asked: Asked, token: Token | None) -> Call:
+    def _call(self, asked: ApiRequest, token: Token | None) -> Call:
         return Call(
             method=asked.method,
             path=unquote(asked.path),

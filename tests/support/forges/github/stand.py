@@ -12,7 +12,7 @@ from support.forges.github.graphql import GraphQL
 from support.forges.github.server import GitHubServer
 from support.forges.github.state import Comment, Pull, Review, Status
 from support.forges.hosted_stand import HostedStand, no_pause
-from support.forges.server import Mortal
+from support.forges.server import CrashableServer
 from support.forges.stands import Request
 from support.git import Content, Person
 
@@ -58,7 +58,7 @@ class GitHubStand(HostedStand):
 
     def _fleet(self, credential: str | AppKey) -> Fleet:
         words = {"selected": [self.name], "base_branches": self.base_branches, "pause": no_pause}
-        return Mortal(open_github_fleet(self.server.url, credential, **words), self.server)
+        return CrashableServer(open_github_fleet(self.server.url, credential, **words), self.server)
 
     def client(self, url: str, names: Sequence[str], pause: Callable[[float], None] = no_pause) -> Fleet:
         return open_github_fleet(url, TOKEN, selected=names, pause=pause)

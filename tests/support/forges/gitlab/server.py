@@ -15,7 +15,7 @@ from support.forges.gitlab.contract import operation_of, violations
 from support.forges.gitlab.graphql import GraphQL
 from support.forges.gitlab.shapes import Shapes
 from support.forges.gitlab.state import Token, World
-from support.forges.server import READING, Asked, Exchange, ForgeServer, Reply
+from support.forges.server import READING, ApiRequest, Exchange, ForgeServer, Reply
 
 Handler = Callable[..., Reply]
 _PROJECT = "/projects/{id}"
@@ -147,9 +147,9 @@ class GitLabServer(ForgeServer):
     def reply_of(self, path: str, **query: str) -> Reply:
         """Return what the server would answer a GET of a quoted path, without anybody asking."""
         secret = next(iter(self.world.tokens))
-        return self.perform(Asked("GET", path, urlencode(query), None, {"private-token": secret}))
+        return self.perform(ApiRequest("GET", path, urlencode(query), None, {"private-token": secret}))
 
-    def changes(self, asked: Asked) -> bool:
+    def changes(self, asked: ApiRequest) -> bool:
         if asked.path == f"{self._below}{graphql.PATH}":
             return not graphql.is_question(asked.body)
         if self._git_path(asked) is not None:
@@ -164,13 +164,13 @@ class GitLabServer(ForgeServer):
         if not is_graphql and self._git_path(exchange.asked) is None:
             yield from violations(exchange)
 
-    def perform(self, asked: Asked) -> Reply:
+    def perform(self, asked: ApiRequest) -> Reply:
         try:
             return self._perform(asked)
         except ProblemError as problem:
             return problem.reply
 
-    def _perform(self, asked: Asked) -> Reply:
+    def _perform(self, asked: ApiRequest) -> Reply:
         if asked.path == f"{self._below}{graphql.PATH}":
             return graphql.execute(self._call(asked), self.graphql, self.points_per_path)
         git_path = self._git_path(asked)
@@ -189,12 +189,12 @@ class GitLabServer(ForgeServer):
                 return moved
         return handler(call, *words)
 
-    def _git_path(self, asked: Asked) -> str | None:
+    def _git_path(self, asked: ApiRequest) -> str | None:
         """Return the path of what git asks for, below where projects lie; None where it is not git that asks."""
         path = unquote(asked.path).removeprefix(self._below)
         return path if path.endswith(tuple(f".git/{service}" for service in git_http.SERVICES)) else None
 
-    def _git(self, asked: Asked, path: str) -> Reply:
+    def _git(self, asked: ApiRequest, path: str) -> Reply:
         """Let git in: https://docs.gitlab.com/topics/git/clone/#clone-using-a-token."""
         denied = Reply(401, b"HTTP Basic: Access denied", {"WWW-Authenticate": 'Basic realm="GitLab"'})
         user, _, secret = (
@@ -210,7 +210,7 @@ class GitLabServer(ForgeServer):
             return Reply(403, b"You are not allowed to do that")
         return git_http.serve(found[0].git.directory, path[path.index(".git/") + 4 :], asked)
 
-    def _call(self, asked: Asked, operation: str | None = None) -> Call:
+    def _call(self, asked: ApiRequest, operation: str | None = None) -> Call:
         return Call(
             method=asked.method,
             path=asked.path,

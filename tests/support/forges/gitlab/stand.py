@@ -9,7 +9,7 @@ from support.forges.fleets import open_gitlab_fleet
 from support.forges.gitlab.server import GitLabServer
 from support.forges.gitlab.state import MergeRequest, Note, Pipeline, Status
 from support.forges.hosted_stand import HostedStand, no_pause
-from support.forges.server import Mortal
+from support.forges.server import CrashableServer
 from support.forges.stands import Request
 from support.git import Content, Person
 
@@ -38,7 +38,7 @@ class GitLabStand(HostedStand):
 
     def fleet(self) -> Fleet:
         words = {"selected": [self.name], "base_branches": self.base_branches, "pause": no_pause}
-        return Mortal(open_gitlab_fleet(self.server.url, TOKEN, **words), self.server)
+        return CrashableServer(open_gitlab_fleet(self.server.url, TOKEN, **words), self.server)
 
     def larger_fleet(self) -> Fleet:
         if self.server.world.find(OTHER_PROJECT) is None:
