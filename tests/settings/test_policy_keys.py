@@ -1,0 +1,31 @@
+"""Tests that a policy key or a reason that is declared once reaches the schema and the pages."""
+
+from dataclasses import fields
+
+import pytest
+from support.parts import ROOT
+
+from bot.model.policy import Policy
+from bot.model.vocabulary import ACCEPTABLE_REASONS, ALLOWABLE_REASONS, Reason
+
+PAGE = (ROOT / "docs" / "configuration-reference.md").read_text(encoding="utf-8")
+DEFAULT = (ROOT / "config" / "default.yaml").read_text(encoding="utf-8")
+SCHEMA = (ROOT / "config" / "schema.json").read_text(encoding="utf-8")
+VOCABULARY = (ROOT / "docs" / "vocabulary.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("key", [each.metadata["name"] or each.name for each in fields(Policy) if each.metadata])
+def test_policy_key_is_in_schema_reference_and_default_config(key):
+    assert f'"{key}": {{' in SCHEMA
+    assert f"| `{key}` |" in PAGE
+    assert f" {key}:" in DEFAULT
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_reason_is_on_vocabulary_page_with_its_sentence(reason):
+    assert f"| `{reason}` | {reason.sentence} |" in VOCABULARY
+
+
+@pytest.mark.parametrize("reason", [*ALLOWABLE_REASONS, *ACCEPTABLE_REASONS])
+def test_overridable_reason_is_value_in_schema(reason):
+    assert f'"{reason}"' in SCHEMA
