@@ -1,4 +1,4 @@
-"""Shell completion of commands and options, set up as in docs/operations.md."""
+"""Shell completion of commands and options, set up as in docs/commands.md."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def complete_arguments(*arguments: str, **environment: str) -> str:
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_every_documented_shell_gets_a_script(shell):
-    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
     assert f"basebump completion {shell}" in page
     script = complete_arguments("completion", shell)
     assert f"_BASEBUMP_COMPLETE={shell}_complete" in script

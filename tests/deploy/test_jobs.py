@@ -268,7 +268,7 @@ def test_systemd_service_runs_basebump_with_secrets_from_a_file(job, proposed):
 
 
 def test_service_uses_paths_of_the_install_commands_on_the_page(tmp_path):
-    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").partition("## A machine")[2]
+    page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8").partition("## A machine")[2]
     (lines,) = re.findall(r"```sh\n(python3 .*?)```", page, re.DOTALL)
     program, lock, itself, check, *installs = lines.splitlines()
     folder = program.removeprefix("python3 -m venv ")

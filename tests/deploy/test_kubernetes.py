@@ -249,8 +249,8 @@ def test_pod_identifies_itself_to_entra_with_its_service_account(built):
 
 @pytest.mark.parametrize("on_azure", [False, True], ids=["anywhere", "on azure"])
 def test_own_kustomization_sets_image_digest_config_and_identity(tmp_path, on_azure):
-    """As `docs/operations.md` shows it."""
-    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    """As `docs/deployment.md` shows it."""
+    page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
     plain, azure = re.findall(r"```yaml\n# (?:the same )?kustomization\.yaml.*?\n(.*?)```", page, re.DOTALL)
     text = plain + azure if on_azure else plain
     folder = tmp_path / "own"

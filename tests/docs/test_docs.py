@@ -43,8 +43,8 @@ def test_files_page_names_only_existing_reasons():
     assert words <= known
 
 
-def test_readme_names_every_command():
-    table = README.partition("## Commands")[2].partition("##")[0]
+def test_commands_page_names_every_command():
+    table = read_page(ROOT / "docs" / "commands.md")
     named = set(re.findall(r"`(basebump (?:config )?[a-z]+)", table))
     assert named == {" ".join(words) for words in COMMANDS}
 

@@ -1,4 +1,4 @@
-"""What breaks in a run ends it as the page of operations says, and leaves alone what it says."""
+"""What breaks in a run ends it as the page on troubleshooting says, and leaves alone what it says."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bot.demo.loopback_registry import LoopbackRegistry
 
 pytestmark = pytest.mark.real("git")
 
-TABLE = read_page(ROOT / "docs" / "operations.md").partition("## When something breaks")[2].partition("\n## ")[0]
+TABLE = read_page(ROOT / "docs" / "troubleshooting.md").partition("## When something breaks")[2].partition("\n## ")[0]
 CODES = {row[0]: row[1] for row in re.findall(r"^\| ([^|]+) \| [^|]+ \| (\d*) ?\|$", TABLE, re.MULTILINE)}
 DOWN = "127.0.0.1:9"
 KILLED = "The run is killed at any moment."

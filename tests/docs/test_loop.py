@@ -1,4 +1,4 @@
-"""What the pages on operations and on the loop show besides what every page is held to."""
+"""What the pages on deployment and on the loop show besides what every page is held to."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bot.model.update_stages import STUCK_AFTER, StageScope, UpdateStage, UseKin
 from bot.settings import load
 
 LOOP = (ROOT / "docs" / "loop.md").read_text(encoding="utf-8")
-OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+DEPLOYMENT = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
 SCRIPTS = list_code_blocks(LOOP, "sh")
 DEPLOYED = [text for text in list_code_blocks(LOOP, "yaml") if text.startswith("apiVersion")]
 WEB = "contoso.azurecr.io/apps/web"
@@ -33,7 +33,7 @@ def test_every_kind_of_pipeline_ends_in_a_run_for_the_image_that_was_pushed():
         assert re.search(r"^run .*--level propose --image \S+$", line), heading
 
 
-@pytest.mark.parametrize("page", [LOOP, OPERATIONS], ids=["loop", "operations"])
+@pytest.mark.parametrize("page", [LOOP, DEPLOYMENT], ids=["loop", "deployment"])
 def test_no_page_invents_a_digest(page):
     assert not re.search("sha256:[0-9a-f]", page)
 

@@ -12,7 +12,7 @@ MAX_SENTENCE_WORDS = 30
 LONG_PAGES = {
     *("CODE_OF_CONDUCT", "CONTRIBUTING", "README", "SECURITY", "azure-pipelines", "blocked", "builds", "check"),
     *("clusters", "dependencies", "doctor", "events", "evidence", "files", "github-action"),
-    *("inventory", "loop", "operations", "output", "plan-and-apply", "registries", "releasing"),
+    *("inventory", "loop", "output", "plan-and-apply", "registries", "releasing"),
     *("reviewing", "security", "service", "stages", "switching"),
 }
 """Pages that still have longer paragraphs or sentences."""
