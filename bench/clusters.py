@@ -26,8 +26,8 @@ from support.clusters.objects import CREATED, make_digest, make_job, make_owner,
 from bot.clusters.connect import connect_with_token  # noqa: E402
 from bot.clusters.reader import KubernetesCluster  # noqa: E402
 from bot.model.workload import ClusterReading  # noqa: E402
+from bot.state.after_merge.running_images import DatabaseRunningImages  # noqa: E402
 from bot.state.database import Database  # noqa: E402
-from bot.state.running_images import DatabaseRunningImages  # noqa: E402
 
 PODS, NAMESPACES, PODS_PER_WORKLOAD, OLD_REPLICA_SETS = 5000, 50, 4, 10
 PROXY = "mcr.microsoft.com/oss/istio/proxyv2:1.24"

@@ -32,7 +32,7 @@ from bot.demo.images import OCI_MANIFEST  # noqa: E402
 from bot.model.image_name import TagRef  # noqa: E402
 from bot.model.work import SweepWork, WorkPriority, WorkReason, WorkRequest  # noqa: E402
 from bot.state.database import Database  # noqa: E402
-from bot.state.work_queue import DatabaseWorkQueue  # noqa: E402
+from bot.state.work.queue import DatabaseWorkQueue  # noqa: E402
 
 CONFIG = """schema: 1
 registries: [{{host: docker.io, mirror: "{registry}", insecure: true}}]

@@ -36,13 +36,13 @@ from bot.model.inventory import BranchConditions, BranchKey, BranchVisit, Settle
 from bot.model.own_build import BaseEvidence, BuiltOn, ConfiguredBuild, OwnBuild  # noqa: E402
 from bot.model.proposal import RequestState  # noqa: E402
 from bot.model.workload import ClusterReading, RunningImage, Workload  # noqa: E402
+from bot.state.after_merge.own_builds import DatabaseOwnBuilds  # noqa: E402
+from bot.state.after_merge.running_images import DatabaseRunningImages  # noqa: E402
+from bot.state.after_merge.stage_reader import DatabaseStageReader, StageSources  # noqa: E402
 from bot.state.database import Database  # noqa: E402
-from bot.state.inventory_reader import DatabaseInventoryReader  # noqa: E402
-from bot.state.inventory_store import DatabaseInventoryStore  # noqa: E402
-from bot.state.own_builds import DatabaseOwnBuilds  # noqa: E402
-from bot.state.running_images import DatabaseRunningImages  # noqa: E402
-from bot.state.stage_reader import DatabaseStageReader, StageSources  # noqa: E402
-from bot.state.state_store import DatabaseStateStore  # noqa: E402
+from bot.state.inventory.reader import DatabaseInventoryReader  # noqa: E402
+from bot.state.inventory.store import DatabaseInventoryStore  # noqa: E402
+from bot.state.lookups.state_store import DatabaseStateStore  # noqa: E402
 
 DAY = timedelta(days=1)
 NOW = datetime.now(UTC)

@@ -56,10 +56,10 @@ from bot.serve.visit_job import VisitJob
 from bot.serve.work_tally import DeliveryTally
 from bot.serve.worker import WorkLoop
 from bot.settings import ServeSettings, Settings, StateFile, StateServer
-from bot.state.fleet_reader import DatabaseFleetReader
-from bot.state.inventory_store import DatabaseInventoryStore
-from bot.state.service_lock import lock_state_file
-from bot.state.service_reader import DatabaseServiceReader
+from bot.state.inventory.fleet_reader import DatabaseFleetReader
+from bot.state.inventory.store import DatabaseInventoryStore
+from bot.state.work.service_lock import lock_state_file
+from bot.state.work.service_reader import DatabaseServiceReader
 from bot.wiring import FleetRun, SystemClock, build_fleet_context
 from bot.wiring.inventory import create_stage_reader
 from bot.wiring.service import ServiceStores

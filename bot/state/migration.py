@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, insert, inspect, select, update
 
-from bot.state import inventory_tables, stage_tables, work_tables  # noqa: F401 - they add their tables to METADATA
-from bot.state.tables import METADATA, SCHEMA_VERSION
+from bot.state.tables import METADATA, SCHEMA_VERSION, after_merge, inventory, work  # noqa: F401 - they add their tables to METADATA
 
 Migration = Callable[[Connection], None]
 

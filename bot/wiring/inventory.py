@@ -34,7 +34,7 @@ def open_inventory(config_file: Path) -> InventoryReader:
 
 def open_inventory_of(settings: Settings, config_file: Path) -> InventoryReader:
     """Return a reader of the state in these settings. The effects and errors are those of `open_inventory`."""
-    from bot.state.inventory_reader import DatabaseInventoryReader
+    from bot.state.inventory.reader import DatabaseInventoryReader
 
     return DatabaseInventoryReader(_open_database(settings, config_file))
 
@@ -42,7 +42,7 @@ def open_inventory_of(settings: Settings, config_file: Path) -> InventoryReader:
 def open_fleet(config_file: Path) -> StoredFleet:
     """Return the readers of the state of a config. The effects and errors are those of `open_inventory`."""
     from bot.settings import load
-    from bot.state.inventory_reader import DatabaseInventoryReader
+    from bot.state.inventory.reader import DatabaseInventoryReader
 
     settings = load(config_file, requires_forges=False)
     database = _open_database(settings, config_file)
@@ -51,9 +51,9 @@ def open_fleet(config_file: Path) -> StoredFleet:
 
 def create_stage_reader(database: Database, settings: Settings) -> StageReader:
     """Return a reader of the facts about stages of updates."""
-    from bot.state.own_builds import DatabaseOwnBuilds
-    from bot.state.running_images import DatabaseRunningImages
-    from bot.state.stage_reader import DatabaseStageReader, StageSources
+    from bot.state.after_merge.own_builds import DatabaseOwnBuilds
+    from bot.state.after_merge.running_images import DatabaseRunningImages
+    from bot.state.after_merge.stage_reader import DatabaseStageReader, StageSources
     from bot.wiring.clusters import build_origin_finder
 
     sources = StageSources(

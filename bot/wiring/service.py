@@ -40,11 +40,11 @@ def open_service_stores(config_file: Path, signal: WorkSignal) -> ServiceStores:
         StateError: If the state cannot be used.
     """
     from bot.settings import load
-    from bot.state.event_inventory import DatabaseEventInventory
-    from bot.state.inventory_reader import DatabaseInventoryReader
-    from bot.state.metrics_reader import DatabaseMetricsReader
-    from bot.state.service_log import DatabaseServiceLog
-    from bot.state.work_queue import DatabaseWorkQueue
+    from bot.state.inventory.event_inventory import DatabaseEventInventory
+    from bot.state.inventory.reader import DatabaseInventoryReader
+    from bot.state.work.metrics_reader import DatabaseMetricsReader
+    from bot.state.work.queue import DatabaseWorkQueue
+    from bot.state.work.service_log import DatabaseServiceLog
     from bot.wiring.state import open_database
 
     settings = load(config_file, requires_forges=True)

@@ -58,16 +58,16 @@ def open_state_stores(settings: Settings) -> StateStores:
     database = open_database(settings)
     if database is None:
         return StateStores(NoStateStore(), NoSupersededStore(), NoPushStore(), NoInventoryStore(), NoOpeningLedger())
-    from bot.state.build_inventory import DatabaseBuildInventory
-    from bot.state.failed_checks import DatabaseFailedChecks
-    from bot.state.held_digests import DatabaseHeldDigests
-    from bot.state.inventory_store import DatabaseInventoryStore
-    from bot.state.opening_ledger import DatabaseOpeningLedger
-    from bot.state.own_builds import DatabaseOwnBuilds
-    from bot.state.push_store import DatabasePushStore
-    from bot.state.running_images import DatabaseRunningImages
-    from bot.state.state_store import DatabaseStateStore
-    from bot.state.superseded_tags import DatabaseSupersededStore
+    from bot.state.after_merge.failed_checks import DatabaseFailedChecks
+    from bot.state.after_merge.own_builds import DatabaseOwnBuilds
+    from bot.state.after_merge.running_images import DatabaseRunningImages
+    from bot.state.inventory.build_inventory import DatabaseBuildInventory
+    from bot.state.inventory.held_digests import DatabaseHeldDigests
+    from bot.state.inventory.store import DatabaseInventoryStore
+    from bot.state.lookups.opening_ledger import DatabaseOpeningLedger
+    from bot.state.lookups.push_store import DatabasePushStore
+    from bot.state.lookups.state_store import DatabaseStateStore
+    from bot.state.lookups.superseded_tags import DatabaseSupersededStore
     from bot.wiring.inventory import create_stage_reader
 
     return StateStores(

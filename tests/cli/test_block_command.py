@@ -13,8 +13,8 @@ from bot.model.image import TagDescriptor
 from bot.model.image_name import TagRef
 from bot.settings import load
 from bot.state.database import Database
-from bot.state.inventory_store import DatabaseInventoryStore
-from bot.state.state_store import DatabaseStateStore
+from bot.state.inventory.store import DatabaseInventoryStore
+from bot.state.lookups.state_store import DatabaseStateStore
 
 READ_AT = datetime.now(UTC) - timedelta(days=3)
 

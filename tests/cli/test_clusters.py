@@ -10,8 +10,8 @@ from support.clusters.objects import make_pod
 from support.git import Git
 from support.values import digest
 
+from bot.state.after_merge.running_images import DatabaseRunningImages
 from bot.state.database import Database
-from bot.state.running_images import DatabaseRunningImages
 
 pytestmark = pytest.mark.real("git")
 

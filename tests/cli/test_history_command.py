@@ -15,8 +15,8 @@ from bot.model.image import TagDescriptor
 from bot.model.inventory import BranchKey
 from bot.model.proposal import RequestState
 from bot.state.database import Database
-from bot.state.inventory_store import DatabaseInventoryStore
-from bot.state.state_store import DatabaseStateStore
+from bot.state.inventory.store import DatabaseInventoryStore
+from bot.state.lookups.state_store import DatabaseStateStore
 
 DAY = timedelta(days=1)
 START = datetime.now(UTC) - 10 * DAY

@@ -17,8 +17,8 @@ from bot.model.image import TagDescriptor
 from bot.model.proposal import RequestState
 from bot.reports.run.report_document import render_run_document
 from bot.state.database import Database
-from bot.state.inventory_store import DatabaseInventoryStore
-from bot.state.state_store import DatabaseStateStore
+from bot.state.inventory.store import DatabaseInventoryStore
+from bot.state.lookups.state_store import DatabaseStateStore
 
 DAY = timedelta(days=1)
 NOW = datetime.now(UTC)

@@ -16,8 +16,8 @@ from bot.model.history import SupersededTag
 from bot.model.image_name import TagRef
 from bot.model.vocabulary import Reason
 from bot.state.database import Database
-from bot.state.state_store import DatabaseStateStore
-from bot.state.superseded_tags import DatabaseSupersededStore
+from bot.state.lookups.state_store import DatabaseStateStore
+from bot.state.lookups.superseded_tags import DatabaseSupersededStore
 
 DOCKERFILE = {"Dockerfile": f"FROM python:3.12@{digest('old')}\n"}
 PYTHON = TagRef("docker.io/library/python", "3.12")

@@ -11,7 +11,7 @@ import pytest
 from support.visits import API, NEW, OLD, WEB, build_request, build_verdict, build_visit
 
 from bot.state.database import Database
-from bot.state.inventory_store import DatabaseInventoryStore
+from bot.state.inventory.store import DatabaseInventoryStore
 
 READ_AT = datetime.now(UTC) - timedelta(days=3)
 DAY = f"{READ_AT:%Y-%m-%d}"

@@ -20,9 +20,9 @@ from bot.serve.kept_answer import KeptAnswer
 from bot.serve.metrics import ServiceMetrics
 from bot.serve.work_tally import DeliveryTally
 from bot.state.database import Database
-from bot.state.metrics_reader import DatabaseMetricsReader
-from bot.state.service_log import DatabaseServiceLog
-from bot.state.work_queue import DatabaseWorkQueue
+from bot.state.work.metrics_reader import DatabaseMetricsReader
+from bot.state.work.queue import DatabaseWorkQueue
+from bot.state.work.service_log import DatabaseServiceLog
 from bot.wiring import SystemClock
 
 RULES = ROOT / "deploy" / "monitoring" / "basebump-alerts.yaml"

@@ -26,7 +26,7 @@ from bot.serve.service import GRACE
 from bot.serve.worker import BATCH_SIZE
 from bot.settings import load
 from bot.state.database import Database
-from bot.state.work_queue import DatabaseWorkQueue
+from bot.state.work.queue import DatabaseWorkQueue
 
 pytestmark = pytest.mark.real("kustomize")
 

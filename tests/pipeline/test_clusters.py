@@ -17,8 +17,8 @@ from bot.model.workload import ClusterProblem
 from bot.pipeline.run_context import ClusterServices, RunOptions
 from bot.pipeline.survey.clusters import find_running_images, read_clusters
 from bot.pipeline.sweep import sweep_fleets
+from bot.state.after_merge.running_images import DatabaseRunningImages
 from bot.state.database import Database
-from bot.state.running_images import DatabaseRunningImages
 
 HOUR = timedelta(hours=1)
 

@@ -25,12 +25,12 @@ from bot.pipeline.run_context import BuildServices, RunOptions
 from bot.reports.run.report_document import render_run_document
 from bot.reports.run.report_metrics import render_metrics
 from bot.reports.run.report_text import render_run_text
-from bot.state.build_inventory import DatabaseBuildInventory
+from bot.state.after_merge.failed_checks import DatabaseFailedChecks
+from bot.state.after_merge.own_builds import DatabaseOwnBuilds
+from bot.state.after_merge.running_images import DatabaseRunningImages
+from bot.state.after_merge.stage_reader import DatabaseStageReader, StageSources
 from bot.state.database import Database
-from bot.state.failed_checks import DatabaseFailedChecks
-from bot.state.own_builds import DatabaseOwnBuilds
-from bot.state.running_images import DatabaseRunningImages
-from bot.state.stage_reader import DatabaseStageReader, StageSources
+from bot.state.inventory.build_inventory import DatabaseBuildInventory
 
 pytestmark = pytest.mark.real("git")
 

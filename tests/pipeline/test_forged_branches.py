@@ -27,8 +27,8 @@ from bot.model.rules import AutomergeConditions
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.proposal import branch_judge
 from bot.state.database import Database
-from bot.state.push_store import DatabasePushStore
-from bot.state.state_store import DatabaseStateStore
+from bot.state.lookups.push_store import DatabasePushStore
+from bot.state.lookups.state_store import DatabaseStateStore
 
 pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges(forgejo="it is asked as a Gitea")]
 

@@ -23,7 +23,7 @@ from bot.model.report import RunFailure
 from bot.model.rules import AcceptedHold
 from bot.model.vocabulary import FailureStage, Reason
 from bot.state.database import Database
-from bot.state.state_store import DatabaseStateStore
+from bot.state.lookups.state_store import DatabaseStateStore
 
 pytestmark = pytest.mark.real("git")
 

@@ -25,8 +25,8 @@ from bot.ports import StateStore
 from bot.registries.endpoints import RegistryEntry
 from bot.registries.oci import OciRegistry
 from bot.state.database import Database
+from bot.state.lookups.state_store import DatabaseStateStore
 from bot.state.no_state import NoStateStore
-from bot.state.state_store import DatabaseStateStore
 
 HELD = digest("held")
 IMAGE = images.build_image([images.build_layer({"a": b"b"})])

@@ -25,8 +25,8 @@ from bot.model.own_build import BaseEvidence, BuiltOn, OwnBuild
 from bot.model.workload import RunningImage, RunningPlace, RunningUse, StoredCluster, StoredRunningImage, Workload
 from bot.pipeline.evidence.fleet_evidence import add_running_uses
 from bot.pipeline.run_context import ClusterServices
+from bot.state.after_merge.own_builds import DatabaseOwnBuilds
 from bot.state.database import Database
-from bot.state.own_builds import DatabaseOwnBuilds
 
 pytestmark = pytest.mark.real("git")
 

@@ -19,7 +19,7 @@ from bot.model.image_name import ImageName
 from bot.ports import Fleet
 from bot.settings import load
 from bot.state.database import Database
-from bot.state.inventory_reader import DatabaseInventoryReader
+from bot.state.inventory.reader import DatabaseInventoryReader
 from bot.wiring.forges import build_fleets
 
 pytestmark = pytest.mark.real("git")

@@ -15,7 +15,7 @@ from bot.demo.images import build_image, build_index, build_layer
 from bot.model.source_changes import GITHUB_HOST, SourceChanges, UnknownSourceChanges
 from bot.pipeline.scan import scan_tree
 from bot.state.database import Database
-from bot.state.state_store import DatabaseStateStore
+from bot.state.lookups.state_store import DatabaseStateStore
 from bot.worktree import WorkTree
 
 SOURCE = "https://github.com/acme/web"

@@ -20,7 +20,7 @@ from bot.pipeline.scan import scan_tree
 from bot.pipeline.worker_pool import WorkerPool
 from bot.reports.run.report_document import render_scan_document
 from bot.state.database import Database
-from bot.state.state_store import DatabaseStateStore
+from bot.state.lookups.state_store import DatabaseStateStore
 from bot.worktree import WorkTree
 
 PYTHON, REDIS = TagRef("docker.io/library/python", "3.12"), TagRef("docker.io/library/redis", "7")

@@ -13,8 +13,8 @@ from bot.model.vocabulary import Reason
 from bot.pipeline.scan import scan_tree
 from bot.registries.endpoints import RegistryEntry
 from bot.state.database import Database
+from bot.state.lookups.superseded_tags import DatabaseSupersededStore
 from bot.state.no_state import NoSupersededStore
-from bot.state.superseded_tags import DatabaseSupersededStore
 from bot.worktree import WorkTree
 
 COUNT, SHARE = 12, 2

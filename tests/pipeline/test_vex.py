@@ -18,7 +18,7 @@ from bot.model.rules import IntroducedLimit
 from bot.model.vex import VexProduct, VexStatement, VexStatus
 from bot.model.vocabulary import FailureStage
 from bot.state.database import Database
-from bot.state.state_store import DatabaseStateStore
+from bot.state.lookups.state_store import DatabaseStateStore
 
 pytestmark = pytest.mark.real("git")
 

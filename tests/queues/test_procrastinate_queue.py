@@ -17,7 +17,7 @@ from bot.model.work import WorkKind, WorkPriority
 from bot.queues.procrastinate_queue import MAX_JOBS, PostgresqlSignal
 from bot.queues.procrastinate_schema import prepare_tables
 from bot.state.database import Database
-from bot.state.work_queue import DatabaseWorkQueue, write_requests
+from bot.state.work.queue import DatabaseWorkQueue, write_requests
 
 pytestmark = [pytest.mark.slow, pytest.mark.real("postgresql")]
 

@@ -12,8 +12,8 @@ from bot.model.delivery import Delivery, DeliveryOutcome
 from bot.model.work import VisitWork, WorkPriority, WorkReason, WorkRequest
 from bot.queues.thread_signal import ThreadSignal
 from bot.state.database import Database
-from bot.state.service_log import DatabaseServiceLog
-from bot.state.work_queue import DatabaseWorkQueue
+from bot.state.work.queue import DatabaseWorkQueue
+from bot.state.work.service_log import DatabaseServiceLog
 
 WEB = WorkRequest(VisitWork("github", "github.com", "acme/web"), WorkPriority.CHANGE, WorkReason.FILES_CHANGED, "1")
 

@@ -15,7 +15,7 @@ from bot.model.decision import Transition
 from bot.model.evidence import UnscannedReason
 from bot.pipeline.evidence.collect_evidence import assess
 from bot.state.database import Database
-from bot.state.state_store import DatabaseStateStore
+from bot.state.lookups.state_store import DatabaseStateStore
 
 pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
 

@@ -10,7 +10,7 @@ from bot.serve.http import Request, Router
 from bot.serve.json_log import JsonLog
 from bot.serve.service import Health
 from bot.state.database import Database
-from bot.state.work_queue import DatabaseWorkQueue
+from bot.state.work.queue import DatabaseWorkQueue
 from bot.wiring import SystemClock
 
 

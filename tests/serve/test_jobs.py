@@ -21,7 +21,7 @@ from bot.serve.job import Done, Failed, NotYet
 from bot.serve.sweep_job import SweepJob
 from bot.serve.tag_job import TagJob
 from bot.serve.visit_job import VisitJob
-from bot.state.no_signal import NoSignal
+from bot.state.work.no_signal import NoSignal
 from bot.wiring import build_fleet_context
 from bot.wiring.service import open_service_stores
 

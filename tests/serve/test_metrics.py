@@ -33,10 +33,10 @@ from bot.serve.kept_answer import KeptAnswer
 from bot.serve.metrics import CONTENT_TYPE, ServiceMetrics
 from bot.serve.work_tally import DeliveryTally
 from bot.state.database import Database
-from bot.state.inventory_store import DatabaseInventoryStore
-from bot.state.metrics_reader import DatabaseMetricsReader
-from bot.state.service_log import DatabaseServiceLog
-from bot.state.work_queue import DatabaseWorkQueue
+from bot.state.inventory.store import DatabaseInventoryStore
+from bot.state.work.metrics_reader import DatabaseMetricsReader
+from bot.state.work.queue import DatabaseWorkQueue
+from bot.state.work.service_log import DatabaseServiceLog
 from bot.wiring import SystemClock
 
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)

@@ -19,9 +19,9 @@ from bot.serve.pages import PAGES, list_page_routes
 from bot.serve.pages.request_tables import FINDINGS_LEFT_OUT
 from bot.settings.serve_settings import ServeSettings
 from bot.state.database import Database
-from bot.state.inventory_store import DatabaseInventoryStore
-from bot.state.service_log import DatabaseServiceLog
-from bot.state.work_queue import DatabaseWorkQueue
+from bot.state.inventory.store import DatabaseInventoryStore
+from bot.state.work.queue import DatabaseWorkQueue
+from bot.state.work.service_log import DatabaseServiceLog
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 USERS = ServeSettings(senders=SENDERS, user_header="X-Forwarded-Email")

@@ -26,10 +26,10 @@ from bot.serve.poll_job import MAX_ERRORS, MAX_PAUSE, POLL_POOL, PollJob
 from bot.serve.tag_job import TagJob
 from bot.serve.worker import WorkLoop
 from bot.state.database import Database
-from bot.state.event_inventory import DatabaseEventInventory
-from bot.state.inventory_store import DatabaseInventoryStore
-from bot.state.state_store import DatabaseStateStore
-from bot.state.work_queue import DatabaseWorkQueue
+from bot.state.inventory.event_inventory import DatabaseEventInventory
+from bot.state.inventory.store import DatabaseInventoryStore
+from bot.state.lookups.state_store import DatabaseStateStore
+from bot.state.work.queue import DatabaseWorkQueue
 from bot.wiring import build_fleet_context
 
 INTERVAL = timedelta(minutes=30)

@@ -37,10 +37,10 @@ from bot.serve.receiver import (
     Receiver,
 )
 from bot.state.database import Database
-from bot.state.event_inventory import DatabaseEventInventory
-from bot.state.inventory_store import DatabaseInventoryStore
-from bot.state.service_log import DatabaseServiceLog
-from bot.state.work_queue import DatabaseWorkQueue
+from bot.state.inventory.event_inventory import DatabaseEventInventory
+from bot.state.inventory.store import DatabaseInventoryStore
+from bot.state.work.queue import DatabaseWorkQueue
+from bot.state.work.service_log import DatabaseServiceLog
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 SECRET = "a-secret-of-the-registry"

@@ -14,10 +14,10 @@ from bot.serve.http import Request, Response, Router
 from bot.serve.pages import list_page_routes
 from bot.serve.pages.stage_tables import NAMES_LEFT_OUT, STAGES_WAIT
 from bot.settings.serve_settings import ServeSettings
+from bot.state.after_merge.own_builds import DatabaseOwnBuilds
+from bot.state.after_merge.running_images import DatabaseRunningImages
+from bot.state.after_merge.stage_reader import DatabaseStageReader, StageSources
 from bot.state.database import Database
-from bot.state.own_builds import DatabaseOwnBuilds
-from bot.state.running_images import DatabaseRunningImages
-from bot.state.stage_reader import DatabaseStageReader, StageSources
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 USERS = ServeSettings(senders=SENDERS, user_header="X-Forwarded-Email")

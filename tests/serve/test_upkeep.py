@@ -26,10 +26,10 @@ from bot.serve import service as upkeep
 from bot.serve.json_log import JsonLog
 from bot.serve.service import RECORDS_KEPT, Upkeep
 from bot.state.database import Database
-from bot.state.event_inventory import DatabaseEventInventory
-from bot.state.inventory_store import DatabaseInventoryStore
-from bot.state.service_log import DatabaseServiceLog
-from bot.state.work_queue import DatabaseWorkQueue
+from bot.state.inventory.event_inventory import DatabaseEventInventory
+from bot.state.inventory.store import DatabaseInventoryStore
+from bot.state.work.queue import DatabaseWorkQueue
+from bot.state.work.service_log import DatabaseServiceLog
 
 HOUR = timedelta(hours=1)
 NOW = datetime.now(UTC)

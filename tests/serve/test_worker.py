@@ -26,8 +26,8 @@ from bot.serve.job import MAX_STRETCH, NOT_YET_DELAYS, RETRY_DELAYS, Done, Faile
 from bot.serve.json_log import JsonLog
 from bot.serve.worker import WorkLoop
 from bot.state.database import Database
-from bot.state.service_log import DatabaseServiceLog
-from bot.state.work_queue import DatabaseWorkQueue
+from bot.state.work.queue import DatabaseWorkQueue
+from bot.state.work.service_log import DatabaseServiceLog
 from bot.wiring import SystemClock
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from bot.state.database import Database
-from bot.state.inventory_store import DatabaseInventoryStore
-from bot.state.state_store import DatabaseStateStore
+from bot.state.inventory.store import DatabaseInventoryStore
+from bot.state.lookups.state_store import DatabaseStateStore
 
 NOW = datetime(2026, 11, 25, 12, 0, 0, 250_000, tzinfo=UTC)
 

@@ -13,8 +13,8 @@ from bot.model.errors import StateError, UnusableStateError
 from bot.model.image import TagDescriptor
 from bot.model.image_name import ImageName
 from bot.model.workload import ClusterReading
-from bot.state.inventory_reader import DatabaseInventoryReader
-from bot.state.running_images import DatabaseRunningImages
+from bot.state.after_merge.running_images import DatabaseRunningImages
+from bot.state.inventory.reader import DatabaseInventoryReader
 
 HOUR = timedelta(hours=1)
 STATEMENTS = (

@@ -16,7 +16,7 @@ from support.work_processes import LEASE, LONG_VISIT, WorkStand, build_visit_req
 from bot.model.errors import StateError
 from bot.model.work import WorkKind
 from bot.state.database import Database
-from bot.state.work_queue import DatabaseWorkQueue
+from bot.state.work.queue import DatabaseWorkQueue
 
 pytestmark = [pytest.mark.slow, pytest.mark.real("postgresql")]
 REPOSITORIES = [f"r{number}" for number in range(5)]

@@ -21,8 +21,8 @@ from bot.model.image import TagDescriptor
 from bot.model.image_name import TagRef
 from bot.state import database as opened
 from bot.state.database import Database
+from bot.state.lookups.state_store import DatabaseStateStore
 from bot.state.quarantine import quarantine_database
-from bot.state.state_store import DatabaseStateStore
 
 LINE = TagRef("ghcr.io/acme/web", "1")
 SECRET = "s3cr3t-word"

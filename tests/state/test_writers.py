@@ -15,7 +15,7 @@ from support.values import digest
 from bot.model.image import CachedManifest, Manifest, ManifestKind, TagDescriptor
 from bot.model.image_name import TagRef
 from bot.model.inventory import BranchKey
-from bot.state.inventory_store import DatabaseInventoryStore
+from bot.state.inventory.store import DatabaseInventoryStore
 from bot.state.tables import TAG_OBSERVATIONS, write_rows
 
 LINES = [TagRef(f"ghcr.io/acme/{number}", "1") for number in range(20)]
@@ -31,8 +31,8 @@ from bot.model.inventory import BranchKey, BranchVisit
 from bot.model.image_name import TagRef
 from bot.model.report import RepositoryReport
 from bot.state.database import Database
-from bot.state.inventory_store import DatabaseInventoryStore
-from bot.state.state_store import DatabaseStateStore
+from bot.state.inventory.store import DatabaseInventoryStore
+from bot.state.lookups.state_store import DatabaseStateStore
 
 now = datetime(2026, 11, 25, tzinfo=UTC)
 print("ready", flush=True)

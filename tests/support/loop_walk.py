@@ -39,13 +39,13 @@ from bot.reports.fleet.patch_times import PatchReport, render_patch_lines
 from bot.reports.fleet.stored_answers import answer_usage, build_patch_report
 from bot.reports.fleet.usage import render_usage_lines
 from bot.reports.parts.styled_lines import Line, join_lines
-from bot.state.build_inventory import DatabaseBuildInventory
+from bot.state.after_merge.failed_checks import DatabaseFailedChecks
+from bot.state.after_merge.own_builds import DatabaseOwnBuilds
+from bot.state.after_merge.running_images import DatabaseRunningImages
+from bot.state.after_merge.stage_reader import DatabaseStageReader, StageSources
 from bot.state.database import Database
-from bot.state.failed_checks import DatabaseFailedChecks
-from bot.state.inventory_reader import DatabaseInventoryReader
-from bot.state.own_builds import DatabaseOwnBuilds
-from bot.state.running_images import DatabaseRunningImages
-from bot.state.stage_reader import DatabaseStageReader, StageSources
+from bot.state.inventory.build_inventory import DatabaseBuildInventory
+from bot.state.inventory.reader import DatabaseInventoryReader
 
 HOST = "contoso.azurecr.io"
 BASE, WEB = f"{HOST}/base/python", f"{HOST}/apps/web"

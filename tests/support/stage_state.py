@@ -16,10 +16,10 @@ from bot.model.own_build import BaseEvidence, BuiltOn, OwnBuild
 from bot.model.proposal import RequestState
 from bot.model.vocabulary import Role
 from bot.model.workload import ClusterProblem, ClusterReading, RunningImage, UnreadCluster, Workload
+from bot.state.after_merge.own_builds import DatabaseOwnBuilds
+from bot.state.after_merge.running_images import DatabaseRunningImages
 from bot.state.database import Database
-from bot.state.inventory_store import DatabaseInventoryStore
-from bot.state.own_builds import DatabaseOwnBuilds
-from bot.state.running_images import DatabaseRunningImages
+from bot.state.inventory.store import DatabaseInventoryStore
 
 WEB_IMAGE, API_IMAGE = "contoso.azurecr.io/apps/web", "contoso.azurecr.io/apps/api"
 NGINX = "docker.io/library/nginx"

@@ -31,10 +31,10 @@ from bot.model.delivery import Delivery, DeliveryOutcome
 from bot.model.errors import StateError
 from bot.model.work import ClaimedWork, VisitWork, WorkKind, WorkLoopScope, WorkPriority, WorkReason, WorkRequest
 from bot.queues.procrastinate_queue import PostgresqlSignal
-from bot.state import work_queue
 from bot.state.database import Database
-from bot.state.service_log import DatabaseServiceLog
-from bot.state.work_queue import DatabaseWorkQueue
+from bot.state.work import queue as work_queue
+from bot.state.work.queue import DatabaseWorkQueue
+from bot.state.work.service_log import DatabaseServiceLog
 
 LEASE = timedelta(seconds=2)
 """Short, so that tests need not wait long for the work of a killed worker."""

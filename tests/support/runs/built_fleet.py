@@ -21,12 +21,12 @@ from bot.pipeline.run import run_fleets
 from bot.pipeline.run_context import BuildServices, RunContext, RunOptions
 from bot.pipeline.sweep import SweepResult, sweep_fleets
 from bot.ports import Fleet, ImageBuilder
-from bot.state.build_inventory import DatabaseBuildInventory
+from bot.state.after_merge.failed_checks import DatabaseFailedChecks
+from bot.state.after_merge.own_builds import DatabaseOwnBuilds
+from bot.state.after_merge.running_images import DatabaseRunningImages
+from bot.state.after_merge.stage_reader import DatabaseStageReader, StageSources
 from bot.state.database import Database
-from bot.state.failed_checks import DatabaseFailedChecks
-from bot.state.own_builds import DatabaseOwnBuilds
-from bot.state.running_images import DatabaseRunningImages
-from bot.state.stage_reader import DatabaseStageReader, StageSources
+from bot.state.inventory.build_inventory import DatabaseBuildInventory
 
 PYTHON, WEB, GOLDEN = "docker.io/library/python", "docker.io/acme/web", "docker.io/golden/python"
 

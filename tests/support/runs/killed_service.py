@@ -14,7 +14,7 @@ from support.waiting import wait_until
 
 from bot.model.image_name import Digest
 from bot.state.database import Database
-from bot.state.work_queue import DatabaseWorkQueue
+from bot.state.work.queue import DatabaseWorkQueue
 
 REPOSITORIES_PER_IMAGE = 2
 LONGEST_LIFE = 3.0

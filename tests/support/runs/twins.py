@@ -31,9 +31,9 @@ from bot.pipeline.run import run_fleets
 from bot.pipeline.run_context import RunContext, RunOptions
 from bot.ports import FileTree
 from bot.state.database import Database
-from bot.state.inventory_store import DatabaseInventoryStore
+from bot.state.inventory.store import DatabaseInventoryStore
+from bot.state.lookups.state_store import DatabaseStateStore
 from bot.state.no_state import NoInventoryStore
-from bot.state.state_store import DatabaseStateStore
 
 IMAGES = ("nginx", "python", "redis")
 

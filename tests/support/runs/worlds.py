@@ -36,13 +36,13 @@ from bot.registry_ports import Registry, RegistryFacts
 from bot.scanners.no_scanner import NoScanner
 from bot.settings import load_repository_rules
 from bot.state.database import Database
-from bot.state.held_digests import DatabaseHeldDigests
-from bot.state.inventory_store import DatabaseInventoryStore
+from bot.state.inventory.held_digests import DatabaseHeldDigests
+from bot.state.inventory.store import DatabaseInventoryStore
+from bot.state.lookups.opening_ledger import DatabaseOpeningLedger
+from bot.state.lookups.push_store import DatabasePushStore
+from bot.state.lookups.state_store import DatabaseStateStore
+from bot.state.lookups.superseded_tags import DatabaseSupersededStore
 from bot.state.no_state import NoInventoryStore, NoOpeningLedger, NoPushStore, NoStateStore, NoSupersededStore
-from bot.state.opening_ledger import DatabaseOpeningLedger
-from bot.state.push_store import DatabasePushStore
-from bot.state.state_store import DatabaseStateStore
-from bot.state.superseded_tags import DatabaseSupersededStore
 from bot.verifiers.cosign import CosignVerifier
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)

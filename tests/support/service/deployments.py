@@ -16,11 +16,11 @@ from bot.model.inventory import BranchKey
 from bot.model.own_build import BaseEvidence, BuiltOn, ConfiguredBuild, OwnBuild
 from bot.model.vocabulary import Reason, ReferenceStatus
 from bot.model.workload import ClusterProblem, ClusterReading, RunningImage, UnreadCluster, Workload
+from bot.state.after_merge.own_builds import DatabaseOwnBuilds
+from bot.state.after_merge.running_images import DatabaseRunningImages
+from bot.state.after_merge.stage_reader import DatabaseStageReader, StageSources
 from bot.state.database import Database
-from bot.state.inventory_store import DatabaseInventoryStore
-from bot.state.own_builds import DatabaseOwnBuilds
-from bot.state.running_images import DatabaseRunningImages
-from bot.state.stage_reader import DatabaseStageReader, StageSources
+from bot.state.inventory.store import DatabaseInventoryStore
 
 APPS = "acmeregistry.azurecr.io/apps"
 DEBIAN = TagRef("docker.io/library/debian", "11")

@@ -9,8 +9,8 @@ import pytest
 
 from bot.model.image_name import TagRef
 from bot.model.work import FinishedWork, TagWork, VisitWork, WorkKey, WorkPriority, WorkReason, WorkRequest
-from bot.state import work_queue
-from bot.state.work_queue import DatabaseWorkQueue
+from bot.state.work import queue as work_queue
+from bot.state.work.queue import DatabaseWorkQueue
 from bot.work_ports import WorkQueue
 
 WEB, API = (VisitWork("github", "github.com", f"acme/{name}") for name in ("web", "api"))

@@ -37,13 +37,13 @@ from bot.serve.kept_answer import keep_fix_trends, keep_stages
 from bot.serve.pages.ports import PagePorts
 from bot.settings.serve_settings import SenderSettings, ServeSettings
 from bot.state.database import Database
-from bot.state.fleet_reader import DatabaseFleetReader
-from bot.state.inventory_reader import DatabaseInventoryReader
-from bot.state.inventory_store import DatabaseInventoryStore
-from bot.state.service_log import DatabaseServiceLog
-from bot.state.service_reader import DatabaseServiceReader
-from bot.state.state_store import DatabaseStateStore
-from bot.state.work_queue import DatabaseWorkQueue
+from bot.state.inventory.fleet_reader import DatabaseFleetReader
+from bot.state.inventory.reader import DatabaseInventoryReader
+from bot.state.inventory.store import DatabaseInventoryStore
+from bot.state.lookups.state_store import DatabaseStateStore
+from bot.state.work.queue import DatabaseWorkQueue
+from bot.state.work.service_log import DatabaseServiceLog
+from bot.state.work.service_reader import DatabaseServiceReader
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 WEEKS = 52

@@ -1,0 +1,1 @@
+"""What happens after a merge: own builds, running images, failed checks, and stages."""

@@ -1,0 +1,1 @@
+"""The base branches of a fleet, and the images that they used and use."""

@@ -1,0 +1,195 @@
+"""Answers questions about a fleet from the inventory."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, true
+
+from bot.model.fleet_history import FleetHistory
+from bot.model.image_name import DEFAULT_TAG, Digest, ImageName, TagRef
+from bot.model.inventory import BranchKey
+from bot.model.proposal import RequestState
+from bot.model.usage import ImageUsage, InventoryCoverage, RequestLink
+from bot.state.database import Database
+from bot.state.inventory.history import read_image_history, read_patch_history, read_repository_history
+from bot.state.tables import TAG_DESCRIPTORS, split_into_batches
+from bot.state.tables.inventory import (
+    BRANCHES,
+    DIGESTS,
+    HELD_DIGESTS,
+    IMAGE_REFERENCES,
+    NO_DIGEST,
+    NO_TAG,
+    REQUESTS,
+    TAGS,
+)
+
+_Requests = dict[tuple[int, str], list[RequestLink]]
+"""Open requests by the number of the branch and the tag that they update."""
+_ANY_TAG = "*"
+"""The key of requests that change a tag. It is not a valid tag."""
+
+
+class DatabaseInventoryReader:
+    """Implements `bot.inventory_ports.InventoryReader`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def list_usages(self, image: ImageName) -> Sequence[ImageUsage]:
+        """Return the references to an image, sorted by repository and file.
+
+        If `image` has a tag, only references with this tag are returned, and if it has a digest, only references with
+        this digest. The tag `latest` includes references that have neither a tag nor a digest.
+        """
+        with self._database.open_for_reading() as connection:
+            rows = list(connection.execute(_select_usages(image)))
+            requests = _load_open_requests(connection, image)
+        usages = [_build_usage(row, requests) for row in rows]
+        return sorted(usages, key=_get_sort_key)
+
+    def list_repositories(self, digest: Digest) -> Sequence[str]:
+        """Return the repositories of images whose references contain a digest, sorted by name."""
+        query = (
+            select(TAGS.c.repository)
+            .distinct()
+            .join(IMAGE_REFERENCES, IMAGE_REFERENCES.c.tag == TAGS.c.id)
+            .join(DIGESTS, DIGESTS.c.id == IMAGE_REFERENCES.c.digest)
+            .where(DIGESTS.c.digest == digest)
+            .order_by(TAGS.c.repository)
+        )
+        with self._database.open_for_reading() as connection:
+            return [row.repository for row in connection.execute(query)]
+
+    def list_pointing_tags(self, digest: Digest) -> Mapping[TagRef, datetime]:
+        """Return the tags that pointed to a digest at their last lookup, sorted, each with the time of this lookup."""
+        columns = (TAG_DESCRIPTORS.c.repository, TAG_DESCRIPTORS.c.tag, TAG_DESCRIPTORS.c.looked_up_at)
+        query = select(*columns).where(TAG_DESCRIPTORS.c.digest == digest).order_by(*columns[:2])
+        with self._database.open_for_reading() as connection:
+            return {TagRef(row.repository, row.tag): row.looked_up_at for row in connection.execute(query)}
+
+    def load_coverage(self) -> InventoryCoverage:
+        """Return the number of base branches in the state, and the age of the data."""
+        times = (BRANCHES.c.read_at, BRANCHES.c.first_read_at, BRANCHES.c.seen_at)
+        unread = func.count().filter(BRANCHES.c.has_unread_files)
+        earliest, latest = (func.min(each) for each in times), (func.max(each) for each in times)
+        with self._database.open_for_reading() as connection:
+            count, unread_count, *found = connection.execute(select(func.count(), unread, *earliest, *latest)).one()
+        return InventoryCoverage(count, unread_count, *found[:2])
+
+    def load_repository_history(self, repository: str) -> FleetHistory:
+        """Return the history of all base branches of the repositories with this name, on any forge."""
+        with self._database.open_for_reading() as connection:
+            return read_repository_history(connection, repository)
+
+    def load_image_history(self, image: ImageName) -> FleetHistory:
+        """Return the history of an image in all base branches. If `image` has a tag, only its history is returned."""
+        with self._database.open_for_reading() as connection:
+            return read_image_history(connection, image)
+
+    def load_patch_history(self, since: datetime) -> FleetHistory:
+        """Return the history of the base branches with a request that fixes vulnerabilities and ended after `since`."""
+        with self._database.open_for_reading() as connection:
+            return read_patch_history(connection, since)
+
+
+def _get_sort_key(usage: ImageUsage) -> tuple[str | int, ...]:
+    """Return the position of a usage. Comparing texts is many times as fast as comparing keys of branches."""
+    key = usage.key
+    return key.forge, key.host, key.repository, key.base_branch, usage.path, usage.line_number
+
+
+def _select_usages(image: ImageName) -> Select[Any]:
+    is_held = and_(
+        HELD_DIGESTS.c.branch == IMAGE_REFERENCES.c.branch,
+        HELD_DIGESTS.c.tag == IMAGE_REFERENCES.c.tag,
+        HELD_DIGESTS.c.digest == IMAGE_REFERENCES.c.digest,
+        HELD_DIGESTS.c.ended_at.is_(None),
+    )
+    columns = (
+        *(BRANCHES.c[name] for name in ("forge", "host", "repository", "base_branch")),
+        *(BRANCHES.c[name] for name in ("first_read_at", "read_at", "seen_at")),
+        *(IMAGE_REFERENCES.c[name] for name in ("path", "line_number", "format", "written", "status", "reason")),
+        IMAGE_REFERENCES.c.branch,
+        IMAGE_REFERENCES.c.owners,
+        TAGS.c.tag,
+        DIGESTS.c.digest,
+        HELD_DIGESTS.c.first_seen,
+    )
+    return (
+        select(*columns)
+        .select_from(TAGS)
+        .join(IMAGE_REFERENCES, IMAGE_REFERENCES.c.tag == TAGS.c.id)
+        .join(DIGESTS, DIGESTS.c.id == IMAGE_REFERENCES.c.digest)
+        .join(BRANCHES, BRANCHES.c.id == IMAGE_REFERENCES.c.branch)
+        .outerjoin(HELD_DIGESTS, is_held)
+        .where(TAGS.c.repository == image.repository, _is_tag(image.tag), _is_digest(image.digest))
+    )
+
+
+def _is_tag(tag: str | None) -> ColumnElement[bool]:
+    if tag is None:
+        return true()
+    if tag != DEFAULT_TAG:
+        return TAGS.c.tag == tag
+    return or_(TAGS.c.tag == tag, and_(TAGS.c.tag == NO_TAG, DIGESTS.c.digest == NO_DIGEST))
+
+
+def _is_digest(digest: Digest | None) -> ColumnElement[bool]:
+    return true() if digest is None else DIGESTS.c.digest == digest
+
+
+def _load_open_requests(connection: Connection, image: ImageName) -> _Requests:
+    """Return the open requests that update an image, in the branches that use the image with any tag.
+
+    A request that writes a tag that the branch does not use yet changes another tag. It belongs to all tags for which
+    there is no other request.
+    """
+    uses = (
+        select(IMAGE_REFERENCES.c.branch, TAGS.c.tag)
+        .join(TAGS, TAGS.c.id == IMAGE_REFERENCES.c.tag)
+        .where(TAGS.c.repository == image.repository)
+    )
+    users = uses.with_only_columns(IMAGE_REFERENCES.c.branch)
+    is_open = (REQUESTS.c.state == RequestState.OPEN.value, REQUESTS.c.branch.in_(users))
+    columns = (REQUESTS.c[name] for name in ("branch", "targets", "number", "url", "opened_at"))
+    requests: _Requests = defaultdict(list)
+    for branch, targets, number, url, opened_at in connection.execute(select(*columns).where(*is_open)):
+        names = (target.rpartition("@")[0].rpartition(":") for target in json.loads(targets))
+        for tag in {tag for repository, _, tag in names if repository == image.repository}:
+            requests[branch, tag].append(RequestLink(number, url, opened_at))
+    used_tags: dict[int, set[str]] = defaultdict(set)
+    for batch in split_into_batches(sorted({branch for branch, _ in requests})):
+        for branch, tag in connection.execute(uses.where(IMAGE_REFERENCES.c.branch.in_(batch))):
+            used_tags[branch].add(tag)
+    for branch, tag in list(requests):
+        if tag not in used_tags[branch]:
+            requests[branch, _ANY_TAG] += requests.pop((branch, tag))
+    return requests
+
+
+def _build_usage(row: Row[Any], requests: _Requests) -> ImageUsage:
+    since = row.first_seen or row.read_at
+    open_requests = requests.get((row.branch, row.tag)) or requests.get((row.branch, _ANY_TAG)) or ()
+    return ImageUsage(
+        key=BranchKey(row.forge, row.host, row.repository, row.base_branch),
+        path=row.path,
+        line_number=row.line_number,
+        format=row.format,
+        written=row.written,
+        tag=row.tag or None,
+        digest=Digest(row.digest) if row.digest else None,
+        status=row.status,
+        reason=row.reason,
+        owners=tuple(row.owners.split()),
+        since=since,
+        is_since_first_visit=since <= row.first_read_at,
+        read_at=row.read_at,
+        seen_at=row.seen_at,
+        requests=tuple(open_requests),
+    )

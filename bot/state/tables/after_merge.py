@@ -1,0 +1,47 @@
+"""The tables for what happens after a merge: builds of own images, and images that run in clusters."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Index, Integer, Text, UniqueConstraint
+
+from bot.state.tables import UtcDateTime, define_table
+
+CLUSTERS = define_table(
+    "clusters",
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("read_at", UtcDateTime),  # NULL if the cluster was never read
+    Column("problem", Text),  # NULL if the last attempt succeeded
+    Column("detail", Text, nullable=False),
+    UniqueConstraint("name"),
+)
+
+RUNNING_IMAGES = define_table(
+    "running_images",
+    Column("id", Integer, primary_key=True),
+    Column("cluster", Integer, nullable=False),
+    Column("namespace", Text, nullable=False),
+    Column("workload_kind", Text, nullable=False),
+    Column("workload", Text, nullable=False),
+    Column("container", Text, nullable=False),
+    Column("tag", Integer, nullable=False),
+    Column("digest", Integer, nullable=False),
+    Column("pods", Integer, nullable=False),
+    Column("since", UtcDateTime),
+    Column("first_seen_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),  # NULL if the last reading found it
+    Index("running_images_by_cluster", "cluster"),
+    Index("running_images_by_tag", "tag"),
+)
+"""The images that containers of workloads ran. `tag` and `digest` are numbers of the tables `tags` and `digests`."""
+
+OWN_BUILDS = define_table(
+    "own_builds",
+    Column("id", Integer, primary_key=True),
+    Column("repository", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("built_at", UtcDateTime),
+    Column("read_at", UtcDateTime, nullable=False),
+    Column("document", Text, nullable=False),  # the other fields of an `OwnBuild`, as a JSON object
+    UniqueConstraint("repository", "digest"),
+)

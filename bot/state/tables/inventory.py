@@ -1,0 +1,185 @@
+"""The tables of the inventory: the base branches of a fleet, and the images that they used and use.
+
+Tags, digests and base branches have numbers. With their texts as keys, the tables would be several times as large.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Index, Integer, Text, UniqueConstraint
+
+from bot.state.tables import UtcDateTime, define_table
+
+NO_TAG = ""
+"""The tag of references that have none, and the tag that stands for all tags of a repository in BRANCH_TAG_LISTS."""
+NO_DIGEST = ""
+"""The digest of references that have none."""
+
+TAGS = define_table(
+    "tags",
+    Column("id", Integer, primary_key=True),
+    Column("repository", Text, nullable=False),
+    Column("tag", Text, nullable=False),
+    UniqueConstraint("repository", "tag"),
+)
+
+DIGESTS = define_table(
+    "digests",
+    Column("id", Integer, primary_key=True),
+    Column("digest", Text, nullable=False),
+    UniqueConstraint("digest"),
+)
+
+BRANCHES = define_table(
+    "branches",
+    Column("id", Integer, primary_key=True),
+    Column("forge", Text, nullable=False),
+    Column("host", Text, nullable=False),  # empty for a local folder
+    Column("repository", Text, nullable=False),
+    Column("base_branch", Text, nullable=False),
+    Column("head", Text, nullable=False),
+    Column("reader", Text, nullable=False),
+    Column("has_unread_files", Boolean, nullable=False),
+    Column("first_read_at", UtcDateTime, nullable=False),
+    Column("read_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    UniqueConstraint("repository", "base_branch", "host", "forge"),
+)
+"""The base branches that a run read."""
+
+
+def _key_column(name: str) -> Column[int]:
+    """Return a column that is a part of the primary key, and that contains the number of a row of another table."""
+    return Column(name, Integer, primary_key=True, autoincrement=False)
+
+
+BRANCH_KEY_COLUMNS = tuple(BRANCHES.c[name] for name in ("forge", "host", "repository", "base_branch"))
+"""The columns with the fields of a `BranchKey`, in their order."""
+
+SETTLED_BRANCHES = define_table(
+    "settled_branches",
+    _key_column("branch"),
+    Column("tree", Text),
+    Column("activity", Text),
+    Column("is_public", Boolean),
+    Column("rules", Text, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("due_at", UtcDateTime),
+)
+"""The conditions in which a branch was settled, besides its commit and reader. Other branches have no row."""
+
+BRANCH_TAGS = define_table(
+    "branch_tags",
+    _key_column("branch"),
+    _key_column("tag"),
+    Column("digest", Integer, nullable=False),
+    Index("branch_tags_by_tag", "tag"),
+    has_rowid=False,
+)
+"""The tags on which a settled branch depends."""
+
+BRANCH_TAG_LISTS = define_table(
+    "branch_tag_lists",
+    _key_column("branch"),
+    _key_column("tag"),  # with the tag NO_TAG
+    Column("fingerprint", Text, nullable=False),
+    Index("branch_tag_lists_by_tag", "tag"),
+    has_rowid=False,
+)
+"""The repositories of images on whose lists of tags a settled branch depends."""
+
+IMAGE_REFERENCES = define_table(
+    "image_references",
+    _key_column("branch"),
+    Column("ordinal", Integer, primary_key=True, autoincrement=False),
+    Column("path", Text, nullable=False),
+    Column("line_number", Integer, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("written", Text, nullable=False),
+    Column("owners", Text, nullable=False),  # separated by spaces
+    Column("tag", Integer, nullable=False),
+    Column("digest", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("reason", Text),
+    Index("image_references_by_tag", "tag"),
+    has_rowid=False,
+)
+"""The image references of a branch as its last visit read them."""
+
+HELD_DIGESTS = define_table(
+    "held_digests",
+    _key_column("branch"),
+    _key_column("tag"),
+    _key_column("digest"),
+    Column("first_seen", UtcDateTime, primary_key=True),
+    Column("ended_at", UtcDateTime),
+    Index("held_digests_by_tag", "tag", "digest"),
+    has_rowid=False,
+)
+"""The unbroken times in which a branch held a digest for a tag. The end is NULL if the branch still holds it."""
+
+REQUESTS = define_table(
+    "requests",
+    _key_column("branch"),
+    Column("head_branch", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("state", Text, nullable=False),
+    Column("url", Text),
+    Column("opened_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    Column("targets", Text, nullable=False),  # a JSON list
+    Column("fixes", Text),  # a JSON object
+    Column("head", Text),
+    Column("ci", Text),
+    Column("base_ci", Text),
+    Column("due_at", UtcDateTime),
+    Column("fix_published_at", UtcDateTime),
+    Column("due_for", Text),
+    Column("due_until", Text),
+    has_rowid=False,
+)
+"""The pull and merge requests of basebump."""
+
+REPORTS = define_table("reports", _key_column("branch"), Column("document", Text, nullable=False))
+"""The report of the last visit of a branch."""
+
+EVIDENCE = define_table(
+    "evidence",
+    Column("id", Integer, primary_key=True),
+    Column("transition", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    UniqueConstraint("transition"),
+)
+"""The evidence of the transitions in the reports of settled branches."""
+
+BRANCH_EVIDENCE = define_table(
+    "branch_evidence",
+    _key_column("branch"),
+    _key_column("evidence"),
+    Index("branch_evidence_by_evidence", "evidence"),
+    has_rowid=False,
+)
+"""The evidence that the report of a branch needs."""
+
+FAILED_CHECKS = define_table(
+    "failed_checks",
+    _key_column("branch"),
+    Column("head", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("url", Text),
+)
+"""A check that failed on a commit of a base branch, to which an update was merged. It counts while the commit is the
+last one of the base branch."""
+
+UNWANTED_DIGESTS = define_table(
+    "unwanted_digests",
+    Column("repository", Text, primary_key=True),
+    Column("digest", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+)
+"""The digests that visits found to be gone or blocked."""
+
+SETTLED_DETAILS = (SETTLED_BRANCHES, BRANCH_TAGS, BRANCH_TAG_LISTS, BRANCH_EVIDENCE)
+"""The tables whose rows exist only while a branch is settled."""
+BRANCH_DETAILS = (*SETTLED_DETAILS, IMAGE_REFERENCES, HELD_DIGESTS, REQUESTS, REPORTS, FAILED_CHECKS)
+"""All tables whose rows belong to a branch."""

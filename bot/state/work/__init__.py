@@ -1,0 +1,1 @@
+"""The pending and finished work of the service."""

@@ -1,0 +1,47 @@
+"""The store of the checks that failed on the last commits of base branches, on every database."""
+
+from __future__ import annotations
+
+import pytest
+from support.visits import API, WEB, build_visit
+
+from bot.model.ci import FailedCheck
+from bot.state.after_merge.failed_checks import DatabaseFailedChecks, read_failed_checks
+
+BUILD = FailedCheck("build", "https://ci.example.com/1")
+HEADS = {WEB: "c0ffee", API: "c0ffee"}
+
+
+@pytest.fixture
+def store(inventory, place):
+    inventory.record_visits([build_visit("python:3.12", key=key) for key in (WEB, API)], {}, place.now)
+    return DatabaseFailedChecks(place.database())
+
+
+def load(place):
+    with place.database().open_for_reading() as connection:
+        return dict(read_failed_checks(connection))
+
+
+def test_failed_checks_are_those_of_the_last_record(store, place):
+    store.record_checks({WEB: BUILD, API: None}, HEADS)
+    assert load(place) == {WEB: BUILD}
+    store.record_checks({API: FailedCheck("lint")}, HEADS)
+    assert load(place) == {API: FailedCheck("lint")}
+    store.record_checks({}, {})
+    assert load(place) == {}
+
+
+def test_failed_check_ends_with_the_next_commit(store, inventory, place):
+    store.record_checks({WEB: BUILD}, HEADS)
+    inventory.record_visits([build_visit("python:3.12", key=WEB, head="beef")], {}, place.now)
+    assert load(place) == {}
+
+
+def test_branch_that_no_run_read_and_damaged_text_are_left_out(inventory, place):
+    store = DatabaseFailedChecks(place.database())
+    store.record_checks({WEB: BUILD}, HEADS)
+    assert load(place) == {}
+    inventory.record_visits([build_visit("python:3.12", key=WEB)], {}, place.now)
+    store.record_checks({WEB: FailedCheck("\0")}, HEADS)
+    assert load(place) == {}

@@ -1,0 +1,170 @@
+"""Questions about a fleet that the inventory answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from support.visits import API, NEW, OLD, PYTHON, WEB, build_request, build_verdict, build_visit
+
+from bot.model.fleet_history import FleetHistory
+from bot.model.history import TagObservation
+from bot.model.image import TagDescriptor
+from bot.model.image_name import ImageName
+from bot.model.proposal import RequestState
+from bot.model.usage import InventoryCoverage, RequestLink
+from bot.model.vocabulary import Reason, ReferenceStatus
+from bot.state.database import Database
+from bot.state.inventory.reader import DatabaseInventoryReader
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def reader(place) -> DatabaseInventoryReader:
+    return DatabaseInventoryReader(place.database())
+
+
+def test_usage_has_the_file_the_digest_and_the_time_since_when(place, inventory, reader):
+    held = build_verdict(
+        f"python:3.12@{OLD}",
+        ReferenceStatus.HELD,
+        reason=Reason.TOO_YOUNG,
+        path="a/Dockerfile",
+        line_number=3,
+        owners=("@a", "@b"),
+    )
+    inventory.record_visits([build_visit("node:22")], {}, place.now)
+    inventory.record_visits([build_visit(held)], {}, place.now + DAY)
+    inventory.record_visits([build_visit(held)], {}, place.now + 2 * DAY)
+    (usage,) = reader.list_usages(ImageName.parse("python"))
+    assert (usage.key, usage.path, usage.line_number, usage.written) == (WEB, "a/Dockerfile", 3, f"python:3.12@{OLD}")
+    assert (usage.tag, usage.digest, usage.status, usage.reason) == ("3.12", OLD, "held", "too-young")
+    assert (usage.since, usage.read_at, usage.owners) == (place.now + DAY, place.now + 2 * DAY, ("@a", "@b"))
+    assert not usage.is_since_first_visit
+
+
+def test_usage_that_the_first_visit_found_may_be_older(place, inventory, reader):
+    inventory.record_visits([build_visit("python:3.12")], {}, place.now)
+    (usage,) = reader.list_usages(ImageName.parse("python:3.12"))
+    assert (usage.since, usage.is_since_first_visit, usage.digest) == (place.now, True, None)
+
+
+@pytest.mark.parametrize(
+    ("image", "tags"),
+    [
+        ("python", [None, "3.12", "3.12", "latest"]),
+        ("python:3.12", ["3.12", "3.12"]),
+        (f"python:3.12@{OLD}", ["3.12"]),
+        (f"python@{NEW}", ["3.12"]),
+        ("python:latest", [None, "latest"]),
+        ("ghcr.io/acme/python", []),
+    ],
+)
+def test_usages_match_tag_and_digest_if_the_image_has_both(place, inventory, reader, image, tags):
+    written = ("python", f"python:3.12@{OLD}", f"python:3.12@{NEW}", "python:latest", "node")
+    found = [build_verdict(each, path=str(number)) for number, each in enumerate(written)]
+    inventory.record_visits([build_visit(*found)], {}, place.now)
+    assert [usage.tag for usage in reader.list_usages(ImageName.parse(image))] == tags
+
+
+def test_usages_are_sorted_by_repository_and_file(place, inventory, reader):
+    found = [build_verdict("python", path=path, locator=path) for path in ("b", "a")]
+    inventory.record_visits([build_visit(*found), build_visit(*found, key=API)], {}, place.now)
+    usages = reader.list_usages(ImageName.parse("python"))
+    assert [(usage.key, usage.path) for usage in usages] == [(API, "a"), (API, "b"), (WEB, "a"), (WEB, "b")]
+
+
+def test_usage_names_the_open_requests_for_the_tag(place, inventory, reader):
+    requests = (
+        build_request(1, state=RequestState.MERGED),
+        build_request(2, url="https://x/2", opened_at=place.now),
+        build_request(3, branch="basebump/node", targets=(f"docker.io/library/node:22@{NEW}",)),
+        build_request(4, branch="basebump/many", targets=("*@sha256:abc",)),
+    )
+    inventory.record_visits([build_visit("python:3.12", "python:3.13", requests=requests)], {}, place.now)
+    found = {usage.tag: usage.requests for usage in reader.list_usages(ImageName.parse("python"))}
+    assert found == {"3.12": (RequestLink(2, "https://x/2", place.now),), "3.13": ()}
+
+
+def test_request_that_changes_the_tag_belongs_to_the_tags_without_a_request(place, inventory, reader):
+    requests = (build_request(2), build_request(3, branch="b", targets=(f"docker.io/library/python:3.14@{NEW}",)))
+    inventory.record_visits([build_visit("python:3.12", "python:3.13", requests=requests)], {}, place.now)
+    found = {
+        usage.tag: [each.number for each in usage.requests] for usage in reader.list_usages(ImageName.parse("python"))
+    }
+    assert found == {"3.12": [2], "3.13": [3]}
+
+
+def test_coverage_counts_branches_and_finds_the_oldest_visit(place, inventory, reader):
+    assert reader.load_coverage() == InventoryCoverage(0, 0, None, None)
+    inventory.record_visits([build_visit()], {}, place.now)
+    inventory.record_visits([build_visit(key=API, has_unread_files=True)], {}, place.now + DAY)
+    inventory.record_visits([build_visit()], {}, place.now + 2 * DAY)
+    assert reader.load_coverage() == InventoryCoverage(2, 1, place.now + DAY, place.now)
+
+
+def record_history(place, inventory) -> None:
+    """Record two branches. The first one had a request that was merged after three days."""
+    place.memory().record_tags({PYTHON: TagDescriptor(OLD, "m")}, place.now)
+    request = build_request(7, opened_at=place.now, fixes={"high": 1}, url="https://x/7")
+    old = build_verdict(f"python:3.12@{OLD}", owners=("@b", "@a"))
+    inventory.record_visits([build_visit(old, requests=(request,)), build_visit("node", key=API)], {}, place.now)
+    ended = build_request(7, RequestState.MERGED, ended_at=place.now + 3 * DAY)
+    new = build_verdict(f"python:3.12@{NEW}", owners=("@b", "@a"))
+    inventory.record_visits([build_visit(new, "python", requests=(ended,))], {}, place.now + 4 * DAY)
+
+
+def list_held(history) -> list[tuple]:
+    return sorted((each.key, each.name, each.digest or "", each.since, each.ended_at) for each in history.held)
+
+
+def test_history_of_a_repository_has_spans_and_requests(place, inventory, reader):
+    record_history(place, inventory)
+    history, end = reader.load_repository_history("acme/web"), place.now + 4 * DAY
+    assert set(list_held(history)) == {
+        (WEB, str(PYTHON), OLD, place.now, end),
+        (WEB, str(PYTHON), NEW, end, None),
+        (WEB, PYTHON.repository, "", end, None),
+    }
+    assert {each.digest: each.is_since_first_visit for each in history.held if each.digest} == {OLD: True, NEW: False}
+    (found,) = history.requests
+    merged = build_request(7, RequestState.MERGED, url="https://x/7", opened_at=place.now, fixes={"high": 1})
+    assert (found.key, found.request) == (WEB, replace(merged, ended_at=place.now + 3 * DAY))
+    assert history.observations == (TagObservation(PYTHON, OLD, place.now, place.now),)
+
+
+def test_history_of_an_image_has_only_the_tag_of_the_image(place, inventory, reader):
+    record_history(place, inventory)
+    history = reader.load_image_history(ImageName.parse("python:3.12"))
+    assert {each.name for each in history.held} == {str(PYTHON)}
+    assert [each.request.number for each in history.requests] == [7]
+    assert len(reader.load_image_history(ImageName.parse("python")).held) == 3
+    assert reader.load_image_history(ImageName.parse("redis")) == FleetHistory()
+
+
+def test_patch_history_has_only_branches_with_recent_fixes(place, inventory, reader):
+    record_history(place, inventory)
+    history = reader.load_patch_history(place.now + 2 * DAY)
+    assert {each.key for each in history.held} == {WEB}
+    assert {each.owners for each in history.held if each.digest == NEW} == {("@a", "@b")}
+    assert [each.request.number for each in history.requests] == [7]
+    assert reader.load_patch_history(place.now + 5 * DAY) == FleetHistory()
+
+
+def open_for_reading(place) -> Database:
+    unmigrated = place.opening.replace("(", "_unmigrated(", 1)
+    return eval(unmigrated, {"Database": Database, "Path": Path}).migrate_for_reading()
+
+
+def test_questions_are_answered_while_a_run_writes(place, inventory):
+    inventory.record_visits([build_visit("python:3.12")], {}, place.now)
+    with place.database().open_for_writing():
+        reader = DatabaseInventoryReader(open_for_reading(place))
+        assert len(reader.list_usages(ImageName.parse("python"))) == 1
+
+
+def test_missing_tables_are_created_before_reading(place):
+    assert DatabaseInventoryReader(open_for_reading(place)).load_coverage().branches == 0

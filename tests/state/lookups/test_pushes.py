@@ -1,0 +1,43 @@
+"""The store of the last commits that basebump pushed to its branches."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.model.branch_ownership import BranchPush
+from bot.model.forge import GitRepository
+from bot.state.lookups.push_store import DatabasePushStore
+from bot.state.tables import TAGS_KEPT
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+WEB = GitRepository("github", "acme/web", "main", "c0ffee", host="github.com")
+ELSEWHERE = GitRepository("github", "acme/web", "main", "c0ffee", host="git.example.org")
+LOCAL = GitRepository("local", "acme/web", "main", "c0ffee")
+FIRST, SECOND = BranchPush("a" * 40, "1" * 16), BranchPush("b" * 40, "2" * 16)
+
+
+@pytest.fixture
+def store(place):
+    return DatabasePushStore(place.database())
+
+
+def test_load_pushes_returns_the_last_push_of_each_branch(store):
+    assert store.load_pushes(WEB) == {}
+    store.record_pushes({WEB: {"basebump/x": FIRST, "basebump/y": FIRST}}, NOW)
+    store.record_pushes({WEB: {"basebump/x": SECOND}}, NOW)
+    assert store.load_pushes(WEB) == {"basebump/x": SECOND, "basebump/y": FIRST}
+
+
+def test_repositories_of_the_same_name_on_other_forges_have_separate_pushes(store):
+    store.record_pushes({WEB: {"basebump/x": FIRST}, LOCAL: {"basebump/x": SECOND}}, NOW)
+    assert store.load_pushes(LOCAL) == {"basebump/x": SECOND}
+    assert store.load_pushes(ELSEWHERE) == {}
+
+
+def test_old_pushes_are_deleted(store):
+    store.record_pushes({WEB: {"basebump/x": FIRST}}, NOW)
+    later = NOW + TAGS_KEPT + timedelta(days=1)
+    store.record_pushes({WEB: {"basebump/y": SECOND}}, later)
+    assert store.load_pushes(WEB) == {"basebump/y": SECOND}

@@ -1,0 +1,35 @@
+"""The lock of a state in a file: one service at a time, under whatever name, and nobody else can take the lock."""
+
+from __future__ import annotations
+
+import stat
+
+import pytest
+
+from bot.model.errors import StateError
+from bot.state.work.service_lock import LOCK_SUFFIX, lock_state_file
+
+
+def test_state_has_one_lock_for_all_names_of_the_file(tmp_path):
+    real, link = tmp_path / "state.db", tmp_path / "elsewhere" / "link.db"
+    link.parent.mkdir()
+    real.touch()
+    link.symlink_to(real)
+    with lock_state_file(real), pytest.raises(StateError, match="another `basebump serve`"):
+        lock_state_file(link)
+    lock_state_file(link).close()
+
+
+def test_only_the_owner_can_open_the_lock_file(tmp_path):
+    path = tmp_path / f"state.db{LOCK_SUFFIX}"
+    path.touch(0o666)
+    with lock_state_file(tmp_path / "state.db"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_lock_file_that_is_a_link_is_not_followed(tmp_path):
+    target = tmp_path / "somebody-elses-file"
+    (tmp_path / f"state.db{LOCK_SUFFIX}").symlink_to(target)
+    with pytest.raises(StateError, match="cannot create the lock file"):
+        lock_state_file(tmp_path / "state.db")
+    assert not target.exists()
