@@ -145,6 +145,7 @@ def _build_transition(transition: Transition, update: ImageUpdate, notes: Sequen
 
 
 def _build_scan(outcome: ScanOutcome | None) -> Facts | None:
+    """Return the facts about a scan. Their keys are part of the fingerprint of open requests, and never change."""
     if outcome is None:
         return None
     if not isinstance(outcome, Scan):
