@@ -104,7 +104,6 @@ class WorkTree:
                 self._record_unlisted(folder, error)
 
     def read(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
-        """Yield the content of each entry in the given order. If a file cannot be read, yield the error instead."""
         for entry in entries:
             try:
                 yield self._read_content(entry.path, entry.size)

@@ -138,7 +138,6 @@ class AzureServer(RestServer[AzureConnection]):
         )
 
     def examine(self, target: DiagnosisTarget, repositories: Iterable[GitRepository | RunFailure]) -> Iterator[Check]:
-        """Check the token and its rights in some of `repositories`, and yield the results."""
         yield from super(AzureServer, self).examine(target, repositories)  # slots replace the class
         for project, reasons in self.omitted.items():
             if reasons:

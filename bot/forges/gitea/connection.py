@@ -136,7 +136,6 @@ class GiteaRemote(RestRemote[GiteaConnection]):
         return PullPermissions(WRITE_REPOSITORY, WRITE_ISSUE, WRITE_REPOSITORY, WRITE_ISSUE)
 
     def is_own_user(self, user: Mapping[str, Any] | None) -> bool:
-        """Return True if a user in an answer is the token's account."""
         return self.connection.get_account().has_id(get_login(user))
 
     def get_identity(self) -> GitIdentity:

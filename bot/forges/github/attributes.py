@@ -111,11 +111,6 @@ class GitHubAutomerge:
     remote: GitHubRemote
 
     def enable(self, number: int, head: str | None) -> tuple[str, ...]:
-        """Enable auto-merge, and return an empty tuple. If this fails, return one note with the reason.
-
-        If `head` is given, auto-merge is enabled only if the pull request's last commit is still `head`. Never raises
-        RefusedError.
-        """
         try:
             pull = self._read_pull_request(number)
             if head is not None and head != pull.head_commit:
@@ -127,7 +122,6 @@ class GitHubAutomerge:
         return ()
 
     def disable(self, number: int) -> None:
-        """Disable auto-merge; do nothing if it is not enabled. Raises RefusedError."""
         try:
             self._change(_DISABLE, number, {}, self._read_pull_request(number))
         except RefusedError as refusal:

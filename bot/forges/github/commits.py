@@ -73,7 +73,6 @@ class GitHubCommits:
             raise
 
     def read_changes(self, commit: str) -> FileChanges:
-        """Return the changes that a commit makes compared with its parent."""
         return self.remote.read(f"read the commit {commit}", lambda repository: _fetch_changes(repository, commit))
 
     def list_differences(self, base_commit: str, commit: str) -> Sequence[FileDifference] | None:

@@ -38,7 +38,6 @@ class GitHubRequestReader:
     remote: GitHubRemote
 
     def list_open(self, branches: Collection[str]) -> Sequence[ListedRequest]:
-        """Return the open pull requests of these branches, which are in the repository itself, and not in a fork."""
         requests = self._list_matching("list the open pull requests", "open")
         return [each for each in requests if each.branch in branches]
 
@@ -47,7 +46,6 @@ class GitHubRequestReader:
         return self._list_matching(f"list the closed pull requests of {branch}", "closed", branch)
 
     def find_open(self, branch: str, target_branch: str) -> ListedRequest | None:
-        """Return the newest open pull request to merge a branch into a target branch; None if there is none."""
         requests = self._list_matching(f"look for the pull request of {branch}", "open", branch)
         matching = (each for each in requests if each.target_branch == target_branch)
         return max(matching, key=lambda each: each.number, default=None)
@@ -76,7 +74,6 @@ class GitHubRequestReader:
         return request.opened_by is not None and request.opened_by.lower() == login.lower()
 
     def has_own_comment(self, number: int) -> bool:
-        """Return True if basebump has already written the comment that the branch contains commits of users."""
         account = self.remote.connection.get_account()
 
         def fetch(repository: Repository) -> bool:

@@ -160,7 +160,6 @@ class GitHubServer:
         )
 
     def examine(self, target: DiagnosisTarget, repositories: Iterable[GitRepository | RunFailure]) -> Iterator[Check]:
-        """Check the token and its rights in some of `repositories`, and yield the results."""
         examination = GitHubExamination(self.connection, self.url, self.app, self.has_token, bool(self.dispatch))
         credential, check = examination.identify_token()
         yield check

@@ -132,7 +132,6 @@ class GitHubBatchQuery:
     remote: GitHubRemote
 
     def split(self, entries: Sequence[TreeEntry]) -> Iterator[Sequence[TreeEntry]]:
-        """Yield the entries in batches, each of which is small enough for one query."""
         return split_into_batches(entries, MAX_BYTES, MAX_FILES)
 
     def query_contents(self, entries: Sequence[TreeEntry]) -> QueriedContents:

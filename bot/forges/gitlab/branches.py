@@ -55,7 +55,6 @@ class GitLabBranches:
         return {name: _build_tip(commit, self.remote) for name, commit in branches if name.startswith(prefix)}
 
     def read_tip(self, branch: str) -> BranchTip | None:
-        """Return the commit that a branch points to; None if the branch does not exist."""
         try:
             commit = self.remote.read(
                 f"read the branch {branch}", lambda project: dict(project.branches.get(branch).commit)

@@ -55,7 +55,6 @@ class GitLabCommits:
         return _parse_comparison(data, self.remote, lambda: self._is_behind(base_commit, commit))
 
     def read_changes(self, commit: str) -> FileChanges:
-        """Return the changes that a commit makes compared with its parent."""
         return self.remote.read(f"read the commit {commit}", lambda project: _fetch_changes(project, commit))
 
     def list_differences(self, base_commit: str, commit: str) -> Sequence[FileDifference] | None:
@@ -80,7 +79,6 @@ class GitLabCommits:
         ]
 
     def list_file_commits(self, commit: str, path: FilePath, max_commits: int) -> Sequence[str]:
-        """Return the ids of the newest commits up to `commit` that changed a file, newest first."""
         listed = self.remote.read(
             f"list the commits of {path}",
             # python-gitlab would use the keyword `path` as the path of the request

@@ -90,7 +90,6 @@ class GitLabRequestReader:
         return request.opened_by is not None and request.opened_by == self.remote.connection.get_account().username
 
     def has_own_comment(self, number: int) -> bool:
-        """Return True if basebump has already written the comment that the branch contains commits of users."""
         username = self.remote.connection.get_account().username
 
         def fetch(project: Project) -> bool:
@@ -306,7 +305,6 @@ class GitLabStatuses:
         return self.remote.read(f"read the status of {commit}", fetch)
 
     def post_status(self, branch: str, commit: str, status: CommitStatus) -> None:
-        """Set basebump's status of a commit. `branch` is the branch that points to the commit."""
         body = {
             "state": self.state_words[status.state],
             "name": STATUS_CONTEXT,
@@ -348,7 +346,6 @@ class GitLabIssues:
         return self.remote.read("find the dashboard", fetch)
 
     def create_issue(self, title: str, body: str, label: str) -> None:
-        """Create an issue with a label."""
         fields = {"title": title, "description": body, "labels": label}
         self.remote.write("write the dashboard", lambda project: project.issues.create(fields))
 
@@ -359,7 +356,6 @@ class GitLabIssues:
         self.remote.write("write the dashboard", lambda project: project.issues.update(number, fields))
 
     def close_issue(self, number: int, body: str) -> None:
-        """Replace the body of an issue, and close the issue."""
         fields = {"description": body, "state_event": "close"}
         self.remote.write("close the dashboard", lambda project: project.issues.update(number, fields))
 

@@ -172,7 +172,6 @@ class GitLabServer:
         )
 
     def examine(self, target: DiagnosisTarget, repositories: Iterable[GitRepository | RunFailure]) -> Iterator[Check]:
-        """Check the token and its rights in some of `repositories`, and yield the results."""
         examination = GitLabExamination(self.connection, self.url, self.has_token)
         return examine_server(self, examination, target, repositories)
 

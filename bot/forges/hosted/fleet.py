@@ -227,7 +227,6 @@ class HostedFleet:
             return {}
 
     def find_failed_check(self, repository: GitRepository, commit: str) -> FailedCheck | None:
-        """Return a check of a commit that failed. It raises nothing: None if none failed, or if they cannot be read."""
         hosted = self._open(repository.name)
         if hosted.ci is None:
             return None

@@ -61,7 +61,6 @@ class DatabaseRunningImages:
             _delete_old_rows(connection, at)
 
     def load_clusters(self) -> tuple[StoredCluster, ...]:
-        """Return the stored data about all clusters, sorted by name."""
         with self._database.open_for_reading() as connection:
             clusters = _find_clusters(connection)
             names = {row.id: name for name, row in clusters.items()}

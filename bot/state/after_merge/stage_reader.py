@@ -92,13 +92,11 @@ class DatabaseStageReader:
         self._database, self._sources = database, sources
 
     def load_scope(self) -> StageScope:
-        """Return what the config and the state contain besides the base branches."""
         sources = self._sources
         has_builds = bool(sources.configured_builds) or bool(sources.builds.load_builds())
         return StageScope(has_builds, bool(sources.cluster_names))
 
     def has_updates_to_run(self) -> bool:
-        """Return True if a request was merged whose due date requires that the update runs."""
         is_merged = (REQUESTS.c.state == RequestState.MERGED.value, REQUESTS.c.due_until == DueUntil.RUNNING.value)
         with self._database.open_for_reading() as connection:
             return connection.execute(select(REQUESTS.c.branch).where(*is_merged).limit(1)).first() is not None
@@ -110,12 +108,10 @@ class DatabaseStageReader:
         return self._load(is_image, is_image, REQUESTS.c.branch.in_(users), is_whole_fleet=True)
 
     def load_repository_facts(self, *repositories: str) -> StageFacts:
-        """Return the facts about all images in the base branches of repositories with these names, on any forge."""
         is_repository = BRANCHES.c.repository.in_(repositories)
         return self._load(is_repository, is_repository, is_repository)
 
     def load_fleet_facts(self) -> StageFacts:
-        """Return the facts about all images in all base branches."""
         return self._load(true(), None, true(), is_whole_fleet=True)
 
     def _load(

@@ -42,11 +42,6 @@ class DatabaseBuildInventory:
     def list_references(
         self, is_wanted: Callable[[str], bool], repositories: Collection[str] = ()
     ) -> Sequence[ImageName]:
-        """Return the distinct references of the fleet to some images, sorted. Their names are canonical.
-
-        `is_wanted` returns True for the canonical names of the repositories of these images. If `repositories` is not
-        empty, only the references in these git repositories are returned.
-        """
         with self._database.open_for_reading() as connection:
             rows = list(connection.execute(select(TAGS.c.id, TAGS.c.repository, TAGS.c.tag)))
             wanted = {row.id: (row.repository, row.tag) for row in rows if is_wanted(row.repository)}
@@ -90,10 +85,6 @@ class DatabaseBuildInventory:
         return found
 
     def list_build_files(self, repositories: Collection[str] = ()) -> Mapping[DockerfileKey, Collection[str]]:
-        """Return the files from which images are built, each with the canonical names of its base images.
-
-        If `repositories` is not empty, only the files of these git repositories are returned.
-        """
         with self._database.open_for_reading() as connection:
             return read_build_files(connection, repositories)
 

@@ -42,11 +42,6 @@ class DatabaseInventoryReader:
         self._database = database
 
     def list_usages(self, image: ImageName) -> Sequence[ImageUsage]:
-        """Return the references to an image, sorted by repository and file.
-
-        If `image` has a tag, only references with this tag are returned, and if it has a digest, only references with
-        this digest. The tag `latest` includes references that have neither a tag nor a digest.
-        """
         with self._database.open_for_reading() as connection:
             rows = list(connection.execute(_select_usages(image)))
             requests = _load_open_requests(connection, image)
@@ -54,7 +49,6 @@ class DatabaseInventoryReader:
         return sorted(usages, key=_get_sort_key)
 
     def list_repositories(self, digest: Digest) -> Sequence[str]:
-        """Return the repositories of images whose references contain a digest, sorted by name."""
         query = (
             select(TAGS.c.repository)
             .distinct()
@@ -67,14 +61,12 @@ class DatabaseInventoryReader:
             return [row.repository for row in connection.execute(query)]
 
     def list_pointing_tags(self, digest: Digest) -> Mapping[TagRef, datetime]:
-        """Return the tags that pointed to a digest at their last lookup, sorted, each with the time of this lookup."""
         columns = (TAG_DESCRIPTORS.c.repository, TAG_DESCRIPTORS.c.tag, TAG_DESCRIPTORS.c.looked_up_at)
         query = select(*columns).where(TAG_DESCRIPTORS.c.digest == digest).order_by(*columns[:2])
         with self._database.open_for_reading() as connection:
             return {TagRef(row.repository, row.tag): row.looked_up_at for row in connection.execute(query)}
 
     def load_coverage(self) -> InventoryCoverage:
-        """Return the number of base branches in the state, and the age of the data."""
         times = (BRANCHES.c.read_at, BRANCHES.c.first_read_at, BRANCHES.c.seen_at)
         unread = func.count().filter(BRANCHES.c.has_unread_files)
         earliest, latest = (func.min(each) for each in times), (func.max(each) for each in times)
@@ -83,12 +75,10 @@ class DatabaseInventoryReader:
         return InventoryCoverage(count, unread_count, *found[:2])
 
     def load_repository_history(self, repository: str) -> FleetHistory:
-        """Return the history of all base branches of the repositories with this name, on any forge."""
         with self._database.open_for_reading() as connection:
             return read_repository_history(connection, repository)
 
     def load_image_history(self, image: ImageName) -> FleetHistory:
-        """Return the history of an image in all base branches. If `image` has a tag, only its history is returned."""
         with self._database.open_for_reading() as connection:
             return read_image_history(connection, image)
 

@@ -50,7 +50,6 @@ class DatabaseInventoryStore:
         self._database = database
 
     def load_branches(self, keys: Collection[BranchKey]) -> Mapping[BranchKey, StoredBranch]:
-        """Return the stored data about these base branches. Branches that no run read are missing."""
         stored: dict[BranchKey, StoredBranch] = {}
         with self._database.open_for_reading() as connection:
             rows_by_key = find_branches(connection, keys)
@@ -60,7 +59,6 @@ class DatabaseInventoryStore:
         return stored
 
     def load_reports(self, keys: Collection[BranchKey]) -> Mapping[BranchKey, RepositoryReport]:
-        """Return the report of the last visit of these base branches. Branches without a usable report are missing."""
         reports: dict[BranchKey, RepositoryReport] = {}
         with self._database.open_for_reading() as connection:
             keys_by_id = {row.id: key for key, row in find_branches(connection, keys).items()}
@@ -71,7 +69,6 @@ class DatabaseInventoryStore:
         return reports
 
     def load_evidence(self, transitions: Collection[Transition]) -> Mapping[Transition, Evidence]:
-        """Return the evidence of the last visit for these transitions. Transitions without evidence are missing."""
         transitions_by_text = {serialise_transition(transition): transition for transition in transitions}
         evidence: dict[Transition, Evidence] = {}
         stored_text = EVIDENCE.c.transition
@@ -83,10 +80,6 @@ class DatabaseInventoryStore:
         return evidence
 
     def list_users(self, image: ImageName) -> frozenset[BranchKey]:
-        """Return the base branches that used an image at their last visit, whatever became of the reference.
-
-        If `image` has a tag, only branches with this tag are returned.
-        """
         columns = (BRANCHES.c.forge, BRANCHES.c.host, BRANCHES.c.repository, BRANCHES.c.base_branch)
         users = (
             select(*columns)
@@ -99,10 +92,6 @@ class DatabaseInventoryStore:
             return frozenset(BranchKey(*row) for row in connection.execute(users))
 
     def load_requests(self, repositories: Collection[str], since: datetime) -> Sequence[BranchRequest]:
-        """Return the requests in all base branches that ever used one of these repositories of images.
-
-        Requests that were opened before `since` are left out.
-        """
         with self._database.open_for_reading() as connection:
             return tuple(read_image_requests(connection, repositories, since))
 
@@ -120,7 +109,6 @@ class DatabaseInventoryStore:
                 delete_unneeded_evidence(connection)
 
     def record_seen(self, keys: Collection[BranchKey], at: datetime) -> None:
-        """Store that a run listed these base branches at the time `at`, whether it read them or not."""
         if not keys:
             return
         with self._database.open_for_writing() as connection:

@@ -20,7 +20,6 @@ class DatabasePushStore:
         self._database = database
 
     def load_pushes(self, repository: GitRepository) -> Mapping[str, BranchPush]:
-        """Return the last commit that basebump pushed to each branch of a repository, by branch name."""
         is_same = (
             BRANCH_PUSHES.c.forge == repository.forge,
             BRANCH_PUSHES.c.host == repository.server,

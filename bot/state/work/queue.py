@@ -165,7 +165,6 @@ class DatabaseWorkQueue:
             connection.execute(insert(FINISHED_WORK).values(_build_finished_row(finished)))
 
     def postpone_work(self, worker: str, claimed: ClaimedWork, delay: timedelta, error: str | None) -> None:
-        """End a claim, so that the work is due again after `delay`. `error` is the reason if the attempt failed."""
         with self._open() as (connection, now):
             values = {
                 **_RELEASED,
@@ -184,7 +183,6 @@ class DatabaseWorkQueue:
             connection.execute(update(PENDING_WORK).where(*_is_claim(worker, claimed)).values(values))
 
     def release_claims(self, worker: str) -> None:
-        """End all claims of a worker, so that others can do the work at once."""
         with self._open() as (connection, _):
             own = select(PENDING_WORK).where(PENDING_WORK.c.worker == worker).order_by(*_KEY_COLUMNS).with_for_update()
             rows = connection.execute(own).all()
@@ -195,7 +193,6 @@ class DatabaseWorkQueue:
         self._signal.send()
 
     def interrupt_claims(self, worker: str) -> None:
-        """End all claims of a worker whose process ended, as if their time had passed."""
         with self._open() as (connection, _):
             ended = {"worker": _ENDED_WORKER, "claimed_until": None}
             connection.execute(update(PENDING_WORK).where(PENDING_WORK.c.worker == worker).values(ended))
@@ -215,7 +212,6 @@ class DatabaseWorkQueue:
     def compute_figures(
         self, kinds: Collection[WorkKind] = tuple(WorkKind), least_priority: WorkPriority = WorkPriority.SWEEP
     ) -> QueueFigures:
-        """Return figures about the pending work of some kinds and priorities, by default of all."""
         with self._database.open_for_reading() as connection:
             now = read_time(connection)
             is_claimed = build_claimed_condition(now)
