@@ -15,15 +15,10 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
 
     from sqlalchemy import Connection
 
-    from bot.model.delivery import Delivery, DeliveryOutcome, EventRequest, ParsedDelivery
-    from bot.model.due_date import DueClass
-    from bot.model.image_name import Digest, TagRef
-    from bot.model.inventory import BranchKey
-    from bot.model.service_metrics import EndedWork, PendingFigures
+    from bot.model.delivery import Delivery, EventRequest, ParsedDelivery
     from bot.model.work import (
         ClaimedWork,
         FinishedWork,
-        PendingWork,
         QueueFigures,
         WorkKey,
         WorkRequest,
@@ -126,72 +121,6 @@ class DeliveryLog(Protocol):
         Returns:
             False if the same delivery was stored before. Then only its repetition is counted.
         """
-
-
-class ServiceLog(DeliveryLog, Protocol):
-    """The records of deliveries and of work that was done. Every method raises StateError."""
-
-    def list_deliveries(self, limit: int) -> Sequence[Delivery]:
-        """Return the newest deliveries, the newest first."""
-
-    def list_pending(self, limit: int) -> Sequence[PendingWork]:
-        """Return pending work in the order in which it will be done."""
-
-    def list_finished(self, limit: int) -> Sequence[FinishedWork]:
-        """Return the newest records of work, the newest first."""
-
-    def find_last_sweep(self) -> datetime | None:
-        """Return the end of the last sweep that did not fail; None if there is none."""
-
-    def delete_records(self, before: datetime) -> None:
-        """Delete deliveries and records of work that are older than `before`."""
-
-
-class EventInventory(Protocol):
-    """The part of the inventory that events need. Every method raises StateError."""
-
-    def select_used_tags(self, tag_refs: Collection[TagRef]) -> frozenset[TagRef]:
-        """Return those of the tags that a base branch uses."""
-
-    def list_registries(self) -> Sequence[str]:
-        """Return the registries with tags that base branches use."""
-
-    def list_lookups(self, registry: str) -> Mapping[TagRef, datetime | None]:
-        """Return the tags of a registry that base branches use, and when each was last looked up successfully."""
-
-    def list_settled_digests(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, frozenset[Digest]]:
-        """Return the digests of tags that the last visits of settled base branches took into account."""
-
-    def list_stale_users(self, tag_ref: TagRef, digest: Digest) -> Sequence[BranchKey]:
-        """Return the base branches that use a tag, and whose last visit did not take this digest into account."""
-
-    def list_base_branches(self, repository: str) -> Sequence[BranchKey]:
-        """Return the stored base branches of the repositories with this name, on any forge."""
-
-    def list_due_branches(self, at: datetime) -> Sequence[BranchKey]:
-        """Return the settled base branches whose result may have changed, because a time was reached before `at`."""
-
-
-class MetricsReader(Protocol):
-    """Reads figures about the service for monitoring. Every method raises StateError."""
-
-    def compute_pending_figures(self) -> Sequence[PendingFigures]:
-        """Return figures for each kind of work, also for kinds without pending work."""
-
-    def find_newest_id(self) -> int:
-        """Return the number of the newest record of finished work; 0 if there is none."""
-
-    def list_ended(self, after_id: int, limit: int) -> Sequence[EndedWork]:
-        """Return the records of finished work with numbers greater than `after_id`, in the order of their numbers."""
-
-    def find_last_successes(self) -> Mapping[WorkKind, datetime]:
-        """Return the end of the last work of each kind that did not fail."""
-
-    def find_last_deliveries(self, senders: Sequence[str]) -> Mapping[tuple[str, DeliveryOutcome], datetime]:
-        """Return the time of the last delivery for each of these senders and each outcome."""
-
-    def count_overdue_requests(self) -> Mapping[DueClass, int]:
-        """Return the numbers of open requests whose due date has passed, by what the date was set for."""
 
 
 class EventSender(Protocol):

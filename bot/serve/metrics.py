@@ -27,7 +27,7 @@ from bot.serve.http import Request, Response, Route
 from bot.serve.json_log import BUG, STATE_ERROR, JsonLog
 from bot.serve.kept_answer import KeptAnswer
 from bot.serve.work_tally import DELAY_BOUNDS, DeliveryTally, WorkTally
-from bot.work_ports import MetricsReader
+from bot.state.work.metrics_reader import DatabaseMetricsReader
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OUTCOMES = (*(each.value for each in DeliveryOutcome), REPEATED)
@@ -49,7 +49,7 @@ class ServiceMetrics:
 
     def __init__(
         self,
-        reader: MetricsReader,
+        reader: DatabaseMetricsReader,
         deliveries: DeliveryTally,
         log: JsonLog,
         started_at: datetime,

@@ -19,7 +19,7 @@ from bot.pipeline.worker_pool import WorkerPool
 from bot.ports import Clock
 from bot.serve.job import Done, Failed, JobResult
 from bot.serve.visit_job import RunBuilder
-from bot.work_ports import EventInventory
+from bot.state.inventory.event_inventory import DatabaseEventInventory
 
 TAGS_PER_POLL = 300
 """The usual number of tags that one poll looks up. The tags of a registry that has more are spread over several polls
@@ -80,7 +80,9 @@ class _Lookups:
 class PollJob:
     """Looks up tags that base branches use, and requests work for those that moved."""
 
-    def __init__(self, build_run: RunBuilder, inventory: EventInventory, interval: timedelta, clock: Clock) -> None:
+    def __init__(
+        self, build_run: RunBuilder, inventory: DatabaseEventInventory, interval: timedelta, clock: Clock
+    ) -> None:
         """Create a job. `interval` is the longest time between two lookups of a tag."""
         self._build_run, self._inventory = build_run, inventory
         self._interval, self._clock = interval, clock

@@ -37,7 +37,8 @@ from bot.ports import Clock
 from bot.serve.http import JSON, Request, Response
 from bot.serve.http_server import MAX_BODY, MAX_LARGE_BODY
 from bot.serve.json_log import JsonLog
-from bot.work_ports import DeliveryLog, EventInventory, EventSender
+from bot.state.inventory.event_inventory import DatabaseEventInventory
+from bot.work_ports import DeliveryLog, EventSender
 
 BURST_SILENCE = timedelta(seconds=2)
 """A tag is looked up when no event named it for this time: a build pushes several tags, and some of them twice."""
@@ -93,7 +94,7 @@ class Receiver:
     def __init__(
         self,
         senders: Iterable[ConfiguredSender],
-        inventory: EventInventory,
+        inventory: DatabaseEventInventory,
         service_log: DeliveryLog,
         clock: Clock,
         log: JsonLog,

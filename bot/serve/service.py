@@ -56,14 +56,16 @@ from bot.serve.visit_job import VisitJob
 from bot.serve.work_tally import DeliveryTally
 from bot.serve.worker import WorkLoop
 from bot.settings import ServeSettings, Settings, StateFile, StateServer
+from bot.state.inventory.event_inventory import DatabaseEventInventory
 from bot.state.inventory.fleet_reader import DatabaseFleetReader
 from bot.state.inventory.store import DatabaseInventoryStore
 from bot.state.work.service_lock import lock_state_file
+from bot.state.work.service_log import DatabaseServiceLog
 from bot.state.work.service_reader import DatabaseServiceReader
 from bot.wiring import FleetRun, SystemClock, build_fleet_context
 from bot.wiring.inventory import create_stage_reader
 from bot.wiring.service import ServiceStores
-from bot.work_ports import EventInventory, ServiceLog, WorkQueue, WorkRequester
+from bot.work_ports import WorkQueue, WorkRequester
 
 INTERVAL = timedelta(minutes=1)
 """The time between two rounds. A minimum age or a date in a rule is noticed with this delay."""
@@ -77,8 +79,8 @@ class Upkeep:
     def __init__(
         self,
         queue: WorkRequester,
-        inventory: EventInventory,
-        service_log: ServiceLog,
+        inventory: DatabaseEventInventory,
+        service_log: DatabaseServiceLog,
         clock: Clock,
         log: JsonLog,
     ) -> None:

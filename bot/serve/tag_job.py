@@ -17,8 +17,8 @@ from bot.pipeline.inventory.own_builds import read_pushed_builds
 from bot.pipeline.run import run_fleets
 from bot.serve.job import Done, Failed, JobResult, NotYet, describe_repositories
 from bot.serve.visit_job import RunBuilder
+from bot.state.inventory.event_inventory import DatabaseEventInventory
 from bot.wiring import FleetRun
-from bot.work_ports import EventInventory
 
 UNLISTED = "the config does not list this registry"
 _SHORT_DIGEST = len("sha256:") + 12
@@ -31,7 +31,7 @@ class TagJob:
     later visits reuse them. Its result also shows how urgent the other visits are.
     """
 
-    def __init__(self, build_run: RunBuilder, inventory: EventInventory) -> None:
+    def __init__(self, build_run: RunBuilder, inventory: DatabaseEventInventory) -> None:
         self._build_run, self._inventory = build_run, inventory
 
     def __call__(self, claimed: Sequence[ClaimedWork]) -> Iterator[JobResult]:

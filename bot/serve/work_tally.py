@@ -16,7 +16,8 @@ from datetime import datetime
 from bot.model.delivery import REPEATED, Delivery, DeliveryOutcome
 from bot.model.service_metrics import EndedWork
 from bot.model.work import WorkKind, WorkRequest
-from bot.work_ports import DeliveryLog, MetricsReader
+from bot.state.work.metrics_reader import DatabaseMetricsReader
+from bot.work_ports import DeliveryLog
 
 DELAY_BOUNDS = (5, 10, 15, 20, 30, 45, 60, 90, 120, 300, 600, 1800, 3600, 21600)
 """Upper bounds in seconds of the buckets for the time from a push to its proposals. A push is answered within a minute,
@@ -30,7 +31,7 @@ PAGE_SIZE = 5000
 class WorkTally:
     """Counts the records of finished work of all processes. Several threads can use it."""
 
-    def __init__(self, reader: MetricsReader) -> None:
+    def __init__(self, reader: DatabaseMetricsReader) -> None:
         self._reader, self._lock = reader, threading.Lock()
         self._newest: int | None = None
         """The greatest number that was read; None before the first call of `update`."""

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from bot.inventory_ports import InventoryReader
     from bot.settings import Settings
     from bot.state.database import Database
-    from bot.work_ports import EventInventory, MetricsReader, ServiceLog, WorkQueue, WorkSignal
+    from bot.state.inventory.event_inventory import DatabaseEventInventory
+    from bot.state.work.metrics_reader import DatabaseMetricsReader
+    from bot.state.work.service_log import DatabaseServiceLog
+    from bot.work_ports import WorkQueue, WorkSignal
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +25,10 @@ class ServiceStores:
     settings: Settings
     database: Database
     queue: WorkQueue
-    log: ServiceLog
-    inventory: EventInventory
+    log: DatabaseServiceLog
+    inventory: DatabaseEventInventory
     reader: InventoryReader
-    metrics: MetricsReader
+    metrics: DatabaseMetricsReader
 
 
 def open_service_stores(config_file: Path, signal: WorkSignal) -> ServiceStores:

@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 from bot.inventory_ports import InventoryReader, StageReader
 from bot.model.evidence import Evidence
 from bot.model.fleet_overview import Entry, ListedEntries, ListSection
-from bot.page_ports import FleetReader, ServiceReader, StoredReports
 from bot.ports import Clock
 from bot.reports.fleet.patch_times import PatchReport
 from bot.reports.parts.stage_section import StageReport
@@ -17,7 +16,11 @@ from bot.serve.http import Request
 from bot.serve.kept_answer import KeptAnswer
 from bot.serve.pages.content import Pager, Part
 from bot.settings.serve_settings import ServeSettings
-from bot.work_ports import ServiceLog, WorkQueue
+from bot.state.inventory.fleet_reader import DatabaseFleetReader
+from bot.state.inventory.store import DatabaseInventoryStore
+from bot.state.work.service_log import DatabaseServiceLog
+from bot.state.work.service_reader import DatabaseServiceReader
+from bot.work_ports import WorkQueue
 
 PAGE_ROWS = 50
 """The number of rows of a list on one page."""
@@ -38,10 +41,10 @@ class PagePorts:
     """Everything that pages and the API read."""
 
     inventory: InventoryReader
-    fleet: FleetReader
-    reports: StoredReports
-    log: ServiceLog
-    service: ServiceReader
+    fleet: DatabaseFleetReader
+    reports: DatabaseInventoryStore
+    log: DatabaseServiceLog
+    service: DatabaseServiceReader
     queue: WorkQueue
     trends: KeptAnswer[PatchReport]
     """The fixes of the fleet over time."""

@@ -27,7 +27,10 @@ from bot.state.tables.inventory import (
 
 
 class DatabaseEventInventory:
-    """Implements `bot.work_ports.EventInventory`. Several threads and processes can use the same database."""
+    """The part of the inventory that events need. Every method raises StateError.
+
+    Several threads and processes can use the same database.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -52,7 +52,10 @@ _IN_FLEET = REQUESTS.join(BRANCHES, BRANCHES.c.id == REQUESTS.c.branch).outerjoi
 
 
 class DatabaseFleetReader:
-    """Implements `bot.page_ports.FleetReader`. Several threads and processes can use the same database."""
+    """Lists and searches the inventory. Every method raises StateError.
+
+    Several threads and processes can use the same database.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -26,7 +26,10 @@ from bot.state.work.queue import read_time
 
 
 class DatabaseMetricsReader:
-    """Implements `bot.work_ports.MetricsReader`. Work of kinds that only a later release knows is left out."""
+    """Reads figures about the service for monitoring. Every method raises StateError.
+
+    Work of kinds that only a later release knows is left out.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -32,7 +32,10 @@ MAX_RECORDS = 500_000
 
 
 class DatabaseServiceLog:
-    """Implements `bot.work_ports.ServiceLog`. Several threads and processes can use the same database."""
+    """Records of deliveries and of work that was done. Every method raises StateError.
+
+    Several threads and processes can use the same database.
+    """
 
     def __init__(self, database: Database, signal: WorkSignal | None = None) -> None:
         """Create a log. `signal` wakes workers when work was stored; None if they only look from time to time."""

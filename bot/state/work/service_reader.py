@@ -32,7 +32,10 @@ _HAS_HOST = FINISHED_WORK.c.kind.in_([each.value for each in (WorkKind.TAG, Work
 
 
 class DatabaseServiceReader:
-    """Implements `bot.page_ports.ServiceReader`. Several threads and processes can use the same database."""
+    """Summarises the records of the service. Every method raises StateError.
+
+    Several threads and processes can use the same database.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
