@@ -16,9 +16,13 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(VENV)/python -m pytest -rs --numprocesses a
 demo: .venv/runtime .venv-trivy/ready
 	$(VENV)/basebump demo
 
-# Takes about fifteen minutes on two cores.
+# Takes about eight minutes on two cores.
 test: .venv/development .venv-site/ready .venv-trivy/ready .parts/ready
-	$(PYTEST)
+	$(PYTEST) -m "not slow"
+
+# The tests that `make test` leaves out: whole runs on the other forges, installed packages, images and killed processes.
+test-slow: .venv/development .venv-site/ready .venv-trivy/ready .parts/ready
+	$(PYTEST) -m slow
 
 # Run the tests shared by all forges, and print a table: one row per behaviour, a tick for each forge that passed.
 claims: .venv/development .parts/ready
