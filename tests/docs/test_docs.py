@@ -56,6 +56,11 @@ def test_every_command_and_option_has_help():
             assert isinstance(parameter, click.Argument) or parameter.help, (words, parameter.name)
 
 
+def test_readme_is_short_and_its_first_command_is_on_the_first_screen():
+    assert len(README.split()) <= 900
+    assert README.partition("make demo")[0].count("\n") < 25
+
+
 def test_config_in_the_readme_is_valid(tmp_path):
     (example,) = re.findall(r"```yaml\n(schema:.*?)```", README, re.DOTALL)
     path = tmp_path / "basebump.yaml"

@@ -20,10 +20,6 @@ def test_there_is_a_workflow_for_one_repository_and_one_for_an_organisation():
     assert len(WORKFLOWS) == 2
 
 
-def test_readme_has_the_workflow_for_one_repository():
-    assert f"```yaml\n{WORKFLOWS[0]}```" in (ROOT / "README.md").read_text(encoding="utf-8")
-
-
 def test_action_matches_its_schema():
     text = ACTION.read_text(encoding="utf-8")
     assert list_problems("action", text) == []

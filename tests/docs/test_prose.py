@@ -10,8 +10,8 @@ from support.parts import ROOT
 MAX_PARAGRAPH_WORDS = 80
 MAX_SENTENCE_WORDS = 30
 LONG_PAGES = {
-    *("CODE_OF_CONDUCT", "CONTRIBUTING", "README", "SECURITY", "azure-pipelines", "blocked", "builds", "check"),
-    *("clusters", "dependencies", "doctor", "events", "evidence", "files", "github-action"),
+    *("CODE_OF_CONDUCT", "CONTRIBUTING", "SECURITY", "azure-pipelines", "blocked", "builds", "check"),
+    *("clusters", "dependencies", "doctor", "events", "evidence", "files"),
     *("inventory", "loop", "output", "plan-and-apply", "registries", "releasing"),
     *("reviewing", "security", "service", "stages", "switching"),
 }

@@ -132,9 +132,9 @@ def test_description_of_a_release_links_to_files_of_the_release_tag(describe):
         ours = re.fullmatch(rf"https://github\.com/acme/basebump/{kind}/{re.escape(tag)}/([^#]+)(#.*)?", target)
         assert (ours and (ROOT / ours[1]).exists()) or target.startswith(("https://", "#")), target
     assert "![" in described["readme"]["text"]
-    assert {
-        url for url in described["urls"].values() if not url.startswith("https://github.com/acme/basebump")
-    } == set()
+    urls = dict(described["urls"])
+    assert urls.pop("Documentation") == "https://acme.github.io/basebump/"
+    assert [url for url in urls.values() if not url.startswith("https://github.com/acme/basebump")] == []
 
 
 def test_classifiers_start_with_the_minimum_python_version(metadata):
