@@ -10,7 +10,13 @@ from support.parts import ROOT
 MAX_PARAGRAPH_WORDS = 80
 MAX_SENTENCE_WORDS = 30
 LONG_PAGES = {
-    *("CODE_OF_CONDUCT", "CONTRIBUTING", "SECURITY", "blocked", "builds", ),
+    *(
+        "CODE_OF_CONDUCT",
+        "CONTRIBUTING",
+        "SECURITY",
+        "blocked",
+        "builds",
+    ),
     *("clusters", "dependencies", "doctor", "events", "evidence", "files"),
     *("inventory", "loop", "output", "plan-and-apply", "registries", "releasing"),
     *("security", "service", "stages", "switching"),
