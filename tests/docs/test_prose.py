@@ -10,16 +10,8 @@ from support.parts import ROOT
 MAX_PARAGRAPH_WORDS = 80
 MAX_SENTENCE_WORDS = 30
 LONG_PAGES = {
-    *(
-        "CODE_OF_CONDUCT",
-        "CONTRIBUTING",
-        "SECURITY",
-        "blocked",
-        "builds",
-    ),
-    *("clusters", "dependencies", "doctor", "events", "evidence", "files"),
-    *("inventory", "loop", "output", "plan-and-apply", "registries", "releasing"),
-    *("security", "service", "stages", "switching"),
+    *("CONTRIBUTING", "doctor", "events", "files", "inventory", "loop", "output", "plan-and-apply", "releasing"),
+    *("security", "service", "stages"),
 }
 """Pages that still have longer paragraphs or sentences."""
 
