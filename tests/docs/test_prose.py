@@ -10,7 +10,7 @@ from support.parts import ROOT
 MAX_PARAGRAPH_WORDS = 80
 MAX_SENTENCE_WORDS = 30
 LONG_PAGES = {
-    *("CONTRIBUTING", "doctor", "events", "inventory", "loop", "output", "plan-and-apply", "releasing"),
+    *("CONTRIBUTING", "doctor", "events", "inventory", "loop", "plan-and-apply", "releasing"),
     *("security", "service", "stages"),
 }
 """Pages that still have longer paragraphs or sentences."""
