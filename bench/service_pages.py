@@ -30,7 +30,7 @@ from bot.model.work import VisitWork, WorkPriority, WorkReason, WorkRequest  # n
 from bot.serve.api import list_api_routes  # noqa: E402
 from bot.serve.http import Request, Router  # noqa: E402
 from bot.serve.pages import list_page_routes  # noqa: E402
-from bot.settings.serve_settings import ServeSettings  # noqa: E402
+from bot.settings.sections.serve import ServeSection  # noqa: E402
 from bot.state.database import Database  # noqa: E402
 
 NOW = datetime.now(UTC)
@@ -81,7 +81,7 @@ def add_work(database: Database) -> None:
 
 def measure_pages(database: Database, stage_reader: StageReader) -> None:
     """Print the times of each page, first without what is computed in the background, and then with it."""
-    ports = build_ports(database, NOW, ServeSettings(user_header="User"), stage_reader)
+    ports = build_ports(database, NOW, ServeSection(user_header="User"), stage_reader)
     router = Router([*list_page_routes(ports), *list_api_routes(ports)])
     began = time.monotonic()
     router.answer(Request("GET", "/", {}, {"user": "bench"}))

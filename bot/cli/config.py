@@ -36,7 +36,7 @@ def check(file: Path) -> None:
 @command.command()
 def schema() -> None:
     """Print the JSON Schema of the config file, for editors."""
-    from bot.settings.schema import build_json_schema
+    from bot.settings.validation import build_json_schema
 
     show(json.dumps(build_json_schema(), indent=2))
 

@@ -15,7 +15,7 @@ from bot.model.vocabulary import RunLevel
 
 if TYPE_CHECKING:
     from bot.serve.service import Service
-    from bot.settings import ServeSettings
+    from bot.settings import Settings
 
 DEFAULT_COLLECTION = (700, 10, 10)
 """Python's default thresholds of its collector of reference cycles. Other commands raise them, because they soon end
@@ -45,13 +45,13 @@ def command(config_file: Path, level: RunLevel) -> None:
     stores = open_service_stores(config_file, work_signal)
     service = Service(ServiceOptions(config_file, level, NoProgress()), stores, work_signal, log)
     with service.lock_state():
-        url = _start(service, stores.settings.serve)
+        url = _start(service, stores.settings)
         run_until_signal(service, log, url=url, config=str(config_file), level=level.word)
 
 
-def _start(service: Service, settings: ServeSettings) -> str:
+def _start(service: Service, settings: Settings) -> str:
     """Start the threads of a service, and return its URL."""
-    with explain_address(settings.listen, "serve.listen"):
+    with explain_address(settings.serve.listen, "serve.listen"):
         url = service.start_server()
     if not settings.uses_postgresql_queue:  # otherwise, `basebump work` does the work
         service.start_workers()  # not before the server, so that a service that cannot start begins no work

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,9 +15,12 @@ from bot.cli.terminal import NoProgress
 from bot.model.errors import UsageError
 from bot.model.vocabulary import RunLevel
 
+if TYPE_CHECKING:
+    from bot.settings.sections.serve import SocketAddress
 
-def _parse_address(_context: click.Context, _parameter: click.Parameter, text: str | None) -> tuple[str, int] | None:
-    from bot.settings.serve_settings import parse_listen_address
+
+def _parse_address(_context: click.Context, _parameter: click.Parameter, text: str | None) -> SocketAddress | None:
+    from bot.settings.sections.serve import parse_listen_address
 
     try:
         return parse_listen_address(text) if text is not None else None
@@ -34,7 +38,7 @@ def _parse_address(_context: click.Context, _parameter: click.Parameter, text: s
     callback=_parse_address,
     help="Serve the probes /livez and /readyz, and /metrics for Prometheus, on this address.",
 )
-def command(config_file: Path, level: RunLevel, address: tuple[str, int] | None) -> None:
+def command(config_file: Path, level: RunLevel, address: SocketAddress | None) -> None:
     """Do the work of services that receive events in other processes.
 
     This needs `queue: postgresql` in the config. Then `basebump serve` only receives events, serves pages and requests
@@ -52,7 +56,7 @@ def command(config_file: Path, level: RunLevel, address: tuple[str, int] | None)
     work_signal = ThreadSignal()
     log = JsonLog(SystemClock())
     stores = open_service_stores(config_file, work_signal)
-    if not stores.settings.serve.uses_postgresql_queue:
+    if not stores.settings.uses_postgresql_queue:
         raise UsageError(
             f"{config_file} has no `queue`, so `basebump serve` does the work itself; hint: add `queue: postgresql`"
         )

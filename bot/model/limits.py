@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
+
+from bot.model.config_types.markers import Flag
+from bot.model.config_types.texts import Count
+from bot.model.config_types.times import PositiveDuration
 
 LIMIT_WINDOW = timedelta(hours=1)
 """The default of `ProposalLimits.window`. The parts of a run (shards) that start together usually end within it."""
@@ -11,17 +16,28 @@ LIMIT_WINDOW = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class ProposalLimits:
-    """The maximum number of proposals that may be opened. A number is None if there is no limit."""
+    """How many proposals may be opened.
 
-    new_per_repository: int | None = None
-    """The limit for one repository in one run."""
-    new_per_window: int | None = None
-    """The limit for all repositories combined, within `window`."""
-    open_per_repository: int | None = None
-    """The limit of proposals that are open in a repository at the same time, including those of earlier runs."""
-    window: timedelta = LIMIT_WINDOW
-    """All runs that use the same state count together what they opened within this time, for `new_per_window`,
-    `new_per_repository` and `RolloutOptions.repositories_per_run`. Without a state, each run counts alone."""
+    If the config has this section, its limits apply to all repositories, and a key that is left out means no limit.
+    """
+
+    new_per_repository: Count | None = None
+    """How many proposals one run may open in one repository. Default without this section: 2 in repositories selected
+    by owner, no limit in others.
+    """
+    new_per_window: Count | None = None
+    """How many proposals may be opened in total within `window`. Default without this section: 50 in repositories
+    selected by owner, no limit in others.
+    """
+    open_per_repository: Count | None = None
+    """How many proposals may be open at the same time in one repository. Default without this section: 5 in
+    repositories selected by owner, no limit in others.
+    """
+    window: PositiveDuration = LIMIT_WINDOW
+    """All runs that use the same `state` count together what they opened within this time, for `new_per_window`,
+    `new_per_repository` and `rollout.repositories_per_run`. Set it to the time that all parts of a run take. Without a
+    `state`, each run counts alone.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +57,34 @@ DEFAULT_FLEET_LIMITS = ProposalLimits(new_per_repository=2, new_per_window=50, o
 """The default for repositories that the config selects by owner or topic."""
 
 
+class RolloutMode(StrEnum):
+    """Whether basebump handles all selected repositories, or only those that have a config file of their own."""
+
+    OPT_OUT = "opt-out"
+    OPT_IN = "opt-in"
+
+
 @dataclass(frozen=True, slots=True)
 class RolloutOptions:
-    """The options for onboarding repositories.
+    """How repositories are onboarded."""
 
-    If an option is None, a default applies to the repositories that the config selects by owner or topic, and the
-    option has no effect on repositories that the config names one by one. If an option is set, its value applies to all
-    repositories.
+    mode: RolloutMode = RolloutMode.OPT_OUT
+    """Which of the selected repositories are included: all of them (`opt-out`), or only those with a basebump file of
+    their own (`opt-in`).
+    """
+    first_proposal: Flag | None = None
+    """Whether a repository starts with one proposal for all its updates. Default: true for repositories selected by
+    owner, false for others.
+    """
+    repositories_per_run: Count | None = None
+    """How many repositories get their first proposal in one run. Default: 20 of the repositories selected by owner, no
+    limit for others.
     """
 
-    repositories_per_run: int | None = None
-    """How many repositories may receive their first proposal in one run."""
-    first_proposal: bool | None = None
-    """True if a repository starts with one proposal for all updates. Other proposals follow after it was merged."""
-    needs_own_file: bool = False
-    """True if only repositories with a config file of their own are processed, even if the config names others."""
+    @property
+    def needs_own_file(self) -> bool:
+        """True if only repositories with a config file of their own are processed, even if the config names others."""
+        return self.mode is RolloutMode.OPT_IN
 
 
 DEFAULT_REPOSITORIES_PER_RUN = 20

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bot.model.config_types.texts import Glob, ImageGlob, Tag
+from bot.model.config_types.times import Day
+
 if TYPE_CHECKING:
     from datetime import date, timedelta
 
@@ -60,14 +63,13 @@ class OpenCondition:
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredEndOfLife:
-    """An end-of-life date in the operator's config, for the tags that match two globs.
+    """An entry of the file that `end_of_life` names. It states when the support for some tags of an image ends."""
 
-    `image` and `tag` are these globs, which must match the whole value.
-    """
-
-    image: str
-    tag: str
-    date: date
+    image: ImageGlob
+    """A glob for the canonical repository, such as `docker.io/library/python`."""
+    tag: Glob
+    """A glob for the tag, such as `3.8*`."""
+    date: Day
     """The last day of support."""
-    successor: str | None = None
-    """The tag to update to; None if the config does not set a tag."""
+    successor: Tag | None = None
+    """The tag to update to. Default: none; the report then names no successor."""

@@ -55,7 +55,9 @@ from bot.serve.tag_job import TagJob, list_visits
 from bot.serve.visit_job import VisitJob
 from bot.serve.work_tally import DeliveryTally
 from bot.serve.worker import WorkLoop
-from bot.settings import ServeSettings, Settings, StateFile, StateServer
+from bot.settings import Settings
+from bot.settings.sections.serve import ServeSection, SocketAddress
+from bot.settings.sections.state import StateFile, StateServer
 from bot.state.inventory.event_inventory import DatabaseEventInventory
 from bot.state.inventory.fleet_reader import DatabaseFleetReader
 from bot.state.inventory.store import DatabaseInventoryStore
@@ -264,10 +266,10 @@ class Service:
     def start_server(self) -> str:
         """Start the HTTP server, and return its URL. Raises OSError if the address cannot be used."""
         serve = self._stores.settings.serve
-        forge_paths = [f"{EVENTS_PATH}{each.name}" for each in serve.senders if each.kind.is_forge]
+        forge_paths = [f"{EVENTS_PATH}{each.endpoint}" for each in serve.events if each.kind.is_forge]
         return self._start_server(serve.listen, self._list_routes(), forge_paths)
 
-    def start_monitoring(self, address: tuple[str, int]) -> str:
+    def start_monitoring(self, address: SocketAddress) -> str:
         """Start an HTTP server with the probes and metrics of a process that does work, and return its URL.
 
         Raises OSError if the address cannot be used.
@@ -277,15 +279,12 @@ class Service:
         metrics = ServiceMetrics(self._stores.metrics, deliveries, self._log, started_at, serve.sweep, command="work")
         return self._start_server(address, self._list_monitoring_routes(metrics, serve))
 
-    def _start_server(
-        self, address: tuple[str, int], routes: Iterable[Route], large_paths: Collection[str] = ()
-    ) -> str:
+    def _start_server(self, address: SocketAddress, routes: Iterable[Route], large_paths: Collection[str] = ()) -> str:
         host, port = address
         socket.getaddrinfo(host, port)  # waitress raises ValueError for a name that it cannot resolve
         server = build_server(Application(Router(routes), self._log), host, port, large_paths)
         threading.Thread(target=server.run, name="server", daemon=True).start()
-        name = f"[{host}]" if ":" in host else host
-        return f"http://{name}:{port}"
+        return f"http://{address}"
 
     def stop(self, is_urgent: Callable[[], bool]) -> bool:
         """Finish the work in progress, but not after GRACE or when `is_urgent` returns True. Start no further work.
@@ -310,7 +309,7 @@ class Service:
     def _prepare_waking(self) -> Callable[[Collection[WorkKind]], Callable[[float], None]]:
         """Return the function that creates what a loop waits with."""
         settings = self._stores.settings
-        if not settings.serve.uses_postgresql_queue or not isinstance(settings.state, StateServer):
+        if not settings.uses_postgresql_queue or not isinstance(settings.state, StateServer):
             return lambda _: self._signal.create_waiter()
 
         def report(error: BaseException) -> None:
@@ -328,7 +327,7 @@ class Service:
         return [f"{self._worker}-{scope.name}" for scope in self._list_loops()]
 
     def _list_loops(self) -> tuple[WorkLoopScope, ...]:
-        return LOOPS if self._stores.settings.serve.uses_postgresql_queue else LOOPS_OF_ONLY_WORKER
+        return LOOPS if self._stores.settings.uses_postgresql_queue else LOOPS_OF_ONLY_WORKER
 
     def _abandon_work(self, reason: str) -> None:
         """End the process, because another process may do the same work. No other process uses a state in a file."""
@@ -376,7 +375,7 @@ class Service:
         yield from list_page_routes(ports)
         yield from list_api_routes(ports)
 
-    def _list_monitoring_routes(self, metrics: ServiceMetrics, serve: ServeSettings) -> Iterable[Route]:
+    def _list_monitoring_routes(self, metrics: ServiceMetrics, serve: ServeSection) -> Iterable[Route]:
         """Yield the routes of the probes and the metrics."""
         yield from Health(self._stores.queue, self._list_ended_threads, self._stop.is_set, self._log).list_routes()
         metrics.begin()
@@ -392,16 +391,16 @@ class Service:
 
 def list_senders(settings: Settings) -> list[ConfiguredSender]:
     """Return the senders of a config with their secrets. Raises ConfigError if a secret is not set or too short."""
-    serve: ServeSettings = settings.serve
+    serve: ServeSection = settings.serve
     return [
         ConfiguredSender(
-            name=each.name,
+            name=each.endpoint,
             kind=each.kind,
             sender=find_sender(each.kind),
             secret=settings.get_event_secret(each.secret_env, os.environ),
             registry=each.registry,
         )
-        for each in serve.senders
+        for each in serve.events
     ]
 
 

@@ -9,92 +9,9 @@ from pathlib import Path
 
 from bot.model.blocklist import Blocklist
 from bot.model.policy import PolicyRule
-from bot.settings.blocklist_settings import BlocklistSettings
-from bot.settings.cluster_settings import ClusterAuth, ClusterSettings
-from bot.settings.scanner_settings import (
-    DEFAULT_SCAN_TIMEOUT,
-    AutoSettings,
-    DefenderSettings,
-    GrypeSettings,
-    NoScannerSettings,
-    OsvSettings,
-    ReportSettings,
-    ScannerSettings,
-    TrivySettings,
-)
-from bot.settings.serve_settings import SenderSettings, ServeSettings
-from bot.settings.values import (
-    AZURE_JOB_TOKEN,
-    DEFAULT_BRANCH_PREFIX,
-    GITHUB_API,
-    GITLAB,
-    JOB_TOKEN,
-    JOB_TOKEN_PREFIX,
-    OWNER_WRITE_DELAY,
-    AppSettings,
-    AzureSettings,
-    EnrichmentSettings,
-    ForgeSettings,
-    GiteaSettings,
-    GithubSettings,
-    GitlabSettings,
-    LocalSettings,
-    OwnerSelection,
-    RegistryAuth,
-    RegistrySettings,
-    ServerSettings,
-    Settings,
-    StateFile,
-    StateServer,
-    StateSettings,
-    VexSettings,
-    read_secret,
-)
+from bot.settings.values import Settings, read_secret
 
-__all__ = [
-    "AZURE_JOB_TOKEN",
-    "DEFAULT_BRANCH_PREFIX",
-    "DEFAULT_SCAN_TIMEOUT",
-    "GITHUB_API",
-    "GITLAB",
-    "JOB_TOKEN",
-    "JOB_TOKEN_PREFIX",
-    "OWNER_WRITE_DELAY",
-    "AppSettings",
-    "AutoSettings",
-    "AzureSettings",
-    "BlocklistSettings",
-    "ClusterAuth",
-    "ClusterSettings",
-    "DefenderSettings",
-    "EnrichmentSettings",
-    "ForgeSettings",
-    "GiteaSettings",
-    "GithubSettings",
-    "GitlabSettings",
-    "GrypeSettings",
-    "LocalSettings",
-    "NoScannerSettings",
-    "OsvSettings",
-    "OwnerSelection",
-    "RegistryAuth",
-    "RegistrySettings",
-    "ReportSettings",
-    "ScannerSettings",
-    "SenderSettings",
-    "ServeSettings",
-    "ServerSettings",
-    "Settings",
-    "StateFile",
-    "StateServer",
-    "StateSettings",
-    "TrivySettings",
-    "VexSettings",
-    "load",
-    "load_repository_rules",
-    "parse_blocklist",
-    "read_secret",
-]
+__all__ = ["Settings", "load", "load_repository_rules", "parse_blocklist", "read_secret"]
 
 
 def load(path: Path, *, requires_forges: bool) -> Settings:

@@ -10,27 +10,27 @@ from pydantic import ValidationError
 from bot.core.choice.blocklist import build_blocklist
 from bot.model.blocklist import Blocklist, BlocklistEntry
 from bot.model.errors import ConfigError, ConfigProblem
-from bot.settings.blocked import BlockedEntry, BlockedFile, check_entries, convert_entries
-from bot.settings.blocklist_settings import BlocklistSettings
 from bot.settings.checks import check_config, check_empty_values
 from bot.settings.document import MAX_BYTES, parse_document
 from bot.settings.named_file import UnreadableFileError, read_bounded
 from bot.settings.problems import convert_errors
 from bot.settings.schema import ConfigFile
+from bot.settings.sections.blocked import BlockedEntry, BlockedFile, PublishedBlocklist, check_entries, convert_entries
+from bot.settings.validation import validate
 
 
-def read_blocklist(entries: Sequence[BlockedEntry], folder: Path) -> Blocklist:
-    """Return the blocked images in the config, and in the files that it names by a path in `folder`.
+def read_blocklist(entries: Sequence[BlockedEntry]) -> Blocklist:
+    """Return the blocked images in the config, and in the files that it names by a path.
 
     Raises ConfigError if such a file cannot be used.
     """
-    return build_blocklist(_list_entries(entries, folder))
+    return build_blocklist(_list_entries(entries))
 
 
-def list_remote_blocklists(entries: Sequence[BlockedEntry]) -> tuple[BlocklistSettings, ...]:
+def list_remote_blocklists(entries: Sequence[BlockedEntry]) -> tuple[PublishedBlocklist, ...]:
     """Return the lists that a run must download."""
     return tuple(
-        BlocklistSettings(f"blocked[{index}]", entry.url, entry.oci)
+        PublishedBlocklist(f"blocked[{index}]", entry.url, entry.oci)
         for index, entry in enumerate(entries)
         if entry.url is not None or entry.oci is not None
     )
@@ -48,7 +48,7 @@ def parse_blocked_file(content: bytes, source: str) -> BlockedFile:
     """Parse and validate a file with blocked images. Raises ConfigError with its problems."""
     document, yaml_problems = parse_document(content, source)
     try:
-        blocked_file = BlockedFile.model_validate(document)
+        blocked_file = validate(BlockedFile, document)
     except ValidationError as error:
         raise ConfigError(source, (*yaml_problems, *convert_errors(document, error, BlockedFile))) from None
     entry_problems = check_entries(document.get("blocked"), allows_lists=False)
@@ -58,12 +58,12 @@ def parse_blocked_file(content: bytes, source: str) -> BlockedFile:
     return blocked_file
 
 
-def _list_entries(entries: Sequence[BlockedEntry], folder: Path) -> Iterator[BlocklistEntry]:
+def _list_entries(entries: Sequence[BlockedEntry]) -> Iterator[BlocklistEntry]:
     yield from convert_entries(entries)
     for entry in entries:
         if entry.path is not None:
-            path = folder / entry.path
-            yield from convert_entries(parse_blocked_file(read_document_file(path), str(path)).blocked)
+            content = read_document_file(entry.path)
+            yield from convert_entries(parse_blocked_file(content, str(entry.path)).blocked)
 
 
 def read_document_file(path: Path) -> bytes:
@@ -77,8 +77,7 @@ def read_document_file(path: Path) -> bytes:
 def list_blocked_paths(config_file: Path) -> list[Path]:
     """Return the files of blocked images that a config names by a path. Raises ConfigError."""
     config = _validate_config(read_document_file(config_file), config_file)
-    folder = config_file.absolute().parent
-    return [folder / entry.path for entry in config.blocked if entry.path is not None]
+    return [entry.path for entry in config.blocked if entry.path is not None]
 
 
 def validate_blocked_content(content: bytes, path: Path, *, is_config: bool) -> dict[str, BlocklistEntry]:
@@ -97,7 +96,7 @@ def validate_blocked_content(content: bytes, path: Path, *, is_config: bool) -> 
 def _validate_config(content: bytes, path: Path) -> ConfigFile:
     document, yaml_problems = parse_document(content, str(path))
     try:
-        config = ConfigFile.model_validate(document)
+        config = validate(ConfigFile, document, path.absolute().parent)
     except ValidationError as error:
         raise ConfigError(str(path), (*yaml_problems, *convert_errors(document, error))) from None
     problems = (*yaml_problems, *check_config(document, requires_forges=False))

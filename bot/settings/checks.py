@@ -15,13 +15,14 @@ from bot.model.cloud_hosts import is_ecr, is_gar
 from bot.model.config_types import addresses
 from bot.model.errors import ConfigProblem
 from bot.model.hosts import is_acr
-from bot.settings import age_checks, cache_checks, due_checks, exploited_checks, serve_checks
-from bot.settings.blocked import check_entries
-from bot.settings.build_entries import check_builds
-from bot.settings.cluster_entries import check_clusters
+from bot.settings import age_checks, cache_checks, due_checks, exploited_checks
 from bot.settings.document import Document
 from bot.settings.problems import EMPTY, Location, format_location
-from bot.settings.values import GITHUB_API, GITLAB, JOB_TOKEN
+from bot.settings.sections.blocked import check_entries
+from bot.settings.sections.builds import check_builds
+from bot.settings.sections.clusters import check_clusters
+from bot.settings.sections.forges import GITHUB_API, GITLAB, JOB_TOKEN
+from bot.settings.sections.serve import check_service
 
 Problems = Iterator[ConfigProblem]
 
@@ -77,7 +78,7 @@ def check_config(document: Document, *, requires_forges: bool) -> Problems:
     yield from _check_scanners(document)
     for where, entry in iterate_entries(document, "trust"):
         yield from _check_trust_entry(where, entry)
-    yield from serve_checks.check_service(document)
+    yield from check_service(document)
     if "state" not in document:
         yield from age_checks.check_min_ages(
             tuple(iterate_entries(document, "policy")), frozenset(list_age_registries(document))

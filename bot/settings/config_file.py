@@ -3,37 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from itertools import chain, islice
 from pathlib import Path
-from typing import assert_never
 
 from pydantic import ValidationError
 
-from bot.model.config_types import addresses
 from bot.model.cost_limits import MAX_REPOSITORY_ITEMS, MAX_REPOSITORY_PROBLEMS
 from bot.model.errors import ConfigError, ConfigProblem
 from bot.model.hosts import PURGING_HOSTS
-from bot.model.limits import ProposalLimits, RolloutOptions
 from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.rules import ConfiguredEndOfLife
-from bot.settings import (
-    age_checks,
-    cluster_entries,
-    cluster_settings,
-    forge_entries,
-    scanner_settings,
-    scanners,
-    schema,
-    serve_settings,
-    values,
-)
+from bot.settings import age_checks, schema, values
 from bot.settings.blocked_files import list_remote_blocklists, read_blocklist
 from bot.settings.checks import check_config, iterate_entries, list_age_registries
 from bot.settings.document import MAX_BYTES, Document, parse_document, parse_document_file
 from bot.settings.named_file import UnreadableFileError, read_bounded
 from bot.settings.positions import add_positions
 from bot.settings.problems import convert_errors, describe_excess
+from bot.settings.sections.files import FilesEntry
+from bot.settings.sections.proposals import TemplatesSection
+from bot.settings.sections.registries import RegistryConfigEntry
 from bot.settings.trust_files import read_trust
+from bot.settings.validation import validate
 
 MAX_TEMPLATE = 256 * 1024
 """The maximum number of bytes of a template. The largest of basebump's own templates has about seven thousand."""
@@ -60,16 +52,16 @@ def _read_again(path: Path) -> bytes:
 
 def _load(path: Path, *, requires_forges: bool) -> values.Settings:
     document, yaml_problems = parse_document_file(path)
-    config, problems = validate_config(document, requires_forges=requires_forges)
+    config, problems = validate_config(document, path.absolute().parent, requires_forges=requires_forges)
     if config is None or yaml_problems or problems:
         raise ConfigError(str(path), (*yaml_problems, *problems))
-    return _convert_config(document, config, path)
+    return _read_named_files(document, config, path)
 
 
 def validate_config(
-    document: Document, *, requires_forges: bool
+    document: Document, folder: Path | None = None, *, requires_forges: bool
 ) -> tuple[schema.ConfigFile | None, tuple[ConfigProblem, ...]]:
-    """Validate the parsed content of a config file.
+    """Validate the parsed content of a config file. Paths in it are relative to `folder`.
 
     Returns:
         The config, and all problems of the file. If a key has an invalid value, the config is None. If all values are
@@ -78,7 +70,7 @@ def validate_config(
     config: schema.ConfigFile | None = None
     invalid_values: tuple[ConfigProblem, ...] = ()
     try:
-        config = schema.ConfigFile.model_validate(document)
+        config = validate(schema.ConfigFile, document, folder)
     except ValidationError as error:
         invalid_values = tuple(convert_errors(document, error))
     invalid_locations = {problem.key for problem in invalid_values}
@@ -88,26 +80,25 @@ def validate_config(
     return config, (*invalid_values, *related_keys)
 
 
-def _convert_config(document: Document, config: schema.ConfigFile, path: Path) -> values.Settings:
-    folder = path.absolute().parent  # links are not resolved: a mounted config is a link into another folder
-    registries = tuple(_convert_registry(each, folder) for each in config.registries)
+def _read_named_files(document: Document, config: schema.ConfigFile, path: Path) -> values.Settings:
+    """Return the settings in a config, with the content of the files that it names. Raises ConfigError."""
     return values.Settings(
-        forges=tuple(_convert_forge(each, folder) for each in config.forges),
-        registries=registries,
+        forges=config.forges,
+        registries=config.registries,
         policy=PolicyConfig(
             rules=tuple(rule.to_policy() for rule in config.policy),
             own_globs=config.own,
-            listed_hosts=frozenset(each.host for each in registries),
+            listed_hosts=frozenset(each.server for each in config.registries),
             purging_hosts=_list_purging_hosts(config.registries),
-            end_of_life=_read_end_of_life(folder / config.end_of_life) if config.end_of_life else (),
+            end_of_life=_read_end_of_life(config.end_of_life) if config.end_of_life else (),
             trust=read_trust(config.trust, path),
-            blocklist=read_blocklist(config.blocked, folder),
+            blocklist=read_blocklist(config.blocked),
         ),
         builds=tuple(each.to_build() for each in config.builds),
-        clusters=tuple(_convert_cluster(each, folder) for each in config.clusters),
+        clusters=config.clusters,
         files=_merge_file_globs(config.files),
-        scanners=tuple(_convert_scanner(each, folder) for each in config.scanners),
-        enrichment=_convert_enrichment(config.enrichment, folder),
+        scanners=config.scanners,
+        enrichment=config.enrichment,
         blocklists=list_remote_blocklists(config.blocked),
         branch_prefix=config.proposals.branch_prefix,
         write_delay=config.proposals.write_delay,
@@ -116,26 +107,23 @@ def _convert_config(document: Document, config: schema.ConfigFile, path: Path) -
         trailers=config.proposals.trailers,
         has_dashboards=config.proposals.dashboard,
         has_status=config.proposals.status,
-        rollout=RolloutOptions(
-            config.rollout.repositories_per_run,
-            config.rollout.first_proposal,
-            needs_own_file=config.rollout.mode is values.RolloutMode.OPT_IN,
-        ),
-        limits=ProposalLimits(**config.limits.model_dump()) if config.limits else None,
-        state=_convert_state(config.state, folder) if config.state else None,
-        serve=_convert_serve(config),
+        rollout=config.rollout,
+        limits=config.limits,
+        state=config.state,
+        serve=config.serve,
+        queue=config.queue,
         source=str(path),
     )
 
 
-def _read_templates(templates: schema.TemplatesSection, config: Path) -> Mapping[str, str]:
+def _read_templates(templates: TemplatesSection, config: Path) -> Mapping[str, str]:
     """Return the sources of the operator's own templates; empty if the config names none.
 
     The keys of the mapping are those of `proposals.templates`: `title`, `body`, `message` and `dashboard`.
 
     Raises ConfigError with the problems of all templates.
     """
-    paths = templates.model_dump(exclude_none=True)
+    paths = {key: path for key, path in asdict(templates).items() if path is not None}
     if not paths:
         return {}
     from jinja2 import TemplateError  # noqa: PLC0415 - imported only for configs with templates
@@ -147,7 +135,7 @@ def _read_templates(templates: schema.TemplatesSection, config: Path) -> Mapping
     for kind, path in paths.items():
         where = f"proposals.templates.{kind}"
         try:
-            sources[kind] = read_bounded(config.absolute().parent / path, MAX_TEMPLATE).decode()
+            sources[kind] = read_bounded(path, MAX_TEMPLATE).decode()
             compile_template(sources[kind])
         except UnreadableFileError as error:
             problems.append(ConfigProblem(where, str(error)))
@@ -158,80 +146,6 @@ def _read_templates(templates: schema.TemplatesSection, config: Path) -> Mapping
     if problems:
         raise ConfigError(str(config), tuple(problems))
     return sources
-
-
-def _convert_forge(forge: forge_entries.AnyForgeEntry, folder: Path) -> values.ForgeSettings:
-    if isinstance(forge, forge_entries.LocalForgeEntry):
-        return values.LocalSettings(folder / forge.url, forge.repositories, forge.base_branches or ())
-    ca = folder / forge.ca if forge.ca else None
-    repositories = tuple(each for each in forge.repositories or () if isinstance(each, str))
-    owners = tuple(_convert_owner(each) for each in forge.repositories or () if not isinstance(each, str))
-    if isinstance(forge, forge_entries.GitlabForgeEntry):
-        return values.GitlabSettings(forge.url, forge.token_env, ca, repositories, owners, forge.base_branches or ())
-    if isinstance(forge, forge_entries.GiteaForgeEntry):
-        return values.GiteaSettings(forge.url, forge.token_env, ca, repositories, owners, forge.base_branches or ())
-    if isinstance(forge, forge_entries.AzureForgeEntry):
-        return values.AzureSettings(
-            url=forge.url,
-            token_env=forge.token_env,
-            uses_entra=forge.auth is not None,
-            ca=ca,
-            repositories=repositories,
-            owners=owners,
-            base_branches=forge.base_branches or (),
-            work_items=forge.work_items or (),
-        )
-    return values.GithubSettings(
-        url=forge.url,
-        token_env=forge.token_env,
-        app=values.AppSettings(forge.app.id, forge.app.key_env) if forge.app else None,
-        ca=ca,
-        repositories=repositories,
-        owners=owners,
-        base_branches=forge.base_branches or (),
-        dispatch=forge.dispatch or (),
-    )
-
-
-def _convert_owner(
-    owner: forge_entries.OwnerEntry
-    | forge_entries.GroupEntry
-    | forge_entries.ProjectEntry
-    | forge_entries.GiteaOwnerEntry,
-) -> values.OwnerSelection:
-    topics = None if isinstance(owner, forge_entries.ProjectEntry) else owner.topics
-    return values.OwnerSelection(owner.owner, owner.include or (), owner.exclude or (), topics or ())
-
-
-def _convert_registry(registry: schema.RegistryConfigEntry, folder: Path) -> values.RegistrySettings:
-    host, _, path = registry.host.partition("/")
-    return values.RegistrySettings(
-        host=host,
-        path=path,
-        mirror=registry.mirror,
-        upstream=registry.upstream,
-        insecure=registry.insecure,
-        username_env=registry.username_env,
-        password_env=registry.password_env,
-        auth=registry.auth,
-        ca=folder / registry.ca if registry.ca else None,
-        trusted_realms=registry.trusted_realms,
-        tasks=registry.tasks,
-    )
-
-
-def _convert_cluster(cluster: cluster_entries.ClusterEntry, folder: Path) -> cluster_settings.ClusterSettings:
-    return cluster_settings.ClusterSettings(
-        name=cluster.name,
-        auth=cluster.auth,
-        kubeconfig=folder / cluster.kubeconfig if cluster.kubeconfig else None,
-        context=cluster.context,
-        server=cluster.server,
-        ca=folder / cluster.ca if cluster.ca else None,
-        token_env=cluster.token_env,
-        namespaces=cluster.namespaces or (),
-        exclude_namespaces=cluster.exclude_namespaces or (),
-    )
 
 
 def load_repository_rules(content: bytes, source: str, age_registries: frozenset[str] | None) -> tuple[PolicyRule, ...]:
@@ -247,7 +161,7 @@ def _load_repository_rules(
 ) -> tuple[PolicyRule, ...]:
     document, yaml_problems = parse_document(content, source)
     try:
-        repository_file = schema.RepositoryFile.model_validate(document)
+        repository_file = validate(schema.RepositoryFile, document)
     except ValidationError as error:
         invalid_values = convert_errors(document, error, schema.RepositoryFile)
         raise ConfigError(source, tuple(_limit_problems(chain(yaml_problems, invalid_values)))) from None
@@ -288,17 +202,15 @@ def _read_end_of_life(path: Path) -> tuple[ConfiguredEndOfLife, ...]:
     """
     document, yaml_problems = parse_document_file(path)
     try:
-        end_of_life_file = schema.EndOfLifeFile.model_validate(document)
+        end_of_life_file = validate(schema.EndOfLifeFile, document)
     except ValidationError as error:
         raise ConfigError(str(path), (*yaml_problems, *convert_errors(document, error, schema.EndOfLifeFile))) from None
     if yaml_problems:
         raise ConfigError(str(path), yaml_problems)
-    return tuple(
-        ConfiguredEndOfLife(each.image, each.tag, each.date, each.successor) for each in end_of_life_file.images
-    )
+    return end_of_life_file.images
 
 
-def _list_purging_hosts(registries: tuple[schema.RegistryConfigEntry, ...]) -> frozenset[str]:
+def _list_purging_hosts(registries: tuple[RegistryConfigEntry, ...]) -> frozenset[str]:
     """Return the hosts of registries that delete untagged manifests.
 
     If an entry of the config sets `purges_untagged`, its value decides. If the config does not set the key for a
@@ -308,80 +220,8 @@ def _list_purging_hosts(registries: tuple[schema.RegistryConfigEntry, ...]) -> f
     return frozenset({host for host, purges in declared.items() if purges} | PURGING_HOSTS - declared.keys())
 
 
-def _merge_file_globs(entries: tuple[schema.FilesEntry, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def _merge_file_globs(entries: tuple[FilesEntry, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     globs: dict[str, tuple[str, ...]] = {}
     for entry in entries:
         globs[entry.format] = (*globs.get(entry.format, ()), *entry.path)
     return tuple(globs.items())
-
-
-def _convert_state(url: str, folder: Path) -> values.StateSettings:
-    scheme, _, rest = url.partition("://")
-    return values.StateFile(folder / rest[1:]) if scheme == addresses.SQLITE else values.StateServer(url)
-
-
-def _convert_serve(config: schema.ConfigFile) -> serve_settings.ServeSettings:
-    section = config.serve
-    senders = (
-        serve_settings.SenderSettings(each.kind, each.name or each.kind.value, each.secret_env, each.registry)
-        for each in section.events
-    )
-    return serve_settings.ServeSettings(
-        serve_settings.parse_listen_address(section.listen),
-        tuple(senders),
-        section.poll,
-        section.sweep,
-        section.user_header,
-        uses_postgresql_queue=config.queue is not None,
-    )
-
-
-def _convert_scanner(scanner: scanners.ScannerEntry, folder: Path) -> scanner_settings.ScannerSettings:
-    images = scanner.match.image or ()
-    match scanner:
-        case scanners.AutoScannerEntry(database=database, timeout=timeout, private=private):
-            osv, send = _parse_optional_service(scanner.osv), scanner.send or ()
-            return scanner_settings.AutoSettings(images, database, timeout, osv, send, private)
-        case scanners.TrivyScannerEntry(database=database, timeout=timeout, private=private):
-            program, server, token = _resolve_program(scanner.binary, folder), scanner.server, scanner.token_env
-            return scanner_settings.TrivySettings(images, database, program, timeout, private, server, token)
-        case scanners.GrypeScannerEntry(database=database, timeout=timeout, private=private):
-            program = _resolve_program(scanner.binary, folder)
-            return scanner_settings.GrypeSettings(images, database, program, timeout, private)
-        case scanners.OsvScannerEntry(private=private):
-            return scanner_settings.OsvSettings(scanner.url, images, scanner.send or (), private)
-        case scanners.DefenderScannerEntry(max_age=max_age, private=private):
-            subscriptions = scanner.subscriptions or ()
-            return scanner_settings.DefenderSettings(images, subscriptions, max_age, scanner.pulled, private)
-        case scanners.ReportScannerEntry(platform=platform, max_age=max_age, private=private):
-            path = folder / scanner.path
-            return scanner_settings.ReportSettings(path, images, platform, scanner.one_run, max_age, private)
-        case scanners.NoScannerEntry():
-            return scanner_settings.NoScannerSettings(images)
-    assert_never(scanner)
-
-
-def _convert_enrichment(section: schema.EnrichmentSection, folder: Path) -> values.EnrichmentSettings:
-    def resolve_location(location: str | None) -> Path | str | None:
-        return location if location is None or "://" in location else folder / location
-
-    vex = (values.VexSettings(each.url or folder / (each.path or ""), each.authors) for each in section.vex)
-    return values.EnrichmentSettings(
-        resolve_location(section.kev),
-        resolve_location(section.epss),
-        tuple(vex),
-        has_source_changes=section.source_changes,
-        github_token_env=section.github_token_env,
-    )
-
-
-def _parse_optional_service(service: str) -> str | None:
-    return None if service == addresses.NO_SERVICE else service
-
-
-def _resolve_program(program: str | None, folder: Path) -> str | None:
-    """Return the path of a program that the config names. A relative path is relative to `folder`.
-
-    A name without a slash is returned unchanged, because it is looked up on PATH. Return None if `program` is None.
-    """
-    return str(folder / program) if program and "/" in program else program

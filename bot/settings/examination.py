@@ -66,8 +66,8 @@ class ServeExamination:
 
         Nothing listens on the address, because the service may already do so.
         """
-        for sender in self.settings.serve.senders:
-            subject = f"/events/{sender.name}"
+        for sender in self.settings.serve.events:
+            subject = f"/events/{sender.endpoint}"
             try:
                 self.settings.get_event_secret(sender.secret_env, self.environment)
             except ConfigError as error:
@@ -79,8 +79,7 @@ class ServeExamination:
 
     def _examine_address(self) -> Check:
         serve = self.settings.serve
-        host, port = serve.listen
-        subject = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        subject, (host, port) = str(serve.listen), serve.listen
         if serve.user_header is not None:
             return report_ok(subject, PAGES_ACTION, f"pages need the header {serve.user_header} of your reverse proxy")
         if is_loopback(host):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
@@ -16,13 +16,15 @@ from bot.core.markdown import make_one_line
 from bot.model.errors import ConfigProblem
 from bot.settings.document import Document
 from bot.settings.rules import MatchSection, RuleEntry
-from bot.settings.schema import VARIANTS, ConfigFile, build_json_schema
-from bot.settings.section import ConfigSection
+from bot.settings.schema import ConfigFile
 from bot.settings.suggest import find_similar_key, suggest_key
+from bot.settings.validation import build_json_schema, validate
 
 MAX_QUOTED = 60
 """The maximum number of characters that a message quotes from the file."""
-OPERATOR_KEYS = frozenset({*ConfigFile.model_fields, *RuleEntry.model_fields, *MatchSection.model_fields})
+OPERATOR_KEYS = frozenset(
+    {*(each.name for each in fields(ConfigFile)), *RuleEntry.model_fields, *MatchSection.model_fields}
+)
 """Keys that the documentation lists, but that a repository's own file cannot set."""
 
 MAX_PLACES = 2
@@ -35,16 +37,16 @@ JsonSchema = dict[str, Any]
 
 
 def convert_errors(
-    document: Document, error: ValidationError, model: type[ConfigSection] = ConfigFile
+    document: Document, error: ValidationError, declaration: type = ConfigFile
 ) -> Iterator[ConfigProblem]:
-    """Yield a problem for every error that pydantic found when it validated `document` as a `model`."""
-    document_schema = DocumentSchema(document, build_json_schema(model))
-    yield from (problem for _, problem in _list_problems(document, error, model))
-    yield from _find_hidden_errors(document, error, model, document_schema)
+    """Yield a problem for every error that pydantic found when it validated `document` with a declaration."""
+    document_schema = DocumentSchema(document, build_json_schema(declaration))
+    yield from (problem for _, problem in _list_problems(document, error, declaration))
+    yield from _find_hidden_errors(document, error, declaration, document_schema)
 
 
 def _find_hidden_errors(
-    document: Document, error: ValidationError, model: type[ConfigSection], document_schema: DocumentSchema
+    document: Document, error: ValidationError, declaration: type, document_schema: DocumentSchema
 ) -> Iterator[ConfigProblem]:
     """Yield the errors of the other keys of mappings whose `kind` is mistyped.
 
@@ -64,17 +66,17 @@ def _find_hidden_errors(
     if not locations:
         return
     try:
-        model.model_validate(corrected)
+        validate(declaration, corrected)
     except ValidationError as other_error:
-        for problem_location, problem in _list_problems(corrected, other_error, model):
+        for problem_location, problem in _list_problems(corrected, other_error, declaration):
             if any(problem_location[: len(each)] == each for each in locations):
                 yield problem
 
 
 def _list_problems(
-    document: Document, error: ValidationError, model: type[ConfigSection]
+    document: Document, error: ValidationError, declaration: type
 ) -> Iterator[tuple[Location, ConfigProblem]]:
-    document_schema = DocumentSchema(document, build_json_schema(model))
+    document_schema = DocumentSchema(document, build_json_schema(declaration))
     for detail in error.errors(include_url=False, include_input=False):
         location = _find_location(document, detail["loc"])
         if detail["type"] == "too_short" and _get_value(document, location):
@@ -100,7 +102,7 @@ def _find_location(document: Document, steps: Location) -> Location:
         value = _get_value(document, location)
         if not isinstance(value, dict | list):
             break
-        if step not in VARIANTS or step in value:
+        if isinstance(step, int) or not step.startswith("(") or step in value:
             location = (*location, step)
     return location
 
@@ -122,7 +124,7 @@ def _describe_error(
     match detail["type"]:
         case "missing":
             return "is required"
-        case "extra_forbidden":
+        case "extra_forbidden" | "unexpected_keyword_argument":
             return _describe_unknown_key(location, document_schema)
         case "value_error":
             return str(detail["ctx"]["error"])
@@ -144,6 +146,7 @@ _EXPECTED = {
     "bool_type": "true or false",
     "tuple_type": "a list",
     "model_type": "a mapping of keys",
+    "dataclass_type": "a mapping of keys",
     "too_short": "a list with at least one item; hint: add one, or remove the key",
 }
 """Descriptions of expected values, by pydantic's types of errors."""

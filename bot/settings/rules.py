@@ -20,8 +20,8 @@ from bot.model.modes import OnClose, Rebase, SplitBy, UpdateMode, WhenUnknown
 from bot.model.policy import PolicyRule, RequiredEvidence, RuleMatch, policy_keys
 from bot.model.rules import AcceptedHold, IntroducedLimit
 from bot.model.vocabulary import Role
-from bot.settings import format_types
 from bot.settings.section import ConfigSection
+from bot.settings.sections.files import FormatGlob
 
 _URGENCIES: Mapping[str, Urgency] = {
     AdvisoryList.KEV.value: AdvisoryList.KEV,
@@ -123,7 +123,7 @@ class MatchSection(ConfigSection):
     """Globs for the canonical repository of the image, such as `docker.io/library/*`."""
     path: OneOrMore[texts.PathGlob] | None = None
     """Globs for the path of the file in its git repository, such as `**/Dockerfile`."""
-    format: OneOrMore[format_types.FormatGlob] | None = None
+    format: OneOrMore[FormatGlob] | None = None
     """Globs for the name of the file format, such as `dockerfile`."""
     role: Role | None = None
     """The role of the image: `base` (used by Dockerfiles and CI), `third-party` (software of others) or `own` (your own
@@ -245,7 +245,7 @@ class RepositoryMatchSection(ConfigSection):
     """Globs for the canonical repository of the image, such as `docker.io/library/*`. At most 20."""
     path: OneToFew[texts.PathGlob] | None = None
     """Globs for the path of the file, such as `**/Dockerfile`. At most 20."""
-    format: OneToFew[format_types.FormatGlob] | None = None
+    format: OneToFew[FormatGlob] | None = None
     """Globs for the name of the file format, such as `dockerfile`. At most 20."""
 
 

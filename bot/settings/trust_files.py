@@ -7,8 +7,8 @@ from pathlib import Path
 
 from bot.model.errors import ConfigError, ConfigProblem
 from bot.model.trust import NotationTrust, TrustedIdentity, TrustedKey, TrustEntry
-from bot.settings import schema
 from bot.settings.named_file import UnreadableFileError, read_bounded
+from bot.settings.sections.trust import NotationSection, TrustConfigEntry
 
 MAX_FILE = 1024 * 1024
 """The maximum number of bytes of a file.
@@ -18,7 +18,7 @@ thousand.
 """
 
 
-def read_trust(entries: tuple[schema.TrustConfigEntry, ...], config: Path) -> tuple[TrustEntry, ...]:
+def read_trust(entries: tuple[TrustConfigEntry, ...], config: Path) -> tuple[TrustEntry, ...]:
     """Read the files that `trust` names, relative to the config. Raises ConfigError with all their problems."""
     problems: list[ConfigProblem] = []
     trust_entries = tuple(
@@ -30,22 +30,18 @@ def read_trust(entries: tuple[schema.TrustConfigEntry, ...], config: Path) -> tu
     return trust_entries
 
 
-def _read_trust_entry(
-    entry: schema.TrustConfigEntry, folder: Path, where: str, problems: list[ConfigProblem]
-) -> TrustEntry:
+def _read_trust_entry(entry: TrustConfigEntry, folder: Path, where: str, problems: list[ConfigProblem]) -> TrustEntry:
     return TrustEntry(
         image_globs=entry.image,
         keys=tuple(_read_keys(entry, folder, where, problems)),
-        identities=tuple(TrustedIdentity(each.issuer, each.identity) for each in entry.keyless or ()),
-        trusted_root=_find_trusted_root(entry, folder, where, problems),
+        identities=tuple(TrustedIdentity(each.issuer, each.identity) for each in entry.keyless),
+        trusted_root=_find_trusted_root(entry, where, problems),
         notation=_read_notation(entry.notation, folder, f"{where}.notation", problems) if entry.notation else None,
         signed_as=entry.signed_as,
     )
 
 
-def _read_notation(
-    entry: schema.NotationSection, folder: Path, where: str, problems: list[ConfigProblem]
-) -> NotationTrust:
+def _read_notation(entry: NotationSection, folder: Path, where: str, problems: list[ConfigProblem]) -> NotationTrust:
     from cryptography import x509  # noqa: PLC0415 - imported only for configs with `trust`
 
     def read_certificates() -> Iterator[bytes]:
@@ -75,9 +71,7 @@ def _read_notation(
     return NotationTrust(tuple(read_certificates()), entry.subjects)
 
 
-def _find_trusted_root(
-    entry: schema.TrustConfigEntry, folder: Path, where: str, problems: list[ConfigProblem]
-) -> str | None:
+def _find_trusted_root(entry: TrustConfigEntry, where: str, problems: list[ConfigProblem]) -> str | None:
     """Return the path of the entry's `trusted_root`; None if the entry does not have this key.
 
     Only the existence of the file is checked here; the signature verifier reads the file. If the file does not exist, a
@@ -85,19 +79,18 @@ def _find_trusted_root(
     """
     if entry.trusted_root is None:
         return None
-    path = folder / entry.trusted_root
-    if not path.is_file():
+    if not entry.trusted_root.is_file():
         problems.append(ConfigProblem(f"{where}.trusted_root", "the path does not name an existing file"))
-    return str(path)
+    return str(entry.trusted_root)
 
 
 def _read_keys(
-    entry: schema.TrustConfigEntry, folder: Path, where: str, problems: list[ConfigProblem]
+    entry: TrustConfigEntry, folder: Path, where: str, problems: list[ConfigProblem]
 ) -> Iterator[TrustedKey]:
     """Yield the entry's public keys. For each key that cannot be used, add a problem to `problems` instead."""
     from bot.core.evidence.public_keys import PublicKey  # noqa: PLC0415 - imported only for configs with `trust`
 
-    for index, path in enumerate(entry.keys or ()):
+    for index, path in enumerate(entry.keys):
         try:
             key = TrustedKey(path, read_bounded(folder / path, MAX_FILE))
             PublicKey.load(key)

@@ -6,28 +6,22 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import StrEnum
-from pathlib import Path
 
 from bot.model.errors import ConfigError, ConfigProblem
 from bot.model.limits import ProposalLimits, RolloutOptions
 from bot.model.own_build import ConfiguredBuild
 from bot.model.policy import PolicyConfig
 from bot.process import hide_memory
-from bot.settings.blocklist_settings import BlocklistSettings
-from bot.settings.cluster_settings import ClusterSettings
-from bot.settings.scanner_settings import ScannerSettings, TrivySettings
-from bot.settings.serve_settings import MIN_EVENT_SECRET, ServeSettings
+from bot.settings.sections.blocked import PublishedBlocklist
+from bot.settings.sections.clusters import ClusterEntry
+from bot.settings.sections.enrichment import EnrichmentSection
+from bot.settings.sections.forges import AnyForgeEntry, GithubForgeEntry, LocalForgeEntry
+from bot.settings.sections.proposals import DEFAULT_BRANCH_PREFIX
+from bot.settings.sections.registries import RegistryConfigEntry
+from bot.settings.sections.scanners import AnyScannerEntry, TrivyScannerEntry
+from bot.settings.sections.serve import MIN_EVENT_SECRET, ServeSection
+from bot.settings.sections.state import AnyState
 
-GITHUB_API = "https://api.github.com"
-GITLAB = "https://gitlab.com"
-JOB_TOKEN = "CI_JOB_TOKEN"
-"""The variable with the token of a GitLab CI job: https://docs.gitlab.com/ci/jobs/ci_job_token/."""
-AZURE_JOB_TOKEN = "SYSTEM_ACCESSTOKEN"
-"""The variable to which a pipeline of Azure Pipelines maps the token of its job (`$(System.AccessToken)`)."""
-JOB_TOKEN_PREFIX = "glcbt-"
-"""https://docs.gitlab.com/security/tokens/#token-prefixes"""
-DEFAULT_BRANCH_PREFIX = "basebump/"
 OWNER_WRITE_DELAY = timedelta(seconds=1)
 """The default time between two writes to repositories that are selected by owner.
 
@@ -40,231 +34,23 @@ _UNSET_MACRO = re.compile(r"\$\([A-Za-z_][A-Za-z0-9_.]*\)")
 _TOKEN_HINT = "a token is one word of printable ASCII, without quotes or `Bearer`"
 
 
-class RegistryAuth(StrEnum):
-    """The source of a registry's credential if the config names no environment variables that contain it."""
-
-    DOCKER_CONFIG = "docker-config"
-    """The login files of `docker login`, Podman, GitLab's runners, and of Secrets in Kubernetes."""
-    ANONYMOUS = "anonymous"
-    AZURE = "azure"
-    """Microsoft Entra, for an Azure Container Registry."""
-    ECR = "ecr"
-    """The AWS identity of whoever runs basebump, for Amazon ECR."""
-    GAR = "gar"
-    """The Google identity of whoever runs basebump, for Google Artifact Registry."""
-
-
-class RolloutMode(StrEnum):
-    """Whether basebump handles all selected repositories, or only those that have a config file of their own."""
-
-    OPT_OUT = "opt-out"
-    OPT_IN = "opt-in"
-
-
-@dataclass(frozen=True, slots=True)
-class OwnerSelection:
-    """The repositories of one owner that pass three filters: `include`, `exclude` and `topics`.
-
-    A filter that is empty lets all repositories pass.
-    """
-
-    owner: str
-    """A user, an organisation, or a GitLab group, which includes its subgroups."""
-    include: tuple[str, ...] = ()
-    """Globs for the name without the owner; at least one must match."""
-    exclude: tuple[str, ...] = ()
-    """Globs for the name without the owner; none of them may match."""
-    topics: tuple[str, ...] = ()
-    """The repository must have at least one of these topics."""
-
-
-@dataclass(frozen=True, slots=True)
-class AppSettings:
-    """The settings of a GitHub App. basebump authenticates as the App with the App's private key."""
-
-    id: int
-    key_env: str
-
-
-@dataclass(frozen=True, slots=True)
-class GithubSettings:
-    """The settings of a forge of the kind `github`: github.com or an Enterprise Server."""
-
-    url: str = GITHUB_API
-    """The URL of the API, without a slash at the end."""
-    token_env: str | None = None
-    app: AppSettings | None = None
-    """Used instead of a token.
-
-    If `repositories` and `owners` are empty, all repositories are selected in which the App is installed.
-    """
-    ca: Path | None = None
-    repositories: tuple[str, ...] = ()
-    """Repositories that are named one by one: `owner/name`."""
-    owners: tuple[OwnerSelection, ...] = ()
-    base_branches: tuple[str, ...] = ()
-    """Globs; empty for the default branch."""
-    dispatch: tuple[str, ...] = ()
-    """File names of workflows to start for each proposal."""
-
-
-@dataclass(frozen=True, slots=True)
-class GitlabSettings:
-    """The settings of a forge of the kind `gitlab`: gitlab.com or a self-managed GitLab."""
-
-    url: str = GITLAB
-    """The URL of the web interface, without a slash at the end."""
-    token_env: str | None = None
-    ca: Path | None = None
-    repositories: tuple[str, ...] = ()
-    """Projects that are named one by one, by their full paths."""
-    owners: tuple[OwnerSelection, ...] = ()
-    """Groups, each with its subgroups, and users."""
-    base_branches: tuple[str, ...] = ()
-    """Globs; empty for the default branch."""
-
-
-@dataclass(frozen=True, slots=True)
-class AzureSettings:
-    """The settings of a forge of the kind `azure`: one organization or collection of Azure DevOps."""
-
-    url: str
-    """The URL of the organization or collection, without a slash at the end."""
-    token_env: str | None = None
-    uses_entra: bool = False
-    """Whether Microsoft Entra issues the token."""
-    ca: Path | None = None
-    repositories: tuple[str, ...] = ()
-    """Repositories that are named one by one: `PROJECT/REPOSITORY`."""
-    owners: tuple[OwnerSelection, ...] = ()
-    """Projects."""
-    base_branches: tuple[str, ...] = ()
-    """Globs; empty for the default branch."""
-    work_items: tuple[int, ...] = ()
-    """The work items to which each new pull request is linked."""
-
-
-@dataclass(frozen=True, slots=True)
-class GiteaSettings:
-    """The settings of a forge of the kind `gitea`: a Gitea or Forgejo server."""
-
-    url: str
-    """The URL of the web interface, without a slash at the end."""
-    token_env: str | None = None
-    ca: Path | None = None
-    repositories: tuple[str, ...] = ()
-    """Repositories that are named one by one: `owner/name`."""
-    owners: tuple[OwnerSelection, ...] = ()
-    base_branches: tuple[str, ...] = ()
-    """Globs; empty for the default branch."""
-
-
-@dataclass(frozen=True, slots=True)
-class LocalSettings:
-    """The settings of a forge of the kind `local`: git repositories in a folder."""
-
-    folder: Path
-    repositories: tuple[str, ...] | None = None
-    """Paths inside the folder; None for every git repository in it."""
-    base_branches: tuple[str, ...] = ()
-    """Globs; empty for the branch that HEAD points to."""
-
-
-ServerSettings = GithubSettings | GitlabSettings | AzureSettings | GiteaSettings
-ForgeSettings = ServerSettings | LocalSettings
-
-
-@dataclass(frozen=True, slots=True)
-class RegistrySettings:
-    """The settings of one registry, from an entry of `registries` in the config."""
-
-    host: str
-    """`host[:port]` as in canonical references."""
-    path: str = ""
-    """The path of the pull-through cache on the host; empty if the entry is for the whole host."""
-    mirror: str | None = None
-    """The mirror that is contacted instead of `host`: `host[:port][/prefix]`."""
-    upstream: str | None = None
-    """The registry from which this pull-through cache copies: `host[:port][/prefix]`."""
-    insecure: bool = False
-    """Whether to use plain http, for the mirror if there is one."""
-    username_env: str | None = None
-    password_env: str | None = None
-    """Set if and only if `username_env` is set."""
-    auth: RegistryAuth = RegistryAuth.DOCKER_CONFIG
-    """Used only if `username_env` is not set."""
-    ca: Path | None = None
-    trusted_realms: tuple[str, ...] = ()
-    """Token servers on other hosts that may receive the credential: `host[:port]`."""
-    tasks: str | None = None
-    """The resource ID of the Azure registry whose tasks are listed; None if no tasks are listed."""
-
-
-@dataclass(frozen=True, slots=True)
-class VexSettings:
-    """The settings of one source of OpenVEX documents, with the authors whose statements count."""
-
-    location: Path | str
-    """The path of a file or folder, or a URL as a string."""
-    authors: tuple[str, ...]
-    """Globs for the author of a document, one of which must match."""
-
-
-@dataclass(frozen=True, slots=True)
-class EnrichmentSettings:
-    """The sources of data about vulnerabilities. Each source is a Path of a file, or a URL as a string."""
-
-    kev: Path | str | None = None
-    """CISA's catalogue of exploited vulnerabilities; None if it is not used."""
-    epss: Path | str | None = None
-    """FIRST's list of EPSS scores; None if it is not used."""
-    vex: tuple[VexSettings, ...] = ()
-    are_lists_optional: bool = False
-    """True if the lists are a default that the operator did not set, so that an unreadable list is not a failure."""
-    has_source_changes: bool = False
-    """True if the changes of sources are looked up on public forges."""
-    github_token_env: str | None = None
-    """The environment variable with a token for these lookups; None if no token is sent."""
-
-    @property
-    def has_advisories(self) -> bool:
-        """True if a list or a document is set."""
-        return self.kev is not None or self.epss is not None or bool(self.vex)
-
-
-@dataclass(frozen=True, slots=True)
-class StateFile:
-    """An SQLite file, in which basebump keeps its state between runs."""
-
-    path: Path
-
-
-@dataclass(frozen=True, slots=True)
-class StateServer:
-    """A PostgreSQL database, in which basebump keeps its state between runs."""
-
-    url: str
-    """The URL without a password. libpq takes the password from the environment or from a password file."""
-
-
-StateSettings = StateFile | StateServer
-
-
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of the operator. Without a config file, every field has its default."""
 
-    forges: tuple[ForgeSettings, ...] = ()
-    registries: tuple[RegistrySettings, ...] = ()
+    forges: tuple[AnyForgeEntry, ...] = ()
+    registries: tuple[RegistryConfigEntry, ...] = ()
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     builds: tuple[ConfiguredBuild, ...] = ()
-    clusters: tuple[ClusterSettings, ...] = ()
+    clusters: tuple[ClusterEntry, ...] = ()
     files: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Names of formats, each with globs for the paths of additional files in that format."""
-    scanners: tuple[ScannerSettings, ...] = ()
+    scanners: tuple[AnyScannerEntry, ...] = ()
     """Each image is scanned by the first entry that matches it."""
-    enrichment: EnrichmentSettings = field(default_factory=EnrichmentSettings)
-    blocklists: tuple[BlocklistSettings, ...] = ()
+    enrichment: EnrichmentSection = field(default_factory=EnrichmentSection)
+    uses_default_lists: bool = False
+    """True if the lists are a default that the operator did not set, so that an unreadable list is not a failure."""
+    blocklists: tuple[PublishedBlocklist, ...] = ()
     """The lists of blocked images that a run must download. All other lists are in `policy`."""
     branch_prefix: str = DEFAULT_BRANCH_PREFIX
     age_registries: frozenset[str] | None = frozenset()
@@ -280,13 +66,20 @@ class Settings:
     rollout: RolloutOptions = field(default_factory=RolloutOptions)
     limits: ProposalLimits | None = None
     """None if the config has no limits."""
-    state: StateSettings | None = None
+    state: AnyState | None = None
     """None if no state is kept."""
     write_delay: timedelta | None = None
     """None if the config does not set it; `get_write_delay` then returns a default."""
-    serve: ServeSettings = field(default_factory=ServeSettings)
+    serve: ServeSection = field(default_factory=ServeSection)
+    queue: str | None = None
+    """How workers are woken: `postgresql`; None if only the service itself works."""
     source: str = ""
     """The config file's name in messages."""
+
+    @property
+    def uses_postgresql_queue(self) -> bool:
+        """True if workers are woken through PostgreSQL."""
+        return self.queue is not None
 
     def get_write_delay(self, *, is_selected_by_owner: bool) -> timedelta:
         """Return the minimum time between two requests that write to a forge.
@@ -370,19 +163,19 @@ class Settings:
                     yield f"registries[{index}].{key}", variable
         for key, entries in {"scanners": self.scanners, "clusters": self.clusters}.items():
             for index, entry in enumerate(entries):
-                if isinstance(entry, TrivySettings | ClusterSettings) and entry.token_env is not None:
+                if isinstance(entry, TrivyScannerEntry | ClusterEntry) and entry.token_env is not None:
                     yield f"{key}[{index}].token_env", entry.token_env
         if self.enrichment.github_token_env is not None:
             yield "enrichment.github_token_env", self.enrichment.github_token_env
         yield from (
-            (f"serve.events[{index}].secret_env", sender.secret_env) for index, sender in enumerate(self.serve.senders)
+            (f"serve.events[{index}].secret_env", sender.secret_env) for index, sender in enumerate(self.serve.events)
         )
 
 
-def _list_forge_variables(where: str, forge: ForgeSettings) -> Iterator[tuple[str, str]]:
-    if isinstance(forge, ServerSettings) and forge.token_env is not None:
+def _list_forge_variables(where: str, forge: AnyForgeEntry) -> Iterator[tuple[str, str]]:
+    if not isinstance(forge, LocalForgeEntry) and forge.token_env is not None:
         yield f"{where}.token_env", forge.token_env
-    if isinstance(forge, GithubSettings) and forge.app is not None:
+    if isinstance(forge, GithubForgeEntry) and forge.app is not None:
         yield f"{where}.app.key_env", forge.app.key_env
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from textwrap import wrap
 
 from bot.model.hosts import is_acr
-from bot.settings import AZURE_JOB_TOKEN
+from bot.settings.sections.forges import AZURE_JOB_TOKEN
 from bot.starter.translation import BotTranslation, RuleValue, TranslatedRule
 
 WIDTH = 100

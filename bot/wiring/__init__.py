@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from bot.pipeline.references.reader_slots import ReaderSlots
     from bot.pipeline.run_context import BuildServices, RunContext, RunOptions, TemplateSources
     from bot.registries.oci import OciRegistry
-    from bot.settings import EnrichmentSettings, Settings
+    from bot.settings import Settings
     from bot.wiring.state import StateStores
 
 
@@ -170,8 +170,8 @@ def _use_public_lists(settings: Settings) -> Settings:
 
     if settings.enrichment.has_advisories:
         return settings
-    lists = replace(settings.enrichment, kev=KEV_URL, epss=EPSS_URL, are_lists_optional=True)
-    return replace(settings, enrichment=lists)
+    lists = replace(settings.enrichment, kev=KEV_URL, epss=EPSS_URL)
+    return replace(settings, enrichment=lists, uses_default_lists=True)
 
 
 def _load_templates(settings: Settings) -> TemplateSources:
@@ -227,7 +227,7 @@ def _build_context(
         builds=_build_build_services(settings, stores, registry),
         registry_facts=registry.create_facts(),
         read_rules=_read_rules,
-        advisories=build_advisories(settings.enrichment, registry),
+        advisories=build_advisories(settings, registry),
         source_history=_build_source_history(settings),
         verifiers=create_verifiers(settings.policy.trust, registry.create_artifacts(), clock.now),
     )
@@ -245,12 +245,13 @@ def _build_build_services(settings: Settings, stores: StateStores, registry: Oci
     )
 
 
-def build_advisories(settings: EnrichmentSettings, registry: OciRegistry) -> AdvisorySource | None:
+def build_advisories(settings: Settings, registry: OciRegistry) -> AdvisorySource | None:
     """Return the source of vulnerability data from public lists (KEV, EPSS) and VEX documents.
 
     If the config names neither lists nor documents, return None.
     """
-    if not settings.has_advisories:
+    lists = settings.enrichment
+    if not lists.has_advisories:
         return None
     from bot.advisories.public_lists import PublicLists
     from bot.advisories.published import PublishedAdvisories
@@ -262,10 +263,10 @@ def build_advisories(settings: EnrichmentSettings, registry: OciRegistry) -> Adv
 
     vex = [
         AcceptedDocuments(f"enrichment.vex[{index}]", each.location, each.authors)
-        for index, each in enumerate(settings.vex)
+        for index, each in enumerate(lists.vex)
     ]
     return PublishedAdvisories(
-        PublicLists(build_source(settings.kev), build_source(settings.epss), are_optional=settings.are_lists_optional),
+        PublicLists(build_source(lists.kev), build_source(lists.epss), are_optional=settings.uses_default_lists),
         VexDocuments(vex, os.environ),
         lambda subject: registry.list_digests(subject.tag_ref, subject.digest, subject.platform),
     )
@@ -276,7 +277,7 @@ def _build_source_history(settings: Settings) -> SourceHistory | None:
 
     Raises ConfigError if the config names a token, and its environment variable is not usable.
     """
-    if not settings.enrichment.has_source_changes:
+    if not settings.enrichment.source_changes:
         return None
     from bot.advisories.source_history import ForgeSourceHistory
 

@@ -81,7 +81,8 @@ def find_users(config_file: Path, entry: BlockedDigest) -> DigestUsers | None:
 
     Return None if the config has no state, or if no run created it yet. Raises StateError if the state cannot be used.
     """
-    from bot.settings import StateFile, load
+    from bot.settings import load
+    from bot.settings.sections.state import StateFile
     from bot.wiring.inventory import open_inventory_of
 
     settings = load(config_file, requires_forges=False)

@@ -12,7 +12,8 @@ from bot.model.blocklist import Blocklist
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem
 from bot.model.errors import BasebumpError, ConfigError, RegistryError
 from bot.model.image_name import ImageName
-from bot.settings import BlocklistSettings, Settings, parse_blocklist
+from bot.settings import Settings, parse_blocklist
+from bot.settings.sections.blocked import PublishedBlocklist
 
 if TYPE_CHECKING:
     from bot.registry_ports import ArtifactStore
@@ -30,7 +31,7 @@ class UnreadableListError(BasebumpError):
 class BlocklistExamination:
     """Checks that a list of blocked images can be read; implements `bot.ports.Diagnosable`."""
 
-    blocklist: BlocklistSettings
+    blocklist: PublishedBlocklist
     settings: Settings
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - the same at every level
@@ -55,14 +56,14 @@ def add_published_blocklists(settings: Settings) -> Settings:
     return replace(settings, policy=replace(settings.policy, blocklist=merge_blocklists(blocklists)))
 
 
-def _read_or_record(blocklist: BlocklistSettings, settings: Settings) -> Blocklist:
+def _read_or_record(blocklist: PublishedBlocklist, settings: Settings) -> Blocklist:
     try:
         return read_published_blocklist(blocklist, settings)
     except UnreadableListError as error:
         return Blocklist(unread=((blocklist.key, str(error)),))
 
 
-def read_published_blocklist(blocklist: BlocklistSettings, settings: Settings) -> Blocklist:
+def read_published_blocklist(blocklist: PublishedBlocklist, settings: Settings) -> Blocklist:
     """Download a list, and return its entries. Raises UnreadableListError."""
     from bot.advisories.source import DocumentSource, UnreadableSourceError
 

@@ -13,7 +13,8 @@ from bot.ports import ClusterReader
 if TYPE_CHECKING:
     from bot.clusters.client import ClusterClient
     from bot.inventory_ports import RunningImageStore
-    from bot.settings import ClusterSettings, Settings
+    from bot.settings import Settings
+    from bot.settings.sections.clusters import ClusterEntry
 
 ENTRA_SCOPE = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
 """The scope of tokens for the server application of Azure Kubernetes Service:
@@ -49,11 +50,11 @@ def build_origin_finder(settings: Settings) -> Callable[[str], str]:
 
     Nothing is imported if there are none.
     """
-    caches = [(each.host, each.path, each.upstream) for each in settings.registries if each.upstream]
+    caches = [(each.server, each.path, each.upstream) for each in settings.registries if each.upstream]
     for each in settings.registries:
         if each.mirror:
             host, _, path = each.mirror.partition("/")
-            caches.append((host, path, each.host))
+            caches.append((host, path, each.server))
     if not caches:
         return str
     from bot.registries.endpoints import PullThroughCache, find_origin
@@ -61,9 +62,9 @@ def build_origin_finder(settings: Settings) -> Callable[[str], str]:
     return partial(find_origin, caches=[PullThroughCache(*each) for each in caches])
 
 
-def _build_token_source(settings: Settings, cluster: ClusterSettings) -> Callable[[], str] | None:
+def _build_token_source(settings: Settings, cluster: ClusterEntry) -> Callable[[], str] | None:
     """Return the function that returns the token for a cluster; None if the connection brings its own credential."""
-    from bot.settings import ClusterAuth
+    from bot.settings.sections.clusters import ClusterAuth
     from bot.wiring.forges import EntraLogin
 
     variable = cluster.token_env
@@ -77,11 +78,11 @@ def _build_token_source(settings: Settings, cluster: ClusterSettings) -> Callabl
     assert_never(cluster.auth)
 
 
-def _connect(cluster: ClusterSettings, get_token: Callable[[], str] | None) -> ClusterClient:
+def _connect(cluster: ClusterEntry, get_token: Callable[[], str] | None) -> ClusterClient:
     """Open a connection to a cluster. Raises BasebumpError."""
     from bot.clusters.cluster_errors import ClusterError
     from bot.model.workload import ClusterProblem
-    from bot.settings import ClusterAuth
+    from bot.settings.sections.clusters import ClusterAuth
 
     try:
         from bot.clusters.connect import connect_in_cluster, connect_with_kubeconfig, connect_with_token

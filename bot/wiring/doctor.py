@@ -14,7 +14,8 @@ from bot.model.diagnosis import ConfigArea, DiagnosisTarget
 from bot.model.image_name import DEFAULT_TAG, ImageName, TagRef
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.doctor import DiagnosisPart
-from bot.settings import ServeSettings, Settings, load, read_secret
+from bot.settings import Settings, load, read_secret
+from bot.settings.sections.serve import ServeSection
 from bot.wiring import build_advisories, refuse_unlisted_host
 from bot.wiring.forges import build_fleets
 from bot.wiring.registries import build_registry, list_builders
@@ -22,7 +23,11 @@ from bot.wiring.scanners import is_scanner_installed, use_installed_scanner
 
 if TYPE_CHECKING:
     from bot.ports import Diagnosable
-    from bot.settings import BlocklistSettings, ForgeSettings, RegistrySettings, ScannerSettings, StateSettings
+    from bot.settings.sections.blocked import PublishedBlocklist
+    from bot.settings.sections.forges import AnyForgeEntry
+    from bot.settings.sections.registries import RegistryConfigEntry
+    from bot.settings.sections.scanners import AnyScannerEntry
+    from bot.settings.sections.state import AnyState
 
 
 HUB_IMAGE = TagRef("docker.io/library/alpine", "latest")
@@ -72,17 +77,17 @@ def _list_parts(settings: Settings, images: Sequence[ImageName]) -> Iterator[Dia
     yield from _list_cluster_parts(settings)
     if settings.state is not None:
         yield DiagnosisPart(ConfigArea.STATE, "state", partial(_build_state_examination, settings.state))
-    if settings.serve != ServeSettings():
+    if settings.serve != ServeSection():
         yield DiagnosisPart(ConfigArea.SERVE, "serve", lambda: [ServeExamination(settings, os.environ)])
 
 
 # ---- forges ------------------------------------------------------------------------------------------------------
 
 
-def _name_forge(forge: ForgeSettings) -> str:
-    from bot.settings import LocalSettings
+def _name_forge(forge: AnyForgeEntry) -> str:
+    from bot.settings.sections.forges import LocalForgeEntry
 
-    return str(forge.folder) if isinstance(forge, LocalSettings) else forge.url
+    return str(forge.url) if isinstance(forge, LocalForgeEntry) else forge.url
 
 
 # ---- registries --------------------------------------------------------------------------------------------------
@@ -97,7 +102,7 @@ def _list_registry_parts(settings: Settings, images: Sequence[ImageName]) -> Ite
     """
     from bot.registries.registry_examination import ImageExamination, NoImageExamination
 
-    without_secret = {each.host: each for each in settings.registries if _is_secret_missing(each)}
+    without_secret = {each.server: each for each in settings.registries if _is_secret_missing(each)}
     registry = build_registry(_without_unusable_registries(settings))
 
     def examine_login(host: str) -> Iterator[Diagnosable]:
@@ -108,7 +113,7 @@ def _list_registry_parts(settings: Settings, images: Sequence[ImageName]) -> Ite
         _require_secrets(settings, without_secret.get(tag_ref.host))
         yield ImageExamination(registry, tag_ref, is_named=is_named)
 
-    for host in dict.fromkeys(each.host for each in settings.registries):
+    for host in dict.fromkeys(each.server for each in settings.registries):
         yield DiagnosisPart(ConfigArea.REGISTRIES, host, partial(examine_login, host))
     for builder in list_builders(settings):
         yield DiagnosisPart(ConfigArea.REGISTRIES, builder.registry, partial(_wrap_in_list, builder))
@@ -135,14 +140,14 @@ def _without_unusable_registries(settings: Settings) -> Settings:
     return replace(settings, registries=tuple(each for each in settings.registries if not _is_secret_missing(each)))
 
 
-def _is_secret_missing(registry: RegistrySettings) -> bool:
+def _is_secret_missing(registry: RegistryConfigEntry) -> bool:
     return any(
         variable and not read_secret(os.environ, variable)
         for variable in (registry.username_env, registry.password_env)
     )
 
 
-def _require_secrets(settings: Settings, registry: RegistrySettings | None) -> None:
+def _require_secrets(settings: Settings, registry: RegistryConfigEntry | None) -> None:
     """Raise ConfigError if a secret of the registry is not set. If `registry` is None, do nothing."""
     for variable in (registry.username_env, registry.password_env) if registry is not None else ():
         if variable is not None:
@@ -157,20 +162,20 @@ def _list_scanner_parts(settings: Settings) -> Iterator[DiagnosisPart]:
         yield DiagnosisPart(ConfigArea.SCANNERS, f"scanners[{index}]", partial(_build_scanner, settings, scanner))
 
 
-def _build_scanner(settings: Settings, scanner: ScannerSettings) -> Iterator[Diagnosable]:
+def _build_scanner(settings: Settings, scanner: AnyScannerEntry) -> Iterator[Diagnosable]:
     from bot.wiring.scanners import build_scanner, get_cache_folder
 
     yield build_scanner(scanner, settings, build_registry(_without_unusable_registries(settings)), get_cache_folder())
 
 
-def _build_blocklist_examination(settings: Settings, blocklist: BlocklistSettings) -> list[Diagnosable]:
+def _build_blocklist_examination(settings: Settings, blocklist: PublishedBlocklist) -> list[Diagnosable]:
     from bot.wiring.blocklists import BlocklistExamination
 
     return [BlocklistExamination(blocklist, _without_unusable_registries(settings))]
 
 
 def _build_advisories(settings: Settings) -> Iterator[Diagnosable]:
-    advisories = build_advisories(settings.enrichment, build_registry(_without_unusable_registries(settings)))
+    advisories = build_advisories(settings, build_registry(_without_unusable_registries(settings)))
     if advisories is not None:
         yield advisories
 
@@ -189,8 +194,8 @@ def _list_cluster_parts(settings: Settings) -> Iterator[DiagnosisPart]:
 # ---- state -------------------------------------------------------------------------------------------------------
 
 
-def _build_state_examination(state: StateSettings) -> Iterator[Diagnosable]:
-    from bot.settings import StateFile, StateServer
+def _build_state_examination(state: AnyState) -> Iterator[Diagnosable]:
+    from bot.settings.sections.state import StateFile, StateServer
     from bot.state.examination import StateFileExamination, StateServerExamination
 
     match state:

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import assert_never
+from dataclasses import asdict, replace
 
 from bot import __version__
 from bot.core.inventory.fingerprints import fingerprint
-from bot.settings import (
-    AzureSettings,
-    ForgeSettings,
-    GiteaSettings,
-    GithubSettings,
-    GitlabSettings,
-    LocalSettings,
-    Settings,
-)
+from bot.settings import Settings
 
 
 def fingerprint_reader(settings: Settings) -> str:
@@ -29,8 +20,10 @@ def fingerprint_rules(settings: Settings) -> str:
     The lists of repositories are left out, so that a repository can be added without reading the others again. The
     builds of own images and the clusters are left out, because they do not affect which proposals there are.
     """
-    forges = tuple(map(_drop_selection, settings.forges))
-    return fingerprint((__version__, replace(settings, forges=forges, builds=(), clusters=(), state=None, source="")))
+    forges = [{**asdict(each), "repositories": ()} for each in settings.forges]
+    return fingerprint(
+        (__version__, forges, replace(settings, forges=(), builds=(), clusters=(), state=None, source=""))
+    )
 
 
 def fingerprint_config(settings: Settings) -> str:
@@ -40,12 +33,3 @@ def fingerprint_config(settings: Settings) -> str:
     uses.
     """
     return fingerprint((replace(settings, clusters=(), state=None, source=""),))
-
-
-def _drop_selection(forge: ForgeSettings) -> ForgeSettings:
-    match forge:
-        case GithubSettings() | GitlabSettings() | AzureSettings() | GiteaSettings():
-            return replace(forge, repositories=(), owners=())
-        case LocalSettings():
-            return replace(forge, repositories=None)
-    assert_never(forge)

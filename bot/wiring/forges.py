@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, assert_never
 
 from bot.ports import Fleet
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from bot.forges.hosted.fleet import HostedServer
     from bot.forges.selection import RepositorySelection
     from bot.registries.azure_identity import EntraIdentity
-    from bot.settings import (
-        AzureSettings,
-        ForgeSettings,
-        GiteaSettings,
-        GithubSettings,
-        GitlabSettings,
-        ServerSettings,
-        Settings,
+    from bot.settings import Settings
+    from bot.settings.sections.forges import (
+        AnyForgeEntry,
+        AzureForgeEntry,
+        GiteaForgeEntry,
+        GithubForgeEntry,
+        GitlabForgeEntry,
+        ServerForgeEntry,
     )
 
 
-def build_fleets(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
+def build_fleets(settings: Settings, forge: AnyForgeEntry) -> Iterator[Fleet]:
     """Yield the fleets (sets of selected repositories) of one forge.
 
     A server has up to two fleets: one for the repositories that the config names, and one for the repositories that the
@@ -41,29 +41,35 @@ def build_fleets(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
     The local forge has a single fleet. Raises ConfigError if the environment variable with the forge's token or key is
     not set.
     """
-    from bot.settings import AzureSettings, GiteaSettings, GithubSettings, GitlabSettings, LocalSettings
+    from bot.settings.sections.forges import (
+        AzureForgeEntry,
+        GiteaForgeEntry,
+        GithubForgeEntry,
+        GitlabForgeEntry,
+        LocalForgeEntry,
+    )
 
     match forge:
-        case LocalSettings():
+        case LocalForgeEntry():
             from bot.forges.local.fleet import LocalFleet
 
             # A single folder can be moved without losing what the state knows about its repositories.
-            site = str(forge.folder) if sum(isinstance(each, LocalSettings) for each in settings.forges) > 1 else None
-            yield LocalFleet(forge.folder, forge.repositories or (), base_branches=forge.base_branches, site=site)
-        case GithubSettings():
+            site = str(forge.url) if sum(isinstance(each, LocalForgeEntry) for each in settings.forges) > 1 else None
+            yield LocalFleet(forge.url, forge.repositories, base_branches=forge.base_branches, site=site)
+        case GithubForgeEntry():
             yield from _build_hosted_fleets(settings, forge, _prepare_github(settings, forge))
-        case GitlabSettings():
+        case GitlabForgeEntry():
             yield from _build_hosted_fleets(settings, forge, _prepare_gitlab(settings, forge))
-        case GiteaSettings():
+        case GiteaForgeEntry():
             yield from _build_hosted_fleets(settings, forge, _prepare_gitea(settings, forge))
-        case AzureSettings():
+        case AzureForgeEntry():
             yield from _build_hosted_fleets(settings, forge, _prepare_azure(settings, forge))
         case _:
             assert_never(forge)
 
 
 def _build_hosted_fleets(
-    settings: Settings, forge: ServerSettings, open_server: Callable[[float], HostedServer]
+    settings: Settings, forge: ServerForgeEntry, open_server: Callable[[float], HostedServer]
 ) -> Iterator[Fleet]:
     """Yield the fleets (sets of selected repositories) of one server.
 
@@ -76,7 +82,7 @@ def _build_hosted_fleets(
         yield HostedFleet(open_server(delay), selected, forge.base_branches)
 
 
-def _prepare_github(settings: Settings, forge: GithubSettings) -> Callable[[float], HostedServer]:
+def _prepare_github(settings: Settings, forge: GithubForgeEntry) -> Callable[[float], HostedServer]:
     """Load the token or key, and return a function that opens the GitHub server.
 
     The argument of the returned function is the number of seconds to wait between two writes. Raises ConfigError if the
@@ -90,14 +96,14 @@ def _prepare_github(settings: Settings, forge: GithubSettings) -> Callable[[floa
     )
 
 
-def _prepare_gitlab(settings: Settings, forge: GitlabSettings) -> Callable[[float], HostedServer]:
+def _prepare_gitlab(settings: Settings, forge: GitlabForgeEntry) -> Callable[[float], HostedServer]:
     """Load the token, and return a function that opens the GitLab server.
 
     The argument of the returned function is the number of seconds to wait between two writes. Raises ConfigError if the
     environment variable with the token is not set.
     """
     from bot.forges.gitlab.server import JobToken, open_server
-    from bot.settings import JOB_TOKEN, JOB_TOKEN_PREFIX
+    from bot.settings.sections.forges import JOB_TOKEN, JOB_TOKEN_PREFIX
 
     secret = settings.get_token(forge.token_env, os.environ) if forge.token_env is not None else None
     is_of_job = secret is not None and (forge.token_env == JOB_TOKEN or secret.startswith(JOB_TOKEN_PREFIX))
@@ -105,7 +111,7 @@ def _prepare_gitlab(settings: Settings, forge: GitlabSettings) -> Callable[[floa
     return lambda delay: open_server(forge.url, token, ca=forge.ca, seconds_between_writes=delay)
 
 
-def _prepare_gitea(settings: Settings, forge: GiteaSettings) -> Callable[[float], HostedServer]:
+def _prepare_gitea(settings: Settings, forge: GiteaForgeEntry) -> Callable[[float], HostedServer]:
     """Load the token, and return a function that opens the Gitea or Forgejo server.
 
     The argument of the returned function is the number of seconds to wait between two writes. Raises ConfigError if the
@@ -117,7 +123,7 @@ def _prepare_gitea(settings: Settings, forge: GiteaSettings) -> Callable[[float]
     return lambda delay: open_server(forge.url, token, ca=forge.ca, seconds_between_writes=delay)
 
 
-def _prepare_azure(settings: Settings, forge: AzureSettings) -> Callable[[float], HostedServer]:
+def _prepare_azure(settings: Settings, forge: AzureForgeEntry) -> Callable[[float], HostedServer]:
     """Load the token, and return a function that opens the organization of Azure DevOps.
 
     The argument of the returned function is the number of seconds to wait between two writes. Raises ConfigError if the
@@ -132,7 +138,7 @@ def _prepare_azure(settings: Settings, forge: AzureSettings) -> Callable[[float]
 
 
 def group_by_write_delay(
-    settings: Settings, forge: ServerSettings
+    settings: Settings, forge: ServerForgeEntry
 ) -> Iterator[tuple[Sequence[str | RepositorySelection], float]]:
     """Yield up to two groups of selected repositories, each with the number of seconds to wait between two writes.
 
@@ -143,20 +149,22 @@ def group_by_write_delay(
     it does not.
     """
     from bot.forges.selection import RepositorySelection
+    from bot.settings.sections.forges import list_named_repositories, list_owners
 
-    if forge.repositories:
-        yield forge.repositories, settings.get_write_delay(is_selected_by_owner=False).total_seconds()
-    if forge.owners or not forge.repositories:
+    names, owners = list_named_repositories(forge), list_owners(forge)
+    if names:
+        yield names, settings.get_write_delay(is_selected_by_owner=False).total_seconds()
+    if owners or not names:
         selections = [
             RepositorySelection(
-                each.owner, each.include, (*each.exclude, *_list_named_repositories(forge, each.owner)), each.topics
+                each.owner, each.include, (*each.exclude, *_list_names_of_owner(names, each.owner)), each.topics
             )
-            for each in forge.owners
+            for each in owners
         ]
         yield selections, settings.get_write_delay(is_selected_by_owner=True).total_seconds()
 
 
-def _load_github_credential(settings: Settings, forge: GithubSettings) -> str | AppKey | None:
+def _load_github_credential(settings: Settings, forge: GithubForgeEntry) -> str | AppKey | None:
     """Return the App's key or the token that the config names; None if the config names neither.
 
     Raises ConfigError if the environment variable is not set or does not contain a valid key.
@@ -172,16 +180,16 @@ def _load_github_credential(settings: Settings, forge: GithubSettings) -> str | 
     return settings.get_token(forge.token_env, os.environ) if forge.token_env is not None else None
 
 
-def _load_azure_credential(settings: Settings, forge: AzureSettings) -> AzureCredential | None:
+def _load_azure_credential(settings: Settings, forge: AzureForgeEntry) -> AzureCredential | None:
     """Return the token that the config names, or the login with Microsoft Entra; None if the config names neither.
 
     Tokens of pipeline jobs and of Microsoft Entra are JSON Web Tokens, and personal access tokens are not. Raises
     ConfigError if the environment variable with the token is not set.
     """
     from bot.forges.azure.server import ENTRA_SCOPE, AzureCredential, CredentialKind
-    from bot.settings import AZURE_JOB_TOKEN
+    from bot.settings.sections.forges import AZURE_JOB_TOKEN
 
-    if forge.uses_entra:
+    if forge.auth is not None:
         return AzureCredential(CredentialKind.ENTRA, EntraLogin(os.environ, ENTRA_SCOPE).get_token)
     if forge.token_env is None:
         return None
@@ -210,9 +218,9 @@ class EntraLogin:
         return self._identity.get_token(self._scope)
 
 
-def _list_named_repositories(forge: ServerSettings, owner: str) -> Iterator[str]:
+def _list_names_of_owner(names: Iterable[str], owner: str) -> Iterator[str]:
     """Yield the repositories of an owner that the config names one by one; their names are without the owner."""
     prefix = f"{owner}/"
-    for name in forge.repositories:
+    for name in names:
         if name.lower().startswith(prefix.lower()):
             yield name[len(prefix) :]

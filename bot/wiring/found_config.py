@@ -17,7 +17,9 @@ from bot.model.errors import ConfigError, ConfigProblem
 from bot.model.policy import PolicyRule
 
 if TYPE_CHECKING:
-    from bot.settings import RegistrySettings, ScannerSettings, Settings
+    from bot.settings import Settings
+    from bot.settings.sections.registries import RegistryConfigEntry
+    from bot.settings.sections.scanners import AnyScannerEntry
 
 CONFIG_NAME = "basebump.yaml"
 """The name of a config that is found in the current folder."""
@@ -63,38 +65,36 @@ def _list_untrusted_keys(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "state", reason.format("a state is written")
 
 
-def _is_harmless_registry(registry: RegistrySettings) -> bool:
+def _is_harmless_registry(registry: RegistryConfigEntry) -> bool:
     """Return True if the entry sets nothing but names, or names a registry on this machine without a login.
 
     Without a login of its own, a registry gets the login that Docker has for its host, and no other registry gets it.
     """
-    from bot.settings import RegistryAuth, RegistrySettings
+    from bot.settings.sections.registries import RegistryAuth, RegistryConfigEntry
 
-    names = RegistrySettings(registry.host, registry.path, registry.mirror, registry.upstream)
-    contacted = registry.mirror or registry.host
+    names = RegistryConfigEntry(host=registry.host, mirror=registry.mirror, upstream=registry.upstream)
+    contacted = registry.mirror or registry.server
     is_local = contacted.startswith(("127.0.0.1:", "localhost:", "[::1]:"))
-    return replace(registry, insecure=registry.insecure and not is_local) in (
+    return replace(registry, insecure=registry.insecure and not is_local, purges_untagged=None) in (
         names,
         replace(names, auth=RegistryAuth.ANONYMOUS),
     )
 
 
-def _is_harmless_scanner(scanner: ScannerSettings) -> bool:
+def _is_harmless_scanner(scanner: AnyScannerEntry) -> bool:
     """Return True if the entry uses an installed scanner with its usual database, or the public OSV API."""
-    from bot import settings
+    from bot.settings.sections import scanners
 
     match scanner:
-        case settings.NoScannerSettings():
+        case scanners.NoScannerEntry():
             return True
-        case settings.AutoSettings(osv=None):
-            return scanner == settings.AutoSettings(scanner.images, None, scanner.timeout, None, (), scanner.private)
-        case settings.AutoSettings():
-            return scanner == settings.AutoSettings(scanner.images, timeout=scanner.timeout, private=scanner.private)
-        case settings.TrivySettings():
-            return scanner == settings.TrivySettings(scanner.images, timeout=scanner.timeout, private=scanner.private)
-        case settings.GrypeSettings():
-            return scanner == settings.GrypeSettings(scanner.images, timeout=scanner.timeout, private=scanner.private)
-        case settings.OsvSettings() | settings.DefenderSettings() | settings.ReportSettings():
+        case scanners.AutoScannerEntry():
+            return scanner == scanners.AutoScannerEntry(
+                match=scanner.match, timeout=scanner.timeout, private=scanner.private, osv=scanner.osv
+            ) and scanner.osv in (None, scanners.OSV_API)
+        case scanners.TrivyScannerEntry() | scanners.GrypeScannerEntry():
+            return scanner == type(scanner)(match=scanner.match, timeout=scanner.timeout, private=scanner.private)
+        case scanners.OsvScannerEntry() | scanners.DefenderScannerEntry() | scanners.ReportScannerEntry():
             return False
     assert_never(scanner)
 

@@ -68,7 +68,7 @@ def create_stage_reader(database: Database, settings: Settings) -> StageReader:
 
 
 def _open_database(settings: Settings, config_file: Path) -> Database:
-    from bot.settings import StateFile, StateServer
+    from bot.settings.sections.state import StateFile, StateServer
     from bot.state.database import Database
 
     match settings.state:

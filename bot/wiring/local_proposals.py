@@ -45,14 +45,15 @@ def open_local_repository(config_file: Path, text: str) -> LocalRepository:
         ForgeError: If the repository cannot be read.
     """
     from bot.forges.local.fleet import LocalFleet
-    from bot.settings import LocalSettings, load
+    from bot.settings import load
+    from bot.settings.sections.forges import LocalForgeEntry
 
     settings = load(config_file, requires_forges=True)
     title = text.partition(" (")[0]
     names = dict.fromkeys((text, title, title.removesuffix(".git")))
     for forge in settings.forges:
-        if isinstance(forge, LocalSettings):
-            fleet = LocalFleet(forge.folder, forge.repositories or ())
+        if isinstance(forge, LocalForgeEntry):
+            fleet = LocalFleet(forge.url, forge.repositories)
             for name in names:
                 if any(fleet.list_repositories(frozenset({name}))):
                     return LocalRepository(fleet, name, fleet.read_proposals(name))

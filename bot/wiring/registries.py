@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from bot.registries.clouds import CloudProvider
     from bot.registries.endpoints import RegistryEntry
     from bot.registries.oci import OciRegistry
-    from bot.settings import RegistryAuth, RegistrySettings, Settings
+    from bot.settings import Settings
+    from bot.settings.sections.registries import RegistryAuth, RegistryConfigEntry
 
 
 def build_registry(settings: Settings) -> OciRegistry:
@@ -22,15 +23,15 @@ def build_registry(settings: Settings) -> OciRegistry:
     return OciRegistry([_build_entry(settings, registry) for registry in settings.registries])
 
 
-def _build_entry(settings: Settings, registry: RegistrySettings) -> RegistryEntry:
+def _build_entry(settings: Settings, registry: RegistryConfigEntry) -> RegistryEntry:
     from bot.registries.endpoints import RegistryEntry
-    from bot.settings import RegistryAuth
+    from bot.settings.sections.registries import RegistryAuth
 
     def read_secret(variable: str | None) -> str | None:
         return settings.get_secret(variable, os.environ) if variable is not None else None
 
     return RegistryEntry(
-        host=registry.host,
+        host=registry.server,
         path=registry.path,
         mirror=registry.mirror,
         upstream=registry.upstream,
@@ -51,12 +52,12 @@ def list_builders(settings: Settings) -> Iterator[ImageBuilder]:
         if registry.tasks is not None:
             from bot.registries.acr_tasks import AcrTasks
 
-            yield AcrTasks(registry.host, registry.tasks, os.environ)
+            yield AcrTasks(registry.server, registry.tasks, os.environ)
 
 
 def _choose_cloud(auth: RegistryAuth) -> CloudProvider | None:
     from bot.registries.clouds import CloudProvider
-    from bot.settings import RegistryAuth
+    from bot.settings.sections.registries import RegistryAuth
 
     match auth:
         case RegistryAuth.ECR:

@@ -18,15 +18,15 @@ from bot.wiring import SystemClock
 if TYPE_CHECKING:
     from bot.registries.oci import OciRegistry
     from bot.scanners.selector import ConfiguredScannerSelector
-    from bot.settings import (
-        AutoSettings,
-        DefenderSettings,
-        GrypeSettings,
-        OsvSettings,
-        ReportSettings,
-        ScannerSettings,
-        Settings,
-        TrivySettings,
+    from bot.settings import Settings
+    from bot.settings.sections.scanners import (
+        AnyScannerEntry,
+        AutoScannerEntry,
+        DefenderScannerEntry,
+        GrypeScannerEntry,
+        OsvScannerEntry,
+        ReportScannerEntry,
+        TrivyScannerEntry,
     )
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent.parent
@@ -48,7 +48,7 @@ def build_scanner_selector(settings: Settings, registry: OciRegistry, cache: Pat
     cache = cache or get_cache_folder()
     return ConfiguredScannerSelector(
         [
-            ScannerEntry(each.images, build_scanner(each, settings, registry, cache), each.private)
+            ScannerEntry(each.match.image, build_scanner(each, settings, registry, cache), each.private)
             for each in settings.scanners
         ]
     )
@@ -60,9 +60,9 @@ def use_installed_scanner(settings: Settings) -> Settings:
     The default is Trivy or Grype if one of them is installed. No service is asked, because that would send the names of
     packages to the service without the operator's knowledge.
     """
-    from bot.settings import AutoSettings
+    from bot.settings.sections.scanners import AutoScannerEntry
 
-    return settings if settings.scanners else replace(settings, scanners=(AutoSettings(osv=None),))
+    return settings if settings.scanners else replace(settings, scanners=(AutoScannerEntry(osv=None),))
 
 
 def is_scanner_installed() -> bool:
@@ -73,46 +73,46 @@ def is_scanner_installed() -> bool:
     return find_trivy(None, TRIVY_ENVIRONMENTS) is not None or find_grype(None) is not None
 
 
-def build_scanner(entry: ScannerSettings, settings: Settings, registry: OciRegistry, cache: Path) -> Scanner:
+def build_scanner(entry: AnyScannerEntry, settings: Settings, registry: OciRegistry, cache: Path) -> Scanner:
     """Return the scanner for one entry of the config. Raises ConfigError if the entry's secret is not set."""
     from bot.scanners.no_scanner import MissingScanner, NoScanner
-    from bot.settings import (
-        AutoSettings,
-        DefenderSettings,
-        GrypeSettings,
-        NoScannerSettings,
-        OsvSettings,
-        ReportSettings,
-        TrivySettings,
+    from bot.settings.sections.scanners import (
+        AutoScannerEntry,
+        DefenderScannerEntry,
+        GrypeScannerEntry,
+        NoScannerEntry,
+        OsvScannerEntry,
+        ReportScannerEntry,
+        TrivyScannerEntry,
     )
 
     match entry:
-        case NoScannerSettings():
+        case NoScannerEntry():
             return NoScanner()
-        case AutoSettings():
-            trivy = TrivySettings(database=entry.database, timeout=entry.timeout)
-            grype = GrypeSettings(timeout=entry.timeout)
+        case AutoScannerEntry():
+            trivy = TrivyScannerEntry(database=entry.database, timeout=entry.timeout)
+            grype = GrypeScannerEntry(timeout=entry.timeout)
             return (
                 _build_trivy(trivy, registry, cache)
                 or _build_grype(grype, registry, cache)
                 or _build_fallback_scanner(entry, registry)
             )
-        case TrivySettings(server=str()):
+        case TrivyScannerEntry(server=str()):
             return _build_trivy_client(entry, settings, registry, cache) or MissingScanner(entry.binary or "trivy")
-        case TrivySettings():
+        case TrivyScannerEntry():
             return _build_trivy(entry, registry, cache) or MissingScanner(entry.binary or "trivy")
-        case GrypeSettings():
+        case GrypeScannerEntry():
             return _build_grype(entry, registry, cache) or MissingScanner(entry.binary or "grype")
-        case OsvSettings():
+        case OsvScannerEntry():
             return _build_osv(entry, registry)
-        case DefenderSettings():
+        case DefenderScannerEntry():
             return _build_defender(entry, registry)
-        case ReportSettings():
+        case ReportScannerEntry():
             return _build_report_scanner(entry, registry)
     assert_never(entry)
 
 
-def _build_trivy(entry: TrivySettings, registry: OciRegistry, cache: Path) -> Scanner | None:
+def _build_trivy(entry: TrivyScannerEntry, registry: OciRegistry, cache: Path) -> Scanner | None:
     """Return a scanner that runs Trivy with a local database; None if Trivy is not installed."""
     from bot.scanners.trivy import TrivyScanner, find_trivy
 
@@ -131,7 +131,9 @@ def _build_trivy(entry: TrivySettings, registry: OciRegistry, cache: Path) -> Sc
     )
 
 
-def _build_trivy_client(entry: TrivySettings, settings: Settings, registry: OciRegistry, cache: Path) -> Scanner | None:
+def _build_trivy_client(
+    entry: TrivyScannerEntry, settings: Settings, registry: OciRegistry, cache: Path
+) -> Scanner | None:
     """Return a scanner that runs Trivy as a client of a Trivy server; None if Trivy is not installed.
 
     Raises ConfigError if the token of the server is not set.
@@ -154,7 +156,7 @@ def _build_trivy_client(entry: TrivySettings, settings: Settings, registry: OciR
     )
 
 
-def _build_grype(entry: GrypeSettings, registry: OciRegistry, cache: Path) -> Scanner | None:
+def _build_grype(entry: GrypeScannerEntry, registry: OciRegistry, cache: Path) -> Scanner | None:
     """Return a scanner that runs Grype with a local database; None if Grype is not installed."""
     from bot.scanners.grype import GrypeScanner, find_grype
 
@@ -176,16 +178,16 @@ def _read_proxies() -> dict[str, str]:
     return {name.upper(): os.environ[name] for name in PROXIES if name in os.environ}
 
 
-def _build_fallback_scanner(entry: AutoSettings, registry: OciRegistry) -> Scanner:
+def _build_fallback_scanner(entry: AutoScannerEntry, registry: OciRegistry) -> Scanner:
     from bot.scanners.no_scanner import NoScanner
-    from bot.settings import OsvSettings
+    from bot.settings.sections.scanners import OsvScannerEntry
 
     if entry.osv is None:
         return NoScanner()
-    return _build_osv(OsvSettings(entry.osv, send=entry.send), registry, is_optional=True)
+    return _build_osv(OsvScannerEntry(url=entry.osv, send=entry.send), registry, is_optional=True)
 
 
-def _build_osv(entry: OsvSettings, registry: OciRegistry, *, is_optional: bool = False) -> Scanner:
+def _build_osv(entry: OsvScannerEntry, registry: OciRegistry, *, is_optional: bool = False) -> Scanner:
     from bot.scanners.osv import OsvScanner
 
     return OsvScanner(
@@ -198,7 +200,7 @@ def _build_osv(entry: OsvSettings, registry: OciRegistry, *, is_optional: bool =
     )
 
 
-def _build_defender(entry: DefenderSettings, registry: OciRegistry) -> Scanner:
+def _build_defender(entry: DefenderScannerEntry, registry: OciRegistry) -> Scanner:
     """Return a scanner that queries Microsoft Defender.
 
     The scanner uses the Azure identity in the environment variables. The variable `AZURE_AUTHORITY_HOST` determines the
@@ -240,7 +242,7 @@ def resolve_platform_manifests(
     return REGISTRY_POOL.map(resolve_manifest, subjects)
 
 
-def _build_report_scanner(entry: ReportSettings, registry: OciRegistry) -> Scanner:
+def _build_report_scanner(entry: ReportScannerEntry, registry: OciRegistry) -> Scanner:
     from bot.scanners.report_files import ReportScanner
 
     return ReportScanner(

@@ -58,7 +58,7 @@ def open_service_stores(config_file: Path, signal: WorkSignal) -> ServiceStores:
             "sqlite:///PATH`"
         )
     database = database.keep_connections()
-    if settings.serve.uses_postgresql_queue:
+    if settings.uses_postgresql_queue:
         from bot.queues.procrastinate_queue import PostgresqlSignal
         from bot.queues.procrastinate_schema import prepare_tables
 

@@ -89,7 +89,7 @@ def open_state_stores(settings: Settings) -> StateStores:
 
 def open_database(settings: Settings) -> Database | None:
     """Open the database of the state; None if no state is configured. Raises StateError if it cannot be used."""
-    from bot.settings import StateFile, StateServer
+    from bot.settings.sections.state import StateFile, StateServer
 
     if settings.state is None:
         return None

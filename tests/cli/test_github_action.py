@@ -7,7 +7,7 @@ import pytest
 from bot.cli.github_action import MAX_OUTPUT, build_arguments, build_default_config, build_outputs
 from bot.model.errors import UsageError
 from bot.settings import load
-from bot.settings.values import AppSettings
+from bot.settings.sections.forges import AppSection
 
 JOB = {"GITHUB_API_URL": "https://github.example.com/api/v3", "GITHUB_REPOSITORY": "acme/web"}
 
@@ -27,7 +27,7 @@ def test_step_without_inputs_proposes_to_the_repository_of_the_workflow(tmp_path
 
 def test_app_selects_all_repositories_of_the_installation(tmp_path):
     (forge,) = load_written_settings(tmp_path, APP_ID="12", APP_KEY="-----").forges
-    assert (forge.app, forge.token_env, forge.repositories) == (AppSettings(12, "BASEBUMP_APP_KEY"), None, ())
+    assert (forge.app, forge.token_env, forge.repositories) == (AppSection(id=12, key_env="BASEBUMP_APP_KEY"), None, ())
 
 
 def test_state_is_stored_at_the_path_that_is_cached(tmp_path, monkeypatch):

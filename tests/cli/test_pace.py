@@ -7,14 +7,19 @@ from datetime import timedelta
 import pytest
 
 from bot.forges.selection import RepositorySelection
-from bot.settings import GithubSettings, GitlabSettings, OwnerSelection, Settings
+from bot.settings import Settings
+from bot.settings.sections.forges import GithubForgeEntry, GitlabForgeEntry, GroupEntry, OwnerEntry
 from bot.wiring.forges import group_by_write_delay
 
 
-@pytest.mark.parametrize("kind", [GithubSettings, GitlabSettings])
+@pytest.mark.parametrize("kind", [GithubForgeEntry, GitlabForgeEntry])
 def test_write_delay_depends_on_how_repositories_are_selected(kind):
     forge = kind(
-        repositories=("acme/web", "other/site"), owners=(OwnerSelection("Acme", ("*",), ("old",), ("production",)),)
+        repositories=(
+            "acme/web",
+            "other/site",
+            OwnerEntry(owner="Acme", include=("*",), exclude=("old",), topics=("production",)),
+        )
     )
     named, owned = ("acme/web", "other/site"), [RepositorySelection("Acme", ("*",), ("old", "web"), ("production",))]
     assert list(group_by_write_delay(Settings(), forge)) == [(named, 0.0), (owned, 1.0)]
@@ -23,8 +28,6 @@ def test_write_delay_depends_on_how_repositories_are_selected(kind):
 
 
 def test_named_projects_are_excluded_from_the_selection_of_the_group():
-    forge = GitlabSettings(
-        repositories=("acme/shop/web",), owners=(OwnerSelection("acme"), OwnerSelection("acme/shop"))
-    )
+    forge = GitlabForgeEntry(repositories=("acme/shop/web", GroupEntry(owner="acme"), GroupEntry(owner="acme/shop")))
     _, (selections, _) = group_by_write_delay(Settings(), forge)
     assert [each.exclude for each in selections] == [("shop/web",), ("web",)]

@@ -106,11 +106,12 @@ def test_client_is_imported_only_to_connect():
     """The official client takes most of a second to import."""
     lines = [
         "import sys",
-        "from bot.settings import ClusterSettings, Settings",
+        "from bot.settings import Settings",
+        "from bot.settings.sections.clusters import ClusterEntry",
         "from bot.wiring.clusters import build_cluster_services",
         "build_cluster_services(Settings(), None)",
         "assert 'bot.clusters.reader' not in sys.modules",
-        "build_cluster_services(Settings(clusters=(ClusterSettings('prod'),)), None)",
+        "build_cluster_services(Settings(clusters=(ClusterEntry(name='prod'),)), None)",
         "assert 'kubernetes' not in sys.modules",
     ]
     done = subprocess.run(

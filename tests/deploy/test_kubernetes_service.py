@@ -113,10 +113,10 @@ def test_config_is_valid_and_lets_workers_do_the_work(objects, tmp_path):
     (generated,) = (found for (kind, _), found in objects.items() if kind == "ConfigMap")
     config = tmp_path / "basebump.yaml"
     config.write_text(generated["data"]["basebump.yaml"], encoding="utf-8")
-    serve = load(config, requires_forges=True).serve
-    assert serve.uses_postgresql_queue
+    settings = load(config, requires_forges=True)
+    assert settings.uses_postgresql_queue
     (port,) = get_container(objects, "receiver")["ports"]
-    assert serve.listen == ("0.0.0.0", port["containerPort"])
+    assert settings.serve.listen == ("0.0.0.0", port["containerPort"])
 
 
 def test_service_and_probes_reach_the_port_of_the_receivers(objects):

@@ -16,7 +16,7 @@ from support.witnesses.pipelines import list_pipeline_problems
 from bot.formats.dependabot import FORMAT as DEPENDABOT
 from bot.model.source import FilePath, SourceFile
 from bot.settings import Settings, load, load_repository_rules
-from bot.settings.schema import build_json_schema
+from bot.settings.validation import build_json_schema
 
 
 class _AsGitHub(yaml.SafeLoader):

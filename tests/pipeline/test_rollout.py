@@ -9,7 +9,7 @@ from support.forges.stands import LocalStand
 from support.runs.worlds import build, list_outcomes
 
 from bot.forges.local.fleet import LocalFleet
-from bot.model.limits import ProposalLimits, RolloutOptions
+from bot.model.limits import ProposalLimits, RolloutMode, RolloutOptions
 from bot.model.policy import PolicyRule
 
 pytestmark = pytest.mark.real("git")
@@ -97,7 +97,7 @@ def test_repositories_are_onboarded_in_waves(tmp_path, moved):
 
 
 def test_opt_in_requires_own_config_file(tmp_path, moved):
-    stand, rollout = LocalStand(tmp_path, FILES), RolloutOptions(needs_own_file=True)
+    stand, rollout = LocalStand(tmp_path, FILES), RolloutOptions(mode=RolloutMode.OPT_IN)
     report = moved.run([stand.fleet()], rollout=rollout, has_dashboards=True)
     assert list_outcomes(report) == []
     assert "config file of its own" in report.repositories[0].note

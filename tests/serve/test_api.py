@@ -15,10 +15,10 @@ from bot.resources import read_config
 from bot.serve.access import USER_MISSING
 from bot.serve.api import ANSWERS, list_api_routes
 from bot.serve.http import Request, Response, Router
-from bot.settings.serve_settings import ServeSettings
+from bot.settings.sections.serve import ServeSection
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
-USERS = ServeSettings(senders=SENDERS, user_header="X-Forwarded-Email")
+USERS = ServeSection(events=SENDERS, user_header="X-Forwarded-Email")
 NAMED = {"x-forwarded-email": "kim@example.com"}
 DESCRIPTION = json.loads(read_config("openapi.json"))
 PREFIX = DESCRIPTION["servers"][0]["url"]
@@ -136,15 +136,15 @@ def test_responses_name_the_next_page(year, monkeypatch):
 
 
 def test_findings_of_private_repositories_are_withheld_without_users(year):
-    anonymous = read(year, "/proposals", settings=ServeSettings(), headers={})["proposals"]
+    anonymous = read(year, "/proposals", settings=ServeSection(), headers={})["proposals"]
     assert all(each["fixes"] is None and each["fixes_withheld"] for each in anonymous)
     assert any(each["fixes"] for each in read(year, "/proposals")["proposals"])
     web = "/repositories/github/github.com/acme/web"
     assert "evidence" in read(year, web)["reports"][0]["references"][0]
-    withheld = read(year, web, settings=ServeSettings(), headers={})
+    withheld = read(year, web, settings=ServeSection(), headers={})
     assert withheld["evidence_withheld"]
     assert not any("evidence" in each for each in withheld["reports"][0]["references"])
-    public = read(year, PUBLIC_PATH, settings=ServeSettings(), headers={})["reports"][0]["references"]
+    public = read(year, PUBLIC_PATH, settings=ServeSection(), headers={})["reports"][0]["references"]
     shown = [each["evidence"] for each in public if "evidence" in each]
     assert shown
     assert not any("runs_in" in each for each in shown)
@@ -160,7 +160,7 @@ def test_summary_has_the_fixes_over_time(year):
     assert {each["by"] for each in summary["fixes"]["trends"]} == {"all", "team"}
 
 
-@pytest.mark.parametrize("settings", [USERS, ServeSettings(senders=SENDERS)])
+@pytest.mark.parametrize("settings", [USERS, ServeSection(events=SENDERS)])
 @pytest.mark.parametrize("path", ["/stages", "/usage", "/images/{name}", "/repositories/{forge}/{path}"])
 def test_stages_of_updates_have_the_described_form(deployments, path, settings):
     example, query = build_example(path)
@@ -173,7 +173,7 @@ def test_stages_of_the_fleet_name_workloads_only_for_known_users(deployments):
         reader = build_stage_reader(deployments)
         return json.loads(get(deployments, "/stages", settings=settings, stage_reader=reader).body)["stages"]
 
-    named, unnamed = get_stages(USERS), get_stages(ServeSettings(senders=SENDERS))
+    named, unnamed = get_stages(USERS), get_stages(ServeSection(events=SENDERS))
     assert [(each["name"], each["unwanted"]) for each in named["unwanted"]] == [("legacy", "gone")]
     assert {each["name"] for each in named["unlisted"]} == {"ingress-nginx"}
     assert {each["state"] for each in named["stuck"]} >= {"merged, not rebuilt", "rebuilt, not running"}
@@ -187,7 +187,7 @@ def test_names_from_clusters_are_only_for_known_users(deployments):
         reader = build_stage_reader(deployments)
         return json.loads(get(deployments, "/usage", settings=settings, stage_reader=reader, image="debian:12").body)
 
-    named, unnamed = get_usage(USERS), get_usage(ServeSettings(senders=SENDERS))
+    named, unnamed = get_usage(USERS), get_usage(ServeSection(events=SENDERS))
     assert [each["cluster"] for each in named["clusters"]] == ["edge", "prod", "staging"]
     assert any(update["workloads"] for usage in named["usages"] for update in usage["updates"])
     assert (unnamed["clusters"], unnamed["running"]) == (None, None)

@@ -17,14 +17,14 @@ from bot.serve.access import FOREIGN_HOST, USER_MISSING
 from bot.serve.http import Request, Response, Router
 from bot.serve.pages import PAGES, list_page_routes
 from bot.serve.pages.request_tables import FINDINGS_LEFT_OUT
-from bot.settings.serve_settings import ServeSettings
+from bot.settings.sections.serve import ServeSection, SocketAddress
 from bot.state.database import Database
 from bot.state.inventory.store import DatabaseInventoryStore
 from bot.state.work.queue import DatabaseWorkQueue
 from bot.state.work.service_log import DatabaseServiceLog
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
-USERS = ServeSettings(senders=SENDERS, user_header="X-Forwarded-Email")
+USERS = ServeSection(events=SENDERS, user_header="X-Forwarded-Email")
 NAMED = {"x-forwarded-email": "kim@example.com"}
 LEFT_OUT = FINDINGS_LEFT_OUT.partition("`")[0]
 EXAMPLES = {
@@ -78,13 +78,13 @@ def test_pages_require_the_user_if_a_proxy_names_users(year, path):
 
 
 def test_web_sites_cannot_read_pages_through_a_name_that_points_to_this_machine(year):
-    local = ServeSettings()
+    local = ServeSection()
     for host in ("localhost:8080", "127.0.0.1:8080", "[::1]:8080", "[::1]", "localhost"):
         assert get(year, "/", settings=local, headers={"host": host}).status == 200
     for host in ("evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example"):
         response = get(year, "/", settings=local, headers={"host": host})
         assert (response.status, response.body) == (403, FOREIGN_HOST)
-    everywhere = ServeSettings(listen=("0.0.0.0", 8080))
+    everywhere = ServeSection(listen=SocketAddress("0.0.0.0", 8080))
     assert get(year, "/", settings=everywhere, headers={"host": "basebump.example"}).status == 200
 
 
@@ -98,7 +98,7 @@ def test_findings_of_private_repositories_need_a_user(year):
     named = read(year, "/proposals", show="fixes")
     assert "1 exploited" in named
     assert LEFT_OUT not in named
-    anonymous = read(year, "/proposals", show="fixes", settings=ServeSettings(), headers={})
+    anonymous = read(year, "/proposals", show="fixes", settings=ServeSection(), headers={})
     assert "1 exploited" not in anonymous
     assert LEFT_OUT in anonymous
     assert "acme/web (main)" in anonymous
@@ -107,10 +107,10 @@ def test_findings_of_private_repositories_need_a_user(year):
 def test_evidence_needs_a_user_unless_a_public_repository_uses_the_image(year):
     private = "/images/acmeregistry.azurecr.io/base/java:21"
     assert "CVE-2026-3094" in read(year, private)
-    assert "CVE-2026-3094" not in read(year, private, settings=ServeSettings(), headers={})
-    assert "Evidence is left out" in read(year, private, settings=ServeSettings(), headers={})
+    assert "CVE-2026-3094" not in read(year, private, settings=ServeSection(), headers={})
+    assert "Evidence is left out" in read(year, private, settings=ServeSection(), headers={})
     public = f"/repositories/github/github.com/{PUBLIC}"
-    assert "CVE-2026-2511" in read(year, public, settings=ServeSettings(), headers={})
+    assert "CVE-2026-2511" in read(year, public, settings=ServeSection(), headers={})
 
 
 def test_queue_shows_waiting_running_and_failed_work(year):

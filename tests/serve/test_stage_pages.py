@@ -13,14 +13,14 @@ from support.stage_state import write_state
 from bot.serve.http import Request, Response, Router
 from bot.serve.pages import list_page_routes
 from bot.serve.pages.stage_tables import NAMES_LEFT_OUT, STAGES_WAIT
-from bot.settings.serve_settings import ServeSettings
+from bot.settings.sections.serve import ServeSection
 from bot.state.after_merge.own_builds import DatabaseOwnBuilds
 from bot.state.after_merge.running_images import DatabaseRunningImages
 from bot.state.after_merge.stage_reader import DatabaseStageReader, StageSources
 from bot.state.database import Database
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
-USERS = ServeSettings(senders=SENDERS, user_header="X-Forwarded-Email")
+USERS = ServeSection(events=SENDERS, user_header="X-Forwarded-Email")
 NAMED = {"x-forwarded-email": "kim@example.com"}
 IMAGE, SHOP = "/images/docker.io/library/python:3.12-slim", "/repositories/github/github.com/acme/ingest"
 PAGES = ("/", "/stages", "/stages?show=images", "/stages?show=unlisted", IMAGE, "/images/debian:11", SHOP)
@@ -81,14 +81,14 @@ def test_lists_of_the_fleet_are_in_tabs(year):
 @pytest.mark.parametrize("address", PAGES)
 def test_names_from_clusters_need_a_user(year, address):
     named = read(year, address)
-    text = read(year, address, settings=ServeSettings(), headers={})
+    text = read(year, address, settings=ServeSection(), headers={})
     for name in ("prod/", "staging", "ingress-nginx", "Cluster edge"):
         assert name not in text
     assert "Deployment/" in named or "ingress-nginx" in named or address in {"/stages?show=images", SHOP}
 
 
 def test_pages_say_that_names_from_clusters_are_left_out(year):
-    text = read(year, "/stages", settings=ServeSettings(), headers={})
+    text = read(year, "/stages", settings=ServeSection(), headers={})
     assert NAMES_LEFT_OUT.partition("`")[0] in text
     assert "Digests: 1; their names are left out" in text
     assert "Containers still run the image before the update: 1 workload with" in text

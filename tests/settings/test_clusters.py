@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bot.model.errors import ConfigError
-from bot.settings import ClusterAuth, ClusterSettings, load
+from bot.settings import load
+from bot.settings.sections.clusters import ClusterAuth, ClusterEntry
 from bot.wiring.fingerprints import fingerprint_config, fingerprint_rules
 
 
@@ -28,11 +29,17 @@ def test_clusters_get_defaults_and_paths_in_the_folder_of_the_config(load_text, 
         "- {name: edge, server: 'https://edge.example.com:6443/', ca: edge.pem, token_env: EDGE_TOKEN}\n"
     )
     assert settings.clusters == (
-        ClusterSettings("prod"),
-        ClusterSettings("aks", ClusterAuth.AZURE, tmp_path / "aks.yaml", context="aks", exclude_namespaces=("kube-*",)),
-        ClusterSettings("hub", ClusterAuth.IN_CLUSTER, namespaces=("payments", "shop")),
-        ClusterSettings(
-            "edge", server="https://edge.example.com:6443", ca=tmp_path / "edge.pem", token_env="EDGE_TOKEN"
+        ClusterEntry(name="prod"),
+        ClusterEntry(
+            name="aks",
+            auth=ClusterAuth.AZURE,
+            kubeconfig=tmp_path / "aks.yaml",
+            context="aks",
+            exclude_namespaces=("kube-*",),
+        ),
+        ClusterEntry(name="hub", auth=ClusterAuth.IN_CLUSTER, namespaces=("payments", "shop")),
+        ClusterEntry(
+            name="edge", server="https://edge.example.com:6443", ca=tmp_path / "edge.pem", token_env="EDGE_TOKEN"
         ),
     )
     assert [each.key for each in settings.list_unset_variables({})] == ["clusters[3].token_env"]

@@ -19,22 +19,23 @@ from bot.model.policy import PolicyConfig, PolicyRule, RequiredEvidence, RuleMat
 from bot.model.rules import IntroducedLimit, OpenCondition
 from bot.model.trust import TrustEntry
 from bot.model.vocabulary import ALLOWABLE_REASONS, Role
-from bot.settings import (
-    AppSettings,
-    EnrichmentSettings,
-    GithubSettings,
-    GitlabSettings,
-    LocalSettings,
-    NoScannerSettings,
-    OwnerSelection,
-    RegistryAuth,
-    RegistrySettings,
-    ReportSettings,
-    Settings,
-    TrivySettings,
-    VexSettings,
-    load,
+from bot.settings import Settings, load
+from bot.settings.sections.enrichment import EnrichmentSection, VexEntry
+from bot.settings.sections.forges import (
+    AppSection,
+    GithubForgeEntry,
+    GitlabForgeEntry,
+    GroupEntry,
+    LocalForgeEntry,
+    OwnerEntry,
 )
+from bot.settings.sections.registries import RegistryAuth, RegistryConfigEntry
+from bot.settings.sections.scanners import NoScannerEntry, ReportScannerEntry, ScannerMatchSection, TrivyScannerEntry
+
+
+def match_images(*globs: str) -> ScannerMatchSection:
+    return ScannerMatchSection(image=globs)
+
 
 EXAMPLES = sorted((ROOT / "config" / "examples").glob("*.yaml"))
 
@@ -57,7 +58,7 @@ def test_azure_registry_with_any_login_records_ages(settings_of, login):
 
 def test_app_needs_no_repositories(settings_of):
     (forge,) = settings_of("forges: [{kind: github, app: {id: 7, key_env: APP_KEY}}]").forges
-    assert forge == GithubSettings(app=AppSettings(7, "APP_KEY"))
+    assert forge == GithubForgeEntry(app=AppSection(id=7, key_env="APP_KEY"))
 
 
 def test_forges_separate_named_repositories_from_owners(settings_of, tmp_path):
@@ -84,24 +85,29 @@ def test_forges_separate_named_repositories_from_owners(settings_of, tmp_path):
         """
     )
     assert settings.forges == (
-        GithubSettings(
+        GithubForgeEntry(
             url="https://github.example.com/api/v3",
             token_env="TOKEN",
             ca=tmp_path / "company.pem",
-            repositories=("acme/web", "legal/site"),
-            owners=(OwnerSelection("acme", ("*-service",), ("old-*",), ("production",)),),
+            repositories=(
+                "acme/web",
+                OwnerEntry(owner="acme", include=("*-service",), exclude=("old-*",), topics=("production",)),
+                "legal/site",
+            ),
             base_branches=("main", "release/*"),
         ),
-        GitlabSettings(
+        GitlabForgeEntry(
             url="https://example.com/git",
             token_env="T",
             ca=tmp_path / "company.pem",
-            repositories=("acme/shop/web",),
-            owners=(OwnerSelection("acme/shop", ("**-service",), (), ("Big Topic",)),),
+            repositories=(
+                GroupEntry(owner="acme/shop", include=("**-service",), topics=("Big Topic",)),
+                "acme/shop/web",
+            ),
             base_branches=("main",),
         ),
-        LocalSettings(tmp_path / "../repositories", None),
-        LocalSettings(Path("/srv/git"), ("web", "tools/builder"), ("main",)),
+        LocalForgeEntry(url=tmp_path / "../repositories"),
+        LocalForgeEntry(url=Path("/srv/git"), repositories=("web", "tools/builder"), base_branches=("main",)),
     )
 
 
@@ -122,14 +128,14 @@ def test_registries_are_normalised_and_listed_in_policy(settings_of, tmp_path):
         """
     )
     assert settings.registries == (
-        RegistrySettings(
-            "docker.io",
+        RegistryConfigEntry(
+            host="docker.io",
             mirror="mirror.example.com:5000/proxy/docker_hub",
             username_env="USER_NAME",
             password_env="PASSWORD",
         ),
-        RegistrySettings("localhost:5000", insecure=True, auth=RegistryAuth.ANONYMOUS),
-        RegistrySettings("[::1]:5000", ca=tmp_path / "ca.pem", trusted_realms=("auth.example.com",)),
+        RegistryConfigEntry(host="localhost:5000", insecure=True, auth=RegistryAuth.ANONYMOUS),
+        RegistryConfigEntry(host="[::1]:5000", ca=tmp_path / "ca.pem", trusted_realms=("auth.example.com",)),
     )
     assert settings.policy.listed_hosts == {"docker.io", "localhost:5000", "[::1]:5000"}
 
@@ -145,14 +151,19 @@ def test_pull_through_cache_is_a_registry_or_path_on_registry(settings_of):
           - {host: europe-docker.pkg.dev, auth: gar, upstream: gcr.io}
         """
     )
-    assert settings.registries == (
-        RegistrySettings("acme.azurecr.io", "hub", upstream="docker.io"),
-        RegistrySettings("acme.azurecr.io", "base", upstream="mcr.microsoft.com/dotnet"),
-        RegistrySettings("acme.azurecr.io", auth=RegistryAuth.ANONYMOUS),
-        RegistrySettings("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "docker-hub", upstream="docker.io/library"),
-        RegistrySettings("europe-docker.pkg.dev", auth=RegistryAuth.GAR, upstream="gcr.io"),
-    )
     ecr, gar = "123456789012.dkr.ecr.eu-west-1.amazonaws.com", "europe-docker.pkg.dev"
+    assert settings.registries == (
+        RegistryConfigEntry(host="acme.azurecr.io/hub", upstream="docker.io"),
+        RegistryConfigEntry(host="acme.azurecr.io/base", upstream="mcr.microsoft.com/dotnet"),
+        RegistryConfigEntry(host="acme.azurecr.io", auth=RegistryAuth.ANONYMOUS),
+        RegistryConfigEntry(host=f"{ecr}/docker-hub", upstream="docker.io/library"),
+        RegistryConfigEntry(host="europe-docker.pkg.dev", auth=RegistryAuth.GAR, upstream="gcr.io"),
+    )
+    assert [(each.server, each.path) for each in settings.registries[:3]] == [
+        ("acme.azurecr.io", "hub"),
+        ("acme.azurecr.io", "base"),
+        ("acme.azurecr.io", ""),
+    ]
     assert settings.policy.listed_hosts == {"acme.azurecr.io", ecr, gar}, "naming a cache is leave to contact its host"
 
 
@@ -253,11 +264,13 @@ def test_scanner_path_is_relative_to_config_unless_plain_name(settings_of, tmp_p
         """
     )
     assert settings.scanners == (
-        TrivySettings((), "127.0.0.1:5000/trivy-db:2", "trivy", timedelta(seconds=90)),
-        TrivySettings(("docker.io/**", "ghcr.io/**"), binary=str(tmp_path / "bin/trivy")),
-        TrivySettings(server="http://trivy.security:4954", token_env="TRIVY_TOKEN"),
-        ReportSettings(tmp_path / "reports", ("quay.io/**",), one_run=True, max_age=timedelta(hours=12)),
-        NoScannerSettings(),
+        TrivyScannerEntry(database="127.0.0.1:5000/trivy-db:2", binary="trivy", timeout=timedelta(seconds=90)),
+        TrivyScannerEntry(match=match_images("docker.io/**", "ghcr.io/**"), binary=str(tmp_path / "bin/trivy")),
+        TrivyScannerEntry(server="http://trivy.security:4954", token_env="TRIVY_TOKEN"),
+        ReportScannerEntry(
+            path=tmp_path / "reports", match=match_images("quay.io/**"), one_run=True, max_age=timedelta(hours=12)
+        ),
+        NoScannerEntry(),
     )
 
 
@@ -299,7 +312,7 @@ def test_paths_are_absolute_if_the_config_path_is_relative(write, tmp_path, monk
     write("forges: [{kind: local, url: repositories}]")
     monkeypatch.chdir(tmp_path)
     (forge,) = load(Path("basebump.yaml"), requires_forges=True).forges
-    assert forge == LocalSettings(tmp_path / "repositories")
+    assert forge == LocalForgeEntry(url=tmp_path / "repositories")
 
 
 def test_paths_are_relative_to_the_link_of_a_linked_config(write, tmp_path):
@@ -307,7 +320,7 @@ def test_paths_are_relative_to_the_link_of_a_linked_config(write, tmp_path):
     (tmp_path / "mounted").mkdir()
     link = tmp_path / "mounted" / "config.yaml"
     link.symlink_to(write("forges: [{kind: local, url: repositories}]"))
-    assert load(link, requires_forges=True).forges == (LocalSettings(tmp_path / "mounted" / "repositories"),)
+    assert load(link, requires_forges=True).forges == (LocalForgeEntry(url=tmp_path / "mounted" / "repositories"),)
 
 
 def test_byte_order_mark_is_skipped(tmp_path):
@@ -346,23 +359,27 @@ def test_resource_id_of_azure_registry_matches_host(settings_of, host):
 
 def test_public_lists_are_paths_or_urls(settings_of, tmp_path):
     named = settings_of("enrichment: {kev: lists/kev.json, epss: 'https://lists.example/epss.csv.gz'}").enrichment
-    assert named == EnrichmentSettings(tmp_path / "lists" / "kev.json", "https://lists.example/epss.csv.gz")
-    assert settings_of("").enrichment == EnrichmentSettings()
+    assert named == EnrichmentSection(kev=tmp_path / "lists" / "kev.json", epss="https://lists.example/epss.csv.gz")
+    assert settings_of("").enrichment == EnrichmentSection()
 
 
 def test_sources_are_looked_up_only_when_configured(settings_of):
     asked = settings_of("enrichment: {source_changes: true, github_token_env: SOURCE_TOKEN}")
-    assert asked.enrichment == EnrichmentSettings(has_source_changes=True, github_token_env="SOURCE_TOKEN")
+    assert asked.enrichment == EnrichmentSection(source_changes=True, github_token_env="SOURCE_TOKEN")
     assert not asked.enrichment.has_advisories
     assert [problem.key for problem in asked.list_unset_variables({})] == ["enrichment.github_token_env"]
-    assert not settings_of("enrichment: {kev: kev.json}").enrichment.has_source_changes
+    assert not settings_of("enrichment: {kev: kev.json}").enrichment.source_changes
 
 
 def test_vex_documents_are_files_folders_or_urls(settings_of, tmp_path):
     vex = settings_of(
         "enrichment: {vex: [{path: vex, authors: ['Acme *']}, {url: 'https://a.example/vex.json', authors: [Acme]}]}"
     ).enrichment.vex
-    assert vex == (VexSettings(tmp_path / "vex", ("Acme *",)), VexSettings("https://a.example/vex.json", ("Acme",)))
+    assert vex == (
+        VexEntry(path=tmp_path / "vex", authors=("Acme *",)),
+        VexEntry(url="https://a.example/vex.json", authors=("Acme",)),
+    )
+    assert [each.location for each in vex] == [tmp_path / "vex", "https://a.example/vex.json"]
 
 
 def test_rules_may_use_kev_if_the_catalogue_is_configured(settings_of):

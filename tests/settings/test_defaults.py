@@ -16,25 +16,25 @@ from support.docs.named_files import write_named_files
 from support.parts import ROOT
 
 from bot.model.policy import Policy, PolicyRule, RuleMatch
-from bot.settings import (
-    OWNER_WRITE_DELAY,
-    AutoSettings,
-    DefenderSettings,
-    GithubSettings,
-    GitlabSettings,
-    GrypeSettings,
-    NoScannerSettings,
-    OsvSettings,
-    RegistrySettings,
-    ReportSettings,
-    ServeSettings,
-    Settings,
-    TrivySettings,
-    load,
+from bot.settings import Settings, load
+from bot.settings.sections.forges import GITHUB_API, GITLAB
+from bot.settings.sections.registries import RegistryConfigEntry
+from bot.settings.sections.scanners import (
+    AutoScannerEntry,
+    DefenderScannerEntry,
+    GrypeScannerEntry,
+    NoScannerEntry,
+    OsvScannerEntry,
+    ReportScannerEntry,
+    ScannerMatchSection,
+    TrivyScannerEntry,
 )
-from bot.settings.schema import build_json_schema
+from bot.settings.sections.serve import ServeSection
+from bot.settings.validation import build_json_schema
+from bot.settings.values import OWNER_WRITE_DELAY
 from tools import config_reference
 
+EVERYTHING = ScannerMatchSection()
 DEFAULT = ROOT / "config" / "default.yaml"
 FILES = [DEFAULT, *sorted((ROOT / "config" / "examples").glob("*.yaml"))]
 
@@ -101,21 +101,22 @@ def _list_keys(value, shape: dict, definitions: dict):
 def test_commented_entries_of_default_config_have_the_defaults_of_the_program(everything):
     settings = load(everything, requires_forges=True)
     github, app, gitlab, *_ = settings.forges
-    assert (github.url, app.url, gitlab.url) == (GithubSettings().url, GithubSettings().url, GitlabSettings().url)
+    assert (github.url, app.url, gitlab.url) == (GITHUB_API, GITHUB_API, GITLAB)
     registry, *_ = settings.registries
-    assert replace(registry, mirror=None, ca=None) == RegistrySettings("registry.example.com:5000")
+    plain = replace(registry, mirror=None, ca=None, purges_untagged=None)
+    assert plain == RegistryConfigEntry(host="registry.example.com:5000")
     auto, trivy, served, grype, osv, defender, report, nobody = settings.scanners
-    assert replace(auto, images=(), database=None, send=()) == AutoSettings()
-    assert replace(trivy, images=(), database=None, binary=None) == TrivySettings()
-    assert replace(served, images=(), server=None, token_env=None) == TrivySettings()
-    assert replace(grype, images=(), database=None, binary=None) == GrypeSettings()
-    assert replace(osv, images=(), send=()) == OsvSettings("https://api.osv.dev")
-    assert replace(defender, images=(), subscriptions=()) == DefenderSettings()
-    assert replace(report, images=()) == ReportSettings(everything.parent / "reports")
-    assert replace(nobody, images=()) == NoScannerSettings()
+    assert replace(auto, match=EVERYTHING, database=None, send=()) == AutoScannerEntry()
+    assert replace(trivy, match=EVERYTHING, database=None, binary=None) == TrivyScannerEntry()
+    assert replace(served, match=EVERYTHING, server=None, token_env=None) == TrivyScannerEntry()
+    assert replace(grype, match=EVERYTHING, database=None, binary=None) == GrypeScannerEntry()
+    assert replace(osv, match=EVERYTHING, send=()) == OsvScannerEntry(url="https://api.osv.dev")
+    assert replace(defender, match=EVERYTHING, subscriptions=()) == DefenderScannerEntry()
+    assert replace(report, match=EVERYTHING) == ReportScannerEntry(path=everything.parent / "reports")
+    assert replace(nobody, match=EVERYTHING) == NoScannerEntry()
     assert settings.write_delay == OWNER_WRITE_DELAY
-    shown = replace(settings.serve, senders=(), user_header=None, uses_postgresql_queue=False)
-    assert shown == ServeSettings()
+    shown = replace(settings.serve, events=(), user_header=None)
+    assert shown == ServeSection()
     built_in, default = settings.policy.rules[0], Policy()
     assert built_in == PolicyRule(
         match=RuleMatch(),

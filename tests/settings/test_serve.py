@@ -9,7 +9,7 @@ import pytest
 from bot.model.delivery import SenderKind
 from bot.model.errors import ConfigError
 from bot.settings import load
-from bot.settings.serve_settings import SenderSettings
+from bot.settings.sections.serve import SenderEntry
 
 STATE = "schema: 1\nstate: sqlite:///state.db\n"
 
@@ -24,7 +24,8 @@ def test_senders_are_named_after_kind_by_default(tmp_path):
     serve = load_text(
         tmp_path, STATE + "serve: {listen: '[::1]:9000', poll: 5m, events: [{kind: acr, secret_env: ACR_SECRET}]}"
     )
-    assert serve.senders == (SenderSettings(SenderKind.ACR, "acr", "ACR_SECRET"),)
+    assert [each.endpoint for each in serve.events] == ["acr"]
+    assert serve.events == (SenderEntry(kind=SenderKind.ACR, secret_env="ACR_SECRET"),)
     assert (serve.listen, serve.poll) == (("::1", 9000), timedelta(minutes=5))
 
 

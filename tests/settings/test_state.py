@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.settings import StateFile, StateServer
+from bot.settings.sections.state import StateFile, StateServer
 
 
 def test_no_state_by_default(settings_of):

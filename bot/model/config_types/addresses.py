@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from ipaddress import ip_address
 from typing import Annotated
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
-from bot.model.config_types.markers import Check, describe_pattern
+from bot.model.config_types.markers import Check, ParseText
 from bot.model.config_types.texts import require_text
 from bot.model.errors import InvalidReferenceError
 from bot.model.image_name import DOCKER_HUB, ImageName
@@ -16,16 +16,11 @@ NO_SERVICE = "none"
 """The value of a key for the URL of a service that means that no service is used."""
 LOCAL_NAME = "localhost"
 AZURE_HOST = "dev.azure.com"
-SQLITE = "sqlite"
-POSTGRESQL = frozenset({"postgresql", "postgresql+psycopg"})
-SECRETS = frozenset({"password", "sslpassword"})
-"""https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS"""
 
 _HUB_SERVERS = frozenset({"registry-1.docker.io", "registry.hub.docker.com", "hub.docker.com"})
 """Network addresses of Docker Hub that users write instead of `docker.io`."""
 _PATH_SEGMENT = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
 _ISSUER = r"https://[!-~]{1,200}"
-_STATE = r"sqlite:///.+|postgresql(\+psycopg)?://([^:@/]*@)?[^@/]*/.+"
 
 
 def is_loopback(host: str) -> bool:
@@ -129,14 +124,9 @@ def _normalise_azure_url(value: str) -> str:
     return url
 
 
-def _normalise_download_url(value: str) -> str:
+def normalise_download_url(value: str) -> str:
     """Return the https URL of a file to download, without its trailing slash. Raises ValueError if it is unusable."""
     return _parse_web_address(value, "so that the download cannot be changed in transit")[0]
-
-
-def _normalise_path_or_url(value: str) -> str:
-    """Return the normalised download URL if `value` contains `://`. If not, return `value`, which is a path."""
-    return _normalise_download_url(value) if "://" in value else require_text(value)
 
 
 def _normalise_service_url(value: str) -> str:
@@ -150,8 +140,8 @@ def _normalise_service_url(value: str) -> str:
     return url
 
 
-def _normalise_optional_service(value: str) -> str:
-    return value if value == NO_SERVICE else _normalise_service_url(value)
+def _parse_optional_service(value: str) -> str | None:
+    return None if value == NO_SERVICE else _normalise_service_url(value)
 
 
 def _normalise_trivy_server(value: str) -> str:
@@ -176,41 +166,6 @@ def _validate_issuer(value: str) -> str:
     return value
 
 
-def _validate_state_url(value: str) -> str:
-    """Return the URL of a database unchanged. Raises ValueError if it is unusable or contains a password.
-
-    A password must not be in the config file, because people share the file.
-    """
-    scheme, separator, rest = require_text(value).partition("://")
-    if separator and scheme == SQLITE:
-        if not rest.strip("/"):
-            raise ValueError(
-                "must name a file; hint: write `sqlite:///state.db`, or `sqlite:////var/lib/basebump/state.db`"
-            )
-        if not rest.startswith("/"):
-            raise ValueError(
-                "must have three slashes after `sqlite:`; hint: write `sqlite:///PATH`, with a fourth slash if the "
-                "path is absolute"
-            )
-        return value
-    if not separator or scheme not in POSTGRESQL:
-        raise ValueError("must be `sqlite:///PATH` or `postgresql+psycopg://USER@HOST/DATABASE`")
-    try:
-        parts = urlsplit(value)
-        has_password = parts.password is not None or any(key in SECRETS for key, _ in parse_qsl(parts.query))
-        _ = parts.port
-    except ValueError:
-        raise ValueError("must be a valid URL") from None
-    if has_password:
-        raise ValueError(
-            "must not contain a password; hint: remove it, and set the environment variable PGPASSWORD, or PGPASSFILE "
-            "to a file of passwords"
-        )
-    if not parts.path.strip("/"):
-        raise ValueError("must name a database; hint: write `postgresql+psycopg://USER@HOST/DATABASE`")
-    return value
-
-
 Host = Annotated[str, Check(_normalise_host)]
 """A registry: `host[:port]`."""
 RegistryAddress = Annotated[str, Check(_normalise_address)]
@@ -219,9 +174,8 @@ AzureUrl = Annotated[str, Check(_normalise_azure_url)]
 ApiUrl = Annotated[str, Check(_normalise_api_url)]
 SiteUrl = Annotated[str, Check(_normalise_site_url)]
 ServiceUrl = Annotated[str, Check(_normalise_service_url)]
-OptionalServiceUrl = Annotated[str, Check(_normalise_optional_service)]
+OptionalServiceUrl = Annotated[str | None, ParseText(_parse_optional_service)]
+"""The URL of a service; None if the file says that no service is used."""
 TrivyServerUrl = Annotated[str, Check(_normalise_trivy_server)]
-DownloadUrl = Annotated[str, Check(_normalise_download_url)]
-PathOrUrl = Annotated[str, Check(_normalise_path_or_url)]
+DownloadUrl = Annotated[str, Check(normalise_download_url)]
 IssuerUrl = Annotated[str, Check(_validate_issuer)]
-StateUrl = Annotated[str, Check(_validate_state_url, describe_pattern("URL", _STATE))]

@@ -57,6 +57,30 @@ class Parse:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ParseText:
+    """Converts a text in the file. The function returns the annotated type, or raises ValueError."""
+
+    parse: Callable[[str], Any]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        from pydantic_core import core_schema  # noqa: PLC0415 - as above
+
+        return core_schema.no_info_after_validator_function(self.parse, core_schema.str_schema())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextPattern:
+    """Accepts only texts in which a regular expression finds a match; pydantic writes the error message."""
+
+    pattern: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        from pydantic_core import core_schema  # noqa: PLC0415 - as above
+
+        return core_schema.str_schema(pattern=self.pattern)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Length:
     """Limits the number of items of a list."""
 

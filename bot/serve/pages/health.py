@@ -60,7 +60,7 @@ def _list_facts(ports: PagePorts, now: datetime) -> list[tuple[str, Cell]]:
 
 def _build_sender_table(ports: PagePorts, now: datetime) -> Table:
     """Return the table of the senders in the config, and of other senders whose deliveries are still kept."""
-    kinds = {each.name: each.kind.value for each in ports.settings.senders}
+    kinds = {each.endpoint: each.kind.value for each in ports.settings.events}
     summaries = {each.sender: each for each in ports.service.summarise_senders()}
     names = [*kinds, *(each for each in summaries if each not in kinds)]
     return Table(

@@ -15,7 +15,7 @@ from bot.reports.parts.stage_section import StageReport
 from bot.serve.http import Request
 from bot.serve.kept_answer import KeptAnswer
 from bot.serve.pages.content import Pager, Part
-from bot.settings.serve_settings import ServeSettings
+from bot.settings.sections.serve import ServeSection
 from bot.state.inventory.fleet_reader import DatabaseFleetReader
 from bot.state.inventory.store import DatabaseInventoryStore
 from bot.state.work.service_log import DatabaseServiceLog
@@ -49,7 +49,7 @@ class PagePorts:
     trends: KeptAnswer[PatchReport]
     """The fixes of the fleet over time."""
     clock: Clock
-    settings: ServeSettings
+    settings: ServeSection
     stage_reader: StageReader | None = None
     """None if the config has neither clusters nor builds. The pages do not mention stages of updates then."""
     stages: KeptAnswer[StageReport] | None = None

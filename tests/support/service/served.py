@@ -16,14 +16,14 @@ from bot.serve.app import Application
 from bot.serve.http import Router
 from bot.serve.json_log import JsonLog
 from bot.serve.pages import list_page_routes
-from bot.settings.serve_settings import ServeSettings
+from bot.settings.sections.serve import ServeSection
 from bot.state.database import Database
 
 
 @contextmanager
 def serve_pages(database: Database, now: datetime, stage_reader: StageReader | None = None) -> Iterator[str]:
     """Serve the pages of a state on loopback, and yield their address. Every browser counts as a user."""
-    ports = build_ports(database, now, ServeSettings(senders=SENDERS, user_header="User-Agent"), stage_reader)
+    ports = build_ports(database, now, ServeSection(events=SENDERS, user_header="User-Agent"), stage_reader)
     router = Router([*list_page_routes(ports), *list_api_routes(ports)])
     server = create_server(Application(router, JsonLog(ports.clock)), host="127.0.0.1", port=0, ident=None)
     threading.Thread(target=server.run, daemon=True).start()  # it ends when the browser closed its connections

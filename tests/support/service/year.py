@@ -35,7 +35,7 @@ from bot.model.work import (
 from bot.model.workload import RunningPlace, RunningUse
 from bot.serve.kept_answer import keep_fix_trends, keep_stages
 from bot.serve.pages.ports import PagePorts
-from bot.settings.serve_settings import SenderSettings, ServeSettings
+from bot.settings.sections.serve import SenderEntry, ServeSection
 from bot.state.database import Database
 from bot.state.inventory.fleet_reader import DatabaseFleetReader
 from bot.state.inventory.reader import DatabaseInventoryReader
@@ -273,16 +273,16 @@ def _build_finished(key, index: int, ended: datetime) -> FinishedWork:
 
 
 SENDERS = (
-    SenderSettings(SenderKind.ACR, "production-acr", "ACR_SECRET"),
-    SenderSettings(SenderKind.GITHUB, "github", "GITHUB_SECRET"),
-    SenderSettings(SenderKind.SIGNED, "base-images", "PIPELINE_SECRET"),
+    SenderEntry(kind=SenderKind.ACR, name="production-acr", secret_env="ACR_SECRET"),
+    SenderEntry(kind=SenderKind.GITHUB, secret_env="GITHUB_SECRET"),
+    SenderEntry(kind=SenderKind.SIGNED, name="base-images", secret_env="PIPELINE_SECRET"),
 )
 
 
 def build_ports(
     database: Database,
     now: datetime,
-    settings: ServeSettings | None = None,
+    settings: ServeSection | None = None,
     stage_reader: StageReader | None = None,
     **more,
 ) -> PagePorts:
@@ -297,7 +297,7 @@ def build_ports(
         queue=DatabaseWorkQueue(database),
         trends=keep_fix_trends(inventory, clock, stage_reader),
         clock=clock,
-        settings=settings if settings is not None else ServeSettings(senders=SENDERS),
+        settings=settings if settings is not None else ServeSection(events=SENDERS),
         stage_reader=stage_reader,
         stages=keep_stages(stage_reader, clock) if stage_reader is not None else None,
         **more,

@@ -1,14 +1,14 @@
-"""Types for the names of file formats."""
+"""The entries of `files` in the config file, and types for the names of file formats."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from bot.core.globs import is_glob_match
 from bot.formats import load_all_formats
-from bot.model.config_types.markers import Check
-from bot.model.config_types.texts import require_text, validate_glob
-from bot.settings.suggest import suggest_key
+from bot.model.config_types.markers import Check, OneOrMore
+from bot.model.config_types.texts import PathGlob, require_text, validate_glob
 
 
 def _validate_format_glob(value: str) -> str:
@@ -30,8 +30,20 @@ def _list_format_names() -> list[str]:
 
 
 def _build_format_error(value: str, names: list[str]) -> ValueError:
+    from bot.settings.suggest import suggest_key  # noqa: PLC0415 - imported only for a mistyped name
+
     return ValueError(f"`{value}` is not a file format; the formats are {', '.join(names)}{suggest_key(value, names)}")
 
 
 FormatName = Annotated[str, Check(_validate_format_name)]
 FormatGlob = Annotated[str, Check(_validate_format_glob)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesEntry:
+    """The config entry that sets the format of files whose names do not show their format."""
+
+    format: FormatName
+    """The name of the format. `text` finds pinned references (`name:tag@sha256:…`) in any text file."""
+    path: OneOrMore[PathGlob]
+    """Globs for the paths of the files in a repository."""

@@ -2,66 +2,59 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-from pydantic import Discriminator
-from pydantic import Tag as Variant
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
 
 from bot.model.config_types import addresses, names, texts
-from bot.model.config_types.markers import NonEmptyList, OneOrMore
-from bot.settings import values
-from bot.settings.section import ConfigSection, get_variant_by_kind
+from bot.model.config_types.markers import NonEmptyList, OneOrMore, Variants
+from bot.settings.paths import ConfigPath
+
+GITHUB_API = "https://api.github.com"
+GITLAB = "https://gitlab.com"
+JOB_TOKEN = "CI_JOB_TOKEN"
+"""The variable with the token of a GitLab CI job: https://docs.gitlab.com/ci/jobs/ci_job_token/."""
+JOB_TOKEN_PREFIX = "glcbt-"
+"""https://docs.gitlab.com/security/tokens/#token-prefixes"""
+AZURE_JOB_TOKEN = "SYSTEM_ACCESSTOKEN"
+"""The variable to which a pipeline of Azure Pipelines maps the token of its job (`$(System.AccessToken)`)."""
 
 
-class OwnerEntry(ConfigSection):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnerEntry:
     """The config entry that selects all or some repositories of one owner."""
 
     owner: names.Owner
     """The name of a user or an organisation."""
-    include: OneOrMore[texts.Glob] | None = None
+    include: OneOrMore[texts.Glob] = ()
     """Globs for the repository name without the owner. A repository is selected only if at least one glob matches.
     Default: all names match.
     """
-    exclude: OneOrMore[texts.Glob] | None = None
+    exclude: OneOrMore[texts.Glob] = ()
     """Globs for the repository name without the owner. A repository is not selected if one of the globs matches.
     Default: none.
     """
-    topics: NonEmptyList[names.Topic] | None = None
+    topics: NonEmptyList[names.Topic] = ()
     """A repository is selected only if it has at least one of these topics. Default: topics do not matter."""
 
 
-def _get_repository_variant(value: object) -> str:
-    return "(owner)" if isinstance(value, dict) else "(name)"
-
-
-NameOrOwner = Annotated[
-    Annotated[names.RepositoryName, Variant("(name)")] | Annotated[OwnerEntry, Variant("(owner)")],
-    Discriminator(_get_repository_variant),
-]
-
-
-class GroupEntry(ConfigSection):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupEntry:
     """The config entry that selects all or some projects of a group and its subgroups, or of a user."""
 
     owner: names.GroupPath
     """The full path of a group (`group/subgroup`), or the name of a user."""
-    include: OneOrMore[texts.Glob] | None = None
+    include: OneOrMore[texts.Glob] = ()
     """Globs for the project path below the owner, such as `subgroup/project`. A project is selected only if at least
     one glob matches. Default: all paths match.
     """
-    exclude: OneOrMore[texts.Glob] | None = None
+    exclude: OneOrMore[texts.Glob] = ()
     """Globs for the project path below the owner. A project is not selected if a glob matches. Default: none."""
-    topics: NonEmptyList[texts.Text] | None = None
+    topics: NonEmptyList[texts.Text] = ()
     """A project is selected only if it has at least one of these topics. Default: topics do not matter."""
 
 
-ProjectOrGroup = Annotated[
-    Annotated[names.ProjectPath, Variant("(name)")] | Annotated[GroupEntry, Variant("(owner)")],
-    Discriminator(_get_repository_variant),
-]
-
-
-class AppSection(ConfigSection):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppSection:
     """The config entry for a GitHub App. basebump authenticates as the App with the App's private key."""
 
     id: names.AppId
@@ -72,12 +65,13 @@ class AppSection(ConfigSection):
     """
 
 
-class GithubForgeEntry(ConfigSection):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GithubForgeEntry:
     """The config entry for repositories on github.com or on a GitHub Enterprise Server."""
 
-    kind: Literal["github"]
+    kind: Literal["github"] = "github"
     """The kind of forge."""
-    url: addresses.ApiUrl = values.GITHUB_API
+    url: addresses.ApiUrl = GITHUB_API
     """The URL of the API. For a GitHub Enterprise Server, the URL is `https://HOST/api/v3`."""
     token_env: names.VariableName | None = None
     """The name of the environment variable that holds the token. Only public repositories can be read without a token
@@ -85,64 +79,62 @@ class GithubForgeEntry(ConfigSection):
     """
     app: AppSection | None = None
     """The GitHub App that basebump uses to authenticate, instead of a token."""
-    ca: texts.Text | None = None
+    ca: ConfigPath | None = None
     """A file with CA certificates to trust for this forge. The path is relative to this config file."""
-    repositories: NonEmptyList[NameOrOwner] | None = None
+    repositories: NonEmptyList[Annotated[names.RepositoryName | OwnerEntry, Variants()]] = ()
     """Repositories as `owner/name`, or the repositories of an owner as a mapping. Required without `app`. Default with
     `app`: all repositories in which the App is installed.
     """
-    base_branches: OneOrMore[texts.Glob] | None = None
+    base_branches: OneOrMore[texts.Glob] = ()
     """Globs for the branches to which proposals are made. Default: the default branch of each repository."""
-    dispatch: NonEmptyList[names.WorkflowFile] | None = None
+    dispatch: NonEmptyList[names.WorkflowFile] = ()
     """File names of workflows to start for each proposal. Needed with the token of a GitHub Actions job, because its
     pushes do not start workflows.
     """
 
 
-class GitlabForgeEntry(ConfigSection):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitlabForgeEntry:
     """The config entry for projects on gitlab.com or on a self-managed GitLab."""
 
-    kind: Literal["gitlab"]
+    kind: Literal["gitlab"] = "gitlab"
     """The kind of forge."""
-    url: addresses.SiteUrl = values.GITLAB
+    url: addresses.SiteUrl = GITLAB
     """The URL of the web interface, without `/api/v4`. If GitLab is installed below a path, include the path."""
     token_env: names.VariableName | None = None
     """The name of the environment variable that holds the token. `CI_JOB_TOKEN` is the token of the CI job itself, with
     which basebump can only report.
     """
-    ca: texts.Text | None = None
+    ca: ConfigPath | None = None
     """A file with CA certificates to trust for this forge. The path is relative to this config file."""
-    repositories: NonEmptyList[ProjectOrGroup]
+    repositories: NonEmptyList[Annotated[names.ProjectPath | GroupEntry, Variants()]]
     """Projects by full path (`group/subgroup/project`), or the projects of a group or a user as a mapping."""
-    base_branches: OneOrMore[texts.Glob] | None = None
+    base_branches: OneOrMore[texts.Glob] = ()
     """Globs for the branches to which proposals are made. Default: the default branch of each repository."""
 
 
-class ProjectEntry(ConfigSection):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectEntry:
     """The config entry that selects all or some repositories of one project on Azure DevOps."""
 
     owner: names.AzureProject
     """The name of a project."""
-    include: OneOrMore[texts.Glob] | None = None
+    include: OneOrMore[texts.Glob] = ()
     """Globs for the repository name without the project. A repository is selected only if at least one glob matches.
     Default: all names match.
     """
-    exclude: OneOrMore[texts.Glob] | None = None
+    exclude: OneOrMore[texts.Glob] = ()
     """Globs for the repository name without the project. A repository is not selected if one of the globs matches.
     Default: none.
     """
+    topics: ClassVar[tuple[str, ...]] = ()
 
 
-RepositoryOrProject = Annotated[
-    Annotated[names.AzureRepositoryName, Variant("(name)")] | Annotated[ProjectEntry, Variant("(owner)")],
-    Discriminator(_get_repository_variant),
-]
-
-
-class AzureForgeEntry(ConfigSection):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AzureForgeEntry:
     """The config entry for repositories on Azure DevOps Services or on an Azure DevOps Server."""
 
-    kind: Literal["azure"]
+    kind: Literal["azure"] = "azure"
     """The kind of forge."""
     url: addresses.AzureUrl
     """The URL of the organization, `https://dev.azure.com/ORGANIZATION`. For an Azure DevOps Server, the URL of the
@@ -156,43 +148,39 @@ class AzureForgeEntry(ConfigSection):
     """The name of the environment variable that holds the token. `SYSTEM_ACCESSTOKEN` is the token of the pipeline job
     itself. Only public projects can be read without a token.
     """
-    ca: texts.Text | None = None
+    ca: ConfigPath | None = None
     """A file with CA certificates to trust for this forge. The path is relative to this config file."""
-    repositories: NonEmptyList[RepositoryOrProject]
+    repositories: NonEmptyList[Annotated[names.AzureRepositoryName | ProjectEntry, Variants()]]
     """Repositories as `PROJECT/REPOSITORY`, or the repositories of a project as a mapping."""
-    work_items: NonEmptyList[names.WorkItemId] | None = None
+    work_items: NonEmptyList[names.WorkItemId] = ()
     """The numbers of work items to which each new pull request is linked. Default: none."""
-    base_branches: OneOrMore[texts.Glob] | None = None
+    base_branches: OneOrMore[texts.Glob] = ()
     """Globs for the branches to which proposals are made. Default: the default branch of each repository."""
 
 
-class GiteaOwnerEntry(ConfigSection):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiteaOwnerEntry:
     """The config entry that selects all or some repositories of one owner on a Gitea or Forgejo."""
 
     owner: names.GiteaOwner
     """The name of an organization or a user."""
-    include: OneOrMore[texts.Glob] | None = None
+    include: OneOrMore[texts.Glob] = ()
     """Globs for the repository name without the owner. A repository is selected only if at least one glob matches.
     Default: all names match.
     """
-    exclude: OneOrMore[texts.Glob] | None = None
+    exclude: OneOrMore[texts.Glob] = ()
     """Globs for the repository name without the owner. A repository is not selected if one of the globs matches.
     Default: none.
     """
-    topics: NonEmptyList[names.Topic] | None = None
+    topics: NonEmptyList[names.Topic] = ()
     """A repository is selected only if it has at least one of these topics. Default: topics do not matter."""
 
 
-GiteaNameOrOwner = Annotated[
-    Annotated[names.GiteaRepositoryName, Variant("(name)")] | Annotated[GiteaOwnerEntry, Variant("(owner)")],
-    Discriminator(_get_repository_variant),
-]
-
-
-class GiteaForgeEntry(ConfigSection):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiteaForgeEntry:
     """The config entry for repositories on a Gitea or Forgejo server, such as Codeberg."""
 
-    kind: Literal["gitea"]
+    kind: Literal["gitea"] = "gitea"
     """The kind of forge. `gitea` is also for Forgejo."""
     url: addresses.SiteUrl
     """The URL of the web interface, such as `https://codeberg.org`, without `/api/v1`. If the server is installed below
@@ -201,34 +189,38 @@ class GiteaForgeEntry(ConfigSection):
     token_env: names.VariableName | None = None
     """The name of the environment variable that holds the token. Only public repositories can be read without a token.
     """
-    ca: texts.Text | None = None
+    ca: ConfigPath | None = None
     """A file with CA certificates to trust for this forge. The path is relative to this config file."""
-    repositories: NonEmptyList[GiteaNameOrOwner]
+    repositories: NonEmptyList[Annotated[names.GiteaRepositoryName | GiteaOwnerEntry, Variants()]]
     """Repositories as `owner/name`, or the repositories of an owner as a mapping."""
-    base_branches: OneOrMore[texts.Glob] | None = None
+    base_branches: OneOrMore[texts.Glob] = ()
     """Globs for the branches to which proposals are made. Default: the default branch of each repository."""
 
 
-class LocalForgeEntry(ConfigSection):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalForgeEntry:
     """The config entry for git repositories in a folder on this machine."""
 
-    kind: Literal["local"]
+    kind: Literal["local"] = "local"
     """The kind of forge."""
-    url: texts.Text
+    url: ConfigPath
     """The folder. The path is relative to this config file."""
-    repositories: NonEmptyList[names.InnerPath] | None = None
+    repositories: NonEmptyList[names.InnerPath] = ()
     """Paths of git repositories inside the folder. Default: every git repository in the folder."""
-    base_branches: OneOrMore[texts.Glob] | None = None
+    base_branches: OneOrMore[texts.Glob] = ()
     """Globs for the branches to which proposals are made. Default: the branch that HEAD points to."""
 
 
-AnyForgeEntry = GithubForgeEntry | GitlabForgeEntry | AzureForgeEntry | GiteaForgeEntry | LocalForgeEntry
-ForgeEntry = Annotated[
-    Annotated[GithubForgeEntry, Variant("(github)")]
-    | Annotated[GitlabForgeEntry, Variant("(gitlab)")]
-    | Annotated[AzureForgeEntry, Variant("(azure)")]
-    | Annotated[GiteaForgeEntry, Variant("(gitea)")]
-    | Annotated[LocalForgeEntry, Variant("(local)")],
-    Discriminator(get_variant_by_kind),
-]
-FORGE_KINDS = ("github", "gitlab", "azure", "gitea", "local")
+AnyOwnerEntry = OwnerEntry | GroupEntry | ProjectEntry | GiteaOwnerEntry
+ServerForgeEntry = GithubForgeEntry | GitlabForgeEntry | AzureForgeEntry | GiteaForgeEntry
+AnyForgeEntry = ServerForgeEntry | LocalForgeEntry
+
+
+def list_named_repositories(forge: ServerForgeEntry) -> tuple[str, ...]:
+    """Return the repositories that an entry names one by one."""
+    return tuple(each for each in forge.repositories if isinstance(each, str))
+
+
+def list_owners(forge: ServerForgeEntry) -> tuple[AnyOwnerEntry, ...]:
+    """Return the owners whose repositories an entry selects."""
+    return tuple(each for each in forge.repositories if not isinstance(each, str))

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 
-from pydantic import AfterValidator
-
 from bot.model.config_types import texts
+from bot.model.config_types.markers import Check
 from bot.model.errors import ConfigProblem, InvalidReferenceError
 from bot.model.hosts import PUBLIC_HOSTS
 from bot.model.image_name import DOCKER_HUB, ImageName
 from bot.model.own_build import ConfiguredBuild
-from bot.settings.document import Document
-from bot.settings.section import ConfigSection
 
 MAX_BUILDS = 2000
 """The maximum number of entries. The limit on the size of a config file allows about as many."""
@@ -43,11 +41,12 @@ def _validate_dockerfile(value: str) -> str:
     return value
 
 
-BuiltImage = Annotated[str, AfterValidator(_validate_image)]
-DockerfilePath = Annotated[str, AfterValidator(_validate_dockerfile)]
+BuiltImage = Annotated[str, Check(_validate_image)]
+DockerfilePath = Annotated[str, Check(_validate_dockerfile)]
 
 
-class BuildEntry(ConfigSection):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildEntry:
     """The config entry that states which own image is built from a Dockerfile."""
 
     repository: texts.Text
@@ -71,7 +70,7 @@ class BuildEntry(ConfigSection):
         )
 
 
-def check_builds(document: Document, listed_hosts: frozenset[str]) -> Iterator[ConfigProblem]:
+def check_builds(document: dict[str, Any], listed_hosts: frozenset[str]) -> Iterator[ConfigProblem]:
     """Yield a problem for each image whose registry is not contacted, and for each entry that is listed twice."""
     entries = document.get("builds")
     if entries and "state" not in document:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, Literal
-
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from bot.core.markdown import make_one_line
 from bot.model.blocklist import Block, BlockedBuilds, BlockedDigest, BlocklistEntry
 from bot.model.config_types import addresses, texts
-from bot.model.config_types.markers import match_pattern
+from bot.model.config_types.markers import Check, Length, Parse, match_pattern
 from bot.model.errors import ConfigProblem, InvalidReferenceError
 from bot.model.image_name import Digest, ImageName
-from bot.settings.section import ConfigSection
+from bot.settings.paths import ConfigPath
 
 MAX_ENTRIES = 2000
 """The maximum number of entries of one list. The limit on the size of a file allows about 1500 entries."""
@@ -46,7 +45,7 @@ def _validate_artifact(value: str) -> str:
     return value
 
 
-def _parse_time(value: object) -> object:
+def _parse_time(value: object) -> datetime | date:
     """Return a day or a time in UTC. YAML has already parsed an unquoted value; a quoted one is parsed here."""
     try:
         parsed = datetime.fromisoformat(value) if isinstance(value, str) and "T" in value.upper() else value
@@ -63,23 +62,23 @@ def _parse_time(value: object) -> object:
 DigestText = Annotated[
     str, match_pattern(_DIGEST, "digest", "is not a digest; hint: write `sha256:` and 64 lower-case hexadecimal digits")
 ]
-ReasonText = Annotated[str, AfterValidator(_validate_reason)]
-ArtifactReference = Annotated[str, AfterValidator(_validate_artifact)]
-BuildTime = Annotated[
-    datetime | date, BeforeValidator(_parse_time), WithJsonSchema({"title": "day or time", "type": "string"})
-]
+ReasonText = Annotated[str, Check(_validate_reason)]
+ArtifactReference = Annotated[str, Check(_validate_artifact)]
+BuildTime = Annotated[datetime | date, Parse(_parse_time, {"title": "day or time", "type": "string"})]
 
 
-class BuiltRange(ConfigSection):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltRange:
     """A range of build times. At least one of `from` and `to` is required."""
 
-    from_: BuildTime | None = Field(default=None, alias="from")
+    from_: BuildTime | None = None
     """The first build time that is blocked: a day, or a time in UTC. Default: all images that were built before."""
     to: BuildTime | None = None
     """The last build time that is blocked: a whole day, or a time in UTC. Default: all images that are built later."""
 
 
-class BlockedImageEntry(ConfigSection):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockedImageEntry:
     """An entry of a published list of blocked images. It has either `digest` or `built`."""
 
     digest: DigestText | None = None
@@ -94,13 +93,14 @@ class BlockedImageEntry(ConfigSection):
     """The https URL of a page with details. Default: none."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BlockedEntry(BlockedImageEntry):
     """The config entry for images that must not be used, or for a list of such images.
 
     Each entry has exactly one of the keys `digest`, `built`, `path`, `url` and `oci`.
     """
 
-    path: texts.Text | None = None
+    path: ConfigPath | None = None
     """A file with blocked images. The path is relative to this config file."""
     url: addresses.DownloadUrl | None = None
     """The https URL of a file with blocked images. If it cannot be read, nothing is proposed."""
@@ -110,13 +110,25 @@ class BlockedEntry(BlockedImageEntry):
     """
 
 
-class BlockedFile(ConfigSection):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockedFile:
     """A file with blocked images, which an entry of `blocked` names."""
 
-    schema_: Literal[1] = Field(alias="schema")
+    schema: Literal[1]
     """The version of this file format."""
-    blocked: Annotated[tuple[BlockedImageEntry, ...], Field(max_length=MAX_ENTRIES)]
+    blocked: Annotated[tuple[BlockedImageEntry, ...], Length(maximum=MAX_ENTRIES)]
     """The blocked images."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedBlocklist:
+    """A list of blocked images that a run must download. It has either a URL or an artifact."""
+
+    key: str
+    """The key in the config, for messages: `blocked[0]`."""
+    url: str | None = None
+    artifact: str | None = None
+    """The reference of an artifact in a registry."""
 
 
 def check_entries(entries: object, *, allows_lists: bool) -> Iterator[ConfigProblem]:
@@ -157,8 +169,6 @@ def _is_reversed(start: object, end: object) -> bool:
     try:
         built_from, built_to = _parse_time(start), _parse_time(end)
     except ValueError:
-        return False
-    if not isinstance(built_from, date) or not isinstance(built_to, date):
         return False
     return _add_time(built_from, time()) > _add_time(built_to, _LAST_MOMENT)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated, Any
 
 from bot.model.config_types import addresses, names, texts
 from bot.model.config_types.markers import Length, OneOrMore, OrText, match_pattern
 from bot.model.errors import ConfigProblem
-from bot.settings.cluster_settings import ClusterAuth
-from bot.settings.section import ConfigSection
+from bot.settings.paths import ConfigPath
 
 MAX_CLUSTERS = 100
 """The maximum number of clusters. They are read at the same time, and larger fleets can use several configs."""
@@ -28,7 +29,19 @@ Namespace = Annotated[
 ]
 
 
-class ClusterEntry(ConfigSection):
+class ClusterAuth(StrEnum):
+    """How basebump logs in to a cluster."""
+
+    KUBECONFIG = "kubeconfig"
+    """The credential in a kubeconfig: a token, or a client certificate."""
+    IN_CLUSTER = "in-cluster"
+    """The service account of the pod in which basebump runs."""
+    AZURE = "azure"
+    """Microsoft Entra, for Azure Kubernetes Service."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterEntry:
     """The config entry for a Kubernetes cluster, in which basebump lists the images that run."""
 
     name: ClusterName
@@ -37,7 +50,7 @@ class ClusterEntry(ConfigSection):
     """How basebump logs in: with the token or client certificate of a kubeconfig (`kubeconfig`), with the service
     account of its own pod (`in-cluster`), or with Microsoft Entra (`azure`) for Azure Kubernetes Service.
     """
-    kubeconfig: texts.Text | None = None
+    kubeconfig: ConfigPath | None = None
     """The path of a kubeconfig, relative to this config file. Programs that it names (`exec`) are never started.
     Default: the files in the variable `KUBECONFIG`, or `~/.kube/config`.
     """
@@ -45,13 +58,13 @@ class ClusterEntry(ConfigSection):
     """A context of the kubeconfig. Default: its current context."""
     server: addresses.ServiceUrl | None = None
     """The URL of the API server, instead of a kubeconfig. Requires `token_env` or `auth: azure`."""
-    ca: texts.Text | None = None
+    ca: ConfigPath | None = None
     """A file with CA certificates to trust for `server`. The path is relative to this config file."""
     token_env: names.VariableName | None = None
     """The name of the environment variable that holds a token for `server`, such as that of a service account."""
-    namespaces: Annotated[tuple[Namespace, ...], Length(1, MAX_NAMESPACES), OrText()] | None = None
+    namespaces: Annotated[tuple[Namespace, ...], Length(1, MAX_NAMESPACES), OrText()] = ()
     """The namespaces to read, each of which needs only a Role. Default: all namespaces, which needs a ClusterRole."""
-    exclude_namespaces: OneOrMore[texts.Glob] | None = None
+    exclude_namespaces: OneOrMore[texts.Glob] = ()
     """Globs for namespaces whose pods do not count, such as `kube-*`. Default: none."""
 
 

@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-from pydantic import Discriminator, StrictBool
-from pydantic import Tag as Variant
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar, Literal
 
 from bot.model.config_types import addresses, names, texts, times
-from bot.model.config_types.markers import NonEmptyList, OneOrMore
-from bot.settings import scanner_settings
-from bot.settings.section import ConfigSection, get_variant_by_kind
+from bot.model.config_types.markers import Flag, NonEmptyList, OneOrMore
+from bot.settings.paths import ConfigPath, Program
+
+DEFAULT_SCAN_TIMEOUT = timedelta(minutes=10)
+"""Pulling and scanning an image of several gigabytes takes minutes. A scan that takes longer than this hangs."""
+OSV_API = "https://api.osv.dev"
+DEFAULT_REPORT_PLATFORM = "linux/amd64"
+"""The platform that scanners use by default."""
+DEFAULT_REPORT_AGE = timedelta(days=5)
+"""The same limit as for the databases of scanners, which are built several times a day."""
+DEFAULT_DEFENDER_AGE = timedelta(days=3)
+"""Defender scans every day, but sometimes late."""
 
 
-class ScannerMatchSection(ConfigSection):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScannerMatchSection:
     """The images to which an entry applies."""
 
-    image: OneOrMore[texts.ImageGlob] | None = None
+    image: OneOrMore[texts.ImageGlob] = ()
     """Globs for the canonical repository, such as `docker.io/library/*`. At least one glob must match."""
 
 
-class AutoScannerEntry(ConfigSection):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutoScannerEntry:
     """The config entry for the first available scanner.
 
     basebump uses Trivy if it is installed, otherwise Grype if it is installed, and otherwise an OSV API. basebump sends
     the packages of images to the OSV API.
     """
 
-    kind: Literal["auto"]
+    kind: Literal["auto"] = "auto"
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
     """The images to scan. Default: all images that no earlier entry matches."""
@@ -35,24 +45,25 @@ class AutoScannerEntry(ConfigSection):
     """The image reference of Trivy's vulnerability database, such as `registry.example.com/trivy-db:2`. Default: the
     database that Trivy uses by default.
     """
-    timeout: times.PositiveDuration = scanner_settings.DEFAULT_SCAN_TIMEOUT
+    timeout: times.PositiveDuration = DEFAULT_SCAN_TIMEOUT
     """The time limit for scanning one image."""
-    osv: addresses.OptionalServiceUrl = scanner_settings.OSV_API
+    osv: addresses.OptionalServiceUrl = OSV_API
     """The URL of the OSV API to use if neither Trivy nor Grype is installed, without `/v1`. With `none`, no packages
     are sent anywhere.
     """
-    send: NonEmptyList[addresses.Host] | None = None
+    send: NonEmptyList[addresses.Host] = ()
     """Registries, in addition to the well-known public ones, whose images' packages may be sent to the OSV API.
     Default: none.
     """
-    private: StrictBool = False
+    private: Flag = False
     """Whether the scanner's findings are left out of proposals in public repositories."""
 
 
-class TrivyScannerEntry(ConfigSection):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrivyScannerEntry:
     """The config entry for the scanner Trivy. Trivy must be installed."""
 
-    kind: Literal["trivy"]
+    kind: Literal["trivy"] = "trivy"
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
     """The images to scan. Default: all images that no earlier entry matches."""
@@ -60,11 +71,11 @@ class TrivyScannerEntry(ConfigSection):
     """The image reference of the vulnerability database, such as `registry.example.com/trivy-db:2`. Default: the
     database that Trivy uses by default.
     """
-    binary: texts.Text | None = None
+    binary: Program | None = None
     """The program: a name to look up on PATH, or a path relative to this config file. Default: the scanner's usual
     name.
     """
-    timeout: times.PositiveDuration = scanner_settings.DEFAULT_SCAN_TIMEOUT
+    timeout: times.PositiveDuration = DEFAULT_SCAN_TIMEOUT
     """The time limit for scanning one image."""
     server: addresses.TrivyServerUrl | None = None
     """The URL of a Trivy server, such as `http://trivy.security:4954`, which then provides the database. Default: no
@@ -72,14 +83,15 @@ class TrivyScannerEntry(ConfigSection):
     """
     token_env: names.VariableName | None = None
     """The name of the environment variable that holds the token for the server. Default: no token is sent."""
-    private: StrictBool = False
+    private: Flag = False
     """Whether the scanner's findings are left out of proposals in public repositories."""
 
 
-class GrypeScannerEntry(ConfigSection):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrypeScannerEntry:
     """The config entry for the scanner Grype. Grype must be installed."""
 
-    kind: Literal["grype"]
+    kind: Literal["grype"] = "grype"
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
     """The images to scan. Default: all images that no earlier entry matches."""
@@ -87,104 +99,105 @@ class GrypeScannerEntry(ConfigSection):
     """The URL of the document that names the current database, such as `.../v6/latest.json`. Default: the URL that
     Grype uses by default.
     """
-    binary: texts.Text | None = None
+    binary: Program | None = None
     """The program: a name to look up on PATH, or a path relative to this config file. Default: the scanner's usual
     name.
     """
-    timeout: times.PositiveDuration = scanner_settings.DEFAULT_SCAN_TIMEOUT
+    timeout: times.PositiveDuration = DEFAULT_SCAN_TIMEOUT
     """The time limit for scanning one image."""
-    private: StrictBool = False
+    private: Flag = False
     """Whether the scanner's findings are left out of proposals in public repositories."""
 
 
-class OsvScannerEntry(ConfigSection):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OsvScannerEntry:
     """The config entry for an OSV API as a scanner.
 
     basebump queries the API for the packages in the SBOM that is attached to an image.
     """
 
-    kind: Literal["osv"]
+    kind: Literal["osv"] = "osv"
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
     """The images to scan. Default: all images that no earlier entry matches."""
     url: addresses.ServiceUrl
     """The URL of the API without `/v1`, such as `https://api.osv.dev`."""
-    send: NonEmptyList[addresses.Host] | None = None
+    send: NonEmptyList[addresses.Host] = ()
     """Registries, in addition to the well-known public ones, whose images' packages may be sent to the OSV API.
     Default: none.
     """
-    private: StrictBool = False
+    private: Flag = False
     """Whether the scanner's findings are left out of proposals in public repositories."""
 
 
-class DefenderScannerEntry(ConfigSection):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefenderScannerEntry:
     """The config entry for Microsoft Defender for Cloud as a scanner.
 
     Defender scans Azure registries on its own, and basebump only reads the results. basebump logs in with Microsoft
     Entra.
     """
 
-    kind: Literal["defender"]
+    kind: Literal["defender"] = "defender"
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
     """The images to scan. Default: all images that no earlier entry matches."""
-    subscriptions: NonEmptyList[names.SubscriptionId] | None = None
+    subscriptions: NonEmptyList[names.SubscriptionId] = ()
     """The IDs of the subscriptions to read. Default: all subscriptions that the identity may read."""
-    max_age: times.Age = scanner_settings.DEFAULT_DEFENDER_AGE
+    max_age: times.Age = DEFAULT_DEFENDER_AGE
     """The maximum age of an assessment that has a date."""
-    pulled: StrictBool = False
+    pulled: Flag = False
     """Whether you guarantee that these images are pulled every month. Assessments without a date then count as recent.
     """
-    private: StrictBool = True
+    private: Flag = True
     """Whether the scanner's findings are left out of proposals in public repositories."""
 
 
-class ReportScannerEntry(ConfigSection):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportScannerEntry:
     """The config entry for reports that your own pipeline creates with Trivy, Grype, twistcli or Aqua, or in SARIF.
 
     basebump assigns a report to an image by the image's digest.
     """
 
-    kind: Literal["report"]
+    kind: Literal["report"] = "report"
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
     """The images to scan. Default: all images that no earlier entry matches."""
-    path: texts.Text
+    path: ConfigPath
     """The report, or a folder whose `.json` and `.sarif` files are reports. The path is relative to this config file.
     """
-    platform: texts.Platform = scanner_settings.DEFAULT_REPORT_PLATFORM
+    platform: texts.Platform = DEFAULT_REPORT_PLATFORM
     """The platform of images in reports that do not name a platform."""
-    one_run: StrictBool = False
+    one_run: Flag = False
     """Whether you guarantee that all reports in a folder are based on the same database. This matters only for reports
     that do not name their database.
     """
-    max_age: times.Age = scanner_settings.DEFAULT_REPORT_AGE
+    max_age: times.Age = DEFAULT_REPORT_AGE
     """The maximum age of a report. If the report contains the date of its database, this is also the maximum age of the
     database.
     """
-    private: StrictBool = False
+    private: Flag = False
     """Whether the scanner's findings are left out of proposals in public repositories."""
 
 
-class NoScannerEntry(ConfigSection):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoScannerEntry:
     """The config entry for images that are not scanned."""
 
-    kind: Literal["none"]
+    kind: Literal["none"] = "none"
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
     """The images that are not scanned. Default: all images that no earlier entry matches."""
+    private: ClassVar[bool] = False
 
 
-KINDS = ("auto", "trivy", "grype", "osv", "defender", "report", "none")
-
-
-ScannerEntry = Annotated[
-    Annotated[AutoScannerEntry, Variant("(auto)")]
-    | Annotated[TrivyScannerEntry, Variant("(trivy)")]
-    | Annotated[GrypeScannerEntry, Variant("(grype)")]
-    | Annotated[OsvScannerEntry, Variant("(osv)")]
-    | Annotated[DefenderScannerEntry, Variant("(defender)")]
-    | Annotated[ReportScannerEntry, Variant("(report)")]
-    | Annotated[NoScannerEntry, Variant("(none)")],
-    Discriminator(get_variant_by_kind),
-]
+AnyScannerEntry = (
+    AutoScannerEntry
+    | TrivyScannerEntry
+    | GrypeScannerEntry
+    | OsvScannerEntry
+    | DefenderScannerEntry
+    | ReportScannerEntry
+    | NoScannerEntry
+)

@@ -1,0 +1,62 @@
+"""The section `enrichment` of the config file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.model.config_types import addresses, names, texts
+from bot.model.config_types.markers import Flag, NonEmptyList
+from bot.settings.paths import ConfigPath, PathOrUrl
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VexEntry:
+    """The config entry for OpenVEX documents and for the authors whose statements count."""
+
+    path: ConfigPath | None = None
+    """A document, or a folder whose `.json` files are documents. The path is relative to this config file. Each entry
+    has either `path` or `url`.
+    """
+    url: addresses.DownloadUrl | None = None
+    """The https URL of a document. Each entry has either `url` or `path`."""
+    authors: NonEmptyList[texts.Glob]
+    """Globs for the `author` of a document. The document's statements count only if a glob matches its author."""
+
+    @property
+    def location(self) -> Path | str:
+        """The path of a file or folder, or a URL as a string."""
+        return self.url or self.path or Path()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrichmentSection:
+    """The lists and documents about vulnerabilities that basebump reads, and lookups of the sources of images.
+
+    Each list or document is an https URL, or a path relative to this config file. By default, basebump reads none of
+    them, and looks up no sources.
+    """
+
+    kev: PathOrUrl | None = None
+    """CISA's catalogue of vulnerabilities that are known to be exploited (KEV), in JSON. Default: none; no
+    vulnerability then counts as exploited.
+    """
+    epss: PathOrUrl | None = None
+    """FIRST's list of EPSS scores in CSV, plain or compressed with gzip. Default: none; no scores are then shown."""
+    vex: tuple[VexEntry, ...] = ()
+    """Statements that vulnerabilities do not affect an image. Default: none; all findings then count."""
+    source_changes: Flag = False
+    """If `true`, proposals show how many commits lie between the source revisions of both images, and the release notes
+    of the new version. basebump asks github.com or gitlab.com, if the labels of the images name them. It asks once for
+    each update, and stores the result in the `state`.
+    """
+    github_token_env: names.VariableName | None = None
+    """The environment variable with a token for these questions to github.com, which raises the limit from 60 to 5000
+    requests per hour. Use a token that can read no private repository, because proposals show the release notes.
+    Default: no token is sent, not even that of a configured forge.
+    """
+
+    @property
+    def has_advisories(self) -> bool:
+        """True if a list or a document is set."""
+        return self.kev is not None or self.epss is not None or bool(self.vex)

@@ -1,0 +1,134 @@
+"""The section `serve` of the config file, and the checks of its keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any, NamedTuple
+
+from bot.model.config_types import addresses, names, times
+from bot.model.config_types.markers import Check, ParseText, TextPattern
+from bot.model.delivery import SenderKind
+from bot.model.errors import ConfigProblem
+from bot.settings.sections.state import SQLITE
+
+DEFAULT_POLL = timedelta(minutes=30)
+DEFAULT_SWEEP = timedelta(hours=12)
+MAX_PORT = 65535
+MIN_EVENT_SECRET = 16
+"""The minimum number of characters of the secret of a sender."""
+_LISTEN_ADDRESS = r"(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})"
+SHORTEST_POLL = timedelta(minutes=1)
+"""The shortest time between two polls of a tag. Shorter times would exceed the limits of public registries."""
+
+
+class SocketAddress(NamedTuple):
+    """An address on which the service listens."""
+
+    host: str
+    """The host without brackets."""
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+DEFAULT_LISTEN = SocketAddress("127.0.0.1", 8080)
+
+
+def parse_listen_address(text: str) -> SocketAddress:
+    """Parse `host:port`. Raises ValueError if the text has another form."""
+    match = re.fullmatch(_LISTEN_ADDRESS, text)
+    if match is None or not 0 < int(match["port"]) <= MAX_PORT:
+        raise ValueError("must be `host:port`, such as `127.0.0.1:8080` or `[::1]:8080`")
+    return SocketAddress(match["host"].strip("[]"), int(match["port"]))
+
+
+def _validate_poll(value: timedelta) -> timedelta:
+    if value < SHORTEST_POLL:
+        raise ValueError("must be at least `1m`, because registries limit the number of requests")
+    return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SenderEntry:
+    """The config entry for a registry or forge that reports events to `basebump serve`."""
+
+    kind: SenderKind
+    """The form of the events: `acr`, `event-grid`, `distribution`, `harbor`, `ghcr` and `signed` for registries,
+    `github`, `gitlab`, `azure` and `gitea` for forges.
+    """
+    secret_env: names.VariableName
+    """The name of the environment variable that holds the secret by which the sender proves its events. It must have at
+    least 16 characters.
+    """
+    name: Annotated[str, TextPattern(r"^[a-z0-9][a-z0-9-]{0,39}$")] | None = None
+    """The last part of the URL to which the events are sent: `/events/NAME`. Default: the kind."""
+    registry: addresses.Host | None = None
+    """The registry as `host[:port]`, as in image references. It replaces the host that the events name, which can be an
+    internal name of the registry. Default: the host that the events name.
+    """
+
+    @property
+    def endpoint(self) -> str:
+        """The last part of the URL to which the events are sent."""
+        return self.name or self.kind.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeSection:
+    """Settings of `basebump serve` and `basebump work`."""
+
+    listen: Annotated[SocketAddress, ParseText(parse_listen_address)] = DEFAULT_LISTEN
+    """The address on which the service listens: `host:port`. Other addresses than loopback make the pages readable for
+    everyone who can connect, so that a reverse proxy must decide who can.
+    """
+    events: tuple[SenderEntry, ...] = ()
+    """The registries and forges that report events. Default: none; changes are then found by polling and by sweeps."""
+    poll: Annotated[times.Duration, Check(_validate_poll)] = DEFAULT_POLL
+    """The longest time between two lookups of a tag that a base branch uses. Lookups are spread over this time."""
+    sweep: times.Duration = DEFAULT_SWEEP
+    """How often all repositories are listed, to find changes that no event reported."""
+    user_header: Annotated[str, TextPattern(r"^[A-Za-z][A-Za-z0-9-]{0,63}$")] | None = None
+    """The HTTP header in which a reverse proxy names the user, such as `X-Forwarded-Email`. Pages then require this
+    header, and also show evidence that is private. Set it only if users cannot reach the service without this proxy.
+    Default: pages require no header, and leave out private evidence.
+    """
+
+
+NEEDS_REGISTRY = frozenset({SenderKind.DISTRIBUTION.value})
+"""The senders whose events name the registry as the pushing client does, which can be any name."""
+
+
+def check_service(document: dict[str, Any]) -> Iterator[ConfigProblem]:
+    """Yield the problems of `serve` and `queue`."""
+    state, serve = document.get("state"), document.get("serve")
+    if state is None and "serve" in document:
+        yield ConfigProblem(
+            "serve", "requires `state`, which holds the pending work; hint: add `state: sqlite:///PATH`"
+        )
+    if "queue" in document and (not isinstance(state, str) or state.startswith(SQLITE)):
+        yield ConfigProblem(
+            "queue", "requires a `state` in PostgreSQL; hint: set `state: postgresql://HOST/NAME`, or remove `queue`"
+        )
+    events = serve.get("events") if isinstance(serve, dict) else None
+    yield from _check_senders([each for each in events if isinstance(each, dict)] if isinstance(events, list) else [])
+
+
+def _check_senders(senders: list[dict[str, Any]]) -> Iterator[ConfigProblem]:
+    names: set[object] = set()
+    for index, sender in enumerate(senders):
+        where, name = f"serve.events[{index}]", sender.get("name", sender.get("kind"))
+        if isinstance(name, str) and name in names:
+            yield ConfigProblem(
+                f"{where}.name", f"an earlier entry is named `{name}`, too; hint: set another `name`, as in `{name}-2`"
+            )
+        names.add(name if isinstance(name, str) else None)
+        if sender.get("kind") in NEEDS_REGISTRY and "registry" not in sender:
+            yield ConfigProblem(
+                f"{where}.registry",
+                "is required, because the events name the registry as the pushing client does; hint: set it to the "
+                "registry as image references name it",
+            )

@@ -1,0 +1,60 @@
+"""The entries of `trust` in the config file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.model.config_types import addresses, texts
+from bot.model.config_types.markers import NonEmptyList, OneOrMore
+from bot.settings.paths import ConfigPath
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityEntry:
+    """The config entry for a signer who signs without a key."""
+
+    issuer: addresses.IssuerUrl
+    """The URL of the OIDC issuer. The issuer of GitHub workflows is `https://token.actions.githubusercontent.com`."""
+    identity: texts.IdentityGlob
+    """A glob for the identity that the issuer vouches for: an e-mail address, or the URL of a workflow with its ref."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotationSection:
+    """Signers who use Notation.
+
+    The certificate of a signer must be issued by one of the authorities in `certificates`, and must have all attributes
+    of one of `subjects`.
+    """
+
+    certificates: NonEmptyList[texts.Text]
+    """Files with CA certificates in PEM format, as in Notation's trust store. The paths are relative to this config
+    file.
+    """
+    subjects: NonEmptyList[texts.Text]
+    """Attributes in the subject of a signer's certificate, in any order: `C=US,ST=WA,O=Acme` (RFC 4514)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustConfigEntry:
+    """The config entry with the trusted signers of some images.
+
+    At least one of `keys`, `keyless` and `notation` is required.
+    """
+
+    image: OneOrMore[texts.ImageGlob]
+    """Globs for the canonical repository, such as `registry.example.com/acme/**`."""
+    keys: NonEmptyList[texts.Text] = ()
+    """Files with public keys in PEM format, for signatures by cosign. The paths are relative to this config file."""
+    keyless: NonEmptyList[IdentityEntry] = ()
+    """Signers who sign without a key. Requires the extra `keyless`."""
+    trusted_root: ConfigPath | None = None
+    """A file with the certificate authorities and logs to trust for `keyless`. The path is relative to this config
+    file. Default: Sigstore's public authorities and logs.
+    """
+    notation: NotationSection | None = None
+    """Signers who use Notation."""
+    signed_as: tuple[texts.ImageGlob, ...] = ()
+    """Globs for other repositories that a signature by cosign may name, if the images were copied from there together
+    with their signatures. Default: a signature that names a repository counts only for images in this repository.
+    """
