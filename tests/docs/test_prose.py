@@ -9,10 +9,7 @@ from support.parts import ROOT
 
 MAX_PARAGRAPH_WORDS = 80
 MAX_SENTENCE_WORDS = 30
-LONG_PAGES = {
-    *("CONTRIBUTING", "doctor", "events", "inventory", "loop", "plan-and-apply", "releasing"),
-    *("security", "service", "stages"),
-}
+LONG_PAGES = {"inventory", "loop", "plan-and-apply", "service"}
 """Pages that still have longer paragraphs or sentences."""
 
 
