@@ -9,14 +9,10 @@ from support.parts import ROOT
 
 MAX_PARAGRAPH_WORDS = 80
 MAX_SENTENCE_WORDS = 30
-LONG_PAGES = {"inventory", "loop", "plan-and-apply", "service"}
-"""Pages that still have longer paragraphs or sentences."""
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_paragraphs_and_sentences_of_page_are_short(path):
-    if path.stem in LONG_PAGES:
-        pytest.skip("not shortened yet")
     paragraphs = list(list_paragraphs(read_page(path)))
     assert [each for each in paragraphs if count_words(each) > MAX_PARAGRAPH_WORDS] == []
     sentences = [sentence for each in paragraphs for sentence in list_sentences(each)]
