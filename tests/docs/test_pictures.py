@@ -10,6 +10,7 @@ import pytest
 from support.parts import find_trivy
 from support.pictures.debian import RECORD, load_record, rate_severity
 from support.pictures.pages import render_markdown
+from support.pictures.proposal import open_reviewed_fleet, propose_with_history
 from support.pictures.record import list_uploads, parse_changelog
 from support.pictures.scene import (
     BUILDPACK_DEPS,
@@ -18,6 +19,7 @@ from support.pictures.scene import (
     KNOWN_EXPLOITED,
     NODE,
     PYTHON,
+    REVIEWED,
     build_registry,
     list_fleet,
 )
@@ -139,7 +141,7 @@ def test_markdown_is_rendered_with_the_alerts_and_checkboxes_of_a_forge():
 
 @pytest.mark.slow
 @pytest.mark.real("trivy")
-@pytest.mark.parametrize("item", [PYTHON, NODE, BUILDPACK_DEPS], ids=lambda item: item.reference)
+@pytest.mark.parametrize("item", [PYTHON, NODE, BUILDPACK_DEPS, REVIEWED], ids=lambda item: item.reference)
 def test_trivy_finds_the_recorded_cve_ids_in_the_old_image_only(tmp_path, item):
     built = build_registry([item], is_full_size=False)
     with LoopbackRegistry(built.store) as registry:
@@ -160,3 +162,15 @@ def test_trivy_finds_the_recorded_cve_ids_in_the_old_image_only(tmp_path, item):
     assert not new.keys() - old.keys()
     if item is BUILDPACK_DEPS:
         assert {id_ for id_, _ in fixed} >= KNOWN_EXPLOITED.keys()
+
+
+@pytest.mark.slow
+@pytest.mark.real("git")
+@pytest.mark.real("trivy")
+def test_proposal_of_the_readme_shows_exploited_fix_source_signer_and_ci(tmp_path):
+    with open_reviewed_fleet(tmp_path, is_full_size=False) as fleet:
+        request = propose_with_history(fleet)
+    assert "1 exploited), adds none" in request.title
+    assert "https://github.com/docker-library/python/compare/" in request.body
+    assert re.search(r"Signed by \| verified: `python-images\.pub \(sha256 \w+\)`, the same signer", request.body)
+    assert "CI passed in 13 of 14 repositories of this fleet, merged in 9" in request.body

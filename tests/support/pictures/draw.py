@@ -8,7 +8,6 @@ Needs Trivy, Chromium and buildah. `docs/images/` gets the pictures.
 from __future__ import annotations
 
 import base64
-import json
 import os
 import pty
 import subprocess
@@ -23,6 +22,7 @@ from support.loop_walk import open_walk
 from support.parts import ROOT
 from support.pictures.loop import play_loop
 from support.pictures.pages import render_proposal, render_session, render_terminal
+from support.pictures.proposal import open_reviewed_fleet, propose_with_history
 from support.pictures.scene import (
     build_registry,
     list_fleet,
@@ -86,12 +86,6 @@ class PictureStage:
             raise RuntimeError(f"basebump {arguments[0]} failed: {output}{error.decode()}")
         return output
 
-    def read_proposal(self, repository: str, branch: str) -> dict[str, str]:
-        """Return a proposal of the local forge."""
-        ref = f"refs/basebump/proposals/{branch}"
-        place = self.folder / "repositories" / repository
-        return json.loads(subprocess.run(["git", "show", ref], cwd=place, check=True, stdout=-1).stdout)
-
 
 def _read_terminal(leader: int) -> str:
     content = b""
@@ -141,23 +135,20 @@ def draw(folder: Path) -> None:
         page.write_text(render_terminal(" ".join(("basebump", *command)), small.run(*command)), encoding="utf-8")
         photograph(window, page, IMAGES / "terminal.png", width=TERMINAL_WIDTH)
 
-        small.run(*command, "--level", "propose", "--export", "json=run.json")
-        report = json.loads((small.folder / "run.json").read_text(encoding="utf-8"))
-        branch = next(
-            proposal["branch"]
-            for repository in report["repositories"]
-            for proposal in repository["proposals"]
-            if repository["name"] == "api" and "python" in proposal["branch"]
-        )
-        proposal = small.read_proposal("api", branch)
-        page = folder / "proposal.html"
-        page.write_text(render_proposal(proposal["title"], proposal["body"], branch), encoding="utf-8")
-        photograph(window, page, IMAGES / "proposal.png", width=PROPOSAL_WIDTH, height=PROPOSAL_HEIGHT, fades=True)
-
         group = "policy: [{match: {repository: platform}, group: images}]"
         fleet = set_stage(folder / "fleet", registry.host, list_fleet(built), group)
         fleet.run(*command, "--level", "propose", "--export", "html=fleet.html")
         photograph(window, fleet.folder / "fleet.html", IMAGES / "fleet.png", width=FLEET_WIDTH, height=FLEET_HEIGHT)
+
+
+def draw_proposal(folder: Path) -> None:
+    """Draw the proposal of the README."""
+    place, page = folder / "reviewed", folder / "proposal.html"
+    place.mkdir()
+    with open_reviewed_fleet(place) as fleet, browser(folder) as window:
+        request = propose_with_history(fleet)
+        page.write_text(render_proposal(request.title, request.body, request.branch), encoding="utf-8")
+        photograph(window, page, IMAGES / "proposal.png", width=PROPOSAL_WIDTH, height=PROPOSAL_HEIGHT, fades=True)
 
 
 def draw_service(folder: Path) -> None:
@@ -188,7 +179,7 @@ def draw_loop(folder: Path) -> None:
 
 
 def draw_all(folder: Path) -> None:
-    for each in (draw, draw_service, draw_stages, draw_loop):
+    for each in (draw, draw_proposal, draw_service, draw_stages, draw_loop):
         each(folder)
 
 

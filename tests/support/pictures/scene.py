@@ -8,6 +8,7 @@ image is that of its packages' .deb files.
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -49,6 +50,8 @@ class PictureImage:
     """The registry has deleted the old image."""
     new_kind: str | None = None
     """The kind of the new image, if the publisher added or removed packages."""
+    source: str = ""
+    """The source repository that the labels of the images state, each with a revision of its own."""
 
     @property
     def repository(self) -> str:
@@ -60,6 +63,15 @@ class PictureImage:
 
 
 PYTHON = PictureImage("python", "3.12-slim", "slim", date(2026, 9, 10), date(2026, 10, 25))
+REVIEWED = PictureImage(
+    "python",
+    "3.11-slim",
+    "slim",
+    date(2023, 9, 20),
+    date(2026, 10, 25),
+    source="https://github.com/docker-library/python",
+)
+"""The image of the proposal in the README. Its update fixes one of `KNOWN_EXPLOITED`."""
 NODE = PictureImage("node", "22", "full", date(2026, 8, 20), date(2026, 11, 10))
 BUILDPACK_DEPS = PictureImage("buildpack-deps", "bookworm", "full", date(2023, 9, 20), date(2026, 11, 10))
 GROUP = (
@@ -141,6 +153,7 @@ def _build(
     created = datetime(built.year, built.month, built.day, 6, 30, tzinfo=UTC)
     packages = record.list_packages(kind, content)
     name = {"etc/image": item.reference.encode()}  # so that no two images are the same
+    labels = _build_labels(item, built)
     return build_index(
         [
             build_image(
@@ -151,11 +164,20 @@ def _build(
                     *filler,
                 ],
                 platform=platform,
+                labels=labels,
                 created=created,
             )
             for platform in platforms
         ]
     )
+
+
+def _build_labels(item: PictureImage, built: date) -> dict[str, str]:
+    """Return the labels that state the source of an image; its revision is made up."""
+    if not item.source:
+        return {}
+    prefix, revision = "org.opencontainers.image", hashlib.sha256(built.isoformat().encode()).hexdigest()[:40]
+    return {f"{prefix}.source": item.source, f"{prefix}.revision": revision}
 
 
 @functools.cache
