@@ -6,6 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
+from typing import Annotated
+
+from bot.model.config_types.markers import Check
+from bot.model.config_types.times import PositiveAge
 
 
 class DueClass(StrEnum):
@@ -47,14 +52,26 @@ class DueUntil(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DuePeriods:
-    """How long a fix may take to reach a stage, by the class of the fix. A class without a period is None."""
+    """How long a fix may take to reach a stage, by the most urgent vulnerability that it fixes.
 
-    exploited: timedelta | None = None
-    critical: timedelta | None = None
-    high: timedelta | None = None
-    medium: timedelta | None = None
+    A vulnerability without a duration of its own gets that of the next lower severity that has one. The duration of a
+    more urgent class must not be longer than that of a less urgent one.
+    """
+
+    exploited: PositiveAge | None = None
+    """The duration if the update fixes a vulnerability that is known to be exploited. It needs the list
+    `enrichment.kev`.
+    """
+    critical: PositiveAge | None = None
+    """The duration if the update fixes a vulnerability of severity `critical`."""
+    high: PositiveAge | None = None
+    """The duration if the update fixes a vulnerability of severity `high`."""
+    medium: PositiveAge | None = None
+    """The duration if the update fixes a vulnerability of severity `medium`."""
     until: DueUntil = DueUntil.MERGED
-    """The stage that a fix must reach within its period."""
+    """The stage that the fix must reach within its duration. With `running`, a fix that was merged is overdue until it
+    runs. This needs `clusters` and `state`.
+    """
 
     def list_periods(self) -> Iterator[tuple[DueClass, timedelta]]:
         """Yield the classes that have a period, the most urgent one first, with their periods."""
@@ -62,6 +79,20 @@ class DuePeriods:
             period: timedelta | None = getattr(self, each.value)
             if period is not None:
                 yield each, period
+
+
+def _check_periods(due: DuePeriods) -> DuePeriods:
+    """Raise ValueError if there is no duration, or if a more urgent class has a longer one than a less urgent."""
+    periods = list(due.list_periods())
+    if not periods:
+        raise ValueError("must have a duration; hint: write for example `{critical: 7d, high: 30d}`")
+    for (urgent, shorter), (other, longer) in pairwise(periods):
+        if shorter > longer:
+            raise ValueError(f"`{urgent}` must not be longer than `{other}`; hint: swap the durations")
+    return due
+
+
+DueDurations = Annotated[DuePeriods, Check(_check_periods)]
 
 
 def select_shorter_periods(first: DuePeriods | None, second: DuePeriods | None) -> DuePeriods | None:

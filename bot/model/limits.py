@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from bot.model.config_types.markers import Flag
 from bot.model.config_types.texts import Count
-from bot.model.config_types.times import PositiveDuration
+from bot.model.config_types.times import Cron, PositiveDuration, Timezone
 
 LIMIT_WINDOW = timedelta(hours=1)
 """The default of `ProposalLimits.window`. The parts of a run (shards) that start together usually end within it."""
@@ -93,9 +93,11 @@ DEFAULT_REPOSITORIES_PER_RUN = 20
 
 @dataclass(frozen=True, slots=True)
 class ProposalSchedule:
-    """The times at which proposals may be opened."""
+    """When basebump may open proposals. Schedules do not affect open proposals."""
 
-    cron: str
-    """A cron expression with five fields. The first is `*`, because runs do not start at exact minutes."""
-    timezone: str = "UTC"
-    """A name from the IANA time zone database."""
+    cron: Cron
+    """A crontab expression of five fields, the first of which must be `*`. For example, `* 6-9 * * MON` means every
+    Monday from 6:00 to 9:59.
+    """
+    timezone: Timezone = "UTC"
+    """The time zone of the schedule: a name from the IANA time zone database, such as `Europe/Berlin`."""

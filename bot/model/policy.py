@@ -10,15 +10,27 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.model.blocklist import Blocklist
+from bot.model.config_types.markers import Flag
 from bot.model.hosts import PURGING_HOSTS
 from bot.model.modes import REFRESH_EVERY, OnClose, Rebase, SplitBy, UpdateMode, WhenUnknown
-from bot.model.vocabulary import Reason, Role
+from bot.model.vocabulary import Role
 
 if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
-    from bot.model.due_date import DuePeriods
-    from bot.model.evidence import Urgency
-    from bot.model.limits import ProposalSchedule
-    from bot.model.rules import AcceptedHold, AutomergeConditions, ConfiguredEndOfLife, IntroducedLimit, OpenCondition
+    from bot.model.config_types.markers import NonEmptyList
+    from bot.model.config_types.names import GroupName, Label, LoginName, ReviewerName
+    from bot.model.config_types.texts import AllowableReason, Platform, Tag, Text
+    from bot.model.config_types.times import Age
+    from bot.model.due_date import DueDurations, DuePeriods
+    from bot.model.rules import (
+        AcceptedHold,
+        AutomergeConditions,
+        ConfiguredEndOfLife,
+        IntroducedLimits,
+        OpenCondition,
+        RefreshPeriod,
+        Schedules,
+        UrgencyName,
+    )
     from bot.model.trust import TrustEntry
 
 Value = TypeVar("Value")
@@ -43,12 +55,12 @@ class RuleMatch:
 
 @dataclass(frozen=True, slots=True)
 class RequiredEvidence:
-    """The evidence that an update needs. Without the evidence, the update is refused."""
+    """The evidence that is required before an update is proposed."""
 
-    scan: bool = False
-    """True if the new image must have been scanned."""
-    signature: bool = False
-    """True if the new image must have a signature of a trusted signer."""
+    scan: Flag = False
+    """Whether an update is refused if the new image could not be scanned."""
+    signature: Flag = False
+    """Whether an update is refused if the new image is not signed by a signer that is listed under `trust`."""
 
 
 class CombineMode(Enum):
@@ -119,8 +131,8 @@ def _key(
 class Policy:
     """The policy for one image reference, which results from all rules that match the reference.
 
-    Each field that is declared with `_key` is a key that a rule can set. `bot.settings.rules` declares the types of
-    these keys in the config file.
+    Each field that is declared with `_key` is a key that a rule can set. Its annotation also states which values a
+    config file can have.
     """
 
     update: UpdateMode = _key(
@@ -136,7 +148,7 @@ class Policy:
         ),
         can_stop=True,
     )
-    pin: bool = _key(
+    pin: Flag = _key(
         True,  # noqa: FBT003 - the value of a key
         "Whether basebump adds a digest to a reference that has none. Default: `true`.",
         combine_mode=CombineMode.EITHER,
@@ -145,32 +157,32 @@ class Policy:
             "policy says `false`."
         ),
     )
-    tag: str | None = _key(
+    tag: Tag | None = _key(
         None,
         "The tag that a reference without a tag follows. Default: none; such a reference is then left unchanged.",
     )
-    ignore: bool = _key(
+    ignore: Flag = _key(
         False,  # noqa: FBT003 - the value of a key
         "Whether the image reference is left unchanged. Default: `false`.",
         combine_mode=CombineMode.EITHER,
         repository="Whether the image reference is left unchanged.",
         can_stop=True,
     )
-    labels: tuple[str, ...] = _key(
+    labels: tuple[Label, ...] = _key(
         (),
         "Labels of the proposal. Default: none.",
         combine_mode=CombineMode.UNION,
         repository="Labels of the proposal, in addition to the operator's. At most 20 in the whole file.",
     )
-    reviewers: tuple[str, ...] = _key(
+    reviewers: tuple[ReviewerName, ...] = _key(
         (),
         "Reviewers of the proposal: logins, or teams as `team:NAME`. Default: none.",
         combine_mode=CombineMode.UNION,
         repository="Reviewers of the proposal, in addition to the operator's. At most 20 in the whole file.",
     )
-    assignees: tuple[str, ...] = _key((), "The logins of the proposal's assignees. Default: none.")
-    milestone: str | None = _key(None, "The title of the proposal's milestone. Default: none.")
-    draft: bool = _key(
+    assignees: tuple[LoginName, ...] = _key((), "The logins of the proposal's assignees. Default: none.")
+    milestone: Text | None = _key(None, "The title of the proposal's milestone. Default: none.")
+    draft: Flag = _key(
         False,  # noqa: FBT003 - the value of a key
         "Whether the proposal is opened as a draft. Default: `false`.",
     )
@@ -184,14 +196,14 @@ class Policy:
             "`never`, or `always`. Default: `auto`."
         ),
     )
-    allow: tuple[Reason, ...] = _key(
+    allow: tuple[AllowableReason, ...] = _key(
         (),
         "Reasons to ignore: a reference that would be skipped for one of these reasons is updated. Default: none.",
     )
-    accept: tuple[AcceptedHold, ...] = _key(
+    accept: NonEmptyList[AcceptedHold] = _key(
         (), "Holds and refusals that somebody accepts for a limited time. Default: none."
     )
-    min_age: timedelta = _key(
+    min_age: Age = _key(
         timedelta(),
         (
             "The minimum age of a digest before it is proposed, according to its registry or to `state`. "
@@ -204,32 +216,32 @@ class Policy:
         ),
         can_stop=True,
     )
-    bypass_min_age_for: tuple[Urgency, ...] = _key(
+    bypass_min_age_for: NonEmptyList[UrgencyName] = _key(
         (),
         (
             "A digest younger than `min_age` is proposed if it fixes a vulnerability of one of these severities. "
             "`kev` stands for vulnerabilities that are known to be exploited. Default: none."
         ),
     )
-    platforms: tuple[str, ...] = _key(
+    platforms: NonEmptyList[Platform] = _key(
         (),
         (
             "The platforms that you use. Default: the platforms that the reference names. If it names none, all "
             "platforms of the image in the file."
         ),
     )
-    os_variants: bool = _key(
+    os_variants: Flag = _key(
         False,  # noqa: FBT003 - the value of a key
         "Whether a tag may be updated to a newer release of the distribution that it names. Default: `false`.",
     )
-    replace_ended: bool = _key(
+    replace_ended: Flag = _key(
         False,  # noqa: FBT003 - the value of a key
         (
             "Whether the successor of a superseded tag is proposed. Default: `false`, which means that it is only "
             "reported."
         ),
     )
-    group: str | None = _key(
+    group: GroupName | None = _key(
         None,
         "The name of a group. One proposal has all updates of the group. Default: each tag has a proposal of its own.",
         combine_mode=CombineMode.REPOSITORY,
@@ -244,10 +256,10 @@ class Policy:
         combine_mode=CombineMode.REPOSITORY,
         repository="How updates are split into proposals: with `folder`, each folder has a proposal of its own.",
     )
-    refresh_every: timedelta = _key(
+    refresh_every: RefreshPeriod = _key(
         REFRESH_EVERY, "How often an open proposal may change. Default: `{every: 7d}`.", name="refresh"
     )
-    schedules: tuple[ProposalSchedule, ...] = _key(
+    schedules: Schedules = _key(
         (),
         "When basebump may open proposals. Default: always.",
         name="schedule",
@@ -262,7 +274,7 @@ class Policy:
             "digests of its tags (`line`). Default: `digest`."
         ),
     )
-    paused: bool = _key(
+    paused: Flag = _key(
         False,  # noqa: FBT003 - the value of a key
         (
             "Whether proposals are paused for now: nothing is proposed, and open proposals stay as they are. "
@@ -281,7 +293,7 @@ class Policy:
             "policy requires."
         ),
     )
-    allow_introduced: tuple[IntroducedLimit, ...] = _key(
+    allow_introduced: IntroducedLimits = _key(
         (),
         "How many new vulnerabilities an update may introduce. Default: any number.",
         combine_mode=CombineMode.FEWER,
@@ -300,7 +312,7 @@ class Policy:
             "(`hold`). Default: it waits only if the next run may get results."
         ),
     )
-    due: DuePeriods | None = _key(
+    due: DueDurations | None = _key(
         None,
         "How long a fix may take until it is merged or runs. Afterwards, it is overdue. Default: no due dates.",
         combine_mode=CombineMode.SHORTER,
@@ -309,7 +321,7 @@ class Policy:
             "has a different duration, the shorter of the two applies. `until: running` in one of them applies."
         ),
     )
-    mandatory: bool = _key(
+    mandatory: Flag = _key(
         False,  # noqa: FBT003 - the value of a key
         (
             "Whether updates are mandatory: neither a repository's own file nor a comment can skip or delay them. "

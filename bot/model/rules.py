@@ -2,44 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import Annotated
 
-from bot.model.config_types.texts import Glob, ImageGlob, Tag
-from bot.model.config_types.times import Day
+from bot.model.advisory import AdvisoryList
+from bot.model.config_types.markers import Flag, Parse, WrittenAs
+from bot.model.config_types.texts import AcceptableReason, Glob, ImageGlob, MaximumCount, Tag, Text
+from bot.model.config_types.times import Age, Day
+from bot.model.evidence import Severity, Urgency
+from bot.model.limits import ProposalSchedule
+from bot.model.modes import UpdateMode
 
-if TYPE_CHECKING:
-    from datetime import date, timedelta
+_URGENCIES: Mapping[str, Urgency] = {
+    AdvisoryList.KEV.value: AdvisoryList.KEV,
+    **{each.word: each for each in reversed(Severity)},
+}
+_FIXES: Mapping[str, Urgency] = {
+    **{word: each for word, each in _URGENCIES.items() if each is not Severity.UNKNOWN},
+    "any": Severity.UNKNOWN,
+}
 
-    from bot.model.evidence import Severity, Urgency
-    from bot.model.modes import UpdateMode
-    from bot.model.vocabulary import Reason
+
+def _build_choice_parser(choices: Mapping[str, Urgency]) -> Parse:
+    def parse(value: object) -> Urgency:
+        if not isinstance(value, str) or value not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return choices[value]
+
+    return Parse(parse, {"type": "string", "enum": [*choices]})
+
+
+UrgencyName = Annotated[Urgency, _build_choice_parser(_URGENCIES)]
 
 
 @dataclass(frozen=True, slots=True)
 class AcceptedHold:
-    """An exception in the config. Until the day `until`, updates are neither held nor refused for the reason `reason`.
+    """The config entry for an exception: until the given day, the reason in `hold` does not stop updates.
 
-    `owner` is the person or team that is responsible for this decision.
+    `hold` is a reason to hold updates back, or a reason to refuse updates because of their scan results.
     """
 
-    reason: Reason
-    owner: str
-    justification: str
-    until: date
-    """The last day on which the hold is accepted."""
+    hold: AcceptableReason
+    """The reason for which the updates would be held back or refused."""
+    owner: Text
+    """The person or team that is responsible for this decision."""
+    reason: Text
+    """Why that reason does not matter here."""
+    until: Day
+    """The last day on which the exception applies."""
 
 
 @dataclass(frozen=True, slots=True)
 class AutomergeConditions:
-    """The conditions under which the forge may merge a proposal automatically. All of them must be met."""
+    """When the forge may merge a proposal automatically.
+
+    All conditions must hold, and the proposal must not be a draft.
+    """
 
     max_update: UpdateMode
-    """The largest update mode that the update of any image in the proposal may have."""
-    require_scan: bool = True
-    """True if the new images must have been scanned."""
-    forbids_introduced: bool = True
-    """True if the update must be known not to introduce vulnerabilities."""
+    """How far the images of the proposal may be updated: to the newest digest of their tags (`digest`), or to newer
+    tags (`patch`, `minor`, `major`). With `none`, the proposal is never merged automatically.
+    """
+    require_scan: Flag = True
+    """Whether the new image must have been scanned."""
+    no_new: Flag = True
+    """Whether the update must not introduce vulnerabilities that the old image does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +80,54 @@ class IntroducedLimit:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenCondition:
-    """The conditions for opening a proposal, if the policy sets any. It is enough if one of the conditions is met."""
+class AllowIntroducedSection:
+    """How many new vulnerabilities an update may introduce, by severity.
 
-    must_fix: Urgency
-    """The minimum severity of a vulnerability that the update must fix. `UNKNOWN` means any vulnerability, and KEV
-    means one that is known to be exploited."""
-    or_older_than: timedelta | None = None
-    """The age at which the image in use is updated even if the update fixes no such vulnerability; None for no age."""
+    A severity that is left out has no limit.
+    """
+
+    critical: MaximumCount | None = None
+    """The maximum number of new vulnerabilities of severity `critical`."""
+    high: MaximumCount | None = None
+    """The maximum number of new vulnerabilities of severity `high`."""
+    medium: MaximumCount | None = None
+    """The maximum number of new vulnerabilities of severity `medium`."""
+    low: MaximumCount | None = None
+    """The maximum number of new vulnerabilities of severity `low`."""
+
+    def list_limits(self) -> tuple[IntroducedLimit, ...]:
+        """Return the limits, the most severe one first."""
+        limits = {
+            Severity.CRITICAL: self.critical,
+            Severity.HIGH: self.high,
+            Severity.MEDIUM: self.medium,
+            Severity.LOW: self.low,
+        }
+        return tuple(IntroducedLimit(severity, most) for severity, most in limits.items() if most is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCondition:
+    """Conditions for opening a proposal. A single met condition is sufficient."""
+
+    fixes: Annotated[Urgency, _build_choice_parser(_FIXES)]
+    """The lowest severity of a vulnerability that the update must fix. `any` means a vulnerability of any severity,
+    `kev` one that is known to be exploited.
+    """
+    or_older_than: Age | None = None
+    """A proposal is also opened if the image in use was built longer ago than this. Default: the age of the image does
+    not matter.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshSection:
+    """How often an open proposal may change while people review it."""
+
+    every: Age
+    """How long an accepted proposal stays unchanged after its last commit. The same delay applies if a newer digest has
+    merely become as old as `min_age` requires.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +142,11 @@ class ConfiguredEndOfLife:
     """The last day of support."""
     successor: Tag | None = None
     """The tag to update to. Default: none; the report then names no successor."""
+
+
+IntroducedLimits = Annotated[
+    tuple[IntroducedLimit, ...], WrittenAs(AllowIntroducedSection, AllowIntroducedSection.list_limits)
+]
+RefreshPeriod = Annotated[timedelta, WrittenAs(RefreshSection, lambda each: each.every)]
+Schedules = Annotated[tuple[ProposalSchedule, ...], WrittenAs(ProposalSchedule, lambda each: (each,))]
+"""The schedules of several files. Each file has one."""

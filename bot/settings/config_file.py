@@ -86,7 +86,7 @@ def _read_named_files(document: Document, config: schema.ConfigFile, path: Path)
         forges=config.forges,
         registries=config.registries,
         policy=PolicyConfig(
-            rules=tuple(rule.to_policy() for rule in config.policy),
+            rules=config.policy,
             own_globs=config.own,
             listed_hosts=frozenset(each.server for each in config.registries),
             purging_hosts=_list_purging_hosts(config.registries),
@@ -170,7 +170,7 @@ def _load_repository_rules(
         if age_registries is None
         else age_checks.check_min_ages(tuple(iterate_entries(document, "policy")), age_registries)
     )
-    rules = tuple(rule.to_policy() for rule in repository_file.policy)
+    rules = repository_file.policy
     if problems := (*yaml_problems, *unreachable_ages, *_check_totals(rules)):
         raise ConfigError(source, tuple(_limit_problems(problems)))
     return rules

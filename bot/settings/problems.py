@@ -15,15 +15,15 @@ from pydantic_core import ErrorDetails
 from bot.core.markdown import make_one_line
 from bot.model.errors import ConfigProblem
 from bot.settings.document import Document
-from bot.settings.rules import MatchSection, RuleEntry
 from bot.settings.schema import ConfigFile
+from bot.settings.sections.policy import MatchSection, declare_rule
 from bot.settings.suggest import find_similar_key, suggest_key
 from bot.settings.validation import build_json_schema, validate
 
 MAX_QUOTED = 60
 """The maximum number of characters that a message quotes from the file."""
 OPERATOR_KEYS = frozenset(
-    {*(each.name for each in fields(ConfigFile)), *RuleEntry.model_fields, *MatchSection.model_fields}
+    each.name for declared in (ConfigFile, declare_rule(), MatchSection) for each in fields(declared)
 )
 """Keys that the documentation lists, but that a repository's own file cannot set."""
 
@@ -124,7 +124,7 @@ def _describe_error(
     match detail["type"]:
         case "missing":
             return "is required"
-        case "extra_forbidden" | "unexpected_keyword_argument":
+        case "unexpected_keyword_argument":
             return _describe_unknown_key(location, document_schema)
         case "value_error":
             return str(detail["ctx"]["error"])
@@ -145,7 +145,6 @@ def _describe_error(
 _EXPECTED = {
     "bool_type": "true or false",
     "tuple_type": "a list",
-    "model_type": "a mapping of keys",
     "dataclass_type": "a mapping of keys",
     "too_short": "a list with at least one item; hint: add one, or remove the key",
 }

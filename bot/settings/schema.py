@@ -11,13 +11,13 @@ from bot.model.cost_limits import MAX_REPOSITORY_RULES
 from bot.model.limits import ProposalLimits, RolloutOptions
 from bot.model.rules import ConfiguredEndOfLife
 from bot.settings.paths import ConfigPath
-from bot.settings.rules import RepositoryRuleEntry, RuleEntry
 from bot.settings.sections.blocked import MAX_ENTRIES, BlockedEntry
 from bot.settings.sections.builds import MAX_BUILDS, BuildEntry
 from bot.settings.sections.clusters import MAX_CLUSTERS, ClusterEntry
 from bot.settings.sections.enrichment import EnrichmentSection
 from bot.settings.sections.files import FilesEntry
 from bot.settings.sections.forges import AnyForgeEntry
+from bot.settings.sections.policy import RepositoryRule, Rule
 from bot.settings.sections.proposals import ProposalsSection
 from bot.settings.sections.registries import RegistryConfigEntry
 from bot.settings.sections.scanners import AnyScannerEntry
@@ -50,7 +50,7 @@ class ConfigFile:
     """The Kubernetes clusters in which basebump lists the images that run. Nothing in them is changed."""
     files: tuple[FilesEntry, ...] = ()
     """Files to read in addition to those that the formats recognise by name."""
-    policy: tuple[RuleEntry, ...] = ()
+    policy: tuple[Rule, ...] = ()
     """Policy rules. Put the most specific rules first."""
     end_of_life: ConfigPath | None = None
     """A file that lists when support for images ends. The path is relative to this config file."""
@@ -89,7 +89,7 @@ class RepositoryFile:
 
     schema: Literal[1]
     """The version of this file format."""
-    policy: Annotated[tuple[RepositoryRuleEntry, ...], Length(maximum=MAX_REPOSITORY_RULES)] = ()
+    policy: Annotated[tuple[RepositoryRule, ...], Length(maximum=MAX_REPOSITORY_RULES)] = ()
     """Policy rules, at most 20. For each key, the first matching rule that sets the key decides. Put the most specific
     rules first.
     """

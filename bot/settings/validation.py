@@ -9,15 +9,14 @@ import ast
 import inspect
 import sys
 from collections.abc import Mapping
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from datetime import timedelta
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from types import NoneType
 from typing import Any, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, with_config
+from pydantic import ConfigDict, TypeAdapter, with_config
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
@@ -29,8 +28,14 @@ Declaration = TypeVar("Declaration")
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DEFINITION_NAMES = {
+    "AcceptedHold": "AcceptEntry",
+    "AutomergeConditions": "AutomergeSection",
     "ConfiguredEndOfLife": "EndOfLifeEntry",
+    "DuePeriods": "DueSection",
+    "OpenCondition": "OpenWhenSection",
     "ProposalLimits": "LimitsSection",
+    "ProposalSchedule": "ScheduleSection",
+    "RequiredEvidence": "RequireSection",
     "RolloutOptions": "RolloutSection",
 }
 """The names in the JSON Schema of values that have other names in the program."""
@@ -132,13 +137,15 @@ def _is_valid_default(default: object, json_schema: JsonSchemaValue) -> bool:
     """Return True if a default can be written into the file. A constant is not a default, because it is required."""
     if default == ():
         return not any(each.get("minItems") for each in json_schema.get("anyOf", [json_schema]))
-    return not (isinstance(default, BaseModel | NoneType) or is_dataclass(default) or "const" in json_schema)
+    return not (default is None or is_dataclass(default) or "const" in json_schema)
 
 
 @cache
 def read_key_descriptions(declaration: type) -> Mapping[str, str]:
-    """Return the docstring below each field of a dataclass, by the name of the field."""
-    descriptions: dict[str, str] = {}
+    """Return the description of each field of a dataclass: its metadata, or the docstring below it."""
+    descriptions = {each.name: each.metadata["description"] for each in fields(declaration) if each.metadata}
+    if descriptions:
+        return descriptions
     for each in reversed(declaration.__mro__[:-1]):
         body = _parse_classes(each.__module__)[each.__name__].body
         for field, text in pairwise(body):

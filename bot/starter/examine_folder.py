@@ -22,7 +22,8 @@ from bot.model.report import RunReport, Verdict
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileTree
 from bot.settings.document import MAX_BYTES, parse_document
-from bot.settings.rules import RuleEntry
+from bot.settings.sections.policy import declare_rule
+from bot.settings.validation import validate
 from bot.starter.config_text import AZURE_SERVICES, FolderFindings, ForgeRepository, FoundRegistry
 from bot.starter.dependabot import translate_dependabot
 from bot.starter.renovate import translate_renovate
@@ -52,7 +53,7 @@ def _find_problem(rule: TranslatedRule) -> str:
     if not all(map(str.isprintable, _list_texts(rule))):
         return "a text has characters that cannot be printed"
     try:
-        RuleEntry.model_validate(entry)
+        validate(declare_rule(), entry)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         return f"`{'.'.join(map(str, first['loc']))}` {first['msg'].removeprefix('Value error, ')}"

@@ -128,9 +128,7 @@ def test_draft_is_opened_as_draft(github, moved):
     run(
         github,
         moved,
-        PolicyRule(
-            draft=True, automerge=AutomergeConditions(UpdateMode.DIGEST, require_scan=False, forbids_introduced=False)
-        ),
+        PolicyRule(draft=True, automerge=AutomergeConditions(UpdateMode.DIGEST, require_scan=False, no_new=False)),
     )
     (pull,) = github.repository.pulls
     assert pull.draft

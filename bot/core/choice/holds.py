@@ -43,10 +43,10 @@ def describe_acceptance(tracked_image: TrackedImage, reason: Reason, hold_detail
     is the reason of the hold, and `hold_detail` is its explanation.
     """
     for accepted_hold in tracked_image.policy.accept:
-        if accepted_hold.reason is reason and now.date() <= accepted_hold.until:
+        if accepted_hold.hold is reason and now.date() <= accepted_hold.until:
             return (
                 f"{accepted_hold.owner} answers until {accepted_hold.until} for a move in spite of {reason} "
-                f"({hold_detail}): {accepted_hold.justification}"
+                f"({hold_detail}): {accepted_hold.reason}"
             )
     return ""
 

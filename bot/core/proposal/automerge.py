@@ -38,4 +38,4 @@ def _is_within_max_update(update: ImageUpdate, conditions: AutomergeConditions) 
 def _is_harmless(evidence: Evidence, conditions: AutomergeConditions) -> bool:
     if conditions.require_scan and not isinstance(evidence.new, Scan):
         return False
-    return not conditions.forbids_introduced or (evidence.delta is not None and not evidence.delta.introduced)
+    return not conditions.no_new or (evidence.delta is not None and not evidence.delta.introduced)

@@ -58,7 +58,7 @@ def _compute_update_opening_time(update: ImageUpdate, evidence: Evidence) -> dat
     condition = update.tracked_image.policy.open_when
     if condition is None or evidence.delta is None or update.cause is not UpdateCause.MOVED:
         return None
-    if has_fix_for(evidence, condition.must_fix):
+    if has_fix_for(evidence, condition.fixes):
         return None
     if _is_list_unknown(update, evidence) and update.tracked_image.policy.when_unknown is WhenUnknown.OPEN:
         return None
@@ -98,6 +98,6 @@ def _is_list_unknown(update: ImageUpdate, evidence: Evidence) -> bool:
     Return False if the update fixes no vulnerabilities, because the list is not needed for such an update.
     """
     condition = update.tracked_image.policy.open_when
-    if condition is None or condition.must_fix is not AdvisoryList.KEV or evidence.delta is None:
+    if condition is None or condition.fixes is not AdvisoryList.KEV or evidence.delta is None:
         return False
     return bool(evidence.delta.fixed) and evidence.exploited_ids is None

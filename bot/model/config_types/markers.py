@@ -107,6 +107,21 @@ class OrText:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class WrittenAs:
+    """Converts a value that the file writes as a mapping with keys of its own."""
+
+    declaration: type
+    """The dataclass with the keys of the mapping."""
+    convert: Callable[[Any], Any]
+    """Return the annotated type. The parameter is an instance of `declaration`."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        from pydantic_core import core_schema  # noqa: PLC0415 - as above
+
+        return core_schema.no_info_after_validator_function(self.convert, handler.generate_schema(self.declaration))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Strict:
     """Accepts only a value of the annotated type, such as `true`, and not a value that means the same, such as 1."""
 

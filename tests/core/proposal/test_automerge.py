@@ -44,7 +44,7 @@ def test_scanned_update_without_added_findings_can_automerge():
 def test_update_with_added_findings_can_automerge_only_when_allowed():
     worse = compare_scans(scan(), scan(finding("CVE-2")))
     assert not can_automerge_update(worse)
-    assert can_automerge_update(worse, replace(DIGEST, forbids_introduced=False))
+    assert can_automerge_update(worse, replace(DIGEST, no_new=False))
 
 
 @pytest.mark.parametrize(
@@ -71,11 +71,11 @@ def test_automerge_is_unknown_when_only_evidence_is_missing():
 
 
 def test_each_condition_can_be_waived():
-    assert can_automerge_update(compare_scans(None, scan()), replace(DIGEST, forbids_introduced=False))
-    assert not can_automerge_update(compare_scans(None, UNSCANNED), replace(DIGEST, forbids_introduced=False))
+    assert can_automerge_update(compare_scans(None, scan()), replace(DIGEST, no_new=False))
+    assert not can_automerge_update(compare_scans(None, UNSCANNED), replace(DIGEST, no_new=False))
     assert can_automerge_update(
         compare_scans(None, UNSCANNED),
-        AutomergeConditions(UpdateMode.DIGEST, require_scan=False, forbids_introduced=False),
+        AutomergeConditions(UpdateMode.DIGEST, require_scan=False, no_new=False),
     )
 
 
