@@ -7,7 +7,7 @@ import tomllib
 
 import pytest
 from support.docs.prose import count_words
-from support.docs.written import list_code_blocks, read_page
+from support.docs.written import list_code_blocks, list_code_spans, read_page
 from support.parts import ROOT
 
 PAGE = read_page(ROOT / "docs" / "architecture.md")
@@ -36,6 +36,14 @@ def test_results_of_the_phases_are_types():
     results = set(re.findall(r"(\w+)$", PHASES.partition("─\n")[2], re.MULTILINE))
     code = "".join(read_page(path) for path in (ROOT / "bot").rglob("*.py"))
     assert {each for each in results if not re.search(rf"^(?:class )?{each}\b", code, re.MULTILINE)} == set()
+
+
+@pytest.mark.parametrize("name", ["architecture", "decisions", "proposal-life"])
+def test_packages_and_modules_on_the_page_exist(name):
+    spans = list_code_spans(read_page(ROOT / "docs" / f"{name}.md"))
+    paths = {each for each in spans if re.fullmatch(r"(?:[a-z_]+/)+(?:\w+\.py)?|[a-z_]+\.py", each)}
+    assert paths
+    assert {each for each in paths if not any((ROOT / base / each).exists() for base in ("", "bot", "tests"))} == set()
 
 
 def test_glossary_has_twelve_words():
