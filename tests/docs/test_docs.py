@@ -94,15 +94,19 @@ def test_templates_page_is_generated_from_the_views():
     assert view_reference.render_page(text) == text, "python -m tools.view_reference"
 
 
-@pytest.mark.parametrize(
-    ("page", "heading", "least"),
-    [("registries", "## What is trusted", 10), ("security", "## Threats and defences", 15)],
-)
-def test_every_rule_and_threat_names_existing_tests(page, heading, least):
-    section = read_page(ROOT / "docs" / f"{page}.md").partition(f"{heading}\n")[2].partition("\n## ")[0]
-    rows = [line for line in section.splitlines() if line.startswith("| ")][1:]
-    assert len(rows) >= least
-    for row in rows:
+TESTS_OF_DEFENCES = read_page(ROOT / "docs" / "security-tests.md")
+
+
+@pytest.mark.parametrize(("page", "letter", "least"), [("security", "T", 50), ("registries", "R", 15)])
+def test_every_threat_and_rule_has_tests(page, letter, least):
+    numbers = re.findall(rf"^\| ({letter}\d+) \|", read_page(ROOT / "docs" / f"{page}.md"), re.MULTILINE)
+    assert numbers == [f"{letter}{number}" for number in range(1, len(numbers) + 1)]
+    assert len(numbers) >= least
+    assert re.findall(rf"^\| ({letter}\d+) \|", TESTS_OF_DEFENCES, re.MULTILINE) == numbers
+
+
+def test_tests_of_defences_exist():
+    for row in re.findall(r"^\| [TR]\d+ \|.*$", TESTS_OF_DEFENCES, re.MULTILINE):
         tests = re.findall(r"`([\w/]+\.py)::(test_\w+)`", row)
         assert tests, row
         for path, test in tests:
