@@ -150,7 +150,8 @@ def test_interrupt_ends_worker_processes_that_read_a_folder(tmp_path):
     folder = write_tree(tmp_path / "tree", {f"{number:03}/Dockerfile": "FROM python:3.12\n" for number in range(60)})
     program = (
         f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r})\n"
-        "from bot import __main__; from bot.cli import scan; from bot.pipeline import reader_processes, reader_slots\n"
+        "from bot import __main__; from bot.cli import scan\n"
+        "from bot.pipeline.references import reader_processes, reader_slots\n"
         "from support.reader_trees import SlowTree\n"
         "reader_slots.PROCESS_WORK, reader_processes.MIN_PART_WORK, scan.WorkTree = 1, 10_000, SlowTree\n"
         f"sys.argv[1:] = ['scan', {str(folder)!r}, '--offline', '--jobs', '2']; sys.exit(__main__.main())"

@@ -49,7 +49,7 @@ def test_image_without_a_report_is_not_scanned_and_not_a_failure(basebump, scene
     (reports / "old.json").write_text(render_critical_report(old, "CVE-2026-0001"))
     code, out, _ = basebump("run", "--config", config)
     assert code == 0
-    assert "not scanned: no report" in out
+    assert "not scanned: there is no report about the image" in out
 
 
 def test_unreadable_report_is_a_failure(basebump, scene):
