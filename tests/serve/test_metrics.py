@@ -303,6 +303,6 @@ def test_documentation_lists_every_metric_with_type_and_labels(service):
         )
         for each in families
     }
-    page = (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "service-monitoring.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(basebump_[a-z_]+)` \| ([a-z]+) \| (.*?) ?\|", page, re.MULTILINE)
     assert {name: (kind, labels) for name, kind, labels in rows} == names
