@@ -80,7 +80,7 @@ def plan_verdict(**changes) -> bytes:
     text, failures = render_plan(replace(PLAN, repositories=(replace(REPOSITORY, report=drop_slot_bytes(report)),)))
     assert failures == ()
     document = json.loads(text)
-    document["repositories"][0]["report"]["verdicts"][0]["reference"]["reference"].update(changes)
+    document["repositories"][0]["report"]["verdicts"][0]["reference"]["image"].update(changes)
     return seal_plan(document)
 
 
