@@ -119,7 +119,11 @@ def deploy(database: Database) -> StageReader:
     builds, configured, containers = [], [], {"prod": [], "test": []}
     for number in range(OWN_IMAGES):
         image, tag_ref = f"registry.example.com/apps/a{number}", TAGS[(number * 7) % 40]
-        configured.append(ConfiguredBuild(f"acme/r{number:06}", "service0/Dockerfile", image))
+        configured.append(
+            ConfiguredBuild(
+                repository=f"acme/r{number:06}", dockerfile="service0/Dockerfile", image=ImageName(image, None, None)
+            )
+        )
         for turn, ago in enumerate(ROUNDS):
             base = BuiltOn(tag_ref.repository, get_digest(tag_ref, turn), BaseEvidence.LAYERS)
             builds.append(OwnBuild(image, digest(f"{image}{turn}"), NOW - ago + DAY, None, None, bases=(base,)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from bot.settings.validation import build_json_schema
+from bot.settings.reading.validation import build_json_schema
 from tools.checkout import ROOT, replace_part
 
 PAGE = ROOT / "docs" / "configuration-reference.md"

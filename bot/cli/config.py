@@ -36,7 +36,7 @@ def check(file: Path) -> None:
 @command.command()
 def schema() -> None:
     """Print the JSON Schema of the config file, for editors."""
-    from bot.settings.validation import build_json_schema
+    from bot.settings.reading.validation import build_json_schema
 
     show(json.dumps(build_json_schema(), indent=2))
 
@@ -46,7 +46,7 @@ def _summarise_settings(settings: Settings) -> str:
         [
             _format_count(len(settings.forges), "forge", "forges"),
             _format_count(len(settings.registries), "registry", "registries"),
-            _format_count(len(settings.policy.rules), "rule", "rules"),
+            _format_count(len(settings.policy), "rule", "rules"),
         ]
     )
 

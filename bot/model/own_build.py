@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from posixpath import normpath
+from typing import Annotated
 
-from bot.model.image_name import Digest
+from bot.model.config_types.markers import Check, ParseText
+from bot.model.config_types.texts import Text, require_text
+from bot.model.errors import InvalidReferenceError
+from bot.model.image_name import DOCKER_HUB, Digest, ImageName
 
 
 class BaseEvidence(StrEnum):
@@ -76,17 +81,41 @@ class StoredBuild:
     """The time of the run that first read the build."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ConfiguredBuild:
-    """An entry of `builds` in the config: the own image that is built from a Dockerfile."""
+def _parse_built_image(value: str) -> ImageName:
+    """Parse an image. Raises ValueError if it has a digest, or if its name does not begin with its host."""
+    try:
+        image = ImageName.parse(value)
+    except InvalidReferenceError as error:
+        raise ValueError(str(error)) from None
+    if image.digest is not None:
+        raise ValueError("must not have a digest, because every build has another one; hint: remove the digest")
+    if not image.has_registry_host:
+        raise ValueError(
+            f"must begin with the host of its registry; hint: write `registry.example.com/{value}`, "
+            f"or `{DOCKER_HUB}/{value}` for Docker Hub"
+        )
+    return image
 
-    repository: str
-    """The name of the repository on the forge, such as `acme/web`."""
-    dockerfile: str
+
+def _validate_dockerfile(value: str) -> str:
+    if value.startswith("/") or ".." in value.split("/") or normpath(require_text(value)) != value:
+        raise ValueError("must be a path from the top of the repository, without `/` or `./` at the beginning")
+    return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfiguredBuild:
+    """The config entry that states which own image is built from a Dockerfile."""
+
+    repository: Text
+    """The name of the git repository on its forge, such as `acme/web`."""
+    dockerfile: Annotated[str, Check(_validate_dockerfile)] = "Dockerfile"
     """The path of the Dockerfile in the repository."""
-    image: str
-    """The canonical name of the repository of the own image, such as `contoso.azurecr.io/apps/web`."""
-    tag: str | None = None
-    """The tag that each build moves; None if every build has a tag of its own."""
-    base_branch: str | None = None
-    """The base branch from which the image is built; None for the only base branch with this Dockerfile."""
+    image: Annotated[ImageName, ParseText(_parse_built_image)]
+    """The image that is built, with its registry. With a tag, the tag that every build moves. Without a tag, every
+    build has a tag of its own.
+    """
+    base_branch: Text | None = None
+    """The base branch from which the image is built. Default: the only base branch with this Dockerfile. If there are
+    several, it is not known which of them is built.
+    """

@@ -364,7 +364,7 @@ class Service:
         stores, senders = self._stores, list_senders(self._stores.settings)
         deliveries = DeliveryTally(stores.log, [each.name for each in senders])
         builds = stores.settings.builds
-        own_tags = [TagRef(each.image, each.tag) for each in builds if each.tag is not None]
+        own_tags = [TagRef(each.image.repository, each.image.tag) for each in builds if each.image.tag is not None]
         receiver = Receiver(senders, stores.inventory, deliveries, self._clock, self._log, own_tags)
         yield Route.build("POST", f"{EVENTS_PATH}{{name}}", receiver.receive)
         yield Route.build("OPTIONS", f"{EVENTS_PATH}{{name}}", receiver.receive)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bot.model.blocklist import Blocklist
 from bot.model.policy import PolicyRule
-from bot.settings.values import Settings, read_secret
+from bot.settings.settings import Settings, read_secret
 
 __all__ = ["Settings", "load", "load_repository_rules", "parse_blocklist", "read_secret"]
 
@@ -27,9 +27,9 @@ def load(path: Path, *, requires_forges: bool) -> Settings:
     Raises:
         ConfigError: The file cannot be used; the error lists every problem.
     """
-    from bot.settings import config_file  # noqa: PLC0415 - a start without a config imports neither pydantic nor YAML
+    from bot.settings.reading import reader  # noqa: PLC0415 - imported only if there is a config
 
-    return config_file.load(path, requires_forges=requires_forges)
+    return reader.load(path, requires_forges=requires_forges)
 
 
 def load_repository_rules(
@@ -47,9 +47,9 @@ def load_repository_rules(
     Raises:
         ConfigError: The file cannot be used; the error lists every problem.
     """
-    from bot.settings import config_file  # noqa: PLC0415 - as in `load`
+    from bot.settings.reading import reader  # noqa: PLC0415 - as in `load`
 
-    return config_file.load_repository_rules(content, source, age_registries)
+    return reader.load_repository_rules(content, source, age_registries)
 
 
 def parse_blocklist(content: bytes, source: str) -> Blocklist:
@@ -57,6 +57,6 @@ def parse_blocklist(content: bytes, source: str) -> Blocklist:
 
     `source` is the name of the file in messages.
     """
-    from bot.settings import blocked_files  # noqa: PLC0415 - as in `load`
+    from bot.settings.reading import named_files  # noqa: PLC0415 - as in `load`
 
-    return blocked_files.parse_blocklist(content, source)
+    return named_files.parse_blocklist(content, source)

@@ -21,9 +21,9 @@ from bot.model.path_index import index_paths
 from bot.model.report import RunReport, Verdict
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileTree
-from bot.settings.document import MAX_BYTES, parse_document
+from bot.settings.reading.validation import validate
+from bot.settings.reading.yaml_file import MAX_BYTES, parse_document
 from bot.settings.sections.policy import declare_rule
-from bot.settings.validation import validate
 from bot.starter.config_text import AZURE_SERVICES, FolderFindings, ForgeRepository, FoundRegistry
 from bot.starter.dependabot import translate_dependabot
 from bot.starter.renovate import translate_renovate

@@ -19,7 +19,7 @@ from bot.model.errors import UsageError
 from bot.model.policy import PolicyConfig
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.scan import OfflineContext
-from bot.ports import AdvisorySource, Fleet, ProgressReporter, RulesReader, SourceHistory
+from bot.ports import AdvisorySource, FileFormat, Fleet, ProgressReporter, RulesReader, SourceHistory
 from bot.registry_ports import Registry
 from bot.wiring.found_config import FoundConfigPath, refuse_untrusted_settings
 from bot.wiring.registries import build_registry, list_builders
@@ -63,11 +63,18 @@ def build_scan_context(
         return OfflineContext(load_all_formats(), now, _read_rules, reader_slots), PolicyConfig()
     settings = _load_settings(config_file, must_have_forges=False, is_offline=offline)
     if offline:  # an offline scan uses neither registries nor scanners, so a found config can do no harm
-        formats = load_formats_with_globs(dict(settings.files))
-        return OfflineContext(formats, now, _read_rules, reader_slots), settings.policy
+        formats = load_file_formats(settings)
+        return OfflineContext(formats, now, _read_rules, reader_slots), settings.policy_config
     settings = _read_blocklists(settings)
     context = _build_context(settings, progress, None, uses_default_scanner=uses_default_scanner)
-    return replace(context, reader_slots=reader_slots), settings.policy
+    return replace(context, reader_slots=reader_slots), settings.policy_config
+
+
+def load_file_formats(settings: Settings) -> tuple[FileFormat, ...]:
+    """Return the file formats, which also read the additional files of the config."""
+    from bot.settings.sections.files import merge_globs
+
+    return load_formats_with_globs(merge_globs(settings.files))
 
 
 def _read_rules(content: bytes, source: str) -> tuple[PolicyRule, ...]:
@@ -142,22 +149,22 @@ def build_run_options(settings: Settings, level: RunLevel, scope: RunScope) -> R
     from bot.pipeline.run_context import RunOptions
 
     return RunOptions(
-        policy_config=settings.policy,
+        policy_config=settings.policy_config,
         level=level,
         scope=scope,
         limits=settings.limits,
         rollout=settings.rollout,
-        branch_prefix=settings.branch_prefix,
+        branch_prefix=settings.proposals.branch_prefix,
         templates=_load_templates(settings),
-        trailers=settings.trailers,
-        has_dashboards=settings.has_dashboards,
-        has_status=settings.has_status,
+        trailers=settings.proposals.trailers,
+        has_dashboards=settings.proposals.dashboard,
+        has_status=settings.proposals.status,
     )
 
 
 def _read_blocklists(settings: Settings) -> Settings:
     """Return the settings with the entries of the lists of blocked images that must be downloaded."""
-    if not settings.blocklists:
+    if all(each.url is None and each.oci is None for each in settings.blocked):
         return settings
     from bot.wiring.blocklists import add_published_blocklists
 
@@ -182,7 +189,7 @@ def _load_templates(settings: Settings) -> TemplateSources:
     from bot import resources
     from bot.pipeline.run_context import TemplateSources
 
-    configured = settings.templates
+    configured = settings.template_sources
     return TemplateSources(
         title=configured.get("title") or resources.read_template("title.txt.j2"),
         body=resources.prepend_proposal_macros(configured.get("body") or resources.read_template("body.md.j2")),
@@ -209,7 +216,7 @@ def _build_context(
     stores = open_state_stores(settings)
     clock = SystemClock()
     return RunContext(
-        formats=load_formats_with_globs(dict(settings.files)),
+        formats=load_file_formats(settings),
         registry=registry,
         select_scanner=scanners,
         is_private=scanners.is_private,
@@ -229,7 +236,7 @@ def _build_context(
         read_rules=_read_rules,
         advisories=build_advisories(settings, registry),
         source_history=_build_source_history(settings),
-        verifiers=create_verifiers(settings.policy.trust, registry.create_artifacts(), clock.now),
+        verifiers=create_verifiers(settings.policy_config.trust, registry.create_artifacts(), clock.now),
     )
 
 
@@ -305,14 +312,14 @@ def build_compare_context(
     settings = _load_settings(config_file, must_have_forges=False)
     for host in hosts:
         refuse_unlisted_host(settings, host)
-    return _build_context(settings, progress, None), settings.policy.trust
+    return _build_context(settings, progress, None), settings.policy_config.trust
 
 
 def refuse_unlisted_host(settings: Settings, host: str) -> None:
     """Raise UsageError if the registry `host` is neither well-known nor listed in the settings."""
     from bot.core.references.select import is_known_registry
 
-    if not is_known_registry(settings.policy, host):
+    if not is_known_registry(settings.policy_config, host):
         raise UsageError(
             f"cannot contact '{host}': it is neither a well-known registry nor listed in the config; "
             "hint: list the host under `registries:` in a config file, and pass that file with --config"

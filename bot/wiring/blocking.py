@@ -43,8 +43,8 @@ def add_block(config_file: Path, entry: BlockedDigest) -> AddedBlock | ListedBlo
     Raises ConfigError if a file or the entry is not valid, UsageError if it is unclear which file is meant,
     BlockRefusedError if the entry cannot be added safely, and TreeError if the file cannot be written.
     """
-    from bot.settings.blocked_edit import add_blocked_entry
-    from bot.settings.blocked_files import list_blocked_paths, read_document_file, validate_blocked_content
+    from bot.settings.reading.blocked_edit import add_blocked_entry, list_blocked_paths, validate_blocked_content
+    from bot.settings.reading.named_files import read_named_document
 
     paths = list_blocked_paths(config_file)
     listed = next(_find_listed_blocks(config_file, paths, entry), None)
@@ -55,7 +55,7 @@ def add_block(config_file: Path, entry: BlockedDigest) -> AddedBlock | ListedBlo
             f"{config_file} names {len(paths)} files of blocked images; hint: add the entry to one of them by hand"
         )
     path = paths[0] if paths else config_file
-    content = read_document_file(path)
+    content = read_named_document(path)
     values = {"digest": entry.digest, "image": entry.image, "reason": entry.block.reason, "link": entry.block.link}
     edited = add_blocked_entry(content, {key: value for key, value in values.items() if value}, str(path))
     if entry not in validate_blocked_content(edited, path, is_config=not paths).values():
@@ -67,10 +67,11 @@ def add_block(config_file: Path, entry: BlockedDigest) -> AddedBlock | ListedBlo
 
 def _find_listed_blocks(config_file: Path, paths: Sequence[Path], entry: BlockedDigest) -> Iterator[ListedBlock]:
     """Yield the entries of the config, and of the files in `paths`, that already block what `entry` would block."""
-    from bot.settings.blocked_files import read_document_file, validate_blocked_content
+    from bot.settings.reading.blocked_edit import validate_blocked_content
+    from bot.settings.reading.named_files import read_named_document
 
     for path in (config_file, *paths):
-        content = read_document_file(path)
+        content = read_named_document(path)
         for key, listed in validate_blocked_content(content, path, is_config=path == config_file).items():
             if is_covered(entry, listed):
                 yield ListedBlock(path, key, listed.block)

@@ -13,7 +13,7 @@ from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_proble
 from bot.model.errors import BasebumpError, ConfigError, RegistryError
 from bot.model.image_name import ImageName
 from bot.settings import Settings, parse_blocklist
-from bot.settings.sections.blocked import PublishedBlocklist
+from bot.settings.sections.blocked import PublishedBlocklist, list_published_blocklists
 
 if TYPE_CHECKING:
     from bot.registry_ports import ArtifactStore
@@ -52,8 +52,9 @@ def add_published_blocklists(settings: Settings) -> Settings:
     A list that cannot be read does not stop the run. It is recorded in the result, so that the run proposes nothing
     that the list may block.
     """
-    blocklists = [settings.policy.blocklist, *(_read_or_record(each, settings) for each in settings.blocklists)]
-    return replace(settings, policy=replace(settings.policy, blocklist=merge_blocklists(blocklists)))
+    published = list_published_blocklists(settings.blocked)
+    blocklists = [settings.policy_config.blocklist, *(_read_or_record(each, settings) for each in published)]
+    return replace(settings, policy_config=replace(settings.policy_config, blocklist=merge_blocklists(blocklists)))
 
 
 def _read_or_record(blocklist: PublishedBlocklist, settings: Settings) -> Blocklist:
@@ -87,7 +88,7 @@ def _read_artifact(image: ImageName, settings: Settings) -> bytes:
     from bot.core.references.select import is_known_registry
     from bot.wiring.registries import build_registry
 
-    if not is_known_registry(settings.policy, image.host):
+    if not is_known_registry(settings.policy_config, image.host):
         raise UnreadableListError(
             f"{image} was not read, because '{image.host}' is neither a well-known registry nor listed under "
             "`registries:`"

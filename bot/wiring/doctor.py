@@ -15,6 +15,7 @@ from bot.model.image_name import DEFAULT_TAG, ImageName, TagRef
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.doctor import DiagnosisPart
 from bot.settings import Settings, load, read_secret
+from bot.settings.sections.blocked import list_published_blocklists
 from bot.settings.sections.serve import ServeSection
 from bot.wiring import build_advisories, refuse_unlisted_host
 from bot.wiring.forges import build_fleets
@@ -51,10 +52,10 @@ def build_parts(
         refuse_unlisted_host(settings, image.host)
     target = DiagnosisTarget(
         level,
-        settings.branch_prefix,
-        sets_commit_status=settings.has_status
-        and bool(settings.scanners or settings.policy.trust or is_scanner_installed()),
-        has_dashboards=settings.has_dashboards,
+        settings.proposals.branch_prefix,
+        sets_commit_status=settings.proposals.status
+        and bool(settings.scanners or settings.policy_config.trust or is_scanner_installed()),
+        has_dashboards=settings.proposals.dashboard,
         reads_ci=settings.state is not None,
         trial_repository=trial_repository,
     )
@@ -62,15 +63,15 @@ def build_parts(
 
 
 def _list_parts(settings: Settings, images: Sequence[ImageName]) -> Iterator[DiagnosisPart]:
-    from bot.settings.examination import ServeExamination, SettingsExamination, TrustExamination
+    from bot.settings.config_examination import SecretsExamination, ServiceExamination, TrustExamination
 
-    yield DiagnosisPart(ConfigArea.CONFIG, settings.source, lambda: [SettingsExamination(settings, os.environ)])
+    yield DiagnosisPart(ConfigArea.CONFIG, settings.source, lambda: [SecretsExamination(settings, os.environ)])
     for forge in settings.forges:
         yield DiagnosisPart(ConfigArea.FORGES, _name_forge(forge), partial(build_fleets, settings, forge))
     yield from _list_registry_parts(settings, images)
     yield from _list_scanner_parts(settings)
     yield DiagnosisPart(ConfigArea.TRUST, "trust", lambda: [TrustExamination(settings)])
-    for each in settings.blocklists:
+    for each in list_published_blocklists(settings.blocked):
         yield DiagnosisPart(ConfigArea.BLOCKED, each.key, partial(_build_blocklist_examination, settings, each))
     if settings.enrichment.has_advisories:
         yield DiagnosisPart(ConfigArea.ENRICHMENT, "enrichment", partial(_build_advisories, settings))
@@ -78,7 +79,7 @@ def _list_parts(settings: Settings, images: Sequence[ImageName]) -> Iterator[Dia
     if settings.state is not None:
         yield DiagnosisPart(ConfigArea.STATE, "state", partial(_build_state_examination, settings.state))
     if settings.serve != ServeSection():
-        yield DiagnosisPart(ConfigArea.SERVE, "serve", lambda: [ServeExamination(settings, os.environ)])
+        yield DiagnosisPart(ConfigArea.SERVE, "serve", lambda: [ServiceExamination(settings, os.environ)])
 
 
 # ---- forges ------------------------------------------------------------------------------------------------------
@@ -117,7 +118,9 @@ def _list_registry_parts(settings: Settings, images: Sequence[ImageName]) -> Ite
         yield DiagnosisPart(ConfigArea.REGISTRIES, host, partial(examine_login, host))
     for builder in list_builders(settings):
         yield DiagnosisPart(ConfigArea.REGISTRIES, builder.registry, partial(_wrap_in_list, builder))
-    built = sorted({TagRef(each.image, each.tag) for each in settings.builds if each.tag is not None})
+    built = sorted(
+        {TagRef(each.image.repository, each.image.tag) for each in settings.builds if each.image.tag is not None}
+    )
     for tag_ref in built[:MAX_OWN_IMAGES]:
         yield DiagnosisPart(ConfigArea.REGISTRIES, str(tag_ref), partial(examine_image, tag_ref, is_named=True))
     for each in images:
@@ -125,7 +128,7 @@ def _list_registry_parts(settings: Settings, images: Sequence[ImageName]) -> Ite
         yield DiagnosisPart(ConfigArea.REGISTRIES, str(each), partial(examine_image, tag_ref, is_named=True))
     if images:
         return
-    if is_ignored_image(settings.policy, HUB_IMAGE.repository):
+    if is_ignored_image(settings.policy_config, HUB_IMAGE.repository):
         yield DiagnosisPart(ConfigArea.REGISTRIES, "images", lambda: [NoImageExamination()])
     else:
         yield DiagnosisPart(ConfigArea.REGISTRIES, str(HUB_IMAGE), partial(examine_image, HUB_IMAGE, is_named=False))

@@ -136,7 +136,7 @@ def _read_file(path: Path) -> bytes:
 
     Raises ConfigError if the file cannot be read.
     """
-    from bot.settings.document import MAX_BYTES
+    from bot.settings.reading.yaml_file import MAX_BYTES
 
     try:
         with path.open("rb") as file:

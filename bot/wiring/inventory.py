@@ -61,7 +61,7 @@ def create_stage_reader(database: Database, settings: Settings) -> StageReader:
         DatabaseOwnBuilds(database),
         [each.name for each in settings.clusters],
         settings.builds,
-        settings.policy.blocklist,
+        settings.policy_config.blocklist,
         build_origin_finder(settings),
     )
     return DatabaseStageReader(database, sources)

@@ -42,18 +42,17 @@ def build_apply_run(
 
     Only the tokens of forges are read from the environment. Raises ConfigError if the config is not valid.
     """
-    from bot.formats import load_formats_with_globs
     from bot.model.run_scope import RunScope
     from bot.pipeline.plans.apply_plan import ApplyContext
     from bot.settings import load
-    from bot.wiring import SystemClock, build_rules_reader, build_run_options
+    from bot.wiring import SystemClock, build_rules_reader, build_run_options, load_file_formats
     from bot.wiring.forges import build_fleets
 
     settings = load(config_file, requires_forges=True)
     return ApplyRun(
         tuple(fleet for forge in settings.forges for fleet in build_fleets(settings, forge)),
         ApplyContext(
-            load_formats_with_globs(dict(settings.files)),
+            load_file_formats(settings),
             build_rules_reader(settings),
             SystemClock(),
             progress,

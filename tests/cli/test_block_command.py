@@ -44,7 +44,7 @@ def test_entry_is_added_and_the_users_are_listed(basebump, fleet):
     assert "acme/web (main)" in out
     assert f"1 base branch uses ghcr.io/acme/python@{OLD}, in 1 file." in out
     assert Path(fleet).read_text(encoding="utf-8").startswith(before)
-    (entry,) = load(Path(fleet), requires_forges=False).policy.blocklist.by_digest[OLD]
+    (entry,) = load(Path(fleet), requires_forges=False).policy_config.blocklist.by_digest[OLD]
     assert (entry.block.reason, entry.block.link, entry.image) == ("malware", link, None)
 
 
@@ -106,7 +106,7 @@ def test_entry_for_more_repositories_is_added(basebump, config):
     path = config(f"blocked: [{{digest: {OLD}, image: ghcr.io/**, reason: malware}}]\n")
     _, out, _ = basebump("block", OLD, "--reason", "malware", "-c", path)
     assert out.splitlines()[0] == f"{path} has a new entry for {OLD[7:19]}."
-    assert len(load(Path(path), requires_forges=False).policy.blocklist.by_digest[OLD]) == 2
+    assert len(load(Path(path), requires_forges=False).policy_config.blocklist.by_digest[OLD]) == 2
 
 
 def test_image_limits_the_entry_and_the_list(basebump, fleet):
@@ -121,7 +121,7 @@ def test_entry_goes_to_the_file_that_the_config_names(basebump, config, tmp_path
     code, out, _ = basebump("block", OLD, "--reason", "malware", "-c", path)
     assert (code, out.splitlines()[0]) == (0, f"{listed} has a new entry for {OLD[7:19]}.")
     assert out.splitlines()[-1] == "There is no state of earlier runs, so basebump does not know who uses it."
-    assert OLD in load(Path(path), requires_forges=False).policy.blocklist.by_digest
+    assert OLD in load(Path(path), requires_forges=False).policy_config.blocklist.by_digest
 
 
 @pytest.mark.parametrize(

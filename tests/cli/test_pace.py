@@ -9,6 +9,7 @@ import pytest
 from bot.forges.selection import RepositorySelection
 from bot.settings import Settings
 from bot.settings.sections.forges import GithubForgeEntry, GitlabForgeEntry, GroupEntry, OwnerEntry
+from bot.settings.sections.proposals import ProposalsSection
 from bot.wiring.forges import group_by_write_delay
 
 
@@ -23,7 +24,7 @@ def test_write_delay_depends_on_how_repositories_are_selected(kind):
     )
     named, owned = ("acme/web", "other/site"), [RepositorySelection("Acme", ("*",), ("old", "web"), ("production",))]
     assert list(group_by_write_delay(Settings(), forge)) == [(named, 0.0), (owned, 1.0)]
-    stated = Settings(write_delay=timedelta(seconds=3))
+    stated = Settings(proposals=ProposalsSection(write_delay=timedelta(seconds=3)))
     assert list(group_by_write_delay(stated, forge)) == [(named, 3.0), (owned, 3.0)]
 
 

@@ -17,7 +17,7 @@ from bot.cli.app import main
 from bot.demo.images import ImageStore
 from bot.demo.loopback_registry import LoopbackRegistry
 from bot.settings import Settings, load, load_repository_rules
-from bot.settings.validation import build_json_schema
+from bot.settings.reading.validation import build_json_schema
 
 pytestmark = pytest.mark.real("git")
 

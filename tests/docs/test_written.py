@@ -28,7 +28,7 @@ from bot.cli.app import basebump
 from bot.formats import load_all_formats
 from bot.model.source import FilePath, Reference, SourceFile
 from bot.model.vocabulary import ExitCode
-from bot.settings.validation import build_json_schema
+from bot.settings.reading.validation import build_json_schema
 
 BOTH = [*PAGES, *FILES]
 LANGUAGES = {"console", "dockerfile", "groovy", "json", "sh", "text", "toml", "yaml"}

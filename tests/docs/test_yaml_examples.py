@@ -16,7 +16,7 @@ from support.witnesses.pipelines import list_pipeline_problems
 from bot.formats.dependabot import FORMAT as DEPENDABOT
 from bot.model.source import FilePath, SourceFile
 from bot.settings import Settings, load, load_repository_rules
-from bot.settings.validation import build_json_schema
+from bot.settings.reading.validation import build_json_schema
 
 
 class _AsGitHub(yaml.SafeLoader):
@@ -45,7 +45,7 @@ def check_end_of_life_entries(text, document, folder):
     (folder / "end-of-life.yaml").write_text(text, encoding="utf-8")
     path = folder / "basebump.yaml"
     path.write_text("schema: 1\nend_of_life: end-of-life.yaml\n", encoding="utf-8")
-    assert load(path, requires_forges=False).policy.end_of_life
+    assert load(path, requires_forges=False).policy_config.end_of_life
 
 
 def check_github_workflow(text, document, folder):

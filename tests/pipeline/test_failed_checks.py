@@ -12,6 +12,7 @@ from support.runs.worlds import NOW
 
 from bot.core.inventory.stage_funnels import find_fleet_stages
 from bot.model.ci import FailedCheck
+from bot.model.image_name import ImageName
 from bot.model.own_build import ConfiguredBuild
 from bot.model.update_stages import UpdateStage, WaitReason
 
@@ -36,7 +37,7 @@ def test_failed_check_of_a_merged_update_is_named_until_an_image_is_built(fleet,
     old = fleet.push_base("os", "python 1")
     fleet.push(make_image("os", "python 1", "app", created=NOW - timedelta(days=1)))
     stand = GitHubStand(tmp_path / "server", {"Dockerfile": f"FROM python:3.12@{old}\n"})
-    fleet.use_configured([ConfiguredBuild(stand.name, "Dockerfile", WEB, "main")])
+    fleet.use_configured([ConfiguredBuild(repository=stand.name, image=ImageName(WEB, "main", None))])
     fleet.use_fleet(stand.fleet)
     try:
         fleet.run(0)

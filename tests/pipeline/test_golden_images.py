@@ -7,6 +7,7 @@ from support.git import Git
 from support.own_builds import make_image
 from support.runs.built_fleet import GOLDEN, BuiltFleet
 
+from bot.model.image_name import ImageName
 from bot.model.own_build import ConfiguredBuild
 from bot.model.vocabulary import RunLevel
 
@@ -17,7 +18,7 @@ ROW = "| After merging | rebuilds 1 image, then {} |"
 
 @pytest.fixture
 def fleet(loopback, tmp_path):
-    return BuiltFleet(loopback, tmp_path, [ConfiguredBuild("golden", "Dockerfile", GOLDEN, "3")])
+    return BuiltFleet(loopback, tmp_path, [ConfiguredBuild(repository="golden", image=ImageName(GOLDEN, "3", None))])
 
 
 def read_bodies(git: Git) -> list[str]:

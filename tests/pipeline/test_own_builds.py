@@ -13,6 +13,7 @@ from support.values import digest
 
 from bot.model.build_task import TaskRun
 from bot.model.errors import RegistryError
+from bot.model.image_name import ImageName
 from bot.model.own_build import BaseEvidence, BuiltOn, ConfiguredBuild, OwnBuild
 from bot.model.run_scope import RunScope, Shard
 from bot.model.vocabulary import Reason
@@ -72,7 +73,7 @@ def test_digests_in_manifests_are_read_besides_the_tag(fleet):
 
 
 def test_configured_image_is_read_although_unused_in_files(loopback, tmp_path):
-    fleet = BuiltFleet(loopback, tmp_path, [ConfiguredBuild("web", "Dockerfile", WEB, "main")])
+    fleet = BuiltFleet(loopback, tmp_path, [ConfiguredBuild(repository="web", image=ImageName(WEB, "main", None))])
     built = fleet.push(make_image("app"))
     fleet.create("web", dockerfile="FROM scratch\n")
     fleet.run()
@@ -151,7 +152,7 @@ def test_forbidden_pull_of_own_images_is_a_failure_only_for_configured_builds(is
         image = f"{private.host}/acme/web"
         entry = RegistryEntry(private.host, is_insecure=True, username="bot", password="secret")
         loopback.entries = (loopback.hub(), entry)
-        configured = [ConfiguredBuild("web", "Dockerfile", image, "main")] if is_configured else ()
+        configured = [ConfiguredBuild(repository="web", image=ImageName(image, "main", None))] if is_configured else ()
         fleet = BuiltFleet(loopback, tmp_path, configured)
         hosts = frozenset({"docker.io", private.host})
         loopback.rulebook = replace(loopback.rulebook, own_globs=(image,), listed_hosts=hosts)
@@ -169,7 +170,10 @@ def test_images_that_are_not_own_images_are_not_read(fleet):
 
 
 def test_visit_of_one_repository_looks_up_only_images_built_from_the_repository(loopback, tmp_path):
-    entries = [ConfiguredBuild(name, "Dockerfile", f"docker.io/acme/{name}", "main") for name in ("web", "job")]
+    entries = [
+        ConfiguredBuild(repository=name, image=ImageName(f"docker.io/acme/{name}", "main", None))
+        for name in ("web", "job")
+    ]
     fleet = BuiltFleet(loopback, tmp_path, entries)
     base = fleet.push_base("os")
     for name in ("web", "job"):
@@ -220,7 +224,7 @@ class PushedDigests(NoFacts):
 
 
 def test_last_push_is_read_if_every_build_has_a_new_tag(loopback, tmp_path):
-    fleet = BuiltFleet(loopback, tmp_path, [ConfiguredBuild("web", "Dockerfile", WEB)])
+    fleet = BuiltFleet(loopback, tmp_path, [ConfiguredBuild(repository="web", image=ImageName(WEB, None, None))])
     built = fleet.push(make_image("app"), tag="c0ffee")
     fleet.create("web", dockerfile="FROM scratch\n")
     fleet.run()

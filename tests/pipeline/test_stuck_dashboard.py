@@ -11,6 +11,7 @@ from support.own_builds import make_image
 from support.runs.built_fleet import WEB, BuiltFleet
 from support.runs.worlds import NOW
 
+from bot.model.image_name import ImageName
 from bot.model.own_build import ConfiguredBuild
 from bot.model.vocabulary import RunLevel
 
@@ -25,7 +26,7 @@ class DashboardScene:
 
     def __init__(self, fleet: BuiltFleet, stand: GitHubStand) -> None:
         self.fleet, self.stand = fleet, stand
-        fleet.use_configured([ConfiguredBuild(stand.name, "Dockerfile", WEB, "main")])
+        fleet.use_configured([ConfiguredBuild(repository=stand.name, image=ImageName(WEB, "main", None))])
         fleet.use_fleet(stand.fleet)
 
     def run(self, hours: int) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.model.errors import ConfigError
-from bot.settings.blocked_edit import BlockRefusedError, add_blocked_entry
+from bot.settings.reading.blocked_edit import BlockRefusedError, add_blocked_entry
 
 DIGEST = f"sha256:{'b' * 64}"
 OTHER = f"sha256:{'a' * 64}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bot.model.image_name import ImageName
 from bot.model.own_build import ConfiguredBuild
 from bot.settings import load
 from bot.wiring.fingerprints import fingerprint_rules
@@ -28,8 +29,13 @@ def test_builds_get_canonical_names_and_defaults(load_text):
         "- {repository: acme/web, dockerfile: api/Dockerfile, image: docker.io/acme/api, base_branch: release/1}\n"
     )
     assert settings.builds == (
-        ConfiguredBuild("acme/web", "Dockerfile", "r.example.com/acme/web", "main"),
-        ConfiguredBuild("acme/web", "api/Dockerfile", "docker.io/acme/api", None, "release/1"),
+        ConfiguredBuild(repository="acme/web", image=ImageName("r.example.com/acme/web", "main", None)),
+        ConfiguredBuild(
+            repository="acme/web",
+            dockerfile="api/Dockerfile",
+            image=ImageName("docker.io/acme/api", None, None),
+            base_branch="release/1",
+        ),
     )
 
 

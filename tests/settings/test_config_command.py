@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bot.settings.validation import build_json_schema
+from bot.settings.reading.validation import build_json_schema
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from bot.model.trust import TrustEntry
 from bot.model.vocabulary import ALLOWABLE_REASONS, Role
 from bot.settings import Settings, load
 from bot.settings.sections.enrichment import EnrichmentSection, VexEntry
+from bot.settings.sections.files import merge_globs
 from bot.settings.sections.forges import (
     AppSection,
     GithubForgeEntry,
@@ -53,7 +54,7 @@ def test_azure_registry_with_any_login_records_ages(settings_of, login):
         policy: [{{match: {{image: contoso.azurecr.io/**}}, min_age: 3d}}]
         """
     )
-    assert settings.policy.rules[0].keys["min_age"] == timedelta(days=3)
+    assert settings.policy[0].keys["min_age"] == timedelta(days=3)
 
 
 def test_app_needs_no_repositories(settings_of):
@@ -137,7 +138,7 @@ def test_registries_are_normalised_and_listed_in_policy(settings_of, tmp_path):
         RegistryConfigEntry(host="localhost:5000", insecure=True, auth=RegistryAuth.ANONYMOUS),
         RegistryConfigEntry(host="[::1]:5000", ca=tmp_path / "ca.pem", trusted_realms=("auth.example.com",)),
     )
-    assert settings.policy.listed_hosts == {"docker.io", "localhost:5000", "[::1]:5000"}
+    assert settings.policy_config.listed_hosts == {"docker.io", "localhost:5000", "[::1]:5000"}
 
 
 def test_pull_through_cache_is_a_registry_or_path_on_registry(settings_of):
@@ -164,7 +165,9 @@ def test_pull_through_cache_is_a_registry_or_path_on_registry(settings_of):
         ("acme.azurecr.io", "base"),
         ("acme.azurecr.io", ""),
     ]
-    assert settings.policy.listed_hosts == {"acme.azurecr.io", ecr, gar}, "naming a cache is leave to contact its host"
+    assert settings.policy_config.listed_hosts == {"acme.azurecr.io", ecr, gar}, (
+        "naming a cache is leave to contact its host"
+    )
 
 
 def test_public_keys_are_read_relative_to_the_config(settings_of, tmp_path):
@@ -173,7 +176,7 @@ def test_public_keys_are_read_relative_to_the_config(settings_of, tmp_path):
     (tmp_path / key.name).write_bytes(key.pem)
     one, other = (f"{{image: '{glob}', keys: [keys/acme.pub]}}" for glob in ("ghcr.io/acme/**", "**"))
     settings = settings_of(f"trust: [{one}, {other}]")
-    assert settings.policy.trust == (TrustEntry(("ghcr.io/acme/**",), (key,)), TrustEntry(("**",), (key,)))
+    assert settings.policy_config.trust == (TrustEntry(("ghcr.io/acme/**",), (key,)), TrustEntry(("**",), (key,)))
 
 
 def test_rules_keep_order_and_set_only_own_keys(settings_of, tmp_path):
@@ -211,7 +214,7 @@ def test_rules_keep_order_and_set_only_own_keys(settings_of, tmp_path):
         repository=("acme/*",),
         base_branch=("main",),
     )
-    assert settings.policy == PolicyConfig(
+    assert settings.policy_config == PolicyConfig(
         rules=(
             PolicyRule(match, update=UpdateMode.NONE, tag="3.10"),
             PolicyRule(
@@ -231,7 +234,7 @@ def test_rules_keep_order_and_set_only_own_keys(settings_of, tmp_path):
 
 def test_allow_accepts_every_allowable_reason(settings_of):
     written = ", ".join(ALLOWABLE_REASONS)
-    assert settings_of(f"policy: [{{allow: [{written}]}}]").policy.rules == (PolicyRule(allow=ALLOWABLE_REASONS),)
+    assert settings_of(f"policy: [{{allow: [{written}]}}]").policy == (PolicyRule(allow=ALLOWABLE_REASONS),)
 
 
 def test_entries_for_files_of_one_format_are_merged(settings_of):
@@ -243,13 +246,16 @@ def test_entries_for_files_of_one_format_are_merged(settings_of):
           - {format: dockerfile, path: [images/**]}
         """
     )
-    assert dict(settings.files) == {"dockerfile": ("build/*.docker", "images/**"), "kubernetes": ("deploy/*.txt",)}
+    assert merge_globs(settings.files) == {
+        "dockerfile": ("build/*.docker", "images/**"),
+        "kubernetes": ("deploy/*.txt",),
+    }
 
 
 def test_missing_own_differs_from_empty_own(settings_of):
-    assert settings_of("").policy.own_globs is None
-    assert settings_of("own: []").policy.own_globs == ()
-    assert settings_of("own: [registry.example.com/**]").policy.own_globs == ("registry.example.com/**",)
+    assert settings_of("").policy_config.own_globs is None
+    assert settings_of("own: []").policy_config.own_globs == ()
+    assert settings_of("own: [registry.example.com/**]").policy_config.own_globs == ("registry.example.com/**",)
 
 
 def test_scanner_path_is_relative_to_config_unless_plain_name(settings_of, tmp_path):
@@ -284,7 +290,7 @@ def test_scanner_path_is_relative_to_config_unless_plain_name(settings_of, tmp_p
     ],
 )
 def test_durations_have_a_unit(settings_of, written, expected):
-    assert settings_of(f"proposals: {{write_delay: {written}}}").write_delay == expected
+    assert settings_of(f"proposals: {{write_delay: {written}}}").proposals.write_delay == expected
 
 
 @pytest.mark.parametrize("written", ["1500ms", "90s", "10m", "36h"])
@@ -305,7 +311,7 @@ def test_default_write_delay_applies_only_to_repositories_selected_by_owner(sett
 
 
 def test_branch_prefix_may_contain_slashes(settings_of):
-    assert settings_of("proposals: {branch_prefix: bots/base-images/}").branch_prefix == "bots/base-images/"
+    assert settings_of("proposals: {branch_prefix: bots/base-images/}").proposals.branch_prefix == "bots/base-images/"
 
 
 def test_paths_are_absolute_if_the_config_path_is_relative(write, tmp_path, monkeypatch):
@@ -326,7 +332,7 @@ def test_paths_are_relative_to_the_link_of_a_linked_config(write, tmp_path):
 def test_byte_order_mark_is_skipped(tmp_path):
     path = tmp_path / "basebump.yaml"
     path.write_bytes(b"\xef\xbb\xbfschema: 1\r\nown: []\r\n")
-    assert load(path, requires_forges=False).policy.own_globs == ()
+    assert load(path, requires_forges=False).policy_config.own_globs == ()
 
 
 def test_examples_exist():
@@ -391,7 +397,7 @@ def test_rules_may_use_kev_if_the_catalogue_is_configured(settings_of):
             open_when: {fixes: kev, or_older_than: 30d}
             due: {exploited: 72h, high: 30d}
         """
-    ).policy.rules
+    ).policy
     assert rule.keys["due"] == DuePeriods(exploited=timedelta(days=3), high=timedelta(days=30))
     assert rule.keys["bypass_min_age_for"] == (AdvisoryList.KEV, Severity.CRITICAL)
     assert rule.keys["open_when"] == OpenCondition(AdvisoryList.KEV, timedelta(days=30))
@@ -400,10 +406,10 @@ def test_rules_may_use_kev_if_the_catalogue_is_configured(settings_of):
 @pytest.mark.parametrize("until", DueUntil)
 def test_due_date_can_be_that_of_a_later_stage(settings_of, until):
     clusters = "state: sqlite:///state.db\nclusters: [{name: prod}]\n"
-    (rule,) = settings_of(f"{clusters}policy: [{{due: {{high: 30d, until: {until}}}}}]").policy.rules
+    (rule,) = settings_of(f"{clusters}policy: [{{due: {{high: 30d, until: {until}}}}}]").policy
     assert rule.keys["due"].until is until
 
 
 def test_name_of_a_team_may_contain_spaces(settings_of):
-    (rule,) = settings_of("policy: [{reviewers: [ada, 'team:Shop Team', team:x]}]").policy.rules
+    (rule,) = settings_of("policy: [{reviewers: [ada, 'team:Shop Team', team:x]}]").policy
     assert rule.keys["reviewers"] == ("ada", "team:Shop Team", "team:x")

@@ -17,6 +17,7 @@ from support.parts import ROOT
 
 from bot.model.policy import Policy, PolicyRule, RuleMatch
 from bot.settings import Settings, load
+from bot.settings.reading.validation import build_json_schema
 from bot.settings.sections.forges import GITHUB_API, GITLAB
 from bot.settings.sections.registries import RegistryConfigEntry
 from bot.settings.sections.scanners import (
@@ -30,8 +31,7 @@ from bot.settings.sections.scanners import (
     TrivyScannerEntry,
 )
 from bot.settings.sections.serve import ServeSection
-from bot.settings.validation import build_json_schema
-from bot.settings.values import OWNER_WRITE_DELAY
+from bot.settings.settings import OWNER_WRITE_DELAY
 from tools import config_reference
 
 EVERYTHING = ScannerMatchSection()
@@ -114,10 +114,10 @@ def test_commented_entries_of_default_config_have_the_defaults_of_the_program(ev
     assert replace(defender, match=EVERYTHING, subscriptions=()) == DefenderScannerEntry()
     assert replace(report, match=EVERYTHING) == ReportScannerEntry(path=everything.parent / "reports")
     assert replace(nobody, match=EVERYTHING) == NoScannerEntry()
-    assert settings.write_delay == OWNER_WRITE_DELAY
+    assert settings.proposals.write_delay == OWNER_WRITE_DELAY
     shown = replace(settings.serve, events=(), user_header=None)
     assert shown == ServeSection()
-    built_in, default = settings.policy.rules[0], Policy()
+    built_in, default = settings.policy[0], Policy()
     assert built_in == PolicyRule(
         match=RuleMatch(),
         update=default.update,

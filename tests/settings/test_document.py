@@ -9,7 +9,7 @@ from support.soon import soon
 
 from bot.model.errors import ConfigError
 from bot.settings import load
-from bot.settings.document import MAX_BYTES, MAX_DEPTH
+from bot.settings.reading.yaml_file import MAX_BYTES, MAX_DEPTH
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_anchors_and_merge_keys_are_supported(settings_of):
           - {<<: *quiet, labels: [loud]}
         """
     )
-    first, second = settings.policy.rules
+    first, second = settings.policy
     assert first.match == second.match
     assert (first.keys["labels"], second.keys["labels"]) == (("quiet",), ("loud",))
 

@@ -10,8 +10,7 @@ from bot.model.errors import ConfigError
 from bot.model.modes import UpdateMode
 from bot.model.policy import PolicyRule, RuleMatch
 from bot.settings import load, load_repository_rules
-from bot.settings.config_file import MAX_TEMPLATE
-from bot.settings.trust_files import MAX_FILE
+from bot.settings.reading.named_files import MAX_FILE, MAX_TEMPLATE
 
 
 def test_reads_rules_of_a_repositorys_own_file():
@@ -56,7 +55,7 @@ def test_templates_are_read_and_all_problems_are_reported(tmp_path):
     (tmp_path / "body.j2").write_text("{% if %}")
     config = tmp_path / "basebump.yaml"
     config.write_text("schema: 1\nproposals: {templates: {title: title.j2}}\n")
-    assert load(config, requires_forges=False).templates == {"title": "{{ proposal.headline }}"}
+    assert load(config, requires_forges=False).template_sources == {"title": "{{ proposal.headline }}"}
     config.write_text("schema: 1\nproposals: {templates: {title: none.j2, body: body.j2}}\n")
     with pytest.raises(ConfigError) as caught:
         load(config, requires_forges=False)
@@ -141,14 +140,15 @@ def test_operators_config_may_have_more_rules_globs_labels_and_reviewers(tmp_pat
     names = [f"web-{number}" for number in range(100)]
     rule = {"match": {"path": names}, "labels": names, "reviewers": names}
     (tmp_path / "basebump.yaml").write_bytes(write_rules([rule] * 30))
-    assert len(load(tmp_path / "basebump.yaml", requires_forges=False).policy.rules) == 30
+    assert len(load(tmp_path / "basebump.yaml", requires_forges=False).policy) == 30
 
 
 def test_at_most_20_problems_of_an_own_file_are_computed(monkeypatch):
     """Each unknown key is compared with all keys, and its problem is shown on the dashboard."""
     compared_words = []
     monkeypatch.setattr(
-        "bot.settings.problems.suggest_key", lambda word, choices: compared_words.append(word) or f"; hint: {word}"
+        "bot.settings.reading.problems.suggest_key",
+        lambda word, choices: compared_words.append(word) or f"; hint: {word}",
     )
     text = "schema: 1\n" + "".join(f"key{number}: 1\n" for number in range(5000))
     with pytest.raises(ConfigError) as raised:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bot.model.errors import ConfigError
 from bot.settings import load, load_repository_rules
-from bot.settings.config_file import validate_config
+from bot.settings.reading.config import validate_config
 
 CONFIG = """\
 schema: 1

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from bot.model.errors import ConfigError
 from bot.settings import load
-from bot.settings.config_file import validate_config
+from bot.settings.documents import ConfigFile
+from bot.settings.reading.config import validate_config
+from bot.settings.reading.validation import validate
 
 ON_AZURE = "policy: [{match: {image: contoso.azurecr.io/**}, min_age: 3d}]"
 WRONG = [
@@ -330,6 +332,7 @@ TREES = st.recursive(
 
 @given(st.dictionaries(WORDS, TREES, max_size=6))
 def test_arbitrary_document_is_valid_or_has_problems(document):
-    config, problems = validate_config(document, requires_forges=False)
-    assert config is not None or problems
+    _, problems = validate_config(document, requires_forges=False)
+    if not problems:
+        validate(ConfigFile, document)
     assert all(problem.message for problem in problems)

@@ -80,4 +80,4 @@ def test_refuses_passwords_without_showing_secrets(problems_of, url):
 def test_min_age_needs_no_state_for_azure_registries(settings_of, registry):
     host = registry.partition(",")[0].removeprefix("host: ")
     settings = settings_of(f"registries: [{{{registry}}}]\npolicy: [{{match: {{image: {host}/**}}, min_age: 3d}}]")
-    assert settings.policy.rules[0].keys["min_age"] == timedelta(days=3)
+    assert settings.policy[0].keys["min_age"] == timedelta(days=3)

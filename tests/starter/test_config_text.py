@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.settings.config_file import validate_config
-from bot.settings.document import parse_document
+from bot.settings.reading.config import validate_config
+from bot.settings.reading.yaml_file import parse_document
 from bot.starter.config_text import FolderFindings, ForgeRepository, FoundRegistry, write_config_text
 from bot.starter.dependabot import translate_dependabot
 from bot.starter.examine_folder import find_forge, keep_valid_rules

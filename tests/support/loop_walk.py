@@ -101,7 +101,7 @@ class LoopWalk:
         self.new_base: Digest | None = None
         self.old_web = self.build_web(self.old_base, "1")
         self.stand = GitHubStand(folder / "server", self.write_files(self.old_base, self.old_web))
-        self.configured = (ConfiguredBuild(self.stand.name, "Dockerfile", WEB, "main"),)
+        self.configured = (ConfiguredBuild(repository=self.stand.name, image=ImageName(WEB, "main", None)),)
         self.stages = DatabaseStageReader(self.database, StageSources(clusters, builds, ("prod",), self.configured))
         self.builds = builds
         loopback.scanner = ToldScanner({self.old_base: FIXED})

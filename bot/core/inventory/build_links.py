@@ -52,7 +52,7 @@ class BuildLinker:
         """Return the own images that are built from each file. Files of which none is known are missing."""
         entries: dict[str, list[ConfiguredBuild]] = defaultdict(list)
         for entry in configured:
-            entries[entry.image].append(entry)
+            entries[entry.image.repository].append(entry)
         by_image: dict[str, list[OwnBuild]] = defaultdict(list)
         for build in builds:
             by_image[build.repository].append(build)

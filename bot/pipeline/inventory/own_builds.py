@@ -177,7 +177,7 @@ class OwnImages:
 
     def contains(self, repository: str) -> bool:
         """Return True if a repository contains own images, and if its registry can be contacted."""
-        is_own = any(each.image == repository for each in self.configured) or is_any_glob_match(
+        is_own = any(each.image.repository == repository for each in self.configured) or is_any_glob_match(
             self.policy_config.own_globs or (), repository
         )
         return is_own and is_known_registry(self.policy_config, repository.partition("/")[0])
@@ -260,7 +260,7 @@ class _BuildReading:
         references = [
             *self.services.inventory.list_references(self.own_images.contains),
             *(each for each in self._list_running() if self.own_images.contains(each.repository)),
-            *(ImageName(each.image, each.tag, None) for each in self.services.configured),
+            *(each.image for each in self.services.configured),
         ]
         if not self.names:
             return references
@@ -280,7 +280,7 @@ class _BuildReading:
     def _list_newest(self, references: Sequence[ImageName]) -> Iterator[tuple[str, None, Digest]]:
         """Yield the last pushed digests of images whose builds have tags of their own, if the registry records them."""
         wanted = {each.repository for each in references}
-        images = sorted({each.image for each in self.services.configured if each.tag is None} & wanted)
+        images = sorted({each.image.repository for each in self.services.configured if each.image.tag is None} & wanted)
 
         def list_digests(image: str) -> Sequence[Digest] | None:
             return self._request(image, lambda: self.context.registry_facts.list_newest_digests(image))
@@ -350,7 +350,9 @@ class _BuildReading:
             self.failures.raise_if_unreachable(host)
             return request()
         except RegistryError as error:
-            if error.reason not in _DENIALS or any(each.image == image for each in self.own_images.configured):
+            if error.reason not in _DENIALS or any(
+                each.image.repository == image for each in self.own_images.configured
+            ):
                 self.failures.record_error(host, error)
             return None
 

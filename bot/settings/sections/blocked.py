@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from bot.core.markdown import make_one_line
 from bot.model.blocklist import Block, BlockedBuilds, BlockedDigest, BlocklistEntry
@@ -13,6 +13,7 @@ from bot.model.config_types import addresses, texts
 from bot.model.config_types.markers import Check, Length, Parse, match_pattern
 from bot.model.errors import ConfigProblem, InvalidReferenceError
 from bot.model.image_name import Digest, ImageName
+from bot.settings.entries import Entry, Problems
 from bot.settings.paths import ConfigPath
 
 MAX_ENTRIES = 2000
@@ -76,6 +77,11 @@ class BuiltRange:
     to: BuildTime | None = None
     """The last build time that is blocked: a whole day, or a time in UTC. Default: all images that are built later."""
 
+    def get_times(self) -> tuple[datetime | None, datetime | None]:
+        """Return the first and the last moment of the range; None for an end that is open."""
+        start = _add_time(self.from_, time()) if self.from_ is not None else None
+        return start, _add_time(self.to, _LAST_MOMENT) if self.to is not None else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockedImageEntry:
@@ -131,46 +137,48 @@ class PublishedBlocklist:
     """The reference of an artifact in a registry."""
 
 
-def check_entries(entries: object, *, allows_lists: bool) -> Iterator[ConfigProblem]:
+def list_published_blocklists(entries: Sequence[BlockedEntry]) -> tuple[PublishedBlocklist, ...]:
+    """Return the lists that a run must download."""
+    return tuple(
+        PublishedBlocklist(f"blocked[{index}]", entry.url, entry.oci)
+        for index, entry in enumerate(entries)
+        if entry.url is not None or entry.oci is not None
+    )
+
+
+def check_entries(entries: Iterable[Entry[BlockedImageEntry]], *, allows_lists: bool) -> Problems:
     """Yield a problem for each entry of `blocked` with too few or too many keys.
 
     If `allows_lists` is False, the entries are those of a list, which cannot name other lists.
     """
     kinds = _KINDS if allows_lists else _KINDS[: -len(_LIST_KEYS)]
-    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
-        if isinstance(entry, dict):
-            yield from _check_entry(f"blocked[{index}]", entry, kinds)
+    for entry in entries:
+        if entry.value is not None:
+            yield from _check_entry(entry.where, entry.value, kinds)
 
 
-def _check_entry(where: str, entry: Mapping[str, Any], kinds: Sequence[str]) -> Iterator[ConfigProblem]:
-    used = [kind for kind in kinds if kind in entry]
+def _check_entry(where: str, entry: BlockedImageEntry, kinds: Sequence[str]) -> Problems:
+    used = [kind for kind in kinds if getattr(entry, kind) is not None]
     if len(used) != 1:
         words = ", ".join(f"`{kind}`" for kind in kinds)
         yield ConfigProblem(where, f"must have exactly one of the keys {words}; hint: write one entry for each")
         return
     if used[0] in _LIST_KEYS:
         for key in ("image", "reason", "link"):
-            if key in entry:
+            if getattr(entry, key) is not None:
                 yield ConfigProblem(f"{where}.{key}", "has no effect here; hint: write it into the entries of the list")
         return
-    if "reason" not in entry:
+    if entry.reason is None:
         yield ConfigProblem(f"{where}.reason", "is required; hint: say in one line why the image is blocked")
-    if used[0] == "built" and "image" not in entry:
+    if entry.built is None:
+        return
+    if entry.image is None:
         yield ConfigProblem(f"{where}.image", "is required with `built`; hint: write a glob for the repositories")
-    built = entry.get("built")
-    if isinstance(built, dict) and not built.keys() & {"from", "to"}:
+    start, end = entry.built.get_times()
+    if start is None and end is None:
         yield ConfigProblem(f"{where}.built", "must have `from` or `to`; hint: set at least one of these keys")
-    elif isinstance(built, dict) and _is_reversed(built.get("from"), built.get("to")):
+    elif start is not None and end is not None and start > end:
         yield ConfigProblem(f"{where}.built", "blocks no image: `from` is after `to`; hint: exchange the two times")
-
-
-def _is_reversed(start: object, end: object) -> bool:
-    """Return True if a range of build times ends before it begins. Values that are not times are reported elsewhere."""
-    try:
-        built_from, built_to = _parse_time(start), _parse_time(end)
-    except ValueError:
-        return False
-    return _add_time(built_from, time()) > _add_time(built_to, _LAST_MOMENT)
 
 
 def convert_entries(entries: Sequence[BlockedImageEntry]) -> Iterator[BlocklistEntry]:
@@ -180,10 +188,7 @@ def convert_entries(entries: Sequence[BlockedImageEntry]) -> Iterator[BlocklistE
         if entry.digest is not None:
             yield BlockedDigest(Digest(entry.digest), block, entry.image)
         if entry.built is not None:
-            built_from, built_to = entry.built.from_, entry.built.to
-            start = _add_time(built_from, time()) if built_from is not None else None
-            end = _add_time(built_to, _LAST_MOMENT) if built_to is not None else None
-            yield BlockedBuilds(entry.image or "", start, end, block)
+            yield BlockedBuilds(entry.image or "", *entry.built.get_times(), block)
 
 
 def _add_time(moment: datetime | date, day_time: time) -> datetime:

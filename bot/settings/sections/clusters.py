@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from bot.model.config_types import addresses, names, texts
 from bot.model.config_types.markers import Length, OneOrMore, OrText, match_pattern
 from bot.model.errors import ConfigProblem
+from bot.settings.entries import Entry, Problems
 from bot.settings.paths import ConfigPath
 
 MAX_CLUSTERS = 100
@@ -68,34 +69,33 @@ class ClusterEntry:
     """Globs for namespaces whose pods do not count, such as `kube-*`. Default: none."""
 
 
-def check_clusters(entries: Iterator[tuple[str, dict[str, Any]]]) -> Iterator[ConfigProblem]:
-    """Yield the problems of clusters that depend on several keys. `entries` are their locations and mappings."""
+def check_clusters(entries: Iterable[Entry[ClusterEntry]]) -> Problems:
+    """Yield the problems of clusters with the same name, and of keys that exclude or need each other."""
     names: set[str] = set()
-    for where, entry in entries:
-        name = entry.get("name")
-        if isinstance(name, str):
+    for entry in entries:
+        if entry.value is not None:
+            name = entry.value.name
             if name in names:
-                yield ConfigProblem(f"{where}.name", f"`{name}` is already the name of an earlier entry")
+                yield ConfigProblem(f"{entry.where}.name", f"`{name}` is already the name of an earlier entry")
             names.add(name)
-        yield from _check_login(where, entry)
+            yield from _check_login(entry.where, entry.value)
 
 
-def _check_login(where: str, entry: dict[str, Any]) -> Iterator[ConfigProblem]:
-    auth = entry.get("auth", ClusterAuth.KUBECONFIG.value)
-    has_server = "server" in entry
-    for key in ("kubeconfig", "context"):
-        if key in entry and has_server:
+def _check_login(where: str, cluster: ClusterEntry) -> Problems:
+    is_in_cluster = cluster.auth is ClusterAuth.IN_CLUSTER
+    for key, value in {"kubeconfig": cluster.kubeconfig, "context": cluster.context}.items():
+        if value is not None and cluster.server is not None:
             yield ConfigProblem(f"{where}.{key}", "cannot be combined with `server`; hint: remove one of the keys")
-        elif key in entry and auth == ClusterAuth.IN_CLUSTER.value:
+        elif value is not None and is_in_cluster:
             yield ConfigProblem(f"{where}.{key}", "cannot be combined with `auth: in-cluster`; hint: remove the key")
-    for key in ("ca", "token_env"):
-        if key in entry and not has_server:
+    for key, value in {"ca": cluster.ca, "token_env": cluster.token_env}.items():
+        if value is not None and cluster.server is None:
             yield ConfigProblem(f"{where}.{key}", "needs `server`; hint: a kubeconfig has this setting itself")
-    if not has_server:
+    if cluster.server is None:
         return
-    if auth == ClusterAuth.IN_CLUSTER.value:
+    if is_in_cluster:
         yield ConfigProblem(f"{where}.server", "cannot be combined with `auth: in-cluster`; hint: remove the key")
-    elif auth == ClusterAuth.AZURE.value and "token_env" in entry:
+    elif cluster.auth is ClusterAuth.AZURE and cluster.token_env is not None:
         yield ConfigProblem(f"{where}.token_env", "cannot be combined with `auth: azure`; hint: remove one of the keys")
-    elif auth == ClusterAuth.KUBECONFIG.value and "token_env" not in entry:
+    elif cluster.auth is ClusterAuth.KUBECONFIG and cluster.token_env is None:
         yield ConfigProblem(f"{where}.server", "needs a login; hint: add `token_env` or `auth: azure`")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from bot.model.config_types import addresses, names, texts
 from bot.model.config_types.markers import Flag, NonEmptyList
+from bot.model.errors import ConfigProblem
+from bot.settings.entries import Problems
 from bot.settings.paths import ConfigPath, PathOrUrl
 
 
@@ -60,3 +63,11 @@ class EnrichmentSection:
     def has_advisories(self) -> bool:
         """True if a list or a document is set."""
         return self.kev is not None or self.epss is not None or bool(self.vex)
+
+
+def check_vex(entries: Iterable[VexEntry]) -> Problems:
+    """Yield a problem for each entry that does not have exactly one of `path` and `url`."""
+    for index, each in enumerate(entries):
+        if (each.path is None) is (each.url is None):
+            message = "must have either `path` or `url`; hint: set exactly one of these keys"
+            yield ConfigProblem(f"enrichment.vex[{index}]", message)

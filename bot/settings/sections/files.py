@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -47,3 +48,11 @@ class FilesEntry:
     """The name of the format. `text` finds pinned references (`name:tag@sha256:…`) in any text file."""
     path: OneOrMore[PathGlob]
     """Globs for the paths of the files in a repository."""
+
+
+def merge_globs(entries: Iterable[FilesEntry]) -> dict[str, tuple[str, ...]]:
+    """Return the globs for the paths of additional files, by the names of their formats."""
+    globs: dict[str, tuple[str, ...]] = {}
+    for entry in entries:
+        globs[entry.format] = (*globs.get(entry.format, ()), *entry.path)
+    return globs

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from bot.model.config_types import addresses, names, texts
 from bot.model.config_types.markers import NonEmptyList, OneOrMore, Variants
+from bot.model.errors import ConfigProblem
+from bot.settings.entries import Entry, Problems
 from bot.settings.paths import ConfigPath
 
 GITHUB_API = "https://api.github.com"
@@ -224,3 +227,75 @@ def list_named_repositories(forge: ServerForgeEntry) -> tuple[str, ...]:
 def list_owners(forge: ServerForgeEntry) -> tuple[AnyOwnerEntry, ...]:
     """Return the owners whose repositories an entry selects."""
     return tuple(each for each in forge.repositories if not isinstance(each, str))
+
+
+def check_forges(entries: Sequence[Entry[AnyForgeEntry]]) -> Problems:
+    """Yield the problems of entries with keys that exclude or need each other, and of overlapping selections."""
+    for entry in entries:
+        where, written = entry.where, entry.written
+        if written.get("kind") == "github":
+            yield from _check_github(where, written)
+        if written.get("kind") == "azure" and "auth" in written and "token_env" in written:
+            yield ConfigProblem(f"{where}.auth", "cannot be combined with `token_env`; hint: remove one of the keys")
+        if entry.value is not None:
+            yield from _check_repositories(where, entry.value)
+    yield from _check_overlaps(entries)
+
+
+def _check_github(where: str, written: Mapping[str, Any]) -> Problems:
+    if "app" in written and "token_env" in written:
+        yield ConfigProblem(f"{where}.app", "cannot be combined with `token_env`; hint: remove one of the keys")
+    if "app" not in written and "repositories" not in written:
+        message = "is required; hint: list repositories, or use a GitHub App (`app`), which knows its own repositories"
+        yield ConfigProblem(f"{where}.repositories", message)
+
+
+def _check_repositories(where: str, forge: AnyForgeEntry) -> Problems:
+    """Yield a problem for each repository that is listed twice, and each owner that the token cannot list."""
+    names: set[str] = set()
+    for index, each in enumerate(forge.repositories):
+        location = f"{where}.repositories[{index}]"
+        if not isinstance(each, str):
+            if forge.kind == "gitlab" and forge.token_env == JOB_TOKEN:
+                message = f"cannot be listed with a job's token (`{JOB_TOKEN}`); hint: name the projects one by one"
+                yield ConfigProblem(location, message)
+            continue
+        if each.lower() in names:
+            message = f"`{each}` is already listed by an earlier entry; hint: remove one of the entries"
+            yield ConfigProblem(location, message)
+        names.add(each.lower())
+
+
+def _check_overlaps(entries: Sequence[Entry[AnyForgeEntry]]) -> Problems:
+    """Yield a problem if two entries of `forges` select the same repositories.
+
+    A run would propose every update to these repositories twice.
+    """
+    first_entries: dict[tuple[str, str], str] = {}
+    for entry in entries:
+        for key, description in _list_selections(entry.value, entry.written) if entry.value is not None else ():
+            first = first_entries.setdefault(key, entry.where)
+            if first != entry.where:
+                message = (
+                    f"selects {description}, which {first} already selects; hint: select each repository only once"
+                )
+                yield ConfigProblem(entry.where, message)
+
+
+def _list_selections(forge: AnyForgeEntry, written: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield an identity and a description for everything that an entry of `forges` selects.
+
+    An entry selects single repositories, or all repositories of a folder or of a GitHub App. An identity consists of
+    the forge and a name, such as `("github https://api.github.com", "acme/api")`. Two entries that yield the same
+    identity select the same repositories. The description is for messages.
+    """
+    site = f"{forge.kind} {forge.url}"
+    for each in forge.repositories:
+        if isinstance(each, str):
+            yield (site, each.lower()), f"`{each}`"
+    if forge.repositories:
+        return
+    if isinstance(forge, LocalForgeEntry):
+        yield (site, ""), f"all of `{written['url']}`"
+    elif isinstance(forge, GithubForgeEntry) and forge.app is not None:
+        yield (site, str(forge.app.id)), f"all repositories of the App {forge.app.id}"

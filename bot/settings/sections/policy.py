@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, make_dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, get_origin, get_type_hints
 
+from bot.model.advisory import AdvisoryList
 from bot.model.config_types.markers import Length, OneOrMore, OneToFew
 from bot.model.config_types.texts import Glob, ImageGlob, PathGlob
 from bot.model.cost_limits import MAX_REPOSITORY_ITEMS
+from bot.model.due_date import DueUntil
+from bot.model.errors import ConfigProblem
 from bot.model.policy import CombineMode, Policy, PolicyKey, PolicyRule, RuleMatch, policy_keys
 from bot.model.vocabulary import Role
+from bot.settings.entries import Entry, Problems
 from bot.settings.sections.files import FormatGlob
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema
 
+NO_RECORDED_AGES = (
+    "is never reached: without `state` basebump forgets when it first saw a digest; hint: set `state` to a database"
+)
+PARTLY_RECORDED_AGES = (
+    "is never reached for some images of this rule: without `state`, ages are recorded only at {recording}; "
+    "hint: set `state` to a database, or match only images of these registries with `match.image`"
+)
+_WILDCARD = re.compile(r"[*?]")
 _MATCH_DESCRIPTION = "The image references to which this rule applies. Default: all."
 
 
@@ -145,3 +158,76 @@ class _RuleKeys:
 
 Rule = Annotated[PolicyRule, _RuleKeys(declare_rule)]
 RepositoryRule = Annotated[PolicyRule, _RuleKeys(declare_repository_rule)]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyNeeds:
+    """The keys outside of `policy` that rules can need."""
+
+    top_keys: Container[str]
+    """The keys at the top level of the config that are not empty."""
+    has_kev: bool
+    """True if `enrichment.kev` is set."""
+
+
+def check_policy(entries: Iterable[Entry[PolicyRule]], needs: PolicyNeeds) -> Problems:
+    """Yield the problems of rules that set no key, or that need another part of the config."""
+    for entry in entries:
+        if not entry.written.keys() - {"match"}:
+            yield ConfigProblem(entry.where, "the rule sets no policy key; hint: add a policy key, or remove the rule")
+        if entry.value is not None:
+            yield from _check_needs(entry.where, entry.value, needs)
+
+
+def _check_needs(where: str, rule: PolicyRule, needs: PolicyNeeds) -> Problems:
+    require, due = rule.keys.get("require"), rule.keys.get("due")
+    if rule.match.role is Role.OWN and "own" not in needs.top_keys:
+        message = "matches nothing without `own`; hint: list under `own` which images are your own builds"
+        yield ConfigProblem(f"{where}.match.role", message)
+    if require is not None and require.signature and "trust" not in needs.top_keys:
+        message = "refuses everything without `trust`; hint: list under `trust` who may sign"
+        yield ConfigProblem(f"{where}.require.signature", message)
+    missing = next((key for key in ("clusters", "state") if key not in needs.top_keys), None)
+    if due is not None and due.until is DueUntil.RUNNING and missing is not None:
+        message = f"requires `{missing}`, because basebump cannot find out otherwise what runs; hint: add it"
+        yield ConfigProblem(f"{where}.due.until", message)
+    if not needs.has_kev:
+        for key in _list_exploited_keys(rule):
+            message = "needs the list of exploited vulnerabilities; hint: name CISA's catalogue under `enrichment.kev`"
+            yield ConfigProblem(f"{where}.{key}", message)
+
+
+def _list_exploited_keys(rule: PolicyRule) -> Iterator[str]:
+    """Yield each key whose value stands for vulnerabilities that are known to be exploited."""
+    bypass, open_when, due = (rule.keys.get(key) for key in ("bypass_min_age_for", "open_when", "due"))
+    if bypass is not None and AdvisoryList.KEV in bypass:
+        yield f"bypass_min_age_for[{bypass.index(AdvisoryList.KEV)}]"
+    if open_when is not None and open_when.fixes is AdvisoryList.KEV:
+        yield "open_when.fixes"
+    if due is not None and due.exploited is not None:
+        yield "due.exploited"
+
+
+def check_min_ages(rules: Iterable[tuple[str, PolicyRule]], age_registries: Collection[str]) -> Problems:
+    """Yield a problem for every rule with a `min_age` that some of its images can never reach.
+
+    Call this function only if the operator's config has no `state`. With `state`, basebump itself records all ages.
+
+    Args:
+        rules: The rules to check, each after its location in the file.
+        age_registries: The hosts of the registries that record the age of a digest themselves.
+    """
+    message = (
+        PARTLY_RECORDED_AGES.format(recording=", ".join(sorted(age_registries))) if age_registries else NO_RECORDED_AGES
+    )
+    for where, rule in rules:
+        globs = rule.match.image
+        is_limited = bool(globs) and all(_has_host_prefix(age_registries, glob) for glob in globs)
+        if rule.keys.get("min_age") and not is_limited:
+            yield ConfigProblem(f"{where}.min_age", message)
+
+
+def _has_host_prefix(hosts: Collection[str], glob: str) -> bool:
+    """Return True if a glob can match only images of one of the hosts, as `acme.azurecr.io/*` does."""
+    literal_prefix = _WILDCARD.split(glob, maxsplit=1)[0]
+    return any(literal_prefix.startswith(f"{host}/") for host in hosts)

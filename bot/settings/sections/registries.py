@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.model.cloud_hosts import is_ecr, is_gar
 from bot.model.config_types import addresses, names
 from bot.model.config_types.markers import Flag
+from bot.model.errors import ConfigProblem
+from bot.model.hosts import PUBLIC_HOSTS, PURGING_HOSTS, is_acr
+from bot.settings.entries import Entry, Problems
 from bot.settings.paths import ConfigPath
+
+KEYS_WITH_PATH = frozenset({"host", "upstream"})
+"""The keys that an entry with a path may have. All other keys are about the host to which basebump connects."""
 
 
 class RegistryAuth(StrEnum):
@@ -74,3 +82,193 @@ class RegistryConfigEntry:
     def path(self) -> str:
         """The path of the pull-through cache on the host; empty if the entry is for the whole host."""
         return self.host.partition("/")[2]
+
+
+def list_age_registries(registries: Iterable[RegistryConfigEntry]) -> Iterator[str]:
+    """Yield the hosts of the registries that tell basebump when a digest was pushed.
+
+    These are the Azure registries to which basebump connects directly, not through a `mirror`, and with a login.
+    Without a login, Azure lets clients read images but not push times.
+    """
+    for each in registries:
+        is_azure = each.auth is RegistryAuth.AZURE or (is_acr(each.server) and each.auth is not RegistryAuth.ANONYMOUS)
+        if each.mirror is None and is_azure:
+            yield each.server
+
+
+def list_purging_hosts(registries: Iterable[RegistryConfigEntry]) -> frozenset[str]:
+    """Return the hosts of registries that delete untagged manifests.
+
+    If an entry of the config sets `purges_untagged`, its value decides. If the config does not set the key for a
+    well-known registry in `PURGING_HOSTS`, the host of this registry is returned, too.
+    """
+    declared = {each.host: each.purges_untagged for each in registries if each.purges_untagged is not None}
+    return frozenset({host for host, purges in declared.items() if purges} | PURGING_HOSTS - declared.keys())
+
+
+_CLOUD_HOSTS: Mapping[RegistryAuth, tuple[Callable[[str], bool], str]] = {
+    RegistryAuth.ECR: (is_ecr, "ACCOUNT.dkr.ecr.REGION.amazonaws.com"),
+    RegistryAuth.GAR: (is_gar, "REGION-docker.pkg.dev"),
+}
+"""Logins that send the token of a cloud: a function that recognises the hosts of the cloud, and an example of one."""
+
+
+def check_registries(entries: Sequence[Entry[RegistryConfigEntry]]) -> Problems:
+    """Yield the problems of entries with keys that exclude or need each other, and of several entries together."""
+    for entry in entries:
+        yield from _check_credentials(entry)
+    listed = [(entry, entry.value) for entry in entries if entry.value is not None]
+    yield from _check_duplicate_hosts(listed)
+    for entry, registry in listed:
+        yield from _check_azure_login(entry.where, registry)
+        yield from _check_tasks(entry.where, registry)
+        yield from _check_cloud_login(entry.where, registry)
+        yield from _check_connection(entry.where, registry)
+        yield from _check_plain_http(entry.where, registry, [each for _, each in listed])
+        if registry.path:
+            yield from _check_path_entry(entry, registry)
+        is_complete = len(listed) == len(entries)  # an invalid entry could be that of the upstream
+        message = _find_upstream_problem(registry, listed) if registry.upstream is not None and is_complete else None
+        if message:
+            yield ConfigProblem(f"{entry.where}.upstream", message)
+
+
+_Listed = tuple[Entry[RegistryConfigEntry], RegistryConfigEntry]
+
+
+def _check_credentials(entry: Entry[RegistryConfigEntry]) -> Problems:
+    variable_keys = [key for key in ("username_env", "password_env") if key in entry.written]
+    if len(variable_keys) == 1:
+        (other,) = {"username_env", "password_env"} - set(variable_keys)
+        yield ConfigProblem(
+            f"{entry.where}.{variable_keys[0]}", f"cannot be used without `{other}`; hint: set both keys, or neither"
+        )
+    if variable_keys and "auth" in entry.written:
+        yield ConfigProblem(
+            f"{entry.where}.auth", f"cannot be combined with `{variable_keys[0]}`; hint: remove one of the keys"
+        )
+
+
+def _check_duplicate_hosts(listed: Iterable[_Listed]) -> Problems:
+    first_entries: dict[str, str] = {}
+    for entry, registry in listed:
+        first = first_entries.setdefault(registry.host, entry.where)
+        if first != entry.where:
+            yield ConfigProblem(
+                f"{entry.where}.host", f"`{registry.host}` is already listed by {first}; hint: list it only once"
+            )
+
+
+def _check_azure_login(where: str, registry: RegistryConfigEntry) -> Problems:
+    """Yield a problem if an entry with `auth: azure` would send tokens of Microsoft Entra to an untrusted host.
+
+    Azure's own registry hosts and the hosts in the entry's `trusted_realms` are trusted.
+    """
+    host = registry.server
+    if registry.auth is RegistryAuth.AZURE and not is_acr(host) and host not in registry.trusted_realms:
+        yield ConfigProblem(
+            f"{where}.auth",
+            f"`{host}` does not have the form of an Azure registry's name, `NAME.azurecr.io`; "
+            f"hint: if it is a custom domain of an Azure registry, set `trusted_realms: [{host}]`",
+        )
+
+
+def _check_tasks(where: str, registry: RegistryConfigEntry) -> Problems:
+    """Yield a problem if the key `tasks` of an entry for an Azure registry cannot be used.
+
+    `tasks` is an Azure resource ID. It selects the registry whose ACR tasks basebump lists, which must be the registry
+    of this entry. Listing tasks also needs `auth: azure`.
+    """
+    if registry.tasks is None or registry.path:  # `_check_path_entry` reports a path
+        return
+    if registry.auth is not RegistryAuth.AZURE:
+        yield ConfigProblem(
+            f"{where}.tasks", "needs `auth: azure`, because only identities of Microsoft Entra can list tasks"
+        )
+        return
+    name, label = registry.tasks.rpartition("/")[2].lower(), registry.host.partition(".")[0].partition("-")[0]
+    if is_acr(registry.host) and name != label:
+        yield ConfigProblem(
+            f"{where}.tasks",
+            f"must be the resource ID of the registry `{registry.host}`, but is that of the registry `{name}`",
+        )
+
+
+def _check_cloud_login(where: str, registry: RegistryConfigEntry) -> Problems:
+    """Yield a problem if an entry with `auth: ecr` or `auth: gar` would send that cloud's token to a foreign host."""
+    is_cloud_host, example = _CLOUD_HOSTS.get(registry.auth, (None, ""))
+    if is_cloud_host is not None and not is_cloud_host(registry.server):
+        yield ConfigProblem(
+            f"{where}.auth", f"can only be used for a host such as `{example}`, but the host is `{registry.server}`"
+        )
+
+
+def _check_connection(where: str, registry: RegistryConfigEntry) -> Problems:
+    if registry.insecure and registry.ca is not None:
+        yield ConfigProblem(
+            f"{where}.ca",
+            "has no effect with `insecure: true`, because plain http has no certificates; hint: remove one of the keys",
+        )
+    if registry.mirror == registry.host:
+        yield ConfigProblem(f"{where}.mirror", "must not be the same registry as `host`; hint: remove the key")
+
+
+def _check_plain_http(where: str, registry: RegistryConfigEntry, registries: Iterable[RegistryConfigEntry]) -> Problems:
+    """Yield a problem for an entry with `insecure: true` that would send a cloud token over plain http.
+
+    basebump sends the requests of an entry to its `mirror`, or to its `host` if it has no mirror. If that registry has
+    an entry with a cloud login (`auth: azure`, `ecr` or `gar`), the requests carry a token of that cloud.
+    """
+    host = _extract_host(registry.mirror or registry.host)
+    for each in registries:
+        if registry.insecure and each.host == host and each.auth in (RegistryAuth.AZURE, *_CLOUD_HOSTS):
+            yield ConfigProblem(
+                f"{where}.insecure",
+                f"cannot be combined with `auth: {each.auth}` of `{host}`: cloud tokens are never sent over plain http",
+            )
+
+
+def _check_path_entry(entry: Entry[RegistryConfigEntry], registry: RegistryConfigEntry) -> Problems:
+    """Yield the problems of an entry whose `host` has a path, such as `host/proxy/dockerhub`.
+
+    It must describe a pull-through cache, and its only keys are `host` and `upstream`.
+    """
+    if registry.upstream is None:
+        yield ConfigProblem(
+            f"{entry.where}.host",
+            f"must be a host without a path; hint: write `{registry.server}`, or add `upstream` if the path is a "
+            "pull-through cache",
+        )
+        return
+    for key in sorted(entry.written.keys() - KEYS_WITH_PATH):
+        message = f"applies to the whole host; hint: move it to an entry for `{registry.server}`"
+        yield ConfigProblem(f"{entry.where}.{key}", message)
+
+
+def _find_upstream_problem(cache: RegistryConfigEntry, listed: Sequence[_Listed]) -> str | None:
+    """Return why the `upstream` of a cache cannot be used; None if it can.
+
+    It must not itself be a pull-through cache, because basebump queries the upstream registry directly. This rule also
+    prevents caches that name each other as their upstream.
+    """
+    upstream = cache.upstream or ""
+    if _is_below(upstream, cache.host) or _is_below(cache.host, upstream):
+        return "is the cache itself; hint: write the registry that the cache copies from"
+    host = _extract_host(upstream)
+    if host not in PUBLIC_HOSTS and all(each.host != host for _, each in listed):
+        return f"`{host}` is not a well-known registry; hint: add an entry with `host: {host}` to allow it"
+    for entry, each in listed:
+        if each.upstream is not None and _is_below(upstream, each.host):
+            return f"is itself a cache (see {entry.where}); hint: write the registry that this cache copies from"
+        if each.host == host and each.mirror and _extract_host(each.mirror) == cache.server:
+            return f"is contacted at its mirror `{each.mirror}` (see {entry.where}), which is the host of the cache"
+    return None
+
+
+def _extract_host(address: str) -> str:
+    return address.partition("/")[0]
+
+
+def _is_below(address: str, parent: str) -> bool:
+    """Return True if `address` is `parent` or a path below it."""
+    return f"{address}/".startswith(f"{parent}/")

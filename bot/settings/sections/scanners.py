@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar, Literal
 
 from bot.model.config_types import addresses, names, texts, times
 from bot.model.config_types.markers import Flag, NonEmptyList, OneOrMore
+from bot.model.errors import ConfigProblem
+from bot.settings.entries import Entry, Problems
 from bot.settings.paths import ConfigPath, Program
 
 DEFAULT_SCAN_TIMEOUT = timedelta(minutes=10)
@@ -201,3 +204,18 @@ AnyScannerEntry = (
     | ReportScannerEntry
     | NoScannerEntry
 )
+
+
+def check_scanners(entries: Iterable[Entry[AnyScannerEntry]]) -> Problems:
+    """Yield a problem for each key of a scanner that has no effect.
+
+    `token_env` has no effect without `server`, and `database` has no effect together with `server`.
+    """
+    for entry in entries:
+        match entry.value:
+            case TrivyScannerEntry(server=None, token_env=str()):
+                message = "has no effect without `server`; hint: set `server`, or remove `token_env`"
+                yield ConfigProblem(f"{entry.where}.token_env", message)
+            case TrivyScannerEntry(server=str(), database=str()):
+                message = "has no effect with `server`: the server downloads its own database; hint: remove `database`"
+                yield ConfigProblem(f"{entry.where}.database", message)

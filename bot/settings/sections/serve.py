@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 from bot.model.config_types import addresses, names, times
 from bot.model.config_types.markers import Check, ParseText, TextPattern
 from bot.model.delivery import SenderKind
 from bot.model.errors import ConfigProblem
-from bot.settings.sections.state import SQLITE
+from bot.settings.entries import Problems
 
 DEFAULT_POLL = timedelta(minutes=30)
 DEFAULT_SWEEP = timedelta(hours=12)
@@ -98,35 +98,17 @@ class ServeSection:
     """
 
 
-NEEDS_REGISTRY = frozenset({SenderKind.DISTRIBUTION.value})
-"""The senders whose events name the registry as the pushing client does, which can be any name."""
-
-
-def check_service(document: dict[str, Any]) -> Iterator[ConfigProblem]:
-    """Yield the problems of `serve` and `queue`."""
-    state, serve = document.get("state"), document.get("serve")
-    if state is None and "serve" in document:
-        yield ConfigProblem(
-            "serve", "requires `state`, which holds the pending work; hint: add `state: sqlite:///PATH`"
-        )
-    if "queue" in document and (not isinstance(state, str) or state.startswith(SQLITE)):
-        yield ConfigProblem(
-            "queue", "requires a `state` in PostgreSQL; hint: set `state: postgresql://HOST/NAME`, or remove `queue`"
-        )
-    events = serve.get("events") if isinstance(serve, dict) else None
-    yield from _check_senders([each for each in events if isinstance(each, dict)] if isinstance(events, list) else [])
-
-
-def _check_senders(senders: list[dict[str, Any]]) -> Iterator[ConfigProblem]:
-    names: set[object] = set()
+def check_senders(senders: Iterable[SenderEntry]) -> Problems:
+    """Yield a problem for each sender that has the name of an earlier one, or that lacks the name of its registry."""
+    names: set[str] = set()
     for index, sender in enumerate(senders):
-        where, name = f"serve.events[{index}]", sender.get("name", sender.get("kind"))
-        if isinstance(name, str) and name in names:
+        where, name = f"serve.events[{index}]", sender.endpoint
+        if name in names:
             yield ConfigProblem(
                 f"{where}.name", f"an earlier entry is named `{name}`, too; hint: set another `name`, as in `{name}-2`"
             )
-        names.add(name if isinstance(name, str) else None)
-        if sender.get("kind") in NEEDS_REGISTRY and "registry" not in sender:
+        names.add(name)
+        if sender.kind is SenderKind.DISTRIBUTION and sender.registry is None:
             yield ConfigProblem(
                 f"{where}.registry",
                 "is required, because the events name the registry as the pushing client does; hint: set it to the "

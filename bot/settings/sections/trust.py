@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.model.config_types import addresses, texts
 from bot.model.config_types.markers import NonEmptyList, OneOrMore
+from bot.model.errors import ConfigProblem
+from bot.settings.entries import Entry, Problems
 from bot.settings.paths import ConfigPath
 
 
@@ -58,3 +61,15 @@ class TrustConfigEntry:
     """Globs for other repositories that a signature by cosign may name, if the images were copied from there together
     with their signatures. Default: a signature that names a repository counts only for images in this repository.
     """
+
+
+def check_trust(entries: Iterable[Entry[TrustConfigEntry]]) -> Problems:
+    """Yield a problem for each entry without signers, and for each trusted root that is not used."""
+    for entry in entries:
+        trust = entry.value
+        if trust is not None and not (trust.keys or trust.keyless or trust.notation):
+            message = "the entry trusts no signer; hint: list the trusted signers under `keys`, `keyless` or `notation`"
+            yield ConfigProblem(entry.where, message)
+        if trust is not None and trust.trusted_root is not None and not trust.keyless:
+            message = "has no effect without `keyless`: public keys are trusted as they are; hint: remove it"
+            yield ConfigProblem(f"{entry.where}.trusted_root", message)

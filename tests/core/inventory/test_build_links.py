@@ -10,6 +10,7 @@ from support.values import digest
 
 from bot.core.inventory.build_links import BuildLinker, parse_source
 from bot.model.build_link import BuildLink, LinkEvidence
+from bot.model.image_name import ImageName
 from bot.model.inventory import BranchKey
 from bot.model.own_build import BaseEvidence, BuiltOn, ConfiguredBuild, OwnBuild
 
@@ -38,12 +39,16 @@ def link(configured=(), builds=(), files=FILES):
 
 @pytest.mark.parametrize("name", ["acme/web", "Acme/Web"])
 def test_config_links_a_file_of_a_repository(name):
-    assert link([ConfiguredBuild(name, "Dockerfile", IMAGE)]) == {(WEB, "Dockerfile"): LinkEvidence.CONFIG}
-    assert link([ConfiguredBuild(name, "missing", IMAGE)]) == {}
+    assert link([ConfiguredBuild(repository=name, image=ImageName(IMAGE, None, None))]) == {
+        (WEB, "Dockerfile"): LinkEvidence.CONFIG
+    }
+    assert link([ConfiguredBuild(repository=name, dockerfile="missing", image=ImageName(IMAGE, None, None))]) == {}
 
 
 def test_config_comes_before_labels_and_provenance_of_the_image():
-    found = link([ConfiguredBuild("acme/api", "Dockerfile", IMAGE)], [build(), build_attested_image()])
+    found = link(
+        [ConfiguredBuild(repository="acme/api", image=ImageName(IMAGE, None, None))], [build(), build_attested_image()]
+    )
     assert found == {(API, "Dockerfile"): LinkEvidence.CONFIG}
 
 
@@ -101,7 +106,7 @@ def test_repository_on_azure_devops_and_under_a_path_is_found():
 
 def test_config_or_provenance_selects_base_branch():
     files = {(WEB, "Dockerfile"): [PYTHON], (RELEASE, "Dockerfile"): [PYTHON]}
-    entry = ConfiguredBuild("acme/web", "Dockerfile", IMAGE)
+    entry = ConfiguredBuild(repository="acme/web", image=ImageName(IMAGE, None, None))
     assert link([entry], files=files) == {}
     assert set(link([replace(entry, base_branch="release/1")], files=files)) == {(RELEASE, "Dockerfile")}
     assert set(link(builds=[build_attested_image(branch="main")], files=files)) == {(WEB, "Dockerfile")}
@@ -116,7 +121,7 @@ def test_image_of_another_team_cannot_claim_a_file_with_better_evidence():
     assert linker.link_images([], [build_attested_image(), forged])[WEB, "Dockerfile"] == (
         BuildLink(IMAGE, LinkEvidence.PROVENANCE),
     )
-    configured = [ConfiguredBuild("acme/web", "Dockerfile", IMAGE)]
+    configured = [ConfiguredBuild(repository="acme/web", image=ImageName(IMAGE, None, None))]
     forged = build_attested_image(image="r.example.com/evil/image")
     assert linker.link_images(configured, [forged])[WEB, "Dockerfile"] == (BuildLink(IMAGE, LinkEvidence.CONFIG),)
 

@@ -96,7 +96,7 @@ def test_facts_of_the_fleet_omit_only_unused_spans(place, inventory, open_reader
 
 def test_scope_depends_on_the_config_and_on_stored_builds(place, open_reader):
     assert open_reader().load_fleet_facts().scope == StageScope()
-    configured = (ConfiguredBuild("acme/web", "Dockerfile", OWN),)
+    configured = (ConfiguredBuild(repository="acme/web", image=ImageName(OWN, None, None)),)
     facts = open_reader(build_running(), names=["test"], builds=configured).load_fleet_facts()
     assert facts.scope == StageScope(has_builds=True, has_clusters=True)
     assert [(each.cluster, each.read_at is None) for each in facts.clusters] == [("prod", False), ("test", True)]
@@ -178,7 +178,7 @@ def test_stages_follow_from_the_facts(place, inventory, open_reader):
     build = replace(build_own().build, built_at=place.now + 4 * DAY)
     DatabaseOwnBuilds(place.database()).record_builds([build], place.now + 5 * DAY)
     running = build_running(build.digest, repository=OWN, first_seen_at=place.now + 6 * DAY)
-    configured = (ConfiguredBuild("acme/web", "Dockerfile", OWN),)
+    configured = (ConfiguredBuild(repository="acme/web", image=ImageName(OWN, None, None)),)
     facts = open_reader(running, builds=configured).load_image_facts(IMAGE)
     assert facts.links == LINKS
     (progress,) = find_fleet_stages(facts, place.now + 7 * DAY).updates

@@ -11,7 +11,7 @@ from support.values import digest
 from support.visits import build_verdict, build_visit
 
 from bot.inventory_ports import StageReader
-from bot.model.image_name import Digest, TagRef
+from bot.model.image_name import Digest, ImageName, TagRef
 from bot.model.inventory import BranchKey
 from bot.model.own_build import BaseEvidence, BuiltOn, ConfiguredBuild, OwnBuild
 from bot.model.vocabulary import Reason, ReferenceStatus
@@ -27,7 +27,11 @@ DEBIAN = TagRef("docker.io/library/debian", "11")
 INGRESS = "registry.k8s.io/ingress-nginx/controller"
 CLUSTERS = ("prod", "staging", "edge")
 BUILDS = [
-    ConfiguredBuild(f"acme/{name}", f"services/{service}/Dockerfile", f"{APPS}/{name}-{service}")
+    ConfiguredBuild(
+        repository=f"acme/{name}",
+        dockerfile=f"services/{service}/Dockerfile",
+        image=ImageName(f"{APPS}/{name}-{service}", None, None),
+    )
     for name in NAMES
     for service in range(3)
 ]

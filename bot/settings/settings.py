@@ -1,26 +1,19 @@
-"""The content of a config file as frozen values for the rest of the program; standard library only."""
+"""The settings of the operator, and the environment variables that they name."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import timedelta
+from typing import Literal
 
 from bot.model.errors import ConfigError, ConfigProblem
-from bot.model.limits import ProposalLimits, RolloutOptions
-from bot.model.own_build import ConfiguredBuild
 from bot.model.policy import PolicyConfig
 from bot.process import hide_memory
-from bot.settings.sections.blocked import PublishedBlocklist
-from bot.settings.sections.clusters import ClusterEntry
-from bot.settings.sections.enrichment import EnrichmentSection
-from bot.settings.sections.forges import AnyForgeEntry, GithubForgeEntry, LocalForgeEntry
-from bot.settings.sections.proposals import DEFAULT_BRANCH_PREFIX
-from bot.settings.sections.registries import RegistryConfigEntry
-from bot.settings.sections.scanners import AnyScannerEntry, TrivyScannerEntry
-from bot.settings.sections.serve import MIN_EVENT_SECRET, ServeSection
-from bot.settings.sections.state import AnyState
+from bot.settings.documents import ConfigFile
+from bot.settings.sections.registries import list_age_registries
+from bot.settings.sections.serve import MIN_EVENT_SECRET
 
 OWNER_WRITE_DELAY = timedelta(seconds=1)
 """The default time between two writes to repositories that are selected by owner.
@@ -34,47 +27,27 @@ _UNSET_MACRO = re.compile(r"\$\([A-Za-z_][A-Za-z0-9_.]*\)")
 _TOKEN_HINT = "a token is one word of printable ASCII, without quotes or `Bearer`"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """All settings of the operator. Without a config file, every field has its default."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(ConfigFile):
+    """All settings of the operator: the config, and the content of the files that it names.
 
-    forges: tuple[AnyForgeEntry, ...] = ()
-    registries: tuple[RegistryConfigEntry, ...] = ()
-    policy: PolicyConfig = field(default_factory=PolicyConfig)
-    builds: tuple[ConfiguredBuild, ...] = ()
-    clusters: tuple[ClusterEntry, ...] = ()
-    files: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    """Names of formats, each with globs for the paths of additional files in that format."""
-    scanners: tuple[AnyScannerEntry, ...] = ()
-    """Each image is scanned by the first entry that matches it."""
-    enrichment: EnrichmentSection = field(default_factory=EnrichmentSection)
-    uses_default_lists: bool = False
-    """True if the lists are a default that the operator did not set, so that an unreadable list is not a failure."""
-    blocklists: tuple[PublishedBlocklist, ...] = ()
-    """The lists of blocked images that a run must download. All other lists are in `policy`."""
-    branch_prefix: str = DEFAULT_BRANCH_PREFIX
-    age_registries: frozenset[str] | None = frozenset()
-    """The registries that record the ages of digests; None if `state` records the ages of all digests."""
-    templates: Mapping[str, str] = field(default_factory=dict)
+    Without a config, every field has its default.
+    """
+
+    schema: Literal[1] = 1
+    policy_config: PolicyConfig = field(default_factory=PolicyConfig)
+    """The policy, with the entries of the files that `end_of_life`, `trust` and `blocked` name."""
+    template_sources: Mapping[str, str] = field(default_factory=dict)
     """The sources of the operator's own templates by kind: `title`, `body`, `message`, `dashboard`."""
-    trailers: tuple[str, ...] = ()
-    """Trailers of every commit message, in addition to basebump's own."""
-    has_dashboards: bool = False
-    """Whether each repository has a dashboard: an issue with an overview."""
-    has_status: bool = True
-    """Whether a proposal's evidence is also written to a commit status."""
-    rollout: RolloutOptions = field(default_factory=RolloutOptions)
-    limits: ProposalLimits | None = None
-    """None if the config has no limits."""
-    state: AnyState | None = None
-    """None if no state is kept."""
-    write_delay: timedelta | None = None
-    """None if the config does not set it; `get_write_delay` then returns a default."""
-    serve: ServeSection = field(default_factory=ServeSection)
-    queue: str | None = None
-    """How workers are woken: `postgresql`; None if only the service itself works."""
+    uses_default_lists: bool = False
+    """True if `enrichment` is a default that the operator did not set, so that an unreadable list is not a failure."""
     source: str = ""
     """The config file's name in messages."""
+
+    @property
+    def age_registries(self) -> frozenset[str] | None:
+        """The registries that record the ages of digests; None if `state` records the ages of all digests."""
+        return frozenset(list_age_registries(self.registries)) if self.state is None else None
 
     @property
     def uses_postgresql_queue(self) -> bool:
@@ -87,8 +60,8 @@ class Settings:
         If the config does not set it, the default is OWNER_WRITE_DELAY for repositories that are selected by owner,
         and zero for repositories that are listed one by one.
         """
-        if self.write_delay is not None:
-            return self.write_delay
+        if self.proposals.write_delay is not None:
+            return self.proposals.write_delay
         return OWNER_WRITE_DELAY if is_selected_by_owner else timedelta()
 
     def get_secret(self, variable: str, environment: Mapping[str, str]) -> str:
@@ -99,7 +72,7 @@ class Settings:
         """
         value = read_secret(environment, variable)
         if not value:
-            locations = (where for where, name in self._list_variables() if name == variable)
+            locations = (where for where, name in _list_variables(self) if name == variable)
             raise ConfigError(self.source, tuple(_build_unset_problem(where, variable) for where in locations))
         if _UNSET_MACRO.fullmatch(value):
             raise self.build_variable_error(
@@ -138,7 +111,7 @@ class Settings:
 
     def build_variable_error(self, variable: str, message: str) -> ConfigError:
         """Return an error for an unusable environment variable; it lists every key that names the variable."""
-        locations = (where for where, name in self._list_variables() if name == variable)
+        locations = (where for where, name in _list_variables(self) if name == variable)
         return ConfigError(self.source, tuple(ConfigProblem(where, message) for where in locations))
 
     def list_unset_variables(self, environment: Mapping[str, str]) -> tuple[ConfigProblem, ...]:
@@ -146,37 +119,29 @@ class Settings:
 
         An unset variable does not make the config invalid: a command fails only when it needs the value.
         """
-        variables = self._list_variables()
+        variables = _list_variables(self)
         return tuple(
             _build_unset_problem(where, variable)
             for where, variable in variables
             if not read_secret(environment, variable)
         )
 
-    def _list_variables(self) -> Iterator[tuple[str, str]]:
-        """Yield the location of every key that names an environment variable, and the name of the variable."""
-        for index, forge in enumerate(self.forges):
-            yield from _list_forge_variables(f"forges[{index}]", forge)
-        for index, registry in enumerate(self.registries):
-            for key, variable in {"username_env": registry.username_env, "password_env": registry.password_env}.items():
-                if variable is not None:
-                    yield f"registries[{index}].{key}", variable
-        for key, entries in {"scanners": self.scanners, "clusters": self.clusters}.items():
-            for index, entry in enumerate(entries):
-                if isinstance(entry, TrivyScannerEntry | ClusterEntry) and entry.token_env is not None:
-                    yield f"{key}[{index}].token_env", entry.token_env
-        if self.enrichment.github_token_env is not None:
-            yield "enrichment.github_token_env", self.enrichment.github_token_env
-        yield from (
-            (f"serve.events[{index}].secret_env", sender.secret_env) for index, sender in enumerate(self.serve.events)
-        )
 
+def _list_variables(value: object, where: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the location of every key that names an environment variable, and the name of the variable.
 
-def _list_forge_variables(where: str, forge: AnyForgeEntry) -> Iterator[tuple[str, str]]:
-    if not isinstance(forge, LocalForgeEntry) and forge.token_env is not None:
-        yield f"{where}.token_env", forge.token_env
-    if isinstance(forge, GithubForgeEntry) and forge.app is not None:
-        yield f"{where}.app.key_env", forge.app.key_env
+    The names of these keys, and of no others, end in `_env`.
+    """
+    if isinstance(value, tuple):
+        for index, item in enumerate(value):
+            yield from _list_variables(item, f"{where}[{index}]")
+    elif is_dataclass(value):
+        for each in fields(value):
+            location, inner = f"{where}.{each.name}".removeprefix("."), getattr(value, each.name)
+            if not each.name.endswith("_env"):
+                yield from _list_variables(inner, location)
+            elif inner is not None:
+                yield location, inner
 
 
 def read_secret(environment: Mapping[str, str], variable: str) -> str:

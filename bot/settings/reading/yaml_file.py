@@ -25,30 +25,26 @@ _TEXT_TAG, _MERGE_TAG = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 Document = dict[str, Any]
 
 
-def parse_document_file(path: Path) -> tuple[Document, tuple[ConfigProblem, ...]]:
-    """Read a config file and parse its YAML.
-
-    Returns:
-        The mapping in the file, and its problems that do not stop the parsing, such as duplicate keys.
-
-    Raises:
-        ConfigError: The file cannot be read, or is not a YAML mapping within the limits.
-    """
+def read_document(path: Path) -> bytes:
+    """Return the first bytes of a config file: one more than MAX_BYTES. Raises ConfigError if it cannot be read."""
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+            return file.read(MAX_BYTES + 1)
     except OSError as error:
         hint = f"{HINT_SEPARATOR}check the path, or write a config with `basebump init`"
         is_missing = isinstance(error, FileNotFoundError)
         message = f"the file could not be read: {error.strerror}{hint if is_missing else ''}"
         raise _build_config_error(str(path), message) from None
-    return parse_document(content, str(path))
 
 
 def parse_document(content: bytes, source: str) -> tuple[Document, tuple[ConfigProblem, ...]]:
-    """Parse the bytes of a config file, as `parse_document_file` does.
+    """Parse the bytes of a config file. `source` is the name of the file in messages.
 
-    `source` is the name of the file in messages.
+    Returns:
+        The mapping in the file, and its problems that do not stop the parsing, such as duplicate keys.
+
+    Raises:
+        ConfigError: The content is not a YAML mapping within the limits.
     """
     text = _decode_text(content, source)
     loader = _BoundedLoader(text)

@@ -9,10 +9,11 @@ from bot.model.config_types import texts
 from bot.model.config_types.markers import Length, Variants
 from bot.model.cost_limits import MAX_REPOSITORY_RULES
 from bot.model.limits import ProposalLimits, RolloutOptions
+from bot.model.own_build import ConfiguredBuild
 from bot.model.rules import ConfiguredEndOfLife
 from bot.settings.paths import ConfigPath
 from bot.settings.sections.blocked import MAX_ENTRIES, BlockedEntry
-from bot.settings.sections.builds import MAX_BUILDS, BuildEntry
+from bot.settings.sections.builds import MAX_BUILDS
 from bot.settings.sections.clusters import MAX_CLUSTERS, ClusterEntry
 from bot.settings.sections.enrichment import EnrichmentSection
 from bot.settings.sections.files import FilesEntry
@@ -42,7 +43,7 @@ class ConfigFile:
     """Globs for the canonical repositories of your own builds. These builds are updated only by a rule with
     `role: own`.
     """
-    builds: Annotated[tuple[BuildEntry, ...], Length(maximum=MAX_BUILDS)] = ()
+    builds: Annotated[tuple[ConfiguredBuild, ...], Length(maximum=MAX_BUILDS)] = ()
     """Own images and the Dockerfiles from which they are built. List the images whose labels and provenance do not
     state this.
     """

@@ -21,7 +21,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from bot.model.config_types.times import format_duration
-from bot.settings.schema import ConfigFile
+from bot.settings.documents import ConfigFile
 from bot.settings.sections.serve import SocketAddress
 
 Declaration = TypeVar("Declaration")
@@ -30,6 +30,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DEFINITION_NAMES = {
     "AcceptedHold": "AcceptEntry",
     "AutomergeConditions": "AutomergeSection",
+    "ConfiguredBuild": "BuildEntry",
     "ConfiguredEndOfLife": "EndOfLifeEntry",
     "DuePeriods": "DueSection",
     "OpenCondition": "OpenWhenSection",

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from bot.model.config_types.addresses import is_loopback
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
 from bot.model.errors import ConfigError
-from bot.settings.values import Settings
+from bot.settings.settings import Settings
 
 LOAD_ACTION, SECRETS_ACTION, TRUST_ACTION = "load the file", "read its secrets", "read keys and roots"
 SENDERS_ACTION, PAGES_ACTION = "read the secret of the sender", "protect the pages"
 
 
 @dataclass(frozen=True, slots=True)
-class SettingsExamination:
+class SecretsExamination:
     """Checks a config that was loaded without errors; implements `bot.ports.Diagnosable`."""
 
     settings: Settings
@@ -46,7 +46,7 @@ class TrustExamination:
 
         This check always succeeds: the files were already read when the config was loaded, and no signature is fetched.
         """
-        count = len(self.settings.policy.trust)
+        count = len(self.settings.policy_config.trust)
         if count:
             entries = "1 entry" if count == 1 else f"{count} entries"
             yield report_ok("trust", TRUST_ACTION, f"those of {entries} were read; no signature was fetched")
@@ -55,7 +55,7 @@ class TrustExamination:
 
 
 @dataclass(frozen=True, slots=True)
-class ServeExamination:
+class ServiceExamination:
     """Checks the settings of `basebump serve`; implements `bot.ports.Diagnosable`."""
 
     settings: Settings

@@ -10,11 +10,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from pathlib import Path
 
 import yaml
 
+from bot.model.blocklist import BlocklistEntry
 from bot.model.errors import BasebumpError, ConfigError
-from bot.settings.document import Document, parse_document
+from bot.settings.reading.config import parse_config
+from bot.settings.reading.named_files import parse_blocked_file, read_named_document
+from bot.settings.reading.yaml_file import Document, parse_document
+from bot.settings.sections.blocked import convert_entries
 
 KEY = "blocked"
 _BOM = b"\xef\xbb\xbf"
@@ -31,6 +36,25 @@ class _Insertion:
     at: int
     text: str
     removed: int = 0
+
+
+def list_blocked_paths(config_file: Path) -> list[Path]:
+    """Return the files of blocked images that a config names by a path. Raises ConfigError."""
+    config = parse_config(read_named_document(config_file), config_file)
+    return [entry.path for entry in config.blocked if entry.path is not None]
+
+
+def validate_blocked_content(content: bytes, path: Path, *, is_config: bool) -> dict[str, BlocklistEntry]:
+    """Return the blocked images in the content of a config, or of a file that it names, by their config keys.
+
+    Raises ConfigError if the content is not valid.
+    """
+    parsed = parse_config(content, path) if is_config else parse_blocked_file(content, str(path))
+    return {
+        f"blocked[{index}]": converted
+        for index, entry in enumerate(parsed.blocked)
+        for converted in convert_entries((entry,))
+    }
 
 
 def add_blocked_entry(content: bytes, entry: Mapping[str, str], source: str) -> bytes:

@@ -14,11 +14,11 @@ from pydantic_core import ErrorDetails
 
 from bot.core.markdown import make_one_line
 from bot.model.errors import ConfigProblem
-from bot.settings.document import Document
-from bot.settings.schema import ConfigFile
+from bot.settings.documents import ConfigFile
+from bot.settings.reading.validation import build_json_schema, validate
+from bot.settings.reading.yaml_file import Document
 from bot.settings.sections.policy import MatchSection, declare_rule
 from bot.settings.suggest import find_similar_key, suggest_key
-from bot.settings.validation import build_json_schema, validate
 
 MAX_QUOTED = 60
 """The maximum number of characters that a message quotes from the file."""
@@ -83,6 +83,11 @@ def _list_problems(
             continue  # pydantic counts only valid items, and reports the invalid ones itself
         message = _describe_error(document, location, detail, document_schema)
         yield location, ConfigProblem(format_location(location), message)
+
+
+def list_locations(document: Document, error: ValidationError) -> list[Location]:
+    """Return the location in the file of every error that pydantic found."""
+    return [_find_location(document, each["loc"]) for each in error.errors(include_url=False, include_input=False)]
 
 
 def format_location(location: Location) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import yaml
 
 from bot.model.errors import ConfigProblem, FilePosition
-from bot.settings.document import MAX_BYTES
+from bot.settings.reading.yaml_file import MAX_BYTES
 
 
 def add_positions(content: bytes, problems: Iterable[ConfigProblem]) -> tuple[ConfigProblem, ...]:

@@ -1,0 +1,1 @@
+"""Reading of config files: their YAML, their values and problems, and the files that they name."""
