@@ -75,7 +75,7 @@ HOSTILE = "python\n##vso[task.setvariable variable=a]b"
 
 def plan_verdict(**changes) -> bytes:
     """Return a plan with one verdict, whose image reference has these changes."""
-    verdict = build_verdict(SkippedReference(reference("python:3.12-slim"), Reason.NO_RULE))
+    verdict = build_verdict(SkippedReference(reference("python:3.12-slim"), Reason.IGNORED))
     report = replace(REPORT, verdicts=(verdict,))
     text, failures = render_plan(replace(PLAN, repositories=(replace(REPOSITORY, report=drop_slot_bytes(report)),)))
     assert failures == ()

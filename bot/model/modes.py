@@ -10,13 +10,22 @@ REFRESH_EVERY = timedelta(days=7)
 
 
 class UpdateMode(StrEnum):
-    """How far an image may be updated, from not at all (`none`) to another major version (`major`)."""
+    """How far an image may be updated, from the newest digest of its tag to another major version (`major`)."""
 
-    NONE = "none"
     DIGEST = "digest"
     PATCH = "patch"
     MINOR = "minor"
     MAJOR = "major"
+
+
+class AutomergeLimit(StrEnum):
+    """How far the images of a proposal may be updated so that it is merged automatically; with `none`, it never is."""
+
+    NONE = "none"
+    DIGEST = UpdateMode.DIGEST
+    PATCH = UpdateMode.PATCH
+    MINOR = UpdateMode.MINOR
+    MAJOR = UpdateMode.MAJOR
 
 
 class SplitBy(StrEnum):

@@ -138,8 +138,8 @@ class Policy:
     update: UpdateMode = _key(
         UpdateMode.DIGEST,
         (
-            "How far an image may be updated: not at all (`none`), to the newest digest of its tag (`digest`), or "
-            "to newer tags of the same family (`patch`, `minor`, `major`). Default: `digest`."
+            "How far an image may be updated: to the newest digest of its tag (`digest`), or to newer tags of the "
+            "same family (`patch`, `minor`, `major`). Default: `digest`."
         ),
         combine_mode=CombineMode.NEARER,
         repository=(

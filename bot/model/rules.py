@@ -13,7 +13,7 @@ from bot.model.config_types.texts import AcceptableReason, Glob, ImageGlob, Maxi
 from bot.model.config_types.times import Age, Day
 from bot.model.evidence import Severity, Urgency
 from bot.model.limits import ProposalSchedule
-from bot.model.modes import UpdateMode
+from bot.model.modes import AutomergeLimit
 
 _URGENCIES: Mapping[str, Urgency] = {
     AdvisoryList.KEV.value: AdvisoryList.KEV,
@@ -61,7 +61,7 @@ class AutomergeConditions:
     All conditions must hold, and the proposal must not be a draft.
     """
 
-    max_update: UpdateMode
+    max_update: AutomergeLimit
     """How far the images of the proposal may be updated: to the newest digest of their tags (`digest`), or to newer
     tags (`patch`, `minor`, `major`). With `none`, the proposal is never merged automatically.
     """

@@ -237,11 +237,6 @@ class Reason(StrEnum):
         "A rule or a comment excludes the image reference from updates.",
         next_step="write a digest, or remove the comment or the rule",
     )
-    NO_RULE = _skipped(
-        "no-rule",
-        "The policy sets `update: none` for the image reference.",
-        next_step="write a digest, or set `update: digest` in a rule",
-    )
     PIN_OFF = _skipped(
         "pin-off",
         "The image reference has no digest, and the policy (`pin: false`) or the file allows none.",

@@ -62,7 +62,7 @@ def test_blocked_digest_in_a_reference_that_cannot_be_read_is_a_finding(check, c
     assert (code, list_findings(document)) == (4, [("Dockerfile", 2, "blocked")])
 
 
-@pytest.mark.parametrize("rule", ["{pin: false}", "{update: none}", "{ignore: true}"])
+@pytest.mark.parametrize("rule", ["{pin: false}", "{ignore: true}"])
 @pytest.mark.parametrize("offline", [("--offline",), ()], ids=["offline", "online"])
 def test_references_that_a_rule_does_not_pin_are_not_findings(check, config, loopback, rule, offline):
     loopback.move("python", "3.12", "now")

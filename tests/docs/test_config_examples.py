@@ -142,7 +142,7 @@ def test_github_owner_example_selects_the_repositories_of_an_owner(place):
     found = [(each["path"], each["canonical"], each["status"], each["reason"]) for each in web["references"]]
     assert found == [
         ("Dockerfile", "docker.io/library/python", "update", None),
-        ("Dockerfile", "docker.io/library/postgres", "skipped", "no-rule"),
+        ("Dockerfile", "docker.io/library/postgres", "skipped", "ignored"),
         ("examples/Dockerfile", "docker.io/library/python", "skipped", "ignored"),
     ]
     (pull,) = github.repository.pulls

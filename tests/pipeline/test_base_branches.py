@@ -14,7 +14,6 @@ from support.runs.worlds import build, list_outcomes
 from bot.core.proposal.marks import parse_base_branch
 from bot.core.proposal.update_groups import build_branch_name, build_tag_key
 from bot.model.image_name import TagRef
-from bot.model.modes import UpdateMode
 from bot.model.policy import PolicyRule, RuleMatch
 from bot.model.proposal import RequestState
 
@@ -108,7 +107,7 @@ def test_base_branch_removed_from_config_keeps_open_proposals(stand, moved):
 
 
 def test_rule_can_match_one_base_branch(stand, moved):
-    frozen = PolicyRule(match=RuleMatch(base_branch=("release/**",)), update=UpdateMode.NONE)
+    frozen = PolicyRule(match=RuleMatch(base_branch=("release/**",)), ignore=True)
     moved.rulebook = replace(moved.rulebook, rules=(frozen,))
     of_main, of_release = moved.run([stand.fleet()]).repositories
     assert (len(of_main.proposals), len(of_release.proposals)) == (1, 0)

@@ -11,7 +11,6 @@ from support.runs.worlds import ToldScanner, build, list_outcomes
 from support.values import finding
 
 from bot.model.evidence import Severity
-from bot.model.modes import UpdateMode
 from bot.model.policy import PolicyRule, RuleMatch
 from bot.model.rules import IntroducedLimit
 from bot.pipeline.references.extract import REPOSITORY_CONFIG_PATHS
@@ -54,15 +53,15 @@ def test_first_existing_file_is_used(tmp_path, moved):
 
 
 def test_repository_cannot_widen_the_policy(tmp_path, moved):
-    moved.rulebook = replace(moved.rulebook, rules=(PolicyRule(update=UpdateMode.NONE),))
+    moved.rulebook = replace(moved.rulebook, rules=(PolicyRule(ignore=True),))
     report = moved.run([LocalStand(tmp_path, build_files("[{update: major, ignore: false}]")).fleet()])
-    assert set(list_statuses(report).values()) == {("skipped", "no-rule")}
+    assert set(list_statuses(report).values()) == {("skipped", "ignored")}
 
 
 def test_repository_cannot_skip_mandatory_updates_but_can_set_attributes(tmp_path, moved):
     mandatory = PolicyRule(match=RuleMatch(image=("docker.io/library/python",)), mandatory=True)
     moved.rulebook = replace(moved.rulebook, rules=(mandatory,))
-    files = build_files("[{ignore: true, update: none, group: mine}]")
+    files = build_files("[{ignore: true, group: mine}]")
     files["Dockerfile"] = f"# basebump: ignore we know\n{FILES['Dockerfile']}"
     report = moved.run([LocalStand(tmp_path, files).fleet()])
     assert list_statuses(report) == {"python": ("update", None), "redis": ("skipped", "ignored")}

@@ -144,7 +144,7 @@ def test_poll_sends_one_head_request_per_tag_and_ignores_skipped_references(flee
             registry.push(build(str(each)), each.path, each.tag)
         fleet.add_repository("a", *tags)
         fleet.add_repository("b", *tags, build_tag_ref("base0"))
-        fleet.add_repository("c", build_tag_ref("skipped"), status=ReferenceStatus.SKIPPED, reason=Reason.NO_RULE)
+        fleet.add_repository("c", build_tag_ref("skipped"), status=ReferenceStatus.SKIPPED, reason=Reason.IGNORED)
         registry.forget()
         fleet.poll("docker.io")
         sent = Counter((each.method, each.path) for each in registry.requests() if "/manifests/" in each.path)

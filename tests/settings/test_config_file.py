@@ -192,7 +192,7 @@ def test_rules_keep_order_and_set_only_own_keys(settings_of, tmp_path):
               role: base
               repository: acme/*
               base_branch: main
-            update: none
+            update: patch
             tag: "3.10"
           - pin: false
             ignore: true
@@ -216,7 +216,7 @@ def test_rules_keep_order_and_set_only_own_keys(settings_of, tmp_path):
     )
     assert settings.policy_config == PolicyConfig(
         rules=(
-            PolicyRule(match, update=UpdateMode.NONE, tag="3.10"),
+            PolicyRule(match, update=UpdateMode.PATCH, tag="3.10"),
             PolicyRule(
                 pin=False,
                 ignore=True,

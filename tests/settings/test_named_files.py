@@ -14,9 +14,9 @@ from bot.settings.reading.named_files import MAX_FILE, MAX_TEMPLATE
 
 
 def test_reads_rules_of_a_repositorys_own_file():
-    text = b"schema: 1\npolicy: [{match: {path: 'a/**'}, update: none}, {labels: [web]}]\n"
+    text = b"schema: 1\npolicy: [{match: {path: 'a/**'}, update: patch}, {labels: [web]}]\n"
     assert load_repository_rules(text, "x") == (
-        PolicyRule(match=RuleMatch(path=("a/**",)), update=UpdateMode.NONE),
+        PolicyRule(match=RuleMatch(path=("a/**",)), update=UpdateMode.PATCH),
         PolicyRule(labels=("web",)),
     )
 

@@ -130,7 +130,7 @@ WRONG = [
         "policy[0].accept[0].until",
         "2027-01-31",
     ),
-    ("policy: [{update: none, match: {images: x}}]", "policy[0].match.images", "did you mean `image`?"),
+    ("policy: [{update: patch, match: {images: x}}]", "policy[0].match.images", "did you mean `image`?"),
     ("scanners: [{kind: auto, path: x}]", "scanners[0].path", "is not a key here"),
     (
         "forges: [{kind: gitlab, repositories: [a/b]}, {kind: gitlab, url: 'https://gitlab.com', repositories: [a/b]}]",
@@ -154,6 +154,7 @@ WRONG = [
     ("own: docker.io/**", "own", "must be a list"),
     ("policy: [{pin: 'yes'}]", "policy[0].pin", "must be true or false"),
     ("policy: [{pin: 1}]", "policy[0].pin", "must be true or false"),
+    ("policy: [{update: none}]", "policy[0].update", "write `ignore: true`"),
     ("policy: [{tag: 3.10}]", "policy[0].tag", "YAML reads it as a number or a date; hint: put the value in quotes"),
     (
         "policy: [{tag: 2026-11-25}]",
@@ -180,7 +181,7 @@ WRONG = [
     ("policy: [{pin: true, match: {role: owned}}]", "policy[0].match.role", "did you mean `own`?"),
     ("policy: [{pin: true, match: {role: own}}]", "policy[0].match.role", "list under `own`"),
     (f"policy: [{{pin: true, match: {{path: {'x' * 600}}}}}]", "policy[0].match.path", "more than 512 characters"),
-    ("policy: [{update: latest}]", "policy[0].update", "is not one of none, digest"),
+    ("policy: [{update: latest}]", "policy[0].update", "is not one of digest, patch"),
     ("policy: [{tag: '-x'}]", "policy[0].tag", "must be a tag"),
     (f"policy: [{{labels: [{'x' * 51}]}}]", "policy[0].labels[0]", "more than 50 characters"),
     (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.core.choice.tags import is_within_mode
 from bot.model.decision import ImageUpdate
 from bot.model.evidence import Evidence, NotScanned, Scan
+from bot.model.modes import AutomergeLimit, UpdateMode
 from bot.model.rules import AutomergeConditions
 
 
@@ -31,8 +32,10 @@ def is_automerge_unknown(update: ImageUpdate, evidence: Evidence) -> bool:
 
 
 def _is_within_max_update(update: ImageUpdate, conditions: AutomergeConditions) -> bool:
+    if conditions.max_update is AutomergeLimit.NONE:
+        return False
     new_tag = update.candidates[0].tag or update.tracked_image.tag_ref.tag
-    return is_within_mode(update.tracked_image.tag_ref.tag, new_tag, conditions.max_update)
+    return is_within_mode(update.tracked_image.tag_ref.tag, new_tag, UpdateMode(conditions.max_update))
 
 
 def _is_harmless(evidence: Evidence, conditions: AutomergeConditions) -> bool:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # not imported at run time, to keep start-up fast
     from bot.model.evidence import Severity
     from bot.model.rules import IntroducedLimit
 
-_UPDATE_MODES_BY_RANGE = (UpdateMode.NONE, UpdateMode.DIGEST, UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR)
+_UPDATE_MODES_BY_RANGE = (UpdateMode.DIGEST, UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR)
 """Update modes from the narrowest to the widest."""
 _DEFAULT_POLICY = Policy()
 

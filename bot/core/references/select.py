@@ -11,7 +11,6 @@ from bot.core.references.policy import RuleTarget, determine_role, evaluate_poli
 from bot.model.decision import SkippedReference, TrackedImage
 from bot.model.hosts import PUBLIC_HOSTS
 from bot.model.image_name import parse_sha256
-from bot.model.modes import UpdateMode
 from bot.model.policy import Policy, PolicyConfig
 from bot.model.source import IgnoreComment, NotEditable, Reference
 from bot.model.vocabulary import Reason, Role
@@ -100,8 +99,6 @@ def _find_skip_reason(policy_config: PolicyConfig, policy: Policy, reference: Re
         return Reason.OWN
     if reference.role is Role.THIRD_PARTY and policy_config.own_globs is None and image.host not in PUBLIC_HOSTS:
         return Reason.MAYBE_OWN
-    if policy.update is UpdateMode.NONE:
-        return Reason.NO_RULE
     if image.digest is not None and parse_sha256(image.digest) is None:
         return Reason.UNSUPPORTED_DIGEST
     if image.digest is None and not policy.pin:

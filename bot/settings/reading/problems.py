@@ -136,7 +136,7 @@ def _describe_error(
         case "union_tag_invalid" | "union_tag_not_found":
             return _describe_unknown_kind(value, document_schema.list_kinds(location))
         case "enum" | "literal_error":
-            return _describe_unknown_choice(value, document_schema.get_schema(location))
+            return _describe_unknown_choice(location, value, document_schema.get_schema(location))
         case "string_type":
             return f"must be text{_describe_misreading(value)}"
         case "too_long":
@@ -216,11 +216,18 @@ def _describe_place(place: tuple[str, ...]) -> str:
     return f"under `{'.'.join(place)}`" if place else "at the top level"
 
 
-def _describe_unknown_choice(value: object, schema: JsonSchema) -> str:
+def _describe_unknown_choice(location: Location, value: object, schema: JsonSchema) -> str:
     if "const" in schema:
         return f"must be {schema['const']}, the only version that this release reads"
     choices = schema["enum"]
-    return f"{_quote_text(value)} is not one of {', '.join(choices)}{suggest_key(str(value), choices)}"
+    hint = _HINTS_BY_CHOICE.get((location[-1], str(value))) or suggest_key(str(value), choices)
+    return f"{_quote_text(value)} is not one of {', '.join(choices)}{hint}"
+
+
+_HINTS_BY_CHOICE: Mapping[tuple[int | str, str], str] = {
+    ("update", "none"): "; hint: write `ignore: true` to leave the images unchanged"
+}
+"""Hints for values that no key has, but that readers may expect, by the key and the value."""
 
 
 def _quote_text(value: object) -> str:

@@ -12,11 +12,11 @@ from bot.core.evidence.compare import compare_scans
 from bot.core.proposal.automerge import can_automerge, is_automerge_unknown
 from bot.model.decision import UpdateCandidate
 from bot.model.evidence import Evidence, NotScanned, UnscannedReason
-from bot.model.modes import UpdateMode
+from bot.model.modes import AutomergeLimit, UpdateMode
 from bot.model.policy import Policy
 from bot.model.rules import AutomergeConditions
 
-DIGEST = AutomergeConditions(UpdateMode.DIGEST)
+DIGEST = AutomergeConditions(AutomergeLimit.DIGEST)
 OLD = f"python:3.12-slim@{digest('old')}"
 UNSCANNED = NotScanned(UnscannedReason.FAILED)
 BETTER = compare_scans(scan(finding("CVE-1")), scan())
@@ -33,7 +33,7 @@ def can_automerge_update(
 
 def test_automerge_requires_policy():
     assert not can_automerge_update(BETTER, None)
-    assert not can_automerge_update(BETTER, AutomergeConditions(UpdateMode.NONE))
+    assert not can_automerge_update(BETTER, AutomergeConditions(AutomergeLimit.NONE))
 
 
 def test_scanned_update_without_added_findings_can_automerge():
@@ -75,14 +75,17 @@ def test_each_condition_can_be_waived():
     assert not can_automerge_update(compare_scans(None, UNSCANNED), replace(DIGEST, no_new=False))
     assert can_automerge_update(
         compare_scans(None, UNSCANNED),
-        AutomergeConditions(UpdateMode.DIGEST, require_scan=False, no_new=False),
+        AutomergeConditions(AutomergeLimit.DIGEST, require_scan=False, no_new=False),
     )
 
 
 def test_update_to_other_tag_is_not_a_digest_update():
     assert not can_automerge_update(BETTER, DIGEST, tag="3.12.1-slim", written=f"python:3.12.0-slim@{digest('old')}")
     assert can_automerge_update(
-        BETTER, AutomergeConditions(UpdateMode.PATCH), tag="3.12.1-slim", written=f"python:3.12.0-slim@{digest('old')}"
+        BETTER,
+        AutomergeConditions(AutomergeLimit.PATCH),
+        tag="3.12.1-slim",
+        written=f"python:3.12.0-slim@{digest('old')}",
     )
 
 

@@ -9,7 +9,6 @@ from bot.core.references.locking import assign_to_other_bot, lock_reference
 from bot.core.references.select import RepositoryBranch, is_known_registry, select_reference
 from bot.model.decision import SkippedReference, TrackedImage
 from bot.model.image_name import TagRef
-from bot.model.modes import UpdateMode
 from bot.model.policy import Policy, PolicyConfig, PolicyRule, RequiredEvidence, RuleMatch
 from bot.model.source import EditSlot, IgnoreComment, NotEditable, Span
 from bot.model.vocabulary import Reason, Role
@@ -53,10 +52,6 @@ def test_tag_in_rule_does_not_override_tag_of_reference():
 
 def test_ignored_image_is_skipped():
     assert _get_reason(_select("nginx:1", PolicyConfig(rules=(PolicyRule(ignore=True),)))) is Reason.IGNORED
-
-
-def test_update_none_skips_reference_without_rule():
-    assert _get_reason(_select("nginx:1", PolicyConfig(rules=(PolicyRule(update=UpdateMode.NONE),)))) is Reason.NO_RULE
 
 
 def test_pin_false_skips_unpinned_images_and_updates_pinned_images():

@@ -66,8 +66,6 @@ def is_within_mode(tag: str, new_tag: str, mode: UpdateMode) -> bool:
 
     Return False if the versions in the tags cannot be compared, or if the operating system in the tag changes.
     """
-    if mode is UpdateMode.NONE:
-        return False
     return new_tag == tag or find_successor(tag, [new_tag], mode) == new_tag
 
 
@@ -102,7 +100,7 @@ def _count_fixed_numbers(mode: UpdateMode) -> int | None:
     Return None if `mode` does not allow changing the tag at all.
     """
     match mode:
-        case UpdateMode.NONE | UpdateMode.DIGEST:
+        case UpdateMode.DIGEST:
             return None
         case UpdateMode.PATCH:
             return 2
