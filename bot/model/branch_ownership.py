@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.model.proposal import BodyMark
 from bot.model.source import FilePath
 
 REGULAR_MODES = frozenset({"100644", "100755", "100664"})
@@ -56,8 +57,8 @@ class BranchClaim:
     """The commit that the branch points to."""
     intent: str
     """The intent in the trailer of the commit whose author is basebump's account."""
-    body: str | None
-    """The body of the branch's open pull request; None if there is no open pull request."""
+    mark: BodyMark | None
+    """The mark of the branch's open pull request; None if there is no open pull request."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from bot.model.dashboard import UserRequest
 from bot.model.due_date import DueDate
 from bot.model.limits import ProposalSchedule
 from bot.model.modes import REFRESH_EVERY, OnClose, Rebase
-from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
+from bot.model.request_attributes import NO_ATTRIBUTES, CommitStatus, RequestAttributes
 from bot.model.source import FileChange, FilePath
 
 Target = str
@@ -125,6 +125,37 @@ class NoProposal:
     desired."""
 
 
+@dataclass(frozen=True, slots=True)
+class StatusAttempt:
+    """A commit status that basebump tried to set on a commit. The forge may have refused it."""
+
+    commit: str
+    """The commit hash, shortened to twelve digits."""
+    status: CommitStatus
+
+
+@dataclass(frozen=True, slots=True)
+class BodyMark:
+    """The data that basebump stores in the text of a request, in an HTML comment (the mark).
+
+    If a text has no valid mark, all fields have their defaults.
+    """
+
+    targets: tuple[Target, ...] = ()
+    report: str | None = None
+    """The fingerprint of the request's text."""
+    is_withdrawn: bool = False
+    """Whether basebump withdrew the request, so that closing it was not a decision of a user."""
+    has_automerge: bool = False
+    """Whether basebump enabled automerge for the request."""
+    status_attempt: StatusAttempt | None = None
+    """The last commit status that basebump tried to set."""
+    started_commit: str | None = None
+    """The commit for which basebump last started workflows or tried to, shortened to twelve digits."""
+    due: DueDate | None = None
+    """The due date of the proposal, in whole seconds; None if it has none."""
+
+
 class RequestState(StrEnum):
     """The state of a pull or merge request. BRANCH means that there is only a branch of basebump, but no request."""
 
@@ -151,6 +182,8 @@ class RemoteRequest:
     url: str | None = None
     title: str = ""
     body: str = ""
+    mark: BodyMark = BodyMark()
+    """The data in the mark of the body."""
     has_conflicts: bool = False
     """True if the forge knows that the request cannot be merged."""
     has_commented: bool = False

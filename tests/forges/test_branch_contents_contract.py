@@ -44,14 +44,14 @@ def run_judge(stand, **words) -> tuple[Recorder, object]:
     return recorder, seen
 
 
-def test_judge_gets_the_claim_of_a_branch_and_the_text_of_its_request(stand):
+def test_judge_gets_the_claim_of_a_branch_and_the_mark_of_its_request(stand):
     head = push(stand)
     recorder, _ = run_judge(stand)
     assert recorder.claims == [BranchClaim(BRANCH, head, INTENT, None)]
     stand.delete_branch(BRANCH)
     seen = propose(stand)
     recorder, _ = run_judge(stand)
-    assert recorder.claims == [BranchClaim(BRANCH, seen.head, INTENT, seen.body)]
+    assert recorder.claims == [BranchClaim(BRANCH, seen.head, INTENT, seen.mark)]
 
 
 def test_request_contains_the_verdict_of_the_judge(stand):

@@ -22,10 +22,10 @@ from support.forges.contract_scene import (
     push,
 )
 
-from bot.core.proposal.marks import BodyMark, mark_withdrawn, parse_mark, render_mark
+from bot.core.proposal.marks import mark_withdrawn, parse_mark, render_mark
 from bot.core.proposal.request_text import RequestText, split_text
 from bot.model.errors import ForgeError
-from bot.model.proposal import RequestState
+from bot.model.proposal import BodyMark, RequestState
 
 pytestmark = pytest.mark.over_forges
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 from support.forges.contract_scene import BRANCH, PREFIX, look, open_one, proposal, push
 
-from bot.core.proposal.marks import StatusAttempt, parse_mark, shorten_commit
+from bot.core.proposal.marks import parse_mark, shorten_commit
+from bot.model.proposal import StatusAttempt
 from bot.model.request_attributes import CommitStatus, RequestAttributes, StatusState
 
 pytestmark = [

@@ -17,11 +17,12 @@ from support.git import EXECUTABLE, LINK, File
 from support.runs.worlds import NOW, ToldScanner, build, list_outcomes
 from support.values import finding
 
-from bot.core.proposal.marks import BodyMark, parse_mark, render_mark
+from bot.core.proposal.marks import parse_mark, render_mark
 from bot.core.proposal.update_groups import hash_written_values
 from bot.forges.gitlab.server import JobToken
 from bot.model.modes import UpdateMode
 from bot.model.policy import PolicyRule
+from bot.model.proposal import BodyMark
 from bot.model.request_attributes import CommitStatus, StatusState
 from bot.model.rules import AutomergeConditions
 from bot.model.vocabulary import RunLevel

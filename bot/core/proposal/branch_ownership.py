@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.core.proposal.marks import parse_mark
 from bot.core.proposal.update_groups import WrittenValue, hash_written_values
 from bot.model.branch_ownership import FOREIGN_BRANCH, BranchClaim, BranchVerdict
 from bot.model.proposal import Target
@@ -188,9 +187,9 @@ def judge_images(
             return BranchVerdict(proposal.intent)
     intent = hash_written_values(values)
     is_confirmed = all(image.is_among(known_versions) for image in images)
-    if claim.body is None:
+    if claim.mark is None:
         return BranchVerdict(intent, is_confirmed)
-    marked_versions = parse_targets(parse_mark(claim.body).targets)
+    marked_versions = parse_targets(claim.mark.targets)
     allowed_versions = marked_versions.union(known_versions)
     if intent != claim.intent and not all(image.is_among(allowed_versions) for image in images):
         return FOREIGN_BRANCH

@@ -17,7 +17,6 @@ from datetime import UTC, datetime, timedelta
 
 from bot.core.choice.ages import determine_known_since
 from bot.core.evidence.compare import has_fix_for
-from bot.core.proposal.marks import parse_mark
 from bot.core.transition import get_first_transition
 from bot.model.advisory import AdvisoryList
 from bot.model.decision import ImageUpdate, Transition
@@ -143,10 +142,10 @@ def find_recorded_due_date(requests: Iterable[RemoteRequest]) -> DueDate | None:
     for each in requests:
         match each.state:
             case RequestState.OPEN:
-                return parse_mark(each.body).due
+                return each.mark.due
             case RequestState.CLOSED:
-                mark = parse_mark(each.body)
-                return mark.due if each.is_closed_by_branch_deletion and not mark.is_withdrawn else None
+                is_continued = each.is_closed_by_branch_deletion and not each.mark.is_withdrawn
+                return each.mark.due if is_continued else None
             case RequestState.MERGED:
                 return None
             case RequestState.BRANCH:

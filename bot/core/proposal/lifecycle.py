@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import assert_never
 
 from bot.core.proposal.fingerprint import is_outdated
-from bot.core.proposal.marks import parse_mark
 from bot.core.proposal.missing_attributes import (
     find_missing_attributes,
     find_missing_on_last_commit,
@@ -89,9 +88,7 @@ def next_step(
         and (refusal := _find_refusal(desired, closed_requests)) is not None
     ):
         return refusal
-    withdrawn_request = (
-        closed_requests[0] if closed_requests and parse_mark(closed_requests[0].body).is_withdrawn else None
-    )
+    withdrawn_request = closed_requests[0] if closed_requests and closed_requests[0].mark.is_withdrawn else None
     was_merged = any(each.state is RequestState.MERGED for each in requests)
     is_ready = branch is not None and branch.intent == desired.intent and not branch.has_conflicts and not was_merged
     return OpenRequest(desired, must_push=not is_ready, existing_branch=branch, withdrawn_request=withdrawn_request)
@@ -207,7 +204,7 @@ def _should_rebuild(request: RemoteRequest, desired: Proposal) -> bool:
 
 
 def _should_update_text(request: RemoteRequest, desired: Proposal) -> bool:
-    mark = parse_mark(request.body)
+    mark = request.mark
     has_user_requests = parse_checkboxes(request.body) or request.user_requests
     has_automerge = bool(desired.attributes.automerge) or is_automerge_kept(request, desired)
     changes = has_user_requests or mark.has_automerge is not has_automerge
@@ -239,7 +236,7 @@ def _find_wait_reason(request: RemoteRequest, desired: Proposal, now: datetime) 
         return NoChangeReason.ACCEPTED
     if _should_rebuild(request, desired):
         return None
-    is_only_aged = desired.is_only_aged and _get_tags(parse_mark(request.body).targets) == _get_tags(desired.targets)
+    is_only_aged = desired.is_only_aged and _get_tags(request.mark.targets) == _get_tags(desired.targets)
     return NoChangeReason.SLIDING if is_only_aged else None
 
 
@@ -247,21 +244,12 @@ def _get_tags(targets: Iterable[Target]) -> set[str]:
     return {target.rpartition("@")[0] for target in targets}
 
 
-def may_be_declined(request_state: RequestState, body: str) -> bool:
-    """Return True if a user may have declined the proposal of a request by closing the request.
-
-    This is the case if the request is closed, and its text (`body`) does not record that basebump withdrew the request.
-    The caller must still find out from the forge who closed it.
-    """
-    return request_state is RequestState.CLOSED and not parse_mark(body).is_withdrawn
-
-
 def _is_closed_by_user(closed_request: RemoteRequest) -> bool:
     """Return True if a user closed a request.
 
     Return False if basebump withdrew the request, or if the request was closed because its branch was deleted.
     """
-    return not parse_mark(closed_request.body).is_withdrawn and not closed_request.is_closed_by_branch_deletion
+    return not closed_request.mark.is_withdrawn and not closed_request.is_closed_by_branch_deletion
 
 
 def _is_muting(closed_request: RemoteRequest, desired: Proposal) -> bool:
@@ -271,10 +259,10 @@ def _is_muting(closed_request: RemoteRequest, desired: Proposal) -> bool:
     `on_close: line`.
     """
     is_muting_close = _is_closed_by_user(closed_request) and desired.on_close is OnClose.LINE
-    return is_muting_close and _get_tags(desired.targets) <= _get_tags(parse_mark(closed_request.body).targets)
+    return is_muting_close and _get_tags(desired.targets) <= _get_tags(closed_request.mark.targets)
 
 
 def _is_declining(closed_request: RemoteRequest, desired: Proposal) -> bool:
     """Return True if a user closed a request that proposed exactly the same tags and digests as `desired`."""
-    declined_targets = set(parse_mark(closed_request.body).targets)
+    declined_targets = set(closed_request.mark.targets)
     return _is_closed_by_user(closed_request) and bool(declined_targets) and declined_targets == set(desired.targets)

@@ -13,12 +13,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from bot.core.markdown import make_one_line
 from bot.model.due_date import DueClass, DueDate, DueUntil
-from bot.model.proposal import Target
+from bot.model.proposal import BodyMark, StatusAttempt
 from bot.model.request_attributes import MAX_STATUS_DESCRIPTION, CommitStatus, StatusState
 
 MAX_MARK_LENGTH = 65_536
@@ -91,37 +91,6 @@ def _find_trailers(message: str, key: str) -> list[str]:
     if not paragraphs[1] or not all(_ANY_TRAILER.fullmatch(line) for line in lines):
         return []
     return [line for line in lines if line.startswith(f"{key}:")]
-
-
-@dataclass(frozen=True, slots=True)
-class StatusAttempt:
-    """A commit status that basebump tried to set on a commit. The forge may have refused it."""
-
-    commit: str
-    """The commit hash, shortened by `shorten_commit`."""
-    status: CommitStatus
-
-
-@dataclass(frozen=True, slots=True)
-class BodyMark:
-    """The data that basebump stores in the text of a request, in an HTML comment (the mark).
-
-    If a text has no valid mark, all fields have their defaults.
-    """
-
-    targets: tuple[Target, ...] = ()
-    report: str | None = None
-    """The fingerprint of the request's text."""
-    is_withdrawn: bool = False
-    """Whether basebump withdrew the request, so that closing it was not a decision of a user."""
-    has_automerge: bool = False
-    """Whether basebump enabled automerge for the request."""
-    status_attempt: StatusAttempt | None = None
-    """The last commit status that basebump tried to set."""
-    started_commit: str | None = None
-    """The commit for which basebump last started workflows or tried to, shortened by `shorten_commit`."""
-    due: DueDate | None = None
-    """The due date of the proposal, in whole seconds; None if it has none."""
 
 
 def shorten_commit(commit: str) -> str:

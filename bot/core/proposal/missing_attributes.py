@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.core.proposal.fingerprint import has_less_evidence
-from bot.core.proposal.marks import BodyMark, parse_mark, shorten_commit
+from bot.core.proposal.marks import shorten_commit
 from bot.model.proposal import Proposal, RemoteRequest
 from bot.model.request_attributes import NO_ATTRIBUTES, OVERDUE_LABEL, RequestAttributes
 
@@ -49,7 +49,7 @@ def is_automerge_kept(request: RemoteRequest, desired: Proposal) -> bool:
     For example, an earlier run scanned the new image and enabled automerge, and in this run the scan failed. Automerge
     stays enabled, because the proposed changes are the same and nothing new is known about them.
     """
-    mark = parse_mark(request.body)
+    mark = request.mark
     was_enabled = mark.has_automerge and request.intent == desired.intent and mark.report is not None
     return desired.is_merge_unknown and was_enabled and has_less_evidence(mark.report or "", desired.report_fingerprint)
 
@@ -60,7 +60,7 @@ def is_accepted(request: RemoteRequest) -> bool:
     When basebump enables automerge, it records this in the text of the request. If automerge was enabled with
     basebump's own account but there is no such record, a user enabled it with this account.
     """
-    return request.is_accepted or (request.has_automerge and not parse_mark(request.body).has_automerge)
+    return request.is_accepted or (request.has_automerge and not request.mark.has_automerge)
 
 
 def _is_status_missing(request: RemoteRequest, desired: Proposal) -> bool:
@@ -70,8 +70,7 @@ def _is_status_missing(request: RemoteRequest, desired: Proposal) -> bool:
     run. If the evidence of this run differs from the evidence in the text of the request, return False, because the
     status must agree with the text. It is set when the text is replaced.
     """
-    mark = parse_mark(request.body)
-    return not _has_status_attempt(request, mark) and mark.report == desired.report_fingerprint
+    return not _has_status_attempt(request) and request.mark.report == desired.report_fingerprint
 
 
 def find_missing_on_last_commit(
@@ -88,8 +87,8 @@ def find_missing_on_last_commit(
       stays enabled, because basebump changes nothing then.
     - The label of overdue requests is set if the due date passed recently.
     """
-    mark = parse_mark(request.body)
-    is_status_missing = desired.attributes.status is not None and not _has_status_attempt(request, mark)
+    mark = request.mark
+    is_status_missing = desired.attributes.status is not None and not _has_status_attempt(request)
     is_desired = request.intent == desired.intent and mark.report == desired.report_fingerprint
     is_merged_on_top = request.own_commit is not None and request.own_commit != request.head
     must_cancel = is_fully_resolved and request.has_automerge and not request.is_confirmed
@@ -118,16 +117,17 @@ def _add_overdue_label(
     return replace(attributes, labels=(*attributes.labels, *missing.labels))
 
 
-def _has_status_attempt(request: RemoteRequest, mark: BodyMark) -> bool:
+def _has_status_attempt(request: RemoteRequest) -> bool:
     if request.head is None:
         return True
-    return mark.status_attempt is not None and mark.status_attempt.commit == shorten_commit(request.head)
+    attempt = request.mark.status_attempt
+    return attempt is not None and attempt.commit == shorten_commit(request.head)
 
 
 def _is_workflow_start_missing(request: RemoteRequest) -> bool:
     """Return True if basebump has not tried to start workflows for the last commit."""
-    return request.head is not None and parse_mark(request.body).started_commit != shorten_commit(request.head)
+    return request.head is not None and request.mark.started_commit != shorten_commit(request.head)
 
 
 def _should_cancel_automerge(request: RemoteRequest, desired: Proposal) -> bool:
-    return request.has_automerge and parse_mark(request.body).has_automerge and not desired.attributes.automerge
+    return request.has_automerge and request.mark.has_automerge and not desired.attributes.automerge

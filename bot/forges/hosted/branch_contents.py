@@ -12,6 +12,7 @@ from bot.forges.hosted.heads import BranchHead, CommitReader, FileChanges, HeadR
 from bot.model.branch_ownership import BranchClaim, FileDifference
 from bot.model.errors import TreeError
 from bot.model.forge import TreeEntry
+from bot.model.proposal import BodyMark
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class HeadJudge:
     judge: BranchJudge
 
     def judge_heads(
-        self, heads: Mapping[str, BranchHead], bodies: Mapping[str, str], base: BaseBranch, desired: Collection[str]
+        self, heads: Mapping[str, BranchHead], marks: Mapping[str, BodyMark], base: BaseBranch, desired: Collection[str]
     ) -> dict[str, BranchHead]:
         """Return each head with the intent that the judge finds in the content of its branch.
 
@@ -99,18 +100,18 @@ class HeadJudge:
 
         Args:
             heads: The last commits by branch.
-            bodies: The bodies of the open pull requests by branch.
+            marks: The marks of the open pull requests by branch.
             base: The base branch.
             desired: The branches of the proposals that basebump wants to have open.
         """
         return {
-            branch: self._judge_head(branch, head, bodies.get(branch))
+            branch: self._judge_head(branch, head, marks.get(branch))
             if branch in desired or head.stated_base == base.non_default_name
             else head
             for branch, head in heads.items()
         }
 
-    def _judge_head(self, branch: str, head: BranchHead, body: str | None) -> BranchHead:
+    def _judge_head(self, branch: str, head: BranchHead, mark: BodyMark | None) -> BranchHead:
         if head.intent is None:
             return head
 
@@ -120,4 +121,4 @@ class HeadJudge:
                 return None
             return HostedBranchContents(self.head_reader.commits, self.open_tree, merge_base, head.commit)
 
-        return head.apply(self.judge.judge(BranchClaim(branch, head.commit, head.intent, body), open_contents))
+        return head.apply(self.judge.judge(BranchClaim(branch, head.commit, head.intent, mark), open_contents))

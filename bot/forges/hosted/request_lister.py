@@ -14,7 +14,6 @@ from itertools import islice
 
 from bot.branch_ports import BranchJudge
 from bot.core.proposal.base_branches import BaseBranch
-from bot.core.proposal.lifecycle import may_be_declined
 from bot.core.proposal.user_requests import parse_labels
 from bot.forges.hosted.branch_contents import HeadJudge
 from bot.forges.hosted.files import ListedTree
@@ -87,10 +86,10 @@ class RequestLister:
             for branch in select_branches_to_read(tips, listed, base, desired_branches)
         }
         if judge is not None:
-            bodies = {
-                each.branch: each.body for each in sorted(listed, key=lambda each: each.target_branch == base.name)
+            marks = {
+                each.branch: each.mark for each in sorted(listed, key=lambda each: each.target_branch == base.name)
             }
-            heads = HeadJudge(head_reader, self.open_tree, judge).judge_heads(heads, bodies, base, desired_branches)
+            heads = HeadJudge(head_reader, self.open_tree, judge).judge_heads(heads, marks, base, desired_branches)
         requests = [each for each in listed if is_request_of_base(base, each, heads, desired_branches)]
         for branch in sorted(desired_branches - {each.branch for each in requests}):
             requests += [
@@ -123,7 +122,7 @@ class RequestLister:
             and self.reader.is_current_branch_required(base.name),
             review_states=self.reader.read_review_states(open_requests, own_numbers),
             closed_without_user=self.reader.find_closed_without_user(
-                [each for each in requests if each.closed_at and may_be_declined(each.state, each.body)]
+                [each for each in requests if each.may_be_declined]
             ),
         )
 
@@ -143,6 +142,7 @@ class RequestLister:
             url=request.url,
             title=request.title,
             body=request.body,
+            mark=request.mark,
             has_conflicts=merge_state is not None and merge_state.has_conflicts,
             has_commented=is_open and intent is None and self.reader.has_own_comment(request.number),
             is_own=not is_open or intent is not None or self.reader.is_own_request(request),
@@ -175,6 +175,7 @@ def _build_without_branch(request: ListedRequest) -> RemoteRequest:
         request.url,
         request.title,
         request.body,
+        request.mark,
         opened_at=request.opened_at,
     )
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from bot.model.proposal import RequestState
+from bot.core.proposal.marks import parse_mark
+from bot.model.proposal import BodyMark, RequestState
 from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
 
 MAX_ENDED = 100
@@ -57,6 +58,8 @@ class ListedRequest:
     title: str
     """The title without the prefix that marks a draft."""
     body: str
+    mark: BodyMark = field(init=False)
+    """The data in the mark of the body."""
     opened_at: datetime
     closed_at: datetime | None
     attributes: RequestAttributes = NO_ATTRIBUTES
@@ -78,6 +81,19 @@ class ListedRequest:
     """True if the list shows that a user approved the pull request."""
     updated_at: datetime | None = None
     """The time of the last change of any kind, including comments; None if the server does not report it."""
+
+    def __post_init__(self) -> None:
+        """Parse the mark of the body."""
+        object.__setattr__(self, "mark", parse_mark(self.body))
+
+    @property
+    def may_be_declined(self) -> bool:
+        """True if a user may have declined the proposal by closing the pull request.
+
+        This is the case if the pull request is closed, and its mark does not record that basebump withdrew it. The
+        server must still be asked who closed it.
+        """
+        return self.closed_at is not None and self.state is RequestState.CLOSED and not self.mark.is_withdrawn
 
 
 class RequestReader(Protocol):

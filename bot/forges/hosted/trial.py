@@ -10,14 +10,14 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from bot.core.proposal.marks import BodyMark, append_trailers, mark_withdrawn, parse_mark, render_mark
+from bot.core.proposal.marks import append_trailers, mark_withdrawn, render_mark
 from bot.core.proposal.request_text import RequestText, split_text
 from bot.forges.hosted.files import ListedTree
 from bot.forges.hosted.forge import HostedForge
 from bot.model.diagnosis import TRIAL_ACTION, Check, report_ok, report_problem
 from bot.model.errors import BasebumpError, ForgeError, TreeError
 from bot.model.forge import GitRepository
-from bot.model.proposal import Proposal, RemoteRequest, RequestState
+from bot.model.proposal import BodyMark, Proposal, RemoteRequest, RequestState
 from bot.model.source import FileChange
 
 MAX_FILE_BYTES = 64 * 1024
@@ -108,7 +108,7 @@ class _Trial:
         (request,) = self._require(RequestState.OPEN)
         if (request.title, split_text(request.body).body) != (_TITLE, _WORDS):
             raise ForgeError("the server returns another text than the one that was written")
-        if parse_mark(request.body).targets != (_TARGET,):
+        if request.mark.targets != (_TARGET,):
             raise ForgeError("the server does not return the mark in the text")
         return "title, body and mark are as they were written"
 
@@ -123,7 +123,7 @@ class _Trial:
         (request,) = self._require(RequestState.OPEN)
         self.open_forge().update_request(request, _TITLE, mark_withdrawn(request.body))
         (edited,) = self._require(RequestState.OPEN)
-        if not parse_mark(edited.body).is_withdrawn:
+        if not edited.mark.is_withdrawn:
             raise ForgeError("the server does not return the mark that was written")
         return "the new mark was stored"
 
@@ -131,7 +131,7 @@ class _Trial:
         (request,) = self._require(RequestState.OPEN)
         self.open_forge().close(request)
         (closed,) = self._require(RequestState.CLOSED)
-        if not parse_mark(closed.body).is_withdrawn:
+        if not closed.mark.is_withdrawn:
             raise ForgeError("the closed pull request does not have its mark any more")
         return f"pull request {closed.number} is closed, and counts as withdrawn"
 

@@ -18,7 +18,6 @@ from dataclasses import replace
 
 from bot.branch_ports import BranchJudge
 from bot.core.proposal.base_branches import BaseBranch
-from bot.core.proposal.marks import parse_mark
 from bot.core.proposal.request_text import check_text_length
 from bot.forges.git.command import GitRunner, RefUpdate, encode_text
 from bot.forges.git.commit import create_commit
@@ -130,11 +129,7 @@ class LocalForge:
                 )
             current = self._refs.read_proposal(branch)
             updates = [RefUpdate(BRANCHES + branch, head.oid, head.oid)]
-            if (
-                current is not None
-                and current.state is StoredState.CLOSED
-                and not parse_mark(current.body).is_withdrawn
-            ):
+            if current is not None and current.state is StoredState.CLOSED and not current.mark.is_withdrawn:
                 declined = build_declined_ref(branch, current)
                 updates.append(RefUpdate(declined, self._refs.read_oid(declined), current.blob_name))
             self._save_open_proposal(branch, current, proposal.title, proposal.body, *updates)
@@ -245,8 +240,8 @@ class LocalForge:
         if not is_desired and evaluated.stated_base != self._repository.non_default_base:
             return evaluated
         is_open = proposal is not None and proposal.state is StoredState.OPEN
-        body = proposal.body if proposal is not None and is_open else None
-        return evaluated if judge is None else merges.judge_head(branch, evaluated, body, judge)
+        mark = proposal.mark if proposal is not None and is_open else None
+        return evaluated if judge is None else merges.judge_head(branch, evaluated, mark, judge)
 
     def _is_for_base(self, head: LocalHead | None, proposal: StoredProposal | None, *, is_wanted: bool) -> bool:
         """Return True if basebump created a branch to update the current base branch.
@@ -329,7 +324,14 @@ class LocalForge:
         self, branch: str, state: RequestState, head: LocalHead | None, proposal: StoredProposal, *, has_comment: bool
     ) -> RemoteRequest:
         remote_request = RemoteRequest(
-            branch, state, None, None, title=proposal.title, body=proposal.body, has_commented=has_comment
+            branch,
+            state,
+            None,
+            None,
+            title=proposal.title,
+            body=proposal.body,
+            mark=proposal.mark,
+            has_commented=has_comment,
         )
         if head is None:
             return remote_request

@@ -19,6 +19,7 @@ from bot.forges.local.refs import LocalHead, ProposalRefs
 from bot.model.branch_ownership import BranchClaim, FileDifference, TreeObject
 from bot.model.errors import ForgeError, OversizedFileError, TreeError
 from bot.model.forge import TreeEntry
+from bot.model.proposal import BodyMark
 from bot.model.source import FilePath
 
 _NO_MODE = "000000"
@@ -111,10 +112,10 @@ class MergeSimulator:
             own_commit=own_commit.oid,
         )
 
-    def judge_head(self, branch: str, head: LocalHead, body: str | None, judge: BranchJudge) -> LocalHead:
+    def judge_head(self, branch: str, head: LocalHead, mark: BodyMark | None, judge: BranchJudge) -> LocalHead:
         """Return an evaluated head with the intent that the judge finds in the content of the branch.
 
-        `body` is the body of the open proposal of the branch. It is None if there is no open proposal.
+        `mark` is the mark of the open proposal of the branch. It is None if there is no open proposal.
         """
         if head.intent is None:
             return head
@@ -127,7 +128,7 @@ class MergeSimulator:
                 else None
             )
 
-        verdict = judge.judge(BranchClaim(branch, head.oid, head.intent, body), open_contents)
+        verdict = judge.judge(BranchClaim(branch, head.oid, head.intent, mark), open_contents)
         return replace(
             head, intent=verdict.intent, is_confirmed=verdict.is_confirmed, is_as_marked=verdict.is_as_marked
         )

@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from bot.core.inventory.fingerprints import fingerprint
-from bot.core.proposal.marks import parse_base_branch, parse_intent
+from bot.core.proposal.marks import parse_base_branch, parse_intent, parse_mark
 from bot.forges.git.command import GitIdentity, GitRunner, decode_output, encode_text
 from bot.model.errors import ForgeError, ProcessError
+from bot.model.proposal import BodyMark
 
 BRANCHES = "refs/heads/"
 STORED = "refs/basebump/"
@@ -91,6 +92,12 @@ class StoredProposal:
     state: StoredState
     base: str | None = None
     """The base branch of the proposal; None for the default branch."""
+    mark: BodyMark = field(init=False)
+    """The data in the mark of the body."""
+
+    def __post_init__(self) -> None:
+        """Parse the mark of the body."""
+        object.__setattr__(self, "mark", parse_mark(self.body))
 
 
 @dataclass(frozen=True, slots=True)

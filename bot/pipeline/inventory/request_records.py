@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.core.inventory.fix_counts import RequestFixes, summarise_fixes
-from bot.core.proposal.marks import BodyMark, parse_mark
+from bot.core.proposal.marks import parse_mark
 from bot.core.transition import get_first_transition
 from bot.model.ci import CiOutcome
 from bot.model.decision import ImageUpdate, Transition
 from bot.model.errors import ForgeError
 from bot.model.evidence import Evidence
 from bot.model.inventory import StoredRequest
-from bot.model.proposal import Proposal, RemoteRequest, RequestState
+from bot.model.proposal import BodyMark, Proposal, RemoteRequest, RequestState
 from bot.pipeline.proposal.execute_steps import RepositoryVisit
 from bot.pipeline.run_context import RunContext
 from bot.pipeline.survey.triage import ListedBranch
@@ -128,7 +128,7 @@ def _add_due_date(request: StoredRequest, mark: BodyMark) -> StoredRequest:
 
 
 def _build_stored_request(request: RemoteRequest, fixes: RequestFixes | None, head: str | None) -> StoredRequest:
-    mark = parse_mark(request.body)
+    mark = request.mark
     stored = StoredRequest(
         branch=request.branch,
         number=request.number or 0,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from bot.core.choice.verdict import build_verdict
-from bot.core.proposal.marks import mark_withdrawn, parse_mark
+from bot.core.proposal.marks import mark_withdrawn
 from bot.core.proposal.refusals import report_refusals
 from bot.model.branch_ownership import BranchPush
 from bot.model.errors import ForgeError, ProtectedFileError, StateError
@@ -305,7 +305,7 @@ class StepExecutor:
         request = step.request
         if self.level < RunLevel.PROPOSE:
             return _report_request(request, ProposalOutcome.WOULD_CLOSE, step.reason)
-        if not parse_mark(request.body).is_withdrawn:
+        if not request.mark.is_withdrawn:
             words = f"Withdrawn: {step.reason}\n\n"
             body = mark_withdrawn(words + request.body.removeprefix(words))
             self.forge.update_request(request, request.title, body)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from bot.core.choice.ages import find_withdrawn_digests
 from bot.core.evidence.compare import is_urgent_fix
-from bot.core.proposal.marks import parse_mark
 from bot.core.transition import get_first_transition
 from bot.model.decision import Transition
 from bot.model.errors import RegistryError
@@ -98,7 +97,7 @@ def _list_transitions(branch_plan: BranchPlan, request: RemoteRequest | None) ->
     """
     if request is None:
         return
-    proposed_digests = _parse_targets(parse_mark(request.body).targets)
+    proposed_digests = _parse_targets(request.mark.targets)
     for transition in {get_first_transition(update) for update in branch_plan.updates}:
         old = proposed_digests.get(str(transition.new_tag_ref))
         if old is not None and old != transition.new:

@@ -11,7 +11,7 @@ from bot.core.proposal.automerge import can_automerge, is_automerge_unknown
 from bot.core.proposal.commit_status import build_status
 from bot.core.proposal.due_dates import FixTimes, compute_due_date, compute_waiting_limit, is_due_date_unknown
 from bot.core.proposal.fingerprint import compute_fingerprint
-from bot.core.proposal.marks import BodyMark, append_trailers, render_mark
+from bot.core.proposal.marks import append_trailers, render_mark
 from bot.core.proposal.merged_options import (
     collect_schedules,
     compute_priority,
@@ -46,7 +46,7 @@ from bot.model.decision import (
 )
 from bot.model.due_date import DueDate
 from bot.model.evidence import Evidence
-from bot.model.proposal import Proposal, Target
+from bot.model.proposal import BodyMark, Proposal, Target
 from bot.model.rebuild_effect import RebuildEffect
 from bot.model.report import RunFailure
 from bot.model.request_attributes import OVERDUE_LABEL, RequestAttributes

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from bot.core.choice.blocklist import find_listed_digest
 from bot.core.markdown import Text
-from bot.core.proposal.marks import parse_mark
 from bot.model.blocklist import Block, Blocklist
 from bot.model.decision import (
     BlockedReference,
@@ -61,7 +60,7 @@ def _find_proposed_block(
 ) -> Block | None:
     """Return why a digest in an open request is blocked; None if no such digest is known to be blocked."""
     open_requests = (each for each in requests if each.state is RequestState.OPEN)
-    targets = [target for each in open_requests for target in parse_mark(each.body).targets]
+    targets = [target for each in open_requests for target in each.mark.targets]
     blocks = (
         _find_target_block(target, blocklist, resolutions) for target in (targets if blocklist.has_entries else ())
     )
@@ -80,7 +79,7 @@ def _find_target_block(target: str, blocklist: Blocklist, resolutions: Mapping[T
 
 def list_proposed_tags(requests: Iterable[RemoteRequest]) -> frozenset[str]:
     """Return the tags for which the requests propose digests, each as `repository:tag`."""
-    return frozenset(target.rpartition("@")[0] for each in requests for target in parse_mark(each.body).targets)
+    return frozenset(target.rpartition("@")[0] for each in requests for target in each.mark.targets)
 
 
 def is_fully_resolved_branch(

@@ -16,12 +16,12 @@ from bot.core.proposal.branch_ownership import (
     judge_images,
     parse_targets,
 )
-from bot.core.proposal.marks import BodyMark, render_mark
 from bot.core.proposal.update_groups import hash_written_values
 from bot.core.references.edit import apply_edits, build_edit
 from bot.formats import load_all_formats
 from bot.model.branch_ownership import FOREIGN_BRANCH, BranchClaim, BranchVerdict
 from bot.model.path_index import index_paths
+from bot.model.proposal import BodyMark
 from bot.model.source import EditSlot, FilePath, NotEditable, Reference, SourceFile
 from bot.model.vocabulary import Reason
 from bot.pipeline.references.file_reading import read_with_formats
@@ -140,8 +140,8 @@ def build_written_images(value: str = NEW) -> tuple[WrittenImage, ...]:
 
 
 def build_claim(*targets: str, intent: str = "9" * 16, has_request: bool = True) -> BranchClaim:
-    body = render_mark(BodyMark(targets, "2" * 16))
-    return BranchClaim("basebump/debian", "c0ffee", intent, body if has_request else None)
+    mark = BodyMark(targets, "2" * 16)
+    return BranchClaim("basebump/debian", "c0ffee", intent, mark if has_request else None)
 
 
 def compute_intent_of_images(*values: WrittenImage) -> str:

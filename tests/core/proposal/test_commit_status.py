@@ -21,17 +21,9 @@ from support.values import finding, scan
 
 from bot.core.evidence.compare import compare_scans
 from bot.core.proposal.commit_status import build_status
-from bot.core.proposal.marks import (
-    BodyMark,
-    StatusAttempt,
-    mark_withdrawn,
-    parse_mark,
-    record_status,
-    render_mark,
-    shorten_commit,
-)
+from bot.core.proposal.marks import mark_withdrawn, parse_mark, record_status, render_mark, shorten_commit
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
-from bot.model.proposal import NoChange, NoChangeReason, UpdateRequest
+from bot.model.proposal import BodyMark, NoChange, NoChangeReason, StatusAttempt, UpdateRequest
 from bot.model.request_attributes import MAX_STATUS_DESCRIPTION, CommitStatus, RequestAttributes, StatusState
 from bot.model.signature import (
     NoSignature,
@@ -239,7 +231,7 @@ def test_waiting_request_copies_status_of_own_commit_to_base_merge(known):
     left = NoChange(BRANCH, reason, waits, attributes=RequestAttributes(status_source="b" * 40))
     assert find_next_step(KNOWN, waits, known=known) == left
     assert find_next_step(WANTED, waits, known=known) == replace(left, attributes=RequestAttributes())
-    has_it = replace(waits, body=render_marked_body(build_attempt(HEAD)))
+    has_it = replace(waits, mark=replace(waits.mark, status_attempt=build_attempt(HEAD)))
     assert find_next_step(KNOWN, has_it, known=known) == NoChange(BRANCH, reason, has_it)
 
 

@@ -20,7 +20,7 @@ from bot.core.proposal.due_dates import (
     find_recorded_due_date,
     is_due_date_unknown,
 )
-from bot.core.proposal.marks import BodyMark, parse_mark, render_mark
+from bot.core.proposal.marks import parse_mark, render_mark
 from bot.core.transition import get_first_transition
 from bot.model.decision import Transition
 from bot.model.due_date import DueClass, DueDate, DuePeriods, DueUntil, select_shorter_periods
@@ -29,7 +29,7 @@ from bot.model.history import TagObservation
 from bot.model.image import RegistryRecord, ResolvedTag, UnresolvedTag
 from bot.model.image_name import TagRef
 from bot.model.policy import Policy
-from bot.model.proposal import RemoteRequest, RequestState
+from bot.model.proposal import BodyMark, RemoteRequest, RequestState
 from bot.model.vocabulary import Reason
 
 NGINX = TagRef("docker.io/library/nginx", "1")
@@ -211,8 +211,8 @@ def test_edited_mark_cannot_move_the_date_beyond_the_longest_duration():
 
 
 def build_request(state: RequestState, due: DueDate | None = None, **more) -> RemoteRequest:
-    body = render_mark(BodyMark(("x@y",), None, is_withdrawn=more.pop("withdrawn", False), due=due))
-    return RemoteRequest("basebump/a", state, "0" * 40, "1" * 16, body=body, **more)
+    mark = BodyMark(("x@y",), None, is_withdrawn=more.pop("withdrawn", False), due=due)
+    return RemoteRequest("basebump/a", state, "0" * 40, "1" * 16, body=render_mark(mark), mark=mark, **more)
 
 
 DATE, EARLIER = DueDate(NOW + DAY, DueClass.HIGH), DueDate(NOW - DAY, DueClass.CRITICAL)

@@ -16,11 +16,12 @@ from support.values import digest, finding, scan, update
 from bot.core.evidence.compare import compare_scans
 from bot.core.proposal import report_facts
 from bot.core.proposal.fingerprint import MAX_TRANSITIONS, compute_fingerprint, has_less_evidence, is_outdated
-from bot.core.proposal.marks import BodyMark, parse_mark, render_mark
+from bot.core.proposal.marks import parse_mark, render_mark
 from bot.core.transition import get_first_transition
 from bot.model.blocklist import Block
 from bot.model.decision import UpdateCause
 from bot.model.evidence import NotScanned, UnscannedReason
+from bot.model.proposal import BodyMark
 
 MOVES = tuple(update(f"{name}:1@{digest('old')}", "new") for name in ("alpine", "nginx", "redis"))
 UNKNOWN = NotScanned(UnscannedReason.TIMED_OUT)

@@ -17,10 +17,11 @@ from support.core.lifecycle_scene import (
 )
 from support.values import digest
 
-from bot.core.proposal.marks import BodyMark, render_mark
+from bot.core.proposal.marks import render_mark
 from bot.model.dashboard import UserRequest
 from bot.model.modes import OnClose, Rebase
 from bot.model.proposal import (
+    BodyMark,
     CloseRequest,
     DeleteBranch,
     NoChange,

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from bot.core.proposal.marks import (
     MAX_MARK_LENGTH,
     MAX_TARGET_LENGTH,
-    BodyMark,
     format_intent_trailer,
     mark_withdrawn,
     parse_intent,
@@ -21,6 +20,7 @@ from bot.core.proposal.marks import (
     render_mark,
 )
 from bot.model.due_date import DueClass, DueDate
+from bot.model.proposal import BodyMark
 
 INTENT, REPORT = "0123456789abcdef", "fedcba9876543210"
 TARGETS = ("docker.io/library/python:3.12-slim@sha256:" + "a" * 64, "ghcr.io/acme/web:1@sha256:" + "b" * 64)

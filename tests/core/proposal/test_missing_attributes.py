@@ -15,9 +15,9 @@ from support.core.lifecycle_scene import (
     find_next_step,
 )
 
-from bot.core.proposal.marks import BodyMark, render_mark
+from bot.core.proposal.marks import render_mark
 from bot.model.due_date import DueClass, DueDate
-from bot.model.proposal import NoChange, NoChangeReason, UpdateRequest
+from bot.model.proposal import BodyMark, NoChange, NoChangeReason, UpdateRequest
 from bot.model.request_attributes import NO_ATTRIBUTES, OVERDUE_LABEL, RequestAttributes
 
 LABELLED = replace(WANTED, attributes=RequestAttributes(labels=("docker",), reviewers=("ada",), milestone="Next"))

@@ -9,7 +9,7 @@ from support.runs.worlds import APPENDIX_TEMPLATE, SUMMARY_TEMPLATE
 from support.values import digest, finding, scan, update
 
 from bot.core.evidence.compare import compare_scans
-from bot.core.proposal.marks import BodyMark, parse_mark, record_status, render_mark
+from bot.core.proposal.marks import parse_mark, record_status, render_mark
 from bot.core.proposal.render import render_body
 from bot.core.proposal.request_text import (
     APPENDIX_LINE,
@@ -24,6 +24,7 @@ from bot.core.transition import get_first_transition
 from bot.model.errors import ForgeError
 from bot.model.evidence import Severity
 from bot.model.forge import ForgeLimits
+from bot.model.proposal import BodyMark
 from bot.model.request_attributes import CommitStatus, StatusState
 
 MARK = render_mark(BodyMark(("docker.io/library/python:3.12@" + digest("new"),), "0" * 16))

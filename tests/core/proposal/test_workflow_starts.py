@@ -7,7 +7,6 @@ from support.forges.contract_scene import REPORT, TARGETS, proposal
 from support.runs.worlds import NOW
 
 from bot.core.proposal.marks import (
-    BodyMark,
     mark_withdrawn,
     parse_mark,
     record_started_commit,
@@ -16,7 +15,7 @@ from bot.core.proposal.marks import (
     shorten_commit,
 )
 from bot.core.proposal.missing_attributes import find_missing_attributes, find_missing_on_last_commit
-from bot.model.proposal import RemoteRequest, RequestState
+from bot.model.proposal import BodyMark, RemoteRequest, RequestState
 from bot.model.request_attributes import NO_ATTRIBUTES, CommitStatus, RequestAttributes, StatusState
 
 HEAD = "a" * 40
@@ -26,7 +25,9 @@ WANTED = replace(proposal(), attributes=CI)
 
 
 def build_remote_request(body=BODY, head=HEAD):
-    return RemoteRequest("basebump/x", RequestState.OPEN, head, "1" * 16, number=1, title="t", body=body)
+    return RemoteRequest(
+        "basebump/x", RequestState.OPEN, head, "1" * 16, number=1, title="t", body=body, mark=parse_mark(body)
+    )
 
 
 def test_mark_keeps_started_commit_and_other_values():

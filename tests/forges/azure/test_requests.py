@@ -23,12 +23,12 @@ from support.forges.contract_scene import (
 from support.forges.fleets import open_azure_fleet
 from support.forges.hosted_stand import no_pause
 
-from bot.core.proposal.marks import BodyMark, parse_mark, render_mark
+from bot.core.proposal.marks import parse_mark, render_mark
 from bot.core.proposal.request_text import RequestText
 from bot.forges.azure import pull_requests as azure_requests
 from bot.forges.azure.texts import APPENDIX_PROPERTY, MARK_PROPERTY, SET_PROPERTY
 from bot.model.errors import ForgeError
-from bot.model.proposal import RequestState
+from bot.model.proposal import BodyMark, RequestState
 from bot.model.request_attributes import CommitStatus, RequestAttributes, StatusState
 
 MARK = render_mark(BodyMark(TARGETS, REPORT))

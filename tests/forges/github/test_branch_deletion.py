@@ -8,8 +8,8 @@ import pytest
 from support.forges.github.graphql import GraphQL
 from support.forges.github.scene import BRANCH, look, propose
 
-from bot.core.proposal.marks import BodyMark, render_mark
-from bot.model.proposal import RequestState
+from bot.core.proposal.marks import render_mark
+from bot.model.proposal import BodyMark, RequestState
 
 
 def get_closed_request(stand):

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from support.forges.contract_scene import BRANCH, look, propose
 
-from bot.core.proposal.marks import BodyMark, render_mark
+from bot.core.proposal.marks import render_mark
 from bot.model.errors import ForgeError
-from bot.model.proposal import RequestState
+from bot.model.proposal import BodyMark, RequestState
 
 
 def get_closed_request(stand):

@@ -24,12 +24,12 @@ from support.runs.worlds import LoopbackHub, list_outcomes
 from support.values import digest
 
 from bot.core.proposal.lifecycle import next_step
-from bot.core.proposal.marks import BodyMark, render_mark
+from bot.core.proposal.marks import render_mark
 from bot.demo.images import ImageStore
 from bot.demo.loopback_registry import LoopbackRegistry
 from bot.forges.local.fleet import LocalFleet
 from bot.model.errors import ForgeError
-from bot.model.proposal import NoChange, NoChangeReason, OpenRequest, RequestState
+from bot.model.proposal import BodyMark, NoChange, NoChangeReason, OpenRequest, RequestState
 
 
 def _decline(git):

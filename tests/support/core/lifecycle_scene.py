@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from support.values import digest
 
 from bot.core.proposal.lifecycle import next_step
-from bot.core.proposal.marks import BodyMark, render_mark
-from bot.model.proposal import NoProposal, Proposal, RemoteRequest, RequestState
+from bot.core.proposal.marks import parse_mark, render_mark
+from bot.model.proposal import BodyMark, NoProposal, Proposal, RemoteRequest, RequestState
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
@@ -26,7 +26,7 @@ def build_remote_request(
         else f"text\n\n{render_mark(BodyMark(targets, report, is_withdrawn=withdrawn))}"
     )
     values = {"head": "c0ffee", "intent": INTENT, "number": 7, "body": body} | more
-    return RemoteRequest(BRANCH, state, **values)
+    return RemoteRequest(BRANCH, state, mark=parse_mark(values["body"]), **values)
 
 
 def find_next_step(wanted=WANTED, *seen, known=True):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot.core.proposal.marks import BodyMark, format_intent_trailer, render_mark
-from bot.model.proposal import Proposal, RemoteRequest, RequestState
+from bot.core.proposal.marks import format_intent_trailer, render_mark
+from bot.model.proposal import BodyMark, Proposal, RemoteRequest, RequestState
 from bot.model.source import FileChange, FilePath
 
 PREFIX = "basebump/"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bot.core.proposal.marks import BodyMark, format_intent_trailer, render_mark
+from bot.core.proposal.marks import format_intent_trailer, render_mark
 from bot.forges.local.fleet import LocalFleet
-from bot.model.proposal import Proposal
+from bot.model.proposal import BodyMark, Proposal
 from bot.model.source import FileChange, FilePath
 
 BRANCH = "basebump/python-3.12-slim-06e5bb43"

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.core.proposal.marks import BodyMark, mark_withdrawn, render_mark
+from bot.core.proposal.marks import mark_withdrawn, render_mark
 from bot.model.delivery import EventRequest, RepositoryChanged
+from bot.model.proposal import BodyMark
 from bot.model.work import WorkReason
 
 MARK = render_mark(BodyMark(("docker.io/library/python:3.12@sha256:" + "a" * 64,), "0" * 16))
