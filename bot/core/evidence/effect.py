@@ -54,6 +54,10 @@ class UpdateEffect:
 
     fixed: FindingSummary
     added: FindingSummary
+    compared_count: int
+    """The number of updates whose images could be compared."""
+    is_partial: bool
+    """True if an update replaces an image, and the two could not be compared."""
 
     def __str__(self) -> str:
         return f"fixes {self.fixed}, adds {self.added}"
@@ -64,13 +68,17 @@ def summarise_effect(evidence: Iterable[Evidence]) -> UpdateEffect | None:
 
     A vulnerability that several updates fix or add counts once.
     """
-    compared = [each for each in evidence if each.delta is not None]
-    if not compared:
+    found = list(evidence)
+    deltas = [each.delta for each in found if each.delta is not None]
+    if not deltas:
         return None
-    exploited_ids = collect_exploited_ids(compared)
-    fixed = (finding for each in compared if each.delta is not None for finding in each.delta.fixed)
-    added = (finding for each in compared if each.delta is not None for finding in each.delta.introduced)
-    return UpdateEffect(summarise_findings(fixed, exploited_ids), summarise_findings(added, exploited_ids))
+    exploited_ids = collect_exploited_ids(found)
+    return UpdateEffect(
+        summarise_findings((finding for delta in deltas for finding in delta.fixed), exploited_ids),
+        summarise_findings((finding for delta in deltas for finding in delta.introduced), exploited_ids),
+        len(deltas),
+        any(each.delta is None and each.old is not None for each in found),
+    )
 
 
 def describe_unknown_effects(evidence: Sequence[Evidence]) -> tuple[str, ...]:

@@ -10,10 +10,11 @@ for a review, which are sentences.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.core.evidence.compare import collect_exploited_ids, count_by_severity, count_distinct, filter_exploited
+from bot.core.evidence.compare import count_by_severity, count_distinct, filter_exploited
+from bot.core.evidence.effect import UpdateEffect, summarise_effect
 from bot.core.evidence.finding_keys import get_finding_key
 from bot.core.markdown import MAX_TEXT_LENGTH, get_advisory_url
 from bot.core.notes import MAX_NOTE_LENGTH
@@ -80,7 +81,7 @@ def build_report_facts(
         "mutes": determine_on_close(updates) is OnClose.LINE,
         "update_type": determine_update_type(by_transition).value,
         "transitions_cut": max(0, len(by_transition) - MAX_ROWS),
-        "total": _build_total(found),
+        "total": _build_total(summarise_effect(found)),
         "files": [{"path": _text(path), "deploys": paths[path]} for path in sorted(paths)[:MAX_ROWS]],
         "files_cut": max(0, len(paths) - MAX_ROWS),
         "left_out": [_text(path) for path in protected_files[:MAX_ROWS]],
@@ -240,19 +241,14 @@ def _build_signature(outcome: SignatureOutcome) -> Facts:
     }
 
 
-def _build_total(evidence: Iterable[Evidence]) -> Facts | None:
-    found = list(evidence)
-    deltas = [each.delta for each in found if each.delta is not None]
-    if len(deltas) < MIN_IMAGES_FOR_TOTAL:
+def _build_total(effect: UpdateEffect | None) -> Facts | None:
+    if effect is None or effect.compared_count < MIN_IMAGES_FOR_TOTAL:
         return None
-    fixed = [finding for delta in deltas for finding in delta.fixed]
-    introduced = [finding for delta in deltas for finding in delta.introduced]
-    listed = collect_exploited_ids(found)
     return {
-        "fixed_count": count_distinct(fixed),
-        "fixed_critical": count_by_severity(fixed)[Severity.CRITICAL],
-        "fixed_exploited": count_distinct(filter_exploited(fixed, listed)),
-        "introduced_count": count_distinct(introduced),
-        "introduced_exploited": count_distinct(filter_exploited(introduced, listed)),
-        "is_partial": any(each.delta is None and each.old is not None for each in found),
+        "fixed_count": effect.fixed.count,
+        "fixed_critical": effect.fixed.critical,
+        "fixed_exploited": effect.fixed.exploited,
+        "introduced_count": effect.added.count,
+        "introduced_exploited": effect.added.exploited,
+        "is_partial": effect.is_partial,
     }

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.core.evidence.compare import collect_exploited_ids, count_by_severity, count_distinct, filter_exploited
-from bot.core.evidence.effect import summarise_effect, summarise_findings
+from bot.core.evidence.effect import UpdateEffect, summarise_effect
 from bot.core.markdown import Link, Plain, Text, build_sentence, is_safe_url, truncate_list
 from bot.core.notes import MAX_NOTE_LENGTH
 from bot.core.proposal.merged_options import determine_on_close
@@ -29,7 +28,7 @@ from bot.model.advisory import AdvisoryList, ListVersions
 from bot.model.blocklist import Block
 from bot.model.ci import FleetOutcome
 from bot.model.decision import ImageUpdate, Transition, UpdateCause
-from bot.model.evidence import Evidence, Scan, Severity, UnscannedReason
+from bot.model.evidence import Evidence, Scan, UnscannedReason
 from bot.model.modes import OnClose
 from bot.model.workload import RunningPlace, RunningUse
 
@@ -300,6 +299,7 @@ def build_proposal_view(
         each: _build_transition_view(each, by_transition[each][0], notes[each], evidence[each], rows)
         for each in worst_first[:max_images]
     }
+    effect = summarise_effect(evidence[each] for each in transitions)
     return ProposalView(
         version=VERSION,
         is_first=is_first,
@@ -307,8 +307,8 @@ def build_proposal_view(
         update_type=determine_update_type(transitions),
         transitions=tuple(shown.values()),
         transitions_cut=len(transitions) - len(shown),
-        total=_build_total([evidence[each] for each in transitions], MIN_IMAGES_FOR_TOTAL),
-        overall=_build_total([evidence[each] for each in transitions], 1),
+        total=_build_total(effect, MIN_IMAGES_FOR_TOTAL),
+        overall=_build_total(effect, 1),
         files=files[:rows],
         files_cut=max(0, len(files) - rows),
         left_out=tuple(map(Text, protected_files[:rows])),
@@ -424,23 +424,18 @@ def _build_platform_view(platform: str, evidence: Evidence, rows: int) -> Platfo
     return PlatformView(Text(platform), before, build_scan_view(evidence.new, None, rows))
 
 
-def _build_total(evidence: Sequence[Evidence], minimum: int) -> TotalView | None:
-    deltas = [each.delta for each in evidence if each.delta is not None]
-    if len(deltas) < minimum:
+def _build_total(effect: UpdateEffect | None, minimum: int) -> TotalView | None:
+    if effect is None or effect.compared_count < minimum:
         return None
-    fixed = [finding for delta in deltas for finding in delta.fixed]
-    introduced = [finding for delta in deltas for finding in delta.introduced]
-    listed = collect_exploited_ids(evidence)
-    fixed_summary = summarise_findings(fixed, listed)
     return TotalView(
-        fixed_count=count_distinct(fixed),
-        fixed_critical=count_by_severity(fixed)[Severity.CRITICAL],
-        fixed_exploited=count_distinct(filter_exploited(fixed, listed)),
-        introduced_count=count_distinct(introduced),
-        introduced_exploited=count_distinct(filter_exploited(introduced, listed)),
-        is_partial=any(each.delta is None and each.old is not None for each in evidence),
-        fixed_detail=Plain(fixed_summary.detail) if fixed_summary.detail else None,
-        introduced_text=Plain(str(summarise_findings(introduced, listed))),
+        fixed_count=effect.fixed.count,
+        fixed_critical=effect.fixed.critical,
+        fixed_exploited=effect.fixed.exploited,
+        introduced_count=effect.added.count,
+        introduced_exploited=effect.added.exploited,
+        is_partial=effect.is_partial,
+        fixed_detail=Plain(effect.fixed.detail) if effect.fixed.detail else None,
+        introduced_text=Plain(str(effect.added)),
     )
 
 
