@@ -6,14 +6,9 @@ content.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from bot.model.dashboard import DashboardIssue
-from bot.model.decision import Transition
-from bot.model.evidence import Evidence
-from bot.model.report import RepositoryReport
 
 DASHBOARD_TITLE = "basebump: base images"
 CONFIG_ERROR_TITLE = "basebump: the file of this repository cannot be used"
@@ -22,16 +17,6 @@ _MARK = "<!-- basebump:dashboard:1 -->"
 _EMPTY_MARK = "<!-- basebump:dashboard:1 empty -->"
 """The mark of a dashboard issue that basebump closed because there was nothing to show."""
 EMPTY_BODY = f"{_EMPTY_MARK}\nThere is nothing to show at the moment.\n"
-
-
-@dataclass(frozen=True, slots=True)
-class BranchReport:
-    """The report on one base branch of a repository, with the data that its texts need."""
-
-    report: RepositoryReport
-    files_url: str | None = None
-    """The URL to which the path of a file on the base branch is appended; None if the forge has no site."""
-    evidence: Mapping[Transition, Evidence] = field(default_factory=dict)
 
 
 class DashboardStep(Enum):

@@ -11,7 +11,6 @@ from bot.core.proposal.dashboard import (
     CONFIG_ERROR_TITLE,
     DASHBOARD_TITLE,
     EMPTY_BODY,
-    BranchReport,
     DashboardStep,
     add_mark,
     choose_dashboard_step,
@@ -24,7 +23,7 @@ from bot.model.decision import Transition
 from bot.model.errors import ForgeError
 from bot.model.evidence import Evidence
 from bot.model.forge import GitRepository
-from bot.model.report import RunFailure
+from bot.model.report import RepositoryReport, RunFailure
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.proposal.execute_steps import RepositoryVisit
 from bot.pipeline.proposal.repository_plan import report_dashboard_failure
@@ -75,27 +74,29 @@ class _Board:
     repository: GitRepository
     dashboard: Dashboard
     issue: DashboardIssue | None
-    branches: tuple[BranchReport, ...]
+    reports: tuple[RepositoryReport, ...]
+    """The reports on the base branches of the repository."""
+    evidence: Mapping[Transition, Evidence]
     body_characters: int
     """The limit for the body of the issue."""
 
     @property
     def has_trouble(self) -> bool:
         """True if something prevents basebump from processing a base branch."""
-        return any(each.report.note for each in self.branches)
+        return any(each.note for each in self.reports)
 
 
 def _collect_board(visits: Sequence[RepositoryVisit], evidence: Mapping[Transition, Evidence]) -> _Board | None:
     """Return the dashboard of a repository with these visits. Return None if it must not be written."""
     repository_plan = next((each.plan for each in visits if each.plan.dashboard is not None), visits[0].plan)
-    branches = tuple(BranchReport(each.report, each.repository.files_url, evidence) for each in visits)
+    reports = tuple(each.report for each in visits)
     has_config = repository_plan.repository_scan.extract_result.has_repository_config
-    is_skipped = any(each.report.note for each in branches) and not has_config
+    is_skipped = any(each.note for each in reports) and not has_config
     dashboard, forge = repository_plan.dashboard, repository_plan.forge
     if dashboard is None or forge is None or is_skipped:
         return None
     repository, issue = repository_plan.repository_scan.repository, repository_plan.dashboard_issue
-    return _Board(repository, dashboard, issue, branches, forge.limits.body_characters)
+    return _Board(repository, dashboard, issue, reports, evidence, forge.limits.body_characters)
 
 
 def _sync_repository(board: _Board | None, options: RunOptions) -> Iterator[RunFailure]:
@@ -123,18 +124,18 @@ def _choose_step(board: _Board, options: RunOptions) -> tuple[DashboardStep, str
     is_possible = options.has_dashboards or board.has_trouble or board.issue is not None
     if options.level < RunLevel.PROPOSE or not is_possible:
         return DashboardStep.LEAVE, None
-    body = _render_body(board.branches, board.body_characters, options, is_public=board.repository.may_be_public)
+    body = _render_body(board, options)
     return choose_dashboard_step(board.issue, body), body
 
 
-def _render_body(branches: Sequence[BranchReport], limit: int, options: RunOptions, *, is_public: bool) -> str | None:
+def _render_body(board: _Board, options: RunOptions) -> str | None:
     """Return the body of the dashboard issue. Return None if the issue would have nothing to show."""
-    view = build_dashboard(branches, 1)
+    view = build_dashboard(board.reports, board.evidence, 1)
     if view.is_empty or not (options.has_dashboards or view.trouble):
         return None
-    template = options.templates.dashboard
+    template, is_public = options.templates.dashboard, board.repository.may_be_public
 
     def build_limited_view(rows: int) -> DashboardView:
-        return build_dashboard(branches, rows, is_public=is_public)
+        return build_dashboard(board.reports, board.evidence, rows, is_public=is_public)
 
-    return add_mark(render_dashboard(template, build_limited_view, limit - MARK_RESERVE))
+    return add_mark(render_dashboard(template, build_limited_view, board.body_characters - MARK_RESERVE))

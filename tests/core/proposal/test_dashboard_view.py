@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,14 +26,15 @@ from support.values import digest, finding, scan
 
 from bot import resources
 from bot.core.evidence.compare import compare_scans
-from bot.core.proposal.dashboard import BranchReport
 from bot.core.proposal.render import render_dashboard
 from bot.core.proposal.user_requests import parse_dashboard
 from bot.core.proposal.view.dashboard_builder import build_dashboard
 from bot.core.proposal.view.dashboard_rows import link_file
 from bot.core.proposal.view.hold_remedies import build_hold_rule, describe_hold_remedy
-from bot.model.evidence import Severity
+from bot.model.decision import Transition
+from bot.model.evidence import Evidence, Severity
 from bot.model.proposal import ProposedImage
+from bot.model.report import RepositoryReport
 from bot.model.source import FilePath
 from bot.model.stuck_update import StuckUpdate
 from bot.model.vocabulary import REASONS_BY_STATUS, ProposalOutcome, Reason, ReferenceStatus
@@ -44,13 +46,23 @@ FILES_URL = "https://github.com/acme/web/blob/main/"
 GFM = MarkdownIt("gfm-like", {"html": True, "linkify": False})
 
 
-def render(*branches: BranchReport, limit: int = 60_000, template: str = TEMPLATE, is_public: bool = False) -> str:
-    return render_dashboard(template, lambda rows: build_dashboard(branches, rows, is_public=is_public), limit)
+@dataclass(frozen=True)
+class BranchScene:
+    """The report on one base branch, and the evidence on its updates."""
+
+    report: RepositoryReport
+    evidence: Mapping[Transition, Evidence]
 
 
-def build_branch_report(*verdicts, evidence=KNOWN, proposals=(), unsupported=(), note="", **more) -> BranchReport:
+def render(*branches: BranchScene, limit: int = 60_000, template: str = TEMPLATE, is_public: bool = False) -> str:
+    reports = [each.report for each in branches]
+    evidence = {transition: found for each in branches for transition, found in each.evidence.items()}
+    return render_dashboard(template, lambda rows: build_dashboard(reports, evidence, rows, is_public=is_public), limit)
+
+
+def build_branch_report(*verdicts, evidence=KNOWN, proposals=(), unsupported=(), note="", **more) -> BranchScene:
     report = build_repository(*verdicts, proposals=tuple(proposals), unsupported=tuple(unsupported), note=note, **more)
-    return BranchReport(report, FILES_URL, {MOVED: evidence})
+    return BranchScene(report, {MOVED: evidence})
 
 
 def build_numbered_proposal(number: int, evidence, outcome=ProposalOutcome.OPENED):
@@ -69,7 +81,7 @@ def build_numbered_proposal(number: int, evidence, outcome=ProposalOutcome.OPENE
     return replace(reference, transition=moved), opened, {moved: evidence}
 
 
-def build_branch(*fixes: tuple, outcome=ProposalOutcome.OPENED, exploited=()) -> BranchReport:
+def build_branch(*fixes: tuple, outcome=ProposalOutcome.OPENED, exploited=()) -> BranchScene:
     """Return a branch with one image and one proposal for each list of fixed vulnerabilities."""
     parts = [
         build_numbered_proposal(
@@ -78,7 +90,7 @@ def build_branch(*fixes: tuple, outcome=ProposalOutcome.OPENED, exploited=()) ->
         for number, fixed in enumerate(fixes)
     ]
     report = build_repository(*(each[0] for each in parts), proposals=tuple(each[1] for each in parts))
-    return BranchReport(report, FILES_URL, {key: each for _, _, known in parts for key, each in known.items()})
+    return BranchScene(report, {key: each for _, _, known in parts for key, each in known.items()})
 
 
 CRITICAL, HIGH, LOW = (
@@ -237,10 +249,12 @@ def test_public_dashboard_shows_no_private_evidence():
 
 def test_files_of_several_base_branches_name_branch():
     of_main = build_branch_report(build_update(), proposals=[build_proposal()])
-    of_release = build_branch_report(
-        build_update(), proposals=[build_proposal("Update node:22 on release")], base_branch="release/1"
+    release = build_branch_report(
+        build_update(),
+        proposals=[build_proposal("Update node:22 on release")],
+        base_branch="release/1",
+        files_url="https://github.com/acme/web/blob/release/1/",
     )
-    release = replace(of_release, files_url="https://github.com/acme/web/blob/release/1/")
     found = render(of_main, release)
     assert f"[`Dockerfile:1 on main`]({FILES_URL}Dockerfile#L1)" in found
     assert "[`Dockerfile:1 on release/1`](https://github.com/acme/web/blob/release/1/Dockerfile#L1)" in found

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from bot.core.evidence.effect import FindingSummary, describe_unknown_effects, summarise_effect
 from bot.core.markdown import Plain, Text
-from bot.core.proposal.dashboard import BranchReport
 from bot.core.proposal.user_requests import Box
 from bot.core.proposal.view.dashboard import (
     DashboardCountsView,
@@ -18,8 +17,9 @@ from bot.core.proposal.view.dashboard import (
 )
 from bot.core.proposal.view.dashboard_rows import BranchRows, sort_references
 from bot.model.dashboard import UserRequest
+from bot.model.decision import Transition
 from bot.model.evidence import Evidence
-from bot.model.report import Verdict
+from bot.model.report import RepositoryReport, Verdict
 from bot.model.vocabulary import HELD_STATUSES, OPEN_OUTCOMES, ProposalOutcome, ReferenceStatus
 
 VERSION = 1
@@ -31,14 +31,21 @@ _LEFT = frozenset({ProposalOutcome.LEFT_ALONE})
 _CURRENT = OPEN_OUTCOMES - _LEFT
 
 
-def build_dashboard(branches: Sequence[BranchReport], rows: int, *, is_public: bool = False) -> DashboardView:
-    """Return the content of the dashboard for the base branches of one repository. Lists are cut after `rows` entries.
+def build_dashboard(
+    reports: Sequence[RepositoryReport],
+    evidence: Mapping[Transition, Evidence],
+    rows: int,
+    *,
+    is_public: bool = False,
+) -> DashboardView:
+    """Return the content of the dashboard of one repository. Lists are cut after `rows` entries.
 
-    If everyone can read the repository (`is_public`), the dashboard shows no private evidence, and does not name the
-    registries that were contacted, because they may be private.
+    `reports` are the reports on the repository's base branches, and `evidence` is that on their updates. If everyone
+    can read the repository (`is_public`), the dashboard shows no private evidence, and does not name the registries
+    that were contacted, because they may be private.
     """
-    has_several = len(branches) > 1
-    branch_rows = [BranchRows(each, is_public=is_public, has_several=has_several) for each in branches]
+    has_several = len(reports) > 1
+    branch_rows = [BranchRows(each, evidence, is_public=is_public, has_several=has_several) for each in reports]
     waiting = _list_entries(branch_rows, _WAITING, UserRequest.OPEN)
     current = _list_entries(branch_rows, _CURRENT, UserRequest.REBASE)
     left = _list_entries(branch_rows, _LEFT, UserRequest.REBASE)
@@ -51,7 +58,7 @@ def build_dashboard(branches: Sequence[BranchReport], rows: int, *, is_public: b
     unknown = _list_references(branch_rows, {ReferenceStatus.UNRESOLVED})
     detected = tuple(each for one in branch_rows for each in one.list_detected_files())
     pending = [each for one in branch_rows for each in one.collect_evidence(_WAITING | OPEN_OUTCOMES)]
-    notes = dict.fromkeys(each.report.note for each in branches)
+    notes = dict.fromkeys(each.note for each in reports)
     effect = summarise_effect(pending)
     lists = (blocked, stuck, waiting, current, left, declined, failed, held, superseded, unknown)
     return DashboardView(
@@ -67,7 +74,7 @@ def build_dashboard(branches: Sequence[BranchReport], rows: int, *, is_public: b
         held=held[:rows],
         superseded=superseded[:rows],
         unknown=unknown[:rows],
-        skipped=_count_skipped(verdict for each in branches for verdict in each.report.verdicts),
+        skipped=_count_skipped(verdict for each in reports for verdict in each.verdicts),
         cut=sum(max(0, len(each) - rows) for each in lists),
         counts=DashboardCountsView(
             blocked=len(blocked),
@@ -81,8 +88,8 @@ def build_dashboard(branches: Sequence[BranchReport], rows: int, *, is_public: b
             superseded=len(superseded),
             unknown=len(unknown),
             detected=len(detected),
-            references=sum(len(each.report.verdicts) for each in branches),
-            unreadable=sum(len(each.report.unsupported) for each in branches),
+            references=sum(len(each.verdicts) for each in reports),
+            unreadable=sum(len(each.unsupported) for each in reports),
         ),
         fixes=Plain(_describe_fixes(effect.fixed)) if effect is not None else None,
         added=Plain(str(effect.added)) if effect is not None and effect.added.count else None,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from urllib.parse import quote
 
 from bot.core.evidence.effect import describe_unknown_effects, summarise_effect
 from bot.core.evidence.private_evidence import has_registry_detail, remove_private_evidence
 from bot.core.markdown import Link, Plain, Text, build_link, build_sentence, is_safe_url
-from bot.core.proposal.dashboard import BranchReport
 from bot.core.proposal.user_requests import Box
 from bot.core.proposal.view.dashboard import (
     DetectedFileView,
@@ -27,7 +26,7 @@ from bot.model.dashboard import UserRequest
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence
 from bot.model.proposal import ProposedImage
-from bot.model.report import ProposalReport, Verdict
+from bot.model.report import ProposalReport, RepositoryReport, Verdict
 from bot.model.update_stages import WaitReason
 from bot.model.vocabulary import ProposalOutcome, ReferenceStatus
 
@@ -85,15 +84,17 @@ class BranchRows:
     of a registry. If the dashboard shows several base branches, labels of files name theirs.
     """
 
-    def __init__(self, branch: BranchReport, *, is_public: bool, has_several: bool) -> None:
-        self._report = branch.report
+    def __init__(
+        self, report: RepositoryReport, evidence: Mapping[Transition, Evidence], *, is_public: bool, has_several: bool
+    ) -> None:
+        self._report = report
         self._is_public = is_public
-        self._files_url = branch.files_url
-        self._evidence = branch.evidence
-        self._base = branch.report.base_branch if has_several else None
+        self._files_url = report.files_url
+        self._evidence = evidence
+        self._base = report.base_branch if has_several else None
         self._updates: dict[ProposedImage, list[Verdict]] = defaultdict(list)
         """The references that a proposal with this image updates, in all files."""
-        for verdict in branch.report.verdicts:
+        for verdict in report.verdicts:
             if verdict.transition is not None:
                 self._updates[_describe_update(verdict, verdict.transition)].append(verdict)
 
