@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.core.inventory.rebuild_effects import RebuildFinder
-from bot.model.decision import Decision
 from bot.model.forge import GitRepository
 from bot.model.image import ResolvedTag
 from bot.model.image_name import Digest, TagRef
 from bot.model.limits import Opening
 from bot.model.report import RepositoryReport, RunFailure, RunReport
 from bot.pipeline.choice.decide_updates import DecisionResult, decide_updates
+from bot.pipeline.choice.decided_scan import DecidedScan
 from bot.pipeline.inventory.failed_checks import record_failed_checks
 from bot.pipeline.inventory.own_builds import load_rebuild_finder, read_own_builds
 from bot.pipeline.inventory.record_visits import VisitRecorder
@@ -62,15 +62,13 @@ def plan_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOption
     build_tasks = list_build_tasks(context.builders, context.progress)
     fleet_scan = scan_fleets(fleets, context, options, build_tasks)
     context = replace(context, known_lookups=fleet_scan.triage_result.known_lookups, clusters=running.services)
-    decision_result = decide_updates(
-        [each.extract_result for each in fleet_scan.repository_scans], context, options.policy_config
-    )
+    decided_scans, decision_result = decide_updates(fleet_scan.repository_scans, context, options.policy_config)
     visit_recorder = VisitRecorder(context, options, decision_result)
     rebuild_finder = load_rebuild_finder(context, options)
     if isinstance(rebuild_finder, RebuildFinder):
         context = replace(context, rebuild_finder=rebuild_finder)
     context = replace(context, now=context.clock.now())  # scans may have taken hours
-    repository_plans = _plan_repositories(fleet_scan.repository_scans, decision_result, context, options)
+    repository_plans = _plan_repositories(decided_scans, decision_result, context, options)
     expedite_result = expedite_urgent(repository_plans, decision_result.resolutions, context)
     limit_result = apply_limits(expedite_result.repository_plans, context, options)
     failures = [*running.failures, *build_tasks.failures, *fleet_scan.failures, *decision_result.failures]
@@ -126,20 +124,18 @@ def _list_known_digests(run_plan: RunPlan) -> dict[TagRef, Digest]:
 
 
 def _plan_repositories(
-    repository_scans: Sequence[RepositoryScan],
+    decided_scans: Sequence[DecidedScan[RepositoryScan]],
     decision_result: DecisionResult,
     context: RunContext,
     options: RunOptions,
 ) -> list[RepositoryPlan]:
     """Plan the steps in every repository. An error in one repository does not affect the others."""
 
-    def plan_one(item: tuple[RepositoryScan, Sequence[Decision]]) -> RepositoryPlan:
-        repository_scan, decisions = item
-        planner = RepositoryPlanner(repository_scan, options, context, decision_result.resolutions)
-        return planner.plan_repository(decisions, decision_result.evidence)
+    def plan_one(decided_scan: DecidedScan[RepositoryScan]) -> RepositoryPlan:
+        planner = RepositoryPlanner(decided_scan.scan, options, context, decision_result.resolutions)
+        return planner.plan_repository(decided_scan.decisions, decision_result.evidence)
 
-    items = zip(repository_scans, decision_result.decisions, strict=True)
-    return FORGE_POOL.run_phase("Reading proposals", plan_one, items, context.progress)
+    return FORGE_POOL.run_phase("Reading proposals", plan_one, decided_scans, context.progress)
 
 
 def _sort_reports(

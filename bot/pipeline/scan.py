@@ -149,10 +149,11 @@ def decide_tree(
         needs_evidence: Returns False for an update whose evidence the caller does not need.
     """
     from bot.pipeline.choice.decide_updates import decide_updates
+    from bot.pipeline.choice.decided_scan import TreeScan
     from bot.pipeline.references.edit import edit_files
 
-    decision_result = decide_updates([decided_part], context, policy_config, needs_evidence)
-    (decisions,) = decision_result.decisions
+    (decided,), decision_result = decide_updates([TreeScan(decided_part)], context, policy_config, needs_evidence)
+    decisions = decided.decisions
     edit_result = edit_files(extract_result, [each for each in decisions if isinstance(each, ImageUpdate)])
     skips_by_reference = {skip.reference: skip for skip in edit_result.unproved_skips}
     return TreeDecisions(

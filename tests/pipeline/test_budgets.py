@@ -24,10 +24,11 @@ from bot.model.proposal import RequestState
 from bot.model.source import SourceFile
 from bot.model.vocabulary import Reason, RunLevel
 from bot.pipeline.choice import lookup_shares
+from bot.pipeline.choice.decided_scan import DecidedScan, TreeScan
 from bot.pipeline.choice.lookup_shares import limit_lookups
 from bot.pipeline.proposal import plan_proposals
 from bot.pipeline.references import edit, extract, file_reading
-from bot.pipeline.references.extract import extract_references
+from bot.pipeline.references.extract import ExtractResult, extract_references
 from bot.pipeline.references.file_reading import read_file
 from bot.worktree import WorkTree
 
@@ -204,30 +205,40 @@ def select(*written: str) -> list[TrackedImage]:
     return [TrackedImage(each, each.image.to_tag_ref(None), Policy()) for each in references]
 
 
+def build_selected_scan(repository: GitRepository, *written: str) -> DecidedScan[TreeScan]:
+    return DecidedScan(TreeScan(ExtractResult(repository)), tuple(select(*written)))
+
+
 def test_image_in_the_share_of_one_repository_is_looked_up_for_all(monkeypatch):
     monkeypatch.setattr(lookup_shares, "MAX_TREE_IMAGES", 1)
-    repositories = [GitRepository("github", name, "main", "0" * 40) for name in ("acme/web", "acme/api")]
-    shares = limit_lookups(repositories, [select("nginx:1", "redis:7", "golang:1"), select("redis:7", "redis:7")])
-    assert [[isinstance(item, TrackedImage) for item in items] for items in shares.selections] == [
+    web, api = (GitRepository("github", name, "main", "0" * 40) for name in ("acme/web", "acme/api"))
+    limited, failures = limit_lookups(
+        [
+            build_selected_scan(web, "nginx:1", "redis:7", "golang:1"),
+            build_selected_scan(api, "redis:7", "redis:7"),
+        ]
+    )
+    assert [[isinstance(item, TrackedImage) for item in each.selections] for each in limited] == [
         [True, True, False],
         [True, True],
     ]
-    assert [failure.subject for failure in shares.failures] == ["acme/web"]
+    assert [failure.subject for failure in failures] == ["acme/web"]
 
 
 def test_base_branches_of_a_repository_have_one_share(monkeypatch):
     monkeypatch.setattr(lookup_shares, "MAX_TREE_IMAGES", 1)
-    repositories = [GitRepository("github", "acme/web", branch, "0" * 40) for branch in ("main", "release/1")]
-    shares = limit_lookups(repositories, [select("nginx:1"), select("redis:7")])
-    assert [isinstance(item, TrackedImage) for items in shares.selections for item in items] == [True, False]
-    assert len(shares.failures) == 1
+    main, release = (GitRepository("github", "acme/web", branch, "0" * 40) for branch in ("main", "release/1"))
+    limited, failures = limit_lookups([build_selected_scan(main, "nginx:1"), build_selected_scan(release, "redis:7")])
+    assert [isinstance(item, TrackedImage) for each in limited for item in each.selections] == [True, False]
+    assert len(failures) == 1
 
 
 def test_scanned_folder_has_no_share(monkeypatch):
     monkeypatch.setattr(lookup_shares, "MAX_TREE_IMAGES", 1)
-    shares = limit_lookups([GitRepository("", "", None, None)], [select("nginx:1", "redis:7")])
-    assert shares.failures == ()
-    assert all(isinstance(item, TrackedImage) for item in shares.selections[0])
+    folder = GitRepository("", "", None, None)
+    (limited,), failures = limit_lookups([build_selected_scan(folder, "nginx:1", "redis:7")])
+    assert failures == []
+    assert all(isinstance(item, TrackedImage) for item in limited.selections)
 
 
 @pytest.mark.real("git")

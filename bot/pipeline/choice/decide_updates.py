@@ -35,7 +35,6 @@ from bot.core.transition import build_transition, get_first_transition
 from bot.model.decision import (
     Decision,
     ImageUpdate,
-    SkippedReference,
     TrackedImage,
     Transition,
     UnresolvedReference,
@@ -49,6 +48,7 @@ from bot.model.image_name import Digest, TagRef
 from bot.model.policy import PolicyConfig
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
+from bot.pipeline.choice.decided_scan import DecidedScan, Scan, Selection
 from bot.pipeline.choice.file_histories import search_file_histories
 from bot.pipeline.choice.lookup_shares import limit_lookups
 from bot.pipeline.choice.resolve_tags import ResolveResult, TagLookup, resolve_tags
@@ -71,10 +71,8 @@ def _return_true(_: ImageUpdate) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class DecisionResult:
-    """The decisions, the evidence and the tag lookups on which they are based, and the failures."""
+    """The evidence and the tag lookups on which decisions are based, and the failures."""
 
-    decisions: tuple[tuple[Decision, ...], ...]
-    """The decisions on each extract result, in the order of the extract results."""
     evidence: Mapping[Transition, Evidence]
     lookup_result: LookupResult
     failures: tuple[RunFailure, ...]
@@ -86,35 +84,26 @@ class DecisionResult:
 
 
 def decide_updates(
-    extract_results: Sequence[ExtractResult],
+    scans: Iterable[Scan],
     context: RunContext,
     policy_config: PolicyConfig,
     needs_evidence: Callable[[ImageUpdate], bool] = _return_true,
-) -> DecisionResult:
-    """Decide on every image reference of `extract_results`.
+) -> tuple[Sequence[DecidedScan[Scan]], DecisionResult]:
+    """Decide on every image reference of the scanned trees.
 
     If `needs_evidence` returns False for an update, no evidence about this update is collected, and the gates do not
     check the update.
     """
-    selections = [
-        _select_images(extract_result, replace(policy_config, repository_rules=extract_result.rules), context)
-        for extract_result in extract_results
-    ]
-    shares = limit_lookups([each.repository for each in extract_results], selections)
-    tracked_images = [
-        item for repository_items in shares.selections for item in repository_items if isinstance(item, TrackedImage)
-    ]
-    lookup_result = run_lookups(tracked_images, context, policy_config)
-    histories = search_file_histories(
-        extract_results, shares.selections, lookup_result.decide, lookup_result.resolutions, context, policy_config
+    selected = [DecidedScan(each, _select_images(each.extract_result, policy_config, context)) for each in scans]
+    shared, share_failures = limit_lookups(selected)
+    lookup_result = run_lookups(
+        [image for each in shared for image in each.list_tracked_images()], context, policy_config
     )
-    decisions = [
-        reconcile_decisions(
-            [lookup_result.decide(item, found) if isinstance(item, TrackedImage) else item for item in repository_items]
-        )
-        for repository_items, found in zip(shares.selections, histories.resolutions, strict=True)
-    ]
-    updates = [each for repository_items in decisions for each in repository_items if isinstance(each, ImageUpdate)]
+    searched, history_failures = search_file_histories(
+        shared, lookup_result.decide, lookup_result.resolutions, context, policy_config
+    )
+    decided = [replace(each, decisions=_decide_on_selections(each, lookup_result)) for each in searched]
+    updates = [item for each in decided for item in each.decisions if isinstance(item, ImageUpdate)]
     transitions = {
         build_transition(update, candidate)
         for update in filter(needs_evidence, updates)
@@ -129,29 +118,34 @@ def decide_updates(
         due = compute_due_date([(update, evidence[get_first_transition(update)])], None, fix_times)
         return due is not None and due.is_overdue
 
-    gated_decisions = [
-        reconcile_decisions(
-            [
-                apply_gates(
-                    each,
-                    evidence,
-                    context.now,
-                    is_public=extract_result.repository.may_be_public,
-                    is_overdue=is_overdue,
-                )
-                if isinstance(each, ImageUpdate) and needs_evidence(each)
-                else each
-                for each in repository_items
-            ]
-        )
-        for extract_result, repository_items in zip(extract_results, decisions, strict=True)
-    ]
+    def pass_gates(decided_scan: DecidedScan[Scan]) -> DecidedScan[Scan]:
+        is_public = decided_scan.scan.extract_result.repository.may_be_public
+        gated = [
+            apply_gates(each, evidence, context.now, is_public=is_public, is_overdue=is_overdue)
+            if isinstance(each, ImageUpdate) and needs_evidence(each)
+            else each
+            for each in decided_scan.decisions
+        ]
+        return replace(decided_scan, decisions=tuple(reconcile_decisions(gated)))
+
     failures = (
         *_report_unread_lists(policy_config),
-        *(*shares.failures, *lookup_result.failures, *histories.failures),
+        *(*share_failures, *lookup_result.failures, *history_failures),
         *(*collected.failures, *with_outcomes.failures, *with_uses.failures),
     )
-    return DecisionResult(tuple(gated_decisions), evidence, lookup_result, failures)
+    return list(map(pass_gates, decided)), DecisionResult(evidence, lookup_result, failures)
+
+
+def _decide_on_selections(decided_scan: DecidedScan[Scan], lookup_result: LookupResult) -> tuple[Decision, ...]:
+    lookups = decided_scan.history_lookups
+    return tuple(
+        reconcile_decisions(
+            [
+                lookup_result.decide(item, lookups) if isinstance(item, TrackedImage) else item
+                for item in decided_scan.selections
+            ]
+        )
+    )
 
 
 def _report_unread_lists(policy_config: PolicyConfig) -> list[RunFailure]:
@@ -163,16 +157,17 @@ def _report_unread_lists(policy_config: PolicyConfig) -> list[RunFailure]:
 
 def _select_images(
     extract_result: ExtractResult, policy_config: PolicyConfig, context: RunContext
-) -> list[TrackedImage | SkippedReference]:
+) -> tuple[Selection, ...]:
+    policy_config = replace(policy_config, repository_rules=extract_result.rules)
     repository_branch = RepositoryBranch(extract_result.repository.name, extract_result.repository.base_branch or "")
     today = context.now.date()
-    return [
+    return tuple(
         add_block_note(
             skip_unknown_registry(policy_config, select_reference(policy_config, repository_branch, reference, today)),
             policy_config.blocklist,
         )
         for reference in extract_result.references
-    ]
+    )
 
 
 @dataclass(frozen=True, slots=True)

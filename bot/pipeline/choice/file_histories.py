@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Generic
 
 from bot.core.choice.blocklist import depends_on_build_time, find_listed_digest
 from bot.model.blocklist import Blocklist
@@ -21,7 +22,7 @@ from bot.model.report import RunFailure
 from bot.model.source import FilePath, Reference, SourceFile
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.choice.block_facts import BlockFinder
-from bot.pipeline.choice.lookup_shares import Selection
+from bot.pipeline.choice.decided_scan import DecidedScan, Scan, Selection
 from bot.pipeline.choice.manifest_fetcher import ManifestFetcher
 from bot.pipeline.choice.replacement_search import MAX_REPLACEMENTS, MAX_TRIED, ReplacementSearch
 from bot.pipeline.references.extract import ExtractResult
@@ -39,55 +40,48 @@ MAX_CONTENT_BYTES = 1024 * 1024
 """Larger contents are not searched."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileHistoryResult:
-    """The lookups of tags with the replacements that the history of files contains, and the failures."""
-
-    resolutions: tuple[Mapping[TagRef, ResolvedTag], ...]
-    """For each repository, the lookups that differ from those of the other repositories."""
-    failures: tuple[RunFailure, ...] = ()
-
-
 def search_file_histories(
-    extract_results: Sequence[ExtractResult],
-    selections: Sequence[Sequence[Selection]],
+    decided_scans: Sequence[DecidedScan[Scan]],
     decide: Callable[[TrackedImage], Decision],
     resolutions: Mapping[TagRef, Resolution],
     context: RunContext,
     policy_config: PolicyConfig,
-) -> FileHistoryResult:
+) -> tuple[Sequence[DecidedScan[Scan]], Sequence[RunFailure]]:
     """Read the history of files with blocked digests for which no earlier digest is known yet.
 
+    Return each tree with the lookups of tags that differ from those of the other trees, and the failures.
+
     Args:
-        extract_results: The repositories.
-        selections: The references of each of `extract_results`.
+        decided_scans: The trees with their selected references.
         decide: Decides on a reference with what is known so far.
         resolutions: The lookups of all tags.
         context: The services of the run.
         policy_config: The blocked digests, and the registries that delete untagged digests.
     """
     blocklist = policy_config.blocklist
+    if not blocklist.has_entries:
+        return decided_scans, ()
     searches = [
-        _HistorySearch(extract_result, _list_images_to_search(items, decide, resolutions), blocklist)
-        for extract_result, items in zip(extract_results, selections, strict=True)
-        if blocklist.has_entries
+        _HistorySearch(each, _list_images_to_search(each.selections, decide, resolutions), blocklist)
+        for each in decided_scans
     ]
     pending = [each for each in searches if each.images]
     if not pending:
-        return FileHistoryResult(tuple({} for _ in extract_results))
+        return decided_scans, ()
     FORGE_POOL.run_phase("Reading the history of files", _HistorySearch.read, pending, context.progress)
-    extended, failures = _add_replacements(pending, selections, resolutions, context, policy_config)
-    by_repository = [
-        {
-            tag_ref: replace(extended[wanted], unread_sources=(*extended[wanted].unread_sources, *search.errors))
-            for tag_ref, digests in search.digests.items()
-            if (wanted := (tag_ref, tuple(digests))) in extended
-        }
+    extended, failures = _add_replacements(searches, resolutions, context, policy_config)
+    extended_scans = [
+        replace(
+            search.decided_scan,
+            history_lookups={
+                tag_ref: replace(extended[wanted], unread_sources=(*extended[wanted].unread_sources, *search.errors))
+                for tag_ref, digests in search.digests.items()
+                if (wanted := (tag_ref, tuple(digests))) in extended
+            },
+        )
         for search in searches
     ]
-    return FileHistoryResult(
-        tuple(by_repository), (*(failure for each in pending for failure in each.failures), *failures)
-    )
+    return extended_scans, (*(failure for each in pending for failure in each.failures), *failures)
 
 
 def _list_images_to_search(
@@ -109,10 +103,10 @@ def _list_images_to_search(
 
 
 @dataclass(slots=True)
-class _HistorySearch:
+class _HistorySearch(Generic[Scan]):
     """The search in the history of the files of one repository."""
 
-    extract_result: ExtractResult
+    decided_scan: DecidedScan[Scan]
     images: list[TrackedImage]
     """The references to search for."""
     blocklist: Blocklist
@@ -120,6 +114,10 @@ class _HistorySearch:
     """The digests of each tag, those that the files contained last first."""
     errors: list[str] = field(default_factory=list)
     failures: list[RunFailure] = field(default_factory=list)
+
+    @property
+    def _extract_result(self) -> ExtractResult:
+        return self.decided_scan.scan.extract_result
 
     def read(self) -> None:
         """Read the history of the files with the references, at most MAX_FILES."""
@@ -135,7 +133,7 @@ class _HistorySearch:
             try:
                 self._read_file(path, images)
             except TreeError as error:
-                name = self.extract_result.repository.name
+                name = self._extract_result.repository.name
                 self.errors.append(f"the history of {path} could not be read: {error}")
                 self.failures.append(
                     RunFailure(f"{name}/{path}" if name else path, FailureStage.RESOLVE, self.errors[-1])
@@ -143,8 +141,8 @@ class _HistorySearch:
 
     def _read_file(self, path: FilePath, images: Sequence[TrackedImage]) -> None:
         """Read earlier contents of a file until there are enough digests of each tag."""
-        history = self.extract_result.history
-        formats = [each.file_format for each in self.extract_result.get_readings(path)]
+        history = self._extract_result.history
+        formats = [each.file_format for each in self._extract_result.get_readings(path)]
         if history is None:
             return
         for content in history.read_earlier(path, MAX_COMMITS):
@@ -177,8 +175,7 @@ _DigestsOfTag = tuple[TagRef, tuple[Digest, ...]]
 
 
 def _add_replacements(
-    searches: Sequence[_HistorySearch],
-    selections: Sequence[Sequence[Selection]],
+    searches: Sequence[_HistorySearch[Scan]],
     resolutions: Mapping[TagRef, Resolution],
     context: RunContext,
     policy_config: PolicyConfig,
@@ -187,8 +184,8 @@ def _add_replacements(
     fetcher = ManifestFetcher(context.registry, context.registry_facts, policy_config.purging_hosts, {})
     block_finder = BlockFinder(policy_config.blocklist, fetcher)
     pinned_digests: dict[TagRef, set[Digest]] = defaultdict(set)
-    for item in (each for items in selections for each in items):
-        if isinstance(item, TrackedImage) and item.reference.image.digest is not None:
+    for item in (image for each in searches for image in each.decided_scan.list_tracked_images()):
+        if item.reference.image.digest is not None:
             pinned_digests[item.tag_ref].add(item.reference.image.digest)
 
     def complete(wanted: _DigestsOfTag) -> ResolvedTag | None:

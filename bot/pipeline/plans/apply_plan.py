@@ -202,7 +202,7 @@ class _RepositoryCheck:
             raise _ChangedSincePlanError("the dashboard issue changed")
         extract_result = ExtractResult(repository, has_repository_config=planned.has_config)
         return RepositoryPlan(
-            RepositoryScan(listed, extract_result),
+            RepositoryScan(extract_result, listed),
             ProposalPlan((), ()),
             (),
             self._build_branch_plans(repository, forge.limits, requests),

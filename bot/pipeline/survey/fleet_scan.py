@@ -11,6 +11,7 @@ from bot.model.forge import GitRepository
 from bot.model.report import RunFailure
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import FailureStage
+from bot.pipeline.choice.decided_scan import TreeScan
 from bot.pipeline.references.extract import ExtractResult, extract_references
 from bot.pipeline.run_context import RunContext, RunOptions
 from bot.pipeline.survey.branch_list import list_base_branches
@@ -24,11 +25,10 @@ NO_OWN_FILE = "It has no config file of its own, which the rollout requires."
 
 
 @dataclass(frozen=True, slots=True)
-class RepositoryScan:
+class RepositoryScan(TreeScan):
     """One base branch of a repository, and the image references extracted from it."""
 
     listed: ListedBranch
-    extract_result: ExtractResult
 
     @property
     def fleet(self) -> Fleet:
@@ -113,24 +113,24 @@ def _scan_repository(
 ) -> RepositoryScan | RunFailure:
     repository = listed.repository
     if repository.base_branch is None:
-        return RepositoryScan(listed, ExtractResult(repository, has_unread_files=True))
+        return RepositoryScan(ExtractResult(repository, has_unread_files=True), listed)
     try:
         tree = listed.fleet.open_tree(repository)
         extract_result = extract_references(
             repository, tree, context.formats, context.read_rules, tree_budget, reader_slots=context.reader_slots
         )
         if options.rollout.needs_own_file and not extract_result.has_repository_config:
-            return RepositoryScan(listed, ExtractResult(repository, blocked_reason=NO_OWN_FILE, has_unread_files=True))
-        return RepositoryScan(listed, add_build_tasks(extract_result, tree, build_tasks))
+            return RepositoryScan(ExtractResult(repository, blocked_reason=NO_OWN_FILE, has_unread_files=True), listed)
+        return RepositoryScan(add_build_tasks(extract_result, tree, build_tasks), listed)
     except ConfigError as error:
         return RepositoryScan(
-            listed,
             ExtractResult(
                 repository,
                 blocked_reason=f"{OWN_FILE_BROKEN} {error}",
                 has_repository_config=True,
                 has_unread_files=True,
             ),
+            listed,
         )
     except (TreeError, ForgeError) as error:
         return RunFailure(repository.name, FailureStage.SURVEY, str(error))
