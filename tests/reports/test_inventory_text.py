@@ -51,7 +51,7 @@ from bot.reports.fleet.patch_times import (
     render_trend_csv,
 )
 from bot.reports.fleet.usage import UsageAnswer, render_usage_csv, render_usage_document, render_usage_lines
-from bot.reports.parts.csv_text import render_csv
+from bot.reports.parts.csv_text import render_csv, render_records
 from bot.reports.parts.stage_section import StageReport
 from bot.reports.parts.styled_lines import join_lines
 
@@ -166,3 +166,15 @@ def test_usage_of_long_names_fits_a_terminal(monkeypatch):
 
 def test_csv_writes_numbers_truth_and_absence():
     assert render_csv(("a", "b", "c"), [(-1, True, None), (1.5, False, "x, y")]) == 'a,b,c\n-1,true,\n1.5,false,"x, y"'
+
+
+def test_csv_columns_have_the_keys_of_nested_values():
+    record = {
+        "path": "a",
+        "owners": ["@one", "@two"],
+        "request": {"url": "u", "number": None},
+        "requests": [{"number": 1, "url": "u"}, {"number": 2, "url": None}],
+        "unlisted": 3,
+    }
+    columns = ("path", "owners", "request_url", "request_number", "request_numbers", "request_urls", "missing")
+    assert render_records(columns, [record]).split("\n")[1] == "a,@one @two,u,,1 2,u,".replace("@one", "'@one")

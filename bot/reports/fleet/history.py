@@ -21,7 +21,7 @@ from bot.model.update_stages import UpdateProgress
 from bot.model.usage import InventoryCoverage
 from bot.reports.fleet.stage_documents import build_uses
 from bot.reports.fleet.stage_lines import describe_progress, list_cluster_sentences
-from bot.reports.parts.csv_text import Cell, render_csv
+from bot.reports.parts.csv_text import render_records
 from bot.reports.parts.evidence_document import render_fleet_outcome
 from bot.reports.parts.inventory_document import (
     BRANCH_COLUMNS,
@@ -30,7 +30,6 @@ from bot.reports.parts.inventory_document import (
     count_seconds,
     describe_coverage,
     describe_duration,
-    list_branch_cells,
 )
 from bot.reports.parts.json_text import JsonValue, format_time, render_json
 from bot.reports.parts.styled_lines import Line, Style, StyledLine, indent_line, join_blocks
@@ -110,7 +109,7 @@ def _list_updates(move: DigestMove, updates: Mapping[_HeldKey, Sequence[UpdatePr
 
 def render_history_csv(answer: HistoryAnswer) -> str:
     """Return the output of `history --format csv`, with a line for each move."""
-    return render_csv(_COLUMNS, map(_build_row, answer.moves))
+    return render_records(_COLUMNS, map(_build_move, answer.moves))
 
 
 def render_history_lines(answer: HistoryAnswer, now: datetime) -> list[Line]:
@@ -242,22 +241,3 @@ def _build_request(request: StoredRequest) -> JsonValue:
         "opened_at": format_time(request.opened_at),
         "merged_at": format_time(request.ended_at),
     }
-
-
-def _build_row(move: DigestMove) -> list[Cell]:
-    held, request = move.held, move.request
-    return [
-        *list_branch_cells(held.key),
-        held.repository,
-        held.tag,
-        held.digest,
-        format_time(held.since),
-        held.is_since_first_visit,
-        format_time(held.ended_at),
-        move.origin.value,
-        request.number if request is not None else None,
-        request.url if request is not None else None,
-        format_time(move.first_seen),
-        count_seconds(move.wait_since_first_seen),
-        count_seconds(move.wait_since_opened),
-    ]

@@ -23,14 +23,13 @@ from bot.reports.fleet.stage_lines import (
     list_running_lines,
     summarise_funnels,
 )
-from bot.reports.parts.csv_text import Cell, render_csv
+from bot.reports.parts.csv_text import render_records
 from bot.reports.parts.inventory_document import (
     BRANCH_COLUMNS,
     build_branch,
     build_coverage,
     count_things,
     describe_coverage,
-    list_branch_cells,
 )
 from bot.reports.parts.json_text import JsonValue, format_time, render_json
 from bot.reports.parts.styled_lines import Line, Style, StyledLine
@@ -144,8 +143,10 @@ def _build_usages(answer: UsageAnswer) -> JsonValue:
 def render_usage_csv(answer: UsageAnswer) -> str:
     """Return the output of `usage --format csv`. Several owners or requests are separated by blanks."""
     updates = answer.group_updates()
-    rows = (_build_row(each, updates.get(_get_position(each), ())) for each in answer.usages)
-    return render_csv(_COLUMNS, rows)
+    records = (
+        {**_build_usage(each), **_build_latest_stage(updates.get(_get_position(each), ()))} for each in answer.usages
+    )
+    return render_records(_COLUMNS, records)
 
 
 def render_usage_lines(answer: UsageAnswer, now: datetime) -> list[Line]:
@@ -255,27 +256,13 @@ def _build_usage(usage: ImageUsage) -> dict[str, JsonValue]:
     }
 
 
-def _build_row(usage: ImageUsage, updates: Sequence[UpdateProgress]) -> list[Cell]:
-    latest = updates[-1] if updates else None
-    wait = latest.wait if latest is not None else None
-    return [
-        *list_branch_cells(usage.key),
-        usage.path,
-        usage.line_number,
-        usage.format,
-        usage.written,
-        usage.tag,
-        usage.digest,
-        usage.status,
-        usage.reason,
-        format_time(usage.since),
-        usage.is_since_first_visit,
-        format_time(usage.read_at),
-        format_time(usage.seen_at),
-        " ".join(usage.owners),
-        " ".join(str(each.number) for each in usage.requests),
-        " ".join(each.url for each in usage.requests if each.url),
-        latest.stage.value if latest is not None and latest.stage is not None else None,
-        format_time(latest.since) if latest is not None else None,
-        wait.reason.value if wait is not None else None,
-    ]
+def _build_latest_stage(updates: Sequence[UpdateProgress]) -> dict[str, JsonValue]:
+    """Return how far the latest of some updates got; empty if there are none."""
+    if not updates:
+        return {}
+    latest = updates[-1]
+    return {
+        "stage": latest.stage.value if latest.stage is not None else None,
+        "stage_since": format_time(latest.since),
+        "waits_for": latest.wait.reason.value if latest.wait is not None else None,
+    }

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bot.core.markdown import MAX_MESSAGE_LINE, make_one_line
+from bot.reports.parts.json_text import JsonValue
 
 Cell = str | int | float | bool | None
 
@@ -25,6 +26,35 @@ def render_csv(names: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     writer.writerow(names)
     writer.writerows([_format_cell(cell) for cell in row] for row in rows)
     return buffer.getvalue().rstrip("\n")
+
+
+def render_records(names: Sequence[str], records: Iterable[Mapping[str, JsonValue]]) -> str:
+    """Return JSON objects as CSV with the columns `names`. See `render_csv` for the texts.
+
+    The column of a value in an object has both keys in its name: `{"request": {"url": …}}` fills `request_url`. Several
+    values are separated by blanks: `{"requests": [{"url": …}, …]}` fills `request_urls`. Other values are left out.
+    """
+    flat_records = (dict(_flatten(record)) for record in records)
+    return render_csv(names, ([flat.get(name) for name in names] for flat in flat_records))
+
+
+def _flatten(record: Mapping[str, JsonValue]) -> Iterator[tuple[str, Cell]]:
+    for key, value in record.items():
+        match value:
+            case dict():
+                yield from ((f"{key}_{inner}", cell) for inner, cell in _flatten(value))
+            case list():
+                objects = [dict(_flatten(each)) for each in value if isinstance(each, dict)]
+                for inner in dict.fromkeys(inner for each in objects for inner in each):
+                    yield f"{key.removesuffix('s')}_{inner}s", _join([each.get(inner) for each in objects])
+                if not objects:
+                    yield key, _join(value)
+            case None | str() | int() | float():
+                yield key, value
+
+
+def _join(values: Iterable[object]) -> str:
+    return " ".join(str(each) for each in values if each is not None)
 
 
 def _format_cell(cell: Cell) -> Cell:

@@ -7,21 +7,20 @@ from datetime import datetime, timedelta
 
 from bot.model.inventory import BranchKey
 from bot.model.usage import InventoryCoverage
-from bot.reports.parts.csv_text import Cell
 from bot.reports.parts.json_text import JsonValue, format_time
 
 BRANCH_COLUMNS = ("forge", "host", "repository", "base_branch")
-"""The keys and the columns that name a base branch."""
+"""The columns that name a base branch."""
 
 
 def build_branch(key: BranchKey) -> dict[str, JsonValue]:
     """Return the keys that name a base branch in JSON. A folder on this machine has no host."""
-    return {**dict(zip(BRANCH_COLUMNS, list_branch_cells(key), strict=True)), "host": key.host or None}
-
-
-def list_branch_cells(key: BranchKey) -> list[Cell]:
-    """Return the cells that name a base branch in CSV."""
-    return [key.forge, key.host, key.repository, key.base_branch]
+    return {
+        "forge": key.forge,
+        "host": key.host or None,
+        "repository": key.repository,
+        "base_branch": key.base_branch,
+    }
 
 
 def describe_coverage(coverage: InventoryCoverage, now: datetime) -> Iterator[str]:
