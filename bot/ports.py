@@ -140,7 +140,7 @@ class Fleet(Diagnosable, Protocol):
         """
 
     def read_activity(self, repository: GitRepository, activity_scope: ActivityScope) -> str | None:
-        """Return the fingerprint of the activity in one repository, for forges that cannot list it for many.
+        """Return the hash of the activity in one repository, for forges that cannot list it for many.
 
         Return None if it cannot be determined. Raises ForgeError.
         """

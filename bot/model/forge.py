@@ -81,13 +81,13 @@ class GitRepository:
 
 @dataclass(frozen=True, slots=True)
 class ActivityScope:
-    """What a fingerprint of the activity in a repository covers, besides the base branch.
+    """What a hash of the activity in a repository covers, besides the base branch.
 
     It always covers the branches of basebump with their last commits, and the open requests of these branches with the
     time of their last change. Whatever a user can do to a request to change basebump's next step must change the
-    fingerprint: comments, labels, reviews, edits, closing and reopening.
+    hash: comments, labels, reviews, edits, closing and reopening.
 
-    If a forge has no list of branches (GitLab), the fingerprint covers only branches with an open request of basebump's
+    If a forge has no list of branches (GitLab), the hash covers only branches with an open request of basebump's
     account (`GitRepository.listed_requests`). This is enough, because a base branch with something left to do is never
     settled, such as a branch of basebump without an open request. A base branch is not settled either if it has an open
     request that is not in the list. Branches that appear later are seen by the visit that every repository gets within
@@ -98,7 +98,7 @@ class ActivityScope:
     branch_prefix: str
     """The prefix of the names of basebump's branches."""
     has_dashboard: bool = False
-    """True if the fingerprint also covers the dashboard issue, with the time of its last change."""
+    """True if the hash also covers the dashboard issue, with the time of its last change."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,25 +44,25 @@ class BranchKey:
 
 @dataclass(frozen=True, slots=True)
 class BranchConditions:
-    """Everything on which the result of a visit depends, except for tags and time. Fingerprints are hashes in hex."""
+    """Everything on which the result of a visit depends, except for tags and time. Hashes are in hexadecimal digits."""
 
     head: str
     """The commit that the base branch points to."""
     tree: str | None
     """The git tree of this commit; None if the forge did not return it."""
     activity: str | None
-    """Fingerprint of everything that users and basebump may have changed besides the base branch: basebump's branches
+    """Hash of everything that users and basebump may have changed besides the base branch: basebump's branches
     and their commits, the open requests with the times of their last changes, and the dashboard issue. None if the
     forge did not return all of this."""
     is_public: bool | None
     """True if everyone can read the repository; None if it is unknown."""
     reader: str
-    """Fingerprint of the formats, their settings, and the version of basebump."""
+    """Hash of the formats, their settings, and the version of basebump."""
     rules: str
-    """Fingerprint of the operator's config, of the build tasks of registries, and of the stuck updates that the
+    """Hash of the operator's config, of the build tasks of registries, and of the stuck updates that the
     dashboard shows."""
     evidence: str = ""
-    """Fingerprint of the scanners' databases and of the public lists; empty if the result depends on no evidence."""
+    """Hash of the scanners' databases and of the public lists; empty if the result depends on no evidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class SettledBranch:
     tags: Mapping[TagRef, Digest]
     """The tags on which the result depends, each with the digest that it pointed to."""
     tag_lists: Mapping[str, str] = field(default_factory=dict)
-    """The repositories of images on whose lists of tags the result depends, each with a fingerprint of its list."""
+    """The repositories of images on whose lists of tags the result depends, each with a hash of its list."""
     due_at: datetime | None = None
     """The time at which the result may change although nothing else changed, for example because a digest reaches its
     minimum age; None if there is no such time."""
@@ -86,7 +86,7 @@ class StoredBranch:
     head: str
     """The commit that the last visit read."""
     reader: str
-    """Fingerprint of the formats, their settings, and the version of basebump at the last visit."""
+    """Hash of the formats, their settings, and the version of basebump at the last visit."""
     read_at: datetime
     """The time of the last visit."""
     has_unread_files: bool = False

@@ -47,7 +47,7 @@ class Opening:
     repository: tuple[str, str, str]
     """The kind of the forge, its host (empty for a local folder), and the name of the repository."""
     branch: str
-    counts_per_run: bool
+    counts_in_window: bool
     """True if it counts towards `new_per_window`."""
     is_first_of_repository: bool
     """True if it counts towards `repositories_per_run`."""

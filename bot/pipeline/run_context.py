@@ -111,9 +111,9 @@ class RunContext:
     rebuild_finder: RebuildFinder | None = None
     """Finds out what merging a request leads to; None if no own images are known."""
     known_lookups: KnownLookups = KnownLookups()
-    reader_fingerprint: str = ""
+    reader_hash: str = ""
     """A hash of what determines how files are read: the formats, their settings, and the version of basebump."""
-    rules_fingerprint: str = ""
+    rules_hash: str = ""
     """A hash of the operator's config, without the repositories that it selects."""
     clusters: ClusterServices = field(default_factory=ClusterServices)
     builders: Sequence[ImageBuilder] = ()

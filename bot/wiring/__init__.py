@@ -121,7 +121,7 @@ def build_fleet_context(
     `enrichment`, the lists KEV and EPSS are read from their publishers. Raises UsageError and StateError.
     """
     from bot.wiring.clusters import build_cluster_services
-    from bot.wiring.fingerprints import fingerprint_reader, fingerprint_rules
+    from bot.wiring.config_hashes import hash_reader, hash_rules
     from bot.wiring.forges import build_fleets
 
     settings = _load_settings(config_file, must_have_forges=True)
@@ -137,8 +137,8 @@ def build_fleet_context(
             clusters=build_cluster_services(settings, context.clusters.store),
             read_rules=build_rules_reader(settings),
             reader_slots=reader_slots,
-            reader_fingerprint=fingerprint_reader(settings),
-            rules_fingerprint=fingerprint_rules(settings),
+            reader_hash=hash_reader(settings),
+            rules_hash=hash_rules(settings),
         ),
         options=build_run_options(settings, level, scope),
     )

@@ -65,6 +65,6 @@ def build_apply_run(
 
 def _build_origin(settings: Settings) -> PlanOrigin:
     from bot.pipeline.plans.plan_run import PlanOrigin
-    from bot.wiring.fingerprints import fingerprint_config
+    from bot.wiring.config_hashes import hash_config
 
-    return PlanOrigin(__version__, fingerprint_config(settings))
+    return PlanOrigin(__version__, hash_config(settings))

@@ -25,7 +25,7 @@ def without(**reasons: str) -> pytest.MarkDecorator:
 
 @dataclass(frozen=True)
 class ListedActivity:
-    """The fingerprint that the list of repositories contains, and the one that was read for the repository alone."""
+    """The hash that the list of repositories contains, and the one that was read for the repository alone."""
 
     listed: str | None
     read: str | None

@@ -7,7 +7,7 @@ import pytest
 from bot.model.image_name import ImageName
 from bot.model.own_build import ConfiguredBuild
 from bot.settings import load
-from bot.wiring.fingerprints import fingerprint_rules
+from bot.wiring.config_hashes import hash_rules
 
 LISTED = "schema: 1\nstate: sqlite:///state.db\nregistries: [{host: r.example.com}]\n"
 
@@ -39,11 +39,11 @@ def test_builds_get_canonical_names_and_defaults(load_text):
     )
 
 
-def test_builds_do_not_change_rules_fingerprint(load_text):
+def test_builds_do_not_change_rules_hash(load_text):
     without, with_builds = (
         load_text(LISTED + text) for text in ("", "builds: [{repository: a/b, image: r.example.com/b}]")
     )
-    assert fingerprint_rules(without) == fingerprint_rules(with_builds)
+    assert hash_rules(without) == hash_rules(with_builds)
 
 
 @pytest.mark.parametrize(

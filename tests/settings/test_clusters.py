@@ -7,7 +7,7 @@ import pytest
 from bot.model.errors import ConfigError
 from bot.settings import load
 from bot.settings.sections.clusters import ClusterAuth, ClusterEntry
-from bot.wiring.fingerprints import fingerprint_config, fingerprint_rules
+from bot.wiring.config_hashes import hash_config, hash_rules
 
 
 @pytest.fixture
@@ -45,10 +45,10 @@ def test_clusters_get_defaults_and_paths_in_the_folder_of_the_config(load_text, 
     assert [each.key for each in settings.list_unset_variables({})] == ["clusters[3].token_env"]
 
 
-def test_clusters_do_not_change_fingerprints(load_text):
+def test_clusters_do_not_change_hashes(load_text):
     without, with_clusters = load_text(""), load_text("clusters: [{name: prod}]")
-    assert fingerprint_rules(without) == fingerprint_rules(with_clusters)
-    assert fingerprint_config(without) == fingerprint_config(with_clusters)
+    assert hash_rules(without) == hash_rules(with_clusters)
+    assert hash_config(without) == hash_config(with_clusters)
 
 
 @pytest.mark.parametrize(

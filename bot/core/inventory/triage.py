@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from bot.core.inventory.fingerprints import fingerprint
+from bot.core.inventory.value_hashes import hash_values
 from bot.model.image_name import Digest, TagRef
 from bot.model.inventory import BranchConditions, BranchKey, SettledBranch, StoredBranch, VisitReason
 
@@ -58,7 +58,7 @@ def find_tag_reason(
     Args:
         settled: The branch when it was settled.
         tags: The digests to which tags point now. A tag that could not be looked up is missing.
-        tag_lists: The present fingerprints of lists of tags. A list that could not be read is missing.
+        tag_lists: The present hashes of lists of tags. A list that could not be read is missing.
     """
     if any(tags.get(tag_ref) != digest for tag_ref, digest in settled.tags.items()):
         return VisitReason.TAG_MOVED
@@ -84,5 +84,5 @@ def _get_turn(key: BranchKey) -> timedelta:
     It is between half of READ_EVERY and READ_EVERY, so that the branches that one run read are not all read again by
     the same run.
     """
-    share = int(fingerprint((key,))[:8], 16) / 0xFFFFFFFF
+    share = int(hash_values((key,))[:8], 16) / 0xFFFFFFFF
     return READ_EVERY * (1 + share) / 2

@@ -38,7 +38,7 @@ class OpenQueue:
         return Opening(
             self.full_name,
             proposal.branch,
-            counts_per_run=self.limits.new_per_window is not None,
+            counts_in_window=self.limits.new_per_window is not None,
             is_first_of_repository=proposal.is_onboarding and self.repositories_per_run is not None,
         )
 
@@ -55,7 +55,7 @@ class _OpenCounts:
         self.new_by_repository: Counter[Hashable] = Counter(
             {each.repository: by_name[each.full_name] for each in queues}
         )
-        self.new_in_window = sum(each.counts_per_run for each in recent)
+        self.new_in_window = sum(each.counts_in_window for each in recent)
         self.onboarded: set[Hashable] = {each.repository for each in recent if each.is_first_of_repository}
         self._reserved = {(each.repository, each.branch) for each in recent}
 

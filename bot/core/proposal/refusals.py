@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from bot.core.proposal.titles import build_headline
+from bot.core.proposal.titles import build_short_title
 from bot.core.proposal.update_groups import UpdateGroup, build_update_groups, get_update_group, list_proposed_images
 from bot.model.decision import Decision, RefusedUpdate
 from bot.model.report import ProposalReport
@@ -34,7 +34,7 @@ def report_refusals(
             yield ProposalReport(
                 branch=branch,
                 outcome=ProposalOutcome.REFUSED,
-                title=build_headline(update_group, updates),
+                title=build_short_title(update_group, updates),
                 images=list_proposed_images(updates),
                 files=tuple(sorted({update.reference.path for update in updates})),
                 note=" ".join(_list_reasons(refused, update_group, base)),

@@ -18,7 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bot.core.markdown import make_one_line
 from bot.core.proposal.request_text import count_characters
-from bot.core.proposal.titles import HeadView
+from bot.core.proposal.titles import TitleView
 from bot.core.proposal.view.comparison import ComparisonView
 from bot.core.proposal.view.dashboard import DashboardView
 from bot.core.proposal.view.proposal import ProposalView
@@ -106,24 +106,26 @@ def render_comparison(source: str, view_builder: Callable[[int], ComparisonView]
     return _render_within_limit(source, "comparison", view_builder, limit)
 
 
-def render_title(source: str, head: HeadView, limit: int) -> str:
+def render_title(source: str, title_view: TitleView, limit: int) -> str:
     """Render the title of a proposal in at most `limit` characters. Raises TemplateFailedError if the template fails.
 
     In a title that is too long, the headline is shortened, so that the title still states what the update adds.
     """
-    title = _render_template(source, {"proposal": head}).strip()
+    title = _render_template(source, {"proposal": title_view}).strip()
     if len(title) > limit:
-        room = len(str(head.headline)) - (len(title) - limit)
-        title = _render_template(source, {"proposal": replace(head, headline=head.headline.shorten(room))}).strip()
+        room = len(str(title_view.headline)) - (len(title) - limit)
+        title = _render_template(
+            source, {"proposal": replace(title_view, headline=title_view.headline.shorten(room))}
+        ).strip()
     return make_one_line(title, limit)
 
 
-def render_message(source: str, head: HeadView) -> str:
+def render_message(source: str, title_view: TitleView) -> str:
     """Render a commit message. Trailers are added later, by `append_trailers`.
 
     Raises TemplateFailedError if the template fails or the message is empty.
     """
-    message = _BLANK_LINES.sub("\n\n", _render_template(source, {"proposal": head})).strip()
+    message = _BLANK_LINES.sub("\n\n", _render_template(source, {"proposal": title_view})).strip()
     if not message:
         raise TemplateFailedError(
             "the template for commit messages renders an empty message; hint: describe the change in the template"

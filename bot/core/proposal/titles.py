@@ -45,7 +45,7 @@ class TagUpdateView:
 
 
 @dataclass(frozen=True, slots=True)
-class HeadView:
+class TitleView:
     """The data that templates for titles and commit messages can use.
 
     New fields may be added at any time. Fields are renamed or removed only when `version` changes.
@@ -71,11 +71,11 @@ class HeadView:
     moves: tuple[TagUpdateView, ...]
 
 
-def build_head(
+def build_title_view(
     update_group: UpdateGroup,
     updates: Sequence[ImageUpdate],
     evidence: Sequence[Evidence],
-) -> HeadView:
+) -> TitleView:
     """Return the data for the title and the commit message of one proposal.
 
     Args:
@@ -89,9 +89,9 @@ def build_head(
         {_build_tag_update_view(update) for update in updates},
         key=lambda move: (str(move.line), move.old is None, repr(move)),
     )
-    return HeadView(
+    return TitleView(
         version=VERSION,
-        headline=Plain(build_headline(update_group, updates)),
+        headline=Plain(build_short_title(update_group, updates)),
         fixed_count=fixed.count,
         fixed_critical=fixed.critical,
         fixed_exploited=fixed.exploited,
@@ -111,8 +111,8 @@ def _build_tag_update_view(update: ImageUpdate) -> TagUpdateView:
     )
 
 
-def build_headline(update_group: UpdateGroup, updates: Sequence[ImageUpdate]) -> str:
-    """Return the default title of a proposal. It names the images, folder, base branch and group.
+def build_short_title(update_group: UpdateGroup, updates: Sequence[ImageUpdate]) -> str:
+    """Return the title of a proposal without its effect. It names the images, folder, base branch and group.
 
     A folder, base branch or group is left out if its name refers to an issue.
 
@@ -126,8 +126,8 @@ def build_headline(update_group: UpdateGroup, updates: Sequence[ImageUpdate]) ->
         return f"{_describe_blocks(updates)}{verb} the base images of this repository{base_suffix}"
     images_by_tag: dict[TagRef, list[str]] = defaultdict(list)
     for update in updates:
-        line = update.tracked_image.tag_ref
-        images_by_tag[line].append(f"{update.reference.image.name}:{line.tag}")
+        tag_ref = update.tracked_image.tag_ref
+        images_by_tag[tag_ref].append(f"{update.reference.image.name}:{tag_ref.tag}")
     image = min(images_by_tag[min(images_by_tag)], key=len)
     candidate = updates[0].candidates[0]
     others = len(images_by_tag) - 1

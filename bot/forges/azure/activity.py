@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from bot.core.inventory.fingerprints import fingerprint
+from bot.core.inventory.value_hashes import hash_values
 from bot.forges._git_objects import BRANCHES
 from bot.forges.azure.azure_errors import AZURE_ERRORS
 from bot.forges.azure.branches import AzureBranches
@@ -51,7 +51,7 @@ class AzureActivityReader:
                 activity = self._read_activity(remote, branches)
         except RefusedError:
             return listed
-        return replace(listed, head_commit=head_commit, activity=activity.fingerprint if activity is not None else None)
+        return replace(listed, head_commit=head_commit, activity=activity.state_hash if activity is not None else None)
 
     def _read_activity(self, remote: AzureRemote, branches: Mapping[str, str]) -> RepositoryActivity | None:
         """Return the activity, as `read_activity` in `bot.forges.hosted.activity` does with more requests.
@@ -71,7 +71,7 @@ class AzureActivityReader:
         reader = AzureRequestReader(remote, AzureBranches(remote, AzureCommits(remote)))
         return RepositoryActivity(
             branches={name: commit for name, commit in branches.items() if name.startswith(prefix)},
-            requests={each.number: fingerprint((each,)) for each in reader.complete(requests)},
+            requests={each.number: hash_values((each,)) for each in reader.complete(requests)},
             issues={},
         )
 

@@ -31,7 +31,7 @@ def build_activity_fields(scope: ActivityScope) -> str:
     branches, and `parse_activity` filters them again.
 
     The title, the target branch, and whether the pull request is a draft are scalars, which cost nothing. With them,
-    the fingerprint depends less on the time of the last change, for which GitHub does not document when it changes.
+    the hash depends less on the time of the last change, for which GitHub does not document when it changes.
     """
     return f"""
   defaultBranchRef {{ target {{ ... on Commit {{ tree {{ oid }} }} }} }}
@@ -54,7 +54,7 @@ def parse_tree(node: Mapping[str, Any]) -> str | None:
 
 
 def parse_activity(node: Mapping[str, Any], scope: ActivityScope) -> str | None:
-    """Return the fingerprint of the activity in a repository; None if the answer does not contain all of it.
+    """Return the hash of the activity in a repository; None if the answer does not contain all of it.
 
     If a list has more than one page, the activity is unknown. It is also unknown if the branch of a pull request is
     missing in the list of branches, or points to another commit there.
@@ -73,7 +73,7 @@ def parse_activity(node: Mapping[str, Any], scope: ActivityScope) -> str | None:
         branches=branches,
         requests={each["number"]: each for each in own},
         issues={each["number"]: each for each in issues},
-    ).fingerprint
+    ).state_hash
 
 
 def _get_all_nodes(node: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]] | None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from gitlab import Gitlab
 
-from bot.core.inventory.fingerprints import fingerprint
+from bot.core.inventory.value_hashes import hash_values
 from bot.forges.gitlab.connection import GitLabConnection
 from bot.forges.gitlab.gitlab_errors import translate_errors
 from bot.forges.gitlab.merge_requests import is_from_own_branch, parse_issue, parse_request
@@ -49,7 +49,7 @@ class GitLabActivityReader:
         if activities is None:
             return listed
         activity = activities.get(listed.server_id or "", RepositoryActivity({}, {}, {}))
-        return replace(listed, activity=activity.fingerprint, listed_requests=frozenset(activity.requests))
+        return replace(listed, activity=activity.state_hash, listed_requests=frozenset(activity.requests))
 
     def _read_activities(self) -> Mapping[str, RepositoryActivity] | None:
         """Return the activities of the projects that have any, by the projects' ids; None if they cannot be read.
@@ -64,11 +64,11 @@ class GitLabActivityReader:
             if is_from_own_branch(data) and str(data["source_branch"]).startswith(self._scope.branch_prefix):
                 request, project = parse_request(data), str(data["project_id"])
                 branches[project][request.branch] = str(data["sha"])
-                requests[project][request.number] = fingerprint((request,))
+                requests[project][request.number] = hash_values((request,))
 
         def add_issue(data: Mapping[str, Any]) -> None:
             issue = parse_issue(data)
-            issues[str(data["project_id"])][issue.number] = fingerprint((issue,))
+            issues[str(data["project_id"])][issue.number] = hash_values((issue,))
 
         try:
             self._read_list(

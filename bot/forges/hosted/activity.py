@@ -1,4 +1,4 @@
-"""The activity in a repository besides its base branches, and its fingerprint.
+"""The activity in a repository besides its base branches, and its hash.
 
 A run does not read a repository again if its files and its activity are unchanged. If something about the activity
 cannot be determined, it is unknown (None). It is never computed from a part of the branches or pull requests.
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.core.inventory.fingerprints import fingerprint
+from bot.core.inventory.value_hashes import hash_values
 from bot.forges.hosted.catalogue import ListedRepository
 from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.records import ListedIssue
@@ -32,9 +32,9 @@ class RepositoryActivity:
     """The same for the issues with the label of the dashboard; empty if there is no dashboard."""
 
     @property
-    def fingerprint(self) -> str:
+    def state_hash(self) -> str:
         """A hash of the activity. It does not depend on the order in which the server lists branches and requests."""
-        return fingerprint((self.branches, self.requests, self.issues))
+        return hash_values((self.branches, self.requests, self.issues))
 
 
 class ActivityReader(Protocol):
@@ -68,6 +68,6 @@ def read_activity(hosted: HostedRepository, scope: ActivityScope) -> RepositoryA
         issues = hosted.issues.list_own_issues(DASHBOARD_LABEL)
     return RepositoryActivity(
         branches={branch: tip.commit for branch, tip in tips.items()},
-        requests={each.number: fingerprint((each,)) for each in requests},
-        issues={each.number: fingerprint((each,)) for each in issues},
+        requests={each.number: hash_values((each,)) for each in requests},
+        issues={each.number: hash_values((each,)) for each in issues},
     )

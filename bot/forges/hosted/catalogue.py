@@ -34,7 +34,7 @@ class ListedRepository:
     tree: str | None = None
     """The git tree of `head_commit`; None if the list does not contain it."""
     activity: str | None = None
-    """The fingerprint of the activity in the repository; None if the list does not contain all of it."""
+    """The hash of the activity in the repository; None if the list does not contain all of it."""
     listed_requests: frozenset[int] | None = None
     """The numbers of the open pull requests that `activity` covers, if it covers nothing else than pull requests and
     the dashboard. None if it covers all pull requests and branches of basebump."""

@@ -203,14 +203,14 @@ class HostedFleet:
         return tree
 
     def read_activity(self, repository: GitRepository, activity_scope: ActivityScope) -> str | None:
-        """Return the fingerprint of the activity in one repository; None if it cannot be determined.
+        """Return the hash of the activity in one repository; None if it cannot be determined.
 
         Raises ForgeError.
         """
         hosted = self._open(repository.name)
         with hosted.errors.translate(hosted.name):
             activity = read_activity(hosted, activity_scope)
-        return activity.fingerprint if activity is not None else None
+        return activity.state_hash if activity is not None else None
 
     def read_ci_outcomes(self, repository: GitRepository, commits: Mapping[str, int | None]) -> Mapping[str, CiOutcome]:
         """Return the outcome of CI on commits of a repository, at most `MAX_CI_COMMITS`. It raises nothing.

@@ -149,7 +149,7 @@ class LocalFleet:
                 yield RunFailure(name, FailureStage.SURVEY, str(error))
 
     def read_activity(self, repository: GitRepository, activity_scope: ActivityScope) -> str | None:
-        """Return the fingerprint of the activity in one repository. Raises ForgeError."""
+        """Return the hash of the activity in one repository. Raises ForgeError."""
         return self._add_activity(repository, activity_scope).activity
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - all levels need the same here

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from bot.core.inventory.fingerprints import fingerprint
+from bot.core.inventory.value_hashes import hash_values
 from bot.core.proposal.marks import parse_base_branch, parse_intent, parse_mark
 from bot.forges.git.command import GitIdentity, GitRunner, decode_output, encode_text
 from bot.model.errors import ForgeError, ProcessError
@@ -199,7 +199,7 @@ class ProposalRefs:
         return frozenset(ref.removeprefix(BRANCHES) for (ref,) in records)
 
     def read_activity(self, prefix: str, base_branch: str, commit: str | None) -> tuple[str | None, str]:
-        """Return the tree of a base branch and the fingerprint of the repository's activity, with one git process.
+        """Return the tree of a base branch and the hash of the repository's activity, with one git process.
 
         The activity consists of the branches that begin with `prefix`, and of everything that basebump stored. The tree
         is None if the base branch does not point to `commit`.
@@ -208,7 +208,7 @@ class ProposalRefs:
         folder = branches.rpartition("/")[0] + "/"
         records = self.git.list_refs(_TREE_FIELDS, [base, folder, STORED])
         tree = next((record[2] for record in records if record[:2] == [base, commit]), None)
-        return tree, fingerprint((ref, oid) for ref, oid, _ in records if ref.startswith((branches, STORED)))
+        return tree, hash_values((ref, oid) for ref, oid, _ in records if ref.startswith((branches, STORED)))
 
     def list_checked_out(self) -> Mapping[str, str]:
         """Return the branches that are checked out; for each branch, the folder of its worktree.

@@ -21,7 +21,7 @@ from bot.core.choice.holds import is_held
 from bot.core.choice.targets import get_update_range
 from bot.core.evidence.base_images import describe_outdated_base, get_stated_base, is_base_outdated
 from bot.core.evidence.gates import apply_gates
-from bot.core.inventory.fingerprints import fingerprint_tag_list
+from bot.core.inventory.value_hashes import hash_tag_list
 from bot.core.notes import add_image_note
 from bot.core.proposal.due_dates import FixTimes, compute_due_date
 from bot.core.references.reconcile import reconcile_decisions
@@ -226,7 +226,7 @@ class LookupResult:
                 if repository not in self.tag_listings.tags_by_repository:
                     return None
                 tag_lists[repository] = self.tag_listings.tags_by_repository[repository]
-        return TagDependencies(tags, {name: fingerprint_tag_list(listed) for name, listed in tag_lists.items()})
+        return TagDependencies(tags, {name: hash_tag_list(listed) for name, listed in tag_lists.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +236,7 @@ class TagDependencies:
     tags: Mapping[TagRef, Digest]
     """Each tag with the digest that it points to."""
     tag_lists: Mapping[str, str]
-    """Fingerprints of the lists of tags, by repository."""
+    """Hashes of the lists of tags, by repository."""
 
 
 def run_lookups(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 
-from bot.core.inventory.fingerprints import fingerprint
+from bot.core.inventory.value_hashes import hash_values
 from bot.model.evidence import ScannerIdentity
 from bot.model.image_name import TagRef
 from bot.pipeline.run_context import RunContext
@@ -18,10 +18,10 @@ class EvidenceVersions:
         self._context = context
         self._identities: dict[int, ScannerIdentity | None] = {}
 
-    def fingerprint_versions(self, tag_refs: Iterable[TagRef]) -> str:
+    def hash_versions(self, tag_refs: Iterable[TagRef]) -> str:
         """Return a hash of the versions of everything on which the evidence for these tags depends."""
         identities = {self._get_identity(tag_ref) for tag_ref in tag_refs}
-        return fingerprint((identities, self._list_versions))
+        return hash_values((identities, self._list_versions))
 
     def has_known_scanner(self, tag_ref: TagRef) -> bool:
         """Return True if the scanner of an image states a version, and its results change only with this version.
@@ -47,4 +47,4 @@ class EvidenceVersions:
         if advisories is None:
             return ""
         lists, statements = advisories.query_lists(()).list_versions, advisories.load_statements()
-        return fingerprint((lists.kev_date, lists.unread_lists, statements))
+        return hash_values((lists.kev_date, lists.unread_lists, statements))

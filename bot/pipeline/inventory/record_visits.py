@@ -121,7 +121,7 @@ class VisitRecorder:
         if not all(map(self._is_evidence_lasting, transitions)):
             return None
         if transitions:
-            versions = self._evidence_versions.fingerprint_versions(dependencies.tags)
+            versions = self._evidence_versions.hash_versions(dependencies.tags)
             conditions = replace(conditions, evidence=versions)
         desired = [each.desired for each in plan.branch_plans]
         due_dates = [each.due for each in desired if isinstance(each, Proposal) and each.due is not None]

@@ -26,7 +26,7 @@ from bot.pipeline.plans.planned_steps import (
     InconsistentPlanError,
     build_branch_plan,
     describe_request,
-    fingerprint_dashboard,
+    hash_dashboard,
     is_writing,
 )
 from bot.pipeline.proposal.branch_judge import PlannedJudge
@@ -198,7 +198,7 @@ class _RepositoryCheck:
         requests = _match_requests(planned, requests, judge.judged_heads)
         dashboard = listed.fleet.get_dashboard(repository) if planned.has_dashboard else None
         dashboard_issue = dashboard.read() if dashboard is not None else None
-        if planned.has_dashboard and fingerprint_dashboard(dashboard_issue) != planned.dashboard:
+        if planned.has_dashboard and hash_dashboard(dashboard_issue) != planned.dashboard:
             raise _ChangedSincePlanError("the dashboard issue changed")
         extract_result = ExtractResult(repository, has_repository_config=planned.has_config)
         return RepositoryPlan(

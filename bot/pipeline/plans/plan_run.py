@@ -12,7 +12,7 @@ from bot.model.fleet_plan import FleetPlan, PlannedRepository, TransitionEvidenc
 from bot.model.proposal import CloseRequest, DeleteBranch, OpenRequest, ProposalStep, RemoteRequest, UpdateRequest
 from bot.model.report import RunFailure, RunReport
 from bot.model.vocabulary import FailureStage, RunLevel
-from bot.pipeline.plans.planned_steps import describe_branch, describe_request, fingerprint_dashboard, is_writing
+from bot.pipeline.plans.planned_steps import describe_branch, describe_request, hash_dashboard, is_writing
 from bot.pipeline.proposal.dashboard_sync import group_by_repository, list_visits_with_dashboard_writes
 from bot.pipeline.proposal.execute_steps import RepositoryVisit, execute_visits
 from bot.pipeline.proposal.repository_plan import RepositoryPlan
@@ -153,7 +153,7 @@ def _describe_repository(visit: RepositoryVisit, options: RunOptions, *, is_comp
         is_public=repository.is_public,
         has_config=extract_result.has_repository_config,
         has_dashboard=has_dashboard,
-        dashboard=fingerprint_dashboard(repository_plan.dashboard_issue) if has_dashboard else None,
+        dashboard=hash_dashboard(repository_plan.dashboard_issue) if has_dashboard else None,
         listed_branches=tuple(sorted(repository_plan.listed_branches)),
         requests=tuple(describe_request(each, repository_plan.judged_heads) for each in requests),
         branches=tuple(describe_branch(each, requests) for each in repository_plan.branch_plans),

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
-from bot.core.inventory.fingerprints import fingerprint
+from bot.core.inventory.value_hashes import hash_values
 from bot.core.references.edit import list_edits
 from bot.model.dashboard import DashboardIssue
 from bot.model.decision import ImageUpdate
@@ -76,7 +76,7 @@ def describe_request(request: RemoteRequest, judged_heads: Collection[str]) -> J
     return JudgedRequest(
         branch=request.branch,
         state=request.state,
-        fingerprint=fingerprint(
+        fingerprint=hash_values(
             (
                 request.title,
                 request.body,
@@ -98,9 +98,9 @@ def describe_request(request: RemoteRequest, judged_heads: Collection[str]) -> J
     )
 
 
-def fingerprint_dashboard(issue: DashboardIssue | None) -> str | None:
+def hash_dashboard(issue: DashboardIssue | None) -> str | None:
     """Return a hash of a dashboard issue; None if there is no issue."""
-    return fingerprint((issue.title, issue.body, issue.is_open, issue.number)) if issue is not None else None
+    return hash_values((issue.title, issue.body, issue.is_open, issue.number)) if issue is not None else None
 
 
 def describe_branch(branch_plan: BranchPlan, requests: Sequence[RemoteRequest]) -> PlannedBranch:

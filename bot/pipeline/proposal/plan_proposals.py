@@ -23,7 +23,7 @@ from bot.core.proposal.merged_options import (
 from bot.core.proposal.opening import compute_opening_time, is_awaiting_evidence
 from bot.core.proposal.render import render_body, render_message, render_title
 from bot.core.proposal.request_text import RequestText
-from bot.core.proposal.titles import build_head
+from bot.core.proposal.titles import build_title_view
 from bot.core.proposal.update_groups import (
     UpdateGroup,
     build_update_groups,
@@ -255,12 +255,12 @@ class _ProposalBuilder:
             due=shown_due,
         )
         mark = render_mark(BodyMark(targets, report, has_automerge=automerge, due=shown_due))
-        head = build_head(update_group, updates, list(shown_evidence.values()))
+        title_view = build_title_view(update_group, updates, list(shown_evidence.values()))
         return _RenderedProposal(
-            title=render_title(style.templates.title, head, style.limits.title_characters),
+            title=render_title(style.templates.title, title_view, style.limits.title_characters),
             body=_render_text(style, build_limited_view, mark),
             commit_message=append_trailers(
-                render_message(style.templates.message, head), intent, style.trailers, update_group.base
+                render_message(style.templates.message, title_view), intent, style.trailers, update_group.base
             ),
             targets=targets,
             intent=intent,

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from bot.core.inventory.fingerprints import fingerprint, fingerprint_tag_list
 from bot.core.inventory.triage import find_tag_reason, find_visit_reason
+from bot.core.inventory.value_hashes import hash_tag_list, hash_values
 from bot.model.decision import Transition
 from bot.model.errors import ForgeError, RegistryError, StateError
 from bot.model.evidence import Evidence
@@ -118,7 +118,7 @@ class _Triage:
         self._context, self._options, self._store = context, options, context.inventory_store
         self._activity_scope = ActivityScope(options.branch_prefix, options.has_dashboards)
         self._evidence_versions = EvidenceVersions(context)
-        self._tasks_fingerprint = fingerprint((build_tasks.tasks, build_tasks.failed_registries))
+        self._tasks_hash = hash_values((build_tasks.tasks, build_tasks.failed_registries))
 
     def add_stored(self, branches: Iterable[ListedBranch]) -> list[ListedBranch]:
         """Return the branches with their present conditions and with their data in the state.
@@ -140,14 +140,14 @@ class _Triage:
         if key is None or repository.commit is None:
             return branch
         stuck = (branch.stuck,) if branch.stuck else ()
-        facts = (self._context.rules_fingerprint, self._tasks_fingerprint, *stuck)
+        facts = (self._context.rules_hash, self._tasks_hash, *stuck)
         conditions = BranchConditions(
             head=repository.commit,
             tree=repository.tree,
             activity=repository.activity or self._read_activity(branch),
             is_public=repository.is_public,
-            reader=self._context.reader_fingerprint,
-            rules=fingerprint((*facts, repository.is_selected_by_owner, repository.is_default_base)),
+            reader=self._context.reader_hash,
+            rules=hash_values((*facts, repository.is_selected_by_owner, repository.is_default_base)),
         )
         return replace(branch, key=key, conditions=conditions)
 
@@ -179,7 +179,7 @@ class _Triage:
         )
         if reason is not None or settled is None or not settled.conditions.evidence:
             return reason
-        evidence = self._evidence_versions.fingerprint_versions(settled.tags)
+        evidence = self._evidence_versions.hash_versions(settled.tags)
         return find_visit_reason(branch.key, branch.stored, replace(conditions, evidence=evidence), self._context.now)
 
     def look_up_tags(self, settled_branches: Iterable[SettledBranch]) -> KnownLookups:
@@ -295,7 +295,7 @@ def _is_known(branch: ListedBranch) -> bool:
 def _find_tag_reasons(branches: Iterable[ListedBranch], known_lookups: KnownLookups) -> Iterable[ListedBranch]:
     """Yield the branches, with the reasons to read them that the tags of images give."""
     digests = {tag_ref: descriptor.digest for tag_ref, descriptor in known_lookups.descriptors.items()}
-    tag_lists = {name: fingerprint_tag_list(tags) for name, tags in known_lookups.tag_lists.items()}
+    tag_lists = {name: hash_tag_list(tags) for name, tags in known_lookups.tag_lists.items()}
     for branch in branches:
         if branch.reason is None and branch.settled is not None:
             yield replace(branch, reason=find_tag_reason(branch.settled, digests, tag_lists))

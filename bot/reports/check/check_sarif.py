@@ -12,8 +12,8 @@ from bot.reports.parts.sarif import (
     POLICY_SCORES,
     SarifObject,
     SarifRule,
-    render_fingerprints,
     render_location,
+    render_partial_fingerprints,
     render_run,
     render_sarif,
     render_sentences,
@@ -72,7 +72,7 @@ def _render_result(finding: CheckFinding) -> SarifObject:
         "level": _LEVELS[violation.kind],
         "message": render_sentences(violation.problem, _capitalise(violation.remedy)),
         "locations": [render_location(finding.path, finding.line_number)],
-        "partialFingerprints": render_fingerprints(*finding.identity),
+        "partialFingerprints": render_partial_fingerprints(*finding.identity),
         "properties": {
             "reference": finding.reference,
             "canonical": finding.canonical,

@@ -11,7 +11,7 @@ from bot.reports.check.check_counts import describe_counts
 from bot.reports.check.check_notes import list_unevaluated
 from bot.reports.check.check_text import MAX_MESSAGE
 from bot.reports.parts.json_text import JsonValue, render_json
-from bot.reports.parts.sarif import compute_fingerprint
+from bot.reports.parts.sarif import compute_result_id
 
 _SEVERITIES: dict[ViolationKind, str] = {
     ViolationKind.UNPINNED: "major",
@@ -38,7 +38,7 @@ def _render_issue(finding: CheckFinding) -> dict[str, JsonValue]:
     return {
         "description": make_console_line(violation.message, MAX_MESSAGE),
         "check_name": f"basebump/{violation.code}",
-        "fingerprint": compute_fingerprint(*finding.identity),
+        "fingerprint": compute_result_id(*finding.identity),
         "severity": _SEVERITIES[violation.kind],
         "location": {"path": finding.path, "lines": {"begin": finding.line_number}},
     }
@@ -51,7 +51,7 @@ def _render_counts(report: CheckReport) -> Iterator[dict[str, JsonValue]]:
         yield {
             "description": f"Not everything was evaluated. {describe_counts(report)}",
             "check_name": "basebump/counts",
-            "fingerprint": compute_fingerprint("counts"),
+            "fingerprint": compute_result_id("counts"),
             "severity": "info",
             "location": {"path": path, "lines": {"begin": line_number}},
         }

@@ -167,17 +167,17 @@ def render_location(path: str, line_number: int) -> SarifObject:
     }
 
 
-def render_fingerprints(*identity: str) -> SarifObject:
-    """Return the SARIF property with a result's fingerprint, by which services recognise the result in later reports.
+def render_partial_fingerprints(*identity: str) -> SarifObject:
+    """Return the SARIF property with the id of a result, by which services recognise the result in later reports.
 
     Args:
         identity: Texts that together identify the result even if its line number changes, such as its file and its
             rule.
     """
-    return {"basebump/v1": compute_fingerprint(*identity)}
+    return {"basebump/v1": compute_result_id(*identity)}
 
 
-def compute_fingerprint(*identity: str) -> str:
+def compute_result_id(*identity: str) -> str:
     """Return a hash of the texts that together identify a result, such as its file and its rule."""
     return hashlib.sha256(_encode_text("\0".join(identity))).hexdigest()[:32]
 

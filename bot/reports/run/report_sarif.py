@@ -21,8 +21,8 @@ from bot.reports.parts.sarif import (
     SarifObject,
     SarifRule,
     get_level,
-    render_fingerprints,
     render_location,
+    render_partial_fingerprints,
     render_run,
     render_sarif,
     render_sentences,
@@ -214,7 +214,7 @@ def _render_result(
         "level": _determine_level(verdict.status, evidence),
         "message": render_sentences(*_describe_verdict(verdict), *_describe_effect(evidence)),
         "locations": [render_location(reference.path, reference.line_number)],
-        "partialFingerprints": render_fingerprints(tree.name, reference.path, reference.locator, kind.identity),
+        "partialFingerprints": render_partial_fingerprints(tree.name, reference.path, reference.locator, kind.identity),
         "properties": {
             "reference": str(reference.image),
             "canonical": reference.image.repository,

@@ -35,7 +35,7 @@ class DatabaseOpeningLedger:
                 Opening(
                     (row.forge, row.host, row.repository),
                     row.branch,
-                    counts_per_run=row.counts_per_run,
+                    counts_in_window=row.counts_in_window,
                     is_first_of_repository=row.is_first_of_repository,
                 )
                 for row in rows
@@ -61,7 +61,7 @@ def _build_row(opening: Opening, at: datetime) -> dict[str, object]:
         "host": host,
         "repository": repository,
         "branch": opening.branch,
-        "counts_per_run": opening.counts_per_run,
+        "counts_in_window": opening.counts_in_window,
         "is_first_of_repository": opening.is_first_of_repository,
         "opened_at": at,
     }

@@ -139,7 +139,7 @@ OPENINGS = define_table(
     Column("host", Text, primary_key=True),  # empty for a local folder
     Column("repository", Text, primary_key=True),
     Column("branch", Text, primary_key=True),
-    Column("counts_per_run", Boolean, nullable=False),
+    Column("counts_in_window", Boolean, nullable=False),
     Column("is_first_of_repository", Boolean, nullable=False),
     Column("opened_at", UtcDateTime, nullable=False),
 )

@@ -20,7 +20,7 @@ from bot.core.evidence.compare import compare_scans
 from bot.core.notes import MAX_NOTE_LENGTH
 from bot.core.proposal.fingerprint import PROPOSED_DIGITS, compute_fingerprint, is_outdated
 from bot.core.proposal.render import BodyTooLongError, render_body, render_title
-from bot.core.proposal.titles import build_head
+from bot.core.proposal.titles import build_title_view
 from bot.core.proposal.update_groups import UpdateGroup
 from bot.core.proposal.view.findings import strip_package_name
 from bot.core.proposal.view.proposal import build_proposal_view
@@ -369,7 +369,7 @@ def test_template_copied_from_earlier_version_still_renders(name):
 
 
 def test_title_template_copied_from_earlier_version_still_renders():
-    head = build_head(UpdateGroup(MOVE.tracked_image.tag_ref), (MOVE,), list(build_evidence().values()))
+    head = build_title_view(UpdateGroup(MOVE.tracked_image.tag_ref), (MOVE,), list(build_evidence().values()))
     source = (EARLIER / "title.txt.j2").read_text(encoding="utf-8")
     assert render_title(source, head, 256).endswith(", fixes 1 (1 critical)")
 

@@ -15,7 +15,7 @@ from bot.core.markdown import Plain
 from bot.core.proposal.marks import append_trailers
 from bot.core.proposal.marks import parse_intent as intent_in
 from bot.core.proposal.render import TemplateFailedError, render_message, render_title
-from bot.core.proposal.titles import HeadView, TagUpdateView, build_head, build_headline
+from bot.core.proposal.titles import TagUpdateView, TitleView, build_short_title, build_title_view
 from bot.core.proposal.update_groups import UpdateGroup, build_update_groups, compute_intent
 from bot.model.blocklist import Block
 from bot.model.decision import UpdateCause
@@ -35,16 +35,16 @@ SHORT = digest("new")[7:19]
 
 
 def render_update_title(updates, *evidence, limit=256) -> str:
-    return render_title(TEMPLATES.title, build_head(ALONE, updates, evidence), limit)
+    return render_title(TEMPLATES.title, build_title_view(ALONE, updates, evidence), limit)
 
 
 def render_update_message(updates, trailers=()) -> str:
-    text = render_message(TEMPLATES.message, build_head(ALONE, updates, ()))
+    text = render_message(TEMPLATES.message, build_title_view(ALONE, updates, ()))
     return append_trailers(text, compute_intent(updates), trailers)
 
 
 def test_title_states_image_fixes_and_additions():
-    assert build_headline(ALONE, (PIN,)) == f"Pin python:3.12-slim to {SHORT}"
+    assert build_short_title(ALONE, (PIN,)) == f"Pin python:3.12-slim to {SHORT}"
     fixes, adds = compare_scans(scan(CRITICAL, LOW), scan()), compare_scans(scan(), scan(LOW))
     assert render_update_title((MOVE, PIN), fixes) == (
         f"Update python:3.12-slim to {SHORT}: fixes 2 (1 critical), adds none"
@@ -90,24 +90,24 @@ def test_shortened_title_states_additions(limit):
 
 def test_first_proposal_is_called_update_when_an_image_is_updated():
     (first,) = build_update_groups((PIN,), None, all_at_once=True)
-    assert build_headline(first, (PIN,)) == "Pin the base images of this repository"
-    assert build_headline(first, (PIN, MOVE)) == "Update and pin the base images of this repository"
-    assert build_headline(first, (MOVE,)) == "Update the base images of this repository"
+    assert build_short_title(first, (PIN,)) == "Pin the base images of this repository"
+    assert build_short_title(first, (PIN, MOVE)) == "Update and pin the base images of this repository"
+    assert build_short_title(first, (MOVE,)) == "Update the base images of this repository"
 
 
 def test_title_names_group_image_count_and_plain_folder():
     redis, node = update("redis:7", "new"), update("docker.io/library/node:22", "new")
     weekly = UpdateGroup("weekly")
-    assert build_headline(weekly, (redis, PIN, node)) == "Pin docker.io/library/node:22 and 2 more images (weekly)"
-    assert build_headline(weekly, (redis, MOVE)) == "Update python:3.12-slim and 1 more image (weekly)"
+    assert build_short_title(weekly, (redis, PIN, node)) == "Pin docker.io/library/node:22 and 2 more images (weekly)"
+    assert build_short_title(weekly, (redis, MOVE)) == "Update python:3.12-slim and 1 more image (weekly)"
     short = digest("new")[7:19]
-    assert build_headline(weekly, (redis,)) == f"Pin redis:7 to {short} (weekly)"
+    assert build_short_title(weekly, (redis,)) == f"Pin redis:7 to {short} (weekly)"
     assert (
-        build_headline(UpdateGroup(ALONE.subject, "apps/web"), (MOVE,))
+        build_short_title(UpdateGroup(ALONE.subject, "apps/web"), (MOVE,))
         == f"Update python:3.12-slim to {short} in apps/web"
     )
     for folder in ("", "apps/@ada", "a b", "x" * 101):
-        assert build_headline(UpdateGroup(ALONE.subject, folder), (MOVE,)) == f"Update python:3.12-slim to {short}"
+        assert build_short_title(UpdateGroup(ALONE.subject, folder), (MOVE,)) == f"Update python:3.12-slim to {short}"
 
 
 def test_commit_message_has_intent_and_all_transitions():
@@ -163,7 +163,7 @@ CLOSING_NAMES = [
 @pytest.mark.parametrize("name", CLOSING_NAMES)
 def test_title_and_message_refer_to_no_issue_when_group_does(name):
     for group in (UpdateGroup(name), UpdateGroup(ALONE.subject, name), UpdateGroup(ALONE.subject, "", name)):
-        head = build_head(group, (MOVE,), ())
+        head = build_title_view(group, (MOVE,), ())
         for text in (render_title(TEMPLATES.title, head, 256), render_message(TEMPLATES.message, head)):
             assert name not in text
 
@@ -171,7 +171,7 @@ def test_title_and_message_refer_to_no_issue_when_group_does(name):
 @given(st.from_regex(r"[A-Za-z][A-Za-z0-9 ._-]{0,49}", fullmatch=True) | st.sampled_from(CLOSING_NAMES))
 def test_title_contains_no_closing_keyword_for_any_group(name):
     closing = r"(?i)\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?\s+(?:gh|[a-z]\w+)-\d"
-    assert not re.search(closing, build_headline(UpdateGroup(name), (MOVE,)))
+    assert not re.search(closing, build_short_title(UpdateGroup(name), (MOVE,)))
 
 
 def test_image_that_looks_like_an_issue_is_shown_as_code():
@@ -181,22 +181,22 @@ def test_image_that_looks_like_an_issue_is_shown_as_code():
 
 @pytest.mark.parametrize("name", ["stage-2", "bug fixes", "closed source", "high-1", "prefix gh.1"])
 def test_title_names_group_that_refers_to_no_issue(name):
-    assert build_headline(UpdateGroup(name), (MOVE,)).endswith(f" ({name})")
+    assert build_short_title(UpdateGroup(name), (MOVE,)).endswith(f" ({name})")
 
 
 @pytest.mark.parametrize("source", ["{{ proposal.nothing }}", "{{ proposal.headline | upper }}", "{% if %}"])
 def test_forbidden_or_broken_title_template_is_an_error(source):
     with pytest.raises(TemplateFailedError):
-        render_title(source, build_head(ALONE, (MOVE,), ()), 256)
+        render_title(source, build_title_view(ALONE, (MOVE,), ()), 256)
 
 
 def test_message_template_with_empty_result_is_refused():
     with pytest.raises(TemplateFailedError, match="empty message"):
-        render_message(" ", build_head(ALONE, (MOVE,), ()))
+        render_message(" ", build_title_view(ALONE, (MOVE,), ()))
 
 
 def test_head_view_fields_contain_no_plain_text():
-    kinds = {field.type for shape in (HeadView, TagUpdateView) for field in fields(shape)}
+    kinds = {field.type for shape in (TitleView, TagUpdateView) for field in fields(shape)}
     assert kinds == {"int", "Plain", "Plain | None", "tuple[Plain, ...]", "tuple[TagUpdateView, ...]"}
 
 

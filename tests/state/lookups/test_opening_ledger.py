@@ -14,8 +14,8 @@ from bot.state.lookups.opening_ledger import DatabaseOpeningLedger
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 WEB = ("github", "github.com", "acme/web")
-FIRST = Opening(WEB, "basebump/nginx", counts_per_run=True, is_first_of_repository=False)
-SECOND = Opening(WEB, "basebump/redis", counts_per_run=False, is_first_of_repository=True)
+FIRST = Opening(WEB, "basebump/nginx", counts_in_window=True, is_first_of_repository=False)
+SECOND = Opening(WEB, "basebump/redis", counts_in_window=False, is_first_of_repository=True)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from support.forges.stands import GitStand, LocalStand, Request
 from support.runs.worlds import NOW, TEMPLATES, LoopbackHub
 from support.values import SCANNER, finding
 
-from bot.core.inventory.fingerprints import fingerprint
+from bot.core.inventory.value_hashes import hash_values
 from bot.inventory_ports import InventoryStore
 from bot.model.errors import StateError
 from bot.model.evidence import Scan, ScannerIdentity, ScanOutcome, ScanSubject, Severity
@@ -178,8 +178,8 @@ class TwinFleets:
             now=self.now,
             clock=SetClock(self.now),
             select_scanner=lambda _: self.scanner,
-            reader_fingerprint=self.reader,
-            rules_fingerprint=fingerprint((self.policy_config, self.has_dashboards)),
+            reader_hash=self.reader,
+            rules_hash=hash_values((self.policy_config, self.has_dashboards)),
         )
         options = RunOptions(
             self.policy_config,

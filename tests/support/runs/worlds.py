@@ -13,7 +13,7 @@ from support.registries.no_facts import NoFacts
 from bot import resources
 from bot.branch_ports import PushStore
 from bot.cli.terminal import NoProgress
-from bot.core.inventory.fingerprints import fingerprint
+from bot.core.inventory.value_hashes import hash_values
 from bot.demo.images import DemoPackage, ImageStore, build_debian_root, build_image, build_index, build_layer
 from bot.demo.loopback_registry import LoopbackRegistry
 from bot.formats import load_all_formats
@@ -207,7 +207,7 @@ class LoopbackHub:
         return RunOptions(self.rulebook, "basebump/", **{"templates": TEMPLATES, "level": level, **orders})
 
     def _build_world(self, wanted: RunOptions) -> RunContext:
-        return replace(self.world(), rules_fingerprint=fingerprint((replace(wanted, level=RunLevel.REPORT),)))
+        return replace(self.world(), rules_hash=hash_values((replace(wanted, level=RunLevel.REPORT),)))
 
 
 @contextmanager

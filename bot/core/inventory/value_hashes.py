@@ -12,10 +12,10 @@ from functools import lru_cache
 _TAG_LISTS = 1000
 """Number of lists of tags whose hashes are cached, because many base branches depend on the same list."""
 _DIGITS = 32
-"""Hexadecimal digits of a fingerprint. Collisions of 128 bits do not happen by chance."""
+"""Hexadecimal digits of a hash. Collisions of 128 bits do not happen by chance."""
 
 
-def fingerprint(parts: Iterable[object]) -> str:
+def hash_values(parts: Iterable[object]) -> str:
     """Return a hash of texts, numbers, times, dataclasses and collections of them, as 32 hexadecimal digits.
 
     The result does not depend on the order of sets and mappings, and is the same in every process. Raises TypeError for
@@ -48,6 +48,6 @@ def _join(kind: str, texts: Iterable[str]) -> str:
 
 
 @lru_cache(_TAG_LISTS)
-def fingerprint_tag_list(tags: tuple[str, ...]) -> str:
+def hash_tag_list(tags: tuple[str, ...]) -> str:
     """Return a hash of the tags of a repository, whatever their order."""
-    return fingerprint(sorted(tags))
+    return hash_values(sorted(tags))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.inventory.fingerprints import fingerprint
+from bot.core.inventory.value_hashes import hash_values
 
 _WORDS = st.text(max_size=4)
 _VALUES = st.recursive(
@@ -37,8 +37,8 @@ class SamplePair:
 
 
 @given(_VALUES, _VALUES)
-def test_fingerprints_are_equal_if_and_only_if_the_values_are(first, second):
-    assert (fingerprint((first,)) == fingerprint((second,))) is (first == second)
+def test_hashes_are_equal_if_and_only_if_the_values_are(first, second):
+    assert (hash_values((first,)) == hash_values((second,))) is (first == second)
 
 
 @pytest.mark.parametrize(
@@ -55,12 +55,12 @@ def test_fingerprints_are_equal_if_and_only_if_the_values_are(first, second):
     ],
 )
 def test_borders_and_types_count(first, second):
-    assert fingerprint(first) != fingerprint(second)
+    assert hash_values(first) != hash_values(second)
 
 
-def test_fingerprint_is_the_same_in_every_process():
+def test_hash_is_the_same_in_every_process():
     value = "frozenset(map(str, range(50))), {'b': 1, 'a': (None, 2.5)}"
-    script = f"from bot.core.inventory.fingerprints import fingerprint; print(fingerprint(({value})))"
+    script = f"from bot.core.inventory.value_hashes import hash_values; print(hash_values(({value})))"
     texts = {
         subprocess.run(
             [sys.executable, "-c", script],
@@ -76,10 +76,10 @@ def test_fingerprint_is_the_same_in_every_process():
 
 def test_dataclasses_enums_and_times_are_hashed():
     value = SamplePair(SampleEnum.RED, datetime(2026, 11, 28, tzinfo=UTC))
-    assert fingerprint((value,)) == fingerprint((SamplePair(SampleEnum.RED, datetime(2026, 11, 28, tzinfo=UTC)),))
-    assert len(fingerprint((value,))) == 32
+    assert hash_values((value,)) == hash_values((SamplePair(SampleEnum.RED, datetime(2026, 11, 28, tzinfo=UTC)),))
+    assert len(hash_values((value,))) == 32
 
 
 def test_value_without_a_lasting_text_is_refused():
     with pytest.raises(TypeError, match="a object has no text"):
-        fingerprint((object(),))
+        hash_values((object(),))

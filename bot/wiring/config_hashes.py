@@ -1,35 +1,35 @@
-"""Fingerprints of the config, by which the next run notices that it must read all repositories again."""
+"""Hashes of the config, by which the next run notices that it must read all repositories again."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, replace
 
 from bot import __version__
-from bot.core.inventory.fingerprints import fingerprint
+from bot.core.inventory.value_hashes import hash_values
 from bot.settings import Settings
 
 
-def fingerprint_reader(settings: Settings) -> str:
+def hash_reader(settings: Settings) -> str:
     """Return a hash of what determines how files are read: the formats with their globs, and basebump's version."""
-    return fingerprint((__version__, settings.files))
+    return hash_values((__version__, settings.files))
 
 
-def fingerprint_rules(settings: Settings) -> str:
+def hash_rules(settings: Settings) -> str:
     """Return a hash of everything in the config that can affect the proposals to a repository, and basebump's version.
 
     The lists of repositories are left out, so that a repository can be added without reading the others again. The
     builds of own images and the clusters are left out, because they do not affect which proposals there are.
     """
     forges = [{**asdict(each), "repositories": ()} for each in settings.forges]
-    return fingerprint(
+    return hash_values(
         (__version__, forges, replace(settings, forges=(), builds=(), clusters=(), state=None, source=""))
     )
 
 
-def fingerprint_config(settings: Settings) -> str:
+def hash_config(settings: Settings) -> str:
     """Return a hash of everything in the config that performing a plan depends on.
 
     The name of the file is left out, and also the state and the clusters, which only the machine that makes the plan
     uses.
     """
-    return fingerprint((replace(settings, clusters=(), state=None, source=""),))
+    return hash_values((replace(settings, clusters=(), state=None, source=""),))
