@@ -18,13 +18,6 @@ TESTS = Path(__file__).parent
 MAX_LENGTH = 80
 MAX_SHARE = 5
 
-UNFINISHED_TESTS = {
-    "clusters": 7,
-    "events": 13,
-    "forges": 6,
-}
-"""Folders whose test names are not renamed yet, with the highest share of bad names in percent."""
-
 UNFINISHED_CLASSES = {
     "events": 100,
     "forges": 34,
@@ -97,7 +90,7 @@ CLASS_NAMES = collect_names(ast.ClassDef, lambda name: not name.startswith("Test
 @pytest.mark.parametrize("folder", TEST_NAMES)
 def test_test_names_have_subject_and_behaviour(folder):
     names = TEST_NAMES[folder]
-    assert names.bad_share <= UNFINISHED_TESTS.get(folder, MAX_SHARE), "\n".join(names.bad)
+    assert names.bad_share <= MAX_SHARE, "\n".join(names.bad)
 
 
 @pytest.mark.parametrize("folder", CLASS_NAMES)

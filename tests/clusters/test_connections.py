@@ -221,7 +221,7 @@ PATHS = [path for path in list_paths(KUBECONFIG) if path]
 
 @given(st.sampled_from(PATHS), JSON)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_kubeconfig_with_any_other_value_in_it_is_used_or_refused(tmp_path, path, value):
+def test_kubeconfig_with_unexpected_value_is_used_or_refused(tmp_path, path, value):
     document = copy.deepcopy(KUBECONFIG)
     parent = document
     for key in path[:-1]:

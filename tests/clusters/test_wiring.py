@@ -88,7 +88,7 @@ def test_missing_client_is_a_failure_that_names_the_package(read, monkeypatch):
         ("cache.example.com/coreos/etcd:1", "quay.io/coreos/etcd"),
     ],
 )
-def test_names_of_caches_and_mirrors_are_those_of_their_upstreams(read, monkeypatch, image, repository):
+def test_image_from_cache_or_mirror_has_upstream_repository(read, monkeypatch, image, repository):
     monkeypatch.setenv("PROD_TOKEN", "token-of-the-reader")
     registries = (
         "registries:\n"

@@ -74,7 +74,7 @@ def notifications() -> Iterator[Notifications]:
         yield receiver
 
 
-def test_deliveries_of_a_push_name_the_tag_with_its_digest(notifications: Notifications):
+def test_delivery_of_push_names_tag_and_digest(notifications: Notifications):
     image = build_image([build_layer({"etc/os-release": b"ID=debian\n"})])
     with DockerRegistry(endpoints=[notifications.configure()]) as registry:
         registry.push(image, "team/base")

@@ -138,7 +138,7 @@ def test_any_signature_of_gitlab_suffices():
     )
 
 
-def test_signing_token_of_gitlab_that_is_not_base64_proves_nothing():
+def test_gitlab_delivery_is_not_proved_by_invalid_base64_token():
     request = _proved(gitlab.FORGE, "signature")
 
     assert not _sender(gitlab.FORGE).is_proved(request, "whsec_thirty-two bytes that are no key", NOW)
@@ -164,7 +164,7 @@ def test_different_deliveries_have_different_ids(forge):
 
 
 @over_forges
-def test_delivery_without_identifier_is_identified_by_its_content(forge):
+def test_delivery_without_identifier_is_identified_by_content(forge):
     first, second = [
         EventRequest("POST", {"x-gitlab-event-uuid": "the-same"}, {}, json.dumps(document).encode())
         for document in (_without_id(sent) for sent in forge.deliveries[:2])
@@ -177,7 +177,7 @@ def _without_id(sent: SentDelivery) -> dict[str, object]:
     return {key: value for key, value in sent.document.items() if key not in ("notificationId", "subscriptionId")}
 
 
-def test_forgejo_is_read_by_its_own_headers():
+def test_forgejo_headers_are_read():
     sent = next(each for each in gitea.FORGE.deliveries if each.name == "approved")
     own = {name.replace("x-gitea", "x-forgejo"): value for name, value in sent.headers.items() if "gitea" in name}
 
@@ -303,5 +303,5 @@ def test_event_that_basebump_ignores_is_not_parsed_on_github():
     assert _parse(github.FORGE, request).events == ()
 
 
-def test_ticked_text_differs_from_plain_text_only_in_its_checkbox():
+def test_ticked_text_differs_from_plain_text_only_in_checkbox():
     assert TICKED_TEXT.replace("[x]", "[ ]") == PLAIN_TEXT != TICKED_TEXT

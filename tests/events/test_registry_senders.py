@@ -85,7 +85,7 @@ def test_senders_that_sign_prove_every_byte_of_the_body(sender: SampleSender):
 
 
 @for_every_sender
-def test_each_delivery_has_its_own_identifier(sender: SampleSender):
+def test_deliveries_have_unique_identifiers(sender: SampleSender):
     identifiers = [parse(delivery).id for delivery in sender.deliveries]
     assert len(set(identifiers)) == len(identifiers)
     assert all(re.fullmatch(r"[!-~]{1,200}", each) for each in identifiers)

@@ -69,7 +69,7 @@ def test_push_of_a_user_is_an_event(receiver):
     assert receiver.take_events() == [pushed(NAME)]
 
 
-def test_basebump_causes_no_events_but_pushes_to_its_own_branches(receiver):
+def test_basebump_causes_only_events_of_pushes_to_basebump_branches(receiver):
     push(receiver.stand)
     receiver.stand.forge().open(proposal(body=BODY))
     push(receiver.stand, changes=NEWER_CHANGES, message=message_of("3" * 16), over=receiver.stand.branches()[BRANCH])
@@ -145,7 +145,7 @@ def test_archived_and_renamed_repository_is_an_event_on_github(tmp_path):
         stand.end()
 
 
-def test_server_without_hooks_sends_nothing(tmp_path):
+def test_server_without_hooks_sends_no_deliveries(tmp_path):
     stand = GitHubStand(tmp_path, {"Dockerfile": "FROM python:3.12-slim\n"})
     stand.commit("main", {"Dockerfile": "FROM node:22\n"})
     stand.server.deliver()

@@ -75,7 +75,7 @@ def write_dashboard(stand, body):
     dashboard.write(dashboard.read(), "basebump: base images", f"<!-- basebump:dashboard:1 -->\n{body}\n")
 
 
-def test_activity_changes_with_branches_and_their_requests(stand):
+def test_activity_changes_with_branches_and_requests(stand):
     watch = ActivityWatch(stand)
     push(stand)
     watch.expect_change("a branch of basebump", has_request=False)

@@ -96,7 +96,7 @@ def test_repository_without_matching_branch_has_no_base_branch(stand):
 # Proposals
 
 
-def test_proposal_is_based_on_and_targets_its_base_branch(stand):
+def test_proposal_is_based_on_and_targets_configured_base_branch(stand):
     _propose(stand, OF_RELEASE, RELEASE)
     (commit, *_) = stand.git.log(f"refs/heads/{OF_RELEASE}", without=f"refs/heads/{RELEASE}")
     assert commit.parents == (stand.branches()[RELEASE],)
@@ -105,21 +105,21 @@ def test_proposal_is_based_on_and_targets_its_base_branch(stand):
         assert stand.targets() == [RELEASE]
 
 
-def test_open_request_is_listed_only_for_its_base_branch(stand):
+def test_open_request_is_listed_only_for_same_base_branch(stand):
     _propose(stand, BRANCH, "main")
     _propose(stand, OF_RELEASE, RELEASE)
     assert list_seen_states(stand, "main", BRANCH) == {(BRANCH, RequestState.OPEN)}
     assert list_seen_states(stand, RELEASE, OF_RELEASE) == {(OF_RELEASE, RequestState.OPEN)}
 
 
-def test_obsolete_open_request_is_listed_only_for_its_base_branch(stand):
+def test_obsolete_open_request_is_listed_only_for_same_base_branch(stand):
     _propose(stand, BRANCH, "main")
     _propose(stand, OF_RELEASE, RELEASE)
     assert list_seen_states(stand, "main") == {(BRANCH, RequestState.OPEN)}
     assert list_seen_states(stand, RELEASE) == {(OF_RELEASE, RequestState.OPEN)}
 
 
-def test_branch_without_request_is_listed_only_for_its_base_branch(stand):
+def test_branch_without_request_is_listed_only_for_same_base_branch(stand):
     _push(stand, BRANCH, "main")
     _push(stand, OF_RELEASE, RELEASE)
     for wanted in ((), (BRANCH, OTHER)):
@@ -128,7 +128,7 @@ def test_branch_without_request_is_listed_only_for_its_base_branch(stand):
         assert list_seen_states(stand, RELEASE, *wanted) == {(OF_RELEASE, RequestState.BRANCH)}
 
 
-def test_declined_request_is_listed_only_for_its_base_branch(stand):
+def test_declined_request_is_listed_only_for_same_base_branch(stand):
     _propose(stand, OF_RELEASE, RELEASE)
     stand.close_request(OF_RELEASE)
     assert (OF_RELEASE, RequestState.CLOSED) in list_seen_states(stand, RELEASE, OF_RELEASE)

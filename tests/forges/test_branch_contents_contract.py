@@ -44,7 +44,7 @@ def run_judge(stand, **words) -> tuple[Recorder, object]:
     return recorder, seen
 
 
-def test_judge_gets_the_claim_of_a_branch_and_the_mark_of_its_request(stand):
+def test_judge_gets_claim_of_branch_and_mark_of_request(stand):
     head = push(stand)
     recorder, _ = run_judge(stand)
     assert recorder.claims == [BranchClaim(BRANCH, head, INTENT, None)]

@@ -83,7 +83,7 @@ def _serve_long_list(forge):
 
 
 @pytest.mark.parametrize("forge", LISTERS)
-def test_list_whose_pages_never_end_is_refused_once(forge, monkeypatch):
+def test_list_with_endless_pages_is_refused_once(forge, monkeypatch):
     monkeypatch.setattr(call_budget, "MAX_CALL_REQUESTS", 5)
     with _serve_long_list(forge) as server:
         with pytest.raises(RefusedError, match="more than 5 pages"):
@@ -92,7 +92,7 @@ def test_list_whose_pages_never_end_is_refused_once(forge, monkeypatch):
 
 
 @pytest.mark.parametrize("forge", LISTERS)
-def test_list_whose_pages_have_too_many_bytes_together_is_refused_once(forge, monkeypatch):
+def test_list_with_too_many_bytes_over_all_pages_is_refused_once(forge, monkeypatch):
     monkeypatch.setattr(call_budget, "MAX_CALL_BYTES", 100)
     with _serve_long_list(forge) as server:
         with pytest.raises(RefusedError, match="more than 100 bytes"):
@@ -100,7 +100,7 @@ def test_list_whose_pages_have_too_many_bytes_together_is_refused_once(forge, mo
         assert len(server.received) < 10
 
 
-def test_call_ends_at_its_time_limit():
+def test_call_ends_at_time_limit():
     now = 0.0
     budget = CallBudget(lambda: now)
     budget.take_request("forge.test")
@@ -109,7 +109,7 @@ def test_call_ends_at_its_time_limit():
         budget.take_request("forge.test")
 
 
-def test_each_call_has_limits_of_its_own(monkeypatch):
+def test_limits_start_again_with_each_call(monkeypatch):
     monkeypatch.setattr(call_budget, "MAX_CALL_REQUESTS", 2)
     with Listener(lambda _: Reply()) as server:
         session = ApiSession(server.url, limit=10, environment={})
@@ -122,7 +122,7 @@ def test_each_call_has_limits_of_its_own(monkeypatch):
         assert len(server.received) == 9
 
 
-def test_forge_is_not_contacted_again_when_slow_exchanges_used_up_their_time():
+def test_forge_is_not_contacted_again_after_too_many_slow_exchanges():
     now = 0.0
 
     def answer(_):
@@ -142,7 +142,7 @@ def test_forge_is_not_contacted_again_when_slow_exchanges_used_up_their_time():
 
 @pytest.mark.parametrize("reply", [{"status": 200}, {"status": 429}], ids=["delayed", "refused"])
 @pytest.mark.parametrize("connection_class", [AzureConnection, GiteaConnection])
-def test_forge_is_not_contacted_again_when_it_asked_for_too_many_waits(connection_class, reply, monkeypatch):
+def test_forge_is_not_contacted_again_after_too_many_requested_waits(connection_class, reply, monkeypatch):
     now = 0.0
 
     def sleep(seconds):
@@ -164,7 +164,7 @@ def test_forge_is_not_contacted_again_when_it_asked_for_too_many_waits(connectio
     assert now < 4_000
 
 
-def test_forge_is_not_contacted_again_when_slow_exchanges_of_git_used_up_their_time():
+def test_forge_is_not_contacted_again_after_too_many_slow_git_exchanges():
     now = 0.0
 
     def answer(_):

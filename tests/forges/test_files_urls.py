@@ -21,7 +21,7 @@ def test_public_servers_show_files_of_a_branch(server, name, branch, url):
     assert str(link_file(url, "web/Dockerfile", [3])) == f"[`web/Dockerfile:3`]({url}web/Dockerfile#L3)"
 
 
-def test_own_servers_show_files_at_their_host_and_path():
+def test_own_servers_show_files_at_configured_host_and_path():
     enterprise = github.open_server("https://git.acme.dev/api/v3", None)
     assert enterprise.build_files_url("acme/web", "main") == "https://git.acme.dev/acme/web/blob/main/"
     resident = github.open_server("https://api.acme.ghe.com", None)

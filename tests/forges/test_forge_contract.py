@@ -230,7 +230,7 @@ def test_tree_lists_regular_files_of_base(stand):
     assert not {"current", "vendor"} & read.keys()
 
 
-def test_tree_has_file_sizes_when_forge_reports_them(stand):
+def test_tree_has_file_sizes_unless_forge_is_gitlab(stand):
     fleet = stand.fleet()
     (repository,) = fleet.list_repositories(frozenset())
     tree = fleet.open_tree(repository)
@@ -268,7 +268,7 @@ def read_earlier(stand, path, max_commits):
 
 
 @pytest.mark.parametrize("path", ["größe/[a]*/Dockerfile", "Containerfile"])
-def test_history_of_a_file_is_its_earlier_contents_newest_first(path, stand):
+def test_file_history_lists_earlier_contents_newest_first(path, stand):
     contents = [f"FROM base:{number}\n" for number in range(4)]
     for number, content in enumerate(contents):
         stand.commit("main", {path: content})

@@ -68,14 +68,14 @@ def test_heads_and_activities_need_one_request_per_project_and_one_per_repositor
     assert {name: each.activity for name, each in listed.items()} == {name: _read(server, name) for name in listed}
 
 
-def test_named_repositories_of_a_project_share_its_list_of_pull_requests(server):
+def test_named_repositories_of_project_share_list_of_pull_requests(server):
     with server.watched() as lines:
         listed = _list(server, "Shop/api", "Shop/web", "Other/web")
     assert _shorten(lines).count("pullrequests") == 1
     assert [each.activity is not None for each in listed.values()] == [True, True, False]
 
 
-def test_pull_request_whose_branch_was_deleted_is_part_of_the_activity(server):
+def test_pull_request_with_deleted_branch_is_part_of_activity(server):
     before = _list(server, SHOP)["Shop/api"].activity
     (api,) = [each for each in server.world.repositories if each.path == "Shop/api"]
     api.git.delete(BRANCH)
@@ -86,7 +86,7 @@ def test_pull_request_whose_branch_was_deleted_is_part_of_the_activity(server):
     assert abandoned == _read(server, "Shop/api")
 
 
-def test_repository_without_list_is_listed_with_its_head(server):
+def test_repository_without_list_is_listed_with_head(server):
     server.fail("GET .*/Shop/_apis/git/pullrequests", server.problem(403), times=9)
     listed = _list(server, SHOP)
     assert [each.activity for each in listed.values()] == [None] * 3

@@ -98,7 +98,7 @@ def test_push_by_basebump_does_not_set_auto_complete_again(stand, does_disarm):
     assert (seen.has_automerge, seen.ever_set.automerge) == (not does_disarm, True)
 
 
-def test_request_is_completed_when_its_policies_are_met(stand):
+def test_pull_request_is_completed_when_policies_are_met(stand):
     assert open_with_policies(stand, Policy(1, MIN_REVIEWERS, {"minimumApproverCount": 1})) == ()
     get_request(stand).reviewers.append(Reviewer(stand.server.world.ada, 10))
     stand.settle()

@@ -41,7 +41,7 @@ def push_again(stand, over):
     return push(stand, changes=NEWER_CHANGES, message=message_of("3" * 16), over=over)
 
 
-def test_new_branch_with_its_commit_is_one_request(stand):
+def test_new_branch_and_commit_are_pushed_in_one_call(stand):
     push(stand)
     assert writes(stand) == ["/pushes"]
 
@@ -55,7 +55,7 @@ def test_rebuild_takes_two_requests_and_leaves_no_temporary_branch(stand):
     assert stand.branches()[BRANCH] == new
 
 
-def test_pull_request_stays_open_with_its_number_when_its_branch_is_rebuilt(stand):
+def test_pull_request_keeps_number_when_branch_is_rebuilt(stand):
     seen = propose(stand)
     new = push_again(stand, seen.head)
     after = open_one(stand)
@@ -207,7 +207,7 @@ def test_branch_that_differs_only_in_case_is_another_branch(stand):
 
 
 @pytest.mark.parametrize("is_new", [True, False])
-def test_branch_whose_files_lost_their_modes_is_deleted_again(stand, is_new):
+def test_branch_is_deleted_again_when_server_changes_file_modes(stand, is_new):
     stand.commit("main", {"run.sh": b"#!/bin/sh\n"})
     stand.git.run("update-ref", "refs/heads/main", _make_executable(stand))
     old = None if is_new else push(stand)
@@ -223,7 +223,7 @@ def _make_executable(stand):
     return stand.git.make_commit([stand.git.need("main")], {"run.sh": File(b"#!/bin/sh\n", EXECUTABLE)}, "Run it")
 
 
-def test_branch_whose_line_ends_were_changed_is_deleted_again(stand):
+def test_branch_is_deleted_again_when_server_changes_line_ends(stand):
     stand.server.world.assumptions.keeps_line_ends = False
     stand.commit("main", {"Dockerfile": b"FROM python:3.12-slim\r\n"})
     with pytest.raises(ForgeError, match="stored 'Dockerfile' differently"):

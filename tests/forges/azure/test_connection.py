@@ -61,7 +61,7 @@ def test_expired_bearer_token_is_a_refusal_whatever_the_status(stand):
         (CredentialKind.JOB, True, "Bearer s3cret"),
     ],
 )
-def test_each_kind_of_token_has_its_header(stand, kind, is_bearer, scheme):
+def test_authorization_header_fits_kind_of_token(stand, kind, is_bearer, scheme):
     stand.server.world.add_token("s3cret", "basebump-bot", is_bearer=is_bearer)
     assert isinstance(look(stand, "s3cret", kind), GitRepository)
     assert {exchange.headers["authorization"] for exchange in stand.server.exchanges} == {scheme}
@@ -77,7 +77,7 @@ def test_failed_login_prevents_requests(stand):
     assert stand.server.lines == []
 
 
-def test_token_is_fetched_for_each_call_so_that_it_never_expires(stand):
+def test_token_is_fetched_again_for_each_call(stand):
     fetched = []
 
     def fetch():

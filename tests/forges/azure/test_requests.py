@@ -55,7 +55,7 @@ def test_text_is_stored_in_description_thread_and_property(stand):
     assert request.properties == {MARK_PROPERTY: MARK}
 
 
-def test_appendix_is_edited_in_place_and_only_if_it_changed(stand):
+def test_appendix_is_edited_in_place_only_when_changed(stand):
     open_with(stand, body=build_text())
     seen = open_one(stand)
     stand.forge().update_request(seen, seen.title, build_text("Other words."))
@@ -131,7 +131,7 @@ def test_ended_request_is_not_edited(stand):
     assert len(stand.writes) == writes
 
 
-def test_request_that_ends_while_it_is_edited_is_a_failure(stand):
+def test_edit_fails_when_pull_request_ends_meanwhile(stand):
     open_with(stand, body=build_text())
     refusal = stand.server.problem(400, "TF401181: The pull request cannot be edited due to its state.")
     stand.server.fail("PATCH .*/pullrequests/", refusal)
@@ -267,7 +267,7 @@ def test_positive_vote_of_other_user_accepts_request(stand, vote, is_accepted):
     assert open_one(stand).is_accepted is is_accepted
 
 
-def test_own_vote_accepts_nothing(stand):
+def test_own_vote_does_not_accept_pull_request(stand):
     propose(stand)
     get_request(stand).reviewers.append(Reviewer(stand.token.account, 10))
     assert not open_one(stand).is_accepted
@@ -354,7 +354,7 @@ def test_number_of_foreign_requests_read_one_by_one_is_limited(stand, monkeypatc
     assert len([line for line in lines if "/properties" in line]) == 3
 
 
-def test_requests_of_others_are_not_read_one_by_one(stand):
+def test_pull_requests_of_other_authors_are_not_read_singly(stand):
     propose(stand)
     stand.git.commit("feature", {"README.md": "A person's.\n"})
     stand.propose_by_hand("feature")

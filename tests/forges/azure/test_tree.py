@@ -100,7 +100,7 @@ def test_files_are_read_one_by_one_if_the_archive_cannot_be_used(stand, answer):
     assert read(open_tree(stand)) == list_expected_files(stand)
 
 
-def test_archive_larger_than_its_files_is_not_unpacked(stand, monkeypatch):
+def test_archive_larger_than_listed_files_is_not_unpacked(stand, monkeypatch):
     packed = build_archive(bytes(10_000_000), zipfile.ZIP_DEFLATED)
     stand.server.fail("POST .*/blobs", Reply(200, packed, {"Content-Type": "application/zip"}), times=9)
     hashed = []
@@ -122,7 +122,7 @@ def test_archive_with_unbounded_compression_is_not_unpacked(stand):
     assert most_bytes < 50_000_000
 
 
-def test_content_that_does_not_match_its_object_is_refused(stand):
+def test_content_that_does_not_match_object_name_is_refused(stand):
     stand.server.fail("POST .*/blobs", Reply(400, {"message": "No"}), times=9)
     stand.server.fail("GET .*/blobs/", Reply(200, b"something else"), times=9)
     refused = list(read(open_tree(stand)).values())

@@ -70,7 +70,7 @@ def test_limit_that_is_not_a_number_is_refused(stand, key, value):
         tree.list_entries()
 
 
-def test_file_whose_size_is_not_a_number_is_refused(stand):
+def test_file_with_size_that_is_not_a_number_is_refused(stand):
     alter(stand, "/git/trees/", lambda body: body["tree"][0].update(size="large"))
     tree = open_only_tree(stand)
     with pytest.raises(TreeError, match="not shaped like Gitea's"):
@@ -84,7 +84,7 @@ def test_file_with_malformed_batch_content_is_read_separately(stand):
     assert {entry.path: content.decode() for entry, content in zip(entries, tree.read(entries), strict=True)} == FILES
 
 
-def test_tree_whose_pages_never_end_is_refused_once(stand, monkeypatch):
+def test_tree_with_endless_pages_is_refused_once(stand, monkeypatch):
     monkeypatch.setattr("bot.net.session.MAX_CALL_REQUESTS", 5)
     stand.server.has_git = False
     alter(stand, "/settings/api", lambda body: body.update(default_git_trees_per_page=0))

@@ -36,7 +36,7 @@ def read_outcome(stand):
     ],
     ids=["passed", "timed out", "running", "cancelled", "too many", "too many with a failure"],
 )
-def test_check_runs_have_an_outcome_by_their_conclusions(stand, runs, outcome):
+def test_outcome_of_check_runs_follows_conclusions(stand, runs, outcome):
     propose(stand)
     stand.repository.check_runs[stand.branches()[BRANCH]] = runs
     assert read_outcome(stand) is outcome

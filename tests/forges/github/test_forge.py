@@ -89,7 +89,7 @@ def test_branch_of_open_request_never_equals_base(github):
     assert (pull.state, pull.head) == ("open", github.branches()[BRANCH])
 
 
-def test_fake_github_closes_request_whose_branch_equals_base(github):
+def test_fake_github_closes_pull_request_when_branch_equals_base(github):
     """The trap that a reset before a commit falls into; without it, the claim above would prove nothing."""
     propose(github)
     github.git.run("update-ref", f"refs/heads/{BRANCH}", github.git.need("main"))
@@ -264,7 +264,7 @@ def test_token_is_hidden_in_quoted_server_error(github):
     assert TOKEN not in str(refused.value)
 
 
-def test_merged_request_keeps_its_text(github):
+def test_merged_request_keeps_text(github):
     propose(github)
     (seen,) = look(github)
     before = github.requests()[0].body

@@ -54,7 +54,7 @@ def test_later_review_replaces_approval_unless_comment(any_github, later, counts
     assert is_request_accepted(any_github) is counts
 
 
-def test_one_approval_suffices(any_github):
+def test_single_approval_is_enough(any_github):
     any_github.review(BRANCH, "APPROVED", "ada")
     any_github.review(BRANCH, "CHANGES_REQUESTED", "bob")
     assert is_request_accepted(any_github)
@@ -114,7 +114,7 @@ def test_many_requests_need_several_queries(github):
     assert lines.count("POST /graphql") == 2
 
 
-def test_list_requests_writes_nothing(github):
+def test_listing_requests_does_not_write(github):
     propose(github)
     writes = list(github.writes)
     look(github)

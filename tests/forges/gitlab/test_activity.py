@@ -96,7 +96,7 @@ def test_activity_in_the_list_equals_the_one_that_is_read_for_one_project(server
     assert listed == {name: _read(server, name) for name in listed}
 
 
-def test_list_names_the_merge_requests_that_it_covers(server):
+def test_repository_list_names_merge_requests_of_basebump(server):
     _propose(server, "acme/web", OTHER, author="ada")
     _propose(server, "acme/web", "feature")
     web, _ = server.world.find("acme/web")
@@ -118,7 +118,7 @@ def test_branch_without_a_merge_request_is_not_in_the_list(server):
     assert after[1] != before[1]
 
 
-def test_dashboards_are_part_of_the_activity_of_their_projects(server):
+def test_dashboard_is_part_of_activity_of_project(server):
     project, _ = server.world.find("acme/web")
     issue = Issue(1, server.world.users[BOT], "Images", "- [ ] Rebuild all", labels=[DASHBOARD_LABEL])
     project.issues.append(issue)

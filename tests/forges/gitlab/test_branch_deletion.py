@@ -62,7 +62,7 @@ def test_request_is_closed_by_user_when_cause_is_unreadable(gitlab, status):
     assert not get_closed_request(gitlab).is_closed_by_branch_deletion
 
 
-def test_merged_request_keeps_its_text(gitlab):
+def test_merged_request_keeps_text(gitlab):
     seen = propose(gitlab)
     before = gitlab.requests()[0].body
     gitlab.merge_request(BRANCH)

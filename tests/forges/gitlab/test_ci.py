@@ -27,7 +27,7 @@ def test_outcomes_of_merge_requests_need_one_query(stand):
     assert [line.rpartition("/")[2] for line in read(stand)[1]] == ["graphql", "statuses"]
 
 
-def test_pipeline_of_the_branch_counts_by_its_jobs(stand):
+def test_branch_pipeline_counts_by_outcomes_of_jobs(stand):
     stand.project.finish(stand.project.requests[-1], "failed")
     stand.report_check(stand.branches()[BRANCH], "passed")
     assert read(stand)[0] is CiOutcome.PASSED
