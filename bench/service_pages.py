@@ -28,7 +28,7 @@ from bot.inventory_ports import StageReader  # noqa: E402
 from bot.model.delivery import Delivery, DeliveryOutcome  # noqa: E402
 from bot.model.work import VisitWork, WorkPriority, WorkReason, WorkRequest  # noqa: E402
 from bot.serve.api import list_api_routes  # noqa: E402
-from bot.serve.http import Request, Router  # noqa: E402
+from bot.serve.http import HttpRequest, Router  # noqa: E402
 from bot.serve.pages import list_page_routes  # noqa: E402
 from bot.settings.sections.serve import ServeSection  # noqa: E402
 from bot.state.database import Database  # noqa: E402
@@ -84,7 +84,7 @@ def measure_pages(database: Database, stage_reader: StageReader) -> None:
     ports = build_ports(database, NOW, ServeSection(user_header="User"), stage_reader)
     router = Router([*list_page_routes(ports), *list_api_routes(ports)])
     began = time.monotonic()
-    router.answer(Request("GET", "/", {}, {"user": "bench"}))
+    router.answer(HttpRequest("GET", "/", {}, {"user": "bench"}))
     print_row("/ before anything is computed", [time.monotonic() - began], 0)
     ports.trends.load(timedelta(minutes=5))
     print_row("the fixes over time, in the background", [time.monotonic() - began], 0)
@@ -94,7 +94,7 @@ def measure_pages(database: Database, stage_reader: StageReader) -> None:
         took, size = [], 0
         for _ in range(TIMES):
             began = time.monotonic()
-            response = router.answer(Request("GET", path, query, {"user": "bench"}))
+            response = router.answer(HttpRequest("GET", path, query, {"user": "bench"}))
             took.append(time.monotonic() - began)
             size = len(response.body)
             assert response.status == HTTPStatus.OK, path

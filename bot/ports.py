@@ -217,7 +217,7 @@ class Forge(Protocol):
         """Update an open request. Return a sentence for each attribute, such as a label, that the forge refused.
 
         - The title and the body are written only if they differ from the current ones.
-        - Labels by which users requested an action (`request.user_requests`) are removed.
+        - Labels by which users requested an action (`request.requested_actions`) are removed.
         - An attribute that a user removed from the request is not set again. If `request.ever_set` is incomplete, the
           history of the request is fetched to find such attributes.
         - The commit status is set before the text is written, like in `open`.

@@ -39,7 +39,7 @@ def _parse_age(_context: click.Context, _option: click.Parameter, text: str | No
 
 
 @dataclass(frozen=True, slots=True)
-class _CheckRequest:
+class _CheckArguments:
     """What the user wants to be checked."""
 
     is_offline: bool
@@ -49,7 +49,7 @@ class _CheckRequest:
 
 
 def _add_check_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Add the options that say what is checked. The command gets them as its parameter `request`.
+    """Add the options that say what is checked. The command gets them as its parameter `arguments`.
 
     Raises UsageError if the options contradict each other.
     """
@@ -64,7 +64,7 @@ def _add_check_options(command: Callable[..., int]) -> Callable[..., int]:
     )
     @click.option("--strict", is_flag=True, help="Also find references that could not be evaluated.")
     @wraps(command)
-    def run_with_request(
+    def run_with_options(
         *, offline: bool, since: str | None, max_age: timedelta | None, strict: bool, **others: object
     ) -> int:
         if offline and max_age is not None:
@@ -72,9 +72,9 @@ def _add_check_options(command: Callable[..., int]) -> Callable[..., int]:
                 "--max-age cannot be combined with --offline, because it needs data from registries; hint: remove one "
                 "of them"
             )
-        return command(request=_CheckRequest(offline, since, max_age, strict), **others)
+        return command(arguments=_CheckArguments(offline, since, max_age, strict), **others)
 
-    return run_with_request
+    return run_with_options
 
 
 @click.command()
@@ -87,7 +87,7 @@ def _add_check_options(command: Callable[..., int]) -> Callable[..., int]:
 def command(
     path: Path,
     config_file: Path | None,
-    request: _CheckRequest,
+    arguments: _CheckArguments,
     output_format: str,
     exports: tuple[ExportTarget, ...],
     reader_slots: ReaderSlots,
@@ -100,16 +100,16 @@ def command(
     """
     if not path.is_dir():
         raise UsageError(f"{path} is not a folder; hint: name the folder that contains the files")
-    revision = GitRevisionDiff.resolve_revision(path, request.since) if request.since is not None else None
+    revision = GitRevisionDiff.resolve_revision(path, arguments.since) if arguments.since is not None else None
     context, policy = wiring.build_scan_context(
         config_file,
-        offline=request.is_offline,
+        offline=arguments.is_offline,
         progress=create_progress(),
         reader_slots=reader_slots,
         uses_default_scanner=False,
     )
     fix_command = _build_fix_command(path, config_file)
-    check_options = CheckOptions(fix_command, revision, request.max_age, is_strict=request.is_strict)
+    check_options = CheckOptions(fix_command, revision, arguments.max_age, is_strict=arguments.is_strict)
     policy = options.add_enclosing_rules(policy, path)
     report = check_tree(WorkTree(path), str(path), context, policy, check_options)
     is_whole = write_result(partial(_render_report, report), output_format, exports, partial(_render_screen, report))

@@ -24,7 +24,7 @@ from bot.worktree import WorkTree
 
 
 @dataclass(frozen=True, slots=True)
-class _ScanRequest:
+class _ScanArguments:
     """How the user wants the files to be read, and what to do with the edits."""
 
     is_offline: bool
@@ -33,7 +33,7 @@ class _ScanRequest:
 
 
 def _add_scan_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Add the options that only scans have. The command gets them as its parameter `request`.
+    """Add the options that only scans have. The command gets them as its parameter `arguments`.
 
     Raises UsageError if the options contradict each other.
     """
@@ -42,15 +42,15 @@ def _add_scan_options(command: Callable[..., int]) -> Callable[..., int]:
     @click.option("--write", is_flag=True, help="Write the updates into the files, after each edit was verified.")
     @options.jobs_option
     @wraps(command)
-    def run_with_request(*, offline: bool, write: bool, reader_slots: ReaderSlots, **others: object) -> int:
+    def run_with_options(*, offline: bool, write: bool, reader_slots: ReaderSlots, **others: object) -> int:
         if write and offline:
             raise UsageError(
                 "--write cannot be combined with --offline, because it needs digests from registries; hint: remove one "
                 "of them"
             )
-        return command(request=_ScanRequest(offline, write, reader_slots), **others)
+        return command(arguments=_ScanArguments(offline, write, reader_slots), **others)
 
-    return run_with_request
+    return run_with_options
 
 
 @click.command()
@@ -66,7 +66,7 @@ def command(
     output_format: str,
     exports: tuple[ExportTarget, ...],
     log: LogMode,
-    request: _ScanRequest,
+    arguments: _ScanArguments,
 ) -> int:
     """Find the images in a folder, and newer digests for them.
 
@@ -76,10 +76,10 @@ def command(
         raise UsageError(f"{path} is not a folder; hint: name the folder that contains the files")
     tree = WorkTree(path)
     context, policy = wiring.build_scan_context(
-        config_file, offline=request.is_offline, progress=create_progress(log), reader_slots=request.reader_slots
+        config_file, offline=arguments.is_offline, progress=create_progress(log), reader_slots=arguments.reader_slots
     )
     scan_result = scan_tree(tree, str(path), context, options.add_enclosing_rules(policy, path))
-    written, failures = _write_changes(tree, scan_result) if request.should_write else (None, ())
+    written, failures = _write_changes(tree, scan_result) if arguments.should_write else (None, ())
     report = scan_result.report.add_failures(failures)
     render = partial(_render_report, report, written)
     show = partial(render_scan_for_screen, report, written)

@@ -19,7 +19,7 @@ from enum import Enum, auto
 from typing import assert_never
 
 from bot.core.proposal.marks import find_mark, parse_mark
-from bot.core.proposal.user_requests import DashboardRequests, parse_checkboxes, parse_dashboard, parse_labels
+from bot.core.proposal.requested_actions import DashboardActions, parse_checkboxes, parse_dashboard, parse_labels
 from bot.events.fields import JsonObject, parse_json, read_object, read_text
 from bot.model.dashboard import DASHBOARD_LABEL
 from bot.model.delivery import EventRequest, RepositoryChanged, UnreadableDeliveryError
@@ -119,7 +119,7 @@ def find_dashboard_change(repository: str, text: str, labels: Iterable[str]) -> 
 
     The label is required, because strangers can open issues in public repositories but cannot label them.
     """
-    if DASHBOARD_LABEL not in labels or parse_dashboard(text) == DashboardRequests():
+    if DASHBOARD_LABEL not in labels or parse_dashboard(text) == DashboardActions():
         return ()
     return (RepositoryChanged(repository, WorkReason.REQUEST_CHANGED, is_by_user=True),)
 

@@ -10,7 +10,7 @@ DASHBOARD_LABEL = "basebump-dashboard"
 user is never mistaken for the dashboard."""
 
 
-class UserRequest(StrEnum):
+class RequestedAction(StrEnum):
     """An action that a user requests by selecting a checkbox in the dashboard issue or by setting a label."""
 
     OPEN = "open"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bot.model.dashboard import UserRequest
+from bot.model.dashboard import RequestedAction
 from bot.model.due_date import DueDate
 from bot.model.limits import ProposalSchedule
 from bot.model.modes import REFRESH_EVERY, OnClose, Rebase
@@ -78,7 +78,7 @@ class Proposal:
     """True if every new digest already existed when the request was opened, and was only too young then."""
     is_onboarding: bool = False
     """True if this is the first proposal of a repository. Closing its request declines all proposals."""
-    user_requests: frozenset[UserRequest] = frozenset()
+    requested_actions: frozenset[RequestedAction] = frozenset()
     """Actions that users requested in the dashboard issue."""
     is_urgent: bool = False
     """True if the update must not wait, even if a user accepted the current state of the request."""
@@ -204,7 +204,7 @@ class RemoteRequest:
     """True if the base branch has commits that the branch does not contain."""
     must_be_current: bool = False
     """True if the forge merges only branches that are up to date. It is fetched only if `is_behind` is True."""
-    user_requests: frozenset[UserRequest] = frozenset()
+    requested_actions: frozenset[RequestedAction] = frozenset()
     """Actions that users requested by labels."""
     opened_at: datetime | None = None
     closed_at: datetime | None = None
@@ -221,7 +221,7 @@ class RemoteRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenRequest:
+class OpenStep:
     """The step that opens a request. If `must_push` is True, its branch is created or updated first."""
 
     proposal: Proposal
@@ -234,7 +234,7 @@ class OpenRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class UpdateRequest:
+class UpdateStep:
     """The step that updates an open request: its branch, its text or its attributes."""
 
     request: RemoteRequest
@@ -246,7 +246,7 @@ class UpdateRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class CloseRequest:
+class CloseStep:
     """The step that withdraws a request: mark it as withdrawn, close it, and delete its branch."""
 
     request: RemoteRequest
@@ -340,4 +340,4 @@ class NoChange:
     """Attributes to set again, such as the commit status after a user merged the base into the branch."""
 
 
-ProposalStep = OpenRequest | UpdateRequest | CloseRequest | DeleteBranch | NoChange | DeferProposal
+ProposalStep = OpenStep | UpdateStep | CloseStep | DeleteBranch | NoChange | DeferProposal

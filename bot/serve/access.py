@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.model.config_types.addresses import is_loopback
-from bot.serve.http import Handler, Request, Response
+from bot.serve.http import Handler, HttpRequest, Response
 from bot.settings.sections.serve import ServeSection
 
 _FORBIDDEN = 403
@@ -25,7 +25,7 @@ FOREIGN_HOST = (
 def guard(handler: Handler, settings: ServeSection) -> Handler:
     """Return a handler that refuses requests without a user, and requests of other web sites through a browser."""
 
-    def answer(request: Request, parts: Mapping[str, str]) -> Response:
+    def answer(request: HttpRequest, parts: Mapping[str, str]) -> Response:
         refusal = _find_refusal(request, settings)
         return Response(_FORBIDDEN, refusal) if refusal is not None else handler(request, parts)
 
@@ -35,20 +35,20 @@ def guard(handler: Handler, settings: ServeSection) -> Handler:
 def guard_from_web_sites(handler: Handler, settings: ServeSection) -> Handler:
     """Return a handler for programs without a user. It refuses requests of other web sites through a browser."""
 
-    def answer(request: Request, parts: Mapping[str, str]) -> Response:
+    def answer(request: HttpRequest, parts: Mapping[str, str]) -> Response:
         refusal = _find_foreign_host(request, settings) if settings.user_header is None else None
         return Response(_FORBIDDEN, refusal) if refusal is not None else handler(request, parts)
 
     return answer
 
 
-def _find_refusal(request: Request, settings: ServeSection) -> bytes | None:
+def _find_refusal(request: HttpRequest, settings: ServeSection) -> bytes | None:
     if settings.user_header is not None:
         return None if request.headers.get(settings.user_header.lower(), "").strip() else USER_MISSING
     return _find_foreign_host(request, settings)
 
 
-def _find_foreign_host(request: Request, settings: ServeSection) -> bytes | None:
+def _find_foreign_host(request: HttpRequest, settings: ServeSection) -> bytes | None:
     # A web site can let its own name point to 127.0.0.1, and then read what browsers get from there.
     host = request.headers.get("host")
     is_foreign = host is not None and is_loopback(settings.listen[0]) and not is_loopback(_remove_port(host))

@@ -36,7 +36,7 @@ from bot.reports.fleet.usage import UsageAnswer, render_usage_document
 from bot.reports.parts.stage_section import StageReport
 from bot.resources import read_config
 from bot.serve.access import guard
-from bot.serve.http import JSON, Handler, Request, Response, Route, build_json_response
+from bot.serve.http import JSON, Handler, HttpRequest, Response, Route, build_json_response
 from bot.serve.pages.evidence import load_shown_evidence
 from bot.serve.pages.ports import MAX_RECORD_PAGE, RECENT, ListPage, PagePorts, build_address
 from bot.serve.pages.repository import find_branches, load_history
@@ -51,7 +51,7 @@ MAX_RUNNING = 100
 TRENDS_WAIT = timedelta(seconds=20)
 """How long a request for the summary waits until the fixes over time are computed."""
 _BAD_REQUEST, _NOT_FOUND, _UNAVAILABLE = 400, 404, 503
-ApiHandler = Callable[[PagePorts, Request, Mapping[str, str]], Response]
+ApiHandler = Callable[[PagePorts, HttpRequest, Mapping[str, str]], Response]
 
 
 def list_api_routes(ports: PagePorts) -> Iterable[Route]:
@@ -61,17 +61,17 @@ def list_api_routes(ports: PagePorts) -> Iterable[Route]:
 
 
 def _build_handler(ports: PagePorts, answer: ApiHandler) -> Handler:
-    def handle(request: Request, parts: Mapping[str, str]) -> Response:
+    def handle(request: HttpRequest, parts: Mapping[str, str]) -> Response:
         return answer(ports, request, parts)
 
     return handle
 
 
-def _describe(_ports: PagePorts, _request: Request, _parts: Mapping[str, str]) -> Response:
+def _describe(_ports: PagePorts, _request: HttpRequest, _parts: Mapping[str, str]) -> Response:
     return Response(200, read_config(DESCRIPTION).encode(), JSON)
 
 
-def _answer_summary(ports: PagePorts, _request: Request, _parts: Mapping[str, str]) -> Response:
+def _answer_summary(ports: PagePorts, _request: HttpRequest, _parts: Mapping[str, str]) -> Response:
     now = ports.clock.now()
     summary = ServiceSummary(
         now,
@@ -84,7 +84,7 @@ def _answer_summary(ports: PagePorts, _request: Request, _parts: Mapping[str, st
     return _respond(render_summary_document(summary))
 
 
-def _answer_stages(ports: PagePorts, request: Request, _parts: Mapping[str, str]) -> Response:
+def _answer_stages(ports: PagePorts, request: HttpRequest, _parts: Mapping[str, str]) -> Response:
     """Return how far the updates of the fleet got. Its lists have pages."""
     report, page = ports.stages.load(TRENDS_WAIT) if ports.stages is not None else None, _parse_page(request)
     if report is None and ports.stages is not None:
@@ -105,7 +105,7 @@ def _answer_stages(ports: PagePorts, request: Request, _parts: Mapping[str, str]
     return _respond(document, _link_next(request, page, max(total, *map(len, lists))))
 
 
-def _answer_usage(ports: PagePorts, request: Request, _parts: Mapping[str, str]) -> Response:
+def _answer_usage(ports: PagePorts, request: HttpRequest, _parts: Mapping[str, str]) -> Response:
     """Return the document of `usage --format json`, with one page of the usages."""
     image, excluded = _parse_image(request.query.get("image", "")), request.query.get("not_on")
     digest = parse_sha256(excluded) if excluded is not None else None
@@ -130,7 +130,7 @@ def _load_stages(ports: PagePorts, load: Callable[[StageReader], StageFacts]) ->
     return answer_stages(load(ports.stage_reader), ports.clock.now(), shows_names=ports.has_users)
 
 
-def _answer_image(ports: PagePorts, request: Request, parts: Mapping[str, str]) -> Response:
+def _answer_image(ports: PagePorts, request: HttpRequest, parts: Mapping[str, str]) -> Response:
     """Return the document of `history IMAGE --format json`, with one page of the moves."""
     name, page = parts["name"], _parse_page(request)
     image = _parse_image(name)
@@ -143,7 +143,7 @@ def _answer_image(ports: PagePorts, request: Request, parts: Mapping[str, str]) 
     return _respond(render_history_document(shown), _link_next(request, page, len(answer.moves)))
 
 
-def _answer_repository(ports: PagePorts, request: Request, parts: Mapping[str, str]) -> Response:
+def _answer_repository(ports: PagePorts, request: HttpRequest, parts: Mapping[str, str]) -> Response:
     branches, page = find_branches(ports, parts), _parse_page(request)
     if not branches:
         return _refuse("the state contains no such repository", _NOT_FOUND)
@@ -161,7 +161,7 @@ def _answer_repository(ports: PagePorts, request: Request, parts: Mapping[str, s
     return _respond(document, _link_next(request, page, len(history.moves)))
 
 
-def _answer_proposals(ports: PagePorts, request: Request, _parts: Mapping[str, str]) -> Response:
+def _answer_proposals(ports: PagePorts, request: HttpRequest, _parts: Mapping[str, str]) -> Response:
     now, page = ports.clock.now(), _parse_page(request)
     listed = ports.fleet.list_requests(parse_filter(request), now, page.section)
     shown = [ports.can_show_fixes(is_public=each.is_public) for each in listed.entries]
@@ -169,14 +169,14 @@ def _answer_proposals(ports: PagePorts, request: Request, _parts: Mapping[str, s
     return _respond(document, _link_next(request, page, listed.total))
 
 
-def _answer_deliveries(ports: PagePorts, request: Request, _parts: Mapping[str, str]) -> Response:
+def _answer_deliveries(ports: PagePorts, request: HttpRequest, _parts: Mapping[str, str]) -> Response:
     page = _parse_page(request, MAX_RECORD_PAGE)
     rows = ports.log.list_deliveries(page.end + 1)
     document = render_deliveries_document(rows[page.section.offset : page.end])
     return _respond(document, _link_next(request, page, len(rows)))
 
 
-def _answer_queue(ports: PagePorts, request: Request, _parts: Mapping[str, str]) -> Response:
+def _answer_queue(ports: PagePorts, request: HttpRequest, _parts: Mapping[str, str]) -> Response:
     """Return the pending work, and the finished work. Both lists have pages."""
     page = _parse_page(request, MAX_RECORD_PAGE)
     part = slice(page.section.offset, page.end)
@@ -206,7 +206,7 @@ ANSWERS: Mapping[str, ApiHandler] = {
 """The functions that answer requests, by paths under PREFIX."""
 
 
-def _parse_page(request: Request, last: int | None = None) -> ListPage:
+def _parse_page(request: HttpRequest, last: int | None = None) -> ListPage:
     return ListPage.parse(request, rows=API_ROWS) if last is None else ListPage.parse(request, last, API_ROWS)
 
 
@@ -217,7 +217,7 @@ def _parse_image(text: str) -> ImageName | None:
         return None
 
 
-def _link_next(request: Request, page: ListPage, total: int) -> tuple[tuple[str, str], ...]:
+def _link_next(request: HttpRequest, page: ListPage, total: int) -> tuple[tuple[str, str], ...]:
     """Return a header with the address of the next page (RFC 8288), if there is one."""
     if not page.has_next(total):
         return ()

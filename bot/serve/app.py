@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from bot.model.errors import StateError
-from bot.serve.http import SECURITY_HEADERS, Request, Response, Router
+from bot.serve.http import SECURITY_HEADERS, HttpRequest, Response, Router
 from bot.serve.json_log import JsonLog
 
 MAX_QUERY = 4096
@@ -44,7 +44,7 @@ class Application:
         start_response(f"{response.status} {HTTPStatus(response.status).phrase}", headers)
         return [b"" if environment["REQUEST_METHOD"] == "HEAD" else response.body]
 
-    def _admit(self, request: Request) -> Response:
+    def _admit(self, request: HttpRequest) -> Response:
         """Answer a request, unless it is for a page and too many others are."""
         if request.path.startswith(EVENTS_PATH) or request.path in PROBES:
             return self._answer(request)
@@ -55,7 +55,7 @@ class Application:
         finally:
             self._readers.release()
 
-    def _answer(self, request: Request) -> Response:
+    def _answer(self, request: HttpRequest) -> Response:
         try:
             return self._router.answer(request)
         except StateError as error:
@@ -66,7 +66,7 @@ class Application:
             return Response(500, b"internal error\n")
 
 
-def _build_request(environment: WsgiEnvironment) -> Request | None:
+def _build_request(environment: WsgiEnvironment) -> HttpRequest | None:
     """Return the request in a WSGI environment; None if it is not valid."""
     query = environment.get("QUERY_STRING", "")
     if len(query) > MAX_QUERY:
@@ -78,7 +78,7 @@ def _build_request(environment: WsgiEnvironment) -> Request | None:
         return None
     has_body = path.startswith(EVENTS_PATH) and environment["REQUEST_METHOD"] in ("POST", "OPTIONS")
     body = environment["wsgi.input"].read() if has_body else b""
-    return Request(environment["REQUEST_METHOD"], path, dict(reversed(pairs)), _read_headers(environment), body)
+    return HttpRequest(environment["REQUEST_METHOD"], path, dict(reversed(pairs)), _read_headers(environment), body)
 
 
 def _read_headers(environment: WsgiEnvironment) -> Mapping[str, str]:

@@ -25,7 +25,7 @@ SECURITY_HEADERS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     """An HTTP request."""
 
     method: str
@@ -49,7 +49,7 @@ class Response:
     """Headers besides the content type and SECURITY_HEADERS."""
 
 
-Handler = Callable[[Request, Mapping[str, str]], Response]
+Handler = Callable[[HttpRequest, Mapping[str, str]], Response]
 """A function that answers a request. It also gets the parts of the path that the pattern of its route names."""
 
 
@@ -80,7 +80,7 @@ class Router:
     def __init__(self, routes: Iterable[Route]) -> None:
         self._routes = tuple(routes)
 
-    def answer(self, request: Request) -> Response:
+    def answer(self, request: HttpRequest) -> Response:
         """Return the response of the first route that matches. `HEAD` is answered as `GET`, without the body."""
         method = "GET" if request.method == "HEAD" else request.method
         allowed: set[str] = set()

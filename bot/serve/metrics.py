@@ -23,7 +23,7 @@ from bot.model.work import MAX_INTERRUPTIONS, WorkKind
 from bot.reports.parts.prometheus_text import MetricType, render_family, render_histogram
 from bot.reports.parts.stage_metrics import render_stage_metrics
 from bot.reports.parts.stage_section import StageReport
-from bot.serve.http import Request, Response, Route
+from bot.serve.http import HttpRequest, Response, Route
 from bot.serve.json_log import BUG, STATE_ERROR, JsonLog
 from bot.serve.kept_answer import KeptAnswer
 from bot.serve.work_tally import DELAY_BOUNDS, DeliveryTally, WorkTally
@@ -77,7 +77,7 @@ class ServiceMetrics:
         """Begin to count the work that ends. Without this call, the first request does so. Raises StateError."""
         self._work.update()
 
-    def _answer(self, _request: Request, _parts: Mapping[str, str]) -> Response:
+    def _answer(self, _request: HttpRequest, _parts: Mapping[str, str]) -> Response:
         return Response(200, self.render().encode(), CONTENT_TYPE)
 
     def render(self) -> str:

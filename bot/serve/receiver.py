@@ -34,7 +34,7 @@ from bot.model.delivery import (
 from bot.model.image_name import TagRef
 from bot.model.work import SweepWork, TagWork, VisitWork, WorkPriority, WorkReason, WorkRequest
 from bot.ports import Clock
-from bot.serve.http import JSON, Request, Response
+from bot.serve.http import JSON, HttpRequest, Response
 from bot.serve.http_server import MAX_BODY, MAX_LARGE_BODY
 from bot.serve.json_log import JsonLog
 from bot.state.inventory.event_inventory import DatabaseEventInventory
@@ -109,7 +109,7 @@ class Receiver:
         self._inventory, self._service_log = inventory, service_log
         self._clock, self._log = clock, log
 
-    def receive(self, request: Request, path_parts: Mapping[str, str]) -> Response:
+    def receive(self, request: HttpRequest, path_parts: Mapping[str, str]) -> Response:
         """Store a delivery, and return the response. Raises StateError; the sender should then repeat the delivery."""
         configured = self._senders.get(path_parts["name"])
         if configured is None:

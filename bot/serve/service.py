@@ -40,7 +40,7 @@ from bot.serve.access import guard_from_web_sites
 from bot.serve.api import list_api_routes
 from bot.serve.app import EVENTS_PATH, Application
 from bot.serve.claim_keeper import ClaimKeeper
-from bot.serve.http import Request, Response, Route, Router
+from bot.serve.http import HttpRequest, Response, Route, Router
 from bot.serve.http_server import build_server
 from bot.serve.job import Job
 from bot.serve.json_log import STATE_ERROR, JsonLog
@@ -161,11 +161,11 @@ class Health:
         yield Route.build("GET", "/livez", self._answer_live)
         yield Route.build("GET", "/readyz", self._answer_ready)
 
-    def _answer_live(self, _request: Request, _parts: Mapping[str, str]) -> Response:
+    def _answer_live(self, _request: HttpRequest, _parts: Mapping[str, str]) -> Response:
         """Fail if only a new process can help. The state does not matter, because a new process could not use it."""
         return _build_response(LIVE, self._list_thread_problems())
 
-    def _answer_ready(self, _request: Request, _parts: Mapping[str, str]) -> Response:
+    def _answer_ready(self, _request: HttpRequest, _parts: Mapping[str, str]) -> Response:
         """Fail if the process cannot store deliveries or do work."""
         problems = self._list_thread_problems()
         if self._is_stopping():

@@ -14,14 +14,14 @@ from support.forges.hosted_stand import HostedStand
 from support.listener import Listener, Reply
 
 from bot.core.proposal.marks import mark_withdrawn
-from bot.core.proposal.user_requests import Box
+from bot.core.proposal.requested_actions import Box
 from bot.events import find_sender
-from bot.model.dashboard import DASHBOARD_LABEL, UserRequest
+from bot.model.dashboard import DASHBOARD_LABEL, RequestedAction
 from bot.model.delivery import EventRequest, RepositoryChanged, SenderKind
 
 SECRET = "secret-of-the-webhook"
 NAME = "acme/web"
-BODY = f"{Box(UserRequest.REBASE)} Tick this.\n\n{proposal().body}"
+BODY = f"{Box(RequestedAction.REBASE)} Tick this.\n\n{proposal().body}"
 BY_USER = request_changed(NAME, is_by_user=True)
 STANDS = {"github": GitHubStand, "gitea": GiteaStand, "forgejo": ForgejoStand}
 
@@ -115,7 +115,7 @@ def test_merged_request_is_an_event(receiver):
 
 
 def test_ticked_checkbox_of_the_dashboard_is_an_event(receiver):
-    box = f"{Box(UserRequest.OPEN, BRANCH)} python\n"
+    box = f"{Box(RequestedAction.OPEN, BRANCH)} python\n"
     receiver.stand.repository.labels[DASHBOARD_LABEL] = _label_of(receiver.stand)
     (repository,) = receiver.stand.fleet().list_repositories(frozenset())
     dashboard = receiver.stand.fleet().get_dashboard(repository)

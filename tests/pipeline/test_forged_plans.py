@@ -19,16 +19,16 @@ from bot.model.forge import ForgeLimits
 from bot.model.modes import UpdateMode
 from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.proposal import (
-    CloseRequest,
+    CloseStep,
     DeleteBranch,
     NoChange,
     NoChangeReason,
     NoProposal,
-    OpenRequest,
+    OpenStep,
     Proposal,
     RemoteRequest,
     RequestState,
-    UpdateRequest,
+    UpdateStep,
 )
 from bot.model.request_attributes import NO_ATTRIBUTES, OVERDUE_LABEL, CommitStatus, RequestAttributes, StatusState
 from bot.model.rules import AutomergeConditions
@@ -198,9 +198,9 @@ def check_attributes(attributes, rules=RULES, **options):
     """Check attributes of a new proposal, of its variant without some files, and of an open request."""
     proposal = replace(PROPOSAL, attributes=attributes)
     reduced = replace(PROPOSAL, without_protected=proposal)
-    check(OpenRequest(proposal, must_push=True), proposal, rules, **options)
-    check(OpenRequest(reduced, must_push=True), reduced, rules, **options)
-    check(UpdateRequest(OURS, PROPOSAL, True, True, attributes), PROPOSAL, rules, **options)
+    check(OpenStep(proposal, must_push=True), proposal, rules, **options)
+    check(OpenStep(reduced, must_push=True), reduced, rules, **options)
+    check(UpdateStep(OURS, PROPOSAL, True, True, attributes), PROPOSAL, rules, **options)
     check(NoChange(BRANCH, NoChangeReason.UNKNOWN, OURS, attributes=attributes), PROPOSAL, rules, **options)
 
 
@@ -250,35 +250,35 @@ def test_status_is_refused_if_disabled_in_config(attributes):
 @pytest.mark.parametrize("body", ["/merge", "Text.\n/approve\n", "Text.\n\r\n /close", "\x0b/label ~x"])
 def test_text_with_a_command_of_the_forge_is_refused(body):
     with pytest.raises(PlanLimitError, match="begins with `/`"):
-        check(OpenRequest(PROPOSAL, must_push=True), replace(PROPOSAL, body=body))
+        check(OpenStep(PROPOSAL, must_push=True), replace(PROPOSAL, body=body))
     with pytest.raises(PlanLimitError, match="begins with `/`"):
-        check(CloseRequest(OURS, body), NoProposal(""))
+        check(CloseStep(OURS, body), NoProposal(""))
 
 
 def test_command_in_a_template_of_the_operator_is_written():
     body = "Text.\n/label ~docker\n"
     check(
-        OpenRequest(PROPOSAL, must_push=True),
+        OpenStep(PROPOSAL, must_push=True),
         replace(PROPOSAL, body=body),
         templates=replace(TEMPLATES, body="{{ x }}\n/label ~docker\n"),
     )
 
 
 def list_steps(request: RemoteRequest):
-    yield UpdateRequest(request, PROPOSAL, must_push=True, must_update_text=True)
-    yield CloseRequest(request, "Not needed.")
+    yield UpdateStep(request, PROPOSAL, must_push=True, must_update_text=True)
+    yield CloseStep(request, "Not needed.")
     yield DeleteBranch(replace(request, state=RequestState.BRANCH))
-    yield OpenRequest(PROPOSAL, must_push=True, existing_branch=replace(request, state=RequestState.BRANCH))
+    yield OpenStep(PROPOSAL, must_push=True, existing_branch=replace(request, state=RequestState.BRANCH))
 
 
 @pytest.mark.parametrize(
     "step",
     [
         *list_steps(OF_OTHERS),
-        OpenRequest(PROPOSAL, must_push=False),
+        OpenStep(PROPOSAL, must_push=False),
         DeleteBranch(OURS),
-        CloseRequest(replace(OURS, state=RequestState.CLOSED), ""),
-        UpdateRequest(replace(OURS, state=RequestState.MERGED), PROPOSAL, must_push=True, must_update_text=True),
+        CloseStep(replace(OURS, state=RequestState.CLOSED), ""),
+        UpdateStep(replace(OURS, state=RequestState.MERGED), PROPOSAL, must_push=True, must_update_text=True),
     ],
 )
 def test_step_that_changes_foreign_objects_is_refused(step):
@@ -290,8 +290,8 @@ def test_step_that_changes_foreign_objects_is_refused(step):
     "step",
     [
         *list_steps(OURS),
-        CloseRequest(replace(OF_OTHERS, head=None), "Its branch was deleted."),
-        UpdateRequest(
+        CloseStep(replace(OF_OTHERS, head=None), "Its branch was deleted."),
+        UpdateStep(
             replace(OF_OTHERS, body="- [x] <!-- basebump:rebase -->"), PROPOSAL, must_push=True, must_update_text=True
         ),
     ],

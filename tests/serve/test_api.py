@@ -14,7 +14,7 @@ from support.service.year import PUBLIC, SENDERS, build_ports, open_year
 from bot.resources import read_config
 from bot.serve.access import USER_MISSING
 from bot.serve.api import ANSWERS, list_api_routes
-from bot.serve.http import Request, Response, Router
+from bot.serve.http import HttpRequest, Response, Router
 from bot.settings.sections.serve import ServeSection
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -37,7 +37,7 @@ def deployments(tmp_path_factory):
 
 def get(database, path: str, *, settings=USERS, headers=NAMED, stage_reader=None, **query) -> Response:
     router = Router(list_api_routes(build_ports(database, NOW, settings, stage_reader)))
-    return router.answer(Request("GET", PREFIX + path, query, headers))
+    return router.answer(HttpRequest("GET", PREFIX + path, query, headers))
 
 
 def read(database, path: str, **more):

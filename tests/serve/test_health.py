@@ -6,7 +6,7 @@ from io import StringIO
 
 import pytest
 
-from bot.serve.http import Request, Router
+from bot.serve.http import HttpRequest, Router
 from bot.serve.json_log import JsonLog
 from bot.serve.service import Health
 from bot.state.database import Database
@@ -27,7 +27,7 @@ class BreakableProcess:
         self.router = Router(Health(queue, lambda: self.ended, lambda: self.is_stopping, log).list_routes())
 
     def probe(self, path: str) -> tuple[int, str]:
-        response = self.router.answer(Request("GET", path))
+        response = self.router.answer(HttpRequest("GET", path))
         return response.status, response.body.decode()
 
     def break_state(self) -> None:

@@ -27,7 +27,7 @@ from bot.model.work import (
 )
 from bot.reports.parts.stage_section import StageReport
 from bot.serve import work_tally
-from bot.serve.http import Request, Router
+from bot.serve.http import HttpRequest, Router
 from bot.serve.json_log import JsonLog
 from bot.serve.kept_answer import KeptAnswer
 from bot.serve.metrics import CONTENT_TYPE, ServiceMetrics
@@ -71,7 +71,7 @@ class MetricsScene:
 
     def read(self) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
         """Return the value of every sample by its name and labels."""
-        response = Router(self.metrics.list_routes()).answer(Request("GET", "/metrics"))
+        response = Router(self.metrics.list_routes()).answer(HttpRequest("GET", "/metrics"))
         assert (response.status, response.content_type) == (200, CONTENT_TYPE)
         families = list(text_string_to_metric_families(response.body.decode()))
         assert all(family.documentation for family in families)

@@ -14,7 +14,7 @@ from bot.model.delivery import Delivery, DeliveryOutcome
 from bot.model.inventory import BranchKey
 from bot.model.work import MAX_INTERRUPTIONS, VisitWork, WorkKind, WorkPriority, WorkReason, WorkRequest
 from bot.serve.access import FOREIGN_HOST, USER_MISSING
-from bot.serve.http import Request, Response, Router
+from bot.serve.http import HttpRequest, Response, Router
 from bot.serve.pages import PAGES, list_page_routes
 from bot.serve.pages.request_tables import FINDINGS_LEFT_OUT
 from bot.settings.sections.serve import ServeSection, SocketAddress
@@ -43,7 +43,7 @@ def get(database, path: str, *, settings=USERS, headers=NAMED, **query) -> Respo
     ports = build_ports(database, NOW, settings)
     if path == "/":  # on a busy machine, computing the fixes takes longer than the page waits
         ports.trends.load(timedelta(minutes=1))
-    return Router(list_page_routes(ports)).answer(Request("GET", path, query, headers))
+    return Router(list_page_routes(ports)).answer(HttpRequest("GET", path, query, headers))
 
 
 def read(database, path: str, **more) -> str:

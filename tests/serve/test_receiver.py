@@ -22,7 +22,7 @@ from bot.model.report import RepositoryReport, Verdict
 from bot.model.vocabulary import ReferenceStatus
 from bot.model.work import FinishedWork, SweepWork, TagWork, VisitWork, WorkPriority
 from bot.serve.app import Application
-from bot.serve.http import Request, Route, Router
+from bot.serve.http import HttpRequest, Route, Router
 from bot.serve.http_server import MAX_BODY
 from bot.serve.json_log import JsonLog
 from bot.serve.receiver import (
@@ -86,7 +86,7 @@ class ReceiverScene:
             "authorization": f"Bearer {secret}",
             **{key.replace("_", "-"): each for key, each in headers.items()},
         }
-        return self.router.answer(Request("POST", f"/events/{name}", headers=headers, body=body))
+        return self.router.answer(HttpRequest("POST", f"/events/{name}", headers=headers, body=body))
 
     def report(self, event: str, document: object):
         """Deliver an event of GitHub."""
@@ -184,7 +184,7 @@ def test_unknown_sender_is_not_found(desk):
 
 def test_handshake_of_event_grid_is_answered(desk):
     headers = {"authorization": f"Bearer {SECRET}", "webhook-request-origin": "eventgrid.azure.net"}
-    response = desk.router.answer(Request("OPTIONS", "/events/grid", headers=headers))
+    response = desk.router.answer(HttpRequest("OPTIONS", "/events/grid", headers=headers))
     assert (response.status, dict(response.headers)["WebHook-Allowed-Origin"]) == (200, "eventgrid.azure.net")
 
 

@@ -10,7 +10,7 @@ from support.service.deployments import BUILDS, build_stage_reader, record_deplo
 from support.service.year import SENDERS, build_ports, open_year
 from support.stage_state import write_state
 
-from bot.serve.http import Request, Response, Router
+from bot.serve.http import HttpRequest, Response, Router
 from bot.serve.pages import list_page_routes
 from bot.serve.pages.stage_tables import NAMES_LEFT_OUT, STAGES_WAIT
 from bot.settings.sections.serve import ServeSection
@@ -35,7 +35,7 @@ def get(database, address: str, *, settings=USERS, headers=NAMED, reader=None) -
     path, _, show = address.partition("?show=")
     ports = build_ports(database, NOW, settings, reader if reader is not None else build_stage_reader(database))
     ports.stages.load(STAGES_WAIT)  # the first page waits only for a moment
-    return Router(list_page_routes(ports)).answer(Request("GET", path, {"show": show} if show else {}, headers))
+    return Router(list_page_routes(ports)).answer(HttpRequest("GET", path, {"show": show} if show else {}, headers))
 
 
 def read(database, address: str, **more) -> str:
@@ -97,7 +97,7 @@ def test_pages_say_that_names_from_clusters_are_left_out(year):
 @pytest.mark.parametrize("address", ["/", "/proposals", IMAGE, SHOP])
 def test_pages_without_clusters_and_builds_do_not_mention_stages(year, address):
     ports = build_ports(year, NOW, USERS)
-    response = Router(list_page_routes(ports)).answer(Request("GET", address, {}, NAMED))
+    response = Router(list_page_routes(ports)).answer(HttpRequest("GET", address, {}, NAMED))
     assert response.status == 200
     for word in (b"/stages", b"Stuck", b"How far updates got", b"runs"):
         assert word not in response.body
@@ -115,7 +115,7 @@ def test_pages_without_clusters_do_not_mention_running_images(year):
 def test_page_of_trends_has_the_time_until_each_stage(year):
     ports = build_ports(year, NOW, USERS, build_stage_reader(year))
     ports.trends.load(STAGES_WAIT)
-    page = Router(list_page_routes(ports)).answer(Request("GET", "/trends", {}, NAMED)).body.decode()
+    page = Router(list_page_routes(ports)).answer(HttpRequest("GET", "/trends", {}, NAMED)).body.decode()
     table = page[page.index("Time to patch until each stage") :]
     assert re.findall(r'<th scope="row">(\w+)</th>', table)[:4] == ["proposed", "merged", "rebuilt", "running"]
 
@@ -128,7 +128,7 @@ def test_fixes_that_do_not_run_in_time_are_overdue(tmp_path):
     ports.stages.load(STAGES_WAIT)
     router = Router(list_page_routes(ports))
     page, first = (
-        re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", router.answer(Request("GET", path, {}, NAMED)).body.decode()))
+        re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", router.answer(HttpRequest("GET", path, {}, NAMED)).body.decode()))
         for path in ("/stages", "/")
     )
     assert "Overdue after the merge, the earliest due date first" in page

@@ -17,22 +17,22 @@ from bot.core.proposal.missing_attributes import (
     is_accepted,
     is_automerge_kept,
 )
-from bot.core.proposal.user_requests import parse_checkboxes
-from bot.model.dashboard import UserRequest
+from bot.core.proposal.requested_actions import parse_checkboxes
+from bot.model.dashboard import RequestedAction
 from bot.model.modes import OnClose, Rebase
 from bot.model.proposal import (
-    CloseRequest,
+    CloseStep,
     DeleteBranch,
     NoChange,
     NoChangeReason,
     NoProposal,
-    OpenRequest,
+    OpenStep,
     Proposal,
     ProposalStep,
     RemoteRequest,
     RequestState,
     Target,
-    UpdateRequest,
+    UpdateStep,
 )
 from bot.model.request_attributes import NO_ATTRIBUTES
 
@@ -49,8 +49,10 @@ def omit_protected_files(desired: Proposal, requests: Iterable[RemoteRequest]) -
     reduced = desired.without_protected
     if reduced is None or not any(each.intent == reduced.intent for each in current_requests):
         return desired
-    is_rebuild_requested = any(UserRequest.REBASE in _collect_user_requests(desired, each) for each in current_requests)
-    return desired if is_rebuild_requested else replace(reduced, user_requests=desired.user_requests)
+    is_rebuild_requested = any(
+        RequestedAction.REBASE in _collect_requested_actions(desired, each) for each in current_requests
+    )
+    return desired if is_rebuild_requested else replace(reduced, requested_actions=desired.requested_actions)
 
 
 def next_step(
@@ -82,26 +84,26 @@ def next_step(
         return DeleteBranch(branch) if is_fully_resolved else NoChange(branch.branch, NoChangeReason.UNKNOWN, branch)
     closed_requests = [each for each in requests if each.state is RequestState.CLOSED]
     if requests and requests[0] in closed_requests:  # labels on older requests were handled by later requests
-        desired = replace(desired, user_requests=desired.user_requests | requests[0].user_requests)
+        desired = replace(desired, requested_actions=desired.requested_actions | requests[0].requested_actions)
     if (
-        UserRequest.AGAIN not in desired.user_requests
+        RequestedAction.AGAIN not in desired.requested_actions
         and (refusal := _find_refusal(desired, closed_requests)) is not None
     ):
         return refusal
     withdrawn_request = closed_requests[0] if closed_requests and closed_requests[0].mark.is_withdrawn else None
     was_merged = any(each.state is RequestState.MERGED for each in requests)
     is_ready = branch is not None and branch.intent == desired.intent and not branch.has_conflicts and not was_merged
-    return OpenRequest(desired, must_push=not is_ready, existing_branch=branch, withdrawn_request=withdrawn_request)
+    return OpenStep(desired, must_push=not is_ready, existing_branch=branch, withdrawn_request=withdrawn_request)
 
 
 def _withdraw_without_branch(
     open_requests: Sequence[RemoteRequest], desired: NoProposal, *, is_fully_resolved: bool
-) -> CloseRequest | None:
+) -> CloseStep | None:
     """Return the step that closes an open request whose branch was deleted, as some forges leave it open.
 
     If the proposal is desired again, the request becomes part of it when its branch is created again.
     """
-    return CloseRequest(open_requests[0], desired.reason) if open_requests and is_fully_resolved else None
+    return CloseStep(open_requests[0], desired.reason) if open_requests and is_fully_resolved else None
 
 
 def _find_refusal(desired: Proposal, closed_requests: Sequence[RemoteRequest]) -> NoChange | None:
@@ -134,7 +136,7 @@ def _plan_open_request(
         )
         return NoChange(request.branch, NoChangeReason.UNKNOWN, request, attributes=attributes_to_restore)
     if isinstance(desired, NoProposal):
-        return CloseRequest(request, desired.reason)
+        return CloseStep(request, desired.reason)
     must_push = request.intent != desired.intent or is_rebuild_requested or _should_rebuild(request, desired)
     if must_push and not is_rebuild_requested and (wait_reason := _find_wait_reason(request, desired, now)) is not None:
         return NoChange(
@@ -146,7 +148,7 @@ def _plan_open_request(
     must_update_text = _should_update_text(request, desired)
     attributes = find_missing_attributes(request, desired, now, is_changing=must_push or must_update_text)
     if must_push or must_update_text or attributes != NO_ATTRIBUTES:
-        return UpdateRequest(
+        return UpdateStep(
             request, desired, must_push=must_push, must_update_text=must_update_text, attributes=attributes
         )
     return NoChange(desired.branch, NoChangeReason.UNCHANGED, request)
@@ -171,16 +173,16 @@ def has_rebuild_request(desired: Proposal, request: RemoteRequest) -> bool:
     edit their texts, and, on some forges, edit the dashboard.
     """
     if request.intent is None:
-        return request.is_own and any(ask is UserRequest.REBASE for ask, _ in parse_checkboxes(request.body))
-    return UserRequest.REBASE in _collect_user_requests(desired, request)
+        return request.is_own and any(ask is RequestedAction.REBASE for ask, _ in parse_checkboxes(request.body))
+    return RequestedAction.REBASE in _collect_requested_actions(desired, request)
 
 
-def _collect_user_requests(desired: Proposal, request: RemoteRequest) -> frozenset[UserRequest]:
+def _collect_requested_actions(desired: Proposal, request: RemoteRequest) -> frozenset[RequestedAction]:
     """Return all actions that users request for this proposal.
 
     Users request actions in the dashboard, by labels on the request, or with checkboxes in the text of the request.
     """
-    return desired.user_requests | request.user_requests | {ask for ask, _ in parse_checkboxes(request.body)}
+    return desired.requested_actions | request.requested_actions | {ask for ask, _ in parse_checkboxes(request.body)}
 
 
 def _should_rebuild(request: RemoteRequest, desired: Proposal) -> bool:
@@ -205,9 +207,9 @@ def _should_rebuild(request: RemoteRequest, desired: Proposal) -> bool:
 
 def _should_update_text(request: RemoteRequest, desired: Proposal) -> bool:
     mark = request.mark
-    has_user_requests = parse_checkboxes(request.body) or request.user_requests
+    has_requested_actions = parse_checkboxes(request.body) or request.requested_actions
     has_automerge = bool(desired.attributes.automerge) or is_automerge_kept(request, desired)
-    changes = has_user_requests or mark.has_automerge is not has_automerge
+    changes = has_requested_actions or mark.has_automerge is not has_automerge
     is_wrong = mark.is_withdrawn or set(mark.targets) != set(desired.targets)
     if is_wrong or mark.report is None or changes:
         return True

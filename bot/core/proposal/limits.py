@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
-from bot.model.dashboard import UserRequest
+from bot.model.dashboard import RequestedAction
 from bot.model.limits import Opening, ProposalLimits, ProposalSchedule
-from bot.model.proposal import DeferProposal, DeferralReason, OpenRequest, Proposal
+from bot.model.proposal import DeferProposal, DeferralReason, OpenStep, Proposal
 
-_IMMEDIATE_REQUESTS = frozenset({UserRequest.OPEN, UserRequest.AGAIN})
+_IMMEDIATE_ACTIONS = frozenset({RequestedAction.OPEN, RequestedAction.AGAIN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class OpenQueue:
     repository: Hashable
     """The key of the repository. All base branches of a repository share its limits."""
     limits: ProposalLimits
-    open_steps: Sequence[OpenRequest]
+    open_steps: Sequence[OpenStep]
     """The steps that open a request. Some of them may have to wait."""
     open_count: int
     """Number of basebump's open requests for this base branch that this run leaves open."""
@@ -105,7 +105,7 @@ def _find_deferral_reason(
     queue: OpenQueue, proposal: Proposal, open_counts: _OpenCounts, now: datetime
 ) -> DeferralReason | None:
     is_due_soon = proposal.waits_until is not None and now >= proposal.waits_until
-    if proposal.replaces_unusable_digest or is_due_soon or proposal.user_requests & _IMMEDIATE_REQUESTS:
+    if proposal.replaces_unusable_digest or is_due_soon or proposal.requested_actions & _IMMEDIATE_ACTIONS:
         return None
     limits, repository = queue.limits, queue.repository
     is_reserved = open_counts.is_reserved(queue, proposal)

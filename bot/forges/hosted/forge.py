@@ -15,7 +15,7 @@ from typing import Protocol
 from bot.branch_ports import BranchJudge
 from bot.core.proposal.marks import COMMENT_MARK
 from bot.core.proposal.request_text import check_text_length
-from bot.core.proposal.user_requests import get_labels
+from bot.core.proposal.requested_actions import get_labels
 from bot.forges.hosted.branches import (
     BranchApi,
     require_base_branch,
@@ -266,7 +266,7 @@ class HostedForge:
                 body,
                 attributes,
                 is_reworded=(title, body) != (request.title, request.body),
-                removed_labels=get_labels(request.user_requests),
+                removed_labels=get_labels(request.requested_actions),
             )
             notes = [*status_outcome.notes, *started.notes]
             notes += () if edit.is_empty else self._hosted.request_writer.update(number, edit)

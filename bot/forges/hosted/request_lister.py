@@ -14,7 +14,7 @@ from itertools import islice
 
 from bot.branch_ports import BranchJudge
 from bot.core.proposal.base_branches import BaseBranch
-from bot.core.proposal.user_requests import parse_labels
+from bot.core.proposal.requested_actions import parse_labels
 from bot.forges.hosted.branch_contents import HeadJudge
 from bot.forges.hosted.files import ListedTree
 from bot.forges.hosted.heads import BranchHead, BranchTip, CommitReader, HeadReader
@@ -157,7 +157,7 @@ class RequestLister:
             is_confirmed=head is None or head.is_confirmed,
             is_as_marked=head is None or head.is_as_marked,
             must_be_current=merge_state is not None and (context.must_be_current or merge_state.is_outdated),
-            user_requests=parse_labels(request.attributes.labels),
+            requested_actions=parse_labels(request.attributes.labels),
             opened_at=request.opened_at,
             closed_at=request.closed_at,
             is_closed_by_branch_deletion=request.number in context.closed_without_user,

@@ -19,12 +19,12 @@ from bot.model.decision import ImageUpdate, Transition
 from bot.model.errors import StateError
 from bot.model.inventory import BranchConditions, BranchKey, BranchVisit, SettledBranch, StoredRequest, VisitReason
 from bot.model.proposal import (
-    CloseRequest,
+    CloseStep,
     DeleteBranch,
-    OpenRequest,
+    OpenStep,
     Proposal,
     RequestState,
-    UpdateRequest,
+    UpdateStep,
 )
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
@@ -182,6 +182,4 @@ def _is_missed(visit: RepositoryVisit, dependencies: TagDependencies | None) -> 
 def _is_change(branch_plan: BranchPlan, *, has_all_branches: bool) -> bool:
     """Return True if a step changes something. Branches without a request count only if the forge lists them."""
     step = branch_plan.step
-    return isinstance(step, OpenRequest | UpdateRequest | CloseRequest) or (
-        has_all_branches and isinstance(step, DeleteBranch)
-    )
+    return isinstance(step, OpenStep | UpdateStep | CloseStep) or (has_all_branches and isinstance(step, DeleteBranch))

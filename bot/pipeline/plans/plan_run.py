@@ -9,7 +9,7 @@ from bot.core.references.report_slots import drop_slot_bytes
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence
 from bot.model.fleet_plan import FleetPlan, PlannedRepository, TransitionEvidence
-from bot.model.proposal import CloseRequest, DeleteBranch, OpenRequest, ProposalStep, RemoteRequest, UpdateRequest
+from bot.model.proposal import CloseStep, DeleteBranch, OpenStep, ProposalStep, RemoteRequest, UpdateStep
 from bot.model.report import RunFailure, RunReport
 from bot.model.vocabulary import FailureStage, RunLevel
 from bot.pipeline.plans.planned_steps import describe_branch, describe_request, hash_dashboard, is_writing
@@ -94,9 +94,9 @@ def _report_unjudged(repository_plan: RepositoryPlan, level: RunLevel) -> RunFai
 
 def _get_changed_request(step: ProposalStep) -> RemoteRequest | None:
     match step:
-        case OpenRequest(existing_branch=request):
+        case OpenStep(existing_branch=request):
             return request
-        case UpdateRequest(request=request) | CloseRequest(request=request) | DeleteBranch(request=request):
+        case UpdateStep(request=request) | CloseStep(request=request) | DeleteBranch(request=request):
             return request
         case _:
             return None

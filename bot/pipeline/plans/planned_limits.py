@@ -17,17 +17,17 @@ from bot.core.proposal.update_groups import is_branch_name
 from bot.model.forge import ForgeLimits
 from bot.model.policy import PolicyRule
 from bot.model.proposal import (
-    CloseRequest,
+    CloseStep,
     DeferProposal,
     DeleteBranch,
     NoChange,
     NoProposal,
-    OpenRequest,
+    OpenStep,
     Proposal,
     ProposalStep,
     RemoteRequest,
     RequestState,
-    UpdateRequest,
+    UpdateStep,
 )
 from bot.model.request_attributes import MAX_STATUS_DESCRIPTION, NO_ATTRIBUTES, OVERDUE_LABEL, RequestAttributes
 from bot.pipeline.run_context import RunOptions
@@ -64,13 +64,13 @@ class PlanLimits:
         if not _may_change(step):
             raise PlanLimitError(f"the plan changes {branch}, but the branch or its pull request is not basebump's")
         match step:
-            case UpdateRequest(attributes=attributes):
+            case UpdateStep(attributes=attributes):
                 self._check_attributes(attributes)
             case NoChange(attributes=attributes):
                 self._check_kept_attributes(attributes, step.request, desired)
-            case CloseRequest(reason=reason):
+            case CloseStep(reason=reason):
                 self._check_text(reason)
-            case OpenRequest() | DeleteBranch() | DeferProposal():
+            case OpenStep() | DeleteBranch() | DeferProposal():
                 pass
             case _:
                 assert_never(step)
@@ -131,12 +131,12 @@ def _list_variants(proposal: Proposal) -> Iterator[Proposal]:
 def _may_change(step: ProposalStep) -> bool:
     """Return True if the branch and the request of a step are basebump's, or if a user asked for the step."""
     match step:
-        case OpenRequest(must_push=must_push, existing_branch=existing):
+        case OpenStep(must_push=must_push, existing_branch=existing):
             return must_push if existing is None else existing.intent is not None
-        case UpdateRequest(request=request, proposal=proposal):
+        case UpdateStep(request=request, proposal=proposal):
             is_wanted = request.intent is not None or has_rebuild_request(proposal, request)
             return request.state is RequestState.OPEN and is_wanted
-        case CloseRequest(request=request):  # the branch of a request can be deleted while the request stays open
+        case CloseStep(request=request):  # the branch of a request can be deleted while the request stays open
             return request.state is RequestState.OPEN and (request.intent is not None or request.head is None)
         case DeleteBranch(request=request):
             return request.state is RequestState.BRANCH and request.intent is not None

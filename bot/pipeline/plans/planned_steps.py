@@ -25,18 +25,18 @@ from bot.model.fleet_plan import (
     StepKind,
 )
 from bot.model.proposal import (
-    CloseRequest,
+    CloseStep,
     DeferProposal,
     DeferralReason,
     DeleteBranch,
     NoChange,
     NoChangeReason,
     NoProposal,
-    OpenRequest,
+    OpenStep,
     Proposal,
     ProposalStep,
     RemoteRequest,
-    UpdateRequest,
+    UpdateStep,
 )
 from bot.model.request_attributes import NO_ATTRIBUTES
 from bot.model.source import FileChange, FilePath
@@ -54,11 +54,11 @@ class InconsistentPlanError(Exception):
 def is_writing(step: ProposalStep, level: RunLevel) -> bool:
     """Return True if executing the step at this level writes to the forge."""
     match step:
-        case OpenRequest(must_push=must_push):
+        case OpenStep(must_push=must_push):
             return level >= (RunLevel.PUSH if must_push else RunLevel.PROPOSE)
         case DeleteBranch():
             return level >= RunLevel.PUSH
-        case UpdateRequest() | CloseRequest():
+        case UpdateStep() | CloseStep():
             return level >= RunLevel.PROPOSE
         case NoChange(must_comment=must_comment, attributes=attributes):
             return level >= RunLevel.PROPOSE and (must_comment or attributes != NO_ATTRIBUTES)
@@ -83,7 +83,7 @@ def describe_request(request: RemoteRequest, judged_heads: Collection[str]) -> J
                 request.has_commented,
                 request.is_accepted,
                 request.has_automerge,
-                request.user_requests,
+                request.requested_actions,
                 request.is_closed_by_branch_deletion,
                 request.is_own,
                 request.own_commit,
@@ -118,7 +118,7 @@ def describe_branch(branch_plan: BranchPlan, requests: Sequence[RemoteRequest]) 
         recorded_due=desired.recorded_due if isinstance(desired, NoProposal) else None,
     )
     match branch_plan.step:
-        case OpenRequest(must_push=must_push, existing_branch=existing, withdrawn_request=withdrawn):
+        case OpenStep(must_push=must_push, existing_branch=existing, withdrawn_request=withdrawn):
             request, withdrawn_request = locate(existing), locate(withdrawn)
             return replace(
                 described,
@@ -127,7 +127,7 @@ def describe_branch(branch_plan: BranchPlan, requests: Sequence[RemoteRequest]) 
                 withdrawn_request=withdrawn_request,
                 must_push=must_push,
             )
-        case UpdateRequest() as step:
+        case UpdateStep() as step:
             return replace(
                 described,
                 step=StepKind.UPDATE,
@@ -136,7 +136,7 @@ def describe_branch(branch_plan: BranchPlan, requests: Sequence[RemoteRequest]) 
                 must_update_text=step.must_update_text,
                 attributes=step.attributes,
             )
-        case CloseRequest(request=request, reason=reason):
+        case CloseStep(request=request, reason=reason):
             return replace(described, step=StepKind.CLOSE, request=locate(request), reason=reason)
         case DeleteBranch(request=request):
             return replace(described, step=StepKind.DELETE_BRANCH, request=locate(request))
@@ -185,11 +185,11 @@ def _build_step(
     match planned.step, desired, request:
         case StepKind.OPEN, Proposal(), _:
             withdrawn = _find_request(planned.withdrawn_request, requests)
-            return OpenRequest(desired, planned.must_push, request, withdrawn)
+            return OpenStep(desired, planned.must_push, request, withdrawn)
         case StepKind.UPDATE, Proposal(), RemoteRequest():
-            return UpdateRequest(request, desired, planned.must_push, planned.must_update_text, planned.attributes)
+            return UpdateStep(request, desired, planned.must_push, planned.must_update_text, planned.attributes)
         case StepKind.CLOSE, _, RemoteRequest():
-            return CloseRequest(request, planned.reason)
+            return CloseStep(request, planned.reason)
         case StepKind.DELETE_BRANCH, _, RemoteRequest():
             return DeleteBranch(request)
         case StepKind.LEAVE, _, _ if planned.reason in list(NoChangeReason):

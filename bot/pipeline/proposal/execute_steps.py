@@ -17,18 +17,18 @@ from bot.model.branch_ownership import BranchPush
 from bot.model.errors import ForgeError, ProtectedFileError, StateError
 from bot.model.forge import GitRepository, OpenedRequest
 from bot.model.proposal import (
-    CloseRequest,
+    CloseStep,
     DeferProposal,
     DeleteBranch,
     NoChange,
     NoChangeReason,
     NoProposal,
-    OpenRequest,
+    OpenStep,
     Proposal,
     ProposalStep,
     RemoteRequest,
     RequestState,
-    UpdateRequest,
+    UpdateStep,
 )
 from bot.model.report import ProposalReport, RepositoryReport, RunFailure
 from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
@@ -222,25 +222,25 @@ class StepExecutor:
             return self._dispatch_step(step, desired)
         except ProtectedFileError as error:
             match step:
-                case OpenRequest(proposal=Proposal(without_protected=Proposal() as lesser)):
+                case OpenStep(proposal=Proposal(without_protected=Proposal() as lesser)):
                     return self._open_request(replace(step, proposal=lesser))
-                case UpdateRequest(proposal=Proposal(without_protected=Proposal() as lesser), attributes=extras):
+                case UpdateStep(proposal=Proposal(without_protected=Proposal() as lesser), attributes=extras):
                     is_disarmed = extras.automerge is False
                     rest = replace(extras, automerge=None) if is_disarmed else extras
                     rest = replace(rest, status=lesser.attributes.status)
                     return self._update_request(replace(step, proposal=lesser, must_update_text=True, attributes=rest))
-                case OpenRequest(proposal=proposal) | UpdateRequest(proposal=proposal):
+                case OpenStep(proposal=proposal) | UpdateStep(proposal=proposal):
                     return _report_proposal(proposal, ProposalOutcome.LEFT_ALONE, note=str(error))
                 case _:
                     raise
 
     def _dispatch_step(self, step: ProposalStep, desired: Proposal | NoProposal) -> ProposalReport:
         match step:
-            case OpenRequest():
+            case OpenStep():
                 return self._open_request(step)
-            case UpdateRequest():
+            case UpdateStep():
                 return self._update_request(step)
-            case CloseRequest():
+            case CloseStep():
                 return self._close_request(step)
             case DeleteBranch():
                 return self._delete_branch(step)
@@ -250,7 +250,7 @@ class StepExecutor:
                 return _report_proposal(step.proposal, ProposalOutcome.DEFERRED, note=step.reason.sentence)
         assert_never(step)
 
-    def _open_request(self, step: OpenRequest) -> ProposalReport:
+    def _open_request(self, step: OpenStep) -> ProposalReport:
         proposal = step.proposal
         if self.level >= RunLevel.PUSH and step.must_push:
             self._push_branch(proposal, step.existing_branch)
@@ -262,7 +262,7 @@ class StepExecutor:
         self.opened[proposal.branch] = opened
         return _report_proposal(proposal, ProposalOutcome.OPENED, opened.url, " ".join(opened.notes))
 
-    def _update_request(self, step: UpdateRequest) -> ProposalReport:
+    def _update_request(self, step: UpdateStep) -> ProposalReport:
         """Update the branch and the text of an open request.
 
         If the run must not write requests, the branch is not updated either, because the text must describe the commits
@@ -276,7 +276,7 @@ class StepExecutor:
             step.must_push and attributes.automerge is False
         ):  # disabled first, because otherwise the new commit might be merged without a review
             notes += self.forge.update_request(
-                replace(request, user_requests=frozenset()),
+                replace(request, requested_actions=frozenset()),
                 request.title,
                 request.body,
                 RequestAttributes(automerge=False),
@@ -295,7 +295,7 @@ class StepExecutor:
             notes += self.forge.update_request(request, title, body, attributes)
         return _report_proposal(proposal, ProposalOutcome.REFRESHED, request.url, " ".join(notes))
 
-    def _close_request(self, step: CloseRequest) -> ProposalReport:
+    def _close_request(self, step: CloseStep) -> ProposalReport:
         """Close an open request and delete its branch.
 
         Before the request is closed, its body is marked as withdrawn by basebump. If the run is interrupted after that,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from bot.core.proposal.limits import OpenQueue, defer_proposals
 from bot.model.errors import StateError
 from bot.model.limits import DEFAULT_FLEET_LIMITS, DEFAULT_REPOSITORIES_PER_RUN, Opening, ProposalLimits
-from bot.model.proposal import CloseRequest, DeferProposal, OpenRequest, RequestState
+from bot.model.proposal import CloseStep, DeferProposal, OpenStep, RequestState
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage, ProposalOutcome, RunLevel
 from bot.pipeline.proposal.execute_steps import RepositoryVisit
@@ -114,13 +114,11 @@ def _build_queue(repository_plan: RepositoryPlan, options: RunOptions) -> OpenQu
     is_selected = repository_scan.repository.is_selected_by_owner
     steps = [branch_plan.step for branch_plan in repository_plan.branch_plans]
     states = (each.state for branch_plan in repository_plan.branch_plans for each in branch_plan.requests)
-    open_now = sum(state is RequestState.OPEN for state in states) - sum(
-        isinstance(step, CloseRequest) for step in steps
-    )
+    open_now = sum(state is RequestState.OPEN for state in states) - sum(isinstance(step, CloseStep) for step in steps)
     return OpenQueue(
         repository=(id(repository_scan.fleet), repository_scan.repository.name),
         limits=options.limits or (DEFAULT_FLEET_LIMITS if is_selected else ProposalLimits()),
-        open_steps=[step for step in steps if isinstance(step, OpenRequest)],
+        open_steps=[step for step in steps if isinstance(step, OpenStep)],
         open_count=open_now,
         repositories_per_run=configured_wave or (DEFAULT_REPOSITORIES_PER_RUN if is_selected else None),
         full_name=_get_full_name(repository_plan),

@@ -15,8 +15,8 @@ from functools import cache, partial
 from bot.core.proposal.due_dates import FixTimes, find_recorded_due_date, read_due_date
 from bot.core.proposal.lifecycle import next_step, omit_protected_files
 from bot.core.proposal.missing_attributes import is_accepted
+from bot.core.proposal.requested_actions import DashboardActions, parse_dashboard
 from bot.core.proposal.update_groups import UpdateGroup, build_onboarding_group, get_update_group
-from bot.core.proposal.user_requests import DashboardRequests, parse_dashboard
 from bot.model.dashboard import DashboardIssue
 from bot.model.decision import (
     BlockedReference,
@@ -249,7 +249,7 @@ class RepositoryPlanner:
             requests = forge.list_requests(self.options.branch_prefix, branches, judge)
             if self._is_onboarding(requests):
                 proposal_plan = plan_onboarding()
-            branch_plans = self._plan_branches(requests, proposal_plan, _parse_user_requests(dashboard_issue))
+            branch_plans = self._plan_branches(requests, proposal_plan, _parse_requested_actions(dashboard_issue))
         except BasebumpError as error:
             failure = RunFailure(self._repository.name, FailureStage.PROPOSE, str(error))
             failures = (*extract_result.failures, *proposal_plan.failures, failure)
@@ -324,16 +324,16 @@ class RepositoryPlanner:
             return None, (report_dashboard_failure(self._repository, error),)
 
     def _plan_branches(
-        self, requests: Iterable[RemoteRequest], proposal_plan: ProposalPlan, dashboard_requests: DashboardRequests
+        self, requests: Iterable[RemoteRequest], proposal_plan: ProposalPlan, dashboard_actions: DashboardActions
     ) -> tuple[BranchPlan, ...]:
         """Return the plans of the branches for which there is a step to execute or to report, sorted by branch name."""
         requests_by_branch: dict[str, list[RemoteRequest]] = defaultdict(list)
         for each in requests:
             requests_by_branch[each.branch].append(each)
         planned_by_branch = {
-            planned.proposal.branch: _add_user_requests(
+            planned.proposal.branch: _add_requested_actions(
                 planned.keep_due_date(find_recorded_due_date(requests_by_branch[planned.proposal.branch])),
-                dashboard_requests,
+                dashboard_actions,
                 requests_by_branch[planned.proposal.branch],
             )
             for planned in proposal_plan.proposals
@@ -390,16 +390,16 @@ def report_dashboard_failure(repository: GitRepository, error: ForgeError) -> Ru
     return RunFailure(f"{repository.name} dashboard", FailureStage.PROPOSE, str(error))
 
 
-def _parse_user_requests(issue: DashboardIssue | None) -> DashboardRequests:
+def _parse_requested_actions(issue: DashboardIssue | None) -> DashboardActions:
     """Return the actions that users requested with checkboxes in the dashboard issue.
 
     There are none if there is no issue or if the issue is closed.
     """
-    return parse_dashboard(issue.body) if issue is not None and issue.is_open else DashboardRequests()
+    return parse_dashboard(issue.body) if issue is not None and issue.is_open else DashboardActions()
 
 
-def _add_user_requests(
-    planned_proposal: PlannedProposal, dashboard_requests: DashboardRequests, requests: Sequence[RemoteRequest]
+def _add_requested_actions(
+    planned_proposal: PlannedProposal, dashboard_actions: DashboardActions, requests: Sequence[RemoteRequest]
 ) -> PlannedProposal:
     """Return the planned proposal with the actions that users requested for its branch.
 
@@ -407,9 +407,9 @@ def _add_user_requests(
     """
     proposal = planned_proposal.proposal
     has_accepted = any(each.state is RequestState.OPEN and is_accepted(each) for each in requests)
-    branch_requests = dashboard_requests.select_for_branch(proposal.branch, is_accepted=has_accepted)
+    branch_actions = dashboard_actions.select_for_branch(proposal.branch, is_accepted=has_accepted)
     return (
-        replace(planned_proposal, proposal=replace(proposal, user_requests=branch_requests))
-        if branch_requests
+        replace(planned_proposal, proposal=replace(proposal, requested_actions=branch_actions))
+        if branch_actions
         else planned_proposal
     )

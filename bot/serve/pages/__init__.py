@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from bot.resources import read_template
 from bot.serve.access import guard
-from bot.serve.http import Handler, Request, Response, Route
+from bot.serve.http import Handler, HttpRequest, Response, Route
 from bot.serve.pages.content import PageContent, PageLink
 from bot.serve.pages.event_tables import build_events
 from bot.serve.pages.health import build_health
@@ -22,7 +22,7 @@ from bot.serve.pages.search import build_search, build_trends
 from bot.serve.pages.stage_tables import build_stages
 from bot.serve.pages.work_tables import build_queue
 
-PageBuilder = Callable[[PagePorts, Request, Mapping[str, str]], PageContent]
+PageBuilder = Callable[[PagePorts, HttpRequest, Mapping[str, str]], PageContent]
 """Builds the values of a page for a request. It also gets the parts of the path that the route names."""
 
 PAGES: Mapping[str, PageBuilder] = {
@@ -51,7 +51,7 @@ def list_page_routes(ports: PagePorts) -> Iterable[Route]:
 
 
 def _build_handler(ports: PagePorts, renderer: PageRenderer, build: PageBuilder) -> Handler:
-    def answer(request: Request, parts: Mapping[str, str]) -> Response:
+    def answer(request: HttpRequest, parts: Mapping[str, str]) -> Response:
         return renderer.render(build(ports, request, parts), request)
 
     return answer

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from bot.core.markdown import make_one_line
 from bot.model.delivery import Delivery, DeliveryOutcome
 from bot.model.image_name import parse_sha256
-from bot.serve.http import Request
+from bot.serve.http import HttpRequest
 from bot.serve.pages.cells import join_words, show_count, show_digest, show_identifier, show_text, show_time
 from bot.serve.pages.content import Cell, CellStyle, Column, PageContent, PageLink, Pager, Part, Table
 from bot.serve.pages.ports import MAX_RECORD_PAGE, ListPage, PagePorts
@@ -35,7 +35,7 @@ _NOTE = (
 )
 
 
-def build_events(ports: PagePorts, request: Request, _parts: Mapping[str, str]) -> PageContent:
+def build_events(ports: PagePorts, request: HttpRequest, _parts: Mapping[str, str]) -> PageContent:
     """Return the page that lists the deliveries of all senders."""
     page = ListPage.parse(request, MAX_RECORD_PAGE)
     rows = ports.log.list_deliveries(page.end + 1)

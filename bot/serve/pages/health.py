@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from bot.core.markdown import make_one_line
 from bot.model.delivery import DeliveryOutcome
 from bot.model.service_health import HostSummary, SenderSummary, WorkerSummary
-from bot.serve.http import Request
+from bot.serve.http import HttpRequest
 from bot.serve.pages.cells import describe_span, join_words, show_count, show_text, show_time
 from bot.serve.pages.content import Cell, CellStyle, Column, PageContent, PageLink, Part, Table
 from bot.serve.pages.event_tables import OUTCOME_STYLES
@@ -28,7 +28,7 @@ _HOST_COLUMNS = (
 _WORKER_COLUMNS = (Column("Worker"), Column("Pieces of work", is_number=True), Column("First claim ends"))
 
 
-def build_health(ports: PagePorts, _request: Request, _parts: Mapping[str, str]) -> PageContent:
+def build_health(ports: PagePorts, _request: HttpRequest, _parts: Mapping[str, str]) -> PageContent:
     now = ports.clock.now()
     return PageContent(
         title="Health",

@@ -18,7 +18,7 @@ from bot.model.usage import ImageUsage
 from bot.reports.fleet.history import HistoryAnswer
 from bot.reports.fleet.stored_answers import answer_image_history
 from bot.reports.parts.stage_section import build_bars
-from bot.serve.http import Request
+from bot.serve.http import HttpRequest
 from bot.serve.pages.cells import (
     build_cell,
     join_words,
@@ -59,7 +59,7 @@ _DIGEST_COLUMNS = (
 _UP_TO_DATE = "up-to-date"
 
 
-def build_image(ports: PagePorts, request: Request, parts: Mapping[str, str]) -> PageContent:
+def build_image(ports: PagePorts, request: HttpRequest, parts: Mapping[str, str]) -> PageContent:
     """Return the page of an image with or without a tag, or the page for images that the state does not contain."""
     name, now = parts["name"], ports.clock.now()
     try:

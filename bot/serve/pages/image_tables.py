@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bot.model.fleet_overview import ImageSummary
-from bot.serve.http import Request
+from bot.serve.http import HttpRequest
 from bot.serve.pages.cells import build_cell, link_image, show_count
 from bot.serve.pages.content import CellStyle, Column, PageContent, PageLink, Pager, Part, SearchField, Table
 from bot.serve.pages.ports import ListPage, PagePorts, parse_words
@@ -17,7 +17,7 @@ _COLUMNS = (
 )
 
 
-def build_images(ports: PagePorts, request: Request, _parts: Mapping[str, str]) -> PageContent:
+def build_images(ports: PagePorts, request: HttpRequest, _parts: Mapping[str, str]) -> PageContent:
     """Return the page that lists the images of the fleet."""
     words, page = parse_words(request), ListPage.parse(request)
     found = ports.fleet.find_images(words, page.section)

@@ -9,7 +9,7 @@ from bot.model.fleet_overview import ListSection, RequestFigures, RequestFilter
 from bot.model.usage import InventoryCoverage
 from bot.model.work import QueueFigures
 from bot.reports.fleet.patch_times import PatchReport
-from bot.serve.http import Request
+from bot.serve.http import HttpRequest
 from bot.serve.pages.cells import build_time_part, describe_span
 from bot.serve.pages.content import Figure, PageContent, PageLink, Part, Table
 from bot.serve.pages.event_tables import build_delivery_table
@@ -31,7 +31,7 @@ _PREVIEW = ListSection(0, PREVIEW_ROWS)
 NOT_COMPUTED = "The fixes over time are being computed. Load the page again in a few seconds."
 
 
-def build_overview(ports: PagePorts, _request: Request, _parts: Mapping[str, str]) -> PageContent:
+def build_overview(ports: PagePorts, _request: HttpRequest, _parts: Mapping[str, str]) -> PageContent:
     now = ports.clock.now()
     coverage, requests = ports.inventory.load_coverage(), ports.fleet.count_requests(now, now - RECENT)
     lead, tables = tuple(_build_lead(ports, coverage, now)), _build_tables(ports, now)

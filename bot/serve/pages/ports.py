@@ -12,7 +12,7 @@ from bot.model.fleet_overview import Entry, ListedEntries, ListSection
 from bot.ports import Clock
 from bot.reports.fleet.patch_times import PatchReport
 from bot.reports.parts.stage_section import StageReport
-from bot.serve.http import Request
+from bot.serve.http import HttpRequest
 from bot.serve.kept_answer import KeptAnswer
 from bot.serve.pages.content import Pager, Part
 from bot.settings.sections.serve import ServeSection
@@ -82,7 +82,7 @@ class ListPage:
     """The number of rows on each page."""
 
     @classmethod
-    def parse(cls, request: Request, last: int = MAX_PAGE, rows: int = PAGE_ROWS) -> ListPage:
+    def parse(cls, request: HttpRequest, last: int = MAX_PAGE, rows: int = PAGE_ROWS) -> ListPage:
         """Return the page in the parameter `page`. The first page is returned if the parameter is not a number."""
         text = request.query.get("page", "")
         is_number = text.isascii() and text.isdigit() and len(text) <= len(str(last))
@@ -97,7 +97,7 @@ class ListPage:
         """The number of entries up to the end of the page."""
         return self.number * self.rows
 
-    def build_pager(self, request: Request, total: int, *, is_total_known: bool = True) -> Pager | None:
+    def build_pager(self, request: HttpRequest, total: int, *, is_total_known: bool = True) -> Pager | None:
         """Return the links to the pages before and after; None if the list fits one page."""
         if total <= self.rows and self.number == 1:
             return None
@@ -118,12 +118,12 @@ def link_rest(listed: ListedEntries[Entry], address: str) -> Part | None:
     return Part(f"All {listed.total:,}", address=address) if listed.total > len(listed.entries) else None
 
 
-def parse_words(request: Request) -> str:
+def parse_words(request: HttpRequest) -> str:
     """Return the words that the user searches for."""
     return request.query.get("q", "")[:MAX_WORDS].strip()
 
 
-def build_address(request: Request, **changes: str) -> str:
+def build_address(request: HttpRequest, **changes: str) -> str:
     """Return the address of a request with other parameters. Its path is not changed."""
     parameters = {name: value for name, value in {**request.query, **changes}.items() if value}
     return f"?{urlencode(parameters)}"

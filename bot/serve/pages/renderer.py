@@ -13,7 +13,7 @@ from bot import __version__
 from bot.reports.page.fleet_html import build_environment
 from bot.reports.page.trend_charts import build_trend_section
 from bot.reports.parts.stage_section import BAR_COLUMNS
-from bot.serve.http import HTML, Request, Response, Route
+from bot.serve.http import HTML, HttpRequest, Response, Route
 from bot.serve.pages.content import PageContent, PageLink
 
 TEMPLATE, LAYOUT, MACROS = "service/content.html.j2", "service/layout.html.j2", "page_macros.html.j2"
@@ -34,7 +34,7 @@ class PageRenderer:
     has_stages: bool
     """True if the navigation has the page about stages of updates."""
 
-    def render(self, content: PageContent, request: Request) -> Response:
+    def render(self, content: PageContent, request: HttpRequest) -> Response:
         """Return the response with a page."""
         text = self._template.render(
             page=content,
@@ -71,8 +71,8 @@ class PageRenderer:
         return build_environment(templates).get_template(TEMPLATE)
 
 
-def _build_file_handler(body: bytes, content_type: str) -> Callable[[Request, Mapping[str, str]], Response]:
-    def answer(_request: Request, _parts: Mapping[str, str]) -> Response:
+def _build_file_handler(body: bytes, content_type: str) -> Callable[[HttpRequest, Mapping[str, str]], Response]:
+    def answer(_request: HttpRequest, _parts: Mapping[str, str]) -> Response:
         return Response(200, body, content_type, CACHE_FOR_A_DAY)
 
     return answer

@@ -11,7 +11,7 @@ from bot.model.fleet_overview import BranchSummary
 from bot.model.inventory import BranchKey, StoredRequest
 from bot.model.proposal import RequestState
 from bot.model.report import RepositoryReport, Verdict
-from bot.serve.http import Request
+from bot.serve.http import HttpRequest
 from bot.serve.pages.cells import (
     NO_HOST,
     build_cell,
@@ -57,7 +57,7 @@ _ORIGINS = {
 }
 
 
-def build_repository(ports: PagePorts, request: Request, parts: Mapping[str, str]) -> PageContent:
+def build_repository(ports: PagePorts, request: HttpRequest, parts: Mapping[str, str]) -> PageContent:
     """Return the page of a repository on a forge, or the page for repositories that the state does not contain."""
     branches, now = find_branches(ports, parts), ports.clock.now()
     if not branches:
@@ -163,7 +163,7 @@ def _build_request_table(requests: Sequence[StoredRequest], now: datetime, *, sh
     )
 
 
-def _build_move_table(moves: Sequence[DigestMove], request: Request, now: datetime) -> Table:
+def _build_move_table(moves: Sequence[DigestMove], request: HttpRequest, now: datetime) -> Table:
     page = ListPage.parse(request)
     return Table(
         name="history",

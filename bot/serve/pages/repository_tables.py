@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bot.model.fleet_overview import BranchSummary
-from bot.serve.http import Request
+from bot.serve.http import HttpRequest
 from bot.serve.pages.cells import build_cell, link_repository, show_count, show_text, show_time
 from bot.serve.pages.content import Cell, CellStyle, Column, PageContent, PageLink, Pager, Part, SearchField, Table
 from bot.serve.pages.ports import ListPage, PagePorts, parse_words
@@ -18,7 +18,7 @@ _COLUMNS = (
 )
 
 
-def build_repositories(ports: PagePorts, request: Request, _parts: Mapping[str, str]) -> PageContent:
+def build_repositories(ports: PagePorts, request: HttpRequest, _parts: Mapping[str, str]) -> PageContent:
     """Return the page that lists the base branches of the fleet."""
     words, page = parse_words(request), ListPage.parse(request)
     found = ports.fleet.find_branches(words, page.section)

@@ -9,7 +9,7 @@ from datetime import datetime
 from bot.model.ci import CiOutcome
 from bot.model.fleet_overview import RequestFilter, RequestSummary
 from bot.model.proposal import RequestState
-from bot.serve.http import Request
+from bot.serve.http import HttpRequest
 from bot.serve.pages.cells import (
     build_cell,
     link_repository,
@@ -46,7 +46,7 @@ _ENDED_COLUMNS = (*_COLUMNS, Column("CI"), Column("Opened"), Column("Ended"))
 _CI_STYLES = {CiOutcome.PASSED: CellStyle.GOOD, CiOutcome.FAILED: CellStyle.ALARM}
 
 
-def build_proposals(ports: PagePorts, request: Request, _parts: Mapping[str, str]) -> PageContent:
+def build_proposals(ports: PagePorts, request: HttpRequest, _parts: Mapping[str, str]) -> PageContent:
     """Return the page that lists the requests in all base branches."""
     shown, now, page = parse_filter(request), ports.clock.now(), ListPage.parse(request)
     listed = ports.fleet.list_requests(shown, now, page.section)
@@ -73,7 +73,7 @@ def build_proposals(ports: PagePorts, request: Request, _parts: Mapping[str, str
     )
 
 
-def parse_filter(request: Request) -> RequestFilter:
+def parse_filter(request: HttpRequest) -> RequestFilter:
     """Return the filter in the parameter `show`; open requests if it is missing or not known."""
     word = request.query.get("show")
     return RequestFilter(word) if word in set(RequestFilter) else RequestFilter.OPEN

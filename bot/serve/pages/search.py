@@ -7,7 +7,7 @@ from datetime import timedelta
 from urllib.parse import urlencode
 
 from bot.model.fleet_overview import ListSection
-from bot.serve.http import Request
+from bot.serve.http import HttpRequest
 from bot.serve.pages.content import PageContent, PageLink, Part
 from bot.serve.pages.image_tables import build_image_list
 from bot.serve.pages.overview import NOT_COMPUTED
@@ -21,7 +21,7 @@ TRENDS_WAIT = timedelta(seconds=20)
 _NOT_FOUND = 404
 
 
-def build_search(ports: PagePorts, request: Request, _parts: Mapping[str, str]) -> PageContent:
+def build_search(ports: PagePorts, request: HttpRequest, _parts: Mapping[str, str]) -> PageContent:
     words, section = parse_words(request), ListSection(0, FOUND_ROWS)
     images, branches = ports.fleet.find_images(words, section), ports.fleet.find_branches(words, section)
     query = urlencode({"q": words})
@@ -45,7 +45,7 @@ def build_search(ports: PagePorts, request: Request, _parts: Mapping[str, str]) 
     )
 
 
-def build_trends(ports: PagePorts, _request: Request, _parts: Mapping[str, str]) -> PageContent:
+def build_trends(ports: PagePorts, _request: HttpRequest, _parts: Mapping[str, str]) -> PageContent:
     report = ports.trends.load(TRENDS_WAIT)
     return PageContent(
         title="Trends",

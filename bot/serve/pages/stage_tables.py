@@ -29,7 +29,7 @@ from bot.reports.parts.stage_words import (
     describe_wait,
     describe_workloads,
 )
-from bot.serve.http import Request
+from bot.serve.http import HttpRequest
 from bot.serve.pages.cells import (
     build_cell,
     link_image,
@@ -65,7 +65,7 @@ _UNWANTED_COLUMNS = (*_RUNNING_COLUMNS, Column("Why"))
 Entry = TypeVar("Entry")
 
 
-def build_stages(ports: PagePorts, request: Request, _parts: Mapping[str, str]) -> PageContent:
+def build_stages(ports: PagePorts, request: HttpRequest, _parts: Mapping[str, str]) -> PageContent:
     """Return the page about the stages of all updates."""
     report = ports.stages.load(STAGES_WAIT) if ports.stages is not None else None
     if report is None:
@@ -303,13 +303,13 @@ def build_running_tables(ports: PagePorts, report: StageReport | None) -> tuple[
     return (table,)
 
 
-def _list_stuck(ports: PagePorts, report: StageReport, request: Request, page: ListPage) -> Table:
+def _list_stuck(ports: PagePorts, report: StageReport, request: HttpRequest, page: ListPage) -> Table:
     stuck = report.stages.list_stuck(report.now)
     table = build_stuck_table(ports, report, _cut(stuck, page))
     return _add_pager(table, request, page, len(stuck))
 
 
-def _list_images(report: StageReport, request: Request, page: ListPage) -> Table:
+def _list_images(report: StageReport, request: HttpRequest, page: ListPage) -> Table:
     columns, funnels = list_columns(report.stages.scope), sort_funnels(report.stages.funnels)
     table = Table(
         name="stages",
@@ -333,7 +333,7 @@ def _show_count(column: FunnelColumn, funnel: StageFunnel) -> Cell:
     return Cell(show_count(cell.uses, style).parts, cell.note)
 
 
-def _list_unlisted(ports: PagePorts, report: StageReport, request: Request, page: ListPage) -> Table:
+def _list_unlisted(ports: PagePorts, report: StageReport, request: HttpRequest, page: ListPage) -> Table:
     groups = group_running(report.stages.unlisted)
     table = Table(
         name="unlisted",
@@ -349,5 +349,5 @@ def _cut(entries: Sequence[Entry], page: ListPage) -> Sequence[Entry]:
     return entries[page.section.offset : page.end]
 
 
-def _add_pager(table: Table, request: Request, page: ListPage, total: int) -> Table:
+def _add_pager(table: Table, request: HttpRequest, page: ListPage, total: int) -> Table:
     return replace(table, pager=page.build_pager(request, total))

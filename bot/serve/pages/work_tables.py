@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from bot.core.markdown import make_one_line
 from bot.model.work import FinishedWork, PendingWork, QueueFigures, WorkPriority
-from bot.serve.http import Request
+from bot.serve.http import HttpRequest
 from bot.serve.pages.cells import (
     build_time_part,
     describe_span,
@@ -35,7 +35,7 @@ FINISHED = "finished"
 """The value of the parameter `show` for the list of finished work."""
 
 
-def build_queue(ports: PagePorts, request: Request, _parts: Mapping[str, str]) -> PageContent:
+def build_queue(ports: PagePorts, request: HttpRequest, _parts: Mapping[str, str]) -> PageContent:
     """Return the page with the pending work, or with the finished work."""
     is_finished = request.query.get("show") == FINISHED
     now, figures = ports.clock.now(), ports.queue.compute_figures()
@@ -69,7 +69,7 @@ def _build_figures(figures: QueueFigures) -> tuple[Figure, ...]:
 
 
 def _list_pending(
-    ports: PagePorts, request: Request, page: ListPage, figures: QueueFigures, now: datetime
+    ports: PagePorts, request: HttpRequest, page: ListPage, figures: QueueFigures, now: datetime
 ) -> tuple[Table, ...]:
     rows = ports.log.list_pending(page.end)[page.section.offset :]
     waiting = [each for each in rows if each.worker is None]
@@ -81,7 +81,7 @@ def _list_pending(
     )
 
 
-def _list_finished(ports: PagePorts, request: Request, page: ListPage, now: datetime) -> tuple[Table, ...]:
+def _list_finished(ports: PagePorts, request: HttpRequest, page: ListPage, now: datetime) -> tuple[Table, ...]:
     rows = ports.log.list_finished(page.end + 1)
     pager = page.build_pager(request, len(rows), is_total_known=False)
     return (build_finished_table(rows[page.section.offset : page.end], now, pager=pager),)

@@ -23,7 +23,7 @@ from bot.core.evidence.compare import compare_scans
 from bot.core.proposal.commit_status import build_status
 from bot.core.proposal.marks import mark_withdrawn, parse_mark, record_status, render_mark, shorten_commit
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
-from bot.model.proposal import BodyMark, NoChange, NoChangeReason, StatusAttempt, UpdateRequest
+from bot.model.proposal import BodyMark, NoChange, NoChangeReason, StatusAttempt, UpdateStep
 from bot.model.request_attributes import MAX_STATUS_DESCRIPTION, CommitStatus, RequestAttributes, StatusState
 from bot.model.signature import (
     NoSignature,
@@ -165,7 +165,7 @@ def test_other_last_commit_gets_status():
     before = build_remote_request(
         head=HEAD, body=render_marked_body(build_attempt("b" * 40)), ever_set=RequestAttributes(), opened_at=LONG_AGO
     )
-    assert find_next_step(KNOWN, before) == UpdateRequest(
+    assert find_next_step(KNOWN, before) == UpdateStep(
         before, KNOWN, must_push=False, must_update_text=False, attributes=ONLY_STATUS
     )
 
@@ -183,7 +183,7 @@ def test_pushed_or_reworded_request_gets_status():
         ever_set=RequestAttributes(),
         opened_at=LONG_AGO,
     )
-    assert find_next_step(KNOWN, moved) == UpdateRequest(
+    assert find_next_step(KNOWN, moved) == UpdateStep(
         moved, KNOWN, must_push=True, must_update_text=False, attributes=ONLY_STATUS
     )
     reworded = build_remote_request(

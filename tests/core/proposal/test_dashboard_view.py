@@ -27,7 +27,7 @@ from support.values import digest, finding, scan
 from bot import resources
 from bot.core.evidence.compare import compare_scans
 from bot.core.proposal.render import render_dashboard
-from bot.core.proposal.user_requests import parse_dashboard
+from bot.core.proposal.requested_actions import parse_dashboard
 from bot.core.proposal.view.dashboard_builder import build_dashboard
 from bot.core.proposal.view.dashboard_rows import link_file
 from bot.core.proposal.view.hold_remedies import build_hold_rule, describe_hold_remedy

@@ -18,23 +18,23 @@ from support.core.lifecycle_scene import (
 from support.values import digest
 
 from bot.core.proposal.marks import render_mark
-from bot.model.dashboard import UserRequest
+from bot.model.dashboard import RequestedAction
 from bot.model.modes import OnClose, Rebase
 from bot.model.proposal import (
     BodyMark,
-    CloseRequest,
+    CloseStep,
     DeleteBranch,
     NoChange,
     NoChangeReason,
-    OpenRequest,
+    OpenStep,
     RequestState,
-    UpdateRequest,
+    UpdateStep,
 )
 from bot.model.request_attributes import RequestAttributes
 
 
 def test_desired_proposal_without_request_is_opened():
-    assert find_next_step(WANTED) == OpenRequest(WANTED, must_push=True)
+    assert find_next_step(WANTED) == OpenStep(WANTED, must_push=True)
 
 
 def test_undesired_proposal_without_request_needs_no_step():
@@ -49,12 +49,12 @@ def test_unchanged_request_is_left():
 
 def test_changed_intent_is_pushed_and_body_is_updated():
     before = build_remote_request(intent="9" * 16, report="9" * 15 + "0")
-    assert find_next_step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=True)
+    assert find_next_step(WANTED, before) == UpdateStep(before, WANTED, must_push=True, must_update_text=True)
 
 
 def test_new_evidence_updates_body_without_push():
     before = build_remote_request(report="9" * 15 + "0")
-    assert find_next_step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
+    assert find_next_step(WANTED, before) == UpdateStep(before, WANTED, must_push=False, must_update_text=True)
 
 
 def test_less_evidence_does_not_replace_evidence_of_same_transition():
@@ -64,53 +64,53 @@ def test_less_evidence_does_not_replace_evidence_of_same_transition():
     )
     assert find_next_step(uncertain, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
     killed = build_remote_request(report="9" * 15 + "0")
-    assert find_next_step(uncertain, killed) == UpdateRequest(killed, uncertain, must_push=False, must_update_text=True)
+    assert find_next_step(uncertain, killed) == UpdateStep(killed, uncertain, must_push=False, must_update_text=True)
 
 
 def test_accepted_proposal_with_conflicts_is_rebuilt_at_once():
     before = build_remote_request(has_conflicts=True, is_accepted=True, committed_at=NOW)
-    assert find_next_step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=False)
+    assert find_next_step(WANTED, before) == UpdateStep(before, WANTED, must_push=True, must_update_text=False)
 
 
 def test_run_killed_between_push_and_text_update_updates_text_next_time():
     before = build_remote_request(report="9" * 15 + "0", targets=("other",))
-    assert find_next_step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
+    assert find_next_step(WANTED, before) == UpdateStep(before, WANTED, must_push=False, must_update_text=True)
 
 
 def test_request_with_conflicts_is_rebuilt_on_new_base():
     before = build_remote_request(has_conflicts=True)
-    assert find_next_step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=False)
+    assert find_next_step(WANTED, before) == UpdateStep(before, WANTED, must_push=True, must_update_text=False)
 
 
 def test_body_without_mark_is_rewritten():
     before = build_remote_request(body="thanks")
-    assert find_next_step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
+    assert find_next_step(WANTED, before) == UpdateStep(before, WANTED, must_push=False, must_update_text=True)
 
 
 def test_mark_with_other_targets_than_commit_is_rewritten():
     before = build_remote_request(targets=TARGETS_BEFORE)
-    assert find_next_step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
+    assert find_next_step(WANTED, before) == UpdateStep(before, WANTED, must_push=False, must_update_text=True)
 
 
 def test_undesired_request_is_closed_with_reason():
-    assert find_next_step(NOT_WANTED, build_remote_request()) == CloseRequest(build_remote_request(), NOT_WANTED.reason)
+    assert find_next_step(NOT_WANTED, build_remote_request()) == CloseStep(build_remote_request(), NOT_WANTED.reason)
 
 
 def test_request_with_deleted_branch_is_closed_when_undesired():
     before = build_remote_request(head=None, intent=None)
-    assert find_next_step(NOT_WANTED, before) == CloseRequest(before, NOT_WANTED.reason)
+    assert find_next_step(NOT_WANTED, before) == CloseStep(before, NOT_WANTED.reason)
     assert find_next_step(NOT_WANTED, before, known=False) is None
-    assert find_next_step(WANTED, before) == OpenRequest(WANTED, must_push=True)
+    assert find_next_step(WANTED, before) == OpenStep(WANTED, must_push=True)
 
 
 def test_close_interrupted_after_mark_continues():
     before = build_remote_request(withdrawn=True)
-    assert find_next_step(NOT_WANTED, before) == CloseRequest(before, NOT_WANTED.reason)
+    assert find_next_step(NOT_WANTED, before) == CloseStep(before, NOT_WANTED.reason)
 
 
 def test_close_interrupted_after_mark_is_undone_when_proposal_is_desired():
     before = build_remote_request(withdrawn=True)
-    assert find_next_step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
+    assert find_next_step(WANTED, before) == UpdateStep(before, WANTED, must_push=False, must_update_text=True)
 
 
 @pytest.mark.parametrize("wanted", [WANTED, NOT_WANTED])
@@ -127,17 +127,17 @@ TICKED = f"- [x] <!-- basebump:rebase --> words\n\n{render_mark(BodyMark(TARGETS
 def test_ticked_checkbox_rebuilds_branch_and_is_cleared():
     for more in ({}, {"intent": None}, {"is_accepted": True, "committed_at": NOW}):
         before = build_remote_request(body=TICKED, **more)
-        assert find_next_step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=True)
-    asked = replace(WANTED, user_requests=frozenset({UserRequest.REBASE}))
+        assert find_next_step(WANTED, before) == UpdateStep(before, WANTED, must_push=True, must_update_text=True)
+    asked = replace(WANTED, requested_actions=frozenset({RequestedAction.REBASE}))
     before = build_remote_request()
-    assert find_next_step(asked, before) == UpdateRequest(before, asked, must_push=True, must_update_text=False)
+    assert find_next_step(asked, before) == UpdateStep(before, asked, must_push=True, must_update_text=False)
 
 
 def test_labels_and_dashboard_do_not_discard_the_commits_of_users():
-    asked = replace(WANTED, user_requests=frozenset({UserRequest.REBASE}))
+    asked = replace(WANTED, requested_actions=frozenset({RequestedAction.REBASE}))
     edited = build_remote_request(intent=None)
     assert find_next_step(asked, edited) == NoChange(BRANCH, NoChangeReason.EDITED, edited, must_comment=True)
-    labelled = build_remote_request(intent=None, user_requests=frozenset({UserRequest.REBASE}))
+    labelled = build_remote_request(intent=None, requested_actions=frozenset({RequestedAction.REBASE}))
     assert find_next_step(WANTED, labelled) == NoChange(BRANCH, NoChangeReason.EDITED, labelled, must_comment=True)
 
 
@@ -171,15 +171,13 @@ def test_accepted_request_is_rebuilt_when_text_names_other_digests_than_branch()
     accepted = build_remote_request(intent="9" * 16, is_accepted=True, committed_at=NOW)
     assert find_next_step(WANTED, accepted).reason is NoChangeReason.ACCEPTED
     misleading = replace(accepted, is_as_marked=False)
-    assert find_next_step(WANTED, misleading) == UpdateRequest(
-        misleading, WANTED, must_push=True, must_update_text=False
-    )
+    assert find_next_step(WANTED, misleading) == UpdateStep(misleading, WANTED, must_push=True, must_update_text=False)
 
 
 def test_ticked_checkbox_does_not_rebuild_unknown_or_undesired_proposal():
     before = build_remote_request(body=TICKED)
     assert find_next_step(WANTED, before, known=False) == NoChange(BRANCH, NoChangeReason.UNKNOWN, before)
-    assert find_next_step(NOT_WANTED, before) == CloseRequest(before, NOT_WANTED.reason)
+    assert find_next_step(NOT_WANTED, before) == CloseStep(before, NOT_WANTED.reason)
 
 
 def test_ticked_checkbox_keeps_user_commits_of_undesired_proposal():
@@ -188,25 +186,25 @@ def test_ticked_checkbox_keeps_user_commits_of_undesired_proposal():
 
 
 def test_declined_proposal_is_opened_again_on_user_request():
-    again = replace(WANTED, user_requests=frozenset({UserRequest.AGAIN}), on_close=OnClose.LINE)
-    assert find_next_step(again, build_remote_request(RequestState.CLOSED)) == OpenRequest(again, must_push=True)
-    assert find_next_step(again, build_remote_request(RequestState.CLOSED, targets=TARGETS_BEFORE)) == OpenRequest(
+    again = replace(WANTED, requested_actions=frozenset({RequestedAction.AGAIN}), on_close=OnClose.LINE)
+    assert find_next_step(again, build_remote_request(RequestState.CLOSED)) == OpenStep(again, must_push=True)
+    assert find_next_step(again, build_remote_request(RequestState.CLOSED, targets=TARGETS_BEFORE)) == OpenStep(
         again, must_push=True
     )
 
 
 def test_label_rebuilds_branch_and_updates_text():
-    before = build_remote_request(user_requests=frozenset({UserRequest.REBASE}))
-    assert find_next_step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=True)
-    pointless = build_remote_request(user_requests=frozenset({UserRequest.AGAIN}))
-    assert find_next_step(WANTED, pointless) == UpdateRequest(pointless, WANTED, must_push=False, must_update_text=True)
+    before = build_remote_request(requested_actions=frozenset({RequestedAction.REBASE}))
+    assert find_next_step(WANTED, before) == UpdateStep(before, WANTED, must_push=True, must_update_text=True)
+    pointless = build_remote_request(requested_actions=frozenset({RequestedAction.AGAIN}))
+    assert find_next_step(WANTED, pointless) == UpdateStep(pointless, WANTED, must_push=False, must_update_text=True)
 
 
 def test_only_label_on_newest_request_opens_proposal_again():
     closed = build_remote_request(RequestState.CLOSED)
-    labelled = replace(closed, user_requests=frozenset({UserRequest.AGAIN}))
-    again = replace(WANTED, user_requests=frozenset({UserRequest.AGAIN}))
-    assert find_next_step(WANTED, labelled, closed) == OpenRequest(again, must_push=True)
+    labelled = replace(closed, requested_actions=frozenset({RequestedAction.AGAIN}))
+    again = replace(WANTED, requested_actions=frozenset({RequestedAction.AGAIN}))
+    assert find_next_step(WANTED, labelled, closed) == OpenStep(again, must_push=True)
     assert find_next_step(WANTED, closed, labelled) == NoChange(BRANCH, NoChangeReason.DECLINED, closed)
 
 
@@ -223,7 +221,7 @@ def test_accepted_proposal_is_not_refreshed_at_once():
 
 def test_accepted_proposal_is_refreshed_when_interval_has_passed():
     before = build_remote_request(intent="9" * 16, is_accepted=True, committed_at=NOW - WANTED.refresh_every)
-    assert find_next_step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=False)
+    assert find_next_step(WANTED, before) == UpdateStep(before, WANTED, must_push=True, must_update_text=False)
     patient = replace(WANTED, refresh_every=WANTED.refresh_every + timedelta(minutes=1))
     assert find_next_step(patient, before) == NoChange(BRANCH, NoChangeReason.ACCEPTED, before)
 
@@ -233,18 +231,18 @@ def test_accepted_proposal_is_refreshed_at_once_when_urgent():
         build_remote_request(intent="9" * 16, is_accepted=True, committed_at=NOW),
         replace(WANTED, is_urgent=True),
     )
-    assert find_next_step(urgent, before) == UpdateRequest(before, urgent, must_push=True, must_update_text=False)
+    assert find_next_step(urgent, before) == UpdateStep(before, urgent, must_push=True, must_update_text=False)
 
 
 def test_merely_aged_digest_waits_for_refresh_interval():
     before = build_remote_request(intent="9" * 16, targets=TARGETS_BEFORE, committed_at=NOW - timedelta(days=6))
     sliding = replace(WANTED, is_only_aged=True)
     assert find_next_step(sliding, before) == NoChange(BRANCH, NoChangeReason.SLIDING, before)
-    assert find_next_step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=True)
+    assert find_next_step(WANTED, before) == UpdateStep(before, WANTED, must_push=True, must_update_text=True)
     due = replace(before, committed_at=NOW - timedelta(days=7))
-    assert find_next_step(sliding, due) == UpdateRequest(due, sliding, must_push=True, must_update_text=True)
+    assert find_next_step(sliding, due) == UpdateStep(due, sliding, must_push=True, must_update_text=True)
     in_conflict = replace(before, has_conflicts=True)
-    assert find_next_step(sliding, in_conflict) == UpdateRequest(
+    assert find_next_step(sliding, in_conflict) == UpdateStep(
         in_conflict, sliding, must_push=True, must_update_text=True
     )
 
@@ -252,12 +250,12 @@ def test_merely_aged_digest_waits_for_refresh_interval():
 def test_another_image_in_a_group_is_more_than_sliding():
     before = build_remote_request(intent="9" * 16, targets=("docker.io/library/redis:7@x",), committed_at=NOW)
     sliding = replace(WANTED, is_only_aged=True)
-    assert find_next_step(sliding, before) == UpdateRequest(before, sliding, must_push=True, must_update_text=True)
+    assert find_next_step(sliding, before) == UpdateStep(before, sliding, must_push=True, must_update_text=True)
 
 
 def test_accepted_proposal_gets_new_evidence():
     before = build_remote_request(report="9" * 15 + "0", is_accepted=True, committed_at=NOW)
-    assert find_next_step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
+    assert find_next_step(WANTED, before) == UpdateStep(before, WANTED, must_push=False, must_update_text=True)
 
 
 def test_request_closed_by_user_is_declined():
@@ -270,28 +268,28 @@ def test_request_closed_by_user_mutes_tags_until_urgent_when_policy_mutes():
     before = build_remote_request(RequestState.CLOSED, targets=TARGETS_BEFORE)
     assert find_next_step(muting, before) == NoChange(BRANCH, NoChangeReason.MUTED, before)
     urgent = replace(muting, is_urgent=True)
-    assert find_next_step(urgent, before) == OpenRequest(urgent, must_push=True)
+    assert find_next_step(urgent, before) == OpenStep(urgent, must_push=True)
     withdrawn = build_remote_request(RequestState.CLOSED, targets=TARGETS_BEFORE, withdrawn=True)
-    assert find_next_step(muting, withdrawn) == OpenRequest(muting, must_push=True, withdrawn_request=withdrawn)
+    assert find_next_step(muting, withdrawn) == OpenStep(muting, must_push=True, withdrawn_request=withdrawn)
     other = build_remote_request(RequestState.CLOSED, targets=("docker.io/library/redis:7@x",))
-    assert find_next_step(muting, other) == OpenRequest(muting, must_push=True)
+    assert find_next_step(muting, other) == OpenStep(muting, must_push=True)
 
 
 def test_request_closed_by_branch_deletion_is_opened_again():
     before = build_remote_request(RequestState.CLOSED, is_closed_by_branch_deletion=True)
     for wanted in (WANTED, replace(WANTED, is_onboarding=True), replace(WANTED, on_close=OnClose.LINE)):
-        assert find_next_step(wanted, before) == OpenRequest(wanted, must_push=True)
+        assert find_next_step(wanted, before) == OpenStep(wanted, must_push=True)
 
 
 def test_next_digest_is_proposed_after_decline():
-    assert find_next_step(WANTED, build_remote_request(RequestState.CLOSED, targets=("x@y",))) == OpenRequest(
+    assert find_next_step(WANTED, build_remote_request(RequestState.CLOSED, targets=("x@y",))) == OpenStep(
         WANTED, must_push=True
     )
 
 
 def test_decline_concerns_only_equal_target_sets():
     more = (*TARGETS, f"docker.io/library/redis:7@{digest('redis')}")
-    assert find_next_step(WANTED, build_remote_request(RequestState.CLOSED, targets=more)) == OpenRequest(
+    assert find_next_step(WANTED, build_remote_request(RequestState.CLOSED, targets=more)) == OpenStep(
         WANTED, must_push=True
     )
 
@@ -306,33 +304,33 @@ def test_older_decline_still_counts():
 
 def test_request_closed_by_basebump_is_not_declined_and_is_linked():
     ours = build_remote_request(RequestState.CLOSED, withdrawn=True)
-    assert find_next_step(WANTED, ours) == OpenRequest(WANTED, must_push=True, withdrawn_request=ours)
+    assert find_next_step(WANTED, ours) == OpenStep(WANTED, must_push=True, withdrawn_request=ours)
 
 
 def test_closed_request_without_mark_is_not_a_decline():
-    assert find_next_step(WANTED, build_remote_request(RequestState.CLOSED, body="")) == OpenRequest(
+    assert find_next_step(WANTED, build_remote_request(RequestState.CLOSED, body="")) == OpenStep(
         WANTED, must_push=True
     )
 
 
 def test_merged_request_is_not_a_decline():
-    assert find_next_step(WANTED, build_remote_request(RequestState.MERGED)) == OpenRequest(WANTED, must_push=True)
+    assert find_next_step(WANTED, build_remote_request(RequestState.MERGED)) == OpenStep(WANTED, must_push=True)
 
 
 def test_branch_without_request_is_opened_when_desired():
     branch = build_remote_request(RequestState.BRANCH)
-    assert find_next_step(WANTED, branch) == OpenRequest(WANTED, must_push=False, existing_branch=branch)
+    assert find_next_step(WANTED, branch) == OpenStep(WANTED, must_push=False, existing_branch=branch)
 
 
 @pytest.mark.parametrize("more", [{"intent": "9" * 16}, {"has_conflicts": True}])
 def test_branch_with_other_content_or_conflicts_is_pushed_before_opening(more):
     branch = build_remote_request(RequestState.BRANCH, **more)
-    assert find_next_step(WANTED, branch) == OpenRequest(WANTED, must_push=True, existing_branch=branch)
+    assert find_next_step(WANTED, branch) == OpenStep(WANTED, must_push=True, existing_branch=branch)
 
 
 def test_merged_branch_is_pushed_again_when_desired():
     merged, branch = build_remote_request(RequestState.MERGED), build_remote_request(RequestState.BRANCH)
-    assert find_next_step(WANTED, merged, branch) == OpenRequest(WANTED, must_push=True, existing_branch=branch)
+    assert find_next_step(WANTED, merged, branch) == OpenStep(WANTED, must_push=True, existing_branch=branch)
 
 
 def test_branch_without_request_is_deleted_when_undesired():
@@ -384,7 +382,7 @@ def test_rebase_setting_decides_whether_base_changes_rebuild_branch(rebase, conf
         build_remote_request(has_conflicts=conflicts, is_behind=behind, must_be_current=strict),
         replace(WANTED, rebase=rebase),
     )
-    expected = UpdateRequest(before, wanted, must_push=True, must_update_text=False) if rebuilt else None
+    expected = UpdateStep(before, wanted, must_push=True, must_update_text=False) if rebuilt else None
     assert find_next_step(wanted, before) == (expected or NoChange(BRANCH, NoChangeReason.UNCHANGED, before))
 
 
@@ -399,12 +397,12 @@ def test_branch_that_needs_rebuild_does_not_wait_for_age():
         intent="9" * 16, targets=TARGETS_BEFORE, committed_at=NOW, is_behind=True, must_be_current=True
     )
     sliding = replace(WANTED, is_only_aged=True)
-    assert find_next_step(sliding, before) == UpdateRequest(before, sliding, must_push=True, must_update_text=True)
+    assert find_next_step(sliding, before) == UpdateStep(before, sliding, must_push=True, must_update_text=True)
 
 
 def test_never_rebuilding_still_follows_the_tag():
     before, wanted = build_remote_request(intent="9" * 16, has_conflicts=True), replace(WANTED, rebase=Rebase.NEVER)
-    assert find_next_step(wanted, before) == UpdateRequest(before, wanted, must_push=True, must_update_text=False)
+    assert find_next_step(wanted, before) == UpdateStep(before, wanted, must_push=True, must_update_text=False)
 
 
 def test_rebase_never_leaves_accepted_proposal_with_conflicts():

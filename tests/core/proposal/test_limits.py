@@ -10,15 +10,15 @@ from bot.core.proposal.limits import OpenQueue, defer_proposals, is_schedule_ope
 from bot.core.proposal.opening import NEVER
 from bot.model.due_date import DueClass, DueDate
 from bot.model.limits import ProposalLimits, ProposalSchedule
-from bot.model.proposal import DeferralReason, OpenRequest, Proposal, ProposalPriority
+from bot.model.proposal import DeferralReason, OpenStep, Proposal, ProposalPriority
 
 MONDAY = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
 NONE = ProposalLimits()
 
 
-def build_open_request(name: str, **more) -> OpenRequest:
+def build_open_request(name: str, **more) -> OpenStep:
     target = f"docker.io/library/{name}:1@{digest('new')}"
-    return OpenRequest(Proposal(name, name, "", "", (), (), (target,), "1" * 16, "2" * 16, **more), must_push=True)
+    return OpenStep(Proposal(name, name, "", "", (), (), (target,), "1" * 16, "2" * 16, **more), must_push=True)
 
 
 def build_queue(

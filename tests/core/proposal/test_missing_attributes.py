@@ -17,7 +17,7 @@ from support.core.lifecycle_scene import (
 
 from bot.core.proposal.marks import render_mark
 from bot.model.due_date import DueClass, DueDate
-from bot.model.proposal import BodyMark, NoChange, NoChangeReason, UpdateRequest
+from bot.model.proposal import BodyMark, NoChange, NoChangeReason, UpdateStep
 from bot.model.request_attributes import NO_ATTRIBUTES, OVERDUE_LABEL, RequestAttributes
 
 LABELLED = replace(WANTED, attributes=RequestAttributes(labels=("docker",), reviewers=("ada",), milestone="Next"))
@@ -26,7 +26,7 @@ LABELLED = replace(WANTED, attributes=RequestAttributes(labels=("docker",), revi
 def test_attributes_not_set_by_killed_run_are_set_by_next_run():
     before = build_remote_request(ever_set=RequestAttributes(labels=("docker",)), opened_at=NOW - timedelta(days=1))
     missing = RequestAttributes(reviewers=("ada",), milestone="Next")
-    assert find_next_step(LABELLED, before) == UpdateRequest(
+    assert find_next_step(LABELLED, before) == UpdateStep(
         before, LABELLED, must_push=False, must_update_text=False, attributes=missing
     )
 
@@ -40,7 +40,7 @@ def test_refused_attributes_are_retried_for_two_days_and_at_each_refresh():
     before = build_remote_request(ever_set=RequestAttributes(), opened_at=NOW - timedelta(days=2))
     assert find_next_step(LABELLED, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
     moved = replace(before, intent="9" * 16)
-    assert find_next_step(LABELLED, moved) == UpdateRequest(
+    assert find_next_step(LABELLED, moved) == UpdateStep(
         moved, LABELLED, must_push=True, must_update_text=False, attributes=LABELLED.attributes
     )
 
@@ -107,7 +107,7 @@ def test_automerge_is_enabled_once():
 
 def test_automerge_is_enabled_with_new_text_when_conditions_are_met_later():
     before = build_remote_request(ever_set=RequestAttributes(), opened_at=NOW - timedelta(days=9))
-    assert find_next_step(MERGING, before) == UpdateRequest(
+    assert find_next_step(MERGING, before) == UpdateStep(
         before, MERGING, must_push=False, must_update_text=True, attributes=RequestAttributes(automerge=True)
     )
 
@@ -120,7 +120,7 @@ def test_automerge_enabled_by_basebump_is_not_an_acceptance():
         ever_set=RequestAttributes(automerge=True),
         committed_at=NOW,
     )
-    assert find_next_step(MERGING, before) == UpdateRequest(before, MERGING, must_push=True, must_update_text=False)
+    assert find_next_step(MERGING, before) == UpdateStep(before, MERGING, must_push=True, must_update_text=False)
 
 
 @pytest.mark.parametrize("intent", [INTENT, "9" * 16])
@@ -128,7 +128,7 @@ def test_automerge_is_disabled_when_conditions_fail(intent):
     before = build_remote_request(
         body=ARMED_BODY, intent=intent, has_automerge=True, ever_set=RequestAttributes(automerge=True), committed_at=NOW
     )
-    expected = UpdateRequest(
+    expected = UpdateStep(
         before, WANTED, must_push=intent != INTENT, must_update_text=True, attributes=RequestAttributes(automerge=False)
     )
     assert find_next_step(WANTED, before) == expected

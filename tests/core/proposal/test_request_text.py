@@ -18,7 +18,7 @@ from bot.core.proposal.request_text import (
     count_characters,
     split_text,
 )
-from bot.core.proposal.user_requests import parse_checkboxes
+from bot.core.proposal.requested_actions import parse_checkboxes
 from bot.core.proposal.view.proposal import build_proposal_view
 from bot.core.transition import get_first_transition
 from bot.model.errors import ForgeError

@@ -155,7 +155,7 @@ def test_labels_are_set_and_found(stand):
     assert open_with(stand, RequestAttributes(labels=("docker", "basebump-again"))).notes == ()
     seen = open_one(stand)
     assert seen.ever_set.labels == ("docker", "basebump-again")
-    assert seen.user_requests
+    assert seen.requested_actions
 
 
 def test_forbidden_label_is_a_note(stand):

@@ -92,7 +92,7 @@ def test_label_of_user_request_is_removed(stand):
     propose(stand)
     stand.label(BRANCH, "basebump-rebase")
     seen = open_one(stand)
-    assert seen.user_requests
+    assert seen.requested_actions
     stand.forge().update_request(seen, seen.title, seen.body)
     assert get_pull(stand).labels == []
 

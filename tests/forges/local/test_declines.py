@@ -29,7 +29,7 @@ from bot.demo.images import ImageStore
 from bot.demo.loopback_registry import LoopbackRegistry
 from bot.forges.local.fleet import LocalFleet
 from bot.model.errors import ForgeError
-from bot.model.proposal import BodyMark, NoChange, NoChangeReason, OpenRequest, RequestState
+from bot.model.proposal import BodyMark, NoChange, NoChangeReason, OpenStep, RequestState
 
 
 def _decline(git):
@@ -113,7 +113,7 @@ def test_decline_is_remembered_after_later_proposals(git, end):
         for digit in "ab":
             step = choose_next_step(git, build_proposal(digit))
             assert (type(step), step.reason) == (NoChange, NoChangeReason.DECLINED)
-        assert isinstance(choose_next_step(git, build_proposal("d")), OpenRequest)
+        assert isinstance(choose_next_step(git, build_proposal("d")), OpenStep)
 
 
 def test_withdrawn_proposal_is_not_kept_as_declined(git):

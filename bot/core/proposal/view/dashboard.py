@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.core.markdown import Link, Plain, Text
-from bot.core.proposal.user_requests import Box
+from bot.core.proposal.requested_actions import Box
 from bot.core.proposal.view.due_dates import DueView
 from bot.core.proposal.view.fix_ranks import FixRank
 from bot.core.proposal.view.hold_remedies import describe_hold_remedy

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from bot.core.evidence.effect import FindingSummary, describe_unknown_effects, summarise_effect
 from bot.core.markdown import Plain, Text
-from bot.core.proposal.user_requests import Box
+from bot.core.proposal.requested_actions import Box
 from bot.core.proposal.view.dashboard import (
     DashboardCountsView,
     DashboardView,
@@ -16,7 +16,7 @@ from bot.core.proposal.view.dashboard import (
     SkippedView,
 )
 from bot.core.proposal.view.dashboard_rows import BranchRows, sort_references
-from bot.model.dashboard import UserRequest
+from bot.model.dashboard import RequestedAction
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence
 from bot.model.report import RepositoryReport, Verdict
@@ -46,10 +46,10 @@ def build_dashboard(
     """
     has_several = len(reports) > 1
     branch_rows = [BranchRows(each, evidence, is_public=is_public, has_several=has_several) for each in reports]
-    waiting = _list_entries(branch_rows, _WAITING, UserRequest.OPEN)
-    current = _list_entries(branch_rows, _CURRENT, UserRequest.REBASE)
-    left = _list_entries(branch_rows, _LEFT, UserRequest.REBASE)
-    declined = _list_entries(branch_rows, {ProposalOutcome.DECLINED}, UserRequest.AGAIN)
+    waiting = _list_entries(branch_rows, _WAITING, RequestedAction.OPEN)
+    current = _list_entries(branch_rows, _CURRENT, RequestedAction.REBASE)
+    left = _list_entries(branch_rows, _LEFT, RequestedAction.REBASE)
+    declined = _list_entries(branch_rows, {ProposalOutcome.DECLINED}, RequestedAction.AGAIN)
     failed = _list_entries(branch_rows, {ProposalOutcome.FAILED}, None)
     blocked = _list_references(branch_rows, {ReferenceStatus.BLOCKED})
     stuck = tuple(each for one in branch_rows for each in one.list_stuck_updates())
@@ -96,14 +96,14 @@ def build_dashboard(
         remarks=tuple(map(Plain, _list_remarks(pending))),
         overdue_count=sum(each.due is not None and each.due.is_overdue for each in (*waiting, *current, *left)),
         waiting_reason=waiting[0].note if _have_same_note(waiting) else None,
-        open_all=Box(UserRequest.OPEN) if len(waiting) >= MIN_BULK else None,
-        rebuild_all=Box(UserRequest.REBASE) if len(current) >= MIN_BULK else None,
+        open_all=Box(RequestedAction.OPEN) if len(waiting) >= MIN_BULK else None,
+        rebuild_all=Box(RequestedAction.REBASE) if len(current) >= MIN_BULK else None,
         detected=detected[:rows],
     )
 
 
 def _list_entries(
-    branch_rows: Sequence[BranchRows], outcomes: Collection[ProposalOutcome], ask: UserRequest | None
+    branch_rows: Sequence[BranchRows], outcomes: Collection[ProposalOutcome], ask: RequestedAction | None
 ) -> tuple[EntryView, ...]:
     entries = [each for one in branch_rows for each in one.list_entries(outcomes, ask)]
     return tuple(view for _, view in sorted(entries, key=lambda each: each[0]))

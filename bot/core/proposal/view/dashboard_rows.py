@@ -10,7 +10,7 @@ from urllib.parse import quote
 from bot.core.evidence.effect import describe_unknown_effects, summarise_effect
 from bot.core.evidence.private_evidence import has_registry_detail, remove_private_evidence
 from bot.core.markdown import Link, Plain, Text, build_link, build_sentence, is_safe_url
-from bot.core.proposal.user_requests import Box
+from bot.core.proposal.requested_actions import Box
 from bot.core.proposal.view.dashboard import (
     DetectedFileView,
     DetectedImageView,
@@ -22,7 +22,7 @@ from bot.core.proposal.view.dashboard import (
 from bot.core.proposal.view.due_dates import build_due_view
 from bot.core.proposal.view.fix_ranks import FixRank, rank_fixes
 from bot.core.proposal.view.hold_remedies import MAX_RULE_LENGTH, build_hold_rule
-from bot.model.dashboard import UserRequest
+from bot.model.dashboard import RequestedAction
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence
 from bot.model.proposal import ProposedImage
@@ -99,7 +99,7 @@ class BranchRows:
                 self._updates[_describe_update(verdict, verdict.transition)].append(verdict)
 
     def list_entries(
-        self, outcomes: Collection[ProposalOutcome], ask: UserRequest | None
+        self, outcomes: Collection[ProposalOutcome], ask: RequestedAction | None
     ) -> Iterator[tuple[EntryOrder, EntryView]]:
         """Yield the proposals with one of `outcomes`, each with the key that sorts it. `ask` is the action of boxes."""
         for proposal in self._report.proposals:

@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from bot.core.proposal.user_requests import Box, parse_checkboxes, parse_dashboard
-from bot.model.dashboard import UserRequest
+from bot.core.proposal.requested_actions import Box, parse_checkboxes, parse_dashboard
+from bot.model.dashboard import RequestedAction
 
 BRANCHES = st.from_regex(r"[a-z0-9/._-]{1,60}", fullmatch=True)
 
 
-@given(st.lists(st.tuples(st.sampled_from(UserRequest), BRANCHES)))
+@given(st.lists(st.tuples(st.sampled_from(RequestedAction), BRANCHES)))
 def test_only_ticked_checkboxes_are_parsed(asks):
     lines = [f"{Box(ask, branch)} words" for ask, branch in asks]
     assert parse_checkboxes("\n".join(lines)) == frozenset()
@@ -34,28 +34,28 @@ def test_other_text_contains_no_user_request(line):
 
 
 def test_checkbox_without_branch_concerns_surrounding_proposal():
-    assert parse_checkboxes("* [X] <!-- basebump:rebase --> Rebuild") == {(UserRequest.REBASE, "")}
+    assert parse_checkboxes("* [X] <!-- basebump:rebase --> Rebuild") == {(RequestedAction.REBASE, "")}
 
 
 def test_checkbox_marker_is_hidden():
     shown = MarkdownIt("gfm-like", {"linkify": False, "html": True}).render(
-        f"{Box(UserRequest.OPEN, 'basebump/x-1')} words"
+        f"{Box(RequestedAction.OPEN, 'basebump/x-1')} words"
     )
     assert "<!-- basebump:open basebump/x-1 -->" in shown
 
 
-@given(st.sets(st.tuples(st.sampled_from(UserRequest), BRANCHES)), st.sets(st.sampled_from(UserRequest)))
+@given(st.sets(st.tuples(st.sampled_from(RequestedAction), BRANCHES)), st.sets(st.sampled_from(RequestedAction)))
 def test_bulk_checkboxes_select_listed_checkboxes_except_again(boxes, ticked):
-    lines = [f"{Box(ask)} all".replace("[ ]", "[x]" if ask in ticked else "[ ]") for ask in UserRequest]
+    lines = [f"{Box(ask)} all".replace("[ ]", "[x]" if ask in ticked else "[ ]") for ask in RequestedAction]
     requests = parse_dashboard("\n".join([*lines, *(f"{Box(ask, branch)} words" for ask, branch in boxes)]))
     assert requests.single == frozenset()
-    assert requests.bulk == {each for each in boxes if each[0] in ticked - {UserRequest.AGAIN}}
+    assert requests.bulk == {each for each in boxes if each[0] in ticked - {RequestedAction.AGAIN}}
 
 
-@given(st.sets(st.tuples(st.sampled_from(UserRequest), BRANCHES)), BRANCHES, st.booleans())
+@given(st.sets(st.tuples(st.sampled_from(RequestedAction), BRANCHES)), BRANCHES, st.booleans())
 def test_checkbox_of_branch_works_with_and_without_bulk_checkboxes(boxes, branch, is_accepted):
     lines = [f"{Box(ask, each)} words".replace("[ ]", "[x]") for ask, each in boxes]
-    for bulk in ("", f"{Box(UserRequest.REBASE)} all\n".replace("[ ]", "[x]")):
+    for bulk in ("", f"{Box(RequestedAction.REBASE)} all\n".replace("[ ]", "[x]")):
         requests = parse_dashboard(bulk + "\n".join(lines))
         assert requests.select_for_branch(branch, is_accepted=is_accepted) == {
             ask for ask, each in boxes if each == branch
@@ -63,6 +63,6 @@ def test_checkbox_of_branch_works_with_and_without_bulk_checkboxes(boxes, branch
 
 
 def test_bulk_box_does_not_rebuild_an_accepted_request():
-    requests = parse_dashboard(f"- [x] <!-- basebump:rebase -->\n{Box(UserRequest.REBASE, 'basebump/x-1')}")
-    assert requests.select_for_branch("basebump/x-1", is_accepted=False) == {UserRequest.REBASE}
+    requests = parse_dashboard(f"- [x] <!-- basebump:rebase -->\n{Box(RequestedAction.REBASE, 'basebump/x-1')}")
+    assert requests.select_for_branch("basebump/x-1", is_accepted=False) == {RequestedAction.REBASE}
     assert requests.select_for_branch("basebump/x-1", is_accepted=True) == frozenset()

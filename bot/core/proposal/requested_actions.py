@@ -6,17 +6,17 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from bot.model.dashboard import UserRequest
+from bot.model.dashboard import RequestedAction
 
 MAX_BRANCH_LENGTH = 255
 """Characters. This is the limit of git for one part of a branch name."""
 
-_REQUEST_WORDS = "|".join(UserRequest)
+_ACTION_WORDS = "|".join(RequestedAction)
 _CHECKBOX = re.compile(
-    rf"^[ ]*[-*] \[([xX ])\] <!-- basebump:({_REQUEST_WORDS})(?: ([^\s<>]{{1,{MAX_BRANCH_LENGTH}}}))? -->",
+    rf"^[ ]*[-*] \[([xX ])\] <!-- basebump:({_ACTION_WORDS})(?: ([^\s<>]{{1,{MAX_BRANCH_LENGTH}}}))? -->",
     re.MULTILINE | re.ASCII,
 )
-_BULK_REQUESTS = frozenset({UserRequest.OPEN, UserRequest.REBASE})
+_BULK_ACTIONS = frozenset({RequestedAction.OPEN, RequestedAction.REBASE})
 """The actions that a single checkbox of the dashboard can request for all branches. A decline is never among them."""
 
 
@@ -27,7 +27,7 @@ class Box:
     The template adds the description of the action after it.
     """
 
-    ask: UserRequest
+    ask: RequestedAction
     branch: str = ""
     """A branch of basebump, whose name is harmless. Empty in the body of the proposal itself, and for a checkbox of the
     dashboard that stands for all checkboxes with the same action."""
@@ -37,25 +37,25 @@ class Box:
         return f"- [ ] <!-- basebump:{words} -->"
 
 
-REQUEST_LABELS = {f"basebump-{ask}": ask for ask in (UserRequest.REBASE, UserRequest.AGAIN)}
+ACTION_LABELS = {f"basebump-{ask}": ask for ask in (RequestedAction.REBASE, RequestedAction.AGAIN)}
 """The action that each label on a request stands for. `open` has no label, because a waiting proposal has no
 request."""
 
 
-def parse_labels(labels: Iterable[str]) -> frozenset[UserRequest]:
+def parse_labels(labels: Iterable[str]) -> frozenset[RequestedAction]:
     """Return the actions that users request with the given labels of a request. Other labels are ignored."""
-    return frozenset(REQUEST_LABELS[label] for label in labels if label in REQUEST_LABELS)
+    return frozenset(ACTION_LABELS[label] for label in labels if label in ACTION_LABELS)
 
 
-def get_labels(user_requests: Iterable[UserRequest]) -> tuple[str, ...]:
-    """Return the labels with which a user can trigger the actions in `user_requests`.
+def get_labels(requested_actions: Iterable[RequestedAction]) -> tuple[str, ...]:
+    """Return the labels with which a user can trigger the actions in `requested_actions`.
 
     Actions that have no label are skipped.
     """
-    return tuple(label for label, ask in REQUEST_LABELS.items() if ask in user_requests)
+    return tuple(label for label, ask in ACTION_LABELS.items() if ask in requested_actions)
 
 
-def parse_checkboxes(body: str) -> frozenset[tuple[UserRequest, str]]:
+def parse_checkboxes(body: str) -> frozenset[tuple[RequestedAction, str]]:
     """Return the action of each ticked checkbox, together with the branch to which it applies.
 
     A checkbox in the text of a request applies to the branch of this request. For such a checkbox, the branch in the
@@ -64,40 +64,42 @@ def parse_checkboxes(body: str) -> frozenset[tuple[UserRequest, str]]:
     return frozenset((ask, branch) for is_ticked, ask, branch in _find_checkboxes(body) if is_ticked)
 
 
-def _find_checkboxes(body: str) -> Iterator[tuple[bool, UserRequest, str]]:
+def _find_checkboxes(body: str) -> Iterator[tuple[bool, RequestedAction, str]]:
     """Yield for each checkbox whether it is ticked, its action, and its branch; the branch may be empty."""
     for mark, ask, branch in _CHECKBOX.findall(body):
-        yield mark != " ", UserRequest(ask), branch
+        yield mark != " ", RequestedAction(ask), branch
 
 
 @dataclass(frozen=True, slots=True)
-class DashboardRequests:
+class DashboardActions:
     """The actions that users requested in the dashboard issue, each with the branch to which it applies."""
 
-    single: frozenset[tuple[UserRequest, str]] = frozenset()
+    single: frozenset[tuple[RequestedAction, str]] = frozenset()
     """Actions whose own checkboxes are ticked."""
-    bulk: frozenset[tuple[UserRequest, str]] = frozenset()
+    bulk: frozenset[tuple[RequestedAction, str]] = frozenset()
     """Actions whose checkboxes are listed in the issue, and for which the checkbox for all of them is ticked."""
 
-    def select_for_branch(self, branch: str, *, is_accepted: bool) -> frozenset[UserRequest]:
+    def select_for_branch(self, branch: str, *, is_accepted: bool) -> frozenset[RequestedAction]:
         """Return the actions for a branch. `is_accepted` is True if a user accepted the open request of the branch.
 
         The checkbox for all branches does not rebuild an accepted request, because that would discard the approval.
         """
         single = {ask for ask, each in self.single if each == branch}
-        bulk = {ask for ask, each in self.bulk if each == branch and not (is_accepted and ask is UserRequest.REBASE)}
+        bulk = {
+            ask for ask, each in self.bulk if each == branch and not (is_accepted and ask is RequestedAction.REBASE)
+        }
         return frozenset(single | bulk)
 
 
-def parse_dashboard(body: str) -> DashboardRequests:
+def parse_dashboard(body: str) -> DashboardActions:
     """Return the actions that users requested with the checkboxes of a dashboard.
 
     A ticked checkbox without a branch stands for the checkboxes with the same action that the text lists. A proposal
     that is not listed was not there when a user decided, so it is not part of the request.
     """
     boxes = list(_find_checkboxes(body))
-    bulk_asks = {ask for is_ticked, ask, branch in boxes if is_ticked and not branch} & _BULK_REQUESTS
-    return DashboardRequests(
+    bulk_asks = {ask for is_ticked, ask, branch in boxes if is_ticked and not branch} & _BULK_ACTIONS
+    return DashboardActions(
         frozenset((ask, branch) for is_ticked, ask, branch in boxes if is_ticked and branch),
         frozenset((ask, branch) for _, ask, branch in boxes if branch and ask in bulk_asks),
     )
