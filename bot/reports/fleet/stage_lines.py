@@ -12,7 +12,7 @@ from bot.model.fleet_stages import FleetStages
 from bot.model.update_stages import StageFunnel, UpdateProgress, UpdateStage, UpdateWait, WaitReason
 from bot.model.workload import RunningImage
 from bot.reports.parts.inventory_document import count_things, describe_duration
-from bot.reports.parts.stage_words import describe_clusters, describe_wait, describe_workloads
+from bot.reports.parts.stage_words import count_states, describe_clusters, describe_wait, describe_workloads
 from bot.reports.parts.styled_lines import Line, Style, StyledLine
 
 MAX_RUNNING = 50
@@ -94,13 +94,8 @@ def list_running_lines(stages: FleetStages, images: Sequence[RunningImage]) -> I
 def summarise_funnels(funnels: Iterable[StageFunnel]) -> Iterator[Line]:
     """Yield the numbers of uses in each stage, one line for each image."""
     for funnel in funnels:
-        counts = (
-            (funnel.not_proposed, "not proposed"),
-            (funnel.held, "held"),
-            *((funnel.counts[stage].uses, stage.value) for stage in funnel.stages),
-            (funnel.unknown, "not pinned"),
-        )
-        words = ", ".join(f"{count} {word}" for count, word in counts if count)
+        counts = count_states([funnel], funnel.stages)
+        words = ", ".join(f"{count.uses} {word}" for word, count in counts if count.uses)
         stuck = f"; {funnel.stuck} of them stuck" if funnel.stuck else ""
         yield StyledLine(f"{make_console_line(funnel.image)}: ", f"{words}{stuck}", Style.EXPLANATION)
 

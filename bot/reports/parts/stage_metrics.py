@@ -13,6 +13,7 @@ from bot.model.fleet_stages import FleetStages
 from bot.model.update_stages import StageScope, UnwantedReason, UpdateStage, WaitReason
 from bot.reports.parts.prometheus_text import Sample, render_family
 from bot.reports.parts.stage_section import StageReport, group_running, group_unwanted, list_fleet_stages
+from bot.reports.parts.stage_words import count_states
 
 _STUCK: tuple[tuple[UpdateStage, WaitReason], ...] = (
     (UpdateStage.PROPOSED, WaitReason.REVIEW),
@@ -56,17 +57,8 @@ def _can_be_stuck(stage: UpdateStage, reason: WaitReason, scope: StageScope) -> 
 
 
 def _count_uses(stages: FleetStages) -> list[Sample]:
-    funnels = stages.funnels
-    counts = {
-        "not-proposed": sum(each.not_proposed for each in funnels),
-        "held": sum(each.held for each in funnels),
-        **{
-            stage.value: sum(each.counts[stage].uses for each in funnels if stage in each.counts)
-            for stage in list_fleet_stages(stages.scope)
-        },
-        "not-pinned": sum(each.unknown for each in funnels),
-    }
-    return [({"state": state}, count) for state, count in counts.items()]
+    counts = count_states(stages.funnels, list_fleet_stages(stages.scope))
+    return [({"state": state.replace(" ", "-")}, count.uses) for state, count in counts]
 
 
 def _render_running(stages: FleetStages) -> Iterator[str]:

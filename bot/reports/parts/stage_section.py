@@ -16,6 +16,7 @@ from bot.reports.parts.shown_rows import LinkedText, ShownRows, cut_rows, shorte
 from bot.reports.parts.stage_words import (
     LATER_UPDATE,
     UNWANTED_SENTENCES,
+    count_states,
     describe_clusters,
     describe_wait,
     describe_workloads,
@@ -162,12 +163,9 @@ def _count_waiting(funnel: StageFunnel) -> int:
 
 def build_bars(funnels: Iterable[StageFunnel], scope: StageScope) -> tuple[StageBar, ...]:
     """Return the chart of several images together; no bars if they have no uses."""
-    funnels = tuple(funnels)
-    rows: list[tuple[str, _BarCounts]] = [
-        ("not proposed", (0, sum(each.not_proposed for each in funnels), 0, 0)),
-        ("held", (0, sum(each.held for each in funnels), 0, 0)),
-        *((stage.value, _sum_counts(funnels, stage)) for stage in list_fleet_stages(scope)),
-        ("not pinned", (0, 0, 0, sum(each.unknown for each in funnels))),
+    rows = [
+        (state, (count.done, count.waiting - count.stuck, count.stuck, count.unknown))
+        for state, count in count_states(funnels, list_fleet_stages(scope))
     ]
     longest = max((sum(counts) for _, counts in rows), default=0)
     return tuple(StageBar(label, counts, _list_parts(counts, longest)) for label, counts in rows) if longest else ()
@@ -180,13 +178,6 @@ def list_fleet_stages(scope: StageScope) -> tuple[UpdateStage, ...]:
         *(() if scope.has_clusters else (UpdateStage.RUNNING,)),
     }
     return tuple(each for each in UpdateStage if each not in left_out)
-
-
-def _sum_counts(funnels: Iterable[StageFunnel], stage: UpdateStage) -> _BarCounts:
-    counts = [each.counts[stage] for each in funnels if stage in each.counts]
-    stuck = sum(each.stuck for each in counts)
-    waiting = sum(each.waiting for each in counts) - stuck
-    return sum(each.done for each in counts), waiting, stuck, sum(each.unknown for each in counts)
 
 
 def _list_parts(counts: _BarCounts, longest: int) -> tuple[BarPart, ...]:

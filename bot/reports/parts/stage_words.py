@@ -8,7 +8,10 @@ from itertools import islice
 
 from bot.model.update_stages import (
     ClusterCoverage,
+    StageCount,
+    StageFunnel,
     UnwantedReason,
+    UpdateStage,
     UpdateWait,
     WaitReason,
 )
@@ -23,6 +26,26 @@ UNWANTED_SENTENCES: Mapping[UnwantedReason, str] = {
     UnwantedReason.GONE: "The registry no longer has the digest, so a new pod cannot start.",
     UnwantedReason.BLOCKED: "A list of blocked images contains the digest.",
 }
+
+
+def count_states(funnels: Iterable[StageFunnel], stages: Iterable[UpdateStage]) -> tuple[tuple[str, StageCount], ...]:
+    """Return the uses of several images together, by the state of their latest update, in words such as `held`."""
+    funnels = tuple(funnels)
+    return (
+        ("not proposed", StageCount(waiting=sum(each.not_proposed for each in funnels))),
+        ("held", StageCount(waiting=sum(each.held for each in funnels))),
+        *((stage.value, _add_counts([each.counts.get(stage, StageCount()) for each in funnels])) for stage in stages),
+        ("not pinned", StageCount(unknown=sum(each.unknown for each in funnels))),
+    )
+
+
+def _add_counts(counts: Sequence[StageCount]) -> StageCount:
+    return StageCount(
+        sum(each.done for each in counts),
+        sum(each.waiting for each in counts),
+        sum(each.unknown for each in counts),
+        sum(each.stuck for each in counts),
+    )
 
 
 def describe_wait(wait: UpdateWait, *, shows_workloads: bool) -> str:
