@@ -58,12 +58,13 @@ def open_server(
         work_items: The work items to which each new pull request is linked.
         options: Those of `AzureConnection`.
     """
-    return AzureServer(AzureConnection(url, credential, **options), tuple(work_items))
+    connection = AzureConnection(url, credential, **options)
+    return AzureServer(connection.url, connection, tuple(work_items))
 
 
 @dataclass(frozen=True, slots=True)
 class AzureServer(RestServer[AzureConnection]):
-    """An organization or a collection; implements `HostedServer`.
+    """An organization or a collection.
 
     The name of a repository is PROJECT/REPOSITORY, and its owner is the project.
     """

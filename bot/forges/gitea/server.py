@@ -45,11 +45,12 @@ def open_server(url: str, token: str | None, **options: Any) -> GiteaServer:
 
     `options` are those of `GiteaConnection`.
     """
-    return GiteaServer(GiteaConnection(url, token, **options))
+    connection = GiteaConnection(url, token, **options)
+    return GiteaServer(connection.url, connection)
 
 
 class GiteaServer(RestServer[GiteaConnection]):
-    """A Gitea or Forgejo server; implements `HostedServer`."""
+    """A Gitea or Forgejo server."""
 
     kind = KIND
 

@@ -22,6 +22,7 @@ from bot.forges.github.token_examination import GitHubExamination
 from bot.forges.github.tree import open_tree
 from bot.forges.github.workflows import WorkflowStarter
 from bot.forges.hosted.catalogue import ListedRepository
+from bot.forges.hosted.fleet import HostedServer
 from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.refusal import RefusedError
 from bot.forges.hosted.server_examination import examine_repositories
@@ -65,10 +66,9 @@ def open_server(
 
 
 @dataclass(frozen=True, slots=True)
-class GitHubServer:
-    """A GitHub server; implements `HostedServer`. Thread-safe, because each thread has its own client."""
+class GitHubServer(HostedServer):
+    """A GitHub server. Every token that can read a repository can list its branches."""
 
-    url: str
     connection: GitHubConnection = field(repr=False)
     app: AppTokens | None = field(repr=False)
     has_token: bool
@@ -83,7 +83,6 @@ class GitHubServer:
         return _get_clone_host(self.url)
 
     def build_files_url(self, name: str, branch: str) -> str:
-        """Return the URL at which the server's site shows the files of a branch, and to which a path is appended."""
         return f"{urlsplit(self.url).scheme}://{self.clone_host}/{quote(name)}/blob/{quote(branch)}/"
 
     @property
@@ -125,9 +124,6 @@ class GitHubServer:
             message = "no account installed the App; hint: install it where the repositories are"
             raise RefusedError(message, status=None)
         return owners
-
-    def check_base_branches(self, name: str) -> None:
-        """Do nothing, because every token that can read a repository on GitHub can also list its branches."""
 
     def open_repository(self, name: str, server_id: str | None) -> HostedRepository:
         """Return the objects that access one repository. No request is sent yet.

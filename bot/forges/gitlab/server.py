@@ -28,7 +28,7 @@ from bot.forges.gitlab.token_examination import GitLabExamination
 from bot.forges.gitlab.tree import open_folder, open_tree
 from bot.forges.hosted.activity import add_activity_if_found
 from bot.forges.hosted.catalogue import ListedRepository, find_each
-from bot.forges.hosted.fleet import get_clone_host
+from bot.forges.hosted.fleet import HostedServer, get_clone_host
 from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.refusal import RefusedError
 from bot.forges.hosted.server_examination import examine_server
@@ -77,10 +77,9 @@ def open_server(
 
 
 @dataclass(frozen=True, slots=True)
-class GitLabServer:
-    """A GitLab server; implements `HostedServer`. Thread-safe, because each thread has its own client."""
+class GitLabServer(HostedServer):
+    """A GitLab server. A config for it must always select projects or owners."""
 
-    url: str
     connection: GitLabConnection = field(repr=False)
     has_token: bool
     readers: dict[ActivityScope, GitLabActivityReader] = field(default_factory=dict, repr=False, compare=False)
@@ -94,7 +93,6 @@ class GitLabServer:
         return get_clone_host(self.url)
 
     def build_files_url(self, name: str, branch: str) -> str:
-        """Return the URL at which the server's site shows the files of a branch, and to which a path is appended."""
         return f"{self.url.rstrip('/')}/{quote(name)}/-/blob/{quote(branch)}/"
 
     @property
@@ -133,10 +131,6 @@ class GitLabServer:
         selected = GitLabCatalogue(self.connection).list_owned(owner, is_selected)
         reader = self._get_reader(len(selected), activity_scope)
         return selected if reader is None else list(map(reader.add_activity, selected))
-
-    def list_default_owners(self) -> Sequence[str]:
-        """Return an empty list, because a config for GitLab must always select projects or owners."""
-        return ()
 
     def check_base_branches(self, name: str) -> None:
         """Raise RefusedError if the token is that of a CI job, which can read only the default branch of a project."""

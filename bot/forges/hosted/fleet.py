@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from typing import Protocol
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 from bot.core.proposal.base_branches import get_literal_prefix, match_branches
@@ -70,30 +71,27 @@ class HostedFileHistory:
         return content
 
 
-class HostedServer(Protocol):
-    """One server, accessed with one token. Methods raise RefusedError if the server refuses a request."""
+@dataclass(frozen=True, slots=True)
+class HostedServer(ABC):
+    """One server, accessed with one token. Methods raise RefusedError if the server refuses a request.
+
+    Thread-safe, because each thread has its own client or session.
+    """
+
+    url: str
+    """The URL of the server. It is also the subject of failures that do not belong to a single repository."""
+
+    kind: ClassVar[str]
+    """The kind of forge in the config, such as `github`."""
 
     @property
-    def kind(self) -> str:
-        """The kind of forge in the config, such as `github`."""
-        ...
-
-    @property
-    def url(self) -> str:
-        """The URL of the server. It is also the subject of failures that do not belong to a single repository."""
-        ...
-
-    @property
+    @abstractmethod
     def clone_host(self) -> str | None:
         """`host[:port]` in the clone URL `https://host[:port]/NAME.git`; None if clone URLs do not have this form."""
-        ...
 
-    def build_files_url(self, name: str, branch: str) -> str | None:
-        """Return the URL at which the server's site shows the files of a branch, and to which a path is appended.
-
-        Return None if the site has no such URL.
-        """
-        ...
+    @abstractmethod
+    def build_files_url(self, name: str, branch: str) -> str:
+        """Return the URL at which the server's site shows the files of a branch, and to which a path is appended."""
 
     @property
     def must_list_owners(self) -> bool:
@@ -102,18 +100,19 @@ class HostedServer(Protocol):
         There are two reasons for this: only the list shows which repositories the token may change, or the token cannot
         look up repositories by name. If the result is False, the needed repositories are looked up by name.
         """
-        ...
+        return False
 
+    @abstractmethod
     def find_named(
         self, names: Sequence[str], activity_scope: ActivityScope | None = None
     ) -> Iterable[tuple[str, ListedRepository | RefusedError]]:
-        """Return each name with its repository, or with the error if the repository cannot be read.
+        """Yield each name with its repository, or with the error if the repository cannot be read.
 
         If `activity_scope` is given, and the server can list many repositories with their trees and activities, the
         repositories have them.
         """
-        ...
 
+    @abstractmethod
     def list_owned(
         self,
         owner: str,
@@ -124,32 +123,30 @@ class HostedServer(Protocol):
 
         `activity_scope` is explained at `find_named`.
         """
-        ...
 
     def list_default_owners(self) -> Sequence[str]:
         """Return the owners whose repositories are used if the config selects no repositories.
 
         These are the accounts that installed a GitHub App. The result is empty for tokens that are not bound to owners.
         """
-        ...
+        return ()
 
-    def check_base_branches(self, name: str) -> None:
+    def check_base_branches(self, name: str) -> None:  # noqa: B027 - most tokens can
         """Raise RefusedError if the token cannot list the branches of the repository `name`.
 
         This is called if the config has `base_branches`, because the branches are then selected from this list.
         """
-        ...
 
+    @abstractmethod
     def open_repository(self, name: str, server_id: str | None) -> HostedRepository:
         """Return the objects that access one repository. No request is sent yet.
 
         `server_id` is the id that the server uses for the repository in its API; None if this id is not known.
         """
-        ...
 
+    @abstractmethod
     def examine(self, target: DiagnosisTarget, repositories: Iterable[GitRepository | RunFailure]) -> Iterator[Check]:
         """Check the token and its rights in some of `repositories`, and yield the results."""
-        ...
 
 
 class HostedFleet:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Generic
+from typing import Generic
 
 from bot.forges.hosted.catalogue import ListedRepository, find_each
-from bot.forges.hosted.forge import HostedRepository
+from bot.forges.hosted.fleet import HostedServer
 from bot.forges.hosted.refusal import RefusedError
 from bot.forges.hosted.rest import Connection_co
 from bot.forges.hosted.server_examination import ServerExamination, examine_server
@@ -18,32 +18,14 @@ from bot.model.report import RunFailure
 
 
 @dataclass(frozen=True, slots=True)
-class RestServer(ABC, Generic[Connection_co]):
-    """One server; implements `HostedServer`. Thread-safe, because each thread has its own session.
+class RestServer(HostedServer, Generic[Connection_co]):
+    """One server whose API this package calls itself.
 
     A config for such a server must always select repositories or owners. Every token that can read a repository can
     list its branches.
     """
 
     connection: Connection_co = field(repr=False)
-
-    kind: ClassVar[str]
-    must_list_owners: ClassVar[bool] = False
-
-    @property
-    def url(self) -> str:
-        return self.connection.url
-
-    @property
-    @abstractmethod
-    def clone_host(self) -> str | None:
-        """The host in clone URLs, as explained at `HostedServer`."""
-
-    @abstractmethod
-    def build_files_url(self, name: str, branch: str) -> str: ...
-
-    @abstractmethod
-    def open_repository(self, name: str, server_id: str | None) -> HostedRepository: ...
 
     @abstractmethod
     def find(self, name: str) -> ListedRepository:
@@ -71,12 +53,6 @@ class RestServer(ABC, Generic[Connection_co]):
     ) -> Sequence[ListedRepository]:
         with self.connection.errors.translate(owner):
             return sorted(filter(is_selected, self.list_all(owner)), key=lambda each: each.name.lower())
-
-    def list_default_owners(self) -> Sequence[str]:
-        return ()
-
-    def check_base_branches(self, name: str) -> None:
-        """Do nothing."""
 
     def examine(self, target: DiagnosisTarget, repositories: Iterable[GitRepository | RunFailure]) -> Iterator[Check]:
         return examine_server(self, self.create_examination(), target, repositories)
