@@ -25,7 +25,7 @@ sys.path[:0] = [str(PROJECT), str(PROJECT / "tests"), str(PROJECT / "bench")]
 import requests  # noqa: E402 - the folders are put on the path above
 from inventory import ROUNDS, TAGS, fill, get_digest  # noqa: E402
 from support.free_ports import find_free_port  # noqa: E402
-from support.listener import Listener, Received, Reply  # noqa: E402
+from support.listener import HttpListener, HttpReply, ReceivedRequest  # noqa: E402
 from support.waiting import wait_until  # noqa: E402
 
 from bot.demo.images import OCI_MANIFEST  # noqa: E402
@@ -46,12 +46,12 @@ READ_EVERY = {"/metrics": 15, "/readyz": 10, "/livez": 10}
 """Seconds between two requests."""
 
 
-def answer(received: Received) -> Reply:
+def answer(received: ReceivedRequest) -> HttpReply:
     """Answer as a registry in which no tag moved."""
     repository, _, tag = received.path.removeprefix("/v2/").partition("/manifests/")
     tag_ref = TagRef(f"docker.io/{repository}", tag)
     headers = {"Content-Type": OCI_MANIFEST, "Docker-Content-Digest": get_digest(tag_ref, len(ROUNDS) - 1)}
-    return Reply(200, headers={**headers, "Content-Length": "0"})
+    return HttpReply(200, headers={**headers, "Content-Length": "0"})
 
 
 @contextmanager
@@ -107,7 +107,7 @@ def measure(title: str, pid: int, minutes: float) -> None:
 
 def main(count: int, minutes: float) -> None:
     """Print the processor time and the memory of a service over a made-up fleet."""
-    with tempfile.TemporaryDirectory() as name, Listener(answer) as registry:
+    with tempfile.TemporaryDirectory() as name, HttpListener(answer) as registry:
         folder = Path(name)
         database = Database.sqlite(folder / "state.db")
         fill(database, count)

@@ -21,7 +21,7 @@ PROJECT = BENCH.parent
 sys.path[:0] = [str(PROJECT), str(PROJECT / "tests")]
 
 from support.forges.github.server import GitHubServer  # noqa: E402 - the folders are put on the path above
-from support.forges.github.state import Status  # noqa: E402 - as above
+from support.forges.github.state import GitHubStatus  # noqa: E402 - as above
 from support.runs.worlds import LoopbackHub, start_hub  # noqa: E402
 
 TOKEN = "ghp_of-the-bot"
@@ -99,7 +99,7 @@ class MeasuredFleet:
         account = self.server.world.accounts["ada"]
         for repository in self.server.world.repositories.values():
             for pull in repository.pulls:
-                status = Status(self.server.world.next_id(), "ci/build", "success", "", account)
+                status = GitHubStatus(self.server.world.next_id(), "ci/build", "success", "", account)
                 repository.statuses.setdefault(pull.head, []).append(status)
 
     def run(self, title: str, *options: str) -> Cost:

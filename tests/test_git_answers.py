@@ -5,15 +5,15 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from support.git import EXECUTABLE, LINK, SUBMODULE, File, Git
+from support.git import EXECUTABLE, LINK, SUBMODULE, DiskRepository, TreeFile
 from support.git_answers import answer_command, find_object
 
 pytestmark = pytest.mark.real("git")
 FILES = {
     "a.b": "2\n",
-    "a/c.sh": File(b"#!/bin/sh\n", EXECUTABLE),
-    "link": File(b"a.b", LINK),
-    "vendor": File(b"5" * 40, SUBMODULE),
+    "a/c.sh": TreeFile(b"#!/bin/sh\n", EXECUTABLE),
+    "link": TreeFile(b"a.b", LINK),
+    "vendor": TreeFile(b"5" * 40, SUBMODULE),
     "größe/Dockerfile": "FROM alpine\n",
 }
 OPTIONS = [("-z",), ("-z", "-r"), ("-z", "-r", "-t"), ("-z", "--full-tree", "-r", "-t", "-l"), ("-z", "--long")]
@@ -22,7 +22,7 @@ OPTIONS = [("-z",), ("-z", "-r"), ("-z", "-r", "-t"), ("-z", "--full-tree", "-r"
 class RepositoryHistory:
     """`first` is followed by `second`, and by `side`; `merged` merges both, and `file` has a file for a folder."""
 
-    def __init__(self, git: Git) -> None:
+    def __init__(self, git: DiskRepository) -> None:
         self.git, self.first = git, git.need("main")
         self.second = git.commit("main", {"a/c.sh": "#!/bin/sh\n", "link": "text", "a.b": None, "new/x": "x\n"})
         git.point("refs/heads/side", self.first)
@@ -40,7 +40,7 @@ class RepositoryHistory:
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory):
-    return RepositoryHistory(Git.create(tmp_path_factory.mktemp("answers") / "a.git", FILES))
+    return RepositoryHistory(DiskRepository.create(tmp_path_factory.mktemp("answers") / "a.git", FILES))
 
 
 def compare(history: RepositoryHistory, *arguments: str) -> None:

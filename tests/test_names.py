@@ -1,7 +1,7 @@
 """Names of tests and of test helpers follow the rules of the project for names.
 
 A test is named `test_<subject>_<behaviour>[_when_<condition>]`, and a helper class has at least two words. At most
-5 % of the names of a folder may break a rule, because some words are rightly used in a name.
+5 % of the test names of a folder may break a rule, because some words are rightly used in a name.
 """
 
 from __future__ import annotations
@@ -17,18 +17,6 @@ import pytest
 TESTS = Path(__file__).parent
 MAX_LENGTH = 80
 MAX_SHARE = 5
-
-UNFINISHED_CLASSES = {
-    "events": 100,
-    "forges": 34,
-    "scanners": 25,
-    "support": 24,
-    "support/clouds": 89,
-    "support/forges": 70,
-    "support/registries": 40,
-    "support/signing": 100,
-}
-"""Folders whose helper classes are not renamed yet, with the highest share of bad names in percent."""
 
 NOT_A_SUBJECT = re.compile(r"test_(a|an|the|of|with|without|that|this|these|those|who|one)_")
 PRONOUN = re.compile(
@@ -96,7 +84,7 @@ def test_test_names_have_subject_and_behaviour(folder):
 @pytest.mark.parametrize("folder", CLASS_NAMES)
 def test_helper_classes_have_specific_names(folder):
     names = CLASS_NAMES[folder]
-    assert names.bad_share <= UNFINISHED_CLASSES.get(folder, MAX_SHARE), "\n".join(names.bad)
+    assert not names.bad, "\n".join(names.bad)
 
 
 @pytest.mark.parametrize(

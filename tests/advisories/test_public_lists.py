@@ -9,7 +9,7 @@ from datetime import date
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.listener import Listener, Reply
+from support.listener import HttpListener, HttpReply
 from support.scanners.advisories import epss, kev
 
 from bot.advisories import public_lists
@@ -59,7 +59,9 @@ def test_compressed_lists_are_read(source):
 
 
 def test_list_is_read_once_per_run():
-    with Listener(lambda received: Reply(200, kev(CVE) if "kev" in received.path else epss({CVE: 0.5}))) as listener:
+    with HttpListener(
+        lambda received: HttpReply(200, kev(CVE) if "kev" in received.path else epss({CVE: 0.5}))
+    ) as listener:
         found = PublicLists(*(DocumentSource(f"{listener.url}/{each}", {}) for each in ("kev.json", "epss.csv")))
         assert found.query_lists({CVE}).exploited_ids == {CVE}
         assert found.query_lists({OTHER}).exploited_ids == frozenset()
@@ -87,15 +89,15 @@ def test_unreadable_list_is_unknown_and_does_not_affect_other_list(tmp_path, sou
     ],
 )
 def test_failed_download_names_url_without_query(status, body, why):
-    with Listener(lambda _: Reply(status, body)) as listener:
+    with HttpListener(lambda _: HttpReply(status, body)) as listener:
         listed = PublicLists(DocumentSource(f"{listener.url}/kev.json", {})).query_lists({CVE})
     assert listed.errors == {AdvisoryList.KEV: f"{listener.url}{why}"}
 
 
 def test_redirect_to_other_host_is_not_followed():
-    with Listener(lambda _: Reply(200, kev(CVE))) as inside:
-        redirect = Reply(302, b"", {"Location": f"{inside.url}/kev.json"})
-        with Listener(lambda _: redirect) as listener:
+    with HttpListener(lambda _: HttpReply(200, kev(CVE))) as inside:
+        redirect = HttpReply(302, b"", {"Location": f"{inside.url}/kev.json"})
+        with HttpListener(lambda _: redirect) as listener:
             listed = PublicLists(DocumentSource(f"{listener.url}/kev.json", {})).query_lists({CVE})
     assert listed.exploited_ids is None
     assert "a blocked URL" in listed.errors[AdvisoryList.KEV]
@@ -172,7 +174,7 @@ def test_list_above_size_limit_is_refused(source, monkeypatch, packed):
 
 def test_download_above_size_limit_is_refused(monkeypatch):
     monkeypatch.setattr(public_lists, "MAX_CATALOGUE_SIZE", 1000)
-    with Listener(lambda _: Reply(200, kev(CVE) + b" " * 5_000)) as listener:
+    with HttpListener(lambda _: HttpReply(200, kev(CVE) + b" " * 5_000)) as listener:
         listed = PublicLists(DocumentSource(f"{listener.url}/kev.json", {})).query_lists({CVE})
     assert "has more than 1000 bytes" in listed.errors[AdvisoryList.KEV]
 

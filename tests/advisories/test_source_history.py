@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.listener import Listener, Reply
+from support.listener import HttpListener, HttpReply
 
 from bot.advisories import source_history
 from bot.advisories.source_history import COMMITS_PER_PAGE, MAX_LINE_LENGTH, MAX_LINES, ForgeSourceHistory
@@ -32,11 +32,11 @@ def ask():
 
     def ask(answers, comparison=ON_GITHUB, version=None, token=None, times=1):
         def answer(received):
-            found = answers.get(received.path, Reply(404, b"{}"))
+            found = answers.get(received.path, HttpReply(404, b"{}"))
             found = found() if callable(found) else found
-            return found if isinstance(found, Reply) else Reply(200, json.dumps(found).encode())
+            return found if isinstance(found, HttpReply) else HttpReply(200, json.dumps(found).encode())
 
-        with Listener(answer) as listener:
+        with HttpListener(answer) as listener:
             addresses = {GITHUB_HOST: listener.url, GITLAB_HOST: f"{listener.url}/api/v4"}
             history = ForgeSourceHistory({}, token, addresses)
             found = [history.fetch_changes(comparison, version) for _ in range(times)]
@@ -90,7 +90,7 @@ def test_gitlab_reports_commits_and_release(ask):
     page = "https://gitlab.com/acme/tools/web/-/releases/v2"
     assert found == SourceChanges(7, release=ReleaseNotes("Web 2", page, ("All new",), 0))
     assert not any("authorization" in each.headers for each in received)
-    full = Reply(200, json.dumps([{}] * 100).encode(), {"x-next-page": "2"})
+    full = HttpReply(200, json.dumps([{}] * 100).encode(), {"x-next-page": "2"})
     assert ask({commits: full}, ON_GITLAB)[0] == SourceChanges(100, is_lower_bound=True)
 
 
@@ -100,27 +100,27 @@ def test_configured_token_is_sent_only_to_github(ask):
 
 
 def test_redirect_of_renamed_repository_is_followed_only_on_same_host(ask):
-    inside = {COMPARE: Reply(301, b"", {"Location": "/repositories/1/compare"}), "/repositories/1/compare": COUNTS}
+    inside = {COMPARE: HttpReply(301, b"", {"Location": "/repositories/1/compare"}), "/repositories/1/compare": COUNTS}
     assert ask(inside)[0] == SourceChanges(12)
-    with Listener(lambda _: Reply(200, b"{}")) as other:
-        outside = {COMPARE: Reply(301, b"", {"Location": f"{other.url}/steal"})}
+    with HttpListener(lambda _: HttpReply(200, b"{}")) as other:
+        outside = {COMPARE: HttpReply(301, b"", {"Location": f"{other.url}/steal"})}
         assert ask(outside, token=TOKEN)[0] == UnknownSourceChanges("github.com redirects to another host")
     assert other.received == []
-    loop = {COMPARE: Reply(301, b"", {"Location": COMPARE})}
+    loop = {COMPARE: HttpReply(301, b"", {"Location": COMPARE})}
     assert ask(loop)[0] == UnknownSourceChanges("github.com answered 301")
 
 
 @pytest.mark.parametrize(
     ("reply", "reason"),
     [
-        (Reply(404), "github.com has no public repository with these commits"),
-        (Reply(451), "github.com answered 451"),
-        (Reply(200, b"{"), "the response is not JSON"),
-        (Reply(200, b"[" * 100_000), "the response is not JSON"),
-        (Reply(200, b"[]"), "the response is not a JSON object"),
-        (Reply(200, b'{"ahead_by": -1, "behind_by": 0}'), "the response has no number of commits"),
-        (Reply(200, b'{"ahead_by": true, "behind_by": 0}'), "the response has no number of commits"),
-        (Reply(200, b" " * (source_history.MAX_RESPONSE + 1)), "more than"),
+        (HttpReply(404), "github.com has no public repository with these commits"),
+        (HttpReply(451), "github.com answered 451"),
+        (HttpReply(200, b"{"), "the response is not JSON"),
+        (HttpReply(200, b"[" * 100_000), "the response is not JSON"),
+        (HttpReply(200, b"[]"), "the response is not a JSON object"),
+        (HttpReply(200, b'{"ahead_by": -1, "behind_by": 0}'), "the response has no number of commits"),
+        (HttpReply(200, b'{"ahead_by": true, "behind_by": 0}'), "the response has no number of commits"),
+        (HttpReply(200, b" " * (source_history.MAX_RESPONSE + 1)), "more than"),
     ],
 )
 def test_unusable_response_is_unknown_with_reason(ask, reply, reason):
@@ -132,9 +132,9 @@ def test_unusable_response_is_unknown_with_reason(ask, reply, reason):
 @pytest.mark.parametrize(
     ("reply", "reason"),
     [
-        (Reply(403, b"{}", {"x-ratelimit-remaining": "0"}), "github.com allows no more requests at the moment"),
-        (Reply(403, b"{}", {"retry-after": "60"}), "github.com allows no more requests at the moment"),
-        (Reply(401), "github.com refuses the token"),
+        (HttpReply(403, b"{}", {"x-ratelimit-remaining": "0"}), "github.com allows no more requests at the moment"),
+        (HttpReply(403, b"{}", {"retry-after": "60"}), "github.com allows no more requests at the moment"),
+        (HttpReply(401), "github.com refuses the token"),
     ],
 )
 def test_refusing_forge_is_requested_once_per_run(ask, reply, reason):
@@ -144,20 +144,20 @@ def test_refusing_forge_is_requested_once_per_run(ask, reply, reason):
 
 
 def test_failed_lookup_of_the_release_does_not_hide_the_number_of_commits(ask):
-    found, _ = ask({COMPARE: COUNTS, "/repos/acme/web/releases/tags/v1": Reply(451)}, version="1")
+    found, _ = ask({COMPARE: COUNTS, "/repos/acme/web/releases/tags/v1": HttpReply(451)}, version="1")
     assert found == SourceChanges(12, release_failure="github.com answered 451")
 
 
 @pytest.mark.parametrize(
     "reply",
     [
-        Reply(200, b" " * (source_history.MAX_RESPONSE + 1)),
-        Reply(301, b"", {"Location": "http://["}),
-        Reply(301, b"", {"Location": "file:///etc/passwd"}),
+        HttpReply(200, b" " * (source_history.MAX_RESPONSE + 1)),
+        HttpReply(301, b"", {"Location": "http://["}),
+        HttpReply(301, b"", {"Location": "file:///etc/passwd"}),
     ],
 )
 def test_unusable_response_does_not_stop_other_lookups(ask, reply):
-    replies = [reply, Reply(200, json.dumps(COUNTS).encode())]
+    replies = [reply, HttpReply(200, json.dumps(COUNTS).encode())]
     found, received = ask({COMPARE: lambda: replies.pop(0)}, times=2)
     assert found == SourceChanges(12)
     assert len(received) == 2

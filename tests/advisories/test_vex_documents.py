@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.listener import Listener, Reply
+from support.listener import HttpListener, HttpReply
 from support.scanners.advisories import statement, vex
 
 from bot.advisories import vex_documents
@@ -58,7 +58,7 @@ def test_documents_are_read_once_from_files_folders_and_urls(tmp_path):
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner" / "vex.json").write_bytes(vex(statement(CVE, IMAGE)))
     (tmp_path / "inner" / "notes.txt").write_text("no document")
-    with Listener(lambda _: Reply(200, vex(statement(CVE, IMAGE, status="affected")))) as listener:
+    with HttpListener(lambda _: HttpReply(200, vex(statement(CVE, IMAGE, status="affected")))) as listener:
         read = VexDocuments(
             [AcceptedDocuments("a", tmp_path, ("**",)), AcceptedDocuments("b", f"{listener.url}/vex.json", ("**",))], {}
         )

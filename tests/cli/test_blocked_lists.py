@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support.listener import Listener, Reply
+from support.listener import HttpListener, HttpReply
 from support.runs.worlds import build, write_tree
 
 from bot.demo.images import PlatformImage, compute_digest
@@ -46,7 +46,7 @@ def test_entries_of_a_file_and_of_a_download_count(moved, scan, config, tmp_path
     (tmp_path / "blocked.yaml").write_text(LIST, encoding="utf-8")
     code, references, _ = scan(config("blocked: [{path: blocked.yaml}]\n"))
     assert (code, is_blocked(references[PYTHON])) == (0, True)
-    with Listener(lambda _: Reply(200, body=LIST.encode())) as server:
+    with HttpListener(lambda _: HttpReply(200, body=LIST.encode())) as server:
         code, references, failed = scan(config(f'blocked: [{{url: "http://{server.host}/list.yaml"}}]\n'))
     assert (code, is_blocked(references[PYTHON]), failed) == (0, True, [])
     assert references[REDIS]["status"] == "up-to-date"
@@ -89,7 +89,7 @@ def test_artifact_that_is_not_a_list_is_a_failure_and_prevents_proposals(moved, 
 
 
 def test_unread_list_does_not_hide_digests_blocked_by_another_list(moved, scan, config):
-    with Listener(lambda _: Reply(503)) as server:
+    with HttpListener(lambda _: HttpReply(503)) as server:
         url = f"http://{server.host}/list.yaml"
         code, references, failed = scan(config(f'blocked: [{{digest: "{BAD}", reason: malware}}, {{url: "{url}"}}]\n'))
     assert (code, failed[0]["subject"]) == (1, "blocked[1]")

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 
 import pytest
-from support.git import Git
+from support.git import DiskRepository
 from support.runs.worlds import write_tree
 
 pytestmark = pytest.mark.real("git")
@@ -20,7 +20,7 @@ START = {"Dockerfile": "FROM python:3.12\n", "web/Dockerfile": "FROM redis:7\n"}
 
 @pytest.fixture
 def git(tmp_path):
-    return Git.create(tmp_path / "tree", START, bare=False)
+    return DiskRepository.create(tmp_path / "tree", START, bare=False)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_checks_committed_staged_and_unstaged_changes(git, found):
 
 def test_untracked_files_count_as_changed(git, found):
     write_tree(git.directory, {"new/Dockerfile": "FROM node:22\n", "clone/Dockerfile": "FROM golang:1\n"})
-    Git.create(git.directory / "inner", {"Dockerfile": "FROM alpine:3\n"}, bare=False)
+    DiskRepository.create(git.directory / "inner", {"Dockerfile": "FROM alpine:3\n"}, bare=False)
     assert found() == [("clone/Dockerfile", 1), ("inner/Dockerfile", 1), ("new/Dockerfile", 1)]
 
 
@@ -257,7 +257,7 @@ def test_missing_objects_of_a_partial_clone_are_a_failure_and_not_fetched(git, b
     partial = tmp_path / "partial"
     git.run("clone", "--quiet", "--filter=blob:none", f"file://{git.directory}", str(partial))
     git.commit("main", {"Dockerfile": "FROM python:3.13\n"})
-    inner = Git(partial)
+    inner = DiskRepository(partial)
     inner.run("fetch", "--quiet", "--filter=blob:none")
     code, _, err = basebump("check", partial, "--offline", "--since", "origin/main")
     assert code == 1

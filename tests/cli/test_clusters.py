@@ -7,7 +7,7 @@ import json
 import pytest
 from support.clusters.kubernetes_stand import TOKEN, KubernetesStand
 from support.clusters.objects import make_pod
-from support.git import Git
+from support.git import DiskRepository
 from support.values import digest
 
 from bot.state.after_merge.running_images import DatabaseRunningImages
@@ -20,7 +20,7 @@ FILES = {"Dockerfile": f"FROM python:3.12-slim@{digest('old')}\n"}
 
 @pytest.fixture
 def write_config(tmp_path, config, monkeypatch):
-    Git.create(tmp_path / "repositories" / "web.git", FILES)
+    DiskRepository.create(tmp_path / "repositories" / "web.git", FILES)
     monkeypatch.setenv("PROD_TOKEN", TOKEN)
 
     def write(clusters: str) -> str:

@@ -7,7 +7,7 @@ import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.git import Git
+from support.git import DiskRepository
 from support.runs.worlds import write_tree
 from support.scanners.grype import GrypeStand, match, report
 
@@ -58,7 +58,7 @@ def call(tmp_path, basebump, config, digests):
     old, _ = digests
     content = {"Dockerfile": f"FROM python:3.12-slim@{old}\n"}
     folder = write_tree(tmp_path / "tree", content)
-    Git.create(tmp_path / "repositories" / "web.git", content)
+    DiskRepository.create(tmp_path / "repositories" / "web.git", content)
     path = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\n")
     arguments = {
         "scan": ("scan", folder),

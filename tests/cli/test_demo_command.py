@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from support.git import Git
+from support.git import DiskRepository
 from support.parts import find_trivy
 
 pytestmark = pytest.mark.real("git")
@@ -43,7 +43,7 @@ def test_demo_that_is_kept_names_commands_that_work(basebump, tmp_path, monkeypa
     assert (kept / "basebump.yaml").exists()
     assert "The registry has stopped" in out
     see, accept, decline = re.findall("`(.*)`", out)[-3:]
-    first, second = [branch for branch in Git(kept / "repositories" / "api").branches() if branch != "main"]
+    first, second = [branch for branch in DiskRepository(kept / "repositories" / "api").branches() if branch != "main"]
     assert "commit" in run_command(see)
     assert "Fast-forward" in run_command(accept.replace("BRANCH", first))
     assert f"Declined {second}" in run_command(decline.replace("BRANCH", second))

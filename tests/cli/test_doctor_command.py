@@ -12,7 +12,7 @@ import pytest
 from support.forges.azure.stand import AzureStand
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
-from support.git import Git
+from support.git import DiskRepository
 from support.values import digest
 
 from bot.state.database import Database
@@ -26,7 +26,7 @@ FILES = {"Dockerfile": f"FROM python:3.12-slim@{digest('old')}\n"}
 @pytest.fixture
 def local(tmp_path, config):
     """Write a config with a local forge that has one repository, and return its path."""
-    Git.create(tmp_path / "repositories" / "web.git", FILES)
+    DiskRepository.create(tmp_path / "repositories" / "web.git", FILES)
 
     def write(more: str = "") -> str:
         return config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\n{more}")

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.git import Git
+from support.git import DiskRepository
 from support.scanners.advisories import epss, kev, statement, vex
 from support.scanners.grype import GrypeStand, report
 from support.scanners.osv import OsvStand, debian
@@ -21,7 +21,7 @@ def examine(tmp_path, basebump, config, monkeypatch):
     Return the exit code, and the mark, the subject and the result of each check in one area.
     """
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": "FROM python:3.12-slim\n"})
+    DiskRepository.create(tmp_path / "repositories" / "web.git", {"Dockerfile": "FROM python:3.12-slim\n"})
 
     def go(more: str, area: str = "scanners"):
         path = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\n{more}\n")

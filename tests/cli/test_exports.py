@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.git import Git
+from support.git import DiskRepository
 from support.parts import ROOT
 from support.runs.worlds import write_tree
 from support.witnesses.sarif import read_sarif
@@ -34,7 +34,7 @@ def scan(tmp_path, basebump, config, loopback):
 def run(tmp_path, basebump, config, loopback):
     """Run on a repository with an outdated image."""
     old, _ = (loopback.move("python", "3.12", content) for content in ("old", "now"))
-    Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12@{old}\n"})
+    DiskRepository.create(tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12@{old}\n"})
     path = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\n")
     return lambda *arguments: basebump("run", "--config", path, *arguments)
 

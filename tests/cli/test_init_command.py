@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.git import Git
+from support.git import DiskRepository
 from support.runs.worlds import write_tree
 
 DOCKERFILE = "FROM node:22\nFROM contoso.azurecr.io/base:1\n"
@@ -33,8 +33,8 @@ def test_first_config_is_valid_and_lists_the_registries_of_the_folder(folder, ba
 
 
 def test_config_names_the_repository_of_the_remote(folder, basebump):
-    Git(folder).run("init", "--quiet")
-    Git(folder).run("remote", "add", "origin", "https://x:secret@github.com/acme/web.git")
+    DiskRepository(folder).run("init", "--quiet")
+    DiskRepository(folder).run("remote", "add", "origin", "https://x:secret@github.com/acme/web.git")
     code, _, _ = basebump("init", folder)
     text = (folder / "basebump.yaml").read_text(encoding="utf-8")
     assert code == 0
@@ -77,8 +77,8 @@ def test_workflow_uses_the_config_and_the_state(folder, basebump):
 
 
 def add_remote(folder, url):
-    Git(folder).run("init", "--quiet")
-    Git(folder).run("remote", "add", "origin", url)
+    DiskRepository(folder).run("init", "--quiet")
+    DiskRepository(folder).run("remote", "add", "origin", url)
 
 
 def test_pipeline_uses_the_config_and_the_token_of_the_job(folder, basebump):
@@ -138,12 +138,12 @@ def test_renovate_leaves_the_images_after_the_printed_lines_are_added(folder, ba
 def test_folder_of_the_state_exists_and_is_ignored_by_git(tmp_path, basebump):
     renovate = json.dumps({**RENOVATE, "minimumReleaseAge": "3 days"})
     folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM scratch\n", "renovate.json": renovate})
-    Git(folder).run("init", "--quiet")
+    DiskRepository(folder).run("init", "--quiet")
     _, out, _ = basebump("init", folder)
     assert "Wrote .basebump/.gitignore.\n" in out
     code, _, err = basebump("scan", folder, "-c", folder / "basebump.yaml")
     assert (code, (folder / ".basebump/state.db").exists()) == (0, True), err
-    untracked = Git(folder).run("status", "--short", "--untracked-files", ".basebump")
+    untracked = DiskRepository(folder).run("status", "--short", "--untracked-files", ".basebump")
     assert untracked.split() == [b"??", b".basebump/.gitignore"]
 
 

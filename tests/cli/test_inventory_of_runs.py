@@ -6,7 +6,7 @@ import json
 
 import pytest
 from support.forges.azure.stand import AzureStand
-from support.git import Git
+from support.git import DiskRepository
 
 pytestmark = pytest.mark.real("git")
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.real("git")
 def fleet(tmp_path, basebump, config, loopback):
     """Propose an update to a local repository, and return the repository, the config and both digests."""
     old, new = (loopback.move("python", "3.12", content) for content in ("old", "now"))
-    git = Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12@{old}\n"})
+    git = DiskRepository.create(tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12@{old}\n"})
     path = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\nstate: sqlite:///state.db\n")
     for _ in range(2):  # the second run lists the request that the first one opened
         assert basebump("run", "--config", path, "--level", "propose")[0] == 0
@@ -73,7 +73,7 @@ def test_changed_config_reads_repositories_again_unless_only_repositories_are_ad
     digest = loopback.move("python", "3.12", "now")
     folder = tmp_path / "repositories"
     for name in ("web", "api"):
-        Git.create(folder / f"{name}.git", {"Dockerfile": f"FROM python:3.12@{digest}\n"})
+        DiskRepository.create(folder / f"{name}.git", {"Dockerfile": f"FROM python:3.12@{digest}\n"})
     base = {"forges": f"[{{kind: local, url: {folder}, repositories: [web]}}]", "state": "sqlite:///state.db"}
     for more in ({}, dict([change.replace("FOLDER", str(folder)).split(": ", 1)])):
         path = config("".join(f"{key}: {value}\n" for key, value in (base | more).items()))

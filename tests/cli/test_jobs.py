@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from support.git import Git
+from support.git import DiskRepository
 from support.runs.worlds import write_tree
 from support.values import digest
 
@@ -51,7 +51,9 @@ def test_workers_read_repositories_of_the_local_forge(tmp_path, basebump, config
     loopback.move("python", "3.12-slim", "now")
     pinned = f"FROM python:3.12-slim@{digest('old')}\n"
     for name in ("api", "web"):
-        Git.create(tmp_path / "repositories" / f"{name}.git", {f"{number}/Dockerfile": pinned for number in range(20)})
+        DiskRepository.create(
+            tmp_path / "repositories" / f"{name}.git", {f"{number}/Dockerfile": pinned for number in range(20)}
+        )
     fleet = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\n")
     (one, several) = (
         basebump("run", "--config", fleet, "--format", "text", "--jobs", str(processes)) for processes in (1, 3)

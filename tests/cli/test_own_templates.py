@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.git import Git
+from support.git import DiskRepository
 from support.values import digest
 
 from bot import resources
@@ -21,7 +21,7 @@ def body(tmp_path, basebump, config, loopback):
 
     def propose(more: str = "") -> str:
         folder = tmp_path / f"repositories{len(more)}"
-        git = Git.create(folder / "web.git", {"Dockerfile": f"FROM python:3.12-slim@{digest('old')}\n"})
+        git = DiskRepository.create(folder / "web.git", {"Dockerfile": f"FROM python:3.12-slim@{digest('old')}\n"})
         path = config(f"forges: [{{kind: local, url: {folder}}}]\n{more}")
         code, out, _ = basebump("run", "--config", path, "--level", "propose")
         assert code == 0, out

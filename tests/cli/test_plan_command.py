@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.forges.github.stand import GitHubStand
-from support.git import Git
+from support.git import DiskRepository
 from support.values import digest
 
 pytestmark = pytest.mark.real("git")
@@ -63,7 +63,7 @@ def run_guarded(port: int, *arguments: object, **variables: str) -> subprocess.C
 @pytest.fixture
 def local(tmp_path, config):
     """Create a folder with one repository, and return the path of a config."""
-    Git.create(tmp_path / "repositories" / "web.git", FILES)
+    DiskRepository.create(tmp_path / "repositories" / "web.git", FILES)
     return config(
         f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\nstate: sqlite:///{tmp_path}/state.db\n"
     )
@@ -79,7 +79,7 @@ def test_plan_prints_the_report_and_stores_a_private_file(tmp_path, basebump, lo
     assert basebump("run", "--config", local) == (0, out, "")
     assert stat.S_IMODE(plan.stat().st_mode) == 0o600
     assert list(tmp_path.glob(".plan.json.*")) == []
-    assert list(Git(tmp_path / "repositories" / "web.git").branches()) == ["main"]
+    assert list(DiskRepository(tmp_path / "repositories" / "web.git").branches()) == ["main"]
 
 
 def test_apply_needs_neither_registry_nor_scanner_nor_state(tmp_path, basebump, local, loopback):
@@ -89,7 +89,7 @@ def test_apply_needs_neither_registry_nor_scanner_nor_state(tmp_path, basebump, 
     ended = run_guarded(1, "apply", tmp_path / "plan.json", "--config", local)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "1 proposal: 1 opened." in ended.stdout
-    files = Git(tmp_path / "repositories" / "web.git").files(f"refs/heads/{BRANCH}")
+    files = DiskRepository(tmp_path / "repositories" / "web.git").files(f"refs/heads/{BRANCH}")
     assert files["Dockerfile"].content == f"FROM python:3.12-slim@{now}\n".encode()
 
 
@@ -132,7 +132,7 @@ def test_changed_config_and_old_plan_are_refused(tmp_path, basebump, local, loop
     code, out, err = basebump("apply", plan, "--config", local)
     assert (code, out) == (1, "")
     assert err.startswith("error: the plan was made with another config\nhint: ")
-    assert list(Git(tmp_path / "repositories" / "web.git").branches()) == ["main"]
+    assert list(DiskRepository(tmp_path / "repositories" / "web.git").branches()) == ["main"]
 
 
 def test_apply_reports_a_plan_without_writes(tmp_path, basebump, local, loopback):
@@ -163,7 +163,7 @@ def test_repository_that_changed_is_named_and_ends_with_1(tmp_path, basebump, lo
     loopback.move("python", "3.12-slim", "now")
     plan = tmp_path / "plan.json"
     basebump("plan", "--config", local, "--out", plan)
-    Git(tmp_path / "repositories" / "web.git").commit("main", {"README.md": "Elsewhere.\n"})
+    DiskRepository(tmp_path / "repositories" / "web.git").commit("main", {"README.md": "Elsewhere.\n"})
     code, out, _ = basebump("apply", plan, "--config", local)
     assert code == 1
     assert "web" in out

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.clouds.aws import FakeAws
-from support.listener import Listener, Received, Reply
+from support.listener import HttpListener, HttpReply, ReceivedRequest
 
 from bot.demo import images
 from bot.model.image_name import TagRef
@@ -26,13 +26,13 @@ def load_registry(folder: Path, text: str, host: str) -> OciRegistry:
     return found
 
 
-def build_reply(received: Received) -> Reply:
+def build_reply(received: ReceivedRequest) -> HttpReply:
     said = {"Content-Type": IMAGE.media_type, "Docker-Content-Digest": IMAGE.digest}
-    return Reply(200, IMAGE.content, said)
+    return HttpReply(200, IMAGE.content, said)
 
 
 def test_looks_up_tags_in_the_upstream_of_a_cache(tmp_path):
-    with Listener(build_reply) as cache, Listener(build_reply) as upstream:
+    with HttpListener(build_reply) as cache, HttpListener(build_reply) as upstream:
         listed = (
             f"  - {{host: '{cache.host}/hub', upstream: '{upstream.host}/library'}}\n"
             f"  - {{host: '{cache.host}', insecure: true}}\n"

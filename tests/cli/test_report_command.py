@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from support.git import Git
+from support.git import DiskRepository
 from support.runs.reports import build_proposal, build_repository, build_run_report
 from support.witnesses.pages import PageOutline
 
@@ -21,7 +21,7 @@ def run(tmp_path, basebump, config, loopback):
     """Run on two repositories with an outdated image."""
     old, _ = (loopback.move("python", "3.12", content) for content in ("old", "now"))
     for name in ("api", "web"):
-        Git.create(tmp_path / "repositories" / f"{name}.git", {"Dockerfile": f"FROM python:3.12@{old}\n"})
+        DiskRepository.create(tmp_path / "repositories" / f"{name}.git", {"Dockerfile": f"FROM python:3.12@{old}\n"})
     path = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\n")
     return lambda *arguments: basebump("run", "--config", path, *arguments)
 

@@ -8,7 +8,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.git import Git
+from support.git import DiskRepository
 from support.runs.reports import build_repository, build_run_report
 from support.visits import API, NEW, OLD, PYTHON, build_request, build_verdict, build_visit
 from support.witnesses.pages import PageOutline
@@ -183,7 +183,7 @@ def test_page_of_an_empty_state_has_no_fixes(basebump, config, tmp_path):
 def test_metrics_of_a_run_have_the_times_of_the_state(basebump, config, tmp_path, loopback):
     path = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\nstate: sqlite:///state.db\n")
     digest = loopback.move("python", "3.12", "now")
-    Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12@{digest}\n"})
+    DiskRepository.create(tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12@{digest}\n"})
     code, out, _ = basebump("run", "--config", path, "--format", "metrics")
     assert code == 0
     labels = 'fixes="critical",since="published",percentile="50"'

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support.git import Git
+from support.git import DiskRepository
 from support.values import digest
 
 pytestmark = pytest.mark.real("git")
@@ -17,13 +17,13 @@ DOCKERFILE = "FROM python:3.12-slim@{digest}\n"
 def fleet(tmp_path, config):
     """Create a folder with two repositories, one of them without a commit, and return the path of a config."""
     folder = tmp_path / "repositories"
-    Git.create(folder / "web.git", {"Dockerfile": DOCKERFILE.format(digest=digest("old"))})
-    Git.create(folder / "empty.git")
+    DiskRepository.create(folder / "web.git", {"Dockerfile": DOCKERFILE.format(digest=digest("old"))})
+    DiskRepository.create(folder / "empty.git")
     return config(f"forges: [{{kind: local, url: {folder}}}]\n")
 
 
-def open_web_repository(tmp_path) -> Git:
-    return Git(tmp_path / "repositories" / "web.git")
+def open_web_repository(tmp_path) -> DiskRepository:
+    return DiskRepository(tmp_path / "repositories" / "web.git")
 
 
 def append_to_config(config_file: str, text: str) -> None:

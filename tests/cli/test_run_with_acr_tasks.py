@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from support.clouds.arm import CONTOSO, FakeResourceManager, docker, encoded, file_task, task
 from support.clouds.azure_scene import MANAGERS, by_secret, manager
-from support.clouds.entra import SECRET, Entra
+from support.clouds.entra import SECRET, FakeEntra
 from support.forges.github.stand import GitHubStand
-from support.git import Git
-from support.registries.docker_registry import Certificate
+from support.git import DiskRepository
+from support.registries.docker_registry import SelfSignedCertificate
 from support.tunnel import refuse_dns_queries
 from support.values import digest
 
@@ -34,8 +34,8 @@ def github(serve):
 def arm(tmp_path, monkeypatch):
     """Start a resource manager that is reached by its name through the operator's proxy, with an identity for it."""
     refuse_dns_queries(monkeypatch)
-    certificate = Certificate.make(tmp_path, *MANAGERS)
-    with Entra(certificate) as entra, FakeResourceManager(certificate, entra) as arm, manager(arm) as tunnel:
+    certificate = SelfSignedCertificate.make(tmp_path, *MANAGERS)
+    with FakeEntra(certificate) as entra, FakeResourceManager(certificate, entra) as arm, manager(arm) as tunnel:
         for variable, value in (by_secret(entra) | tunnel.environment).items():
             monkeypatch.setenv(variable, value)
         yield arm
@@ -212,7 +212,7 @@ def test_unreadable_task_closes_no_request_and_is_not_a_failure(basebump, config
 
 
 def test_local_repositories_are_not_the_context_of_tasks(basebump, config_file, arm, tmp_path):
-    Git.create(tmp_path / "folder" / "web.git", {"Dockerfile": FILES["Dockerfile"]})
+    DiskRepository.create(tmp_path / "folder" / "web.git", {"Dockerfile": FILES["Dockerfile"]})
     text = config_file.read_text()
     config_file.write_text(text[: text.index("forges:")] + f"forges: [{{kind: local, url: {tmp_path / 'folder'}}}]\n")
     arm.tasks.append(task(docker("https://github.com/acme/web.git")))

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 from support.clouds.azure_scene import MANAGERS, by_secret, manager
-from support.clouds.entra import SECRET, Entra
+from support.clouds.entra import SECRET, FakeEntra
 from support.clouds.resource_graph import FakeResourceGraph, cve, grouped, individual
-from support.git import Git
-from support.registries.docker_registry import Certificate
+from support.git import DiskRepository
+from support.registries.docker_registry import SelfSignedCertificate
 from support.tunnel import refuse_dns_queries
 
 from bot.demo.images import build_image, build_index, build_layer
@@ -23,8 +23,8 @@ OLD, NEW = (build_image([build_layer({"version": version})]) for version in (b"1
 def graph(tmp_path, monkeypatch):
     """Start a resource graph that is reached by its name through the operator's proxy, with an identity for it."""
     refuse_dns_queries(monkeypatch)
-    certificate = Certificate.make(tmp_path, *MANAGERS)
-    with Entra(certificate) as entra, FakeResourceGraph(certificate, entra) as graph, manager(graph) as tunnel:
+    certificate = SelfSignedCertificate.make(tmp_path, *MANAGERS)
+    with FakeEntra(certificate) as entra, FakeResourceGraph(certificate, entra) as graph, manager(graph) as tunnel:
         for variable, value in (by_secret(entra) | tunnel.environment).items():
             monkeypatch.setenv(variable, value)
         now = datetime.now(UTC).isoformat()
@@ -42,7 +42,9 @@ def graph(tmp_path, monkeypatch):
 def run(tmp_path, basebump, config, loopback, graph):
     """Run on an outdated repository whose old and new images are indexes."""
     digests = [loopback.store.set_tag("library/python", "3.12-slim", build_index([each])) for each in (OLD, NEW)]
-    Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12-slim@{digests[0]}\n"})
+    DiskRepository.create(
+        tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12-slim@{digests[0]}\n"}
+    )
 
     def go(*arguments: str):
         forge = f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\n"
@@ -52,7 +54,7 @@ def run(tmp_path, basebump, config, loopback, graph):
 
 
 def read_body(tmp_path) -> str:
-    git = Git(tmp_path / "repositories" / "web.git")
+    git = DiskRepository(tmp_path / "repositories" / "web.git")
     (ref,) = (ref for ref in git.refs() if ref.startswith("refs/basebump/proposals/"))
     return json.loads(git.run("cat-file", "blob", ref))["body"]
 
@@ -77,7 +79,7 @@ def test_missing_permission_is_a_failure_with_the_role(run, graph):
 
 
 def test_doctor_queries_defender_and_names_a_missing_role(basebump, config, tmp_path, graph):
-    Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": "FROM python:3.12-slim\n"})
+    DiskRepository.create(tmp_path / "repositories" / "web.git", {"Dockerfile": "FROM python:3.12-slim\n"})
     path = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\nscanners: [{{kind: defender}}]\n")
     code, out, _ = basebump("doctor", "--config", path)
     assert (code, "✓ Microsoft Defender: query an image: management.azure.com answers" in out) == (0, True)

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.git import Git
+from support.git import DiskRepository
 from support.scanners.grype import GrypeStand, match, report
 
 pytestmark = pytest.mark.real("git")
@@ -33,7 +33,7 @@ def run(tmp_path, basebump, config, loopback, stand):
         },
     }
     (stand.folder / "scene.json").write_text(json.dumps(stand.scene))
-    Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12-slim@{old}\n"})
+    DiskRepository.create(tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12-slim@{old}\n"})
 
     def go(scanners: str):
         path = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\nscanners: {scanners}\n")
@@ -99,6 +99,6 @@ def test_scanners_may_differ_by_image(run, stand):
 
 def test_counts_images_without_a_scanner(run, stand, tmp_path, loopback):
     loopback.move("nginx", "1", "now")
-    Git.create(tmp_path / "repositories" / "edge.git", {"Dockerfile": "FROM nginx:1\n"})
+    DiskRepository.create(tmp_path / "repositories" / "edge.git", {"Dockerfile": "FROM nginx:1\n"})
     _, out, _ = run(f"[{{kind: grype, binary: {stand.program}, match: {{image: docker.io/library/python}}}}]")
     assert "1 of 2 " in out

@@ -6,8 +6,8 @@ import json
 import re
 
 import pytest
-from support.git import Git
-from support.listener import Listener, Reply
+from support.git import DiskRepository
+from support.listener import HttpListener, HttpReply
 from support.scanners.advisories import epss, kev, statement, vex
 from support.scanners.grype import render_manifest_report
 
@@ -29,7 +29,7 @@ def scene(tmp_path, config, loopback):
     images = [build("old"), build("new")]
     old, _ = (loopback.store.set_tag("library/python", "3.12-slim", build_index([each])) for each in images)
     folder = tmp_path / "repositories"
-    git = Git.create(folder / "web.git", {"Dockerfile": f"FROM python:3.12-slim@{old}\n"})
+    git = DiskRepository.create(folder / "web.git", {"Dockerfile": f"FROM python:3.12-slim@{old}\n"})
     (tmp_path / "reports").mkdir()
     for each, cves in zip(images, ([EXPLOITED, OTHER], [OTHER]), strict=True):
         (tmp_path / "reports" / f"{each.digest[7:]}.json").write_text(
@@ -43,13 +43,13 @@ def scene(tmp_path, config, loopback):
     return _scene
 
 
-def read_proposal(git: Git) -> dict[str, str]:
+def read_proposal(git: DiskRepository) -> dict[str, str]:
     return json.loads(git.run("cat-file", "blob", f"refs/basebump/proposals/{BRANCH}"))
 
 
 def test_proposal_shows_exploited_and_epss_scores(basebump, scene, tmp_path):
     (tmp_path / "kev.json").write_bytes(kev(EXPLOITED))
-    with Listener(lambda _: Reply(200, epss({EXPLOITED: 0.5}))) as listener:
+    with HttpListener(lambda _: HttpReply(200, epss({EXPLOITED: 0.5}))) as listener:
         path, git = scene(f"enrichment: {{kev: kev.json, epss: '{listener.url}/epss.csv'}}")
         code, out, _ = basebump("run", "--config", path, "--level", "propose")
     assert code == 0
@@ -81,7 +81,7 @@ def test_unreadable_list_is_a_failure_and_the_proposal_is_opened(basebump, scene
 def publishers(monkeypatch):
     """Start a server in the place of the publishers of both lists."""
     answers = {"/kev.json": kev(EXPLOITED), "/epss.csv": epss({EXPLOITED: 0.5})}
-    with Listener(lambda request: Reply(200, answers[request.path])) as listener:
+    with HttpListener(lambda request: HttpReply(200, answers[request.path])) as listener:
         monkeypatch.setattr("bot.advisories.public_lists.KEV_URL", f"{listener.url}/kev.json")
         monkeypatch.setattr("bot.advisories.public_lists.EPSS_URL", f"{listener.url}/epss.csv")
         yield listener

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.git import Git
+from support.git import DiskRepository
 from support.scanners.osv import OsvStand, by_buildkit, debian, spdx, statement
 
 from bot.demo.images import build_image, build_layer
@@ -31,7 +31,9 @@ def run(tmp_path, basebump, config, loopback, api):
         made = build_image([build_layer({"version": version.encode()})])
         pushed = by_buildkit(made, statement(spdx(OPENSSL.format(version)), made.digest))
         digests.append(loopback.store.set_tag("library/python", "3.12-slim", pushed))
-    Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12-slim@{digests[0]}\n"})
+    DiskRepository.create(
+        tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12-slim@{digests[0]}\n"}
+    )
 
     def go(*arguments: str, scanner: str = ""):
         scanner = scanner or f"{{kind: osv, url: '{api.listener.url}'}}"
@@ -45,7 +47,7 @@ def test_proposal_shows_vulnerabilities_from_the_api(run, tmp_path):
     code, out, _ = run("--level", "propose")
     assert code == 0
     assert "fixes 1 (1 of unknown severity), adds none, 1 remains" in out
-    git = Git(tmp_path / "repositories" / "web.git")
+    git = DiskRepository(tmp_path / "repositories" / "web.git")
     (ref,) = (ref for ref in git.refs() if ref.startswith("refs/basebump/proposals/"))
     assert "<sub>osv 127.0.0.1" in json.loads(git.run("cat-file", "blob", ref))["body"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.git import Git
+from support.git import DiskRepository
 from support.scanners.grype import render_manifest_report
 
 from bot.demo.images import DemoPackage, build_debian_root, build_image, build_index, build_layer
@@ -28,7 +28,7 @@ def scene(tmp_path, config, loopback):
     images = [build("old"), build("new")]
     old, new = (loopback.store.set_tag("library/python", "3.12-slim", build_index([each])) for each in images)
     folder = tmp_path / "repositories"
-    Git.create(folder / "web.git", {"Dockerfile": f"FROM python:3.12-slim@{old}\n"})
+    DiskRepository.create(folder / "web.git", {"Dockerfile": f"FROM python:3.12-slim@{old}\n"})
     reports = tmp_path / "reports"
     reports.mkdir()
     path = config(f"forges: [{{kind: local, url: {folder}}}]\nscanners: [{{kind: report, path: reports}}]\n")

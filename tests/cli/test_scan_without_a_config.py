@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 
 import pytest
-from support.registries.docker_registry import Certificate
+from support.registries.docker_registry import SelfSignedCertificate
 from support.runs.worlds import LoopbackHub, write_tree
 from support.tunnel import ProxyTunnel
 
@@ -19,7 +19,7 @@ ADVICE = "Nothing was scanned: neither Trivy nor Grype is installed; hint: "
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
     """Start a registry that is reached as Docker Hub through the operator's proxy."""
-    certificate = Certificate.make(tmp_path, HUB)
+    certificate = SelfSignedCertificate.make(tmp_path, HUB)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate.path, certificate.key)
     store = ImageStore()

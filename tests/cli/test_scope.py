@@ -8,7 +8,7 @@ import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.git import Git
+from support.git import DiskRepository
 from support.values import digest
 
 from bot.cli.scope_options import MAX_SHARDS, resolve_shard
@@ -79,7 +79,7 @@ def fleet(tmp_path, config, loopback):
     loopback.move("redis", "7", "now")
     files = {"one": "FROM python:3.12", "two": "FROM redis:7", "three": "FROM docker.io/library/python:3.11"}
     for name, content in files.items():
-        Git.create(folder / f"{name}.git", {"Dockerfile": f"{content}@{digest('old')}\n"})
+        DiskRepository.create(folder / f"{name}.git", {"Dockerfile": f"{content}@{digest('old')}\n"})
     return config(f"forges: [{{kind: local, url: {folder}}}]\n")
 
 
@@ -112,7 +112,7 @@ def test_repository_of_another_shard_is_not_a_failure(basebump, fleet):
 @pytest.mark.real("git")
 def test_open_requests_out_of_scope_stay_unchanged(tmp_path, basebump, fleet):
     assert list_names(basebump, "--config", fleet, "--level", "propose")
-    repository = Git(tmp_path / "repositories" / "two.git")
+    repository = DiskRepository(tmp_path / "repositories" / "two.git")
     before = repository.refs()
     assert list_names(basebump, "--config", fleet, "--level", "propose", "--image", "python") == ["one", "three"]
     assert repository.refs() == before

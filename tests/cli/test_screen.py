@@ -13,7 +13,7 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.git import Git
+from support.git import DiskRepository
 from support.parts import ROOT
 from support.runs.reports import (
     HOSTILE,
@@ -42,7 +42,9 @@ GITHUB, AZURE, GITLAB = {"GITHUB_ACTIONS": "true"}, {"TF_BUILD": "True"}, {"GITL
 def run(tmp_path, config, loopback):
     """Return the arguments of a run on a repository with an outdated image."""
     old, _ = (loopback.move("python", "3.12", content) for content in ("old", "now"))
-    Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12@{old}\nFROM scratch AS x\n"})
+    DiskRepository.create(
+        tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12@{old}\nFROM scratch AS x\n"}
+    )
     return [
         "run",
         "--config",

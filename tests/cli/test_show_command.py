@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.git import Git
+from support.git import DiskRepository
 
 pytestmark = pytest.mark.real("git")
 
@@ -14,7 +14,7 @@ def proposed(tmp_path, basebump, config, loopback):
     old, _ = (loopback.move("python", "3.12", content) for content in ("old", "now"))
     loopback.move("redis", "7", "now")
     files = {"Dockerfile": f"FROM python:3.12@{old}\n", "cache/Dockerfile": "FROM redis:7\n"}
-    Git.create(tmp_path / "repositories" / "web.git", files)
+    DiskRepository.create(tmp_path / "repositories" / "web.git", files)
     path = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\n")
     assert basebump("run", "--config", path, "--level", "propose")[0] == 0
     return lambda command, *arguments: basebump(command, *arguments, "-c", path)
@@ -68,7 +68,7 @@ def test_unknown_repository_is_wrong_usage(proposed):
 def test_proposal_contains_no_escape_sequences_and_commands_of_a_repository(tmp_path, basebump, config, loopback):
     loopback.move("redis", "7", "now")
     hostile = "# ##vso[task.x]y \x1b[31m\n#\n::error::x\nFROM redis:7\n".replace("::error", "# x\n# ::error")
-    Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": hostile})
+    DiskRepository.create(tmp_path / "repositories" / "web.git", {"Dockerfile": hostile})
     path = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\n")
     basebump("run", "--config", path, "--level", "propose")
     (branch,) = _list_branches(basebump("show", "web", "-c", path)[1])

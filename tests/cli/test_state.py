@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from support.git import Git
+from support.git import DiskRepository
 from support.parts import ROOT
 from support.runs.worlds import write_tree
 from support.values import digest
@@ -30,7 +30,7 @@ def list_observations(path) -> list[str]:
 
 @pytest.mark.real("git")
 def test_scan_and_run_share_the_state_next_to_the_config(tmp_path, basebump, loopback, config):
-    Git.create(tmp_path / "repositories" / "web.git", DOCKERFILE)
+    DiskRepository.create(tmp_path / "repositories" / "web.git", DOCKERFILE)
     file = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\nstate: sqlite:///state.db\n")
     first = loopback.move("python", "3.12", "first")
     code, _, _ = basebump("run", "--config", file)

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.clusters.kubernetes_stand import TOKEN, KubernetesStand
 from support.clusters.objects import list_paths, make_pod
-from support.listener import Listener, Reply
-from support.registries.docker_registry import Certificate
+from support.listener import HttpListener, HttpReply
+from support.registries.docker_registry import SelfSignedCertificate
 
 from bot.clusters.cluster_errors import ClusterError
 from bot.clusters.connect import connect_in_cluster, connect_with_kubeconfig, connect_with_token
@@ -71,7 +71,7 @@ def test_program_of_a_kubeconfig_is_never_started(tmp_path, user):
 
 
 def test_server_is_verified_with_the_certificates_of_the_kubeconfig(tmp_path):
-    certificate = Certificate.make(tmp_path)
+    certificate = SelfSignedCertificate.make(tmp_path)
     data = base64.b64encode(certificate.path.read_bytes()).decode()
     with KubernetesStand(pods=[make_pod("web")], tls=certificate) as stand:
         trusting = stand.write_kubeconfig(tmp_path / "trusting", **{"certificate-authority-data": data})
@@ -131,7 +131,7 @@ def test_unusable_kubeconfig_is_a_failed_login(tmp_path, content, reason):
 
 
 def test_service_account_of_pod_is_used(tmp_path):
-    certificate = Certificate.make(tmp_path)
+    certificate = SelfSignedCertificate.make(tmp_path)
     (tmp_path / "token").write_text(TOKEN)
     (tmp_path / "ca.crt").write_bytes(certificate.path.read_bytes())
     with KubernetesStand(pods=[make_pod("web")], tls=certificate) as stand:
@@ -170,14 +170,17 @@ def test_proxy_and_exceptions_of_environment_are_used(tmp_path):
     client = connect_with_token("https://cluster.example.com", None, lambda: TOKEN, environment)
     with pytest.raises(ClusterError, match="did not answer"):
         count_pods(client)
-    certificate = Certificate.make(tmp_path)
+    certificate = SelfSignedCertificate.make(tmp_path)
     with KubernetesStand(tls=certificate) as stand:
         environment["no_proxy"] = "127.0.0.1"
         assert count_pods(connect_with_token(stand.url, certificate.path, lambda: TOKEN, environment)) == 0
 
 
 def test_proxy_of_kubeconfig_has_precedence_over_environment(tmp_path):
-    with Listener(lambda _: Reply(502)) as proxy, KubernetesStand(tls=Certificate.make(tmp_path)) as stand:
+    with (
+        HttpListener(lambda _: HttpReply(502)) as proxy,
+        KubernetesStand(tls=SelfSignedCertificate.make(tmp_path)) as stand,
+    ):
         config = stand.write_kubeconfig(tmp_path / "config", **{"proxy-url": proxy.url})
         with pytest.raises(ClusterError, match="did not answer"):
             count_pods(connect_with_kubeconfig(config, None, {"https_proxy": "http://127.0.0.1:1"}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.clusters.kubernetes_stand import METADATA_LIST, TOKEN, KubernetesStand
 from support.clusters.objects import make_digest, make_job, make_owner, make_pod, make_replica_set
-from support.listener import Reply
+from support.listener import HttpReply
 
 from bot.clusters.connect import connect_with_token
 from bot.clusters.reader import KubernetesCluster
@@ -237,7 +237,7 @@ def test_missing_permission_names_test_command(allowed, words):
 def test_refused_credential_is_never_in_the_message():
     def repeat(received):
         body = f'{{"message": "token {TOKEN} is not valid, {received.headers["authorization"]}"}}'
-        return Reply(401, body.encode())
+        return HttpReply(401, body.encode())
 
     with KubernetesStand(interfere=repeat) as stand:
         outcome = make_reader(stand).read_images()
@@ -249,20 +249,20 @@ def test_refused_credential_is_never_in_the_message():
 @pytest.mark.parametrize(
     ("reply", "problem"),
     [
-        (Reply(200, b"<html>"), ClusterProblem.INVALID_ANSWER),
-        (Reply(200, b'{"metadata": {}, "items": {}}'), ClusterProblem.INVALID_ANSWER),
-        (Reply(200, b'{"metadata": {}, "items": [1]}'), ClusterProblem.INVALID_ANSWER),
+        (HttpReply(200, b"<html>"), ClusterProblem.INVALID_ANSWER),
+        (HttpReply(200, b'{"metadata": {}, "items": {}}'), ClusterProblem.INVALID_ANSWER),
+        (HttpReply(200, b'{"metadata": {}, "items": [1]}'), ClusterProblem.INVALID_ANSWER),
         (
-            Reply(200, b'{"metadata": {}, "items": [{"metadata": {"name": "x"}, "spec": {}}]}'),
+            HttpReply(200, b'{"metadata": {}, "items": [{"metadata": {"name": "x"}, "spec": {}}]}'),
             ClusterProblem.INVALID_ANSWER,
         ),
-        (Reply(200, b"[" * 100_000), ClusterProblem.INVALID_ANSWER),
-        (Reply(200, b'{"metadata": {}, "items": ['), ClusterProblem.INVALID_ANSWER),
-        (Reply(302, b"", {"Location": "http://127.0.0.1:1/"}), ClusterProblem.INVALID_ANSWER),
-        (Reply(404, b"\xff\xfe"), ClusterProblem.INVALID_ANSWER),
-        (Reply(429, b"{}"), ClusterProblem.UNREACHABLE),
-        (Reply(500, b"x" * 100_000), ClusterProblem.TOO_LARGE),
-        (Reply(503, b"starting"), ClusterProblem.UNREACHABLE),
+        (HttpReply(200, b"[" * 100_000), ClusterProblem.INVALID_ANSWER),
+        (HttpReply(200, b'{"metadata": {}, "items": ['), ClusterProblem.INVALID_ANSWER),
+        (HttpReply(302, b"", {"Location": "http://127.0.0.1:1/"}), ClusterProblem.INVALID_ANSWER),
+        (HttpReply(404, b"\xff\xfe"), ClusterProblem.INVALID_ANSWER),
+        (HttpReply(429, b"{}"), ClusterProblem.UNREACHABLE),
+        (HttpReply(500, b"x" * 100_000), ClusterProblem.TOO_LARGE),
+        (HttpReply(503, b"starting"), ClusterProblem.UNREACHABLE),
     ],
 )
 def test_damaged_answer_is_a_failure_of_the_cluster(reply, problem):
@@ -275,13 +275,13 @@ def test_damaged_answer_is_a_failure_of_the_cluster(reply, problem):
 
 def test_response_that_stops_is_a_failure(monkeypatch):
     monkeypatch.setattr("bot.clusters.client.READ_TIMEOUT", 0.1)
-    with KubernetesStand(interfere=lambda _: Reply(200, b"{}", {"Content-Length": "900"})) as stand:
+    with KubernetesStand(interfere=lambda _: HttpReply(200, b"{}", {"Content-Length": "900"})) as stand:
         assert make_reader(stand).read_images().problem is ClusterProblem.UNREACHABLE
 
 
 def test_page_that_is_returned_again_is_a_failure():
     page = b'{"metadata": {"continue": "x"}, "items": []}'
-    with KubernetesStand(interfere=lambda _: Reply(200, page)) as stand:
+    with KubernetesStand(interfere=lambda _: HttpReply(200, page)) as stand:
         assert make_reader(stand).read_images().problem is ClusterProblem.INVALID_ANSWER
         assert len(stand.asked) == 2
 
@@ -300,21 +300,21 @@ def test_damaged_answer_after_the_first_page_is_a_failure():
     pods = [make_pod(f"web-{i}") for i in range(300)]
 
     def cut(received):
-        return Reply(200, b"{") if "continue=" in received.path else None
+        return HttpReply(200, b"{") if "continue=" in received.path else None
 
     with KubernetesStand(pods=pods, is_validating=False, interfere=cut) as stand:
         assert isinstance(make_reader(stand).read_images(), UnreadCluster)
 
 
 def test_empty_list_may_be_null():
-    reply = Reply(200, b'{"kind": "PodList", "metadata": {"resourceVersion": "1"}, "items": null}')
+    reply = HttpReply(200, b'{"kind": "PodList", "metadata": {"resourceVersion": "1"}, "items": null}')
     with KubernetesStand(interfere=lambda _: reply) as stand:
         assert read_all_images(stand) == ()
 
 
 def test_response_above_size_limit_is_refused(monkeypatch):
     monkeypatch.setattr("bot.clusters.client.MAX_PAGE_BYTES", 1_000_000)
-    with KubernetesStand(interfere=lambda _: Reply(200, b" " * 50_000_000)) as stand:
+    with KubernetesStand(interfere=lambda _: HttpReply(200, b" " * 50_000_000)) as stand:
         outcome = make_reader(stand).read_images()
     assert outcome.problem is ClusterProblem.TOO_LARGE
 
@@ -335,7 +335,7 @@ def test_slow_response_ends_at_the_deadline():
     def connect():
         return connect_with_token(stand.url, None, lambda: TOKEN, {}, max_duration=0.3)
 
-    with KubernetesStand(interfere=lambda _: Reply(200, b" " * 10_000, drip=0.01)) as stand:
+    with KubernetesStand(interfere=lambda _: HttpReply(200, b" " * 10_000, drip=0.01)) as stand:
         outcome = KubernetesCluster("prod", connect, lambda name: name).read_images()
     assert outcome.problem is ClusterProblem.UNREACHABLE
     assert "too long" in outcome.detail

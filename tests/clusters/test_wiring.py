@@ -8,11 +8,11 @@ import sys
 import pytest
 from support.clouds import entra as entra_stand
 from support.clouds.azure_scene import by_secret
-from support.clouds.entra import Entra
+from support.clouds.entra import FakeEntra
 from support.clusters.kubernetes_stand import KubernetesStand
 from support.clusters.objects import make_pod
 from support.parts import ROOT
-from support.registries.docker_registry import Certificate
+from support.registries.docker_registry import SelfSignedCertificate
 
 from bot.model.workload import ClusterProblem, ClusterReading
 from bot.settings import load
@@ -37,7 +37,7 @@ def read(tmp_path):
 @pytest.fixture
 def entra(tmp_path, monkeypatch):
     monkeypatch.setattr(entra_stand, "RESOURCES", entra_stand.RESOURCES | {AKS})
-    with Entra(Certificate.make(tmp_path)) as running:
+    with FakeEntra(SelfSignedCertificate.make(tmp_path)) as running:
         for name, value in by_secret(running).items():
             monkeypatch.setenv(name, value)
         yield running

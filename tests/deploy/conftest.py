@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from support.git import Git
+from support.git import DiskRepository
 from support.parts import ROOT
 
 FILES = {"Dockerfile": "FROM python:3.12-slim\n"}
@@ -19,7 +19,7 @@ def workspace(tmp_path, loopback):
     folder = tmp_path / "workspace"
     folder.mkdir()
     for name in REPOSITORIES:
-        Git.create(tmp_path / "repositories" / f"{name}.git", FILES, bare=True)
+        DiskRepository.create(tmp_path / "repositories" / f"{name}.git", FILES, bare=True)
     loopback.move("python", "3.12-slim", "now")
     mirror = f'{{host: docker.io, mirror: "{loopback.registry.host}", insecure: true}}'
     config = (

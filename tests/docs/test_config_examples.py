@@ -12,7 +12,7 @@ import pytest
 import yaml
 from support.forges.azure.stand import BOT, AzureStand
 from support.forges.github.stand import GitHubStand
-from support.git import Git
+from support.git import DiskRepository
 from support.parts import ROOT
 from support.runs.worlds import LoopbackHub, build, write_tree
 from support.scanners.grype import render_manifest_report
@@ -121,7 +121,7 @@ def write_pod(image):
 
 def test_local_folder_example_updates_a_local_repository(place):
     place.tag("tools/builder:1")
-    Git.create(
+    DiskRepository.create(
         place.folder / "repositories" / "web.git",
         {"Dockerfile": write_pinned_dockerfile("localhost:5000/tools/builder:1")},
     )

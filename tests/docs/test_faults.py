@@ -10,7 +10,7 @@ import pytest
 import yaml
 from support.docs.policy_stage import PolicyStage
 from support.docs.written import read_page
-from support.git import Git
+from support.git import DiskRepository
 from support.parts import ROOT
 from support.runs.worlds import LoopbackHub
 
@@ -51,7 +51,7 @@ def run_again(stage, **more):
     path = stage.configure()
     config = yaml.safe_load(path.read_text(encoding="utf-8")) | more
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-    git = Git(stage.folder / "repositories" / "web.git")
+    git = DiskRepository(stage.folder / "repositories" / "web.git")
     before = git.refs()
     code, out, err = stage.command("run", "--config", path, "--level", "propose")
     moved = {ref for ref, oid in git.refs().items() if before.get(ref) != oid}
@@ -59,7 +59,7 @@ def run_again(stage, **more):
 
 
 def commit(stage, **files):
-    Git(stage.folder / "repositories" / "web.git").commit("main", files)
+    DiskRepository(stage.folder / "repositories" / "web.git").commit("main", files)
 
 
 def break_registry(stage):

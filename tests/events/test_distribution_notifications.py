@@ -10,7 +10,7 @@ import pytest
 import yaml
 from support.docs.written import list_code_blocks, read_page
 from support.events.deliveries import NOW, SECRET, load_sender
-from support.listener import Listener, Received, Reply
+from support.listener import HttpListener, HttpReply, ReceivedRequest
 from support.parts import ROOT
 from support.registries.docker_registry import DockerRegistry
 
@@ -26,18 +26,18 @@ TIMEOUT = 60.0
 """Seconds. Each delivery arrives within a tenth of a second on a quiet machine."""
 
 
-class Notifications:
+class NotificationReceiver:
     """A receiver that refuses the first delivery of each tag, so that the registry must repeat it."""
 
     def __init__(self) -> None:
-        self.listener = Listener(self._answer)
+        self.listener = HttpListener(self._answer)
         self._refused: set[bytes] = set()
 
-    def _answer(self, received: Received) -> Reply:
+    def _answer(self, received: ReceivedRequest) -> HttpReply:
         if b'"tag"' in received.body and received.body not in self._refused:
             self._refused.add(received.body)
-            return Reply(503)
-        return Reply(202)
+            return HttpReply(503)
+        return HttpReply(202)
 
     def configure(self, secret: str = SECRET) -> dict[str, object]:
         """Return the entry in the config of the registry from docs/events.md, with this receiver."""
@@ -68,13 +68,13 @@ class Notifications:
 
 
 @pytest.fixture
-def notifications() -> Iterator[Notifications]:
-    receiver = Notifications()
+def notifications() -> Iterator[NotificationReceiver]:
+    receiver = NotificationReceiver()
     with receiver.listener:
         yield receiver
 
 
-def test_delivery_of_push_names_tag_and_digest(notifications: Notifications):
+def test_delivery_of_push_names_tag_and_digest(notifications: NotificationReceiver):
     image = build_image([build_layer({"etc/os-release": b"ID=debian\n"})])
     with DockerRegistry(endpoints=[notifications.configure()]) as registry:
         registry.push(image, "team/base")
@@ -91,7 +91,7 @@ def test_delivery_of_push_names_tag_and_digest(notifications: Notifications):
     assert [delivery.events for delivery in deliveries].count(()) >= 1, "the untagged image is delivered, too"
 
 
-def test_recorded_deliveries_have_the_fields_of_real_ones(notifications: Notifications):
+def test_recorded_deliveries_have_the_fields_of_real_ones(notifications: NotificationReceiver):
     with DockerRegistry(endpoints=[notifications.configure()]) as registry:
         registry.push(build_index([build_image([build_layer({"a": b"1"})])]), "team/base", "1.2")
         notifications.wait_for_tags(1)

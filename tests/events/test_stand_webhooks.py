@@ -11,7 +11,7 @@ from support.forges.contract_scene import BRANCH, NEWER_CHANGES, message_of, ope
 from support.forges.gitea.stand import ForgejoStand, GiteaStand
 from support.forges.github.stand import GitHubStand
 from support.forges.hosted_stand import HostedStand
-from support.listener import Listener, Reply
+from support.listener import HttpListener, HttpReply
 
 from bot.core.proposal.marks import mark_withdrawn
 from bot.core.proposal.requested_actions import Box
@@ -26,10 +26,10 @@ BY_USER = request_changed(NAME, is_by_user=True)
 STANDS = {"github": GitHubStand, "gitea": GiteaStand, "forgejo": ForgejoStand}
 
 
-class Receiver:
+class WebhookReceiver:
     """A stand with a hook, and the events that basebump reads in its deliveries."""
 
-    def __init__(self, stand: HostedStand, listener: Listener) -> None:
+    def __init__(self, stand: HostedStand, listener: HttpListener) -> None:
         self.stand, self._listener = stand, listener
         self._sender = find_sender(SenderKind(stand.kind))
         stand.server.webhooks.add_hook(f"{listener.url}/events/forge", SECRET)
@@ -50,14 +50,14 @@ class Receiver:
 
 
 @pytest.fixture(params=STANDS)
-def receiver(request, tmp_path) -> Iterator[Receiver]:
+def receiver(request, tmp_path) -> Iterator[WebhookReceiver]:
     stand = STANDS[request.param](tmp_path, {"Dockerfile": "FROM python:3.12-slim\n"})
-    with Listener(lambda _: Reply(202)) as listener:
-        yield Receiver(stand, listener)
+    with HttpListener(lambda _: HttpReply(202)) as listener:
+        yield WebhookReceiver(stand, listener)
         stand.end()
 
 
-def _propose(receiver: Receiver) -> None:
+def _propose(receiver: WebhookReceiver) -> None:
     push(receiver.stand)
     receiver.stand.forge().open(proposal(body=BODY))
     receiver.take_events()
@@ -133,9 +133,9 @@ def _label_of(stand: HostedStand) -> object:
 
 
 def test_archived_and_renamed_repository_is_an_event_on_github(tmp_path):
-    with Listener(lambda _: Reply(202)) as listener:
+    with HttpListener(lambda _: HttpReply(202)) as listener:
         stand = GitHubStand(tmp_path, {"Dockerfile": "FROM python:3.12-slim\n"})
-        receiver = Receiver(stand, listener)
+        receiver = WebhookReceiver(stand, listener)
         stand.repository.archived = True
         assert receiver.take_events() == [repository_changed(NAME)]
 

@@ -14,16 +14,16 @@ from support.forges.github import scene
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.local_scene import OLD
-from support.git import EXECUTABLE, LINK, SUBMODULE, Content, File, Git
+from support.git import EXECUTABLE, LINK, SUBMODULE, Content, DiskRepository, TreeFile
 
 FILES: Mapping[str, Content] = {
     "Dockerfile": "FROM python:3.12-slim\n",
     "app/Dockerfile": "FROM node:22\r\nRUN true",
-    "app/build.sh": File(b"#!/bin/sh\ndocker build .\n", EXECUTABLE),
+    "app/build.sh": TreeFile(b"#!/bin/sh\ndocker build .\n", EXECUTABLE),
     "größe/Dockerfile": b"\xef\xbb\xbfFROM alpine\n",
     "README.md": "Nothing to see.\n",
-    "current": File(b"app/Dockerfile", LINK),
-    "vendor": File(b"5" * 40, SUBMODULE),
+    "current": TreeFile(b"app/Dockerfile", LINK),
+    "vendor": TreeFile(b"5" * 40, SUBMODULE),
 }
 """What the repository of a stand holds at first."""
 
@@ -85,7 +85,7 @@ def root(tmp_path):
 def git(request, root):
     """Return a repository in it, of either kind."""
     is_bare = request.param == "bare"
-    return Git.create(root / ("acme.git" if is_bare else "acme"), {"Dockerfile": OLD}, bare=is_bare)
+    return DiskRepository.create(root / ("acme.git" if is_bare else "acme"), {"Dockerfile": OLD}, bare=is_bare)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 from support.forges.contract_scene import BODY, BRANCH, CHANGES, OTHER, PREFIX, message_of, propose, push
 from support.forges.forge_stands import select_stands
-from support.forges.stands import Stand
+from support.forges.stands import ForgeStand
 
 from bot.model.forge import ActivityScope, GitRepository
 
@@ -33,7 +33,7 @@ class ListedActivity:
     """True if the list contains no branches without a request."""
 
 
-def read_activity(stand: Stand, scope: ActivityScope = SCOPE) -> ListedActivity:
+def read_activity(stand: ForgeStand, scope: ActivityScope = SCOPE) -> ListedActivity:
     """Return the activity as a new run finds it."""
     fleet = stand.larger_fleet()
     (repository,) = [each for each in fleet.list_repositories(frozenset(), scope) if each.name == stand.name]
@@ -45,7 +45,7 @@ def read_activity(stand: Stand, scope: ActivityScope = SCOPE) -> ListedActivity:
 class ActivityWatch:
     """Compares the activity before and after each step of a test."""
 
-    def __init__(self, stand: Stand, scope: ActivityScope = SCOPE) -> None:
+    def __init__(self, stand: ForgeStand, scope: ActivityScope = SCOPE) -> None:
         self._stand = stand
         self._scope = scope
         self.activity = read_activity(stand, scope)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 from support.forges.contract_scene import BRANCH, INTENT, PREFIX, propose, push
 from support.forges.forged_commits import make_forged_commit
-from support.git import EXECUTABLE, LINK, REGULAR, File
+from support.git import EXECUTABLE, LINK, REGULAR, TreeFile
 
 from bot.forges.github import commits as github_commits
 from bot.forges.gitlab import commits as gitlab_commits
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.over_forges
 
 
 @dataclass
-class Recorder:
+class FakeBranchJudge:
     """A judge that opens every branch and answers what it is told."""
 
     verdict: BranchVerdict = field(default_factory=lambda: BranchVerdict("7" * 16))
@@ -38,8 +38,8 @@ class Recorder:
         return self.verdict
 
 
-def run_judge(stand, **words) -> tuple[Recorder, object]:
-    recorder = Recorder(**words)
+def run_judge(stand, **words) -> tuple[FakeBranchJudge, object]:
+    recorder = FakeBranchJudge(**words)
     (seen,) = stand.forge().list_requests(PREFIX, frozenset({BRANCH}), recorder)
     return recorder, seen
 
@@ -85,12 +85,12 @@ def test_differences_are_the_files_that_the_branch_edits(stand):
         {"app/new/deep": "x\n"},
         {"README.md": None},
         {"app/Dockerfile": None, "app/Containerfile": b"FROM node:22\r\nRUN true"},
-        {"README.md": File(b"Nothing to see.\n", EXECUTABLE)},
-        {"app/build.sh": File(b"#!/bin/sh\ndocker build .\n", REGULAR)},
-        {"README.md": File(b"app/Dockerfile", LINK)},
-        {"current": File(b"Dockerfile", LINK)},
-        {"current": File(b"app/Dockerfile", REGULAR)},
-        {"vendor": File(b"6" * 40, "160000")},
+        {"README.md": TreeFile(b"Nothing to see.\n", EXECUTABLE)},
+        {"app/build.sh": TreeFile(b"#!/bin/sh\ndocker build .\n", REGULAR)},
+        {"README.md": TreeFile(b"app/Dockerfile", LINK)},
+        {"current": TreeFile(b"Dockerfile", LINK)},
+        {"current": TreeFile(b"app/Dockerfile", REGULAR)},
+        {"vendor": TreeFile(b"6" * 40, "160000")},
         {"vendor": None},
         {"Dockerfile": None, "Dockerfile/x": "x\n"},
     ],

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 from support.forges.contract_scene import BRANCH, propose
 from support.forges.hosted_stand import HostedStand
-from support.forges.server import Reply
+from support.forges.server import ForgeReply
 
 from bot.forges.hosted.ci import MAX_CI_COMMITS
 from bot.model.ci import CiOutcome, FailedCheck
@@ -88,7 +88,7 @@ def test_outcome_of_merged_commit_is_readable(stand, head):
 def test_unreadable_checks_are_unknown(stand, head):
     stand.report_check(head, "passed")
     assert read_outcomes(stand, head, NO_COMMIT).get(NO_COMMIT) is not CiOutcome.PASSED
-    stand.server.fail(".*(graphql|statuses)", Reply(403, {"message": "Forbidden"}), times=9)
+    stand.server.fail(".*(graphql|statuses)", ForgeReply(403, {"message": "Forbidden"}), times=9)
     assert read_outcomes(stand, head) == {}
 
 
@@ -130,5 +130,5 @@ def test_own_status_and_unreadable_checks_are_not_failed_checks(stand, head):
     assert found is not None
     assert found.url is None
     assert find_failed_check(stand, NO_COMMIT) is None
-    stand.server.fail(".*(graphql|statuses)", Reply(403, {"message": "Forbidden"}), times=9)
+    stand.server.fail(".*(graphql|statuses)", ForgeReply(403, {"message": "Forbidden"}), times=9)
     assert find_failed_check(stand, head) is None

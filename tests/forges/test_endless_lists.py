@@ -10,8 +10,8 @@ import pytest
 from support.forges import git_http
 from support.forges.hosted_stand import no_pause
 from support.forges.server import ApiRequest
-from support.git import Git
-from support.listener import Listener, Reply
+from support.git import DiskRepository
+from support.listener import HttpListener, HttpReply
 
 from bot.forges.azure.connection import AzureConnection
 from bot.forges.git.push import GitPush
@@ -74,11 +74,11 @@ def _serve_long_list(forge):
         page = [{"name": f"b{number}", "ref": f"b{number}"}]
         if forge == "Azure DevOps":
             headers = {"Content-Type": "application/json", "x-ms-continuationtoken": str(number)}
-            return Reply(200, json.dumps({"count": 1, "value": page}).encode(), headers)
+            return HttpReply(200, json.dumps({"count": 1, "value": page}).encode(), headers)
         link = {"Link": f'<{server.url}/page{number}?page=2>; rel="next"'} if number < PAGES else {}
-        return Reply(200, json.dumps(page).encode(), link)
+        return HttpReply(200, json.dumps(page).encode(), link)
 
-    server = Listener(answer)
+    server = HttpListener(answer)
     return server
 
 
@@ -111,7 +111,7 @@ def test_call_ends_at_time_limit():
 
 def test_limits_start_again_with_each_call(monkeypatch):
     monkeypatch.setattr(call_budget, "MAX_CALL_REQUESTS", 2)
-    with Listener(lambda _: Reply()) as server:
+    with HttpListener(lambda _: HttpReply()) as server:
         session = ApiSession(server.url, limit=10, environment={})
         for _ in range(3):
             with session.limit_call():
@@ -128,9 +128,9 @@ def test_forge_is_not_contacted_again_after_too_many_slow_exchanges():
     def answer(_):
         nonlocal now
         now += 60
-        return Reply()
+        return HttpReply()
 
-    with Listener(answer) as server:
+    with HttpListener(answer) as server:
         pace = HostPace(server.host, no_pause, lambda: now, hosted_connection.MAX_SLOW_SECONDS)
         session = ApiSession(server.url, limit=10, environment={}, pace=pace)
         for _ in range(16):
@@ -154,8 +154,8 @@ def test_forge_is_not_contacted_again_after_too_many_requested_waits(connection_
         "create_pace",
         lambda url, pause: HostPace(url, pause, lambda: now, hosted_connection.MAX_SLOW_SECONDS),
     )
-    answer = Reply(reply["status"], b"{}", {"Content-Type": "application/json", "Retry-After": "60"})
-    with Listener(lambda _: answer) as server:
+    answer = HttpReply(reply["status"], b"{}", {"Content-Type": "application/json", "Retry-After": "60"})
+    with HttpListener(lambda _: answer) as server:
         connection = connection_class(server.url, None, pause=sleep)
         for _ in range(100):
             with suppress(RefusedError):
@@ -170,9 +170,9 @@ def test_forge_is_not_contacted_again_after_too_many_slow_git_exchanges():
     def answer(_):
         nonlocal now
         now += 60
-        return Reply(503)
+        return HttpReply(503)
 
-    with Listener(answer) as server:
+    with HttpListener(answer) as server:
         pace = HostPace(server.host, no_pause, lambda: now, max_slow_seconds=100)
         origin = GitOrigin(f"{server.url}/a/b.git", pace=pace)
         for _ in range(2):
@@ -188,7 +188,7 @@ def test_forge_is_not_contacted_again_after_too_many_slow_git_exchanges():
 
 def test_time_for_the_bytes_that_git_received_is_not_slow(tmp_path):
     now = 0.0
-    git = Git.create(tmp_path / "b.git", {"large": os.urandom(4 * 1024 * 1024)})
+    git = DiskRepository.create(tmp_path / "b.git", {"large": os.urandom(4 * 1024 * 1024)})
 
     def answer(request):
         nonlocal now
@@ -196,9 +196,9 @@ def test_time_for_the_bytes_that_git_received_is_not_slow(tmp_path):
         asked = ApiRequest(request.method, path, query, request.body, request.headers)
         reply = git_http.serve(git.directory, path.removeprefix("/b.git"), asked)
         now += len(reply.body) / (2 * SLOWEST_RATE)
-        return Reply(reply.status, reply.body, reply.headers)
+        return HttpReply(reply.status, reply.body, reply.headers)
 
-    with Listener(answer) as server:
+    with HttpListener(answer) as server:
         pace = HostPace(server.host, no_pause, lambda: now, max_slow_seconds=0)
         origin = GitOrigin(f"{server.url}/b.git", pace=pace)
         for _ in range(2):
@@ -210,7 +210,7 @@ def test_time_for_the_bytes_that_git_received_is_not_slow(tmp_path):
 @pytest.mark.parametrize("connection_class", [AzureConnection, GiteaConnection, GitLabConnection])
 def test_slow_exchanges_of_git_and_of_the_api_count_together(connection_class, monkeypatch):
     monkeypatch.setattr(hosted_connection, "MAX_SLOW_SECONDS", -1)
-    with Listener(lambda _: Reply()) as server:
+    with HttpListener(lambda _: HttpReply()) as server:
         origin = connection_class(server.url, None, pause=no_pause).build_origin("a/b")
         with pytest.raises(RefusedError, match="not contacted again"):
             origin.read_default_branch()

@@ -8,7 +8,7 @@ import pytest
 from support.forges.contract_scene import BRANCH, NEWER_CHANGES, PREFIX, proposal
 from support.forges.server_kinds import KINDS
 from support.forges.watched import WatchedStand
-from support.listener import Listener, Reply
+from support.listener import HttpListener, HttpReply
 
 from bot.forges.hosted.connection import BACKOFF_SECONDS, MAX_WAIT
 from bot.model.errors import ForgeError, TreeError
@@ -258,7 +258,7 @@ def test_request_with_unknown_result_is_error(watched, kind, works):
 
 def test_answer_that_is_not_json_is_failure(watched, kind):
     headers = {"Content-Type": "application/json"}
-    with Listener(lambda _: Reply(200, b'{"id": ', headers)) as broken:
+    with HttpListener(lambda _: HttpReply(200, b'{"id": ', headers)) as broken:
         failed = watched.look(broken.url)
     assert failed.subject == watched.stand.name
     assert kind.no_json in failed.error

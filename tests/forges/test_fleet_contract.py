@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 from support.forges.azure.server import AzureServer
-from support.forges.azure.state import World as AzureWorld
+from support.forges.azure.state import AzureWorld
 from support.forges.contract_scene import BRANCH, CHANGES, PREFIX, message_of, proposal
 from support.forges.fleets import open_azure_fleet, open_gitea_fleet, open_github_fleet, open_gitlab_fleet
 from support.forges.gitea.server import ForgejoServer, GiteaServer
-from support.forges.gitea.state import World as GiteaWorld
+from support.forges.gitea.state import GiteaWorld
 from support.forges.github.server import GitHubServer
-from support.forges.github.world import World as GitHubWorld
+from support.forges.github.world import GitHubWorld
 from support.forges.gitlab.server import GitLabServer
-from support.forges.gitlab.state import World as GitLabWorld
+from support.forges.gitlab.state import GitLabWorld
 from support.forges.hosted_stand import HostedRepository, no_pause
 from support.forges.server import ForgeServer
 
@@ -76,7 +76,7 @@ KINDS = {
 }
 
 
-class Scene:
+class FleetScene:
     """A server with nothing on it, and whoever looks at it."""
 
     def __init__(self, kind: ServerKind, server: ForgeServer) -> None:
@@ -98,7 +98,7 @@ def scene(request, tmp_path):
     kind = KINDS[request.param]
     with kind.start(tmp_path / "server") as server:
         server.world.add_token(TOKEN, BOT)
-        yield Scene(kind, server)
+        yield FleetScene(kind, server)
 
 
 # Repositories by name

@@ -21,7 +21,7 @@ from support.forges.contract_scene import (
     propose,
     push,
 )
-from support.git import EXECUTABLE, REGULAR, File
+from support.git import EXECUTABLE, REGULAR, TreeFile
 
 from bot.core.proposal.marks import format_intent_trailer
 from bot.model.errors import ForgeError, TreeError
@@ -45,7 +45,7 @@ def test_push_creates_one_commit_on_base_with_given_files(stand):
     (commit,) = stand.commits(BRANCH)
     assert (commit.oid, commit.parents) == (made, (base,))
     assert stand.branches() == {"main": base, BRANCH: made}
-    assert stand.files(BRANCH) == before | {"Dockerfile": File(NEW)}
+    assert stand.files(BRANCH) == before | {"Dockerfile": TreeFile(NEW)}
 
 
 def test_push_keeps_modes_and_accepts_any_path_and_bytes(stand):

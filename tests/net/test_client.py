@@ -11,8 +11,8 @@ from email.utils import format_datetime
 
 import pytest
 from support.free_ports import reserve_silent_port
-from support.listener import Listener, Received, Reply
-from support.registries.docker_registry import Certificate
+from support.listener import HttpListener, HttpReply, ReceivedRequest
+from support.registries.docker_registry import SelfSignedCertificate
 
 from bot.net import BlockedError, HostTrust, HttpClient, OversizedError, UnreachableError
 from bot.net.client import MAX_REDIRECTS, MAX_TRIES, RETRY_PAUSES
@@ -22,29 +22,29 @@ NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 SECRET = "Bearer very-secret"
 
 
-def build_client(*listeners: Listener, pauses: list[float] | None = None, **options) -> HttpClient:
+def build_client(*listeners: HttpListener, pauses: list[float] | None = None, **options) -> HttpClient:
     listed = {listener.host: HostTrust(is_insecure=True) for listener in listeners}
     options.setdefault("environment", {})
     slept = [] if pauses is None else pauses
     return HttpClient(listed, sleep=slept.append, clock=lambda: sum(slept), now=lambda: NOW, **options)
 
 
-def reply_in_turn(*replies: Reply):
+def reply_in_turn(*replies: HttpReply):
     """Answer each request with the next reply; the last reply is repeated."""
     remaining = list(replies)
 
-    def answer(received: Received) -> Reply:
+    def answer(received: ReceivedRequest) -> HttpReply:
         return remaining.pop(0) if len(remaining) > 1 else remaining[0]
 
     return answer
 
 
-def reply_by_path(**replies: Reply):
+def reply_by_path(**replies: HttpReply):
     return lambda received: replies[received.path.strip("/").partition("?")[0]]
 
 
 def test_response_has_status_headers_and_body():
-    with Listener(lambda received: Reply(404, b"gone", {"X-Word": "a"})) as server:
+    with HttpListener(lambda received: HttpReply(404, b"gone", {"X-Word": "a"})) as server:
         response = build_client(server).request("GET", f"{server.url}/v2/", limit=4)
     assert (response.status, response.headers["x-word"], response.body) == (404, "a", b"gone")
 
@@ -57,41 +57,41 @@ def test_invalid_host_name_is_unreachable(host, environment):
 
 
 def test_body_up_to_limit_is_read_and_longer_body_is_refused():
-    with Listener(lambda received: Reply(body=b"x" * 1000)) as server:
+    with HttpListener(lambda received: HttpReply(body=b"x" * 1000)) as server:
         assert len(build_client(server).request("GET", server.url, limit=1000).body) == 1000
         with pytest.raises(OversizedError, match="999 bytes"):
             build_client(server).request("GET", server.url, limit=999)
 
 
 def test_body_without_length_is_limited():
-    chunked = Reply(body=b"3e8\r\n" + b"x" * 1000 + b"\r\n0\r\n\r\n", headers={"Transfer-Encoding": "chunked"})
-    with Listener(lambda received: chunked) as server:
+    chunked = HttpReply(body=b"3e8\r\n" + b"x" * 1000 + b"\r\n0\r\n\r\n", headers={"Transfer-Encoding": "chunked"})
+    with HttpListener(lambda received: chunked) as server:
         assert build_client(server).request("GET", server.url, limit=1000).body == b"x" * 1000
         with pytest.raises(OversizedError):
             build_client(server).request("GET", server.url, limit=999)
 
 
 def test_compressed_body_is_limited_by_decompressed_size():
-    bomb = Reply(body=gzip.compress(b"\0" * 10_000_000), headers={"Content-Encoding": "gzip"})
-    with Listener(lambda received: bomb) as server, pytest.raises(OversizedError):
+    bomb = HttpReply(body=gzip.compress(b"\0" * 10_000_000), headers={"Content-Encoding": "gzip"})
+    with HttpListener(lambda received: bomb) as server, pytest.raises(OversizedError):
         build_client(server).request("GET", server.url, limit=100_000)
 
 
 def test_truncated_body_is_unreachable():
-    half = Reply(body=b"half", headers={"Content-Length": "8", "Connection": "close"})
-    with Listener(lambda received: half) as server, pytest.raises(UnreachableError):
+    half = HttpReply(body=b"half", headers={"Content-Length": "8", "Connection": "close"})
+    with HttpListener(lambda received: half) as server, pytest.raises(UnreachableError):
         build_client(server).request("GET", server.url, limit=100)
 
 
 def test_silent_server_is_unreachable_after_timeout(monkeypatch):
     monkeypatch.setattr("bot.net.client.READ_TIMEOUT", 0.05)
-    silent = Listener(lambda received: Reply(body=b"x", drip=0.3))
+    silent = HttpListener(lambda received: HttpReply(body=b"x", drip=0.3))
     with silent as server, pytest.raises(UnreachableError, match="did not answer: it took too long"):
         build_client(server).request("GET", server.url, limit=100)
 
 
 def test_request_asks_for_identity_encoding():
-    with Listener(lambda received: Reply()) as server:
+    with HttpListener(lambda received: HttpReply()) as server:
         build_client(server).request("GET", server.url, limit=1)
     assert server.received[0].headers["accept-encoding"] == "identity"
     assert server.received[0].headers["user-agent"].startswith("basebump/")
@@ -101,7 +101,7 @@ def test_request_ignores_netrc_and_environment_variables(a_home_of_its_own, monk
     (a_home_of_its_own / ".netrc").write_text("machine 127.0.0.1 login somebody password else\n")
     for variable in ("ALL_PROXY", "HTTP_PROXY", "http_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.setenv(variable, "http://127.0.0.1:1/nowhere")
-    with Listener(lambda received: Reply()) as server:
+    with HttpListener(lambda received: HttpReply()) as server:
         shared = build_client(server)
         shared.request("GET", server.url, limit=1)
         shared.request("GET", server.url, limit=1, headers={"Authorization": SECRET})
@@ -109,7 +109,7 @@ def test_request_ignores_netrc_and_environment_variables(a_home_of_its_own, monk
 
 
 def test_cookie_is_not_kept():
-    with Listener(lambda received: Reply(headers={"Set-Cookie": "a=b; Path=/"})) as server:
+    with HttpListener(lambda received: HttpReply(headers={"Set-Cookie": "a=b; Path=/"})) as server:
         shared = build_client(server)
         shared.request("GET", server.url, limit=1)
         shared.request("GET", server.url, limit=1)
@@ -120,16 +120,16 @@ def test_cookie_is_not_kept():
 
 
 def test_redirect_on_same_origin_keeps_authorization():
-    with Listener(reply_by_path(a=Reply(307, headers={"Location": "/b"}), b=Reply(body=b"here"))) as server:
+    with HttpListener(reply_by_path(a=HttpReply(307, headers={"Location": "/b"}), b=HttpReply(body=b"here"))) as server:
         response = build_client(server).request("GET", f"{server.url}/a", limit=9, headers={"Authorization": SECRET})
     assert response.body == b"here"
     assert [received.headers.get("authorization") for received in server.received] == [SECRET, SECRET]
 
 
 def test_redirect_to_other_port_drops_authorization_for_good():
-    with Listener(lambda received: Reply(302, headers={"Location": f"{first.url}/b"})) as second:
-        answers = reply_by_path(a=Reply(307, headers={"Location": f"{second.url}/x"}), b=Reply(body=b"here"))
-        with Listener(answers) as first:
+    with HttpListener(lambda received: HttpReply(302, headers={"Location": f"{first.url}/b"})) as second:
+        answers = reply_by_path(a=HttpReply(307, headers={"Location": f"{second.url}/x"}), b=HttpReply(body=b"here"))
+        with HttpListener(answers) as first:
             headers = {"authorization": SECRET, "Accept": "a/b"}
             build_client(first, second).request("GET", f"{first.url}/a", limit=9, headers=headers)
     sent = [received.headers.get("authorization") for received in (*first.received, *second.received)]
@@ -138,28 +138,28 @@ def test_redirect_to_other_port_drops_authorization_for_good():
 
 
 def test_redirected_head_request_stays_head():
-    with Listener(reply_by_path(a=Reply(303, headers={"Location": "/b"}), b=Reply())) as server:
+    with HttpListener(reply_by_path(a=HttpReply(303, headers={"Location": "/b"}), b=HttpReply())) as server:
         build_client(server).request("HEAD", f"{server.url}/a", limit=1)
     assert server.asked == ["HEAD /a", "HEAD /b"]
 
 
 def test_redirects_have_an_end():
-    onwards = Reply(302, headers={"Location": "/again"})
-    again = Listener(reply_in_turn(*[onwards] * (MAX_REDIRECTS + 1), Reply()))
+    onwards = HttpReply(302, headers={"Location": "/again"})
+    again = HttpListener(reply_in_turn(*[onwards] * (MAX_REDIRECTS + 1), HttpReply()))
     with again as server, pytest.raises(BlockedError, match=f"more than {MAX_REDIRECTS} times"):
         build_client(server).request("GET", server.url, limit=1)
     assert len(server.received) == MAX_REDIRECTS + 1
 
 
 def test_redirect_is_returned_when_redirects_are_not_allowed():
-    with Listener(lambda received: Reply(302, headers={"Location": "/again"})) as server:
+    with HttpListener(lambda received: HttpReply(302, headers={"Location": "/again"})) as server:
         assert build_client(server).request("GET", server.url, limit=1, max_redirects=0).status == 302
     assert len(server.received) == 1
 
 
 def test_body_of_redirect_is_not_kept_in_memory():
-    large = Reply(302, b"x" * 32 * 1024 * 1024, {"Location": "/b"})
-    with Listener(reply_by_path(a=large, b=Reply(body=b"here"))) as server:
+    large = HttpReply(302, b"x" * 32 * 1024 * 1024, {"Location": "/b"})
+    with HttpListener(reply_by_path(a=large, b=HttpReply(body=b"here"))) as server:
         tracemalloc.start()
         try:
             assert build_client(server).request("GET", f"{server.url}/a", limit=4).body == b"here"
@@ -170,8 +170,8 @@ def test_body_of_redirect_is_not_kept_in_memory():
 
 
 def test_body_of_redirect_has_no_effect_on_limit_and_connection():
-    page = Reply(302, b"<a href='/b'>Found</a>", {"Location": "/b"})
-    with Listener(reply_by_path(a=page, b=Reply(body=b"here"))) as server:
+    page = HttpReply(302, b"<a href='/b'>Found</a>", {"Location": "/b"})
+    with HttpListener(reply_by_path(a=page, b=HttpReply(body=b"here"))) as server:
         assert build_client(server).request("GET", f"{server.url}/a", limit=4).body == b"here"
     assert server.connections == 1
 
@@ -192,7 +192,10 @@ def test_body_of_redirect_has_no_effect_on_limit_and_connection():
     ],
 )
 def test_redirect_targets_are_checked(location):
-    with Listener(lambda received: Reply(302, headers={"Location": location})) as server, pytest.raises(BlockedError):
+    with (
+        HttpListener(lambda received: HttpReply(302, headers={"Location": location})) as server,
+        pytest.raises(BlockedError),
+    ):
         build_client(server).request("GET", server.url, limit=1)
     assert len(server.received) == 1
 
@@ -201,7 +204,7 @@ def test_redirect_targets_are_checked(location):
 
 
 def test_url_is_checked_before_any_request():
-    with Listener(lambda received: Reply()) as server:
+    with HttpListener(lambda received: HttpReply()) as server:
         http = HttpClient({server.host: HostTrust()}, environment={})
         with pytest.raises(BlockedError, match="plain http"):
             http.request("GET", server.url, limit=1)
@@ -215,7 +218,7 @@ def test_connection_uses_checked_address():
         asked.append((host, port))
         return ["127.0.0.1"]
 
-    with Listener(lambda received: Reply()) as server:
+    with HttpListener(lambda received: HttpReply()) as server:
         listed = {f"registry.test:{server.port}": HostTrust(is_insecure=True)}
         http = HttpClient(listed, environment={}, resolve=resolve)
         http.request("GET", f"http://registry.test:{server.port}/v2/", limit=1)
@@ -224,7 +227,7 @@ def test_connection_uses_checked_address():
 
 
 def test_name_with_private_address_is_blocked():
-    with Listener(lambda received: Reply()) as server:
+    with HttpListener(lambda received: HttpReply()) as server:
         http = HttpClient(environment={}, resolve=lambda host, port: ["8.8.8.8", "127.0.0.1"])
         with pytest.raises(BlockedError, match=r"ghcr\.io was not contacted, because its address 127\.0\.0\.1 "):
             http.request("GET", "https://ghcr.io/", limit=1)
@@ -232,7 +235,7 @@ def test_name_with_private_address_is_blocked():
 
 
 def test_next_address_is_tried_when_address_does_not_answer():
-    with Listener(lambda received: Reply()) as server:
+    with HttpListener(lambda received: HttpReply()) as server:
         listed = {f"registry.test:{server.port}": HostTrust(is_insecure=True)}
         http = HttpClient(listed, environment={}, resolve=lambda host, port: ["::1", "127.0.0.1"])
         assert http.request("GET", f"http://registry.test:{server.port}/", limit=1).status == 200
@@ -242,8 +245,8 @@ def test_next_address_is_tried_when_address_does_not_answer():
 
 
 def test_certificate_is_trusted_only_for_host_with_configured_ca(tmp_path):
-    certificate = Certificate.make(tmp_path)
-    with Listener(lambda received: Reply(), tls=certificate) as server:
+    certificate = SelfSignedCertificate.make(tmp_path)
+    with HttpListener(lambda received: HttpReply(), tls=certificate) as server:
         trusting = HttpClient({server.host: HostTrust(ca=str(certificate.path))}, environment={})
         assert trusting.request("GET", server.url, limit=1).status == 200
         pauses: list[float] = []
@@ -254,8 +257,8 @@ def test_certificate_is_trusted_only_for_host_with_configured_ca(tmp_path):
 
 
 def test_ca_file_of_environment_is_used(tmp_path):
-    certificate = Certificate.make(tmp_path)
-    with Listener(lambda received: Reply(), tls=certificate) as server:
+    certificate = SelfSignedCertificate.make(tmp_path)
+    with HttpListener(lambda received: HttpReply(), tls=certificate) as server:
         http = HttpClient({server.host: HostTrust()}, environment={"SSL_CERT_FILE": str(certificate.path)})
         assert http.request("GET", server.url, limit=1).status == 200
 
@@ -272,20 +275,20 @@ def test_missing_ca_file_is_reported():
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_temporary_errors_are_retried(status):
     pauses: list[float] = []
-    with Listener(reply_in_turn(Reply(status), Reply(status), Reply(body=b"ok"))) as server:
+    with HttpListener(reply_in_turn(HttpReply(status), HttpReply(status), HttpReply(body=b"ok"))) as server:
         assert build_client(server, pauses=pauses).request("GET", server.url, limit=9).body == b"ok"
     assert pauses == list(RETRY_PAUSES)
 
 
 @pytest.mark.parametrize("status", [200, 304, 400, 401, 403, 404, 405, 501])
 def test_permanent_responses_are_not_retried(status):
-    with Listener(lambda received: Reply(status)) as server:
+    with HttpListener(lambda received: HttpReply(status)) as server:
         assert build_client(server).request("GET", server.url, limit=9).status == status
     assert len(server.received) == 1
 
 
 def test_last_error_response_is_returned_after_retries():
-    with Listener(lambda received: Reply(503)) as server:
+    with HttpListener(lambda received: HttpReply(503)) as server:
         assert build_client(server).request("GET", server.url, limit=9).status == 503
     assert len(server.received) == MAX_TRIES
 
@@ -307,7 +310,7 @@ def test_last_error_response_is_returned_after_retries():
 )
 def test_retry_after_is_honoured(asked, pause):
     pauses: list[float] = []
-    with Listener(reply_in_turn(Reply(429, headers={"Retry-After": asked}), Reply())) as server:
+    with HttpListener(reply_in_turn(HttpReply(429, headers={"Retry-After": asked}), HttpReply())) as server:
         assert build_client(server, pauses=pauses).request("GET", server.url, limit=9).status == 200
     assert pauses == ([pause] if pause else [])
 
@@ -315,7 +318,7 @@ def test_retry_after_is_honoured(asked, pause):
 @pytest.mark.parametrize("asked", ["86400", "9" * 400, format_datetime(NOW + timedelta(days=9), usegmt=True)])
 def test_long_retry_after_prevents_retries(asked):
     pauses: list[float] = []
-    with Listener(lambda received: Reply(429, headers={"Retry-After": asked})) as server:
+    with HttpListener(lambda received: HttpReply(429, headers={"Retry-After": asked})) as server:
         assert build_client(server, pauses=pauses).request("GET", server.url, limit=9).status == 429
     assert (len(server.received), pauses) == (1, [])
 
@@ -342,7 +345,7 @@ def test_unresolvable_name_is_reported():
 
 def test_exhausted_host_gets_single_tries_until_success():
     trouble = [True]
-    with Listener(lambda received: Reply(503 if trouble[0] else 200)) as server:
+    with HttpListener(lambda received: HttpReply(503 if trouble[0] else 200)) as server:
         shared = build_client(server)
         shared.request("GET", server.url, limit=1)
         shared.request("GET", server.url, limit=1)
@@ -358,7 +361,7 @@ def test_exhausted_host_gets_single_tries_until_success():
 
 
 def test_client_serves_many_threads():
-    with Listener(lambda received: Reply(body=received.path.encode())) as server:
+    with HttpListener(lambda received: HttpReply(body=received.path.encode())) as server:
         shared = build_client(server)
         answers: dict[int, bytes] = {}
 

@@ -15,8 +15,8 @@ from types import SimpleNamespace
 import pytest
 from github import Github
 from support.forges.hosted_stand import no_pause
-from support.listener import Listener, Reply
-from support.registries.docker_registry import Certificate
+from support.listener import HttpListener, HttpReply
+from support.registries.docker_registry import SelfSignedCertificate
 from support.waiting import wait_until
 
 from bot.forges.github.client import create_client
@@ -132,7 +132,7 @@ def test_exchange_ends_once_at_deadline_when_response_never_ends(server, part, m
 
 
 def test_client_ends_exchange_at_deadline_over_tls(tmp_path):
-    certificate = Certificate.make(tmp_path)
+    certificate = SelfSignedCertificate.make(tmp_path)
     with (
         endless_server(*ENDLESS_RESPONSES["header"], certificate) as (url, _),
         pytest.raises(UnreachableError, match="exchange took too long"),
@@ -141,7 +141,7 @@ def test_client_ends_exchange_at_deadline_over_tls(tmp_path):
 
 
 def test_client_ends_exchange_at_deadline_when_server_reads_request_slowly_over_tls(tmp_path):
-    certificate = Certificate.make(tmp_path)
+    certificate = SelfSignedCertificate.make(tmp_path)
     body, received = b"x" * 16 * 1024 * 1024, []
 
     def read_slowly(stream):
@@ -164,7 +164,7 @@ def test_next_exchange_on_same_connection_has_own_deadline(monkeypatch):
     clock = SimpleNamespace(monotonic=lambda: now)
     monkeypatch.setattr(deadlines, "time", clock)
     monkeypatch.setattr(deadlines, "EXCHANGE_SECONDS", 60.0)
-    with Listener(lambda _: Reply()) as server:
+    with HttpListener(lambda _: HttpReply()) as server:
         client = _make_client(server.url)
         for _ in range(3):
             assert client.request("GET", server.url, limit=1000).status == 200
@@ -181,7 +181,7 @@ def _count_open_files():
     [_make_client, lambda url: ApiSession(url, limit=1000, environment={}), lambda url: create_client(url, None)[0]],
 )
 def test_connections_are_closed_after_last_use_of_client(make_session):
-    with Listener(lambda _: Reply()) as server:
+    with HttpListener(lambda _: HttpReply()) as server:
         gc.disable()
         try:
             before = _count_open_files()

@@ -7,7 +7,7 @@ import time
 from contextlib import AbstractContextManager, ExitStack
 
 import pytest
-from support.listener import Listener, Received, Reply
+from support.listener import HttpListener, HttpReply, ReceivedRequest
 
 from bot.net import HostTrust, HttpClient, RateLimitedError, UnreachableError
 from bot.net.client import MAX_TRIES
@@ -39,7 +39,7 @@ class FakeClock:
     def pace(self) -> HostPace:
         return HostPace("registry.test", self.sleep, lambda: self.now)
 
-    def client(self, *listeners: Listener) -> HttpClient:
+    def client(self, *listeners: HttpListener) -> HttpClient:
         listed = {listener.host: HostTrust(is_insecure=True) for listener in listeners}
         return HttpClient(listed, environment={}, sleep=self.sleep, clock=lambda: self.now)
 
@@ -49,8 +49,8 @@ def take_turn(turn: AbstractContextManager[HostTurn]) -> None:
         pass
 
 
-def build_busy_reply(seconds: str, **headers: str) -> Reply:
-    return Reply(429, headers={"Retry-After": seconds, **headers})
+def build_busy_reply(seconds: str, **headers: str) -> HttpReply:
+    return HttpReply(429, headers={"Retry-After": seconds, **headers})
 
 
 def test_requests_have_no_pause_without_complaint():
@@ -90,7 +90,7 @@ def test_requests_have_no_pause_after_calm_period():
 
 
 def test_all_threads_wait_after_complaint_to_single_thread():
-    replies = [build_busy_reply("7"), Reply(), Reply()]
+    replies = [build_busy_reply("7"), HttpReply(), HttpReply()]
     all_wait = threading.Barrier(2, timeout=30)
     slept: list[float] = []
     seen: list[int] = []
@@ -102,11 +102,11 @@ def test_all_threads_wait_after_complaint_to_single_thread():
 
     told = threading.Event()
 
-    def answer(received: Received) -> Reply:
+    def answer(received: ReceivedRequest) -> HttpReply:
         told.set()
         return replies.pop(0)
 
-    with Listener(answer) as server:
+    with HttpListener(answer) as server:
         shared = HttpClient({server.host: HostTrust(is_insecure=True)}, environment={}, sleep=sleep, clock=lambda: 0.0)
         first = threading.Thread(target=shared.request, args=("GET", server.url), kwargs={"limit": 1})
         first.start()
@@ -121,7 +121,10 @@ def test_all_threads_wait_after_complaint_to_single_thread():
 
 def test_long_wait_refuses_further_requests_to_host():
     clock = FakeClock()
-    with Listener(lambda received: build_busy_reply("3600")) as server, Listener(lambda received: Reply()) as other:
+    with (
+        HttpListener(lambda received: build_busy_reply("3600")) as server,
+        HttpListener(lambda received: HttpReply()) as other,
+    ):
         shared = clock.client(server, other)
         assert shared.request("GET", server.url, limit=1).status == 429
         with pytest.raises(RateLimitedError, match=f"{server.host} .* 3600 seconds"):
@@ -136,9 +139,9 @@ def test_long_wait_refuses_further_requests_to_host():
 
 def test_complaint_of_redirect_target_does_not_affect_redirecting_host():
     clock = FakeClock()
-    with Listener(lambda received: build_busy_reply("3600")) as blobs:
-        elsewhere = {"/a": Reply(307, headers={"Location": f"{blobs.url}/a"})}
-        with Listener(lambda received: elsewhere.get(received.path, Reply())) as registry:
+    with HttpListener(lambda received: build_busy_reply("3600")) as blobs:
+        elsewhere = {"/a": HttpReply(307, headers={"Location": f"{blobs.url}/a"})}
+        with HttpListener(lambda received: elsewhere.get(received.path, HttpReply())) as registry:
             shared = clock.client(registry, blobs)
             assert shared.request("GET", f"{registry.url}/a", limit=1).status == 429
             assert shared.request("GET", f"{registry.url}/b", limit=1).status == 200
@@ -150,7 +153,7 @@ def test_complaint_of_redirect_target_does_not_affect_redirecting_host():
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_server_error_is_not_a_complaint(status):
     clock = FakeClock()
-    with Listener(lambda received: Reply(status if received.path == "/a" else 200)) as server:
+    with HttpListener(lambda received: HttpReply(status if received.path == "/a" else 200)) as server:
         shared = clock.client(server)
         assert shared.request("GET", f"{server.url}/a", limit=1).status == status
         before = list(clock.slept)
@@ -161,8 +164,8 @@ def test_server_error_is_not_a_complaint(status):
 
 def test_retry_after_of_unavailable_server_delays_all_requests():
     clock = FakeClock()
-    replies = [Reply(503, headers={"Retry-After": "9"}), Reply(), Reply()]
-    with Listener(lambda received: replies.pop(0)) as server:
+    replies = [HttpReply(503, headers={"Retry-After": "9"}), HttpReply(), HttpReply()]
+    with HttpListener(lambda received: replies.pop(0)) as server:
         shared = clock.client(server)
         shared.request("GET", server.url, limit=1)
         shared.request("GET", server.url, limit=1)
@@ -173,7 +176,7 @@ def test_retry_after_of_unavailable_server_delays_all_requests():
 def test_exhausted_quota_is_not_a_complaint(left):
     clock = FakeClock()
     used_up = build_busy_reply("3600", **{"RateLimit-Remaining": left})
-    with Listener(lambda received: used_up if received.method == "GET" else Reply()) as server:
+    with HttpListener(lambda received: used_up if received.method == "GET" else HttpReply()) as server:
         shared = clock.client(server)
         assert shared.request("GET", server.url, limit=1).status == 429
         assert shared.request("HEAD", server.url, limit=1).status == 200
@@ -186,7 +189,7 @@ def test_concurrent_requests_to_host_are_limited(monkeypatch):
     lock, three_arrived = threading.Lock(), threading.Barrier(3, timeout=30)
     now, most = 0, 0
 
-    def answer(received: Received) -> Reply:
+    def answer(received: ReceivedRequest) -> HttpReply:
         nonlocal now, most
         with lock:
             now += 1
@@ -195,9 +198,9 @@ def test_concurrent_requests_to_host_are_limited(monkeypatch):
         time.sleep(0.02)  # so that a fourth one could arrive
         with lock:
             now -= 1
-        return Reply()
+        return HttpReply()
 
-    with Listener(answer) as server:
+    with HttpListener(answer) as server:
         shared = FakeClock().client(server)
         arguments = {"args": ("GET", server.url), "kwargs": {"limit": 1}}
         threads = [threading.Thread(target=shared.request, **arguments) for _ in range(12)]
@@ -256,15 +259,15 @@ def test_host_is_not_contacted_again_after_too_long_waits():
 def test_slow_targets_of_redirects_use_up_time_of_host_that_redirects():
     clock = FakeClock()
 
-    def answer_slowly(_: Received) -> Reply:
+    def answer_slowly(_: ReceivedRequest) -> HttpReply:
         clock.now += PROMPT_SECONDS + 1
-        return Reply()
+        return HttpReply()
 
     with ExitStack() as stack:
         count = int(MAX_SLOW_SECONDS // (PROMPT_SECONDS + 1)) + 1
-        targets = [stack.enter_context(Listener(answer_slowly)) for _ in range(count)]
+        targets = [stack.enter_context(HttpListener(answer_slowly)) for _ in range(count)]
         registry = stack.enter_context(
-            Listener(lambda _: Reply(307, headers={"Location": targets[len(registry.received) - 1].url}))
+            HttpListener(lambda _: HttpReply(307, headers={"Location": targets[len(registry.received) - 1].url}))
         )
         client = clock.client(registry, *targets)
         for _ in range(count):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.listener import Listener, Reply
+from support.listener import HttpListener, HttpReply
 
 from bot.net import BlockedError, HttpClient, HttpsProxy, UnreachableError, Url
 
@@ -40,7 +40,7 @@ def test_plain_http_is_never_asked_by_proxy():
 
 
 def test_request_reaches_proxy_by_name():
-    with Listener(lambda received: Reply(403)) as proxy:
+    with HttpListener(lambda received: HttpReply(403)) as proxy:
         client = HttpClient(
             environment={"HTTPS_PROXY": proxy.url}, sleep=lambda seconds: None, resolve=lambda host, port: ["8.8.8.8"]
         )
@@ -50,7 +50,7 @@ def test_request_reaches_proxy_by_name():
 
 
 def test_name_with_private_address_does_not_reach_proxy():
-    with Listener(lambda received: Reply(403)) as proxy:
+    with HttpListener(lambda received: HttpReply(403)) as proxy:
         client = HttpClient(environment={"HTTPS_PROXY": proxy.url}, resolve=lambda host, port: ["10.0.0.1"])
         with pytest.raises(BlockedError):
             client.request("GET", "https://ghcr.io/", limit=1)

@@ -7,7 +7,7 @@ import gzip
 import pytest
 import requests
 import responses
-from support.listener import Listener, Reply
+from support.listener import HttpListener, HttpReply
 
 from bot.net import ApiSession, BlockedError, OperatorSession, OversizedError
 
@@ -19,28 +19,28 @@ def _build_session(url, environment=None):
 
 
 def test_request_to_origin_is_sent():
-    with Listener(lambda received: Reply(200, received.path.encode())) as api:
+    with HttpListener(lambda received: HttpReply(200, received.path.encode())) as api:
         answer = _build_session(f"{api.url}/api").get(f"{api.url}/elsewhere?x=1", timeout=5)
     assert answer.content == b"/elsewhere?x=1"
     assert api.received[0].headers["user-agent"].startswith("basebump/")
 
 
 def test_request_to_other_origin_is_blocked():
-    with Listener(lambda _: Reply()) as other, Listener(lambda _: Reply()) as api:
+    with HttpListener(lambda _: HttpReply()) as other, HttpListener(lambda _: HttpReply()) as api:
         with pytest.raises(BlockedError, match="another host"):
             _build_session(api.url).get(other.url, timeout=5)
         assert other.received == []
 
 
 def test_redirect_is_followed_only_on_same_origin():
-    with Listener(lambda _: Reply()) as other:
+    with HttpListener(lambda _: HttpReply()) as other:
         target = {"/old": "/new", "/away": f"{other.url}/stolen", "/": "/"}
 
         def answer(received):
             location = target.get(received.path)
-            return Reply(301, b"", {"Location": location}) if location else Reply(200, b"here")
+            return HttpReply(301, b"", {"Location": location}) if location else HttpReply(200, b"here")
 
-        with Listener(answer) as moving:
+        with HttpListener(answer) as moving:
             asking = _build_session(moving.url)
             token = {"PRIVATE-TOKEN": "secret"}
             assert asking.get(f"{moving.url}/old", headers=token, timeout=5).content == b"here"
@@ -54,7 +54,7 @@ def test_redirect_is_followed_only_on_same_origin():
 @pytest.mark.parametrize("location", ["http://[", "http://a]/", "/\xff"])
 def test_malformed_redirect_is_a_blocked_request(location):
     with (
-        Listener(lambda _: Reply(301, b"", {"Location": location})) as api,
+        HttpListener(lambda _: HttpReply(301, b"", {"Location": location})) as api,
         pytest.raises(BlockedError, match="syntax"),
     ):
         _build_session(api.url).get(f"{api.url}/old", timeout=5)
@@ -65,9 +65,9 @@ def test_body_length_is_limited(encoding):
     def answer(received):
         body = b"x" * int(received.path[1:])
         headers = {"Content-Encoding": encoding} if encoding else {}
-        return Reply(200, gzip.compress(body) if encoding else body, headers)
+        return HttpReply(200, gzip.compress(body) if encoding else body, headers)
 
-    with Listener(answer) as api:
+    with HttpListener(answer) as api:
         asking = _build_session(api.url)
         assert len(asking.get(f"{api.url}/{LIMIT}", timeout=5).content) == LIMIT
         with pytest.raises(OversizedError, match="more than 1000 bytes"):
@@ -75,7 +75,7 @@ def test_body_length_is_limited(encoding):
 
 
 def test_cookies_are_not_kept():
-    with Listener(lambda _: Reply(200, b"", {"Set-Cookie": "session=1"})) as api:
+    with HttpListener(lambda _: HttpReply(200, b"", {"Set-Cookie": "session=1"})) as api:
         asking = _build_session(api.url)
         for _ in range(2):
             asking.get(api.url, timeout=5)
@@ -85,7 +85,7 @@ def test_cookies_are_not_kept():
 def test_session_ignores_netrc_and_environment_proxies(monkeypatch, a_home_of_its_own):
     (a_home_of_its_own / ".netrc").write_text("machine 127.0.0.1 login ada password secret\n")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
-    with Listener(lambda _: Reply()) as api:
+    with HttpListener(lambda _: HttpReply()) as api:
         _build_session(api.url).get(api.url, timeout=5)
     assert "authorization" not in api.received[0].headers
 

@@ -13,7 +13,7 @@ import tomllib
 
 import pytest
 import yaml
-from support.git import Git
+from support.git import DiskRepository
 from support.parts import ROOT, find_pre_commit
 from support.runs.worlds import LoopbackHub, write_tree
 from support.values import digest
@@ -77,7 +77,7 @@ def test_hook_calls_the_installed_command_without_file_names(hook):
 @pytest.fixture
 def hooked(tmp_path):
     """Make a repository in which git runs a hook before each commit; return what commits files there."""
-    git = Git.create(tmp_path / "tree", {"README.md": "A project.\n"}, bare=False)
+    git = DiskRepository.create(tmp_path / "tree", {"README.md": "A project.\n"}, bare=False)
 
     def install(identifier: str, *arguments: str):
         program, *words = shlex.split(HOOKS[identifier]["entry"])
@@ -149,7 +149,7 @@ SHIPPED = (
 @pytest.fixture
 def published(tmp_path):
     """Return a repository with what a wheel is made of, and its commit."""
-    git = Git.create(tmp_path / "basebump", {}, bare=False)
+    git = DiskRepository.create(tmp_path / "basebump", {}, bare=False)
     for name in SHIPPED:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, git.directory / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -191,7 +191,7 @@ def test_pre_commit_installs_the_hooks_and_fails_on_findings(tmp_path, published
         "basebump.yaml": f"schema: 1\nregistries: [{mirror}]\nown: []\n",
         "Dockerfile": "FROM python:3.12\n",
     }
-    git = Git.create(tmp_path / "tree", files, bare=False)
+    git = DiskRepository.create(tmp_path / "tree", files, bare=False)
     code, said = pre_commit(git.directory)
     assert code == 1, said
     assert "Dockerfile:1: unpinned: python:3.12 has no digest" in said

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from support.forges.forge_stands import select_stands
 from support.forges.stands import LocalStand
-from support.git import Git
+from support.git import DiskRepository
 from support.runs.reports import HOSTILE
 from support.runs.worlds import NOW, build, list_outcomes
 from support.values import digest
@@ -50,7 +50,7 @@ def run(loopback, tmp_path):
 
 def create_repositories(folder, *held):
     for number, each in enumerate(held):
-        Git.create(folder / f"service-{number:02}", {"Dockerfile": f"FROM python:3.12@{each}\n"})
+        DiskRepository.create(folder / f"service-{number:02}", {"Dockerfile": f"FROM python:3.12@{each}\n"})
 
 
 def count_outcomes(report):

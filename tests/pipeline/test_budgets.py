@@ -10,7 +10,7 @@ import dockerfile_parse
 import pytest
 from support.forges.github.stand import GitHubStand
 from support.forges.stands import LocalStand
-from support.git import Git
+from support.git import DiskRepository
 from support.runs.worlds import build, list_outcomes, write_tree
 from support.values import reference
 
@@ -177,7 +177,7 @@ def test_repository_with_too_many_images_leaves_look_ups_to_the_others(tmp_path,
     loopback.move("python", "3.12", "new")
     froms = [f"FROM {written.format(number)}\n" for number in range(50)]
     stand = LocalStand(tmp_path, {"Dockerfile": "".join(froms * 2)})
-    Git.create(tmp_path / "other.git", {"Dockerfile": PINNED}, bare=True)
+    DiskRepository.create(tmp_path / "other.git", {"Dockerfile": PINNED}, bare=True)
     report = loopback.run([stand.fleet()], RunLevel.REPORT)
     reasons = Counter(each.reason for each in report.repositories[0].verdicts)
     assert reasons[Reason.TOO_MANY_IMAGES] == 94

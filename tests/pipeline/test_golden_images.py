@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.git import Git
+from support.git import DiskRepository
 from support.own_builds import make_image
 from support.runs.built_fleet import GOLDEN, BuiltFleet
 
@@ -21,7 +21,7 @@ def fleet(loopback, tmp_path):
     return BuiltFleet(loopback, tmp_path, [ConfiguredBuild(repository="golden", image=ImageName(GOLDEN, "3", None))])
 
 
-def read_bodies(git: Git) -> list[str]:
+def read_bodies(git: DiskRepository) -> list[str]:
     refs = git.refs("refs/basebump/proposals/")
     return [git.run("cat-file", "blob", oid).decode() for oid in refs.values()]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from support.git import Git
+from support.git import DiskRepository
 from support.runs.worlds import LoopbackHub, build, list_outcomes
 
 from bot.demo.images import ImageStore
@@ -33,7 +33,7 @@ class ImportScene:
     folder: Path
 
     def write_file(self, repository: str, digest: Digest) -> None:
-        Git.create(self.folder / "web", {"Dockerfile": f"FROM {self.host}/{repository}:3.12@{digest}\n"})
+        DiskRepository.create(self.folder / "web", {"Dockerfile": f"FROM {self.host}/{repository}:3.12@{digest}\n"})
 
     def import_image(self, repository: str, content: str) -> Digest:
         """Copy an image into the organisation's registry, as `az acr import` does."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support.listener import Listener, Reply
+from support.listener import HttpListener, HttpReply
 from support.own_builds import BUILT_AT, attach_provenance, make_image, make_layers, state_provenance
 from support.registries.no_facts import NoFacts
 from support.runs.built_fleet import GOLDEN, PYTHON, WEB, BuiltFleet, write_manifest
@@ -148,7 +148,7 @@ def test_removed_image_is_not_a_failure(fleet):
 
 @pytest.mark.parametrize("is_configured", [False, True])
 def test_forbidden_pull_of_own_images_is_a_failure_only_for_configured_builds(is_configured, loopback, tmp_path):
-    with Listener(lambda _: Reply(403, b"{}")) as private:
+    with HttpListener(lambda _: HttpReply(403, b"{}")) as private:
         image = f"{private.host}/acme/web"
         entry = RegistryEntry(private.host, is_insecure=True, username="bot", password="secret")
         loopback.entries = (loopback.hub(), entry)

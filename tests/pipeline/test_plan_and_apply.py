@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 from support.forges.github.stand import GitHubStand
-from support.forges.stands import LocalStand, Stand
-from support.git import Git
+from support.forges.stands import ForgeStand, LocalStand
+from support.git import DiskRepository
 from support.runs.forged_plans import forge_plan
 from support.runs.scenes import BRANCH, MOST_WRITES, OLD, PYTHON, SCENES, VARIED, Act, RunScene
 from support.runs.worlds import NOW, ORIGIN, LoopbackHub, list_outcomes
@@ -105,19 +105,19 @@ def test_plan_of_the_level_push_opens_no_request(stand, loopback, make_plan):
     assert BRANCH in stand.branches()
 
 
-def commit_to_base(stand: Stand) -> None:
+def commit_to_base(stand: ForgeStand) -> None:
     stand.commit("main", {"README.md": "Elsewhere.\n"})
 
 
-def commit_to_branch(stand: Stand) -> None:
+def commit_to_branch(stand: ForgeStand) -> None:
     stand.commit(BRANCH, {"Dockerfile": "FROM scratch\n"})
 
 
-def close_request(stand: Stand) -> None:
+def close_request(stand: ForgeStand) -> None:
     stand.close_request(BRANCH)
 
 
-def edit_body(stand: Stand) -> None:
+def edit_body(stand: ForgeStand) -> None:
     body = next(each.body for each in stand.requests() if each.branch == BRANCH)
     stand.edit_body(BRANCH, f"Please wait until Monday.\n\n{body}")
 
@@ -154,7 +154,7 @@ def test_plan_is_performed_once(stand, loopback, make_plan):
 
 def test_other_repositories_go_on_when_one_changed(tmp_path, loopback):
     stand = LocalStand(tmp_path / "stand", PYTHON)
-    Git.create(tmp_path / "stand" / "other.git", {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"})
+    DiskRepository.create(tmp_path / "stand" / "other.git", {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"})
     loopback.move("python", "3.12-slim", "new")
     text, _ = render_plan(loopback.plan([stand.fleet()]).plan)
     commit_to_base(stand)
@@ -239,7 +239,7 @@ def test_plan_is_accepted_until_the_maximum_age():
 def test_plan_that_is_not_performed_counts_until_the_window_of_the_limits_ends(tmp_path, loopback):
     loopback.remember(Database.sqlite(tmp_path / "state.db"))
     stand = LocalStand(tmp_path / "stand", PYTHON)
-    Git.create(tmp_path / "stand" / "other.git", {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"})
+    DiskRepository.create(tmp_path / "stand" / "other.git", {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"})
     for content in ("old", "new"):
         loopback.move("python", "3.12-slim", content)
     limits = ProposalLimits(new_per_window=1)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
-from support.listener import Listener, Received, Reply
+from support.listener import HttpListener, HttpReply, ReceivedRequest
 from support.runs.worlds import NOW, build_context
 from support.values import digest, reference
 
@@ -46,9 +46,9 @@ def look_up_tags(
     return resolve_tags(wishes, context, PolicyConfig(purging_hosts=frozenset()), lambda wish, resolved: False)
 
 
-def build_manifest_reply(**headers: str) -> Reply:
+def build_manifest_reply(**headers: str) -> HttpReply:
     said = {"Content-Type": IMAGE.media_type, "Docker-Content-Digest": IMAGE.digest}
-    return Reply(200, IMAGE.content, said | headers)
+    return HttpReply(200, IMAGE.content, said | headers)
 
 
 @pytest.mark.parametrize("workers", [1, 8])
@@ -61,12 +61,12 @@ def build_manifest_reply(**headers: str) -> Reply:
     ],
 )
 def test_error_of_one_image_does_not_affect_others(status, headers, reason, workers):
-    def answer(received: Received) -> Reply:
+    def answer(received: ReceivedRequest) -> HttpReply:
         if received.path.startswith("/v2/ill/"):
-            return Reply(status, headers=headers)
+            return HttpReply(status, headers=headers)
         return build_manifest_reply()
 
-    with Listener(answer) as server:
+    with HttpListener(answer) as server:
         lines = [TagRef(f"{server.host}/{name}", "1") for name in ("a", "b", "ill", "y", "z")]
         answers = look_up_tags(lines, [RegistryEntry(server.host, is_insecure=True)], workers)
     (ill,) = (line for line in lines if line.path == "ill")
@@ -81,11 +81,11 @@ def test_head_requests_continue_after_pull_limit():
     """A registry whose tags were all updated gets GET requests, until it limits them, and then HEAD requests."""
     rationed = {"RateLimit-Limit": "100;w=21600"}
 
-    def answer(received: Received) -> Reply:
+    def answer(received: ReceivedRequest) -> HttpReply:
         pulls = sum(each.method == "GET" for each in server.received)
         return build_manifest_reply(**rationed, **{"RateLimit-Remaining": f"{12 - pulls};w=21600"})
 
-    with Listener(answer) as server:
+    with HttpListener(answer) as server:
         lines = [TagRef(f"{server.host}/{name}", "1") for name in ("a", "b", "c")]
         found = look_up_tags(lines, [RegistryEntry(server.host, is_insecure=True)]).resolutions
     assert [isinstance(found[line], ResolvedTag) for line in lines] == [True, True, False]
@@ -93,7 +93,7 @@ def test_head_requests_continue_after_pull_limit():
 
 
 def test_failure_of_upstream_is_not_a_failure_of_the_cache():
-    with Listener(lambda received: build_manifest_reply()) as cache:
+    with HttpListener(lambda received: build_manifest_reply()) as cache:
         lines = [TagRef(f"{cache.host}/{name}", "1") for name in ("hub/a", "hub/b", "team/web")]
         entries = [
             RegistryEntry(cache.host, "hub", upstream="127.0.0.1:9"),
@@ -116,7 +116,7 @@ def test_unreachable_registry_is_not_contacted_for_every_image():
             raise OSError
         return [host]
 
-    with Listener(lambda received: Reply(500, headers={"Connection": "close"})) as server:
+    with HttpListener(lambda received: HttpReply(500, headers={"Connection": "close"})) as server:
         lines = [TagRef(f"{server.host}/{name}", "1") for name in ("a", "b", "c")]
         look_up_tags(lines, [RegistryEntry(server.host, is_insecure=True)], resolve=lookup)
     assert len(asked) == MAX_TRIES + 1
@@ -141,10 +141,10 @@ def test_unreachable_upstream_is_not_queried_for_every_tag_list():
 
 @pytest.mark.parametrize(("status", "known"), [(404, {HELD: None}), (403, {}), (401, {}), (500, {})])
 def test_only_404_means_that_a_digest_is_gone(status, known):
-    def answer(received: Received) -> Reply:
-        return Reply(status) if received.path.endswith(HELD) else build_manifest_reply()
+    def answer(received: ReceivedRequest) -> HttpReply:
+        return HttpReply(status) if received.path.endswith(HELD) else build_manifest_reply()
 
-    with Listener(answer) as server:
+    with HttpListener(answer) as server:
         line = TagRef(f"{server.host}/a", "1")
         resolved = look_up_tags([line], [RegistryEntry(server.host, is_insecure=True)], held=HELD).resolutions[line]
     assert isinstance(resolved, ResolvedTag)
@@ -159,14 +159,14 @@ CHART = images.build_image([images.build_layer({"Chart.yaml": b"name: a"})]).con
 @pytest.mark.parametrize(
     ("reply", "is_definite"),
     [
-        (Reply(404), True),
-        (Reply(200, CHART, {"Content-Type": IMAGE.media_type}), True),
-        (Reply(200, b"<html>", {"Content-Type": "text/html"}), False),
-        *((Reply(status), False) for status in (401, 403, 429, 500)),
+        (HttpReply(404), True),
+        (HttpReply(200, CHART, {"Content-Type": IMAGE.media_type}), True),
+        (HttpReply(200, b"<html>", {"Content-Type": "text/html"}), False),
+        *((HttpReply(status), False) for status in (401, 403, 429, 500)),
     ],
 )
 def test_missing_image_and_chart_are_definite_but_errors_are_not(reply, is_definite):
-    with Listener(lambda received: reply) as server:
+    with HttpListener(lambda received: reply) as server:
         line = TagRef(f"{server.host}/a", "1")
         found = look_up_tags([line], [RegistryEntry(server.host, is_insecure=True)]).resolutions[line]
     assert isinstance(found, UnresolvedTag)
@@ -174,19 +174,22 @@ def test_missing_image_and_chart_are_definite_but_errors_are_not(reply, is_defin
 
 
 def test_forbidden_redirect_of_one_image_does_not_affect_others():
-    def answer(received: Received) -> Reply:
+    def answer(received: ReceivedRequest) -> HttpReply:
         if received.path.startswith("/v2/a/"):
-            return Reply(307, headers={"Location": "http://10.0.0.1/"})
+            return HttpReply(307, headers={"Location": "http://10.0.0.1/"})
         return build_manifest_reply()
 
-    with Listener(answer) as server:
+    with HttpListener(answer) as server:
         lines = [TagRef(f"{server.host}/{name}", "1") for name in ("a", "b")]
         found = look_up_tags(lines, [RegistryEntry(server.host, is_insecure=True)]).resolutions
     assert [isinstance(found[line], ResolvedTag) for line in lines] == [False, True]
 
 
 def test_image_that_a_cache_does_not_have_is_not_pullable():
-    with Listener(lambda received: Reply(404)) as cache, Listener(lambda received: build_manifest_reply()) as upstream:
+    with (
+        HttpListener(lambda received: HttpReply(404)) as cache,
+        HttpListener(lambda received: build_manifest_reply()) as upstream,
+    ):
         lines = [TagRef(f"{cache.host}/hub/{name}", "1") for name in ("a", "b")]
         entries = [
             RegistryEntry(cache.host, "hub", upstream=upstream.host),
@@ -204,7 +207,10 @@ def test_image_that_a_cache_does_not_have_is_not_pullable():
 
 def test_stored_manifest_of_upstream_is_not_used_for_the_cache(tmp_path):
     memory = DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
-    with Listener(lambda received: Reply(404)) as cache, Listener(lambda received: build_manifest_reply()) as upstream:
+    with (
+        HttpListener(lambda received: HttpReply(404)) as cache,
+        HttpListener(lambda received: build_manifest_reply()) as upstream,
+    ):
         cached, direct = TagRef(f"{cache.host}/hub/a", "1"), TagRef(f"{upstream.host}/a", "1")
         entries = [
             RegistryEntry(cache.host, "hub", upstream=upstream.host),
@@ -222,11 +228,11 @@ def test_stored_manifest_of_another_repository_is_not_used(tmp_path, status):
     """Both tags point to the same image, which the first repository may list without having it."""
     memory = DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
 
-    def answer(received: Received) -> Reply:
+    def answer(received: ReceivedRequest) -> HttpReply:
         is_missing = received.path == f"/v2/copy/manifests/{IMAGE.digest}" and status == 404
-        return Reply(404) if is_missing else build_manifest_reply()
+        return HttpReply(404) if is_missing else build_manifest_reply()
 
-    with Listener(answer) as server:
+    with HttpListener(answer) as server:
         copy, source = (TagRef(f"{server.host}/{name}", "1") for name in ("copy", "source"))
         entries = [RegistryEntry(server.host, is_insecure=True)]
         for lines in ([source], [copy], [copy, source], [copy, source]):
@@ -241,15 +247,15 @@ def test_pinned_digest_stored_for_another_repository_may_be_gone(tmp_path):
     memory = DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
     newer = images.build_image([images.build_layer({"a": b"newer"})])
 
-    def answer(received: Received) -> Reply:
+    def answer(received: ReceivedRequest) -> HttpReply:
         if received.path == f"/v2/copy/manifests/{IMAGE.digest}":
-            return Reply(404)
+            return HttpReply(404)
         if received.path.startswith("/v2/copy/"):
             said = {"Content-Type": newer.media_type, "Docker-Content-Digest": newer.digest}
-            return Reply(200, newer.content, said)
+            return HttpReply(200, newer.content, said)
         return build_manifest_reply()
 
-    with Listener(answer) as server:
+    with HttpListener(answer) as server:
         copy, source = (TagRef(f"{server.host}/{name}", "1") for name in ("copy", "source"))
         entries = [RegistryEntry(server.host, is_insecure=True)]
         look_up_tags([source], entries, memory=memory)

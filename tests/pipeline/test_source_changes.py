@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from support.listener import Listener, Reply
+from support.listener import HttpListener, HttpReply
 from support.runs.worlds import NOW, ToldScanner, write_tree
 from support.values import finding
 
@@ -41,8 +41,8 @@ def look(tmp_path, loopback):
     files = {"Dockerfile": "".join(f"FROM {name}:1@{digest}\n" for name, digest in old.items())}
     tree = WorkTree(write_tree(tmp_path / "tree", files))
 
-    def look(reply: Reply, release: Reply | None = None):
-        with Listener(lambda received: release if release and "/releases/" in received.path else reply) as forge:
+    def look(reply: HttpReply, release: HttpReply | None = None):
+        with HttpListener(lambda received: release if release and "/releases/" in received.path else reply) as forge:
             history = ForgeSourceHistory({}, None, {GITHUB_HOST: forge.url})
             report = scan_tree(
                 tree, "tree", replace(loopback.world(), source_history=history), loopback.rulebook
@@ -55,16 +55,16 @@ def look(tmp_path, loopback):
 
 
 def test_source_is_looked_up_once_for_several_images_and_stored_for_later_runs(look):
-    found, requests = look(Reply(200, COUNTS))
+    found, requests = look(HttpReply(200, COUNTS))
     assert found == {SourceChanges(12)}
     assert requests == [f"/repos/acme/web/compare/{COMMITS['old']}...{COMMITS['new']}?per_page=1&page=2"]
-    assert look(Reply(500)) == ({SourceChanges(12)}, [])
+    assert look(HttpReply(500)) == ({SourceChanges(12)}, [])
 
 
 def test_failed_lookup_is_not_a_failure_of_the_run_and_is_retried(look):
-    found, _ = look(Reply(404))
+    found, _ = look(HttpReply(404))
     assert found == {UnknownSourceChanges("github.com has no public repository with these commits")}
-    found, requests = look(Reply(200, COUNTS))
+    found, requests = look(HttpReply(200, COUNTS))
     assert (found, len(requests)) == ({SourceChanges(12)}, 1)
 
 
@@ -72,12 +72,12 @@ def test_lookup_without_the_release_is_tried_again(loopback, look):
     for name in ("python", "redis"):
         digest = push(loopback, name, "new", **{"org.opencontainers.image.version": "2"})
         loopback.scanner.findings[digest] = ()
-    found, _ = look(Reply(200, COUNTS), release=Reply(451))
+    found, _ = look(HttpReply(200, COUNTS), release=HttpReply(451))
     assert found == {SourceChanges(12, release_failure="github.com answered 451")}
-    found, requests = look(Reply(200, COUNTS), release=Reply(404, b"{}"))
+    found, requests = look(HttpReply(200, COUNTS), release=HttpReply(404, b"{}"))
     assert found == {SourceChanges(12)}
     assert len(requests) == 3
-    assert look(Reply(500)) == ({SourceChanges(12)}, [])
+    assert look(HttpReply(500)) == ({SourceChanges(12)}, [])
 
 
 def test_sources_are_not_looked_up_unless_the_config_says_so(tmp_path, loopback):

@@ -11,7 +11,7 @@ from support.forges.counted import SimulatedKill
 from support.forges.forge_stands import select_stands
 from support.forges.github.stand import GitHubAppStand, GitHubStand
 from support.forges.gitlab.stand import GitLabStand
-from support.forges.gitlab.state import Status
+from support.forges.gitlab.state import GitLabStatus
 from support.forges.stands import LocalStand
 from support.runs.worlds import ToldScanner, build
 from support.signing.attached import trusted
@@ -251,6 +251,6 @@ def test_status_of_another_tool_allows_automerge(gitlab, moved):
     set_scan_results(moved, old=(CVE,), new=())
     run(gitlab, moved)
     (request,) = gitlab.project.requests
-    gitlab.project.statuses.append(Status(7, request.head, BRANCH, "jenkins", "success", ""))
+    gitlab.project.statuses.append(GitLabStatus(7, request.head, BRANCH, "jenkins", "success", ""))
     run(gitlab, moved, AUTOMERGE)
     assert request.state == "merged"

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
 import pytest
-from support.listener import Listener, Received, Reply
+from support.listener import HttpListener, HttpReply, ReceivedRequest
 from support.runs.worlds import build, build_context
 from support.soon import soon
 from support.values import reference
@@ -54,12 +54,12 @@ def refuse_tag_lists(status: int):
     """Serve one image under every tag, and refuse to list tags."""
     image = build("one for all")
 
-    def answer(received: Received) -> Reply:
+    def answer(received: ReceivedRequest) -> HttpReply:
         if "/tags/list" in received.path:
-            return Reply(status, headers={"WWW-Authenticate": "Basic"} if status == 401 else {})
-        return Reply(200, image.content, {"Content-Type": image.media_type, "Docker-Content-Digest": image.digest})
+            return HttpReply(status, headers={"WWW-Authenticate": "Basic"} if status == 401 else {})
+        return HttpReply(200, image.content, {"Content-Type": image.media_type, "Docker-Content-Digest": image.digest})
 
-    return Listener(answer)
+    return HttpListener(answer)
 
 
 @pytest.mark.parametrize("login", [{}, {"username": "user", "password": "secret"}], ids=["nobody", "somebody"])

@@ -7,8 +7,8 @@ import os
 import pytest
 from support.clouds.acr import FakeAcr
 from support.clouds.azure_scene import IMAGE, MANAGERS, NAMES
-from support.clouds.entra import Entra
-from support.registries.docker_registry import Certificate
+from support.clouds.entra import FakeEntra
+from support.registries.docker_registry import SelfSignedCertificate
 
 from bot.registries import azure_identity
 
@@ -27,12 +27,12 @@ def asset_tag(monkeypatch, tmp_path):
 
 @pytest.fixture
 def certificate(tmp_path):
-    return Certificate.make(tmp_path, *NAMES, *MANAGERS)
+    return SelfSignedCertificate.make(tmp_path, *NAMES, *MANAGERS)
 
 
 @pytest.fixture
 def entra(certificate):
-    with Entra(certificate) as started:
+    with FakeEntra(certificate) as started:
         yield started
 
 

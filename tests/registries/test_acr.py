@@ -8,12 +8,12 @@ from datetime import date, timedelta
 import pytest
 from azure.containerregistry import ContainerRegistryClient
 from azure.core.rest import HttpRequest
-from support.clouds.acr import ACR_PULL, ANYBODY, LIFECYCLE, FakeAcr, Identity
+from support.clouds.acr import ACR_PULL, ANYBODY, LIFECYCLE, AcrIdentity, FakeAcr
 from support.clouds.acr_content import PUSHED, ChangeableAttributes
 from support.clouds.azure_scene import by_secret, entry
-from support.clouds.entra import Entra
-from support.listener import Listener, Received, Reply
-from support.registries.docker_registry import Certificate
+from support.clouds.entra import FakeEntra
+from support.listener import HttpListener, HttpReply, ReceivedRequest
+from support.registries.docker_registry import SelfSignedCertificate
 
 from bot.demo import images
 from bot.model.errors import RegistryError
@@ -144,9 +144,9 @@ def test_number_of_tags_is_limited(acr):
 
 
 def test_facts_are_read_with_username_and_password(tmp_path):
-    certificate = Certificate.make(tmp_path, "contoso.azurecr.io")
-    logins = {("narrow", "both"): ACR_PULL, ("narrow", "content"): Identity({"team/app": frozenset({"pull"})})}
-    with Entra(certificate) as entra, FakeAcr(certificate, entra, logins=logins) as acr:
+    certificate = SelfSignedCertificate.make(tmp_path, "contoso.azurecr.io")
+    logins = {("narrow", "both"): ACR_PULL, ("narrow", "content"): AcrIdentity({"team/app": frozenset({"pull"})})}
+    with FakeEntra(certificate) as entra, FakeAcr(certificate, entra, logins=logins) as acr:
         acr.push(NEW, "team/app", "1")
         listed = entry(acr, username="narrow", password="both")
         assert facts(acr, listed).fetch_record(build_tag_ref(acr), NEW.digest) is not None
@@ -168,7 +168,7 @@ def test_azure_host_is_read_without_entra_when_login_is_listed(acr):
 
 
 @pytest.mark.parametrize(
-    ("anybody", "is_told"), [(ANYBODY, True), (Identity({"*": frozenset({"pull"})}), False), (None, False)]
+    ("anybody", "is_told"), [(ANYBODY, True), (AcrIdentity({"*": frozenset({"pull"})}), False), (None, False)]
 )
 def test_record_needs_anonymous_metadata_access_without_credential(acr, anybody, is_told):
     acr.anonymous = anybody
@@ -196,18 +196,18 @@ def test_other_registries_mirrors_and_plain_http_get_no_request(acr):
 @pytest.mark.parametrize(
     ("reply", "reason"),
     [
-        (Reply(500), Reason.REGISTRY_ERROR),
-        (Reply(429, headers={"Retry-After": "120"}), Reason.RATE_LIMITED),
-        (Reply(200, b"<html>", {"Content-Type": "text/html"}), Reason.REGISTRY_ERROR),
-        (Reply(200, b"{}", {"Content-Type": "application/json"}), Reason.REGISTRY_ERROR),
-        (Reply(200, b"[]", {"Content-Type": "application/json"}), Reason.REGISTRY_ERROR),
-        (Reply(200, b'{"manifest": 1}', {"Content-Type": "application/json"}), Reason.REGISTRY_ERROR),
-        (Reply(200, b" " * 5_000_000), Reason.REGISTRY_ERROR),
-        (Reply(307, headers={"Location": "http://169.254.169.254/"}), Reason.REGISTRY_ERROR),
+        (HttpReply(500), Reason.REGISTRY_ERROR),
+        (HttpReply(429, headers={"Retry-After": "120"}), Reason.RATE_LIMITED),
+        (HttpReply(200, b"<html>", {"Content-Type": "text/html"}), Reason.REGISTRY_ERROR),
+        (HttpReply(200, b"{}", {"Content-Type": "application/json"}), Reason.REGISTRY_ERROR),
+        (HttpReply(200, b"[]", {"Content-Type": "application/json"}), Reason.REGISTRY_ERROR),
+        (HttpReply(200, b'{"manifest": 1}', {"Content-Type": "application/json"}), Reason.REGISTRY_ERROR),
+        (HttpReply(200, b" " * 5_000_000), Reason.REGISTRY_ERROR),
+        (HttpReply(307, headers={"Location": "http://169.254.169.254/"}), Reason.REGISTRY_ERROR),
     ],
 )
 def test_invalid_response_is_error_with_reason(acr, reply, reason):
-    with Listener(lambda received: reply, acr.certificate) as server, pytest.raises(RegistryError) as caught:
+    with HttpListener(lambda received: reply, acr.certificate) as server, pytest.raises(RegistryError) as caught:
         facts(acr, RegistryEntry(server.host, ca=str(acr.certificate.path), uses_entra=True)).fetch_record(
             TagRef(f"{server.host}/team/app", "1"), NEW.digest
         )
@@ -217,11 +217,11 @@ def test_invalid_response_is_error_with_reason(acr, reply, reason):
 def test_record_without_times_has_unknown_times(acr):
     tag = {"tag": {"name": "1", "digest": NEW.digest, "changeableAttributes": {}}}
 
-    def answer(received: Received) -> Reply:
+    def answer(received: ReceivedRequest) -> HttpReply:
         document = tag if "/_tags/" in received.path else {"manifest": {}}
-        return Reply(200, json.dumps(document).encode(), {"Content-Type": "application/json"})
+        return HttpReply(200, json.dumps(document).encode(), {"Content-Type": "application/json"})
 
-    with Listener(answer, acr.certificate) as server:
+    with HttpListener(answer, acr.certificate) as server:
         asked = facts(acr, RegistryEntry(server.host, ca=str(acr.certificate.path), uses_entra=True))
         recorded = asked.fetch_record(TagRef(f"{server.host}/team/app", "1"), NEW.digest)
     assert recorded == RegistryRecord(None, (), False, None)
@@ -265,33 +265,33 @@ def test_end_of_life_is_latest_date_of_publisher(acr, said, expected):
     assert acr.received[-1].path.endswith(f"?artifactType={LIFECYCLE.replace('/', '%2F')}")
 
 
-def referrers(*manifests: object, media_type: str = OCI_INDEX, status: int = 200) -> Reply:
+def referrers(*manifests: object, media_type: str = OCI_INDEX, status: int = 200) -> HttpReply:
     body = json.dumps({"manifests": manifests}).encode()
-    return Reply(status, body, {"Content-Type": media_type})
+    return HttpReply(status, body, {"Content-Type": media_type})
 
 
 @pytest.mark.parametrize(
     "reply",
     [
-        Reply(404),
+        HttpReply(404),
         referrers({"artifactType": LIFECYCLE, "annotations": end("2026-05-12")}, media_type="text/html"),
         referrers({"artifactType": "application/vnd.other", "annotations": end("2026-05-12")}),
         referrers({"artifactType": LIFECYCLE, "annotations": [1]}, {"artifactType": LIFECYCLE}, 1, None),
         referrers({"artifactType": LIFECYCLE, "annotations": {END_OF_LIFE: 20260512}}),
-        Reply(200, b"[", {"Content-Type": OCI_INDEX}),
-        Reply(200, b"[" * 100_000, {"Content-Type": OCI_INDEX}),
-        Reply(200, b'{"manifests": {"a": 1}}', {"Content-Type": OCI_INDEX}),
-        Reply(200, b"[]", {"Content-Type": OCI_INDEX}),
+        HttpReply(200, b"[", {"Content-Type": OCI_INDEX}),
+        HttpReply(200, b"[" * 100_000, {"Content-Type": OCI_INDEX}),
+        HttpReply(200, b'{"manifests": {"a": 1}}', {"Content-Type": OCI_INDEX}),
+        HttpReply(200, b"[]", {"Content-Type": OCI_INDEX}),
     ],
 )
 def test_end_of_life_is_none_when_referrers_have_no_date(acr, reply):
-    with Listener(lambda received: reply, acr.certificate) as server:
+    with HttpListener(lambda received: reply, acr.certificate) as server:
         asked = facts(acr, RegistryEntry(server.host, ca=str(acr.certificate.path), uses_entra=True))
         assert asked.fetch_end_of_life(TagRef(f"{server.host}/team/app", "1"), NEW.digest) is None
 
 
 def test_failed_referrers_request_is_registry_error(acr):
-    with Listener(lambda received: Reply(400), acr.certificate) as server:
+    with HttpListener(lambda received: HttpReply(400), acr.certificate) as server:
         asked = facts(acr, RegistryEntry(server.host, ca=str(acr.certificate.path), uses_entra=True))
         with pytest.raises(RegistryError) as caught:
             asked.fetch_end_of_life(TagRef(f"{server.host}/team/app", "1"), NEW.digest)

@@ -8,10 +8,10 @@ import pytest
 import requests
 from azure.containerregistry import ContainerRegistryClient
 from azure.core.credentials import AccessToken
-from support.clouds.acr import ACR_PULL, ANYBODY, LIFECYCLE, TOKEN_USER, FakeAcr, Identity, repository_reader
+from support.clouds.acr import ACR_PULL, ANYBODY, LIFECYCLE, TOKEN_USER, AcrIdentity, FakeAcr, repository_reader
 from support.clouds.acr_content import PUSHED
 from support.clouds.azure_scene import IMAGE
-from support.clouds.entra import CLIENT, GITHUB, REQUEST_TOKEN, RESOURCE_MANAGER, SECRET, TENANT, Entra
+from support.clouds.entra import CLIENT, GITHUB, REQUEST_TOKEN, RESOURCE_MANAGER, SECRET, TENANT, FakeEntra
 
 from bot.demo import images
 
@@ -57,7 +57,7 @@ def refresh(acr: FakeAcr, token: str, headers: dict[str, str] | None = None, **w
 class FixedCredential:
     """A credential that already has its token."""
 
-    def __init__(self, entra: Entra) -> None:
+    def __init__(self, entra: FakeEntra) -> None:
         self.entra = entra
 
     def get_token(self, *scopes: str, **_: object) -> AccessToken:
@@ -222,7 +222,7 @@ def test_refresh_token_is_password_of_token_user(acr):
 
 
 def test_scope_map_allows_only_named_actions(acr):
-    acr.logins = {NARROW: Identity({"team/app": frozenset({"pull"})})}
+    acr.logins = {NARROW: AcrIdentity({"team/app": frozenset({"pull"})})}
     for scope, status in ((SCOPE, 200), ("repository:team/app:metadata_read", 401), ("repository:team/b:pull", 401)):
         query = {"service": acr.host, "scope": scope}
         token = ask(acr, "GET", "/oauth2/token", params=query, headers=basic(NARROW)).json()["access_token"]

@@ -10,10 +10,10 @@ from datetime import timedelta
 from urllib.parse import parse_qs
 
 import pytest
-from support.clouds.acr import ACR_PULL, ANYBODY, TOKEN_USER, FakeAcr, Identity, repository_reader
+from support.clouds.acr import ACR_PULL, ANYBODY, TOKEN_USER, AcrIdentity, FakeAcr, repository_reader
 from support.clouds.azure_scene import IMAGE, by_secret, client, entry, line, tokens_seen
-from support.clouds.entra import CLIENT, Entra
-from support.listener import Listener, Received, Reply
+from support.clouds.entra import CLIENT, FakeEntra
+from support.listener import HttpListener, HttpReply, ReceivedRequest
 
 from bot.model.errors import RegistryError
 from bot.model.hosts import is_acr
@@ -49,7 +49,7 @@ def test_registry_with_custom_domain_lists_tags(acr, entra):
 
 
 def test_missing_metadata_right_is_named_when_tags_are_listed(acr, entra):
-    acr.identities = {CLIENT: Identity({"*": frozenset({"pull"})})}
+    acr.identities = {CLIENT: AcrIdentity({"*": frozenset({"pull"})})}
     oci = client(entry(acr), environment=by_secret(entra))
     assert oci.fetch_descriptor(line(acr)).digest == IMAGE.digest
     with pytest.raises(RegistryError, match=r"\(this needs `metadata/read`\)$") as caught:
@@ -57,7 +57,7 @@ def test_missing_metadata_right_is_named_when_tags_are_listed(acr, entra):
     assert caught.value.reason is Reason.DENIED
 
 
-def logins(acr: FakeAcr, entra: Entra, clock: list[float]) -> EntraLogins:
+def logins(acr: FakeAcr, entra: FakeEntra, clock: list[float]) -> EntraLogins:
     http = HttpClient(EndpointDirectory([entry(acr)]).list_trusted_hosts(), environment={})
     return EntraLogins(http, by_secret(entra), now=lambda: clock[0])
 
@@ -107,20 +107,20 @@ def test_failed_login_is_retried_only_after_delay(acr, entra):
 @pytest.mark.parametrize(
     ("reply", "reason"),
     [
-        (Reply(200, b"<html>"), Reason.REGISTRY_ERROR),
-        (Reply(200, b" " * 100_000), Reason.REGISTRY_ERROR),
-        (Reply(200, b'{"refresh_token": 1}'), Reason.REGISTRY_ERROR),
-        (Reply(307, headers={"Location": "https://attacker.azurecr.io/oauth2/exchange"}), Reason.REGISTRY_ERROR),
-        (Reply(429, headers={"Retry-After": "120"}), Reason.RATE_LIMITED),
-        (Reply(404), Reason.NOT_FOUND_OR_DENIED),
+        (HttpReply(200, b"<html>"), Reason.REGISTRY_ERROR),
+        (HttpReply(200, b" " * 100_000), Reason.REGISTRY_ERROR),
+        (HttpReply(200, b'{"refresh_token": 1}'), Reason.REGISTRY_ERROR),
+        (HttpReply(307, headers={"Location": "https://attacker.azurecr.io/oauth2/exchange"}), Reason.REGISTRY_ERROR),
+        (HttpReply(429, headers={"Retry-After": "120"}), Reason.RATE_LIMITED),
+        (HttpReply(404), Reason.NOT_FOUND_OR_DENIED),
     ],
 )
 def test_invalid_exchange_response_is_error_with_reason(certificate, entra, reply, reason):
-    def answer(received: Received) -> Reply:
+    def answer(received: ReceivedRequest) -> HttpReply:
         realm = f'Bearer realm="{server.url}/oauth2/token",service="{server.host}"'
-        return reply if received.method == "POST" else Reply(401, headers={"WWW-Authenticate": realm})
+        return reply if received.method == "POST" else HttpReply(401, headers={"WWW-Authenticate": realm})
 
-    with Listener(answer, certificate) as server:
+    with HttpListener(answer, certificate) as server:
         listed = RegistryEntry(server.host, ca=str(certificate.path), uses_entra=True)
         with pytest.raises(RegistryError) as caught:
             client(listed, environment=by_secret(entra)).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
@@ -129,19 +129,19 @@ def test_invalid_exchange_response_is_error_with_reason(certificate, entra, repl
 
 
 def test_exchange_response_above_size_limit_is_refused(certificate, entra):
-    reply = Reply(200, b'{"refresh_token": "token"}'.ljust(MAX_RESPONSE_SIZE + 1))
-    with Listener(lambda received: reply, certificate) as server:
+    reply = HttpReply(200, b'{"refresh_token": "token"}'.ljust(MAX_RESPONSE_SIZE + 1))
+    with HttpListener(lambda received: reply, certificate) as server:
         http = HttpClient({server.host: HostTrust(ca=str(certificate.path))}, environment={})
         with pytest.raises(RegistryError, match=f"more than {MAX_RESPONSE_SIZE} bytes"):
             EntraLogins(http, by_secret(entra)).get_refresh_token(server.host)
 
 
 def test_entra_token_is_hidden_in_quoted_registry_error(certificate, entra):
-    def answer(received: Received) -> Reply:
+    def answer(received: ReceivedRequest) -> HttpReply:
         token = parse_qs(received.body.decode())["access_token"][0]
-        return Reply(401, json.dumps({"errors": [{"code": "DENIED", "message": f"not {token}!"}]}).encode())
+        return HttpReply(401, json.dumps({"errors": [{"code": "DENIED", "message": f"not {token}!"}]}).encode())
 
-    with Listener(answer, certificate) as server:
+    with HttpListener(answer, certificate) as server:
         http = HttpClient({server.host: HostTrust(ca=str(certificate.path))}, environment={})
         with pytest.raises(RegistryError, match=r"not \[hidden\]!"):
             EntraLogins(http, by_secret(entra)).get_refresh_token(server.host)
@@ -194,15 +194,15 @@ def test_azure_host_name_gets_no_entra_token_without_azure_auth(entra):
 
 
 def test_realm_on_other_host_gets_no_entra_token(certificate, entra):
-    with Listener(lambda received: Reply(200, b'{"access_token": "a"}'), certificate) as attacker:
+    with HttpListener(lambda received: HttpReply(200, b'{"access_token": "a"}'), certificate) as attacker:
 
-        def answer(received: Received) -> Reply:
+        def answer(received: ReceivedRequest) -> HttpReply:
             if received.path == "/oauth2/exchange":
-                return Reply(200, b'{"refresh_token": "refresh"}')
+                return HttpReply(200, b'{"refresh_token": "refresh"}')
             realm = f'Bearer realm="{attacker.url}/oauth2/token",service="{server.host}"'
-            return Reply(401, headers={"WWW-Authenticate": realm})
+            return HttpReply(401, headers={"WWW-Authenticate": realm})
 
-        with Listener(answer, certificate) as server:
+        with HttpListener(answer, certificate) as server:
             ca = str(certificate.path)
             entries = RegistryEntry(server.host, ca=ca, uses_entra=True), RegistryEntry(attacker.host, ca=ca)
             with pytest.raises(RegistryError, match="not trusted"):
@@ -238,7 +238,7 @@ def test_other_programs_log_in_as_token_user_with_refresh_token(acr, entra):
 
 
 def test_admin_user_and_scope_map_tokens_log_in_by_name(acr):
-    narrow = Identity({"team/app": frozenset({"pull"})})
+    narrow = AcrIdentity({"team/app": frozenset({"pull"})})
     acr.logins = {("contoso", "admin"): ACR_PULL, ("narrow", "password1"): narrow}
     acr.push(IMAGE, "team/other", "1")
     for username, password in acr.logins:

@@ -9,7 +9,7 @@ import pytest
 from support.clouds.arm import CONTOSO, FakeResourceManager, docker, encoded, file_task, run, task
 from support.clouds.azure_scene import by_secret, manager
 from support.clouds.entra import CHINA_MANAGER, CLIENT, GOVERNMENT_MANAGER, RESOURCE_MANAGER, SECRET
-from support.listener import Received, Reply
+from support.listener import HttpReply, ReceivedRequest
 from support.tunnel import refuse_dns_queries
 
 from bot.model.build_task import BuildTask, DockerStep, FileStep, InlineStep, OtherStep
@@ -149,21 +149,21 @@ def test_sovereign_cloud_has_own_resource_manager(certificate, entra, registry, 
     ["https://attacker.example/x", "https://management.azure.com:8443/x", "http://management.azure.com/x"],
 )
 def test_next_page_on_other_host_is_refused(arm, builder, tunnel, following):
-    arm.reply = Reply(200, json.dumps({"value": [], "nextLink": following}).encode())
+    arm.reply = HttpReply(200, json.dumps({"value": [], "nextLink": following}).encode())
     assert "the Entra token" in get_error_message(builder)
     assert len(arm.received) == 1
     assert set(tunnel.asked) == {"management.azure.com:443"}
 
 
 def test_redirect_is_not_followed(arm, builder, tunnel):
-    arm.reply = Reply(302, headers={"Location": "https://attacker.example/"})
+    arm.reply = HttpReply(302, headers={"Location": "https://attacker.example/"})
     assert "answered 302" in get_error_message(builder)
     assert set(tunnel.asked) == {"management.azure.com:443"}
 
 
 def test_number_of_pages_is_limited(arm, builder, monkeypatch):
     first = f"{RESOURCE_MANAGER}{CONTOSO}/tasks?api-version=2019-06-01-preview"
-    arm.reply = Reply(200, json.dumps({"value": [], "nextLink": first}).encode())
+    arm.reply = HttpReply(200, json.dumps({"value": [], "nextLink": first}).encode())
     assert "an earlier page" in get_error_message(builder)
     assert len(arm.received) == 1
     arm.reply = None
@@ -200,9 +200,9 @@ def test_refused_entra_login_is_reported(builder, entra):
 
 
 def test_token_echoed_by_resource_manager_is_hidden(arm, builder):
-    def echo(received: Received) -> Reply:
+    def echo(received: ReceivedRequest) -> HttpReply:
         error = {"code": "Odd", "message": f"what is {received.headers['authorization']}?"}
-        return Reply(400, json.dumps({"error": error}).encode())
+        return HttpReply(400, json.dumps({"error": error}).encode())
 
     arm.reply = echo
     assert "answered 400 (Odd: what is Bearer [hidden]?)" in get_error_message(builder)
@@ -210,7 +210,7 @@ def test_token_echoed_by_resource_manager_is_hidden(arm, builder):
 
 @pytest.mark.parametrize(("status", "said"), [(429, "run less often"), (503, "try again later"), (401, "Reader")])
 def test_other_error_statuses_are_reported_with_hint(arm, builder, status, said):
-    arm.reply = Reply(status, b"<html>", {"Retry-After": "1"})
+    arm.reply = HttpReply(status, b"<html>", {"Retry-After": "1"})
     assert f"management.azure.com answered {status}; hint: " in get_error_message(builder)
     assert said in get_error_message(builder)
 
@@ -235,13 +235,13 @@ def test_other_error_statuses_are_reported_with_hint(arm, builder, status, said)
     ],
 )
 def test_malformed_task_list_is_reported(arm, builder, body):
-    arm.reply = Reply(200, body)
+    arm.reply = HttpReply(200, body)
     assert "list of tasks" in get_error_message(builder)
 
 
 def test_response_above_size_limit_is_refused(arm, builder, monkeypatch):
     monkeypatch.setattr(acr_tasks, "MAX_PAGE", 1000)
-    arm.reply = Reply(200, b" " * 1001)
+    arm.reply = HttpReply(200, b" " * 1001)
     assert "has more than 1000 bytes" in get_error_message(builder)
 
 

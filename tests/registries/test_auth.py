@@ -6,7 +6,7 @@ import json
 import threading
 
 import pytest
-from support.listener import Listener, Received, Reply
+from support.listener import HttpListener, HttpReply, ReceivedRequest
 from support.registries.challenges import BASIC, IMAGE, client, guarded, manifest, token
 from support.registries.docker_registry import DockerRegistry
 from support.registries.tokens import TokenServer
@@ -127,8 +127,8 @@ def test_missing_tag_is_not_found_with_valid_token(stand):
 
 
 def test_threads_wait_for_one_token_request():
-    slow = Reply(200, token().body, drip=0.005)
-    with Listener(lambda received: slow) as realm, Listener(guarded(f"{realm.url}/token")) as server:
+    slow = HttpReply(200, token().body, drip=0.005)
+    with HttpListener(lambda received: slow) as realm, HttpListener(guarded(f"{realm.url}/token")) as server:
         oci = client(RegistryEntry(server.host, is_insecure=True, trusted_realms=(realm.host,)))
         oci.fetch_descriptor(TagRef(f"{server.host}/first", "1"))
         threads = [
@@ -158,7 +158,7 @@ def test_refused_identity_token_is_failure(stand, tmp_path):
 
 
 def authenticator(
-    server: Listener, clock: list[float], **entry
+    server: HttpListener, clock: list[float], **entry
 ) -> tuple[RegistryAuthenticator, RegistryEndpoint, RegistryRequest]:
     access = EndpointDirectory([RegistryEntry(server.host, is_insecure=True, **entry)])
     endpoint = access.find_endpoint(server.host)
@@ -169,7 +169,10 @@ def authenticator(
 
 
 def test_token_is_renewed_after_nine_tenths_of_lifetime():
-    with Listener(lambda received: token(expires_in=1000)) as realm, Listener(guarded(f"{realm.url}/token")) as server:
+    with (
+        HttpListener(lambda received: token(expires_in=1000)) as realm,
+        HttpListener(guarded(f"{realm.url}/token")) as server,
+    ):
         clock = [0.0]
         asks, endpoint, question = authenticator(server, clock, trusted_realms=(realm.host,))
         for moment, tokens in ((0.0, 1), (899.0, 1), (901.0, 2)):
@@ -181,10 +184,10 @@ def test_token_is_renewed_after_nine_tenths_of_lifetime():
 def test_revoked_token_is_replaced_once():
     words = ["abc"]
 
-    def answer(received: Received) -> Reply:
+    def answer(received: ReceivedRequest) -> HttpReply:
         return guarded(f"{realm.url}/token", words[0])(received)
 
-    with Listener(lambda received: token(words[0])) as realm, Listener(answer) as server:
+    with HttpListener(lambda received: token(words[0])) as realm, HttpListener(answer) as server:
         asks, endpoint, question = authenticator(server, [0.0], trusted_realms=(realm.host,))
         assert asks.send_request(endpoint, question).status == 200
         words[0] = "def"
@@ -195,7 +198,10 @@ def test_revoked_token_is_replaced_once():
 
 
 def test_request_fails_when_new_token_is_refused():
-    with Listener(lambda received: token()) as realm, Listener(guarded(f"{realm.url}/token", "another")) as server:
+    with (
+        HttpListener(lambda received: token()) as realm,
+        HttpListener(guarded(f"{realm.url}/token", "another")) as server,
+    ):
         asks, endpoint, question = authenticator(server, [0.0], trusted_realms=(realm.host,))
         with pytest.raises(RegistryError):
             asks.send_request(endpoint, question)
@@ -231,7 +237,10 @@ def test_malformed_token_response_is_not_repeated_in_message(body):
 
 
 def test_malformed_token_response_is_registry_failure():
-    with Listener(lambda received: Reply(200, b"<html>")) as realm, Listener(guarded(f"{realm.url}/token")) as server:
+    with (
+        HttpListener(lambda received: HttpReply(200, b"<html>")) as realm,
+        HttpListener(guarded(f"{realm.url}/token")) as server,
+    ):
         entry = RegistryEntry(server.host, is_insecure=True, trusted_realms=(realm.host,))
         with pytest.raises(RegistryError, match="not JSON") as caught:
             client(entry).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
@@ -242,12 +251,12 @@ def test_malformed_token_response_is_registry_failure():
 
 
 def test_bearer_is_preferred_to_basic():
-    def answer(received: Received) -> Reply:
+    def answer(received: ReceivedRequest) -> HttpReply:
         if received.headers.get("authorization") == "Bearer abc":
             return manifest()
-        return Reply(401, headers={"WWW-Authenticate": f'Basic realm="x", Bearer realm="{realm.url}/token"'})
+        return HttpReply(401, headers={"WWW-Authenticate": f'Basic realm="x", Bearer realm="{realm.url}/token"'})
 
-    with Listener(lambda received: token()) as realm, Listener(answer) as server:
+    with HttpListener(lambda received: token()) as realm, HttpListener(answer) as server:
         entry = RegistryEntry(
             server.host, is_insecure=True, username="user", password="right", trusted_realms=(realm.host,)
         )
@@ -256,12 +265,12 @@ def test_bearer_is_preferred_to_basic():
 
 
 def test_service_defaults_to_realm_host():
-    def answer(received: Received) -> Reply:
+    def answer(received: ReceivedRequest) -> HttpReply:
         if received.headers.get("authorization"):
             return manifest()
-        return Reply(401, headers={"WWW-Authenticate": f'Bearer realm="{realm.url}/token"'})
+        return HttpReply(401, headers={"WWW-Authenticate": f'Bearer realm="{realm.url}/token"'})
 
-    with Listener(lambda received: token()) as realm, Listener(answer) as server:
+    with HttpListener(lambda received: token()) as realm, HttpListener(answer) as server:
         client(RegistryEntry(server.host, is_insecure=True, trusted_realms=(realm.host,))).fetch_descriptor(
             TagRef(f"{server.host}/a", "1")
         )
@@ -271,7 +280,10 @@ def test_service_defaults_to_realm_host():
 @pytest.mark.parametrize("offered", ["", "Negotiate", "Bearer", "Digest realm=x"])
 def test_unsupported_challenge_ends_request(offered):
     headers = {"WWW-Authenticate": offered} if offered else {}
-    with Listener(lambda received: Reply(401, headers=headers)) as server, pytest.raises(RegistryError) as caught:
+    with (
+        HttpListener(lambda received: HttpReply(401, headers=headers)) as server,
+        pytest.raises(RegistryError) as caught,
+    ):
         client(RegistryEntry(server.host, is_insecure=True)).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
     assert caught.value.reason is Reason.NOT_FOUND_OR_DENIED
     assert len(server.received) == 1
@@ -279,8 +291,8 @@ def test_unsupported_challenge_ends_request(offered):
 
 def test_password_is_hidden_in_quoted_registry_error():
     said = json.dumps({"errors": [{"code": "DENIED", "message": f"{BASIC} user:right"}]}).encode()
-    basic = Reply(401, said, {"WWW-Authenticate": "Basic"})
-    with Listener(lambda received: basic) as server:
+    basic = HttpReply(401, said, {"WWW-Authenticate": "Basic"})
+    with HttpListener(lambda received: basic) as server:
         entry = RegistryEntry(server.host, is_insecure=True, username="user", password="right")
         with pytest.raises(RegistryError, match=r"DENIED: Basic \[hidden\] user:\[hidden\]"):
             client(entry).fetch_manifest(TagRef(f"{server.host}/a", "1"), IMAGE.digest)
@@ -288,7 +300,7 @@ def test_password_is_hidden_in_quoted_registry_error():
 
 
 def test_identity_token_is_not_used_as_password(tmp_path):
-    with Listener(lambda received: Reply(401, headers={"WWW-Authenticate": "Basic"})) as server:
+    with HttpListener(lambda received: HttpReply(401, headers={"WWW-Authenticate": "Basic"})) as server:
         (tmp_path / "config.json").write_text(json.dumps({"auths": {server.host: {"identitytoken": "refresh"}}}))
         oci = client(RegistryEntry(server.host, is_insecure=True), environment={"DOCKER_CONFIG": str(tmp_path)})
         with pytest.raises(RegistryError, match="requires a password") as caught:

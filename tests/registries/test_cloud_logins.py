@@ -15,7 +15,7 @@ import responses
 from botocore.exceptions import ClientError
 from support.clouds.aws import KEY, SECRET, FakeAws
 from support.clouds.google import EMAIL, GRANT, TOKEN_URI, GoogleTokens
-from support.listener import Listener, Reply
+from support.listener import HttpListener, HttpReply
 from support.parts import ROOT
 
 from bot.demo import images
@@ -389,7 +389,7 @@ def test_login_is_hidden_in_repr():
 
 
 def test_aws_response_without_login_is_failure(monkeypatch):
-    with Listener(lambda received: Reply(200, b'{"authorizationData": []}')) as server:
+    with HttpListener(lambda received: HttpReply(200, b'{"authorizationData": []}')) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", server.url)
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from support.clouds.acr import FakeAcr
 from support.clouds.azure_scene import IMAGE, by_secret, client, entry, line, tokens_seen
-from support.clouds.entra import CLIENT, CONNECTION, JOB_TOKEN, SECRET, TENANT, WORKLOAD, Application
-from support.listener import Listener, Received, Reply
+from support.clouds.entra import CLIENT, CONNECTION, JOB_TOKEN, SECRET, TENANT, WORKLOAD, EntraApplication
+from support.listener import HttpListener, HttpReply, ReceivedRequest
 
 from bot import wiring
 from bot.model.errors import RegistryError
@@ -63,7 +63,7 @@ def test_service_principal_logs_in_with_certificate(acr, entra, tmp_path):
     plain = serialization.NoEncryption()
     own += key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
     (tmp_path / "application.pem").write_bytes(own)
-    entra.applications = {CLIENT: Application(secret=None, certificate=key.public_key())}
+    entra.applications = {CLIENT: EntraApplication(secret=None, certificate=key.public_key())}
     environment = entra.environment | {"AZURE_CLIENT_CERTIFICATE_PATH": str(tmp_path / "application.pem")}
     assert client(entry(acr), environment=environment).fetch_descriptor(line(acr)).digest == IMAGE.digest
 
@@ -190,14 +190,14 @@ def test_refused_entra_login_is_reported_without_secret(acr, entra, changes, sai
 
 
 def test_secret_is_hidden_in_quoted_entra_error(certificate):
-    def answer(received: Received) -> Reply:
+    def answer(received: ReceivedRequest) -> HttpReply:
         said: dict[str, str] = {"error": "invalid_client", "error_description": "AADSTS7000215: t0p-secret is wrong."}
         if received.method == "GET":
             paths = {"authorization_endpoint": "authorize", "token_endpoint": "token", "issuer": "v2.0"}
             said = {word: f"{server.url}/{TENANT}/{path}" for word, path in paths.items()}
-        return Reply(200 if received.method == "GET" else 401, json.dumps(said).encode())
+        return HttpReply(200 if received.method == "GET" else 401, json.dumps(said).encode())
 
-    with Listener(answer, certificate) as server:
+    with HttpListener(answer, certificate) as server:
         environment = {
             "AZURE_AUTHORITY_HOST": server.url,
             "AZURE_TENANT_ID": TENANT,
@@ -225,16 +225,16 @@ def test_refused_entra_login_is_reported_once(entra):
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
-        (Reply(200, b'{"value": 1}'), "`id-token: write`"),
-        (Reply(200, b"[" * 60_000), "without an OIDC token"),
-        (Reply(200, b"<html>"), "without an OIDC token"),
-        (Reply(403, b"{}"), "GitHub answered 403"),
-        (Reply(302, headers={"Location": "https://attacker.example/"}), "GitHub answered 302"),
-        (Reply(200, b" " * 100_000), "has more than"),
+        (HttpReply(200, b'{"value": 1}'), "`id-token: write`"),
+        (HttpReply(200, b"[" * 60_000), "without an OIDC token"),
+        (HttpReply(200, b"<html>"), "without an OIDC token"),
+        (HttpReply(403, b"{}"), "GitHub answered 403"),
+        (HttpReply(302, headers={"Location": "https://attacker.example/"}), "GitHub answered 302"),
+        (HttpReply(200, b" " * 100_000), "has more than"),
     ],
 )
 def test_malformed_oidc_response_is_reported(certificate, entra, reply, said):
-    with Listener(lambda received: reply, certificate) as github:
+    with HttpListener(lambda received: reply, certificate) as github:
         workflow = {"ACTIONS_ID_TOKEN_REQUEST_URL": f"{github.url}/token", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "t0p"}
         environment = entra.environment | workflow
         with pytest.raises(NoEntraTokenError, match=said):
@@ -245,13 +245,16 @@ def test_malformed_oidc_response_is_reported(certificate, entra, reply, said):
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
-        (Reply(200, b'{"oidcToken": null}'), "Azure Pipelines answered 200 without an OIDC token; hint: use a service"),
-        (Reply(203, b"<html>"), "Azure Pipelines answered 203"),
-        (Reply(302, headers={"Location": "https://attacker.example/"}), "Azure Pipelines answered 302"),
+        (
+            HttpReply(200, b'{"oidcToken": null}'),
+            "Azure Pipelines answered 200 without an OIDC token; hint: use a service",
+        ),
+        (HttpReply(203, b"<html>"), "Azure Pipelines answered 203"),
+        (HttpReply(302, headers={"Location": "https://attacker.example/"}), "Azure Pipelines answered 302"),
     ],
 )
 def test_refusals_of_azure_pipelines_do_not_contain_the_token(certificate, entra, reply, said):
-    with Listener(lambda received: reply, certificate) as devops:
+    with HttpListener(lambda received: reply, certificate) as devops:
         environment = entra.environment | entra.pipeline | {"SYSTEM_OIDCREQUESTURI": f"{devops.url}/oidctoken"}
         with pytest.raises(NoEntraTokenError, match=said) as caught:
             EntraIdentity(get_azure_cloud("a", environment), environment).get_token(REGISTRY_SCOPE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.clouds.azure_scene import by_secret, entry
 from support.clouds.azure_scene import client as azure_client
-from support.listener import Listener, Reply
+from support.listener import HttpListener, HttpReply
 from support.registries.challenges import IMAGE, client
 from support.registries.docker_registry import DockerRegistry
 from support.registries.tokens import TokenServer
@@ -78,14 +78,14 @@ def test_login_token_has_no_repository_scope(tmp_path):
 
 
 def test_registry_without_authentication_leaves_password_unchecked():
-    with Listener(lambda received: Reply(200, b"{}")) as registry:
+    with HttpListener(lambda received: HttpReply(200, b"{}")) as registry:
         check = examine_login(RegistryEntry(registry.host, is_insecure=True, username="user", password="any"))
     assert (check.status, "no login" in check.result) == (CheckStatus.OK, True)
     assert registry.asked == ["GET /v2/"]
 
 
 def test_mirror_is_examined_for_its_registry():
-    with Listener(lambda received: Reply(200, b"{}")) as mirror:
+    with HttpListener(lambda received: HttpReply(200, b"{}")) as mirror:
         check = examine_login(RegistryEntry("docker.io", mirror=f"{mirror.host}/hub", is_insecure=True))
     assert (check.subject, check.action) == ("docker.io", f"log in at its mirror {mirror.host}, by plain http")
     assert mirror.asked == ["GET /v2/"]
@@ -93,18 +93,18 @@ def test_mirror_is_examined_for_its_registry():
 
 @pytest.mark.parametrize("status", [500, 429])
 def test_failing_registry_is_problem(status):
-    with Listener(lambda received: Reply(status)) as registry:
+    with HttpListener(lambda received: HttpReply(status)) as registry:
         assert examine_login(RegistryEntry(registry.host, is_insecure=True)).status is CheckStatus.PROBLEM
 
 
 def test_unreachable_registry_is_problem():
-    with Listener(lambda received: Reply(200)) as registry:
+    with HttpListener(lambda received: HttpReply(200)) as registry:
         host = registry.host
     assert examine_login(RegistryEntry(host, is_insecure=True)).status is CheckStatus.PROBLEM
 
 
 def test_https_to_http_registry_is_problem():
-    with Listener(lambda received: Reply(200)) as registry:
+    with HttpListener(lambda received: HttpReply(200)) as registry:
         assert examine_login(RegistryEntry(registry.host)).status is CheckStatus.PROBLEM
 
 

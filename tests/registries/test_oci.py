@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 from support.images import annotate_descriptors, convert_to_docker
-from support.registries.docker_registry import Certificate, DockerRegistry
+from support.registries.docker_registry import DockerRegistry, SelfSignedCertificate
 
 from bot.demo import images
 from bot.model.errors import RegistryError
@@ -332,7 +332,7 @@ def test_docker_hub_image_is_fetched_from_mirror(registry, asked):
 
 
 def test_https_uses_configured_ca(tmp_path):
-    certificate = Certificate.make(tmp_path)
+    certificate = SelfSignedCertificate.make(tmp_path)
     with DockerRegistry(tls=certificate) as secure:
         secure.push(OLD, "secure", "1")
         oci = client(secure.host, is_insecure=False, ca=str(certificate.path))

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 import responses
-from support.listener import Listener, Received, Reply
+from support.listener import HttpListener, HttpReply, ReceivedRequest
 
 from bot.demo import images
 from bot.model.errors import RegistryError
@@ -21,9 +21,9 @@ IMAGE = images.build_image([images.build_layer({"a": b"b"})])
 SIX_HOURS = ";w=21600"
 
 
-def build_manifest_reply(headers: dict[str, str]) -> Reply:
+def build_manifest_reply(headers: dict[str, str]) -> HttpReply:
     said = {"Content-Type": IMAGE.media_type, "Docker-Content-Digest": IMAGE.digest}
-    return Reply(200, IMAGE.content, said | headers)
+    return HttpReply(200, IMAGE.content, said | headers)
 
 
 def client(*hosts: str) -> OciRegistry:
@@ -35,7 +35,7 @@ def build_hub_responder(left: int, limit: int = 100, window: str = SIX_HOURS):
     """Respond like Docker Hub, which counts every GET of a manifest and reports the quota for HEAD, too."""
     counted = [left]
 
-    def answer(received: Received) -> Reply:
+    def answer(received: ReceivedRequest) -> HttpReply:
         counted[0] -= received.method == "GET"
         return build_manifest_reply(
             {"RateLimit-Limit": f"{limit}{window}", "RateLimit-Remaining": f"{max(counted[0], 0)}{window}"}
@@ -45,7 +45,7 @@ def build_hub_responder(left: int, limit: int = 100, window: str = SIX_HOURS):
 
 
 def test_pulls_stop_at_reserve_and_heads_continue():
-    with Listener(build_hub_responder(RESERVED_PULLS + 2)) as server:
+    with HttpListener(build_hub_responder(RESERVED_PULLS + 2)) as server:
         oci, nginx = client(server.host), TagRef(f"{server.host}/library/nginx", "1")
         for _ in range(2):
             oci.fetch_manifest(nginx, oci.fetch_descriptor(nginx).digest)
@@ -60,7 +60,7 @@ def test_pulls_stop_at_reserve_and_heads_continue():
 
 @pytest.mark.parametrize(("window", "said"), [(";w=60", "60 seconds"), (";w=3600", "1 hour"), (";w=5400", "1.5 hours")])
 def test_quota_renewal_time_is_readable(window, said):
-    with Listener(build_hub_responder(RESERVED_PULLS, window=window)) as server:
+    with HttpListener(build_hub_responder(RESERVED_PULLS, window=window)) as server:
         oci, nginx = client(server.host), TagRef(f"{server.host}/library/nginx", "1")
         oci.fetch_descriptor(nginx)
         with pytest.raises(RegistryError, match=f"is renewed within {said}; hint: run again"):
@@ -68,7 +68,7 @@ def test_quota_renewal_time_is_readable(window, said):
 
 
 def test_small_quota_has_smaller_reserve():
-    with Listener(build_hub_responder(3, limit=20)) as server:
+    with HttpListener(build_hub_responder(3, limit=20)) as server:
         oci, nginx = client(server.host), TagRef(f"{server.host}/library/nginx", "1")
         oci.fetch_descriptor(nginx)
         oci.fetch_manifest(nginx, IMAGE.digest)
@@ -78,22 +78,22 @@ def test_small_quota_has_smaller_reserve():
 
 def test_blobs_are_not_counted():
     used_up = build_manifest_reply({"RateLimit-Remaining": f"0{SIX_HOURS}"})
-    config = Reply(body=IMAGE.blobs[0])
-    with Listener(lambda received: used_up if "/manifests/" in received.path else config) as server:
+    config = HttpReply(body=IMAGE.blobs[0])
+    with HttpListener(lambda received: used_up if "/manifests/" in received.path else config) as server:
         oci, line = client(server.host), TagRef(f"{server.host}/a", "1")
         assert oci.describe_image(line, oci.fetch_manifest(line, IMAGE.digest)).digest == IMAGE.digest
 
 
 @pytest.mark.parametrize("left", ["5", "nonsense;w=21600", "", "-1;w=1", "5;w=x"])
 def test_invalid_quota_header_is_ignored(left):
-    with Listener(lambda received: build_manifest_reply({"RateLimit-Remaining": left})) as server:
+    with HttpListener(lambda received: build_manifest_reply({"RateLimit-Remaining": left})) as server:
         oci, nginx = client(server.host), TagRef(f"{server.host}/a", "1")
         oci.fetch_descriptor(nginx)
         assert oci.fetch_manifest(nginx, IMAGE.digest).digest == IMAGE.digest
 
 
 def test_quota_applies_only_to_its_registry():
-    with Listener(build_hub_responder(0)) as poor, Listener(build_hub_responder(100)) as rich:
+    with HttpListener(build_hub_responder(0)) as poor, HttpListener(build_hub_responder(100)) as rich:
         oci = client(poor.host, rich.host)
         oci.fetch_descriptor(TagRef(f"{poor.host}/a", "1"))
         assert oci.fetch_manifest(TagRef(f"{rich.host}/a", "1"), IMAGE.digest).digest == IMAGE.digest

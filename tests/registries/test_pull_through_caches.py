@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
-from support.listener import Listener, Received, Reply
+from support.listener import HttpListener, HttpReply, ReceivedRequest
 
 from bot.demo import images
 from bot.demo.images import PlatformImage
@@ -66,18 +66,18 @@ def basic(user: str) -> str:
 def build_image_responder(image: PlatformImage, user: str):
     """Serve one image under any name to one user."""
 
-    def answer(received: Received) -> Reply:
+    def answer(received: ReceivedRequest) -> HttpReply:
         if received.headers.get("authorization") != basic(user):
-            return Reply(401, headers={"WWW-Authenticate": "Basic"})
+            return HttpReply(401, headers={"WWW-Authenticate": "Basic"})
         named = received.path.rpartition("/")[2]
         if named.startswith("sha256:") and named != image.digest:
-            return Reply(404)
-        return Reply(200, image.content, {"Content-Type": image.media_type, "Docker-Content-Digest": image.digest})
+            return HttpReply(404)
+        return HttpReply(200, image.content, {"Content-Type": image.media_type, "Docker-Content-Digest": image.digest})
 
     return answer
 
 
-def client(cache: Listener, upstream: Listener, **entry) -> OciRegistry:
+def client(cache: HttpListener, upstream: HttpListener, **entry) -> OciRegistry:
     entries = [
         RegistryEntry(cache.host, "hub", upstream=f"{upstream.host}/up"),
         RegistryEntry(cache.host, is_insecure=True, username="cache", password="word", **entry),
@@ -86,18 +86,18 @@ def client(cache: Listener, upstream: Listener, **entry) -> OciRegistry:
     return OciRegistry(entries, environment={}, sleep=lambda seconds: None)
 
 
-def list_authorized_requests(server: Listener) -> list[str]:
+def list_authorized_requests(server: HttpListener) -> list[str]:
     return [f"{received.method} {received.path}" for received in server.received if "authorization" in received.headers]
 
 
-def sent(server: Listener) -> set[str | None]:
+def sent(server: HttpListener) -> set[str | None]:
     return {received.headers.get("authorization") for received in server.received}
 
 
 def test_stale_cache_gets_only_digest_request_and_own_credential():
     with (
-        Listener(build_image_responder(NEW, "cache")) as cache,
-        Listener(build_image_responder(NEW, "upstream")) as upstream,
+        HttpListener(build_image_responder(NEW, "cache")) as cache,
+        HttpListener(build_image_responder(NEW, "upstream")) as upstream,
     ):
         oci = client(cache, upstream)
         nginx = TagRef(f"{cache.host}/hub/nginx", "1")
@@ -118,8 +118,8 @@ def test_stale_cache_gets_only_digest_request_and_own_credential():
 
 def test_tags_of_cached_repository_come_from_upstream():
     """A cache lists only tags that were pulled through it."""
-    tags = Reply(200, b'{"tags": ["1", "2"]}')
-    with Listener(lambda received: Reply(500)) as cache, Listener(lambda received: tags) as upstream:
+    tags = HttpReply(200, b'{"tags": ["1", "2"]}')
+    with HttpListener(lambda received: HttpReply(500)) as cache, HttpListener(lambda received: tags) as upstream:
         assert client(cache, upstream).list_tags(f"{cache.host}/hub/nginx") == ("1", "2")
     assert not cache.received
     assert upstream.received[0].path.startswith("/v2/up/nginx/tags/list?")
@@ -127,8 +127,8 @@ def test_tags_of_cached_repository_come_from_upstream():
 
 def test_missing_digest_in_cache_is_not_fetched_from_upstream():
     with (
-        Listener(build_image_responder(OLD, "cache")) as cache,
-        Listener(build_image_responder(NEW, "upstream")) as upstream,
+        HttpListener(build_image_responder(OLD, "cache")) as cache,
+        HttpListener(build_image_responder(NEW, "upstream")) as upstream,
     ):
         oci = client(cache, upstream)
         nginx = TagRef(f"{cache.host}/hub/nginx", "1")
@@ -138,7 +138,10 @@ def test_missing_digest_in_cache_is_not_fetched_from_upstream():
 
 
 def test_failing_upstream_is_not_replaced_by_cache():
-    with Listener(build_image_responder(OLD, "cache")) as cache, Listener(lambda received: Reply(500)) as upstream:
+    with (
+        HttpListener(build_image_responder(OLD, "cache")) as cache,
+        HttpListener(lambda received: HttpReply(500)) as upstream,
+    ):
         with pytest.raises(RegistryError) as caught:
             client(cache, upstream).fetch_descriptor(TagRef(f"{cache.host}/hub/nginx", "1"))
         assert not cache.received
@@ -147,8 +150,8 @@ def test_failing_upstream_is_not_replaced_by_cache():
 
 def test_other_repositories_of_cache_host_are_fetched_directly():
     with (
-        Listener(build_image_responder(OLD, "cache")) as cache,
-        Listener(build_image_responder(NEW, "upstream")) as upstream,
+        HttpListener(build_image_responder(OLD, "cache")) as cache,
+        HttpListener(build_image_responder(NEW, "upstream")) as upstream,
     ):
         assert client(cache, upstream).fetch_descriptor(TagRef(f"{cache.host}/team/web", "1")).digest == OLD.digest
         assert not upstream.received
@@ -156,8 +159,8 @@ def test_other_repositories_of_cache_host_are_fetched_directly():
 
 def test_cache_with_mirror_is_fetched_from_mirror():
     with (
-        Listener(build_image_responder(NEW, "cache")) as cache,
-        Listener(build_image_responder(NEW, "upstream")) as upstream,
+        HttpListener(build_image_responder(NEW, "cache")) as cache,
+        HttpListener(build_image_responder(NEW, "upstream")) as upstream,
     ):
         entries = [
             RegistryEntry("old.acme.io", mirror=f"{cache.host}/moved", is_insecure=True, upstream=upstream.host),
@@ -173,8 +176,8 @@ def test_cache_with_mirror_is_fetched_from_mirror():
 
 def test_pull_address_is_cache():
     with (
-        Listener(build_image_responder(NEW, "cache")) as cache,
-        Listener(build_image_responder(NEW, "upstream")) as upstream,
+        HttpListener(build_image_responder(NEW, "cache")) as cache,
+        HttpListener(build_image_responder(NEW, "upstream")) as upstream,
     ):
         address = client(cache, upstream).get_pull_address(TagRef(f"{cache.host}/hub/nginx", "1"), NEW.digest)
     assert (address.reference, address.username) == (f"{cache.host}/hub/nginx@{NEW.digest}", "cache")

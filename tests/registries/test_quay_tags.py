@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from support.listener import Listener, Received, Reply
+from support.listener import HttpListener, HttpReply, ReceivedRequest
 from support.values import digest
 
 from bot.model.errors import RegistryError
@@ -36,9 +36,9 @@ class FakeQuay:
     def __init__(self) -> None:
         self.history: list[object] = list(HISTORY)
         self.current: list[object] = list(CURRENT)
-        self.reply: Reply | None = None
+        self.reply: HttpReply | None = None
 
-    def answer(self, received: Received) -> Reply:
+    def answer(self, received: ReceivedRequest) -> HttpReply:
         target = urlsplit(received.path)
         query = dict(parse_qsl(target.query))
         assert target.path == "/api/v1/repository/acme/app/tag/"
@@ -52,14 +52,14 @@ class FakeQuay:
         start = (int(query.pop("page")) - 1) * PER_PAGE
         return self._answer(self.current[start : start + PER_PAGE])
 
-    def _answer(self, entries: list[object]) -> Reply:
-        return Reply(200, json.dumps({"tags": entries, "page": 1, "has_additional": False}).encode())
+    def _answer(self, entries: list[object]) -> HttpReply:
+        return HttpReply(200, json.dumps({"tags": entries, "page": 1, "has_additional": False}).encode())
 
 
 @pytest.fixture
-def quay() -> Iterator[tuple[FakeQuay, Listener, QuayTags]]:
+def quay() -> Iterator[tuple[FakeQuay, HttpListener, QuayTags]]:
     served = FakeQuay()
-    with Listener(served.answer) as listener:
+    with HttpListener(served.answer) as listener:
         directory = EndpointDirectory([RegistryEntry(listener.host, is_insecure=True)])
         http = HttpClient(directory.list_trusted_hosts(), environment={}, sleep=lambda _: None)
         yield served, listener, QuayTags(directory, http, host=listener.host)
@@ -92,11 +92,13 @@ def test_pages_of_current_tags_are_read_up_to_limit(quay):
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_private_and_missing_repositories_have_no_history(quay, status):
     served, _, tags = quay
-    served.reply = Reply(status, b"{}")
+    served.reply = HttpReply(status, b"{}")
     assert read(tags) == {}
 
 
-@pytest.mark.parametrize("reply", [Reply(200, b"{"), Reply(200, b"[]"), Reply(200, b'{"tags": 3}'), Reply(500)])
+@pytest.mark.parametrize(
+    "reply", [HttpReply(200, b"{"), HttpReply(200, b"[]"), HttpReply(200, b'{"tags": 3}'), HttpReply(500)]
+)
 def test_malformed_response_is_failure(quay, reply):
     served, _, tags = quay
     served.reply = reply

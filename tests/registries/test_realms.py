@@ -6,7 +6,7 @@ import json
 
 import pytest
 import responses
-from support.listener import Listener, Received, Reply
+from support.listener import HttpListener, HttpReply, ReceivedRequest
 from support.registries.challenges import BASIC, IMAGE, challenge, client, guarded, manifest, token
 
 from bot.model.errors import RegistryError
@@ -18,7 +18,7 @@ from bot.registries.endpoints import EndpointDirectory, RegistryEndpoint, Regist
 
 
 def test_realm_on_other_host_gets_no_credential():
-    with Listener(lambda received: token()) as realm, Listener(guarded(f"{realm.url}/token")) as server:
+    with HttpListener(lambda received: token()) as realm, HttpListener(guarded(f"{realm.url}/token")) as server:
         # The realm may be contacted, because it is listed as a registry, but that does not make it a token server.
         entries = [RegistryEntry(server.host, is_insecure=True, username="user", password="right")]
         oci = client(*entries, RegistryEntry(realm.host, is_insecure=True))
@@ -30,7 +30,10 @@ def test_realm_on_other_host_gets_no_credential():
 
 
 def test_message_names_untrusted_realm_when_anonymous_token_is_refused():
-    with Listener(lambda received: token()) as realm, Listener(guarded(f"{realm.url}/token", "another")) as server:
+    with (
+        HttpListener(lambda received: token()) as realm,
+        HttpListener(guarded(f"{realm.url}/token", "another")) as server,
+    ):
         entries = [RegistryEntry(server.host, is_insecure=True, username="user", password="right")]
         with pytest.raises(RegistryError, match=f"{realm.host}.*trusted_realms") as caught:
             client(*entries, RegistryEntry(realm.host, is_insecure=True)).fetch_descriptor(
@@ -40,7 +43,7 @@ def test_message_names_untrusted_realm_when_anonymous_token_is_refused():
 
 
 def test_trusted_realm_gets_credential():
-    with Listener(lambda received: token()) as realm, Listener(guarded(f"{realm.url}/token")) as server:
+    with HttpListener(lambda received: token()) as realm, HttpListener(guarded(f"{realm.url}/token")) as server:
         entry = RegistryEntry(
             server.host, is_insecure=True, username="user", password="right", trusted_realms=(realm.host,)
         )
@@ -49,10 +52,10 @@ def test_trusted_realm_gets_credential():
 
 
 def test_realm_on_registry_origin_gets_credential():
-    def answer(received: Received) -> Reply:
+    def answer(received: ReceivedRequest) -> HttpReply:
         return token() if received.path.startswith("/token") else guarded(f"{server.url}/token?a=b")(received)
 
-    with Listener(answer) as server:
+    with HttpListener(answer) as server:
         entry = RegistryEntry(server.host, is_insecure=True, username="user", password="right")
         assert client(entry).fetch_descriptor(TagRef(f"{server.host}/a", "1")).digest == IMAGE.digest
     (asked,) = [received for received in server.received if received.path.startswith("/token")]
@@ -72,7 +75,7 @@ def test_realm_on_registry_origin_gets_credential():
     ],
 )
 def test_invalid_or_internal_realm_gets_no_request(realm):
-    with Listener(lambda received: challenge(realm)) as server:
+    with HttpListener(lambda received: challenge(realm)) as server:
         entry = RegistryEntry(server.host, is_insecure=True, username="user", password="right")
         with pytest.raises(RegistryError, match=f"the token server that {server.host} names: ") as caught:
             client(entry).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
@@ -97,7 +100,7 @@ OWN_PARAMETERS = [
 
 @pytest.mark.parametrize("query", OWN_PARAMETERS)
 def test_realm_that_sets_parameters_of_token_request_is_not_contacted(query):
-    with Listener(lambda received: challenge(f"http://{server.host}/token?{query}")) as server:
+    with HttpListener(lambda received: challenge(f"http://{server.host}/token?{query}")) as server:
         entry = RegistryEntry(server.host, is_insecure=True, username="user", password="right")
         with pytest.raises(RegistryError, match=f"{server.host}/token sets the parameter") as caught:
             client(entry).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
@@ -107,10 +110,10 @@ def test_realm_that_sets_parameters_of_token_request_is_not_contacted(query):
 
 @pytest.mark.parametrize("query", ["a=b", "a=scope", "scopes=x", "x-service=y"])
 def test_realm_keeps_other_parameters(query):
-    def answer(received: Received) -> Reply:
+    def answer(received: ReceivedRequest) -> HttpReply:
         return token() if received.path.startswith("/token") else guarded(f"{server.url}/token?{query}")(received)
 
-    with Listener(answer) as server:
+    with HttpListener(answer) as server:
         entry = RegistryEntry(server.host, is_insecure=True)
         assert client(entry).fetch_descriptor(TagRef(f"{server.host}/a", "1")).digest == IMAGE.digest
     assert any(received.path.startswith(f"/token?{query}&service=s") for received in server.received)
@@ -119,7 +122,7 @@ def test_realm_keeps_other_parameters(query):
 @pytest.mark.parametrize("realm", ["http://169.254.169.254/token", "https://[fe80::1]:8443/", "https://169.254.170.2/"])
 def test_metadata_address_as_realm_has_no_hint_to_list_host(realm):
     with (
-        Listener(lambda received: challenge(realm)) as server,
+        HttpListener(lambda received: challenge(realm)) as server,
         pytest.raises(RegistryError, match=r" a registry$") as caught,
     ):
         client(RegistryEntry(server.host, is_insecure=True)).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
@@ -127,8 +130,8 @@ def test_metadata_address_as_realm_has_no_hint_to_list_host(realm):
 
 
 def test_redirect_of_token_server_is_not_followed():
-    elsewhere = Reply(307, headers={"Location": "/elsewhere"})
-    with Listener(lambda received: elsewhere) as realm, Listener(guarded(f"{realm.url}/token")) as server:
+    elsewhere = HttpReply(307, headers={"Location": "/elsewhere"})
+    with HttpListener(lambda received: elsewhere) as realm, HttpListener(guarded(f"{realm.url}/token")) as server:
         entry = RegistryEntry(server.host, is_insecure=True, trusted_realms=(realm.host,))
         with pytest.raises(RegistryError, match="answered 307"):
             client(entry).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
@@ -136,8 +139,8 @@ def test_redirect_of_token_server_is_not_followed():
 
 
 def test_token_response_above_size_limit_is_refused():
-    endless = Reply(200, json.dumps({"token": "a" * MAX_TOKEN_ANSWER}).encode())
-    with Listener(lambda received: endless) as realm, Listener(guarded(f"{realm.url}/token")) as server:
+    endless = HttpReply(200, json.dumps({"token": "a" * MAX_TOKEN_ANSWER}).encode())
+    with HttpListener(lambda received: endless) as realm, HttpListener(guarded(f"{realm.url}/token")) as server:
         entry = RegistryEntry(server.host, is_insecure=True, trusted_realms=(realm.host,))
         with pytest.raises(RegistryError, match=f"has more than {MAX_TOKEN_ANSWER} bytes") as caught:
             client(entry).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
@@ -147,14 +150,14 @@ def test_token_response_above_size_limit_is_refused():
 def test_token_is_sent_only_to_its_registry():
     issued: list[str] = []
 
-    def issue(received: Received) -> Reply:
+    def issue(received: ReceivedRequest) -> HttpReply:
         issued.append(f"token-{len(issued)}")
         return token(issued[-1])
 
-    def closed(received: Received) -> Reply:
+    def closed(received: ReceivedRequest) -> HttpReply:
         return manifest() if "authorization" in received.headers else challenge(f"{realm.url}/token")
 
-    with Listener(issue) as realm, Listener(closed) as first, Listener(closed) as second:
+    with HttpListener(issue) as realm, HttpListener(closed) as first, HttpListener(closed) as second:
         hosts = (first.host, second.host)
         oci = client(*(RegistryEntry(host, is_insecure=True, trusted_realms=(realm.host,)) for host in hosts))
         for host in hosts:
@@ -200,10 +203,10 @@ def test_origin_differs_by_scheme_port_or_host(realm):
 
 
 def test_credential_of_upstream_is_not_sent_to_mirror():
-    def answer(received: Received) -> Reply:
+    def answer(received: ReceivedRequest) -> HttpReply:
         return token() if received.path.startswith("/token") else guarded(f"{server.url}/token")(received)
 
-    with Listener(answer) as server:
+    with HttpListener(answer) as server:
         hub = RegistryEntry("docker.io", mirror=server.host, is_insecure=True, username="hub", password="right")
         line = TagRef("docker.io/library/nginx", "1")
         assert client(hub).fetch_descriptor(line).digest == IMAGE.digest

@@ -7,7 +7,7 @@ import json
 import pytest
 from support.free_ports import reserve_silent_port
 from support.images import DOCKER_MANIFEST
-from support.listener import Listener, Received, Reply
+from support.listener import HttpListener, HttpReply, ReceivedRequest
 
 from bot.demo import images
 from bot.model.errors import RegistryError
@@ -31,20 +31,20 @@ def client(*hosts: str, pauses: list[float] | None = None, is_insecure: bool = T
     return OciRegistry(entries, environment={}, sleep=(pauses if pauses is not None else []).append)
 
 
-def build_tag_ref(server: Listener) -> TagRef:
+def build_tag_ref(server: HttpListener) -> TagRef:
     return TagRef(f"{server.host}/a/b", "1")
 
 
-def serve(item: images.PlatformImage | images.ImageIndex, **headers: str) -> Reply:
-    return Reply(200, item.content, {"Content-Type": item.media_type} | headers)
+def serve(item: images.PlatformImage | images.ImageIndex, **headers: str) -> HttpReply:
+    return HttpReply(200, item.content, {"Content-Type": item.media_type} | headers)
 
 
-def serve_with_digest(item: images.PlatformImage | images.ImageIndex) -> Reply:
+def serve_with_digest(item: images.PlatformImage | images.ImageIndex) -> HttpReply:
     return serve(item, **{"Docker-Content-Digest": item.digest})
 
 
 def test_manifest_requests_accept_all_four_types():
-    with Listener(lambda received: serve_with_digest(IMAGE)) as server:
+    with HttpListener(lambda received: serve_with_digest(IMAGE)) as server:
         oci = client(server.host)
         oci.fetch_descriptor(build_tag_ref(server))
         oci.fetch_manifest(build_tag_ref(server), IMAGE.digest)
@@ -63,12 +63,12 @@ def test_manifest_requests_accept_all_four_types():
         serve(IMAGE, **{"Docker-Content-Digest": "sha512:" + "a" * 128}),
         serve(IMAGE, **{"Docker-Content-Digest": OTHER.digest, "Content-Type": "text/html"}),
         serve(IMAGE, **{"Docker-Content-Digest": OTHER.digest, "Content-Type": SCHEMA1}),
-        Reply(405),
-        Reply(501),
+        HttpReply(405),
+        HttpReply(501),
     ],
 )
 def test_manifest_is_fetched_when_head_response_is_unusable(head):
-    with Listener(lambda received: head if received.method == "HEAD" else serve(IMAGE)) as server:
+    with HttpListener(lambda received: head if received.method == "HEAD" else serve(IMAGE)) as server:
         assert client(server.host).fetch_descriptor(build_tag_ref(server)) == TagDescriptor(
             IMAGE.digest, IMAGE.media_type
         )
@@ -82,8 +82,8 @@ KNOWN = TagDescriptor(OTHER.digest, OTHER.media_type, 'W/"other"')
 
 
 def test_known_descriptor_is_confirmed_only_by_etag():
-    with Listener(
-        lambda received: Reply(304) if "if-none-match" in received.headers else serve_with_digest(IMAGE)
+    with HttpListener(
+        lambda received: HttpReply(304) if "if-none-match" in received.headers else serve_with_digest(IMAGE)
     ) as server:
         oci = client(server.host)
         assert oci.fetch_descriptor(build_tag_ref(server), KNOWN) is KNOWN
@@ -96,7 +96,7 @@ def test_known_descriptor_is_confirmed_only_by_etag():
 
 
 def test_registry_without_etags_returns_new_descriptor():
-    with Listener(lambda received: serve_with_digest(IMAGE)) as server:
+    with HttpListener(lambda received: serve_with_digest(IMAGE)) as server:
         assert client(server.host).fetch_descriptor(build_tag_ref(server), KNOWN) == TagDescriptor(
             IMAGE.digest, IMAGE.media_type
         )
@@ -104,7 +104,7 @@ def test_registry_without_etags_returns_new_descriptor():
 
 
 def test_not_modified_without_known_etag_is_failure():
-    with Listener(lambda received: Reply(304)) as server:
+    with HttpListener(lambda received: HttpReply(304)) as server:
         for known in (None, TagDescriptor(OTHER.digest, OTHER.media_type)):
             with pytest.raises(RegistryError, match="answered 304") as caught:
                 client(server.host).fetch_descriptor(build_tag_ref(server), known)
@@ -126,19 +126,19 @@ def test_not_modified_without_known_etag_is_failure():
 )
 def test_only_valid_etag_is_kept(sent, kept):
     reply = serve(IMAGE, **{"Docker-Content-Digest": IMAGE.digest, "ETag": sent})
-    with Listener(lambda received: reply) as server:
+    with HttpListener(lambda received: reply) as server:
         assert client(server.host).fetch_descriptor(build_tag_ref(server)).etag == kept
 
 
 def test_digest_of_body_has_precedence_over_header():
     answers = {"HEAD": serve(IMAGE), "GET": serve(IMAGE, **{"Docker-Content-Digest": OTHER.digest})}
-    with Listener(lambda received: answers[received.method]) as server:
+    with HttpListener(lambda received: answers[received.method]) as server:
         assert client(server.host).fetch_descriptor(build_tag_ref(server)).digest == IMAGE.digest
 
 
 def test_digest_mismatch_is_failure():
     reply = serve(OTHER, **{"Docker-Content-Digest": IMAGE.digest})
-    with Listener(lambda received: reply) as server, pytest.raises(RegistryError, match=OTHER.digest) as caught:
+    with HttpListener(lambda received: reply) as server, pytest.raises(RegistryError, match=OTHER.digest) as caught:
         client(server.host).fetch_manifest(build_tag_ref(server), IMAGE.digest)
     assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, True)
 
@@ -151,22 +151,22 @@ def test_digest_mismatch_is_failure():
     ],
 )
 def test_other_document_is_error_and_not_a_failure(body, content_type, said):
-    reply = Reply(200, body, {"Content-Type": content_type})
-    with Listener(lambda received: reply) as server, pytest.raises(RegistryError, match=said) as caught:
+    reply = HttpReply(200, body, {"Content-Type": content_type})
+    with HttpListener(lambda received: reply) as server, pytest.raises(RegistryError, match=said) as caught:
         client(server.host).fetch_descriptor(build_tag_ref(server))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, False)
 
 
 def test_html_page_is_failure():
-    reply = Reply(200, b"<html>Welcome to the guest network</html>", {"Content-Type": "text/html"})
-    with Listener(lambda received: reply) as server, pytest.raises(RegistryError, match="not JSON") as caught:
+    reply = HttpReply(200, b"<html>Welcome to the guest network</html>", {"Content-Type": "text/html"})
+    with HttpListener(lambda received: reply) as server, pytest.raises(RegistryError, match="not JSON") as caught:
         client(server.host).fetch_descriptor(build_tag_ref(server))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, True)
 
 
 def test_manifest_without_type_is_recognised_by_content():
     untyped = json.dumps({key: value for key, value in json.loads(IMAGE.content).items() if key != "mediaType"})
-    with Listener(lambda received: Reply(200, untyped.encode())) as server:
+    with HttpListener(lambda received: HttpReply(200, untyped.encode())) as server:
         claim = client(server.host).fetch_descriptor(build_tag_ref(server))
     assert claim == TagDescriptor(images.compute_digest(untyped.encode()), images.OCI_MANIFEST)
 
@@ -175,29 +175,29 @@ def test_manifest_without_type_is_recognised_by_content():
 
 
 def test_manifest_above_size_limit_is_refused():
-    reply = Reply(200, b" " * (MAX_MANIFEST_SIZE + 1))
+    reply = HttpReply(200, b" " * (MAX_MANIFEST_SIZE + 1))
     with (
-        Listener(lambda received: reply) as server,
+        HttpListener(lambda received: reply) as server,
         pytest.raises(RegistryError, match=f"more than {MAX_MANIFEST_SIZE} bytes") as caught,
     ):
         client(server.host).fetch_manifest(build_tag_ref(server), IMAGE.digest)
     assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, False)
 
 
-def select_by_kind(manifest: Reply, blob: Reply):
+def select_by_kind(manifest: HttpReply, blob: HttpReply):
     return lambda received: blob if "/blobs/" in received.path else manifest
 
 
 @pytest.mark.parametrize(
     ("blob", "reason"),
     [
-        (Reply(200, b" " * (MAX_CONFIG_SIZE + 1)), Reason.REGISTRY_ERROR),
-        (Reply(200, CONFIG + b" "), Reason.REGISTRY_ERROR),
-        (Reply(404), Reason.NOT_FOUND_OR_DENIED),
+        (HttpReply(200, b" " * (MAX_CONFIG_SIZE + 1)), Reason.REGISTRY_ERROR),
+        (HttpReply(200, CONFIG + b" "), Reason.REGISTRY_ERROR),
+        (HttpReply(404), Reason.NOT_FOUND_OR_DENIED),
     ],
 )
 def test_invalid_config_blob_is_error(blob, reason):
-    with Listener(select_by_kind(serve(IMAGE), blob)) as server:
+    with HttpListener(select_by_kind(serve(IMAGE), blob)) as server:
         oci = client(server.host)
         manifest = oci.fetch_manifest(build_tag_ref(server), IMAGE.digest)
         with pytest.raises(RegistryError) as caught:
@@ -210,7 +210,7 @@ def test_malformed_config_is_not_a_failure():
     manifest = json.loads(IMAGE.content)
     manifest["config"]["digest"] = images.compute_digest(blob)
     body = json.dumps(manifest).encode()
-    with Listener(select_by_kind(Reply(200, body), Reply(200, blob))) as server:
+    with HttpListener(select_by_kind(HttpReply(200, body), HttpReply(200, blob))) as server:
         oci = client(server.host)
         fetched = oci.fetch_manifest(build_tag_ref(server), images.compute_digest(body))
         with pytest.raises(RegistryError, match="not JSON") as caught:
@@ -221,8 +221,8 @@ def test_malformed_config_is_not_a_failure():
 def test_document_cache_is_bounded(monkeypatch):
     monkeypatch.setattr("bot.registries.documents.MAX_DOCUMENTS", 1)
     stored = {item.digest: serve(item) for item in (IMAGE, OTHER)}
-    blobs = {images.compute_digest(item.blobs[0]): Reply(200, item.blobs[0]) for item in (IMAGE, OTHER)}
-    with Listener(lambda received: (stored | blobs)[received.path.rpartition("/")[2]]) as server:
+    blobs = {images.compute_digest(item.blobs[0]): HttpReply(200, item.blobs[0]) for item in (IMAGE, OTHER)}
+    with HttpListener(lambda received: (stored | blobs)[received.path.rpartition("/")[2]]) as server:
         oci = client(server.host)
         first = oci.fetch_manifest(build_tag_ref(server), IMAGE.digest)
         oci.fetch_manifest(build_tag_ref(server), OTHER.digest)
@@ -234,25 +234,25 @@ def test_document_cache_is_bounded(monkeypatch):
 
 
 def test_redirects_of_manifests_and_configs_are_followed_without_credential():
-    def storage(received: Received) -> Reply:
+    def storage(received: ReceivedRequest) -> HttpReply:
         assert "authorization" not in received.headers
-        return Reply(200, CONFIG) if received.path == "/config" else serve(IMAGE)
+        return HttpReply(200, CONFIG) if received.path == "/config" else serve(IMAGE)
 
-    with Listener(storage) as store:
+    with HttpListener(storage) as store:
         moved = select_by_kind(
-            Reply(307, headers={"Location": f"{store.url}/manifest"}),
-            Reply(307, headers={"Location": f"{store.url}/config"}),
+            HttpReply(307, headers={"Location": f"{store.url}/manifest"}),
+            HttpReply(307, headers={"Location": f"{store.url}/config"}),
         )
-        with Listener(moved) as server:
+        with HttpListener(moved) as server:
             oci = client(server.host, store.host)
             manifest = oci.fetch_manifest(build_tag_ref(server), IMAGE.digest)
             assert oci.describe_image(build_tag_ref(server), manifest).created == images.DEFAULT_CREATED
 
 
 def test_redirect_to_internal_address_is_refused():
-    reply = Reply(302, headers={"Location": "https://169.254.169.254/latest"})
+    reply = HttpReply(302, headers={"Location": "https://169.254.169.254/latest"})
     with (
-        Listener(lambda received: reply) as server,
+        HttpListener(lambda received: reply) as server,
         pytest.raises(RegistryError, match=r"169\.254\.169\.254") as caught,
     ):
         client(server.host).fetch_descriptor(build_tag_ref(server))
@@ -274,9 +274,9 @@ def test_redirect_to_internal_address_is_refused():
     ],
 )
 def test_persistent_error_is_failure_of_host(status, reason):
-    reply = Reply(status)
+    reply = HttpReply(status)
     with (
-        Listener(lambda received: reply) as server,
+        HttpListener(lambda received: reply) as server,
         pytest.raises(RegistryError, match=f"answered {status} for a/b/manifests/1") as caught,
     ):
         client(server.host).fetch_descriptor(build_tag_ref(server))
@@ -284,16 +284,16 @@ def test_persistent_error_is_failure_of_host(status, reason):
 
 
 def test_retry_waits_as_long_as_retry_after():
-    replies = [Reply(429, headers={"Retry-After": "11"}), serve_with_digest(IMAGE)]
+    replies = [HttpReply(429, headers={"Retry-After": "11"}), serve_with_digest(IMAGE)]
     pauses: list[float] = []
-    with Listener(lambda received: replies.pop(0)) as server:
+    with HttpListener(lambda received: replies.pop(0)) as server:
         assert client(server.host, pauses=pauses).fetch_descriptor(build_tag_ref(server)).digest == IMAGE.digest
     assert pauses == [pytest.approx(11.0, abs=1)]
 
 
 def test_long_retry_after_prevents_further_requests_to_host():
-    left_alone = Reply(429, headers={"Retry-After": "3600"})
-    with Listener(lambda received: left_alone) as server:
+    left_alone = HttpReply(429, headers={"Retry-After": "3600"})
+    with HttpListener(lambda received: left_alone) as server:
         oci = client(server.host)
         for said in ("retry after 3600 seconds", "asked for a pause that lasts another 3600 seconds"):
             with pytest.raises(RegistryError, match=said) as caught:
@@ -303,7 +303,7 @@ def test_long_retry_after_prevents_further_requests_to_host():
 
 
 def test_number_of_tries_is_limited():
-    with Listener(lambda received: Reply(503)) as server, pytest.raises(RegistryError):
+    with HttpListener(lambda received: HttpReply(503)) as server, pytest.raises(RegistryError):
         client(server.host).fetch_descriptor(build_tag_ref(server))
     assert len(server.received) == MAX_TRIES
 
@@ -321,7 +321,7 @@ def test_refused_connection_is_failure_of_host(is_insecure, advice):
 def test_quoted_registry_error_is_one_short_line():
     word = "line\nbreak \x1b[31mred\u202e " + "x" * 10_000
     said = json.dumps({"errors": [{"code": "TOOMANY", "message": word}] * 9}).encode()
-    with Listener(lambda received: Reply(400, said)) as server, pytest.raises(RegistryError) as caught:
+    with HttpListener(lambda received: HttpReply(400, said)) as server, pytest.raises(RegistryError) as caught:
         client(server.host).fetch_manifest(build_tag_ref(server), IMAGE.digest)
     message = str(caught.value)
     assert "TOOMANY: line break [31mred x" in message
@@ -333,15 +333,15 @@ def test_quoted_registry_error_is_one_short_line():
     "body", [b"", b"<html>", b"[]", b'{"errors": 1}', b'{"errors": {}}', b'{"errors": [1]}', b'{"errors": [{}]}']
 )
 def test_malformed_error_body_leaves_status_in_message(body):
-    reply = Reply(404, body)
+    reply = HttpReply(404, body)
     with (
-        Listener(lambda received: reply) as server,
+        HttpListener(lambda received: reply) as server,
         pytest.raises(RegistryError, match=r"404 for a/b/manifests/sha256:[0-9a-f]+"),
     ):
         client(server.host).fetch_manifest(build_tag_ref(server), IMAGE.digest)
 
 
 def test_digest_of_other_algorithm_is_mismatch():
-    with Listener(lambda received: serve(IMAGE)) as server, pytest.raises(RegistryError) as caught:
+    with HttpListener(lambda received: serve(IMAGE)) as server, pytest.raises(RegistryError) as caught:
         client(server.host).fetch_manifest(build_tag_ref(server), Digest("sha512:" + "a" * 128))
     assert caught.value.reason is Reason.REGISTRY_ERROR

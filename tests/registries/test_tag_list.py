@@ -4,7 +4,7 @@ import json
 
 import pytest
 import responses
-from support.listener import Listener, Reply
+from support.listener import HttpListener, HttpReply
 from support.registries.docker_registry import DockerRegistry
 from support.registries.tokens import TokenServer
 from support.soon import soon
@@ -106,7 +106,7 @@ def test_number_of_pages_and_tags_is_limited(net, monkeypatch, limit, most):
 
 def test_page_above_size_limit_is_refused(monkeypatch):
     monkeypatch.setattr(repository_endpoint, "MAX_TAG_PAGE_SIZE", 100)
-    with Listener(lambda received: Reply(200, build_page("1" * 100)["body"].encode())) as server:
+    with HttpListener(lambda received: HttpReply(200, build_page("1" * 100)["body"].encode())) as server:
         registries = build_loopback_client(RegistryEntry(server.host, is_insecure=True))
         with pytest.raises(RegistryError, match="more than 100 bytes"):
             registries.list_tags(f"{server.host}/team/base")

@@ -9,7 +9,7 @@ import pytest
 from support.clouds.defender_scene import NEW, OLD, defender_scene, found, why
 from support.clouds.entra import RESOURCE_MANAGER
 from support.clouds.resource_graph import SUBSCRIPTION, grouped
-from support.listener import Reply
+from support.listener import HttpReply
 
 from bot.demo.images import build_image, build_layer
 from bot.model.evidence import UnscannedReason
@@ -58,9 +58,9 @@ class TestQueries:
 
     def test_repeated_or_truncated_page_is_failure(self, scene):
         page = {"data": [], "$skipToken": "again", "resultTruncated": "false"}
-        scene.graph.reply = Reply(200, json.dumps(page).encode())
+        scene.graph.reply = HttpReply(200, json.dumps(page).encode())
         assert "page twice" in scene.scan().detail
-        scene.graph.reply = Reply(200, json.dumps({"data": [], "resultTruncated": "true"}).encode())
+        scene.graph.reply = HttpReply(200, json.dumps({"data": [], "resultTruncated": "true"}).encode())
         assert "more rows" in scene.scan().detail
 
     def test_used_up_quota_causes_pause_before_next_query(self, scene):
@@ -96,7 +96,7 @@ class TestQueries:
 
     @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"data": {}}', b'{"data": [1]}'])
     def test_malformed_answer_is_failure(self, scene, body):
-        scene.graph.reply = Reply(200, body)
+        scene.graph.reply = HttpReply(200, body)
         assert why(scene.scan()) is UnscannedReason.FAILED
 
 
@@ -119,6 +119,6 @@ def test_token_is_sent_only_to_resource_manager(scene):
 
 
 def test_redirect_is_not_followed(scene):
-    scene.graph.reply = Reply(302, headers={"Location": "https://attacker.example/"})
+    scene.graph.reply = HttpReply(302, headers={"Location": "https://attacker.example/"})
     assert "answered 302" in scene.scan().detail
     assert set(scene.tunnel.asked) == {"management.azure.com:443"}

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from support.listener import Listener, Reply
+from support.listener import HttpListener, HttpReply
 from support.scanners.osv import (
     CYCLONEDX,
     IN_TOTO,
@@ -42,7 +42,7 @@ OPENSSL = "pkg:deb/debian/libssl3@{}?arch=amd64&distro=debian-12&upstream=openss
 BASH = "pkg:deb/debian/bash@5.2-1?arch=amd64&distro=debian-12"
 
 
-class Scene:
+class OsvScene:
     """A registry in place of Docker Hub, an API, and the scanner between them."""
 
     def __init__(self, registry: LoopbackRegistry, store: ImageStore) -> None:
@@ -71,7 +71,7 @@ class Scene:
 def scene():
     store = ImageStore()
     with LoopbackRegistry(store) as registry:
-        yield Scene(registry, store)
+        yield OsvScene(registry, store)
 
 
 @pytest.fixture
@@ -223,13 +223,13 @@ class TestInventories:
             _, _, kind, reference = received.path.removeprefix("/v2/").rsplit("/", 3)
             if kind == "referrers":
                 listed = {"manifests": [{**other, "digest": OLD.digest}, descriptor]}
-                return Reply(200, json.dumps(listed).encode(), {"Content-Type": OCI_INDEX})
+                return HttpReply(200, json.dumps(listed).encode(), {"Content-Type": OCI_INDEX})
             if kind == "blobs":
-                return Reply(200, blobs[reference])
+                return HttpReply(200, blobs[reference])
             item = {NEW.digest: NEW, made.digest: made}[reference]
-            return Reply(200, item.content, {"Content-Type": item.media_type})
+            return HttpReply(200, item.content, {"Content-Type": item.media_type})
 
-        with Listener(answer) as listener:
+        with HttpListener(answer) as listener:
             hub = OciRegistry([RegistryEntry("docker.io", mirror=listener.host, is_insecure=True)], environment={})
             stand = api(debian("CVE-2026-0002", "bash"))
             scanner = OsvScanner(stand.listener.url, hub.create_sbom_finder(), now=lambda: NOW)
@@ -300,7 +300,7 @@ class TestNeverZero:
 
     @pytest.mark.parametrize("result", [{"vulns": 5}, {"vulns": [{"id": 5}]}, {"next_page_token": 5}])
     def test_malformed_answer_is_problem(self, scene, result):
-        with Listener(lambda _: Reply(200, json.dumps({"results": [result]}).encode())) as listener:
+        with HttpListener(lambda _: HttpReply(200, json.dumps({"results": [result]}).encode())) as listener:
             scanner = OsvScanner(listener.url, scene.hub.create_sbom_finder(), now=lambda: NOW)
             (check,) = scanner.examine(DiagnosisTarget(RunLevel.REPORT, "basebump/"))
         assert check.status is CheckStatus.PROBLEM

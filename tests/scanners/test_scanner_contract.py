@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 from support.clouds.azure_scene import MANAGERS, manager
-from support.clouds.entra import Entra
+from support.clouds.entra import FakeEntra
 from support.clouds.resource_graph import FakeResourceGraph, grouped
-from support.registries.docker_registry import Certificate
+from support.registries.docker_registry import SelfSignedCertificate
 from support.scanners.grype import NOW, GrypeStand, match, report
 from support.scanners.osv import OsvStand, by_buildkit, spdx, statement
 from support.scanners.osv import debian as debian_record
@@ -63,8 +63,8 @@ def make_osv_case(stack: ExitStack) -> ScannerCase:
 
 
 def make_defender_case(stack: ExitStack, folder: Path) -> ScannerCase:
-    certificate, store = Certificate.make(folder, *MANAGERS), ImageStore()
-    entra = stack.enter_context(Entra(certificate))
+    certificate, store = SelfSignedCertificate.make(folder, *MANAGERS), ImageStore()
+    entra = stack.enter_context(FakeEntra(certificate))
     graph = stack.enter_context(FakeResourceGraph(certificate, entra))
     tunnel = stack.enter_context(manager(graph))
     registry = stack.enter_context(LoopbackRegistry(store))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.parts import find_trivy
-from support.registries.docker_registry import Certificate, DockerRegistry
+from support.registries.docker_registry import DockerRegistry, SelfSignedCertificate
 from support.scanners.trivy import (
     ALPINE_RELEASE,
     DEBIAN_RELEASE,
@@ -72,7 +72,7 @@ class TestCredentials:
 
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory):
-    certificate = Certificate.make(tmp_path_factory.mktemp("certificate"))
+    certificate = SelfSignedCertificate.make(tmp_path_factory.mktemp("certificate"))
     with DockerRegistry(tls=certificate) as registry:
         digest = registry.push(debian(OLD), "library/test", "tag")
         yield ScanSubject(TagRef(f"{registry.host}/library/test", "tag"), digest, "linux/amd64"), certificate

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 from support.free_ports import reserve_silent_port
-from support.git import Git
+from support.git import DiskRepository
 from support.own_builds import make_image
 from support.runs.worlds import NOW, start_hub
 
@@ -57,9 +57,9 @@ class JobScene:
             self.write_config()
             yield
 
-    def add_repository(self, name: str, folder: str = "one", image: str = "base") -> Git:
+    def add_repository(self, name: str, folder: str = "one", image: str = "base") -> DiskRepository:
         digest = self.loopback.store.list_tags(f"library/{image}")["1"]
-        return Git.create(self.folder / folder / f"{name}.git", {"Dockerfile": f"FROM {image}:1@{digest}\n"})
+        return DiskRepository.create(self.folder / folder / f"{name}.git", {"Dockerfile": f"FROM {image}:1@{digest}\n"})
 
     def build_run(self, level, scope):
         return build_fleet_context(self.config, level, scope, NoProgress())
@@ -88,7 +88,7 @@ def workshop(tmp_path):
         yield JobScene(tmp_path, loopback)
 
 
-def list_proposals(repository: Git) -> list[str]:
+def list_proposals(repository: DiskRepository) -> list[str]:
     return [each for each in repository.refs() if each.startswith("refs/basebump/proposals/")]
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import pytest
-from support.listener import Listener, Reply
+from support.listener import HttpListener, HttpReply
 from support.registries.docker_registry import DockerRegistry
 from support.runs.worlds import build
 from support.visits import CONDITIONS, build_verdict, build_visit
@@ -207,7 +207,7 @@ def test_tags_that_do_not_exist_delay_no_others(fleet, monkeypatch):
 @pytest.mark.parametrize("retry_after", ["3600", "99999999"])
 def test_rate_limited_host_is_left_alone_at_once_and_other_hosts_go_on(fleet, retry_after):
     with (
-        Listener(lambda _: Reply(429, headers={"Retry-After": retry_after})) as limited,
+        HttpListener(lambda _: HttpReply(429, headers={"Retry-After": retry_after})) as limited,
         start_hub(fleet) as registry,
     ):
         fleet.add_registry(limited.host)
@@ -230,7 +230,7 @@ def test_polls_of_a_registry_end_when_no_repository_uses_the_registry(fleet):
 
 
 def test_next_attempt_is_not_made_before_the_time_that_a_registry_asked_for(fleet):
-    with Listener(lambda _: Reply(429, headers={"Retry-After": "3600"})) as limited:
+    with HttpListener(lambda _: HttpReply(429, headers={"Retry-After": "3600"})) as limited:
         fleet.add_registry(limited.host)
         fleet.add_repository("a", build_tag_ref("base", limited.host))
         request = WorkRequest(PollWork(limited.host), WorkPriority.SWEEP, WorkReason.POLL, "trace-1")
@@ -254,7 +254,7 @@ def test_next_attempt_is_not_made_before_the_time_that_a_registry_asked_for(flee
 
 
 def test_poll_of_a_broken_registry_stops_after_a_few_errors(fleet):
-    with Listener(lambda _: Reply(500)) as broken:
+    with HttpListener(lambda _: HttpReply(500)) as broken:
         fleet.add_registry(broken.host)
         fleet.add_repository("a", *(build_tag_ref(f"n{number}", broken.host) for number in range(60)))
         [failed] = fleet.poll(broken.host)

@@ -27,26 +27,26 @@ REGULAR, EXECUTABLE, LINK, SUBMODULE = "100644", "100755", "120000", "160000"
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class TreeFile:
     """One entry of a tree; the content of a link is where it points, that of a submodule its commit."""
 
     content: bytes
     mode: str = REGULAR
 
 
-Content = File | bytes | str | None
+Content = TreeFile | bytes | str | None
 """What a path shall hold: text and bytes are regular files, None is nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class CommitAuthor:
     """Who writes a commit."""
 
     name: str
     email: str
 
 
-ADA = Person("Ada", "ada@example.org")
+ADA = CommitAuthor("Ada", "ada@example.org")
 """Who does what people do, unless a test names somebody else."""
 
 
@@ -56,8 +56,8 @@ class LoggedCommit:
 
     oid: str
     parents: tuple[str, ...]
-    author: Person
-    committer: Person
+    author: CommitAuthor
+    committer: CommitAuthor
     message: str
 
 
@@ -67,7 +67,7 @@ _MERGING = frozenset({"merge-base", "merge-tree"})
 _OPERAND = re.compile(r"-.*|blob|[0-9a-f]{40}(\.\.[0-9a-f]{40})?")
 
 
-class Git:
+class DiskRepository:
     """One repository on this machine."""
 
     def __init__(self, directory: Path) -> None:
@@ -77,7 +77,9 @@ class Git:
         self._there: set[str] = set()
 
     @classmethod
-    def create(cls, directory: Path, files: Mapping[str, Content] | None = None, *, bare: bool = True) -> Git:
+    def create(
+        cls, directory: Path, files: Mapping[str, Content] | None = None, *, bare: bool = True
+    ) -> DiskRepository:
         """Make a repository whose HEAD is `main`; with `files` there is a first commit, else `main` is unborn.
 
         A checked-out repository has its worktree filled.
@@ -89,7 +91,7 @@ class Git:
         return cls._make(directory, files, bare=bare)
 
     @classmethod
-    def _make(cls, directory: Path, files: Mapping[str, Content] | None, *, bare: bool) -> Git:
+    def _make(cls, directory: Path, files: Mapping[str, Content] | None, *, bare: bool) -> DiskRepository:
         directory.mkdir(parents=True)
         cls(directory).run("init", "--quiet", "--template=", "--initial-branch=main", *(["--bare"] if bare else []))
         git = cls(directory)  # only now it can be seen where git keeps its objects
@@ -100,7 +102,7 @@ class Git:
         return git
 
     def run(
-        self, *arguments: str, stdin: bytes = b"", who: Person = ADA, environment: Mapping[str, str] | None = None
+        self, *arguments: str, stdin: bytes = b"", who: CommitAuthor = ADA, environment: Mapping[str, str] | None = None
     ) -> bytes:
         """Run git in the repository as `who`, and return what it prints; a failure fails the test with its words."""
         done = self._run(arguments, stdin, who, environment)
@@ -139,7 +141,7 @@ class Git:
         """Say whether git could not merge two commits by itself."""
         return not self._says("merge-tree", "--write-tree", one, other)
 
-    def take(self, other: Git, commit: str, ref: str) -> None:
+    def take(self, other: DiskRepository, commit: str, ref: str) -> None:
         """Let `ref` point to a commit, which comes along where it is another repository's."""
         if other.directory == self.directory:
             self.point(ref, commit)
@@ -153,7 +155,7 @@ class Git:
         self,
         arguments: tuple[str, ...],
         stdin: bytes = b"",
-        who: Person = ADA,
+        who: CommitAuthor = ADA,
         environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[bytes]:
         if arguments in self._read:
@@ -169,7 +171,7 @@ class Git:
         return done
 
     def _start(
-        self, arguments: Iterable[str], stdin: bytes, who: Person, environment: Mapping[str, str] | None
+        self, arguments: Iterable[str], stdin: bytes, who: CommitAuthor, environment: Mapping[str, str] | None
     ) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
             ["git", *arguments],
@@ -198,7 +200,7 @@ class Git:
         files: Mapping[str, Content],
         message: str = "A person's work",
         *,
-        who: Person = ADA,
+        who: CommitAuthor = ADA,
         start: str = "main",
     ) -> str:
         """Commit on top of a branch, which is made at `start` where it does not exist; return the commit."""
@@ -207,14 +209,14 @@ class Git:
         self.point(f"refs/heads/{branch}", commit)
         return commit
 
-    def amend(self, branch: str, files: Mapping[str, Content], *, who: Person = ADA) -> str:
+    def amend(self, branch: str, files: Mapping[str, Content], *, who: CommitAuthor = ADA) -> str:
         """Do what `git commit --amend` does: the message and the author stay, the committer is `who`."""
         (old, *_) = self.log(branch)
         commit = self.make_commit(old.parents, files, old.message, who=who, author=old.author, over=old.oid)
         self.point(f"refs/heads/{branch}", commit)
         return commit
 
-    def merge(self, branch: str, into: str, *, who: Person = ADA) -> str:
+    def merge(self, branch: str, into: str, *, who: CommitAuthor = ADA) -> str:
         """Merge without a fast-forward; return the merge commit."""
         ours, theirs = self.need(into), self.need(branch)
         tree = self.run("merge-tree", "--write-tree", ours, theirs).decode().split("\n")[0]
@@ -229,8 +231,8 @@ class Git:
         files: Mapping[str, Content],
         message: str,
         *,
-        who: Person = ADA,
-        author: Person | None = None,
+        who: CommitAuthor = ADA,
+        author: CommitAuthor | None = None,
         over: str | None = None,
     ) -> str:
         """Make a commit that no ref names yet: the tree of `over` (else of the first parent) with `files` in it."""
@@ -253,7 +255,13 @@ class Git:
             return self.run("write-tree", environment=index).decode().strip()
 
     def write_commit(
-        self, tree: str, parents: Iterable[str], message: str, *, who: Person = ADA, author: Person | None = None
+        self,
+        tree: str,
+        parents: Iterable[str],
+        message: str,
+        *,
+        who: CommitAuthor = ADA,
+        author: CommitAuthor | None = None,
     ) -> str:
         """Write a commit that no ref names yet; `who` commits, and is the author unless there is another."""
         writer, parents, now = author or who, tuple(parents), int(time.time())
@@ -306,7 +314,7 @@ class Git:
         """Return every branch and its commit."""
         return {ref.removeprefix("refs/heads/"): oid for ref, oid in self.refs("refs/heads/").items()}
 
-    def files(self, revision: str) -> dict[str, File]:
+    def files(self, revision: str) -> dict[str, TreeFile]:
         """Return every entry of a revision's tree, links and submodules too."""
         tree = self.objects.find_tree(self._resolve(revision))
         walked = self.objects.walk_tree(tree) if tree else None
@@ -329,9 +337,9 @@ class Git:
         name = f"{revision}:{path}"
         return self.run("rev-parse", name).decode().strip() if self.exists(name) else None
 
-    def _file(self, entry: TreeEntry) -> File:
+    def _file(self, entry: TreeEntry) -> TreeFile:
         is_submodule = entry.kind == "commit"
-        return File(entry.oid.encode() if is_submodule else self.run("cat-file", "blob", entry.oid), entry.mode)
+        return TreeFile(entry.oid.encode() if is_submodule else self.run("cat-file", "blob", entry.oid), entry.mode)
 
     def list_file_commits(self, revision: str, path: str) -> list[str]:
         """Return the commits of `revision` that changed a file, newest first."""
@@ -341,7 +349,7 @@ class Git:
         """Return the commits of `revision`, newest first, without those that `without` has too."""
         listed = self.objects.list_line(self._resolve(revision), self._resolve(without) if without else None)
         if listed is not None:
-            people = ((Person(*each.author[:2]), Person(*each.committer[:2])) for _, each in listed)
+            people = ((CommitAuthor(*each.author[:2]), CommitAuthor(*each.committer[:2])) for _, each in listed)
             return [LoggedCommit(oid, c.parents, *who, c.message) for (oid, c), who in zip(listed, people, strict=True)]
         form = "%H%x00%P%x00%an%x00%ae%x00%cn%x00%ce%x00%B%x00"
         excluded = [f"^{without}"] if without else []
@@ -352,8 +360,8 @@ class Git:
                 LoggedCommit(
                     oid.strip(),
                     tuple(parents.split()),
-                    Person(author, author_mail),
-                    Person(committer, committer_mail),
+                    CommitAuthor(author, author_mail),
+                    CommitAuthor(committer, committer_mail),
                     message,
                 )
             )
@@ -378,7 +386,9 @@ class Git:
         if content is None:
             return None
         file = (
-            content if isinstance(content, File) else File(content if isinstance(content, bytes) else content.encode())
+            content
+            if isinstance(content, TreeFile)
+            else TreeFile(content if isinstance(content, bytes) else content.encode())
         )
         is_submodule = file.mode == SUBMODULE
         return TreeEntry(file.mode, file.content.decode() if is_submodule else self.write_blob(file.content))
@@ -393,4 +403,4 @@ def _template(files: tuple[tuple[str, Content], ...]) -> Path:
     """Return a bare repository with a first commit of these files: to copy one is ten times faster than to make one."""
     folder = tempfile.mkdtemp(prefix="basebump-tests-", dir=_TEMPORARY)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Git._make(Path(folder) / "template.git", dict(files), bare=True).directory
+    return DiskRepository._make(Path(folder) / "template.git", dict(files), bare=True).directory

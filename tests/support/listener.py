@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
-from support.registries.docker_registry import Certificate
+from support.registries.docker_registry import SelfSignedCertificate
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ReceivedRequest:
     """One request as it came."""
 
     method: str
@@ -26,7 +26,7 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class HttpReply:
     """One answer; Content-Length is added unless it is there."""
 
     status: int = 200
@@ -36,11 +36,13 @@ class Reply:
     """Seconds before every byte of the body."""
 
 
-class Listener:
+class HttpListener:
     """Serves from `with` to the end of it; an `answer` that raises is a test that fails (it answers 599)."""
 
-    def __init__(self, answer: Callable[[Received], Reply], tls: Certificate | None = None) -> None:
-        self.received: list[Received] = []
+    def __init__(
+        self, answer: Callable[[ReceivedRequest], HttpReply], tls: SelfSignedCertificate | None = None
+    ) -> None:
+        self.received: list[ReceivedRequest] = []
         self.connections = 0
         listener = self
 
@@ -56,12 +58,12 @@ class Listener:
             def do_GET(self) -> None:
                 length = int(self.headers.get("Content-Length", "0"))
                 lowered = {name.lower(): value for name, value in self.headers.items()}
-                received = Received(self.command, self.path, lowered, self.rfile.read(length))
+                received = ReceivedRequest(self.command, self.path, lowered, self.rfile.read(length))
                 listener.received.append(received)
                 try:
                     reply = answer(received)
                 except Exception as error:  # noqa: BLE001 - whatever it is, the test has to see it
-                    reply = Reply(599, repr(error).encode())
+                    reply = HttpReply(599, repr(error).encode())
                 self.send_response(reply.status)
                 for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
                     self.send_header(name, value)
@@ -116,9 +118,9 @@ class Listener:
 
 
 class ListeningService:
-    """A service that a `Listener` simulates. The service listens until the end of the `with` block."""
+    """A service that a `HttpListener` simulates. The service listens until the end of the `with` block."""
 
-    _listener: Listener
+    _listener: HttpListener
 
     def __enter__(self) -> Self:
         self._listener.__enter__()
@@ -132,5 +134,5 @@ class ListeningService:
         return self._listener.port
 
     @property
-    def received(self) -> list[Received]:
+    def received(self) -> list[ReceivedRequest]:
         return self._listener.received

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from support.registries.docker_registry import DockerRegistry
-from support.signing.cosign import Cosign
+from support.signing.cosign import CosignKeyPair
 
 from bot.registries.endpoints import RegistryEntry
 from bot.registries.oci import OciRegistry
@@ -25,12 +25,12 @@ def artifacts(registry):
 
 @pytest.fixture(scope="session")
 def ours(tmp_path_factory):
-    return Cosign.with_new_keys(tmp_path_factory.mktemp("keys") / "ours")
+    return CosignKeyPair.with_new_keys(tmp_path_factory.mktemp("keys") / "ours")
 
 
 @pytest.fixture(scope="session")
 def theirs(tmp_path_factory):
-    return Cosign.with_new_keys(tmp_path_factory.mktemp("keys") / "theirs")
+    return CosignKeyPair.with_new_keys(tmp_path_factory.mktemp("keys") / "theirs")
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import json
 from itertools import count
 
 import pytest
-from support.listener import Listener, Reply
+from support.listener import HttpListener, HttpReply
 from support.signing.attached import BUNDLE as V3
 from support.signing.attached import (
     EMPTY,
@@ -220,11 +220,11 @@ class TestReferrersApi:
                     more = number + 1 < len(pages)
                     link = {"Link": f'</v2/team/app/referrers/{wanted}?page={number + 1}>; rel="next"'} if more else {}
                     content = referrers_index(pages[number]).content
-                    return Reply(body=content, headers={"Content-Type": images.OCI_INDEX, **link})
+                    return HttpReply(body=content, headers={"Content-Type": images.OCI_INDEX, **link})
                 found = {"manifests": manifests, "blobs": blobs}.get(kind, {}).get(wanted)
-                return Reply(404) if found is None else Reply(body=found)
+                return HttpReply(404) if found is None else HttpReply(body=found)
 
-            with Listener(answer) as server:
+            with HttpListener(answer) as server:
                 entry = RegistryEntry(server.host, is_insecure=True)
                 artifacts = OciRegistry([entry], environment={}, sleep=lambda seconds: None).create_artifacts()
                 trust = TrustEntry(("**",), (trusted(key),))
@@ -247,14 +247,14 @@ class TestReferrersApi:
 
     @pytest.mark.parametrize("status", [400, 404, 405, 406, 501])
     def test_referrers_tag_is_read_when_registry_lacks_api(self, serve, status):
-        assert serve([[]], Reply(status, b"404 page not found")) == NoSignature()
+        assert serve([[]], HttpReply(status, b"404 page not found")) == NoSignature()
 
     def test_html_page_is_not_a_referrers_list(self, serve):
-        assert serve([[]], Reply(body=b"<html>", headers={"Content-Type": "text/html"})) == NoSignature()
+        assert serve([[]], HttpReply(body=b"<html>", headers={"Content-Type": "text/html"})) == NoSignature()
 
     @pytest.mark.parametrize("body", [b"[", b"[]", b"{}", json.dumps({"manifests": {}}).encode()])
     def test_signature_is_unknown_when_list_is_malformed(self, serve, body):
-        found = serve([[]], Reply(body=body, headers={"Content-Type": images.OCI_INDEX}))
+        found = serve([[]], HttpReply(body=body, headers={"Content-Type": images.OCI_INDEX}))
         assert isinstance(found, SignatureUnknown)
 
     def test_signature_is_unknown_when_blob_does_not_match_digest(self, serve, image, key):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import count
 
 import pytest
-from support.signing.cosign import Cosign
+from support.signing.cosign import CosignKeyPair
 
 from bot.demo import images
 from bot.model.signature import (
@@ -37,7 +37,7 @@ def name_outcome(found) -> str:
     raise AssertionError(found)
 
 
-def build_trust(*parties: Cosign) -> TrustEntry:
+def build_trust(*parties: CosignKeyPair) -> TrustEntry:
     keys = tuple(TrustedKey(f"{party.folder.name}.pub", party.public_key) for party in parties)
     return TrustEntry(("**",), keys)
 

@@ -14,7 +14,7 @@ import pytest
 from support.parts import ROOT
 from support.signing.attached import BUNDLE, attach, attachment, base64_of, dump, envelope, statement
 from support.signing.cosign import CosignWitness
-from support.signing.sigstore_world import DAY, LIFETIME, Key, World, annotated, new_key, payload_about, sign
+from support.signing.sigstore_world import DAY, LIFETIME, FakeSigstore, Key, annotated, new_key, payload_about, sign
 
 from bot.demo import images
 from bot.model.signature import VerifiedSignature
@@ -26,15 +26,17 @@ pytestmark = [pytest.mark.real("cosign"), pytest.mark.real("docker-registry")]
 SIMPLE = "application/vnd.dev.cosign.simplesigning.v1+json"
 PROVENANCE = "https://slsa.dev/provenance/v1"
 WHO, ISSUER = "https://git.example/acme/images/release.yml@main", "https://issuer.example"
-WORLD = World()
+WORLD = FakeSigstore()
 CONTENT = b"what is signed"
 IMAGE = images.build_image([images.build_layer({"a": CONTENT})])
 _numbers = count()
 
 
-def replace_trust_part(part: str) -> World:
+def replace_trust_part(part: str) -> FakeSigstore:
     """Return a world in which one key is different, and all others are the trusted ones."""
-    return World(**{each: getattr(WORLD, each) for each in ("authority", "certificate_log", "log") if each != part})
+    return FakeSigstore(
+        **{each: getattr(WORLD, each) for each in ("authority", "certificate_log", "log") if each != part}
+    )
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class SignatureCase:
     who: str = WHO
     """The listed identity."""
     issuer: str = ISSUER
-    world: World = WORLD
+    world: FakeSigstore = WORLD
     """The world that made the signature; WORLD is the trusted one."""
     is_about_it: bool = True
     logged: datetime = DAY

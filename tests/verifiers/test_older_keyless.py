@@ -12,7 +12,7 @@ import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from support.parts import ROOT
 from support.signing.attached import attachment, trusted
-from support.signing.sigstore_world import DAY, LIFETIME, World, annotated, new_key, payload_about, sign
+from support.signing.sigstore_world import DAY, LIFETIME, FakeSigstore, annotated, new_key, payload_about, sign
 
 from bot.demo import images
 from bot.model.image_name import Digest
@@ -39,7 +39,7 @@ SOMEBODY, GITHUB = "mitr@redhat.com", "https://github.com/login/oauth"
 WHO, ISSUER = "https://git.example/acme/images/release.yml@main", "https://issuer.example"
 IMAGE = images.build_image([images.build_layer({"a": b"older"})])
 PAYLOAD = payload_about(IMAGE.digest)
-WORLD = World()
+WORLD = FakeSigstore()
 _numbers = count()
 
 
@@ -177,7 +177,9 @@ def test_certificate_must_be_valid_when_signature_is_logged(check, late):
 
 @pytest.mark.parametrize("part", ["authority", "certificate_log", "log"])
 def test_signature_is_unproved_when_authority_or_log_is_not_trusted(check, part):
-    stranger = World(**{each: getattr(WORLD, each) for each in ("authority", "certificate_log", "log") if each != part})
+    stranger = FakeSigstore(
+        **{each: getattr(WORLD, each) for each in ("authority", "certificate_log", "log") if each != part}
+    )
     found = check(SignatureParts(stranger))
     assert isinstance(found, BadSignature)
     assert found.defect is SignatureDefect.UNPROVED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.forges.azure.scene import get_request, open_with
-from support.forges.azure.state import BUILD, MERGE_STRATEGY, MIN_REVIEWERS, STATUS_CHECK, Policy, Reviewer
+from support.forges.azure.state import BUILD, MERGE_STRATEGY, MIN_REVIEWERS, STATUS_CHECK, BranchPolicy, RequestReviewer
 from support.forges.contract_scene import BRANCH, NEWER_CHANGES, look, message_of, open_one
 
 from bot.model.proposal import RequestState
@@ -20,7 +20,7 @@ def open_with_policies(stand, *policies):
 
 
 def test_auto_complete_waits_for_a_blocking_policy(stand):
-    assert open_with_policies(stand, Policy(1, BUILD, {})) == ()
+    assert open_with_policies(stand, BranchPolicy(1, BUILD, {})) == ()
     request = get_request(stand)
     assert request.armed_by is stand.token.account
     assert request.completion == {"mergeStrategy": "noFastForward", "deleteSourceBranch": True}
@@ -32,12 +32,12 @@ def test_auto_complete_waits_for_a_blocking_policy(stand):
     "policies",
     [
         pytest.param((), id="none"),
-        pytest.param((Policy(1, BUILD, {}, is_blocking=False),), id="optional"),
-        pytest.param((Policy(1, BUILD, {}, "refs/x"),), id="of-another-branch"),
-        pytest.param((Policy(1, BUILD, {"filenamePatterns": ["/src/*"]}),), id="of-some-files"),
-        pytest.param((Policy(1, MERGE_STRATEGY, {"allowSquash": True}),), id="about-the-merge"),
-        pytest.param((Policy(1, COMMENTS, {}),), id="about-comments"),
-        pytest.param((Policy(1, STATUS_CHECK, {"statusGenre": "basebump", "statusName": "evidence"}),), id="own"),
+        pytest.param((BranchPolicy(1, BUILD, {}, is_blocking=False),), id="optional"),
+        pytest.param((BranchPolicy(1, BUILD, {}, "refs/x"),), id="of-another-branch"),
+        pytest.param((BranchPolicy(1, BUILD, {"filenamePatterns": ["/src/*"]}),), id="of-some-files"),
+        pytest.param((BranchPolicy(1, MERGE_STRATEGY, {"allowSquash": True}),), id="about-the-merge"),
+        pytest.param((BranchPolicy(1, COMMENTS, {}),), id="about-comments"),
+        pytest.param((BranchPolicy(1, STATUS_CHECK, {"statusGenre": "basebump", "statusName": "evidence"}),), id="own"),
     ],
 )
 def test_auto_complete_is_not_set_without_blocking_policy(stand, policies):
@@ -56,30 +56,32 @@ def test_auto_complete_is_not_set_without_blocking_policy(stand, policies):
     ],
 )
 def test_auto_complete_uses_merge_strategy_that_policy_allows(stand, allowed, strategy):
-    assert open_with_policies(stand, Policy(1, BUILD, {}), Policy(2, MERGE_STRATEGY, allowed)) == ()
+    assert open_with_policies(stand, BranchPolicy(1, BUILD, {}), BranchPolicy(2, MERGE_STRATEGY, allowed)) == ()
     assert get_request(stand).completion["mergeStrategy"] == strategy
 
 
 def test_auto_complete_without_allowed_merge_strategy_is_a_note(stand):
-    (note,) = open_with_policies(stand, Policy(1, BUILD, {}), Policy(2, MERGE_STRATEGY, {"allowSquash": False}))
+    (note,) = open_with_policies(
+        stand, BranchPolicy(1, BUILD, {}), BranchPolicy(2, MERGE_STRATEGY, {"allowSquash": False})
+    )
     assert "allows no way to complete it" in note
 
 
 def test_draft_is_not_completed(stand):
-    stand.repository.policies.append(Policy(1, BUILD, {}))
+    stand.repository.policies.append(BranchPolicy(1, BUILD, {}))
     (note,) = open_with(stand, RequestAttributes(automerge=True), draft=True).notes
     assert "it is a draft" in note
 
 
 def test_auto_complete_is_disabled_by_update(stand):
-    open_with_policies(stand, Policy(1, BUILD, {}))
+    open_with_policies(stand, BranchPolicy(1, BUILD, {}))
     seen = open_one(stand)
     stand.forge().update_request(seen, seen.title, seen.body, RequestAttributes(automerge=False))
     assert get_request(stand).armed_by is None
 
 
 def test_auto_complete_disabled_by_user_is_not_set_again(stand):
-    open_with_policies(stand, Policy(1, BUILD, {}))
+    open_with_policies(stand, BranchPolicy(1, BUILD, {}))
     get_request(stand).armed_by = None
     seen = open_one(stand)
     assert (seen.has_automerge, seen.ever_set.automerge) == (False, True)
@@ -91,7 +93,7 @@ def test_auto_complete_disabled_by_user_is_not_set_again(stand):
 @pytest.mark.parametrize("does_disarm", [True, False])
 def test_push_by_basebump_does_not_set_auto_complete_again(stand, does_disarm):
     stand.server.world.assumptions.does_push_disarm = does_disarm
-    open_with_policies(stand, Policy(1, BUILD, {}))
+    open_with_policies(stand, BranchPolicy(1, BUILD, {}))
     seen = open_one(stand)
     stand.forge().push(BRANCH, NEWER_CHANGES, message_of("3" * 16), seen.head)
     seen = open_one(stand)
@@ -99,8 +101,8 @@ def test_push_by_basebump_does_not_set_auto_complete_again(stand, does_disarm):
 
 
 def test_pull_request_is_completed_when_policies_are_met(stand):
-    assert open_with_policies(stand, Policy(1, MIN_REVIEWERS, {"minimumApproverCount": 1})) == ()
-    get_request(stand).reviewers.append(Reviewer(stand.server.world.ada, 10))
+    assert open_with_policies(stand, BranchPolicy(1, MIN_REVIEWERS, {"minimumApproverCount": 1})) == ()
+    get_request(stand).reviewers.append(RequestReviewer(stand.server.world.ada, 10))
     stand.settle()
     assert [each.state for each in look(stand)] == [RequestState.MERGED]
     assert BRANCH not in stand.branches()

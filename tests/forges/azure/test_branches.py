@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.forges.azure.state import CREATE_BRANCH, Policy
+from support.forges.azure.state import CREATE_BRANCH, BranchPolicy
 from support.forges.contract_scene import (
     BRANCH,
     CHANGES,
@@ -21,7 +21,7 @@ from support.forges.contract_scene import (
     push,
 )
 from support.forges.counted import SimulatedKill
-from support.git import EXECUTABLE, File
+from support.git import EXECUTABLE, TreeFile
 
 from bot.forges.azure.branches import TEMPORARY_PREFIX
 from bot.model.errors import ForgeError
@@ -165,7 +165,7 @@ def test_moved_branch_is_not_rebuilt_with_atomic_or_separate_ref_updates(stand, 
 
 def test_leftover_that_is_not_deleted_does_not_undo_the_rebuild(stand):
     old = push(stand)
-    stand.repository.policies.append(Policy(1, "a-policy", {}, f"refs/heads/{TEMPORARY_PREFIX}", is_prefix=True))
+    stand.repository.policies.append(BranchPolicy(1, "a-policy", {}, f"refs/heads/{TEMPORARY_PREFIX}", is_prefix=True))
     with pytest.raises(ForgeError, match="TF402455"):
         push_again(stand, old)
     assert stand.branches()[BRANCH] == old
@@ -182,7 +182,7 @@ def test_branch_of_another_account_needs_force_push(stand):
 
 def test_branch_under_a_policy_is_neither_rebuilt_nor_deleted(stand):
     seen = propose(stand)
-    stand.repository.policies.append(Policy(1, "a-policy", {}, "refs/heads/basebump/", is_prefix=True))
+    stand.repository.policies.append(BranchPolicy(1, "a-policy", {}, "refs/heads/basebump/", is_prefix=True))
     with pytest.raises(ForgeError, match=r"rejectedByPolicy; hint: remove the branch policies"):
         push_again(stand, seen.head)
     with pytest.raises(ForgeError, match=r"rejectedByPolicy; hint: remove the branch policies"):
@@ -220,7 +220,7 @@ def test_branch_is_deleted_again_when_server_changes_file_modes(stand, is_new):
 
 
 def _make_executable(stand):
-    return stand.git.make_commit([stand.git.need("main")], {"run.sh": File(b"#!/bin/sh\n", EXECUTABLE)}, "Run it")
+    return stand.git.make_commit([stand.git.need("main")], {"run.sh": TreeFile(b"#!/bin/sh\n", EXECUTABLE)}, "Run it")
 
 
 def test_branch_is_deleted_again_when_server_changes_line_ends(stand):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.forges.azure.server import AzureServer
-from support.forges.azure.state import BUILD, Policy
+from support.forges.azure.state import BUILD, BranchPolicy
 from support.forges.fleets import open_azure_fleet
 from support.forges.hosted_stand import no_pause
 
@@ -108,7 +108,7 @@ def test_doctor_names_account_and_reports_unknown_scopes(server):
 
 def test_doctor_reports_policies_on_basebump_branches(server):
     (repository,) = add_repositories(server, "Shop/web")
-    repository.policies.append(Policy(1, BUILD, {}, "refs/heads/basebump/", is_prefix=True))
+    repository.policies.append(BranchPolicy(1, BUILD, {}, "refs/heads/basebump/", is_prefix=True))
     found = run_checks(server, "Shop/web")["Shop/web", "check that basebump/* is unprotected"]
     assert found.status is CheckStatus.PROBLEM
     assert "`branch_prefix`" in found.result

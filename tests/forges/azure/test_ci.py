@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from support.forges.azure.stand import AzureStand
-from support.forges.azure.state import BUILD, MIN_REVIEWERS, STATUS_CHECK, Build, Policy
+from support.forges.azure.state import BUILD, MIN_REVIEWERS, STATUS_CHECK, BranchPolicy, ValidationBuild
 from support.forges.contract_scene import BRANCH, propose
 from support.forges.hosted_stand import read_ci_outcome
-from support.forges.server import Reply
+from support.forges.server import ForgeReply
 
 from bot.model.ci import CiOutcome
 
@@ -27,10 +27,10 @@ def read(stand):
 
 
 def add_policy(stand, kind, settings, status=None):
-    policy = Policy(len(stand.repository.policies) + 1, kind, settings)
+    policy = BranchPolicy(len(stand.repository.policies) + 1, kind, settings)
     stand.repository.policies.append(policy)
     if status is not None:
-        stand.repository.requests[-1].builds[policy.id] = Build(status, stand.branches()[BRANCH])
+        stand.repository.requests[-1].builds[policy.id] = ValidationBuild(status, stand.branches()[BRANCH])
 
 
 def test_outcome_of_pull_request_needs_two_requests(stand):
@@ -67,5 +67,5 @@ def test_outcome_is_failed_when_any_build_is_rejected(stand):
 
 def test_outcome_is_unknown_if_the_policies_cannot_be_read(stand):
     stand.report_check(stand.branches()[BRANCH], "passed")
-    stand.server.fail(".*evaluations", Reply(403, {"message": "Forbidden"}), times=9)
+    stand.server.fail(".*evaluations", ForgeReply(403, {"message": "Forbidden"}), times=9)
     assert read(stand)[0] is CiOutcome.UNKNOWN

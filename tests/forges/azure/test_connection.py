@@ -9,7 +9,7 @@ from support.forges.azure.server import SIGN_IN, UNAVAILABLE
 from support.forges.azure.stand import TOKEN
 from support.forges.fleets import open_azure_fleet
 from support.forges.hosted_stand import no_pause
-from support.forges.server import Reply
+from support.forges.server import ForgeReply
 
 from bot.forges.azure.connection import AzureConnection, AzureCredential, CredentialKind
 from bot.forges.hosted.connection import MAX_WAIT
@@ -32,9 +32,9 @@ def look(stand, token, kind):
     "reply",
     [
         pytest.param(SIGN_IN, id="203"),
-        pytest.param(Reply(200, b"<html>Sign in</html>", HTML), id="200"),
-        pytest.param(Reply(302, b"", {**HTML, "Location": "/_signin?realm=dev.azure.com"}), id="302"),
-        pytest.param(Reply(203, {"id": "x"}), id="203-as-json"),
+        pytest.param(ForgeReply(200, b"<html>Sign in</html>", HTML), id="200"),
+        pytest.param(ForgeReply(302, b"", {**HTML, "Location": "/_signin?realm=dev.azure.com"}), id="302"),
+        pytest.param(ForgeReply(203, {"id": "x"}), id="203-as-json"),
     ],
 )
 def test_success_that_is_not_json_is_a_refusal_of_the_token(watched, reply):

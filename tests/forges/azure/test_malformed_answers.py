@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.forges.azure.shapes import Shapes
+from support.forges.azure.shapes import AzureJson
 from support.forges.contract_scene import BRANCH, PREFIX, propose
 
 from bot.forges.hosted.refusal import RefusedError
@@ -13,7 +13,7 @@ from bot.forges.hosted.refusal import RefusedError
 def test_pull_request_with_incomparable_time_is_refused(stand, time):
     propose(stand)
     (request,) = stand.repository.requests
-    shapes = Shapes(stand.server.url)
+    shapes = AzureJson(stand.server.url)
     answer = shapes.request(stand.repository, request, is_listed=True) | {"creationDate": time}
     stand.server.fail("GET .*/pullrequests[?]", stand.server.reply({"count": 1, "value": [answer]}))
     forge = stand.forge()

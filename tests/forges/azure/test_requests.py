@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from support.forges.azure.scene import get_request, open_with
 from support.forges.azure.stand import TOKEN
-from support.forges.azure.state import BUILD, STATUS_CHECK, Policy, Reviewer
+from support.forges.azure.state import BUILD, STATUS_CHECK, BranchPolicy, RequestReviewer
 from support.forges.contract_scene import (
     BRANCH,
     NEWER_CHANGES,
@@ -263,19 +263,19 @@ def test_draft_of_an_interrupted_run_becomes_ready(stand):
 @pytest.mark.parametrize(("vote", "is_accepted"), [(10, True), (5, True), (0, False), (-5, False), (-10, False)])
 def test_positive_vote_of_other_user_accepts_request(stand, vote, is_accepted):
     propose(stand)
-    get_request(stand).reviewers.append(Reviewer(stand.server.world.ada, vote))
+    get_request(stand).reviewers.append(RequestReviewer(stand.server.world.ada, vote))
     assert open_one(stand).is_accepted is is_accepted
 
 
 def test_own_vote_does_not_accept_pull_request(stand):
     propose(stand)
-    get_request(stand).reviewers.append(Reviewer(stand.token.account, 10))
+    get_request(stand).reviewers.append(RequestReviewer(stand.token.account, 10))
     assert not open_one(stand).is_accepted
 
 
 def test_auto_complete_of_user_accepts_request(stand):
     propose(stand)
-    stand.repository.policies.append(Policy(1, BUILD, {}))
+    stand.repository.policies.append(BranchPolicy(1, BUILD, {}))
     get_request(stand).armed_by = stand.server.world.ada
     seen = open_one(stand)
     assert (seen.is_accepted, seen.has_automerge) == (True, False)
@@ -288,7 +288,7 @@ def test_request_status_satisfies_status_policy(stand):
     open_with(stand, RequestAttributes(status=GOOD), body=build_text())
     (status,) = get_request(stand).statuses
     assert (status.genre, status.name, status.state) == ("basebump", "evidence", "succeeded")
-    policy = Policy(1, STATUS_CHECK, {"statusGenre": "basebump", "statusName": "evidence"})
+    policy = BranchPolicy(1, STATUS_CHECK, {"statusGenre": "basebump", "statusName": "evidence"})
     stand.repository.policies.append(policy)
     assert list(stand.repository.unmet(get_request(stand))) == []
 

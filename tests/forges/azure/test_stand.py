@@ -10,7 +10,7 @@ import pytest
 from support.forges.azure.contract import differences_of_example, examples, violations
 from support.forges.azure.stand import TOKEN
 from support.forges.contract_scene import BRANCH, propose
-from support.forges.server import ApiRequest, Exchange
+from support.forges.server import ApiExchange, ApiRequest
 
 _REPOSITORY = "git/repositories/{repositoryId}"
 OPERATIONS = {
@@ -64,7 +64,7 @@ def test_examples_of_microsoft_match_api_description(title):
     ],
 )
 def test_undescribed_exchange_is_a_violation(asked, status, answer, sentence):
-    assert any(sentence in each for each in violations(Exchange(asked, status, answer)))
+    assert any(sentence in each for each in violations(ApiExchange(asked, status, answer)))
 
 
 def test_git_lists_basebump_branch_with_personal_access_token(stand, tmp_path):

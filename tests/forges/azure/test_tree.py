@@ -8,8 +8,8 @@ import zipfile
 
 import pytest
 from support.forges.contract_scene import push
-from support.forges.server import Reply
-from support.git import EXECUTABLE, LINK, File
+from support.forges.server import ForgeReply
+from support.git import EXECUTABLE, LINK, TreeFile
 
 from bot.forges.azure import tree as azure_tree
 from bot.forges.hosted import rest
@@ -40,8 +40,8 @@ def list_requests_with(stand, part):
 
 
 def test_tree_id_equals_git_tree_id(stand):
-    stand.commit("main", {**FILES, "a.b": "x\n", "a/b": "y\n", "a-b": "z\n", "run.sh": File(b"", EXECUTABLE)})
-    stand.commit("main", {"link": File(b"a/b", LINK), "größe/x": "x\n"})
+    stand.commit("main", {**FILES, "a.b": "x\n", "a/b": "y\n", "a-b": "z\n", "run.sh": TreeFile(b"", EXECUTABLE)})
+    stand.commit("main", {"link": TreeFile(b"a/b", LINK), "größe/x": "x\n"})
     listed = stand.git.run("ls-tree", "-z", "main").decode().split("\0")[:-1]
     nodes = {}
     for line in listed:
@@ -96,13 +96,13 @@ def build_damaged_archive(position: int, damaged: bytes) -> bytes:
     ],
 )
 def test_files_are_read_one_by_one_if_the_archive_cannot_be_used(stand, answer):
-    stand.server.fail("POST .*/blobs", Reply(200, answer, {"Content-Type": "application/zip"}), times=9)
+    stand.server.fail("POST .*/blobs", ForgeReply(200, answer, {"Content-Type": "application/zip"}), times=9)
     assert read(open_tree(stand)) == list_expected_files(stand)
 
 
 def test_archive_larger_than_listed_files_is_not_unpacked(stand, monkeypatch):
     packed = build_archive(bytes(10_000_000), zipfile.ZIP_DEFLATED)
-    stand.server.fail("POST .*/blobs", Reply(200, packed, {"Content-Type": "application/zip"}), times=9)
+    stand.server.fail("POST .*/blobs", ForgeReply(200, packed, {"Content-Type": "application/zip"}), times=9)
     hashed = []
     monkeypatch.setattr(azure_tree, "hash_blob", lambda content: hashed.append(len(content)))
     assert read(open_tree(stand)) == list_expected_files(stand)
@@ -111,7 +111,7 @@ def test_archive_larger_than_listed_files_is_not_unpacked(stand, monkeypatch):
 
 def test_archive_with_unbounded_compression_is_not_unpacked(stand):
     packed = build_archive(bytes(200_000_000), zipfile.ZIP_BZIP2)
-    stand.server.fail("POST .*/blobs", Reply(200, packed, {"Content-Type": "application/zip"}), times=9)
+    stand.server.fail("POST .*/blobs", ForgeReply(200, packed, {"Content-Type": "application/zip"}), times=9)
     tree = open_tree(stand)
     entries = list(tree.list_entries())
     tracemalloc.start()
@@ -123,8 +123,8 @@ def test_archive_with_unbounded_compression_is_not_unpacked(stand):
 
 
 def test_content_that_does_not_match_object_name_is_refused(stand):
-    stand.server.fail("POST .*/blobs", Reply(400, {"message": "No"}), times=9)
-    stand.server.fail("GET .*/blobs/", Reply(200, b"something else"), times=9)
+    stand.server.fail("POST .*/blobs", ForgeReply(400, {"message": "No"}), times=9)
+    stand.server.fail("GET .*/blobs/", ForgeReply(200, b"something else"), times=9)
     refused = list(read(open_tree(stand)).values())
     assert refused
     assert all(isinstance(each, TreeError) and "does not match its object name" in str(each) for each in refused)

@@ -9,7 +9,7 @@ import pytest
 from support.forges.fleets import open_gitea_fleet
 from support.forges.gitea.stand import TOKEN, GiteaStand
 from support.forges.hosted_stand import no_pause, open_only_tree
-from support.listener import Listener, Reply
+from support.listener import HttpListener, HttpReply
 
 from bot.forges.gitea.connection import GiteaConnection
 from bot.forges.hosted.refusal import RefusedError
@@ -46,7 +46,7 @@ def alter(stand, pattern, change, times=1):
 
 @pytest.mark.parametrize("status", [200, 403])
 def test_deeply_nested_answer_is_refused(status):
-    with Listener(lambda _: Reply(status, NESTED_JSON)) as server:
+    with HttpListener(lambda _: HttpReply(status, NESTED_JSON)) as server:
         connection = GiteaConnection(server.url, None, pause=no_pause)
         with pytest.raises(RefusedError, match="Gitea"):
             connection.get_version()

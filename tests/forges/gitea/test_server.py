@@ -8,8 +8,8 @@ from support.forges.fleets import open_gitea_fleet
 from support.forges.gitea.stand import BOT, TOKEN, ForgejoStand, GiteaStand
 from support.forges.gitea.state import ALL_SCOPES
 from support.forges.hosted_stand import no_pause
-from support.forges.server import Reply
-from support.git import Person
+from support.forges.server import ForgeReply
+from support.git import CommitAuthor
 
 from bot.forges.hosted.refusal import UNAUTHORIZED, RefusedError
 from bot.forges.selection import RepositorySelection
@@ -78,7 +78,7 @@ def test_own_commit_has_name_and_address_of_account(stand):
     propose(stand)
     (commit,) = stand.commits(BRANCH)
     bot = stand.token.user
-    assert (commit.author, commit.committer) == (Person(BOT, bot.email), Person(BOT, bot.email))
+    assert (commit.author, commit.committer) == (CommitAuthor(BOT, bot.email), CommitAuthor(BOT, bot.email))
     bot.email = "another@example.org"
     assert [each.intent for each in look(stand)] == [None]
 
@@ -86,7 +86,7 @@ def test_own_commit_has_name_and_address_of_account(stand):
 def test_account_without_address_commits_with_noreply_address(stand):
     stand.token.user.email = ""
     propose(stand)
-    assert [each.author for each in stand.commits(BRANCH)] == [Person(BOT, f"{BOT}@noreply.127.0.0.1")]
+    assert [each.author for each in stand.commits(BRANCH)] == [CommitAuthor(BOT, f"{BOT}@noreply.127.0.0.1")]
     assert [each.intent is not None for each in look(stand)] == [True]
 
 
@@ -134,7 +134,7 @@ def test_refused_push_has_hint_about_scope(stand, scopes, can_write, said):
 
 
 def test_push_with_refused_login_has_hint_about_token(stand):
-    denied = Reply(401, b"Unauthorized", {"WWW-Authenticate": 'Basic realm="Gitea"'})
+    denied = ForgeReply(401, b"Unauthorized", {"WWW-Authenticate": 'Basic realm="Gitea"'})
     stand.server.fail("service=git-receive-pack", denied)
     with pytest.raises(RefusedError, match="hint: give the token the scope `write:repository`") as refused:
         push(stand)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.forges.gitea.stand import ForgejoStand, GiteaStand
 from support.forges.hosted_stand import open_only_tree, read_all_files
-from support.git import EXECUTABLE, LINK, SUBMODULE, File
+from support.git import EXECUTABLE, LINK, SUBMODULE, TreeFile
 
 from bot.forges.gitea import tree as gitea_tree
 from bot.model.errors import TreeError
@@ -18,12 +18,12 @@ FILES = {
     "binary": b"a\0b",
     "empty": b"",
     "umlaut/gr\u00f6\u00dfe": "gr\u00f6\u00dfe \U0001f433\n".encode(),
-    "build.sh": File(b"#!/bin/sh\n", EXECUTABLE),
-    "link": File(b"Dockerfile", LINK),
-    "vendor": File(b"5" * 40, SUBMODULE),
+    "build.sh": TreeFile(b"#!/bin/sh\n", EXECUTABLE),
+    "link": TreeFile(b"Dockerfile", LINK),
+    "vendor": TreeFile(b"5" * 40, SUBMODULE),
 }
 CONTENTS = {
-    path: each.content if isinstance(each, File) else each
+    path: each.content if isinstance(each, TreeFile) else each
     for path, each in FILES.items()
     if path not in ("link", "vendor")
 }

@@ -14,7 +14,7 @@ from support.forges.github.scene import FILES
 from support.forges.github.server import GitHubServer
 from support.forges.github.stand import BOT, PERMISSIONS, TOKEN
 from support.forges.hosted_stand import no_pause
-from support.forges.server import Reply
+from support.forges.server import ForgeReply
 
 from bot.forges.github.activity import parse_activity
 from bot.forges.github.server import AppKey
@@ -91,7 +91,7 @@ def test_repository_with_unreadable_activity_stays_in_list(server):
     web.private = True
     forbidden = {"type": "FORBIDDEN", "path": ["nodes", 1, "issues"], "message": "Resource not accessible"}
     node = {"data": {"nodes": [None, None]}, "errors": [forbidden]}
-    server.fail("POST /graphql", Reply(200, node))
+    server.fail("POST /graphql", ForgeReply(200, node))
     key = AppKey(app.id, private_key())
     listed = _list(server, ACME, credential=key, scope=WITH_DASHBOARD)
     assert [each.commit for each in listed] == [
@@ -103,7 +103,7 @@ def test_repository_with_unreadable_activity_stays_in_list(server):
 
 def test_smaller_pages_are_requested_if_the_server_omits_a_part(server):
     limit = {"type": "RESOURCE_LIMITS_EXCEEDED", "path": ["repositoryOwner"], "message": "Resource limits exceeded"}
-    server.fail("POST /graphql", Reply(200, {"data": {"repositoryOwner": None}, "errors": [limit]}))
+    server.fail("POST /graphql", ForgeReply(200, {"data": {"repositoryOwner": None}, "errors": [limit]}))
     assert _list_known(server, ACME) == BOTH_KNOWN
     sizes = [each.request["variables"]["first"] for each in server.exchanges if each.target == "/graphql"]
     assert sizes == [100, 50]
@@ -113,9 +113,9 @@ def test_smaller_pages_are_requested_if_the_server_omits_a_part(server):
 @pytest.mark.parametrize(
     ("reply", "times"),
     [
-        pytest.param(Reply(502, {"message": "Bad Gateway"}), 4, id="too slow"),
-        pytest.param(Reply(200, {"data": None, "errors": [{"message": "Resource limits"}]}), 4, id="too large"),
-        pytest.param(Reply(403, {"message": "Fine-grained tokens do not support GraphQL"}), 1, id="refused"),
+        pytest.param(ForgeReply(502, {"message": "Bad Gateway"}), 4, id="too slow"),
+        pytest.param(ForgeReply(200, {"data": None, "errors": [{"message": "Resource limits"}]}), 4, id="too large"),
+        pytest.param(ForgeReply(403, {"message": "Fine-grained tokens do not support GraphQL"}), 1, id="refused"),
     ],
 )
 def test_activity_is_unknown_if_the_server_refuses_the_query(server, names, reply, times):

@@ -10,7 +10,7 @@ from support.forges.github.scene import FILES
 from support.forges.github.server import GitHubServer
 from support.forges.github.stand import BOT, PERMISSIONS, TOKEN
 from support.forges.hosted_stand import no_pause
-from support.forges.server import Reply
+from support.forges.server import ForgeReply
 
 from bot.forges.github.server import AppKey
 from bot.forges.selection import RepositorySelection
@@ -94,18 +94,18 @@ def test_page_size_is_halved_for_slow_server(server):
 
 
 def _refusal(**problem):
-    return Reply(200, {"data": None, "errors": [problem]})
+    return ForgeReply(200, {"data": None, "errors": [problem]})
 
 
 @pytest.mark.parametrize(
     ("reply", "times"),
     [
-        pytest.param(Reply(502, {"message": "Bad Gateway"}), 4, id="always too slow"),
+        pytest.param(ForgeReply(502, {"message": "Bad Gateway"}), 4, id="always too slow"),
         pytest.param(_refusal(message="Something went wrong while executing your query."), 4, id="timeout"),
         pytest.param(_refusal(type="FORBIDDEN", message="Resource protected by SAML enforcement."), 1, id="forbidden"),
         pytest.param(_refusal(type="RATE_LIMITED", message="API rate limit exceeded"), 1, id="limit used up"),
         pytest.param(None, 1, id="no answer"),
-        pytest.param(Reply(403, {"message": "Fine-grained tokens do not support GraphQL"}), 1, id="token"),
+        pytest.param(ForgeReply(403, {"message": "Fine-grained tokens do not support GraphQL"}), 1, id="token"),
     ],
 )
 def test_rest_is_used_when_graphql_refuses(server, reply, times):
@@ -179,7 +179,7 @@ def test_several_names_need_one_query_and_failure_has_rest_error(server):
 
 
 def test_malformed_graphql_answer_is_replaced_by_rest(server):
-    server.fail("POST /graphql", Reply(200, {"data": {"r0": {"nameWithOwner": "acme/web"}, "r1": None}}))
+    server.fail("POST /graphql", ForgeReply(200, {"data": {"r0": {"nameWithOwner": "acme/web"}, "r1": None}}))
     assert _found(server, "acme/web", "acme/api") == _expected(server, "acme/web", "acme/api")
 
 

@@ -6,7 +6,7 @@ import pytest
 import responses
 from github import Consts
 from support.forges.hosted_stand import no_pause
-from support.listener import Listener, Reply
+from support.listener import HttpListener, HttpReply
 
 from bot.forges.github import client as github_client
 from bot.forges.github.connection import GitHubConnection, StaticToken
@@ -22,7 +22,7 @@ def _read(url, path="/user", verb="GET", **options):
 
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy"])
 def test_https_request_goes_through_documented_proxy(variable, monkeypatch):
-    with Listener(lambda _: Reply(403)) as proxy:
+    with HttpListener(lambda _: HttpReply(403)) as proxy:
         monkeypatch.setenv(variable, proxy.url)
         with pytest.raises(RefusedError):
             _read(ENTERPRISE)
@@ -30,7 +30,7 @@ def test_https_request_goes_through_documented_proxy(variable, monkeypatch):
 
 
 def test_other_variables_select_no_proxy(monkeypatch):
-    with Listener(lambda _: Reply(403)) as proxy, Listener(lambda _: Reply(200, b"{}")) as server:
+    with HttpListener(lambda _: HttpReply(403)) as proxy, HttpListener(lambda _: HttpReply(200, b"{}")) as server:
         for variable in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(variable, proxy.url)
             monkeypatch.setenv(variable.lower(), proxy.url)
@@ -51,7 +51,7 @@ def test_documented_variable_replaces_certificates(variable, verify, monkeypatch
 
 def test_login_in_netrc_is_not_sent(a_home_of_its_own):
     (a_home_of_its_own / ".netrc").write_text("machine 127.0.0.1 login ada password secret\n")
-    with Listener(lambda _: Reply(200, b"{}")) as server:
+    with HttpListener(lambda _: HttpReply(200, b"{}")) as server:
         GitHubConnection(server.url, StaticToken(None), pause=no_pause).read(
             "read something", lambda client: client.requester.requestJsonAndCheck("GET", "/user")
         )
@@ -61,7 +61,7 @@ def test_login_in_netrc_is_not_sent(a_home_of_its_own):
 def test_answer_larger_than_the_limit_is_not_read(monkeypatch):
     monkeypatch.setattr(github_client, "MAX_ANSWER", 100)
     with (
-        Listener(lambda _: Reply(200, b"[" + b" " * 100 + b"]")) as server,
+        HttpListener(lambda _: HttpReply(200, b"[" + b" " * 100 + b"]")) as server,
         pytest.raises(RefusedError, match="more than 100 bytes"),
     ):
         _read(server.url)
@@ -81,9 +81,9 @@ def test_number_of_redirects_is_limited(verb, monkeypatch):
 
     def redirect(received):
         other = "/b" if received.path == "/a" else "/a"
-        return Reply(301, b"", {"Location": f"{server.url}{other}"})
+        return HttpReply(301, b"", {"Location": f"{server.url}{other}"})
 
-    with Listener(redirect) as server, pytest.raises(RefusedError, match="more than 3 times"):
+    with HttpListener(redirect) as server, pytest.raises(RefusedError, match="more than 3 times"):
         _read(server.url, "/a", verb)
     assert len(server.received) == 1 + github_client.MAX_REPETITIONS
 
@@ -91,13 +91,16 @@ def test_number_of_redirects_is_limited(verb, monkeypatch):
 def test_number_of_retries_for_unready_answer_is_limited(monkeypatch):
     monkeypatch.setattr(Consts, "PROCESSING_202_WAIT_TIME", 0)
     monkeypatch.setattr("bot.forges.hosted.connection.BACKOFF_SECONDS", ())
-    with Listener(lambda _: Reply(202, b"{}")) as server, pytest.raises(RefusedError, match="more than 3 times"):
+    with (
+        HttpListener(lambda _: HttpReply(202, b"{}")) as server,
+        pytest.raises(RefusedError, match="more than 3 times"),
+    ):
         _read(server.url)
     assert len(server.received) == 1 + github_client.MAX_REPETITIONS
 
 
 def test_requests_share_one_connection(monkeypatch):
-    with Listener(lambda _: Reply(200, b"{}")) as server:
+    with HttpListener(lambda _: HttpReply(200, b"{}")) as server:
         accepted = []
         accept = server._server.get_request
         monkeypatch.setattr(server._server, "get_request", lambda: accepted.append(1) or accept())

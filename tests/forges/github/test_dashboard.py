@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.forges.github.graphql import GraphQL
 from support.forges.github.stand import GitHubStand
-from support.forges.github.state import Issue
+from support.forges.github.state import GitHubIssue
 
 from bot.core.proposal.dashboard import DASHBOARD_TITLE, add_mark
 from bot.model.dashboard import DASHBOARD_LABEL
@@ -24,7 +24,9 @@ def test_issue_without_author_is_foreign_and_hides_no_dashboard(stand):
     (repository,) = stand.fleet().list_repositories(frozenset())
     dashboard = stand.fleet().get_dashboard(repository)
     dashboard.write(None, DASHBOARD_TITLE, add_mark("ours"))
-    theirs = Issue(stand.repository.next_number(), None, DASHBOARD_TITLE, add_mark("theirs"), labels=[DASHBOARD_LABEL])
+    theirs = GitHubIssue(
+        stand.repository.next_number(), None, DASHBOARD_TITLE, add_mark("theirs"), labels=[DASHBOARD_LABEL]
+    )
     stand.repository.issues.append(theirs)
     assert dashboard.read().body == add_mark("ours")
 
@@ -32,7 +34,7 @@ def test_issue_without_author_is_foreign_and_hides_no_dashboard(stand):
 def add_labelled_issue(stand, author, body) -> None:
     stand.repository.labels[DASHBOARD_LABEL] = ("ededed", "")
     number = stand.repository.next_number()
-    stand.repository.issues.append(Issue(number, author, DASHBOARD_TITLE, body, labels=[DASHBOARD_LABEL]))
+    stand.repository.issues.append(GitHubIssue(number, author, DASHBOARD_TITLE, body, labels=[DASHBOARD_LABEL]))
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 from support.forges.github.graphql import GraphQL
 from support.forges.github.stand import GitHubAppStand, GitHubStand
 from support.forges.hosted_stand import open_only_tree, read_all_files
-from support.forges.server import Reply
-from support.git import LINK, File
+from support.forges.server import ForgeReply
+from support.git import LINK, TreeFile
 
 from bot.forges.github import tree as github_tree
 from bot.model.errors import TreeError
@@ -97,7 +97,7 @@ def test_omitted_files_are_requested_again_in_halves(make):
     stand = make(FILES)
     part = {"b0": {"text": "FROM node:0\r\n"}, "b1": None}
     error = {"type": "RESOURCE_LIMITS_EXCEEDED", "message": "Resource limits for this query exceeded.", "path": ["b1"]}
-    stand.server.fail("POST /graphql", Reply(200, {"data": {"repository": part}, "errors": [error]}))
+    stand.server.fail("POST /graphql", ForgeReply(200, {"data": {"repository": part}, "errors": [error]}))
     contents, lines = read_all_files(stand)
     assert contents == {path: text.encode() for path, text in FILES.items()}
     assert list_batch_sizes(stand) == [6, 2, 3]
@@ -107,11 +107,13 @@ def test_omitted_files_are_requested_again_in_halves(make):
 @pytest.mark.parametrize(
     "reply",
     [
-        pytest.param(Reply(403, {"message": "Fine-grained tokens do not support GraphQL"}), id="refused"),
-        pytest.param(Reply(200, {"data": None, "errors": [{"type": "RATE_LIMITED", "message": "No"}]}), id="limit"),
-        pytest.param(Reply(200, {"data": {"repository": {"b0": {"text": 5}}}}), id="another shape"),
-        pytest.param(Reply(200, {"data": {"repository": None}}), id="gone"),
-        pytest.param(Reply(200, []), id="no answer of GraphQL"),
+        pytest.param(ForgeReply(403, {"message": "Fine-grained tokens do not support GraphQL"}), id="refused"),
+        pytest.param(
+            ForgeReply(200, {"data": None, "errors": [{"type": "RATE_LIMITED", "message": "No"}]}), id="limit"
+        ),
+        pytest.param(ForgeReply(200, {"data": {"repository": {"b0": {"text": 5}}}}), id="another shape"),
+        pytest.param(ForgeReply(200, {"data": {"repository": None}}), id="gone"),
+        pytest.param(ForgeReply(200, []), id="no answer of GraphQL"),
         pytest.param(None, id="connection lost"),
     ],
 )
@@ -126,7 +128,7 @@ def test_files_are_read_by_rest_when_graphql_fails(make, reply):
 def test_content_with_wrong_object_name_is_read_again(make):
     stand = make(FILES)
     wrong = {f"b{index}": {"text": "FROM evil\n"} for index in range(6)}
-    stand.server.fail("POST /graphql", Reply(200, {"data": {"repository": wrong}}))
+    stand.server.fail("POST /graphql", ForgeReply(200, {"data": {"repository": wrong}}))
     contents, _ = read_all_files(stand)
     assert contents == {path: text.encode() for path, text in FILES.items()}
 
@@ -164,5 +166,5 @@ def test_unreadable_file_does_not_affect_others(make):
 
 
 def test_links_are_not_listed(make):
-    stand = make({"Dockerfile": "FROM x\n", "link": File(b"Dockerfile", LINK)})
+    stand = make({"Dockerfile": "FROM x\n", "link": TreeFile(b"Dockerfile", LINK)})
     assert [entry.path for entry in open_only_tree(stand).list_entries()] == ["Dockerfile"]

@@ -8,7 +8,7 @@ import pytest
 from support.forges.github.graphql import GraphQL
 from support.forges.github.scene import BRANCH, CHANGE, MESSAGE, look, proposal, propose
 from support.forges.github.stand import TOKEN
-from support.git import EXECUTABLE, File
+from support.git import EXECUTABLE, TreeFile
 
 from bot.forges.github import tree as github_tree
 from bot.model.errors import ForgeError
@@ -41,7 +41,7 @@ def test_text_is_sent_in_tree_and_binary_content_in_blobs(github):
     entries = {entry["path"]: entry for entry in get_request_body(github, "POST /repos/acme/web/git/trees")["tree"]}
     assert {path for path, entry in entries.items() if "content" in entry} == {"Dockerfile"}
     files = github.files(BRANCH)
-    assert files["app/deep/build.sh"] == File(binary.content, EXECUTABLE)
+    assert files["app/deep/build.sh"] == TreeFile(binary.content, EXECUTABLE)
     assert (files[latin.path].content, files[long.path].content) == (latin.content, long.content)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from support.forges.contract_scene import BRANCH, NEWER_CHANGES, OTHER, message_of, open_one, proposal, push
 from support.forges.github.graphql import GraphQL
-from support.forges.github.runs import Run
+from support.forges.github.runs import WorkflowRun
 from support.forges.github.stand import GitHubAppStand, GitHubStand
 
 from bot.core.proposal.marks import parse_mark, shorten_commit
@@ -98,7 +98,7 @@ def test_runs_of_new_commit_are_not_looked_up(stand):
 def test_existing_run_prevents_start(stand):
     push(stand)
     head = stand.branches()[BRANCH]
-    stand.repository.runs.append(Run(1, CI, "pull_request", BRANCH, head))
+    stand.repository.runs.append(WorkflowRun(1, CI, "pull_request", BRANCH, head))
     forge = stand.forge()
     forge.list_requests("basebump/", frozenset({BRANCH}))
     assert forge.open(build_proposal(CI, LINT)).notes == ()

@@ -11,7 +11,7 @@ from support.forges.github.scene import FILES
 from support.forges.gitlab.graphql import GraphQL
 from support.forges.gitlab.server import GitLabServer
 from support.forges.gitlab.stand import BOT, TOKEN
-from support.forges.gitlab.state import Issue
+from support.forges.gitlab.state import GitLabIssue
 from support.forges.hosted_stand import no_pause
 
 from bot.forges.gitlab import activity as gitlab_activity
@@ -120,7 +120,7 @@ def test_branch_without_a_merge_request_is_not_in_the_list(server):
 
 def test_dashboard_is_part_of_activity_of_project(server):
     project, _ = server.world.find("acme/web")
-    issue = Issue(1, server.world.users[BOT], "Images", "- [ ] Rebuild all", labels=[DASHBOARD_LABEL])
+    issue = GitLabIssue(1, server.world.users[BOT], "Images", "- [ ] Rebuild all", labels=[DASHBOARD_LABEL])
     project.issues.append(issue)
     before = _list_activities(server, ACME, scope=WITH_DASHBOARD)
     project.issues[:] = [replace(issue, description="- [x] Rebuild all")]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from support.forges.contract_scene import BODY, BRANCH, look, open_one, proposal, propose, push
-from support.forges.gitlab.state import Milestone
+from support.forges.gitlab.state import GitLabMilestone
 
 from bot.model.request_attributes import RequestAttributes
 
@@ -16,7 +16,7 @@ EVERYTHING = RequestAttributes(labels=("docker",), reviewers=("ada",), assignees
 @pytest.fixture
 def stand(gitlab):
     """Return a GitLab where all of that can be set."""
-    gitlab.project.milestones.append(Milestone(7, "Next"))
+    gitlab.project.milestones.append(GitLabMilestone(7, "Next"))
     gitlab.server.world.add_user("grace")
     return gitlab
 
@@ -100,12 +100,14 @@ def test_second_reviewer_is_a_note_without_premium(stand):
 
 
 def test_milestone_of_parent_group_is_found(stand):
-    stand.project.milestones[:] = [Milestone(8, "Next", is_groups=True)]
+    stand.project.milestones[:] = [GitLabMilestone(8, "Next", is_groups=True)]
     assert open_with(stand, RequestAttributes(milestone="Next")).notes == ()
     assert get_attributes(stand)[3] == "Next"
 
 
-@pytest.mark.parametrize("there", [[], [Milestone(7, "Next", state="closed")], [Milestone(7, "Next release")]])
+@pytest.mark.parametrize(
+    "there", [[], [GitLabMilestone(7, "Next", state="closed")], [GitLabMilestone(7, "Next release")]]
+)
 def test_missing_milestone_is_a_note(stand, there):
     stand.project.milestones[:] = there
     (note,) = open_with(stand, RequestAttributes(milestone="Next")).notes

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from support.forges.contract_scene import BRANCH, NEWER_CHANGES, message_of, open_one, proposal, push
-from support.forges.gitlab.state import Pipeline
+from support.forges.gitlab.state import GitLabPipeline
 
 from bot.model.errors import ForgeError
 from bot.model.request_attributes import RequestAttributes
@@ -101,7 +101,7 @@ def test_pipeline_of_earlier_commit_is_ignored(stand):
     open_with_auto_merge(stand)
     stand.project.ci = None
     forge, seen = stand.forge(), open_one(stand)
-    get_request(stand).pipeline = Pipeline(seen.head, "success", BRANCH)
+    get_request(stand).pipeline = GitLabPipeline(seen.head, "success", BRANCH)
     forge.push(BRANCH, NEWER_CHANGES, message_of("3" * 16), seen.head)
     (note,) = forge.update_request(seen, seen.title, seen.body, ARMED)
     assert "has none yet" in note
@@ -112,7 +112,7 @@ def test_merge_result_pipeline_counts_only_when_gitlab_accepts(stand):
     open_with_auto_merge(stand)
     get_request(stand).call_off(stand.server.world.ada)
     get_request(stand).notes.clear()
-    get_request(stand).pipeline = Pipeline("7" * 40, "running", "refs/merge-requests/1/merge")
+    get_request(stand).pipeline = GitLabPipeline("7" * 40, "running", "refs/merge-requests/1/merge")
     (note,) = amend(stand, ARMED)
     assert "in its state" in note
 

@@ -9,7 +9,7 @@ from support.forges.gitlab.graphql import GraphQL
 from support.forges.gitlab.server import GitLabServer
 from support.forges.gitlab.stand import BOT, TOKEN
 from support.forges.hosted_stand import no_pause
-from support.forges.server import Reply
+from support.forges.server import ForgeReply
 
 from bot.forges.gitlab import catalogue as gitlab_catalogue
 from bot.forges.hosted import catalogue as hosted_catalogue
@@ -128,21 +128,21 @@ def test_page_size_is_halved_for_slow_server(server):
 
 
 def _refusal(message):
-    return Reply(200, {"errors": [{"message": message}]})
+    return ForgeReply(200, {"errors": [{"message": message}]})
 
 
 @pytest.mark.parametrize(
     ("reply", "times"),
     [
-        pytest.param(Reply(502, {"message": "Bad Gateway"}), 4, id="always too slow"),
+        pytest.param(ForgeReply(502, {"message": "Bad Gateway"}), 4, id="always too slow"),
         pytest.param(_refusal("Query has complexity of 300, which exceeds max complexity of 250"), 4, id="too complex"),
         pytest.param(_refusal("Timeout on Group.projects"), 4, id="timeout"),
         pytest.param(_refusal("Internal server error"), 1, id="error"),
-        pytest.param(Reply(200, {"data": None}), 1, id="nothing"),
-        pytest.param(Reply(200, {"data": {"owner": {"projects": None}}}), 1, id="no projects"),
-        pytest.param(Reply(200, []), 1, id="no object"),
-        pytest.param(Reply(200, b"hello"), 1, id="no JSON"),
-        pytest.param(Reply(403, {"error": "insufficient_scope"}), 1, id="token"),
+        pytest.param(ForgeReply(200, {"data": None}), 1, id="nothing"),
+        pytest.param(ForgeReply(200, {"data": {"owner": {"projects": None}}}), 1, id="no projects"),
+        pytest.param(ForgeReply(200, []), 1, id="no object"),
+        pytest.param(ForgeReply(200, b"hello"), 1, id="no JSON"),
+        pytest.param(ForgeReply(403, {"error": "insufficient_scope"}), 1, id="token"),
         pytest.param(None, 1, id="no answer"),
     ],
 )

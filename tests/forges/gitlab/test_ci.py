@@ -6,7 +6,7 @@ import pytest
 from support.forges.contract_scene import BRANCH, propose
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import read_ci_outcome
-from support.forges.server import Reply
+from support.forges.server import ForgeReply
 
 from bot.model.ci import CiOutcome
 
@@ -44,5 +44,5 @@ def test_failure_in_a_merge_train_is_unknown(stand):
 @pytest.mark.parametrize(("check", "outcome"), [("passed", CiOutcome.UNKNOWN), ("failed", CiOutcome.FAILED)])
 def test_only_a_failure_is_certain_if_pipelines_cannot_be_read(stand, check, outcome):
     stand.report_check(stand.branches()[BRANCH], check)
-    stand.server.fail("POST .*graphql", Reply(403, {"message": "Forbidden"}), times=9)
+    stand.server.fail("POST .*graphql", ForgeReply(403, {"message": "Forbidden"}), times=9)
     assert read(stand)[0] is outcome

@@ -6,7 +6,7 @@ import pytest
 from support.forges.fleets import open_gitlab_fleet
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import no_pause
-from support.forges.server import Reply
+from support.forges.server import ForgeReply
 
 from bot.forges.gitlab.gitlab_errors import READ_ACCESS, WRITE_ACCESS
 from bot.forges.gitlab.server import JobToken
@@ -102,7 +102,7 @@ def test_protection_of_basebump_branches_is_problem(stand):
 
 
 def test_unreadable_protection_rules_are_unknown(stand):
-    stand.server.fail("GET .*/protected_branches", Reply(403, {"message": "403 Forbidden"}), times=9)
+    stand.server.fail("GET .*/protected_branches", ForgeReply(403, {"message": "403 Forbidden"}), times=9)
     assert (
         get_check(stand.fleet(), build_target(), "check that basebump/* is unprotected").status is CheckStatus.UNKNOWN
     )

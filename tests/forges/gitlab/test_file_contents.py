@@ -6,8 +6,8 @@ import pytest
 from support.forges.gitlab.graphql import GraphQL
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import open_only_tree, read_all_files
-from support.forges.server import Reply
-from support.git import LINK, File
+from support.forges.server import ForgeReply
+from support.git import LINK, TreeFile
 
 from bot.model.errors import TreeError
 from bot.model.forge import TreeEntry
@@ -93,20 +93,20 @@ def test_single_file_and_repeated_content_need_one_request(make):
 
 def _blobs(nodes):
     data = {"project": {"repository": {"blobs": {"nodes": nodes}}}, "queryComplexity": {"score": 9, "limit": 250}}
-    return Reply(200, {"data": data})
+    return ForgeReply(200, {"data": data})
 
 
 @pytest.mark.parametrize(
     "reply",
     [
-        pytest.param(Reply(403, {"message": "403 Forbidden"}), id="refused"),
-        pytest.param(Reply(429, b"Retry later"), id="limit"),
-        pytest.param(Reply(200, {"errors": [{"message": "Internal server error"}]}), id="error"),
+        pytest.param(ForgeReply(403, {"message": "403 Forbidden"}), id="refused"),
+        pytest.param(ForgeReply(429, b"Retry later"), id="limit"),
+        pytest.param(ForgeReply(200, {"errors": [{"message": "Internal server error"}]}), id="error"),
         pytest.param(_blobs([{"rawTextBlob": 5}]), id="another shape"),
         pytest.param(_blobs([{"rawTextBlob": "FROM evil\n"}] * 12), id="the contents of others"),
         pytest.param(_blobs([]), id="nothing"),
-        pytest.param(Reply(200, {"data": {"project": None, "queryComplexity": None}}), id="gone"),
-        pytest.param(Reply(200, []), id="no answer of GraphQL"),
+        pytest.param(ForgeReply(200, {"data": {"project": None, "queryComplexity": None}}), id="gone"),
+        pytest.param(ForgeReply(200, []), id="no answer of GraphQL"),
         pytest.param(None, id="connection lost"),
     ],
 )
@@ -121,7 +121,7 @@ def test_files_are_read_separately_when_graphql_fails(make, reply):
 def test_separate_content_with_wrong_object_name_is_refused(make):
     stand = make({"Dockerfile": "FROM x\n"})
     tree = open_only_tree(stand)
-    stand.server.fail("GET .*/blobs/", Reply(200, b"FROM y\n"))
+    stand.server.fail("GET .*/blobs/", ForgeReply(200, b"FROM y\n"))
     (refused,) = tree.read(list(tree.list_entries()))
     assert isinstance(refused, TreeError)
     assert "object name" in str(refused)
@@ -149,5 +149,5 @@ def test_unreadable_file_does_not_affect_others(make):
 
 
 def test_links_are_not_listed(make):
-    stand = make({"Dockerfile": "FROM x\n", "link": File(b"Dockerfile", LINK)})
+    stand = make({"Dockerfile": "FROM x\n", "link": TreeFile(b"Dockerfile", LINK)})
     assert [entry.path for entry in open_only_tree(stand).list_entries()] == ["Dockerfile"]

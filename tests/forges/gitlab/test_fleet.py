@@ -12,7 +12,7 @@ from support.forges.github.scene import FILES
 from support.forges.gitlab.server import GitLabServer
 from support.forges.gitlab.stand import BOT, TOKEN, GitLabStand
 from support.forges.hosted_stand import no_pause
-from support.listener import Listener, Reply
+from support.listener import HttpListener, HttpReply
 
 from bot.forges.gitlab import connection as gitlab_connection
 from bot.forges.gitlab import tree as gitlab_tree
@@ -142,7 +142,7 @@ def test_login_in_netrc_is_not_sent(server, a_home_of_its_own):
 
 
 def test_redirect_to_other_host_is_not_followed(server):
-    with Listener(lambda _: Reply()) as evil:
+    with HttpListener(lambda _: HttpReply()) as evil:
         reply = server.reply(None)
         moved = type(reply)(302, None, {"Location": f"{evil.url}/api/v4/projects/1"})
         server.fail("GET /projects/acme/web", moved, times=9)
@@ -155,7 +155,7 @@ def test_link_to_other_host_is_not_followed(gitlab):
     main = gitlab.git.need("main")
     lines = "".join(f"create refs/heads/basebump/b{number:03} {main}\n" for number in range(120))
     gitlab.git.run("update-ref", "--stdin", stdin=lines.encode())
-    with Listener(lambda _: Reply()) as evil:
+    with HttpListener(lambda _: HttpReply()) as evil:
         path = f"/projects/{gitlab.project.id}/repository/branches"
         page = gitlab.server.reply_of(path)
         link = f'<{evil.url}/api/v4{path}?page=2&per_page=100&search=%5Ebasebump%2F>; rel="next"'

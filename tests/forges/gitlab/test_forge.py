@@ -22,7 +22,7 @@ from support.forges.contract_scene import (
 )
 from support.forges.fleets import open_gitlab_fleet
 from support.forges.gitlab.stand import TOKEN
-from support.git import EXECUTABLE, File
+from support.git import EXECUTABLE, TreeFile
 
 from bot.core.proposal.lifecycle import next_step
 from bot.model.errors import ForgeError
@@ -81,7 +81,7 @@ def test_text_is_sent_plain_and_binary_content_in_base64(gitlab):
     actions = get_request_body(gitlab, COMMITS)["actions"]
     assert {each["file_path"] for each in actions if "encoding" not in each} == {"Dockerfile"}
     files = gitlab.files(BRANCH)
-    assert files["app/deep/build.sh"] == File(binary.content, EXECUTABLE)
+    assert files["app/deep/build.sh"] == TreeFile(binary.content, EXECUTABLE)
     assert (files[latin.path].content, files[long.path].content) == (latin.content, long.content)
 
 

@@ -20,8 +20,8 @@ from support.forges.contract_scene import (
 )
 from support.forges.fleets import open_gitlab_fleet
 from support.forges.gitlab.stand import TOKEN
-from support.forges.gitlab.state import Milestone
-from support.git import ADA, Person
+from support.forges.gitlab.state import GitLabMilestone
+from support.git import ADA, CommitAuthor
 
 from bot.forges.gitlab import commits as gitlab_commits
 from bot.forges.hosted.request_lister import MERGE_CHECK_SECONDS
@@ -114,7 +114,7 @@ def test_attributes_of_request_need_no_additional_request(gitlab):
     propose(gitlab)
     ada, request = gitlab.server.world.ada, gitlab.project.open_request(BRANCH)
     request.labels, request.reviewers, request.assignees = ["docker"], [ada], [ada]
-    request.milestone = Milestone(7, "Next")
+    request.milestone = GitLabMilestone(7, "Next")
     forge = gitlab.forge()
     with gitlab.server.watched() as lines:
         (seen,) = forge.list_requests(PREFIX, frozenset({BRANCH}))
@@ -191,7 +191,7 @@ def test_merge_with_incomplete_diff_is_an_edit(gitlab, key, monkeypatch):
 
 
 def test_own_commit_signed_by_gitlab_is_own(gitlab):
-    gitlab.project.signer = Person("GitLab", "noreply@gitlab.example")
+    gitlab.project.signer = CommitAuthor("GitLab", "noreply@gitlab.example")
     propose(gitlab)
     (commit,) = gitlab.commits(BRANCH)
     assert commit.committer.name == "GitLab"
@@ -199,7 +199,7 @@ def test_own_commit_signed_by_gitlab_is_own(gitlab):
 
 
 def test_user_commit_signed_by_gitlab_is_foreign(gitlab):
-    signer = Person("GitLab", "noreply@gitlab.example")
+    signer = CommitAuthor("GitLab", "noreply@gitlab.example")
     made = gitlab.git.make_commit(
         [gitlab.git.need("main")], {"Dockerfile": CHANGES[0].content}, message_of(), who=signer, author=ADA
     )

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 from support.forges.gitlab.stand import TOKEN, GitLabStand
-from support.git import EXECUTABLE, LINK, SUBMODULE, File, Git
+from support.git import EXECUTABLE, LINK, SUBMODULE, DiskRepository, TreeFile
 
 from bot.forges.git.remote import GitOrigin
 from bot.forges.gitlab import tree as gitlab_tree
@@ -25,11 +25,11 @@ FILES = {
     "empty": b"",
     "latin-1": "FROM x # größe\n".encode("latin-1"),
     "umlaut/größe": "größe ☃ 🐳\n".encode(),
-    "build.sh": File(b"#!/bin/sh\n", EXECUTABLE),
-    "link": File(b"Dockerfile", LINK),
-    "vendor": File(b"5" * 40, SUBMODULE),
+    "build.sh": TreeFile(b"#!/bin/sh\n", EXECUTABLE),
+    "link": TreeFile(b"Dockerfile", LINK),
+    "vendor": TreeFile(b"5" * 40, SUBMODULE),
 }
-CONTENTS = {path: each.content if isinstance(each, File) else each for path, each in FILES.items()}
+CONTENTS = {path: each.content if isinstance(each, TreeFile) else each for path, each in FILES.items()}
 CONTENTS = {path: content for path, content in CONTENTS.items() if path not in ("link", "vendor")}
 LOGIN = f"oauth2:{TOKEN}".encode()
 
@@ -150,7 +150,7 @@ def origin(gitlab):
 def test_omitted_file_is_tree_error(origin, gitlab, tmp_path):
     with origin.clone(gitlab.branches()["main"]) as clone:
         files = [TreeEntry(path, each.size, each.oid) for path, each in clone.list_files().files.items()]
-        elsewhere = Git.create(tmp_path / "elsewhere.git", {"Dockerfile": FILES["Dockerfile"]}, bare=True)
+        elsewhere = DiskRepository.create(tmp_path / "elsewhere.git", {"Dockerfile": FILES["Dockerfile"]}, bare=True)
         found = replace(clone, local_git=replace(clone.local_git, directory=elsewhere.directory)).fetch_files(files)
         contents = {each.path: content for each, content in zip(files, found, strict=True)}
     assert contents.pop("Dockerfile") == CONTENTS["Dockerfile"]

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 from support.forges.local_scene import BRANCH, HEAD_REF, INTENT, MESSAGE, NEW, OLD, look, propose, repositories_of
-from support.git import Git
+from support.git import DiskRepository
 
 from bot.forges.local.fleet import LocalFleet
 from bot.model.errors import ForgeError, TreeError
@@ -21,9 +21,9 @@ from bot.model.vocabulary import FailureStage
 
 
 def test_repositories_are_git_folders_named_without_git_suffix(root):
-    bare = Git.create(root / "bare.git", {"a": "1"})
-    plain = Git.create(root / "plain", {"a": "2"}, bare=False)
-    Git(root).run("init", "--quiet")
+    bare = DiskRepository.create(root / "bare.git", {"a": "1"})
+    plain = DiskRepository.create(root / "plain", {"a": "2"}, bare=False)
+    DiskRepository(root).run("init", "--quiet")
     (root / "notes").mkdir()
     (root / "notes.txt").write_text("no repository")
     assert repositories_of(root) == [
@@ -33,7 +33,10 @@ def test_repositories_are_git_folders_named_without_git_suffix(root):
 
 
 def test_bare_repository_keeps_suffix_next_to_folder_of_same_name(root):
-    bare, plain = Git.create(root / "x.git", {"a": "1"}), Git.create(root / "x", {"a": "2"}, bare=False)
+    bare, plain = (
+        DiskRepository.create(root / "x.git", {"a": "1"}),
+        DiskRepository.create(root / "x", {"a": "2"}, bare=False),
+    )
     assert {each.name: each.commit for each in repositories_of(root)} == {
         "x.git": bare.head("main"),
         "x": plain.head("main"),
@@ -41,7 +44,7 @@ def test_bare_repository_keeps_suffix_next_to_folder_of_same_name(root):
 
 
 def test_links_and_worktrees_are_not_listed_again(root):
-    git = Git.create(root / "acme", {"a": "1"}, bare=False)
+    git = DiskRepository.create(root / "acme", {"a": "1"}, bare=False)
     git.run("worktree", "add", "--quiet", "-b", "feature", str(root / "feature"))
     (root / "link").symlink_to(root / "acme")
     assert [each.name for each in repositories_of(root)] == ["acme"]
@@ -50,27 +53,27 @@ def test_links_and_worktrees_are_not_listed_again(root):
 
 def test_named_repositories_are_listed_in_configured_order(root):
     for name in ("a", "b", "c"):
-        Git.create(root / f"{name}.git", {"a": name})
+        DiskRepository.create(root / f"{name}.git", {"a": name})
     assert [each.name for each in repositories_of(root, "c", "a")] == ["c", "a"]
     assert [each.name for each in repositories_of(root, "c", "a", only={"a", "b"})] == ["a"]
 
 
 def test_named_repository_can_be_in_subfolder(root):
-    Git.create(root / "team" / "acme.git", {"a": "1"})
+    DiskRepository.create(root / "team" / "acme.git", {"a": "1"})
     assert [each.base_branch for each in repositories_of(root, "team/acme")] == ["main"]
 
 
 @pytest.mark.parametrize("name", ["..", "../outside", "a/../../outside", "/etc", "", ".", "a\0b"])
 def test_name_cannot_leave_folder(root, name):
-    Git.create(root.parent / "outside", {"a": "1"}, bare=False)
-    Git.create(root / "a", {"a": "1"}, bare=False)
+    DiskRepository.create(root.parent / "outside", {"a": "1"}, bare=False)
+    DiskRepository.create(root / "a", {"a": "1"}, bare=False)
     (failed,) = repositories_of(root, name)
     assert (failed.subject, failed.stage) == (name, FailureStage.SURVEY)
     assert "repository name" in failed.error
 
 
 def test_link_cannot_leave_folder(root):
-    Git.create(root.parent / "outside", {"a": "1"}, bare=False)
+    DiskRepository.create(root.parent / "outside", {"a": "1"}, bare=False)
     root.mkdir()
     (root / "acme").symlink_to(root.parent / "outside")
     (failed,) = repositories_of(root, "acme")
@@ -78,15 +81,15 @@ def test_link_cannot_leave_folder(root):
 
 
 def test_worktree_of_outside_repository_is_refused(root):
-    outside = Git.create(root.parent / "outside", {"a": "1"}, bare=False)
+    outside = DiskRepository.create(root.parent / "outside", {"a": "1"}, bare=False)
     outside.run("worktree", "add", "--quiet", "-b", "feature", str(root / "acme"))
     (failed,) = repositories_of(root, "acme")
     assert "outside of" in failed.error
 
 
 def test_missing_repository_does_not_affect_others(root):
-    Git.create(root, {"a": "0"}, bare=False)  # a repository around them is none of theirs
-    Git.create(root / "acme.git", {"a": "1"})
+    DiskRepository.create(root, {"a": "0"}, bare=False)  # a repository around them is none of theirs
+    DiskRepository.create(root / "acme.git", {"a": "1"})
     (root / "notes").mkdir()
     missing, notes, found = repositories_of(root, "missing", "notes", "acme")
     assert missing == RunFailure("missing", FailureStage.SURVEY, missing.error)
@@ -102,14 +105,14 @@ def test_missing_folder_is_one_failure(root):
 
 
 def test_folder_without_repositories_is_one_failure(root):
-    Git.create(root / "too" / "deep", {"a": "1"}, bare=False)
+    DiskRepository.create(root / "too" / "deep", {"a": "1"}, bare=False)
     (failed,) = repositories_of(root)
     assert "no git repository" in failed.error
 
 
 @pytest.mark.parametrize("is_bare", [True, False])
 def test_folder_that_is_a_repository_has_hint(root, is_bare):
-    Git.create(root / "acme", {"a": "1"}, bare=is_bare)
+    DiskRepository.create(root / "acme", {"a": "1"}, bare=is_bare)
     (failed,) = repositories_of(root / "acme")
     assert re.search(f"`url` .*{root}.*`repositories` to \\[acme\\]", failed.error)
     assert [each.base_branch for each in repositories_of(root, "acme")] == ["main"]
@@ -124,15 +127,15 @@ def test_name_refused_by_file_system_is_failure(root, name):
 
 
 def test_missing_git_is_failure(root, monkeypatch):
-    Git.create(root / "acme.git", {"a": "1"})
+    DiskRepository.create(root / "acme.git", {"a": "1"})
     monkeypatch.setenv("PATH", str(root))
     (failed,) = repositories_of(root)
     assert "git" in failed.error
 
 
 def test_empty_or_detached_repository_has_no_base_branch(root):
-    Git.create(root / "empty.git")
-    detached = Git.create(root / "detached", {"a": "1"}, bare=False)
+    DiskRepository.create(root / "empty.git")
+    detached = DiskRepository.create(root / "detached", {"a": "1"}, bare=False)
     detached.run("checkout", "--quiet", "--detach")
     found = repositories_of(root)
     assert found == [GitRepository("local", name, None, None, is_public=False) for name in ("detached", "empty")]
@@ -145,7 +148,7 @@ def test_empty_or_detached_repository_has_no_base_branch(root):
 
 @pytest.mark.parametrize("is_packed", [True, False])
 def test_branch_with_lost_commit_is_failure(root, is_packed):
-    git = Git.create(root / "acme.git", {"a": "1"})
+    git = DiskRepository.create(root / "acme.git", {"a": "1"})
     if is_packed:
         git.run("pack-refs", "--all")
     commit = git.head("main")
@@ -155,14 +158,14 @@ def test_branch_with_lost_commit_is_failure(root, is_packed):
 
 
 def test_head_outside_branches_is_not_a_base_branch(root):
-    git = Git.create(root / "acme.git", {"a": "1"})
+    git = DiskRepository.create(root / "acme.git", {"a": "1"})
     git.run("update-ref", "refs/remotes/origin/main", "main")
     git.run("symbolic-ref", "HEAD", "refs/remotes/origin/main")
     assert repositories_of(root) == [GitRepository("local", "acme", None, None, is_public=False)]
 
 
 def test_base_branch_is_target_of_head(root):
-    git = Git.create(root / "acme.git", {"a": "1"})
+    git = DiskRepository.create(root / "acme.git", {"a": "1"})
     git.commit("release/1.0", {"a": "2"})
     git.run("symbolic-ref", "HEAD", "refs/heads/release/1.0")
     assert repositories_of(root) == [
@@ -187,7 +190,7 @@ def test_repository_of_other_user_is_refused_with_hint(root, git, git_first):
 
 
 def test_hint_for_repository_of_other_user_is_valid_shell(root, git_first):
-    git = Git.create(root / "our acme", {"a": "1"})
+    git = DiskRepository.create(root / "our acme", {"a": "1"})
     git_first("export GIT_TEST_ASSUME_DIFFERENT_OWNER=1")
     (failed,) = repositories_of(root)
     subprocess.run(failed.error.split("`")[1], shell=True, check=True)
@@ -199,7 +202,7 @@ def test_hint_for_repository_of_other_user_is_valid_shell(root, git_first):
 
 def test_files_are_read_without_conversion(root):
     crlf = {".gitattributes": "* text eol=crlf\n*.txt filter=shout\n", "Dockerfile": OLD, "a.txt": "quiet\n"}
-    git = Git.create(root / "acme.git", crlf)
+    git = DiskRepository.create(root / "acme.git", crlf)
     git.run("config", "filter.shout.smudge", "tr a-z A-Z")
     git.run("config", "core.autocrlf", "true")
     fleet = LocalFleet(root)
@@ -285,19 +288,19 @@ def test_git_replacements_are_ignored(git):
 
 
 def test_partial_clone_fetches_no_objects(root, tmp_path):
-    whole = Git.create(tmp_path / "whole.git", {"Dockerfile": OLD})
+    whole = DiskRepository.create(tmp_path / "whole.git", {"Dockerfile": OLD})
     whole.run("config", "uploadpack.allowFilter", "true")
     whole.run("clone", "--quiet", "--bare", "--filter=blob:none", f"file://{whole.directory}", str(root / "acme.git"))
     fleet = LocalFleet(root)
     (repository,) = fleet.list_repositories(frozenset())
     with pytest.raises(TreeError, match="partial clone"):
         list(fleet.open_tree(repository).list_entries())
-    Git(root / "acme.git").run("fetch", "--quiet", "--refetch", "--no-filter")
+    DiskRepository(root / "acme.git").run("fetch", "--quiet", "--refetch", "--no-filter")
     assert [entry.path for entry in fleet.open_tree(repository).list_entries()] == ["Dockerfile"]
 
 
 def test_git_variables_are_not_inherited(git, tmp_path, monkeypatch):
-    elsewhere = Git.create(tmp_path / "elsewhere.git", {"a": "1"})
+    elsewhere = DiskRepository.create(tmp_path / "elsewhere.git", {"a": "1"})
     monkeypatch.setenv("GIT_DIR", str(elsewhere.directory))
     monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "index"))
     monkeypatch.setenv("GIT_AUTHOR_NAME", "Somebody")
@@ -307,7 +310,7 @@ def test_git_variables_are_not_inherited(git, tmp_path, monkeypatch):
 
 
 def test_working_tree_is_not_changed(root):
-    git = Git.create(root / "acme", {"Dockerfile": OLD, "a": "1"}, bare=False)
+    git = DiskRepository.create(root / "acme", {"Dockerfile": OLD, "a": "1"}, bare=False)
     (git.directory / "a").write_text("2")
     git.run("add", "a")
     (git.directory / "Dockerfile").write_text("FROM scratch\n")

@@ -22,7 +22,7 @@ from support.forges.local_scene import (
     look,
     propose,
 )
-from support.git import Git, Person
+from support.git import CommitAuthor, DiskRepository
 
 from bot.forges.local.fleet import BOT_IDENTITY, LocalFleet
 from bot.forges.local.refs import MAX_PROPOSAL
@@ -42,8 +42,8 @@ def test_own_commits_have_bot_identity_and_no_signature(git):
     assert (
         commit.author
         == commit.committer
-        == Person(BOT_IDENTITY.name, BOT_IDENTITY.email)
-        == Person("basebump", "basebump@localhost")
+        == CommitAuthor(BOT_IDENTITY.name, BOT_IDENTITY.email)
+        == CommitAuthor("basebump", "basebump@localhost")
     )
     (seen,) = look(git)
     assert before <= seen.committed_at <= datetime.now(UTC)
@@ -51,7 +51,7 @@ def test_own_commits_have_bot_identity_and_no_signature(git):
 
 @pytest.mark.parametrize("which", ["author", "committer"])
 def test_commit_is_own_when_author_and_committer_are_bot(git, which):
-    bot, ada = Person(BOT_IDENTITY.name, BOT_IDENTITY.email), Person("Ada", "ada@example.org")
+    bot, ada = CommitAuthor(BOT_IDENTITY.name, BOT_IDENTITY.email), CommitAuthor("Ada", "ada@example.org")
     people = {"author": ada, "who": bot} if which == "author" else {"author": bot, "who": ada}
     commit = git.make_commit([git.head("main")], {"Dockerfile": NEW}, MESSAGE, **people)
     git.run("update-ref", HEAD_REF, commit)
@@ -59,7 +59,7 @@ def test_commit_is_own_when_author_and_committer_are_bot(git, which):
 
 
 def test_merge_commit_is_foreign(git):
-    bot = Person(BOT_IDENTITY.name, BOT_IDENTITY.email)
+    bot = CommitAuthor(BOT_IDENTITY.name, BOT_IDENTITY.email)
     base, side = git.head("main"), git.commit("side", {"a": "1"})
     git.run("update-ref", HEAD_REF, git.make_commit([base, side], {"Dockerfile": NEW}, MESSAGE, who=bot))
     assert [each.intent for each in look(git)] == [None]
@@ -103,7 +103,7 @@ def test_proposal_survives_packing_and_pruning(git):
 
 
 def test_sha256_repository_is_supported(root):
-    git = Git(root / "acme.git")
+    git = DiskRepository(root / "acme.git")
     git.directory.mkdir(parents=True)
     git.run("init", "--quiet", "--bare", "--initial-branch=main", "--object-format=sha256")
     git.commit("main", {"Dockerfile": OLD})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.forges.local_scene import BRANCH, INTENT, forge_of, look, propose
-from support.git import Git
+from support.git import DiskRepository
 
 PROGRAMS = (
     *("core.alternateRefsCommand", "core.askPass", "core.editor", "core.fsmonitor", "core.gitProxy", "core.pager"),
@@ -93,7 +93,7 @@ def test_merge_is_simulated_when_history_is_incomplete(git, tmp_path):
     git.commit("main", {"README.md": "More.\n"})
     propose(git)
     git.commit("main", {"README.md": "Even more.\n"})
-    shallow = Git(tmp_path / "shallow" / "acme.git")
+    shallow = DiskRepository(tmp_path / "shallow" / "acme.git")
     shallow.directory.parent.mkdir()
     git.run(
         "clone",

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from support.forges.counted import ConcurrentWriter, CountedFleet, SimulatedKill, WriteCounter
-from support.git import Git
+from support.git import DiskRepository
 from support.runs.twins import SetClock
 from support.runs.worlds import NOW, TEMPLATES, build, start_hub
 
@@ -36,7 +36,7 @@ def folder(tmp_path):
     """Return a folder with many repositories, each of which needs one proposal."""
     old = build("old").digest
     for number in range(REPOSITORIES):
-        Git.create(tmp_path / "fleet" / f"r{number:02}.git", {"Dockerfile": f"FROM nginx:1@{old}\n"})
+        DiskRepository.create(tmp_path / "fleet" / f"r{number:02}.git", {"Dockerfile": f"FROM nginx:1@{old}\n"})
     return tmp_path / "fleet"
 
 
@@ -71,7 +71,7 @@ def run(folder, place):
 
 
 def count_open(folder) -> int:
-    return sum(len(Git(each).refs("refs/basebump/proposals/")) for each in folder.iterdir())
+    return sum(len(DiskRepository(each).refs("refs/basebump/proposals/")) for each in folder.iterdir())
 
 
 def count_opened(report: RunReport) -> int:
@@ -113,7 +113,7 @@ def test_runs_over_the_same_repositories_share_the_limit(folder, run, write):
 
 
 def test_place_of_a_proposal_that_could_not_be_opened_is_given_back(folder, run):
-    git = Git(folder / "r00.git")
+    git = DiskRepository(folder / "r00.git")
     (git.directory / "refs/basebump").write_text("A file, so that git cannot create a folder for proposals here.")
     first = run(None)
     assert any("r00" in each.subject for each in first.failed)

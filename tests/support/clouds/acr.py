@@ -18,10 +18,10 @@ from typing import Any, Self
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import jwt
-from support.clouds.acr_content import AcrManifest, ChangeableAttributes, Content, Repository, Tag
-from support.clouds.entra import CLIENT, TENANT, Entra, RefusedError
-from support.listener import Listener, Received, Reply
-from support.registries.docker_registry import Certificate
+from support.clouds.acr_content import AcrContent, AcrManifest, AcrRepository, AcrTag, ChangeableAttributes
+from support.clouds.entra import CLIENT, TENANT, FakeEntra, RefusedError
+from support.listener import HttpListener, HttpReply, ReceivedRequest
+from support.registries.docker_registry import SelfSignedCertificate
 
 TOKEN_USER = "00000000-0000-0000-0000-000000000000"
 READ = frozenset({"pull", "metadata_read"})
@@ -36,7 +36,7 @@ _PLACES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class AcrIdentity:
     """Somebody whom this registry lets in, and to what."""
 
     roles: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -46,33 +46,33 @@ class Identity:
         return self.roles.get(repository, self.roles.get("*", frozenset()))
 
 
-ACR_PULL = Identity({"*": READ})
+ACR_PULL = AcrIdentity({"*": READ})
 """The role AcrPull, which a registry with attribute-based access does not honour."""
 
 
-ANYBODY = Identity({"*": READ})
+ANYBODY = AcrIdentity({"*": READ})
 """Anonymous pull, which shows tags and what was recorded as well."""
 
 
-def repository_reader(*repositories: str) -> Identity:
+def repository_reader(*repositories: str) -> AcrIdentity:
     """Return who has the role Container Registry Repository Reader on some repositories."""
-    return Identity(dict.fromkeys(repositories, READ))
+    return AcrIdentity(dict.fromkeys(repositories, READ))
 
 
 @dataclass
 class FakeAcr:
     """One registry and its data endpoint, from `with` to the end of it."""
 
-    certificate: Certificate
-    entra: Entra
+    certificate: SelfSignedCertificate
+    entra: FakeEntra
     name: str = "127.0.0.1"
     """The host without its port: `contoso.azurecr.us`, which only a resolver of the test knows."""
-    anonymous: Identity | None = None
+    anonymous: AcrIdentity | None = None
     """What anybody may, where anonymous pull is on."""
     abac: bool = False
-    identities: Mapping[str, Identity] = field(default_factory=lambda: {CLIENT: ACR_PULL})
+    identities: Mapping[str, AcrIdentity] = field(default_factory=lambda: {CLIENT: ACR_PULL})
     """By the client's ID."""
-    logins: Mapping[tuple[str, str], Identity] = field(default_factory=dict)
+    logins: Mapping[tuple[str, str], AcrIdentity] = field(default_factory=dict)
     """By name and password: the admin user, scope-map tokens, service principals."""
     page: int = 100
     """Entries of a list on one page."""
@@ -81,9 +81,9 @@ class FakeAcr:
     def __post_init__(self) -> None:
         self._key = secrets.token_bytes(32)
         self._signature = secrets.token_hex(8)
-        self.content = Content()
-        self._listener = Listener(self._answer, self.certificate)
-        self._data = Listener(self._answer_data, self.certificate)
+        self.content = AcrContent()
+        self._listener = HttpListener(self._answer, self.certificate)
+        self._data = HttpListener(self._answer_data, self.certificate)
         self.push, self.attach = self.content.push, self.content.attach
 
     def __enter__(self) -> Self:
@@ -104,7 +104,7 @@ class FakeAcr:
         return f"https://{self.host}"
 
     @property
-    def received(self) -> list[Received]:
+    def received(self) -> list[ReceivedRequest]:
         return self._listener.received
 
     @property
@@ -113,7 +113,7 @@ class FakeAcr:
         return [one.partition("?")[0] for one in self._listener.asked]
 
     @property
-    def data_asked(self) -> list[Received]:
+    def data_asked(self) -> list[ReceivedRequest]:
         return self._data.received
 
     def access_token(self, scope: str, *, age: int = 0, audience: str | None = None) -> str:
@@ -139,14 +139,14 @@ class FakeAcr:
             raise _unauthorized(f"this is no {kind} token")
         return claims
 
-    def _answer(self, received: Received) -> Reply:
+    def _answer(self, received: ReceivedRequest) -> HttpReply:
         try:
             return self._route(received)
         except RefusedError as refused:
             errors = {"errors": [{"code": refused.code, "message": refused.said}]}
             return _json(refused.status, errors, refused.headers)
 
-    def _route(self, received: Received) -> Reply:
+    def _route(self, received: ReceivedRequest) -> HttpReply:
         if received.headers.get("host") != self.host:
             raise RefusedError(421, "UNKNOWN", f"{received.headers.get('host')} is another registry")
         path = urlsplit(received.path).path
@@ -160,7 +160,7 @@ class FakeAcr:
 
     # ---- tokens --------------------------------------------------------------------------------------------------
 
-    def _exchange(self, received: Received) -> str:
+    def _exchange(self, received: ReceivedRequest) -> str:
         form = _form(received)
         _no_credentials(received)
         if form.pop("grant_type", None) != "access_token":
@@ -178,7 +178,7 @@ class FakeAcr:
             raise _unauthorized("the identity has no role on this registry")
         return self._sign("refresh", self.refresh_lifetime, {"client": claims["appid"]})
 
-    def _token(self, received: Received) -> str:
+    def _token(self, received: ReceivedRequest) -> str:
         """Issue an access token for one scope, with as much of it as its owner has (which may be nothing)."""
         form = _form(received)
         self._for_us(form.get("service", ""))
@@ -193,7 +193,7 @@ class FakeAcr:
             "access", ACCESS_LIFETIME, {"scope": f"repository:{scope[1]}:{','.join(granted)}" if granted else ""}
         )
 
-    def _grant(self, received: Received, form: dict[str, str]) -> Identity:
+    def _grant(self, received: ReceivedRequest, form: dict[str, str]) -> AcrIdentity:
         _no_credentials(received)
         match form.get("grant_type"):
             case "refresh_token":
@@ -202,7 +202,7 @@ class FakeAcr:
                 return self.anonymous
         raise _unauthorized("authentication required")
 
-    def _login(self, received: Received) -> Identity:
+    def _login(self, received: ReceivedRequest) -> AcrIdentity:
         """Say who sent a name and a password; anybody is somebody only without them."""
         scheme, _, encoded = received.headers.get("authorization", "").partition(" ")
         if not scheme:
@@ -216,10 +216,10 @@ class FakeAcr:
             raise _unauthorized("invalid username or password")
         return self.logins[user, password]
 
-    def _identity(self, refresh_token: str) -> Identity:
+    def _identity(self, refresh_token: str) -> AcrIdentity:
         """Say who a refresh token is; attribute-based access honours no role that is for all repositories."""
-        identity = self.identities.get(self._read(refresh_token, "refresh")["client"], Identity())
-        return Identity() if self.abac and "*" in identity.roles else identity
+        identity = self.identities.get(self._read(refresh_token, "refresh")["client"], AcrIdentity())
+        return AcrIdentity() if self.abac and "*" in identity.roles else identity
 
     def _for_us(self, service: str) -> None:
         if service != self.host:
@@ -227,7 +227,7 @@ class FakeAcr:
 
     # ---- content -------------------------------------------------------------------------------------------------
 
-    def _read_content(self, received: Received, path: str) -> Reply:
+    def _read_content(self, received: ReceivedRequest, path: str) -> HttpReply:
         place = next(filter(None, (pattern.fullmatch(path) for pattern in _PLACES)), None)
         if place is None:
             self._admit(received, "", "")
@@ -243,7 +243,7 @@ class FakeAcr:
                 return _manifest(repository, reference)
             case "blobs":
                 location = f"{self._data.url}/{reference}?sig={self._signature}"
-                return Reply(307, b"", {"Location": location})
+                return HttpReply(307, b"", {"Location": location})
             case "referrers":
                 return _referrers(repository, reference, received)
             case "tags":
@@ -257,7 +257,7 @@ class FakeAcr:
                 tags = [_tag_attributes(tag, repository.tags[tag]) for tag in sorted(repository.tags)]
                 return self._recorded(received, name, "tag", reference, tags)
 
-    def _admit(self, received: Received, name: str, action: str) -> None:
+    def _admit(self, received: ReceivedRequest, name: str, action: str) -> None:
         catalog = "registry:catalog:*" if received.path.partition("?")[0].endswith("_catalog") else ""
         scope = f"repository:{name}:{action}" if name else catalog
         challenge = f'Bearer realm="{self.url}/oauth2/token",service="{self.host}"'
@@ -276,7 +276,9 @@ class FakeAcr:
         if name and (allowed != name or action not in actions.split(",")):
             raise RefusedError(401, "UNAUTHORIZED", f"the token is not for {scope}", asks)
 
-    def _recorded(self, received: Received, name: str, kind: str, reference: str, items: list[dict[str, Any]]) -> Reply:
+    def _recorded(
+        self, received: ReceivedRequest, name: str, kind: str, reference: str, items: list[dict[str, Any]]
+    ) -> HttpReply:
         about = {"registry": self.host, "imageName": name}
         if reference:
             key = "name" if kind == "tag" else "digest"
@@ -287,8 +289,8 @@ class FakeAcr:
         return self._list(received, f"/acr/v1/{quote(name, safe='')}/_{kind}s", f"{kind}s", items, about)
 
     def _list(
-        self, received: Received, path: str, key: str, items: list[Any], about: dict[str, str] | None = None
-    ) -> Reply:
+        self, received: ReceivedRequest, path: str, key: str, items: list[Any], about: dict[str, str] | None = None
+    ) -> HttpReply:
         """Answer with one page, and where the next one is, relative to this host."""
         query = {name: values[0] for name, values in parse_qs(urlsplit(received.path).query).items()}
         size, begin = min(int(query.get("n", self.page)), self.page), int(query.get("last", 0))
@@ -296,7 +298,7 @@ class FakeAcr:
         link = {"Link": f'<{path}?last={begin + size}&n={size}>; rel="next"'} if rest else {}
         return _json(200, (about or {}) | {key: page}, link)
 
-    def _answer_data(self, received: Received) -> Reply:
+    def _answer_data(self, received: ReceivedRequest) -> HttpReply:
         """Answer as the storage behind the registry, to whom its own signature is all the credential there may be."""
         split = urlsplit(received.path)
         if "authorization" in received.headers:
@@ -304,19 +306,19 @@ class FakeAcr:
         if parse_qs(split.query).get("sig") != [self._signature]:
             return _json(403, {"error": "AuthenticationFailed"})
         blob = self.content.blobs.get(split.path.strip("/"))
-        return Reply(404) if blob is None else Reply(200, blob, {"Content-Type": "application/octet-stream"})
+        return HttpReply(404) if blob is None else HttpReply(200, blob, {"Content-Type": "application/octet-stream"})
 
 
-def _manifest(repository: Repository, reference: str) -> Reply:
+def _manifest(repository: AcrRepository, reference: str) -> HttpReply:
     tag = repository.tags.get(reference)
     digest = tag.digest if tag else reference
     stored = repository.manifests.get(digest)
     if stored is None:
         raise RefusedError(404, "MANIFEST_UNKNOWN", f"manifest tagged by {reference!r} is not found")
-    return Reply(200, stored.content, {"Content-Type": stored.media_type, "Docker-Content-Digest": digest})
+    return HttpReply(200, stored.content, {"Content-Type": stored.media_type, "Docker-Content-Digest": digest})
 
 
-def _referrers(repository: Repository, digest: str, received: Received) -> Reply:
+def _referrers(repository: AcrRepository, digest: str, received: ReceivedRequest) -> HttpReply:
     wanted = parse_qs(urlsplit(received.path).query).get("artifactType")
     found = [
         {"digest": each, "mediaType": stored.media_type, "size": len(stored.content)}
@@ -326,10 +328,10 @@ def _referrers(repository: Repository, digest: str, received: Received) -> Reply
     ]
     media_type = "application/vnd.oci.image.index.v1+json"
     body = json.dumps({"schemaVersion": 2, "mediaType": media_type, "manifests": found}).encode()
-    return Reply(200, body, {"Content-Type": media_type, "OCI-Filters-Applied": "artifactType"})
+    return HttpReply(200, body, {"Content-Type": media_type, "OCI-Filters-Applied": "artifactType"})
 
 
-def _manifest_attributes(repository: Repository, digest: str) -> dict[str, Any]:
+def _manifest_attributes(repository: AcrRepository, digest: str) -> dict[str, Any]:
     stored: AcrManifest = repository.manifests[digest]
     return {
         "digest": digest,
@@ -342,7 +344,7 @@ def _manifest_attributes(repository: Repository, digest: str) -> dict[str, Any]:
     }
 
 
-def _tag_attributes(name: str, tag: Tag) -> dict[str, Any]:
+def _tag_attributes(name: str, tag: AcrTag) -> dict[str, Any]:
     times = {"createdTime": _time(tag.pushed), "lastUpdateTime": _time(tag.moved)}
     return {"name": name, "digest": tag.digest, "signed": False, "changeableAttributes": _flags(tag.flags)} | times
 
@@ -356,12 +358,12 @@ def _time(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%f") + "7Z"
 
 
-def _form(received: Received) -> dict[str, str]:
+def _form(received: ReceivedRequest) -> dict[str, str]:
     text = received.body.decode() if received.method == "POST" else urlsplit(received.path).query
     return {key: " ".join(values) for key, values in parse_qs(text).items()}
 
 
-def _no_credentials(received: Received) -> None:
+def _no_credentials(received: ReceivedRequest) -> None:
     if "authorization" in received.headers:
         raise RefusedError(400, "UNSUPPORTED", "nobody asked for an Authorization header")
 
@@ -370,6 +372,6 @@ def _unauthorized(said: str) -> RefusedError:
     return RefusedError(401, "UNAUTHORIZED", said)
 
 
-def _json(status: int, document: object, headers: Mapping[str, str] | None = None) -> Reply:
+def _json(status: int, document: object, headers: Mapping[str, str] | None = None) -> HttpReply:
     content_type = {"Content-Type": "application/json; charset=utf-8"}
-    return Reply(status, json.dumps(document).encode(), content_type | dict(headers or {}))
+    return HttpReply(status, json.dumps(document).encode(), content_type | dict(headers or {}))

@@ -35,7 +35,7 @@ class AcrManifest:
 
 
 @dataclass(slots=True)
-class Tag:
+class AcrTag:
     """A tag, and when it came to be and to point where it points."""
 
     digest: str
@@ -45,25 +45,25 @@ class Tag:
 
 
 @dataclass(slots=True)
-class Repository:
+class AcrRepository:
     """One repository."""
 
     manifests: dict[str, AcrManifest] = field(default_factory=dict)
-    tags: dict[str, Tag] = field(default_factory=dict)
+    tags: dict[str, AcrTag] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
-class Content:
+class AcrContent:
     """All repositories, and the blobs of all."""
 
-    repositories: dict[str, Repository] = field(default_factory=dict)
+    repositories: dict[str, AcrRepository] = field(default_factory=dict)
     blobs: dict[str, bytes] = field(default_factory=dict)
 
     def push(
         self, item: PlatformImage | ImageIndex, repository: str, tag: str | None = None, at: datetime = PUSHED
     ) -> Digest:
         """Take an image, or an index with its children, and point `tag` to it; return its digest."""
-        into = self.repositories.setdefault(repository, Repository())
+        into = self.repositories.setdefault(repository, AcrRepository())
         images = item.children if isinstance(item, ImageIndex) else (item,)
         for image in images:
             self.blobs |= {compute_digest(blob): blob for blob in image.blobs}
@@ -71,7 +71,7 @@ class Content:
             into.manifests.setdefault(each.digest, AcrManifest(each.content, each.media_type, at))
         if tag is not None:
             known = into.tags.get(tag)
-            into.tags[tag] = Tag(item.digest, known.pushed if known else at, at)
+            into.tags[tag] = AcrTag(item.digest, known.pushed if known else at, at)
         return item.digest
 
     def attach(self, repository: str, subject: Digest, artifact_type: str, annotations: Mapping[str, str]) -> Digest:

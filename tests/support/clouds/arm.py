@@ -14,9 +14,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import jwt
-from support.clouds.entra import CLIENT, RESOURCE_MANAGER, TENANT, Entra, RefusedError
-from support.listener import Listener, ListeningService, Received, Reply
-from support.registries.docker_registry import Certificate
+from support.clouds.entra import CLIENT, RESOURCE_MANAGER, TENANT, FakeEntra, RefusedError
+from support.listener import HttpListener, HttpReply, ListeningService, ReceivedRequest
+from support.registries.docker_registry import SelfSignedCertificate
 
 API_VERSIONS = frozenset({"2018-09-01", "2019-04-01", "2019-06-01-preview", "2025-03-01-preview"})
 CONTOSO = (
@@ -64,8 +64,8 @@ def run(name: str | None, images: list[Json], *, status: str = "Succeeded", **mo
 class FakeResourceManager(ListeningService):
     """The resource manager of one cloud, from `with` to the end of it."""
 
-    certificate: Certificate
-    entra: Entra
+    certificate: SelfSignedCertificate
+    entra: FakeEntra
     audience: str = RESOURCE_MANAGER
     """Its address, which tokens must be for; only a proxy of the test knows where that is."""
     registries: Mapping[str, list[Json]] = field(default_factory=lambda: {CONTOSO: []})
@@ -78,11 +78,11 @@ class FakeResourceManager(ListeningService):
     """Who may list tasks and not runs, by the client's ID."""
     page: int = 100
     """Tasks on one page."""
-    reply: Reply | Callable[[Received], Reply] | None = None
+    reply: HttpReply | Callable[[ReceivedRequest], HttpReply] | None = None
     """Said to everybody instead."""
 
     def __post_init__(self) -> None:
-        self._listener = Listener(self._answer, self.certificate)
+        self._listener = HttpListener(self._answer, self.certificate)
 
     @property
     def host(self) -> str:
@@ -92,15 +92,15 @@ class FakeResourceManager(ListeningService):
     def tasks(self) -> list[Json]:
         return self.registries[CONTOSO]
 
-    def _answer(self, received: Received) -> Reply:
+    def _answer(self, received: ReceivedRequest) -> HttpReply:
         if self.reply is not None:
-            return self.reply if isinstance(self.reply, Reply) else self.reply(received)
+            return self.reply if isinstance(self.reply, HttpReply) else self.reply(received)
         try:
             return _json(200, self._route(received))
         except RefusedError as refused:
             return _json(refused.status, {"error": {"code": refused.code, "message": refused.said}})
 
-    def _route(self, received: Received) -> Json:
+    def _route(self, received: ReceivedRequest) -> Json:
         if received.headers.get("host") != self.host:
             raise RefusedError(421, "MisdirectedRequest", f"{received.headers.get('host')} is another host")
         client = client_of(self.entra, received, self.audience)
@@ -133,7 +133,7 @@ class FakeResourceManager(ListeningService):
         return {"value": tasks[start:end]} | ({"nextLink": following} if end < len(tasks) else {})
 
 
-def client_of(entra: Entra, received: Received, audience: str) -> str:
+def client_of(entra: FakeEntra, received: ReceivedRequest, audience: str) -> str:
     """Return whose token a request carries, and nothing else that could be one."""
     scheme, _, token = received.headers.get("authorization", "").partition(" ")
     if scheme != "Bearer":
@@ -154,5 +154,5 @@ def client_of(entra: Entra, received: Received, audience: str) -> str:
     return str(claims["appid"])
 
 
-def _json(status: int, document: object) -> Reply:
-    return Reply(status, json.dumps(document).encode(), {"Content-Type": "application/json"})
+def _json(status: int, document: object) -> HttpReply:
+    return HttpReply(status, json.dumps(document).encode(), {"Content-Type": "application/json"})

@@ -15,7 +15,7 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from support.listener import Listener, ListeningService, Received, Reply
+from support.listener import HttpListener, HttpReply, ListeningService, ReceivedRequest
 
 KEY, SECRET = "AKIDEXAMPLE", "the-secret-key"
 PRIVATE, PUBLIC = "AmazonEC2ContainerRegistry_V20150921", "SpencerFrontendService"
@@ -37,7 +37,7 @@ class FakeAws(ListeningService):
     """Service and region of every login that was granted."""
 
     def __post_init__(self) -> None:
-        self._listener = Listener(self._answer)
+        self._listener = HttpListener(self._answer)
 
     def serve(self, monkeypatch: pytest.MonkeyPatch, secret: str = SECRET) -> None:
         """Let this process find the API here, with credentials for it."""
@@ -49,7 +49,7 @@ class FakeAws(ListeningService):
         }.items():
             monkeypatch.setenv(variable, value)
 
-    def _answer(self, received: Received) -> Reply:
+    def _answer(self, received: ReceivedRequest) -> HttpReply:
         found = _AUTHORIZATION.match(received.headers.get("authorization", ""))
         if found is None:
             return _error("MissingAuthenticationTokenException")
@@ -71,7 +71,7 @@ class FakeAws(ListeningService):
         data = {"authorizationToken": token, "expiresAt": self.expires}
         return _json(200, {"authorizationData": data if service == "ecr-public" else [data]})
 
-    def _is_signed(self, received: Received, region: str, service: str, signed: str) -> bool:
+    def _is_signed(self, received: ReceivedRequest, region: str, service: str, signed: str) -> bool:
         """Sign the request again, and compare."""
         headers = {name: received.headers[name] for name in signed.split(";")}
         request = AWSRequest("POST", f"{self._listener.url}/", headers=headers, data=received.body)
@@ -81,9 +81,9 @@ class FakeAws(ListeningService):
         return received.headers["authorization"].endswith(f"Signature={signature}")
 
 
-def _json(status: int, document: object) -> Reply:
-    return Reply(status, json.dumps(document).encode(), {"Content-Type": "application/x-amz-json-1.1"})
+def _json(status: int, document: object) -> HttpReply:
+    return HttpReply(status, json.dumps(document).encode(), {"Content-Type": "application/x-amz-json-1.1"})
 
 
-def _error(code: str) -> Reply:
+def _error(code: str) -> HttpReply:
     return _json(400, {"__type": code, "message": f"refused {SECRET}"})

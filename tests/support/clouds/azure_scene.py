@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from support.clouds.acr import FakeAcr
 from support.clouds.arm import FakeResourceManager
-from support.clouds.entra import SECRET, Entra
-from support.listener import Received
+from support.clouds.entra import SECRET, FakeEntra
+from support.listener import ReceivedRequest
 from support.tunnel import ProxyTunnel
 
 from bot.demo import images
@@ -35,7 +35,7 @@ def client(*entries: RegistryEntry, environment: Mapping[str, str] | None = None
     )
 
 
-def by_secret(entra: Entra) -> dict[str, str]:
+def by_secret(entra: FakeEntra) -> dict[str, str]:
     """Return what a service principal with a secret has in its environment."""
     return entra.environment | {"AZURE_CLIENT_SECRET": SECRET}
 
@@ -44,7 +44,7 @@ def line(acr: FakeAcr, repository: str = "team/app") -> TagRef:
     return TagRef(f"{acr.host}/{repository}", "1")
 
 
-def tokens_seen(received: list[Received]) -> list[Received]:
+def tokens_seen(received: list[ReceivedRequest]) -> list[ReceivedRequest]:
     """Return what carried a credential of any kind."""
     return [each for each in received if "authorization" in each.headers or b"token=" in each.body]
 

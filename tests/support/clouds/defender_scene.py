@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from support.clouds.azure_scene import MANAGERS, manager
-from support.clouds.entra import Entra
+from support.clouds.entra import FakeEntra
 from support.clouds.resource_graph import FakeResourceGraph
-from support.registries.docker_registry import Certificate
+from support.registries.docker_registry import SelfSignedCertificate
 from support.tunnel import ProxyTunnel, refuse_dns_queries
 
 from bot.demo.images import ImageStore, build_image, build_index, build_layer
@@ -30,7 +30,7 @@ OLD, NEW = (build_image([build_layer({"content": word})]) for word in (b"old", b
 LONG_AGO = "2026-09-01T00:00:00Z"
 
 
-class Scene:
+class DefenderScene:
     """A registry with two indexes of two platforms, a graph, and the scanner between them."""
 
     def __init__(
@@ -70,17 +70,17 @@ def _arm(made):
 
 
 @contextmanager
-def defender_scene(folder, monkeypatch) -> Iterator[Scene]:
+def defender_scene(folder, monkeypatch) -> Iterator[DefenderScene]:
     """A scene whose graph is found by its name, through the operator's proxy, and where nobody else is found."""
     refuse_dns_queries(monkeypatch)
-    certificate, store = Certificate.make(folder, *MANAGERS), ImageStore()
+    certificate, store = SelfSignedCertificate.make(folder, *MANAGERS), ImageStore()
     with (
-        Entra(certificate) as entra,
+        FakeEntra(certificate) as entra,
         FakeResourceGraph(certificate, entra) as graph,
         manager(graph) as tunnel,
         LoopbackRegistry(store) as registry,
     ):
-        yield Scene(registry, store, graph, tunnel)
+        yield DefenderScene(registry, store, graph, tunnel)
 
 
 def why(outcome) -> UnscannedReason:

@@ -17,8 +17,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
-from support.listener import Listener, Received, Reply
-from support.registries.docker_registry import Certificate
+from support.listener import HttpListener, HttpReply, ReceivedRequest
+from support.registries.docker_registry import SelfSignedCertificate
 
 REGISTRIES = "https://containerregistry.azure.net"
 RESOURCE_MANAGER = "https://management.azure.com"
@@ -50,7 +50,7 @@ class RefusedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Application:
+class EntraApplication:
     """Somebody whom this tenant knows."""
 
     secret: str | None = SECRET
@@ -60,17 +60,17 @@ class Application:
 
 
 @dataclass
-class Entra:
+class FakeEntra:
     """One tenant of one cloud, over https, from `with` to the end of it."""
 
-    certificate: Certificate
-    applications: Mapping[str, Application] = field(default_factory=lambda: {CLIENT: Application()})
+    certificate: SelfSignedCertificate
+    applications: Mapping[str, EntraApplication] = field(default_factory=lambda: {CLIENT: EntraApplication()})
     lifetime: timedelta = timedelta(hours=1)
 
     def __post_init__(self) -> None:
         self._key, self._federation_key = secrets.token_bytes(32), secrets.token_bytes(32)
-        self._listener = Listener(self._answer, self.certificate)
-        self._container = Listener(self._answer_container)
+        self._listener = HttpListener(self._answer, self.certificate)
+        self._container = HttpListener(self._answer_container)
 
     def __enter__(self) -> Self:
         self._listener.__enter__()
@@ -152,13 +152,13 @@ class Entra:
         claims = {"aud": audience, "sub": subject, "iat": issued, "exp": issued + timedelta(minutes=10)}
         return jwt.encode(claims, self._federation_key, algorithm="HS256")
 
-    def _answer(self, received: Received) -> Reply:
+    def _answer(self, received: ReceivedRequest) -> HttpReply:
         try:
             return _json(200, self._route(received))
         except RefusedError as refused:
             return _json(refused.status, {"error": refused.code, "error_description": refused.said})
 
-    def _route(self, received: Received) -> dict[str, Any]:
+    def _route(self, received: ReceivedRequest) -> dict[str, Any]:
         path = urlsplit(received.path).path
         if path == "/github/token":
             return {"value": self._for_workflow(received)}
@@ -183,7 +183,7 @@ class Entra:
             "token_endpoint": f"{base}/oauth2/v2.0/token",
         }
 
-    def _grant(self, received: Received) -> str:
+    def _grant(self, received: ReceivedRequest) -> str:
         if "authorization" in received.headers:
             raise RefusedError(400, "invalid_request", "AADSTS900144: credentials in a header and in the form")
         form = {key: values[0] for key, values in parse_qs(received.body.decode()).items()}
@@ -205,7 +205,7 @@ class Entra:
             raise RefusedError(400, "invalid_scope", f"AADSTS70011: the scope {form.get('scope')} is not valid")
         return self.token(resource, client=client)
 
-    def _prove(self, application: Application, assertion: str) -> None:
+    def _prove(self, application: EntraApplication, assertion: str) -> None:
         if application.certificate and jwt.get_unverified_header(assertion)["alg"] != "HS256":
             key, algorithms, audience = application.certificate, ["PS256", "RS256"], self._discovery()["token_endpoint"]
         else:
@@ -221,13 +221,13 @@ class Entra:
         if audience == FEDERATION and claims["sub"] not in application.federated:
             raise RefusedError(401, "invalid_client", f"AADSTS700213: no federated identity matches {claims['sub']}")
 
-    def _for_workflow(self, received: Received) -> str:
+    def _for_workflow(self, received: ReceivedRequest) -> str:
         if received.headers.get("authorization") != f"Bearer {REQUEST_TOKEN}":
             raise RefusedError(401, "unauthorized", "the request token is wrong")
         query = parse_qs(urlsplit(received.path).query)
         return self.vouch(GITHUB, query["audience"][0])
 
-    def _for_pipeline(self, received: Received) -> str:
+    def _for_pipeline(self, received: ReceivedRequest) -> str:
         """Answer as Azure DevOps does to a job that may use a service connection."""
         if received.headers.get("authorization") != f"Bearer {JOB_TOKEN}":
             raise RefusedError(401, "unauthorized", "the token of the job is wrong")
@@ -235,7 +235,7 @@ class Entra:
             raise RefusedError(400, "bad request", received.path)
         return self.vouch(PIPELINE)
 
-    def _answer_container(self, received: Received) -> Reply:
+    def _answer_container(self, received: ReceivedRequest) -> HttpReply:
         """Answer as App Service does, and as the metadata service of a virtual machine.
 
         https://learn.microsoft.com/azure/app-service/overview-managed-identity
@@ -253,5 +253,5 @@ class Entra:
         return _json(200, answer | {"resource": query["resource"]})
 
 
-def _json(status: int, document: object) -> Reply:
-    return Reply(status, json.dumps(document).encode(), {"Content-Type": "application/json"})
+def _json(status: int, document: object) -> HttpReply:
+    return HttpReply(status, json.dumps(document).encode(), {"Content-Type": "application/json"})

@@ -15,9 +15,9 @@ from itertools import count
 from typing import Any
 
 from support.clouds.arm import client_of
-from support.clouds.entra import CLIENT, RESOURCE_MANAGER, Entra, RefusedError
-from support.listener import Listener, ListeningService, Received, Reply
-from support.registries.docker_registry import Certificate
+from support.clouds.entra import CLIENT, RESOURCE_MANAGER, FakeEntra, RefusedError
+from support.listener import HttpListener, HttpReply, ListeningService, ReceivedRequest
+from support.registries.docker_registry import SelfSignedCertificate
 
 PATH = "/providers/Microsoft.ResourceGraph/resources?api-version=2022-10-01"
 SUBSCRIPTION = "4385cf00-2d3a-425a-832f-f4285b1c9dce"
@@ -129,8 +129,8 @@ def of_image(digest: str, code: str = "Healthy", at: str | None = "2026-11-25T06
 class FakeResourceGraph(ListeningService):
     """The resource graph of one cloud, from `with` to the end of it."""
 
-    certificate: Certificate
-    entra: Entra
+    certificate: SelfSignedCertificate
+    entra: FakeEntra
     rows: list[Json] = field(default_factory=list)
     audience: str = RESOURCE_MANAGER
     readers: frozenset[str] = frozenset({CLIENT})
@@ -139,11 +139,11 @@ class FakeResourceGraph(ListeningService):
     """Of the rows on one page."""
     left: int = SOME
     """Questions until it wants to be left alone."""
-    reply: Reply | Callable[[Received], Reply] | None = None
+    reply: HttpReply | Callable[[ReceivedRequest], HttpReply] | None = None
     """Said to everybody instead."""
 
     def __post_init__(self) -> None:
-        self._listener = Listener(self._answer, self.certificate)
+        self._listener = HttpListener(self._answer, self.certificate)
 
     @property
     def host(self) -> str:
@@ -158,18 +158,18 @@ class FakeResourceGraph(ListeningService):
         if seconds >= 5:
             self.left = SOME
 
-    def _answer(self, received: Received) -> Reply:
+    def _answer(self, received: ReceivedRequest) -> HttpReply:
         if self.reply is not None:
-            return self.reply if isinstance(self.reply, Reply) else self.reply(received)
+            return self.reply if isinstance(self.reply, HttpReply) else self.reply(received)
         try:
             status, answer = 200, self._route(received)
         except RefusedError as refused:
             inner = {"code": refused.code, "message": refused.said}
             status, answer = refused.status, {"error": {"code": "BadRequest", "message": "no", "details": [inner]}}
         quota = {"x-ms-user-quota-remaining": str(max(self.left, 0)), "x-ms-user-quota-resets-after": "00:00:05"}
-        return Reply(status, json.dumps(answer).encode(), {"Content-Type": "application/json"} | quota)
+        return HttpReply(status, json.dumps(answer).encode(), {"Content-Type": "application/json"} | quota)
 
-    def _route(self, received: Received) -> Json:
+    def _route(self, received: ReceivedRequest) -> Json:
         if received.headers.get("host") != self.host or received.path != PATH or received.method != "POST":
             raise RefusedError(404, "NotFound", f"{received.method} {received.path}")
         client = client_of(self.entra, received, self.audience)
@@ -210,10 +210,10 @@ def answer_to(query: str, rows: Iterable[Json]) -> list[Json]:
         kind, _, rest = step.removeprefix("| ").partition(" ")
         match kind:
             case "where":
-                found = [row for row in found if _Expression(rest, row).value()]
+                found = [row for row in found if _KustoExpression(rest, row).value()]
             case "extend":
                 name, _, value = rest.partition(" = ")
-                found = [row | {name: _Expression(value, row).value()} for row in found]
+                found = [row | {name: _KustoExpression(value, row).value()} for row in found]
             case "project":
                 names = [*rest.split(", "), "subscriptionId"]
                 found = [{name: row[name] for name in names} for row in found]
@@ -224,7 +224,7 @@ def answer_to(query: str, rows: Iterable[Json]) -> list[Json]:
     return found
 
 
-class _Expression:
+class _KustoExpression:
     """One expression over one row; names inside are case-sensitive, and what is dynamic is compared to nothing."""
 
     def __init__(self, text: str, row: Json) -> None:
@@ -274,7 +274,9 @@ class _Expression:
         value: Any = self._row
         for name in token.split("."):
             value = value.get(name) if isinstance(value, dict) else None
-        return value if token in {"id", "name", "type"} or isinstance(self._row.get(token), str) else _Dynamic(value)
+        return (
+            value if token in {"id", "name", "type"} or isinstance(self._row.get(token), str) else _DynamicValue(value)
+        )
 
     def _arguments(self) -> list[Any]:
         values: list[Any] = []
@@ -287,7 +289,7 @@ class _Expression:
 
     def _call(self, name: str, values: list[Any]) -> str:
         match name, values:
-            case "tostring", [_Dynamic(value=value)]:
+            case "tostring", [_DynamicValue(value=value)]:
                 return value if isinstance(value, str) else "" if value is None else json.dumps(value)
             case "tolower", [str() as text]:
                 return text.lower()
@@ -300,7 +302,7 @@ class _Expression:
 
 
 @dataclass(frozen=True, slots=True)
-class _Dynamic:
+class _DynamicValue:
     """A value of the type `dynamic`."""
 
     value: Any

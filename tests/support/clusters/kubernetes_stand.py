@@ -15,9 +15,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import yaml
 from jsonschema import Draft202012Validator
-from support.listener import Listener, ListeningService, Received, Reply
+from support.listener import HttpListener, HttpReply, ListeningService, ReceivedRequest
 from support.parts import ROOT
-from support.registries.docker_registry import Certificate
+from support.registries.docker_registry import SelfSignedCertificate
 
 TOKEN = "token-of-the-reader"
 CONTRACT = json.loads((ROOT / "tests" / "contracts" / "kubernetes.json").read_text(encoding="utf-8"))
@@ -48,7 +48,7 @@ class KubernetesStand(ListeningService):
     """The resources that the account may list, each in a namespace or in all (None)."""
     expirations: int = 0
     """The number of further pages that are refused because the list expired."""
-    interfere: Callable[[Received], Reply | None] = lambda _: None
+    interfere: Callable[[ReceivedRequest], HttpReply | None] = lambda _: None
     """Returns another answer for a request."""
     token: str = TOKEN
     """The token in kubeconfigs."""
@@ -56,10 +56,10 @@ class KubernetesStand(ListeningService):
     """Returns True for the token of the account."""
     is_validating: bool = True
     """False if answers are not compared with the description, because that takes long for thousands of objects."""
-    tls: Certificate | None = None
+    tls: SelfSignedCertificate | None = None
 
     def __post_init__(self) -> None:
-        self._listener = Listener(self._answer, self.tls)
+        self._listener = HttpListener(self._answer, self.tls)
 
     @property
     def url(self) -> str:
@@ -86,7 +86,7 @@ class KubernetesStand(ListeningService):
         path.write_text(yaml.safe_dump(document), encoding="utf-8")
         return path
 
-    def _answer(self, received: Received) -> Reply:
+    def _answer(self, received: ReceivedRequest) -> HttpReply:
         other = self.interfere(received)
         if other is not None:
             return other
@@ -101,7 +101,7 @@ class KubernetesStand(ListeningService):
                 return self._list(resource, namespace, query, received.headers.get("accept", ""))
         return self._refuse(404, "NotFound", "the server could not find the requested resource")
 
-    def _list(self, resource: str, namespace: str | None, query: Mapping[str, str], accept: str) -> Reply:
+    def _list(self, resource: str, namespace: str | None, query: Mapping[str, str], accept: str) -> HttpReply:
         if not {(resource, None), (resource, namespace)} & self.allowed:
             where = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
             message = f'{resource} is forbidden: User "reader" cannot list resource "{resource}" {where}'
@@ -116,7 +116,7 @@ class KubernetesStand(ListeningService):
             start = int(base64.b64decode(query["continue"]))
         return self._send_page(resource, items, start, limit, accept)
 
-    def _send_page(self, resource: str, items: list[dict[str, Any]], start: int, limit: int, accept: str) -> Reply:
+    def _send_page(self, resource: str, items: list[dict[str, Any]], start: int, limit: int, accept: str) -> HttpReply:
         _, api_version, kind, definition = _LISTS[resource]
         page = items[start : start + limit]
         metadata: dict[str, Any] = {"resourceVersion": "2000"}
@@ -134,7 +134,7 @@ class KubernetesStand(ListeningService):
                     check_contract(_OBJECT_META, each["metadata"])
         return _send(200, answer)
 
-    def _refuse(self, status: int, reason: str, message: str) -> Reply:
+    def _refuse(self, status: int, reason: str, message: str) -> HttpReply:
         answer = {
             "kind": "Status",
             "apiVersion": "v1",
@@ -173,5 +173,5 @@ def _reduce_to_metadata(answer: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _send(status: int, answer: object) -> Reply:
-    return Reply(status, json.dumps(answer).encode(), {"Content-Type": "application/json"})
+def _send(status: int, answer: object) -> HttpReply:
+    return HttpReply(status, json.dumps(answer).encode(), {"Content-Type": "application/json"})

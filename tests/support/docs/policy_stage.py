@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 from support.forges.github.stand import GitHubStand
-from support.git import Content, Git
+from support.git import Content, DiskRepository
 from support.runs.worlds import LoopbackHub, build, write_tree
 from support.scanners.grype import render_manifest_report
 
@@ -55,8 +55,8 @@ class PolicyStage:
         old, _ = self.tag(image, "old", "new")
         return f"{image}@{old}"
 
-    def repository(self, files: Mapping[str, Content], name: str = "web") -> Git:
-        return Git.create(self.folder / "repositories" / f"{name}.git", files)
+    def repository(self, files: Mapping[str, Content], name: str = "web") -> DiskRepository:
+        return DiskRepository.create(self.folder / "repositories" / f"{name}.git", files)
 
     def scanned(self, **findings: Mapping[str, str]) -> None:
         """Let reports say which vulnerabilities the images of these contents have; of others there is no report."""
@@ -96,7 +96,7 @@ class PolicyStage:
 
     def branches(self, name: str = "web") -> list[str]:
         """Return the branches that basebump has made."""
-        git = Git(self.folder / "repositories" / f"{name}.git")
+        git = DiskRepository(self.folder / "repositories" / f"{name}.git")
         return [branch for branch in git.branches() if branch.startswith("basebump/")]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from support.events.deliveries import SECRET
-from support.listener import Listener, ListeningService, Received, Reply
+from support.listener import HttpListener, HttpReply, ListeningService, ReceivedRequest
 
 from bot.events import find_sender
 from bot.model.delivery import EventRequest, ParsedDelivery, SenderKind, UnreadableDeliveryError
@@ -18,7 +18,7 @@ class SignedReceiver(ListeningService):
         """Create a receiver whose first answers are errors."""
         self._failures = failures
         self.parsed: list[ParsedDelivery] = []
-        self._listener = Listener(self._answer)
+        self._listener = HttpListener(self._answer)
 
     @property
     def url(self) -> str:
@@ -29,16 +29,16 @@ class SignedReceiver(ListeningService):
         """The tags in the order of the events."""
         return [str(event.tag_ref) for each in self.parsed for event in each.events]
 
-    def _answer(self, received: Received) -> Reply:
+    def _answer(self, received: ReceivedRequest) -> HttpReply:
         sender = find_sender(SenderKind.SIGNED)
         request = EventRequest(received.method, received.headers, {}, received.body)
         if received.path != "/events/signed" or not sender.is_proved(request, SECRET, datetime.now(UTC)):
-            return Reply(401)
+            return HttpReply(401)
         try:
             self.parsed.append(sender.parse_delivery(request, None))
         except UnreadableDeliveryError as error:
-            return Reply(400, str(error).encode())
+            return HttpReply(400, str(error).encode())
         if self._failures:
             self._failures -= 1
-            return Reply(503)
-        return Reply(202)
+            return HttpReply(503)
+        return HttpReply(202)

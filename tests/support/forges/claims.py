@@ -26,7 +26,7 @@ _FORGE = re.compile(r"(?<![\w.])(github-app|github|gitlab|azure|gitea|forgejo|lo
 
 
 @dataclass
-class Shown:
+class ClaimResult:
     """What became of one claim on one forge."""
 
     passed: int = 0
@@ -46,11 +46,13 @@ class Shown:
 
 
 @dataclass
-class Module:
+class ModuleClaims:
     """The claims of one file, in its order."""
 
     why_left_out: Mapping[str, str]
-    claims: dict[str, dict[str, Shown]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(Shown)))
+    claims: dict[str, dict[str, ClaimResult]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(ClaimResult))
+    )
 
 
 def note_claims(items: Iterable[pytest.Item]) -> None:
@@ -94,11 +96,11 @@ def claims_table(reports: Iterable[pytest.TestReport]) -> Iterator[str]:
     yield from ("", *_totals(modules.values()))
 
 
-def _read(reports: Iterable[pytest.TestReport]) -> dict[str, Module]:
-    modules: dict[str, Module] = {}
+def _read(reports: Iterable[pytest.TestReport]) -> dict[str, ModuleClaims]:
+    modules: dict[str, ModuleClaims] = {}
     for report in reports:
         for path, claim, forge, why in (value for name, value in report.user_properties if name == _PROPERTY):
-            shown = modules.setdefault(path, Module(why)).claims[claim][forge]
+            shown = modules.setdefault(path, ModuleClaims(why)).claims[claim][forge]
             shown.passed += report.passed and report.when == "call"
             shown.has_failed |= report.failed
             if report.skipped:
@@ -109,7 +111,7 @@ def _read(reports: Iterable[pytest.TestReport]) -> dict[str, Module]:
     return modules
 
 
-def _reasons(module: Module) -> Iterator[str]:
+def _reasons(module: ModuleClaims) -> Iterator[str]:
     """Say why there are dashes."""
     left_out = [each for each in FORGES if not any(each in forges for forges in module.claims.values())]
     said = [f"- {each}: {module.why_left_out.get(each, 'not among what ran')}" for each in left_out]
@@ -123,7 +125,7 @@ def _reasons(module: Module) -> Iterator[str]:
     yield from ("", *lines) if lines else ()
 
 
-def _totals(modules: Iterable[Module]) -> Sequence[str]:
+def _totals(modules: Iterable[ModuleClaims]) -> Sequence[str]:
     claims = [forges for module in modules for forges in module.claims.values()]
     each = (
         f"{forge} {sum(forges[forge].cell.startswith('✓') for forges in claims if forge in forges)}" for forge in FORGES

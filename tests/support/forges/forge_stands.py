@@ -9,10 +9,10 @@ from support.forges.azure.stand import AzureStand
 from support.forges.gitea.stand import ForgejoStand, GiteaStand
 from support.forges.github.stand import GitHubAppStand, GitHubStand
 from support.forges.gitlab.stand import GitLabStand
-from support.forges.stands import LocalStand, Stand
+from support.forges.stands import ForgeStand, LocalStand
 from support.git import Content
 
-StandStarter = Callable[[Path, Mapping[str, Content]], Stand]
+StandStarter = Callable[[Path, Mapping[str, Content]], ForgeStand]
 """Makes a forge with one repository that contains the files given, in a folder of its own."""
 
 STANDS: Mapping[str, StandStarter] = {

@@ -9,12 +9,12 @@ import os
 import subprocess
 from pathlib import Path
 
-from support.forges.server import ApiRequest, Reply
+from support.forges.server import ApiRequest, ForgeReply
 
 SERVICES = ("info/refs", "git-upload-pack", "git-receive-pack")
 
 
-def serve(root: Path, path: str, asked: ApiRequest) -> Reply:
+def serve(root: Path, path: str, asked: ApiRequest) -> ForgeReply:
     """Answer a request for `path`, which begins with a repository's folder below `root`."""
     body = asked.body or b""
     environment = {
@@ -43,4 +43,4 @@ def serve(root: Path, path: str, asked: ApiRequest) -> Reply:
     head, _, content = done.stdout.partition(b"\r\n\r\n")
     headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
     status = int(headers.pop("Status", "200").split()[0])
-    return Reply(status, content, headers)
+    return ForgeReply(status, content, headers)

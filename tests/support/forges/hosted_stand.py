@@ -8,7 +8,7 @@ from typing import Protocol
 
 from support.forges.server import ForgeServer
 from support.forges.stands import GitStand
-from support.git import Git
+from support.git import DiskRepository
 
 from bot.model.ci import CiOutcome
 from bot.model.errors import TreeError
@@ -20,12 +20,12 @@ from bot.ports import FileTree, Fleet
 class HostedRepository(Protocol):
     """A repository as its server keeps it."""
 
-    git: Git
+    git: DiskRepository
 
     def settle(self) -> None: ...
 
 
-class Token(Protocol):
+class ServerToken(Protocol):
     """What a server knows of who has a secret."""
 
     can_write: bool
@@ -43,7 +43,9 @@ class HostedStand(GitStand):
     status_request = "POST .*/statuses/"
     """Matches the request that sets the status of a commit."""
 
-    def __init__(self, server: ForgeServer, hosted: HostedRepository, name: str, token: Token, *, secret: str) -> None:
+    def __init__(
+        self, server: ForgeServer, hosted: HostedRepository, name: str, token: ServerToken, *, secret: str
+    ) -> None:
         super().__init__(hosted.git, name)
         self.server = server
         self.token = token

@@ -15,7 +15,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from support.forges.counted import SimulatedKill
-from support.forges.webhooks import Webhooks
+from support.forges.webhooks import ServerWebhooks
 
 from bot.model.forge import ForgeLimits
 
@@ -25,7 +25,7 @@ READING = frozenset({"GET", "HEAD"})
 
 
 @dataclass(frozen=True)
-class Reply:
+class ForgeReply:
     """One answer; bytes are sent as they are, everything else as JSON, and None is no body."""
 
     status: int
@@ -52,7 +52,7 @@ class ApiRequest:
 
 
 @dataclass(frozen=True)
-class Exchange:
+class ApiExchange:
     """One request and its answer; a request that died has status 0."""
 
     asked: ApiRequest
@@ -84,11 +84,11 @@ class Exchange:
 
 
 @dataclass
-class Fault:
+class ServerFault:
     """Something that goes wrong with the next requests of one kind."""
 
     pattern: re.Pattern[str]
-    reply: Reply | None
+    reply: ForgeReply | None
     """None: the connection ends without an answer."""
     works: bool
     """Whether the request is carried out all the same."""
@@ -100,15 +100,15 @@ class ForgeServer(ABC):
 
     def __init__(self, prefix: str) -> None:
         """`prefix` is the path of the API."""
-        self.exchanges: list[Exchange] = []
-        self.writes: list[Exchange] = []
+        self.exchanges: list[ApiExchange] = []
+        self.writes: list[ApiExchange] = []
         """Every request that may change something, refused ones included."""
         self.unhandled: list[str] = []
         self.is_dead = False
-        self.webhooks: Webhooks | None = None
+        self.webhooks: ServerWebhooks | None = None
         """What is sent if something changes; None if the forge sends nothing."""
         self._prefix = prefix
-        self._faults: list[Fault] = []
+        self._faults: list[ServerFault] = []
         self._fatal: int | None = None
         self._lock = threading.RLock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -116,7 +116,7 @@ class ForgeServer(ABC):
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
     @abstractmethod
-    def perform(self, asked: ApiRequest) -> Reply:
+    def perform(self, asked: ApiRequest) -> ForgeReply:
         """Do what is asked for."""
 
     def changes(self, asked: ApiRequest) -> bool:
@@ -124,7 +124,7 @@ class ForgeServer(ABC):
         return asked.method not in READING
 
     @abstractmethod
-    def wrongs(self, exchange: Exchange) -> Iterator[str]:
+    def wrongs(self, exchange: ApiExchange) -> Iterator[str]:
         """Yield in which way an exchange is not as the forge describes it."""
 
     @property
@@ -165,21 +165,21 @@ class ForgeServer(ABC):
             if each.status and each.status != UNHANDLED:
                 yield from self.wrongs(each)
 
-    def fail(self, request: str, reply: Reply | None, *, works: bool = False, times: int = 1) -> None:
+    def fail(self, request: str, reply: ForgeReply | None, *, works: bool = False, times: int = 1) -> None:
         """Let the next requests that `request` (a pattern over `METHOD target`) matches end with `reply`."""
-        self._faults.append(Fault(re.compile(request), reply, works, times))
+        self._faults.append(ServerFault(re.compile(request), reply, works, times))
 
     def mend(self) -> None:
         """Let nothing go wrong any more."""
         self._faults.clear()
 
     @abstractmethod
-    def problem(self, status: int, message: str) -> Reply:
+    def problem(self, status: int, message: str) -> ForgeReply:
         """Return a refusal in the forge's form, for `fail`."""
 
-    def reply(self, body: object) -> Reply:
+    def reply(self, body: object) -> ForgeReply:
         """Return an answer 200, for `fail`."""
-        return Reply(200, body)
+        return ForgeReply(200, body)
 
     def die_before(self, write: int) -> None:
         """Let the connection of the `write`-th write from now end before it is carried out, and all that follow."""
@@ -196,7 +196,7 @@ class ForgeServer(ABC):
         yield lines
         lines += self.lines[before:]
 
-    def answer(self, method: str, target: str, headers: Mapping[str, str], raw: bytes) -> Reply | None:
+    def answer(self, method: str, target: str, headers: Mapping[str, str], raw: bytes) -> ForgeReply | None:
         """Answer one request; None ends the connection."""
         with self._lock:
             url = urlsplit(target)
@@ -204,7 +204,7 @@ class ForgeServer(ABC):
             asked = ApiRequest(method, url.path.removeprefix(self._prefix), url.query, body, headers)
             reply = self._answer(asked)
             status, said = (reply.status, reply.body) if reply else (0, None)
-            self.exchanges.append(Exchange(asked, status, said))
+            self.exchanges.append(ApiExchange(asked, status, said))
             if status and self.changes(asked):
                 self.writes.append(self.exchanges[-1])
             self.deliver()
@@ -220,30 +220,30 @@ class ForgeServer(ABC):
         """Return what a request carries, as `perform` wants it."""
         return json.loads(raw) if raw else None
 
-    def _answer(self, asked: ApiRequest) -> Reply | None:
+    def _answer(self, asked: ApiRequest) -> ForgeReply | None:
         if self.changes(asked) and self._fatal == len(self.writes) + 1:
             self.is_dead = True
         if self.is_dead:
             return None
-        fault = self._fault(Exchange(asked, 0).line)
+        fault = self._fault(ApiExchange(asked, 0).line)
         if fault is None:
             return self._performed(asked)
         if fault.works:
             self._performed(asked)
         return fault.reply
 
-    def _performed(self, asked: ApiRequest) -> Reply:
+    def _performed(self, asked: ApiRequest) -> ForgeReply:
         try:
             return self.perform(asked)
         except Exception as error:  # noqa: BLE001 - whatever it is, the test has to see it
             return self.refuse(f"{asked.method} {unquote(asked.path)}: {error!r}")
 
-    def refuse(self, what: str) -> Reply:
+    def refuse(self, what: str) -> ForgeReply:
         """Answer what this forge does not do, and fail the test."""
         self.unhandled.append(what)
-        return Reply(UNHANDLED, {"message": what})
+        return ForgeReply(UNHANDLED, {"message": what})
 
-    def _fault(self, line: str) -> Fault | None:
+    def _fault(self, line: str) -> ServerFault | None:
         for fault in self._faults:
             if fault.times > 0 and fault.pattern.search(line):
                 fault.times -= 1
@@ -252,7 +252,7 @@ class ForgeServer(ABC):
 
 
 def _handler(server: ForgeServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+    class ForgeRequestHandler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
         wbufsize = -1
@@ -290,7 +290,7 @@ def _handler(server: ForgeServer) -> type[BaseHTTPRequestHandler]:
 
         do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the names that http.server looks for
 
-    return Handler
+    return ForgeRequestHandler
 
 
 def _encoded(body: Any) -> tuple[str, bytes]:

@@ -1,7 +1,7 @@
 """Stands: one forge with one repository on it, as basebump sees it, as people see it, and as it breaks.
 
 `tests/forges/test_*_contract.py` run every claim about forges over each stand; the tests of a whole run use them
-too. A new forge joins by a class that has what `Stand` asks for, and one line in `forge_stands.py`. Where its
+too. A new forge joins by a class that has what `ForgeStand` asks for, and one line in `forge_stands.py`. Where its
 repositories are git repositories on this machine (or its fake keeps them so), `GitStand` gives it most of that.
 
 How a test goes:
@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Protocol
 
 from support.forges.counted import CountedFleet, SimulatedKill, WriteCounter
-from support.git import Content, File, Git, LoggedCommit
+from support.git import Content, DiskRepository, LoggedCommit, TreeFile
 
 from bot.forges.local.fleet import LocalFleet
 from bot.model.forge import GitRepository
@@ -38,7 +38,7 @@ from bot.ports import Fleet, Forge
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ShownRequest:
     """One request as a person sees it in the forge."""
 
     branch: str
@@ -49,7 +49,7 @@ class Request:
     labels: tuple[str, ...] = ()
 
 
-class Stand(Protocol):
+class ForgeStand(Protocol):
     """One forge with one repository `name` on it; its base branch is `main`."""
 
     @property
@@ -116,7 +116,7 @@ class Stand(Protocol):
         """Return every branch and the commit it points to."""
         ...
 
-    def files(self, branch: str) -> dict[str, File]:
+    def files(self, branch: str) -> dict[str, TreeFile]:
         """Return the files of a branch with their modes."""
         ...
 
@@ -124,7 +124,7 @@ class Stand(Protocol):
         """Return the commits of a branch that the base does not have, newest first."""
         ...
 
-    def requests(self) -> list[Request]:
+    def requests(self) -> list[ShownRequest]:
         """Return the requests from the repository's own branches, newest first."""
         ...
 
@@ -133,7 +133,7 @@ class Stand(Protocol):
         ...
 
 
-def killed_again_and_again(stand: Stand, run: Callable[[], object]) -> int:
+def killed_again_and_again(stand: ForgeStand, run: Callable[[], object]) -> int:
     """Run until nothing kills it: at first before the first write, then before the second; return how often it was."""
     for kills in range(20):
         stand.die_before(kills + 1)
@@ -148,7 +148,7 @@ def killed_again_and_again(stand: Stand, run: Callable[[], object]) -> int:
 class GitStand(ABC):
     """What stands have in common whose repository is a real git repository on this machine."""
 
-    def __init__(self, git: Git, name: str) -> None:
+    def __init__(self, git: DiskRepository, name: str) -> None:
         self.git = git
         self.name = name
         self.counter = WriteCounter()
@@ -220,7 +220,7 @@ class GitStand(ABC):
     def branches(self) -> dict[str, str]:
         return self.git.branches()
 
-    def files(self, branch: str) -> dict[str, File]:
+    def files(self, branch: str) -> dict[str, TreeFile]:
         return self.git.files(f"refs/heads/{branch}")
 
     def commits(self, branch: str) -> list[LoggedCommit]:
@@ -232,7 +232,7 @@ class LocalStand(GitStand):
 
     def __init__(self, root: Path, files: Mapping[str, Content], *, bare: bool = True) -> None:
         name = "acme"
-        super().__init__(Git.create(root / (f"{name}.git" if bare else name), files, bare=bare), name)
+        super().__init__(DiskRepository.create(root / (f"{name}.git" if bare else name), files, bare=bare), name)
         self._root = root
 
     def fleet(self) -> Fleet:
@@ -262,7 +262,7 @@ class LocalStand(GitStand):
     def statuses(self, branch: str) -> list[CommitStatus]:
         return []
 
-    def requests(self) -> list[Request]:
+    def requests(self) -> list[ShownRequest]:
         """Read what `docs` promise to people: blobs of JSON, and what git says is merged."""
         main = self.git.need("main")
         merged = {branch for branch, commit in self.git.branches().items() if self.git.has(main, commit)}
@@ -277,5 +277,5 @@ class LocalStand(GitStand):
                 for ref, comment in told.items()
                 if ref == f"refs/basebump/told/{branch}"
             ]
-            requests.append(Request(branch, state, written["title"], written["body"], tuple(comments)))
+            requests.append(ShownRequest(branch, state, written["title"], written["body"], tuple(comments)))
         return requests

@@ -24,7 +24,7 @@ TIMEOUT_SECONDS = 10
 
 
 @dataclass(frozen=True)
-class Hook:
+class WebhookTarget:
     """A URL to which deliveries are sent, and the secret that signs them."""
 
     url: str
@@ -35,7 +35,7 @@ class Hook:
 
 
 @dataclass(frozen=True)
-class Change:
+class WebhookCause:
     """Something that changed in a repository."""
 
     kind: str
@@ -51,7 +51,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class _Snapshot:
+class _RepositorySnapshot:
     """What deliveries are about."""
 
     name: str
@@ -64,9 +64,9 @@ class _Snapshot:
     """The text of each issue."""
 
 
-def _take_snapshot(repository: Any) -> _Snapshot:
+def _take_snapshot(repository: Any) -> _RepositorySnapshot:
     pulls = {each.number: each for each in repository.pulls}
-    return _Snapshot(
+    return _RepositorySnapshot(
         repository.name,
         repository.archived,
         repository.private,
@@ -79,39 +79,39 @@ def _take_snapshot(repository: Any) -> _Snapshot:
     )
 
 
-def _find_changes(old: _Snapshot, new: _Snapshot, repository: Any) -> Iterator[Change]:
+def _find_changes(old: _RepositorySnapshot, new: _RepositorySnapshot, repository: Any) -> Iterator[WebhookCause]:
     if old.name != new.name:
-        yield Change("renamed")
+        yield WebhookCause("renamed")
     if old.archived != new.archived:
-        yield Change("archived" if new.archived else "unarchived")
+        yield WebhookCause("archived" if new.archived else "unarchived")
     if old.private != new.private:
-        yield Change("privatized" if new.private else "publicized")
+        yield WebhookCause("privatized" if new.private else "publicized")
     for branch in sorted(old.branches.keys() | new.branches.keys()):
         before, after = old.branches.get(branch), new.branches.get(branch)
         if before != after:
-            yield Change("pushed", None, before, after, branch)
+            yield WebhookCause("pushed", None, before, after, branch)
     for pull in repository.pulls:
         yield from _find_request_changes(pull, old.requests.get(pull.number), new.requests[pull.number])
     for issue in repository.issues:
         before, after = old.issues.get(issue.number), new.issues.get(issue.number)
         if before != after:
-            yield Change("issue-opened" if before is None else "issue-edited", issue, before, after)
+            yield WebhookCause("issue-opened" if before is None else "issue-edited", issue, before, after)
 
 
-def _find_request_changes(pull: Any, old: tuple[Any, ...] | None, new: tuple[Any, ...]) -> Iterator[Change]:
+def _find_request_changes(pull: Any, old: tuple[Any, ...] | None, new: tuple[Any, ...]) -> Iterator[WebhookCause]:
     if old is None:
-        yield Change("opened", pull)
+        yield WebhookCause("opened", pull)
         return
     (state, text, labels, head, reviews), (new_state, new_text, new_labels, new_head, _) = old, new
     if text != new_text:
-        yield Change("edited", pull, text, new_text)
-    yield from (Change("labeled", pull, None, each) for each in new_labels if each not in labels)
-    yield from (Change("unlabeled", pull, each, None) for each in labels if each not in new_labels)
-    yield from (Change("reviewed", pull, None, each) for each in pull.reviews[reviews:])
+        yield WebhookCause("edited", pull, text, new_text)
+    yield from (WebhookCause("labeled", pull, None, each) for each in new_labels if each not in labels)
+    yield from (WebhookCause("unlabeled", pull, each, None) for each in labels if each not in new_labels)
+    yield from (WebhookCause("reviewed", pull, None, each) for each in pull.reviews[reviews:])
     if head != new_head and new_state == "open":
-        yield Change("synchronize", pull, head, new_head)
+        yield WebhookCause("synchronize", pull, head, new_head)
     if state != new_state:
-        yield Change("reopened" if new_state == "open" else "closed", pull)
+        yield WebhookCause("reopened" if new_state == "open" else "closed", pull)
 
 
 @dataclass(frozen=True)
@@ -124,13 +124,13 @@ class SentWebhook:
 
 
 @dataclass
-class Webhooks(ABC):
+class ServerWebhooks(ABC):
     """The hooks of a server. Deliveries are sent one after the other, beside everything else, and never repeated."""
 
-    hooks: list[Hook] = field(default_factory=list)
+    hooks: list[WebhookTarget] = field(default_factory=list)
     sent: list[SentWebhook] = field(default_factory=list)
-    _snapshots: dict[int, _Snapshot] = field(default_factory=dict)
-    _queue: queue.Queue[tuple[Hook, str, Mapping[str, Any]] | None] = field(default_factory=queue.Queue)
+    _snapshots: dict[int, _RepositorySnapshot] = field(default_factory=dict)
+    _queue: queue.Queue[tuple[WebhookTarget, str, Mapping[str, Any]] | None] = field(default_factory=queue.Queue)
     _thread: threading.Thread | None = None
 
     @abstractmethod
@@ -138,16 +138,16 @@ class Webhooks(ABC):
         """Return the repositories of the server."""
 
     @abstractmethod
-    def describe(self, repository: Any, change: Change) -> tuple[str, dict[str, Any]]:
+    def describe(self, repository: Any, change: WebhookCause) -> tuple[str, dict[str, Any]]:
         """Return the event and the document of a delivery."""
 
     @abstractmethod
-    def create_headers(self, hook: Hook, event: str, delivery: str, body: bytes) -> dict[str, str]:
+    def create_headers(self, hook: WebhookTarget, event: str, delivery: str, body: bytes) -> dict[str, str]:
         """Return the headers of a delivery."""
 
     def add_hook(self, url: str, secret: str) -> None:
         """Send everything that changes from now on to a URL."""
-        self.hooks.append(Hook(url, secret))
+        self.hooks.append(WebhookTarget(url, secret))
         for repository in self.list_repositories():
             repository.settle()
             self._snapshots[repository.id] = _take_snapshot(repository)
@@ -184,7 +184,7 @@ class Webhooks(ABC):
             self._queue.task_done()
         self._queue.task_done()
 
-    def _send(self, hook: Hook, event: str, body: bytes) -> int:
+    def _send(self, hook: WebhookTarget, event: str, body: bytes) -> int:
         headers = self.create_headers(hook, event, str(uuid.uuid4()), body) | {"Content-Type": "application/json"}
         url = urlsplit(hook.url)
         connection = HTTPConnection(url.netloc, timeout=TIMEOUT_SECONDS)

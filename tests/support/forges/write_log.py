@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from graphql import FieldNode, OperationDefinitionNode, parse
 from support.forges.hosted_stand import HostedStand
-from support.forges.server import Exchange
+from support.forges.server import ApiExchange
 from support.parts import ROOT
 
 HEADING = "## What is written when"
@@ -22,7 +22,7 @@ _ROOT = re.compile(
 """What all paths that concern one repository begin with."""
 
 
-def written(stand: HostedStand, exchanges: Sequence[Exchange]) -> list[str]:
+def written(stand: HostedStand, exchanges: Sequence[ApiExchange]) -> list[str]:
     """Return every write among some exchanges: method and path, or the name of a mutation."""
     return [_line(each) for each in exchanges if stand.server.changes(each.asked)]
 
@@ -36,7 +36,7 @@ def documented(kind: str) -> dict[str, list[str]]:
     return {row[0].strip(): re.findall("`([^`]+)`", row[column]) for row in rows}
 
 
-def _line(exchange: Exchange) -> str:
+def _line(exchange: ApiExchange) -> str:
     path = unquote(exchange.asked.path)
     if path.endswith("/graphql"):
         return f"mutation {', '.join(_mutations(exchange.request['query']))}"

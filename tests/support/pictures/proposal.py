@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 from cryptography.hazmat.primitives.asymmetric import ec
 from support.forges.github.stand import GitHubStand
-from support.forges.stands import Request
+from support.forges.stands import ShownRequest
 from support.pictures.scene import (
     REVIEWED,
     PictureRegistry,
@@ -86,7 +86,7 @@ def open_reviewed_fleet(folder: Path, *, is_full_size: bool = True) -> Iterator[
         yield ReviewedFleet(folder, registry.host, stands)
 
 
-def propose_with_history(fleet: ReviewedFleet) -> Request:
+def propose_with_history(fleet: ReviewedFleet) -> ShownRequest:
     """Run basebump over the earlier repositories, let their CI end, and return the request of the last repository."""
     *earlier, last = fleet.stands
     fleet.run(earlier)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from support.git import Git
+from support.git import DiskRepository
 from support.parts import find_trivy
 from support.pictures.debian import DebianRecord, load_record
 from support.scanners.advisories import kev
@@ -189,7 +189,7 @@ def _build_filler(size: int) -> ImageLayer:
 def write_repositories(folder: Path, repositories: Mapping[str, Mapping[str, str]]) -> None:
     """Create git repositories in a folder."""
     for name, files in repositories.items():
-        Git.create(folder / name, files, bare=False)
+        DiskRepository.create(folder / name, files, bare=False)
 
 
 def write_config(folder: Path, host: str, *extra: str) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 
-from support.listener import Received, Reply
+from support.listener import HttpReply, ReceivedRequest
 
 from bot.demo import images
 from bot.registries.endpoints import RegistryEntry
@@ -19,23 +19,23 @@ def client(*entries: RegistryEntry, environment: dict[str, str] | None = None) -
     return OciRegistry(entries, environment=environment or {}, sleep=lambda seconds: None)
 
 
-def challenge(realm: str) -> Reply:
-    return Reply(401, headers={"WWW-Authenticate": f'Bearer realm="{realm}",service="s",scope="repository:x:push"'})
+def challenge(realm: str) -> HttpReply:
+    return HttpReply(401, headers={"WWW-Authenticate": f'Bearer realm="{realm}",service="s",scope="repository:x:push"'})
 
 
-def token(text: str = "abc", **fields: object) -> Reply:
-    return Reply(200, json.dumps({"token": text} | fields).encode())
+def token(text: str = "abc", **fields: object) -> HttpReply:
+    return HttpReply(200, json.dumps({"token": text} | fields).encode())
 
 
-def manifest() -> Reply:
+def manifest() -> HttpReply:
     headers = {"Content-Type": IMAGE.media_type, "Docker-Content-Digest": IMAGE.digest}
-    return Reply(200, IMAGE.content, headers)
+    return HttpReply(200, IMAGE.content, headers)
 
 
 def guarded(realm: str, accepted: str = "abc"):
     """Answer as a registry that wants the token `accepted` of `realm`."""
 
-    def answer(received: Received) -> Reply:
+    def answer(received: ReceivedRequest) -> HttpReply:
         return manifest() if received.headers.get("authorization") == f"Bearer {accepted}" else challenge(realm)
 
     return answer

@@ -37,7 +37,7 @@ _SENTINEL = "/log-is-written-up-to-"
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class AnsweredRequest:
     """One request that the registry answered."""
 
     method: str
@@ -47,14 +47,14 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Certificate:
+class SelfSignedCertificate:
     """A self-signed certificate for 127.0.0.1 and some names, which is its own CA."""
 
     path: Path
     key: Path
 
     @classmethod
-    def make(cls, folder: Path, *names: str) -> Certificate:
+    def make(cls, folder: Path, *names: str) -> SelfSignedCertificate:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
         loopback = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
@@ -93,7 +93,7 @@ class DockerRegistry:
         folder: Path | None = None,
         htpasswd: Mapping[str, str] | None = None,
         token: Mapping[str, str] | None = None,
-        tls: Certificate | None = None,
+        tls: SelfSignedCertificate | None = None,
         delete: bool = True,
         endpoints: Sequence[Mapping[str, object]] = (),
     ) -> None:
@@ -181,7 +181,7 @@ class DockerRegistry:
         """Delete a blob from under the manifests that name it."""
         self._session.delete(f"{self.url}/v2/{repository}/blobs/{digest}").raise_for_status()
 
-    def requests(self) -> list[Request]:
+    def requests(self) -> list[AnsweredRequest]:
         """Return what was answered since the start, or since `forget`, in the order of the log."""
         return self._answered()[self._forgotten :]
 
@@ -257,7 +257,7 @@ class DockerRegistry:
         url = f"{self.url}/v2/{repository}/manifests/{reference}"
         self._session.put(url, data=content, headers={"Content-Type": media_type, **headers}).raise_for_status()
 
-    def _answered(self) -> list[Request]:
+    def _answered(self) -> list[AnsweredRequest]:
         """Read the log once it holds a request of our own, sent after all the others were answered."""
         self._sentinels += 1
         sentinel = f"{_SENTINEL}{self._sentinels}"
@@ -267,7 +267,7 @@ class DockerRegistry:
             if time.monotonic() > deadline:
                 raise RuntimeError("docker-registry does not write its access log")
             time.sleep(0.005)
-        found = [Request(line["method"], line["path"], int(line["status"])) for line in _ACCESS.finditer(text)]
+        found = [AnsweredRequest(line["method"], line["path"], int(line["status"])) for line in _ACCESS.finditer(text)]
         return [request for request in found if not request.path.startswith(_SENTINEL)]
 
 

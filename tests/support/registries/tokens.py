@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from support.listener import Listener, ListeningService, Received, Reply
+from support.listener import HttpListener, HttpReply, ListeningService, ReceivedRequest
 
 ISSUER = "a token server of a test"
 SERVICE = "a registry of a test"
@@ -42,7 +42,7 @@ class TokenServer(ListeningService):
         self._certificate = _certificate(self._key)
         self._bundle = folder / "token-server.pem"
         self._bundle.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
-        self._listener = Listener(self._answer)
+        self._listener = HttpListener(self._answer)
 
     @property
     def host(self) -> str:
@@ -63,7 +63,7 @@ class TokenServer(ListeningService):
         """Return a header that docker-registry accepts: what pushing needs."""
         return f"Bearer {self._issue(PUSHER, [f'repository:{repository}:{actions}'])}"
 
-    def _answer(self, received: Received) -> Reply:
+    def _answer(self, received: ReceivedRequest) -> HttpReply:
         words = _words(received)
         user = ""
         scheme, _, encoded = received.headers.get("authorization", "").partition(" ")
@@ -100,13 +100,13 @@ class TokenServer(ListeningService):
         return jwt.encode(claims, self._key, algorithm="ES256", headers={"x5c": chain})
 
 
-def _words(received: Received) -> dict[str, list[str]]:
+def _words(received: ReceivedRequest) -> dict[str, list[str]]:
     """Return the parameters of a GET, or the form of a POST."""
     return parse_qs(received.body.decode() if received.method == "POST" else urlsplit(received.path).query)
 
 
-def _json(status: int, document: object) -> Reply:
-    return Reply(status, json.dumps(document).encode(), {"Content-Type": "application/json"})
+def _json(status: int, document: object) -> HttpReply:
+    return HttpReply(status, json.dumps(document).encode(), {"Content-Type": "application/json"})
 
 
 def _certificate(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from support.forges.forge_stands import select_stands
 from support.forges.gitea.stand import GiteaStand
-from support.forges.gitea.state import Pull
+from support.forges.gitea.state import GiteaPull
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 
@@ -38,7 +38,7 @@ class BoardScene:
             issue.body, issue.state = changed.body, "open" if changed.is_open else "closed"
             return
         if isinstance(self.stand, GiteaStand):
-            (issue,) = (each for each in self.stand.repository.issues if not isinstance(each, Pull))
+            (issue,) = (each for each in self.stand.repository.issues if not isinstance(each, GiteaPull))
             issue.body, issue.state = changed.body, "open" if changed.is_open else "closed"
             return
         if isinstance(self.stand, GitLabStand):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from support.git import Git
+from support.git import DiskRepository
 from support.own_builds import make_image
 from support.runs.worlds import NOW, TEMPLATES, LoopbackHub
 
@@ -70,10 +70,12 @@ class BuiltFleet:
     def push(self, item: PlatformImage | ImageIndex, repository: str = WEB, tag: str = "main") -> Digest:
         return self.loopback.store.set_tag(repository.partition("/")[2], tag, item)
 
-    def create(self, name: str, **files: str) -> Git:
+    def create(self, name: str, **files: str) -> DiskRepository:
         """Create a repository. The names of files are `dockerfile` and `manifest`."""
         paths = {"dockerfile": "Dockerfile", "manifest": "deploy.yaml"}
-        return Git.create(self.folder / "fleet" / name, {paths[key]: content for key, content in files.items()})
+        return DiskRepository.create(
+            self.folder / "fleet" / name, {paths[key]: content for key, content in files.items()}
+        )
 
     def run(self, hours: int = 0, level: RunLevel = RunLevel.REPORT, **options) -> RunReport:
         """Run over all repositories, so many hours after the first run."""

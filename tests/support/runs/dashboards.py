@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from support.forges.github.stand import GitHubStand
-from support.forges.stands import Stand
+from support.forges.stands import ForgeStand
 from support.runs.boards import BoardScene
 from support.runs.worlds import LoopbackHub, ToldScanner, build, start_hub
 from support.scanners.advisories import ToldAdvisories
@@ -121,7 +121,7 @@ def update_waiting(loopback: LoopbackHub) -> None:
         loopback.move(name, tag, f"new-{name}")
 
 
-def run_twice(stand: Stand, loopback: LoopbackHub) -> RunReport:
+def run_twice(stand: ForgeStand, loopback: LoopbackHub) -> RunReport:
     """Run until ten requests are open, then update five more tags and run again, so that their proposals wait."""
     fill_registry(loopback)
     run(stand, loopback)
@@ -129,7 +129,7 @@ def run_twice(stand: Stand, loopback: LoopbackHub) -> RunReport:
     return run(stand, loopback)
 
 
-def run(stand: Stand, loopback: LoopbackHub) -> RunReport:
+def run(stand: ForgeStand, loopback: LoopbackHub) -> RunReport:
     """Run once with a dashboard and with the limit of open requests."""
     return loopback.run([stand.fleet()], has_dashboards=True, limits=LIMITS)
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from support.forges.stands import Stand
+from support.forges.stands import ForgeStand
 from support.runs.worlds import LoopbackHub, ToldScanner, build
 from support.values import finding
 
@@ -45,7 +45,7 @@ class EarlierRun:
     rules: tuple[PolicyRule, ...] = ()
     rollout: RolloutOptions = field(default_factory=RolloutOptions)
 
-    def run(self, stand: Stand, loopback: LoopbackHub) -> RunReport:
+    def run(self, stand: ForgeStand, loopback: LoopbackHub) -> RunReport:
         """Run with the tags at `new`; each call is a run of its own."""
         loopback.rulebook = replace(loopback.rulebook, rules=self.rules)
         if self.findings:

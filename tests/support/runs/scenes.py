@@ -14,7 +14,7 @@ from itertools import count, takewhile
 from pathlib import Path
 
 from support.forges.forge_stands import select_stands
-from support.forges.stands import Request
+from support.forges.stands import ShownRequest
 from support.git import LoggedCommit
 from support.runs.worlds import NOW, LoopbackHub, ToldScanner, build
 from support.values import finding
@@ -184,7 +184,7 @@ class RunScene:
         return board and (board.title, board.is_open, PORT.sub("", board.body))
 
 
-def remove_commit_ids(request: Request, commits: list[LoggedCommit]) -> Request:
+def remove_commit_ids(request: ShownRequest, commits: list[LoggedCommit]) -> ShownRequest:
     """Return a request whose mark names a commit of its branch by how many came after it."""
     body = MENTION.sub("", request.body)
     for later, commit in enumerate(commits):

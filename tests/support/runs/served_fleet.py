@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import requests
 from support.forges.github.server import GitHubServer
-from support.forges.server import ApiRequest, Reply
+from support.forges.server import ApiRequest, ForgeReply
 from support.free_ports import find_free_port
 from support.registries.docker_registry import DockerRegistry
 from support.runs.worlds import build
@@ -150,7 +150,7 @@ class ServedFleet:
         arrived, may_answer, perform = threading.Event(), threading.Event(), self.forge.perform
         numbers = count()
 
-        def hold(asked: ApiRequest) -> Reply:
+        def hold(asked: ApiRequest) -> ForgeReply:
             if re.search(pattern, f"{asked.method} {asked.path}") and next(numbers) >= after:
                 arrived.set()
                 may_answer.wait(120)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from support.forges.hosted_stand import HostedStand
-from support.forges.stands import GitStand, LocalStand, Request
+from support.forges.stands import GitStand, LocalStand, ShownRequest
 from support.runs.worlds import NOW, TEMPLATES, LoopbackHub
 from support.values import SCANNER, finding
 
@@ -115,7 +115,7 @@ class TwinRepository:
         return {"branches": branches, "stored": stored}
 
 
-def _describe_request(stand: HostedStand, request: Request) -> Request:
+def _describe_request(stand: HostedStand, request: ShownRequest) -> ShownRequest:
     """Return a request without what differs between equal fleets: the address of the server, and the ids of commits.
 
     Only the inventory knows how CI ended in the fleet, so that this is left out, too.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from urllib.parse import unquote
 
 from support.images import add_attestation
-from support.listener import Listener, Received, Reply
+from support.listener import HttpListener, HttpReply, ReceivedRequest
 
 from bot.demo.images import OCI_INDEX, OCI_MANIFEST, ImageIndex, ImageLayer, PlatformImage, build_artifact, build_index
 from bot.model.image_name import Digest
@@ -51,20 +51,22 @@ class OsvStand:
         self.records = {each["id"]: each for each in records}
         self.page, self.status = page, 200
         self.sent: list[tuple[str, str, str]] = []
-        self.listener = Listener(self._answer)
+        self.listener = HttpListener(self._answer)
 
-    def _answer(self, received: Received) -> Reply:
+    def _answer(self, received: ReceivedRequest) -> HttpReply:
         if self.status != 200:
-            return Reply(self.status, b"{}")
+            return HttpReply(self.status, b"{}")
         if received.method == "POST" and received.path == "/v1/querybatch":
             queries = json.loads(received.body)["queries"]
             if len(queries) > MAX_QUERIES:
-                return Reply(400, b'{"code": 3, "message": "too many queries"}')
-            return Reply(200, json.dumps({"results": [self._result(query) for query in queries]}).encode())
+                return HttpReply(400, b'{"code": 3, "message": "too many queries"}')
+            return HttpReply(200, json.dumps({"results": [self._result(query) for query in queries]}).encode())
         identifier = unquote(received.path.removeprefix("/v1/vulns/"))
         found = self.records.get(identifier)
         return (
-            Reply(200, json.dumps(found).encode()) if found else Reply(404, b'{"code": 5, "message": "Bug not found."}')
+            HttpReply(200, json.dumps(found).encode())
+            if found
+            else HttpReply(404, b'{"code": 5, "message": "Bug not found."}')
         )
 
     def _result(self, query: dict) -> dict:

@@ -26,13 +26,13 @@ REFUSALS = {0: "good", 10: "unsigned", 12: "bad"}
 
 
 @dataclass(frozen=True, slots=True)
-class Cosign:
+class CosignKeyPair:
     """One pair of keys, in a folder of its own, and what cosign does with it."""
 
     folder: Path
 
     @classmethod
-    def with_new_keys(cls, folder: Path) -> Cosign:
+    def with_new_keys(cls, folder: Path) -> CosignKeyPair:
         folder.mkdir()
         made = cls(folder)
         assert made._run("generate-key-pair") == 0

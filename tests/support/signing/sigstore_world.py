@@ -72,7 +72,7 @@ def payload_about(digest: str) -> bytes:
 
 
 @dataclass(eq=False)
-class World:
+class FakeSigstore:
     """The keys of one Sigstore."""
 
     authority: Key = field(default_factory=new_key)

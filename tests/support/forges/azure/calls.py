@@ -6,9 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from support.forges.azure.shapes import Shapes
-from support.forges.azure.state import FORCE_PUSH, Account, Project, Repository, Token, World
-from support.forges.server import Reply
+from support.forges.azure.shapes import AzureJson
+from support.forges.azure.state import (
+    FORCE_PUSH,
+    AzureAccount,
+    AzureDevOpsProject,
+    AzureRepository,
+    AzureToken,
+    AzureWorld,
+)
+from support.forges.server import ForgeReply
 
 _STATUSES = {
     "GitPullRequestStatusNotEditable": 403,
@@ -34,7 +41,7 @@ class ProblemError(Exception):
     def __init__(self, kind: str, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
         known = next((code for start, code in _STATUSES.items() if kind.startswith(start)), 400)
-        self.reply = Reply(status or known, problem_body(kind, message))
+        self.reply = ForgeReply(status or known, problem_body(kind, message))
 
 
 def problem_body(kind: str, message: str) -> dict[str, Any]:
@@ -69,45 +76,45 @@ def missing_object(oid: str) -> ProblemError:
 
 
 @dataclass
-class Call:
+class AzureCall:
     """One request, already let in."""
 
     method: str
     query: Mapping[str, str]
     body: Any
     headers: Mapping[str, str]
-    token: Token | None
-    world: World
-    shapes: Shapes
+    token: AzureToken | None
+    world: AzureWorld
+    shapes: AzureJson
     project: str | None
     """The name or the id of the project in the path."""
-    found: Repository | None = None
+    found: AzureRepository | None = None
 
     @property
-    def repository(self) -> Repository:
+    def repository(self) -> AzureRepository:
         assert self.found is not None
         return self.found
 
     @property
-    def account(self) -> Account | None:
+    def account(self) -> AzureAccount | None:
         return self.token.account if self.token else None
 
     @property
-    def writer(self) -> Token:
+    def writer(self) -> AzureToken:
         """Return the token, which a write needs."""
         if self.token is None:
             raise ProblemError("UnauthorizedRequestException", "TF400813: The user '' is not authorized.")
         return self.token
 
-    def sees(self, project: Project) -> bool:
+    def sees(self, project: AzureDevOpsProject) -> bool:
         return project.is_public or (self.account is not None and self.account.person.name in project.members)
 
-    def is_in(self, repository: Repository) -> bool:
+    def is_in(self, repository: AzureRepository) -> bool:
         """Say whether a repository is in the project that the path names, if it names one."""
         names = {repository.project.name.lower(), repository.project.id}
         return self.project is None or self.project.lower() in names
 
-    def find(self, name: str) -> Repository:
+    def find(self, name: str) -> AzureRepository:
         """Return a repository by its name or id; names are the same in upper and lower case."""
         for each in self.world.repositories:
             is_named = self.is_in(each) and name.lower() in (each.id, each.name.lower())
@@ -128,10 +135,10 @@ class Call:
         """Say whether the token may push to a branch by force: whoever made the branch may."""
         return FORCE_PUSH in self.writer.rights or self.repository.creators.get(ref) is self.writer.account
 
-    def many(self, items: Sequence[Any], headers: Mapping[str, str] | None = None) -> Reply:
-        return Reply(200, {"value": list(items), "count": len(items)}, headers or {})
+    def many(self, items: Sequence[Any], headers: Mapping[str, str] | None = None) -> ForgeReply:
+        return ForgeReply(200, {"value": list(items), "count": len(items)}, headers or {})
 
-    def page(self, items: Sequence[Any]) -> Reply:
+    def page(self, items: Sequence[Any]) -> ForgeReply:
         """Return one page of a list whose next page has a token; without `$top` everything comes."""
         start = int(self.query.get("continuationToken") or 0)
         end = start + min(int(self.query.get("$top") or len(items) or 1), MAX_PAGE)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from support.forges.server import Exchange
+from support.forges.server import ApiExchange
 from support.parts import ROOT
 
 _REFUSED = 400
@@ -75,7 +75,7 @@ def operation_of(method: str, path: str) -> str | None:
     return next((described for verb, pattern, described in _routes() if verb == method and pattern.match(below)), None)
 
 
-def violations(exchange: Exchange) -> Iterator[str]:
+def violations(exchange: ApiExchange) -> Iterator[str]:
     """Yield in which way an exchange is not as Microsoft describes it."""
     operation = operation_of(exchange.method, exchange.asked.path)
     if operation is None:

@@ -6,9 +6,17 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from support.forges.azure.calls import Call, ProblemError, invalid
-from support.forges.azure.state import PULL_REQUESTS, Comment, PullRequest, Repository, Reviewer, Status, Thread
-from support.forges.server import Reply
+from support.forges.azure.calls import AzureCall, ProblemError, invalid
+from support.forges.azure.state import (
+    PULL_REQUESTS,
+    AzureRepository,
+    AzureStatus,
+    CommentThread,
+    PullRequest,
+    RequestReviewer,
+    ThreadComment,
+)
+from support.forges.server import ForgeReply
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
 MAX_DESCRIPTION, MAX_TITLE, MAX_COMMENT = 4_000, 400, 150_000
@@ -17,18 +25,18 @@ _THREAD_STATES = ("unknown", "active", "fixed", "wontFix", "closed", "byDesign",
 _STATES = ("notSet", "active", "abandoned", "completed", "all")
 
 
-def list_requests(call: Call) -> Reply:
+def list_requests(call: AzureCall) -> ForgeReply:
     """List pull requests, newest first."""
     return _list(call, [call.repository])
 
 
-def list_requests_of_project(call: Call) -> Reply:
+def list_requests_of_project(call: AzureCall) -> ForgeReply:
     """List the pull requests of all repositories of a project, newest first."""
     seen = [each for each in call.world.repositories if call.is_in(each) and call.sees(each.project)]
     return _list(call, [each for each in seen if not each.is_disabled])
 
 
-def _list(call: Call, repositories: Sequence[Repository]) -> Reply:
+def _list(call: AzureCall, repositories: Sequence[AzureRepository]) -> ForgeReply:
     asked = {key.removeprefix("searchCriteria."): value for key, value in call.query.items()}
     for repository in repositories:
         repository.settle()
@@ -50,12 +58,12 @@ def _is_asked_for(request: PullRequest, asked: dict[str, str]) -> bool:
     return status in (request.status, "all") and all(asked.get(key, value) == value for key, value in known.items())
 
 
-def get_request(call: Call, number: str) -> Reply:
+def get_request(call: AzureCall, number: str) -> ForgeReply:
     call.repository.settle()
-    return Reply(200, call.shapes.request(call.repository, find(call, number)))
+    return ForgeReply(200, call.shapes.request(call.repository, find(call, number)))
 
 
-def create_request(call: Call) -> Reply:
+def create_request(call: AzureCall) -> ForgeReply:
     call.require(PULL_REQUESTS)
     words = call.body
     check_words(words)
@@ -79,10 +87,10 @@ def create_request(call: Call) -> Reply:
     for each in words.get("reviewers", []):
         _set_reviewer(call, request, each["id"], each)
     request.work_items += [each["id"] for each in words.get("workItemRefs", [])]
-    return Reply(201, call.shapes.request(call.repository, request))
+    return ForgeReply(201, call.shapes.request(call.repository, request))
 
 
-def _need_branches(call: Call, source: str, target: str) -> None:
+def _need_branches(call: AzureCall, source: str, target: str) -> None:
     """Refuse a request whose branches are not there, or that there is already."""
     branches = call.repository.branches
     if source not in branches or target not in branches:
@@ -105,7 +113,7 @@ def check_words(words: dict[str, Any]) -> None:
         raise invalid("A title for a pull request must be provided and not be longer than 400 characters.")
 
 
-def edit_request(call: Call, number: str) -> Reply:
+def edit_request(call: AzureCall, number: str) -> ForgeReply:
     """Change a pull request; an ended one only comes back to life."""
     call.require(PULL_REQUESTS)
     call.repository.settle()
@@ -128,10 +136,10 @@ def edit_request(call: Call, number: str) -> Reply:
     if status == "abandoned" and request.status == "active":
         request.abandon(call.writer.account)
     call.repository.settle()
-    return Reply(200, call.shapes.request(call.repository, request))
+    return ForgeReply(200, call.shapes.request(call.repository, request))
 
 
-def _arm(call: Call, request: PullRequest, by: str | None) -> None:
+def _arm(call: AzureCall, request: PullRequest, by: str | None) -> None:
     """Let it merge by itself, or no longer; without a policy that waits it merges at once."""
     if by == NOBODY:
         request.armed_by = None
@@ -144,7 +152,7 @@ def _not_editable() -> ProblemError:
     return ProblemError("GitPullRequestNotEditableException", words)
 
 
-def find(call: Call, number: str) -> PullRequest:
+def find(call: AzureCall, number: str) -> PullRequest:
     """Return the pull request that a path names."""
     for request in call.repository.requests:
         if str(request.number) == number:
@@ -156,16 +164,16 @@ def find(call: Call, number: str) -> PullRequest:
 # Labels and reviewers
 
 
-def list_labels(call: Call, number: str) -> Reply:
+def list_labels(call: AzureCall, number: str) -> ForgeReply:
     return call.many([call.shapes.label(each) for each in find(call, number).labels])
 
 
-def add_label(call: Call, number: str) -> Reply:
+def add_label(call: AzureCall, number: str) -> ForgeReply:
     call.require(PULL_REQUESTS)
-    return Reply(200, call.shapes.label(_add_label(call, find(call, number), call.body["name"])))
+    return ForgeReply(200, call.shapes.label(_add_label(call, find(call, number), call.body["name"])))
 
 
-def _add_label(call: Call, request: PullRequest, name: str) -> tuple[str, str]:
+def _add_label(call: AzureCall, request: PullRequest, name: str) -> tuple[str, str]:
     for each in request.labels:
         if each[1].lower() == name.lower():
             return each
@@ -177,23 +185,23 @@ def _add_label(call: Call, request: PullRequest, name: str) -> tuple[str, str]:
     return request.labels[-1]
 
 
-def delete_label(call: Call, number: str, name: str) -> Reply:
+def delete_label(call: AzureCall, number: str, name: str) -> ForgeReply:
     call.require(PULL_REQUESTS)
     request = find(call, number)
     request.labels[:] = [each for each in request.labels if name.lower() not in (each[0], each[1].lower())]
-    return Reply(200)
+    return ForgeReply(200)
 
 
-def list_reviewers(call: Call, number: str) -> Reply:
+def list_reviewers(call: AzureCall, number: str) -> ForgeReply:
     return call.many([call.shapes.reviewer(each) for each in find(call, number).reviewers])
 
 
-def set_reviewer(call: Call, number: str, account: str) -> Reply:
+def set_reviewer(call: AzureCall, number: str, account: str) -> ForgeReply:
     call.require(PULL_REQUESTS)
-    return Reply(200, call.shapes.reviewer(_set_reviewer(call, find(call, number), account, call.body)))
+    return ForgeReply(200, call.shapes.reviewer(_set_reviewer(call, find(call, number), account, call.body)))
 
 
-def _set_reviewer(call: Call, request: PullRequest, account_id: str, words: dict[str, Any]) -> Reviewer:
+def _set_reviewer(call: AzureCall, request: PullRequest, account_id: str, words: dict[str, Any]) -> RequestReviewer:
     """Add somebody, or take over the own vote; votes on drafts do not count."""
     account = next((each for each in call.world.accounts.values() if each.id == account_id), None)
     vote = words.get("vote", 0)
@@ -201,19 +209,19 @@ def _set_reviewer(call: Call, request: PullRequest, account_id: str, words: dict
         raise invalid("reviewer: only your own vote may be another than 0")
     reviewer = next((each for each in request.reviewers if each.account is account), None)
     if reviewer is None:
-        reviewer = Reviewer(account)
+        reviewer = RequestReviewer(account)
         request.reviewers.append(reviewer)
     reviewer.vote = 0 if request.is_draft else vote
     reviewer.is_required = words.get("isRequired", reviewer.is_required)
     return reviewer
 
 
-def list_teams(call: Call, project: str) -> Reply:
+def list_teams(call: AzureCall, project: str) -> ForgeReply:
     teams = [team for team, _ in call.world.teams]
     return call.many([{"id": each.id, "name": each.person.name, "projectName": project} for each in teams])
 
 
-def list_members(call: Call, _project: str, team: str) -> Reply:
+def list_members(call: AzureCall, _project: str, team: str) -> ForgeReply:
     members = next(found for each, found in call.world.teams if each.id == team)
     return call.many([{"identity": call.shapes.account(each), "isTeamAdmin": False} for each in members])
 
@@ -221,40 +229,40 @@ def list_members(call: Call, _project: str, team: str) -> Reply:
 # Threads
 
 
-def list_threads(call: Call, number: str) -> Reply:
+def list_threads(call: AzureCall, number: str) -> ForgeReply:
     return call.many([call.shapes.thread(each) for each in find(call, number).threads])
 
 
-def create_thread(call: Call, number: str) -> Reply:
+def create_thread(call: AzureCall, number: str) -> ForgeReply:
     """Begin a thread; an ended request takes them, too."""
     call.require(PULL_REQUESTS)
     request, words = find(call, number), call.body
     comments = [_comment(call, each["content"]) for each in words["comments"]]
     properties = {key: _value(value) for key, value in (words.get("properties") or {}).items()}
-    thread = Thread(len(request.threads) + 1, comments, _state(words.get("status", "active")), properties)
+    thread = CommentThread(len(request.threads) + 1, comments, _state(words.get("status", "active")), properties)
     request.threads.append(thread)
-    return Reply(200, call.shapes.thread(thread))
+    return ForgeReply(200, call.shapes.thread(thread))
 
 
-def edit_thread(call: Call, number: str, thread: str) -> Reply:
+def edit_thread(call: AzureCall, number: str, thread: str) -> ForgeReply:
     call.require(PULL_REQUESTS)
     found = find(call, number).threads[int(thread) - 1]
     found.status = _state(call.body.get("status", found.status))
-    return Reply(200, call.shapes.thread(found))
+    return ForgeReply(200, call.shapes.thread(found))
 
 
-def edit_comment(call: Call, number: str, thread: str, comment: str) -> Reply:
+def edit_comment(call: AzureCall, number: str, thread: str, comment: str) -> ForgeReply:
     call.require(PULL_REQUESTS)
     found = find(call, number).threads[int(thread) - 1].comments[int(comment) - 1]
     found.content = _comment(call, call.body["content"]).content
-    return Reply(200, call.shapes.comment(found, int(comment)))
+    return ForgeReply(200, call.shapes.comment(found, int(comment)))
 
 
-def _comment(call: Call, content: str) -> Comment:
+def _comment(call: AzureCall, content: str) -> ThreadComment:
     if len(content) > MAX_COMMENT:
         words = "A discussion comment cannot be longer than 150000 characters.\r\nParameter name: comment.Content"
         raise ProblemError("ArgumentException", words)
-    return Comment(call.writer.account, content)
+    return ThreadComment(call.writer.account, content)
 
 
 def _state(status: str | int) -> str:
@@ -268,14 +276,14 @@ def _value(value: object) -> str:
 # Properties and statuses
 
 
-def get_properties(call: Call, number: str) -> Reply:
-    return Reply(200, call.shapes.properties(find(call, number)))
+def get_properties(call: AzureCall, number: str) -> ForgeReply:
+    return ForgeReply(200, call.shapes.properties(find(call, number)))
 
 
-def edit_properties(call: Call, number: str) -> Reply:
+def edit_properties(call: AzureCall, number: str) -> ForgeReply:
     """Change properties by a JSON patch; all values become text."""
     if "json-patch+json" not in call.headers.get("content-type", ""):
-        return Reply(415, {"message": "The request entity has a media type that is not supported."})
+        return ForgeReply(415, {"message": "The request entity has a media type that is not supported."})
     request = find(call, number)
     if request.status != "active":
         raise _not_editable()
@@ -286,14 +294,14 @@ def edit_properties(call: Call, number: str) -> Reply:
         else:
             added = {key: operation["value"]} if key else operation["value"]
             request.properties |= {name: str(value) for name, value in added.items()}
-    return Reply(200, call.shapes.properties(request))
+    return ForgeReply(200, call.shapes.properties(request))
 
 
-def list_statuses(call: Call, number: str) -> Reply:
+def list_statuses(call: AzureCall, number: str) -> ForgeReply:
     return call.many([call.shapes.status(each) for each in find(call, number).statuses])
 
 
-def create_status(call: Call, number: str) -> Reply:
+def create_status(call: AzureCall, number: str) -> ForgeReply:
     call.require(PULL_REQUESTS)
     request = find(call, number)
     if request.status != "active":
@@ -301,26 +309,26 @@ def create_status(call: Call, number: str) -> Reply:
         raise ProblemError("GitPullRequestStatusNotEditableException", words)
     request.statuses.append(_build_status(call, request.statuses))
     call.repository.settle()
-    return Reply(200, call.shapes.status(request.statuses[-1]))
+    return ForgeReply(200, call.shapes.status(request.statuses[-1]))
 
 
-def list_commit_statuses(call: Call, commit: str) -> Reply:
+def list_commit_statuses(call: AzureCall, commit: str) -> ForgeReply:
     given = call.repository.statuses.get(commit, [])
     if call.query.get("latestOnly", "").lower() == "true":
         given = list({(each.genre, each.name): each for each in given}.values())
     return call.many([call.shapes.status(each) for each in given])
 
 
-def create_commit_status(call: Call, commit: str) -> Reply:
+def create_commit_status(call: AzureCall, commit: str) -> ForgeReply:
     call.require("GenericContribute")
     given = call.repository.statuses.setdefault(commit, [])
     given.append(_build_status(call, given))
-    return Reply(200, call.shapes.status(given[-1]))
+    return ForgeReply(200, call.shapes.status(given[-1]))
 
 
-def _build_status(call: Call, given: list[Status]) -> Status:
+def _build_status(call: AzureCall, given: list[AzureStatus]) -> AzureStatus:
     words, context = call.body, call.body["context"]
-    return Status(
+    return AzureStatus(
         len(given) + 1,
         call.writer.account,
         words["state"],
@@ -331,7 +339,7 @@ def _build_status(call: Call, given: list[Status]) -> Status:
     )
 
 
-def list_policies(call: Call) -> Reply:
+def list_policies(call: AzureCall) -> ForgeReply:
     """List the policies that concern a branch."""
     repository = call.find(call.query["repositoryId"])
     ref = call.query.get("refName")
@@ -339,7 +347,7 @@ def list_policies(call: Call) -> Reply:
     return call.page([call.shapes.policy(each, repository) for each in found])
 
 
-def list_evaluations(call: Call) -> Reply:
+def list_evaluations(call: AzureCall) -> ForgeReply:
     """List what the policies of its target branch make of a pull request."""
     kind, _, name = call.query["artifactId"].partition("CodeReviewId/")
     project, _, number = name.partition("/")

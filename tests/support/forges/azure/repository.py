@@ -8,9 +8,9 @@ import re
 import zipfile
 from typing import Any
 
-from support.forges.azure.calls import Call, ProblemError, invalid, missing_object, stale
-from support.forges.azure.state import CONTRIBUTE, CREATE_BRANCH, ZERO, Repository
-from support.forges.server import Reply
+from support.forges.azure.calls import AzureCall, ProblemError, invalid, missing_object, stale
+from support.forges.azure.state import CONTRIBUTE, CREATE_BRANCH, ZERO, AzureRepository
+from support.forges.server import ForgeReply
 from support.git import REGULAR
 from support.git_objects import TreeEntry
 
@@ -19,7 +19,7 @@ _BAD_REF = re.compile(r"\s|\.\.|^(?!refs/)")
 MAX_REQUEST = 26_214_400
 
 
-def list_repositories(call: Call) -> Reply:
+def list_repositories(call: AzureCall) -> ForgeReply:
     """List all repositories of the organization or a project, disabled ones too; wikis are hidden."""
     seen = [each for each in call.world.repositories if call.is_in(each) and call.sees(each.project)]
     if call.project is not None and not seen:
@@ -29,23 +29,23 @@ def list_repositories(call: Call) -> Reply:
     return call.many([call.shapes.repository(each) for each in seen if with_hidden or not each.is_hidden])
 
 
-def get_repository(call: Call) -> Reply:
-    return Reply(200, call.shapes.repository(call.repository))
+def get_repository(call: AzureCall) -> ForgeReply:
+    return ForgeReply(200, call.shapes.repository(call.repository))
 
 
-def list_projects(call: Call) -> Reply:
+def list_projects(call: AzureCall) -> ForgeReply:
     projects = {each.project.id: each.project for each in call.world.repositories if call.sees(each.project)}
     return call.page([call.shapes.project(each) for each in projects.values()])
 
 
-def list_refs(call: Call) -> Reply:
+def list_refs(call: AzureCall) -> ForgeReply:
     """List refs whose names begin with the filter."""
     repository, prefix = call.repository, f"refs/{call.query.get('filter', '')}"
     refs = [call.shapes.ref(repository, f"refs/heads/{name}", oid) for name, oid in repository.branches.items()]
     return call.page([each for each in refs if each["name"].startswith(prefix)])
 
 
-def update_refs(call: Call) -> Reply:
+def update_refs(call: AzureCall) -> ForgeReply:
     """Move refs: 200 in any case, and what became of each."""
     statuses = [_refuse_update(call, each) or "succeeded" for each in call.body]
     is_refused = any(each != "succeeded" for each in statuses)
@@ -60,7 +60,7 @@ def update_refs(call: Call) -> Reply:
     return call.many([call.shapes.ref_update(call.repository, update, status) for update, status in pairs])
 
 
-def _refuse_update(call: Call, update: dict[str, str]) -> str | None:
+def _refuse_update(call: AzureCall, update: dict[str, str]) -> str | None:
     """Return why a ref is not moved, in the order in which Azure DevOps might ask; None if it is."""
     repository, ref = call.repository, update["name"]
     old, new = update["oldObjectId"], update["newObjectId"]
@@ -85,7 +85,7 @@ def _refuse_update(call: Call, update: dict[str, str]) -> str | None:
     return "forcePushRequired" if is_forced and not call.may_force(ref) else None
 
 
-def _move(call: Call, ref: str, new: str) -> None:
+def _move(call: AzureCall, ref: str, new: str) -> None:
     repository = call.repository
     if new == ZERO:
         repository.git.delete(ref.removeprefix("refs/heads/"))
@@ -96,16 +96,16 @@ def _move(call: Call, ref: str, new: str) -> None:
     repository.git.point(ref, new)
 
 
-def _branches(repository: Repository) -> dict[str, str]:
+def _branches(repository: AzureRepository) -> dict[str, str]:
     return {f"refs/heads/{name}": oid for name, oid in repository.branches.items()}
 
 
-def get_commit(call: Call, oid: str) -> Reply:
+def get_commit(call: AzureCall, oid: str) -> ForgeReply:
     _need(call.repository, oid, "commit")
-    return Reply(200, call.shapes.commit(call.repository, oid))
+    return ForgeReply(200, call.shapes.commit(call.repository, oid))
 
 
-def list_commits(call: Call) -> Reply:
+def list_commits(call: AzureCall) -> ForgeReply:
     """List the newest commits that changed a file."""
     repository, criteria = call.repository, "searchCriteria."
     assert call.query[f"{criteria}itemVersion.versionType"] == "commit"
@@ -116,21 +116,21 @@ def list_commits(call: Call) -> Reply:
     )
 
 
-def get_tree(call: Call, oid: str) -> Reply:
+def get_tree(call: AzureCall, oid: str) -> ForgeReply:
     _need(call.repository, oid, "tree")
     is_recursive = call.query.get("recursive", "").lower() == "true"
-    return Reply(200, call.shapes.tree(call.repository, oid, is_recursive=is_recursive))
+    return ForgeReply(200, call.shapes.tree(call.repository, oid, is_recursive=is_recursive))
 
 
-def get_blob(call: Call, oid: str) -> Reply:
+def get_blob(call: AzureCall, oid: str) -> ForgeReply:
     _need(call.repository, oid, "blob")
     content = call.repository.git.run("cat-file", "blob", oid)
     if call.query.get("$format") == "octetstream":
-        return Reply(200, content)
-    return Reply(200, {"objectId": oid, "size": len(content)})
+        return ForgeReply(200, content)
+    return ForgeReply(200, {"objectId": oid, "size": len(content)})
 
 
-def get_blobs(call: Call) -> Reply:
+def get_blobs(call: AzureCall) -> ForgeReply:
     """Return many blobs as one zip, whose members are named by their objects."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -138,10 +138,10 @@ def get_blobs(call: Call) -> Reply:
             _need(call.repository, oid, "blob")
             name = oid if call.world.assumptions.are_zips_named_by_object else f"{number}.bin"
             archive.writestr(name, call.repository.git.run("cat-file", "blob", oid))
-    return Reply(200, packed.getvalue(), {"Content-Type": "application/zip"})
+    return ForgeReply(200, packed.getvalue(), {"Content-Type": "application/zip"})
 
 
-def diff_commits(call: Call) -> Reply:
+def diff_commits(call: AzureCall) -> ForgeReply:
     """Say how two commits are related; the changes between them are not asked for here."""
     git, base, target = call.repository.git, call.query["baseVersion"], call.query["targetVersion"]
     assert (call.query["baseVersionType"], call.query["targetVersionType"]) == ("commit", "commit")
@@ -151,7 +151,7 @@ def diff_commits(call: Call) -> Reply:
     ahead, behind = (
         int(git.run("rev-list", "--count", f"{one}..{other}")) for one, other in ((base, target), (target, base))
     )
-    return Reply(
+    return ForgeReply(
         200,
         {
             "allChangesIncluded": False,
@@ -166,7 +166,7 @@ def diff_commits(call: Call) -> Reply:
     )
 
 
-def create_push(call: Call) -> Reply:
+def create_push(call: AzureCall) -> ForgeReply:
     """Make a commit and move a branch, if the branch still is where the push says."""
     call.require(CONTRIBUTE)
     repository, world = call.repository, call.world
@@ -190,10 +190,10 @@ def create_push(call: Call) -> Reply:
     _move(call, ref, made)
     repository.pushes += 1
     repository.settle()
-    return Reply(201, call.shapes.push(repository, call.writer.account, ref, at or ZERO, [made]))
+    return ForgeReply(201, call.shapes.push(repository, call.writer.account, ref, at or ZERO, [made]))
 
 
-def _edited(call: Call, parent: str, changes: list[dict[str, Any]]) -> str:
+def _edited(call: AzureCall, parent: str, changes: list[dict[str, Any]]) -> str:
     """Return the tree that is made of a commit's by some edits."""
     repository = call.repository
     files = repository.git.files(parent)
@@ -216,6 +216,6 @@ def refuse_size(raw: bytes) -> None:
         raise invalid(f"contentStream: The maximum request size of {MAX_REQUEST} bytes was exceeded.")
 
 
-def _need(repository: Repository, oid: str, kind: str) -> None:
+def _need(repository: AzureRepository, oid: str, kind: str) -> None:
     if not _OBJECT.fullmatch(oid) or not repository.git.exists(f"{oid}^{{{kind}}}"):
         raise missing_object(oid)

@@ -12,22 +12,24 @@ from urllib.parse import unquote
 
 from support.forges import git_http
 from support.forges.azure import pull_requests, repository
-from support.forges.azure.calls import Call, ProblemError, problem_body
+from support.forges.azure.calls import AzureCall, ProblemError, problem_body
 from support.forges.azure.contract import operation_of, path_below, violations
-from support.forges.azure.shapes import Shapes
-from support.forges.azure.state import CONTRIBUTE, Token, World
-from support.forges.server import READING, ApiRequest, Exchange, ForgeServer, Reply
+from support.forges.azure.shapes import AzureJson
+from support.forges.azure.state import CONTRIBUTE, AzureToken, AzureWorld
+from support.forges.server import READING, ApiExchange, ApiRequest, ForgeReply, ForgeServer
 
-Handler = Callable[..., Reply]
+Handler = Callable[..., ForgeReply]
 _REPOSITORIES = "git/repositories"
 _REPOSITORY = f"{_REPOSITORIES}/{{repositoryId}}"
 _REQUESTS = f"{_REPOSITORY}/pullrequests"
 _REQUEST = f"{_REPOSITORY}/pullRequests/{{pullRequestId}}"
 _TEAMS = "projects/{projectId}/teams"
 _HTML = {"Content-Type": "text/html; charset=utf-8"}
-SIGN_IN = Reply(203, b"<!DOCTYPE html><html><head><title>Azure DevOps Services | Sign In</title></head></html>", _HTML)
-UNAVAILABLE = Reply(503, b"<!DOCTYPE html><html><body>Azure DevOps Services Unavailable</body></html>", _HTML)
-UNKNOWN_VERSION = Reply(404, b"<!DOCTYPE html><html><body>The page cannot be found</body></html>", _HTML)
+SIGN_IN = ForgeReply(
+    203, b"<!DOCTYPE html><html><head><title>Azure DevOps Services | Sign In</title></head></html>", _HTML
+)
+UNAVAILABLE = ForgeReply(503, b"<!DOCTYPE html><html><body>Azure DevOps Services Unavailable</body></html>", _HTML)
+UNKNOWN_VERSION = ForgeReply(404, b"<!DOCTYPE html><html><body>The page cannot be found</body></html>", _HTML)
 
 _ROUTES: Mapping[tuple[str, str], Handler] = {
     ("GET", "projects"): repository.list_projects,
@@ -74,7 +76,7 @@ class AzureServer(ForgeServer):
 
     def __init__(self, folder: Path, *, organization: str = "org") -> None:
         super().__init__(f"/{organization}")
-        self.world = World(folder)
+        self.world = AzureWorld(folder)
         self.delay: int | None = None
         """Seconds for which every answer asks to wait, though it is one."""
         self.is_blocked = False
@@ -89,11 +91,11 @@ class AzureServer(ForgeServer):
     def url(self) -> str:
         return self.api
 
-    def problem(self, status: int, message: object = "No", kind: str = "VssServiceException") -> Reply:
+    def problem(self, status: int, message: object = "No", kind: str = "VssServiceException") -> ForgeReply:
         """Return a refusal in the form of Azure DevOps; a server that is down sends a page."""
         if status == UNAVAILABLE.status:
             return UNAVAILABLE
-        return Reply(status, problem_body(kind, str(message)))
+        return ForgeReply(status, problem_body(kind, str(message)))
 
     def changes(self, asked: ApiRequest) -> bool:
         if self._git_path(asked) is not None:
@@ -105,14 +107,14 @@ class AzureServer(ForgeServer):
             return raw
         return json.loads(raw) if raw else None
 
-    def wrongs(self, exchange: Exchange) -> Iterator[str]:
+    def wrongs(self, exchange: ApiExchange) -> Iterator[str]:
         is_page = isinstance(exchange.response, bytes) and exchange.response.startswith(b"<!DOCTYPE")
         if self._git_path(exchange.asked) is None and not is_page:
             yield from violations(exchange)
             if exchange.headers.get("x-tfs-fedauthredirect") != "Suppress":
                 yield f"{exchange.line}: without X-TFS-FedAuthRedirect"
 
-    def perform(self, asked: ApiRequest) -> Reply:
+    def perform(self, asked: ApiRequest) -> ForgeReply:
         try:
             reply = self._perform(asked)
         except ProblemError as problem:
@@ -122,14 +124,14 @@ class AzureServer(ForgeServer):
             return replace(reply, headers={**reply.headers, **limits})
         return reply
 
-    def _perform(self, asked: ApiRequest) -> Reply:
+    def _perform(self, asked: ApiRequest) -> ForgeReply:
         git_path = self._git_path(asked)
         token = self._let_in(asked)
-        if isinstance(token, Reply):
+        if isinstance(token, ForgeReply):
             return token
         if self.is_blocked:
             words = "TF400733: The request has been canceled: Request was blocked due to exceeding usage of resource."
-            return Reply(429, problem_body("RequestBlockedException", words), {"Retry-After": "7"})
+            return ForgeReply(429, problem_body("RequestBlockedException", words), {"Retry-After": "7"})
         call = self._call(asked, token)
         if git_path is not None:
             return self._git(call, asked, git_path)
@@ -144,7 +146,7 @@ class AzureServer(ForgeServer):
             raise ProblemError("VssVersionOutOfRangeException", said)
         below = path_below(asked.path)
         if below.lower() == "connectiondata":
-            return Reply(200, call.shapes.connection(call.writer.account))
+            return ForgeReply(200, call.shapes.connection(call.writer.account))
         operation = operation_of(asked.method, asked.path)
         handler = next((each for key, each in _ROUTES.items() if _is_same(key, asked.method, operation)), None)
         if operation is None or handler is None:
@@ -155,11 +157,13 @@ class AzureServer(ForgeServer):
             call.found = call.find(words.pop(0))
         return handler(call, *words)
 
-    def _call(self, asked: ApiRequest, token: Token | None) -> Call:
+    def _call(self, asked: ApiRequest, token: AzureToken | None) -> AzureCall:
         project = unquote(asked.path.partition("/_")[0].removeprefix("/")) or None
-        return Call(asked.method, asked.words, asked.body, asked.headers, token, self.world, Shapes(self.url), project)
+        return AzureCall(
+            asked.method, asked.words, asked.body, asked.headers, token, self.world, AzureJson(self.url), project
+        )
 
-    def _let_in(self, asked: ApiRequest) -> Token | Reply | None:
+    def _let_in(self, asked: ApiRequest) -> AzureToken | ForgeReply | None:
         """Find out who asks; a Bearer token that has expired is shown the page to sign in, except by PATCH."""
         kind, _, value = asked.headers.get("authorization", "").partition(" ")
         is_basic = kind.lower() == "basic"
@@ -171,7 +175,7 @@ class AzureServer(ForgeServer):
             return None if self._is_public(asked) else SIGN_IN
         if is_basic or asked.method == "PATCH":
             words = "TF400813: The user '' is not authorized to access this resource."
-            return Reply(401, problem_body("UnauthorizedRequestException", words))
+            return ForgeReply(401, problem_body("UnauthorizedRequestException", words))
         return SIGN_IN
 
     def _is_public(self, asked: ApiRequest) -> bool:
@@ -191,10 +195,10 @@ class AzureServer(ForgeServer):
         _, found, path = asked.path.partition("/_git/")
         return path if found and path.endswith(git_http.SERVICES) else None
 
-    def _git(self, call: Call, asked: ApiRequest, path: str) -> Reply:
+    def _git(self, call: AzureCall, asked: ApiRequest, path: str) -> ForgeReply:
         name, _, below = path.partition("/")
         if call.token is None:
-            return Reply(401, b"", {"WWW-Authenticate": 'Basic realm="https://dev.azure.com/"', **_HTML})
+            return ForgeReply(401, b"", {"WWW-Authenticate": 'Basic realm="https://dev.azure.com/"', **_HTML})
         if not self.has_git:
             return UNAVAILABLE
         found = call.find(unquote(name))

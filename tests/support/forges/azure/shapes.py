@@ -9,15 +9,15 @@ from typing import Any
 from urllib.parse import quote
 
 from support.forges.azure.state import (
-    Account,
-    Comment,
-    Policy,
-    Project,
+    AzureAccount,
+    AzureDevOpsProject,
+    AzureRepository,
+    AzureStatus,
+    BranchPolicy,
+    CommentThread,
     PullRequest,
-    Repository,
-    Reviewer,
-    Status,
-    Thread,
+    RequestReviewer,
+    ThreadComment,
 )
 from support.git_objects import TreeEntry
 
@@ -42,18 +42,18 @@ def commit_date(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class Shapes:
+class AzureJson:
     """The JSON of one organization, whose pages lie at `site`."""
 
     def __init__(self, site: str) -> None:
         self._site = site
 
-    def account(self, account: Account) -> dict[str, Any]:
+    def account(self, account: AzureAccount) -> dict[str, Any]:
         known = {"id": account.id, "displayName": account.person.name, "uniqueName": account.unique_name}
         more = {"isContainer": True} if account.is_container else {}
         return known | {"url": f"{self._site}/_apis/Identities/{account.id}"} | more
 
-    def connection(self, account: Account) -> dict[str, Any]:
+    def connection(self, account: AzureAccount) -> dict[str, Any]:
         """Return who asks, with what is not said elsewhere."""
         user = {
             "id": account.id,
@@ -64,7 +64,7 @@ class Shapes:
         }
         return {"authenticatedUser": user, "authorizedUser": user, "instanceId": "5" * 32, "deploymentType": "hosted"}
 
-    def project(self, project: Project) -> dict[str, Any]:
+    def project(self, project: AzureDevOpsProject) -> dict[str, Any]:
         return {
             "id": project.id,
             "name": project.name,
@@ -73,7 +73,7 @@ class Shapes:
             "visibility": "public" if project.is_public else "private",
         }
 
-    def repository(self, repository: Repository) -> dict[str, Any]:
+    def repository(self, repository: AzureRepository) -> dict[str, Any]:
         home = f"{self._site}/{quote(repository.project.name)}"
         more: dict[str, Any] = {"isFork": True} if repository.is_fork else {}
         if repository.default_branch in repository.branches:
@@ -90,12 +90,12 @@ class Shapes:
             "isInMaintenance": repository.is_in_maintenance,
         }
 
-    def ref(self, repository: Repository, name: str, oid: str) -> dict[str, Any]:
+    def ref(self, repository: AzureRepository, name: str, oid: str) -> dict[str, Any]:
         creator = repository.creators.get(name, repository.world.ada)
         url = f"{self._site}/_apis/git/repositories/{repository.id}/refs?filter={quote(name.removeprefix('refs/'))}"
         return {"name": name, "objectId": oid, "creator": self.account(creator), "url": url}
 
-    def commit(self, repository: Repository, oid: str) -> dict[str, Any]:
+    def commit(self, repository: AzureRepository, oid: str) -> dict[str, Any]:
         commit = repository.git.show_commit(oid)
         author, committer = (
             {"name": name, "email": address, "date": commit_date(at)}
@@ -113,19 +113,19 @@ class Shapes:
             "url": f"{self._site}/_apis/git/repositories/{repository.id}/commits/{oid}",
         } | (push if repository.world.assumptions.shows_pusher else {})
 
-    def listed_commit(self, repository: Repository, oid: str) -> dict[str, Any]:
+    def listed_commit(self, repository: AzureRepository, oid: str) -> dict[str, Any]:
         """Return a commit as lists show it, which leave out its tree and its parents."""
         commit = _without_push(self.commit(repository, oid))
         return {key: commit[key] for key in commit.keys() - {"treeId", "parents"}}
 
-    def tree(self, repository: Repository, oid: str, *, is_recursive: bool) -> dict[str, Any]:
+    def tree(self, repository: AzureRepository, oid: str, *, is_recursive: bool) -> dict[str, Any]:
         entries = [self._tree_entry(repository, path, entry) for path, entry in _walk(repository, oid, is_recursive)]
         if not repository.world.assumptions.lists_whole_trees:
             entries = entries[: len(entries) // 2]
         url = f"{self._site}/_apis/git/repositories/{repository.id}/trees/{oid}"
         return {"objectId": oid, "url": url, "treeEntries": entries, "size": sum(each["size"] for each in entries)}
 
-    def _tree_entry(self, repository: Repository, path: str, entry: TreeEntry) -> dict[str, Any]:
+    def _tree_entry(self, repository: AzureRepository, path: str, entry: TreeEntry) -> dict[str, Any]:
         content = repository.git.objects.read(entry.oid) if entry.kind == "blob" else None
         return {
             "objectId": entry.oid,
@@ -136,13 +136,15 @@ class Shapes:
             "url": f"{self._site}/_apis/git/repositories/{repository.id}/{entry.kind}s/{entry.oid}",
         }
 
-    def ref_update(self, repository: Repository, update: dict[str, Any], status: str) -> dict[str, Any]:
+    def ref_update(self, repository: AzureRepository, update: dict[str, Any], status: str) -> dict[str, Any]:
         names = ("name", "oldObjectId", "newObjectId")
         said = {name: update[name] for name in names} | {"repositoryId": repository.id, "isLocked": False}
         is_done = status in {"succeeded", "succeededNonExistentRef"}
         return said | {"updateStatus": status, "success": is_done}
 
-    def push(self, repository: Repository, account: Account, ref: str, old: str, commits: list[str]) -> dict[str, Any]:
+    def push(
+        self, repository: AzureRepository, account: AzureAccount, ref: str, old: str, commits: list[str]
+    ) -> dict[str, Any]:
         update = {"repositoryId": repository.id, "name": ref, "oldObjectId": old, "newObjectId": commits[-1]}
         return {
             "commits": [_without_push(self.commit(repository, each)) for each in commits],
@@ -154,7 +156,7 @@ class Shapes:
             "url": f"{self._site}/_apis/git/repositories/{repository.id}/pushes/{repository.pushes}",
         }
 
-    def request(self, repository: Repository, request: PullRequest, *, is_listed: bool = False) -> dict[str, Any]:
+    def request(self, repository: AzureRepository, request: PullRequest, *, is_listed: bool = False) -> dict[str, Any]:
         """Return a pull request; only lists have labels, and they cut descriptions."""
         url = f"{self._site}/_apis/git/repositories/{repository.id}/pullRequests/{request.number}"
         shown = {
@@ -194,14 +196,14 @@ class Shapes:
         if request.source not in request.source.world.repositories or request.source.is_fork:
             yield "forkSource", {"name": f"refs/heads/{request.branch}", "objectId": request.head}
 
-    def reviewer(self, reviewer: Reviewer) -> dict[str, Any]:
+    def reviewer(self, reviewer: RequestReviewer) -> dict[str, Any]:
         more = {"vote": reviewer.vote, "isRequired": reviewer.is_required, "hasDeclined": False, "isFlagged": False}
         return self.account(reviewer.account) | more
 
     def label(self, label: tuple[str, str]) -> dict[str, Any]:
         return {"id": label[0], "name": label[1], "active": True}
 
-    def comment(self, comment: Comment, number: int) -> dict[str, Any]:
+    def comment(self, comment: ThreadComment, number: int) -> dict[str, Any]:
         return {
             "id": number,
             "parentCommentId": 0 if number == 1 else 1,
@@ -212,7 +214,7 @@ class Shapes:
             "commentType": comment.kind,
         }
 
-    def thread(self, thread: Thread) -> dict[str, Any]:
+    def thread(self, thread: CommentThread) -> dict[str, Any]:
         comments = [self.comment(each, number) for number, each in enumerate(thread.comments, 1)]
         return {
             "id": thread.id,
@@ -226,7 +228,7 @@ class Shapes:
             "isDeleted": False,
         }
 
-    def status(self, status: Status) -> dict[str, Any]:
+    def status(self, status: AzureStatus) -> dict[str, Any]:
         more = {"iterationId": status.iteration} if status.iteration is not None else {}
         return more | {
             "id": status.id,
@@ -246,7 +248,7 @@ class Shapes:
         } | request.properties
         return {"value": {key: _typed(value) for key, value in known.items()}, "count": len(known)}
 
-    def policy(self, policy: Policy, repository: Repository) -> dict[str, Any]:
+    def policy(self, policy: BranchPolicy, repository: AzureRepository) -> dict[str, Any]:
         scope = {
             "repositoryId": repository.id,
             "refName": policy.ref,
@@ -262,7 +264,7 @@ class Shapes:
             "settings": {**policy.settings, "scope": [scope]},
         }
 
-    def evaluation(self, policy: Policy, repository: Repository, request: PullRequest) -> dict[str, Any]:
+    def evaluation(self, policy: BranchPolicy, repository: AzureRepository, request: PullRequest) -> dict[str, Any]:
         """Return what a policy makes of a request. A build is for the branch as it was when the build began."""
         unmet = {each.id for each in repository.unmet(request)}
         build = request.builds.get(policy.id)
@@ -276,7 +278,7 @@ class Shapes:
         }
 
 
-def _walk(repository: Repository, oid: str, is_recursive: bool) -> Iterator[tuple[str, TreeEntry]]:
+def _walk(repository: AzureRepository, oid: str, is_recursive: bool) -> Iterator[tuple[str, TreeEntry]]:
     """Yield the entries of a tree with their paths below it, folders included."""
     options = ["-r", "-t"] if is_recursive else []
     listed = repository.git.run("ls-tree", "-z", *options, oid).decode("utf-8", "replace")

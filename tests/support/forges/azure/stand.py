@@ -6,12 +6,21 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from support.forges.azure.server import AzureServer
-from support.forges.azure.state import BUILD, Build, Comment, Policy, PullRequest, Reviewer, Status, Thread
+from support.forges.azure.state import (
+    BUILD,
+    AzureStatus,
+    BranchPolicy,
+    CommentThread,
+    PullRequest,
+    RequestReviewer,
+    ThreadComment,
+    ValidationBuild,
+)
 from support.forges.fleets import open_azure_fleet
 from support.forges.hosted_stand import HostedStand, no_pause
 from support.forges.server import CrashableServer
-from support.forges.stands import Request
-from support.git import Content, Person
+from support.forges.stands import ShownRequest
+from support.git import CommitAuthor, Content
 
 from bot.core.proposal.marks import COMMENT_MARK
 from bot.core.proposal.request_text import RequestText, split_text
@@ -86,10 +95,10 @@ class AzureStand(HostedStand):
 
     def comment(self, branch: str, text: str) -> None:
         request, ada = self.repository.open_request(branch), self.server.world.ada
-        request.threads.append(Thread(len(request.threads) + 1, [Comment(ada, text)]))
+        request.threads.append(CommentThread(len(request.threads) + 1, [ThreadComment(ada, text)]))
 
     def approve(self, branch: str) -> None:
-        self.repository.open_request(branch).reviewers.append(Reviewer(self.server.world.ada, vote=10))
+        self.repository.open_request(branch).reviewers.append(RequestReviewer(self.server.world.ada, vote=10))
 
     def reopen_request(self, branch: str) -> None:
         newest = next(each for each in reversed(self.repository.requests) if each.branch == branch)
@@ -108,7 +117,7 @@ class AzureStand(HostedStand):
         world = self.server.world
         stranger = world.add_account("stranger", "stranger@example.org")
         fork = world.fork(self.repository, "Strangers")
-        fork.git.commit(branch, files, "A stranger's work", who=Person("Stranger", "stranger@example.org"))
+        fork.git.commit(branch, files, "A stranger's work", who=CommitAuthor("Stranger", "stranger@example.org"))
         world.propose(self.repository, branch, stranger, "From afar", source=fork)
 
     def statuses(self, branch: str) -> list[CommitStatus]:
@@ -120,27 +129,27 @@ class AzureStand(HostedStand):
     def report_check(self, commit: str, state: str, context: str = "ci/build", url: str | None = None) -> None:
         given = self.repository.statuses.setdefault(commit, [])
         word, (genre, name) = {"passed": "succeeded"}.get(state, state), context.split("/")
-        given.append(Status(len(given) + 1, self.server.world.ada, word, None, genre, name, url=url))
+        given.append(AzureStatus(len(given) + 1, self.server.world.ada, word, None, genre, name, url=url))
 
     def report_merge_check(self, branch: str, state: str) -> None:
         """Let a build validation policy build the result of merging a request."""
         policies = [each for each in self.repository.policies if each.kind == BUILD]
         if not policies:
-            policies = [Policy(1, BUILD, {"buildDefinitionId": 1})]
+            policies = [BranchPolicy(1, BUILD, {"buildDefinitionId": 1})]
             self.repository.policies += policies
         status = {"passed": "approved", "failed": "rejected", "pending": "running"}[state]
         request = self.repository.open_request(branch)
-        request.builds[policies[0].id] = Build(status, self.branches()[branch])
+        request.builds[policies[0].id] = ValidationBuild(status, self.branches()[branch])
 
-    def requests(self) -> list[Request]:
+    def requests(self) -> list[ShownRequest]:
         self.settle()
         own = [each for each in self.repository.requests if each.source is self.repository]
         return [_request(each) for each in reversed(own)]
 
 
-def _request(request: PullRequest) -> Request:
+def _request(request: PullRequest) -> ShownRequest:
     comments = [comment.content for thread in request.threads for comment in thread.comments]
     own = tuple(each for each in comments if COMMENT_MARK in each)
     labels = tuple(name for _, name in request.labels)
     text = RequestText(request.description, mark=request.properties.get(MARK_PROPERTY, "")).join()
-    return Request(request.branch, _STATES[request.status], request.title, text, own, labels)
+    return ShownRequest(request.branch, _STATES[request.status], request.title, text, own, labels)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from support.git import ADA, Content, Git, Person
+from support.git import ADA, CommitAuthor, Content, DiskRepository
 
 ZERO = "0" * 40
 """The commit of a ref that is not there."""
@@ -25,7 +25,7 @@ PULL_REQUESTS, FORCE_PUSH = "PullRequestContribute", "ForcePush"
 
 
 @dataclass
-class Assumptions:
+class AzureAssumptions:
     """What nobody has shown in public about Azure DevOps. The defaults are what basebump expects."""
 
     keeps_modes: bool = True
@@ -44,10 +44,10 @@ class Assumptions:
 
 
 @dataclass(eq=False)
-class Account:
+class AzureAccount:
     """Somebody who has access to the organization."""
 
-    person: Person
+    person: CommitAuthor
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     is_container: bool = False
     """True for a team."""
@@ -58,10 +58,10 @@ class Account:
 
 
 @dataclass(eq=False)
-class Token:
+class AzureToken:
     """What somebody may do with one secret."""
 
-    account: Account
+    account: AzureAccount
     rights: set[str] = field(default_factory=lambda: {READ, CONTRIBUTE, CREATE_BRANCH, PULL_REQUESTS})
     is_bearer: bool = False
     can_make_labels: bool = True
@@ -77,7 +77,7 @@ class Token:
 
 
 @dataclass(eq=False)
-class Project:
+class AzureDevOpsProject:
     """One project of the organization."""
 
     name: str
@@ -88,7 +88,7 @@ class Project:
 
 
 @dataclass(eq=False)
-class Policy:
+class BranchPolicy:
     """A branch policy."""
 
     id: int
@@ -103,7 +103,7 @@ class Policy:
 
 
 @dataclass
-class Build:
+class ValidationBuild:
     """What a build validation policy made of a pull request."""
 
     status: str
@@ -112,31 +112,31 @@ class Build:
 
 
 @dataclass(eq=False)
-class Comment:
+class ThreadComment:
     """One comment of a thread."""
 
-    author: Account
+    author: AzureAccount
     content: str
     kind: str = "text"
     made: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass(eq=False)
-class Thread:
+class CommentThread:
     """Comments that belong together."""
 
     id: int
-    comments: list[Comment]
+    comments: list[ThreadComment]
     status: str = "active"
     properties: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
-class Status:
+class AzureStatus:
     """What somebody said of a commit, or of a pull request."""
 
     id: int
-    account: Account
+    account: AzureAccount
     state: str
     description: str | None
     genre: str | None
@@ -147,10 +147,10 @@ class Status:
 
 
 @dataclass(eq=False)
-class Reviewer:
+class RequestReviewer:
     """Somebody who shall look at a request, or has."""
 
-    account: Account
+    account: AzureAccount
     vote: int = 0
     is_required: bool = False
 
@@ -160,8 +160,8 @@ class PullRequest:
     """One pull request; `source` is the repository of its branch."""
 
     number: int
-    account: Account
-    source: Repository
+    account: AzureAccount
+    source: AzureRepository
     branch: str
     target: str
     title: str
@@ -173,35 +173,35 @@ class PullRequest:
     merge_status: str = "queued"
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     closed: datetime | None = None
-    closed_by: Account | None = None
+    closed_by: AzureAccount | None = None
     merged_as: str | None = None
-    armed_by: Account | None = None
+    armed_by: AzureAccount | None = None
     completion: dict[str, Any] = field(default_factory=dict)
     iterations: list[str] = field(default_factory=lambda: ["create"])
     """Why each was made."""
     labels: list[tuple[str, str]] = field(default_factory=list)
     """Their ids and names."""
-    reviewers: list[Reviewer] = field(default_factory=list)
+    reviewers: list[RequestReviewer] = field(default_factory=list)
     work_items: list[str] = field(default_factory=list)
-    threads: list[Thread] = field(default_factory=list)
-    statuses: list[Status] = field(default_factory=list)
-    builds: dict[int, Build] = field(default_factory=dict)
+    threads: list[CommentThread] = field(default_factory=list)
+    statuses: list[AzureStatus] = field(default_factory=list)
+    builds: dict[int, ValidationBuild] = field(default_factory=dict)
     """By the ids of policies."""
     properties: dict[str, str] = field(default_factory=dict)
 
-    def abandon(self, account: Account) -> None:
+    def abandon(self, account: AzureAccount) -> None:
         self.status, self.closed, self.closed_by = "abandoned", datetime.now(UTC), account
         self.armed_by = None
 
 
 @dataclass(eq=False)
-class Repository:
+class AzureRepository:
     """One repository: real git, and what Azure DevOps knows beside it."""
 
-    world: World
-    project: Project
+    world: AzureWorld
+    project: AzureDevOpsProject
     name: str
-    git: Git
+    git: DiskRepository
     default_branch: str = "main"
     is_disabled: bool = False
     is_in_maintenance: bool = False
@@ -209,12 +209,12 @@ class Repository:
     is_fork: bool = False
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     requests: list[PullRequest] = field(default_factory=list)
-    policies: list[Policy] = field(default_factory=list)
-    creators: dict[str, Account] = field(default_factory=dict)
+    policies: list[BranchPolicy] = field(default_factory=list)
+    creators: dict[str, AzureAccount] = field(default_factory=dict)
     """Who made each branch, and may therefore push to it by force."""
-    pushers: dict[str, Account] = field(default_factory=dict)
+    pushers: dict[str, AzureAccount] = field(default_factory=dict)
     """Who pushed each commit that came through the API; all others are a person's."""
-    statuses: dict[str, list[Status]] = field(default_factory=dict)
+    statuses: dict[str, list[AzureStatus]] = field(default_factory=dict)
     """Of commits, oldest first."""
     pushes: int = 0
 
@@ -226,7 +226,7 @@ class Repository:
     def branches(self) -> dict[str, str]:
         return self.git.branches()
 
-    def pusher(self, commit: str) -> Account:
+    def pusher(self, commit: str) -> AzureAccount:
         """Return who pushed a commit."""
         return self.pushers.get(commit, self.world.ada)
 
@@ -234,7 +234,7 @@ class Repository:
         (found,) = [each for each in self.requests if each.status == "active" and each.branch == branch]
         return found
 
-    def blocking(self, ref: str) -> list[Policy]:
+    def blocking(self, ref: str) -> list[BranchPolicy]:
         return [each for each in self.policies if each.is_blocking and each.concerns(ref)]
 
     def settle(self) -> None:
@@ -263,7 +263,7 @@ class Repository:
         if request.armed_by and can_merge and not list(self.unmet(request)):
             self.complete(request, request.armed_by)
 
-    def unmet(self, request: PullRequest) -> Iterator[Policy]:
+    def unmet(self, request: PullRequest) -> Iterator[BranchPolicy]:
         """Yield the blocking policies that are not content with a request."""
         votes = [each.vote for each in request.reviewers if each.account is not request.account]
         said = {(each.genre, each.name): each.state for each in request.statuses}
@@ -282,7 +282,7 @@ class Repository:
             if not is_content:
                 yield policy
 
-    def complete(self, request: PullRequest, account: Account) -> None:
+    def complete(self, request: PullRequest, account: AzureAccount) -> None:
         """Merge a request."""
         tree = self.git.run("merge-tree", "--write-tree", request.base, request.head).decode().split("\n")[0]
         is_squash = request.completion.get("mergeStrategy") == "squash"
@@ -297,19 +297,19 @@ class Repository:
         self.settle()
 
 
-class World:
+class AzureWorld:
     """Everything of one organization."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.assumptions = Assumptions()
-        self.accounts: dict[str, Account] = {}
+        self.assumptions = AzureAssumptions()
+        self.accounts: dict[str, AzureAccount] = {}
         """By name."""
-        self.tokens: dict[str, Token] = {}
-        self.projects: dict[tuple[str, bool], Project] = {}
+        self.tokens: dict[str, AzureToken] = {}
+        self.projects: dict[tuple[str, bool], AzureDevOpsProject] = {}
         """By name in lower case, and whether it is public: tests of all forges want both kinds under one name."""
-        self.repositories: list[Repository] = []
-        self.teams: list[tuple[Account, list[Account]]] = []
+        self.repositories: list[AzureRepository] = []
+        self.teams: list[tuple[AzureAccount, list[AzureAccount]]] = []
         """The teams of all projects, with their members."""
         self.work_items: set[str] = set()
         """Their numbers."""
@@ -317,16 +317,16 @@ class World:
         """Numbers count over the whole organization."""
         self.ada = self.add_account(ADA.name, ADA.email)
 
-    def add_account(self, name: str, address: str = "", *, is_container: bool = False) -> Account:
-        person = Person(name, address or f"{name}@example.com")
-        return self.accounts.setdefault(name, Account(person, is_container=is_container))
+    def add_account(self, name: str, address: str = "", *, is_container: bool = False) -> AzureAccount:
+        person = CommitAuthor(name, address or f"{name}@example.com")
+        return self.accounts.setdefault(name, AzureAccount(person, is_container=is_container))
 
-    def add_token(self, secret: str, name: str, **more: object) -> Token:
-        self.tokens[secret] = Token(self.add_account(name), **more)  # type: ignore[arg-type]
+    def add_token(self, secret: str, name: str, **more: object) -> AzureToken:
+        self.tokens[secret] = AzureToken(self.add_account(name), **more)  # type: ignore[arg-type]
         return self.tokens[secret]
 
-    def add_project(self, name: str, *, is_public: bool = True, members: Iterable[str] = ()) -> Project:
-        project = self.projects.setdefault((name.lower(), is_public), Project(name, is_public))
+    def add_project(self, name: str, *, is_public: bool = True, members: Iterable[str] = ()) -> AzureDevOpsProject:
+        project = self.projects.setdefault((name.lower(), is_public), AzureDevOpsProject(name, is_public))
         project.members |= {*members}
         return project
 
@@ -338,16 +338,16 @@ class World:
         private: bool = False,
         members: Iterable[str] = (),
         **more: object,
-    ) -> Repository:
+    ) -> AzureRepository:
         """Make a repository with one commit on `main`, or none where there are no files."""
         project_name, _, name = path.partition("/")
         project = self.add_project(project_name, is_public=not private, members=members)
-        git = Git.create(self._folder / f"{uuid.uuid4().hex}.git", files)
-        repository = Repository(self, project, name, git, **more)  # type: ignore[arg-type]
+        git = DiskRepository.create(self._folder / f"{uuid.uuid4().hex}.git", files)
+        repository = AzureRepository(self, project, name, git, **more)  # type: ignore[arg-type]
         self.repositories.append(repository)
         return repository
 
-    def fork(self, repository: Repository, project: str) -> Repository:
+    def fork(self, repository: AzureRepository, project: str) -> AzureRepository:
         """Copy a repository into another project."""
         path = f"{project}/{repository.name}"
         for each in self.repositories:
@@ -359,12 +359,12 @@ class World:
 
     def propose(
         self,
-        repository: Repository,
+        repository: AzureRepository,
         branch: str,
-        account: Account,
+        account: AzureAccount,
         title: str = "A change",
         *,
-        source: Repository | None = None,
+        source: AzureRepository | None = None,
         target: str = "main",
         description: str = "",
         is_draft: bool = False,

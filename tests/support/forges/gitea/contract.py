@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
-from support.forges.server import Exchange
+from support.forges.server import ApiExchange
 from support.parts import ROOT
 
 _MANY_SEGMENTS = frozenset({"ref", "branch"})
@@ -51,7 +51,7 @@ def find_operation(server: str, method: str, path: str) -> tuple[str, dict[str, 
     return None
 
 
-def violations(server: str, exchange: Exchange) -> Iterator[str]:
+def violations(server: str, exchange: ApiExchange) -> Iterator[str]:
     """Yield in which way one exchange is not as the server describes it."""
     found = find_operation(server, exchange.method, exchange.asked.path)
     if found is None:
@@ -70,7 +70,7 @@ def violations(server: str, exchange: Exchange) -> Iterator[str]:
     yield from (f"{found[0]}: answer {exchange.status}: {each}" for each in _of_answer(server, operation, exchange))
 
 
-def _of_answer(server: str, operation: Mapping[str, Any], exchange: Exchange) -> Iterator[str]:
+def _of_answer(server: str, operation: Mapping[str, Any], exchange: ApiExchange) -> Iterator[str]:
     described = operation["responses"].get(str(exchange.status))
     if described is None:
         is_scheduled = exchange.status == _CREATED and exchange.asked.path.endswith("/merge")

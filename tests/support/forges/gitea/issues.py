@@ -4,36 +4,36 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from support.forges.gitea.calls import Call, ProblemError, missing
-from support.forges.gitea.state import Issue, Pull
-from support.forges.server import Reply
+from support.forges.gitea.calls import GiteaCall, ProblemError, missing
+from support.forges.gitea.state import GiteaIssue, GiteaPull
+from support.forges.server import ForgeReply
 
 
-def list_issues(call: Call) -> Reply:
+def list_issues(call: GiteaCall) -> ForgeReply:
     """List issues, newest first. A label that the repository does not have is ignored, as by the servers."""
     if call.query["type"] == "pulls":
         return call.page([call.shapes.issue(call.repository, each) for each in reversed(call.repository.pulls)])
     assert call.query["state"] == "all"
     label = call.query.get("labels", "")
-    issues = [each for each in reversed(call.repository.issues) if not isinstance(each, Pull)]
+    issues = [each for each in reversed(call.repository.issues) if not isinstance(each, GiteaPull)]
     if label in call.repository.labels:
         issues = [each for each in issues if label in each.labels]
     return call.page([call.shapes.issue(call.repository, each) for each in issues])
 
 
-def create_issue(call: Call) -> Reply:
+def create_issue(call: GiteaCall) -> ForgeReply:
     number = 1 + len(call.repository.issues)
-    issue = Issue(number, call.writer.user, call.body["title"], call.body.get("body", ""))
+    issue = GiteaIssue(number, call.writer.user, call.body["title"], call.body.get("body", ""))
     issue.labels = [_find_label(call, each) for each in call.body.get("labels", [])]
     call.repository.issues.append(issue)
-    return Reply(201, call.shapes.issue(call.repository, issue))
+    return ForgeReply(201, call.shapes.issue(call.repository, issue))
 
 
-def get_issue(call: Call, index: str) -> Reply:
-    return Reply(200, call.shapes.issue(call.repository, call.find_issue(index)))
+def get_issue(call: GiteaCall, index: str) -> ForgeReply:
+    return ForgeReply(200, call.shapes.issue(call.repository, call.find_issue(index)))
 
 
-def edit_issue(call: Call, index: str) -> Reply:
+def edit_issue(call: GiteaCall, index: str) -> ForgeReply:
     """Change an issue or a pull request; the assignees are replaced."""
     issue, body, repository = call.find_issue(index), call.body, call.repository
     unknown = [each for each in body.get("assignees", []) if each not in repository.collaborators]
@@ -47,10 +47,10 @@ def edit_issue(call: Call, index: str) -> Reply:
         issue.milestone = {number: title for title, number in repository.milestones.items()}[body["milestone"]]
         repository.note(issue, "milestone", call.writer.user, subject=issue.milestone)
     change_words(issue, body)
-    return Reply(201, call.shapes.issue(repository, issue))
+    return ForgeReply(201, call.shapes.issue(repository, issue))
 
 
-def change_words(issue: Issue, body: dict[str, object]) -> None:
+def change_words(issue: GiteaIssue, body: dict[str, object]) -> None:
     """Change title, body and state as a request says."""
     issue.title = str(body.get("title", issue.title))
     issue.body = str(body.get("body", issue.body))
@@ -60,23 +60,23 @@ def change_words(issue: Issue, body: dict[str, object]) -> None:
         issue.state, issue.closed = "open", None
 
 
-def list_comments(call: Call, index: str) -> Reply:
+def list_comments(call: GiteaCall, index: str) -> ForgeReply:
     comments = [each for each in call.find_issue(index).events if each.kind == "comment"]
-    return Reply(200, [call.shapes.comment(each) for each in comments])
+    return ForgeReply(200, [call.shapes.comment(each) for each in comments])
 
 
-def create_comment(call: Call, index: str) -> Reply:
+def create_comment(call: GiteaCall, index: str) -> ForgeReply:
     issue = call.find_issue(index)
     call.repository.note(issue, "comment", call.writer.user, call.body["body"])
-    return Reply(201, call.shapes.comment(issue.events[-1]))
+    return ForgeReply(201, call.shapes.comment(issue.events[-1]))
 
 
-def list_timeline(call: Call, index: str) -> Reply:
+def list_timeline(call: GiteaCall, index: str) -> ForgeReply:
     events = call.find_issue(index).events
     return call.page([call.shapes.event(call.repository, each) for each in events])
 
 
-def _find_label(call: Call, number: int) -> str:
+def _find_label(call: GiteaCall, number: int) -> str:
     labels = {**call.world.organization_labels, **call.repository.labels}
     found = next((name for name, each in labels.items() if each == number), None)
     if found is None:
@@ -84,43 +84,43 @@ def _find_label(call: Call, number: int) -> str:
     return found
 
 
-def add_labels(call: Call, index: str) -> Reply:
+def add_labels(call: GiteaCall, index: str) -> ForgeReply:
     issue = call.find_issue(index)
     for number in call.body["labels"]:
         label = _find_label(call, number)
         if label not in issue.labels:
             issue.labels.append(label)
             call.repository.note(issue, "label", call.writer.user, "1", label)
-    return Reply(200, [call.shapes.label(call.repository, each) for each in issue.labels])
+    return ForgeReply(200, [call.shapes.label(call.repository, each) for each in issue.labels])
 
 
-def remove_label(call: Call, index: str, number: str) -> Reply:
+def remove_label(call: GiteaCall, index: str, number: str) -> ForgeReply:
     issue, label = call.find_issue(index), _find_label(call, int(number))
     if label in issue.labels:
         issue.labels.remove(label)
         call.repository.note(issue, "label", call.writer.user, "", label)
-    return Reply(204)
+    return ForgeReply(204)
 
 
-def list_labels(call: Call) -> Reply:
+def list_labels(call: GiteaCall) -> ForgeReply:
     return call.page([call.shapes.label(call.repository, each) for each in call.repository.labels])
 
 
-def list_organization_labels(call: Call, org: str) -> Reply:
+def list_organization_labels(call: GiteaCall, org: str) -> ForgeReply:
     if not call.world.users[org].is_organization:
         raise missing("org does not exist")
     labels = call.world.organization_labels.items()
     return call.page([call.shapes.make("Label", id=number, name=name, color="1d63ed") for name, number in labels])
 
 
-def create_label(call: Call) -> Reply:
+def create_label(call: GiteaCall) -> ForgeReply:
     assert call.body["color"].startswith("#")
     name = call.body["name"]
     call.repository.labels[name] = call.world.next_id()
-    return Reply(201, call.shapes.label(call.repository, name))
+    return ForgeReply(201, call.shapes.label(call.repository, name))
 
 
-def list_milestones(call: Call) -> Reply:
+def list_milestones(call: GiteaCall) -> ForgeReply:
     name = call.query.get("name", "").lower()
     found = [(title, number) for title, number in call.repository.milestones.items() if name in title.lower()]
     return call.page([call.shapes.milestone(*each) for each in found])

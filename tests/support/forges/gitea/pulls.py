@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from support.forges.gitea.calls import Call, ProblemError, missing
+from support.forges.gitea.calls import GiteaCall, ProblemError, missing
 from support.forges.gitea.issues import change_words
-from support.forges.gitea.state import Pull
-from support.forges.server import Reply
+from support.forges.gitea.state import GiteaPull
+from support.forges.server import ForgeReply
 
 MAX_TITLE = 255
 
 
-def _show(call: Call, pull: Pull) -> dict[str, object]:
+def _show(call: GiteaCall, pull: GiteaPull) -> dict[str, object]:
     """Return a pull request. Whether it can be merged is found out only after somebody asked."""
     repository = call.repository
     if pull.state != "open" or not pull.head or pull.base not in repository.branches:
@@ -21,7 +21,7 @@ def _show(call: Call, pull: Pull) -> dict[str, object]:
     return call.shapes.pull(repository, pull, is_mergeable=is_mergeable)
 
 
-def list_pulls(call: Call) -> Reply:
+def list_pulls(call: GiteaCall) -> ForgeReply:
     """List pull requests, newest first. Nobody asks a list whether they can be merged, so it is not found out."""
     state, poster = call.query.get("state", "open"), call.query.get("poster")
     found = [
@@ -32,7 +32,7 @@ def list_pulls(call: Call) -> Reply:
     return call.page([call.shapes.pull(call.repository, each, is_mergeable=False) for each in found])
 
 
-def create_pull(call: Call) -> Reply:
+def create_pull(call: GiteaCall) -> ForgeReply:
     repository, body = call.repository, call.body
     head, base = body["head"], body["base"]
     if head not in repository.branches or base not in repository.branches:
@@ -45,14 +45,14 @@ def create_pull(call: Call) -> Reply:
         raise ProblemError(500, "Data too long for column 'name'")
     words = {"title": body["title"], "body": body.get("body", ""), "base": base}
     made = call.world.propose(repository, repository, head, call.writer.user, **words)
-    return Reply(201, _show(call, made))
+    return ForgeReply(201, _show(call, made))
 
 
-def get_pull(call: Call, index: str) -> Reply:
-    return Reply(200, _show(call, call.find_pull(index)))
+def get_pull(call: GiteaCall, index: str) -> ForgeReply:
+    return ForgeReply(200, _show(call, call.find_pull(index)))
 
 
-def edit_pull(call: Call, index: str) -> Reply:
+def edit_pull(call: GiteaCall, index: str) -> ForgeReply:
     pull = call.find_pull(index)
     if pull.merged is not None and "state" in call.body:
         raise ProblemError(412, "cannot change state of this pull request, it was already merged")
@@ -60,14 +60,14 @@ def edit_pull(call: Call, index: str) -> Reply:
     change_words(pull, call.body)
     if pull.state != before:
         call.repository.note(pull, "close" if pull.state == "closed" else "reopen", call.writer.user)
-    return Reply(201, _show(call, pull))
+    return ForgeReply(201, _show(call, pull))
 
 
-def list_reviews(call: Call, index: str) -> Reply:
+def list_reviews(call: GiteaCall, index: str) -> ForgeReply:
     return call.page([call.shapes.review(each) for each in call.find_pull(index).reviews])
 
 
-def request_reviews(call: Call, index: str) -> Reply:
+def request_reviews(call: GiteaCall, index: str) -> ForgeReply:
     """Request reviews; if one of those named may not review, nothing is done."""
     pull = call.find_pull(index)
     named = [*call.body.get("reviewers", []), *(f"team:{each}" for each in call.body.get("team_reviewers", []))]
@@ -77,10 +77,10 @@ def request_reviews(call: Call, index: str) -> Reply:
     for name in named:
         pull.reviewers.append(name)
         call.repository.note(pull, "review_request", call.writer.user, subject=name)
-    return Reply(201, [])
+    return ForgeReply(201, [])
 
 
-def merge_pull(call: Call, index: str) -> Reply:
+def merge_pull(call: GiteaCall, index: str) -> ForgeReply:
     """Merge a pull request when its checks have passed, or at once if the base branch requires none."""
     pull, body, repository = call.find_pull(index), call.body, call.repository
     if body["head_commit_id"] != pull.head:
@@ -94,16 +94,16 @@ def merge_pull(call: Call, index: str) -> Reply:
         raise ProblemError(409, "pull request is already scheduled to auto merge when checks succeed")
     if not repository.protected.get(pull.base, {}).get("status_check_contexts"):
         repository.merge(pull)
-        return Reply(200)
+        return ForgeReply(200)
     pull.automerge = call.writer.user
     repository.note(pull, "pull_scheduled_merge", call.writer.user)
-    return Reply(201)
+    return ForgeReply(201)
 
 
-def cancel_merge(call: Call, index: str) -> Reply:
+def cancel_merge(call: GiteaCall, index: str) -> ForgeReply:
     pull = call.find_pull(index)
     if pull.automerge is None:
         raise missing("")
     pull.automerge = None
     call.repository.note(pull, "pull_cancel_scheduled_merge", call.writer.user)
-    return Reply(204)
+    return ForgeReply(204)

@@ -5,37 +5,37 @@ from __future__ import annotations
 import json
 from urllib.parse import unquote
 
-from support.forges.gitea.calls import Call, ProblemError, missing
-from support.forges.gitea.state import Repository, Status
-from support.forges.server import Reply
+from support.forges.gitea.calls import GiteaCall, ProblemError, missing
+from support.forges.gitea.state import GiteaRepository, GiteaStatus
+from support.forges.server import ForgeReply
 
 MAX_URL = 2_083
 """From here on Forgejo's documentation warns of URLs."""
 
 
-def get_repository(call: Call) -> Reply:
-    return Reply(200, call.shapes.repository(call.repository, call.token))
+def get_repository(call: GiteaCall) -> ForgeReply:
+    return ForgeReply(200, call.shapes.repository(call.repository, call.token))
 
 
-def list_organization(call: Call, org: str) -> Reply:
+def list_organization(call: GiteaCall, org: str) -> ForgeReply:
     if org not in call.world.users or not call.world.users[org].is_organization:
         raise missing("org does not exist")
     return _list_owned(call, org)
 
 
-def list_user(call: Call, username: str) -> Reply:
+def list_user(call: GiteaCall, username: str) -> ForgeReply:
     if username not in call.world.users:
         raise missing("user does not exist")
     return _list_owned(call, username)
 
 
-def _list_owned(call: Call, owner: str) -> Reply:
+def _list_owned(call: GiteaCall, owner: str) -> ForgeReply:
     user = call.token.user if call.token else None
     owned = [each for each in call.world.repositories if each.owner.login == owner and each.seen_by(user)]
     return call.page([call.shapes.repository(each, call.token) for each in owned])
 
 
-def get_tree(call: Call, sha: str) -> Reply:
+def get_tree(call: GiteaCall, sha: str) -> ForgeReply:
     """List a tree page by page; `truncated` says that there are more pages."""
     assert call.query["recursive"] == "true"
     git = call.repository.git
@@ -50,7 +50,7 @@ def get_tree(call: Call, sha: str) -> Reply:
         entries.append(call.shapes.tree_entry(path, mode, kind, oid, 0 if length == "-" else int(length)))
     start = (page - 1) * size
     shown = entries[start : start + size]
-    return Reply(
+    return ForgeReply(
         200,
         call.shapes.make(
             "GitTreeResponse",
@@ -63,43 +63,43 @@ def get_tree(call: Call, sha: str) -> Reply:
     )
 
 
-def _read_blob(call: Call, oid: str) -> bytes:
+def _read_blob(call: GiteaCall, oid: str) -> bytes:
     if not call.repository.git.exists(f"{oid}^{{blob}}"):
         raise missing(f"object does not exist [id: {oid}, rel_path: ]")
     return call.repository.git.run("cat-file", "blob", oid)
 
 
-def get_blob(call: Call, sha: str) -> Reply:
+def get_blob(call: GiteaCall, sha: str) -> ForgeReply:
     content = _read_blob(call, sha)
     blob = call.shapes.blob(sha, content)
     if len(content) > call.server.max_blob:
         blob |= {"content": None, "encoding": None}
-    return Reply(200, blob)
+    return ForgeReply(200, blob)
 
 
-def get_blobs(call: Call) -> Reply:
+def get_blobs(call: GiteaCall) -> ForgeReply:
     """Read several files by their ids, as Forgejo does."""
     assert len(call.query["shas"]) < MAX_URL
-    return Reply(200, [call.shapes.blob(each, _read_blob(call, each)) for each in call.query["shas"].split(",")])
+    return ForgeReply(200, [call.shapes.blob(each, _read_blob(call, each)) for each in call.query["shas"].split(",")])
 
 
-def get_file_contents(call: Call) -> Reply:
+def get_file_contents(call: GiteaCall) -> ForgeReply:
     """Read several files by their paths, as Gitea does; what is beyond the setting is left out."""
     git, commit = call.repository.git, call.query["ref"]
     answered = []
     for path in json.loads(call.query["body"])["files"][: call.server.max_files]:
         oid = git.find_path(commit, path)
         answered.append(call.shapes.file(path, oid, git.run("cat-file", "blob", oid)) if oid else None)
-    return Reply(200, answered)
+    return ForgeReply(200, answered)
 
 
-def get_commit(call: Call, sha: str) -> Reply:
+def get_commit(call: GiteaCall, sha: str) -> ForgeReply:
     if not call.repository.git.exists(f"{sha}^{{commit}}"):
         raise missing(f"object does not exist [id: {sha}, rel_path: ]")
-    return Reply(200, call.shapes.commit(call.repository, call.repository.git.need(sha)))
+    return ForgeReply(200, call.shapes.commit(call.repository, call.repository.git.need(sha)))
 
 
-def list_commits(call: Call) -> Reply:
+def list_commits(call: GiteaCall) -> ForgeReply:
     """List the commits of one that another does not have, as `git rev-list` does, or those that changed a file."""
     git = call.repository.git
     if "path" in call.query:
@@ -109,45 +109,45 @@ def list_commits(call: Call) -> Reply:
     return call.page([call.shapes.commit(call.repository, each) for each in listed])
 
 
-def list_refs(call: Call, ref: str) -> Reply:
+def list_refs(call: GiteaCall, ref: str) -> ForgeReply:
     """List the refs that begin with some text; a ref that is just this text is answered alone."""
     wanted = f"refs/{unquote(ref)}"
     found = [(name, oid) for name, oid in call.repository.git.refs(wanted).items()]
     if not found:
         raise missing("")
     if [name for name, _ in found] == [wanted]:
-        return Reply(200, call.shapes.reference(*found[0]))
-    return Reply(200, [call.shapes.reference(*each) for each in found])
+        return ForgeReply(200, call.shapes.reference(*found[0]))
+    return ForgeReply(200, [call.shapes.reference(*each) for each in found])
 
 
-def get_branch(call: Call, branch: str) -> Reply:
+def get_branch(call: GiteaCall, branch: str) -> ForgeReply:
     if branch not in call.repository.branches:
         raise missing(f"branch does not exist [name: {branch}]")
-    return Reply(200, call.shapes.branch(call.repository, branch, call.repository.protected.get(branch, {})))
+    return ForgeReply(200, call.shapes.branch(call.repository, branch, call.repository.protected.get(branch, {})))
 
 
-def list_protections(call: Call) -> Reply:
+def list_protections(call: GiteaCall) -> ForgeReply:
     """List the rules for branches, which only administrators of the repository see."""
     if not call.server.shows_protections:
         raise ProblemError(403, "user should be an owner or a collaborator with admin write of a repository")
     rules = call.repository.protected.items()
-    return Reply(200, [call.shapes.protection(name, rule) for name, rule in rules])
+    return ForgeReply(200, [call.shapes.protection(name, rule) for name, rule in rules])
 
 
-def _find_statuses(repository: Repository, sha: str) -> list[Status]:
+def _find_statuses(repository: GiteaRepository, sha: str) -> list[GiteaStatus]:
     return [each for each in repository.statuses if each.sha == sha]
 
 
-def list_statuses(call: Call, sha: str) -> Reply:
+def list_statuses(call: GiteaCall, sha: str) -> ForgeReply:
     newest_first = reversed(_find_statuses(call.repository, sha))
     return call.page([call.shapes.status(each) for each in newest_first])
 
 
-def create_status(call: Call, sha: str) -> Reply:
+def create_status(call: GiteaCall, sha: str) -> ForgeReply:
     if not call.repository.git.exists(f"{sha}^{{commit}}"):
         raise ProblemError(404, "object does not exist")
     body = call.body
     assert body["state"] in {"pending", "success", "error", "failure", "warning"}
-    made = Status(call.world.next_id(), sha, body["context"], body["state"], body["description"], call.writer.user)
+    made = GiteaStatus(call.world.next_id(), sha, body["context"], body["state"], body["description"], call.writer.user)
     call.repository.statuses.append(made)
-    return Reply(201, call.shapes.status(made))
+    return ForgeReply(201, call.shapes.status(made))

@@ -10,32 +10,32 @@ from urllib.parse import quote, unquote
 
 from support.forges import git_http
 from support.forges.gitea import issues, pulls, repository
-from support.forges.gitea.calls import Call, ProblemError, missing
+from support.forges.gitea.calls import GiteaCall, ProblemError, missing
 from support.forges.gitea.contract import find_operation, violations
-from support.forges.gitea.shapes import Shapes
-from support.forges.gitea.state import Token, World
+from support.forges.gitea.shapes import GiteaJson
+from support.forges.gitea.state import GiteaToken, GiteaWorld
 from support.forges.gitea.webhooks import GiteaWebhooks
-from support.forges.server import READING, ApiRequest, Exchange, ForgeServer, Reply
+from support.forges.server import READING, ApiExchange, ApiRequest, ForgeReply, ForgeServer
 
-Handler = Callable[..., Reply]
+Handler = Callable[..., ForgeReply]
 VERSIONS = {"gitea": "1.26.0", "forgejo": "16.0.1+gitea-1.22.0"}
 _REPOSITORY = "/repos/{owner}/{repo}"
 _ISSUE = f"{_REPOSITORY}/issues/{{index}}"
 _PULL = f"{_REPOSITORY}/pulls/{{index}}"
 
 
-def get_version(call: Call) -> Reply:
-    return Reply(200, call.shapes.make("ServerVersion", version=VERSIONS[call.kind]))
+def get_version(call: GiteaCall) -> ForgeReply:
+    return ForgeReply(200, call.shapes.make("ServerVersion", version=VERSIONS[call.kind]))
 
 
-def get_user(call: Call) -> Reply:
-    return Reply(200, call.shapes.user(call.writer.user, is_self=True))
+def get_user(call: GiteaCall) -> ForgeReply:
+    return ForgeReply(200, call.shapes.user(call.writer.user, is_self=True))
 
 
-def get_settings(call: Call) -> Reply:
+def get_settings(call: GiteaCall) -> ForgeReply:
     known = {"max_response_items": call.server.max_items, "default_paging_num": call.server.max_files}
     trees = {"default_git_trees_per_page": call.server.tree_entries, "default_max_blob_size": call.server.max_blob}
-    return Reply(200, call.shapes.make("GeneralAPISettings", **known, **trees))
+    return ForgeReply(200, call.shapes.make("GeneralAPISettings", **known, **trees))
 
 
 _ROUTES: Mapping[str, tuple[Handler, str]] = {
@@ -89,7 +89,7 @@ class GiteaServer(ForgeServer):
 
     def __init__(self, folder: Path, *, below: str = "") -> None:
         super().__init__(f"{below}/api/v1")
-        self.world = World(folder)
+        self.world = GiteaWorld(folder)
         self.max_items, self.max_files, self.tree_entries, self.max_blob = 50, 30, 1_000, 10 * 1024 * 1024
         """Its settings for the API."""
         self.left_out: frozenset[str] = frozenset()
@@ -106,7 +106,7 @@ class GiteaServer(ForgeServer):
         """Where people look."""
         return f"http://{self.host}{self._below}"
 
-    def problem(self, status: int, message: object = None) -> Reply:
+    def problem(self, status: int, message: object = None) -> ForgeReply:
         return ProblemError(status, str(message)).reply
 
     def changes(self, asked: ApiRequest) -> bool:
@@ -117,20 +117,20 @@ class GiteaServer(ForgeServer):
     def body_of(self, headers: Mapping[str, str], raw: bytes) -> Any:
         return raw if headers.get("content-type", "").startswith("application/x-git") else super().body_of(headers, raw)
 
-    def wrongs(self, exchange: Exchange) -> Iterator[str]:
+    def wrongs(self, exchange: ApiExchange) -> Iterator[str]:
         if {"sudo"} & {*exchange.headers, *exchange.asked.words}:
             yield f"{exchange.line}: acts as another user"
         if self._git_path(exchange.asked) is None:
             yield from violations(self.kind, exchange)
 
-    def perform(self, asked: ApiRequest) -> Reply:
+    def perform(self, asked: ApiRequest) -> ForgeReply:
         try:
             git_path = self._git_path(asked)
             return self._perform(asked) if git_path is None else self._git(asked, git_path)
         except ProblemError as problem:
             return problem.reply
 
-    def _perform(self, asked: ApiRequest) -> Reply:
+    def _perform(self, asked: ApiRequest) -> ForgeReply:
         found = find_operation(self.kind, asked.method, asked.path)
         if found is None or found[0] in self.left_out:
             if asked.method in READING:
@@ -138,13 +138,13 @@ class GiteaServer(ForgeServer):
             return self.refuse(f"{asked.method} {asked.path}: no such route here")
         handler, scope = _ROUTES[found[0]]
         words = {name: unquote(each) for name, each in found[1].items()}
-        call = Call(
+        call = GiteaCall(
             kind=self.kind,
             query=asked.words,
             body=asked.body,
             token=self._token(asked.headers.get("authorization", "").removeprefix("token ")),
             world=self.world,
-            shapes=Shapes(self.kind, self.url, self.world.users),
+            shapes=GiteaJson(self.kind, self.url, self.world.users),
             server=self,
         )
         if call.token is not None and scope and not call.token.has(scope):
@@ -157,21 +157,21 @@ class GiteaServer(ForgeServer):
                 return moved
         return handler(call, *words.values())
 
-    def _token(self, secret: str) -> Token | None:
+    def _token(self, secret: str) -> GiteaToken | None:
         if not secret:
             return None
         if secret not in self.world.tokens:
             raise ProblemError(401, "invalid username, password or token")
         return self.world.tokens[secret]
 
-    def _let_in(self, call: Call, asked: ApiRequest, name: str) -> Reply | None:
+    def _let_in(self, call: GiteaCall, asked: ApiRequest, name: str) -> ForgeReply | None:
         """Find the repository that the path names, and refuse what may not be done there; or say where it has moved."""
         found = self.world.find(name) or self.world.moved.get(name)
         if found is None or not found.seen_by(call.token.user if call.token else None):
             raise missing("GetRepoByName")
         if self.world.find(name) is None:
             rest = asked.path.removeprefix(f"/repos/{quote(name)}")
-            return Reply(307, None, {"Location": f"{self.api}/repos/{found.name}{rest}"})
+            return ForgeReply(307, None, {"Location": f"{self.api}/repos/{found.name}{rest}"})
         call.found = found
         found.settle()
         if asked.method not in READING:
@@ -186,9 +186,9 @@ class GiteaServer(ForgeServer):
         path = unquote(asked.path).removeprefix(self._below)
         return path if path.endswith(tuple(f".git/{service}" for service in git_http.SERVICES)) else None
 
-    def _git(self, asked: ApiRequest, path: str) -> Reply:
+    def _git(self, asked: ApiRequest, path: str) -> ForgeReply:
         """Let git in with a token as the password, and refuse pushes to branches that a rule protects."""
-        denied = Reply(401, b"Unauthorized", {"WWW-Authenticate": 'Basic realm="Gitea"'})
+        denied = ForgeReply(401, b"Unauthorized", {"WWW-Authenticate": 'Basic realm="Gitea"'})
         credentials = b64decode(asked.headers.get("authorization", "").removeprefix("Basic ")).decode()
         secret = credentials.partition(":")[2]
         token = self.world.tokens.get(secret)
@@ -196,13 +196,13 @@ class GiteaServer(ForgeServer):
             return denied
         found = self.world.find(path[1 : path.index(".git/")])
         if found is None or not found.seen_by(token.user if token else None):
-            return Reply(404, b"Not found") if token else denied
+            return ForgeReply(404, b"Not found") if token else denied
         is_push = "git-receive-pack" in path + asked.query
         if is_push and token is None:
             return denied
         may_push = token is not None and token.can_write and token.has("write:repository") and not found.archived
         if not self.has_git or (is_push and not may_push):
-            return Reply(403, b"Forbidden")
+            return ForgeReply(403, b"Forbidden")
         if is_push:
             self._write_hook(found.git.directory, found.protected)
         reply = git_http.serve(found.git.directory, path[path.index(".git/") + 4 :], asked)

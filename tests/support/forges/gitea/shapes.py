@@ -8,7 +8,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from support.forges.gitea.contract import answer
-from support.forges.gitea.state import Event, Issue, Pull, Repository, Review, Status, Token, User
+from support.forges.gitea.state import (
+    GiteaEvent,
+    GiteaIssue,
+    GiteaPull,
+    GiteaRepository,
+    GiteaReview,
+    GiteaStatus,
+    GiteaToken,
+    GiteaUser,
+)
 
 DAY = "2026-11-25T08:00:00Z"
 _PERSON_KINDS = {"assignees": "assignee", "review_request": "assignee"}
@@ -25,10 +34,10 @@ def commit_date(seconds: int) -> str:
     return str(moment(datetime.fromtimestamp(seconds, UTC)))
 
 
-class Shapes:
+class GiteaJson:
     """The JSON of one server, whose pages lie at `site`."""
 
-    def __init__(self, server: str, site: str, users: Mapping[str, User]) -> None:
+    def __init__(self, server: str, site: str, users: Mapping[str, GiteaUser]) -> None:
         self._server = server
         self._site = site
         self._users = users
@@ -36,7 +45,7 @@ class Shapes:
     def make(self, definition: str, **known: object) -> dict[str, Any]:
         return answer(self._server, definition, **known)
 
-    def user(self, user: User, *, is_self: bool = False) -> dict[str, Any]:
+    def user(self, user: GiteaUser, *, is_self: bool = False) -> dict[str, Any]:
         return self.make(
             "User",
             id=user.id,
@@ -47,7 +56,7 @@ class Shapes:
             created=DAY,
         )
 
-    def repository(self, repository: Repository, token: Token | None) -> dict[str, Any]:
+    def repository(self, repository: GiteaRepository, token: GiteaToken | None) -> dict[str, Any]:
         url = f"{self._site}/{repository.name}"
         is_member = token is not None and token.user.login in {repository.owner.login, *repository.members}
         can_push = is_member and token is not None and token.can_write
@@ -96,7 +105,7 @@ class Shapes:
         known = {"name": path.rpartition("/")[2], "path": path, "sha": oid, "type": "file", "size": len(content)}
         return self.make("ContentsResponse", **known, encoding="base64", content=encoded)
 
-    def commit(self, repository: Repository, oid: str) -> dict[str, Any]:
+    def commit(self, repository: GiteaRepository, oid: str) -> dict[str, Any]:
         commit = repository.git.show_commit(oid)
         users = {each.email: each for each in self._users.values()}
 
@@ -122,7 +131,7 @@ class Shapes:
             ),
         )
 
-    def branch(self, repository: Repository, name: str, rule: dict[str, object]) -> dict[str, Any]:
+    def branch(self, repository: GiteaRepository, name: str, rule: dict[str, object]) -> dict[str, Any]:
         commit = self.make("PayloadCommit", id=repository.branches[name], timestamp=DAY)
         contexts = rule.get("status_check_contexts", [])
         known = {"enable_status_check": bool(contexts), "status_check_contexts": contexts}
@@ -134,22 +143,22 @@ class Shapes:
     def reference(self, ref: str, oid: str) -> dict[str, Any]:
         return self.make("Reference", ref=ref, object=self.make("GitObject", type="commit", sha=oid))
 
-    def label(self, repository: Repository, name: str) -> dict[str, Any]:
+    def label(self, repository: GiteaRepository, name: str) -> dict[str, Any]:
         return self.make("Label", id=repository.labels.get(name, 9999), name=name, color="1d63ed")
 
     def milestone(self, title: str, number: int) -> dict[str, Any]:
         return self.make("Milestone", id=number, title=title, state="open")
 
-    def status(self, status: Status) -> dict[str, Any]:
+    def status(self, status: GiteaStatus) -> dict[str, Any]:
         known = {"id": status.id, "context": status.context, "status": status.state, "description": status.description}
         known["target_url"] = status.url
         return self.make("CommitStatus", **known, creator=self.user(status.creator), created_at=DAY)
 
-    def comment(self, event: Event) -> dict[str, Any]:
+    def comment(self, event: GiteaEvent) -> dict[str, Any]:
         known = {"id": event.id, "body": event.body, "user": self.user(event.user)}
         return self.make("Comment", **known, created_at=moment(event.at))
 
-    def event(self, repository: Repository, event: Event) -> dict[str, Any]:
+    def event(self, repository: GiteaRepository, event: GiteaEvent) -> dict[str, Any]:
         known: dict[str, Any] = {"id": event.id, "type": event.kind, "body": event.body, "user": self.user(event.user)}
         if event.kind == "label":
             known["label"] = self.label(repository, event.subject)
@@ -158,17 +167,17 @@ class Shapes:
         elif event.kind in _PERSON_KINDS and event.subject.startswith("team:"):
             known["assignee_team"] = self.make("Team", name=event.subject.removeprefix("team:"), permission="write")
         elif event.kind in _PERSON_KINDS:
-            known["assignee"] = self.user(User(event.subject, 1, f"{event.subject}@example.org"))
+            known["assignee"] = self.user(GiteaUser(event.subject, 1, f"{event.subject}@example.org"))
         return self.make("TimelineComment", **known, created_at=moment(event.at))
 
-    def review(self, review: Review) -> dict[str, Any]:
+    def review(self, review: GiteaReview) -> dict[str, Any]:
         known = {"state": review.state, "official": review.official, "dismissed": review.dismissed}
         return self.make("PullReview", **known, user=self.user(review.user), submitted_at=DAY)
 
-    def issue(self, repository: Repository, issue: Issue) -> dict[str, Any]:
+    def issue(self, repository: GiteaRepository, issue: GiteaIssue) -> dict[str, Any]:
         return self.make("Issue", **self._issue(repository, issue))
 
-    def pull(self, repository: Repository, pull: Pull, *, is_mergeable: bool) -> dict[str, Any]:
+    def pull(self, repository: GiteaRepository, pull: GiteaPull, *, is_mergeable: bool) -> dict[str, Any]:
         """Return a pull request. If its branch is gone, or was none, its ref is that of its commits."""
         is_branch = not pull.is_agit and pull.source is not None and pull.branch in pull.source.git.branches()
         source = pull.source
@@ -201,8 +210,8 @@ class Shapes:
             requested_reviewers=[],
         )
 
-    def _issue(self, repository: Repository, issue: Issue) -> dict[str, Any]:
-        kind = "pulls" if isinstance(issue, Pull) else "issues"
+    def _issue(self, repository: GiteaRepository, issue: GiteaIssue) -> dict[str, Any]:
+        kind = "pulls" if isinstance(issue, GiteaPull) else "issues"
         return {
             "id": issue.number,
             "number": issue.number,

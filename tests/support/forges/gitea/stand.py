@@ -7,11 +7,11 @@ from pathlib import Path
 
 from support.forges.fleets import open_gitea_fleet
 from support.forges.gitea.server import ForgejoServer, GiteaServer
-from support.forges.gitea.state import Pull, Review, Status
+from support.forges.gitea.state import GiteaPull, GiteaReview, GiteaStatus
 from support.forges.hosted_stand import HostedStand, no_pause
 from support.forges.server import CrashableServer
-from support.forges.stands import Request
-from support.git import Content, Person
+from support.forges.stands import ShownRequest
+from support.git import CommitAuthor, Content
 
 from bot.forges.gitea.server import KIND
 from bot.model.proposal import RequestState
@@ -92,7 +92,7 @@ class GiteaStand(HostedStand):
         """Open a request from a fork, and push another one without a branch (AGit)."""
         world = self.server.world
         fork = world.fork(self.repository, "stranger")
-        head = fork.git.commit(branch, files, "A stranger's work", who=Person("Stranger", "stranger@example.org"))
+        head = fork.git.commit(branch, files, "A stranger's work", who=CommitAuthor("Stranger", "stranger@example.org"))
         stranger = world.add_user("stranger")
         world.propose(self.repository, fork, branch, stranger, title="From afar")
         world.propose(self.repository, self.repository, branch, stranger, title="From AGit", is_agit=True, head="")
@@ -102,7 +102,7 @@ class GiteaStand(HostedStand):
         """Let somebody say something of the open pull request of a branch."""
         pull = self.repository.open_pull(branch)
         user = self.server.world.add_user(login)
-        pull.reviews.append(Review(user, state, official))
+        pull.reviews.append(GiteaReview(user, state, official))
         self.repository.note(pull, "review", user)
 
     def statuses(self, branch: str) -> list[CommitStatus]:
@@ -113,20 +113,20 @@ class GiteaStand(HostedStand):
     def report_check(self, commit: str, state: str, context: str = "ci/build", url: str | None = None) -> None:
         world = self.server.world
         words = {"passed": "success", "failed": "failure", "pending": "pending"}
-        status = Status(world.next_id(), commit, context, words[state], "", world.add_user("ada"), url or "")
+        status = GiteaStatus(world.next_id(), commit, context, words[state], "", world.add_user("ada"), url or "")
         self.repository.statuses.append(status)
 
-    def requests(self) -> list[Request]:
+    def requests(self) -> list[ShownRequest]:
         self.settle()
         own = [each for each in self.repository.pulls if each.source is self.repository and not each.is_agit]
         return [_request(each) for each in reversed(own)]
 
 
-def _request(pull: Pull) -> Request:
+def _request(pull: GiteaPull) -> ShownRequest:
     ended = RequestState.MERGED if pull.merged else RequestState.CLOSED
     comments = tuple(each.body for each in pull.events if each.kind == "comment")
     state = RequestState.OPEN if pull.state == "open" else ended
-    return Request(pull.branch, state, pull.title, pull.body, comments, tuple(pull.labels))
+    return ShownRequest(pull.branch, state, pull.title, pull.body, comments, tuple(pull.labels))
 
 
 class ForgejoStand(GiteaStand):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from support.forges.changes import LastChange
-from support.git import ADA, Content, Git, Person
+from support.git import ADA, CommitAuthor, Content, DiskRepository
 
 ALL_SCOPES = frozenset({"write:repository", "write:issue", "read:user", "read:organization"})
 
@@ -18,7 +18,7 @@ def _now() -> datetime:
 
 
 @dataclass
-class User:
+class GiteaUser:
     """Somebody with an account, or an organization."""
 
     login: str
@@ -29,15 +29,15 @@ class User:
     visibility: str = "public"
 
     @property
-    def person(self) -> Person:
-        return Person(self.login, self.email)
+    def person(self) -> CommitAuthor:
+        return CommitAuthor(self.login, self.email)
 
 
 @dataclass
-class Token:
+class GiteaToken:
     """What somebody may do with one secret."""
 
-    user: User
+    user: GiteaUser
     scopes: frozenset[str] = ALL_SCOPES
     can_write: bool = True
     """Whether the account may push to repositories."""
@@ -47,12 +47,12 @@ class Token:
 
 
 @dataclass
-class Event:
+class GiteaEvent:
     """A comment on an issue or a pull request, or something that was done to it."""
 
     id: int
     kind: str
-    user: User
+    user: GiteaUser
     body: str = ""
     at: datetime = field(default_factory=_now)
     subject: str = ""
@@ -60,17 +60,17 @@ class Event:
 
 
 @dataclass
-class Review:
+class GiteaReview:
     """What somebody said of a pull request."""
 
-    user: User
+    user: GiteaUser
     state: str
     official: bool = True
     dismissed: bool = False
 
 
 @dataclass
-class Status:
+class GiteaStatus:
     """What somebody said of a commit."""
 
     id: int
@@ -78,23 +78,23 @@ class Status:
     context: str
     state: str
     description: str
-    creator: User
+    creator: GiteaUser
     url: str = ""
 
 
 @dataclass
-class Issue:
+class GiteaIssue:
     """One issue; pull requests are issues as well."""
 
     number: int
-    user: User
+    user: GiteaUser
     title: str
     body: str
     state: str = "open"
     labels: list[str] = field(default_factory=list)
     assignees: list[str] = field(default_factory=list)
     milestone: str | None = None
-    events: list[Event] = field(default_factory=list)
+    events: list[GiteaEvent] = field(default_factory=list)
     created: datetime = field(default_factory=_now)
     closed: datetime | None = None
     change: LastChange = field(default_factory=LastChange)
@@ -107,18 +107,18 @@ class Issue:
 
 
 @dataclass
-class Pull(Issue):
+class GiteaPull(GiteaIssue):
     """A pull request; `head` is the last commit of its branch that the server saw."""
 
-    source: Repository | None = None
+    source: GiteaRepository | None = None
     branch: str = ""
     base: str = "main"
     head: str = ""
     is_agit: bool = False
     merged: datetime | None = None
-    automerge: User | None = None
+    automerge: GiteaUser | None = None
     reviewers: list[str] = field(default_factory=list)
-    reviews: list[Review] = field(default_factory=list)
+    reviews: list[GiteaReview] = field(default_factory=list)
     checked: tuple[str, str] | None = None
     """Base and head for which the server has found out whether they can be merged."""
 
@@ -132,13 +132,13 @@ class Pull(Issue):
 
 
 @dataclass
-class Repository:
+class GiteaRepository:
     """One repository, and what is proposed to it."""
 
     id: int
-    owner: User
+    owner: GiteaUser
     short_name: str
-    git: Git
+    git: DiskRepository
     private: bool = False
     archived: bool = False
     mirror: bool = False
@@ -147,13 +147,13 @@ class Repository:
     default_branch: str = "main"
     members: set[str] = field(default_factory=set)
     """Logins that see it where it is private, besides its owner's."""
-    issues: list[Issue] = field(default_factory=list)
+    issues: list[GiteaIssue] = field(default_factory=list)
     """Pull requests too, in the order of their numbers."""
     takes_requests: bool = True
     labels: dict[str, int] = field(default_factory=dict)
     milestones: dict[str, int] = field(default_factory=dict)
     collaborators: tuple[str, ...] = ("ada", "team:platform")
-    statuses: list[Status] = field(default_factory=list)
+    statuses: list[GiteaStatus] = field(default_factory=list)
     protected: dict[str, dict[str, object]] = field(default_factory=dict)
     """Rules for branches, by the name of the rule, with what differs from the default."""
     draft_prefixes: tuple[str, ...] = ("WIP:", "[WIP]")
@@ -169,20 +169,20 @@ class Repository:
         return f"{self.owner.login}/{self.short_name}"
 
     @property
-    def pulls(self) -> list[Pull]:
-        return [each for each in self.issues if isinstance(each, Pull)]
+    def pulls(self) -> list[GiteaPull]:
+        return [each for each in self.issues if isinstance(each, GiteaPull)]
 
-    def seen_by(self, user: User | None) -> bool:
+    def seen_by(self, user: GiteaUser | None) -> bool:
         return not self.private or (user is not None and user.login in {self.owner.login, *self.members})
 
-    def open_pull(self, branch: str) -> Pull:
+    def open_pull(self, branch: str) -> GiteaPull:
         """Return the open pull request of a branch of the repository's own."""
         (pull,) = [each for each in self.pulls if (each.state, each.branch, each.source) == ("open", branch, self)]
         return pull
 
-    def note(self, issue: Issue, kind: str, user: User, body: str = "", subject: str = "") -> None:
+    def note(self, issue: GiteaIssue, kind: str, user: GiteaUser, body: str = "", subject: str = "") -> None:
         """Write down what happened, as the server does itself."""
-        issue.events.append(Event(1000 * issue.number + len(issue.events), kind, user, body, subject=subject))
+        issue.events.append(GiteaEvent(1000 * issue.number + len(issue.events), kind, user, body, subject=subject))
 
     def settle(self) -> None:
         """Let every open pull request follow its branch, as the server does after each push.
@@ -206,32 +206,32 @@ class Repository:
                 self.note(pull, "pull_push", pull.user, "{}")
                 self.fetch(pull)
 
-    def fetch(self, pull: Pull) -> None:
+    def fetch(self, pull: GiteaPull) -> None:
         """Take the commits of a pull request over, as the server does under `refs/pull/`."""
         assert pull.source is not None
         self.git.take(pull.source.git, pull.head, f"refs/pull/{pull.number}/head")
 
-    def merge(self, pull: Pull) -> None:
+    def merge(self, pull: GiteaPull) -> None:
         """Merge a pull request, as the button does."""
         self.git.merge(pull.branch, pull.base)
         pull.close(merged=True)
         self.note(pull, "merge_pull", pull.user)
         self.settle()
 
-    def conflicts(self, pull: Pull) -> bool:
+    def conflicts(self, pull: GiteaPull) -> bool:
         return self.git.conflicts(self.branches[pull.base], pull.head)
 
 
-class World:
+class GiteaWorld:
     """Everything on one server."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._last_id = 100
-        self.users: dict[str, User] = {}
-        self.tokens: dict[str, Token] = {}
-        self.repositories: list[Repository] = []
-        self.moved: dict[str, Repository] = {}
+        self.users: dict[str, GiteaUser] = {}
+        self.tokens: dict[str, GiteaToken] = {}
+        self.repositories: list[GiteaRepository] = []
+        self.moved: dict[str, GiteaRepository] = {}
         """Repositories by former names."""
         self.organization_labels: dict[str, int] = {}
         self.ada = self.add_user("ada", ADA.email)
@@ -240,30 +240,30 @@ class World:
         self._last_id += 1
         return self._last_id
 
-    def add_user(self, login: str, email: str = "", **more: object) -> User:
+    def add_user(self, login: str, email: str = "", **more: object) -> GiteaUser:
         if login not in self.users:
-            user = User(login, self.next_id(), email or f"{login}@example.org", **more)  # type: ignore[arg-type]
+            user = GiteaUser(login, self.next_id(), email or f"{login}@example.org", **more)  # type: ignore[arg-type]
             self.users[login] = user
         return self.users[login]
 
-    def add_token(self, secret: str, login: str) -> Token:
-        self.tokens[secret] = Token(self.add_user(login))
+    def add_token(self, secret: str, login: str) -> GiteaToken:
+        self.tokens[secret] = GiteaToken(self.add_user(login))
         return self.tokens[secret]
 
-    def add_repository(self, name: str, files: Mapping[str, Content] | None, **more: object) -> Repository:
+    def add_repository(self, name: str, files: Mapping[str, Content] | None, **more: object) -> GiteaRepository:
         """Make an organization's repository with one commit on `main`, or none where there are no files."""
         owner, _, short = name.partition("/")
-        git = Git.create(self._folder / f"{name}.git", files)
+        git = DiskRepository.create(self._folder / f"{name}.git", files)
         account = self.add_user(owner, is_organization=True)
-        repository = Repository(self.next_id(), account, short, git, **more)  # type: ignore[arg-type]
+        repository = GiteaRepository(self.next_id(), account, short, git, **more)  # type: ignore[arg-type]
         self.repositories.append(repository)
         repository.settle()
         return repository
 
-    def find(self, name: str) -> Repository | None:
+    def find(self, name: str) -> GiteaRepository | None:
         return next((each for each in self.repositories if each.name.lower() == name.lower()), None)
 
-    def fork(self, repository: Repository, login: str) -> Repository:
+    def fork(self, repository: GiteaRepository, login: str) -> GiteaRepository:
         """Copy a repository to somebody else."""
         found = self.find(f"{login}/{repository.short_name}")
         if found is not None:
@@ -275,17 +275,17 @@ class World:
 
     def propose(
         self,
-        repository: Repository,
-        source: Repository,
+        repository: GiteaRepository,
+        source: GiteaRepository,
         branch: str,
-        user: User,
+        user: GiteaUser,
         title: str = "A change",
         **more: object,
-    ) -> Pull:
+    ) -> GiteaPull:
         """Open a pull request without asking whether the server would."""
         words = {"body": "", "base": repository.default_branch, "head": source.git.branches().get(branch, "")} | more
         number = 1 + len(repository.issues)
-        pull = Pull(number, user, title, source=source, branch=branch, **words)  # type: ignore[arg-type]
+        pull = GiteaPull(number, user, title, source=source, branch=branch, **words)  # type: ignore[arg-type]
         repository.issues.append(pull)
         if pull.head:
             repository.fetch(pull)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import yaml
-from support.forges.github.calls import Call, ProblemError, Reply
-from support.forges.github.runs import Run
+from support.forges.github.calls import ForgeReply, GitHubCall, ProblemError
+from support.forges.github.runs import WorkflowRun
 
 _MAX_RUNS = 1000
 
 
-def dispatch(call: Call, workflow: str) -> Reply:
+def dispatch(call: GitHubCall, workflow: str) -> ForgeReply:
     """Start a workflow by its file name: it must stand on the default branch, and let itself be started by hand."""
     repository = call.repository
     if not call.writer.can_dispatch:
@@ -25,12 +25,12 @@ def dispatch(call: Call, workflow: str) -> Reply:
     described = yaml.load(repository.git.files(f"refs/heads/{branch}")[path].content, yaml.BaseLoader)
     if "workflow_dispatch" not in described["on"]:
         raise ProblemError(422, "Workflow does not have 'workflow_dispatch' trigger")
-    repository.runs.append(Run(call.world.next_id(), workflow, "workflow_dispatch", branch, commit))
-    return Reply(204, None)
+    repository.runs.append(WorkflowRun(call.world.next_id(), workflow, "workflow_dispatch", branch, commit))
+    return ForgeReply(204, None)
 
 
-def list_runs(call: Call) -> Reply:
+def list_runs(call: GitHubCall) -> ForgeReply:
     """Return the runs for a commit, the newest first."""
     found = [each for each in call.repository.runs if each.commit == call.query["head_sha"]]
     page = call.page([call.shapes.run(call.repository, each) for each in reversed(found[-_MAX_RUNS:])])
-    return Reply(200, {"total_count": len(found), "workflow_runs": page.body}, page.headers)
+    return ForgeReply(200, {"total_count": len(found), "workflow_runs": page.body}, page.headers)

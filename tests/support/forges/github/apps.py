@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from support.forges.github.calls import Call, ProblemError, Reply
+from support.forges.github.calls import ForgeReply, GitHubCall, ProblemError
 from support.forges.github.permissions import permits
-from support.forges.github.state import App, Installation, Token
-from support.forges.github.world import World
+from support.forges.github.state import AppInstallation, GitHubApp, GitHubToken
+from support.forges.github.world import GitHubWorld
 
 MAX_SIGNATURE = timedelta(minutes=10)
 """How far in the future a signature may end."""
@@ -35,7 +35,7 @@ def public_key() -> str:
     return loaded.public_key().public_bytes(serialization.Encoding.PEM, form).decode()
 
 
-def signer_of(world: World, signature: str) -> App:
+def signer_of(world: GitHubWorld, signature: str) -> GitHubApp:
     """Return the App that signed, as strict as GitHub about how long a signature holds."""
     try:
         claims = jwt.decode(signature, options={"verify_signature": False})
@@ -48,15 +48,15 @@ def signer_of(world: World, signature: str) -> App:
     return app
 
 
-def get_app(call: Call) -> Reply:
-    return Reply(200, call.shapes.app(call.signer))
+def get_app(call: GitHubCall) -> ForgeReply:
+    return ForgeReply(200, call.shapes.app(call.signer))
 
 
-def list_installations(call: Call) -> Reply:
+def list_installations(call: GitHubCall) -> ForgeReply:
     return call.page([call.shapes.installation(each) for each in call.world.installations if each.app is call.signer])
 
 
-def lend(call: Call, name: str) -> Reply:
+def lend(call: GitHubCall, name: str) -> ForgeReply:
     """Make a token with no more than the installation has."""
     found = [each for each in call.world.installations if each.app is call.signer and str(each.id) == name]
     if not found:
@@ -74,7 +74,7 @@ def lend(call: Call, name: str) -> Reply:
             "There is at least one repository that does not exist or is not accessible to the parent installation.",
         )
     secret = f"ghs_{call.world.next_id()}"
-    token = Token(
+    token = GitHubToken(
         call.world.accounts[f"{installation.app.slug}[bot]"],
         is_app=True,
         can_write_workflows=permits(wanted, "workflows", "write"),
@@ -84,9 +84,9 @@ def lend(call: Call, name: str) -> Reply:
         expires=datetime.now(UTC) + call.world.tokens_last,
     )
     call.world.tokens[secret] = token
-    return Reply(201, call.shapes.installation_token(secret, token))
+    return ForgeReply(201, call.shapes.installation_token(secret, token))
 
 
-def _includes(world: World, installation: Installation, short_name: str) -> bool:
+def _includes(world: GitHubWorld, installation: AppInstallation, short_name: str) -> bool:
     repository = world.repositories.get(f"{installation.account.login}/{short_name}".lower())
     return repository is not None and installation.includes(repository)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from support.forges.github.shapes import Shapes
-from support.forges.github.state import App, Repository, Token
-from support.forges.github.world import World
-from support.forges.server import Reply
+from support.forges.github.shapes import GitHubJson
+from support.forges.github.state import GitHubApp, GitHubRepository, GitHubToken
+from support.forges.github.world import GitHubWorld
+from support.forges.server import ForgeReply
 
 DEFAULT_PAGE, MAX_PAGE = 30, 100
 DOCUMENTATION = "https://docs.github.com/rest"
@@ -24,7 +24,7 @@ class ProblemError(Exception):
         body: dict[str, Any] = {"message": message, "documentation_url": DOCUMENTATION}
         if errors:
             body["errors"] = list(errors)
-        self.reply = Reply(status, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        self.reply = ForgeReply(status, body, {name.replace("_", "-"): value for name, value in headers.items()})
 
 
 def invalid(resource: str, message: str = "", *, code: str = "custom", fault: str = "") -> ProblemError:
@@ -34,7 +34,7 @@ def invalid(resource: str, message: str = "", *, code: str = "custom", fault: st
 
 
 @dataclass
-class Call:
+class GitHubCall:
     """One request, already let in."""
 
     method: str
@@ -42,28 +42,28 @@ class Call:
     """Below the root of the API, without the query."""
     query: Mapping[str, str]
     body: Any
-    token: Token | None
-    world: World
-    shapes: Shapes
+    token: GitHubToken | None
+    world: GitHubWorld
+    shapes: GitHubJson
     root: str
-    found: Repository | None = None
-    app: App | None = None
+    found: GitHubRepository | None = None
+    app: GitHubApp | None = None
     """Who signed, instead of showing a token."""
 
     @property
-    def repository(self) -> Repository:
+    def repository(self) -> GitHubRepository:
         assert self.found is not None
         return self.found
 
     @property
-    def signer(self) -> App:
+    def signer(self) -> GitHubApp:
         """Return the App that speaks for itself."""
         if self.app is None:
             raise ProblemError(401, "A JSON web token could not be decoded")
         return self.app
 
     @property
-    def writer(self) -> Token:
+    def writer(self) -> GitHubToken:
         """Return the token, which a write needs."""
         if self.token is None:
             raise ProblemError(401, "Requires authentication")
@@ -75,7 +75,7 @@ class Call:
             raise ProblemError(422, f'Invalid request.\n\n"{key}" wasn\'t supplied.')
         return self.body[key]
 
-    def page(self, items: Sequence[Any]) -> Reply:
+    def page(self, items: Sequence[Any]) -> ForgeReply:
         """Return one page of `items` with links to the others (https://docs.github.com/en/rest/using-the-rest-api)."""
         size = min(int(self.query.get("per_page", DEFAULT_PAGE)), MAX_PAGE)
         number = int(self.query.get("page", "1"))
@@ -88,4 +88,4 @@ class Call:
             for relation, page in pages.items()
         ]
         headers = {"Link": ", ".join(links)} if links else {}
-        return Reply(200, list(items[(number - 1) * size : number * size]), headers)
+        return ForgeReply(200, list(items[(number - 1) * size : number * size]), headers)

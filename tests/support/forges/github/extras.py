@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from support.forges.github.calls import Call, ProblemError, Reply, invalid
+from support.forges.github.calls import ForgeReply, GitHubCall, ProblemError, invalid
 from support.forges.github.pulls import pull_of
 
 
-def get_label(call: Call, name: str) -> Reply:
+def get_label(call: GitHubCall, name: str) -> ForgeReply:
     for label in call.repository.labels:
         if label.lower() == name.lower():
-            return Reply(200, call.shapes.label(call.repository, label))
+            return ForgeReply(200, call.shapes.label(call.repository, label))
     raise ProblemError(404, "Not Found")
 
 
-def add_labels(call: Call, number: str) -> Reply:
+def add_labels(call: GitHubCall, number: str) -> ForgeReply:
     repository, pull = call.repository, pull_of(call, number)
     wanted = call.body["labels"] if isinstance(call.body, dict) else call.body
     known = {each.lower(): each for each in repository.labels}
@@ -26,28 +26,28 @@ def add_labels(call: Call, number: str) -> Reply:
         if name not in pull.labels:
             pull.labels.append(name)
             pull.note("LabeledEvent", name)
-    return Reply(200, [call.shapes.label(repository, name) for name in pull.labels])
+    return ForgeReply(200, [call.shapes.label(repository, name) for name in pull.labels])
 
 
-def take_label(call: Call, number: str, name: str) -> Reply:
+def take_label(call: GitHubCall, number: str, name: str) -> ForgeReply:
     pull = pull_of(call, number)
     _check_triage(call)
     if name not in pull.labels:
         raise ProblemError(404, "Label does not exist")
     pull.labels.remove(name)
-    return Reply(200, [call.shapes.label(call.repository, each) for each in pull.labels])
+    return ForgeReply(200, [call.shapes.label(call.repository, each) for each in pull.labels])
 
 
-def create_label(call: Call) -> Reply:
+def create_label(call: GitHubCall) -> ForgeReply:
     repository, name = call.repository, call.need("name")
     _check_triage(call)
     if name.lower() in {each.lower() for each in repository.labels}:
         raise invalid("Label", code="already_exists", fault="name")
     repository.labels[name] = (call.body.get("color", "ededed"), call.body.get("description", ""))
-    return Reply(201, call.shapes.label(repository, name))
+    return ForgeReply(201, call.shapes.label(repository, name))
 
 
-def request_reviewers(call: Call, number: str) -> Reply:
+def request_reviewers(call: GitHubCall, number: str) -> ForgeReply:
     """Refuse all where one may not review."""
     repository, pull = call.repository, pull_of(call, number)
     people, teams = call.body.get("reviewers", []), call.body.get("team_reviewers", [])
@@ -64,10 +64,10 @@ def request_reviewers(call: Call, number: str) -> Reply:
         if each not in pull.reviewers:
             pull.reviewers.append(each)
             pull.note("ReviewRequestedEvent", each)
-    return Reply(201, call.shapes.pull(repository, pull, "pull-request-simple"))
+    return ForgeReply(201, call.shapes.pull(repository, pull, "pull-request-simple"))
 
 
-def assign(call: Call, number: str) -> Reply:
+def assign(call: GitHubCall, number: str) -> ForgeReply:
     """Leave out in silence who may not be assigned."""
     repository, pull = call.repository, pull_of(call, number)
     _check_triage(call)
@@ -75,15 +75,15 @@ def assign(call: Call, number: str) -> Reply:
         if each in repository.collaborators and each not in pull.assignees:
             pull.assignees.append(each)
             pull.note("AssignedEvent", each)
-    return Reply(201, call.shapes.pull_as_issue(repository, pull))
+    return ForgeReply(201, call.shapes.pull_as_issue(repository, pull))
 
 
-def list_milestones(call: Call) -> Reply:
+def list_milestones(call: GitHubCall) -> ForgeReply:
     milestones = call.repository.milestones
     return call.page([call.shapes.milestone(call.repository, title, milestones[title]) for title in milestones])
 
 
-def set_milestone(call: Call, number: str) -> Reply:
+def set_milestone(call: GitHubCall, number: str) -> ForgeReply:
     """Set the milestone of a pull request, alone."""
     repository, pull = call.repository, pull_of(call, number)
     _check_triage(call)
@@ -91,9 +91,9 @@ def set_milestone(call: Call, number: str) -> Reply:
     (title,) = [title for title, each in repository.milestones.items() if each == wanted]
     pull.milestone = title
     pull.note("MilestonedEvent", title)
-    return Reply(200, call.shapes.pull_as_issue(repository, pull))
+    return ForgeReply(200, call.shapes.pull_as_issue(repository, pull))
 
 
-def _check_triage(call: Call) -> None:
+def _check_triage(call: GitHubCall) -> None:
     if not call.writer.can_label:
         raise ProblemError(403, "Resource not accessible by integration", x_accepted_github_permissions="issues=write")

@@ -6,10 +6,10 @@ import base64
 import re
 from typing import Any
 
-from support.forges.github.calls import Call, ProblemError, Reply
+from support.forges.github.calls import ForgeReply, GitHubCall, ProblemError
 from support.forges.github.shapes import committer_of
-from support.forges.github.state import Repository, Token
-from support.git import LINK, SUBMODULE, Person
+from support.forges.github.state import GitHubRepository, GitHubToken
+from support.git import LINK, SUBMODULE, CommitAuthor
 from support.git_objects import TreeEntry
 
 BRANCHES = "refs/heads/"
@@ -17,21 +17,21 @@ _OBJECT = re.compile(r"[0-9a-f]{40}")
 _WORKFLOWS = ".github/workflows/"
 
 
-def get_ref(call: Call, name: str) -> Reply:
+def get_ref(call: GitHubCall, name: str) -> ForgeReply:
     repository = _not_empty(call)
     commit = repository.git.refs().get(f"refs/{name}")
     if commit is None:
         raise ProblemError(404, "Not Found")
-    return Reply(200, call.shapes.reference(repository, f"refs/{name}", commit))
+    return ForgeReply(200, call.shapes.reference(repository, f"refs/{name}", commit))
 
 
-def matching_refs(call: Call, prefix: str) -> Reply:
+def matching_refs(call: GitHubCall, prefix: str) -> ForgeReply:
     repository = _not_empty(call)
     found = {name: commit for name, commit in repository.git.refs().items() if name.startswith(f"refs/{prefix}")}
-    return Reply(200, [call.shapes.reference(repository, name, commit) for name, commit in sorted(found.items())])
+    return ForgeReply(200, [call.shapes.reference(repository, name, commit) for name, commit in sorted(found.items())])
 
 
-def create_ref(call: Call) -> Reply:
+def create_ref(call: GitHubCall) -> ForgeReply:
     repository, name, commit = _not_empty(call), call.need("ref"), call.need("sha")
     if not name.startswith("refs/") or name.count("/") < 2:
         raise ProblemError(422, "Reference name must start with refs/ and have at least two slashes.")
@@ -42,10 +42,10 @@ def create_ref(call: Call) -> Reply:
     refuse_workflows(call, commit)
     repository.git.point(name, commit)
     repository.settle()
-    return Reply(201, call.shapes.reference(repository, name, commit))
+    return ForgeReply(201, call.shapes.reference(repository, name, commit))
 
 
-def update_ref(call: Call, name: str) -> Reply:
+def update_ref(call: GitHubCall, name: str) -> ForgeReply:
     repository, commit = call.repository, call.need("sha")
     before = repository.git.refs().get(f"refs/{name}")
     if before is None:
@@ -56,24 +56,24 @@ def update_ref(call: Call, name: str) -> Reply:
         raise ProblemError(422, "Update is not a fast forward")
     refuse_workflows(call, commit)
     move_ref(repository, f"refs/{name}", commit)
-    return Reply(200, call.shapes.reference(repository, f"refs/{name}", commit))
+    return ForgeReply(200, call.shapes.reference(repository, f"refs/{name}", commit))
 
 
-def delete_ref(call: Call, name: str) -> Reply:
+def delete_ref(call: GitHubCall, name: str) -> ForgeReply:
     if f"refs/{name}" not in call.repository.git.refs():
         raise ProblemError(422, "Reference does not exist")
     move_ref(call.repository, f"refs/{name}", None)
-    return Reply(204)
+    return ForgeReply(204)
 
 
-def refuse_workflows(call: Call, commit: str) -> None:
+def refuse_workflows(call: GitHubCall, commit: str) -> None:
     """Refuse to give a name to a commit that changes a workflow, unless the token may."""
     changed = call.repository.git.run("diff-tree", "--root", "--no-commit-id", "--name-only", "-r", commit).decode()
     if not call.writer.can_write_workflows and any(path.startswith(_WORKFLOWS) for path in changed.splitlines()):
         raise _no_workflows(call.writer)
 
 
-def move_ref(repository: Repository, name: str, commit: str | None) -> None:
+def move_ref(repository: GitHubRepository, name: str, commit: str | None) -> None:
     """Move a ref, and let the pull requests see it at once."""
     if commit is None:
         repository.git.delete_ref(name)
@@ -82,14 +82,14 @@ def move_ref(repository: Repository, name: str, commit: str | None) -> None:
     repository.settle()
 
 
-def get_tree(call: Call, name: str) -> Reply:
+def get_tree(call: GitHubCall, name: str) -> ForgeReply:
     repository = _not_empty(call)
     if not _is(repository, name, "tree"):
         raise ProblemError(404, "Not Found")
-    return Reply(200, call.shapes.tree(repository, name, recursive="recursive" in call.query))
+    return ForgeReply(200, call.shapes.tree(repository, name, recursive="recursive" in call.query))
 
 
-def create_tree(call: Call) -> Reply:
+def create_tree(call: GitHubCall) -> ForgeReply:
     repository = _not_empty(call)
     base, entries = call.body.get("base_tree"), call.need("tree")
     if base is not None and not _is(repository, base, "tree"):
@@ -97,10 +97,10 @@ def create_tree(call: Call) -> Reply:
     if any(entry["path"].startswith(_WORKFLOWS) for entry in entries) and not call.writer.can_write_workflows:
         raise _no_workflows(call.writer)
     made = repository.git.write_tree(base, {entry["path"]: _tree_entry(repository, entry) for entry in entries})
-    return Reply(201, call.shapes.tree(repository, made, recursive=False))
+    return ForgeReply(201, call.shapes.tree(repository, made, recursive=False))
 
 
-def get_blob(call: Call, name: str) -> Reply:
+def get_blob(call: GitHubCall, name: str) -> ForgeReply:
     repository = _not_empty(call)
     if not _is(repository, name, "blob"):
         raise ProblemError(404, "Not Found")
@@ -108,24 +108,24 @@ def get_blob(call: Call, name: str) -> Reply:
     url = f"{call.root}{call.path}"
     encoded = base64.encodebytes(content).decode()
     blob = {"sha": name, "node_id": name, "size": len(content), "url": url, "content": encoded, "encoding": "base64"}
-    return Reply(200, blob)
+    return ForgeReply(200, blob)
 
 
-def create_blob(call: Call) -> Reply:
+def create_blob(call: GitHubCall) -> ForgeReply:
     repository, content = _not_empty(call), call.need("content")
     stored = base64.b64decode(content) if call.body.get("encoding") == "base64" else content.encode()
     made = repository.git.write_blob(stored)
-    return Reply(201, {"sha": made, "url": f"{call.root}/repos/{repository.name}/git/blobs/{made}"})
+    return ForgeReply(201, {"sha": made, "url": f"{call.root}/repos/{repository.name}/git/blobs/{made}"})
 
 
-def get_git_commit(call: Call, name: str) -> Reply:
+def get_git_commit(call: GitHubCall, name: str) -> ForgeReply:
     repository = _not_empty(call)
     if not _is(repository, name, "commit"):
         raise ProblemError(404, "Not Found")
-    return Reply(200, call.shapes.git_commit(repository, name))
+    return ForgeReply(200, call.shapes.git_commit(repository, name))
 
 
-def create_commit(call: Call) -> Reply:
+def create_commit(call: GitHubCall) -> ForgeReply:
     repository = _not_empty(call)
     tree, message, parents = call.need("tree"), call.need("message"), call.body.get("parents", [])
     if not _is(repository, tree, "tree") or not all(_is(repository, parent, "commit") for parent in parents):
@@ -133,31 +133,31 @@ def create_commit(call: Call) -> Reply:
     account = call.writer.account
     committer = committer_of(account, is_app=call.writer.is_app)
     written = call.body.get("author", {})
-    author = Person(written.get("name", account.person.name), written.get("email", account.person.email))
+    author = CommitAuthor(written.get("name", account.person.name), written.get("email", account.person.email))
     made = repository.git.write_commit(tree, parents, message, who=committer, author=author)
     if call.writer.is_app and not written:
         repository.signed.add(made)
-    return Reply(201, call.shapes.git_commit(repository, made))
+    return ForgeReply(201, call.shapes.git_commit(repository, made))
 
 
-def get_commit(call: Call, name: str) -> Reply:
+def get_commit(call: GitHubCall, name: str) -> ForgeReply:
     repository = _not_empty(call)
     commit = repository.git.head(name) or name
     if not _is(repository, commit, "commit"):
         raise ProblemError(422, f"No commit found for SHA: {name}")
-    return Reply(200, call.shapes.commit(repository, commit))
+    return ForgeReply(200, call.shapes.commit(repository, commit))
 
 
-def list_commits(call: Call) -> Reply:
+def list_commits(call: GitHubCall) -> ForgeReply:
     """List the commits that changed a file (https://docs.github.com/en/rest/commits/commits#list-commits)."""
     repository = _not_empty(call)
     listed = repository.git.list_file_commits(call.query["sha"], call.query["path"])
     page = call.page(listed)
     shown = [call.shapes.commit(repository, each) for each in page.body]
-    return Reply(page.status, [{**each, "files": []} for each in shown], page.headers)
+    return ForgeReply(page.status, [{**each, "files": []} for each in shown], page.headers)
 
 
-def compare(call: Call, name: str) -> Reply:
+def compare(call: GitHubCall, name: str) -> ForgeReply:
     """Compare what two commits have beyond their merge base (https://docs.github.com/en/rest/commits/commits)."""
     repository = _not_empty(call)
     base, dots, head = name.partition("...")
@@ -165,21 +165,21 @@ def compare(call: Call, name: str) -> Reply:
         raise ProblemError(404, "Not Found")
     if not repository.git.is_related(base, head):
         raise ProblemError(404, f"No common ancestor between {base} and {head}.")
-    return Reply(200, call.shapes.comparison(repository, base, head, int(call.query.get("per_page", "250"))))
+    return ForgeReply(200, call.shapes.comparison(repository, base, head, int(call.query.get("per_page", "250"))))
 
 
-def _not_empty(call: Call) -> Repository:
+def _not_empty(call: GitHubCall) -> GitHubRepository:
     if call.repository.is_empty:
         raise ProblemError(409, "Git Repository is empty.")
     return call.repository
 
 
-def _is(repository: Repository, name: str, kind: str) -> bool:
+def _is(repository: GitHubRepository, name: str, kind: str) -> bool:
     """Say whether `name` is, or for a tree leads to, an object of this kind."""
     return bool(_OBJECT.fullmatch(name)) and repository.git.exists(f"{name}^{{{kind}}}")
 
 
-def _tree_entry(repository: Repository, entry: dict[str, Any]) -> TreeEntry | None:
+def _tree_entry(repository: GitHubRepository, entry: dict[str, Any]) -> TreeEntry | None:
     """Return what shall be at the path of an entry; None if the path is to be deleted."""
     mode = entry["mode"]
     if "sha" in entry and "content" in entry:
@@ -193,7 +193,7 @@ def _tree_entry(repository: Repository, entry: dict[str, Any]) -> TreeEntry | No
     return TreeEntry(mode, entry["sha"])
 
 
-def _no_workflows(token: Token) -> ProblemError:
+def _no_workflows(token: GitHubToken) -> ProblemError:
     """Return what was seen in the wild: 403 for Apps, 404 for a personal token without the scope."""
     return (
         ProblemError(403, "Resource not accessible by integration") if token.is_app else ProblemError(404, "Not Found")

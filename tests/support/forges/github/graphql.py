@@ -22,12 +22,12 @@ from graphql import (
     parse,
     validate,
 )
-from support.forges.github.calls import Call, ProblemError, Reply
+from support.forges.github.calls import ForgeReply, GitHubCall, ProblemError
 from support.forges.github.git_data import move_ref, refuse_workflows
 from support.forges.github.graphql_requests import checks_of, issues, pull_requests, pull_shape, refs, search
 from support.forges.github.merging import arm, disarm
 from support.forges.github.permissions import permits
-from support.forges.github.state import Account, Pull, Repository
+from support.forges.github.state import GitHubActor, GitHubPull, GitHubRepository
 from support.parts import ROOT
 
 _NO_COMMIT = "0" * 40
@@ -91,19 +91,21 @@ def _is_mutation(text: str) -> bool:
     return any(each.operation is not OperationType.QUERY for each in operations)
 
 
-def execute(call: Call, graphql: GraphQL) -> Reply:
+def execute(call: GitHubCall, graphql: GraphQL) -> ForgeReply:
     """Run a query or a mutation; every failure is an answer 200 with errors in it."""
     if graphql is GraphQL.NONE:
-        return Reply(404, {"message": "Not Found"})
+        return ForgeReply(404, {"message": "Not Found"})
     schema, (document, wrong) = _schema(graphql), _read(graphql, call.body["query"])
     unknown = [found for each in wrong if (found := _UNKNOWN_FIELD.search(each.message))]
     if graphql is GraphQL.OLDER and unknown and len(unknown) == len(wrong):
         words = [f"Field '{each[1]}' doesn't exist on type '{each[2]}'" for each in unknown]
-        return Reply(200, {"errors": [{"message": each, "extensions": {"code": "undefinedField"}} for each in words]})
+        return ForgeReply(
+            200, {"errors": [{"message": each, "extensions": {"code": "undefinedField"}} for each in words]}
+        )
     if wrong:
         raise UnknownQueryError("; ".join(each.message for each in wrong))
     done = execute_sync(
-        schema, document, _Root(call), variable_values=call.body.get("variables"), field_resolver=_resolve
+        schema, document, _QueryRoot(call), variable_values=call.body.get("variables"), field_resolver=_resolve
     )
     odd = [each for each in done.errors or () if not isinstance(each.original_error, RefusedError)]
     if odd:
@@ -111,7 +113,7 @@ def execute(call: Call, graphql: GraphQL) -> Reply:
     errors = [
         {"type": each.original_error.kind, "path": each.path, "message": each.message} for each in done.errors or ()
     ]
-    return Reply(200, {"data": done.data} | ({"errors": errors} if errors else {}))
+    return ForgeReply(200, {"data": done.data} | ({"errors": errors} if errors else {}))
 
 
 def _resolve(source: Any, info: Any, **words: Any) -> Any:
@@ -120,10 +122,10 @@ def _resolve(source: Any, info: Any, **words: Any) -> Any:
     return found(**words) if callable(found) else found
 
 
-class _Root:
+class _QueryRoot:
     """What a query or a mutation begins with."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: GitHubCall) -> None:
         self._call = call
 
     def repository(self, owner: str, name: str, *, followRenames: bool = True) -> Mapping[str, Any]:  # noqa: N803
@@ -149,11 +151,11 @@ class _Root:
         known = {each.node: each for each in self._call.world.repositories.values() if self._sees(each)}
         return [self._shape(known[each]) if each in known else None for each in ids]
 
-    def _sees(self, repository: Repository) -> bool:
+    def _sees(self, repository: GitHubRepository) -> bool:
         token = self._call.token
         return not repository.private or (token is not None and token.reaches(repository))
 
-    def _owned(self, account: Account, **words: Any) -> Mapping[str, Any]:
+    def _owned(self, account: GitHubActor, **words: Any) -> Mapping[str, Any]:
         assert words["ownerAffiliations"] == ["OWNER"], "without it, repositories of others are in the list"
         found = [each for each in self._call.world.repositories.values() if each.owner is account and self._sees(each)]
         found = [each for each in found if (each.archived, each.fork) == (words["isArchived"], words["isFork"])]
@@ -163,7 +165,7 @@ class _Root:
         page = {"endCursor": str(end), "hasNextPage": end < len(found)}
         return {"pageInfo": page, "nodes": [self._shape(each) for each in found[start:end]]}
 
-    def _shape(self, repository: Repository) -> Mapping[str, Any]:
+    def _shape(self, repository: GitHubRepository) -> Mapping[str, Any]:
         repository.settle()
         head = repository.branches.get(repository.default_branch)
         target = {"__typename": "Commit", "oid": head, "tree": lambda: {"oid": repository.git.show_commit(head).tree}}
@@ -187,7 +189,7 @@ class _Root:
         }
 
     def _may_list(
-        self, kind: str, shape: Callable[..., Mapping[str, Any]], repository: Repository
+        self, kind: str, shape: Callable[..., Mapping[str, Any]], repository: GitHubRepository
     ) -> Callable[..., Mapping[str, Any]]:
         """Return what lists requests or issues, if the token's permissions let it."""
         token = self._call.token
@@ -200,7 +202,7 @@ class _Root:
 
         return listed
 
-    def _may_read_checks(self, repository: Repository, shape: Callable[[], Any]) -> Callable[[], Any]:
+    def _may_read_checks(self, repository: GitHubRepository, shape: Callable[[], Any]) -> Callable[[], Any]:
         """Return what lists the checks of a commit, if the token's permissions let it."""
         granted = self._call.token.permissions if self._call.token is not None else None
         may_read = granted is None or all(permits(granted, each, "read") for each in ("checks", "statuses"))
@@ -212,7 +214,7 @@ class _Root:
     def _refuse_checks() -> Any:
         raise RefusedError("FORBIDDEN", "Resource not accessible by integration")
 
-    def _object(self, repository: Repository, oid: str) -> Mapping[str, Any] | None:
+    def _object(self, repository: GitHubRepository, oid: str) -> Mapping[str, Any] | None:
         token = self._call.token
         granted: Mapping[str, str] | None = token.permissions if token is not None else None
         if repository.private and granted is not None and not permits(granted, "contents", "read"):
@@ -232,7 +234,7 @@ class _Root:
             repository.settle()
         return search(self._call.shapes, seen, query, type, first or last or 0)
 
-    def _pull_request(self, repository: Repository, number: int) -> Mapping[str, Any]:
+    def _pull_request(self, repository: GitHubRepository, number: int) -> Mapping[str, Any]:
         if self._call.token is not None and not self._call.token.can_ask_graphql:
             raise RefusedError("FORBIDDEN", "Resource not accessible by personal access token")
         for pull in repository.pulls:
@@ -275,7 +277,7 @@ class _Root:
             raise RefusedError("UNPROCESSABLE", refusal)
         return {"clientMutationId": None}
 
-    def _pull(self, node: str) -> tuple[Repository, Pull]:
+    def _pull(self, node: str) -> tuple[GitHubRepository, GitHubPull]:
         for repository in self._call.world.repositories.values():
             repository.settle()
             for pull in repository.pulls:
@@ -284,7 +286,7 @@ class _Root:
                     return repository, pull
         raise RefusedError("NOT_FOUND", f"Could not resolve to a node with the global id of '{node}'")
 
-    def _refuse_reader(self, repository: Repository, *kinds: str) -> None:
+    def _refuse_reader(self, repository: GitHubRepository, *kinds: str) -> None:
         token = self._call.writer
         granted = token.permissions
         may_write = token.can_write and (granted is None or all(permits(granted, each, "write") for each in kinds))
@@ -298,7 +300,7 @@ class _Root:
             raise RefusedError("FORBIDDEN", str(problem)) from None
 
 
-def _refusal(repository: Repository, update: Mapping[str, Any]) -> str | None:
+def _refusal(repository: GitHubRepository, update: Mapping[str, Any]) -> str | None:
     """Return why one update cannot be made; then none is."""
     now = repository.git.refs().get(update["name"], _NO_COMMIT)
     if update.get("beforeOid", now) != now:

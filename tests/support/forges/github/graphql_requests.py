@@ -6,8 +6,8 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from support.forges.github.shapes import Shapes, moment
-from support.forges.github.state import Account, Event, Issue, Pull, Repository
+from support.forges.github.shapes import GitHubJson, moment
+from support.forges.github.state import GitHubActor, GitHubEvent, GitHubIssue, GitHubPull, GitHubRepository
 
 Shape = Mapping[str, Any]
 
@@ -23,7 +23,7 @@ _EVENTS = {
 }
 
 
-def pull_shape(shapes: Shapes, repository: Repository, pull: Pull) -> Shape:
+def pull_shape(shapes: GitHubJson, repository: GitHubRepository, pull: GitHubPull) -> Shape:
     """Return a pull request; what takes git is looked at only when it is asked for."""
     return {
         "__typename": "PullRequest",
@@ -49,7 +49,7 @@ def pull_shape(shapes: Shapes, repository: Repository, pull: Pull) -> Shape:
     }
 
 
-def issue_shape(shapes: Shapes, repository: Repository, issue: Issue) -> Shape:
+def issue_shape(shapes: GitHubJson, repository: GitHubRepository, issue: GitHubIssue) -> Shape:
     return {
         "__typename": "Issue",
         "id": f"I_{repository.id}_{issue.number}",
@@ -65,8 +65,8 @@ def issue_shape(shapes: Shapes, repository: Repository, issue: Issue) -> Shape:
 
 
 def pull_requests(
-    shapes: Shapes,
-    repository: Repository,
+    shapes: GitHubJson,
+    repository: GitHubRepository,
     *,
     first: int,
     states: Sequence[str],
@@ -86,8 +86,8 @@ def pull_requests(
 
 
 def issues(
-    shapes: Shapes,
-    repository: Repository,
+    shapes: GitHubJson,
+    repository: GitHubRepository,
     *,
     first: int,
     labels: Sequence[str],
@@ -99,7 +99,7 @@ def issues(
     return _page([issue_shape(shapes, repository, each) for each in known if {*labels} & {*each.labels}], first)
 
 
-def refs(repository: Repository, *, refPrefix: str, query: str, first: int) -> Shape:  # noqa: N803
+def refs(repository: GitHubRepository, *, refPrefix: str, query: str, first: int) -> Shape:  # noqa: N803
     """List the branches whose names contain a text; GitHub documents no other prefix for branches."""
     assert refPrefix == "refs/heads/", "no other prefix here"
     found = [
@@ -110,7 +110,7 @@ def refs(repository: Repository, *, refPrefix: str, query: str, first: int) -> S
     return _page(found, first)
 
 
-def checks_of(repository: Repository, commit: str) -> Shape | None:
+def checks_of(repository: GitHubRepository, commit: str) -> Shape | None:
     """Return the check runs of a commit, and the last status of each context; None if there are none."""
     last = {each.context: each for each in repository.statuses.get(commit, ())}
     nodes: list[Shape] = [
@@ -130,7 +130,7 @@ def checks_of(repository: Repository, commit: str) -> Shape | None:
     return {"contexts": lambda **words: _page(nodes, words["first"])} if nodes else None
 
 
-def search(shapes: Shapes, repositories: Mapping[str, Repository], query: str, kind: str, most: int) -> Shape:
+def search(shapes: GitHubJson, repositories: Mapping[str, GitHubRepository], query: str, kind: str, most: int) -> Shape:
     """Find issues or pull requests by the qualifiers that are known here; another one is a KeyError."""
     qualifiers: dict[str, list[str]] = {"repo": [], "type": [], "state": [], "label": []}
     for word in query.split():
@@ -153,11 +153,11 @@ def _page(found: Sequence[Shape], most: int) -> dict[str, Any]:
     return {"nodes": found[:most], "pageInfo": {"hasNextPage": len(found) > most, "endCursor": None}}
 
 
-def _state(pull: Pull) -> str:
+def _state(pull: GitHubPull) -> str:
     return "MERGED" if pull.merged else pull.state.upper()
 
 
-def _account(account: Account) -> Shape:
+def _account(account: GitHubActor) -> Shape:
     """Return who somebody is; bots have no `[bot]` here."""
     return {
         "__typename": account.kind,
@@ -167,7 +167,9 @@ def _account(account: Account) -> Shape:
     }
 
 
-def _labels(shapes: Shapes, repository: Repository, names: Sequence[str], *, first: int, **_: object) -> Shape:
+def _labels(
+    shapes: GitHubJson, repository: GitHubRepository, names: Sequence[str], *, first: int, **_: object
+) -> Shape:
     told = [shapes.label(repository, each) for each in names]
     nodes = [
         {**{key: each[key] for key in ("name", "color", "description")}, "id": f"L_{each['name']}"} for each in told
@@ -175,7 +177,7 @@ def _labels(shapes: Shapes, repository: Repository, names: Sequence[str], *, fir
     return {"nodes": nodes[:first], "totalCount": len(nodes)}
 
 
-def _files(shapes: Shapes, repository: Repository, pull: Pull, *, first: int) -> Shape:
+def _files(shapes: GitHubJson, repository: GitHubRepository, pull: GitHubPull, *, first: int) -> Shape:
     compared = shapes.comparison(repository, repository.branches[pull.base], pull.head, first)
     files = compared["files"][:first]
     return {
@@ -183,14 +185,14 @@ def _files(shapes: Shapes, repository: Repository, pull: Pull, *, first: int) ->
     }
 
 
-def _latest_opinionated_reviews(pull: Pull, *, first: int, writersOnly: bool) -> Shape:  # noqa: N803
+def _latest_opinionated_reviews(pull: GitHubPull, *, first: int, writersOnly: bool) -> Shape:  # noqa: N803
     counted = [each for each in pull.reviews if each.is_writers or not writersOnly]
     latest = {each.account.login: each for each in counted if each.state != "COMMENTED"}
     return {"nodes": [{"state": each.state} for each in list(latest.values())[:first]]}
 
 
 def _timeline_items(
-    pull: Pull,
+    pull: GitHubPull,
     *,
     itemTypes: Sequence[str],  # noqa: N803
     first: int | None = None,
@@ -201,11 +203,11 @@ def _timeline_items(
     return {"nodes": events[:first] if last is None else events[-last:]}
 
 
-def _events(pull: Pull, kinds: set[str]) -> Iterator[Shape]:
+def _events(pull: GitHubPull, kinds: set[str]) -> Iterator[Shape]:
     return (_event(each) for each in pull.events if each.kind in kinds)
 
 
-def _event(event: Event) -> Shape:
+def _event(event: GitHubEvent) -> Shape:
     team = event.subject.removeprefix("team:") if event.subject.startswith("team:") else None
     somebody = {"__typename": "Team", "slug": team} if team else {"__typename": "User", "login": event.subject}
     about: Mapping[str, Shape] = {

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from support.forges.github.calls import Call, ProblemError, Reply, invalid
+from support.forges.github.calls import ForgeReply, GitHubCall, ProblemError, invalid
 from support.forges.github.extras import set_milestone
 from support.forges.github.pulls import MAX_BODY, MAX_TITLE
-from support.forges.github.state import Issue
+from support.forges.github.state import GitHubIssue
 
 
-def list_issues(call: Call) -> Reply:
+def list_issues(call: GitHubCall) -> ForgeReply:
     wanted = set(filter(None, call.query.get("labels", "").split(",")))
     state, creator = call.query.get("state", "open"), call.query.get("creator")
     found = [
@@ -21,22 +21,22 @@ def list_issues(call: Call) -> Reply:
     return call.page([call.shapes.issue(call.repository, each) for each in found])
 
 
-def create_issue(call: Call) -> Reply:
+def create_issue(call: GitHubCall) -> ForgeReply:
     repository, title, body = call.repository, call.need("title"), call.body.get("body")
     _refuse_where_there_are_none(call)
     _check(title, body)
     labels = call.body.get("labels", []) if call.writer.can_label else []  # without the right they fall silently
     repository.labels |= {label: ("ededed", "") for label in labels if label not in repository.labels}
-    issue = Issue(repository.next_number(), call.writer.account, title, body, labels=list(labels))
+    issue = GitHubIssue(repository.next_number(), call.writer.account, title, body, labels=list(labels))
     repository.issues.append(issue)
-    return Reply(201, call.shapes.issue(repository, issue))
+    return ForgeReply(201, call.shapes.issue(repository, issue))
 
 
-def get_issue(call: Call, number: str) -> Reply:
-    return Reply(200, call.shapes.issue(call.repository, _issue(call, number)))
+def get_issue(call: GitHubCall, number: str) -> ForgeReply:
+    return ForgeReply(200, call.shapes.issue(call.repository, _issue(call, number)))
 
 
-def edit_issue(call: Call, number: str) -> Reply:
+def edit_issue(call: GitHubCall, number: str) -> ForgeReply:
     if "milestone" in call.body:
         return set_milestone(call, number)
     issue = _issue(call, number)
@@ -47,11 +47,11 @@ def edit_issue(call: Call, number: str) -> Reply:
     return get_issue(call, number)
 
 
-def _login(issue: Issue) -> str:
+def _login(issue: GitHubIssue) -> str:
     return issue.account.login if issue.account is not None else ""
 
 
-def _issue(call: Call, number: str) -> Issue:
+def _issue(call: GitHubCall, number: str) -> GitHubIssue:
     for issue in call.repository.issues:
         if str(issue.number) == number:
             return issue
@@ -65,7 +65,7 @@ def _check(title: str, body: str | None) -> None:
         raise invalid("Issue", f"title is too long (maximum is {MAX_TITLE} characters)", fault="title")
 
 
-def _refuse_where_there_are_none(call: Call) -> None:
+def _refuse_where_there_are_none(call: GitHubCall) -> None:
     if not call.repository.has_issues:
         raise ProblemError(410, "Issues are disabled for this repo")
     if not call.writer.can_label:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from support.forges.github.state import Account, Pull, Repository
+from support.forges.github.state import GitHubActor, GitHubPull, GitHubRepository
 
 
-def arm(repository: Repository, pull: Pull, who: Account, method: str, head: str | None) -> str | None:
+def arm(repository: GitHubRepository, pull: GitHubPull, who: GitHubActor, method: str, head: str | None) -> str | None:
     """Let a pull request merge by itself; return why not, in GitHub's words."""
     refusal = _refusal(repository, pull, method, head)
     if refusal is None:
@@ -14,14 +14,14 @@ def arm(repository: Repository, pull: Pull, who: Account, method: str, head: str
     return refusal
 
 
-def disarm(pull: Pull) -> str | None:
+def disarm(pull: GitHubPull) -> str | None:
     if pull.auto_merge is None:
         return "Can't disable auto-merge for this pull request."
     pull.auto_merge = None
     return None
 
 
-def _refusal(repository: Repository, pull: Pull, method: str, head: str | None) -> str | None:
+def _refusal(repository: GitHubRepository, pull: GitHubPull, method: str, head: str | None) -> str | None:
     if pull.state != "open":
         return "Pull request is closed"
     if not repository.allows_auto_merge:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from support.forges.github.calls import Call, ProblemError, Reply, invalid
-from support.forges.github.state import Comment, Pull, Repository
+from support.forges.github.calls import ForgeReply, GitHubCall, ProblemError, invalid
+from support.forges.github.state import GitHubComment, GitHubPull, GitHubRepository
 
 MAX_BODY, MAX_TITLE = 65_536, 256
 
 
-def list_pulls(call: Call) -> Reply:
+def list_pulls(call: GitHubCall) -> ForgeReply:
     state, base = call.query.get("state", "open"), call.query.get("base")
     owner, _, branch = call.query.get("head", "").partition(":")
     found = [
@@ -26,11 +26,11 @@ def list_pulls(call: Call) -> Reply:
     return call.page([call.shapes.pull(call.repository, pull, "pull-request-simple") for pull in found])
 
 
-def get_pull(call: Call, number: str) -> Reply:
+def get_pull(call: GitHubCall, number: str) -> ForgeReply:
     return _whole(call, pull_of(call, number))
 
 
-def create_pull(call: Call) -> Reply:
+def create_pull(call: GitHubCall) -> ForgeReply:
     repository, token = call.repository, call.writer
     if not token.can_propose:
         raise ProblemError(403, "GitHub Actions is not permitted to create or approve pull requests.")
@@ -55,10 +55,10 @@ def create_pull(call: Call) -> Reply:
         raise invalid("PullRequest", "Draft pull requests are not supported in this repository.")
     pull = call.world.propose(repository, source, branch, token.account, title=title, body=body, base=base)
     pull.draft = bool(call.body.get("draft"))
-    return Reply(201, _whole(call, pull).body)
+    return ForgeReply(201, _whole(call, pull).body)
 
 
-def edit_pull(call: Call, number: str) -> Reply:
+def edit_pull(call: GitHubCall, number: str) -> ForgeReply:
     pull = pull_of(call, number)
     words: dict[str, Any] = call.body
     _check_words(words.get("title", pull.title), words.get("body", pull.body))
@@ -76,26 +76,26 @@ def edit_pull(call: Call, number: str) -> Reply:
     return _whole(call, pull)
 
 
-def list_reviews(call: Call, number: str) -> Reply:
+def list_reviews(call: GitHubCall, number: str) -> ForgeReply:
     pull = pull_of(call, number)
     return call.page([call.shapes.review(call.repository, pull, each) for each in pull.reviews])
 
 
-def list_comments(call: Call, number: str) -> Reply:
+def list_comments(call: GitHubCall, number: str) -> ForgeReply:
     pull = pull_of(call, number)
     return call.page([call.shapes.comment(call.repository, pull, each) for each in pull.comments])
 
 
-def create_comment(call: Call, number: str) -> Reply:
+def create_comment(call: GitHubCall, number: str) -> ForgeReply:
     pull, body = pull_of(call, number), call.need("body")
     if len(body) > MAX_BODY:
         raise invalid("IssueComment", f"body is too long (maximum is {MAX_BODY} characters)", fault="body")
-    comment = Comment(call.world.next_id(), call.writer.account, body)
+    comment = GitHubComment(call.world.next_id(), call.writer.account, body)
     pull.comments.append(comment)
-    return Reply(201, call.shapes.comment(call.repository, pull, comment))
+    return ForgeReply(201, call.shapes.comment(call.repository, pull, comment))
 
 
-def pull_of(call: Call, number: str) -> Pull:
+def pull_of(call: GitHubCall, number: str) -> GitHubPull:
     """Return the pull request that a path names."""
     for pull in call.repository.pulls:
         if str(pull.number) == number:
@@ -103,18 +103,18 @@ def pull_of(call: Call, number: str) -> Pull:
     raise ProblemError(404, "Not Found")
 
 
-def _whole(call: Call, pull: Pull) -> Reply:
+def _whole(call: GitHubCall, pull: GitHubPull) -> ForgeReply:
     """Return a pull request with what only asking for one of them tells."""
     shown = call.shapes.pull(call.repository, pull, "pull-request")
-    return Reply(200, shown | call.shapes.merge_state(call.repository, pull) | {"comments": len(pull.comments)})
+    return ForgeReply(200, shown | call.shapes.merge_state(call.repository, pull) | {"comments": len(pull.comments)})
 
 
-def _source(repository: Repository, head: str) -> tuple[str, str]:
+def _source(repository: GitHubRepository, head: str) -> tuple[str, str]:
     owner, colon, branch = head.partition(":")
     return (owner, branch) if colon else (repository.owner.login, head)
 
 
-def _fork(call: Call, owner: str) -> Repository:
+def _fork(call: GitHubCall, owner: str) -> GitHubRepository:
     fork = call.world.repositories.get(f"{owner}/{call.repository.short_name}".lower())
     if fork is None:
         raise invalid("PullRequest", code="invalid", fault="head")

@@ -7,49 +7,49 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from support.forges.github import actions, apps, extras, git_data, issues, pulls, rules, statuses
-from support.forges.github.calls import Call, ProblemError, Reply
+from support.forges.github.calls import ForgeReply, GitHubCall, ProblemError
 from support.forges.github.permissions import missing
-from support.forges.github.state import Repository
+from support.forges.github.state import GitHubRepository
 
-Handler = Callable[..., Reply]
+Handler = Callable[..., ForgeReply]
 _REPOSITORY = "/repos/{owner}/{repository}"
 
 
-def get_user(call: Call) -> Reply:
+def get_user(call: GitHubCall) -> ForgeReply:
     if call.token is None:
         raise ProblemError(401, "Requires authentication")
     if call.token.is_app:
         raise ProblemError(403, "Resource not accessible by integration")
-    return Reply(200, call.shapes.account(call.token.account, "private-user"))
+    return ForgeReply(200, call.shapes.account(call.token.account, "private-user"))
 
 
-def get_account(call: Call, login: str) -> Reply:
+def get_account(call: GitHubCall, login: str) -> ForgeReply:
     account = call.world.accounts.get(login)
     if account is None:
         raise ProblemError(404, "Not Found")
-    return Reply(200, call.shapes.account(account, "public-user"))
+    return ForgeReply(200, call.shapes.account(account, "public-user"))
 
 
-def list_of_organization(call: Call, login: str) -> Reply:
+def list_of_organization(call: GitHubCall, login: str) -> ForgeReply:
     account = call.world.accounts.get(login)
     if account is None or account.kind != "Organization":
         raise ProblemError(404, "Not Found")
     return _list(call, login, "minimal-repository")
 
 
-def list_of_user(call: Call, login: str) -> Reply:
+def list_of_user(call: GitHubCall, login: str) -> ForgeReply:
     """List what everybody sees: private repositories are not in it, whoever asks."""
     return _list(call, login, "minimal-repository", private=False)
 
 
-def list_own(call: Call) -> Reply:
+def list_own(call: GitHubCall) -> ForgeReply:
     if call.token is None:
         raise ProblemError(401, "Requires authentication")
     owner = call.token.account.login if call.query.get("affiliation") == "owner" else None
     return _list(call, owner, "repository")
 
 
-def list_of_installation(call: Call) -> Reply:
+def list_of_installation(call: GitHubCall) -> ForgeReply:
     if call.token is None or not call.token.is_app:
         raise ProblemError(
             403, "You must authenticate with an installation access token in order to list repositories."
@@ -57,17 +57,17 @@ def list_of_installation(call: Call) -> Reply:
     found = [each for each in _visible(call, None) if call.token.reaches(each)]
     page = call.page(found)
     shown = [call.shapes.repository(each, "repository") for each in page.body]
-    return Reply(200, {"total_count": len(found), "repositories": shown}, page.headers)
+    return ForgeReply(200, {"total_count": len(found), "repositories": shown}, page.headers)
 
 
-def get_repository(call: Call) -> Reply:
+def get_repository(call: GitHubCall) -> ForgeReply:
     may = {"admin": False, "pull": True, "push": call.token is not None and call.token.may_push(call.repository)}
-    return Reply(200, call.shapes.repository(call.repository, "full-repository") | {"permissions": may})
+    return ForgeReply(200, call.shapes.repository(call.repository, "full-repository") | {"permissions": may})
 
 
-def rate_limit(_call: Call) -> Reply:
+def rate_limit(_call: GitHubCall) -> ForgeReply:
     rate = {"limit": 5000, "remaining": 5000, "reset": 0, "used": 0}
-    return Reply(200, {"rate": rate, "resources": {"core": rate, "search": rate}})
+    return ForgeReply(200, {"rate": rate, "resources": {"core": rate, "search": rate}})
 
 
 _ROUTES: dict[str, Handler] = {
@@ -146,7 +146,7 @@ def find_route(method: str, path: str) -> tuple[Handler, dict[str, str]] | None:
     return None
 
 
-def let_in(call: Call, words: dict[str, str]) -> None:
+def let_in(call: GitHubCall, words: dict[str, str]) -> None:
     """Find the repository that the path names, and refuse what the token may not do there."""
     if "repository" not in words:
         return
@@ -174,7 +174,7 @@ def let_in(call: Call, words: dict[str, str]) -> None:
     refuse_reader(call)
 
 
-def _is_in_scope(call: Call, repository: Repository) -> bool:
+def _is_in_scope(call: GitHubCall, repository: GitHubRepository) -> bool:
     """Say whether a classic token has the scope for it: what everybody sees takes none to be read."""
     scopes = call.token.scopes if call.token is not None else None
     if scopes is None or "repo" in scopes or (call.method == "GET" and not repository.private):
@@ -182,30 +182,30 @@ def _is_in_scope(call: Call, repository: Repository) -> bool:
     return "public_repo" in scopes and not repository.private
 
 
-def _refuse_unpermitted(call: Call, granted: Mapping[str, str], *, is_reached: bool) -> None:
+def _refuse_unpermitted(call: GitHubCall, granted: Mapping[str, str], *, is_reached: bool) -> None:
     needs = missing(granted, f"{call.method} {call.path}")
     if needs is not None or not is_reached:
         raise _not_accessible(call, needs or "")
 
 
-def refuse_reader(call: Call) -> None:
+def refuse_reader(call: GitHubCall) -> None:
     if not call.writer.can_write:
         raise _not_accessible(call, "contents=write")
 
 
-def _not_accessible(call: Call, needs: str) -> ProblemError:
+def _not_accessible(call: GitHubCall, needs: str) -> ProblemError:
     kind = "integration" if call.writer.is_app else "personal access token"
     return ProblemError(403, f"Resource not accessible by {kind}", x_accepted_github_permissions=needs)
 
 
-def _list(call: Call, login: str | None, schema: str, *, private: bool = True) -> Reply:
+def _list(call: GitHubCall, login: str | None, schema: str, *, private: bool = True) -> ForgeReply:
     found = [each for each in _visible(call, login) if private or not each.private]
     page = call.page(found)
     shown: list[Any] = [call.shapes.repository(each, schema) for each in page.body]
-    return Reply(page.status, shown, page.headers)
+    return ForgeReply(page.status, shown, page.headers)
 
 
-def _visible(call: Call, login: str | None) -> list[Repository]:
+def _visible(call: GitHubCall, login: str | None) -> list[GitHubRepository]:
     return [
         each
         for each in call.world.repositories.values()

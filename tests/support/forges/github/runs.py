@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass
-class Run:
+class WorkflowRun:
     """One run of a workflow."""
 
     id: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.git import EXECUTABLE, File
+from support.git import EXECUTABLE, TreeFile
 
 from bot.core.proposal.marks import format_intent_trailer
 from bot.forges.hosted.forge import HostedForge
@@ -17,7 +17,7 @@ MESSAGE = f"Update python\n\n{format_intent_trailer(INTENT)}\n"
 FILES = {
     "Dockerfile": "FROM python:3.12-slim\n",
     "app/Dockerfile": "FROM node:22\r\n",
-    "app/deep/build.sh": File(b"#!/bin/sh\n", EXECUTABLE),
+    "app/deep/build.sh": TreeFile(b"#!/bin/sh\n", EXECUTABLE),
 }
 CHANGE = FileChange(FilePath("Dockerfile"), b"FROM python:3.12-slim@sha256:1\n")
 

@@ -10,15 +10,15 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from support.forges.github.apps import signer_of
-from support.forges.github.calls import Call, ProblemError
+from support.forges.github.calls import GitHubCall, ProblemError
 from support.forges.github.contract import violations
 from support.forges.github.graphql import GraphQL, UnknownQueryError, execute, is_write
 from support.forges.github.routes import find_route, let_in
-from support.forges.github.shapes import Shapes
-from support.forges.github.state import Token
+from support.forges.github.shapes import GitHubJson
+from support.forges.github.state import GitHubToken
 from support.forges.github.webhooks import GitHubWebhooks
-from support.forges.github.world import World
-from support.forges.server import ApiRequest, Exchange, ForgeServer, Reply
+from support.forges.github.world import GitHubWorld
+from support.forges.server import ApiExchange, ApiRequest, ForgeReply, ForgeServer
 
 _BY_NUMBER = re.compile("^/repositories/([0-9]+)")
 """Where GitHub sends who asks for a repository by an old name; its description leaves that address out."""
@@ -31,7 +31,7 @@ class GitHubServer(ForgeServer):
 
     def __init__(self, folder: Path, *, enterprise: bool = False, graphql: GraphQL = GraphQL.WHOLE) -> None:
         super().__init__("/api/v3" if enterprise else "")
-        self.world = World(folder)
+        self.world = GitHubWorld(folder)
         self.graphql = graphql
         self._graphql_path = "/api/graphql" if enterprise else "/graphql"
         self.webhooks = GitHubWebhooks(self.api, self.world)
@@ -41,11 +41,11 @@ class GitHubServer(ForgeServer):
         """Of the API."""
         return self.api
 
-    def problem(self, status: int, message: str, **headers: str) -> Reply:
+    def problem(self, status: int, message: str, **headers: str) -> ForgeReply:
         """Return a refusal in GitHub's form."""
         return ProblemError(status, message, **headers).reply
 
-    def reply_of(self, path: str) -> Reply:
+    def reply_of(self, path: str) -> ForgeReply:
         """Return what the server would answer a GET, without anybody asking."""
         token = next(iter(self.world.tokens.values()))
         return self._rest(self._call(ApiRequest("GET", path, "", None, {}), token))
@@ -55,7 +55,7 @@ class GitHubServer(ForgeServer):
         is_token = asked.path.endswith("/access_tokens")
         return super().changes(asked) and not is_token and is_write(asked.path, asked.body)
 
-    def wrongs(self, exchange: Exchange) -> Iterator[str]:
+    def wrongs(self, exchange: ApiExchange) -> Iterator[str]:
         if exchange.target.startswith(self._graphql_path):
             return
         yield from violations(
@@ -67,7 +67,7 @@ class GitHubServer(ForgeServer):
             has_body=exchange.request is not None,
         )
 
-    def perform(self, asked: ApiRequest) -> Reply:
+    def perform(self, asked: ApiRequest) -> ForgeReply:
         try:
             call = self._call(asked, None)
             self._let_in(call, asked.headers)
@@ -78,19 +78,19 @@ class GitHubServer(ForgeServer):
         except UnknownQueryError as error:
             return self.refuse(f"GraphQL: {error}")
 
-    def _call(self, asked: ApiRequest, token: Token | None) -> Call:
-        return Call(
+    def _call(self, asked: ApiRequest, token: GitHubToken | None) -> GitHubCall:
+        return GitHubCall(
             method=asked.method,
             path=unquote(asked.path),
             query=asked.words,
             body=asked.body,
             token=token,
             world=self.world,
-            shapes=Shapes(self.url, self.world),
+            shapes=GitHubJson(self.url, self.world),
             root=self.url,
         )
 
-    def _rest(self, call: Call) -> Reply:
+    def _rest(self, call: GitHubCall) -> ForgeReply:
         call.path = _BY_NUMBER.sub(lambda found: f"/repos/{self._numbered(int(found[1]))}", call.path)
         route = find_route(call.method, call.path)
         if route is None:
@@ -102,7 +102,7 @@ class GitHubServer(ForgeServer):
     def _numbered(self, number: int) -> str:
         return next(each.name for each in self.world.repositories.values() if each.id == number)
 
-    def _let_in(self, call: Call, headers: Mapping[str, str]) -> None:
+    def _let_in(self, call: GitHubCall, headers: Mapping[str, str]) -> None:
         _, _, secret = headers.get("authorization", "").partition(" ")
         if secret.count(".") == _SIGNATURE_DOTS:
             call.app = signer_of(self.world, secret)
@@ -115,7 +115,7 @@ class GitHubServer(ForgeServer):
                 raise ProblemError(401, "Bad credentials")
 
 
-def _with_scopes(reply: Reply, token: Token | None) -> Reply:
+def _with_scopes(reply: ForgeReply, token: GitHubToken | None) -> ForgeReply:
     """Name the scopes of a classic token, as every answer to one does."""
     if token is None or token.scopes is None:
         return reply

@@ -8,21 +8,21 @@ from typing import Any
 from urllib.parse import quote
 
 from support.forges.github.contract import answer, answer_of
-from support.forges.github.runs import Run
+from support.forges.github.runs import WorkflowRun
 from support.forges.github.state import (
-    Account,
-    App,
-    Comment,
-    Installation,
-    Issue,
-    Pull,
-    Repository,
-    Review,
-    Status,
-    Token,
+    AppInstallation,
+    GitHubActor,
+    GitHubApp,
+    GitHubComment,
+    GitHubIssue,
+    GitHubPull,
+    GitHubRepository,
+    GitHubReview,
+    GitHubStatus,
+    GitHubToken,
 )
-from support.forges.github.world import WEB_FLOW, World
-from support.git import Git
+from support.forges.github.world import WEB_FLOW, GitHubWorld
+from support.git import DiskRepository
 
 _NOTHING = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 """Git's empty tree."""
@@ -34,23 +34,23 @@ def moment(when: datetime | None) -> str | None:
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if when else None
 
 
-class Shapes:
+class GitHubJson:
     """The JSON of one GitHub, whose addresses begin with `root`."""
 
-    def __init__(self, root: str, world: World) -> None:
+    def __init__(self, root: str, world: GitHubWorld) -> None:
         self._root = root
         self._world = world
 
-    def account(self, account: Account, schema: str = "simple-user") -> dict[str, Any]:
+    def account(self, account: GitHubActor, schema: str = "simple-user") -> dict[str, Any]:
         url = f"{self._root}/users/{quote(account.login)}"
         view = {"user_view_type": schema.partition("-")[0]} if schema in ("private-user", "public-user") else {}
         return answer(schema, login=account.login, id=account.id, type=account.kind, url=url, **view)
 
-    def app(self, app: App) -> dict[str, Any]:
+    def app(self, app: GitHubApp) -> dict[str, Any]:
         owner = self.account(self._world.accounts[f"{app.slug}[bot]"])
         return answer("integration", id=app.id, slug=app.slug, name=app.slug, owner=owner)
 
-    def installation(self, installation: Installation) -> dict[str, Any]:
+    def installation(self, installation: AppInstallation) -> dict[str, Any]:
         return answer_of(
             "get /app/installations",
             id=installation.id,
@@ -63,11 +63,11 @@ class Shapes:
             suspended_at=moment(installation.suspended),
         )
 
-    def installation_token(self, secret: str, token: Token) -> dict[str, Any]:
+    def installation_token(self, secret: str, token: GitHubToken) -> dict[str, Any]:
         permissions = dict(token.permissions or {})
         return answer("installation-token", token=secret, expires_at=moment(token.expires), permissions=permissions)
 
-    def repository(self, repository: Repository, schema: str) -> dict[str, Any]:
+    def repository(self, repository: GitHubRepository, schema: str) -> dict[str, Any]:
         return answer(
             schema,
             id=repository.id,
@@ -84,12 +84,12 @@ class Shapes:
             url=self._of(repository),
         )
 
-    def reference(self, repository: Repository, name: str, commit: str) -> dict[str, Any]:
+    def reference(self, repository: GitHubRepository, name: str, commit: str) -> dict[str, Any]:
         url = f"{self._of(repository)}/git/{name}"
         target = {"type": "commit", "sha": commit, "url": f"{self._of(repository)}/git/commits/{commit}"}
         return answer("git-ref", ref=name, url=url, object=target)
 
-    def tree(self, repository: Repository, oid: str, *, recursive: bool) -> dict[str, Any]:
+    def tree(self, repository: GitHubRepository, oid: str, *, recursive: bool) -> dict[str, Any]:
         """List a tree; the trees on the way are entries, too."""
         options = ["-r", "-t"] if recursive else []
         listed = repository.git.run("ls-tree", "-z", "--long", "--full-tree", *options, oid)
@@ -104,12 +104,12 @@ class Shapes:
         is_cut = recursive and limit is not None and len(entries) > limit
         return answer("git-tree", sha=oid, truncated=is_cut, tree=entries[:limit] if is_cut else entries)
 
-    def status(self, repository: Repository, commit: str, status: Status, schema: str) -> dict[str, Any]:
+    def status(self, repository: GitHubRepository, commit: str, status: GitHubStatus, schema: str) -> dict[str, Any]:
         url = f"{self._of(repository)}/statuses/{commit}"
         words = {"state": status.state, "description": status.description, "context": status.context}
         return answer(schema, id=status.id, url=url, creator=self.account(status.creator), **words)
 
-    def run(self, repository: Repository, run: Run) -> dict[str, Any]:
+    def run(self, repository: GitHubRepository, run: WorkflowRun) -> dict[str, Any]:
         small = self.repository(repository, "minimal-repository")
         known = {"path": f".github/workflows/{run.workflow}", "event": run.event, "head_branch": run.branch}
         return answer(
@@ -123,7 +123,7 @@ class Shapes:
             **known,
         )
 
-    def git_commit(self, repository: Repository, oid: str) -> dict[str, Any]:
+    def git_commit(self, repository: GitHubRepository, oid: str) -> dict[str, Any]:
         """Return a commit as the Git Data API shows it."""
         read = _read_commit(repository.git, oid)
         url = f"{self._of(repository)}/git/commits/{oid}"
@@ -143,7 +143,7 @@ class Shapes:
             parents=parents,
         )
 
-    def commit(self, repository: Repository, oid: str) -> dict[str, Any]:
+    def commit(self, repository: GitHubRepository, oid: str) -> dict[str, Any]:
         """Return a commit as the repository shows it: with the accounts that its addresses belong to."""
         read = _read_commit(repository.git, oid)
         url = f"{self._of(repository)}/commits/{oid}"
@@ -161,7 +161,7 @@ class Shapes:
             files=self._changes(repository, f"{oid}^1" if read["parents"] else _NOTHING, oid),
         )
 
-    def comparison(self, repository: Repository, base: str, head: str, most: int) -> dict[str, Any]:
+    def comparison(self, repository: GitHubRepository, base: str, head: str, most: int) -> dict[str, Any]:
         """Return what `head` has that `base` has not: the first `most` commits, and the files since they parted."""
         git = repository.git
         parted = git.run("merge-base", base, head).decode().strip()
@@ -181,7 +181,7 @@ class Shapes:
             files=self._changes(repository, parted, head),
         )
 
-    def _changes(self, repository: Repository, before: str, after: str) -> list[dict[str, Any]]:
+    def _changes(self, repository: GitHubRepository, before: str, after: str) -> list[dict[str, Any]]:
         """Return the files in which two trees differ; what is no text has no patch."""
         git, changes = repository.git, []
         listed = git.run("diff", "--raw", "--no-renames", "--abbrev=40", "-z", before, after).decode().split("\0")[:-1]
@@ -204,7 +204,7 @@ class Shapes:
             changes.append(entry | ({"patch": "@@ " + hunks.rstrip("\n")} if at else {}))
         return changes
 
-    def pull(self, repository: Repository, pull: Pull, schema: str) -> dict[str, Any]:
+    def pull(self, repository: GitHubRepository, pull: GitHubPull, schema: str) -> dict[str, Any]:
         url = f"{self._of(repository)}/pulls/{pull.number}"
         issue = f"{self._of(repository)}/issues/{pull.number}"
         base = repository.branches.get(pull.base, pull.head)
@@ -231,7 +231,7 @@ class Shapes:
         }
         return answer(schema, **known)
 
-    def merge_state(self, repository: Repository, pull: Pull) -> dict[str, Any]:
+    def merge_state(self, repository: GitHubRepository, pull: GitHubPull) -> dict[str, Any]:
         """Return whether it can be merged: null for who asks first, since that is what makes GitHub find out."""
         if pull.state != "open":
             return {"merged": pull.merged is not None, "mergeable": None, "mergeable_state": "unknown"}
@@ -245,16 +245,16 @@ class Shapes:
         state = "behind" if wants_current and is_behind and not repository.is_blocked else "clean"
         return {"merged": False, "mergeable": not conflicts, "mergeable_state": "dirty" if conflicts else state}
 
-    def label(self, repository: Repository, name: str) -> dict[str, Any]:
+    def label(self, repository: GitHubRepository, name: str) -> dict[str, Any]:
         url = f"{self._of(repository)}/labels/{quote(name)}"
         colour, description = repository.labels[name]
         return answer("label", name=name, url=url, color=colour, description=description)
 
-    def milestone(self, repository: Repository, title: str, number: int) -> dict[str, Any]:
+    def milestone(self, repository: GitHubRepository, title: str, number: int) -> dict[str, Any]:
         url = f"{self._of(repository)}/milestones/{number}"
         return answer("milestone", title=title, number=number, state="open", url=url)
 
-    def pull_as_issue(self, repository: Repository, pull: Pull) -> dict[str, Any]:
+    def pull_as_issue(self, repository: GitHubRepository, pull: GitHubPull) -> dict[str, Any]:
         """Return a pull request as an issue."""
         return answer(
             "issue",
@@ -269,7 +269,7 @@ class Shapes:
             else None,
         )
 
-    def issue(self, repository: Repository, issue: Issue) -> dict[str, Any]:
+    def issue(self, repository: GitHubRepository, issue: GitHubIssue) -> dict[str, Any]:
         url = f"{self._of(repository)}/issues/{issue.number}"
         return answer(
             "issue",
@@ -285,7 +285,7 @@ class Shapes:
             labels=[self.label(repository, each) for each in issue.labels],
         )
 
-    def review(self, repository: Repository, pull: Pull, review: Review) -> dict[str, Any]:
+    def review(self, repository: GitHubRepository, pull: GitHubPull, review: GitHubReview) -> dict[str, Any]:
         return answer(
             "pull-request-review",
             id=review.id,
@@ -296,7 +296,7 @@ class Shapes:
             pull_request_url=f"{self._of(repository)}/pulls/{pull.number}",
         )
 
-    def comment(self, repository: Repository, pull: Pull, comment: Comment) -> dict[str, Any]:
+    def comment(self, repository: GitHubRepository, pull: GitHubPull, comment: GitHubComment) -> dict[str, Any]:
         issue = f"{self._of(repository)}/issues/{pull.number}"
         return answer(
             "issue-comment",
@@ -307,10 +307,10 @@ class Shapes:
             url=f"{self._of(repository)}/issues/comments/{comment.id}",
         )
 
-    def _of(self, repository: Repository) -> str:
+    def _of(self, repository: GitHubRepository) -> str:
         return f"{self._root}/repos/{repository.name}"
 
-    def _end(self, repository: Repository, branch: str, commit: str) -> dict[str, Any]:
+    def _end(self, repository: GitHubRepository, branch: str, commit: str) -> dict[str, Any]:
         return {
             "label": f"{repository.owner.login}:{branch}",
             "ref": branch,
@@ -328,7 +328,7 @@ def answer_auto_merge(enabled_by: dict[str, Any]) -> dict[str, Any]:
     return {"enabled_by": enabled_by, "merge_method": "squash", "commit_title": "", "commit_message": ""}
 
 
-def _read_commit(git: Git, oid: str) -> dict[str, Any]:
+def _read_commit(git: DiskRepository, oid: str) -> dict[str, Any]:
     commit = git.show_commit(oid)
     return {
         "tree": commit.tree,
@@ -343,12 +343,12 @@ def _git_user(name: str, email: str, seconds: int) -> dict[str, str | None]:
     return {"name": name, "email": email, "date": moment(datetime.fromtimestamp(seconds, UTC))}
 
 
-def _verification(repository: Repository, oid: str) -> dict[str, Any]:
+def _verification(repository: GitHubRepository, oid: str) -> dict[str, Any]:
     is_signed = oid in repository.signed
     reason = "valid" if is_signed else "unsigned"
     return answer("verification", verified=is_signed, reason=reason, signature=None, payload=None)
 
 
-def committer_of(account: Account, *, is_app: bool):
+def committer_of(account: GitHubActor, *, is_app: bool):
     """Return who commits for an account: for an App GitHub does, and signs."""
     return WEB_FLOW if is_app else account.person

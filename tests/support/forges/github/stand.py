@@ -10,11 +10,11 @@ from support.forges.fleets import open_github_fleet
 from support.forges.github.apps import private_key, public_key
 from support.forges.github.graphql import GraphQL
 from support.forges.github.server import GitHubServer
-from support.forges.github.state import Comment, Pull, Review, Status
+from support.forges.github.state import GitHubComment, GitHubPull, GitHubReview, GitHubStatus
 from support.forges.hosted_stand import HostedStand, no_pause
 from support.forges.server import CrashableServer
-from support.forges.stands import Request
-from support.git import Content, Person
+from support.forges.stands import ShownRequest
+from support.git import CommitAuthor, Content
 
 from bot.forges.github.server import KIND, AppKey
 from bot.model.proposal import RequestState
@@ -90,7 +90,7 @@ class GitHubStand(HostedStand):
 
     def comment(self, branch: str, text: str) -> None:
         world = self.server.world
-        self.repository.open_pull(branch).comments.append(Comment(world.next_id(), world.accounts["ada"], text))
+        self.repository.open_pull(branch).comments.append(GitHubComment(world.next_id(), world.accounts["ada"], text))
 
     def approve(self, branch: str) -> None:
         self.review(branch, "APPROVED")
@@ -105,14 +105,14 @@ class GitHubStand(HostedStand):
     def propose_from_fork(self, branch: str, files: Mapping[str, Content]) -> None:
         world = self.server.world
         fork = world.fork(self.repository, "stranger")
-        fork.git.commit(branch, files, "A stranger's work", who=Person("Stranger", "stranger@example.org"))
+        fork.git.commit(branch, files, "A stranger's work", who=CommitAuthor("Stranger", "stranger@example.org"))
         world.propose(self.repository, fork, branch, world.accounts["stranger"], title="From afar", body=None)
 
     def review(self, branch: str, state: str, login: str = "ada", *, is_writers: bool = True) -> None:
         """Let somebody say something of the open pull request of a branch."""
         world = self.server.world
         pull = self.repository.open_pull(branch)
-        pull.reviews.append(Review(world.next_id(), world.add_account(login), state, is_writers))
+        pull.reviews.append(GitHubReview(world.next_id(), world.add_account(login), state, is_writers))
 
     def statuses(self, branch: str) -> list[CommitStatus]:
         given = self.repository.statuses.get(self.branches()[branch], [])
@@ -121,20 +121,20 @@ class GitHubStand(HostedStand):
     def report_check(self, commit: str, state: str, context: str = "ci/build", url: str | None = None) -> None:
         world = self.server.world
         words = {"passed": "success", "failed": "failure", "pending": "pending"}
-        status = Status(world.next_id(), context, words[state], "", world.accounts["ada"], url)
+        status = GitHubStatus(world.next_id(), context, words[state], "", world.accounts["ada"], url)
         self.repository.statuses.setdefault(commit, []).append(status)
 
-    def requests(self) -> list[Request]:
+    def requests(self) -> list[ShownRequest]:
         self.settle()
         own = [pull for pull in self.repository.pulls if pull.source is self.repository]
         return [_request(pull) for pull in reversed(own)]
 
 
-def _request(pull: Pull) -> Request:
+def _request(pull: GitHubPull) -> ShownRequest:
     ended = RequestState.MERGED if pull.merged else RequestState.CLOSED
     state = RequestState.OPEN if pull.state == "open" else ended
     comments = tuple(each.body for each in pull.comments)
-    return Request(pull.branch, state, pull.title, pull.body or "", comments, tuple(pull.labels))
+    return ShownRequest(pull.branch, state, pull.title, pull.body or "", comments, tuple(pull.labels))
 
 
 @functools.cache

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from support.forges.changes import LastChange
-from support.forges.github.runs import Run
-from support.git import Git, Person
+from support.forges.github.runs import WorkflowRun
+from support.git import CommitAuthor, DiskRepository
 
 
 @dataclass
-class Account:
+class GitHubActor:
     """A user, an organization or the bot of an App."""
 
     login: str
@@ -22,13 +22,13 @@ class Account:
     """Addresses that its commits are known by, besides the one that GitHub gives to everybody."""
 
     @property
-    def person(self) -> Person:
+    def person(self) -> CommitAuthor:
         """Who it is in commits made by the API."""
-        return Person(self.login, f"{self.id}+{self.login}@users.noreply.github.com")
+        return CommitAuthor(self.login, f"{self.id}+{self.login}@users.noreply.github.com")
 
 
 @dataclass
-class App:
+class GitHubApp:
     """A GitHub App: who signs with its key is let in as it."""
 
     id: int
@@ -37,27 +37,27 @@ class App:
 
 
 @dataclass
-class Installation:
+class AppInstallation:
     """One account that let an App in."""
 
     id: int
-    app: App
-    account: Account
+    app: GitHubApp
+    account: GitHubActor
     permissions: Mapping[str, str]
     only: frozenset[str] | None = None
     """Short names of the repositories that it includes; None for all of the account's."""
     suspended: datetime | None = None
 
-    def includes(self, repository: Repository) -> bool:
+    def includes(self, repository: GitHubRepository) -> bool:
         is_chosen = self.only is None or repository.short_name in self.only
         return repository.owner is self.account and is_chosen
 
 
 @dataclass
-class Token:
+class GitHubToken:
     """What somebody may do with one secret."""
 
-    account: Account
+    account: GitHubActor
     is_app: bool = False
     """Whether it is an installation's: `account` is then the App's bot, and GET /user is not for it."""
     can_write: bool = True
@@ -76,18 +76,18 @@ class Token:
     """Of a classic token, which every answer names; None for tokens that have none."""
     permissions: Mapping[str, str] | None = None
     """By the names of the API, as an App's or a fine-grained token has them; None where only the flags above count."""
-    installation: Installation | None = None
+    installation: AppInstallation | None = None
     """Which lent it to its App."""
     only: frozenset[str] | None = None
     """Short names of the repositories that it is good for; None for all that the installation includes."""
     expires: datetime | None = None
 
-    def may_push(self, repository: Repository) -> bool:
+    def may_push(self, repository: GitHubRepository) -> bool:
         """Say what GitHub shows as its permission: that of the account, however little the token itself may do."""
         is_member = self.account.login in {repository.owner.login, *repository.members}
         return self.can_write and (is_member if self.installation is None else self.reaches(repository))
 
-    def reaches(self, repository: Repository) -> bool:
+    def reaches(self, repository: GitHubRepository) -> bool:
         """Say whether it is good for a repository that not everybody sees, or for writing to it."""
         if self.installation is None:
             return self.is_app or repository.seen_by(self.account)
@@ -96,20 +96,20 @@ class Token:
 
 
 @dataclass
-class Comment:
+class GitHubComment:
     """A comment on a pull request."""
 
     id: int
-    account: Account
+    account: GitHubActor
     body: str
 
 
 @dataclass
-class Review:
+class GitHubReview:
     """What somebody said of a pull request."""
 
     id: int
-    account: Account
+    account: GitHubActor
     state: str
     """APPROVED, CHANGES_REQUESTED, COMMENTED or DISMISSED."""
     is_writers: bool = True
@@ -117,19 +117,19 @@ class Review:
 
 
 @dataclass
-class Status:
+class GitHubStatus:
     """What somebody said of a commit."""
 
     id: int
     context: str
     state: str
     description: str
-    creator: Account
+    creator: GitHubActor
     url: str | None = None
 
 
 @dataclass
-class Event:
+class GitHubEvent:
     """Something that was done to a pull request; it stays, though it is undone."""
 
     kind: str
@@ -139,12 +139,12 @@ class Event:
 
 
 @dataclass
-class Pull:
+class GitHubPull:
     """A pull request; `head` is the last commit of its branch that GitHub saw."""
 
     number: int
-    account: Account
-    source: Repository
+    account: GitHubActor
+    source: GitHubRepository
     branch: str
     base: str
     head: str
@@ -156,7 +156,7 @@ class Pull:
     merged: datetime | None = None
     is_spent: bool = False
     """Whether it can never be opened again: its branch came to hold nothing that the base does not."""
-    auto_merge: Account | None = None
+    auto_merge: GitHubActor | None = None
     """Who set it to merge by itself."""
     queued: bool = False
     draft: bool = False
@@ -167,9 +167,9 @@ class Pull:
     """Logins, and teams as `team:NAME`."""
     assignees: list[str] = field(default_factory=list)
     milestone: str | None = None
-    reviews: list[Review] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
-    comments: list[Comment] = field(default_factory=list)
+    reviews: list[GitHubReview] = field(default_factory=list)
+    events: list[GitHubEvent] = field(default_factory=list)
+    comments: list[GitHubComment] = field(default_factory=list)
     merge_checked: tuple[str, str] | None = None
     """Base and head for which GitHub has found out whether they can be merged."""
     change: LastChange = field(default_factory=LastChange)
@@ -188,11 +188,11 @@ class Pull:
         """When its text was last edited, or when it was opened."""
         return self.edit.update((self.body,))
 
-    def node(self, repository: Repository) -> str:
+    def node(self, repository: GitHubRepository) -> str:
         return f"PR_{repository.id}_{self.number}"
 
     def note(self, kind: str, subject: str = "") -> None:
-        self.events.append(Event(kind, subject))
+        self.events.append(GitHubEvent(kind, subject))
 
     def close(self, *, merged: bool = False) -> None:
         self.state, self.auto_merge, self.queued = "closed", None, False
@@ -201,11 +201,11 @@ class Pull:
 
 
 @dataclass
-class Issue:
+class GitHubIssue:
     """One issue that is no pull request."""
 
     number: int
-    account: Account | None
+    account: GitHubActor | None
     """None where GitHub does not know any more whose it is."""
     title: str
     body: str | None
@@ -220,13 +220,13 @@ class Issue:
 
 
 @dataclass
-class Repository:
+class GitHubRepository:
     """One repository, and what is proposed to it."""
 
     id: int
-    owner: Account
+    owner: GitHubActor
     short_name: str
-    git: Git
+    git: DiskRepository
     private: bool = False
     archived: bool = False
     disabled: bool = False
@@ -235,8 +235,8 @@ class Repository:
     default_branch: str = "main"
     members: set[str] = field(default_factory=set)
     """Logins that see it where it is private, besides its owner's."""
-    pulls: list[Pull] = field(default_factory=list)
-    issues: list[Issue] = field(default_factory=list)
+    pulls: list[GitHubPull] = field(default_factory=list)
+    issues: list[GitHubIssue] = field(default_factory=list)
     has_issues: bool = True
     labels: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Their colours and descriptions."""
@@ -257,13 +257,13 @@ class Repository:
     """Who may be asked for a review, or be assigned; teams as `team:NAME`."""
     milestones: dict[str, int] = field(default_factory=dict)
     """The open ones: their titles and numbers."""
-    statuses: dict[str, list[Status]] = field(default_factory=dict)
+    statuses: dict[str, list[GitHubStatus]] = field(default_factory=dict)
     check_runs: dict[str, list[tuple[str, str | None]]] = field(default_factory=dict)
     """The status and the conclusion of each check run, by commit."""
     """Of commits, oldest first."""
     signed: set[str] = field(default_factory=set)
     """The commits that GitHub signed."""
-    runs: list[Run] = field(default_factory=list)
+    runs: list[WorkflowRun] = field(default_factory=list)
     """Of workflows, the newest last."""
     lets_actions_propose: bool = False
     """Whether "Allow GitHub Actions to create and approve pull requests" is on."""
@@ -290,10 +290,10 @@ class Repository:
     def is_empty(self) -> bool:
         return not self.branches
 
-    def seen_by(self, account: Account | None) -> bool:
+    def seen_by(self, account: GitHubActor | None) -> bool:
         return not self.private or (account is not None and account.login in {self.owner.login, *self.members})
 
-    def open_pull(self, branch: str) -> Pull:
+    def open_pull(self, branch: str) -> GitHubPull:
         """Return the open pull request of a branch of the repository's own."""
         (pull,) = [
             each for each in self.pulls if each.state == "open" and each.branch == branch and each.source is self
@@ -324,9 +324,9 @@ class Repository:
                     pull.is_spent = head_moved
                     pull.close(merged=not head_moved)
 
-    def fetch(self, pull: Pull) -> None:
+    def fetch(self, pull: GitHubPull) -> None:
         """Take the commits of a pull request over, as GitHub does under `refs/pull/`."""
         self.git.take(pull.source.git, pull.head, f"refs/pull/{pull.number}/head")
 
-    def conflicts(self, pull: Pull) -> bool:
+    def conflicts(self, pull: GitHubPull) -> bool:
         return self.git.conflicts(self.branches[pull.base], pull.head)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from support.forges.github.calls import Call, ProblemError, Reply
-from support.forges.github.state import Status
+from support.forges.github.calls import ForgeReply, GitHubCall, ProblemError
+from support.forges.github.state import GitHubStatus
 
 MAX_DESCRIPTION = 140
 
 
-def create_status(call: Call, commit: str) -> Reply:
+def create_status(call: GitHubCall, commit: str) -> ForgeReply:
     repository = call.repository
     if not call.writer.can_set_status:
         kind = "integration" if call.writer.is_app else "personal access token"
@@ -18,14 +18,14 @@ def create_status(call: Call, commit: str) -> Reply:
     said = call.body.get("description") or ""
     if len(said) > MAX_DESCRIPTION:
         raise ProblemError(422, f"Description is too long (maximum is {MAX_DESCRIPTION} characters)")
-    status = Status(
+    status = GitHubStatus(
         call.world.next_id(), call.body.get("context", "default"), call.need("state"), said, call.writer.account
     )
     repository.statuses.setdefault(commit, []).append(status)
-    return Reply(201, call.shapes.status(repository, commit, status, "status"))
+    return ForgeReply(201, call.shapes.status(repository, commit, status, "status"))
 
 
-def list_statuses(call: Call, name: str) -> Reply:
+def list_statuses(call: GitHubCall, name: str) -> ForgeReply:
     """Return every status of a commit, newest first."""
     repository = call.repository
     commit = repository.git.head(name) or name

@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from support.forges.github.shapes import Shapes
-from support.forges.github.state import Repository
-from support.forges.github.world import World
-from support.forges.webhooks import Change, Hook, Webhooks
+from support.forges.github.shapes import GitHubJson
+from support.forges.github.state import GitHubRepository
+from support.forges.github.world import GitHubWorld
+from support.forges.webhooks import ServerWebhooks, WebhookCause, WebhookTarget
 
 _NO_COMMIT = "0" * 40
 
 
-class GitHubWebhooks(Webhooks):
+class GitHubWebhooks(ServerWebhooks):
     """The hooks of an organization, which report what happens in all its repositories."""
 
-    def __init__(self, root: str, world: World) -> None:
+    def __init__(self, root: str, world: GitHubWorld) -> None:
         """`root` is the address of the API."""
         super().__init__()
         self._world = world
-        self._shapes = Shapes(root, world)
+        self._shapes = GitHubJson(root, world)
 
-    def list_repositories(self) -> Sequence[Repository]:
+    def list_repositories(self) -> Sequence[GitHubRepository]:
         return list(self._world.repositories.values())
 
-    def create_headers(self, hook: Hook, event: str, delivery: str, body: bytes) -> dict[str, str]:
+    def create_headers(self, hook: WebhookTarget, event: str, delivery: str, body: bytes) -> dict[str, str]:
         return {
             "User-Agent": "GitHub-Hookshot/0000000",
             "X-GitHub-Event": event,
@@ -33,7 +33,7 @@ class GitHubWebhooks(Webhooks):
             "X-Hub-Signature-256": f"sha256={hook.sign(body)}",
         }
 
-    def describe(self, repository: Repository, change: Change) -> tuple[str, dict[str, Any]]:
+    def describe(self, repository: GitHubRepository, change: WebhookCause) -> tuple[str, dict[str, Any]]:
         common = {
             "repository": self._shapes.repository(repository, "full-repository"),
             "sender": self._shapes.account(self._world.accounts["ada"]),
@@ -63,7 +63,7 @@ class GitHubWebhooks(Webhooks):
         return "pull_request", document
 
 
-def _describe_push(change: Change) -> dict[str, Any]:
+def _describe_push(change: WebhookCause) -> dict[str, Any]:
     return {
         "ref": f"refs/heads/{change.name}",
         "before": change.before or _NO_COMMIT,
@@ -75,5 +75,5 @@ def _describe_push(change: Change) -> dict[str, Any]:
     }
 
 
-def _describe_edit(change: Change) -> dict[str, Any]:
+def _describe_edit(change: WebhookCause) -> dict[str, Any]:
     return {"changes": {"body": {"from": change.before}}}

@@ -6,25 +6,32 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from support.forges.github.state import Account, App, Installation, Pull, Repository, Token
-from support.git import ADA, Content, Git, Person
+from support.forges.github.state import (
+    AppInstallation,
+    GitHubActor,
+    GitHubApp,
+    GitHubPull,
+    GitHubRepository,
+    GitHubToken,
+)
+from support.git import ADA, CommitAuthor, Content, DiskRepository
 
-WEB_FLOW = Person("GitHub", "noreply@github.com")
+WEB_FLOW = CommitAuthor("GitHub", "noreply@github.com")
 """Who commits what GitHub itself signs."""
 
 
-class World:
+class GitHubWorld:
     """One GitHub: what people, Apps and tests did there."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._last_id = 100
-        self.accounts: dict[str, Account] = {}
-        self.tokens: dict[str, Token] = {}
-        self.repositories: dict[str, Repository] = {}
+        self.accounts: dict[str, GitHubActor] = {}
+        self.tokens: dict[str, GitHubToken] = {}
+        self.repositories: dict[str, GitHubRepository] = {}
         self.moved: dict[str, str] = {}
-        self.apps: list[App] = []
-        self.installations: list[Installation] = []
+        self.apps: list[GitHubApp] = []
+        self.installations: list[AppInstallation] = []
         self.tokens_last = timedelta(hours=1)
         """How long the tokens of installations are good for."""
         self.add_account("web-flow", emails=(WEB_FLOW.email,))
@@ -34,43 +41,43 @@ class World:
         self._last_id += 1
         return self._last_id
 
-    def add_account(self, login: str, kind: str = "User", emails: tuple[str, ...] = ()) -> Account:
-        return self.accounts.setdefault(login, Account(login, self.next_id(), kind, emails))
+    def add_account(self, login: str, kind: str = "User", emails: tuple[str, ...] = ()) -> GitHubActor:
+        return self.accounts.setdefault(login, GitHubActor(login, self.next_id(), kind, emails))
 
-    def add_token(self, secret: str, login: str, *, is_app: bool = False) -> Token:
+    def add_token(self, secret: str, login: str, *, is_app: bool = False) -> GitHubToken:
         """Give `login` a token; where it is an App, to its installation, whose commits are those of its bot."""
         account = self.add_account(f"{login}[bot]", "Bot") if is_app else self.add_account(login)
-        self.tokens[secret] = Token(account, is_app=is_app)
+        self.tokens[secret] = GitHubToken(account, is_app=is_app)
         return self.tokens[secret]
 
-    def add_app(self, slug: str, public_key: str) -> App:
+    def add_app(self, slug: str, public_key: str) -> GitHubApp:
         self.add_account(f"{slug}[bot]", "Bot")
-        app = App(self.next_id(), slug, public_key)
+        app = GitHubApp(self.next_id(), slug, public_key)
         self.apps.append(app)
         return app
 
     def install(
-        self, app: App, login: str, permissions: Mapping[str, str], *, only: frozenset[str] | None = None
-    ) -> Installation:
+        self, app: GitHubApp, login: str, permissions: Mapping[str, str], *, only: frozenset[str] | None = None
+    ) -> AppInstallation:
         """Let an App into an account, which is an organization unless it is there already."""
         account = self.add_account(login, "Organization")
-        installation = Installation(self.next_id(), app, account, permissions, only)
+        installation = AppInstallation(self.next_id(), app, account, permissions, only)
         self.installations.append(installation)
         return installation
 
     def add_repository(
         self, name: str, files: Mapping[str, Content] | None, *, owner: str = "Organization", **more: object
-    ) -> Repository:
+    ) -> GitHubRepository:
         """Make a repository with one commit on `main`, or none where there are no files."""
         login, _, short_name = name.partition("/")
         account = self.add_account(login, owner)
-        git = Git.create(self._folder / login / f"{short_name}.git", files)
-        repository = Repository(self.next_id(), account, short_name, git, **more)  # type: ignore[arg-type]
+        git = DiskRepository.create(self._folder / login / f"{short_name}.git", files)
+        repository = GitHubRepository(self.next_id(), account, short_name, git, **more)  # type: ignore[arg-type]
         self.repositories[name.lower()] = repository
         repository.settle()
         return repository
 
-    def repository(self, name: str) -> Repository | None:
+    def repository(self, name: str) -> GitHubRepository | None:
         """Return a repository by its name, or by one that it had before."""
         key = name.lower()
         return self.repositories.get(self.moved.get(key, key))
@@ -83,7 +90,7 @@ class World:
         self.repositories[new.lower()] = repository
         self.moved[old.lower()] = new.lower()
 
-    def fork(self, repository: Repository, login: str) -> Repository:
+    def fork(self, repository: GitHubRepository, login: str) -> GitHubRepository:
         """Copy a repository to somebody else."""
         name = f"{login}/{repository.short_name}"
         if name.lower() not in self.repositories:
@@ -92,18 +99,23 @@ class World:
         return self.repositories[name.lower()]
 
     def propose(
-        self, repository: Repository, source: Repository, branch: str, account: Account, **words: str | None
-    ) -> Pull:
+        self,
+        repository: GitHubRepository,
+        source: GitHubRepository,
+        branch: str,
+        account: GitHubActor,
+        **words: str | None,
+    ) -> GitHubPull:
         """Open a pull request without asking whether GitHub would."""
         head = source.git.branches()[branch]
         title, body = words.get("title") or "A change", words.get("body")
         base = words.get("base") or repository.default_branch
-        pull = Pull(repository.next_number(), account, source, branch, base, head, title, body)
+        pull = GitHubPull(repository.next_number(), account, source, branch, base, head, title, body)
         repository.pulls.append(pull)
         repository.fetch(pull)
         return pull
 
-    def who(self, email: str) -> Account | None:
+    def who(self, email: str) -> GitHubActor | None:
         """Return the account that a commit's address belongs to."""
         known = (each for each in self.accounts.values() if email in (each.person.email, *each.emails))
         return next(known, None)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from support.forges.gitlab.calls import Call, ProblemError
+from support.forges.gitlab.calls import GitLabCall, ProblemError
 from support.forges.gitlab.merge_requests import find
 from support.forges.gitlab.state import MergeRequest
-from support.forges.server import Reply
+from support.forges.server import ForgeReply
 
 _TRUE = frozenset({True, "true", "True", "1"})
 _RUNNING = frozenset({"created", "waiting_for_resource", "preparing", "pending", "running"})
 
 
-def merge(call: Call, number: str) -> Reply:
+def merge(call: GitLabCall, number: str) -> ForgeReply:
     """Merge, or let it merge once its pipeline succeeded; who asks for that in unknown words merges at once."""
     project, request = call.project, find(call, number)
     if not project.can_merge:
@@ -30,17 +30,17 @@ def merge(call: Call, number: str) -> Reply:
         request.note(call.writer.user, f"{words} {request.head[:8]} succeeds")
     else:
         project.accept(request)
-    return Reply(200, call.shapes.one_request(project, request))
+    return ForgeReply(200, call.shapes.one_request(project, request))
 
 
-def cancel(call: Call, number: str) -> Reply:
+def cancel(call: GitLabCall, number: str) -> ForgeReply:
     """Let it no longer merge by itself; that it does not is said in the body of a success."""
     request = find(call, number)
     if request.armed_by is None:
         said = "Can't cancel the automatic merge"
-        return Reply(201, {"status": "error", "message": said, "http_status": 406})
+        return ForgeReply(201, {"status": "error", "message": said, "http_status": 406})
     request.call_off(call.writer.user)
-    return Reply(201, {"status": "success"})
+    return ForgeReply(201, {"status": "success"})
 
 
 def _status(request: MergeRequest) -> str | None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from support.forges.gitlab.shapes import Shapes
-from support.forges.gitlab.state import Project, Token, World
-from support.forges.server import Reply
+from support.forges.gitlab.shapes import GitLabJson
+from support.forges.gitlab.state import GitLabProject, GitLabToken, GitLabWorld
+from support.forges.server import ForgeReply
 
 DEFAULT_PAGE, MAX_PAGE = 20, 100
 
@@ -19,7 +19,7 @@ class ProblemError(Exception):
 
     def __init__(self, status: int, message: object = None, **more: object) -> None:
         super().__init__(message)
-        self.reply = Reply(status, more if message is None else {"message": message} | more)
+        self.reply = ForgeReply(status, more if message is None else {"message": message} | more)
 
 
 def missing(what: str) -> ProblemError:
@@ -27,32 +27,32 @@ def missing(what: str) -> ProblemError:
 
 
 @dataclass
-class Call:
+class GitLabCall:
     """One request, already let in; words of query and body count alike, as they do to GitLab."""
 
     method: str
     path: str
     """Below the root of the API, without the query."""
     words: Mapping[str, Any]
-    token: Token | None
-    world: World
-    shapes: Shapes
+    token: GitLabToken | None
+    world: GitLabWorld
+    shapes: GitLabJson
     root: str
-    found: Project | None = None
+    found: GitLabProject | None = None
 
     @property
-    def project(self) -> Project:
+    def project(self) -> GitLabProject:
         assert self.found is not None
         return self.found
 
     @property
-    def writer(self) -> Token:
+    def writer(self) -> GitLabToken:
         """Return the token, which a write needs."""
         if self.token is None:
             raise ProblemError(401, "401 Unauthorized")
         return self.token
 
-    def seen_in(self, namespace: str) -> list[Project]:
+    def seen_in(self, namespace: str) -> list[GitLabProject]:
         """Return the projects below a group or a person that the token sees."""
         user = self.token.user if self.token else None
         return [each for each in self.world.below(namespace) if each.seen_by(user)]
@@ -63,7 +63,7 @@ class Call:
             raise ProblemError(400, error=f"{key} is missing")
         return self.words[key]
 
-    def page(self, items: Sequence[Any]) -> Reply:
+    def page(self, items: Sequence[Any]) -> ForgeReply:
         """Return one page of `items` (https://docs.gitlab.com/api/rest/#offset-based-pagination)."""
         size, number = self._size(), int(self.words.get("page", "1"))
         last = max(1, -(-len(items) // size))
@@ -80,9 +80,9 @@ class Call:
             "X-Total": str(len(items)),
             "X-Total-Pages": str(last),
         }
-        return Reply(200, list(items[(number - 1) * size : number * size]), headers)
+        return ForgeReply(200, list(items[(number - 1) * size : number * size]), headers)
 
-    def keyset(self, items: Sequence[Any], keys: Sequence[str]) -> Reply:
+    def keyset(self, items: Sequence[Any], keys: Sequence[str]) -> ForgeReply:
         """Return one page and the way to the next one alone (https://docs.gitlab.com/api/rest/#keyset-based-pagination)."""
         size, token = self._size(), self.words.get("page_token")
         start = keys.index(token) + 1 if token else 0
@@ -90,7 +90,7 @@ class Call:
         headers = {"X-Per-Page": str(size)}
         if end < len(items):
             headers["Link"] = self._link("next", page_token=keys[end - 1], per_page=size)
-        return Reply(200, list(items[start:end]), headers)
+        return ForgeReply(200, list(items[start:end]), headers)
 
     def _size(self) -> int:
         return min(int(self.words.get("per_page", DEFAULT_PAGE)), MAX_PAGE)

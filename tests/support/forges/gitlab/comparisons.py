@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import re
 
-from support.forges.gitlab.calls import Call, missing
+from support.forges.gitlab.calls import GitLabCall, missing
 from support.forges.gitlab.contract import answer
-from support.forges.gitlab.state import Project
-from support.forges.server import Reply
+from support.forges.gitlab.state import GitLabProject
+from support.forges.server import ForgeReply
 
 _DIFF = re.compile(r"^diff --git a/(?P<old>.+) b/(?P<new>.+)$")
 
 
-def get_diff(call: Call, commit: str) -> Reply:
+def get_diff(call: GitLabCall, commit: str) -> ForgeReply:
     if not call.project.git.exists(f"{commit}^{{commit}}"):
         raise missing("Commit")
     return call.page(_diffs(call.project, f"{commit}^", commit))
 
 
-def compare(call: Call) -> Reply:
+def compare(call: GitLabCall) -> ForgeReply:
     """Compare as merge requests do: with where the second left the first."""
     project, before, after = call.project, call.need("from"), call.need("to")
     listed = project.git.run("rev-list", "--reverse", f"{before}..{after}").decode().split()
@@ -32,15 +32,15 @@ def compare(call: Call) -> Reply:
         compare_timeout=False,
         compare_same_ref=before == after,
     )
-    return Reply(200, compared)
+    return ForgeReply(200, compared)
 
 
-def merge_base(call: Call) -> Reply:
+def merge_base(call: GitLabCall) -> ForgeReply:
     shared = call.project.git.run("merge-base", *call.need("refs")).decode().strip()
-    return Reply(200, call.shapes.commit(call.project, shared))
+    return ForgeReply(200, call.shapes.commit(call.project, shared))
 
 
-def _diffs(project: Project, before: str, after: str) -> list[dict[str, object]]:
+def _diffs(project: GitLabProject, before: str, after: str) -> list[dict[str, object]]:
     """Return what is different, file by file; of what is no text the lines are left out."""
     diffs: list[dict[str, object]] = []
     printed = project.git.run("diff", "--full-index", "--no-renames", before, after).decode(errors="replace")

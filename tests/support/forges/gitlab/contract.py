@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
-from support.forges.server import Exchange
+from support.forges.server import ApiExchange
 from support.parts import ROOT
 
 _REFUSED = 400
@@ -44,7 +44,7 @@ def operation_of(method: str, path: str) -> str | None:
     return next((operation for pattern, operation in _routes() if pattern.fullmatch(line)), None)
 
 
-def violations(exchange: Exchange) -> Iterator[str]:
+def violations(exchange: ApiExchange) -> Iterator[str]:
     """Yield which paths and names of an exchange GitLab does not know."""
     operation = operation_of(exchange.method, exchange.asked.path)
     if operation is None:

@@ -12,10 +12,10 @@ from enum import Enum
 from typing import Any
 
 from graphql import GraphQLObjectType, GraphQLSchema, build_schema, execute_sync, parse, validate
-from support.forges.gitlab.calls import Call
+from support.forges.gitlab.calls import GitLabCall
 from support.forges.gitlab.contract import graphql_names
-from support.forges.gitlab.state import Project
-from support.forges.server import Reply
+from support.forges.gitlab.state import GitLabProject
+from support.forges.server import ForgeReply
 
 PATH = "/api/graphql"
 MAX_CHARACTERS, MAX_PAGE, MAX_PATHS = 10_000, 100, 50
@@ -75,11 +75,11 @@ def is_question(body: object) -> bool:
     return isinstance(body, dict) and str(body.get("query", "")).lstrip().startswith("query")
 
 
-def execute(call: Call, graphql: GraphQL, points_per_path: int) -> Reply:
+def execute(call: GitLabCall, graphql: GraphQL, points_per_path: int) -> ForgeReply:
     """Run a query; nearly every failure is an answer 200 with errors in it."""
     text, variables = call.words["query"], call.words.get("variables") or {}
     if graphql is GraphQL.NONE:
-        return Reply(404, {"message": "404 Not Found"})
+        return ForgeReply(404, {"message": "404 Not Found"})
     assert len(text) <= MAX_CHARACTERS, "GitLab takes no longer query"
     document = parse(text)
     wrong = validate(_schema(), document)
@@ -93,15 +93,15 @@ def execute(call: Call, graphql: GraphQL, points_per_path: int) -> Reply:
     limit = LIMIT if call.token else ANONYMOUS_LIMIT
     if score > limit:
         return _refused(f"Query has complexity of {score}, which exceeds max complexity of {limit}")
-    root = _Root(call, {"score": score, "limit": limit})
+    root = _QueryRoot(call, {"score": score, "limit": limit})
     done = execute_sync(_schema(), document, root, variable_values=variables, field_resolver=_resolve)
     if done.errors:
         raise UnknownQueryError(f"{done.errors[0]!r}") from done.errors[0].original_error
-    return Reply(200, {"data": done.data})
+    return ForgeReply(200, {"data": done.data})
 
 
-def _refused(message: str) -> Reply:
-    return Reply(200, {"errors": [{"message": message}]})
+def _refused(message: str) -> ForgeReply:
+    return ForgeReply(200, {"errors": [{"message": message}]})
 
 
 def _resolve(source: Any, info: Any, **words: Any) -> Any:
@@ -110,10 +110,10 @@ def _resolve(source: Any, info: Any, **words: Any) -> Any:
     return found(**words) if callable(found) else found
 
 
-class _Root:
+class _QueryRoot:
     """What a query begins with."""
 
-    def __init__(self, call: Call, complexity: Mapping[str, int]) -> None:
+    def __init__(self, call: GitLabCall, complexity: Mapping[str, int]) -> None:
         self._call = call
         self.queryComplexity = complexity
 
@@ -142,7 +142,7 @@ class _Root:
         shown = [each for each, has_moved in filter(None, found) if not has_moved and each.seen_by(user)]
         return {"nodes": [self._shape(each) for each in shown if each.marked_for_deletion is None]}
 
-    def _projects(self, projects: Sequence[Project], **words: Any) -> Mapping[str, Any]:
+    def _projects(self, projects: Sequence[GitLabProject], **words: Any) -> Mapping[str, Any]:
         assert words["includeSubgroups"], "without it, subgroups are left out"
         assert words["notAimedForDeletion"], "without it, those that are about to go are in the list"
         found = [each for each in reversed(projects) if each.marked_for_deletion is None]
@@ -151,7 +151,7 @@ class _Root:
         page = {"endCursor": str(end), "hasNextPage": end < len(found)}
         return {"pageInfo": page, "nodes": [self._shape(each) for each in found[start:end]]}
 
-    def _shape(self, project: Project) -> Mapping[str, Any]:
+    def _shape(self, project: GitLabProject) -> Mapping[str, Any]:
         project.settle()
         head = project.branches.get(project.default_branch)
         repository = {
@@ -172,7 +172,7 @@ class _Root:
         }
 
 
-def _merge_requests(project: Project, iids: Sequence[str]) -> Mapping[str, Any]:
+def _merge_requests(project: GitLabProject, iids: Sequence[str]) -> Mapping[str, Any]:
     """Return merge requests with their newest pipelines. Those of a merge request come before those of a branch."""
     nodes = []
     for request in project.requests:
@@ -185,7 +185,7 @@ def _merge_requests(project: Project, iids: Sequence[str]) -> Mapping[str, Any]:
     return {"nodes": nodes}
 
 
-def _blobs(project: Project, paths: Sequence[str], ref: str) -> Mapping[str, Any]:
+def _blobs(project: GitLabProject, paths: Sequence[str], ref: str) -> Mapping[str, Any]:
     assert re.fullmatch("[0-9a-f]{40}", ref), "branches move"
     nodes = []
     for path in paths:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from support.forges.gitlab.calls import Call, ProblemError, missing
+from support.forges.gitlab.calls import GitLabCall, ProblemError, missing
 from support.forges.gitlab.merge_requests import check_words
-from support.forges.gitlab.state import Issue
-from support.forges.server import Reply
+from support.forges.gitlab.state import GitLabIssue
+from support.forges.server import ForgeReply
 
 
-def list_issues(call: Call) -> Reply:
+def list_issues(call: GitLabCall) -> ForgeReply:
     _refuse_where_there_are_none(call)
     wanted, state = set(filter(None, call.words.get("labels", "").split(","))), call.words.get("state", "all")
     found = [each for each in call.project.issues if state in (each.state, "all") and wanted <= set(each.labels)]
     return call.page([call.shapes.issue(call.project, each) for each in reversed(found)])
 
 
-def list_own_issues(call: Call) -> Reply:
+def list_own_issues(call: GitLabCall) -> ForgeReply:
     """Return what the account wrote, in whatever project."""
     assert (call.words["scope"], call.words["state"]) == ("created_by_me", "all")
     user, wanted = call.writer.user, set(call.words["labels"].split(","))
@@ -30,17 +30,17 @@ def list_own_issues(call: Call) -> Reply:
     )
 
 
-def create_issue(call: Call) -> Reply:
+def create_issue(call: GitLabCall) -> ForgeReply:
     _refuse_where_there_are_none(call)
     project, title, description = call.project, call.need("title"), call.words.get("description")
     check_words(title, description)
     labels = call.words.get("labels", "").split(",") if call.writer.can_label else []
-    issue = Issue(1 + len(project.issues), call.writer.user, title, description, labels=labels)
+    issue = GitLabIssue(1 + len(project.issues), call.writer.user, title, description, labels=labels)
     project.issues.append(issue)
-    return Reply(201, call.shapes.issue(project, issue))
+    return ForgeReply(201, call.shapes.issue(project, issue))
 
 
-def edit_issue(call: Call, number: str) -> Reply:
+def edit_issue(call: GitLabCall, number: str) -> ForgeReply:
     _refuse_where_there_are_none(call)
     (issue,) = [each for each in call.project.issues if str(each.number) == number] or [None]
     if issue is None:
@@ -49,9 +49,9 @@ def edit_issue(call: Call, number: str) -> Reply:
     check_words(issue.title, issue.description)
     if "state_event" in call.words:
         issue.state = {"close": "closed", "reopen": "opened"}[call.words["state_event"]]
-    return Reply(200, call.shapes.issue(call.project, issue))
+    return ForgeReply(200, call.shapes.issue(call.project, issue))
 
 
-def _refuse_where_there_are_none(call: Call) -> None:
+def _refuse_where_there_are_none(call: GitLabCall) -> None:
     if not call.project.has_issues:
         raise ProblemError(403, "403 Forbidden")

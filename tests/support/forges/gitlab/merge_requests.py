@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from support.forges.gitlab.calls import Call, ProblemError, missing
-from support.forges.gitlab.state import MergeRequest, Note, User
-from support.forges.server import Reply
+from support.forges.gitlab.calls import GitLabCall, ProblemError, missing
+from support.forges.gitlab.state import GitLabNote, GitLabUser, MergeRequest
+from support.forges.server import ForgeReply
 
 MAX_TITLE, MAX_DESCRIPTION = 255, 1_048_576
 
 
-def list_requests(call: Call) -> Reply:
+def list_requests(call: GitLabCall) -> ForgeReply:
     state, branch = call.words.get("state", "all"), call.words.get("source_branch")
     target = call.words.get("target_branch")
     found = [
@@ -24,7 +24,7 @@ def list_requests(call: Call) -> Reply:
     return call.page([call.shapes.request(call.project, each) for each in found])
 
 
-def list_own_requests(call: Call) -> Reply:
+def list_own_requests(call: GitLabCall) -> ForgeReply:
     """Return what the account opened, in whatever project."""
     assert (call.words["scope"], call.words["state"]) == ("created_by_me", "opened")
     user = call.writer.user
@@ -40,11 +40,11 @@ def list_own_requests(call: Call) -> Reply:
     return call.page([call.shapes.request(*pair) for pair in found])
 
 
-def get_request(call: Call, number: str) -> Reply:
-    return Reply(200, call.shapes.one_request(call.project, find(call, number)))
+def get_request(call: GitLabCall, number: str) -> ForgeReply:
+    return ForgeReply(200, call.shapes.one_request(call.project, find(call, number)))
 
 
-def create_request(call: Call) -> Reply:
+def create_request(call: GitLabCall) -> ForgeReply:
     project = call.project
     source, target, title = call.need("source_branch"), call.need("target_branch"), call.need("title")
     description = call.words.get("description")
@@ -63,10 +63,10 @@ def create_request(call: Call) -> Reply:
     request.note(user, "added 1 commit")
     _label(call, request, call.words.get("labels", ""))
     _set_people_and_milestone(call, request)
-    return Reply(201, call.shapes.one_request(project, request))
+    return ForgeReply(201, call.shapes.one_request(project, request))
 
 
-def edit_request(call: Call, number: str) -> Reply:
+def edit_request(call: GitLabCall, number: str) -> ForgeReply:
     request, words = find(call, number), call.words
     title, description = words.get("title", request.title), words.get("description", request.description)
     check_words(title, description)
@@ -80,25 +80,25 @@ def edit_request(call: Call, number: str) -> Reply:
     taken = words.get("remove_labels", "").split(",")
     request.labels[:] = [each for each in request.labels if each not in taken]
     _set_people_and_milestone(call, request)
-    return Reply(200, call.shapes.one_request(call.project, request))
+    return ForgeReply(200, call.shapes.one_request(call.project, request))
 
 
-def get_approvals(call: Call, number: str) -> Reply:
+def get_approvals(call: GitLabCall, number: str) -> ForgeReply:
     if not call.project.has_approvals:
         raise missing("Approvals")
     users = [{"user": call.shapes.user(each), "approved_at": None} for each in find(call, number).approved_by]
-    return Reply(
+    return ForgeReply(
         200,
         {"user_has_approved": False, "user_can_approve": True, "approved": bool(users), "approved_by": users},
     )
 
 
-def get_approval_state(_call: Call, _number: str) -> Reply:
+def get_approval_state(_call: GitLabCall, _number: str) -> ForgeReply:
     """Say what has to be approved by whom: nothing, as on the free tier."""
-    return Reply(200, {"approval_rules_overwritten": False, "rules": []})
+    return ForgeReply(200, {"approval_rules_overwritten": False, "rules": []})
 
 
-def list_notes(call: Call, number: str) -> Reply:
+def list_notes(call: GitLabCall, number: str) -> ForgeReply:
     request = find(call, number)
     only_own = call.words.get("activity_filter") == "only_activity"
     notes = [each for each in request.notes if each.system or not only_own]
@@ -107,14 +107,14 @@ def list_notes(call: Call, number: str) -> Reply:
     return call.page([call.shapes.note(call.project, request, each) for each in notes])
 
 
-def create_note(call: Call, number: str) -> Reply:
+def create_note(call: GitLabCall, number: str) -> ForgeReply:
     request = find(call, number)
-    note = Note(call.world.next_id(), call.writer.user, call.need("body"))
+    note = GitLabNote(call.world.next_id(), call.writer.user, call.need("body"))
     request.notes.append(note)
-    return Reply(201, call.shapes.note(call.project, request, note))
+    return ForgeReply(201, call.shapes.note(call.project, request, note))
 
 
-def find(call: Call, number: str) -> MergeRequest:
+def find(call: GitLabCall, number: str) -> MergeRequest:
     """Return the merge request that a path names."""
     for request in call.project.requests:
         if str(request.number) == number:
@@ -122,7 +122,7 @@ def find(call: Call, number: str) -> MergeRequest:
     raise missing("Merge Request")
 
 
-def _label(call: Call, request: MergeRequest, labels: str) -> None:
+def _label(call: GitLabCall, request: MergeRequest, labels: str) -> None:
     """Add labels, made where they are missing; who may not is not told so."""
     if call.writer.can_label:
         added = [each for each in labels.split(",") if each and each not in request.labels]
@@ -130,7 +130,7 @@ def _label(call: Call, request: MergeRequest, labels: str) -> None:
         request.label_events += [("add", each) for each in added]
 
 
-def _set_people_and_milestone(call: Call, request: MergeRequest) -> None:
+def _set_people_and_milestone(call: GitLabCall, request: MergeRequest) -> None:
     """Replace whom and what a request has; who may not have it is left out in silence."""
     words, user = call.words, call.writer.user
     if "reviewer_ids" in words:
@@ -144,14 +144,14 @@ def _set_people_and_milestone(call: Call, request: MergeRequest) -> None:
         request.milestone_events.append(("add", request.milestone))
 
 
-def _readers(call: Call, ids: Sequence[int]) -> list[User]:
+def _readers(call: GitLabCall, ids: Sequence[int]) -> list[GitLabUser]:
     """Return who of some may see the project; without Premium the first alone."""
     users = {each.id: each for each in call.world.users.values()}
     found = [users[each] for each in ids if each in users and call.project.seen_by(users[each])]
     return found if call.project.takes_many else found[:1]
 
 
-def _note(request: MergeRequest, user: User, what: str, people: Sequence[User]) -> None:
+def _note(request: MergeRequest, user: GitLabUser, what: str, people: Sequence[GitLabUser]) -> None:
     if people:
         request.note(user, f"{what} {' and '.join(f'@{each.username}' for each in people)}")
 

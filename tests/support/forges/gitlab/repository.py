@@ -6,9 +6,9 @@ import base64
 import re
 from typing import Any
 
-from support.forges.gitlab.calls import Call, ProblemError, missing
-from support.forges.gitlab.state import Project
-from support.forges.server import Reply
+from support.forges.gitlab.calls import GitLabCall, ProblemError, missing
+from support.forges.gitlab.state import GitLabProject
+from support.forges.server import ForgeReply
 from support.git import EXECUTABLE
 from support.git_objects import TreeEntry
 
@@ -16,19 +16,19 @@ _OBJECT = re.compile(r"[0-9a-f]{40}")
 _TRUE = frozenset({"true", "True", "1", True})
 
 
-def list_branches(call: Call) -> Reply:
+def list_branches(call: GitLabCall) -> ForgeReply:
     search = call.words.get("search", "")
     found = [name for name in sorted(call.project.branches) if _finds(search, name)]
     return call.page([call.shapes.branch(call.project, name) for name in found])
 
 
-def get_branch(call: Call, branch: str) -> Reply:
+def get_branch(call: GitLabCall, branch: str) -> ForgeReply:
     if branch not in call.project.branches:
         raise missing("Branch")
-    return Reply(200, call.shapes.branch(call.project, branch))
+    return ForgeReply(200, call.shapes.branch(call.project, branch))
 
 
-def delete_branch(call: Call, branch: str) -> Reply:
+def delete_branch(call: GitLabCall, branch: str) -> ForgeReply:
     project = call.project
     if branch not in project.branches:
         raise missing("Branch")
@@ -36,10 +36,10 @@ def delete_branch(call: Call, branch: str) -> Reply:
         raise ProblemError(403, "403 Forbidden - Protected branches cannot be deleted")
     project.git.delete(branch)
     project.settle()
-    return Reply(204)
+    return ForgeReply(204)
 
 
-def get_tree(call: Call) -> Reply:
+def get_tree(call: GitLabCall) -> ForgeReply:
     """List a tree; the trees on the way are entries, too."""
     project, path = call.project, call.words.get("path", "")
     commit = _commit(project, call.words.get("ref") or project.default_branch)
@@ -58,13 +58,13 @@ def get_tree(call: Call) -> Reply:
     return call.page(entries)
 
 
-def get_blob(call: Call, oid: str) -> Reply:
+def get_blob(call: GitLabCall, oid: str) -> ForgeReply:
     if not _is(call.project, oid, "blob"):
         raise missing("Blob")
-    return Reply(200, call.project.git.run("cat-file", "blob", oid))
+    return ForgeReply(200, call.project.git.run("cat-file", "blob", oid))
 
 
-def head_file(call: Call, path: str) -> Reply:
+def head_file(call: GitLabCall, path: str) -> ForgeReply:
     """Tell of a file by headers alone: https://docs.gitlab.com/api/repository_files/."""
     commit = _commit(call.project, call.need("ref"))
     found = call.project.git.files(commit).get(path) if commit else None
@@ -73,17 +73,17 @@ def head_file(call: Call, path: str) -> Reply:
     oid = call.project.git.find_path(commit, path)
     headers = {"Blob-Id": oid, "Commit-Id": commit, "Size": str(len(found.content)), "Ref": call.words["ref"]}
     headers["Execute-Filemode"] = str(found.mode == EXECUTABLE).lower()
-    return Reply(200, None, {f"X-Gitlab-{name}": value for name, value in headers.items()})
+    return ForgeReply(200, None, {f"X-Gitlab-{name}": value for name, value in headers.items()})
 
 
-def list_commits(call: Call) -> Reply:
+def list_commits(call: GitLabCall) -> ForgeReply:
     """List the commits that changed a file: https://docs.gitlab.com/api/commits/#list-repository-commits."""
     project = call.project
     listed = project.git.list_file_commits(call.need("ref_name"), call.need("path"))
     return call.page([call.shapes.commit(project, each) for each in listed])
 
 
-def create_commit(call: Call) -> Reply:
+def create_commit(call: GitLabCall) -> ForgeReply:
     """Make a commit and move a branch: https://docs.gitlab.com/api/commits/."""
     project, branch, message = call.project, call.need("branch"), call.need("commit_message")
     start, before = call.words.get("start_sha"), project.branches.get(branch)
@@ -103,10 +103,10 @@ def create_commit(call: Call) -> Reply:
     made = project.git.write_commit(tree, [parent], message, who=project.signer or who, author=who)
     project.git.point(f"refs/heads/{branch}", made)
     project.settle()
-    return Reply(201, call.shapes.commit_detail(project, made))
+    return ForgeReply(201, call.shapes.commit_detail(project, made))
 
 
-def _edited(project: Project, parent: str, actions: list[dict[str, Any]]) -> str:
+def _edited(project: GitLabProject, parent: str, actions: list[dict[str, Any]]) -> str:
     """Return the tree that is made of a commit's by some updates; they keep the mode, even that of a link."""
     files = project.git.files(parent)
     changes = {}
@@ -120,7 +120,7 @@ def _edited(project: Project, parent: str, actions: list[dict[str, Any]]) -> str
     return project.git.write_tree(parent, changes)
 
 
-def _stored(project: Project, path: str, raw: bytes) -> str:
+def _stored(project: GitLabProject, path: str, raw: bytes) -> str:
     """Store a blob as Gitaly does, which has `core.autocrlf` on for its editor in the browser.
 
     Without CR characters, and without attributes in the repository, git stores the bytes as they are.
@@ -142,10 +142,10 @@ def _token(path: str) -> str:
     return base64.urlsafe_b64encode(path.encode()).decode()
 
 
-def _commit(project: Project, ref: str) -> str | None:
+def _commit(project: GitLabProject, ref: str) -> str | None:
     commit = project.branches.get(ref, ref)
     return commit if _is(project, commit, "commit") else None
 
 
-def _is(project: Project, name: str, kind: str) -> bool:
+def _is(project: GitLabProject, name: str, kind: str) -> bool:
     return bool(_OBJECT.fullmatch(name)) and project.git.exists(f"{name}^{{{kind}}}")

@@ -10,28 +10,28 @@ from urllib.parse import parse_qs, unquote, urlencode
 
 from support.forges import git_http
 from support.forges.gitlab import automerge, besides, comparisons, graphql, issues, merge_requests, repository, statuses
-from support.forges.gitlab.calls import Call, ProblemError, missing
+from support.forges.gitlab.calls import GitLabCall, ProblemError, missing
 from support.forges.gitlab.contract import operation_of, violations
 from support.forges.gitlab.graphql import GraphQL
-from support.forges.gitlab.shapes import Shapes
-from support.forges.gitlab.state import Token, World
-from support.forges.server import READING, ApiRequest, Exchange, ForgeServer, Reply
+from support.forges.gitlab.shapes import GitLabJson
+from support.forges.gitlab.state import GitLabToken, GitLabWorld
+from support.forges.server import READING, ApiExchange, ApiRequest, ForgeReply, ForgeServer
 
-Handler = Callable[..., Reply]
+Handler = Callable[..., ForgeReply]
 _PROJECT = "/projects/{id}"
 _REQUEST = f"{_PROJECT}/merge_requests/{{merge_request_iid}}"
 _EVENTS = f"{_PROJECT}/merge_requests/{{eventable_id}}"
 
 
-def get_user(call: Call) -> Reply:
-    return Reply(200, call.shapes.current_user(call.writer.user))
+def get_user(call: GitLabCall) -> ForgeReply:
+    return ForgeReply(200, call.shapes.current_user(call.writer.user))
 
 
-def get_project(call: Call) -> Reply:
-    return Reply(200, call.shapes.project(call.project))
+def get_project(call: GitLabCall) -> ForgeReply:
+    return ForgeReply(200, call.shapes.project(call.project))
 
 
-def list_group(call: Call, group: str) -> Reply:
+def list_group(call: GitLabCall, group: str) -> ForgeReply:
     assert call.words["include_subgroups"] == "True", "without it, subgroups are left out"
     assert call.words["with_shared"] == "False", "without it, projects of others are in the list"
     if call.world.is_user(group) or not call.seen_in(group):
@@ -39,30 +39,30 @@ def list_group(call: Call, group: str) -> Reply:
     return _list_projects(call, group, "get /groups/{id}/projects")
 
 
-def list_user(call: Call, username: str) -> Reply:
+def list_user(call: GitLabCall, username: str) -> ForgeReply:
     if not call.world.is_user(username):
         raise missing("User")
     return _list_projects(call, username, "get /users/{user_id}/projects")
 
 
-def _list_projects(call: Call, namespace: str, operation: str) -> Reply:
+def _list_projects(call: GitLabCall, namespace: str, operation: str) -> ForgeReply:
     seen = call.seen_in(namespace)
     assert (call.words["archived"], call.words["order_by"], call.words["sort"]) == ("False", "id", "asc")
     return call.page([call.shapes.project(each, operation) for each in seen if not each.archived])
 
 
-def get_own_token(call: Call) -> Reply:
-    return Reply(200, call.shapes.token(call.writer))
+def get_own_token(call: GitLabCall) -> ForgeReply:
+    return ForgeReply(200, call.shapes.token(call.writer))
 
 
-def get_member(call: Call, number: str) -> Reply:
+def get_member(call: GitLabCall, number: str) -> ForgeReply:
     members = {each.id: each for name, each in call.world.users.items() if name in call.project.members}
     if int(number) not in members:
         raise missing("Member")
-    return Reply(200, call.shapes.member(members[int(number)], 30 if call.writer.can_write else 20))
+    return ForgeReply(200, call.shapes.member(members[int(number)], 30 if call.writer.can_write else 20))
 
 
-def list_protected(call: Call) -> Reply:
+def list_protected(call: GitLabCall) -> ForgeReply:
     return call.page([call.shapes.protected_branch(name) for name in sorted(call.project.protected)])
 
 
@@ -125,7 +125,7 @@ class GitLabServer(ForgeServer):
 
     def __init__(self, folder: Path, *, below: str = "") -> None:
         super().__init__(f"{below}/api/v4")
-        self.world = World(folder)
+        self.world = GitLabWorld(folder)
         self.graphql = GraphQL.WHOLE
         self.points_per_path = 14
         """How complex GitLab thinks that a file in a query is."""
@@ -140,11 +140,11 @@ class GitLabServer(ForgeServer):
         """Where people look."""
         return f"http://{self.host}{self._below}"
 
-    def problem(self, status: int, message: object = None, **more: object) -> Reply:
+    def problem(self, status: int, message: object = None, **more: object) -> ForgeReply:
         """Return a refusal in GitLab's form."""
         return ProblemError(status, message, **more).reply
 
-    def reply_of(self, path: str, **query: str) -> Reply:
+    def reply_of(self, path: str, **query: str) -> ForgeReply:
         """Return what the server would answer a GET of a quoted path, without anybody asking."""
         secret = next(iter(self.world.tokens))
         return self.perform(ApiRequest("GET", path, urlencode(query), None, {"private-token": secret}))
@@ -159,18 +159,18 @@ class GitLabServer(ForgeServer):
     def body_of(self, headers: Mapping[str, str], raw: bytes) -> Any:
         return raw if headers.get("content-type", "").startswith("application/x-git") else super().body_of(headers, raw)
 
-    def wrongs(self, exchange: Exchange) -> Iterator[str]:
+    def wrongs(self, exchange: ApiExchange) -> Iterator[str]:
         is_graphql = exchange.asked.path == f"{self._below}{graphql.PATH}"  # which is checked while it is executed
         if not is_graphql and self._git_path(exchange.asked) is None:
             yield from violations(exchange)
 
-    def perform(self, asked: ApiRequest) -> Reply:
+    def perform(self, asked: ApiRequest) -> ForgeReply:
         try:
             return self._perform(asked)
         except ProblemError as problem:
             return problem.reply
 
-    def _perform(self, asked: ApiRequest) -> Reply:
+    def _perform(self, asked: ApiRequest) -> ForgeReply:
         if asked.path == f"{self._below}{graphql.PATH}":
             return graphql.execute(self._call(asked), self.graphql, self.points_per_path)
         git_path = self._git_path(asked)
@@ -194,9 +194,9 @@ class GitLabServer(ForgeServer):
         path = unquote(asked.path).removeprefix(self._below)
         return path if path.endswith(tuple(f".git/{service}" for service in git_http.SERVICES)) else None
 
-    def _git(self, asked: ApiRequest, path: str) -> Reply:
+    def _git(self, asked: ApiRequest, path: str) -> ForgeReply:
         """Let git in: https://docs.gitlab.com/topics/git/clone/#clone-using-a-token."""
-        denied = Reply(401, b"HTTP Basic: Access denied", {"WWW-Authenticate": 'Basic realm="GitLab"'})
+        denied = ForgeReply(401, b"HTTP Basic: Access denied", {"WWW-Authenticate": 'Basic realm="GitLab"'})
         user, _, secret = (
             b64decode(asked.headers.get("authorization", "").removeprefix("Basic ")).decode().partition(":")
         )
@@ -205,23 +205,23 @@ class GitLabServer(ForgeServer):
             return denied
         found = self.world.find(path[1 : path.index(".git/")])
         if found is None or not found[0].seen_by(token.user if token else None):
-            return Reply(404, b"The project you were looking for could not be found") if token else denied
+            return ForgeReply(404, b"The project you were looking for could not be found") if token else denied
         if not self.has_git or "git-receive-pack" in path + asked.query:
-            return Reply(403, b"You are not allowed to do that")
+            return ForgeReply(403, b"You are not allowed to do that")
         return git_http.serve(found[0].git.directory, path[path.index(".git/") + 4 :], asked)
 
-    def _call(self, asked: ApiRequest, operation: str | None = None) -> Call:
-        return Call(
+    def _call(self, asked: ApiRequest, operation: str | None = None) -> GitLabCall:
+        return GitLabCall(
             method=asked.method,
             path=asked.path,
             words={**_words(asked.query), **(asked.body or {})},
             token=self._token(asked.headers, operation),
             world=self.world,
-            shapes=Shapes(self.url),
+            shapes=GitLabJson(self.url),
             root=self.api,
         )
 
-    def _token(self, headers: Mapping[str, str], operation: str | None) -> Token | None:
+    def _token(self, headers: Mapping[str, str], operation: str | None) -> GitLabToken | None:
         """Return who asks; the token of a job counts only where it may be used, and elsewhere it is nobody's."""
         of_job = headers.get("job-token")
         if of_job is not None:
@@ -240,7 +240,7 @@ def _words(query: str) -> dict[str, str | list[str]]:
     return {name.removesuffix("[]"): said if name.endswith("[]") else said[-1] for name, said in words.items()}
 
 
-def _let_in(call: Call, name: str) -> Reply | None:
+def _let_in(call: GitLabCall, name: str) -> ForgeReply | None:
     """Find the project that the path names, and refuse what the token may not do there; or say where it has moved."""
     user = call.token.user if call.token else None
     found = call.world.find(name)
@@ -252,7 +252,7 @@ def _let_in(call: Call, name: str) -> Reply | None:
             raise ProblemError(405, "Non GET methods are not allowed for moved projects")
         first, _, rest = call.path.removeprefix("/projects/").partition("/")
         assert unquote(first) == name
-        return Reply(301, None, {"Location": f"{call.root}/projects/{call.project.id}{'/' if rest else ''}{rest}"})
+        return ForgeReply(301, None, {"Location": f"{call.root}/projects/{call.project.id}{'/' if rest else ''}{rest}"})
     call.project.settle()
     if call.method in READING:
         return None

@@ -6,8 +6,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from support.forges.gitlab.contract import answer
-from support.forges.gitlab.state import Issue, MergeRequest, Milestone, Note, Project, Status, Token, User
-from support.git import Git
+from support.forges.gitlab.state import (
+    GitLabIssue,
+    GitLabMilestone,
+    GitLabNote,
+    GitLabProject,
+    GitLabStatus,
+    GitLabToken,
+    GitLabUser,
+    MergeRequest,
+)
+from support.git import DiskRepository
 
 _PROJECT = "/projects/{id}"
 _REQUESTS = f"{_PROJECT}/merge_requests"
@@ -26,27 +35,27 @@ def moment(when: datetime | None) -> str | None:
     return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if when else None
 
 
-class Shapes:
+class GitLabJson:
     """The JSON of one GitLab, whose pages lie at `site`."""
 
     def __init__(self, site: str) -> None:
         self._site = site
 
-    def user(self, user: User) -> dict[str, Any]:
+    def user(self, user: GitLabUser) -> dict[str, Any]:
         """Return somebody as everybody sees them."""
         url = f"{self._site}/{user.username}"
         known = {"id": user.id, "username": user.username, "name": user.username, "state": "active", "locked": False}
         return known | {"avatar_url": None, "web_url": url}
 
-    def current_user(self, user: User) -> dict[str, Any]:
+    def current_user(self, user: GitLabUser) -> dict[str, Any]:
         return answer("get /user", **self.user(user), bot=False, email=user.emails[-1], commit_email=user.emails[0])
 
-    def token(self, token: Token) -> dict[str, Any]:
+    def token(self, token: GitLabToken) -> dict[str, Any]:
         known = {"id": 1, "name": "bump", "revoked": False, "active": True, "user_id": token.user.id}
         dates = {"created_at": DAY, "last_used_at": DAY, "expires_at": "2027-11-25"}
         return answer("get /personal_access_tokens/self", **known, **dates, scopes=[token.scope])
 
-    def member(self, user: User, level: int) -> dict[str, Any]:
+    def member(self, user: GitLabUser, level: int) -> dict[str, Any]:
         known = self.user(user) | {"access_level": level, "created_at": DAY, "membership_state": "active"}
         return answer(f"get {_PROJECT}/members/all/{{user_id}}", **known)
 
@@ -55,7 +64,7 @@ class Shapes:
         levels = {"push_access_levels": [level], "merge_access_levels": [level], "unprotect_access_levels": []}
         return answer(f"get {_PROJECT}/protected_branches", id=1, name=name, allow_force_push=False, **levels)
 
-    def project(self, project: Project, operation: str = f"get {_PROJECT}") -> dict[str, Any]:
+    def project(self, project: GitLabProject, operation: str = f"get {_PROJECT}") -> dict[str, Any]:
         namespace, _, short = project.path.rpartition("/")
         return answer(
             operation,
@@ -85,16 +94,16 @@ class Shapes:
             star_count=0,
         )
 
-    def commit(self, project: Project, oid: str) -> dict[str, Any]:
+    def commit(self, project: GitLabProject, oid: str) -> dict[str, Any]:
         read = _read_commit(project.git, oid)
         url = f"{self._site}/{project.path}/-/commit/{oid}"
         return answer(f"get {_PROJECT}/repository/commits", **read, web_url=url)
 
-    def commit_detail(self, project: Project, oid: str) -> dict[str, Any]:
+    def commit_detail(self, project: GitLabProject, oid: str) -> dict[str, Any]:
         known = self.commit(project, oid) | {"project_id": project.id, "status": None, "last_pipeline": None}
         return answer(f"post {_PROJECT}/repository/commits", **known)
 
-    def branch(self, project: Project, name: str) -> dict[str, Any]:
+    def branch(self, project: GitLabProject, name: str) -> dict[str, Any]:
         return answer(
             f"get {_PROJECT}/repository/branches",
             name=name,
@@ -108,7 +117,7 @@ class Shapes:
             web_url=f"{self._site}/{project.path}/-/tree/{name}",
         )
 
-    def request(self, project: Project, request: MergeRequest) -> dict[str, Any]:
+    def request(self, project: GitLabProject, request: MergeRequest) -> dict[str, Any]:
         """Return a merge request as lists show it, whoever asked: with what was found out about it before."""
         status, conflicts = self._merge_status(project, request)
         return answer(
@@ -152,7 +161,7 @@ class Shapes:
             squash_on_merge=False,
         )
 
-    def one_request(self, project: Project, request: MergeRequest) -> dict[str, Any]:
+    def one_request(self, project: GitLabProject, request: MergeRequest) -> dict[str, Any]:
         """Return what asking for one alone shows; that makes GitLab find out whether it can be merged."""
         pipeline = request.pipeline
         head = None
@@ -164,12 +173,12 @@ class Shapes:
             request.checked = (project.branches[request.target], request.head)
         return shown
 
-    def status(self, status: Status, author: User, operation: str) -> dict[str, Any]:
+    def status(self, status: GitLabStatus, author: GitLabUser, operation: str) -> dict[str, Any]:
         words = {"status": status.state, "name": status.name, "description": status.description}
         words["target_url"] = status.url
         return answer(operation, id=status.id, sha=status.sha, ref=status.ref, author=self.user(author), **words)
 
-    def note(self, project: Project, request: MergeRequest, note: Note) -> dict[str, Any]:
+    def note(self, project: GitLabProject, request: MergeRequest, note: GitLabNote) -> dict[str, Any]:
         return answer(
             f"get {_REQUEST}/notes",
             id=note.id,
@@ -187,7 +196,7 @@ class Shapes:
             internal=False,
         )
 
-    def milestone(self, milestone: Milestone) -> dict[str, Any]:
+    def milestone(self, milestone: GitLabMilestone) -> dict[str, Any]:
         url = f"{self._site}/-/milestones/{milestone.id}"
         known = {"id": milestone.id, "iid": milestone.id, "title": milestone.title, "state": milestone.state}
         return answer(f"get {_PROJECT}/milestones", **known, description="", web_url=url)
@@ -205,7 +214,7 @@ class Shapes:
             **{kind: what},
         )
 
-    def issue(self, project: Project, issue: Issue) -> dict[str, Any]:
+    def issue(self, project: GitLabProject, issue: GitLabIssue) -> dict[str, Any]:
         return answer(
             f"get {_PROJECT}/issues",
             id=project.id * 1000 + issue.number,
@@ -221,7 +230,7 @@ class Shapes:
             web_url=f"{self._site}/{project.path}/-/issues/{issue.number}",
         )
 
-    def _merge_status(self, project: Project, request: MergeRequest) -> tuple[str, bool]:
+    def _merge_status(self, project: GitLabProject, request: MergeRequest) -> tuple[str, bool]:
         """Return the detailed status, and whether there are conflicts: neither is known to who asks first."""
         if request.state != "opened":
             return "not_open", False
@@ -235,7 +244,7 @@ class Shapes:
         return "draft_status" if request.is_draft else "mergeable", False
 
 
-def _read_commit(git: Git, oid: str) -> dict[str, Any]:
+def _read_commit(git: DiskRepository, oid: str) -> dict[str, Any]:
     commit = git.show_commit(oid)
     author_name, author_email, authored = commit.author
     committer_name, committer_email, committed = commit.committer

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from support.forges.fleets import open_gitlab_fleet
 from support.forges.gitlab.server import GitLabServer
-from support.forges.gitlab.state import MergeRequest, Note, Pipeline, Status
+from support.forges.gitlab.state import GitLabNote, GitLabPipeline, GitLabStatus, MergeRequest
 from support.forges.hosted_stand import HostedStand, no_pause
 from support.forges.server import CrashableServer
-from support.forges.stands import Request
-from support.git import Content, Person
+from support.forges.stands import ShownRequest
+from support.git import CommitAuthor, Content
 
 from bot.forges.gitlab.server import KIND
 from bot.model.proposal import RequestState
@@ -74,7 +74,7 @@ class GitLabStand(HostedStand):
 
     def comment(self, branch: str, text: str) -> None:
         request = self.project.open_request(branch)
-        request.notes.append(Note(1000 * request.number + len(request.notes), self.server.world.ada, text))
+        request.notes.append(GitLabNote(1000 * request.number + len(request.notes), self.server.world.ada, text))
 
     def approve(self, branch: str) -> None:
         request, ada = self.project.open_request(branch), self.server.world.ada
@@ -92,7 +92,7 @@ class GitLabStand(HostedStand):
         world = self.server.world
         stranger = world.add_user("stranger", "stranger@example.org")
         fork = world.fork(self.project, stranger.username)
-        fork.git.commit(branch, files, "A stranger's work", who=Person("Stranger", "stranger@example.org"))
+        fork.git.commit(branch, files, "A stranger's work", who=CommitAuthor("Stranger", "stranger@example.org"))
         world.propose(self.project, fork, branch, stranger, "From afar")
 
     def statuses(self, branch: str) -> list[CommitStatus]:
@@ -105,22 +105,22 @@ class GitLabStand(HostedStand):
         world = self.server.world
         word = {"passed": "success"}.get(state, state)
         ref = next((name for name, head in self.branches().items() if head == commit), "main")
-        self.project.statuses.append(Status(world.next_id(), commit, ref, context, word, "", world.ada, url))
+        self.project.statuses.append(GitLabStatus(world.next_id(), commit, ref, context, word, "", world.ada, url))
 
     def report_merge_check(self, branch: str, state: str) -> None:
         """Let a pipeline run on the result of merging a request, which is no commit of the branch."""
         request = next(each for each in reversed(self.project.requests) if each.branch == branch)
         status = {"passed": "success", "pending": "running"}.get(state, state)
         ref = f"refs/merge-requests/{request.number}/merge"
-        request.merged_result = Pipeline("f" * 40, status, ref, "merge_request_event")
+        request.merged_result = GitLabPipeline("f" * 40, status, ref, "merge_request_event")
 
-    def requests(self) -> list[Request]:
+    def requests(self) -> list[ShownRequest]:
         self.settle()
         own = [each for each in self.project.requests if each.source is self.project]
         return [_request(each) for each in reversed(own)]
 
 
-def _request(request: MergeRequest) -> Request:
+def _request(request: MergeRequest) -> ShownRequest:
     comments = tuple(each.body for each in request.notes if not each.system)
     state, body = _STATES[request.state], request.description or ""
-    return Request(request.branch, state, request.title, body, comments, tuple(request.labels))
+    return ShownRequest(request.branch, state, request.title, body, comments, tuple(request.labels))

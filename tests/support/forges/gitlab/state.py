@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from support.forges.changes import LastChange
-from support.git import ADA, Content, Git, Person
+from support.git import ADA, CommitAuthor, Content, DiskRepository
 
 
 @dataclass
-class User:
+class GitLabUser:
     """Somebody with an account."""
 
     username: str
@@ -21,15 +21,15 @@ class User:
     """The first is what commits by the API carry."""
 
     @property
-    def person(self) -> Person:
-        return Person(self.username, self.emails[0])
+    def person(self) -> CommitAuthor:
+        return CommitAuthor(self.username, self.emails[0])
 
 
 @dataclass
-class Token:
+class GitLabToken:
     """What somebody may do with one secret."""
 
-    user: User
+    user: GitLabUser
     scope: str = "api"
     can_write: bool = True
     """Whether the role is at least Developer."""
@@ -39,18 +39,18 @@ class Token:
 
 
 @dataclass
-class Note:
+class GitLabNote:
     """A comment, or what GitLab itself writes beside them."""
 
     id: int
-    user: User
+    user: GitLabUser
     body: str
     system: bool = False
     made: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass
-class Pipeline:
+class GitLabPipeline:
     """What CI makes of one commit, or of its merge."""
 
     sha: str
@@ -61,7 +61,7 @@ class Pipeline:
 
 
 @dataclass
-class Status:
+class GitLabStatus:
     """What somebody said of a commit."""
 
     id: int
@@ -70,12 +70,12 @@ class Status:
     name: str
     state: str
     description: str
-    author: User | None = None
+    author: GitLabUser | None = None
     url: str | None = None
 
 
 @dataclass
-class Milestone:
+class GitLabMilestone:
     """One milestone, of a project or of a group above it."""
 
     id: int
@@ -85,11 +85,11 @@ class Milestone:
 
 
 @dataclass
-class Issue:
+class GitLabIssue:
     """One issue."""
 
     number: int
-    user: User
+    user: GitLabUser
     title: str
     description: str | None
     state: str = "opened"
@@ -101,8 +101,8 @@ class MergeRequest:
     """One merge request; `head` is the last commit of its branch that GitLab saw."""
 
     number: int
-    user: User
-    source: Project
+    user: GitLabUser
+    source: GitLabProject
     branch: str
     target: str
     head: str
@@ -112,24 +112,24 @@ class MergeRequest:
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     closed: datetime | None = None
     merged: datetime | None = None
-    armed_by: User | None = None
+    armed_by: GitLabUser | None = None
     """Who set it to be merged once its pipeline succeeded."""
-    pipeline: Pipeline | None = None
-    merged_result: Pipeline | None = None
+    pipeline: GitLabPipeline | None = None
+    merged_result: GitLabPipeline | None = None
     """The pipeline for the result of merging its last commit."""
     is_in_train: bool = False
     """Whether this pipeline is for the result of merging other requests, too."""
-    reviewers: list[User] = field(default_factory=list)
-    assignees: list[User] = field(default_factory=list)
-    milestone: Milestone | None = None
+    reviewers: list[GitLabUser] = field(default_factory=list)
+    assignees: list[GitLabUser] = field(default_factory=list)
+    milestone: GitLabMilestone | None = None
     label_events: list[tuple[str, str | None]] = field(default_factory=list)
     """`add` or `remove`, and the label; None where that was deleted since."""
-    milestone_events: list[tuple[str, Milestone]] = field(default_factory=list)
-    approved_by: list[User] = field(default_factory=list)
+    milestone_events: list[tuple[str, GitLabMilestone]] = field(default_factory=list)
+    approved_by: list[GitLabUser] = field(default_factory=list)
     is_orphaned: bool = False
     """Whether the fork that it came from was deleted."""
     labels: list[str] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
+    notes: list[GitLabNote] = field(default_factory=list)
     checked: tuple[str, str] | None = None
     """Target and head for which GitLab has found out whether they can be merged."""
     change: LastChange = field(default_factory=LastChange)
@@ -145,11 +145,11 @@ class MergeRequest:
     def is_draft(self) -> bool:
         return self.title.startswith("Draft: ")
 
-    def note(self, user: User, body: str) -> None:
+    def note(self, user: GitLabUser, body: str) -> None:
         """Write down what happened, as GitLab does itself."""
-        self.notes.append(Note(1000 * self.number + len(self.notes), user, body, system=True))
+        self.notes.append(GitLabNote(1000 * self.number + len(self.notes), user, body, system=True))
 
-    def call_off(self, user: User) -> None:
+    def call_off(self, user: GitLabUser) -> None:
         """Let it no longer merge by itself, as the button does."""
         self.armed_by = None
         self.note(user, "canceled the automatic merge")
@@ -162,12 +162,12 @@ class MergeRequest:
 
 
 @dataclass
-class Project:
+class GitLabProject:
     """One project, and what is proposed to it."""
 
     id: int
     path: str
-    git: Git
+    git: DiskRepository
     private: bool = False
     internal: bool = False
     """Whether it is for who has an account here."""
@@ -182,7 +182,7 @@ class Project:
     members: set[str] = field(default_factory=set)
     """Usernames that see it where it is private."""
     requests: list[MergeRequest] = field(default_factory=list)
-    issues: list[Issue] = field(default_factory=list)
+    issues: list[GitLabIssue] = field(default_factory=list)
     has_issues: bool = True
     takes_requests: bool = True
     branches: dict[str, str] = field(default_factory=dict)
@@ -192,8 +192,8 @@ class Project:
     """Branches that nobody pushes to."""
     merge_method: str = "merge"
     """`ff` and `rebase_merge` merge only what stands on its base."""
-    milestones: list[Milestone] = field(default_factory=list)
-    statuses: list[Status] = field(default_factory=list)
+    milestones: list[GitLabMilestone] = field(default_factory=list)
+    statuses: list[GitLabStatus] = field(default_factory=list)
     """Of commits, oldest first."""
     can_set_status: bool = True
     ci: str | None = None
@@ -203,7 +203,7 @@ class Project:
     """Whether a request may have more than one reviewer and one assignee: Premium."""
     can_merge: bool = True
     """Whether members may merge into its branches."""
-    signer: Person | None = None
+    signer: CommitAuthor | None = None
     """Who commits what comes by the API, where this GitLab signs it."""
     has_approvals: bool = True
 
@@ -211,7 +211,7 @@ class Project:
     def visibility(self) -> str:
         return "private" if self.private else "internal" if self.internal else "public"
 
-    def seen_by(self, user: User | None) -> bool:
+    def seen_by(self, user: GitLabUser | None) -> bool:
         if self.internal and user is None:
             return False
         return not self.private or (user is not None and user.username in self.members)
@@ -254,7 +254,7 @@ class Project:
     def run_pipeline(self, request: MergeRequest) -> None:
         """Begin a pipeline, where there are any; the last one stays until then."""
         if self.ci is not None:
-            request.pipeline = Pipeline(request.head, self.ci, request.branch)
+            request.pipeline = GitLabPipeline(request.head, self.ci, request.branch)
         self.count_statuses(request)
 
     def count_statuses(self, request: MergeRequest) -> None:
@@ -263,7 +263,7 @@ class Project:
         pipeline = request.pipeline
         if last and (pipeline is None or pipeline.sha != request.head or pipeline.source == "external"):
             status = "failed" if "failed" in last.values() else "success"
-            request.pipeline = Pipeline(request.head, status, request.branch, "external")
+            request.pipeline = GitLabPipeline(request.head, status, request.branch, "external")
         elif last and pipeline is not None and "failed" in last.values():
             pipeline.status = "failed"
 
@@ -274,7 +274,7 @@ class Project:
 
     def finish(self, request: MergeRequest, status: str = "success") -> None:
         """End the pipeline of a request's last commit; one that waits for that is merged."""
-        request.pipeline = Pipeline(request.head, status, request.branch)
+        request.pipeline = GitLabPipeline(request.head, status, request.branch)
         if status == "success" and request.armed_by is not None:
             self.accept(request)
 
@@ -286,15 +286,15 @@ class Project:
         return self.git.conflicts(self.branches[request.target], request.head)
 
 
-class World:
+class GitLabWorld:
     """Everything on one GitLab."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._last_id = 100
-        self.users: dict[str, User] = {}
-        self.tokens: dict[str, Token] = {}
-        self.projects: list[Project] = []
+        self.users: dict[str, GitLabUser] = {}
+        self.tokens: dict[str, GitLabToken] = {}
+        self.projects: list[GitLabProject] = []
         self.automerge_words = {"auto_merge", "merge_when_pipeline_succeeds"}
         """What this version calls it; older ones know the second alone."""
         self.ada = self.add_user("ada", ADA.email)
@@ -303,19 +303,19 @@ class World:
         self._last_id += 1
         return self._last_id
 
-    def add_user(self, username: str, *emails: str) -> User:
+    def add_user(self, username: str, *emails: str) -> GitLabUser:
         number = self.next_id()
         known = emails or (f"{number}-{username}@users.noreply.gitlab.example",)
-        return self.users.setdefault(username, User(username, number, known))
+        return self.users.setdefault(username, GitLabUser(username, number, known))
 
-    def add_token(self, secret: str, username: str) -> Token:
-        self.tokens[secret] = Token(self.add_user(username))
+    def add_token(self, secret: str, username: str) -> GitLabToken:
+        self.tokens[secret] = GitLabToken(self.add_user(username))
         return self.tokens[secret]
 
-    def add_project(self, path: str, files: Mapping[str, Content] | None, **more: object) -> Project:
+    def add_project(self, path: str, files: Mapping[str, Content] | None, **more: object) -> GitLabProject:
         """Make a project with one commit on `main`, or none where there are no files."""
-        git = Git.create(self._folder / f"{path}.git", files)
-        project = Project(self.next_id(), path, git, **more)  # type: ignore[arg-type]
+        git = DiskRepository.create(self._folder / f"{path}.git", files)
+        project = GitLabProject(self.next_id(), path, git, **more)  # type: ignore[arg-type]
         self.projects.append(project)
         project.settle()
         return project
@@ -323,11 +323,11 @@ class World:
     def is_user(self, name: str) -> bool:
         return name.lower() in {each.lower() for each in self.users}
 
-    def below(self, namespace: str) -> list[Project]:
+    def below(self, namespace: str) -> list[GitLabProject]:
         """Return the projects of a group with those of its subgroups, or of a person, oldest first."""
         return [each for each in self.projects if each.path.lower().startswith(f"{namespace}/".lower())]
 
-    def find(self, name: str) -> tuple[Project, bool] | None:
+    def find(self, name: str) -> tuple[GitLabProject, bool] | None:
         """Return a project by its id or path, and whether it has moved away from there."""
         for project in self.projects:
             if name == str(project.id) or name.lower() == project.path.lower():
@@ -335,7 +335,7 @@ class World:
         moved = [each for each in self.projects if name in each.old_paths]
         return (moved[0], True) if moved else None
 
-    def fork(self, project: Project, namespace: str) -> Project:
+    def fork(self, project: GitLabProject, namespace: str) -> GitLabProject:
         """Copy a project to somebody else."""
         path = f"{namespace}/{project.path.rpartition('/')[2]}"
         found = self.find(path)
@@ -346,7 +346,13 @@ class World:
         return copy
 
     def propose(
-        self, project: Project, source: Project, branch: str, user: User, title: str = "A change", **more: object
+        self,
+        project: GitLabProject,
+        source: GitLabProject,
+        branch: str,
+        user: GitLabUser,
+        title: str = "A change",
+        **more: object,
     ) -> MergeRequest:
         """Open a merge request without asking whether GitLab would."""
         head = source.git.branches()[branch]

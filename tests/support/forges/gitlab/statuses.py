@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from support.forges.gitlab.calls import Call, ProblemError, missing
-from support.forges.gitlab.state import Status
-from support.forges.server import Reply
+from support.forges.gitlab.calls import GitLabCall, ProblemError, missing
+from support.forges.gitlab.state import GitLabStatus
+from support.forges.server import ForgeReply
 
 
-def create_status(call: Call, commit: str) -> Reply:
+def create_status(call: GitLabCall, commit: str) -> ForgeReply:
     project, branch = call.project, call.need("ref")
     if not project.can_set_status:
         raise ProblemError(403, "403 Forbidden")
@@ -16,16 +16,16 @@ def create_status(call: Call, commit: str) -> Reply:
     if branch not in project.branches:
         raise missing("References for commit")
     name, state = call.words.get("name", "default"), call.need("state")
-    status = Status(
+    status = GitLabStatus(
         call.world.next_id(), commit, branch, name, state, call.words.get("description") or "", call.writer.user
     )
     project.statuses.append(status)
     for request in project.requests:
         project.count_statuses(request)
-    return Reply(201, call.shapes.status(status, call.writer.user, "post /projects/{id}/statuses/{sha}"))
+    return ForgeReply(201, call.shapes.status(status, call.writer.user, "post /projects/{id}/statuses/{sha}"))
 
 
-def list_statuses(call: Call, commit: str) -> Reply:
+def list_statuses(call: GitLabCall, commit: str) -> ForgeReply:
     """List every status of a commit, or the last of every name."""
     project = call.project
     given = [each for each in project.statuses if each.sha == commit]
