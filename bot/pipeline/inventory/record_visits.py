@@ -64,8 +64,12 @@ class VisitRecorder:
         visits: list[BranchVisit] = []
         known = [each for each in visited if each.listed.key is not None]
         recorder = RequestRecorder(self._context, self._options.branch_prefix, self._decision_result.evidence)
-        requests = FORGE_POOL.run_phase("Reading CI", recorder.list_requests, known, self._context.progress)
-        for each, listed_requests in zip(known, requests, strict=True):
+
+        def list_requests(visit: RepositoryVisit) -> tuple[RepositoryVisit, tuple[StoredRequest, ...] | None]:
+            return visit, recorder.list_requests(visit)
+
+        with_requests = FORGE_POOL.run_phase("Reading CI", list_requests, known, self._context.progress)
+        for each, listed_requests in with_requests:
             key, conditions = each.listed.key, each.listed.conditions
             if key is not None and conditions is not None:
                 dependencies = self._find_dependencies(each.plan)

@@ -101,26 +101,20 @@ def apply_plan(plan: FleetPlan, fleets: Sequence[Fleet], context: ApplyContext, 
     listed, failures = _find_repositories(plan, fleets)
     run_budget = RunBudget()
 
-    def prepare(planned: PlannedRepository) -> RepositoryPlan | RunFailure:
+    def prepare(planned: PlannedRepository) -> RepositoryVisit | RunFailure:
         return _RepositoryCheck(planned, listed.get(planned.key), context, options, run_budget).prepare()
 
     prepared = FORGE_POOL.run_phase("Comparing repositories", prepare, plan.repositories, context.progress)
     unlisted = {each.subject for each in failures}
     failures += [each for each in prepared if isinstance(each, RunFailure) and each.subject not in unlisted]
-    changed = {
-        planned.key[:3]
-        for planned, each in zip(plan.repositories, prepared, strict=True)
-        if isinstance(each, RunFailure)
-    }
-    visits = [
-        RepositoryVisit(
-            each if planned.key[:3] not in changed else replace(each, dashboard=None),  # it shows all base branches
-            _restore_links(planned.report, each.repository_scan.repository),
-        )
-        for planned, each in zip(plan.repositories, prepared, strict=True)
-        if isinstance(each, RepositoryPlan)
+    visits = [each for each in prepared if isinstance(each, RepositoryVisit)]
+    keys = {_get_key(each.repository) for each in visits}
+    changed = {each.key[:3] for each in plan.repositories if each.key not in keys}
+    without_dashboards = [  # a dashboard shows all base branches of its repository
+        replace(each, plan=replace(each.plan, dashboard=None)) if _get_key(each.repository)[:3] in changed else each
+        for each in visits
     ]
-    executed = execute_visits(visits, context.progress, options.level)
+    executed = execute_visits(without_dashboards, context.progress, options.level)
     evidence = {each.transition: each.evidence for each in plan.evidence}
     failures += [failure for each in executed for failure in each.failures]
     failures += sync_dashboards(executed, evidence, options)
@@ -142,9 +136,13 @@ def _find_repositories(
             if isinstance(each, RunFailure):
                 failures.append(each)
             else:
-                key = (each.forge, each.server, each.name, each.base_branch or "")
-                found.setdefault(key, ListedBranch(fleet, each))
+                found.setdefault(_get_key(each), ListedBranch(fleet, each))
     return found, failures
+
+
+def _get_key(repository: GitRepository) -> tuple[str, str, str, str]:
+    """Return the key of a base branch, as `PlannedRepository.key`."""
+    return repository.forge, repository.server, repository.name, repository.base_branch or ""
 
 
 def _restore_links(report: RepositoryReport, repository: GitRepository) -> RepositoryReport:
@@ -162,11 +160,13 @@ class _RepositoryCheck:
     options: RunOptions
     run_budget: RunBudget
 
-    def prepare(self) -> RepositoryPlan | RunFailure:
-        """Return the steps to execute. Return a failure if the repository or the plan does not allow executing them."""
+    def prepare(self) -> RepositoryVisit | RunFailure:
+        """Return the visit with the steps to execute. Return a failure if the repository or the plan forbids them."""
         subject = self.planned.name
         try:
-            return self._prepare()
+            repository_plan = self._prepare()
+            report = _restore_links(self.planned.report, repository_plan.repository_scan.repository)
+            return RepositoryVisit(repository_plan, report)
         except _ChangedSincePlanError as change:
             return RunFailure(subject, FailureStage.PROPOSE, f"{change} since the plan was made; {_NEXT_PLAN}")
         except InconsistentPlanError:
