@@ -156,13 +156,19 @@ def build_sentence(text: str, limit: int = MAX_TEXT_LENGTH) -> Plain | Text:
     return Plain(line) if str(Plain(line)) == line else Text(text, limit)
 
 
+def describe_rest(count: int, shown: int) -> str:
+    """Return the text after the first `shown` of `count` items, such as `and 3 more`; empty if all are shown."""
+    return f"and {count - shown:,} more" if count > shown else ""
+
+
 def truncate_list(items: Sequence[str], max_items: int) -> tuple[Text | Plain, ...]:
     """Return the first `max_items` of `items`, but at least one.
 
     If there are more, a text such as `and 3 more` follows.
     """
-    shown, hidden_count = items[: max(max_items, 1)], len(items) - max(max_items, 1)
-    return (*map(Text, shown), *([Plain(f"and {hidden_count} more")] if hidden_count > 0 else []))
+    shown = items[: max(max_items, 1)]
+    rest = describe_rest(len(items), len(shown))
+    return (*map(Text, shown), *([Plain(rest)] if rest else []))
 
 
 _SAFE_URL = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9._~%/+-]*)?(?:#[A-Za-z0-9_-]*)?", re.ASCII)

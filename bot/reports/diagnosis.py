@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
-from bot.core.markdown import make_console_line
+from bot.core.markdown import describe_rest, make_console_line
 from bot.model.diagnosis import CheckStatus, ConfigArea, Diagnosis
 from bot.model.errors import HINT_SEPARATOR
 from bot.model.report import SCHEMA
@@ -82,8 +82,7 @@ def _render_group(status: CheckStatus, checked: str, result: str) -> Iterator[Li
 
 def _join_subjects(subjects: Sequence[str]) -> str:
     """Return the subjects of one line: up to MAX_SUBJECTS of them, and the number of the others."""
-    shown, more = subjects[:MAX_SUBJECTS], len(subjects) - MAX_SUBJECTS
-    return f"{', '.join(shown)} and {more} more" if more > 0 else ", ".join(shown)
+    return f"{', '.join(subjects[:MAX_SUBJECTS])} {describe_rest(len(subjects), MAX_SUBJECTS)}".rstrip()
 
 
 def _explain_marks(statuses: Collection[CheckStatus]) -> Iterator[str]:

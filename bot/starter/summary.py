@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from bot.core.markdown import describe_rest
 from bot.model.report import RunReport
 from bot.starter.config_text import FolderFindings
 from bot.starter.workflow_text import WORKFLOWS
@@ -61,8 +62,8 @@ def _list_translations(findings: FolderFindings) -> Iterator[str]:
             yield "Not translated:"
             for each in translation.untranslated[:MAX_UNTRANSLATED]:
                 yield f"  {each.origin}: {each.reason}"
-        if len(translation.untranslated) > MAX_UNTRANSLATED:
-            yield f"  and {len(translation.untranslated) - MAX_UNTRANSLATED} more"
+        if rest := describe_rest(len(translation.untranslated), MAX_UNTRANSLATED):
+            yield f"  {rest}"
         if translation.handover:
             yield f"Until you change its config, {translation.bot} updates images, and basebump leaves them alone."
             yield translation.handover

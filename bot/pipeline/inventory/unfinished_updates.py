@@ -9,6 +9,7 @@ from datetime import datetime
 
 from bot.core.inventory.stage_index import StageIndex
 from bot.core.inventory.unfinished_updates import find_unfinished
+from bot.core.markdown import describe_rest
 from bot.core.proposal.branch_ownership import parse_targets
 from bot.inventory_ports import StageReader
 from bot.model.due_date import DueDate, DueUntil
@@ -88,5 +89,5 @@ def _build_report(unfinished: UnfinishedUpdate, scope: StageScope, now: datetime
 
 def _build_title(images: Iterable[ProposedImage]) -> str:
     names = [each.reference.rpartition("/")[2] for each in images]
-    rest = f" and {len(names) - MAX_TITLE_IMAGES} more" if len(names) > MAX_TITLE_IMAGES else ""
-    return f"Update {', '.join(names[:MAX_TITLE_IMAGES])}{rest}"
+    rest = describe_rest(len(names), MAX_TITLE_IMAGES)
+    return f"Update {', '.join(names[:MAX_TITLE_IMAGES])} {rest}".rstrip()

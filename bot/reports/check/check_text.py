@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from bot.core.markdown import make_console_line
+from bot.core.markdown import describe_rest, make_console_line
 from bot.model.check import CheckReport
 from bot.model.vocabulary import ViolationKind
 from bot.reports.check.check_counts import describe_counts, describe_result
@@ -72,8 +72,8 @@ def _render_group(group: UnevaluatedGroup) -> Iterator[Line]:
         yield _explain("    ", f"hint: {next_step}")
     for path, line_number, text in group.positions[:MAX_EXAMPLES]:
         yield f"    {make_console_line(path, MAX_PATH)}:{line_number}: {make_console_line(text)}"
-    if len(group.positions) > MAX_EXAMPLES:
-        yield f"    and {len(group.positions) - MAX_EXAMPLES} more; --format json lists all of them"
+    if rest := describe_rest(len(group.positions), MAX_EXAMPLES):
+        yield f"    {rest}; --format json lists all of them"
 
 
 def _explain(head: str, text: str) -> Line:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 
+from bot.core.markdown import describe_rest
 from bot.model.update_stages import (
     ClusterCoverage,
     StageCount,
@@ -76,8 +77,8 @@ def _cut(names: Sequence[str]) -> Iterator[str]:
 def _add_rest(shown: Iterable[str], count: int) -> Iterator[str]:
     """Yield the first of `count` names, and the number of the others."""
     yield from shown
-    if count > MAX_DETAILS:
-        yield f"and {count - MAX_DETAILS} more"
+    if rest := describe_rest(count, MAX_DETAILS):
+        yield rest
 
 
 def describe_workloads(images: Iterable[RunningImage], *, shows_workloads: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bot.core.markdown import make_console_line
+from bot.core.markdown import describe_rest, make_console_line
 from bot.reports.parts.styled_lines import Line, Style, StyledLine
 
 MAX_ROWS = 200
@@ -87,8 +87,8 @@ def render_changes(rows: Sequence[Row], screen_width: int | None) -> Iterator[Li
 
 
 def _count_hidden_rows(rows: Sequence[Row]) -> Iterator[Line]:
-    if len(rows) > MAX_ROWS:
-        yield f"{_GAP}and {len(rows) - MAX_ROWS} more rows"
+    if rest := describe_rest(len(rows), MAX_ROWS):
+        yield f"{_GAP}{rest} rows"
 
 
 def _format_cells(texts: Row) -> Row:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 from urllib.parse import quote
 
-from bot.core.markdown import is_safe_url, make_one_line
+from bot.core.markdown import describe_rest, is_safe_url, make_one_line
 from bot.core.transition import shorten_digest
 from bot.model.image_name import Digest
 from bot.model.inventory import BranchKey, StoredRequest
@@ -114,9 +114,8 @@ def link_outside(text: str, url: str | None) -> Part:
 def show_targets(request: StoredRequest) -> Cell:
     """Return the images that a request updates."""
     names = list(dict.fromkeys(target.rpartition("@")[0] for target in request.targets))
-    left_out = len(names) - MAX_TARGETS
-    note = f"and {left_out:,} more" if left_out > 0 else ""
-    return Cell(tuple(link_image(each) for each in names[:MAX_TARGETS] if each != "*"), note)
+    parts = tuple(link_image(each) for each in names[:MAX_TARGETS] if each != "*")
+    return Cell(parts, describe_rest(len(names), MAX_TARGETS))
 
 
 def show_fixes(fixes: Mapping[str, int] | None, *, is_shown: bool) -> Cell:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from urllib.parse import urlencode
 
-from bot.core.markdown import make_one_line
+from bot.core.markdown import describe_rest, make_one_line
 from bot.model.delivery import Delivery, DeliveryOutcome
 from bot.model.image_name import parse_sha256
 from bot.serve.http import HttpRequest
@@ -79,9 +79,8 @@ def _show_id(delivery: Delivery) -> Cell:
 
 
 def _show_subjects(subjects: Sequence[str]) -> Cell:
-    left_out = len(subjects) - MAX_SUBJECTS
     parts = tuple(
         Part(make_one_line(each), address=f"/search?{urlencode({'q': each})}", is_code=True)
         for each in subjects[:MAX_SUBJECTS]
     )
-    return Cell(parts, f"and {left_out:,} more" if left_out > 0 else "")
+    return Cell(parts, describe_rest(len(subjects), MAX_SUBJECTS))
