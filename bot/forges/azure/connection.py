@@ -16,7 +16,7 @@ from urllib.parse import quote
 from bot.forges.azure.azure_errors import AZURE_ERRORS, PROPOSE_ACCESS, READ_ACCESS, SIGN_IN_MESSAGE, WRITE_ACCESS
 from bot.forges.git.remote import GitOrigin
 from bot.forges.hosted.refusal import NOT_FOUND, UNAUTHORIZED, AnswerError, RefusedAnswer
-from bot.forges.hosted.rest import JSON, Query, RestAccount, RestAnswer, RestConnection, RestRemote, RestRequest
+from bot.forges.hosted.rest import JSON, Query, RestAccount, RestAnswer, RestCall, RestConnection, RestRemote
 
 API_VERSIONS = ("7.1", "7.0", "6.0", "5.0")
 """The versions of the API that basebump uses, newest first: those of Azure DevOps Services and of Azure DevOps Server
@@ -133,13 +133,13 @@ class AzureConnection(RestConnection):
         url = f"{self.url}/{quote(project)}/_git/{quote(repository)}"
         return GitOrigin(url, self.fetch_clone_login(name), self.ca, self.pace)
 
-    def exchange(self, request: RestRequest, secret: str | None) -> RestAnswer:
+    def exchange(self, call: RestCall, secret: str | None) -> RestAnswer:
         """Send a request once, with the newest version of the API that the server knows."""
-        versions, suffix = self._versions, "-preview.1" if request.path.endswith(_PREVIEW_PATHS) else ""
+        versions, suffix = self._versions, "-preview.1" if call.path.endswith(_PREVIEW_PATHS) else ""
         for position, version in enumerate(versions):
-            query = {**(request.query or {}), "api-version": version + suffix}
+            query = {**(call.query or {}), "api-version": version + suffix}
             try:
-                answer = super().exchange(replace(request, query=query), secret)
+                answer = super().exchange(replace(call, query=query), secret)
             except AnswerError as error:
                 if not _is_unknown_version(error) or version == versions[-1]:
                     raise
@@ -148,14 +148,14 @@ class AzureConnection(RestConnection):
             return answer
         raise AssertionError("there is always a last version")
 
-    def check_answer(self, request: RestRequest, answer: RestAnswer) -> None:
+    def check_answer(self, call: RestCall, answer: RestAnswer) -> None:
         """Raise AnswerError if an answer reports an error, or if it is not of the requested type.
 
         A token that is not valid any more may be answered with status 203 or 302, and with a page for signing in.
         """
         content_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
         is_success = answer.status < _REDIRECTS and answer.status != _NON_AUTHORITATIVE
-        if is_success and (not answer.content or content_type == request.accept):
+        if is_success and (not answer.content or content_type == call.accept):
             return
         if answer.status < _REFUSALS:
             refusal = RefusedAnswer(UNAUTHORIZED, (SIGN_IN_MESSAGE,), answer.headers)
@@ -189,10 +189,10 @@ class AzureRemote(RestRemote[AzureConnection]):
     def fetch_bytes(
         self, action: str, method: str, path: str, accept: str, query: Query | None = None, body: object = None
     ) -> bytes:
-        """Return the content of an answer that is not JSON. The parameters are explained at `RestRequest`."""
+        """Return the content of an answer that is not JSON. The parameters are explained at `RestCall`."""
         action, path = f"{action} of {self.name}", self.path + path
-        request = RestRequest(action, READ_ACCESS, method, path, query, body, accept=accept)
-        return self.connection.fetch(request).content
+        call = RestCall(action, READ_ACCESS, method, path, query, body, accept=accept)
+        return self.connection.fetch(call).content
 
     def write_request(
         self, number: int, action: str, method: str, path: str, body: object = None, content_type: str = JSON

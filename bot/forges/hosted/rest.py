@@ -62,7 +62,7 @@ class RestAccount:
 
 
 @dataclass(frozen=True, slots=True)
-class RestRequest:
+class RestCall:
     """A request to the API of a server."""
 
     action: str
@@ -177,13 +177,13 @@ class RestConnection(ABC):
         return f"basebump:{secret}" if secret is not None else None
 
     def read(self, action: str, path: str, permission: str | None = None, query: Query | None = None) -> Any:
-        """Send a GET request, and return the JSON value. The parameters are explained at `RestRequest`."""
-        return self.fetch(RestRequest(action, permission or self.read_permission, "GET", path, query)).value
+        """Send a GET request, and return the JSON value. The parameters are explained at `RestCall`."""
+        return self.fetch(RestCall(action, permission or self.read_permission, "GET", path, query)).value
 
-    def fetch(self, request: RestRequest) -> RestAnswer:
+    def fetch(self, call: RestCall) -> RestAnswer:
         """Send a request that reads something. The request is repeated after temporary failures."""
         with self._sessions.get().limit_call():
-            return self._sender.read(partial(self._send, request))
+            return self._sender.read(partial(self._send, call))
 
     def list_pages(
         self,
@@ -226,8 +226,8 @@ class RestConnection(ABC):
         """
         with self._sessions.get().limit_call():
             for page in count(1):
-                request = RestRequest(action, permission or self.read_permission, "GET", path, build_query(page))
-                answer = self._sender.read(partial(self._send, request))
+                call = RestCall(action, permission or self.read_permission, "GET", path, build_query(page))
+                answer = self._sender.read(partial(self._send, call))
                 with self.errors.translate(path):
                     if add_page(answer):
                         return
@@ -243,12 +243,12 @@ class RestConnection(ABC):
     ) -> Any:
         """Send a request that changes something, and return the JSON value in the answer; None if it has none.
 
-        Only one thread sends such a request at a time. The parameters are explained at `RestRequest`.
+        Only one thread sends such a request at a time. The parameters are explained at `RestCall`.
         """
         permission = permission or self.write_permission
-        request = RestRequest(action, permission, method, path, body=body, content_type=content_type)
+        call = RestCall(action, permission, method, path, body=body, content_type=content_type)
         with self._sessions.get().limit_call():
-            return self._sender.write(lambda: self._send(request).value)
+            return self._sender.write(lambda: self._send(call).value)
 
     def run_write(self, call: Callable[[], Value]) -> Value:
         """Make a call that changes something on the server without this API, such as a push, in turn with the writes.
@@ -257,30 +257,30 @@ class RestConnection(ABC):
         """
         return self._sender.write(call)
 
-    def exchange(self, request: RestRequest, secret: str | None) -> RestAnswer:
+    def exchange(self, call: RestCall, secret: str | None) -> RestAnswer:
         """Send a request once, with a token or without one. Raises AnswerError and the exceptions of the session."""
-        headers = {"Accept": request.accept, **self.extra_headers}
-        headers |= {"Content-Type": request.content_type} if request.body is not None else {}
+        headers = {"Accept": call.accept, **self.extra_headers}
+        headers |= {"Content-Type": call.content_type} if call.body is not None else {}
         headers |= {"Authorization": self.build_authorization(secret)} if secret is not None else {}
         response = self._sessions.get().request(
-            request.method,
-            self._api_url + request.path,
-            params=dict(request.query or {}),
-            data=json.dumps(request.body).encode() if request.body is not None else None,
+            call.method,
+            self._api_url + call.path,
+            params=dict(call.query or {}),
+            data=json.dumps(call.body).encode() if call.body is not None else None,
             headers=headers,
             timeout=self.timeout,
-            allow_redirects=self.can_redirect and request.method == "GET",
+            allow_redirects=self.can_redirect and call.method == "GET",
         )
         answer = RestAnswer(response.status_code, response.content, index_headers(response.headers))
-        self.check_answer(request, answer)
+        self.check_answer(call, answer)
         wait = answer.headers.get("retry-after", "")
         if wait.isdecimal():
             seconds = min(float(wait), MAX_WAIT)
             self.pace.record_wait(seconds)
             self.pause(seconds)
-        return replace(answer, value=_parse_json(answer.content)) if request.accept == JSON else answer
+        return replace(answer, value=_parse_json(answer.content)) if call.accept == JSON else answer
 
-    def check_answer(self, request: RestRequest, answer: RestAnswer) -> None:  # noqa: ARG002 - some servers need it
+    def check_answer(self, call: RestCall, answer: RestAnswer) -> None:  # noqa: ARG002 - some servers need it
         """Raise AnswerError if an answer reports an error."""
         if answer.status >= _FIRST_REFUSAL:
             raise self.build_error(answer)
@@ -293,12 +293,12 @@ class RestConnection(ABC):
             messages = []
         return AnswerError(RefusedAnswer(answer.status, messages, answer.headers), is_page=is_page)
 
-    def _send(self, request: RestRequest) -> RestAnswer:
-        secret = self._get_secret(request.action)
+    def _send(self, call: RestCall) -> RestAnswer:
+        secret = self._get_secret(call.action)
         try:
-            return self.exchange(request, secret)
+            return self.exchange(call, secret)
         except _CLIENT_ERRORS as error:
-            action, permission, now = request.action, request.permission, datetime.now(UTC)
+            action, permission, now = call.action, call.permission, datetime.now(UTC)
             raise self.errors.explain_error(error, action, permission, secret=secret, now=now) from error
 
     def _get_secret(self, action: str) -> str | None:

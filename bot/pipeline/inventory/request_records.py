@@ -16,7 +16,7 @@ from bot.model.inventory import StoredRequest
 from bot.model.proposal import BodyMark, Proposal, RemoteRequest, RequestState
 from bot.pipeline.proposal.execute_steps import RepositoryVisit
 from bot.pipeline.run_context import RunContext
-from bot.pipeline.survey.triage import ListedBranch
+from bot.pipeline.survey.triage import ListedBaseBranch
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class RequestRecorder:
         ]
         return (*self._add_ci(visit, found), *self._list_opened(visit))
 
-    def _list_ended(self, listed: ListedBranch, requests: Sequence[RemoteRequest]) -> Iterable[RemoteRequest]:
+    def _list_ended(self, listed: ListedBaseBranch, requests: Sequence[RemoteRequest]) -> Iterable[RemoteRequest]:
         """Return the requests that were open at the last visit, and that were merged or closed since.
 
         They are only stored as history. They decide nothing, so that a run without a state has the same results.

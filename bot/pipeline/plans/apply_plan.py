@@ -38,7 +38,7 @@ from bot.pipeline.references.extract import ExtractResult, extract_references
 from bot.pipeline.references.reader_slots import ReaderSlots
 from bot.pipeline.run_context import RunOptions
 from bot.pipeline.survey.fleet_scan import RepositoryScan
-from bot.pipeline.survey.triage import ListedBranch
+from bot.pipeline.survey.triage import ListedBaseBranch
 from bot.pipeline.worker_pool import FORGE_POOL
 from bot.ports import Clock, FileFormat, Fleet, ProgressReporter, RulesReader
 
@@ -124,10 +124,10 @@ def apply_plan(plan: FleetPlan, fleets: Sequence[Fleet], context: ApplyContext, 
 
 def _find_repositories(
     plan: FleetPlan, fleets: Sequence[Fleet]
-) -> tuple[Mapping[tuple[str, str, str, str], ListedBranch], list[RunFailure]]:
+) -> tuple[Mapping[tuple[str, str, str, str], ListedBaseBranch], list[RunFailure]]:
     """Return the repositories of the plan by key, as far as the config selects them, and the failures to list them."""
     names = frozenset(each.configured_name or each.name for each in plan.repositories)
-    found: dict[tuple[str, str, str, str], ListedBranch] = {}
+    found: dict[tuple[str, str, str, str], ListedBaseBranch] = {}
     failures: list[RunFailure] = []
     if not names:
         return found, failures
@@ -136,7 +136,7 @@ def _find_repositories(
             if isinstance(each, RunFailure):
                 failures.append(each)
             else:
-                found.setdefault(_get_key(each), ListedBranch(fleet, each))
+                found.setdefault(_get_key(each), ListedBaseBranch(fleet, each))
     return found, failures
 
 
@@ -155,7 +155,7 @@ class _RepositoryCheck:
     """Compares one repository with the plan, and proves the edits. Nothing is written."""
 
     planned: PlannedRepository
-    listed: ListedBranch | None
+    listed: ListedBaseBranch | None
     context: ApplyContext
     options: RunOptions
     run_budget: RunBudget

@@ -36,7 +36,7 @@ from bot.model.vocabulary import FailureStage, ProposalOutcome, RunLevel
 from bot.pipeline.proposal.repository_plan import BranchPlan, RepositoryPlan
 from bot.pipeline.registry_failures import STATE_SUBJECT
 from bot.pipeline.run_context import RunContext
-from bot.pipeline.survey.triage import ListedBranch
+from bot.pipeline.survey.triage import ListedBaseBranch
 from bot.ports import Forge, ProgressReporter
 
 NO_BRANCH = (
@@ -68,7 +68,7 @@ class RepositoryVisit:
     """True if a later command executes the plan, so that something is left to do here."""
 
     @property
-    def listed(self) -> ListedBranch:
+    def listed(self) -> ListedBaseBranch:
         return self.plan.repository_scan.listed
 
     @property

@@ -17,7 +17,7 @@ UNSELECTED = "the config does not select this repository"
 
 
 @dataclass(frozen=True, slots=True)
-class BranchList:
+class BaseBranchList:
     """The base branches of all fleets, and the failures to list some of them."""
 
     branches: tuple[tuple[Fleet, GitRepository], ...]
@@ -39,7 +39,7 @@ class BranchList:
         return [RunFailure(name, FailureStage.SURVEY, UNSELECTED) for name in missing]
 
 
-def list_base_branches(fleets: Sequence[Fleet], context: RunContext, options: RunOptions) -> BranchList:
+def list_base_branches(fleets: Sequence[Fleet], context: RunContext, options: RunOptions) -> BaseBranchList:
     """List the base branches of all fleets. Branches that basebump itself created are left out."""
     activity_scope = build_activity_scope(context, options)
     selected = [
@@ -49,7 +49,7 @@ def list_base_branches(fleets: Sequence[Fleet], context: RunContext, options: Ru
         )
         if isinstance(each, RunFailure) or not (each.base_branch or "").startswith(options.branch_prefix)
     ]
-    return BranchList(
+    return BaseBranchList(
         tuple((fleet, each) for fleet, each in selected if isinstance(each, GitRepository)),
         tuple(each for _, each in selected if isinstance(each, RunFailure)),
     )

@@ -16,7 +16,7 @@ from bot.pipeline.references.extract import ExtractResult, extract_references
 from bot.pipeline.run_context import RunContext, RunOptions
 from bot.pipeline.survey.branch_list import list_base_branches
 from bot.pipeline.survey.build_tasks import BuildTasks, add_build_tasks
-from bot.pipeline.survey.triage import ListedBranch, TriageResult, select_branches
+from bot.pipeline.survey.triage import ListedBaseBranch, TriageResult, select_branches
 from bot.pipeline.worker_pool import FORGE_POOL
 from bot.ports import Fleet
 
@@ -28,7 +28,7 @@ NO_OWN_FILE = "It has no config file of its own, which the rollout requires."
 class RepositoryScan(TreeScan):
     """One base branch of a repository, and the image references extracted from it."""
 
-    listed: ListedBranch
+    listed: ListedBaseBranch
 
     @property
     def fleet(self) -> Fleet:
@@ -64,7 +64,7 @@ def scan_fleets(
     triage_result = select_branches(branch_list.list_in_scope(scope), context, options, build_tasks)
     run_budget = RunBudget()
 
-    def scan_one(listed: ListedBranch) -> RepositoryScan | RunFailure:
+    def scan_one(listed: ListedBaseBranch) -> RepositoryScan | RunFailure:
         return _scan_repository(listed, context, build_tasks, options, TreeBudget(run_budget))
 
     outcomes = FORGE_POOL.run_phase("Reading repositories", scan_one, triage_result.to_read, context.progress)
@@ -105,7 +105,7 @@ def _select_scans_using_image(repository_scans: Iterable[RepositoryScan], scope:
 
 
 def _scan_repository(
-    listed: ListedBranch,
+    listed: ListedBaseBranch,
     context: RunContext,
     build_tasks: BuildTasks,
     options: RunOptions,

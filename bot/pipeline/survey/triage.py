@@ -36,7 +36,7 @@ _Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
-class ListedBranch:
+class ListedBaseBranch:
     """A base branch in the list of a fleet, with its data in the state."""
 
     fleet: Fleet
@@ -67,7 +67,7 @@ class ListedBranch:
 class TriageResult:
     """The base branches that the run must read, and the reports of those that need not be read."""
 
-    to_read: tuple[ListedBranch, ...]
+    to_read: tuple[ListedBaseBranch, ...]
     unchanged_keys: tuple[BranchKey, ...] = ()
     """The base branches that need not be read."""
     reports: tuple[RepositoryReport, ...] = ()
@@ -93,7 +93,7 @@ def select_branches(
     Without a state, all base branches are read. If the state cannot be read, a failure is reported, and all base
     branches are read, too. Repositories that the user named are always read.
     """
-    branches = [ListedBranch(fleet, repository) for fleet, repository in listed]
+    branches = [ListedBaseBranch(fleet, repository) for fleet, repository in listed]
     if not context.inventory_store.is_available:
         return TriageResult(tuple(branches))
     triage, scope = _Triage(context, options, build_tasks), options.scope
@@ -120,7 +120,7 @@ class _Triage:
         self._evidence_versions = EvidenceVersions(context)
         self._tasks_hash = hash_values((build_tasks.tasks, build_tasks.failed_registries))
 
-    def add_stored(self, branches: Iterable[ListedBranch]) -> list[ListedBranch]:
+    def add_stored(self, branches: Iterable[ListedBaseBranch]) -> list[ListedBaseBranch]:
         """Return the branches with their present conditions and with their data in the state.
 
         If the list of repositories has no activity, it is read for each repository.
@@ -130,12 +130,12 @@ class _Triage:
         stored = self._store.load_branches({each.key for each in described if each.key is not None})
         return [replace(each, stored=stored.get(each.key)) if each.key is not None else each for each in described]
 
-    def _add_stuck(self, branches: Iterable[ListedBranch]) -> list[ListedBranch]:
+    def _add_stuck(self, branches: Iterable[ListedBaseBranch]) -> list[ListedBaseBranch]:
         keyed = [(branch, BranchKey.of(branch.repository)) for branch in branches]
         stuck = load_stuck_updates({key for _, key in keyed if key is not None}, self._context, self._options)
         return [replace(branch, stuck=stuck.get(key, ())) if key is not None else branch for branch, key in keyed]
 
-    def _describe(self, branch: ListedBranch) -> ListedBranch:
+    def _describe(self, branch: ListedBaseBranch) -> ListedBaseBranch:
         repository, key = branch.repository, BranchKey.of(branch.repository)
         if key is None or repository.commit is None:
             return branch
@@ -151,23 +151,23 @@ class _Triage:
         )
         return replace(branch, key=key, conditions=conditions)
 
-    def _read_activity(self, branch: ListedBranch) -> str | None:
+    def _read_activity(self, branch: ListedBaseBranch) -> str | None:
         try:
             return branch.fleet.read_activity(branch.repository, self._activity_scope)
         except ForgeError:  # the branch is then read, which reports the error
             return None
 
-    def leave_out_nonusers(self, branches: Sequence[ListedBranch], image: ImageName) -> list[ListedBranch]:
+    def leave_out_nonusers(self, branches: Sequence[ListedBaseBranch], image: ImageName) -> list[ListedBaseBranch]:
         """Return the branches of the repositories that use an image, or whose use of the image is not known."""
         users = self._store.list_users(image)
         groups = {each.group for each in branches if each.key in users or not _is_known(each)}
         return [each for each in branches if each.group in groups]
 
-    def find_first_reasons(self, branches: Iterable[ListedBranch]) -> list[ListedBranch]:
+    def find_first_reasons(self, branches: Iterable[ListedBaseBranch]) -> list[ListedBaseBranch]:
         """Return the branches with the reasons to read them that can be found without looking up tags."""
         return [replace(each, reason=self._find_first_reason(each)) for each in branches]
 
-    def _find_first_reason(self, branch: ListedBranch) -> VisitReason | None:
+    def _find_first_reason(self, branch: ListedBaseBranch) -> VisitReason | None:
         if branch.key is None or branch.conditions is None:
             return VisitReason.UNSETTLED
         conditions, settled = branch.conditions, branch.settled
@@ -222,7 +222,7 @@ class _Triage:
         }
         self._context.state_store.record_tags(unmoved, self._context.now)
 
-    def load_reports(self, branches: Sequence[ListedBranch]) -> TriageResult:
+    def load_reports(self, branches: Sequence[ListedBaseBranch]) -> TriageResult:
         """Return the result of the triage. Branches without a stored report are read."""
         reports = self._store.load_reports({each.key for each in branches if each.reason is None and each.key})
         transitions = {
@@ -233,7 +233,7 @@ class _Triage:
         }
         evidence = self._store.load_evidence(transitions)
 
-        def is_complete(branch: ListedBranch) -> bool:
+        def is_complete(branch: ListedBaseBranch) -> bool:
             report = reports.get(branch.key) if branch.key is not None else None
             return report is not None and all(
                 verdict.transition is None or verdict.transition in evidence for verdict in report.verdicts
@@ -281,7 +281,7 @@ def _ask(
         return None
 
 
-def _is_known(branch: ListedBranch) -> bool:
+def _is_known(branch: ListedBaseBranch) -> bool:
     """Return True if the state contains all image references in the present files of the branch."""
     stored, conditions = branch.stored, branch.conditions
     return (
@@ -292,7 +292,7 @@ def _is_known(branch: ListedBranch) -> bool:
     )
 
 
-def _find_tag_reasons(branches: Iterable[ListedBranch], known_lookups: KnownLookups) -> Iterable[ListedBranch]:
+def _find_tag_reasons(branches: Iterable[ListedBaseBranch], known_lookups: KnownLookups) -> Iterable[ListedBaseBranch]:
     """Yield the branches, with the reasons to read them that the tags of images give."""
     digests = {tag_ref: descriptor.digest for tag_ref, descriptor in known_lookups.descriptors.items()}
     tag_lists = {name: hash_tag_list(tags) for name, tags in known_lookups.tag_lists.items()}
@@ -303,7 +303,7 @@ def _find_tag_reasons(branches: Iterable[ListedBranch], known_lookups: KnownLook
             yield branch
 
 
-def _share_reasons(branches: Iterable[ListedBranch]) -> list[ListedBranch]:
+def _share_reasons(branches: Iterable[ListedBaseBranch]) -> list[ListedBaseBranch]:
     """Return the branches, so that all base branches of a repository are read if one of them is.
 
     They share the limits on open requests, and the dashboard issue describes all of them.
