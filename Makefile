@@ -52,6 +52,7 @@ correctness: .venv/development
 docs: .venv/development
 	$(VENV)/basebump config schema > config/schema.json
 	$(VENV)/python -m tools.config_reference
+	$(VENV)/python -m tools.default_config
 	$(VENV)/python -m tools.kinds_reference
 	$(VENV)/python -m tools.man_page
 	$(VENV)/python -m tools.release_switch

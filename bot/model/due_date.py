@@ -9,7 +9,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Annotated
 
-from bot.model.config_types.markers import Check
+from bot.model.config_types.markers import Check, Example
 from bot.model.config_types.times import PositiveAge
 
 
@@ -58,15 +58,15 @@ class DuePeriods:
     more urgent class must not be longer than that of a less urgent one.
     """
 
-    exploited: PositiveAge | None = None
+    exploited: Annotated[PositiveAge | None, Example("3d")] = None
     """The duration if the update fixes a vulnerability that is known to be exploited. It needs the list
     `enrichment.kev`.
     """
-    critical: PositiveAge | None = None
+    critical: Annotated[PositiveAge | None, Example("7d")] = None
     """The duration if the update fixes a vulnerability of severity `critical`."""
-    high: PositiveAge | None = None
+    high: Annotated[PositiveAge | None, Example("30d")] = None
     """The duration if the update fixes a vulnerability of severity `high`."""
-    medium: PositiveAge | None = None
+    medium: Annotated[PositiveAge | None, Example("90d")] = None
     """The duration if the update fixes a vulnerability of severity `medium`."""
     until: DueUntil = DueUntil.MERGED
     """The stage that the fix must reach within its duration. With `running`, a fix that was merged is overdue until it

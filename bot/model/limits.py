@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import Annotated
 
-from bot.model.config_types.markers import Flag
+from bot.model.config_types.markers import Example, Flag
 from bot.model.config_types.texts import Count
 from bot.model.config_types.times import Cron, PositiveDuration, Timezone
 
@@ -21,15 +22,15 @@ class ProposalLimits:
     If the config has this section, its limits apply to all repositories, and a key that is left out means no limit.
     """
 
-    new_per_repository: Count | None = None
+    new_per_repository: Annotated[Count | None, Example(2)] = None
     """How many proposals one run may open in one repository. Default without this section: 2 in repositories selected
     by owner, no limit in others.
     """
-    new_per_window: Count | None = None
+    new_per_window: Annotated[Count | None, Example(50)] = None
     """How many proposals may be opened in total within `window`. Default without this section: 50 in repositories
     selected by owner, no limit in others.
     """
-    open_per_repository: Count | None = None
+    open_per_repository: Annotated[Count | None, Example(5)] = None
     """How many proposals may be open at the same time in one repository. Default without this section: 5 in
     repositories selected by owner, no limit in others.
     """
@@ -76,7 +77,7 @@ class RolloutOptions:
     """Whether a repository starts with one proposal for all its updates. Default: true for repositories selected by
     owner, false for others.
     """
-    repositories_per_run: Count | None = None
+    repositories_per_run: Annotated[Count | None, Example(20)] = None
     """How many repositories get their first proposal in one run. Default: 20 of the repositories selected by owner, no
     limit for others.
     """
@@ -95,7 +96,7 @@ DEFAULT_REPOSITORIES_PER_RUN = 20
 class ProposalSchedule:
     """When basebump may open proposals. Schedules do not affect open proposals."""
 
-    cron: Cron
+    cron: Annotated[Cron, Example("* 6-9 * * MON")]
     """A crontab expression of five fields, the first of which must be `*`. For example, `* 6-9 * * MON` means every
     Monday from 6:00 to 9:59.
     """

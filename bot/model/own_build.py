@@ -8,7 +8,7 @@ from enum import StrEnum
 from posixpath import normpath
 from typing import Annotated
 
-from bot.model.config_types.markers import Check, ParseText
+from bot.model.config_types.markers import Check, Example, ParseText
 from bot.model.config_types.texts import Text, require_text
 from bot.model.errors import InvalidReferenceError
 from bot.model.image_name import DOCKER_HUB, Digest, ImageName
@@ -107,15 +107,15 @@ def _validate_dockerfile(value: str) -> str:
 class ConfiguredBuild:
     """The config entry that states which own image is built from a Dockerfile."""
 
-    repository: Text
+    repository: Annotated[Text, Example("acme/web")]
     """The name of the git repository on its forge, such as `acme/web`."""
     dockerfile: Annotated[str, Check(_validate_dockerfile)] = "Dockerfile"
     """The path of the Dockerfile in the repository."""
-    image: Annotated[ImageName, ParseText(_parse_built_image)]
+    image: Annotated[ImageName, ParseText(_parse_built_image), Example("registry.example.com:5000/acme/web:main")]
     """The image that is built, with its registry. With a tag, the tag that every build moves. Without a tag, every
     build has a tag of its own.
     """
-    base_branch: Text | None = None
+    base_branch: Annotated[Text | None, Example("main")] = None
     """The base branch from which the image is built. Default: the only base branch with this Dockerfile. If there are
     several, it is not known which of them is built.
     """

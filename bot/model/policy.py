@@ -100,6 +100,8 @@ class PolicyKey:
     """The documentation of the key in a repository's own file."""
     can_stop: bool
     """True if the key can skip or delay an update. A repository cannot set such a key for mandatory updates."""
+    example: Any
+    """A value as the file writes it; None if the type or the default shows how to write a value."""
 
 
 def _key(
@@ -110,6 +112,7 @@ def _key(
     combine_mode: CombineMode | None = None,
     repository: str = "",
     can_stop: bool = False,
+    example: Any = None,
 ) -> Value:
     """Declare a field of `Policy` as a policy key, and return its default value.
 
@@ -121,8 +124,16 @@ def _key(
             key is not allowed in such a file.
         repository: The documentation of the key in a repository's own file, if it differs from `description`.
         can_stop: True if the key can skip or delay an update.
+        example: A value as the file writes it, for `config/default.yaml`. A key needs it if the file cannot write its
+            default, and if its type does not show how to write a value.
     """
-    key = {"name": name, "description": description, "combine_mode": combine_mode, "can_stop": can_stop}
+    key = {
+        "name": name,
+        "description": description,
+        "combine_mode": combine_mode,
+        "can_stop": can_stop,
+        "example": example,
+    }
     declared: Value = field(default=default, metadata=key | {"repository_description": repository or description})
     return declared
 
@@ -160,6 +171,7 @@ class Policy:
     tag: Tag | None = _key(
         None,
         "The tag that a reference without a tag follows. Default: none; such a reference is then left unchanged.",
+        example="latest",
     )
     ignore: Flag = _key(
         False,  # noqa: FBT003 - the value of a key
@@ -181,7 +193,7 @@ class Policy:
         repository="Reviewers of the proposal, in addition to the operator's. At most 20 in the whole file.",
     )
     assignees: tuple[LoginName, ...] = _key((), "The logins of the proposal's assignees. Default: none.")
-    milestone: Text | None = _key(None, "The title of the proposal's milestone. Default: none.")
+    milestone: Text | None = _key(None, "The title of the proposal's milestone. Default: none.", example="Next release")
     draft: Flag = _key(
         False,  # noqa: FBT003 - the value of a key
         "Whether the proposal is opened as a draft. Default: `false`.",
@@ -222,6 +234,7 @@ class Policy:
             "A digest younger than `min_age` is proposed if it fixes a vulnerability of one of these severities. "
             "`kev` stands for vulnerabilities that are known to be exploited. Default: none."
         ),
+        example=["kev", "critical"],
     )
     platforms: NonEmptyList[Platform] = _key(
         (),
@@ -229,6 +242,7 @@ class Policy:
             "The platforms that you use. Default: the platforms that the reference names. If it names none, all "
             "platforms of the image in the file."
         ),
+        example=["linux/amd64", "linux/arm64"],
     )
     os_variants: Flag = _key(
         False,  # noqa: FBT003 - the value of a key
@@ -246,6 +260,7 @@ class Policy:
         "The name of a group. One proposal has all updates of the group. Default: each tag has a proposal of its own.",
         combine_mode=CombineMode.REPOSITORY,
         repository="The name of a group. One proposal has all updates of the group.",
+        example="weekly",
     )
     split_by: SplitBy = _key(
         SplitBy.NOTHING,

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Annotated
 
 from bot.model.advisory import AdvisoryList
-from bot.model.config_types.markers import Flag, Parse, WrittenAs
+from bot.model.config_types.markers import Example, Flag, Parse, WrittenAs
 from bot.model.config_types.texts import AcceptableReason, Glob, ImageGlob, MaximumCount, Tag, Text
 from bot.model.config_types.times import Age, Day
 from bot.model.evidence import Severity, Urgency
@@ -44,13 +44,13 @@ class AcceptedHold:
     `hold` is a reason to hold updates back, or a reason to refuse updates because of their scan results.
     """
 
-    hold: AcceptableReason
+    hold: Annotated[AcceptableReason, Example("platform-lost")]
     """The reason for which the updates would be held back or refused."""
-    owner: Text
+    owner: Annotated[Text, Example("platform team")]
     """The person or team that is responsible for this decision."""
-    reason: Text
+    reason: Annotated[Text, Example("nobody runs arm64 any more")]
     """Why that reason does not matter here."""
-    until: Day
+    until: Annotated[Day, Example("2027-06-30")]
     """The last day on which the exception applies."""
 
 
@@ -61,7 +61,7 @@ class AutomergeConditions:
     All conditions must hold, and the proposal must not be a draft.
     """
 
-    max_update: AutomergeLimit
+    max_update: Annotated[AutomergeLimit, Example("digest")]
     """How far the images of the proposal may be updated: to the newest digest of their tags (`digest`), or to newer
     tags (`patch`, `minor`, `major`). With `none`, the proposal is never merged automatically.
     """
@@ -86,13 +86,13 @@ class AllowIntroducedSection:
     A severity that is left out has no limit.
     """
 
-    critical: MaximumCount | None = None
+    critical: Annotated[MaximumCount | None, Example(0)] = None
     """The maximum number of new vulnerabilities of severity `critical`."""
-    high: MaximumCount | None = None
+    high: Annotated[MaximumCount | None, Example(3)] = None
     """The maximum number of new vulnerabilities of severity `high`."""
-    medium: MaximumCount | None = None
+    medium: Annotated[MaximumCount | None, Example(20)] = None
     """The maximum number of new vulnerabilities of severity `medium`."""
-    low: MaximumCount | None = None
+    low: Annotated[MaximumCount | None, Example(100)] = None
     """The maximum number of new vulnerabilities of severity `low`."""
 
     def list_limits(self) -> tuple[IntroducedLimit, ...]:
@@ -110,11 +110,11 @@ class AllowIntroducedSection:
 class OpenCondition:
     """Conditions for opening a proposal. A single met condition is sufficient."""
 
-    fixes: Annotated[Urgency, _build_choice_parser(_FIXES)]
+    fixes: Annotated[Urgency, _build_choice_parser(_FIXES), Example("high")]
     """The lowest severity of a vulnerability that the update must fix. `any` means a vulnerability of any severity,
     `kev` one that is known to be exploited.
     """
-    or_older_than: Age | None = None
+    or_older_than: Annotated[Age | None, Example("30d")] = None
     """A proposal is also opened if the image in use was built longer ago than this. Default: the age of the image does
     not matter.
     """
@@ -124,7 +124,7 @@ class OpenCondition:
 class RefreshSection:
     """How often an open proposal may change while people review it."""
 
-    every: Age
+    every: Annotated[Age, Example("7d")]
     """How long an accepted proposal stays unchanged after its last commit. The same delay applies if a newer digest has
     merely become as old as `min_age` requires.
     """

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from bot.model.config_types import texts
-from bot.model.config_types.markers import Length, Variants
+from bot.model.config_types.markers import Example, Length, Variants
 from bot.model.cost_limits import MAX_REPOSITORY_RULES
 from bot.model.limits import ProposalLimits, RolloutOptions
 from bot.model.own_build import ConfiguredBuild
@@ -39,7 +39,7 @@ class ConfigFile:
     """The registries that basebump may contact. Well-known public registries need no entry; any other registry is
     contacted only if it is listed here.
     """
-    own: tuple[texts.ImageGlob, ...] | None = None
+    own: Annotated[tuple[texts.ImageGlob, ...] | None, Example(["registry.example.com/acme/**"])] = None
     """Globs for the canonical repositories of your own builds. These builds are updated only by a rule with
     `role: own`.
     """
@@ -53,7 +53,7 @@ class ConfigFile:
     """Files to read in addition to those that the formats recognise by name."""
     policy: tuple[Rule, ...] = ()
     """Policy rules. Put the most specific rules first."""
-    end_of_life: ConfigPath | None = None
+    end_of_life: Annotated[ConfigPath | None, Example("end-of-life.yaml")] = None
     """A file that lists when support for images ends. The path is relative to this config file."""
     trust: tuple[TrustConfigEntry, ...] = ()
     """Trusted signers of images. For each image, the first entry that matches it applies."""
@@ -72,7 +72,7 @@ class ConfigFile:
     """How many proposals may be opened."""
     rollout: RolloutOptions = field(default_factory=RolloutOptions)
     """How repositories are onboarded, and in which order."""
-    state: StateUrl | None = None
+    state: Annotated[StateUrl | None, Example("sqlite:///state.db")] = None
     """The database for data that later runs reuse: `sqlite:///PATH`, relative to this config file, or the URL of a
     PostgreSQL database. Default: no state is kept.
     """

@@ -32,7 +32,7 @@ from bot.settings.sections.scanners import (
 )
 from bot.settings.sections.serve import ServeSection
 from bot.settings.settings import OWNER_WRITE_DELAY
-from tools import config_reference
+from tools import config_reference, default_config
 
 EVERYTHING = ScannerMatchSection()
 DEFAULT = ROOT / "config" / "default.yaml"
@@ -45,7 +45,7 @@ def reveal_commented_keys(text: str) -> str:
     A list from a comment replaces the empty list before it.
     """
     shown = re.sub(r"^#(?! \S)", "", text, flags=re.MULTILINE)
-    return re.sub(r"^(\w+): \[\]\n(?=\1:)", "", shown, flags=re.MULTILINE)
+    return re.sub(r"^( *\w+): \[\]\n(?=\1:)", "", shown, flags=re.MULTILINE)
 
 
 @pytest.fixture
@@ -60,6 +60,15 @@ def everything(tmp_path) -> Path:
 
 def test_default_config_equals_no_config():
     assert replace(load(DEFAULT, requires_forges=False), source="") == Settings()
+
+
+def test_default_config_file_is_up_to_date():
+    assert DEFAULT.read_text(encoding="utf-8") == default_config.render_default_config(), "make docs"
+
+
+def test_default_config_breaks_long_lines_at_spaces():
+    lines = DEFAULT.read_text(encoding="utf-8").splitlines()
+    assert [line.lstrip("# ").split()[0] for line in lines if len(line) > default_config.WIDTH] == ["tasks:"]
 
 
 def test_default_config_has_all_keys_with_defaults(everything):

@@ -7,6 +7,7 @@ from support.parts import ROOT
 
 from bot.model.policy import Policy
 from bot.model.vocabulary import ACCEPTABLE_REASONS, ALLOWABLE_REASONS, Reason
+from tools import default_config
 
 PAGE = (ROOT / "docs" / "configuration-reference.md").read_text(encoding="utf-8")
 DEFAULT = (ROOT / "config" / "default.yaml").read_text(encoding="utf-8")
@@ -19,6 +20,11 @@ def test_policy_key_is_in_schema_reference_and_default_config(key):
     assert f'"{key}": {{' in SCHEMA
     assert f"| `{key}` |" in PAGE
     assert f" {key}:" in DEFAULT
+
+
+def test_default_config_asks_for_example_of_key_without_value():
+    with pytest.raises(AssertionError, match="hint: add an `Example` to its type, or `example` to `_key`"):
+        default_config._find_value("flavour", {"type": "string"})
 
 
 @pytest.mark.parametrize("reason", Reason)

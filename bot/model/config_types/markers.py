@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 JsonSchema = Mapping[str, Any]
+EXAMPLES = "x-examples"
+"""The key of a JSON Schema under which the generator of `config/default.yaml` finds the examples of a value."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,6 +156,25 @@ class Variants:
 
         members = {_get_member_name(each): handler.generate_schema(each) for each in get_args(source)}
         return core_schema.tagged_union_schema(members, _get_kind if "(text)" not in members else _get_shape)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Example:
+    """Shows how to write a value in `config/default.yaml`, if neither the default nor the type of a key shows it.
+
+    An example of a key replaces that of its type.
+    """
+
+    value: Any = None
+    """The value as the file writes it; None for a mapping, whose keys have examples of their own."""
+    entry: str = ""
+    """The comment above a further entry of the list, for keys that exclude keys of the first entry; empty for the first
+    entry.
+    """
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        json_schema = handler(schema)
+        return {**json_schema, EXAMPLES: [*json_schema.get(EXAMPLES, ()), self]}
 
 
 def _wrap_text(value: object) -> object:

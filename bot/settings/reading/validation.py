@@ -20,6 +20,7 @@ from pydantic import ConfigDict, TypeAdapter, with_config
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from bot.model.config_types.markers import EXAMPLES
 from bot.model.config_types.times import format_duration
 from bot.settings.documents import ConfigFile
 from bot.settings.sections.serve import SocketAddress
@@ -70,9 +71,24 @@ def build_json_schema(declaration: type = ConfigFile) -> dict[str, Any]:
 
     The descriptions in it are the docstrings of the declarations and of their keys, each joined to one line.
     """
+    return cast(dict[str, Any], _remove_examples(build_schema_with_examples(declaration)))
+
+
+def build_schema_with_examples(declaration: type = ConfigFile) -> dict[str, Any]:
+    """Return the JSON Schema of a config file, in which `EXAMPLES` lists the examples of each value."""
     schema = _build_adapter(declaration).json_schema(schema_generator=_ConfigSchemaGenerator)
     schema["$defs"] = {DEFINITION_NAMES.get(name, name): schema["$defs"][name] for name in schema.get("$defs", {})}
     return {"$schema": DIALECT, **_finish(schema)}
+
+
+def _remove_examples(schema: Any) -> Any:
+    match schema:
+        case dict():
+            return {key: _remove_examples(value) for key, value in schema.items() if key != EXAMPLES}
+        case list():
+            return [_remove_examples(each) for each in schema]
+        case _:
+            return schema
 
 
 def _finish(schema: Any) -> Any:

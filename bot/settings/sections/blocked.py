@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from bot.core.markdown import make_one_line
 from bot.model.blocklist import Block, BlockedBuilds, BlockedDigest, BlocklistEntry
 from bot.model.config_types import addresses, texts
-from bot.model.config_types.markers import Check, Length, Parse, match_pattern
+from bot.model.config_types.markers import Check, Example, Length, Parse, match_pattern
 from bot.model.errors import ConfigProblem, InvalidReferenceError
 from bot.model.image_name import Digest, ImageName
 from bot.settings.entries import Entry, Problems
@@ -21,6 +21,7 @@ MAX_ENTRIES = 2000
 MAX_REASON = 200
 """The maximum number of characters of a reason. Titles, tables and messages show it in one line."""
 
+_BUILT = "All images of some repositories that were built in a range of times."
 _DIGEST = r"sha256:[0-9a-f]{64}"
 _NO_TIME = "is not a time; hint: write a day as 2027-01-31, or a time as 2027-01-31T12:00:00Z"
 _LIST_KEYS = ("path", "url", "oci")
@@ -72,9 +73,9 @@ BuildTime = Annotated[datetime | date, Parse(_parse_time, {"title": "day or time
 class BuiltRange:
     """A range of build times. At least one of `from` and `to` is required."""
 
-    from_: BuildTime | None = None
+    from_: Annotated[BuildTime | None, Example("2027-01-30")] = None
     """The first build time that is blocked: a day, or a time in UTC. Default: all images that were built before."""
-    to: BuildTime | None = None
+    to: Annotated[BuildTime | None, Example("2027-01-31T12:00:00Z")] = None
     """The last build time that is blocked: a whole day, or a time in UTC. Default: all images that are built later."""
 
     def get_times(self) -> tuple[datetime | None, datetime | None]:
@@ -87,15 +88,19 @@ class BuiltRange:
 class BlockedImageEntry:
     """An entry of a published list of blocked images. It has either `digest` or `built`."""
 
-    digest: DigestText | None = None
+    digest: Annotated[DigestText | None, Example("sha256:" + "0123456789abcdef" * 4)] = None
     """The digest of an index or of the image of one platform. An index is also blocked if one of its images is."""
-    image: texts.ImageGlob | None = None
+    image: Annotated[
+        texts.ImageGlob | None, Example("docker.io/library/*"), Example("registry.example.com/acme/**", _BUILT)
+    ] = None
     """A glob for canonical repositories. Required with `built`. Default: the digest is blocked in all repositories."""
-    built: BuiltRange | None = None
+    built: Annotated[BuiltRange | None, Example(entry=_BUILT)] = None
     """The build times of the blocked images of the repositories in `image`."""
-    reason: ReasonText | None = None
+    reason: Annotated[
+        ReasonText | None, Example("malware in libexample"), Example("the build server was compromised", _BUILT)
+    ] = None
     """Why the images are blocked, at most 200 characters. Required, except for lists. Proposals show it."""
-    link: addresses.DownloadUrl | None = None
+    link: Annotated[addresses.DownloadUrl | None, Example("https://security.example.com/incidents/42")] = None
     """The https URL of a page with details. Default: none."""
 
 
@@ -106,11 +111,15 @@ class BlockedEntry(BlockedImageEntry):
     Each entry has exactly one of the keys `digest`, `built`, `path`, `url` and `oci`.
     """
 
-    path: ConfigPath | None = None
+    path: Annotated[ConfigPath | None, Example("blocked.yaml", "A list in a file.")] = None
     """A file with blocked images. The path is relative to this config file."""
-    url: addresses.DownloadUrl | None = None
+    url: Annotated[
+        addresses.DownloadUrl | None, Example("https://security.example.com/blocked.yaml", "A list that is downloaded.")
+    ] = None
     """The https URL of a file with blocked images. If it cannot be read, nothing is proposed."""
-    oci: ArtifactReference | None = None
+    oci: Annotated[
+        ArtifactReference | None, Example("registry.example.com/security/blocked:latest", "A list in a registry.")
+    ] = None
     """An artifact in a registry whose only layer is a file with blocked images: `host/path:tag`, or with a digest. If
     it cannot be read, nothing is proposed.
     """

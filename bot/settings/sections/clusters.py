@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from bot.model.config_types import addresses, names, texts
-from bot.model.config_types.markers import Length, OneOrMore, OrText, match_pattern
+from bot.model.config_types.markers import Example, Length, OneOrMore, OrText, match_pattern
 from bot.model.errors import ConfigProblem
 from bot.settings.entries import Entry, Problems
 from bot.settings.paths import ConfigPath
@@ -28,6 +28,7 @@ ClusterName = Annotated[
 Namespace = Annotated[
     str, match_pattern(_NAMESPACE, "namespace", "is not a namespace; hint: use lower-case letters, digits and `-`")
 ]
+_SERVER = "A cluster without a kubeconfig."
 
 
 class ClusterAuth(StrEnum):
@@ -45,27 +46,29 @@ class ClusterAuth(StrEnum):
 class ClusterEntry:
     """The config entry for a Kubernetes cluster, in which basebump lists the images that run."""
 
-    name: ClusterName
+    name: Annotated[ClusterName, Example("prod"), Example("staging", _SERVER)]
     """The name of the cluster in reports."""
     auth: ClusterAuth = ClusterAuth.KUBECONFIG
     """How basebump logs in: with the token or client certificate of a kubeconfig (`kubeconfig`), with the service
     account of its own pod (`in-cluster`), or with Microsoft Entra (`azure`) for Azure Kubernetes Service.
     """
-    kubeconfig: ConfigPath | None = None
+    kubeconfig: Annotated[ConfigPath | None, Example("clusters/prod.yaml")] = None
     """The path of a kubeconfig, relative to this config file. Programs that it names (`exec`) are never started.
     Default: the files in the variable `KUBECONFIG`, or `~/.kube/config`.
     """
-    context: texts.Text | None = None
+    context: Annotated[texts.Text | None, Example("prod")] = None
     """A context of the kubeconfig. Default: its current context."""
-    server: addresses.ServiceUrl | None = None
+    server: Annotated[addresses.ServiceUrl | None, Example("https://staging.example.com:6443", _SERVER)] = None
     """The URL of the API server, instead of a kubeconfig. Requires `token_env` or `auth: azure`."""
-    ca: ConfigPath | None = None
+    ca: Annotated[ConfigPath | None, Example("certificates/staging.pem", _SERVER)] = None
     """A file with CA certificates to trust for `server`. The path is relative to this config file."""
-    token_env: names.VariableName | None = None
+    token_env: Annotated[names.VariableName | None, Example("STAGING_TOKEN", _SERVER)] = None
     """The name of the environment variable that holds a token for `server`, such as that of a service account."""
-    namespaces: Annotated[tuple[Namespace, ...], Length(1, MAX_NAMESPACES), OrText()] = ()
+    namespaces: Annotated[
+        tuple[Namespace, ...], Length(1, MAX_NAMESPACES), OrText(), Example(["payments", "shop"])
+    ] = ()
     """The namespaces to read, each of which needs only a Role. Default: all namespaces, which needs a ClusterRole."""
-    exclude_namespaces: OneOrMore[texts.Glob] = ()
+    exclude_namespaces: Annotated[OneOrMore[texts.Glob], Example(["kube-*"])] = ()
     """Globs for namespaces whose pods do not count, such as `kube-*`. Default: none."""
 
 

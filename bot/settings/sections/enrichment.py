@@ -5,25 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from bot.model.config_types import addresses, names, texts
-from bot.model.config_types.markers import Flag, NonEmptyList
+from bot.model.config_types.markers import Example, Flag, NonEmptyList
 from bot.model.errors import ConfigProblem
 from bot.settings.entries import Problems
 from bot.settings.paths import ConfigPath, PathOrUrl
+
+_KEV = "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json"
+_URL = "A document that is downloaded."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VexEntry:
     """The config entry for OpenVEX documents and for the authors whose statements count."""
 
-    path: ConfigPath | None = None
+    path: Annotated[ConfigPath | None, Example("vex")] = None
     """A document, or a folder whose `.json` files are documents. The path is relative to this config file. Each entry
     has either `path` or `url`.
     """
-    url: addresses.DownloadUrl | None = None
+    url: Annotated[addresses.DownloadUrl | None, Example("https://acme.example/vex.json", _URL)] = None
     """The https URL of a document. Each entry has either `url` or `path`."""
-    authors: NonEmptyList[texts.Glob]
+    authors: Annotated[NonEmptyList[texts.Glob], Example(["Acme Security *"]), Example(["Acme Security *"], _URL)]
     """Globs for the `author` of a document. The document's statements count only if a glob matches its author."""
 
     @property
@@ -40,11 +44,11 @@ class EnrichmentSection:
     them, and looks up no sources.
     """
 
-    kev: PathOrUrl | None = None
+    kev: Annotated[PathOrUrl | None, Example(_KEV)] = None
     """CISA's catalogue of vulnerabilities that are known to be exploited (KEV), in JSON. Default: none; no
     vulnerability then counts as exploited.
     """
-    epss: PathOrUrl | None = None
+    epss: Annotated[PathOrUrl | None, Example("lists/epss_scores-current.csv.gz")] = None
     """FIRST's list of EPSS scores in CSV, plain or compressed with gzip. Default: none; no scores are then shown."""
     vex: tuple[VexEntry, ...] = ()
     """Statements that vulnerabilities do not affect an image. Default: none; all findings then count."""
@@ -53,7 +57,7 @@ class EnrichmentSection:
     of the new version. basebump asks github.com or gitlab.com, if the labels of the images name them. It asks once for
     each update, and stores the result in the `state`.
     """
-    github_token_env: names.VariableName | None = None
+    github_token_env: Annotated[names.VariableName | None, Example("SOURCE_TOKEN")] = None
     """The environment variable with a token for these questions to github.com, which raises the limit from 60 to 5000
     requests per hour. Use a token that can read no private repository, because proposals show the release notes.
     Default: no token is sent, not even that of a configured forge.

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from bot.core.globs import is_glob_match
 from bot.formats import load_all_formats
-from bot.model.config_types.markers import Check, OneOrMore
+from bot.model.config_types.markers import Check, Example, OneOrMore
 from bot.model.config_types.texts import PathGlob, require_text, validate_glob
 
 
@@ -44,9 +44,9 @@ FormatGlob = Annotated[str, Check(_validate_format_glob)]
 class FilesEntry:
     """The config entry that sets the format of files whose names do not show their format."""
 
-    format: FormatName
+    format: Annotated[FormatName, Example("dockerfile")]
     """The name of the format. `text` finds pinned references (`name:tag@sha256:…`) in any text file."""
-    path: OneOrMore[PathGlob]
+    path: Annotated[OneOrMore[PathGlob], Example(["build/*.docker"])]
     """Globs for the paths of the files in a repository."""
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 from bot.model.config_types import addresses, names, texts
-from bot.model.config_types.markers import NonEmptyList, OneOrMore, Variants
+from bot.model.config_types.markers import Example, NonEmptyList, OneOrMore, Variants
 from bot.model.errors import ConfigProblem
 from bot.settings.entries import Entry, Problems
 from bot.settings.paths import ConfigPath
@@ -20,23 +20,24 @@ JOB_TOKEN_PREFIX = "glcbt-"
 """https://docs.gitlab.com/security/tokens/#token-prefixes"""
 AZURE_JOB_TOKEN = "SYSTEM_ACCESSTOKEN"
 """The variable to which a pipeline of Azure Pipelines maps the token of its job (`$(System.AccessToken)`)."""
+_WITH_TOKEN = "The same with a token."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnerEntry:
     """The config entry that selects all or some repositories of one owner."""
 
-    owner: names.Owner
+    owner: Annotated[names.Owner, Example("acme")]
     """The name of a user or an organisation."""
-    include: OneOrMore[texts.Glob] = ()
+    include: Annotated[OneOrMore[texts.Glob], Example(["*-service"])] = ()
     """Globs for the repository name without the owner. A repository is selected only if at least one glob matches.
     Default: all names match.
     """
-    exclude: OneOrMore[texts.Glob] = ()
+    exclude: Annotated[OneOrMore[texts.Glob], Example(["*-archive"])] = ()
     """Globs for the repository name without the owner. A repository is not selected if one of the globs matches.
     Default: none.
     """
-    topics: NonEmptyList[names.Topic] = ()
+    topics: Annotated[NonEmptyList[names.Topic], Example(["production"])] = ()
     """A repository is selected only if it has at least one of these topics. Default: topics do not matter."""
 
 
@@ -44,15 +45,15 @@ class OwnerEntry:
 class GroupEntry:
     """The config entry that selects all or some projects of a group and its subgroups, or of a user."""
 
-    owner: names.GroupPath
+    owner: Annotated[names.GroupPath, Example("acme/platform")]
     """The full path of a group (`group/subgroup`), or the name of a user."""
-    include: OneOrMore[texts.Glob] = ()
+    include: Annotated[OneOrMore[texts.Glob], Example(["**-service"])] = ()
     """Globs for the project path below the owner, such as `subgroup/project`. A project is selected only if at least
     one glob matches. Default: all paths match.
     """
-    exclude: OneOrMore[texts.Glob] = ()
+    exclude: Annotated[OneOrMore[texts.Glob], Example(["archive/**"])] = ()
     """Globs for the project path below the owner. A project is not selected if a glob matches. Default: none."""
-    topics: NonEmptyList[texts.Text] = ()
+    topics: Annotated[NonEmptyList[texts.Text], Example(["production"])] = ()
     """A project is selected only if it has at least one of these topics. Default: topics do not matter."""
 
 
@@ -60,9 +61,9 @@ class GroupEntry:
 class AppSection:
     """The config entry for a GitHub App. basebump authenticates as the App with the App's private key."""
 
-    id: names.AppId
+    id: Annotated[names.AppId, Example(123456)]
     """The App ID, which is shown on the settings page of the App."""
-    key_env: names.VariableName
+    key_env: Annotated[names.VariableName, Example("GITHUB_APP_KEY")]
     """The name of the environment variable that holds the private key in PEM format. `\\n` may stand for a line break
     in it.
     """
@@ -76,21 +77,23 @@ class GithubForgeEntry:
     """The kind of forge."""
     url: addresses.ApiUrl = GITHUB_API
     """The URL of the API. For a GitHub Enterprise Server, the URL is `https://HOST/api/v3`."""
-    token_env: names.VariableName | None = None
+    token_env: Annotated[names.VariableName | None, Example("GITHUB_TOKEN")] = None
     """The name of the environment variable that holds the token. Only public repositories can be read without a token
     or an App.
     """
-    app: AppSection | None = None
+    app: Annotated[AppSection | None, Example(entry="The same forge, with a GitHub App.")] = None
     """The GitHub App that basebump uses to authenticate, instead of a token."""
-    ca: ConfigPath | None = None
+    ca: Annotated[ConfigPath | None, Example("certificates/forge.pem")] = None
     """A file with CA certificates to trust for this forge. The path is relative to this config file."""
-    repositories: NonEmptyList[Annotated[names.RepositoryName | OwnerEntry, Variants()]] = ()
+    repositories: Annotated[
+        NonEmptyList[Annotated[names.RepositoryName | OwnerEntry, Variants()]], Example(["acme/web"])
+    ] = ()
     """Repositories as `owner/name`, or the repositories of an owner as a mapping. Required without `app`. Default with
     `app`: all repositories in which the App is installed.
     """
-    base_branches: OneOrMore[texts.Glob] = ()
+    base_branches: Annotated[OneOrMore[texts.Glob], Example(["main", "release/*"])] = ()
     """Globs for the branches to which proposals are made. Default: the default branch of each repository."""
-    dispatch: NonEmptyList[names.WorkflowFile] = ()
+    dispatch: Annotated[NonEmptyList[names.WorkflowFile], Example(["ci.yml"])] = ()
     """File names of workflows to start for each proposal. Needed with the token of a GitHub Actions job, because its
     pushes do not start workflows.
     """
@@ -104,15 +107,17 @@ class GitlabForgeEntry:
     """The kind of forge."""
     url: addresses.SiteUrl = GITLAB
     """The URL of the web interface, without `/api/v4`. If GitLab is installed below a path, include the path."""
-    token_env: names.VariableName | None = None
+    token_env: Annotated[names.VariableName | None, Example("GITLAB_TOKEN")] = None
     """The name of the environment variable that holds the token. `CI_JOB_TOKEN` is the token of the CI job itself, with
     which basebump can only report.
     """
-    ca: ConfigPath | None = None
+    ca: Annotated[ConfigPath | None, Example("certificates/forge.pem")] = None
     """A file with CA certificates to trust for this forge. The path is relative to this config file."""
-    repositories: NonEmptyList[Annotated[names.ProjectPath | GroupEntry, Variants()]]
+    repositories: Annotated[
+        NonEmptyList[Annotated[names.ProjectPath | GroupEntry, Variants()]], Example(["acme/shop/web"])
+    ]
     """Projects by full path (`group/subgroup/project`), or the projects of a group or a user as a mapping."""
-    base_branches: OneOrMore[texts.Glob] = ()
+    base_branches: Annotated[OneOrMore[texts.Glob], Example(["main", "release/*"])] = ()
     """Globs for the branches to which proposals are made. Default: the default branch of each repository."""
 
 
@@ -120,13 +125,13 @@ class GitlabForgeEntry:
 class ProjectEntry:
     """The config entry that selects all or some repositories of one project on Azure DevOps."""
 
-    owner: names.AzureProject
+    owner: Annotated[names.AzureProject, Example("Platform")]
     """The name of a project."""
-    include: OneOrMore[texts.Glob] = ()
+    include: Annotated[OneOrMore[texts.Glob], Example(["*-service"])] = ()
     """Globs for the repository name without the project. A repository is selected only if at least one glob matches.
     Default: all names match.
     """
-    exclude: OneOrMore[texts.Glob] = ()
+    exclude: Annotated[OneOrMore[texts.Glob], Example(["archive-*"])] = ()
     """Globs for the repository name without the project. A repository is not selected if one of the globs matches.
     Default: none.
     """
@@ -139,7 +144,9 @@ class AzureForgeEntry:
 
     kind: Literal["azure"] = "azure"
     """The kind of forge."""
-    url: addresses.AzureUrl
+    url: Annotated[
+        addresses.AzureUrl, Example("https://dev.azure.com/acme"), Example("https://dev.azure.com/other", _WITH_TOKEN)
+    ]
     """The URL of the organization, `https://dev.azure.com/ORGANIZATION`. For an Azure DevOps Server, the URL of the
     collection, `https://HOST/COLLECTION`.
     """
@@ -147,17 +154,21 @@ class AzureForgeEntry:
     """`azure` logs in with Microsoft Entra, instead of a token: as a service principal, with a managed identity or with
     workload identity federation. Azure DevOps Server does not support this.
     """
-    token_env: names.VariableName | None = None
+    token_env: Annotated[names.VariableName | None, Example("AZURE_DEVOPS_TOKEN", _WITH_TOKEN)] = None
     """The name of the environment variable that holds the token. `SYSTEM_ACCESSTOKEN` is the token of the pipeline job
     itself. Only public projects can be read without a token.
     """
-    ca: ConfigPath | None = None
+    ca: Annotated[ConfigPath | None, Example("certificates/forge.pem")] = None
     """A file with CA certificates to trust for this forge. The path is relative to this config file."""
-    repositories: NonEmptyList[Annotated[names.AzureRepositoryName | ProjectEntry, Variants()]]
+    repositories: Annotated[
+        NonEmptyList[Annotated[names.AzureRepositoryName | ProjectEntry, Variants()]],
+        Example(["Shop/web"]),
+        Example(["Shop/api"], _WITH_TOKEN),
+    ]
     """Repositories as `PROJECT/REPOSITORY`, or the repositories of a project as a mapping."""
-    work_items: NonEmptyList[names.WorkItemId] = ()
+    work_items: Annotated[NonEmptyList[names.WorkItemId], Example([1234])] = ()
     """The numbers of work items to which each new pull request is linked. Default: none."""
-    base_branches: OneOrMore[texts.Glob] = ()
+    base_branches: Annotated[OneOrMore[texts.Glob], Example(["main", "release/*"])] = ()
     """Globs for the branches to which proposals are made. Default: the default branch of each repository."""
 
 
@@ -165,17 +176,17 @@ class AzureForgeEntry:
 class GiteaOwnerEntry:
     """The config entry that selects all or some repositories of one owner on a Gitea or Forgejo."""
 
-    owner: names.GiteaOwner
+    owner: Annotated[names.GiteaOwner, Example("acme")]
     """The name of an organization or a user."""
-    include: OneOrMore[texts.Glob] = ()
+    include: Annotated[OneOrMore[texts.Glob], Example(["*-service"])] = ()
     """Globs for the repository name without the owner. A repository is selected only if at least one glob matches.
     Default: all names match.
     """
-    exclude: OneOrMore[texts.Glob] = ()
+    exclude: Annotated[OneOrMore[texts.Glob], Example(["archive-*"])] = ()
     """Globs for the repository name without the owner. A repository is not selected if one of the globs matches.
     Default: none.
     """
-    topics: NonEmptyList[names.Topic] = ()
+    topics: Annotated[NonEmptyList[names.Topic], Example(["production"])] = ()
     """A repository is selected only if it has at least one of these topics. Default: topics do not matter."""
 
 
@@ -185,18 +196,20 @@ class GiteaForgeEntry:
 
     kind: Literal["gitea"] = "gitea"
     """The kind of forge. `gitea` is also for Forgejo."""
-    url: addresses.SiteUrl
+    url: Annotated[addresses.SiteUrl, Example("https://codeberg.org")]
     """The URL of the web interface, such as `https://codeberg.org`, without `/api/v1`. If the server is installed below
     a path, include the path.
     """
-    token_env: names.VariableName | None = None
+    token_env: Annotated[names.VariableName | None, Example("GITEA_TOKEN")] = None
     """The name of the environment variable that holds the token. Only public repositories can be read without a token.
     """
-    ca: ConfigPath | None = None
+    ca: Annotated[ConfigPath | None, Example("certificates/forge.pem")] = None
     """A file with CA certificates to trust for this forge. The path is relative to this config file."""
-    repositories: NonEmptyList[Annotated[names.GiteaRepositoryName | GiteaOwnerEntry, Variants()]]
+    repositories: Annotated[
+        NonEmptyList[Annotated[names.GiteaRepositoryName | GiteaOwnerEntry, Variants()]], Example(["acme/web"])
+    ]
     """Repositories as `owner/name`, or the repositories of an owner as a mapping."""
-    base_branches: OneOrMore[texts.Glob] = ()
+    base_branches: Annotated[OneOrMore[texts.Glob], Example(["main", "release/*"])] = ()
     """Globs for the branches to which proposals are made. Default: the default branch of each repository."""
 
 
@@ -206,11 +219,11 @@ class LocalForgeEntry:
 
     kind: Literal["local"] = "local"
     """The kind of forge."""
-    url: ConfigPath
+    url: Annotated[ConfigPath, Example("../repositories")]
     """The folder. The path is relative to this config file."""
-    repositories: NonEmptyList[names.InnerPath] = ()
+    repositories: Annotated[NonEmptyList[names.InnerPath], Example(["web", "tools/builder"])] = ()
     """Paths of git repositories inside the folder. Default: every git repository in the folder."""
-    base_branches: OneOrMore[texts.Glob] = ()
+    base_branches: Annotated[OneOrMore[texts.Glob], Example(["main", "release/*"])] = ()
     """Globs for the branches to which proposals are made. Default: the branch that HEAD points to."""
 
 

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, get_origin, get_type_hints
 
 from bot.model.advisory import AdvisoryList
-from bot.model.config_types.markers import Length, OneOrMore, OneToFew
+from bot.model.config_types.markers import Example, Length, OneOrMore, OneToFew
 from bot.model.config_types.texts import Glob, ImageGlob, PathGlob
 from bot.model.cost_limits import MAX_REPOSITORY_ITEMS
 from bot.model.due_date import DueUntil
@@ -41,19 +41,19 @@ class MatchSection:
     All keys must match. If a key has a list of globs, at least one of them must match.
     """
 
-    image: OneOrMore[ImageGlob] = ()
+    image: Annotated[OneOrMore[ImageGlob], Example(["docker.io/library/*", "gcr.io/distroless/**"])] = ()
     """Globs for the canonical repository of the image, such as `docker.io/library/*`."""
-    path: OneOrMore[PathGlob] = ()
+    path: Annotated[OneOrMore[PathGlob], Example("**/Dockerfile")] = ()
     """Globs for the path of the file in its git repository, such as `**/Dockerfile`."""
-    format: OneOrMore[FormatGlob] = ()
+    format: Annotated[OneOrMore[FormatGlob], Example("dockerfile")] = ()
     """Globs for the name of the file format, such as `dockerfile`."""
     role: Role | None = None
     """The role of the image: `base` (used by Dockerfiles and CI), `third-party` (software of others) or `own` (your own
     builds).
     """
-    repository: OneOrMore[Glob] = ()
+    repository: Annotated[OneOrMore[Glob], Example("acme/*")] = ()
     """Globs for the name of the git repository, such as `acme/*`."""
-    base_branch: OneOrMore[Glob] = ()
+    base_branch: Annotated[OneOrMore[Glob], Example("main")] = ()
     """Globs for the branch to which proposals are made."""
 
 
@@ -76,7 +76,7 @@ class RepositoryMatchSection:
 def declare_rule() -> type:
     """Return the dataclass of a rule in the operator's config, as the file has it."""
     types = _get_key_types()
-    keys = [(key, types[name], key.description) for name, key in policy_keys().items()]
+    keys = [(key, _add_example(key, types[name]), key.description) for name, key in policy_keys().items()]
     return _declare(
         "Rule",
         "Policy keys for the image references that `match` selects. For each key, the first matching rule that sets it "
@@ -111,6 +111,10 @@ def _get_key_types() -> Mapping[str, Any]:
     modules = (markers, names, texts, times, due_date, rules, trust)
     known = {name: value for module in modules for name, value in vars(module).items()}
     return get_type_hints(Policy, localns=known, include_extras=True)
+
+
+def _add_example(key: PolicyKey, key_type: Any) -> Any:
+    return key_type if key.example is None else Annotated[key_type, Example(key.example)]
 
 
 def _limit_items(key: PolicyKey, key_type: Any) -> Any:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from bot.model.config_types import names, times
-from bot.model.config_types.markers import Flag
+from bot.model.config_types.markers import Example, Flag
 from bot.settings.paths import ConfigPath
 
 DEFAULT_BRANCH_PREFIX = "basebump/"
@@ -18,13 +19,13 @@ class TemplatesSection:
     `docs/templates.md` lists the values and functions that templates can use.
     """
 
-    title: ConfigPath | None = None
+    title: Annotated[ConfigPath | None, Example("title.txt.j2")] = None
     """The template of titles. Default: basebump's own, `templates/title.txt.j2`."""
-    body: ConfigPath | None = None
+    body: Annotated[ConfigPath | None, Example("body.md.j2")] = None
     """The template of bodies. Default: basebump's own, `templates/body.md.j2`."""
-    message: ConfigPath | None = None
+    message: Annotated[ConfigPath | None, Example("message.txt.j2")] = None
     """The template of commit messages, without their trailers. Default: basebump's own, `templates/message.txt.j2`."""
-    dashboard: ConfigPath | None = None
+    dashboard: Annotated[ConfigPath | None, Example("dashboard.md.j2")] = None
     """The template of dashboards. Default: basebump's own, `templates/dashboard.md.j2`."""
 
 
@@ -45,7 +46,7 @@ class ProposalsSection:
     """
     status: Flag = True
     """Whether a proposal's evidence is also written to a commit status, which branch protection can require."""
-    write_delay: times.Duration | None = None
+    write_delay: Annotated[times.Duration | None, Example("1s")] = None
     """The minimum time between two writes to a forge. Default: `1s` for repositories that are selected by owner, none
     for others.
     """

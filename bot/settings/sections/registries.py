@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
 from bot.model.cloud_hosts import is_ecr, is_gar
 from bot.model.config_types import addresses, names
-from bot.model.config_types.markers import Flag
+from bot.model.config_types.markers import Example, Flag
 from bot.model.errors import ConfigProblem
 from bot.model.hosts import PUBLIC_HOSTS, PURGING_HOSTS, is_acr
 from bot.settings.entries import Entry, Problems
@@ -16,6 +17,13 @@ from bot.settings.paths import ConfigPath
 
 KEYS_WITH_PATH = frozenset({"host", "upstream"})
 """The keys that an entry with a path may have. All other keys are about the host to which basebump connects."""
+_LOGIN = "A registry with a user name and a password."
+_AZURE = "An Azure Container Registry."
+_CACHE = "A pull-through cache, which is a registry or a path on a registry."
+_REGISTRY_ID = (
+    "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/builds"
+    "/providers/Microsoft.ContainerRegistry/registries/contoso"
+)
 
 
 class RegistryAuth(StrEnum):
@@ -36,35 +44,43 @@ class RegistryAuth(StrEnum):
 class RegistryConfigEntry:
     """The config entry for a registry: how basebump connects to the registry."""
 
-    host: addresses.RegistryAddress
+    host: Annotated[
+        addresses.RegistryAddress,
+        Example("registry.example.com:5000"),
+        Example("private.example.com", _LOGIN),
+        Example("contoso.azurecr.io", _AZURE),
+        Example("private.example.com/dockerhub", _CACHE),
+    ]
     """The registry as `host[:port]`, as in image references. For Docker Hub, write `docker.io`. With a path
     (`host[:port]/path`), the entry describes a pull-through cache, and only `upstream` can be set.
     """
-    mirror: addresses.RegistryAddress | None = None
+    mirror: Annotated[addresses.RegistryAddress | None, Example("mirror.example.com/dockerhub")] = None
     """The mirror to contact instead of the registry: `host[:port][/prefix]`. The credential for the
     mirror comes from the mirror's own entry under `registries`.
     """
-    upstream: addresses.RegistryAddress | None = None
+    upstream: Annotated[addresses.RegistryAddress | None, Example("docker.io", _CACHE)] = None
     """The registry from which this pull-through cache copies: `host[:port][/prefix]`. basebump looks up tags
     in that registry.
     """
     insecure: Flag = False
     """Whether to use plain http. If there is a mirror, this key applies to the mirror."""
-    username_env: names.VariableName | None = None
+    username_env: Annotated[names.VariableName | None, Example("REGISTRY_USER", _LOGIN)] = None
     """The name of the environment variable that holds the user name. Requires `password_env`."""
-    password_env: names.VariableName | None = None
+    password_env: Annotated[names.VariableName | None, Example("REGISTRY_PASSWORD", _LOGIN)] = None
     """The name of the environment variable that holds the password or token. Requires `username_env`."""
-    auth: RegistryAuth = RegistryAuth.DOCKER_CONFIG
+    auth: Annotated[
+        RegistryAuth, Example(RegistryAuth.DOCKER_CONFIG.value), Example(RegistryAuth.AZURE.value, _AZURE)
+    ] = RegistryAuth.DOCKER_CONFIG
     """Where the credential comes from if no variables are named: the login files of `docker login` (`docker-config`),
     the identity in a cloud (`azure`, `ecr`, `gar`), or nowhere (`anonymous`).
     """
-    ca: ConfigPath | None = None
+    ca: Annotated[ConfigPath | None, Example("certificates/registry.pem")] = None
     """A file with CA certificates to trust for the registry, or for the mirror if there is one. The path is relative to
     this config file.
     """
     trusted_realms: tuple[addresses.Host, ...] = ()
     """Token servers on other hosts that may receive the credential: `host[:port]`."""
-    tasks: names.RegistryResourceId | None = None
+    tasks: Annotated[names.RegistryResourceId | None, Example(_REGISTRY_ID, _AZURE)] = None
     """The resource ID of this Azure registry, which `az acr show --query id` prints. With this key, `run` lists
     the tasks of the registry.
     """

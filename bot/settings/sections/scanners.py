@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from bot.model.config_types import addresses, names, texts, times
-from bot.model.config_types.markers import Flag, NonEmptyList, OneOrMore
+from bot.model.config_types.markers import Example, Flag, NonEmptyList, OneOrMore
 from bot.model.errors import ConfigProblem
 from bot.settings.entries import Entry, Problems
 from bot.settings.paths import ConfigPath, Program
@@ -22,13 +22,14 @@ DEFAULT_REPORT_AGE = timedelta(days=5)
 """The same limit as for the databases of scanners, which are built several times a day."""
 DEFAULT_DEFENDER_AGE = timedelta(days=3)
 """Defender scans every day, but sometimes late."""
+_SERVER = "Trivy with a Trivy server."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScannerMatchSection:
     """The images to which an entry applies."""
 
-    image: OneOrMore[texts.ImageGlob] = ()
+    image: Annotated[OneOrMore[texts.ImageGlob], Example("docker.io/**")] = ()
     """Globs for the canonical repository, such as `docker.io/library/*`. At least one glob must match."""
 
 
@@ -44,7 +45,7 @@ class AutoScannerEntry:
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
     """The images to scan. Default: all images that no earlier entry matches."""
-    database: texts.DatabaseReference | None = None
+    database: Annotated[texts.DatabaseReference | None, Example("registry.example.com/trivy-db:2")] = None
     """The image reference of Trivy's vulnerability database, such as `registry.example.com/trivy-db:2`. Default: the
     database that Trivy uses by default.
     """
@@ -54,7 +55,7 @@ class AutoScannerEntry:
     """The URL of the OSV API to use if neither Trivy nor Grype is installed, without `/v1`. With `none`, no packages
     are sent anywhere.
     """
-    send: NonEmptyList[addresses.Host] = ()
+    send: Annotated[NonEmptyList[addresses.Host], Example(["registry.example.com"])] = ()
     """Registries, in addition to the well-known public ones, whose images' packages may be sent to the OSV API.
     Default: none.
     """
@@ -70,21 +71,21 @@ class TrivyScannerEntry:
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
     """The images to scan. Default: all images that no earlier entry matches."""
-    database: texts.DatabaseReference | None = None
+    database: Annotated[texts.DatabaseReference | None, Example("registry.example.com/trivy-db:2")] = None
     """The image reference of the vulnerability database, such as `registry.example.com/trivy-db:2`. Default: the
     database that Trivy uses by default.
     """
-    binary: Program | None = None
+    binary: Annotated[Program | None, Example("trivy")] = None
     """The program: a name to look up on PATH, or a path relative to this config file. Default: the scanner's usual
     name.
     """
     timeout: times.PositiveDuration = DEFAULT_SCAN_TIMEOUT
     """The time limit for scanning one image."""
-    server: addresses.TrivyServerUrl | None = None
+    server: Annotated[addresses.TrivyServerUrl | None, Example("http://trivy.security:4954", _SERVER)] = None
     """The URL of a Trivy server, such as `http://trivy.security:4954`, which then provides the database. Default: no
     server is used.
     """
-    token_env: names.VariableName | None = None
+    token_env: Annotated[names.VariableName | None, Example("TRIVY_TOKEN", _SERVER)] = None
     """The name of the environment variable that holds the token for the server. Default: no token is sent."""
     private: Flag = False
     """Whether the scanner's findings are left out of proposals in public repositories."""
@@ -98,11 +99,11 @@ class GrypeScannerEntry:
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
     """The images to scan. Default: all images that no earlier entry matches."""
-    database: addresses.DownloadUrl | None = None
+    database: Annotated[addresses.DownloadUrl | None, Example("https://mirror.example.com/grype/v6/latest.json")] = None
     """The URL of the document that names the current database, such as `.../v6/latest.json`. Default: the URL that
     Grype uses by default.
     """
-    binary: Program | None = None
+    binary: Annotated[Program | None, Example("grype")] = None
     """The program: a name to look up on PATH, or a path relative to this config file. Default: the scanner's usual
     name.
     """
@@ -123,9 +124,9 @@ class OsvScannerEntry:
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
     """The images to scan. Default: all images that no earlier entry matches."""
-    url: addresses.ServiceUrl
+    url: Annotated[addresses.ServiceUrl, Example(OSV_API)]
     """The URL of the API without `/v1`, such as `https://api.osv.dev`."""
-    send: NonEmptyList[addresses.Host] = ()
+    send: Annotated[NonEmptyList[addresses.Host], Example(["registry.example.com"])] = ()
     """Registries, in addition to the well-known public ones, whose images' packages may be sent to the OSV API.
     Default: none.
     """
@@ -145,7 +146,7 @@ class DefenderScannerEntry:
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
     """The images to scan. Default: all images that no earlier entry matches."""
-    subscriptions: NonEmptyList[names.SubscriptionId] = ()
+    subscriptions: Annotated[NonEmptyList[names.SubscriptionId], Example(["4385cf00-2d3a-425a-832f-f4285b1c9dce"])] = ()
     """The IDs of the subscriptions to read. Default: all subscriptions that the identity may read."""
     max_age: times.Age = DEFAULT_DEFENDER_AGE
     """The maximum age of an assessment that has a date."""
@@ -167,7 +168,7 @@ class ReportScannerEntry:
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
     """The images to scan. Default: all images that no earlier entry matches."""
-    path: ConfigPath
+    path: Annotated[ConfigPath, Example("reports")]
     """The report, or a folder whose `.json` and `.sarif` files are reports. The path is relative to this config file.
     """
     platform: texts.Platform = DEFAULT_REPORT_PLATFORM

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Annotated, NamedTuple
 
 from bot.model.config_types import addresses, names, times
-from bot.model.config_types.markers import Check, ParseText, TextPattern
+from bot.model.config_types.markers import Check, Example, ParseText, TextPattern
 from bot.model.delivery import SenderKind
 from bot.model.errors import ConfigProblem
 from bot.settings.entries import Problems
@@ -56,17 +56,17 @@ def _validate_poll(value: timedelta) -> timedelta:
 class SenderEntry:
     """The config entry for a registry or forge that reports events to `basebump serve`."""
 
-    kind: SenderKind
+    kind: Annotated[SenderKind, Example(SenderKind.ACR.value)]
     """The form of the events: `acr`, `event-grid`, `distribution`, `harbor`, `ghcr` and `signed` for registries,
     `github`, `gitlab`, `azure` and `gitea` for forges.
     """
-    secret_env: names.VariableName
+    secret_env: Annotated[names.VariableName, Example("ACR_EVENT_SECRET")]
     """The name of the environment variable that holds the secret by which the sender proves its events. It must have at
     least 16 characters.
     """
-    name: Annotated[str, TextPattern(r"^[a-z0-9][a-z0-9-]{0,39}$")] | None = None
+    name: Annotated[Annotated[str, TextPattern(r"^[a-z0-9][a-z0-9-]{0,39}$")] | None, Example("acr")] = None
     """The last part of the URL to which the events are sent: `/events/NAME`. Default: the kind."""
-    registry: addresses.Host | None = None
+    registry: Annotated[addresses.Host | None, Example("myregistry.azurecr.io")] = None
     """The registry as `host[:port]`, as in image references. It replaces the host that the events name, which can be an
     internal name of the registry. Default: the host that the events name.
     """
@@ -91,7 +91,9 @@ class ServeSection:
     """The longest time between two lookups of a tag that a base branch uses. Lookups are spread over this time."""
     sweep: times.Duration = DEFAULT_SWEEP
     """How often all repositories are listed, to find changes that no event reported."""
-    user_header: Annotated[str, TextPattern(r"^[A-Za-z][A-Za-z0-9-]{0,63}$")] | None = None
+    user_header: Annotated[
+        Annotated[str, TextPattern(r"^[A-Za-z][A-Za-z0-9-]{0,63}$")] | None, Example("X-Forwarded-Email")
+    ] = None
     """The HTTP header in which a reverse proxy names the user, such as `X-Forwarded-Email`. Pages then require this
     header, and also show evidence that is private. Set it only if users cannot reach the service without this proxy.
     Default: pages require no header, and leave out private evidence.

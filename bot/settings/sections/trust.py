@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Annotated
 
 from bot.model.config_types import addresses, texts
-from bot.model.config_types.markers import NonEmptyList, OneOrMore
+from bot.model.config_types.markers import Example, NonEmptyList, OneOrMore
 from bot.model.errors import ConfigProblem
 from bot.settings.entries import Entry, Problems
 from bot.settings.paths import ConfigPath
@@ -16,9 +17,11 @@ from bot.settings.paths import ConfigPath
 class IdentityEntry:
     """The config entry for a signer who signs without a key."""
 
-    issuer: addresses.IssuerUrl
+    issuer: Annotated[addresses.IssuerUrl, Example("https://token.actions.githubusercontent.com")]
     """The URL of the OIDC issuer. The issuer of GitHub workflows is `https://token.actions.githubusercontent.com`."""
-    identity: texts.IdentityGlob
+    identity: Annotated[
+        texts.IdentityGlob, Example("https://github.com/acme/images/.github/workflows/release.yaml@refs/tags/*")
+    ]
     """A glob for the identity that the issuer vouches for: an e-mail address, or the URL of a workflow with its ref."""
 
 
@@ -30,11 +33,11 @@ class NotationSection:
     of one of `subjects`.
     """
 
-    certificates: NonEmptyList[texts.Text]
+    certificates: Annotated[NonEmptyList[texts.Text], Example(["keys/acme-root.pem"])]
     """Files with CA certificates in PEM format, as in Notation's trust store. The paths are relative to this config
     file.
     """
-    subjects: NonEmptyList[texts.Text]
+    subjects: Annotated[NonEmptyList[texts.Text], Example(["C=US,ST=WA,O=Acme"])]
     """Attributes in the subject of a signer's certificate, in any order: `C=US,ST=WA,O=Acme` (RFC 4514)."""
 
 
@@ -45,19 +48,19 @@ class TrustConfigEntry:
     At least one of `keys`, `keyless` and `notation` is required.
     """
 
-    image: OneOrMore[texts.ImageGlob]
+    image: Annotated[OneOrMore[texts.ImageGlob], Example(["registry.example.com/acme/**"])]
     """Globs for the canonical repository, such as `registry.example.com/acme/**`."""
-    keys: NonEmptyList[texts.Text] = ()
+    keys: Annotated[NonEmptyList[texts.Text], Example(["keys/acme.pub"])] = ()
     """Files with public keys in PEM format, for signatures by cosign. The paths are relative to this config file."""
     keyless: NonEmptyList[IdentityEntry] = ()
     """Signers who sign without a key. Requires the extra `keyless`."""
-    trusted_root: ConfigPath | None = None
+    trusted_root: Annotated[ConfigPath | None, Example("keys/sigstore.json")] = None
     """A file with the certificate authorities and logs to trust for `keyless`. The path is relative to this config
     file. Default: Sigstore's public authorities and logs.
     """
     notation: NotationSection | None = None
     """Signers who use Notation."""
-    signed_as: tuple[texts.ImageGlob, ...] = ()
+    signed_as: Annotated[tuple[texts.ImageGlob, ...], Example(["ghcr.io/acme/**"])] = ()
     """Globs for other repositories that a signature by cosign may name, if the images were copied from there together
     with their signatures. Default: a signature that names a repository counts only for images in this repository.
     """
