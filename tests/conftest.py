@@ -113,7 +113,7 @@ def empty_home(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def a_home_of_its_own(empty_home, monkeypatch):
+def isolated_home(empty_home, monkeypatch):
     """No test reads this machine's credentials, git config, proxies or CI, and none writes to them."""
     home = empty_home()
     monkeypatch.setenv("HOME", str(home))

@@ -20,7 +20,7 @@ CVE = "CVE-2026-0001"
 
 
 @pytest.fixture
-def published(tmp_path):
+def create_advisories(tmp_path):
     """Return advisories with one document, and the list of images that were looked up in a registry."""
 
     def _published(content: bytes, *, broken: bool = False):
@@ -41,25 +41,25 @@ def published(tmp_path):
 
 
 @pytest.mark.parametrize("image", ["pkg:oci/web?repository_url=ghcr.io/acme/web", f"pkg:oci/web@{digest('index')}"])
-def test_registry_gets_no_request_when_documents_use_no_other_digest(published, image):
-    advisories, asked = published(vex(statement(CVE, image)))
+def test_registry_gets_no_request_when_documents_use_no_other_digest(create_advisories, image):
+    advisories, asked = create_advisories(vex(statement(CVE, image)))
     assert advisories.list_digests(IMAGE) == {digest("index")}
     assert asked == []
 
 
-def test_image_has_all_digests_when_document_uses_other_digest(published):
-    advisories, asked = published(vex(statement(CVE, f"pkg:oci/web@{digest('manifest')}")))
+def test_image_has_all_digests_when_document_uses_other_digest(create_advisories):
+    advisories, asked = create_advisories(vex(statement(CVE, f"pkg:oci/web@{digest('manifest')}")))
     assert advisories.list_digests(IMAGE) == {digest("index"), digest("manifest")}
     assert asked == [IMAGE]
 
 
-def test_unreachable_registry_leaves_pinned_digest(published):
-    advisories, _ = published(vex(statement(CVE, f"pkg:oci/web@{digest('manifest')}")), broken=True)
+def test_unreachable_registry_leaves_pinned_digest(create_advisories):
+    advisories, _ = create_advisories(vex(statement(CVE, f"pkg:oci/web@{digest('manifest')}")), broken=True)
     assert advisories.list_digests(IMAGE) == {digest("index")}
 
 
-def test_unreadable_documents_are_listed_as_unread(published):
-    advisories, _ = published(b"<html>")
+def test_unreadable_documents_are_listed_as_unread(create_advisories):
+    advisories, _ = create_advisories(b"<html>")
     assert advisories.query_lists({CVE}).list_versions.unread_lists == {AdvisoryList.VEX}
-    advisories, _ = published(vex())
+    advisories, _ = create_advisories(vex())
     assert advisories.query_lists({CVE}).list_versions.unread_lists == frozenset()

@@ -27,7 +27,7 @@ TOKEN = "a-token"
 
 
 @pytest.fixture
-def ask():
+def look_up_source():
     """Return a function that looks a source up on a server with these answers, and returns the result and requests."""
 
     def ask(answers, comparison=ON_GITHUB, version=None, token=None, times=1):
@@ -42,72 +42,74 @@ def ask():
             found = [history.fetch_changes(comparison, version) for _ in range(times)]
         return found[-1], listener.received
 
-    return ask
+    return look_up_source
 
 
-def test_github_reports_the_number_of_commits_in_one_request_without_a_token(ask):
-    found, received = ask({COMPARE: COUNTS | {"behind_by": 3}})
+def test_github_reports_the_number_of_commits_in_one_request_without_a_token(look_up_source):
+    found, received = look_up_source({COMPARE: COUNTS | {"behind_by": 3}})
     assert found == SourceChanges(12, dropped_commits=3)
     assert [each.path for each in received] == [COMPARE]
     assert "authorization" not in received[0].headers
 
 
-def test_github_returns_the_release_of_the_new_version(ask):
+def test_github_returns_the_release_of_the_new_version(look_up_source):
     notes = {"name": "Web 1.2", "body": "## Fixed\r\n\r\n* one\r\n* two\r\n", "html_url": "https://evil.example/"}
-    found, received = ask({COMPARE: COUNTS, "/repos/acme/web/releases/tags/v1.2.0": notes}, version="1.2.0")
+    found, received = look_up_source({COMPARE: COUNTS, "/repos/acme/web/releases/tags/v1.2.0": notes}, version="1.2.0")
     page = "https://github.com/acme/web/releases/tag/v1.2.0"
     assert found.release == ReleaseNotes("Web 1.2", page, ("## Fixed", "* one", "* two"), 0)
     assert len(received) == 2
 
 
-def test_tag_without_v_prefix_is_tried_second(ask):
-    found, received = ask({COMPARE: COUNTS, "/repos/acme/web/releases/tags/1.2.0": {"body": None}}, version="v1.2.0")
+def test_tag_without_v_prefix_is_tried_second(look_up_source):
+    found, received = look_up_source(
+        {COMPARE: COUNTS, "/repos/acme/web/releases/tags/1.2.0": {"body": None}}, version="v1.2.0"
+    )
     assert found.release == ReleaseNotes("1.2.0", "https://github.com/acme/web/releases/tag/1.2.0", (), 0)
     assert [each.path.rpartition("/")[2] for each in received[1:]] == ["v1.2.0", "1.2.0"]
-    assert ask({COMPARE: COUNTS}, version="1.2.0")[0] == SourceChanges(12)
+    assert look_up_source({COMPARE: COUNTS}, version="1.2.0")[0] == SourceChanges(12)
 
 
 @pytest.mark.parametrize("version", ["", "v", "v..", "../../user", "a b", "1/2", "v1\n", "x" * 200])
-def test_invalid_version_causes_no_request(ask, version):
-    found, received = ask({COMPARE: COUNTS}, version=version)
+def test_invalid_version_causes_no_request(look_up_source, version):
+    found, received = look_up_source({COMPARE: COUNTS}, version=version)
     assert found == SourceChanges(12)
     assert len(received) == 1
 
 
-def test_long_release_notes_are_cut(ask):
+def test_long_release_notes_are_cut(look_up_source):
     body = "\n".join("x" * 1000 for _ in range(MAX_LINES + 5))
     answers = {COMPARE: COUNTS, "/repos/acme/web/releases/tags/v1": {"name": " ", "body": body}}
-    release = ask(answers, version="1")[0].release
+    release = look_up_source(answers, version="1")[0].release
     assert (release.name, len(release.lines), release.cut) == ("v1", MAX_LINES, 5)
     assert {len(line) for line in release.lines} == {MAX_LINE_LENGTH}
 
 
-def test_gitlab_reports_commits_and_release(ask):
+def test_gitlab_reports_commits_and_release(look_up_source):
     project = "/api/v4/projects/acme%2Ftools%2Fweb"
     commits = f"{project}/repository/commits?ref_name={OLD}..{NEW}&per_page={COMMITS_PER_PAGE}"
     notes = {"name": "Web 2", "description": "All new"}
-    found, received = ask({commits: [{}] * 7, f"{project}/releases/v2": notes}, ON_GITLAB, "2", TOKEN)
+    found, received = look_up_source({commits: [{}] * 7, f"{project}/releases/v2": notes}, ON_GITLAB, "2", TOKEN)
     page = "https://gitlab.com/acme/tools/web/-/releases/v2"
     assert found == SourceChanges(7, release=ReleaseNotes("Web 2", page, ("All new",), 0))
     assert not any("authorization" in each.headers for each in received)
     full = HttpReply(200, json.dumps([{}] * 100).encode(), {"x-next-page": "2"})
-    assert ask({commits: full}, ON_GITLAB)[0] == SourceChanges(100, is_lower_bound=True)
+    assert look_up_source({commits: full}, ON_GITLAB)[0] == SourceChanges(100, is_lower_bound=True)
 
 
-def test_configured_token_is_sent_only_to_github(ask):
-    _, received = ask({COMPARE: COUNTS}, token=TOKEN)
+def test_configured_token_is_sent_only_to_github(look_up_source):
+    _, received = look_up_source({COMPARE: COUNTS}, token=TOKEN)
     assert received[0].headers["authorization"] == f"Bearer {TOKEN}"
 
 
-def test_redirect_of_renamed_repository_is_followed_only_on_same_host(ask):
+def test_redirect_of_renamed_repository_is_followed_only_on_same_host(look_up_source):
     inside = {COMPARE: HttpReply(301, b"", {"Location": "/repositories/1/compare"}), "/repositories/1/compare": COUNTS}
-    assert ask(inside)[0] == SourceChanges(12)
+    assert look_up_source(inside)[0] == SourceChanges(12)
     with HttpListener(lambda _: HttpReply(200, b"{}")) as other:
         outside = {COMPARE: HttpReply(301, b"", {"Location": f"{other.url}/steal"})}
-        assert ask(outside, token=TOKEN)[0] == UnknownSourceChanges("github.com redirects to another host")
+        assert look_up_source(outside, token=TOKEN)[0] == UnknownSourceChanges("github.com redirects to another host")
     assert other.received == []
     loop = {COMPARE: HttpReply(301, b"", {"Location": COMPARE})}
-    assert ask(loop)[0] == UnknownSourceChanges("github.com answered 301")
+    assert look_up_source(loop)[0] == UnknownSourceChanges("github.com answered 301")
 
 
 @pytest.mark.parametrize(
@@ -123,8 +125,8 @@ def test_redirect_of_renamed_repository_is_followed_only_on_same_host(ask):
         (HttpReply(200, b" " * (source_history.MAX_RESPONSE + 1)), "more than"),
     ],
 )
-def test_unusable_response_is_unknown_with_reason(ask, reply, reason):
-    found, _ = ask({COMPARE: reply})
+def test_unusable_response_is_unknown_with_reason(look_up_source, reply, reason):
+    found, _ = look_up_source({COMPARE: reply})
     assert isinstance(found, UnknownSourceChanges)
     assert reason in found.reason
 
@@ -137,14 +139,14 @@ def test_unusable_response_is_unknown_with_reason(ask, reply, reason):
         (HttpReply(401), "github.com refuses the token"),
     ],
 )
-def test_refusing_forge_is_requested_once_per_run(ask, reply, reason):
-    found, received = ask({COMPARE: reply}, times=3)
+def test_refusing_forge_is_requested_once_per_run(look_up_source, reply, reason):
+    found, received = look_up_source({COMPARE: reply}, times=3)
     assert found == UnknownSourceChanges(reason)
     assert len(received) == 1
 
 
-def test_failed_lookup_of_the_release_does_not_hide_the_number_of_commits(ask):
-    found, _ = ask({COMPARE: COUNTS, "/repos/acme/web/releases/tags/v1": HttpReply(451)}, version="1")
+def test_failed_lookup_of_the_release_does_not_hide_the_number_of_commits(look_up_source):
+    found, _ = look_up_source({COMPARE: COUNTS, "/repos/acme/web/releases/tags/v1": HttpReply(451)}, version="1")
     assert found == SourceChanges(12, release_failure="github.com answered 451")
 
 
@@ -156,15 +158,15 @@ def test_failed_lookup_of_the_release_does_not_hide_the_number_of_commits(ask):
         HttpReply(301, b"", {"Location": "file:///etc/passwd"}),
     ],
 )
-def test_unusable_response_does_not_stop_other_lookups(ask, reply):
+def test_unusable_response_does_not_stop_other_lookups(look_up_source, reply):
     replies = [reply, HttpReply(200, json.dumps(COUNTS).encode())]
-    found, received = ask({COMPARE: lambda: replies.pop(0)}, times=2)
+    found, received = look_up_source({COMPARE: lambda: replies.pop(0)}, times=2)
     assert found == SourceChanges(12)
     assert len(received) == 2
 
 
-def test_number_of_lookups_is_limited(ask, monkeypatch):
+def test_number_of_lookups_is_limited(look_up_source, monkeypatch):
     monkeypatch.setattr(source_history, "MAX_LOOKUPS", 2)
-    found, received = ask({COMPARE: COUNTS}, times=4)
+    found, received = look_up_source({COMPARE: COUNTS}, times=4)
     assert found == UnknownSourceChanges("a run looks up at most 2 sources")
     assert len(received) == 2

@@ -17,7 +17,7 @@ FILES = {"Dockerfile": f"FROM python:3.12@{BAD}\n", "other/Dockerfile": f"FROM r
 
 
 @pytest.fixture
-def moved(loopback):
+def updated_registry(loopback):
     for content in ("bad", "new"):
         loopback.move("python", "3.12", content)
     loopback.move("redis", "7", "new")
@@ -42,7 +42,7 @@ def is_blocked(reference):
     return (reference["status"], reference["reason"], reference["new_digest"]) == ("blocked", "digest-blocked", NEW)
 
 
-def test_entries_of_a_file_and_of_a_download_count(moved, scan, config, tmp_path):
+def test_entries_of_a_file_and_of_a_download_count(updated_registry, scan, config, tmp_path):
     (tmp_path / "blocked.yaml").write_text(LIST, encoding="utf-8")
     code, references, _ = scan(config("blocked: [{path: blocked.yaml}]\n"))
     assert (code, is_blocked(references[PYTHON])) == (0, True)
@@ -60,8 +60,8 @@ def push_artifact(loopback, *blobs):
     return loopback.store.set_tag("acme/blocked", "latest", PlatformImage(content, kind, tuple(blobs)))
 
 
-def test_entries_of_an_artifact_count_by_tag_and_by_digest(moved, scan, config):
-    digest = push_artifact(moved, LIST.encode())
+def test_entries_of_an_artifact_count_by_tag_and_by_digest(updated_registry, scan, config):
+    digest = push_artifact(updated_registry, LIST.encode())
     for name in ("acme/blocked:latest", f"acme/blocked@{digest}"):
         code, references, failed = scan(config(f'blocked: [{{oci: "{name}"}}]\n'))
         assert (code, is_blocked(references[PYTHON]), failed) == (0, True, [])
@@ -78,8 +78,8 @@ def test_entries_of_an_artifact_count_by_tag_and_by_digest(moved, scan, config):
         ((b"[" * 100_000,), "is not valid"),
     ],
 )
-def test_artifact_that_is_not_a_list_is_a_failure_and_prevents_proposals(moved, scan, config, blobs, says):
-    push_artifact(moved, *blobs)
+def test_artifact_that_is_not_a_list_is_a_failure_and_prevents_proposals(updated_registry, scan, config, blobs, says):
+    push_artifact(updated_registry, *blobs)
     code, references, failed = scan(config('blocked: [{oci: "acme/blocked:latest"}]\n'))
     assert code == 1
     assert {each["reason"] for each in references.values()} == {"lists-unread"}
@@ -88,7 +88,7 @@ def test_artifact_that_is_not_a_list_is_a_failure_and_prevents_proposals(moved, 
     assert says in failure["error"]
 
 
-def test_unread_list_does_not_hide_digests_blocked_by_another_list(moved, scan, config):
+def test_unread_list_does_not_hide_digests_blocked_by_another_list(updated_registry, scan, config):
     with HttpListener(lambda _: HttpReply(503)) as server:
         url = f"http://{server.host}/list.yaml"
         code, references, failed = scan(config(f'blocked: [{{digest: "{BAD}", reason: malware}}, {{url: "{url}"}}]\n'))
@@ -97,14 +97,14 @@ def test_unread_list_does_not_hide_digests_blocked_by_another_list(moved, scan, 
     assert references[REDIS]["status"] == "unresolved"
 
 
-def test_registry_that_is_not_listed_is_not_contacted_for_a_list(moved, scan, config):
+def test_registry_that_is_not_listed_is_not_contacted_for_a_list(updated_registry, scan, config):
     code, _, failed = scan(config('blocked: [{oci: "registry.example.com/sec/blocked:1"}]\n'))
     assert code == 1
     assert "neither a well-known registry nor listed" in failed[0]["error"]
 
 
 @pytest.mark.parametrize(("arguments", "remedy"), [((), "--write moves it to"), (("--offline",), None)])
-def test_check_finds_blocked_digests(moved, check, config, arguments, remedy):
+def test_check_finds_blocked_digests(updated_registry, check, config, arguments, remedy):
     files = {**FILES, "kept/Dockerfile": f"# basebump: ignore\nFROM python:3.12@{BAD}\n"}
     path = config(f'blocked: [{{digest: "{BAD}", reason: malware, link: "https://sec.example.com/42"}}]\n')
     code, document = check(files, "-c", path, *arguments)
@@ -117,8 +117,8 @@ def test_check_finds_blocked_digests(moved, check, config, arguments, remedy):
     assert remedy is None or remedy in message
 
 
-def test_doctor_tests_whether_lists_can_be_read(moved, basebump, config, tmp_path):
-    push_artifact(moved, LIST.encode())
+def test_doctor_tests_whether_lists_can_be_read(updated_registry, basebump, config, tmp_path):
+    push_artifact(updated_registry, LIST.encode())
     (tmp_path / "forge").mkdir()
     path = config(
         'forges: [{kind: local, url: forge}]\nblocked: [{oci: "acme/blocked:latest"}, {oci: "acme/missing:latest"}]\n'
@@ -132,7 +132,7 @@ def test_doctor_tests_whether_lists_can_be_read(moved, basebump, config, tmp_pat
     assert "nothing is proposed" in missing["found"]
 
 
-def test_text_names_the_reason_first(moved, basebump, config, tmp_path):
+def test_text_names_the_reason_first(updated_registry, basebump, config, tmp_path):
     folder = write_tree(tmp_path / "tree", FILES)
     path = config(f'blocked: [{{digest: "{BAD}", reason: malware}}]\n')
     _, out, _ = basebump("scan", folder, "-c", path)

@@ -24,7 +24,7 @@ def git(tmp_path):
 
 
 @pytest.fixture
-def found(basebump, git):
+def check_offline(basebump, git):
     """Run `check --offline` in a checkout, and return the path and the line of each finding."""
 
     def go(revision: str = "main", folder=git.directory) -> list[tuple[str, int]]:
@@ -37,48 +37,48 @@ def found(basebump, git):
     return go
 
 
-def test_unchanged_lines_are_not_checked(git, found):
-    assert found() == []
+def test_unchanged_lines_are_not_checked(git, check_offline):
+    assert check_offline() == []
     write_tree(git.directory, {"Dockerfile": "FROM python:3.12\nFROM node:22\n"})
-    assert found() == [("Dockerfile", 2)]
+    assert check_offline() == [("Dockerfile", 2)]
 
 
-def test_checks_committed_staged_and_unstaged_changes(git, found):
+def test_checks_committed_staged_and_unstaged_changes(git, check_offline):
     start = git.head("main")
     write_tree(git.directory, {"Dockerfile": "FROM python:3.13\n"})
-    assert found(start) == [("Dockerfile", 1)]
+    assert check_offline(start) == [("Dockerfile", 1)]
     git.run("add", "Dockerfile")
-    assert found(start) == [("Dockerfile", 1)]
+    assert check_offline(start) == [("Dockerfile", 1)]
     git.run("commit", "--quiet", "--message", "Newer")
-    assert found(start) == [("Dockerfile", 1)]
-    assert found("HEAD") == []
+    assert check_offline(start) == [("Dockerfile", 1)]
+    assert check_offline("HEAD") == []
 
 
-def test_untracked_files_count_as_changed(git, found):
+def test_untracked_files_count_as_changed(git, check_offline):
     write_tree(git.directory, {"new/Dockerfile": "FROM node:22\n", "clone/Dockerfile": "FROM golang:1\n"})
     DiskRepository.create(git.directory / "inner", {"Dockerfile": "FROM alpine:3\n"}, bare=False)
-    assert found() == [("clone/Dockerfile", 1), ("inner/Dockerfile", 1), ("new/Dockerfile", 1)]
+    assert check_offline() == [("clone/Dockerfile", 1), ("inner/Dockerfile", 1), ("new/Dockerfile", 1)]
 
 
-def test_ignored_folder_counts_as_changed(git, found):
+def test_ignored_folder_counts_as_changed(git, check_offline):
     write_tree(git.directory, {".gitignore": "build\n", "build/Dockerfile": "FROM node:22\n"})
-    assert found() == []
-    assert found(folder=git.directory / "build") == [("Dockerfile", 1)]
+    assert check_offline() == []
+    assert check_offline(folder=git.directory / "build") == [("Dockerfile", 1)]
 
 
-def test_checks_only_the_given_subfolder_of_a_checkout(git, found):
+def test_checks_only_the_given_subfolder_of_a_checkout(git, check_offline):
     write_tree(git.directory, {"Dockerfile": "FROM python:3.13\n", "web/Dockerfile": "FROM redis:8\n"})
-    assert found(folder=git.directory / "web") == [("Dockerfile", 1)]
+    assert check_offline(folder=git.directory / "web") == [("Dockerfile", 1)]
 
 
-def test_changed_argument_changes_the_references_that_use_the_argument(git, found):
+def test_changed_argument_changes_the_references_that_use_the_argument(git, check_offline):
     before = "ARG IMAGE=python:3.12\nARG TAG=7\nFROM ${IMAGE}\nFROM redis:${TAG}\n"
     git.commit("main", {"Dockerfile": before})
     git.run("reset", "--quiet", "--hard")
     write_tree(git.directory, {"Dockerfile": before.replace("3.12", "3.13")})
-    assert found() == [("Dockerfile", 3)]
+    assert check_offline() == [("Dockerfile", 3)]
     write_tree(git.directory, {"Dockerfile": before.replace("=7", "=8")})
-    assert found() == [("Dockerfile", 4)]
+    assert check_offline() == [("Dockerfile", 4)]
 
 
 @pytest.mark.parametrize(
@@ -89,63 +89,63 @@ def test_changed_argument_changes_the_references_that_use_the_argument(git, foun
     ],
     ids=["through-another", "on-the-next-line"],
 )
-def test_changed_argument_that_selects_a_stage_changes_the_reference(git, found, files, old, new):
+def test_changed_argument_that_selects_a_stage_changes_the_reference(git, check_offline, files, old, new):
     git.commit("main", {"Dockerfile": files})
     git.run("reset", "--quiet", "--hard")
     write_tree(git.directory, {"Dockerfile": files + "RUN x\n"})
-    assert found() == []
+    assert check_offline() == []
     write_tree(git.directory, {"Dockerfile": files.replace(old, new)})
-    assert found() == [("Dockerfile", files[: files.index("FROM ${")].count("\n") + 1)]
+    assert check_offline() == [("Dockerfile", files[: files.index("FROM ${")].count("\n") + 1)]
 
 
-def test_changed_bake_variable_changes_the_references_that_use_the_variable(git, found):
+def test_changed_bake_variable_changes_the_references_that_use_the_variable(git, check_offline):
     bake = (
         'variable "HUB" {\n  default = "quay.io"\n}\nvariable "TAG" {\n  default = "3"\n}\n'
         'target "a" {\n  contexts = {\n    b = "docker-image://${HUB}/python:${TAG}"\n  }\n}\n'
     )
     git.commit("main", {"docker-bake.hcl": bake})
     git.run("reset", "--quiet", "--hard")
-    assert found() == []
+    assert check_offline() == []
     write_tree(git.directory, {"docker-bake.hcl": bake.replace("quay.io", "ghcr.io")})
-    assert found() == [("docker-bake.hcl", 9)]
+    assert check_offline() == [("docker-bake.hcl", 9)]
 
 
-def test_image_completed_by_another_file_changes_with_the_line_of_the_image(git, found):
+def test_image_completed_by_another_file_changes_with_the_line_of_the_image(git, check_offline):
     compose = "services:\n  a:\n    image: redis:${TAG}\n  b:\n    image: redis:${TAG}\n"
     git.commit("main", {"compose.yaml": compose, ".env": "TAG=7\n"})
     git.run("reset", "--quiet", "--hard")
-    assert found() == []
+    assert check_offline() == []
     write_tree(git.directory, {"compose.yaml": compose.replace("redis", "valkey/valkey")})
-    assert found() == [(".env", 1)]
+    assert check_offline() == [(".env", 1)]
     write_tree(git.directory, {"compose.yaml": compose + "  c:\n    image: redis:${TAG}\n"})
-    assert found() == [(".env", 1)]
+    assert check_offline() == [(".env", 1)]
     write_tree(git.directory, {"compose.yaml": compose, ".env": "TAG=8\n"})
-    assert found() == [(".env", 1)]
+    assert check_offline() == [(".env", 1)]
 
 
-def test_moved_line_has_not_changed(git, found):
+def test_moved_line_has_not_changed(git, check_offline):
     write_tree(git.directory, {"Dockerfile": "# a comment\n\nFROM python:3.12\n"})
-    assert found() == []
+    assert check_offline() == []
 
 
-def test_unresolved_conflict_counts_as_changed(git, found):
+def test_unresolved_conflict_counts_as_changed(git, check_offline):
     git.commit("other", {"Dockerfile": "FROM python:3.14\n"})
     git.commit("main", {"Dockerfile": "FROM python:3.13\n"})
     git.run("reset", "--quiet", "--hard")
     assert git._run(("merge", "--quiet", "other")).returncode == 1
     assert "<<<<<<<" in (git.directory / "Dockerfile").read_text()
-    assert ("Dockerfile", 4) in found("HEAD")
+    assert ("Dockerfile", 4) in check_offline("HEAD")
 
 
-def test_folder_that_replaced_a_file_counts_as_changed(git, found):
+def test_folder_that_replaced_a_file_counts_as_changed(git, check_offline):
     git.commit("main", {"x": "FROM python:3.12\n"})
     write_tree(git.directory, {"x/Dockerfile": "FROM node:22\n"})
     git.run("reset", "--quiet")
-    assert found() == [("x/Dockerfile", 1)]
+    assert check_offline() == [("x/Dockerfile", 1)]
 
 
 @pytest.mark.parametrize("attribute", ["-diff", "binary", "diff=own", "filter=own", "working-tree-encoding=UTF-16LE"])
-def test_git_attributes_and_config_neither_hide_changes_nor_start_programs(git, found, tmp_path, attribute):
+def test_git_attributes_and_config_neither_hide_changes_nor_start_programs(git, check_offline, tmp_path, attribute):
     ran = tmp_path / "ran"
     for key in ("diff.external", "diff.own.command", "diff.own.textconv", "filter.own.clean", "core.fsmonitor"):
         git.run("config", key, f"touch {ran}; cat")
@@ -168,36 +168,36 @@ def test_git_attributes_and_config_neither_hide_changes_nor_start_programs(git, 
     expected = [("Dockerfile", 3)]
     if "encoding" in attribute:  # in which git could only see other lines
         expected = [("Dockerfile", 1), *expected, ("web/Dockerfile", 1)]
-    assert found() == expected
+    assert check_offline() == expected
     assert not ran.exists()
 
 
-def test_finds_changes_in_paths_that_git_quotes(git, found):
+def test_finds_changes_in_paths_that_git_quotes(git, check_offline):
     names = ['a"b', "a\tb", "a b", "\\", "ä", ":(top)x", "*", os.fsdecode(b"caf\xe9")]
     git.commit("main", {os.fsdecode(os.fsencode(f"{name}/Dockerfile")): "FROM python:3.12\n" for name in names[:-1]})
     git.run("reset", "--quiet", "--hard")
-    assert found() == []
+    assert check_offline() == []
     for name in names:
         (git.directory / name).mkdir(exist_ok=True)
         (git.directory / name / "Dockerfile").write_text("FROM python:3.12\nFROM node:22\n")
-    assert set(found()) == {(f"{name}/Dockerfile", 2) for name in names} | {(f"{names[-1]}/Dockerfile", 1)}
+    assert set(check_offline()) == {(f"{name}/Dockerfile", 2) for name in names} | {(f"{names[-1]}/Dockerfile", 1)}
 
 
-def test_lines_that_look_like_patch_headers_are_content(git, found):
+def test_lines_that_look_like_patch_headers_are_content(git, check_offline):
     hostile = "RUN <<E\n-- a/x\n++ b/web/Dockerfile\n@@ -1 +1 @@\nE\n"
     git.commit("main", {"Dockerfile": f"FROM python:3.12\n{hostile}"})
     git.run("reset", "--quiet", "--hard")
     write_tree(git.directory, {"Dockerfile": f"FROM python:3.12\nFROM node:22\n{hostile}{hostile}"})
-    assert found() == [("Dockerfile", 2)]
+    assert check_offline() == [("Dockerfile", 2)]
 
 
-def test_checks_more_files_than_fit_into_one_git_command(git, found):
+def test_checks_more_files_than_fit_into_one_git_command(git, check_offline):
     files = {f"{number}/Dockerfile": "FROM python:3.12\n" for number in range(450)}
     git.commit("main", files)
     git.run("reset", "--quiet", "--hard")
-    assert found() == []
+    assert check_offline() == []
     write_tree(git.directory, dict.fromkeys(files, "FROM python:3.13\n"))
-    assert len(found()) == 450
+    assert len(check_offline()) == 450
 
 
 def test_documents_list_only_changed_references(git, basebump):

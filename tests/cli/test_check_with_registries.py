@@ -77,7 +77,7 @@ def sign(loopback, item) -> None:
 
 
 @pytest.fixture
-def signing(tmp_path, config):
+def write_signature_config(tmp_path, config):
     """Return a config that requires signatures of an image and lists the trusted signers."""
     (tmp_path / "team.pub").write_bytes(trusted(KEY).pem)
 
@@ -88,46 +88,50 @@ def signing(tmp_path, config):
 
 
 @pytest.mark.parametrize("tags", [("old",), ("old", "new")], ids=["up-to-date", "moved"])
-def test_current_image_must_be_signed_if_a_rule_requires_signatures(check, loopback, signing, tags):
+def test_current_image_must_be_signed_if_a_rule_requires_signatures(check, loopback, write_signature_config, tags):
     for content in tags:
         loopback.move("python", "3.12", content)
     sign(loopback, NEW)
     files = {"Dockerfile": f"FROM python:3.12@{OLD.digest}\n"}
-    code, document = check(files, "--config", signing())
+    code, document = check(files, "--config", write_signature_config())
     assert (code, list_findings(document)) == (4, [("Dockerfile", 1, "policy")])
     assert "no signature" in document["findings"][0]["message"]
     sign(loopback, OLD)
-    assert check(files, "--config", signing())[0] == 0
+    assert check(files, "--config", write_signature_config())[0] == 0
 
 
-def test_finds_image_without_trusted_signers(check, loopback, signing):
+def test_finds_image_without_trusted_signers(check, loopback, write_signature_config):
     held = loopback.move("python", "3.12", "old")
-    code, document = check({"Dockerfile": f"FROM python:3.12@{held}\n"}, "--config", signing("docker.io/library/redis"))
+    code, document = check(
+        {"Dockerfile": f"FROM python:3.12@{held}\n"}, "--config", write_signature_config("docker.io/library/redis")
+    )
     assert code == 4
     assert document["findings"][0]["reason"] == "signature"
     assert "`trust`" in document["findings"][0]["message"]
 
 
-def test_unpinned_reference_is_checked_by_the_image_of_the_tag(check, loopback, signing):
+def test_unpinned_reference_is_checked_by_the_image_of_the_tag(check, loopback, write_signature_config):
     loopback.move("python", "3.12", "new")
-    code, document = check({"Dockerfile": "FROM python:3.12\n"}, "--config", signing())
+    code, document = check({"Dockerfile": "FROM python:3.12\n"}, "--config", write_signature_config())
     assert (code, list_findings(document)) == (4, [("Dockerfile", 1, "policy")])
     assert "not verified" in document["findings"][0]["message"]
     sign(loopback, NEW)
-    assert list_findings(check({"Dockerfile": "FROM python:3.12\n"}, "--config", signing())[1]) == [
+    assert list_findings(check({"Dockerfile": "FROM python:3.12\n"}, "--config", write_signature_config())[1]) == [
         ("Dockerfile", 1, "unpinned")
     ]
 
 
-def test_signature_of_a_gone_image_is_not_requested(check, loopback, signing):
+def test_signature_of_a_gone_image_is_not_requested(check, loopback, write_signature_config):
     loopback.move("python", "3.12", "new")
-    assert list_findings(check({"Dockerfile": PINNED}, "--config", signing())[1]) == [("Dockerfile", 1, "gone")]
+    assert list_findings(check({"Dockerfile": PINNED}, "--config", write_signature_config())[1]) == [
+        ("Dockerfile", 1, "gone")
+    ]
 
 
-def test_each_signature_is_requested_once(check, loopback, signing):
+def test_each_signature_is_requested_once(check, loopback, write_signature_config):
     for content in ("old", "new"):
         loopback.move("python", "3.12", content)
-    check({"Dockerfile": f"FROM python:3.12@{OLD.digest}\n"}, "--config", signing())
+    check({"Dockerfile": f"FROM python:3.12@{OLD.digest}\n"}, "--config", write_signature_config())
     about = [each.path for each in loopback.registry.served_requests if OLD.digest.replace(":", "-") in each.path]
     assert about
     assert len(about) == len(set(about))
@@ -144,7 +148,7 @@ def build_dated_image(content: str, created: datetime | None):
 
 
 @pytest.fixture
-def aged(loopback):
+def pin_image_of_age(loopback):
     """Return a file that pins an image of the given age, while its tag points to a newer image."""
 
     def file(age: timedelta | None) -> dict[str, str]:
@@ -156,8 +160,8 @@ def aged(loopback):
     return file
 
 
-def test_too_old_image_is_found_if_a_newer_image_exists(check, config, aged):
-    files = aged(timedelta(days=40, hours=1))
+def test_too_old_image_is_found_if_a_newer_image_exists(check, config, pin_image_of_age):
+    files = pin_image_of_age(timedelta(days=40, hours=1))
     code, document = check(files, "--config", config(), "--max-age", "30d")
     (finding,) = document["findings"]
     assert (code, finding["finding"]) == (4, "stale")
@@ -170,8 +174,8 @@ def test_old_image_without_a_newer_one_passes(check, config, loopback):
     assert check({"Dockerfile": f"FROM python:3.12@{held}\n"}, "--config", config(), "--max-age", "30d")[0] == 0
 
 
-def test_unknown_age_is_a_note(check, config, aged):
-    code, document = check(aged(None), "--config", config(), "--max-age", "30d")
+def test_unknown_age_is_a_note(check, config, pin_image_of_age):
+    code, document = check(pin_image_of_age(None), "--config", config(), "--max-age", "30d")
     assert (code, document["findings"]) == (0, [])
     (note,) = document["notes"]
     assert (note["path"], note["line"]) == ("Dockerfile", 1)
@@ -189,7 +193,7 @@ def test_invalid_age_is_wrong_usage(basebump, tmp_path, said):
 
 
 @pytest.fixture
-def scanned(check, config, tmp_path, monkeypatch):
+def check_with_scanner(check, config, tmp_path, monkeypatch):
     """Check a file with a scanner that finds nothing.
 
     Return the exit code, and True if the scanner was called.
@@ -212,18 +216,18 @@ def scanned(check, config, tmp_path, monkeypatch):
     return go
 
 
-def test_outdated_image_is_not_scanned(aged, scanned):
-    outdated = aged(timedelta(days=40))["Dockerfile"]
-    assert scanned(outdated) == (0, False)
-    assert scanned(outdated, "--max-age", "30d") == (4, True)
+def test_outdated_image_is_not_scanned(pin_image_of_age, check_with_scanner):
+    outdated = pin_image_of_age(timedelta(days=40))["Dockerfile"]
+    assert check_with_scanner(outdated) == (0, False)
+    assert check_with_scanner(outdated, "--max-age", "30d") == (4, True)
 
 
-def test_unpinned_image_is_scanned_because_a_rule_may_refuse_the_pin(loopback, scanned):
+def test_unpinned_image_is_scanned_because_a_rule_may_refuse_the_pin(loopback, check_with_scanner):
     loopback.move("python", "3.12", "now")
-    assert scanned("FROM python:3.12\n") == (4, True)
+    assert check_with_scanner("FROM python:3.12\n") == (4, True)
 
 
-def test_too_old_image_without_allowed_update_is_not_a_finding(check, config, aged):
+def test_too_old_image_without_allowed_update_is_not_a_finding(check, config, pin_image_of_age):
     path = config("policy: [{require: {scan: true}}]\n")
-    code, document = check(aged(timedelta(days=40)), "--config", path, "--max-age", "30d")
+    code, document = check(pin_image_of_age(timedelta(days=40)), "--config", path, "--max-age", "30d")
     assert (code, document["references"][0]["reason"]) == (0, "not-scanned")

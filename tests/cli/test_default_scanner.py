@@ -53,7 +53,7 @@ def stand(no_scanner, digests):
 
 
 @pytest.fixture
-def call(tmp_path, basebump, config, digests):
+def run_command(tmp_path, basebump, config, digests):
     """Call a command about an image whose tag has a newer digest, with a config that lists no scanners."""
     old, _ = digests
     content = {"Dockerfile": f"FROM python:3.12-slim@{old}\n"}
@@ -76,29 +76,29 @@ def call(tmp_path, basebump, config, digests):
 
 
 @pytest.mark.parametrize("command", ["scan", "run", "compare"])
-def test_installed_scanner_is_used_without_scanners_in_the_config(call, stand, command):
-    code, out = call(command)
+def test_installed_scanner_is_used_without_scanners_in_the_config(run_command, stand, command):
+    code, out = run_command(command)
     assert code == 0, out
     assert EFFECT in out
     assert "Nothing was scanned" not in out
 
 
-def test_check_does_not_scan_although_a_scanner_is_installed(call, stand):
-    call("check")
-    call("check", "--strict")
+def test_check_does_not_scan_although_a_scanner_is_installed(run_command, stand):
+    run_command("check")
+    run_command("check", "--strict")
     assert not (stand.folder / "log").exists()
 
 
 @pytest.mark.parametrize("command", ["scan", "run"])
-def test_service_is_offered_and_not_asked_if_no_scanner_is_installed(call, no_scanner, command):
-    code, out = call(command)
+def test_service_is_offered_and_not_asked_if_no_scanner_is_installed(run_command, no_scanner, command):
+    code, out = run_command(command)
     assert code == 0, out
     assert [line for line in out.splitlines() if "osv" in line] == [OFFER]
 
 
-def test_doctor_tests_the_installed_scanner(call, stand):
-    assert "grype 0.121.2" in call("doctor")[1]
+def test_doctor_tests_the_installed_scanner(run_command, stand):
+    assert "grype 0.121.2" in run_command("doctor")[1]
 
 
-def test_doctor_says_how_to_get_scans_if_no_scanner_is_installed(call, no_scanner):
-    assert "install Trivy or Grype, or set `kind: osv`" in call("doctor")[1]
+def test_doctor_says_how_to_get_scans_if_no_scanner_is_installed(run_command, no_scanner):
+    assert "install Trivy or Grype, or set `kind: osv`" in run_command("doctor")[1]

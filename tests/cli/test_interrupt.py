@@ -74,17 +74,17 @@ def interrupt_command(command: list[str], is_waiting) -> tuple[int, str]:
 
 
 @pytest.fixture
-def hanging(tmp_path):
+def hanging_program(tmp_path):
     program = tmp_path / "hangs"
     program.write_text(_HANGS.format(tmp_path), encoding="utf-8")
     program.chmod(0o755)
     return program
 
 
-def test_interrupt_ends_a_scanner(tmp_path, config, loopback, hanging):
+def test_interrupt_ends_a_scanner(tmp_path, config, loopback, hanging_program):
     loopback.move("python", "3.12", "now")
     folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:3.12\n"})
-    path = config(f"scanners: [{{kind: trivy, binary: {hanging}}}]\n")
+    path = config(f"scanners: [{{kind: trivy, binary: {hanging_program}}}]\n")
     command = [sys.executable, "-m", "bot", "scan", str(folder), "--config", path]
     code, errors = interrupt_command(command, lambda: list(tmp_path.glob("*.pid")))
     assert (code, errors.strip()) == (130, "Interrupted.")
@@ -92,7 +92,7 @@ def test_interrupt_ends_a_scanner(tmp_path, config, loopback, hanging):
     wait_for(lambda: not _is_running(int(started.stem)))
 
 
-def test_interrupt_ends_a_child_that_is_just_being_started(tmp_path, hanging):
+def test_interrupt_ends_a_child_that_is_just_being_started(tmp_path, hanging_program):
     program = (
         "import os, signal, subprocess, time\nfrom pathlib import Path\nfrom bot import process\n"
         "class Slow(subprocess.Popen):\n"
@@ -100,7 +100,7 @@ def test_interrupt_ends_a_child_that_is_just_being_started(tmp_path, hanging):
         "        super().__init__(*arguments, **options)\n"
         f"        while not list(Path({str(tmp_path)!r}).glob('*.pid')): time.sleep(0.01)\n"
         "        os.kill(os.getpid(), signal.SIGINT)\n"
-        f"subprocess.Popen = Slow\nprocess.run([{str(hanging)!r}])"
+        f"subprocess.Popen = Slow\nprocess.run([{str(hanging_program)!r}])"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -116,10 +116,10 @@ def test_interrupt_ends_a_child_that_is_just_being_started(tmp_path, hanging):
     wait_for(lambda: not _is_running(int(started.stem)))
 
 
-def test_interrupt_ends_all_child_processes_and_starts_no_more(tmp_path, hanging):
+def test_interrupt_ends_all_child_processes_and_starts_no_more(tmp_path, hanging_program):
     program = (
         "from bot import process\nfrom bot.pipeline.worker_pool import WorkerPool\n"
-        f"WorkerPool(2).map(lambda _: process.run([{str(hanging)!r}]), range(4))"
+        f"WorkerPool(2).map(lambda _: process.run([{str(hanging_program)!r}]), range(4))"
     )
     code, errors = interrupt_command([sys.executable, "-c", program], lambda: len(list(tmp_path.glob("*.pid"))) == 2)
     assert code != 0

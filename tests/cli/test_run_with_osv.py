@@ -64,18 +64,18 @@ def test_unreachable_api_is_a_failure(run, api):
 
 
 @pytest.fixture
-def nothing_installed(monkeypatch):
+def no_installed_grype(monkeypatch):
     monkeypatch.setattr("bot.scanners.trivy.find_trivy", lambda *_: None)
     monkeypatch.setattr("bot.scanners.grype.find_grype", lambda *_: None)
 
 
-def test_auto_uses_the_api_if_no_scanner_is_installed(run, api, nothing_installed):
+def test_auto_uses_the_api_if_no_scanner_is_installed(run, api, no_installed_grype):
     code, out, _ = run(scanner=f"{{kind: auto, osv: '{api.listener.url}'}}")
     assert code == 0
     assert "fixes 1 (1 of unknown severity), adds none, 1 remains" in out
 
 
-def test_scanner_auto_sends_no_requests_if_the_config_disables_osv(run, api, nothing_installed):
+def test_scanner_auto_sends_no_requests_if_the_config_disables_osv(run, api, no_installed_grype):
     code, out, _ = run(scanner="{kind: auto, osv: none}")
     assert code == 0
     assert "Nothing was scanned: " in out
@@ -93,7 +93,7 @@ def test_scanner_auto_prefers_installed_scanner_and_sends_no_requests(run, api, 
     assert api.listener.received == []
 
 
-def test_auto_ignores_an_unreachable_api(run, nothing_installed, monkeypatch):
+def test_auto_ignores_an_unreachable_api(run, no_installed_grype, monkeypatch):
     monkeypatch.setattr("bot.net.client.RETRY_PAUSES", (0.0, 0.0))
     code, out, _ = run(scanner=f"{{kind: auto, osv: '{NOBODY_THERE}'}}")
     assert code == 0
@@ -102,7 +102,7 @@ def test_auto_ignores_an_unreachable_api(run, nothing_installed, monkeypatch):
     assert code == 1, "one that is named must be there"
 
 
-def test_auto_reports_an_api_that_refuses(run, api, nothing_installed):
+def test_auto_reports_an_api_that_refuses(run, api, no_installed_grype):
     api.status = 403
     code, out, _ = run(scanner=f"{{kind: auto, osv: '{api.listener.url}'}}")
     assert code == 1

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.real("git")
 
 
 @pytest.fixture
-def proposed(tmp_path, basebump, config, loopback):
+def run_on_proposals(tmp_path, basebump, config, loopback):
     """Open proposals in a local repository, and return a function that calls a command with the config."""
     old, _ = (loopback.move("python", "3.12", content) for content in ("old", "now"))
     loopback.move("redis", "7", "now")
@@ -24,16 +24,16 @@ def _list_branches(out: str) -> list[str]:
     return [line.split()[0] for line in out.splitlines()]
 
 
-def test_show_lists_each_proposal_with_state(proposed):
-    code, out, _ = proposed("show", "web")
+def test_show_lists_each_proposal_with_state(run_on_proposals):
+    code, out, _ = run_on_proposals("show", "web")
     assert code == 0
     assert [line.split()[1] for line in out.splitlines()] == ["open", "open"]
     assert [branch.rpartition("-")[0] for branch in _list_branches(out)] == ["basebump/python-3.12", "basebump/redis-7"]
 
 
-def test_shows_title_text_and_changes_without_hidden_parts(proposed):
-    branch = _list_branches(proposed("show", "web")[1])[0]
-    code, out, _ = proposed("show", "web", branch)
+def test_shows_title_text_and_changes_without_hidden_parts(run_on_proposals):
+    branch = _list_branches(run_on_proposals("show", "web")[1])[0]
+    code, out, _ = run_on_proposals("show", "web", branch)
     title, heading, *_ = out.splitlines()
     assert code == 0
     assert title.startswith("Update python:3.12 to ")
@@ -45,23 +45,23 @@ def test_shows_title_text_and_changes_without_hidden_parts(proposed):
 
 
 @pytest.mark.parametrize("repository", ["web", "web.git", "web (main)"])
-def test_close_accepts_names_and_branches_as_printed(proposed, basebump, repository):
-    listed = proposed("show", repository)[1].splitlines()
+def test_close_accepts_names_and_branches_as_printed(run_on_proposals, basebump, repository):
+    listed = run_on_proposals("show", repository)[1].splitlines()
     first, second = (line.split(maxsplit=2) for line in listed)
-    assert proposed("close", repository, first[0].removeprefix("basebump/"))[0] == 0
-    assert proposed("close", repository, second[2])[1].startswith(f"Declined {second[0]} of web. ")
-    assert [line.split()[1] for line in proposed("show", repository)[1].splitlines()] == ["closed", "closed"]
+    assert run_on_proposals("close", repository, first[0].removeprefix("basebump/"))[0] == 0
+    assert run_on_proposals("close", repository, second[2])[1].startswith(f"Declined {second[0]} of web. ")
+    assert [line.split()[1] for line in run_on_proposals("show", repository)[1].splitlines()] == ["closed", "closed"]
 
 
 @pytest.mark.parametrize("command", ["show", "close"])
-def test_unknown_proposal_is_wrong_usage_and_the_hint_names_the_branches(proposed, command):
-    code, out, err = proposed(command, "web", "basebump/nothing")
+def test_unknown_proposal_is_wrong_usage_and_the_hint_names_the_branches(run_on_proposals, command):
+    code, out, err = run_on_proposals(command, "web", "basebump/nothing")
     assert (code, out) == (2, "")
     assert "there is no proposal 'basebump/nothing'\nhint: use one of these branches: basebump/python-3.12-" in err
 
 
-def test_unknown_repository_is_wrong_usage(proposed):
-    code, _, err = proposed("show", "api")
+def test_unknown_repository_is_wrong_usage(run_on_proposals):
+    code, _, err = run_on_proposals("show", "api")
     assert (code, "no local forge has a repository 'api'" in err) == (2, True)
 
 

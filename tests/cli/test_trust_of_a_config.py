@@ -22,7 +22,7 @@ OLD, NEW = build("old"), build("new")
 
 
 @pytest.fixture
-def scanned(tmp_path, loopback, config, basebump):
+def scan_folder(tmp_path, loopback, config, basebump):
     """Scan a folder that pins the old image, while the tag points to the new image.
 
     Return the status and the reason of the reference.
@@ -49,20 +49,20 @@ def attach(loopback, made) -> None:
     loopback.store.set_tag("library/python", NEW.digest.replace(":", "-"), referrers_index([made], kind=None))
 
 
-def test_configured_key_verifies_signatures(loopback, scanned):
+def test_configured_key_verifies_signatures(loopback, scan_folder):
     trust = "{image: docker.io/library/python, keys: [team.pub]}"
-    assert scanned(trust) == ("refused", "unsigned")
+    assert scan_folder(trust) == ("refused", "unsigned")
     attach(loopback, attachment(NEW, BUNDLE, dump(bundle(KEY, NEW.digest))))
-    assert scanned(trust) == ("update", None)
-    assert scanned("{image: docker.io/library/redis, keys: [team.pub]}") == ("refused", "unsigned")
+    assert scan_folder(trust) == ("update", None)
+    assert scan_folder("{image: docker.io/library/redis, keys: [team.pub]}") == ("refused", "unsigned")
 
 
-def test_configured_authority_verifies_signers(loopback, scanned):
+def test_configured_authority_verifies_signers(loopback, scan_folder):
     trust = "{image: docker.io/library/python, notation: {certificates: [root.pem], subjects: [%s]}}"
     envelope = signed(COSE, payload(NEW.digest), (SIGNER, AUTHORITY))
     attach(loopback, attachment(NEW, COSE, envelope, kind_of_artifact=SIGNATURE_TYPE))
-    assert scanned(trust % '"O=Acme,CN=Images"') == ("update", None)
-    assert scanned(trust % '"O=Other"') == ("refused", "signature-failed")
+    assert scan_folder(trust % '"O=Acme,CN=Images"') == ("update", None)
+    assert scan_folder(trust % '"O=Other"') == ("refused", "signature-failed")
 
 
 def test_unusable_trusted_root_is_reported_before_any_request(tmp_path, config, basebump):

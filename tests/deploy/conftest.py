@@ -51,7 +51,7 @@ def job(workspace):
 
 
 @pytest.fixture
-def proposed(workspace):
+def list_proposals(workspace):
     """Return the repositories that have a proposal."""
 
     def look() -> set[str]:

@@ -89,7 +89,7 @@ def receiver(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def forward():
+def forward_module():
     spec = importlib.util.spec_from_file_location("forward", PATH)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -106,37 +106,37 @@ def post_event(forward, event, token=TOKEN):
 
 
 @pytest.mark.parametrize(("event", "tags"), PUSHES.values(), ids=PUSHES)
-def test_basebump_reads_the_pushed_tags(forward, receiver, event, tags):
-    assert post_event(forward, event) == ["204 No Content"]
+def test_basebump_reads_the_pushed_tags(forward_module, receiver, event, tags):
+    assert post_event(forward_module, event) == ["204 No Content"]
     assert receiver.tags == tags
 
 
 @pytest.mark.parametrize("event", OTHERS.values(), ids=OTHERS)
-def test_other_events_are_not_sent(forward, receiver, event):
-    assert post_event(forward, event) == ["204 No Content"]
+def test_other_events_are_not_sent(forward_module, receiver, event):
+    assert post_event(forward_module, event) == ["204 No Content"]
     assert receiver.received == []
 
 
-def test_every_entry_point_forwards(forward, receiver):
-    forward.handle_lambda(PUSHES["ecr"][0], None)
+def test_every_entry_point_forwards(forward_module, receiver):
+    forward_module.handle_lambda(PUSHES["ecr"][0], None)
     body = json.dumps(PUSHES["artifact registry"][0]).encode()
     request = SimpleNamespace(path=f"/{TOKEN}", get_data=lambda: body)
-    assert forward.handle_request(request) == ("", 204)
+    assert forward_module.handle_request(request) == ("", 204)
     assert [each.id for each in receiver.parsed] == [PUSHES["ecr"][0]["id"], "991"]
 
 
 @pytest.mark.parametrize("token", ["", "another", TOKEN[:-1], TOKEN + "x"])
-def test_requests_without_the_token_are_not_forwarded(forward, receiver, token):
-    assert post_event(forward, HUB, token) == ["404 Not Found"]
+def test_requests_without_the_token_are_not_forwarded(forward_module, receiver, token):
+    assert post_event(forward_module, HUB, token) == ["404 Not Found"]
     assert receiver.received == []
 
 
-def test_empty_token_refuses_all_requests(forward, receiver, monkeypatch):
+def test_empty_token_refuses_all_requests(forward_module, receiver, monkeypatch):
     monkeypatch.setenv("FORWARD_TOKEN", "")
-    assert post_event(forward, HUB, "") == ["404 Not Found"]
+    assert post_event(forward_module, HUB, "") == ["404 Not Found"]
 
 
-def test_event_that_basebump_refuses_is_an_error(forward, receiver, monkeypatch):
+def test_event_that_basebump_refuses_is_an_error(forward_module, receiver, monkeypatch):
     monkeypatch.setenv("BASEBUMP_SECRET", "another secret")
     with pytest.raises(URLError):
-        post_event(forward, HUB)
+        post_event(forward_module, HUB)

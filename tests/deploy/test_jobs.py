@@ -36,7 +36,7 @@ def gitlab():
     return yaml.safe_load(GITLAB)
 
 
-def test_gitlab_shards_contain_each_repository_of_the_fleet_once(gitlab, job, proposed, report):
+def test_gitlab_shards_contain_each_repository_of_the_fleet_once(gitlab, job, list_proposals, report):
     there = gitlab["basebump"]
     (script,), total = there["script"], there["parallel"]
     seen = []
@@ -45,7 +45,7 @@ def test_gitlab_shards_contain_each_repository_of_the_fleet_once(gitlab, job, pr
         assert done.returncode == 0, done.stderr
         seen += [each["name"] for each in report()["repositories"]]
     assert sorted(seen) == sorted(REPOSITORIES)
-    assert proposed() == REPOSITORIES
+    assert list_proposals() == REPOSITORIES
 
 
 def test_gitlab_config_job_reports_invalid_key(gitlab, job, workspace):
@@ -123,7 +123,7 @@ def docker(workspace):
 
 
 @pytest.mark.parametrize("name", ["azure-pipelines.yml", "azure-organization.yml"])
-def test_azures_parts_are_the_whole_fleet(name, docker, job, proposed):
+def test_azures_parts_are_the_whole_fleet(name, docker, job, list_proposals):
     pipeline = _read_pipeline(name)
     step = get_step(pipeline)
     total = int(pipeline["jobs"][0]["strategy"]["parallel"])
@@ -138,8 +138,8 @@ def test_azures_parts_are_the_whole_fleet(name, docker, job, proposed):
             SYSTEM_TOTALJOBSINPHASE=str(total),
         )
         assert done.returncode == 0, done.stderr
-        assert before <= proposed()
-        before = proposed()
+        assert before <= list_proposals()
+        before = list_proposals()
         log += done.stdout
     assert before == REPOSITORIES
     assert set(re.findall(r"^##\[group\](\w+) ", log, re.MULTILINE)) == REPOSITORIES
@@ -175,13 +175,13 @@ def test_azures_secrets_reach_the_step_by_name(azure):
     assert "--env GITHUB_TOKEN " in step["bash"]
 
 
-def test_azure_repos_are_updated_with_the_token_of_the_job_alone(docker, job, proposed):
+def test_azure_repos_are_updated_with_the_token_of_the_job_alone(docker, job, list_proposals):
     pipeline = _read_pipeline("azure-repos.yml")
     step = get_step(pipeline)
     assert step["env"] == {"IMAGE": "$(image)", "SYSTEM_ACCESSTOKEN": "$(System.AccessToken)"}
     done = job(step["bash"], IMAGE="IMAGE", SYSTEM_ACCESSTOKEN="x", TF_BUILD="True")
     assert done.returncode == 0, done.stderr
-    assert proposed() == REPOSITORIES
+    assert list_proposals() == REPOSITORIES
     assert "group" not in str(pipeline["variables"])
 
 
@@ -198,12 +198,12 @@ def list_shell_commands(text):
     return re.findall(r"^\s*sh '(.*)'$", text, re.MULTILINE)
 
 
-def test_jenkins_checks_and_proposes(job, proposed, report):
+def test_jenkins_checks_and_proposes(job, list_proposals, report):
     check, propose = list_shell_commands(JENKINS)
     assert job(check).returncode == 0
     done = job(propose)
     assert done.returncode == 0, done.stderr
-    assert proposed() == REPOSITORIES
+    assert list_proposals() == REPOSITORIES
     assert report()["level"] == "propose"
 
 
@@ -252,7 +252,7 @@ def test_systemd_calls_the_service_well_confined(units, name):
     assert done.returncode == 0, done.stdout
 
 
-def test_systemd_service_runs_basebump_with_secrets_from_a_file(job, proposed):
+def test_systemd_service_runs_basebump_with_secrets_from_a_file(job, list_proposals):
     settings = dict(re.findall(r"^(\w+)=(.*)$", SERVICE, re.MULTILINE))
     assert settings["EnvironmentFile"].startswith("/etc/")
     assert (settings["DynamicUser"], settings["ProtectSystem"], settings["StateDirectory"]) == (
@@ -264,7 +264,7 @@ def test_systemd_service_runs_basebump_with_secrets_from_a_file(job, proposed):
     assert arguments[config] == "/etc/basebump/basebump.yaml"
     arguments[config] = "basebump.yaml"
     assert job(shlex.join(["basebump", *arguments])).returncode == 0
-    assert proposed() == REPOSITORIES
+    assert list_proposals() == REPOSITORIES
 
 
 def test_service_uses_paths_of_the_install_commands_on_the_page(tmp_path):

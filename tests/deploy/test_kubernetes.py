@@ -33,7 +33,7 @@ def run_kustomize(folder):
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
+def built_overlays(tmp_path_factory):
     """Return what each overlay makes, as a platform team composes it: by kind."""
     made = {}
     for overlay in OVERLAYS:
@@ -47,8 +47,8 @@ def built(tmp_path_factory):
 
 
 @pytest.fixture(params=OVERLAYS)
-def objects(built, request):
-    return copy.deepcopy(built[request.param])
+def objects(built_overlays, request):
+    return copy.deepcopy(built_overlays[request.param])
 
 
 def get_job(objects):
@@ -120,8 +120,8 @@ BREAKS = {
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_each_rule_detects_its_violation(built, rule):
-    spec = get_pod_spec(copy.deepcopy(built["base"]))
+def test_each_rule_detects_its_violation(built_overlays, rule):
+    spec = get_pod_spec(copy.deepcopy(built_overlays["base"]))
     BREAKS[rule](spec)
     broken = {each for each, holds in RULES.items() if not holds(spec)}
     assert broken == {rule} | ({"only these kinds of volumes"} if rule == "no path of the host" else set())
@@ -184,27 +184,27 @@ def test_container_has_requests_and_limits(objects):
     assert resources["requests"].keys() == resources["limits"].keys() >= {"cpu", "memory"}
 
 
-def test_network_policy_allows_only_egress_for_dns_and_https(built):
-    spec = built["base"]["NetworkPolicy"]["spec"]
+def test_network_policy_allows_only_egress_for_dns_and_https(built_overlays):
+    spec = built_overlays["base"]["NetworkPolicy"]["spec"]
     assert spec["policyTypes"] == ["Ingress", "Egress"]
     assert spec["ingress"] == []
     assert [sorted({port["port"] for port in rule["ports"]}) for rule in spec["egress"]] == [[53], [443]]
-    labels = built["base"]["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["metadata"]["labels"]
+    labels = built_overlays["base"]["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["metadata"]["labels"]
     assert spec["podSelector"]["matchLabels"].items() <= labels.items()
 
 
-def test_shards_may_also_connect_to_postgresql(built):
-    base, sharded = (built[each]["NetworkPolicy"]["spec"]["egress"] for each in ("base", "sharded"))
+def test_shards_may_also_connect_to_postgresql(built_overlays):
+    base, sharded = (built_overlays[each]["NetworkPolicy"]["spec"]["egress"] for each in ("base", "sharded"))
     assert sharded[:-1] == base
     assert sharded[-1] == {"ports": [{"protocol": "TCP", "port": 5432}]}
 
 
-def test_each_pod_of_the_job_has_its_own_shard(built):
-    job = get_job(built["sharded"])
+def test_each_pod_of_the_job_has_its_own_shard(built_overlays):
+    job = get_job(built_overlays["sharded"])
     assert job["completionMode"] == "Indexed"
     (said,) = (
         value
-        for option, value in zip(*2 * [iter(get_container(built["sharded"])["args"][1:])], strict=True)
+        for option, value in zip(*2 * [iter(get_container(built_overlays["sharded"])["args"][1:])], strict=True)
         if option == "--shard"
     )
     parts = [resolve_shard(said, {"JOB_COMPLETION_INDEX": str(index)}) for index in range(job["completions"])]
@@ -213,9 +213,9 @@ def test_each_pod_of_the_job_has_its_own_shard(built):
     assert 0 < job["parallelism"] <= job["completions"]
 
 
-def test_parts_do_not_share_a_disk(built):
-    assert "PersistentVolumeClaim" not in built["sharded"]
-    (home,) = (each for each in get_pod_spec(built["sharded"])["volumes"] if each["name"] == "home")
+def test_parts_do_not_share_a_disk(built_overlays):
+    assert "PersistentVolumeClaim" not in built_overlays["sharded"]
+    (home,) = (each for each in get_pod_spec(built_overlays["sharded"])["volumes"] if each["name"] == "home")
     assert set(home) == {"name", "emptyDir"}
 
 
@@ -229,9 +229,9 @@ def test_config_is_valid_and_mounted_by_the_job(objects, tmp_path):
     assert f"{mount['mountPath']}/{name}" in get_container(objects)["args"]
 
 
-def test_state_is_stored_on_the_volume(built, tmp_path):
-    (text,) = built["base"]["ConfigMap"]["data"].values()
-    (home,) = (each for each in get_container(built["base"])["volumeMounts"] if each["name"] == "home")
+def test_state_is_stored_on_the_volume(built_overlays, tmp_path):
+    (text,) = built_overlays["base"]["ConfigMap"]["data"].values()
+    (home,) = (each for each in get_container(built_overlays["base"])["volumeMounts"] if each["name"] == "home")
     assert f"state: sqlite:///{home['mountPath']}/" in text
 
 
@@ -239,8 +239,8 @@ def test_image_has_the_tag_of_this_release(objects):
     assert get_container(objects)["image"].rpartition(":")[2] == __version__
 
 
-def test_pod_identifies_itself_to_entra_with_its_service_account(built):
-    plain, azure = built["base"], built["base and azure"]
+def test_pod_identifies_itself_to_entra_with_its_service_account(built_overlays):
+    plain, azure = built_overlays["base"], built_overlays["base and azure"]
     labels = get_job(azure)["template"]["metadata"]["labels"]
     assert labels["azure.workload.identity/use"] == "true"
     assert "azure.workload.identity/client-id" in azure["ServiceAccount"]["metadata"]["annotations"]

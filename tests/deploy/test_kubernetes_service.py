@@ -51,7 +51,7 @@ def objects(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def everything(tmp_path_factory):
+def azure_objects(tmp_path_factory):
     return build(tmp_path_factory.mktemp("everything"), "service/keda", "azure")
 
 
@@ -70,9 +70,9 @@ def list_complaints(found):
     return [error.message for error in validator.iter_errors(found)]
 
 
-def test_kubernetes_accepts_every_object(everything):
-    known = {key: each for key, each in everything.items() if each["kind"] != "ScaledObject"}
-    assert len(known) == len(everything) - 1 >= 8
+def test_kubernetes_accepts_every_object(azure_objects):
+    known = {key: each for key, each in azure_objects.items() if each["kind"] != "ScaledObject"}
+    assert len(known) == len(azure_objects) - 1 >= 8
     assert {key: list_complaints(each) for key, each in known.items()} == {key: [] for key in known}
 
 
@@ -164,11 +164,11 @@ def test_only_the_ingress_controller_connects_and_only_to_receivers(objects):
     assert rule["from"]
 
 
-def test_keda_sets_the_number_of_workers(objects, everything):
-    scaled = everything["ScaledObject", "basebump-worker"]["spec"]
+def test_keda_sets_the_number_of_workers(objects, azure_objects):
+    scaled = azure_objects["ScaledObject", "basebump-worker"]["spec"]
     assert scaled["scaleTargetRef"]["name"] == "basebump-worker"
     assert "replicas" in objects["Deployment", "basebump-worker"]["spec"]
-    assert "replicas" not in everything["Deployment", "basebump-worker"]["spec"]
+    assert "replicas" not in azure_objects["Deployment", "basebump-worker"]["spec"]
     assert scaled["minReplicaCount"] >= 1
     [trigger] = scaled["triggers"]
     assert trigger["metadata"]["targetQueryValue"] == str(BATCH_SIZE)
@@ -178,8 +178,8 @@ def test_keda_sets_the_number_of_workers(objects, everything):
 
 
 @pytest.mark.real("postgresql")
-def test_keda_counts_work_that_is_due_or_being_done(everything, postgresql):
-    query = everything["ScaledObject", "basebump-worker"]["spec"]["triggers"][0]["metadata"]["query"]
+def test_keda_counts_work_that_is_due_or_being_done(azure_objects, postgresql):
+    query = azure_objects["ScaledObject", "basebump-worker"]["spec"]["triggers"][0]["metadata"]["query"]
     database = Database.postgresql(postgresql.fresh())
     queue = DatabaseWorkQueue(database)
     queue.request_work([build_visit_request(name) for name in ("web", "api", "db")])
@@ -189,7 +189,7 @@ def test_keda_counts_work_that_is_due_or_being_done(everything, postgresql):
         assert connection.execute(text(query)).scalar_one() == 2
 
 
-def test_pods_identify_themselves_to_entra_with_service_account(everything, objects):
+def test_pods_identify_themselves_to_entra_with_service_account(azure_objects, objects):
     for role in ROLES:
-        assert get_pod(everything, role)["metadata"]["labels"]["azure.workload.identity/use"] == "true"
+        assert get_pod(azure_objects, role)["metadata"]["labels"]["azure.workload.identity/use"] == "true"
     assert "azure" not in str([each for (kind, _), each in objects.items() if kind != "ConfigMap"])

@@ -97,7 +97,7 @@ class ExampleEnvironment:
 
 
 @pytest.fixture
-def place(tmp_path, basebump, monkeypatch):
+def example_environment(tmp_path, basebump, monkeypatch):
     monkeypatch.setenv("ACME_TOKEN", "ghp_of-the-bot")
     for content, image, cves in (("old", OLD, {"CVE-2026-0001": "High"}), ("new", NEW, {})):
         write_tree(tmp_path, {f"reports/{content}.json": render_manifest_report(image.children[0].digest, cves)})
@@ -119,25 +119,25 @@ def write_pod(image):
     return f"apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - {{name: x, image: '{image}@{OLD.digest}'}}\n"
 
 
-def test_local_folder_example_updates_a_local_repository(place):
-    place.tag("tools/builder:1")
+def test_local_folder_example_updates_a_local_repository(example_environment):
+    example_environment.tag("tools/builder:1")
     DiskRepository.create(
-        place.folder / "repositories" / "web.git",
+        example_environment.folder / "repositories" / "web.git",
         {"Dockerfile": write_pinned_dockerfile("localhost:5000/tools/builder:1")},
     )
-    (web,) = place.run("local-folder").values()
+    (web,) = example_environment.run("local-folder").values()
     assert list_states(web) == {"localhost:5000/tools/builder": ("update", None)}
     assert [each["outcome"] for each in web["proposals"]] == ["opened"]
 
 
-def test_github_owner_example_selects_the_repositories_of_an_owner(place):
-    place.tag("library/python:3.12", "library/postgres:17")
+def test_github_owner_example_selects_the_repositories_of_an_owner(example_environment):
+    example_environment.tag("library/python:3.12", "library/postgres:17")
     files = {
         "Dockerfile": write_pinned_dockerfile("python:3.12", "postgres:17"),
         "examples/Dockerfile": write_pinned_dockerfile("python:3.12"),
     }
-    github = place.github({"acme/web": files, "acme/old-archive": files, "acme/fork-web": files})
-    (web,) = place.run("github-owner", api=github.server.url).values()
+    github = example_environment.github({"acme/web": files, "acme/old-archive": files, "acme/fork-web": files})
+    (web,) = example_environment.run("github-owner", api=github.server.url).values()
     assert web["name"] == "acme/web"
     found = [(each["path"], each["canonical"], each["status"], each["reason"]) for each in web["references"]]
     assert found == [
@@ -149,18 +149,18 @@ def test_github_owner_example_selects_the_repositories_of_an_owner(place):
     assert sorted(pull.labels) == ["dependencies", "docker"]
 
 
-def test_platform_team_example_updates_own_and_public_images(place):
+def test_platform_team_example_updates_own_and_public_images(example_environment):
     ours = "registry.example.com/platform"
-    place.tag("platform/base/python:3", "platform/api:1", "platform/agent:1", "library/ubuntu:24.04")
+    example_environment.tag("platform/base/python:3", "platform/api:1", "platform/agent:1", "library/ubuntu:24.04")
     files = {
         "Dockerfile": f"FROM ubuntu\n{write_pinned_dockerfile(f'{ours}/base/python:3')}",
         "pod.yaml": write_pod(f"{ours}/api:1"),
         "agent.yaml": write_pod(f"{ours}/agent:1"),
     }
     names = ("platform/images", "shop/cart", "shop/old", "legal/website")
-    github = place.github(dict.fromkeys(names, files), enterprise=True)
+    github = example_environment.github(dict.fromkeys(names, files), enterprise=True)
     github.server.world.repository("shop/cart").topics = ("production",)
-    found = place.run("platform-team", api=github.server.url)
+    found = example_environment.run("platform-team", api=github.server.url)
     assert sorted(found) == ["legal/website", "platform/images", "shop/cart"]
     moves = ("update", None)
     for name, repository in found.items():
@@ -168,21 +168,23 @@ def test_platform_team_example_updates_own_and_public_images(place):
         ours_move = {f"{ours}/base/python": moves, f"{ours}/agent": moves, f"{ours}/api": ("skipped", "own")}
         assert list_states(repository) == {"docker.io/library/ubuntu": ubuntu} | ours_move, name
     assert all(each["branch"].startswith("bots/basebump/") for each in found["shop/cart"]["proposals"])
-    for each in (place.folder / "reports").iterdir():
+    for each in (example_environment.folder / "reports").iterdir():
         each.unlink()
-    cart = place.run("platform-team", api=github.server.url)["shop/cart"]
+    cart = example_environment.run("platform-team", api=github.server.url)["shop/cart"]
     assert list_states(cart)[f"{ours}/base/python"] == ("refused", "not-scanned")
 
 
-def test_azure_team_example_updates_images_in_azure_repos(place):
-    place.tag("base/python:3", "apps/web:1", "base/new:1")
-    (place.folder / "reports" / "new.json").unlink()
+def test_azure_team_example_updates_images_in_azure_repos(example_environment):
+    example_environment.tag("base/python:3", "apps/web:1", "base/new:1")
+    (example_environment.folder / "reports" / "new.json").unlink()
     files = {
         "Dockerfile": write_pinned_dockerfile("contoso.azurecr.io/base/python:3"),
         "pod.yaml": write_pod("contoso.azurecr.io/apps/web:1"),
     }
-    azure = place.azure({"Shop/web": files, "Shop/web-archive": files, "Platform/ingress": {"README": "x"}})
-    by_name = place.run("azure", api=azure.server.url)
+    azure = example_environment.azure(
+        {"Shop/web": files, "Shop/web-archive": files, "Platform/ingress": {"README": "x"}}
+    )
+    by_name = example_environment.run("azure", api=azure.server.url)
     assert by_name.keys() == {"Shop/web", "Platform/ingress"}
     web = by_name["Shop/web"]
     assert list_states(web) == {

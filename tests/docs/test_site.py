@@ -80,7 +80,7 @@ class PageElements(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
+def built_site(tmp_path_factory):
     """Build the site, and return its folder."""
     folder = tmp_path_factory.mktemp("site")
     subprocess.run([sys.executable, "-m", "tools.site", str(folder)], cwd=ROOT, check=True)
@@ -96,26 +96,26 @@ def read_elements(built, path):
 
 
 @pytest.mark.real("zensical")
-def test_pages_of_the_site_have_the_elements_and_anchors_that_github_shows(built):
+def test_pages_of_the_site_have_the_elements_and_anchors_that_github_shows(built_site):
     """Zensical reads Markdown with other rules for lists: what is nested needs four spaces."""
     for path in site.list_pages(INDEX):
-        text = (built / "docs" / path.name).read_text(encoding="utf-8")
+        text = (built_site / "docs" / path.name).read_text(encoding="utf-8")
         expected = PageElements(MarkdownIt().enable("table").render(text), is_article=True)
-        elements = read_elements(built, path)
+        elements = read_elements(built_site, path)
         assert elements.counts == expected.counts, path.name
         assert set(elements.anchors) >= list_anchors(text), path.name
 
 
 @pytest.mark.real("zensical")
-def test_pages_of_the_site_load_only_from_the_same_host(built):
-    for path in (built / "site").rglob("*.html"):
+def test_pages_of_the_site_load_only_from_the_same_host(built_site):
+    for path in (built_site / "site").rglob("*.html"):
         loaded = PageElements(path.read_text(encoding="utf-8")).loaded
         assert loaded
         assert not [each for each in loaded if re.match(r"(?:https?:)?//", each)], path
 
 
 @pytest.mark.real("zensical")
-def test_search_of_the_site_finds_the_sections_of_every_page(built):
-    items = json.loads((built / "site" / "search.json").read_text(encoding="utf-8"))["items"]
+def test_search_of_the_site_finds_the_sections_of_every_page(built_site):
+    items = json.loads((built_site / "site" / "search.json").read_text(encoding="utf-8"))["items"]
     found = {each["location"].partition("#")[0] for each in items}
     assert found >= {f"{path.stem}/" for path in site.list_pages(INDEX) if path != site.INDEX}

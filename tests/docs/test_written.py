@@ -49,7 +49,7 @@ INLINE = [
 
 
 @pytest.fixture
-def somewhere(tmp_path, monkeypatch):
+def command_folder(tmp_path, monkeypatch):
     """A folder in which there is what command lines name."""
     monkeypatch.chdir(tmp_path)
     for each in ("basebump.yaml", "x.json", "shard-1.json", "shard-2.json"):
@@ -57,19 +57,19 @@ def somewhere(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("where", "line"), WHOLE, ids=[f"{where}: {line[:60]}" for where, line in WHOLE])
-def test_every_command_line_can_be_parsed(where, line, somewhere):
+def test_every_command_line_can_be_parsed(where, line, command_folder):
     parse_command_line(line)
 
 
 @pytest.mark.parametrize(("where", "line"), INLINE, ids=[f"{where}: {line[:60]}" for where, line in INLINE])
-def test_command_in_a_sentence_exists_and_may_omit_arguments(where, line, somewhere):
+def test_command_in_a_sentence_exists_and_may_omit_arguments(where, line, command_folder):
     try:
         parse_command_line(line)
     except click.MissingParameter:
         assert len(line.split()) <= 3, line
 
 
-def test_there_are_such_lines_and_wrong_ones_are_found(somewhere):
+def test_there_are_such_lines_and_wrong_ones_are_found(command_folder):
     assert len(WHOLE) > 20
     assert len(INLINE) > 30
     for wrong in ("resolve", "run --config x --levels propose", "run --config x --image 'no image'", "config x"):

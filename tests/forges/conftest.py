@@ -89,7 +89,7 @@ def git(request, root):
 
 
 @pytest.fixture
-def git_first(tmp_path, monkeypatch):
+def run_before_git(tmp_path, monkeypatch):
     """Return a function that puts shell commands before whatever git does next; `$git` is the real one."""
 
     def put(commands):

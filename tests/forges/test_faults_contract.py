@@ -40,7 +40,7 @@ def kind(request):
 
 
 @pytest.fixture
-def watched(kind, tmp_path):
+def watched_stand(kind, tmp_path):
     stand = kind.stand(tmp_path / "server", {"Dockerfile": "FROM python:3.12-slim\n"})
     yield WatchedStand(stand)
     stand.end()
@@ -55,66 +55,66 @@ def _limit(watched, kind, request, **headers):
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
-def test_failed_read_is_retried_after_pause(watched, kind, status):
-    watched.fail(kind.find, status, times=len(BACKOFF_SECONDS))
-    assert isinstance(watched.look(), GitRepository)
-    assert watched.pauses == list(BACKOFF_SECONDS)
+def test_failed_read_is_retried_after_pause(watched_stand, kind, status):
+    watched_stand.fail(kind.find, status, times=len(BACKOFF_SECONDS))
+    assert isinstance(watched_stand.look(), GitRepository)
+    assert watched_stand.pauses == list(BACKOFF_SECONDS)
 
 
-def test_persistent_read_failure_is_reported(watched, kind):
-    watched.fail(kind.find, 502, times=10)
-    failed = watched.look()
+def test_persistent_read_failure_is_reported(watched_stand, kind):
+    watched_stand.fail(kind.find, 502, times=10)
+    failed = watched_stand.look()
     assert "502" in failed.error
     assert "rerun basebump" in failed.error
-    assert len(watched.server.lines) == 1 + len(BACKOFF_SECONDS)
+    assert len(watched_stand.server.lines) == 1 + len(BACKOFF_SECONDS)
 
 
-def test_read_with_lost_answer_is_retried(watched, kind):
-    watched.fail(kind.find, None)
-    assert isinstance(watched.look(), GitRepository)
-    assert watched.pauses == [BACKOFF_SECONDS[0]]
+def test_read_with_lost_answer_is_retried(watched_stand, kind):
+    watched_stand.fail(kind.find, None)
+    assert isinstance(watched_stand.look(), GitRepository)
+    assert watched_stand.pauses == [BACKOFF_SECONDS[0]]
 
 
-def test_unreachable_server_is_failure_with_hint(watched, kind):
-    failed = watched.look("http://127.0.0.1:9")
+def test_unreachable_server_is_failure_with_hint(watched_stand, kind):
+    failed = watched_stand.look("http://127.0.0.1:9")
     assert "the network" in failed.error
     assert kind.token not in failed.error
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_refused_read_is_not_retried(watched, kind, status):
-    watched.fail(kind.find, status, "No", times=10)
-    assert isinstance(watched.look(), RunFailure)
-    assert watched.pauses == []
-    assert len(watched.server.lines) == 1
+def test_refused_read_is_not_retried(watched_stand, kind, status):
+    watched_stand.fail(kind.find, status, "No", times=10)
+    assert isinstance(watched_stand.look(), RunFailure)
+    assert watched_stand.pauses == []
+    assert len(watched_stand.server.lines) == 1
 
 
-def test_failed_page_is_retried(watched, kind):
-    watched.push()
-    watched.open()
-    watched.stand.git.commit("feature", {"README.md": "A person's.\n"})
+def test_failed_page_is_retried(watched_stand, kind):
+    watched_stand.push()
+    watched_stand.open()
+    watched_stand.stand.git.commit("feature", {"README.md": "A person's.\n"})
     for _ in range(101):
-        watched.stand.propose_by_hand("feature")
-    watched.fail(kind.second_page, 502)
-    assert watched.seen().state is RequestState.OPEN
-    assert watched.pauses == [BACKOFF_SECONDS[0]]
+        watched_stand.stand.propose_by_hand("feature")
+    watched_stand.fail(kind.second_page, 502)
+    assert watched_stand.seen().state is RequestState.OPEN
+    assert watched_stand.pauses == [BACKOFF_SECONDS[0]]
 
 
-def test_unreadable_file_is_tree_error(watched, kind):
-    fleet = watched.fleet()
+def test_unreadable_file_is_tree_error(watched_stand, kind):
+    fleet = watched_stand.fleet()
     (repository,) = fleet.list_repositories(frozenset())
     tree = fleet.open_tree(repository)
     (entry,) = tree.list_entries()
-    watched.fail(kind.file, 502, times=10)
+    watched_stand.fail(kind.file, 502, times=10)
     (refused,) = tree.read([entry])
     assert isinstance(refused, TreeError)
     assert "Dockerfile" in str(refused)
 
 
-def test_unlistable_tree_is_tree_error(watched, kind):
-    fleet = watched.fleet()
+def test_unlistable_tree_is_tree_error(watched_stand, kind):
+    fleet = watched_stand.fleet()
     (repository,) = fleet.list_repositories(frozenset())
-    watched.fail(kind.tree, 502, times=10)
+    watched_stand.fail(kind.tree, 502, times=10)
     with pytest.raises(TreeError, match="502"):
         fleet.open_tree(repository).list_entries()
 
@@ -122,75 +122,75 @@ def test_unlistable_tree_is_tree_error(watched, kind):
 # Limits
 
 
-def test_short_limit_causes_pause(watched, kind):
-    _limit(watched, kind, kind.find, retry_after="7")
-    assert isinstance(watched.look(), GitRepository)
-    assert watched.pauses == [7.0]
+def test_short_limit_causes_pause(watched_stand, kind):
+    _limit(watched_stand, kind, kind.find, retry_after="7")
+    assert isinstance(watched_stand.look(), GitRepository)
+    assert watched_stand.pauses == [7.0]
 
 
-def test_limit_with_reset_time_causes_pause(watched, kind):
+def test_limit_with_reset_time_causes_pause(watched_stand, kind):
     soon = str(int(time.time()) + 30)
-    _limit(watched, kind, kind.find, **{name: word or soon for name, word in kind.reset.items()})
-    assert isinstance(watched.look(), GitRepository)
-    (pause,) = watched.pauses
+    _limit(watched_stand, kind, kind.find, **{name: word or soon for name, word in kind.reset.items()})
+    assert isinstance(watched_stand.look(), GitRepository)
+    (pause,) = watched_stand.pauses
     assert 0 < pause <= 31
 
 
 @pytest.mark.parametrize("wait", [str(int(MAX_WAIT) + 1), "9" * 30])
-def test_long_limit_is_failure_without_pause(watched, kind, wait):
-    _limit(watched, kind, kind.find, retry_after=wait)
-    failed = watched.look()
-    assert watched.pauses == []
+def test_long_limit_is_failure_without_pause(watched_stand, kind, wait):
+    _limit(watched_stand, kind, kind.find, retry_after=wait)
+    failed = watched_stand.look()
+    assert watched_stand.pauses == []
     assert "used up until 20" in failed.error
     assert "UTC" in failed.error
 
 
-def test_write_refused_by_short_limit_is_retried(watched, kind):
-    watched.push()
-    _limit(watched, kind, kind.open, retry_after="3")
-    assert watched.open().number == 1
-    assert watched.pauses == [3.0]
-    assert len(watched.stand.requests()) == 1
+def test_write_refused_by_short_limit_is_retried(watched_stand, kind):
+    watched_stand.push()
+    _limit(watched_stand, kind, kind.open, retry_after="3")
+    assert watched_stand.open().number == 1
+    assert watched_stand.pauses == [3.0]
+    assert len(watched_stand.stand.requests()) == 1
 
 
-def test_write_refused_by_long_limit_is_not_retried(watched, kind):
-    watched.push()
-    _limit(watched, kind, kind.open, retry_after="3600", times=10)
+def test_write_refused_by_long_limit_is_not_retried(watched_stand, kind):
+    watched_stand.push()
+    _limit(watched_stand, kind, kind.open, retry_after="3600", times=10)
     with pytest.raises(ForgeError, match="used up until"):
-        watched.open()
-    assert len(watched.sent(kind.open)) == 1
+        watched_stand.open()
+    assert len(watched_stand.sent(kind.open)) == 1
 
 
 # Writes that failed after they worked
 
 
 @pytest.mark.parametrize("status", [502, None])
-def test_request_with_lost_answer_is_found_and_not_duplicated(watched, kind, status):
-    watched.push()
-    watched.fail(kind.open, status, works=True)
-    assert watched.open().number == 1
-    assert [request.state for request in watched.stand.requests()] == [RequestState.OPEN]
-    assert len(watched.sent(kind.open)) == 1
+def test_request_with_lost_answer_is_found_and_not_duplicated(watched_stand, kind, status):
+    watched_stand.push()
+    watched_stand.fail(kind.open, status, works=True)
+    assert watched_stand.open().number == 1
+    assert [request.state for request in watched_stand.stand.requests()] == [RequestState.OPEN]
+    assert len(watched_stand.sent(kind.open)) == 1
 
 
 @pytest.mark.parametrize("status", [502, None])
 @pytest.mark.parametrize("is_new", [True, False])
-def test_push_with_lost_answer_is_found(watched, kind, status, is_new):
-    old = None if is_new else watched.push()
+def test_push_with_lost_answer_is_found(watched_stand, kind, status, is_new):
+    old = None if is_new else watched_stand.push()
     request = kind.create if is_new else kind.move
-    before = len(watched.sent(request))
-    watched.fail(request, status, works=True)
-    made = watched.push(NEWER_CHANGES, old, "3" * 16)
-    assert watched.stand.branches()[BRANCH] == made
-    assert len(watched.sent(request)) - before == 1
+    before = len(watched_stand.sent(request))
+    watched_stand.fail(request, status, works=True)
+    made = watched_stand.push(NEWER_CHANGES, old, "3" * 16)
+    assert watched_stand.stand.branches()[BRANCH] == made
+    assert len(watched_stand.sent(request)) - before == 1
 
 
-def test_deletion_with_lost_answer_is_done(watched, kind):
-    watched.push()
-    seen = watched.seen()
-    watched.fail(kind.delete, 502, works=True)
-    watched.forge().delete_branch(seen)
-    assert BRANCH not in watched.stand.branches()
+def test_deletion_with_lost_answer_is_done(watched_stand, kind):
+    watched_stand.push()
+    seen = watched_stand.seen()
+    watched_stand.fail(kind.delete, 502, works=True)
+    watched_stand.forge().delete_branch(seen)
+    assert BRANCH not in watched_stand.stand.branches()
 
 
 # Writes that failed
@@ -198,57 +198,57 @@ def test_deletion_with_lost_answer_is_done(watched, kind):
 
 @pytest.mark.parametrize(("kind", "write"), WRITES, indirect=["kind"])
 @pytest.mark.parametrize("status", [502, None])
-def test_failed_write_is_not_retried(watched, kind, write, status):
-    watched.push()
-    watched.open()
-    seen = watched.seen()
-    before = watched.stand.branches(), watched.stand.requests()
+def test_failed_write_is_not_retried(watched_stand, kind, write, status):
+    watched_stand.push()
+    watched_stand.open()
+    seen = watched_stand.seen()
+    before = watched_stand.stand.branches(), watched_stand.stand.requests()
     request, expected, act = kind.writes[write]
-    watched.fail(request, status, times=10)
-    exchanges = len(watched.server.exchanges)
+    watched_stand.fail(request, status, times=10)
+    exchanges = len(watched_stand.server.exchanges)
     with pytest.raises(ForgeError, match=r"hint: (rerun basebump later|check the network)"):
-        act(watched, seen)
-    assert (watched.stand.branches(), watched.stand.requests()) == before
-    tried = [each for each in watched.server.exchanges[exchanges:] if watched.server.changes(each.asked)]
+        act(watched_stand, seen)
+    assert (watched_stand.stand.branches(), watched_stand.stand.requests()) == before
+    tried = [each for each in watched_stand.server.exchanges[exchanges:] if watched_stand.server.changes(each.asked)]
     assert len(tried) == expected
-    watched.server.mend()
-    assert watched.seen() == seen
+    watched_stand.server.mend()
+    assert watched_stand.seen() == seen
 
 
-def test_failed_branch_creation_is_not_retried(watched, kind):
-    watched.fail(kind.create, 502)
+def test_failed_branch_creation_is_not_retried(watched_stand, kind):
+    watched_stand.fail(kind.create, 502)
     with pytest.raises(ForgeError, match="rerun basebump later"):
-        watched.push()
-    assert BRANCH not in watched.stand.branches()
-    assert len(watched.sent(kind.create)) == 1
+        watched_stand.push()
+    assert BRANCH not in watched_stand.stand.branches()
+    assert len(watched_stand.sent(kind.create)) == 1
 
 
-def test_failed_request_creation_is_not_retried(watched, kind):
-    watched.push()
-    watched.fail(kind.open, 502)
+def test_failed_request_creation_is_not_retried(watched_stand, kind):
+    watched_stand.push()
+    watched_stand.fail(kind.open, 502)
     with pytest.raises(ForgeError, match="rerun basebump later"):
-        watched.open()
-    assert watched.stand.requests() == []
-    assert len(watched.sent(kind.open)) == 1
+        watched_stand.open()
+    assert watched_stand.stand.requests() == []
+    assert len(watched_stand.sent(kind.open)) == 1
 
 
-def test_comment_with_lost_answer_is_not_duplicated(watched, kind):
-    watched.push()
-    watched.open()
+def test_comment_with_lost_answer_is_not_duplicated(watched_stand, kind):
+    watched_stand.push()
+    watched_stand.open()
     request, _, act = kind.writes["the comment"]
-    watched.fail(request, 502, works=True)
+    watched_stand.fail(request, 502, works=True)
     with pytest.raises(ForgeError):
-        act(watched, watched.seen())
-    (made,) = watched.stand.requests()
+        act(watched_stand, watched_stand.seen())
+    (made,) = watched_stand.stand.requests()
     assert len(made.comments) == 1
 
 
 @pytest.mark.parametrize("works", [True, False])
-def test_request_with_unknown_result_is_error(watched, kind, works):
-    watched.push()
-    watched.fail(kind.open, 502, works=works)
-    forge = watched.forge()
-    watched.fail(kind.look_for_open, 503, times=10)
+def test_request_with_unknown_result_is_error(watched_stand, kind, works):
+    watched_stand.push()
+    watched_stand.fail(kind.open, 502, works=works)
+    forge = watched_stand.forge()
+    watched_stand.fail(kind.look_for_open, 503, times=10)
     with pytest.raises(ForgeError, match="502"):
         forge.open(proposal())
 
@@ -256,23 +256,23 @@ def test_request_with_unknown_result_is_error(watched, kind, works):
 # Answers that are none
 
 
-def test_answer_that_is_not_json_is_failure(watched, kind):
+def test_answer_that_is_not_json_is_failure(watched_stand, kind):
     headers = {"Content-Type": "application/json"}
     with HttpListener(lambda _: HttpReply(200, b'{"id": ', headers)) as broken:
-        failed = watched.look(broken.url)
-    assert failed.subject == watched.stand.name
+        failed = watched_stand.look(broken.url)
+    assert failed.subject == watched_stand.stand.name
     assert kind.no_json in failed.error
 
 
 @pytest.mark.parametrize(("kind", "path", "body"), ODD, indirect=["kind"])
-def test_malformed_answer_is_failure(watched, kind, path, body, monkeypatch):
+def test_malformed_answer_is_failure(watched_stand, kind, path, body, monkeypatch):
     monkeypatch.setattr(kind.server, "violations", lambda _: iter(()))  # they are what this is about
-    watched.push()
-    watched.open()
-    watched.server.fail(f"GET .*{path}", watched.server.reply(body), times=30)
+    watched_stand.push()
+    watched_stand.open()
+    watched_stand.server.fail(f"GET .*{path}", watched_stand.server.reply(body), times=30)
     errors = []
     try:
-        fleet = watched.fleet()
+        fleet = watched_stand.fleet()
         (repository,) = fleet.list_repositories(frozenset())
         if isinstance(repository, RunFailure):
             errors.append(repository.error)

@@ -97,8 +97,8 @@ def test_request_asks_for_identity_encoding():
     assert server.received[0].headers["user-agent"].startswith("basebump/")
 
 
-def test_request_ignores_netrc_and_environment_variables(a_home_of_its_own, monkeypatch):
-    (a_home_of_its_own / ".netrc").write_text("machine 127.0.0.1 login somebody password else\n")
+def test_request_ignores_netrc_and_environment_variables(isolated_home, monkeypatch):
+    (isolated_home / ".netrc").write_text("machine 127.0.0.1 login somebody password else\n")
     for variable in ("ALL_PROXY", "HTTP_PROXY", "http_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.setenv(variable, "http://127.0.0.1:1/nowhere")
     with HttpListener(lambda received: HttpReply()) as server:

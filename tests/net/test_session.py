@@ -82,8 +82,8 @@ def test_cookies_are_not_kept():
     assert "cookie" not in api.received[1].headers
 
 
-def test_session_ignores_netrc_and_environment_proxies(monkeypatch, a_home_of_its_own):
-    (a_home_of_its_own / ".netrc").write_text("machine 127.0.0.1 login ada password secret\n")
+def test_session_ignores_netrc_and_environment_proxies(monkeypatch, isolated_home):
+    (isolated_home / ".netrc").write_text("machine 127.0.0.1 login ada password secret\n")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     with HttpListener(lambda _: HttpReply()) as api:
         _build_session(api.url).get(api.url, timeout=5)

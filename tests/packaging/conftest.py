@@ -5,7 +5,7 @@ from support.parts import ROOT
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory):
+def distributions(tmp_path_factory):
     """Build what a release has of this checkout."""
     return build_distributions(ROOT, tmp_path_factory.mktemp("dist"))
 

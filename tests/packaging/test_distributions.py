@@ -36,10 +36,10 @@ FOLDERS = {"bot", "config", "docs", "templates"}
 
 
 @pytest.fixture(scope="module")
-def unpacked(built, tmp_path_factory):
+def unpacked(distributions, tmp_path_factory):
     """Unpack the sdist as its own user would, with other times and rights than a checkout has."""
     folder = tmp_path_factory.mktemp("unpacked")
-    with tarfile.open(built.sdist) as archive:
+    with tarfile.open(distributions.sdist) as archive:
         archive.extractall(folder, filter="data")
     (source,) = folder.iterdir()
     for path in source.rglob("*"):
@@ -49,15 +49,15 @@ def unpacked(built, tmp_path_factory):
 
 
 @pytest.fixture
-def metadata(built):
-    with zipfile.ZipFile(built.wheel) as archive:
+def metadata(distributions):
+    with zipfile.ZipFile(distributions.wheel) as archive:
         return email.message_from_string(archive.read(f"basebump-{__version__}.dist-info/METADATA").decode())
 
 
-def test_whoever_builds_from_the_sdist_gets_the_bytes_of_the_checkout(built, unpacked, tmp_path):
+def test_whoever_builds_from_the_sdist_gets_the_bytes_of_the_checkout(distributions, unpacked, tmp_path):
     again = build_distributions(unpacked, tmp_path, umask=0o077)
-    assert again.wheel.read_bytes() == built.wheel.read_bytes()
-    assert again.sdist.read_bytes() == built.sdist.read_bytes()
+    assert again.wheel.read_bytes() == distributions.wheel.read_bytes()
+    assert again.sdist.read_bytes() == distributions.sdist.read_bytes()
 
 
 def test_sdist_contains_code_data_and_docs_but_no_tests(unpacked):
@@ -75,9 +75,9 @@ def test_sdist_contains_code_data_and_docs_but_no_tests(unpacked):
         }
 
 
-def test_wheel_contains_licence_manual_and_command_but_no_compiled_code(built):
+def test_wheel_contains_licence_manual_and_command_but_no_compiled_code(distributions):
     about = f"basebump-{__version__}.dist-info"
-    with zipfile.ZipFile(built.wheel) as archive:
+    with zipfile.ZipFile(distributions.wheel) as archive:
         names = archive.namelist()
         assert archive.read(f"{about}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
         manual = archive.read(f"basebump-{__version__}.data/data/share/man/man1/basebump.1")

@@ -103,7 +103,7 @@ def test_lock_of_everything_has_the_versions_of_the_default_lock():
 
 
 @pytest.fixture
-def own(tmp_path):
+def build_context(tmp_path):
     """Return a folder with what of this repository says how its image is built, as before its first run."""
     folder = tmp_path / "own"
     folder.mkdir()
@@ -125,13 +125,13 @@ def test_scan_of_this_repository_finds_the_base_and_ignores_examples(capsys):
     assert {each["reason"] for each in places if each["path"].startswith("tests/")} == {"ignored"}
 
 
-def test_first_scan_with_write_pins_the_base_of_both_stages(own, capsys, tmp_path, loopback):
+def test_first_scan_with_write_pins_the_base_of_both_stages(build_context, capsys, tmp_path, loopback):
     now = loopback.move("python", "3.13-slim", "now")
     config = tmp_path / "basebump.yaml"
     mirror = f'{{host: docker.io, mirror: "{loopback.registry.host}", insecure: true}}'
     config.write_text(f"schema: 1\nregistries: [{mirror}]\nown: []\n", encoding="utf-8")
-    before = (own / "Dockerfile").read_text(encoding="utf-8")
-    assert main(["scan", str(own), "--config", str(config), "--write"]) == 0
+    before = (build_context / "Dockerfile").read_text(encoding="utf-8")
+    assert main(["scan", str(build_context), "--config", str(config), "--write"]) == 0
     assert "2 update." in capsys.readouterr().out
-    after = (own / "Dockerfile").read_text(encoding="utf-8")
+    after = (build_context / "Dockerfile").read_text(encoding="utf-8")
     assert after == before.replace(f"ARG BASE={BASE}", f"ARG BASE={BASE}@{now}")

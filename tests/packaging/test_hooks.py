@@ -75,7 +75,7 @@ def test_hook_calls_the_installed_command_without_file_names(hook):
 
 
 @pytest.fixture
-def hooked(tmp_path):
+def install_hook(tmp_path):
     """Make a repository in which git runs a hook before each commit; return what commits files there."""
     git = DiskRepository.create(tmp_path / "tree", {"README.md": "A project.\n"}, bare=False)
 
@@ -100,8 +100,8 @@ def hooked(tmp_path):
 
 
 @pytest.mark.real("git")
-def test_commit_of_an_unpinned_image_is_rejected(hooked):
-    commit = hooked("basebump-pinned")
+def test_commit_of_an_unpinned_image_is_rejected(install_hook):
+    commit = install_hook("basebump-pinned")
     code, said = commit({"web/Dockerfile": "FROM python:3.12\n"})
     assert code == 1
     assert "web/Dockerfile:1: unpinned: python:3.12 has no digest; basebump scan . --write pins it\n" in said
@@ -110,21 +110,21 @@ def test_commit_of_an_unpinned_image_is_rejected(hooked):
 
 
 @pytest.mark.real("git")
-def test_args_of_the_hook_are_passed_to_basebump(hooked):
-    commit = hooked("basebump-pinned", "--since", "HEAD")
+def test_args_of_the_hook_are_passed_to_basebump(install_hook):
+    commit = install_hook("basebump-pinned", "--since", "HEAD")
     assert commit({"Dockerfile": "# basebump: ignore\nFROM python:3.12\n"})[0] == 0
     assert commit({"Dockerfile": "\nFROM python:3.12\n"})[0] == 0
     assert "Dockerfile:3: unpinned: " in commit({"Dockerfile": "\nFROM python:3.12\nFROM node:22\n"})[1]
 
 
 @pytest.mark.real("git")
-def test_commit_of_a_removed_image_is_rejected(hooked, tmp_path):
+def test_commit_of_a_removed_image_is_rejected(install_hook, tmp_path):
     store = ImageStore()
     with LoopbackRegistry(store) as registry:
         now = LoopbackHub(registry, store).move("python", "3.12", "now")
         mirror = f'{{host: docker.io, mirror: "{registry.host}", insecure: true}}'
         (tmp_path / "basebump.yaml").write_text(f"schema: 1\nregistries: [{mirror}]\nown: []\n")
-        commit = hooked("basebump-current", "--config", str(tmp_path / "basebump.yaml"))
+        commit = install_hook("basebump-current", "--config", str(tmp_path / "basebump.yaml"))
         code, said = commit({"Dockerfile": PINNED})
         assert code == 1
         assert "Dockerfile:1: gone: " in said
@@ -147,7 +147,7 @@ SHIPPED = (
 
 
 @pytest.fixture
-def published(tmp_path):
+def published_repository(tmp_path):
     """Return a repository with what a wheel is made of, and its commit."""
     git = DiskRepository.create(tmp_path / "basebump", {}, bare=False)
     for name in SHIPPED:
@@ -180,8 +180,8 @@ def pre_commit(tmp_path):
 @pytest.mark.slow
 @pytest.mark.real("git")
 @pytest.mark.real("pre-commit")
-def test_pre_commit_installs_the_hooks_and_fails_on_findings(tmp_path, published, pre_commit, loopback):
-    where, commit = published
+def test_pre_commit_installs_the_hooks_and_fails_on_findings(tmp_path, published_repository, pre_commit, loopback):
+    where, commit = published_repository
     now = loopback.move("python", "3.12", "now")
     mirror = f'{{host: docker.io, mirror: "{loopback.registry.host}", insecure: true}}'
     current = {"id": "basebump-current", "args": ["--config", "basebump.yaml"], "stages": ["pre-push"]}

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def install(built: BuiltDistributions, tmp_path_factory) -> Callable[[str], Path]:
+def install(distributions: BuiltDistributions, tmp_path_factory) -> Callable[[str], Path]:
     """Return a function that installs basebump for one version of Python. A second call returns the same folder."""
 
     @cache
@@ -38,7 +38,7 @@ def install(built: BuiltDistributions, tmp_path_factory) -> Callable[[str], Path
         pip = [sys.executable, "-m", "pip", "--python", str(made / "bin" / "python"), "install", "--quiet", "--no-deps"]
         pip.append("--no-compile")  # most of it is not run here
         subprocess.run([*pip, "--require-hashes", "--requirement", str(ROOT / "requirements.lock")], check=True)
-        subprocess.run([*pip, "--no-index", str(built.wheel)], check=True)
+        subprocess.run([*pip, "--no-index", str(distributions.wheel)], check=True)
         return made
 
     return install_for

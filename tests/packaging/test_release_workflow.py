@@ -278,12 +278,12 @@ def test_tag_of_the_major_version_moves_to_the_release(repository):
 
 
 @pytest.mark.slow
-def test_distributions_of_a_release_are_those_that_everybody_builds(built, tmp_path):
+def test_distributions_of_a_release_are_those_that_everybody_builds(distributions, tmp_path):
     checkout = copy_checkout(tmp_path / "checkout")
     ran = WorkflowSteps("release.yml", checkout, GITHUB).run("build", "Build the wheel and the sdist")
     assert ran.code == 0, ran.log
     names = {path.name for path in (checkout / "dist").iterdir() if path.name != ".gitignore"}
-    assert names == {built.wheel.name, built.sdist.name}
+    assert names == {distributions.wheel.name, distributions.sdist.name}
     assert len(names) == 2
 
 

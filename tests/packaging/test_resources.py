@@ -69,8 +69,8 @@ def test_install_source_is_unknown_for_files_and_missing_records(find_source, tm
 
 
 @pytest.mark.slow
-def test_wheel_contains_only_the_code_and_exact_copies_of_the_folders(built):
-    with zipfile.ZipFile(built.wheel) as archive:
+def test_wheel_contains_only_the_code_and_exact_copies_of_the_folders(distributions):
+    with zipfile.ZipFile(distributions.wheel) as archive:
         shipped = {name: archive.read(name) for name in archive.namelist() if name.startswith("bot/_data/")}
         others = {name.partition("/")[0] for name in archive.namelist()}
     files = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.is_file()]
@@ -80,10 +80,10 @@ def test_wheel_contains_only_the_code_and_exact_copies_of_the_folders(built):
 
 
 @pytest.mark.slow
-def test_resources_of_a_wheel_are_found_from_any_folder(built, tmp_path):
+def test_resources_of_a_wheel_are_found_from_any_folder(distributions, tmp_path):
     """The wheel is put on the path as pip would unpack it, far from the checkout."""
     installed = tmp_path / "site"
-    with zipfile.ZipFile(built.wheel) as archive:
+    with zipfile.ZipFile(distributions.wheel) as archive:
         archive.extractall(installed)
     program = (
         f"import sys; sys.path.insert(0, {str(installed)!r})\n"

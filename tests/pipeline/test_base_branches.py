@@ -63,81 +63,81 @@ def read_forge_state(stand):
     return {branch: stand.files(branch) for branch in branches}, messages, requests
 
 
-def test_every_base_branch_has_one_proposal_and_second_run_makes_no_writes(stand, moved):
-    of_main, of_release = moved.run([stand.fleet()]).repositories
+def test_every_base_branch_has_one_proposal_and_second_run_makes_no_writes(stand, updated_registry):
+    of_main, of_release = updated_registry.run([stand.fleet()]).repositories
     assert (of_main.base_branch, of_release.base_branch) == ("main", RELEASE)
     (first,), (second,) = of_main.proposals, of_release.proposals
     assert (first.branch, first.files) == (OF_MAIN, ("Dockerfile",))
     assert (second.branch, second.files) == (OF_RELEASE, ("Dockerfile", "deploy/Dockerfile"))
     assert second.title == first.title.replace(" (not scanned)", f" on {RELEASE} (not scanned)")
     writes = list(stand.writes)
-    assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged", "unchanged"]
+    assert list_outcomes(updated_registry.run([stand.fleet()])) == ["unchanged", "unchanged"]
     assert stand.writes == writes
 
 
-def test_only_commits_for_another_base_branch_than_the_default_one_say_so(stand, moved):
-    moved.run([stand.fleet()])
+def test_only_commits_for_another_base_branch_than_the_default_one_say_so(stand, updated_registry):
+    updated_registry.run([stand.fleet()])
     said = {
         branch: parse_base_branch(stand.git.log(f"refs/heads/{branch}")[0].message) for branch in (OF_MAIN, OF_RELEASE)
     }
     assert said == {OF_MAIN: None, OF_RELEASE: RELEASE}
 
 
-def test_update_declined_for_one_base_branch_stays_open_for_others(stand, moved):
-    moved.run([stand.fleet()])
+def test_update_declined_for_one_base_branch_stays_open_for_others(stand, updated_registry):
+    updated_registry.run([stand.fleet()])
     stand.close_request(OF_RELEASE)
-    assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged", "declined"]
+    assert list_outcomes(updated_registry.run([stand.fleet()])) == ["unchanged", "declined"]
 
 
-def test_obsolete_proposal_is_closed_only_for_its_base_branch(stand, moved):
-    moved.run([stand.fleet()])
+def test_obsolete_proposal_is_closed_only_for_its_base_branch(stand, updated_registry):
+    updated_registry.run([stand.fleet()])
     pinned = f"FROM python:3.12-slim@{build('new').digest}\n"
     stand.commit(RELEASE, {"Dockerfile": pinned, "deploy/Dockerfile": pinned})
-    assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged", "closed"]
+    assert list_outcomes(updated_registry.run([stand.fleet()])) == ["unchanged", "closed"]
     assert {each.branch for each in stand.requests() if each.state is RequestState.OPEN} == {OF_MAIN}
     assert OF_RELEASE not in stand.branches()
 
 
-def test_base_branch_removed_from_config_keeps_open_proposals(stand, moved):
-    moved.run([stand.fleet()])
+def test_base_branch_removed_from_config_keeps_open_proposals(stand, updated_registry):
+    updated_registry.run([stand.fleet()])
     before, writes = read_forge_state(stand), list(stand.writes)
     stand.base_branches = ()
-    assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged"]
+    assert list_outcomes(updated_registry.run([stand.fleet()])) == ["unchanged"]
     assert (read_forge_state(stand), stand.writes) == (before, writes)
 
 
-def test_rule_can_match_one_base_branch(stand, moved):
+def test_rule_can_match_one_base_branch(stand, updated_registry):
     frozen = PolicyRule(match=RuleMatch(base_branch=("release/**",)), ignore=True)
-    moved.rulebook = replace(moved.rulebook, rules=(frozen,))
-    of_main, of_release = moved.run([stand.fleet()]).repositories
+    updated_registry.rulebook = replace(updated_registry.rulebook, rules=(frozen,))
+    of_main, of_release = updated_registry.run([stand.fleet()]).repositories
     assert (len(of_main.proposals), len(of_release.proposals)) == (1, 0)
 
 
-def test_basebump_branches_are_never_base_branches(stand, moved):
+def test_basebump_branches_are_never_base_branches(stand, updated_registry):
     stand.base_branches = ("**",)
     for _ in range(2):
-        repositories = moved.run([stand.fleet()]).repositories
+        repositories = updated_registry.run([stand.fleet()]).repositories
         assert [each.base_branch for each in repositories] == ["main", RELEASE]
 
 
-def test_report_notes_repository_without_matching_base_branch(stand, moved):
+def test_report_notes_repository_without_matching_base_branch(stand, updated_registry):
     stand.base_branches = ("trunk",)
-    (repository,) = moved.run([stand.fleet()]).repositories
+    (repository,) = updated_registry.run([stand.fleet()]).repositories
     assert (repository.base_branch, "`base_branches`" in repository.note) == (None, True)
 
 
-def test_dashboard_shows_all_base_branches_in_one_issue(stand, moved):
+def test_dashboard_shows_all_base_branches_in_one_issue(stand, updated_registry):
     if isinstance(stand, AzureStand):
         pytest.skip("it has no issues")
     for _ in range(2):
-        moved.run([stand.fleet()], has_dashboards=True)
+        updated_registry.run([stand.fleet()], has_dashboards=True)
     repository = next(iter(stand.fleet().list_repositories(frozenset())))
     board = stand.fleet().get_dashboard(repository).read()
     assert board is not None
     assert OF_MAIN in board.body
     assert OF_RELEASE in board.body
     writes = list(stand.writes)
-    moved.run([stand.fleet()], has_dashboards=True)
+    updated_registry.run([stand.fleet()], has_dashboards=True)
     assert stand.writes == writes
 
 
@@ -166,19 +166,19 @@ def count_healed_kills(make, moved, prepare):
 
 
 @pytest.mark.slow
-def test_next_run_completes_killed_run_over_two_base_branches(make, moved, request):
-    kills = count_healed_kills(make, moved, lambda _stand: None)
+def test_next_run_completes_killed_run_over_two_base_branches(make, updated_registry, request):
+    kills = count_healed_kills(make, updated_registry, lambda _stand: None)
     note_kills(request, request.node.callspec.params["make"], kills)
     assert kills >= 4
 
 
 @pytest.mark.slow
-def test_next_run_completes_killed_run_that_closes_obsolete_proposal(make, moved, request):
+def test_next_run_completes_killed_run_that_closes_obsolete_proposal(make, updated_registry, request):
     def prepare(stand):
-        moved.run([stand.fleet()])
+        updated_registry.run([stand.fleet()])
         pinned = f"FROM python:3.12-slim@{build('new').digest}\n"
         stand.commit(RELEASE, {"Dockerfile": pinned, "deploy/Dockerfile": pinned})
 
-    kills = count_healed_kills(make, moved, prepare)
+    kills = count_healed_kills(make, updated_registry, prepare)
     note_kills(request, request.node.callspec.params["make"], kills)
     assert kills >= 2

@@ -45,41 +45,41 @@ def read_verdict(report):
 
 
 @pytest.fixture
-def remembering(loopback, tmp_path):
+def registry_with_state(loopback, tmp_path):
     loopback.remember(Database.sqlite(tmp_path / "state.db"))
     return loopback
 
 
 @pytest.fixture
-def moved_to_bad(remembering, tmp_path):
+def registry_with_bad_digest(registry_with_state, tmp_path):
     """Return a registry whose tag pointed to OLD and now points to BAD, and a repository that contains BAD."""
     stand = LocalStand(tmp_path / "forge", build_files(OLD))
-    remembering.move("python", "3.12-slim", "old")
-    run(remembering, stand)
-    remembering.move("python", "3.12-slim", "bad")
+    registry_with_state.move("python", "3.12-slim", "old")
+    run(registry_with_state, stand)
+    registry_with_state.move("python", "3.12-slim", "bad")
     stand.commit("main", build_files(BAD))
-    run(remembering, stand, after=timedelta(hours=1))
-    return remembering, stand
+    run(registry_with_state, stand, after=timedelta(hours=1))
+    return registry_with_state, stand
 
 
-def test_newer_digest_replaces_blocked_one_despite_limits_schedule_and_age(remembering, tmp_path):
+def test_newer_digest_replaces_blocked_one_despite_limits_schedule_and_age(registry_with_state, tmp_path):
     stand = LocalStand(tmp_path / "forge", build_files(BAD))
-    remembering.move("python", "3.12-slim", "bad")
-    run(remembering, stand)
-    remembering.move("python", "3.12-slim", "new")
+    registry_with_state.move("python", "3.12-slim", "bad")
+    run(registry_with_state, stand)
+    registry_with_state.move("python", "3.12-slim", "new")
     rules = (PolicyRule(min_age=timedelta(days=30), schedules=(NEVER,)),)
-    remembering.rulebook = replace(remembering.rulebook, rules=rules)
+    registry_with_state.rulebook = replace(registry_with_state.rulebook, rules=rules)
     limits = ProposalLimits(open_per_repository=0, new_per_window=0)
-    assert list_outcomes(run(remembering, stand, after=timedelta(hours=1), limits=limits)) == []
-    report = run(remembering, stand, block(BAD), timedelta(hours=2), limits=limits)
+    assert list_outcomes(run(registry_with_state, stand, after=timedelta(hours=1), limits=limits)) == []
+    report = run(registry_with_state, stand, block(BAD), timedelta(hours=2), limits=limits)
     assert list_outcomes(report) == ["opened"]
     verdict = read_verdict(report)
     assert (verdict.status, verdict.reason) == (ReferenceStatus.BLOCKED, Reason.DIGEST_BLOCKED)
     assert (verdict.new_digest, verdict.detail) == (NEW, REASON)
 
 
-def test_earlier_digest_replaces_blocked_one_that_the_tag_still_points_to(moved_to_bad):
-    loopback, stand = moved_to_bad
+def test_earlier_digest_replaces_blocked_one_that_the_tag_still_points_to(registry_with_bad_digest):
+    loopback, stand = registry_with_bad_digest
     report = run(loopback, stand, block(BAD), timedelta(hours=2))
     assert list_outcomes(report) == ["opened"]
     (request,) = stand.requests()
@@ -94,8 +94,8 @@ def test_earlier_digest_replaces_blocked_one_that_the_tag_still_points_to(moved_
     assert list_outcomes(run(loopback, stand, block(BAD), timedelta(hours=3))) == ["unchanged"]
 
 
-def test_merged_replacement_stays_while_the_tag_points_to_blocked_digest(moved_to_bad):
-    loopback, stand = moved_to_bad
+def test_merged_replacement_stays_while_the_tag_points_to_blocked_digest(registry_with_bad_digest):
+    loopback, stand = registry_with_bad_digest
     run(loopback, stand, block(BAD), timedelta(hours=2))
     (request,) = stand.requests()
     stand.merge_request(request.branch)
@@ -121,13 +121,13 @@ def test_sibling_tag_replaces_blocked_digest_as_last_resort(loopback, tmp_path):
     assert stand.files(request.branch)["Dockerfile"].content.decode() == build_files(older)["Dockerfile"]
 
 
-def test_digest_from_file_history_of_the_fleet_replaces_blocked_digest(remembering, tmp_path):
+def test_digest_from_file_history_of_the_fleet_replaces_blocked_digest(registry_with_state, tmp_path):
     stand = LocalStand(tmp_path / "forge", build_files(OLD))
-    remembering.move("python", "3.12-slim", "old")
-    remembering.move("python", "3.12-slim", "bad")
-    run(remembering, stand)
+    registry_with_state.move("python", "3.12-slim", "old")
+    registry_with_state.move("python", "3.12-slim", "bad")
+    run(registry_with_state, stand)
     stand.commit("main", build_files(BAD))
-    report = run(remembering, stand, block(BAD), timedelta(hours=1))
+    report = run(registry_with_state, stand, block(BAD), timedelta(hours=1))
     assert read_verdict(report).new_digest == OLD
 
 
@@ -145,8 +145,8 @@ def test_reference_without_known_replacement_is_blocked_without_a_proposal(loopb
     assert "the registry, the state and the history of the file contain no earlier image" in note
 
 
-def test_reference_without_digest_is_pinned_to_the_replacement(moved_to_bad):
-    loopback, stand = moved_to_bad
+def test_reference_without_digest_is_pinned_to_the_replacement(registry_with_bad_digest):
+    loopback, stand = registry_with_bad_digest
     stand.commit("main", {"Dockerfile": "FROM python:3.12-slim\n"})
     report = run(loopback, stand, block(BAD), timedelta(hours=2))
     assert read_verdict(report).new_digest == OLD
@@ -154,40 +154,40 @@ def test_reference_without_digest_is_pinned_to_the_replacement(moved_to_bad):
     assert stand.files(request.branch)["Dockerfile"].content.decode() == build_files(OLD)["Dockerfile"]
 
 
-def test_open_request_is_updated_if_the_proposed_digest_is_blocked(remembering, tmp_path):
+def test_open_request_is_updated_if_the_proposed_digest_is_blocked(registry_with_state, tmp_path):
     stand = LocalStand(tmp_path / "forge", build_files(OLD))
     for hours, content in enumerate(("old", "better", "bad")):
-        remembering.move("python", "3.12-slim", content)
-        run(remembering, stand, after=timedelta(hours=hours))
+        registry_with_state.move("python", "3.12-slim", content)
+        run(registry_with_state, stand, after=timedelta(hours=hours))
     (request,) = stand.requests()
     assert BAD in request.body
-    report = run(remembering, stand, block(BAD), timedelta(hours=4))
+    report = run(registry_with_state, stand, block(BAD), timedelta(hours=4))
     assert list_outcomes(report) == ["refreshed"]
     (request,) = stand.requests()
     assert f"python:3.12-slim@{build('better').digest}" in stand.files(request.branch)["Dockerfile"].content.decode()
 
 
-def test_open_request_is_closed_if_digest_is_blocked_without_replacement(remembering, tmp_path):
+def test_open_request_is_closed_if_digest_is_blocked_without_replacement(registry_with_state, tmp_path):
     stand = LocalStand(tmp_path / "forge", build_files(OLD))
-    remembering.move("python", "3.12-slim", "old")
-    run(remembering, stand)
-    remembering.move("python", "3.12-slim", "bad")
-    run(remembering, stand, after=timedelta(hours=1))
-    report = run(remembering, stand, block(BAD), timedelta(hours=2))
+    registry_with_state.move("python", "3.12-slim", "old")
+    run(registry_with_state, stand)
+    registry_with_state.move("python", "3.12-slim", "bad")
+    run(registry_with_state, stand, after=timedelta(hours=1))
+    report = run(registry_with_state, stand, block(BAD), timedelta(hours=2))
     assert list_outcomes(report) == ["closed"]
     assert report.repositories[0].proposals[0].note == "It proposes a digest that is blocked now: `malware (INC-42)`."
-    assert list_outcomes(run(remembering, stand, None, timedelta(hours=3))) == ["opened"], (
+    assert list_outcomes(run(registry_with_state, stand, None, timedelta(hours=3))) == ["opened"], (
         "nothing of the block is kept"
     )
 
 
-def test_open_request_with_blocked_digest_is_closed_even_if_registry_is_unreachable(remembering, tmp_path):
+def test_open_request_with_blocked_digest_is_closed_even_if_registry_is_unreachable(registry_with_state, tmp_path):
     stand = LocalStand(tmp_path / "forge", build_files(OLD))
-    remembering.move("python", "3.12-slim", "old")
-    remembering.move("python", "3.12-slim", "bad")
-    run(remembering, stand)
-    remembering.entries = (RegistryEntry("docker.io", mirror="127.0.0.1:1", is_insecure=True),)
-    report = run(remembering, stand, block(BAD), timedelta(hours=2))
+    registry_with_state.move("python", "3.12-slim", "old")
+    registry_with_state.move("python", "3.12-slim", "bad")
+    run(registry_with_state, stand)
+    registry_with_state.entries = (RegistryEntry("docker.io", mirror="127.0.0.1:1", is_insecure=True),)
+    report = run(registry_with_state, stand, block(BAD), timedelta(hours=2))
     assert list_outcomes(report) == ["closed"]
     assert read_verdict(report).status is ReferenceStatus.UNRESOLVED
 
@@ -199,22 +199,22 @@ def list_children(content):
     return [each.digest for each in build(content).children]
 
 
-def test_index_is_blocked_if_an_image_of_the_index_is_blocked(moved_to_bad):
-    loopback, stand = moved_to_bad
+def test_index_is_blocked_if_an_image_of_the_index_is_blocked(registry_with_bad_digest):
+    loopback, stand = registry_with_bad_digest
     _, arm64 = list_children("bad")
     assert read_verdict(run(loopback, stand, block(arm64), timedelta(hours=2))).new_digest == OLD
 
 
-def test_image_of_a_platform_is_blocked_if_the_index_is_blocked(moved_to_bad):
-    loopback, stand = moved_to_bad
+def test_image_of_a_platform_is_blocked_if_the_index_is_blocked(registry_with_bad_digest):
+    loopback, stand = registry_with_bad_digest
     amd64, _ = list_children("bad")
     stand.commit("main", build_files(amd64))
     verdict = read_verdict(run(loopback, stand, block(BAD), timedelta(hours=2)))
     assert (verdict.status, verdict.new_digest) == (ReferenceStatus.BLOCKED, list_children("old")[0])
 
 
-def test_other_images_of_an_index_stay_allowed_if_one_is_blocked(moved_to_bad):
-    loopback, stand = moved_to_bad
+def test_other_images_of_an_index_stay_allowed_if_one_is_blocked(registry_with_bad_digest):
+    loopback, stand = registry_with_bad_digest
     amd64, arm64 = list_children("bad")
     stand.commit("main", build_files(amd64))
     verdict = read_verdict(run(loopback, stand, block(arm64), timedelta(hours=2)))
@@ -234,15 +234,15 @@ def block_builds(first, last, image="docker.io/library/python"):
 
 
 @pytest.fixture
-def built_on_three_days(remembering, tmp_path):
+def built_on_three_days(registry_with_state, tmp_path):
     """Return a registry whose tag pointed to images of three days, their digests, and a repository with the last."""
     stand = LocalStand(tmp_path / "forge", build_files(OLD))
     digests = []
     for hours, day in enumerate((5, 10, 15)):
-        digests.append(push_built(remembering, day))
-        run(remembering, stand, level=RunLevel.REPORT, after=timedelta(hours=hours))
+        digests.append(push_built(registry_with_state, day))
+        run(registry_with_state, stand, level=RunLevel.REPORT, after=timedelta(hours=hours))
     stand.commit("main", build_files(digests[-1]))
-    return remembering, stand, digests
+    return registry_with_state, stand, digests
 
 
 @pytest.mark.parametrize(("first", "last", "expected"), [(15, 20, 1), (9, 15, 0), (1, 14, None), (1, 15, "none")])
@@ -277,8 +277,8 @@ def test_image_without_build_time_is_neither_proposed_nor_said_to_be_allowed(bui
 # ---- lists that cannot be read ---------------------------------------------------------------------------------------
 
 
-def test_unread_list_is_a_failure_and_leaves_references_unchanged(moved_to_bad):
-    loopback, stand = moved_to_bad
+def test_unread_list_is_a_failure_and_leaves_references_unchanged(registry_with_bad_digest):
+    loopback, stand = registry_with_bad_digest
     stand.commit("main", build_files(OLD))
     report = run(loopback, stand, Blocklist(unread=(("blocked[0]", "it answered 503"),)), timedelta(hours=2))
     assert read_verdict(report).reason is Reason.LISTS_UNREAD
@@ -287,8 +287,8 @@ def test_unread_list_is_a_failure_and_leaves_references_unchanged(moved_to_bad):
     assert failure.subject == "blocked[0]"
 
 
-def test_blocked_digest_is_named_even_if_another_list_is_unread(moved_to_bad):
-    loopback, stand = moved_to_bad
+def test_blocked_digest_is_named_even_if_another_list_is_unread(registry_with_bad_digest):
+    loopback, stand = registry_with_bad_digest
     unread = replace(block(BAD), unread=(("blocked[1]", "it answered 503"),))
     report = run(loopback, stand, unread, timedelta(hours=2))
     assert list_outcomes(report) == []

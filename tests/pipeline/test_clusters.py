@@ -41,7 +41,7 @@ def stand():
 
 
 @pytest.fixture
-def gone():
+def ended_cluster():
     with KubernetesStand() as ended:
         pass
     return ended
@@ -60,8 +60,8 @@ def test_running_images_are_not_read_without_clusters():
     assert (result.services.known, result.failures) == (None, ())
 
 
-def test_cluster_that_fails_is_one_failure_and_costs_no_other(stand, gone):
-    services = ClusterServices((build_reader(gone, "gone"), build_reader(stand)))
+def test_cluster_that_fails_is_one_failure_and_costs_no_other(stand, ended_cluster):
+    services = ClusterServices((build_reader(ended_cluster, "gone"), build_reader(stand)))
     result = find_running_images(build_context(clusters=services))
     assert list_names(result) == ["prod/payments/Pod/web 0:00:00"]
     (failure,) = result.failures
@@ -69,10 +69,10 @@ def test_cluster_that_fails_is_one_failure_and_costs_no_other(stand, gone):
     assert "Connection refused" in failure.error
 
 
-def test_reading_is_stored_and_kept_when_the_cluster_is_gone(stand, gone, store):
+def test_reading_is_stored_and_kept_when_the_cluster_is_gone(stand, ended_cluster, store):
     context = build_context(clusters=ClusterServices((build_reader(stand),), store))
     assert list_names(read_clusters(context)) == ["prod/payments/Pod/web 0:00:00"]
-    later = replace(context, now=NOW + HOUR, clusters=ClusterServices((build_reader(gone),), store))
+    later = replace(context, now=NOW + HOUR, clusters=ClusterServices((build_reader(ended_cluster),), store))
     result = read_clusters(later)
     assert list_names(result) == ["prod/payments/Pod/web 0:00:00"]
     assert [each.read_at for each in result.services.known] == [NOW]
@@ -110,7 +110,7 @@ def test_unusable_state_is_one_failure_and_clusters_are_read_nevertheless(stand)
     assert [each.error for each in result.failures] == ["the disk is full"]
 
 
-def test_run_reports_the_failure_of_a_cluster(gone, loopback):
-    loopback.clusters = ClusterServices((build_reader(gone),))
+def test_run_reports_the_failure_of_a_cluster(ended_cluster, loopback):
+    loopback.clusters = ClusterServices((build_reader(ended_cluster),))
     report = loopback.run([])
     assert [(each.subject, each.stage) for each in report.failed] == [("prod", "clusters")]

@@ -115,7 +115,7 @@ class DebianPair:
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory):
+def debian_pair(tmp_path_factory):
     folder = find_debian_pair()
     assert folder is not None
     with DockerRegistry() as registry:
@@ -126,16 +126,16 @@ def list_keys(findings) -> set[tuple[str, str]]:
     return {(each.id, each.package) for each in findings}
 
 
-def test_pair_has_differences(pair):
-    old, new = (pair.sources(name) for name in ("older", "newer"))
+def test_pair_has_differences(debian_pair):
+    old, new = (debian_pair.sources(name) for name in ("older", "newer"))
     assert len(old) > 50
     assert {source for source in old if is_older(old[source], new.get(source, ""))}, "updates have moved something"
-    assert all(isinstance(scan, Scan) for scan in pair.scans.values())
+    assert all(isinstance(scan, Scan) for scan in debian_pair.scans.values())
 
 
-def test_delta_matches_the_difference_of_trivys_reports(pair):
-    before, after = pair.reported("older"), pair.reported("newer")
-    delta = pair.evidence("older", "newer").delta
+def test_delta_matches_the_difference_of_trivys_reports(debian_pair):
+    before, after = debian_pair.reported("older"), debian_pair.reported("newer")
+    delta = debian_pair.evidence("older", "newer").delta
     assert before - after, "something is fixed"
     assert before & after, "something is left"
     assert list_keys(delta.fixed) == before - after
@@ -143,14 +143,14 @@ def test_delta_matches_the_difference_of_trivys_reports(pair):
     assert list_keys(delta.remaining) == before & after
 
 
-def test_fixed_packages_match_dpkgs_lists(pair):
-    old, new = pair.sources("older"), pair.sources("newer")
+def test_fixed_packages_match_dpkgs_lists(debian_pair):
+    old, new = debian_pair.sources("older"), debian_pair.sources("newer")
     moved = {source for source in old.keys() & new.keys() if is_older(old[source], new[source])}
-    assert {each.package for each in pair.evidence("older", "newer").delta.fixed} == moved
+    assert {each.package for each in debian_pair.evidence("older", "newer").delta.fixed} == moved
 
 
-def test_package_changes_match_dpkgs_lists(pair):
-    old, new = pair.status["older"], pair.status["newer"]
+def test_package_changes_match_dpkgs_lists(debian_pair):
+    old, new = debian_pair.status["older"], debian_pair.status["newer"]
     wanted = {}
     for name in old.keys() | new.keys():
         before, after = old.get(name), new.get(name)
@@ -160,16 +160,16 @@ def test_package_changes_match_dpkgs_lists(pair):
             wanted[name] = (
                 PackageChangeKind.UPGRADED if is_older(before.version, after.version) else PackageChangeKind.DOWNGRADED
             )
-    found = pair.evidence("older", "newer").package_changes
+    found = debian_pair.evidence("older", "newer").package_changes
     assert {each.name: each.kind for each in found} == wanted
     for each in found:
         assert each.old == ((old[each.name].version,) if each.name in old else ())
         assert each.new == ((new[each.name].version,) if each.name in new else ())
 
 
-def test_reverse_update_is_reported_as_rollback(pair):
-    back = pair.evidence("newer", "older")
-    assert list_keys(back.delta.introduced) == pair.reported("older") - pair.reported("newer")
+def test_reverse_update_is_reported_as_rollback(debian_pair):
+    back = debian_pair.evidence("newer", "older")
+    assert list_keys(back.delta.introduced) == debian_pair.reported("older") - debian_pair.reported("newer")
     assert "goes back from" in describe_rollback(back)
     assert "which brings CVE-" in describe_rollback(back)
-    assert describe_rollback(pair.evidence("older", "newer")) == ""
+    assert describe_rollback(debian_pair.evidence("older", "newer")) == ""

@@ -55,11 +55,11 @@ class PushedAt(NoFacts):
 
 
 @pytest.fixture
-def scanned(moved) -> LoopbackHub:
+def scanned_registry(updated_registry) -> LoopbackHub:
     """Return a registry with an update that fixes a critical vulnerability, and a policy with due dates."""
-    moved.scanner = ToldScanner({OLD.digest: (CRITICAL, HIGH), NEW.digest: (), NEWER.digest: ()})
-    set_rules_of_hub(moved, due=PERIODS)
-    return moved
+    updated_registry.scanner = ToldScanner({OLD.digest: (CRITICAL, HIGH), NEW.digest: (), NEWER.digest: ()})
+    set_rules_of_hub(updated_registry, due=PERIODS)
+    return updated_registry
 
 
 def set_rules_of_hub(world: LoopbackHub, **keys) -> None:
@@ -82,22 +82,22 @@ def find_report(report: RunReport) -> ProposalReport:
 
 @pytest.mark.over_forges(github_app="tokens aside, it is asked as with a token", forgejo="it is asked as a Gitea")
 @pytest.mark.parametrize("kind", STANDS)
-def test_request_states_and_keeps_due_date_and_becomes_overdue(kind, start_stand, scanned):
+def test_request_states_and_keeps_due_date_and_becomes_overdue(kind, start_stand, scanned_registry):
     stand = start_stand(STANDS[kind], FILES)
-    report = scanned.run([stand.fleet()])
+    report = scanned_registry.run([stand.fleet()])
     assert find_report(report).due == DueDate(DUE, DueClass.CRITICAL)
     assert "2026-12-02 12:00 UTC (set for a critical vulnerability)" in find_request(stand).body
-    wait(scanned, 4)
+    wait(scanned_registry, 4)
     writes = list(stand.writes)
-    assert list_outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
+    assert list_outcomes(scanned_registry.run([stand.fleet()])) == ["unchanged"]
     assert stand.writes == writes
-    scanned.move("python", "3.12-slim", "newer")
-    wait(scanned, 1)
-    report = scanned.run([stand.fleet()])
+    scanned_registry.move("python", "3.12-slim", "newer")
+    wait(scanned_registry, 1)
+    report = scanned_registry.run([stand.fleet()])
     assert list_outcomes(report) == ["refreshed"]
     assert find_report(report).due == DueDate(DUE, DueClass.CRITICAL)
-    wait(scanned, 2)
-    report = scanned.run([stand.fleet()])
+    wait(scanned_registry, 2)
+    report = scanned_registry.run([stand.fleet()])
     assert list_outcomes(report) == ["refreshed"]
     assert find_report(report).due == DueDate(DUE, DueClass.CRITICAL, is_overdue=True)
     request = find_request(stand)
@@ -106,35 +106,35 @@ def test_request_states_and_keeps_due_date_and_becomes_overdue(kind, start_stand
     if isinstance(stand, HostedStand):
         assert request.labels == ("basebump-overdue",)
     writes = list(stand.writes)
-    assert list_outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
+    assert list_outcomes(scanned_registry.run([stand.fleet()])) == ["unchanged"]
     assert stand.writes == writes
 
 
-def test_open_requests_get_a_date_when_the_policy_sets_one_first(start_stand, scanned):
+def test_open_requests_get_a_date_when_the_policy_sets_one_first(start_stand, scanned_registry):
     stand = start_stand(LocalStand, FILES)
-    set_rules_of_hub(scanned)
-    scanned.run([stand.fleet()])
+    set_rules_of_hub(scanned_registry)
+    scanned_registry.run([stand.fleet()])
     assert "Merge by" not in find_request(stand).body
-    set_rules_of_hub(scanned, due=PERIODS)
-    assert list_outcomes(scanned.run([stand.fleet()])) == ["refreshed"]
+    set_rules_of_hub(scanned_registry, due=PERIODS)
+    assert list_outcomes(scanned_registry.run([stand.fleet()])) == ["refreshed"]
     assert "| Merge by | 2026-12-02 12:00 UTC" in find_request(stand).body
 
 
-def test_date_stays_when_scans_fail_and_the_request_still_becomes_overdue(start_stand, scanned):
+def test_date_stays_when_scans_fail_and_the_request_still_becomes_overdue(start_stand, scanned_registry):
     stand = start_stand(GitHubStand, FILES)
-    scanned.run([stand.fleet()])
-    scanned.scanner = ToldScanner({})
-    wait(scanned, 8)
-    report = scanned.run([stand.fleet()])
+    scanned_registry.run([stand.fleet()])
+    scanned_registry.scanner = ToldScanner({})
+    wait(scanned_registry, 8)
+    report = scanned_registry.run([stand.fleet()])
     assert find_report(report).due == DueDate(DUE, DueClass.CRITICAL, is_overdue=True)
     request = find_request(stand)
     assert "CVE-1900-0001" in request.body
     assert request.labels == ("basebump-overdue",)
 
 
-def test_request_without_scan_results_has_an_unknown_date(start_stand, scanned):
-    scanned.scanner = ToldScanner({})
-    report = scanned.run([start_stand(LocalStand, FILES).fleet()])
+def test_request_without_scan_results_has_an_unknown_date(start_stand, scanned_registry):
+    scanned_registry.scanner = ToldScanner({})
+    report = scanned_registry.run([start_stand(LocalStand, FILES).fleet()])
     assert (find_report(report).due, find_report(report).is_due_unknown) == (None, True)
     assert "Due dates not known, because scan results are missing: 1." in render_run_text(report)
     assert 'basebump_due_unknown{forge="local"} 1' in render_metrics(report)
@@ -142,32 +142,32 @@ def test_request_without_scan_results_has_an_unknown_date(start_stand, scanned):
     assert (proposal["due_at"], proposal["due_unknown"], proposal["overdue"]) == (None, True, False)
 
 
-def test_date_stays_when_the_registry_gives_no_answer(start_stand, scanned):
+def test_date_stays_when_the_registry_gives_no_answer(start_stand, scanned_registry):
     stand = start_stand(LocalStand, FILES)
-    scanned.run([stand.fleet()])
-    wait(scanned, 8)
-    scanned.entries = (replace(scanned.hub(), mirror="127.0.0.1:1"),)
-    report = scanned.run([stand.fleet()])
+    scanned_registry.run([stand.fleet()])
+    wait(scanned_registry, 8)
+    scanned_registry.entries = (replace(scanned_registry.hub(), mirror="127.0.0.1:1"),)
+    report = scanned_registry.run([stand.fleet()])
     assert list_outcomes(report) == ["left-alone"]
     assert find_report(report).due == DueDate(DUE, DueClass.CRITICAL, is_overdue=True)
 
 
-def test_date_survives_the_deletion_of_the_branch(start_stand, scanned):
+def test_date_survives_the_deletion_of_the_branch(start_stand, scanned_registry):
     stand = start_stand(GitHubStand, FILES)
-    scanned.run([stand.fleet()])
+    scanned_registry.run([stand.fleet()])
     stand.delete_branch(BRANCH)
-    wait(scanned, 5)
-    report = scanned.run([stand.fleet()])
+    wait(scanned_registry, 5)
+    report = scanned_registry.run([stand.fleet()])
     assert list_outcomes(report) == ["opened"]
     assert find_report(report).due == DueDate(DUE, DueClass.CRITICAL)
 
 
-def test_declined_proposal_has_no_date_and_is_an_accepted_risk(start_stand, scanned):
+def test_declined_proposal_has_no_date_and_is_an_accepted_risk(start_stand, scanned_registry):
     stand = start_stand(LocalStand, FILES)
-    scanned.run([stand.fleet()])
+    scanned_registry.run([stand.fleet()])
     stand.close_request(BRANCH)
-    wait(scanned, 9)
-    report = scanned.run([stand.fleet()])
+    wait(scanned_registry, 9)
+    report = scanned_registry.run([stand.fleet()])
     assert list_outcomes(report) == ["declined"]
     assert (find_report(report).due, find_report(report).accepted_risk) == (None, DueClass.CRITICAL)
     assert "Accepted risks: 1 declined proposal." in render_run_text(report)
@@ -175,54 +175,54 @@ def test_declined_proposal_has_no_date_and_is_an_accepted_risk(start_stand, scan
     assert (proposal["accepted_risk"], proposal["due_at"]) == ("critical", None)
 
 
-def test_removed_label_of_overdue_request_is_not_set_again(start_stand, scanned):
+def test_removed_label_of_overdue_request_is_not_set_again(start_stand, scanned_registry):
     stand = start_stand(GitHubStand, FILES)
-    scanned.run([stand.fleet()])
-    wait(scanned, 7)
-    scanned.run([stand.fleet()])
+    scanned_registry.run([stand.fleet()])
+    wait(scanned_registry, 7)
+    scanned_registry.run([stand.fleet()])
     (pull,) = stand.repository.pulls
     pull.labels.clear()
-    wait(scanned, 1)
-    scanned.run([stand.fleet()])
+    wait(scanned_registry, 1)
+    scanned_registry.run([stand.fleet()])
     assert find_request(stand).labels == ()
 
 
-def test_near_due_date_lifts_schedule_and_limits(start_stand, scanned):
+def test_near_due_date_lifts_schedule_and_limits(start_stand, scanned_registry):
     stand = start_stand(LocalStand, FILES)
-    set_rules_of_hub(scanned, due=PERIODS, schedules=(NEVER,))
+    set_rules_of_hub(scanned_registry, due=PERIODS, schedules=(NEVER,))
     limits = ProposalLimits(new_per_window=0, open_per_repository=0)
-    scanned.facts = PushedAt(NOW)
+    scanned_registry.facts = PushedAt(NOW)
     for days, outcome in ((3.9, "deferred"), (4, "opened")):
-        scanned.now = NOW + days * DAY
-        assert list_outcomes(scanned.run([stand.fleet()], limits=limits)) == [outcome]
+        scanned_registry.now = NOW + days * DAY
+        assert list_outcomes(scanned_registry.run([stand.fleet()], limits=limits)) == [outcome]
 
 
-def test_own_file_makes_the_date_earlier_and_lifts_no_limits(start_stand, scanned):
+def test_own_file_makes_the_date_earlier_and_lifts_no_limits(start_stand, scanned_registry):
     own = "schema: 1\npolicy:\n  - due: {critical: 2d, high: 60d}\n"
     stand = start_stand(LocalStand, FILES | {".basebump.yaml": own})
-    set_rules_of_hub(scanned, due=PERIODS, schedules=(NEVER,))
-    report = scanned.run([stand.fleet()])
+    set_rules_of_hub(scanned_registry, due=PERIODS, schedules=(NEVER,))
+    report = scanned_registry.run([stand.fleet()])
     assert list_outcomes(report) == ["deferred"]
     assert find_report(report).due == DueDate(NOW + 2 * DAY, DueClass.CRITICAL)
 
 
-def test_exploited_vulnerability_moves_the_date_of_an_open_request(start_stand, scanned):
+def test_exploited_vulnerability_moves_the_date_of_an_open_request(start_stand, scanned_registry):
     stand = start_stand(LocalStand, FILES)
-    scanned.run([stand.fleet()])
-    wait(scanned, 1)
-    scanned.advisories = ToldAdvisories([HIGH.id])
-    report = scanned.run([stand.fleet()])
+    scanned_registry.run([stand.fleet()])
+    wait(scanned_registry, 1)
+    scanned_registry.advisories = ToldAdvisories([HIGH.id])
+    report = scanned_registry.run([stand.fleet()])
     assert list_outcomes(report) == ["refreshed"]
     assert find_report(report).due == DueDate(NOW + 4 * DAY, DueClass.EXPLOITED)
 
 
 @pytest.mark.parametrize("stand_class", [GitHubStand, GitLabStand])
-def test_public_repository_shows_no_date_that_depends_on_private_evidence(stand_class, start_stand, scanned):
-    scanned.is_private = lambda line: True
+def test_public_repository_shows_no_date_that_depends_on_private_evidence(stand_class, start_stand, scanned_registry):
+    scanned_registry.is_private = lambda line: True
     stand = start_stand(stand_class, FILES)
-    wait(scanned, 0)
-    scanned.facts = PushedAt(NOW - 9 * DAY)
-    report = scanned.run([stand.fleet()], has_dashboards=True)
+    wait(scanned_registry, 0)
+    scanned_registry.facts = PushedAt(NOW - 9 * DAY)
+    report = scanned_registry.run([stand.fleet()], has_dashboards=True)
     assert find_report(report).due == DueDate(NOW - 2 * DAY, DueClass.CRITICAL, is_overdue=True, is_private=True)
     request = find_request(stand)
     assert parse_mark(request.body).due is None
@@ -233,29 +233,29 @@ def test_public_repository_shows_no_date_that_depends_on_private_evidence(stand_
     for text in (request.title, request.body, board.body):
         assert "overdue" not in text
         assert "erge by" not in text
-    wait(scanned, 1)
-    assert list_outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
+    wait(scanned_registry, 1)
+    assert list_outcomes(scanned_registry.run([stand.fleet()])) == ["unchanged"]
 
 
 @pytest.mark.parametrize("stand_class", [GitHubStand, GitLabStand])
-def test_request_loses_private_due_date_when_the_repository_becomes_public(stand_class, start_stand, scanned):
-    scanned.is_private = lambda line: True
+def test_request_loses_private_due_date_when_the_repository_becomes_public(stand_class, start_stand, scanned_registry):
+    scanned_registry.is_private = lambda line: True
     stand = start_stand(stand_class, FILES)
     hosted = stand.repository if isinstance(stand, GitHubStand) else stand.project
     hosted.private = True
-    scanned.run([stand.fleet()])
+    scanned_registry.run([stand.fleet()])
     assert parse_mark(find_request(stand).body).due == DueDate(DUE, DueClass.CRITICAL, is_private=True)
     hosted.private = False
-    assert list_outcomes(scanned.run([stand.fleet()])) == ["refreshed"]
+    assert list_outcomes(scanned_registry.run([stand.fleet()])) == ["refreshed"]
     assert parse_mark(find_request(stand).body).due is None
     assert "Merge by" not in find_request(stand).body
 
 
-def test_outputs_count_overdue_proposals(start_stand, scanned):
+def test_outputs_count_overdue_proposals(start_stand, scanned_registry):
     stand = start_stand(GitHubStand, FILES)
-    scanned.run([stand.fleet()])
-    wait(scanned, 8)
-    report = scanned.run([stand.fleet()], has_dashboards=True)
+    scanned_registry.run([stand.fleet()])
+    wait(scanned_registry, 8)
+    report = scanned_registry.run([stand.fleet()], has_dashboards=True)
     text = render_run_text(report)
     assert "Overdue since 2026-12-02 12:00 UTC (critical)." in text
     assert "Overdue: 1 of 1 proposal with a due date." in text

@@ -76,13 +76,13 @@ class ClusterFleet:
 
 
 @pytest.fixture
-def fleet(moved, start_stand, tmp_path) -> ClusterFleet:
+def fleet(updated_registry, start_stand, tmp_path) -> ClusterFleet:
     critical = finding("CVE-1900-0001", Severity.CRITICAL)
-    moved.scanner = ToldScanner({OLD.digest: (critical,), NEW.digest: ()})
+    updated_registry.scanner = ToldScanner({OLD.digest: (critical,), NEW.digest: ()})
     rules = PolicyConfig(own_globs=(), listed_hosts=frozenset({"docker.io"})).rules
     due = PolicyRule(due=DuePeriods(critical=7 * DAY, until=DueUntil.RUNNING))
-    moved.rulebook = replace(moved.rulebook, rules=(due, *rules))
-    return ClusterFleet(moved, start_stand(LocalStand, FILES), tmp_path)
+    updated_registry.rulebook = replace(updated_registry.rulebook, rules=(due, *rules))
+    return ClusterFleet(updated_registry, start_stand(LocalStand, FILES), tmp_path)
 
 
 def test_request_states_that_the_update_must_run(fleet):

@@ -50,25 +50,25 @@ def read_attributes(stand) -> tuple:
 ALL_SET = (["docker"], ["ada", "team:platform"], ["ada"], "Next")
 
 
-def test_request_gets_attributes_and_next_run_makes_no_writes(github, moved):
-    assert run(github, moved, RULE).note == ""
+def test_request_gets_attributes_and_next_run_makes_no_writes(github, updated_registry):
+    assert run(github, updated_registry, RULE).note == ""
     assert read_attributes(github) == ALL_SET
     writes = list(github.writes)
-    assert run(github, moved, RULE).outcome.value == "unchanged"
+    assert run(github, updated_registry, RULE).outcome.value == "unchanged"
     assert github.writes == writes
 
 
-def test_next_run_completes_attributes_after_killed_run(tmp_path, moved, request):
+def test_next_run_completes_attributes_after_killed_run(tmp_path, updated_registry, request):
     write = 1
     while True:
         stand = GitHubStand(tmp_path / f"github-{write}", FILES)
         stand.repository.milestones["Next"] = 1
         stand.die_before(write)
         try:
-            run(stand, moved, RULE)
+            run(stand, updated_registry, RULE)
             break
         except SimulatedKill:
-            run(stand, moved, RULE)
+            run(stand, updated_registry, RULE)
             assert read_attributes(stand) == ALL_SET, f"killed before write {write}"
         finally:
             stand.end()
@@ -77,32 +77,32 @@ def test_next_run_completes_attributes_after_killed_run(tmp_path, moved, request
     assert write == 10  # tree, commit, branch, request, label made and set, reviewers, assignee, milestone: then none
 
 
-def test_attributes_removed_by_users_stay_removed(github, moved):
-    run(github, moved, RULE)
+def test_attributes_removed_by_users_stay_removed(github, updated_registry):
+    run(github, updated_registry, RULE)
     (pull,) = github.repository.pulls
     pull.labels.clear()
     pull.reviewers.clear()
     pull.assignees.clear()
     pull.milestone = None
-    moved.move("python", "3.12-slim", "newer")
-    assert run(github, moved, RULE).outcome.value == "refreshed"
+    updated_registry.move("python", "3.12-slim", "newer")
+    assert run(github, updated_registry, RULE).outcome.value == "refreshed"
     assert read_attributes(github) == ([], [], [], None)
 
 
-def test_refused_attributes_are_reported(github, moved):
-    proposal = run(github, moved, PolicyRule(reviewers=("nobody", "ada")))
+def test_refused_attributes_are_reported(github, updated_registry):
+    proposal = run(github, updated_registry, PolicyRule(reviewers=("nobody", "ada")))
     assert proposal.outcome.value == "opened"
     assert "`nobody`" in proposal.note
     assert read_attributes(github)[1] == ["ada"]
 
 
-def test_group_combines_attributes_of_all_references(tmp_path, moved):
+def test_group_combines_attributes_of_all_references(tmp_path, updated_registry):
     stand = GitHubStand(tmp_path / "github", FILES | {"cache/Dockerfile": f"FROM redis:7@{OLD}\n"})
-    moved.move("redis", "7", "new")
+    updated_registry.move("redis", "7", "new")
     for_redis = PolicyRule(match=RuleMatch(path=("cache/**",)), labels=("cache",), draft=True)
     run(
         stand,
-        moved,
+        updated_registry,
         for_redis,
         PolicyRule(group="all", labels=("docker",), reviewers=("ada",)),
         PolicyRule(group="all"),
@@ -112,22 +112,22 @@ def test_group_combines_attributes_of_all_references(tmp_path, moved):
     stand.end()
 
 
-def test_attributes_of_repository_are_added_to_those_of_operator(github, moved):
+def test_attributes_of_repository_are_added_to_those_of_operator(github, updated_registry):
     github.commit("main", {".basebump.yaml": "schema: 1\npolicy: [{reviewers: [ada]}]\n"})
-    run(github, moved, PolicyRule(reviewers=("team:platform",)))
+    run(github, updated_registry, PolicyRule(reviewers=("team:platform",)))
     assert read_attributes(github)[1] == ["ada", "team:platform"]
 
 
-def test_unsupported_attributes_are_noted_on_the_proposal(tmp_path, moved):
-    proposal = run(LocalStand(tmp_path / "local", FILES), moved, RULE)
+def test_unsupported_attributes_are_noted_on_the_proposal(tmp_path, updated_registry):
+    proposal = run(LocalStand(tmp_path / "local", FILES), updated_registry, RULE)
     assert proposal.outcome.value == "opened"
     assert "labels, reviewers" in proposal.note
 
 
-def test_draft_is_opened_as_draft(github, moved):
+def test_draft_is_opened_as_draft(github, updated_registry):
     run(
         github,
-        moved,
+        updated_registry,
         PolicyRule(draft=True, automerge=AutomergeConditions(UpdateMode.DIGEST, require_scan=False, no_new=False)),
     )
     (pull,) = github.repository.pulls
@@ -146,95 +146,97 @@ def set_scan_results(loopback, **findings) -> None:
 CVE, OTHER = finding("CVE-1900-0001"), finding("CVE-1900-0002", Severity.LOW)
 
 
-def test_automerge_is_enabled_when_all_conditions_are_met(github, moved):
-    set_scan_results(moved, old=(CVE,), new=())
-    assert run(github, moved, AUTOMERGE).note == ""
+def test_automerge_is_enabled_when_all_conditions_are_met(github, updated_registry):
+    set_scan_results(updated_registry, old=(CVE,), new=())
+    assert run(github, updated_registry, AUTOMERGE).note == ""
     (pull,) = github.repository.pulls
     assert pull.auto_merge is github.token.account
     writes = list(github.writes)
-    assert run(github, moved, AUTOMERGE).outcome.value == "unchanged"
+    assert run(github, updated_registry, AUTOMERGE).outcome.value == "unchanged"
     assert github.writes == writes
 
 
-def test_first_proposal_has_no_automerge(github, moved):
-    set_scan_results(moved, old=(CVE,), new=())
-    moved.rulebook = replace(moved.rulebook, rules=(AUTOMERGE,))
-    moved.run([github.fleet()], rollout=RolloutOptions(first_proposal=True))
+def test_first_proposal_has_no_automerge(github, updated_registry):
+    set_scan_results(updated_registry, old=(CVE,), new=())
+    updated_registry.rulebook = replace(updated_registry.rulebook, rules=(AUTOMERGE,))
+    updated_registry.run([github.fleet()], rollout=RolloutOptions(first_proposal=True))
     (pull,) = github.repository.pulls
     assert pull.auto_merge is None
 
 
-def test_next_run_enables_automerge_after_killed_run(github, moved):
-    set_scan_results(moved, old=(CVE,), new=())
+def test_next_run_enables_automerge_after_killed_run(github, updated_registry):
+    set_scan_results(updated_registry, old=(CVE,), new=())
     github.die_before(6)  # after tree, commit, branch, status and request
     with pytest.raises(SimulatedKill):
-        run(github, moved, AUTOMERGE)
+        run(github, updated_registry, AUTOMERGE)
     (pull,) = github.repository.pulls
     assert pull.auto_merge is None
-    assert run(github, moved, AUTOMERGE).outcome.value == "refreshed"
+    assert run(github, updated_registry, AUTOMERGE).outcome.value == "refreshed"
     assert pull.auto_merge is github.token.account
 
 
 @pytest.mark.parametrize(
     "found", [{"old": (), "new": (OTHER,)}, {"old": ()}, {}], ids=["worse", "unknown", "unscanned"]
 )
-def test_automerge_is_not_enabled_when_conditions_are_not_met(github, moved, found):
-    set_scan_results(moved, **found)
-    run(github, moved, AUTOMERGE)
+def test_automerge_is_not_enabled_when_conditions_are_not_met(github, updated_registry, found):
+    set_scan_results(updated_registry, **found)
+    run(github, updated_registry, AUTOMERGE)
     (pull,) = github.repository.pulls
     assert pull.auto_merge is None
 
 
 @pytest.mark.parametrize("left", [{}, {"old": (CVE,)}, {"new": ()}], ids=["both", "new", "old"])
-def test_failed_scan_does_not_disable_automerge(github, moved, left):
-    set_scan_results(moved, old=(CVE,), new=())
-    run(github, moved, AUTOMERGE)
+def test_failed_scan_does_not_disable_automerge(github, updated_registry, left):
+    set_scan_results(updated_registry, old=(CVE,), new=())
+    run(github, updated_registry, AUTOMERGE)
     writes = list(github.writes)
-    set_scan_results(moved, **left)
-    assert run(github, moved, AUTOMERGE).outcome.value == "unchanged"
+    set_scan_results(updated_registry, **left)
+    assert run(github, updated_registry, AUTOMERGE).outcome.value == "unchanged"
     assert github.writes == writes
-    set_scan_results(moved, old=(CVE,), new=(OTHER,))
-    assert run(github, moved, AUTOMERGE).outcome.value == "refreshed"
+    set_scan_results(updated_registry, old=(CVE,), new=(OTHER,))
+    assert run(github, updated_registry, AUTOMERGE).outcome.value == "refreshed"
     (pull,) = github.repository.pulls
     assert pull.auto_merge is None
 
 
-def test_automerge_is_disabled_for_worse_update(github, moved):
-    set_scan_results(moved, old=(CVE,), new=(), newer=(OTHER,))
-    run(github, moved, AUTOMERGE)
-    moved.move("python", "3.12-slim", "newer")
+def test_automerge_is_disabled_for_worse_update(github, updated_registry):
+    set_scan_results(updated_registry, old=(CVE,), new=(), newer=(OTHER,))
+    run(github, updated_registry, AUTOMERGE)
+    updated_registry.move("python", "3.12-slim", "newer")
     before = len(github.server.writes)
-    assert run(github, moved, AUTOMERGE).outcome.value == "refreshed"
+    assert run(github, updated_registry, AUTOMERGE).outcome.value == "refreshed"
     (pull,) = github.repository.pulls
     assert pull.auto_merge is None
     sent = [str(each.request) for each in github.server.writes[before:]]
     assert "disablePullRequestAutoMerge" in sent[0]
 
 
-def test_automerge_disabled_by_a_user_stays_disabled(github, moved):
-    set_scan_results(moved, old=(CVE,), new=(), newer=())
-    run(github, moved, AUTOMERGE)
+def test_automerge_disabled_by_a_user_stays_disabled(github, updated_registry):
+    set_scan_results(updated_registry, old=(CVE,), new=(), newer=())
+    run(github, updated_registry, AUTOMERGE)
     (pull,) = github.repository.pulls
     pull.auto_merge = None
-    moved.move("python", "3.12-slim", "newer")
-    assert run(github, moved, AUTOMERGE).outcome.value == "refreshed"
+    updated_registry.move("python", "3.12-slim", "newer")
+    assert run(github, updated_registry, AUTOMERGE).outcome.value == "refreshed"
     assert pull.auto_merge is None
 
 
-def test_approved_request_is_unchanged_and_reported(github, moved):
-    run(github, moved)
+def test_approved_request_is_unchanged_and_reported(github, updated_registry):
+    run(github, updated_registry)
     github.review(BRANCH, "APPROVED")
-    moved.move("python", "3.12-slim", "newer")
-    left = run(github, moved)
+    updated_registry.move("python", "3.12-slim", "newer")
+    left = run(github, updated_registry)
     assert (left.outcome.value, "accepted" in left.note) == ("left-alone", True)
 
 
 @pytest.mark.parametrize(("rebase", "outcome"), [("auto", "refreshed"), ("never", "unchanged")])
-def test_request_follows_base_branch_when_the_forge_requires_current_branches(github, moved, rebase, outcome):
+def test_request_follows_base_branch_when_the_forge_requires_current_branches(
+    github, updated_registry, rebase, outcome
+):
     rule = PolicyRule(rebase=rebase)
     github.repository.strict_rules = True
-    run(github, moved, rule)
+    run(github, updated_registry, rule)
     base = github.commit("main", {"README.md": "Elsewhere.\n"})
-    assert run(github, moved, rule).outcome.value == outcome
+    assert run(github, updated_registry, rule).outcome.value == outcome
     (commit,) = github.commits(BRANCH)
     assert (commit.parents == (base,)) is (outcome == "refreshed")

@@ -49,9 +49,9 @@ def gitlab(make):
 
 
 @pytest.fixture
-def merging(make, moved):
+def gitlab_with_pipelines(make, updated_registry):
     """Return a GitLab with running pipelines; `new` introduces no vulnerabilities, and `newer` does."""
-    set_scan_results(moved, old=(CVE,), new=(), newer=(OTHER,))
+    set_scan_results(updated_registry, old=(CVE,), new=(), newer=(OTHER,))
     return make("running")
 
 
@@ -78,70 +78,70 @@ def read_attributes(stand) -> tuple:
     return (found.labels, *people, found.milestone.title if found.milestone else None)
 
 
-def test_request_gets_attributes_and_next_run_makes_no_writes(gitlab, moved):
-    assert run(gitlab, moved, RULE).note == ""
+def test_request_gets_attributes_and_next_run_makes_no_writes(gitlab, updated_registry):
+    assert run(gitlab, updated_registry, RULE).note == ""
     assert read_attributes(gitlab) == ALL_SET
     writes = list(gitlab.writes)
-    assert run(gitlab, moved, RULE).outcome.value == "unchanged"
+    assert run(gitlab, updated_registry, RULE).outcome.value == "unchanged"
     assert gitlab.writes == writes
 
 
-def test_attributes_that_are_set_cost_no_request(gitlab, moved):
-    run(gitlab, moved)
+def test_attributes_that_are_set_cost_no_request(gitlab, updated_registry):
+    run(gitlab, updated_registry)
     with gitlab.server.watched() as bare:
-        run(gitlab, moved)
-    run(gitlab, moved, RULE)
+        run(gitlab, updated_registry)
+    run(gitlab, updated_registry, RULE)
     with gitlab.server.watched() as lines:
-        run(gitlab, moved, RULE)
+        run(gitlab, updated_registry, RULE)
     assert len(lines) == len(bare)
 
 
-def test_next_run_completes_killed_run(make, moved, request):
+def test_next_run_completes_killed_run(make, updated_registry, request):
     write = 1
     while True:
         stand = make()
         stand.die_before(write)
         try:
-            run(stand, moved, RULE)
+            run(stand, updated_registry, RULE)
             break
         except SimulatedKill:
-            run(stand, moved, RULE)
+            run(stand, updated_registry, RULE)
             assert read_attributes(stand) == ALL_SET, f"killed before write {write}"
         write += 1
     note_kills(request, "gitlab", write - 1)
     assert write == 3  # the push, and the request with all that it has: then none
 
 
-def test_attributes_added_to_the_policy_are_set_on_open_requests(gitlab, moved):
-    run(gitlab, moved)
-    assert run(gitlab, moved, RULE).outcome.value == "refreshed"
+def test_attributes_added_to_the_policy_are_set_on_open_requests(gitlab, updated_registry):
+    run(gitlab, updated_registry)
+    assert run(gitlab, updated_registry, RULE).outcome.value == "refreshed"
     assert read_attributes(gitlab) == ALL_SET
 
 
-def test_next_run_completes_killed_run_that_adds_attributes(gitlab, moved):
-    run(gitlab, moved)
+def test_next_run_completes_killed_run_that_adds_attributes(gitlab, updated_registry):
+    run(gitlab, updated_registry)
     gitlab.die_before(1)
     with pytest.raises(SimulatedKill):
-        run(gitlab, moved, RULE)
+        run(gitlab, updated_registry, RULE)
     assert read_attributes(gitlab) == ([], [], [], None)
-    run(gitlab, moved, RULE)
+    run(gitlab, updated_registry, RULE)
     assert read_attributes(gitlab) == ALL_SET
 
 
-def test_attributes_removed_by_users_stay_removed(gitlab, moved):
-    run(gitlab, moved, RULE)
+def test_attributes_removed_by_users_stay_removed(gitlab, updated_registry):
+    run(gitlab, updated_registry, RULE)
     found = find_merge_request(gitlab)
     found.labels, found.reviewers, found.assignees, found.milestone = [], [], [], None
     writes = list(gitlab.writes)
-    assert "were not set again" in run(gitlab, moved, RULE).note
+    assert "were not set again" in run(gitlab, updated_registry, RULE).note
     assert gitlab.writes == writes
-    moved.move("python", "3.12-slim", "newer")
-    assert run(gitlab, moved, RULE).outcome.value == "refreshed"
+    updated_registry.move("python", "3.12-slim", "newer")
+    assert run(gitlab, updated_registry, RULE).outcome.value == "refreshed"
     assert read_attributes(gitlab) == ([], [], [], None)
 
 
-def test_refused_attributes_are_reported(gitlab, moved):
-    proposal = run(gitlab, moved, PolicyRule(reviewers=("nobody", "team:platform", "ada")))
+def test_refused_attributes_are_reported(gitlab, updated_registry):
+    proposal = run(gitlab, updated_registry, PolicyRule(reviewers=("nobody", "team:platform", "ada")))
     assert proposal.outcome.value == "opened"
     assert "`nobody`" in proposal.note
     assert "`team:platform`" in proposal.note
@@ -151,117 +151,121 @@ def test_refused_attributes_are_reported(gitlab, moved):
 # Merging by itself
 
 
-def test_automerge_is_enabled_when_all_conditions_are_met(merging, moved):
-    assert run(merging, moved, AUTOMERGE).note == ""
-    assert find_merge_request(merging).armed_by is merging.token.user
-    writes = list(merging.writes)
-    assert run(merging, moved, AUTOMERGE).outcome.value == "unchanged"
-    assert merging.writes == writes
+def test_automerge_is_enabled_when_all_conditions_are_met(gitlab_with_pipelines, updated_registry):
+    assert run(gitlab_with_pipelines, updated_registry, AUTOMERGE).note == ""
+    assert find_merge_request(gitlab_with_pipelines).armed_by is gitlab_with_pipelines.token.user
+    writes = list(gitlab_with_pipelines.writes)
+    assert run(gitlab_with_pipelines, updated_registry, AUTOMERGE).outcome.value == "unchanged"
+    assert gitlab_with_pipelines.writes == writes
 
 
 @pytest.mark.parametrize(
     "found", [{"old": (), "new": (OTHER,)}, {"old": ()}, {}], ids=["worse", "unknown", "unscanned"]
 )
-def test_automerge_is_not_enabled_when_conditions_are_not_met(merging, moved, found):
-    set_scan_results(moved, **found)
-    run(merging, moved, AUTOMERGE)
-    assert find_merge_request(merging).armed_by is None
+def test_automerge_is_not_enabled_when_conditions_are_not_met(gitlab_with_pipelines, updated_registry, found):
+    set_scan_results(updated_registry, **found)
+    run(gitlab_with_pipelines, updated_registry, AUTOMERGE)
+    assert find_merge_request(gitlab_with_pipelines).armed_by is None
 
 
-def test_next_run_enables_automerge_when_the_pipeline_exists(merging, moved):
-    merging.project.ci = None
-    assert "tries again" in run(merging, moved, AUTOMERGE).note
-    assert find_merge_request(merging).armed_by is None
-    merging.project.ci = "running"
-    merging.project.run_pipeline(find_merge_request(merging))
-    assert run(merging, moved, AUTOMERGE).note == ""
-    assert find_merge_request(merging).armed_by is merging.token.user
+def test_next_run_enables_automerge_when_the_pipeline_exists(gitlab_with_pipelines, updated_registry):
+    gitlab_with_pipelines.project.ci = None
+    assert "tries again" in run(gitlab_with_pipelines, updated_registry, AUTOMERGE).note
+    assert find_merge_request(gitlab_with_pipelines).armed_by is None
+    gitlab_with_pipelines.project.ci = "running"
+    gitlab_with_pipelines.project.run_pipeline(find_merge_request(gitlab_with_pipelines))
+    assert run(gitlab_with_pipelines, updated_registry, AUTOMERGE).note == ""
+    assert find_merge_request(gitlab_with_pipelines).armed_by is gitlab_with_pipelines.token.user
 
 
-def test_next_run_enables_automerge_after_killed_run(merging, moved):
-    merging.die_before(4)  # after the push, the status and the request
+def test_next_run_enables_automerge_after_killed_run(gitlab_with_pipelines, updated_registry):
+    gitlab_with_pipelines.die_before(4)  # after the push, the status and the request
     with pytest.raises(SimulatedKill):
-        run(merging, moved, AUTOMERGE)
-    assert find_merge_request(merging).armed_by is None
-    run(merging, moved, AUTOMERGE)
-    assert find_merge_request(merging).armed_by is merging.token.user
+        run(gitlab_with_pipelines, updated_registry, AUTOMERGE)
+    assert find_merge_request(gitlab_with_pipelines).armed_by is None
+    run(gitlab_with_pipelines, updated_registry, AUTOMERGE)
+    assert find_merge_request(gitlab_with_pipelines).armed_by is gitlab_with_pipelines.token.user
 
 
-def test_automerge_is_enabled_again_after_a_push_disables_automerge(merging, moved):
-    run(merging, moved, AUTOMERGE)
-    set_scan_results(moved, old=(CVE,), new=(), newer=())
-    moved.move("python", "3.12-slim", "newer")
-    assert run(merging, moved, AUTOMERGE).outcome.value == "refreshed"
-    assert find_merge_request(merging).armed_by is merging.token.user
-    assert "aborted the automatic merge" in " ".join(each.body for each in find_merge_request(merging).notes)
+def test_automerge_is_enabled_again_after_a_push_disables_automerge(gitlab_with_pipelines, updated_registry):
+    run(gitlab_with_pipelines, updated_registry, AUTOMERGE)
+    set_scan_results(updated_registry, old=(CVE,), new=(), newer=())
+    updated_registry.move("python", "3.12-slim", "newer")
+    assert run(gitlab_with_pipelines, updated_registry, AUTOMERGE).outcome.value == "refreshed"
+    assert find_merge_request(gitlab_with_pipelines).armed_by is gitlab_with_pipelines.token.user
+    assert "aborted the automatic merge" in " ".join(
+        each.body for each in find_merge_request(gitlab_with_pipelines).notes
+    )
 
 
-def test_next_run_enables_automerge_after_run_killed_after_push(merging, moved):
-    run(merging, moved, AUTOMERGE)
-    set_scan_results(moved, old=(CVE,), new=(), newer=())
-    moved.move("python", "3.12-slim", "newer")
+def test_next_run_enables_automerge_after_run_killed_after_push(gitlab_with_pipelines, updated_registry):
+    run(gitlab_with_pipelines, updated_registry, AUTOMERGE)
+    set_scan_results(updated_registry, old=(CVE,), new=(), newer=())
+    updated_registry.move("python", "3.12-slim", "newer")
     for write in (2, 1):  # after the push, before the words; then before it is armed
-        merging.die_before(write)
+        gitlab_with_pipelines.die_before(write)
         with pytest.raises(SimulatedKill):
-            run(merging, moved, AUTOMERGE)
-        assert find_merge_request(merging).armed_by is None
-    run(merging, moved, AUTOMERGE)
-    assert find_merge_request(merging).armed_by is merging.token.user
+            run(gitlab_with_pipelines, updated_registry, AUTOMERGE)
+        assert find_merge_request(gitlab_with_pipelines).armed_by is None
+    run(gitlab_with_pipelines, updated_registry, AUTOMERGE)
+    assert find_merge_request(gitlab_with_pipelines).armed_by is gitlab_with_pipelines.token.user
 
 
-def test_automerge_is_disabled_before_a_worse_update_is_pushed(merging, moved):
-    run(merging, moved, AUTOMERGE)
-    moved.move("python", "3.12-slim", "newer")
-    before = len(merging.writes)
-    assert run(merging, moved, AUTOMERGE).outcome.value == "refreshed"
-    assert find_merge_request(merging).armed_by is None
-    assert merging.writes[before].endswith("/cancel_merge_when_pipeline_succeeds")
-    merging.project.finish(find_merge_request(merging))
-    assert find_merge_request(merging).state == "opened"
+def test_automerge_is_disabled_before_a_worse_update_is_pushed(gitlab_with_pipelines, updated_registry):
+    run(gitlab_with_pipelines, updated_registry, AUTOMERGE)
+    updated_registry.move("python", "3.12-slim", "newer")
+    before = len(gitlab_with_pipelines.writes)
+    assert run(gitlab_with_pipelines, updated_registry, AUTOMERGE).outcome.value == "refreshed"
+    assert find_merge_request(gitlab_with_pipelines).armed_by is None
+    assert gitlab_with_pipelines.writes[before].endswith("/cancel_merge_when_pipeline_succeeds")
+    gitlab_with_pipelines.project.finish(find_merge_request(gitlab_with_pipelines))
+    assert find_merge_request(gitlab_with_pipelines).state == "opened"
 
 
-def test_branch_is_not_pushed_when_automerge_cannot_be_disabled(merging, moved):
-    run(merging, moved, AUTOMERGE)
-    head = find_merge_request(merging).head
-    moved.move("python", "3.12-slim", "newer")
-    merging.server.fail("POST .*/cancel_merge", merging.server.problem(403, "No"))
-    assert run(merging, moved, AUTOMERGE).outcome.value == "failed"
-    merging.settle()
-    assert find_merge_request(merging).head == head
+def test_branch_is_not_pushed_when_automerge_cannot_be_disabled(gitlab_with_pipelines, updated_registry):
+    run(gitlab_with_pipelines, updated_registry, AUTOMERGE)
+    head = find_merge_request(gitlab_with_pipelines).head
+    updated_registry.move("python", "3.12-slim", "newer")
+    gitlab_with_pipelines.server.fail("POST .*/cancel_merge", gitlab_with_pipelines.server.problem(403, "No"))
+    assert run(gitlab_with_pipelines, updated_registry, AUTOMERGE).outcome.value == "failed"
+    gitlab_with_pipelines.settle()
+    assert find_merge_request(gitlab_with_pipelines).head == head
 
 
-def test_automerge_disabled_by_a_user_stays_disabled(merging, moved):
-    set_scan_results(moved, old=(CVE,), new=(), newer=())
-    run(merging, moved, AUTOMERGE)
-    find_merge_request(merging).call_off(merging.server.world.ada)
-    assert "cancelled" in run(merging, moved, AUTOMERGE).note
-    moved.move("python", "3.12-slim", "newer")
-    run(merging, moved, AUTOMERGE)
-    assert find_merge_request(merging).armed_by is None
+def test_automerge_disabled_by_a_user_stays_disabled(gitlab_with_pipelines, updated_registry):
+    set_scan_results(updated_registry, old=(CVE,), new=(), newer=())
+    run(gitlab_with_pipelines, updated_registry, AUTOMERGE)
+    find_merge_request(gitlab_with_pipelines).call_off(gitlab_with_pipelines.server.world.ada)
+    assert "cancelled" in run(gitlab_with_pipelines, updated_registry, AUTOMERGE).note
+    updated_registry.move("python", "3.12-slim", "newer")
+    run(gitlab_with_pipelines, updated_registry, AUTOMERGE)
+    assert find_merge_request(gitlab_with_pipelines).armed_by is None
 
 
-def test_automerge_enabled_by_a_user_stays_unchanged(merging, moved):
-    run(merging, moved)
-    find_merge_request(merging).armed_by = merging.server.world.ada
-    moved.move("python", "3.12-slim", "newer")
-    left = run(merging, moved)
+def test_automerge_enabled_by_a_user_stays_unchanged(gitlab_with_pipelines, updated_registry):
+    run(gitlab_with_pipelines, updated_registry)
+    find_merge_request(gitlab_with_pipelines).armed_by = gitlab_with_pipelines.server.world.ada
+    updated_registry.move("python", "3.12-slim", "newer")
+    left = run(gitlab_with_pipelines, updated_registry)
     assert (left.outcome.value, "accepted" in left.note) == ("left-alone", True)
 
 
 @pytest.mark.parametrize(("rebase", "outcome"), [("auto", "refreshed"), ("never", "unchanged")])
-def test_request_follows_base_branch_when_the_forge_requires_current_branches(gitlab, moved, rebase, outcome):
+def test_request_follows_base_branch_when_the_forge_requires_current_branches(
+    gitlab, updated_registry, rebase, outcome
+):
     rule = PolicyRule(rebase=rebase)
     gitlab.project.merge_method = "ff"
-    run(gitlab, moved, rule)
+    run(gitlab, updated_registry, rule)
     base = gitlab.commit("main", {"README.md": "Elsewhere.\n"})
-    assert run(gitlab, moved, rule).outcome.value == outcome
+    assert run(gitlab, updated_registry, rule).outcome.value == outcome
     (commit,) = gitlab.commits("basebump/python-3.12-slim-06e5bb43")
     assert (commit.parents == (base,)) is (outcome == "refreshed")
 
 
-def test_approved_request_waits_even_when_behind_the_base(gitlab, moved):
+def test_approved_request_waits_even_when_behind_the_base(gitlab, updated_registry):
     gitlab.project.merge_method = "ff"
-    run(gitlab, moved)
+    run(gitlab, updated_registry)
     find_merge_request(gitlab).approved_by.append(gitlab.server.world.ada)
     gitlab.commit("main", {"README.md": "Elsewhere.\n"})
-    assert run(gitlab, moved).outcome.value == "left-alone"
+    assert run(gitlab, updated_registry).outcome.value == "left-alone"

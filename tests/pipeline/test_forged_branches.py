@@ -56,10 +56,10 @@ def github(start_stand):
 
 
 @pytest.fixture
-def known(moved):
-    moved.move("python", "evil", "evil")
-    moved.scanner = ToldScanner({OLD: (finding("CVE-1900-0001"),), NEW: (), NEWER: ()})
-    return moved
+def registry_with_findings(updated_registry):
+    updated_registry.move("python", "evil", "evil")
+    updated_registry.scanner = ToldScanner({OLD: (finding("CVE-1900-0001"),), NEW: (), NEWER: ()})
+    return updated_registry
 
 
 def run(stand, loopback) -> str:
@@ -108,94 +108,94 @@ FORGERIES = {
 
 @pytest.mark.parametrize("stand", ["local", "github", "gitlab", "azure", "gitea"], indirect=True)
 @pytest.mark.parametrize("forgery", FORGERIES)
-def test_branch_of_forged_commit_with_other_content_belongs_to_users(stand, known, forgery):
+def test_branch_of_forged_commit_with_other_content_belongs_to_users(stand, registry_with_findings, forgery):
     """With the token of an App, contents are read as with any other token: see the next test."""
-    assert run(stand, known) == "opened"
+    assert run(stand, registry_with_findings) == "opened"
     head = forge_commit(stand, FORGERIES[forgery])
-    assert run(stand, known) == "left-alone"
+    assert run(stand, registry_with_findings) == "left-alone"
     assert stand.branches()[BRANCH] == head
     assert list_statuses(stand) == []
     assert count_comments(stand) == 1
 
 
-def test_branch_of_forged_commit_gets_only_one_comment(stand, known):
-    assert run(stand, known) == "opened"
+def test_branch_of_forged_commit_gets_only_one_comment(stand, registry_with_findings):
+    assert run(stand, registry_with_findings) == "opened"
     forge_commit(stand, FORGERIES["changed file"])
-    assert run(stand, known) == "left-alone"
+    assert run(stand, registry_with_findings) == "left-alone"
     writes = list(stand.writes)
-    assert run(stand, known) == "left-alone"
+    assert run(stand, registry_with_findings) == "left-alone"
     assert (count_comments(stand), stand.writes) == (1, writes)
 
 
-def test_branch_of_forged_commit_on_top_of_another_commit_belongs_to_users(stand, known):
-    assert run(stand, known) == "opened"
+def test_branch_of_forged_commit_on_top_of_another_commit_belongs_to_users(stand, registry_with_findings):
+    assert run(stand, registry_with_findings) == "opened"
     (own,) = stand.commits(BRANCH)
     evil = stand.git.make_commit(own.parents, {"evil.sh": "evil\n"}, "Evil")
     head = forge_commit(stand, {"evil.sh": "evil\n"}, parents=[evil])
-    assert run(stand, known) == "left-alone"
+    assert run(stand, registry_with_findings) == "left-alone"
     assert (stand.branches()[BRANCH], list_statuses(stand)) == (head, [])
 
 
-def test_forged_merge_does_not_hide_changes(stand, known):
+def test_forged_merge_does_not_hide_changes(stand, registry_with_findings):
     """The second parent of the merge is not a commit of the base branch, so that nothing seems to differ from it."""
-    assert run(stand, known) == "opened"
+    assert run(stand, registry_with_findings) == "opened"
     (own,) = stand.commits(BRANCH)
     evil = stand.git.make_commit([own.oid], {"evil.sh": "evil\n"}, "Evil")
     for second in (evil, own.oid):
         merge = stand.git.make_commit([own.oid, second], {"evil.sh": "evil\n"}, "Merge", over=evil)
         stand.move_branch(BRANCH, merge)
-        assert run(stand, known) == "left-alone"
+        assert run(stand, registry_with_findings) == "left-alone"
         assert list_statuses(stand) == []
 
 
-def test_branch_with_forged_content_on_an_older_base_belongs_to_users(stand, known):
-    assert run(stand, known) == "opened"
+def test_branch_with_forged_content_on_an_older_base_belongs_to_users(stand, registry_with_findings):
+    assert run(stand, registry_with_findings) == "opened"
     stand.commit("main", {"Dockerfile": f"{DOCKERFILE}# The end\n"})
     forge_commit(stand, {"Dockerfile": WITH_NEW.replace("make", "evil")})
-    assert run(stand, known) == "left-alone"
+    assert run(stand, registry_with_findings) == "left-alone"
     assert list_statuses(stand) == []
 
 
-def test_own_branch_on_an_older_base_stays_basebumps(stand, known):
-    assert run(stand, known) == "opened"
+def test_own_branch_on_an_older_base_stays_basebumps(stand, registry_with_findings):
+    assert run(stand, registry_with_findings) == "opened"
     stand.commit("main", {"Dockerfile": f"{DOCKERFILE}# The end\n", "README.md": "Elsewhere.\n"})
-    assert run(stand, known) == "unchanged"
-    known.move("python", "3.12-slim", "newer")
-    assert run(stand, known) == "refreshed"
+    assert run(stand, registry_with_findings) == "unchanged"
+    registry_with_findings.move("python", "3.12-slim", "newer")
+    assert run(stand, registry_with_findings) == "refreshed"
     assert NEWER in stand.files(BRANCH)["Dockerfile"].content.decode()
 
 
-def test_merge_of_the_base_into_an_edited_file_stays_basebumps(stand, known):
-    assert run(stand, known) == "opened"
+def test_merge_of_the_base_into_an_edited_file_stays_basebumps(stand, registry_with_findings):
+    assert run(stand, registry_with_findings) == "opened"
     stand.commit("main", {"Dockerfile": f"{DOCKERFILE}# The end\n"})
     stand.update_branch(BRANCH)
-    known.move("python", "3.12-slim", "newer")
-    assert run(stand, known) == "refreshed"
+    registry_with_findings.move("python", "3.12-slim", "newer")
+    assert run(stand, registry_with_findings) == "refreshed"
 
 
-def test_branch_of_an_earlier_release_is_refreshed(stand, known):
+def test_branch_of_an_earlier_release_is_refreshed(stand, registry_with_findings):
     """An earlier release found only one of the references, and computed another intent for the same edit."""
-    assert run(stand, known) == "opened"
+    assert run(stand, registry_with_findings) == "opened"
     forge_commit(stand, {"app/Dockerfile": DOCKERFILE}, intent="0123456789abcdef")
-    assert run(stand, known) == "refreshed"
+    assert run(stand, registry_with_findings) == "refreshed"
     assert stand.files(BRANCH)["app/Dockerfile"].content.decode() == WITH_NEW
 
 
-def test_branch_of_an_earlier_release_is_unchanged_if_files_are_as_desired(stand, known):
-    assert run(stand, known) == "opened"
+def test_branch_of_an_earlier_release_is_unchanged_if_files_are_as_desired(stand, registry_with_findings):
+    assert run(stand, registry_with_findings) == "opened"
     head = forge_commit(stand, {}, intent="0123456789abcdef")
-    run(stand, known)  # sets the status of the commit, where there are statuses
-    assert run(stand, known) == "unchanged"
+    run(stand, registry_with_findings)  # sets the status of the commit, where there are statuses
+    assert run(stand, registry_with_findings) == "unchanged"
     assert stand.branches()[BRANCH] == head
 
 
-def test_older_commit_of_basebump_is_replaced(stand, known):
-    assert run(stand, known) == "opened"
+def test_older_commit_of_basebump_is_replaced(stand, registry_with_findings):
+    assert run(stand, registry_with_findings) == "opened"
     replayed = stand.branches()[BRANCH]
-    known.move("python", "3.12-slim", "newer")
-    assert run(stand, known) == "refreshed"
+    registry_with_findings.move("python", "3.12-slim", "newer")
+    assert run(stand, registry_with_findings) == "refreshed"
     stand.move_branch(BRANCH, replayed)
-    assert run(stand, known) == "refreshed"
+    assert run(stand, registry_with_findings) == "refreshed"
     assert stand.files(BRANCH)["Dockerfile"].content.decode() == DOCKERFILE.replace(OLD, NEWER)
 
 
@@ -216,11 +216,13 @@ def forge_mark(stand) -> None:
 
 
 @pytest.mark.parametrize("forged_trailer", [True, False])
-def test_attackers_digest_with_a_forged_mark_gets_no_status_and_is_replaced(stand, known, forged_trailer):
-    assert run(stand, known) == "opened"
+def test_attackers_digest_with_a_forged_mark_gets_no_status_and_is_replaced(
+    stand, registry_with_findings, forged_trailer
+):
+    assert run(stand, registry_with_findings) == "opened"
     head = forge_commit(stand, EVIL_FILES, intent=compute_intent(EVIL) if forged_trailer else None)
     forge_mark(stand)
-    assert run(stand, known) == "refreshed"
+    assert run(stand, registry_with_findings) == "refreshed"
     assert stand.branches()[BRANCH] != head
     assert stand.files(BRANCH)["Dockerfile"].content.decode() == WITH_NEW
     if not isinstance(stand, LocalStand):
@@ -232,36 +234,36 @@ AUTOMERGE = PolicyRule(automerge=AutomergeConditions(UpdateMode.DIGEST))
 
 @pytest.mark.parametrize("has_forged_mark", [True, False])
 @pytest.mark.parametrize("forgery", ["added file", "another digest"])
-def test_automerge_is_disabled_on_a_forged_branch(github, known, forgery, has_forged_mark):
-    known.rulebook = replace(known.rulebook, rules=(AUTOMERGE,))
-    assert run(github, known) == "opened"
+def test_automerge_is_disabled_on_a_forged_branch(github, registry_with_findings, forgery, has_forged_mark):
+    registry_with_findings.rulebook = replace(registry_with_findings.rulebook, rules=(AUTOMERGE,))
+    assert run(github, registry_with_findings) == "opened"
     (pull,) = github.repository.pulls
     assert pull.auto_merge is github.token.account
     if has_forged_mark:
         github.edit_body(BRANCH, render_mark(BodyMark((TARGET,), "2" * 16)))
     forge_commit(github, FORGERIES[forgery])
-    assert run(github, known) == "left-alone"
+    assert run(github, registry_with_findings) == "left-alone"
     assert pull.auto_merge is None
     assert list_statuses(github) == []
 
 
-def test_automerge_is_off_while_an_approved_request_has_an_unknown_digest(github, known):
-    known.rulebook = replace(known.rulebook, rules=(AUTOMERGE,))
-    assert run(github, known) == "opened"
+def test_automerge_is_off_while_an_approved_request_has_an_unknown_digest(github, registry_with_findings):
+    registry_with_findings.rulebook = replace(registry_with_findings.rulebook, rules=(AUTOMERGE,))
+    assert run(github, registry_with_findings) == "opened"
     github.review(BRANCH, "APPROVED")
     head = forge_commit(github, EVIL_FILES, intent=compute_intent(EVIL))
     forge_mark(github)
-    assert run(github, known) == "left-alone"
+    assert run(github, registry_with_findings) == "left-alone"
     (pull,) = github.repository.pulls
     assert (pull.auto_merge, github.branches()[BRANCH], list_statuses(github)) == (None, head, [])
 
 
 @pytest.fixture
-def merged(github, known):
+def merged_github(github, registry_with_findings):
     """Return a GitHub where an approved request waits, and a user merged the base branch into its branch."""
-    assert run(github, known) == "opened"
+    assert run(github, registry_with_findings) == "opened"
     github.review(BRANCH, "APPROVED")
-    known.move("python", "3.12-slim", "newer")
+    registry_with_findings.move("python", "3.12-slim", "newer")
     github.commit("main", {"README.md": "Elsewhere.\n"})
     github.update_branch(BRANCH)
     (pull,) = github.repository.pulls
@@ -269,28 +271,28 @@ def merged(github, known):
     return github
 
 
-def test_merge_of_the_base_gets_the_status_of_basebumps_commit_not_of_the_mark(merged, known):
-    (own,) = merged.repository.statuses
-    status = merged.repository.statuses[own][-1]
-    attacker = merged.server.world.add_account("attacker")
-    merged.repository.statuses[own].append(replace(status, description="Forged", creator=attacker))
-    assert run(merged, known) == "left-alone"
-    assert list_statuses(merged) == [GOOD]
+def test_merge_of_the_base_gets_the_status_of_basebumps_commit_not_of_the_mark(merged_github, registry_with_findings):
+    (own,) = merged_github.repository.statuses
+    status = merged_github.repository.statuses[own][-1]
+    attacker = merged_github.server.world.add_account("attacker")
+    merged_github.repository.statuses[own].append(replace(status, description="Forged", creator=attacker))
+    assert run(merged_github, registry_with_findings) == "left-alone"
+    assert list_statuses(merged_github) == [GOOD]
 
 
-def test_merge_of_the_base_gets_no_status_if_basebump_set_none(merged, known):
-    merged.repository.statuses.clear()
-    assert run(merged, known) == "left-alone"
-    assert list_statuses(merged) == []
+def test_merge_of_the_base_gets_no_status_if_basebump_set_none(merged_github, registry_with_findings):
+    merged_github.repository.statuses.clear()
+    assert run(merged_github, registry_with_findings) == "left-alone"
+    assert list_statuses(merged_github) == []
 
 
-def test_branch_of_unsigned_commit_in_the_name_of_an_app_belongs_to_users(start_stand, known):
+def test_branch_of_unsigned_commit_in_the_name_of_an_app_belongs_to_users(start_stand, registry_with_findings):
     stand = start_stand(GitHubAppStand, FILES)
-    assert run(stand, known) == "opened"
+    assert run(stand, registry_with_findings) == "opened"
     assert stand.repository.signed == {stand.branches()[BRANCH]}
     head = forge_commit(stand, {"README.md": FILES["README.md"]}, intent="0123456789abcdef")
     stand.repository.signed.discard(head)
-    assert run(stand, known) == "left-alone"
+    assert run(stand, registry_with_findings) == "left-alone"
     assert (stand.branches()[BRANCH], list_statuses(stand)) == (head, [])
 
 
@@ -298,57 +300,57 @@ def test_branch_of_unsigned_commit_in_the_name_of_an_app_belongs_to_users(start_
 
 
 @pytest.fixture
-def remembering(known, tmp_path):
+def registry_with_state(registry_with_findings, tmp_path):
     database = Database.sqlite(tmp_path / "state.db")
-    known.memory = DatabaseStateStore(database, lambda: NOW)
-    known.pushes = DatabasePushStore(database)
-    return known
+    registry_with_findings.memory = DatabaseStateStore(database, lambda: NOW)
+    registry_with_findings.pushes = DatabasePushStore(database)
+    return registry_with_findings
 
 
 @pytest.mark.parametrize("kind", ["github", "github-app", "gitlab", "gitea"])
-def test_remembered_branch_costs_no_request(start_stand, remembering, kind):
+def test_remembered_branch_costs_no_request(start_stand, registry_with_state, kind):
     stand = start_stand(STANDS[kind], FILES)
-    assert run(stand, remembering) == "opened"
+    assert run(stand, registry_with_state) == "opened"
     with stand.server.watched() as with_state:
-        assert run(stand, remembering) == "unchanged"
-    remembering.pushes = type(remembering).__dataclass_fields__["pushes"].default_factory()
+        assert run(stand, registry_with_state) == "unchanged"
+    registry_with_state.pushes = type(registry_with_state).__dataclass_fields__["pushes"].default_factory()
     with stand.server.watched() as without_state:
-        assert run(stand, remembering) == "unchanged"
+        assert run(stand, registry_with_state) == "unchanged"
     more = {"github": 2, "github-app": 2, "gitlab": 5, "gitea": 2}[kind]
     assert len(without_state) - len(with_state) == more
 
 
-def test_claims_that_a_job_token_cannot_judge_are_not_remembered(start_stand, remembering):
+def test_claims_that_a_job_token_cannot_judge_are_not_remembered(start_stand, registry_with_state):
     """A report with a job token shows what commits claim. A later run with another token still judges them."""
     gitlab = start_stand(GitLabStand, FILES)
-    assert run(gitlab, remembering) == "opened"
+    assert run(gitlab, registry_with_state) == "opened"
     gitlab.server.world.add_token("glcbt-of-a-job", "grace").is_of_job = True
     gitlab.project.members.add("grace")
     head = forge_commit(gitlab, FORGERIES["added file"])
     job = open_gitlab_fleet(gitlab.server.url, JobToken("glcbt-of-a-job"), selected=[gitlab.name], pause=no_pause)
-    assert list_outcomes(remembering.run([job], RunLevel.REPORT)) == ["would-refresh"]
-    assert run(gitlab, remembering) == "left-alone"
+    assert list_outcomes(registry_with_state.run([job], RunLevel.REPORT)) == ["would-refresh"]
+    assert run(gitlab, registry_with_state) == "left-alone"
     assert (gitlab.branches()[BRANCH], list_statuses(gitlab)) == (head, [])
 
 
-def test_branches_beyond_the_budget_are_left_to_the_users(stand, known, monkeypatch):
-    assert run(stand, known) == "opened"
-    known.move("python", "3.12-slim", "newer")
+def test_branches_beyond_the_budget_are_left_to_the_users(stand, registry_with_findings, monkeypatch):
+    assert run(stand, registry_with_findings) == "opened"
+    registry_with_findings.move("python", "3.12-slim", "newer")
     monkeypatch.setattr(branch_judge, "MAX_COMPARED_FILES", 1)
-    assert run(stand, known) == "left-alone"
+    assert run(stand, registry_with_findings) == "left-alone"
 
 
-def test_forged_commit_is_judged_although_the_state_remembers_the_branch(stand, remembering):
-    assert run(stand, remembering) == "opened"
+def test_forged_commit_is_judged_although_the_state_remembers_the_branch(stand, registry_with_state):
+    assert run(stand, registry_with_state) == "opened"
     forge_commit(stand, FORGERIES["added file"])
-    assert run(stand, remembering) == "left-alone"
+    assert run(stand, registry_with_state) == "left-alone"
 
 
-def test_digest_that_the_state_remembers_for_the_tag_is_confirmed(github, remembering):
-    remembering.rulebook = replace(remembering.rulebook, rules=(AUTOMERGE,))
-    assert run(github, remembering) == "opened"
+def test_digest_that_the_state_remembers_for_the_tag_is_confirmed(github, registry_with_state):
+    registry_with_state.rulebook = replace(registry_with_state.rulebook, rules=(AUTOMERGE,))
+    assert run(github, registry_with_state) == "opened"
     github.review(BRANCH, "APPROVED")
-    remembering.move("python", "3.12-slim", "newer")
-    assert run(github, remembering) == "left-alone"
+    registry_with_state.move("python", "3.12-slim", "newer")
+    assert run(github, registry_with_state) == "left-alone"
     (pull,) = github.repository.pulls
     assert pull.auto_merge is github.token.account

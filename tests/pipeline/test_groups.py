@@ -31,7 +31,7 @@ FILES = {
 
 
 @pytest.fixture
-def moved(loopback):
+def updated_registry(loopback):
     """A registry with three images that were updated since the digests in the files."""
     for line in (PYTHON, REDIS, NGINX):
         loopback.move(line.repository.rpartition("/")[2], line.tag, "old")
@@ -53,10 +53,10 @@ def get_group_branch(group: str, folder: str | None = None) -> str:
     return build_branch_name("basebump/", group, build_group_key(group, folder))
 
 
-def test_updates_with_the_same_group_are_one_proposal(tmp_path, moved):
+def test_updates_with_the_same_group_are_one_proposal(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, FILES)
     weekly = PolicyRule(match=RuleMatch(image=(PYTHON.repository, REDIS.repository)), group="weekly")
-    proposals = propose(stand, moved, weekly)
+    proposals = propose(stand, updated_registry, weekly)
     assert set(proposals) == {get_group_branch("weekly"), get_branch(NGINX)}
     together = proposals[get_group_branch("weekly")]
     assert together.title == "Update python:3.12 and 1 more image (weekly) (not scanned)"
@@ -65,12 +65,12 @@ def test_updates_with_the_same_group_are_one_proposal(tmp_path, moved):
         (REDIS.repository, "7"),
     ]
     assert together.files == ("Dockerfile", "api/Dockerfile", "web/Dockerfile")
-    assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged", "unchanged"]
+    assert list_outcomes(updated_registry.run([stand.fleet()])) == ["unchanged", "unchanged"]
 
 
-def test_tag_split_by_folder_has_a_proposal_for_each_folder(tmp_path, moved):
+def test_tag_split_by_folder_has_a_proposal_for_each_folder(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, FILES)
-    proposals = propose(stand, moved, PolicyRule(split_by=SplitBy.FOLDER))
+    proposals = propose(stand, updated_registry, PolicyRule(split_by=SplitBy.FOLDER))
     assert {name: each.files for name, each in proposals.items()} == {
         get_branch(PYTHON, "web"): ("web/Dockerfile",),
         get_branch(REDIS, "web"): ("web/Dockerfile",),
@@ -79,45 +79,52 @@ def test_tag_split_by_folder_has_a_proposal_for_each_folder(tmp_path, moved):
         get_branch(NGINX, ""): ("Dockerfile",),
     }
     assert proposals[get_branch(PYTHON, "web")].title.endswith(" in web (not scanned)")
-    assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged"] * 5
+    assert list_outcomes(updated_registry.run([stand.fleet()])) == ["unchanged"] * 5
 
 
-def test_group_split_by_folder_has_a_proposal_for_each_folder(tmp_path, moved):
-    proposals = propose(LocalStand(tmp_path, FILES), moved, PolicyRule(group="weekly", split_by=SplitBy.FOLDER))
+def test_group_split_by_folder_has_a_proposal_for_each_folder(tmp_path, updated_registry):
+    proposals = propose(
+        LocalStand(tmp_path, FILES), updated_registry, PolicyRule(group="weekly", split_by=SplitBy.FOLDER)
+    )
     assert set(proposals) == {get_group_branch("weekly", folder) for folder in ("", "api", "web")}
 
 
-def test_closing_a_group_declines_only_the_same_set_of_targets(tmp_path, moved):
+def test_closing_a_group_declines_only_the_same_set_of_targets(tmp_path, updated_registry):
     stand, weekly = LocalStand(tmp_path, FILES), PolicyRule(group="weekly")
-    (name,) = propose(stand, moved, weekly)
+    (name,) = propose(stand, updated_registry, weekly)
     stand.close_request(name)
-    assert [each.outcome.value for each in propose(stand, moved, weekly).values()] == ["declined"]
-    moved.move("redis", "7", "newer")
-    assert [each.outcome.value for each in propose(stand, moved, weekly).values()] == ["opened"]
+    assert [each.outcome.value for each in propose(stand, updated_registry, weekly).values()] == ["declined"]
+    updated_registry.move("redis", "7", "newer")
+    assert [each.outcome.value for each in propose(stand, updated_registry, weekly).values()] == ["opened"]
 
 
-def test_group_waits_while_lookup_of_an_image_fails(tmp_path, moved):
+def test_group_waits_while_lookup_of_an_image_fails(tmp_path, updated_registry):
     stand, weekly = LocalStand(tmp_path, FILES), PolicyRule(group="weekly")
-    propose(stand, moved, weekly)
-    moved.move("python", "3.12", "newer")
-    moved.entries = (moved.hub(), RegistryEntry("127.0.0.1:1", is_insecure=True))
+    propose(stand, updated_registry, weekly)
+    updated_registry.move("python", "3.12", "newer")
+    updated_registry.entries = (updated_registry.hub(), RegistryEntry("127.0.0.1:1", is_insecure=True))
     stand.commit("main", {"cache/Dockerfile": f"FROM 127.0.0.1:1/team/cache:1@{OLD}\n"})
-    moved.rulebook = replace(moved.rulebook, listed_hosts=moved.rulebook.listed_hosts | {"127.0.0.1:1"})
-    (left,) = propose(stand, moved, weekly).values()
+    updated_registry.rulebook = replace(
+        updated_registry.rulebook, listed_hosts=updated_registry.rulebook.listed_hosts | {"127.0.0.1:1"}
+    )
+    (left,) = propose(stand, updated_registry, weekly).values()
     assert (left.outcome.value, "not read" in left.note) == ("left-alone", True)
 
 
-def test_image_that_left_a_group_is_proposed_separately(tmp_path, moved):
+def test_image_that_left_a_group_is_proposed_separately(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, FILES)
-    propose(stand, moved, PolicyRule(group="weekly"))
+    propose(stand, updated_registry, PolicyRule(group="weekly"))
     after = propose(
-        stand, moved, PolicyRule(match=RuleMatch(image=(NGINX.repository,)), group="slow"), PolicyRule(group="weekly")
+        stand,
+        updated_registry,
+        PolicyRule(match=RuleMatch(image=(NGINX.repository,)), group="slow"),
+        PolicyRule(group="weekly"),
     )
     assert {name: each.outcome.value for name, each in after.items()} == {
         get_group_branch("weekly"): "refreshed",
         get_group_branch("slow"): "opened",
     }
-    alone = propose(stand, moved)
+    alone = propose(stand, updated_registry)
     assert {name: each.outcome.value for name, each in alone.items()} == {
         **{get_branch(line): "opened" for line in (PYTHON, REDIS, NGINX)},
         get_group_branch("weekly"): "closed",
@@ -125,20 +132,20 @@ def test_image_that_left_a_group_is_proposed_separately(tmp_path, moved):
     }
 
 
-def test_proposal_is_withdrawn_when_the_tag_joins_or_leaves_a_group(tmp_path, moved):
+def test_proposal_is_withdrawn_when_the_tag_joins_or_leaves_a_group(tmp_path, updated_registry):
     stand, moves_over = LocalStand(tmp_path, FILES), (PolicyRule(group="weekly"),)
-    propose(stand, moved)
+    propose(stand, updated_registry)
     for rules in (moves_over, (), moves_over):
-        after = propose(stand, moved, *rules).values()
+        after = propose(stand, updated_registry, *rules).values()
         assert {each.outcome.value for each in after} == {"opened", "closed"}
         assert all("another proposal" in each.note for each in after if each.outcome.value == "closed")
 
 
-def test_obsolete_group_stays_while_lookup_of_an_image_fails(tmp_path, moved):
+def test_obsolete_group_stays_while_lookup_of_an_image_fails(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, FILES)
-    propose(stand, moved, PolicyRule(group="weekly"))
-    moved.store.remove("library/nginx", build("new").digest)
-    after = propose(stand, moved)
+    propose(stand, updated_registry, PolicyRule(group="weekly"))
+    updated_registry.store.remove("library/nginx", build("new").digest)
+    after = propose(stand, updated_registry)
     assert after[get_group_branch("weekly")].outcome.value == "left-alone"
 
 

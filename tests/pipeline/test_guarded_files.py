@@ -30,8 +30,8 @@ def stand(request, start_stand) -> GitHubStand:
     return stand
 
 
-def test_other_files_are_proposed_and_left_out_files_are_named(stand, moved):
-    (proposal,) = moved.run([stand.fleet()]).repositories[0].proposals
+def test_other_files_are_proposed_and_left_out_files_are_named(stand, updated_registry):
+    (proposal,) = updated_registry.run([stand.fleet()]).repositories[0].proposals
     assert (proposal.outcome.value, proposal.files) == ("opened", ("Dockerfile",))
     assert proposal.note.endswith(f": {WORKFLOW}.")
     files = stand.files(BRANCH)
@@ -41,43 +41,43 @@ def test_other_files_are_proposed_and_left_out_files_are_named(stand, moved):
     assert f": `{WORKFLOW}`." in request.body
 
 
-def test_open_request_without_protected_files_stays_unchanged(stand, moved):
-    moved.run([stand.fleet()])
+def test_open_request_without_protected_files_stays_unchanged(stand, updated_registry):
+    updated_registry.run([stand.fleet()])
     before = list(stand.writes)
-    (proposal,) = moved.run([stand.fleet()]).repositories[0].proposals
+    (proposal,) = updated_registry.run([stand.fleet()]).repositories[0].proposals
     assert (proposal.outcome.value, proposal.files) == ("unchanged", ("Dockerfile",))
     assert [each for each in stand.writes[len(before) :] if "access_tokens" not in each] == []
 
 
-def test_next_digest_updates_request_without_protected_files(stand, moved):
-    moved.run([stand.fleet()])
-    newer = moved.move("python", "3.12-slim", "newer")
-    assert list_outcomes(moved.run([stand.fleet()])) == ["refreshed"]
+def test_next_digest_updates_request_without_protected_files(stand, updated_registry):
+    updated_registry.run([stand.fleet()])
+    newer = updated_registry.move("python", "3.12-slim", "newer")
+    assert list_outcomes(updated_registry.run([stand.fleet()])) == ["refreshed"]
     files = stand.files(BRANCH)
     assert files["Dockerfile"].content == f"FROM python:3.12-slim@{newer}\n".encode()
     assert files[WORKFLOW].content == JOB.format(OLD).encode()
-    assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged"]
+    assert list_outcomes(updated_registry.run([stand.fleet()])) == ["unchanged"]
 
 
-def test_rebuild_request_tries_protected_files_again(start_stand, moved):
+def test_rebuild_request_tries_protected_files_again(start_stand, updated_registry):
     stand = start_stand(GitHubStand, FILES)
     revoke_workflow_permission(stand)
-    moved.run([stand.fleet()])
+    updated_registry.run([stand.fleet()])
     stand.label(BRANCH, "basebump-rebase")
-    assert list_outcomes(moved.run([stand.fleet()])) == ["refreshed"]
+    assert list_outcomes(updated_registry.run([stand.fleet()])) == ["refreshed"]
     assert stand.files(BRANCH)[WORKFLOW].content == JOB.format(OLD).encode()
     stand.token.can_write_workflows = True
     stand.label(BRANCH, "basebump-rebase")
-    assert list_outcomes(moved.run([stand.fleet()])) == ["refreshed"]
+    assert list_outcomes(updated_registry.run([stand.fleet()])) == ["refreshed"]
     assert stand.files(BRANCH)[WORKFLOW].content == JOB.format(NEW).encode()
     (request,) = stand.requests()
     assert "Unchanged, because basebump" not in request.body
-    assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged"]
+    assert list_outcomes(updated_registry.run([stand.fleet()])) == ["unchanged"]
 
 
-def test_proposal_is_not_opened_when_only_protected_files_change(stand, moved):
+def test_proposal_is_not_opened_when_only_protected_files_change(stand, updated_registry):
     stand.commit("main", {"Dockerfile": "FROM scratch\n"})
-    report = moved.run([stand.fleet()])
+    report = updated_registry.run([stand.fleet()])
     (proposal,) = report.repositories[0].proposals
     assert (proposal.outcome.value, report.failed) == ("left-alone", ())
     assert "`workflows: write`" in proposal.note
@@ -85,14 +85,14 @@ def test_proposal_is_not_opened_when_only_protected_files_change(stand, moved):
     assert BRANCH not in stand.branches()
 
 
-def test_next_run_completes_killed_run(stand, moved):
-    assert killed_again_and_again(stand, lambda: moved.run([stand.fleet()])) > 0
+def test_next_run_completes_killed_run(stand, updated_registry):
+    assert killed_again_and_again(stand, lambda: updated_registry.run([stand.fleet()])) > 0
     assert len(stand.requests()) == len(stand.commits(BRANCH)) == 1
-    assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged"]
+    assert list_outcomes(updated_registry.run([stand.fleet()])) == ["unchanged"]
 
 
-def test_archived_repository_is_not_a_missing_permission(start_stand, moved):
+def test_archived_repository_is_not_a_missing_permission(start_stand, updated_registry):
     stand = start_stand(GitHubStand, {WORKFLOW: JOB.format(OLD)})
     stand.repository.archived = True
-    report = moved.run([stand.fleet()])
+    report = updated_registry.run([stand.fleet()])
     assert [each.outcome.value for each in report.repositories[0].proposals] == ["failed"]

@@ -57,9 +57,9 @@ def run(stand, loopback) -> dict[str, str]:
 @pytest.mark.parametrize("branch", [BRANCH, FOREIGN])
 @pytest.mark.parametrize("is_merge", [False, True])
 @pytest.mark.parametrize("kind", ["local", "github"])
-def test_branch_without_common_ancestor_belongs_to_users(start_stand, moved, kind, branch, is_merge):
+def test_branch_without_common_ancestor_belongs_to_users(start_stand, updated_registry, kind, branch, is_merge):
     stand = start_stand(STANDS[kind], FILES)
-    assert run(stand, moved) == {BRANCH: "opened"}
+    assert run(stand, updated_registry) == {BRANCH: "opened"}
     roots = [stand.git.make_commit([], {"Dockerfile": each}, "Root") for each in (DOCKERFILE, WITH_NEW)]
     head = (
         stand.git.make_commit(roots, {}, "Merge")
@@ -67,26 +67,28 @@ def test_branch_without_common_ancestor_belongs_to_users(start_stand, moved, kin
         else make_forged_commit(stand, BRANCH, {"Dockerfile": WITH_NEW}, parents=roots[:1], has_own_edits=False)
     )
     stand.move_branch(branch, head)
-    assert run(stand, moved)[branch] == "left-alone"
+    assert run(stand, updated_registry)[branch] == "left-alone"
     assert stand.branches()[branch] == head
 
 
 @pytest.mark.parametrize("branch", [BRANCH, FOREIGN])
 @pytest.mark.parametrize("kind", ["local", "gitlab"])
-def test_commit_in_a_year_that_python_cannot_represent_does_not_fail_the_run(start_stand, moved, kind, branch):
+def test_commit_in_a_year_that_python_cannot_represent_does_not_fail_the_run(
+    start_stand, updated_registry, kind, branch
+):
     stand = start_stand(STANDS[kind], FILES)
-    assert run(stand, moved) == {BRANCH: "opened"}
+    assert run(stand, updated_registry) == {BRANCH: "opened"}
     (own,) = stand.commits(BRANCH)
     text = re.sub(r"> \d+ ", "> 253402300800 ", stand.git.run("cat-file", "commit", own.oid).decode())
     head = stand.git.run("hash-object", "-t", "commit", "-w", "--stdin", stdin=text.encode()).decode().strip()
     stand.move_branch(branch, head)
     expected = {"gitlab": "left-alone"}.get(kind, "closed" if branch == FOREIGN else "unchanged")
-    assert run(stand, moved)[branch] == expected
+    assert run(stand, updated_registry)[branch] == expected
 
 
 @pytest.mark.parametrize("is_evil_first", [True, False])
-def test_branch_with_two_files_of_the_same_name_belongs_to_users(stand, moved, is_evil_first):
-    assert run(stand, moved) == {BRANCH: "opened"}
+def test_branch_with_two_files_of_the_same_name_belongs_to_users(stand, updated_registry, is_evil_first):
+    assert run(stand, updated_registry) == {BRANCH: "opened"}
     (own,) = stand.commits(BRANCH)
     evil = stand.git.run("hash-object", "-w", "--stdin", stdin=b"FROM evil\n").decode().strip()
     entry = b"100644 Dockerfile\0" + bytes.fromhex(evil)
@@ -97,32 +99,32 @@ def test_branch_with_two_files_of_the_same_name_belongs_to_users(stand, moved, i
     text = re.sub(r"^tree \w+", f"tree {made}", text)
     head = stand.git.run("hash-object", "-t", "commit", "-w", "--stdin", stdin=text.encode()).decode().strip()
     stand.move_branch(BRANCH, head)
-    assert run(stand, moved) == {BRANCH: "left-alone"}
+    assert run(stand, updated_registry) == {BRANCH: "left-alone"}
     assert (stand.branches()[BRANCH], stand.statuses(BRANCH)) == (head, [])
 
 
 @pytest.mark.parametrize("limit", ["MAX_FILE_BYTES", "MAX_COMPARED_BYTES"])
-def test_branch_with_too_many_bytes_belongs_to_users(stand, moved, monkeypatch, limit):
-    assert run(stand, moved) == {BRANCH: "opened"}
-    moved.move("python", "3.12-slim", "newer")
+def test_branch_with_too_many_bytes_belongs_to_users(stand, updated_registry, monkeypatch, limit):
+    assert run(stand, updated_registry) == {BRANCH: "opened"}
+    updated_registry.move("python", "3.12-slim", "newer")
     monkeypatch.setattr(branch_judge, limit, len(WITH_NEW) - 1)
-    assert run(stand, moved) == {BRANCH: "left-alone"}
+    assert run(stand, updated_registry) == {BRANCH: "left-alone"}
 
 
-def test_bytes_of_all_branches_together_are_limited(stand, moved, monkeypatch):
-    assert run(stand, moved) == {BRANCH: "opened"}
+def test_bytes_of_all_branches_together_are_limited(stand, updated_registry, monkeypatch):
+    assert run(stand, updated_registry) == {BRANCH: "opened"}
     stand.move_branch(FOREIGN, stand.branches()[BRANCH])
-    moved.move("python", "3.12-slim", "newer")
+    updated_registry.move("python", "3.12-slim", "newer")
     monkeypatch.setattr(branch_judge, "MAX_JUDGED_BYTES", 2 * len(WITH_NEW) - 1)
-    assert run(stand, moved) == {BRANCH: "refreshed", FOREIGN: "left-alone"}
+    assert run(stand, updated_registry) == {BRANCH: "refreshed", FOREIGN: "left-alone"}
 
 
 @pytest.mark.parametrize("paths", [("Dockerfile",), ("Dockerfile", "app/Dockerfile")])
-def test_formats_of_all_files_of_a_branch_are_selected_at_once(start_stand, moved, monkeypatch, paths):
+def test_formats_of_all_files_of_a_branch_are_selected_at_once(start_stand, updated_registry, monkeypatch, paths):
     """Each selection compares the paths of the whole tree with the globs of a format."""
     stand = start_stand(LocalStand, dict.fromkeys(paths, DOCKERFILE))
-    assert run(stand, moved) == {BRANCH: "opened"}
-    moved.move("python", "3.12-slim", "newer")
+    assert run(stand, updated_registry) == {BRANCH: "opened"}
+    updated_registry.move("python", "3.12-slim", "newer")
     stand.commit("main", dict.fromkeys(paths, f"{DOCKERFILE}# The end\n"))
     selected_paths, select_formats = [], branch_judge.select_formats
     monkeypatch.setattr(
@@ -130,45 +132,47 @@ def test_formats_of_all_files_of_a_branch_are_selected_at_once(start_stand, move
         "select_formats",
         lambda paths, formats: selected_paths.append(paths) or select_formats(paths, formats),
     )
-    assert run(stand, moved) == {BRANCH: "refreshed"}
+    assert run(stand, updated_registry) == {BRANCH: "refreshed"}
     assert selected_paths == [set(paths)]
 
 
 @pytest.mark.parametrize("kind", ["local", "gitlab"])
-def test_branch_with_a_file_that_cannot_be_read_whole_belongs_to_users(start_stand, moved, monkeypatch, kind):
+def test_branch_with_a_file_that_cannot_be_read_whole_belongs_to_users(
+    start_stand, updated_registry, monkeypatch, kind
+):
     """These forges do not report the sizes of files."""
     monkeypatch.setattr(local_contents, "MAX_BATCH_BYTES", len(WITH_NEW))
     monkeypatch.setattr(gitlab_connection, "MAX_ANSWER", 200_000)
     stand = start_stand(STANDS[kind], FILES)
-    assert run(stand, moved) == {BRANCH: "opened"}
+    assert run(stand, updated_registry) == {BRANCH: "opened"}
     content = WITH_NEW.encode() + b"#"
     stand.move_branch(BRANCH, make_forged_commit(stand, BRANCH, {"Dockerfile": content}))
     if isinstance(stand, GitLabStand):
         oversized = stand.server.reply(b"#" * 200_001)
         stand.server.fail(f"GET .*/repository/blobs/{hash_blob(content)}", oversized, times=3)
-    assert run(stand, moved) == {BRANCH: "left-alone"}
+    assert run(stand, updated_registry) == {BRANCH: "left-alone"}
 
 
-def test_forged_base_branch_does_not_keep_automerge_enabled(github, moved):
+def test_forged_base_branch_does_not_keep_automerge_enabled(github, updated_registry):
     """The update is not desired any more, so that the branch seems to belong to the run of the other base branch."""
-    moved.rulebook = replace(moved.rulebook, rules=(AUTOMERGE,))
-    moved.scanner = ToldScanner({OLD: (finding("CVE-1900-0001"),), NEW: ()})
-    assert run(github, moved) == {BRANCH: "opened"}
+    updated_registry.rulebook = replace(updated_registry.rulebook, rules=(AUTOMERGE,))
+    updated_registry.scanner = ToldScanner({OLD: (finding("CVE-1900-0001"),), NEW: ()})
+    assert run(github, updated_registry) == {BRANCH: "opened"}
     (pull,) = github.repository.pulls
     assert pull.auto_merge is github.token.account
     message = append_trailers("Update", "0123456789abcdef", (), "no-such-branch")
     head = make_forged_commit(github, BRANCH, {"evil.sh": "evil\n"}, message=message)
     github.move_branch(BRANCH, head)
     github.commit("main", {"Dockerfile": WITH_NEW})
-    assert run(github, moved) == {BRANCH: "left-alone"}
+    assert run(github, updated_registry) == {BRANCH: "left-alone"}
     assert (pull.auto_merge, github.branches()[BRANCH]) == (None, head)
 
 
-def test_only_some_of_many_branches_are_read(github, moved, monkeypatch):
+def test_only_some_of_many_branches_are_read(github, updated_registry, monkeypatch):
     monkeypatch.setattr(hosted_requests, "MAX_BRANCHES", 2)
     commit = github.commit("basebump/a-0", {"README.md": "A person's.\n"})
     for number in range(1, 5):
         github.move_branch(f"basebump/a-{number}", commit)
     with github.server.watched() as requests:
-        assert run(github, moved)[BRANCH] == "opened"
+        assert run(github, updated_registry)[BRANCH] == "opened"
     assert sum(f"/commits/{commit}" in each for each in requests) == 2

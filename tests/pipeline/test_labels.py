@@ -24,71 +24,71 @@ def stand(request, start_stand) -> HostedStand:
     return start_stand(STANDS[request.param], FILES)
 
 
-def test_label_rebuilds_branch_and_is_removed(stand, moved):
-    moved.run([stand.fleet()])
+def test_label_rebuilds_branch_and_is_removed(stand, updated_registry):
+    updated_registry.run([stand.fleet()])
     before = stand.branches()[BRANCH]
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     stand.label(BRANCH, "basebump-rebase")
     stand.label(BRANCH, "urgent")
-    assert list_outcomes(moved.run([stand.fleet()])) == ["refreshed"]
+    assert list_outcomes(updated_registry.run([stand.fleet()])) == ["refreshed"]
     assert stand.branches()[BRANCH] != before
     assert len(stand.commits(BRANCH)) == 1
     (request,) = stand.requests()
     assert request.labels == ("urgent",)
     writes = list(stand.writes)
-    assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged"]
+    assert list_outcomes(updated_registry.run([stand.fleet()])) == ["unchanged"]
     assert stand.writes == writes
 
 
-def test_label_does_not_discard_commits_of_users_and_checkbox_does(stand, moved):
+def test_label_does_not_discard_commits_of_users_and_checkbox_does(stand, updated_registry):
     """Some users can set labels and cannot push. Whoever can edit the text of the request can also push."""
-    moved.run([stand.fleet()])
+    updated_registry.run([stand.fleet()])
     persons = stand.commit(BRANCH, {"Dockerfile": "FROM scratch\n"})
     stand.label(BRANCH, "basebump-rebase")
-    assert list_outcomes(moved.run([stand.fleet()])) == ["left-alone"]
+    assert list_outcomes(updated_registry.run([stand.fleet()])) == ["left-alone"]
     assert stand.branches()[BRANCH] == persons
     if isinstance(stand, AzureStand):
         pytest.skip("its texts have no checkboxes")
     (request,) = stand.requests()
     stand.edit_body(BRANCH, request.body.replace("- [ ] <!-- basebump:rebase", "- [x] <!-- basebump:rebase"))
-    assert list_outcomes(moved.run([stand.fleet()])) == ["refreshed"]
+    assert list_outcomes(updated_registry.run([stand.fleet()])) == ["refreshed"]
     assert len(stand.commits(BRANCH)) == 1
     (request,) = stand.requests()
     assert request.labels == ()
 
 
-def test_next_run_completes_run_killed_while_handling_a_label(stand, moved):
-    moved.run([stand.fleet()])
+def test_next_run_completes_run_killed_while_handling_a_label(stand, updated_registry):
+    updated_registry.run([stand.fleet()])
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     stand.label(BRANCH, "basebump-rebase")
-    assert killed_again_and_again(stand, lambda: moved.run([stand.fleet()])) > 0
+    assert killed_again_and_again(stand, lambda: updated_registry.run([stand.fleet()])) > 0
     (request,) = stand.requests()
     assert request.labels == ()
     assert len(stand.commits(BRANCH)) == 1
-    assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged"]
+    assert list_outcomes(updated_registry.run([stand.fleet()])) == ["unchanged"]
 
 
-def test_label_reopens_declined_proposal_once(stand, moved):
-    moved.run([stand.fleet()])
+def test_label_reopens_declined_proposal_once(stand, updated_registry):
+    updated_registry.run([stand.fleet()])
     stand.close_request(BRANCH)
-    assert list_outcomes(moved.run([stand.fleet()])) == ["declined"]
+    assert list_outcomes(updated_registry.run([stand.fleet()])) == ["declined"]
     stand.label(BRANCH, "basebump-again")
-    assert list_outcomes(moved.run([stand.fleet()])) == ["opened"]
+    assert list_outcomes(updated_registry.run([stand.fleet()])) == ["opened"]
     stand.close_request(BRANCH)
-    assert list_outcomes(moved.run([stand.fleet()])) == ["declined"]
+    assert list_outcomes(updated_registry.run([stand.fleet()])) == ["declined"]
     assert [each.state for each in stand.requests()] == [RequestState.CLOSED] * 2
 
 
-def test_label_stays_below_level_propose(stand, moved):
-    moved.run([stand.fleet()])
+def test_label_stays_below_level_propose(stand, updated_registry):
+    updated_registry.run([stand.fleet()])
     stand.label(BRANCH, "basebump-rebase")
     before = list(stand.writes)
-    assert list_outcomes(moved.run([stand.fleet()], level=RunLevel.PUSH)) == ["would-refresh"]
+    assert list_outcomes(updated_registry.run([stand.fleet()], level=RunLevel.PUSH)) == ["would-refresh"]
     assert stand.writes == before
 
 
-def test_undesired_request_is_closed_regardless_of_labels(stand, moved):
-    moved.run([stand.fleet()])
+def test_undesired_request_is_closed_regardless_of_labels(stand, updated_registry):
+    updated_registry.run([stand.fleet()])
     stand.label(BRANCH, "basebump-rebase")
     stand.commit("main", {"Dockerfile": "FROM scratch\n"})
-    assert list_outcomes(moved.run([stand.fleet()])) == ["closed"]
+    assert list_outcomes(updated_registry.run([stand.fleet()])) == ["closed"]

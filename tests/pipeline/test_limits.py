@@ -31,90 +31,98 @@ class FailingScanner(ToldScanner):
 
 
 @pytest.fixture
-def moved(loopback):
+def updated_registry(loopback):
     for content in ("old", "new"):
         for name in NAMES:
             loopback.move(name, "1", content)
     return loopback
 
 
-def test_opens_as_many_proposals_as_allowed_and_continues_in_next_run(tmp_path, moved):
+def test_opens_as_many_proposals_as_allowed_and_continues_in_next_run(tmp_path, updated_registry):
     stand, limits = LocalStand(tmp_path, FILES), ProposalLimits(new_per_repository=2)
-    assert list_outcomes(moved.run([stand.fleet()], limits=limits)) == ["opened", "opened", "deferred"]
-    report = moved.run([stand.fleet()], limits=limits)
+    assert list_outcomes(updated_registry.run([stand.fleet()], limits=limits)) == ["opened", "opened", "deferred"]
+    report = updated_registry.run([stand.fleet()], limits=limits)
     assert list_outcomes(report) == ["unchanged", "unchanged", "opened"]
 
 
-def test_merged_request_frees_a_slot(tmp_path, moved):
+def test_merged_request_frees_a_slot(tmp_path, updated_registry):
     stand, limits = LocalStand(tmp_path, FILES), ProposalLimits(open_per_repository=1)
-    assert list_outcomes(moved.run([stand.fleet()], limits=limits)) == ["opened", "deferred", "deferred"]
-    assert list_outcomes(moved.run([stand.fleet()], limits=limits)) == ["unchanged", "deferred", "deferred"]
+    assert list_outcomes(updated_registry.run([stand.fleet()], limits=limits)) == ["opened", "deferred", "deferred"]
+    assert list_outcomes(updated_registry.run([stand.fleet()], limits=limits)) == ["unchanged", "deferred", "deferred"]
     (branch,) = (name for name in stand.branches() if name != "main")
     stand.merge_request(branch)
     stand.delete_branch(branch)
-    assert list_outcomes(moved.run([stand.fleet()], limits=limits)) == ["opened", "deferred"]
+    assert list_outcomes(updated_registry.run([stand.fleet()], limits=limits)) == ["opened", "deferred"]
 
 
-def test_waiting_proposal_is_not_pushed(tmp_path, moved):
+def test_waiting_proposal_is_not_pushed(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, FILES)
-    moved.run([stand.fleet()], RunLevel.PUSH, limits=ProposalLimits(new_per_repository=1))
+    updated_registry.run([stand.fleet()], RunLevel.PUSH, limits=ProposalLimits(new_per_repository=1))
     assert len(stand.branches()) == 2
 
 
-def test_open_requests_are_updated_but_none_opened_outside_the_schedule(tmp_path, moved):
-    stand, rulebook = LocalStand(tmp_path, FILES), moved.rulebook
-    assert list_outcomes(moved.run([stand.fleet()], limits=ProposalLimits(new_per_repository=1)))[0] == "opened"
-    moved.rulebook = replace(rulebook, rules=(PolicyRule(schedules=(ProposalSchedule("* * 1 1 *"),)),))
-    moved.move("nginx", "1", "newer")
-    report = moved.run([stand.fleet()])
+def test_open_requests_are_updated_but_none_opened_outside_the_schedule(tmp_path, updated_registry):
+    stand, rulebook = LocalStand(tmp_path, FILES), updated_registry.rulebook
+    assert (
+        list_outcomes(updated_registry.run([stand.fleet()], limits=ProposalLimits(new_per_repository=1)))[0] == "opened"
+    )
+    updated_registry.rulebook = replace(rulebook, rules=(PolicyRule(schedules=(ProposalSchedule("* * 1 1 *"),)),))
+    updated_registry.move("nginx", "1", "newer")
+    report = updated_registry.run([stand.fleet()])
     assert list_outcomes(report) == ["refreshed", "deferred", "deferred"]
     assert report.repositories[0].proposals[1].note.startswith("Its schedule ")
 
 
-def test_update_that_fixes_too_little_waits_and_open_request_stays_current(tmp_path, moved):
-    stand, rulebook = LocalStand(tmp_path, FILES), moved.rulebook
-    moved.scanner = ToldScanner({OLD: (finding("CVE-2026-1", Severity.LOW),), build("new").digest: ()})
-    assert list_outcomes(moved.run([stand.fleet()], limits=ProposalLimits(new_per_repository=1)))[0] == "opened"
-    moved.rulebook = replace(rulebook, rules=(PolicyRule(open_when=OpenCondition(Severity.HIGH)),))
-    newer = moved.move("nginx", "1", "newer")
-    moved.scanner.findings[newer] = ()
-    report = moved.run([stand.fleet()])
+def test_update_that_fixes_too_little_waits_and_open_request_stays_current(tmp_path, updated_registry):
+    stand, rulebook = LocalStand(tmp_path, FILES), updated_registry.rulebook
+    updated_registry.scanner = ToldScanner({OLD: (finding("CVE-2026-1", Severity.LOW),), build("new").digest: ()})
+    assert (
+        list_outcomes(updated_registry.run([stand.fleet()], limits=ProposalLimits(new_per_repository=1)))[0] == "opened"
+    )
+    updated_registry.rulebook = replace(rulebook, rules=(PolicyRule(open_when=OpenCondition(Severity.HIGH)),))
+    newer = updated_registry.move("nginx", "1", "newer")
+    updated_registry.scanner.findings[newer] = ()
+    report = updated_registry.run([stand.fleet()])
     assert list_outcomes(report) == ["refreshed", "deferred", "deferred"]
     assert report.repositories[0].proposals[1].note.startswith("It does not fix enough ")
-    moved.scanner.findings[OLD] = (finding("CVE-2026-2", Severity.HIGH),)
-    assert list_outcomes(moved.run([stand.fleet()])) == ["refreshed", "opened", "opened"]
+    updated_registry.scanner.findings[OLD] = (finding("CVE-2026-2", Severity.HIGH),)
+    assert list_outcomes(updated_registry.run([stand.fleet()])) == ["refreshed", "opened", "opened"]
 
 
-def test_update_that_could_not_be_scanned_waits(tmp_path, moved):
+def test_update_that_could_not_be_scanned_waits(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, {"Dockerfile": FILES["nginx/Dockerfile"]})
-    moved.scanner = FailingScanner({OLD: (), build("new").digest: ()})
-    report = moved.run([stand.fleet()])
+    updated_registry.scanner = FailingScanner({OLD: (), build("new").digest: ()})
+    report = updated_registry.run([stand.fleet()])
     assert list_outcomes(report) == ["deferred"]
     assert "unknown" in report.repositories[0].proposals[0].note
-    moved.scanner = ToldScanner(moved.scanner.findings)
-    assert list_outcomes(moved.run([stand.fleet()])) == ["opened"]
-    moved.scanner = FailingScanner({})
-    assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged"]
+    updated_registry.scanner = ToldScanner(updated_registry.scanner.findings)
+    assert list_outcomes(updated_registry.run([stand.fleet()])) == ["opened"]
+    updated_registry.scanner = FailingScanner({})
+    assert list_outcomes(updated_registry.run([stand.fleet()])) == ["unchanged"]
 
 
-def test_lost_digest_is_replaced_regardless_of_limits_and_schedules(tmp_path, moved):
+def test_lost_digest_is_replaced_regardless_of_limits_and_schedules(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, FILES)
-    moved.store.remove("library/redis", OLD)
-    moved.rulebook = replace(moved.rulebook, rules=(PolicyRule(schedules=(ProposalSchedule("* * 1 1 *"),)),))
-    assert list_outcomes(moved.run([stand.fleet()], limits=ProposalLimits(new_per_window=1))) == [
+    updated_registry.store.remove("library/redis", OLD)
+    updated_registry.rulebook = replace(
+        updated_registry.rulebook, rules=(PolicyRule(schedules=(ProposalSchedule("* * 1 1 *"),)),)
+    )
+    assert list_outcomes(updated_registry.run([stand.fleet()], limits=ProposalLimits(new_per_window=1))) == [
         "deferred",
         "deferred",
         "opened",
     ]
 
 
-def test_paused_repository_gets_no_proposals_and_keeps_open_requests(tmp_path, moved):
-    stand, rulebook = LocalStand(tmp_path, FILES), moved.rulebook
-    moved.run([stand.fleet()], limits=ProposalLimits(new_per_repository=1))
+def test_paused_repository_gets_no_proposals_and_keeps_open_requests(tmp_path, updated_registry):
+    stand, rulebook = LocalStand(tmp_path, FILES), updated_registry.rulebook
+    updated_registry.run([stand.fleet()], limits=ProposalLimits(new_per_repository=1))
     before = stand.branches()
-    moved.rulebook = replace(rulebook, rules=(PolicyRule(match=RuleMatch(path=("nginx/*", "python/*")), paused=True),))
-    moved.move("nginx", "1", "newer")
-    report = moved.run([stand.fleet()])
+    updated_registry.rulebook = replace(
+        rulebook, rules=(PolicyRule(match=RuleMatch(path=("nginx/*", "python/*")), paused=True),)
+    )
+    updated_registry.move("nginx", "1", "newer")
+    report = updated_registry.run([stand.fleet()])
     assert list_outcomes(report) == ["left-alone", "opened"]
     assert report.repositories[0].proposals[0].note == "The policy pauses its updates (`paused`)."
     assert stand.branches().items() >= before.items()

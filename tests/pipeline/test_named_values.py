@@ -116,18 +116,18 @@ def test_helm_reads_named_files_of_a_chart_once(tmp_path):
 @pytest.mark.real("git")
 @pytest.mark.over_forges
 @pytest.mark.parametrize("kind", [LocalStand, GitHubStand])
-def test_branch_for_named_values_stays_managed_when_the_base_changes(start_stand, moved, kind):
+def test_branch_for_named_values_stays_managed_when_the_base_changes(start_stand, updated_registry, kind):
     """The base of the branch then has another version of the file, which must be read by the same format."""
     stand = start_stand(kind, {"release.yaml": write_release("apps/web.yaml"), "apps/web.yaml": VALUES, **CHART})
 
     def run():
-        (report,) = moved.run([stand.fleet()]).repositories
+        (report,) = updated_registry.run([stand.fleet()]).repositories
         return [(each.branch, each.outcome.value) for each in report.proposals]
 
     ((branch, outcome),) = run()
     assert outcome == "opened"
     assert stand.files(branch)["apps/web.yaml"].content.decode() == VALUES.replace(OLD, NEW)
     stand.commit("main", {"apps/web.yaml": f"# The web shop\n{VALUES}"})
-    moved.move("python", "3.12-slim", "newer")
+    updated_registry.move("python", "3.12-slim", "newer")
     assert run() == [(branch, "refreshed")]
     assert stand.files(branch)["apps/web.yaml"].content.decode() == f"# The web shop\n{VALUES}".replace(OLD, NEWER)

@@ -24,7 +24,7 @@ FILES = {"Dockerfile": f"FROM python:3.12@{OLD}\nFROM redis:7@{OLD}\n"}
 
 
 @pytest.fixture
-def moved(loopback):
+def updated_registry(loopback):
     for content in ("old", "new"):
         loopback.move("python", "3.12", content)
         loopback.move("redis", "7", content)
@@ -41,29 +41,29 @@ def list_statuses(report) -> dict[str, tuple[str, str | None]]:
 
 
 @pytest.mark.parametrize("path", REPOSITORY_CONFIG_PATHS)
-def test_repository_can_exclude_images(tmp_path, moved, path):
+def test_repository_can_exclude_images(tmp_path, updated_registry, path):
     text = "schema: 1\npolicy: [{match: {image: docker.io/library/redis}, ignore: true}]\n"
-    report = moved.run([LocalStand(tmp_path, {**FILES, path: text}).fleet()])
+    report = updated_registry.run([LocalStand(tmp_path, {**FILES, path: text}).fleet()])
     assert list_statuses(report) == {"python": ("update", None), "redis": ("skipped", "ignored")}
 
 
-def test_first_existing_file_is_used(tmp_path, moved):
+def test_first_existing_file_is_used(tmp_path, updated_registry):
     files = build_files("[{ignore: true}]") | {".github/basebump.yaml": "schema: 1\n"}
-    assert list_outcomes(moved.run([LocalStand(tmp_path, files).fleet()])) == ["opened", "opened"]
+    assert list_outcomes(updated_registry.run([LocalStand(tmp_path, files).fleet()])) == ["opened", "opened"]
 
 
-def test_repository_cannot_widen_the_policy(tmp_path, moved):
-    moved.rulebook = replace(moved.rulebook, rules=(PolicyRule(ignore=True),))
-    report = moved.run([LocalStand(tmp_path, build_files("[{update: major, ignore: false}]")).fleet()])
+def test_repository_cannot_widen_the_policy(tmp_path, updated_registry):
+    updated_registry.rulebook = replace(updated_registry.rulebook, rules=(PolicyRule(ignore=True),))
+    report = updated_registry.run([LocalStand(tmp_path, build_files("[{update: major, ignore: false}]")).fleet()])
     assert set(list_statuses(report).values()) == {("skipped", "ignored")}
 
 
-def test_repository_cannot_skip_mandatory_updates_but_can_set_attributes(tmp_path, moved):
+def test_repository_cannot_skip_mandatory_updates_but_can_set_attributes(tmp_path, updated_registry):
     mandatory = PolicyRule(match=RuleMatch(image=("docker.io/library/python",)), mandatory=True)
-    moved.rulebook = replace(moved.rulebook, rules=(mandatory,))
+    updated_registry.rulebook = replace(updated_registry.rulebook, rules=(mandatory,))
     files = build_files("[{ignore: true, group: mine}]")
     files["Dockerfile"] = f"# basebump: ignore we know\n{FILES['Dockerfile']}"
-    report = moved.run([LocalStand(tmp_path, files).fleet()])
+    report = updated_registry.run([LocalStand(tmp_path, files).fleet()])
     assert list_statuses(report) == {"python": ("update", None), "redis": ("skipped", "ignored")}
     (proposal,) = report.repositories[0].proposals
     assert proposal.title.endswith(" (mine) (not scanned)")
@@ -71,10 +71,10 @@ def test_repository_cannot_skip_mandatory_updates_but_can_set_attributes(tmp_pat
     assert re.match("The comment on line 1 .*mandatory", *notes)
 
 
-def test_labels_are_combined_and_the_longer_age_applies(tmp_path, moved):
-    moved.rulebook = replace(moved.rulebook, rules=(PolicyRule(labels=("docker",)),))
+def test_labels_are_combined_and_the_longer_age_applies(tmp_path, updated_registry):
+    updated_registry.rulebook = replace(updated_registry.rulebook, rules=(PolicyRule(labels=("docker",)),))
     stand = LocalStand(tmp_path, build_files("[{labels: [web, docker], min_age: 3d}]"))
-    assert set(list_statuses(moved.run([stand.fleet()])).values()) == {("held", "too-young")}
+    assert set(list_statuses(updated_registry.run([stand.fleet()])).values()) == {("held", "too-young")}
 
 
 @pytest.mark.parametrize(
@@ -86,12 +86,14 @@ def test_labels_are_combined_and_the_longer_age_applies(tmp_path, moved):
         ((IntroducedLimit(Severity.LOW, 2),), "{high: 0}", ("update", None)),
     ],
 )
-def test_stricter_vulnerability_limit_wins(tmp_path, moved, outer, inner, became):
-    moved.rulebook = replace(moved.rulebook, rules=(PolicyRule(allow_introduced=outer, mandatory=True),))
+def test_stricter_vulnerability_limit_wins(tmp_path, updated_registry, outer, inner, became):
+    updated_registry.rulebook = replace(
+        updated_registry.rulebook, rules=(PolicyRule(allow_introduced=outer, mandatory=True),)
+    )
     brought = tuple(finding(f"CVE-2026-{number}", Severity.LOW) for number in (1, 2))
-    moved.scanner = ToldScanner({OLD: (), build("new").digest: brought})
+    updated_registry.scanner = ToldScanner({OLD: (), build("new").digest: brought})
     stand = LocalStand(tmp_path, build_files(f"[{{allow_introduced: {inner}}}]"))
-    assert list_statuses(moved.run([stand.fleet()])) == {"python": became, "redis": became}
+    assert list_statuses(updated_registry.run([stand.fleet()])) == {"python": became, "redis": became}
 
 
 @pytest.mark.parametrize(
@@ -114,12 +116,12 @@ def test_stricter_vulnerability_limit_wins(tmp_path, moved, outer, inner, became
         ("", "mapping"),
     ],
 )
-def test_invalid_file_stops_the_repository_and_keeps_open_proposals(tmp_path, moved, text, says):
+def test_invalid_file_stops_the_repository_and_keeps_open_proposals(tmp_path, updated_registry, text, says):
     stand = LocalStand(tmp_path, FILES)
-    assert list_outcomes(moved.run([stand.fleet()])) == ["opened", "opened"]
+    assert list_outcomes(updated_registry.run([stand.fleet()])) == ["opened", "opened"]
     before = stand.branches()
     stand.commit("main", {".basebump.yaml": text})
-    report = moved.run([stand.fleet()])
+    report = updated_registry.run([stand.fleet()])
     (repository,) = report.repositories
     assert repository.note.startswith(
         "Nothing is done in this repository until its own config file is fixed. .basebump.yaml"

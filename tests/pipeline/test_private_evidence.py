@@ -26,11 +26,11 @@ NUMBERS = ("CVE-1900", "fixes 1", "1 critical", "Critical |", "Told", "known vul
 
 
 @pytest.fixture
-def scanned(moved):
+def scanned_registry(updated_registry):
     """Return a registry whose images are scanned by a private scanner."""
-    moved.scanner = ToldScanner({OLD.digest: (FIXED, STAYS), NEW.digest: (STAYS,)})
-    moved.is_private = lambda line: line.repository == "docker.io/library/python"
-    return moved
+    updated_registry.scanner = ToldScanner({OLD.digest: (FIXED, STAYS), NEW.digest: (STAYS,)})
+    updated_registry.is_private = lambda line: line.repository == "docker.io/library/python"
+    return updated_registry
 
 
 @pytest.fixture(params=["github", "gitlab"])
@@ -64,61 +64,61 @@ def read_dashboard(stand) -> str:
     return board.body
 
 
-def test_public_repository_shows_no_private_evidence_and_says_so(scanned, stand):
-    assert list_outcomes(scanned.run([stand.fleet()])) == ["opened"]
+def test_public_repository_shows_no_private_evidence_and_says_so(scanned_registry, stand):
+    assert list_outcomes(scanned_registry.run([stand.fleet()])) == ["opened"]
     request = request_of(stand)
     assert LEFT_OUT in request.body
     for told in NUMBERS:
         assert told not in request.title + request.body + read_commit_message(stand), told
     (status,) = stand.statuses(request.branch)
     assert "findings are private" in status.description
-    assert list_outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
+    assert list_outcomes(scanned_registry.run([stand.fleet()])) == ["unchanged"]
 
 
-def test_private_repository_shows_private_evidence(scanned, stand):
+def test_private_repository_shows_private_evidence(scanned_registry, stand):
     hide(stand)
-    assert list_outcomes(scanned.run([stand.fleet()])) == ["opened"]
+    assert list_outcomes(scanned_registry.run([stand.fleet()])) == ["opened"]
     request = request_of(stand)
     assert "CVE-1900-0001" in request.body
     assert "fixes 1 known vulnerability of `python:3.12-slim` (1 critical)" in request.body
     assert request.title.endswith(": fixes 1 (1 critical), adds none")
 
 
-def test_local_repository_shows_private_evidence(scanned, tmp_path):
+def test_local_repository_shows_private_evidence(scanned_registry, tmp_path):
     stand = LocalStand(tmp_path, FILES)
-    assert list_outcomes(scanned.run([stand.fleet()])) == ["opened"]
+    assert list_outcomes(scanned_registry.run([stand.fleet()])) == ["opened"]
     assert "CVE-1900-0001" in request_of(stand).body
 
 
-def test_open_request_loses_private_evidence_when_repository_becomes_public(scanned, stand):
+def test_open_request_loses_private_evidence_when_repository_becomes_public(scanned_registry, stand):
     hide(stand)
-    scanned.run([stand.fleet()])
+    scanned_registry.run([stand.fleet()])
     show(stand)
-    assert list_outcomes(scanned.run([stand.fleet()])) == ["refreshed"]
+    assert list_outcomes(scanned_registry.run([stand.fleet()])) == ["refreshed"]
     request = request_of(stand)
     assert LEFT_OUT in request.body
     assert not any(told in request.title + request.body for told in NUMBERS)
 
 
-def test_evidence_of_public_scanner_is_shown_everywhere(scanned, stand):
-    scanned.is_private = lambda line: False
-    scanned.run([stand.fleet()])
+def test_evidence_of_public_scanner_is_shown_everywhere(scanned_registry, stand):
+    scanned_registry.is_private = lambda line: False
+    scanned_registry.run([stand.fleet()])
     assert "CVE-1900-0001" in request_of(stand).body
 
 
-def test_private_changes_do_not_change_public_texts(scanned, stand):
-    scanned.run([stand.fleet()])
-    scanned.scanner = ToldScanner({OLD.digest: (FIXED,), NEW.digest: (COMES,)})
-    assert list_outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
-    scanned.scanner = ToldScanner({})
-    assert list_outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
+def test_private_changes_do_not_change_public_texts(scanned_registry, stand):
+    scanned_registry.run([stand.fleet()])
+    scanned_registry.scanner = ToldScanner({OLD.digest: (FIXED,), NEW.digest: (COMES,)})
+    assert list_outcomes(scanned_registry.run([stand.fleet()])) == ["unchanged"]
+    scanned_registry.scanner = ToldScanner({})
+    assert list_outcomes(scanned_registry.run([stand.fleet()])) == ["unchanged"]
 
 
-def test_gate_uses_private_evidence_without_showing_numbers(scanned, stand):
-    scanned.scanner = ToldScanner({OLD.digest: (), NEW.digest: (COMES,)})
+def test_gate_uses_private_evidence_without_showing_numbers(scanned_registry, stand):
+    scanned_registry.scanner = ToldScanner({OLD.digest: (), NEW.digest: (COMES,)})
     rule = PolicyRule(allow_introduced=(IntroducedLimit(Severity.CRITICAL, 0),))
-    scanned.rulebook = replace(scanned.rulebook, rules=(rule, *scanned.rulebook.rules))
-    report = scanned.run([stand.fleet()], has_dashboards=True)
+    scanned_registry.rulebook = replace(scanned_registry.rulebook, rules=(rule, *scanned_registry.rulebook.rules))
+    report = scanned_registry.run([stand.fleet()], has_dashboards=True)
     assert list_outcomes(report) == ["refused"]
     (verdict,) = report.repositories[0].verdicts
     assert (verdict.status, verdict.reason) == ("refused", "introduced")
@@ -128,13 +128,13 @@ def test_gate_uses_private_evidence_without_showing_numbers(scanned, stand):
     assert "1 critical" not in render_run_text(report)
 
 
-def test_public_dashboard_does_not_name_queried_hosts(scanned, stand):
-    scanned.store.remove("library/python", NEW.digest)
+def test_public_dashboard_does_not_name_queried_hosts(scanned_registry, stand):
+    scanned_registry.store.remove("library/python", NEW.digest)
     for tell, told in ((hide, True), (show, False)):
         tell(stand)
-        (verdict,) = scanned.run([stand.fleet()], has_dashboards=True).repositories[0].verdicts
+        (verdict,) = scanned_registry.run([stand.fleet()], has_dashboards=True).repositories[0].verdicts
         assert verdict.status == "unresolved"
-        assert scanned.registry.host in verdict.detail
+        assert scanned_registry.registry.host in verdict.detail
         board = read_dashboard(stand)
         assert "### Not looked up" in board
-        assert (scanned.registry.host in board) is told
+        assert (scanned_registry.registry.host in board) is told

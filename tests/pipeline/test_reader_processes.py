@@ -49,7 +49,7 @@ def small_parts(monkeypatch):
 
 
 @pytest.fixture
-def golden(tmp_path):
+def golden_folder(tmp_path):
     """Return a folder with files of every format."""
     for case in (ROOT / "tests" / "formats").glob("*/*/before"):
         if case.parent.name in COPIED_CASES:
@@ -79,11 +79,11 @@ def list_readers(contents) -> list[int]:
 
 @pytest.mark.parametrize("processes", [2, 4])
 @pytest.mark.usefixtures("small_parts")
-def test_result_is_the_same_with_several_processes(golden, processes):
+def test_result_is_the_same_with_several_processes(golden_folder, processes):
     formats = load_formats_with_globs({"compose": ("**/*.yml",), "text": ("**/Dockerfile",)})
-    expected = extract_with(golden, 1, formats=formats)
+    expected = extract_with(golden_folder, 1, formats=formats)
     assert {each.file_format.name for each in expected.readings} > {"compose", "helm", "kustomize"}
-    assert extract_with(golden, processes, formats=formats) == expected
+    assert extract_with(golden_folder, processes, formats=formats) == expected
 
 
 @pytest.mark.usefixtures("small_parts")
@@ -355,9 +355,9 @@ def _serve(tree, files):
     return unpack_answers(read_message(answers) or b"", files)
 
 
-def test_worker_answers_with_the_contents_of_the_files(golden):
-    write_tree(golden, {"ignored/Dockerfile": "# basebump: ignore\nFROM nginx:1.25\n"})
-    tree = WorkTree(golden)
+def test_worker_answers_with_the_contents_of_the_files(golden_folder):
+    write_tree(golden_folder, {"ignored/Dockerfile": "# basebump: ignore\nFROM nginx:1.25\n"})
+    tree = WorkTree(golden_folder)
     entries = {each.path: each for each in tree.list_entries()}
     formats = select_formats(entries.keys(), load_all_formats())
     files = [SelectedFile(entries[path], tuple(formats[path])) for path in formats]

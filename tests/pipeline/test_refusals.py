@@ -23,7 +23,7 @@ UNSIGNED = PolicyRule(match=RuleMatch(image=("docker.io/library/python",)), requ
 
 
 @pytest.fixture
-def strict(loopback):
+def strict_registry(loopback):
     """Return a registry with updates of `python` and `redis`, and a rule that requires a signature for `python`."""
     for repository, tag in (("python", "3.12-slim"), ("redis", "7")):
         for content in ("old", "new"):
@@ -33,10 +33,10 @@ def strict(loopback):
 
 
 @pytest.mark.parametrize("level", RunLevel)
-def test_refused_proposal_is_reported_without_writes(strict, tmp_path, level):
+def test_refused_proposal_is_reported_without_writes(strict_registry, tmp_path, level):
     stand = LocalStand(tmp_path, FILES)
     before = stand.branches()
-    report = strict.run([stand.fleet()], level)
+    report = strict_registry.run([stand.fleet()], level)
     (proposal,) = json.loads(render_run_document(report))["repositories"][0]["proposals"]
     assert {key: proposal[key] for key in ("branch", "outcome", "url", "title", "files")} == {
         "branch": BRANCH,
@@ -51,16 +51,16 @@ def test_refused_proposal_is_reported_without_writes(strict, tmp_path, level):
     assert stand.branches() == before
 
 
-def test_partly_refused_proposal_is_opened_without_refused_images(strict, tmp_path):
+def test_partly_refused_proposal_is_opened_without_refused_images(strict_registry, tmp_path):
     together = PolicyRule(match=RuleMatch(image=("docker.io/library/*",)), group="weekly")
-    strict.rulebook = replace(strict.rulebook, rules=(*strict.rulebook.rules, together))
+    strict_registry.rulebook = replace(strict_registry.rulebook, rules=(*strict_registry.rulebook.rules, together))
     files = {"Dockerfile": f"FROM python:3.12-slim@{OLD.digest}\nCOPY --from=redis:7@{OLD.digest} / /\n"}
-    report = strict.run([LocalStand(tmp_path, files).fleet()])
+    report = strict_registry.run([LocalStand(tmp_path, files).fleet()])
     assert list_outcomes(report) == ["opened"]
     (image,) = report.repositories[0].proposals[0].images
     assert image.canonical == "docker.io/library/redis"
 
 
-def test_each_reason_is_reported_once(strict, tmp_path):
-    report = strict.run([LocalStand(tmp_path, FILES).fleet()])
+def test_each_reason_is_reported_once(strict_registry, tmp_path):
+    report = strict_registry.run([LocalStand(tmp_path, FILES).fleet()])
     assert report.repositories[0].proposals[0].note == Reason.UNSIGNED.sentence

@@ -20,7 +20,7 @@ FIRST = RolloutOptions(first_proposal=True)
 
 
 @pytest.fixture
-def moved(loopback):
+def updated_registry(loopback):
     for content in ("old", "new"):
         for name, tag in (("python", "3.12"), ("redis", "7"), ("nginx", "1")):
             loopback.move(name, tag, content)
@@ -32,9 +32,9 @@ def get_first_proposal(report):
     return proposal
 
 
-def test_repository_starts_with_one_proposal_that_explains_itself(tmp_path, moved):
+def test_repository_starts_with_one_proposal_that_explains_itself(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, FILES)
-    proposal = get_first_proposal(moved.run([stand.fleet()], rollout=FIRST))
+    proposal = get_first_proposal(updated_registry.run([stand.fleet()], rollout=FIRST))
     assert (proposal.outcome.value, "this repository" in proposal.title) == ("opened", True)
     assert proposal.branch.startswith("basebump/all-images-")
     assert len(proposal.images) == 3
@@ -42,72 +42,74 @@ def test_repository_starts_with_one_proposal_that_explains_itself(tmp_path, move
     assert "Close it" in proposal.body
 
 
-def test_first_proposal_stays_current_until_answered(tmp_path, moved):
+def test_first_proposal_stays_current_until_answered(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, FILES)
-    moved.run([stand.fleet()], rollout=FIRST)
-    assert get_first_proposal(moved.run([stand.fleet()], rollout=FIRST)).outcome.value == "unchanged"
-    moved.move("redis", "7", "newer")
-    assert get_first_proposal(moved.run([stand.fleet()], rollout=FIRST)).outcome.value == "refreshed"
+    updated_registry.run([stand.fleet()], rollout=FIRST)
+    assert get_first_proposal(updated_registry.run([stand.fleet()], rollout=FIRST)).outcome.value == "unchanged"
+    updated_registry.move("redis", "7", "newer")
+    assert get_first_proposal(updated_registry.run([stand.fleet()], rollout=FIRST)).outcome.value == "refreshed"
 
 
-def test_each_tag_has_a_separate_proposal_after_the_merge(tmp_path, moved):
+def test_each_tag_has_a_separate_proposal_after_the_merge(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, FILES)
-    branch = get_first_proposal(moved.run([stand.fleet()], rollout=FIRST)).branch
+    branch = get_first_proposal(updated_registry.run([stand.fleet()], rollout=FIRST)).branch
     stand.merge_request(branch)
-    assert list_outcomes(moved.run([stand.fleet()], rollout=FIRST)) == ["closed"]
-    moved.move("redis", "7", "newer")
-    assert get_first_proposal(moved.run([stand.fleet()], rollout=FIRST)).title.startswith("Update redis:7 to ")
+    assert list_outcomes(updated_registry.run([stand.fleet()], rollout=FIRST)) == ["closed"]
+    updated_registry.move("redis", "7", "newer")
+    assert get_first_proposal(updated_registry.run([stand.fleet()], rollout=FIRST)).title.startswith(
+        "Update redis:7 to "
+    )
 
 
-def test_closing_the_first_proposal_opts_the_repository_out(tmp_path, moved):
+def test_closing_the_first_proposal_opts_the_repository_out(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, FILES)
-    stand.close_request(get_first_proposal(moved.run([stand.fleet()], rollout=FIRST)).branch)
-    moved.move("redis", "7", "newer")
-    left = get_first_proposal(moved.run([stand.fleet()], rollout=FIRST))
+    stand.close_request(get_first_proposal(updated_registry.run([stand.fleet()], rollout=FIRST)).branch)
+    updated_registry.move("redis", "7", "newer")
+    left = get_first_proposal(updated_registry.run([stand.fleet()], rollout=FIRST))
     assert (left.outcome.value, "opts the repository out" in left.note) == ("declined", True)
 
 
-def test_first_proposal_closed_by_basebump_does_not_count_as_answered(tmp_path, moved):
-    stand, rulebook = LocalStand(tmp_path, FILES), moved.rulebook
-    moved.run([stand.fleet()], rollout=FIRST)
-    moved.rulebook = replace(rulebook, rules=(PolicyRule(ignore=True),))
-    assert get_first_proposal(moved.run([stand.fleet()], rollout=FIRST)).outcome.value == "closed"
-    moved.rulebook = rulebook
-    assert get_first_proposal(moved.run([stand.fleet()], rollout=FIRST)).outcome.value == "opened"
+def test_first_proposal_closed_by_basebump_does_not_count_as_answered(tmp_path, updated_registry):
+    stand, rulebook = LocalStand(tmp_path, FILES), updated_registry.rulebook
+    updated_registry.run([stand.fleet()], rollout=FIRST)
+    updated_registry.rulebook = replace(rulebook, rules=(PolicyRule(ignore=True),))
+    assert get_first_proposal(updated_registry.run([stand.fleet()], rollout=FIRST)).outcome.value == "closed"
+    updated_registry.rulebook = rulebook
+    assert get_first_proposal(updated_registry.run([stand.fleet()], rollout=FIRST)).outcome.value == "opened"
 
 
-def test_repository_with_existing_proposals_keeps_separate_proposals(tmp_path, moved):
+def test_repository_with_existing_proposals_keeps_separate_proposals(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, FILES)
-    assert list_outcomes(moved.run([stand.fleet()])) == ["opened"] * 3
-    assert list_outcomes(moved.run([stand.fleet()], rollout=FIRST)) == ["unchanged"] * 3
+    assert list_outcomes(updated_registry.run([stand.fleet()])) == ["opened"] * 3
+    assert list_outcomes(updated_registry.run([stand.fleet()], rollout=FIRST)) == ["unchanged"] * 3
 
 
-def test_repositories_are_onboarded_in_waves(tmp_path, moved):
+def test_repositories_are_onboarded_in_waves(tmp_path, updated_registry):
     for name in ("a", "b", "c"):
         LocalStand(tmp_path, FILES).git.directory.rename(tmp_path / f"{name}.git")
     waves = RolloutOptions(repositories_per_run=2, first_proposal=True)
 
     def run() -> list[str]:
         return list_outcomes(
-            moved.run([LocalFleet(tmp_path)], rollout=waves, limits=ProposalLimits(new_per_repository=1))
+            updated_registry.run([LocalFleet(tmp_path)], rollout=waves, limits=ProposalLimits(new_per_repository=1))
         )
 
     assert run() == ["opened", "opened", "deferred"]
     assert run() == ["unchanged", "unchanged", "opened"]
 
 
-def test_opt_in_requires_own_config_file(tmp_path, moved):
+def test_opt_in_requires_own_config_file(tmp_path, updated_registry):
     stand, rollout = LocalStand(tmp_path, FILES), RolloutOptions(mode=RolloutMode.OPT_IN)
-    report = moved.run([stand.fleet()], rollout=rollout, has_dashboards=True)
+    report = updated_registry.run([stand.fleet()], rollout=rollout, has_dashboards=True)
     assert list_outcomes(report) == []
     assert "config file of its own" in report.repositories[0].note
     assert not stand.git.refs("refs/basebump/")
     stand.commit("main", {".basebump.yaml": "schema: 1\n"})
-    assert list_outcomes(moved.run([stand.fleet()], rollout=rollout)) == ["opened"] * 3
+    assert list_outcomes(updated_registry.run([stand.fleet()], rollout=rollout)) == ["opened"] * 3
 
 
-def test_failed_lookup_leaves_first_proposal_unchanged(tmp_path, moved):
+def test_failed_lookup_leaves_first_proposal_unchanged(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, FILES)
-    moved.run([stand.fleet()], rollout=FIRST)
-    moved.store.remove("library/redis", build("new").digest)
-    assert get_first_proposal(moved.run([stand.fleet()], rollout=FIRST)).outcome.value == "left-alone"
+    updated_registry.run([stand.fleet()], rollout=FIRST)
+    updated_registry.store.remove("library/redis", build("new").digest)
+    assert get_first_proposal(updated_registry.run([stand.fleet()], rollout=FIRST)).outcome.value == "left-alone"

@@ -52,45 +52,45 @@ def get_body(stand):
     return request.body
 
 
-def test_body_shows_running_workloads_and_is_not_rewritten_when_pods_change(moved, tmp_path):
+def test_body_shows_running_workloads_and_is_not_rewritten_when_pods_change(updated_registry, tmp_path):
     stand = LocalStand(tmp_path, FILES)
-    with run_clusters(moved, *["python:3.12-slim"] * 2) as cluster:
-        assert list_outcomes(moved.run([stand.fleet()])) == ["opened"]
+    with run_clusters(updated_registry, *["python:3.12-slim"] * 2) as cluster:
+        assert list_outcomes(updated_registry.run([stand.fleet()])) == ["opened"]
         assert ROW in get_body(stand)
         writes = list(stand.writes)
         cluster.pods.pop()
-        assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged"]
+        assert list_outcomes(updated_registry.run([stand.fleet()])) == ["unchanged"]
         cluster.pods.clear()
-        assert list_outcomes(moved.run([stand.fleet()])) == ["unchanged"]
-    report = moved.run([stand.fleet()])  # the cluster is gone
+        assert list_outcomes(updated_registry.run([stand.fleet()])) == ["unchanged"]
+    report = updated_registry.run([stand.fleet()])  # the cluster is gone
     assert [each.subject for each in report.failed] == ["prod"]
     assert list_outcomes(report) == ["unchanged"]
     assert (stand.writes, ROW in get_body(stand)) == (writes, True)
 
 
-def test_public_repository_does_not_show_running_workloads(moved, start_stand):
+def test_public_repository_does_not_show_running_workloads(updated_registry, start_stand):
     stand = start_stand(GitHubStand, FILES)
-    with run_clusters(moved, *["python:3.12-slim"] * 2):
-        assert list_outcomes(moved.run([stand.fleet()])) == ["opened"]
+    with run_clusters(updated_registry, *["python:3.12-slim"] * 2):
+        assert list_outcomes(updated_registry.run([stand.fleet()])) == ["opened"]
         assert "payments" not in get_body(stand)
         stand.repository.private = True
-        moved.move("python", "3.12-slim", "newer")
-        assert list_outcomes(moved.run([stand.fleet()])) == ["refreshed"]
+        updated_registry.move("python", "3.12-slim", "newer")
+        assert list_outcomes(updated_registry.run([stand.fleet()])) == ["refreshed"]
         assert ROW in get_body(stand)
 
 
-def test_image_that_runs_is_proposed_first(moved, tmp_path):
+def test_image_that_runs_is_proposed_first(updated_registry, tmp_path):
     files = {f"{name}/Dockerfile": f"FROM {name}:3@{OLD}\n" for name in ("alpine", "nginx")}
     for name in ("alpine", "nginx"):
         for content in ("old", "new"):
-            moved.move(name, "3", content)
+            updated_registry.move(name, "3", content)
     limits = ProposalLimits(new_per_window=1)
     without = LocalStand(tmp_path / "without", files)
-    report = moved.run([without.fleet()], limits=limits)
+    report = updated_registry.run([without.fleet()], limits=limits)
     assert [each.branch.split("-")[0] for each in without.requests()] == ["basebump/alpine"], list_outcomes(report)
     stand = LocalStand(tmp_path / "with", files)
-    with run_clusters(moved, "nginx:3"):
-        moved.run([stand.fleet()], limits=limits)
+    with run_clusters(updated_registry, "nginx:3"):
+        updated_registry.run([stand.fleet()], limits=limits)
     assert [each.branch.split("-")[0] for each in stand.requests()] == ["basebump/nginx"]
 
 

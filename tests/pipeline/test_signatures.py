@@ -27,7 +27,7 @@ def sign(loopback, item, *keys, about=None):
 
 
 @pytest.fixture
-def signed(loopback):
+def signed_registry(loopback):
     """Return a registry whose old image is signed, and a policy that trusts the signer."""
     for content in ("old", "new"):
         loopback.move("python", "3.12", content)
@@ -47,44 +47,46 @@ def get_verdict(report) -> tuple[str, str | None]:
     return found.status, found.reason
 
 
-def test_image_without_former_signature_is_refused_until_signed(signed, stand):
-    report = signed.run([stand.fleet()])
+def test_image_without_former_signature_is_refused_until_signed(signed_registry, stand):
+    report = signed_registry.run([stand.fleet()])
     assert get_verdict(report) == ("refused", "unsigned")
     assert list_outcomes(report) == ["refused"]
-    sign(signed, NEW, KEY)
-    assert list_outcomes(signed.run([stand.fleet()])) == ["opened"]
+    sign(signed_registry, NEW, KEY)
+    assert list_outcomes(signed_registry.run([stand.fleet()])) == ["opened"]
 
 
-def test_changed_signer_is_refused_until_listed(signed, stand):
-    sign(signed, NEW, STRANGER)
-    assert get_verdict(signed.run([stand.fleet()])) == ("refused", "signer-changed")
-    (trust,) = signed.rulebook.trust
+def test_changed_signer_is_refused_until_listed(signed_registry, stand):
+    sign(signed_registry, NEW, STRANGER)
+    assert get_verdict(signed_registry.run([stand.fleet()])) == ("refused", "signer-changed")
+    (trust,) = signed_registry.rulebook.trust
     listed = replace(trust, keys=(*trust.keys, trusted(STRANGER, "next.pub")))
-    signed.rulebook = replace(signed.rulebook, trust=(listed,))
-    assert list_outcomes(signed.run([stand.fleet()])) == ["opened"]
+    signed_registry.rulebook = replace(signed_registry.rulebook, trust=(listed,))
+    assert list_outcomes(signed_registry.run([stand.fleet()])) == ["opened"]
 
 
-def test_signature_copied_from_the_old_image_fails(signed, stand):
-    sign(signed, NEW, KEY, about=OLD)
-    assert get_verdict(signed.run([stand.fleet()])) == ("refused", "signature-failed")
+def test_signature_copied_from_the_old_image_fails(signed_registry, stand):
+    sign(signed_registry, NEW, KEY, about=OLD)
+    assert get_verdict(signed_registry.run([stand.fleet()])) == ("refused", "signature-failed")
 
 
-def test_open_proposal_is_closed_when_the_image_loses_its_signature(signed, stand):
-    sign(signed, NEW, KEY)
-    assert list_outcomes(signed.run([stand.fleet()])) == ["opened"]
-    signed.store.remove("library/python", signed.store.list_tags("library/python")[NEW.digest.replace(":", "-")])
-    report = signed.run([stand.fleet()])
+def test_open_proposal_is_closed_when_the_image_loses_its_signature(signed_registry, stand):
+    sign(signed_registry, NEW, KEY)
+    assert list_outcomes(signed_registry.run([stand.fleet()])) == ["opened"]
+    signed_registry.store.remove(
+        "library/python", signed_registry.store.list_tags("library/python")[NEW.digest.replace(":", "-")]
+    )
+    report = signed_registry.run([stand.fleet()])
     assert list_outcomes(report) == ["closed"]
     assert get_verdict(report) == ("refused", "unsigned")
 
 
-def test_open_proposal_is_unchanged_when_signature_cannot_be_looked_up(signed, stand):
-    sign(signed, NEW, KEY)
-    assert list_outcomes(signed.run([stand.fleet()])) == ["opened"]
+def test_open_proposal_is_unchanged_when_signature_cannot_be_looked_up(signed_registry, stand):
+    sign(signed_registry, NEW, KEY)
+    assert list_outcomes(signed_registry.run([stand.fleet()])) == ["opened"]
     whole = attachment(NEW, BUNDLE, dump(bundle(KEY, NEW.digest)))
     listed = referrers_index([replace(whole, blobs=())])
-    signed.store.set_tag("library/python", NEW.digest.replace(":", "-"), listed)
-    report = signed.run([stand.fleet()])
+    signed_registry.store.set_tag("library/python", NEW.digest.replace(":", "-"), listed)
+    report = signed_registry.run([stand.fleet()])
     assert get_verdict(report) == ("unresolved", "not-found-or-denied")
     assert list_outcomes(report) == ["left-alone"]
 
@@ -96,15 +98,15 @@ def test_rule_can_require_signature_of_unsigned_image(loopback, stand):
     assert get_verdict(loopback.run([stand.fleet()])) == ("refused", "unsigned")
 
 
-def test_repository_can_require_signatures(signed, tmp_path):
+def test_repository_can_require_signatures(signed_registry, tmp_path):
     unsigned = build("an old one without a signature")
     files = {
-        "Dockerfile": f"FROM python:3.12@{signed.store.put('library/python', unsigned)}\n",
+        "Dockerfile": f"FROM python:3.12@{signed_registry.store.put('library/python', unsigned)}\n",
         ".basebump.yaml": "schema: 1\npolicy: [{require: {signature: true}}]\n",
     }
-    assert get_verdict(signed.run([LocalStand(tmp_path / "strict", files).fleet()])) == ("refused", "unsigned")
+    assert get_verdict(signed_registry.run([LocalStand(tmp_path / "strict", files).fleet()])) == ("refused", "unsigned")
     del files[".basebump.yaml"]
-    assert list_outcomes(signed.run([LocalStand(tmp_path / "lax", files).fleet()])) == ["opened"]
+    assert list_outcomes(signed_registry.run([LocalStand(tmp_path / "lax", files).fleet()])) == ["opened"]
 
 
 def test_signatures_are_not_looked_up_without_trusted_signers(loopback, stand):
@@ -115,12 +117,12 @@ def test_signatures_are_not_looked_up_without_trusted_signers(loopback, stand):
     assert not any("referrers" in path or ".sig" in path or "sha256-" in path for path in asked)
 
 
-def test_only_images_with_trust_entry_are_verified_once(signed, tmp_path):
-    signed.move("redis", "7", "redis")
-    sign(signed, NEW, KEY)
+def test_only_images_with_trust_entry_are_verified_once(signed_registry, tmp_path):
+    signed_registry.move("redis", "7", "redis")
+    sign(signed_registry, NEW, KEY)
     files = {f"{number}/Dockerfile": f"FROM python:3.12@{OLD.digest}\nFROM redis:7\n" for number in range(3)}
-    signed.run([LocalStand(tmp_path / "several", files).fleet()])
-    asked = [request.path for request in signed.registry.served_requests if "sha256-" in request.path]
+    signed_registry.run([LocalStand(tmp_path / "several", files).fleet()])
+    asked = [request.path for request in signed_registry.registry.served_requests if "sha256-" in request.path]
     assert not any("redis" in path for path in asked)
     assert len(asked) == len(set(asked)) == 4
 
@@ -128,22 +130,24 @@ def test_only_images_with_trust_entry_are_verified_once(signed, tmp_path):
 # ---- what people see of it ----------------------------------------------------------------------------------------
 
 
-def test_proposal_and_report_name_the_signer(signed, stand):
-    sign(signed, NEW, KEY)
-    report = signed.run([stand.fleet()])
+def test_proposal_and_report_name_the_signer(signed_registry, stand):
+    sign(signed_registry, NEW, KEY)
+    report = signed_registry.run([stand.fleet()])
     (proposal,) = report.repositories[0].proposals
     assert "`team.pub (sha256 " in proposal.body
     assert " signed by team.pub (sha256 " in render_run_text(report)
     assert render_run_text(report).count(", as before\n") == 1
 
 
-def test_body_is_updated_only_when_the_signer_changes(signed, stand):
-    sign(signed, NEW, KEY)
-    assert list_outcomes(signed.run([stand.fleet()])) == ["opened"]
-    assert list_outcomes(signed.run([stand.fleet()])) == ["unchanged"]
-    (trust,) = signed.rulebook.trust
-    signed.rulebook = replace(signed.rulebook, trust=(replace(trust, keys=(trusted(KEY, "renamed.pub"),)),))
-    report = signed.run([stand.fleet()])
+def test_body_is_updated_only_when_the_signer_changes(signed_registry, stand):
+    sign(signed_registry, NEW, KEY)
+    assert list_outcomes(signed_registry.run([stand.fleet()])) == ["opened"]
+    assert list_outcomes(signed_registry.run([stand.fleet()])) == ["unchanged"]
+    (trust,) = signed_registry.rulebook.trust
+    signed_registry.rulebook = replace(
+        signed_registry.rulebook, trust=(replace(trust, keys=(trusted(KEY, "renamed.pub"),)),)
+    )
+    report = signed_registry.run([stand.fleet()])
     assert list_outcomes(report) == ["refreshed"]
     assert "| Signed by | verified: `renamed.pub (sha256 " in report.repositories[0].proposals[0].body
-    assert list_outcomes(signed.run([stand.fleet()])) == ["unchanged"]
+    assert list_outcomes(signed_registry.run([stand.fleet()])) == ["unchanged"]

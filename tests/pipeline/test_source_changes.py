@@ -32,7 +32,7 @@ def push(loopback, repository: str, content: str, **labels):
 
 
 @pytest.fixture
-def look(tmp_path, loopback):
+def scan_images(tmp_path, loopback):
     """Return a function that scans two images, and returns what was looked up and the requests to the forge."""
     old = {name: push(loopback, name, "old") for name in ("python", "redis")}
     new = {name: push(loopback, name, "new") for name in ("python", "redis")}
@@ -51,33 +51,33 @@ def look(tmp_path, loopback):
         found = {each.contents.source_changes for each in report.evidence.values()}
         return found, [each.path for each in forge.received]
 
-    return look
+    return scan_images
 
 
-def test_source_is_looked_up_once_for_several_images_and_stored_for_later_runs(look):
-    found, requests = look(HttpReply(200, COUNTS))
+def test_source_is_looked_up_once_for_several_images_and_stored_for_later_runs(scan_images):
+    found, requests = scan_images(HttpReply(200, COUNTS))
     assert found == {SourceChanges(12)}
     assert requests == [f"/repos/acme/web/compare/{COMMITS['old']}...{COMMITS['new']}?per_page=1&page=2"]
-    assert look(HttpReply(500)) == ({SourceChanges(12)}, [])
+    assert scan_images(HttpReply(500)) == ({SourceChanges(12)}, [])
 
 
-def test_failed_lookup_is_not_a_failure_of_the_run_and_is_retried(look):
-    found, _ = look(HttpReply(404))
+def test_failed_lookup_is_not_a_failure_of_the_run_and_is_retried(scan_images):
+    found, _ = scan_images(HttpReply(404))
     assert found == {UnknownSourceChanges("github.com has no public repository with these commits")}
-    found, requests = look(HttpReply(200, COUNTS))
+    found, requests = scan_images(HttpReply(200, COUNTS))
     assert (found, len(requests)) == ({SourceChanges(12)}, 1)
 
 
-def test_lookup_without_the_release_is_tried_again(loopback, look):
+def test_lookup_without_the_release_is_tried_again(loopback, scan_images):
     for name in ("python", "redis"):
         digest = push(loopback, name, "new", **{"org.opencontainers.image.version": "2"})
         loopback.scanner.findings[digest] = ()
-    found, _ = look(HttpReply(200, COUNTS), release=HttpReply(451))
+    found, _ = scan_images(HttpReply(200, COUNTS), release=HttpReply(451))
     assert found == {SourceChanges(12, release_failure="github.com answered 451")}
-    found, requests = look(HttpReply(200, COUNTS), release=HttpReply(404, b"{}"))
+    found, requests = scan_images(HttpReply(200, COUNTS), release=HttpReply(404, b"{}"))
     assert found == {SourceChanges(12)}
     assert len(requests) == 3
-    assert look(HttpReply(500)) == ({SourceChanges(12)}, [])
+    assert scan_images(HttpReply(500)) == ({SourceChanges(12)}, [])
 
 
 def test_sources_are_not_looked_up_unless_the_config_says_so(tmp_path, loopback):

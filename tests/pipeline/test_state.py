@@ -34,7 +34,7 @@ def state(tmp_path):
 
 
 @pytest.fixture
-def remembering(loopback, state):
+def registry_with_state(loopback, state):
     """Return a registry with two images, and a state in a file."""
     loopback.move("python", "3.12", "old")
     loopback.move("python", "3.12", "new")
@@ -74,31 +74,31 @@ def list_content_requests(loopback: LoopbackHub, *digests: Digest) -> list[str]:
     return questions
 
 
-def test_next_run_revalidates_descriptors_and_fetches_no_manifests(tmp_path, remembering):
-    first = run(tmp_path, remembering)
-    assert list_requests(remembering) == sorted(
+def test_next_run_revalidates_descriptors_and_fetches_no_manifests(tmp_path, registry_with_state):
+    first = run(tmp_path, registry_with_state)
+    assert list_requests(registry_with_state) == sorted(
         [
             *(f"GET python/manifests/{digest} 200" for digest in (OLD, NEW)),
-            *list_content_requests(remembering, OLD, NEW),
+            *list_content_requests(registry_with_state, OLD, NEW),
             "GET redis/manifests/7 304",  # as all that was asked for had moved
             "HEAD python/manifests/3.12 200",
         ]
     )
-    before = len(remembering.registry.served_requests)
-    second = run(tmp_path, remembering)
-    assert list_requests(remembering, before) == ["GET redis/manifests/7 304", "HEAD python/manifests/3.12 304"]
+    before = len(registry_with_state.registry.served_requests)
+    second = run(tmp_path, registry_with_state)
+    assert list_requests(registry_with_state, before) == ["GET redis/manifests/7 304", "HEAD python/manifests/3.12 304"]
     assert second.report == first.report
 
 
-def test_updated_tag_is_fetched(tmp_path, remembering):
-    run(tmp_path, remembering)
-    before = len(remembering.registry.served_requests)
-    newer = remembering.move("python", "3.12", "newer")
-    scanned = run(tmp_path, remembering)
-    assert list_requests(remembering, before) == sorted(
+def test_updated_tag_is_fetched(tmp_path, registry_with_state):
+    run(tmp_path, registry_with_state)
+    before = len(registry_with_state.registry.served_requests)
+    newer = registry_with_state.move("python", "3.12", "newer")
+    scanned = run(tmp_path, registry_with_state)
+    assert list_requests(registry_with_state, before) == sorted(
         [
             f"GET python/manifests/{newer} 200",
-            *list_content_requests(remembering, newer),
+            *list_content_requests(registry_with_state, newer),
             "GET redis/manifests/7 304",
             "HEAD python/manifests/3.12 200",
         ]
@@ -106,11 +106,11 @@ def test_updated_tag_is_fetched(tmp_path, remembering):
     assert newer.encode() in scanned.changes[0].content
 
 
-def test_observations_accumulate_over_runs(tmp_path, remembering, state):
-    run(tmp_path, remembering)
-    run(tmp_path, remembering, after=timedelta(days=1))
-    newer = remembering.move("python", "3.12", "newer")
-    run(tmp_path, remembering, after=timedelta(days=2))
+def test_observations_accumulate_over_runs(tmp_path, registry_with_state, state):
+    run(tmp_path, registry_with_state)
+    run(tmp_path, registry_with_state, after=timedelta(days=1))
+    newer = registry_with_state.move("python", "3.12", "newer")
+    run(tmp_path, registry_with_state, after=timedelta(days=2))
     sightings = open_state_store(state).load_observations([PYTHON, REDIS])
     days = {line: [(each.digest, each.first_seen, each.last_seen) for each in seen] for line, seen in sightings.items()}
     day = timedelta(days=1)
@@ -120,9 +120,9 @@ def test_observations_accumulate_over_runs(tmp_path, remembering, state):
     }
 
 
-def test_observations_are_stored_even_when_another_lookup_fails(tmp_path, remembering, state):
+def test_observations_are_stored_even_when_another_lookup_fails(tmp_path, registry_with_state, state):
     files = {"Dockerfile": FILES["Dockerfile"] + "FROM nowhere:1\n"}
-    run(tmp_path, remembering, files)
+    run(tmp_path, registry_with_state, files)
     assert open_state_store(state).load_descriptors(
         [PYTHON, REDIS, TagRef("docker.io/library/nowhere", "1")]
     ).keys() == {
@@ -134,35 +134,35 @@ def test_observations_are_stored_even_when_another_lookup_fails(tmp_path, rememb
 # Scans
 
 
-def test_image_is_scanned_once_by_a_scanner_with_one_database(tmp_path, remembering):
-    first = run(tmp_path, remembering)
-    told = remembering.scanner.asked
+def test_image_is_scanned_once_by_a_scanner_with_one_database(tmp_path, registry_with_state):
+    first = run(tmp_path, registry_with_state)
+    told = registry_with_state.scanner.asked
     assert sorted({subject.digest for subject in told}) == sorted([OLD, NEW])
     count = len(told)
-    second = run(tmp_path, remembering)
+    second = run(tmp_path, registry_with_state)
     assert len(told) == count
     assert second.report.evidence == first.report.evidence
 
 
-def test_image_with_two_names_is_scanned_once_in_a_run(tmp_path, remembering):
-    run(tmp_path, remembering, {"Dockerfile": f"FROM python:3.12@{OLD}\nFROM redis:7@{OLD}\n"})
-    told = [(subject.digest, subject.platform) for subject in remembering.scanner.asked]
+def test_image_with_two_names_is_scanned_once_in_a_run(tmp_path, registry_with_state):
+    run(tmp_path, registry_with_state, {"Dockerfile": f"FROM python:3.12@{OLD}\nFROM redis:7@{OLD}\n"})
+    told = [(subject.digest, subject.platform) for subject in registry_with_state.scanner.asked]
     assert len(told) == len(set(told)) > 0
 
 
-def test_image_that_could_not_be_scanned_is_scanned_again(tmp_path, remembering):
-    remembering.scanner.findings.pop(NEW)
-    run(tmp_path, remembering)
-    count = len(remembering.scanner.asked)
-    remembering.scanner.findings[NEW] = ()
-    scanned = run(tmp_path, remembering)
-    again = remembering.scanner.asked[count:]
+def test_image_that_could_not_be_scanned_is_scanned_again(tmp_path, registry_with_state):
+    registry_with_state.scanner.findings.pop(NEW)
+    run(tmp_path, registry_with_state)
+    count = len(registry_with_state.scanner.asked)
+    registry_with_state.scanner.findings[NEW] = ()
+    scanned = run(tmp_path, registry_with_state)
+    again = registry_with_state.scanner.asked[count:]
     assert {subject.digest for subject in again} == {NEW}
     assert all(evidence.delta for evidence in scanned.report.evidence.values())
 
 
-def test_scans_of_killed_run_are_kept(tmp_path, remembering, monkeypatch):
-    told = remembering.scanner
+def test_scans_of_killed_run_are_kept(tmp_path, registry_with_state, monkeypatch):
+    told = registry_with_state.scanner
     scan_one = told.scan
 
     def scan_until_killed(subject):
@@ -172,9 +172,9 @@ def test_scans_of_killed_run_are_kept(tmp_path, remembering, monkeypatch):
 
     monkeypatch.setattr(told, "scan", scan_until_killed)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path, remembering, scan_pool=WorkerPool(1))
+        run(tmp_path, registry_with_state, scan_pool=WorkerPool(1))
     monkeypatch.setattr(told, "scan", scan_one)
-    scanned = run(tmp_path, remembering)
+    scanned = run(tmp_path, registry_with_state)
     first, *others = told.asked
     assert first not in others
     assert all(evidence.delta for evidence in scanned.report.evidence.values())
@@ -183,14 +183,14 @@ def test_scans_of_killed_run_are_kept(tmp_path, remembering, monkeypatch):
 # A memory that breaks
 
 
-def test_failure_to_write_state_does_not_affect_proposals(tmp_path, remembering, state):
+def test_failure_to_write_state_does_not_affect_proposals(tmp_path, registry_with_state, state):
     """A trigger prevents writing but not reading, like a full disk."""
     with Database.sqlite(state).open_for_writing() as connection:
         for table in ("tag_observations", "scans"):
             connection.exec_driver_sql(
                 f"CREATE TRIGGER full_{table} BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'no room'); END"
             )
-    scanned = run(tmp_path, remembering)
+    scanned = run(tmp_path, registry_with_state)
     assert len(scanned.changes) == 1
     assert [(failed.subject, failed.stage.value) for failed in scanned.report.failed] == [
         ("state", "resolve"),
@@ -199,11 +199,11 @@ def test_failure_to_write_state_does_not_affect_proposals(tmp_path, remembering,
     assert all("no room" in failed.error for failed in scanned.report.failed)
 
 
-def test_failure_to_read_state_ends_the_run_before_any_request(tmp_path, remembering, state):
+def test_failure_to_read_state_ends_the_run_before_any_request(tmp_path, registry_with_state, state):
     state.write_bytes(b"no database any more" * 400)
     with pytest.raises(StateError, match="move the file away"):
-        run(tmp_path, remembering)
-    assert remembering.registry.served_requests == ()
+        run(tmp_path, registry_with_state)
+    assert registry_with_state.registry.served_requests == ()
 
 
 @pytest.mark.parametrize("purges", [False, True])

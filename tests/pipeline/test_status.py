@@ -69,63 +69,63 @@ def build_success(words: str) -> CommitStatus:
     return CommitStatus(StatusState.SUCCESS, words)
 
 
-def test_proposal_gets_status_and_next_run_makes_no_writes(stand, moved):
-    set_scan_results(moved, old=(CVE, CRITICAL), new=())
-    assert run(stand, moved).note == ""
+def test_proposal_gets_status_and_next_run_makes_no_writes(stand, updated_registry):
+    set_scan_results(updated_registry, old=(CVE, CRITICAL), new=())
+    assert run(stand, updated_registry).note == ""
     assert stand.statuses(BRANCH) == [build_success("Fixes 2 (1 critical), adds none")]
     writes = list(stand.writes)
     with stand.server.watched() as lines:
-        assert run(stand, moved).outcome.value == "unchanged"
+        assert run(stand, updated_registry).outcome.value == "unchanged"
     assert stand.writes == writes
     assert not any("/status" in line for line in lines)
 
 
-def test_new_evidence_and_new_commit_get_a_new_status(stand, moved):
-    set_scan_results(moved, old=(CVE,), new=(), newer=())
-    run(stand, moved)
-    set_scan_results(moved, old=(CVE, OTHER), new=(), newer=())
-    assert run(stand, moved).outcome.value == "refreshed"
+def test_new_evidence_and_new_commit_get_a_new_status(stand, updated_registry):
+    set_scan_results(updated_registry, old=(CVE,), new=(), newer=())
+    run(stand, updated_registry)
+    set_scan_results(updated_registry, old=(CVE, OTHER), new=(), newer=())
+    assert run(stand, updated_registry).outcome.value == "refreshed"
     assert stand.statuses(BRANCH) == [
         build_success("Fixes 1 (1 high), adds none"),
         build_success("Fixes 2 (2 high), adds none"),
     ]
-    moved.move("python", "3.12-slim", "newer")
-    assert run(stand, moved).outcome.value == "refreshed"
+    updated_registry.move("python", "3.12-slim", "newer")
+    assert run(stand, updated_registry).outcome.value == "refreshed"
     assert stand.statuses(BRANCH) == [build_success("Fixes 2 (2 high), adds none")]
 
 
-def test_failed_scan_does_not_change_the_status(stand, moved):
-    set_scan_results(moved, old=(CVE,), new=())
-    run(stand, moved)
-    set_scan_results(moved, old=(CVE,))
-    assert run(stand, moved).outcome.value == "unchanged"
+def test_failed_scan_does_not_change_the_status(stand, updated_registry):
+    set_scan_results(updated_registry, old=(CVE,), new=())
+    run(stand, updated_registry)
+    set_scan_results(updated_registry, old=(CVE,))
+    assert run(stand, updated_registry).outcome.value == "unchanged"
     assert stand.statuses(BRANCH) == [build_success("Fixes 1 (1 high), adds none")]
 
 
-def test_unknown_evidence_is_stated_and_is_not_a_failure(stand, moved):
-    set_scan_results(moved, old=(CVE,))
-    run(stand, moved)
+def test_unknown_evidence_is_stated_and_is_not_a_failure(stand, updated_registry):
+    set_scan_results(updated_registry, old=(CVE,))
+    run(stand, updated_registry)
     (status,) = stand.statuses(BRANCH)
     assert status.state is StatusState.SUCCESS
     assert "not known: " in status.description
 
 
-def test_required_review_is_a_failure_until_resolved(stand, moved):
+def test_required_review_is_a_failure_until_resolved(stand, updated_registry):
     rule = PolicyRule(allow_introduced=(IntroducedLimit(Severity.CRITICAL, 0),))
     both = (CRITICAL, replace(CRITICAL, id="CVE-1900-0008"))
-    set_scan_results(moved, old=both, new=(replace(CRITICAL, id="CVE-1900-0009"),))
-    run(stand, moved, rule)
+    set_scan_results(updated_registry, old=both, new=(replace(CRITICAL, id="CVE-1900-0009"),))
+    run(stand, updated_registry, rule)
     (status,) = stand.statuses(BRANCH)
     assert status.state is StatusState.FAILURE
     assert "adds 1 (1 critical)" in status.description
-    set_scan_results(moved, old=both, new=())
-    run(stand, moved, rule)
+    set_scan_results(updated_registry, old=both, new=())
+    run(stand, updated_registry, rule)
     assert stand.statuses(BRANCH)[-1] == build_success("Fixes 2 (2 critical), adds none")
 
 
-def test_worse_image_is_a_draft_without_success_and_with_reason_in_title(stand, moved):
-    set_scan_results(moved, old=(CVE,), new=(CVE, CRITICAL))
-    proposal = run(stand, moved)
+def test_worse_image_is_a_draft_without_success_and_with_reason_in_title(stand, updated_registry):
+    set_scan_results(updated_registry, old=(CVE,), new=(CVE, CRITICAL))
+    proposal = run(stand, updated_registry)
     assert proposal.title.endswith(": fixes none, adds 1 (1 critical)")
     assert is_draft(stand)
     assert stand.statuses(BRANCH) == [
@@ -133,103 +133,103 @@ def test_worse_image_is_a_draft_without_success_and_with_reason_in_title(stand, 
     ]
 
 
-def test_worse_image_that_policy_allows_is_an_ordinary_request(stand, moved):
-    set_scan_results(moved, old=(CVE,), new=(CVE, CRITICAL))
-    run(stand, moved, PolicyRule(allow_introduced=(IntroducedLimit(Severity.CRITICAL, 1),)))
+def test_worse_image_that_policy_allows_is_an_ordinary_request(stand, updated_registry):
+    set_scan_results(updated_registry, old=(CVE,), new=(CVE, CRITICAL))
+    run(stand, updated_registry, PolicyRule(allow_introduced=(IntroducedLimit(Severity.CRITICAL, 1),)))
     assert not is_draft(stand)
     assert stand.statuses(BRANCH) == [build_success("Fixes none, adds 1 (1 critical)")]
 
 
-def test_status_is_not_set_when_disabled_or_without_checks(stand, moved):
-    run(stand, moved)
+def test_status_is_not_set_when_disabled_or_without_checks(stand, updated_registry):
+    run(stand, updated_registry)
     assert stand.statuses(BRANCH) == []
-    set_scan_results(moved, old=(CVE,), new=())
-    assert run(stand, moved, has_status=False).outcome.value == "refreshed"
+    set_scan_results(updated_registry, old=(CVE,), new=())
+    assert run(stand, updated_registry, has_status=False).outcome.value == "refreshed"
     assert stand.statuses(BRANCH) == []
     assert not any("/statuses/" in line for line in stand.writes)
 
 
-def test_trust_alone_results_in_a_status(stand, moved):
+def test_trust_alone_results_in_a_status(stand, updated_registry):
     trust = TrustEntry(("docker.io/library/python",), (trusted(ec.generate_private_key(ec.SECP256R1())),))
-    moved.rulebook = replace(moved.rulebook, trust=(trust,))
-    run(stand, moved)
+    updated_registry.rulebook = replace(updated_registry.rulebook, trust=(trust,))
+    run(stand, updated_registry)
     (status,) = stand.statuses(BRANCH)
     assert "not signed" in status.description
 
 
-def test_enabling_statuses_sets_status_on_open_requests_with_one_edit(stand, moved):
-    set_scan_results(moved, old=(CVE,), new=())
-    run(stand, moved, has_status=False)
-    assert run(stand, moved).outcome.value == "refreshed"
+def test_enabling_statuses_sets_status_on_open_requests_with_one_edit(stand, updated_registry):
+    set_scan_results(updated_registry, old=(CVE,), new=())
+    run(stand, updated_registry, has_status=False)
+    assert run(stand, updated_registry).outcome.value == "refreshed"
     assert stand.statuses(BRANCH) == [build_success("Fixes 1 (1 high), adds none")]
-    assert run(stand, moved).outcome.value == "unchanged"
+    assert run(stand, updated_registry).outcome.value == "unchanged"
 
 
-def test_merge_of_the_base_gets_the_status(stand, moved):
-    set_scan_results(moved, old=(CVE,), new=())
-    run(stand, moved)
+def test_merge_of_the_base_gets_the_status(stand, updated_registry):
+    set_scan_results(updated_registry, old=(CVE,), new=())
+    run(stand, updated_registry)
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     stand.update_branch(BRANCH)
-    assert run(stand, moved).outcome.value == "refreshed"
+    assert run(stand, updated_registry).outcome.value == "refreshed"
     assert stand.statuses(BRANCH) == [build_success("Fixes 1 (1 high), adds none")]
-    assert run(stand, moved).outcome.value == "unchanged"
+    assert run(stand, updated_registry).outcome.value == "unchanged"
 
 
-def test_approved_request_keeps_status_on_merge_of_the_base(start_stand, moved):
+def test_approved_request_keeps_status_on_merge_of_the_base(start_stand, updated_registry):
     stand = start_stand(GitHubStand, FILES)
-    set_scan_results(moved, old=(CVE,), new=(), newer=())
-    run(stand, moved)
+    set_scan_results(updated_registry, old=(CVE,), new=(), newer=())
+    run(stand, updated_registry)
     stand.review(BRANCH, "APPROVED")
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     stand.update_branch(BRANCH)
-    moved.move("python", "3.12-slim", "newer")
-    assert run(stand, moved).outcome.value == "left-alone"
+    updated_registry.move("python", "3.12-slim", "newer")
+    assert run(stand, updated_registry).outcome.value == "left-alone"
     assert stand.statuses(BRANCH) == [build_success("Fixes 1 (1 high), adds none")]
     writes = list(stand.writes)
-    assert run(stand, moved).outcome.value == "left-alone"
+    assert run(stand, updated_registry).outcome.value == "left-alone"
     assert stand.writes == writes
 
 
-def test_missing_permission_is_reported_once_per_commit(stand, moved):
-    set_scan_results(moved, old=(CVE,), new=(), newer=())
+def test_missing_permission_is_reported_once_per_commit(stand, updated_registry):
+    set_scan_results(updated_registry, old=(CVE,), new=(), newer=())
     stand.server.fail(stand.status_request, stand.server.problem(403, "No"), times=99)
-    proposal = run(stand, moved)
+    proposal = run(stand, updated_registry)
     assert (proposal.outcome.value, "The status " in proposal.note) == ("opened", True)
     with stand.server.watched() as lines:
-        assert run(stand, moved).outcome.value == "unchanged"
+        assert run(stand, updated_registry).outcome.value == "unchanged"
     assert not any("/status" in line for line in lines)
-    moved.move("python", "3.12-slim", "newer")
-    assert "The status " in run(stand, moved).note
+    updated_registry.move("python", "3.12-slim", "newer")
+    assert "The status " in run(stand, updated_registry).note
 
 
-def test_app_without_permission_proposes_without_status(start_stand, moved):
+def test_app_without_permission_proposes_without_status(start_stand, updated_registry):
     stand = start_stand(GitHubAppStand, FILES)
     granted = stand.installation.permissions
     stand.installation.permissions = {kind: level for kind, level in granted.items() if kind != "statuses"}
-    set_scan_results(moved, old=(CVE,), new=())
-    proposal = run(stand, moved)
+    set_scan_results(updated_registry, old=(CVE,), new=())
+    proposal = run(stand, updated_registry)
     assert proposal.outcome.value == "opened"
     assert "`statuses: write`" in proposal.note
-    assert run(stand, moved).outcome.value == "unchanged"
+    assert run(stand, updated_registry).outcome.value == "unchanged"
 
 
-def test_next_run_sets_status_after_run_killed_after_push(stand, moved):
-    set_scan_results(moved, old=(CVE,), new=())
-    run(stand, moved)
+def test_next_run_sets_status_after_run_killed_after_push(stand, updated_registry):
+    set_scan_results(updated_registry, old=(CVE,), new=())
+    run(stand, updated_registry)
     stand.commit("main", {"Dockerfile": f"# rewritten\nFROM python:3.12-slim@{OLD} AS other\n"})
     pushes = {"github": 3, "azure": 2}.get(stand.kind, 1)
     stand.die_before(pushes + 1)
     with pytest.raises(SimulatedKill):
-        run(stand, moved)
+        run(stand, updated_registry)
     assert stand.statuses(BRANCH) == []
-    assert run(stand, moved).outcome.value == "refreshed"
+    assert run(stand, updated_registry).outcome.value == "refreshed"
     assert stand.statuses(BRANCH) == [build_success("Fixes 1 (1 high), adds none")]
 
 
-def test_local_forge_has_no_status(tmp_path, moved):
+def test_local_forge_has_no_status(tmp_path, updated_registry):
     stand = LocalStand(tmp_path / "local", FILES)
-    set_scan_results(moved, old=(CVE,), new=())
-    proposal = run(stand, moved)
+    set_scan_results(updated_registry, old=(CVE,), new=())
+    proposal = run(stand, updated_registry)
     assert (proposal.outcome.value, proposal.note) == ("opened", "")
 
 
@@ -239,18 +239,18 @@ def test_local_forge_has_no_status(tmp_path, moved):
 AUTOMERGE = PolicyRule(automerge=AutomergeConditions(UpdateMode.DIGEST))
 
 
-def test_pipeline_created_by_own_status_on_gitlab_is_ignored(gitlab, moved):
-    set_scan_results(moved, old=(CVE,), new=())
-    proposal = run(gitlab, moved, AUTOMERGE)
+def test_pipeline_created_by_own_status_on_gitlab_is_ignored(gitlab, updated_registry):
+    set_scan_results(updated_registry, old=(CVE,), new=())
+    proposal = run(gitlab, updated_registry, AUTOMERGE)
     assert "has none yet" in proposal.note
     (request,) = gitlab.project.requests
     assert (request.pipeline.source, request.state, request.armed_by) == ("external", "opened", None)
 
 
-def test_status_of_another_tool_allows_automerge(gitlab, moved):
-    set_scan_results(moved, old=(CVE,), new=())
-    run(gitlab, moved)
+def test_status_of_another_tool_allows_automerge(gitlab, updated_registry):
+    set_scan_results(updated_registry, old=(CVE,), new=())
+    run(gitlab, updated_registry)
     (request,) = gitlab.project.requests
     gitlab.project.statuses.append(GitLabStatus(7, request.head, BRANCH, "jenkins", "success", ""))
-    run(gitlab, moved, AUTOMERGE)
+    run(gitlab, updated_registry, AUTOMERGE)
     assert request.state == "merged"

@@ -23,7 +23,7 @@ EVERY_TURN = 15
 
 
 @pytest.fixture
-def remembering(loopback, tmp_path) -> LoopbackHub:
+def registry_with_state(loopback, tmp_path) -> LoopbackHub:
     loopback.ends = DatabaseSupersededStore(Database.sqlite(tmp_path / "state.db"))
     return loopback
 
@@ -51,11 +51,11 @@ STOPPED = ("superseded", "`1.0.1` comes after it", "1.0.1")
 CURRENT = ("up-to-date", "", None)
 
 
-def test_superseded_tag_is_remembered_in_runs_that_do_not_check_the_tag(tmp_path, remembering):
-    content = publish_fleet(remembering, "1.0.1")
+def test_superseded_tag_is_remembered_in_runs_that_do_not_check_the_tag(tmp_path, registry_with_state):
+    content = publish_fleet(registry_with_state, "1.0.1")
     over: set[int] = set()
     for day in range(EVERY_TURN):
-        found, asked, failed = run(tmp_path, remembering, content, day)
+        found, asked, failed = run(tmp_path, registry_with_state, content, day)
         now = {number for number, each in enumerate(found) if each == STOPPED}
         assert now >= over
         assert asked <= COUNT + SHARE
@@ -72,27 +72,29 @@ def test_tag_is_superseded_only_in_checking_runs_without_a_state(tmp_path, loopb
         assert found.count(STOPPED) == SHARE
 
 
-def test_result_is_deleted_when_a_check_no_longer_confirms_supersession(tmp_path, remembering):
-    content = publish_fleet(remembering, "1.0.1")
+def test_result_is_deleted_when_a_check_no_longer_confirms_supersession(tmp_path, registry_with_state):
+    content = publish_fleet(registry_with_state, "1.0.1")
     for day in range(EVERY_TURN):
-        run(tmp_path, remembering, content, day)
+        run(tmp_path, registry_with_state, content, day)
     for number in range(COUNT):
-        remembering.store.remove(f"library/app-{number:02}", build(f"app-{number:02} 1.0.1").digest)
-    found, _, _ = run(tmp_path, remembering, content, EVERY_TURN)
+        registry_with_state.store.remove(f"library/app-{number:02}", build(f"app-{number:02} 1.0.1").digest)
+    found, _, _ = run(tmp_path, registry_with_state, content, EVERY_TURN)
     assert found.count(CURRENT) == SHARE
     for day in range(EVERY_TURN, 2 * EVERY_TURN):
-        found, _, _ = run(tmp_path, remembering, content, day)
+        found, _, _ = run(tmp_path, registry_with_state, content, day)
     assert found == [CURRENT] * COUNT
 
 
-def test_result_does_not_apply_after_the_tag_was_updated(tmp_path, remembering):
-    content = publish_fleet(remembering, "1.0.1")
+def test_result_does_not_apply_after_the_tag_was_updated(tmp_path, registry_with_state):
+    content = publish_fleet(registry_with_state, "1.0.1")
     for day in range(EVERY_TURN):
-        run(tmp_path, remembering, content, day)
+        run(tmp_path, registry_with_state, content, day)
     for number in range(COUNT):
         name = f"app-{number:02}"
-        content = content.replace(build(f"{name} 1.0.0").digest, remembering.move(name, "1.0.0", f"{name} again"))
-    found, _, _ = run(tmp_path, remembering, content, EVERY_TURN)
+        content = content.replace(
+            build(f"{name} 1.0.0").digest, registry_with_state.move(name, "1.0.0", f"{name} again")
+        )
+    found, _, _ = run(tmp_path, registry_with_state, content, EVERY_TURN)
     assert found.count(CURRENT) == COUNT - SHARE
 
 
@@ -114,35 +116,35 @@ class FakeEndOfLifeSource:
         return self.day
 
 
-def test_announced_date_applies_until_the_publisher_is_queried_again(tmp_path, remembering):
-    mirror, facts = remembering.registry.host, FakeEndOfLifeSource(date(2026, 11, 1))
-    remembering.facts = facts
-    remembering.entries = (RegistryEntry("mcr.microsoft.com", mirror=mirror, is_insecure=True),)
+def test_announced_date_applies_until_the_publisher_is_queried_again(tmp_path, registry_with_state):
+    mirror, facts = registry_with_state.registry.host, FakeEndOfLifeSource(date(2026, 11, 1))
+    registry_with_state.facts = facts
+    registry_with_state.entries = (RegistryEntry("mcr.microsoft.com", mirror=mirror, is_insecure=True),)
     content = ""
     for number in range(COUNT):
-        built = remembering.store.set_tag(f"dotnet/runtime-{number:02}", "8.0", build(f"{number}"))
+        built = registry_with_state.store.set_tag(f"dotnet/runtime-{number:02}", "8.0", build(f"{number}"))
         content += f"FROM mcr.microsoft.com/dotnet/runtime-{number:02}:8.0@{built}\n"
     over = ("superseded", "its publisher ended it on 2026-11-01", None)
     for day in range(EVERY_TURN):
-        found, _, _ = run(tmp_path, remembering, content, day)
+        found, _, _ = run(tmp_path, registry_with_state, content, day)
     assert found == [over] * COUNT
     assert len(facts.asked) == EVERY_TURN * SHARE
     facts.is_silent = True
     for day in range(EVERY_TURN, EVERY_TURN + 10):
-        assert run(tmp_path, remembering, content, day)[0] == [over] * COUNT
+        assert run(tmp_path, registry_with_state, content, day)[0] == [over] * COUNT
     facts.is_silent, facts.day = False, None
     for day in range(EVERY_TURN, 2 * EVERY_TURN):
-        found, _, _ = run(tmp_path, remembering, content, day)
+        found, _, _ = run(tmp_path, registry_with_state, content, day)
     assert found == [CURRENT] * COUNT
 
 
-def test_failure_to_store_results_is_reported_once(tmp_path, remembering):
-    content = publish_fleet(remembering, "1.0.1")
+def test_failure_to_store_results_is_reported_once(tmp_path, registry_with_state):
+    content = publish_fleet(registry_with_state, "1.0.1")
     with Database.sqlite(tmp_path / "state.db").open_for_writing() as connection:
         connection.exec_driver_sql(
             "CREATE TRIGGER full BEFORE INSERT ON superseded_tags BEGIN SELECT RAISE(ABORT, 'no room'); END"
         )
-    found, _, failed = run(tmp_path, remembering, content, 0)
+    found, _, failed = run(tmp_path, registry_with_state, content, 0)
     assert found.count(STOPPED) == SHARE
     assert [(each.subject, each.stage.value) for each in failed] == [("state", "resolve")]
     assert "no room" in failed[0].error

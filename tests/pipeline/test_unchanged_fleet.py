@@ -42,7 +42,7 @@ pytestmark = pytest.mark.real("git")
 
 
 @pytest.fixture
-def twins(loopback, tmp_path):
+def twin_fleets(loopback, tmp_path):
     return TwinFleets(loopback, tmp_path)
 
 
@@ -55,28 +55,28 @@ def _drop_inventory_keys(members: dict[str, object]) -> dict[str, object]:
     return {key: value for key, value in members.items() if key not in {"fleet", "read_at"}}
 
 
-def test_unchanged_repository_is_not_read_again(twins):
-    twins.settle()
-    reads = twins.changing.read_count
-    report, whole_report = twins.run()
-    assert twins.changing.read_count == reads
+def test_unchanged_repository_is_not_read_again(twin_fleets):
+    twin_fleets.settle()
+    reads = twin_fleets.changing.read_count
+    report, whole_report = twin_fleets.run()
+    assert twin_fleets.changing.read_count == reads
     assert read_document(report) == read_document(whole_report)
     assert report.failed == ()
 
 
-def test_repository_with_an_open_request_is_not_read_again_either(twins):
-    twins.settle()
-    twins.loopback.move("nginx", "1", "nginx 1")
-    twins.run()
-    twins.assert_equal()
-    twins.settle()
-    report, whole_report = twins.run()
+def test_repository_with_an_open_request_is_not_read_again_either(twin_fleets):
+    twin_fleets.settle()
+    twin_fleets.loopback.move("nginx", "1", "nginx 1")
+    twin_fleets.run()
+    twin_fleets.assert_equal()
+    twin_fleets.settle()
+    report, whole_report = twin_fleets.run()
     assert read_document(report) == read_document(whole_report)
     unread = "1 of 1 base branches were not read again, because nothing changed since the last visit. The oldest visit"
     assert render_run_text(report).count(unread) == 1
     as_read = tuple(replace(each, read_at=None) for each in report.repositories)
     assert render_run_text(replace(report, repositories=as_read)) == render_run_text(whole_report)
-    twins.assert_equal()
+    twin_fleets.assert_equal()
 
 
 @pytest.mark.slow
@@ -96,12 +96,12 @@ def test_repository_with_an_open_request_is_not_read_again_either(twins):
         "UPDATE evidence SET document = 7",
     ],
 )
-def test_damaged_state_changes_no_proposal(twins, statement):
-    settle_with_request(twins)
-    with closing(sqlite3.connect(twins.folder / "changing.db", isolation_level=None)) as connection:
+def test_damaged_state_changes_no_proposal(twin_fleets, statement):
+    settle_with_request(twin_fleets)
+    with closing(sqlite3.connect(twin_fleets.folder / "changing.db", isolation_level=None)) as connection:
         assert connection.execute(statement).rowcount
-    report, whole_report = twins.run()
-    twins.assert_equal()
+    report, whole_report = twin_fleets.run()
+    twin_fleets.assert_equal()
     assert [each.proposals for each in report.repositories] == [each.proposals for each in whole_report.repositories]
     assert {each.subject for each in report.failed} <= {"state"}
 
@@ -203,12 +203,12 @@ def settle_plainly(twins: TwinFleets) -> None:
         (settle_with_blocked_digest, move_tag),
     ],
 )
-def test_change_is_noticed(twins, settle, change):
-    settle(twins)
-    change(twins)
+def test_change_is_noticed(twin_fleets, settle, change):
+    settle(twin_fleets)
+    change(twin_fleets)
     for _ in range(2):
-        twins.run()
-        twins.assert_equal()
+        twin_fleets.run()
+        twin_fleets.assert_equal()
 
 
 @pytest.mark.slow
@@ -234,12 +234,12 @@ def test_change_is_missed_if_triage_does_not_compare_the_changed_fact(loopback, 
     assert twins.changing.describe() != twins.whole.describe()
 
 
-def test_new_release_reads_every_repository_again(twins):
-    twins.settle()
-    reads = twins.changing.read_count
-    twins.reader = "another release"
-    twins.run()
-    assert twins.changing.read_count == reads + 1
+def test_new_release_reads_every_repository_again(twin_fleets):
+    twin_fleets.settle()
+    reads = twin_fleets.changing.read_count
+    twin_fleets.reader = "another release"
+    twin_fleets.run()
+    assert twin_fleets.changing.read_count == reads + 1
 
 
 def update_file(twins: TwinFleets) -> None:
@@ -314,13 +314,13 @@ def test_any_sequence_of_changes_ends_in_the_same_forge(loopback, tmp_path_facto
         twins.assert_equal()
 
 
-def test_every_repository_is_read_within_a_week_even_without_changes(twins):
-    twins.settle()
-    reads = twins.changing.read_count
+def test_every_repository_is_read_within_a_week_even_without_changes(twin_fleets):
+    twin_fleets.settle()
+    reads = twin_fleets.changing.read_count
     for _ in range(14):
-        twins.now += timedelta(hours=12)
-        twins.run()
-    assert twins.changing.read_count - reads in {1, 2}
+        twin_fleets.now += timedelta(hours=12)
+        twin_fleets.run()
+    assert twin_fleets.changing.read_count - reads in {1, 2}
 
 
 def test_change_missed_by_triage_is_reported_as_a_bug_at_the_regular_visit(loopback, tmp_path):
@@ -335,46 +335,46 @@ def test_change_missed_by_triage_is_reported_as_a_bug_at_the_regular_visit(loopb
     twins.assert_equal()
 
 
-def test_repository_that_the_user_names_is_read(twins):
-    twins.settle()
-    reads = twins.changing.read_count
-    twins.run(RunScope(names=frozenset({"acme"})))
-    assert twins.changing.read_count == reads + 1
+def test_repository_that_the_user_names_is_read(twin_fleets):
+    twin_fleets.settle()
+    reads = twin_fleets.changing.read_count
+    twin_fleets.run(RunScope(names=frozenset({"acme"})))
+    assert twin_fleets.changing.read_count == reads + 1
 
 
 @pytest.mark.parametrize(
     ("image", "is_read"),
     [("nginx", True), ("nginx:1", True), ("docker.io/library/nginx:1", True), ("nginx:2", False), ("busybox", False)],
 )
-def test_run_for_an_image_reads_only_users_of_the_image(twins, image, is_read):
-    twins.settle()
-    reads = twins.changing.read_count
-    twins.run(RunScope(image=ImageName.parse(image)))
-    assert twins.changing.read_count - reads == int(is_read)
+def test_run_for_an_image_reads_only_users_of_the_image(twin_fleets, image, is_read):
+    twin_fleets.settle()
+    reads = twin_fleets.changing.read_count
+    twin_fleets.run(RunScope(image=ImageName.parse(image)))
+    assert twin_fleets.changing.read_count - reads == int(is_read)
 
 
-def test_run_for_an_image_reads_repositories_with_changed_files(twins):
-    twins.settle()
-    commit_new_image(twins)
-    reads = twins.changing.read_count
-    twins.run(RunScope(image=ImageName.parse("busybox")))
-    assert twins.changing.read_count == reads + 1
+def test_run_for_an_image_reads_repositories_with_changed_files(twin_fleets):
+    twin_fleets.settle()
+    commit_new_image(twin_fleets)
+    reads = twin_fleets.changing.read_count
+    twin_fleets.run(RunScope(image=ImageName.parse("busybox")))
+    assert twin_fleets.changing.read_count == reads + 1
 
 
-def test_failed_lookup_of_a_tag_leads_to_a_visit_that_reports_the_failure(twins):
-    twins.settle()
-    twins.loopback.store.remove("library/nginx", twins.digests["nginx"])
-    report, whole_report = twins.run()
+def test_failed_lookup_of_a_tag_leads_to_a_visit_that_reports_the_failure(twin_fleets):
+    twin_fleets.settle()
+    twin_fleets.loopback.store.remove("library/nginx", twin_fleets.digests["nginx"])
+    report, whole_report = twin_fleets.run()
     assert read_document(report) == read_document(whole_report)
-    twins.assert_equal()
+    twin_fleets.assert_equal()
 
 
-def test_run_that_reads_everything_deletes_old_branches(twins):
+def test_run_that_reads_everything_deletes_old_branches(twin_fleets):
     old = BranchKey("local", "", "removed long ago", "main")
-    twins.changing.inventory.record_visits([build_visit(key=old)], {}, twins.now - timedelta(days=401))
-    assert twins.changing.inventory.load_branches([old])
-    twins.run()
-    assert not twins.changing.inventory.load_branches([old])
+    twin_fleets.changing.inventory.record_visits([build_visit(key=old)], {}, twin_fleets.now - timedelta(days=401))
+    assert twin_fleets.changing.inventory.load_branches([old])
+    twin_fleets.run()
+    assert not twin_fleets.changing.inventory.load_branches([old])
 
 
 def test_state_that_cannot_be_read_is_reported_and_everything_is_read(loopback, tmp_path):

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.real("git")
 
 
 @pytest.fixture
-def patching(loopback):
+def registry_with_patch_rule(loopback):
     loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(update=UpdateMode.PATCH),))
     return loopback
 
@@ -24,22 +24,22 @@ def hide_tag_lists(loopback) -> None:
     loopback.store.list_tags = lambda repository: {}
 
 
-def test_request_for_another_tag_is_unchanged_while_tags_cannot_be_listed(tmp_path, patching):
-    pinned = patching.move("nginx", "1.27.1", "old")
-    patching.move("nginx", "1.27.3", "new")
+def test_request_for_another_tag_is_unchanged_while_tags_cannot_be_listed(tmp_path, registry_with_patch_rule):
+    pinned = registry_with_patch_rule.move("nginx", "1.27.1", "old")
+    registry_with_patch_rule.move("nginx", "1.27.3", "new")
     stand = LocalStand(tmp_path, {"Dockerfile": f"FROM nginx:1.27.1@{pinned}\n"})
-    assert list_outcomes(patching.run([stand.fleet()])) == ["opened"]
+    assert list_outcomes(registry_with_patch_rule.run([stand.fleet()])) == ["opened"]
     before = stand.branches()
-    hide_tag_lists(patching)
-    assert list_outcomes(patching.run([stand.fleet()])) == ["left-alone"]
+    hide_tag_lists(registry_with_patch_rule)
+    assert list_outcomes(registry_with_patch_rule.run([stand.fleet()])) == ["left-alone"]
     assert stand.branches() == before
 
 
-def test_request_for_the_same_tag_ends_although_tags_cannot_be_listed(tmp_path, patching):
-    pinned = patching.move("nginx", "1.27.1", "old")
-    now = patching.move("nginx", "1.27.1", "new")
-    hide_tag_lists(patching)
+def test_request_for_the_same_tag_ends_although_tags_cannot_be_listed(tmp_path, registry_with_patch_rule):
+    pinned = registry_with_patch_rule.move("nginx", "1.27.1", "old")
+    now = registry_with_patch_rule.move("nginx", "1.27.1", "new")
+    hide_tag_lists(registry_with_patch_rule)
     stand = LocalStand(tmp_path, {"Dockerfile": f"FROM nginx:1.27.1@{pinned}\n"})
-    assert list_outcomes(patching.run([stand.fleet()])) == ["opened"]
+    assert list_outcomes(registry_with_patch_rule.run([stand.fleet()])) == ["opened"]
     stand.commit("main", {"Dockerfile": f"FROM nginx:1.27.1@{now}\n"})
-    assert list_outcomes(patching.run([stand.fleet()])) == ["closed"]
+    assert list_outcomes(registry_with_patch_rule.run([stand.fleet()])) == ["closed"]

@@ -32,7 +32,7 @@ ANSWER = VexStatement(
 
 
 @pytest.fixture
-def moved(loopback) -> LoopbackHub:
+def updated_registry(loopback) -> LoopbackHub:
     """Return the registry with an update whose old image has a critical vulnerability."""
     for content in ("old", "new"):
         loopback.move("python", "3.12-slim", content)
@@ -50,56 +50,56 @@ def get_body(stand: LocalStand) -> str:
     return seen.body
 
 
-def test_suppressed_finding_is_neither_fixed_nor_counted(tmp_path, moved):
-    assert get_title(moved.run([LocalStand(tmp_path / "one", FILES).fleet()])).endswith(
+def test_suppressed_finding_is_neither_fixed_nor_counted(tmp_path, updated_registry):
+    assert get_title(updated_registry.run([LocalStand(tmp_path / "one", FILES).fleet()])).endswith(
         ": fixes 1 (1 critical), adds none"
     )
-    moved.advisories = ToldAdvisories(said=[ANSWER])
-    assert "fixes none" in get_title(moved.run([LocalStand(tmp_path / "two", FILES).fleet()]))
+    updated_registry.advisories = ToldAdvisories(said=[ANSWER])
+    assert "fixes none" in get_title(updated_registry.run([LocalStand(tmp_path / "two", FILES).fleet()]))
 
 
-def test_proposal_names_the_author_of_statements(tmp_path, moved):
+def test_proposal_names_the_author_of_statements(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, FILES)
-    moved.scanner.findings[NEW] = (CRITICAL,)
-    moved.advisories = ToldAdvisories(said=[ANSWER])
-    moved.run([stand.fleet()])
+    updated_registry.scanner.findings[NEW] = (CRITICAL,)
+    updated_registry.advisories = ToldAdvisories(said=[ANSWER])
+    updated_registry.run([stand.fleet()])
     assert "| `not affected: code not present` | `VEX by Acme` |" in get_body(stand)
     assert "fixes no known vulnerabilities of `python:3.12-slim` and adds none." in get_body(stand)
 
 
-def test_stored_scans_do_not_contain_statements(tmp_path, moved):
-    moved.memory = DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
+def test_stored_scans_do_not_contain_statements(tmp_path, updated_registry):
+    updated_registry.memory = DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
     stand = LocalStand(tmp_path / "repository", FILES)
-    moved.advisories = ToldAdvisories(said=[ANSWER])
-    assert "fixes none" in get_title(moved.run([stand.fleet()]))
-    asked = len(moved.scanner.asked)
-    moved.advisories = None
-    assert get_title(moved.run([stand.fleet()])).endswith(": fixes 1 (1 critical), adds none")
-    assert len(moved.scanner.asked) == asked == 2
+    updated_registry.advisories = ToldAdvisories(said=[ANSWER])
+    assert "fixes none" in get_title(updated_registry.run([stand.fleet()]))
+    asked = len(updated_registry.scanner.asked)
+    updated_registry.advisories = None
+    assert get_title(updated_registry.run([stand.fleet()])).endswith(": fixes 1 (1 critical), adds none")
+    assert len(updated_registry.scanner.asked) == asked == 2
 
 
-def test_unreadable_documents_are_one_failure_and_revoke_no_statements(tmp_path, moved):
+def test_unreadable_documents_are_one_failure_and_revoke_no_statements(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, FILES)
-    moved.scanner.findings[NEW] = (CRITICAL,)
-    moved.advisories = ToldAdvisories(said=[ANSWER])
-    moved.run([stand.fleet()])
+    updated_registry.scanner.findings[NEW] = (CRITICAL,)
+    updated_registry.advisories = ToldAdvisories(said=[ANSWER])
+    updated_registry.run([stand.fleet()])
     before = get_body(stand)
-    moved.advisories = ToldAdvisories(vex="vex.json is no JSON")
-    report = moved.run([stand.fleet()])
+    updated_registry.advisories = ToldAdvisories(vex="vex.json is no JSON")
+    report = updated_registry.run([stand.fleet()])
     assert list_outcomes(report) == ["unchanged"]
     assert get_body(stand) == before
     assert report.failed == (RunFailure("enrichment.vex[0]", FailureStage.ASSESS, "vex.json is no JSON"),)
 
 
-def test_proposal_that_needs_a_statement_is_unchanged_while_documents_are_unreadable(tmp_path, moved):
+def test_proposal_that_needs_a_statement_is_unchanged_while_documents_are_unreadable(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, FILES)
-    moved.rulebook = replace(
-        moved.rulebook, rules=(PolicyRule(allow_introduced=(IntroducedLimit(Severity.CRITICAL, 0),)),)
+    updated_registry.rulebook = replace(
+        updated_registry.rulebook, rules=(PolicyRule(allow_introduced=(IntroducedLimit(Severity.CRITICAL, 0),)),)
     )
-    moved.scanner = ToldScanner({OLD: (), NEW: (CRITICAL,)})
-    moved.advisories = ToldAdvisories(said=[ANSWER])
-    assert list_outcomes(moved.run([stand.fleet()])) == ["opened"]
-    moved.advisories = ToldAdvisories(vex="vex.json is no JSON")
-    assert list_outcomes(moved.run([stand.fleet()])) == ["left-alone"]
-    moved.advisories = ToldAdvisories()
-    assert list_outcomes(moved.run([stand.fleet()])) == ["closed"]
+    updated_registry.scanner = ToldScanner({OLD: (), NEW: (CRITICAL,)})
+    updated_registry.advisories = ToldAdvisories(said=[ANSWER])
+    assert list_outcomes(updated_registry.run([stand.fleet()])) == ["opened"]
+    updated_registry.advisories = ToldAdvisories(vex="vex.json is no JSON")
+    assert list_outcomes(updated_registry.run([stand.fleet()])) == ["left-alone"]
+    updated_registry.advisories = ToldAdvisories()
+    assert list_outcomes(updated_registry.run([stand.fleet()])) == ["closed"]

@@ -53,22 +53,22 @@ def list_run_commits(job):
     return [each.commit for each in job.repository.runs]
 
 
-def test_each_commit_starts_workflows_once(job, moved):
-    assert run(job, moved) == ["opened"]
+def test_each_commit_starts_workflows_once(job, updated_registry):
+    assert run(job, updated_registry) == ["opened"]
     first = job.branches()[BRANCH]
     assert list_run_commits(job) == [first]
     with job.server.watched() as lines:
-        assert run(job, moved) == ["unchanged"]
+        assert run(job, updated_registry) == ["unchanged"]
     assert not any("/actions/" in line for line in lines)
-    moved.move("python", "3.12-slim", "newer")
-    assert run(job, moved) == ["refreshed"]
+    updated_registry.move("python", "3.12-slim", "newer")
+    assert run(job, updated_registry) == ["refreshed"]
     assert list_run_commits(job) == [first, job.branches()[BRANCH]]
 
 
-def test_pushed_branch_starts_workflows_only_when_proposed(job, moved):
-    run(job, moved, RunLevel.PUSH)
+def test_pushed_branch_starts_workflows_only_when_proposed(job, updated_registry):
+    run(job, updated_registry, RunLevel.PUSH)
     assert list_run_commits(job) == []
-    run(job, moved)
+    run(job, updated_registry)
     assert list_run_commits(job) == [job.branches()[BRANCH]]
 
 
@@ -98,37 +98,37 @@ def test_next_run_starts_missing_workflows_after_killed_run_but_none_twice(tmp_p
     assert fatal > 4
 
 
-def test_open_request_starts_workflows_once_enabled(job, moved):
+def test_open_request_starts_workflows_once_enabled(job, updated_registry):
     job.dispatch = ()
-    assert run(job, moved) == ["opened"]
+    assert run(job, updated_registry) == ["opened"]
     assert list_run_commits(job) == []
     assert "CI does not run" in job.requests()[0].body
     job.dispatch = (CI,)
-    assert run(job, moved) == ["refreshed"]
+    assert run(job, updated_registry) == ["refreshed"]
     assert list_run_commits(job) == [job.branches()[BRANCH]]
     assert "CI does not run" not in job.requests()[0].body
-    assert run(job, moved) == ["unchanged"]
+    assert run(job, updated_registry) == ["unchanged"]
     assert len(list_run_commits(job)) == 1
 
 
-def test_commit_without_workflows_says_so_once(job, moved):
+def test_commit_without_workflows_says_so_once(job, updated_registry):
     job.dispatch = ()
     for outcome in ("opened", "refreshed"):
-        assert run(job, moved) == [outcome]
+        assert run(job, updated_registry) == [outcome]
         assert job.requests()[0].body.count("CI does not run") == 1
-        assert run(job, moved) == ["unchanged"]
-        moved.move("python", "3.12-slim", "newer")
+        assert run(job, updated_registry) == ["unchanged"]
+        updated_registry.move("python", "3.12-slim", "newer")
 
 
-def test_failed_start_is_tried_once_per_commit(job, moved):
+def test_failed_start_is_tried_once_per_commit(job, updated_registry):
     job.token.can_dispatch = False
-    run(job, moved)
+    run(job, updated_registry)
     assert "CI has not run" in job.requests()[0].body
     with job.server.watched() as lines:
-        assert run(job, moved) == ["unchanged"]
+        assert run(job, updated_registry) == ["unchanged"]
     assert not any("/actions/" in line for line in lines)
-    moved.move("python", "3.12-slim", "newer")
+    updated_registry.move("python", "3.12-slim", "newer")
     job.token.can_dispatch = True
-    assert run(job, moved) == ["refreshed"]
+    assert run(job, updated_registry) == ["refreshed"]
     assert "CI has not run" not in job.requests()[0].body
     assert list_run_commits(job) == [job.branches()[BRANCH]]

@@ -209,8 +209,8 @@ def test_refused_google_login_is_reported_without_quoted_response(google, tmp_pa
     assert len(str(error)) < 200, "and so without the assertion that it repeated"
 
 
-def test_netrc_is_not_used_for_google(google, a_home_of_its_own):
-    (a_home_of_its_own / ".netrc").write_text("machine oauth2.googleapis.com login somebody password else\n")
+def test_netrc_is_not_used_for_google(google, isolated_home):
+    (isolated_home / ".netrc").write_text("machine oauth2.googleapis.com login somebody password else\n")
     assert credential(GAR, CloudProvider.GAR).password == "ya29.token"
     assert "Authorization" not in google.received[0].headers
 

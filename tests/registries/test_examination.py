@@ -27,7 +27,7 @@ def examine_login(listed: RegistryEntry, oci=None):
 
 
 @pytest.fixture(params=["password", "token"])
-def guarded(request, tmp_path):
+def guarded_registry(request, tmp_path):
     """Start a registry with one user, by password or by token; return a function for its entry."""
     if request.param == "password":
         with DockerRegistry(htpasswd={"user": "right"}) as registry:
@@ -39,15 +39,15 @@ def guarded(request, tmp_path):
 
 
 @real
-def test_valid_password_is_ok(guarded):
-    check = examine_login(guarded(username="user", password="right"))
+def test_valid_password_is_ok(guarded_registry):
+    check = examine_login(guarded_registry(username="user", password="right"))
     assert (check.status, check.result.endswith(" user")) == (CheckStatus.OK, True)
     assert check.action == "log in, by plain http"
 
 
 @real
-def test_wrong_password_is_problem_and_hidden(guarded):
-    check = examine_login(guarded(username="user", password="wr0ng"))
+def test_wrong_password_is_problem_and_hidden(guarded_registry):
+    check = examine_login(guarded_registry(username="user", password="wr0ng"))
     assert (check.status, "the credential" in check.result) == (CheckStatus.PROBLEM, True)
     assert "wr0ng" not in check.result
 

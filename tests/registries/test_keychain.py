@@ -56,8 +56,8 @@ def build_helper_body(username: str, secret: str) -> str:
     return f"print(json.dumps({{'ServerURL': server, 'Username': {username!r}, 'Secret': {secret!r}}}))"
 
 
-def test_credential_is_none_without_login(a_home_of_its_own):
-    assert build_keychain(a_home_of_its_own).get_credential("docker.io") is None
+def test_credential_is_none_without_login(isolated_home):
+    assert build_keychain(isolated_home).get_credential("docker.io") is None
 
 
 @pytest.mark.parametrize(
@@ -67,30 +67,30 @@ def test_credential_is_none_without_login(a_home_of_its_own):
         *("containers/auth.json", ".config/containers/auth.json"),
     ],
 )
-def test_login_files_in_working_directory_are_ignored(helper, a_home_of_its_own, tmp_path, monkeypatch, path):
+def test_login_files_in_working_directory_are_ignored(helper, isolated_home, tmp_path, monkeypatch, path):
     log = helper("tool", build_helper_body("user", "word"))
     planted = tmp_path / "cloned" / path
     planted.parent.mkdir(parents=True)
     planted.write_text(json.dumps({"credsStore": "tool", "auths": {"ghcr.io": {"auth": USER}}}))
     monkeypatch.chdir(tmp_path / "cloned")
-    assert build_keychain(a_home_of_its_own).get_credential("ghcr.io") is None
+    assert build_keychain(isolated_home).get_credential("ghcr.io") is None
     assert not log.exists()
 
 
-def test_credential_of_entry_has_precedence(a_home_of_its_own):
+def test_credential_of_entry_has_precedence(isolated_home):
     entry = RegistryEntry("ghcr.io", username="own", password="word")
-    chain = build_keychain(a_home_of_its_own, {"auths": {"ghcr.io": {"auth": USER}}}, entry)
+    chain = build_keychain(isolated_home, {"auths": {"ghcr.io": {"auth": USER}}}, entry)
     assert chain.get_credential("ghcr.io") == PasswordLogin("own", "word")
 
 
-def test_anonymous_entry_reads_no_login_file(a_home_of_its_own):
+def test_anonymous_entry_reads_no_login_file(isolated_home):
     entry = RegistryEntry("ghcr.io", is_anonymous=True)
-    assert build_keychain(a_home_of_its_own, "{broken", entry).get_credential("ghcr.io") is None
+    assert build_keychain(isolated_home, "{broken", entry).get_credential("ghcr.io") is None
 
 
-def test_docker_config_variable_selects_login_file(tmp_path, a_home_of_its_own):
+def test_docker_config_variable_selects_login_file(tmp_path, isolated_home):
     (tmp_path / "config.json").write_text(json.dumps({"auths": {"ghcr.io": {"auth": USER}}}))
-    chain = build_keychain(a_home_of_its_own, {"auths": {}}, DOCKER_CONFIG=str(tmp_path))
+    chain = build_keychain(isolated_home, {"auths": {}}, DOCKER_CONFIG=str(tmp_path))
     assert chain.get_credential("ghcr.io") == PasswordLogin("user", "pass:word")
 
 
@@ -108,9 +108,9 @@ def test_docker_config_variable_selects_login_file(tmp_path, a_home_of_its_own):
         '"' + "x" * MAX_LOGINS_SIZE + '"',
     ],
 )
-def test_malformed_login_file_is_reported_without_content(content, a_home_of_its_own):
+def test_malformed_login_file_is_reported_without_content(content, isolated_home):
     with pytest.raises(RegistryError, match=r"config\.json cannot be used: .*anonymous") as caught:
-        build_keychain(a_home_of_its_own, content).get_credential("a.io")
+        build_keychain(isolated_home, content).get_credential("a.io")
     assert caught.value.reason is Reason.DENIED
     assert caught.value.is_failure
     assert "secret" not in str(caught.value)
@@ -120,36 +120,34 @@ def test_secrets_are_hidden_in_repr():
     assert "secret" not in repr([PasswordLogin("user", "secret"), IdentityToken("secret")])
 
 
-def test_helper_is_run_only_for_its_host(helper, a_home_of_its_own):
+def test_helper_is_run_only_for_its_host(helper, isolated_home):
     log = helper("tool", build_helper_body("user", "word"))
-    chain = build_keychain(
-        a_home_of_its_own, {"credHelpers": {"ghcr.io": "tool"}, "auths": {"quay.io": {"auth": USER}}}
-    )
+    chain = build_keychain(isolated_home, {"credHelpers": {"ghcr.io": "tool"}, "auths": {"quay.io": {"auth": USER}}})
     assert chain.get_credential("ghcr.io") == PasswordLogin("user", "word")
     assert chain.get_credential("quay.io") == PasswordLogin("user", "pass:word")
     arguments, server, _ = json.loads(log.read_text())
     assert (arguments, server) == (["get"], "ghcr.io")
 
 
-def test_credential_store_is_run_once_for_each_other_host(helper, a_home_of_its_own):
+def test_credential_store_is_run_once_for_each_other_host(helper, isolated_home):
     log = helper("desktop", build_helper_body("<token>", "refresh"))
-    chain = build_keychain(a_home_of_its_own, {"credsStore": "desktop", "auths": {HUB_KEY: {}}})
+    chain = build_keychain(isolated_home, {"credsStore": "desktop", "auths": {HUB_KEY: {}}})
     assert [chain.get_credential("docker.io") for _ in range(3)] == [IdentityToken("refresh")] * 3
     assert [json.loads(line)[1] for line in log.read_text().splitlines()] == [HUB_KEY]
 
 
-def test_login_file_is_used_when_helper_has_no_credential(helper, a_home_of_its_own):
+def test_login_file_is_used_when_helper_has_no_credential(helper, isolated_home):
     helper("desktop", "print('credentials not found in native keychain'); sys.exit(1)")
-    chain = build_keychain(a_home_of_its_own, {"credsStore": "desktop", "auths": {"ghcr.io": {"auth": USER}}})
+    chain = build_keychain(isolated_home, {"credsStore": "desktop", "auths": {"ghcr.io": {"auth": USER}}})
     assert chain.get_credential("ghcr.io") == PasswordLogin("user", "pass:word")
     assert chain.get_credential("quay.io") is None
 
 
-def test_helper_gets_cloud_variables_and_no_tokens(helper, a_home_of_its_own, monkeypatch):
+def test_helper_gets_cloud_variables_and_no_tokens(helper, isolated_home, monkeypatch):
     log = helper("ecr-login", build_helper_body("AWS", "word"))
     monkeypatch.setenv("GITHUB_TOKEN", "secret")
     chain = build_keychain(
-        a_home_of_its_own, {"credsStore": "ecr-login"}, AWS_PROFILE="prod", GITHUB_TOKEN="secret", OTHER="secret"
+        isolated_home, {"credsStore": "ecr-login"}, AWS_PROFILE="prod", GITHUB_TOKEN="secret", OTHER="secret"
     )
     chain.get_credential("docker.io")
     environment = json.loads(log.read_text())[2]
@@ -158,9 +156,9 @@ def test_helper_gets_cloud_variables_and_no_tokens(helper, a_home_of_its_own, mo
 
 
 @pytest.mark.parametrize("name", ["../evil", "a b", "-x", "a/b", "$(x)"])
-def test_invalid_helper_name_is_refused(name, a_home_of_its_own):
+def test_invalid_helper_name_is_refused(name, isolated_home):
     with pytest.raises(RegistryError, match="a valid name"):
-        build_keychain(a_home_of_its_own, {"credsStore": name}).get_credential("docker.io")
+        build_keychain(isolated_home, {"credsStore": name}).get_credential("docker.io")
 
 
 @pytest.mark.parametrize(
@@ -172,38 +170,38 @@ def test_invalid_helper_name_is_refused(name, a_home_of_its_own):
         ("print('x' * 100000)", "more than"),
     ],
 )
-def test_failed_helper_is_reported_without_output(body, said, helper, a_home_of_its_own):
+def test_failed_helper_is_reported_without_output(body, said, helper, isolated_home):
     helper("tool", body)
     with pytest.raises(RegistryError, match=said) as caught:
-        build_keychain(a_home_of_its_own, {"credsStore": "tool"}).get_credential("docker.io")
+        build_keychain(isolated_home, {"credsStore": "tool"}).get_credential("docker.io")
     assert caught.value.is_failure
     assert "secret" not in str(caught.value)
 
 
-def test_identity_token_is_not_a_login_for_other_programs(a_home_of_its_own):
-    chain = build_keychain(a_home_of_its_own, {"auths": {"ghcr.io": {"identitytoken": "refresh"}}})
+def test_identity_token_is_not_a_login_for_other_programs(isolated_home):
+    chain = build_keychain(isolated_home, {"auths": {"ghcr.io": {"identitytoken": "refresh"}}})
     assert chain.get_credential("ghcr.io") == IdentityToken("refresh")
     assert chain.get_login("ghcr.io") is None
 
 
-def test_helper_is_stopped_after_timeout(helper, a_home_of_its_own, monkeypatch):
+def test_helper_is_stopped_after_timeout(helper, isolated_home, monkeypatch):
     monkeypatch.setattr(credential_helpers, "HELPER_TIMEOUT", 0.5)
     helper("tool", f"import time; time.sleep(120); {build_helper_body('user', 'word')}")
     began = time.monotonic()
     with pytest.raises(RegistryError, match="docker-credential-tool"):
-        build_keychain(a_home_of_its_own, {"credsStore": "tool"}).get_credential("docker.io")
+        build_keychain(isolated_home, {"credsStore": "tool"}).get_credential("docker.io")
     assert time.monotonic() - began < 60
 
 
-def test_failed_helper_is_run_once_per_host(helper, a_home_of_its_own):
+def test_failed_helper_is_run_once_per_host(helper, isolated_home):
     log = helper("tool", "sys.exit(1)")
-    chain = build_keychain(a_home_of_its_own, {"credsStore": "tool"})
+    chain = build_keychain(isolated_home, {"credsStore": "tool"})
     for repository in ("a", "b"):
         with pytest.raises(RegistryError, match="failed with exit status 1"):
             chain.get_credential("ghcr.io", repository)
     assert len(log.read_text().splitlines()) == 1
 
 
-def test_missing_helper_is_reported(a_home_of_its_own):
+def test_missing_helper_is_reported(isolated_home):
     with pytest.raises(RegistryError, match="docker-credential-nowhere could not be started"):
-        build_keychain(a_home_of_its_own, {"credsStore": "nowhere"}).get_credential("docker.io")
+        build_keychain(isolated_home, {"credsStore": "nowhere"}).get_credential("docker.io")

@@ -34,13 +34,13 @@ def find_username(environment: dict[str, str], *entries: RegistryEntry, path: st
 
 
 @pytest.fixture
-def all_sources(tmp_path, a_home_of_its_own) -> dict[str, str]:
+def all_sources(tmp_path, isolated_home) -> dict[str, str]:
     """Write a different login to every source, and return the environment that names them."""
     docker = Path(write_file(tmp_path / "docker" / "config.json", build_auths("DOCKER_CONFIG"))).parent
     write_file(docker / ".dockerconfigjson", build_auths("DOCKER_CONFIG/.dockerconfigjson"))
     write_file(docker / ".dockercfg", json.dumps({HOST: {"username": "DOCKER_CONFIG/.dockercfg", "password": "word"}}))
-    write_file(a_home_of_its_own / ".docker" / "config.json", build_auths("~/.docker"))
-    write_file(a_home_of_its_own / ".config" / "containers" / "auth.json", build_auths("~/.config"))
+    write_file(isolated_home / ".docker" / "config.json", build_auths("~/.docker"))
+    write_file(isolated_home / ".config" / "containers" / "auth.json", build_auths("~/.config"))
     write_file(tmp_path / "run" / "containers" / "auth.json", build_auths("XDG_RUNTIME_DIR"))
     write_file(tmp_path / "xdg" / "containers" / "auth.json", build_auths("XDG_CONFIG_HOME"))
     return {
@@ -80,14 +80,14 @@ ORDER = [
 ]
 
 
-def test_entry_has_precedence_and_other_sources_have_fixed_order(all_sources, a_home_of_its_own):
+def test_entry_has_precedence_and_other_sources_have_fixed_order(all_sources, isolated_home):
     own = RegistryEntry(HOST, username="entry", password="word")
     assert find_username(all_sources, own) == "entry"
     assert find_username(all_sources, RegistryEntry(HOST, is_anonymous=True)) is None
     for where in ORDER:
         assert find_username(all_sources) == find_username(all_sources, RegistryEntry(HOST)) == where
         if where != "~/.config":
-            remove_source(all_sources, where, a_home_of_its_own)
+            remove_source(all_sources, where, isolated_home)
 
 
 def test_next_source_is_used_when_source_lacks_repository(all_sources):

@@ -35,7 +35,7 @@ def registry():
 
 
 @pytest.fixture
-def asked(registry):
+def list_requests(registry):
     """Return the requests that the registry received since the test prepared it, without the host."""
     registry.forget()
     return lambda: [f"{request.method} {request.path} {request.status}" for request in registry.requests()]
@@ -90,24 +90,24 @@ def test_digest_of_pushed_item_is_returned_for_all_types(registry, docker, index
     assert manifest.platforms == (("linux/amd64", "linux/arm64") if index else ())
 
 
-def test_client_sends_one_head_per_tag_and_one_get_when_tag_moved(registry, asked):
+def test_client_sends_one_head_per_tag_and_one_get_when_tag_moved(registry, list_requests):
     for number in range(20):
         registry.push(OLD, f"cheap/{number}", "1")
     registry.forget()
     oci = client(registry.host)
     for number in range(20):
         oci.fetch_descriptor(build_tag_ref(registry, f"cheap/{number}"))
-    assert asked() == [f"HEAD /v2/cheap/{number}/manifests/1 200" for number in range(20)]
+    assert list_requests() == [f"HEAD /v2/cheap/{number}/manifests/1 200" for number in range(20)]
     registry.forget()
     for number in range(20):
         oci.fetch_manifest(
             build_tag_ref(registry, f"cheap/{number}"),
             oci.fetch_descriptor(build_tag_ref(registry, f"cheap/{number}")).digest,
         )
-    assert len(asked()) == 40
+    assert len(list_requests()) == 40
 
 
-def test_unchanged_descriptor_is_confirmed_by_etag(registry, asked):
+def test_unchanged_descriptor_is_confirmed_by_etag(registry, list_requests):
     registry.push(OLD, "remembered", "1")
     remembered = build_tag_ref(registry, "remembered")
     claim = client(registry.host).fetch_descriptor(remembered)
@@ -115,26 +115,26 @@ def test_unchanged_descriptor_is_confirmed_by_etag(registry, asked):
     assert client(registry.host).fetch_descriptor(remembered, claim) is claim
     registry.push(NEW, "remembered", "1")
     assert client(registry.host).fetch_descriptor(remembered, claim) == build_descriptor(NEW)
-    assert [each for each in asked() if each.startswith("HEAD /v2/remembered/manifests/1")] == [
+    assert [each for each in list_requests() if each.startswith("HEAD /v2/remembered/manifests/1")] == [
         "HEAD /v2/remembered/manifests/1 304",
         "HEAD /v2/remembered/manifests/1 200",
     ]
 
 
-def test_etag_does_not_bypass_login(private):
-    oci = client(private.host, username="user", password="right")
-    claim = oci.fetch_descriptor(build_tag_ref(private, "private"))
+def test_etag_does_not_bypass_login(private_registry):
+    oci = client(private_registry.host, username="user", password="right")
+    claim = oci.fetch_descriptor(build_tag_ref(private_registry, "private"))
     assert (
-        client(private.host, username="user", password="right").fetch_descriptor(
-            build_tag_ref(private, "private"), claim
+        client(private_registry.host, username="user", password="right").fetch_descriptor(
+            build_tag_ref(private_registry, "private"), claim
         )
         is claim
     )
     with pytest.raises(RegistryError):
-        client(private.host).fetch_descriptor(build_tag_ref(private, "private"), claim)
+        client(private_registry.host).fetch_descriptor(build_tag_ref(private_registry, "private"), claim)
 
 
-def test_missing_tag_is_not_found_and_not_a_failure(registry, asked):
+def test_missing_tag_is_not_found_and_not_a_failure(registry, list_requests):
     registry.push(OLD, "there", "1")
     oci = client(registry.host)
     for missing in (build_tag_ref(registry, "there", "2"), build_tag_ref(registry, "nowhere")):
@@ -165,7 +165,7 @@ def test_chart_is_not_an_image(registry):
 # Image metadata
 
 
-def test_index_is_described_by_linux_amd64_image(registry, asked):
+def test_index_is_described_by_linux_amd64_image(registry, list_requests):
     labels = {f"{PREFIX}version": "1.2", f"{PREFIX}source": "https://label.example", f"{PREFIX}revision": "abc"}
     annotations = {f"{PREFIX}source": "https://manifest.example"}
     spoken = images.build_image([images.build_layer({"a": b"s"})], labels=labels, annotations=annotations)
@@ -187,7 +187,7 @@ def test_index_is_described_by_linux_amd64_image(registry, asked):
     assert (found.source, found.version, found.revision) == ("https://manifest.example", "1.2", "abc")
     assert found.base == BaseImage("debian:12", None)
     config = images.compute_digest(spoken.blobs[0])
-    assert asked() == [
+    assert list_requests() == [
         f"GET /v2/described/manifests/{spoken.digest} 200",
         f"GET /v2/described/blobs/{config} 200",
     ], "the index was fetched a moment ago and is not fetched again"
@@ -206,7 +206,7 @@ def test_index_without_linux_amd64_is_described_by_first_image(registry):
     )
 
 
-def test_index_with_complete_annotations_needs_no_further_pull(registry, asked):
+def test_index_with_complete_annotations_needs_no_further_pull(registry, list_requests):
     said = {
         f"{PREFIX}created": "2026-11-02T03:04:05Z",
         f"{PREFIX}source": "https://github.com/a/b.git#abc:12",
@@ -221,7 +221,7 @@ def test_index_with_complete_annotations_needs_no_further_pull(registry, asked):
     manifest = oci.fetch_manifest(build_tag_ref(registry, "official"), index.digest)
     registry.forget()
     found = oci.describe_image(build_tag_ref(registry, "official"), manifest)
-    assert asked() == []
+    assert list_requests() == []
     assert found.created == datetime(2026, 11, 2, 3, 4, 5, tzinfo=UTC)
     assert (found.version, found.base) == ("3.12", BaseImage("debian:bookworm-slim", OLD.digest))
 
@@ -262,62 +262,64 @@ def test_manifest_of_earlier_run_can_be_described(registry):
 
 
 @pytest.fixture(scope="module")
-def private(tmp_path_factory):
+def private_registry(tmp_path_factory):
     with DockerRegistry(htpasswd=USERS, folder=tmp_path_factory.mktemp("private")) as running:
         running.push(OLD, "private", "1")
         running.push(OLD, "other", "1")
         yield running
 
 
-def test_password_login_is_challenged_once(private):
-    private.forget()
-    oci = client(private.host, username="user", password="right")
-    assert oci.fetch_descriptor(build_tag_ref(private, "private")).digest == OLD.digest
-    assert oci.fetch_manifest(build_tag_ref(private, "private"), OLD.digest).digest == OLD.digest
-    assert oci.fetch_descriptor(build_tag_ref(private, "other")).digest == OLD.digest
-    statuses = [(request.method, request.status) for request in private.requests()]
+def test_password_login_is_challenged_once(private_registry):
+    private_registry.forget()
+    oci = client(private_registry.host, username="user", password="right")
+    assert oci.fetch_descriptor(build_tag_ref(private_registry, "private")).digest == OLD.digest
+    assert oci.fetch_manifest(build_tag_ref(private_registry, "private"), OLD.digest).digest == OLD.digest
+    assert oci.fetch_descriptor(build_tag_ref(private_registry, "other")).digest == OLD.digest
+    statuses = [(request.method, request.status) for request in private_registry.requests()]
     assert statuses == [("HEAD", 401), ("HEAD", 200), ("GET", 200), ("HEAD", 200)]
 
 
-def test_wrong_password_is_failure_that_names_registry(private):
-    with pytest.raises(RegistryError, match=f"configured for {private.host}") as caught:
-        client(private.host, username="user", password="wrong").fetch_descriptor(build_tag_ref(private, "private"))
+def test_wrong_password_is_failure_that_names_registry(private_registry):
+    with pytest.raises(RegistryError, match=f"configured for {private_registry.host}") as caught:
+        client(private_registry.host, username="user", password="wrong").fetch_descriptor(
+            build_tag_ref(private_registry, "private")
+        )
     assert (caught.value.reason, caught.value.is_failure) == (Reason.DENIED, True)
     assert "wrong" not in str(caught.value)
 
 
 @pytest.mark.parametrize("entry", [{}, {"is_anonymous": True}])
-def test_private_repository_without_credential_is_not_a_failure(private, entry):
+def test_private_repository_without_credential_is_not_a_failure(private_registry, entry):
     with pytest.raises(RegistryError, match="needs a credential") as caught:
-        client(private.host, **entry).fetch_descriptor(build_tag_ref(private, "private"))
+        client(private_registry.host, **entry).fetch_descriptor(build_tag_ref(private_registry, "private"))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.NOT_FOUND_OR_DENIED, False)
 
 
-def test_docker_login_opens_private_registry(private, tmp_path):
-    auths = {private.host: {"username": "user", "password": "right"}}
+def test_docker_login_opens_private_registry(private_registry, tmp_path):
+    auths = {private_registry.host: {"username": "user", "password": "right"}}
     (tmp_path / "config.json").write_text(json.dumps({"auths": auths}))
-    entries = [RegistryEntry(private.host, is_insecure=True)]
+    entries = [RegistryEntry(private_registry.host, is_insecure=True)]
     oci = OciRegistry(entries, environment={"DOCKER_CONFIG": str(tmp_path)})
-    assert oci.fetch_descriptor(build_tag_ref(private, "private")).digest == OLD.digest
+    assert oci.fetch_descriptor(build_tag_ref(private_registry, "private")).digest == OLD.digest
 
 
-def test_netrc_is_never_used(private, a_home_of_its_own):
-    (a_home_of_its_own / ".netrc").write_text("machine 127.0.0.1 login user password right\n")
+def test_netrc_is_never_used(private_registry, isolated_home):
+    (isolated_home / ".netrc").write_text("machine 127.0.0.1 login user password right\n")
     with pytest.raises(RegistryError):
-        client(private.host).fetch_descriptor(build_tag_ref(private, "private"))
+        client(private_registry.host).fetch_descriptor(build_tag_ref(private_registry, "private"))
 
 
 # Endpoints
 
 
-def test_unlisted_host_gets_no_request(registry, asked):
+def test_unlisted_host_gets_no_request(registry, list_requests):
     with pytest.raises(RegistryError, match="`registries:`") as caught:
         OciRegistry(environment={}).fetch_descriptor(build_tag_ref(registry, "there"))
     assert caught.value.reason is Reason.UNREACHABLE
-    assert asked() == []
+    assert list_requests() == []
 
 
-def test_docker_hub_image_is_fetched_from_mirror(registry, asked):
+def test_docker_hub_image_is_fetched_from_mirror(registry, list_requests):
     registry.push(NEW, "hub/library/nginx", "1")
     registry.forget()
     entry = RegistryEntry("docker.io", mirror=f"{registry.host}/hub", is_insecure=True)
@@ -325,7 +327,7 @@ def test_docker_hub_image_is_fetched_from_mirror(registry, asked):
     nginx = TagRef("docker.io/library/nginx", "1")
     assert oci.fetch_descriptor(nginx).digest == NEW.digest
     assert oci.fetch_manifest(nginx, NEW.digest).digest == NEW.digest
-    assert {path.split()[1].rpartition("/")[0] for path in asked()} == {"/v2/hub/library/nginx/manifests"}
+    assert {path.split()[1].rpartition("/")[0] for path in list_requests()} == {"/v2/hub/library/nginx/manifests"}
     assert oci.get_pull_address(nginx, NEW.digest) == PullAddress(
         f"{registry.host}/hub/library/nginx@{NEW.digest}", is_insecure=True
     )
@@ -383,20 +385,21 @@ def test_client_serves_many_threads(registry):
     assert found == {repository: item.digest for repository, item in items.items()}
 
 
-def test_threads_share_one_challenge(private):
-    private.forget()
-    oci = client(private.host, username="user", password="right")
+def test_threads_share_one_challenge(private_registry):
+    private_registry.forget()
+    oci = client(private_registry.host, username="user", password="right")
     threads = [
-        threading.Thread(target=oci.fetch_descriptor, args=(build_tag_ref(private, "private"),)) for _ in range(12)
+        threading.Thread(target=oci.fetch_descriptor, args=(build_tag_ref(private_registry, "private"),))
+        for _ in range(12)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(request.status for request in private.requests()) == [200] * 12 + [401]
+    assert sorted(request.status for request in private_registry.requests()) == [200] * 12 + [401]
 
 
-def test_image_has_three_digests_and_each_is_fetched_once(registry, asked):
+def test_image_has_three_digests_and_each_is_fetched_once(registry, list_requests):
     both = images.build_index([NEW, ARM])
     registry.push(both, "names/index", "1")
     oci, at = client(registry.host), build_tag_ref(registry, "names/index")
@@ -406,4 +409,4 @@ def test_image_has_three_digests_and_each_is_fetched_once(registry, asked):
     assert oci.list_digests(at, both.digest, "linux/arm64") == {both.digest, ARM.digest, arm}
     assert oci.list_digests(at, ARM.digest, "linux/arm64") == {ARM.digest, arm}
     assert oci.list_digests(at, both.digest, "linux/s390x") == {both.digest}
-    assert len(asked()) == 3
+    assert len(list_requests()) == 3

@@ -81,7 +81,7 @@ def page(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory):
+def chromium(tmp_path_factory):
     with browser(tmp_path_factory.mktemp("browser")) as started:
         yield started
 
@@ -93,37 +93,37 @@ def list_complaints(shown):
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1200])
-def test_page_sends_no_requests_has_no_errors_and_fits_the_window(shown, page, width, scheme, script):
-    shown.show(page, width=width, scheme=scheme, script=script)
-    assert shown.evaluate("document.documentElement.scrollWidth") == width
-    assert shown.evaluate(CONTRAST) >= 4.5
-    assert shown.screenshot().startswith(b"\x89PNG")
-    assert [each["request"]["url"] for each in shown.said("Network.requestWillBeSent")] == [page.as_uri()]
-    assert list_complaints(shown) == []
-    assert shown.evaluate("document.getElementById('tools').hidden") is not script
-    assert shown.evaluate("document.querySelector('main table.plain, #table table').checkVisibility()")
+def test_page_sends_no_requests_has_no_errors_and_fits_the_window(chromium, page, width, scheme, script):
+    chromium.show(page, width=width, scheme=scheme, script=script)
+    assert chromium.evaluate("document.documentElement.scrollWidth") == width
+    assert chromium.evaluate(CONTRAST) >= 4.5
+    assert chromium.screenshot().startswith(b"\x89PNG")
+    assert [each["request"]["url"] for each in chromium.said("Network.requestWillBeSent")] == [page.as_uri()]
+    assert list_complaints(chromium) == []
+    assert chromium.evaluate("document.getElementById('tools').hidden") is not script
+    assert chromium.evaluate("document.querySelector('main table.plain, #table table').checkVisibility()")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (1200, "dark"), (400, "light")])
-def test_axe_finds_no_obstacle(shown, page, width, scheme):
+def test_axe_finds_no_obstacle(chromium, page, width, scheme):
     """https://github.com/dequelabs/axe-core/blob/develop/doc/rule-descriptions.md"""
-    shown.show(page, width=width, scheme=scheme)
-    shown.evaluate(files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
-    violations = shown.evaluate("axe.run().then((found) => found.violations)")
+    chromium.show(page, width=width, scheme=scheme)
+    chromium.evaluate(files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
+    violations = chromium.evaluate("axe.run().then((found) => found.violations)")
     assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in violations] == []
 
 
 @pytest.mark.parametrize("width", [400, 1200])
-def test_headings_of_columns_are_not_broken_within_words(shown, page, width):
-    shown.show(page, width=width)
-    assert shown.evaluate(BROKEN_HEADINGS) == []
+def test_headings_of_columns_are_not_broken_within_words(chromium, page, width):
+    chromium.show(page, width=width)
+    assert chromium.evaluate(BROKEN_HEADINGS) == []
 
 
-def test_dark_scheme_has_a_dark_background(shown, page):
+def test_dark_scheme_has_a_dark_background(chromium, page):
     backs = []
     for scheme in ("light", "dark"):
-        shown.show(page, scheme=scheme)
-        backs.append(shown.evaluate("getComputedStyle(document.body).backgroundColor"))
+        chromium.show(page, scheme=scheme)
+        backs.append(chromium.evaluate("getComputedStyle(document.body).backgroundColor"))
     assert backs == ["rgb(255, 255, 255)", "rgb(13, 17, 23)"]
 
 
@@ -131,14 +131,14 @@ IMAGES = "[...document.querySelectorAll('#table tbody th code')].map((each) => e
 FOUND = "document.getElementById('found').textContent"
 
 
-def test_search_shows_and_counts_matching_images(shown, page):
-    shown.show(page)
-    shown.evaluate("document.getElementById('search').focus()")
-    shown.call("Input.insertText", text="REDIS")
-    shown.evaluate("new Promise((done) => setTimeout(done, 150))")  # the page waits for further keys for 100 ms
-    assert shown.evaluate(IMAGES) == ["docker.io/library/redis:7"]
-    assert shown.evaluate(FOUND) == "1 of 2 images"
-    assert shown.evaluate("location.hash") == "#search=REDIS"
+def test_search_shows_and_counts_matching_images(chromium, page):
+    chromium.show(page)
+    chromium.evaluate("document.getElementById('search').focus()")
+    chromium.call("Input.insertText", text="REDIS")
+    chromium.evaluate("new Promise((done) => setTimeout(done, 150))")  # the page waits for further keys for 100 ms
+    assert chromium.evaluate(IMAGES) == ["docker.io/library/redis:7"]
+    assert chromium.evaluate(FOUND) == "1 of 2 images"
+    assert chromium.evaluate("location.hash") == "#search=REDIS"
 
 
 @pytest.mark.parametrize(
@@ -154,73 +154,73 @@ def test_search_shows_and_counts_matching_images(shown, page):
         ("sort=image&order=up", ["node:22", "redis:7"]),
     ],
 )
-def test_address_contains_the_state_of_the_table(shown, page, address, images):
-    shown.show(f"{page.as_uri()}#{address}")
-    assert shown.evaluate(IMAGES) == [f"docker.io/library/{each}" for each in images]
+def test_address_contains_the_state_of_the_table(chromium, page, address, images):
+    chromium.show(f"{page.as_uri()}#{address}")
+    assert chromium.evaluate(IMAGES) == [f"docker.io/library/{each}" for each in images]
 
 
-def test_chips_and_headings_change_the_table_and_the_address(shown, page):
-    shown.show(page)
-    shown.evaluate("document.querySelector('[data-value=critical]').click()")
-    shown.evaluate("document.querySelector('[data-key=age]').click()")
-    assert shown.evaluate("location.hash") == "#severity=critical&sort=age"
-    assert shown.evaluate("document.querySelector('[data-value=critical]').getAttribute('aria-pressed')") == "true"
-    assert shown.evaluate("document.querySelectorAll('[aria-sort=descending]').length") == 1
+def test_chips_and_headings_change_the_table_and_the_address(chromium, page):
+    chromium.show(page)
+    chromium.evaluate("document.querySelector('[data-value=critical]').click()")
+    chromium.evaluate("document.querySelector('[data-key=age]').click()")
+    assert chromium.evaluate("location.hash") == "#severity=critical&sort=age"
+    assert chromium.evaluate("document.querySelector('[data-value=critical]').getAttribute('aria-pressed')") == "true"
+    assert chromium.evaluate("document.querySelectorAll('[aria-sort=descending]').length") == 1
 
 
-def test_image_unfolds_to_references_with_links(shown, page):
-    shown.show(page)
-    shown.evaluate("document.querySelector('#table tbody button').click()")
-    assert shown.evaluate("document.querySelector('.users a').href") == (
+def test_image_unfolds_to_references_with_links(chromium, page):
+    chromium.show(page)
+    chromium.evaluate("document.querySelector('#table tbody button').click()")
+    assert chromium.evaluate("document.querySelector('.users a').href") == (
         "https://github.com/acme/web/blob/main/Dockerfile#L1"
     )
-    assert shown.evaluate("document.querySelectorAll('.users li').length") == 2
-    shown.evaluate("document.querySelector('#table tbody button').click()")
-    assert shown.evaluate("document.querySelectorAll('.users').length") == 0
+    assert chromium.evaluate("document.querySelectorAll('.users li').length") == 2
+    chromium.evaluate("document.querySelector('#table tbody button').click()")
+    assert chromium.evaluate("document.querySelectorAll('.users').length") == 0
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
-def test_image_has_links_to_registry_and_request(shown, page, script):
-    shown.show(page, script=script)
+def test_image_has_links_to_registry_and_request(chromium, page, script):
+    chromium.show(page, script=script)
     table = "#table table" if script else "table.plain"
     links = f"[...document.querySelectorAll('{table} tbody tr:first-child a')].map((each) => each.href)"
-    assert shown.evaluate(links) == ["https://hub.docker.com/_/node", "https://github.com/acme/web/pull/7"]
+    assert chromium.evaluate(links) == ["https://hub.docker.com/_/node", "https://github.com/acme/web/pull/7"]
 
 
-def test_export_has_the_shown_images_and_no_formulas(shown, page):
-    shown.show(f"{page.as_uri()}#status=up-to-date")
-    shown.evaluate("URL.createObjectURL = (blob) => { window.exported = blob.text(); return '#'; }")
-    shown.evaluate("document.getElementById('export').click()")
-    head, line = shown.evaluate("window.exported").split("\r\n")
+def test_export_has_the_shown_images_and_no_formulas(chromium, page):
+    chromium.show(f"{page.as_uri()}#status=up-to-date")
+    chromium.evaluate("URL.createObjectURL = (blob) => { window.exported = blob.text(); return '#'; }")
+    chromium.evaluate("document.getElementById('export').click()")
+    head, line = chromium.evaluate("window.exported").split("\r\n")
     assert head.startswith('"Image","Repositories",')
     assert line.startswith('"docker.io/library/redis:7","1",')
 
 
-def test_page_of_2000_images_is_small_at_first(shown, tmp_path):
+def test_page_of_2000_images_is_small_at_first(chromium, tmp_path):
     path = tmp_path / "large.html"
     path.write_text(render_html(render_run_document(build_large_fleet(2_000))), encoding="utf-8")
-    shown.show(path)
-    assert shown.evaluate("document.querySelectorAll('*').length") < 8_000
-    assert len(shown.evaluate(IMAGES)) == 50
-    shown.evaluate("document.getElementById('more').click()")
-    assert len(shown.evaluate(IMAGES)) == 100
-    shown.show(path, script=False)
-    assert shown.evaluate("document.querySelectorAll('table.plain tbody tr').length") == 2_000
+    chromium.show(path)
+    assert chromium.evaluate("document.querySelectorAll('*').length") < 8_000
+    assert len(chromium.evaluate(IMAGES)) == 50
+    chromium.evaluate("document.getElementById('more').click()")
+    assert len(chromium.evaluate(IMAGES)) == 100
+    chromium.show(path, script=False)
+    assert chromium.evaluate("document.querySelectorAll('table.plain tbody tr').length") == 2_000
 
 
-def test_first_tab_stop_skips_the_navigation(shown, page):
-    shown.show(page)
-    shown.press("Tab")
-    assert shown.evaluate("document.activeElement.className") == "skip"
-    assert shown.evaluate("document.activeElement.getBoundingClientRect().left") >= 0
+def test_first_tab_stop_skips_the_navigation(chromium, page):
+    chromium.show(page)
+    chromium.press("Tab")
+    assert chromium.evaluate("document.activeElement.className") == "skip"
+    assert chromium.evaluate("document.activeElement.getBoundingClientRect().left") >= 0
 
 
-def test_text_from_a_repository_is_not_markup_in_the_browser(shown, tmp_path):
+def test_text_from_a_repository_is_not_markup_in_the_browser(chromium, tmp_path):
     word = "<img src=x onerror=console.log(1)></td></script><script>console.log(2)</script><style>*{color:red}"
     path = tmp_path / "hostile.html"
     path.write_text(render_html(render_run_document(build_hostile_report(word))), encoding="utf-8")
-    shown.show(path)
-    assert shown.evaluate("document.querySelectorAll('img, td script, td style').length") == 0
-    assert shown.evaluate("document.querySelectorAll('script').length") == 2
-    assert word in shown.evaluate("document.body.textContent")
-    assert list_complaints(shown) == []
+    chromium.show(path)
+    assert chromium.evaluate("document.querySelectorAll('img, td script, td style').length") == 0
+    assert chromium.evaluate("document.querySelectorAll('script').length") == 2
+    assert word in chromium.evaluate("document.body.textContent")
+    assert list_complaints(chromium) == []

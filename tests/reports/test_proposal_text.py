@@ -30,14 +30,14 @@ class FakeTerminal:
 
 
 @pytest.fixture
-def shown(monkeypatch):
+def shown_lines(monkeypatch):
     for name, value in (("TERM", "xterm"), ("COLUMNS", "50"), ("NO_COLOR", "1")):
         monkeypatch.setenv(name, value)
     return show_lines(render_proposal_lines("A title", "a → main (open)", BODY, CHANGE), FakeTerminal()).split("\n")
 
 
-def test_tables_are_aligned_and_sentences_wrapped_in_their_column(shown):
-    assert shown[5:] == [
+def test_tables_are_aligned_and_sentences_wrapped_in_their_column(shown_lines):
+    assert shown_lines[5:] == [
         "         Critical  Low",
         "  now    1         5",
         "  after  0         12",
@@ -50,8 +50,8 @@ def test_tables_are_aligned_and_sentences_wrapped_in_their_column(shown):
     ]
 
 
-def test_lines_of_a_diff_are_not_wrapped(shown):
-    assert shown[-1] == CHANGE
+def test_lines_of_a_diff_are_not_wrapped(shown_lines):
+    assert shown_lines[-1] == CHANGE
 
 
 def test_hidden_parts_of_the_text_are_left_out():

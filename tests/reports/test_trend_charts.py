@@ -148,7 +148,7 @@ def test_overdue_fixes_have_a_line_only_if_there_were_any():
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory):
+def chromium(tmp_path_factory):
     with browser(tmp_path_factory.mktemp("browser")) as started:
         yield started
 
@@ -156,13 +156,15 @@ def shown(tmp_path_factory):
 @pytest.mark.real("chromium")
 @pytest.mark.slow
 @pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (390, "dark")])
-def test_lines_of_teams_fit_the_window(shown, tmp_path, width, scheme):
+def test_lines_of_teams_fit_the_window(chromium, tmp_path, width, scheme):
     path = tmp_path / "fixes.html"
     path.write_text(
         render_fixes_page(build_trends(1, None, 12, 4, teams=("@acme/a-team-with-a-long-name", "@web")), PARTS)
     )
-    shown.show(path, width=width, scheme=scheme)
-    assert shown.evaluate("document.documentElement.scrollWidth") == width
-    assert shown.evaluate("document.querySelector('.team-trends').scrollWidth <= document.body.clientWidth")
-    assert shown.evaluate("[...document.querySelectorAll('.team-trends svg')].every((each) => each.clientWidth > 90)")
-    assert not shown.said("Log.entryAdded")
+    chromium.show(path, width=width, scheme=scheme)
+    assert chromium.evaluate("document.documentElement.scrollWidth") == width
+    assert chromium.evaluate("document.querySelector('.team-trends').scrollWidth <= document.body.clientWidth")
+    assert chromium.evaluate(
+        "[...document.querySelectorAll('.team-trends svg')].every((each) => each.clientWidth > 90)"
+    )
+    assert not chromium.said("Log.entryAdded")

@@ -16,7 +16,7 @@ FEW = {"debian 12": {"openssl": {"CVE-1900-0001": b"{}"}}, "debian 13": {}, "pla
 
 
 @pytest.fixture
-def names(tmp_path):
+def read_names(tmp_path):
     def read(content: bytes) -> frozenset[str]:
         path = tmp_path / "trivy.db"
         path.write_bytes(content)
@@ -30,59 +30,59 @@ def patch_bytes(content: bytes, offset: int, layout: str, *values: int) -> bytes
     return content[:offset] + written + content[offset + len(written) :]
 
 
-def test_bucket_names_exclude_values(names):
-    assert names(encode_database(FEW)) == {"debian 12", "debian 13"}
+def test_bucket_names_exclude_values(read_names):
+    assert read_names(encode_database(FEW)) == {"debian 12", "debian 13"}
 
 
-def test_empty_database_has_no_buckets(names):
-    assert names(encode_database({})) == set()
+def test_empty_database_has_no_buckets(read_names):
+    assert read_names(encode_database({})) == set()
 
 
 @pytest.mark.parametrize("count", [100, 1000, 20_000])
-def test_root_of_many_pages_is_read_completely(names, count):
+def test_root_of_many_pages_is_read_completely(read_names, count):
     buckets = {f"release {number:06}": {} for number in range(0, count, count // 20)}
     values = {f"value {number:06}": b"" for number in range(count)}
-    assert names(encode_database(buckets | values)) == set(buckets)
+    assert read_names(encode_database(buckets | values)) == set(buckets)
 
 
-def test_value_longer_than_page_is_skipped(names):
-    assert names(encode_database({"a": b"x" * 3 * PAGE_SIZE, "b": {}})) == {"b"}
+def test_value_longer_than_page_is_skipped(read_names):
+    assert read_names(encode_database({"a": b"x" * 3 * PAGE_SIZE, "b": {}})) == {"b"}
 
 
-def test_newer_meta_page_is_used(names):
+def test_newer_meta_page_is_used(read_names):
     content = encode_database(FEW)
     stale_root = patch_bytes(content, 16 + 16, "<Q", 2)[16 : 16 + 56]
     older = patch_bytes(content, 16 + 16, "<Q", 2)
-    assert names(patch_bytes(older, 16 + 56, "<Q", compute_fnv_1a(stale_root))) == {"debian 12", "debian 13"}
+    assert read_names(patch_bytes(older, 16 + 56, "<Q", compute_fnv_1a(stale_root))) == {"debian 12", "debian 13"}
 
 
 @pytest.mark.parametrize("damaged", [0, 1])
-def test_damaged_meta_page_is_replaced_by_other(names, damaged):
-    assert names(patch_bytes(encode_database(FEW), damaged * PAGE_SIZE + 16 + 20, "<B", 255)) == {
+def test_damaged_meta_page_is_replaced_by_other(read_names, damaged):
+    assert read_names(patch_bytes(encode_database(FEW), damaged * PAGE_SIZE + 16 + 20, "<B", 255)) == {
         "debian 12",
         "debian 13",
     }
 
 
-def test_database_with_two_damaged_meta_pages_is_refused(names):
+def test_database_with_two_damaged_meta_pages_is_refused(read_names):
     content = encode_database(FEW)
     for number in (0, 1):
         content = patch_bytes(content, number * PAGE_SIZE + 16, "<I", 7)
     with pytest.raises(BrokenDatabaseError, match="no valid meta page"):
-        names(content)
+        read_names(content)
 
 
 @pytest.mark.parametrize("length", [0, 10, 100, 2 * PAGE_SIZE, 3 * PAGE_SIZE])
-def test_truncated_file_is_refused(names, length):
+def test_truncated_file_is_refused(read_names, length):
     with pytest.raises(BrokenDatabaseError):
-        names(encode_database(FEW)[:length])
+        read_names(encode_database(FEW)[:length])
 
 
-def test_cyclic_tree_is_refused(names, tmp_path):
+def test_cyclic_tree_is_refused(read_names, tmp_path):
     content = encode_database({f"release {number:06}": {} for number in range(1000)})
     start = find_root_page(content)
     with pytest.raises(BrokenDatabaseError, match=str(MAX_PAGES)):
-        names(patch_bytes(content, start + 16 + 8, "<Q", start // PAGE_SIZE))
+        read_names(patch_bytes(content, start + 16 + 8, "<Q", start // PAGE_SIZE))
 
 
 def find_root_page(content: bytes) -> int:
@@ -91,22 +91,22 @@ def find_root_page(content: bytes) -> int:
     return root * PAGE_SIZE
 
 
-def test_page_with_wrong_number_is_refused(names):
+def test_page_with_wrong_number_is_refused(read_names):
     content = encode_database(FEW)
     with pytest.raises(BrokenDatabaseError):
-        names(patch_bytes(content, find_root_page(content), "<Q", 77))
+        read_names(patch_bytes(content, find_root_page(content), "<Q", 77))
 
 
-def test_page_with_too_many_overflow_pages_is_refused(names):
+def test_page_with_too_many_overflow_pages_is_refused(read_names):
     content = encode_database(FEW)
     with pytest.raises(BrokenDatabaseError):
-        names(patch_bytes(content, find_root_page(content) + 12, "<I", 2**31))
+        read_names(patch_bytes(content, find_root_page(content) + 12, "<I", 2**31))
 
 
-def test_key_outside_page_is_refused(names):
+def test_key_outside_page_is_refused(read_names):
     content = encode_database(FEW)
     with pytest.raises(BrokenDatabaseError, match="outside its page"):
-        names(patch_bytes(content, find_root_page(content) + 16 + 8, "<I", 2**31))
+        read_names(patch_bytes(content, find_root_page(content) + 16 + 8, "<I", 2**31))
 
 
 @given(st.integers(0, 5 * PAGE_SIZE - 1), st.binary(min_size=1, max_size=8))

@@ -71,7 +71,7 @@ class TestCredentials:
 
 
 @pytest.fixture(scope="module")
-def secured(tmp_path_factory):
+def secured_registry(tmp_path_factory):
     certificate = SelfSignedCertificate.make(tmp_path_factory.mktemp("certificate"))
     with DockerRegistry(tls=certificate) as registry:
         digest = registry.push(debian(OLD), "library/test", "tag")
@@ -79,13 +79,13 @@ def secured(tmp_path_factory):
 
 
 class TestTls:
-    def test_configured_ca_is_trusted(self, stand, secured):
-        subject, certificate = secured
+    def test_configured_ca_is_trusted(self, stand, secured_registry):
+        subject, certificate = secured_registry
         outcome = stand.scanner(resolve_pull_address=self._pull(stand, str(certificate.path))).scan(subject)
         assert findings(outcome) == expected(OLD, DEBIAN_RELEASE)
 
-    def test_registry_is_not_trusted_without_ca(self, stand, secured):
-        subject, _ = secured
+    def test_registry_is_not_trusted_without_ca(self, stand, secured_registry):
+        subject, _ = secured_registry
         outcome = stand.scanner(resolve_pull_address=self._pull(stand, None)).scan(subject)
         assert why(outcome) is UnscannedReason.FAILED
         assert "certificate" in outcome.detail
@@ -96,10 +96,10 @@ class TestTls:
 
 
 class TestIsolation:
-    def test_ignore_files_in_working_directory_have_no_effect(self, stand, tmp_path, monkeypatch, a_home_of_its_own):
+    def test_ignore_files_in_working_directory_have_no_effect(self, stand, tmp_path, monkeypatch, isolated_home):
         ignored = "\n".join(finding.id for finding in expected(OLD, DEBIAN_RELEASE))
         config = f"severity: [CRITICAL]\nignorefile: {tmp_path}/.trivyignore\n"
-        for folder in (tmp_path, a_home_of_its_own):
+        for folder in (tmp_path, isolated_home):
             (folder / ".trivyignore").write_text(ignored)
             (folder / "trivy.yaml").write_text(config)
         monkeypatch.chdir(tmp_path)
@@ -107,7 +107,7 @@ class TestIsolation:
         monkeypatch.setenv("TRIVY_SEVERITY", "CRITICAL")
         assert findings(stand.scanner().scan(stand.subject(debian(OLD)))) == expected(OLD, DEBIAN_RELEASE)
 
-    def test_own_secrets_are_not_passed(self, stand, program, tmp_path, monkeypatch, a_home_of_its_own):
+    def test_own_secrets_are_not_passed(self, stand, program, tmp_path, monkeypatch, isolated_home):
         seen = tmp_path / "seen"
         monkeypatch.setenv("BASEBUMP_TEST_TOKEN", "our-own-secret")
         monkeypatch.setenv("GITHUB_TOKEN", "our-own-secret")
@@ -120,7 +120,7 @@ class TestIsolation:
         text = seen.read_text()
         assert "TRIVY_DISABLE_TELEMETRY=true" in text
         assert "our-own-secret" not in text
-        assert str(a_home_of_its_own) not in text, "there are logins and settings in it"
+        assert str(isolated_home) not in text, "there are logins and settings in it"
         assert "s3cret" not in text
         assert re.findall(r'"auth":', text) == ['"auth":'], "the credential is for the scan alone"
 

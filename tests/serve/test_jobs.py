@@ -81,7 +81,7 @@ class JobScene:
 
 
 @pytest.fixture
-def workshop(tmp_path):
+def job_scene(tmp_path):
     with start_hub() as loopback:
         for folder in ("one", "two"):
             (tmp_path / folder).mkdir()
@@ -92,114 +92,114 @@ def list_proposals(repository: DiskRepository) -> list[str]:
     return [each for each in repository.refs() if each.startswith("refs/basebump/proposals/")]
 
 
-def test_sweep_requests_visits_only_of_new_and_changed_repositories(workshop):
+def test_sweep_requests_visits_only_of_new_and_changed_repositories(job_scene):
     for name in ("web", "api"):
-        workshop.add_repository(name)
-    [swept] = SweepJob(workshop.build_run, HOUR)(workshop.claim(SweepWork()))
+        job_scene.add_repository(name)
+    [swept] = SweepJob(job_scene.build_run, HOUR)(job_scene.claim(SweepWork()))
     assert {each.key.repository for each in swept.requests} == {"web", "api"}
     assert swept.result.startswith("2 repositories need a visit, of 2 base branches; 2 new or unfinished;")
     assert swept.repeat_after == HOUR
-    list(workshop.visit_job()(workshop.claim(*(each.key for each in swept.requests))))
-    [again] = SweepJob(workshop.build_run, HOUR)(workshop.claim(SweepWork()))
+    list(job_scene.visit_job()(job_scene.claim(*(each.key for each in swept.requests))))
+    [again] = SweepJob(job_scene.build_run, HOUR)(job_scene.claim(SweepWork()))
     assert again.requests == ()
 
 
-def test_sweep_reports_unreadable_clusters_without_names(workshop, monkeypatch):
-    workshop.add_repository("web")
-    workshop.write_config("clusters: [{name: secret-name, auth: in-cluster}]\n")
+def test_sweep_reports_unreadable_clusters_without_names(job_scene, monkeypatch):
+    job_scene.add_repository("web")
+    job_scene.write_config("clusters: [{name: secret-name, auth: in-cluster}]\n")
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-    [swept] = SweepJob(workshop.build_run, HOUR)(workshop.claim(SweepWork()))
+    [swept] = SweepJob(job_scene.build_run, HOUR)(job_scene.claim(SweepWork()))
     assert len(swept.requests) == 1
     assert swept.result.endswith("clusters could not be read, and `basebump doctor` shows the reasons")
     assert "secret-name" not in swept.result
 
 
-def test_moved_tag_leads_to_visits_of_exactly_the_users_of_the_tag(workshop):
-    web, _ = workshop.add_repository("web"), workshop.add_repository("other", image="other")
-    api = workshop.add_repository("api")
-    workshop.visit_all()
-    workshop.loopback.move("base", "1", "base patched")
-    result = workshop.look_up()
+def test_moved_tag_leads_to_visits_of_exactly_the_users_of_the_tag(job_scene):
+    web, _ = job_scene.add_repository("web"), job_scene.add_repository("other", image="other")
+    api = job_scene.add_repository("api")
+    job_scene.visit_all()
+    job_scene.loopback.move("base", "1", "base patched")
+    result = job_scene.look_up()
     assert isinstance(result, Done)
     assert {each.key.repository for each in result.requests} == {"web", "api"}
     assert (list_proposals(web), list_proposals(api)) == ([], [])  # the lookup itself writes nothing
-    ended = list(workshop.visit_job()(workshop.claim(*(each.key for each in result.requests))))
+    ended = list(job_scene.visit_job()(job_scene.claim(*(each.key for each in result.requests))))
     assert [each.opened for each in ended] == [1, 1]
     assert (len(list_proposals(web)), len(list_proposals(api))) == (1, 1)
 
 
-def test_registry_that_still_serves_the_old_image_is_asked_again_after_an_event_only(workshop):
-    workshop.add_repository("web")
-    workshop.visit_all()
-    assert isinstance(workshop.look_up(), NotYet)
-    assert isinstance(workshop.look_up(WorkReason.TAG_MOVED), Done)
+def test_registry_that_still_serves_the_old_image_is_asked_again_after_an_event_only(job_scene):
+    job_scene.add_repository("web")
+    job_scene.visit_all()
+    assert isinstance(job_scene.look_up(), NotYet)
+    assert isinstance(job_scene.look_up(WorkReason.TAG_MOVED), Done)
 
 
-def test_tag_that_cannot_be_looked_up_is_tried_again(workshop):
-    workshop.add_repository("web")
-    workshop.visit_all()
-    with workshop.with_silent_registry():
-        assert isinstance(workshop.look_up(), Failed)
+def test_tag_that_cannot_be_looked_up_is_tried_again(job_scene):
+    job_scene.add_repository("web")
+    job_scene.visit_all()
+    with job_scene.with_silent_registry():
+        assert isinstance(job_scene.look_up(), Failed)
 
 
-def test_tag_of_a_registry_that_the_config_does_not_list_is_not_looked_up(workshop):
+def test_tag_of_a_registry_that_the_config_does_not_list_is_not_looked_up(job_scene):
     tag_ref = TagRef("registry.example.com/base", "1")
-    [result] = TagJob(workshop.build_run, workshop.stores.inventory)(workshop.claim(TagWork(tag_ref)))
+    [result] = TagJob(job_scene.build_run, job_scene.stores.inventory)(job_scene.claim(TagWork(tag_ref)))
     assert isinstance(result, Done)
     assert result.result == "the config does not list this registry"
 
 
-def test_deleted_tag_is_not_tried_again(workshop):
-    workshop.add_repository("web")
-    workshop.visit_all()
-    [result] = TagJob(workshop.build_run, workshop.stores.inventory)(
-        workshop.claim(TagWork(TagRef("docker.io/library/base", "gone")))
+def test_deleted_tag_is_not_tried_again(job_scene):
+    job_scene.add_repository("web")
+    job_scene.visit_all()
+    [result] = TagJob(job_scene.build_run, job_scene.stores.inventory)(
+        job_scene.claim(TagWork(TagRef("docker.io/library/base", "gone")))
     )
     assert isinstance(result, Done)
     assert result.requests == ()
 
 
-def test_repositories_of_the_same_name_on_two_forges_have_a_result_each(workshop):
-    workshop.add_repository("web", "one")
-    workshop.add_repository("web", "two")
-    claimed = workshop.claim(VisitWork("local", "a", "web"), VisitWork("local", "b", "web"))
-    results = list(workshop.visit_job()(claimed))
+def test_repositories_of_the_same_name_on_two_forges_have_a_result_each(job_scene):
+    job_scene.add_repository("web", "one")
+    job_scene.add_repository("web", "two")
+    claimed = job_scene.claim(VisitWork("local", "a", "web"), VisitWork("local", "b", "web"))
+    results = list(job_scene.visit_job()(claimed))
     assert [type(each) for each in results] == [Done, Done]
     assert {each.claimed.key for each in results} == {each.key for each in claimed}
 
 
-def test_unselected_repository_is_not_tried_again(workshop):
-    [result] = workshop.visit_job()(workshop.claim(VisitWork("local", "", "stranger")))
+def test_unselected_repository_is_not_tried_again(job_scene):
+    [result] = job_scene.visit_job()(job_scene.claim(VisitWork("local", "", "stranger")))
     assert isinstance(result, Done)
     assert result.result == "the config does not select this repository"
 
 
-def test_visit_fails_if_a_registry_of_the_repository_fails(workshop):
-    workshop.add_repository("web")
-    with workshop.with_silent_registry():
-        [result] = workshop.visit_job()(workshop.claim(VisitWork("local", "", "web")))
+def test_visit_fails_if_a_registry_of_the_repository_fails(job_scene):
+    job_scene.add_repository("web")
+    with job_scene.with_silent_registry():
+        [result] = job_scene.visit_job()(job_scene.claim(VisitWork("local", "", "web")))
     assert isinstance(result, Failed)
 
 
-def test_deferred_proposal_is_tried_again_after_the_window_of_the_limits(workshop):
-    repositories = [workshop.add_repository(name) for name in ("web", "api")]
-    workshop.visit_all()
-    workshop.write_config("limits: {new_per_window: 1}\n")
-    workshop.loopback.move("base", "1", "base patched")
-    claimed = workshop.claim(*(VisitWork("local", "", name) for name in ("web", "api")))
-    results = list(workshop.visit_job()(claimed))
+def test_deferred_proposal_is_tried_again_after_the_window_of_the_limits(job_scene):
+    repositories = [job_scene.add_repository(name) for name in ("web", "api")]
+    job_scene.visit_all()
+    job_scene.write_config("limits: {new_per_window: 1}\n")
+    job_scene.loopback.move("base", "1", "base patched")
+    claimed = job_scene.claim(*(VisitWork("local", "", name) for name in ("web", "api")))
+    results = list(job_scene.visit_job()(claimed))
     assert sorted(each.repeat_after or timedelta() for each in results) == [timedelta(), HOUR]
     assert sum(len(list_proposals(each)) for each in repositories) == 1
 
 
-def test_pushed_own_image_is_read_at_once(workshop):
+def test_pushed_own_image_is_read_at_once(job_scene):
     web = TagRef("docker.io/acme/web", "main")
-    workshop.write_config("builds: [{repository: web, image: 'docker.io/acme/web:main'}]\n")
-    workshop.add_repository("web")
-    workshop.visit_all()
+    job_scene.write_config("builds: [{repository: web, image: 'docker.io/acme/web:main'}]\n")
+    job_scene.add_repository("web")
+    job_scene.visit_all()
     layers = make_image("app")
-    built = workshop.loopback.store.set_tag("acme/web", "main", layers)
-    [result] = TagJob(workshop.build_run, workshop.stores.inventory)(workshop.claim(TagWork(web)))
+    built = job_scene.loopback.store.set_tag("acme/web", "main", layers)
+    [result] = TagJob(job_scene.build_run, job_scene.stores.inventory)(job_scene.claim(TagWork(web)))
     assert isinstance(result, Done)
-    store = workshop.build_run(RunLevel.REPORT, RunScope()).context.builds.store
+    store = job_scene.build_run(RunLevel.REPORT, RunScope()).context.builds.store
     assert [each.build.digest for each in store.load_builds()] == [built]

@@ -63,46 +63,46 @@ def address(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory):
+def chromium(tmp_path_factory):
     with browser(tmp_path_factory.mktemp("browser")) as started:
         yield started
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("path", PATHS)
-def test_page_is_readable_and_breaks_no_policy(shown, address, path, mode):
+def test_page_is_readable_and_breaks_no_policy(chromium, address, path, mode):
     """axe-core: https://github.com/dequelabs/axe-core/blob/develop/doc/rule-descriptions.md"""
     width, scheme = MODES[mode]
-    shown.show(address + path, width=width, scheme=scheme)
-    assert shown.said("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown") == []
-    requests = [each["request"]["url"] for each in shown.said("Network.requestWillBeSent")]
+    chromium.show(address + path, width=width, scheme=scheme)
+    assert chromium.said("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown") == []
+    requests = [each["request"]["url"] for each in chromium.said("Network.requestWillBeSent")]
     assert all(each.startswith(f"{address}/") for each in requests)
-    assert shown.evaluate("document.styleSheets[0].cssRules.length") > 100
-    assert shown.evaluate("document.documentElement.scrollWidth") == width
-    assert shown.evaluate(BROKEN_HEADINGS) == []
-    assert shown.evaluate(TIMES_WITHOUT_TITLE) == 0
+    assert chromium.evaluate("document.styleSheets[0].cssRules.length") > 100
+    assert chromium.evaluate("document.documentElement.scrollWidth") == width
+    assert chromium.evaluate(BROKEN_HEADINGS) == []
+    assert chromium.evaluate(TIMES_WITHOUT_TITLE) == 0
     if mode != "phone":
-        assert shown.evaluate(MISALIGNED_NUMBERS) == []
-    shown.evaluate(files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
-    violations = shown.evaluate("axe.run().then((found) => found.violations)")
+        assert chromium.evaluate(MISALIGNED_NUMBERS) == []
+    chromium.evaluate(files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
+    violations = chromium.evaluate("axe.run().then((found) => found.violations)")
     assert [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in violations] == []
 
 
-def test_responses_allow_neither_scripts_nor_cookies(shown, address):
-    shown.show(f"{address}/")
-    (page,) = [each for each in shown.said("Network.responseReceived") if each["type"] == "Document"]
+def test_responses_allow_neither_scripts_nor_cookies(chromium, address):
+    chromium.show(f"{address}/")
+    (page,) = [each for each in chromium.said("Network.responseReceived") if each["type"] == "Document"]
     headers = {name.lower(): value for name, value in page["response"]["headers"].items()}
     assert "default-src 'none'" in headers["content-security-policy"]
     assert "script-src" not in headers["content-security-policy"]
     assert "set-cookie" not in headers
 
 
-def test_keyboard_reaches_everything_and_the_focus_is_visible(shown, address):
-    shown.show(f"{address}/queue")
+def test_keyboard_reaches_everything_and_the_focus_is_visible(chromium, address):
+    chromium.show(f"{address}/queue")
     visited = []
     for _ in range(100):
-        shown.press("Tab")
-        tag, text, is_visible = shown.evaluate(FOCUS)
+        chromium.press("Tab")
+        tag, text, is_visible = chromium.evaluate(FOCUS)
         if tag == "BODY":
             break
         assert is_visible, text
@@ -112,25 +112,25 @@ def test_keyboard_reaches_everything_and_the_focus_is_visible(shown, address):
         assert text in visited
 
 
-def test_skip_link_moves_the_focus_to_the_content(shown, address):
-    shown.show(f"{address}/queue")
-    shown.press("Tab")
-    shown.press("Enter", "\r")
-    assert shown.evaluate("document.activeElement.id") == "main"
+def test_skip_link_moves_the_focus_to_the_content(chromium, address):
+    chromium.show(f"{address}/queue")
+    chromium.press("Tab")
+    chromium.press("Enter", "\r")
+    assert chromium.evaluate("document.activeElement.id") == "main"
 
 
-def test_search_works_with_the_keyboard_alone(shown, address):
-    shown.show(f"{address}/")
-    shown.evaluate("document.querySelector('header input').focus()")
-    shown.call("Input.insertText", text="pricing")
-    shown.events.clear()
-    shown.press("Enter", "\r")
-    shown.wait_for_load()
-    assert shown.evaluate("location.pathname + location.search") == "/search?q=pricing"
-    assert "acme/pricing (main)" in shown.evaluate("document.querySelector('main').textContent")
+def test_search_works_with_the_keyboard_alone(chromium, address):
+    chromium.show(f"{address}/")
+    chromium.evaluate("document.querySelector('header input').focus()")
+    chromium.call("Input.insertText", text="pricing")
+    chromium.events.clear()
+    chromium.press("Enter", "\r")
+    chromium.wait_for_load()
+    assert chromium.evaluate("location.pathname + location.search") == "/search?q=pricing"
+    assert "acme/pricing (main)" in chromium.evaluate("document.querySelector('main').textContent")
 
 
-def test_pages_work_without_scripts(shown, address):
-    shown.show(f"{address}/proposals", script=False)
-    assert shown.evaluate("document.scripts.length") == 0
-    assert shown.evaluate("document.querySelectorAll('tbody tr').length") == 28
+def test_pages_work_without_scripts(chromium, address):
+    chromium.show(f"{address}/proposals", script=False)
+    assert chromium.evaluate("document.scripts.length") == 0
+    assert chromium.evaluate("document.querySelectorAll('tbody tr').length") == 28

@@ -106,7 +106,7 @@ class ReceiverScene:
 
 
 @pytest.fixture
-def desk(tmp_path):
+def receiver_scene(tmp_path):
     return ReceiverScene(tmp_path)
 
 
@@ -115,22 +115,22 @@ def build_registry_push(name="library/node", tag="22", event_id="1", action="pus
     return {"events": [{"id": event_id, "action": action, "target": target, "request": {"host": "elsewhere:5000"}}]}
 
 
-def test_push_of_a_used_tag_leads_to_one_lookup(desk):
-    assert desk.post(build_registry_push()).status == 202
-    assert desk.post(build_registry_push(event_id="2")).status == 202
-    assert desk.claim() == [TagWork(TagRef("docker.io/library/node", "22"))]
+def test_push_of_a_used_tag_leads_to_one_lookup(receiver_scene):
+    assert receiver_scene.post(build_registry_push()).status == 202
+    assert receiver_scene.post(build_registry_push(event_id="2")).status == 202
+    assert receiver_scene.claim() == [TagWork(TagRef("docker.io/library/node", "22"))]
 
 
-def test_repeated_delivery_is_stored_once(desk):
+def test_repeated_delivery_is_stored_once(receiver_scene):
     for _ in range(3):
-        assert desk.post(build_registry_push()).status == 202
-    assert desk.outcomes() == [("accepted", 2)]
+        assert receiver_scene.post(build_registry_push()).status == 202
+    assert receiver_scene.outcomes() == [("accepted", 2)]
 
 
-def test_push_of_a_configured_own_image_leads_to_a_lookup_without_users(desk):
-    assert desk.post(build_registry_push("acme/web", "main")).status == 202
-    assert desk.post(build_registry_push("acme/web", "c0ffee", event_id="2")).status == 202
-    assert desk.claim() == [TagWork(TagRef("docker.io/acme/web", "main"))]
+def test_push_of_a_configured_own_image_leads_to_a_lookup_without_users(receiver_scene):
+    assert receiver_scene.post(build_registry_push("acme/web", "main")).status == 202
+    assert receiver_scene.post(build_registry_push("acme/web", "c0ffee", event_id="2")).status == 202
+    assert receiver_scene.claim() == [TagWork(TagRef("docker.io/acme/web", "main"))]
 
 
 @pytest.mark.parametrize(
@@ -142,23 +142,23 @@ def test_push_of_a_configured_own_image_leads_to_a_lookup_without_users(desk):
         ([], "unreadable"),
     ],
 )
-def test_proved_delivery_without_work_is_accepted_and_stored(desk, document, outcome):
-    assert desk.post(document).status == 202
-    assert (desk.outcomes(), desk.claim()) == ([(outcome, 0)], [])
+def test_proved_delivery_without_work_is_accepted_and_stored(receiver_scene, document, outcome):
+    assert receiver_scene.post(document).status == 202
+    assert (receiver_scene.outcomes(), receiver_scene.claim()) == ([(outcome, 0)], [])
 
 
 @pytest.mark.parametrize("secret", ["", "another-secret-of-the-registry", SECRET + "x"])
-def test_delivery_without_proof_is_refused_without_detail(desk, secret):
-    response = desk.post(build_registry_push(), secret)
+def test_delivery_without_proof_is_refused_without_detail(receiver_scene, secret):
+    response = receiver_scene.post(build_registry_push(), secret)
     assert (response.status, response.body) == (401, b"unauthorized\n")
-    assert desk.claim() == []
+    assert receiver_scene.claim() == []
 
 
-def test_flood_of_refused_deliveries_stores_little_and_blocks_no_valid_delivery(desk):
+def test_flood_of_refused_deliveries_stores_little_and_blocks_no_valid_delivery(receiver_scene):
     for _ in range(MAX_RATE + 100):
-        assert desk.post(build_registry_push(), "a-wrong-secret-of-somebody").status == 401
-    assert desk.post(build_registry_push()).status == 202
-    refused = [repeats for outcome, repeats in desk.outcomes() if outcome == "refused"]
+        assert receiver_scene.post(build_registry_push(), "a-wrong-secret-of-somebody").status == 401
+    assert receiver_scene.post(build_registry_push()).status == 202
+    refused = [repeats for outcome, repeats in receiver_scene.outcomes() if outcome == "refused"]
     assert len(refused) == 1
     assert refused[0] < 60
 
@@ -173,18 +173,18 @@ def test_too_many_proved_deliveries_in_a_second_are_to_be_sent_later(tmp_path, m
     assert desk.post(build_registry_push(action="pull")).status == 202
 
 
-def test_large_body_is_refused_before_parsing(desk):
-    assert desk.post(b" " * (MAX_BODY + 1)).status == 413
-    assert desk.post(b" " * (MAX_BODY + 1), name="github").status == 401
+def test_large_body_is_refused_before_parsing(receiver_scene):
+    assert receiver_scene.post(b" " * (MAX_BODY + 1)).status == 413
+    assert receiver_scene.post(b" " * (MAX_BODY + 1), name="github").status == 401
 
 
-def test_unknown_sender_is_not_found(desk):
-    assert desk.post(build_registry_push(), name="nobody").status == 404
+def test_unknown_sender_is_not_found(receiver_scene):
+    assert receiver_scene.post(build_registry_push(), name="nobody").status == 404
 
 
-def test_handshake_of_event_grid_is_answered(desk):
+def test_handshake_of_event_grid_is_answered(receiver_scene):
     headers = {"authorization": f"Bearer {SECRET}", "webhook-request-origin": "eventgrid.azure.net"}
-    response = desk.router.answer(HttpRequest("OPTIONS", "/events/grid", headers=headers))
+    response = receiver_scene.router.answer(HttpRequest("OPTIONS", "/events/grid", headers=headers))
     assert (response.status, dict(response.headers)["WebHook-Allowed-Origin"]) == (200, "eventgrid.azure.net")
 
 
@@ -198,14 +198,16 @@ def build_gitlab_push(project="acme/web", branch="main"):
     }
 
 
-def test_event_of_another_kind_of_forge_does_not_match_a_repository_by_name(desk):
-    response = desk.post(build_gitlab_push(), name="gitlab", x_gitlab_token=SECRET, x_gitlab_event="Push Hook")
-    assert (response.status, desk.claim()) == (202, [])
-    assert desk.outcomes() == [("not-used", 0)]
+def test_event_of_another_kind_of_forge_does_not_match_a_repository_by_name(receiver_scene):
+    response = receiver_scene.post(
+        build_gitlab_push(), name="gitlab", x_gitlab_token=SECRET, x_gitlab_event="Push Hook"
+    )
+    assert (response.status, receiver_scene.claim()) == (202, [])
+    assert receiver_scene.outcomes() == [("not-used", 0)]
 
 
-def test_state_that_cannot_be_used_lets_the_sender_try_again(desk):
-    desk.path.write_bytes(b"no database" * 1000)
+def test_state_that_cannot_be_used_lets_the_sender_try_again(receiver_scene):
+    receiver_scene.path.write_bytes(b"no database" * 1000)
     answers = []
     environment = {
         "REQUEST_METHOD": "POST",
@@ -213,16 +215,16 @@ def test_state_that_cannot_be_used_lets_the_sender_try_again(desk):
         "HTTP_AUTHORIZATION": f"Bearer {SECRET}",
         "wsgi.input": io.BytesIO(json.dumps(build_registry_push()).encode()),
     }
-    desk.application(environment, lambda status, headers: answers.append((status, dict(headers))))
+    receiver_scene.application(environment, lambda status, headers: answers.append((status, dict(headers))))
     assert answers[0][0] == "503 Service Unavailable"
     assert answers[0][1]["Retry-After"] == "5"
-    assert "cannot use the state" in desk.log.getvalue()
+    assert "cannot use the state" in receiver_scene.log.getvalue()
 
 
-def test_thousands_of_made_up_tags_lead_to_few_lookups(desk):
+def test_thousands_of_made_up_tags_lead_to_few_lookups(receiver_scene):
     targets = [build_registry_push("library/debian", f"made-up-{number}")["events"][0] for number in range(3000)]
-    assert desk.post({"events": [*targets, *build_registry_push()["events"]]}).status == 202
-    waiting = list(desk.list_pending())
+    assert receiver_scene.post({"events": [*targets, *build_registry_push()["events"]]}).status == 202
+    waiting = list(receiver_scene.list_pending())
     assert len(waiting) == MAX_TAGS + 1
     assert TagWork(TagRef("docker.io/library/node", "22")) in waiting
 
@@ -232,25 +234,25 @@ def tick_box(desk, number: int):
     return desk.report("issues", {"action": "edited", "repository": {"full_name": "acme/web"}, "issue": issue})
 
 
-def test_boxes_that_are_ticked_again_and_again_do_not_stay_before_other_work(desk):
+def test_boxes_that_are_ticked_again_and_again_do_not_stay_before_other_work(receiver_scene):
     visit = VisitWork(WEB.forge, WEB.host, WEB.repository)
     for number in range(MAX_USER_RATE):
-        assert tick_box(desk, number).status == 202
-    assert desk.list_pending()[visit].priority is WorkPriority.USER
-    [claimed] = desk.queue.claim_work("worker", [visit.kind], 1, timedelta(minutes=1))
+        assert tick_box(receiver_scene, number).status == 202
+    assert receiver_scene.list_pending()[visit].priority is WorkPriority.USER
+    [claimed] = receiver_scene.queue.claim_work("worker", [visit.kind], 1, timedelta(minutes=1))
     finished = FinishedWork(visit, "t", claimed.reason, NOW, NOW, "done")
-    desk.queue.finish_work("worker", claimed, finished)
-    tick_box(desk, MAX_USER_RATE)
-    later = desk.list_pending()[visit]
+    receiver_scene.queue.finish_work("worker", claimed, finished)
+    tick_box(receiver_scene, MAX_USER_RATE)
+    later = receiver_scene.list_pending()[visit]
     assert later.priority is WorkPriority.CHANGE
     assert later.due_at - later.requested_at == PUSH_DELAY
 
 
-def test_repositories_that_are_renamed_again_and_again_lead_to_few_sweeps(desk):
+def test_repositories_that_are_renamed_again_and_again_lead_to_few_sweeps(receiver_scene):
     delays = []
     for number in range(MAX_SWEEP_RATE + 1):
-        desk.report("repository", {"action": "renamed", "repository": {"full_name": f"acme/n{number}"}})
-        waiting = desk.list_pending()[SweepWork()]
+        receiver_scene.report("repository", {"action": "renamed", "repository": {"full_name": f"acme/n{number}"}})
+        waiting = receiver_scene.list_pending()[SweepWork()]
         delays.append(waiting.due_at - waiting.requested_at)
     assert delays[0] == NEW_REPOSITORY_DELAY
     assert delays[-1] > LONGEST_NEW_REPOSITORY_DELAY - timedelta(seconds=30)

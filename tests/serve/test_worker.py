@@ -77,13 +77,13 @@ class WorkerScene:
 
 
 @pytest.fixture
-def floor(tmp_path):
-    floor = WorkerScene(tmp_path)
-    yield floor
-    floor.end()
+def worker_scene(tmp_path):
+    worker_scene = WorkerScene(tmp_path)
+    yield worker_scene
+    worker_scene.end()
 
 
-def test_user_does_not_wait_for_a_long_job(floor):
+def test_user_does_not_wait_for_a_long_job(worker_scene):
     is_long_job_done, visited = threading.Event(), []
 
     def visit(claimed):
@@ -92,80 +92,80 @@ def test_user_does_not_wait_for_a_long_job(floor):
         visited.extend(each.key for each in claimed)
         yield from (Done(each, "read") for each in claimed)
 
-    floor.request(WEB)
-    floor.start(visit)
-    wait_until(lambda: floor.queue.compute_figures().claimed == 1)
-    floor.start(visit, USER_LOOP)
-    floor.request(API, priority=WorkPriority.USER)
+    worker_scene.request(WEB)
+    worker_scene.start(visit)
+    wait_until(lambda: worker_scene.queue.compute_figures().claimed == 1)
+    worker_scene.start(visit, USER_LOOP)
+    worker_scene.request(API, priority=WorkPriority.USER)
     wait_until(lambda: visited == [API])
     is_long_job_done.set()
     wait_until(lambda: visited == [API, WEB])
 
 
-def test_error_of_a_job_concerns_the_work_that_has_no_result_yet(floor):
+def test_error_of_a_job_concerns_the_work_that_has_no_result_yet(worker_scene):
     def visit(claimed):
         yield next(Done(each, "read") for each in claimed if each.key == API)
         raise ForgeError("github.com does not answer")
 
-    floor.request(WEB, API)
-    assert floor.loop(visit).do_next()
-    assert floor.finished()[API].result == "read"
-    failed = floor.waiting()[WEB]
+    worker_scene.request(WEB, API)
+    assert worker_scene.loop(visit).do_next()
+    assert worker_scene.finished()[API].result == "read"
+    failed = worker_scene.waiting()[WEB]
     assert (failed.attempts, failed.error) == (1, "github.com does not answer")
     assert timedelta() < failed.due_at - datetime.now(UTC) <= RETRY_DELAYS[0]
 
 
-def test_bug_in_a_job_stops_neither_the_loop_nor_other_work(floor):
+def test_bug_in_a_job_stops_neither_the_loop_nor_other_work(worker_scene):
     def visit(claimed):
         raise ZeroDivisionError("a mistake")
         yield from claimed
 
-    floor.request(WEB)
-    assert floor.loop(visit).do_next()
-    assert "basebump has a bug: ZeroDivisionError" in (floor.waiting()[WEB].error or "")
-    assert '"event": "bug"' in floor.stream.getvalue()
+    worker_scene.request(WEB)
+    assert worker_scene.loop(visit).do_next()
+    assert "basebump has a bug: ZeroDivisionError" in (worker_scene.waiting()[WEB].error or "")
+    assert '"event": "bug"' in worker_scene.stream.getvalue()
 
 
-def test_work_that_fails_again_and_again_ends_as_failed(floor, monkeypatch):
+def test_work_that_fails_again_and_again_ends_as_failed(worker_scene, monkeypatch):
     monkeypatch.setattr("bot.serve.worker.RETRY_DELAYS", (timedelta(),) * 2)
 
     def visit(claimed):
         yield from (Failed(each, "no") for each in claimed)
 
-    floor.request(WEB)
-    loop = floor.loop(visit)
+    worker_scene.request(WEB)
+    loop = worker_scene.loop(visit)
     while loop.do_next():
         pass
-    assert floor.waiting() == {}
-    assert (floor.finished()[WEB].is_failure, floor.finished()[WEB].result) == (True, "no")
+    assert worker_scene.waiting() == {}
+    assert (worker_scene.finished()[WEB].is_failure, worker_scene.finished()[WEB].result) == (True, "no")
 
 
-def test_work_that_repeatedly_ends_processes_is_delayed_and_other_work_is_done(floor):
+def test_work_that_repeatedly_ends_processes_is_delayed_and_other_work_is_done(worker_scene):
     visited = []
 
     def visit(claimed):
         visited.extend(each.key for each in claimed)
         yield from (Done(each, "read") for each in claimed)
 
-    floor.request(WEB)
-    interrupt_work(floor.queue, WEB, times=MAX_INTERRUPTIONS)
-    floor.request(API)
-    loop = floor.loop(visit)
+    worker_scene.request(WEB)
+    interrupt_work(worker_scene.queue, WEB, times=MAX_INTERRUPTIONS)
+    worker_scene.request(API)
+    loop = worker_scene.loop(visit)
     while loop.do_next():
         pass
     assert visited == [API]
-    [entry] = (each for line in floor.stream.getvalue().splitlines() if (each := json.loads(line)).get("delay"))
+    [entry] = (each for line in worker_scene.stream.getvalue().splitlines() if (each := json.loads(line)).get("delay"))
     assert (entry["event"], entry["subject"], entry["interruptions"]) == ("work-interrupted", str(WEB), 3)
-    wait = floor.waiting()[WEB].due_at - datetime.now(UTC)
+    wait = worker_scene.waiting()[WEB].due_at - datetime.now(UTC)
     assert entry["delay"] - 10 < wait.total_seconds() <= entry["delay"] + 0.5
 
 
-def test_work_of_a_process_that_was_killed_is_done_at_once(floor):
-    floor.request(WEB)
-    interrupt_work(floor.queue, WEB, times=MAX_INTERRUPTIONS - 1)
-    assert floor.loop(lambda claimed: (Done(each, "read") for each in claimed)).do_next()
-    assert floor.finished()[WEB].result == "read"
-    assert '"interruptions": 2, "delay": 0}' in floor.stream.getvalue()
+def test_work_of_a_process_that_was_killed_is_done_at_once(worker_scene):
+    worker_scene.request(WEB)
+    interrupt_work(worker_scene.queue, WEB, times=MAX_INTERRUPTIONS - 1)
+    assert worker_scene.loop(lambda claimed: (Done(each, "read") for each in claimed)).do_next()
+    assert worker_scene.finished()[WEB].result == "read"
+    assert '"interruptions": 2, "delay": 0}' in worker_scene.stream.getvalue()
 
 
 def test_waits_after_interruptions_grow_up_to_the_longest_one_and_differ():
@@ -175,7 +175,7 @@ def test_waits_after_interruptions_grow_up_to_the_longest_one_and_differ():
     assert len({find_interruption_delay(MAX_INTERRUPTIONS) for _ in range(5)}) == 5
 
 
-def test_result_not_yet_is_retried_a_few_times_and_is_not_a_failure(floor, monkeypatch):
+def test_result_not_yet_is_retried_a_few_times_and_is_not_a_failure(worker_scene, monkeypatch):
     monkeypatch.setattr("bot.serve.worker.NOT_YET_DELAYS", (timedelta(),) * len(NOT_YET_DELAYS))
     attempts = []
 
@@ -183,15 +183,15 @@ def test_result_not_yet_is_retried_a_few_times_and_is_not_a_failure(floor, monke
         attempts.append(claimed[0].attempts)
         yield from (NotYet(each, "still old") for each in claimed)
 
-    floor.request(WEB)
-    loop = floor.loop(visit)
+    worker_scene.request(WEB)
+    loop = worker_scene.loop(visit)
     while loop.do_next():
         pass
     assert attempts == list(range(len(NOT_YET_DELAYS) + 1))
-    assert (floor.finished()[WEB].is_failure, floor.waiting()) == (False, {})
+    assert (worker_scene.finished()[WEB].is_failure, worker_scene.waiting()) == (False, {})
 
 
-def test_state_that_cannot_be_used_stops_no_loop(floor, monkeypatch, tmp_path):
+def test_state_that_cannot_be_used_stops_no_loop(worker_scene, monkeypatch, tmp_path):
     monkeypatch.setattr("bot.serve.worker.WAIT_AFTER_ERROR", timedelta(milliseconds=50))
     visited = []
 
@@ -201,25 +201,25 @@ def test_state_that_cannot_be_used_stops_no_loop(floor, monkeypatch, tmp_path):
 
     content = (tmp_path / "state.db").read_bytes()
     (tmp_path / "state.db").write_bytes(b"no database" * 1000)
-    floor.start(visit)
-    wait_until(lambda: '"event": "state-error"' in floor.stream.getvalue())
+    worker_scene.start(visit)
+    wait_until(lambda: '"event": "state-error"' in worker_scene.stream.getvalue())
     (tmp_path / "restored.db").write_bytes(content)
     (tmp_path / "restored.db").replace(tmp_path / "state.db")  # SQLite would create an empty state in an empty file
-    floor.request(WEB)
+    worker_scene.request(WEB)
     wait_until(lambda: len(visited) == 1)
 
 
-def test_bug_outside_of_a_job_does_not_end_the_loop(floor, monkeypatch):
+def test_bug_outside_of_a_job_does_not_end_the_loop(worker_scene, monkeypatch):
     monkeypatch.setattr(worker, "WAIT_AFTER_ERROR", timedelta(milliseconds=20))
-    claim, failures = floor.queue.claim_work, [KeyError("odd"), TypeError("odd")]
+    claim, failures = worker_scene.queue.claim_work, [KeyError("odd"), TypeError("odd")]
 
     def fail_first(*arguments):
         if failures:
             raise failures.pop()
         return claim(*arguments)
 
-    monkeypatch.setattr(floor.queue, "claim_work", fail_first)
-    floor.request(WEB)
-    floor.start(lambda claimed: (Done(each, "done") for each in claimed))
-    wait_until(floor.finished)
-    assert floor.log.count_entries("bug") == 2
+    monkeypatch.setattr(worker_scene.queue, "claim_work", fail_first)
+    worker_scene.request(WEB)
+    worker_scene.start(lambda claimed: (Done(each, "done") for each in claimed))
+    wait_until(worker_scene.finished)
+    assert worker_scene.log.count_entries("bug") == 2

@@ -23,7 +23,7 @@ def write(tmp_path):
 
 
 @pytest.fixture
-def settings_of(write):
+def read_settings(write):
     def _settings_of(text: str):
         return load(write(text), requires_forges=False)
 
@@ -31,7 +31,7 @@ def settings_of(write):
 
 
 @pytest.fixture
-def problems_of(write):
+def read_problems(write):
     """Return the problems of a config with this text, one sentence for each."""
 
     def _problems_of(text: str, *, schema: bool = True, need_forges: bool = False):

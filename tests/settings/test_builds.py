@@ -65,12 +65,12 @@ def test_builds_do_not_change_rules_hash(load_text):
         ("{repository: a/b, image: r.example.com/b}, {repository: a/b, image: r.example.com/b}", "builds[1]", "same"),
     ],
 )
-def test_invalid_builds_are_problems(problems_of, entry, key, message):
+def test_invalid_builds_are_problems(read_problems, entry, key, message):
     text = f"{{schema: 1, state: 'sqlite:///s.db', registries: [{{host: r.example.com}}], builds: [{entry}]}}"
-    problems = problems_of(text, schema=False)
+    problems = read_problems(text, schema=False)
     assert [(where, message in text) for where, text in problems.items()] == [(key, True)]
 
 
-def test_builds_require_a_state(problems_of):
+def test_builds_require_a_state(read_problems):
     text = "{schema: 1, registries: [{host: r.example.com}], builds: [{repository: a/b, image: r.example.com/b}]}"
-    assert "requires `state`" in problems_of(text, schema=False)["builds"]
+    assert "requires `state`" in read_problems(text, schema=False)["builds"]

@@ -47,8 +47,8 @@ def test_config_with_only_a_version_has_the_defaults(write):
 
 
 @pytest.mark.parametrize("login", ["auth: azure", "username_env: U, password_env: P", "purges_untagged: false"])
-def test_azure_registry_with_any_login_records_ages(settings_of, login):
-    settings = settings_of(
+def test_azure_registry_with_any_login_records_ages(read_settings, login):
+    settings = read_settings(
         f"""
         registries: [{{host: contoso.azurecr.io, {login}}}]
         policy: [{{match: {{image: contoso.azurecr.io/**}}, min_age: 3d}}]
@@ -57,13 +57,13 @@ def test_azure_registry_with_any_login_records_ages(settings_of, login):
     assert settings.policy[0].keys["min_age"] == timedelta(days=3)
 
 
-def test_app_needs_no_repositories(settings_of):
-    (forge,) = settings_of("forges: [{kind: github, app: {id: 7, key_env: APP_KEY}}]").forges
+def test_app_needs_no_repositories(read_settings):
+    (forge,) = read_settings("forges: [{kind: github, app: {id: 7, key_env: APP_KEY}}]").forges
     assert forge == GithubForgeEntry(app=AppSection(id=7, key_env="APP_KEY"))
 
 
-def test_forges_separate_named_repositories_from_owners(settings_of, tmp_path):
-    settings = settings_of(
+def test_forges_separate_named_repositories_from_owners(read_settings, tmp_path):
+    settings = read_settings(
         """
         forges:
           - kind: github
@@ -112,8 +112,8 @@ def test_forges_separate_named_repositories_from_owners(settings_of, tmp_path):
     )
 
 
-def test_registries_are_normalised_and_listed_in_policy(settings_of, tmp_path):
-    settings = settings_of(
+def test_registries_are_normalised_and_listed_in_policy(read_settings, tmp_path):
+    settings = read_settings(
         """
         registries:
           - host: https://Index.Docker.io/
@@ -141,8 +141,8 @@ def test_registries_are_normalised_and_listed_in_policy(settings_of, tmp_path):
     assert settings.policy_config.listed_hosts == {"docker.io", "localhost:5000", "[::1]:5000"}
 
 
-def test_pull_through_cache_is_a_registry_or_path_on_registry(settings_of):
-    settings = settings_of(
+def test_pull_through_cache_is_a_registry_or_path_on_registry(read_settings):
+    settings = read_settings(
         """
         registries:
           - {host: Acme.azurecr.io/hub, upstream: index.docker.io}
@@ -170,19 +170,19 @@ def test_pull_through_cache_is_a_registry_or_path_on_registry(settings_of):
     )
 
 
-def test_public_keys_are_read_relative_to_the_config(settings_of, tmp_path):
+def test_public_keys_are_read_relative_to_the_config(read_settings, tmp_path):
     key = trusted(ec.generate_private_key(ec.SECP256R1()), "keys/acme.pub")
     (tmp_path / "keys").mkdir()
     (tmp_path / key.name).write_bytes(key.pem)
     one, other = (f"{{image: '{glob}', keys: [keys/acme.pub]}}" for glob in ("ghcr.io/acme/**", "**"))
-    settings = settings_of(f"trust: [{one}, {other}]")
+    settings = read_settings(f"trust: [{one}, {other}]")
     assert settings.policy_config.trust == (TrustEntry(("ghcr.io/acme/**",), (key,)), TrustEntry(("**",), (key,)))
 
 
-def test_rules_keep_order_and_set_only_own_keys(settings_of, tmp_path):
+def test_rules_keep_order_and_set_only_own_keys(read_settings, tmp_path):
     key = trusted(ec.generate_private_key(ec.SECP256R1()))
     (tmp_path / "team.pub").write_bytes(key.pem)
-    settings = settings_of(
+    settings = read_settings(
         """
         policy:
           - match:
@@ -232,13 +232,13 @@ def test_rules_keep_order_and_set_only_own_keys(settings_of, tmp_path):
     )
 
 
-def test_allow_accepts_every_allowable_reason(settings_of):
+def test_allow_accepts_every_allowable_reason(read_settings):
     written = ", ".join(ALLOWABLE_REASONS)
-    assert settings_of(f"policy: [{{allow: [{written}]}}]").policy == (PolicyRule(allow=ALLOWABLE_REASONS),)
+    assert read_settings(f"policy: [{{allow: [{written}]}}]").policy == (PolicyRule(allow=ALLOWABLE_REASONS),)
 
 
-def test_entries_for_files_of_one_format_are_merged(settings_of):
-    settings = settings_of(
+def test_entries_for_files_of_one_format_are_merged(read_settings):
+    settings = read_settings(
         """
         files:
           - {format: dockerfile, path: build/*.docker}
@@ -252,14 +252,14 @@ def test_entries_for_files_of_one_format_are_merged(settings_of):
     }
 
 
-def test_missing_own_differs_from_empty_own(settings_of):
-    assert settings_of("").policy_config.own_globs is None
-    assert settings_of("own: []").policy_config.own_globs == ()
-    assert settings_of("own: [registry.example.com/**]").policy_config.own_globs == ("registry.example.com/**",)
+def test_missing_own_differs_from_empty_own(read_settings):
+    assert read_settings("").policy_config.own_globs is None
+    assert read_settings("own: []").policy_config.own_globs == ()
+    assert read_settings("own: [registry.example.com/**]").policy_config.own_globs == ("registry.example.com/**",)
 
 
-def test_scanner_path_is_relative_to_config_unless_plain_name(settings_of, tmp_path):
-    settings = settings_of(
+def test_scanner_path_is_relative_to_config_unless_plain_name(read_settings, tmp_path):
+    settings = read_settings(
         """
         scanners:
           - {kind: trivy, database: "127.0.0.1:5000/trivy-db:2", binary: trivy, timeout: 90s}
@@ -289,8 +289,8 @@ def test_scanner_path_is_relative_to_config_unless_plain_name(settings_of, tmp_p
         ("24h", timedelta(days=1)),
     ],
 )
-def test_durations_have_a_unit(settings_of, written, expected):
-    assert settings_of(f"proposals: {{write_delay: {written}}}").proposals.write_delay == expected
+def test_durations_have_a_unit(read_settings, written, expected):
+    assert read_settings(f"proposals: {{write_delay: {written}}}").proposals.write_delay == expected
 
 
 @pytest.mark.parametrize("written", ["1500ms", "90s", "10m", "36h"])
@@ -300,18 +300,18 @@ def test_durations_are_formatted_in_the_largest_exact_unit(written):
     assert format_duration(timedelta(**{units[written.lstrip("0123456789")]: number})) == written
 
 
-def test_default_write_delay_applies_only_to_repositories_selected_by_owner(settings_of):
-    unstated = settings_of("")
+def test_default_write_delay_applies_only_to_repositories_selected_by_owner(read_settings):
+    unstated = read_settings("")
     assert unstated.get_write_delay(is_selected_by_owner=True) == timedelta(seconds=1)
     assert unstated.get_write_delay(is_selected_by_owner=False) == timedelta()
     for written, expected in [("3s", timedelta(seconds=3)), ("0s", timedelta())]:
-        stated = settings_of(f"proposals: {{write_delay: {written}}}")
+        stated = read_settings(f"proposals: {{write_delay: {written}}}")
         assert stated.get_write_delay(is_selected_by_owner=True) == expected
         assert stated.get_write_delay(is_selected_by_owner=False) == expected
 
 
-def test_branch_prefix_may_contain_slashes(settings_of):
-    assert settings_of("proposals: {branch_prefix: bots/base-images/}").proposals.branch_prefix == "bots/base-images/"
+def test_branch_prefix_may_contain_slashes(read_settings):
+    assert read_settings("proposals: {branch_prefix: bots/base-images/}").proposals.branch_prefix == "bots/base-images/"
 
 
 def test_paths_are_absolute_if_the_config_path_is_relative(write, tmp_path, monkeypatch):
@@ -353,32 +353,32 @@ def test_example_is_valid(path):
         "registry.contoso.com",
     ],
 )
-def test_resource_id_of_azure_registry_matches_host(settings_of, host):
+def test_resource_id_of_azure_registry_matches_host(read_settings, host):
     resource = (
         "/subscriptions/4385CF00-2d3a-425a-832f-f4285b1c9dce/resourcegroups/Our_(Group)-1.x"
         "/providers/Microsoft.ContainerRegistry/registries/Contoso"
     )
     listed = f"{{host: {host}, auth: azure, trusted_realms: [{host}], tasks: {resource}}}"
-    (registry,) = settings_of(f"registries: [{listed}]").registries
+    (registry,) = read_settings(f"registries: [{listed}]").registries
     assert registry.tasks == resource
 
 
-def test_public_lists_are_paths_or_urls(settings_of, tmp_path):
-    named = settings_of("enrichment: {kev: lists/kev.json, epss: 'https://lists.example/epss.csv.gz'}").enrichment
+def test_public_lists_are_paths_or_urls(read_settings, tmp_path):
+    named = read_settings("enrichment: {kev: lists/kev.json, epss: 'https://lists.example/epss.csv.gz'}").enrichment
     assert named == EnrichmentSection(kev=tmp_path / "lists" / "kev.json", epss="https://lists.example/epss.csv.gz")
-    assert settings_of("").enrichment == EnrichmentSection()
+    assert read_settings("").enrichment == EnrichmentSection()
 
 
-def test_sources_are_looked_up_only_when_configured(settings_of):
-    asked = settings_of("enrichment: {source_changes: true, github_token_env: SOURCE_TOKEN}")
+def test_sources_are_looked_up_only_when_configured(read_settings):
+    asked = read_settings("enrichment: {source_changes: true, github_token_env: SOURCE_TOKEN}")
     assert asked.enrichment == EnrichmentSection(source_changes=True, github_token_env="SOURCE_TOKEN")
     assert not asked.enrichment.has_advisories
     assert [problem.key for problem in asked.list_unset_variables({})] == ["enrichment.github_token_env"]
-    assert not settings_of("enrichment: {kev: kev.json}").enrichment.source_changes
+    assert not read_settings("enrichment: {kev: kev.json}").enrichment.source_changes
 
 
-def test_vex_documents_are_files_folders_or_urls(settings_of, tmp_path):
-    vex = settings_of(
+def test_vex_documents_are_files_folders_or_urls(read_settings, tmp_path):
+    vex = read_settings(
         "enrichment: {vex: [{path: vex, authors: ['Acme *']}, {url: 'https://a.example/vex.json', authors: [Acme]}]}"
     ).enrichment.vex
     assert vex == (
@@ -388,8 +388,8 @@ def test_vex_documents_are_files_folders_or_urls(settings_of, tmp_path):
     assert [each.location for each in vex] == [tmp_path / "vex", "https://a.example/vex.json"]
 
 
-def test_rules_may_use_kev_if_the_catalogue_is_configured(settings_of):
-    (rule,) = settings_of(
+def test_rules_may_use_kev_if_the_catalogue_is_configured(read_settings):
+    (rule,) = read_settings(
         """
         enrichment: {kev: kev.json}
         policy:
@@ -404,12 +404,12 @@ def test_rules_may_use_kev_if_the_catalogue_is_configured(settings_of):
 
 
 @pytest.mark.parametrize("until", DueUntil)
-def test_due_date_can_be_that_of_a_later_stage(settings_of, until):
+def test_due_date_can_be_that_of_a_later_stage(read_settings, until):
     clusters = "state: sqlite:///state.db\nclusters: [{name: prod}]\n"
-    (rule,) = settings_of(f"{clusters}policy: [{{due: {{high: 30d, until: {until}}}}}]").policy
+    (rule,) = read_settings(f"{clusters}policy: [{{due: {{high: 30d, until: {until}}}}}]").policy
     assert rule.keys["due"].until is until
 
 
-def test_name_of_a_team_may_contain_spaces(settings_of):
-    (rule,) = settings_of("policy: [{reviewers: [ada, 'team:Shop Team', team:x]}]").policy
+def test_name_of_a_team_may_contain_spaces(read_settings):
+    (rule,) = read_settings("policy: [{reviewers: [ada, 'team:Shop Team', team:x]}]").policy
     assert rule.keys["reviewers"] == ("ada", "team:Shop Team", "team:x")

@@ -49,7 +49,7 @@ def reveal_commented_keys(text: str) -> str:
 
 
 @pytest.fixture
-def everything(tmp_path) -> Path:
+def complete_config(tmp_path) -> Path:
     write_named_files(tmp_path)
     path = tmp_path / "everything.yaml"
     text = reveal_commented_keys(DEFAULT.read_text(encoding="utf-8"))
@@ -71,9 +71,9 @@ def test_default_config_breaks_long_lines_at_spaces():
     assert [line.lstrip("# ").split()[0] for line in lines if len(line) > default_config.WIDTH] == ["tasks:"]
 
 
-def test_default_config_has_all_keys_with_defaults(everything):
+def test_default_config_has_all_keys_with_defaults(complete_config):
     schema = build_json_schema()
-    shown = dict(_list_keys(yaml.safe_load(everything.read_text(encoding="utf-8")), schema, schema["$defs"]))
+    shown = dict(_list_keys(yaml.safe_load(complete_config.read_text(encoding="utf-8")), schema, schema["$defs"]))
     for name, shape in [("Config", schema), *schema["$defs"].items()]:
         for key, value in shape.get("properties", {}).items():
             assert (name, key) in shown, f"config/default.yaml does not show {key} of {name}"
@@ -107,8 +107,8 @@ def _list_keys(value, shape: dict, definitions: dict):
     return found.items()
 
 
-def test_commented_entries_of_default_config_have_the_defaults_of_the_program(everything):
-    settings = load(everything, requires_forges=True)
+def test_commented_entries_of_default_config_have_the_defaults_of_the_program(complete_config):
+    settings = load(complete_config, requires_forges=True)
     github, app, gitlab, *_ = settings.forges
     assert (github.url, app.url, gitlab.url) == (GITHUB_API, GITHUB_API, GITLAB)
     registry, *_ = settings.registries
@@ -121,7 +121,7 @@ def test_commented_entries_of_default_config_have_the_defaults_of_the_program(ev
     assert replace(grype, match=EVERYTHING, database=None, binary=None) == GrypeScannerEntry()
     assert replace(osv, match=EVERYTHING, send=()) == OsvScannerEntry(url="https://api.osv.dev")
     assert replace(defender, match=EVERYTHING, subscriptions=()) == DefenderScannerEntry()
-    assert replace(report, match=EVERYTHING) == ReportScannerEntry(path=everything.parent / "reports")
+    assert replace(report, match=EVERYTHING) == ReportScannerEntry(path=complete_config.parent / "reports")
     assert replace(nobody, match=EVERYTHING) == NoScannerEntry()
     assert settings.proposals.write_delay == OWNER_WRITE_DELAY
     shown = replace(settings.serve, events=(), user_header=None)
@@ -168,9 +168,9 @@ def test_schema_is_valid_and_documents_every_key():
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_schema_accepts_valid_configs(path, everything):
+def test_schema_accepts_valid_configs(path, complete_config):
     validator = Draft202012Validator(build_json_schema())
-    for each in (path, everything):
+    for each in (path, complete_config):
         validator.validate(yaml.safe_load(each.read_text(encoding="utf-8")))
 
 
@@ -196,8 +196,8 @@ def test_schema_accepts_valid_configs(path, everything):
         "{schema: 1, state: 'postgresql://user:word@host/database'}",
     ],
 )
-def test_schema_refuses_invalid_values(problems_of, text):
-    assert problems_of(text, schema=False)
+def test_schema_refuses_invalid_values(read_problems, text):
+    assert read_problems(text, schema=False)
     assert not Draft202012Validator(build_json_schema()).is_valid(yaml.safe_load(text))
 
 

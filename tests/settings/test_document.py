@@ -71,21 +71,21 @@ def test_missing_file_is_named(tmp_path):
         assert str(path) in str(raised.value)
 
 
-def test_key_that_is_not_a_string_is_reported_with_other_problems(problems_of):
-    problems = problems_of("own: []\non: x\nlimit: 1\npolicy: [{1: x, due: 3}]")
+def test_key_that_is_not_a_string_is_reported_with_other_problems(read_problems):
+    problems = read_problems("own: []\non: x\nlimit: 1\npolicy: [{1: x, due: 3}]")
     assert problems.keys() == {"line 3", "line 5", "limit", "policy[0].due"}
     assert "`on` is not a string" in problems["line 3"]
 
 
-def test_duplicate_key_is_reported_with_line_and_other_problems(problems_of):
-    problems = problems_of("own: []\nproposals: {branch_prefix: a/, branch_prefix: b/}\nown: []\nlimit: 1")
+def test_duplicate_key_is_reported_with_line_and_other_problems(read_problems):
+    problems = read_problems("own: []\nproposals: {branch_prefix: a/, branch_prefix: b/}\nown: []\nlimit: 1")
     assert problems.keys() == {"line 3", "line 4", "limit"}
     assert "`branch_prefix` " in problems["line 3"]
     assert "`own` " in problems["line 4"]
 
 
-def test_anchors_and_merge_keys_are_supported(settings_of):
-    settings = settings_of(
+def test_anchors_and_merge_keys_are_supported(read_settings):
+    settings = read_settings(
         """
         own: &ours [registry.example.com/acme/**]
         policy:

@@ -109,19 +109,19 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("text", "where", "sentence"), WRONG)
-def test_reports_exactly_one_forge_problem_with_location(problems_of, text, where, sentence):
-    problems = problems_of(text)
+def test_reports_exactly_one_forge_problem_with_location(read_problems, text, where, sentence):
+    problems = read_problems(text)
     assert sentence in problems.pop(where)
     assert problems == {}
 
 
-def test_run_requires_a_forge(problems_of):
+def test_run_requires_a_forge(read_problems):
     for text in ("", "forges: []"):
-        assert "must not be empty" in problems_of(text, need_forges=True)["forges"]
+        assert "must not be empty" in read_problems(text, need_forges=True)["forges"]
 
 
-def test_plain_http_is_accepted_only_for_loopback(settings_of):
+def test_plain_http_is_accepted_only_for_loopback(read_settings):
     for kind in ("github", "gitlab"):
         for url in ("http://127.0.0.1:8080", "http://[::1]:8080", "http://localhost"):
-            (forge,) = settings_of(f"forges: [{{kind: {kind}, repositories: [a/b], url: '{url}'}}]").forges
+            (forge,) = read_settings(f"forges: [{{kind: {kind}, repositories: [a/b], url: '{url}'}}]").forges
             assert forge.url == url

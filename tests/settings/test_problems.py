@@ -252,20 +252,20 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("text", "where", "sentence"), WRONG)
-def test_reports_exactly_one_problem_with_location(problems_of, text, where, sentence):
-    problems = problems_of(text)
+def test_reports_exactly_one_problem_with_location(read_problems, text, where, sentence):
+    problems = read_problems(text)
     assert sentence in problems.pop(where)
     assert problems == {}
 
 
 @pytest.mark.parametrize("schema", ["", "schema: 2", "schema: '1'", "schema: true", "schema:"])
-def test_refuses_other_schema_versions(problems_of, schema):
-    problems = problems_of(f"{schema}\nown: []", schema=False)
+def test_refuses_other_schema_versions(read_problems, schema):
+    problems = read_problems(f"{schema}\nown: []", schema=False)
     assert list(problems) == ["schema"]
 
 
-def test_reports_all_problems_at_once(problems_of):
-    problems = problems_of(
+def test_reports_all_problems_at_once(read_problems):
+    problems = read_problems(
         """
         limit: 1
         own:

@@ -164,12 +164,12 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("text", "where", "sentence"), WRONG)
-def test_reports_exactly_one_registry_problem_with_location(problems_of, text, where, sentence):
-    problems = problems_of(text)
+def test_reports_exactly_one_registry_problem_with_location(read_problems, text, where, sentence):
+    problems = read_problems(text)
     assert sentence in problems.pop(where)
     assert problems == {}
 
 
-def test_refuses_caches_of_each_other(problems_of):
-    problems = problems_of("registries: [{host: a.io, upstream: c.io}, {host: c.io, upstream: a.io}]")
+def test_refuses_caches_of_each_other(read_problems):
+    problems = read_problems("registries: [{host: a.io, upstream: c.io}, {host: c.io, upstream: a.io}]")
     assert problems.keys() == {"registries[0].upstream", "registries[1].upstream"}

@@ -17,29 +17,29 @@ registries:
 """
 
 
-def test_returns_the_value_of_a_variable(settings_of):
-    assert settings_of(TEXT).get_secret("FORGE_TOKEN", {"FORGE_TOKEN": "s3cr3t"}) == "s3cr3t"
+def test_returns_the_value_of_a_variable(read_settings):
+    assert read_settings(TEXT).get_secret("FORGE_TOKEN", {"FORGE_TOKEN": "s3cr3t"}) == "s3cr3t"
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_strips_line_breaks_of_secrets(settings_of, end):
-    settings = settings_of(TEXT)
+def test_strips_line_breaks_of_secrets(read_settings, end):
+    settings = read_settings(TEXT)
     assert settings.get_secret("SHARED", {"SHARED": f" pass word {end}"}) == " pass word "
     assert settings.get_token("FORGE_TOKEN", {"FORGE_TOKEN": f" s3cr3t{end}"}) == "s3cr3t"
     assert len(settings.list_unset_variables(dict.fromkeys(("FORGE_TOKEN", "LAB_TOKEN", "SHARED"), end))) == 4
 
 
 @pytest.mark.parametrize("value", ["s3cr3t\ns3cr3t", "s3cr3t s3cr3t", "s3cr3t\x00", "Bearer s3cr3t", "s3cr3t-ä", "  "])
-def test_token_that_cannot_be_a_header_is_refused_and_not_shown(settings_of, value):
+def test_token_that_cannot_be_a_header_is_refused_and_not_shown(read_settings, value):
     with pytest.raises(ConfigError) as raised:
-        settings_of(TEXT).get_token("LAB_TOKEN", {"LAB_TOKEN": value})
+        read_settings(TEXT).get_token("LAB_TOKEN", {"LAB_TOKEN": value})
     assert [problem.key for problem in raised.value.problems] == ["forges[2].token_env"]
     assert "s3cr3t" not in str(raised.value)
 
 
 @pytest.mark.parametrize("environment", [{}, {"FORGE_TOKEN": "", "SHARED": "s3cr3t"}, {"FORGE_TOKEN": "\n"}])
-def test_error_for_unset_variable_names_all_keys(settings_of, environment):
-    settings = settings_of(TEXT)
+def test_error_for_unset_variable_names_all_keys(read_settings, environment):
+    settings = read_settings(TEXT)
     with pytest.raises(ConfigError) as raised:
         settings.get_secret("FORGE_TOKEN", environment)
     assert [problem.key for problem in raised.value.problems] == ["forges[1].token_env", "registries[0].password_env"]
@@ -48,21 +48,21 @@ def test_error_for_unset_variable_names_all_keys(settings_of, environment):
     assert "s3cr3t" not in str(raised.value)
 
 
-def test_text_that_azure_pipelines_did_not_replace_is_refused(settings_of):
-    settings = settings_of(TEXT)
+def test_text_that_azure_pipelines_did_not_replace_is_refused(read_settings):
+    settings = read_settings(TEXT)
     with pytest.raises(ConfigError, match="the pipeline job has no such variable"):
         settings.get_token("FORGE_TOKEN", {"FORGE_TOKEN": "$(System.AccessToken)"})
     assert settings.get_secret("FORGE_TOKEN", {"FORGE_TOKEN": "a$(b)"}) == "a$(b)"
 
 
-def test_app_key_is_read_like_other_secrets(settings_of):
-    settings = settings_of("forges: [{kind: github, app: {id: 7, key_env: APP_KEY}}]")
+def test_app_key_is_read_like_other_secrets(read_settings):
+    settings = read_settings("forges: [{kind: github, app: {id: 7, key_env: APP_KEY}}]")
     assert [problem.key for problem in settings.list_unset_variables({})] == ["forges[0].app.key_env"]
     assert str(settings.build_variable_error("APP_KEY", "is none")).endswith("forges[0].app.key_env: is none")
 
 
-def test_lists_all_unset_variables(settings_of):
-    settings = settings_of(TEXT)
+def test_lists_all_unset_variables(read_settings):
+    settings = read_settings(TEXT)
     known = {"FORGE_TOKEN": "x", "LAB_TOKEN": "z"}
     assert [problem.key for problem in settings.list_unset_variables(known)] == ["registries[0].username_env"]
     assert settings.list_unset_variables(known | {"SHARED": "y"}) == ()
@@ -70,16 +70,16 @@ def test_lists_all_unset_variables(settings_of):
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n"])
-def test_strips_the_line_break_at_the_end_of_a_file(settings_of, end):
-    settings = settings_of(TEXT)
+def test_strips_the_line_break_at_the_end_of_a_file(read_settings, end):
+    settings = read_settings(TEXT)
     assert settings.get_secret("FORGE_TOKEN", {"FORGE_TOKEN": f"s3cr3t{end}"}) == "s3cr3t"
     assert settings.get_token("FORGE_TOKEN", {"FORGE_TOKEN": f"s3cr3t{end}"}) == "s3cr3t"
     assert "forges[1].token_env" in {problem.key for problem in settings.list_unset_variables({"FORGE_TOKEN": end})}
 
 
 @pytest.mark.parametrize("value", ["s3c\nr3t", "s3c r3t", "s3c\x00r3t", "s3crét"])
-def test_refuses_invalid_tokens_without_showing_secrets(settings_of, value):
+def test_refuses_invalid_tokens_without_showing_secrets(read_settings, value):
     with pytest.raises(ConfigError) as raised:
-        settings_of(TEXT).get_token("FORGE_TOKEN", {"FORGE_TOKEN": value})
+        read_settings(TEXT).get_token("FORGE_TOKEN", {"FORGE_TOKEN": value})
     assert "FORGE_TOKEN does not contain a valid token" in str(raised.value)
     assert "s3c" not in str(raised.value)

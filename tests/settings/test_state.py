@@ -10,14 +10,14 @@ import pytest
 from bot.settings.sections.state import StateFile, StateServer
 
 
-def test_no_state_by_default(settings_of):
-    assert settings_of("").state is None
+def test_no_state_by_default(read_settings):
+    assert read_settings("").state is None
 
 
-def test_sqlite_path_is_relative_without_fourth_slash(settings_of, tmp_path):
-    assert settings_of("state: sqlite:///state.db").state == StateFile(tmp_path / "state.db")
-    assert settings_of("state: sqlite:///../kept/state 1?.db").state == StateFile(tmp_path / "../kept/state 1?.db")
-    assert settings_of("state: sqlite:////var/lib/state.db").state == StateFile(Path("/var/lib/state.db"))
+def test_sqlite_path_is_relative_without_fourth_slash(read_settings, tmp_path):
+    assert read_settings("state: sqlite:///state.db").state == StateFile(tmp_path / "state.db")
+    assert read_settings("state: sqlite:///../kept/state 1?.db").state == StateFile(tmp_path / "../kept/state 1?.db")
+    assert read_settings("state: sqlite:////var/lib/state.db").state == StateFile(Path("/var/lib/state.db"))
 
 
 @pytest.mark.parametrize(
@@ -30,8 +30,8 @@ def test_sqlite_path_is_relative_without_fourth_slash(settings_of, tmp_path):
         "postgresql+psycopg:///state",
     ],
 )
-def test_accepts_urls_of_postgresql(settings_of, url):
-    assert settings_of(f"state: {url}").state == StateServer(url)
+def test_accepts_urls_of_postgresql(read_settings, url):
+    assert read_settings(f"state: {url}").state == StateServer(url)
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,8 @@ def test_accepts_urls_of_postgresql(settings_of, url):
         ("'postgresql://[host/state'", "URL"),
     ],
 )
-def test_refuses_unusable_urls(problems_of, written, said):
-    assert said in problems_of(f"state: {written}")["state"]
+def test_refuses_unusable_urls(read_problems, written, said):
+    assert said in read_problems(f"state: {written}")["state"]
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_refuses_unusable_urls(problems_of, written, said):
         "postgresql://user@host/state?sslmode=require&sslpassword=s3cr3t",
     ],
 )
-def test_refuses_passwords_without_showing_secrets(problems_of, url):
-    (said,) = problems_of(f"state: {url}").values()
+def test_refuses_passwords_without_showing_secrets(read_problems, url):
+    (said,) = read_problems(f"state: {url}").values()
     assert "environment variable PGPASSWORD" in said
     assert "s3cr3t" not in said
 
@@ -77,7 +77,7 @@ def test_refuses_passwords_without_showing_secrets(problems_of, url):
         "host: registry.example.com, auth: azure, trusted_realms: [registry.example.com]",
     ],
 )
-def test_min_age_needs_no_state_for_azure_registries(settings_of, registry):
+def test_min_age_needs_no_state_for_azure_registries(read_settings, registry):
     host = registry.partition(",")[0].removeprefix("host: ")
-    settings = settings_of(f"registries: [{{{registry}}}]\npolicy: [{{match: {{image: {host}/**}}, min_age: 3d}}]")
+    settings = read_settings(f"registries: [{{{registry}}}]\npolicy: [{{match: {{image: {host}/**}}, min_age: 3d}}]")
     assert settings.policy[0].keys["min_age"] == timedelta(days=3)

@@ -33,7 +33,7 @@ class StateLocation:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real("postgresql"))])
-def new_place(request, tmp_path) -> Callable[[], StateLocation]:
+def create_location(request, tmp_path) -> Callable[[], StateLocation]:
     """Return a function that creates the location of an empty state."""
     if request.param == "postgresql":
         server = request.getfixturevalue("postgresql")
@@ -43,15 +43,15 @@ def new_place(request, tmp_path) -> Callable[[], StateLocation]:
 
 
 @pytest.fixture
-def place(new_place) -> StateLocation:
-    return new_place()
+def state_location(create_location) -> StateLocation:
+    return create_location()
 
 
 @pytest.fixture
-def memory(place) -> DatabaseStateStore:
-    return place.memory()
+def state_store(state_location) -> DatabaseStateStore:
+    return state_location.memory()
 
 
 @pytest.fixture
-def inventory(place) -> DatabaseInventoryStore:
-    return DatabaseInventoryStore(place.database())
+def inventory(state_location) -> DatabaseInventoryStore:
+    return DatabaseInventoryStore(state_location.database())

@@ -47,10 +47,10 @@ def damage(place, statement: str) -> None:
 
 
 @pytest.fixture
-def filled_inventory(place, inventory):
+def filled_inventory(state_location, inventory):
     """Return an inventory with a settled base branch, a request, an observation and a cluster."""
-    place.memory().record_tags({PYTHON: TagDescriptor(OLD, "m")}, NOW)
-    DatabaseRunningImages(place.database()).record_clusters([ClusterReading("prod", ())], NOW)
+    state_location.memory().record_tags({PYTHON: TagDescriptor(OLD, "m")}, NOW)
+    DatabaseRunningImages(state_location.database()).record_clusters([ClusterReading("prod", ())], NOW)
     settled = build_settled(tag_lists={"docker.io/library/python": "f"}, due_at=NOW + HOUR)
     request = build_request(fixes={"high": 1})
     inventory.record_visits([build_visit(f"python:3.12@{OLD}", requests=(request,), settled=settled, key=WEB)], {}, NOW)
@@ -68,25 +68,25 @@ def read_everything(place, inventory) -> None:
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)
-def test_damaged_row_is_an_error_that_names_the_repair(place, filled_inventory, statement):
-    read_everything(place, filled_inventory)
-    damage(place, statement)
+def test_damaged_row_is_an_error_that_names_the_repair(state_location, filled_inventory, statement):
+    read_everything(state_location, filled_inventory)
+    damage(state_location, statement)
     with pytest.raises(UnusableStateError, match=r"is damaged: .*; hint: (move the file away|restore a backup)"):
-        read_everything(place, filled_inventory)
+        read_everything(state_location, filled_inventory)
 
 
 @pytest.mark.parametrize("statement", VALUES_OF_WRONG_TYPES)
-def test_tables_refuse_values_of_wrong_types(place, filled_inventory, statement):
+def test_tables_refuse_values_of_wrong_types(state_location, filled_inventory, statement):
     with pytest.raises(StateError):
-        damage(place, statement)
-    read_everything(place, filled_inventory)
+        damage(state_location, statement)
+    read_everything(state_location, filled_inventory)
 
 
-def test_observation_with_the_largest_number_is_an_error_of_the_state(place):
-    memory = place.memory()
-    memory.record_tags({PYTHON: TagDescriptor(digest("A"), "m")}, place.now)
-    with place.database().open_for_writing() as connection:
+def test_observation_with_the_largest_number_is_an_error_of_the_state(state_location):
+    memory = state_location.memory()
+    memory.record_tags({PYTHON: TagDescriptor(digest("A"), "m")}, state_location.now)
+    with state_location.database().open_for_writing() as connection:
         largest = 2**63 - 1 if connection.dialect.name == "sqlite" else 2**31 - 1
         connection.execute(text(f"UPDATE tag_observations SET ordinal = {largest}"))
     with pytest.raises(StateError, match="cannot use the state"):
-        memory.record_tags({PYTHON: TagDescriptor(digest("B"), "m")}, place.now + HOUR)
+        memory.record_tags({PYTHON: TagDescriptor(digest("B"), "m")}, state_location.now + HOUR)

@@ -28,37 +28,37 @@ def examine(place):
     return list(examined.examine(AIM))
 
 
-def test_state_of_this_release_passes(place):
-    place.database()
-    reading, writing = examine(place)
+def test_state_of_this_release_passes(state_location):
+    state_location.database()
+    reading, writing = examine(state_location)
     assert (reading.status, writing.status) == (CheckStatus.OK, CheckStatus.OK)
     assert f"version {PRESENT}, " in reading.result
 
 
 @pytest.mark.parametrize(("version", "status"), [(1, CheckStatus.OK), (3, CheckStatus.PROBLEM)])
-def test_state_of_another_version_is_reported_and_not_migrated(place, monkeypatch, version, status):
-    with place.database().open_for_writing() as connection:
+def test_state_of_another_version_is_reported_and_not_migrated(state_location, monkeypatch, version, status):
+    with state_location.database().open_for_writing() as connection:
         connection.execute(update(SCHEMA_VERSION).values(version=version))
     monkeypatch.setattr(examination, "MIGRATIONS", (lambda _: None,))
     for _ in range(2):
-        check = examine(place)[0]
+        check = examine(state_location)[0]
         assert (check.status, f"have version {version}" in check.result) == (status, True)
 
 
-def test_database_without_tables_passes_and_stays_empty(place):
-    with place.database().open_for_writing() as connection:
+def test_database_without_tables_passes_and_stays_empty(state_location):
+    with state_location.database().open_for_writing() as connection:
         for name in ("schema_version", "superseded_tags"):
             connection.execute(text(f"DROP TABLE {name}"))
     for _ in range(2):
-        assert "creates them" in examine(place)[0].result
+        assert "creates them" in examine(state_location)[0].result
 
 
-def test_missing_version_is_an_error(place):
-    with place.database().open_for_writing() as connection:
+def test_missing_version_is_an_error(state_location):
+    with state_location.database().open_for_writing() as connection:
         connection.execute(delete(SCHEMA_VERSION))
         assert connection.execute(select(SCHEMA_VERSION.c.version)).all() == []
     with pytest.raises(StateError):
-        examine(place)
+        examine(state_location)
 
 
 @pytest.mark.real("postgresql")

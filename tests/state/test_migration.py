@@ -25,15 +25,15 @@ def add(column: str) -> migration.Migration:
     return lambda connection: connection.exec_driver_sql(f"ALTER TABLE tag_descriptors ADD COLUMN {column} INTEGER")
 
 
-def test_creates_all_tables_in_an_empty_database(place):
-    with place.database().open_for_reading() as connection:
+def test_creates_all_tables_in_an_empty_database(state_location):
+    with state_location.database().open_for_reading() as connection:
         assert set(inspect(connection).get_table_names()) == set(METADATA.tables)
         assert get_version(connection) == 1 + len(migration.MIGRATIONS)
 
 
-def test_applies_missing_migrations_once_in_order(place, memory):
-    memory.record_tags({LINE: TagDescriptor(digest("A"), "m")}, place.now)
-    database = place.database()
+def test_applies_missing_migrations_once_in_order(state_location, state_store):
+    state_store.record_tags({LINE: TagDescriptor(digest("A"), "m")}, state_location.now)
+    database = state_location.database()
     for added in (["one"], ["one", "two", "three"], ["one", "two", "three"]):
         with database.open_for_writing() as connection:
             migrate_tables(connection, [*migration.MIGRATIONS, *map(add, added)])
@@ -41,27 +41,27 @@ def test_applies_missing_migrations_once_in_order(place, memory):
     with database.open_for_reading() as connection:
         names = [column["name"] for column in inspect(connection).get_columns("tag_descriptors")]
     assert names[-3:] == ["one", "two", "three"]
-    assert memory.load_descriptors([LINE]) == {LINE: TagDescriptor(digest("A"), "m")}
+    assert state_store.load_descriptors([LINE]) == {LINE: TagDescriptor(digest("A"), "m")}
 
 
-def test_refuses_tables_of_a_later_release(place):
-    database = place.database()
+def test_refuses_tables_of_a_later_release(state_location):
+    database = state_location.database()
     with database.open_for_writing() as connection:
         migrate_tables(connection, [*migration.MIGRATIONS, add("one")])
     with database.open_for_writing() as connection, pytest.raises(NewerSchemaError):
         migrate_tables(connection, [])
     said = f"version {PRESENT + 1}, but this release supports only versions up to {PRESENT}; hint: update basebump"
     with pytest.raises(StateError, match=said):
-        place.database()
+        state_location.database()
     with database.open_for_reading() as connection:
         assert get_version(connection) == PRESENT + 1
 
 
-def test_failed_migration_leaves_the_tables_unchanged(place):
+def test_failed_migration_leaves_the_tables_unchanged(state_location):
     def broken(connection) -> None:
         connection.exec_driver_sql("ALTER TABLE nowhere ADD COLUMN one INTEGER")
 
-    database = place.database()
+    database = state_location.database()
     with pytest.raises(StateError), database.open_for_writing() as connection:
         migrate_tables(connection, [*migration.MIGRATIONS, add("one"), broken])
     with database.open_for_reading() as connection:
@@ -69,13 +69,13 @@ def test_failed_migration_leaves_the_tables_unchanged(place):
         assert "one" not in [column["name"] for column in inspect(connection).get_columns("tag_descriptors")]
 
 
-def test_refuses_tables_of_another_program(place):
-    database = place.database()
+def test_refuses_tables_of_another_program(state_location):
+    database = state_location.database()
     with database.open_for_writing() as connection:
         METADATA.drop_all(connection)
         connection.exec_driver_sql("CREATE TABLE scans (court INTEGER)")
     with pytest.raises(StateError, match="already exists"):
-        place.database()
+        state_location.database()
 
 
 def test_new_database_has_all_tables_whichever_store_is_opened_first(tmp_path):

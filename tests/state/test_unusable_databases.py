@@ -134,17 +134,17 @@ def test_waiting_for_another_writer_is_limited(tmp_path, monkeypatch):
     other.close()
 
 
-def test_error_does_not_contain_values_to_be_written(place):
-    with pytest.raises(StateError) as raised, place.database().open_for_writing() as connection:
+def test_error_does_not_contain_values_to_be_written(state_location):
+    with pytest.raises(StateError) as raised, state_location.database().open_for_writing() as connection:
         connection.exec_driver_sql(f"INSERT INTO nowhere VALUES ('{SECRET}')")
     assert SECRET not in str(raised.value)
 
 
-def test_failed_write_is_rolled_back(place, memory):
-    memory.record_tags({LINE: TagDescriptor(digest("A"), "m")}, place.now)
-    with pytest.raises(ZeroDivisionError), place.database().open_for_writing() as connection:
+def test_failed_write_is_rolled_back(state_location, state_store):
+    state_store.record_tags({LINE: TagDescriptor(digest("A"), "m")}, state_location.now)
+    with pytest.raises(ZeroDivisionError), state_location.database().open_for_writing() as connection:
         connection.exec_driver_sql("DELETE FROM tag_observations").rowcount / 0
-    assert memory.load_observations([LINE])
+    assert state_store.load_observations([LINE])
 
 
 # A server

@@ -72,10 +72,10 @@ def race(processes: list[subprocess.Popen]) -> list[str]:
     return [error for process, error in zip(processes, said, strict=True) if process.returncode or error]
 
 
-def test_two_processes_writing_the_same_tags_keep_all_observations(place):
+def test_two_processes_writing_the_same_tags_keep_all_observations(state_location):
     """Both processes record one digest after the other, in opposite orders of tags. Each digest is one observation."""
-    assert race([start(place, ROUNDS), start(place, ROUNDS, step=-1)]) == []
-    memory = place.memory()
+    assert race([start(state_location, ROUNDS), start(state_location, ROUNDS, step=-1)]) == []
+    memory = state_location.memory()
     for line, sightings in memory.load_observations(LINES).items():
         assert all(earlier.digest != later.digest for earlier, later in pairwise(sightings)), line
         assert all(earlier.last_seen <= later.first_seen for earlier, later in pairwise(sightings)), line
@@ -84,48 +84,53 @@ def test_two_processes_writing_the_same_tags_keep_all_observations(place):
     assert memory.load_descriptors(LINES).keys() == set(LINES)
     assert len(memory.load_manifests([f"sha256:{turn:064x}" for turn in range(ROUNDS)])) == ROUNDS
     keys = [BranchKey("github", "github.com", f"acme/{number}", "main") for number in range(len(LINES))]
-    stored = DatabaseInventoryStore(place.database()).load_branches(keys)
+    stored = DatabaseInventoryStore(state_location.database()).load_branches(keys)
     assert [stored[key].head for key in keys] == [f"{ROUNDS - 1:040x}"] * len(keys)
 
 
-def test_concurrent_processes_create_the_tables_once(new_place):
-    place = new_place()
+def test_concurrent_processes_create_the_tables_once(create_location):
+    place = create_location()
     assert race([start(place, rounds=1) for _ in range(4)]) == []
     assert place.memory().load_observations(LINES).keys() == set(LINES)
 
 
-def test_threads_share_one_store(memory, place):
+def test_threads_share_one_store(state_store, state_location):
     def write(number: int) -> None:
-        memory.record_tags(
-            {line: TagDescriptor(digest(str(number)), "m") for line in LINES}, place.now + timedelta(minutes=number)
+        state_store.record_tags(
+            {line: TagDescriptor(digest(str(number)), "m") for line in LINES},
+            state_location.now + timedelta(minutes=number),
         )
-        memory.save_manifests(
+        state_store.save_manifests(
             [CachedManifest(Manifest(digest(str(number)), ManifestKind.MANIFEST, "m", (), ()), frozenset())]
         )
-        assert memory.load_descriptors(LINES).keys() == set(LINES)
+        assert state_store.load_descriptors(LINES).keys() == set(LINES)
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(write, range(32)))
-    for sightings in memory.load_observations(LINES).values():
+    for sightings in state_store.load_observations(LINES).values():
         assert sightings[-1].digest == digest("31")
         assert all(earlier.digest != later.digest for earlier, later in pairwise(sightings))
-    assert len(memory.load_manifests([digest(str(number)) for number in range(32)])) == 32
+    assert len(state_store.load_manifests([digest(str(number)) for number in range(32)])) == 32
 
 
-def test_waiting_writer_sees_data_written_meanwhile(place):
+def test_waiting_writer_sees_data_written_meanwhile(state_location):
     """This does not depend on the server's default isolation level. A snapshot from before the wait is outdated."""
-    if "postgresql" in place.opening:
-        with place.database().open_for_writing() as connection:
+    if "postgresql" in state_location.opening:
+        with state_location.database().open_for_writing() as connection:
             name = connection.engine.url.database
             connection.exec_driver_sql(f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")
-    database, memory = place.database(), place.memory()
+    database, memory = state_location.database(), state_location.memory()
     (line, *_), claim = LINES, TagDescriptor(digest("A"), "m")
     first = {"repository": line.repository, "tag": line.tag, "ordinal": 0, "digest": claim.digest}
     with ThreadPoolExecutor(1) as threads:
         with database.open_for_writing() as connection:
-            waiting = threads.submit(memory.record_tags, {line: claim}, place.now + timedelta(hours=1))
+            waiting = threads.submit(memory.record_tags, {line: claim}, state_location.now + timedelta(hours=1))
             assert not wait([waiting], timeout=0.5).done
-            write_rows(connection, TAG_OBSERVATIONS, [first | {"first_seen": place.now, "last_seen": place.now}])
+            write_rows(
+                connection,
+                TAG_OBSERVATIONS,
+                [first | {"first_seen": state_location.now, "last_seen": state_location.now}],
+            )
         waiting.result()
     (sighting,) = memory.load_observations([line])[line]
-    assert (sighting.first_seen, sighting.last_seen) == (place.now, place.now + timedelta(hours=1))
+    assert (sighting.first_seen, sighting.last_seen) == (state_location.now, state_location.now + timedelta(hours=1))

@@ -24,12 +24,12 @@ def artifacts(registry):
 
 
 @pytest.fixture(scope="session")
-def ours(tmp_path_factory):
+def own_keys(tmp_path_factory):
     return CosignKeyPair.with_new_keys(tmp_path_factory.mktemp("keys") / "ours")
 
 
 @pytest.fixture(scope="session")
-def theirs(tmp_path_factory):
+def foreign_keys(tmp_path_factory):
     return CosignKeyPair.with_new_keys(tmp_path_factory.mktemp("keys") / "theirs")
 
 

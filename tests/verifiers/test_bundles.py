@@ -59,7 +59,7 @@ def verify(registry, artifacts, key):
 
 
 @pytest.fixture
-def attached(registry, image):
+def attach_documents(registry, image):
     """Attach documents to the image as bundles."""
 
     def attach_bundles(*documents, listed_as=V3, **annotations):
@@ -74,67 +74,69 @@ def attached(registry, image):
     [(SIGN, SignedStatement.SIGNATURE), (PROVENANCE, SignedStatement.PROVENANCE)],
     ids=["signature", "provenance"],
 )
-def test_statement_by_listed_key_is_verified(image, attached, verify, key, predicate_type, said):
-    attached(bundle(key, image.digest, predicate_type))
+def test_statement_by_listed_key_is_verified(image, attach_documents, verify, key, predicate_type, said):
+    attach_documents(bundle(key, image.digest, predicate_type))
     found = verify(image)
     assert isinstance(found, VerifiedSignature)
     assert found.statement is said
 
 
 @pytest.mark.real("cosign")
-def test_bundles_of_tests_have_same_outcome_in_cosign(registry, image, attached, verify, key, stranger, ours):
-    attached(bundle(key, image.digest, PROVENANCE))
+def test_bundles_of_tests_have_same_outcome_in_cosign(
+    registry, image, attach_documents, verify, key, stranger, own_keys
+):
+    attach_documents(bundle(key, image.digest, PROVENANCE))
     reference = f"{registry.host}/team/app@{image.digest}"
     assert isinstance(verify(image), VerifiedSignature)
-    assert ours.verify_bundle(reference, trusted(key).pem, PROVENANCE)
-    assert not ours.verify_bundle(reference, trusted(stranger).pem, PROVENANCE)
-    attached(bundle(key, images.compute_digest(b"another"), PROVENANCE))
+    assert own_keys.verify_bundle(reference, trusted(key).pem, PROVENANCE)
+    assert not own_keys.verify_bundle(reference, trusted(stranger).pem, PROVENANCE)
+    attach_documents(bundle(key, images.compute_digest(b"another"), PROVENANCE))
     assert isinstance(verify(image), BadSignature)
-    assert not ours.verify_bundle(reference, trusted(key).pem, PROVENANCE)
+    assert not own_keys.verify_bundle(reference, trusted(key).pem, PROVENANCE)
 
 
 @pytest.mark.parametrize("listed_as", [None, EMPTY], ids=["nothing", "empty"])
-def test_bundle_is_found_when_list_has_no_artifact_type(image, attached, verify, key, listed_as):
-    attached(bundle(key, image.digest), listed_as=listed_as)
+def test_bundle_is_found_when_list_has_no_artifact_type(image, attach_documents, verify, key, listed_as):
+    attach_documents(bundle(key, image.digest), listed_as=listed_as)
     assert isinstance(verify(image), VerifiedSignature)
 
 
-def test_statement_by_unlisted_key_is_refused(image, attached, verify, stranger):
-    attached(bundle(stranger, image.digest))
+def test_statement_by_unlisted_key_is_refused(image, attach_documents, verify, stranger):
+    attach_documents(bundle(stranger, image.digest))
     assert verify(image) == BadSignature(SignatureDefect.OTHER_SIGNER)
 
 
-def test_statement_about_other_image_is_refused(image, attached, verify, key):
-    attached(bundle(key, images.compute_digest(b"another")))
+def test_statement_about_other_image_is_refused(image, attach_documents, verify, key):
+    attach_documents(bundle(key, images.compute_digest(b"another")))
     assert verify(image) == BadSignature(SignatureDefect.OTHER_IMAGE)
 
 
-def test_statement_changed_after_signing_is_refused(image, attached, verify, key):
+def test_statement_changed_after_signing_is_refused(image, attach_documents, verify, key):
     signed = bundle(key, images.compute_digest(b"another"))
     signed["dsseEnvelope"]["payload"] = base64_of(dump(statement(image.digest)))
-    attached(signed)
+    attach_documents(signed)
     assert verify(image) == BadSignature(SignatureDefect.OTHER_SIGNER)
 
 
-def test_signature_without_payload_type_is_refused(image, attached, verify, key):
+def test_signature_without_payload_type_is_refused(image, attach_documents, verify, key):
     signed = bundle(key, image.digest)
     payload = dump(statement(image.digest))
     other = envelope(key, payload, kind="application/json")
     signed["dsseEnvelope"]["signatures"] = other["signatures"]
-    attached(signed)
+    attach_documents(signed)
     assert verify(image) == BadSignature(SignatureDefect.OTHER_SIGNER)
 
 
 @pytest.mark.parametrize("annotated", [True, False], ids=["annotated", "not annotated"])
-def test_signed_inventory_leaves_image_unsigned(image, attached, verify, key, annotated):
+def test_signed_inventory_leaves_image_unsigned(image, attach_documents, verify, key, annotated):
     said = {"dev.sigstore.bundle.predicateType": "https://spdx.dev/Document"} if annotated else {}
-    attached(bundle(key, image.digest, "https://spdx.dev/Document"), **said)
+    attach_documents(bundle(key, image.digest, "https://spdx.dev/Document"), **said)
     assert verify(image) == NoSignature()
 
 
-def test_valid_bundle_suffices_next_to_invalid_bundles(image, attached, verify, key, stranger):
+def test_valid_bundle_suffices_next_to_invalid_bundles(image, attach_documents, verify, key, stranger):
     other = images.compute_digest(b"another")
-    attached({"mediaType": V3}, bundle(stranger, image.digest), bundle(key, other), bundle(key, image.digest))
+    attach_documents({"mediaType": V3}, bundle(stranger, image.digest), bundle(key, other), bundle(key, image.digest))
     assert isinstance(verify(image), VerifiedSignature)
 
 
@@ -152,8 +154,8 @@ def test_valid_bundle_suffices_next_to_invalid_bundles(image, attached, verify, 
         {"dsseEnvelope": {"payloadType": "application/vnd.in-toto+json", "payload": "e30=", "signatures": []}},
     ],
 )
-def test_damaged_bundle_is_broken_and_not_unsigned(image, attached, verify, key, damage):
-    attached(bundle(key, image.digest, **damage))
+def test_damaged_bundle_is_broken_and_not_unsigned(image, attach_documents, verify, key, damage):
+    attach_documents(bundle(key, image.digest, **damage))
     found = verify(image)
     assert isinstance(found, BadSignature)
     assert found.defect is SignatureDefect.BROKEN
@@ -162,9 +164,9 @@ def test_damaged_bundle_is_broken_and_not_unsigned(image, attached, verify, key,
 @pytest.mark.parametrize(
     "subject", [None, [1], [{"digest": None}], [{}], [{"digest": {"sha256": "a"}}] * 1025], ids=repr
 )
-def test_statement_with_malformed_subjects_is_broken(image, attached, verify, key, subject):
+def test_statement_with_malformed_subjects_is_broken(image, attach_documents, verify, key, subject):
     payload = dump(statement(image.digest, subject=subject))
-    attached(bundle(key, image.digest, dsseEnvelope=envelope(key, payload)))
+    attach_documents(bundle(key, image.digest, dsseEnvelope=envelope(key, payload)))
     found = verify(image)
     assert isinstance(found, BadSignature)
     assert found.defect is SignatureDefect.BROKEN
@@ -173,9 +175,9 @@ def test_statement_with_malformed_subjects_is_broken(image, attached, verify, ke
 @pytest.mark.parametrize(
     "kind", [{"mediaType": "application/vnd.dev.sigstore.bundle.v9+json"}, {"dsseEnvelope": None}], ids=repr
 )
-def test_unknown_bundle_format_is_unsupported_and_not_unsigned(image, attached, verify, key, kind):
+def test_unknown_bundle_format_is_unsupported_and_not_unsigned(image, attach_documents, verify, key, kind):
     document = {**bundle(key, image.digest), **kind}
-    attached({name: value for name, value in document.items() if value is not None})
+    attach_documents({name: value for name, value in document.items() if value is not None})
     assert isinstance(verify(image), UnsupportedSignature)
 
 

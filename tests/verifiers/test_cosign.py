@@ -71,91 +71,91 @@ def verify(artifacts):
     return lambda target, trust: verifier.verify(target.repository, target.image.digest, trust)
 
 
-def test_signature_by_listed_key_is_verified_by_basebump_and_cosign(target, ours, theirs, verify):
-    ours.sign(target.reference)
-    found = verify(target, build_trust(theirs, ours))
+def test_signature_by_listed_key_is_verified_by_basebump_and_cosign(target, own_keys, foreign_keys, verify):
+    own_keys.sign(target.reference)
+    found = verify(target, build_trust(foreign_keys, own_keys))
     assert isinstance(found, VerifiedSignature)
     assert found.signer.scheme is SignatureScheme.COSIGN_KEY
     assert found.signer.identity.startswith("ours.pub (sha256 ")
-    assert name_outcome(found) == ours.verify(target.reference) == "good"
+    assert name_outcome(found) == own_keys.verify(target.reference) == "good"
 
 
-def test_signature_by_unlisted_key_is_refused_by_basebump_and_cosign(target, ours, theirs, verify):
-    theirs.sign(target.reference)
-    found = verify(target, build_trust(ours))
+def test_signature_by_unlisted_key_is_refused_by_basebump_and_cosign(target, own_keys, foreign_keys, verify):
+    foreign_keys.sign(target.reference)
+    found = verify(target, build_trust(own_keys))
     assert found == BadSignature(SignatureDefect.OTHER_SIGNER)
-    assert name_outcome(found) == ours.verify(target.reference) == "bad"
+    assert name_outcome(found) == own_keys.verify(target.reference) == "bad"
 
 
-def test_image_without_signatures_is_unsigned_for_basebump_and_cosign(target, ours, verify):
-    found = verify(target, build_trust(ours))
+def test_image_without_signatures_is_unsigned_for_basebump_and_cosign(target, own_keys, verify):
+    found = verify(target, build_trust(own_keys))
     assert found == NoSignature()
-    assert name_outcome(found) == ours.verify(target.reference) == "unsigned"
+    assert name_outcome(found) == own_keys.verify(target.reference) == "unsigned"
 
 
-def test_signature_copied_from_other_image_is_refused_by_basebump_and_cosign(target, ours, registry, verify):
+def test_signature_copied_from_other_image_is_refused_by_basebump_and_cosign(target, own_keys, registry, verify):
     signed = ImageRepository(registry)
-    ours.sign(signed.reference)
+    own_keys.sign(signed.reference)
     registry.copy(
         signed.path,
         f"{signed.image.digest.replace(':', '-')}.sig",
         target.path,
         target.image.digest,
     )
-    found = verify(target, build_trust(ours))
+    found = verify(target, build_trust(own_keys))
     assert found == BadSignature(SignatureDefect.OTHER_IMAGE)
-    assert name_outcome(found) == ours.verify(target.reference) == "bad"
+    assert name_outcome(found) == own_keys.verify(target.reference) == "bad"
 
 
-def test_signature_of_other_repository_counts_only_when_listed(target, ours, registry, verify):
+def test_signature_of_other_repository_counts_only_when_listed(target, own_keys, registry, verify):
     signed = ImageRepository(registry)
     signed.image = target.image
     registry.push(signed.image, signed.path, "1")
-    ours.sign(signed.reference)
+    own_keys.sign(signed.reference)
     tag = f"{signed.image.digest.replace(':', '-')}.sig"
     registry.copy(signed.path, tag, target.path, target.image.digest)
-    found = verify(target, build_trust(ours))
+    found = verify(target, build_trust(own_keys))
     assert found == BadSignature(SignatureDefect.OTHER_IMAGE, f"it names the repository {signed.repository}")
-    trust = replace(build_trust(ours), signed_as=(f"{registry.host}/team/*",))
+    trust = replace(build_trust(own_keys), signed_as=(f"{registry.host}/team/*",))
     assert isinstance(verify(target, trust), VerifiedSignature)
 
 
-def test_valid_signature_suffices_next_to_signatures_of_other_signers(target, ours, theirs, verify):
-    theirs.sign(target.reference)
-    ours.sign(target.reference)
-    assert name_outcome(verify(target, build_trust(ours))) == ours.verify(target.reference) == "good"
+def test_valid_signature_suffices_next_to_signatures_of_other_signers(target, own_keys, foreign_keys, verify):
+    foreign_keys.sign(target.reference)
+    own_keys.sign(target.reference)
+    assert name_outcome(verify(target, build_trust(own_keys))) == own_keys.verify(target.reference) == "good"
 
 
-def test_signature_attached_as_referrer_is_verified(target, ours, verify):
-    ours.sign(target.reference, "--registry-referrers-mode=oci-1-1")
-    assert name_outcome(verify(target, build_trust(ours))) == "good"
-    assert isinstance(verify(target, build_trust(ours)), VerifiedSignature)
+def test_signature_attached_as_referrer_is_verified(target, own_keys, verify):
+    own_keys.sign(target.reference, "--registry-referrers-mode=oci-1-1")
+    assert name_outcome(verify(target, build_trust(own_keys))) == "good"
+    assert isinstance(verify(target, build_trust(own_keys)), VerifiedSignature)
 
 
-def test_signed_inventory_leaves_image_unsigned(target, ours, verify):
-    ours.attest(target.reference, "spdxjson", b"{}")
-    found = verify(target, build_trust(ours))
-    assert name_outcome(found) == ours.verify(target.reference) == "unsigned"
+def test_signed_inventory_leaves_image_unsigned(target, own_keys, verify):
+    own_keys.attest(target.reference, "spdxjson", b"{}")
+    found = verify(target, build_trust(own_keys))
+    assert name_outcome(found) == own_keys.verify(target.reference) == "unsigned"
 
 
-def test_signature_of_child_leaves_index_unsigned(registry, ours, verify):
+def test_signature_of_child_leaves_index_unsigned(registry, own_keys, verify):
     target = ImageRepository(registry)
     child = target.image
     target.image = images.build_index([child])
     registry.push(target.image, target.path, "2")
-    ours.sign(f"{target.repository}@{child.digest}")
-    assert name_outcome(verify(target, build_trust(ours))) == ours.verify(target.reference) == "unsigned"
-    ours.sign(target.reference)
-    assert name_outcome(verify(target, build_trust(ours))) == ours.verify(target.reference) == "good"
+    own_keys.sign(f"{target.repository}@{child.digest}")
+    assert name_outcome(verify(target, build_trust(own_keys))) == own_keys.verify(target.reference) == "unsigned"
+    own_keys.sign(target.reference)
+    assert name_outcome(verify(target, build_trust(own_keys))) == own_keys.verify(target.reference) == "good"
 
 
 def test_trust_without_keys_is_ignored(target, verify):
     assert verify(target, TrustEntry(("**",))) is None
 
 
-def test_signature_is_unknown_when_registry_is_unreachable(ours, artifacts):
+def test_signature_is_unknown_when_registry_is_unreachable(own_keys, artifacts):
     verifier = CosignVerifier(artifacts)
-    found = verifier.verify("registry.invalid/team/app", images.compute_digest(b"any"), build_trust(ours))
+    found = verifier.verify("registry.invalid/team/app", images.compute_digest(b"any"), build_trust(own_keys))
     assert isinstance(found, SignatureUnknown)
     assert found.is_failure
     assert "registry.invalid" in found.detail

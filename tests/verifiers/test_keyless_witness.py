@@ -105,7 +105,7 @@ def witness(tmp_path):
 
 
 @pytest.fixture
-def ours(tmp_path, registry, artifacts):
+def verify_with_basebump(tmp_path, registry, artifacts):
     """Return basebump's outcome for an image, or for a digest that represents one."""
 
     def is_verified(case: SignatureCase, repository: str, digest: str) -> bool:
@@ -120,27 +120,27 @@ def ours(tmp_path, registry, artifacts):
 
 
 @EVERY
-def test_signature_annotation_has_same_outcome_in_cosign(case, holds, witness, ours, registry):
+def test_signature_annotation_has_same_outcome_in_cosign(case, holds, witness, verify_with_basebump, registry):
     repository = f"team/witnessed-{next(_numbers)}"
     payload, annotations = case.build_signature()
     registry.push(IMAGE, repository, "1")
     signature = attachment(IMAGE, SIMPLE, payload, annotations)
     registry.push(signature, repository, f"{IMAGE.digest.replace(':', '-')}.sig")
     theirs = witness.takes_signature(f"{registry.host}/{repository}@{IMAGE.digest}", case.who, case.issuer)
-    assert (ours(case, repository, IMAGE.digest), theirs) == (holds, holds)
+    assert (verify_with_basebump(case, repository, IMAGE.digest), theirs) == (holds, holds)
 
 
 @EVERY
-def test_bundle_has_same_outcome_in_cosign(case, holds, witness, ours, registry):
+def test_bundle_has_same_outcome_in_cosign(case, holds, witness, verify_with_basebump, registry):
     repository = f"team/witnessed-{next(_numbers)}"
     digest = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
     made = case.build_bundle(digest)
     attach(registry, repository, digest, attachment(IMAGE, BUNDLE, dump(made)))
     theirs = witness.takes_bundle(made, CONTENT, PROVENANCE, case.who, case.issuer)
-    assert (ours(case, repository, digest), theirs) == (holds, holds)
+    assert (verify_with_basebump(case, repository, digest), theirs) == (holds, holds)
 
 
-def test_bundle_with_changed_statement_is_refused_by_basebump_and_cosign(witness, ours, registry):
+def test_bundle_with_changed_statement_is_refused_by_basebump_and_cosign(witness, verify_with_basebump, registry):
     repository, digest = f"team/witnessed-{next(_numbers)}", f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
     made, other = (
         GOOD.build_bundle(digest),
@@ -148,7 +148,7 @@ def test_bundle_with_changed_statement_is_refused_by_basebump_and_cosign(witness
     )
     other["dsseEnvelope"]["payload"] = made["dsseEnvelope"]["payload"]
     attach(registry, repository, digest, attachment(IMAGE, BUNDLE, dump(other)))
-    assert not ours(GOOD, repository, digest)
+    assert not verify_with_basebump(GOOD, repository, digest)
     assert not witness.takes_bundle(other, CONTENT, PROVENANCE, WHO, ISSUER)
 
 

@@ -17,6 +17,6 @@ def stand(tmp_path):
 
 
 @pytest.fixture
-def watched(stand):
+def watched_stand(stand):
     """Return the same, with a fleet that writes down for how long it would have waited."""
     return WatchedStand(stand)

@@ -37,13 +37,13 @@ def look(stand, token, kind):
         pytest.param(ForgeReply(203, {"id": "x"}), id="203-as-json"),
     ],
 )
-def test_success_that_is_not_json_is_a_refusal_of_the_token(watched, reply):
-    watched.server.fail(FIND, reply, times=10)
-    failed = watched.look()
+def test_success_that_is_not_json_is_a_refusal_of_the_token(watched_stand, reply):
+    watched_stand.server.fail(FIND, reply, times=10)
+    failed = watched_stand.look()
     assert isinstance(failed, RunFailure)
     assert "it does not accept the token" in failed.error
     assert "`auth: azure`" in failed.error
-    assert watched.pauses == []
+    assert watched_stand.pauses == []
 
 
 def test_expired_bearer_token_is_a_refusal_whatever_the_status(stand):
@@ -90,21 +90,21 @@ def test_token_is_fetched_again_for_each_call(stand):
     assert len(fetched) == 2
 
 
-def test_delayed_answer_is_used_and_causes_pause(watched):
-    watched.server.delay = 3
-    assert isinstance(watched.look(), GitRepository)
-    assert set(watched.pauses) == {3.0}
+def test_delayed_answer_is_used_and_causes_pause(watched_stand):
+    watched_stand.server.delay = 3
+    assert isinstance(watched_stand.look(), GitRepository)
+    assert set(watched_stand.pauses) == {3.0}
 
 
-def test_pause_for_delay_is_limited(watched):
-    watched.server.delay = 3600
-    assert isinstance(watched.look(), GitRepository)
-    assert set(watched.pauses) == {MAX_WAIT}
+def test_pause_for_delay_is_limited(watched_stand):
+    watched_stand.server.delay = 3600
+    assert isinstance(watched_stand.look(), GitRepository)
+    assert set(watched_stand.pauses) == {MAX_WAIT}
 
 
-def test_page_of_a_server_that_is_down_is_not_shown(watched):
-    watched.server.fail(FIND, UNAVAILABLE, times=10)
-    failed = watched.look()
+def test_page_of_a_server_that_is_down_is_not_shown(watched_stand):
+    watched_stand.server.fail(FIND, UNAVAILABLE, times=10)
+    failed = watched_stand.look()
     assert "failed with status 503; hint: rerun basebump later" in failed.error
     assert "<" not in failed.error
 
@@ -137,9 +137,9 @@ def test_server_that_is_too_old_is_not_found(stand):
         (403, "AccessCheckException", "Access denied.", "Create branch"),
     ],
 )
-def test_refusal_has_hint(watched, status, kind, message, hint):
-    watched.server.fail("POST .*/pushes", watched.server.problem(status, message, kind))
+def test_refusal_has_hint(watched_stand, status, kind, message, hint):
+    watched_stand.server.fail("POST .*/pushes", watched_stand.server.problem(status, message, kind))
     with pytest.raises(ForgeError, match="; hint: ") as refused:
-        watched.push()
+        watched_stand.push()
     assert message.split(":")[-1].strip()[:20] in str(refused.value)
     assert hint in str(refused.value).partition("; hint: ")[2]

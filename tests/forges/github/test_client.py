@@ -49,8 +49,8 @@ def test_documented_variable_replaces_certificates(variable, verify, monkeypatch
     assert responses.calls[0].request.req_kwargs["verify"] == verify
 
 
-def test_login_in_netrc_is_not_sent(a_home_of_its_own):
-    (a_home_of_its_own / ".netrc").write_text("machine 127.0.0.1 login ada password secret\n")
+def test_login_in_netrc_is_not_sent(isolated_home):
+    (isolated_home / ".netrc").write_text("machine 127.0.0.1 login ada password secret\n")
     with HttpListener(lambda _: HttpReply(200, b"{}")) as server:
         GitHubConnection(server.url, StaticToken(None), pause=no_pause).read(
             "read something", lambda client: client.requester.requestJsonAndCheck("GET", "/user")

@@ -9,7 +9,7 @@ from bot.model.errors import ForgeError
 
 
 @pytest.fixture
-def behind(github):
+def outdated_github(github):
     """Return a GitHub with a request of ours whose base moved on."""
     propose(github)
     github.commit("main", {"README.md": "Elsewhere.\n"})
@@ -22,23 +22,23 @@ def requires_current_base(stand) -> bool:
     return seen.must_be_current
 
 
-def test_branch_behind_base_may_be_merged_without_rules(behind):
-    assert not requires_current_base(behind)
+def test_branch_behind_base_may_be_merged_without_rules(outdated_github):
+    assert not requires_current_base(outdated_github)
 
 
 @pytest.mark.parametrize("rule", ["strict_rules", "strict_protection"])
-def test_ruleset_or_protection_requires_current_base(behind, rule):
-    setattr(behind.repository, rule, True)
-    behind.repository.is_blocked = True
-    assert requires_current_base(behind)
+def test_ruleset_or_protection_requires_current_base(outdated_github, rule):
+    setattr(outdated_github.repository, rule, True)
+    outdated_github.repository.is_blocked = True
+    assert requires_current_base(outdated_github)
 
 
-def test_blocked_state_replaces_hidden_protection(behind):
-    behind.repository.strict_protection = True
-    behind.token.can_see_rules = False
-    assert requires_current_base(behind)
-    behind.repository.is_blocked = True
-    assert not requires_current_base(behind)
+def test_blocked_state_replaces_hidden_protection(outdated_github):
+    outdated_github.repository.strict_protection = True
+    outdated_github.token.can_see_rules = False
+    assert requires_current_base(outdated_github)
+    outdated_github.repository.is_blocked = True
+    assert not requires_current_base(outdated_github)
 
 
 def test_rules_are_read_once_and_only_for_branches_behind(github):
@@ -56,14 +56,14 @@ def test_rules_are_read_once_and_only_for_branches_behind(github):
     ]
 
 
-def test_unreadable_rules_are_error(behind):
-    behind.server.fail("GET .*/rules/", behind.server.problem(502, "Server Error"), times=10)
+def test_unreadable_rules_are_error(outdated_github):
+    outdated_github.server.fail("GET .*/rules/", outdated_github.server.problem(502, "Server Error"), times=10)
     with pytest.raises(ForgeError, match="502"):
-        look(behind)
+        look(outdated_github)
 
 
-def test_updated_branch_is_not_behind(behind):
-    behind.repository.strict_rules = True
-    behind.update_branch(BRANCH)
-    (seen,) = look(behind)
+def test_updated_branch_is_not_behind(outdated_github):
+    outdated_github.repository.strict_rules = True
+    outdated_github.update_branch(BRANCH)
+    (seen,) = look(outdated_github)
     assert (seen.is_behind, seen.must_be_current) == (False, False)

@@ -133,9 +133,9 @@ def test_request_without_token_has_no_credential(server):
     assert not any({"private-token", "authorization"} & each.headers.keys() for each in server.exchanges)
 
 
-def test_login_in_netrc_is_not_sent(server, a_home_of_its_own):
-    (a_home_of_its_own / ".netrc").write_text("machine 127.0.0.1 login ada password secret\n")
-    (a_home_of_its_own / ".netrc").chmod(0o600)
+def test_login_in_netrc_is_not_sent(server, isolated_home):
+    (isolated_home / ".netrc").write_text("machine 127.0.0.1 login ada password secret\n")
+    (isolated_home / ".netrc").chmod(0o600)
     server.world.add_project("acme/web", FILES)
     _names(server, "acme/web", token=None)
     assert not any("authorization" in each.headers for each in server.exchanges)

@@ -9,7 +9,7 @@ from bot.model.errors import ForgeError
 
 
 @pytest.fixture
-def behind(gitlab):
+def outdated_gitlab(gitlab):
     """Return a GitLab with a merge request of ours whose base moved on."""
     propose(gitlab)
     gitlab.commit("main", {"README.md": "Elsewhere.\n"})
@@ -23,33 +23,33 @@ def requires_current_base(stand) -> bool:
     return seen.must_be_current
 
 
-def test_branch_behind_base_may_be_merged_with_merge_commits(behind):
-    assert not requires_current_base(behind)
+def test_branch_behind_base_may_be_merged_with_merge_commits(outdated_gitlab):
+    assert not requires_current_base(outdated_gitlab)
 
 
 @pytest.mark.parametrize("method", ["ff", "rebase_merge"])
 @pytest.mark.parametrize("is_draft", [False, True], ids=["ready", "draft"])
-def test_linear_history_requires_current_base(behind, method, is_draft):
-    behind.project.merge_method = method
+def test_linear_history_requires_current_base(outdated_gitlab, method, is_draft):
+    outdated_gitlab.project.merge_method = method
     if is_draft:
-        behind.project.open_request(BRANCH).title = "Draft: Mine"
-    assert requires_current_base(behind)
+        outdated_gitlab.project.open_request(BRANCH).title = "Draft: Mine"
+    assert requires_current_base(outdated_gitlab)
 
 
-def test_needed_rebase_requires_current_base_without_merge_method(behind):
-    behind.project.merge_method = "ff"
-    reply = behind.server.reply_of(f"/projects/{behind.project.id}")
+def test_needed_rebase_requires_current_base_without_merge_method(outdated_gitlab):
+    outdated_gitlab.project.merge_method = "ff"
+    reply = outdated_gitlab.server.reply_of(f"/projects/{outdated_gitlab.project.id}")
     reply.body["merge_method"] = None
-    forge = behind.forge()
-    behind.server.fail(rf"GET /projects/{behind.project.id}$", reply)
+    forge = outdated_gitlab.forge()
+    outdated_gitlab.server.fail(rf"GET /projects/{outdated_gitlab.project.id}$", reply)
     (seen,) = forge.list_requests(PREFIX, frozenset({BRANCH}))
     assert (seen.must_be_current, seen.has_conflicts) == (True, False)
 
 
-def test_pushed_branch_is_not_behind(behind):
-    behind.project.merge_method = "ff"
-    push(behind, over=open_one(behind).head)
-    seen = open_one(behind)
+def test_pushed_branch_is_not_behind(outdated_gitlab):
+    outdated_gitlab.project.merge_method = "ff"
+    push(outdated_gitlab, over=open_one(outdated_gitlab).head)
+    seen = open_one(outdated_gitlab)
     assert (seen.is_behind, seen.must_be_current) == (False, False)
 
 
@@ -68,8 +68,10 @@ def test_project_is_read_once_and_only_for_branches_behind(gitlab):
     assert lines.count(asked) == 1
 
 
-def test_unreadable_project_is_error(behind):
-    forge = behind.forge()
-    behind.server.fail(rf"GET /projects/{behind.project.id}$", behind.server.problem(502), times=10)
+def test_unreadable_project_is_error(outdated_gitlab):
+    forge = outdated_gitlab.forge()
+    outdated_gitlab.server.fail(
+        rf"GET /projects/{outdated_gitlab.project.id}$", outdated_gitlab.server.problem(502), times=10
+    )
     with pytest.raises(ForgeError, match="502"):
         forge.list_requests(PREFIX, frozenset())

@@ -104,13 +104,13 @@ def test_large_tree_is_listed_by_git(gitlab, monkeypatch):
 
 
 @pytest.fixture(params=["refused", "broken", "connection lost", "no pack"])
-def without_git(request, gitlab, git_first):
+def without_git(request, gitlab, run_before_git):
     """Let git fail in one way or the other."""
     match request.param:
         case "refused":
             gitlab.server.has_git = False
         case "broken":
-            git_first('[ -z "$GIT_NO_LAZY_FETCH" ] || exit 9')
+            run_before_git('[ -z "$GIT_NO_LAZY_FETCH" ] || exit 9')
         case "connection lost":
             gitlab.server.fail(r"GET .*\.git/", None, times=99)
         case "no pack":
@@ -158,8 +158,8 @@ def test_omitted_file_is_tree_error(origin, gitlab, tmp_path):
     assert all(isinstance(each, TreeError) for each in contents.values())
 
 
-def test_token_is_not_in_arguments_and_files(origin, gitlab, git_first, tmp_path):
-    git_first(f'echo "$*" >> {tmp_path}/told')
+def test_token_is_not_in_arguments_and_files(origin, gitlab, run_before_git, tmp_path):
+    run_before_git(f'echo "$*" >> {tmp_path}/told')
     assert origin.read_default_branch() == ("main", gitlab.branches()["main"])
     with origin.clone(gitlab.branches()["main"]) as clone:
         files = [each.read_bytes() for each in clone.local_git.directory.rglob("*") if each.is_file()]
@@ -169,27 +169,27 @@ def test_token_is_not_in_arguments_and_files(origin, gitlab, git_first, tmp_path
     assert not any(secret in content for content in files for secret in (TOKEN.encode(), b64encode(LOGIN)))
 
 
-def test_configured_ca_replaces_default_ca(origin, git_first, tmp_path, monkeypatch):
-    git_first(f'echo "$GIT_SSL_CAINFO" >> {tmp_path}/told')
+def test_configured_ca_replaces_default_ca(origin, run_before_git, tmp_path, monkeypatch):
+    run_before_git(f'echo "$GIT_SSL_CAINFO" >> {tmp_path}/told')
     monkeypatch.setenv("SSL_CERT_FILE", "/usual.pem")
     origin.read_default_branch()
     replace(origin, ca=tmp_path / "ca.pem").read_default_branch()
     assert (tmp_path / "told").read_text(encoding="utf-8").split() == ["/usual.pem", f"{tmp_path}/ca.pem"]
 
 
-def test_machine_git_config_has_no_effect(origin, gitlab, a_home_of_its_own):
-    trap = a_home_of_its_own / "trap"
-    trap.write_text(f"#!/bin/sh\ntouch {a_home_of_its_own}/sprung\n")
+def test_machine_git_config_has_no_effect(origin, gitlab, isolated_home):
+    trap = isolated_home / "trap"
+    trap.write_text(f"#!/bin/sh\ntouch {isolated_home}/sprung\n")
     trap.chmod(0o755)
-    (a_home_of_its_own / ".netrc").write_text("machine 127.0.0.1 login ada password secret\n")
-    (a_home_of_its_own / ".gitconfig").write_text(
+    (isolated_home / ".netrc").write_text("machine 127.0.0.1 login ada password secret\n")
+    (isolated_home / ".gitconfig").write_text(
         f'[url "http://127.0.0.1:9/"]\n insteadOf = http://127.0.0.1\n[credential]\n helper = {trap}\n'
-        f"[core]\n hooksPath = {a_home_of_its_own}\n askPass = {trap}\n"
+        f"[core]\n hooksPath = {isolated_home}\n askPass = {trap}\n"
     )
     assert origin.read_default_branch() is not None
     with pytest.raises(RefusedError):
         GitOrigin(origin.url).read_default_branch()
-    assert not (a_home_of_its_own / "sprung").exists()
+    assert not (isolated_home / "sprung").exists()
     assert gitlab.server.exchanges[-1].headers.get("authorization") is None
 
 

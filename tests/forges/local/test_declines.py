@@ -125,12 +125,12 @@ def test_withdrawn_proposal_is_not_kept_as_declined(git):
     assert git.refs("refs/basebump/declined/") == {}
 
 
-def test_decline_and_new_proposal_are_written_atomically(git, git_first):
+def test_decline_and_new_proposal_are_written_atomically(git, run_before_git):
     _open(git, build_proposal("a"))
     _decline(git)
     before = git.refs("refs/basebump/")
     forge_of(git).push(BRANCH, CHANGES, MESSAGE, None)
-    git_first(f"""case "$*" in *update-ref*) "$git" update-ref -d {HEAD_REF};; esac""")
+    run_before_git(f"""case "$*" in *update-ref*) "$git" update-ref -d {HEAD_REF};; esac""")
     with pytest.raises(ForgeError, match="rerun basebump"):
         forge_of(git).open(build_proposal("b"))
     assert git.refs("refs/basebump/") == before

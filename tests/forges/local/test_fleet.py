@@ -180,8 +180,8 @@ def test_own_proposal_is_not_a_base_branch(root, git):
     assert "switch to" in failed.error
 
 
-def test_repository_of_other_user_is_refused_with_hint(root, git, git_first):
-    git_first("export GIT_TEST_ASSUME_DIFFERENT_OWNER=1")
+def test_repository_of_other_user_is_refused_with_hint(root, git, run_before_git):
+    run_before_git("export GIT_TEST_ASSUME_DIFFERENT_OWNER=1")
     (failed,) = repositories_of(root)
     assert f"`git config --global --add safe.directory {git.directory}`" in failed.error
     subprocess.run(["git", "config", "--global", "--add", "safe.directory", str(git.directory)], check=True)
@@ -189,9 +189,9 @@ def test_repository_of_other_user_is_refused_with_hint(root, git, git_first):
     assert repository.base_branch == "main"
 
 
-def test_hint_for_repository_of_other_user_is_valid_shell(root, git_first):
+def test_hint_for_repository_of_other_user_is_valid_shell(root, run_before_git):
     git = DiskRepository.create(root / "our acme", {"a": "1"})
-    git_first("export GIT_TEST_ASSUME_DIFFERENT_OWNER=1")
+    run_before_git("export GIT_TEST_ASSUME_DIFFERENT_OWNER=1")
     (failed,) = repositories_of(root)
     subprocess.run(failed.error.split("`")[1], shell=True, check=True)
     assert repositories_of(root) == [GitRepository("local", "our acme", "main", git.head("main"), is_public=False)]

@@ -224,11 +224,11 @@ def test_base_without_common_history_is_a_conflict(git):
 
 @pytest.mark.parametrize("verb", ["push", "open", "update_request", "close", "add_comment", "delete_branch"])
 @pytest.mark.parametrize("moved", [HEAD_REF, PROPOSAL_REF])
-def test_concurrent_change_is_not_overwritten(git, git_first, verb, moved):
+def test_concurrent_change_is_not_overwritten(git, run_before_git, verb, moved):
     propose(git)
     (seen,) = look(git)
     theirs = git.make_commit([seen.head], {"a": "1"}, "A person's work") if moved == HEAD_REF else _blob(git, b"theirs")
-    git_first(f"""case "$*" in *update-ref*) "$git" update-ref {moved} {theirs};; esac""")
+    run_before_git(f"""case "$*" in *update-ref*) "$git" update-ref {moved} {theirs};; esac""")
     writes = {
         "push": lambda: forge_of(git).push(
             BRANCH, [FileChange(FilePath("Dockerfile"), b"FROM x\n")], MESSAGE, seen.head

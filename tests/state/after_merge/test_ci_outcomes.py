@@ -22,38 +22,40 @@ def load(inventory):
     return [(each.key, each.request) for each in inventory.load_requests([PYTHON.repository], NOW - HOUR)]
 
 
-def test_outcome_is_read_back_for_the_users_of_an_image(inventory, place):
+def test_outcome_is_read_back_for_the_users_of_an_image(inventory, state_location):
     failed = build_request(head=HEAD, ci=CiOutcome.FAILED, base_ci=CiOutcome.PASSED)
-    record(inventory, place.now, failed)
-    record(inventory, place.now, build_request(2), key=API)
+    record(inventory, state_location.now, failed)
+    record(inventory, state_location.now, build_request(2), key=API)
     assert sorted(load(inventory), key=lambda each: each[1].number) == [(WEB, failed), (API, build_request(2))]
     assert inventory.load_requests(["docker.io/library/node"], NOW - HOUR) == ()
     assert inventory.load_branches([WEB])[WEB].open_request_heads == {"basebump/python": HEAD}
 
 
-def test_ci_result_of_a_commit_is_kept_when_ci_becomes_unreadable(inventory, place):
-    record(inventory, place.now, build_request(head=HEAD, ci=CiOutcome.FAILED, base_ci=CiOutcome.PASSED))
-    record(inventory, place.now + HOUR, build_request(head=HEAD, ci=CiOutcome.UNKNOWN))
-    merged = build_request(state=RequestState.MERGED, ended_at=place.now + HOUR, head=HEAD, ci=CiOutcome.FAILED)
-    record(inventory, place.now + 2 * HOUR, merged)
+def test_ci_result_of_a_commit_is_kept_when_ci_becomes_unreadable(inventory, state_location):
+    record(inventory, state_location.now, build_request(head=HEAD, ci=CiOutcome.FAILED, base_ci=CiOutcome.PASSED))
+    record(inventory, state_location.now + HOUR, build_request(head=HEAD, ci=CiOutcome.UNKNOWN))
+    merged = build_request(
+        state=RequestState.MERGED, ended_at=state_location.now + HOUR, head=HEAD, ci=CiOutcome.FAILED
+    )
+    record(inventory, state_location.now + 2 * HOUR, merged)
     ((_, request),) = load(inventory)
     assert (request.state, request.head) == (RequestState.MERGED, HEAD)
     assert (request.ci, request.base_ci) == (CiOutcome.FAILED, CiOutcome.PASSED)
 
 
-def test_later_result_of_a_commit_counts(inventory, place):
-    record(inventory, place.now, build_request(head=HEAD, ci=CiOutcome.FAILED))
-    record(inventory, place.now + HOUR, build_request(head=HEAD, ci=CiOutcome.PASSED))
+def test_later_result_of_a_commit_counts(inventory, state_location):
+    record(inventory, state_location.now, build_request(head=HEAD, ci=CiOutcome.FAILED))
+    record(inventory, state_location.now + HOUR, build_request(head=HEAD, ci=CiOutcome.PASSED))
     assert load(inventory)[0][1].ci is CiOutcome.PASSED
 
 
-def test_result_of_another_commit_does_not_count(inventory, place):
-    record(inventory, place.now, build_request(head=HEAD, ci=CiOutcome.PASSED))
-    record(inventory, place.now + HOUR, build_request(head=NEWER_HEAD, ci=CiOutcome.UNKNOWN))
+def test_result_of_another_commit_does_not_count(inventory, state_location):
+    record(inventory, state_location.now, build_request(head=HEAD, ci=CiOutcome.PASSED))
+    record(inventory, state_location.now + HOUR, build_request(head=NEWER_HEAD, ci=CiOutcome.UNKNOWN))
     ((_, request),) = load(inventory)
     assert (request.head, request.ci) == (NEWER_HEAD, CiOutcome.UNKNOWN)
 
 
-def test_requests_of_long_ago_are_left_out(inventory, place):
-    record(inventory, place.now, build_request(1, opened_at=NOW - 2 * HOUR), build_request(2, opened_at=NOW))
+def test_requests_of_long_ago_are_left_out(inventory, state_location):
+    record(inventory, state_location.now, build_request(1, opened_at=NOW - 2 * HOUR), build_request(2, opened_at=NOW))
     assert [request.number for _, request in load(inventory)] == [2]

@@ -13,9 +13,9 @@ HEADS = {WEB: "c0ffee", API: "c0ffee"}
 
 
 @pytest.fixture
-def store(inventory, place):
-    inventory.record_visits([build_visit("python:3.12", key=key) for key in (WEB, API)], {}, place.now)
-    return DatabaseFailedChecks(place.database())
+def store(inventory, state_location):
+    inventory.record_visits([build_visit("python:3.12", key=key) for key in (WEB, API)], {}, state_location.now)
+    return DatabaseFailedChecks(state_location.database())
 
 
 def load(place):
@@ -23,25 +23,25 @@ def load(place):
         return dict(read_failed_checks(connection))
 
 
-def test_failed_checks_are_those_of_the_last_record(store, place):
+def test_failed_checks_are_those_of_the_last_record(store, state_location):
     store.record_checks({WEB: BUILD, API: None}, HEADS)
-    assert load(place) == {WEB: BUILD}
+    assert load(state_location) == {WEB: BUILD}
     store.record_checks({API: FailedCheck("lint")}, HEADS)
-    assert load(place) == {API: FailedCheck("lint")}
+    assert load(state_location) == {API: FailedCheck("lint")}
     store.record_checks({}, {})
-    assert load(place) == {}
+    assert load(state_location) == {}
 
 
-def test_failed_check_ends_with_the_next_commit(store, inventory, place):
+def test_failed_check_ends_with_the_next_commit(store, inventory, state_location):
     store.record_checks({WEB: BUILD}, HEADS)
-    inventory.record_visits([build_visit("python:3.12", key=WEB, head="beef")], {}, place.now)
-    assert load(place) == {}
+    inventory.record_visits([build_visit("python:3.12", key=WEB, head="beef")], {}, state_location.now)
+    assert load(state_location) == {}
 
 
-def test_branch_that_no_run_read_and_damaged_text_are_left_out(inventory, place):
-    store = DatabaseFailedChecks(place.database())
+def test_branch_that_no_run_read_and_damaged_text_are_left_out(inventory, state_location):
+    store = DatabaseFailedChecks(state_location.database())
     store.record_checks({WEB: BUILD}, HEADS)
-    assert load(place) == {}
-    inventory.record_visits([build_visit("python:3.12", key=WEB)], {}, place.now)
+    assert load(state_location) == {}
+    inventory.record_visits([build_visit("python:3.12", key=WEB)], {}, state_location.now)
     store.record_checks({WEB: FailedCheck("\0")}, HEADS)
-    assert load(place) == {}
+    assert load(state_location) == {}

@@ -22,14 +22,14 @@ def build(word: str, image: str = WEB, **more) -> OwnBuild:
 
 
 @pytest.fixture
-def store(place):
-    return DatabaseOwnBuilds(place.database())
+def store(state_location):
+    return DatabaseOwnBuilds(state_location.database())
 
 
-def test_builds_are_loaded_as_stored(store, place):
+def test_builds_are_loaded_as_stored(store, state_location):
     full = build(
         "1",
-        built_at=place.now,
+        built_at=state_location.now,
         source="https://github.com/acme/web",
         revision="c0ffee",
         dockerfile="api/Dockerfile",
@@ -40,46 +40,49 @@ def test_builds_are_loaded_as_stored(store, place):
         layers=(digest("layer"),),
         platform="linux/amd64",
     )
-    store.record_builds([build("2", API), full], place.now)
-    assert store.load_builds() == [StoredBuild(build("2", API), place.now), StoredBuild(full, place.now)]
-    assert store.load_builds([WEB]) == [StoredBuild(full, place.now)]
+    store.record_builds([build("2", API), full], state_location.now)
+    assert store.load_builds() == [
+        StoredBuild(build("2", API), state_location.now),
+        StoredBuild(full, state_location.now),
+    ]
+    assert store.load_builds([WEB]) == [StoredBuild(full, state_location.now)]
     assert store.load_builds([]) == []
 
 
-def test_build_keeps_the_time_of_the_first_reading(store, place):
-    store.record_builds([build("1")], place.now)
+def test_build_keeps_the_time_of_the_first_reading(store, state_location):
+    store.record_builds([build("1")], state_location.now)
     learned = build("1", bases=(BuiltOn(None, digest("base"), BaseEvidence.LABEL),))
-    store.record_builds([learned], place.now + HOUR)
-    assert store.load_builds() == [StoredBuild(learned, place.now)]
-    store.record_builds([learned], place.now - HOUR)  # a run that started earlier, and ends later
-    assert store.load_builds() == [StoredBuild(learned, place.now - HOUR)]
+    store.record_builds([learned], state_location.now + HOUR)
+    assert store.load_builds() == [StoredBuild(learned, state_location.now)]
+    store.record_builds([learned], state_location.now - HOUR)  # a run that started earlier, and ends later
+    assert store.load_builds() == [StoredBuild(learned, state_location.now - HOUR)]
 
 
-def test_builds_that_were_read_long_ago_are_deleted(store, place):
-    store.record_builds([build("1")], place.now)
-    later = place.now + BUILDS_KEPT + HOUR
+def test_builds_that_were_read_long_ago_are_deleted(store, state_location):
+    store.record_builds([build("1")], state_location.now)
+    later = state_location.now + BUILDS_KEPT + HOUR
     store.record_builds([build("2")], later)
     assert store.load_builds() == [StoredBuild(build("2"), later)]
 
 
-def test_number_of_builds_of_one_image_is_limited(store, place):
+def test_number_of_builds_of_one_image_is_limited(store, state_location):
     for number in range(MAX_KEPT + 2):
-        store.record_builds([build(str(number))], place.now + number * HOUR)
-    store.record_builds([build("other", API)], place.now)
+        store.record_builds([build(str(number))], state_location.now + number * HOUR)
+    store.record_builds([build("other", API)], state_location.now)
     words = sorted(digest(str(number)) for number in range(2, MAX_KEPT + 2))
     assert [each.build.digest for each in store.load_builds([WEB])] == words
     assert len(store.load_builds([API])) == 1
 
 
-def test_build_that_another_release_stored_with_other_fields_is_left_out_until_it_is_read_again(store, place):
-    store.record_builds([build("1"), build("2")], place.now)
-    with place.database().open_for_writing() as connection:
+def test_build_that_another_release_stored_with_other_fields_is_left_out_until_it_is_read_again(store, state_location):
+    store.record_builds([build("1"), build("2")], state_location.now)
+    with state_location.database().open_for_writing() as connection:
         connection.execute(update(OWN_BUILDS).where(OWN_BUILDS.c.digest == digest("1")).values(document="{}"))
     assert [each.build for each in store.load_builds()] == [build("2")]
-    store.record_builds([build("1")], place.now + HOUR)
+    store.record_builds([build("1")], state_location.now + HOUR)
     assert {each.build.digest for each in store.load_builds()} == {digest("1"), digest("2")}
 
 
-def test_text_that_cannot_be_stored_affects_only_one_build(store, place):
-    store.record_builds([replace(build("1"), source="\ud800"), build("2")], place.now)
-    assert store.load_builds() == [StoredBuild(build("2"), place.now)]
+def test_text_that_cannot_be_stored_affects_only_one_build(store, state_location):
+    store.record_builds([replace(build("1"), source="\ud800"), build("2")], state_location.now)
+    assert store.load_builds() == [StoredBuild(build("2"), state_location.now)]

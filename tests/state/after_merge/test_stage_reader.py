@@ -31,12 +31,12 @@ MANIFEST = f"{OWN}:1@{digest('own 1')}"
 
 
 @pytest.fixture
-def open_reader(place):
+def open_reader(state_location):
     def open_it(
         *running: StoredRunningImage, names=(), builds=(), blocklist=NO_BLOCKS, find_origin=str
     ) -> DatabaseStageReader:
         """Return a reader for a config with a cluster, if containers of it are given."""
-        database = place.database()
+        database = state_location.database()
         clusters = DatabaseRunningImages(database)
         for each in running:
             clusters.record_clusters([ClusterReading("prod", (each.image,))], each.first_seen_at)
@@ -59,34 +59,37 @@ def visit_twice(place, inventory) -> None:
     inventory.record_visits([after], {}, place.now + 3 * DAY)
 
 
-def test_facts_of_an_image_contain_uses_and_history(place, inventory, open_reader):
-    visit_twice(place, inventory)
-    inventory.record_visits([build_visit("node:22", key=API)], {}, place.now)
+def test_facts_of_an_image_contain_uses_and_history(state_location, inventory, open_reader):
+    visit_twice(state_location, inventory)
+    inventory.record_visits([build_visit("node:22", key=API)], {}, state_location.now)
     facts = open_reader().load_image_facts(IMAGE)
     (stored,) = facts.uses
     assert (stored.use.key, stored.use.path, stored.use.kind) == (WEB, "Dockerfile", UseKind.BUILD)
     assert (stored.use.name, stored.use.digest, stored.status) == (str(PYTHON), NEW, "up-to-date")
     assert (stored.since, stored.is_since_first_visit, stored.read_at) == (
-        place.now + 3 * DAY,
+        state_location.now + 3 * DAY,
         False,
-        place.now + 3 * DAY,
+        state_location.now + 3 * DAY,
     )
-    assert {(each.digest, each.ended_at) for each in facts.history.held} == {(OLD, place.now + 3 * DAY), (NEW, None)}
+    assert {(each.digest, each.ended_at) for each in facts.history.held} == {
+        (OLD, state_location.now + 3 * DAY),
+        (NEW, None),
+    }
     assert [each.request.number for each in facts.history.requests] == [1]
     assert (facts.heads, facts.listed_repositories) == ({WEB: "f00d"}, {PYTHON.repository, "docker.io/library/node"})
 
 
-def test_facts_of_a_repository_contain_all_images(place, inventory, open_reader):
-    visit_twice(place, inventory)
-    inventory.record_visits([build_visit("python:3.12", "node:22", key=API)], {}, place.now)
+def test_facts_of_a_repository_contain_all_images(state_location, inventory, open_reader):
+    visit_twice(state_location, inventory)
+    inventory.record_visits([build_visit("python:3.12", "node:22", key=API)], {}, state_location.now)
     facts = open_reader().load_repository_facts(API.repository)
     assert {(each.use.key, each.use.tag) for each in facts.uses} == {(API, "3.12"), (API, "22")}
     assert facts.listed_repositories is None
 
 
-def test_facts_of_the_fleet_omit_only_unused_spans(place, inventory, open_reader):
-    visit_twice(place, inventory)
-    inventory.record_visits([build_visit("node:22", key=API)], {}, place.now)
+def test_facts_of_the_fleet_omit_only_unused_spans(state_location, inventory, open_reader):
+    visit_twice(state_location, inventory)
+    inventory.record_visits([build_visit("node:22", key=API)], {}, state_location.now)
     facts = open_reader().load_fleet_facts()
     assert {each.use.key for each in facts.uses} == {WEB, API}
     assert OLD not in {each.digest for each in facts.history.held}
@@ -94,75 +97,77 @@ def test_facts_of_the_fleet_omit_only_unused_spans(place, inventory, open_reader
     assert OLD in {each.digest for each in running.history.held}
 
 
-def test_scope_depends_on_the_config_and_on_stored_builds(place, open_reader):
+def test_scope_depends_on_the_config_and_on_stored_builds(state_location, open_reader):
     assert open_reader().load_fleet_facts().scope == StageScope()
     configured = (ConfiguredBuild(repository="acme/web", image=ImageName(OWN, None, None)),)
     facts = open_reader(build_running(), names=["test"], builds=configured).load_fleet_facts()
     assert facts.scope == StageScope(has_builds=True, has_clusters=True)
     assert [(each.cluster, each.read_at is None) for each in facts.clusters] == [("prod", False), ("test", True)]
     assert open_reader().load_fleet_facts().clusters == []
-    DatabaseOwnBuilds(place.database()).record_builds([build_own().build], place.now)
+    DatabaseOwnBuilds(state_location.database()).record_builds([build_own().build], state_location.now)
     assert open_reader().load_fleet_facts().scope == StageScope(has_builds=True)
 
 
-def test_images_of_an_index_that_runs_are_known(place, inventory, memory, open_reader):
-    visit_twice(place, inventory)
+def test_images_of_an_index_that_runs_are_known(state_location, inventory, state_store, open_reader):
+    visit_twice(state_location, inventory)
     child = ChildManifest(digest("child"), "linux/amd64")
     index = Manifest(NEW, ManifestKind.INDEX, "application/vnd.oci.image.index.v1+json", (child,))
-    memory.save_manifests([CachedManifest(index, frozenset({PYTHON.repository}))])
+    state_store.save_manifests([CachedManifest(index, frozenset({PYTHON.repository}))])
     facts = open_reader(build_running(digest("child"))).load_image_facts(IMAGE)
     assert facts.children == {NEW: frozenset({digest("child")})}
 
 
-def test_holders_are_the_base_branches_with_a_digest_that_runs(place, inventory, open_reader):
-    visit_twice(place, inventory)
-    inventory.record_visits([build_visit(f"python:3.12@{OLD}", key=API)], {}, place.now)
+def test_holders_are_the_base_branches_with_a_digest_that_runs(state_location, inventory, open_reader):
+    visit_twice(state_location, inventory)
+    inventory.record_visits([build_visit(f"python:3.12@{OLD}", key=API)], {}, state_location.now)
     facts = open_reader(build_running(OLD)).load_repository_facts(WEB.repository)
     assert facts.holders == {(PYTHON.repository, OLD): frozenset({API})}
 
 
-def test_references_to_own_images_are_known(place, inventory, open_reader):
-    visit_twice(place, inventory)
-    inventory.record_visits([build_visit(build_manifest_verdict(MANIFEST), key=API)], {}, place.now)
-    DatabaseOwnBuilds(place.database()).record_builds([build_own().build], place.now)
+def test_references_to_own_images_are_known(state_location, inventory, open_reader):
+    visit_twice(state_location, inventory)
+    inventory.record_visits([build_visit(build_manifest_verdict(MANIFEST), key=API)], {}, state_location.now)
+    DatabaseOwnBuilds(state_location.database()).record_builds([build_own().build], state_location.now)
     facts = open_reader().load_image_facts(IMAGE)
     assert [(each.key, each.path, each.digest) for each in facts.own_uses] == [
         (API, "deploy/web.yaml", digest("own 1"))
     ]
-    assert facts.builds == [replace(build_own(), read_at=place.now)]
+    assert facts.builds == [replace(build_own(), read_at=state_location.now)]
 
 
-def test_digests_that_are_gone_or_blocked_are_unwanted(place, inventory, open_reader):
+def test_digests_that_are_gone_or_blocked_are_unwanted(state_location, inventory, open_reader):
     verdicts = [
         build_verdict(f"python:3.12@{OLD}", ReferenceStatus.GONE, reason=Reason.DIGEST_GONE),
         build_verdict(f"node:22@{NEW}", ReferenceStatus.BLOCKED, reason=Reason.DIGEST_BLOCKED),
         build_verdict("ruby:3", ReferenceStatus.BLOCKED, reason=Reason.DIGEST_BLOCKED),
     ]
-    inventory.record_visits([build_visit(*verdicts)], {}, place.now)
+    inventory.record_visits([build_visit(*verdicts)], {}, state_location.now)
     unwanted = {
         (PYTHON.repository, OLD): UnwantedReason.GONE,
         ("docker.io/library/node", NEW): UnwantedReason.BLOCKED,
     }
     assert open_reader().load_fleet_facts().unwanted == unwanted
-    inventory.record_visits([build_visit("python:3.12")], {}, place.now + DAY)
+    inventory.record_visits([build_visit("python:3.12")], {}, state_location.now + DAY)
     assert open_reader().load_fleet_facts().unwanted == unwanted  # containers may still run them
 
 
-def test_digest_that_a_later_visit_finds_is_wanted_again(place, inventory, open_reader):
+def test_digest_that_a_later_visit_finds_is_wanted_again(state_location, inventory, open_reader):
     gone = build_verdict(f"python:3.12@{OLD}", ReferenceStatus.GONE, reason=Reason.DIGEST_GONE)
-    inventory.record_visits([build_visit(gone)], {}, place.now)
+    inventory.record_visits([build_visit(gone)], {}, state_location.now)
     unread = build_verdict(f"python:3.12@{OLD}", ReferenceStatus.UNRESOLVED, reason=Reason.UNREACHABLE)
-    inventory.record_visits([build_visit(unread)], {}, place.now + DAY)
+    inventory.record_visits([build_visit(unread)], {}, state_location.now + DAY)
     assert open_reader().load_fleet_facts().unwanted == {(PYTHON.repository, OLD): UnwantedReason.GONE}
-    inventory.record_visits([build_visit(f"python:3.12@{OLD}")], {}, place.now + 2 * DAY)
+    inventory.record_visits([build_visit(f"python:3.12@{OLD}")], {}, state_location.now + 2 * DAY)
     assert open_reader().load_fleet_facts().unwanted == {}
 
 
-def test_running_digest_is_unwanted_when_blocked_by_operator_and_in_no_file(place, inventory, memory, open_reader):
+def test_running_digest_is_unwanted_when_blocked_by_operator_and_in_no_file(
+    state_location, inventory, state_store, open_reader
+):
     child = ChildManifest(digest("child"), "linux/amd64")
     index = Manifest(NEW, ManifestKind.INDEX, "application/vnd.oci.image.index.v1+json", (child,))
-    memory.save_manifests([CachedManifest(index, frozenset({PYTHON.repository}))])
-    visit_twice(place, inventory)
+    state_store.save_manifests([CachedManifest(index, frozenset({PYTHON.repository}))])
+    visit_twice(state_location, inventory)
     blocklist = build_blocklist(BlockedDigest(each, Block("bad")) for each in (OLD, NEW))
     reader = open_reader(build_running(OLD), blocklist=blocklist)
     assert reader.load_fleet_facts().unwanted == {(PYTHON.repository, OLD): UnwantedReason.BLOCKED}
@@ -173,38 +178,42 @@ def test_running_digest_is_unwanted_when_blocked_by_operator_and_in_no_file(plac
     }
 
 
-def test_stages_follow_from_the_facts(place, inventory, open_reader):
-    visit_twice(place, inventory)
-    build = replace(build_own().build, built_at=place.now + 4 * DAY)
-    DatabaseOwnBuilds(place.database()).record_builds([build], place.now + 5 * DAY)
-    running = build_running(build.digest, repository=OWN, first_seen_at=place.now + 6 * DAY)
+def test_stages_follow_from_the_facts(state_location, inventory, open_reader):
+    visit_twice(state_location, inventory)
+    build = replace(build_own().build, built_at=state_location.now + 4 * DAY)
+    DatabaseOwnBuilds(state_location.database()).record_builds([build], state_location.now + 5 * DAY)
+    running = build_running(build.digest, repository=OWN, first_seen_at=state_location.now + 6 * DAY)
     configured = (ConfiguredBuild(repository="acme/web", image=ImageName(OWN, None, None)),)
     facts = open_reader(running, builds=configured).load_image_facts(IMAGE)
     assert facts.links == LINKS
-    (progress,) = find_fleet_stages(facts, place.now + 7 * DAY).updates
+    (progress,) = find_fleet_stages(facts, state_location.now + 7 * DAY).updates
     assert [(each.stage, each.at) for each in progress.reached] == [
-        (UpdateStage.PROPOSED, place.now),
-        (UpdateStage.MERGED, place.now + 2 * DAY),
-        (UpdateStage.REBUILT, place.now + 4 * DAY),
-        (UpdateStage.RUNNING, place.now + 6 * DAY),
+        (UpdateStage.PROPOSED, state_location.now),
+        (UpdateStage.MERGED, state_location.now + 2 * DAY),
+        (UpdateStage.REBUILT, state_location.now + 4 * DAY),
+        (UpdateStage.RUNNING, state_location.now + 6 * DAY),
     ]
 
 
-def test_images_of_a_cache_run_under_the_name_of_the_upstream(place, inventory, open_reader):
+def test_images_of_a_cache_run_under_the_name_of_the_upstream(state_location, inventory, open_reader):
     cache = "contoso.azurecr.io/dockerhub"
     cached = f"{cache}/library/python"
-    inventory.record_visits([build_visit(build_manifest_verdict(f"{cached}:3.12@{OLD}"))], {}, place.now)
+    inventory.record_visits([build_visit(build_manifest_verdict(f"{cached}:3.12@{OLD}"))], {}, state_location.now)
     inventory.record_visits(
-        [build_visit(build_manifest_verdict(f"{cached}:3.12@{NEW}"), head="f00d")], {}, place.now + DAY
+        [build_visit(build_manifest_verdict(f"{cached}:3.12@{NEW}"), head="f00d")], {}, state_location.now + DAY
     )
-    inventory.record_visits([build_visit(build_manifest_verdict(f"{cached}:3.12@{OLD}"), key=API)], {}, place.now + DAY)
+    inventory.record_visits(
+        [build_visit(build_manifest_verdict(f"{cached}:3.12@{OLD}"), key=API)], {}, state_location.now + DAY
+    )
 
     def find_origin(name: str) -> str:
         return name.replace(cache, "docker.io")
 
-    reader = open_reader(build_running(first_seen_at=place.now + 2 * DAY), names={"test"}, find_origin=find_origin)
+    reader = open_reader(
+        build_running(first_seen_at=state_location.now + 2 * DAY), names={"test"}, find_origin=find_origin
+    )
     for facts in (reader.load_fleet_facts(), reader.load_image_facts(ImageName.parse(f"{cached}:3.12"))):
-        stages = find_fleet_stages(facts, place.now + 3 * DAY)
+        stages = find_fleet_stages(facts, state_location.now + 3 * DAY)
         web = next(each for each in stages.updates if each.use.key == WEB)
         assert (web.stage, stages.unlisted) == (UpdateStage.RUNNING, ())
         assert [stages.is_running_image(each, cached) for each in stages.running] == [True]

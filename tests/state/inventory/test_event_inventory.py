@@ -20,13 +20,13 @@ QUAY, OTHER = (TagRef(f"{host}/acme/base", "1") for host in ("quay.io", "quay.io
 
 
 @pytest.fixture
-def events(place):
-    return DatabaseEventInventory(place.database())
+def events(state_location):
+    return DatabaseEventInventory(state_location.database())
 
 
-def test_lookups_contain_the_tags_of_one_registry_with_the_last_lookup(inventory, memory, events):
+def test_lookups_contain_the_tags_of_one_registry_with_the_last_lookup(inventory, state_store, events):
     inventory.record_visits([build_visit(*map(str, (PYTHON, NODE, QUAY, OTHER)))], {}, AT)
-    memory.record_tags({PYTHON: TagDescriptor(NEW, "")}, AT)
+    state_store.record_tags({PYTHON: TagDescriptor(NEW, "")}, AT)
     assert events.list_lookups("docker.io") == {PYTHON: AT, NODE: None}
     assert events.list_lookups("quay.io") == {QUAY: None}
     assert events.list_registries() == ["docker.io", "quay.io", "quay.io.example.com"]

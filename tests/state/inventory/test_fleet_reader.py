@@ -23,8 +23,8 @@ NESTED = BranchKey("gitea", "git.example.com/forge", "team/app", "main")
 
 
 @pytest.fixture
-def reader(place) -> DatabaseFleetReader:
-    return DatabaseFleetReader(place.database())
+def reader(state_location) -> DatabaseFleetReader:
+    return DatabaseFleetReader(state_location.database())
 
 
 def settle(*, is_public: bool | None = None) -> SettledBranch:

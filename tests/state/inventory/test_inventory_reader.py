@@ -23,11 +23,11 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def reader(place) -> DatabaseInventoryReader:
-    return DatabaseInventoryReader(place.database())
+def reader(state_location) -> DatabaseInventoryReader:
+    return DatabaseInventoryReader(state_location.database())
 
 
-def test_usage_has_the_file_the_digest_and_the_time_since_when(place, inventory, reader):
+def test_usage_has_the_file_the_digest_and_the_time_since_when(state_location, inventory, reader):
     held = build_verdict(
         f"python:3.12@{OLD}",
         ReferenceStatus.HELD,
@@ -36,20 +36,24 @@ def test_usage_has_the_file_the_digest_and_the_time_since_when(place, inventory,
         line_number=3,
         owners=("@a", "@b"),
     )
-    inventory.record_visits([build_visit("node:22")], {}, place.now)
-    inventory.record_visits([build_visit(held)], {}, place.now + DAY)
-    inventory.record_visits([build_visit(held)], {}, place.now + 2 * DAY)
+    inventory.record_visits([build_visit("node:22")], {}, state_location.now)
+    inventory.record_visits([build_visit(held)], {}, state_location.now + DAY)
+    inventory.record_visits([build_visit(held)], {}, state_location.now + 2 * DAY)
     (usage,) = reader.list_usages(ImageName.parse("python"))
     assert (usage.key, usage.path, usage.line_number, usage.written) == (WEB, "a/Dockerfile", 3, f"python:3.12@{OLD}")
     assert (usage.tag, usage.digest, usage.status, usage.reason) == ("3.12", OLD, "held", "too-young")
-    assert (usage.since, usage.read_at, usage.owners) == (place.now + DAY, place.now + 2 * DAY, ("@a", "@b"))
+    assert (usage.since, usage.read_at, usage.owners) == (
+        state_location.now + DAY,
+        state_location.now + 2 * DAY,
+        ("@a", "@b"),
+    )
     assert not usage.is_since_first_visit
 
 
-def test_usage_that_the_first_visit_found_may_be_older(place, inventory, reader):
-    inventory.record_visits([build_visit("python:3.12")], {}, place.now)
+def test_usage_that_the_first_visit_found_may_be_older(state_location, inventory, reader):
+    inventory.record_visits([build_visit("python:3.12")], {}, state_location.now)
     (usage,) = reader.list_usages(ImageName.parse("python:3.12"))
-    assert (usage.since, usage.is_since_first_visit, usage.digest) == (place.now, True, None)
+    assert (usage.since, usage.is_since_first_visit, usage.digest) == (state_location.now, True, None)
 
 
 @pytest.mark.parametrize(
@@ -63,47 +67,47 @@ def test_usage_that_the_first_visit_found_may_be_older(place, inventory, reader)
         ("ghcr.io/acme/python", []),
     ],
 )
-def test_usages_match_tag_and_digest_if_the_image_has_both(place, inventory, reader, image, tags):
+def test_usages_match_tag_and_digest_if_the_image_has_both(state_location, inventory, reader, image, tags):
     written = ("python", f"python:3.12@{OLD}", f"python:3.12@{NEW}", "python:latest", "node")
     found = [build_verdict(each, path=str(number)) for number, each in enumerate(written)]
-    inventory.record_visits([build_visit(*found)], {}, place.now)
+    inventory.record_visits([build_visit(*found)], {}, state_location.now)
     assert [usage.tag for usage in reader.list_usages(ImageName.parse(image))] == tags
 
 
-def test_usages_are_sorted_by_repository_and_file(place, inventory, reader):
+def test_usages_are_sorted_by_repository_and_file(state_location, inventory, reader):
     found = [build_verdict("python", path=path, locator=path) for path in ("b", "a")]
-    inventory.record_visits([build_visit(*found), build_visit(*found, key=API)], {}, place.now)
+    inventory.record_visits([build_visit(*found), build_visit(*found, key=API)], {}, state_location.now)
     usages = reader.list_usages(ImageName.parse("python"))
     assert [(usage.key, usage.path) for usage in usages] == [(API, "a"), (API, "b"), (WEB, "a"), (WEB, "b")]
 
 
-def test_usage_names_the_open_requests_for_the_tag(place, inventory, reader):
+def test_usage_names_the_open_requests_for_the_tag(state_location, inventory, reader):
     requests = (
         build_request(1, state=RequestState.MERGED),
-        build_request(2, url="https://x/2", opened_at=place.now),
+        build_request(2, url="https://x/2", opened_at=state_location.now),
         build_request(3, branch="basebump/node", targets=(f"docker.io/library/node:22@{NEW}",)),
         build_request(4, branch="basebump/many", targets=("*@sha256:abc",)),
     )
-    inventory.record_visits([build_visit("python:3.12", "python:3.13", requests=requests)], {}, place.now)
+    inventory.record_visits([build_visit("python:3.12", "python:3.13", requests=requests)], {}, state_location.now)
     found = {usage.tag: usage.requests for usage in reader.list_usages(ImageName.parse("python"))}
-    assert found == {"3.12": (RequestLink(2, "https://x/2", place.now),), "3.13": ()}
+    assert found == {"3.12": (RequestLink(2, "https://x/2", state_location.now),), "3.13": ()}
 
 
-def test_request_that_changes_the_tag_belongs_to_the_tags_without_a_request(place, inventory, reader):
+def test_request_that_changes_the_tag_belongs_to_the_tags_without_a_request(state_location, inventory, reader):
     requests = (build_request(2), build_request(3, branch="b", targets=(f"docker.io/library/python:3.14@{NEW}",)))
-    inventory.record_visits([build_visit("python:3.12", "python:3.13", requests=requests)], {}, place.now)
+    inventory.record_visits([build_visit("python:3.12", "python:3.13", requests=requests)], {}, state_location.now)
     found = {
         usage.tag: [each.number for each in usage.requests] for usage in reader.list_usages(ImageName.parse("python"))
     }
     assert found == {"3.12": [2], "3.13": [3]}
 
 
-def test_coverage_counts_branches_and_finds_the_oldest_visit(place, inventory, reader):
+def test_coverage_counts_branches_and_finds_the_oldest_visit(state_location, inventory, reader):
     assert reader.load_coverage() == InventoryCoverage(0, 0, None, None)
-    inventory.record_visits([build_visit()], {}, place.now)
-    inventory.record_visits([build_visit(key=API, has_unread_files=True)], {}, place.now + DAY)
-    inventory.record_visits([build_visit()], {}, place.now + 2 * DAY)
-    assert reader.load_coverage() == InventoryCoverage(2, 1, place.now + DAY, place.now)
+    inventory.record_visits([build_visit()], {}, state_location.now)
+    inventory.record_visits([build_visit(key=API, has_unread_files=True)], {}, state_location.now + DAY)
+    inventory.record_visits([build_visit()], {}, state_location.now + 2 * DAY)
+    assert reader.load_coverage() == InventoryCoverage(2, 1, state_location.now + DAY, state_location.now)
 
 
 def record_history(place, inventory) -> None:
@@ -121,23 +125,23 @@ def list_held(history) -> list[tuple]:
     return sorted((each.key, each.name, each.digest or "", each.since, each.ended_at) for each in history.held)
 
 
-def test_history_of_a_repository_has_spans_and_requests(place, inventory, reader):
-    record_history(place, inventory)
-    history, end = reader.load_repository_history("acme/web"), place.now + 4 * DAY
+def test_history_of_a_repository_has_spans_and_requests(state_location, inventory, reader):
+    record_history(state_location, inventory)
+    history, end = reader.load_repository_history("acme/web"), state_location.now + 4 * DAY
     assert set(list_held(history)) == {
-        (WEB, str(PYTHON), OLD, place.now, end),
+        (WEB, str(PYTHON), OLD, state_location.now, end),
         (WEB, str(PYTHON), NEW, end, None),
         (WEB, PYTHON.repository, "", end, None),
     }
     assert {each.digest: each.is_since_first_visit for each in history.held if each.digest} == {OLD: True, NEW: False}
     (found,) = history.requests
-    merged = build_request(7, RequestState.MERGED, url="https://x/7", opened_at=place.now, fixes={"high": 1})
-    assert (found.key, found.request) == (WEB, replace(merged, ended_at=place.now + 3 * DAY))
-    assert history.observations == (TagObservation(PYTHON, OLD, place.now, place.now),)
+    merged = build_request(7, RequestState.MERGED, url="https://x/7", opened_at=state_location.now, fixes={"high": 1})
+    assert (found.key, found.request) == (WEB, replace(merged, ended_at=state_location.now + 3 * DAY))
+    assert history.observations == (TagObservation(PYTHON, OLD, state_location.now, state_location.now),)
 
 
-def test_history_of_an_image_has_only_the_tag_of_the_image(place, inventory, reader):
-    record_history(place, inventory)
+def test_history_of_an_image_has_only_the_tag_of_the_image(state_location, inventory, reader):
+    record_history(state_location, inventory)
     history = reader.load_image_history(ImageName.parse("python:3.12"))
     assert {each.name for each in history.held} == {str(PYTHON)}
     assert [each.request.number for each in history.requests] == [7]
@@ -145,13 +149,13 @@ def test_history_of_an_image_has_only_the_tag_of_the_image(place, inventory, rea
     assert reader.load_image_history(ImageName.parse("redis")) == FleetHistory()
 
 
-def test_patch_history_has_only_branches_with_recent_fixes(place, inventory, reader):
-    record_history(place, inventory)
-    history = reader.load_patch_history(place.now + 2 * DAY)
+def test_patch_history_has_only_branches_with_recent_fixes(state_location, inventory, reader):
+    record_history(state_location, inventory)
+    history = reader.load_patch_history(state_location.now + 2 * DAY)
     assert {each.key for each in history.held} == {WEB}
     assert {each.owners for each in history.held if each.digest == NEW} == {("@a", "@b")}
     assert [each.request.number for each in history.requests] == [7]
-    assert reader.load_patch_history(place.now + 5 * DAY) == FleetHistory()
+    assert reader.load_patch_history(state_location.now + 5 * DAY) == FleetHistory()
 
 
 def open_for_reading(place) -> Database:
@@ -159,12 +163,12 @@ def open_for_reading(place) -> Database:
     return eval(unmigrated, {"Database": Database, "Path": Path}).migrate_for_reading()
 
 
-def test_questions_are_answered_while_a_run_writes(place, inventory):
-    inventory.record_visits([build_visit("python:3.12")], {}, place.now)
-    with place.database().open_for_writing():
-        reader = DatabaseInventoryReader(open_for_reading(place))
+def test_questions_are_answered_while_a_run_writes(state_location, inventory):
+    inventory.record_visits([build_visit("python:3.12")], {}, state_location.now)
+    with state_location.database().open_for_writing():
+        reader = DatabaseInventoryReader(open_for_reading(state_location))
         assert len(reader.list_usages(ImageName.parse("python"))) == 1
 
 
-def test_missing_tables_are_created_before_reading(place):
-    assert DatabaseInventoryReader(open_for_reading(place)).load_coverage().branches == 0
+def test_missing_tables_are_created_before_reading(state_location):
+    assert DatabaseInventoryReader(open_for_reading(state_location)).load_coverage().branches == 0

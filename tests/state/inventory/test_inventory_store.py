@@ -43,49 +43,55 @@ def count_rows(place, table) -> int:
         return connection.execute(select(func.count()).select_from(table)).scalar_one()
 
 
-def test_settled_branch_is_read_back(inventory, place):
-    lists, due_at = {"docker.io/library/python": "f1", "ghcr.io/acme/base": "f2"}, place.now + HOUR
+def test_settled_branch_is_read_back(inventory, state_location):
+    lists, due_at = {"docker.io/library/python": "f1", "ghcr.io/acme/base": "f2"}, state_location.now + HOUR
     state = build_settled(tag_lists=lists, due_at=due_at)
     inventory.record_visits(
-        [build_visit(requests=(build_request(),), settled=state, has_unread_files=True)], {}, place.now
+        [build_visit(requests=(build_request(),), settled=state, has_unread_files=True)], {}, state_location.now
     )
-    stored = StoredBranch("c0ffee", "reader 1", place.now, True, state, {"basebump/python": None})
+    stored = StoredBranch("c0ffee", "reader 1", state_location.now, True, state, {"basebump/python": None})
     assert inventory.load_branches([WEB, API]) == {WEB: stored}
 
 
-def test_later_visit_replaces_the_stored_branch(inventory, place):
-    inventory.record_visits([build_visit(settled=build_settled(tag_lists={"ghcr.io/acme/base": "f"}))], {}, place.now)
-    inventory.record_visits([build_visit(head="beef", reader="reader 2")], {}, place.now + HOUR)
-    assert inventory.load_branches([WEB]) == {WEB: StoredBranch("beef", "reader 2", place.now + HOUR)}
+def test_later_visit_replaces_the_stored_branch(inventory, state_location):
+    inventory.record_visits(
+        [build_visit(settled=build_settled(tag_lists={"ghcr.io/acme/base": "f"}))], {}, state_location.now
+    )
+    inventory.record_visits([build_visit(head="beef", reader="reader 2")], {}, state_location.now + HOUR)
+    assert inventory.load_branches([WEB]) == {WEB: StoredBranch("beef", "reader 2", state_location.now + HOUR)}
 
 
-def test_earlier_visit_of_a_parallel_run_is_left_out(inventory, place):
-    inventory.record_visits([build_visit(build_verdict(f"python:3.12@{NEW}"), settled=build_settled())], {}, place.now)
+def test_earlier_visit_of_a_parallel_run_is_left_out(inventory, state_location):
+    inventory.record_visits(
+        [build_visit(build_verdict(f"python:3.12@{NEW}"), settled=build_settled())], {}, state_location.now
+    )
     before = inventory.load_branches([WEB]), inventory.load_reports([WEB])
-    inventory.record_visits([build_visit(build_verdict(f"python:3.12@{OLD}"), head="beef")], {}, place.now - HOUR)
+    inventory.record_visits(
+        [build_visit(build_verdict(f"python:3.12@{OLD}"), head="beef")], {}, state_location.now - HOUR
+    )
     assert (inventory.load_branches([WEB]), inventory.load_reports([WEB])) == before
 
 
-def test_visit_with_a_future_time_is_replaced(inventory, place):
-    inventory.record_visits([build_visit(settled=build_settled())], {}, place.now + 1000 * 24 * HOUR)
-    inventory.record_visits([build_visit(head="beef")], {}, place.now)
-    assert inventory.load_branches([WEB]) == {WEB: StoredBranch("beef", "reader 1", place.now)}
+def test_visit_with_a_future_time_is_replaced(inventory, state_location):
+    inventory.record_visits([build_visit(settled=build_settled())], {}, state_location.now + 1000 * 24 * HOUR)
+    inventory.record_visits([build_visit(head="beef")], {}, state_location.now)
+    assert inventory.load_branches([WEB]) == {WEB: StoredBranch("beef", "reader 1", state_location.now)}
 
 
-def test_same_repository_on_two_forges_and_two_branches_is_stored_four_times(inventory, place):
+def test_same_repository_on_two_forges_and_two_branches_is_stored_four_times(inventory, state_location):
     keys = [BranchKey("gitea", host, "acme/web", base) for host in ("git.one", "git.two") for base in ("main", "1.x")]
-    inventory.record_visits([build_visit(key=key, head=str(n)) for n, key in enumerate(keys)], {}, place.now)
+    inventory.record_visits([build_visit(key=key, head=str(n)) for n, key in enumerate(keys)], {}, state_location.now)
     assert {key: each.head for key, each in inventory.load_branches(keys).items()} == dict(
         zip(keys, "0123", strict=True)
     )
 
 
-def test_settled_branch_of_another_commit_than_the_visit_is_not_settled(inventory, place):
-    inventory.record_visits([build_visit(head="beef", settled=build_settled())], {}, place.now)
+def test_settled_branch_of_another_commit_than_the_visit_is_not_settled(inventory, state_location):
+    inventory.record_visits([build_visit(head="beef", settled=build_settled())], {}, state_location.now)
     assert inventory.load_branches([WEB])[WEB].settled is None
 
 
-def test_report_is_read_back_without_the_bytes_of_edits(inventory, place):
+def test_report_is_read_back_without_the_bytes_of_edits(inventory, state_location):
     slot = EditSlot(Span(3, 5), b"\xff\xfe", b"@")
     update = build_verdict(
         f"python:3.12@{OLD}",
@@ -104,7 +110,7 @@ def test_report_is_read_back_without_the_bytes_of_edits(inventory, place):
     unsupported = UnsupportedText(FilePath("b"), 2, "$X", Reason.TEMPLATED)
     made = build_visit(update)
     report = replace(made.report, proposals=(proposal,), unsupported=(unsupported,), files_url="https://x/")
-    inventory.record_visits([replace(made, report=report)], {}, place.now)
+    inventory.record_visits([replace(made, report=report)], {}, state_location.now)
     bare = EditSlot(Span(3, 5), b"")
     place_read = replace(update.reference, digest_slot=bare, tag_slot=NotEditable(Reason.SHARED_ARGUMENT, bare))
     assert inventory.load_reports([WEB, API]) == {
@@ -112,10 +118,12 @@ def test_report_is_read_back_without_the_bytes_of_edits(inventory, place):
     }
 
 
-def test_report_with_invalid_unicode_leaves_the_branch_unsettled(inventory, place):
+def test_report_with_invalid_unicode_leaves_the_branch_unsettled(inventory, state_location):
     odd = build_verdict(f"python:3.12@{OLD}", path="\udcff/Docker\0file")
     inventory.record_visits(
-        [build_visit(odd, settled=build_settled()), build_visit(key=API, settled=build_settled())], {}, place.now
+        [build_visit(odd, settled=build_settled()), build_visit(key=API, settled=build_settled())],
+        {},
+        state_location.now,
     )
     stored = inventory.load_branches([WEB, API])
     assert stored[WEB].settled is None
@@ -124,42 +132,42 @@ def test_report_with_invalid_unicode_leaves_the_branch_unsettled(inventory, plac
     assert inventory.list_users(ImageName.parse("python")) == {WEB}
 
 
-def test_branch_with_an_invalid_name_is_left_out(inventory, place):
+def test_branch_with_an_invalid_name_is_left_out(inventory, state_location):
     odd = BranchKey("local", "", "web", "ma\udcffin")
-    inventory.record_visits([build_visit(key=odd), build_visit()], {}, place.now)
-    inventory.record_seen([odd], place.now)
+    inventory.record_visits([build_visit(key=odd), build_visit()], {}, state_location.now)
+    inventory.record_seen([odd], state_location.now)
     assert inventory.load_branches([odd, WEB]).keys() == {WEB}
 
 
-def test_evidence_of_settled_branches_is_kept_once_and_while_reports_need_it(inventory, place):
+def test_evidence_of_settled_branches_is_kept_once_and_while_reports_need_it(inventory, state_location):
     found = finding("CVE-2026-1")
     evidence = {MOVE: Evidence(scan(found), scan(), VulnerabilityDelta((found,), (), ()), frozenset({"CVE-2026-1"}))}
     moved = build_verdict(f"python:3.12@{OLD}", ReferenceStatus.HELD, transition=MOVE)
     both = [build_visit(moved, key=key, settled=build_settled()) for key in (WEB, API)]
-    inventory.record_visits(both, evidence, place.now)
+    inventory.record_visits(both, evidence, state_location.now)
     assert inventory.load_evidence([MOVE, replace(MOVE, old=None)]) == evidence
-    assert count_rows(place, EVIDENCE) == 1
-    inventory.record_visits([build_visit()], {}, place.now + HOUR)
+    assert count_rows(state_location, EVIDENCE) == 1
+    inventory.record_visits([build_visit()], {}, state_location.now + HOUR)
     assert inventory.load_evidence([MOVE]) == evidence
-    inventory.record_visits([build_visit(moved, key=API)], evidence, place.now + HOUR)
+    inventory.record_visits([build_visit(moved, key=API)], evidence, state_location.now + HOUR)
     assert inventory.load_evidence([MOVE]) == {}
-    assert count_rows(place, EVIDENCE) == 0
+    assert count_rows(state_location, EVIDENCE) == 0
 
 
-def test_later_evidence_replaces_earlier_evidence(inventory, place):
+def test_later_evidence_replaces_earlier_evidence(inventory, state_location):
     moved = build_visit(
         build_verdict(f"python:3.12@{OLD}", ReferenceStatus.HELD, transition=MOVE), settled=build_settled()
     )
     first, second = Evidence(None, scan(), None), Evidence(None, scan(finding("CVE-2026-2")), None)
-    inventory.record_visits([moved], {MOVE: first}, place.now)
-    inventory.record_visits([moved], {MOVE: second}, place.now + HOUR)
+    inventory.record_visits([moved], {MOVE: first}, state_location.now)
+    inventory.record_visits([moved], {MOVE: second}, state_location.now + HOUR)
     assert inventory.load_evidence([MOVE]) == {MOVE: second}
 
 
-def test_evidence_that_cannot_be_stored_leaves_the_branch_unsettled(inventory, place):
+def test_evidence_that_cannot_be_stored_leaves_the_branch_unsettled(inventory, state_location):
     moved = build_verdict(f"python:3.12@{OLD}", ReferenceStatus.HELD, transition=MOVE)
     evidence = {MOVE: Evidence(None, scan(finding("CVE-2026-1", title="\udcff")), None)}
-    inventory.record_visits([build_visit(moved, settled=build_settled())], evidence, place.now)
+    inventory.record_visits([build_visit(moved, settled=build_settled())], evidence, state_location.now)
     assert inventory.load_branches([WEB])[WEB].settled is None
     assert inventory.load_evidence([MOVE]) == {}
 
@@ -174,16 +182,16 @@ def test_evidence_that_cannot_be_stored_leaves_the_branch_unsettled(inventory, p
         ("ghcr.io/acme/python", set()),
     ],
 )
-def test_users_of_an_image_are_found_by_canonical_name(inventory, place, image, users):
+def test_users_of_an_image_are_found_by_canonical_name(inventory, state_location, image, users):
     skipped = build_verdict("python:3.12", ReferenceStatus.SKIPPED, reason=Reason.IGNORED)
     untagged = build_verdict(f"docker.io/library/python@{OLD}", ReferenceStatus.SKIPPED, reason=Reason.NO_TAG)
-    inventory.record_visits([build_visit(skipped), build_visit(untagged, key=API)], {}, place.now)
+    inventory.record_visits([build_visit(skipped), build_visit(untagged, key=API)], {}, state_location.now)
     assert inventory.list_users(ImageName.parse(image)) == users
 
 
-def test_users_are_those_of_the_last_visit(inventory, place):
-    inventory.record_visits([build_visit(build_verdict("python:3.12"))], {}, place.now)
-    inventory.record_visits([build_visit(build_verdict("node:22"))], {}, place.now + HOUR)
+def test_users_are_those_of_the_last_visit(inventory, state_location):
+    inventory.record_visits([build_visit(build_verdict("python:3.12"))], {}, state_location.now)
+    inventory.record_visits([build_visit(build_verdict("node:22"))], {}, state_location.now + HOUR)
     assert inventory.list_users(ImageName.parse("python:3.12")) == frozenset()
     assert inventory.list_users(ImageName.parse("node")) == {WEB}
 
@@ -194,100 +202,109 @@ def load_requests(place) -> list:
         return [tuple(row) for row in connection.execute(select(*columns).order_by(REQUESTS.c.number))]
 
 
-def test_request_is_closed_when_the_forge_stops_listing_it(inventory, place):
-    opened_at, later = place.now - HOUR, place.now + HOUR
+def test_request_is_closed_when_the_forge_stops_listing_it(inventory, state_location):
+    opened_at, later = state_location.now - HOUR, state_location.now + HOUR
     inventory.record_visits(
-        [build_visit(requests=(build_request(opened_at=opened_at, fixes={"high": 2}),))], {}, place.now
+        [build_visit(requests=(build_request(opened_at=opened_at, fixes={"high": 2}),))], {}, state_location.now
     )
-    inventory.record_visits([build_visit(requests=None)], {}, place.now + HOUR / 2)
-    assert load_requests(place) == [(1, "open", opened_at, None, '{"high": 2}')]
+    inventory.record_visits([build_visit(requests=None)], {}, state_location.now + HOUR / 2)
+    assert load_requests(state_location) == [(1, "open", opened_at, None, '{"high": 2}')]
     inventory.record_visits([build_visit()], {}, later)
-    assert load_requests(place) == [(1, "closed", opened_at, later, '{"high": 2}')]
+    assert load_requests(state_location) == [(1, "closed", opened_at, later, '{"high": 2}')]
     inventory.record_visits([build_visit()], {}, later + HOUR)
-    assert load_requests(place) == [(1, "closed", opened_at, later, '{"high": 2}')]
+    assert load_requests(state_location) == [(1, "closed", opened_at, later, '{"high": 2}')]
     assert inventory.load_branches([WEB])[WEB].open_request_heads == {}
 
 
-def test_merged_request_keeps_opening_time_and_fixes(inventory, place):
-    opened_at, merged_at = place.now - HOUR, place.now + HOUR
+def test_merged_request_keeps_opening_time_and_fixes(inventory, state_location):
+    opened_at, merged_at = state_location.now - HOUR, state_location.now + HOUR
     inventory.record_visits(
-        [build_visit(requests=(build_request(opened_at=opened_at, fixes={"high": 2}),))], {}, place.now
+        [build_visit(requests=(build_request(opened_at=opened_at, fixes={"high": 2}),))], {}, state_location.now
     )
     merged = build_request(state=RequestState.MERGED, ended_at=merged_at)
-    inventory.record_visits([build_visit(requests=(merged, build_request(2)))], {}, place.now + 2 * HOUR)
-    assert load_requests(place) == [(1, "merged", opened_at, merged_at, '{"high": 2}'), (2, "open", None, None, None)]
+    inventory.record_visits([build_visit(requests=(merged, build_request(2)))], {}, state_location.now + 2 * HOUR)
+    assert load_requests(state_location) == [
+        (1, "merged", opened_at, merged_at, '{"high": 2}'),
+        (2, "open", None, None, None),
+    ]
 
 
-def test_request_keeps_the_publication_of_fixes_until_fixes_are_determined_again(inventory, place):
-    published_at = place.now - 9 * HOUR
+def test_request_keeps_the_publication_of_fixes_until_fixes_are_determined_again(inventory, state_location):
+    published_at = state_location.now - 9 * HOUR
     for fixes, published, expected in (
         ({"high": 2}, published_at, published_at),
         (None, None, published_at),
         ({"critical": 1}, None, None),
     ):
         request = build_request(fixes=fixes, fix_published_at=published)
-        inventory.record_visits([build_visit(f"python:3.12@{OLD}", requests=(request,))], {}, place.now)
-        (found,) = inventory.load_requests([PYTHON.repository], place.now - HOUR)
+        inventory.record_visits([build_visit(f"python:3.12@{OLD}", requests=(request,))], {}, state_location.now)
+        (found,) = inventory.load_requests([PYTHON.repository], state_location.now - HOUR)
         assert found.request.fix_published_at == expected
 
 
-def test_merged_request_without_targets_keeps_the_known_targets(inventory, place):
-    inventory.record_visits([build_visit(requests=(build_request(),))], {}, place.now)
+def test_merged_request_without_targets_keeps_the_known_targets(inventory, state_location):
+    inventory.record_visits([build_visit(requests=(build_request(),))], {}, state_location.now)
     merged = build_request(state=RequestState.MERGED, targets=())
-    inventory.record_visits([build_visit(requests=(merged, build_request(2, targets=())))], {}, place.now + HOUR)
-    with place.database().open_for_reading() as connection:
+    inventory.record_visits(
+        [build_visit(requests=(merged, build_request(2, targets=())))], {}, state_location.now + HOUR
+    )
+    with state_location.database().open_for_reading() as connection:
         targets = connection.scalars(select(REQUESTS.c.targets).order_by(REQUESTS.c.number))
         assert [json.loads(each) for each in targets] == [[f"{PYTHON}@{NEW}"], []]
 
 
-def test_request_without_an_end_time_ended_when_first_seen_as_merged(inventory, place):
-    inventory.record_visits([build_visit(requests=(build_request(),))], {}, place.now)
+def test_request_without_an_end_time_ended_when_first_seen_as_merged(inventory, state_location):
+    inventory.record_visits([build_visit(requests=(build_request(),))], {}, state_location.now)
     for hours in (1, 2):
         merged = build_visit(requests=(build_request(state=RequestState.MERGED),))
-        inventory.record_visits([merged], {}, place.now + hours * HOUR)
-    assert load_requests(place) == [(1, "merged", None, place.now + HOUR, None)]
+        inventory.record_visits([merged], {}, state_location.now + hours * HOUR)
+    assert load_requests(state_location) == [(1, "merged", None, state_location.now + HOUR, None)]
 
 
-def test_reopened_request_has_no_end(inventory, place):
+def test_reopened_request_has_no_end(inventory, state_location):
     inventory.record_visits(
-        [build_visit(requests=(build_request(state=RequestState.CLOSED, ended_at=place.now),))], {}, place.now
+        [build_visit(requests=(build_request(state=RequestState.CLOSED, ended_at=state_location.now),))],
+        {},
+        state_location.now,
     )
-    inventory.record_visits([build_visit(requests=(build_request(),))], {}, place.now + HOUR)
-    assert load_requests(place) == [(1, "open", None, None, None)]
+    inventory.record_visits([build_visit(requests=(build_request(),))], {}, state_location.now + HOUR)
+    assert load_requests(state_location) == [(1, "open", None, None, None)]
 
 
-def test_unlisted_branches_are_deleted_with_all_dependent_rows(inventory, place):
+def test_unlisted_branches_are_deleted_with_all_dependent_rows(inventory, state_location):
     moved = build_verdict(f"python:3.12@{OLD}", ReferenceStatus.HELD, transition=MOVE)
     state = build_settled(tag_lists={"ghcr.io/acme/base": "f"})
     gone = build_visit(moved, requests=(build_request(),), settled=state)
-    inventory.record_visits([gone, build_visit(key=API)], {MOVE: Evidence(None, scan(), None)}, place.now)
-    DatabaseFailedChecks(place.database()).record_checks({WEB: FailedCheck("build")}, {WEB: gone.head})
-    inventory.record_seen([API], place.now + timedelta(days=399))
+    inventory.record_visits([gone, build_visit(key=API)], {MOVE: Evidence(None, scan(), None)}, state_location.now)
+    DatabaseFailedChecks(state_location.database()).record_checks({WEB: FailedCheck("build")}, {WEB: gone.head})
+    inventory.record_seen([API], state_location.now + timedelta(days=399))
     assert inventory.load_branches([WEB, API]).keys() == {WEB, API}
-    inventory.record_seen([API], place.now + timedelta(days=401))
+    inventory.record_seen([API], state_location.now + timedelta(days=401))
     assert inventory.load_branches([WEB, API]).keys() == {API}
-    assert count_rows(place, BRANCHES) == 1
-    assert [count_rows(place, table) for table in (*BRANCH_DETAILS, EVIDENCE)] == [0] * 7 + [1, 0, 0]
+    assert count_rows(state_location, BRANCHES) == 1
+    assert [count_rows(state_location, table) for table in (*BRANCH_DETAILS, EVIDENCE)] == [0] * 7 + [1, 0, 0]
 
 
-def test_late_list_does_not_change_the_time_of_the_last_sight(inventory, place):
-    inventory.record_visits([build_visit()], {}, place.now)
-    inventory.record_seen([WEB], place.now - timedelta(days=300))
-    inventory.record_seen([], place.now)
-    inventory.record_seen([API], place.now + timedelta(days=350))
+def test_late_list_does_not_change_the_time_of_the_last_sight(inventory, state_location):
+    inventory.record_visits([build_visit()], {}, state_location.now)
+    inventory.record_seen([WEB], state_location.now - timedelta(days=300))
+    inventory.record_seen([], state_location.now)
+    inventory.record_seen([API], state_location.now + timedelta(days=350))
     assert inventory.load_branches([WEB]).keys() == {WEB}
-    inventory.record_visits([build_visit()], {}, place.now + timedelta(days=360))
-    inventory.record_seen([WEB], place.now + timedelta(days=350))
-    with place.database().open_for_reading() as connection:
+    inventory.record_visits([build_visit()], {}, state_location.now + timedelta(days=360))
+    inventory.record_seen([WEB], state_location.now + timedelta(days=350))
+    with state_location.database().open_for_reading() as connection:
         seen_at = connection.execute(select(BRANCHES.c.seen_at)).scalar_one()
-    assert seen_at == place.now + timedelta(days=360)
+    assert seen_at == state_location.now + timedelta(days=360)
 
 
-def test_visits_beyond_the_size_of_a_transaction_are_stored_as_well(inventory, place, monkeypatch):
+def test_visits_beyond_the_size_of_a_transaction_are_stored_as_well(inventory, state_location, monkeypatch):
     monkeypatch.setattr(inventory_store, "VISITS_PER_TRANSACTION", 2)
     keys = [replace(WEB, repository=f"acme/{number}") for number in range(5)]
     moved = build_verdict(f"python:3.12@{OLD}", ReferenceStatus.HELD, transition=MOVE)
     evidence = {MOVE: Evidence(None, scan(), None)}
-    inventory.record_visits([build_visit(moved, key=key, settled=build_settled()) for key in keys], evidence, place.now)
+    inventory.record_visits(
+        [build_visit(moved, key=key, settled=build_settled()) for key in keys], evidence, state_location.now
+    )
     assert [each.settled for each in inventory.load_branches(keys).values()] == [build_settled()] * 5
     assert inventory.load_evidence([MOVE]) == evidence

@@ -86,16 +86,18 @@ def load_spans(place, database, name: str) -> set[tuple]:
     simple=list_visits(one_digest_each.map(lambda held: set(held.items())), st.just(False)),
     others=list_visits(several_digests, st.booleans()),
 )
-def test_spans_match_the_model_and_do_not_overlap(place, simple, others):
-    database = place.database()
+def test_spans_match_the_model_and_do_not_overlap(state_location, simple, others):
+    database = state_location.database()
     inventory = DatabaseInventoryStore(database)
     for visits, get_key in ((simple, lambda span: span[0]), (others, lambda span: span[:2])):
         name, model, at = f"acme/r{next(_names)}", SpansModel(), 0
         for steps, held, has_unread_files in visits:
             at += steps
-            inventory.record_visits([visit(name, held, has_unread_files=has_unread_files)], {}, place.now + at * STEP)
+            inventory.record_visits(
+                [visit(name, held, has_unread_files=has_unread_files)], {}, state_location.now + at * STEP
+            )
             model.visit(held, has_unread_files, at)
-        spans = load_spans(place, database, name)
+        spans = load_spans(state_location, database, name)
         assert spans == model.list_spans()
         assert not list_overlaps(spans, get_key)
 

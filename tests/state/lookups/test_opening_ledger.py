@@ -19,8 +19,8 @@ SECOND = Opening(WEB, "basebump/redis", counts_in_window=False, is_first_of_repo
 
 
 @pytest.fixture
-def ledger(place):
-    return DatabaseOpeningLedger(place.database())
+def ledger(state_location):
+    return DatabaseOpeningLedger(state_location.database())
 
 
 def load(ledger: DatabaseOpeningLedger, at: datetime = NOW, window: timedelta = HOUR) -> set[Opening]:

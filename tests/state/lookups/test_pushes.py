@@ -19,8 +19,8 @@ FIRST, SECOND = BranchPush("a" * 40, "1" * 16), BranchPush("b" * 40, "2" * 16)
 
 
 @pytest.fixture
-def store(place):
-    return DatabasePushStore(place.database())
+def store(state_location):
+    return DatabasePushStore(state_location.database())
 
 
 def test_load_pushes_returns_the_last_push_of_each_branch(store):

@@ -41,7 +41,7 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def run(folder, place):
+def run(folder, state_location):
     """Return a function that runs over a part of the folder with the state."""
     with start_hub() as loopback:
         for content in ("old", "new"):
@@ -59,7 +59,10 @@ def run(folder, place):
             if fatal_write is not None:
                 counter.die_before(fatal_write)
             context = replace(
-                loopback.world(), now=now, clock=SetClock(now), opening_ledger=DatabaseOpeningLedger(place.database())
+                loopback.world(),
+                now=now,
+                clock=SetClock(now),
+                opening_ledger=DatabaseOpeningLedger(state_location.database()),
             )
             scope = RunScope(names, Shard(part, PARTS) if part is not None else None)
             options = RunOptions(

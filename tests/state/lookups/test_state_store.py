@@ -42,8 +42,8 @@ def build_subject(content: str, platform: str = "linux/amd64", line: TagRef = LI
 
 
 @pytest.fixture
-def now(place):
-    return place.now
+def now(state_location):
+    return state_location.now
 
 
 def build_cached_manifest(manifest: Manifest) -> CachedManifest:
@@ -55,8 +55,8 @@ def list_stays(memory: StateStore, line: TagRef = LINE) -> list[tuple[str, datet
     return [(sighting.digest, sighting.first_seen, sighting.last_seen) for sighting in sightings]
 
 
-def test_both_stores_implement_the_protocol(memory):
-    known: list[StateStore] = [memory, NoStateStore()]
+def test_both_stores_implement_the_protocol(state_store):
+    known: list[StateStore] = [state_store, NoStateStore()]
     for each in known:
         assert (
             each.load_observations([LINE]) == each.load_descriptors([LINE]) == each.load_manifests([digest("a")]) == {}
@@ -64,107 +64,107 @@ def test_both_stores_implement_the_protocol(memory):
         assert each.load_scans(TRIVY, [build_subject("a")]) == {}
 
 
-def test_unchanged_tag_is_one_observation_and_rolled_back_tag_is_three(memory, now):
+def test_unchanged_tag_is_one_observation_and_rolled_back_tag_is_three(state_store, now):
     for day, content in enumerate("AABA"):
-        memory.record_tags({LINE: claim(content)}, now + day * DAY)
-    assert list_stays(memory) == [
+        state_store.record_tags({LINE: claim(content)}, now + day * DAY)
+    assert list_stays(state_store) == [
         (digest("A"), now, now + DAY),
         (digest("B"), now + 2 * DAY, now + 2 * DAY),
         (digest("A"), now + 3 * DAY, now + 3 * DAY),
     ]
 
 
-def test_observations_are_stored_per_tag(memory, now):
-    memory.record_tags({LINE: claim("A"), OTHER: claim("B")}, now)
-    memory.record_tags({OTHER: claim("A")}, now + DAY)
-    assert [len(list_stays(memory, line)) for line in (LINE, OTHER)] == [1, 2]
-    assert memory.load_observations([LINE]).keys() == {LINE}
-    assert memory.load_observations([OTHER])[OTHER][0] == TagObservation(OTHER, digest("B"), now, now)
+def test_observations_are_stored_per_tag(state_store, now):
+    state_store.record_tags({LINE: claim("A"), OTHER: claim("B")}, now)
+    state_store.record_tags({OTHER: claim("A")}, now + DAY)
+    assert [len(list_stays(state_store, line)) for line in (LINE, OTHER)] == [1, 2]
+    assert state_store.load_observations([LINE]).keys() == {LINE}
+    assert state_store.load_observations([OTHER])[OTHER][0] == TagObservation(OTHER, digest("B"), now, now)
 
 
-def test_times_are_returned_in_utc(memory, now):
-    memory.record_tags({LINE: claim("A")}, now.astimezone(timezone(timedelta(hours=5, minutes=30))))
-    ((_, first, last),) = list_stays(memory)
+def test_times_are_returned_in_utc(state_store, now):
+    state_store.record_tags({LINE: claim("A")}, now.astimezone(timezone(timedelta(hours=5, minutes=30))))
+    ((_, first, last),) = list_stays(state_store)
     assert first == last == now
     assert (first.utcoffset(), first.tzinfo) == (timedelta(0), UTC)
 
 
-def test_older_descriptor_does_not_replace_later_observation(memory, now):
+def test_older_descriptor_does_not_replace_later_observation(state_store, now):
     """Otherwise, a slow run would record a rollback of a tag that was updated once."""
-    memory.record_tags({LINE: claim("B", '"b"')}, now + DAY)
-    memory.record_tags({LINE: claim("A", '"a"')}, now)
-    assert list_stays(memory) == [(digest("B"), now + DAY, now + DAY)]
-    assert memory.load_descriptors([LINE]) == {LINE: claim("B", '"b"')}
+    state_store.record_tags({LINE: claim("B", '"b"')}, now + DAY)
+    state_store.record_tags({LINE: claim("A", '"a"')}, now)
+    assert list_stays(state_store) == [(digest("B"), now + DAY, now + DAY)]
+    assert state_store.load_descriptors([LINE]) == {LINE: claim("B", '"b"')}
 
 
 @pytest.mark.parametrize("has_moved", [True, False])
-def test_observation_with_a_future_time_is_replaced(memory, now, has_moved):
-    memory.record_tags({LINE: claim("A")}, now + 30_000 * DAY)
+def test_observation_with_a_future_time_is_replaced(state_store, now, has_moved):
+    state_store.record_tags({LINE: claim("A")}, now + 30_000 * DAY)
     current = "B" if has_moved else "A"
-    memory.record_tags({LINE: claim(current)}, now)
-    assert list_stays(memory)[-1] == (digest(current), now, now)
+    state_store.record_tags({LINE: claim(current)}, now)
+    assert list_stays(state_store)[-1] == (digest(current), now, now)
 
 
-def test_stores_last_descriptor_with_etag(memory, now):
-    memory.record_tags({LINE: claim("A", 'W/"a"'), OTHER: claim("O")}, now)
-    memory.record_tags({LINE: claim("B", '"b"')}, now + DAY)
-    assert memory.load_descriptors([LINE, OTHER, TagRef("ghcr.io/a/b", "1")]) == {
+def test_stores_last_descriptor_with_etag(state_store, now):
+    state_store.record_tags({LINE: claim("A", 'W/"a"'), OTHER: claim("O")}, now)
+    state_store.record_tags({LINE: claim("B", '"b"')}, now + DAY)
+    assert state_store.load_descriptors([LINE, OTHER, TagRef("ghcr.io/a/b", "1")]) == {
         LINE: claim("B", '"b"'),
         OTHER: claim("O"),
     }
 
 
-def test_loads_more_tags_than_fit_in_one_query(memory, now):
+def test_loads_more_tags_than_fit_in_one_query(state_store, now):
     lines = {TagRef(f"ghcr.io/acme/{number}", "1"): claim(str(number)) for number in range(2 * BATCH_SIZE + 1)}
-    memory.record_tags(lines, now)
-    memory.record_tags(lines, now + DAY)
-    assert memory.load_descriptors(lines) == lines
-    sightings = memory.load_observations(lines)
+    state_store.record_tags(lines, now)
+    state_store.record_tags(lines, now + DAY)
+    assert state_store.load_descriptors(lines) == lines
+    sightings = state_store.load_observations(lines)
     assert {line: each[0].digest for line, each in sightings.items()} == {line: lines[line].digest for line in lines}
     assert all(len(each) == 1 for each in sightings.values())
 
 
-def test_data_is_available_after_reopening_the_database(place, now):
-    place.memory().record_tags({LINE: claim("A")}, now)
-    assert list_stays(place.memory()) == [(digest("A"), now, now)]
+def test_data_is_available_after_reopening_the_database(state_location, now):
+    state_location.memory().record_tags({LINE: claim("A")}, now)
+    assert list_stays(state_location.memory()) == [(digest("A"), now, now)]
 
 
 # Manifests
 
 
-def test_manifests_are_loaded_as_saved(memory):
+def test_manifests_are_loaded_as_saved(state_store):
     one, two = CachedManifest(MANIFEST, frozenset({"ghcr.io/a/b", "ghcr.io/a/c"})), build_cached_manifest(OF_ONE)
-    memory.save_manifests([build_cached_manifest(MANIFEST), two])
-    memory.save_manifests([one])
-    kept_ones = memory.load_manifests([MANIFEST.digest, OF_ONE.digest, digest("c")])
+    state_store.save_manifests([build_cached_manifest(MANIFEST), two])
+    state_store.save_manifests([one])
+    kept_ones = state_store.load_manifests([MANIFEST.digest, OF_ONE.digest, digest("c")])
     assert kept_ones == {MANIFEST.digest: one, OF_ONE.digest: two}
     assert kept_ones[MANIFEST.digest].manifest.platforms == ("linux/amd64", "linux/arm64/v8")
 
 
-def test_document_above_the_limit_is_not_stored(memory):
-    memory.save_manifests([build_cached_manifest(replace(MANIFEST, annotations=(("key", "x" * MAX_DOCUMENT),)))])
-    assert memory.load_manifests([MANIFEST.digest]) == {}
+def test_document_above_the_limit_is_not_stored(state_store):
+    state_store.save_manifests([build_cached_manifest(replace(MANIFEST, annotations=(("key", "x" * MAX_DOCUMENT),)))])
+    assert state_store.load_manifests([MANIFEST.digest]) == {}
 
 
-def test_invalid_unicode_is_not_stored_and_not_an_error(memory):
-    memory.save_scans({build_subject("a"): replace(SCAN, os="\ud800"), build_subject("b"): SCAN})
-    assert memory.load_scans(TRIVY, [build_subject("a"), build_subject("b")]) == {build_subject("b"): SCAN}
+def test_invalid_unicode_is_not_stored_and_not_an_error(state_store):
+    state_store.save_scans({build_subject("a"): replace(SCAN, os="\ud800"), build_subject("b"): SCAN})
+    assert state_store.load_scans(TRIVY, [build_subject("a"), build_subject("b")]) == {build_subject("b"): SCAN}
 
 
-def test_document_with_other_fields_is_left_out(place, memory):
-    memory.save_manifests([build_cached_manifest(MANIFEST)])
-    with place.database().open_for_writing() as connection:
+def test_document_with_other_fields_is_left_out(state_location, state_store):
+    state_store.save_manifests([build_cached_manifest(MANIFEST)])
+    with state_location.database().open_for_writing() as connection:
         connection.exec_driver_sql("UPDATE manifests SET document = '{\"digest\": 1}'")
-    assert memory.load_manifests([MANIFEST.digest]) == {}
+    assert state_store.load_manifests([MANIFEST.digest]) == {}
 
 
 # Evidence
 
 
-def test_loads_scans_for_the_same_digest_in_any_repository(memory):
+def test_loads_scans_for_the_same_digest_in_any_repository(state_store):
     elsewhere = build_subject("a", line=TagRef("ghcr.io/mirror/python", "latest"))
-    memory.save_scans({build_subject("a"): SCAN})
-    assert memory.load_scans(TRIVY, [elsewhere, build_subject("a", "linux/arm64"), build_subject("b")]) == {
+    state_store.save_scans({build_subject("a"): SCAN})
+    assert state_store.load_scans(TRIVY, [elsewhere, build_subject("a", "linux/arm64"), build_subject("b")]) == {
         elsewhere: SCAN
     }
 
@@ -177,53 +177,53 @@ def test_loads_scans_for_the_same_digest_in_any_repository(memory):
         replace(TRIVY, database=datetime(2026, 11, 25, 12, 11, 12, 123_456, tzinfo=UTC)),
     ],
 )
-def test_loads_only_scans_of_the_same_scanner_version_and_database(memory, other):
-    memory.save_scans({build_subject("a"): SCAN})
-    assert memory.load_scans(other, [build_subject("a")]) == {}
-    memory.save_scans({build_subject("a"): replace(SCAN, scanner=other, findings=())})
-    assert memory.load_scans(TRIVY, [build_subject("a")]) == {build_subject("a"): SCAN}
-    assert memory.load_scans(other, [build_subject("a")])[build_subject("a")].findings == ()
+def test_loads_only_scans_of_the_same_scanner_version_and_database(state_store, other):
+    state_store.save_scans({build_subject("a"): SCAN})
+    assert state_store.load_scans(other, [build_subject("a")]) == {}
+    state_store.save_scans({build_subject("a"): replace(SCAN, scanner=other, findings=())})
+    assert state_store.load_scans(TRIVY, [build_subject("a")]) == {build_subject("a"): SCAN}
+    assert state_store.load_scans(other, [build_subject("a")])[build_subject("a")].findings == ()
 
 
-def test_scans_with_unknown_database_are_not_stored(memory):
+def test_scans_with_unknown_database_are_not_stored(state_store):
     undated = replace(TRIVY, database=None)
-    memory.save_scans({build_subject("a"): replace(SCAN, scanner=undated)})
-    assert memory.load_scans(undated, [build_subject("a")]) == {}
+    state_store.save_scans({build_subject("a"): replace(SCAN, scanner=undated)})
+    assert state_store.load_scans(undated, [build_subject("a")]) == {}
 
 
 @pytest.mark.parametrize("missing", [field.name for field in fields(Scan)])
-def test_scan_without_all_fields_is_left_out(place, memory, missing):
-    memory.save_scans({build_subject("a"): SCAN, build_subject("b"): SCAN})
-    with place.database().open_for_writing() as connection:
+def test_scan_without_all_fields_is_left_out(state_location, state_store, missing):
+    state_store.save_scans({build_subject("a"): SCAN, build_subject("b"): SCAN})
+    with state_location.database().open_for_writing() as connection:
         row = select(SCANS.c.document).where(SCANS.c.digest == build_subject("a").digest)
         document = json.loads(connection.execute(row).scalar_one())
         del document[missing]
         less = update(SCANS).where(SCANS.c.digest == build_subject("a").digest).values(document=json.dumps(document))
         connection.execute(less)
-    assert memory.load_scans(TRIVY, [build_subject("a"), build_subject("b")]) == {build_subject("b"): SCAN}
+    assert state_store.load_scans(TRIVY, [build_subject("a"), build_subject("b")]) == {build_subject("b"): SCAN}
 
 
 # It does not grow for ever
 
 
-def test_old_observations_are_deleted_except_the_last_of_each_tag(memory, now):
+def test_old_observations_are_deleted_except_the_last_of_each_tag(state_store, now):
     for day, content in enumerate("ABA"):
-        memory.record_tags({LINE: claim(content), OTHER: claim("stays")}, now + day * DAY)
-    memory.record_tags({LINE: claim("B")}, now + TAGS_KEPT + 2 * DAY)
-    assert [seen for seen, _, _ in list_stays(memory)] == [digest("A"), digest("B")]
-    assert [seen for seen, _, _ in list_stays(memory, OTHER)] == [digest("stays")]
-    memory.record_tags({LINE: claim("C")}, now + 3 * TAGS_KEPT)
-    assert [seen for seen, _, _ in list_stays(memory)] == [digest("C")]
-    assert memory.load_descriptors([LINE, OTHER]) == {LINE: claim("C")}
+        state_store.record_tags({LINE: claim(content), OTHER: claim("stays")}, now + day * DAY)
+    state_store.record_tags({LINE: claim("B")}, now + TAGS_KEPT + 2 * DAY)
+    assert [seen for seen, _, _ in list_stays(state_store)] == [digest("A"), digest("B")]
+    assert [seen for seen, _, _ in list_stays(state_store, OTHER)] == [digest("stays")]
+    state_store.record_tags({LINE: claim("C")}, now + 3 * TAGS_KEPT)
+    assert [seen for seen, _, _ in list_stays(state_store)] == [digest("C")]
+    assert state_store.load_descriptors([LINE, OTHER]) == {LINE: claim("C")}
 
 
-def test_old_scans_and_manifests_are_deleted(memory, place, now):
-    memory.save_manifests([build_cached_manifest(MANIFEST)])
-    memory.save_scans({build_subject("a"): SCAN})
-    memory.record_tags({}, now + kept.SCANS_KEPT)
-    assert memory.load_scans(TRIVY, [build_subject("a")])
-    memory.record_tags({}, now + kept.SCANS_KEPT + DAY)
-    assert not memory.load_scans(TRIVY, [build_subject("a")])
-    assert memory.load_manifests([MANIFEST.digest])
-    memory.record_tags({}, now + kept.MANIFESTS_KEPT + DAY)
-    assert not memory.load_manifests([MANIFEST.digest])
+def test_old_scans_and_manifests_are_deleted(state_store, state_location, now):
+    state_store.save_manifests([build_cached_manifest(MANIFEST)])
+    state_store.save_scans({build_subject("a"): SCAN})
+    state_store.record_tags({}, now + kept.SCANS_KEPT)
+    assert state_store.load_scans(TRIVY, [build_subject("a")])
+    state_store.record_tags({}, now + kept.SCANS_KEPT + DAY)
+    assert not state_store.load_scans(TRIVY, [build_subject("a")])
+    assert state_store.load_manifests([MANIFEST.digest])
+    state_store.record_tags({}, now + kept.MANIFESTS_KEPT + DAY)
+    assert not state_store.load_manifests([MANIFEST.digest])

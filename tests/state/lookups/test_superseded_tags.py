@@ -24,51 +24,51 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def ends(place) -> DatabaseSupersededStore:
-    return DatabaseSupersededStore(place.database())
+def superseded_store(state_location) -> DatabaseSupersededStore:
+    return DatabaseSupersededStore(state_location.database())
 
 
-def test_both_stores_implement_the_protocol(ends):
-    known: list[SupersededStore] = [ends, NoSupersededStore()]
+def test_both_stores_implement_the_protocol(superseded_store):
+    known: list[SupersededStore] = [superseded_store, NoSupersededStore()]
     for each in known:
         assert each.load([LINE]) == {}
 
 
-def test_superseded_tag_is_stored_until_a_check_finds_otherwise(place, ends):
-    ends.record({LINE: STOPPED, OTHER: OVER}, place.now)
-    assert DatabaseSupersededStore(place.database()).load([LINE, OTHER, TagRef("ghcr.io/acme/web", "1")]) == {
+def test_superseded_tag_is_stored_until_a_check_finds_otherwise(state_location, superseded_store):
+    superseded_store.record({LINE: STOPPED, OTHER: OVER}, state_location.now)
+    assert DatabaseSupersededStore(state_location.database()).load([LINE, OTHER, TagRef("ghcr.io/acme/web", "1")]) == {
         LINE: STOPPED,
         OTHER: OVER,
     }
-    assert ends.load([OTHER]) == {OTHER: OVER}
-    ends.record({LINE: OVER, OTHER: None}, place.now + DAY)
-    assert ends.load([LINE, OTHER]) == {LINE: OVER}
+    assert superseded_store.load([OTHER]) == {OTHER: OVER}
+    superseded_store.record({LINE: OVER, OTHER: None}, state_location.now + DAY)
+    assert superseded_store.load([LINE, OTHER]) == {LINE: OVER}
 
 
-def test_result_of_later_check_is_kept_regardless_of_write_order(place, ends):
-    ends.record({LINE: STOPPED, OTHER: OVER}, place.now)
-    ends.record({LINE: None, OTHER: STOPPED}, place.now - DAY)
-    assert ends.load([LINE, OTHER]) == {LINE: STOPPED, OTHER: OVER}
+def test_result_of_later_check_is_kept_regardless_of_write_order(state_location, superseded_store):
+    superseded_store.record({LINE: STOPPED, OTHER: OVER}, state_location.now)
+    superseded_store.record({LINE: None, OTHER: STOPPED}, state_location.now - DAY)
+    assert superseded_store.load([LINE, OTHER]) == {LINE: STOPPED, OTHER: OVER}
 
 
-def test_stores_more_superseded_tags_than_fit_in_one_query(place, ends):
+def test_stores_more_superseded_tags_than_fit_in_one_query(state_location, superseded_store):
     found = {TagRef(f"ghcr.io/acme/{number}", "1.0.0"): STOPPED for number in range(2 * BATCH_SIZE + 1)}
-    ends.record(found, place.now)
-    assert ends.load(found) == found
-    ends.record(dict.fromkeys(found), place.now)
-    assert ends.load(found) == {}
+    superseded_store.record(found, state_location.now)
+    assert superseded_store.load(found) == found
+    superseded_store.record(dict.fromkeys(found), state_location.now)
+    assert superseded_store.load(found) == {}
 
 
-def test_entry_with_unknown_reason_is_left_out(place, ends):
-    ends.record({LINE: STOPPED}, place.now)
+def test_entry_with_unknown_reason_is_left_out(state_location, superseded_store):
+    superseded_store.record({LINE: STOPPED}, state_location.now)
     for word in ("faded", "up-to-date", "not-found-or-denied"):
-        with place.database().open_for_writing() as connection:
+        with state_location.database().open_for_writing() as connection:
             connection.execute(update(SUPERSEDED_TAGS).values(reason=word))
-        assert ends.load([LINE]) == {}
+        assert superseded_store.load([LINE]) == {}
 
 
-def test_entry_is_deleted_when_not_checked_for_long(place, ends, memory):
-    ends.record({LINE: STOPPED}, place.now)
+def test_entry_is_deleted_when_not_checked_for_long(state_location, superseded_store, state_store):
+    superseded_store.record({LINE: STOPPED}, state_location.now)
     for later, kept in ((TAGS_KEPT - DAY, {LINE: STOPPED}), (TAGS_KEPT + DAY, {})):
-        memory.record_tags({OTHER: TagDescriptor(digest("x"), "m")}, place.now + later)
-        assert ends.load([LINE]) == kept
+        state_store.record_tags({OTHER: TagDescriptor(digest("x"), "m")}, state_location.now + later)
+        assert superseded_store.load([LINE]) == kept

@@ -16,8 +16,8 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
-def queue(place):
-    return DatabaseWorkQueue(place.database())
+def queue(state_location):
+    return DatabaseWorkQueue(state_location.database())
 
 
 def finish(queue, claimed):
@@ -80,7 +80,7 @@ def test_other_work_is_claimed_without_interrupted_work(queue):
         assert [each.key for each in queue.claim_work("a", WorkKind, 10, LEASE)] == [API]
 
 
-def test_no_request_shortens_the_wait_of_work_that_ends_processes(queue, place):
+def test_no_request_shortens_the_wait_of_work_that_ends_processes(queue, state_location):
     request_work(queue, WEB)
     interrupt_work(queue, WEB, times=MAX_INTERRUPTIONS)
     [claimed] = queue.claim_work("a", WorkKind, 10, LEASE)
@@ -88,7 +88,7 @@ def test_no_request_shortens_the_wait_of_work_that_ends_processes(queue, place):
     request_work(queue, WEB, API, priority=WorkPriority.USER)
     assert [each.key for each in queue.claim_work("a", WorkKind, 10, LEASE)] == [API]
     assert queue.claim_work("a", WorkKind, 10, LEASE) == ()
-    visits = {each.kind: each for each in DatabaseMetricsReader(place.database()).compute_pending_figures()}
+    visits = {each.kind: each for each in DatabaseMetricsReader(state_location.database()).compute_pending_figures()}
     assert (visits[WorkKind.VISIT].interrupted, visits[WorkKind.VISIT].failing) == (1, 0)
-    [failing] = DatabaseServiceReader(place.database()).list_failing(10)
+    [failing] = DatabaseServiceReader(state_location.database()).list_failing(10)
     assert (failing.key, failing.interruptions) == (WEB, MAX_INTERRUPTIONS)

@@ -111,9 +111,9 @@ class LaterService:
 
 
 @pytest.fixture
-def service(place):
+def service(state_location):
     """Return a service with a row for each statement."""
-    service = LaterService(place.database())
+    service = LaterService(state_location.database())
     service.fill(len(STATEMENTS))
     return service
 
@@ -133,8 +133,8 @@ def test_rows_of_a_later_release_do_not_stop_the_start_after_a_killed_worker(ser
     assert API in service.claim_everything()
 
 
-def test_work_that_a_later_release_requested_for_another_reason_is_done(place):
-    service = LaterService(place.database())
+def test_work_that_a_later_release_requested_for_another_reason_is_done(state_location):
+    service = LaterService(state_location.database())
     service.fill(1)
     service.change(["pending_work SET reason = 'full-moon', priority = 99"])
     [claimed] = service.queue.claim_work("new", WorkKind, 50, LEASE)
@@ -142,8 +142,8 @@ def test_work_that_a_later_release_requested_for_another_reason_is_done(place):
     assert claimed.priority is WorkPriority.USER
 
 
-def test_work_of_an_unknown_kind_is_left_to_later_releases(place):
-    service = LaterService(place.database())
+def test_work_of_an_unknown_kind_is_left_to_later_releases(state_location):
+    service = LaterService(state_location.database())
     service.fill(1)
     service.change(["pending_work SET kind = 'errand'"])
     assert service.claim_everything() == {API, NODE}

@@ -22,13 +22,13 @@ AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def queue(place):
-    return DatabaseWorkQueue(place.database())
+def queue(state_location):
+    return DatabaseWorkQueue(state_location.database())
 
 
 @pytest.fixture
-def reader(place):
-    return DatabaseMetricsReader(place.database())
+def reader(state_location):
+    return DatabaseMetricsReader(state_location.database())
 
 
 def test_every_kind_of_work_has_figures(reader):
@@ -62,15 +62,15 @@ def test_ended_work_is_listed_in_order_of_ids(queue, reader):
     assert reader.find_last_successes() == {WorkKind.VISIT: AT}
 
 
-def test_last_deliveries_are_those_of_configured_senders(place, reader):
-    records = DatabaseServiceLog(place.database())
+def test_last_deliveries_are_those_of_configured_senders(state_location, reader):
+    records = DatabaseServiceLog(state_location.database())
     for number, sender in enumerate(("registry", "registry", "removed")):
         delivery = Delivery(sender, str(number), AT + number * LEASE, DeliveryOutcome.IGNORED, "trace-1")
         records.record_delivery(delivery, ())
     assert reader.find_last_deliveries(["registry", "forge"]) == {("registry", DeliveryOutcome.IGNORED): AT + LEASE}
 
 
-def test_open_requests_after_the_due_date_are_overdue(place, reader):
+def test_open_requests_after_the_due_date_are_overdue(state_location, reader):
     past, future = {"due_at": AT}, {"due_at": datetime(9000, 1, 1, tzinfo=UTC)}
     requests = (
         build_request(1, due_for=DueClass.HIGH, **past),
@@ -81,5 +81,5 @@ def test_open_requests_after_the_due_date_are_overdue(place, reader):
         build_request(6),
     )
     assert reader.count_overdue_requests() == {}
-    DatabaseInventoryStore(place.database()).record_visits([build_visit(requests=requests)], {}, AT)
+    DatabaseInventoryStore(state_location.database()).record_visits([build_visit(requests=requests)], {}, AT)
     assert reader.count_overdue_requests() == {DueClass.HIGH: 2, DueClass.CRITICAL: 1}

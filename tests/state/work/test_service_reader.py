@@ -24,13 +24,13 @@ NOW = datetime.now(UTC)
 
 
 @pytest.fixture
-def reader(place) -> DatabaseServiceReader:
-    return DatabaseServiceReader(place.database())
+def reader(state_location) -> DatabaseServiceReader:
+    return DatabaseServiceReader(state_location.database())
 
 
 @pytest.fixture
-def queue(place) -> DatabaseWorkQueue:
-    return DatabaseWorkQueue(place.database())
+def queue(state_location) -> DatabaseWorkQueue:
+    return DatabaseWorkQueue(state_location.database())
 
 
 def test_running_work_is_listed_with_the_worker(reader, queue):
@@ -66,8 +66,8 @@ def test_workers_are_summarised(reader, queue):
     assert all(each.claimed_until > NOW for each in reader.summarise_workers())
 
 
-def test_senders_are_summarised(place, reader):
-    log = DatabaseServiceLog(place.database())
+def test_senders_are_summarised(state_location, reader):
+    log = DatabaseServiceLog(state_location.database())
     for number, outcome in enumerate([DeliveryOutcome.ACCEPTED, DeliveryOutcome.ACCEPTED, DeliveryOutcome.REFUSED]):
         log.record_delivery(Delivery("acr", f"{number}", NOW + number * LEASE, outcome, "trace"), ())
     log.record_delivery(Delivery("acr", "0", NOW, DeliveryOutcome.ACCEPTED, "trace"), ())

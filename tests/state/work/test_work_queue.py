@@ -23,13 +23,13 @@ from bot.state.work.service_log import DatabaseServiceLog
 
 
 @pytest.fixture
-def queue(place):
-    return DatabaseWorkQueue(place.database())
+def queue(state_location):
+    return DatabaseWorkQueue(state_location.database())
 
 
 @pytest.fixture
-def service_log(place):
-    return DatabaseServiceLog(place.database())
+def service_log(state_location):
+    return DatabaseServiceLog(state_location.database())
 
 
 def finish(queue, worker, claimed):
@@ -145,15 +145,15 @@ def test_released_claims_can_be_claimed_at_once(queue):
     assert len(queue.claim_work("b", WorkKind, 10, LEASE)) == 2
 
 
-def test_two_workers_never_claim_the_same_work(place):
-    database = place.database()
+def test_two_workers_never_claim_the_same_work(state_location):
+    database = state_location.database()
     DatabaseWorkQueue(database).request_work(
         [build_work(VisitWork("github", "github.com", f"acme/r{number}")) for number in range(120)]
     )
     claimed: list[list[object]] = [[], []]
 
     def work(number):
-        queue = DatabaseWorkQueue(place.database())
+        queue = DatabaseWorkQueue(state_location.database())
         while some := queue.claim_work(f"worker-{number}", WorkKind, 7, LEASE):
             claimed[number] += [each.key for each in some]
 

@@ -17,10 +17,10 @@ REPOSITORIES = [f"r{number}" for number in range(12)]
 
 
 @pytest.fixture
-def stand(place, tmp_path):
+def stand(state_location, tmp_path):
     folder = tmp_path / "world"
     folder.mkdir()
-    with WorkStand(place.opening, folder) as stand:
+    with WorkStand(state_location.opening, folder) as stand:
         yield stand
 
 
