@@ -146,7 +146,7 @@ def test_unknown_platform_affects_only_references_pinned_to_one_image(tmp_path, 
 
 
 @dataclass
-class RecordsTold:
+class PresetRecords:
     """Returns the given registry records."""
 
     known: dict = field(default_factory=dict)
@@ -161,10 +161,10 @@ class RecordsTold:
 def test_older_image_and_unlocked_image_are_held(tmp_path, loopback):
     old, now = loopback.move("python", "3.12", "old"), loopback.move("python", "3.12", "now")
     day = timedelta(days=1)
-    loopback.facts = RecordsTold({old: RegistryRecord(NOW - day), now: RegistryRecord(NOW - 9 * day)})
+    loopback.facts = PresetRecords({old: RegistryRecord(NOW - day), now: RegistryRecord(NOW - 9 * day)})
     content = f"FROM python:3.12@{old}\n"
     assert get_status(scan_dockerfile(tmp_path, loopback, content)[0][1]) == ("held", "older")
-    loopback.facts = RecordsTold({old: RegistryRecord(None, is_locked=True), now: RegistryRecord(None)})
+    loopback.facts = PresetRecords({old: RegistryRecord(None, is_locked=True), now: RegistryRecord(None)})
     assert get_status(scan_dockerfile(tmp_path, loopback, content)[0][1]) == ("held", "locked")
 
 

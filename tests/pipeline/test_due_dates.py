@@ -14,8 +14,8 @@ from support.forges.hosted_stand import HostedStand
 from support.forges.stands import ForgeStand, LocalStand
 from support.registries.no_facts import NoFacts
 from support.runs.twins import TwinFleets, set_rules
-from support.runs.worlds import NOW, LoopbackHub, ToldScanner, build, list_outcomes
-from support.scanners.advisories import ToldAdvisories
+from support.runs.worlds import NOW, LoopbackHub, PresetScanner, build, list_outcomes
+from support.scanners.advisories import PresetAdvisories
 from support.values import finding
 
 from bot.core.proposal.marks import parse_mark
@@ -44,7 +44,7 @@ STANDS = select_stands(without=("github-app", "forgejo"))
 NEVER = ProposalSchedule("* 0 1 1 *", "UTC")
 
 
-class PushedAt(NoFacts):
+class PushTimeRegistry(NoFacts):
     """A registry that records when it received its images."""
 
     def __init__(self, at: datetime) -> None:
@@ -57,7 +57,7 @@ class PushedAt(NoFacts):
 @pytest.fixture
 def scanned_registry(updated_registry) -> LoopbackHub:
     """Return a registry with an update that fixes a critical vulnerability, and a policy with due dates."""
-    updated_registry.scanner = ToldScanner({OLD.digest: (CRITICAL, HIGH), NEW.digest: (), NEWER.digest: ()})
+    updated_registry.scanner = PresetScanner({OLD.digest: (CRITICAL, HIGH), NEW.digest: (), NEWER.digest: ()})
     set_rules_of_hub(updated_registry, due=PERIODS)
     return updated_registry
 
@@ -123,7 +123,7 @@ def test_open_requests_get_a_date_when_the_policy_sets_one_first(start_stand, sc
 def test_date_stays_when_scans_fail_and_the_request_still_becomes_overdue(start_stand, scanned_registry):
     stand = start_stand(GitHubStand, FILES)
     scanned_registry.run([stand.fleet()])
-    scanned_registry.scanner = ToldScanner({})
+    scanned_registry.scanner = PresetScanner({})
     wait(scanned_registry, 8)
     report = scanned_registry.run([stand.fleet()])
     assert find_report(report).due == DueDate(DUE, DueClass.CRITICAL, is_overdue=True)
@@ -133,7 +133,7 @@ def test_date_stays_when_scans_fail_and_the_request_still_becomes_overdue(start_
 
 
 def test_request_without_scan_results_has_an_unknown_date(start_stand, scanned_registry):
-    scanned_registry.scanner = ToldScanner({})
+    scanned_registry.scanner = PresetScanner({})
     report = scanned_registry.run([start_stand(LocalStand, FILES).fleet()])
     assert (find_report(report).due, find_report(report).is_due_unknown) == (None, True)
     assert "Due dates not known, because scan results are missing: 1." in render_run_text(report)
@@ -191,7 +191,7 @@ def test_near_due_date_lifts_schedule_and_limits(start_stand, scanned_registry):
     stand = start_stand(LocalStand, FILES)
     set_rules_of_hub(scanned_registry, due=PERIODS, schedules=(NEVER,))
     limits = ProposalLimits(new_per_window=0, open_per_repository=0)
-    scanned_registry.facts = PushedAt(NOW)
+    scanned_registry.facts = PushTimeRegistry(NOW)
     for days, outcome in ((3.9, "deferred"), (4, "opened")):
         scanned_registry.now = NOW + days * DAY
         assert list_outcomes(scanned_registry.run([stand.fleet()], limits=limits)) == [outcome]
@@ -210,7 +210,7 @@ def test_exploited_vulnerability_moves_the_date_of_an_open_request(start_stand, 
     stand = start_stand(LocalStand, FILES)
     scanned_registry.run([stand.fleet()])
     wait(scanned_registry, 1)
-    scanned_registry.advisories = ToldAdvisories([HIGH.id])
+    scanned_registry.advisories = PresetAdvisories([HIGH.id])
     report = scanned_registry.run([stand.fleet()])
     assert list_outcomes(report) == ["refreshed"]
     assert find_report(report).due == DueDate(NOW + 4 * DAY, DueClass.EXPLOITED)
@@ -221,7 +221,7 @@ def test_public_repository_shows_no_date_that_depends_on_private_evidence(stand_
     scanned_registry.is_private = lambda line: True
     stand = start_stand(stand_class, FILES)
     wait(scanned_registry, 0)
-    scanned_registry.facts = PushedAt(NOW - 9 * DAY)
+    scanned_registry.facts = PushTimeRegistry(NOW - 9 * DAY)
     report = scanned_registry.run([stand.fleet()], has_dashboards=True)
     assert find_report(report).due == DueDate(NOW - 2 * DAY, DueClass.CRITICAL, is_overdue=True, is_private=True)
     request = find_request(stand)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.forges.stands import LocalStand
 from support.runs.built_fleet import write_manifest
-from support.runs.worlds import NOW, TEMPLATES, LoopbackHub, ToldScanner, build
+from support.runs.worlds import NOW, TEMPLATES, LoopbackHub, PresetScanner, build
 from support.values import finding
 
 from bot.core.proposal.marks import parse_mark
@@ -78,7 +78,7 @@ class ClusterFleet:
 @pytest.fixture
 def fleet(updated_registry, start_stand, tmp_path) -> ClusterFleet:
     critical = finding("CVE-1900-0001", Severity.CRITICAL)
-    updated_registry.scanner = ToldScanner({OLD.digest: (critical,), NEW.digest: ()})
+    updated_registry.scanner = PresetScanner({OLD.digest: (critical,), NEW.digest: ()})
     rules = PolicyConfig(own_globs=(), listed_hosts=frozenset({"docker.io"})).rules
     due = PolicyRule(due=DuePeriods(critical=7 * DAY, until=DueUntil.RUNNING))
     updated_registry.rulebook = replace(updated_registry.rulebook, rules=(due, *rules))

@@ -9,7 +9,7 @@ from support.forges.counted import SimulatedKill
 from support.forges.github.stand import GitHubStand
 from support.forges.kill_points import note_kills
 from support.forges.stands import LocalStand
-from support.runs.worlds import ToldScanner, build
+from support.runs.worlds import PresetScanner, build
 from support.values import finding
 
 from bot.model.evidence import Severity
@@ -140,7 +140,7 @@ def test_draft_is_opened_as_draft(github, updated_registry):
 
 def set_scan_results(loopback, **findings) -> None:
     digests = {"old": OLD, "new": NEW, "newer": NEWER}
-    loopback.scanner = ToldScanner({digests[key]: found for key, found in findings.items()})
+    loopback.scanner = PresetScanner({digests[key]: found for key, found in findings.items()})
 
 
 CVE, OTHER = finding("CVE-1900-0001"), finding("CVE-1900-0002", Severity.LOW)

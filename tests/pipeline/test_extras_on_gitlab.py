@@ -9,7 +9,7 @@ from support.forges.counted import SimulatedKill
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.gitlab.state import GitLabMilestone
 from support.forges.kill_points import note_kills
-from support.runs.worlds import ToldScanner, build
+from support.runs.worlds import PresetScanner, build
 from support.values import finding
 
 from bot.model.evidence import Severity
@@ -57,7 +57,7 @@ def gitlab_with_pipelines(make, updated_registry):
 
 def set_scan_results(loopback, **findings) -> None:
     digests = {"old": OLD, "new": NEW, "newer": NEWER}
-    loopback.scanner = ToldScanner({digests[key]: found for key, found in findings.items()})
+    loopback.scanner = PresetScanner({digests[key]: found for key, found in findings.items()})
 
 
 def run(stand, loopback, *rules: PolicyRule):

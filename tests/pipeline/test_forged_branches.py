@@ -14,7 +14,7 @@ from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import no_pause
 from support.forges.stands import LocalStand
 from support.git import EXECUTABLE, LINK, TreeFile
-from support.runs.worlds import NOW, ToldScanner, build, list_outcomes
+from support.runs.worlds import NOW, PresetScanner, build, list_outcomes
 from support.values import finding
 
 from bot.core.proposal.marks import parse_mark, render_mark
@@ -58,7 +58,7 @@ def github(start_stand):
 @pytest.fixture
 def registry_with_findings(updated_registry):
     updated_registry.move("python", "evil", "evil")
-    updated_registry.scanner = ToldScanner({OLD: (finding("CVE-1900-0001"),), NEW: (), NEWER: ()})
+    updated_registry.scanner = PresetScanner({OLD: (finding("CVE-1900-0001"),), NEW: (), NEWER: ()})
     return updated_registry
 
 

@@ -11,7 +11,7 @@ from support.forges.forged_commits import make_forged_commit
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.stands import LocalStand
-from support.runs.worlds import ToldScanner, build
+from support.runs.worlds import PresetScanner, build
 from support.values import finding
 
 from bot.core.proposal.marks import append_trailers
@@ -156,7 +156,7 @@ def test_branch_with_a_file_that_cannot_be_read_whole_belongs_to_users(
 def test_forged_base_branch_does_not_keep_automerge_enabled(github, updated_registry):
     """The update is not desired any more, so that the branch seems to belong to the run of the other base branch."""
     updated_registry.rulebook = replace(updated_registry.rulebook, rules=(AUTOMERGE,))
-    updated_registry.scanner = ToldScanner({OLD: (finding("CVE-1900-0001"),), NEW: ()})
+    updated_registry.scanner = PresetScanner({OLD: (finding("CVE-1900-0001"),), NEW: ()})
     assert run(github, updated_registry) == {BRANCH: "opened"}
     (pull,) = github.repository.pulls
     assert pull.auto_merge is github.token.account

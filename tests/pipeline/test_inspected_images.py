@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.forges.stands import LocalStand
-from support.runs.worlds import ToldScanner
+from support.runs.worlds import PresetScanner
 
 from bot.demo.images import build_image, build_index, build_layer
 from bot.model.vocabulary import ReferenceStatus
@@ -20,7 +20,7 @@ def push(loopback, content: str, **start):
 
 def test_start_configuration_of_both_images_is_evidence(tmp_path, loopback):
     old, new = push(loopback, "old", User="1000"), push(loopback, "new", User="root")
-    loopback.scanner = ToldScanner({old: (), new: ()})
+    loopback.scanner = PresetScanner({old: (), new: ()})
     report = loopback.run([LocalStand(tmp_path, {"Dockerfile": f"FROM python:3.12@{old}\n"}).fleet()])
     (evidence,) = report.evidence.values()
     assert [each.config.user for each in (evidence.contents.old, evidence.contents.new)] == ["1000", "root"]
@@ -29,7 +29,7 @@ def test_start_configuration_of_both_images_is_evidence(tmp_path, loopback):
 
 def test_removed_image_has_no_contents_and_is_not_a_failure(tmp_path, loopback):
     old, new = push(loopback, "old"), push(loopback, "new")
-    loopback.scanner = ToldScanner({new: ()})
+    loopback.scanner = PresetScanner({new: ()})
     loopback.store.remove("library/python", old)
     report = loopback.run([LocalStand(tmp_path, {"Dockerfile": f"FROM python:3.12@{old}\n"}).fleet()])
     (evidence,) = report.evidence.values()

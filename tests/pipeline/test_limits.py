@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from support.forges.stands import LocalStand
-from support.runs.worlds import ToldScanner, build, list_outcomes
+from support.runs.worlds import PresetScanner, build, list_outcomes
 from support.values import finding
 
 from bot.model.evidence import NotScanned, ScanOutcome, ScanSubject, Severity, UnscannedReason
@@ -22,7 +22,7 @@ OLD = build("old").digest
 FILES = {f"{name}/Dockerfile": f"FROM {name}:1@{OLD}\n" for name in NAMES}
 
 
-class FailingScanner(ToldScanner):
+class FailingScanner(PresetScanner):
     """A scanner whose scans fail."""
 
     def scan(self, subject: ScanSubject) -> ScanOutcome:
@@ -75,7 +75,7 @@ def test_open_requests_are_updated_but_none_opened_outside_the_schedule(tmp_path
 
 def test_update_that_fixes_too_little_waits_and_open_request_stays_current(tmp_path, updated_registry):
     stand, rulebook = LocalStand(tmp_path, FILES), updated_registry.rulebook
-    updated_registry.scanner = ToldScanner({OLD: (finding("CVE-2026-1", Severity.LOW),), build("new").digest: ()})
+    updated_registry.scanner = PresetScanner({OLD: (finding("CVE-2026-1", Severity.LOW),), build("new").digest: ()})
     assert (
         list_outcomes(updated_registry.run([stand.fleet()], limits=ProposalLimits(new_per_repository=1)))[0] == "opened"
     )
@@ -95,7 +95,7 @@ def test_update_that_could_not_be_scanned_waits(tmp_path, updated_registry):
     report = updated_registry.run([stand.fleet()])
     assert list_outcomes(report) == ["deferred"]
     assert "unknown" in report.repositories[0].proposals[0].note
-    updated_registry.scanner = ToldScanner(updated_registry.scanner.findings)
+    updated_registry.scanner = PresetScanner(updated_registry.scanner.findings)
     assert list_outcomes(updated_registry.run([stand.fleet()])) == ["opened"]
     updated_registry.scanner = FailingScanner({})
     assert list_outcomes(updated_registry.run([stand.fleet()])) == ["unchanged"]

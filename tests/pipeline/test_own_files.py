@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from support.forges.stands import LocalStand
-from support.runs.worlds import ToldScanner, build, list_outcomes
+from support.runs.worlds import PresetScanner, build, list_outcomes
 from support.values import finding
 
 from bot.model.evidence import Severity
@@ -91,7 +91,7 @@ def test_stricter_vulnerability_limit_wins(tmp_path, updated_registry, outer, in
         updated_registry.rulebook, rules=(PolicyRule(allow_introduced=outer, mandatory=True),)
     )
     brought = tuple(finding(f"CVE-2026-{number}", Severity.LOW) for number in (1, 2))
-    updated_registry.scanner = ToldScanner({OLD: (), build("new").digest: brought})
+    updated_registry.scanner = PresetScanner({OLD: (), build("new").digest: brought})
     stand = LocalStand(tmp_path, build_files(f"[{{allow_introduced: {inner}}}]"))
     assert list_statuses(updated_registry.run([stand.fleet()])) == {"python": became, "redis": became}
 

@@ -8,7 +8,7 @@ import pytest
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.stands import LocalStand
-from support.runs.worlds import ToldScanner, build, list_outcomes
+from support.runs.worlds import PresetScanner, build, list_outcomes
 from support.values import finding
 
 from bot.model.evidence import Severity
@@ -28,7 +28,7 @@ NUMBERS = ("CVE-1900", "fixes 1", "1 critical", "Critical |", "Told", "known vul
 @pytest.fixture
 def scanned_registry(updated_registry):
     """Return a registry whose images are scanned by a private scanner."""
-    updated_registry.scanner = ToldScanner({OLD.digest: (FIXED, STAYS), NEW.digest: (STAYS,)})
+    updated_registry.scanner = PresetScanner({OLD.digest: (FIXED, STAYS), NEW.digest: (STAYS,)})
     updated_registry.is_private = lambda line: line.repository == "docker.io/library/python"
     return updated_registry
 
@@ -108,14 +108,14 @@ def test_evidence_of_public_scanner_is_shown_everywhere(scanned_registry, stand)
 
 def test_private_changes_do_not_change_public_texts(scanned_registry, stand):
     scanned_registry.run([stand.fleet()])
-    scanned_registry.scanner = ToldScanner({OLD.digest: (FIXED,), NEW.digest: (COMES,)})
+    scanned_registry.scanner = PresetScanner({OLD.digest: (FIXED,), NEW.digest: (COMES,)})
     assert list_outcomes(scanned_registry.run([stand.fleet()])) == ["unchanged"]
-    scanned_registry.scanner = ToldScanner({})
+    scanned_registry.scanner = PresetScanner({})
     assert list_outcomes(scanned_registry.run([stand.fleet()])) == ["unchanged"]
 
 
 def test_gate_uses_private_evidence_without_showing_numbers(scanned_registry, stand):
-    scanned_registry.scanner = ToldScanner({OLD.digest: (), NEW.digest: (COMES,)})
+    scanned_registry.scanner = PresetScanner({OLD.digest: (), NEW.digest: (COMES,)})
     rule = PolicyRule(allow_introduced=(IntroducedLimit(Severity.CRITICAL, 0),))
     scanned_registry.rulebook = replace(scanned_registry.rulebook, rules=(rule, *scanned_registry.rulebook.rules))
     report = scanned_registry.run([stand.fleet()], has_dashboards=True)

@@ -10,8 +10,8 @@ from datetime import timedelta
 import pytest
 from support.forges.github.stand import GitHubStand
 from support.forges.stands import LocalStand
-from support.runs.worlds import NOW, LoopbackHub, ToldScanner, build, list_outcomes
-from support.scanners.advisories import ToldAdvisories
+from support.runs.worlds import NOW, LoopbackHub, PresetScanner, build, list_outcomes
+from support.scanners.advisories import PresetAdvisories
 from support.values import finding
 
 from bot.model.evidence import Severity
@@ -67,13 +67,13 @@ def test_accepted_request_waits(tmp_path, loopback):
 @pytest.mark.parametrize(("fixed", "outcome"), [(CRITICAL, "refreshed"), (LOW, "left-alone")])
 def test_accepted_request_is_updated_when_newer_digest_fixes_critical_vulnerability(tmp_path, loopback, fixed, outcome):
     with open_accepted_request(tmp_path, loopback) as stand:
-        loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: (fixed,), NEWER: ()})
+        loopback.scanner = PresetScanner({OLD: (CRITICAL,), NEW: (fixed,), NEWER: ()})
         assert list_outcomes(loopback.run([stand.fleet()])) == [outcome]
 
 
 def test_accepted_request_waits_when_the_accepted_digest_fixes_the_vulnerability(tmp_path, loopback):
     with open_accepted_request(tmp_path, loopback) as stand:
-        loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: (), NEWER: ()})
+        loopback.scanner = PresetScanner({OLD: (CRITICAL,), NEW: (), NEWER: ()})
         assert list_outcomes(loopback.run([stand.fleet()])) == ["left-alone"]
 
 
@@ -116,7 +116,7 @@ def test_muted_proposal_is_opened_when_a_critical_vulnerability_is_fixed(tmp_pat
     stand.close_request(BRANCH)
     loopback.move("python", "3.12-slim", "newer")
     assert list_outcomes(loopback.run([stand.fleet()])) == ["declined"]
-    loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: (fixed,), NEWER: ()})
+    loopback.scanner = PresetScanner({OLD: (CRITICAL,), NEW: (fixed,), NEWER: ()})
     assert list_outcomes(loopback.run([stand.fleet()])) == [outcome]
 
 
@@ -134,17 +134,17 @@ def test_muted_proposal_stays_muted_when_the_registry_lost_the_digest(tmp_path, 
 
 def test_accepted_request_is_updated_when_newer_digest_fixes_exploited_vulnerability(tmp_path, loopback):
     with open_accepted_request(tmp_path, loopback) as stand:
-        loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: (LOW,), NEWER: ()})
-        loopback.advisories = ToldAdvisories()
+        loopback.scanner = PresetScanner({OLD: (CRITICAL,), NEW: (LOW,), NEWER: ()})
+        loopback.advisories = PresetAdvisories()
         assert list_outcomes(loopback.run([stand.fleet()])) == ["left-alone"]
-        loopback.advisories = ToldAdvisories([LOW.id])
+        loopback.advisories = PresetAdvisories([LOW.id])
         assert list_outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
 
 
 def test_unreadable_list_is_one_failure_and_expedites_no_proposal(tmp_path, loopback):
     with open_accepted_request(tmp_path, loopback) as stand:
-        loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: (LOW,), NEWER: ()})
-        loopback.advisories = ToldAdvisories([LOW.id], kev="kev.json is no JSON")
+        loopback.scanner = PresetScanner({OLD: (CRITICAL,), NEW: (LOW,), NEWER: ()})
+        loopback.advisories = PresetAdvisories([LOW.id], kev="kev.json is no JSON")
         report = loopback.run([stand.fleet()])
         assert list_outcomes(report) == ["left-alone"]
         assert report.failed == (RunFailure("enrichment.kev", FailureStage.ASSESS, "kev.json is no JSON"),)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from support.forges.stands import LocalStand
-from support.runs.worlds import ToldScanner, build, list_outcomes
+from support.runs.worlds import PresetScanner, build, list_outcomes
 from support.values import finding
 
 from bot.model.policy import PolicyRule, RequiredEvidence
@@ -25,7 +25,7 @@ def test_open_request_is_unchanged_while_images_cannot_be_scanned(tmp_path, loop
     stand = LocalStand(tmp_path, FILES)
 
     def run(known) -> list[str]:
-        loopback.scanner = ToldScanner(known)
+        loopback.scanner = PresetScanner(known)
         return list_outcomes(loopback.run([stand.fleet()]))
 
     assert run({}) == ["refused"]

@@ -12,7 +12,7 @@ from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.stands import LocalStand
 from support.runs.twins import ReadCountingFleet
-from support.runs.worlds import ToldScanner, build, list_outcomes
+from support.runs.worlds import PresetScanner, build, list_outcomes
 from support.values import finding
 
 from bot.model.image_name import ImageName
@@ -47,7 +47,7 @@ def test_tag_used_on_two_forges_is_looked_up_once(fleets, loopback):
 def test_transition_on_two_forges_is_fetched_and_scanned_once(fleets, loopback):
     loopback.move("python", "3.12-slim", "old")
     loopback.move("python", "3.12-slim", "new")
-    loopback.scanner = ToldScanner({OLD: (finding("CVE-1900-0001"),), NEW: ()})
+    loopback.scanner = PresetScanner({OLD: (finding("CVE-1900-0001"),), NEW: ()})
     report = loopback.run(fleets)
     assert list_outcomes(report) == ["opened", "opened"]
     asked = [(each.digest, each.platform) for each in loopback.scanner.asked]

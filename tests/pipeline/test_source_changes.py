@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from support.listener import HttpListener, HttpReply
-from support.runs.worlds import NOW, ToldScanner, write_tree
+from support.runs.worlds import NOW, PresetScanner, write_tree
 from support.values import finding
 
 from bot.advisories.source_history import ForgeSourceHistory
@@ -36,7 +36,7 @@ def scan_images(tmp_path, loopback):
     """Return a function that scans two images, and returns what was looked up and the requests to the forge."""
     old = {name: push(loopback, name, "old") for name in ("python", "redis")}
     new = {name: push(loopback, name, "new") for name in ("python", "redis")}
-    loopback.scanner = ToldScanner(dict.fromkeys([*old.values(), *new.values()], (finding("CVE-2026-1"),)))
+    loopback.scanner = PresetScanner(dict.fromkeys([*old.values(), *new.values()], (finding("CVE-2026-1"),)))
     loopback.memory = DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
     files = {"Dockerfile": "".join(f"FROM {name}:1@{digest}\n" for name, digest in old.items())}
     tree = WorkTree(write_tree(tmp_path / "tree", files))
@@ -82,7 +82,7 @@ def test_lookup_without_the_release_is_tried_again(loopback, scan_images):
 
 def test_sources_are_not_looked_up_unless_the_config_says_so(tmp_path, loopback):
     old = push(loopback, "python", "old")
-    loopback.scanner = ToldScanner({old: (), push(loopback, "python", "new"): ()})
+    loopback.scanner = PresetScanner({old: (), push(loopback, "python", "new"): ()})
     tree = WorkTree(write_tree(tmp_path / "tree", {"Dockerfile": f"FROM python:1@{old}\n"}))
     report = scan_tree(tree, "tree", loopback.world(), loopback.rulebook).report
     assert [each.contents.source_changes for each in report.evidence.values()] == [None]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from support.runs.worlds import NOW, LoopbackHub, ToldScanner, build, write_tree
+from support.runs.worlds import NOW, LoopbackHub, PresetScanner, build, write_tree
 from support.values import finding
 
 from bot.core.choice.holds import VERSION_ANNOTATION
@@ -40,7 +40,7 @@ def registry_with_state(loopback, state):
     loopback.move("python", "3.12", "new")
     loopback.move("redis", "7", "new")
     loopback.memory = open_state_store(state)
-    loopback.scanner = ToldScanner({OLD: (finding("CVE-2026-1"),), NEW: ()})
+    loopback.scanner = PresetScanner({OLD: (finding("CVE-2026-1"),), NEW: ()})
     return loopback
 
 

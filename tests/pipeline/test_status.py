@@ -13,7 +13,7 @@ from support.forges.github.stand import GitHubAppStand, GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.gitlab.state import GitLabStatus
 from support.forges.stands import LocalStand
-from support.runs.worlds import ToldScanner, build
+from support.runs.worlds import PresetScanner, build
 from support.signing.attached import trusted
 from support.values import finding
 
@@ -48,7 +48,7 @@ def gitlab(start_stand):
 
 def set_scan_results(loopback, **findings) -> None:
     digests = {"old": OLD, "new": NEW, "newer": NEWER}
-    loopback.scanner = ToldScanner({digests[key]: found for key, found in findings.items()})
+    loopback.scanner = PresetScanner({digests[key]: found for key, found in findings.items()})
 
 
 def run(stand, loopback, *rules: PolicyRule, **orders):

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 from support.forges.stands import LocalStand
-from support.runs.worlds import NOW, LoopbackHub, ToldScanner, build, list_outcomes
-from support.scanners.advisories import ToldAdvisories
+from support.runs.worlds import NOW, LoopbackHub, PresetScanner, build, list_outcomes
+from support.scanners.advisories import PresetAdvisories
 from support.values import finding
 
 from bot.core.evidence.purl import parse_purl
@@ -36,7 +36,7 @@ def updated_registry(loopback) -> LoopbackHub:
     """Return the registry with an update whose old image has a critical vulnerability."""
     for content in ("old", "new"):
         loopback.move("python", "3.12-slim", content)
-    loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: ()})
+    loopback.scanner = PresetScanner({OLD: (CRITICAL,), NEW: ()})
     return loopback
 
 
@@ -54,14 +54,14 @@ def test_suppressed_finding_is_neither_fixed_nor_counted(tmp_path, updated_regis
     assert get_title(updated_registry.run([LocalStand(tmp_path / "one", FILES).fleet()])).endswith(
         ": fixes 1 (1 critical), adds none"
     )
-    updated_registry.advisories = ToldAdvisories(said=[ANSWER])
+    updated_registry.advisories = PresetAdvisories(said=[ANSWER])
     assert "fixes none" in get_title(updated_registry.run([LocalStand(tmp_path / "two", FILES).fleet()]))
 
 
 def test_proposal_names_the_author_of_statements(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, FILES)
     updated_registry.scanner.findings[NEW] = (CRITICAL,)
-    updated_registry.advisories = ToldAdvisories(said=[ANSWER])
+    updated_registry.advisories = PresetAdvisories(said=[ANSWER])
     updated_registry.run([stand.fleet()])
     assert "| `not affected: code not present` | `VEX by Acme` |" in get_body(stand)
     assert "fixes no known vulnerabilities of `python:3.12-slim` and adds none." in get_body(stand)
@@ -70,7 +70,7 @@ def test_proposal_names_the_author_of_statements(tmp_path, updated_registry):
 def test_stored_scans_do_not_contain_statements(tmp_path, updated_registry):
     updated_registry.memory = DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
     stand = LocalStand(tmp_path / "repository", FILES)
-    updated_registry.advisories = ToldAdvisories(said=[ANSWER])
+    updated_registry.advisories = PresetAdvisories(said=[ANSWER])
     assert "fixes none" in get_title(updated_registry.run([stand.fleet()]))
     asked = len(updated_registry.scanner.asked)
     updated_registry.advisories = None
@@ -81,10 +81,10 @@ def test_stored_scans_do_not_contain_statements(tmp_path, updated_registry):
 def test_unreadable_documents_are_one_failure_and_revoke_no_statements(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, FILES)
     updated_registry.scanner.findings[NEW] = (CRITICAL,)
-    updated_registry.advisories = ToldAdvisories(said=[ANSWER])
+    updated_registry.advisories = PresetAdvisories(said=[ANSWER])
     updated_registry.run([stand.fleet()])
     before = get_body(stand)
-    updated_registry.advisories = ToldAdvisories(vex="vex.json is no JSON")
+    updated_registry.advisories = PresetAdvisories(vex="vex.json is no JSON")
     report = updated_registry.run([stand.fleet()])
     assert list_outcomes(report) == ["unchanged"]
     assert get_body(stand) == before
@@ -96,10 +96,10 @@ def test_proposal_that_needs_a_statement_is_unchanged_while_documents_are_unread
     updated_registry.rulebook = replace(
         updated_registry.rulebook, rules=(PolicyRule(allow_introduced=(IntroducedLimit(Severity.CRITICAL, 0),)),)
     )
-    updated_registry.scanner = ToldScanner({OLD: (), NEW: (CRITICAL,)})
-    updated_registry.advisories = ToldAdvisories(said=[ANSWER])
+    updated_registry.scanner = PresetScanner({OLD: (), NEW: (CRITICAL,)})
+    updated_registry.advisories = PresetAdvisories(said=[ANSWER])
     assert list_outcomes(updated_registry.run([stand.fleet()])) == ["opened"]
-    updated_registry.advisories = ToldAdvisories(vex="vex.json is no JSON")
+    updated_registry.advisories = PresetAdvisories(vex="vex.json is no JSON")
     assert list_outcomes(updated_registry.run([stand.fleet()])) == ["left-alone"]
-    updated_registry.advisories = ToldAdvisories()
+    updated_registry.advisories = PresetAdvisories()
     assert list_outcomes(updated_registry.run([stand.fleet()])) == ["closed"]

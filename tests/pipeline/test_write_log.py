@@ -12,7 +12,7 @@ from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import HostedStand
 from support.forges.write_log import documented, written
-from support.runs.worlds import LoopbackHub, ToldScanner, build, list_outcomes
+from support.runs.worlds import LoopbackHub, PresetScanner, build, list_outcomes
 from support.values import finding
 
 from bot.model.policy import PolicyRule
@@ -51,7 +51,7 @@ class WriteLogScene:
         self.loopback.move("python", "3.12-slim", content)
 
     def learns(self) -> None:
-        self.loopback.scanner = ToldScanner({digest: (finding("CVE-1900-0001"),) for digest in (OLD, NEW)})
+        self.loopback.scanner = PresetScanner({digest: (finding("CVE-1900-0001"),) for digest in (OLD, NEW)})
 
     def person_updates(self) -> None:
         self.stand.commit("main", {"README.md": "Elsewhere."})

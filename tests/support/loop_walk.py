@@ -19,7 +19,7 @@ from support.clusters.objects import make_owner, make_pod, make_replica_set
 from support.forges.github.stand import GitHubStand
 from support.packaging.buildah import BuildahProgram
 from support.registries.docker_registry import DockerRegistry
-from support.runs.worlds import NOW, TEMPLATES, LoopbackHub, ToldScanner
+from support.runs.worlds import NOW, TEMPLATES, LoopbackHub, PresetScanner
 from support.values import finding
 
 from bot.clusters.connect import connect_with_token
@@ -104,7 +104,7 @@ class LoopWalk:
         self.configured = (ConfiguredBuild(repository=self.stand.name, image=ImageName(WEB, "main", None)),)
         self.stages = DatabaseStageReader(self.database, StageSources(clusters, builds, ("prod",), self.configured))
         self.builds = builds
-        loopback.scanner = ToldScanner({self.old_base: FIXED})
+        loopback.scanner = PresetScanner({self.old_base: FIXED})
         self.deploy(self.old_web)
 
     def build_base(self, content: str) -> Digest:
@@ -152,7 +152,7 @@ class LoopWalk:
     def push_update(self) -> None:
         """Push an updated base image."""
         self.new_base = self.build_base("new")
-        self.loopback.scanner = ToldScanner({self.old_base: FIXED, self.new_base: ()})
+        self.loopback.scanner = PresetScanner({self.old_base: FIXED, self.new_base: ()})
 
     def merge(self) -> None:
         """Merge the pull request, and let CI of the base branch fail."""

@@ -14,8 +14,8 @@ from pathlib import Path
 from support.forges.github.stand import GitHubStand
 from support.forges.stands import ForgeStand
 from support.runs.boards import BoardScene
-from support.runs.worlds import LoopbackHub, ToldScanner, build, start_hub
-from support.scanners.advisories import ToldAdvisories
+from support.runs.worlds import LoopbackHub, PresetScanner, build, start_hub
+from support.scanners.advisories import PresetAdvisories
 from support.values import finding
 
 from bot.demo.images import DemoPackage, build_debian_root, build_image, build_index, build_layer
@@ -105,7 +105,7 @@ def fill_registry(loopback: LoopbackHub) -> None:
         for age in ("old", "new")
     }
     exploited = [found[0].id for name, found in fixes.items() if _FIXES[name].startswith("x")]
-    loopback.scanner, loopback.advisories = ToldScanner(findings), ToldAdvisories(exploited)
+    loopback.scanner, loopback.advisories = PresetScanner(findings), PresetAdvisories(exploited)
     loopback.rulebook = replace(loopback.rulebook, rules=RULES)
 
 

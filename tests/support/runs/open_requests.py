@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from support.forges.stands import ForgeStand
-from support.runs.worlds import LoopbackHub, ToldScanner, build
+from support.runs.worlds import LoopbackHub, PresetScanner, build
 from support.values import finding
 
 from bot.core.proposal.marks import parse_mark, render_mark
@@ -49,7 +49,7 @@ class EarlierRun:
         """Run with the tags at `new`; each call is a run of its own."""
         loopback.rulebook = replace(loopback.rulebook, rules=self.rules)
         if self.findings:
-            loopback.scanner = ToldScanner(dict(self.findings))
+            loopback.scanner = PresetScanner(dict(self.findings))
         return loopback.run([stand.fleet()], rollout=self.rollout)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from support.forges.forge_stands import select_stands
 from support.forges.stands import ShownRequest
 from support.git import LoggedCommit
-from support.runs.worlds import NOW, LoopbackHub, ToldScanner, build
+from support.runs.worlds import NOW, LoopbackHub, PresetScanner, build
 from support.values import finding
 
 from bot.core.choice.blocklist import build_blocklist
@@ -105,7 +105,7 @@ class RunScene:
 
     def learns(self, identifier: str) -> None:
         digests = {digest: (finding(identifier),) for digest in (OLD, NEW)}
-        self.loopback.scanner = ToldScanner(digests, self._next_database())
+        self.loopback.scanner = PresetScanner(digests, self._next_database())
 
     def _next_database(self) -> datetime:
         """Return the time of the database of a scanner, which learnt something since the one before."""
@@ -114,7 +114,7 @@ class RunScene:
     def has_due_dates(self) -> None:
         """Let the new image fix a critical vulnerability, which is to be merged within a week."""
         findings = {OLD: (finding("CVE-1900-0002", Severity.CRITICAL),), NEW: ()}
-        self.loopback.scanner = ToldScanner(findings, self._next_database())
+        self.loopback.scanner = PresetScanner(findings, self._next_database())
         self.follows(PolicyRule(due=DuePeriods(critical=timedelta(days=7))))
 
     def blocks(self, *contents: str) -> None:

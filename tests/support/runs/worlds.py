@@ -94,7 +94,7 @@ def build_context(registry: Registry | None = None, **changes) -> RunContext:
     return RunContext(**{**services, **changes})
 
 
-class ToldScanner:
+class PresetScanner:
     """Knows the findings of the digests it is told of, and of no others.
 
     Scanners that are told something else have databases of different times.
@@ -134,7 +134,7 @@ class LoopbackHub:
     rulebook: PolicyConfig = field(
         default_factory=lambda: PolicyConfig(own_globs=(), listed_hosts=frozenset({"docker.io"}))
     )
-    scanner: NoScanner | ToldScanner = field(default_factory=NoScanner)
+    scanner: NoScanner | PresetScanner = field(default_factory=NoScanner)
     entries: tuple[RegistryEntry, ...] = ()
     memory: StateStore = field(default_factory=NoStateStore)
     ends: SupersededStore = field(default_factory=NoSupersededStore)

@@ -14,7 +14,7 @@ from bot.model.vex import VexStatement, VexStatements
 DAY = date(2026, 11, 24)
 
 
-class ToldAdvisories:
+class PresetAdvisories:
     """Knows what it is told: what is exploited, what authors say, and that something cannot be read."""
 
     def __init__(
