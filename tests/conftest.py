@@ -1,4 +1,4 @@
-"""What holds for every test: real parts or a named skip, no network but loopback, the same random inputs in CI."""
+"""Setup of all tests: real parts or a named skip, only loopback as network, fixed random inputs in CI."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.fixture(scope="session")
 def empty_home(tmp_path_factory):
-    """Return what gives an empty folder, the same again for as long as nobody leaves anything in it.
+    """Return a function that gives an empty home folder, which is reused while it stays empty.
 
     Few tests do, and to make a folder for each of the others took longer than what most of them claim.
     """
@@ -114,7 +114,7 @@ def empty_home(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def isolated_home(empty_home, monkeypatch):
-    """No test reads this machine's credentials, git config, proxies or CI, and none writes to them."""
+    """Isolate the test from this machine's credentials, git config, proxies and CI variables."""
     home = empty_home()
     monkeypatch.setenv("HOME", str(home))
     for variable in (
@@ -137,7 +137,7 @@ def isolated_home(empty_home, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def no_installed_scanner(request, monkeypatch):
-    """No test uses a scanner of this machine by accident.
+    """Hide the scanners that are installed on this machine.
 
     Tests of the real Trivy, and tests with the fixture `installed_scanners`, find the scanners of this machine.
     """
@@ -158,7 +158,7 @@ def installed_scanners():
 
 @pytest.fixture
 def loopback():
-    """A registry that plays Docker Hub, and what else a run needs."""
+    """Yield a registry in place of Docker Hub, and the other parts that a run needs."""
     from support.runs.worlds import start_hub  # noqa: PLC0415 - most tests need nothing of it
 
     with start_hub() as world:

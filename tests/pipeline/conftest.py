@@ -14,7 +14,7 @@ def updated_registry(loopback):
 
 @pytest.fixture
 def start_stand(tmp_path):
-    """Return a function that starts a forge in a folder of its own. The forges end after the test.
+    """Return a function that starts a forge in a new folder. The forges end after the test.
 
     The arguments of the function are the class of the forge (see `support.forges.stands`), and the files that its
     repository contains at first.

@@ -1,1 +1,1 @@
-"""Real things made small. Beside the rooms lies what every room takes: parts, values, git, a listener, a pace."""
+"""Helpers of the tests: real components at a small scale, fakes of servers, and builders of values."""

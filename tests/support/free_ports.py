@@ -23,7 +23,7 @@ def find_free_port() -> int:
 
 @contextmanager
 def reserve_silent_port() -> Iterator[int]:
-    """Yield a port that refuses connections. Nobody else can use it until the end of the `with` block."""
+    """Yield a port that refuses connections and stays reserved until the end of the `with` block."""
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))  # without `listen`, so that connections are refused
         yield reserved.getsockname()[1]

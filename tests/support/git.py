@@ -40,7 +40,7 @@ Content = TreeFile | bytes | str | None
 
 @dataclass(frozen=True, slots=True)
 class CommitAuthor:
-    """Who writes a commit."""
+    """An author or a committer of a commit."""
 
     name: str
     email: str
@@ -104,7 +104,7 @@ class DiskRepository:
     def run(
         self, *arguments: str, stdin: bytes = b"", who: CommitAuthor = ADA, environment: Mapping[str, str] | None = None
     ) -> bytes:
-        """Run git in the repository as `who`, and return what it prints; a failure fails the test with its words."""
+        """Run git in the repository as `who`, and return its output; an error fails the test."""
         done = self._run(arguments, stdin, who, environment)
         assert done.returncode == 0, f"git {' '.join(arguments)}: {done.stderr.decode()}"
         return done.stdout
@@ -114,7 +114,7 @@ class DiskRepository:
         return LooseObjects(self._folder)
 
     def exists(self, name: str) -> bool:
-        """Say whether there is such an object; one that is called by its own name and is there stays."""
+        """Return True if an object exists; known object names are remembered."""
         if name in self._there:
             return True
         found = find_object(self.objects, name)
@@ -124,21 +124,21 @@ class DiskRepository:
         return is_there
 
     def has(self, commit: str, ancestor: str) -> bool:
-        """Say whether `commit` holds all of `ancestor`."""
+        """Return True if `ancestor` is an ancestor of `commit`."""
         held = self.objects.list_ancestors(commit)
         if held is not None and OID.fullmatch(ancestor):
             return ancestor in held
         return self._says("merge-base", "--is-ancestor", ancestor, commit)
 
     def is_related(self, one: str, other: str) -> bool:
-        """Say whether two commits have a common ancestor."""
+        """Return True if two commits have a common ancestor."""
         ancestors = [self.objects.list_ancestors(commit) for commit in (one, other)]
         if None not in ancestors:
             return not set.isdisjoint(*ancestors)
         return self._says("merge-base", one, other)
 
     def conflicts(self, one: str, other: str) -> bool:
-        """Say whether git could not merge two commits by itself."""
+        """Return True if git cannot merge two commits automatically."""
         return not self._says("merge-tree", "--write-tree", one, other)
 
     def take(self, other: DiskRepository, commit: str, ref: str) -> None:
@@ -191,7 +191,7 @@ class DiskRepository:
         )
 
     def head(self, branch: str) -> str | None:
-        """Return the commit of a branch, None where there is no such branch."""
+        """Return the commit of a branch, or None if the branch does not exist."""
         return self.branches().get(branch)
 
     def commit(
@@ -210,7 +210,7 @@ class DiskRepository:
         return commit
 
     def amend(self, branch: str, files: Mapping[str, Content], *, who: CommitAuthor = ADA) -> str:
-        """Do what `git commit --amend` does: the message and the author stay, the committer is `who`."""
+        """Amend a commit as `git commit --amend`: message and author stay, the committer is `who`."""
         (old, *_) = self.log(branch)
         commit = self.make_commit(old.parents, files, old.message, who=who, author=old.author, over=old.oid)
         self.point(f"refs/heads/{branch}", commit)
@@ -287,7 +287,7 @@ class DiskRepository:
         return self.run("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
 
     def _resolve(self, revision: str) -> str:
-        """Return what a ref or a branch names; every other revision comes back as it is."""
+        """Return the commit of a ref or a branch; other revisions are returned unchanged."""
         if OID.fullmatch(revision):
             return revision
         refs = self.refs()
@@ -368,7 +368,7 @@ class DiskRepository:
         return commits
 
     def show_commit(self, oid: str) -> RawCommit:
-        """Return what a commit holds."""
+        """Return the content of a commit."""
         commit = self.objects.read_commit(oid)
         if commit is not None:
             return commit

@@ -1,4 +1,4 @@
-"""What some git commands print, computed from loose objects without starting git.
+"""Output of some git commands, computed from loose objects without starting git.
 
 Fake servers run these commands with every request that they answer. Only operands that are whole names of objects are
 understood. What this module cannot answer exactly is left to git: each function returns None.
@@ -23,7 +23,7 @@ _NO_ENTRY = TreeEntry("000000", "0" * 40)
 
 
 def answer_command(objects: LooseObjects, arguments: tuple[str, ...]) -> bytes | None:
-    """Return what a successful git command prints; None if git has to be started."""
+    """Return the output of a successful git command; None if git has to be started."""
     match arguments:
         case ("cat-file", "blob", oid) if OID.fullmatch(oid):
             kind, content = objects.read(oid) or ("", b"")

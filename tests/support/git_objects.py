@@ -33,13 +33,13 @@ class TreeEntry(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """What the object is, as `git ls-tree` prints it."""
+        """Return the type of the object, as `git ls-tree` prints it."""
         return {TREE: "tree", "160000": "commit"}.get(self.mode, "blob")
 
 
 @dataclass(frozen=True)
 class RawCommit:
-    """What a commit object holds; the times are seconds since 1970."""
+    """The content of a commit object; times are seconds since 1970."""
 
     tree: str
     parents: tuple[str, ...]

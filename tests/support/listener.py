@@ -1,4 +1,4 @@
-"""An HTTP server on loopback that answers as a function says, and remembers what it was asked."""
+"""An HTTP server on loopback that answers by a function and records the requests."""
 
 from __future__ import annotations
 

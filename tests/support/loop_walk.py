@@ -176,7 +176,7 @@ class LoopWalk:
         self.now += span
 
     def run(self) -> RunReport:
-        """Run twice within an hour: the first run reads what happened, and the second one reports it."""
+        """Run twice within an hour: the first run reads the changes, and the second one reports them."""
         self._run_once()
         self.now += timedelta(hours=1)
         return self._run_once()
@@ -219,7 +219,7 @@ class LoopWalk:
         return render_usage_lines(answer, self.now)
 
     def build_patch_report(self) -> PatchReport:
-        """Return what `basebump report --since 30d` is about."""
+        """Return the report of `basebump report --since 30d`."""
         reader, since = DatabaseInventoryReader(self.database), self.now - timedelta(days=30)
         history = reader.load_patch_history(since - MEDIAN_PERIOD)
         return build_patch_report(history, reader.load_coverage(), since, self.now, self.stages.load_fleet_facts())

@@ -1,4 +1,4 @@
-"""A real PostgreSQL of its own, on loopback and on a socket in its folder, with a password that only one way needs."""
+"""A real PostgreSQL server on loopback and on a socket, with a password for TCP connections."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class PostgresqlServer:
             it.execute(statement)
 
     def _move_in(self) -> None:
-        """Copy what was unpacked to where somebody unprivileged may read it; it finds its files by their relation."""
+        """Copy the unpacked files to a folder that an unprivileged user can read."""
         home = self.folder / "programs"
         shutil.copytree(UNPACKED_POSTGRESQL, home, symlinks=True)
         self._programs = home / self._programs.relative_to(UNPACKED_POSTGRESQL)

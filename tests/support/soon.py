@@ -1,4 +1,4 @@
-"""Whether something ends soon, held against the pace of this machine at that moment: noise makes no test fail."""
+"""Limits on processor time that adapt to the current speed of this machine, so that load fails no test."""
 
 import sys
 import time

@@ -52,7 +52,7 @@ def write_config(folder: Path, content: str) -> str:
 
 
 def write_state(path: Path, now: datetime) -> None:
-    """Write a state with three base branches, builds of two own images, and what runs in a cluster.
+    """Write a state with three base branches, builds of two own images, and running images in a cluster.
 
     The Dockerfiles of `web` and `api` were updated from OLD to NEW. A build of `web` runs, and `api` was not built. In
     `deploy`, the update of nginx was merged, and a Deployment still runs the older image.

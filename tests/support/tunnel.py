@@ -1,4 +1,4 @@
-"""An operator's proxy on loopback: it leads names of the world to what plays them here, and nobody else anywhere."""
+"""An operator's proxy on loopback: it connects known host names to emulators, and refuses all others."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ProxyTunnel:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What whoever goes out through it has; what is on loopback is asked without it."""
+        """Return the environment of a client of this proxy; loopback is reached directly."""
         return {"HTTPS_PROXY": f"http://127.0.0.1:{self._server.server_address[1]}", "NO_PROXY": "127.0.0.1"}
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""Waiting for what another thread or another process does."""
+"""Wait until another thread or process has done something."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ LONG_VISIT = 600.0
 
 
 class VisitFolder:
-    """The files that show what was requested and what was done."""
+    """The files that record requested and done work."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -114,7 +114,7 @@ def build_visit_request(repository: str) -> WorkRequest:
 
 
 class WorkProcess:
-    """A receiver or a worker in a process of its own."""
+    """A receiver or a worker in a separate process."""
 
     def __init__(self, *words: str, output: Path | None = None) -> None:
         environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}

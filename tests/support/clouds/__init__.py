@@ -1,1 +1,1 @@
-"""What logs in to clouds and asks them, on loopback: emulators of Azure's services, Amazon's and Google's logins."""
+"""Emulators of Azure's services and of the logins of Amazon and Google, on loopback."""

@@ -37,7 +37,7 @@ _PLACES = (
 
 @dataclass(frozen=True, slots=True)
 class AcrIdentity:
-    """Somebody whom this registry lets in, and to what."""
+    """An identity that can log in to the registry, and its roles."""
 
     roles: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Actions by repository; `*` is all of them."""
@@ -55,7 +55,7 @@ ANYBODY = AcrIdentity({"*": READ})
 
 
 def repository_reader(*repositories: str) -> AcrIdentity:
-    """Return who has the role Container Registry Repository Reader on some repositories."""
+    """Return an identity with the role Container Registry Repository Reader on some repositories."""
     return AcrIdentity(dict.fromkeys(repositories, READ))
 
 
@@ -203,7 +203,7 @@ class FakeAcr:
         raise _unauthorized("authentication required")
 
     def _login(self, received: ReceivedRequest) -> AcrIdentity:
-        """Say who sent a name and a password; anybody is somebody only without them."""
+        """Return the identity of a user name and a password; without them, the anonymous identity."""
         scheme, _, encoded = received.headers.get("authorization", "").partition(" ")
         if not scheme:
             if self.anonymous:
@@ -217,7 +217,7 @@ class FakeAcr:
         return self.logins[user, password]
 
     def _identity(self, refresh_token: str) -> AcrIdentity:
-        """Say who a refresh token is; attribute-based access honours no role that is for all repositories."""
+        """Return the identity of a refresh token; attribute-based access ignores roles for the whole registry."""
         identity = self.identities.get(self._read(refresh_token, "refresh")["client"], AcrIdentity())
         return AcrIdentity() if self.abac and "*" in identity.roles else identity
 
@@ -299,7 +299,7 @@ class FakeAcr:
         return _json(200, (about or {}) | {key: page}, link)
 
     def _answer_data(self, received: ReceivedRequest) -> HttpReply:
-        """Answer as the storage behind the registry, to whom its own signature is all the credential there may be."""
+        """Answer as the storage behind the registry, which accepts only its own signature as credential."""
         split = urlsplit(received.path)
         if "authorization" in received.headers:
             return _json(400, {"error": "InvalidAuthenticationInfo"})

@@ -1,4 +1,4 @@
-"""What the emulator of Azure Container Registry holds: images with the times and locks that a registry keeps."""
+"""Content of the emulated Azure Container Registry: images with their times and locks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PUSHED = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
 
 @dataclass(slots=True)
 class ChangeableAttributes:
-    """What an owner allows to be done; an image is locked by taking them away."""
+    """Operations that the owner allows on a tag or a manifest; an image without them is locked."""
 
     write: bool = True
     delete: bool = True
@@ -23,7 +23,7 @@ class ChangeableAttributes:
 
 @dataclass(slots=True)
 class AcrManifest:
-    """A manifest, and what the registry recorded of it."""
+    """A manifest and the attributes that the registry recorded for it."""
 
     content: bytes
     media_type: str
@@ -75,7 +75,7 @@ class AcrContent:
         return item.digest
 
     def attach(self, repository: str, subject: Digest, artifact_type: str, annotations: Mapping[str, str]) -> Digest:
-        """Take an artifact without content that says something of `subject`."""
+        """Store an artifact without content whose subject is `subject`."""
         document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "artifactType": artifact_type}
         document |= {"subject": {"digest": subject}, "annotations": dict(annotations), "layers": []}
         content = json.dumps(document).encode()

@@ -27,7 +27,7 @@ _AUTHORIZATION = re.compile(
 
 @dataclass
 class FakeAws(ListeningService):
-    """Logs in whoever signs with KEY and SECRET, in one region."""
+    """A login service that accepts requests signed with KEY and SECRET, in one region."""
 
     region: str = "eu-west-1"
     password: str = "a-password"

@@ -24,19 +24,19 @@ MANAGERS = ("management.azure.com", "management.usgovcloudapi.net", "management.
 
 
 def entry(acr: FakeAcr, **options) -> RegistryEntry:
-    """List a registry as one that Entra opens, unless `options` say otherwise."""
+    """Return a registry entry with a login through Entra, unless `options` change it."""
     return RegistryEntry(acr.host, ca=str(acr.certificate.path), **({"uses_entra": True} | options))
 
 
 def client(*entries: RegistryEntry, environment: Mapping[str, str] | None = None) -> OciRegistry:
-    """Return a client to whom every name is on loopback."""
+    """Return a client that resolves every host name to loopback."""
     return OciRegistry(
         entries, environment=environment or {}, sleep=lambda seconds: None, resolve=lambda host, port: ["127.0.0.1"]
     )
 
 
 def by_secret(entra: FakeEntra) -> dict[str, str]:
-    """Return what a service principal with a secret has in its environment."""
+    """Return the environment of a service principal with a secret."""
     return entra.environment | {"AZURE_CLIENT_SECRET": SECRET}
 
 
@@ -45,12 +45,12 @@ def line(acr: FakeAcr, repository: str = "team/app") -> TagRef:
 
 
 def tokens_seen(received: list[ReceivedRequest]) -> list[ReceivedRequest]:
-    """Return what carried a credential of any kind."""
+    """Return the requests that carried a credential."""
     return [each for each in received if "authorization" in each.headers or b"token=" in each.body]
 
 
 @contextmanager
 def manager(arm: FakeResourceManager, *others: str) -> Iterator[ProxyTunnel]:
-    """Lead everybody who asks the resource manager by its name, or one of the `others`, to the emulator."""
+    """Yield a proxy that connects the resource manager, and the `others`, to the emulator."""
     with ProxyTunnel({f"{host}:443": arm.port for host in (arm.host, *others)}) as tunnel:
         yield tunnel

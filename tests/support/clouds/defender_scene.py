@@ -71,7 +71,7 @@ def _arm(made):
 
 @contextmanager
 def defender_scene(folder, monkeypatch) -> Iterator[DefenderScene]:
-    """A scene whose graph is found by its name, through the operator's proxy, and where nobody else is found."""
+    """Yield a scene whose graph is reachable only by its name through the operator's proxy."""
     refuse_dns_queries(monkeypatch)
     certificate, store = SelfSignedCertificate.make(folder, *MANAGERS), ImageStore()
     with (

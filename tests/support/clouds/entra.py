@@ -42,7 +42,7 @@ _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
 class RefusedError(Exception):
-    """What an emulator answers to what does not fit."""
+    """The emulator refuses a request, with the status and the error code of the response."""
 
     def __init__(self, status: int, code: str, said: str, headers: Mapping[str, str] | None = None) -> None:
         self.status, self.code, self.said, self.headers = status, code, said, headers or {}
@@ -51,7 +51,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class EntraApplication:
-    """Somebody whom this tenant knows."""
+    """An application that is registered in the tenant, and its credentials."""
 
     secret: str | None = SECRET
     certificate: rsa.RSAPublicKey | None = None
@@ -91,7 +91,7 @@ class FakeEntra:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What whoever logs in here needs, but for what proves who it is."""
+        """Return the environment that every login needs, without the credential."""
         return {
             "AZURE_AUTHORITY_HOST": self.url,
             "AZURE_TENANT_ID": TENANT,
@@ -101,7 +101,7 @@ class FakeEntra:
 
     @property
     def workflow(self) -> dict[str, str]:
-        """What GitHub gives to a job with `id-token: write`."""
+        """Return the environment that GitHub gives to a job with `id-token: write`."""
         return {
             "ACTIONS_ID_TOKEN_REQUEST_URL": f"{self.url}/github/token?api-version=2.0",
             "ACTIONS_ID_TOKEN_REQUEST_TOKEN": REQUEST_TOKEN,
@@ -109,7 +109,7 @@ class FakeEntra:
 
     @property
     def pipeline(self) -> dict[str, str]:
-        """What a job of Azure Pipelines has in a task with a service connection."""
+        """Return the environment of an Azure Pipelines task with a service connection."""
         return {
             "AZURESUBSCRIPTION_CLIENT_ID": CLIENT,
             "AZURESUBSCRIPTION_TENANT_ID": TENANT,
@@ -120,12 +120,12 @@ class FakeEntra:
 
     @property
     def container(self) -> dict[str, str]:
-        """What App Service gives to a container with an identity."""
+        """Return the environment that App Service gives to a container with an identity."""
         return {"IDENTITY_ENDPOINT": f"{self._container.url}/msi/token", "IDENTITY_HEADER": IDENTITY_HEADER}
 
     @property
     def machine(self) -> dict[str, str]:
-        """Where a virtual machine finds its metadata service, which really has an address of its own."""
+        """Return the address of the metadata service, which has a fixed address on a real machine."""
         return {"AZURE_POD_IDENTITY_AUTHORITY_HOST": self._container.url}
 
     def token(self, audience: str = REGISTRIES, *, client: str = CLIENT, tenant: str = TENANT, age: int = 0) -> str:
@@ -143,7 +143,7 @@ class FakeEntra:
         return jwt.encode(claims, self._key, algorithm="HS256")
 
     def read(self, token: str, audience: str = REGISTRIES) -> dict[str, Any]:
-        """Return the claims of a token for somebody. Raises jwt.PyJWTError."""
+        """Return the claims of a token for an audience. Raises jwt.PyJWTError."""
         return jwt.decode(token, self._key, algorithms=["HS256"], audience=audience)
 
     def vouch(self, subject: str, audience: str = FEDERATION, *, age: int = 0) -> str:

@@ -1,4 +1,4 @@
-"""The token service of Google, for one service account: what its library asks for is checked as Google does.
+"""Google's token service for one service account, which checks requests as Google does.
 
 https://developers.google.com/identity/protocols/oauth2/service-account#httprest
 """
@@ -38,7 +38,7 @@ class GoogleTokens:
         responses.add_callback(responses.POST, TOKEN_URI, callback=self._answer, content_type="application/json")
 
     def write_key_file(self, path: Path, **words: str) -> Path:
-        """Write what Google hands out for a service account; `words` replace its own."""
+        """Write the key file of a service account; `words` replace its values."""
         account = {
             "type": "service_account",
             "project_id": "acme",

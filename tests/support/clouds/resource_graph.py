@@ -225,7 +225,7 @@ def answer_to(query: str, rows: Iterable[Json]) -> list[Json]:
 
 
 class _KustoExpression:
-    """One expression over one row; names inside are case-sensitive, and what is dynamic is compared to nothing."""
+    """An expression over one row. Names are case-sensitive, and dynamic values compare to nothing."""
 
     def __init__(self, text: str, row: Json) -> None:
         self._tokens = _TOKEN.findall(text)

@@ -33,7 +33,7 @@ _STATUS = "io.k8s.apimachinery.pkg.apis.meta.v1.Status"
 
 
 def check_contract(name: str, value: object) -> None:
-    """Raise an error if a value is not what Kubernetes describes under `name`."""
+    """Raise an error if a value does not match the schema of Kubernetes for `name`."""
     Draft202012Validator(CONTRACT | {"$ref": f"#/$defs/{name}"}).validate(value)
 
 

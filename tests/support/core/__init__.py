@@ -1,1 +1,1 @@
-"""Values and tables for what is decided without any input or output."""
+"""Values and tables for decisions that need no input or output."""

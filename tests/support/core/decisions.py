@@ -1,4 +1,4 @@
-"""Places and what their lines point to, for what is decided between them."""
+"""References and the targets of their tags, for tests of decisions."""
 
 from datetime import UTC, datetime, timedelta
 

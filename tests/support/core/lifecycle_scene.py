@@ -1,4 +1,4 @@
-"""One proposal, what a forge shows of it, and the step between the two."""
+"""One proposal, the states of it on a forge, and the step between the two."""
 
 from datetime import UTC, datetime
 

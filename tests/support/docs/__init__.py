@@ -1,1 +1,1 @@
-"""What is written for people, taken apart, and a stage on which its examples are played."""
+"""Parsers of the documentation, and a stage on which its examples run."""

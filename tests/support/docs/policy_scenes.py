@@ -1,4 +1,4 @@
-"""What happens in each section of `docs/policies.md`, on the stage of `policy_stage`."""
+"""One scene for each section of `docs/policies.md`, on the stage of `policy_stage`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCENES: dict[str, Callable[[PolicyStage], None]] = {}
 
 
 def scene(section):
-    """Say what happens in a section of the page."""
+    """Register the scene of a section of the page."""
 
     def note(play):
         assert section not in SCENES

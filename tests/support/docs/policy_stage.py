@@ -25,7 +25,7 @@ PRIVATE = "registry.example.com"
 
 
 class PolicyStage:
-    """What the scenes of the page act on."""
+    """The registry, the repository and the configs that the scenes of the page use."""
 
     def __init__(self, folder: Path, loopback: LoopbackHub, command: Callable[..., tuple[int, str, str]]) -> None:
         self.folder = folder
@@ -59,7 +59,7 @@ class PolicyStage:
         return DiskRepository.create(self.folder / "repositories" / f"{name}.git", files)
 
     def scanned(self, **findings: Mapping[str, str]) -> None:
-        """Let reports say which vulnerabilities the images of these contents have; of others there is no report."""
+        """Set the vulnerabilities in the reports on these images; other images have no report."""
         self._reports = True
         for content, cves in findings.items():
             said = render_manifest_report(build(content).children[0].digest, cves)
@@ -83,7 +83,7 @@ class PolicyStage:
         return self._config
 
     def run(self, number: int = 0) -> str:
-        """Run with one of the section's configs up to the last rung; return what that prints."""
+        """Run with a config of the section up to the highest level, and return the output."""
         code, out, err = self._command("run", "--config", self.configure(number), "--level", "propose")
         assert code == 0, out + err
         self.printed += out
@@ -101,7 +101,7 @@ class PolicyStage:
 
 
 def contains_lines(seen: str, printed: str) -> bool:
-    """Say whether the lines of a page stand in what was printed, in their order: `…` is anything, any space is one."""
+    """Return True if the output has the lines of a page in order; `…` matches any text."""
     rest = printed
     for line in filter(str.strip, seen.splitlines()):
         words = r"[^\S\n]+".join(re.escape(word).replace("…", ".+?") for word in line.split())

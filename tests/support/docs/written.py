@@ -1,4 +1,4 @@
-"""What is written for people about commands, options, files and keys, wherever that is: pages, jobs, the action."""
+"""Commands, options, files and keys that the docs, the jobs and the action mention."""
 
 from __future__ import annotations
 
@@ -80,19 +80,19 @@ def list_anchors(page: str) -> set[str]:
 
 
 def read_literal_text(path: Path) -> str:
-    """Return what is to be typed as it stands: blocks of a page, and all of another file that is not in backticks."""
+    """Return the literal text of a file: code blocks of a page, or everything outside backticks."""
     text = read_page(path)
     return extract_literal_text(text) if path in PAGES else re.sub(r"`[^`\n]+`", "", text)
 
 
 def extract_literal_text(text: str) -> str:
-    """Return what is to be typed as it stands, from the text of a page."""
+    """Return the literal text of a page, which users can copy."""
     shown = re.findall(r"^\$ (.*)$", "\n".join(list_code_blocks(text, "console")), re.MULTILINE)
     return "\n".join([*shown, *(each for kind in ("groovy", "sh", "yaml") for each in list_code_blocks(text, kind))])
 
 
 def list_command_lines(text: str) -> list[str]:
-    """Return every command line of basebump's in a text, without what is around it."""
+    """Return every basebump command line in a text, without the text around it."""
     text = text.replace("\\\n", " ")
     found = re.findall(
         rf"(?:^|[\s'\"`/(])basebump ((?:{_FIRST})\b(?!:)(?:\$\([^)]*\)|[^'`\n|>;#)])*)", text, re.MULTILINE

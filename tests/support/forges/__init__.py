@@ -1,1 +1,1 @@
-"""Forges on loopback, each with people who act on it, and what is claimed of all of them."""
+"""Forges on loopback, with users who act on them, and the claims that all forges must keep."""

@@ -27,7 +27,7 @@ _FORGE = re.compile(r"(?<![\w.])(github-app|github|gitlab|azure|gitea|forgejo|lo
 
 @dataclass
 class ClaimResult:
-    """What became of one claim on one forge."""
+    """The results of one claim on one forge."""
 
     passed: int = 0
     skipped: int = 0
@@ -56,7 +56,7 @@ class ModuleClaims:
 
 
 def note_claims(items: Iterable[pytest.Item]) -> None:
-    """Write beside each test what it claims, and of which forge, for whoever gets its report."""
+    """Record the claim and the forge of each test in its report."""
     for item in items:
         mark, forge = item.get_closest_marker(MARK), find_forge(item)
         if mark is not None and forge is not None:
@@ -85,7 +85,7 @@ def find_forge(item: pytest.Item) -> str | None:
 
 
 def claims_table(reports: Iterable[pytest.TestReport]) -> Iterator[str]:
-    """Yield the lines of a table for each module, whose ticks are what these reports show."""
+    """Yield the lines of a table for each module; the reports give the ticks."""
     modules = _read(reports)
     for path in sorted(modules):
         module = modules[path]
@@ -112,7 +112,7 @@ def _read(reports: Iterable[pytest.TestReport]) -> dict[str, ModuleClaims]:
 
 
 def _reasons(module: ModuleClaims) -> Iterator[str]:
-    """Say why there are dashes."""
+    """Yield the reasons for the dashes in a table."""
     left_out = [each for each in FORGES if not any(each in forges for forges in module.claims.values())]
     said = [f"- {each}: {module.why_left_out.get(each, 'not among what ran')}" for each in left_out]
     skipped = (

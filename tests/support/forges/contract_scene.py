@@ -1,4 +1,4 @@
-"""What the claims about every forge begin with: one proposal, and short words for pushing, opening and seeing it."""
+"""Common setup of the claims about every forge: one proposal, and helpers to push, open and list it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def push(stand, branch=BRANCH, *, changes=CHANGES, message=None, over=None):
 
 
 def propose(stand, branch=BRANCH, **words):
-    """Push and open as a run does; return what the next run sees of it."""
+    """Push and open as a run does, and return the request as the next run lists it."""
     push(stand, branch)
     stand.forge().open(proposal(branch, **words))
     return open_one(stand, branch)

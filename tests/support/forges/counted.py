@@ -1,4 +1,4 @@
-"""Counts what runs write on a forge, and ends the process before one of the writes."""
+"""A forge that counts the writes of runs, and ends the process before a given write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands have in common whose forge is a server on loopback with one repository on it."""
+"""Common part of the stands whose forge is a server on loopback with one repository."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class HostedRepository(Protocol):
 
 
 class ServerToken(Protocol):
-    """What a server knows of who has a secret."""
+    """The permissions of a token on a server."""
 
     can_write: bool
 
@@ -55,7 +55,7 @@ class HostedStand(GitStand):
 
     @abstractmethod
     def client(self, url: str, names: Sequence[str], pause: Callable[[float], None]) -> Fleet:
-        """Return what looks at some repositories of the server at `url` with the token, and waits by `pause`."""
+        """Return a client for repositories of the server at `url`, which waits by `pause`."""
 
     @abstractmethod
     def propose_by_hand(self, branch: str, target: str = "main") -> None:

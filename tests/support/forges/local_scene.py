@@ -1,4 +1,4 @@
-"""What the tests of the local forge begin with: one proposal, and short words for making and seeing it."""
+"""Common setup of the tests of the local forge: one proposal, and helpers to create and list it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What forges on loopback have in common: they listen, write down what happened, and break down on demand."""
+"""Common part of forges on loopback: they listen, record exchanges, and fail on demand."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ READING = frozenset({"GET", "HEAD"})
 
 @dataclass(frozen=True)
 class ForgeReply:
-    """One answer; bytes are sent as they are, everything else as JSON, and None is no body."""
+    """A response; bytes are sent unchanged, None means no body, and other values are sent as JSON."""
 
     status: int
     body: Any = None
@@ -117,10 +117,10 @@ class ForgeServer(ABC):
 
     @abstractmethod
     def perform(self, asked: ApiRequest) -> ForgeReply:
-        """Do what is asked for."""
+        """Carry out a request and return the response."""
 
     def changes(self, asked: ApiRequest) -> bool:
-        """Say whether a request may change something."""
+        """Return True if a request can change data."""
         return asked.method not in READING
 
     @abstractmethod
@@ -211,13 +211,13 @@ class ForgeServer(ABC):
             return reply
 
     def deliver(self) -> None:
-        """Send to the hooks what changed since the last call, as the forge does after each change."""
+        """Send the changes since the last call to the hooks, as the forge does after each change."""
         if self.webhooks is not None:
             with self._lock:
                 self.webhooks.deliver()
 
     def body_of(self, headers: Mapping[str, str], raw: bytes) -> Any:
-        """Return what a request carries, as `perform` wants it."""
+        """Return the body of a request in the form that `perform` expects."""
         return json.loads(raw) if raw else None
 
     def _answer(self, asked: ApiRequest) -> ForgeReply | None:
@@ -239,7 +239,7 @@ class ForgeServer(ABC):
             return self.refuse(f"{asked.method} {unquote(asked.path)}: {error!r}")
 
     def refuse(self, what: str) -> ForgeReply:
-        """Answer what this forge does not do, and fail the test."""
+        """Answer an unsupported request, and fail the test."""
         self.unhandled.append(what)
         return ForgeReply(UNHANDLED, {"message": what})
 
@@ -324,5 +324,5 @@ class CrashableServer:
 
 
 def _has_verbs(answer: object) -> bool:
-    """Say whether an answer is a forge or a dashboard: both close what they made."""
+    """Return True if a result is a forge or a dashboard, which must be closed."""
     return hasattr(answer, "close") and not isinstance(answer, Iterator)

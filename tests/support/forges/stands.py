@@ -61,7 +61,7 @@ class ForgeStand(Protocol):
     def die_before(self, write: int) -> None: ...
 
     def end(self) -> None:
-        """Let go of what it holds, and fail the test if it was used in a way that no forge takes."""
+        """Release all resources, and fail the test if a request broke the contract of the forge."""
         ...
 
     def fleet(self) -> Fleet: ...
@@ -85,7 +85,7 @@ class ForgeStand(Protocol):
         ...
 
     def merge_by_hand(self, branch: str, files: Mapping[str, Content], *, source: str = "main") -> str:
-        """Merge `source` into a branch, and let `files` in it be what a person says; the rest is the branch's."""
+        """Merge `source` into a branch, with `files` as a person edits them in the merge commit."""
         ...
 
     def delete_branch(self, branch: str) -> None: ...
@@ -103,7 +103,7 @@ class ForgeStand(Protocol):
         ...
 
     def propose_from_fork(self, branch: str, files: Mapping[str, Content]) -> None:
-        """Do what a stranger can do to put a branch of this very name in front of the repository."""
+        """Open a request from a fork with the same branch name, as an outsider can."""
         ...
 
     def refuse_writes(self, branch: str) -> None:
@@ -146,7 +146,7 @@ def killed_again_and_again(stand: ForgeStand, run: Callable[[], object]) -> int:
 
 
 class GitStand(ABC):
-    """What stands have in common whose repository is a real git repository on this machine."""
+    """Common part of the stands whose repository is a real git repository on this machine."""
 
     def __init__(self, git: DiskRepository, name: str) -> None:
         self.git = git
@@ -163,7 +163,7 @@ class GitStand(ABC):
         self.counter.die_before(write)
 
     def end(self) -> None:  # noqa: B027 - most have nothing to end
-        """Stop what runs."""
+        """Stop all running servers."""
 
     @abstractmethod
     def fleet(self) -> Fleet: ...
@@ -180,7 +180,7 @@ class GitStand(ABC):
         return fleet.get_forge(repository)
 
     def settle(self) -> None:  # noqa: B027 - where branches are all there is, nothing follows them
-        """Let the forge do what it does after each push."""
+        """Do the work of the forge after a push."""
 
     def commit(self, branch: str, files: Mapping[str, Content], message: str = "A person's work") -> str:
         made = self.git.commit(branch, files, message)
@@ -263,7 +263,7 @@ class LocalStand(GitStand):
         return []
 
     def requests(self) -> list[ShownRequest]:
-        """Read what `docs` promise to people: blobs of JSON, and what git says is merged."""
+        """Read the documented refs: blobs of JSON, with the merge state from git."""
         main = self.git.need("main")
         merged = {branch for branch, commit in self.git.branches().items() if self.git.has(main, commit)}
         told = self.git.refs("refs/basebump/told/")

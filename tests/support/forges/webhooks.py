@@ -1,4 +1,4 @@
-"""Webhooks of forges on loopback: they find out what changed in a repository, and send it to the hooks of the server.
+"""Webhooks of forges on loopback: they detect changes of a repository and send them to the hooks.
 
 A server with hooks sends deliveries after each request to its API. After a user did something by a method of a stand,
 the test calls `deliver` of the server's webhooks, which sends what changed since then.
@@ -52,7 +52,7 @@ class WebhookCause:
 
 @dataclass(frozen=True)
 class _RepositorySnapshot:
-    """What deliveries are about."""
+    """The parts of a repository whose changes cause deliveries."""
 
     name: str
     archived: bool
@@ -156,7 +156,7 @@ class ServerWebhooks(ABC):
             self._thread.start()
 
     def deliver(self) -> None:
-        """Send what changed since the last call. The responses are not awaited."""
+        """Send the changes since the last call, without waiting for responses."""
         for repository in self.list_repositories() if self.hooks else ():
             repository.settle()
             new = _take_snapshot(repository)
@@ -172,7 +172,7 @@ class ServerWebhooks(ABC):
         self._queue.join()
 
     def stop(self) -> None:
-        """Send what waits, and end."""
+        """Send the queued deliveries, and end."""
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join()

@@ -28,7 +28,7 @@ def written(stand: HostedStand, exchanges: Sequence[ApiExchange]) -> list[str]:
 
 
 def documented(kind: str) -> dict[str, list[str]]:
-    """Return what the page says that a forge is asked to write, by what happens."""
+    """Return the writes that the page lists for each situation of a forge."""
     text = (ROOT / "docs" / "forge-requests.md").read_text(encoding="utf-8")
     table = text.partition(HEADING)[2].partition("\n## ")[0]
     head, _, *rows = (line.strip("|").split("|") for line in table.splitlines() if line.startswith("|"))

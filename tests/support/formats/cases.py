@@ -1,4 +1,4 @@
-"""The formats as the cases of tests need them, and what they find: each file is read once, however often it is asked.
+"""The golden cases of the formats and their references; each file is read only once.
 
 One that reads only what operators name reads every file here.
 """
@@ -27,7 +27,7 @@ _KEPT = 16_384
 
 
 def places_of(file_format: FileFormat, files: Mapping[FilePath, bytes]) -> ExtractedReferences:
-    """Return what a format finds in a tree of files, as the remarks of all formats leave it."""
+    """Return the references of a format in a tree of files, after the remarks of all formats."""
     chosen = _selected(tuple(files))
     readings = [_read(SourceFile(path, files[path]), each, trees._LOADER, nodes.MAX_VISITS) for path, each in chosen]
     readings += _read_named_values(files, readings)
@@ -57,5 +57,5 @@ def _selected(paths: tuple[FilePath, ...]) -> list[tuple[FilePath, FileFormat]]:
 
 @lru_cache(_KEPT)
 def _read(file: SourceFile, file_format: FileFormat, *_circumstances: object) -> FileReading:
-    """Read a file; what tests change of how files are read is named, so that it is read again."""
+    """Read a file; settings that tests change are part of the cache key."""
     return read_file(file, file_format)

@@ -1,4 +1,4 @@
-"""What the reader of Helm templates finds in the text of a template."""
+"""References that the reader of Helm templates finds in the text of a template."""
 
 from __future__ import annotations
 

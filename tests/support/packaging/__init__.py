@@ -1,1 +1,1 @@
-"""What basebump is shipped as and runs on: distributions, Pythons, an image, a runner of actions."""
+"""Forms of delivery of basebump: distributions, Pythons, an image, a runner of actions."""

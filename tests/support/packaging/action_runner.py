@@ -45,7 +45,7 @@ class ActionCache:
 
 @dataclass
 class ActionResult:
-    """What came of one use of the action."""
+    """The result of one run of the action."""
 
     outcomes: dict[str, str]
     """Of each step, by its name."""
@@ -65,7 +65,7 @@ class ActionResult:
 
 @dataclass
 class ActionRunner:
-    """Runs the steps of a composite action as a job on a machine of its own would."""
+    """Runs the steps of a composite action as a job on a separate machine."""
 
     action: Path
     """Its folder."""
@@ -148,13 +148,13 @@ class ActionRunner:
 
 
 def build_job_environment(path: str) -> dict[str, str]:
-    """Return what a job on a machine of its own has in its environment."""
+    """Return the environment of a job on a separate machine."""
     kept = {key: os.environ[key] for key in ("HOME", "LANG", "TMPDIR") if key in os.environ}
     return {**kept, "PATH": path, "CI": "true", "GITHUB_ACTIONS": "true"}
 
 
 def copy_action(root: Path, folder: Path) -> Path:
-    """Return a folder with what the action has in a checkout; its code is a link to the real one."""
+    """Return a folder with the files of the action in a checkout; its code is a link to the real code."""
     folder.mkdir()
     shutil.copy(root / "action.yml", folder)
     for name in ("bot", "templates", "config"):
@@ -172,12 +172,12 @@ def _evaluate_expression(name: str, contexts: Mapping[str, Any]) -> str:
 
 
 def fill_expressions(text: str, contexts: Mapping[str, Any]) -> str:
-    """Replace every expression at once: what one brings in is not read again."""
+    """Replace all expressions in one pass; replaced text is not evaluated again."""
     return _EXPRESSION.sub(lambda found: _evaluate_expression(found[1], contexts), text)
 
 
 def _check_condition(condition: str, contexts: Mapping[str, Any], *, is_fine: bool) -> bool:
-    """Say whether a step runs; without `always()` only after those that went well."""
+    """Return True if a step runs; without `always()` it runs only after successful steps."""
     terms = condition.split(" && ") if condition else []
     always = "always()" in terms
     return (always or is_fine) and all(_check_comparison(term, contexts) for term in terms if term != "always()")

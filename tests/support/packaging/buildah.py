@@ -1,4 +1,4 @@
-"""Debian's buildah, as it builds and mounts images in a folder of its own, without a daemon and without a registry."""
+"""Debian's buildah, which builds and mounts images in a folder without a daemon or a registry."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class BuildahProgram:
         secrets: Mapping[str, Path] | None = None,
         target: str | None = None,
     ) -> None:
-        """Build the Dockerfile of a folder, or one stage of it; what it must not leave behind comes as secrets.
+        """Build the Dockerfile of a folder, or one stage of it; secrets are not kept in the image.
 
         The layers are kept, so that a second stage of the same file needs little time.
         """
@@ -53,7 +53,7 @@ class BuildahProgram:
         self._run("push", self._policy, "--tls-verify=false", tag, f"docker://{destination}")
 
     def config(self, tag: str) -> dict[str, object]:
-        """Return what the image says of itself: the `config` and `history` of its OCI configuration."""
+        """Return `config` and `history` of the image's OCI configuration."""
         told = json.loads(self._run("inspect", "--type=image", tag))
         return {"config": told["OCIv1"]["config"], "history": told["OCIv1"].get("history", [])}
 
@@ -128,7 +128,7 @@ class BuildahProgram:
 
 
 def _lays_over(folder: Path) -> bool:
-    """Say whether the kernel lays folders over each other here; else each step of a build is a copy of all files."""
+    """Return True if the kernel supports overlay mounts; otherwise each build step copies all files."""
     parts = [folder / "probe" / name for name in ("lower", "upper", "work", "merged")]
     for part in parts:
         part.mkdir(parents=True, exist_ok=True)
@@ -141,7 +141,7 @@ def _lays_over(folder: Path) -> bool:
 def run_read_only(
     root: Path, arguments: Sequence[str], user: str, environment: Mapping[str, str], writable: Sequence[str]
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program as a user in a root that nobody can write to, but for some empty folders, as a cluster does it."""
+    """Run a program as a user in a read-only root with some empty writable folders, as in a cluster."""
     owner, _, group = user.partition(":")
     script = ['mount --bind "$0" "$0"', 'mount -o remount,bind,ro "$0"']
     script += [f'mount -t tmpfs -o uid={owner},gid={group},mode=0700 tmpfs "$0{folder}"' for folder in writable]

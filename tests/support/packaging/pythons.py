@@ -1,4 +1,4 @@
-"""The Pythons that basebump says it runs on, and where this machine has them."""
+"""The Python versions that basebump supports, and their programs on this machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
 
 
 def find_python(version: str) -> str | None:
-    """Return a Python of a version that starts: a name on PATH may belong to a shim that only says where it is not."""
+    """Return a Python of a version that starts; a name on PATH can be a shim without that version."""
     program = f"print(__import__('sys').version.startswith('{version}.'))"
     for candidate in _candidates(version):
         done = subprocess.run([candidate, "-Ic", program], capture_output=True, text=True, check=False)

@@ -76,7 +76,7 @@ def _lock_file(path: Path) -> Iterator[None]:
 
 
 def _build_images(builder: BuildahProgram, folder: Path) -> None:
-    """Build them on a Debian; where packages come from is a secret, as for everybody with an index of their own."""
+    """Build the images on Debian; the package index is passed as a secret."""
     base = folder / "base"
     base.mkdir(exist_ok=True)
     (base / "Dockerfile").write_text(BASE_DOCKERFILE, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Single steps of a workflow, run with bash as GitHub's runner does, in a copy of what the checkout has of them."""
+"""Single steps of a workflow, run with bash as GitHub's runner does, in a copy of the checkout."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class WorkflowSteps:
 
 
 def copy_checkout(folder: Path) -> Path:
-    """Copy what a release needs of the checkout, with its times, and without compiled code."""
+    """Copy the files that a release needs, with their times, and without compiled code."""
     for name in SHIPPED:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))

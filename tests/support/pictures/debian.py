@@ -1,4 +1,4 @@
-"""The recorded packages of a Debian release: what an image had on a day, and what a scanner knows about it.
+"""The recorded packages of a Debian release: the packages of a day, and their known vulnerabilities.
 
 `debian.json` has, for each source package, the versions that the release had since its first day, the day of each
 changelog entry, and the CVE ids that the entry mentions with a few words of it. `record.py` records it. Changelogs are
@@ -39,7 +39,7 @@ _SEVERITY_WORDS = (
 
 @dataclass(frozen=True, slots=True)
 class RecordedUpload:
-    """A version that the release had, with the CVE ids that its changelog entry mentions and what it says of them."""
+    """A version in the release, with the CVE ids and the text of its changelog entry."""
 
     version: str
     suite: str

@@ -1,4 +1,4 @@
-"""Draw the pictures in the docs: run basebump over the scene, and photograph what it shows in a browser.
+"""Draw the pictures in the docs: run basebump over the scene, and save pictures of its pages.
 
     make pictures
 
@@ -124,7 +124,7 @@ def photograph(
 
 
 def draw(folder: Path) -> None:
-    """Draw all pictures; `folder` gets what they are made from."""
+    """Draw all pictures; `folder` gets the source files."""
     built = build_registry()
     with LoopbackRegistry(built.store) as registry, browser(folder) as window:
         place = folder / "small"
@@ -168,7 +168,7 @@ def draw_stages(folder: Path) -> None:
 
 
 def draw_loop(folder: Path) -> None:
-    """Draw what basebump shows of an update on its way from the pull request to the cluster."""
+    """Draw the stages of an update from the pull request to the cluster."""
     (folder / "loop").mkdir()
     session, page = folder / "session.html", folder / "loop.html"
     with start_hub() as loopback, open_walk(loopback, folder / "loop") as walk, browser(folder) as window:

@@ -22,7 +22,7 @@ _COLOURS = {"2": "dim", "31": "red", "32": "green", "33": "yellow", "36": "cyan"
 
 
 def render_markdown(text: str) -> str:
-    """Render Markdown with what GitHub adds to CommonMark: tables, alerts and checkboxes."""
+    """Render Markdown with GitHub's extensions to CommonMark: tables, alerts and checkboxes."""
     rendered = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(text)
     rendered = _ALERT.sub(lambda found: _render_alert(found[1], found[2]), rendered)
     return _TASK.sub(

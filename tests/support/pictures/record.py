@@ -108,7 +108,7 @@ class ChangelogParagraph:
 
 @dataclass(frozen=True, slots=True)
 class RecordedFix:
-    """What an entry states about a vulnerability that it fixes."""
+    """The statement of an entry about a vulnerability that it fixes."""
 
     title: str
     severity: str
@@ -234,7 +234,7 @@ def _make_title(text: str) -> str:
 
 
 class AptLists:
-    """apt with the package lists of the release, in a folder of its own."""
+    """apt with the package lists of the release, in a separate folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -80,7 +80,7 @@ class SelfSignedCertificate:
 
 
 class DockerRegistry:
-    """A registry of its own, from `with` to the end of it.
+    """A docker-registry process that runs during a `with` block.
 
     `htpasswd` maps users to passwords (the first of them pushes). `token` is distribution's own block: realm, service,
     issuer, rootcertbundle. `endpoints` are the receivers of notifications, as in distribution's config. With `folder`
@@ -163,7 +163,7 @@ class DockerRegistry:
                 self._put_manifest(repository, tag, manifest.content, manifest.media_type, {})
 
     def copy(self, repository: str, tag: str, to: str, subject: Digest) -> None:
-        """Copy the signatures behind `tag` to another image, as whoever may push can."""
+        """Copy the signatures of `tag` to another image, as every user with push rights can."""
         found = self._session.get(f"{self.url}/v2/{repository}/manifests/{tag}", headers={"Accept": OCI_MANIFEST})
         found.raise_for_status()
         document = found.json()
@@ -182,15 +182,15 @@ class DockerRegistry:
         self._session.delete(f"{self.url}/v2/{repository}/blobs/{digest}").raise_for_status()
 
     def requests(self) -> list[AnsweredRequest]:
-        """Return what was answered since the start, or since `forget`, in the order of the log."""
+        """Return the answered requests since the start, or since `forget`, in the order of the log."""
         return self._answered()[self._forgotten :]
 
     def forget(self) -> None:
-        """Begin to count anew: what comes before, pushes for instance, is the arrangement of a test."""
+        """Restart the count of requests, so that the setup of a test does not count."""
         self._forgotten = len(self._answered())
 
     def log(self) -> str:
-        """Return the end of what it says of itself."""
+        """Return the end of the registry's log."""
         return (self._folder / "own.log").read_text()[-4000:]
 
     def _start(self) -> bool:

@@ -1,4 +1,4 @@
-"""A token server for registries: what docker-registry trusts, on loopback, with its requests to count."""
+"""A token server for docker-registry on loopback, which records its requests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PUSHER = "pusher"
 
 
 class TokenServer(ListeningService):
-    """Issues tokens to `users` for all, and to nobody for repositories that are `public`.
+    """Issues tokens to `users` for all repositories, and to anonymous users for `public` ones.
 
     https://distribution.github.io/distribution/spec/auth/jwt/
     """
@@ -50,7 +50,7 @@ class TokenServer(ListeningService):
 
     @property
     def block(self) -> dict[str, str]:
-        """What docker-registry's config says to trust it."""
+        """Return the part of docker-registry's config that trusts this server."""
         realm = f"{self._listener.url}/token"
         return {"realm": realm, "service": SERVICE, "issuer": ISSUER, "rootcertbundle": str(self._bundle)}
 
@@ -60,7 +60,7 @@ class TokenServer(ListeningService):
         return [scope for received in self.received for scope in _words(received).get("scope", [])]
 
     def bearer(self, repository: str, actions: str = "pull,push") -> str:
-        """Return a header that docker-registry accepts: what pushing needs."""
+        """Return an Authorization header that allows pushes to docker-registry."""
         return f"Bearer {self._issue(PUSHER, [f'repository:{repository}:{actions}'])}"
 
     def _answer(self, received: ReceivedRequest) -> HttpReply:

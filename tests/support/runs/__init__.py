@@ -1,1 +1,1 @@
-"""Whole runs: a registry whose tags move, a scanner that says what it is told, and what came of it."""
+"""Whole runs: a registry with moving tags, a scanner with preset findings, and the results."""

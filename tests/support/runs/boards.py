@@ -1,4 +1,4 @@
-"""A repository on a forge with a dashboard, and what users do with the issue."""
+"""A repository on a forge with a dashboard, and the actions of users on the issue."""
 
 from __future__ import annotations
 

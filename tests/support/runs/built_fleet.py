@@ -32,7 +32,7 @@ PYTHON, WEB, GOLDEN = "docker.io/library/python", "docker.io/acme/web", "docker.
 
 
 def build_base(*words: str) -> ImageIndex:
-    """Return an index of two platforms. The layers of each platform end with one of its own."""
+    """Return an index of two platforms, each with a different last layer."""
     return build_index(
         [make_image(*words, platform=platform) for platform in ("linux/amd64",)]
         + [make_image(*words, "arm64", platform="linux/arm64")]

@@ -1,4 +1,4 @@
-"""What `check` found, as tests of it need it."""
+"""Findings of `check` in the form that its tests need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Dockerfile that is scanned under some rules, asked of a registry on loopback, and what became of its places."""
+"""A Dockerfile that is scanned under rules against a registry on loopback, and its references."""
 
 import json
 
@@ -15,7 +15,7 @@ HUB = frozenset({"docker.io"})
 
 
 def scan_dockerfile(tmp_path, loopback: LoopbackHub, content, *rules, **more):
-    """Scan a Dockerfile under `rules`; return the places of its document by line, and what was asked for."""
+    """Scan a Dockerfile under `rules`; return its references by line, and the requests to the registry."""
     rulebook = PolicyConfig(rules=rules, own_globs=(), listed_hosts=HUB, **more)
     before = len(loopback.registry.served_requests)
     scanned = scan_tree(

@@ -1,4 +1,4 @@
-"""Plans that somebody changed, with the right digest of the changed plan."""
+"""Plans that were changed by a user, with the right digest of the changed plan."""
 
 from __future__ import annotations
 

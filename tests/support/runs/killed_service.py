@@ -1,4 +1,4 @@
-"""A service that is killed at random moments while images are pushed, and what its forge then looks like."""
+"""A service that is killed at random moments while images are pushed, and the state of its forge."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ job.RETRY_DELAYS = (timedelta(seconds=1),) * len(job.RETRY_DELAYS)
 
 @dataclass(frozen=True)
 class KillReport:
-    """What a service that was killed left behind."""
+    """The state that a killed service left behind."""
 
     kills: int
     interrupted: int

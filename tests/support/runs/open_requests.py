@@ -36,7 +36,7 @@ SEVERAL = {
 
 @dataclass(frozen=True, slots=True)
 class EarlierRun:
-    """A run that opens requests: what a repository has, what the scanner finds, and the options of the run."""
+    """A run that opens requests: files of the repository, findings of the scanner, and options."""
 
     files: Mapping[str, str] = field(default_factory=lambda: SEVERAL)
     findings: Mapping[str, tuple] = field(
@@ -46,7 +46,7 @@ class EarlierRun:
     rollout: RolloutOptions = field(default_factory=RolloutOptions)
 
     def run(self, stand: ForgeStand, loopback: LoopbackHub) -> RunReport:
-        """Run with the tags at `new`; each call is a run of its own."""
+        """Run with the tags at `new`; each call is a separate run."""
         loopback.rulebook = replace(loopback.rulebook, rules=self.rules)
         if self.findings:
             loopback.scanner = PresetScanner(dict(self.findings))
@@ -75,7 +75,7 @@ def load_requests(name: str) -> dict[str, dict[str, str]]:
 
 
 def restore_body(recorded: str, current: str) -> str:
-    """Return a recorded body, whose mark also has what the forge of `current` adds: the status and the started commit.
+    """Return a recorded body whose mark has the status and the started commit of the forge of `current`.
 
     Commits differ between forges, so they are not recorded.
     """

@@ -23,7 +23,7 @@ KNOWN = compare_scans(
 
 
 def build_verdict(status: ReferenceStatus, reason: Reason | None = None, *, line_number: int = 1, **more) -> Verdict:
-    """Return what was decided of `node:22` on a line of a Dockerfile, or of what `more` says."""
+    """Return the verdict on `node:22` on a line of a Dockerfile; `more` replaces its values."""
     names = ("written", "path", "locator")
     of_place = {name: more.pop(name) for name in names if name in more}
     written = of_place.pop("written", f"node:22@{digest('old')}")

@@ -1,4 +1,4 @@
-"""Scenes of several runs on one repository, with what users do between the runs.
+"""Scenes of several runs on one repository, with actions of users between the runs.
 
 A scene is a list of acts. Each act is a function that gets the `RunScene`: a run, or a change by a user or the
 registry.
@@ -57,7 +57,7 @@ The next run writes its text again, without this sentence."""
 
 
 class RunScene:
-    """One stand and one registry, and what can happen to them."""
+    """One stand, one registry, and the events that can happen to them."""
 
     def __init__(
         self,
@@ -166,7 +166,7 @@ class RunScene:
         self.stand.commit("main", {"Dockerfile": f"# rewritten\nFROM python:3.12-slim@{OLD} AS other\n"})
 
     def state(self) -> object:
-        """Everything that people see; commits by their content, not by their hour."""
+        """Return the visible state of a forge, with commits by content instead of time."""
         branches = self.stand.branches()
         trees = {branch: self.stand.files(branch) for branch in branches}
         commits = {branch: self.stand.commits(branch) for branch in branches}
@@ -349,7 +349,7 @@ MOST_WRITES = (
 
 
 def count_tried(acts: list[Act]) -> int:
-    """Return with how many of these acts an earlier scene begins: what they write was tried there."""
+    """Return the number of first acts that an earlier scene shares, and so has already tested."""
     titles = [title for title, others in SCENES.items() if others is acts]
     earlier = list(SCENES)[: list(SCENES).index(titles[0])] if titles else []
     return max((count_equal(acts, SCENES[title]) for title in earlier), default=0)

@@ -1,4 +1,4 @@
-"""Two equal fleets: the runs over one of them leave out what is settled, and the runs over the other read everything.
+"""Two equal fleets: runs over one of them skip settled work, and runs over the other read everything.
 
 Whatever happens to both of them, they must look the same afterwards.
 """
@@ -86,7 +86,7 @@ class SetClock:
 
 @dataclass
 class TwinRepository:
-    """A repository, and what the runs over it store."""
+    """A repository, and the state that runs store for it."""
 
     stand: GitStand
     state: DatabaseStateStore
@@ -116,7 +116,7 @@ class TwinRepository:
 
 
 def _describe_request(stand: HostedStand, request: ShownRequest) -> ShownRequest:
-    """Return a request without what differs between equal fleets: the address of the server, and the ids of commits.
+    """Return a request without the parts that differ between equal fleets: server address and commit ids.
 
     Only the inventory knows how CI ended in the fleet, so that this is left out, too.
     """

@@ -1,4 +1,4 @@
-"""Whole runs in tests: a registry whose tags move, a scanner that says what it is told, a clock that stands."""
+"""Whole runs in tests: a registry with moving tags, a scanner with preset findings, a fixed clock."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def build_context(registry: Registry | None = None, **changes) -> RunContext:
 
 
 class PresetScanner:
-    """Knows the findings of the digests it is told of, and of no others.
+    """A scanner with findings for the given digests only.
 
     Scanners that are told something else have databases of different times.
     """
@@ -127,7 +127,7 @@ def build(content: str):
 
 @dataclass
 class LoopbackHub:
-    """A registry on loopback that plays Docker Hub, and what else a run needs."""
+    """A registry on loopback in place of Docker Hub, and the other parts that a run needs."""
 
     registry: LoopbackRegistry
     store: ImageStore
@@ -151,7 +151,7 @@ class LoopbackHub:
     """The time of the next run."""
 
     def move(self, repository: str, tag: str, content: str) -> Digest:
-        """Point a tag to what `content` builds."""
+        """Point a tag to an image with `content`."""
         return self.store.set_tag(f"library/{repository}", tag, build(content))
 
     def hub(self) -> RegistryEntry:
@@ -192,7 +192,7 @@ class LoopbackHub:
         return run_fleets(tuple(fleets), self._build_world(wanted), wanted)
 
     def plan(self, fleets: Iterable[Fleet], level: RunLevel = RunLevel.PROPOSE, **orders) -> PlannedRun:
-        """Plan what `run` would do."""
+        """Return the plan of a run."""
         wanted = self._build_options(level, orders)
         return plan_run(tuple(fleets), self._build_world(wanted), wanted, ORIGIN)
 
@@ -219,7 +219,7 @@ def start_hub() -> Iterator[LoopbackHub]:
 
 
 def list_outcomes(report: RunReport) -> list[str]:
-    """Return what became of the proposals, in the report's order."""
+    """Return the outcomes of the proposals, in the order of the report."""
     return [proposal.outcome.value for repository in report.repositories for proposal in repository.proposals]
 
 

@@ -1,1 +1,1 @@
-"""Scanners and what they read: databases, records, programs, lists of what others publish."""
+"""Scanners and their inputs: databases, records, programs, and published lists."""

@@ -1,4 +1,4 @@
-"""What others publish of vulnerabilities, as small as it gets and in the shape of the real thing."""
+"""Published lists about vulnerabilities, minimal and in the format of the originals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DAY = date(2026, 11, 24)
 
 
 class PresetAdvisories:
-    """Knows what it is told: what is exploited, what authors say, and that something cannot be read."""
+    """Preset answers: exploited vulnerabilities, statements of authors, and failures."""
 
     def __init__(
         self, exploited: Collection[str] = (), said: Iterable[VexStatement] = (), *, kev: str = "", vex: str = ""

@@ -1,4 +1,4 @@
-"""A program in Grype's place, which says what Grype's source says that it says: no Grype can be had for the tests."""
+"""A program in place of Grype with Grype's output formats, because tests cannot download Grype."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def render_manifest_report(manifest: Digest, severities: Mapping[str, str]) -> s
 
 
 class GrypeStand:
-    """The program, what it is to say, and what it was called with."""
+    """The program, its preset output, and its recorded calls."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

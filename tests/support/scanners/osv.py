@@ -19,7 +19,7 @@ MAX_QUERIES = 1000
 
 
 def record(identifier: str, ecosystem: str, name: str, fixed: str | None = None, **more) -> dict:
-    """Return a vulnerability as https://ossf.github.io/osv-schema/ has it; without `fixed` there is no fix."""
+    """Return a vulnerability in the OSV schema (https://ossf.github.io/osv-schema/), without `fixed` unfixed."""
     events = [{"introduced": "0"}, *([{"fixed": fixed}] if fixed else [])]
     kind = "ECOSYSTEM" if ":" in ecosystem else "SEMVER"
     affected = {
@@ -93,7 +93,7 @@ def _affects(each: dict, package: dict, version: str) -> bool:
 
 
 def spdx(*purls: str, sources: Sequence[str] = ()) -> dict:
-    """Return an SPDX document with these packages; `sources` are what Trivy says that they were built from."""
+    """Return an SPDX document with these packages; `sources` are the source packages in Trivy's format."""
     texts = [*sources, *[""] * (len(purls) - len(sources))]
     return {
         "spdxVersion": "SPDX-2.3",
@@ -125,7 +125,7 @@ def statement(inventory: dict, *about: Digest, predicate_type: str = SPDX) -> di
 
 
 def dsse(signed: dict) -> dict:
-    """Return the same in an envelope, which nobody signed."""
+    """Return the statement in an unsigned envelope."""
     payload = base64.b64encode(json.dumps(signed).encode()).decode()
     return {"payloadType": IN_TOTO, "payload": payload, "signatures": [{"sig": ""}]}
 

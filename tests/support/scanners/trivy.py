@@ -1,4 +1,4 @@
-"""Images and a vulnerability database that belong together, a registry that has both, and what Trivy must find."""
+"""Images and a matching vulnerability database, a registry with both, and the expected findings."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def alpine(repositories: str = "") -> PlatformImage:
 
 
 def without_packages() -> PlatformImage:
-    """Return an image that says it is Debian and keeps no list of what is installed."""
+    """Return a Debian image without a package list."""
     return build_image(
         [build_layer({path: text for path, text in build_debian_root(DEBIAN, OLD).items() if "dpkg" not in path})]
     )
@@ -113,7 +113,7 @@ def without_system() -> PlatformImage:
 
 
 def expected(packages: Iterable[DemoPackage], release: str) -> set[Finding]:
-    """Return what the advisories for `release` say of an image with these packages."""
+    """Return the findings that the advisories for `release` give for an image with these packages."""
     severities = {known.id: known for known in VULNERABILITIES}
     found = {}
     for advisory in ADVISORIES:
@@ -135,7 +135,7 @@ def expected(packages: Iterable[DemoPackage], release: str) -> set[Finding]:
 
 
 def findings(outcome: object) -> set[Finding]:
-    """Return the findings of a scan that worked; anything else fails the test with what it was."""
+    """Return the findings of a successful scan; a failed scan fails the test with its reason."""
     assert isinstance(outcome, Scan), outcome
     assert len(set(outcome.findings)) == len(outcome.findings)
     return set(outcome.findings)
@@ -179,19 +179,19 @@ class TrivyStand:
     def subject(
         self, item: PlatformImage | ImageIndex, platform: str = "linux/amd64", repository: str = "library/test"
     ) -> ScanSubject:
-        """Push `item` and return it as what is to be scanned."""
+        """Push `item` and return it as the subject of a scan."""
         digest = self.registry.push(item, repository, "tag")
         return ScanSubject(TagRef(f"{self.registry.host}/{repository}", "tag"), digest, platform)
 
     def report(self, item: PlatformImage) -> bytes:
-        """Return what Trivy prints for `item`, with the arguments that the scanner gives it."""
+        """Return the output of Trivy for `item` with the arguments of the scanner."""
         scanner, subject = self.scanner(), self.subject(item)
         scanner.scan(subject)  # the first one fetches the database
         address = self.pull(subject.tag_ref, subject.digest)
         return scanner._program.run(scanner._build_scan_arguments(subject, address), address, timeout=30.0).output
 
     def scanner(self, **options) -> TrivyScanner:
-        """Return a scanner as a run would have one; `options` replace what it is made with."""
+        """Return a scanner with the settings of a run; `options` replace them."""
         chosen = {
             "binary": find_trivy(),
             "resolve_pull_address": self.pull,

@@ -38,7 +38,7 @@ BUILDS = [
 
 
 def record_deployments(database: Database, year: FleetYear) -> None:
-    """Store what was built and what runs at the end of a year.
+    """Store the builds and the running images at the end of a year.
 
     Most applications run on their current base images. A fifth was rebuilt and is not deployed, and a fifth was not
     rebuilt.

@@ -28,7 +28,7 @@ def request_work(queue: WorkQueue, *keys: WorkKey, **more: Any) -> None:
 
 
 def interrupt_work(queue: DatabaseWorkQueue, *keys: WorkKey, times: int = 1) -> None:
-    """Claim the only pieces of work that are due, and do what the end of the worker's process does, several times."""
+    """Claim the only due work and interrupt it several times, as the end of a worker process does."""
     for number in range(times):
         claimed = queue.claim_work(f"ended-{number}", {each.kind for each in keys}, len(keys), timedelta())
         assert {each.key for each in claimed} == set(keys)

@@ -151,7 +151,7 @@ class FleetYear:
         )
 
     def _move(self, repository: YearRepository, tag: TagRef, version: int, at: datetime) -> list[StoredRequest]:
-        """Merge or open the request for a tag, and return what became of it."""
+        """Merge or open the request for a tag, and return the outcome."""
         changed = []
         request = repository.requests.get(tag)
         if request is not None and self._random.random() < MERGE_SHARES[repository.owner]:

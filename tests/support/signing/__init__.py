@@ -1,1 +1,1 @@
-"""Signatures made here, and what carries them to a registry."""
+"""Signatures made for tests, and the artifacts that carry them to a registry."""

@@ -1,4 +1,4 @@
-"""What is attached to images: artifacts about a subject, Sigstore's bundles by a key, and the index that lists them."""
+"""Attachments of images: artifacts with a subject, key-signed Sigstore bundles, and the referrers index."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def envelope(
 
 
 def bundle(key: PrivateKey, digest: Digest, predicate_type: str = SIGN, **more: Any) -> dict[str, Any]:
-    """Pack what `cosign sign --key` of the third release writes, without a log's entry."""
+    """Return a bundle as `cosign sign --key` of the third release writes it, without a log entry."""
     words = {"mediaType": BUNDLE, "verificationMaterial": {"publicKey": {"hint": "a hint"}, "tlogEntries": []}}
     return {**words, "dsseEnvelope": envelope(key, dump(statement(digest, predicate_type))), **more}
 
@@ -76,7 +76,7 @@ def attachment(
     *,
     kind_of_artifact: str | None = None,
 ) -> PlatformImage:
-    """Return an artifact of one piece that says that it is about `subject`."""
+    """Return an artifact of one part whose subject is `subject`."""
     layer = ImageLayer(content, kind)
     about = {"mediaType": subject.media_type, "digest": subject.digest, "size": len(subject.content)}
     manifest = {
@@ -91,7 +91,7 @@ def attachment(
 
 
 def referrers_index(attachments: Sequence[PlatformImage], kind: str | None = BUNDLE) -> ImageIndex:
-    """Return the index that lists artifacts; `kind` is what it says of each, None for nothing."""
+    """Return the index of attached artifacts; `kind` is their artifact type, or None to omit it."""
     listed = [
         {
             "mediaType": each.media_type,

@@ -27,7 +27,7 @@ REFUSALS = {0: "good", 10: "unsigned", 12: "bad"}
 
 @dataclass(frozen=True, slots=True)
 class CosignKeyPair:
-    """One pair of keys, in a folder of its own, and what cosign does with it."""
+    """A key pair in a folder, and the cosign commands that use it."""
 
     folder: Path
 
@@ -55,7 +55,7 @@ class CosignKeyPair:
         return REFUSALS[self._run("verify", "--key", "cosign.pub", "--insecure-ignore-tlog=true", reference)]
 
     def verify_bundle(self, reference: str, public_key: bytes, predicate_type: str) -> bool:
-        """Say whether a statement in a bundle holds; this release of cosign verifies such, and makes none."""
+        """Return True if cosign verifies a statement in a bundle; this release verifies but does not make them."""
         (self.folder / "other.pub").write_bytes(public_key)
         (self.folder / "root.json").write_text(json.dumps(NO_ROOT))
         how = (
@@ -74,7 +74,7 @@ class CosignKeyPair:
 
 @dataclass(frozen=True, slots=True)
 class CosignWitness:
-    """cosign as somebody else who verifies signatures without a key, by what it is told to trust, offline."""
+    """cosign as an independent verifier of keyless signatures, with given trust roots, offline."""
 
     folder: Path
     root: str
@@ -83,11 +83,11 @@ class CosignWitness:
     """The same for its older form, as `World.write_parts` returns it."""
 
     def takes_signature(self, reference: str, identity: str, issuer: str) -> bool:
-        """Say whether an older signature of an image holds."""
+        """Return True if cosign verifies an older signature of an image."""
         return run(self.folder, "verify", "--offline", *self._by(identity, issuer), reference, **self.parts) == 0
 
     def takes_bundle(self, bundle: object, content: bytes, kind: str, identity: str, issuer: str) -> bool:
-        """Say whether a statement of a kind about `content` holds."""
+        """Return True if cosign verifies a statement of a kind about `content`."""
         (self.folder / "bundle.json").write_text(json.dumps(bundle), encoding="utf-8")
         (self.folder / "content").write_bytes(content)
         how = ("--new-bundle-format", "--trusted-root", self.root, "--bundle", "bundle.json", "--type", kind)

@@ -65,7 +65,7 @@ def sign(key: Key, message: bytes) -> bytes:
 
 
 def payload_about(digest: str) -> bytes:
-    """Return what cosign signed of an image."""
+    """Return the payload that cosign signs for an image."""
     identity, image = {"docker-reference": ""}, {"docker-manifest-digest": digest}
     critical = {"identity": identity, "image": image, "type": "cosign container image signature"}
     return json.dumps({"critical": critical, "optional": None}).encode()
@@ -154,7 +154,7 @@ class FakeSigstore:
         )
 
     def _seen(self, certificate: x509.Certificate, at: datetime) -> bytes:
-        """Return what a log of certificates says of one (https://www.rfc-editor.org/rfc/rfc6962#section-3.2)."""
+        """Return the timestamp of a certificate log (https://www.rfc-editor.org/rfc/rfc6962#section-3.2)."""
         milliseconds, body = int(at.timestamp() * 1000), certificate.tbs_certificate_bytes
         issuer = hashlib.sha256(der_of(self.authority)).digest()
         entry = issuer + len(body).to_bytes(3, "big") + body
@@ -235,7 +235,7 @@ class FakeSigstore:
         return f"{note}\n\u2014 log.example {base64_of(signed)}\n"
 
     def _promised(self, body: bytes, at: datetime) -> dict[str, Any]:
-        """Return what a log promises of an entry, and its signature."""
+        """Return the inclusion promise of a log for an entry, and its signature."""
         said = {
             "body": base64_of(body),
             "integratedTime": int(at.timestamp()),

@@ -1,1 +1,1 @@
-"""What judges our output without knowing our code: other parsers, schemas, linters, a browser."""
+"""Independent judges of basebump's output: other parsers, schemas, linters, a browser."""

@@ -1,4 +1,4 @@
-"""What BuildKit makes of a Dockerfile: its own parser (PyPI `dockerfile`), a port of its shell words, and its scoping.
+"""BuildKit's view of a Dockerfile: its parser (PyPI `dockerfile`), and ports of its word and scope rules.
 
 The scoping is that of buildMetaArgs, buildDispatchStates and dispatchArg in moby/buildkit's
 frontend/dockerfile/dockerfile2llb/convert.go.
@@ -32,7 +32,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class WordValue:
-    """What a word becomes."""
+    """The value of an expanded word."""
 
     text: str
     is_open: bool
@@ -55,7 +55,7 @@ class ResolvedDockerfile:
 def resolve_dockerfile(
     content: str, escape: str, given: Mapping[str, str] | None = None, predefined: Mapping[str, str] = AMD64
 ) -> ResolvedDockerfile:
-    """Return what a build that is `given` arguments makes of a Dockerfile. Raises RefusedError."""
+    """Resolve a Dockerfile as a build with the `given` arguments. Raises RefusedError."""
     try:
         return _BuildReader(escape, given or {}, predefined).run(content)
     except (dockerfile.GoParseError, ValueError) as error:
@@ -154,14 +154,14 @@ def _is_from(command: dockerfile.Command) -> bool:
 
 
 def _list_stage_names(command: dockerfile.Command) -> Iterator[str]:
-    """Yield the name of the stage that a FROM begins; what a template leaves before it may be many words."""
+    """Yield the name of the stage that a FROM begins; a template before it can be several words."""
     match command.value:
         case (_, *_, as_, name) if as_.lower() == "as" and _STAGE_NAME.fullmatch(name.lower()):
             yield name.lower()
 
 
 def _parse_onbuild(command: dockerfile.Command) -> dockerfile.Command:
-    """Return what an ONBUILD holds, whose flags the parser does not show."""
+    """Return the instruction of an ONBUILD, whose flags the parser omits."""
     if command.cmd.lower() != "onbuild":
         return command
     try:

@@ -39,7 +39,7 @@ class ChromiumPage:
             self.call(f"{domain}.enable")
 
     def call(self, method: str, **params) -> dict:
-        """Call a method of the protocol and return what it gives; events on the way are kept."""
+        """Call a method of the protocol and return the result; events before the result are kept."""
         self._number += 1
         message = {"id": self._number, "method": method, "params": params}
         message |= {"sessionId": self._session} if self._session else {}
@@ -101,7 +101,7 @@ class ChromiumPage:
 
 @contextmanager
 def browser(folder):
-    """Start a browser that keeps what it must in `folder`; it ends with the block."""
+    """Start a browser with its files in `folder`; it ends with the `with` block."""
     in_reader, in_writer = os.pipe()
     out_reader, out_writer = os.pipe()
     program = f'exec 3<&{in_reader} 4>&{out_writer}; exec "$@"'

@@ -1,4 +1,4 @@
-"""Helm's own renderer. It is run in a process of its own: it brings another runtime of Go than BuildKit's parser."""
+"""Helm's own renderer, in a separate process because its Go runtime conflicts with BuildKit's parser."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def find_helm() -> str | None:
 
 
 def render(chart: Path, values: Path | None = None) -> dict[str, list[str]] | None:
-    """Return the lines of what each template of a chart renders with `values` over its own, as `helm --values` does.
+    """Return the lines of each rendered template; `values` override the chart's, as `helm --values` does.
 
     None where Helm refuses the chart.
     """

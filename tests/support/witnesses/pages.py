@@ -37,13 +37,13 @@ class PageOutline(HTMLParser):
         raise AssertionError(data)
 
     def shape(self) -> list[tuple[str, ...]]:
-        """Return what no text may change: elements and the names of their attributes, in order."""
+        """Return the structure of a page that no text can change: elements and attribute names, in order."""
         return [(tag, *attributes) for tag, attributes in self.elements]
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for each, attributes in self.elements if each == tag]
 
     def rows(self, *words: str) -> bool:
-        """Say whether these texts follow each other."""
+        """Return True if these texts follow each other."""
         said = [text for _, text in self.texts]
         return any(said[start : start + len(words)] == list(words) for start in range(len(said)))

@@ -32,7 +32,7 @@ def _list_contexts(spec: Spec) -> Iterator[Spec]:
 
 
 def _list_effective_values(spec: Spec, key: str) -> list[Any]:
-    """Return what each container says, the pod's word where it says nothing."""
+    """Return the value of each container, or the pod's value if the container has none."""
     (pod, *each) = _list_contexts(spec)
     return [context.get(key, pod.get(key)) for context in each]
 

@@ -1,4 +1,4 @@
-"""What judges workflows of GitHub's: the schemas of SchemaStore, zizmor, and actionlint if it is installed."""
+"""Checks of GitHub workflows: the schemas of SchemaStore, zizmor, and actionlint if installed."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Deliveries of forges, written anew from the documentation of their vendors. All values are made up."""
+"""Deliveries of forges, written after the documentation of their vendors. All values are made up."""

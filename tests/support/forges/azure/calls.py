@@ -1,4 +1,4 @@
-"""One call to the API of Azure DevOps: what it asks, and the ways to say no."""
+"""One call to the API of Azure DevOps: its parameters, and the responses that refuse it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MAX_PAGE = 1_000
 
 
 class ProblemError(Exception):
-    """The answer is no, in the form in which Azure DevOps says it."""
+    """Azure DevOps refuses a call, with the response that it sends."""
 
     def __init__(self, kind: str, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
@@ -110,7 +110,7 @@ class AzureCall:
         return project.is_public or (self.account is not None and self.account.person.name in project.members)
 
     def is_in(self, repository: AzureRepository) -> bool:
-        """Say whether a repository is in the project that the path names, if it names one."""
+        """Return True if a repository is in the project that the path names, if any."""
         names = {repository.project.name.lower(), repository.project.id}
         return self.project is None or self.project.lower() in names
 
@@ -123,7 +123,7 @@ class AzureCall:
         raise missing_repository(name)
 
     def require(self, right: str) -> None:
-        """Refuse whoever lacks a permission."""
+        """Refuse the call if the token lacks a permission."""
         if right not in self.writer.rights:
             words = f"TF401027: You need the Git '{right}' permission to perform this action."
             raise ProblemError(
@@ -132,7 +132,7 @@ class AzureCall:
             )
 
     def may_force(self, ref: str) -> bool:
-        """Say whether the token may push to a branch by force: whoever made the branch may."""
+        """Return True if the token may force-push to a branch; the creator of the branch may."""
         return FORCE_PUSH in self.writer.rights or self.repository.creators.get(ref) is self.writer.account
 
     def many(self, items: Sequence[Any], headers: Mapping[str, str] | None = None) -> ForgeReply:

@@ -1,4 +1,4 @@
-"""Microsoft's own description of the API of Azure DevOps: what a request and an answer look like."""
+"""Microsoft's description of the API of Azure DevOps: the schemas of requests and responses."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _description() -> dict[str, Any]:
 
 @functools.cache
 def _operations() -> dict[tuple[str, str], list[Mapping[str, Any]]]:
-    """Return what is described of each method and path below `_apis/`; a path with a query may be described twice."""
+    """Return the operations of each method and path below `_apis/`; a path with a query can have several."""
     described: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for group in ("paths", "x-ms-paths"):
         for path, methods in _description()[group].items():
@@ -65,7 +65,7 @@ def _pattern(path: str) -> str:
 
 
 def path_below(path: str) -> str:
-    """Return what stands below `_apis/`."""
+    """Return the part of the path below `_apis/`."""
     return path.partition("/_apis/")[2]
 
 
@@ -132,7 +132,7 @@ def _of_answer(operation: str, method: str, described: Mapping[str, Any], status
 
 
 def _differences(schema: Mapping[str, Any], value: Any, at: str = "", *, is_request: bool = False) -> Iterator[str]:
-    """Yield where a value is not as its schema says, and which keys its schema does not know."""
+    """Yield the positions where a value does not match its schema, and the keys that the schema lacks."""
     name = schema.get("$ref", "").rpartition("/")[2]
     schema = _resolve(schema)
     is_number = isinstance(value, int) and not isinstance(value, bool)
@@ -185,12 +185,12 @@ def _resolve(node: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def examples() -> dict[str, dict[str, Any]]:
-    """Return Microsoft's own examples of requests and answers, by what they show."""
+    """Return Microsoft's examples of requests and responses, by operation."""
     return _description()["x-examples"]
 
 
 def differences_of_example(example: Mapping[str, Any], method: str, operation: str) -> Iterator[str]:
-    """Yield in which way an example is not as the description says, for whoever doubts these rules."""
+    """Yield the differences between an example and the description, as a check of these rules."""
     described = _operations()[method, operation][0]
     if example["request"] is not None:
         yield from _of_request(described, example["request"])

@@ -202,7 +202,7 @@ def set_reviewer(call: AzureCall, number: str, account: str) -> ForgeReply:
 
 
 def _set_reviewer(call: AzureCall, request: PullRequest, account_id: str, words: dict[str, Any]) -> RequestReviewer:
-    """Add somebody, or take over the own vote; votes on drafts do not count."""
+    """Add a reviewer, or replace the own vote; votes on drafts do not count."""
     account = next((each for each in call.world.accounts.values() if each.id == account_id), None)
     vote = words.get("vote", 0)
     if account is None or vote not in (10, 5, 0, -5, -10) or (vote and account is not call.writer.account):
@@ -348,7 +348,7 @@ def list_policies(call: AzureCall) -> ForgeReply:
 
 
 def list_evaluations(call: AzureCall) -> ForgeReply:
-    """List what the policies of its target branch make of a pull request."""
+    """List the evaluations of the branch policies for a pull request."""
     kind, _, name = call.query["artifactId"].partition("CodeReviewId/")
     project, _, number = name.partition("/")
     assert kind == "vstfs:///CodeReview/"

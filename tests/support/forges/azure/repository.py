@@ -46,7 +46,7 @@ def list_refs(call: AzureCall) -> ForgeReply:
 
 
 def update_refs(call: AzureCall) -> ForgeReply:
-    """Move refs: 200 in any case, and what became of each."""
+    """Move refs. The status is always 200, and the body has the result of each ref."""
     statuses = [_refuse_update(call, each) or "succeeded" for each in call.body]
     is_refused = any(each != "succeeded" for each in statuses)
     if is_refused and call.world.assumptions.are_refs_atomic:
@@ -142,7 +142,7 @@ def get_blobs(call: AzureCall) -> ForgeReply:
 
 
 def diff_commits(call: AzureCall) -> ForgeReply:
-    """Say how two commits are related; the changes between them are not asked for here."""
+    """Return how two commits are related, without the changes between them."""
     git, base, target = call.repository.git, call.query["baseVersion"], call.query["targetVersion"]
     assert (call.query["baseVersionType"], call.query["targetVersionType"]) == ("commit", "commit")
     for each in (base, target):
@@ -167,7 +167,7 @@ def diff_commits(call: AzureCall) -> ForgeReply:
 
 
 def create_push(call: AzureCall) -> ForgeReply:
-    """Make a commit and move a branch, if the branch still is where the push says."""
+    """Create a commit and move a branch, if the branch still points to the commit in the push."""
     call.require(CONTRIBUTE)
     repository, world = call.repository, call.world
     (update,), (commit,) = call.body["refUpdates"], call.body["commits"]

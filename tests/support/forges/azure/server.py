@@ -164,7 +164,7 @@ class AzureServer(ForgeServer):
         )
 
     def _let_in(self, asked: ApiRequest) -> AzureToken | ForgeReply | None:
-        """Find out who asks; a Bearer token that has expired is shown the page to sign in, except by PATCH."""
+        """Return the token of a request. An expired Bearer token gets the sign-in page, except for PATCH."""
         kind, _, value = asked.headers.get("authorization", "").partition(" ")
         is_basic = kind.lower() == "basic"
         secret = base64.b64decode(value).decode().partition(":")[2] if is_basic else value
@@ -179,7 +179,7 @@ class AzureServer(ForgeServer):
         return SIGN_IN
 
     def _is_public(self, asked: ApiRequest) -> bool:
-        """Say whether everybody may see the project in the path."""
+        """Return True if the project in the path is public."""
         name = unquote(asked.path.partition("/_")[0].removeprefix("/")).lower()
         projects = [each.project for each in self.world.repositories]
         return any(each.is_public and name in (each.name.lower(), each.id) for each in projects)
@@ -191,7 +191,7 @@ class AzureServer(ForgeServer):
         )
 
     def _git_path(self, asked: ApiRequest) -> str | None:
-        """Return what git asks for, with the name of the repository; None where it is not git that asks."""
+        """Return the path of a request by git, with the repository name; None for other requests."""
         _, found, path = asked.path.partition("/_git/")
         return path if found and path.endswith(git_http.SERVICES) else None
 

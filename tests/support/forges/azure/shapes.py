@@ -1,4 +1,4 @@
-"""What Azure DevOps says of its things: each function returns the JSON of one."""
+"""JSON of Azure DevOps: each function returns the JSON of one resource."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class AzureJson:
         return known | {"url": f"{self._site}/_apis/Identities/{account.id}"} | more
 
     def connection(self, account: AzureAccount) -> dict[str, Any]:
-        """Return who asks, with what is not said elsewhere."""
+        """Return the connection data: the account of the caller."""
         user = {
             "id": account.id,
             "descriptor": f"aad.{account.id}",
@@ -265,7 +265,7 @@ class AzureJson:
         }
 
     def evaluation(self, policy: BranchPolicy, repository: AzureRepository, request: PullRequest) -> dict[str, Any]:
-        """Return what a policy makes of a request. A build is for the branch as it was when the build began."""
+        """Return the evaluation of a policy. A build applies to the branch as it was when the build began."""
         unmet = {each.id for each in repository.unmet(request)}
         build = request.builds.get(policy.id)
         context = {"buildId": 7, "lastMergeSourceCommitId": build.commit, "isExpired": False} if build else None
@@ -293,7 +293,7 @@ def _without_push(commit: dict[str, Any]) -> dict[str, Any]:
 
 
 def _typed(value: str) -> dict[str, str]:
-    """Return a property; what looks like a time comes back as one."""
+    """Return a property; a value that looks like a time becomes a time."""
     try:
         datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%f0Z")  # noqa: DTZ007 - only its form counts
     except ValueError:

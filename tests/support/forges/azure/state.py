@@ -1,4 +1,4 @@
-"""What an organization of Azure DevOps holds: people, tokens, projects, repositories and pull requests."""
+"""State of an Azure DevOps organization: people, tokens, projects, repositories and pull requests."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PULL_REQUESTS, FORCE_PUSH = "PullRequestContribute", "ForcePush"
 
 @dataclass
 class AzureAssumptions:
-    """What nobody has shown in public about Azure DevOps. The defaults are what basebump expects."""
+    """Undocumented behaviour of Azure DevOps. The defaults are the behaviour that basebump expects."""
 
     keeps_modes: bool = True
     """Whether an edit keeps the executable bit of a file."""
@@ -45,7 +45,7 @@ class AzureAssumptions:
 
 @dataclass(eq=False)
 class AzureAccount:
-    """Somebody who has access to the organization."""
+    """A user, a service or a team with access to the organization."""
 
     person: CommitAuthor
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -59,7 +59,7 @@ class AzureAccount:
 
 @dataclass(eq=False)
 class AzureToken:
-    """What somebody may do with one secret."""
+    """A secret of an account, and its permissions."""
 
     account: AzureAccount
     rights: set[str] = field(default_factory=lambda: {READ, CONTRIBUTE, CREATE_BRANCH, PULL_REQUESTS})
@@ -104,7 +104,7 @@ class BranchPolicy:
 
 @dataclass
 class ValidationBuild:
-    """What a build validation policy made of a pull request."""
+    """The result of a build validation policy for a pull request."""
 
     status: str
     commit: str
@@ -133,7 +133,7 @@ class CommentThread:
 
 @dataclass(eq=False)
 class AzureStatus:
-    """What somebody said of a commit, or of a pull request."""
+    """A status on a commit or on a pull request."""
 
     id: int
     account: AzureAccount
@@ -148,7 +148,7 @@ class AzureStatus:
 
 @dataclass(eq=False)
 class RequestReviewer:
-    """Somebody who shall look at a request, or has."""
+    """A reviewer of a pull request, with a vote."""
 
     account: AzureAccount
     vote: int = 0
@@ -196,7 +196,7 @@ class PullRequest:
 
 @dataclass(eq=False)
 class AzureRepository:
-    """One repository: real git, and what Azure DevOps knows beside it."""
+    """A repository: real git data, and the data that Azure DevOps adds."""
 
     world: AzureWorld
     project: AzureDevOpsProject
@@ -227,7 +227,7 @@ class AzureRepository:
         return self.git.branches()
 
     def pusher(self, commit: str) -> AzureAccount:
-        """Return who pushed a commit."""
+        """Return the account that pushed a commit."""
         return self.pushers.get(commit, self.world.ada)
 
     def open_request(self, branch: str) -> PullRequest:
@@ -298,7 +298,7 @@ class AzureRepository:
 
 
 class AzureWorld:
-    """Everything of one organization."""
+    """All accounts, tokens, projects and repositories of one organization."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -339,7 +339,7 @@ class AzureWorld:
         members: Iterable[str] = (),
         **more: object,
     ) -> AzureRepository:
-        """Make a repository with one commit on `main`, or none where there are no files."""
+        """Create a repository with one commit on `main`, or without commits if there are no files."""
         project_name, _, name = path.partition("/")
         project = self.add_project(project_name, is_public=not private, members=members)
         git = DiskRepository.create(self._folder / f"{uuid.uuid4().hex}.git", files)

@@ -1,4 +1,4 @@
-"""One call to the API of a Gitea or Forgejo: what it asks, and the ways to say no."""
+"""One call to the API of Gitea or Forgejo: its parameters, and the responses that refuse it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.forges.server import ForgeReply
 
 
 class ProblemError(Exception):
-    """The answer is no."""
+    """The server refuses a call, with a status and a message."""
 
     def __init__(self, status: int, message: str = "", errors: Sequence[str] = ()) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""The API descriptions of Gitea and Forgejo: what requests and answers must look like, and answers made to measure."""
+"""API descriptions of Gitea and Forgejo: checks of requests and responses, and complete responses."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _of_answer(server: str, operation: Mapping[str, Any], exchange: ApiExchange)
 
 
 def _check(server: str, schema: Mapping[str, Any], value: Any, place: str, *, is_sent: bool) -> Iterator[str]:
-    """Yield in which way a value differs from its schema. Servers answer null for what is not set."""
+    """Yield the differences between a value and its schema. Servers answer null for unset values."""
     schema = _resolve(server, schema)
     if value is None and not is_sent:
         return
@@ -119,7 +119,7 @@ def _resolve(server: str, node: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def answer(server: str, definition: str, **known: object) -> dict[str, Any]:
-    """Return an object with all names of a definition: what is `known`, and the server's least value for the rest."""
+    """Return an object with all keys of a definition: the `known` values, and minimal values for the rest."""
     properties = _description(server)["definitions"][definition]["properties"]
     assert known.keys() <= properties.keys(), f"{definition} has no {known.keys() - properties.keys()}"
     return {name: known.get(name, _LEAST.get(each.get("type", ""))) for name, each in properties.items()}

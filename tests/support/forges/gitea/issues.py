@@ -1,4 +1,4 @@
-"""Issues, and what pull requests have in common with them: comments, labels, assignees, milestones, the timeline."""
+"""Issues, and the parts that pull requests share with them: comments, labels, assignees, milestones."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def edit_issue(call: GiteaCall, index: str) -> ForgeReply:
 
 
 def change_words(issue: GiteaIssue, body: dict[str, object]) -> None:
-    """Change title, body and state as a request says."""
+    """Change the title, the body and the state of an issue."""
     issue.title = str(body.get("title", issue.title))
     issue.body = str(body.get("body", issue.body))
     if body.get("state") == "closed" and issue.state == "open":

@@ -11,7 +11,7 @@ MAX_TITLE = 255
 
 
 def _show(call: GiteaCall, pull: GiteaPull) -> dict[str, object]:
-    """Return a pull request. Whether it can be merged is found out only after somebody asked."""
+    """Return a pull request. The server computes mergeability only after the first request."""
     repository = call.repository
     if pull.state != "open" or not pull.head or pull.base not in repository.branches:
         return call.shapes.pull(repository, pull, is_mergeable=False)
@@ -22,7 +22,7 @@ def _show(call: GiteaCall, pull: GiteaPull) -> dict[str, object]:
 
 
 def list_pulls(call: GiteaCall) -> ForgeReply:
-    """List pull requests, newest first. Nobody asks a list whether they can be merged, so it is not found out."""
+    """List pull requests, newest first, without computing mergeability."""
     state, poster = call.query.get("state", "open"), call.query.get("poster")
     found = [
         each

@@ -36,7 +36,7 @@ def _list_owned(call: GiteaCall, owner: str) -> ForgeReply:
 
 
 def get_tree(call: GiteaCall, sha: str) -> ForgeReply:
-    """List a tree page by page; `truncated` says that there are more pages."""
+    """List a tree page by page; `truncated` means that there are more pages."""
     assert call.query["recursive"] == "true"
     git = call.repository.git
     if not git.exists(f"{sha}^{{tree}}"):
@@ -84,7 +84,7 @@ def get_blobs(call: GiteaCall) -> ForgeReply:
 
 
 def get_file_contents(call: GiteaCall) -> ForgeReply:
-    """Read several files by their paths, as Gitea does; what is beyond the setting is left out."""
+    """Read several files by path, as Gitea does; files beyond the limit of the settings are missing."""
     git, commit = call.repository.git, call.query["ref"]
     answered = []
     for path in json.loads(call.query["body"])["files"][: call.server.max_files]:

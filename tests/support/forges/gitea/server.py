@@ -165,7 +165,7 @@ class GiteaServer(ForgeServer):
         return self.world.tokens[secret]
 
     def _let_in(self, call: GiteaCall, asked: ApiRequest, name: str) -> ForgeReply | None:
-        """Find the repository that the path names, and refuse what may not be done there; or say where it has moved."""
+        """Find the repository in the path, and refuse forbidden calls. Return a redirect if it has moved."""
         found = self.world.find(name) or self.world.moved.get(name)
         if found is None or not found.seen_by(call.token.user if call.token else None):
             raise missing("GetRepoByName")
@@ -182,7 +182,7 @@ class GiteaServer(ForgeServer):
         return None
 
     def _git_path(self, asked: ApiRequest) -> str | None:
-        """Return the path of what git asks for, below where repositories lie; None where it is not git that asks."""
+        """Return the path of a request by git, below the root of the repositories; None for other requests."""
         path = unquote(asked.path).removeprefix(self._below)
         return path if path.endswith(tuple(f".git/{service}" for service in git_http.SERVICES)) else None
 

@@ -1,4 +1,4 @@
-"""What a Gitea or Forgejo says of its things: each method returns the JSON of one."""
+"""JSON of Gitea and Forgejo: each method returns the JSON of one resource."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ class GiteaStand(HostedStand):
         self.repository.pulls[-1].head = head
 
     def review(self, branch: str, state: str, login: str = "ada", *, official: bool = True) -> None:
-        """Let somebody say something of the open pull request of a branch."""
+        """Add a review of a user to the open pull request of a branch."""
         pull = self.repository.open_pull(branch)
         user = self.server.world.add_user(login)
         pull.reviews.append(GiteaReview(user, state, official))

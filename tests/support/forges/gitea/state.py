@@ -1,4 +1,4 @@
-"""What a Gitea holds: users, tokens, repositories, and pull requests that follow their branches."""
+"""State of a Gitea: users, tokens, repositories, and pull requests that follow their branches."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _now() -> datetime:
 
 @dataclass
 class GiteaUser:
-    """Somebody with an account, or an organization."""
+    """A user with an account, or an organization."""
 
     login: str
     id: int
@@ -35,7 +35,7 @@ class GiteaUser:
 
 @dataclass
 class GiteaToken:
-    """What somebody may do with one secret."""
+    """A secret of a user, and its permissions."""
 
     user: GiteaUser
     scopes: frozenset[str] = ALL_SCOPES
@@ -61,7 +61,7 @@ class GiteaEvent:
 
 @dataclass
 class GiteaReview:
-    """What somebody said of a pull request."""
+    """A review of a pull request."""
 
     user: GiteaUser
     state: str
@@ -71,7 +71,7 @@ class GiteaReview:
 
 @dataclass
 class GiteaStatus:
-    """What somebody said of a commit."""
+    """A status on a commit."""
 
     id: int
     sha: str
@@ -133,7 +133,7 @@ class GiteaPull(GiteaIssue):
 
 @dataclass
 class GiteaRepository:
-    """One repository, and what is proposed to it."""
+    """A repository with its issues and pull requests."""
 
     id: int
     owner: GiteaUser
@@ -181,7 +181,7 @@ class GiteaRepository:
         return pull
 
     def note(self, issue: GiteaIssue, kind: str, user: GiteaUser, body: str = "", subject: str = "") -> None:
-        """Write down what happened, as the server does itself."""
+        """Add an event to the timeline, as the server does itself."""
         issue.events.append(GiteaEvent(1000 * issue.number + len(issue.events), kind, user, body, subject=subject))
 
     def settle(self) -> None:
@@ -223,7 +223,7 @@ class GiteaRepository:
 
 
 class GiteaWorld:
-    """Everything on one server."""
+    """All users, tokens and repositories of one server."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -251,7 +251,7 @@ class GiteaWorld:
         return self.tokens[secret]
 
     def add_repository(self, name: str, files: Mapping[str, Content] | None, **more: object) -> GiteaRepository:
-        """Make an organization's repository with one commit on `main`, or none where there are no files."""
+        """Create a repository of an organization with one commit on `main`, or without commits."""
         owner, _, short = name.partition("/")
         git = DiskRepository.create(self._folder / f"{name}.git", files)
         account = self.add_user(owner, is_organization=True)
@@ -264,7 +264,7 @@ class GiteaWorld:
         return next((each for each in self.repositories if each.name.lower() == name.lower()), None)
 
     def fork(self, repository: GiteaRepository, login: str) -> GiteaRepository:
-        """Copy a repository to somebody else."""
+        """Copy a repository to another user."""
         found = self.find(f"{login}/{repository.short_name}")
         if found is not None:
             return found

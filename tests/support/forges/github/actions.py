@@ -1,4 +1,4 @@
-"""Workflows and their runs (https://docs.github.com/en/rest/actions); what is in the files of workflows counts."""
+"""Workflows and their runs (https://docs.github.com/en/rest/actions), read from the workflow files."""
 
 from __future__ import annotations
 

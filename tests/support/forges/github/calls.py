@@ -1,4 +1,4 @@
-"""One call to GitHub's API: what it asks, and the ways to say no."""
+"""One call to the API of GitHub: its parameters, and the responses that refuse it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DOCUMENTATION = "https://docs.github.com/rest"
 
 
 class ProblemError(Exception):
-    """The answer is no."""
+    """GitHub refuses a call, with a status and a message."""
 
     def __init__(self, status: int, message: str, errors: Sequence[Mapping[str, str]] = (), **headers: str) -> None:
         super().__init__(message)

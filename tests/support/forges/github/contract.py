@@ -1,4 +1,4 @@
-"""GitHub's own API description: what a request and an answer must look like, and answers made to measure."""
+"""GitHub's API description: checks of requests and responses, and complete responses."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def _is_known(name: str, path: str) -> bool:
 
 
 def _shortened(message: str) -> str:
-    """Return both ends: what is wrong stands behind the value that is."""
+    """Return both ends of a message, because the error follows the wrong value."""
     return message if len(message) < 300 else f"{message[:100]} … {message[-200:]}"
 
 
@@ -174,7 +174,7 @@ def _resolve(node: Any) -> Any:
 
 
 def answer(schema: str, **known: object) -> dict[str, Any]:
-    """Return an object of the named schema: what is `known`, and the least that is possible for the rest.
+    """Return an object of the named schema: the `known` values, and minimal values for the rest.
 
     The description knows some fifty addresses of every repository that nobody asks for; no test is about those.
     """

@@ -158,7 +158,7 @@ def list_commits(call: GitHubCall) -> ForgeReply:
 
 
 def compare(call: GitHubCall, name: str) -> ForgeReply:
-    """Compare what two commits have beyond their merge base (https://docs.github.com/en/rest/commits/commits)."""
+    """Compare two commits since their merge base (https://docs.github.com/en/rest/commits/commits)."""
     repository = _not_empty(call)
     base, dots, head = name.partition("...")
     if not dots or not _is(repository, base, "commit") or not _is(repository, head, "commit"):
@@ -175,12 +175,12 @@ def _not_empty(call: GitHubCall) -> GitHubRepository:
 
 
 def _is(repository: GitHubRepository, name: str, kind: str) -> bool:
-    """Say whether `name` is, or for a tree leads to, an object of this kind."""
+    """Return True if `name` is an object of this kind; a commit counts as its tree, too."""
     return bool(_OBJECT.fullmatch(name)) and repository.git.exists(f"{name}^{{{kind}}}")
 
 
 def _tree_entry(repository: GitHubRepository, entry: dict[str, Any]) -> TreeEntry | None:
-    """Return what shall be at the path of an entry; None if the path is to be deleted."""
+    """Return the new object at the path of an entry; None if the path is deleted."""
     mode = entry["mode"]
     if "sha" in entry and "content" in entry:
         raise ProblemError(422, "Must supply either tree.sha or tree.content, not both.")
@@ -194,7 +194,7 @@ def _tree_entry(repository: GitHubRepository, entry: dict[str, Any]) -> TreeEntr
 
 
 def _no_workflows(token: GitHubToken) -> ProblemError:
-    """Return what was seen in the wild: 403 for Apps, 404 for a personal token without the scope."""
+    """Return the refusal as observed: 403 for Apps, 404 for a personal token without the scope."""
     return (
         ProblemError(403, "Resource not accessible by integration") if token.is_app else ProblemError(404, "Not Found")
     )

@@ -53,7 +53,7 @@ class UnknownQueryError(Exception):
 
 
 class RefusedError(GraphQLError):
-    """The answer is no, in GraphQL's way: an answer 200 with errors in it."""
+    """GraphQL refuses a query: a response with status 200 and errors."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -76,13 +76,13 @@ def _read(graphql: GraphQL, query: str) -> tuple[DocumentNode, list[GraphQLError
 
 
 def is_write(target: str, body: object) -> bool:
-    """Say whether a POST changes something: to GraphQL it may be a question."""
+    """Return True if a POST changes data; a query of GraphQL does not."""
     return not target.endswith("/graphql") or _is_mutation(str(body.get("query")) if isinstance(body, dict) else "")
 
 
 @functools.lru_cache(maxsize=256)
 def _is_mutation(text: str) -> bool:
-    """Say whether anything in a document is no question, or it cannot be read."""
+    """Return True if a document has a mutation, or cannot be parsed."""
     try:
         document = parse(text)
     except GraphQLError:
@@ -117,13 +117,13 @@ def execute(call: GitHubCall, graphql: GraphQL) -> ForgeReply:
 
 
 def _resolve(source: Any, info: Any, **words: Any) -> Any:
-    """Return a key of a mapping, or call what has that name."""
+    """Return the value of a mapping's key, or the result of the method with that name."""
     found = source[info.field_name] if isinstance(source, Mapping) else getattr(source, info.field_name)
     return found(**words) if callable(found) else found
 
 
 class _QueryRoot:
-    """What a query or a mutation begins with."""
+    """The root fields of queries and mutations."""
 
     def __init__(self, call: GitHubCall) -> None:
         self._call = call
@@ -191,7 +191,7 @@ class _QueryRoot:
     def _may_list(
         self, kind: str, shape: Callable[..., Mapping[str, Any]], repository: GitHubRepository
     ) -> Callable[..., Mapping[str, Any]]:
-        """Return what lists requests or issues, if the token's permissions let it."""
+        """Return a resolver that lists requests or issues, if the token's permissions allow this."""
         token = self._call.token
         granted = token.permissions if token is not None else None
 
@@ -203,7 +203,7 @@ class _QueryRoot:
         return listed
 
     def _may_read_checks(self, repository: GitHubRepository, shape: Callable[[], Any]) -> Callable[[], Any]:
-        """Return what lists the checks of a commit, if the token's permissions let it."""
+        """Return a resolver that lists the checks of a commit, if the token's permissions allow this."""
         granted = self._call.token.permissions if self._call.token is not None else None
         may_read = granted is None or all(permits(granted, each, "read") for each in ("checks", "statuses"))
         if repository.private and not may_read:

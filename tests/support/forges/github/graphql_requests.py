@@ -1,4 +1,4 @@
-"""Pull requests and issues as GitHub's GraphQL shows them: what basebump asks of them, and what `gh` does."""
+"""Pull requests and issues in GitHub's GraphQL, with the fields that basebump and `gh` request."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _EVENTS = {
 
 
 def pull_shape(shapes: GitHubJson, repository: GitHubRepository, pull: GitHubPull) -> Shape:
-    """Return a pull request; what takes git is looked at only when it is asked for."""
+    """Return a pull request; fields that need git are computed only when requested."""
     return {
         "__typename": "PullRequest",
         "id": pull.node(repository),
@@ -158,7 +158,7 @@ def _state(pull: GitHubPull) -> str:
 
 
 def _account(account: GitHubActor) -> Shape:
-    """Return who somebody is; bots have no `[bot]` here."""
+    """Return an account; the login of a bot has no `[bot]` suffix in GraphQL."""
     return {
         "__typename": account.kind,
         "login": account.login.removesuffix("[bot]"),

@@ -34,7 +34,7 @@ def permits(granted: Mapping[str, str], kind: str, level: str) -> bool:
 
 
 def missing(granted: Mapping[str, str], line: str) -> str | None:
-    """Return what a request (`METHOD path`) needs and was not granted; None where it may be made."""
+    """Return the permissions that a request (`METHOD path`) lacks; None if it is allowed."""
     needs = next((needs for pattern, needs in _NEEDS if re.match(pattern, line)), None)
     if needs is None:
         return None

@@ -104,7 +104,7 @@ def pull_of(call: GitHubCall, number: str) -> GitHubPull:
 
 
 def _whole(call: GitHubCall, pull: GitHubPull) -> ForgeReply:
-    """Return a pull request with what only asking for one of them tells."""
+    """Return a pull request with the fields that only the request for a single one has."""
     shown = call.shapes.pull(call.repository, pull, "pull-request")
     return ForgeReply(200, shown | call.shapes.merge_state(call.repository, pull) | {"comments": len(pull.comments)})
 

@@ -1,4 +1,4 @@
-"""Which function answers which request; what is not here fails the test."""
+"""Routes of the API; a request without a route fails the test."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def list_of_organization(call: GitHubCall, login: str) -> ForgeReply:
 
 
 def list_of_user(call: GitHubCall, login: str) -> ForgeReply:
-    """List what everybody sees: private repositories are not in it, whoever asks."""
+    """List the public repositories of a user, for every caller."""
     return _list(call, login, "minimal-repository", private=False)
 
 
@@ -138,7 +138,7 @@ _PATTERNS = [(_pattern(route), handler) for route, handler in _ROUTES.items()]
 
 
 def find_route(method: str, path: str) -> tuple[Handler, dict[str, str]] | None:
-    """Return what answers, and the parameters in the path; None for what this GitHub does not do."""
+    """Return the handler and the path parameters of a request; None for unsupported requests."""
     for pattern, handler in _PATTERNS:
         found = pattern.fullmatch(f"{method} {path}")
         if found:
@@ -147,7 +147,7 @@ def find_route(method: str, path: str) -> tuple[Handler, dict[str, str]] | None:
 
 
 def let_in(call: GitHubCall, words: dict[str, str]) -> None:
-    """Find the repository that the path names, and refuse what the token may not do there."""
+    """Find the repository that the path names, and refuse calls that the token does not allow."""
     if "repository" not in words:
         return
     name = f"{words.pop('owner')}/{words.pop('repository')}".lower()
@@ -175,7 +175,7 @@ def let_in(call: GitHubCall, words: dict[str, str]) -> None:
 
 
 def _is_in_scope(call: GitHubCall, repository: GitHubRepository) -> bool:
-    """Say whether a classic token has the scope for it: what everybody sees takes none to be read."""
+    """Return True if a classic token has the required scope; public data needs none to be read."""
     scopes = call.token.scopes if call.token is not None else None
     if scopes is None or "repo" in scopes or (call.method == "GET" and not repository.private):
         return True

@@ -1,4 +1,4 @@
-"""Rules that GitHub has for a branch: rulesets, which everybody sees, and its protection, which only some do."""
+"""Rules of a branch: rulesets, which are public, and branch protection, which needs a permission."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of GitHub begin with: one repository, one change to propose, and short words for both."""
+"""Common setup of the tests of GitHub: one repository, one change, and helpers to propose it."""
 
 from __future__ import annotations
 

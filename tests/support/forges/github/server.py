@@ -46,12 +46,12 @@ class GitHubServer(ForgeServer):
         return ProblemError(status, message, **headers).reply
 
     def reply_of(self, path: str) -> ForgeReply:
-        """Return what the server would answer a GET, without anybody asking."""
+        """Return the response to a GET without sending a request."""
         token = next(iter(self.world.tokens.values()))
         return self._rest(self._call(ApiRequest("GET", path, "", None, {}), token))
 
     def changes(self, asked: ApiRequest) -> bool:
-        """Say whether it is more than a question: those for a token and those in GraphQL are posted, too."""
+        """Return True if a request writes; token requests and GraphQL queries are posted, but only read."""
         is_token = asked.path.endswith("/access_tokens")
         return super().changes(asked) and not is_token and is_write(asked.path, asked.body)
 

@@ -1,4 +1,4 @@
-"""What GitHub says of its things: each function returns the JSON of one."""
+"""JSON of GitHub: each function returns the JSON of one resource."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ class GitHubJson:
         )
 
     def comparison(self, repository: GitHubRepository, base: str, head: str, most: int) -> dict[str, Any]:
-        """Return what `head` has that `base` has not: the first `most` commits, and the files since they parted."""
+        """Return up to `most` commits of `head` that `base` lacks, and the files changed since the merge base."""
         git = repository.git
         parted = git.run("merge-base", base, head).decode().strip()
         ahead = [each.oid for each in git.log(head, without=base)][::-1]
@@ -182,7 +182,7 @@ class GitHubJson:
         )
 
     def _changes(self, repository: GitHubRepository, before: str, after: str) -> list[dict[str, Any]]:
-        """Return the files in which two trees differ; what is no text has no patch."""
+        """Return the files that differ between two trees; binary files have no patch."""
         git, changes = repository.git, []
         listed = git.run("diff", "--raw", "--no-renames", "--abbrev=40", "-z", before, after).decode().split("\0")[:-1]
         printed = git.run("diff", "--no-renames", before, after).decode(errors="replace") if listed else ""
@@ -232,7 +232,7 @@ class GitHubJson:
         return answer(schema, **known)
 
     def merge_state(self, repository: GitHubRepository, pull: GitHubPull) -> dict[str, Any]:
-        """Return whether it can be merged: null for who asks first, since that is what makes GitHub find out."""
+        """Return the mergeability: null on the first request, which makes GitHub compute it."""
         if pull.state != "open":
             return {"merged": pull.merged is not None, "mergeable": None, "mergeable_state": "unknown"}
         asked = (repository.branches[pull.base], pull.head)
@@ -350,5 +350,5 @@ def _verification(repository: GitHubRepository, oid: str) -> dict[str, Any]:
 
 
 def committer_of(account: GitHubActor, *, is_app: bool):
-    """Return who commits for an account: for an App GitHub does, and signs."""
+    """Return the committer for an account; for an App, GitHub commits and signs."""
     return WEB_FLOW if is_app else account.person

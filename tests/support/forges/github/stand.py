@@ -109,7 +109,7 @@ class GitHubStand(HostedStand):
         world.propose(self.repository, fork, branch, world.accounts["stranger"], title="From afar", body=None)
 
     def review(self, branch: str, state: str, login: str = "ada", *, is_writers: bool = True) -> None:
-        """Let somebody say something of the open pull request of a branch."""
+        """Add a review of a user to the open pull request of a branch."""
         world = self.server.world
         pull = self.repository.open_pull(branch)
         pull.reviews.append(GitHubReview(world.next_id(), world.add_account(login), state, is_writers))
@@ -157,5 +157,5 @@ class GitHubAppStand(GitHubStand):
         return self._fleet(self._key)
 
     def refuse_writes(self, branch: str) -> None:
-        """Take the permission to write away from the installation, and with it from what it lends."""
+        """Remove the write permission from the installation, and so from its tokens."""
         self.installation.permissions = dict.fromkeys(("metadata", "contents", "pull_requests"), "read")

@@ -1,4 +1,4 @@
-"""What a GitHub is made of: accounts, tokens, repositories, and pull requests that follow their branches."""
+"""State of a GitHub: accounts, tokens, repositories, and pull requests that follow their branches."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class GitHubActor:
 
     @property
     def person(self) -> CommitAuthor:
-        """Who it is in commits made by the API."""
+        """The author of commits that the API makes for this account."""
         return CommitAuthor(self.login, f"{self.id}+{self.login}@users.noreply.github.com")
 
 
@@ -55,7 +55,7 @@ class AppInstallation:
 
 @dataclass
 class GitHubToken:
-    """What somebody may do with one secret."""
+    """A secret of an account, and its permissions."""
 
     account: GitHubActor
     is_app: bool = False
@@ -83,12 +83,12 @@ class GitHubToken:
     expires: datetime | None = None
 
     def may_push(self, repository: GitHubRepository) -> bool:
-        """Say what GitHub shows as its permission: that of the account, however little the token itself may do."""
+        """Return the permission that GitHub shows: that of the account, even if the token has less."""
         is_member = self.account.login in {repository.owner.login, *repository.members}
         return self.can_write and (is_member if self.installation is None else self.reaches(repository))
 
     def reaches(self, repository: GitHubRepository) -> bool:
-        """Say whether it is good for a repository that not everybody sees, or for writing to it."""
+        """Return True if the token can read a private repository, or write to the repository."""
         if self.installation is None:
             return self.is_app or repository.seen_by(self.account)
         is_meant = self.only is None or repository.short_name.lower() in {each.lower() for each in self.only}
@@ -106,7 +106,7 @@ class GitHubComment:
 
 @dataclass
 class GitHubReview:
-    """What somebody said of a pull request."""
+    """A review of a pull request."""
 
     id: int
     account: GitHubActor
@@ -118,7 +118,7 @@ class GitHubReview:
 
 @dataclass
 class GitHubStatus:
-    """What somebody said of a commit."""
+    """A status on a commit."""
 
     id: int
     context: str
@@ -202,7 +202,7 @@ class GitHubPull:
 
 @dataclass
 class GitHubIssue:
-    """One issue that is no pull request."""
+    """An issue that is not a pull request."""
 
     number: int
     account: GitHubActor | None
@@ -221,7 +221,7 @@ class GitHubIssue:
 
 @dataclass
 class GitHubRepository:
-    """One repository, and what is proposed to it."""
+    """A repository with its issues and pull requests."""
 
     id: int
     owner: GitHubActor

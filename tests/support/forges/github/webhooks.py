@@ -14,7 +14,7 @@ _NO_COMMIT = "0" * 40
 
 
 class GitHubWebhooks(ServerWebhooks):
-    """The hooks of an organization, which report what happens in all its repositories."""
+    """The hooks of an organization, which report the events of all its repositories."""
 
     def __init__(self, root: str, world: GitHubWorld) -> None:
         """`root` is the address of the API."""

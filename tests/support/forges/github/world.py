@@ -1,4 +1,4 @@
-"""Everything on one GitHub: who is there, with which secrets, and which repositories there are."""
+"""All accounts, tokens and repositories of one GitHub."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WEB_FLOW = CommitAuthor("GitHub", "noreply@github.com")
 
 
 class GitHubWorld:
-    """One GitHub: what people, Apps and tests did there."""
+    """The state of one GitHub, and the actions of people, Apps and tests."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -68,7 +68,7 @@ class GitHubWorld:
     def add_repository(
         self, name: str, files: Mapping[str, Content] | None, *, owner: str = "Organization", **more: object
     ) -> GitHubRepository:
-        """Make a repository with one commit on `main`, or none where there are no files."""
+        """Create a repository with one commit on `main`, or without commits if there are no files."""
         login, _, short_name = name.partition("/")
         account = self.add_account(login, owner)
         git = DiskRepository.create(self._folder / login / f"{short_name}.git", files)
@@ -91,7 +91,7 @@ class GitHubWorld:
         self.moved[old.lower()] = new.lower()
 
     def fork(self, repository: GitHubRepository, login: str) -> GitHubRepository:
-        """Copy a repository to somebody else."""
+        """Copy a repository to another account."""
         name = f"{login}/{repository.short_name}"
         if name.lower() not in self.repositories:
             copy = self.add_repository(name, None, owner="User", fork=True)

@@ -12,7 +12,7 @@ _RUNNING = frozenset({"created", "waiting_for_resource", "preparing", "pending",
 
 
 def merge(call: GitLabCall, number: str) -> ForgeReply:
-    """Merge, or let it merge once its pipeline succeeded; who asks for that in unknown words merges at once."""
+    """Merge, or merge after the pipeline succeeds; an unknown parameter for that merges immediately."""
     project, request = call.project, find(call, number)
     if not project.can_merge:
         raise ProblemError(401, "401 Unauthorized")

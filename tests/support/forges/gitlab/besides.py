@@ -1,4 +1,4 @@
-"""What merge requests have besides their words: people, milestones, and what happened to labels and milestones."""
+"""Parts of merge requests besides title and body: people, milestones, and their label events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One call to GitLab's API: what it asks, and the ways to say no."""
+"""One call to the API of GitLab: its parameters, and the responses that refuse it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEFAULT_PAGE, MAX_PAGE = 20, 100
 
 
 class ProblemError(Exception):
-    """The answer is no, in one of the forms that GitLab says it in."""
+    """GitLab refuses a call, in one of its formats for errors."""
 
     def __init__(self, status: int, message: object = None, **more: object) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""What GitLab says of the difference between commits, as git computes it."""
+"""GitLab's JSON for the difference between commits, as computed by git."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def merge_base(call: GitLabCall) -> ForgeReply:
 
 
 def _diffs(project: GitLabProject, before: str, after: str) -> list[dict[str, object]]:
-    """Return what is different, file by file; of what is no text the lines are left out."""
+    """Return the differences of each file; binary files have no lines."""
     diffs: list[dict[str, object]] = []
     printed = project.git.run("diff", "--full-index", "--no-renames", before, after).decode(errors="replace")
     for part in re.split(r"^(?=diff --git )", printed, flags=re.MULTILINE)[1:]:

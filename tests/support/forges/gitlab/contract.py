@@ -64,7 +64,7 @@ def violations(exchange: ApiExchange) -> Iterator[str]:
 
 
 def answer(operation: str, **known: object) -> dict[str, Any]:
-    """Return an object with all the names that the answer of an operation has; what is not `known` is null."""
+    """Return an object with all keys of an operation's response; values that are not `known` are null."""
     names = _names()[operation]["answer"]
     assert known.keys() <= {*names}, f"{operation} does not answer with {known.keys() - {*names}}"
     return dict.fromkeys(names) | known

@@ -71,7 +71,7 @@ def _schema() -> GraphQLSchema:
 
 
 def is_question(body: object) -> bool:
-    """Say whether a request asks and changes nothing."""
+    """Return True if a request only reads."""
     return isinstance(body, dict) and str(body.get("query", "")).lstrip().startswith("query")
 
 
@@ -105,13 +105,13 @@ def _refused(message: str) -> ForgeReply:
 
 
 def _resolve(source: Any, info: Any, **words: Any) -> Any:
-    """Return a key of a mapping, or call what has that name."""
+    """Return the value of a mapping's key, or the result of the method with that name."""
     found = source[info.field_name] if isinstance(source, Mapping) else getattr(source, info.field_name)
     return found(**words) if callable(found) else found
 
 
 class _QueryRoot:
-    """What a query begins with."""
+    """The root fields of queries."""
 
     def __init__(self, call: GitLabCall, complexity: Mapping[str, int]) -> None:
         self._call = call

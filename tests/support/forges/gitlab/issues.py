@@ -16,7 +16,7 @@ def list_issues(call: GitLabCall) -> ForgeReply:
 
 
 def list_own_issues(call: GitLabCall) -> ForgeReply:
-    """Return what the account wrote, in whatever project."""
+    """Return the issues that the account opened in any project."""
     assert (call.words["scope"], call.words["state"]) == ("created_by_me", "all")
     user, wanted = call.writer.user, set(call.words["labels"].split(","))
     projects = [each for each in call.world.projects if each.has_issues and each.seen_by(user)]

@@ -25,7 +25,7 @@ def list_requests(call: GitLabCall) -> ForgeReply:
 
 
 def list_own_requests(call: GitLabCall) -> ForgeReply:
-    """Return what the account opened, in whatever project."""
+    """Return the merge requests that the account opened in any project."""
     assert (call.words["scope"], call.words["state"]) == ("created_by_me", "opened")
     user = call.writer.user
     for project in call.world.projects:
@@ -94,7 +94,7 @@ def get_approvals(call: GitLabCall, number: str) -> ForgeReply:
 
 
 def get_approval_state(_call: GitLabCall, _number: str) -> ForgeReply:
-    """Say what has to be approved by whom: nothing, as on the free tier."""
+    """Return the approval rules: none, as on the free tier."""
     return ForgeReply(200, {"approval_rules_overwritten": False, "rules": []})
 
 
@@ -123,7 +123,7 @@ def find(call: GitLabCall, number: str) -> MergeRequest:
 
 
 def _label(call: GitLabCall, request: MergeRequest, labels: str) -> None:
-    """Add labels, made where they are missing; who may not is not told so."""
+    """Add labels and create missing ones; GitLab ignores labels that the token may not set."""
     if call.writer.can_label:
         added = [each for each in labels.split(",") if each and each not in request.labels]
         request.labels += added
@@ -131,7 +131,7 @@ def _label(call: GitLabCall, request: MergeRequest, labels: str) -> None:
 
 
 def _set_people_and_milestone(call: GitLabCall, request: MergeRequest) -> None:
-    """Replace whom and what a request has; who may not have it is left out in silence."""
+    """Replace people and milestone of a request; GitLab ignores values that are not allowed."""
     words, user = call.words, call.writer.user
     if "reviewer_ids" in words:
         before, request.reviewers = request.reviewers, _readers(call, words["reviewer_ids"])
@@ -145,7 +145,7 @@ def _set_people_and_milestone(call: GitLabCall, request: MergeRequest) -> None:
 
 
 def _readers(call: GitLabCall, ids: Sequence[int]) -> list[GitLabUser]:
-    """Return who of some may see the project; without Premium the first alone."""
+    """Return the users who can see the project; without Premium only the first one."""
     users = {each.id: each for each in call.world.users.values()}
     found = [users[each] for each in ids if each in users and call.project.seen_by(users[each])]
     return found if call.project.takes_many else found[:1]

@@ -65,7 +65,7 @@ def get_blob(call: GitLabCall, oid: str) -> ForgeReply:
 
 
 def head_file(call: GitLabCall, path: str) -> ForgeReply:
-    """Tell of a file by headers alone: https://docs.gitlab.com/api/repository_files/."""
+    """Return the headers of a file: https://docs.gitlab.com/api/repository_files/."""
     commit = _commit(call.project, call.need("ref"))
     found = call.project.git.files(commit).get(path) if commit else None
     if found is None or commit is None:
@@ -132,7 +132,7 @@ def _stored(project: GitLabProject, path: str, raw: bytes) -> str:
 
 
 def _finds(search: str, name: str) -> bool:
-    """Say whether a search finds a branch: `^` and `$` stand for its ends."""
+    """Return True if a search matches a branch name: `^` and `$` mean its start and end."""
     words = search.removeprefix("^").removesuffix("$").lower()
     starts = name.lower().startswith(words) if search.startswith("^") else words in name.lower()
     return starts and (not search.endswith("$") or name.lower().endswith(words))

@@ -145,7 +145,7 @@ class GitLabServer(ForgeServer):
         return ProblemError(status, message, **more).reply
 
     def reply_of(self, path: str, **query: str) -> ForgeReply:
-        """Return what the server would answer a GET of a quoted path, without anybody asking."""
+        """Return the response to a GET of a quoted path without sending a request."""
         secret = next(iter(self.world.tokens))
         return self.perform(ApiRequest("GET", path, urlencode(query), None, {"private-token": secret}))
 
@@ -190,7 +190,7 @@ class GitLabServer(ForgeServer):
         return handler(call, *words)
 
     def _git_path(self, asked: ApiRequest) -> str | None:
-        """Return the path of what git asks for, below where projects lie; None where it is not git that asks."""
+        """Return the path of a request by git, below the root of the projects; None for other requests."""
         path = unquote(asked.path).removeprefix(self._below)
         return path if path.endswith(tuple(f".git/{service}" for service in git_http.SERVICES)) else None
 
@@ -222,7 +222,7 @@ class GitLabServer(ForgeServer):
         )
 
     def _token(self, headers: Mapping[str, str], operation: str | None) -> GitLabToken | None:
-        """Return who asks; the token of a job counts only where it may be used, and elsewhere it is nobody's."""
+        """Return the token of a request; a job token counts only for the routes that accept it."""
         of_job = headers.get("job-token")
         if of_job is not None:
             return self.world.tokens[of_job] if operation in self.job_operations else None
@@ -235,13 +235,13 @@ class GitLabServer(ForgeServer):
 
 
 def _words(query: str) -> dict[str, str | list[str]]:
-    """Take a query apart; what is written as `name[]` is a list."""
+    """Parse a query; a parameter that is written as `name[]` is a list."""
     words = parse_qs(query, keep_blank_values=True)
     return {name.removesuffix("[]"): said if name.endswith("[]") else said[-1] for name, said in words.items()}
 
 
 def _let_in(call: GitLabCall, name: str) -> ForgeReply | None:
-    """Find the project that the path names, and refuse what the token may not do there; or say where it has moved."""
+    """Find the project in the path, and refuse forbidden calls. Return a redirect if it has moved."""
     user = call.token.user if call.token else None
     found = call.world.find(name)
     if found is None or not found[0].seen_by(user):

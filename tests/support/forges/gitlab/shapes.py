@@ -1,4 +1,4 @@
-"""What GitLab says of its things: each function returns the JSON of one."""
+"""JSON of GitLab: each function returns the JSON of one resource."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class GitLabJson:
         self._site = site
 
     def user(self, user: GitLabUser) -> dict[str, Any]:
-        """Return somebody as everybody sees them."""
+        """Return the public JSON of a user."""
         url = f"{self._site}/{user.username}"
         known = {"id": user.id, "username": user.username, "name": user.username, "state": "active", "locked": False}
         return known | {"avatar_url": None, "web_url": url}
@@ -118,7 +118,7 @@ class GitLabJson:
         )
 
     def request(self, project: GitLabProject, request: MergeRequest) -> dict[str, Any]:
-        """Return a merge request as lists show it, whoever asked: with what was found out about it before."""
+        """Return a merge request as in lists, with the merge status of the last check."""
         status, conflicts = self._merge_status(project, request)
         return answer(
             f"get {_REQUESTS}",
@@ -162,7 +162,7 @@ class GitLabJson:
         )
 
     def one_request(self, project: GitLabProject, request: MergeRequest) -> dict[str, Any]:
-        """Return what asking for one alone shows; that makes GitLab find out whether it can be merged."""
+        """Return a single merge request; this makes GitLab check whether it can be merged."""
         pipeline = request.pipeline
         head = None
         if pipeline is not None:
@@ -202,7 +202,7 @@ class GitLabJson:
         return answer(f"get {_PROJECT}/milestones", **known, description="", web_url=url)
 
     def event(self, kind: str, request: MergeRequest, action: str, what: dict[str, Any] | None) -> dict[str, Any]:
-        """Return what happened to a label or a milestone, `kind`; None where it was deleted since."""
+        """Return an event of a label or a milestone, `kind`; None if it was deleted later."""
         return answer(
             f"get {_PROJECT}/merge_requests/{{eventable_id}}/resource_{kind}_events",
             id=1,
@@ -231,7 +231,7 @@ class GitLabJson:
         )
 
     def _merge_status(self, project: GitLabProject, request: MergeRequest) -> tuple[str, bool]:
-        """Return the detailed status, and whether there are conflicts: neither is known to who asks first."""
+        """Return the detailed status and the conflict flag, which are unknown on the first request."""
         if request.state != "opened":
             return "not_open", False
         asked = (project.branches[request.target], request.head)

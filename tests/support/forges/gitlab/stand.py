@@ -108,7 +108,7 @@ class GitLabStand(HostedStand):
         self.project.statuses.append(GitLabStatus(world.next_id(), commit, ref, context, word, "", world.ada, url))
 
     def report_merge_check(self, branch: str, state: str) -> None:
-        """Let a pipeline run on the result of merging a request, which is no commit of the branch."""
+        """Run a pipeline on the merge result of a request, which is not a commit of the branch."""
         request = next(each for each in reversed(self.project.requests) if each.branch == branch)
         status = {"passed": "success", "pending": "running"}.get(state, state)
         ref = f"refs/merge-requests/{request.number}/merge"

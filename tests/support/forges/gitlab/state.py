@@ -1,4 +1,4 @@
-"""What a GitLab holds: users, tokens, projects, and merge requests that follow their branches."""
+"""State of a GitLab: users, tokens, projects, and merge requests that follow their branches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.git import ADA, CommitAuthor, Content, DiskRepository
 
 @dataclass
 class GitLabUser:
-    """Somebody with an account."""
+    """A user with an account."""
 
     username: str
     id: int
@@ -27,7 +27,7 @@ class GitLabUser:
 
 @dataclass
 class GitLabToken:
-    """What somebody may do with one secret."""
+    """A secret of a user, and its permissions."""
 
     user: GitLabUser
     scope: str = "api"
@@ -40,7 +40,7 @@ class GitLabToken:
 
 @dataclass
 class GitLabNote:
-    """A comment, or what GitLab itself writes beside them."""
+    """A comment of a user, or a note by GitLab itself."""
 
     id: int
     user: GitLabUser
@@ -51,7 +51,7 @@ class GitLabNote:
 
 @dataclass
 class GitLabPipeline:
-    """What CI makes of one commit, or of its merge."""
+    """A pipeline for a commit, or for a merge result."""
 
     sha: str
     status: str
@@ -62,7 +62,7 @@ class GitLabPipeline:
 
 @dataclass
 class GitLabStatus:
-    """What somebody said of a commit."""
+    """A status on a commit."""
 
     id: int
     sha: str
@@ -146,7 +146,7 @@ class MergeRequest:
         return self.title.startswith("Draft: ")
 
     def note(self, user: GitLabUser, body: str) -> None:
-        """Write down what happened, as GitLab does itself."""
+        """Add a system note, as GitLab does itself."""
         self.notes.append(GitLabNote(1000 * self.number + len(self.notes), user, body, system=True))
 
     def call_off(self, user: GitLabUser) -> None:
@@ -163,7 +163,7 @@ class MergeRequest:
 
 @dataclass
 class GitLabProject:
-    """One project, and what is proposed to it."""
+    """A project with its issues and merge requests."""
 
     id: int
     path: str
@@ -258,7 +258,7 @@ class GitLabProject:
         self.count_statuses(request)
 
     def count_statuses(self, request: MergeRequest) -> None:
-        """Let what was said of a request's last commit be a pipeline, where there is no other of it."""
+        """Make a pipeline of the statuses on a request's last commit, if the commit has no pipeline."""
         last = {each.name: each.state for each in self.statuses if each.sha == request.head}
         pipeline = request.pipeline
         if last and (pipeline is None or pipeline.sha != request.head or pipeline.source == "external"):
@@ -287,7 +287,7 @@ class GitLabProject:
 
 
 class GitLabWorld:
-    """Everything on one GitLab."""
+    """All users, tokens and projects of one GitLab."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -313,7 +313,7 @@ class GitLabWorld:
         return self.tokens[secret]
 
     def add_project(self, path: str, files: Mapping[str, Content] | None, **more: object) -> GitLabProject:
-        """Make a project with one commit on `main`, or none where there are no files."""
+        """Create a project with one commit on `main`, or without commits if there are no files."""
         git = DiskRepository.create(self._folder / f"{path}.git", files)
         project = GitLabProject(self.next_id(), path, git, **more)  # type: ignore[arg-type]
         self.projects.append(project)
@@ -336,7 +336,7 @@ class GitLabWorld:
         return (moved[0], True) if moved else None
 
     def fork(self, project: GitLabProject, namespace: str) -> GitLabProject:
-        """Copy a project to somebody else."""
+        """Copy a project to another user."""
         path = f"{namespace}/{project.path.rpartition('/')[2]}"
         found = self.find(path)
         if found is not None:
