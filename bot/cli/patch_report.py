@@ -13,6 +13,7 @@ from bot.cli.screen import find_screen_width, show_lines
 if TYPE_CHECKING:
     from bot.reports.fleet.patch_times import PatchReport
     from bot.reports.parts.stage_section import StageReport
+    from bot.wiring.inventory import StoredFleet
 
 
 FORMATS = ("text", "json", "csv", "trends-csv", "html")
@@ -21,7 +22,9 @@ FORMATS = ("text", "json", "csv", "trends-csv", "html")
 
 def render_patch_report(config_file: Path, period: timedelta, output_format: str, *, is_for_file: bool) -> str:
     """Return the times to patch of a period that ends now, in one of FORMATS. Raises StateError."""
-    report = load_patch_report(config_file, period)
+    from bot.wiring.inventory import open_fleet
+
+    report = load_patch_report(open_fleet(config_file), period)
     match output_format:
         case "json":
             from bot.reports.fleet.patch_times import render_patch_document
@@ -52,23 +55,20 @@ def _render_text(report: PatchReport, *, is_for_file: bool) -> str:
     return show_lines(render_patch_lines(report, find_screen_width(sys.stdout)), sys.stdout)
 
 
-def load_stages(config_file: Path) -> StageReport | None:
+def load_stages(fleet: StoredFleet) -> StageReport | None:
     """Return how far the updates of a fleet got; None if it reads neither builds nor clusters. Raises StateError."""
     from bot.reports.fleet.stored_answers import answer_stages
-    from bot.wiring.inventory import open_fleet
 
-    reader = open_fleet(config_file).stages
-    has_more = reader.load_scope().has_more_than_merges
-    return answer_stages(reader.load_fleet_facts(), datetime.now(UTC)) if has_more else None
+    has_more = fleet.stages.load_scope().has_more_than_merges
+    return answer_stages(fleet.stages.load_fleet_facts(), datetime.now(UTC)) if has_more else None
 
 
-def load_patch_report(config_file: Path, period: timedelta) -> PatchReport:
+def load_patch_report(fleet: StoredFleet, period: timedelta) -> PatchReport:
     """Return the times to patch of a period that ends now, and how far updates got. Raises StateError."""
     from bot.core.inventory.trends import MEDIAN_PERIOD
     from bot.reports.fleet.stored_answers import build_patch_report
-    from bot.wiring.inventory import open_fleet
 
-    fleet, now = open_fleet(config_file), datetime.now(UTC)
+    now = datetime.now(UTC)
     since = now - period
     history = fleet.inventory.load_patch_history(since - MEDIAN_PERIOD)
     facts = fleet.stages.load_fleet_facts() if fleet.stages.load_scope().has_more_than_merges else None

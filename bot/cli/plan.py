@@ -72,14 +72,14 @@ def command(  # noqa: PLR0913 - click passes one argument for each option
     """
     from bot.pipeline.plans.plan_run import plan_run
     from bot.plan_file import render_plan
-    from bot.wiring.plans import load_plan_origin
+    from bot.wiring.plans import build_plan_origin
 
     if plan_file.exists() and plan_file.samefile(config_file):
         raise click.UsageError(f"--out names the config {config_file}; hint: name another file for the plan")
-    origin = load_plan_origin(config_file)
     fleet_run = wiring.build_fleet_context(
         config_file, level, scope, create_progress(log), reader_slots=reader_slots, uses_public_lists=advisories
     )
+    origin = build_plan_origin(fleet_run.settings)
     planned_run = plan_run(fleet_run.fleets, fleet_run.context, fleet_run.options, origin)
     text, failures = render_plan(planned_run.plan)
     report = planned_run.report.add_failures(failures)

@@ -19,6 +19,7 @@ from bot.model.config_types.times import parse_age
 from bot.model.errors import UsageError
 from bot.model.vocabulary import ExitCode
 from bot.reports.page.run_facts import DocumentError, RunFacts, merge_runs, read_document
+from bot.wiring.inventory import open_fleet
 
 MAX_DOCUMENTS_BYTES = 1024 * 1024 * 1024
 """The maximum size of all documents together. They then have two million image references, and need much memory."""
@@ -94,7 +95,7 @@ def command(
         return ExitCode.DONE
     if output_format is not None:
         raise click.UsageError("--format is only for --since without files, because files become an HTML page")
-    known = load_patch_report(options.require_config(config_file), period) if period is not None else None
+    known = load_patch_report(open_fleet(options.require_config(config_file)), period) if period is not None else None
     runs = _read_runs(documents)
     page = render_page(runs, known.trends, known.stages) if known is not None else render_page(runs)
     _write_result(page, page_file)

@@ -29,6 +29,7 @@ from bot.reports.run.report_text import render_run_text
 if TYPE_CHECKING:
     from bot.model.patch_times import PatchSummary
     from bot.reports.parts.stage_section import StageReport
+    from bot.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def command(  # noqa: PLR0913 - click passes one argument for each option
     formats = {output_format, *(each.output_format for each in exports)}
     answers = FleetAnswers()
     if fleet_run.context.inventory_store.is_available and formats & {"metrics", "html"}:
-        report, answers = load_answers(report, config_file, has_metrics="metrics" in formats)
+        report, answers = load_answers(report, fleet_run.settings, has_metrics="metrics" in formats)
     has_written_all = write_result(
         partial(render_run_report, report, answers), output_format, exports, partial(render_run_for_screen, report)
     )
@@ -83,16 +84,17 @@ def command(  # noqa: PLR0913 - click passes one argument for each option
     return code
 
 
-def load_answers(report: RunReport, config_file: Path, *, has_metrics: bool) -> tuple[RunReport, FleetAnswers]:
+def load_answers(report: RunReport, settings: Settings, *, has_metrics: bool) -> tuple[RunReport, FleetAnswers]:
     """Return the report and the answers. If they cannot be read, they are empty, and the report says so."""
     from bot.cli.patch_report import load_patch_report, load_stages
     from bot.model.patch_times import PatchGrouping
     from bot.reports.run.report_metrics import PATCH_PERIOD
+    from bot.wiring.inventory import open_fleet_of
 
     try:
         if not has_metrics:
-            return report, FleetAnswers(stages=load_stages(config_file))
-        known = load_patch_report(config_file, PATCH_PERIOD)
+            return report, FleetAnswers(stages=load_stages(open_fleet_of(settings)))
+        known = load_patch_report(open_fleet_of(settings), PATCH_PERIOD)
         return report, FleetAnswers(known.summaries[PatchGrouping.SEVERITY], known.stages)
     except StateError as error:
         return report.add_failures((RunFailure(STATE_SUBJECT, FailureStage.PROPOSE, str(error)),)), FleetAnswers()

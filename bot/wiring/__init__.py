@@ -102,6 +102,8 @@ class FleetRun:
     fleets: tuple[Fleet, ...]
     context: RunContext
     options: RunOptions
+    settings: Settings
+    """The settings of the config file, which is read only once, without the lists that the run downloads."""
 
 
 def build_fleet_context(
@@ -124,8 +126,8 @@ def build_fleet_context(
     from bot.wiring.config_hashes import hash_reader, hash_rules
     from bot.wiring.forges import build_fleets
 
-    settings = _load_settings(config_file, must_have_forges=True)
-    settings = _read_blocklists(settings)
+    written = _load_settings(config_file, must_have_forges=True)
+    settings = _read_blocklists(written)
     if uses_public_lists:
         settings = _use_public_lists(settings)
     context = _build_context(settings, progress, cache)
@@ -141,6 +143,7 @@ def build_fleet_context(
             rules_hash=hash_rules(settings),
         ),
         options=build_run_options(settings, level, scope),
+        settings=written,
     )
 
 

@@ -84,12 +84,12 @@ def find_users(config_file: Path, entry: BlockedDigest) -> DigestUsers | None:
     """
     from bot.settings import load
     from bot.settings.sections.state import StateFile
-    from bot.wiring.inventory import open_inventory_of
+    from bot.wiring.inventory import open_fleet_of
 
     settings = load(config_file, requires_forges=False)
     if settings.state is None or (isinstance(settings.state, StateFile) and not settings.state.path.exists()):
         return None
-    inventory = open_inventory_of(settings, config_file)
+    inventory = open_fleet_of(settings).inventory
 
     def is_blocked_in(repository: str) -> bool:
         return entry.image is None or is_glob_match(entry.image, repository)

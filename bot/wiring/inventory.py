@@ -22,30 +22,23 @@ class StoredFleet:
     stages: StageReader
 
 
-def open_inventory(config_file: Path) -> InventoryReader:
-    """Return a reader of the state of a config. Its tables are migrated if an earlier release created them.
+def open_fleet(config_file: Path) -> StoredFleet:
+    """Return the readers of the state of a config. The effects and errors are those of `open_fleet_of`."""
+    from bot.settings import load
+
+    return open_fleet_of(load(config_file, requires_forges=False))
+
+
+def open_fleet_of(settings: Settings) -> StoredFleet:
+    """Return the readers of the state in these settings. Tables of an earlier release are migrated.
 
     Raises:
         UsageError: If the config has no state.
         StateError: If no run created the state yet, or if it cannot be used.
     """
-    return open_fleet(config_file).inventory
-
-
-def open_inventory_of(settings: Settings, config_file: Path) -> InventoryReader:
-    """Return a reader of the state in these settings. The effects and errors are those of `open_inventory`."""
     from bot.state.inventory.reader import DatabaseInventoryReader
 
-    return DatabaseInventoryReader(_open_database(settings, config_file))
-
-
-def open_fleet(config_file: Path) -> StoredFleet:
-    """Return the readers of the state of a config. The effects and errors are those of `open_inventory`."""
-    from bot.settings import load
-    from bot.state.inventory.reader import DatabaseInventoryReader
-
-    settings = load(config_file, requires_forges=False)
-    database = _open_database(settings, config_file)
+    database = _open_database(settings)
     return StoredFleet(DatabaseInventoryReader(database), create_stage_reader(database, settings))
 
 
@@ -67,15 +60,15 @@ def create_stage_reader(database: Database, settings: Settings) -> StageReader:
     return DatabaseStageReader(database, sources)
 
 
-def _open_database(settings: Settings, config_file: Path) -> Database:
+def _open_database(settings: Settings) -> Database:
     from bot.settings.sections.state import StateFile, StateServer
     from bot.state.database import Database
 
     match settings.state:
         case None:
             raise UsageError(
-                f"{config_file} has no `state`, so basebump does not remember which images are used; hint: add `state: "
-                "sqlite:///PATH` and run `basebump run`"
+                f"{settings.source} has no `state`, so basebump does not remember which images are used; hint: add "
+                "`state: sqlite:///PATH` and run `basebump run`"
             )
         case StateFile(path):
             if not path.exists():

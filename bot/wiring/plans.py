@@ -28,13 +28,6 @@ class ApplyRun:
     origin: PlanOrigin
 
 
-def load_plan_origin(config_file: Path) -> PlanOrigin:
-    """Return this program and the config, as a plan names them. Raises ConfigError."""
-    from bot.settings import load
-
-    return _build_origin(load(config_file, requires_forges=True))
-
-
 def build_apply_run(
     config_file: Path, level: RunLevel, progress: ProgressReporter, reader_slots: ReaderSlots
 ) -> ApplyRun:
@@ -59,11 +52,12 @@ def build_apply_run(
             reader_slots,
         ),
         build_run_options(settings, level, RunScope()),
-        _build_origin(settings),
+        build_plan_origin(settings),
     )
 
 
-def _build_origin(settings: Settings) -> PlanOrigin:
+def build_plan_origin(settings: Settings) -> PlanOrigin:
+    """Return this program and the config, as a plan names them. The settings are those of the config file alone."""
     from bot.pipeline.plans.plan_run import PlanOrigin
     from bot.wiring.config_hashes import hash_config
 

@@ -15,6 +15,9 @@ from support.forges.github.stand import GitHubStand
 from support.git import DiskRepository
 from support.values import digest
 
+from bot.settings.reading import reader
+from bot.settings.reading.yaml_file import read_document
+
 pytestmark = pytest.mark.real("git")
 
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
@@ -80,6 +83,22 @@ def test_plan_prints_the_report_and_stores_a_private_file(tmp_path, basebump, lo
     assert stat.S_IMODE(plan.stat().st_mode) == 0o600
     assert list(tmp_path.glob(".plan.json.*")) == []
     assert list(DiskRepository(tmp_path / "repositories" / "web.git").branches()) == ["main"]
+
+
+@pytest.mark.parametrize("command", [["plan", "--out", "plan.json"], ["run", "--format", "html"]])
+def test_command_reads_the_config_only_once(tmp_path, basebump, local, loopback, monkeypatch, command):
+    """If the file changes during a run, the plan and the page are about the config of the run."""
+    reads = []
+
+    def read_once(path):
+        reads.append(path)
+        return read_document(path)
+
+    monkeypatch.setattr(reader, "read_document", read_once)
+    monkeypatch.chdir(tmp_path)
+    loopback.move("python", "3.12-slim", "now")
+    assert basebump(*command, "--config", local)[0] == 0
+    assert reads == [Path(local)]
 
 
 def test_apply_needs_neither_registry_nor_scanner_nor_state(tmp_path, basebump, local, loopback):
