@@ -85,18 +85,18 @@ def test_every_example_is_a_config_by_itself(section, tmp_path):
 OF_RULES = (
     "Rule",
     "MatchSection",
-    "AcceptEntry",
+    "AcceptedHold",
     "AllowIntroducedSection",
-    "AutomergeSection",
-    "DueSection",
-    "OpenWhenSection",
+    "AutomergeConditions",
+    "DuePeriods",
+    "OpenCondition",
     "RefreshSection",
-    "RequireSection",
-    "ScheduleSection",
+    "RequiredEvidence",
+    "ProposalSchedule",
 )
 
 
-@pytest.mark.parametrize("shape", [*OF_RULES, "LimitsSection", "RolloutSection"])
+@pytest.mark.parametrize("shape", [*OF_RULES, "ProposalLimits", "RolloutOptions"])
 def test_no_key_of_a_policy_is_without_an_example(shape):
     """Nor one of what is about a whole fleet."""
     keys = build_json_schema()["$defs"][shape]["properties"]

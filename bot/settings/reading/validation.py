@@ -28,19 +28,6 @@ from bot.settings.sections.serve import SocketAddress
 Declaration = TypeVar("Declaration")
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-DEFINITION_NAMES = {
-    "AcceptedHold": "AcceptEntry",
-    "AutomergeConditions": "AutomergeSection",
-    "ConfiguredBuild": "BuildEntry",
-    "ConfiguredEndOfLife": "EndOfLifeEntry",
-    "DuePeriods": "DueSection",
-    "OpenCondition": "OpenWhenSection",
-    "ProposalLimits": "LimitsSection",
-    "ProposalSchedule": "ScheduleSection",
-    "RequiredEvidence": "RequireSection",
-    "RolloutOptions": "RolloutSection",
-}
-"""The names in the JSON Schema of values that have other names in the program."""
 
 
 def _get_key(field: str) -> str:
@@ -77,7 +64,6 @@ def build_json_schema(declaration: type = ConfigFile) -> dict[str, Any]:
 def build_schema_with_examples(declaration: type = ConfigFile) -> dict[str, Any]:
     """Return the JSON Schema of a config file, in which `EXAMPLES` lists the examples of each value."""
     schema = _build_adapter(declaration).json_schema(schema_generator=_ConfigSchemaGenerator)
-    schema["$defs"] = {DEFINITION_NAMES.get(name, name): schema["$defs"][name] for name in schema.get("$defs", {})}
     return {"$schema": DIALECT, **_finish(schema)}
 
 
@@ -92,10 +78,8 @@ def _remove_examples(schema: Any) -> Any:
 
 
 def _finish(schema: Any) -> Any:
-    """Return a schema with descriptions of one line, and with the published names of its definitions."""
+    """Return a schema with descriptions of one line, and with its definitions sorted by name."""
     match schema:
-        case {"title": title, "type": "object", **_other} if title in DEFINITION_NAMES:
-            return _finish(schema | {"title": DEFINITION_NAMES[title]})
         case dict():
             return {key: _finish_value(key, value) for key, value in schema.items()}
         case list():
@@ -107,9 +91,6 @@ def _finish(schema: Any) -> Any:
 def _finish_value(key: str, value: Any) -> Any:
     if key == "description":
         return " ".join(value.split())
-    if key == "$ref":
-        prefix, _, name = value.rpartition("/")
-        return f"{prefix}/{DEFINITION_NAMES.get(name, name)}"
     if key == "$defs":
         return {name: _finish(value[name]) for name in sorted(value)}
     return _finish(value)
