@@ -20,8 +20,8 @@ from bot.model.errors import StateError
 from bot.model.report import RunFailure, RunReport
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import ExitCode, FailureStage, RunLevel
+from bot.pipeline.failures import STATE_SUBJECT
 from bot.pipeline.references.reader_slots import ReaderSlots
-from bot.pipeline.registry_failures import STATE_SUBJECT
 from bot.pipeline.run import run_fleets
 from bot.reports.run.report_document import render_run_document
 from bot.reports.run.report_text import render_run_text

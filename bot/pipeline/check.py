@@ -52,7 +52,9 @@ def check_tree(
         return replace(report, references=tuple(_check_offline(checked, context, policy_config, options)))
     from bot.pipeline.check_online import check_online
 
-    checked_references, failures = check_online(extract_result, checked, context, policy_config, options)
+    context = context.with_new_log()
+    checked_references = check_online(extract_result, checked, context, policy_config, options)
+    failures = dict.fromkeys(context.failures.list_all())
     return replace(report, references=checked_references, failed=(*extract_result.failures, *failures))
 
 

@@ -28,7 +28,6 @@ from bot.model.evidence import Evidence, ScanSubject
 from bot.model.image import Resolution, ResolvedTag
 from bot.model.image_name import Digest, TagRef
 from bot.model.policy import PolicyConfig
-from bot.model.report import RunFailure
 from bot.model.signature import SignatureOutcome, SignatureUnknown, VerifiedSignature
 from bot.model.vocabulary import Reason
 from bot.pipeline.checked_references import CheckOptions, build_checked_reference
@@ -48,10 +47,8 @@ def check_online(
     context: RunContext,
     policy_config: PolicyConfig,
     options: CheckOptions,
-) -> tuple[tuple[CheckedReference, ...], tuple[RunFailure, ...]]:
-    """Check image references with network access.
-
-    Return the result for each reference, and the failures of lookups, scans and signature verifications.
+) -> tuple[CheckedReference, ...]:
+    """Check image references with network access, and return the result for each reference.
 
     Args:
         extract_result: All references of the tree. Some are not checked, but an edit must not change them by accident.
@@ -72,14 +69,10 @@ def check_online(
         return max_age is not None or update.cause is not UpdateCause.MOVED or not is_pinned
 
     tree_decisions = decide_tree(extract_result, checked, context, policy_config, needs_evidence)
-    signatures, signature_failures = _verify_signatures(
-        tree_decisions.decisions, tree_decisions.decision_result, context, policy_config
-    )
-    build_times, inspection_failures = (
-        _fetch_build_times(tree_decisions.decisions, context) if max_age is not None else ({}, ())
-    )
+    reported_errors = frozenset(each.error for each in context.failures.list_all())
+    signatures = _verify_signatures(tree_decisions.decisions, tree_decisions.decision_result, context, policy_config)
+    build_times = _fetch_build_times(tree_decisions.decisions, context) if max_age is not None else {}
     checked_references: list[CheckedReference] = []
-    reported_errors = frozenset(each.error for each in tree_decisions.decision_result.failures)
     for decision in tree_decisions.decisions:
         violations = list(
             find_violations(
@@ -96,9 +89,7 @@ def check_online(
             elif stale := check_build_age(outdated, built_at, max_age, context.now, options.fix_command):
                 violations.append(stale)
         checked_references.append(build_checked_reference(decision, violations, options, is_offline=False, notes=notes))
-    return tuple(checked_references), tuple(
-        dict.fromkeys((*tree_decisions.decision_result.failures, *signature_failures, *inspection_failures))
-    )
+    return tuple(checked_references)
 
 
 def _explain_unchecked(decision: Decision, reported_errors: Collection[str]) -> list[str]:
@@ -122,8 +113,8 @@ def _explain_unchecked(decision: Decision, reported_errors: Collection[str]) -> 
 
 def _verify_signatures(
     decisions: Iterable[Decision], decision_result: DecisionResult, context: RunContext, policy_config: PolicyConfig
-) -> tuple[Mapping[_Image, SignatureOutcome], tuple[RunFailure, ...]]:
-    """Return the signature outcome of every image for which a rule requires a signature, and the failures.
+) -> Mapping[_Image, SignatureOutcome]:
+    """Return the signature outcome of every image for which a rule requires a signature.
 
     Images whose signatures were already verified in this run are not verified again.
     """
@@ -138,11 +129,9 @@ def _verify_signatures(
     }
     verified = verify_signatures(transitions.values(), policy_config.trust, context)
     new_outcomes = {
-        image: verified.signatures[transition].new
-        for image, transition in transitions.items()
-        if transition in verified.signatures
+        image: verified[transition].new for image, transition in transitions.items() if transition in verified
     }
-    return {**known_outcomes, **new_outcomes}, verified.failures
+    return {**known_outcomes, **new_outcomes}
 
 
 def _list_known_outcomes(evidence: Mapping[Transition, Evidence]) -> Iterator[tuple[_Image, SignatureOutcome]]:
@@ -192,21 +181,15 @@ def _check_signature(
 # ---- ages --------------------------------------------------------------------------------------------------------
 
 
-def _fetch_build_times(
-    decisions: Iterable[Decision], context: RunContext
-) -> tuple[Mapping[ScanSubject, datetime | None], tuple[RunFailure, ...]]:
-    """Return the build time of each pinned image for which an update is available, and the failures.
-
-    A build time is None if it is unknown.
-    """
+def _fetch_build_times(decisions: Iterable[Decision], context: RunContext) -> Mapping[ScanSubject, datetime | None]:
+    """Return the build time of each pinned image for which an update is available; None if it is unknown."""
     subjects = [
         _get_pinned_subject(outdated) for each in decisions if (outdated := _get_pinned_update(each)) is not None
     ]
-    contents, failed = fetch_contents(subjects, context)
     return {
         subject: image_contents.created if image_contents is not None else None
-        for subject, image_contents in contents.items()
-    }, failed
+        for subject, image_contents in fetch_contents(subjects, context).items()
+    }
 
 
 def _get_pinned_update(decision: Decision) -> ImageUpdate | None:

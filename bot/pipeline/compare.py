@@ -57,6 +57,7 @@ def compare_images(
         StateError: If the state cannot be read.
         UsageError: If neither image has the platform.
     """
+    context = context.with_new_log()
     context.progress.start_phase("Looking up images", 2)
     old_image, new_image = (_fetch_image(reference, context) for reference in (old, new))
     context.progress.finish_phase()
@@ -66,15 +67,15 @@ def compare_images(
     transitions = [each.make_transition(platform) for each in (old_image, new_image)]
     assessed = assess(transitions, context)
     subjects = [each.make_subject(platform) for each in (old_image, new_image)]
-    contents, inspection_failures = fetch_contents(subjects, context)
-    verified = verify_signatures(transitions, trust_entries, context)
-    compared = compare_scans(*(assessed.evidence[transition].new for transition in transitions))
+    contents = fetch_contents(subjects, context)
+    verified_signatures = verify_signatures(transitions, trust_entries, context)
+    compared = compare_scans(*(assessed[transition].new for transition in transitions))
     old_contents, new_contents = (contents[subject] for subject in subjects)
     evidence = replace(compared, contents=TransitionContents(old_contents, new_contents))
-    enriched = enrich_evidence({transitions[1]: evidence}, context.advisories)
+    enriched = enrich_evidence({transitions[1]: evidence}, context)
 
     def build_image(fetched: _FetchedImage, scan: ScanOutcome) -> ComparedImage:
-        signatures = verified.signatures.get(fetched.make_transition(platform))
+        signatures = verified_signatures.get(fetched.make_transition(platform))
         signature = signatures.new if signatures is not None else None
         return ComparedImage(
             fetched.reference, fetched.facts, scan, contents[fetched.make_subject(platform)], signature
@@ -84,8 +85,8 @@ def compare_images(
         old=build_image(old_image, compared.old or compared.new),
         new=build_image(new_image, compared.new),
         platform=platform,
-        evidence=enriched.evidence[transitions[1]],
-        failed=tuple(dict.fromkeys((*assessed.failures, *inspection_failures, *verified.failures, *enriched.failures))),
+        evidence=enriched[transitions[1]],
+        failed=tuple(dict.fromkeys(context.failures.list_all())),  # the lists are read twice
     )
 
 

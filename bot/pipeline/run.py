@@ -57,7 +57,7 @@ class RunPlan:
 
 def plan_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOptions) -> RunPlan:
     """Run all phases up to the limits, which reserve the proposals that the run opens."""
-    started = context.now
+    context, started = context.with_new_log(), context.now
     running = find_running_images(context)
     build_tasks = list_build_tasks(context.builders, context.progress)
     fleet_scan = scan_fleets(fleets, context, options, build_tasks)
@@ -69,12 +69,9 @@ def plan_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOption
         context = replace(context, rebuild_finder=rebuild_finder)
     context = replace(context, now=context.clock.now())  # scans may have taken hours
     repository_plans = _plan_repositories(decided_scans, decision_result, context, options)
-    expedite_result = expedite_urgent(repository_plans, decision_result.resolutions, context)
-    limit_result = apply_limits(expedite_result.repository_plans, context, options)
-    failures = [*running.failures, *build_tasks.failures, *fleet_scan.failures, *decision_result.failures]
-    failures += [
-        each for each in expedite_result.failures if each not in decision_result.failures
-    ]  # a list that could not be read fails in both phases
+    repository_plans = expedite_urgent(repository_plans, decision_result.resolutions, context)
+    limit_result = apply_limits(repository_plans, context, options)
+    failures = [*running.failures, *build_tasks.failures, *fleet_scan.failures, *context.failures.list_all()]
     if isinstance(rebuild_finder, RunFailure):
         failures.append(rebuild_finder)
     return RunPlan(
@@ -128,7 +125,7 @@ def _plan_repositories(
     decision_result: DecisionResult,
     context: RunContext,
     options: RunOptions,
-) -> list[RepositoryPlan]:
+) -> Sequence[RepositoryPlan]:
     """Plan the steps in every repository. An error in one repository does not affect the others."""
 
     def plan_one(decided_scan: DecidedScan[RepositoryScan]) -> RepositoryPlan:

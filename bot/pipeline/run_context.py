@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.branch_ports import PushStore
@@ -27,6 +27,7 @@ from bot.model.policy import PolicyConfig
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import RunLevel
 from bot.model.workload import StoredCluster
+from bot.pipeline.failures import FailureLog
 from bot.pipeline.references.reader_slots import ReaderSlots
 from bot.pipeline.worker_pool import REGISTRY_POOL, SCAN_POOL, WorkerPool
 from bot.ports import (
@@ -131,6 +132,12 @@ class RunContext:
     """True if the config lists no scanners, so that Trivy or Grype is used if one of them is installed."""
     registry_pool: WorkerPool = REGISTRY_POOL
     scan_pool: WorkerPool = SCAN_POOL
+    failures: FailureLog = field(default_factory=FailureLog)
+    """The failures of this run. Every phase notes them here, so that its result need not contain them."""
+
+    def with_new_log(self) -> RunContext:
+        """Return the services with an empty log, for a new run, or for a part whose failures are reported apart."""
+        return replace(self, failures=FailureLog())
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,9 +119,10 @@ def _scan_online(
     extract_result: ExtractResult, root: str, context: RunContext, policy_config: PolicyConfig
 ) -> TreeScanResult:
     """Decide on all image references with network access, and verify the edits."""
+    context = context.with_new_log()
     tree_decisions = decide_tree(extract_result, extract_result, context, policy_config)
     verdicts = list(map(build_verdict, tree_decisions.decisions))
-    failures = (*extract_result.failures, *tree_decisions.decision_result.failures)
+    failures = (*extract_result.failures, *context.failures.list_all())
     report = RunReport(
         RunLevel.REPORT,
         (_build_report(root, extract_result, verdicts),),

@@ -11,9 +11,9 @@ from bot.model.forge import GitRepository
 from bot.model.inventory import VisitReason
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
+from bot.pipeline.failures import STATE_SUBJECT
 from bot.pipeline.inventory.failed_checks import record_failed_checks
 from bot.pipeline.inventory.own_builds import read_own_builds
-from bot.pipeline.registry_failures import STATE_SUBJECT
 from bot.pipeline.run_context import RunContext, RunOptions
 from bot.pipeline.survey.branch_list import list_base_branches
 from bot.pipeline.survey.build_tasks import list_build_tasks

@@ -10,7 +10,7 @@ from bot.model.report import RepositoryReport, RunFailure, RunReport
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import ProposalOutcome, ReferenceStatus, RunLevel
 from bot.model.work import ClaimedWork, VisitWork
-from bot.pipeline.registry_failures import STATE_SUBJECT
+from bot.pipeline.failures import STATE_SUBJECT
 from bot.pipeline.run import run_fleets
 from bot.pipeline.survey.branch_list import UNSELECTED
 from bot.serve.job import Done, Failed, JobResult

@@ -11,7 +11,7 @@ from support.runs.reports import build_repository, build_run_report
 from support.stage_state import write_config, write_fleet
 
 from bot.cli.run import FleetAnswers, load_answers, render_run_report
-from bot.pipeline.registry_failures import STATE_SUBJECT
+from bot.pipeline.failures import STATE_SUBJECT
 from bot.reports.run.report_document import render_run_document
 from bot.settings import load
 

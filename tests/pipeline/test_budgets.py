@@ -26,6 +26,7 @@ from bot.model.vocabulary import Reason, RunLevel
 from bot.pipeline.choice import lookup_shares
 from bot.pipeline.choice.decided_scan import DecidedScan, TreeScan
 from bot.pipeline.choice.lookup_shares import limit_lookups
+from bot.pipeline.failures import FailureLog
 from bot.pipeline.proposal import plan_proposals
 from bot.pipeline.references import edit, extract, file_reading
 from bot.pipeline.references.extract import ExtractResult, extract_references
@@ -212,32 +213,35 @@ def build_selected_scan(repository: GitRepository, *written: str) -> DecidedScan
 def test_image_in_the_share_of_one_repository_is_looked_up_for_all(monkeypatch):
     monkeypatch.setattr(lookup_shares, "MAX_TREE_IMAGES", 1)
     web, api = (GitRepository("github", name, "main", "0" * 40) for name in ("acme/web", "acme/api"))
-    limited, failures = limit_lookups(
-        [
-            build_selected_scan(web, "nginx:1", "redis:7", "golang:1"),
-            build_selected_scan(api, "redis:7", "redis:7"),
-        ]
-    )
+    failures = FailureLog()
+    scans = [
+        build_selected_scan(web, "nginx:1", "redis:7", "golang:1"),
+        build_selected_scan(api, "redis:7", "redis:7"),
+    ]
+    limited = limit_lookups(scans, failures)
     assert [[isinstance(item, TrackedImage) for item in each.selections] for each in limited] == [
         [True, True, False],
         [True, True],
     ]
-    assert [failure.subject for failure in failures] == ["acme/web"]
+    assert [failure.subject for failure in failures.list_all()] == ["acme/web"]
 
 
 def test_base_branches_of_a_repository_have_one_share(monkeypatch):
     monkeypatch.setattr(lookup_shares, "MAX_TREE_IMAGES", 1)
     main, release = (GitRepository("github", "acme/web", branch, "0" * 40) for branch in ("main", "release/1"))
-    limited, failures = limit_lookups([build_selected_scan(main, "nginx:1"), build_selected_scan(release, "redis:7")])
+    failures = FailureLog()
+    scans = [build_selected_scan(main, "nginx:1"), build_selected_scan(release, "redis:7")]
+    limited = limit_lookups(scans, failures)
     assert [isinstance(item, TrackedImage) for each in limited for item in each.selections] == [True, False]
-    assert len(failures) == 1
+    assert len(failures.list_all()) == 1
 
 
 def test_scanned_folder_has_no_share(monkeypatch):
     monkeypatch.setattr(lookup_shares, "MAX_TREE_IMAGES", 1)
     folder = GitRepository("", "", None, None)
-    (limited,), failures = limit_lookups([build_selected_scan(folder, "nginx:1", "redis:7")])
-    assert failures == []
+    failures = FailureLog()
+    (limited,) = limit_lookups([build_selected_scan(folder, "nginx:1", "redis:7")], failures)
+    assert failures.list_all() == ()
     assert all(isinstance(item, TrackedImage) for item in limited.selections)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from typing import NamedTuple
 
 import pytest
 from support.listener import HttpListener, HttpReply, ReceivedRequest
@@ -12,13 +13,14 @@ from support.values import digest, reference
 
 from bot.demo import images
 from bot.model.decision import TrackedImage
-from bot.model.image import ResolvedTag, UnresolvedTag
+from bot.model.image import Resolution, ResolvedTag, UnresolvedTag
 from bot.model.image_name import Digest, TagRef
 from bot.model.modes import UpdateMode
 from bot.model.policy import Policy, PolicyConfig
+from bot.model.report import RunFailure
 from bot.model.vocabulary import Reason
 from bot.net.client import MAX_TRIES
-from bot.pipeline.choice.resolve_tags import ResolveResult, TagLookup, resolve_tags
+from bot.pipeline.choice.resolve_tags import TagLookup, resolve_tags
 from bot.pipeline.choice.tag_listings import list_tags
 from bot.pipeline.worker_pool import WorkerPool
 from bot.ports import StateStore
@@ -32,6 +34,13 @@ HELD = digest("held")
 IMAGE = images.build_image([images.build_layer({"a": b"b"})])
 
 
+class TagAnswers(NamedTuple):
+    """The result of each tag's lookup, and the failures that were noted."""
+
+    resolutions: Mapping[TagRef, Resolution]
+    failures: tuple[RunFailure, ...]
+
+
 def look_up_tags(
     lines: Iterable[TagRef],
     entries: Iterable[RegistryEntry],
@@ -39,11 +48,13 @@ def look_up_tags(
     memory: StateStore | None = None,
     held: Digest | None = None,
     **options,
-) -> ResolveResult:
+) -> TagAnswers:
     registry = OciRegistry(entries, environment={}, sleep=lambda seconds: None, **options)
     wishes = [TagLookup(line, held, timedelta(), is_written=True) for line in lines]
     context = build_context(registry, state_store=memory or NoStateStore(), registry_pool=WorkerPool(workers))
-    return resolve_tags(wishes, context, PolicyConfig(purging_hosts=frozenset()), lambda wish, resolved: False)
+    policy_config = PolicyConfig(purging_hosts=frozenset())
+    resolutions = resolve_tags(wishes, context, policy_config, lambda wish, resolved: False)
+    return TagAnswers(resolutions, context.failures.list_all())
 
 
 def build_manifest_reply(**headers: str) -> HttpReply:
@@ -134,9 +145,10 @@ def test_unreachable_upstream_is_not_queried_for_every_tag_list():
     places = [reference(f"{cache}/{name}:1.2") for name in ("a", "b", "c")]
     moving = Policy(update=UpdateMode.MINOR)
     selected = [TrackedImage(place, place.image.to_tag_ref(), moving) for place in places]
-    shelves = list_tags(selected, build_context(registry, registry_pool=WorkerPool(1)), ())
+    context = build_context(registry, registry_pool=WorkerPool(1))
+    list_tags(selected, context, ())
     assert len(asked) == MAX_TRIES
-    assert [failed.subject for failed in shelves.failures] == [upstream]
+    assert [failed.subject for failed in context.failures.list_all()] == [upstream]
 
 
 @pytest.mark.parametrize(("status", "known"), [(404, {HELD: None}), (403, {}), (401, {}), (500, {})])

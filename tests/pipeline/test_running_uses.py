@@ -98,12 +98,13 @@ PYTHON = Transition(TagRef("docker.io/library/python", "3.12-slim"), OLD, build(
 
 
 def add_uses(store, cluster, images=()):
-    """Return the result for one update of an image, of whose old index the images are known."""
+    """Return the uses and the failures for one update of an image, of whose old index the images are known."""
     known = ClusterServices(known=(StoredCluster("prod", NOW, None, cluster),))
     context = build_context(clusters=known, builds=SimpleNamespace(store=store))
     manifest = Manifest(OLD, ManifestKind.INDEX, "", tuple(ChildManifest(each, "") for each in images))
     resolved = ResolvedTag(PYTHON.tag_ref, PYTHON.new, pinned_manifests={OLD: manifest})
-    return add_running_uses({PYTHON: Evidence(None, scan(), None)}, {PYTHON.tag_ref: resolved}, context)
+    evidence = add_running_uses({PYTHON: Evidence(None, scan(), None)}, {PYTHON.tag_ref: resolved}, context)
+    return evidence[PYTHON].running, context.failures.list_all()
 
 
 def test_own_image_that_was_built_on_an_image_of_the_old_index_is_found(tmp_path):
@@ -112,9 +113,9 @@ def test_own_image_that_was_built_on_an_image_of_the_old_index_is_found(tmp_path
     store.record_builds([OwnBuild("r.example.com/web", digest("web"), None, None, None, bases=(base,))], NOW)
     workload = Workload("prod", "shop", "Deployment", "web")
     web = StoredRunningImage(RunningImage(workload, "web", "r.example.com/web", "7", digest("web"), 3, None), NOW)
-    result = add_uses(store, [web], [digest("amd64")])
+    uses, _ = add_uses(store, [web], [digest("amd64")])
     place = RunningPlace("prod", "shop", 3)
-    assert result.evidence[PYTHON].running == (RunningUse("r.example.com/web", (place,)),)
+    assert uses == (RunningUse("r.example.com/web", (place,)),)
 
 
 def test_builds_that_cannot_be_read_are_one_failure():
@@ -122,6 +123,6 @@ def test_builds_that_cannot_be_read_are_one_failure():
         def load_builds(self):
             raise StateError("the disk is full")
 
-    result = add_uses(BrokenStore(), [])
-    assert [each.error for each in result.failures] == ["the disk is full"]
-    assert result.evidence[PYTHON].running == ()
+    uses, failures = add_uses(BrokenStore(), [])
+    assert [each.error for each in failures] == ["the disk is full"]
+    assert uses == ()

@@ -70,7 +70,8 @@ def test_refused_tag_list_is_noted_and_own_tag_is_followed(status, login):
         selected = [TrackedImage(place, place.image.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in places]
         entry = RegistryEntry(server.host, is_insecure=True, **login)
         registry = OciRegistry((entry,), environment={}, sleep=lambda _: None)
-        found = run_lookups(selected, build_context(registry), PolicyConfig())
+        context = build_context(registry)
+        found = run_lookups(selected, context, PolicyConfig())
     verdicts = [build_verdict(found.decide(place)) for place in selected]
     assert {each.status for each in verdicts} == {ReferenceStatus.UPDATE}
     assert {each.new_digest for each in verdicts} == {build("one for all").digest}
@@ -79,7 +80,7 @@ def test_refused_tag_list_is_noted_and_own_tag_is_followed(status, login):
         assert f": {server.host}" in note
         assert f"{name}/tags/list" in note
     was_refused = bool(login) and status in {401, 403}
-    assert [failed.subject for failed in found.failures] == ([server.host] if was_refused else [])
+    assert [failed.subject for failed in context.failures.list_all()] == ([server.host] if was_refused else [])
 
 
 @pytest.mark.parametrize("status", [429, 500])
@@ -141,11 +142,12 @@ def test_repository_with_very_many_tags_is_not_compared_and_excludes_no_others(l
     written = [f"huge:1.0.{number}" for number in range(3)] + [f"small:1.0.{number}" for number in range(3)]
     places = [reference(each) for each in written]
     selected = [TrackedImage(place, place.image.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in places]
-    listings = list_tags(selected, build_context(loopback.world().registry), ())
+    context = build_context(loopback.world().registry)
+    listings = list_tags(selected, context, ())
     targets = [[tag_ref.tag for tag_ref in listings.list_targets(each)] for each in selected]
     assert targets[:3] == [["1.0.0"], ["1.0.1"], ["1.0.2"]]
     assert [each[0] for each in targets[3:]] == ["1.0.4"] * 3
-    (failure,) = listings.failures
+    (failure,) = context.failures.list_all()
     assert failure.subject == "docker.io/library/huge"
     assert "were not compared" in listings.explain_missing_tags(selected[0])
     assert not listings.explain_missing_tags(selected[3])
@@ -169,6 +171,7 @@ def test_dropped_tag_list_is_reported(loopback, monkeypatch):
         loopback.move("huge", f"1.0.{number}", "content")
     place = reference("huge:1.0.1")
     selected = TrackedImage(place, place.image.to_tag_ref(), Policy(update=UpdateMode.PATCH))
-    listings = list_tags([selected], build_context(loopback.world().registry), ())
-    assert [each.subject for each in listings.failures] == ["docker.io/library/huge"]
+    context = build_context(loopback.world().registry)
+    listings = list_tags([selected], context, ())
+    assert [each.subject for each in context.failures.list_all()] == ["docker.io/library/huge"]
     assert "were not compared" in listings.explain_missing_tags(selected)

@@ -71,7 +71,7 @@ def test_image_in_two_registries_is_scanned_once_by_each_scanner():
     moves = [Transition(line, OLD, NEW, ("linux/amd64",)) for line in (OURS, HUB, QUAY)]
     assessed = assess(moves, build_context(select_scanner=choice))
     for move, name in zip(moves, ("ours", "rest", "rest"), strict=True):
-        evidence = assessed.evidence[move]
+        evidence = assessed[move]
         assert (evidence.old.scanner.name, evidence.new.scanner.name) == (name, name)
         assert evidence.delta
     assert len(ours.asked) == len(rest.asked) == 2

@@ -40,7 +40,7 @@ class RepeatedRuns:
         memory = DatabaseStateStore(Database.sqlite(self.folder / "state.db"), lambda: datetime.now(UTC))
         scanner = self.scanner(**options)
         assessed = assess([self.move], build_context(select_scanner=lambda _: scanner, state_store=memory))
-        return assessed.evidence[self.move], self.log.read_text().count("--image-src")
+        return assessed[self.move], self.log.read_text().count("--image-src")
 
 
 @pytest.fixture

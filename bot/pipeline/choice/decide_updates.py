@@ -51,7 +51,7 @@ from bot.model.vocabulary import FailureStage
 from bot.pipeline.choice.decided_scan import DecidedScan, Scan, Selection
 from bot.pipeline.choice.file_histories import search_file_histories
 from bot.pipeline.choice.lookup_shares import limit_lookups
-from bot.pipeline.choice.resolve_tags import ResolveResult, TagLookup, resolve_tags
+from bot.pipeline.choice.resolve_tags import TagLookup, resolve_tags
 from bot.pipeline.choice.tag_listings import TagListings, add_fallback_tags, find_superseded_tags, list_tags
 from bot.pipeline.evidence.collect_evidence import collect_evidence
 from bot.pipeline.evidence.fleet_evidence import add_fleet_outcomes, add_running_uses
@@ -71,11 +71,10 @@ def _return_true(_: ImageUpdate) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class DecisionResult:
-    """The evidence and the tag lookups on which decisions are based, and the failures."""
+    """The evidence and the tag lookups on which decisions are based."""
 
     evidence: Mapping[Transition, Evidence]
     lookup_result: LookupResult
-    failures: tuple[RunFailure, ...]
 
     @property
     def resolutions(self) -> Mapping[TagRef, Resolution]:
@@ -94,14 +93,13 @@ def decide_updates(
     If `needs_evidence` returns False for an update, no evidence about this update is collected, and the gates do not
     check the update.
     """
+    context.failures.add(_report_unread_lists(policy_config))
     selected = [DecidedScan(each, _select_images(each.extract_result, policy_config, context)) for each in scans]
-    shared, share_failures = limit_lookups(selected)
+    shared = limit_lookups(selected, context.failures)
     lookup_result = run_lookups(
         [image for each in shared for image in each.list_tracked_images()], context, policy_config
     )
-    searched, history_failures = search_file_histories(
-        shared, lookup_result.decide, lookup_result.resolutions, context, policy_config
-    )
+    searched = search_file_histories(shared, lookup_result.decide, lookup_result.resolutions, context, policy_config)
     decided = [replace(each, decisions=_decide_on_selections(each, lookup_result)) for each in searched]
     updates = [item for each in decided for item in each.decisions if isinstance(item, ImageUpdate)]
     transitions = {
@@ -109,10 +107,10 @@ def decide_updates(
         for update in filter(needs_evidence, updates)
         for candidate in update.candidates
     }
-    collected = collect_evidence(transitions, policy_config.trust, context)
-    with_outcomes = add_fleet_outcomes(collected.evidence, context)
-    with_uses = add_running_uses(with_outcomes.evidence, lookup_result.resolutions, context)
-    evidence, fix_times = with_uses.evidence, FixTimes(lookup_result.resolutions, context.now)
+    evidence = collect_evidence(transitions, policy_config.trust, context)
+    evidence = add_fleet_outcomes(evidence, context)
+    evidence = add_running_uses(evidence, lookup_result.resolutions, context)
+    fix_times = FixTimes(lookup_result.resolutions, context.now)
 
     def is_overdue(update: ImageUpdate) -> bool:
         due = compute_due_date([(update, evidence[get_first_transition(update)])], None, fix_times)
@@ -128,12 +126,7 @@ def decide_updates(
         ]
         return replace(decided_scan, decisions=tuple(reconcile_decisions(gated)))
 
-    failures = (
-        *_report_unread_lists(policy_config),
-        *(*share_failures, *lookup_result.failures, *history_failures),
-        *(*collected.failures, *with_outcomes.failures, *with_uses.failures),
-    )
-    return list(map(pass_gates, decided)), DecisionResult(evidence, lookup_result, failures)
+    return list(map(pass_gates, decided)), DecisionResult(evidence, lookup_result)
 
 
 def _decide_on_selections(decided_scan: DecidedScan[Scan], lookup_result: LookupResult) -> tuple[Decision, ...]:
@@ -182,7 +175,6 @@ class LookupResult:
     """A sentence about the image that a tag points to. It does not affect the decision."""
     policy_config: PolicyConfig
     now: datetime
-    failures: tuple[RunFailure, ...]
 
     def decide(self, tracked_image: TrackedImage, found: Mapping[TagRef, ResolvedTag] = EMPTY) -> Decision:
         """Return the decision on a tracked image, before the gates check the evidence.
@@ -251,10 +243,11 @@ def run_lookups(
     Raises:
         StateError: If the state cannot be read.
     """
+    log, context = context.failures, context.with_new_log()
     known_superseded = context.superseded_store.load({tracked_image.tag_ref for tracked_image in tracked_images})
     tag_listings = list_tags(tracked_images, context, policy_config.end_of_life)
-    resolved = _resolve_lookups(_group_by_lookup(tracked_images, tag_listings), context, policy_config)
-    extended = add_fallback_tags(tracked_images, tag_listings, resolved.resolutions, context)
+    resolutions = _resolve_lookups(_group_by_lookup(tracked_images, tag_listings), context, policy_config)
+    extended = add_fallback_tags(tracked_images, tag_listings, resolutions, context)
     additional_tags = {
         tag_ref
         for update_range, targets in extended.target_tags.items()
@@ -267,25 +260,13 @@ def run_lookups(
             for lookup, images in _group_by_lookup(tracked_images, extended).items()
             if lookup.tag_ref in additional_tags
         }
-        additional = _resolve_lookups(additional_lookups, context, policy_config)
-        resolved = ResolveResult(
-            {**resolved.resolutions, **additional.resolutions}, (*resolved.failures, *additional.failures)
-        )
+        resolutions = {**resolutions, **_resolve_lookups(additional_lookups, context, policy_config)}
         tag_listings = extended
-    superseded = find_superseded_tags(tag_listings, resolved.resolutions, known_superseded, context)
-    notes = _note_outdated_bases(resolved.resolutions, context, policy_config)
-    failures = {
-        each.subject: each for each in (*superseded.failures, *tag_listings.failures, *resolved.failures)
-    }  # the failure of a registry is reported once
-    return LookupResult(
-        tag_listings,
-        resolved.resolutions,
-        superseded.by_tag,
-        notes,
-        policy_config,
-        context.now,
-        tuple(failures.values()),
-    )
+    superseded_tags = find_superseded_tags(tag_listings, resolutions, known_superseded, context)
+    notes = _note_outdated_bases(resolutions, context, policy_config)
+    failures = {each.subject: each for each in context.failures.list_all()}
+    log.add(failures.values())  # the failure of a registry is reported once
+    return LookupResult(tag_listings, resolutions, superseded_tags, notes, policy_config, context.now)
 
 
 def _group_by_lookup(
@@ -301,7 +282,7 @@ def _group_by_lookup(
 
 def _resolve_lookups(
     images_by_lookup: Mapping[TagLookup, list[TrackedImage]], context: RunContext, policy_config: PolicyConfig
-) -> ResolveResult:
+) -> Mapping[TagRef, Resolution]:
     def is_any_held(lookup: TagLookup, resolved: ResolvedTag) -> bool:
         return any(is_held(tracked_image, resolved, context.now) for tracked_image in images_by_lookup[lookup])
 

@@ -7,14 +7,14 @@ its tag. A digest counts only for the repository whose files contained it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic
 
 from bot.core.choice.blocklist import depends_on_build_time, find_listed_digest
 from bot.model.blocklist import Blocklist
 from bot.model.decision import BlockedReference, Decision, ImageUpdate, TrackedImage
-from bot.model.errors import StateError, TreeError
+from bot.model.errors import TreeError
 from bot.model.image import Resolution, ResolvedTag
 from bot.model.image_name import Digest, TagRef
 from bot.model.policy import PolicyConfig
@@ -27,7 +27,6 @@ from bot.pipeline.choice.manifest_fetcher import ManifestFetcher
 from bot.pipeline.choice.replacement_search import MAX_REPLACEMENTS, MAX_TRIED, ReplacementSearch
 from bot.pipeline.references.extract import ExtractResult
 from bot.pipeline.references.file_reading import read_with_formats
-from bot.pipeline.registry_failures import STATE_SUBJECT
 from bot.pipeline.run_context import RunContext
 from bot.pipeline.worker_pool import FORGE_POOL
 
@@ -46,10 +45,10 @@ def search_file_histories(
     resolutions: Mapping[TagRef, Resolution],
     context: RunContext,
     policy_config: PolicyConfig,
-) -> tuple[Sequence[DecidedScan[Scan]], Sequence[RunFailure]]:
+) -> Sequence[DecidedScan[Scan]]:
     """Read the history of files with blocked digests for which no earlier digest is known yet.
 
-    Return each tree with the lookups of tags that differ from those of the other trees, and the failures.
+    Return each tree with the lookups of tags that differ from those of the other trees.
 
     Args:
         decided_scans: The trees with their selected references.
@@ -60,17 +59,18 @@ def search_file_histories(
     """
     blocklist = policy_config.blocklist
     if not blocklist.has_entries:
-        return decided_scans, ()
+        return decided_scans
     searches = [
         _HistorySearch(each, _list_images_to_search(each.selections, decide, resolutions), blocklist)
         for each in decided_scans
     ]
     pending = [each for each in searches if each.images]
     if not pending:
-        return decided_scans, ()
+        return decided_scans
     FORGE_POOL.run_phase("Reading the history of files", _HistorySearch.read, pending, context.progress)
-    extended, failures = _add_replacements(searches, resolutions, context, policy_config)
-    extended_scans = [
+    context.failures.add(failure for each in pending for failure in each.failures)
+    extended = _add_replacements(searches, resolutions, context, policy_config)
+    return [
         replace(
             search.decided_scan,
             history_lookups={
@@ -81,7 +81,6 @@ def search_file_histories(
         )
         for search in searches
     ]
-    return extended_scans, (*(failure for each in pending for failure in each.failures), *failures)
 
 
 def _list_images_to_search(
@@ -179,7 +178,7 @@ def _add_replacements(
     resolutions: Mapping[TagRef, Resolution],
     context: RunContext,
     policy_config: PolicyConfig,
-) -> tuple[Mapping[_DigestsOfTag, ResolvedTag], Sequence[RunFailure]]:
+) -> Mapping[_DigestsOfTag, ResolvedTag]:
     """Return the lookup of each tag with the images of the digests that one or several repositories contained."""
     fetcher = ManifestFetcher(context.registry, context.registry_facts, policy_config.purging_hosts, {})
     block_finder = BlockFinder(policy_config.blocklist, fetcher)
@@ -198,12 +197,7 @@ def _add_replacements(
 
     distinct = sorted({(tag_ref, tuple(found)) for each in searches for tag_ref, found in each.digests.items()})
     completed = context.registry_pool.map(complete, distinct)
-    extended = {wanted: resolved for wanted, resolved in zip(distinct, completed, strict=True) if resolved is not None}
-    return extended, [*fetcher.registry_failures.list_failures(), *_save_manifests(fetcher, context)]
-
-
-def _save_manifests(fetcher: ManifestFetcher, context: RunContext) -> Iterator[RunFailure]:
-    try:
+    context.failures.add(fetcher.registry_failures.list_failures())
+    with context.failures.note_state_error(FailureStage.RESOLVE):
         context.state_store.save_manifests(fetcher.list_fetched())
-    except StateError as error:
-        yield RunFailure(STATE_SUBJECT, FailureStage.RESOLVE, str(error))
+    return {wanted: resolved for wanted, resolved in zip(distinct, completed, strict=True) if resolved is not None}

@@ -13,15 +13,14 @@ from bot.model.image_name import Digest, TagRef
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage, Reason
 from bot.pipeline.choice.decided_scan import DecidedScan, Scan, Selection
+from bot.pipeline.failures import FailureLog
 
 _LookedUpImage = tuple[TagRef, Digest | None]
 """A tag, and the digest in the file. Each of the two costs requests."""
 
 
-def limit_lookups(
-    decided_scans: Sequence[DecidedScan[Scan]],
-) -> tuple[Sequence[DecidedScan[Scan]], Sequence[RunFailure]]:
-    """Limit the look-ups of each repository to its share, and return a failure for each exceeded share.
+def limit_lookups(decided_scans: Sequence[DecidedScan[Scan]], failures: FailureLog) -> Sequence[DecidedScan[Scan]]:
+    """Limit the look-ups of each repository to its share, and note a failure for each exceeded share.
 
     The share is MAX_TREE_IMAGES distinct pairs of a tag and the digest in the file, in the order of the files. All base
     branches of a repository have one share. An image that the share of another repository includes is looked up for all
@@ -35,16 +34,15 @@ def limit_lookups(
     included: set[_LookedUpImage] = set()
     for (_, _, name), images in images_by_repository.items():
         included.update(list(images)[:MAX_TREE_IMAGES] if name else images)
-    limited = [
-        replace(each, selections=tuple(_limit_selection(item, included) for item in each.selections))
-        for each in decided_scans
-    ]
-    failures = [
+    failures.add(
         _report_exceeded_share(name, len(images))
         for (_, _, name), images in images_by_repository.items()
         if not images.keys() <= included
+    )
+    return [
+        replace(each, selections=tuple(_limit_selection(item, included) for item in each.selections))
+        for each in decided_scans
     ]
-    return limited, failures
 
 
 def _get_key(repository: GitRepository) -> tuple[str, str, str]:

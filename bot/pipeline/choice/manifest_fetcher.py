@@ -14,7 +14,7 @@ from bot.core.choice.platforms import find_platform_image
 from bot.model.errors import RegistryError
 from bot.model.image import CachedManifest, Manifest, ManifestKind, RegistryRecord, UnresolvedTag
 from bot.model.image_name import Digest, TagRef
-from bot.pipeline.registry_failures import RegistryFailures, is_definite
+from bot.pipeline.failures import RegistryFailures, is_definite
 from bot.registry_ports import Registry, RegistryFacts
 
 

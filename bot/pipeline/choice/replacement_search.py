@@ -12,7 +12,7 @@ from bot.model.image import Manifest, ManifestKind, RegistryRecord, Replacement,
 from bot.model.image_name import Digest, TagRef
 from bot.pipeline.choice.block_facts import BlockFinder
 from bot.pipeline.choice.manifest_fetcher import ManifestFetcher
-from bot.pipeline.registry_failures import is_definite
+from bot.pipeline.failures import is_definite
 from bot.pipeline.run_context import RunContext
 
 MAX_REPLACEMENTS = 3

@@ -8,24 +8,23 @@ and the manifests of the digests in the files (the pinned digests).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.core.choice.ages import determine_known_since, find_matured_digests
 from bot.core.choice.blocklist import find_listed_digest
 from bot.model.blocklist import Blocklist
-from bot.model.errors import RegistryError, StateError
+from bot.model.errors import RegistryError
 from bot.model.history import TagObservation
 from bot.model.image import CachedManifest, Manifest, Resolution, ResolvedTag, TagDescriptor, UnresolvedTag
 from bot.model.image_name import Digest, TagRef
 from bot.model.policy import PolicyConfig
-from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage, Reason
 from bot.pipeline.choice.block_facts import BlockFinder
 from bot.pipeline.choice.manifest_fetcher import ManifestFetcher
 from bot.pipeline.choice.replacement_search import ReplacementSearch
-from bot.pipeline.registry_failures import STATE_SUBJECT, is_definite
+from bot.pipeline.failures import is_definite
 from bot.pipeline.run_context import RunContext
 from bot.ports import StateStore
 
@@ -47,22 +46,14 @@ class TagLookup:
     """True if the file or a rule specifies the platforms in use."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResolveResult:
-    """The result of each tag's lookup, and the failures of registries and of the state."""
-
-    resolutions: Mapping[TagRef, Resolution]
-    failures: tuple[RunFailure, ...]
-
-
 HoldCheck = Callable[[TagLookup, ResolvedTag], bool]
 """Returns True if an update to the tag's digest is held for a reference that needs this lookup."""
 
 
 def resolve_tags(
     lookups: Iterable[TagLookup], context: RunContext, policy_config: PolicyConfig, is_held: HoldCheck
-) -> ResolveResult:
-    """Look up every distinct tag of `lookups`.
+) -> Mapping[TagRef, Resolution]:
+    """Look up every distinct tag of `lookups`, and return the result of each tag's lookup.
 
     Args:
         lookups: The tags to look up. Several lookups can have the same tag.
@@ -97,7 +88,9 @@ def resolve_tags(
     others = [tag_ref for tag_ref in tag_refs if tag_ref not in resolutions]
     resolutions |= zip(others, context.registry_pool.map(resolve_tag, others), strict=True)
     context.progress.finish_phase()
-    return ResolveResult(resolutions, (*fetcher.registry_failures.list_failures(), *session.save_state()))
+    context.failures.add(fetcher.registry_failures.list_failures())
+    session.save_state()
+    return resolutions
 
 
 def _load_state(
@@ -153,16 +146,11 @@ class _ResolveSession:
             self.fetcher.registry_failures.record_error(error.host, error)
             return UnresolvedTag(tag_ref, error.reason, str(error), is_definite(error))
 
-    def save_state(self) -> Iterator[RunFailure]:
-        """Store the observed tags and the fetched manifests, even if some lookups failed.
-
-        Yield a failure if they cannot be stored.
-        """
-        try:
+    def save_state(self) -> None:
+        """Store the observed tags and the fetched manifests, even if some lookups failed."""
+        with self.context.failures.note_state_error(FailureStage.RESOLVE):
             self.context.state_store.record_tags(self.current_descriptors, self.context.now)
             self.context.state_store.save_manifests(self.fetcher.list_fetched())
-        except StateError as error:
-            yield RunFailure(STATE_SUBJECT, FailureStage.RESOLVE, str(error))
 
     def _fetch_current(self, tag_ref: TagRef, pinned_digests: set[Digest | None]) -> tuple[Digest, Manifest | None]:
         """Return the digest that the tag points to, and its manifest. The manifest is None if it was not requested.

@@ -25,7 +25,7 @@ from bot.core.choice.tags import TagEnding, can_be_superseded, find_tag_ending
 from bot.core.choice.targets import UpdateRange, get_update_range, list_fallback_tags, list_target_tags
 from bot.model.cost_limits import MAX_TAG_COMPARISONS
 from bot.model.decision import BlockedReference, HeldUpdate, ImageUpdate, TrackedImage, UpdateCause, UpToDate
-from bot.model.errors import RegistryError, StateError
+from bot.model.errors import RegistryError
 from bot.model.history import SupersededTag
 from bot.model.hosts import has_lifecycle_data, is_acr
 from bot.model.image import Resolution, ResolvedTag, UnresolvedTag
@@ -33,7 +33,7 @@ from bot.model.image_name import Digest, TagRef
 from bot.model.report import RunFailure
 from bot.model.rules import ConfiguredEndOfLife
 from bot.model.vocabulary import FailureStage, Reason
-from bot.pipeline.registry_failures import STATE_SUBJECT, RegistryFailures
+from bot.pipeline.failures import RegistryFailures
 from bot.pipeline.run_context import RunContext
 from bot.registry_ports import RegistryFacts
 
@@ -108,7 +108,6 @@ class TagListings:
     """The errors of repositories whose tags could not be listed."""
     watched_tags: tuple[TagRef, ...]
     """The tags that this run checks for whether they are superseded."""
-    failures: tuple[RunFailure, ...]
 
     def list_targets(self, tracked_image: TrackedImage) -> tuple[TagRef, ...] | RegistryError:
         """Return the tags to which a reference may be updated, newest first. The last one is the tag in the file.
@@ -181,10 +180,11 @@ def list_tags(
         updatable_repositories | {tag_ref.repository for tag_ref in watched_tags if can_be_superseded(tag_ref.tag)}
     )
     collection = TagListCollection()
-    errors, failed = _fetch_tag_lists(repositories, updatable_repositories, context, collection)
+    errors = _fetch_tag_lists(repositories, updatable_repositories, context, collection)
     counts = Counter(tag_ref.repository for tag_ref in tag_refs)
     counts.update(update_range.tag_ref.repository for update_range in update_ranges)
     excess = {**collection.excess, **_find_excess(collection.tags_by_repository, counts)}
+    context.failures.add(RunFailure(each, FailureStage.RESOLVE, str(error)) for each, error in excess.items())
     errors = {**errors, **excess}
     tags = {repository: tags for repository, tags in collection.tags_by_repository.items() if repository not in excess}
     numbered_repositories = frozenset(
@@ -208,7 +208,6 @@ def list_tags(
         },
         errors_by_repository=errors,
         watched_tags=watched_tags,
-        failures=(*failed, *(RunFailure(each, FailureStage.RESOLVE, str(error)) for each, error in excess.items())),
     )
     return tag_listings.add_fallback_tags(
         {
@@ -246,8 +245,8 @@ def _fetch_tag_lists(
     updatable_repositories: Collection[str],
     context: RunContext,
     collection: TagListCollection,
-) -> tuple[Mapping[str, RegistryError], tuple[RunFailure, ...]]:
-    """Add the tags of each repository to `collection`. Return the errors by repository, and the failures to report.
+) -> Mapping[str, RegistryError]:
+    """Add the tags of each repository to `collection`. Return the errors by repository.
 
     `updatable_repositories` are those with references that may be updated to another tag. An error in one of them is
     reported as a failure, because it prevents such updates. An error in any other repository is not reported, because
@@ -269,8 +268,8 @@ def _fetch_tag_lists(
         return None
 
     answers = context.registry_pool.run_phase("Listing tags", fetch_tags, repositories, context.progress)
-    errors = {each: error for each, error in zip(repositories, answers, strict=True) if error is not None}
-    return errors, tuple(registry_failures.list_failures())
+    context.failures.add(registry_failures.list_failures())
+    return {each: error for each, error in zip(repositories, answers, strict=True) if error is not None}
 
 
 def _choose_watched_tags(tag_refs: Iterable[TagRef], today: date) -> Iterable[TagRef]:
@@ -362,20 +361,12 @@ def _needs_fallback(
             return False
 
 
-@dataclass(frozen=True, slots=True)
-class SupersededTags:
-    """The superseded tags, and a failure if they could not be stored."""
-
-    by_tag: Mapping[TagRef, SupersededTag]
-    failures: tuple[RunFailure, ...]
-
-
 def find_superseded_tags(
     tag_listings: TagListings,
     resolutions: Mapping[TagRef, Resolution],
     known_superseded: Mapping[TagRef, SupersededTag],
     context: RunContext,
-) -> SupersededTags:
+) -> Mapping[TagRef, SupersededTag]:
     """Determine which tags are superseded, and store the results for later runs.
 
     A tag is superseded for one of two reasons: a newer tag in the repository takes its place, or the end-of-life date
@@ -405,7 +396,9 @@ def find_superseded_tags(
             changes[tag_ref] = entry
         if entry is not None:
             superseded[tag_ref] = entry
-    return SupersededTags(superseded, tuple(_record_changes(changes, context)))
+    with context.failures.note_state_error(FailureStage.RESOLVE):
+        context.superseded_store.record(changes, context.now)
+    return superseded
 
 
 def _fetch_announced_dates(
@@ -420,10 +413,3 @@ def _fetch_announced_dates(
         if tag_ref in tag_digests and has_lifecycle_data(tag_ref.host):
             with suppress(RegistryError):
                 yield tag_ref, facts.fetch_end_of_life(tag_ref, tag_digests[tag_ref])
-
-
-def _record_changes(changes: Mapping[TagRef, SupersededTag | None], context: RunContext) -> Iterator[RunFailure]:
-    try:
-        context.superseded_store.record(changes, context.now)
-    except StateError as error:
-        yield RunFailure(STATE_SUBJECT, FailureStage.RESOLVE, str(error))

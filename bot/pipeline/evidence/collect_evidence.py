@@ -17,7 +17,7 @@ from bot.core.evidence.vex import group_by_image, suppress_findings
 from bot.model.advisory import AdvisoryResult
 from bot.model.contents import ImageContents, TransitionContents
 from bot.model.decision import Transition
-from bot.model.errors import RegistryError, StateError
+from bot.model.errors import RegistryError
 from bot.model.evidence import Evidence, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.image import CachedManifest
 from bot.model.image_name import Digest
@@ -26,38 +26,28 @@ from bot.model.trust import TrustEntry
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.evidence.source_changes import add_source_changes
 from bot.pipeline.evidence.verify_signatures import verify_signatures
-from bot.pipeline.registry_failures import STATE_SUBJECT, build_assess_failures
+from bot.pipeline.failures import FailureLog, build_assess_failures
 from bot.pipeline.run_context import RunContext
-from bot.ports import AdvisorySource, ProgressReporter, Scanner, ScannerSelector
-
-
-@dataclass(frozen=True, slots=True)
-class EvidenceResult:
-    """The evidence about each transition, and the failures to collect parts of it."""
-
-    evidence: Mapping[Transition, Evidence]
-    failures: tuple[RunFailure, ...] = ()
+from bot.ports import ProgressReporter, Scanner, ScannerSelector
 
 
 def collect_evidence(
     transitions: Collection[Transition], trust_entries: Sequence[TrustEntry], context: RunContext
-) -> EvidenceResult:
+) -> Mapping[Transition, Evidence]:
     """Scan, inspect and verify the images of all transitions, and return the evidence about each transition.
 
     Raises:
         StateError: If the state cannot be read.
     """
-    assessed = assess(transitions, context)
-    inspected = inspect_images(assessed.evidence, context)
-    inspected = replace(inspected, evidence=add_source_changes(inspected.evidence, context))
-    verified = verify_signatures(transitions, trust_entries, context)
-    evidence = {
+    inspected = inspect_images(assess(transitions, context), context)
+    evidence = add_source_changes(inspected, context)
+    signatures = verify_signatures(transitions, trust_entries, context)
+    return {
         transition: replace(
-            found, signatures=verified.signatures.get(transition), is_private=context.is_private(transition.tag_ref)
+            found, signatures=signatures.get(transition), is_private=context.is_private(transition.tag_ref)
         )
-        for transition, found in inspected.evidence.items()
+        for transition, found in evidence.items()
     }
-    return EvidenceResult(evidence, (*assessed.failures, *inspected.failures, *verified.failures))
 
 
 # ---- scans, VEX statements and public lists --------------------------------------------------------------------------
@@ -73,7 +63,7 @@ class _ScanTask:
     """The image in each of its repositories and under each of its tags."""
 
 
-def assess(transitions: Iterable[Transition], context: RunContext) -> EvidenceResult:
+def assess(transitions: Iterable[Transition], context: RunContext) -> Mapping[Transition, Evidence]:
     """Scan the old and the new image of each transition, and return the differences as evidence.
 
     Stored scans by the same scanner with the same database are reused. VEX statements and the data of public lists are
@@ -84,28 +74,16 @@ def assess(transitions: Iterable[Transition], context: RunContext) -> EvidenceRe
     """
     ordered = sorted(set(transitions), key=lambda transition: transition.sort_key)
     subjects = sorted({subject for transition in ordered for subject in list_subjects(transition)}, key=repr)
-    outcomes, save_failures = _scan_all(subjects, context)
-    vex_result = apply_vex(outcomes, context)
+    outcomes = apply_vex(_scan_all(subjects, context), context)
     compared = {
-        transition: merge_platforms(
-            {on: _compare_on_platform(transition, on, vex_result.outcomes) for on in transition.platforms}
-        )
+        transition: merge_platforms({on: _compare_on_platform(transition, on, outcomes) for on in transition.platforms})
         for transition in ordered
     }
-    enriched = enrich_evidence(compared, context.advisories)
-    scan_failures = build_assess_failures(
-        (f"{subject.tag_ref}@{subject.digest}", outcome.detail or outcome.reason.sentence)
-        for subject, outcome in vex_result.outcomes.items()
-        if isinstance(outcome, NotScanned) and outcome.is_failure
-    )
-    failures = (*scan_failures, *save_failures, *vex_result.failures, *enriched.failures)
-    return EvidenceResult(enriched.evidence, failures)
+    return enrich_evidence(compared, context)
 
 
-def _scan_all(
-    subjects: Sequence[ScanSubject], context: RunContext
-) -> tuple[Mapping[ScanSubject, ScanOutcome], Sequence[RunFailure]]:
-    """Return the scan outcome of each subject, and the failures to store new scans. Stored scans are reused."""
+def _scan_all(subjects: Sequence[ScanSubject], context: RunContext) -> Mapping[ScanSubject, ScanOutcome]:
+    """Return the scan outcome of each subject. Stored scans are reused, and new scans are stored."""
     context.progress.start_phase("Scanning images", len(subjects))
     outcomes: dict[ScanSubject, ScanOutcome] = {}
     tasks: list[_ScanTask] = []
@@ -116,21 +94,27 @@ def _scan_all(
         unscanned = [same for same in _group_by_image(scanner_subjects) if same[0] not in outcomes]
         scanner.prefetch([subject for same in unscanned for subject in same])
         tasks += [_ScanTask(scanner, identity, same) for same in unscanned]
-    save_failures: list[RunFailure] = []
+    save_failures = FailureLog()
 
     def scan(task: _ScanTask) -> ScanOutcome:
         outcome = _scan_image(task.subjects, task.scanner, context.progress)
-        try:
-            if isinstance(outcome, Scan) and task.identity:  # stored at once, so that a killed run keeps it
+        if isinstance(outcome, Scan) and task.identity:  # stored at once, so that a killed run keeps it
+            with save_failures.note_state_error(FailureStage.ASSESS):
                 context.state_store.save_scans({task.subjects[0]: outcome})
-        except StateError as error:
-            save_failures.append(RunFailure(STATE_SUBJECT, FailureStage.ASSESS, str(error)))
         return outcome
 
     for task, outcome in zip(tasks, context.scan_pool.map(scan, tasks), strict=True):
         outcomes |= dict.fromkeys(task.subjects, outcome)
     context.progress.finish_phase()
-    return outcomes, save_failures[:1]  # the error is the same for every image
+    context.failures.add(
+        build_assess_failures(
+            (f"{subject.tag_ref}@{subject.digest}", outcome.detail or outcome.reason.sentence)
+            for subject, outcome in outcomes.items()
+            if isinstance(outcome, NotScanned) and outcome.is_failure
+        )
+    )
+    context.failures.add(save_failures.list_all()[:1])  # the error is the same for every image
+    return outcomes
 
 
 def list_subjects(transition: Transition) -> list[ScanSubject]:
@@ -178,53 +162,43 @@ def _scan_image(subjects: Sequence[ScanSubject], scanner: Scanner, progress: Pro
     return outcome
 
 
-@dataclass(frozen=True, slots=True)
-class VexResult:
-    """The scan outcomes after VEX statements were applied, and a failure for each unreadable VEX document."""
-
-    outcomes: Mapping[ScanSubject, ScanOutcome]
-    failures: tuple[RunFailure, ...] = ()
-
-
-def apply_vex(outcomes: Mapping[ScanSubject, ScanOutcome], context: RunContext) -> VexResult:
+def apply_vex(outcomes: Mapping[ScanSubject, ScanOutcome], context: RunContext) -> Mapping[ScanSubject, ScanOutcome]:
     """Suppress the findings that need no attention according to VEX statements.
 
     Only statements of authors that the config accepts are applied. If no scan has findings, no statements are loaded.
     """
     advisories = context.advisories
     if advisories is None or not any(isinstance(each, Scan) and each.findings for each in outcomes.values()):
-        return VexResult(outcomes)
+        return outcomes
     vex = advisories.load_statements()
     statements_by_image = group_by_image(vex.statements)
-    failures = tuple(RunFailure(key, FailureStage.ASSESS, error) for key, error in vex.errors)
+    context.failures.add(RunFailure(key, FailureStage.ASSESS, error) for key, error in vex.errors)
     if not statements_by_image:
-        return VexResult(outcomes, failures)
+        return outcomes
     names = context.scan_pool.map(advisories.list_digests, outcomes)
     suppressed = (
         suppress_findings(outcome, subject, statements_by_image, digests)
         for (subject, outcome), digests in zip(outcomes.items(), names, strict=True)
     )
-    return VexResult(dict(zip(outcomes, suppressed, strict=True)), failures)
+    return dict(zip(outcomes, suppressed, strict=True))
 
 
-def enrich_evidence(evidence: Mapping[Transition, Evidence], advisories: AdvisorySource | None) -> EvidenceResult:
+def enrich_evidence(evidence: Mapping[Transition, Evidence], context: RunContext) -> Mapping[Transition, Evidence]:
     """Add the data of the public lists KEV and EPSS about the vulnerabilities in the evidence.
 
-    All vulnerabilities are looked up in one query. If there are none, or if `advisories` is None, nothing is read.
+    All vulnerabilities are looked up in one query. If there are none, or if the config names no lists, nothing is read.
     """
+    advisories = context.advisories
     ids = {transition: _collect_ids(each) for transition, each in evidence.items()}
     all_ids = frozenset().union(*ids.values())
     if advisories is None or not all_ids:
-        return EvidenceResult(evidence)
+        return evidence
     advisory_result = advisories.query_lists(all_ids)
-    enriched = {
-        transition: _add_list_data(each, ids[transition], advisory_result) for transition, each in evidence.items()
-    }
-    failures = (
+    context.failures.add(
         RunFailure(f"enrichment.{listing}", FailureStage.ASSESS, error)
         for listing, error in advisory_result.errors.items()
     )
-    return EvidenceResult(enriched, tuple(failures))
+    return {transition: _add_list_data(each, ids[transition], advisory_result) for transition, each in evidence.items()}
 
 
 def _add_list_data(evidence: Evidence, ids: frozenset[str], advisory_result: AdvisoryResult) -> Evidence:
@@ -246,7 +220,7 @@ def _collect_ids(evidence: Evidence) -> frozenset[str]:
 # ---- contents --------------------------------------------------------------------------------------------------------
 
 
-def inspect_images(evidence: Mapping[Transition, Evidence], context: RunContext) -> EvidenceResult:
+def inspect_images(evidence: Mapping[Transition, Evidence], context: RunContext) -> Mapping[Transition, Evidence]:
     """Add the contents of the old and the new image to the evidence: the properties in their manifests and configs.
 
     Contents that are not stored are fetched once for each distinct image. An image for which no scanner is configured
@@ -263,9 +237,7 @@ def inspect_images(evidence: Mapping[Transition, Evidence], context: RunContext)
     known_contents = {
         subject: found for subject in subjects if (found := _get_cached_contents(subject, cached)) is not None
     }
-    fetched_contents, failures = fetch_contents(
-        (subject for subject in subjects if subject not in known_contents), context
-    )
+    fetched_contents = fetch_contents((subject for subject in subjects if subject not in known_contents), context)
     context.state_store.save_manifests(_add_contents(fetched_contents, cached))
     contents = {**fetched_contents, **known_contents}
 
@@ -276,7 +248,7 @@ def inspect_images(evidence: Mapping[Transition, Evidence], context: RunContext)
     updated = {
         transition: replace(evidence[transition], contents=build_contents(transition)) for transition in transitions
     }
-    return EvidenceResult({**evidence, **updated}, failures)
+    return {**evidence, **updated}
 
 
 def _get_cached_contents(subject: ScanSubject, cached: Mapping[Digest, CachedManifest]) -> ImageContents | None:
@@ -300,16 +272,11 @@ def _add_contents(
     return list(updated.values())
 
 
-def fetch_contents(
-    images: Iterable[ScanSubject], context: RunContext
-) -> tuple[Mapping[ScanSubject, ImageContents | None], tuple[RunFailure, ...]]:
-    """Return the contents of each image, and the failures to fetch contents.
-
-    The contents of an image are None if they could not be fetched.
-    """
+def fetch_contents(images: Iterable[ScanSubject], context: RunContext) -> Mapping[ScanSubject, ImageContents | None]:
+    """Return the contents of each image; None if they could not be fetched."""
     subjects = list(dict.fromkeys(images))
     if not subjects:
-        return {}, ()
+        return {}
 
     def fetch(subject: ScanSubject) -> ImageContents | RegistryError | None:
         try:
@@ -319,12 +286,14 @@ def fetch_contents(
 
     results = context.registry_pool.run_phase("Inspecting images", fetch, subjects, context.progress)
     outcomes = dict(zip(subjects, results, strict=True))
-    contents = {subject: each if isinstance(each, ImageContents) else None for subject, each in outcomes.items()}
-    return contents, build_assess_failures(
-        (f"{subject.tag_ref}@{subject.digest}", str(outcome))
-        for subject, outcome in outcomes.items()
-        if isinstance(outcome, RegistryError) and outcome.is_failure
+    context.failures.add(
+        build_assess_failures(
+            (f"{subject.tag_ref}@{subject.digest}", str(outcome))
+            for subject, outcome in outcomes.items()
+            if isinstance(outcome, RegistryError) and outcome.is_failure
+        )
     )
+    return {subject: each if isinstance(each, ImageContents) else None for subject, each in outcomes.items()}
 
 
 def list_subjects_on(transition: Transition, platform: str) -> list[ScanSubject]:

@@ -2,70 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bot.core.inventory.ci_counts import MAX_REQUEST_AGE, count_outcomes
 from bot.core.inventory.running_uses import RunningUseFinder
 from bot.model.decision import Transition
-from bot.model.errors import StateError
 from bot.model.evidence import Evidence
 from bot.model.image import Resolution, ResolvedTag
 from bot.model.image_name import Digest, TagRef
 from bot.model.own_build import StoredBuild
-from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
-from bot.pipeline.evidence.collect_evidence import EvidenceResult
-from bot.pipeline.registry_failures import STATE_SUBJECT
 from bot.pipeline.run_context import RunContext
 
 
-def add_fleet_outcomes(evidence: Mapping[Transition, Evidence], context: RunContext) -> EvidenceResult:
+def add_fleet_outcomes(evidence: Mapping[Transition, Evidence], context: RunContext) -> Mapping[Transition, Evidence]:
     """Return the evidence with the outcome of CI on the requests that propose the new digests, from the state alone.
 
-    Without a state, the evidence is returned unchanged. If the state cannot be read, a failure is returned.
+    Without a state, and if the state cannot be read, the evidence is returned unchanged.
     """
     if not context.inventory_store.is_available or not evidence:
-        return EvidenceResult(evidence)
+        return evidence
     targets = {transition: f"{transition.new_tag_ref}@{transition.new}" for transition in evidence}
-    try:
+    with context.failures.note_state_error(FailureStage.ASSESS):
         requests = context.inventory_store.load_requests(
             {each.tag_ref.repository for each in evidence}, context.now - MAX_REQUEST_AGE
         )
-    except StateError as error:
-        return EvidenceResult(evidence, (RunFailure(STATE_SUBJECT, FailureStage.ASSESS, str(error)),))
-    outcomes = count_outcomes(requests, set(targets.values()))
-    return EvidenceResult(
-        {each: replace(found, fleet_outcome=outcomes.get(targets[each])) for each, found in evidence.items()}
-    )
+        outcomes = count_outcomes(requests, set(targets.values()))
+        return {each: replace(found, fleet_outcome=outcomes.get(targets[each])) for each, found in evidence.items()}
+    return evidence
 
 
 def add_running_uses(
     evidence: Mapping[Transition, Evidence], resolutions: Mapping[TagRef, Resolution], context: RunContext
-) -> EvidenceResult:
+) -> Mapping[Transition, Evidence]:
     """Return the evidence with the namespaces in which the images run, and own images that were built on them.
 
-    Without clusters, the evidence is returned unchanged. If the builds in the state cannot be read, a failure is
-    returned. `resolutions` are the results of the lookups of all tags.
+    Without clusters, the evidence is returned unchanged. `resolutions` are the results of the lookups of all tags.
     """
     if context.clusters.known is None or not evidence:
-        return EvidenceResult(evidence)
-    builds: tuple[StoredBuild, ...] = ()
-    failures: tuple[RunFailure, ...] = ()
+        return evidence
+    builds: Sequence[StoredBuild] = ()
     if context.builds is not None:
-        try:
-            builds = tuple(context.builds.store.load_builds())
-        except StateError as error:
-            failures = (RunFailure(STATE_SUBJECT, FailureStage.ASSESS, str(error)),)
+        with context.failures.note_state_error(FailureStage.ASSESS):
+            builds = context.builds.store.load_builds()
     clusters = context.clusters
     finder = RunningUseFinder(clusters.known or (), [each.build for each in builds], clusters.find_origin)
-    return EvidenceResult(
-        {
-            transition: replace(found, running=finder.find_uses(transition, _list_old_images(transition, resolutions)))
-            for transition, found in evidence.items()
-        },
-        failures,
-    )
+    return {
+        transition: replace(found, running=finder.find_uses(transition, _list_old_images(transition, resolutions)))
+        for transition, found in evidence.items()
+    }
 
 
 def _list_old_images(transition: Transition, resolutions: Mapping[TagRef, Resolution]) -> list[Digest]:

@@ -9,22 +9,10 @@ from bot.core.evidence.signatures import combine_signatures
 from bot.core.evidence.trust import find_trust
 from bot.model.decision import Transition
 from bot.model.image_name import Digest
-from bot.model.report import RunFailure
 from bot.model.signature import SignatureOutcome, SignatureUnknown, TransitionSignatures
 from bot.model.trust import TrustEntry
-from bot.pipeline.registry_failures import build_assess_failures
+from bot.pipeline.failures import build_assess_failures
 from bot.pipeline.run_context import RunContext
-
-
-@dataclass(frozen=True, slots=True)
-class VerifyResult:
-    """The outcomes of verifying signatures, and the failures.
-
-    A transition is missing in `signatures` if no entry under `trust` in the config matches its images.
-    """
-
-    signatures: Mapping[Transition, TransitionSignatures]
-    failures: tuple[RunFailure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +24,7 @@ class _TrustedImage:
 
 def verify_signatures(
     transitions: Iterable[Transition], trust_entries: Sequence[TrustEntry], context: RunContext
-) -> VerifyResult:
+) -> Mapping[Transition, TransitionSignatures]:
     """Verify the signatures of the old and the new image of each transition.
 
     If none of `trust_entries` matches the repository of a transition, the transition is left out of the result, because
@@ -51,7 +39,7 @@ def verify_signatures(
         dict.fromkeys(image for transition, trust in trusted.items() for image in _list_images(transition, trust))
     )
     if not images:
-        return VerifyResult({})
+        return {}
 
     def verify_image(image: _TrustedImage) -> SignatureOutcome:
         outcomes = (each.verify(image.repository, image.digest, image.trust) for each in context.verifiers)
@@ -66,12 +54,14 @@ def verify_signatures(
         )
         for transition, trust in trusted.items()
     }
-    failures = build_assess_failures(
-        (f"{image.repository}@{image.digest}", outcome.detail)
-        for image, outcome in outcomes.items()
-        if isinstance(outcome, SignatureUnknown) and outcome.is_failure
+    context.failures.add(
+        build_assess_failures(
+            (f"{image.repository}@{image.digest}", outcome.detail)
+            for image, outcome in outcomes.items()
+            if isinstance(outcome, SignatureUnknown) and outcome.is_failure
+        )
     )
-    return VerifyResult(signatures, failures)
+    return signatures
 
 
 def _list_images(transition: Transition, trust: TrustEntry) -> Iterable[_TrustedImage]:

@@ -13,8 +13,8 @@ from bot.model.report import RunFailure
 from bot.model.run_scope import RunScope
 from bot.model.update_stages import UpdateProgress, WaitReason
 from bot.model.vocabulary import FailureStage
+from bot.pipeline.failures import STATE_SUBJECT
 from bot.pipeline.inventory.own_builds import OwnImages
-from bot.pipeline.registry_failures import STATE_SUBJECT
 from bot.pipeline.run_context import RunContext, RunOptions
 from bot.pipeline.worker_pool import FORGE_POOL
 from bot.ports import Fleet

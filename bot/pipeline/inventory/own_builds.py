@@ -27,7 +27,7 @@ from bot.model.own_build import ConfiguredBuild, OwnBuild
 from bot.model.policy import PolicyConfig
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage, Reason
-from bot.pipeline.registry_failures import STATE_SUBJECT, RegistryFailures, is_definite
+from bot.pipeline.failures import STATE_SUBJECT, RegistryFailures, is_definite
 from bot.pipeline.run_context import BuildServices, RunContext, RunOptions
 from bot.ports import ImageBuilder
 

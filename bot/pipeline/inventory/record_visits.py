@@ -30,10 +30,10 @@ from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.choice.decide_updates import DecisionResult, TagDependencies
 from bot.pipeline.evidence.evidence_versions import EvidenceVersions
+from bot.pipeline.failures import STATE_SUBJECT
 from bot.pipeline.inventory.request_records import RequestRecorder
 from bot.pipeline.proposal.execute_steps import RepositoryVisit
 from bot.pipeline.proposal.repository_plan import BranchPlan, RepositoryPlan
-from bot.pipeline.registry_failures import STATE_SUBJECT
 from bot.pipeline.run_context import RunContext, RunOptions
 from bot.pipeline.survey.triage import TriageResult
 from bot.pipeline.worker_pool import FORGE_POOL

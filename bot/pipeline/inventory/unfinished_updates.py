@@ -19,7 +19,7 @@ from bot.model.report import ProposalReport, RepositoryReport, RunFailure
 from bot.model.unfinished_update import UnfinishedUpdate
 from bot.model.update_stages import StageScope
 from bot.model.vocabulary import FailureStage, ProposalOutcome
-from bot.pipeline.registry_failures import STATE_SUBJECT
+from bot.pipeline.failures import STATE_SUBJECT
 from bot.pipeline.survey.stuck_updates import load_facts
 
 MAX_TITLE_IMAGES = 3

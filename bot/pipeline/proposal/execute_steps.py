@@ -33,8 +33,8 @@ from bot.model.proposal import (
 from bot.model.report import ProposalReport, RepositoryReport, RunFailure
 from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
 from bot.model.vocabulary import FailureStage, ProposalOutcome, RunLevel
+from bot.pipeline.failures import STATE_SUBJECT
 from bot.pipeline.proposal.repository_plan import BranchPlan, RepositoryPlan
-from bot.pipeline.registry_failures import STATE_SUBJECT
 from bot.pipeline.run_context import RunContext
 from bot.pipeline.survey.triage import ListedBaseBranch
 from bot.ports import Forge, ProgressReporter

@@ -8,7 +8,6 @@ unchanged for some days. After a user closed a request, no later digest of its t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from bot.core.choice.ages import find_withdrawn_digests
 from bot.core.evidence.compare import is_urgent_fix
@@ -18,24 +17,15 @@ from bot.model.errors import RegistryError
 from bot.model.image import Resolution, ResolvedTag
 from bot.model.image_name import Digest, TagRef, parse_sha256
 from bot.model.proposal import RemoteRequest
-from bot.model.report import RunFailure
 from bot.model.vocabulary import Reason
 from bot.pipeline.evidence.collect_evidence import assess
 from bot.pipeline.proposal.repository_plan import BranchPlan, RepositoryPlan
 from bot.pipeline.run_context import RunContext
 
 
-@dataclass(frozen=True, slots=True)
-class ExpediteResult:
-    """The plans of all repositories, in which some branches are now marked as urgent, and the failures."""
-
-    repository_plans: tuple[RepositoryPlan, ...]
-    failures: tuple[RunFailure, ...] = ()
-
-
 def expedite_urgent(
     repository_plans: Sequence[RepositoryPlan], resolutions: Mapping[TagRef, Resolution], context: RunContext
-) -> ExpediteResult:
+) -> tuple[RepositoryPlan, ...]:
     """Return all plans, after marking the proposals that must not wait as urgent.
 
     The newer digest is proposed at once in these cases:
@@ -56,11 +46,13 @@ def expedite_urgent(
         transition for each in branch_plans for transition in _list_transitions(each, each.muted_request)
     }
     if not waiting_transitions and not muted_transitions:
-        return ExpediteResult(tuple(repository_plans))
+        return tuple(repository_plans)
     unusable = _find_unusable(waiting_transitions, resolutions, context)
     assessable = (waiting_transitions | muted_transitions) - unusable
-    assessed = assess(assessable, context)
-    pressing = {transition for transition in assessable if is_urgent_fix(assessed.evidence[transition])}
+    assessing = context.with_new_log()
+    evidence = assess(assessable, assessing)
+    context.failures.add_new(assessing.failures.list_all())  # a list that cannot be read fails in earlier phases, too
+    pressing = {transition for transition in assessable if is_urgent_fix(evidence[transition])}
 
     def is_urgent(branch_plan: BranchPlan) -> bool:
         return bool(
@@ -70,7 +62,7 @@ def expedite_urgent(
     def expedite(branch_plan: BranchPlan) -> BranchPlan:
         return branch_plan.expedite(context.now) if is_urgent(branch_plan) else branch_plan
 
-    return ExpediteResult(tuple(each.replace_branch_plans(expedite) for each in repository_plans), assessed.failures)
+    return tuple(each.replace_branch_plans(expedite) for each in repository_plans)
 
 
 def _find_unusable(

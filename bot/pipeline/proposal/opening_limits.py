@@ -17,9 +17,9 @@ from bot.model.limits import DEFAULT_FLEET_LIMITS, DEFAULT_REPOSITORIES_PER_RUN,
 from bot.model.proposal import CloseStep, DeferProposal, OpenStep, RequestState
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage, ProposalOutcome, RunLevel
+from bot.pipeline.failures import STATE_SUBJECT
 from bot.pipeline.proposal.execute_steps import RepositoryVisit
 from bot.pipeline.proposal.repository_plan import RepositoryPlan
-from bot.pipeline.registry_failures import STATE_SUBJECT
 from bot.pipeline.run_context import RunContext, RunOptions
 
 _OPENED = frozenset({ProposalOutcome.OPENED, ProposalOutcome.WOULD_OPEN})

@@ -10,7 +10,7 @@ from bot.model.errors import StateError
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
 from bot.model.workload import ClusterOutcome, ClusterReading, StoredCluster, StoredRunningImage, UnreadCluster
-from bot.pipeline.registry_failures import STATE_SUBJECT
+from bot.pipeline.failures import STATE_SUBJECT
 from bot.pipeline.run_context import ClusterServices, RunContext
 from bot.pipeline.worker_pool import REGISTRY_POOL
 from bot.ports import ClusterReader

@@ -25,7 +25,7 @@ from bot.model.stuck_update import StuckUpdate
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.choice.tag_listings import TagListCollection
 from bot.pipeline.evidence.evidence_versions import EvidenceVersions
-from bot.pipeline.registry_failures import STATE_SUBJECT, RegistryFailures
+from bot.pipeline.failures import STATE_SUBJECT, RegistryFailures
 from bot.pipeline.run_context import KnownLookups, RunContext, RunOptions
 from bot.pipeline.survey.build_tasks import BuildTasks
 from bot.pipeline.survey.stuck_updates import load_stuck_updates

@@ -1,17 +1,49 @@
-"""Collect the failures of registries in a run, and report each failure only once."""
+"""Note the failures of a run, so that the report lists them all, and those of each registry only once."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from bot.model.errors import RegistryError
+from bot.model.errors import RegistryError, StateError
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage, Reason
 
 STATE_SUBJECT = "state"
 """The subject of failures to store state."""
+
+
+class FailureLog:
+    """The failures of one run, in the order in which the report lists them.
+
+    The thread of the run notes the failures of a phase after the threads of the phase ended. Therefore the order does
+    not depend on threads.
+    """
+
+    def __init__(self) -> None:
+        self._failures: list[RunFailure] = []
+
+    def add(self, failures: Iterable[RunFailure]) -> None:
+        """Add failures, also if the log contains equal ones."""
+        self._failures += failures
+
+    def add_new(self, failures: Iterable[RunFailure]) -> None:
+        """Add the failures that the log does not contain yet, because several phases may have the same failure."""
+        self._failures += [each for each in dict.fromkeys(failures) if each not in self._failures]
+
+    @contextmanager
+    def note_state_error(self, stage: FailureStage) -> Iterator[None]:
+        """Add a failure if the state cannot be used. The rest of the block is skipped, and the run continues."""
+        try:
+            yield
+        except StateError as error:
+            self._failures.append(RunFailure(STATE_SUBJECT, stage, str(error)))
+
+    def list_all(self) -> tuple[RunFailure, ...]:
+        """Return the failures that were noted so far."""
+        return tuple(self._failures)
 
 
 def _deduplicate_failures(failures: Iterable[RunFailure]) -> Iterator[RunFailure]:

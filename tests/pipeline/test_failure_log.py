@@ -1,0 +1,49 @@
+"""The log in which all phases of a run note failures."""
+
+from __future__ import annotations
+
+import pytest
+from support.runs.worlds import build_context
+
+from bot.model.errors import StateError
+from bot.model.report import RunFailure
+from bot.model.vocabulary import FailureStage
+from bot.pipeline.failures import STATE_SUBJECT, FailureLog
+
+FIRST, SECOND = (RunFailure(name, FailureStage.SURVEY, "timeout") for name in ("acme/web", "acme/api"))
+
+
+def test_failures_keep_their_order_and_equal_ones_are_kept():
+    log = FailureLog()
+    log.add([SECOND, FIRST])
+    log.add([SECOND])
+    assert log.list_all() == (SECOND, FIRST, SECOND)
+
+
+def test_add_new_leaves_out_failures_that_the_log_contains():
+    log = FailureLog()
+    log.add([FIRST])
+    log.add_new([SECOND, FIRST, SECOND])
+    assert log.list_all() == (FIRST, SECOND)
+
+
+def test_state_error_becomes_a_failure_of_the_state():
+    log = FailureLog()
+    with log.note_state_error(FailureStage.ASSESS):
+        raise StateError("the disk is full")
+    assert log.list_all() == (RunFailure(STATE_SUBJECT, FailureStage.ASSESS, "the disk is full"),)
+
+
+def test_other_errors_are_raised():
+    log = FailureLog()
+    with pytest.raises(KeyError), log.note_state_error(FailureStage.ASSESS):
+        raise KeyError("bug")
+    assert log.list_all() == ()
+
+
+def test_new_log_of_a_context_leaves_the_earlier_log_unchanged():
+    context = build_context()
+    context.failures.add([FIRST])
+    context.with_new_log().failures.add([SECOND])
+    assert context.failures.list_all() == (FIRST,)
+    assert context.with_new_log().failures.list_all() == ()
