@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from bot.model.config_types.addresses import IssuerUrl
+from bot.model.config_types.markers import Example
+from bot.model.config_types.texts import IdentityGlob
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,15 +21,17 @@ class TrustedKey:
 
 @dataclass(frozen=True, slots=True)
 class TrustedIdentity:
-    """A trusted signer who has no key, but an identity such as an email address (keyless signing).
+    """The config entry for a signer who signs without a key.
 
     An issuer, such as a login service, confirms the signer's identity at the time of signing.
     """
 
-    issuer: str
-    """The full URL of the issuer."""
-    identity: str
-    """A glob for the identities that the issuer confirms, such as an email address or the URL of a workflow."""
+    issuer: Annotated[IssuerUrl, Example("https://token.actions.githubusercontent.com")]
+    """The URL of the OIDC issuer. The issuer of GitHub workflows is `https://token.actions.githubusercontent.com`."""
+    identity: Annotated[
+        IdentityGlob, Example("https://github.com/acme/images/.github/workflows/release.yaml@refs/tags/*")
+    ]
+    """A glob for the identity that the issuer vouches for: an e-mail address, or the URL of a workflow with its ref."""
 
 
 @dataclass(frozen=True, slots=True)

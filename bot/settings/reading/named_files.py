@@ -12,7 +12,7 @@ from bot.core.choice.blocklist import build_blocklist
 from bot.model.blocklist import Blocklist, BlocklistEntry
 from bot.model.errors import ConfigError, ConfigProblem
 from bot.model.rules import ConfiguredEndOfLife
-from bot.model.trust import NotationTrust, TrustedIdentity, TrustedKey, TrustEntry
+from bot.model.trust import NotationTrust, TrustedKey, TrustEntry
 from bot.settings.documents import EndOfLifeFile
 from bot.settings.entries import Entry
 from bot.settings.reading.config import report_empty_values
@@ -67,7 +67,7 @@ def _read_trust_entry(entry: TrustConfigEntry, folder: Path, where: str, problem
     return TrustEntry(
         image_globs=entry.image,
         keys=tuple(_read_keys(entry, folder, where, problems)),
-        identities=tuple(TrustedIdentity(each.issuer, each.identity) for each in entry.keyless),
+        identities=entry.keyless,
         trusted_root=_find_trusted_root(entry, where, problems),
         notation=_read_notation(entry.notation, folder, f"{where}.notation", problems) if entry.notation else None,
         signed_as=entry.signed_as,

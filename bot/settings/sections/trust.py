@@ -6,23 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
-from bot.model.config_types import addresses, texts
+from bot.model.config_types import texts
 from bot.model.config_types.markers import Example, NonEmptyList, OneOrMore
 from bot.model.errors import ConfigProblem
+from bot.model.trust import TrustedIdentity
 from bot.settings.entries import Entry, Problems
 from bot.settings.paths import ConfigPath
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IdentityEntry:
-    """The config entry for a signer who signs without a key."""
-
-    issuer: Annotated[addresses.IssuerUrl, Example("https://token.actions.githubusercontent.com")]
-    """The URL of the OIDC issuer. The issuer of GitHub workflows is `https://token.actions.githubusercontent.com`."""
-    identity: Annotated[
-        texts.IdentityGlob, Example("https://github.com/acme/images/.github/workflows/release.yaml@refs/tags/*")
-    ]
-    """A glob for the identity that the issuer vouches for: an e-mail address, or the URL of a workflow with its ref."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +41,7 @@ class TrustConfigEntry:
     """Globs for the canonical repository, such as `registry.example.com/acme/**`."""
     keys: Annotated[NonEmptyList[texts.Text], Example(["keys/acme.pub"])] = ()
     """Files with public keys in PEM format, for signatures by cosign. The paths are relative to this config file."""
-    keyless: NonEmptyList[IdentityEntry] = ()
+    keyless: NonEmptyList[TrustedIdentity] = ()
     """Signers who sign without a key. Requires the extra `keyless`."""
     trusted_root: Annotated[ConfigPath | None, Example("keys/sigstore.json")] = None
     """A file with the certificate authorities and logs to trust for `keyless`. The path is relative to this config
