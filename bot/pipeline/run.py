@@ -51,7 +51,6 @@ class RunPlan:
     visit_recorder: VisitRecorder
     openings: tuple[Opening, ...]
     """The proposals that the run opens, as far as they were reserved in the ledger."""
-    failures: tuple[RunFailure, ...]
     started: datetime
 
 
@@ -59,8 +58,11 @@ def plan_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOption
     """Run all phases up to the limits, which reserve the proposals that the run opens."""
     context, started = context.with_new_log(), context.now
     running = find_running_images(context)
+    context.failures.add(running.failures)
     build_tasks = list_build_tasks(context.builders, context.progress)
+    context.failures.add(build_tasks.failures)
     fleet_scan = scan_fleets(fleets, context, options, build_tasks)
+    context.failures.add(fleet_scan.failures)
     context = replace(context, known_lookups=fleet_scan.triage_result.known_lookups, clusters=running.services)
     decided_scans, decision_result = decide_updates(fleet_scan.repository_scans, context, options.policy_config)
     visit_recorder = VisitRecorder(context, options, decision_result)
@@ -70,10 +72,9 @@ def plan_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOption
     context = replace(context, now=context.clock.now())  # scans may have taken hours
     repository_plans = _plan_repositories(decided_scans, decision_result, context, options)
     repository_plans = expedite_urgent(repository_plans, decision_result.resolutions, context)
-    limit_result = apply_limits(repository_plans, context, options)
-    failures = [*running.failures, *build_tasks.failures, *fleet_scan.failures, *context.failures.list_all()]
     if isinstance(rebuild_finder, RunFailure):
-        failures.append(rebuild_finder)
+        context.failures.add([rebuild_finder])
+    limit_result = apply_limits(repository_plans, context, options)
     return RunPlan(
         context,
         tuple(start_visit(each, options.branch_prefix) for each in limit_result.repository_plans),
@@ -81,7 +82,6 @@ def plan_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOption
         decision_result,
         visit_recorder,
         limit_result.openings,
-        (*failures, *limit_result.failures),
         started,
     )
 
@@ -90,22 +90,20 @@ def finish_run(run_plan: RunPlan, visits: Sequence[RepositoryVisit], options: Ru
     """Update the dashboards and the state after the steps were executed, and return the report of the run."""
     context, fleet_scan = run_plan.context, run_plan.fleet_scan
     triage_result, evidence = fleet_scan.triage_result, run_plan.decision_result.evidence
-    failures = [*run_plan.failures, *(failure for each in visits for failure in each.failures)]
-    failures += give_back_unopened(run_plan.openings, visits, context)
-    failures += record_pushes(visits, context)
-    failures += sync_dashboards(visits, evidence, options)
-    failures += run_plan.visit_recorder.record_visits(visits, triage_result)
-    failures += read_own_builds(context, options, _list_known_digests(run_plan))
-    failures += record_failed_checks(fleet_scan.branches, context, options)
+    context.failures.add(failure for each in visits for failure in each.failures)
+    give_back_unopened(run_plan.openings, visits, context)
+    record_pushes(visits, context)
+    context.failures.add(sync_dashboards(visits, evidence, options))
+    run_plan.visit_recorder.record_visits(visits, triage_result)
+    read_own_builds(context, options, _list_known_digests(run_plan))
+    record_failed_checks(fleet_scan.branches, context, options)
     all_reports = _sort_reports((*(each.report for each in visits), *triage_result.reports), fleet_scan.repositories)
-    stages = context.builds.stages if context.builds is not None else None
-    all_reports, unread = add_unfinished(all_reports, stages, context.now)
-    failures += unread
+    all_reports = add_unfinished(all_reports, context)
     return RunReport(
         options.level,
         all_reports,
         {**triage_result.evidence, **evidence},
-        tuple(failures),
+        context.failures.list_all(),
         run_plan.started,
         context.clock.now(),
         uses_default_scanner=context.uses_default_scanner,

@@ -6,12 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.model.errors import StateError
 from bot.model.forge import GitRepository
 from bot.model.inventory import VisitReason
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
-from bot.pipeline.failures import STATE_SUBJECT
 from bot.pipeline.inventory.failed_checks import record_failed_checks
 from bot.pipeline.inventory.own_builds import read_own_builds
 from bot.pipeline.run_context import RunContext, RunOptions
@@ -44,20 +42,19 @@ def sweep_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOptio
     As a side effect, the state records that the other base branches still exist, which images run in clusters, and how
     own images were built.
     """
+    context = context.with_new_log()
     running = read_clusters(context)
     build_tasks = list_build_tasks(context.builders, context.progress)
     branch_list = list_base_branches(fleets, context, options)
     triage_result = select_branches(branch_list.list_in_scope(options.scope), context, options, build_tasks)
-    failures = [*build_tasks.failures, *branch_list.failures, *triage_result.failures]
-    try:
+    context.failures.add((*build_tasks.failures, *branch_list.failures, *triage_result.failures))
+    with context.failures.note_state_error(FailureStage.SURVEY):
         context.inventory_store.record_seen(triage_result.unchanged_keys, context.now)
-    except StateError as error:
-        failures.append(RunFailure(STATE_SUBJECT, FailureStage.SURVEY, str(error)))
     known_digests = {each: found.digest for each, found in triage_result.known_lookups.descriptors.items()}
-    failures += read_own_builds(context, options, known_digests)
-    failures += record_failed_checks(branch_list.branches, context, options)
+    read_own_builds(context, options, known_digests)
+    record_failed_checks(branch_list.branches, context, options)
     repositories = {each.group: each.repository for each in triage_result.to_read}
     reasons = Counter(each.reason for each in triage_result.to_read if each.reason is not None)
     return SweepResult(
-        tuple(repositories.values()), reasons, len(branch_list.branches), tuple(failures), running.failures
+        tuple(repositories.values()), reasons, len(branch_list.branches), context.failures.list_all(), running.failures
     )

@@ -6,14 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from bot.core.inventory.stage_funnels import find_fleet_stages
 from bot.model.ci import FailedCheck
-from bot.model.errors import StateError
 from bot.model.forge import GitRepository
 from bot.model.inventory import BranchKey
-from bot.model.report import RunFailure
 from bot.model.run_scope import RunScope
 from bot.model.update_stages import UpdateProgress, WaitReason
 from bot.model.vocabulary import FailureStage
-from bot.pipeline.failures import STATE_SUBJECT
 from bot.pipeline.inventory.own_builds import OwnImages
 from bot.pipeline.run_context import RunContext, RunOptions
 from bot.pipeline.worker_pool import FORGE_POOL
@@ -28,18 +25,18 @@ _REASONS = frozenset({WaitReason.NOT_BUILT, WaitReason.BUILD_FAILED})
 
 def record_failed_checks(
     branches: Iterable[tuple[Fleet, GitRepository]], context: RunContext, options: RunOptions
-) -> tuple[RunFailure, ...]:
-    """Read and store the failed checks of base branches that wait for a build. Return the failures.
+) -> None:
+    """Read and store the failed checks of base branches that wait for a build.
 
     `branches` are all base branches of the fleet. Without a state or own images, nothing is done, nor in a run that is
     limited to a part of the fleet.
     """
     services = context.builds
     if services is None or options.scope != RunScope():
-        return ()
+        return
     if not OwnImages(services.configured, options.policy_config):
-        return ()
-    try:
+        return
+    with context.failures.note_state_error(FailureStage.SURVEY):
         facts = services.stages.load_fleet_facts()
         waiting = _list_waiting(find_fleet_stages(facts, context.now).updates)
         listed = {BranchKey.of(repository): (fleet, repository) for fleet, repository in branches}
@@ -56,9 +53,6 @@ def record_failed_checks(
 
         checks = FORGE_POOL.run_phase("Reading failed checks", read, keys, context.progress) if keys else []
         services.checks.record_checks(dict(zip(keys, checks, strict=True)), heads)
-    except StateError as error:
-        return (RunFailure(STATE_SUBJECT, FailureStage.SURVEY, str(error)),)
-    return ()
 
 
 def _list_waiting(updates: Sequence[UpdateProgress]) -> list[BranchKey]:

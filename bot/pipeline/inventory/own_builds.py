@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -183,48 +184,38 @@ class OwnImages:
         return is_own and is_known_registry(self.policy_config, repository.partition("/")[0])
 
 
-def read_own_builds(
-    context: RunContext, options: RunOptions, known_digests: Mapping[TagRef, Digest]
-) -> tuple[RunFailure, ...]:
+def read_own_builds(context: RunContext, options: RunOptions, known_digests: Mapping[TagRef, Digest]) -> None:
     """Read the builds of own images that are not stored yet, and store them with their base images.
 
     `known_digests` are the digests of tags that the run already looked up. Without a state, or without own images in
-    the config, nothing is done. Return the failures, at most one for each registry.
+    the config, nothing is done. At most one failure is noted for each registry.
     """
     services, shard = context.builds, options.scope.shard
     if shard is not None and shard.number > 1:  # one of the runs that share the work is enough
-        return ()
+        return
     if services is None or not (own_images := OwnImages(services.configured, options.policy_config)):
-        return ()
+        return
     reading = _BuildReading(context, services, own_images, options.scope.names)
-    try:
+    with reading.note_failures():
         stored = [each.build for each in services.store.load_builds()]
         reading.update_store(stored, reading.find_digests(stored, known_digests))
-    except StateError as error:
-        return (*reading.failures.list_failures(), RunFailure(STATE_SUBJECT, FailureStage.RESOLVE, str(error)))
-    return tuple(reading.failures.list_failures())
 
 
-def read_pushed_builds(
-    context: RunContext, options: RunOptions, digests: Mapping[TagRef, Digest]
-) -> tuple[RunFailure, ...]:
-    """Read and store the builds of those digests that are own images. Return the failures, as `read_own_builds` does.
+def read_pushed_builds(context: RunContext, options: RunOptions, digests: Mapping[TagRef, Digest]) -> None:
+    """Read and store the builds of those digests that are own images. Note failures as `read_own_builds` does.
 
     `digests` are the digests that tags point to.
     """
     services = context.builds
     if services is None:
-        return ()
+        return
     own_images = OwnImages(services.configured, options.policy_config)
     pushed = {(each.repository, digest) for each, digest in digests.items() if own_images.contains(each.repository)}
     if not pushed:
-        return ()
+        return
     reading = _BuildReading(context, services, own_images, ())
-    try:
+    with reading.note_failures():
         reading.update_store([each.build for each in services.store.load_builds()], pushed)
-    except StateError as error:
-        return (*reading.failures.list_failures(), RunFailure(STATE_SUBJECT, FailureStage.RESOLVE, str(error)))
-    return tuple(reading.failures.list_failures())
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +226,16 @@ class _BuildReading:
     names: Collection[str]
     """The git repositories to which the run is limited; empty for all of them."""
     failures: RegistryFailures = field(default_factory=RegistryFailures)
+
+    @contextmanager
+    def note_failures(self) -> Iterator[None]:
+        """Note the failures of registries in the block, and then that of the state, if it cannot be used."""
+        log = self.context.failures
+        with log.note_state_error(FailureStage.RESOLVE):
+            try:
+                yield
+            finally:
+                log.add(self.failures.list_failures())
 
     def find_digests(self, stored: Sequence[OwnBuild], known_digests: Mapping[TagRef, Digest]) -> set[_ImageDigest]:
         """Return the digests of own images that are in use, or that tags in use point to. Raises StateError."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 
 from bot.core.inventory.settle import (
@@ -16,7 +16,6 @@ from bot.core.inventory.settle import (
 )
 from bot.core.inventory.triage import find_tag_reason
 from bot.model.decision import ImageUpdate, Transition
-from bot.model.errors import StateError
 from bot.model.inventory import BranchConditions, BranchKey, BranchVisit, SettledBranch, StoredRequest, VisitReason
 from bot.model.proposal import (
     CloseStep,
@@ -30,7 +29,6 @@ from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.choice.decide_updates import DecisionResult, TagDependencies
 from bot.pipeline.evidence.evidence_versions import EvidenceVersions
-from bot.pipeline.failures import STATE_SUBJECT
 from bot.pipeline.inventory.request_records import RequestRecorder
 from bot.pipeline.proposal.execute_steps import RepositoryVisit
 from bot.pipeline.proposal.repository_plan import BranchPlan, RepositoryPlan
@@ -52,11 +50,10 @@ class VisitRecorder:
         self._context, self._options, self._decision_result = context, options, decision_result
         self._evidence_versions = EvidenceVersions(context)
 
-    def record_visits(self, visited: Iterable[RepositoryVisit], triage_result: TriageResult) -> Iterator[RunFailure]:
+    def record_visits(self, visited: Iterable[RepositoryVisit], triage_result: TriageResult) -> None:
         """Store the visits, and that the other base branches were listed.
 
-        Yield a failure if the state cannot be written. Also yield one for each branch in which the triage would have
-        missed a change.
+        A failure is noted for each branch in which the triage would have missed a change.
         """
         store = self._context.inventory_store
         if not store.is_available:
@@ -75,15 +72,13 @@ class VisitRecorder:
                 dependencies = self._find_dependencies(each.plan)
                 visits.append(self._build_visit(key, conditions, each, dependencies, listed_requests))
                 if _is_missed(each, dependencies):
-                    yield RunFailure(each.report.title, FailureStage.SURVEY, _MISSED)
+                    self._context.failures.add([RunFailure(each.report.title, FailureStage.SURVEY, _MISSED)])
         evidence = {**triage_result.evidence, **self._decision_result.evidence}
-        try:
+        with self._context.failures.note_state_error(FailureStage.PROPOSE):
             store.record_visits(visits, evidence, self._context.now)
             if not self._options.scope.names:  # deleting old data takes too long for one repository
                 read_keys = (visit.key for visit in visits)
                 store.record_seen((*triage_result.unchanged_keys, *read_keys), self._context.now)
-        except StateError as error:
-            yield RunFailure(STATE_SUBJECT, FailureStage.PROPOSE, str(error))
 
     def _find_dependencies(self, plan: RepositoryPlan) -> TagDependencies | None:
         images = list_tracked_images(plan.proposal_plan.decisions)

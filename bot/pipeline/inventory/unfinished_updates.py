@@ -13,13 +13,12 @@ from bot.core.markdown import describe_rest
 from bot.core.proposal.branch_ownership import parse_targets
 from bot.inventory_ports import StageReader
 from bot.model.due_date import DueDate, DueUntil
-from bot.model.errors import StateError
 from bot.model.proposal import ProposedImage
-from bot.model.report import ProposalReport, RepositoryReport, RunFailure
+from bot.model.report import ProposalReport, RepositoryReport
 from bot.model.unfinished_update import UnfinishedUpdate
 from bot.model.update_stages import StageScope
 from bot.model.vocabulary import FailureStage, ProposalOutcome
-from bot.pipeline.failures import STATE_SUBJECT
+from bot.pipeline.run_context import RunContext
 from bot.pipeline.survey.stuck_updates import load_facts
 
 MAX_TITLE_IMAGES = 3
@@ -29,20 +28,19 @@ _RepositoryKey = tuple[str, str, str | None]
 """The kind of forge, the name of the repository, and the base branch."""
 
 
-def add_unfinished(
-    reports: Sequence[RepositoryReport], stages: StageReader | None, now: datetime
-) -> tuple[tuple[RepositoryReport, ...], list[RunFailure]]:
-    """Return the reports with the merged updates that do not run yet, and the failures of the state.
+def add_unfinished(reports: Sequence[RepositoryReport], context: RunContext) -> tuple[RepositoryReport, ...]:
+    """Return the reports with the merged updates that do not run yet, as proposals with the outcome `not-running`.
 
-    They are proposals with the outcome `not-running`. `stages` is None without a state.
+    Without a state, and if the state cannot be read, the reports are returned unchanged.
     """
-    try:
-        if stages is None or not stages.has_updates_to_run() or not stages.load_scope().has_clusters:
-            return tuple(reports), []
-        by_repository = _find_by_repository(reports, stages, now)
-    except StateError as error:
-        return tuple(reports), [RunFailure(STATE_SUBJECT, FailureStage.PROPOSE, str(error))]
-    return tuple(_add_proposals(report, by_repository) for report in reports), []
+    if context.builds is None:
+        return tuple(reports)
+    stages = context.builds.stages
+    with context.failures.note_state_error(FailureStage.PROPOSE):
+        if stages.has_updates_to_run() and stages.load_scope().has_clusters:
+            by_repository = _find_by_repository(reports, stages, context.now)
+            return tuple(_add_proposals(report, by_repository) for report in reports)
+    return tuple(reports)
 
 
 def _find_by_repository(

@@ -14,7 +14,7 @@ from bot.core.choice.verdict import build_verdict
 from bot.core.proposal.marks import mark_withdrawn
 from bot.core.proposal.refusals import report_refusals
 from bot.model.branch_ownership import BranchPush
-from bot.model.errors import ForgeError, ProtectedFileError, StateError
+from bot.model.errors import ForgeError, ProtectedFileError
 from bot.model.forge import GitRepository, OpenedRequest
 from bot.model.proposal import (
     CloseStep,
@@ -33,7 +33,6 @@ from bot.model.proposal import (
 from bot.model.report import ProposalReport, RepositoryReport, RunFailure
 from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
 from bot.model.vocabulary import FailureStage, ProposalOutcome, RunLevel
-from bot.pipeline.failures import STATE_SUBJECT
 from bot.pipeline.proposal.repository_plan import BranchPlan, RepositoryPlan
 from bot.pipeline.run_context import RunContext
 from bot.pipeline.survey.triage import ListedBaseBranch
@@ -125,10 +124,10 @@ def start_visit(repository_plan: RepositoryPlan, branch_prefix: str) -> Reposito
 _EXISTING_STATES = (RequestState.OPEN, RequestState.BRANCH)
 
 
-def record_pushes(visits: Iterable[RepositoryVisit], context: RunContext) -> tuple[RunFailure, ...]:
+def record_pushes(visits: Iterable[RepositoryVisit], context: RunContext) -> None:
     """Store the commits that this run pushed, and those whose content is that of the desired proposal.
 
-    Return a failure if the state cannot be written. The next run then reads the content of the branches.
+    If the state cannot be written, the next run reads the content of the branches.
     """
     pushes: dict[GitRepository, dict[str, BranchPush]] = {}
     for visit in visits:
@@ -137,12 +136,9 @@ def record_pushes(visits: Iterable[RepositoryVisit], context: RunContext) -> tup
         }
         if new_pushes := {**confirmed_pushes, **visit.result.pushes}:
             pushes.setdefault(visit.repository, {}).update(new_pushes)
-    try:
+    with context.failures.note_state_error(FailureStage.PROPOSE):
         if pushes:
             context.push_store.record_pushes(pushes, context.now)
-    except StateError as error:
-        return (RunFailure(STATE_SUBJECT, FailureStage.PROPOSE, str(error)),)
-    return ()
 
 
 def _find_confirmed_push(branch_plan: BranchPlan) -> BranchPush | None:

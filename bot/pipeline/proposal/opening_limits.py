@@ -12,12 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.core.proposal.limits import OpenQueue, defer_proposals
-from bot.model.errors import StateError
 from bot.model.limits import DEFAULT_FLEET_LIMITS, DEFAULT_REPOSITORIES_PER_RUN, Opening, ProposalLimits
 from bot.model.proposal import CloseStep, DeferProposal, OpenStep, RequestState
-from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage, ProposalOutcome, RunLevel
-from bot.pipeline.failures import STATE_SUBJECT
 from bot.pipeline.proposal.execute_steps import RepositoryVisit
 from bot.pipeline.proposal.repository_plan import RepositoryPlan
 from bot.pipeline.run_context import RunContext, RunOptions
@@ -28,12 +25,11 @@ _OPENED = frozenset({ProposalOutcome.OPENED, ProposalOutcome.WOULD_OPEN})
 
 @dataclass(frozen=True, slots=True)
 class LimitResult:
-    """The plans of all repositories after applying the limits, and a failure if the state could not be used."""
+    """The plans of all repositories after applying the limits."""
 
     repository_plans: tuple[RepositoryPlan, ...]
     openings: tuple[Opening, ...]
     """The proposals that this run may open and reserved, without those that another run reserved before."""
-    failures: tuple[RunFailure, ...] = ()
 
 
 def apply_limits(repository_plans: Sequence[RepositoryPlan], context: RunContext, options: RunOptions) -> LimitResult:
@@ -52,24 +48,22 @@ def apply_limits(repository_plans: Sequence[RepositoryPlan], context: RunContext
         new_openings[:] = [each for each in openings if (each.repository, each.branch) not in reserved]
         return openings
 
-    failures: tuple[RunFailure, ...] = ()
     window = options.limits.window if options.limits is not None else DEFAULT_FLEET_LIMITS.window
-    try:
+    is_reserved = False
+    with context.failures.note_state_error(FailureStage.PROPOSE):
         context.opening_ledger.reserve(choose, context.now, window)
-    except StateError as error:
+        is_reserved = True
+    if not is_reserved:
         choose(())
-        failures = (RunFailure(STATE_SUBJECT, FailureStage.PROPOSE, str(error)),)
     limited = map(_defer_steps, repository_plans, deferrals)
-    return LimitResult(tuple(limited), tuple(new_openings), failures)
+    return LimitResult(tuple(limited), tuple(new_openings))
 
 
-def give_back_unopened(
-    openings: Sequence[Opening], visits: Iterable[RepositoryVisit], context: RunContext
-) -> tuple[RunFailure, ...]:
+def give_back_unopened(openings: Sequence[Opening], visits: Iterable[RepositoryVisit], context: RunContext) -> None:
     """Remove the reservations of proposals that could not be opened, so that other proposals can take their places.
 
-    `context` must have the time at which they were reserved. Return a failure if the state cannot be used. The
-    proposals then count until the window of the limits has passed.
+    `context` must have the time at which they were reserved. If the state cannot be used, the proposals count
+    until the window of the limits has passed.
     """
     opened = {
         (_get_full_name(visit.plan), report.branch)
@@ -78,12 +72,9 @@ def give_back_unopened(
         if report.outcome in _OPENED
     }
     unopened = [each for each in openings if (each.repository, each.branch) not in opened]
-    try:
+    with context.failures.note_state_error(FailureStage.PROPOSE):
         if unopened:
             context.opening_ledger.give_back(unopened, context.now)
-    except StateError as error:
-        return (RunFailure(STATE_SUBJECT, FailureStage.PROPOSE, str(error)),)
-    return ()
 
 
 def _get_full_name(repository_plan: RepositoryPlan) -> tuple[str, str, str]:
