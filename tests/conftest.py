@@ -6,6 +6,7 @@ import gc
 import importlib
 import os
 import sys
+import tempfile
 from itertools import count
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +16,9 @@ from hypothesis import HealthCheck, settings
 from support.forges.claims import claims_table, mark_slow_forges, note_claims
 from support.forges.kill_points import summary_of_kills
 from support.parts import OPTIONAL, PARTS
+
+MEMORY_FOR_TEMPORARY_FILES = 4 << 30
+"""Bytes that must be free, a multiple of what the tests need at any time. Without them, temporary files are on disk."""
 
 settings.register_profile(
     "ci", derandomize=True, deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow]
@@ -40,6 +44,22 @@ def _import_iri_grammar_when_needed() -> None:
     sys.modules.setdefault(name, deferred)
 
 
+def _keep_temporary_files_in_memory() -> None:
+    """Let this process and its children make temporary files in memory if there is enough and nothing else is asked.
+
+    The tests make and delete half a million files, most of them in small repositories. On a disk this takes a sixth of
+    the processor time of all tests.
+    """
+    folder = Path("/dev/shm")
+    if "TMPDIR" in os.environ or not os.access(folder, os.W_OK | os.X_OK):
+        return
+    system = os.statvfs(folder)
+    free = min(system.f_bavail * system.f_frsize, os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    if free >= MEMORY_FOR_TEMPORARY_FILES and not system.f_flag & os.ST_NOEXEC:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+
+
+_keep_temporary_files_in_memory()
 _import_iri_grammar_when_needed()
 # The tests and the modules that they import make millions of objects, and next to none of these are garbage.
 gc.disable()
