@@ -14,7 +14,7 @@ from types import ModuleType
 import pytest
 from hypothesis import HealthCheck, settings
 from support.forges.claims import claims_table, mark_slow_forges, note_claims
-from support.forges.kill_points import summary_of_kills
+from support.forges.kill_points import summarize_kills
 from support.parts import OPTIONAL, PARTS
 
 MEMORY_FOR_TEMPORARY_FILES = 4 << 30
@@ -107,7 +107,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         )
         for line in claims_table(reports):
             terminalreporter.line(line)
-    kills = summary_of_kills(terminalreporter.getreports("passed"))
+    kills = summarize_kills(terminalreporter.getreports("passed"))
     if kills is not None:
         terminalreporter.section("runs that were killed")
         terminalreporter.line(kills)

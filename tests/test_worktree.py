@@ -36,7 +36,7 @@ def _scan(folder, capabilities=("dac_override", "dac_read_search")):
     if not done.stdout:
         return done.returncode, [], [], done.stderr
     document = json.loads(done.stdout)
-    found = [place["path"] for place in document["references"]]
+    found = [reference["path"] for reference in document["references"]]
     failed = [(each["subject"], each["stage"], each["error"]) for each in document["failed"]]
     return done.returncode, found, failed, done.stderr
 

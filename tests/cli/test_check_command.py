@@ -29,7 +29,7 @@ def test_offline_finds_unpinned_reference_and_exits_with_4(check):
     assert list_findings(document) == [("Dockerfile", 1, "unpinned"), ("Dockerfile", 3, "unpinned")]
     assert "has no digest" in document["findings"][0]["message"]
     assert "neither tag nor digest" in document["findings"][1]["message"]
-    assert [place["status"] for place in document["references"]] == ["not-checked", "not-checked", "skipped"]
+    assert [reference["status"] for reference in document["references"]] == ["not-checked", "not-checked", "skipped"]
 
 
 def test_pinned_folder_passes(check):
@@ -51,7 +51,7 @@ def test_pinned_folder_passes(check):
 @pytest.mark.parametrize("arguments", [("--offline",), ()], ids=["offline", "online"])
 def test_references_that_the_policy_skips_are_not_findings(check, files, reason, arguments):
     code, document = check(files, *arguments)
-    assert [place["reason"] for place in document["references"]] == [reason]
+    assert [reference["reason"] for reference in document["references"]] == [reason]
     assert (code, document["findings"]) == (0, [])
 
 
@@ -76,7 +76,7 @@ def test_shared_bytes_that_another_reference_locks_are_not_findings(check, confi
     both = "ARG IMAGE=python:3.12\nFROM ${IMAGE} AS a\n%sFROM ${IMAGE}\n"
     assert check({"Dockerfile": both % ""}, "--config", config(), *offline)[0] == 4
     code, document = check({"Dockerfile": both % "# basebump: ignore\n"}, "--config", config(), *offline)
-    assert [place["reason"] for place in document["references"]] == ["conflicting-edits", "ignored"]
+    assert [reference["reason"] for reference in document["references"]] == ["conflicting-edits", "ignored"]
     assert code == 0
 
 

@@ -56,8 +56,8 @@ def test_scan_writes_all_exports_like_stdout(scan, tmp_path, loopback):
         assert len(loopback.registry.served_requests) == number * asked
     (result,) = read_sarif((tmp_path / "sarif").read_text())[0]["results"]
     assert result["ruleId"] == "update"
-    _, place = (json.loads(line) for line in (tmp_path / "jsonl").read_text().splitlines())
-    assert place["status"] == "update"
+    _, reference = (json.loads(line) for line in (tmp_path / "jsonl").read_text().splitlines())
+    assert reference["status"] == "update"
 
 
 @pytest.mark.real("git")

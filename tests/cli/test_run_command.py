@@ -185,7 +185,7 @@ def test_required_scan_refuses_updates_but_keeps_open_proposals(tmp_path, basebu
     append_to_config(fleet, "policy: [{require: {scan: true}}]\n")
     _, out, _ = basebump("run", "--config", fleet, "--level", "propose", "--format", "json")
     web = json.loads(out)["repositories"][1]
-    assert [(place["status"], place["reason"]) for place in web["references"]] == [("refused", "not-scanned")]
+    assert [(each["status"], each["reason"]) for each in web["references"]] == [("refused", "not-scanned")]
     assert [each["outcome"] for each in web["proposals"]] == ["left-alone"]
     assert BRANCH in open_web_repository(tmp_path).branches()
 

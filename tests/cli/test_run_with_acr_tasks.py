@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.clouds.arm import CONTOSO, FakeResourceManager, docker, encoded, file_task, task
-from support.clouds.azure_scene import MANAGERS, by_secret, manager
+from support.clouds.azure_scene import MANAGERS, build_secret_environment, manager
 from support.clouds.entra import SECRET, FakeEntra
 from support.forges.github.stand import GitHubStand
 from support.git import DiskRepository
@@ -36,7 +36,7 @@ def arm(tmp_path, monkeypatch):
     refuse_dns_queries(monkeypatch)
     certificate = SelfSignedCertificate.make(tmp_path, *MANAGERS)
     with FakeEntra(certificate) as entra, FakeResourceManager(certificate, entra) as arm, manager(arm) as tunnel:
-        for variable, value in (by_secret(entra) | tunnel.environment).items():
+        for variable, value in (build_secret_environment(entra) | tunnel.environment).items():
             monkeypatch.setenv(variable, value)
         yield arm
 
@@ -67,8 +67,10 @@ def run(basebump, config_file, *, code=0):
 
 def get_statuses(repository, path):
     """Return the status and the reason of each image in a file, by the name of the image."""
-    places = [place for place in repository["references"] if place["path"] == path]
-    return {place["reference"].partition("@")[0]: (place["status"], place["reason"]) for place in places}
+    references = [reference for reference in repository["references"] if reference["path"] == path]
+    return {
+        reference["reference"].partition("@")[0]: (reference["status"], reference["reason"]) for reference in references
+    }
 
 
 def get_outcomes(repository):

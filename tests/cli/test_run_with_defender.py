@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from support.clouds.azure_scene import MANAGERS, by_secret, manager
+from support.clouds.azure_scene import MANAGERS, build_secret_environment, manager
 from support.clouds.entra import SECRET, FakeEntra
 from support.clouds.resource_graph import FakeResourceGraph, cve, grouped, individual
 from support.git import DiskRepository
@@ -25,7 +25,7 @@ def graph(tmp_path, monkeypatch):
     refuse_dns_queries(monkeypatch)
     certificate = SelfSignedCertificate.make(tmp_path, *MANAGERS)
     with FakeEntra(certificate) as entra, FakeResourceGraph(certificate, entra) as graph, manager(graph) as tunnel:
-        for variable, value in (by_secret(entra) | tunnel.environment).items():
+        for variable, value in (build_secret_environment(entra) | tunnel.environment).items():
             monkeypatch.setenv(variable, value)
         now = datetime.now(UTC).isoformat()
         graph.rows = [

@@ -14,15 +14,15 @@ POD = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: {image}\n"
 def test_offline_makes_no_requests_and_says_so(tmp_path, basebump):
     write_tree(tmp_path, {"Dockerfile": "FROM python:3.12\n"})
     code, out, err = basebump("scan", tmp_path, "--offline", "--format", "json")
-    (place,) = json.loads(out)["references"]
+    (reference,) = json.loads(out)["references"]
     assert (code, err) == (0, "")
-    assert (place["status"], place["reason"]) == ("not-checked", "offline")
+    assert (reference["status"], reference["reason"]) == ("not-checked", "offline")
 
 
 def test_offline_names_skipped_references(tmp_path, basebump):
     write_tree(tmp_path, {"Dockerfile": "FROM python\n", "pod.yaml": POD.format(image="registry.acme.dev/web:1")})
     _, out, _ = basebump("scan", tmp_path, "--offline", "--format", "json")
-    assert [place["reason"] for place in json.loads(out)["references"]] == ["no-tag", "maybe-own"]
+    assert [reference["reason"] for reference in json.loads(out)["references"]] == ["no-tag", "maybe-own"]
 
 
 def test_json_is_one_document_and_updates_exit_with_0(tmp_path, basebump, config, loopback):
@@ -30,7 +30,7 @@ def test_json_is_one_document_and_updates_exit_with_0(tmp_path, basebump, config
     folder = write_tree(tmp_path / "tree", {"Dockerfile": f"FROM python:3.12@{digest('old')}\nFROM gone:1\n"})
     code, out, _ = basebump("scan", folder, "--config", config(), "--format", "json")
     assert code == 0
-    assert [place["new_digest"] for place in json.loads(out)["references"]] == [now, None]
+    assert [reference["new_digest"] for reference in json.loads(out)["references"]] == [now, None]
 
 
 def test_scan_changes_no_files_without_write(tmp_path, basebump, config, loopback):
@@ -60,7 +60,7 @@ def test_unreachable_registry_exits_with_1_and_is_in_failed(tmp_path, basebump, 
     code, out, _ = basebump("scan", folder, "--config", config, "--format", "json")
     document = json.loads(out)
     assert code == 1
-    assert [place["reason"] for place in document["references"]] == ["unreachable"]
+    assert [reference["reason"] for reference in document["references"]] == ["unreachable"]
     assert [failed["subject"] for failed in document["failed"]] == ["docker.io"]
 
 
@@ -249,8 +249,8 @@ def test_document_with_a_path_that_is_not_utf8_is_utf8(tmp_path):
         file.write("FROM python:3.12\n")
     command = [sys.executable, "-m", "bot", "scan", str(tmp_path), "--offline", "--format", "json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
-    (place,) = json.loads(done.stdout)["references"]
-    assert os.fsencode(place["path"]) == b"caf\xe9/Dockerfile"
+    (reference,) = json.loads(done.stdout)["references"]
+    assert os.fsencode(reference["path"]) == b"caf\xe9/Dockerfile"
 
 
 def test_full_disk_is_a_failure_and_not_a_bug(tmp_path):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from support.clouds import entra as entra_stand
-from support.clouds.azure_scene import by_secret
+from support.clouds.azure_scene import build_secret_environment
 from support.clouds.entra import FakeEntra
 from support.clusters.kubernetes_stand import KubernetesStand
 from support.clusters.objects import make_pod
@@ -38,7 +38,7 @@ def read(tmp_path):
 def entra(tmp_path, monkeypatch):
     monkeypatch.setattr(entra_stand, "RESOURCES", entra_stand.RESOURCES | {AKS})
     with FakeEntra(SelfSignedCertificate.make(tmp_path)) as running:
-        for name, value in by_secret(running).items():
+        for name, value in build_secret_environment(running).items():
             monkeypatch.setenv(name, value)
         yield running
 

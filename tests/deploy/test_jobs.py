@@ -69,9 +69,9 @@ def test_gitlab_job_runs_on_schedule_and_once_at_a_time(gitlab):
 def test_scan_can_pin_the_basebump_image_in_the_gitlab_file(basebump, tmp_path):
     shutil.copytree(DEPLOY / "gitlab", tmp_path / "project")
     _, out, _ = basebump("scan", tmp_path / "project", "--offline", "--format", "json")
-    (place,) = json.loads(out)["references"]
-    assert (place["format"], place["tag"]) == ("gitlab-ci", __version__)
-    assert place["digest_at"] is not None
+    (reference,) = json.loads(out)["references"]
+    assert (reference["format"], reference["tag"]) == ("gitlab-ci", __version__)
+    assert reference["digest_at"] is not None
 
 
 # Azure Pipelines

@@ -43,13 +43,15 @@ def list_keys(heading):
 def build_report():
     path = FilePath("Dockerfile")
     position = ReferencePosition(path, "dockerfile", Role.BASE, 1, "stage[0]")
-    place = replace(position.read_reference("node:22", 5), notes=("a note",), owners=("@acme/web",))
+    reference = replace(position.read_reference("node:22", 5), notes=("a note",), owners=("@acme/web",))
     moved = Transition(TagRef("docker.io/library/node", "22"), None, DIGEST, ("linux/amd64",), "24")
     image = ProposedImage("node:22", "docker.io/library/node", "24", None, DIGEST)
     proposal = ProposalReport("basebump/node-22", ProposalOutcome.OPENED, "Pin node", (image,), (path,))
     unsupported = UnsupportedText(path, 2, "$X", Reason.UNRESOLVED_ARGUMENT, notes=("a note",))
     verdicts = (
-        Verdict(place, ReferenceStatus.UPDATE, None, "a sentence", new_digest=DIGEST, transition=moved, successor="24"),
+        Verdict(
+            reference, ReferenceStatus.UPDATE, None, "a sentence", new_digest=DIGEST, transition=moved, successor="24"
+        ),
     )
     repository = RepositoryReport("local", "web", "main", verdicts, (unsupported,), (proposal,))
     known = {moved: compare_scans(None, scan(finding("CVE-1")))}
@@ -80,8 +82,8 @@ def test_page_has_the_keys_of_run():
 
 
 def test_page_has_the_keys_of_check():
-    place = build_report().repositories[0].verdicts[0]
-    checked = CheckedReference(place, (Violation(ViolationKind.UNPINNED, "a sentence"),), ("a note",))
+    reference = build_report().repositories[0].verdicts[0]
+    checked = CheckedReference(reference, (Violation(ViolationKind.UNPINNED, "a sentence"),), ("a note",))
     document = json.loads(render_check_document(CheckReport(".", is_offline=False, since=None, references=(checked,))))
     assert list(document) == list_keys("## `check`")
     assert list(document["findings"][0]) == list_keys("### A finding of a check")

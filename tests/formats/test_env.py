@@ -174,7 +174,7 @@ def damaged_folders(draw):
     return files
 
 
-def places_of(files):
+def find_tree_references(files):
     formats = (COMPOSE, FORMAT)
     paths = index_paths([FilePath(path) for path in files])
     return relate_references(
@@ -188,7 +188,7 @@ def edited(files, edits):
 
 @given(files=damaged_folders())
 def test_environment_references_are_edited_at_exact_spans(files):
-    found = places_of(files)
+    found = find_tree_references(files)
     references = [each for each in found if isinstance(each, Reference)]
     assert len({get_reference_key(each) for each in references}) == len(references)
     digests, tags = {}, {}
@@ -198,9 +198,11 @@ def test_environment_references_are_edited_at_exact_spans(files):
                 assert files[each.path][slot.span.start : slot.span.end] == slot.old
                 edits.setdefault(each.path, []).append(ByteEdit(slot.span, slot.old, slot.prefix + value.encode()))
     planned = {get_reference_key(each): NEW_DIGEST for each in references if isinstance(each.digest_slot, EditSlot)}
-    assert has_only_planned_changes(found, places_of(edited(files, digests)), planned)
+    assert has_only_planned_changes(found, find_tree_references(edited(files, digests)), planned)
     moved = {
-        get_reference_key(each): each.image for each in places_of(edited(files, tags)) if isinstance(each, Reference)
+        get_reference_key(each): each.image
+        for each in find_tree_references(edited(files, tags))
+        if isinstance(each, Reference)
     }
     for each in references:
         expected = replace(each.image, tag="9.8-moved") if isinstance(each.tag_slot, EditSlot) else each.image

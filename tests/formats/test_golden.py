@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.formats.cases import CASE_FORMATS, places_of
+from support.formats.cases import CASE_FORMATS, find_tree_references
 
 from bot.core.references.edit import apply_edits, build_edit, get_reference_key, has_only_planned_changes
 from bot.formats._syntax.yaml import nodes as parsed_sections
@@ -56,7 +56,7 @@ class GoldenCase:
 
     def list_extracted(self, files: Contents) -> ExtractedReferences:
         """Return the items that the format of this case extracts, with the cross-file facts of all formats applied."""
-        return places_of(self.file_format, files)
+        return find_tree_references(self.file_format, files)
 
     def references(self, files: Contents) -> list[Reference]:
         return [each for each in self.list_extracted(files) if isinstance(each, Reference)]

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.formats.cases import CASE_FORMATS, places_of
+from support.formats.cases import CASE_FORMATS, find_tree_references
 from support.formats.samples import SAMPLES
 
 from bot.core.references.edit import apply_edits, get_reference_key, has_only_planned_changes
@@ -90,7 +90,7 @@ def edited(files, slots, value):
 
 def check(file_format, files):
     """Read all files, update each digest, then all digests, then all tags, and check all properties."""
-    found = places_of(file_format, files)
+    found = find_tree_references(file_format, files)
     for each in found:
         assert 1 <= each.line_number <= files[each.path].count(b"\n") + 1
     references = {get_reference_key(each): each for each in found if isinstance(each, Reference)}
@@ -106,12 +106,12 @@ def check(file_format, files):
         assert path != other or first.end <= second.start
     for key, slot in list(digests.items())[:MAX_SINGLE_MOVES]:
         sharing = {other for other, theirs in digests.items() if other[0] == key[0] and theirs == slot}
-        after = places_of(file_format, edited(files, {key: slot}, DIGEST))
+        after = find_tree_references(file_format, edited(files, {key: slot}, DIGEST))
         assert has_only_planned_changes(found, after, dict.fromkeys(sharing, DIGEST))
     assert has_only_planned_changes(
-        found, places_of(file_format, edited(files, digests, DIGEST)), dict.fromkeys(digests, DIGEST)
+        found, find_tree_references(file_format, edited(files, digests, DIGEST)), dict.fromkeys(digests, DIGEST)
     )
-    after = places_of(file_format, edited(files, tags, TAG))
+    after = find_tree_references(file_format, edited(files, tags, TAG))
     moved = {key: replace(each.image, tag=TAG) for key, each in references.items() if key in tags}
     kept = {key: each.image for key, each in references.items()}
     assert {get_reference_key(each): each.image for each in after if isinstance(each, Reference)} == kept | moved
@@ -158,6 +158,6 @@ def test_truncated_files_are_read(file_format):
 def test_exhausted_budget_raises_no_error(file_format, monkeypatch):
     for number, sample in enumerate(SAMPLES[file_format.name]):
         monkeypatch.setattr(nodes, "MAX_VISITS", BUDGETS[number % len(BUDGETS)])
-        places_of(file_format, sample.files)
+        find_tree_references(file_format, sample.files)
         repeated = b"again: and again\n" * 50  # repeated keys count as visits
-        places_of(file_format, sample.with_content(sample.content.rstrip() + b"\n" + repeated))
+        find_tree_references(file_format, sample.with_content(sample.content.rstrip() + b"\n" + repeated))

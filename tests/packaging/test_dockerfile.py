@@ -116,13 +116,13 @@ def build_context(tmp_path):
 @pytest.mark.slow
 def test_scan_of_this_repository_finds_the_base_and_ignores_examples(capsys):
     assert main(["scan", str(ROOT), "--offline", "--format", "json"]) == 0
-    places = json.loads(capsys.readouterr().out)["references"]
-    base = [each for each in places if each["path"] == "Dockerfile"]
+    references = json.loads(capsys.readouterr().out)["references"]
+    base = [each for each in references if each["path"] == "Dockerfile"]
     assert [(each["written"], each["canonical"], each["tag"]) for each in base] == [
         ("${BASE}", "docker.io/library/python", BASE.rpartition(":")[2])
     ] * 2
     assert {(each["status"], each["reason"]) for each in base} == {("not-checked", "offline")}
-    assert {each["reason"] for each in places if each["path"].startswith("tests/")} == {"ignored"}
+    assert {each["reason"] for each in references if each["path"].startswith("tests/")} == {"ignored"}
 
 
 def test_first_scan_with_write_pins_the_base_of_both_stages(build_context, capsys, tmp_path, loopback):

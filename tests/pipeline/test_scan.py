@@ -31,7 +31,7 @@ def _scan(tmp_path, loopback: LoopbackHub, files, **more):
 
 def index_references(scanned):
     document = json.loads(render_scan_document(scanned.report))
-    return {(place["path"], place["line"]): place for place in document["references"]}
+    return {(reference["path"], reference["line"]): reference for reference in document["references"]}
 
 
 def test_reports_outdated_current_and_missing_pins(tmp_path, loopback):
@@ -79,9 +79,9 @@ def test_digest_at_spans_the_null_that_the_edit_replaces(null, tmp_path, loopbac
     now = loopback.move("python", "3.12", "now")
     content = f"image: {{repository: python, tag: '3.12', digest: {null}}}\n"
     scanned = _scan(tmp_path, loopback, {"web/Chart.yaml": "name: web\n", "web/values.yaml": content})
-    place = index_references(scanned)["web/values.yaml", 1]
-    span = place["digest_at"]
-    assert place["pinned"] is False
+    reference = index_references(scanned)["web/values.yaml", 1]
+    span = reference["digest_at"]
+    assert reference["pinned"] is False
     assert content[span["start"] : span["end"]] == null
     (change,) = scanned.changes
     assert change.content.decode() == content[: span["start"]] + now + content[span["end"] :]
@@ -113,8 +113,8 @@ def test_file_without_updates_is_not_changed(tmp_path, loopback):
 
 def test_unlisted_registry_is_never_contacted(tmp_path, loopback):
     files = {"Dockerfile": "FROM registry.unlisted.example/base:1\n", "pod.yaml": POD.format(image="127.0.0.1:1/x:1")}
-    places = index_references(_scan(tmp_path, loopback, files))
-    assert {place["reason"] for place in places.values()} == {"unknown-registry"}
+    references = index_references(_scan(tmp_path, loopback, files))
+    assert {reference["reason"] for reference in references.values()} == {"unknown-registry"}
     assert loopback.registry.served_requests == ()
 
 
@@ -135,8 +135,8 @@ def test_updated_tag_costs_one_more_request(tmp_path, loopback):
 def test_pin_of_one_platform_of_current_index_is_up_to_date(tmp_path, loopback):
     loopback.move("python", "3.12", "now")
     child = build("now").children[1].digest
-    places = index_references(_scan(tmp_path, loopback, {"Dockerfile": f"FROM python:3.12@{child}\n"}))
-    assert places["Dockerfile", 1]["status"] == "up-to-date"
+    references = index_references(_scan(tmp_path, loopback, {"Dockerfile": f"FROM python:3.12@{child}\n"}))
+    assert references["Dockerfile", 1]["status"] == "up-to-date"
 
 
 def test_unreachable_registry_is_one_failure_and_does_not_affect_others(tmp_path, loopback):
@@ -148,14 +148,14 @@ def test_unreachable_registry_is_one_failure_and_does_not_affect_others(tmp_path
     loopback.rulebook = PolicyConfig(own_globs=(), listed_hosts=frozenset({"docker.io", "127.0.0.1:9"}))
     files = {"Dockerfile": "FROM 127.0.0.1:9/a:1\nFROM 127.0.0.1:9/b:1\nFROM python:3.12\n"}
     scanned = _scan(tmp_path, loopback, files)
-    places = index_references(scanned)
-    assert [places["Dockerfile", line]["reason"] for line in (1, 2)] == ["unreachable"] * 2
-    assert places["Dockerfile", 3]["new_digest"] == now
+    references = index_references(scanned)
+    assert [references["Dockerfile", line]["reason"] for line in (1, 2)] == ["unreachable"] * 2
+    assert references["Dockerfile", 3]["new_digest"] == now
     (failed,) = scanned.report.failed
     assert (failed.subject, failed.stage) == ("127.0.0.1:9", "resolve")
     assert "/v2/a/manifests/1 did not answer" in failed.error
-    assert places["Dockerfile", 1]["detail"] == failed.error
-    assert places["Dockerfile", 2]["detail"].startswith("127.0.0.1:9 ")
+    assert references["Dockerfile", 1]["detail"] == failed.error
+    assert references["Dockerfile", 2]["detail"].startswith("127.0.0.1:9 ")
 
 
 def test_text_explains_unreachable_registry_once(tmp_path, loopback):
@@ -183,8 +183,8 @@ def test_text_explains_unreachable_registry_once(tmp_path, loopback):
 )
 def test_rule_skips_with_reason_and_without_request(tmp_path, loopback, rule, reason):
     rulebook = PolicyConfig(own_globs=(), listed_hosts=frozenset({"docker.io"}), rules=(rule,))
-    places = index_references(_scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\n"}, rulebook=rulebook))
-    assert places["Dockerfile", 1]["reason"] == reason
+    references = index_references(_scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\n"}, rulebook=rulebook))
+    assert references["Dockerfile", 1]["reason"] == reason
     assert loopback.registry.served_requests == ()
 
 
@@ -269,12 +269,12 @@ def test_ignore_comment_applies_until_the_given_date(tmp_path, loopback):
         "pod.yaml": POD.format(image="python:3.12 # basebump: ignore"),
     }
     scanned = _scan(tmp_path, loopback, files)
-    places = index_references(scanned)
-    assert (places["Dockerfile", 2]["status"], places["Dockerfile", 2]["reason"]) == ("skipped", "ignored")
-    assert places["Dockerfile", 4]["status"] == "update"
-    (note,) = places["Dockerfile", 4]["notes"]
+    references = index_references(scanned)
+    assert (references["Dockerfile", 2]["status"], references["Dockerfile", 2]["reason"]) == ("skipped", "ignored")
+    assert references["Dockerfile", 4]["status"] == "update"
+    (note,) = references["Dockerfile", 4]["notes"]
     assert re.match("The comment on line 3 .*2026-11-24", note)
-    assert places["pod.yaml", 5]["reason"] == "ignored"
+    assert references["pod.yaml", 5]["reason"] == "ignored"
     text = render_scan_text(scanned.report, None)
     assert note in text
     assert re.search("The comment on line 1 .* 2026-11-25: ABC-12", text)
@@ -293,7 +293,7 @@ def test_configured_files_are_read_as_the_given_format(tmp_path, loopback):
     tree = WorkTree(write_tree(tmp_path / "tree", {"build/base.docker": "FROM python:3.12\n", "other": "FROM a:1\n"}))
     world = replace(loopback.world(), formats=load_formats_with_globs({"dockerfile": ("build/*.docker",)}))
     scanned = scan_tree(tree, "tree", world, loopback.rulebook)
-    assert [(path, place["status"]) for (path, _), place in index_references(scanned).items()] == [
+    assert [(path, reference["status"]) for (path, _), reference in index_references(scanned).items()] == [
         ("build/base.docker", "update")
     ]
     assert len(scanned.changes) == 1
@@ -308,7 +308,7 @@ def test_text_format_leaves_references_to_other_formats(tmp_path, loopback):
     world = replace(loopback.world(), formats=load_formats_with_globs({"text": ("*.yaml",)}))
     scanned = scan_tree(tree, "tree", world, loopback.rulebook)
     found = json.loads(render_scan_document(scanned.report))["references"]
-    assert [(place["line"], place["format"], place["status"]) for place in found] == [
+    assert [(reference["line"], reference["format"], reference["status"]) for reference in found] == [
         (5, "kubernetes", "update"),
         (6, "kubernetes", "skipped"),
         (7, "text", "update"),

@@ -222,9 +222,9 @@ def test_purging_registry_gets_no_earlier_digests(tmp_path, loopback, state, pur
     loopback.move("python", "3.12", "new")
     before = len(loopback.registry.served_requests)
     scanned = run(tmp_path, loopback, files, timedelta(days=5))
-    (place,) = json.loads(render_scan_document(scanned.report))["references"]
+    (reference,) = json.loads(render_scan_document(scanned.report))["references"]
     expected = ("held", "retention-risk", None) if purges else ("update", None, ripe)
-    assert (place["status"], place["reason"], place["new_digest"]) == expected
+    assert (reference["status"], reference["reason"], reference["new_digest"]) == expected
     is_asked_again = f"GET python/manifests/{held} 200" in list_requests(loopback, before)
     assert is_asked_again == purges
 
@@ -246,9 +246,9 @@ def test_newest_digest_that_is_not_held_is_chosen(tmp_path, loopback, state):
         builds.append(stating(str(days), version) if days else held)
         before = len(loopback.registry.served_requests)
         scanned = run(tmp_path, loopback, files, timedelta(days=days))
-    (place,) = json.loads(render_scan_document(scanned.report))["references"]
-    assert (place["status"], place["new_digest"]) == ("update", builds[2])
-    assert "held (older)" in place["notes"][0]
+    (reference,) = json.loads(render_scan_document(scanned.report))["references"]
+    assert (reference["status"], reference["new_digest"]) == ("update", builds[2])
+    assert "held (older)" in reference["notes"][0]
     fetched = [each for each in list_requests(loopback, before) if each.startswith("GET")]
     assert fetched == sorted(f"GET python/manifests/{builds[number]} 200" for number in (2, 3, 4))
 
@@ -266,8 +266,8 @@ def test_newest_tag_that_is_old_enough_is_chosen(tmp_path, loopback, state):
         loopback.move("python", f"3.12.{day + 2}", str(day + 2))
         before = len(loopback.registry.served_requests)
         scanned = run(tmp_path, loopback, files, timedelta(days=day))
-        (place,) = json.loads(render_scan_document(scanned.report))["references"]
-        taken.append(place.get("new_tag"))
+        (reference,) = json.loads(render_scan_document(scanned.report))["references"]
+        taken.append(reference.get("new_tag"))
         tags = [each.split("/")[-1].split()[0] for each in list_requests(loopback, before) if each.startswith("HEAD")]
         assert len(tags) <= 5
         assert "3.12.1" not in tags

@@ -10,7 +10,7 @@ from azure.containerregistry import ContainerRegistryClient
 from azure.core.rest import HttpRequest
 from support.clouds.acr import ACR_PULL, ANYBODY, LIFECYCLE, AcrIdentity, FakeAcr
 from support.clouds.acr_content import PUSHED, ChangeableAttributes
-from support.clouds.azure_scene import by_secret, entry
+from support.clouds.azure_scene import build_secret_environment, entry
 from support.clouds.entra import FakeEntra
 from support.listener import HttpListener, HttpReply, ReceivedRequest
 from support.registries.docker_registry import SelfSignedCertificate
@@ -45,7 +45,7 @@ def acr(certificate, entra):
 
 def facts(acr: FakeAcr, *entries: RegistryEntry) -> AcrFacts:
     return OciRegistry(
-        entries or (entry(acr),), environment=by_secret(acr.entra), sleep=lambda seconds: None
+        entries or (entry(acr),), environment=build_secret_environment(acr.entra), sleep=lambda seconds: None
     ).create_facts()
 
 
@@ -80,7 +80,7 @@ def at(acr: FakeAcr, clock: list[float]) -> AcrFacts:
     """Return the metadata client with a clock that the test sets, in seconds."""
     access = EndpointDirectory([entry(acr)])
     http = HttpClient(access.list_trusted_hosts(), environment={})
-    keychain = Keychain(access, {}, EntraLogins(http, by_secret(acr.entra), now=lambda: clock[0]))
+    keychain = Keychain(access, {}, EntraLogins(http, build_secret_environment(acr.entra), now=lambda: clock[0]))
     return AcrFacts(access, RegistryAuthenticator(http, keychain, now=lambda: clock[0]))
 
 

@@ -256,7 +256,7 @@ def login(acr: FakeAcr, tenant: str = TENANT, headers: dict[str, str] | None = N
 
 def assertion(acr: FakeAcr, subject: str = GITHUB, **options) -> dict[str, str]:
     kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-    return {"client_assertion_type": kind, "client_assertion": acr.entra.vouch(subject, **options)}
+    return {"client_assertion_type": kind, "client_assertion": acr.entra.build_federated_token(subject, **options)}
 
 
 def test_entra_refuses_unknown_clients(acr):

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 import pytest
 from support.clouds.acr import ACR_PULL, ANYBODY, TOKEN_USER, AcrIdentity, FakeAcr, repository_reader
-from support.clouds.azure_scene import IMAGE, by_secret, client, entry, line, tokens_seen
+from support.clouds.azure_scene import IMAGE, build_secret_environment, client, entry, line, list_credential_requests
 from support.clouds.entra import CLIENT, FakeEntra
 from support.listener import HttpListener, HttpReply, ReceivedRequest
 
@@ -31,7 +31,7 @@ from bot.registries.token_lifetime import parse_lifetime
 def test_client_needs_one_exchange_per_registry_and_one_token_per_repository(acr, entra):
     for repository in ("team/app", "team/other"):
         acr.push(IMAGE, repository, "1")
-    oci = client(entry(acr), environment=by_secret(entra))
+    oci = client(entry(acr), environment=build_secret_environment(entra))
     lines = [line(acr, repository) for repository in ("team/app", "team/other")] * 6
     threads = [threading.Thread(target=oci.fetch_descriptor, args=(each,)) for each in lines]
     for thread in threads:
@@ -45,12 +45,12 @@ def test_client_needs_one_exchange_per_registry_and_one_token_per_repository(acr
 
 def test_registry_with_custom_domain_lists_tags(acr, entra):
     assert not is_acr(acr.host)
-    assert client(entry(acr), environment=by_secret(entra)).list_tags(f"{acr.host}/team/app") == ("1",)
+    assert client(entry(acr), environment=build_secret_environment(entra)).list_tags(f"{acr.host}/team/app") == ("1",)
 
 
 def test_missing_metadata_right_is_named_when_tags_are_listed(acr, entra):
     acr.identities = {CLIENT: AcrIdentity({"*": frozenset({"pull"})})}
-    oci = client(entry(acr), environment=by_secret(entra))
+    oci = client(entry(acr), environment=build_secret_environment(entra))
     assert oci.fetch_descriptor(line(acr)).digest == IMAGE.digest
     with pytest.raises(RegistryError, match=r"\(this needs `metadata/read`\)$") as caught:
         oci.list_tags(f"{acr.host}/team/app")
@@ -59,7 +59,7 @@ def test_missing_metadata_right_is_named_when_tags_are_listed(acr, entra):
 
 def logins(acr: FakeAcr, entra: FakeEntra, clock: list[float]) -> EntraLogins:
     http = HttpClient(EndpointDirectory([entry(acr)]).list_trusted_hosts(), environment={})
-    return EntraLogins(http, by_secret(entra), now=lambda: clock[0])
+    return EntraLogins(http, build_secret_environment(entra), now=lambda: clock[0])
 
 
 @pytest.mark.parametrize("lifetime", [timedelta(hours=3), timedelta(days=30)])
@@ -123,7 +123,9 @@ def test_invalid_exchange_response_is_error_with_reason(certificate, entra, repl
     with HttpListener(answer, certificate) as server:
         listed = RegistryEntry(server.host, ca=str(certificate.path), uses_entra=True)
         with pytest.raises(RegistryError) as caught:
-            client(listed, environment=by_secret(entra)).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
+            client(listed, environment=build_secret_environment(entra)).fetch_descriptor(
+                TagRef(f"{server.host}/a", "1")
+            )
     assert caught.value.reason is reason
     assert "eyJ" not in str(caught.value), "no token stands in a message"
 
@@ -133,7 +135,7 @@ def test_exchange_response_above_size_limit_is_refused(certificate, entra):
     with HttpListener(lambda received: reply, certificate) as server:
         http = HttpClient({server.host: HostTrust(ca=str(certificate.path))}, environment={})
         with pytest.raises(RegistryError, match=f"more than {MAX_RESPONSE_SIZE} bytes"):
-            EntraLogins(http, by_secret(entra)).get_refresh_token(server.host)
+            EntraLogins(http, build_secret_environment(entra)).get_refresh_token(server.host)
 
 
 def test_entra_token_is_hidden_in_quoted_registry_error(certificate, entra):
@@ -144,7 +146,7 @@ def test_entra_token_is_hidden_in_quoted_registry_error(certificate, entra):
     with HttpListener(answer, certificate) as server:
         http = HttpClient({server.host: HostTrust(ca=str(certificate.path))}, environment={})
         with pytest.raises(RegistryError, match=r"not \[hidden\]!"):
-            EntraLogins(http, by_secret(entra)).get_refresh_token(server.host)
+            EntraLogins(http, build_secret_environment(entra)).get_refresh_token(server.host)
 
 
 def test_token_lifetime_is_parsed(entra):
@@ -157,7 +159,7 @@ def test_token_lifetime_is_parsed(entra):
 def test_azure_mirror_uses_entra_login(acr, entra):
     acr.push(IMAGE, "dockerhub/library/nginx", "1")
     mirrored = RegistryEntry("docker.io", mirror=f"{acr.host}/dockerhub")
-    oci = client(mirrored, entry(acr), environment=by_secret(entra))
+    oci = client(mirrored, entry(acr), environment=build_secret_environment(entra))
     assert oci.fetch_descriptor(TagRef("docker.io/library/nginx", "1")).digest == IMAGE.digest
 
 
@@ -165,7 +167,7 @@ def test_azure_mirror_uses_entra_login(acr, entra):
 
 
 def test_unlisted_azure_host_gets_no_request(acr, certificate, entra):
-    oci = client(entry(acr), environment=by_secret(entra))
+    oci = client(entry(acr), environment=build_secret_environment(entra))
     with (
         FakeAcr(certificate, entra, name="attacker.azurecr.io") as attacker,
         pytest.raises(RegistryError, match="list it under"),
@@ -178,7 +180,7 @@ def test_unlisted_azure_host_gets_no_request(acr, certificate, entra):
 def test_listed_registry_gets_no_entra_token_without_azure_auth(acr, certificate, entra):
     with FakeAcr(certificate, entra, name="attacker.azurecr.io", anonymous=ANYBODY) as attacker:
         attacker.push(IMAGE, "team/app", "1")
-        oci = client(entry(acr), entry(attacker, uses_entra=False), environment=by_secret(entra))
+        oci = client(entry(acr), entry(attacker, uses_entra=False), environment=build_secret_environment(entra))
         assert oci.fetch_descriptor(line(acr)).digest == oci.fetch_descriptor(line(attacker)).digest
     assert "POST /oauth2/exchange" not in attacker.asked
     assert all(b"refresh_token=" not in each.body for each in attacker.received)
@@ -186,7 +188,7 @@ def test_listed_registry_gets_no_entra_token_without_azure_auth(acr, certificate
 
 def test_azure_host_name_gets_no_entra_token_without_azure_auth(entra):
     """A listed host gets no Entra token without `auth: azure`, because anyone can have such a name."""
-    environment = by_secret(entra)
+    environment = build_secret_environment(entra)
     logins = EntraLogins(HttpClient(environment=environment), environment)
     listed = EndpointDirectory([RegistryEntry("contoso.azurecr.io")])
     assert Keychain(listed, {}, logins).get_credential("contoso.azurecr.io", "team/app") is None
@@ -206,21 +208,27 @@ def test_realm_on_other_host_gets_no_entra_token(certificate, entra):
             ca = str(certificate.path)
             entries = RegistryEntry(server.host, ca=ca, uses_entra=True), RegistryEntry(attacker.host, ca=ca)
             with pytest.raises(RegistryError, match="not trusted"):
-                client(*entries, environment=by_secret(entra)).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
+                client(*entries, environment=build_secret_environment(entra)).fetch_descriptor(
+                    TagRef(f"{server.host}/a", "1")
+                )
     assert len(attacker.received) == 1, "it was asked for what it gives to anybody"
-    assert tokens_seen(attacker.received) == []
+    assert list_credential_requests(attacker.received) == []
 
 
 def test_redirect_to_other_host_carries_no_token(acr, entra):
-    oci = client(entry(acr), RegistryEntry(acr._data.host, ca=str(acr.certificate.path)), environment=by_secret(entra))
+    oci = client(
+        entry(acr),
+        RegistryEntry(acr._data.host, ca=str(acr.certificate.path)),
+        environment=build_secret_environment(entra),
+    )
     facts = oci.describe_image(line(acr), oci.fetch_manifest(line(acr), IMAGE.digest))
     assert facts.digest == IMAGE.digest
     assert len(acr.data_asked) == 1, "the config, from the data endpoint"
-    assert tokens_seen(acr.data_asked) == []
+    assert list_credential_requests(acr.data_asked) == []
 
 
 def test_entra_token_is_sent_only_to_exchange(acr, entra):
-    client(entry(acr), environment=by_secret(entra)).fetch_descriptor(line(acr))
+    client(entry(acr), environment=build_secret_environment(entra)).fetch_descriptor(line(acr))
     carried = [each for each in acr.received if b"&access_token=" in each.body]
     assert [each.path for each in carried] == ["/oauth2/exchange"]
     (exchange,) = carried
@@ -231,7 +239,7 @@ def test_entra_token_is_sent_only_to_exchange(acr, entra):
 
 
 def test_other_programs_log_in_as_token_user_with_refresh_token(acr, entra):
-    address = client(entry(acr), environment=by_secret(entra)).get_pull_address(line(acr), IMAGE.digest)
+    address = client(entry(acr), environment=build_secret_environment(entra)).get_pull_address(line(acr), IMAGE.digest)
     assert address.username == TOKEN_USER
     again = client(entry(acr, uses_entra=False, username=TOKEN_USER, password=address.password))
     assert again.fetch_descriptor(line(acr)).digest == IMAGE.digest
@@ -261,9 +269,12 @@ def test_anonymous_pull_works_when_enabled_and_wrong_password_fails(acr):
 def test_attribute_based_access_needs_role_for_repository(acr, entra):
     acr.abac = True
     with pytest.raises(RegistryError, match="the credential"):  # AcrPull is not honoured
-        client(entry(acr), environment=by_secret(entra)).fetch_descriptor(line(acr))
+        client(entry(acr), environment=build_secret_environment(entra)).fetch_descriptor(line(acr))
     acr.identities = {CLIENT: repository_reader("team/app")}
-    assert client(entry(acr), environment=by_secret(entra)).fetch_descriptor(line(acr)).digest == IMAGE.digest
+    assert (
+        client(entry(acr), environment=build_secret_environment(entra)).fetch_descriptor(line(acr)).digest
+        == IMAGE.digest
+    )
 
 
 def test_azure_libraries_are_not_imported_before_login():

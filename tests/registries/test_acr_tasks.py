@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from support.clouds.arm import CONTOSO, FakeResourceManager, docker, encoded, file_task, run, task
-from support.clouds.azure_scene import by_secret, manager
+from support.clouds.azure_scene import build_secret_environment, manager
 from support.clouds.entra import CHINA_MANAGER, CLIENT, GOVERNMENT_MANAGER, RESOURCE_MANAGER, SECRET
 from support.listener import HttpReply, ReceivedRequest
 from support.tunnel import refuse_dns_queries
@@ -43,7 +43,7 @@ def tunnel(arm):
 
 @pytest.fixture
 def builder(arm, entra, tunnel):
-    return AcrTasks(REGISTRY, CONTOSO, by_secret(entra) | tunnel.environment, sleep=lambda seconds: None)
+    return AcrTasks(REGISTRY, CONTOSO, build_secret_environment(entra) | tunnel.environment, sleep=lambda seconds: None)
 
 
 def steps(builder: AcrTasks, arm: FakeResourceManager, *tasks):
@@ -139,7 +139,7 @@ def test_resource_manager_token_is_sent_only_to_resource_manager(arm, entra, bui
 )
 def test_sovereign_cloud_has_own_resource_manager(certificate, entra, registry, audience):
     with FakeResourceManager(certificate, entra, audience=audience) as arm, manager(arm) as tunnel:
-        environment = by_secret(entra) | tunnel.environment
+        environment = build_secret_environment(entra) | tunnel.environment
         assert AcrTasks(registry, CONTOSO, environment).list_tasks() == ()
         assert set(tunnel.asked) == {f"{arm.host}:443"}
 
@@ -246,7 +246,7 @@ def test_response_above_size_limit_is_refused(arm, builder, monkeypatch):
 
 
 def test_unreachable_resource_manager_is_reported(entra):
-    environment = by_secret(entra) | {"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1"}
+    environment = build_secret_environment(entra) | {"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1"}
     silent = AcrTasks(REGISTRY, CONTOSO, environment, sleep=lambda seconds: None)
     assert "https://management.azure.com/subscriptions/" in get_error_message(silent)
     assert "did not answer" in get_error_message(silent)

@@ -57,7 +57,7 @@ def test_emulator_refuses_tokens_of_other_audience_age_or_issuer(arm):
         (arm.entra.token("https://management.usgovcloudapi.net"), "InvalidAuthenticationTokenAudience"),
         (arm.entra.token(RESOURCE_MANAGER, age=3601), "ExpiredAuthenticationToken"),
         (arm.entra.token(RESOURCE_MANAGER, tenant="another"), "InvalidAuthenticationTokenTenant"),
-        (arm.entra.vouch("somebody", RESOURCE_MANAGER), "InvalidAuthenticationToken"),
+        (arm.entra.build_federated_token("somebody", RESOURCE_MANAGER), "InvalidAuthenticationToken"),
         ("nonsense", "InvalidAuthenticationToken"),
     ):
         assert refusal(ask(arm, token=token)) == (401, code)

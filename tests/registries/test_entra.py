@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from support.clouds.acr import FakeAcr
-from support.clouds.azure_scene import IMAGE, by_secret, client, entry, line, tokens_seen
+from support.clouds.azure_scene import IMAGE, build_secret_environment, client, entry, line, list_credential_requests
 from support.clouds.entra import CLIENT, CONNECTION, JOB_TOKEN, SECRET, TENANT, WORKLOAD, EntraApplication
 from support.listener import HttpListener, HttpReply, ReceivedRequest
 
@@ -50,7 +50,10 @@ def get_login_error(acr: FakeAcr, environment: Mapping[str, str]) -> str:
 
 
 def test_service_principal_logs_in_with_secret(acr, entra):
-    assert client(entry(acr), environment=by_secret(entra)).fetch_descriptor(line(acr)).digest == IMAGE.digest
+    assert (
+        client(entry(acr), environment=build_secret_environment(entra)).fetch_descriptor(line(acr)).digest
+        == IMAGE.digest
+    )
 
 
 def test_service_principal_logs_in_with_certificate(acr, entra, tmp_path):
@@ -69,7 +72,7 @@ def test_service_principal_logs_in_with_certificate(acr, entra, tmp_path):
 
 
 def test_pod_logs_in_with_workload_identity(acr, entra, tmp_path):
-    (tmp_path / "token").write_text(entra.vouch(WORKLOAD))
+    (tmp_path / "token").write_text(entra.build_federated_token(WORKLOAD))
     environment = entra.environment | {"AZURE_FEDERATED_TOKEN_FILE": str(tmp_path / "token")}
     assert client(entry(acr), environment=environment).fetch_descriptor(line(acr)).digest == IMAGE.digest
 
@@ -147,7 +150,7 @@ def test_missing_az_login_is_reported(acr, tmp_path, monkeypatch):
 
 
 def test_secret_has_precedence_over_ambient_identities(entra, tmp_path):
-    everything = by_secret(entra) | entra.workflow | entra.pipeline | entra.container
+    everything = build_secret_environment(entra) | entra.workflow | entra.pipeline | entra.container
     everything |= {"AZURE_FEDERATED_TOKEN_FILE": "nowhere"}
     means = []
     variables = ("AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE", "ACTIONS_ID_TOKEN_REQUEST_URL")
@@ -163,7 +166,7 @@ def test_missing_identity_is_reported_with_variables_to_set(acr):
     assert said.startswith(
         f"cannot log in to {acr.host}: no identity for Microsoft Entra is configured; hint: set AZURE_CLIENT_ID"
     )
-    assert tokens_seen(acr.received) == []
+    assert list_credential_requests(acr.received) == []
 
 
 @pytest.mark.parametrize(
@@ -182,11 +185,11 @@ def test_missing_identity_is_reported_with_variables_to_set(acr):
     ],
 )
 def test_refused_entra_login_is_reported_without_secret(acr, entra, changes, said):
-    message = get_login_error(acr, by_secret(entra) | changes)
+    message = get_login_error(acr, build_secret_environment(entra) | changes)
     assert said in message
     assert SECRET not in message
     assert "wr0ng" not in message
-    assert tokens_seen(acr.received) == []
+    assert list_credential_requests(acr.received) == []
 
 
 def test_secret_is_hidden_in_quoted_entra_error(certificate):
@@ -216,7 +219,7 @@ def test_refused_entra_login_is_reported_once(entra):
         "try: EntraIdentity(get_azure_cloud('a', os.environ), os.environ).get_token(REGISTRY_SCOPE)\n"
         "except NoEntraTokenError as error: print(error)\n"
     )
-    environment = dict(os.environ) | by_secret(entra) | {"AZURE_CLIENT_SECRET": "wr0ng"}
+    environment = dict(os.environ) | build_secret_environment(entra) | {"AZURE_CLIENT_SECRET": "wr0ng"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
     assert "AADSTS7000215" in done.stdout
     assert done.stderr == "", "the library's own log is not for people"
@@ -293,7 +296,7 @@ def test_config_file_entry_enables_entra_login(acr, entra, tmp_path, monkeypatch
     config = tmp_path / "basebump.yaml"
     listed = f"{{host: '{acr.host}', auth: azure, trusted_realms: ['{acr.host}'], ca: {acr.certificate.path}}}"
     config.write_text(f"schema: 1\nregistries: [{listed}]\n")
-    for variable, value in by_secret(entra).items():
+    for variable, value in build_secret_environment(entra).items():
         monkeypatch.setenv(variable, value)
     assert wiring.build_registry_for_host(config, acr.host).fetch_descriptor(line(acr)).digest == IMAGE.digest
 
@@ -312,7 +315,10 @@ def test_azure_cloud_is_derived_from_host_suffix():
 def test_sovereign_registry_uses_entra_login(certificate, entra):
     with FakeAcr(certificate, entra, name="contoso.azurecr.us") as acr:
         acr.push(IMAGE, "team/app", "1")
-        assert client(entry(acr), environment=by_secret(entra)).fetch_descriptor(line(acr)).digest == IMAGE.digest
+        assert (
+            client(entry(acr), environment=build_secret_environment(entra)).fetch_descriptor(line(acr)).digest
+            == IMAGE.digest
+        )
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.clouds.azure_scene import by_secret, entry
+from support.clouds.azure_scene import build_secret_environment, entry
 from support.clouds.azure_scene import client as azure_client
 from support.listener import HttpListener, HttpReply
 from support.registries.challenges import IMAGE, client
@@ -110,7 +110,7 @@ def test_https_to_http_registry_is_problem():
 
 def test_entra_login_is_examined_by_exchange_only(acr, entra):
     listed = entry(acr)
-    check = examine_login(listed, azure_client(listed, environment=by_secret(entra)))
+    check = examine_login(listed, azure_client(listed, environment=build_secret_environment(entra)))
     assert (check.status, "Microsoft Entra" in check.result) == (CheckStatus.OK, True)
     assert acr.asked == ["POST /oauth2/exchange"]
 
@@ -119,7 +119,7 @@ def test_registry_without_role_is_login_error(acr, entra):
     acr.identities = {}
     listed = entry(acr)
     with pytest.raises(RegistryError):
-        examine_login(listed, azure_client(listed, environment=by_secret(entra)))
+        examine_login(listed, azure_client(listed, environment=build_secret_environment(entra)))
 
 
 def examine_image(registry, tag, *, is_named):

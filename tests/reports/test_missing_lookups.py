@@ -52,9 +52,9 @@ def test_texts_without_updates_name_no_lookups():
 
 
 def test_json_has_the_state_of_each_lookup():
-    (place,) = json.loads(render_scan_document(build_run_report(build_repository(build_update()))))["references"]
+    (reference,) = json.loads(render_scan_document(build_run_report(build_repository(build_update()))))["references"]
     not_looked_up = {"kev": "not-looked-up", "epss": "not-looked-up", "signatures": "not-checked"}
-    assert place["evidence"]["lookups"] == not_looked_up
+    assert reference["evidence"]["lookups"] == not_looked_up
     assert json.loads(render_comparison_document(build_comparison(KNOWN)))["lookups"] == not_looked_up
     looked_up = json.loads(render_comparison_document(build_comparison(LOOKED_UP, NoSignature())))["lookups"]
     assert looked_up == {"kev": "read", "epss": "read", "signatures": "checked"}

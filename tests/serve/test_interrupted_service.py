@@ -34,7 +34,7 @@ def test_visit_that_ends_the_process_does_not_stop_visits_of_other_repositories(
     with ServedFleet(tmp_path) as fleet:
         fleet.add_repositories([{"Dockerfile": "FROM scratch\n"}] * 3)
 
-        def start_until_it_ends_or_other_visits_are_done() -> bool:
+        def wait_for_end_or_other_visits() -> bool:
             """Return True if the process ended."""
             with suppress(RuntimeError):  # it ended before it wrote that it had started
                 fleet.start(environment={"PYTHONPATH": str(tmp_path)})
@@ -42,7 +42,7 @@ def test_visit_that_ends_the_process_does_not_stop_visits_of_other_repositories(
             wait_until(lambda: process.poll() is not None or fleet.count_visits() == 2)
             return process.poll() is not None
 
-        assert [start_until_it_ends_or_other_visits_are_done() for _ in range(4)] == [True, True, True, False]
+        assert [wait_for_end_or_other_visits() for _ in range(4)] == [True, True, True, False]
         entries = [each for process in fleet.processes for each in process.entries("work-interrupted")]
         assert [each["interruptions"] for each in entries if each["subject"] == "acme/r1"] == [1, 2, MAX_INTERRUPTIONS]
         delayed = {each["subject"] for each in entries if each["delay"]}

@@ -39,9 +39,9 @@ VALUES_OF_WRONG_TYPES = (
 )
 
 
-def damage(place, statement: str) -> None:
+def damage(location, statement: str) -> None:
     """Change rows as basebump never does."""
-    with place.database().open_for_writing() as connection:
+    with location.database().open_for_writing() as connection:
         moment = "'yesterday'" if connection.dialect.name == "sqlite" else "'infinity'"
         assert connection.execute(text(statement.replace("{time}", moment).replace("{{", "{"))).rowcount
 
@@ -57,14 +57,14 @@ def filled_inventory(state_location, inventory):
     return inventory
 
 
-def read_everything(place, inventory) -> None:
-    reader = DatabaseInventoryReader(place.database())
+def read_everything(location, inventory) -> None:
+    reader = DatabaseInventoryReader(location.database())
     inventory.load_branches([WEB])
     inventory.load_requests([PYTHON.repository], NOW - HOUR)
     reader.list_usages(ImageName.parse("python"))
     reader.load_repository_history(WEB.repository)
-    place.memory().load_observations([PYTHON])
-    DatabaseRunningImages(place.database()).load_clusters()
+    location.memory().load_observations([PYTHON])
+    DatabaseRunningImages(location.database()).load_clusters()
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)

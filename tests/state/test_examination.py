@@ -20,10 +20,10 @@ PRESENT = 1 + len(MIGRATIONS)
 AIM = DiagnosisTarget(RunLevel.REPORT, "basebump/")
 
 
-def examine(place):
+def examine(location):
     """Run the checks for the given location."""
-    (address,) = re.findall(r"'(.*)'", place.opening)
-    is_file = "sqlite" in place.opening
+    (address,) = re.findall(r"'(.*)'", location.opening)
+    is_file = "sqlite" in location.opening
     examined = StateFileExamination(Path(address)) if is_file else StateServerExamination(address)
     return list(examined.examine(AIM))
 

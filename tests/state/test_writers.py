@@ -55,8 +55,8 @@ for turn in range({rounds}):
 """
 
 
-def start(place, rounds: int, step: int = 1) -> subprocess.Popen:
-    program = PROGRAM.format(opening=place.opening, lines=len(LINES), rounds=rounds, step=step)
+def start(location, rounds: int, step: int = 1) -> subprocess.Popen:
+    program = PROGRAM.format(opening=location.opening, lines=len(LINES), rounds=rounds, step=step)
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, text=True, **pipes)
 
@@ -89,9 +89,9 @@ def test_two_processes_writing_the_same_tags_keep_all_observations(state_locatio
 
 
 def test_concurrent_processes_create_the_tables_once(create_location):
-    place = create_location()
-    assert race([start(place, rounds=1) for _ in range(4)]) == []
-    assert place.memory().load_observations(LINES).keys() == set(LINES)
+    location = create_location()
+    assert race([start(location, rounds=1) for _ in range(4)]) == []
+    assert location.memory().load_observations(LINES).keys() == set(LINES)
 
 
 def test_threads_share_one_store(state_store, state_location):

@@ -126,7 +126,7 @@ def test_signature_annotation_has_same_outcome_in_cosign(case, holds, witness, v
     registry.push(IMAGE, repository, "1")
     signature = attachment(IMAGE, SIMPLE, payload, annotations)
     registry.push(signature, repository, f"{IMAGE.digest.replace(':', '-')}.sig")
-    theirs = witness.takes_signature(f"{registry.host}/{repository}@{IMAGE.digest}", case.who, case.issuer)
+    theirs = witness.accepts_signature(f"{registry.host}/{repository}@{IMAGE.digest}", case.who, case.issuer)
     assert (verify_with_basebump(case, repository, IMAGE.digest), theirs) == (holds, holds)
 
 
@@ -136,7 +136,7 @@ def test_bundle_has_same_outcome_in_cosign(case, holds, witness, verify_with_bas
     digest = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
     made = case.build_bundle(digest)
     attach(registry, repository, digest, attachment(IMAGE, BUNDLE, dump(made)))
-    theirs = witness.takes_bundle(made, CONTENT, PROVENANCE, case.who, case.issuer)
+    theirs = witness.accepts_bundle(made, CONTENT, PROVENANCE, case.who, case.issuer)
     assert (verify_with_basebump(case, repository, digest), theirs) == (holds, holds)
 
 
@@ -149,7 +149,7 @@ def test_bundle_with_changed_statement_is_refused_by_basebump_and_cosign(witness
     other["dsseEnvelope"]["payload"] = made["dsseEnvelope"]["payload"]
     attach(registry, repository, digest, attachment(IMAGE, BUNDLE, dump(other)))
     assert not verify_with_basebump(GOOD, repository, digest)
-    assert not witness.takes_bundle(other, CONTENT, PROVENANCE, WHO, ISSUER)
+    assert not witness.accepts_bundle(other, CONTENT, PROVENANCE, WHO, ISSUER)
 
 
 # Attestations of GitHub, by Sigstore's public instance
@@ -187,7 +187,9 @@ def test_github_attestation_has_same_outcome_in_cosign(title, tmp_path, registry
     attach(registry, repository, digest, attachment(IMAGE, BUNDLE, dump(made)))
     root = tmp_path / "public.json"
     root.write_text(json.dumps(REAL["root"]), encoding="utf-8")
-    assert CosignWitness(tmp_path, str(root)).takes_bundle(made, content, PROVENANCE, who, issuer) is (title == "good")
+    assert CosignWitness(tmp_path, str(root)).accepts_bundle(made, content, PROVENANCE, who, issuer) is (
+        title == "good"
+    )
     for trusted in (None, str(root)):
         trust = TrustEntry(("**",), identities=(TrustedIdentity(issuer, who),), trusted_root=trusted)
         found = CosignVerifier.create_for_trusts([trust], artifacts).verify(

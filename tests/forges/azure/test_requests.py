@@ -290,7 +290,7 @@ def test_request_status_satisfies_status_policy(stand):
     assert (status.genre, status.name, status.state) == ("basebump", "evidence", "succeeded")
     policy = BranchPolicy(1, STATUS_CHECK, {"statusGenre": "basebump", "statusName": "evidence"})
     stand.repository.policies.append(policy)
-    assert list(stand.repository.unmet(get_request(stand))) == []
+    assert list(stand.repository.list_unmet_policies(get_request(stand))) == []
 
 
 def test_status_is_set_again_after_each_push(stand):

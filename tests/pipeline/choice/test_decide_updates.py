@@ -141,7 +141,7 @@ def test_unknown_platform_affects_only_references_pinned_to_one_image(tmp_path, 
         rulebook = PolicyConfig(own_globs=(), listed_hosts=HUB)
         report = scan_tree(WorkTree(write_tree(tmp_path / "tree", files)), "tree", loopback.world(), rulebook).report
     document = json.loads(render_scan_document(report))
-    assert [get_status(place) for place in document["references"]] == [("update", None), expected]
+    assert [get_status(reference) for reference in document["references"]] == [("update", None), expected]
     assert [failed["subject"] for failed in document["failed"]] == (["docker.io"] if status_code == 502 else [])
 
 
@@ -279,7 +279,7 @@ def test_updated_tag_costs_two_requests_when_all_tags_were_updated(tmp_path, loo
         loopback.move(f"app-{number}", "1", f"new {number}")
     content = "".join(f"FROM app-{number}:1@{pinned}\n" for number, pinned in old.items())
     found, asked, _, _ = scan_dockerfile(tmp_path, loopback, content)
-    assert {place["status"] for place in found.values()} == {"update"}
+    assert {reference["status"] for reference in found.values()} == {"update"}
     assert len(asked) == 41
 
 

@@ -128,7 +128,7 @@ def test_references_with_different_tags_are_decided_separately(tmp_path, loopbac
     found, *_ = scan_dockerfile(tmp_path, loopback, content, PolicyRule(update=UpdateMode.PATCH))
     assert [get_status(found[line]) for line in (1, 2)] == [("held", "platform-lost"), ("update", None)]
     assert found[2]["new_digest"] == now
-    assert chart.digest not in {place["new_digest"] for place in found.values()}
+    assert chart.digest not in {reference["new_digest"] for reference in found.values()}
 
 
 # ---- lines that are over ---------------------------------------------------------------------------------------------

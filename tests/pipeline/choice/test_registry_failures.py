@@ -142,9 +142,9 @@ def test_unreachable_upstream_is_not_queried_for_every_tag_list():
         sleep=lambda seconds: None,
         resolve=lambda host, port: asked.append(port) or [host],
     )
-    places = [reference(f"{cache}/{name}:1.2") for name in ("a", "b", "c")]
+    references = [reference(f"{cache}/{name}:1.2") for name in ("a", "b", "c")]
     moving = Policy(update=UpdateMode.MINOR)
-    selected = [TrackedImage(place, place.image.to_tag_ref(), moving) for place in places]
+    selected = [TrackedImage(place, place.image.to_tag_ref(), moving) for place in references]
     context = build_context(registry, registry_pool=WorkerPool(1))
     list_tags(selected, context, ())
     assert len(asked) == MAX_TRIES

@@ -39,8 +39,8 @@ def test_every_tag_is_checked_regardless_of_the_interval_of_runs(loopback, count
     written = [f"app-{number:02}:1.0.0" for number in range(count)]
     for each in written:
         loopback.move(each.partition(":")[0], "1.0.0", each)
-    places = [reference(each) for each in written]
-    selected = [TrackedImage(place, place.image.to_tag_ref(), Policy()) for place in places]
+    references = [reference(each) for each in written]
+    selected = [TrackedImage(place, place.image.to_tag_ref(), Policy()) for place in references]
     registry = loopback.world().registry
     watched = [
         list_tags(selected, build_context(registry, now=START + timedelta(days=pace(run))), ()).watched_tags
@@ -66,8 +66,10 @@ def refuse_tag_lists(status: int):
 @pytest.mark.parametrize("status", [401, 403, 404, 405])
 def test_refused_tag_list_is_noted_and_own_tag_is_followed(status, login):
     with refuse_tag_lists(status) as server:
-        places = [reference(f"{server.host}/{name}:1.2") for name in ("a", "b")]
-        selected = [TrackedImage(place, place.image.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in places]
+        references = [reference(f"{server.host}/{name}:1.2") for name in ("a", "b")]
+        selected = [
+            TrackedImage(place, place.image.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in references
+        ]
         entry = RegistryEntry(server.host, is_insecure=True, **login)
         registry = OciRegistry((entry,), environment={}, sleep=lambda _: None)
         context = build_context(registry)
@@ -113,8 +115,10 @@ def test_patch_numbers_count_in_acr_but_not_in_pull_through_caches(loopback):
         RegistryEntry("contoso.azurecr.io", mirror=mirror, is_insecure=True),
         RegistryEntry("contoso.azurecr.io", "hub", upstream="docker.io"),
     )
-    places = [reference(f"contoso.azurecr.io/{path}:9.4") for path in ("redhat/ubi9", "hub/redhat/ubi9")]
-    own, cached = (TrackedImage(place, place.image.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in places)
+    references = [reference(f"contoso.azurecr.io/{path}:9.4") for path in ("redhat/ubi9", "hub/redhat/ubi9")]
+    own, cached = (
+        TrackedImage(place, place.image.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in references
+    )
     shelves = list_tags((own, cached), loopback.world(), ())
     assert [line.tag for line in shelves.list_targets(own)] == ["9.4-949", "9.4"]
     assert [line.tag for line in shelves.list_targets(cached)] == ["9.4"]
@@ -124,8 +128,8 @@ def test_long_tag_list_is_evaluated_once_for_all_references(loopback):
     built = build("one for all")
     for tag in (f"1.{minor}.{patch}{suffix}" for minor in range(25) for patch in range(40) for suffix in ("", "-slim")):
         loopback.store.set_tag("library/nginx", tag, built)
-    places = [reference("nginx:1.2.3", path=f"{number}/Dockerfile") for number in range(2000)]
-    selected = [TrackedImage(place, place.image.to_tag_ref(), Policy(update=UpdateMode.MINOR)) for place in places]
+    references = [reference("nginx:1.2.3", path=f"{number}/Dockerfile") for number in range(2000)]
+    selected = [TrackedImage(place, place.image.to_tag_ref(), Policy(update=UpdateMode.MINOR)) for place in references]
     registry = loopback.world().registry
     with soon(2.0):
         shelves = list_tags(selected, build_context(registry, now=START), ())
@@ -140,8 +144,8 @@ def test_repository_with_very_many_tags_is_not_compared_and_excludes_no_others(l
     for number in range(5):
         loopback.move("small", f"1.0.{number}", "content")
     written = [f"huge:1.0.{number}" for number in range(3)] + [f"small:1.0.{number}" for number in range(3)]
-    places = [reference(each) for each in written]
-    selected = [TrackedImage(place, place.image.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in places]
+    references = [reference(each) for each in written]
+    selected = [TrackedImage(place, place.image.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in references]
     context = build_context(loopback.world().registry)
     listings = list_tags(selected, context, ())
     targets = [[tag_ref.tag for tag_ref in listings.list_targets(each)] for each in selected]

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
-from support.forges.stands import killed_again_and_again
+from support.forges.stands import run_killed_repeatedly
 from support.runs.boards import STANDS, BoardScene
 from support.runs.worlds import build, list_outcomes
 
@@ -159,7 +159,7 @@ def test_next_run_completes_run_killed_while_opening_all(tmp_path, loopback, kin
         each.run(limits=ONE)
         each.tick("open")
     twin.run(limits=ONE)
-    assert killed_again_and_again(scene.stand, lambda: scene.run(limits=ONE)) > 3
+    assert run_killed_repeatedly(scene.stand, lambda: scene.run(limits=ONE)) > 3
     assert set(scene.stand.branches()) == set(twin.stand.branches())
     assert sorted(each.branch for each in scene.stand.requests()) == sorted(
         each.branch for each in twin.stand.requests()
@@ -178,7 +178,7 @@ def test_next_run_completes_run_killed_while_rebuilding_all(github_scene):
     before = list_heads(scene)
     scene.stand.commit("main", {"README.md": "Elsewhere.\n"})
     scene.tick("rebase")
-    assert killed_again_and_again(scene.stand, scene.run) > 4
+    assert run_killed_repeatedly(scene.stand, scene.run) > 4
     assert all(list_heads(scene)[branch] != commit for branch, commit in before.items())
     assert [len(scene.stand.commits(branch)) for branch in before] == [1] * 4
     assert "[x]" not in scene.board().body

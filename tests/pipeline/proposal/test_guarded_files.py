@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.forges.github.stand import GitHubAppStand, GitHubStand
-from support.forges.stands import killed_again_and_again
+from support.forges.stands import run_killed_repeatedly
 from support.runs.worlds import build, list_outcomes
 
 pytestmark = pytest.mark.real("git")
@@ -86,7 +86,7 @@ def test_proposal_is_not_opened_when_only_protected_files_change(stand, updated_
 
 
 def test_next_run_completes_killed_run(stand, updated_registry):
-    assert killed_again_and_again(stand, lambda: updated_registry.run([stand.fleet()])) > 0
+    assert run_killed_repeatedly(stand, lambda: updated_registry.run([stand.fleet()])) > 0
     assert len(stand.requests()) == len(stand.commits(BRANCH)) == 1
     assert list_outcomes(updated_registry.run([stand.fleet()])) == ["unchanged"]
 

@@ -6,7 +6,7 @@ import pytest
 from support.forges.azure.stand import AzureStand
 from support.forges.forge_stands import select_stands
 from support.forges.hosted_stand import HostedStand
-from support.forges.stands import killed_again_and_again
+from support.forges.stands import run_killed_repeatedly
 from support.runs.worlds import build, list_outcomes
 
 from bot.model.proposal import RequestState
@@ -61,7 +61,7 @@ def test_next_run_completes_run_killed_while_handling_a_label(stand, updated_reg
     updated_registry.run([stand.fleet()])
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     stand.label(BRANCH, "basebump-rebase")
-    assert killed_again_and_again(stand, lambda: updated_registry.run([stand.fleet()])) > 0
+    assert run_killed_repeatedly(stand, lambda: updated_registry.run([stand.fleet()])) > 0
     (request,) = stand.requests()
     assert request.labels == ()
     assert len(stand.commits(BRANCH)) == 1

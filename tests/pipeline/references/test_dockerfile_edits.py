@@ -36,8 +36,8 @@ def edit_digests(content):
     return apply_edits(content, [build_edit(slot, DIGEST) for slot in digests if isinstance(slot, EditSlot)])
 
 
-def rejects_edit(before, after, places_after=None):
-    seen = list_references(after) if places_after is None else places_after
+def rejects_edit(before, after, references_after=None):
+    seen = list_references(after) if references_after is None else references_after
     return edit.has_unplanned_change(build_file(before), build_file(after), list_references(before), seen)
 
 

@@ -32,7 +32,7 @@ def survey_files(tmp_path, files, branch="main", *, is_default=True):
 
 def list_reasons(found, *rules):
     home = RepositoryBranch("acme/web", "main")
-    decided = [select_reference(PolicyConfig(rules=rules), home, place, TODAY) for place in found.references]
+    decided = [select_reference(PolicyConfig(rules=rules), home, reference, TODAY) for reference in found.references]
     assert all(isinstance(each, TrackedImage | SkippedReference) for each in decided)
     return [each.reason if isinstance(each, SkippedReference) else None for each in decided]
 

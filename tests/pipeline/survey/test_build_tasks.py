@@ -42,9 +42,9 @@ def survey_files(
 def list_built_dockerfiles(found: ExtractResult) -> dict[str, bool]:
     """Return the paths of the Dockerfiles that a task builds, and whether each build is certain."""
     return {
-        place.path: place.digest_slot.is_certain
-        for place in found.references
-        if isinstance(place.digest_slot, NotEditable) and place.digest_slot.reason is Reason.ACR_TASK
+        reference.path: reference.digest_slot.is_certain
+        for reference in found.references
+        if isinstance(reference.digest_slot, NotEditable) and reference.digest_slot.reason is Reason.ACR_TASK
     }
 
 

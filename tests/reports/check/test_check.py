@@ -27,12 +27,12 @@ from bot.reports.check.code_quality import render_check_code_quality
 from bot.reports.check.junit import render_check_junit
 
 
-def build_report(*places: CheckedReference, since=None, root=".", unsupported=(), failed=()) -> CheckReport:
+def build_report(*references: CheckedReference, since=None, root=".", unsupported=(), failed=()) -> CheckReport:
     return CheckReport(
         root,
         is_offline=False,
         since=since,
-        references=places,
+        references=references,
         unsupported=unsupported,
         failed=failed,
         unreadable_violations=((),) * len(unsupported),
@@ -50,7 +50,7 @@ def build_reference(
 
 def build_hostile_report(text: str) -> CheckReport:
     """Return a check in which every text from outside is `text`."""
-    places = (
+    references = (
         build_reference(
             ViolationKind.POLICY, ViolationKind.STALE, path=text, locator=text, message=text, notes=(text,)
         ),
@@ -67,7 +67,7 @@ def build_hostile_report(text: str) -> CheckReport:
         UnsupportedText(FilePath(text), 1, text, reason, notes=(text,))
         for reason in (Reason.UNPARSABLE, Reason.MALFORMED)
     )
-    return build_report(*places, since=text, root=text, unsupported=unread, failed=[build_failure(text, text)])
+    return build_report(*references, since=text, root=text, unsupported=unread, failed=[build_failure(text, text)])
 
 
 def test_text_counts_all_findings_and_sorts_lines_by_file():
@@ -101,10 +101,10 @@ def test_text_lists_failures_before_the_summary():
 
 
 def test_sarif_has_a_rule_for_each_violation_but_not_for_notes():
-    places = [
+    references = [
         build_reference(fault, line_number=line, notes=("a note",)) for line, fault in enumerate(ViolationKind, 1)
     ]
-    (run,) = read_sarif(render_check_sarif(build_report(*places, failed=[build_failure()])))
+    (run,) = read_sarif(render_check_sarif(build_report(*references, failed=[build_failure()])))
     assert [(each["ruleId"], each["level"]) for each in run["results"]] == [
         ("unpinned", "warning"),
         ("gone", "error"),
@@ -155,13 +155,15 @@ def test_references_on_one_line_are_annotated_once():
 
 def test_junit_has_a_case_for_each_reference_and_failure():
     statuses = [(status, next(iter(REASONS_BY_STATUS[status]), None)) for status in ReferenceStatus]
-    places = [
+    references = [
         build_reference(status=status, reason=reason, line_number=line)
         for line, (status, reason) in enumerate(statuses, 1)
     ]
     (suite,) = ET.fromstring(
         render_check_junit(
-            build_report(*places, build_reference(ViolationKind.GONE, ViolationKind.POLICY), failed=[build_failure()])
+            build_report(
+                *references, build_reference(ViolationKind.GONE, ViolationKind.POLICY), failed=[build_failure()]
+            )
         )
     )
     tags = [[each.tag for each in case] for case in suite.iter("testcase")]

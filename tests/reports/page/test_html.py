@@ -111,7 +111,7 @@ def test_shards_become_one_page_and_the_last_run_counts():
     run = merge_runs(
         read_document(render_run_document(build_run_report(each, failed=[build_failure()]))) for each in (stale, now)
     )
-    assert [place.status for tree in run.repositories for place in tree.references] == ["up-to-date"]
+    assert [reference.status for tree in run.repositories for reference in tree.references] == ["up-to-date"]
     assert len(run.failures) == 1
     other = read_document(render_run_document(build_run_report(build_repository(moving(), name="acme/other"))))
     assert len(merge_runs([run, other]).repositories) == 2
@@ -203,11 +203,11 @@ def test_headings_nest_tables_have_headers_and_anchors_exist():
 
 def test_large_fleet_fits_and_counts_rows_that_are_left_out():
     def tree(number: int):
-        places = [
+        references = [
             build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, written=f"x{number}-{n % 10}:1") for n in range(30)
         ]
-        places.append(build_verdict(ReferenceStatus.UP_TO_DATE, written="shared:1"))
-        return build_repository(*places, name=f"acme/{number}{'x' * 250}", proposals=(build_proposal(),))
+        references.append(build_verdict(ReferenceStatus.UP_TO_DATE, written="shared:1"))
+        return build_repository(*references, name=f"acme/{number}{'x' * 250}", proposals=(build_proposal(),))
 
     shown = render_page(build_run_report(*map(tree, range(600))))
     assert len(shown.encode()) <= MAX_BYTES

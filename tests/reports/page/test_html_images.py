@@ -24,13 +24,13 @@ from bot.reports.page.image_rows import MAX_REFERENCES
 
 
 def test_lists_the_references_to_an_image():
-    places = (
+    references = (
         moving(path="a/Dockerfile", line_number=3),
         build_verdict(ReferenceStatus.UP_TO_DATE, path="b/Dockerfile"),
     )
     shown = outline_page(
         build_run_report(
-            build_repository(*places),
+            build_repository(*references),
             build_repository(build_verdict(ReferenceStatus.UP_TO_DATE, written="redis:7"), name="x"),
         )
     )
@@ -83,17 +83,21 @@ def test_chart_counts_references_by_age(days, label):
 
 
 def test_bars_have_proportional_widths_and_accessible_numbers():
-    places = [build_verdict(ReferenceStatus.UP_TO_DATE, line_number=number) for number in range(1, 5)]
+    references = [build_verdict(ReferenceStatus.UP_TO_DATE, line_number=number) for number in range(1, 5)]
     shown = outline_page(
-        build_run_report(build_repository(*places, build_verdict(ReferenceStatus.SKIPPED, Reason.OWN, line_number=9)))
+        build_run_report(
+            build_repository(*references, build_verdict(ReferenceStatus.SKIPPED, Reason.OWN, line_number=9))
+        )
     )
     assert [each["width"] for each in shown.all("rect")] == ["100", "25"]
     assert {each["aria-hidden"] for each in shown.all("td") if each.get("class") == "bars"} == {"true"}
 
 
 def test_references_to_one_image_are_limited_and_the_rest_is_counted():
-    places = [build_verdict(ReferenceStatus.UP_TO_DATE, line_number=number) for number in range(1, MAX_REFERENCES + 10)]
-    (image,) = read_images(outline_page(build_run_report(build_repository(*places))))
+    references = [
+        build_verdict(ReferenceStatus.UP_TO_DATE, line_number=number) for number in range(1, MAX_REFERENCES + 10)
+    ]
+    (image,) = read_images(outline_page(build_run_report(build_repository(*references))))
     assert (len(image[-2]), image[-1]) == (MAX_REFERENCES, 9)
 
 

@@ -25,9 +25,9 @@ def render_evidence(evidence):
     """Return the evidence of one image reference in the document, and of the image in its proposal."""
     report = build_run_report(build_repository(build_update(), proposals=(build_proposal(),)), evidence=evidence)
     (tree,) = json.loads(render_run_document(report))["repositories"]
-    place, image = tree["references"][0]["evidence"], tree["proposals"][0]["images"][0]["evidence"]
-    assert place == image
-    return place
+    reference, image = tree["references"][0]["evidence"], tree["proposals"][0]["images"][0]["evidence"]
+    assert reference == image
+    return reference
 
 
 def test_counts_distinct_vulnerabilities_of_both_images():

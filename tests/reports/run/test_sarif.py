@@ -34,11 +34,11 @@ def index_results(run):
 
 def test_only_references_with_required_action_or_rejection_are_results():
     statuses = {status: next(iter(REASONS_BY_STATUS[status]), None) for status in ReferenceStatus}
-    places = [
+    references = [
         build_verdict(status, reason, line_number=line) for line, (status, reason) in enumerate(statuses.items(), 1)
     ]
     unknown = compare_scans(scan(), NotScanned(UnscannedReason.FAILED))
-    report = build_run_report(build_repository(*places, unsupported=(build_unsupported_text(),)), evidence=unknown)
+    report = build_run_report(build_repository(*references, unsupported=(build_unsupported_text(),)), evidence=unknown)
     (run,) = read_sarif(render_report_sarif(report))
     levels = {rule: result["level"] for rule, result in index_results(run).items()}
     assert levels == {
@@ -54,9 +54,9 @@ def test_only_references_with_required_action_or_rejection_are_results():
 def test_result_has_location_update_and_effect():
     (run,) = read_sarif(render_report_sarif(build_run_report(build_repository(build_update(line_number=7)))))
     (result,) = run["results"]
-    (place,) = result["locations"]
-    assert place["physicalLocation"]["artifactLocation"] == {"uri": "Dockerfile", "uriBaseId": "%SRCROOT%"}
-    assert place["physicalLocation"]["region"] == {"startLine": 7}
+    (location,) = result["locations"]
+    assert location["physicalLocation"]["artifactLocation"] == {"uri": "Dockerfile", "uriBaseId": "%SRCROOT%"}
+    assert location["physicalLocation"]["region"] == {"startLine": 7}
     old, new = shorten_digest(digest("old")), shorten_digest(digest("new"))
     said = f"node:22 can be updated from {old} to {new}. The update fixes 1 (1 critical), adds none."
     assert result["message"]["text"] == f"{said} 1 vulnerability remains."

@@ -26,7 +26,7 @@ MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})
 
 
 def test_summary_shows_counts_references_and_proposals():
-    places = (
+    references = (
         build_update(),
         build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old."),
         build_verdict(ReferenceStatus.UP_TO_DATE, line_number=3),
@@ -34,7 +34,7 @@ def test_summary_shows_counts_references_and_proposals():
     )
     opened = build_proposal(url="https://github.com/acme/web/pull/7")
     shown = render_markdown_summary(
-        build_run_report(build_repository(*places, unsupported=(build_unsupported_text(),), proposals=(opened,)))
+        build_run_report(build_repository(*references, unsupported=(build_unsupported_text(),), proposals=(opened,)))
     )
     assert shown.startswith(
         "**Fixes 1 (1 critical), adds none.**\n\n4 image references: 1 up-to-date, 1 update, 1 held, 1 skipped. 1 "
@@ -48,13 +48,13 @@ def test_summary_shows_counts_references_and_proposals():
 
 
 def test_summary_explains_reasons_without_a_sentence():
-    places = (
+    references = (
         build_verdict(ReferenceStatus.GONE, Reason.DIGEST_GONE, new_digest=digest("new")),
         build_verdict(ReferenceStatus.UNRESOLVED, Reason.DENIED, line_number=2),
         build_verdict(ReferenceStatus.SKIPPED, Reason.COMPOSED_TAG, line_number=3),
     )
     shown = render_markdown_summary(
-        build_run_report(build_repository(*places, unsupported=(build_unsupported_text(),)))
+        build_run_report(build_repository(*references, unsupported=(build_unsupported_text(),)))
     )
     said = [reason for reason in Reason if f"- {reason}: {reason.sentence}" in shown]
     assert said == [Reason.DIGEST_GONE, Reason.COMPOSED_TAG, Reason.UNRESOLVED_ARGUMENT]
@@ -128,8 +128,10 @@ def test_every_table_row_has_all_cells():
 
 
 def test_summary_of_a_large_fleet_fits_and_counts_rows_that_are_left_out():
-    places = [build_update(path=f"service-{number}/Dockerfile", line_number=number + 1) for number in range(120)]
-    fleet = [build_repository(*places, name=f"acme/{number}", proposals=(build_proposal(),)) for number in range(900)]
+    references = [build_update(path=f"service-{number}/Dockerfile", line_number=number + 1) for number in range(120)]
+    fleet = [
+        build_repository(*references, name=f"acme/{number}", proposals=(build_proposal(),)) for number in range(900)
+    ]
     shown = render_markdown_summary(
         build_run_report(*fleet, failed=[build_failure(f"{number}.example") for number in range(900)])
     )

@@ -18,8 +18,8 @@ def store(inventory, state_location):
     return DatabaseFailedChecks(state_location.database())
 
 
-def load(place):
-    with place.database().open_for_reading() as connection:
+def load(location):
+    with location.database().open_for_reading() as connection:
         return dict(read_failed_checks(connection))
 
 

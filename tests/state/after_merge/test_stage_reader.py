@@ -32,7 +32,7 @@ MANIFEST = f"{OWN}:1@{digest('own 1')}"
 
 @pytest.fixture
 def open_reader(state_location):
-    def open_it(
+    def open_stage_reader(
         *running: StoredRunningImage, names=(), builds=(), blocklist=NO_BLOCKS, find_origin=str
     ) -> DatabaseStageReader:
         """Return a reader for a config with a cluster, if containers of it are given."""
@@ -44,19 +44,19 @@ def open_reader(state_location):
         own_builds = DatabaseOwnBuilds(database)
         return DatabaseStageReader(database, StageSources(clusters, own_builds, names, builds, blocklist, find_origin))
 
-    return open_it
+    return open_stage_reader
 
 
 def build_manifest_verdict(written: str, **more):
     return build_verdict(written, path="deploy/web.yaml", format="kubernetes", role=Role.THIRD_PARTY, **more)
 
 
-def visit_twice(place, inventory) -> None:
+def visit_twice(location, inventory) -> None:
     """Store that the Dockerfile of a repository was updated from OLD to NEW by a request."""
-    inventory.record_visits([build_visit(f"python:3.12@{OLD}")], {}, place.now)
-    merged = build_request(1, RequestState.MERGED, opened_at=place.now, ended_at=place.now + 2 * DAY)
+    inventory.record_visits([build_visit(f"python:3.12@{OLD}")], {}, location.now)
+    merged = build_request(1, RequestState.MERGED, opened_at=location.now, ended_at=location.now + 2 * DAY)
     after = build_visit(f"python:3.12@{NEW}", requests=(merged,), head="f00d")
-    inventory.record_visits([after], {}, place.now + 3 * DAY)
+    inventory.record_visits([after], {}, location.now + 3 * DAY)
 
 
 def test_facts_of_an_image_contain_uses_and_history(state_location, inventory, open_reader):

@@ -110,15 +110,15 @@ def test_coverage_counts_branches_and_finds_the_oldest_visit(state_location, inv
     assert reader.load_coverage() == InventoryCoverage(2, 1, state_location.now + DAY, state_location.now)
 
 
-def record_history(place, inventory) -> None:
+def record_history(location, inventory) -> None:
     """Record two branches. The first one had a request that was merged after three days."""
-    place.memory().record_tags({PYTHON: TagDescriptor(OLD, "m")}, place.now)
-    request = build_request(7, opened_at=place.now, fixes={"high": 1}, url="https://x/7")
+    location.memory().record_tags({PYTHON: TagDescriptor(OLD, "m")}, location.now)
+    request = build_request(7, opened_at=location.now, fixes={"high": 1}, url="https://x/7")
     old = build_verdict(f"python:3.12@{OLD}", owners=("@b", "@a"))
-    inventory.record_visits([build_visit(old, requests=(request,)), build_visit("node", key=API)], {}, place.now)
-    ended = build_request(7, RequestState.MERGED, ended_at=place.now + 3 * DAY)
+    inventory.record_visits([build_visit(old, requests=(request,)), build_visit("node", key=API)], {}, location.now)
+    ended = build_request(7, RequestState.MERGED, ended_at=location.now + 3 * DAY)
     new = build_verdict(f"python:3.12@{NEW}", owners=("@b", "@a"))
-    inventory.record_visits([build_visit(new, "python", requests=(ended,))], {}, place.now + 4 * DAY)
+    inventory.record_visits([build_visit(new, "python", requests=(ended,))], {}, location.now + 4 * DAY)
 
 
 def list_held(history) -> list[tuple]:
@@ -158,8 +158,8 @@ def test_patch_history_has_only_branches_with_recent_fixes(state_location, inven
     assert reader.load_patch_history(state_location.now + 5 * DAY) == FleetHistory()
 
 
-def open_for_reading(place) -> Database:
-    unmigrated = place.opening.replace("(", "_unmigrated(", 1)
+def open_for_reading(location) -> Database:
+    unmigrated = location.opening.replace("(", "_unmigrated(", 1)
     return eval(unmigrated, {"Database": Database, "Path": Path}).migrate_for_reading()
 
 

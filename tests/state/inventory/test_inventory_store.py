@@ -38,8 +38,8 @@ MOVE = Transition(PYTHON, OLD, NEW, ("linux/amd64",))
 HOUR = timedelta(hours=1)
 
 
-def count_rows(place, table) -> int:
-    with place.database().open_for_reading() as connection:
+def count_rows(location, table) -> int:
+    with location.database().open_for_reading() as connection:
         return connection.execute(select(func.count()).select_from(table)).scalar_one()
 
 
@@ -196,9 +196,9 @@ def test_users_are_those_of_the_last_visit(inventory, state_location):
     assert inventory.list_users(ImageName.parse("node")) == {WEB}
 
 
-def load_requests(place) -> list:
+def load_requests(location) -> list:
     columns = (REQUESTS.c.number, REQUESTS.c.state, REQUESTS.c.opened_at, REQUESTS.c.ended_at, REQUESTS.c.fixes)
-    with place.database().open_for_reading() as connection:
+    with location.database().open_for_reading() as connection:
         return [tuple(row) for row in connection.execute(select(*columns).order_by(REQUESTS.c.number))]
 
 

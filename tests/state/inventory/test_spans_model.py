@@ -64,7 +64,7 @@ def visit(name: str, held: set[tuple[str, str]], *, has_unread_files: bool) -> B
     return BranchVisit(BranchKey("github", "github.com", name, "main"), "c", "r", report, (), has_unread_files)
 
 
-def load_spans(place, database, name: str) -> set[tuple]:
+def load_spans(location, database, name: str) -> set[tuple]:
     columns = (TAGS.c.tag, DIGESTS.c.digest, HELD_DIGESTS.c.first_seen, HELD_DIGESTS.c.ended_at)
     query = (
         select(*columns)
@@ -76,8 +76,8 @@ def load_spans(place, database, name: str) -> set[tuple]:
     contents = {digest("A"): "A", digest("B"): "B", "": ""}
     with database.open_for_reading() as connection:
         rows = connection.execute(query).all()
-    steps = {row: (row.first_seen - place.now) // STEP for row in rows}
-    ends = {row: (row.ended_at - place.now) // STEP if row.ended_at else None for row in rows}
+    steps = {row: (row.first_seen - location.now) // STEP for row in rows}
+    ends = {row: (row.ended_at - location.now) // STEP if row.ended_at else None for row in rows}
     return {(row.tag, contents[row.digest], steps[row], ends[row]) for row in rows}
 
 

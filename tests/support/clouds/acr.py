@@ -165,7 +165,7 @@ class FakeAcr:
         _no_credentials(received)
         if form.pop("grant_type", None) != "access_token":
             raise RefusedError(400, "UNSUPPORTED", "the grant must be access_token")
-        self._for_us(form.pop("service", ""))
+        self._require_own_service(form.pop("service", ""))
         try:
             claims = self.entra.read(form.pop("access_token", ""))
         except jwt.PyJWTError as error:
@@ -181,7 +181,7 @@ class FakeAcr:
     def _token(self, received: ReceivedRequest) -> str:
         """Issue an access token for one scope, with as much of it as its owner has (which may be nothing)."""
         form = _form(received)
-        self._for_us(form.get("service", ""))
+        self._require_own_service(form.get("service", ""))
         scope = _SCOPE.fullmatch(form.get("scope", ""))
         if scope is None:
             raise RefusedError(400, "UNSUPPORTED", f"{form.get('scope')!r} is no scope")
@@ -221,7 +221,7 @@ class FakeAcr:
         identity = self.identities.get(self._read(refresh_token, "refresh")["client"], AcrIdentity())
         return AcrIdentity() if self.abac and "*" in identity.roles else identity
 
-    def _for_us(self, service: str) -> None:
+    def _require_own_service(self, service: str) -> None:
         if service != self.host:
             raise RefusedError(400, "UNSUPPORTED", f"the service {service!r} is not this registry")
 

@@ -35,7 +35,7 @@ def client(*entries: RegistryEntry, environment: Mapping[str, str] | None = None
     )
 
 
-def by_secret(entra: FakeEntra) -> dict[str, str]:
+def build_secret_environment(entra: FakeEntra) -> dict[str, str]:
     """Return the environment of a service principal with a secret."""
     return entra.environment | {"AZURE_CLIENT_SECRET": SECRET}
 
@@ -44,7 +44,7 @@ def line(acr: FakeAcr, repository: str = "team/app") -> TagRef:
     return TagRef(f"{acr.host}/{repository}", "1")
 
 
-def tokens_seen(received: list[ReceivedRequest]) -> list[ReceivedRequest]:
+def list_credential_requests(received: list[ReceivedRequest]) -> list[ReceivedRequest]:
     """Return the requests that carried a credential."""
     return [each for each in received if "authorization" in each.headers or b"token=" in each.body]
 

@@ -56,7 +56,7 @@ class EntraApplication:
     secret: str | None = SECRET
     certificate: rsa.RSAPublicKey | None = None
     federated: frozenset[str] = frozenset({GITHUB, WORKLOAD, PIPELINE})
-    """Subjects that others vouch for."""
+    """Subjects that other issuers can vouch for."""
 
 
 @dataclass
@@ -146,7 +146,7 @@ class FakeEntra:
         """Return the claims of a token for an audience. Raises jwt.PyJWTError."""
         return jwt.decode(token, self._key, algorithms=["HS256"], audience=audience)
 
-    def vouch(self, subject: str, audience: str = FEDERATION, *, age: int = 0) -> str:
+    def build_federated_token(self, subject: str, audience: str = FEDERATION, *, age: int = 0) -> str:
         """Return a token of another issuer that this Entra believes: GitHub, or a cluster."""
         issued = datetime.now(UTC) - timedelta(seconds=age)
         claims = {"aud": audience, "sub": subject, "iat": issued, "exp": issued + timedelta(minutes=10)}
@@ -225,7 +225,7 @@ class FakeEntra:
         if received.headers.get("authorization") != f"Bearer {REQUEST_TOKEN}":
             raise RefusedError(401, "unauthorized", "the request token is wrong")
         query = parse_qs(urlsplit(received.path).query)
-        return self.vouch(GITHUB, query["audience"][0])
+        return self.build_federated_token(GITHUB, query["audience"][0])
 
     def _for_pipeline(self, received: ReceivedRequest) -> str:
         """Answer as Azure DevOps does to a job that may use a service connection."""
@@ -233,7 +233,7 @@ class FakeEntra:
             raise RefusedError(401, "unauthorized", "the token of the job is wrong")
         if parse_qs(urlsplit(received.path).query) != {"api-version": ["7.1"], "serviceConnectionId": [CONNECTION]}:
             raise RefusedError(400, "bad request", received.path)
-        return self.vouch(PIPELINE)
+        return self.build_federated_token(PIPELINE)
 
     def _answer_container(self, received: ReceivedRequest) -> HttpReply:
         """Answer as App Service does, and as the metadata service of a virtual machine.

@@ -15,7 +15,7 @@ def note_kills(request: pytest.FixtureRequest, forge: str, kills: int) -> None:
     request.node.user_properties.append((_PROPERTY, (forge, kills)))
 
 
-def summary_of_kills(passed: Iterable[pytest.TestReport]) -> str | None:
+def summarize_kills(passed: Iterable[pytest.TestReport]) -> str | None:
     """Return one line for all forges; None where no run was killed."""
     points: dict[str, list[int]] = defaultdict(list)
     for report in passed:

@@ -124,7 +124,7 @@ class ForgeServer(ABC):
         return asked.method not in READING
 
     @abstractmethod
-    def wrongs(self, exchange: ApiExchange) -> Iterator[str]:
+    def find_contract_problems(self, exchange: ApiExchange) -> Iterator[str]:
         """Yield in which way an exchange is not as the forge describes it."""
 
     @property
@@ -163,7 +163,7 @@ class ForgeServer(ABC):
     def violations(self) -> Iterator[str]:
         for each in self.exchanges:
             if each.status and each.status != UNHANDLED:
-                yield from self.wrongs(each)
+                yield from self.find_contract_problems(each)
 
     def fail(self, request: str, reply: ForgeReply | None, *, works: bool = False, times: int = 1) -> None:
         """Let the next requests that `request` (a pattern over `METHOD target`) matches end with `reply`."""

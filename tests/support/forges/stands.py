@@ -133,7 +133,7 @@ class ForgeStand(Protocol):
         ...
 
 
-def killed_again_and_again(stand: ForgeStand, run: Callable[[], object]) -> int:
+def run_killed_repeatedly(stand: ForgeStand, run: Callable[[], object]) -> int:
     """Run until nothing kills it: at first before the first write, then before the second; return how often it was."""
     for kills in range(20):
         stand.die_before(kills + 1)

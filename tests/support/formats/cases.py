@@ -26,7 +26,7 @@ _KEPT = 16_384
 """Readings: more than all cases have in both YAML parsers, and some of the files that Hypothesis makes."""
 
 
-def places_of(file_format: FileFormat, files: Mapping[FilePath, bytes]) -> ExtractedReferences:
+def find_tree_references(file_format: FileFormat, files: Mapping[FilePath, bytes]) -> ExtractedReferences:
     """Return the references of a format in a tree of files, after the remarks of all formats."""
     chosen = _selected(tuple(files))
     readings = [_read(SourceFile(path, files[path]), each, trees._LOADER, nodes.MAX_VISITS) for path, each in chosen]

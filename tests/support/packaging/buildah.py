@@ -28,7 +28,7 @@ class BuildahProgram:
         helpers = Path(found).resolve().parent.parent / "lib" / "podman"
         (folder / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}', encoding="utf-8")
         (folder / "containers.conf").write_text(f'[engine]\nhelper_binaries_dir = ["{helpers}"]\n', encoding="utf-8")
-        self._driver = "overlay" if _lays_over(folder) else "vfs"
+        self._driver = "overlay" if _has_overlay_mounts(folder) else "vfs"
         files, processes = (resource.getrlimit(kind)[1] for kind in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC))
         self._limits = [f"--ulimit=nofile={files}:{files}", f"--ulimit=nproc={processes}:{processes}"]
 
@@ -127,7 +127,7 @@ class BuildahProgram:
         return done.stdout
 
 
-def _lays_over(folder: Path) -> bool:
+def _has_overlay_mounts(folder: Path) -> bool:
     """Return True if the kernel supports overlay mounts; otherwise each build step copies all files."""
     parts = [folder / "probe" / name for name in ("lower", "upper", "work", "merged")]
     for part in parts:

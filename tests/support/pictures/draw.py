@@ -107,7 +107,7 @@ def set_stage(folder: Path, host: str, repositories: Mapping[str, Mapping[str, s
     return PictureStage(folder)
 
 
-def photograph(
+def save_picture(
     window: ChromiumPage, page: Path | str, picture: Path, *, width: int, height: int | None = None, fades: bool = False
 ) -> None:
     """Save a picture of a page, which is at least `width` wide.
@@ -133,12 +133,12 @@ def draw(folder: Path) -> None:
         command = ("run", "--config", "basebump.yaml")
         page = folder / "terminal.html"
         page.write_text(render_terminal(" ".join(("basebump", *command)), small.run(*command)), encoding="utf-8")
-        photograph(window, page, IMAGES / "terminal.png", width=TERMINAL_WIDTH)
+        save_picture(window, page, IMAGES / "terminal.png", width=TERMINAL_WIDTH)
 
         group = "policy: [{match: {repository: platform}, group: images}]"
         fleet = set_stage(folder / "fleet", registry.host, list_fleet(built), group)
         fleet.run(*command, "--level", "propose", "--export", "html=fleet.html")
-        photograph(window, fleet.folder / "fleet.html", IMAGES / "fleet.png", width=FLEET_WIDTH, height=FLEET_HEIGHT)
+        save_picture(window, fleet.folder / "fleet.html", IMAGES / "fleet.png", width=FLEET_WIDTH, height=FLEET_HEIGHT)
 
 
 def draw_proposal(folder: Path) -> None:
@@ -148,7 +148,7 @@ def draw_proposal(folder: Path) -> None:
     with open_reviewed_fleet(place) as fleet, browser(folder) as window:
         request = propose_with_history(fleet)
         page.write_text(render_proposal(request.title, request.body, request.branch), encoding="utf-8")
-        photograph(window, page, IMAGES / "proposal.png", width=PROPOSAL_WIDTH, height=PROPOSAL_HEIGHT, fades=True)
+        save_picture(window, page, IMAGES / "proposal.png", width=PROPOSAL_WIDTH, height=PROPOSAL_HEIGHT, fades=True)
 
 
 def draw_service(folder: Path) -> None:
@@ -156,7 +156,7 @@ def draw_service(folder: Path) -> None:
     now = datetime.now(UTC)
     with serve_pages(open_year(folder / "year.db", now), now) as address, browser(folder) as window:
         picture = IMAGES / "service.png"
-        photograph(window, f"{address}/", picture, width=SERVICE_WIDTH, height=SERVICE_HEIGHT, fades=True)
+        save_picture(window, f"{address}/", picture, width=SERVICE_WIDTH, height=SERVICE_HEIGHT, fades=True)
 
 
 def draw_stages(folder: Path) -> None:
@@ -164,7 +164,7 @@ def draw_stages(folder: Path) -> None:
     now, picture = datetime.now(UTC), IMAGES / "stages.png"
     database = open_year(folder / "stages.db", now, record_deployments)
     with serve_pages(database, now, build_stage_reader(database)) as address, browser(folder) as window:
-        photograph(window, f"{address}/stages", picture, width=SERVICE_WIDTH, height=STAGES_HEIGHT, fades=True)
+        save_picture(window, f"{address}/stages", picture, width=SERVICE_WIDTH, height=STAGES_HEIGHT, fades=True)
 
 
 def draw_loop(folder: Path) -> None:
@@ -173,9 +173,9 @@ def draw_loop(folder: Path) -> None:
     session, page = folder / "session.html", folder / "loop.html"
     with start_hub() as loopback, open_walk(loopback, folder / "loop") as walk, browser(folder) as window:
         session.write_text(render_session(list(play_loop(walk))), encoding="utf-8")
-        photograph(window, session, IMAGES / "loop.png", width=TERMINAL_WIDTH)
+        save_picture(window, session, IMAGES / "loop.png", width=TERMINAL_WIDTH)
         page.write_text(render_fixes_page(walk.build_patch_report().trends, read_page_parts()), encoding="utf-8")
-        photograph(window, page, IMAGES / "loop-page.png", width=FLEET_WIDTH)
+        save_picture(window, page, IMAGES / "loop-page.png", width=FLEET_WIDTH)
 
 
 def draw_all(folder: Path) -> None:

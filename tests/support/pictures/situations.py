@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import HostedStand
-from support.pictures.draw import photograph
+from support.pictures.draw import save_picture
 from support.pictures.pages import render_proposal
 from support.pictures.scene import (
     BUILDPACK_DEPS,
@@ -143,7 +143,7 @@ def draw_situation(studio: PictureStudio, window: ChromiumPage, kind: str, name:
     (studio.folder / f"{name}-{kind}.md").write_text(f"# {title}\n\n{body}", encoding="utf-8")
     text = render_proposal(title, body, f"basebump/{name}", is_draft="so this is a draft" in body)
     page.write_text(text, encoding="utf-8")
-    photograph(window, page, page.with_suffix(".png"), width=WIDTH)
+    save_picture(window, page, page.with_suffix(".png"), width=WIDTH)
     return int(window.evaluate(_HEIGHT))
 
 

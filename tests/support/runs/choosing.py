@@ -26,7 +26,7 @@ def scan_dockerfile(tmp_path, loopback: LoopbackHub, content, *rules, **more):
     asked = [(each.method, each.path.rpartition("/")[2]) for each in loopback.registry.served_requests[before:]]
     changes = {change.path: change.content.decode() for change in scanned.changes}
     return (
-        {place["line"]: place for place in document["references"]},
+        {reference["line"]: reference for reference in document["references"]},
         asked,
         changes,
         render_scan_text(scanned.report, None),

@@ -65,7 +65,7 @@ def build_unsupported_text(line_number: int = 9) -> UnsupportedText:
 
 def build_hostile_report(word: str = HOSTILE) -> RunReport:
     """Return a report in which every text from outside is `word`."""
-    places = (
+    references = (
         build_update(path=word, locator=word),
         build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, path=word, line_number=2, detail=word),
         build_verdict(
@@ -73,7 +73,9 @@ def build_hostile_report(word: str = HOSTILE) -> RunReport:
         ),
     )
     opened = build_proposal(word, url=f"https://github.com/{word}", note=word)
-    noted = build_repository(*places, name=word, base_branch=word, proposals=(opened,), note=word)
+    noted = build_repository(*references, name=word, base_branch=word, proposals=(opened,), note=word)
     unread = UnsupportedText(FilePath(word), 4, word, Reason.MALFORMED, notes=(word,))
-    whole = build_repository(*places, name=f"{word}2", unsupported=(unread,), proposals=(opened,), configured_name=word)
+    whole = build_repository(
+        *references, name=f"{word}2", unsupported=(unread,), proposals=(opened,), configured_name=word
+    )
     return build_run_report(noted, whole, failed=[build_failure(word, word)])

@@ -82,11 +82,11 @@ class CosignWitness:
     parts: Mapping[str, str] = field(default_factory=dict)
     """The same for its older form, as `World.write_parts` returns it."""
 
-    def takes_signature(self, reference: str, identity: str, issuer: str) -> bool:
+    def accepts_signature(self, reference: str, identity: str, issuer: str) -> bool:
         """Return True if cosign verifies an older signature of an image."""
         return run(self.folder, "verify", "--offline", *self._by(identity, issuer), reference, **self.parts) == 0
 
-    def takes_bundle(self, bundle: object, content: bytes, kind: str, identity: str, issuer: str) -> bool:
+    def accepts_bundle(self, bundle: object, content: bytes, kind: str, identity: str, issuer: str) -> bool:
         """Return True if cosign verifies a statement of a kind about `content`."""
         (self.folder / "bundle.json").write_text(json.dumps(bundle), encoding="utf-8")
         (self.folder / "content").write_bytes(content)

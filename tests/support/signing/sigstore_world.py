@@ -180,7 +180,7 @@ class FakeSigstore:
                 },
             },
         }
-        return self._promised(json.dumps(written | more).encode(), at)
+        return self._build_promise(json.dumps(written | more).encode(), at)
 
     def bundle(
         self, envelope: Mapping[str, Any], certificate: x509.Certificate, at: datetime = DAY, **more: object
@@ -202,7 +202,7 @@ class FakeSigstore:
         }
         body = json.dumps(written | more, separators=(",", ":")).encode()
         leaf = hashlib.sha256(b"\0" + body).digest()
-        promised = self._promised(body, at)
+        promised = self._build_promise(body, at)
         return {
             "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
             "verificationMaterial": {
@@ -234,7 +234,7 @@ class FakeSigstore:
         signed = hashlib.sha256(der_of(self.log)).digest()[:4] + sign(self.log, note.encode())
         return f"{note}\n\u2014 log.example {base64_of(signed)}\n"
 
-    def _promised(self, body: bytes, at: datetime) -> dict[str, Any]:
+    def _build_promise(self, body: bytes, at: datetime) -> dict[str, Any]:
         """Return the inclusion promise of a log for an entry, and its signature."""
         said = {
             "body": base64_of(body),

@@ -107,7 +107,7 @@ class AzureServer(ForgeServer):
             return raw
         return json.loads(raw) if raw else None
 
-    def wrongs(self, exchange: ApiExchange) -> Iterator[str]:
+    def find_contract_problems(self, exchange: ApiExchange) -> Iterator[str]:
         is_page = isinstance(exchange.response, bytes) and exchange.response.startswith(b"<!DOCTYPE")
         if self._git_path(exchange.asked) is None and not is_page:
             yield from violations(exchange)
@@ -126,7 +126,7 @@ class AzureServer(ForgeServer):
 
     def _perform(self, asked: ApiRequest) -> ForgeReply:
         git_path = self._git_path(asked)
-        token = self._let_in(asked)
+        token = self._authorize(asked)
         if isinstance(token, ForgeReply):
             return token
         if self.is_blocked:
@@ -163,7 +163,7 @@ class AzureServer(ForgeServer):
             asked.method, asked.words, asked.body, asked.headers, token, self.world, AzureJson(self.url), project
         )
 
-    def _let_in(self, asked: ApiRequest) -> AzureToken | ForgeReply | None:
+    def _authorize(self, asked: ApiRequest) -> AzureToken | ForgeReply | None:
         """Return the token of a request. An expired Bearer token gets the sign-in page, except for PATCH."""
         kind, _, value = asked.headers.get("authorization", "").partition(" ")
         is_basic = kind.lower() == "basic"

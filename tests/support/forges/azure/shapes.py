@@ -266,7 +266,7 @@ class AzureJson:
 
     def evaluation(self, policy: BranchPolicy, repository: AzureRepository, request: PullRequest) -> dict[str, Any]:
         """Return the evaluation of a policy. A build applies to the branch as it was when the build began."""
-        unmet = {each.id for each in repository.unmet(request)}
+        unmet_ids = {each.id for each in repository.list_unmet_policies(request)}
         build = request.builds.get(policy.id)
         context = {"buildId": 7, "lastMergeSourceCommitId": build.commit, "isExpired": False} if build else None
         return {
@@ -274,7 +274,7 @@ class AzureJson:
             "configuration": self.policy(policy, repository),
             "context": context,
             "evaluationId": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{policy.id}/{request.number}")),
-            "status": build.status if build else "queued" if policy.id in unmet else "approved",
+            "status": build.status if build else "queued" if policy.id in unmet_ids else "approved",
         }
 
 

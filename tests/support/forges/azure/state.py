@@ -260,10 +260,10 @@ class AzureRepository:
         request.head, request.base = head, base
         request.merge_status = "conflicts" if self.git.conflicts(base, head) else "succeeded"
         can_merge = request.merge_status == "succeeded" and not request.is_draft
-        if request.armed_by and can_merge and not list(self.unmet(request)):
+        if request.armed_by and can_merge and not list(self.list_unmet_policies(request)):
             self.complete(request, request.armed_by)
 
-    def unmet(self, request: PullRequest) -> Iterator[BranchPolicy]:
+    def list_unmet_policies(self, request: PullRequest) -> Iterator[BranchPolicy]:
         """Yield the blocking policies that are not content with a request."""
         votes = [each.vote for each in request.reviewers if each.account is not request.account]
         said = {(each.genre, each.name): each.state for each in request.statuses}

@@ -117,7 +117,7 @@ class GiteaServer(ForgeServer):
     def body_of(self, headers: Mapping[str, str], raw: bytes) -> Any:
         return raw if headers.get("content-type", "").startswith("application/x-git") else super().body_of(headers, raw)
 
-    def wrongs(self, exchange: ApiExchange) -> Iterator[str]:
+    def find_contract_problems(self, exchange: ApiExchange) -> Iterator[str]:
         if {"sudo"} & {*exchange.headers, *exchange.asked.words}:
             yield f"{exchange.line}: acts as another user"
         if self._git_path(exchange.asked) is None:
@@ -152,7 +152,7 @@ class GiteaServer(ForgeServer):
             said = f"token does not have at least one of required scope(s), required=[{scope}], token scope={had}"
             raise ProblemError(403, said)
         if "owner" in words:
-            moved = self._let_in(call, asked, f"{words.pop('owner')}/{words.pop('repo')}")
+            moved = self._authorize(call, asked, f"{words.pop('owner')}/{words.pop('repo')}")
             if moved is not None:
                 return moved
         return handler(call, *words.values())
@@ -164,7 +164,7 @@ class GiteaServer(ForgeServer):
             raise ProblemError(401, "invalid username, password or token")
         return self.world.tokens[secret]
 
-    def _let_in(self, call: GiteaCall, asked: ApiRequest, name: str) -> ForgeReply | None:
+    def _authorize(self, call: GiteaCall, asked: ApiRequest, name: str) -> ForgeReply | None:
         """Find the repository in the path, and refuse forbidden calls. Return a redirect if it has moved."""
         found = self.world.find(name) or self.world.moved.get(name)
         if found is None or not found.seen_by(call.token.user if call.token else None):

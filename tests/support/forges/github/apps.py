@@ -1,4 +1,4 @@
-"""GitHub Apps: who signs as one, who installed it, and the tokens that its installations lend.
+"""GitHub Apps: their keys, installations, and the tokens of the installations.
 
 https://docs.github.com/en/rest/apps/apps
 """
@@ -56,7 +56,7 @@ def list_installations(call: GitHubCall) -> ForgeReply:
     return call.page([call.shapes.installation(each) for each in call.world.installations if each.app is call.signer])
 
 
-def lend(call: GitHubCall, name: str) -> ForgeReply:
+def issue_installation_token(call: GitHubCall, name: str) -> ForgeReply:
     """Make a token with no more than the installation has."""
     found = [each for each in call.world.installations if each.app is call.signer and str(each.id) == name]
     if not found:

@@ -23,7 +23,7 @@ def list_issues(call: GitHubCall) -> ForgeReply:
 
 def create_issue(call: GitHubCall) -> ForgeReply:
     repository, title, body = call.repository, call.need("title"), call.body.get("body")
-    _refuse_where_there_are_none(call)
+    _refuse_disabled_issues(call)
     _check(title, body)
     labels = call.body.get("labels", []) if call.writer.can_label else []  # without the right they fall silently
     repository.labels |= {label: ("ededed", "") for label in labels if label not in repository.labels}
@@ -40,7 +40,7 @@ def edit_issue(call: GitHubCall, number: str) -> ForgeReply:
     if "milestone" in call.body:
         return set_milestone(call, number)
     issue = _issue(call, number)
-    _refuse_where_there_are_none(call)
+    _refuse_disabled_issues(call)
     issue.title, issue.body = call.body.get("title", issue.title), call.body.get("body", issue.body)
     _check(issue.title, issue.body)
     issue.state = call.body.get("state", issue.state)
@@ -65,7 +65,7 @@ def _check(title: str, body: str | None) -> None:
         raise invalid("Issue", f"title is too long (maximum is {MAX_TITLE} characters)", fault="title")
 
 
-def _refuse_where_there_are_none(call: GitHubCall) -> None:
+def _refuse_disabled_issues(call: GitHubCall) -> None:
     if not call.repository.has_issues:
         raise ProblemError(410, "Issues are disabled for this repo")
     if not call.writer.can_label:

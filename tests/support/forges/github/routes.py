@@ -73,7 +73,7 @@ def rate_limit(_call: GitHubCall) -> ForgeReply:
 _ROUTES: dict[str, Handler] = {
     "GET /app": apps.get_app,
     "GET /app/installations": apps.list_installations,
-    "POST /app/installations/{name}/access_tokens": apps.lend,
+    "POST /app/installations/{name}/access_tokens": apps.issue_installation_token,
     "GET /user": get_user,
     "GET /users/{login}": get_account,
     "GET /users/{login}/repos": list_of_user,

@@ -55,7 +55,7 @@ class GitHubServer(ForgeServer):
         is_token = asked.path.endswith("/access_tokens")
         return super().changes(asked) and not is_token and is_write(asked.path, asked.body)
 
-    def wrongs(self, exchange: ApiExchange) -> Iterator[str]:
+    def find_contract_problems(self, exchange: ApiExchange) -> Iterator[str]:
         if exchange.target.startswith(self._graphql_path):
             return
         yield from violations(
@@ -70,7 +70,7 @@ class GitHubServer(ForgeServer):
     def perform(self, asked: ApiRequest) -> ForgeReply:
         try:
             call = self._call(asked, None)
-            self._let_in(call, asked.headers)
+            self._authorize(call, asked.headers)
             answered = execute(call, self.graphql) if call.path == self._graphql_path else self._rest(call)
             return _with_scopes(answered, call.token)
         except ProblemError as problem:
@@ -102,7 +102,7 @@ class GitHubServer(ForgeServer):
     def _numbered(self, number: int) -> str:
         return next(each.name for each in self.world.repositories.values() if each.id == number)
 
-    def _let_in(self, call: GitHubCall, headers: Mapping[str, str]) -> None:
+    def _authorize(self, call: GitHubCall, headers: Mapping[str, str]) -> None:
         _, _, secret = headers.get("authorization", "").partition(" ")
         if secret.count(".") == _SIGNATURE_DOTS:
             call.app = signer_of(self.world, secret)

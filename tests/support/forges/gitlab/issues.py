@@ -9,7 +9,7 @@ from support.forges.server import ForgeReply
 
 
 def list_issues(call: GitLabCall) -> ForgeReply:
-    _refuse_where_there_are_none(call)
+    _refuse_disabled_issues(call)
     wanted, state = set(filter(None, call.words.get("labels", "").split(","))), call.words.get("state", "all")
     found = [each for each in call.project.issues if state in (each.state, "all") and wanted <= set(each.labels)]
     return call.page([call.shapes.issue(call.project, each) for each in reversed(found)])
@@ -31,7 +31,7 @@ def list_own_issues(call: GitLabCall) -> ForgeReply:
 
 
 def create_issue(call: GitLabCall) -> ForgeReply:
-    _refuse_where_there_are_none(call)
+    _refuse_disabled_issues(call)
     project, title, description = call.project, call.need("title"), call.words.get("description")
     check_words(title, description)
     labels = call.words.get("labels", "").split(",") if call.writer.can_label else []
@@ -41,7 +41,7 @@ def create_issue(call: GitLabCall) -> ForgeReply:
 
 
 def edit_issue(call: GitLabCall, number: str) -> ForgeReply:
-    _refuse_where_there_are_none(call)
+    _refuse_disabled_issues(call)
     (issue,) = [each for each in call.project.issues if str(each.number) == number] or [None]
     if issue is None:
         raise missing("Issue")
@@ -52,6 +52,6 @@ def edit_issue(call: GitLabCall, number: str) -> ForgeReply:
     return ForgeReply(200, call.shapes.issue(call.project, issue))
 
 
-def _refuse_where_there_are_none(call: GitLabCall) -> None:
+def _refuse_disabled_issues(call: GitLabCall) -> None:
     if not call.project.has_issues:
         raise ProblemError(403, "403 Forbidden")

@@ -18,7 +18,7 @@ _TRUE = frozenset({"true", "True", "1", True})
 
 def list_branches(call: GitLabCall) -> ForgeReply:
     search = call.words.get("search", "")
-    found = [name for name in sorted(call.project.branches) if _finds(search, name)]
+    found = [name for name in sorted(call.project.branches) if _matches_search(search, name)]
     return call.page([call.shapes.branch(call.project, name) for name in found])
 
 
@@ -131,7 +131,7 @@ def _stored(project: GitLabProject, path: str, raw: bytes) -> str:
     return made.decode().strip()
 
 
-def _finds(search: str, name: str) -> bool:
+def _matches_search(search: str, name: str) -> bool:
     """Return True if a search matches a branch name: `^` and `$` mean its start and end."""
     words = search.removeprefix("^").removesuffix("$").lower()
     starts = name.lower().startswith(words) if search.startswith("^") else words in name.lower()

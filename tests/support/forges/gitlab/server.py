@@ -159,7 +159,7 @@ class GitLabServer(ForgeServer):
     def body_of(self, headers: Mapping[str, str], raw: bytes) -> Any:
         return raw if headers.get("content-type", "").startswith("application/x-git") else super().body_of(headers, raw)
 
-    def wrongs(self, exchange: ApiExchange) -> Iterator[str]:
+    def find_contract_problems(self, exchange: ApiExchange) -> Iterator[str]:
         is_graphql = exchange.asked.path == f"{self._below}{graphql.PATH}"  # which is checked while it is executed
         if not is_graphql and self._git_path(exchange.asked) is None:
             yield from violations(exchange)
@@ -184,7 +184,7 @@ class GitLabServer(ForgeServer):
         words = [unquote(part) for name, part in zip(named, parts, strict=True) if name.startswith("{")]
         call = self._call(asked, operation)
         if operation.partition(" ")[2].startswith(_PROJECT):
-            moved = _let_in(call, words.pop(0))
+            moved = _authorize(call, words.pop(0))
             if moved is not None:
                 return moved
         return handler(call, *words)
@@ -240,7 +240,7 @@ def _words(query: str) -> dict[str, str | list[str]]:
     return {name.removesuffix("[]"): said if name.endswith("[]") else said[-1] for name, said in words.items()}
 
 
-def _let_in(call: GitLabCall, name: str) -> ForgeReply | None:
+def _authorize(call: GitLabCall, name: str) -> ForgeReply | None:
     """Find the project in the path, and refuse forbidden calls. Return a redirect if it has moved."""
     user = call.token.user if call.token else None
     found = call.world.find(name)
