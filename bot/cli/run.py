@@ -16,11 +16,10 @@ from bot.cli.outputs import FORMATS, ExportTarget, render_html, render_report, w
 from bot.cli.scope_options import add_scope_options
 from bot.cli.screen import render_run_for_screen
 from bot.cli.terminal import LogMode, create_progress, log_end
-from bot.model.errors import StateError
-from bot.model.report import RunFailure, RunReport
+from bot.model.report import RunReport
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import ExitCode, FailureStage, RunLevel
-from bot.pipeline.failures import STATE_SUBJECT
+from bot.pipeline.failures import FailureLog
 from bot.pipeline.references.reader_slots import ReaderSlots
 from bot.pipeline.run import run_fleets
 from bot.reports.run.report_document import render_run_document
@@ -91,13 +90,13 @@ def load_answers(report: RunReport, settings: Settings, *, has_metrics: bool) ->
     from bot.reports.run.report_metrics import PATCH_PERIOD
     from bot.wiring.inventory import open_fleet_of
 
-    try:
+    failures = FailureLog()
+    with failures.note_state_error(FailureStage.PROPOSE):
         if not has_metrics:
             return report, FleetAnswers(stages=load_stages(open_fleet_of(settings)))
         known = load_patch_report(open_fleet_of(settings), PATCH_PERIOD)
         return report, FleetAnswers(known.summaries[PatchGrouping.SEVERITY], known.stages)
-    except StateError as error:
-        return report.add_failures((RunFailure(STATE_SUBJECT, FailureStage.PROPOSE, str(error)),)), FleetAnswers()
+    return report.add_failures(failures.list_all()), FleetAnswers()
 
 
 def render_run_report(report: RunReport, answers: FleetAnswers, output_format: str) -> str:
