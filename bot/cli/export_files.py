@@ -60,7 +60,9 @@ def _has_symbolic_link(path: Path) -> bool:
     """Return True if the file is a symbolic link, or if its path is relative and one of its folders is a link.
 
     The caller refuses such a path, because a checkout can contain links of other people that lead to any other place.
-    Paths in /dev are allowed, and the folders of an absolute path are not checked.
+    Paths in /dev, such as /dev/stdout, are allowed. Exceptions are paths in /dev/shm, where every user of the machine
+    can create links. The folders of an absolute path are not checked.
     """
+    is_device = path.is_relative_to("/dev") and not path.is_relative_to("/dev/shm")  # noqa: S108 - not used
     checked_parents = () if path.is_absolute() else path.parents
-    return not path.is_relative_to("/dev") and any(each.is_symlink() for each in (path, *checked_parents))
+    return not is_device and any(each.is_symlink() for each in (path, *checked_parents))

@@ -30,7 +30,7 @@ TOKEN = "a-token"
 def look_up_source():
     """Return a function that looks a source up on a server with these answers, and returns the result and requests."""
 
-    def ask(answers, comparison=ON_GITHUB, version=None, token=None, times=1):
+    def look_up(answers, comparison=ON_GITHUB, version=None, token=None, times=1):
         def answer(received):
             found = answers.get(received.path, HttpReply(404, b"{}"))
             found = found() if callable(found) else found
@@ -42,7 +42,7 @@ def look_up_source():
             found = [history.fetch_changes(comparison, version) for _ in range(times)]
         return found[-1], listener.received
 
-    return look_up_source
+    return look_up
 
 
 def test_github_reports_the_number_of_commits_in_one_request_without_a_token(look_up_source):

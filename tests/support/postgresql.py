@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from itertools import count
@@ -21,6 +22,8 @@ from support.parts import UNPACKED_POSTGRESQL, find_postgresql
 USER, PASSWORD = "basebump", "the word that opens"
 UNPRIVILEGED = 65534
 """`nobody`: PostgreSQL refuses to run as root."""
+MAX_DATABASES = 20
+"""The maximum number of databases on a server. No test uses more of them at the same time."""
 
 
 class PostgresqlServer:
@@ -29,6 +32,7 @@ class PostgresqlServer:
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
         self._names = count()
+        self._databases: deque[str] = deque()
         self._programs = find_postgresql() or Path("postgresql-is-not-here")
         self._environment: Mapping[str, str] = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
         self.port = find_free_port()
@@ -52,7 +56,8 @@ class PostgresqlServer:
 
     def start(self) -> None:
         """Start the server again after `stop` or `kill`."""
-        options = f"-k {self.folder} -p {self.port} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=40"
+        limits = "-c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=40 -c max_wal_size=64MB"
+        options = f"-k {self.folder} -p {self.port} {limits}"
         self._run("pg_ctl", "start", "--wait", "--silent", f"--log={self.folder / 'log'}", f"--options={options}")
 
     def stop(self, mode: str = "fast") -> None:
@@ -73,9 +78,15 @@ class PostgresqlServer:
             each.unlink()  # its process seems to exist until its parent asks for its end
 
     def fresh(self) -> str:
-        """Make an empty database; return its address by the socket, which needs no password."""
+        """Make an empty database; return its address by the socket, which needs no password.
+
+        Only the last `MAX_DATABASES` exist: each needs 10 MB.
+        """
         name = f"state{next(self._names)}"
         self.execute(f"CREATE DATABASE {name}")
+        self._databases.append(name)
+        if len(self._databases) > MAX_DATABASES:
+            self.execute(f"DROP DATABASE {self._databases.popleft()} WITH (FORCE)")
         return f"postgresql+psycopg://{USER}@:{self.port}/{name}?host={self.folder}"
 
     def by_loopback(self, address: str) -> str:

@@ -41,7 +41,7 @@ def scan_images(tmp_path, loopback):
     files = {"Dockerfile": "".join(f"FROM {name}:1@{digest}\n" for name, digest in old.items())}
     tree = WorkTree(write_tree(tmp_path / "tree", files))
 
-    def look(reply: HttpReply, release: HttpReply | None = None):
+    def scan(reply: HttpReply, release: HttpReply | None = None):
         with HttpListener(lambda received: release if release and "/releases/" in received.path else reply) as forge:
             history = ForgeSourceHistory({}, None, {GITHUB_HOST: forge.url})
             report = scan_tree(
@@ -51,7 +51,7 @@ def scan_images(tmp_path, loopback):
         found = {each.contents.source_changes for each in report.evidence.values()}
         return found, [each.path for each in forge.received]
 
-    return scan_images
+    return scan
 
 
 def test_source_is_looked_up_once_for_several_images_and_stored_for_later_runs(scan_images):
