@@ -6,6 +6,7 @@ In basebump, the first rule that sets a key applies. The translated rules are th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 from bot.core.references.relate.renovate.managers import list_formats_of_manager
@@ -18,7 +19,6 @@ from bot.formats._syntax.renovate.presets import (
 )
 from bot.model.source import FilePath
 from bot.starter.renovate_keys import TRANSLATED_OPTIONS, translate_options
-from bot.starter.renovate_presets import expand_presets
 from bot.starter.translation import (
     BotTranslation,
     RuleValue,
@@ -46,6 +46,37 @@ _TYPE_OPTIONS = frozenset({"enabled", "automerge"})
 _HANDLED_OPTIONS = frozenset(
     {"$schema", "description", "extends", "packageRules", "ignoreDeps", "ignorePaths", "ignorePresets", "timezone"}
 )
+_PRESET = re.compile(r"(?:default)?(?P<name>[a-zA-Z]*:[\w-]+)(?:\((?P<arguments>[^()]*)\))?")
+_SCHEDULES = {
+    "schedule:daily": ("* 0-3 * * *",),
+    "schedule:weekly": ("* 0-3 * * 1",),
+    "schedule:earlyMondays": ("* 0-3 * * 1",),
+    "schedule:monthly": ("* 0-3 1 * *",),
+    "schedule:quarterly": ("* * 1 */3 *",),
+    "schedule:yearly": ("* * 1 */12 *",),
+    "schedule:weekdays": ("* * * * 1-5",),
+    "schedule:weekends": ("* * * * 0,6",),
+    "schedule:officeHours": ("* 8-17 * * 1-5",),
+    "schedule:nonOfficeHours": ("* 0-4,22-23 * * 1-5", "* * * * 0,6"),
+}
+_PRESET_LAYERS: Mapping[str, Callable[[list[str]], ConfigLayer]] = {
+    ":label": lambda arguments: {"labels": list(arguments[:1])},
+    ":labels": lambda arguments: {"labels": list(arguments)},
+    ":reviewer": lambda arguments: {"reviewers": list(arguments[:1])},
+    ":assignee": lambda arguments: {"assignees": list(arguments[:1])},
+    ":assignAndReview": lambda arguments: {"assignees": list(arguments[:1]), "reviewers": list(arguments[:1])},
+    ":timezone": lambda arguments: {"timezone": "".join(arguments[:1])},
+    ":rebaseStalePrs": lambda _: {"rebaseWhen": "behind-base-branch"},
+    ":automergeDigest": lambda _: {"packageRules": [{"matchUpdateTypes": ["digest"], "automerge": True}]},
+    ":automergePatch": lambda _: {"packageRules": [{"matchUpdateTypes": ["patch"], "automerge": True}]},
+    ":automergeMinor": lambda _: {"packageRules": [{"matchUpdateTypes": ["minor", "patch"], "automerge": True}]},
+    ":automergeMajor": lambda _: {"automerge": True},
+    ":automergeAll": lambda _: {"automerge": True},
+}
+"""The settings of Renovate's built-in presets that set an option which basebump has, too.
+
+See https://docs.renovatebot.com/presets-default/ and https://docs.renovatebot.com/presets-schedule/.
+"""
 
 
 class _IrrelevantRuleError(Exception):
@@ -71,7 +102,7 @@ class _RenovateTranslator:
         """The labels that the config sets for all updates."""
 
     def translate(self, config: ConfigLayer) -> BotTranslation:
-        expanded, other_presets = expand_presets(config)
+        expanded, other_presets = _expand_presets(config)
         resolved, unread_presets = resolve_presets({**config, "extends": list[PlainValue](other_presets)})
         layers = [*resolved[:-1], *expanded, config]
         self._timezone = next((zone for each in reversed(layers) if (zone := _get_text(each, "timezone"))), "UTC")
@@ -247,3 +278,20 @@ def _list_package_rules(layer: ConfigLayer) -> Iterator[tuple[int, ConfigLayer]]
 def _get_text(layer: ConfigLayer, option: str) -> str:
     value = layer.get(option)
     return value if isinstance(value, str) else ""
+
+
+def _expand_presets(config: ConfigLayer) -> tuple[list[ConfigLayer], list[str]]:
+    """Return the settings of the presets in `_PRESET_LAYERS` and `_SCHEDULES`, and the names of all other presets."""
+    layers: list[ConfigLayer] = []
+    others: list[str] = []
+    for preset in list_texts(config.get("extends")):
+        match = _PRESET.fullmatch(preset)
+        name = match["name"] if match else ""
+        arguments = [each.strip() for each in (match["arguments"] or "").split(",")] if match else []
+        if name in _PRESET_LAYERS:
+            layers.append(_PRESET_LAYERS[name]([each for each in arguments if each]))
+        elif name in _SCHEDULES:
+            layers.append({"schedule": list(_SCHEDULES[name])})
+        else:
+            others.append(preset)
+    return layers, others

@@ -33,10 +33,11 @@ from bot.registries.azure_identity import (
     SOVEREIGN_CLOUDS,
     EntraIdentity,
     NoEntraTokenError,
+    fetch_github_assertion,
+    fetch_pipeline_assertion,
     get_azure_cloud,
     is_azure_machine,
 )
-from bot.registries.federated_tokens import fetch_github_assertion, fetch_pipeline_assertion
 
 
 def get_login_error(acr: FakeAcr, environment: Mapping[str, str]) -> str:

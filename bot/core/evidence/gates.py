@@ -9,7 +9,6 @@ from datetime import datetime
 from bot.core.choice.holds import describe_acceptance, is_lower_version
 from bot.core.evidence import private_evidence
 from bot.core.evidence.compare import has_fix_for
-from bot.core.evidence.review_reasons import add_candidate_note, add_review_reason
 from bot.core.evidence.rollback import describe_rollback
 from bot.core.evidence.several_platforms import list_checked_evidence
 from bot.core.evidence.trust import check_signatures
@@ -48,12 +47,12 @@ def hold_if_failing(
     fact = f"CI fails with {digest} in several repositories of this fleet, and passes there without it"
     accepted = describe_acceptance(update.tracked_image, Reason.FAILING_ELSEWHERE, fact, now)
     if accepted:
-        return add_candidate_note(update, accepted)
+        return _add_candidate_note(update, accepted)
     detail = f"CI fails with {digest} {describe_failures(outcome)}"
     is_urgent = is_overdue or has_fix_for(evidence, AdvisoryList.KEV) or update.cause is not UpdateCause.MOVED
     if not is_urgent:
         return HeldUpdate(update.tracked_image, Reason.FAILING_ELSEWHERE, detail)
-    return add_review_reason(update, detail, fact=fact)
+    return _add_review_reason(update, detail, fact=fact)
 
 
 def describe_failures(outcome: FleetOutcome) -> str:
@@ -138,7 +137,7 @@ def _check_candidate(
     limit_exceeded = find_exceeded_limit(evidence, policy.allow_introduced)
     if limit_exceeded is not None and limit_exceeded.is_old_image_worse:
         without_numbers = _describe_without_numbers(Reason.INTRODUCED)
-        update = add_review_reason(
+        update = _add_review_reason(
             update,
             str(limit_exceeded) if can_show_details else f"{without_numbers}; the pinned image is worse",
             fact=limit_exceeded.fact if can_show_details else f"{without_numbers}; staying is worse",
@@ -147,7 +146,7 @@ def _check_candidate(
         why = detail if can_show_details or reason not in _PUBLIC_DETAILS else _describe_without_numbers(reason)
         accepted = describe_acceptance(update.tracked_image, reason, why, now)
         if accepted:
-            update = add_candidate_note(update, accepted)
+            update = _add_candidate_note(update, accepted)
         elif reason is Reason.INTRODUCED and _is_list_unread(AdvisoryList.VEX, evidence):
             return UnresolvedReference(
                 update.tracked_image, Reason.LISTS_UNREAD, f"{why}; whether anybody answers for that is not known"
@@ -159,11 +158,11 @@ def _check_candidate(
                 else RefusedUpdate(update, reason, why)
             )
         elif reason is Reason.DOWNGRADE and update.candidates[0].goes_back:
-            update = add_candidate_note(
+            update = _add_candidate_note(
                 update, f"It goes back to an older image, because newer ones are blocked: {why}."
             )
         elif reason is Reason.DOWNGRADE:  # the pinned digest cannot stay, so a maintainer has to review the update
-            update = add_review_reason(update, f"it looks like a rollback: {why}")
+            update = _add_review_reason(update, f"it looks like a rollback: {why}")
     update = replace(update, added_risk=find_added_risk(evidence, policy.allow_introduced))
     return hold_if_failing(update, evidence, now, is_overdue=is_overdue(update))
 
@@ -247,3 +246,26 @@ def _is_urgent(update: ImageUpdate, evidence: Evidence) -> bool:
 def _build_too_young_hold(update: ImageUpdate, newest: UpdateCandidate) -> HeldUpdate:
     why = f"{shorten_digest(newest.digest)} will be old enough on {newest.matures_at:%Y-%m-%d}"
     return HeldUpdate(update.tracked_image, Reason.TOO_YOUNG, f"{why}, and fixes nothing that may not wait")
+
+
+def _add_candidate_note(update: ImageUpdate, note: str) -> ImageUpdate:
+    """Return the update with `note` added to its first candidate. A note that it has already is not repeated."""
+    first, *others = update.candidates
+    notes = tuple(dict.fromkeys((*first.notes, note)))
+    return replace(update, candidates=(replace(first, notes=notes), *others))
+
+
+def _add_review_reason(update: ImageUpdate, why: str, *, fact: str | None = None) -> ImageUpdate:
+    """Return the update with `why` added to the reasons that a maintainer should review it.
+
+    If `why` is already among these reasons, return the update unchanged. `fact` stands for the reason in fingerprints;
+    None if the words of the reason do.
+    """
+    sentence, stated = (f"{each[0].upper()}{each[1:]}." for each in (why, fact or why))
+    if sentence in update.review_reason:
+        return update
+    return replace(
+        update,
+        review_reason=f"{update.review_reason} {sentence}".strip(),
+        review_facts=f"{update.review_facts} {stated}".strip(),
+    )

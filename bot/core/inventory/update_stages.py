@@ -6,14 +6,14 @@ base, and `running` if containers run the digest or such a build, and no contain
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import Enum, auto
 from typing import assert_never
 
 from bot.core.inventory.rebuilds import BuildRelation, MergedUpdate, find_rebuild, find_relation
 from bot.core.inventory.running_groups import RunningGroup
-from bot.core.inventory.running_updates import RunningRelation, RunningResult, find_running
 from bot.core.inventory.stage_index import OpenTarget, StageIndex
 from bot.model.fleet_history import DigestMove
 from bot.model.image_name import Digest
@@ -30,11 +30,32 @@ from bot.model.update_stages import (
 )
 from bot.model.usage import RequestLink
 from bot.model.vocabulary import HELD_STATUSES, UPDATABLE_STATUSES
+from bot.model.workload import RunningImage
 
 BUILD_FORMATS = frozenset({"dockerfile", "bake", "bazel", "jib", "ko", "msbuild"})
 """The formats of files from which images are built."""
 _WORKLOAD_FORMATS = frozenset({"helm", "kubernetes", "kustomize"})
 """The formats of files whose images run in a cluster. Compose and quadlet files are for other machines."""
+
+
+class _RunningRelation(Enum):
+    """The relation of a running image to an update."""
+
+    UPDATED = auto()
+    OLDER = auto()
+    """The base branch contained it, or was its base, before the update."""
+    OTHER = auto()
+    """It is not known to be older or newer than the update."""
+
+
+@dataclass(frozen=True, slots=True)
+class _RunningResult:
+    """Whether containers run an update. One of `reached` and `wait` is None."""
+
+    reached: ReachedStage | None
+    wait: UpdateWait | None
+    workloads: tuple[RunningImage, ...]
+    """The containers that run the update now."""
 
 
 def get_use_kind(format_name: str) -> UseKind:
@@ -136,15 +157,15 @@ def follow_update(update: MergedUpdate, index: StageIndex) -> UpdateProgress:
             assert_never(update.use.kind)
 
 
-def _find_running_digests(update: MergedUpdate, index: StageIndex) -> RunningResult:
+def _find_running_digests(update: MergedUpdate, index: StageIndex) -> _RunningResult:
     """Return whether containers run the digest of an update."""
     use = update.use
 
-    def classify(group: RunningGroup) -> RunningRelation:
+    def classify(group: RunningGroup) -> _RunningRelation:
         if group.digest is not None and index.is_among(group.digest, update.digests):
-            return RunningRelation.UPDATED
+            return _RunningRelation.UPDATED
         is_older = group.digest is not None and index.is_among(group.digest, update.earlier)
-        return RunningRelation.OLDER if is_older else RunningRelation.OTHER
+        return _RunningRelation.OLDER if is_older else _RunningRelation.OTHER
 
     def may_be_of_others(group: RunningGroup) -> bool:
         return group.digest is not None and index.is_held_elsewhere(use, group.digest)
@@ -152,13 +173,13 @@ def _find_running_digests(update: MergedUpdate, index: StageIndex) -> RunningRes
     others = index.list_digests_of_other_tags(use)
 
     def may_be_of_use(group: RunningGroup) -> bool:
-        if classify(group) is not RunningRelation.OTHER:
+        if classify(group) is not _RunningRelation.OTHER:
             return True
         is_of_other_tag = group.digest is not None and index.is_among(group.digest, others)
         return group.tag in {None, use.tag} and not is_of_other_tag
 
     groups = [each for each in index.list_running(use.repository) if may_be_of_use(each)]
-    return find_running(groups, classify, may_be_of_others, update.merged.at, index)
+    return _find_running(groups, classify, may_be_of_others, update.merged.at, index)
 
 
 def _follow_builds(update: MergedUpdate, progress: UpdateProgress, index: StageIndex) -> UpdateProgress:
@@ -166,7 +187,7 @@ def _follow_builds(update: MergedUpdate, progress: UpdateProgress, index: StageI
     links = index.facts.links.get((update.use.key, update.use.path), ())
     rebuild = find_rebuild(update, links, index)
     own_images = {link.image for link in links}
-    running: RunningResult | None = None
+    running: _RunningResult | None = None
     if index.facts.scope.has_clusters:
         since = rebuild.reached.at if rebuild.reached is not None else update.merged.at
         running = _find_running_builds(update, own_images, since, index)
@@ -187,7 +208,7 @@ def _follow_builds(update: MergedUpdate, progress: UpdateProgress, index: StageI
 
 def _find_running_builds(
     update: MergedUpdate, own_images: Collection[str], since: datetime, index: StageIndex
-) -> RunningResult:
+) -> _RunningResult:
     """Return whether containers run builds on an update."""
     groups: list[RunningGroup] = []
     found: dict[RunningGroup, OwnBuild] = {}
@@ -200,15 +221,15 @@ def _find_running_builds(
                 found[group] = build
     relations = {group: find_relation(build, update, index) for group, build in found.items()}
 
-    def classify(group: RunningGroup) -> RunningRelation:
+    def classify(group: RunningGroup) -> _RunningRelation:
         relation = relations.get(group, BuildRelation.UNKNOWN)
         match relation:
             case BuildRelation.UPDATED:
-                return RunningRelation.UPDATED
+                return _RunningRelation.UPDATED
             case BuildRelation.OLDER:
-                return RunningRelation.OLDER
+                return _RunningRelation.OLDER
             case BuildRelation.UNKNOWN:
-                return RunningRelation.OTHER
+                return _RunningRelation.OTHER
         assert_never(relation)
 
     def may_be_of_others(group: RunningGroup) -> bool:
@@ -217,7 +238,7 @@ def _find_running_builds(
         others = index.list_builders(build.repository) - {update.use.key}
         return any(index.is_held_by(others, update.use, base.digest) for base in build.bases)
 
-    return find_running(groups, classify, may_be_of_others, since, index)
+    return _find_running(groups, classify, may_be_of_others, since, index)
 
 
 def _find_deployment(
@@ -241,6 +262,60 @@ def _find_deployment(
     return UpdateWait(WaitReason.NOT_DEPLOYED, since, manifests=tuple(uses))
 
 
-def _add_running(progress: UpdateProgress, running: RunningResult) -> UpdateProgress:
+def _add_running(progress: UpdateProgress, running: _RunningResult) -> UpdateProgress:
     reached = (running.reached,) if running.reached is not None else ()
     return replace(progress, reached=(*progress.reached, *reached), wait=running.wait, workloads=running.workloads)
+
+
+def _find_running(
+    groups: Sequence[RunningGroup],
+    classify: Callable[[RunningGroup], _RunningRelation],
+    may_be_of_others: Callable[[RunningGroup], bool],
+    since: datetime,
+    index: StageIndex,
+) -> _RunningResult:
+    """Return whether containers run an update.
+
+    Args:
+        groups: All containers that run or ran an image that the update replaces.
+        classify: Returns the relation of running images to the update.
+        may_be_of_others: Returns True if the older image of containers is still in the files of another base branch, so
+            that the containers may be of that base branch.
+        since: The time at which the update reached the stage before. Containers that ended before do not count.
+        index: The facts.
+    """
+    grouped: dict[_RunningRelation, list[RunningGroup]] = {each: [] for each in _RunningRelation}
+    for group in groups:
+        grouped[classify(group)].append(group)
+    older = grouped[_RunningRelation.OLDER]
+    updated = [each for each in grouped[_RunningRelation.UPDATED] if each.find_start(since) is not None]
+    workloads = index.list_current(updated)
+    if updated and not any(each.clusters for each in older):
+        return _RunningResult(_build_running(updated, older, since), None, workloads)
+    unread = index.list_unread_clusters(since)
+    seen_older = [each for each in older if not set(each.clusters) <= set(unread)]
+    if seen_older and updated and all(map(may_be_of_others, seen_older)):
+        reason = WaitReason.SHARED_IMAGE
+    elif seen_older:
+        reason = WaitReason.OLDER_RUNS
+    elif unread:
+        reason = WaitReason.CLUSTER_NOT_READ
+    elif any(each.clusters for each in grouped[_RunningRelation.OTHER]):
+        reason = WaitReason.OTHER_DIGEST
+    else:
+        reason = WaitReason.NOT_SEEN
+    clusters = unread if reason is WaitReason.CLUSTER_NOT_READ else ()
+    wait = UpdateWait(reason, since, workloads=index.list_current(seen_older, unread), clusters=clusters)
+    return _RunningResult(None, wait, workloads)
+
+
+def _build_running(updated: Sequence[RunningGroup], older: Sequence[RunningGroup], since: datetime) -> ReachedStage:
+    """Return the stage `running`, which begins when the first container ran the update and the last older one ended.
+
+    New containers with the update therefore do not move the time. A cluster is read from time to time, so that the end
+    of a container is known only roughly.
+    """
+    started_at, is_rough = min(start for each in updated if (start := each.find_start(since)) is not None)
+    ends = [each.last_end for each in older if each.last_end is not None]
+    at = max((since, started_at, *ends))
+    return ReachedStage(UpdateStage.RUNNING, at, is_exact=at == started_at and not is_rough)

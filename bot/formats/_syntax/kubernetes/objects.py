@@ -6,6 +6,7 @@ of a field in another place, such as a label. Such a text must not be edited.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,7 +18,6 @@ from bot.formats._syntax.kubernetes.embedded_texts import EmbeddedText, encode_t
 from bot.formats._syntax.kubernetes.gitops_facts import list_facts
 from bot.formats._syntax.kubernetes.image_fields import FieldShape, ImagePaths
 from bot.formats._syntax.kubernetes.jobs import is_job, is_replaced
-from bot.formats._syntax.kubernetes.json_patches import find_patched_values
 from bot.formats._syntax.kubernetes.kinds import (
     COMMON_PATHS,
     FUNCTION_PATHS,
@@ -53,6 +53,23 @@ from bot.model.source import FilePath, Reference, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _KINDS_WITH_FIELDS = frozenset(kind.encode() for _, kind in KINDS)
+_WRITING_OPERATIONS = frozenset({"add", "replace"})
+_LIST_POSITION = re.compile(r"-|\d+", re.ASCII)
+"""The position of a list item. `-` is the position after the last item."""
+_FIELDS_WITHOUT_IMAGES = frozenset({"metadata", "data", "stringData", "binaryData"})
+"""Fields at the top of an object in which a key `image` is not the image of a container, such as annotations."""
+_CHART_VALUES = frozenset({"values", "valuesObject"})
+_PATCHED_IMAGE = ImagePaths((FieldShape.IMAGE,), {})
+"""A field `image` outside of a PodSpec. If its value is not a text, it has another meaning."""
+
+
+class _PatchedValue(NamedTuple):
+    """The value of an operation in a JSON patch that may contain images."""
+
+    locator: str
+    node: YamlNode
+    image_paths: ImagePaths | None
+    """The image fields in the value, or None if the value is a part of an object that may contain PodSpecs."""
 
 
 def may_have_fields(raw: bytes) -> bool:
@@ -301,7 +318,7 @@ class _ObjectSearch:
 
     def find_patched_values(self, root: YamlNode, locator: str) -> None:
         """Record the image fields in the operations of a JSON patch. Raises TooDeepError."""
-        for value in find_patched_values(self.document, root, locator):
+        for value in _find_patched_values(self.document, root, locator):
             if value.image_paths is None:
                 self._find_by_shape(value.node, value.locator)
             else:
@@ -412,3 +429,39 @@ _FINDERS: dict[FieldShape, Callable[[_ObjectSearch, str, YamlNode], _DeferredRea
     FieldShape.FUNCTION_TEXT: partial(_ObjectSearch.find_text, image_paths=FUNCTION_PATHS),
 }
 """For each form of a field, the method that finds the field. It returns how to read the field later, or None."""
+
+
+def _find_patched_values(document: YamlDocument, root: YamlNode, locator: str) -> Iterator[_PatchedValue]:
+    """Yield the values in a JSON patch that may contain images. `root` is the list of operations.
+
+    Kustomize, Flux and Argo CD apply such patches to objects. The patch does not contain the kind of the object. Yield
+    nothing if `root` is not a list of operations. Raises TooDeepError.
+
+    The operations are defined in https://www.rfc-editor.org/rfc/rfc6902, and their paths in
+    https://www.rfc-editor.org/rfc/rfc6901.
+    """
+    for operation_locator, operation in document.walk(root, (ALL_ITEMS,), locator):
+        pointer = document.get_string(operation, "path") or ""
+        if document.get_string(operation, "op") not in _WRITING_OPERATIONS or not pointer.startswith("/"):
+            continue
+        image_paths = _find_patched_paths(pointer.split("/")[1:])
+        if image_paths != NO_PATHS:
+            for value_locator, value in document.walk(operation, ("value",), operation_locator):
+                if image_paths is not _PATCHED_IMAGE or isinstance(value, YamlScalar):
+                    yield _PatchedValue(value_locator, value, image_paths)
+
+
+def _find_patched_paths(keys: list[str]) -> ImagePaths | None:
+    """Return the image fields in the value at the path `keys` of an object, or None if PodSpecs must be searched.
+
+    For example, the value at `["spec", "containers", "-"]` is a container, whose image field is `image`.
+    """
+    if keys[0] in _FIELDS_WITHOUT_IMAGES or not _CHART_VALUES.isdisjoint(keys):
+        return NO_PATHS
+    for at in range(len(keys) - 1, -1, -1):
+        if keys[at] in POD_PATHS.children:
+            found = POD_PATHS
+            for key in keys[at:]:
+                found = found.children.get(ALL_ITEMS if _LIST_POSITION.fullmatch(key) else key, NO_PATHS)
+            return found
+    return _PATCHED_IMAGE if keys[-1] == "image" else None
