@@ -26,7 +26,7 @@ def built(command: str):
     return [each.dockerfile for each in builds(f"build: {command}")]
 
 
-def test_yaml_files_are_selected():
+def test_acr_tasks_are_searched_in_all_yaml_files():
     paths = [FilePath(path) for path in ("a.yaml", "x/b.yml", "acb.json", "acb.yaml.j2")]
     assert FORMAT.select_paths(index_paths(paths)) == paths[:2]
 
@@ -45,7 +45,7 @@ def test_yaml_files_are_selected():
         ("-t it's .", "Dockerfile"),
     ],
 )
-def test_dockerfile_is_relative_to_working_directory_and_defaults_to_context(command, dockerfile):
+def test_acr_dockerfile_path_starts_at_working_directory_or_defaults_to_context(command, dockerfile):
     assert built(f">-\n      {command}") == [dockerfile]
 
 
@@ -62,16 +62,16 @@ def test_dockerfile_is_relative_to_working_directory_and_defaults_to_context(com
         "[a, b]",
     ],
 )
-def test_build_outside_of_tree_is_not_reported(command):
+def test_task_build_of_files_outside_repository_is_not_reported(command):
     assert built(command) == []
 
 
-def test_working_directory_comes_from_step_then_task():
+def test_working_directory_of_step_replaces_that_of_task():
     assert [each.dockerfile for each in builds("{build: -f Dockerfile ., workingDirectory: a/b}")] == ["a/b/Dockerfile"]
     assert [each.dockerfile for each in builds("build: web", top="workingDirectory: a\n")] == ["a/web/Dockerfile"]
 
 
-def test_build_has_line_and_build_arguments():
+def test_task_build_is_extracted_with_line_number_and_build_arguments():
     command = ">\n      -t a --build-arg NODE=24 --build-arg=GO=$Go --build-arg TOKEN\n      ."
     assert builds(f"build: {command}") == [TaskFileBuild(PATH, 3, "Dockerfile", ("NODE", "GO", "TOKEN"))]
 
@@ -85,7 +85,7 @@ def test_build_has_line_and_build_arguments():
         "version: 1.0\nsteps: [{push: [a]}, {build: '-t {{ .Run.Registry }}/a .'}]\n",
     ],
 )
-def test_task_is_recognised_by_version_or_run_variables(text):
+def test_acr_task_is_recognised_by_version_or_run_variables(text):
     assert [type(each) for each in extract(text)] == [TaskFileBuild]
 
 
@@ -99,15 +99,15 @@ def test_task_is_recognised_by_version_or_run_variables(text):
         "version: v1.1.0\njobs: {a: {steps: [{build: .}]}}\n",
     ],
 )
-def test_other_files_with_steps_are_not_tasks(text):
+def test_yaml_with_steps_of_other_tools_is_not_an_acr_task(text):
     assert extract(text) == []
 
 
-def test_unparsable_file_without_task_is_ignored():
+def test_unparsable_yaml_without_signs_of_acr_task_is_ignored():
     assert extract("steps: [{cmd: a, build: b\n") == []
 
 
-def test_template_may_contain_invalid_utf8():
+def test_invalid_utf8_in_acr_template_is_replaced():
     content = b"steps:\n  - cmd: a{{.Run.\xff}}:1 run\n"
     (found,) = FORMAT.extract(SourceFile(PATH, content))
     assert isinstance(found, UnsupportedText)
@@ -139,20 +139,20 @@ def known(command: str, top: str = ""):
         ("-t a $context", StepBuild(None)),
     ],
 )
-def test_builds_of_known_task_are_parsed_without_version(command, expected):
+def test_file_known_to_be_an_acr_task_is_parsed_without_version(command, expected):
     assert known(command) == (expected,)
 
 
 @pytest.mark.parametrize("command", ["-t a /workspace", "-t a ../..", "-t a oci://contoso.azurecr.io/context:1"])
-def test_context_outside_of_repositories_is_not_a_build(command):
+def test_acr_task_with_context_outside_repository_has_no_build(command):
     assert known(command) == ()
 
 
-def test_known_task_uses_working_directory():
+def test_working_directory_applies_in_file_known_to_be_an_acr_task():
     assert known("-t a .", "workingDirectory: app\n") == (StepBuild("app/Dockerfile"),)
 
 
-def test_known_task_may_have_no_or_several_builds():
+def test_acr_task_is_parsed_with_no_build_and_with_two_builds():
     assert parse_task_builds(b"steps:\n- cmd: acr purge --ago 7d\n- push: [a]\n") == ()
     assert parse_task_builds(b"") == ()
     assert parse_task_builds(b"steps:\n- build: -t a a\n- build: -t b b\n") == (
@@ -162,5 +162,5 @@ def test_known_task_may_have_no_or_several_builds():
 
 
 @pytest.mark.parametrize("content", [b"steps: [", b"steps:\n- build: \xff .\n", "steps: []".encode("utf-16")])
-def test_unreadable_known_task_has_no_result(content):
+def test_unreadable_acr_task_is_parsed_as_none(content):
     assert parse_task_builds(content) is None

@@ -18,7 +18,7 @@ def list_images(content):
 
 
 @pytest.mark.parametrize("template", ["container: {}", "services: {{db: {}}}", "jobs: [{{job: a, container: {}}}]"])
-def test_text_without_colon_is_an_alias(template):
+def test_container_name_without_colon_or_slash_is_not_an_image(template):
     """The file need not contain such a resource, because the file that includes a template contains its resources."""
     assert list_images(template.format("'ubuntu:24.04'")) == ["ubuntu:24.04"]
     assert list_images(template.format("'localhost:5000/ubuntu'")) == ["localhost:5000/ubuntu"]
@@ -26,18 +26,18 @@ def test_text_without_colon_is_an_alias(template):
 
 
 @pytest.mark.parametrize("value", ["${{ parameters.image }}", "$[ variables.image ]", "$(image)"])
-def test_expression_is_templated_and_not_an_alias(value):
+def test_container_expression_is_reported_as_templated_image(value):
     (found,) = read(f"container: {value}\n")
     assert isinstance(found, UnsupportedText)
 
 
 @pytest.mark.parametrize(("local", "images"), [("true", []), ("True", []), ("false", ["acme/x:1"]), ("", ["acme/x:1"])])
-def test_local_image_of_agent_is_not_a_reference(local, images):
+def test_image_with_local_image_true_is_ignored(local, images):
     content = f"resources:\n  containers:\n    - container: x\n      image: acme/x:1\n      localImage: {local}\n"
     assert list_images(content) == images
 
 
-def test_mapping_with_alias_has_no_image():
+def test_container_mapping_with_alias_is_ignored():
     assert read("container: {alias: evil}\n") == []
 
 
@@ -58,5 +58,5 @@ def test_mapping_with_alias_has_no_image():
         ("azure-pipelines.yml/readme", False),
     ],
 )
-def test_pipelines_are_recognised_by_common_paths(path, is_selected):
+def test_azure_pipelines_are_selected_by_common_paths(path, is_selected):
     assert bool(list(FORMAT.select_paths(index_paths([FilePath(path)])))) is is_selected

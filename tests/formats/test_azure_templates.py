@@ -51,7 +51,7 @@ def resources(image):
         "var other = x.image\nvar image = 'nginx:1'",
     ],
 )
-def test_image_in_default_of_bicep_is_edited_in_default(more):
+def test_bicep_image_is_edited_in_definition_of_its_parameter_or_variable(more):
     text = app("image", more)
     (found,) = read_bicep(text)
     assert (found.written, str(found.image), found.role) == ("image", "nginx:1", Role.THIRD_PARTY)
@@ -71,7 +71,7 @@ def test_image_in_default_of_bicep_is_edited_in_default(more):
         "param image 'nginx:1' | 'nginx:2' = 'nginx:1'",
     ],
 )
-def test_default_with_another_purpose_is_shared(more):
+def test_bicep_default_with_other_uses_is_not_editable(more):
     (found,) = read_bicep(app("image", more))
     assert found.digest_slot.reason is Reason.SHARED_ARGUMENT
 
@@ -86,7 +86,7 @@ def test_default_with_another_purpose_is_shared(more):
         ("", Reason.TEMPLATED),
     ],
 )
-def test_image_from_value_without_string_has_a_reason(more, reason):
+def test_bicep_image_from_parameter_without_plain_string_is_reported(more, reason):
     (found,) = read_bicep(app("image", more))
     assert (found.reason, found.text) == (reason, "image")
 
@@ -103,7 +103,7 @@ def test_image_from_value_without_string_has_a_reason(more, reason):
         ("'A b'", Reason.MALFORMED),
     ],
 )
-def test_image_that_is_not_a_plain_string_has_a_reason(image, reason):
+def test_bicep_image_written_as_an_expression_is_reported(image, reason):
     (found,) = read_bicep(app(image))
     assert isinstance(found, UnsupportedText)
     assert found.reason is reason
@@ -121,12 +121,12 @@ def test_image_that_is_not_a_plain_string_has_a_reason(image, reason):
         app("''"),
     ],
 )
-def test_other_strings_of_bicep_are_not_images(text):
+def test_bicep_strings_outside_image_properties_are_ignored(text):
     assert read_bicep(text) == []
 
 
 @pytest.mark.parametrize("runtime", ["NODE|18-lts", "", "COMPOSE|x", "${runtime}"])
-def test_runtime_of_a_web_app_is_not_an_image(runtime):
+def test_only_docker_runtimes_of_web_apps_are_read_as_images(runtime):
     text = f"resource a 'Microsoft.Web/sites@1' = {{ properties: {{ siteConfig: {{ linuxFxVersion: '{runtime}' }} }} }}"
     assert read_bicep(text) == []
     (found,) = read_bicep(text.replace(f"'{runtime}'", "'Docker|nginx:1'"))
@@ -146,7 +146,7 @@ def test_runtime_of_a_web_app_is_not_an_image(runtime):
         (app("'a:1'") + "a " * (MAX_TOKENS + 1), Reason.TOO_LARGE),
     ],
 )
-def test_unreadable_bicep_has_a_reason(text, reason):
+def test_invalid_or_too_large_bicep_is_reported(text, reason):
     (found,) = read_bicep(text)
     assert found.reason is reason
 
@@ -155,7 +155,7 @@ PIECES = ["'", "a:1", "${", "}", "{", "[", "]", "\n", ":", "image", "=", "param 
 
 
 @given(pieces=st.lists(st.sampled_from(PIECES), max_size=16))
-def test_digest_slots_in_bicep_follow_images(pieces):
+def test_digest_slots_in_bicep_start_right_after_the_image(pieces):
     text = app("'nginx:1'") + app("".join(pieces)) + app("image", "param image string = 'redis:1'")
     for found in read_bicep(text):
         if isinstance(found, Reference) and isinstance(found.digest_slot, EditSlot):
@@ -164,7 +164,7 @@ def test_digest_slots_in_bicep_follow_images(pieces):
 
 
 @pytest.mark.parametrize("expression", ["[parameters('image')]", "[ Parameters( 'IMAGE' ) ]", "[variables('image')]"])
-def test_image_in_default_of_template_is_edited_in_default(expression):
+def test_arm_image_is_edited_in_definition_of_its_parameter_or_variable(expression):
     values = {"parameters": {"image": {"defaultValue": "nginx:1"}}, "variables": {"image": "nginx:1"}}
     (found,) = read_template({**values, "resources": resources(expression)})
     assert (found.written, str(found.image)) == (expression, "nginx:1")
@@ -179,13 +179,13 @@ def test_image_in_default_of_template_is_edited_in_default(expression):
         ({"defaultValue": "nginx:1", "maxLength": 20}, {}),
     ],
 )
-def test_default_of_a_template_with_another_purpose_is_shared(parameter, outputs):
+def test_arm_parameter_default_with_other_uses_is_not_editable(parameter, outputs):
     document = {"parameters": {"image": parameter}, "resources": resources("[parameters('image')]"), "outputs": outputs}
     (found,) = read_template(document)
     assert found.digest_slot.reason is Reason.SHARED_ARGUMENT
 
 
-def test_parameter_of_a_nested_template_is_not_followed():
+def test_arm_parameter_in_nested_template_is_not_resolved():
     nested = {
         "type": "Microsoft.Resources/deployments",
         "properties": {"template": {"resources": resources("[parameters('image')]")}},
@@ -194,12 +194,12 @@ def test_parameter_of_a_nested_template_is_not_followed():
     assert found.reason is Reason.TEMPLATED
 
 
-def test_resources_may_be_an_object():
+def test_arm_images_are_read_from_resources_written_as_object():
     (found,) = read_template({"resources": {"app": resources("nginx:1")[0]}})
     assert str(found.image) == "nginx:1"
 
 
-def test_template_generated_by_bicep_is_left_to_bicep():
+def test_image_in_arm_template_generated_by_bicep_is_not_editable():
     (found,) = read_template({"metadata": {"_generator": {"name": "bicep"}}, "resources": resources("nginx:1")})
     assert found.digest_slot.reason is Reason.OTHER_WRITER
 
@@ -207,12 +207,12 @@ def test_template_generated_by_bicep_is_left_to_bicep():
 @pytest.mark.parametrize(
     "schema", ["https://json-schema.org/draft-07/schema#", SCHEMA.replace("Template", "Parameters")]
 )
-def test_file_with_another_schema_is_not_a_template(schema):
+def test_json_with_another_schema_is_not_read_as_arm_template(schema):
     document = {"resources": resources("evil:1"), "deploymentTemplate.json": "", "$schema": schema}
     assert read_template(json.dumps(document)) == []
 
 
-def test_template_is_not_a_manifest_of_kubernetes():
+def test_arm_template_is_not_read_as_kubernetes_manifest():
     template = "// c\n" + json.dumps(
         {"$schema": SCHEMA, "kind": "Pod", "apiVersion": "v1", "resources": resources("nginx:1")}
     )

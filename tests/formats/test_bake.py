@@ -40,14 +40,14 @@ def list_contexts(text: str, path: str = "docker-bake.hcl"):
     ]
 
 
-def test_files_are_selected_by_name():
+def test_bake_files_are_selected_by_name():
     chosen = ["docker-bake.hcl", "a/docker-bake.json", "docker-bake.override.hcl", "docker-bake-ci.json"]
     others = ["bake.hcl", "docker-bake.hcl.j2", "my-docker-bake.hcl", "docker-bake/x.hcl", "docker-bake.yaml"]
     paths = [FilePath(path) for path in (*chosen, *others)]
     assert FORMAT.select_paths(index_paths(paths)) == chosen
 
 
-def test_arguments_belong_to_dockerfile_of_target():
+def test_bake_arguments_are_assigned_to_dockerfile_of_the_target():
     text = """
 target "app" {
   context = "app"
@@ -66,7 +66,7 @@ target "here" { args = { A = "" } }
     ]
 
 
-def test_contexts_belong_to_dockerfile_of_target():
+def test_bake_contexts_are_assigned_to_dockerfile_of_the_target():
     assert list_contexts(
         """\
 target "a" {
@@ -99,7 +99,7 @@ target "far" {
     ]
 
 
-def test_target_has_inherited_settings():
+def test_bake_target_inherits_arguments_and_context():
     text = """
 target "base" { args = { A = "1" } }
 target "other" { context = "other" }
@@ -108,7 +108,7 @@ target "app" { inherits = ["base", "other", "missing", "app"] }
     assert list_arguments(text) == [("Dockerfile", "A", 2), ("other/Dockerfile", "A", 2)]
 
 
-def test_settings_of_target_override_inherited_settings():
+def test_bake_target_overrides_inherited_arguments_and_context():
     text = """
 target "base" { context = "base" }
 target "app" {
@@ -131,11 +131,11 @@ target "app" {
         'dockerfile-inline = "FROM scratch"',
     ],
 )
-def test_arguments_of_contexts_outside_of_tree_are_dropped(where):
+def test_bake_arguments_are_ignored_if_context_is_outside_repository(where):
     assert list_arguments(f'target "app" {{\n  {where}\n  args = {{ A = "1" }}\n}}\n') == []
 
 
-def test_image_ending_in_variable_has_line_of_variable():
+def test_bake_image_lists_the_line_that_defines_the_variable_in_the_tag():
     (found,) = read(
         'variable "TAG" { default = "3" }\n\ntarget "a" { contexts = { a = "docker-image://alpine:${TAG}" } }\n'
     )
@@ -148,7 +148,7 @@ USES = ["TAG", '"${TAG}"', 'TAG == "" ? 1 : 2', "[TAG]", "{ (TAG) = 1 }", 'f("x"
 
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize("where", ["x = {}", 'target "b" {{ tags = {} }}', 'variable "B" {{ default = {} }}'])
-def test_variable_with_other_use_gets_no_digest(use, where):
+def test_bake_variable_with_other_uses_gets_no_digest(use, where):
     text = 'variable "TAG" { default = "3" }\ntarget "a" { contexts = { a = "docker-image://alpine:${TAG}" } }\n'
     (alone,) = read(text)
     (shared,) = read(text + where.format(use) + "\n")
@@ -167,7 +167,7 @@ IMAGES = st.sampled_from(
     tag=st.sampled_from(["3.20", "alpine:3", "", "ü"]),
     is_ascii=st.booleans(),
 )
-def test_hcl_and_json_contain_the_same_images(images, tag, is_ascii):
+def test_bake_file_yields_the_same_images_in_json_and_in_hcl(images, tag, is_ascii):
     values = {key: f"docker-image://{image}" for key, image in images.items()}
     as_json = json.dumps(
         {"variable": {"TAG": {"default": tag}}, "target": {"app": {"contexts": values}}}, ensure_ascii=is_ascii
@@ -211,7 +211,7 @@ def write_target_bomb() -> str:
 
 
 @pytest.mark.parametrize("bomb", [write_inheritance_bomb, write_variable_bomb, write_target_bomb])
-def test_repetitive_file_is_read_fast(bomb):
+def test_bake_file_with_exponential_repetition_is_read_fast(bomb):
     content = bomb()
     with soon(2):
         read(content)

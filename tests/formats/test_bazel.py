@@ -28,7 +28,7 @@ def edited(text, tag=None):
     return apply_edits(text.encode(), list_edits(found, UpdateCandidate(DIGEST, tag=tag))).decode()
 
 
-def test_files_of_bazel_are_selected():
+def test_bazel_files_are_selected_by_name():
     chosen = [
         "MODULE.bazel",
         "a/app.MODULE.bazel",
@@ -63,50 +63,50 @@ def test_files_of_bazel_are_selected():
         ),
     ],
 )
-def test_digest_is_written_at_position_required_by_call(call, expected):
+def test_bazel_digest_is_inserted_next_to_the_tag_in_style_of_the_call(call, expected):
     assert edited(call) == expected
     (found,) = read(expected)
     assert (found.image.tag, found.image.digest, found.role) == ("1", DIGEST, Role.BASE)
 
 
-def test_tag_and_missing_digest_are_written_together():
+def test_bazel_update_changes_tag_and_adds_missing_digest():
     expected = f'oci_pull(image = "a", tag = "2", digest = "{DIGEST}")'
     assert edited('oci_pull(image = "a", tag = "1")', tag="2") == expected
 
 
-def test_text_in_the_image_overrides_the_attributes():
+def test_tag_and_digest_in_bazel_image_override_the_attributes():
     (found,) = read(f'oci_pull(image = "a:1@{DIGEST}", tag = "2", digest = "sha256:{"b" * 64}")')
     assert found.written == f"a:1@{DIGEST}"
 
 
 @pytest.mark.parametrize("tag", ["", ', tag = "1"'])
-def test_name_in_two_attributes_takes_a_digest_only_after_a_tag(tag):
+def test_bazel_registry_with_repository_takes_digest_only_if_tag_is_set(tag):
     (found,) = read(f'oci_pull(registry = "b.c", repository = "a"{tag})')
     assert isinstance(found.digest_slot, NotEditable) is not bool(tag)
 
 
 @pytest.mark.parametrize("reproducible", ["True", "x", "not False"])
-def test_only_reproducible_false_prevents_a_digest(reproducible):
+def test_bazel_image_is_not_pinned_only_if_reproducible_is_false(reproducible):
     (open_one,) = read(f'oci_pull(image = "a:1", reproducible = {reproducible})')
     (locked,) = read('oci_pull(image = "a:1", reproducible = False)')
     assert not isinstance(open_one.digest_slot, NotEditable)
     assert locked.digest_slot.reason is Reason.PIN_OFF
 
 
-def test_calls_of_other_extensions_pull_no_image():
+def test_bazel_pull_calls_are_read_only_for_the_loaded_oci_extension():
     calls = 'oci.pull(image = "evil:1")\nx.oci_pull(image = "evil:1")\npull(image = "evil:1")\n'
     assert read(f"# oci_pull\n{calls}") == []
     assert len(read(f"{EXTENSION}{calls}")) == 1
 
 
 @pytest.mark.parametrize("value", ["TAG", '"{}".format(x)', '"1" + x', "f(x)", 'None or "1"', '["1"]'])
-def test_attribute_that_is_not_a_string_is_templated(value):
+def test_bazel_image_with_computed_tag_is_reported_as_templated(value):
     (found,) = read(f'oci_pull(image = "a", tag = {value})')
     assert found.reason is Reason.TEMPLATED
 
 
 @pytest.mark.parametrize("source", ['r"a"', '"""a"""', "'a'", '"a\\n"', '"\\\n"', "b'a'"])
-def test_strings_keep_offsets(source):
+def test_starlark_strings_have_offsets_and_are_literal_only_without_escapes(source):
     (call,) = find_calls(f"f(x = {source})".encode())
     (argument,) = call.arguments
     assert isinstance(argument.value, StarlarkString)
@@ -125,7 +125,7 @@ def test_strings_keep_offsets(source):
         ('oci_pull("""', Reason.UNPARSABLE),
     ],
 )
-def test_unreadable_file_has_a_reason(text, reason):
+def test_invalid_or_too_large_bazel_file_is_reported(text, reason):
     (found,) = read(text)
     assert found.reason is reason
 
@@ -154,7 +154,7 @@ PIECES = [
 
 
 @given(pieces=st.lists(st.sampled_from(PIECES), max_size=20))
-def test_strings_of_calls_have_exact_offsets(pieces):
+def test_starlark_call_strings_have_exact_offsets(pieces):
     content = "".join(pieces).encode()
     try:
         calls = list(find_calls(content))
@@ -167,7 +167,7 @@ def test_strings_of_calls_have_exact_offsets(pieces):
 
 
 @given(pieces=st.lists(st.sampled_from(PIECES), max_size=12))
-def test_edited_image_is_read_with_new_digest(pieces):
+def test_pinned_bazel_image_is_read_back_with_new_digest(pieces):
     text = f"oci_pull({''.join(pieces)})"
     found = [each for each in read(text) if isinstance(each, Reference)]
     if len(found) == 1 and not isinstance(found[0].digest_slot, NotEditable):

@@ -26,7 +26,7 @@ def find_owners(text, path, budget=None):
     return owned.owners
 
 
-def test_only_first_file_counts():
+def test_codeowners_is_read_from_first_standard_folder_only():
     assert list(FORMAT.select_paths(index_paths({"docs/CODEOWNERS", PATH, "CODEOWNERS", "a/CODEOWNERS"}))) == [PATH]
     assert list(FORMAT.select_paths(index_paths({"docs/CODEOWNERS"}))) == ["docs/CODEOWNERS"]
 
@@ -51,37 +51,37 @@ def test_only_first_file_counts():
         ("Dockerfile", "a/Dockerfile", True),
     ],
 )
-def test_pattern_matches_as_on_github(pattern, path, is_match):
+def test_codeowners_pattern_matches_same_paths_as_on_github(pattern, path, is_match):
     assert find_owners(f"{pattern} @acme/web", path) == (("@acme/web",) if is_match else ())
 
 
-def test_last_matching_rule_applies_and_may_have_no_owner():
+def test_last_matching_codeowners_rule_decides_even_without_owners():
     text = "* @acme/all\n/web/ @acme/web bob@acme.example # the front end\n/web/generated/\n"
     assert find_owners(text, "Dockerfile") == ("@acme/all",)
     assert find_owners(text, "web/Dockerfile") == ("@acme/web", "bob@acme.example")
     assert find_owners(text, "web/generated/Dockerfile") == ()
 
 
-def test_sections_of_gitlab_are_combined_and_have_default_owners():
+def test_owners_of_all_gitlab_sections_are_combined_with_section_defaults():
     text = "* @all\n\n[Web] @web-team\n/web/\n^[Security][2]\n*.yaml @security\n"
     assert find_owners(text, "web/compose.yaml") == ("@all", "@web-team", "@security")
     assert find_owners(text, "api/Dockerfile") == ("@all",)
 
 
-def test_comments_empty_lines_and_long_lines_are_ignored():
+def test_codeowners_comments_empty_lines_and_too_long_lines_are_ignored():
     assert read(f"# a\n\n  \n{'x' * 2_000} @a\n").sections == ((),)
 
 
-def test_escaped_space_is_part_of_the_path():
+def test_escaped_space_in_codeowners_belongs_to_the_pattern():
     assert find_owners("/my\\ app/ @acme", "my app/Dockerfile") == ("@acme",)
 
 
 @given(st.text(max_size=200))
-def test_arbitrary_texts_raise_no_error(text):
+def test_arbitrary_codeowners_files_raise_no_error(text):
     assert isinstance(find_owners(text, "a/b/Dockerfile"), tuple)
 
 
-def test_too_many_comparisons_end_the_run_of_the_repository():
+def test_too_many_codeowners_comparisons_stop_the_repository():
     text = "".join(f"/{'x' * 80}{number}/* @acme\n" for number in range(1_000))
     references = tuple(reference("nginx:1", path=f"{'y' * 200}/{number}/Dockerfile") for number in range(2_000))
     with pytest.raises(WorkLimitError, match="CODEOWNERS"):

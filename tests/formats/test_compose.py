@@ -48,7 +48,7 @@ def list_variable_uses(text: str):
     return {each.variable for each in extract(text) if isinstance(each, EnvironmentUse)}
 
 
-def test_files_are_selected_by_name():
+def test_compose_files_are_selected_by_name():
     chosen = ["compose.yaml", "a/compose.prod.yml", "docker-compose.YML", "docker-compose-ci.yaml", "docker-stack.yml"]
     others = ["my-compose.yaml", "docker-compose.yml.j2", "compose/app.yaml", "compose.json", "stack.yml"]
     paths = [FilePath(path) for path in (*chosen, *others)]
@@ -95,7 +95,7 @@ def compose_files(draw):
 
 
 @given(text=compose_files())
-def test_references_match_pyyaml_loader(text):
+def test_compose_images_match_those_found_by_pyyaml(text):
     named = {name: each for name, each in yaml.safe_load(text)["services"].items() if each.get("image")}
     outputs = {each["image"] for each in named.values() if each.get("build") is not None}
     expected = {f"0/services/{name}/image": each["image"] for name, each in named.items() if each.get("build") is None}
@@ -110,7 +110,7 @@ def test_references_match_pyyaml_loader(text):
 
 
 @given(text=compose_files())
-def test_prefilter_skips_no_content(text):
+def test_compose_prefilter_skips_no_image(text):
     ungated = [
         each
         for document in nodes.read_documents(text.encode(), lambda _: True)
@@ -133,12 +133,12 @@ def test_prefilter_skips_no_content(text):
         ("[]", None),
     ],
 )
-def test_platform_counts_only_when_literal(platform, expected):
+def test_compose_platform_is_read_only_if_literal(platform, expected):
     found, *_ = extract(write_service(f"    image: nginx:1.27\n    platform: {platform}\n"))
     assert found.platform == expected
 
 
-def test_arguments_belong_to_dockerfile_of_service():
+def test_compose_arguments_are_assigned_to_dockerfile_of_the_service():
     text = """services:
   a:
     build:
@@ -160,7 +160,7 @@ def test_arguments_belong_to_dockerfile_of_service():
 
 
 @pytest.mark.parametrize("context", ["https://x.org/a.git", "git@x.org:a.git", "github.com/a/b", "../..", "/srv", "$A"])
-def test_arguments_of_contexts_outside_of_tree_are_dropped(context):
+def test_compose_arguments_are_ignored_if_context_is_outside_repository(context):
     found = extract(write_service(f"    build: {{context: '{context}', args: {{A: 1}}}}\n"), "x/compose.yaml")
     assert not [each for each in found if isinstance(each, BuildArgumentSetting)]
 
@@ -187,27 +187,27 @@ def test_arguments_of_contexts_outside_of_tree_are_dropped(context):
         ("    restart: always\nx-y: [$X]\n", {"X"}),
     ],
 )
-def test_other_uses_of_variables_are_reported(body, expected):
+def test_compose_variables_used_outside_images_are_listed(body, expected):
     assert list_variable_uses(write_service(body)) == expected
 
 
-def test_comment_above_key_of_block_scalar_concerns_image():
+def test_comment_above_image_key_applies_to_image_in_block_scalar():
     (found,) = extract(write_service("    # basebump: ignore\n    image: |-\n      nginx:1.27\n"))
     assert (found.line_number, found.related_lines) == (5, (4,))
 
 
-def test_image_aliased_in_environment_is_not_editable():
+def test_compose_image_aliased_in_environment_is_not_editable():
     (found,) = list_references(write_service("    image: &i nginx:1.27\n    environment: {IMAGE: *i}\n"))
     assert found.digest_slot == NotEditable(Reason.CONFLICTING_EDITS)
 
 
-def test_default_aliased_in_argument_is_not_editable():
+def test_image_default_aliased_in_build_argument_is_not_editable():
     text = "services: {a: {image: &i '${A:-nginx:1}'}, b: {build: {args: [*i]}}}\n"
     (found,) = list_references(text)
     assert found.digest_slot == NotEditable(Reason.CONFLICTING_EDITS)
 
 
-def test_services_sharing_fragment_share_slot():
+def test_services_that_merge_the_same_fragment_share_one_digest_slot():
     text = "x-a: &a {image: 'nginx:1.27'}\nservices: {b: {<<: *a}, c: {<<: *a}, d: *a}\n"
     found = extract(text)
     assert [each.locator for each in found] == [f"0/services/{name}/image" for name in "bcd"]
@@ -216,7 +216,7 @@ def test_services_sharing_fragment_share_slot():
 
 
 @pytest.mark.parametrize("build", ["!reset null", "", "null", "~", "''"])
-def test_service_with_reset_build_is_pulled(build):
+def test_image_of_service_with_reset_or_empty_build_is_editable(build):
     (found,) = extract(write_service(f"    image: nginx:1.27\n    build: {build}\n"))
     assert isinstance(found.digest_slot, EditSlot)
 
@@ -234,7 +234,7 @@ def test_service_with_reset_build_is_pulled(build):
         ("${A+{b}}", (VariableUse("A", "+", ("{b}",)),)),
     ],
 )
-def test_interpolations_are_parsed_like_compose(text, parts):
+def test_variables_in_text_are_parsed_as_compose_does(text, parts):
     assert simplify_text(parse_text(text, None)) == parts
 
 
@@ -251,13 +251,13 @@ NESTED = "${A:-" * 50 + "}" * 50
 
 
 @pytest.mark.parametrize("text", ["${", "${A", "${}", "${A.b}", "${1}", "${A:b}", "${A:-${B}", "${A:-a\nb}", NESTED])
-def test_invalid_interpolation_is_refused(text):
+def test_invalid_compose_interpolation_is_refused(text):
     with pytest.raises(InvalidInterpolationError):
         parse_text(text, None)
 
 
 @given(text=st.text("ab$A{}:-ü\n", max_size=30), start=st.integers(0, 9))
-def test_literals_have_exact_spans_and_variable_names_are_listed(text, start):
+def test_interpolated_text_has_exact_literal_spans_and_lists_variables(text, start):
     try:
         parts = parse_text(text, start)
     except InvalidInterpolationError:
@@ -299,7 +299,7 @@ def bomb_of_variables() -> str:
 
 
 @pytest.mark.parametrize("bomb", [bomb_of_aliases, bomb_of_fragments, bomb_of_dockerfiles, bomb_of_variables])
-def test_repetitive_file_is_read_fast(bomb):
+def test_compose_file_with_exponential_repetition_is_read_fast(bomb):
     content = bomb()
     with soon(5):
         list_references(content)

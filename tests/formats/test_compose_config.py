@@ -78,7 +78,7 @@ def pinned(written: str) -> str:
         "env/syntax/compose.yaml",
     ],
 )
-def test_docker_compose_sees_only_changed_images_after_pinning(name):
+def test_docker_compose_config_differs_only_in_images_after_pinning(name):
     file_format, case, *path = name.split("/")
     before, after = (config((HERE / file_format / case / state).joinpath(*path)) for state in ("before", "after"))
     old, new = (" ".join(texts(document)).split() for document in (before, after))

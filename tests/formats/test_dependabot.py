@@ -55,13 +55,13 @@ def read_update(entry):
 
 
 @given(VALUES)
-def test_arbitrary_configs_raise_no_error(value):
+def test_arbitrary_dependabot_configs_raise_no_error(value):
     written = yaml.safe_dump({"version": 2, "updates": value})
     assert all(isinstance(found, DependabotConfig) and not found.problem for found in read(written))
 
 
 @given(st.binary(max_size=60))
-def test_arbitrary_bytes_raise_no_error(content):
+def test_arbitrary_bytes_as_dependabot_config_raise_no_error(content):
     assert all(isinstance(found, DependabotConfig) for found in read(content))
 
 
@@ -76,16 +76,16 @@ def test_arbitrary_bytes_raise_no_error(content):
         ("- version: 2\n", "does not have `version: 2`"),
     ],
 )
-def test_invalid_config_has_a_problem(content, problem):
+def test_invalid_dependabot_config_is_read_with_a_described_problem(content, problem):
     assert read(content) == [DependabotConfig(PATH, (), problem)]
 
 
 @pytest.mark.parametrize("ecosystem", ["npm", "github-actions", "terraform", "devcontainers"])
-def test_config_without_image_ecosystem_is_ignored(ecosystem):
+def test_dependabot_config_without_image_ecosystem_is_ignored(ecosystem):
     assert read(f"version: 2\nupdates:\n- package-ecosystem: {ecosystem}\n  directory: /\n") == []
 
 
-def test_update_has_line_folders_and_branch():
+def test_dependabot_update_is_read_with_line_folders_and_branch():
     content = (
         'version: 2\nupdates:\n  - directory: "/a/"\n    package-ecosystem: "helm"\n    target-branch: next\n'
         "  - package-ecosystem: docker\n    directories: [/, ./b, '/c/**']\n"
@@ -96,13 +96,13 @@ def test_update_has_line_folders_and_branch():
     )
 
 
-def test_update_with_request_limit_zero_is_ignored():
+def test_dependabot_update_with_pull_request_limit_zero_is_ignored():
     limit = "version: 2\nupdates:\n- package-ecosystem: docker\n  directory: /\n  open-pull-requests-limit: {}\n"
     assert read(limit.format(0)) == []
     assert len(read(limit.format(5))) == 1
 
 
-def test_ignore_entry_concerns_all_or_listed_update_types():
+def test_dependabot_ignore_entry_covers_all_or_only_listed_update_types():
     major, every = ["version-update:semver-major"], list(BotUpdateType)
     assert read_update({"ignore": [{"dependency-name": "a"}]}).ignored_images == (IgnoredImages("a", frozenset(every)),)
     for types in (major, *major):
@@ -113,23 +113,23 @@ def test_ignore_entry_concerns_all_or_listed_update_types():
     )
 
 
-def test_ignored_versions_do_not_ignore_image():
+def test_dependabot_entry_that_ignores_versions_does_not_ignore_the_image():
     assert read_update({"ignore": [{"dependency-name": "a", "versions": [">= 4"]}]}).ignored_images == ()
 
 
-def test_names_are_allowed_unless_other_entry_allows_all():
+def test_dependabot_allowed_names_do_not_limit_if_another_entry_allows_all():
     assert read_update({"allow": [{"dependency-name": "a"}, {"dependency-name": "b*"}]}).allowed_names == ("a", "b*")
     assert read_update({"allow": [{"dependency-name": "a"}, {"dependency-type": "direct"}]}).allowed_names == ()
 
 
-def test_long_list_of_updates_is_read_completely():
+def test_long_list_of_dependabot_updates_is_read_completely():
     """An update that is left out would be an image that Dependabot and basebump both update."""
     entries = "- package-ecosystem: docker\n  directory: /\n" * 2_000
     (found,) = read(f"version: 2\nupdates:\n{entries}")
     assert len(found.updates) == 2_000
 
 
-def test_long_lists_are_read_completely():
+def test_long_lists_inside_a_dependabot_update_are_read_completely():
     names = [{"dependency-name": "a"}] * 1_000
     found = read_update({"directories": ["/a"] * 1_000, "ignore": names, "allow": names})
     assert len(found.folders) == len(found.ignored_images) == len(found.allowed_names) == 1_000

@@ -30,11 +30,11 @@ def build_settings(dockerfile, *arguments):
         (b'{"build": {"args": {"V": "1"}, "dockerfile": "y", "dockerfile": "x"}}', "web/.devcontainer/x"),
     ],
 )
-def test_build_arguments_belong_to_dockerfile_of_build(content, dockerfile):
+def test_devcontainer_arguments_are_assigned_to_dockerfile_of_the_build(content, dockerfile):
     assert read(content) == build_settings(dockerfile, (1, "V"))
 
 
-def test_build_arguments_have_lines():
+def test_devcontainer_build_arguments_keep_their_line_numbers():
     content = b'{"build": {\n"dockerfile": "D",\n"args": {\n"A": "1", // why\n"B": "2",\n}}}'
     assert read(content) == build_settings("web/.devcontainer/D", (4, "A"), (5, "B"))
 
@@ -52,14 +52,14 @@ def test_build_arguments_have_lines():
         b'{"other": {"build": {"dockerfile": "x", "args": {"V": "1"}}}}',
     ],
 )
-def test_build_without_known_dockerfile_sets_no_arguments(content):
+def test_devcontainer_build_without_known_dockerfile_sets_no_arguments(content):
     assert read(content) == []
 
 
-def test_key_with_escape_is_recognised():
+def test_devcontainer_image_key_with_unicode_escape_is_read():
     (found,) = read(b'{"im\\u0061ge": "node:22"}')
     assert str(found.image) == "node:22"
 
 
-def test_file_without_image_is_never_parsed():
+def test_devcontainer_file_without_image_is_never_parsed():
     assert read(b'{"name": ') == []

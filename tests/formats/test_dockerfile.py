@@ -103,7 +103,7 @@ def files(draw):
 
 
 @given(text=files())
-def test_instructions_match_buildkit_parser(text):
+def test_dockerfile_instructions_match_those_of_buildkit_parser(text):
     try:
         witness = buildkit.parse_string(text)
     except buildkit.GoParseError:
@@ -133,7 +133,7 @@ def test_instructions_match_buildkit_parser(text):
 
 
 @given(text=files())
-def test_instruction_pieces_have_exact_positions(text):
+def test_dockerfile_instruction_pieces_have_exact_positions(text):
     content = text.encode()
     for instruction in read_instructions(content):
         ends = [*(piece.start for piece in instruction.pieces[1:]), len(instruction.text)]
@@ -160,7 +160,7 @@ def test_instruction_pieces_have_exact_positions(text):
         *("Dockerfile.j2", "Dockerfile.J2", "Dockerfile-linux.tmpl", "Dockerfile.tpl", "web.Dockerfile.template"),
     ],
 )
-def test_dockerfiles_are_selected(path):
+def test_dockerfiles_are_selected_by_name(path):
     assert FORMAT.select_paths(index_paths([FilePath(path)])) == [path]
 
 
@@ -172,18 +172,18 @@ def test_dockerfiles_are_selected(path):
         *("docker-compose.yml", "web.DOCKERFILE", "Dockerfile~", "Containerfile.md", "DockerfileHelper.cs"),
     ],
 )
-def test_other_files_are_not_selected(path):
+def test_files_resembling_dockerfile_names_are_not_selected(path):
     assert FORMAT.select_paths(index_paths([FilePath(path)])) == []
 
 
 @pytest.mark.parametrize("escape", ["\\", "`"])
-def test_escape_character_of_file_escapes_next_byte_of_flag(escape):
+def test_escape_character_set_by_dockerfile_applies_in_flags(escape):
     text = f"# escape={escape}\nRUN --a=b{escape} c --d='e{escape}'f' --g={escape}{escape}h true\n"
     (instruction,) = read_instructions(text.encode())
     assert [flag.value.decode() for flag in instruction.flags] == ["--a=b c", "--d=e'f", f"--g={escape}h"]
 
 
-def test_words_are_split_like_buildkit():
+def test_from_words_are_split_at_vertical_tabs_and_form_feeds_like_buildkit():
     (found,) = FORMAT.extract(SourceFile(FilePath("Dockerfile"), b"FROM\x0b\x0calpine:3.20\x0bAS\x0cone"))
     assert found.written == "alpine:3.20"
 
@@ -207,11 +207,11 @@ def test_words_are_split_like_buildkit():
         ("RUN cat <<'A", []),
     ],
 )
-def test_heredocs_match_buildkit_shell_words(line, terminators):
+def test_heredoc_terminators_match_those_of_buildkit(line, terminators):
     assert [heredoc.terminator.decode() for heredoc in find_heredocs(line.encode())] == terminators
 
 
-def test_shift_operator_is_not_a_heredoc():
+def test_shift_operator_in_run_does_not_start_a_heredoc():
     content = (
         b"FROM alpine:3.20\nRUN echo $((1 << 3))\nFROM golang:1.23\nRUN cat << EOF\nFROM evil:1\nEOF\nFROM node:22\n"
     )
@@ -219,21 +219,21 @@ def test_shift_operator_is_not_a_heredoc():
     assert [each.written for each in found] == ["alpine:3.20", "golang:1.23", "node:22"]
 
 
-def test_many_shifts_do_not_make_reading_slow():
+def test_dockerfile_with_many_shift_operators_is_read_fast():
     shifts = "".join(f"RUN echo $((1 << {number}))\n" for number in range(5_000))
     with soon(3):
         found = list(FORMAT.extract(SourceFile(FilePath("Dockerfile"), f"{shifts}FROM alpine:3.20\n".encode())))
     assert [each.written for each in found] == ["alpine:3.20"]
 
 
-def test_nesting_of_substitutions_is_limited():
+def test_heredoc_after_too_deeply_nested_substitutions_is_not_found():
     word = "${a:-" * (MAX_NESTING + 1) + "}" * (MAX_NESTING + 1)
     assert find_heredocs(f"RUN {word} <<EOF".encode()) == ()
     assert len(find_heredocs(f"RUN {word[5:-1]} <<EOF".encode())) == 1
 
 
 @pytest.mark.parametrize("text", ["${a:-" * 50_000, '"${a:-' * 9_000, "<<" * 30_000, "'" * 60_001, "[" * 60_001])
-def test_hostile_lines_are_read_fast(text):
+def test_hostile_dockerfile_lines_are_read_fast(text):
     content = f"RUN {text} <<EOF\nCMD x\nFROM alpine:3.20\n".encode()
     (found,) = list(FORMAT.extract(SourceFile(FilePath("Dockerfile"), content))) or [None]
     if len(text) > MAX_LINE_BYTES:
@@ -243,20 +243,20 @@ def test_hostile_lines_are_read_fast(text):
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-def test_utf_16_file_is_unparsable(encoding):
+def test_utf_16_dockerfile_is_unparsable(encoding):
     content = "\ufeffFROM alpine:3.20\n".encode(encoding)
     (found,) = FORMAT.extract(SourceFile(FilePath("Dockerfile"), content))
     assert isinstance(found, UnsupportedText)
     assert found.reason is Reason.UNPARSABLE
 
 
-def test_eight_megabytes_of_lines_are_read_fast():
+def test_dockerfile_of_eight_megabytes_is_refused_fast():
     with soon(0.5):
         (found,) = FORMAT.extract(SourceFile(FilePath("Dockerfile"), b"FROM a\n" * 1_100_000))
     assert isinstance(found, UnsupportedText)
     assert found.reason is Reason.TOO_LARGE
 
 
-def test_maximum_number_of_lines_is_read():
+def test_dockerfile_with_maximum_number_of_lines_is_read():
     found = list(FORMAT.extract(SourceFile(FilePath("Dockerfile"), b"#\n" * (MAX_LINES - 1) + b"FROM a:1\n")))
     assert [each.line_number for each in found] == [MAX_LINES]

@@ -165,7 +165,7 @@ def froms(text):
 
 
 @given(text=files())
-def test_from_images_match_buildkit(text):
+def test_from_images_with_arguments_match_buildkit(text):
     witness = resolved(text)
     if witness is None:
         reject()
@@ -180,7 +180,7 @@ def test_from_images_match_buildkit(text):
 
 
 @given(text=files())
-def test_editing_all_digests_changes_only_pulled_images(text):
+def test_pinning_from_images_changes_only_these_images_for_buildkit(text):
     before = resolved(text)
     if before is None:
         reject()
@@ -196,7 +196,7 @@ def test_editing_all_digests_changes_only_pulled_images(text):
 
 
 @given(text=files())
-def test_editing_all_tags_changes_only_pulled_images(text):
+def test_changing_from_tags_changes_only_these_images_for_buildkit(text):
     before = resolved(text)
     if before is None:
         reject()
@@ -212,7 +212,7 @@ def test_editing_all_tags_changes_only_pulled_images(text):
 
 
 @given(text=files(), name=st.sampled_from(NAMES), value=st.sampled_from(["", "18", "18-slim", "alpine:3", "debian"]))
-def test_inserted_digest_is_dropped_when_argument_changes_tag(text, name, value):
+def test_build_argument_with_other_tag_also_replaces_inserted_digest(text, name, value):
     if resolved(text) is None:
         reject()
     slots = {number: each for number, each in froms(text).items() if isinstance(each.digest_slot, EditSlot)}
@@ -235,30 +235,30 @@ def only(text, **expected):
     return found
 
 
-def test_reference_lists_nested_arguments():
+def test_from_image_lists_arguments_including_those_in_defaults():
     text = "ARG V=3.20\nARG UNUSED=1\nARG IMAGE=alpine:${V}\nFROM ${IMAGE}\n"
     only(text, variables=("IMAGE", "V"), written="${IMAGE}", line_number=4)
 
 
-def test_unresolved_reference_lists_arguments():
+def test_unresolved_dockerfile_image_lists_the_arguments_in_it():
     only("ARG BASE\nARG TAG=$VERSION\nFROM ${BASE:?}:${TAG}\n", variables=("BASE", "TAG", "VERSION"))
     only("COPY --from=golang:$V /a /a\n", variables=("V",))
     only("FROM app:${TARGETARCH}\n", variables=("TARGETARCH",))
 
 
-def test_variable_in_unused_alternative_is_not_listed():
+def test_argument_in_unused_alternative_is_not_listed_for_the_image():
     only("ARG V=3.20\nARG OTHER=3.19\nFROM alpine:${V:-$OTHER}\n", variables=("V",))
     only("FROM alpine:${V:-3.20}\n", variables=("V",))
 
 
-def test_reference_lists_all_lines_for_ignore_comments():
+def test_dockerfile_image_lists_all_lines_that_ignore_comments_may_precede():
     only("ARG A=1 \\\n  V=3.20\nFROM \\\n alpine:$V\n", line_number=4, related_lines=(3, 2, 1))
     only("ARG V=3.20\nFROM alpine:$V-slim\n", line_number=2, related_lines=())
     only("COPY --link \\\n --from=busybox:1.37 a b\n", line_number=2, related_lines=(1,))
     only("FROM alp\\\nine:3.20\n", line_number=1, related_lines=(2,))
 
 
-def test_platform_from_argument_is_unknown():
+def test_from_platform_set_by_argument_is_unknown():
     only("ARG P=linux/arm64\nFROM --platform=$P alpine:3.20\n", platform=None)
     only("FROM --platform=linux/arm64 alpine:3.20\n", platform="linux/arm64")
 
@@ -266,14 +266,14 @@ def test_platform_from_argument_is_unknown():
 @pytest.mark.parametrize(
     "text", ["ARG V=${\nFROM alpine:$V\n", 'ARG V="3.20\nFROM alpine:$V\n', "ARG V=${A%\\x}\nFROM a:$V\n"]
 )
-def test_invalid_default_affects_only_dependent_references(text):
+def test_invalid_argument_default_leaves_only_dependent_images_unresolved(text):
     assert resolved(text) is None
     found = list(FORMAT.extract(SourceFile(FilePath("Dockerfile"), f"{text}FROM golang:1.23\n".encode())))
     assert [type(each) for each in found] == [UnsupportedText, Reference]
     assert found[0].reason is Reason.UNRESOLVED_ARGUMENT
 
 
-def test_stage_named_by_platform_argument_is_not_an_image():
+def test_stage_reached_through_platform_argument_is_not_an_image():
     text = (
         "FROM a:1 AS base-amd64\nFROM b:1 AS base-arm64-v8\nFROM base-${TARGETARCH}\nFROM ${TARGETOS}-$TARGETARCH-v8\n"
     )
@@ -321,7 +321,7 @@ def unsupported(text):
         ("FROM '$V'", None),
     ],
 )
-def test_default_gets_digest_only_without_other_uses(other_use, reason):
+def test_argument_default_gets_digest_only_without_conflicting_uses(other_use, reason):
     text = f"ARG V=22\nARG GIVEN=1\nARG W=node:$V\nFROM node:$V\n{other_use}\nFROM $W\n"
     reference = froms(text)[0]
     if reason is None:
@@ -330,21 +330,21 @@ def test_default_gets_digest_only_without_other_uses(other_use, reason):
         assert reference.digest_slot == NotEditable(reason)
 
 
-def test_argument_with_unset_variable_is_unresolved():
+def test_image_with_argument_default_from_unset_variable_is_unresolved():
     only("ARG V=${NONE}\nFROM alpine:${V:-3.20}\n", variables=("V", "NONE"), reason=Reason.UNRESOLVED_ARGUMENT)
 
 
-def test_stage_names_match_text_around_builder_arguments():
+def test_stage_matches_from_if_text_around_platform_arguments_matches():
     text = "FROM a:1 AS x-linux-y-amd64-z\n{}\n"
     assert not unsupported(text.format("FROM x-${TARGETOS}-y-${TARGETARCH}-z"))
     assert unsupported(text.format("FROM x-${TARGETOS}-q-${TARGETARCH}-z"))
 
 
 @pytest.mark.parametrize("text", ['{"syntax": "evil:1"', '{"a": {"syntax": "evil:1"}}', '{"syntax": 1, "a": "syntax"}'])
-def test_only_json_object_sets_frontend(text):
+def test_syntax_in_invalid_or_nested_json_sets_no_frontend(text):
     assert not list(FORMAT.extract(SourceFile(FilePath("Dockerfile"), text.encode())))
 
 
 @pytest.mark.parametrize("text", ['{"syntax": "a:1", "b": {"syntax": "evil:1"}}', '{"syntax": "a\\u003a1"}'])
-def test_json_frontend_in_other_spelling_is_ignored(text):
+def test_json_frontend_with_repeated_key_or_escape_is_ignored(text):
     assert not list(FORMAT.extract(SourceFile(FilePath("Dockerfile"), text.encode())))

@@ -18,26 +18,26 @@ def read(path, content, file_format=FORMAT):
 
 
 @pytest.mark.parametrize("keyword", ["FROM", "from", "ARG", "COPY", "RUN", "ONBUILD"])
-def test_keyword_joined_to_argument_is_unparsable(keyword):
+def test_keyword_joined_to_argument_by_line_continuation_is_unparsable(keyword):
     content = f"FROM a:1\n{keyword}\\\nb:1\nFROM c:1\n"
     assert [each.cmd for each in buildkit.parse_string(content)][1] == f"{keyword}b:1"  # an instruction of that name
     assert [(each.line_number, each.reason) for each in read("Dockerfile", content)] == [(2, Reason.UNPARSABLE)]
 
 
 @pytest.mark.parametrize("mark", ["{{ x }}", "{% x %}", "<%= x %>", "%%X%%", "@X@"])
-def test_template_with_placeholders_is_not_read(mark):
+def test_dockerfile_template_with_placeholders_is_not_read(mark):
     content = f"FROM a:1\nRUN echo {mark}\n"
     assert [each.written for each in read("Dockerfile", content)] == ["a:1"]
     assert read("Dockerfile.j2", content) == []
     assert [each.written for each in read("Dockerfile.j2", "FROM a:1\nRUN echo ${x}\n")] == ["a:1"]
 
 
-def test_balena_template_is_read_with_placeholders():
+def test_balena_template_is_read_despite_placeholders():
     found = read("Dockerfile.template", "FROM %%A%%:1\nFROM b:1\n")
     assert [getattr(each, "reason", None) for each in found] == [Reason.TEMPLATED, None]
 
 
-def test_file_listed_in_config_is_read_despite_name():
+def test_dockerfile_template_matched_by_config_glob_is_read():
     (dockerfile,) = (each for each in load_formats_with_globs({"dockerfile": ("t/**",)}) if each.name == "dockerfile")
     content = "FROM a:1\n{% if x %}\nRUN x\n{% endif %}\n"
     assert [each.written for each in read("t/Dockerfile.j2", content, dockerfile)] == ["a:1"]

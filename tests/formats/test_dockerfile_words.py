@@ -78,7 +78,7 @@ def expanded(instruction, scope):
 
 
 @given(text=st.lists(st.sampled_from(PIECES), min_size=1, max_size=10).map("".join), escape=st.sampled_from("\\`"))
-def test_words_expand_like_buildkit(text, escape):
+def test_dockerfile_words_expand_like_in_buildkit(text, escape):
     instruction, scope = words_of(text, escape)
     assume(is_one_word(instruction))
     try:
@@ -146,7 +146,7 @@ def test_words_expand_like_buildkit(text, escape):
         ),
     ],
 )
-def test_words_of_dockerfile_are_expanded(word, result):
+def test_dockerfile_words_expand_to_expected_texts(word, result):
     instruction, scope = words_of(word, "\\")
     try:
         witness = ShellLex("\\", env=VALUES, skip_unset_env=False).process_word(word)
@@ -161,7 +161,7 @@ def test_words_of_dockerfile_are_expanded(word, result):
 
 
 @given(text=st.lists(st.sampled_from(PIECES), min_size=1, max_size=10).map("".join), escape=st.sampled_from("\\`"))
-def test_expanded_runs_have_exact_positions(text, escape):
+def test_expanded_dockerfile_words_keep_exact_positions_in_file(text, escape):
     instruction, scope = words_of(text, escape)
     assume(is_one_word(instruction))
     content = instruction.text  # there is a single line, so only its offset in the file has to be subtracted
@@ -191,7 +191,7 @@ def found_in(text):
         ("escapes in a flag", "COPY --from=" + "\\a" * (MAX_PARTS + 1) + " a b", Reason.MALFORMED),
     ],
 )
-def test_text_beyond_limits_is_unsupported(limit, text, reason):
+def test_image_with_argument_expansion_beyond_a_limit_is_unsupported(limit, text, reason):
     (found,) = found_in(text)
     assert isinstance(found, UnsupportedText), limit
     assert found.reason is reason
@@ -205,7 +205,7 @@ def test_text_beyond_limits_is_unsupported(limit, text, reason):
         ("uses", "ARG A=\nFROM a" + "$A" * MAX_PARTS),
     ],
 )
-def test_text_within_limits_is_read(limit, text):
+def test_image_with_argument_expansion_at_a_limit_is_read(limit, text):
     (found,) = found_in(text)
     assert isinstance(found, Reference), limit
 
@@ -238,12 +238,12 @@ def test_text_within_limits_is_read(limit, text):
     ],
     ids=range(17),
 )
-def test_hostile_files_are_read_in_time(content):
+def test_hostile_dockerfile_expansions_are_read_fast(content):
     with soon(2.5):
         found_in(content)
 
 
-def test_work_per_file_is_bounded_and_plain_images_are_still_read():
+def test_plain_images_are_read_after_expansion_steps_of_dockerfile_are_used_up():
     costly = "${A%" + "?" * (MAX_STEPS // 2_000) + "}"
     *found, last = found_in(f"ARG A={'a' * 2_000}\nARG B=3.20\nFROM {costly}\nFROM alpine:$B\nFROM alpine:3.20\n")
     assert [each.reason for each in found] == [Reason.UNRESOLVED_ARGUMENT] * 2

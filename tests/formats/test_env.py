@@ -50,7 +50,7 @@ def values(text: str) -> dict[str, str | None]:
         ([".env"], []),
     ],
 )
-def test_environment_next_to_compose_file_is_selected(paths, chosen):
+def test_env_file_is_selected_only_next_to_a_compose_file(paths, chosen):
     assert FORMAT.select_paths(index_paths([FilePath(path) for path in paths])) == chosen
 
 
@@ -78,7 +78,7 @@ def test_environment_next_to_compose_file_is_selected(paths, chosen):
         ('A="1" B=2\n', {"A": "1", "B": "2"}),
     ],
 )
-def test_assignments_are_parsed_like_compose(text, expected):
+def test_env_assignments_are_parsed_as_compose_does(text, expected):
     assert values(text) == expected
 
 
@@ -86,21 +86,21 @@ def test_assignments_are_parsed_like_compose(text, expected):
     ("text", "line_number"),
     [("A='x\n", 1), ('\nA="x\\"\n', 2), ("A B=1\n", 1), ("x\n$A=1\n", 2), ("A=1\nB=${\n", 2), ("{{ x }}\n", 1)],
 )
-def test_invalid_file_is_unparsable_and_shows_no_text(text, line_number):
+def test_invalid_env_file_is_reported_without_quoting_the_text(text, line_number):
     assert extract(text.encode()) == [UnsupportedText(PATH, line_number, "", Reason.UNPARSABLE)]
 
 
-def test_value_with_invalid_utf8_has_no_span():
+def test_env_value_with_invalid_utf8_has_no_span_to_edit():
     (variable,) = extract(b"A=\xff\n")
     assert variable.value == (LiteralText("\ufffd", None),)
 
 
-def test_value_with_escape_has_no_span():
+def test_env_value_with_escape_has_no_span_to_edit():
     (variable,) = extract(b'A="b\\\\c"\n')
     assert [part.span for part in variable.value] == [None]
 
 
-def test_long_value_with_variables_is_kept_whole():
+def test_long_env_value_before_a_variable_is_kept_whole():
     text = "x" * 10_000 + "$B"
     variable, _ = extract(f"A={text}\nC=1\n".encode())
     assert variable.value[0] == LiteralText(text, None)
@@ -111,7 +111,7 @@ WORDS = st.text("aA1_.:-@/ü $#'\"\\\t", max_size=8)
 
 
 @given(lines=st.lists(st.tuples(st.sampled_from(["A", "export B", "C "]), WORDS, st.sampled_from(["", "'", '"']))))
-def test_literals_have_exact_spans(lines):
+def test_literals_in_env_values_have_exact_spans(lines):
     content = "".join(f"{name}={quote}{word}{quote}\n" for name, word, quote in lines).encode()
     for found in extract(content):
         if isinstance(found, EnvironmentVariable):
@@ -122,7 +122,7 @@ def test_literals_have_exact_spans(lines):
 
 
 @pytest.mark.parametrize("unit", ["A=1\n", "A\n", "# x\n", "A='", 'A="\\', "A=${", "A=$A$A\n", " ", "export ", "A "])
-def test_reading_time_grows_with_size(unit):
+def test_env_file_is_read_in_linear_time(unit):
     content = unit.encode() * (200_000 // len(unit))
     with soon(1.25):
         extract(content)
@@ -187,7 +187,7 @@ def edited(files, edits):
 
 
 @given(files=damaged_folders())
-def test_environment_references_are_edited_at_exact_spans(files):
+def test_images_from_env_files_are_edited_at_exact_spans(files):
     found = find_tree_references(files)
     references = [each for each in found if isinstance(each, Reference)]
     assert len({get_reference_key(each) for each in references}) == len(references)
@@ -209,7 +209,7 @@ def test_environment_references_are_edited_at_exact_spans(files):
         assert moved[get_reference_key(each)] == expected
 
 
-def test_file_with_too_many_lines_is_too_deep():
+def test_env_file_with_too_many_lines_is_reported_as_too_large():
     (found,) = FORMAT.extract(SourceFile(FilePath(".env"), b"A=1\n" * (MAX_LINES + 1)))
     assert isinstance(found, UnsupportedText)
     assert found.reason is Reason.TOO_LARGE

@@ -76,7 +76,7 @@ def seen(file_format, path, content):
 
 @by_name(GATED)
 @given(data=st.data())
-def test_prefilter_skips_no_content_with_respelled_keys(file_format, data):
+def test_prefilters_skip_no_image_if_keys_are_spelled_differently(file_format, data):
     path, document = data.draw(st.sampled_from(documents_of(file_format)))
     content = data.draw(respelled(document)).rstrip(b"\r\n") + b"\n"
     words = document.decode(
@@ -87,7 +87,7 @@ def test_prefilter_skips_no_content_with_respelled_keys(file_format, data):
 
 
 @by_name(IN_YAML)
-def test_utf_16_files_are_reported_as_unparsable(file_format):
+def test_utf_16_yaml_files_with_images_are_reported_as_unparsable(file_format):
     with_images = [
         (path, document)
         for path, document in documents_of(file_format)
@@ -101,7 +101,7 @@ def test_utf_16_files_are_reported_as_unparsable(file_format):
 
 
 @by_name(CASE_FORMATS)
-def test_reading_leaves_no_garbage_cycles(file_format):
+def test_reading_a_file_creates_no_reference_cycles(file_format):
     for sample in SAMPLES[file_format.name]:  # imports create objects that are not part of this test
         extract(file_format, sample.path, sample.content)
     gc.disable()

@@ -182,12 +182,12 @@ def cases(request, yaml_parser):
     return [case for case in CASES if case.file_format.name == request.param]
 
 
-def test_references_match_expected_references(cases):
+def test_references_of_golden_cases_match_expected_json(cases):
     for case in cases:
         assert described(case, case.before()) == case.expected(), case
 
 
-def test_editable_slots_contain_old_bytes(cases):
+def test_digest_slots_of_golden_cases_span_the_current_digest(cases):
     for case in cases:
         files = case.before()
         for reference, slot in case.open(files):
@@ -195,12 +195,12 @@ def test_editable_slots_contain_old_bytes(cases):
             assert slot.old.decode() == (reference.image.digest or "") or slot.old in NULLS, case
 
 
-def test_editing_all_digests_gives_expected_files(cases):
+def test_pinning_before_folders_of_golden_cases_yields_the_after_folders(cases):
     for case in cases:
         assert moved(case, case.before()) == case.after(), case
 
 
-def test_bytes_outside_slots_stay_unchanged(cases):
+def test_pinning_golden_cases_keeps_bytes_outside_slots(cases):
     for case in cases:
         before, after = case.before(), case.after()
         for path in before:
@@ -210,14 +210,14 @@ def test_bytes_outside_slots_stay_unchanged(cases):
             assert kept == without_slots(case, path, before, set(opened), {}), case
 
 
-def test_expected_files_have_exactly_planned_digests(cases):
+def test_after_folders_of_golden_cases_contain_only_planned_changes(cases):
     for case in cases:
         before, after = case.before(), case.after()
         planned = {get_reference_key(reference): digest_for(reference.image) for reference, _ in case.open(before)}
         assert has_only_planned_changes(case.list_extracted(before), case.list_extracted(after), planned), case
 
 
-def test_editing_all_tags_changes_only_editable_tags(cases):
+def test_changing_all_tags_of_golden_cases_changes_only_editable_tags(cases):
     for case in cases:
         files = case.before()
         tags = {
@@ -230,27 +230,27 @@ def test_editing_all_tags_changes_only_editable_tags(cases):
         assert {get_reference_key(reference): reference.image.tag for reference in retagged_places} == tags, case
 
 
-def test_second_edit_changes_no_bytes(cases):
+def test_pinning_already_updated_golden_cases_changes_no_bytes(cases):
     for case in cases:
         assert moved(case, case.after()) == case.after(), case
 
 
-def test_format_selects_files_of_cases(cases):
+def test_format_selects_a_file_in_each_golden_case(cases):
     for case in cases:
         assert list(case.file_format.select_paths(index_paths(list(case.before())))), case
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
-def test_formats_have_mandatory_cases(name):
+def test_formats_have_all_mandatory_golden_cases(name):
     cases = {case.folder.name for case in CASES if case.file_format.name == name}
     assert cases >= MANDATORY
 
 
-def test_case_folders_belong_to_formats():
+def test_folders_of_golden_cases_are_named_after_formats():
     assert {folder.name for folder in HERE.iterdir() if folder.is_dir() and folder.name[0] not in "._"} == set(FORMATS)
 
 
-def test_texts_resembling_images_are_never_read():
+def test_golden_cases_yield_no_evil_image():
     """The cases use the name `evil` for texts that are not images."""
     read = json.dumps([case.expected() for case in CASES])
     written = {text for case in CASES for text in case.before().values()}

@@ -54,7 +54,7 @@ def list_reasons(items):
         ("dockerfile", "Dockerfile", f"# syntax=a{' ' * 60_000}b\n" * 3),
     ],
 )
-def test_runs_of_spaces_and_dashes_are_read_once(name, path, text):
+def test_long_runs_of_spaces_or_dashes_yield_at_most_two_results(name, path, text):
     assert len(extract(name, path, text)) <= 2
 
 
@@ -71,24 +71,24 @@ def test_runs_of_spaces_and_dashes_are_read_once(name, path, text):
         ("", "", ""),
     ],
 )
-def test_value_of_templated_line_ends_before_comment(value, text, rest):
+def test_value_in_templated_yaml_line_ends_before_comment(value, text, rest):
     match = _VALUE.fullmatch(value.encode())
     assert (match["text"].decode(), match["rest"].decode()) == (text, rest)
 
 
 @pytest.mark.parametrize("value", ['"a', "a'b", '"a"# b', "'a\""])
-def test_value_of_templated_line_has_matching_quotes(value):
+def test_value_in_templated_yaml_line_needs_matching_quotes(value):
     assert _VALUE.fullmatch(value.encode()) is None
 
 
-def test_template_with_too_many_tokens_is_unknown(monkeypatch):
+def test_helm_template_with_too_many_tokens_has_unknown_uses(monkeypatch):
     monkeypatch.setattr(actions, "MAX_TOKENS", 10)
     assert UNKNOWN not in read_chart_template(UNKNOWN.path, b"{{ list .Values.a }}" * 5)
     assert list(read_chart_template(UNKNOWN.path, b"{{ list .Values.a }}" * 6)) == [UNKNOWN]
 
 
 @pytest.mark.parametrize("unit", ["(", "- ", '"a" ', "}", "`a` "])
-def test_too_long_action_is_refused_before_parsing(unit):
+def test_too_long_helm_action_is_refused_before_parsing(unit):
     content = ("{{ " + unit * (2 * MAX_ACTION_LENGTH) + " }}").encode()
     assert count_calls(lambda: list(read_chart_template(UNKNOWN.path, content))) < 100
     assert list(read_chart_template(UNKNOWN.path, content)) == [UNKNOWN]
@@ -96,7 +96,7 @@ def test_too_long_action_is_refused_before_parsing(unit):
     assert measure_peak(lambda: list(read_chart_template(UNKNOWN.path, large))) < 30 * MEBIBYTE
 
 
-def test_long_actions_are_not_cached():
+def test_long_helm_actions_are_not_cached():
     caches = (actions._parse_action_cached, expressions._evaluate_without_variables)
     before = [cache.cache_info().currsize for cache in caches]
     for number in range(5):
@@ -104,22 +104,22 @@ def test_long_actions_are_not_cached():
     assert [cache.cache_info().currsize for cache in caches] == before
 
 
-def test_reads_a_repeated_action_of_a_template_with_few_calls():
+def test_repeated_helm_action_is_evaluated_with_few_calls():
     assert count_calls(lambda: list(read_chart_template(UNKNOWN.path, b"{{ .Values.a }}" * 1000))) < 6_000
 
 
-def test_reads_outputs_outside_of_image_references_with_few_calls():
+def test_helm_outputs_outside_of_images_are_read_with_few_calls():
     content = b"image: a\n" + b"a: {{ .Values.b }}\n" * 1000
     assert count_calls(lambda: list(read_chart_template(UNKNOWN.path, content))) < 45_000
 
 
-def test_values_with_more_templates_than_a_template_may_have_are_unknown():
+def test_helm_values_with_too_many_actions_have_unknown_uses():
     templates = "\n".join("a: '{{ .Values.b }}'" for _ in range(MAX_ACTIONS + 1))
     found = extract("helm", "c/values.yaml", templates)
     assert [each.uses for each in found if isinstance(each, ChartTemplate)] == [UNKNOWN.uses]
 
 
-def test_values_with_too_many_images_are_refused_early(monkeypatch):
+def test_helm_values_with_too_many_images_are_refused_early(monkeypatch):
     monkeypatch.setattr(helm, "MAX_FILE_REFERENCES", 100)
 
     def read(count):
@@ -134,7 +134,7 @@ def read_yaml(text):
     return list(read_documents(text.encode(), bool))
 
 
-def test_characters_repeated_by_aliases_are_limited(monkeypatch):
+def test_yaml_aliases_that_repeat_too_many_characters_are_refused(monkeypatch):
     monkeypatch.setattr(trees, "MAX_REPEATED_CHARACTERS", 1_000)
     text = "a" * 97
     (allowed,) = read_yaml(f"x: &x {text}\n" + "y: *x\n" * 10)
@@ -144,7 +144,7 @@ def test_characters_repeated_by_aliases_are_limited(monkeypatch):
     assert (refused.reason, refused.line_number) == (Reason.TOO_LARGE, 12)
 
 
-def test_aliases_in_aliases_count_for_each_repetition(monkeypatch):
+def test_nested_yaml_aliases_count_once_per_repetition_toward_the_limit(monkeypatch):
     monkeypatch.setattr(trees, "MAX_REPEATED_CHARACTERS", 1_000)
     doubled = "".join(f"- &x{number} [*x{number - 1}, *x{number - 1}]\n" for number in range(1, 12))
     (found,) = read_yaml(f"- &x0 aaaaaaaaaa\n{doubled}")
@@ -166,13 +166,13 @@ def test_aliases_in_aliases_count_for_each_repetition(monkeypatch):
         ),
     ],
 )
-def test_long_key_is_not_copied_into_all_locators(name, path, start, unit):
+def test_long_key_is_refused_before_being_copied_into_many_locators(name, path, start, unit):
     text = start.format("k" * MEBIBYTE) + unit.replace("{{", "{").replace("}}", "}") * 1_000
     assert measure_peak(lambda: extract(name, path, text)) < 100 * MEBIBYTE
     assert list_reasons(extract(name, path, text)) == [Reason.TOO_LARGE]
 
 
-def test_long_names_in_hcl_are_cut_in_locators():
+def test_long_hcl_labels_are_cut_in_locators():
     label = "k" * MEBIBYTE
     resource = f'resource "kubernetes_pod" "{label}" {{\n' + 'container {\nimage = "a:1"\n}\n' * 500 + "}\n"
     found = extract("terraform", "main.tf", resource)
@@ -186,7 +186,7 @@ def test_long_names_in_hcl_are_cut_in_locators():
 
 @pytest.mark.parametrize("text", ['a = "{}"', "a = <<E\n{}\nE\n"])
 @pytest.mark.parametrize("part", ["${b}", "$${", "\\n"])
-def test_string_with_too_many_parts_is_refused(text, part, monkeypatch):
+def test_hcl_string_with_too_many_parts_is_refused(text, part, monkeypatch):
     monkeypatch.setattr(tokens, "MAX_TOKENS", 100)
 
     def read(count):
@@ -197,13 +197,13 @@ def test_string_with_too_many_parts_is_refused(text, part, monkeypatch):
     assert list_reasons(read(110)) == [Reason.TOO_LARGE]
 
 
-def test_too_long_texts_are_not_platforms_or_paths():
+def test_too_long_texts_are_not_read_as_platforms_or_dockerfile_paths():
     assert read_platform("linux/" + "a" * 100) is None
     assert resolve_dockerfile(FilePath("compose.yaml"), "a" * MAX_PATH_LENGTH, None) is None
     assert resolve_dockerfile(FilePath("compose.yaml"), "a" * (MAX_PATH_LENGTH - 100), None) is not None
 
 
-def test_variables_of_long_text_are_limited():
+def test_compose_text_with_too_many_dollar_signs_is_split_only_at_first_ones():
     assert len(parse_text("$a$b" * MAX_LENGTH, 0)) == 3
     assert len(parse_text("$a$b" * (MAX_DOLLARS // 2), 0)) == MAX_DOLLARS
     assert len(parse_text("$a$b" * (MAX_DOLLARS // 2 + 1), 0)) == 3
@@ -230,7 +230,7 @@ def test_variables_of_long_text_are_limited():
         ("text", "a.txt", "", f"a{{n}}:1@sha256:{'a' * 64}\n"),
     ],
 )
-def test_files_are_read_in_linear_steps(name, path, start, unit):
+def test_files_of_all_formats_are_read_in_linear_time(name, path, start, unit):
     def read(count):
         body = "".join(unit.format(n=number) for number in range(count))
         extract(name, path, start.format() + body + ("]}" if name == "renovate" else ""))
@@ -238,7 +238,7 @@ def test_files_are_read_in_linear_steps(name, path, start, unit):
     assert_linear(read, 200)
 
 
-def test_yaml_document_with_key_of_allowed_length_is_read(monkeypatch):
+def test_images_below_the_longest_allowed_yaml_key_are_read(monkeypatch):
     monkeypatch.setattr(nodes, "MAX_VISITS", 100)
     text = f"jobs:\n  {'k' * 400}:\n    docker:\n" + "    - image: a:1\n" * 20
     assert len(extract("circleci", ".circleci/config.yml", text)) == 20

@@ -36,7 +36,7 @@ def broken(text: str) -> BrokenFile:
     return read
 
 
-def test_quoted_text_has_byte_offsets():
+def test_hcl_quoted_text_has_byte_offset_and_line_number():
     content = '# ü\n\na = "nginx:1.27" // evil\n'.encode()
     read = read_hcl(content)
     assert isinstance(read, HclFile)
@@ -61,18 +61,18 @@ def test_quoted_text_has_byte_offsets():
         ('""', ""),
     ],
 )
-def test_escapes_are_decoded(source, text):
+def test_escapes_in_hcl_strings_are_decoded(source, text):
     assert plain(f"a = {source}\n") == text
 
 
 @pytest.mark.parametrize("source", [r'"b\u0061"', r'"\u0061b"', '"$${a}"', r'"a\\b"'])
-def test_text_with_escape_has_no_offset(source):
+def test_hcl_text_with_escape_has_no_offset(source):
     template = value(f"a = {source}\n")
     assert isinstance(template, HclTemplate)
     assert template.value_start is None
 
 
-def test_interpolation_is_a_part_with_expression():
+def test_hcl_template_is_split_into_literals_and_interpolations():
     template = value('a = "nginx:${ TAG }-${x("}")}"\n')
     assert isinstance(template, HclTemplate)
     assert template.value is None
@@ -85,39 +85,39 @@ def test_interpolation_is_a_part_with_expression():
 
 
 @pytest.mark.parametrize("inner", ['"}"', '{ b = "}" }', '"${"}"}"', "/* } */ b", 'b ? "c" : "d"'])
-def test_interpolation_ends_at_matching_brace(inner):
+def test_hcl_interpolation_ends_at_matching_brace(inner):
     template = value(f'a = "${{{inner}}}!"\n')
     assert isinstance(template, HclTemplate)
     assert template.parts[-1] == HclLiteral(b"!", 8 + len(inner))
 
 
-def test_heredoc_is_text_without_escapes():
+def test_hcl_heredoc_is_read_without_decoding_escapes():
     assert plain('a = <<EOF\n  b\\n "c"\n\nEOF\n') == '  b\\n "c"\n\n'
 
 
-def test_heredoc_ends_at_terminator_despite_surrounding_space():
+def test_hcl_heredoc_ends_at_terminator_surrounded_by_spaces():
     assert body("a = <<-EOF\n  b\n  EOF \nc = 1\n").attributes[1].name == "c"
 
 
-def test_flush_heredoc_removes_indentation_except_of_blank_lines():
+def test_indented_hcl_heredoc_loses_indentation_except_on_blank_lines():
     template = value("a = <<-EOF\n    b\n  \n      c\n    EOF\n")
     assert isinstance(template, HclTemplate)
     assert template.parts == (HclLiteral(b"b\n", 15), HclLiteral(b"  \n", 17), HclLiteral(b"  c\n", 24))
 
 
-def test_line_starting_with_interpolation_prevents_removal_of_indentation():
+def test_hcl_heredoc_keeps_indentation_if_a_line_starts_with_interpolation():
     template = value("a = <<-EOF\n  b\n${c}\nEOF\n")
     assert isinstance(template, HclTemplate)
     assert template.parts[0] == HclLiteral(b"  b\n", 11)
 
 
-def test_heredoc_does_not_end_inside_interpolation():
+def test_hcl_heredoc_does_not_end_inside_interpolation():
     template = value("a = <<EOF\n${\nEOF\n}\nEOF\n")
     assert isinstance(template, HclTemplate)
     assert [type(part) for part in template.parts] == [HclInterpolation, HclLiteral]
 
 
-def test_blocks_have_labels_and_bodies():
+def test_hcl_block_is_parsed_with_labels_attributes_and_inner_blocks():
     (block,) = body('resource "docker_image" web {\n  name = "a"\n  inner {}\n}\n').blocks
     assert isinstance(block, HclBlock)
     assert (block.type, block.labels) == ("resource", ("docker_image", "web"))
@@ -125,17 +125,17 @@ def test_blocks_have_labels_and_bodies():
     assert [each.type for each in block.body.list_blocks("inner")] == ["inner"]
 
 
-def test_block_may_be_on_single_line():
+def test_hcl_blocks_on_a_single_line_are_parsed():
     assert [block.type for block in body('variable "a" { default = "b" }\nc {}').blocks] == ["variable", "c"]
 
 
-def test_objects_have_keys_in_all_spellings():
+def test_hcl_object_keys_are_read_in_all_spellings_except_expressions():
     value_of = value('a = { b = 1, "c" : 2\n d = 3\n (e) = 4, f.g = 5, 6 = 7 }\n')
     assert isinstance(value_of, HclObject)
     assert [item.name for item in value_of.items] == ["b", "c", "d", None, None, "6"]
 
 
-def test_tuples_continue_over_lines():
+def test_hcl_tuple_is_parsed_over_several_lines():
     items = value('a = [\n  "b", # evil\n  "c"\n  ,\n  {}, []\n]\n')
     assert isinstance(items, HclTuple)
     assert [type(item) for item in items.items] == [HclTemplate, HclTemplate, HclObject, HclTuple]
@@ -157,7 +157,7 @@ def test_tuples_continue_over_lines():
         'b ? "c" : "d"',
     ],
 )
-def test_other_expressions_keep_source_text(source):
+def test_hcl_expression_that_is_not_a_literal_keeps_the_source_text(source):
     content = f"a = {source}\nb = 1\n".encode()
     read = read_hcl(content)
     assert isinstance(read, HclFile)
@@ -167,16 +167,16 @@ def test_other_expressions_keep_source_text(source):
     assert [each.name for each in read.body.attributes] == ["a", "b"]
 
 
-def test_last_attribute_counts():
+def test_last_hcl_attribute_with_a_name_replaces_earlier_ones():
     assert plain('a = "b"\na = "c"\n') == "c"
 
 
 @pytest.mark.parametrize("comment", ["# evil", "// evil", "/* evil\n}{ */"])
-def test_comments_are_ignored(comment):
+def test_comments_in_hcl_are_ignored(comment):
     assert plain(f'{comment}\na = "b" {comment}\n') == "b"
 
 
-def test_bom_and_carriage_returns_are_ignored():
+def test_byte_order_mark_and_carriage_returns_in_hcl_are_ignored():
     read = read_hcl(b'\xef\xbb\xbfa = "b"\r\nc {\r\n}\r\n')
     assert isinstance(read, HclFile)
     template = read.body.get_value("a")
@@ -202,11 +202,11 @@ def test_bom_and_carriage_returns_are_ignored():
         ("\n{{ evil }}\n", 2),
     ],
 )
-def test_invalid_hcl_is_unparsable_with_line_number(text, line_number):
+def test_invalid_hcl_is_reported_with_line_number(text, line_number):
     assert (broken(text).reason, broken(text).line_number) == (Reason.UNPARSABLE, line_number)
 
 
-def test_invalid_utf_8_is_unparsable():
+def test_invalid_utf8_in_hcl_is_reported_as_unparsable():
     read = read_hcl(b'a = "b"\nc = "\xff"\n')
     assert isinstance(read, BrokenFile)
     assert (read.reason, read.line_number) == (Reason.UNPARSABLE, 2)
@@ -224,7 +224,7 @@ def test_too_deep_nesting_is_refused(text):
     assert broken(text).reason is Reason.TOO_LARGE
 
 
-def test_file_with_too_many_tokens_is_refused(monkeypatch):
+def test_hcl_file_with_too_many_tokens_is_refused(monkeypatch):
     assert MAX_TOKENS >= 500_000
     monkeypatch.setattr(tokens, "MAX_TOKENS", 1000)
     assert broken("\n" * 1001).reason is Reason.TOO_LARGE
@@ -232,7 +232,7 @@ def test_file_with_too_many_tokens_is_refused(monkeypatch):
 
 
 @pytest.mark.parametrize("unit", ["a=b\n", "a={}\n", "a {}\n", "a=<<E\nE\n"])
-def test_reading_ends_soon_after_last_allowed_token(unit, monkeypatch):
+def test_reading_hcl_ends_soon_after_the_last_allowed_token(unit, monkeypatch):
     monkeypatch.setattr(tokens, "MAX_TOKENS", MAX_TOKENS // 40)
     with soon(0.5):
         assert broken(unit * (2_000_000 // len(unit))).reason is Reason.TOO_LARGE
@@ -242,7 +242,7 @@ def test_reading_ends_soon_after_last_allowed_token(unit, monkeypatch):
     "unit",
     ["/*", '"', "<<A\n", '"${', "a = <<-A\n", "a = [\n", "${", "\\", 'a = "$${\n', "a {\n}\n", 'a = "b${c}d"\n'],
 )
-def test_reading_time_grows_with_size(unit):
+def test_hcl_is_read_in_linear_time(unit):
     content = (unit * (200_000 // len(unit))).encode()
     with soon(1):
         read_hcl(content)
@@ -252,7 +252,7 @@ PIECES = [*'a={}[],#()\\\n"', " = ", "${", "<<-A\n", "A\n", "/*", "*/", "for "]
 
 
 @given(pieces=st.lists(st.sampled_from(PIECES), max_size=40))
-def test_arbitrary_texts_raise_no_error_and_literals_have_exact_offsets(pieces):
+def test_arbitrary_hcl_raises_no_error_and_literals_have_exact_offsets(pieces):
     content = "".join(pieces).encode()
     read = read_hcl(content)
     if isinstance(read, HclFile):

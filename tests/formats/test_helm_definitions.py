@@ -17,7 +17,7 @@ from support.formats.helm_templates import (
 from bot.model.chart_facts import TemplateInclusion, ValueUse
 
 
-def test_values_at_end_of_definition_depend_on_inclusion():
+def test_value_at_end_of_named_template_also_ends_the_included_text():
     definition = '{{ define "web.image" }}\n%s\n{{ end }}'
     for body in (
         "{{- .Values.image.repository }}:{{ .Values.image.tag -}}",
@@ -37,31 +37,31 @@ def test_values_at_end_of_definition_depend_on_inclusion():
     assert find_tag_uses(definition % "image: nginx:{{ .Values.image.tag }}\nname: web", "web.image") == {IMAGE}
 
 
-def test_text_before_tag_in_definition_is_other_use():
+def test_tag_after_other_text_in_named_template_counts_as_other_use():
     assert find_tag_uses('{{ define "tag" }}v{{ .Values.image.tag }}{{ end }}', "tag") == {OTHER}
 
 
-def test_block_defines_and_includes_a_template():
+def test_helm_block_defines_and_includes_a_named_template():
     text = 'image: {{ block "web.image" . }}nginx:{{ .Values.image.tag }}{{ end }}'
     assert find_tag_uses(text, "web.image") == {END}
     assert find_inclusions(text) == {TemplateInclusion("web.image", frozenset({()})): IMAGE}
 
 
 @pytest.mark.parametrize("call", ['include "web.image" .', 'template "web.image" .', '. | include "web.image"'])
-def test_inclusion_has_use_of_position(call):
+def test_include_after_image_key_is_an_image_use_and_elsewhere_another_use(call):
     inclusion = TemplateInclusion("web.image", frozenset({()}))
     assert find_inclusions(f"image: {{{{ {call} }}}}") == {inclusion: IMAGE}
     assert find_inclusions(f"name: {{{{ {call} }}}}") == {inclusion: OTHER}
 
 
-def test_inclusion_can_be_changed_or_tested():
+def test_included_template_can_be_transformed_tested_or_hashed():
     inclusion = TemplateInclusion("web.image", frozenset({()}))
     assert find_inclusions('image: {{ include "web.image" . | trunc 5 }}') == {inclusion: OTHER}
     assert find_inclusions('{{ if include "web.image" . }}{{ end }}') == {inclusion: ValueUse.CONDITION}
     assert not find_inclusions('{{ include "web.image" . | sha256sum }}')
 
 
-def test_inclusion_has_values_of_call():
+def test_include_with_dict_or_list_records_the_passed_values():
     assert find_inclusions('image: {{ include "a" (dict "image" .Values.image "root" $ "name" "web") }}') == {
         TemplateInclusion(
             "a",
@@ -76,12 +76,12 @@ def test_inclusion_has_values_of_call():
     assert (TAG, ValueUse.UNKNOWN) in changed
 
 
-def test_inclusion_of_whole_file_is_ignored_when_hashed():
+def test_include_of_a_whole_file_is_ignored_if_hashed():
     assert not read_templates('x: {{ include (print $.Template.BasePath "/config.yaml") . | sha256sum }}')[""].uses
     assert read_templates('x: {{ include (print .Release.Name "-x") . }}')[""].uses == ANYTHING
 
 
-def test_unreadable_definition_does_not_affect_others():
+def test_unreadable_named_template_leaves_other_templates_readable():
     templates = read_templates(
         '{{ define "a" }}{{ $x }}{{ end }}{{ define "b" }}x{{ end }}image: {{ .Values.image.tag }}'
     )

@@ -70,7 +70,7 @@ def changes(before: dict[str, list[str]], after: dict[str, list[str]]) -> int:
     "name",
     ["anchors", "app-version", "behind-algorithm", "keys-beside", "subcharts", "subcharts/charts/db", "templates"],
 )
-def test_helm_renders_pinned_case_with_only_image_changes(name):
+def test_pinning_a_chart_changes_only_images_in_output_of_helm(name):
     case, _, chart = name.partition("/")
     before, after = (render(CASES / case / state / chart) for state in ("before", "after"))
     assert before is not None
@@ -80,7 +80,7 @@ def test_helm_renders_pinned_case_with_only_image_changes(name):
 
 @pytest.mark.real("helm")
 @pytest.mark.parametrize("values", ["apps/web-test.yaml", "kustomize/web.yaml"])
-def test_helm_renders_pinned_named_values_with_only_image_changes(values):
+def test_pinning_other_values_files_changes_only_images_in_output_of_helm(values):
     folders = [CASES / "named-values" / state for state in ("before", "after")]
     before, after = (render(folder / "charts" / "web", folder / values) for folder in folders)
     assert before is not None
@@ -101,7 +101,7 @@ def test_helm_renders_pinned_named_values_with_only_image_changes(values):
         ("umbrella", "values-prod.yaml", 0),
     ],
 )
-def test_overlay_values_never_get_digest_of_other_image(case, values, count, tmp_path):
+def test_chart_with_overlay_values_never_renders_digest_of_another_image(case, values, count, tmp_path):
     chart = copytree(CASES / case / "before", tmp_path / "chart")
     over = chart / values if values is not None else None
     before = render(chart, over)
@@ -139,7 +139,7 @@ def rendered_changes(folder: Path, template: str, values: bytes = VALUES) -> int
         f"image: {NAME}:{TAG}\nchecksum: {{{{ if .Values.image.tag }}}}yes{{{{ end }}}}",
     ],
 )
-def test_tag_ending_a_reference_gets_digest(template, tmp_path):
+def test_chart_tag_at_the_end_of_an_image_gets_digest(template, tmp_path):
     assert rendered_changes(tmp_path, template) == 1
 
 
@@ -162,7 +162,7 @@ def test_tag_ending_a_reference_gets_digest(template, tmp_path):
         f'{HELPER}name: {{{{ include "web.image" (dict "at" .Values.image) | replace "/" "-" }}}}',
     ],
 )
-def test_chart_with_other_use_of_tag_is_unchanged(template, tmp_path):
+def test_chart_tag_with_another_use_gets_no_digest(template, tmp_path):
     assert rendered_changes(tmp_path, template) == 0
 
 
@@ -239,7 +239,7 @@ image: {{ include "library.image" (dict "root" $image "global" $.Values.global) 
         ),
     ],
 )
-def test_tag_after_name_of_own_image_gets_digest(image, count, tmp_path):
+def test_chart_tag_after_the_name_of_the_same_image_gets_digest(image, count, tmp_path):
     template = f"{NAME_TEMPLATE}{LIBRARY_TEMPLATE}image: {image}"
     assert rendered_changes(tmp_path, template, SEVERAL_NAMES) == count
 
@@ -261,13 +261,13 @@ def test_tag_after_name_of_own_image_gets_digest(image, count, tmp_path):
         f'{{{{ with .Values.cart }}}}{{{{ include "web.name" . }}}}{{{{ end }}}}:{TAG}',
     ],
 )
-def test_tag_after_name_of_other_image_is_unchanged(image, tmp_path):
+def test_chart_tag_after_the_name_of_another_image_gets_no_digest(image, tmp_path):
     assert rendered_changes(tmp_path, f"{NAME_TEMPLATE}image: {image}", SEVERAL_NAMES) == 0
 
 
 @pytest.mark.real("helm")
 @pytest.mark.parametrize("tag", ["v0.10.6", '""'])
-def test_tag_shared_by_many_images_gets_no_digest(tag, tmp_path):
+def test_chart_tag_shared_by_many_images_gets_no_digest(tag, tmp_path):
     """The chart of https://github.com/GoogleCloudPlatform/microservices-demo writes its images in this way."""
     repository = "us-central1-docker.pkg.dev/online-boutique-ci/microservices-demo"
     values = f"images:\n  repository: {repository}\n  tag: {tag}\nadService:\n  name: adservice\n"

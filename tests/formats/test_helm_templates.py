@@ -67,7 +67,7 @@ from bot.model.source import FilePath
         '{{ if eq .Values.image.tag "" }}{{ fail "no tag" }}{{ end }}image: nginx:{{ .Values.image.tag }}',
     ],
 )
-def test_tag_ending_a_reference_is_an_image_use(line):
+def test_chart_tag_at_the_end_of_an_image_counts_as_image_use(line):
     for text in (line, f"kind: Pod\nspec:\n  containers:\n  {line}\n  name: web\n"):
         assert find_tag_uses(text) == {IMAGE}
 
@@ -114,7 +114,7 @@ def test_tag_ending_a_reference_is_an_image_use(line):
         "{{ $x := .Values.image.tag | upper }}image: nginx:{{ $x }}",
     ],
 )
-def test_tag_with_other_purpose_is_another_use(line):
+def test_chart_tag_outside_image_fields_counts_as_other_use(line):
     assert find_tag_uses(f"{line}\n") == {OTHER}
 
 
@@ -127,7 +127,7 @@ def test_tag_with_other_purpose_is_another_use(line):
         '{{ $whole := printf "sha256:%s" .Values.image.tag }}image: nginx@{{ $whole }}',
     ],
 )
-def test_digest_after_algorithm_is_recognised(line):
+def test_chart_value_after_sha256_prefix_is_recognised_as_digest(line):
     assert find_tag_uses(f"{line}\n") == {ValueUse.BEHIND_ALGORITHM}
 
 
@@ -147,18 +147,18 @@ ACTIONS = st.sampled_from(
 
 
 @given(st.lists(ACTIONS, max_size=12).map("".join))
-def test_word_image_without_a_key_does_not_change_the_uses_of_values(text):
+def test_fast_reading_of_templates_without_image_finds_the_same_value_uses(text):
     """A template without this word is read in a faster way."""
     assert read_templates(f"{{{{ .x }}}}\n{text}") == read_templates(f"{{{{ .x }}}} image\n{text}")
 
 
-def test_condition_is_not_a_use():
+def test_chart_value_that_is_only_tested_in_a_condition_is_not_a_use():
     assert not find_tag_uses("{{ if and .Values.image.tag (not .Values.image.tag) }}x{{ end }}")
     assert not find_tag_uses("{{ with .Values.image.tag }}x{{ end }}{{ if hasKey .Values.image.tag `a` }}{{ end }}")
     assert not find_tag_uses("{{ $unused := .Values.image.tag | upper }}")
 
 
-def test_both_branches_count():
+def test_uses_in_both_branches_of_a_helm_condition_are_listed():
     assert find_tag_uses(
         "{{ if .a }}image: x:{{ .Values.image.tag }}\n{{ else }}v: {{ .Values.image.tag }}{{ end }}"
     ) == {
@@ -190,29 +190,29 @@ VERSION = ("Chart", "AppVersion")
         ("ternary .Values.image.tag .Chart.AppVersion .Values.pinned", {None}),
     ],
 )
-def test_fallback_is_value_replacing_empty_tag(expression, fallbacks):
+def test_default_for_an_empty_chart_tag_is_read_from_the_template(expression, fallbacks):
     assert find_tag_fallbacks(f"image: {{{{ {expression} }}}}") == fallbacks
 
 
 @pytest.mark.parametrize("other", [".Values.image.tag", '.Values.image.tag | default "latest"'])
-def test_variable_with_several_values_has_no_known_fallback(other):
+def test_reassigned_helm_variable_has_no_known_default_tag(other):
     first = "{{ $tag := .Values.image.tag | default .Chart.AppVersion }}"
     assert find_tag_fallbacks(f"{first}image: nginx:{{{{ $tag }}}}") == {VERSION}
     assert find_tag_fallbacks(f"{first}{{{{ $tag = {other} }}}}image: nginx:{{{{ $tag }}}}") == {None}
 
 
-def test_texts_from_files_may_use_anything():
+def test_helm_tpl_of_a_file_may_use_any_chart_value():
     assert read_templates('x: {{ tpl (.Files.Get "x.yaml") . }}')[""].uses >= ANYTHING
     assert read_templates("x: {{ tpl .Values.text . }}")[""].uses == {(("Values", "text"), OTHER)}
 
 
-def test_values_changed_by_set_are_unknown():
+def test_chart_values_changed_by_set_have_unknown_uses():
     uses = read_templates('{{ $_ := set .Values "version" .Values.image.tag }}x: {{ .Values.version }}')[""].uses
     assert (TAG, ValueUse.UNKNOWN) in uses
     assert (("Values",), ValueUse.UNKNOWN) in uses
 
 
-def test_notes_template_is_ignored():
+def test_notes_txt_of_a_chart_is_ignored():
     notes = read_templates("Version {{ .Values.image.tag }}", FilePath("web/templates/NOTES.txt"))
     assert notes[""].uses == set()
 
@@ -243,12 +243,12 @@ def test_notes_template_is_ignored():
         "{{ coalesce " + " ".join(f".a{number}" for number in range(60)) + " }}",
     ],
 )
-def test_unsupported_template_is_unknown(text):
+def test_invalid_or_unsupported_helm_template_may_use_any_chart_value(text):
     (template,) = read_templates(text).values()
     assert template.uses == ANYTHING
 
 
-def test_text_without_actions_is_ignored():
+def test_helm_template_without_actions_is_ignored():
     assert not read_templates("image: evil:1")
 
 
@@ -268,7 +268,7 @@ def test_text_without_actions_is_ignored():
         "{{ .a }}" * (helm_actions.MAX_ACTIONS + 1),
     ],
 )
-def test_hostile_template_is_read_fast(text):
+def test_hostile_helm_template_is_read_fast(text):
     with soon(3):
         read_templates(text)
 
@@ -283,28 +283,28 @@ PIECES = st.sampled_from(
 
 
 @given(text=st.lists(PIECES, max_size=30).map("".join))
-def test_arbitrary_templates_raise_no_error(text):
+def test_arbitrary_helm_templates_raise_no_error(text):
     templates = read_templates(text)
     unlock_templated_digests((build_chart_reference(),), list(templates.values()))
 
 
-def test_template_limits_exceed_common_use():
+def test_helm_template_limits_exceed_common_use():
     assert expression_values.MAX_VALUE_PATH >= 15
     assert expression_values.MAX_SOURCES >= 30
 
 
-def test_records_repeated_outputs_for_each_dot():
+def test_same_helm_output_in_different_with_blocks_is_recorded_for_each():
     text = "{{ with .Values.a }}{{ .b }}{{ .b }}{{ end }}{{ with .Values.c }}{{ .tag }}{{ .b }}{{ end }}"
     outputs = {source for source, use in read_templates(text)[""].uses if use is OTHER}
     assert outputs == {("Values", "a", "b"), ("Values", "c", "tag"), ("Values", "c", "b")}
 
 
-def test_records_outputs_of_reassigned_variable():
+def test_values_of_a_reassigned_helm_variable_are_all_recorded():
     text = "{{ $v := .Values.a }}{{ $v }}{{ $v = .Values.b }}{{ $v }}"
     assert {(("Values", "a"), OTHER), (("Values", "b"), OTHER)} <= read_templates(text)[""].uses
 
 
 @pytest.mark.parametrize("between", ["", "{{ if .Values.a }}x{{ end }}"])
-def test_algorithm_outside_of_images_makes_the_value_a_digest_without_algorithm(between: str):
+def test_chart_value_right_after_sha256_is_a_digest_even_outside_an_image(between: str):
     use = ValueUse.OTHER if between else ValueUse.BEHIND_ALGORITHM
     assert (("Values", "tag"), use) in read_templates(f"checksum: sha256:{between}{{{{ .Values.tag }}}}")[""].uses

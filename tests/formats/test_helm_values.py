@@ -29,7 +29,7 @@ def images_of(text: str):
     return [each for each in FORMAT.extract(SourceFile(VALUES, text.encode())) if isinstance(each, Reference)]
 
 
-def test_files_of_charts_and_values_files_are_selected():
+def test_chart_files_and_values_files_are_selected_by_path():
     charts = ["web/Chart.yaml", "Chart.yaml", "web/charts/db/Chart.yaml"]
     chosen = [
         *("values.yaml", "web/values.yaml", "web/values.yml", "web/values-production.yaml", "web/my-Values.YAML"),
@@ -49,7 +49,7 @@ def test_files_of_charts_and_values_files_are_selected():
     assert set(FORMAT.select_paths(index_paths(paths))) == {*charts, *chosen}
 
 
-def test_chart_metadata_holds_name_and_dependencies():
+def test_chart_name_and_dependencies_are_read_from_chart_yaml():
     text = b"""apiVersion: v2
 name: web
 dependencies:
@@ -71,7 +71,7 @@ dependencies:
 
 
 @pytest.mark.parametrize("text", [b"name: [a", b"{{ .x }}: {", b"", b"- a", b"dependencies: [a, {name: {b: c}}]"])
-def test_unreadable_chart_metadata_hides_no_image(text):
+def test_unreadable_chart_yaml_is_read_as_chart_without_name(text):
     found = FORMAT.extract(SourceFile(FilePath("web/Chart.yaml"), text))
     assert all(each == ChartMetadata(FilePath("web/Chart.yaml"), "", ()) for each in found)
 
@@ -80,7 +80,7 @@ def test_unreadable_chart_metadata_hides_no_image(text):
     ("written", "version"),
     [('"1.10"', "1.10"), ("v1.2.3", "v1.2.3"), ("1.27", "1.27"), ("9", "9"), ("1.10", ""), ("0x1f", ""), ("~", "")],
 )
-def test_app_version_is_read_when_helm_reads_same_text(written, version):
+def test_app_version_is_read_only_if_helm_renders_the_same_text(written, version):
     text = f"name: web\nappVersion: {written}\n".encode()
     (found,) = FORMAT.extract(SourceFile(FilePath("web/Chart.yaml"), text))
     assert found == ChartMetadata(FilePath("web/Chart.yaml"), "web", (), version)
@@ -116,7 +116,7 @@ def value_trees(draw, depth=3):
 
 
 @given(values=value_trees(), flow=st.sampled_from([True, False, None]), line_break=st.sampled_from(["\n", "\r\n"]))
-def test_references_match_pyyaml_loader(values, flow, line_break):
+def test_images_in_chart_values_match_those_found_by_pyyaml(values, flow, line_break):
     tree, images = values
     text = yaml.safe_dump(tree, default_flow_style=flow, line_break=line_break)
     assert {each.locator: each.written for each in images_of(text)} == {
@@ -124,13 +124,13 @@ def test_references_match_pyyaml_loader(values, flow, line_break):
     }
 
 
-def test_values_without_repetition_are_within_budget(monkeypatch):
+def test_large_chart_values_without_aliases_are_read_completely(monkeypatch):
     monkeypatch.setattr(nodes, "MAX_VISITS", nodes.MAX_VISITS // 10)
     text = "".join(f"a{number}:\n  image:\n    repository: acme/a{number}\n    tag: v1\n" for number in range(2000))
     assert len(images_of(text)) == 2000
 
 
-def test_too_repetitive_values_are_refused_fast():
+def test_chart_values_with_exponential_aliases_are_refused_fast():
     text = "x0: &x0 {image: 'a:1'}\n"
     for level in range(1, 9):
         text += f"x{level}: &x{level} [{', '.join([f'*x{level - 1}'] * 10)}]\n"
@@ -140,20 +140,20 @@ def test_too_repetitive_values_are_refused_fast():
         assert refused.reason is Reason.TOO_LARGE
 
 
-def test_keys_too_long_for_locator_are_refused():
+def test_chart_values_with_too_long_key_paths_are_refused():
     text = "".join(f"{' ' * level}{'k' * 500}:\n" for level in range(10)) + f"{' ' * 10}image: a:1\n"
     (refused,) = FORMAT.extract(SourceFile(VALUES, text.encode()))
     assert isinstance(refused, UnsupportedText)
     assert refused.reason is Reason.TOO_LARGE
 
 
-def test_different_key_paths_have_different_locators():
+def test_chart_images_at_similar_key_paths_have_different_locators():
     keys = ["a/b", "a#1", "'a~1b'", "'0'"]
     text = "a: {b: {image: 'x:1'}}\n" + "".join(f"{key}: {{image: 'x:1'}}\n" for key in keys)
     assert len({each.locator for each in images_of(text)}) == 5
 
 
-def test_comment_above_key_of_mapping_concerns_image():
+def test_comments_above_any_line_of_image_mapping_apply_to_image_in_values():
     (image,) = images_of(
         "a: 1\n# above\nimage:\n  # between\n\n  registry: quay.io\n  repository: acme/web\n  tag: v1\n"
     )
@@ -169,13 +169,13 @@ def test_comment_above_key_of_mapping_concerns_image():
     "around",
     ["registry: r.acme.com", "global: {image: {registry: r.acme.com}}", "global: {dockerRegistry: r.acme.com/}"],
 )
-def test_image_without_registry_gets_registry_of_chart(around):
+def test_chart_image_without_registry_gets_the_registry_set_in_values(around):
     bare, hosted = images_of(f"{around}\na: {{image: {{repository: web, tag: v1}}}}\nb: {{image: quay.io/web:v1}}")
     assert bare.image.repository == "r.acme.com/web"
     assert hosted.image.repository == "quay.io/web"
 
 
-def test_image_name_under_other_key_needs_path():
+def test_name_key_in_chart_values_is_an_image_only_with_path_and_tag():
     (found,) = images_of("image: {name: quay.io/acme/web, tag: v1, digest: ''}")
     assert str(found.image) == "quay.io/acme/web:v1"
     assert isinstance(found.digest_slot, EditSlot)
@@ -191,7 +191,7 @@ def test_image_name_under_other_key_needs_path():
         assert images_of(nothing) == []
 
 
-def test_digest_after_tag_is_locked_until_chart_is_known():
+def test_chart_tag_gets_no_digest_before_templates_are_read():
     (image,) = images_of("controller: {image: {repository: acme/web, tag: v1}}")
     assert image.digest_slot == NotEditable(Reason.CHART_UNKNOWN, EditSlot(Span(50, 50), b"", b"@"))
     assert image.variables == ("controller.image.tag",)
@@ -215,7 +215,7 @@ beside: {image: nginx, imageTag: "", imageDigest: ""}
 
 
 @pytest.mark.parametrize("path", ["web/values.yaml", "web/ci/a-values.yaml", "apps/values.yaml"])
-def test_rule_never_sets_tag_of_image_with_possible_chart_tag(path):
+def test_tag_rule_never_applies_to_chart_image_without_tag_in_values(path):
     files = {FilePath(each): text for each, text in (CHART_FILES | {path: UNTAGGED}).items()}
     readings = [read_file(SourceFile(each, text.encode()), FORMAT) for each, text in sorted(files.items())]
     rules = PolicyConfig(rules=(PolicyRule(tag="latest", pin=True, allow=frozenset(ALLOWABLE_REASONS)),))

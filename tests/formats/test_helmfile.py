@@ -31,16 +31,16 @@ def read(text, path="deploy/helmfile.yaml"):
         "helmfile.d/a.yml.gotmpl",
     ],
 )
-def test_helm_selects_helmfiles(path):
+def test_helm_format_selects_helmfiles_by_path(path):
     assert list(FORMAT.select_paths(index_paths([FilePath(path)]))) == [path]
 
 
 @pytest.mark.parametrize("path", ["helmfile.md", "helmfile.d/bin/web.yaml", "helmfile.d", "my-helmfile.yaml"])
-def test_helm_selects_no_other_files(path):
+def test_helm_format_selects_no_files_resembling_helmfiles(path):
     assert list(FORMAT.select_paths(index_paths([FilePath(path)]))) == []
 
 
-def test_values_file_called_after_helmfile_is_a_values_file():
+def test_file_named_helmfile_values_is_read_as_values_file():
     found = list(FORMAT.extract(SourceFile(FilePath("helmfile-values.yaml"), b"image: nginx:1.27\n")))
     assert [type(each).__name__ for each in found][:1] == ["Reference"]
 
@@ -66,5 +66,5 @@ def test_values_file_called_after_helmfile_is_a_values_file():
         (f"{RELEASES}{'  - {{ a }}' * (MAX_ACTIONS + 1)}\n  - web.yaml\n", []),
     ],
 )
-def test_helmfile_names_values_files(text, expected):
+def test_values_files_and_charts_are_read_from_helmfile_releases(text, expected):
     assert read(text) == expected

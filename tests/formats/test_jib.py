@@ -19,7 +19,7 @@ def read(text, path="build.gradle"):
     return list(FORMAT.extract(SourceFile(FilePath(path), text.encode())))
 
 
-def test_build_files_are_selected():
+def test_maven_and_gradle_files_are_selected_by_name():
     chosen = ["pom.xml", "a/pom.xml", "build.gradle", "a/build.gradle.kts", "gradle/jib.gradle"]
     others = ["a.pom", "my-pom.xml", "gradle.properties", "build.gradle.lockfile", ".gradle"]
     assert set(FORMAT.select_paths(index_paths([FilePath(path) for path in (*chosen, *others)]))) == set(chosen)
@@ -44,7 +44,7 @@ def test_build_files_are_selected():
         "} } jib.from.image = 'a:1'",
     ],
 )
-def test_image_of_gradle_is_read_in_all_spellings(script):
+def test_jib_image_in_gradle_script_is_read_in_all_spellings(script):
     (found,) = read(script)
     assert str(found.image) == "a:1"
     assert script.encode()[: found.digest_slot.span.start].endswith(b"a:1")
@@ -70,24 +70,24 @@ def test_image_of_gradle_is_read_in_all_spellings(script):
         "jib { from { image = '' } }",
     ],
 )
-def test_other_text_of_gradle_is_not_an_image(script):
+def test_strings_outside_jib_from_in_gradle_script_are_ignored(script):
     assert read(script) == []
 
 
 @pytest.mark.parametrize("value", ["baseImage", '"a:$tag"', '"a:${tag}"', "'a:' + tag", "'a:1'.toString()", "f('a:1')"])
-def test_computed_image_of_script_is_templated(value):
+def test_computed_jib_image_is_reported_as_templated(value):
     (found,) = read(f"jib.from.image = {value}\n")
     assert isinstance(found, UnsupportedText)
     assert found.reason is Reason.TEMPLATED
 
 
 @pytest.mark.parametrize("scheme", ["docker", "tar"])
-def test_image_outside_of_registries_is_not_editable(scheme):
+def test_jib_image_from_docker_daemon_or_tar_file_is_not_editable(scheme):
     (found,) = read(f"jib.from.image = '{scheme}://a'")
     assert found.digest_slot.reason is Reason.NOT_AN_IMAGE
 
 
-def test_scheme_of_a_registry_stays_in_the_file():
+def test_registry_scheme_of_jib_image_is_kept_by_edits():
     script = f"jib.from.image = 'registry://a:1@sha256:{'a' * 64}'"
     (found,) = read(script)
     assert isinstance(found.digest_slot, EditSlot)
@@ -96,7 +96,7 @@ def test_scheme_of_a_registry_stays_in_the_file():
 
 
 @pytest.mark.parametrize("platforms", ["", "<platform><os>linux</os></platform>" * 2])
-def test_platform_is_unknown_unless_exactly_one_is_set(platforms):
+def test_jib_platform_is_unknown_unless_exactly_one_is_set(platforms):
     configuration = f"<from><image>a:1</image><platforms>{platforms}</platforms></from>"
     plugin = f"<plugin><artifactId>jib-maven-plugin</artifactId><configuration>{configuration}</configuration></plugin>"
     (found,) = read(plugin, "pom.xml")
@@ -110,7 +110,7 @@ def test_platform_is_unknown_unless_exactly_one_is_set(platforms):
         ("jib\n" * MAX_TOKENS, Reason.TOO_LARGE),
     ],
 )
-def test_script_beyond_a_limit_is_too_deep(script, reason):
+def test_gradle_script_with_too_many_tokens_or_levels_is_too_large(script, reason):
     (found,) = read(script)
     assert found.reason is reason
 
@@ -126,7 +126,7 @@ class CountedBytes(bytes):
         return part
 
 
-def test_many_values_on_one_line_are_not_copied_to_the_end_of_the_line():
+def test_many_jib_images_on_one_line_are_read_without_copying_the_line():
     CountedBytes.copied = 0
     script = CountedBytes(b"jib.from.image=x;" * 10_000)
     assert len(list(find_property_values(script, ("jib",), ("from", "image")))) == 10_000
@@ -159,7 +159,7 @@ PIECES = [
 
 
 @given(pieces=st.lists(st.sampled_from(PIECES), max_size=20))
-def test_values_of_script_have_exact_offsets(pieces):
+def test_literal_values_in_gradle_scripts_have_exact_offsets(pieces):
     content = "".join(pieces).encode()
     try:
         values = list(find_property_values(content, ("jib",), ("from", "image")))
@@ -169,7 +169,7 @@ def test_values_of_script_have_exact_offsets(pieces):
         assert not value.is_literal or content[value.start :].startswith(value.text.encode())
 
 
-def test_reads_many_images_of_single_plugin_in_linear_time():
+def test_many_images_of_one_jib_plugin_are_read_in_linear_time():
     def read_images(count):
         return read(
             "<project><plugin><artifactId>jib-maven-plugin</artifactId><configuration><from>"

@@ -79,7 +79,7 @@ def texts(value):
 
 
 @given(st.data(), VALUES)
-def test_values_match_standard_library(data, value):
+def test_json_with_comments_is_read_like_the_original_json(data, value):
     content = data.draw(written(value)).encode()
     read = read_json(content)
     assert isinstance(read, JsonFile)
@@ -91,7 +91,7 @@ def test_values_match_standard_library(data, value):
 
 
 @given(st.binary(max_size=60) | st.text('{}[]:,"\\/* \n1tn', max_size=60).map(str.encode))
-def test_valid_json_is_read_like_standard_library(content):
+def test_valid_json_is_read_like_by_standard_library(content):
     read = read_json(content)
     try:
         expected = json.loads(content.decode())
@@ -124,19 +124,19 @@ def test_valid_json_is_read_like_standard_library(content):
         (b"[\n" + b"1," * MAX_TOKENS, 2, Reason.TOO_LARGE),
     ],
 )
-def test_invalid_json_has_reason_and_line_number(content, line_number, reason):
+def test_invalid_json_is_reported_with_reason_and_line_number(content, line_number, reason):
     read = read_json(content)
     assert isinstance(read, BrokenFile)
     assert (read.line_number, read.reason) == (line_number, reason)
 
 
-def test_all_values_of_repeated_key_are_listed():
+def test_all_values_of_a_repeated_json_key_are_listed():
     read = read_json(b'{"a": 1, "b": 2, "a": 3}')
     assert [value.value for value in read.root.list_values("a")] == ["1", "3"]
 
 
 @pytest.mark.parametrize("piece", [b"[", b'{"a":', b'"', b"/*", b"//", b"\\", b'"\\"', b"[1,", b"1", b" "])
-def test_hostile_file_is_read_fast(piece):
+def test_hostile_json_is_read_fast(piece):
     with soon(2):
         read_json(b"[" + piece * 400_000)
 
@@ -154,24 +154,24 @@ def test_hostile_file_is_read_fast(piece):
         ("{enabled: false}", {"enabled": False}),
     ],
 )
-def test_json5_allows_other_quotes_bare_keys_and_continued_lines(source, value):
+def test_json5_with_single_quotes_bare_keys_and_continued_lines_is_read(source, value):
     read = read_json5(source.encode())
     assert isinstance(read, JsonFile)
     assert plain(read.root) == value
 
 
 @pytest.mark.parametrize("source", ["{a: 'x\ny'}", "{a 1}", "'x", "{'a'}", "{,}", "/*", "{a: }"])
-def test_invalid_json5_is_broken(source):
+def test_invalid_json5_is_reported_as_broken(source):
     assert isinstance(read_json5(source.encode()), BrokenFile)
 
 
 @given(VALUES.flatmap(written))
-def test_json_with_comments_has_same_values_as_json5(source):
+def test_json_with_comments_has_the_same_values_if_read_as_json5(source):
     read = read_json5(source.encode())
     assert isinstance(read, JsonFile)
     assert plain(read.root) == plain(read_json(source.encode()).root)
 
 
 @given(st.binary(max_size=60) | st.text(alphabet="{}[]:,'\"\\/*\n ab1", max_size=40).map(str.encode))
-def test_arbitrary_bytes_raise_no_error_as_json5(content):
+def test_arbitrary_bytes_read_as_json5_raise_no_error(content):
     assert isinstance(read_json5(content), JsonFile | BrokenFile)

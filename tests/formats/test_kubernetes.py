@@ -93,7 +93,7 @@ def images_of(document, locator):
 
 
 @given(text=manifests())
-def test_references_match_pyyaml_loader(text):
+def test_images_in_manifests_match_those_found_by_pyyaml(text):
     expected = {
         locator: image
         for index, document in enumerate(yaml.safe_load_all(text))
@@ -104,7 +104,7 @@ def test_references_match_pyyaml_loader(text):
 
 
 @given(text=manifests(), word=st.sampled_from(["image", "kind", "apiVersion"]), escape=st.sampled_from(["x", "u", "U"]))
-def test_prefilter_skips_no_manifest_with_image(text, word, escape):
+def test_kubernetes_prefilter_skips_no_manifest_with_an_image(text, word, escape):
     width = {"x": 2, "u": 4, "U": 8}[escape]
     escaped = f'"\\{escape}{ord(word[0]):0{width}x}{word[1:]}"'
     for content in (text.encode(), text.replace(f'"{word}"', escaped).encode()):
@@ -112,7 +112,7 @@ def test_prefilter_skips_no_manifest_with_image(text, word, escape):
         assert list(FORMAT.extract(SourceFile(PATH, content))) == ungated
 
 
-def test_files_are_selected_by_name():
+def test_kubernetes_manifests_are_selected_by_file_name():
     read = ["a.yaml", "b/c.yml", "D.YAML", "e.Yml", ".yaml", "f.json", "deploy/manifest.json", "b/package.yaml"]
     others = [
         *("yaml", "g.yaml.j2", "json", "package.json", "web/package-lock.json", "tsconfig.json", "tsconfig.build.json"),
@@ -127,7 +127,7 @@ def pod(image: str) -> bytes:
 
 
 @pytest.mark.skipif(not yaml.__with_libyaml__, reason="the pure parser takes no tab there")
-def test_tab_is_allowed_before_comment():
+def test_manifest_with_tab_before_comment_is_read():
     (found,) = FORMAT.extract(SourceFile(PATH, pod("nginx:1.27\t# web")))
     assert found.written == "nginx:1.27"
 
@@ -190,7 +190,7 @@ def bomb_of_strangers() -> str:
         bomb_of_keys,
     ],
 )
-def test_too_repetitive_document_is_refused_fast(bomb):
+def test_manifest_with_exponential_aliases_is_refused_fast(bomb):
     content = bomb().encode() + b"---\n" + pod("nginx:1.27")
     with soon(2):
         refused, read = FORMAT.extract(SourceFile(PATH, content))
@@ -199,7 +199,7 @@ def test_too_repetitive_document_is_refused_fast(bomb):
     assert isinstance(read, Reference)
 
 
-def test_file_without_repetition_is_within_budget(monkeypatch):
+def test_manifest_with_many_objects_is_read_completely(monkeypatch):
     monkeypatch.setattr(nodes, "MAX_VISITS", nodes.MAX_VISITS // 10)
     items = "".join(
         f"- {{apiVersion: v1, kind: Pod, spec: {{containers: [{{image: 'a:{index}'}}]}}}}\n" for index in range(1500)
@@ -208,7 +208,7 @@ def test_file_without_repetition_is_within_budget(monkeypatch):
     assert [each.written for each in found] == [f"a:{index}" for index in range(1500)]
 
 
-def test_many_documents_are_read_fast():
+def test_manifest_with_many_documents_is_read_fast():
     content = b"---\n".join(pod(f"a:{index}") for index in range(4000))
     with soon(2.5):
         found = list(FORMAT.extract(SourceFile(PATH, content)))
@@ -225,12 +225,12 @@ def test_many_documents_are_read_fast():
         ("spec: {containers: [\n  {name: a,\n   image: nginx:1}]}\n", [(5, (4,))]),
     ],
 )
-def test_comment_above_container_concerns_image(text, lines):
+def test_comment_above_container_applies_to_its_image(text, lines):
     found = list(FORMAT.extract(SourceFile(PATH, f"apiVersion: v1\nkind: Pod\n{text}".encode())))
     assert [(each.line_number, each.related_lines) for each in found] == lines
 
 
-def test_comment_above_surrounding_mapping_does_not_concern_image():
+def test_comment_above_spec_does_not_apply_to_its_image():
     text = "apiVersion: monitoring.coreos.com/v1\nkind: Prometheus\nspec:\n  replicas: 1\n  image: prom/prometheus:v3\n"
     (found,) = FORMAT.extract(SourceFile(PATH, text.encode()))
     assert found.related_lines == ()
@@ -257,12 +257,12 @@ def replaced_by(spec: str, kind: str = "argoproj.io/v1alpha1, kind: Application"
         (f"web:v2@sha256:{'0' * 64}", "web", False),
     ],
 )
-def test_application_replaces_name_before_equals_sign_or_tagged_name(override, name, is_renamed):
+def test_argo_cd_override_replaces_the_name_before_equals_sign_or_tag(override, name, is_renamed):
     (found,) = replaced_by(f"{{source: {{path: apps, kustomize: {{images: ['{override}']}}}}}}")
     assert found == ({name}, {name} if is_renamed else set(), ("apps",))
 
 
-def test_sources_of_application_replace_in_own_folders():
+def test_source_of_argo_cd_application_replaces_images_only_in_own_folder():
     one, two = "{path: one, kustomize: {images: [web:v2]}}", "{path: two, kustomize: {images: [job:v2]}}"
     assert replaced_by(f"{{sources: [{one}, {two}, {{path: three}}]}}") == [
         ({"web"}, set(), ("one",)),
@@ -273,14 +273,14 @@ def test_sources_of_application_replace_in_own_folders():
 @pytest.mark.parametrize(
     ("path", "folders"), [("apps", ["apps"]), ("./apps", ["apps"]), ("/apps/", ["apps"]), ("./", [""]), ("../x", [])]
 )
-def test_flux_paths_are_relative_to_root_of_tree(path, folders):
+def test_paths_of_flux_kustomizations_are_relative_to_repository_root(path, folders):
     spec = f"{{path: {path}, images: [{{name: web, newName: acme/web}}, {{name: job, newTag: v1}}]}}"
     found = replaced_by(spec, "kustomize.toolkit.fluxcd.io/v1, kind: Kustomization")
     assert found == [({"web", "job"}, {"web"}, (folder,)) for folder in folders]
 
 
 @pytest.mark.parametrize("path", ["'{{ .path.path }}'", "'apps/{{name}}'", "'apps/${cluster}'", "'{% if x %}a'"])
-def test_templated_path_is_ignored(path):
+def test_flux_or_argo_cd_overrides_with_templated_path_are_ignored(path):
     assert not replaced_by(f"{{source: {{path: {path}, kustomize: {{images: ['web:v2']}}}}}}")
     of_flux = f"{{path: {path}, images: [{{name: web, newTag: v2}}]}}"
     assert not replaced_by(of_flux, "kustomize.toolkit.fluxcd.io/v1, kind: Kustomization")

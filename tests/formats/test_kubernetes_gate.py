@@ -64,7 +64,7 @@ def read_without(content):
 @example("{apiVersion: v1, kind: Pod, spec: {containers: [{image: a:1}]}, x: {\nkind: CustomResourceDefinition\n}}")
 @example("apiVersion: v1\nkind: CustomResourceDefinition\r\x85kind: Pod\nspec: {containers: [{image: a:1}]}\n")
 @example("apiVersion: v1\nx: |\nkind: CustomResourceDefinition\n---\napiVersion: v1\n" + POD)
-def test_rejected_content_contains_no_image(text):
+def test_content_rejected_by_kubernetes_prefilter_contains_no_image(text):
     content = text.encode()
     assert list_references(content) == read_without(content)
     if not may_name_images(content):
@@ -95,7 +95,7 @@ def test_rejected_content_contains_no_image(text):
         CONFIG_MAP_PATCH,
     ],
 )
-def test_prefilter_accepts_all_spellings_of_keys(content):
+def test_kubernetes_prefilter_accepts_all_spellings_of_keys(content):
     assert len(read_without(content.encode())) == 1
     assert may_have_fields(content.encode())
 
@@ -110,7 +110,7 @@ def test_prefilter_accepts_all_spellings_of_keys(content):
         "# images are not here\napiVersion: v1\nkind: ConfigMap\n",
     ],
 )
-def test_content_without_image_keys_is_never_parsed(content):
+def test_manifest_without_image_keys_is_never_parsed(content):
     assert not may_hold_images(content.encode())
 
 
@@ -119,7 +119,7 @@ NO_OBJECT = "openapi: 3.0.0\nx-origin: y\ncomponents:\n  example:\n    apiVersio
 
 
 @pytest.mark.parametrize("content", [WIDGET, f"# x\n---\n{WIDGET}", WIDGET.replace("\n", "\r\n"), NO_OBJECT])
-def test_object_of_kind_without_image_fields_is_not_parsed(content):
+def test_manifest_of_kind_without_image_fields_is_not_parsed(content):
     assert may_hold_images(content.encode())
     assert not may_have_fields(content.encode())
 
@@ -140,11 +140,11 @@ def test_object_of_kind_without_image_fields_is_not_parsed(content):
         NO_OBJECT.replace("components", '"components"'),
     ],
 )
-def test_object_that_may_have_image_fields_is_parsed(content):
+def test_manifest_of_kind_with_possible_image_fields_is_parsed(content):
     assert may_have_fields(content.encode())
 
 
-def test_mapping_with_words_of_json_patch_is_not_parsed():
+def test_mapping_that_only_resembles_a_json_patch_is_not_parsed():
     patch = "- op: add\n  path: /spec/image\n  value: a:1\n"
     for text in (
         patch,
@@ -172,7 +172,7 @@ DEFINITION = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinitio
         f"{DEFINITION}status:\n  x: y\n\n# end\n",
     ],
 )
-def test_resource_definition_is_never_parsed(content):
+def test_file_with_only_a_custom_resource_definition_is_never_parsed(content):
     assert is_only_definition(content.encode())
     assert not may_hold_images(content.encode())
 
@@ -194,11 +194,11 @@ def test_resource_definition_is_never_parsed(content):
         f"- x\n{DEFINITION}",
     ],
 )
-def test_ambiguous_content_is_not_a_resource_definition(content):
+def test_content_with_another_object_is_not_only_a_resource_definition(content):
     assert not is_only_definition(content.encode())
 
 
-def test_prefilter_is_fast_for_large_files():
+def test_kubernetes_prefilter_is_fast_for_large_files():
     words = b"apiVersion kind image values reference ? * \\ "
     for content in (
         words * 100_000,

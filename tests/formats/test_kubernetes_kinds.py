@@ -44,26 +44,26 @@ def read(root):
     return [each for each in FORMAT.extract(SourceFile(PATH, content)) if isinstance(each, Reference)]
 
 
-def test_images_of_table_rows_are_read():
+def test_image_field_of_each_known_kubernetes_kind_is_read():
     for group, kind, use in ROWS:
         found = read(object_with(group, kind, use))
         assert [str(each.image) for each in found] == ["nginx:1.27"], (group, kind, use.path)
 
 
-def test_same_kind_in_other_group_is_ignored():
+def test_image_field_of_same_kind_in_another_api_group_is_ignored():
     for group, kind, use in ROWS:
         other = object_with("stranger.example.com", kind, use)
         is_object_inside = use.shape is FieldShape.OBJECT
         assert len(read(other)) == is_object_inside, (group, kind, use.path)
 
 
-def test_versions_of_group_have_same_image_fields():
+def test_image_fields_are_read_for_every_version_of_an_api_group():
     for group, kind, use in ROWS:
         found = object_with(group, kind, use) | {"apiVersion": f"{group}/v2beta3" if group else "v1"}
         assert len(read(found)) == 1, (group, kind, use.path)
 
 
-def test_image_fields_pass_prefilter():
+def test_image_fields_of_all_known_kinds_pass_the_prefilter():
     texts = (FieldShape.OBJECT, FieldShape.OBJECTS_TEXT, FieldShape.PATCH_TEXT, FieldShape.FUNCTION_TEXT)
     for group, kind, use in ROWS:
         ways = use.path if use.shape not in texts else ("image",)
@@ -72,7 +72,7 @@ def test_image_fields_pass_prefilter():
 
 
 @pytest.mark.parametrize("use", COMMON_FIELDS, ids=lambda use: use.path[-1])
-def test_function_annotation_is_read_for_all_kinds(use):
+def test_image_in_function_annotation_is_read_for_any_kind(use):
     for version, kind in (("v1", "ConfigMap"), ("example.com/v1", "Anything"), ("v1", "Unknown")):
         root: dict[str, object] = {"text": STANDING[use.shape]}
         annotations = {use.path[-1]: root.pop("text")}
@@ -80,7 +80,7 @@ def test_function_annotation_is_read_for_all_kinds(use):
         assert found.written == "nginx:1.27"
 
 
-def test_table_rows_are_unique():
+def test_image_fields_of_a_kind_are_listed_once():
     for uses in KINDS.values():
         assert len(set(uses)) == len(uses)
 
@@ -88,11 +88,11 @@ def test_table_rows_are_unique():
 @pytest.mark.parametrize(
     ("version", "group"), [("v1", ""), ("apps/v1", "apps"), ("argoproj.io/v1alpha1", "argoproj.io"), ("2.1", NO_GROUP)]
 )
-def test_group_is_prefix_of_api_version(version, group):
+def test_api_group_is_the_part_of_api_version_before_the_slash(version, group):
     assert get_group(version) == group
 
 
-def test_output_image_of_build_is_not_a_base():
+def test_output_image_of_kafka_connect_build_is_not_read():
     spec = {"image": "nginx:1.27", "build": {"output": {"type": "docker", "image": "evil:1"}}}
     found = read({"apiVersion": "kafka.strimzi.io/v1beta2", "kind": "KafkaConnect", "spec": spec})
     assert [each.written for each in found] == ["nginx:1.27"]

@@ -42,7 +42,7 @@ def list_reasons(text):
         "spec:\n  containers:\n    - args:\n        - |\n          image: evil:1\n        - x\n      image: a:1\n",
     ],
 )
-def test_image_line_is_read_when_keys_above_lead_to_container(lines):
+def test_image_line_in_manifest_template_is_read_if_inside_a_container(lines):
     assert list_written(HEAD + lines) == ["a:1"]
 
 
@@ -63,11 +63,11 @@ def test_image_line_is_read_when_keys_above_lead_to_container(lines):
         "spec:\n  containers:\n    - image: &a evil:1\n",
     ],
 )
-def test_ambiguous_image_line_is_not_read(lines):
+def test_image_line_outside_a_container_in_manifest_template_is_ignored(lines):
     assert list_written(HEAD + lines) == []
 
 
-def test_unsupported_lines_are_reported():
+def test_unsupported_image_lines_in_manifest_template_are_reported():
     container = "spec:\n  containers:\n    - image: a:1\n"
     assert list_reasons(HEAD + container) == []
     assert list_reasons(f"{HEAD}{container}    - {{name: b, image: 'evil:1'}}\n") == [Reason.UNPARSABLE]
@@ -75,12 +75,12 @@ def test_unsupported_lines_are_reported():
     assert list_reasons(f"{HEAD}{container}    - image: |\n        evil:1\n") == [Reason.UNPARSABLE]
 
 
-def test_image_line_with_placeholder_is_templated():
+def test_image_line_with_placeholder_is_reported_as_templated():
     lines = "spec:\n  containers:\n    - image: nginx:{{ .tag }}\n    - image: {{ .image }}\n    - image: '%s'\n"
     assert list_reasons(HEAD + lines) == [Reason.TEMPLATED] * 3
 
 
-def test_invalid_yaml_without_template_is_unparsable():
+def test_invalid_manifest_without_placeholders_is_unparsable():
     text = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n    - image: evil:1\n   bad: indent\n"
     assert (list_written(text), list_reasons(text)) == ([], [Reason.UNPARSABLE])
 
@@ -88,27 +88,27 @@ def test_invalid_yaml_without_template_is_unparsable():
 @pytest.mark.parametrize(
     "first", ["{{ if .x }}", "{{ if .x }}\n# why", "---\n{{ if .x }}", "{{- if .x }}", "{a: b}\n..."]
 )
-def test_first_line_with_valid_yaml_hides_no_image(first):
+def test_images_after_a_valid_first_line_of_manifest_template_are_read(first):
     text = f"{first}\n{HEAD}spec:\n  containers:\n    - image: a:1\n"
     assert [(each.written, each.line_number) for each in read(text)] == [("a:1", text.count("\n"))]
 
 
-def test_comment_above_container_concerns_image():
+def test_comment_above_container_in_manifest_template_applies_to_its_image():
     container = "    - name: a\n      env:\n        - name: b\n      image: a:1\n"
     found = read(f"{HEAD}spec:\n  containers:\n{container}    - image: b:1\n")
     assert [(each.line_number, each.related_lines) for each in found] == [(10, (7,)), (11, (11,))]
 
 
-def test_templated_resource_definition_has_no_images():
+def test_template_of_custom_resource_definition_yields_no_images():
     text = HEAD.replace("kind: Pod", "kind: CustomResourceDefinition")
     assert read(f"{text}spec:\n  containers:\n    - image: evil:1\n") == []
 
 
-def test_text_without_object_is_ignored():
+def test_template_without_kubernetes_object_is_ignored():
     assert read("image: evil:1\nname: {{ x }}-y\nkind: x\ncontainers:\n  - image: evil:1\n") == []
 
 
-def test_broken_document_does_not_affect_others():
+def test_broken_documents_in_manifest_leave_other_documents_readable():
     whole = "---\napiVersion: v1\nkind: Pod\nspec: {containers: [{image: b:1}]}\n"
     lines = "spec:\n  containers:\n    - image: a:1\n"
     found = read(f"{HEAD}{lines}{whole}---\n{HEAD}{lines}{whole}")
@@ -121,7 +121,7 @@ def test_broken_document_does_not_affect_others():
 
 
 @pytest.mark.parametrize(("annotation", "is_closed"), [("", True), ("argocd.argoproj.io/hook: Sync", False)])
-def test_templated_job_is_locked_like_a_job(annotation, is_closed):
+def test_image_in_templated_job_is_editable_only_in_an_argo_cd_hook(annotation, is_closed):
     text = f"apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: {{{{ x }}}}-y\n  annotations:\n    {annotation}\n"
     (found,) = read(f"{text}spec:\n  template:\n    spec:\n      containers:\n        - image: a:1\n")
     assert isinstance(found.digest_slot, NotEditable) is is_closed
@@ -132,7 +132,7 @@ def generate_names():
 
 
 @given(containers=generate_names(), others=generate_names(), indent=st.sampled_from([2, 4]), is_sorted=st.booleans())
-def test_images_in_lines_match_images_in_yaml(containers, others, indent, is_sorted):
+def test_images_found_by_indentation_match_images_found_in_parsed_yaml(containers, others, indent, is_sorted):
     root = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -167,6 +167,6 @@ def test_images_in_lines_match_images_in_yaml(containers, others, indent, is_sor
     ],
     ids=range(8),
 )
-def test_hostile_lines_are_read_fast(lines):
+def test_hostile_manifest_template_is_read_fast(lines):
     with soon(4):
         read(HEAD + lines)

@@ -37,13 +37,13 @@ def moved(content, reasons=(Reason.EMBEDDED,)):
     return apply_edits(content, [build_edit(slot, DIGEST) for slot in opened if isinstance(slot, EditSlot)])
 
 
-def test_embedded_text_is_locked():
+def test_image_in_manifest_embedded_in_config_map_is_not_editable():
     digests = [found.digest_slot for found in read(config_map(POD))]
     assert all(isinstance(each, NotEditable) for each in digests)
     assert [each.reason for each in digests] == [Reason.EMBEDDED] * 2
 
 
-def test_allowing_embedded_unlocks_exact_bytes_in_block():
+def test_allowing_embedded_makes_exact_bytes_in_literal_block_editable():
     content = config_map(f"# größe 🐳\n{POD}")
     expected = content.replace(b"nginx:1.27", b"nginx:1.27@" + DIGEST.encode())
     expected = expected.replace(b"redis:7", b"redis:7@" + DIGEST.encode())
@@ -51,12 +51,12 @@ def test_allowing_embedded_unlocks_exact_bytes_in_block():
     assert [each.image.digest for each in read(expected)] == [DIGEST, DIGEST]
 
 
-def test_other_allowed_reasons_do_not_unlock_embedded_text():
+def test_allowing_other_reasons_leaves_embedded_manifest_not_editable():
     content = config_map(POD)
     assert moved(content, (Reason.CHART_UNKNOWN, Reason.IMMUTABLE_JOB)) == content
 
 
-def test_embedded_text_with_crlf_has_exact_offsets():
+def test_embedded_manifest_with_crlf_is_edited_at_exact_offsets():
     content = config_map(POD).replace(b"\n", b"\r\n")
     assert moved(content) == config_map(POD).replace(b"redis:7", b"redis:7@" + DIGEST.encode()).replace(
         b"nginx:1.27", b"nginx:1.27@" + DIGEST.encode()
@@ -64,27 +64,27 @@ def test_embedded_text_with_crlf_has_exact_offsets():
 
 
 @pytest.mark.parametrize("header", ["|", "|-", "|+", "|4", "|4-", "| # comment", "&a |", "!!str |-", "&a !x |"])
-def test_headers_of_literal_blocks_are_read(header):
+def test_embedded_manifest_is_edited_below_any_literal_block_header(header):
     content = config_map(POD, header)
     if "4" in header:  # counted from the key, which is already indented by two
         content = content.replace(b"    ", b"      ")
     assert moved(content).count(DIGEST.encode()) == 2
 
 
-def test_blank_lines_before_and_inside_of_a_text_count():
+def test_blank_lines_in_embedded_manifest_count_for_line_numbers_and_offsets():
     content = config_map(f"\n\n{POD}".replace("spec:", "\n\nspec:"))
     assert [each.line_number for each in read(content)] == [14, 15]
     assert moved(content).count(DIGEST.encode()) == 2
 
 
 @pytest.mark.parametrize("style", ['"', "'", ">"])
-def test_embedded_text_in_other_styles_is_read_and_never_unlocked(style):
+def test_embedded_manifest_in_quoted_or_folded_style_is_never_editable(style):
     content = yaml.safe_dump({"apiVersion": "v1", "kind": "ConfigMap", "data": {"x": POD}}, default_style=style)
     assert [each.written for each in read(content.encode())] == ["nginx:1.27", "redis:7"]
     assert moved(content.encode()) == content.encode()
 
 
-def test_embedded_job_is_never_unlocked():
+def test_embedded_job_is_never_editable():
     job = POD.replace("v1", "batch/v1").replace("Pod", "Job").replace("spec:", "spec: {template: {spec: {containers: [")
     job = job.split("containers: [", maxsplit=1)[0] + 'containers: [{image: "nginx:1.27"}]}}}\n'
     content = config_map(job)
@@ -93,11 +93,11 @@ def test_embedded_job_is_never_unlocked():
     assert moved(content, (Reason.EMBEDDED, Reason.IMMUTABLE_JOB)) == content
 
 
-def test_text_inside_embedded_text_is_not_read():
+def test_manifest_embedded_in_an_embedded_manifest_is_not_read():
     assert read(config_map(config_map(POD).decode().replace("größe: x\n  ", ""))) == []
 
 
-def test_embedded_text_without_object_is_ignored():
+def test_embedded_text_without_kubernetes_object_is_ignored():
     assert read(config_map(POD.replace("kind: Pod\n", ""))) == []
     assert read(config_map("image: evil:1\napiVersion and kind: none")) == []
     assert read(config_map("apiVersion: v1\nkind: Pod\nspec: {containers: [{image: 'evil:1'")) == []
@@ -109,7 +109,7 @@ def test_too_long_embedded_text_is_not_read():
     assert read(config_map(f"{filler}# {'x' * 200}\n{POD}")) == []
 
 
-def test_aliased_embedded_text_is_never_unlocked():
+def test_embedded_manifest_used_by_an_alias_is_never_editable():
     content = config_map(POD, "&text |") + b"metadata: {annotations: {copy: *text}}\n"
     assert len(read(content)) == 2
     assert moved(content) == content
@@ -121,7 +121,7 @@ def test_aliased_embedded_text_is_never_unlocked():
     chomping=st.sampled_from(["", "-", "+"]),
     line_break=st.sampled_from(["\n", "\r\n"]),
 )
-def test_unlocked_slots_are_exact_for_any_surrounding_text(text, indent, chomping, line_break):
+def test_editable_slots_in_embedded_manifest_are_exact_after_any_comment(text, indent, chomping, line_break):
     body = "".join(f"{' ' * (2 + indent)}{line}\n" for line in f"#{text}".replace("\n", "\n#").split("\n"))
     pod = "".join(f"{' ' * (2 + indent)}{line}\n" for line in POD.splitlines())
     head = f"apiVersion: v1\nkind: ConfigMap\ndata:\n  x: |{indent}{chomping}\n"

@@ -15,7 +15,7 @@ from bot.pipeline.references.extract import relate_references
 from bot.pipeline.references.file_reading import read_file
 
 
-def test_gathered_paths_are_relative_to_root_of_tree():
+def test_paths_in_kustomization_are_resolved_to_repository_root():
     remark = remark_of(
         b"""resources:
 - web.yaml
@@ -55,12 +55,12 @@ components: [../../components/tls]
     assert remark.components == ("components/tls",)
 
 
-def test_paths_above_root_of_tree_are_ignored():
+def test_kustomization_paths_outside_repository_are_ignored():
     remark = remark_of(b"resources: [., deploy, ../deploy, ..]\n", FilePath("kustomization.yaml"))
     assert remark.resource_paths == ("", "deploy")
 
 
-def test_replaced_renamed_and_relocated_names_are_listed():
+def test_kustomization_lists_the_image_names_to_replace_or_rename():
     remark = remark_of(
         b"""\
 images:
@@ -80,12 +80,12 @@ images:
     assert remark.relocated_names == {"job"}
 
 
-def test_configurations_of_kustomization_are_detected():
+def test_kustomization_with_configurations_is_detected():
     assert not remark_of(b"images: []").has_configurations
     assert remark_of(b"configurations: [images.yaml]").has_configurations
 
 
-def test_overlays_components_and_manifests_are_related():
+def test_component_replaces_images_in_manifests_of_the_overlay_using_the_component():
     manifest = b"{apiVersion: v1, kind: Pod, spec: {containers: [{image: 'web:1'}, {image: 'nginx:1'}]}}"
     files = {
         "base/kustomization.yaml": b"resources: [pod.yaml]",
@@ -125,7 +125,7 @@ spec:
 """,
     ],
 )
-def test_entries_replaced_by_flux_or_argo_cd_are_locked(deployed):
+def test_kustomize_entries_replaced_by_flux_or_argo_cd_are_not_editable(deployed):
     files = {
         "apps/kustomization.yaml": b"resources: [../base]\nimages: [{name: web, newTag: v2}]",
         "base/kustomization.yaml": b"images: [{name: web, newTag: v1}, {name: nginx, newTag: '1'}]",
@@ -142,11 +142,11 @@ def test_entries_replaced_by_flux_or_argo_cd_are_locked(deployed):
     ]
 
 
-def test_flux_object_in_kustomization_file_is_ignored():
+def test_flux_object_in_kustomization_file_yields_no_images():
     assert not found(b"apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nspec: {path: ./apps}\n")
 
 
-def test_aliased_entries_are_read_up_to_budget():
+def test_kustomization_with_too_many_aliased_entries_is_refused():
     alias = b"- *web\n"
     content = b"images:\n- &web {name: web, newTag: v1}\n"
     assert len(references(content + alias * 100)) == 101
@@ -155,13 +155,13 @@ def test_aliased_entries_are_read_up_to_budget():
     assert refused.reason is Reason.TOO_LARGE
 
 
-def test_file_with_single_long_line_is_read_fast():
+def test_kustomization_with_a_single_long_line_is_read_fast():
     entries = b", ".join([b"{name: web, newTag: v1}"] * 6000)
     with soon(3):
         assert len(references(b"images: [" + entries + b"]")) == 6000
 
 
-def test_files_are_selected_by_name():
+def test_kustomizations_are_selected_by_file_name():
     paths = [FilePath(path) for path in ("kustomization.yaml", "a/kustomization.yml", "a/b/Kustomization")]
     others = [FilePath(path) for path in ("Kustomization.yaml", "my-kustomization.yaml", "kustomization.yaml/a.yaml")]
     assert FORMAT.select_paths(index_paths([*paths, *others])) == paths

@@ -36,7 +36,7 @@ CASES = Path(__file__).parent / "kustomize"
 
 @pytest.mark.real("kustomize")
 @pytest.mark.parametrize("name", ["already-pinned", "bom", "crlf", "flow", "kinds", "suffixes"])
-def test_kustomize_builds_case_with_exactly_planned_images(name, tmp_path):
+def test_kustomize_builds_pinned_cases_with_exactly_the_planned_images(name, tmp_path):
     content = with_pods((CASES / name / "before" / "kustomization.yaml").read_bytes())
     assert content is not None
     check_build(tmp_path, content, [entry["name"] for entry in yaml.safe_load(content)["images"]])
@@ -72,21 +72,21 @@ def test_kustomize_builds_case_with_exactly_planned_images(name, tmp_path):
         "- &web {name: web, newTag: v1}\n- *web",
     ],
 )
-def test_kustomize_accepts_digest_in_all_spellings(entry, tmp_path):
+def test_kustomize_uses_inserted_digest_for_all_spellings_of_an_entry(entry, tmp_path):
     content = f"resources: [{PODS}]\nimages:\n{entry}\n".encode()
     check_build(tmp_path, content, ["web", "other:1", "docker.io/library/web:1"])
 
 
 @pytest.mark.real("kustomize")
 @pytest.mark.parametrize("number", ["1.10", "0123", "2024", "2024-06-01"])
-def test_kustomize_accepts_numeric_tag_with_digest(number, tmp_path):
+def test_kustomize_keeps_numeric_tag_after_pinning(number, tmp_path):
     content = f"resources: [{PODS}]\nimages:\n- name: web\n  newTag: {number}\n".encode()
     expected = [f"web:{number}@{digest(f'web:{number}')}"]
     assert build(tmp_path, moved(content), ["web"]) == expected
 
 
 @pytest.mark.real("kustomize")
-def test_component_replaces_in_files_of_kustomization_using_component(tmp_path):
+def test_kustomize_component_replaces_images_of_the_including_kustomization(tmp_path):
     """Facts between files are applied as in kustomize."""
     component = tmp_path / "component"
     component.mkdir()
@@ -163,7 +163,7 @@ BAR_TO_PRIVATE = f"images: [{{name: bar, newName: {PRIVATE}}}]"
         ),
     ],
 )
-def test_entry_is_editable_when_kustomize_keeps_result(files, image, is_pinned, tmp_path):
+def test_kustomize_entry_is_editable_only_if_overlays_keep_the_image(files, image, is_pinned, tmp_path):
     """No other image of Docker Hub is editable, because the intermediate names may be private."""
     tree = {"base/pods.yaml": "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{image: web}]}}"}
     tree |= {f"{folder}/kustomization.yaml": content for folder, content in ({"base": BASE} | files).items()}
@@ -206,7 +206,7 @@ OLD_DIGEST = digest("old")
         pytest.param("", f'digest: "{OLD_DIGEST}"', ["v1 pinned", "pinned"], id="only a digest"),
     ],
 )
-def test_builds_get_digests_of_own_images(dev, prod, expected, tmp_path):
+def test_kustomize_overlays_with_different_tags_get_different_digests(dev, prod, expected, tmp_path):
     overlays = {"dev": dev, "prod": prod}
     pod = f"{{apiVersion: v1, kind: Pod, metadata: {{name: a}}, spec: {{containers: [{{image: '{QUAY}:v1'}}]}}}}"
     tree = {"base/pods.yaml": pod, "base/kustomization.yaml": "resources: [pods.yaml]"} | {

@@ -48,7 +48,7 @@ PATCH_FILE = """\
 
 
 @pytest.mark.real("kustomize")
-def test_kustomize_writes_digests_of_patches_into_objects(tmp_path):
+def test_kustomize_writes_digest_in_patch_into_patched_object(tmp_path):
     pod = "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{name: a, image: 'web:1'}]}}"
     tree = {"kustomization.yaml": PATCHES, "patch.yaml": PATCH_FILE, PODS: pod}
     references = [each for each in read_tree(tree) if each.path != PODS]
@@ -68,14 +68,14 @@ def test_kustomize_writes_digests_of_patches_into_objects(tmp_path):
     assert images == {name: f"{image}@{digest(image)}" for name, image in pinned.items()}
 
 
-def test_patch_with_escapes_is_not_editable():
+def test_kustomize_patch_with_escapes_is_not_editable():
     text = r"[{\"op\": \"replace\", \"path\": \"/spec/containers/0/image\", \"value\": \"web:1\"}]"
     (patch,) = references(f'patches: [{{patch: "{text}"}}]'.encode())
     assert patch.image == ImageName.parse("web:1")
     assert patch.digest_slot == NotEditable(Reason.EMBEDDED)
 
 
-def test_patch_aliased_in_label_is_not_editable():
+def test_kustomize_patch_aliased_in_label_is_not_editable():
     patch = "apiVersion: v1\n    kind: Pod\n    spec: {containers: [{image: 'web:1'}]}\n"
     (found_patch,) = references(f"patches:\n- patch: &a |\n    {patch}commonLabels: {{a: *a}}\n".encode())
     assert found_patch.digest_slot == NotEditable(Reason.EMBEDDED)
@@ -101,7 +101,7 @@ def test_patch_aliased_in_label_is_not_editable():
         ("", "{spec: {containers: [{name: a, image: 'a:1'}]}}", []),
     ],
 )
-def test_json_patch_operations_are_read_by_path(pointer, value, images):
+def test_image_in_json_patch_is_found_by_path_of_the_operation(pointer, value, images):
     text = f"- op: add\n  path: {pointer!r}\n  value: {value}\n"
     found_images = [
         str(each.image)
@@ -112,6 +112,6 @@ def test_json_patch_operations_are_read_by_path(pointer, value, images):
 
 
 @pytest.mark.parametrize("operation", ["test", "remove", "move", "copy"])
-def test_operations_that_write_no_value_have_no_images(operation):
+def test_json_patch_operations_that_write_no_value_yield_no_images(operation):
     text = f"- {{op: {operation}, path: /spec/containers/0/image, from: /spec/containers/1/image, value: 'evil:1'}}\n"
     assert not list(KUBERNETES.extract(SourceFile(FilePath("patch.yaml"), text.encode())))

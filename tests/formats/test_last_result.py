@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.formats._syntax.last_result import remember_last
 
 
-def test_same_bytes_are_tested_only_once_in_a_row():
+def test_remembered_test_runs_once_for_the_same_bytes_in_a_row():
     tested: list[bytes] = []
 
     @remember_last

@@ -15,14 +15,14 @@ def read(properties):
     return list(FORMAT.extract(SourceFile(FilePath("app.csproj"), text.encode())))
 
 
-def test_project_files_are_selected():
+def test_msbuild_files_are_selected_by_name():
     chosen = ["a.csproj", "b/a.fsproj", "a.vbproj", "Directory.Build.props", "a.targets", "a.pubxml"]
     others = ["a.csproj.user", "a.proj", "pom.xml", "csproj", "a.props.j2"]
     assert FORMAT.select_paths(index_paths([FilePath(path) for path in (*chosen, *others)])) == chosen
 
 
 @pytest.mark.parametrize("name", ["ContainerBaseImage", "containerbaseimage", "CONTAINERBASEIMAGE"])
-def test_name_of_the_property_is_case_insensitive(name):
+def test_container_base_image_property_is_case_insensitive(name):
     (found,) = read(f"<{name}>nginx:1</{name}>")
     assert isinstance(found, Reference)
     assert found.role is Role.BASE
@@ -30,27 +30,27 @@ def test_name_of_the_property_is_case_insensitive(name):
 
 
 @pytest.mark.parametrize("value", ["$(Image)", "$(Registry)/a:1", "a:$([System.String]::Copy('1'))", "a:1%3b"])
-def test_image_with_a_property_is_templated(value):
+def test_msbuild_image_with_property_or_escape_is_reported_as_templated(value):
     (found,) = read(f"<ContainerBaseImage>{value}</ContainerBaseImage>")
     assert isinstance(found, UnsupportedText)
     assert (found.reason, found.text) == (Reason.TEMPLATED, value)
 
 
-def test_family_without_an_image_is_reported():
+def test_container_family_without_base_image_is_reported():
     (found,) = read("<ContainerFamily>noble-chiseled</ContainerFamily>")
     assert (found.reason, found.text) == (Reason.TEMPLATED, "noble-chiseled")
     assert "ContainerBaseImage" in found.notes[0]
 
 
-def test_family_has_no_effect_next_to_image():
+def test_container_family_is_ignored_if_base_image_is_set():
     image = "<ContainerBaseImage>nginx:1</ContainerBaseImage>"
     (found,) = read(f"{image}<ContainerFamily>noble-chiseled</ContainerFamily>")
     assert isinstance(found, Reference)
 
 
-def test_empty_property_is_not_an_image():
+def test_empty_container_base_image_is_ignored():
     assert read("<ContainerBaseImage /><ContainerBaseImage> </ContainerBaseImage>") == []
 
 
-def test_file_without_properties_is_not_parsed():
+def test_msbuild_file_without_container_properties_is_not_parsed():
     assert read("</Project>") == []

@@ -32,17 +32,17 @@ ASCII = st.characters(codec="ascii")
 @pytest.mark.parametrize("name", PATTERNS)
 @settings(max_examples=20)
 @given(data=st.data())
-def test_format_selects_paths_matching_pattern(name, data):
+def test_format_selects_every_path_that_matches_the_format_pattern(name, data):
     path = data.draw(st.from_regex(PATTERNS[name], fullmatch=True, alphabet=ASCII))
     assert list(FORMATS[name].select_paths(index_paths([path]))) == [path]
 
 
-def test_format_with_several_words_selects_path_once():
+def test_path_with_several_words_of_a_format_is_selected_once():
     path = ".pipelines/azure-pipelines/.ado/azure-pipelines.yml"
     assert list(FORMATS["azure-pipelines"].select_paths(index_paths([path]))) == [path]
 
 
 @pytest.mark.parametrize("name", ["Chart.yaml", "values.yaml", "Values-a.yml", "templates/a.tpl", "values/a.yaml"])
-def test_helm_selects_the_files_of_a_chart(name):
+def test_helm_format_selects_the_files_of_a_chart(name):
     assert f"c/{name}" in FORMATS["helm"].select_paths(index_paths(["c/Chart.yaml", f"c/{name}"]))
     assert "c/MyChart.yaml" not in FORMATS["helm"].select_paths(index_paths(["c/Chart.yaml", "c/MyChart.yaml"]))

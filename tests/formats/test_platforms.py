@@ -54,13 +54,13 @@ UNREAD = [
 
 
 @pytest.mark.parametrize(("written", "meant"), READ.items())
-def test_platforms_are_parsed_like_builders(written, meant):
+def test_platforms_are_normalised_like_by_builders(written, meant):
     assert read_platform(written) == meant
     assert read_platform(meant) == meant, "what is meant is meant by itself"
 
 
 @pytest.mark.parametrize("written", ["linux/arm64/v8", "linux/arm64/8", "linux/aarch64/v8"])
-def test_variant_v8_of_arm64_equals_arm64(written):
+def test_arm64_with_variant_v8_equals_arm64(written):
     assert read_platform(written) == "linux/arm64/v8"
     assert is_same_platform(read_platform(written), "linux/arm64")
 
@@ -70,7 +70,7 @@ def test_text_without_architecture_is_not_a_platform(written):
     assert read_platform(written) is None
 
 
-def test_system_defaults_to_linux_in_dockerfiles_and_compose():
+def test_platform_without_system_is_linux_in_dockerfiles_and_compose():
     stage = SourceFile(FilePath("Dockerfile"), b"FROM --platform=arm64 python:3.12\n")
     service = SourceFile(FilePath("compose.yaml"), b"services: {web: {image: 'nginx:1', platform: x86_64}}\n")
     assert [found.platform for found in dockerfile.FORMAT.extract(stage)] == ["linux/arm64"]

@@ -136,26 +136,26 @@ def check_written(content, reference):
 
 @ALL_FORMATS
 @given(data=st.data())
-def test_arbitrary_bytes_raise_no_error(file_format, data):
+def test_arbitrary_bytes_raise_no_error_in_any_format(file_format, data):
     sample = data.draw(st.sampled_from(SAMPLES[file_format.name]))
     check(file_format, {sample.path: data.draw(st.binary(max_size=300))})
 
 
 @ALL_FORMATS
 @given(data=st.data())
-def test_damaged_files_are_read_and_edited_exactly(file_format, data):
+def test_damaged_files_of_all_formats_are_edited_exactly(file_format, data):
     check(file_format, data.draw(damaged(SAMPLES[file_format.name])))
 
 
 @ALL_FORMATS
-def test_truncated_files_are_read(file_format):
+def test_truncated_files_of_all_formats_are_edited_exactly(file_format):
     for start, sample in enumerate(SAMPLES[file_format.name]):
         for end in range(start, len(sample.content), 1 + len(sample.content) // CUTS):
             check(file_format, sample.with_content(sample.content[:end]))
 
 
 @ALL_FORMATS
-def test_exhausted_budget_raises_no_error(file_format, monkeypatch):
+def test_exhausted_yaml_budget_raises_no_error(file_format, monkeypatch):
     for number, sample in enumerate(SAMPLES[file_format.name]):
         monkeypatch.setattr(nodes, "MAX_VISITS", BUDGETS[number % len(BUDGETS)])
         find_tree_references(file_format, sample.files)

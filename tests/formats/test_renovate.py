@@ -62,45 +62,45 @@ def read_rule(**matchers):
 
 
 @given(st.dictionaries(OPTIONS, VALUES, max_size=6))
-def test_arbitrary_configs_have_settings(config):
+def test_arbitrary_renovate_configs_are_read_with_settings(config):
     (found,) = read(json.dumps(config).encode())
     assert isinstance(found, RenovateConfig)
     assert isinstance(found.settings, RenovateSettings)
 
 
 @given(st.binary(max_size=60))
-def test_arbitrary_bytes_raise_no_error(content):
+def test_arbitrary_bytes_as_renovate_config_raise_no_error(content):
     assert all(isinstance(found, RenovateConfig) for found in read(content))
 
 
-def test_config_without_object_has_no_settings():
+def test_renovate_config_that_is_not_an_object_has_no_settings():
     for content in (b"[]", b'"x"', b"", b"{"):
         (found,) = read(content)
         assert found.settings is None
 
 
 @pytest.mark.parametrize("content", [b"{}", b'{"description": "renovate"}', b'{"renovate": null}', b"{ renovate"])
-def test_package_without_renovate_key_is_not_a_config(content):
+def test_package_json_without_renovate_key_is_not_a_renovate_config(content):
     assert read(content, "package.json") == []
 
 
-def test_package_with_invalid_renovate_key_is_a_broken_config():
+def test_package_json_with_invalid_renovate_key_is_a_broken_config():
     (found,) = read(b'{"renovate": "github>acme/config"}', "package.json")
     assert found.settings is None
 
 
-def test_files_are_ranked_in_search_order_of_renovate():
+def test_config_files_are_ranked_in_search_order_of_renovate():
     paths = ["package.json", ".renovaterc.json", ".gitlab/renovate.json", ".github/renovate.json5", "renovate.json5"]
     ranks = [read(b'{"renovate": {}}', path)[0].rank for path in [*paths, "renovate.json", "config/named-by-us.json"]]
     assert ranks == sorted(ranks, reverse=True)
     assert len(set(ranks)) == len(ranks)
 
 
-def test_module_folders_are_ignored_by_default():
+def test_renovate_settings_ignore_module_folders_by_default():
     assert read_renovate_settings({}) == RenovateSettings(ignored_paths=MODULES)
 
 
-def test_presets_are_applied_in_order_before_config():
+def test_renovate_presets_are_applied_in_order_and_before_the_config():
     extends = ["config:recommended", ":includeNodeModules", "docker:disableMajor"]
     settings = read_renovate_settings(
         {"extends": extends, "packageRules": [{"matchManagers": ["helmv3"], "enabled": True}]}
@@ -110,7 +110,7 @@ def test_presets_are_applied_in_order_before_config():
     assert read_renovate_settings({"extends": list(reversed(extends))}).ignored_paths != ()
 
 
-def test_best_practices_pin_digests_and_ignore_tests():
+def test_renovate_best_practices_preset_pins_digests_and_ignores_tests():
     settings = read_renovate_settings({"extends": ["config:best-practices"]})
     assert "**/tests/**" in settings.ignored_paths
     assert settings.rules[0] == PackageRule(UpdateTypeSettings(pin_digests=True), datasources=("docker",))
@@ -136,12 +136,12 @@ def test_best_practices_pin_digests_and_ignore_tests():
         ("acme:base", True),
     ],
 )
-def test_presets_outside_of_renovate_are_unread(preset, is_elsewhere):
+def test_presets_not_shipped_with_renovate_are_listed_as_unread(preset, is_elsewhere):
     _, unread = resolve_presets({"extends": [preset]})
     assert unread == [preset] * is_elsewhere
 
 
-def test_lone_surrogate_in_preset_is_replaced():
+def test_lone_surrogate_in_renovate_preset_is_replaced():
     (found,) = read(rb'{"extends": ["local>\ud800"]}')
     assert found.settings.unread_presets == ("local>?",)
 
@@ -159,7 +159,7 @@ def test_lone_surrogate_in_preset_is_replaced():
         ({"matchPackagePatterns": [".*"], "excludePackagePatterns": ["^a"]}, ("/.*/", "!/^a/")),
     ],
 )
-def test_options_of_older_releases_become_current_patterns(matchers, names):
+def test_matchers_of_older_renovate_releases_become_name_patterns(matchers, names):
     assert read_rule(**matchers) == PackageRule(OFF, names=names)
 
 
@@ -173,25 +173,25 @@ def test_options_of_older_releases_become_current_patterns(matchers, names):
         {},
     ],
 )
-def test_rule_with_unknown_matchers_is_uncertain(matchers):
+def test_renovate_rule_with_unknown_matchers_is_uncertain(matchers):
     assert not read_rule(**matchers).is_certain
 
 
-def test_rules_without_enabled_are_dropped_except_for_matched_names():
+def test_renovate_rules_without_effect_on_updates_keep_only_matched_names():
     rules = [{"matchDatasources": ["docker"], "automerge": True}, {"matchManagers": ["flux"], "groupName": "flux"}]
     settings = read_renovate_settings({"packageRules": rules * 1000})
     assert settings.rules == ()
     assert settings.named_in_rules == {"docker", "flux"}
 
 
-def test_long_lists_of_rules_and_patterns_are_read_completely():
+def test_long_lists_of_renovate_rules_and_patterns_are_read_completely():
     """A rule that was left out could be the one that enables or disables the updates of an image."""
     patterns = [f"name-{number}" for number in range(1000)]
     rules = read_renovate_settings({"packageRules": [{"matchPackageNames": patterns, "enabled": False}] * 1000}).rules
     assert (len(rules), rules[-1].names) == (1000, tuple(patterns))
 
 
-def test_manager_settings_are_merged_from_all_layers():
+def test_renovate_manager_settings_are_merged_from_presets_and_config():
     settings = read_renovate_settings(
         {
             "extends": ["docker:disable"],
@@ -209,5 +209,5 @@ def test_manager_settings_are_merged_from_all_layers():
     assert settings.settings.by_update_type == ((BotUpdateType.MAJOR, False),)
 
 
-def test_docker_option_of_older_releases_is_a_rule_for_datasource():
+def test_docker_option_of_older_renovate_releases_disables_docker_datasource():
     assert read_renovate_settings({"docker": {"enabled": False}}).rules == (PackageRule(OFF, datasources=("docker",)),)

@@ -20,14 +20,14 @@ def list_facts(text: str, kind, path: str = "skaffold.yaml"):
     return [each for each in extract(HEAD + text, path) if isinstance(each, kind)]
 
 
-def test_files_are_selected_by_name():
+def test_skaffold_files_are_selected_by_name():
     chosen = ["skaffold.yaml", "a/skaffold.yml", "skaffold-dev.yaml"]
     others = ["my-skaffold.yaml", "skaffold.yaml.j2", "skaffold/app.yaml", "skaffold.json"]
     paths = [FilePath(path) for path in (*chosen, *others)]
     assert FORMAT.select_paths(index_paths(paths)) == chosen
 
 
-def test_built_names_include_names_of_profiles():
+def test_image_names_built_by_skaffold_include_those_of_profiles():
     text = """build: {artifacts: [{image: a}, {image: b/c}, {}]}
 profiles:
   - build: {artifacts: [{image: d}]}
@@ -42,7 +42,7 @@ profiles:
     ]
 
 
-def test_deployed_paths_include_other_folders():
+def test_skaffold_deployed_paths_include_those_outside_the_skaffold_folder():
     text = """requires: [{path: ../base/skaffold.yaml}, {configs: [a]}]
 manifests:
   rawYaml: [k8s/*.yaml, ../deploy/*/app.yaml, ../one.yaml, https://example.com/../a.yaml, ../../../outside.yaml, {}]
@@ -57,7 +57,7 @@ profiles:
     assert set(output.deployed_paths[1:]) == {*deployed, *required}
 
 
-def test_arguments_belong_to_dockerfile_of_artifact():
+def test_skaffold_arguments_are_assigned_to_dockerfile_of_the_artifact():
     text = """build:
   artifacts:
     - image: a
@@ -88,7 +88,7 @@ def test_arguments_belong_to_dockerfile_of_artifact():
     ]
 
 
-def test_arguments_of_contexts_outside_of_tree_are_dropped():
+def test_skaffold_arguments_are_ignored_if_context_is_outside_repository():
     text = "build: {artifacts: [{image: a, context: ../.., docker: {buildArgs: {A: b}}}]}\n"
     assert list_facts(text, BuildArgumentSetting) == []
 
@@ -98,14 +98,14 @@ def test_file_without_skaffold_header_is_not_read(head):
     assert extract(f"{head}verify: [{{container: {{image: 'evil:1'}}}}]\n") == []
 
 
-def test_broken_document_does_not_affect_others():
+def test_broken_document_in_skaffold_file_leaves_others_readable():
     good = f"{HEAD}verify: [{{container: {{image: 'nginx:1'}}}}]\n"
     found = extract(f"{good}---\n{HEAD}verify: [container: image\n---\n{good}")
     extracted = [each for each in found if not isinstance(each, BuildOutput)]
     assert [isinstance(each, UnsupportedText) for each in extracted] == [False, True, False]
 
 
-def test_too_deep_document_is_unsupported():
+def test_skaffold_file_with_too_many_aliases_is_unsupported():
     aliases = ", ".join(["*a"] * 50_001)
     found = extract(f"{HEAD}x: &a {{image: b, kaniko: {{image: c}}}}\nbuild: {{artifacts: [{aliases}]}}\n")
     assert [type(each) for each in found] == [UnsupportedText]

@@ -34,7 +34,7 @@ def write_task(definitions):
         'jsonencode([{ image = var.x }, { image = "nginx:1.27" }])',
     ],
 )
-def test_images_of_encoded_containers_have_exact_offsets(definitions):
+def test_images_in_jsonencoded_terraform_containers_have_exact_offsets(definitions):
     content = write_task(definitions).encode()
     (found,) = read(content)
     assert found.written == "nginx:1.27"
@@ -57,7 +57,7 @@ def test_images_of_encoded_containers_have_exact_offsets(definitions):
         "jsonencode()",
     ],
 )
-def test_other_container_definitions_are_ignored(definitions):
+def test_terraform_containers_without_literal_jsonencode_are_ignored(definitions):
     assert read(write_task(definitions)) == []
 
 
@@ -71,7 +71,7 @@ def test_other_container_definitions_are_ignored(definitions):
         ('"Nginx 1.27"', Reason.MALFORMED),
     ],
 )
-def test_invalid_reference_has_a_reason(value, reason):
+def test_templated_or_malformed_terraform_image_is_reported(value, reason):
     (found,) = read(f'resource "docker_image" "x" {{\n  name = {value}\n}}\n')
     assert isinstance(found, UnsupportedText)
     assert (found.reason, found.line_number) == (reason, 2)
@@ -80,28 +80,28 @@ def test_invalid_reference_has_a_reason(value, reason):
 @pytest.mark.parametrize(
     "value", ["var.x", '"${var.x}"', '"${var.x}${var.y}"', '""', '["evil:1"]', 'f("evil:1")', "null"]
 )
-def test_expressions_are_ignored(value):
+def test_terraform_image_given_only_by_an_expression_is_ignored(value):
     assert read(f'resource "docker_image" "x" {{\n  name = {value}\n}}\n') == []
 
 
-def test_built_image_is_not_a_reference():
+def test_terraform_image_with_build_block_is_ignored():
     built = 'resource "docker_image" "x" {\n  name = "evil:1"\n  build {\n    context = "."\n  }\n}\n'
     assert read(built) == []
     assert list_images(built.replace("build", "triggers").replace("evil", "nginx")) == ["nginx:1"]
 
 
-def test_literal_platform_is_read():
+def test_terraform_platform_is_read_only_if_literal():
     (found,) = read('resource "docker_image" "x" {\n  name = "nginx:1"\n  platform = "linux/aarch64"\n}\n')
     assert found.platform == "linux/arm64"
     (found,) = read('resource "docker_image" "x" {\n  name = "nginx:1"\n  platform = var.platform\n}\n')
     assert found.platform is None
 
 
-def test_escape_does_not_hide_type_from_prefilter():
+def test_terraform_prefilter_accepts_resource_type_with_escape():
     assert list_images('resource "docker_imag\\u0065" "x" {\n  name = "nginx:1"\n}\n') == ["nginx:1"]
 
 
-def test_file_without_keyword_is_never_parsed():
+def test_terraform_file_without_image_keyword_is_never_parsed():
     assert read('resource "x" {') == []
 
 
@@ -114,7 +114,7 @@ def test_file_without_keyword_is_never_parsed():
         'resource "kubernetes_pod" "image" {\n' + 'container {\nimage = "nginx:1"\n}\n' * 8000 + "}\n",
     ],
 )
-def test_hostile_file_is_read_fast(content):
+def test_hostile_terraform_file_is_read_fast(content):
     with soon(2):
         found = read(content)
     locators = [each.locator for each in found]

@@ -65,7 +65,7 @@ def test_text_format_selects_no_file_by_default():
         ("--image=", "\\"),
     ],
 )
-def test_pinned_reference_with_tag_is_found_anywhere(reference, before, after):
+def test_pinned_image_with_tag_is_found_anywhere_in_a_text_file(reference, before, after):
     text = f"{before}{reference}@{A}{after}"
     (found,) = read(text)
     assert found.written == f"{reference}@{A}"
@@ -92,16 +92,16 @@ def test_pinned_reference_with_tag_is_found_anywhere(reference, before, after):
         f"x:{'t' * 129}@{A}",
     ],
 )
-def test_other_texts_are_ignored(text):
+def test_incomplete_or_unpinned_images_in_text_files_are_ignored(text):
     assert read(text) == []
 
 
-def test_file_with_nul_is_ignored():
+def test_text_file_with_nul_byte_is_ignored():
     assert list_written(f"nginx:1.27@{A}\n") == [f"nginx:1.27@{A}"]
     assert read(f"nginx:1.27@{A}\n\0") == []
 
 
-def test_locator_is_stable_when_digests_and_tags_change():
+def test_locators_in_text_file_are_stable_if_digests_and_tags_change():
     text = f"nginx:1.27@{A} redis:7@{A} nginx:1.28@{B}\n"
     locators = [each.locator for each in read(text)]
     assert locators == ["nginx#1", "redis#1", "nginx#2"]
@@ -111,7 +111,7 @@ def test_locator_is_stable_when_digests_and_tags_change():
 @given(
     st.lists(st.sampled_from(["nginx:1.27@" + A, "redis:7@" + B, "a@" + A, A, "x", "@", ":", "/", "-", " ", "\n", "é"]))
 )
-def test_editing_all_digests_changes_only_found_references(pieces):
+def test_pinning_images_in_text_changes_only_digests(pieces):
     content = "".join(pieces).encode()
     found = read(content)
     new = Digest(f"sha256:{'c' * 64}")
@@ -123,6 +123,6 @@ def test_editing_all_digests_changes_only_found_references(pieces):
 
 
 @pytest.mark.parametrize("piece", ["a", "a-", "a:-", "a/", "a.", "-", ":", "a:-a/", "a__", "(a:1", "docker://"])
-def test_hostile_file_is_read_fast(piece):
+def test_hostile_text_file_is_read_fast(piece):
     with soon(2):
         read(f"{(piece * MAX_REFERENCE_LENGTH)[-MAX_REFERENCE_LENGTH:]}@{A}\n" * 1000)

@@ -39,7 +39,7 @@ def get_root_text(xml):
         "<!DOCTYPE a SYSTEM 'http://127.0.0.1:9/none.dtd'><a>nginx:1</a>",
     ],
 )
-def test_text_has_exact_byte_offset(source):
+def test_xml_text_has_exact_byte_offset(source):
     text = get_root_text(parse(source))
     assert text.is_literal
     assert text.value == "nginx:1"
@@ -47,16 +47,16 @@ def test_text_has_exact_byte_offset(source):
 
 
 @pytest.mark.parametrize("source", ["a&amp;b", "a&#58;1", "<![CDATA[a]]>", "a<!-- b -->", "<b>a</b>"])
-def test_text_with_markup_is_not_literal(source):
+def test_xml_text_with_markup_or_escapes_is_not_literal(source):
     assert not get_root_text(parse(f"<a>{source}</a>")).is_literal
 
 
 @pytest.mark.parametrize("source", ["<a/>", "<a></a>", "<a> \n </a>", "<a b='c'/>"])
-def test_empty_element_has_empty_text(source):
+def test_empty_xml_element_has_empty_text(source):
     assert get_root_text(parse(source)) == XmlText("", 0, is_literal=True)
 
 
-def test_walk_yields_elements_in_the_order_of_the_file():
+def test_xml_elements_are_walked_in_order_of_the_file():
     xml = parse("<a><b><c/></b><d><b/></d></a>")
     assert [element.name for element in xml.root.walk()] == ["a", "b", "c", "d", "b"]
     assert [element.start for element in xml.root.find_descendants("d", "b")] == [17]
@@ -77,13 +77,13 @@ def test_walk_yields_elements_in_the_order_of_the_file():
         (b"<a>" + b"<b/>" * MAX_ELEMENTS + b"</a>", Reason.TOO_LARGE),
     ],
 )
-def test_unreadable_file_has_a_reason(content, reason):
+def test_unreadable_xml_file_is_reported_with_reason(content, reason):
     broken = read_xml(content)
     assert isinstance(broken, BrokenFile)
     assert broken.reason is reason
 
 
-def test_largest_tree_is_read():
+def test_largest_allowed_xml_tree_is_read():
     nested = b"<a>" * MAX_NESTING + b"</a>" * MAX_NESTING
     wide = b"<a>" + b"<b/>" * (MAX_ELEMENTS - 1) + b"</a>"
     assert isinstance(read_xml(nested), XmlFile)
@@ -93,7 +93,7 @@ def test_largest_tree_is_read():
 @given(
     pieces=st.lists(st.sampled_from(["<a>", "</a>", "<b/>", "x", "&amp;", "<!--y-->", " ", "é", "<", ">"]), max_size=12)
 )
-def test_literal_texts_have_exact_offsets(pieces):
+def test_xml_elements_and_texts_have_exact_offsets(pieces):
     content = f"<r>{''.join(pieces)}</r>".encode()
     xml = read_xml(content)
     for element in xml.root.walk() if isinstance(xml, XmlFile) else ():
@@ -102,13 +102,13 @@ def test_literal_texts_have_exact_offsets(pieces):
         assert not text.value or content[text.start :].startswith(text.value.encode())
 
 
-def test_text_with_elements_is_cut_and_not_literal():
+def test_xml_text_with_child_elements_is_cut_and_not_literal():
     text = get_root_text(parse(f"<a> {'é' * MAX_MIXED_BYTES}<b/></a>"))
     assert len(text.value.encode()) <= MAX_MIXED_BYTES + 3
     assert (text.start, text.is_literal) == (4, False)
 
 
-def test_file_with_too_many_attributes_is_too_deep():
+def test_xml_file_with_too_many_attributes_is_too_large():
     broken = read_xml(f"<a {'b=' * (MAX_EQUALS_SIGNS + 1)}".encode())
     assert isinstance(broken, BrokenFile)
     assert broken.reason is Reason.TOO_LARGE

@@ -69,7 +69,7 @@ def escaped(text):
 
 @EVERY_TABLE
 @pytest.mark.parametrize("style", [{}, {"default_style": '"'}, {"default_flow_style": True}, {"line_break": "\r\n"}])
-def test_paths_of_table_are_read(table, style):
+def test_image_at_each_listed_yaml_path_is_read(table, style):
     for images in table.locations:
         content = yaml.safe_dump(document_for(images, value_for(table, images)), **style).encode()
         (found,) = read(table, content)
@@ -80,7 +80,7 @@ def test_paths_of_table_are_read(table, style):
 
 
 @EVERY_TABLE
-def test_escape_does_not_hide_key_from_prefilter(table):
+def test_yaml_prefilter_finds_keys_written_with_escapes(table):
     for images in table.locations:
         text = yaml.safe_dump(
             document_for(images, value_for(table, images)), default_style='"', default_flow_style=True, width=10_000
@@ -89,7 +89,7 @@ def test_escape_does_not_hide_key_from_prefilter(table):
 
 
 @EVERY_TABLE
-def test_only_files_with_keys_of_path_are_parsed(table):
+def test_yaml_file_is_parsed_only_if_all_keys_of_a_path_occur(table):
     for images in table.locations:
         keys = " ".join(element for element in images.path if element not in (ALL_ITEMS, ALL_VALUES))
         (found,) = read(table, f"# {keys} {images.scheme}\n? [never closed\n".encode())
@@ -98,7 +98,7 @@ def test_only_files_with_keys_of_path_are_parsed(table):
 
 
 @EVERY_TABLE
-def test_file_with_words_of_path_is_parsed_only_when_words_are_keys(table):
+def test_words_of_a_yaml_path_that_are_not_keys_do_not_cause_parsing(table):
     for images in table.locations:
         keys = [element for element in images.path if element not in (ALL_ITEMS, ALL_VALUES)]
         words = f"# {' '.join(keys)} {images.scheme}\n[never closed\n"
@@ -108,17 +108,17 @@ def test_file_with_words_of_path_is_parsed_only_when_words_are_keys(table):
 
 
 @pytest.mark.parametrize("text", [r'"im\x61ge"', '"im\\\nage"', '"im\\\r\n  age"', '"im\\\\\nage"'])
-def test_escape_in_the_middle_of_a_word_may_hide_a_key(text):
+def test_escape_in_the_middle_of_a_key_is_detected(text):
     assert may_be_escaped(text.encode())
 
 
-def test_shell_command_that_continues_on_the_next_line_hides_no_key():
+def test_continued_shell_command_is_not_taken_for_an_escaped_key():
     assert not may_be_escaped(b"run: |\n  docker build \\\n    --pull . \t\\\r\n    --push\n")
 
 
 @EVERY_TABLE
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-def test_utf_16_file_with_images_is_unparsable(table, encoding):
+def test_utf_16_file_with_images_is_unparsable_and_others_are_ignored(table, encoding):
     for images in table.locations:
         text = "\ufeff" + yaml.safe_dump(document_for(images, value_for(table, images)))
         assert read(table, text.encode(encoding)) == [UnsupportedText(PATH, 1, "", Reason.UNPARSABLE)]
@@ -126,7 +126,7 @@ def test_utf_16_file_with_images_is_unparsable(table, encoding):
 
 
 @EVERY_TABLE
-def test_value_with_custom_yaml_tag_is_not_an_image(table):
+def test_image_with_custom_yaml_tag_is_ignored(table):
     for images in table.locations:
         content = yaml.safe_dump(document_for(images, value_for(table, images)), default_style='"').encode()
         value = (images.scheme + IMAGE).encode()
@@ -134,13 +134,13 @@ def test_value_with_custom_yaml_tag_is_not_an_image(table):
         assert read(table, content.replace(b'"%b"' % value, b'!secret "%b"' % value)) == []
 
 
-def test_list_with_custom_yaml_tag_is_not_a_list_of_images():
+def test_list_of_images_with_custom_yaml_tag_is_ignored():
     assert images_in(gitlab_ci.FORMAT, b"a:\n  services: !reference [.b, services]\n") == []
     assert images_in(gitlab_ci.FORMAT, b"a:\n  services: !!seq [services]\n") == ["services"]
     assert images_in(gitlab_ci.FORMAT, b"a:\n  image: {name: !reference [.b, image]}\n") == []
 
 
-def test_key_paths_with_same_spelling_have_own_locators():
+def test_yaml_key_paths_with_equal_spelling_have_different_locators():
     content = b'pipelines:\n  a/b: [{step: {image: "node:22"}}]\n  a: {b: [{step: {image: "node:20"}}]}\n'
     found = read(bitbucket_pipelines.FORMAT, content)
     assert [(each.locator, str(each.image)) for each in found] == [
@@ -149,7 +149,7 @@ def test_key_paths_with_same_spelling_have_own_locators():
     ]
 
 
-def test_key_spelled_like_path_element_is_a_key():
+def test_yaml_key_spelled_like_a_wildcard_is_read_as_a_key():
     assert images_in(github_actions.FORMAT, b'jobs: {"*": {container: "a:1"}, "{}": {container: "b:1"}}') == [
         "a:1",
         "b:1",
@@ -166,7 +166,7 @@ def test_key_spelled_like_path_element_is_a_key():
         b"build:\n  image: {entrypoint: [''], name: node:22}\n",
     ],
 )
-def test_comment_above_key_of_mapping_concerns_image(around):
+def test_comment_above_key_of_image_mapping_applies_to_image(around):
     (found,) = read(gitlab_ci.FORMAT, around)
     assert found.related_lines == (2,)
 
@@ -174,27 +174,27 @@ def test_comment_above_key_of_mapping_concerns_image(around):
 @pytest.mark.parametrize(
     "around", [b"      db:\n        image: node:22\n", b'      "d b": # services:\n        image: node:22\n']
 )
-def test_comment_above_key_with_any_name_concerns_image(around):
+def test_comment_above_service_name_applies_to_its_image(around):
     (found,) = read(github_actions.FORMAT, b"jobs:\n  a:\n    services:\n" + around)
     assert (found.line_number, found.related_lines) == (5, (4,))
 
 
-def test_list_item_starts_at_line_of_mapping():
+def test_comment_above_list_item_applies_to_its_image():
     (found,) = read(gitlab_ci.FORMAT, b"build:\n  services:\n    - alias: db\n      name: node:22\n")
     assert (found.line_number, found.related_lines) == (4, (3,))
 
 
-def test_image_without_mapping_has_no_related_lines():
+def test_image_written_as_plain_value_has_no_related_lines():
     (found,) = read(gitlab_ci.FORMAT, b"image: node:22\n")
     assert found.related_lines == ()
 
 
-def test_aliased_mapping_has_line_of_anchor():
+def test_comment_above_anchor_applies_to_image_used_by_alias():
     found = read(gitlab_ci.FORMAT, b"image: &a\n  name: node:22\nbuild:\n  image: *a\n")
     assert [each.related_lines for each in found] == [(1,), (1,)]
 
 
-def test_anchored_image_is_editable_only_without_other_uses():
+def test_anchored_image_is_editable_only_if_used_solely_as_image():
     kept = b".images:\n  - &a node:22\nbuild:\n  image: *a\n"
     used = b"variables:\n  X: &a node:22\nbuild:\n  image: *a\n"
     in_a_script = b"other:\n  script: [&a node:22]\nbuild:\n  image: *a\n"
@@ -203,7 +203,7 @@ def test_anchored_image_is_editable_only_without_other_uses():
     assert [each.reason for each in reasons[1:]] == [Reason.CONFLICTING_EDITS] * 2
 
 
-def test_nested_conditions_are_read():
+def test_images_inside_nested_pipeline_conditions_are_read():
     def nested(depth):
         text = "container: node:22"
         for level in range(depth):
@@ -224,13 +224,13 @@ def test_nested_conditions_are_read():
         + b"".join(b'a%d: &a%d {"${{ a }}": %s}\n' % (i, i, b"*a%d" % (i - 1) if i else b"1") for i in range(500)),
     ],
 )
-def test_recursive_conditions_are_read_fast(content):
+def test_recursive_pipeline_conditions_are_read_fast(content):
     with soon(2):
         found = read(azure_pipelines.FORMAT, content)
         assert all(isinstance(each, Reference) or each.reason is Reason.TOO_LARGE for each in found)
 
 
-def test_many_images_behind_single_anchor_are_read_fast():
+def test_file_with_too_many_images_behind_one_anchor_is_refused_fast():
     steps = b"jobs:\n  a: &a\n    steps: [" + b"{uses: 'docker://node:22'}," * 400 + b"]\n"
     content = steps + b"".join(b"  b%d: *a\n" % number for number in range(2000))
     with soon(2):
