@@ -53,7 +53,7 @@ def build_tag_ref(acr: FakeAcr, tag: str = "1") -> TagRef:
     return TagRef(f"{acr.host}/team/app", tag)
 
 
-def test_record_has_times_and_tags_of_registry(acr):
+def test_acr_record_contains_push_times_and_current_tags(acr):
     asked = facts(acr)
     made = {"tag_created_at": PUSHED}
     assert asked.fetch_record(build_tag_ref(acr), NEW.digest) == RegistryRecord(
@@ -67,7 +67,7 @@ def test_record_has_times_and_tags_of_registry(acr):
     )
 
 
-def test_library_requests_need_one_exchange_and_one_token(acr):
+def test_many_acr_records_need_only_one_exchange_and_one_access_token(acr):
     asked = facts(acr)
     for digest in (NEW.digest, OLD.digest) * 3:
         asked.fetch_record(build_tag_ref(acr), digest)
@@ -84,7 +84,7 @@ def at(acr: FakeAcr, clock: list[float]) -> AcrFacts:
     return AcrFacts(access, RegistryAuthenticator(http, keychain, now=lambda: clock[0]))
 
 
-def test_login_is_renewed_every_three_hours(acr):
+def test_acr_login_is_renewed_every_three_hours(acr):
     clock = [0.0]
     asked = at(acr, clock)
     for hour in range(24):
@@ -93,7 +93,7 @@ def test_login_is_renewed_every_three_hours(acr):
     assert acr.asked.count("POST /oauth2/exchange") == 8, "every three hours"
 
 
-def test_access_token_is_used_until_expiry(acr):
+def test_acr_access_token_is_reused_until_expiry(acr):
     clock = [0.0]
     asked = at(acr, clock)
     for minute, tokens in ((0, 1), (2, 1), (50, 1), (60, 2)):
@@ -110,14 +110,14 @@ def test_access_token_is_used_until_expiry(acr):
         (ChangeableAttributes(), False),
     ],
 )
-def test_image_is_locked_when_write_or_delete_is_disabled(acr, flags, is_locked):
+def test_acr_image_is_locked_if_write_or_delete_is_disabled(acr, flags, is_locked):
     acr.content.repositories["team/app"].manifests[NEW.digest].flags = flags
     recorded = facts(acr).fetch_record(build_tag_ref(acr), NEW.digest)
     assert recorded is not None
     assert recorded.is_locked is is_locked
 
 
-def test_newest_digests_with_tags_are_listed_with_one_request(acr):
+def test_newest_tagged_digests_in_acr_are_listed_with_one_request(acr):
     asked = facts(acr)
     assert asked.list_newest_digests(f"{acr.host}/team/app") == [NEW.digest]  # the old image lost its tag
     signature = images.build_image([images.build_layer({"a": b"signature"})])
@@ -131,11 +131,11 @@ def test_newest_digests_with_tags_are_listed_with_one_request(acr):
     assert asked.list_newest_digests("docker.io/library/python") == ()
 
 
-def test_missing_digest_has_no_record(acr):
+def test_digest_missing_in_acr_has_no_record(acr):
     assert facts(acr).fetch_record(build_tag_ref(acr), NOWHERE) is None
 
 
-def test_number_of_tags_is_limited(acr):
+def test_record_of_digest_has_at_most_max_tags(acr):
     for number in range(MAX_TAGS + 5):
         acr.push(NEW, "team/app", f"2.{number}")
     recorded = facts(acr).fetch_record(build_tag_ref(acr), NEW.digest)
@@ -143,7 +143,7 @@ def test_number_of_tags_is_limited(acr):
     assert len(recorded.tags) == MAX_TAGS
 
 
-def test_facts_are_read_with_username_and_password(tmp_path):
+def test_acr_records_are_read_with_username_and_password(tmp_path):
     certificate = SelfSignedCertificate.make(tmp_path, "contoso.azurecr.io")
     logins = {("narrow", "both"): ACR_PULL, ("narrow", "content"): AcrIdentity({"team/app": frozenset({"pull"})})}
     with FakeEntra(certificate) as entra, FakeAcr(certificate, entra, logins=logins) as acr:
@@ -157,7 +157,7 @@ def test_facts_are_read_with_username_and_password(tmp_path):
     assert "POST /oauth2/exchange" not in acr.asked
 
 
-def test_azure_host_is_read_without_entra_when_login_is_listed(acr):
+def test_acr_records_are_requested_if_config_has_password_for_azure_host(acr):
     def resolve(host: str, port: int) -> list[str]:
         raise OSError(f"nobody knows {host}")
 
@@ -170,7 +170,7 @@ def test_azure_host_is_read_without_entra_when_login_is_listed(acr):
 @pytest.mark.parametrize(
     ("anybody", "is_told"), [(ANYBODY, True), (AcrIdentity({"*": frozenset({"pull"})}), False), (None, False)]
 )
-def test_record_needs_anonymous_metadata_access_without_credential(acr, anybody, is_told):
+def test_acr_record_without_credential_needs_anonymous_metadata_access(acr, anybody, is_told):
     acr.anonymous = anybody
     access = EndpointDirectory([entry(acr)])
     http = HttpClient(access.list_trusted_hosts(), environment={})
@@ -180,7 +180,7 @@ def test_record_needs_anonymous_metadata_access_without_credential(acr, anybody,
     assert (recorded is not None) == is_told
 
 
-def test_other_registries_mirrors_and_plain_http_get_no_request(acr):
+def test_only_acr_registries_with_https_and_entra_get_record_requests(acr):
     asked = facts(
         acr,
         entry(acr, uses_entra=False),
@@ -206,7 +206,7 @@ def test_other_registries_mirrors_and_plain_http_get_no_request(acr):
         (HttpReply(307, headers={"Location": "http://169.254.169.254/"}), Reason.REGISTRY_ERROR),
     ],
 )
-def test_invalid_response_is_error_with_reason(acr, reply, reason):
+def test_invalid_acr_response_raises_registry_error_with_reason(acr, reply, reason):
     with HttpListener(lambda received: reply, acr.certificate) as server, pytest.raises(RegistryError) as caught:
         facts(acr, RegistryEntry(server.host, ca=str(acr.certificate.path), uses_entra=True)).fetch_record(
             TagRef(f"{server.host}/team/app", "1"), NEW.digest
@@ -214,7 +214,7 @@ def test_invalid_response_is_error_with_reason(acr, reply, reason):
     assert caught.value.reason is reason
 
 
-def test_record_without_times_has_unknown_times(acr):
+def test_acr_response_without_times_yields_record_without_times(acr):
     tag = {"tag": {"name": "1", "digest": NEW.digest, "changeableAttributes": {}}}
 
     def answer(received: ReceivedRequest) -> HttpReply:
@@ -228,7 +228,7 @@ def test_record_without_times_has_unknown_times(acr):
 
 
 @pytest.mark.parametrize("url", ["http://{host}/acr/v1/x", "https://attacker.example/acr/v1/x", "https://{host}/v2/x"])
-def test_library_can_request_only_records_of_its_registry(acr, url, monkeypatch):
+def test_azure_library_cannot_send_requests_to_other_urls(acr, url, monkeypatch):
     def astray(self, *_, **options):
         self._client.send_request(HttpRequest("GET", url.format(host=acr.host)))
 
@@ -257,7 +257,7 @@ def end(text: str) -> dict[str, str]:
         (("never",), None),
     ],
 )
-def test_end_of_life_is_latest_date_of_publisher(acr, said, expected):
+def test_latest_of_several_attached_end_of_life_dates_is_used(acr, said, expected):
     acr.attach("team/app", NEW.digest, "application/vnd.example.sbom", end("2030-01-01"))
     for text in said:
         acr.attach("team/app", NEW.digest, LIFECYCLE, end(text))
@@ -284,13 +284,13 @@ def referrers(*manifests: object, media_type: str = OCI_INDEX, status: int = 200
         HttpReply(200, b"[]", {"Content-Type": OCI_INDEX}),
     ],
 )
-def test_end_of_life_is_none_when_referrers_have_no_date(acr, reply):
+def test_end_of_life_is_none_if_referrers_have_no_date(acr, reply):
     with HttpListener(lambda received: reply, acr.certificate) as server:
         asked = facts(acr, RegistryEntry(server.host, ca=str(acr.certificate.path), uses_entra=True))
         assert asked.fetch_end_of_life(TagRef(f"{server.host}/team/app", "1"), NEW.digest) is None
 
 
-def test_failed_referrers_request_is_registry_error(acr):
+def test_failed_referrers_request_raises_registry_error(acr):
     with HttpListener(lambda received: HttpReply(400), acr.certificate) as server:
         asked = facts(acr, RegistryEntry(server.host, ca=str(acr.certificate.path), uses_entra=True))
         with pytest.raises(RegistryError) as caught:

@@ -82,7 +82,7 @@ def test_azure_library_works_with_emulator(acr):
     assert "POST /oauth2/exchange" in acr.asked
 
 
-def test_library_sends_three_requests_for_each_call(acr):
+def test_azure_library_sends_two_acr_requests_and_two_token_requests_per_call(acr):
     with library(acr, FixedCredential(acr.entra)) as client:
         for _ in range(2):
             client.get_tag_properties("team/app", "1")
@@ -90,20 +90,20 @@ def test_library_sends_three_requests_for_each_call(acr):
     assert acr.asked == [*first, "GET /acr/v1/team%2Fapp/_tags/1"] * 2
 
 
-def test_challenge_names_realm_service_and_scope(acr):
+def test_emulator_challenge_names_realm_service_and_scope(acr):
     answer = ask(acr, "GET", "/v2/team/app/manifests/1")
     assert answer.status_code == 401
     challenge = f'Bearer realm="{acr.url}/oauth2/token",service="{acr.host}",scope="{SCOPE}"'
     assert answer.headers["WWW-Authenticate"] == challenge
 
 
-def test_challenge_has_no_scope_for_root_and_catalog_scope_for_catalog(acr):
+def test_emulator_challenge_names_no_scope_for_root_and_catalog_scope_for_catalog(acr):
     assert "scope" not in ask(acr, "GET", "/v2/").headers["WWW-Authenticate"]
     catalog = ask(acr, "GET", "/acr/v1/_catalog", headers=bearer(acr.access_token(SCOPE)))
     assert (catalog.status_code, 'scope="registry:catalog:*"' in catalog.headers["WWW-Authenticate"]) == (401, True)
 
 
-def test_tokens_open_manifests_tags_referrers_and_redirected_blobs(acr):
+def test_emulator_serves_manifests_tags_referrers_and_blobs_to_valid_tokens(acr):
     acr.attach("team/app", IMAGE.digest, LIFECYCLE, {"a": "b"})
     pull = bearer(refresh(acr, exchange(acr, acr.entra.token()).json()["refresh_token"]).json()["access_token"])
     assert ask(acr, "GET", "/v2/team/app/manifests/1", headers=pull).headers["Docker-Content-Digest"] == IMAGE.digest
@@ -119,12 +119,12 @@ def test_tokens_open_manifests_tags_referrers_and_redirected_blobs(acr):
 # Requests that the registry rejects
 
 
-def test_emulator_refuses_other_host(acr):
+def test_emulator_refuses_requests_for_another_host(acr):
     assert ask(acr, "GET", "/v2/", headers={"Host": "attacker.azurecr.io"}).status_code == 421
 
 
 @pytest.mark.parametrize("service", ["", "attacker.azurecr.io"])
-def test_emulator_refuses_other_service(acr, service):
+def test_emulator_refuses_token_requests_for_another_service(acr, service):
     assert exchange(acr, acr.entra.token(), service=service).status_code == 400
     assert refresh(acr, acr.refresh_token(), service=service).status_code == 400
     answer = ask(acr, "GET", "/oauth2/token", params={"service": service, "scope": SCOPE}, headers=basic(ADMIN))
@@ -134,17 +134,17 @@ def test_emulator_refuses_other_service(acr, service):
 @pytest.mark.parametrize(
     "scope", ["", "pull", "repository:team/app", "repository:team/app:pull repository:b:pull", "*"]
 )
-def test_emulator_refuses_malformed_scope(acr, scope):
+def test_emulator_refuses_token_requests_with_malformed_scope(acr, scope):
     assert refresh(acr, acr.refresh_token(), scope=scope).status_code == 400
 
 
 @pytest.mark.parametrize("scope", ["repository:team/other:pull", "repository:team/app:metadata_read", ""])
-def test_emulator_refuses_token_for_other_scope(acr, scope):
+def test_emulator_refuses_access_token_issued_for_another_scope(acr, scope):
     headers = bearer(acr.access_token(scope))
     assert ask(acr, "GET", "/v2/team/app/manifests/1", headers=headers).status_code == 401
 
 
-def test_emulator_refuses_entra_token_for_other_audience(acr):
+def test_emulator_refuses_entra_token_issued_for_another_audience(acr):
     answer = exchange(acr, acr.entra.token(RESOURCE_MANAGER))
     assert (answer.status_code, "Audience" in answer.text) == (401, True)
 
@@ -156,43 +156,43 @@ def test_emulator_refuses_expired_tokens(acr):
     assert (answer.status_code, "expired" in answer.text) == (401, True)
 
 
-def test_emulator_refuses_other_tenant(acr):
+def test_emulator_refuses_entra_tokens_of_another_tenant(acr):
     other = "00000000-1111-2222-3333-444444444444"
     assert exchange(acr, acr.entra.token(tenant=other)).status_code == 401
     assert exchange(acr, acr.entra.token(), tenant=other).status_code == 401
     assert exchange(acr, acr.entra.token(), tenant=TENANT).status_code == 200
 
 
-def test_emulator_refuses_identity_without_role(acr):
+def test_emulator_refuses_identity_without_role_on_registry(acr):
     assert "no role" in exchange(acr, acr.entra.token(client="somebody-else")).text
 
 
-def test_emulator_refuses_tokens_of_other_registry_or_kind(acr):
+def test_emulator_refuses_tokens_of_another_registry_or_of_the_wrong_kind(acr):
     assert refresh(acr, acr.refresh_token(audience="attacker.azurecr.io")).status_code == 401
     assert refresh(acr, acr.access_token(SCOPE)).status_code == 401
     for token in (acr.refresh_token(), acr.access_token(SCOPE, audience="attacker.azurecr.io")):
         assert ask(acr, "GET", "/v2/team/app/manifests/1", headers=bearer(token)).status_code == 401
 
 
-def test_emulator_refuses_unexpected_credentials(acr):
+def test_emulator_refuses_credentials_beside_the_expected_token(acr):
     for headers in (basic(ADMIN), bearer(acr.entra.token())):
         assert "nobody asked" in exchange(acr, acr.entra.token(), headers).text
         assert "nobody asked" in refresh(acr, acr.refresh_token(), headers).text
     assert "nobody asked" in exchange(acr, acr.entra.token(), username="contoso").text
 
 
-def test_data_endpoint_accepts_only_signed_urls(acr):
+def test_emulated_data_endpoint_accepts_only_signed_urls(acr):
     url = f"/v2/team/app/blobs/{images.compute_digest(IMAGE.blobs[0])}"
     location = ask(acr, "GET", url, headers=bearer(acr.access_token(SCOPE))).headers["Location"]
     assert ask(acr, "GET", location, headers=bearer(acr.access_token(SCOPE))).status_code == 400
     assert ask(acr, "GET", location.partition("?")[0]).status_code == 403
 
 
-def test_emulator_refuses_writes(acr):
+def test_emulator_refuses_blob_uploads(acr):
     assert ask(acr, "POST", "/v2/team/app/blobs/uploads/", headers=bearer(acr.access_token(SCOPE))).status_code == 405
 
 
-def test_anonymous_pull_is_off_by_default(acr):
+def test_emulator_allows_anonymous_pull_only_if_enabled(acr):
     form = {"grant_type": "password", "service": acr.host, "scope": SCOPE}
     query = {"service": acr.host, "scope": SCOPE}
     assert ask(acr, "POST", "/oauth2/token", data=form).status_code == 401
@@ -205,7 +205,7 @@ def test_anonymous_pull_is_off_by_default(acr):
         assert client.get_tag_properties("team/app", "1").digest == IMAGE.digest
 
 
-def test_anonymous_pull_refuses_wrong_credentials(acr):
+def test_emulator_with_anonymous_pull_refuses_wrong_credentials(acr):
     acr.anonymous = ANYBODY
     query = {"service": acr.host, "scope": SCOPE}
     wrong = basic(("contoso", "old-password"))
@@ -214,14 +214,14 @@ def test_anonymous_pull_refuses_wrong_credentials(acr):
     assert ask(acr, "POST", "/oauth2/token", data=form, headers=wrong).status_code == 400
 
 
-def test_refresh_token_is_password_of_token_user(acr):
+def test_emulator_accepts_refresh_token_as_password_of_token_user(acr):
     query = {"service": acr.host, "scope": SCOPE}
     login = basic((TOKEN_USER, acr.refresh_token()))
     assert ask(acr, "GET", "/oauth2/token", params=query, headers=login).status_code == 200
     assert ask(acr, "GET", "/oauth2/token", params=query, headers=basic((TOKEN_USER, "x"))).status_code == 401
 
 
-def test_scope_map_allows_only_named_actions(acr):
+def test_scope_map_token_in_emulator_allows_only_listed_actions(acr):
     acr.logins = {NARROW: AcrIdentity({"team/app": frozenset({"pull"})})}
     for scope, status in ((SCOPE, 200), ("repository:team/app:metadata_read", 401), ("repository:team/b:pull", 401)):
         query = {"service": acr.host, "scope": scope}
@@ -231,7 +231,7 @@ def test_scope_map_allows_only_named_actions(acr):
         assert ask(acr, "GET", path, headers=bearer(token)).status_code == status
 
 
-def test_attribute_based_access_requires_role_for_repository(acr):
+def test_emulator_with_abac_requires_a_role_for_the_repository(acr):
     acr.abac = True
     token = refresh(acr, acr.refresh_token()).json()["access_token"]
     assert ask(acr, "GET", "/v2/team/app/manifests/1", headers=bearer(token)).status_code == 401
@@ -259,7 +259,7 @@ def assertion(acr: FakeAcr, subject: str = GITHUB, **options) -> dict[str, str]:
     return {"client_assertion_type": kind, "client_assertion": acr.entra.build_federated_token(subject, **options)}
 
 
-def test_entra_refuses_unknown_clients(acr):
+def test_emulated_entra_refuses_unknown_clients_and_wrong_secrets(acr):
     assert login(acr, client_secret=SECRET) == ""
     assert "AADSTS90002" in login(acr, "00000000-1111-2222-3333-444444444444", client_secret=SECRET)
     assert "AADSTS700016" in login(acr, client_id="somebody", client_secret=SECRET)
@@ -270,7 +270,7 @@ def test_entra_refuses_unknown_clients(acr):
     assert "AADSTS900144" in login(acr, headers=basic((CLIENT, SECRET)), client_secret=SECRET)
 
 
-def test_entra_refuses_invalid_assertions(acr):
+def test_emulated_entra_refuses_invalid_assertions(acr):
     assert login(acr, **assertion(acr)) == ""
     assert "AADSTS700024" in login(acr, **assertion(acr, age=601))
     assert "AADSTS700212" in login(acr, **assertion(acr, audience="https://github.com/acme"))
@@ -278,7 +278,7 @@ def test_entra_refuses_invalid_assertions(acr):
     assert "AADSTS700027" in login(acr, **assertion(acr) | {"client_assertion": acr.refresh_token()})
 
 
-def test_github_and_app_service_refuse_requests_without_their_token(acr):
+def test_emulated_github_and_app_service_refuse_requests_without_valid_token(acr):
     url = acr.entra.workflow["ACTIONS_ID_TOKEN_REQUEST_URL"] + "&audience=a"
     assert ask(acr, "GET", url, headers=bearer(REQUEST_TOKEN)).status_code == 200
     assert ask(acr, "GET", url).status_code == 401

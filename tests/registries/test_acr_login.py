@@ -28,7 +28,7 @@ from bot.registries.token_lifetime import parse_lifetime
 # Exchange of tokens
 
 
-def test_client_needs_one_exchange_per_registry_and_one_token_per_repository(acr, entra):
+def test_acr_client_uses_one_exchange_per_registry_and_one_token_per_repository(acr, entra):
     for repository in ("team/app", "team/other"):
         acr.push(IMAGE, repository, "1")
     oci = client(entry(acr), environment=build_secret_environment(entra))
@@ -43,12 +43,12 @@ def test_client_needs_one_exchange_per_registry_and_one_token_per_repository(acr
     assert len([one for one in entra.asked if "oauth2/v2.0/token" in one]) == 1
 
 
-def test_registry_with_custom_domain_lists_tags(acr, entra):
+def test_acr_registry_with_custom_domain_accepts_entra_login(acr, entra):
     assert not is_acr(acr.host)
     assert client(entry(acr), environment=build_secret_environment(entra)).list_tags(f"{acr.host}/team/app") == ("1",)
 
 
-def test_missing_metadata_right_is_named_when_tags_are_listed(acr, entra):
+def test_denied_acr_tag_list_names_the_missing_metadata_right(acr, entra):
     acr.identities = {CLIENT: AcrIdentity({"*": frozenset({"pull"})})}
     oci = client(entry(acr), environment=build_secret_environment(entra))
     assert oci.fetch_descriptor(line(acr)).digest == IMAGE.digest
@@ -63,7 +63,7 @@ def logins(acr: FakeAcr, entra: FakeEntra, clock: list[float]) -> EntraLogins:
 
 
 @pytest.mark.parametrize("lifetime", [timedelta(hours=3), timedelta(days=30)])
-def test_login_is_renewed_before_expiry_and_within_three_hours(acr, entra, lifetime):
+def test_acr_refresh_token_is_renewed_before_expiry_and_within_three_hours(acr, entra, lifetime):
     acr.refresh_lifetime = lifetime
     clock = [0.0]
     hours = logins(acr, entra, clock)
@@ -73,7 +73,7 @@ def test_login_is_renewed_before_expiry_and_within_three_hours(acr, entra, lifet
         assert acr.asked.count("POST /oauth2/exchange") == asked
 
 
-def test_threads_share_one_login(acr, entra):
+def test_concurrent_threads_share_one_acr_login(acr, entra):
     hours, tokens = logins(acr, entra, [0.0]), []
     everybody = threading.Barrier(8)
 
@@ -90,7 +90,7 @@ def test_threads_share_one_login(acr, entra):
     assert acr.asked == ["POST /oauth2/exchange"]
 
 
-def test_failed_login_is_retried_only_after_delay(acr, entra):
+def test_failed_acr_login_is_retried_only_after_a_delay(acr, entra):
     clock = [0.0]
     acr.identities = {}
     hours = logins(acr, entra, clock)
@@ -115,7 +115,7 @@ def test_failed_login_is_retried_only_after_delay(acr, entra):
         (HttpReply(404), Reason.NOT_FOUND_OR_DENIED),
     ],
 )
-def test_invalid_exchange_response_is_error_with_reason(certificate, entra, reply, reason):
+def test_invalid_acr_exchange_response_raises_error_without_tokens(certificate, entra, reply, reason):
     def answer(received: ReceivedRequest) -> HttpReply:
         realm = f'Bearer realm="{server.url}/oauth2/token",service="{server.host}"'
         return reply if received.method == "POST" else HttpReply(401, headers={"WWW-Authenticate": realm})
@@ -130,7 +130,7 @@ def test_invalid_exchange_response_is_error_with_reason(certificate, entra, repl
     assert "eyJ" not in str(caught.value), "no token stands in a message"
 
 
-def test_exchange_response_above_size_limit_is_refused(certificate, entra):
+def test_acr_exchange_response_above_size_limit_is_refused(certificate, entra):
     reply = HttpReply(200, b'{"refresh_token": "token"}'.ljust(MAX_RESPONSE_SIZE + 1))
     with HttpListener(lambda received: reply, certificate) as server:
         http = HttpClient({server.host: HostTrust(ca=str(certificate.path))}, environment={})
@@ -149,14 +149,14 @@ def test_entra_token_is_hidden_in_quoted_registry_error(certificate, entra):
             EntraLogins(http, build_secret_environment(entra)).get_refresh_token(server.host)
 
 
-def test_token_lifetime_is_parsed(entra):
+def test_lifetime_of_entra_token_is_read_from_claims(entra):
     assert parse_lifetime(entra.token()) == 3600
     assert parse_lifetime(entra.token(age=1000)) == 3600, "whatever our clock says"
     for text in ("", "a.b", "a.b.c", "a.e30.c", "a.W10.c", "a.eyJpYXQiOiIxIiwiZXhwIjoyfQ.c"):
         assert parse_lifetime(text) is None
 
 
-def test_azure_mirror_uses_entra_login(acr, entra):
+def test_acr_mirror_of_docker_hub_uses_entra_login(acr, entra):
     acr.push(IMAGE, "dockerhub/library/nginx", "1")
     mirrored = RegistryEntry("docker.io", mirror=f"{acr.host}/dockerhub")
     oci = client(mirrored, entry(acr), environment=build_secret_environment(entra))
@@ -166,7 +166,7 @@ def test_azure_mirror_uses_entra_login(acr, entra):
 # Servers that never receive an Entra token
 
 
-def test_unlisted_azure_host_gets_no_request(acr, certificate, entra):
+def test_azure_host_outside_config_gets_no_request(acr, certificate, entra):
     oci = client(entry(acr), environment=build_secret_environment(entra))
     with (
         FakeAcr(certificate, entra, name="attacker.azurecr.io") as attacker,
@@ -177,7 +177,7 @@ def test_unlisted_azure_host_gets_no_request(acr, certificate, entra):
     assert entra.asked == []
 
 
-def test_listed_registry_gets_no_entra_token_without_azure_auth(acr, certificate, entra):
+def test_registry_without_azure_auth_in_config_gets_no_entra_token(acr, certificate, entra):
     with FakeAcr(certificate, entra, name="attacker.azurecr.io", anonymous=ANYBODY) as attacker:
         attacker.push(IMAGE, "team/app", "1")
         oci = client(entry(acr), entry(attacker, uses_entra=False), environment=build_secret_environment(entra))
@@ -186,7 +186,7 @@ def test_listed_registry_gets_no_entra_token_without_azure_auth(acr, certificate
     assert all(b"refresh_token=" not in each.body for each in attacker.received)
 
 
-def test_azure_host_name_gets_no_entra_token_without_azure_auth(entra):
+def test_azure_host_name_alone_does_not_cause_an_entra_login(entra):
     """A listed host gets no Entra token without `auth: azure`, because anyone can have such a name."""
     environment = build_secret_environment(entra)
     logins = EntraLogins(HttpClient(environment=environment), environment)
@@ -195,7 +195,7 @@ def test_azure_host_name_gets_no_entra_token_without_azure_auth(entra):
     assert entra.asked == []
 
 
-def test_realm_on_other_host_gets_no_entra_token(certificate, entra):
+def test_token_server_on_another_host_gets_no_entra_token(certificate, entra):
     with HttpListener(lambda received: HttpReply(200, b'{"access_token": "a"}'), certificate) as attacker:
 
         def answer(received: ReceivedRequest) -> HttpReply:
@@ -215,7 +215,7 @@ def test_realm_on_other_host_gets_no_entra_token(certificate, entra):
     assert list_credential_requests(attacker.received) == []
 
 
-def test_redirect_to_other_host_carries_no_token(acr, entra):
+def test_redirect_from_acr_to_another_host_carries_no_token(acr, entra):
     oci = client(
         entry(acr),
         RegistryEntry(acr._data.host, ca=str(acr.certificate.path)),
@@ -227,7 +227,7 @@ def test_redirect_to_other_host_carries_no_token(acr, entra):
     assert list_credential_requests(acr.data_asked) == []
 
 
-def test_entra_token_is_sent_only_to_exchange(acr, entra):
+def test_entra_token_is_sent_only_to_acr_exchange_endpoint(acr, entra):
     client(entry(acr), environment=build_secret_environment(entra)).fetch_descriptor(line(acr))
     carried = [each for each in acr.received if b"&access_token=" in each.body]
     assert [each.path for each in carried] == ["/oauth2/exchange"]
@@ -238,14 +238,14 @@ def test_entra_token_is_sent_only_to_exchange(acr, entra):
 # Other login methods
 
 
-def test_other_programs_log_in_as_token_user_with_refresh_token(acr, entra):
+def test_pull_address_for_other_programs_has_refresh_token_as_password(acr, entra):
     address = client(entry(acr), environment=build_secret_environment(entra)).get_pull_address(line(acr), IMAGE.digest)
     assert address.username == TOKEN_USER
     again = client(entry(acr, uses_entra=False, username=TOKEN_USER, password=address.password))
     assert again.fetch_descriptor(line(acr)).digest == IMAGE.digest
 
 
-def test_admin_user_and_scope_map_tokens_log_in_by_name(acr):
+def test_acr_accepts_admin_user_and_scope_map_token_as_passwords(acr):
     narrow = AcrIdentity({"team/app": frozenset({"pull"})})
     acr.logins = {("contoso", "admin"): ACR_PULL, ("narrow", "password1"): narrow}
     acr.push(IMAGE, "team/other", "1")
@@ -257,7 +257,7 @@ def test_admin_user_and_scope_map_tokens_log_in_by_name(acr):
     assert caught.value.reason is Reason.DENIED
 
 
-def test_anonymous_pull_works_when_enabled_and_wrong_password_fails(acr):
+def test_acr_anonymous_pull_succeeds_and_wrong_password_is_denied(acr):
     acr.anonymous = ANYBODY
     assert client(entry(acr, uses_entra=False)).fetch_descriptor(line(acr)).digest == IMAGE.digest
     assert all("authorization" not in each.headers for each in acr.received if "/oauth2/" in each.path)
@@ -266,7 +266,7 @@ def test_anonymous_pull_works_when_enabled_and_wrong_password_fails(acr):
     assert caught.value.reason is Reason.DENIED
 
 
-def test_attribute_based_access_needs_role_for_repository(acr, entra):
+def test_acr_with_abac_denies_login_without_role_for_repository(acr, entra):
     acr.abac = True
     with pytest.raises(RegistryError, match="the credential"):  # AcrPull is not honoured
         client(entry(acr), environment=build_secret_environment(entra)).fetch_descriptor(line(acr))
@@ -277,7 +277,7 @@ def test_attribute_based_access_needs_role_for_repository(acr, entra):
     )
 
 
-def test_azure_libraries_are_not_imported_before_login():
+def test_azure_libraries_are_not_imported_before_first_login():
     code = (
         "import sys; from bot.registries.oci import OciRegistry; OciRegistry(environment={}).create_facts();"
         "sys.exit(any(name in sys.modules for name in ('azure', 'msal', 'azure.core', 'cryptography')))"

@@ -64,7 +64,7 @@ def get_error_message(builder: AcrTasks) -> str:
 # Parsing
 
 
-def test_task_is_read_with_context_and_without_argument_values(arm, builder):
+def test_acr_task_is_read_without_argument_values_and_context_url(arm, builder):
     arm.tasks.append(task(docker(WEB, "src/Dockerfile", "NODE", "TOKEN")))
     (found,) = builder.list_tasks()
     assert found == BuildTask(REGISTRY, "build-web", WEB, DockerStep("src/Dockerfile", ("NODE", "TOKEN")))
@@ -72,13 +72,13 @@ def test_task_is_read_with_context_and_without_argument_values(arm, builder):
     assert "github.com" not in repr(found), "a context may hold a token"
 
 
-def test_all_step_types_are_read(arm, builder):
+def test_docker_file_and_inline_steps_of_acr_tasks_are_read(arm, builder):
     assert steps(
         builder, arm, task(docker(WEB)), task(file_task(WEB, "ci/acb.yaml")), task(encoded(None, "steps: []"))
     ) == [DockerStep("Dockerfile"), FileStep("ci/acb.yaml"), InlineStep(b"steps: []")]
 
 
-def test_tasks_without_base_image_trigger_are_skipped(arm, builder):
+def test_acr_tasks_that_are_disabled_or_lack_base_image_trigger_are_skipped(arm, builder):
     off = [
         task(docker(WEB), status="Disabled"),
         task(docker(WEB), status="disabled"),
@@ -89,7 +89,7 @@ def test_tasks_without_base_image_trigger_are_skipped(arm, builder):
     assert steps(builder, arm, *off) == []
 
 
-def test_task_counts_unless_disabled(arm, builder):
+def test_acr_task_without_status_or_with_unknown_status_is_read(arm, builder):
     silent = task(docker(WEB), base={"name": "base"})
     del silent["properties"]["status"]
     assert steps(builder, arm, silent, task(docker(WEB), status="Paused")) == [DockerStep("Dockerfile")] * 2
@@ -108,14 +108,14 @@ def test_task_counts_unless_disabled(arm, builder):
         {},
     ],
 )
-def test_unknown_step_does_not_prevent_reading_of_other_tasks(arm, builder, step):
+def test_acr_task_with_unknown_step_leaves_other_tasks_readable(arm, builder, step):
     assert steps(builder, arm, task({"contextPath": WEB} | step), task(docker(WEB))) == [
         OtherStep(),
         DockerStep("Dockerfile"),
     ]
 
 
-def test_tasks_of_all_pages_are_read(arm, builder, tunnel):
+def test_acr_tasks_are_read_from_all_pages(arm, builder, tunnel):
     arm.page = 2
     arm.tasks.extend(task(docker(WEB), f"task-{number}") for number in range(5))
     assert [each.name for each in builder.list_tasks()] == [f"task-{number}" for number in range(5)]
@@ -137,7 +137,7 @@ def test_resource_manager_token_is_sent_only_to_resource_manager(arm, entra, bui
 @pytest.mark.parametrize(
     ("registry", "audience"), [("contoso.azurecr.us", GOVERNMENT_MANAGER), ("contoso.azurecr.cn", CHINA_MANAGER)]
 )
-def test_sovereign_cloud_has_own_resource_manager(certificate, entra, registry, audience):
+def test_acr_tasks_in_sovereign_cloud_are_read_from_resource_manager_of_cloud(certificate, entra, registry, audience):
     with FakeResourceManager(certificate, entra, audience=audience) as arm, manager(arm) as tunnel:
         environment = build_secret_environment(entra) | tunnel.environment
         assert AcrTasks(registry, CONTOSO, environment).list_tasks() == ()
@@ -148,20 +148,20 @@ def test_sovereign_cloud_has_own_resource_manager(certificate, entra, registry, 
     "following",
     ["https://attacker.example/x", "https://management.azure.com:8443/x", "http://management.azure.com/x"],
 )
-def test_next_page_on_other_host_is_refused(arm, builder, tunnel, following):
+def test_acr_task_list_with_next_page_on_another_host_is_refused(arm, builder, tunnel, following):
     arm.reply = HttpReply(200, json.dumps({"value": [], "nextLink": following}).encode())
     assert "the Entra token" in get_error_message(builder)
     assert len(arm.received) == 1
     assert set(tunnel.asked) == {"management.azure.com:443"}
 
 
-def test_redirect_is_not_followed(arm, builder, tunnel):
+def test_redirect_of_resource_manager_is_not_followed(arm, builder, tunnel):
     arm.reply = HttpReply(302, headers={"Location": "https://attacker.example/"})
     assert "answered 302" in get_error_message(builder)
     assert set(tunnel.asked) == {"management.azure.com:443"}
 
 
-def test_number_of_pages_is_limited(arm, builder, monkeypatch):
+def test_acr_task_list_with_too_many_or_repeated_pages_is_refused(arm, builder, monkeypatch):
     first = f"{RESOURCE_MANAGER}{CONTOSO}/tasks?api-version=2019-06-01-preview"
     arm.reply = HttpReply(200, json.dumps({"value": [], "nextLink": first}).encode())
     assert "an earlier page" in get_error_message(builder)
@@ -176,20 +176,20 @@ def test_number_of_pages_is_limited(arm, builder, monkeypatch):
 # Failures
 
 
-def test_missing_role_is_reported_with_required_right(arm, builder):
+def test_acr_task_list_denied_by_azure_names_the_required_right(arm, builder):
     arm.readers = frozenset()
     said = get_error_message(builder)
     assert "management.azure.com answered 403 (AuthorizationFailed: The client" in said
     assert "Microsoft.ContainerRegistry/registries/tasks/read" in said
 
 
-def test_missing_registry_is_reported_with_hint(builder):
+def test_acr_tasks_of_missing_registry_are_reported_with_hint(builder):
     other = replace(builder, resource_id=CONTOSO.replace("builds", "other"))
     assert "answered 404 (ResourceNotFound" in get_error_message(other)
     assert "check `tasks:`" in get_error_message(other)
 
 
-def test_refused_entra_login_is_reported(builder, entra):
+def test_entra_login_refused_for_acr_tasks_is_reported(builder, entra):
     wrong = replace(builder, environment={**builder.environment, "AZURE_CLIENT_SECRET": "wr0ng"})
     assert "AADSTS7000215" in get_error_message(wrong)
     nobody = replace(builder, environment={"PATH": "/nonexistent"})
@@ -209,7 +209,7 @@ def test_token_echoed_by_resource_manager_is_hidden(arm, builder):
 
 
 @pytest.mark.parametrize(("status", "said"), [(429, "run less often"), (503, "try again later"), (401, "Reader")])
-def test_other_error_statuses_are_reported_with_hint(arm, builder, status, said):
+def test_error_statuses_of_resource_manager_are_reported_with_hint(arm, builder, status, said):
     arm.reply = HttpReply(status, b"<html>", {"Retry-After": "1"})
     assert f"management.azure.com answered {status}; hint: " in get_error_message(builder)
     assert said in get_error_message(builder)
@@ -234,12 +234,12 @@ def test_other_error_statuses_are_reported_with_hint(arm, builder, status, said)
         b'{"value": [], "nextLink": 1}',
     ],
 )
-def test_malformed_task_list_is_reported(arm, builder, body):
+def test_malformed_acr_task_list_is_reported(arm, builder, body):
     arm.reply = HttpReply(200, body)
     assert "list of tasks" in get_error_message(builder)
 
 
-def test_response_above_size_limit_is_refused(arm, builder, monkeypatch):
+def test_acr_task_list_above_size_limit_is_refused(arm, builder, monkeypatch):
     monkeypatch.setattr(acr_tasks, "MAX_PAGE", 1000)
     arm.reply = HttpReply(200, b" " * 1001)
     assert "has more than 1000 bytes" in get_error_message(builder)
@@ -252,7 +252,7 @@ def test_unreachable_resource_manager_is_reported(entra):
     assert "did not answer" in get_error_message(silent)
 
 
-def test_client_secret_is_hidden_in_repr(builder):
+def test_client_secret_for_acr_tasks_is_hidden_in_repr(builder):
     assert SECRET not in repr(builder)
 
 
@@ -260,7 +260,7 @@ OUTPUT = {"registry": REGISTRY, "repository": "apps/web", "tag": "1", "digest": 
 BASE = {"registry": "registry.hub.docker.com", "repository": "library/python", "digest": "sha256:" + "b" * 64}
 
 
-def test_successful_runs_are_listed_with_task_and_base(builder, arm):
+def test_successful_acr_task_runs_are_listed_with_images_task_and_base(builder, arm):
     arm.tasks.append(task(docker("https://github.com/acme/web.git#main")))
     arm.runs += [
         run("build-web", [OUTPUT], imageUpdateTrigger={"images": [BASE]}),
@@ -285,13 +285,13 @@ def test_successful_runs_are_listed_with_task_and_base(builder, arm):
         run("build-web", [7, {}, {**OUTPUT, "digest": "sha256:x"}, {**OUTPUT, "repository": "A B"}]),
     ],
 )
-def test_invalid_run_is_skipped(builder, arm, entry):
+def test_invalid_acr_task_run_is_skipped(builder, arm, entry):
     arm.runs += [entry, run(None, [OUTPUT], imageUpdateTrigger=7, sourceTrigger={"commitId": 7})]
     (found,) = builder.list_runs()
     assert (found.bases, found.revision) == ((), None)
 
 
-def test_identity_that_may_not_list_runs_is_denied(builder, arm):
+def test_missing_right_to_list_acr_task_runs_is_reported_as_denied(builder, arm):
     arm.without_runs = frozenset({CLIENT})
     with pytest.raises(RegistryError) as raised:
         builder.list_runs()

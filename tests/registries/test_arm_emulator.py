@@ -33,7 +33,7 @@ def refusal(answer: requests.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]["code"]
 
 
-def test_tasks_are_returned_in_pages(arm):
+def test_arm_emulator_returns_tasks_in_pages(arm):
     arm.page = 2
     names, path = [], LIST
     while path:
@@ -43,15 +43,15 @@ def test_tasks_are_returned_in_pages(arm):
     assert names == [f"task-{number}" for number in range(5)]
 
 
-def test_resource_id_ignores_case(arm):
+def test_arm_emulator_ignores_case_of_resource_ids(arm):
     assert ask(arm, LIST.replace("resourceGroups", "resourcegroups")).status_code == 200
 
 
-def test_emulator_refuses_other_host(arm):
+def test_arm_emulator_refuses_requests_for_another_host(arm):
     assert refusal(ask(arm, Host="management.usgovcloudapi.net")) == (421, "MisdirectedRequest")
 
 
-def test_emulator_refuses_tokens_of_other_audience_age_or_issuer(arm):
+def test_arm_emulator_refuses_tokens_with_wrong_audience_age_or_issuer(arm):
     for token, code in (
         (arm.entra.token(REGISTRIES), "InvalidAuthenticationTokenAudience"),
         (arm.entra.token("https://management.usgovcloudapi.net"), "InvalidAuthenticationTokenAudience"),
@@ -65,18 +65,18 @@ def test_emulator_refuses_tokens_of_other_audience_age_or_issuer(arm):
 
 
 @pytest.mark.parametrize("header", ["Cookie", "Proxy-Authorization", "x-ms-authorization-auxiliary"])
-def test_emulator_refuses_unexpected_credentials(arm, header):
+def test_arm_emulator_refuses_credentials_beside_the_token(arm, header):
     assert refusal(ask(arm, **{header: "a=b"})) == (400, "InvalidRequest")
     assert refusal(ask(arm, f"{LIST}&access_token=x")) == (400, "InvalidRequest")
 
 
-def test_emulator_refuses_identity_without_role(arm):
+def test_arm_emulator_refuses_identity_without_role(arm):
     assert refusal(ask(arm, token=arm.entra.token(RESOURCE_MANAGER, client="stranger"))) == (403, "AuthorizationFailed")
     arm.readers = frozenset({"stranger"})
     assert refusal(ask(arm, token=arm.entra.token(RESOURCE_MANAGER, client=CLIENT)))[0] == 403
 
 
-def test_emulator_refuses_unknown_resources_and_versions(arm):
+def test_arm_emulator_refuses_unknown_resources_and_api_versions(arm):
     assert refusal(ask(arm, LIST.replace("contoso", "fabrikam"))) == (404, "ResourceNotFound")
     assert refusal(ask(arm, LIST.replace("/tasks", ""))) == (404, "ResourceNotFound")
     assert refusal(ask(arm, f"{CONTOSO}/tasks?api-version=2017-10-01")) == (400, "NoRegisteredProviderFound")

@@ -50,7 +50,7 @@ def listed(registry: DockerRegistry, tokens: TokenServer, **entry) -> RegistryEn
 
 
 @real
-def test_anonymous_token_reads_public_repository(stand):
+def test_anonymous_token_allows_pull_from_public_repository(stand):
     registry, tokens = stand()
     oci = client(listed(registry, tokens))
     assert oci.fetch_descriptor(TagRef(f"{registry.host}/a/b", "1")).digest == IMAGE.digest
@@ -59,7 +59,7 @@ def test_anonymous_token_reads_public_repository(stand):
 
 
 @real
-def test_client_needs_one_token_per_repository_and_one_challenge_per_host(stand):
+def test_client_requests_one_token_per_repository_and_one_challenge_per_host(stand):
     registry, tokens = stand(("a/b", "c"))
     oci = client(listed(registry, tokens, username="user", password="right"))
     for repository in ("a/b", "a/b", "c", "c"):
@@ -70,7 +70,7 @@ def test_client_needs_one_token_per_repository_and_one_challenge_per_host(stand)
 
 
 @real
-def test_threads_share_one_token(stand):
+def test_threads_pulling_from_one_repository_share_one_token(stand):
     registry, tokens = stand()
     oci = client(listed(registry, tokens))
     line = TagRef(f"{registry.host}/a/b", "1")
@@ -84,7 +84,7 @@ def test_threads_share_one_token(stand):
 
 
 @real
-def test_private_repository_accepts_password_and_identity_token(stand, tmp_path):
+def test_private_repository_can_be_read_with_password_or_identity_token(stand, tmp_path):
     registry, tokens = stand(public=False, identity_token="refresh")
     line = TagRef(f"{registry.host}/a/b", "1")
     assert (
@@ -100,7 +100,7 @@ def test_private_repository_accepts_password_and_identity_token(stand, tmp_path)
 
 
 @real
-def test_private_repository_without_login_is_not_a_failure(stand):
+def test_private_repository_without_configured_login_is_reported_as_not_found(stand):
     registry, tokens = stand(public=False)
     with pytest.raises(RegistryError) as caught:
         client(listed(registry, tokens)).fetch_descriptor(TagRef(f"{registry.host}/a/b", "1"))
@@ -108,7 +108,7 @@ def test_private_repository_without_login_is_not_a_failure(stand):
 
 
 @real
-def test_wrong_password_is_denied_and_hidden_in_message(stand):
+def test_wrong_password_is_reported_as_denied_without_showing_the_password(stand):
     registry, tokens = stand()
     with pytest.raises(RegistryError, match=r"\[hidden\].*credential configured for") as caught:
         client(listed(registry, tokens, username="user", password="f4ls3")).fetch_descriptor(
@@ -119,14 +119,14 @@ def test_wrong_password_is_denied_and_hidden_in_message(stand):
 
 
 @real
-def test_missing_tag_is_not_found_with_valid_token(stand):
+def test_missing_tag_is_reported_as_not_found_despite_valid_token(stand):
     registry, tokens = stand()
     with pytest.raises(RegistryError) as caught:
         client(listed(registry, tokens)).fetch_descriptor(TagRef(f"{registry.host}/a/b", "2"))
     assert caught.value.reason is Reason.NOT_FOUND_OR_DENIED
 
 
-def test_threads_wait_for_one_token_request():
+def test_threads_wait_for_a_running_token_request_of_the_same_repository():
     slow = HttpReply(200, token().body, drip=0.005)
     with HttpListener(lambda received: slow) as realm, HttpListener(guarded(f"{realm.url}/token")) as server:
         oci = client(RegistryEntry(server.host, is_insecure=True, trusted_realms=(realm.host,)))
@@ -144,7 +144,7 @@ def test_threads_wait_for_one_token_request():
 
 
 @real
-def test_refused_identity_token_is_failure(stand, tmp_path):
+def test_refused_identity_token_is_reported_as_failure_without_token(stand, tmp_path):
     registry, tokens = stand(identity_token="refresh")
     (tmp_path / "config.json").write_text(json.dumps({"auths": {registry.host: {"identitytoken": "st4le"}}}))
     oci = client(listed(registry, tokens), environment={"DOCKER_CONFIG": str(tmp_path)})
@@ -168,7 +168,7 @@ def authenticator(
     return RegistryAuthenticator(http, Keychain(access, {}), now=lambda: clock[0]), endpoint, question
 
 
-def test_token_is_renewed_after_nine_tenths_of_lifetime():
+def test_registry_token_is_renewed_after_nine_tenths_of_lifetime():
     with (
         HttpListener(lambda received: token(expires_in=1000)) as realm,
         HttpListener(guarded(f"{realm.url}/token")) as server,
@@ -181,7 +181,7 @@ def test_token_is_renewed_after_nine_tenths_of_lifetime():
             assert len(realm.received) == tokens
 
 
-def test_revoked_token_is_replaced_once():
+def test_refused_registry_token_is_replaced_by_a_new_token():
     words = ["abc"]
 
     def answer(received: ReceivedRequest) -> HttpReply:
@@ -197,7 +197,7 @@ def test_revoked_token_is_replaced_once():
     assert len(realm.received) == 2
 
 
-def test_request_fails_when_new_token_is_refused():
+def test_registry_request_fails_if_a_new_token_is_refused():
     with (
         HttpListener(lambda received: token()) as realm,
         HttpListener(guarded(f"{realm.url}/token", "another")) as server,
@@ -222,7 +222,7 @@ def test_request_fails_when_new_token_is_refused():
         ({"token": "a", "expires_in": None}, 60.0),
     ],
 )
-def test_token_lifetime_is_bounded(fields, lifetime):
+def test_lifetime_of_registry_token_is_between_one_minute_and_one_hour(fields, lifetime):
     assert parse_token(json.dumps(fields).encode()) == ("a", lifetime)
 
 
@@ -230,13 +230,13 @@ def test_token_lifetime_is_bounded(fields, lifetime):
     "body",
     [b"", b"[]", b"secret", b"{}", b'{"token": ""}', b'{"token": 1}', b'{"token": "sec\\r\\nret"}', b"[" * 100_000],
 )
-def test_malformed_token_response_is_not_repeated_in_message(body):
+def test_error_about_malformed_token_response_does_not_quote_the_response(body):
     with pytest.raises(ValueError, match="the token response") as caught:
         parse_token(body)
     assert "sec" not in str(caught.value)
 
 
-def test_malformed_token_response_is_registry_failure():
+def test_malformed_token_response_is_reported_as_failure_of_registry():
     with (
         HttpListener(lambda received: HttpReply(200, b"<html>")) as realm,
         HttpListener(guarded(f"{realm.url}/token")) as server,
@@ -250,7 +250,7 @@ def test_malformed_token_response_is_registry_failure():
 # Basic
 
 
-def test_bearer_is_preferred_to_basic():
+def test_bearer_challenge_is_preferred_to_basic_challenge():
     def answer(received: ReceivedRequest) -> HttpReply:
         if received.headers.get("authorization") == "Bearer abc":
             return manifest()
@@ -264,7 +264,7 @@ def test_bearer_is_preferred_to_basic():
     assert BASIC not in {received.headers.get("authorization") for received in server.received}
 
 
-def test_service_defaults_to_realm_host():
+def test_token_request_names_realm_host_if_challenge_names_no_service():
     def answer(received: ReceivedRequest) -> HttpReply:
         if received.headers.get("authorization"):
             return manifest()
@@ -278,7 +278,7 @@ def test_service_defaults_to_realm_host():
 
 
 @pytest.mark.parametrize("offered", ["", "Negotiate", "Bearer", "Digest realm=x"])
-def test_unsupported_challenge_ends_request(offered):
+def test_unsupported_challenge_ends_the_registry_request(offered):
     headers = {"WWW-Authenticate": offered} if offered else {}
     with (
         HttpListener(lambda received: HttpReply(401, headers=headers)) as server,
@@ -289,7 +289,7 @@ def test_unsupported_challenge_ends_request(offered):
     assert len(server.received) == 1
 
 
-def test_password_is_hidden_in_quoted_registry_error():
+def test_password_repeated_in_registry_error_is_hidden():
     said = json.dumps({"errors": [{"code": "DENIED", "message": f"{BASIC} user:right"}]}).encode()
     basic = HttpReply(401, said, {"WWW-Authenticate": "Basic"})
     with HttpListener(lambda received: basic) as server:
@@ -299,7 +299,7 @@ def test_password_is_hidden_in_quoted_registry_error():
     assert len(server.received) == 2
 
 
-def test_identity_token_is_not_used_as_password(tmp_path):
+def test_identity_token_is_not_sent_as_password_for_basic_challenge(tmp_path):
     with HttpListener(lambda received: HttpReply(401, headers={"WWW-Authenticate": "Basic"})) as server:
         (tmp_path / "config.json").write_text(json.dumps({"auths": {server.host: {"identitytoken": "refresh"}}}))
         oci = client(RegistryEntry(server.host, is_insecure=True), environment={"DOCKER_CONFIG": str(tmp_path)})

@@ -23,7 +23,7 @@ def builder(tmp_path):
     made.remove()
 
 
-def test_rebuilt_image_begins_with_new_base_layers(builder, tmp_path):
+def test_image_rebuilt_by_buildah_begins_with_layers_of_the_new_base(builder, tmp_path):
     with DockerRegistry() as server:
         client = OciRegistry([RegistryEntry(server.host, is_insecure=True)], environment={})
         reader, base, web = client.create_builds(), f"{server.host}/base", f"{server.host}/web"

@@ -37,16 +37,16 @@ READ = {
 
 
 @pytest.mark.parametrize("header", READ)
-def test_header_is_parsed_into_challenges(header):
+def test_www_authenticate_header_is_parsed_into_challenges(header):
     assert [(challenge.scheme, dict(challenge.parameters)) for challenge in parse_challenges(header)] == READ[header]
 
 
-def test_long_header_is_truncated():
+def test_too_long_www_authenticate_header_is_truncated():
     assert parse_challenges("Basic realm=" + "x" * MAX_HEADER_LENGTH * 2)[0].parameters["realm"] == "x" * (
         MAX_HEADER_LENGTH - 12
     )
 
 
 @given(st.text(alphabet='aB=", \\\t', max_size=60))
-def test_parser_accepts_any_header(header):
+def test_any_www_authenticate_header_is_parsed_without_error(header):
     parse_challenges(header)

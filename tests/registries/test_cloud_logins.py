@@ -94,7 +94,7 @@ def get_login_error(host: str, cloud: CloudProvider) -> RegistryError:
         PUBLIC_ECR,
     ],
 )
-def test_recognises_ecr_hosts(host):
+def test_ecr_host_names_are_recognised(host):
     assert is_ecr(host)
 
 
@@ -112,11 +112,11 @@ def test_recognises_ecr_hosts(host):
         "public.ecr.aws.evil.example",
     ],
 )
-def test_other_hosts_are_not_ecr_hosts(host):
+def test_host_names_resembling_ecr_are_not_recognised_as_ecr(host):
     assert not is_ecr(host)
 
 
-def test_gar_host_must_match_completely():
+def test_google_registry_host_is_recognised_only_by_complete_name():
     assert all(map(is_gar, (GAR, "gcr.io", "eu.gcr.io", "us-docker.pkg.dev")))
     for host in (f"{GAR}.evil.example", "a.gcr.io", "docker.pkg.dev", "xgcr.io", "a.b-docker.pkg.dev", f"{GAR}:5000"):
         assert not is_gar(host)
@@ -126,7 +126,7 @@ def test_gar_host_must_match_completely():
 
 
 @responses.activate
-def test_ecr_login_reads_private_image(aws):
+def test_ecr_login_allows_pull_of_private_image_in_region_of_registry(aws):
     serve_private_image(ECR, "team/web", basic("AWS", aws.password))
     oci = OciRegistry([RegistryEntry(ECR, cloud=CloudProvider.ECR)], environment={})
     assert oci.fetch_descriptor(TagRef(f"{ECR}/team/web", "1")).digest == IMAGE.digest
@@ -139,7 +139,7 @@ def test_public_ecr_login_uses_us_east_1(aws):
     assert aws.logins == ["ecr-public us-east-1"]
 
 
-def test_ecr_login_is_sent_only_to_listed_registry(aws):
+def test_ecr_login_is_requested_only_for_registries_with_ecr_auth(aws):
     listed = EndpointDirectory(
         [RegistryEntry(ECR, cloud=CloudProvider.ECR), RegistryEntry(ECR.replace("1234", "9999"))]
     )
@@ -159,7 +159,7 @@ def test_ecr_login_is_sent_only_to_listed_registry(aws):
         (ECR, "AWS answered with the error InvalidSignatureException in the region eu-west-1"),
     ],
 )
-def test_refused_aws_login_is_reported_without_quoted_response(aws, monkeypatch, host, said):
+def test_refused_aws_login_is_reported_without_quoting_the_response(aws, monkeypatch, host, said):
     if host == ECR:
         aws.serve(monkeypatch, secret="another-secret")
     error = get_login_error(host, CloudProvider.ECR)
@@ -187,7 +187,7 @@ def google(tmp_path, monkeypatch):
         yield running
 
 
-def test_gar_login_reads_private_image(google):
+def test_google_login_allows_pull_of_private_image_with_one_token(google):
     serve_private_image(GAR, "project/remote/web", basic("oauth2accesstoken", "ya29.token"))
     oci = OciRegistry([RegistryEntry(GAR, cloud=CloudProvider.GAR)], environment={})
     for _ in range(2):
@@ -195,21 +195,21 @@ def test_gar_login_reads_private_image(google):
     assert len(google.received) == 1
 
 
-def test_gar_login_is_sent_only_to_listed_registry(google):
+def test_google_login_is_requested_only_for_registries_with_gar_auth(google):
     listed = EndpointDirectory([RegistryEntry(GAR, cloud=CloudProvider.GAR), RegistryEntry(f"us-{GAR}")])
     for host in (f"us-{GAR}", f"asia-{GAR}", "gcr.io"):
         assert Keychain(listed, {}).get_credential(host, "a") is None
     assert not google.received
 
 
-def test_refused_google_login_is_reported_without_quoted_response(google, tmp_path):
+def test_refused_google_login_is_reported_without_quoting_the_response(google, tmp_path):
     google.write_key_file(tmp_path / "key.json", client_email="eve@acme.example")
     error = get_login_error(GAR, CloudProvider.GAR)
     assert "(RefreshError)" in str(error)
     assert len(str(error)) < 200, "and so without the assertion that it repeated"
 
 
-def test_netrc_is_not_used_for_google(google, isolated_home):
+def test_netrc_is_not_used_for_google_token_requests(google, isolated_home):
     (isolated_home / ".netrc").write_text("machine oauth2.googleapis.com login somebody password else\n")
     assert credential(GAR, CloudProvider.GAR).password == "ya29.token"
     assert "Authorization" not in google.received[0].headers
@@ -226,7 +226,7 @@ def test_only_the_documented_variables_affect_requests_to_google(google, monkeyp
     assert (dict(options["proxies"]), options["verify"]) == ({"https": "http://proxy.example:3128"}, "/ca.pem")
 
 
-def test_google_response_above_size_limit_is_refused(google, monkeypatch):
+def test_google_token_response_above_size_limit_is_refused(google, monkeypatch):
     monkeypatch.setattr(gar, "MAX_ANSWER", 10)
     with pytest.raises(CloudError, match="issued no token"):
         fetch_gar_token()
@@ -237,7 +237,7 @@ def test_missing_google_credentials_are_reported():
 
 
 @responses.activate
-def test_google_key_file_is_accepted_as_password():
+def test_google_key_file_configured_as_password_allows_pull():
     serve_private_image(GAR, "project/web", basic("_json_key", '{"a": "b"}'))
     entry = RegistryEntry(GAR, username="_json_key", password='{"a": "b"}')
     assert (
@@ -270,14 +270,14 @@ def test_fake_aws_refuses_modified_requests(changed, code, aws, monkeypatch):
     ("key", "secret", "region"),
     [("AKIDOTHER", SECRET, "eu-west-1"), (KEY, "other", "eu-west-1"), (KEY, SECRET, "eu-west-2")],
 )
-def test_fake_aws_refuses_other_key_secret_and_region(key, secret, region, aws):
+def test_fake_aws_refuses_wrong_key_secret_or_region(key, secret, region, aws):
     client = boto3.client("ecr", region_name=region, aws_access_key_id=key, aws_secret_access_key=secret)
     with pytest.raises(ClientError):
         client.get_authorization_token()
     assert not aws.logins
 
 
-def test_fake_aws_refuses_other_operations(aws):
+def test_fake_aws_refuses_operations_beside_login(aws):
     with pytest.raises(ClientError, match="UnknownOperationException"):
         boto3.client("ecr", region_name="eu-west-1").describe_repositories()
 
@@ -315,7 +315,7 @@ def test_missing_cloud_library_is_reported_with_extra_to_install(cloud, host, pa
     assert f"install `basebump[{cloud}]`" in str(get_login_error(host, cloud))
 
 
-def test_cloud_libraries_are_not_imported_without_cloud_entry():
+def test_cloud_libraries_are_not_imported_without_cloud_login_in_config():
     program = (
         "import sys; from bot.registries.oci import OciRegistry\n"
         "OciRegistry(environment={})._keychain.get_credential('docker.io', 'library/nginx')\n"
@@ -350,7 +350,7 @@ def issuer(monkeypatch):
     return standing
 
 
-def test_login_is_kept_until_shortly_before_expiry(issuer):
+def test_cloud_login_is_kept_until_shortly_before_expiry(issuer):
     login = CloudLogin(CloudProvider.ECR, ECR, now=lambda: issuer.now)
     begun = issuer.now
     for elapsed, asked in ((0, 1), (3600 - RENEWAL_MARGIN - 1, 1), (3600 - RENEWAL_MARGIN, 2), (3600, 2)):
@@ -358,7 +358,7 @@ def test_login_is_kept_until_shortly_before_expiry(issuer):
         assert login.get_credential().password == f"word {asked}"
 
 
-def test_failed_login_is_retried_after_delay(issuer):
+def test_failed_cloud_login_is_retried_only_after_a_delay(issuer):
     login = CloudLogin(CloudProvider.ECR, ECR, now=lambda: issuer.now)
     issuer.fails = True
     for _ in range(3):
@@ -370,7 +370,7 @@ def test_failed_login_is_retried_after_delay(issuer):
     assert login.get_credential().password == "word 2"
 
 
-def test_threads_share_one_login(aws):
+def test_concurrent_threads_share_one_ecr_login(aws):
     chain = Keychain(EndpointDirectory([RegistryEntry(ECR, cloud=CloudProvider.ECR)]), {})
     found: list[object] = []
     threads = [threading.Thread(target=lambda: found.append(chain.get_credential(ECR, "a"))) for _ in range(12)]
@@ -382,13 +382,13 @@ def test_threads_share_one_login(aws):
     assert len(aws.logins) == 1
 
 
-def test_login_is_hidden_in_repr():
+def test_passwords_of_cloud_tokens_and_config_entries_are_hidden_in_repr():
     assert "secret" not in repr(
         [CloudToken(PasswordLogin("user", "secret"), 0.0), RegistryEntry(ECR, password="secret")]
     )
 
 
-def test_aws_response_without_login_is_failure(monkeypatch):
+def test_aws_response_without_login_is_reported_as_failure(monkeypatch):
     with HttpListener(lambda received: HttpReply(200, b'{"authorizationData": []}')) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", server.url)
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")

@@ -27,7 +27,7 @@ def client(registry) -> OciRegistry:
     return OciRegistry([RegistryEntry(registry.host, is_insecure=True)], environment={}, sleep=lambda _: None)
 
 
-def test_contents_of_platform_come_from_child_manifest_and_config(registry):
+def test_image_contents_for_a_platform_are_read_from_child_manifest(registry):
     start = {"User": "1000", "Entrypoint": ["/app"], "ExposedPorts": {"80/tcp": {}}, "Env": ["TOKEN=secret", "TZ=UTC"]}
     layers = [images.build_layer({"a": b"s"}), images.build_layer({"b": b"t"})]
     wanted = images.build_image(layers, start_config=start, labels={f"{PREFIX}revision": "abc"})
@@ -48,7 +48,7 @@ def test_contents_of_platform_come_from_child_manifest_and_config(registry):
     assert client(registry).fetch_contents(TagRef(f"{registry.host}/inside", "1"), index.digest, "linux/s390x") is None
 
 
-def test_contents_of_single_image_come_from_image(registry):
+def test_image_contents_without_index_are_read_from_the_image_itself(registry):
     alone = convert_to_docker(images.build_image([images.build_layer({"a": b"s"})], start_config={"Cmd": ["sh"]}))
     registry.push(alone, "alone", "1")
     found = client(registry).fetch_contents(TagRef(f"{registry.host}/alone", "1"), alone.digest, "linux/amd64")

@@ -50,14 +50,14 @@ def get_login_error(acr: FakeAcr, environment: Mapping[str, str]) -> str:
 # Authentication methods
 
 
-def test_service_principal_logs_in_with_secret(acr, entra):
+def test_service_principal_logs_in_to_acr_with_secret(acr, entra):
     assert (
         client(entry(acr), environment=build_secret_environment(entra)).fetch_descriptor(line(acr)).digest
         == IMAGE.digest
     )
 
 
-def test_service_principal_logs_in_with_certificate(acr, entra, tmp_path):
+def test_service_principal_logs_in_to_acr_with_certificate(acr, entra, tmp_path):
     key = rsa.generate_private_key(65537, 2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "an application")])
     now = datetime.now(UTC)
@@ -72,13 +72,13 @@ def test_service_principal_logs_in_with_certificate(acr, entra, tmp_path):
     assert client(entry(acr), environment=environment).fetch_descriptor(line(acr)).digest == IMAGE.digest
 
 
-def test_pod_logs_in_with_workload_identity(acr, entra, tmp_path):
+def test_pod_logs_in_to_acr_with_workload_identity(acr, entra, tmp_path):
     (tmp_path / "token").write_text(entra.build_federated_token(WORKLOAD))
     environment = entra.environment | {"AZURE_FEDERATED_TOKEN_FILE": str(tmp_path / "token")}
     assert client(entry(acr), environment=environment).fetch_descriptor(line(acr)).digest == IMAGE.digest
 
 
-def test_workflow_logs_in_with_github_oidc(acr, entra):
+def test_github_workflow_logs_in_to_acr_with_oidc_token(acr, entra):
     assert (
         client(entry(acr), environment=entra.environment | entra.workflow).fetch_descriptor(line(acr)).digest
         == IMAGE.digest
@@ -86,19 +86,19 @@ def test_workflow_logs_in_with_github_oidc(acr, entra):
     assert "GET /github/token?api-version=2.0&audience=api%3A%2F%2FAzureADTokenExchange" in entra.asked
 
 
-def test_azure_pipelines_logs_in_with_service_connection(acr, entra):
+def test_azure_pipeline_logs_in_to_acr_with_service_connection(acr, entra):
     environment = entra.pipeline | {"AZURE_AUTHORITY_HOST": entra.url, "SSL_CERT_FILE": str(acr.certificate.path)}
     assert client(entry(acr), environment=environment).fetch_descriptor(line(acr)).digest == IMAGE.digest
     assert f"POST /oidctoken?api-version=7.1&serviceConnectionId={CONNECTION}" in entra.asked
 
 
-def test_azure_pipelines_without_its_token_uses_the_login_of_az(entra, tmp_path):
+def test_azure_pipeline_without_access_token_uses_login_of_az(entra, tmp_path):
     write_fake_az(tmp_path, "{}")
     environment = entra.pipeline | {"PATH": str(tmp_path), "SYSTEM_ACCESSTOKEN": ""}
     assert EntraIdentity(PUBLIC_CLOUD, environment).description == "login of `az`"
 
 
-def test_container_logs_in_with_managed_identity(acr, entra, monkeypatch):
+def test_container_logs_in_to_acr_with_managed_identity(acr, entra, monkeypatch):
     environment = {"SSL_CERT_FILE": str(acr.certificate.path)} | entra.container
     for variable, value in environment.items():  # the library reads them itself
         monkeypatch.setenv(variable, value)
@@ -108,7 +108,7 @@ def test_container_logs_in_with_managed_identity(acr, entra, monkeypatch):
 
 
 @pytest.mark.parametrize("client_id", ["", CLIENT])
-def test_azure_machine_logs_in_with_own_identity(entra, asset_tag, monkeypatch, client_id):
+def test_azure_machine_gets_entra_token_with_machine_identity(entra, asset_tag, monkeypatch, client_id):
     asset_tag.write_text(f"{AZURE_ASSET_TAG}\n")
     environment = entra.machine | {"PATH": "/nonexistent", "AZURE_CLIENT_ID": client_id}
     for variable, value in environment.items():
@@ -126,13 +126,13 @@ def write_fake_az(folder: Path, says: str, status: int = 0) -> None:
     (folder / "az").chmod(0o755)
 
 
-def test_user_logs_in_with_az_login(acr, entra, tmp_path, monkeypatch):
+def test_user_logs_in_to_acr_with_login_of_az(acr, entra, tmp_path, monkeypatch):
     write_fake_az(tmp_path, f'{{"accessToken": "{entra.token()}", "expires_on": 4102444800}}')
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     assert client(entry(acr), environment={"PATH": str(tmp_path)}).fetch_descriptor(line(acr)).digest == IMAGE.digest
 
 
-def test_az_is_run_again_only_when_token_is_about_to_expire(entra, tmp_path, monkeypatch):
+def test_az_is_run_again_only_if_the_token_is_about_to_expire(entra, tmp_path, monkeypatch):
     expiry = int(datetime.now(UTC).timestamp()) + RENEWAL_TIME + 600
     write_fake_az(tmp_path, f'{{"accessToken": "{entra.token()}", "expires_on": {expiry}}}')
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
@@ -144,13 +144,13 @@ def test_az_is_run_again_only_when_token_is_about_to_expire(entra, tmp_path, mon
     assert identity.get_token(REGISTRY_SCOPE) == "another"
 
 
-def test_missing_az_login_is_reported(acr, tmp_path, monkeypatch):
+def test_missing_login_of_az_is_reported(acr, tmp_path, monkeypatch):
     write_fake_az(tmp_path, "Please run 'az login' to setup account.", 1)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     assert "az login" in get_login_error(acr, {"PATH": str(tmp_path)})
 
 
-def test_secret_has_precedence_over_ambient_identities(entra, tmp_path):
+def test_entra_identities_are_tried_in_fixed_order_starting_with_secret(entra, tmp_path):
     everything = build_secret_environment(entra) | entra.workflow | entra.pipeline | entra.container
     everything |= {"AZURE_FEDERATED_TOKEN_FILE": "nowhere"}
     means = []
@@ -162,7 +162,7 @@ def test_secret_has_precedence_over_ambient_identities(entra, tmp_path):
     assert [each.split()[0] for each in means] == ["secret", "workload", "OIDC", "service", "managed"]
 
 
-def test_missing_identity_is_reported_with_variables_to_set(acr):
+def test_missing_entra_identity_is_reported_with_variables_to_set(acr):
     said = get_login_error(acr, {"PATH": "/nonexistent"})
     assert said.startswith(
         f"cannot log in to {acr.host}: no identity for Microsoft Entra is configured; hint: set AZURE_CLIENT_ID"
@@ -237,7 +237,7 @@ def test_refused_entra_login_is_reported_once(entra):
         (HttpReply(200, b" " * 100_000), "has more than"),
     ],
 )
-def test_malformed_oidc_response_is_reported(certificate, entra, reply, said):
+def test_malformed_github_oidc_response_is_reported(certificate, entra, reply, said):
     with HttpListener(lambda received: reply, certificate) as github:
         workflow = {"ACTIONS_ID_TOKEN_REQUEST_URL": f"{github.url}/token", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "t0p"}
         environment = entra.environment | workflow
@@ -257,7 +257,7 @@ def test_malformed_oidc_response_is_reported(certificate, entra, reply, said):
         (HttpReply(302, headers={"Location": "https://attacker.example/"}), "Azure Pipelines answered 302"),
     ],
 )
-def test_refusals_of_azure_pipelines_do_not_contain_the_token(certificate, entra, reply, said):
+def test_refused_oidc_request_of_azure_pipelines_is_reported_without_token(certificate, entra, reply, said):
     with HttpListener(lambda received: reply, certificate) as devops:
         environment = entra.environment | entra.pipeline | {"SYSTEM_OIDCREQUESTURI": f"{devops.url}/oidctoken"}
         with pytest.raises(NoEntraTokenError, match=said) as caught:
@@ -265,17 +265,17 @@ def test_refusals_of_azure_pipelines_do_not_contain_the_token(certificate, entra
         assert JOB_TOKEN not in str(caught.value)
 
 
-def test_pipeline_token_is_sent_only_over_https():
+def test_azure_pipelines_job_token_is_sent_only_over_https():
     with pytest.raises(NoEntraTokenError, match="https URL"):
         fetch_pipeline_assertion(HttpClient(), "http://127.0.0.1:1/oidctoken", "t0p", "a")
 
 
-def test_github_token_is_sent_only_over_https():
+def test_github_oidc_request_token_is_sent_only_over_https():
     with pytest.raises(NoEntraTokenError, match="https URL"):
         fetch_github_assertion(HttpClient(), "http://127.0.0.1:1/token", "t0p", "a")
 
 
-def test_azure_machine_is_detected_by_asset_tag(asset_tag):
+def test_azure_machine_is_detected_by_chassis_asset_tag(asset_tag):
     assert not is_azure_machine()
     asset_tag.write_text(f"{AZURE_ASSET_TAG}\n")
     assert is_azure_machine()
@@ -293,7 +293,7 @@ def test_az_login_has_precedence_over_machine_identity(entra, asset_tag, tmp_pat
     assert entra.read(identity.get_token(REGISTRY_SCOPE))["appid"] == CLIENT
 
 
-def test_config_file_entry_enables_entra_login(acr, entra, tmp_path, monkeypatch):
+def test_auth_azure_in_config_file_enables_entra_login(acr, entra, tmp_path, monkeypatch):
     config = tmp_path / "basebump.yaml"
     listed = f"{{host: '{acr.host}', auth: azure, trusted_realms: ['{acr.host}'], ca: {acr.certificate.path}}}"
     config.write_text(f"schema: 1\nregistries: [{listed}]\n")
@@ -305,7 +305,7 @@ def test_config_file_entry_enables_entra_login(acr, entra, tmp_path, monkeypatch
 # Clouds by host name
 
 
-def test_azure_cloud_is_derived_from_host_suffix():
+def test_azure_cloud_is_derived_from_registry_host_or_authority():
     assert get_azure_cloud("contoso.azurecr.io", {}) == get_azure_cloud("registry.contoso.com", {}) == PUBLIC_CLOUD
     assert get_azure_cloud("contoso.azurecr.us", {}) == SOVEREIGN_CLOUDS[".azurecr.us"]
     assert get_azure_cloud("contoso.azurecr.cn:443", {}) == SOVEREIGN_CLOUDS[".azurecr.cn"]
@@ -313,7 +313,7 @@ def test_azure_cloud_is_derived_from_host_suffix():
     assert get_azure_cloud("registry.contoso.com", named) == SOVEREIGN_CLOUDS[".azurecr.us"]
 
 
-def test_sovereign_registry_uses_entra_login(certificate, entra):
+def test_registry_in_sovereign_azure_cloud_accepts_entra_login(certificate, entra):
     with FakeAcr(certificate, entra, name="contoso.azurecr.us") as acr:
         acr.push(IMAGE, "team/app", "1")
         assert (
@@ -339,5 +339,5 @@ def test_sovereign_registry_uses_entra_login(certificate, entra):
         ("contoso.azurecr.io\n", False),
     ],
 )
-def test_acr_host_must_match_azure_naming(host, expected):
+def test_acr_host_is_recognised_only_by_complete_azure_name(host, expected):
     assert is_acr(host) is expected

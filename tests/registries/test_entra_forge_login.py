@@ -57,7 +57,7 @@ def run(stand, entra, loopback, basebump, tmp_path, monkeypatch):
     return start
 
 
-def test_service_connection_opens_pull_requests_with_one_token(run, stand, entra):
+def test_run_on_azure_repos_opens_pull_requests_with_one_entra_token(run, stand, entra):
     code, report = run()
     assert (code, report["failed"]) == (0, [])
     assert [each.branch for each in stand.requests()] == ["basebump/python-3.12-slim-06e5bb43"]
@@ -65,7 +65,7 @@ def test_service_connection_opens_pull_requests_with_one_token(run, stand, entra
     assert sum(each.endswith("/oauth2/v2.0/token") for each in entra.asked) == 1
 
 
-def test_refused_service_connection_is_reported_with_a_hint(run, stand, monkeypatch):
+def test_refused_service_connection_for_azure_repos_is_reported_with_hint(run, stand, monkeypatch):
     monkeypatch.setenv("SYSTEM_ACCESSTOKEN", "wrong-and-secret")
     code, report = run()
     (failed,) = report["failed"]

@@ -34,17 +34,17 @@ DIGEST = "sha256:" + "a" * 64
         (None, None),
     ],
 )
-def test_build_time_is_none_when_invalid_or_epoch(text, moment):
+def test_image_build_time_is_none_if_invalid_or_epoch(text, moment):
     assert parse_build_time(text) == moment
 
 
-def test_first_value_comes_from_first_source_with_nonempty_value():
+def test_first_nonempty_annotation_value_is_used():
     said = [{}, {f"{PREFIX}version": ""}, {f"{PREFIX}version": "1"}, {f"{PREFIX}version": "2"}]
     assert facts.get_first_value("version", said) == "1"
     assert facts.get_first_value("source", said) is None
 
 
-def test_value_is_one_printable_line_of_limited_length():
+def test_annotation_value_is_cut_to_one_printable_line():
     said = [{f"{PREFIX}source": "https://a\n\x1b[31m" + "x" * 10_000}]
     source = facts.get_first_value("source", said)
     assert source is not None
@@ -52,7 +52,7 @@ def test_value_is_one_printable_line_of_limited_length():
     assert len(source) == facts.MAX_TEXT_LENGTH
 
 
-def test_name_and_digest_of_base_come_from_same_source():
+def test_base_name_and_base_digest_are_never_combined_from_two_sources():
     said = [{}, {f"{PREFIX}base.digest": DIGEST}, {f"{PREFIX}base.name": "debian:12"}]
     assert facts.get_base_image(said) == BaseImage(None, DIGEST)
     assert facts.get_base_image([{f"{PREFIX}base.name": "a", f"{PREFIX}base.digest": "sha256:x"}]) == BaseImage(
@@ -65,7 +65,7 @@ def config(created: str | None, labels: object) -> facts.ConfigFacts:
     return facts.parse_config(json.dumps({"created": created, "config": {"Labels": labels}}).encode())
 
 
-def test_build_time_of_config_has_precedence_over_label():
+def test_build_time_is_read_from_annotation_then_config_then_label():
     built = config("2026-11-01T10:00:00Z", {f"{PREFIX}created": "2020-01-01T00:00:00Z"})
     assert facts.get_build_time([{}], built) == datetime(2026, 11, 1, 10, tzinfo=UTC)
     assert facts.get_build_time([{f"{PREFIX}created": "2026-11-02T00:00:00Z"}], built) == datetime(
@@ -73,7 +73,7 @@ def test_build_time_of_config_has_precedence_over_label():
     )
 
 
-def test_label_is_build_time_of_reproducible_image():
+def test_build_time_of_image_with_epoch_config_is_read_from_label():
     built = config("1970-01-01T00:00:00Z", {f"{PREFIX}created": "2026-11-01T10:00:00Z"})
     assert facts.get_build_time([], built) == datetime(2026, 11, 1, 10, tzinfo=UTC)
     assert facts.get_build_time([], config("1970-01-01T00:00:00Z", None)) is None
@@ -81,17 +81,17 @@ def test_label_is_build_time_of_reproducible_image():
 
 
 @pytest.mark.parametrize("labels", [None, [], "x", {"a": 1, "b": None}])
-def test_malformed_labels_are_empty(labels):
+def test_malformed_image_labels_are_read_as_empty(labels):
     assert config(None, labels).labels == {}
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"[" * 100_000, b"{"])
-def test_malformed_config_is_not_an_image(body):
+def test_malformed_image_config_raises_not_an_image_error(body):
     with pytest.raises(NotAnImageError, match="config is not"):
         facts.parse_config(body)
 
 
-def test_config_without_runtime_part_is_valid():
+def test_image_config_without_runtime_part_is_valid():
     assert facts.parse_config(b'{"os": "linux", "architecture": "arm64", "variant": "v8"}') == facts.ConfigFacts(
         None, "linux/arm64/v8", {}
     )
@@ -100,12 +100,12 @@ def test_config_without_runtime_part_is_valid():
 @pytest.mark.parametrize(
     "runtime", [None, [], {"User": 1, "Entrypoint": "sh", "Cmd": {}, "Env": [1, "A"], "Volumes": 3}]
 )
-def test_malformed_runtime_part_gives_empty_image_config(runtime):
+def test_malformed_runtime_part_is_read_as_empty_image_config(runtime):
     start = facts.parse_config(json.dumps({"config": runtime}).encode()).runtime_config
     assert replace(start, environment=()) == ImageConfig()
 
 
-def test_runtime_part_is_read_with_limits():
+def test_environment_and_user_in_image_config_are_cut_to_limits():
     runtime = {"Env": [f"V{number}=x" for number in range(1000)], "User": "a\x1b[31m" + "b" * 10_000}
     start = facts.parse_config(json.dumps({"config": runtime}).encode()).runtime_config
     assert len(start.environment) == facts.MAX_LIST_LENGTH

@@ -43,7 +43,7 @@ def read(registry):
     return read_build
 
 
-def test_labels_and_layers_of_a_single_image_are_read(registry, read):
+def test_own_build_without_index_is_read_from_labels_and_layers(registry, read):
     image = make_image("base", "app", labels=LABELS)
     assert read(image) == OwnBuild(
         f"{registry.host}/acme/web",
@@ -57,7 +57,7 @@ def test_labels_and_layers_of_a_single_image_are_read(registry, read):
     )
 
 
-def test_build_of_index_comes_from_one_image(registry, read):
+def test_own_build_of_an_index_is_read_from_linux_amd64_image(registry, read):
     arm64, amd64 = (make_image("base", each, labels=LABELS, platform=f"linux/{each}") for each in ("arm64", "amd64"))
     build = read(build_index([arm64, amd64]))
     assert build.children == {arm64.digest, amd64.digest}
@@ -103,7 +103,7 @@ def test_attached_provenance_is_found_by_referrers_tag(registry, read):
     assert (build.source, build.dockerfile, build.is_attested) == (SOURCE, "Dockerfile", True)
 
 
-def test_missing_attestation_leaves_labels_readable(registry, read):
+def test_own_build_is_read_from_labels_if_attestation_is_missing(registry, read):
     image = make_image("app", labels={"source": SOURCE})
     index = attach_provenance(image, state_provenance(image.digest, SOURCE, "Dockerfile"))
     whole = registry._server.store
@@ -115,7 +115,7 @@ def test_missing_attestation_leaves_labels_readable(registry, read):
     assert (build.source, build.is_attested) == (SOURCE, False)
 
 
-def test_read_build_sends_fixed_number_of_requests(registry, read):
+def test_reading_own_build_sends_fixed_number_of_requests(registry, read):
     image = make_image("app")
     expected = {image: 4, attach_provenance(image, state_provenance(image.digest, SOURCE, "Dockerfile")): 5}
     for item, count in expected.items():
@@ -124,7 +124,7 @@ def test_read_build_sends_fixed_number_of_requests(registry, read):
         assert len(registry.served_requests) - before == count
 
 
-def test_layers_of_one_image_are_read(registry):
+def test_layers_of_an_image_are_read_in_order(registry):
     image = make_image("base", "tools")
     registry._server.store.put("base", image)
     builds = OciRegistry([RegistryEntry(registry.host, is_insecure=True)], environment={}).create_builds()
@@ -132,7 +132,7 @@ def test_layers_of_one_image_are_read(registry):
     assert builds.read_layers(f"{registry.host}/base", image.digest) == expected
 
 
-def test_missing_image_is_an_error(registry):
+def test_reading_own_build_of_missing_image_raises_error(registry):
     builds = OciRegistry([RegistryEntry(registry.host, is_insecure=True)], environment={}).create_builds()
     with pytest.raises(RegistryError):
         builds.read_build(f"{registry.host}/acme/web", digest("missing"))

@@ -56,7 +56,7 @@ def build_helper_body(username: str, secret: str) -> str:
     return f"print(json.dumps({{'ServerURL': server, 'Username': {username!r}, 'Secret': {secret!r}}}))"
 
 
-def test_credential_is_none_without_login(isolated_home):
+def test_registry_credential_is_none_without_any_login(isolated_home):
     assert build_keychain(isolated_home).get_credential("docker.io") is None
 
 
@@ -67,7 +67,7 @@ def test_credential_is_none_without_login(isolated_home):
         *("containers/auth.json", ".config/containers/auth.json"),
     ],
 )
-def test_login_files_in_working_directory_are_ignored(helper, isolated_home, tmp_path, monkeypatch, path):
+def test_registry_login_files_in_working_directory_are_ignored(helper, isolated_home, tmp_path, monkeypatch, path):
     log = helper("tool", build_helper_body("user", "word"))
     planted = tmp_path / "cloned" / path
     planted.parent.mkdir(parents=True)
@@ -77,18 +77,18 @@ def test_login_files_in_working_directory_are_ignored(helper, isolated_home, tmp
     assert not log.exists()
 
 
-def test_credential_of_entry_has_precedence(isolated_home):
+def test_credential_in_config_has_precedence_over_docker_login(isolated_home):
     entry = RegistryEntry("ghcr.io", username="own", password="word")
     chain = build_keychain(isolated_home, {"auths": {"ghcr.io": {"auth": USER}}}, entry)
     assert chain.get_credential("ghcr.io") == PasswordLogin("own", "word")
 
 
-def test_anonymous_entry_reads_no_login_file(isolated_home):
+def test_registry_configured_as_anonymous_reads_no_login_file(isolated_home):
     entry = RegistryEntry("ghcr.io", is_anonymous=True)
     assert build_keychain(isolated_home, "{broken", entry).get_credential("ghcr.io") is None
 
 
-def test_docker_config_variable_selects_login_file(tmp_path, isolated_home):
+def test_docker_config_variable_selects_folder_of_login_file(tmp_path, isolated_home):
     (tmp_path / "config.json").write_text(json.dumps({"auths": {"ghcr.io": {"auth": USER}}}))
     chain = build_keychain(isolated_home, {"auths": {}}, DOCKER_CONFIG=str(tmp_path))
     assert chain.get_credential("ghcr.io") == PasswordLogin("user", "pass:word")
@@ -116,11 +116,11 @@ def test_malformed_login_file_is_reported_without_content(content, isolated_home
     assert "secret" not in str(caught.value)
 
 
-def test_secrets_are_hidden_in_repr():
+def test_passwords_and_identity_tokens_are_hidden_in_repr():
     assert "secret" not in repr([PasswordLogin("user", "secret"), IdentityToken("secret")])
 
 
-def test_helper_is_run_only_for_its_host(helper, isolated_home):
+def test_credential_helper_is_run_only_for_configured_host(helper, isolated_home):
     log = helper("tool", build_helper_body("user", "word"))
     chain = build_keychain(isolated_home, {"credHelpers": {"ghcr.io": "tool"}, "auths": {"quay.io": {"auth": USER}}})
     assert chain.get_credential("ghcr.io") == PasswordLogin("user", "word")
@@ -129,21 +129,21 @@ def test_helper_is_run_only_for_its_host(helper, isolated_home):
     assert (arguments, server) == (["get"], "ghcr.io")
 
 
-def test_credential_store_is_run_once_for_each_other_host(helper, isolated_home):
+def test_credential_store_is_run_once_per_host(helper, isolated_home):
     log = helper("desktop", build_helper_body("<token>", "refresh"))
     chain = build_keychain(isolated_home, {"credsStore": "desktop", "auths": {HUB_KEY: {}}})
     assert [chain.get_credential("docker.io") for _ in range(3)] == [IdentityToken("refresh")] * 3
     assert [json.loads(line)[1] for line in log.read_text().splitlines()] == [HUB_KEY]
 
 
-def test_login_file_is_used_when_helper_has_no_credential(helper, isolated_home):
+def test_auths_of_login_file_are_used_if_credential_store_has_no_credential(helper, isolated_home):
     helper("desktop", "print('credentials not found in native keychain'); sys.exit(1)")
     chain = build_keychain(isolated_home, {"credsStore": "desktop", "auths": {"ghcr.io": {"auth": USER}}})
     assert chain.get_credential("ghcr.io") == PasswordLogin("user", "pass:word")
     assert chain.get_credential("quay.io") is None
 
 
-def test_helper_gets_cloud_variables_and_no_tokens(helper, isolated_home, monkeypatch):
+def test_credential_helper_gets_cloud_variables_but_no_tokens(helper, isolated_home, monkeypatch):
     log = helper("ecr-login", build_helper_body("AWS", "word"))
     monkeypatch.setenv("GITHUB_TOKEN", "secret")
     chain = build_keychain(
@@ -156,7 +156,7 @@ def test_helper_gets_cloud_variables_and_no_tokens(helper, isolated_home, monkey
 
 
 @pytest.mark.parametrize("name", ["../evil", "a b", "-x", "a/b", "$(x)"])
-def test_invalid_helper_name_is_refused(name, isolated_home):
+def test_invalid_name_of_credential_helper_is_refused(name, isolated_home):
     with pytest.raises(RegistryError, match="a valid name"):
         build_keychain(isolated_home, {"credsStore": name}).get_credential("docker.io")
 
@@ -170,7 +170,7 @@ def test_invalid_helper_name_is_refused(name, isolated_home):
         ("print('x' * 100000)", "more than"),
     ],
 )
-def test_failed_helper_is_reported_without_output(body, said, helper, isolated_home):
+def test_failed_credential_helper_is_reported_without_quoting_output(body, said, helper, isolated_home):
     helper("tool", body)
     with pytest.raises(RegistryError, match=said) as caught:
         build_keychain(isolated_home, {"credsStore": "tool"}).get_credential("docker.io")
@@ -178,13 +178,13 @@ def test_failed_helper_is_reported_without_output(body, said, helper, isolated_h
     assert "secret" not in str(caught.value)
 
 
-def test_identity_token_is_not_a_login_for_other_programs(isolated_home):
+def test_identity_token_is_not_passed_on_as_login_for_other_programs(isolated_home):
     chain = build_keychain(isolated_home, {"auths": {"ghcr.io": {"identitytoken": "refresh"}}})
     assert chain.get_credential("ghcr.io") == IdentityToken("refresh")
     assert chain.get_login("ghcr.io") is None
 
 
-def test_helper_is_stopped_after_timeout(helper, isolated_home, monkeypatch):
+def test_credential_helper_is_stopped_after_timeout(helper, isolated_home, monkeypatch):
     monkeypatch.setattr(credential_helpers, "HELPER_TIMEOUT", 0.5)
     helper("tool", f"import time; time.sleep(120); {build_helper_body('user', 'word')}")
     began = time.monotonic()
@@ -193,7 +193,7 @@ def test_helper_is_stopped_after_timeout(helper, isolated_home, monkeypatch):
     assert time.monotonic() - began < 60
 
 
-def test_failed_helper_is_run_once_per_host(helper, isolated_home):
+def test_failed_credential_helper_is_run_once_per_host(helper, isolated_home):
     log = helper("tool", "sys.exit(1)")
     chain = build_keychain(isolated_home, {"credsStore": "tool"})
     for repository in ("a", "b"):
@@ -202,6 +202,6 @@ def test_failed_helper_is_run_once_per_host(helper, isolated_home):
     assert len(log.read_text().splitlines()) == 1
 
 
-def test_missing_helper_is_reported(isolated_home):
+def test_missing_credential_helper_is_reported(isolated_home):
     with pytest.raises(RegistryError, match="docker-credential-nowhere could not be started"):
         build_keychain(isolated_home, {"credsStore": "nowhere"}).get_credential("docker.io")

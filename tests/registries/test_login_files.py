@@ -51,7 +51,7 @@ def find_username(
         ("[::1]:5000", "[::1]:5000"),
     ],
 )
-def test_key_matches_host_in_all_spellings(key, account, shape):
+def test_login_file_key_matches_host_in_all_spellings(key, account, shape):
     assert find_login_of_auths({key: {"auth": USER}}, account, "a/b", shape) == PasswordLogin("user", "pass:word")
 
 
@@ -59,11 +59,11 @@ def test_key_matches_host_in_all_spellings(key, account, shape):
 @pytest.mark.parametrize(
     "host", ["hcr.io", "a.ghcr.io", "ghcr.io:5000", "ghcr.io.evil.example", "ghcr-io", "xghcr.io", "ghcr.iox"]
 )
-def test_login_applies_only_to_exact_host(host, shape):
+def test_login_in_login_file_applies_only_to_exact_host(host, shape):
     assert find_login_of_auths({"ghcr.io": {"auth": USER}}, host, "a", shape) is None
 
 
-def test_exact_key_has_precedence_over_other_spellings():
+def test_exact_login_file_key_has_precedence_over_other_spellings():
     for keys in (("https://ghcr.io/v2/", "ghcr.io", "http://ghcr.io"), ("ghcr.io", "https://ghcr.io")):
         assert find_username(keys, "ghcr.io", "a") == "ghcr.io"
 
@@ -85,12 +85,12 @@ PATHS = ("quay.io", "quay.io/org", "quay.io/org/team", "quay.io/org/team/app")
         ("a/org/team", "quay.io"),
     ],
 )
-def test_longest_path_prefix_of_whole_segments_wins(path, key, shape):
+def test_login_file_key_with_longest_matching_path_wins(path, key, shape):
     assert find_username(PATHS, "quay.io", path, shape) == key
     assert find_username(PATHS[::-1], "quay.io", path, shape) == key
 
 
-def test_key_with_path_does_not_apply_to_other_paths():
+def test_login_file_key_with_path_does_not_apply_to_other_paths():
     assert find_username(("quay.io/org",), "quay.io", "other/app") is None
     assert find_username(("quay.io/org",), "quay.io", "") is None
 
@@ -115,7 +115,7 @@ def test_key_with_path_does_not_apply_to_other_paths():
         ("https://acme.azurecr.io/v1/team", "acme.azurecr.io", "team/app", True),
     ],
 )
-def test_kubernetes_globs_match_one_label(key, account, path, covers):
+def test_glob_in_kubernetes_login_key_matches_one_label_of_host(key, account, path, covers):
     for shape in (LoginFileFormat.KUBERNETES, LoginFileFormat.KUBERNETES_LEGACY):
         assert (find_username((key,), account, path, shape) == key) == covers
     if "*" in key:
@@ -124,7 +124,7 @@ def test_kubernetes_globs_match_one_label(key, account, path, covers):
         )
 
 
-def test_path_has_precedence_over_name_and_name_over_glob():
+def test_login_key_with_path_wins_over_exact_host_and_exact_host_over_glob():
     keys = ("*.azurecr.io", "acme.azurecr.io", "*.azurecr.io/team")
     for given in (keys, keys[::-1]):
         assert find_username(given, "acme.azurecr.io", "app", LoginFileFormat.KUBERNETES) == "acme.azurecr.io"
@@ -132,7 +132,7 @@ def test_path_has_precedence_over_name_and_name_over_glob():
         assert find_username(given, "other.azurecr.io", "app", LoginFileFormat.KUBERNETES) == "*.azurecr.io"
 
 
-def test_kubernetes_secret_has_no_helpers():
+def test_credential_helpers_in_kubernetes_secret_are_ignored():
     document = json.dumps({"auths": {}, "credHelpers": {"ghcr.io": "tool"}, "credsStore": "tool"}).encode()
     assert parse_logins(document, LoginFileFormat.DOCKER).get_helper("ghcr.io") == "tool"
     assert parse_logins(document, LoginFileFormat.KUBERNETES).get_helper("ghcr.io") is None
@@ -147,7 +147,7 @@ def test_kubernetes_secret_has_no_helpers():
         (".dockercfg", LoginFileFormat.KUBERNETES_LEGACY),
     ],
 )
-def test_format_is_detected_by_file_name(name, shape):
+def test_login_file_format_is_detected_by_file_name(name, shape):
     assert LoginFileFormat.detect_by_name(name) is shape
 
 
@@ -162,7 +162,7 @@ def test_format_is_detected_by_file_name(name, shape):
         ({"email": "user@example.org"}, None),
     ],
 )
-def test_entry_is_parsed_as_password_or_identity_token(entry, credential):
+def test_login_file_entry_is_parsed_as_password_or_identity_token(entry, credential):
     assert find_login_of_auths({"a.io": entry}, "a.io") == credential
 
 

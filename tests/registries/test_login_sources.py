@@ -80,7 +80,7 @@ ORDER = [
 ]
 
 
-def test_entry_has_precedence_and_other_sources_have_fixed_order(all_sources, isolated_home):
+def test_login_in_config_is_used_before_login_files_in_fixed_order(all_sources, isolated_home):
     own = RegistryEntry(HOST, username="entry", password="word")
     assert find_username(all_sources, own) == "entry"
     assert find_username(all_sources, RegistryEntry(HOST, is_anonymous=True)) is None
@@ -90,17 +90,17 @@ def test_entry_has_precedence_and_other_sources_have_fixed_order(all_sources, is
             remove_source(all_sources, where, isolated_home)
 
 
-def test_next_source_is_used_when_source_lacks_repository(all_sources):
+def test_next_login_source_is_used_if_first_does_not_cover_repository(all_sources):
     all_sources["DOCKER_AUTH_CONFIG"] = build_auths("one organisation's", f"{HOST}/acme")
     assert find_username(all_sources, path="acme/web") == "one organisation's"
     assert find_username(all_sources, path="other/web") == "REGISTRY_AUTH_FILE"
 
 
-def test_empty_variable_is_ignored(all_sources):
+def test_empty_variable_for_login_source_is_ignored(all_sources):
     assert find_username(all_sources | {"DOCKER_AUTH_CONFIG": "", "REGISTRY_AUTH_FILE": ""}) == "DOCKER_CONFIG"
 
 
-def test_later_sources_are_not_read_after_match(all_sources, tmp_path):
+def test_login_sources_after_a_match_are_not_read(all_sources, tmp_path):
     write_file(tmp_path / "podman.json", "{broken")
     assert find_username(all_sources) == "DOCKER_AUTH_CONFIG"
     with pytest.raises(RegistryError, match=r"podman\.json .*JSON"):
@@ -119,14 +119,14 @@ def test_later_sources_are_not_read_after_match(all_sources, tmp_path):
         ("REGISTRY_AUTH_FILE", "/", "/ cannot be used: Is a directory"),
     ],
 )
-def test_unusable_source_is_reported(variable, value, said):
+def test_unusable_login_source_is_reported_without_content(variable, value, said):
     with pytest.raises(RegistryError, match=said) as caught:
         find_username({variable: value})
     assert caught.value.is_failure
     assert "secret" not in str(caught.value)
 
 
-def test_kubernetes_secret_file_can_be_source(tmp_path):
+def test_kubernetes_secret_file_can_be_used_as_login_source(tmp_path):
     secret = write_file(tmp_path / ".dockerconfigjson", build_auths("secret's", "*.io"))
     assert find_username({"REGISTRY_AUTH_FILE": secret}) == "secret's"
 
@@ -141,7 +141,7 @@ def test_login_of_mirrored_repository_is_found_by_mirror_path():
     assert oci.get_pull_address(TagRef("docker.io/acme/nginx", "1"), digest).username == "host"
 
 
-def test_named_source_is_used_without_home_directory(tmp_path, monkeypatch):
+def test_login_source_named_by_variable_is_used_without_home_directory(tmp_path, monkeypatch):
     monkeypatch.delenv("HOME")
     monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # as in a container whose user ID has no entry in passwd
     assert find_username({}) is None

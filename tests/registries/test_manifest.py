@@ -28,13 +28,13 @@ def change_content(item, **changes) -> bytes:
     return json.dumps({key: value for key, value in document.items() if value is not None}).encode()
 
 
-def test_accept_header_has_all_four_types():
+def test_accept_header_lists_oci_and_docker_manifests_and_indexes():
     types = {images.OCI_INDEX, DOCKER_INDEX, images.OCI_MANIFEST, DOCKER_MANIFEST}
     assert set(ACCEPT.split(", ")) == types
 
 
 @pytest.mark.parametrize("docker", [False, True])
-def test_manifest_is_parsed_without_children(docker):
+def test_single_manifest_is_parsed_with_config_and_annotations(docker):
     image = images.build_image([images.build_layer({"a": b"b"})], annotations={"a": "b"})
     image = convert_to_docker(image) if docker else image
     document = parse_item(image)
@@ -55,7 +55,7 @@ def test_index_children_keep_order_and_exclude_attestations(docker):
     )
 
 
-def test_index_above_child_limit_is_not_an_image():
+def test_index_with_too_many_children_is_not_an_image():
     platform = {"os": "linux", "architecture": "amd64"}
     for count in (MAX_CHILDREN, MAX_CHILDREN + 1):
         body = json.dumps({"manifests": [{"digest": AMD64.digest, "platform": platform}] * count}).encode()
@@ -64,7 +64,7 @@ def test_index_above_child_limit_is_not_an_image():
 
 
 @pytest.mark.parametrize("sign", ["annotation", "platform"])
-def test_annotation_or_platform_marks_child_as_attestation(sign):
+def test_index_child_with_attestation_annotation_or_platform_is_left_out(sign):
     platform = {"os": "unknown", "architecture": "unknown"} if sign == "platform" else {"os": "linux"}
     annotations = {"vnd.docker.reference.type": "attestation-manifest"} if sign == "annotation" else {}
     children = [{"digest": AMD64.digest, "platform": platform, "annotations": annotations}]
@@ -72,7 +72,7 @@ def test_annotation_or_platform_marks_child_as_attestation(sign):
     assert parse_document(AMD64.digest, body, images.OCI_INDEX).manifest.children == ()
 
 
-def test_child_without_platform_is_kept():
+def test_index_child_without_platform_is_kept():
     body = json.dumps({"manifests": [{"digest": AMD64.digest}]}).encode()
     manifest = parse_document(AMD64.digest, body, images.OCI_INDEX).manifest
     assert (manifest.children, manifest.platforms) == ((ChildManifest(AMD64.digest, None),), ())
@@ -81,7 +81,7 @@ def test_child_without_platform_is_kept():
 
 
 @pytest.mark.parametrize("os", ["linux`@everyone", "", "a" * 65, 7, None, ["linux"]])
-def test_invalid_platform_is_ignored(os):
+def test_invalid_platform_of_index_child_is_ignored(os):
     body = json.dumps({"manifests": [{"digest": AMD64.digest, "platform": {"os": os, "architecture": "amd64"}}]})
     assert parse_document(AMD64.digest, body.encode(), images.OCI_INDEX).manifest.platforms == ()
 
@@ -90,12 +90,12 @@ def test_invalid_platform_is_ignored(os):
 @pytest.mark.parametrize(
     ("item", "kind"), [(AMD64, ManifestKind.MANIFEST), (images.build_index([AMD64]), ManifestKind.INDEX)]
 )
-def test_document_without_media_type_is_recognised_by_keys(content_type, item, kind):
+def test_manifest_without_media_type_is_recognised_by_keys(content_type, item, kind):
     document = parse_document(item.digest, change_content(item, mediaType=None), content_type)
     assert (document.manifest.kind, document.manifest.media_type) == (kind, item.media_type)
 
 
-def test_content_type_ignores_parameters_and_case():
+def test_content_type_of_manifest_ignores_parameters_and_case():
     assert parse_media_type("Application/JSON; charset=utf-8") == "application/json"
     assert parse_item(AMD64, f"{images.OCI_MANIFEST.upper()}; charset=utf-8").manifest.media_type == images.OCI_MANIFEST
 
@@ -150,7 +150,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_other_documents_are_not_images(case):
+def test_documents_resembling_manifests_are_not_images(case):
     body, content_type, said = REFUSED[case]
     with pytest.raises(NotAnImageError, match=said):
         parse_document(images.compute_digest(body), body, content_type)
@@ -165,7 +165,7 @@ KEYS = st.sampled_from(["schemaVersion", "mediaType", "config", "layers", "manif
 
 
 @given(st.dictionaries(KEYS, JSON, max_size=5), st.sampled_from(["", images.OCI_INDEX, images.OCI_MANIFEST, "x"]))
-def test_any_document_is_image_or_not_an_image_error(document, content_type):
+def test_any_json_document_is_parsed_as_manifest_or_refused(document, content_type):
     body = json.dumps(document).encode()
     with contextlib.suppress(NotAnImageError):
         assert parse_document(images.compute_digest(body), body, content_type).manifest.kind in ManifestKind

@@ -55,12 +55,12 @@ def build_descriptor(item: images.PlatformImage | images.ImageIndex) -> TagDescr
     return TagDescriptor(item.digest, item.media_type, f'"{item.digest}"')
 
 
-def test_client_implements_registry_port(registry):
+def test_oci_client_implements_registry_protocol(registry):
     asked: Registry = client(registry.host)
     assert asked
 
 
-def test_moved_tag_is_noticed_immediately(registry):
+def test_moved_tag_is_resolved_to_new_digest_in_the_same_run(registry):
     oci = client(registry.host)
     moving = build_tag_ref(registry, "moving")
     registry.push(OLD, "moving", "1")
@@ -72,7 +72,7 @@ def test_moved_tag_is_noticed_immediately(registry):
 
 @pytest.mark.parametrize("docker", [False, True])
 @pytest.mark.parametrize("index", [False, True])
-def test_digest_of_pushed_item_is_returned_for_all_types(registry, docker, index):
+def test_fetched_digest_equals_pushed_digest_for_all_manifest_types(registry, docker, index):
     """With fewer accepted types, this registry answers 404, converts to schema 1, or chooses linux/amd64."""
     convert = convert_to_docker if docker else lambda item: item
     item = convert(images.build_image([images.build_layer({"a": b"b"})]))
@@ -90,7 +90,7 @@ def test_digest_of_pushed_item_is_returned_for_all_types(registry, docker, index
     assert manifest.platforms == (("linux/amd64", "linux/arm64") if index else ())
 
 
-def test_client_sends_one_head_per_tag_and_one_get_when_tag_moved(registry, list_requests):
+def test_client_sends_one_head_per_tag_and_one_get_per_fetched_manifest(registry, list_requests):
     for number in range(20):
         registry.push(OLD, f"cheap/{number}", "1")
     registry.forget()
@@ -107,7 +107,7 @@ def test_client_sends_one_head_per_tag_and_one_get_when_tag_moved(registry, list
     assert len(list_requests()) == 40
 
 
-def test_unchanged_descriptor_is_confirmed_by_etag(registry, list_requests):
+def test_unchanged_tag_is_confirmed_by_etag(registry, list_requests):
     registry.push(OLD, "remembered", "1")
     remembered = build_tag_ref(registry, "remembered")
     claim = client(registry.host).fetch_descriptor(remembered)
@@ -121,7 +121,7 @@ def test_unchanged_descriptor_is_confirmed_by_etag(registry, list_requests):
     ]
 
 
-def test_etag_does_not_bypass_login(private_registry):
+def test_known_etag_does_not_confirm_tag_without_login(private_registry):
     oci = client(private_registry.host, username="user", password="right")
     claim = oci.fetch_descriptor(build_tag_ref(private_registry, "private"))
     assert (
@@ -134,7 +134,7 @@ def test_etag_does_not_bypass_login(private_registry):
         client(private_registry.host).fetch_descriptor(build_tag_ref(private_registry, "private"), claim)
 
 
-def test_missing_tag_is_not_found_and_not_a_failure(registry, list_requests):
+def test_missing_tag_or_repository_is_reported_as_not_found(registry, list_requests):
     registry.push(OLD, "there", "1")
     oci = client(registry.host)
     for missing in (build_tag_ref(registry, "there", "2"), build_tag_ref(registry, "nowhere")):
@@ -146,7 +146,7 @@ def test_missing_tag_is_not_found_and_not_a_failure(registry, list_requests):
         oci.fetch_manifest(build_tag_ref(registry, "there"), NEW.digest)
 
 
-def test_deleted_digest_is_not_found(registry):
+def test_deleted_digest_is_reported_as_not_found(registry):
     registry.push(OLD, "deleted", "1")
     registry.delete("deleted", OLD.digest)
     with pytest.raises(RegistryError) as caught:
@@ -154,7 +154,7 @@ def test_deleted_digest_is_not_found(registry):
     assert caught.value.reason is Reason.NOT_FOUND_OR_DENIED
 
 
-def test_chart_is_not_an_image(registry):
+def test_helm_chart_in_registry_is_reported_as_not_an_image(registry):
     chart = images.build_artifact("application/vnd.cncf.helm.config.v1+json", [images.build_layer({"Chart.yaml": b""})])
     registry.push(chart, "chart", "1")
     with pytest.raises(RegistryError, match="not an image") as caught:
@@ -206,7 +206,7 @@ def test_index_without_linux_amd64_is_described_by_first_image(registry):
     )
 
 
-def test_index_with_complete_annotations_needs_no_further_pull(registry, list_requests):
+def test_index_with_complete_annotations_is_described_without_further_requests(registry, list_requests):
     said = {
         f"{PREFIX}created": "2026-11-02T03:04:05Z",
         f"{PREFIX}source": "https://github.com/a/b.git#abc:12",
@@ -226,7 +226,7 @@ def test_index_with_complete_annotations_needs_no_further_pull(registry, list_re
     assert (found.version, found.base) == ("3.12", BaseImage("debian:bookworm-slim", OLD.digest))
 
 
-def test_single_manifest_is_described_with_own_platform(registry):
+def test_manifest_without_index_is_described_with_platform_of_config(registry):
     image = convert_to_docker(
         images.build_image([images.build_layer({})], platform="linux/arm/v7", labels={f"{PREFIX}version": "7"})
     )
@@ -251,7 +251,7 @@ def test_image_with_epoch_time_has_no_creation_time(registry):
     )
 
 
-def test_manifest_of_earlier_run_can_be_described(registry):
+def test_manifest_fetched_by_another_client_can_be_described(registry):
     registry.push(NEW, "earlier", "1")
     manifest = client(registry.host).fetch_manifest(build_tag_ref(registry, "earlier"), NEW.digest)
     found = client(registry.host).describe_image(build_tag_ref(registry, "earlier"), manifest)
@@ -269,7 +269,7 @@ def private_registry(tmp_path_factory):
         yield running
 
 
-def test_password_login_is_challenged_once(private_registry):
+def test_registry_challenges_client_with_password_only_once(private_registry):
     private_registry.forget()
     oci = client(private_registry.host, username="user", password="right")
     assert oci.fetch_descriptor(build_tag_ref(private_registry, "private")).digest == OLD.digest
@@ -279,7 +279,7 @@ def test_password_login_is_challenged_once(private_registry):
     assert statuses == [("HEAD", 401), ("HEAD", 200), ("GET", 200), ("HEAD", 200)]
 
 
-def test_wrong_password_is_failure_that_names_registry(private_registry):
+def test_wrong_password_is_reported_as_failure_naming_the_registry(private_registry):
     with pytest.raises(RegistryError, match=f"configured for {private_registry.host}") as caught:
         client(private_registry.host, username="user", password="wrong").fetch_descriptor(
             build_tag_ref(private_registry, "private")
@@ -289,13 +289,13 @@ def test_wrong_password_is_failure_that_names_registry(private_registry):
 
 
 @pytest.mark.parametrize("entry", [{}, {"is_anonymous": True}])
-def test_private_repository_without_credential_is_not_a_failure(private_registry, entry):
+def test_private_repository_without_credential_is_reported_as_not_found(private_registry, entry):
     with pytest.raises(RegistryError, match="needs a credential") as caught:
         client(private_registry.host, **entry).fetch_descriptor(build_tag_ref(private_registry, "private"))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.NOT_FOUND_OR_DENIED, False)
 
 
-def test_docker_login_opens_private_registry(private_registry, tmp_path):
+def test_docker_login_allows_pull_from_private_registry(private_registry, tmp_path):
     auths = {private_registry.host: {"username": "user", "password": "right"}}
     (tmp_path / "config.json").write_text(json.dumps({"auths": auths}))
     entries = [RegistryEntry(private_registry.host, is_insecure=True)]
@@ -303,7 +303,7 @@ def test_docker_login_opens_private_registry(private_registry, tmp_path):
     assert oci.fetch_descriptor(build_tag_ref(private_registry, "private")).digest == OLD.digest
 
 
-def test_netrc_is_never_used(private_registry, isolated_home):
+def test_netrc_is_never_used_for_registries(private_registry, isolated_home):
     (isolated_home / ".netrc").write_text("machine 127.0.0.1 login user password right\n")
     with pytest.raises(RegistryError):
         client(private_registry.host).fetch_descriptor(build_tag_ref(private_registry, "private"))
@@ -312,7 +312,7 @@ def test_netrc_is_never_used(private_registry, isolated_home):
 # Endpoints
 
 
-def test_unlisted_host_gets_no_request(registry, list_requests):
+def test_registry_outside_config_gets_no_request(registry, list_requests):
     with pytest.raises(RegistryError, match="`registries:`") as caught:
         OciRegistry(environment={}).fetch_descriptor(build_tag_ref(registry, "there"))
     assert caught.value.reason is Reason.UNREACHABLE
@@ -333,7 +333,7 @@ def test_docker_hub_image_is_fetched_from_mirror(registry, list_requests):
     )
 
 
-def test_https_uses_configured_ca(tmp_path):
+def test_registry_certificate_is_verified_with_configured_ca(tmp_path):
     certificate = SelfSignedCertificate.make(tmp_path)
     with DockerRegistry(tls=certificate) as secure:
         secure.push(OLD, "secure", "1")
@@ -366,7 +366,7 @@ def test_pull_address_has_host_and_login_of_endpoint():
 # Threads
 
 
-def test_client_serves_many_threads(registry):
+def test_many_threads_fetch_different_images_with_one_client(registry):
     items = {f"threads/{n}": images.build_image([images.build_layer({"n": str(n).encode()})]) for n in range(24)}
     for repository, item in items.items():
         registry.push(item, repository, "1")
@@ -385,7 +385,7 @@ def test_client_serves_many_threads(registry):
     assert found == {repository: item.digest for repository, item in items.items()}
 
 
-def test_threads_share_one_challenge(private_registry):
+def test_concurrent_threads_share_one_challenge(private_registry):
     private_registry.forget()
     oci = client(private_registry.host, username="user", password="right")
     threads = [
@@ -399,7 +399,7 @@ def test_threads_share_one_challenge(private_registry):
     assert sorted(request.status for request in private_registry.requests()) == [200] * 12 + [401]
 
 
-def test_image_has_three_digests_and_each_is_fetched_once(registry, list_requests):
+def test_digests_of_index_manifest_and_config_are_listed_for_a_platform(registry, list_requests):
     both = images.build_index([NEW, ARM])
     registry.push(both, "names/index", "1")
     oci, at = client(registry.host), build_tag_ref(registry, "names/index")

@@ -44,7 +44,7 @@ def build_hub_responder(left: int, limit: int = 100, window: str = SIX_HOURS):
     return answer
 
 
-def test_pulls_stop_at_reserve_and_heads_continue():
+def test_pulls_stop_at_reserved_quota_and_head_requests_continue():
     with HttpListener(build_hub_responder(RESERVED_PULLS + 2)) as server:
         oci, nginx = client(server.host), TagRef(f"{server.host}/library/nginx", "1")
         for _ in range(2):
@@ -59,7 +59,7 @@ def test_pulls_stop_at_reserve_and_heads_continue():
 
 
 @pytest.mark.parametrize(("window", "said"), [(";w=60", "60 seconds"), (";w=3600", "1 hour"), (";w=5400", "1.5 hours")])
-def test_quota_renewal_time_is_readable(window, said):
+def test_error_about_used_up_quota_shows_readable_renewal_time(window, said):
     with HttpListener(build_hub_responder(RESERVED_PULLS, window=window)) as server:
         oci, nginx = client(server.host), TagRef(f"{server.host}/library/nginx", "1")
         oci.fetch_descriptor(nginx)
@@ -67,7 +67,7 @@ def test_quota_renewal_time_is_readable(window, said):
             oci.fetch_manifest(nginx, IMAGE.digest)
 
 
-def test_small_quota_has_smaller_reserve():
+def test_small_pull_quota_has_a_smaller_reserve():
     with HttpListener(build_hub_responder(3, limit=20)) as server:
         oci, nginx = client(server.host), TagRef(f"{server.host}/library/nginx", "1")
         oci.fetch_descriptor(nginx)
@@ -76,7 +76,7 @@ def test_small_quota_has_smaller_reserve():
             oci.fetch_manifest(nginx, IMAGE.digest)
 
 
-def test_blobs_are_not_counted():
+def test_blob_requests_are_allowed_despite_used_up_pull_quota():
     used_up = build_manifest_reply({"RateLimit-Remaining": f"0{SIX_HOURS}"})
     config = HttpReply(body=IMAGE.blobs[0])
     with HttpListener(lambda received: used_up if "/manifests/" in received.path else config) as server:
@@ -85,14 +85,14 @@ def test_blobs_are_not_counted():
 
 
 @pytest.mark.parametrize("left", ["5", "nonsense;w=21600", "", "-1;w=1", "5;w=x"])
-def test_invalid_quota_header_is_ignored(left):
+def test_invalid_pull_quota_header_is_ignored(left):
     with HttpListener(lambda received: build_manifest_reply({"RateLimit-Remaining": left})) as server:
         oci, nginx = client(server.host), TagRef(f"{server.host}/a", "1")
         oci.fetch_descriptor(nginx)
         assert oci.fetch_manifest(nginx, IMAGE.digest).digest == IMAGE.digest
 
 
-def test_quota_applies_only_to_its_registry():
+def test_used_up_pull_quota_affects_only_the_registry_that_sent_the_quota():
     with HttpListener(build_hub_responder(0)) as poor, HttpListener(build_hub_responder(100)) as rich:
         oci = client(poor.host, rich.host)
         oci.fetch_descriptor(TagRef(f"{poor.host}/a", "1"))
@@ -101,7 +101,7 @@ def test_quota_applies_only_to_its_registry():
             oci.fetch_manifest(TagRef(f"{poor.host}/a", "1"), IMAGE.digest)
 
 
-def test_pulls_in_progress_are_counted():
+def test_pulls_in_progress_count_toward_the_quota():
     quotas = PullQuotas()
     (endpoint,) = filter(None, [EndpointDirectory().find_endpoint("docker.io")])
     left = {"ratelimit-remaining": f"{RESERVED_PULLS + 3}{SIX_HOURS}"}
@@ -129,7 +129,7 @@ def test_pulls_in_progress_are_counted():
 
 
 @responses.activate
-def test_used_up_quota_affects_only_moved_images():
+def test_used_up_pull_quota_prevents_manifest_requests_but_not_head_requests():
     url = "https://registry-1.docker.io/v2/library/{}/manifests/{}"
     used_up = {"RateLimit-Remaining": f"0{SIX_HOURS}", "Retry-After": "21600"}
     said = {"Content-Type": IMAGE.media_type, "Docker-Content-Digest": IMAGE.digest}

@@ -43,7 +43,7 @@ GAR = "europe-docker.pkg.dev"
         ("docker.io/library/nginx", "docker.io/library/nginx"),
     ],
 )
-def test_cached_repository_has_upstream_origin(written, known):
+def test_repository_in_pull_through_cache_is_mapped_to_upstream_repository(written, known):
     access = EndpointDirectory(
         [
             RegistryEntry("acme.azurecr.io", "hub", upstream="docker.io"),
@@ -94,7 +94,7 @@ def sent(server: HttpListener) -> set[str | None]:
     return {received.headers.get("authorization") for received in server.received}
 
 
-def test_stale_cache_gets_only_digest_request_and_own_credential():
+def test_tag_is_resolved_at_upstream_and_digest_is_fetched_from_cache():
     with (
         HttpListener(build_image_responder(NEW, "cache")) as cache,
         HttpListener(build_image_responder(NEW, "upstream")) as upstream,
@@ -116,7 +116,7 @@ def test_stale_cache_gets_only_digest_request_and_own_credential():
     assert sent == {cache: {None, basic("cache")}, upstream: {None, basic("upstream")}}
 
 
-def test_tags_of_cached_repository_come_from_upstream():
+def test_tags_of_repository_in_pull_through_cache_are_listed_from_upstream():
     """A cache lists only tags that were pulled through it."""
     tags = HttpReply(200, b'{"tags": ["1", "2"]}')
     with HttpListener(lambda received: HttpReply(500)) as cache, HttpListener(lambda received: tags) as upstream:
@@ -125,7 +125,7 @@ def test_tags_of_cached_repository_come_from_upstream():
     assert upstream.received[0].path.startswith("/v2/up/nginx/tags/list?")
 
 
-def test_missing_digest_in_cache_is_not_fetched_from_upstream():
+def test_digest_missing_in_pull_through_cache_is_not_fetched_from_upstream():
     with (
         HttpListener(build_image_responder(OLD, "cache")) as cache,
         HttpListener(build_image_responder(NEW, "upstream")) as upstream,
@@ -137,7 +137,7 @@ def test_missing_digest_in_cache_is_not_fetched_from_upstream():
     assert (caught.value.reason, caught.value.host) == (Reason.NOT_FOUND_OR_DENIED, cache.host)
 
 
-def test_failing_upstream_is_not_replaced_by_cache():
+def test_tag_is_not_resolved_at_cache_if_upstream_fails():
     with (
         HttpListener(build_image_responder(OLD, "cache")) as cache,
         HttpListener(lambda received: HttpReply(500)) as upstream,
@@ -148,7 +148,7 @@ def test_failing_upstream_is_not_replaced_by_cache():
     assert (caught.value.reason, caught.value.host) == (Reason.REGISTRY_ERROR, upstream.host)
 
 
-def test_other_repositories_of_cache_host_are_fetched_directly():
+def test_repositories_outside_cache_prefix_are_fetched_directly():
     with (
         HttpListener(build_image_responder(OLD, "cache")) as cache,
         HttpListener(build_image_responder(NEW, "upstream")) as upstream,
@@ -157,7 +157,7 @@ def test_other_repositories_of_cache_host_are_fetched_directly():
         assert not upstream.received
 
 
-def test_cache_with_mirror_is_fetched_from_mirror():
+def test_image_of_pull_through_cache_with_mirror_is_fetched_from_mirror():
     with (
         HttpListener(build_image_responder(NEW, "cache")) as cache,
         HttpListener(build_image_responder(NEW, "upstream")) as upstream,
@@ -174,7 +174,7 @@ def test_cache_with_mirror_is_fetched_from_mirror():
     assert list_authorized_requests(cache) == [f"GET /v2/moved/a/web/manifests/{NEW.digest}"]
 
 
-def test_pull_address_is_cache():
+def test_pull_address_of_cached_image_names_the_cache_and_cache_credential():
     with (
         HttpListener(build_image_responder(NEW, "cache")) as cache,
         HttpListener(build_image_responder(NEW, "upstream")) as upstream,

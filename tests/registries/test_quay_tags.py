@@ -69,7 +69,7 @@ def read(tags: QuayTags):
     return tags.fetch_earlier_records(TagRef(f"{tags.host}/acme/app", "1"))
 
 
-def test_history_lists_digests_newest_first_with_current_tags(quay):
+def test_quay_tag_history_lists_digests_newest_first_with_current_tags(quay):
     served, _, tags = quay
     served.history += [entry("1", "sha512:beef", 400), "no entry", entry("11", digest("similar tag"), 500), {}]
     assert list(read(tags).items()) == [
@@ -79,7 +79,7 @@ def test_history_lists_digests_newest_first_with_current_tags(quay):
     ]
 
 
-def test_pages_of_current_tags_are_read_up_to_limit(quay):
+def test_quay_tag_pages_are_read_up_to_limit(quay):
     served, listener, tags = quay
     served.current = [entry(f"0.{number}", BAD, number) for number in range(PER_PAGE)] + CURRENT
     assert read(tags)[OLD].tags == ("1.0.1",)
@@ -90,7 +90,7 @@ def test_pages_of_current_tags_are_read_up_to_limit(quay):
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_private_and_missing_repositories_have_no_history(quay, status):
+def test_private_or_missing_quay_repository_has_empty_tag_history(quay, status):
     served, _, tags = quay
     served.reply = HttpReply(status, b"{}")
     assert read(tags) == {}
@@ -99,7 +99,7 @@ def test_private_and_missing_repositories_have_no_history(quay, status):
 @pytest.mark.parametrize(
     "reply", [HttpReply(200, b"{"), HttpReply(200, b"[]"), HttpReply(200, b'{"tags": 3}'), HttpReply(500)]
 )
-def test_malformed_response_is_failure(quay, reply):
+def test_malformed_quay_history_is_reported_as_failure(quay, reply):
     served, _, tags = quay
     served.reply = reply
     with pytest.raises(RegistryError, match="the history of acme/app:1") as error:
@@ -107,7 +107,7 @@ def test_malformed_response_is_failure(quay, reply):
     assert error.value.is_failure
 
 
-def test_history_is_read_only_from_quay():
+def test_tag_history_is_requested_only_from_quay_itself():
     registry = OciRegistry([RegistryEntry(QUAY, mirror="127.0.0.1:1", is_insecure=True)], environment={})
     facts = registry.create_facts()
     assert isinstance(facts, HostFacts)

@@ -17,7 +17,7 @@ from bot.registries.auth import KNOWN_REALMS, MAX_TOKEN_ANSWER, may_receive_cred
 from bot.registries.endpoints import EndpointDirectory, RegistryEndpoint, RegistryEntry
 
 
-def test_realm_on_other_host_gets_no_credential():
+def test_token_server_on_another_host_gets_no_credential():
     with HttpListener(lambda received: token()) as realm, HttpListener(guarded(f"{realm.url}/token")) as server:
         # The realm may be contacted, because it is listed as a registry, but that does not make it a token server.
         entries = [RegistryEntry(server.host, is_insecure=True, username="user", password="right")]
@@ -29,7 +29,7 @@ def test_realm_on_other_host_gets_no_credential():
     assert all(received.headers.get("authorization") != BASIC for received in server.received)
 
 
-def test_message_names_untrusted_realm_when_anonymous_token_is_refused():
+def test_error_names_untrusted_token_server_if_anonymous_token_is_refused():
     with (
         HttpListener(lambda received: token()) as realm,
         HttpListener(guarded(f"{realm.url}/token", "another")) as server,
@@ -42,7 +42,7 @@ def test_message_names_untrusted_realm_when_anonymous_token_is_refused():
     assert (caught.value.reason, caught.value.is_failure) == (Reason.DENIED, True)
 
 
-def test_trusted_realm_gets_credential():
+def test_trusted_token_server_gets_credential_of_registry():
     with HttpListener(lambda received: token()) as realm, HttpListener(guarded(f"{realm.url}/token")) as server:
         entry = RegistryEntry(
             server.host, is_insecure=True, username="user", password="right", trusted_realms=(realm.host,)
@@ -51,7 +51,7 @@ def test_trusted_realm_gets_credential():
     assert [received.headers.get("authorization") for received in realm.received] == [BASIC]
 
 
-def test_realm_on_registry_origin_gets_credential():
+def test_token_server_on_registry_origin_gets_credential():
     def answer(received: ReceivedRequest) -> HttpReply:
         return token() if received.path.startswith("/token") else guarded(f"{server.url}/token?a=b")(received)
 
@@ -74,7 +74,7 @@ def test_realm_on_registry_origin_gets_credential():
         "nonsense",
     ],
 )
-def test_invalid_or_internal_realm_gets_no_request(realm):
+def test_token_server_with_invalid_or_internal_url_gets_no_request(realm):
     with HttpListener(lambda received: challenge(realm)) as server:
         entry = RegistryEntry(server.host, is_insecure=True, username="user", password="right")
         with pytest.raises(RegistryError, match=f"the token server that {server.host} names: ") as caught:
@@ -99,7 +99,7 @@ OWN_PARAMETERS = [
 
 
 @pytest.mark.parametrize("query", OWN_PARAMETERS)
-def test_realm_that_sets_parameters_of_token_request_is_not_contacted(query):
+def test_token_server_url_that_sets_scope_or_service_is_not_contacted(query):
     with HttpListener(lambda received: challenge(f"http://{server.host}/token?{query}")) as server:
         entry = RegistryEntry(server.host, is_insecure=True, username="user", password="right")
         with pytest.raises(RegistryError, match=f"{server.host}/token sets the parameter") as caught:
@@ -109,7 +109,7 @@ def test_realm_that_sets_parameters_of_token_request_is_not_contacted(query):
 
 
 @pytest.mark.parametrize("query", ["a=b", "a=scope", "scopes=x", "x-service=y"])
-def test_realm_keeps_other_parameters(query):
+def test_token_server_url_keeps_parameters_other_than_scope_and_service(query):
     def answer(received: ReceivedRequest) -> HttpReply:
         return token() if received.path.startswith("/token") else guarded(f"{server.url}/token?{query}")(received)
 
@@ -120,7 +120,7 @@ def test_realm_keeps_other_parameters(query):
 
 
 @pytest.mark.parametrize("realm", ["http://169.254.169.254/token", "https://[fe80::1]:8443/", "https://169.254.170.2/"])
-def test_metadata_address_as_realm_has_no_hint_to_list_host(realm):
+def test_error_about_token_server_at_metadata_address_has_no_hint(realm):
     with (
         HttpListener(lambda received: challenge(realm)) as server,
         pytest.raises(RegistryError, match=r" a registry$") as caught,
@@ -129,7 +129,7 @@ def test_metadata_address_as_realm_has_no_hint_to_list_host(realm):
     assert "registries:" not in str(caught.value)
 
 
-def test_redirect_of_token_server_is_not_followed():
+def test_redirect_by_token_server_is_not_followed():
     elsewhere = HttpReply(307, headers={"Location": "/elsewhere"})
     with HttpListener(lambda received: elsewhere) as realm, HttpListener(guarded(f"{realm.url}/token")) as server:
         entry = RegistryEntry(server.host, is_insecure=True, trusted_realms=(realm.host,))
@@ -147,7 +147,7 @@ def test_token_response_above_size_limit_is_refused():
     assert caught.value.reason is Reason.REGISTRY_ERROR
 
 
-def test_token_is_sent_only_to_its_registry():
+def test_registry_token_is_not_sent_to_another_registry_with_same_token_server():
     issued: list[str] = []
 
     def issue(received: ReceivedRequest) -> HttpReply:
@@ -177,14 +177,14 @@ ENDPOINTS = {
 
 
 @pytest.mark.parametrize("host", ENDPOINTS)
-def test_public_registry_sends_credential_only_to_own_token_server(host):
+def test_credential_of_public_registry_is_sent_only_to_known_token_server(host):
     endpoint = EndpointDirectory().find_endpoint(host)
     assert endpoint is not None
     for other, realm in ENDPOINTS.items():
         assert may_receive_credential(endpoint, Url.parse(realm)) == (other == host), (host, realm)
 
 
-def test_built_in_realms_belong_to_known_endpoints():
+def test_built_in_token_servers_belong_to_built_in_registries():
     assert {endpoint.host for host in ENDPOINTS if (endpoint := EndpointDirectory().find_endpoint(host))} >= set(
         KNOWN_REALMS
     )
@@ -193,7 +193,7 @@ def test_built_in_realms_belong_to_known_endpoints():
 @pytest.mark.parametrize(
     "realm", ["http://r.corp:5000/", "https://r.corp/", "https://r.corp:5001/", "https://x.r.corp:5000/"]
 )
-def test_origin_differs_by_scheme_port_or_host(realm):
+def test_token_server_with_other_scheme_port_or_host_gets_no_credential(realm):
     endpoint = RegistryEndpoint("r.corp:5000", "r.corp:5000", "r.corp:5000")
     assert not may_receive_credential(endpoint, Url.parse(realm))
     assert may_receive_credential(endpoint, Url.parse("https://r.corp:5000/token"))
@@ -202,7 +202,7 @@ def test_origin_differs_by_scheme_port_or_host(realm):
 # Mirrors
 
 
-def test_credential_of_upstream_is_not_sent_to_mirror():
+def test_credential_of_mirrored_registry_is_not_sent_to_mirror():
     def answer(received: ReceivedRequest) -> HttpReply:
         return token() if received.path.startswith("/token") else guarded(f"{server.url}/token")(received)
 
@@ -223,7 +223,7 @@ def test_credential_of_upstream_is_not_sent_to_mirror():
 
 
 @responses.activate
-def test_docker_hub_uses_api_host_and_token_server_with_credential():
+def test_docker_hub_credential_is_sent_to_docker_hub_token_server():
     url = "https://registry-1.docker.io/v2/library/nginx/manifests/1.27"
     realm = "https://auth.docker.io/token"
     wanted = {"WWW-Authenticate": f'Bearer realm="{realm}",service="registry.docker.io",scope="x"'}

@@ -43,7 +43,7 @@ def serve_with_digest(item: images.PlatformImage | images.ImageIndex) -> HttpRep
     return serve(item, **{"Docker-Content-Digest": item.digest})
 
 
-def test_manifest_requests_accept_all_four_types():
+def test_manifest_requests_accept_oci_and_docker_manifests_and_indexes():
     with HttpListener(lambda received: serve_with_digest(IMAGE)) as server:
         oci = client(server.host)
         oci.fetch_descriptor(build_tag_ref(server))
@@ -67,7 +67,7 @@ def test_manifest_requests_accept_all_four_types():
         HttpReply(501),
     ],
 )
-def test_manifest_is_fetched_when_head_response_is_unusable(head):
+def test_tag_is_resolved_with_get_if_head_response_is_unusable(head):
     with HttpListener(lambda received: head if received.method == "HEAD" else serve(IMAGE)) as server:
         assert client(server.host).fetch_descriptor(build_tag_ref(server)) == TagDescriptor(
             IMAGE.digest, IMAGE.media_type
@@ -81,7 +81,7 @@ def test_manifest_is_fetched_when_head_response_is_unusable(head):
 KNOWN = TagDescriptor(OTHER.digest, OTHER.media_type, 'W/"other"')
 
 
-def test_known_descriptor_is_confirmed_only_by_etag():
+def test_unchanged_tag_is_confirmed_only_if_known_descriptor_has_etag():
     with HttpListener(
         lambda received: HttpReply(304) if "if-none-match" in received.headers else serve_with_digest(IMAGE)
     ) as server:
@@ -95,7 +95,7 @@ def test_known_descriptor_is_confirmed_only_by_etag():
     assert [received.headers.get("if-none-match") for received in server.received] == ['W/"other"', None, None]
 
 
-def test_registry_without_etags_returns_new_descriptor():
+def test_tag_with_known_etag_is_resolved_again_if_registry_has_no_etags():
     with HttpListener(lambda received: serve_with_digest(IMAGE)) as server:
         assert client(server.host).fetch_descriptor(build_tag_ref(server), KNOWN) == TagDescriptor(
             IMAGE.digest, IMAGE.media_type
@@ -103,7 +103,7 @@ def test_registry_without_etags_returns_new_descriptor():
     assert server.asked == ["HEAD /v2/a/b/manifests/1"]
 
 
-def test_not_modified_without_known_etag_is_failure():
+def test_not_modified_response_without_known_etag_is_reported_as_failure():
     with HttpListener(lambda received: HttpReply(304)) as server:
         for known in (None, TagDescriptor(OTHER.digest, OTHER.media_type)):
             with pytest.raises(RegistryError, match="answered 304") as caught:
@@ -124,19 +124,19 @@ def test_not_modified_without_known_etag_is_failure():
         ('"' + "a" * 300 + '"', None),
     ],
 )
-def test_only_valid_etag_is_kept(sent, kept):
+def test_only_valid_etag_of_registry_is_kept(sent, kept):
     reply = serve(IMAGE, **{"Docker-Content-Digest": IMAGE.digest, "ETag": sent})
     with HttpListener(lambda received: reply) as server:
         assert client(server.host).fetch_descriptor(build_tag_ref(server)).etag == kept
 
 
-def test_digest_of_body_has_precedence_over_header():
+def test_digest_of_manifest_body_is_used_instead_of_digest_header():
     answers = {"HEAD": serve(IMAGE), "GET": serve(IMAGE, **{"Docker-Content-Digest": OTHER.digest})}
     with HttpListener(lambda received: answers[received.method]) as server:
         assert client(server.host).fetch_descriptor(build_tag_ref(server)).digest == IMAGE.digest
 
 
-def test_digest_mismatch_is_failure():
+def test_manifest_with_another_digest_than_requested_is_reported_as_failure():
     reply = serve(OTHER, **{"Docker-Content-Digest": IMAGE.digest})
     with HttpListener(lambda received: reply) as server, pytest.raises(RegistryError, match=OTHER.digest) as caught:
         client(server.host).fetch_manifest(build_tag_ref(server), IMAGE.digest)
@@ -150,21 +150,21 @@ def test_digest_mismatch_is_failure():
         (IMAGE.content, DOCKER_MANIFEST, "contradict"),
     ],
 )
-def test_other_document_is_error_and_not_a_failure(body, content_type, said):
+def test_unsupported_manifest_is_reported_but_not_as_failure_of_registry(body, content_type, said):
     reply = HttpReply(200, body, {"Content-Type": content_type})
     with HttpListener(lambda received: reply) as server, pytest.raises(RegistryError, match=said) as caught:
         client(server.host).fetch_descriptor(build_tag_ref(server))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, False)
 
 
-def test_html_page_is_failure():
+def test_html_page_in_place_of_manifest_is_reported_as_failure():
     reply = HttpReply(200, b"<html>Welcome to the guest network</html>", {"Content-Type": "text/html"})
     with HttpListener(lambda received: reply) as server, pytest.raises(RegistryError, match="not JSON") as caught:
         client(server.host).fetch_descriptor(build_tag_ref(server))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, True)
 
 
-def test_manifest_without_type_is_recognised_by_content():
+def test_manifest_response_without_any_type_is_recognised_by_content():
     untyped = json.dumps({key: value for key, value in json.loads(IMAGE.content).items() if key != "mediaType"})
     with HttpListener(lambda received: HttpReply(200, untyped.encode())) as server:
         claim = client(server.host).fetch_descriptor(build_tag_ref(server))
@@ -196,7 +196,7 @@ def select_by_kind(manifest: HttpReply, blob: HttpReply):
         (HttpReply(404), Reason.NOT_FOUND_OR_DENIED),
     ],
 )
-def test_invalid_config_blob_is_error(blob, reason):
+def test_too_large_wrong_or_missing_config_blob_is_reported(blob, reason):
     with HttpListener(select_by_kind(serve(IMAGE), blob)) as server:
         oci = client(server.host)
         manifest = oci.fetch_manifest(build_tag_ref(server), IMAGE.digest)
@@ -205,7 +205,7 @@ def test_invalid_config_blob_is_error(blob, reason):
     assert caught.value.reason is reason
 
 
-def test_malformed_config_is_not_a_failure():
+def test_malformed_image_config_is_reported_but_not_as_failure_of_registry():
     blob = b"no config"
     manifest = json.loads(IMAGE.content)
     manifest["config"]["digest"] = images.compute_digest(blob)
@@ -218,7 +218,7 @@ def test_malformed_config_is_not_a_failure():
     assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, False)
 
 
-def test_document_cache_is_bounded(monkeypatch):
+def test_manifest_dropped_from_full_cache_is_fetched_again(monkeypatch):
     monkeypatch.setattr("bot.registries.documents.MAX_DOCUMENTS", 1)
     stored = {item.digest: serve(item) for item in (IMAGE, OTHER)}
     blobs = {images.compute_digest(item.blobs[0]): HttpReply(200, item.blobs[0]) for item in (IMAGE, OTHER)}
@@ -233,7 +233,7 @@ def test_document_cache_is_bounded(monkeypatch):
 # Redirects
 
 
-def test_redirects_of_manifests_and_configs_are_followed_without_credential():
+def test_manifest_and_config_redirects_are_followed_without_credential():
     def storage(received: ReceivedRequest) -> HttpReply:
         assert "authorization" not in received.headers
         return HttpReply(200, CONFIG) if received.path == "/config" else serve(IMAGE)
@@ -249,7 +249,7 @@ def test_redirects_of_manifests_and_configs_are_followed_without_credential():
             assert oci.describe_image(build_tag_ref(server), manifest).created == images.DEFAULT_CREATED
 
 
-def test_redirect_to_internal_address_is_refused():
+def test_registry_redirect_to_internal_address_is_refused():
     reply = HttpReply(302, headers={"Location": "https://169.254.169.254/latest"})
     with (
         HttpListener(lambda received: reply) as server,
@@ -273,7 +273,7 @@ def test_redirect_to_internal_address_is_refused():
         (302, Reason.REGISTRY_ERROR),
     ],
 )
-def test_persistent_error_is_failure_of_host(status, reason):
+def test_persistent_error_status_is_reported_as_failure_of_registry(status, reason):
     reply = HttpReply(status)
     with (
         HttpListener(lambda received: reply) as server,
@@ -283,7 +283,7 @@ def test_persistent_error_is_failure_of_host(status, reason):
     assert (caught.value.reason, caught.value.is_failure, caught.value.host) == (reason, True, server.host)
 
 
-def test_retry_waits_as_long_as_retry_after():
+def test_retry_of_registry_request_waits_as_long_as_retry_after():
     replies = [HttpReply(429, headers={"Retry-After": "11"}), serve_with_digest(IMAGE)]
     pauses: list[float] = []
     with HttpListener(lambda received: replies.pop(0)) as server:
@@ -291,7 +291,7 @@ def test_retry_waits_as_long_as_retry_after():
     assert pauses == [pytest.approx(11.0, abs=1)]
 
 
-def test_long_retry_after_prevents_further_requests_to_host():
+def test_registry_with_long_retry_after_gets_no_further_requests():
     left_alone = HttpReply(429, headers={"Retry-After": "3600"})
     with HttpListener(lambda received: left_alone) as server:
         oci = client(server.host)
@@ -302,14 +302,14 @@ def test_long_retry_after_prevents_further_requests_to_host():
     assert len(server.received) == 1
 
 
-def test_number_of_tries_is_limited():
+def test_registry_request_is_tried_at_most_max_tries_times():
     with HttpListener(lambda received: HttpReply(503)) as server, pytest.raises(RegistryError):
         client(server.host).fetch_descriptor(build_tag_ref(server))
     assert len(server.received) == MAX_TRIES
 
 
 @pytest.mark.parametrize(("is_insecure", "advice"), [(False, "set HTTPS_PROXY"), (True, "make sure that 127.0.0.1:")])
-def test_refused_connection_is_failure_of_host(is_insecure, advice):
+def test_refused_connection_is_reported_as_failure_of_registry_with_hint(is_insecure, advice):
     with reserve_silent_port() as port:
         host = f"127.0.0.1:{port}"
         with pytest.raises(RegistryError, match="did not answer: Connection refused") as caught:
@@ -318,7 +318,7 @@ def test_refused_connection_is_failure_of_host(is_insecure, advice):
     assert all(each in str(caught.value) for each in (f"hint: {advice}", "--offline"))
 
 
-def test_quoted_registry_error_is_one_short_line():
+def test_error_quoted_from_registry_is_shortened_to_one_line():
     word = "line\nbreak \x1b[31mred\u202e " + "x" * 10_000
     said = json.dumps({"errors": [{"code": "TOOMANY", "message": word}] * 9}).encode()
     with HttpListener(lambda received: HttpReply(400, said)) as server, pytest.raises(RegistryError) as caught:
@@ -332,7 +332,7 @@ def test_quoted_registry_error_is_one_short_line():
 @pytest.mark.parametrize(
     "body", [b"", b"<html>", b"[]", b'{"errors": 1}', b'{"errors": {}}', b'{"errors": [1]}', b'{"errors": [{}]}']
 )
-def test_malformed_error_body_leaves_status_in_message(body):
+def test_error_without_readable_body_still_names_the_status(body):
     reply = HttpReply(404, body)
     with (
         HttpListener(lambda received: reply) as server,
@@ -341,7 +341,7 @@ def test_malformed_error_body_leaves_status_in_message(body):
         client(server.host).fetch_manifest(build_tag_ref(server), IMAGE.digest)
 
 
-def test_digest_of_other_algorithm_is_mismatch():
+def test_manifest_requested_by_sha512_digest_is_refused():
     with HttpListener(lambda received: serve(IMAGE)) as server, pytest.raises(RegistryError) as caught:
         client(server.host).fetch_manifest(build_tag_ref(server), Digest("sha512:" + "a" * 128))
     assert caught.value.reason is Reason.REGISTRY_ERROR

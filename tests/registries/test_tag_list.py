@@ -50,7 +50,7 @@ def list_queries(net):
 
 
 @pytest.mark.real("docker-registry")
-def test_real_registry_lists_pushed_tags():
+def test_docker_registry_lists_pushed_tags_with_one_request():
     with DockerRegistry() as registry:
         image = images.build_image([images.build_layer({"a": b"b"})])
         tags = ["1.0.0", "1.0.1", "1.0.2-alpine", "latest", "x"]
@@ -62,7 +62,7 @@ def test_real_registry_lists_pushed_tags():
         assert [request.path for request in registry.requests()] == ["/v2/team/base/tags/list?n=1000"]
 
 
-def test_all_pages_are_read_in_any_size_and_order(net):
+def test_tags_are_listed_from_pages_of_any_size_and_order(net):
     net.get(URL, **build_page("9", "1", link='</v2/team/base/tags/list?n=1000&last=1>; rel="next"'))
     net.get(URL, **build_page("8", "1", link="<?last=8>; rel=next"))
     net.get(URL, **build_page())
@@ -78,14 +78,14 @@ def test_all_pages_are_read_in_any_size_and_order(net):
         "//evil.example/?last=1",
     ],
 )
-def test_next_page_on_other_host_is_requested_from_registry(net, target):
+def test_next_tag_page_linked_to_another_host_is_requested_from_registry(net, target):
     net.get(URL, **build_page("1", link=f'<{target}>; rel="next"'))
     net.get(URL, **build_page("2"))
     assert client(**LOGIN).list_tags(f"{HOST}/team/base") == ("1", "2")
     assert {call.request.url.partition("?")[0] for call in net.calls} == {URL}
 
 
-def test_repeated_page_is_error(net):
+def test_repeated_page_of_tag_list_is_reported_as_error(net):
     net.get(URL, **build_page("1", link='<?last=1>; rel="next"'))
     with pytest.raises(RegistryError) as raised:
         client().list_tags(f"{HOST}/team/base")
@@ -94,7 +94,7 @@ def test_repeated_page_is_error(net):
 
 
 @pytest.mark.parametrize(("limit", "most"), [("MAX_PAGES", 3), ("MAX_TAGS", 2)])
-def test_number_of_pages_and_tags_is_limited(net, monkeypatch, limit, most):
+def test_tag_list_with_too_many_pages_or_tags_is_refused(net, monkeypatch, limit, most):
     monkeypatch.setattr(oci, limit, most)
     for number in range(9):
         net.get(URL, **build_page(str(number), link=f'<?last={number}>; rel="next"'))
@@ -104,7 +104,7 @@ def test_number_of_pages_and_tags_is_limited(net, monkeypatch, limit, most):
     assert len(net.calls) == most
 
 
-def test_page_above_size_limit_is_refused(monkeypatch):
+def test_tag_list_page_above_size_limit_is_refused(monkeypatch):
     monkeypatch.setattr(repository_endpoint, "MAX_TAG_PAGE_SIZE", 100)
     with HttpListener(lambda received: HttpReply(200, build_page("1" * 100)["body"].encode())) as server:
         registries = build_loopback_client(RegistryEntry(server.host, is_insecure=True))
@@ -112,14 +112,14 @@ def test_page_above_size_limit_is_refused(monkeypatch):
             registries.list_tags(f"{server.host}/team/base")
 
 
-def test_missing_repository_is_not_a_failure(net):
+def test_tag_list_of_missing_repository_is_reported_as_not_found(net):
     net.get(URL, status=404, body=json.dumps({"errors": [{"code": "NAME_UNKNOWN"}]}))
     with pytest.raises(RegistryError) as raised:
         client().list_tags(f"{HOST}/team/base")
     assert (raised.value.reason, raised.value.is_failure) == (Reason.NOT_FOUND_OR_DENIED, False)
 
 
-def test_html_page_is_error(net):
+def test_html_page_in_place_of_tag_list_is_reported_as_error(net):
     net.get(URL, body="<html>")
     with pytest.raises(RegistryError) as raised:
         client().list_tags(f"{HOST}/team/base")
@@ -135,7 +135,7 @@ def test_html_page_is_error(net):
         ({"tags": ["ok", "", "-no", "a b", "x" * 129, 7, None, {}]}, ("ok",)),
     ],
 )
-def test_invalid_tags_are_skipped(body, tags):
+def test_invalid_tags_in_tag_list_are_skipped(body, tags):
     assert parse_tags(json.dumps(body).encode()) == tags
 
 
@@ -145,7 +145,7 @@ def test_malformed_tag_list_is_refused(body):
         parse_tags(body)
 
 
-def test_page_with_too_many_tags_is_not_parsed(monkeypatch):
+def test_tag_list_page_with_too_many_tags_is_not_parsed(monkeypatch):
     monkeypatch.setattr(tag_list, "MAX_TAGS", 3)
     parse_tags(json.dumps({"tags": ["a", "b", "c"]}).encode())
     monkeypatch.setattr(tag_list.json, "loads", None)
@@ -171,7 +171,7 @@ def test_page_with_too_many_tags_is_not_parsed(monkeypatch):
         ("<" * 5000, None),
     ],
 )
-def test_next_page_is_query_of_link(link, query):
+def test_next_tag_page_is_requested_with_query_of_link_header(link, query):
     assert parse_next_page(link) == query
 
 
@@ -186,12 +186,12 @@ def test_next_page_is_query_of_link(link, query):
         " " * MAX_LINK_LENGTH + "</v2/x?last=a>; rel=next",
     ],
 )
-def test_invalid_next_page_is_refused(link):
+def test_tag_list_with_invalid_link_header_is_refused(link):
     with pytest.raises(NotARegistryError):
         parse_next_page(link)
 
 
-def test_incomplete_list_is_failure(net):
+def test_incomplete_tag_list_is_reported_as_failure(net):
     net.get(URL, **build_page("1", link="</v2/x>; rel=next"))
     with pytest.raises(RegistryError, match="a complete list") as raised:
         client().list_tags(f"{HOST}/team/base")
@@ -199,13 +199,13 @@ def test_incomplete_list_is_failure(net):
 
 
 @pytest.mark.parametrize("link", ["<", "<>;", "<a>; ", "<a>;; ", "<a>;rel", '<a>; rel="', "; rel = ", "<a>" + " " * 50])
-def test_adversarial_link_header_is_parsed_quickly(link):
+def test_hostile_link_header_is_parsed_fast(link):
     with soon(0.2):
         parse_next_page((link * MAX_LINK_LENGTH)[:MAX_LINK_LENGTH])
 
 
 @pytest.mark.parametrize("status", [405, 501])
-def test_registry_without_tag_list_is_not_a_failure(net, status):
+def test_registry_without_tag_list_is_reported_but_not_as_failure(net, status):
     net.get(URL, status=status)
     with pytest.raises(RegistryError, match="list tags") as raised:
         client().list_tags(f"{HOST}/team/base")
@@ -215,7 +215,7 @@ def test_registry_without_tag_list_is_not_a_failure(net, status):
 @pytest.mark.parametrize(
     ("status", "reason"), [(401, Reason.NOT_FOUND_OR_DENIED), (429, Reason.RATE_LIMITED), (503, Reason.REGISTRY_ERROR)]
 )
-def test_refused_later_page_is_error(net, status, reason):
+def test_tag_list_is_refused_if_a_later_page_fails(net, status, reason):
     net.get(URL, **build_page("1", link="<?last=1>; rel=next"))
     net.get(URL, status=status)
     with pytest.raises(RegistryError) as raised:
@@ -223,7 +223,7 @@ def test_refused_later_page_is_error(net, status, reason):
     assert raised.value.reason is reason
 
 
-def test_message_does_not_contain_query_of_link(net):
+def test_error_about_later_tag_page_does_not_quote_the_query(net):
     net.get(URL, **build_page("1", link='</?last=1&signature=aBcD1234>; rel="next"'))
     net.get(URL, status=404)
     with pytest.raises(RegistryError, match="tags/list: ") as caught:
@@ -231,7 +231,7 @@ def test_message_does_not_contain_query_of_link(net):
     assert "aBcD1234" not in str(caught.value)
 
 
-def test_mirror_prefix_is_used_for_all_pages():
+def test_all_pages_of_tag_list_are_requested_with_mirror_prefix():
     with responses.RequestsMock() as net:
         mirrored = "https://mirror.example.com/v2/hub/library/nginx/tags/list"
         net.get(mirrored, **build_page("1", link="</v2/library/nginx/tags/list?last=1>; rel=next"))
@@ -244,7 +244,7 @@ def test_docker_hub_tags_are_listed_by_registry_api(net):
     assert OciRegistry(environment={}).list_tags("docker.io/library/nginx") == ("1.27",)
 
 
-def test_unknown_registry_gets_no_request():
+def test_registry_outside_config_gets_no_tag_list_request():
     with pytest.raises(RegistryError, match="`registries:`"):
         OciRegistry(environment={}).list_tags(f"{HOST}/team/base")
 
