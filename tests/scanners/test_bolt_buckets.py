@@ -30,7 +30,7 @@ def patch_bytes(content: bytes, offset: int, layout: str, *values: int) -> bytes
     return content[:offset] + written + content[offset + len(written) :]
 
 
-def test_bucket_names_exclude_values(read_names):
+def test_bucket_names_of_database_exclude_plain_values(read_names):
     assert read_names(encode_database(FEW)) == {"debian 12", "debian 13"}
 
 
@@ -39,17 +39,17 @@ def test_empty_database_has_no_buckets(read_names):
 
 
 @pytest.mark.parametrize("count", [100, 1000, 20_000])
-def test_root_of_many_pages_is_read_completely(read_names, count):
+def test_buckets_are_listed_from_a_root_of_many_pages(read_names, count):
     buckets = {f"release {number:06}": {} for number in range(0, count, count // 20)}
     values = {f"value {number:06}": b"" for number in range(count)}
     assert read_names(encode_database(buckets | values)) == set(buckets)
 
 
-def test_value_longer_than_page_is_skipped(read_names):
+def test_value_longer_than_a_database_page_is_skipped(read_names):
     assert read_names(encode_database({"a": b"x" * 3 * PAGE_SIZE, "b": {}})) == {"b"}
 
 
-def test_newer_meta_page_is_used(read_names):
+def test_newer_of_two_database_meta_pages_is_used(read_names):
     content = encode_database(FEW)
     stale_root = patch_bytes(content, 16 + 16, "<Q", 2)[16 : 16 + 56]
     older = patch_bytes(content, 16 + 16, "<Q", 2)
@@ -57,7 +57,7 @@ def test_newer_meta_page_is_used(read_names):
 
 
 @pytest.mark.parametrize("damaged", [0, 1])
-def test_damaged_meta_page_is_replaced_by_other(read_names, damaged):
+def test_other_meta_page_is_used_if_one_is_damaged(read_names, damaged):
     assert read_names(patch_bytes(encode_database(FEW), damaged * PAGE_SIZE + 16 + 20, "<B", 255)) == {
         "debian 12",
         "debian 13",
@@ -73,12 +73,12 @@ def test_database_with_two_damaged_meta_pages_is_refused(read_names):
 
 
 @pytest.mark.parametrize("length", [0, 10, 100, 2 * PAGE_SIZE, 3 * PAGE_SIZE])
-def test_truncated_file_is_refused(read_names, length):
+def test_truncated_database_is_refused(read_names, length):
     with pytest.raises(BrokenDatabaseError):
         read_names(encode_database(FEW)[:length])
 
 
-def test_cyclic_tree_is_refused(read_names, tmp_path):
+def test_database_with_cyclic_pages_is_refused(read_names, tmp_path):
     content = encode_database({f"release {number:06}": {} for number in range(1000)})
     start = find_root_page(content)
     with pytest.raises(BrokenDatabaseError, match=str(MAX_PAGES)):
@@ -91,26 +91,26 @@ def find_root_page(content: bytes) -> int:
     return root * PAGE_SIZE
 
 
-def test_page_with_wrong_number_is_refused(read_names):
+def test_database_page_with_wrong_number_is_refused(read_names):
     content = encode_database(FEW)
     with pytest.raises(BrokenDatabaseError):
         read_names(patch_bytes(content, find_root_page(content), "<Q", 77))
 
 
-def test_page_with_too_many_overflow_pages_is_refused(read_names):
+def test_database_page_with_too_many_overflow_pages_is_refused(read_names):
     content = encode_database(FEW)
     with pytest.raises(BrokenDatabaseError):
         read_names(patch_bytes(content, find_root_page(content) + 12, "<I", 2**31))
 
 
-def test_key_outside_page_is_refused(read_names):
+def test_database_key_outside_the_page_is_refused(read_names):
     content = encode_database(FEW)
     with pytest.raises(BrokenDatabaseError, match="outside its page"):
         read_names(patch_bytes(content, find_root_page(content) + 16 + 8, "<I", 2**31))
 
 
 @given(st.integers(0, 5 * PAGE_SIZE - 1), st.binary(min_size=1, max_size=8))
-def test_damaged_database_is_refused_or_read(tmp_path_factory, offset, written):
+def test_randomly_damaged_database_is_refused_or_read_without_other_errors(tmp_path_factory, offset, written):
     content = encode_database(FEW)
     path = tmp_path_factory.mktemp("bolt") / "trivy.db"
     path.write_bytes((content[:offset] + written + content[offset + len(written) :])[: len(content)])

@@ -19,12 +19,12 @@ from bot.scanners._scanner_program import build_docker_config
         ("index.docker.io/library/debian@sha256:0", "https://index.docker.io/v1/"),
     ],
 )
-def test_credential_is_bound_to_host(reference, key):
+def test_credential_for_scanner_is_bound_to_registry_host(reference, key):
     config = build_docker_config(PullAddress(reference, is_insecure=False, username="robot", password="a:b c,d"))
     assert list(config["auths"]) == [key]
     assert base64.b64decode(config["auths"][key]["auth"]) == b"robot:a:b c,d"
 
 
 @pytest.mark.parametrize("half", [{}, {"username": "robot"}, {"password": "secret"}])
-def test_incomplete_credential_is_ignored(half):
+def test_incomplete_credential_for_scanner_is_ignored(half):
     assert build_docker_config(PullAddress("ghcr.io/acme/base@sha256:0", is_insecure=False, **half)) == {}

@@ -9,7 +9,7 @@ from bot.reports.compare.comparison_text import MAX_VALUE
 from bot.scanners._scanner_program import MAX_DETAIL_LENGTH, MAX_ERROR_LENGTH, make_failure, shorten_error_output
 
 
-def test_shortened_error_begins_with_a_whole_error_and_keeps_its_end():
+def test_shortened_scanner_error_starts_at_a_whole_error_and_keeps_the_end():
     wrapped = ": ".join(f"error number {number} of the scanner" for number in range(40))
     shown = shorten_error_output(wrapped, None)
     assert shown.startswith("… error number ")
@@ -17,12 +17,12 @@ def test_shortened_error_begins_with_a_whole_error_and_keeps_its_end():
     assert len(shown) <= MAX_ERROR_LENGTH
 
 
-def test_short_error_is_not_changed():
+def test_short_scanner_error_is_only_joined_to_one_line():
     assert shorten_error_output("no such\n  image", None) == "no such image"
 
 
 @given(st.text("ab :", min_size=1, max_size=2 * MAX_ERROR_LENGTH))
-def test_error_in_a_message_is_cut_at_its_beginning_only(errors):
+def test_scanner_error_in_a_message_is_cut_only_at_the_beginning(errors):
     shown = shorten_error_output(errors, None)
     outcome = make_failure(f"the database could not be downloaded: {shown}")
     assert len(shown) <= MAX_ERROR_LENGTH

@@ -36,7 +36,7 @@ def get_reason(outcome) -> UnscannedReason:
 
 
 class TestFindings:
-    def test_scans_with_same_database_are_compared(self, stand):
+    def test_grype_scans_with_same_database_are_compared(self, stand):
         stand.scene["reports"] = {
             OLD: report(match("CVE-2026-0001"), match("CVE-2026-0002")),
             NEW: report(match("CVE-2026-0002")),
@@ -48,7 +48,7 @@ class TestFindings:
         (finding,) = found.delta.remaining
         assert (finding.severity, finding.fixed_in, finding.package_type) == (Severity.HIGH, "5.3-1", "deb")
 
-    def test_image_metadata_is_read_from_config(self, stand):
+    def test_image_metadata_is_read_from_config_in_grype_report(self, stand):
         stand.scene["reports"] = {NEW: report(match("CVE-2026-0001"))}
         scan = stand.scanner().scan(subject())
         assert (scan.os, scan.created, scan.version) == ("debian 12", datetime(2026, 11, 1, 10, tzinfo=UTC), "12.7")
@@ -73,14 +73,16 @@ class TestFindings:
             ),
         ],
     )
-    def test_publication_of_a_fix_is_that_of_the_suggested_version(self, stand, available, suggested, published):
+    def test_publication_date_of_fix_is_read_for_the_version_suggested_by_grype(
+        self, stand, available, suggested, published
+    ):
         found = match("CVE-2026-0001", matchDetails=[{"fix": suggested and {"suggestedVersion": suggested}}])
         found["vulnerability"]["fix"]["available"] = available
         stand.scene["reports"] = {NEW: report(found)}
         (finding,) = stand.scanner().scan(subject()).findings
         assert finding.fix_published_at == published
 
-    def test_image_is_scanned_once(self, stand):
+    def test_image_is_scanned_by_grype_only_once_per_run(self, stand):
         stand.scene["reports"] = {NEW: report(match("CVE-2026-0001"))}
         scanner = stand.scanner()
         assert scanner.scan(subject()) == scanner.scan(subject())
@@ -91,21 +93,21 @@ class TestFindings:
             f"registry:{LINE.repository}@{NEW}",
         ]
 
-    def test_image_without_findings_is_clean_when_release_is_known(self, stand):
+    def test_image_without_grype_findings_is_clean_if_the_release_is_in_database(self, stand):
         stand.scene |= {"reports": {OLD: report(), NEW: report()}, "releases": ["debian:12"]}
         scanner = stand.scanner()
         assert scanner.scan(subject()).findings == ()
         assert scanner.scan(subject(OLD)).findings == ()
         assert [call["arguments"][:2] for call in stand.calls()].count(["db", "search"]) == 1
 
-    def test_findings_of_other_ecosystems_do_not_prove_known_release(self, stand):
+    def test_npm_findings_do_not_prove_that_grype_covers_the_release(self, stand):
         npm = match("CVE-2026-0001", artifact={"name": "left-pad", "version": "1", "type": "npm"})
         stand.scene["reports"] = {NEW: report(npm)}
         assert get_reason(stand.scanner().scan(subject())) is UnscannedReason.OS_UNSUPPORTED
 
 
 class TestIsolation:
-    def test_scan_gets_only_credential_of_registry(self, stand):
+    def test_grype_gets_only_the_credential_of_the_scanned_registry(self, stand):
         stand.address |= {"username": "robot", "password": "right", "ca": "/ca.pem"}
         stand.scene["reports"] = {NEW: report(match("CVE-2026-0001"))}
         stand.scanner().scan(subject())
@@ -117,19 +119,19 @@ class TestIsolation:
         assert scan["environment"]["SSL_CERT_FILE"] == "/ca.pem"
         assert "GRYPE_REGISTRY_INSECURE_USE_HTTP" not in scan["environment"]
 
-    def test_plain_http_is_used_only_for_insecure_registry(self, stand):
+    def test_grype_uses_plain_http_for_insecure_registry(self, stand):
         stand.address["is_insecure"] = True
         stand.scanner().scan(subject())
         assert stand.calls()[-1]["environment"]["GRYPE_REGISTRY_INSECURE_USE_HTTP"] == "true"
 
-    def test_database_url_is_configurable(self, stand):
+    def test_configured_database_url_is_passed_to_every_grype_call(self, stand):
         stand.scanner(database_url="https://mirror.example.com/latest.json").get_identity()
         assert all(
             call["environment"]["GRYPE_DB_UPDATE_URL"] == "https://mirror.example.com/latest.json"
             for call in stand.calls()
         )
 
-    def test_scan_is_limited_to_platform(self, stand):
+    def test_grype_scans_only_the_requested_platform(self, stand):
         stand.scanner().scan(subject(platform="linux/arm64"))
         arguments = stand.calls()[-1]["arguments"]
         assert arguments[1:] == ["--platform", "linux/arm64", "--output", "json"]
@@ -151,7 +153,7 @@ class TestNeverZero:
             ({}, UnscannedReason.FAILED),
         ],
     )
-    def test_incomplete_report_is_not_a_scan(self, stand, said, state):
+    def test_incomplete_grype_report_is_not_a_scan(self, stand, said, state):
         stand.scene["reports"] = {NEW: said}
         assert get_reason(stand.scanner().scan(subject())) is state
 
@@ -164,48 +166,48 @@ class TestNeverZero:
             ("unable to load image: UNAUTHORIZED", UnscannedReason.FAILED),
         ],
     )
-    def test_error_output_determines_reason(self, stand, complaint, state):
+    def test_error_output_of_grype_determines_reason_of_failed_scan(self, stand, complaint, state):
         stand.scene["complaint"] = complaint
         assert get_reason(stand.scanner().scan(subject())) is state
 
-    def test_credential_in_error_output_is_hidden(self, stand):
+    def test_credential_in_error_output_of_grype_is_hidden(self, stand):
         stand.address |= {"username": "robot", "password": "s3cret"}
         stand.scene["complaint"] = "401 for robot:s3cret at https://robot:s3cret@registry.example.com"
         outcome = stand.scanner().scan(subject())
         assert get_reason(outcome) is UnscannedReason.FAILED
         assert "s3cret" not in outcome.detail
 
-    def test_hanging_scan_times_out(self, stand):
+    def test_hanging_grype_scan_times_out(self, stand):
         stand.scene |= {"reports": {NEW: report(match("CVE-2026-0001"))}, "seconds": 60}
         scanner = stand.scanner(timeout=2.0)
         assert get_reason(scanner.scan(subject())) is UnscannedReason.TIMED_OUT
 
     @pytest.mark.parametrize("version", ["0.105.0", "0.79.3", "[not provided]", ""])
-    def test_unsupported_version_is_not_used(self, stand, version):
+    def test_unsupported_grype_version_is_not_used(self, stand, version):
         stand.scene["version"] = version
         scanner = stand.scanner()
         assert get_reason(scanner.scan(subject())) is UnscannedReason.FAILED
         assert "0.106 or later" in scanner.scan(subject()).detail
         assert scanner.get_identity() is None
 
-    def test_old_database_is_stale(self, stand):
+    def test_old_grype_database_is_reported_as_stale(self, stand):
         stand.scene["built"] = f"{NOW - timedelta(days=6):%Y-%m-%dT%H:%M:%SZ}"
         assert get_reason(stand.scanner().scan(subject())) is UnscannedReason.DATABASE_STALE
 
-    def test_failed_download_is_ignored_when_database_exists(self, stand):
+    def test_failed_download_of_grype_database_is_ignored_if_database_exists(self, stand):
         stand.scene |= {"update": 1, "reports": {NEW: report(match("CVE-2026-0001"))}}
         assert isinstance(stand.scanner().scan(subject()), Scan)
 
-    def test_missing_database_is_failure(self, stand):
+    def test_missing_grype_database_fails_the_scan(self, stand):
         stand.scene |= {"built": "", "error": "database does not exist"}
         outcome = stand.scanner().scan(subject())
         assert get_reason(outcome) is UnscannedReason.FAILED
         assert "database does not exist" in outcome.detail
 
-    def test_missing_binary_is_reported_as_missing_scanner(self, stand, tmp_path):
+    def test_missing_grype_binary_is_reported_as_missing_scanner(self, stand, tmp_path):
         assert get_reason(stand.scanner(binary=str(tmp_path / "none")).scan(subject())) is UnscannedReason.NO_SCANNER
 
-    def test_failed_pull_address_is_failure(self, stand):
+    def test_registry_error_before_grype_scan_fails_the_scan(self, stand):
         def pull(line, digest):
             raise RegistryError(line.host, Reason.DENIED, "no credential", is_failure=True)
 
@@ -214,14 +216,14 @@ class TestNeverZero:
         )
 
 
-def test_named_binary_is_found(stand, monkeypatch, tmp_path):
+def test_configured_grype_binary_is_found_by_path_or_default_name(stand, monkeypatch, tmp_path):
     assert find_grype(str(stand.program)) == str(stand.program)
     assert find_grype("no-such-grype") is None
     monkeypatch.setenv("PATH", str(tmp_path))
     assert find_grype() == str(stand.program)
 
 
-def test_scan_runs_in_empty_folder_with_clean_environment(stand, monkeypatch):
+def test_grype_runs_in_empty_folder_with_clean_environment(stand, monkeypatch):
     monkeypatch.setenv("GITHUB_TOKEN", "s3cret")
     monkeypatch.setenv("GRYPE_EXCLUDE", "**")
     stand.scene["reports"] = {NEW: report(match("CVE-2026-0001"))}

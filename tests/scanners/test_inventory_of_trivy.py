@@ -26,7 +26,7 @@ def print_inventory(stand, item, form: str) -> bytes:
     [(debian(OLD), OLD, "Debian:13"), (alpine(), ALPINE_PACKAGES, "Alpine:v3.99")],
     ids=["debian", "alpine"],
 )
-def test_packages_are_converted_to_source_packages(stand, item, packages, ecosystem, form):
+def test_packages_in_trivy_inventory_are_converted_to_source_packages(stand, item, packages, ecosystem, form):
     found = parse_inventory(print_inventory(stand, item, form), frozenset())
     assert {asked for asked in map(convert_to_osv_package, found) if asked} == {
         OsvPackage(ecosystem, package.source_name, package.version) for package in packages
@@ -34,7 +34,7 @@ def test_packages_are_converted_to_source_packages(stand, item, packages, ecosys
 
 
 @pytest.mark.parametrize("form", ["spdx-json", "cyclonedx"])
-def test_version_includes_epoch_and_excludes_rebuild(stand, form):
+def test_debian_version_from_trivy_inventory_has_epoch_but_no_rebuild_suffix(stand, form):
     item = debian((DemoPackage("libssl3", "1:3.5.0-1+b2", "openssl"),))
     found = parse_inventory(print_inventory(stand, item, form), frozenset())
     assert [asked for asked in map(convert_to_osv_package, found) if asked] == [

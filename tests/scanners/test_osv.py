@@ -101,7 +101,7 @@ def get_reason(outcome) -> UnscannedReason:
 
 
 class TestFindings:
-    def test_scans_by_source_packages_are_compared(self, scene, api):
+    def test_osv_scans_are_compared_by_source_packages(self, scene, api):
         stand = api(debian("CVE-2026-0001", "openssl", "3.0.2-1"), debian("CVE-2026-0002", "bash"))
         old = scene.inventory(spdx(OPENSSL.format("3.0.1-1"), BASH), OLD)
         new = scene.inventory(spdx(OPENSSL.format("3.0.2-1"), BASH))
@@ -118,7 +118,7 @@ class TestFindings:
         assert not found.delta.introduced
         assert (found.new.os, found.new.scanner) == ("debian 12", scanner.get_identity())
 
-    def test_package_and_record_are_requested_once_per_run(self, scene, api):
+    def test_osv_packages_and_records_are_requested_once_per_run(self, scene, api):
         stand = api(debian("CVE-2026-0002", "bash"))
         scanner = scene.scanner(stand)
         for made in (OLD, NEW):
@@ -127,13 +127,13 @@ class TestFindings:
             }
         assert stand.listener.asked == ["POST /v1/querybatch", "GET /v1/vulns/DEBIAN-CVE-2026-0002"]
 
-    def test_scans_of_different_runs_are_not_compared(self, scene, api):
+    def test_osv_scans_of_different_runs_are_not_compared(self, scene, api):
         stand = api(debian("CVE-2026-0002", "bash"))
         old, new = (scene.inventory(spdx(BASH, OPENSSL.format("3.0.1-1")), made) for made in (OLD, NEW))
         first = OsvScanner(stand.listener.url, scene.hub.create_sbom_finder(), now=lambda: NOW.replace(hour=1))
         assert compare_scans(first.scan(old), scene.scanner(stand).scan(new)).delta is None
 
-    def test_libraries_and_distribution_packages_have_findings(self, scene, api):
+    def test_osv_findings_cover_libraries_and_distribution_packages(self, scene, api):
         advisory = record(
             "GHSA-aaaa-bbbb-cccc",
             "npm",
@@ -148,24 +148,24 @@ class TestFindings:
         assert found["CVE-2026-0003"].severity is Severity.CRITICAL
         assert (found["CVE-2026-0003"].package_type, found["CVE-2026-0002"].package_type) == ("npm", "deb")
 
-    def test_all_pages_of_answer_are_read(self, scene, api):
+    def test_all_pages_of_osv_answer_are_read(self, scene, api):
         cves = {f"CVE-2026-{number:04}" for number in range(7)}
         stand = api(*(debian(cve, "bash") for cve in cves), page=3)
         assert get_ids(scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1"))))) == cves
 
-    def test_many_packages_are_queried_in_batches(self, scene, api, monkeypatch):
+    def test_many_packages_are_queried_from_osv_in_batches(self, scene, api, monkeypatch):
         monkeypatch.setattr(_osv_api, "MAX_QUERIES", 2)
         stand = api(debian("CVE-2026-0002", "bash"))
         many = [f"pkg:npm/package-{number}@1" for number in range(5)]
         assert get_ids(scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1"), *many))))
         assert stand.listener.asked.count("POST /v1/querybatch") == 4
 
-    def test_withdrawn_record_is_ignored(self, scene, api):
+    def test_withdrawn_osv_record_is_ignored(self, scene, api):
         gone = debian("CVE-2026-0001", "bash") | {"withdrawn": "2026-11-02T00:00:00Z"}
         stand = api(debian("CVE-2026-0002", "bash"), gone)
         assert get_ids(scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1"))))) == {"CVE-2026-0002"}
 
-    def test_image_without_findings_is_clean_when_release_is_known(self, scene, api):
+    def test_image_without_osv_findings_is_clean_if_osv_covers_the_release(self, scene, api):
         stand = api(debian("CVE-2026-0001", "openssl", "3.0.2-1"))
         subject = scene.inventory(spdx(OPENSSL.format("3.0.2-1"), BASH))
         assert scene.scanner(stand).scan(subject).findings == ()
@@ -182,7 +182,7 @@ class TestInventories:
     def inventory(self) -> dict:
         return spdx(BASH, OPENSSL.format("1"))
 
-    def test_inventory_is_found_in_index_for_platform(self, scene, api):
+    def test_attached_inventory_is_used_only_for_the_platform_it_describes(self, scene, api):
         arm = build_image([build_layer({"a": b"arm"})], platform="linux/arm64")
         pushed = by_buildkit(NEW, statement(self.inventory, NEW.digest), others=[arm])
         assert self.found(scene, api, scene.push(pushed)) == {"CVE-2026-0002"}
@@ -191,7 +191,7 @@ class TestInventories:
             is UnscannedReason.NO_REPORT
         )
 
-    def test_inventory_is_found_after_other_statements(self, scene, api):
+    def test_attached_inventory_is_found_after_a_provenance_statement(self, scene, api):
         provenance = statement({"buildType": "x"}, NEW.digest, predicate_type="https://slsa.dev/provenance/v1")
         pushed = by_buildkit(NEW, provenance, statement(self.inventory, NEW.digest))
         assert self.found(scene, api, scene.push(pushed)) == {"CVE-2026-0002"}
@@ -205,14 +205,14 @@ class TestInventories:
             ("application/spdx+json", lambda signed: signed["predicate"]),
         ],
     )
-    def test_inventory_is_found_by_referrers_tag(self, scene, api, media_type, wrap):
+    def test_attached_inventory_is_found_by_referrers_tag(self, scene, api, media_type, wrap):
         subject = scene.push(NEW)
         made, descriptor = referring(media_type, wrap(statement(self.inventory, NEW.digest)))
         scene.store.put(LINE.path, made)
         scene.store.set_tag(LINE.path, NEW.digest.replace(":", "-"), listing(descriptor))
         assert self.found(scene, api, subject) == {"CVE-2026-0002"}
 
-    def test_inventory_is_found_by_referrers_api(self, api):
+    def test_attached_inventory_is_found_by_referrers_api(self, api):
         made, descriptor = referring(
             "application/vnd.dsse.envelope.v1+json", dsse(statement(self.inventory, NEW.digest))
         )
@@ -236,19 +236,19 @@ class TestInventories:
             assert get_ids(scanner.scan(ScanSubject(LINE, NEW.digest, "linux/amd64"))) == {"CVE-2026-0002"}
         assert not any(OLD.digest in asked for asked in listener.asked), "what is something else is not fetched"
 
-    def test_lost_inventory_is_absent(self, scene, api):
+    def test_listed_inventory_missing_in_registry_is_reported_as_absent(self, scene, api):
         subject = scene.push(NEW)
         _, descriptor = referring(IN_TOTO, statement(self.inventory, NEW.digest))
         scene.store.set_tag(LINE.path, NEW.digest.replace(":", "-"), listing(descriptor))
         assert get_reason(scene.scanner(api()).scan(subject)) is UnscannedReason.NO_REPORT
 
-    def test_first_usable_inventory_is_enough(self, scene, api):
+    def test_first_usable_inventory_ends_the_search_for_others(self, scene, api):
         assert self.found(scene, api, scene.inventory(self.inventory))
         assert not any(
             "sha256-" in served.path or "referrers" in served.path for served in scene.registry.served_requests
         )
 
-    def test_cyclonedx_inventory_is_read(self, scene, api):
+    def test_attached_cyclonedx_inventory_is_read(self, scene, api):
         bom = cyclonedx(BASH, OPENSSL.format("1"))
         assert self.found(scene, api, scene.inventory(bom, kind=CYCLONEDX)) == {"CVE-2026-0002"}
 
@@ -266,21 +266,21 @@ class TestNeverZero:
             ({"neither": 1}, UnscannedReason.NO_REPORT),
         ],
     )
-    def test_incomplete_inventory_is_not_a_scan(self, scene, api, inventory, state):
+    def test_incomplete_inventory_is_not_an_osv_scan(self, scene, api, inventory, state):
         assert get_reason(scene.scanner(api()).scan(scene.inventory(inventory))) is state
 
-    def test_image_without_inventory_causes_no_query(self, scene, api):
+    def test_image_without_inventory_causes_no_osv_query(self, scene, api):
         stand = api()
         assert get_reason(scene.scanner(stand).scan(scene.push(NEW))) is UnscannedReason.NO_REPORT
         assert not stand.listener.received
 
-    def test_missing_image_is_reported_as_gone(self, scene, api):
+    def test_image_missing_in_registry_is_reported_as_gone_by_osv_scanner(self, scene, api):
         assert (
             get_reason(scene.scanner(api()).scan(ScanSubject(LINE, NEW.digest, "linux/amd64")))
             is UnscannedReason.IMAGE_GONE
         )
 
-    def test_unreachable_optional_api_is_requested_once(self, scene, monkeypatch):
+    def test_unreachable_optional_osv_api_is_requested_once(self, scene, monkeypatch):
         monkeypatch.setattr("bot.net.client.RETRY_PAUSES", (0.0, 0.0))
         options = {"may_be_missing": True, "now": lambda: NOW}
         scanner = OsvScanner("http://127.0.0.1:1", scene.hub.create_sbom_finder(), **options)
@@ -291,7 +291,7 @@ class TestNeverZero:
         assert len(scene.registry.served_requests) == served, "no inventory is fetched in vain"
 
     @pytest.mark.parametrize("status", [400, 404, 403])
-    def test_refused_query_is_failure(self, scene, api, status):
+    def test_refused_osv_query_fails_the_scan(self, scene, api, status):
         stand = api()
         stand.status = status
         outcome = scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1"))))
@@ -299,20 +299,20 @@ class TestNeverZero:
         assert str(status) in outcome.detail
 
     @pytest.mark.parametrize("result", [{"vulns": 5}, {"vulns": [{"id": 5}]}, {"next_page_token": 5}])
-    def test_malformed_answer_is_problem(self, scene, result):
+    def test_malformed_osv_answer_is_reported_as_problem_by_doctor(self, scene, result):
         with HttpListener(lambda _: HttpReply(200, json.dumps({"results": [result]}).encode())) as listener:
             scanner = OsvScanner(listener.url, scene.hub.create_sbom_finder(), now=lambda: NOW)
             (check,) = scanner.examine(DiagnosisTarget(RunLevel.REPORT, "basebump/"))
         assert check.status is CheckStatus.PROBLEM
         assert "list of results" in check.result
 
-    def test_missing_record_is_failure(self, scene, api):
+    def test_missing_osv_record_fails_the_scan(self, scene, api):
         stand = api(debian("CVE-2026-0002", "bash"))
         stand.records["DEBIAN-CVE-2026-0002"]["id"] = "DEBIAN-CVE-2026-0099"
         outcome = scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1"))))
         assert get_reason(outcome) is UnscannedReason.FAILED
 
-    def test_number_of_records_is_limited(self, scene, api, monkeypatch):
+    def test_image_with_too_many_osv_records_is_not_scanned(self, scene, api, monkeypatch):
         monkeypatch.setattr(_osv_api, "MAX_RECORDS", 1)
         stand = api(debian("CVE-2026-0001", "bash"), debian("CVE-2026-0002", "bash"))
         assert "more than 1" in scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1")))).detail
@@ -323,7 +323,7 @@ class TestNeverZero:
 OURS = TagRef("registry.example.com/base", "1")
 
 
-def test_packages_of_a_private_registry_are_not_sent(scene, api):
+def test_packages_of_image_from_private_registry_are_not_sent_to_osv(scene, api):
     stand = api(debian("CVE-2026-0002", "bash"))
     made = by_buildkit(NEW, statement(spdx(BASH, OPENSSL.format("1")), NEW.digest))
     outcome = scene.scanner(stand).scan(scene.push(made, OURS))
@@ -332,14 +332,14 @@ def test_packages_of_a_private_registry_are_not_sent(scene, api):
     assert not stand.listener.received
 
 
-def test_packages_of_named_private_registry_are_sent(scene, api):
+def test_packages_of_image_from_allowed_registry_are_sent_to_osv(scene, api):
     stand = api(debian("CVE-2026-0002", "bash"))
     made = by_buildkit(NEW, statement(spdx(BASH, OPENSSL.format("1")), NEW.digest))
     scanner = scene.scanner(stand, allowed_registries=["registry.example.com"])
     assert get_ids(scanner.scan(scene.push(made, OURS))) == {"CVE-2026-0002"}
 
 
-def test_query_contains_only_names_and_versions(scene, api):
+def test_osv_query_contains_only_package_names_and_versions(scene, api):
     stand = api(debian("CVE-2026-0002", "bash"))
     scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1"))))
     (post, *_) = stand.listener.received
@@ -352,7 +352,7 @@ def test_query_contains_only_names_and_versions(scene, api):
     assert "authorization" not in post.headers
 
 
-def test_attestation_about_other_image_is_ignored(scene, api):
+def test_inventory_attested_for_another_image_is_ignored(scene, api):
     inventory = spdx(BASH, OPENSSL.format("1"))
     outcome = scene.scanner(api()).scan(scene.push(by_buildkit(NEW, statement(inventory, OLD.digest))))
     assert get_reason(outcome) is UnscannedReason.NO_REPORT

@@ -53,12 +53,12 @@ GRYPE = Path(__file__).parent / "reports" / "grype.json"
         ("pkg:generic/thing@1", None),
     ],
 )
-def test_package_is_converted_to_osv_name(purl, wanted):
+def test_package_url_is_converted_to_osv_ecosystem_name_and_version(purl, wanted):
     assert convert_to_osv_package(parse_purl(purl)) == (OsvPackage(*wanted) if wanted else None)
 
 
 @pytest.mark.parametrize("written", ["", "pkg:", "pkg:npm/a", "pkg:npm@1", "npm/a@1", "pkg:npm/@1", "https://x/y@1"])
-def test_invalid_purl_is_ignored(written):
+def test_invalid_package_url_is_ignored(written):
     assert parse_purl(written) is None
 
 
@@ -74,7 +74,7 @@ def list_scored_vectors() -> dict[str, float]:
     }
 
 
-def test_vectors_of_real_report_have_the_severity_of_their_score():
+def test_cvss_vectors_in_real_report_match_severity_of_published_scores():
     wanted = list_scored_vectors()
     assert len(wanted) > 5
     assert {vector: classify_vector(vector) for vector in wanted} == {
@@ -103,7 +103,7 @@ def test_vectors_of_real_report_have_the_severity_of_their_score():
         ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:N/VI:N/VA:N/SC:N/SI:N/SA:N", Severity.UNKNOWN),  # 0.0
     ],
 )
-def test_vector_has_the_severity_of_its_published_score(vector, severity):
+def test_cvss_vector_is_classified_like_the_published_score(vector, severity):
     assert classify_vector(vector) is severity
 
 
@@ -123,7 +123,7 @@ def test_vector_has_the_severity_of_its_published_score(vector, severity):
         "CVSS:4.0/" + "/".join(["AV:N"] * MAX_VECTOR_LENGTH),
     ],
 )
-def test_malformed_vector_has_unknown_severity(vector):
+def test_malformed_cvss_vector_has_unknown_severity(vector):
     assert classify_vector(vector) is Severity.UNKNOWN
 
 
@@ -134,7 +134,7 @@ metrics = st.tuples(st.sampled_from(["AV", "AC", "AT", "VC", "SI", "MSI", "E", "
     st.sampled_from(["CVSS:3.1", "CVSS:4.0", "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:H/SI:H/SA:H"]),
     st.lists(metrics.map(":".join), max_size=5),
 )
-def test_any_vector_is_classified(start, fields):
+def test_any_cvss_vector_is_classified_without_error(start, fields):
     assert classify_vector("/".join([start, *fields])) in Severity
 
 
@@ -165,12 +165,12 @@ def findings(each: dict, package: OsvPackage = BASH, kind: str = "deb"):
         (debian("CVE-2026-0001", "bash", severity=[{**HIGH_SCORE[0], "type": "CVSS_V2"}]), Severity.UNKNOWN),
     ],
 )
-def test_severity_of_distribution_has_precedence_over_score(each, severity):
+def test_severity_set_by_distribution_has_precedence_over_cvss_score(each, severity):
     (finding,) = findings(each)
     assert finding.severity is severity
 
 
-def test_distribution_advisory_is_one_finding_per_named_cve():
+def test_distribution_advisory_becomes_one_finding_per_cve():
     named = {"upstream": ["CVE-2026-0001", "CVE-2026-0002"]}, {"related": ["CVE-2026-0001", "CVE-2026-0002"]}
     for each in named:
         found = findings(record("DSA-1-1", "Debian:12", "bash", "5.3-1", **each))
@@ -178,13 +178,13 @@ def test_distribution_advisory_is_one_finding_per_named_cve():
         assert {finding.fixed_in for finding in found} == {"5.3-1"}
 
 
-def test_related_cve_of_library_is_ignored():
+def test_related_cve_of_library_advisory_is_ignored():
     each = record("GHSA-aaaa-bbbb-cccc", "npm", "left-pad", related=["CVE-2026-0001"])
     (finding,) = findings(each, OsvPackage("npm", "left-pad", "1"), "npm")
     assert finding.id == "GHSA-aaaa-bbbb-cccc"
 
 
-def test_fix_of_other_release_is_ignored():
+def test_fixed_version_for_another_debian_release_is_ignored():
     each = debian("CVE-2026-0001", "bash", "5.3-1")
     each["affected"].append(debian("CVE-2026-0001", "bash", "9.9-1", release="13")["affected"][0])
     (finding,) = findings(each)
@@ -206,12 +206,12 @@ def test_any_inventory_is_read_or_refused(value):
 
 
 @given(st.dictionaries(st.sampled_from(list(debian("CVE-2026-0001", "bash"))), json_values))
-def test_any_record_is_read_or_refused(value):
+def test_any_osv_record_is_read_or_refused(value):
     with contextlib.suppress(UnreadableReportError):
         findings(debian("CVE-2026-0001", "bash") | value)
 
 
-def test_nesting_of_inventory_is_limited():
+def test_inventory_in_too_many_envelopes_is_refused():
     nested: dict = {}
     for _ in range(50):
         nested = {"dsseEnvelope": nested}

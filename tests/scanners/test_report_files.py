@@ -89,7 +89,7 @@ def get_reason(outcome) -> UnscannedReason:
     return outcome.reason
 
 
-def test_report_is_matched_by_digest(reports):
+def test_scan_report_is_matched_by_image_digest(reports):
     scanner = reports(
         {"a.json": build_grype_report(NEW, "CVE-2026-0001"), "b.json": build_grype_report(OLD, "CVE-2026-0002")}
     )
@@ -98,13 +98,13 @@ def test_report_is_matched_by_digest(reports):
     assert scanner.get_identity() is None
 
 
-def test_report_is_matched_by_other_digest_of_image(reports):
+def test_scan_report_is_matched_by_config_digest_of_image(reports):
     names = {NEW: frozenset({NEW, CHILD, CONFIG})}
     scanner = reports({"a.json": build_twistcli_report(CONFIG, "CVE-2026-0001")}, lambda each: names[each.digest])
     assert get_ids(scanner.scan(subject())) == {"CVE-2026-0001"}
 
 
-def test_registry_gets_no_request_when_digest_is_named_or_no_report_exists(reports):
+def test_registry_gets_no_request_if_report_names_the_digest_or_none_exists(reports):
     def refuse(each):
         raise AssertionError(each)
 
@@ -112,7 +112,7 @@ def test_registry_gets_no_request_when_digest_is_named_or_no_report_exists(repor
     assert get_ids(reports({"a.json": build_grype_report(NEW, "CVE-2026-0001")}, refuse).scan(subject()))
 
 
-def test_unreachable_registry_leaves_image_unscanned(reports):
+def test_image_is_not_scanned_if_digests_for_report_cannot_be_looked_up(reports):
     def deny(each):
         raise RegistryError(each.tag_ref.host, Reason.DENIED, "no credential", is_failure=True)
 
@@ -120,19 +120,19 @@ def test_unreachable_registry_leaves_image_unscanned(reports):
     assert outcome == NotScanned(UnscannedReason.FAILED, "no credential")
 
 
-def test_report_is_matched_by_file_name(reports):
+def test_scan_report_is_matched_by_digest_in_file_name(reports):
     scanner = reports({f"{NEW.replace(':', '-')}.json": build_grype_report("nothing", "CVE-2026-0001")})
     assert get_ids(scanner.scan(subject())) == {"CVE-2026-0001"}
 
 
-def test_image_without_report_is_not_clean(reports):
+def test_image_without_scan_report_is_not_clean(reports):
     assert (
         get_reason(reports({"a.json": build_grype_report(OLD, "CVE-2026-0001")}).scan(subject()))
         is UnscannedReason.NO_REPORT
     )
 
 
-def test_unreadable_file_is_failure_for_images_without_report(reports):
+def test_unreadable_report_fails_only_scans_of_images_without_other_report(reports):
     scanner = reports(
         {"a.json": build_grype_report(OLD, "CVE-2026-0001"), "b.json": b"{}", "c.sarif": b"<xml>", "d.txt": b"-"}
     )
@@ -143,21 +143,21 @@ def test_unreadable_file_is_failure_for_images_without_report(reports):
     assert "1 more" in outcome.detail
 
 
-def test_io_error_does_not_affect_other_reports(reports, tmp_path):
+def test_io_error_of_one_report_leaves_other_reports_usable(reports, tmp_path):
     scanner = reports({"b.json": build_grype_report(NEW, "CVE-2026-0001")})
     (tmp_path / "reports" / "a.json").symlink_to("/proc/self/mem")  # which nobody can read from its beginning
     assert get_ids(scanner.scan(subject())) == {"CVE-2026-0001"}
     assert "reports/a.json " in scanner.scan(subject(OLD)).detail
 
 
-def test_missing_folder_is_failure(tmp_path):
+def test_missing_folder_of_reports_fails_the_scan(tmp_path):
     scanner = ReportScanner(
         tmp_path / "none", lambda _: frozenset(), now=lambda: NOW, platform="linux/amd64", max_age=timedelta(days=5)
     )
     assert get_reason(scanner.scan(subject())) is UnscannedReason.FAILED
 
 
-def test_single_file_can_be_configured(tmp_path):
+def test_report_path_can_be_a_single_file(tmp_path):
     (tmp_path / "report").write_bytes(build_grype_report(NEW, "CVE-2026-0001"))
     scanner = ReportScanner(
         tmp_path / "report", lambda _: frozenset(), now=lambda: NOW, platform="linux/amd64", max_age=timedelta(days=5)
@@ -165,7 +165,7 @@ def test_single_file_can_be_configured(tmp_path):
     assert get_ids(scanner.scan(subject())) == {"CVE-2026-0001"}
 
 
-def test_number_and_size_of_files_are_limited(reports, monkeypatch):
+def test_too_many_or_too_large_report_files_fail_the_scan(reports, monkeypatch):
     monkeypatch.setattr(report_files, "MAX_FILES", 1)
     outcome = reports({"a.json": build_grype_report(OLD, "CVE-2026-0001"), "b.json": build_grype_report(NEW)}).scan(
         subject()
@@ -175,7 +175,7 @@ def test_number_and_size_of_files_are_limited(reports, monkeypatch):
     assert "more than 10 bytes" in reports({}).scan(subject()).detail
 
 
-def test_report_changed_during_run_is_failure(reports, tmp_path):
+def test_report_changed_or_deleted_during_the_run_fails_the_scan(reports, tmp_path):
     scanner = reports(
         {"a.json": build_grype_report(OLD, "CVE-2026-0001"), "b.json": build_grype_report(NEW, "CVE-2026-0001")}
     )
@@ -186,18 +186,18 @@ def test_report_changed_during_run_is_failure(reports, tmp_path):
     assert get_reason(scanner.scan(subject())) is UnscannedReason.FAILED
 
 
-def test_newest_report_is_used(reports):
+def test_newest_of_several_reports_for_an_image_is_used(reports):
     older = build_grype_report(NEW, "CVE-2026-0001", built=BUILT - timedelta(days=1))
     scanner = reports({"a.json": older, "b.json": build_grype_report(NEW, "CVE-2026-0002"), "c.json": older})
     assert get_ids(scanner.scan(subject())) == {"CVE-2026-0002"}
 
 
-def test_old_report_is_stale(reports):
+def test_report_with_old_database_is_stale(reports):
     scanner = reports({"a.json": build_grype_report(NEW, "CVE-2026-0001", built=NOW - timedelta(days=6))})
     assert get_reason(scanner.scan(subject())) is UnscannedReason.DATABASE_STALE
 
 
-def test_report_without_time_has_age_of_file(reports, tmp_path):
+def test_report_without_time_is_as_old_as_the_file(reports, tmp_path):
     files = {"a.json": build_grype_report(NEW, "CVE-2026-0001", descriptor={"name": "grype", "version": "1"})}
     scanner = reports(files)
     os.utime(tmp_path / "reports" / "a.json", (0, (NOW - timedelta(days=6)).timestamp()))
@@ -206,7 +206,7 @@ def test_report_without_time_has_age_of_file(reports, tmp_path):
     assert get_ids(reports(files).scan(subject()))
 
 
-def test_report_of_other_platform_is_not_used(reports):
+def test_report_for_another_platform_is_not_used(reports):
     scanner = reports({"a.json": build_grype_report(NEW, "CVE-2026-0001")})
     outcome = scanner.scan(subject(platform="linux/arm64"))
     assert get_reason(outcome) is UnscannedReason.PLATFORM_MISSING
@@ -221,14 +221,14 @@ def test_configured_platform_applies_to_report_without_platform(reports, platfor
     assert get_reason(scanner.scan(subject(platform=other))) is UnscannedReason.PLATFORM_MISSING
 
 
-def test_image_without_findings_is_clean_only_when_release_is_known(reports):
+def test_image_without_reported_findings_is_clean_only_if_release_is_covered(reports):
     alone = reports({"new.json": build_grype_report(NEW)})
     assert get_reason(alone.scan(subject())) is UnscannedReason.OS_UNSUPPORTED
     together = reports({"old.json": build_grype_report(OLD, "CVE-2026-0001")})
     assert get_ids(together.scan(subject())) == set()
 
 
-def test_report_with_other_database_does_not_prove_known_release(reports):
+def test_report_with_another_database_does_not_prove_covered_release(reports):
     files = {
         "new.json": build_grype_report(NEW),
         "old.json": build_grype_report(OLD, "CVE-2026-0001", built=BUILT - timedelta(hours=6)),
@@ -269,7 +269,7 @@ class TestComparisons:
             True,
         )
 
-    def test_reports_of_folder_are_compared_when_declared_as_one_run(self, reports):
+    def test_reports_of_one_folder_are_compared_if_declared_as_one_run(self, reports):
         files = {
             "run/a.json": build_twistcli_report(OLD, "CVE-2026-0001"),
             "run/b.json": build_twistcli_report(NEW, "CVE-2026-0002"),
@@ -284,7 +284,7 @@ class TestComparisons:
         evidence = self.delta(reports(files, is_one_run=True))
         assert get_reason(evidence.old) is UnscannedReason.DIFFERENT_DATABASE
 
-    def test_declared_run_does_not_override_databases_of_reports(self, reports):
+    def test_declaring_one_run_does_not_override_different_report_databases(self, reports):
         other = build_grype_report(OLD, "CVE-2026-0001", built=BUILT - timedelta(hours=6))
         evidence = self.delta(
             reports({"a.json": other, "b.json": build_grype_report(NEW, "CVE-2026-0002")}, is_one_run=True)

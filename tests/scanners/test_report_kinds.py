@@ -33,7 +33,7 @@ def list_pairs(name: str) -> set[tuple[str, str]]:
     return {(finding.id, finding.package) for finding in parse_file(name).findings}
 
 
-def test_trivy_report_has_all_vulnerabilities_of_all_packages():
+def test_trivy_report_is_read_with_all_vulnerabilities_of_all_packages():
     report = load_json("trivy.json")
     listed = {
         (each["VulnerabilityID"], each["PkgName"]) for result in report["Results"] for each in result["Vulnerabilities"]
@@ -51,7 +51,7 @@ def test_trivy_report_has_all_vulnerabilities_of_all_packages():
     assert (found.database_built, found.not_scanned) == (None, None)
 
 
-def test_grype_report_has_cves_of_advisories():
+def test_advisories_in_grype_report_are_read_as_cves():
     report = load_json("grype.json")
     advisories = {each["vulnerability"]["id"] for each in report["matches"]}
     cves = {
@@ -75,7 +75,7 @@ def test_grype_report_has_cves_of_advisories():
     ("status", "statement", "why"),
     [("ignored", "nobody runs it", "ignored: nobody runs it"), ("not_affected", "", "not affected")],
 )
-def test_suppression_of_trivy_report_is_kept_with_author(status, statement, why):
+def test_suppressed_finding_in_trivy_report_is_kept_with_reason_and_author(status, statement, why):
     report, before = load_json("trivy.json"), parse_file("trivy.json").findings
     result = report["Results"][0]
     moved = result["Vulnerabilities"].pop(0)
@@ -108,7 +108,7 @@ def test_suppression_of_trivy_report_is_kept_with_author(status, statement, why)
         ({"fix-state": "not-fixed"}, None, None),
     ],
 )
-def test_vex_and_rule_suppressions_of_grype_report_are_kept(rule, why, by):
+def test_suppressed_finding_in_grype_report_is_kept_with_reason_and_author(rule, why, by):
     report = load_json("grype.json")
     match = report["matches"].pop(0)
     report["ignoredMatches"] = [{**match, "appliedIgnoreRules": [{"fix-state": ""}, rule]}]
@@ -117,7 +117,7 @@ def test_vex_and_rule_suppressions_of_grype_report_are_kept(rule, why, by):
     assert not {each.finding for each in found.suppressed} & set(found.findings)
 
 
-def test_finding_counts_when_suppressed_in_other_binary_package_only():
+def test_finding_suppressed_in_only_one_binary_package_still_counts():
     report = load_json("trivy.json")
     result = report["Results"][0]
     modified = {"Type": "vulnerability", "Status": "ignored", "Finding": result["Vulnerabilities"][0]}
@@ -126,7 +126,7 @@ def test_finding_counts_when_suppressed_in_other_binary_package_only():
     assert found.suppressed == ()
 
 
-def test_twistcli_report_has_same_counts_as_summary():
+def test_findings_of_twistcli_report_match_the_counts_in_the_summary():
     (result,) = load_json("twistcli.json")["results"]
     found = parse_file("twistcli.json")
     counted = Counter(finding.severity.word for finding in found.findings)
@@ -138,7 +138,7 @@ def test_twistcli_report_has_same_counts_as_summary():
     assert {finding.package for finding in found.findings if finding.fixed_in} == fixed
 
 
-def test_aqua_report_has_all_vulnerabilities_of_all_resources():
+def test_aqua_report_is_read_with_all_vulnerabilities_of_all_resources():
     report = load_json("aqua.json")
     listed = {
         (each["name"], resource["resource"].get("src_name") or resource["resource"]["name"])
@@ -153,7 +153,7 @@ def test_aqua_report_has_all_vulnerabilities_of_all_resources():
 
 
 @pytest.mark.parametrize("name", ["trivy.sarif", "grype.sarif"])
-def test_sarif_has_one_finding_per_result(name):
+def test_sarif_report_is_read_with_one_finding_per_result(name):
     (run,) = load_json(name)["runs"]
     found = parse_file(name)
     assert len(found.findings) == len(run["results"])
@@ -164,20 +164,20 @@ def test_sarif_has_one_finding_per_result(name):
     }
 
 
-def test_trivy_sarif_names_image_and_versions():
+def test_image_and_fixed_versions_are_read_from_trivy_sarif():
     found = parse_file("trivy.sarif")
     assert found.digests == {load_json("trivy.sarif")["runs"][0]["properties"]["imageID"]}
     assert {finding.fixed_in for finding in found.findings} == {"1.1.1d-r0", "1.1.1d-r2"}
 
 
-def test_sarif_without_results_is_not_a_scan():
+def test_sarif_report_without_results_is_not_a_scan():
     document = load_json("trivy.sarif")
     document["runs"][0]["results"] = []
     (found,) = parse_reports(json.dumps(document).encode())
     assert found.not_scanned.reason is UnscannedReason.OS_UNKNOWN
 
 
-def test_sarif_without_packages_is_refused():
+def test_sarif_report_without_packages_is_refused():
     document = load_json("trivy.sarif")
     document["runs"][0]["results"][0]["message"]["text"] = "a password stands in this file"
     with pytest.raises(UnreadableReportError, match="package"):
@@ -210,24 +210,24 @@ def change_report(name: str, **changes) -> bytes:
         (change_report("trivy.json", Results=[]), UnscannedReason.OS_UNKNOWN),
     ],
 )
-def test_unrecognised_image_is_not_clean(content, state):
+def test_report_about_unrecognised_or_ended_release_is_not_a_scan(content, state):
     (found,) = parse_reports(content)
     assert found.not_scanned.reason is state
 
 
-def test_database_time_of_newer_grype_is_read():
+def test_database_time_is_read_from_report_of_newer_grype():
     descriptor = {"name": "grype", "version": "0.110.0", "db": {"status": {"built": "2026-11-25T01:31:52Z"}}}
     (found,) = parse_reports(change_report("grype.json", descriptor=descriptor))
     assert (found.tool_version, found.database_built) == ("0.110.0", datetime(2026, 11, 25, 1, 31, 52, tzinfo=UTC))
 
 
-def test_database_time_of_trivy_server_is_read():
+def test_database_time_is_read_from_report_of_trivy_server():
     server = {"Version": "0.74.0", "VulnerabilityDB": {"UpdatedAt": "2026-11-25T06:11:12.123456789Z"}}
     (found,) = parse_reports(change_report("trivy.json", Trivy={"Version": "0.74.1", "Server": server}))
     assert found.database_built == datetime(2026, 11, 25, 6, 11, 12, 123456, tzinfo=UTC)
 
 
-def test_distribution_package_is_named_after_source():
+def test_distribution_package_in_report_is_named_after_source_package():
     document = load_json("grype.json")
     deb, rpm = document["matches"][:2]
     deb["artifact"] |= {"type": "deb", "name": "libssl3", "upstreams": [{"name": "openssl"}]}
@@ -238,7 +238,7 @@ def test_distribution_package_is_named_after_source():
 
 
 @pytest.mark.parametrize("word", ["Negligible", "unimportant", "low"])
-def test_negligible_severity_is_low(word):
+def test_negligible_severity_in_report_is_read_as_low(word):
     document = load_json("grype.json")
     document["matches"] = document["matches"][:1]
     document["matches"][0]["vulnerability"]["severity"] = word
@@ -263,7 +263,7 @@ def test_negligible_severity_is_low(word):
         b'{"results": [{"name": "an ordinary file"}]}',
     ],
 )
-def test_other_documents_are_refused(content):
+def test_documents_that_are_not_reports_are_refused(content):
     with pytest.raises(UnreadableReportError, match="the report"):
         parse_reports(content)
 
@@ -278,7 +278,7 @@ json_values = st.recursive(
 @pytest.mark.parametrize("name", REPORTS)
 @settings(max_examples=30, deadline=None)
 @given(data=st.data())
-def test_any_damaged_report_is_read_or_refused(name, data):
+def test_randomly_damaged_report_is_read_or_refused(name, data):
     document = load_json(name)
     place = document
     for _ in range(data.draw(st.integers(0, 6))):

@@ -122,19 +122,19 @@ ALL = [*FINDING, "none", "missing"]
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_missing_image_is_not_clean(make, kind):
+def test_scanners_never_report_a_missing_image_as_clean(make, kind):
     case = make(kind)
     assert isinstance(case.scanner.scan(ScanSubject(case.line, digest("nowhere"), "linux/amd64")), NotScanned)
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_identity_is_stable(make, kind):
+def test_scanner_identity_is_the_same_on_every_call(make, kind):
     scanner = make(kind).scanner
     assert scanner.get_identity() == scanner.get_identity()
 
 
 @pytest.mark.parametrize("kind", FINDING)
-def test_prefetch_does_not_change_result(make, kind):
+def test_prefetch_does_not_change_results_of_scans(make, kind):
     case = make(kind)
     nowhere = ScanSubject(case.line, digest("nowhere"), "linux/amd64")
     case.scanner.prefetch([])
@@ -144,7 +144,7 @@ def test_prefetch_does_not_change_result(make, kind):
 
 
 @pytest.mark.parametrize("kind", FINDING)
-def test_scan_names_scanner(make, kind):
+def test_scan_result_names_the_scanner_that_made_the_scan(make, kind):
     case = make(kind)
     outcome = case.scanner.scan(case.subject)
     assert isinstance(outcome, Scan), outcome
@@ -155,7 +155,7 @@ def test_scan_names_scanner(make, kind):
 
 
 @pytest.mark.parametrize("kind", FINDING)
-def test_concurrent_scans_have_same_result(make, kind):
+def test_concurrent_scans_of_one_image_have_equal_results(make, kind):
     case = make(kind)
     with ThreadPoolExecutor(4) as pool:
         outcomes = list(pool.map(case.scanner.scan, [case.subject] * 4))
@@ -163,7 +163,7 @@ def test_concurrent_scans_have_same_result(make, kind):
 
 
 @pytest.mark.parametrize("kind", FINDING)
-def test_other_platform_is_not_scanned(make, kind):
+def test_platform_missing_in_image_is_reported_as_not_scanned(make, kind):
     case = make(kind)
     other = ScanSubject(case.subject.tag_ref, case.subject.digest, "linux/s390x")
     assert isinstance(case.scanner.scan(other), NotScanned)

@@ -37,7 +37,7 @@ class FakeScanner:
         return Scan(self.get_identity(), "debian 12", (finding("CVE-2026-0001"),))
 
 
-def test_first_matching_entry_is_selected():
+def test_first_scanner_entry_matching_the_image_is_selected():
     ours, hub, rest = FakeScanner("ours"), FakeScanner("hub"), FakeScanner("rest")
     choice = ConfiguredScannerSelector(
         [
@@ -49,13 +49,13 @@ def test_first_matching_entry_is_selected():
     assert [choice(line) for line in (OURS, HUB, QUAY)] == [ours, hub, rest]
 
 
-def test_image_without_entry_is_not_scanned():
+def test_image_without_matching_scanner_entry_is_not_scanned():
     nobody = ConfiguredScannerSelector([ScannerEntry(("docker.io/**",), FakeScanner("hub"))])(QUAY)
     assert isinstance(nobody, NoScanner)
     assert nobody.scan(ScanSubject(QUAY, NEW, ("linux/amd64",))) == NotScanned(UnscannedReason.NO_SCANNER)
 
 
-def test_findings_are_private_when_entry_is_private():
+def test_findings_are_private_only_for_images_of_private_scanner_entry():
     choice = ConfiguredScannerSelector(
         [ScannerEntry(("docker.io/**",), FakeScanner("hub"), is_private=True), ScannerEntry((), FakeScanner("rest"))]
     )
@@ -65,7 +65,7 @@ def test_findings_are_private_when_entry_is_private():
     ).is_private(QUAY)
 
 
-def test_image_in_two_registries_is_scanned_once_by_each_scanner():
+def test_digests_in_several_registries_are_scanned_once_per_scanner():
     ours, rest = FakeScanner("ours"), FakeScanner("rest")
     choice = ConfiguredScannerSelector([ScannerEntry(("registry.example.com/**",), ours), ScannerEntry((), rest)])
     moves = [Transition(line, OLD, NEW, ("linux/amd64",)) for line in (OURS, HUB, QUAY)]
@@ -77,7 +77,7 @@ def test_image_in_two_registries_is_scanned_once_by_each_scanner():
     assert len(ours.asked) == len(rest.asked) == 2
 
 
-def test_prefetch_contains_all_later_scans():
+def test_scanner_prefetch_lists_all_images_scanned_later():
     rest = FakeScanner("rest")
     moves = [Transition(line, OLD, NEW, ("linux/amd64",)) for line in (HUB, QUAY)]
     choice = ConfiguredScannerSelector([ScannerEntry((), rest)])

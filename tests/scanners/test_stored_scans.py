@@ -48,7 +48,7 @@ def runs(stand, tmp_path):
     return RepeatedRuns(stand, tmp_path)
 
 
-def test_second_run_uses_stored_scans(runs):
+def test_second_run_uses_stored_trivy_scans(runs):
     first, scans = runs.run()
     assert scans == 2
     assert first.delta is not None
@@ -57,7 +57,7 @@ def test_second_run_uses_stored_scans(runs):
     assert second == first
 
 
-def test_new_database_causes_new_scan(runs):
+def test_new_trivy_database_causes_new_scans(runs):
     first, _ = runs.run()
     runs.stand.registry.push(database(timedelta(minutes=1)).build_database_artifact(), "newer-db", TAG)
     newer = runs.stand.address(f"{runs.stand.registry.host}/newer-db:{TAG}")
@@ -68,13 +68,13 @@ def test_new_database_causes_new_scan(runs):
     assert second.delta == first.delta
 
 
-def test_failed_scan_is_not_stored(runs):
+def test_failed_trivy_scan_is_not_stored(runs):
     failed, _ = runs.run(timeout=0.001)
     assert why(failed.new) in {UnscannedReason.TIMED_OUT, UnscannedReason.FAILED}
     evidence, scans = runs.run()
     assert (scans, evidence.delta is None) == (2, False)
 
 
-def test_missing_scanner_has_no_identity(runs):
+def test_missing_trivy_has_no_scanner_identity(runs):
     assert runs.scanner().get_identity() == runs.scanner().get_identity()
     assert runs.stand.scanner(binary="/nowhere/trivy").get_identity() is None

@@ -44,12 +44,12 @@ def closed(request):
 
 
 class TestCredentials:
-    def test_valid_password_is_accepted(self, stand, closed):
+    def test_trivy_scans_private_image_with_password_of_pull_address(self, stand, closed):
         subject, password = closed
         scanner = stand.scanner(resolve_pull_address=self._pull(stand, password))
         assert findings(scanner.scan(subject)) == expected(OLD, DEBIAN_RELEASE)
 
-    def test_wrong_password_is_failure_and_hidden(self, stand, closed):
+    def test_wrong_registry_password_fails_the_trivy_scan_and_is_hidden(self, stand, closed):
         subject, password = closed
         wrong = f"wrong-{password}"
         outcome = stand.scanner(resolve_pull_address=self._pull(stand, wrong)).scan(subject)
@@ -57,7 +57,7 @@ class TestCredentials:
         assert "UNAUTHORIZED" in outcome.detail
         assert wrong not in outcome.detail
 
-    def test_database_can_need_own_login(self, stand, closed, tmp_path):
+    def test_trivy_database_is_downloaded_with_login_of_database_address(self, stand, closed, tmp_path):
         _, password = closed
         with DockerRegistry(htpasswd={"robot": password}) as registry:
             registry.push(database().build_database_artifact(), "trivy-db", TAG)
@@ -79,12 +79,12 @@ def secured_registry(tmp_path_factory):
 
 
 class TestTls:
-    def test_configured_ca_is_trusted(self, stand, secured_registry):
+    def test_trivy_trusts_the_ca_of_the_pull_address(self, stand, secured_registry):
         subject, certificate = secured_registry
         outcome = stand.scanner(resolve_pull_address=self._pull(stand, str(certificate.path))).scan(subject)
         assert findings(outcome) == expected(OLD, DEBIAN_RELEASE)
 
-    def test_registry_is_not_trusted_without_ca(self, stand, secured_registry):
+    def test_trivy_scan_fails_if_registry_certificate_is_not_trusted(self, stand, secured_registry):
         subject, _ = secured_registry
         outcome = stand.scanner(resolve_pull_address=self._pull(stand, None)).scan(subject)
         assert why(outcome) is UnscannedReason.FAILED
@@ -96,7 +96,7 @@ class TestTls:
 
 
 class TestIsolation:
-    def test_ignore_files_in_working_directory_have_no_effect(self, stand, tmp_path, monkeypatch, isolated_home):
+    def test_trivy_ignore_files_and_variables_of_user_have_no_effect(self, stand, tmp_path, monkeypatch, isolated_home):
         ignored = "\n".join(finding.id for finding in expected(OLD, DEBIAN_RELEASE))
         config = f"severity: [CRITICAL]\nignorefile: {tmp_path}/.trivyignore\n"
         for folder in (tmp_path, isolated_home):
@@ -107,7 +107,7 @@ class TestIsolation:
         monkeypatch.setenv("TRIVY_SEVERITY", "CRITICAL")
         assert findings(stand.scanner().scan(stand.subject(debian(OLD)))) == expected(OLD, DEBIAN_RELEASE)
 
-    def test_own_secrets_are_not_passed(self, stand, program, tmp_path, monkeypatch, isolated_home):
+    def test_secrets_of_basebump_are_not_passed_to_trivy(self, stand, program, tmp_path, monkeypatch, isolated_home):
         seen = tmp_path / "seen"
         monkeypatch.setenv("BASEBUMP_TEST_TOKEN", "our-own-secret")
         monkeypatch.setenv("GITHUB_TOKEN", "our-own-secret")
@@ -124,7 +124,7 @@ class TestIsolation:
         assert "s3cret" not in text
         assert re.findall(r'"auth":', text) == ['"auth":'], "the credential is for the scan alone"
 
-    def test_proxy_variables_are_passed(self, stand, program, tmp_path):
+    def test_proxy_variables_are_passed_to_trivy(self, stand, program, tmp_path):
         seen = tmp_path / "seen"
         watched = program("exit 1", always=f"env >> {seen}")
         proxies = {"HTTPS_PROXY": "http://127.0.0.1:1", "NO_PROXY": "127.0.0.1"}
@@ -132,7 +132,7 @@ class TestIsolation:
         assert seen.read_text().count("HTTPS_PROXY=http://127.0.0.1:1\n") == len(["download", "version", "scan"])
 
     @pytest.mark.parametrize("insecure", [True, False])
-    def test_plain_http_is_used_only_for_insecure_registry(self, stand, program, tmp_path, insecure):
+    def test_trivy_uses_plain_http_only_for_insecure_registry(self, stand, program, tmp_path, insecure):
         seen = tmp_path / "seen"
         watched = program(f'echo "$@" >> {seen}; exit 1')
         stand.scanner(
@@ -143,21 +143,21 @@ class TestIsolation:
         ).scan(stand.subject(debian(OLD)))
         assert ("--insecure" in seen.read_text().split()) == insecure
 
-    def test_relative_cache_and_binary_are_found(self, stand, tmp_path, monkeypatch):
+    def test_relative_paths_of_trivy_cache_and_binary_are_resolved(self, stand, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         binary = os.path.relpath(find_trivy())
         outcome = stand.scanner(binary=binary, cache=Path("cache")).scan(stand.subject(debian(OLD)))
         assert findings(outcome) == expected(OLD, DEBIAN_RELEASE)
         assert (tmp_path / "cache" / "db" / "trivy.db").exists()
 
-    def test_temporary_folder_is_empty_after_scan(self, stand, tmp_path, monkeypatch):
+    def test_temporary_folder_is_empty_after_trivy_scan(self, stand, tmp_path, monkeypatch):
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
         stand.scanner().scan(stand.subject(debian(OLD)))
         assert list(tmp_path.iterdir()) == []
 
 
 class TestConcurrency:
-    def test_locked_layer_cache_is_not_used(self, stand, tmp_path):
+    def test_trivy_scan_does_not_wait_for_locked_layer_cache(self, stand, tmp_path):
         layers = tmp_path / "fanal" / "fanal.db"
         layers.parent.mkdir()
         with layers.open("wb") as held:
@@ -165,7 +165,7 @@ class TestConcurrency:
             outcome = stand.scanner(cache=tmp_path).scan(stand.subject(debian(OLD)))
         assert findings(outcome) == expected(OLD, DEBIAN_RELEASE)
 
-    def test_concurrent_scans_need_one_download_and_one_scan_per_image(self, tmp_path):
+    def test_concurrent_trivy_scans_need_one_download_and_one_scan_per_image(self, tmp_path):
         with DockerRegistry() as registry, ThreadPoolExecutor(4) as threads:
             stand = TrivyStand(registry, tmp_path)
             roots = [OLD, NEW, OLD[:3], NEW[:3]]
@@ -183,7 +183,7 @@ class TestConcurrency:
             assert [request.method for request in asked] == ["GET"]
 
 
-def test_buckets_are_read_from_downloaded_database(stand):
+def test_releases_are_listed_from_downloaded_trivy_database(stand):
     stand.scanner().scan(stand.subject(debian(OLD)))
     names = read_bucket_names(stand.cache / "db" / "trivy.db")
     assert {DEBIAN_RELEASE, ALPINE_RELEASE, "vulnerability", "data-source"} <= names

@@ -39,13 +39,13 @@ pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
 
 class TestFindings:
     @pytest.mark.parametrize("docker", [False, True], ids=["oci", "docker"])
-    def test_findings_of_debian_match_advisories(self, stand, docker):
+    def test_trivy_findings_in_debian_image_match_advisories_in_database(self, stand, docker):
         image = convert_to_docker(debian(OLD)) if docker else debian(OLD)
         outcome = stand.scanner().scan(stand.subject(image))
         assert findings(outcome) == expected(OLD, DEBIAN_RELEASE) != set()
         assert outcome.os == f"debian {DEBIAN}"
 
-    def test_scan_lists_packages_with_source(self, stand):
+    def test_trivy_scan_lists_packages_with_source_names(self, stand):
         outcome = stand.scanner().scan(stand.subject(debian(NEW)))
         assert isinstance(outcome, Scan)
         assert outcome.packages is not None
@@ -54,11 +54,11 @@ class TestFindings:
         }
         assert {each.type for each in outcome.packages} == {"debian"}
 
-    def test_findings_of_alpine_match_advisories(self, stand):
+    def test_trivy_findings_in_alpine_image_match_advisories_in_database(self, stand):
         outcome = stand.scanner().scan(stand.subject(alpine()))
         assert findings(outcome) == expected(ALPINE_PACKAGES, ALPINE_RELEASE) != set()
 
-    def test_findings_of_old_and_new_differ_by_updated_packages(self, stand):
+    def test_trivy_findings_before_and_after_update_differ_by_updated_packages(self, stand):
         scanner = stand.scanner()
         old, new = (scanner.scan(stand.subject(debian(packages))) for packages in (OLD, NEW))
         wanted_old, wanted_new = (expected(packages, DEBIAN_RELEASE) for packages in (OLD, NEW))
@@ -67,13 +67,13 @@ class TestFindings:
         assert findings(old) & findings(new) == wanted_old & wanted_new != set()
         assert old.scanner == new.scanner
 
-    def test_findings_of_index_are_those_of_platform(self, stand):
+    def test_trivy_findings_of_an_index_are_those_of_the_requested_platform(self, stand):
         both = build_index([debian(OLD), debian(NEW, platform="linux/arm64/v8")])
         scanner = stand.scanner()
         for platform, packages in (("linux/amd64", OLD), ("linux/arm64", NEW), ("linux/arm64/v8", NEW)):
             assert findings(scanner.scan(stand.subject(both, platform))) == expected(packages, DEBIAN_RELEASE)
 
-    def test_findings_come_from_database_of_many_pages(self, stand, tmp_path):
+    def test_trivy_findings_are_complete_with_a_database_of_many_pages(self, stand, tmp_path):
         known = VulnerabilityDetails(make_fictional_id(9999), "made for tests", Severity.HIGH)
         packages = [f"package-{number:05}" for number in range(5000)]
         large = VulnerabilityDatabase(
@@ -85,12 +85,12 @@ class TestFindings:
         outcome = stand.scanner(database_address=address, cache=tmp_path).scan(stand.subject(debian(installed)))
         assert {finding.package for finding in findings(outcome)} == set(packages[::500])
 
-    def test_image_without_findings_is_clean_when_release_is_known(self, stand):
+    def test_image_without_trivy_findings_is_clean_if_release_is_in_database(self, stand):
         packages = [package for package in NEW if package.source_name == "openssl"]
         assert expected(packages, DEBIAN_RELEASE) == set()
         assert findings(stand.scanner().scan(stand.subject(debian(packages)))) == set()
 
-    def test_scan_names_scanner_and_database_time(self, stand, tmp_path):
+    def test_trivy_scan_names_version_and_database_time(self, stand, tmp_path):
         with DockerRegistry() as registry:
             built = TrivyStand(registry, tmp_path)
             outcome = built.scanner().scan(built.subject(debian(OLD)))
@@ -103,36 +103,38 @@ class TestFindings:
 class TestFalseClean:
     """Images for which Trivy exits with 0 and reports nothing."""
 
-    def test_image_without_operating_system_is_not_clean(self, stand):
+    def test_image_without_operating_system_is_not_clean_for_trivy_scanner(self, stand):
         outcome = stand.scanner().scan(stand.subject(without_system()))
         assert why(outcome) is UnscannedReason.OS_UNKNOWN
 
     @pytest.mark.parametrize("release", [UNLISTED_DEBIAN, ENDED_DEBIAN])
-    def test_packages_of_unknown_release_are_listed(self, stand, release):
+    def test_trivy_scanner_lists_packages_of_release_without_advisories(self, stand, release):
         outcome = stand.scanner().scan(stand.subject(debian(OLD, release)))
         assert isinstance(outcome, NotScanned)
         assert {(each.name, each.version) for each in outcome.packages} == {(each.name, each.version) for each in OLD}
 
-    def test_image_without_package_list_is_not_clean(self, stand):
+    def test_image_without_package_list_is_not_clean_for_trivy_scanner(self, stand):
         outcome = stand.scanner().scan(stand.subject(without_packages()))
         assert why(outcome) is UnscannedReason.OS_UNKNOWN
         assert DEBIAN in outcome.detail
 
-    def test_release_outside_database_is_not_clean(self, stand):
+    def test_release_missing_in_trivy_database_is_not_clean(self, stand):
         outcome = stand.scanner().scan(stand.subject(debian(OLD, UNLISTED_DEBIAN)))
         assert why(outcome) is UnscannedReason.OS_UNSUPPORTED
         assert UNLISTED_DEBIAN in outcome.detail
 
-    def test_packages_of_alpine_release_outside_database_are_not_clean(self, stand):
+    def test_image_with_packages_of_alpine_release_outside_database_is_not_clean(self, stand):
         mixed = alpine("https://example.invalid/alpine/v3.98/main\n")
         assert why(stand.scanner().scan(stand.subject(mixed))) is UnscannedReason.OS_UNSUPPORTED
 
-    def test_packages_of_same_alpine_release_are_scanned(self, stand):
+    def test_image_with_repository_of_the_same_alpine_release_is_scanned(self, stand):
         same = alpine("https://example.invalid/alpine/v3.99/main\n")
         assert findings(stand.scanner().scan(stand.subject(same))) == expected(ALPINE_PACKAGES, ALPINE_RELEASE)
 
     @pytest.mark.parametrize("extended", [False, True])
-    def test_extended_support_is_not_regular_support(self, stand, program, tmp_path, extended):
+    def test_ubuntu_image_with_extended_support_is_not_clean_without_extended_data(
+        self, stand, program, tmp_path, extended
+    ):
         report = {
             "SchemaVersion": 2,
             "Metadata": {
@@ -148,15 +150,15 @@ class TestFalseClean:
         else:
             assert findings(outcome) == set()
 
-    def test_unsupported_release_is_not_clean(self, stand):
+    def test_release_after_end_of_life_is_not_clean_for_trivy_scanner(self, stand):
         assert why(stand.scanner().scan(stand.subject(debian(OLD, ENDED_DEBIAN)))) is UnscannedReason.END_OF_LIFE
 
     @pytest.mark.parametrize("platform", ["linux/arm64", "windows/amd64"])
-    def test_manifest_of_other_platform_is_not_scanned(self, stand, platform):
+    def test_manifest_for_another_platform_is_reported_as_missing_platform(self, stand, platform):
         outcome = stand.scanner().scan(stand.subject(debian(OLD), platform))
         assert (outcome.reason, outcome.detail.rpartition(" ")[2]) == (UnscannedReason.PLATFORM_MISSING, "linux/amd64")
 
-    def test_old_database_is_stale(self, stand, tmp_path):
+    def test_trivy_database_above_age_limit_is_reported_as_stale(self, stand, tmp_path):
         built = datetime.now(UTC) - MAX_DATABASE_AGE - timedelta(hours=1)
         stand.registry.push(database(datetime.now(UTC) - built).build_database_artifact(), "trivy-db-old", TAG)
         old = stand.address(f"{stand.registry.host}/trivy-db-old:{TAG}")
@@ -164,7 +166,7 @@ class TestFalseClean:
         assert outcome.reason is UnscannedReason.DATABASE_STALE
         assert f"{built:%Y-%m-%d}" in outcome.detail
 
-    def test_database_within_age_limit_is_used(self, stand, tmp_path):
+    def test_trivy_database_below_age_limit_is_used(self, stand, tmp_path):
         stand.registry.push(
             database(MAX_DATABASE_AGE - timedelta(hours=1)).build_database_artifact(), "trivy-db-young", TAG
         )

@@ -38,11 +38,11 @@ from bot.scanners._trivy_buckets import get_bucket_name
         ("wolfi", "20230201", "wolfi"),
     ],
 )
-def test_release_has_bucket(family, release, bucket):
+def test_release_is_mapped_to_the_bucket_that_trivy_reads(family, release, bucket):
     assert get_bucket_name(family, release) == bucket
 
 
-def test_extended_support_has_own_bucket():
+def test_ubuntu_release_with_extended_support_has_another_bucket():
     assert get_bucket_name("ubuntu", "20.04", has_extended_support=True) == "ubuntu 20.04-ESM"
 
 
@@ -61,5 +61,5 @@ def test_extended_support_has_own_bucket():
         ("", ""),
     ],
 )
-def test_unsupported_release_has_no_bucket(family, release):
+def test_release_that_trivy_does_not_support_has_no_bucket(family, release):
     assert get_bucket_name(family, release) is None

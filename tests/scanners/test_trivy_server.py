@@ -75,7 +75,7 @@ def make(stand, url, tmp_path) -> Callable[..., TrivyServerScanner]:
     return scanner
 
 
-def test_server_has_same_findings_as_standalone_trivy(stand, make):
+def test_trivy_server_yields_the_findings_of_standalone_trivy(stand, make):
     scanner = make()
     for packages in (OLD, NEW):
         outcome = scanner.scan(stand.subject(debian(packages)))
@@ -84,7 +84,7 @@ def test_server_has_same_findings_as_standalone_trivy(stand, make):
         assert {each.name for each in outcome.packages} == {each.name for each in packages}
 
 
-def test_identity_has_database_of_server(make):
+def test_identity_of_trivy_server_scanner_has_database_time_of_server(make):
     identity = make().get_identity()
     assert identity is not None
     assert identity.name == "trivy"
@@ -92,7 +92,7 @@ def test_identity_has_database_of_server(make):
     assert timedelta() < datetime.now(UTC) - identity.database < timedelta(hours=3)
 
 
-def test_image_without_findings_is_clean_when_release_is_known(stand, make):
+def test_image_without_findings_is_clean_if_trivy_server_covers_the_release(stand, make):
     outcome = make().scan(stand.subject(debian([DemoPackage("bash-doc", "9")])))
     assert findings(outcome) == set()
 
@@ -105,11 +105,11 @@ def test_image_without_findings_is_clean_when_release_is_known(stand, make):
         (without_system, UnscannedReason.OS_UNKNOWN),
     ],
 )
-def test_image_unknown_to_server_is_not_clean(stand, make, item, expected_why):
+def test_image_with_release_unknown_to_trivy_server_is_not_clean(stand, make, item, expected_why):
     assert why(make().scan(stand.subject(item()))) is expected_why
 
 
-def test_release_is_checked_once(stand, make, monkeypatch):
+def test_release_is_checked_on_trivy_server_only_once(stand, make, monkeypatch):
     scanner, asked = make(), []
     real = scanner._has_data_for_release
     monkeypatch.setattr(scanner, "_has_data_for_release", lambda system: asked.append(system) or real(system))
@@ -118,18 +118,18 @@ def test_release_is_checked_once(stand, make, monkeypatch):
     assert len(asked) == 1
 
 
-def test_alpine_is_scanned(stand, make):
+def test_alpine_image_is_scanned_by_trivy_server(stand, make):
     assert findings(make().scan(stand.subject(alpine())))
 
 
-def test_wrong_token_is_failure_and_hidden(stand, make):
+def test_wrong_token_for_trivy_server_fails_the_scan_and_is_hidden(stand, make):
     outcome = make(token="another").scan(stand.subject(debian(OLD)))
     assert why(outcome) is UnscannedReason.FAILED
     assert "invalid token" in outcome.detail
     assert "another" not in outcome.detail
 
 
-def test_token_is_not_in_arguments(stand, make):
+def test_token_for_trivy_server_is_not_passed_in_arguments(stand, make):
     scanner = make()
     subject = stand.subject(debian(OLD))
     arguments = scanner._build_scan_arguments(subject, stand.pull(subject.tag_ref, subject.digest))
@@ -137,20 +137,20 @@ def test_token_is_not_in_arguments(stand, make):
     assert TOKEN not in repr(TrivyServer("http://x", TOKEN))
 
 
-def test_unreachable_server_is_failure(stand, make):
+def test_unreachable_trivy_server_fails_the_scan(stand, make):
     with reserve_silent_port() as port:
         scanner = make(at=f"http://127.0.0.1:{port}")
         assert scanner.get_identity() is None
         assert why(scanner.scan(stand.subject(debian(OLD)))) is UnscannedReason.FAILED
 
 
-def test_old_database_of_server_is_stale(stand, make):
+def test_trivy_server_database_above_age_limit_makes_scanner_unusable(stand, make):
     scanner = make(now=lambda: datetime.now(UTC) + timedelta(days=6))
     assert scanner.get_identity() is None
     assert why(scanner.scan(stand.subject(debian(OLD)))) is UnscannedReason.DATABASE_STALE
 
 
-def test_database_replaced_during_scan_is_different(stand, make, monkeypatch):
+def test_trivy_server_database_replaced_during_scan_is_reported_as_different(stand, make, monkeypatch):
     scanner = make()
     first = scanner.get_identity()
     newer = ScannerIdentity(first.name, first.version, first.database + timedelta(hours=6))
@@ -158,7 +158,7 @@ def test_database_replaced_during_scan_is_different(stand, make, monkeypatch):
     assert why(scanner.scan(stand.subject(debian(OLD)))) is UnscannedReason.DIFFERENT_DATABASE
 
 
-def test_server_lost_during_scan_is_failure(stand, make, monkeypatch):
+def test_trivy_server_lost_during_scan_fails_the_scan(stand, make, monkeypatch):
     scanner = make()
     assert scanner.get_identity() is not None
     monkeypatch.setattr(scanner, "_fetch_identity", lambda: NotScanned(UnscannedReason.FAILED, "no answer"))
@@ -166,14 +166,14 @@ def test_server_lost_during_scan_is_failure(stand, make, monkeypatch):
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"Version": "1"}', b"<html>", b'{"VulnerabilityDB": 1}'])
-def test_other_server_has_no_identity(stand, make, body):
+def test_server_that_is_not_trivy_has_no_scanner_identity(stand, make, body):
     with responses.RequestsMock() as web:
         web.get("https://trivy.example/version", body=body)
         scanner = make(at="https://trivy.example")
         assert scanner.get_identity() is None
 
 
-def test_stale_server_database_is_not_used(stand, tmp_path):
+def test_trivy_server_started_with_stale_database_is_not_used(stand, tmp_path):
     stand.registry.push(database(age=timedelta(days=30)).build_database_artifact(), "stale-db", TAG)
     with run_server(stand, tmp_path, repository="stale-db") as url:
         scanner = TrivyServerScanner(

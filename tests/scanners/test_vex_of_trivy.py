@@ -67,5 +67,5 @@ def list_suppressed_by_both(stand, tmp_path, statements) -> tuple[set[tuple[str,
         ),
     ],
 )
-def test_trivy_and_basebump_suppress_same_findings(stand, tmp_path, statements, aside):
+def test_trivy_and_basebump_suppress_the_same_findings_by_vex(stand, tmp_path, statements, aside):
     assert list_suppressed_by_both(stand, tmp_path, statements) == (aside, aside)
