@@ -74,7 +74,7 @@ def attach_documents(registry, image):
     [(SIGN, SignedStatement.SIGNATURE), (PROVENANCE, SignedStatement.PROVENANCE)],
     ids=["signature", "provenance"],
 )
-def test_statement_by_listed_key_is_verified(image, attach_documents, verify, key, predicate_type, said):
+def test_bundle_signed_by_listed_key_is_verified(image, attach_documents, verify, key, predicate_type, said):
     attach_documents(bundle(key, image.digest, predicate_type))
     found = verify(image)
     assert isinstance(found, VerifiedSignature)
@@ -82,7 +82,7 @@ def test_statement_by_listed_key_is_verified(image, attach_documents, verify, ke
 
 
 @pytest.mark.real("cosign")
-def test_bundles_of_tests_have_same_outcome_in_cosign(
+def test_cosign_and_basebump_accept_and_refuse_the_same_bundles(
     registry, image, attach_documents, verify, key, stranger, own_keys
 ):
     attach_documents(bundle(key, image.digest, PROVENANCE))
@@ -96,29 +96,29 @@ def test_bundles_of_tests_have_same_outcome_in_cosign(
 
 
 @pytest.mark.parametrize("listed_as", [None, EMPTY], ids=["nothing", "empty"])
-def test_bundle_is_found_when_list_has_no_artifact_type(image, attach_documents, verify, key, listed_as):
+def test_bundle_is_found_if_referrers_list_has_no_artifact_type(image, attach_documents, verify, key, listed_as):
     attach_documents(bundle(key, image.digest), listed_as=listed_as)
     assert isinstance(verify(image), VerifiedSignature)
 
 
-def test_statement_by_unlisted_key_is_refused(image, attach_documents, verify, stranger):
+def test_bundle_signed_by_unlisted_key_is_refused(image, attach_documents, verify, stranger):
     attach_documents(bundle(stranger, image.digest))
     assert verify(image) == BadSignature(SignatureDefect.OTHER_SIGNER)
 
 
-def test_statement_about_other_image_is_refused(image, attach_documents, verify, key):
+def test_bundle_about_another_image_is_refused(image, attach_documents, verify, key):
     attach_documents(bundle(key, images.compute_digest(b"another")))
     assert verify(image) == BadSignature(SignatureDefect.OTHER_IMAGE)
 
 
-def test_statement_changed_after_signing_is_refused(image, attach_documents, verify, key):
+def test_bundle_with_statement_changed_after_signing_is_refused(image, attach_documents, verify, key):
     signed = bundle(key, images.compute_digest(b"another"))
     signed["dsseEnvelope"]["payload"] = base64_of(dump(statement(image.digest)))
     attach_documents(signed)
     assert verify(image) == BadSignature(SignatureDefect.OTHER_SIGNER)
 
 
-def test_signature_without_payload_type_is_refused(image, attach_documents, verify, key):
+def test_bundle_signature_that_covers_another_payload_type_is_refused(image, attach_documents, verify, key):
     signed = bundle(key, image.digest)
     payload = dump(statement(image.digest))
     other = envelope(key, payload, kind="application/json")
@@ -128,13 +128,13 @@ def test_signature_without_payload_type_is_refused(image, attach_documents, veri
 
 
 @pytest.mark.parametrize("annotated", [True, False], ids=["annotated", "not annotated"])
-def test_signed_inventory_leaves_image_unsigned(image, attach_documents, verify, key, annotated):
+def test_signed_inventory_in_bundle_does_not_count_as_image_signature(image, attach_documents, verify, key, annotated):
     said = {"dev.sigstore.bundle.predicateType": "https://spdx.dev/Document"} if annotated else {}
     attach_documents(bundle(key, image.digest, "https://spdx.dev/Document"), **said)
     assert verify(image) == NoSignature()
 
 
-def test_valid_bundle_suffices_next_to_invalid_bundles(image, attach_documents, verify, key, stranger):
+def test_valid_bundle_is_verified_despite_other_invalid_bundles(image, attach_documents, verify, key, stranger):
     other = images.compute_digest(b"another")
     attach_documents({"mediaType": V3}, bundle(stranger, image.digest), bundle(key, other), bundle(key, image.digest))
     assert isinstance(verify(image), VerifiedSignature)
@@ -154,7 +154,7 @@ def test_valid_bundle_suffices_next_to_invalid_bundles(image, attach_documents, 
         {"dsseEnvelope": {"payloadType": "application/vnd.in-toto+json", "payload": "e30=", "signatures": []}},
     ],
 )
-def test_damaged_bundle_is_broken_and_not_unsigned(image, attach_documents, verify, key, damage):
+def test_damaged_bundle_is_reported_as_broken_and_not_as_unsigned(image, attach_documents, verify, key, damage):
     attach_documents(bundle(key, image.digest, **damage))
     found = verify(image)
     assert isinstance(found, BadSignature)
@@ -164,7 +164,7 @@ def test_damaged_bundle_is_broken_and_not_unsigned(image, attach_documents, veri
 @pytest.mark.parametrize(
     "subject", [None, [1], [{"digest": None}], [{}], [{"digest": {"sha256": "a"}}] * 1025], ids=repr
 )
-def test_statement_with_malformed_subjects_is_broken(image, attach_documents, verify, key, subject):
+def test_bundle_with_malformed_subjects_is_reported_as_broken(image, attach_documents, verify, key, subject):
     payload = dump(statement(image.digest, subject=subject))
     attach_documents(bundle(key, image.digest, dsseEnvelope=envelope(key, payload)))
     found = verify(image)
@@ -175,13 +175,15 @@ def test_statement_with_malformed_subjects_is_broken(image, attach_documents, ve
 @pytest.mark.parametrize(
     "kind", [{"mediaType": "application/vnd.dev.sigstore.bundle.v9+json"}, {"dsseEnvelope": None}], ids=repr
 )
-def test_unknown_bundle_format_is_unsupported_and_not_unsigned(image, attach_documents, verify, key, kind):
+def test_unknown_bundle_format_is_reported_as_unsupported_and_not_as_unsigned(
+    image, attach_documents, verify, key, kind
+):
     document = {**bundle(key, image.digest), **kind}
     attach_documents({name: value for name, value in document.items() if value is not None})
     assert isinstance(verify(image), UnsupportedSignature)
 
 
-def test_image_is_unsupported_when_artifacts_exceed_limit(registry, image, verify, stranger):
+def test_image_with_too_many_attached_artifacts_is_reported_as_unsupported(registry, image, verify, stranger):
     about = [images.compute_digest(b"%d" % number) for number in range(MAX_FETCHES)]
     strangers = [attachment(image, "text/plain", dump({"number": each})) for each in about]
     attach(registry, "team/app", image.digest, *strangers, kind=None)
@@ -193,7 +195,7 @@ def test_image_is_unsupported_when_artifacts_exceed_limit(registry, image, verif
     assert sum("/manifests/sha256:" in request.path for request in registry.requests()) == MAX_FETCHES
 
 
-def test_valid_signature_counts_when_blob_of_other_signature_is_missing(registry, image, verify, key, stranger):
+def test_valid_bundle_is_verified_if_the_blob_of_another_bundle_is_missing(registry, image, verify, key, stranger):
     lost = attachment(image, V3, dump(bundle(stranger, image.digest)))
     attach(registry, "team/app", image.digest, lost, attachment(image, V3, dump(bundle(key, image.digest))))
     registry.delete_blob("team/app", images.compute_digest(lost.blobs[-1]))
@@ -234,32 +236,32 @@ class TestReferrersApi:
 
         return verify_pages
 
-    def test_bundles_are_found_on_every_page(self, serve, image, key, stranger):
+    def test_bundles_are_found_on_every_page_of_referrers(self, serve, image, key, stranger):
         first = attachment(image, V3, dump(bundle(stranger, image.digest)))
         second = attachment(image, V3, dump(bundle(key, image.digest)))
         assert isinstance(serve([[first], [second]]), VerifiedSignature)
 
-    def test_image_is_unsigned_when_list_is_empty(self, serve):
+    def test_image_with_empty_referrers_list_is_unsigned(self, serve):
         assert serve([[]]) == NoSignature()
 
-    def test_signature_is_unknown_when_list_exceeds_limit(self, serve, image, stranger):
+    def test_signature_is_unknown_if_referrers_list_exceeds_limit(self, serve, image, stranger):
         found = serve([[attachment(image, "text/plain", b"%d" % number)] for number in range(20)])
         assert isinstance(found, SignatureUnknown)
         assert "longer than the limit" in found.detail
 
     @pytest.mark.parametrize("status", [400, 404, 405, 406, 501])
-    def test_referrers_tag_is_read_when_registry_lacks_api(self, serve, status):
+    def test_referrers_tag_is_read_if_registry_lacks_referrers_api(self, serve, status):
         assert serve([[]], HttpReply(status, b"404 page not found")) == NoSignature()
 
     def test_html_page_is_not_a_referrers_list(self, serve):
         assert serve([[]], HttpReply(body=b"<html>", headers={"Content-Type": "text/html"})) == NoSignature()
 
     @pytest.mark.parametrize("body", [b"[", b"[]", b"{}", json.dumps({"manifests": {}}).encode()])
-    def test_signature_is_unknown_when_list_is_malformed(self, serve, body):
+    def test_signature_is_unknown_if_referrers_list_is_malformed(self, serve, body):
         found = serve([[]], HttpReply(body=body, headers={"Content-Type": images.OCI_INDEX}))
         assert isinstance(found, SignatureUnknown)
 
-    def test_signature_is_unknown_when_blob_does_not_match_digest(self, serve, image, key):
+    def test_signature_is_unknown_if_bundle_blob_does_not_match_digest(self, serve, image, key):
         honest = attachment(image, V3, dump(bundle(key, image.digest)))
         forged = images.PlatformImage(honest.content, honest.media_type, (b"{}",))
         assert isinstance(serve([[forged]]), SignatureUnknown)

@@ -71,7 +71,7 @@ def verify(artifacts):
     return lambda target, trust: verifier.verify(target.repository, target.image.digest, trust)
 
 
-def test_signature_by_listed_key_is_verified_by_basebump_and_cosign(target, own_keys, foreign_keys, verify):
+def test_cosign_signature_by_listed_key_is_verified_by_basebump_and_cosign(target, own_keys, foreign_keys, verify):
     own_keys.sign(target.reference)
     found = verify(target, build_trust(foreign_keys, own_keys))
     assert isinstance(found, VerifiedSignature)
@@ -80,20 +80,20 @@ def test_signature_by_listed_key_is_verified_by_basebump_and_cosign(target, own_
     assert name_outcome(found) == own_keys.verify(target.reference) == "good"
 
 
-def test_signature_by_unlisted_key_is_refused_by_basebump_and_cosign(target, own_keys, foreign_keys, verify):
+def test_cosign_signature_by_unlisted_key_is_refused_by_basebump_and_cosign(target, own_keys, foreign_keys, verify):
     foreign_keys.sign(target.reference)
     found = verify(target, build_trust(own_keys))
     assert found == BadSignature(SignatureDefect.OTHER_SIGNER)
     assert name_outcome(found) == own_keys.verify(target.reference) == "bad"
 
 
-def test_image_without_signatures_is_unsigned_for_basebump_and_cosign(target, own_keys, verify):
+def test_unsigned_image_is_reported_as_unsigned_by_basebump_and_cosign(target, own_keys, verify):
     found = verify(target, build_trust(own_keys))
     assert found == NoSignature()
     assert name_outcome(found) == own_keys.verify(target.reference) == "unsigned"
 
 
-def test_signature_copied_from_other_image_is_refused_by_basebump_and_cosign(target, own_keys, registry, verify):
+def test_signature_copied_to_another_image_is_refused_by_basebump_and_cosign(target, own_keys, registry, verify):
     signed = ImageRepository(registry)
     own_keys.sign(signed.reference)
     registry.copy(
@@ -107,7 +107,7 @@ def test_signature_copied_from_other_image_is_refused_by_basebump_and_cosign(tar
     assert name_outcome(found) == own_keys.verify(target.reference) == "bad"
 
 
-def test_signature_of_other_repository_counts_only_when_listed(target, own_keys, registry, verify):
+def test_signature_made_for_another_repository_counts_only_if_config_allows(target, own_keys, registry, verify):
     signed = ImageRepository(registry)
     signed.image = target.image
     registry.push(signed.image, signed.path, "1")
@@ -120,25 +120,25 @@ def test_signature_of_other_repository_counts_only_when_listed(target, own_keys,
     assert isinstance(verify(target, trust), VerifiedSignature)
 
 
-def test_valid_signature_suffices_next_to_signatures_of_other_signers(target, own_keys, foreign_keys, verify):
+def test_signature_by_listed_key_is_verified_despite_signatures_by_other_keys(target, own_keys, foreign_keys, verify):
     foreign_keys.sign(target.reference)
     own_keys.sign(target.reference)
     assert name_outcome(verify(target, build_trust(own_keys))) == own_keys.verify(target.reference) == "good"
 
 
-def test_signature_attached_as_referrer_is_verified(target, own_keys, verify):
+def test_cosign_signature_attached_as_referrer_is_verified(target, own_keys, verify):
     own_keys.sign(target.reference, "--registry-referrers-mode=oci-1-1")
     assert name_outcome(verify(target, build_trust(own_keys))) == "good"
     assert isinstance(verify(target, build_trust(own_keys)), VerifiedSignature)
 
 
-def test_signed_inventory_leaves_image_unsigned(target, own_keys, verify):
+def test_cosign_attestation_of_inventory_does_not_count_as_image_signature(target, own_keys, verify):
     own_keys.attest(target.reference, "spdxjson", b"{}")
     found = verify(target, build_trust(own_keys))
     assert name_outcome(found) == own_keys.verify(target.reference) == "unsigned"
 
 
-def test_signature_of_child_leaves_index_unsigned(registry, own_keys, verify):
+def test_signature_of_one_platform_image_leaves_the_index_unsigned(registry, own_keys, verify):
     target = ImageRepository(registry)
     child = target.image
     target.image = images.build_index([child])
@@ -149,11 +149,11 @@ def test_signature_of_child_leaves_index_unsigned(registry, own_keys, verify):
     assert name_outcome(verify(target, build_trust(own_keys))) == own_keys.verify(target.reference) == "good"
 
 
-def test_trust_without_keys_is_ignored(target, verify):
+def test_cosign_verifier_ignores_trust_entry_without_keys(target, verify):
     assert verify(target, TrustEntry(("**",))) is None
 
 
-def test_signature_is_unknown_when_registry_is_unreachable(own_keys, artifacts):
+def test_cosign_signature_is_unknown_if_registry_is_unreachable(own_keys, artifacts):
     verifier = CosignVerifier(artifacts)
     found = verifier.verify("registry.invalid/team/app", images.compute_digest(b"any"), build_trust(own_keys))
     assert isinstance(found, SignatureUnknown)

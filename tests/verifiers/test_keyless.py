@@ -59,7 +59,7 @@ def verify(registry, artifacts):
 
 
 @pytest.mark.parametrize("identity", [WORKFLOW, WORKFLOW.replace("main", "*"), "https://github.com/sigstore-**"])
-def test_bundle_by_listed_identity_is_verified_offline(verify, identity):
+def test_keyless_bundle_of_listed_identity_is_verified_offline(verify, identity):
     found = verify(MADE, trust(identity))
     assert isinstance(found, VerifiedSignature)
     assert found.statement is SignedStatement.PROVENANCE
@@ -77,15 +77,15 @@ def test_bundle_by_listed_identity_is_verified_offline(verify, identity):
         (WORKFLOW, ISSUER + "/"),
     ],
 )
-def test_identity_must_match_completely_and_with_issuer(verify, identity, issuer):
+def test_keyless_bundle_is_refused_if_identity_or_issuer_differs(verify, identity, issuer):
     assert verify(MADE, trust(identity, issuer)) == BadSignature(SignatureDefect.OTHER_SIGNER, WORKFLOW)
 
 
-def test_bundle_copied_to_other_image_is_refused(verify):
+def test_keyless_bundle_copied_to_another_image_is_refused(verify):
     assert verify(MADE, trust(), SUBJECT.digest) == BadSignature(SignatureDefect.OTHER_IMAGE)
 
 
-def test_changed_statement_is_unproved(verify):
+def test_keyless_bundle_with_changed_statement_is_reported_as_unproved(verify):
     said = {**STATEMENT, "subject": [{"name": "a", "digest": {"sha256": SUBJECT.digest.removeprefix("sha256:")}}]}
     changed = {**MADE, "dsseEnvelope": {**MADE["dsseEnvelope"], "payload": base64_of(dump(said))}}
     found = verify(changed, trust(), SUBJECT.digest)
@@ -94,25 +94,25 @@ def test_changed_statement_is_unproved(verify):
 
 
 @pytest.mark.parametrize("part", ["tlogEntries", "timestampVerificationData"])
-def test_bundle_without_log_entry_or_timestamp_is_refused(verify, part):
+def test_keyless_bundle_without_log_entry_or_timestamp_is_refused(verify, part):
     material = {**MADE["verificationMaterial"], part: [] if part == "tlogEntries" else {}}
     found = verify({**MADE, "verificationMaterial": material}, trust())
     assert isinstance(found, BadSignature | UnsupportedSignature)
 
 
-def test_bundle_of_other_sigstore_instance_is_unproved(verify):
+def test_keyless_bundle_of_another_sigstore_instance_is_reported_as_unproved(verify):
     found = verify(MADE, trust(root=None))
     assert isinstance(found, BadSignature)
     assert found.defect is SignatureDefect.UNPROVED
     assert found.detail
 
 
-def test_certificate_is_other_signer_when_only_keys_are_trusted(verify):
+def test_keyless_bundle_is_refused_if_only_keys_are_trusted(verify):
     keys = (trusted(ec.generate_private_key(ec.SECP256R1())),)
     assert verify(MADE, TrustEntry(("**",), keys)) == BadSignature(SignatureDefect.OTHER_SIGNER)
 
 
-def test_keys_and_identities_can_be_trusted_together(verify):
+def test_trust_entry_with_keys_and_identities_accepts_signatures_of_both(verify):
     key = ec.generate_private_key(ec.SECP256R1())
     both = trust(keys=(trusted(key),))
     assert isinstance(verify(MADE, both), VerifiedSignature)
@@ -125,7 +125,7 @@ def test_keys_and_identities_can_be_trusted_together(verify):
     ("content", "why"),
     [(b"", "trusted root"), (b"{}", "trusted root"), (None, "read")],
 )
-def test_unusable_trusted_root_is_usage_error(tmp_path, artifacts, content, why):
+def test_unusable_sigstore_trusted_root_raises_usage_error(tmp_path, artifacts, content, why):
     path = tmp_path / "root.json"
     if content is not None:
         path.write_bytes(content)
@@ -133,7 +133,7 @@ def test_unusable_trusted_root_is_usage_error(tmp_path, artifacts, content, why)
         CosignVerifier.create_for_trusts([trust(root=str(path))], artifacts)
 
 
-def test_missing_library_is_usage_error_with_install_hint(monkeypatch, artifacts):
+def test_missing_sigstore_library_raises_usage_error_with_install_hint(monkeypatch, artifacts):
     monkeypatch.delitem(sys.modules, "bot.verifiers.keyless", raising=False)
     monkeypatch.setitem(sys.modules, "sigstore.verify", None)
     with pytest.raises(UsageError, match=r"pip install 'basebump\[keyless\]'"):

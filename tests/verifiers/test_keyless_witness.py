@@ -120,7 +120,9 @@ def verify_with_basebump(tmp_path, registry, artifacts):
 
 
 @EVERY
-def test_signature_annotation_has_same_outcome_in_cosign(case, holds, witness, verify_with_basebump, registry):
+def test_cosign_and_basebump_agree_on_keyless_signature_annotations(
+    case, holds, witness, verify_with_basebump, registry
+):
     repository = f"team/witnessed-{next(_numbers)}"
     payload, annotations = case.build_signature()
     registry.push(IMAGE, repository, "1")
@@ -131,7 +133,7 @@ def test_signature_annotation_has_same_outcome_in_cosign(case, holds, witness, v
 
 
 @EVERY
-def test_bundle_has_same_outcome_in_cosign(case, holds, witness, verify_with_basebump, registry):
+def test_cosign_and_basebump_agree_on_keyless_bundles(case, holds, witness, verify_with_basebump, registry):
     repository = f"team/witnessed-{next(_numbers)}"
     digest = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
     made = case.build_bundle(digest)
@@ -181,7 +183,7 @@ SHOWN = {
 
 
 @pytest.mark.parametrize("title", SHOWN)
-def test_github_attestation_has_same_outcome_in_cosign(title, tmp_path, registry, artifacts):
+def test_cosign_and_basebump_agree_on_github_attestations(title, tmp_path, registry, artifacts):
     made, content, who, issuer = SHOWN[title]
     repository, digest = f"team/witnessed-{next(_numbers)}", images.compute_digest(content)
     attach(registry, repository, digest, attachment(IMAGE, BUNDLE, dump(made)))

@@ -52,7 +52,7 @@ def get_defect(found) -> SignatureDefect:
 
 
 @pytest.mark.parametrize("made", RECORDED, ids=lambda made: made["name"])
-def test_signature_of_notary_project_library_is_verified(made):
+def test_signature_by_notary_project_library_is_verified_until_expiry(made):
     trust = NotationTrust((made["root"].encode(),), ("C=US,ST=WA,O=Acme",))
     content = base64.b64decode(made["content"])
     expires = made["name"].endswith("expires")
@@ -65,7 +65,7 @@ def test_signature_of_notary_project_library_is_verified(made):
 
 
 @pytest.mark.parametrize("made", RECORDED, ids=lambda made: made["name"])
-def test_envelope_with_changed_byte_is_refused(made):
+def test_notation_signature_with_any_changed_byte_is_refused(made):
     trust = NotationTrust((made["root"].encode(),), ("C=US,ST=WA,O=Acme",))
     content = base64.b64decode(made["content"])
     signature = len(content) - 20
@@ -89,7 +89,7 @@ def is_same_signed_content(kind: str, content: bytes, changed: bytes) -> bool:
 
 
 @BOTH
-def test_signature_by_listed_subject_and_authority_is_verified(kind):
+def test_notation_signature_by_listed_subject_and_authority_is_verified(kind):
     found = check(kind, signed(kind, payload(DIGEST), CHAIN))
     assert found == VerifiedSignature(found.signer)
     assert found.signer.scheme is SignatureScheme.NOTATION
@@ -98,18 +98,18 @@ def test_signature_by_listed_subject_and_authority_is_verified(kind):
 
 @BOTH
 @pytest.mark.parametrize("subject", ["CN=Other,O=Acme", "O=Acm", "O=Acme,ST=WA"])
-def test_signer_is_refused_when_listed_subject_does_not_match(kind, subject):
+def test_notation_signature_is_refused_if_subject_is_not_listed(kind, subject):
     found = check(kind, signed(kind, payload(DIGEST), CHAIN), NotationTrust((ROOT_CA.pem,), (subject,)))
     assert found == BadSignature(SignatureDefect.OTHER_SIGNER, "CN=Images,O=Acme,C=US")
 
 
 @BOTH
-def test_signature_of_other_image_is_refused(kind):
+def test_notation_signature_of_another_image_is_refused(kind):
     assert get_defect(check(kind, signed(kind, payload(OTHER), CHAIN))) is SignatureDefect.OTHER_IMAGE
 
 
 @BOTH
-def test_signature_is_unproved_when_authority_is_not_listed(kind):
+def test_notation_signature_is_unproved_if_authority_is_not_listed(kind):
     other = party("Root", is_authority=True)
     found = check(kind, signed(kind, payload(DIGEST), (party("Images", other), other)))
     assert get_defect(found) is SignatureDefect.UNPROVED
@@ -126,35 +126,35 @@ def test_signature_is_unproved_when_authority_is_not_listed(kind):
     ],
     ids=["a gap", "no authority", "for servers", "an authority signs"],
 )
-def test_signature_is_unproved_when_chain_is_invalid(kind, chain):
+def test_notation_signature_is_unproved_if_certificate_chain_is_invalid(kind, chain):
     assert get_defect(check(kind, signed(kind, payload(DIGEST), chain))) is SignatureDefect.UNPROVED
 
 
-def test_certificate_without_key_usage_may_sign():
+def test_notation_signature_by_certificate_without_extended_usage_is_verified():
     chain = (party("Images", MIDDLE, usages=None), MIDDLE, ROOT_CA)
     assert isinstance(check(JWS, signed(JWS, payload(DIGEST), chain)), VerifiedSignature)
 
 
 @BOTH
-def test_signing_certificate_cannot_issue_other_certificate(kind):
+def test_notation_signature_is_unproved_if_signer_issued_the_certificate(kind):
     forged = party("Images", SIGNER)
     found = check(kind, signed(kind, payload(DIGEST), (forged, SIGNER, MIDDLE, ROOT_CA)))
     assert get_defect(found) is SignatureDefect.UNPROVED
 
 
 @BOTH
-def test_signature_is_broken_when_key_differs_from_certificate(kind):
+def test_notation_signature_is_broken_if_key_differs_from_certificate(kind):
     stranger = party("Stranger").key
     assert get_defect(check(kind, signed(kind, payload(DIGEST), CHAIN, key=stranger))) is SignatureDefect.BROKEN
 
 
 @BOTH
-def test_signature_is_broken_when_algorithm_does_not_fit_key(kind):
+def test_notation_signature_is_broken_if_algorithm_does_not_fit_the_key(kind):
     assert get_defect(check(kind, signed(kind, payload(DIGEST), CHAIN, algorithm="ES384"))) is SignatureDefect.BROKEN
 
 
 @BOTH
-def test_payload_with_other_content_type_is_broken(kind):
+def test_notation_payload_with_wrong_content_type_is_broken(kind):
     assert (
         get_defect(check(kind, signed(kind, payload(DIGEST), CHAIN, content_type="text/plain")))
         is SignatureDefect.BROKEN
@@ -165,12 +165,12 @@ def test_payload_with_other_content_type_is_broken(kind):
 @pytest.mark.parametrize(
     "conditions", [{SCHEME: "notary.x509.signingAuthority"}, {"io.cncf.notary.verificationPlugin": "a plug-in"}]
 )
-def test_critical_attribute_is_unsupported_when_not_understood(kind, conditions):
+def test_notation_signature_with_unknown_critical_attribute_is_unsupported(kind, conditions):
     found = check(kind, signed(kind, payload(DIGEST), CHAIN, conditions=conditions))
     assert isinstance(found, UnsupportedSignature)
 
 
-def test_signature_expires_at_time_set_by_signer():
+def test_notation_signature_is_unproved_after_expiry_set_by_signer():
     content = signed(JWS, payload(DIGEST), CHAIN, conditions={EXPIRY: "2026-11-25T12:00:00Z"})
     assert get_defect(check(JWS, content)) is SignatureDefect.UNPROVED
     assert isinstance(check(JWS, content, now=NOW - timedelta(seconds=1)), VerifiedSignature)
@@ -181,7 +181,7 @@ def test_signature_expires_at_time_set_by_signer():
 
 
 @BOTH
-def test_signature_expires_with_certificate_or_is_unsupported_with_timestamp(kind):
+def test_notation_signature_by_expired_certificate_is_unproved_or_unsupported(kind):
     chain = (party("Images", MIDDLE, ends=NOW - timedelta(days=1)), MIDDLE, ROOT_CA)
     assert get_defect(check(kind, signed(kind, payload(DIGEST), chain))) is SignatureDefect.UNPROVED
     found = check(kind, signed(kind, payload(DIGEST), chain, header={TIMESTAMP: "a timestamp"}))
@@ -211,7 +211,7 @@ def test_signature_expires_with_certificate_or_is_unsupported_with_timestamp(kin
         (COSE, cbor2.dumps(cbor2.CBORTag(18, [cbor2.dumps({}), {33: 7}, b"", b""]))),
     ],
 )
-def test_malformed_envelope_is_broken(kind, content):
+def test_malformed_notation_envelope_is_broken(kind, content):
     assert get_defect(check(kind, content)) is SignatureDefect.BROKEN
 
 
@@ -235,20 +235,20 @@ class TestRegistrySignatures:
         return image.digest
 
     @pytest.mark.parametrize("listed_as", [SIGNATURE_TYPE, None, EMPTY], ids=["named", "nothing", "empty"])
-    def test_signatures_are_found_in_referrers(self, registry, verify, listed_as):
+    def test_notation_signatures_are_found_in_referrers(self, registry, verify, listed_as):
         other = (COSE, lambda digest: signed(COSE, payload(OTHER), CHAIN))
         ours = (JWS, lambda digest: signed(JWS, payload(digest), CHAIN))
         assert isinstance(verify(self.push(registry, other, ours, listed_as=listed_as)), VerifiedSignature)
 
-    def test_image_without_signatures_is_unsigned(self, verify):
+    def test_image_without_notation_signatures_is_unsigned(self, verify):
         assert verify(OTHER) == NoSignature()
 
-    def test_unknown_envelope_type_is_unsupported_and_not_unsigned(self, registry, verify):
+    def test_unknown_notation_envelope_type_is_unsupported_and_not_unsigned(self, registry, verify):
         digest = self.push(registry, ("application/tomorrow", lambda digest: b"{}"))
         assert isinstance(verify(digest), UnsupportedSignature)
 
-    def test_damaged_signature_is_broken_and_not_unsigned(self, registry, verify):
+    def test_damaged_notation_signature_is_broken_and_not_unsigned(self, registry, verify):
         assert get_defect(verify(self.push(registry, (JWS, lambda digest: b"no JSON")))) is SignatureDefect.BROKEN
 
-    def test_trust_without_notation_is_ignored(self, verify):
+    def test_notation_verifier_ignores_trust_entry_without_notation(self, verify):
         assert verify(OTHER, None) is None

@@ -65,7 +65,7 @@ def build_trust(identity=WHO, issuer=ISSUER, root=None) -> TrustEntry:
 # A signature by Sigstore itself
 
 
-def test_real_signature_of_2023_is_verified_offline_with_bundled_root(verify):
+def test_published_signature_of_2023_is_verified_offline_with_bundled_root(verify):
     found = verify(REAL_PAYLOAD, REAL["annotations"], build_trust(SOMEBODY, GITHUB), REAL_DIGEST)
     assert isinstance(found, VerifiedSignature)
     assert found.signer.scheme is SignatureScheme.KEYLESS
@@ -75,18 +75,18 @@ def test_real_signature_of_2023_is_verified_offline_with_bundled_root(verify):
 @pytest.mark.parametrize(
     ("identity", "issuer"), [("other@redhat.com", GITHUB), (SOMEBODY, ISSUER), (SOMEBODY, GITHUB + "/")]
 )
-def test_real_signature_is_refused_for_other_identity(verify, identity, issuer):
+def test_published_signature_is_refused_if_trust_lists_another_identity(verify, identity, issuer):
     found = verify(REAL_PAYLOAD, REAL["annotations"], build_trust(identity, issuer), REAL_DIGEST)
     assert found == BadSignature(SignatureDefect.OTHER_SIGNER, SOMEBODY)
 
 
-def test_real_signature_is_refused_for_other_image(verify):
+def test_published_signature_is_refused_for_another_image(verify):
     found = verify(REAL_PAYLOAD, REAL["annotations"], build_trust(SOMEBODY, GITHUB))
     assert found == BadSignature(SignatureDefect.OTHER_IMAGE)
 
 
 @pytest.mark.parametrize("key", ["integratedTime", "logIndex"])
-def test_changed_log_entry_is_unproved(verify, key):
+def test_keyless_signature_with_changed_log_entry_is_unproved(verify, key):
     entry = json.loads(REAL["annotations"][ENTRY])
     entry["Payload"][key] += 1
     changed = REAL["annotations"] | {ENTRY: json.dumps(entry)}
@@ -94,7 +94,7 @@ def test_changed_log_entry_is_unproved(verify, key):
     assert (found.defect, "log" in found.detail) == (SignatureDefect.UNPROVED, True)
 
 
-def test_real_signature_is_unproved_for_other_instance(verify, tmp_path):
+def test_published_signature_is_unproved_with_root_of_another_instance(verify, tmp_path):
     root = WORLD.write(tmp_path / "root.json")
     found = verify(REAL_PAYLOAD, REAL["annotations"], build_trust(SOMEBODY, GITHUB, root), REAL_DIGEST)
     assert (found.defect, "log" in found.detail) == (SignatureDefect.UNPROVED, True)
@@ -124,13 +124,13 @@ def check(verify, tmp_path):
 
 
 @pytest.mark.parametrize("who", [WHO, "ci@acme.example"])
-def test_logged_signature_by_listed_identity_is_verified(check, who):
+def test_keyless_signature_in_log_by_listed_identity_is_verified(check, who):
     found = check(SignatureParts(who=who), who)
     assert isinstance(found, VerifiedSignature)
     assert found.signer.identity == f"{who} (by {ISSUER})"
 
 
-def test_unlisted_identity_is_other_signer(check):
+def test_keyless_signature_by_unlisted_identity_is_refused(check):
     assert check(SignatureParts(who="https://git.example/evil")) == BadSignature(
         SignatureDefect.OTHER_SIGNER, "https://git.example/evil"
     )
@@ -146,7 +146,7 @@ def test_unlisted_identity_is_other_signer(check):
     ],
     ids=["payload", "signature", "certificate", "whole"],
 )
-def test_log_entry_must_match_payload_signature_and_certificate(check, change, why):
+def test_log_entry_about_another_payload_signature_or_certificate_is_refused(check, change, why):
     own, other = SignatureParts(), SignatureParts()
     own.entry = change(own, other)
     found = check(own)
@@ -155,7 +155,7 @@ def test_log_entry_must_match_payload_signature_and_certificate(check, change, w
     assert why in found.detail
 
 
-def test_copied_certificate_with_other_key_is_broken(check):
+def test_keyless_signature_with_copied_certificate_is_broken(check):
     own = SignatureParts()
     own.signature = sign(new_key(), PAYLOAD)
     own.entry = WORLD.entry(PAYLOAD, own.signature, own.certificate)
@@ -163,20 +163,20 @@ def test_copied_certificate_with_other_key_is_broken(check):
     assert (found.defect, "certificate" in found.detail) == (SignatureDefect.BROKEN, True)
 
 
-def test_signature_of_other_bytes_is_broken(check):
+def test_keyless_signature_of_other_bytes_than_the_payload_is_broken(check):
     found = check(SignatureParts(signed=b"else"))
     assert (found.defect, "certificate" in found.detail) == (SignatureDefect.BROKEN, True)
 
 
 @pytest.mark.parametrize("late", [LIFETIME + timedelta(seconds=1), -timedelta(minutes=1)])
-def test_certificate_must_be_valid_when_signature_is_logged(check, late):
+def test_keyless_signature_logged_outside_certificate_validity_is_unproved(check, late):
     found = check(SignatureParts(logged=DAY + late))
     assert isinstance(found, BadSignature)
     assert found.defect is SignatureDefect.UNPROVED
 
 
 @pytest.mark.parametrize("part", ["authority", "certificate_log", "log"])
-def test_signature_is_unproved_when_authority_or_log_is_not_trusted(check, part):
+def test_keyless_signature_is_unproved_if_authority_or_log_is_not_trusted(check, part):
     stranger = FakeSigstore(
         **{each: getattr(WORLD, each) for each in ("authority", "certificate_log", "log") if each != part}
     )
@@ -185,19 +185,19 @@ def test_signature_is_unproved_when_authority_or_log_is_not_trusted(check, part)
     assert found.defect is SignatureDefect.UNPROVED
 
 
-def test_certificate_without_code_signing_usage_is_unproved(check):
+def test_keyless_certificate_without_code_signing_usage_is_unproved(check):
     found = check(SignatureParts(purpose=ExtendedKeyUsageOID.CLIENT_AUTH))
     assert isinstance(found, BadSignature)
     assert found.defect is SignatureDefect.UNPROVED
 
 
-def test_signature_without_log_entry_is_unsupported(check):
+def test_keyless_signature_without_log_entry_is_unsupported(check):
     own = SignatureParts()
     own.entry = None
     assert isinstance(check(own), UnsupportedSignature)
 
 
-def test_log_entry_of_other_kind_is_unsupported(check):
+def test_log_entry_of_unknown_kind_is_unsupported(check):
     own = SignatureParts()
     own.entry = WORLD.entry(PAYLOAD, own.signature, own.certificate, kind="rekord")
     assert isinstance(check(own), UnsupportedSignature)
@@ -214,7 +214,7 @@ def test_log_entry_of_other_kind_is_unsupported(check):
     ],
     ids=["no-json", "a-list", "empty", "no-body", "no-certificate"],
 )
-def test_damaged_annotations_are_refused(verify, tmp_path, change):
+def test_keyless_signature_with_damaged_annotations_is_refused(verify, tmp_path, change):
     root = WORLD.write(tmp_path / "root.json")
     found = verify(PAYLOAD, SignatureParts().annotations | change, build_trust(root=root))
     assert isinstance(found, BadSignature | UnsupportedSignature)
@@ -228,7 +228,7 @@ def test_damaged_annotations_are_refused(verify, tmp_path, change):
         *(("logID", each) for each in (7, "xyz", None)),
     ],
 )
-def test_invalid_number_or_log_id_in_entry_is_broken(check, key, value):
+def test_log_entry_with_invalid_number_or_log_id_is_broken(check, key, value):
     own = SignatureParts()
     own.entry["Payload"][key] = value
     found = check(own)
@@ -236,7 +236,7 @@ def test_invalid_number_or_log_id_in_entry_is_broken(check, key, value):
     assert found.defect is SignatureDefect.BROKEN
 
 
-def test_keys_can_be_trusted_next_to_identities(verify, tmp_path):
+def test_keyless_signature_is_verified_if_trust_also_lists_keys(verify, tmp_path):
     key, root = new_key(), WORLD.write(tmp_path / "root.json")
     both = replace(build_trust(root=root), keys=(trusted(key),))
     assert isinstance(verify(PAYLOAD, SignatureParts().annotations, both), VerifiedSignature)

@@ -40,7 +40,7 @@ def _name(reference):
         ("", "ghcr.io/acme/web"),
     ],
 )
-def test_signature_counts_when_payload_names_repository_or_none(key, reference, glob):
+def test_signature_counts_if_payload_names_the_repository_or_none_at_all(key, reference, glob):
     assert isinstance(_check(key, _name(reference), "other.example/x", glob), VerifiedSignature)
     assert isinstance(_check(key, {}, glob), VerifiedSignature)
 
@@ -56,11 +56,11 @@ def test_signature_counts_when_payload_names_repository_or_none(key, reference, 
         "x:y:z",
     ],
 )
-def test_signature_does_not_count_when_payload_names_other_repository(key, reference):
+def test_signature_is_refused_if_payload_names_another_repository(key, reference):
     found = _check(key, _name(reference), "ghcr.io/acme/web")
     assert found == BadSignature(SignatureDefect.OTHER_IMAGE, f"it names the repository {reference}")
 
 
 @pytest.mark.parametrize("identity", [_name(1), _name(None), {"identity": []}])
-def test_payload_with_malformed_identity_is_broken(key, identity):
+def test_signature_payload_with_malformed_identity_is_broken(key, identity):
     assert _check(key, identity, "**").defect is SignatureDefect.BROKEN

@@ -86,36 +86,36 @@ def verify(registry, scheme, verifier, image):
     return verify_with
 
 
-def test_signature_by_listed_signer_is_verified(scheme, verify, image):
+def test_verifiers_accept_signature_by_listed_signer(scheme, verify, image):
     assert isinstance(verify(scheme.build_attachment(image, image.digest)), VerifiedSignature)
 
 
-def test_image_without_attachments_is_unsigned(verify):
+def test_verifiers_report_image_without_attachments_as_unsigned(verify):
     assert verify() == NoSignature()
 
 
-def test_attachment_of_other_type_is_ignored(verify, image):
+def test_verifiers_ignore_attachments_that_are_not_signatures(verify, image):
     assert verify(attachment(image, "text/plain", b"words")) == NoSignature()
 
 
-def test_signature_by_unlisted_signer_is_refused(scheme, verify, image):
+def test_verifiers_refuse_signature_by_unlisted_signer(scheme, verify, image):
     found = verify(scheme.build_attachment(image, image.digest, by_stranger=True))
     assert isinstance(found, BadSignature)
     assert found.defect is SignatureDefect.OTHER_SIGNER
 
 
-def test_signature_of_other_image_is_refused(scheme, verify, image):
+def test_verifiers_refuse_signature_of_another_image(scheme, verify, image):
     found = verify(scheme.build_attachment(image, images.compute_digest(b"another")))
     assert found == BadSignature(SignatureDefect.OTHER_IMAGE)
 
 
-def test_damaged_signature_is_broken_and_not_missing(scheme, verify, image):
+def test_verifiers_report_damaged_signature_as_broken_and_not_as_missing(scheme, verify, image):
     found = verify(scheme.build_damaged_attachment(image))
     assert isinstance(found, BadSignature)
     assert found.defect is SignatureDefect.BROKEN
 
 
-def test_valid_signature_suffices_next_to_invalid_signatures(scheme, verify, image):
+def test_verifiers_accept_valid_signature_despite_other_invalid_signatures(scheme, verify, image):
     strangers = scheme.build_attachment(image, image.digest, by_stranger=True)
     assert isinstance(
         verify(scheme.build_damaged_attachment(image), strangers, scheme.build_attachment(image, image.digest)),
@@ -123,17 +123,17 @@ def test_valid_signature_suffices_next_to_invalid_signatures(scheme, verify, ima
     )
 
 
-def test_verifier_ignores_trust_for_other_schemes(registry, verifier, image):
+def test_verifiers_ignore_trust_entries_for_other_schemes(registry, verifier, image):
     assert verifier.verify(f"{registry.host}/team/contract", image.digest, TrustEntry(("**",))) is None
 
 
-def test_signature_is_unknown_when_registry_is_not_listed(scheme, verifier, image):
+def test_verifiers_report_signature_as_unknown_if_registry_is_not_in_config(scheme, verifier, image):
     found = verifier.verify("registry.invalid/team/contract", image.digest, scheme.trust)
     assert isinstance(found, SignatureUnknown)
     assert found.is_failure
 
 
-def test_signature_is_unknown_when_blob_is_missing(scheme, verifier, registry, image):
+def test_verifiers_report_signature_as_unknown_if_signature_blob_is_missing(scheme, verifier, registry, image):
     whole = scheme.build_attachment(image, image.digest)
     attach(registry, "team/lost", image.digest, whole, kind=None)
     registry.delete_blob("team/lost", images.compute_digest(whole.blobs[-1]))
