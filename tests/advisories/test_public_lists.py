@@ -32,7 +32,7 @@ def source(tmp_path):
     return _source
 
 
-def test_lists_report_exploited_ids_scores_and_versions(source):
+def test_kev_and_epss_lists_yield_exploited_ids_scores_and_list_dates(source):
     found = PublicLists(source(kev(CVE, THIRD), "kev"), source(epss({CVE: 0.97, OTHER: 0.00042}), "epss"))
     listed = found.query_lists({CVE, OTHER})
     assert listed.exploited_ids == {CVE}
@@ -41,7 +41,7 @@ def test_lists_report_exploited_ids_scores_and_versions(source):
     assert listed.errors == {}
 
 
-def test_list_that_is_not_configured_is_not_an_error(source):
+def test_kev_or_epss_list_outside_config_is_unknown_without_an_error(source):
     listed = PublicLists(kev=source(kev(CVE))).query_lists({OTHER})
     assert (listed.exploited_ids, listed.epss_scores, listed.list_versions) == (
         frozenset(),
@@ -52,13 +52,13 @@ def test_list_that_is_not_configured_is_not_an_error(source):
     assert (listed.exploited_ids, listed.epss_scores, listed.errors) == (None, {}, {})
 
 
-def test_compressed_lists_are_read(source):
+def test_compressed_kev_and_epss_lists_are_read(source):
     listed = PublicLists(source(gzip.compress(kev(CVE)), "kev"), source(gzip.compress(epss({CVE: 0})), "epss"))
     assert listed.query_lists({CVE}).exploited_ids == {CVE}
     assert listed.query_lists({CVE}).epss_scores == {CVE: 0}
 
 
-def test_list_is_read_once_per_run():
+def test_kev_and_epss_lists_are_downloaded_once_per_run():
     with HttpListener(
         lambda received: HttpReply(200, kev(CVE) if "kev" in received.path else epss({CVE: 0.5}))
     ) as listener:
@@ -69,7 +69,7 @@ def test_list_is_read_once_per_run():
     assert [each.path for each in listener.received] == ["/kev.json", "/epss.csv"]
 
 
-def test_unreadable_list_is_unknown_and_does_not_affect_other_list(tmp_path, source):
+def test_unreadable_kev_list_is_unknown_and_epss_list_is_still_used(tmp_path, source):
     found = PublicLists(DocumentSource(tmp_path / "gone.json", {}), source(epss({CVE: 0.5})))
     for _ in range(2):
         listed = found.query_lists({CVE})
@@ -88,13 +88,13 @@ def test_unreadable_list_is_unknown_and_does_not_affect_other_list(tmp_path, sou
         (302, b"", "/kev.json answered 302"),
     ],
 )
-def test_failed_download_names_url_without_query(status, body, why):
+def test_failed_download_of_list_is_reported_with_url_and_reason(status, body, why):
     with HttpListener(lambda _: HttpReply(status, body)) as listener:
         listed = PublicLists(DocumentSource(f"{listener.url}/kev.json", {})).query_lists({CVE})
     assert listed.errors == {AdvisoryList.KEV: f"{listener.url}{why}"}
 
 
-def test_redirect_to_other_host_is_not_followed():
+def test_redirect_of_list_download_to_internal_host_is_not_followed():
     with HttpListener(lambda _: HttpReply(200, kev(CVE))) as inside:
         redirect = HttpReply(302, b"", {"Location": f"{inside.url}/kev.json"})
         with HttpListener(lambda _: redirect) as listener:
@@ -122,7 +122,7 @@ def test_redirect_to_other_host_is_not_followed():
         {"dateReleased": 20261124, "vulnerabilities": [{"cveID": CVE}]},
     ],
 )
-def test_incomplete_catalogue_is_refused(document):
+def test_incomplete_kev_catalogue_is_refused(document):
     with pytest.raises(MalformedError, match="CISA"):
         parse_catalogue(json.dumps(document).encode())
 
@@ -137,13 +137,13 @@ def test_incomplete_catalogue_is_refused(document):
         b"<html>\ncve,epss,percentile\n",
     ],
 )
-def test_scores_without_date_or_columns_are_refused(content):
+def test_epss_scores_without_date_or_columns_are_refused(content):
     with pytest.raises(MalformedError, match="FIRST"):
         parse_scores(content)
 
 
 @pytest.mark.parametrize("score", ["", "high", "nan", "1.1", "-0.1", "inf"])
-def test_invalid_score_makes_list_unreadable(source, score):
+def test_invalid_epss_score_of_requested_cve_makes_the_list_unreadable(source, score):
     found = PublicLists(epss=source(epss({CVE: score, OTHER: 0.5})))
     assert found.query_lists({OTHER}).epss_scores == {OTHER: 0.5}
     listed = found.query_lists({CVE})
@@ -153,7 +153,7 @@ def test_invalid_score_makes_list_unreadable(source, score):
 
 
 @given(st.binary())
-def test_arbitrary_bytes_are_refused(content):
+def test_arbitrary_bytes_as_public_lists_are_refused(content):
     with pytest.raises(MalformedError, match=r"^is not "):
         parse_catalogue(content)
     with pytest.raises(MalformedError, match=r"^is not "):
@@ -164,7 +164,7 @@ def test_arbitrary_bytes_are_refused(content):
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_list_above_size_limit_is_refused(source, monkeypatch, packed):
+def test_kev_list_above_size_limit_is_refused_even_if_compressed(source, monkeypatch, packed):
     monkeypatch.setattr(public_lists, "MAX_CATALOGUE_SIZE", 1000)
     content = kev(CVE) + b" " * 1_000_000
     listed = PublicLists(source(gzip.compress(content) if packed else content)).query_lists({CVE})
@@ -172,14 +172,14 @@ def test_list_above_size_limit_is_refused(source, monkeypatch, packed):
     assert "has more than 1000 bytes" in listed.errors[AdvisoryList.KEV]
 
 
-def test_download_above_size_limit_is_refused(monkeypatch):
+def test_download_of_kev_list_above_size_limit_is_refused(monkeypatch):
     monkeypatch.setattr(public_lists, "MAX_CATALOGUE_SIZE", 1000)
     with HttpListener(lambda _: HttpReply(200, kev(CVE) + b" " * 5_000)) as listener:
         listed = PublicLists(DocumentSource(f"{listener.url}/kev.json", {})).query_lists({CVE})
     assert "has more than 1000 bytes" in listed.errors[AdvisoryList.KEV]
 
 
-def test_damaged_archive_is_refused(source):
+def test_damaged_compressed_kev_list_is_refused(source):
     listed = PublicLists(source(gzip.compress(kev(CVE))[:-9])).query_lists({CVE})
     assert "cannot be unpacked" in listed.errors[AdvisoryList.KEV]
     assert listed.exploited_ids is None

@@ -41,24 +41,24 @@ def create_advisories(tmp_path):
 
 
 @pytest.mark.parametrize("image", ["pkg:oci/web?repository_url=ghcr.io/acme/web", f"pkg:oci/web@{digest('index')}"])
-def test_registry_gets_no_request_when_documents_use_no_other_digest(create_advisories, image):
+def test_registry_gets_no_request_if_vex_documents_name_only_known_digests(create_advisories, image):
     advisories, asked = create_advisories(vex(statement(CVE, image)))
     assert advisories.list_digests(IMAGE) == {digest("index")}
     assert asked == []
 
 
-def test_image_has_all_digests_when_document_uses_other_digest(create_advisories):
+def test_digests_of_image_are_looked_up_if_a_vex_document_names_another(create_advisories):
     advisories, asked = create_advisories(vex(statement(CVE, f"pkg:oci/web@{digest('manifest')}")))
     assert advisories.list_digests(IMAGE) == {digest("index"), digest("manifest")}
     assert asked == [IMAGE]
 
 
-def test_unreachable_registry_leaves_pinned_digest(create_advisories):
+def test_only_pinned_digest_is_matched_with_vex_if_registry_is_unreachable(create_advisories):
     advisories, _ = create_advisories(vex(statement(CVE, f"pkg:oci/web@{digest('manifest')}")), broken=True)
     assert advisories.list_digests(IMAGE) == {digest("index")}
 
 
-def test_unreadable_documents_are_listed_as_unread(create_advisories):
+def test_unreadable_vex_documents_are_listed_as_unread(create_advisories):
     advisories, _ = create_advisories(b"<html>")
     assert advisories.query_lists({CVE}).list_versions.unread_lists == {AdvisoryList.VEX}
     advisories, _ = create_advisories(vex())

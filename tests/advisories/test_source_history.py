@@ -45,14 +45,14 @@ def look_up_source():
     return look_up
 
 
-def test_github_reports_the_number_of_commits_in_one_request_without_a_token(look_up_source):
+def test_number_of_commits_is_fetched_from_github_with_one_anonymous_request(look_up_source):
     found, received = look_up_source({COMPARE: COUNTS | {"behind_by": 3}})
     assert found == SourceChanges(12, dropped_commits=3)
     assert [each.path for each in received] == [COMPARE]
     assert "authorization" not in received[0].headers
 
 
-def test_github_returns_the_release_of_the_new_version(look_up_source):
+def test_release_notes_of_the_new_version_are_fetched_from_github(look_up_source):
     notes = {"name": "Web 1.2", "body": "## Fixed\r\n\r\n* one\r\n* two\r\n", "html_url": "https://evil.example/"}
     found, received = look_up_source({COMPARE: COUNTS, "/repos/acme/web/releases/tags/v1.2.0": notes}, version="1.2.0")
     page = "https://github.com/acme/web/releases/tag/v1.2.0"
@@ -60,7 +60,7 @@ def test_github_returns_the_release_of_the_new_version(look_up_source):
     assert len(received) == 2
 
 
-def test_tag_without_v_prefix_is_tried_second(look_up_source):
+def test_release_is_looked_up_with_v_prefix_first_and_without_second(look_up_source):
     found, received = look_up_source(
         {COMPARE: COUNTS, "/repos/acme/web/releases/tags/1.2.0": {"body": None}}, version="v1.2.0"
     )
@@ -70,7 +70,7 @@ def test_tag_without_v_prefix_is_tried_second(look_up_source):
 
 
 @pytest.mark.parametrize("version", ["", "v", "v..", "../../user", "a b", "1/2", "v1\n", "x" * 200])
-def test_invalid_version_causes_no_request(look_up_source, version):
+def test_invalid_version_causes_no_release_lookup(look_up_source, version):
     found, received = look_up_source({COMPARE: COUNTS}, version=version)
     assert found == SourceChanges(12)
     assert len(received) == 1
@@ -84,7 +84,7 @@ def test_long_release_notes_are_cut(look_up_source):
     assert {len(line) for line in release.lines} == {MAX_LINE_LENGTH}
 
 
-def test_gitlab_reports_commits_and_release(look_up_source):
+def test_number_of_commits_and_release_are_fetched_from_gitlab_without_token(look_up_source):
     project = "/api/v4/projects/acme%2Ftools%2Fweb"
     commits = f"{project}/repository/commits?ref_name={OLD}..{NEW}&per_page={COMMITS_PER_PAGE}"
     notes = {"name": "Web 2", "description": "All new"}
@@ -96,7 +96,7 @@ def test_gitlab_reports_commits_and_release(look_up_source):
     assert look_up_source({commits: full}, ON_GITLAB)[0] == SourceChanges(100, is_lower_bound=True)
 
 
-def test_configured_token_is_sent_only_to_github(look_up_source):
+def test_configured_token_is_sent_to_github(look_up_source):
     _, received = look_up_source({COMPARE: COUNTS}, token=TOKEN)
     assert received[0].headers["authorization"] == f"Bearer {TOKEN}"
 
@@ -125,7 +125,7 @@ def test_redirect_of_renamed_repository_is_followed_only_on_same_host(look_up_so
         (HttpReply(200, b" " * (source_history.MAX_RESPONSE + 1)), "more than"),
     ],
 )
-def test_unusable_response_is_unknown_with_reason(look_up_source, reply, reason):
+def test_unusable_response_of_forge_yields_unknown_changes_with_reason(look_up_source, reply, reason):
     found, _ = look_up_source({COMPARE: reply})
     assert isinstance(found, UnknownSourceChanges)
     assert reason in found.reason
@@ -139,13 +139,13 @@ def test_unusable_response_is_unknown_with_reason(look_up_source, reply, reason)
         (HttpReply(401), "github.com refuses the token"),
     ],
 )
-def test_refusing_forge_is_requested_once_per_run(look_up_source, reply, reason):
+def test_forge_that_refuses_or_limits_requests_is_asked_only_once_per_run(look_up_source, reply, reason):
     found, received = look_up_source({COMPARE: reply}, times=3)
     assert found == UnknownSourceChanges(reason)
     assert len(received) == 1
 
 
-def test_failed_lookup_of_the_release_does_not_hide_the_number_of_commits(look_up_source):
+def test_failed_release_lookup_does_not_hide_the_number_of_commits(look_up_source):
     found, _ = look_up_source({COMPARE: COUNTS, "/repos/acme/web/releases/tags/v1": HttpReply(451)}, version="1")
     assert found == SourceChanges(12, release_failure="github.com answered 451")
 
@@ -158,14 +158,14 @@ def test_failed_lookup_of_the_release_does_not_hide_the_number_of_commits(look_u
         HttpReply(301, b"", {"Location": "file:///etc/passwd"}),
     ],
 )
-def test_unusable_response_does_not_stop_other_lookups(look_up_source, reply):
+def test_unusable_response_does_not_stop_later_source_lookups(look_up_source, reply):
     replies = [reply, HttpReply(200, json.dumps(COUNTS).encode())]
     found, received = look_up_source({COMPARE: lambda: replies.pop(0)}, times=2)
     assert found == SourceChanges(12)
     assert len(received) == 2
 
 
-def test_number_of_lookups_is_limited(look_up_source, monkeypatch):
+def test_source_lookups_stop_after_max_lookups_per_run(look_up_source, monkeypatch):
     monkeypatch.setattr(source_history, "MAX_LOOKUPS", 2)
     found, received = look_up_source({COMPARE: COUNTS}, times=4)
     assert found == UnknownSourceChanges("a run looks up at most 2 sources")

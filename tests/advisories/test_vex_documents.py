@@ -28,7 +28,7 @@ def load_accepted(*places, authors=("Acme *",)) -> VexStatements:
     return VexDocuments(entries, {}).load_statements()
 
 
-def test_document_is_parsed_into_statements(tmp_path):
+def test_vex_document_is_parsed_into_statements(tmp_path):
     (tmp_path / "vex.json").write_bytes(vex(statement(CVE, IMAGE, CURL)))
     (found,) = load_accepted(tmp_path / "vex.json").statements
     assert found == VexStatement(
@@ -41,7 +41,7 @@ def test_document_is_parsed_into_statements(tmp_path):
     )
 
 
-def test_only_statements_of_accepted_authors_count(tmp_path):
+def test_only_vex_statements_of_accepted_authors_count(tmp_path):
     (tmp_path / "ours.json").write_bytes(vex(statement(CVE, IMAGE)))
     (tmp_path / "theirs.json").write_bytes(vex(statement(CVE, IMAGE), author="Mallory"))
     assert [each.author for each in load_accepted(tmp_path).statements] == ["Acme Security"]
@@ -54,7 +54,7 @@ def test_only_statements_of_accepted_authors_count(tmp_path):
     assert re.match(f"{path} .*`Mallory`.*`authors`", error)
 
 
-def test_documents_are_read_once_from_files_folders_and_urls(tmp_path):
+def test_vex_documents_are_read_once_from_folders_and_urls(tmp_path):
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner" / "vex.json").write_bytes(vex(statement(CVE, IMAGE)))
     (tmp_path / "inner" / "notes.txt").write_text("no document")
@@ -67,7 +67,7 @@ def test_documents_are_read_once_from_files_folders_and_urls(tmp_path):
     assert len(listener.received) == 1
 
 
-def test_unreadable_document_is_named_and_does_not_affect_others(tmp_path):
+def test_unreadable_vex_document_is_named_and_others_are_used(tmp_path):
     (tmp_path / "a.json").write_text("<html>")
     (tmp_path / "b.json").write_bytes(vex(statement(CVE, IMAGE)))
     (tmp_path / "c.json").write_text("{}")
@@ -79,7 +79,7 @@ def test_unreadable_document_is_named_and_does_not_affect_others(tmp_path):
     )
 
 
-def test_number_of_documents_and_statements_is_limited(tmp_path, monkeypatch):
+def test_vex_documents_and_statements_beyond_the_limits_are_left_out(tmp_path, monkeypatch):
     monkeypatch.setattr(vex_documents, "MAX_DOCUMENTS", 2)
     monkeypatch.setattr(vex_documents, "MAX_STATEMENTS", 3)
     for number in range(3):
@@ -98,7 +98,7 @@ def test_number_of_documents_and_statements_is_limited(tmp_path, monkeypatch):
 # ---- the shape of documents --------------------------------------------------------------------------------------
 
 
-def test_statement_can_have_own_time_aliases_and_reason():
+def test_vex_statement_is_parsed_with_aliases_time_and_reason():
     said = statement(CVE, IMAGE, justification=None, impact_statement=" nobody\n calls it " + "x" * 500)
     said |= {"vulnerability": {"name": "GHSA-aaaa-bbbb-cccc", "aliases": [CVE]}}
     said |= {"timestamp": "2026-11-02T10:00:00.123456789Z", "last_updated": "2026-11-03T10:00:00"}
@@ -109,14 +109,14 @@ def test_statement_can_have_own_time_aliases_and_reason():
     assert len(found.justification) == MAX_REASON_LENGTH
 
 
-def test_older_document_format_is_parsed():
+def test_older_openvex_format_is_parsed():
     said = {"vulnerability": CVE, "products": [IMAGE], "subcomponents": [CURL], "status": "fixed"}
     (found,) = parse_document(vex(said, **{"@context": "https://openvex.dev/ns"})).statements
     assert found.names == {CVE}
     assert found.products == (VexProduct(parse_purl(IMAGE), (parse_purl(CURL),)),)
 
 
-def test_invalid_products_are_skipped_and_invalid_packages_match_nothing():
+def test_invalid_vex_product_is_skipped_and_invalid_package_matches_nothing():
     said = statement(CVE, IMAGE, "curl")
     said["products"] += [{"@id": "acme-web"}, {"@id": "x", "identifiers": {"purl": IMAGE}}, 7]
     (found,) = parse_document(vex(said)).statements
@@ -141,7 +141,7 @@ def test_invalid_products_are_skipped_and_invalid_packages_match_nothing():
         vex(statement(CVE, IMAGE), timestamp="yesterday"),
     ],
 )
-def test_malformed_document_is_refused(content):
+def test_malformed_vex_document_is_refused(content):
     with pytest.raises(MalformedError):
         parse_document(content)
 
@@ -155,7 +155,7 @@ KEYS = ("vulnerability", "products", "subcomponents", "status", "justification",
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), ANYTHING))
-def test_any_statement_is_read_or_refused(changed):
+def test_any_vex_statement_is_read_or_refused(changed):
     try:
         found = parse_document(vex(statement(CVE, IMAGE) | changed))
     except MalformedError:
