@@ -55,17 +55,17 @@ def list_problems(path: str, response: Response) -> list[str]:
     return [each.message for each in OAS31Validator(schema).iter_errors(json.loads(response.body))]
 
 
-def test_description_has_exactly_the_routes():
+def test_openapi_description_lists_exactly_the_routes_of_the_api():
     assert set(DESCRIPTION["paths"]) == {path.replace("...", "") for path in ANSWERS}
 
 
-def test_paths_have_exactly_the_described_parameters():
+def test_openapi_description_lists_the_parameters_in_every_path():
     for path, operations in DESCRIPTION["paths"].items():
         described = {each["name"] for each in operations["get"].get("parameters", ()) if each["in"] == "path"}
         assert described == set(re.findall(r"{(\w+)}", path))
 
 
-def test_every_schema_is_used_and_valid():
+def test_every_openapi_schema_is_valid_and_used():
     text = json.dumps(DESCRIPTION)
     for name, schema in DESCRIPTION["components"]["schemas"].items():
         assert f'"#/components/schemas/{name}"' in text
@@ -81,7 +81,7 @@ def build_example(path: str) -> tuple[str, dict[str, str]]:
 
 
 @pytest.mark.parametrize("path", DESCRIPTION["paths"])
-def test_every_response_has_the_described_form(year, path):
+def test_every_api_response_matches_the_openapi_schema_and_needs_a_user(year, path):
     example, query = build_example(path)
     response = get(year, example, **query)
     assert response.status == 200
@@ -92,7 +92,7 @@ def test_every_response_has_the_described_form(year, path):
 
 
 @pytest.mark.parametrize("shown", ["open", "overdue", "fixes", "merged", "closed"])
-def test_every_list_of_proposals_has_the_described_form(year, shown):
+def test_every_api_list_of_proposals_matches_the_openapi_schema(year, shown):
     response = get(year, "/proposals", show=shown)
     assert list_problems("/proposals", response) == []
     assert json.loads(response.body)["total"] == len(json.loads(response.body)["proposals"]) or shown == "merged"
@@ -108,13 +108,13 @@ def test_every_list_of_proposals_has_the_described_form(year, shown):
         ("/repositories/{forge}/{path}", "/repositories/github/github.com/acme/nothing", {}, 404),
     ],
 )
-def test_errors_have_the_described_form(year, path, example, query, status):
+def test_api_errors_match_the_openapi_schema(year, path, example, query, status):
     response = get(year, example, **query)
     assert response.status == status
     assert list_problems(path, response) == []
 
 
-def test_usage_leaves_out_references_with_a_digest(year):
+def test_usage_api_leaves_out_references_on_the_digest_in_not_on(year):
     everything = read(year, "/usage", image="python:3.12-slim")["usages"]
     digest = everything[0]["digest"]
     others = read(year, "/usage", image="python:3.12-slim", not_on=digest)["usages"]
@@ -122,7 +122,7 @@ def test_usage_leaves_out_references_with_a_digest(year):
     assert 0 < len(others) < len(everything)
 
 
-def test_responses_name_the_next_page(year, monkeypatch):
+def test_api_responses_link_to_the_next_page_until_the_last_one(year, monkeypatch):
     monkeypatch.setattr("bot.serve.api.API_ROWS", 3)
     links, address, numbers = 0, {"show": "open"}, []
     while address is not None:
@@ -135,7 +135,7 @@ def test_responses_name_the_next_page(year, monkeypatch):
     assert len(numbers) == len(set(numbers)) == json.loads(response.body)["total"]
 
 
-def test_findings_of_private_repositories_are_withheld_without_users(year):
+def test_api_withholds_findings_of_private_repositories_without_a_user(year):
     anonymous = read(year, "/proposals", settings=ServeSection(), headers={})["proposals"]
     assert all(each["fixes"] is None and each["fixes_withheld"] for each in anonymous)
     assert any(each["fixes"] for each in read(year, "/proposals")["proposals"])
@@ -154,7 +154,7 @@ def test_findings_of_private_repositories_are_withheld_without_users(year):
     )
 
 
-def test_summary_has_the_fixes_over_time(year):
+def test_summary_api_includes_trends_of_fixes_for_all_and_by_team(year):
     summary = read(year, "/summary")
     assert summary["proposals"]["open"] == 28
     assert {each["by"] for each in summary["fixes"]["trends"]} == {"all", "team"}
@@ -162,13 +162,13 @@ def test_summary_has_the_fixes_over_time(year):
 
 @pytest.mark.parametrize("settings", [USERS, ServeSection(events=SENDERS)])
 @pytest.mark.parametrize("path", ["/stages", "/usage", "/images/{name}", "/repositories/{forge}/{path}"])
-def test_stages_of_updates_have_the_described_form(deployments, path, settings):
+def test_api_responses_with_stages_of_updates_match_the_openapi_schema(deployments, path, settings):
     example, query = build_example(path)
     response = get(deployments, example, settings=settings, stage_reader=build_stage_reader(deployments), **query)
     assert list_problems(path, response) == []
 
 
-def test_stages_of_the_fleet_name_workloads_only_for_known_users(deployments):
+def test_stages_api_names_workloads_and_clusters_only_for_known_users(deployments):
     def get_stages(settings):
         reader = build_stage_reader(deployments)
         return json.loads(get(deployments, "/stages", settings=settings, stage_reader=reader).body)["stages"]
@@ -182,7 +182,7 @@ def test_stages_of_the_fleet_name_workloads_only_for_known_users(deployments):
     assert "Deployment" not in json.dumps(unnamed)
 
 
-def test_names_from_clusters_are_only_for_known_users(deployments):
+def test_usage_api_names_workloads_and_clusters_only_for_known_users(deployments):
     def get_usage(settings):
         reader = build_stage_reader(deployments)
         return json.loads(get(deployments, "/usage", settings=settings, stage_reader=reader, image="debian:12").body)

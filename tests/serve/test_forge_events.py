@@ -39,7 +39,7 @@ def _count_accepted(fleet, service) -> int:
     return sum(each["outcome"] == "accepted" for each in service.entries("delivery") if each["sender"] == "github")
 
 
-def test_ticked_checkbox_and_merge_are_acted_on_once_and_not_as_late_as_pushes(fleet, tmp_path):
+def test_checkbox_and_merge_events_cause_one_visit_without_the_delay_of_pushes(fleet, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(LONG_PUSH_DELAY)
     service = fleet.start(environment={"PYTHONPATH": str(tmp_path)})
     fleet.wait_until_read(1)

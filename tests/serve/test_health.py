@@ -44,20 +44,20 @@ def test_running_service_is_live_and_ready(process):
     assert process.probe("/readyz") == (200, "ready\n")
 
 
-def test_service_is_live_but_not_ready_when_the_state_cannot_be_used(process):
+def test_service_is_live_but_not_ready_if_the_state_cannot_be_used(process):
     process.break_state()
     assert process.probe("/livez") == (200, "live\n")
     status, text = process.probe("/readyz")
     assert (status, text) == (503, "the state cannot be used\n")
 
 
-def test_service_is_neither_live_nor_ready_when_a_worker_thread_ended(process):
+def test_service_is_neither_live_nor_ready_after_a_worker_thread_ended(process):
     process.ended.append("events")
     expected = (503, "the thread `events` has ended\n")
     assert process.probe("/livez") == process.probe("/readyz") == expected
 
 
-def test_stopping_service_is_live_but_not_ready_for_deliveries(process):
+def test_stopping_service_is_live_but_not_ready(process):
     process.is_stopping = True
     process.ended += ["events", "background"]
     assert process.probe("/livez") == (200, "live\n")

@@ -77,13 +77,13 @@ def server():
     server.go.set()
 
 
-def test_deliveries_arrive_although_others_hold_more_connections_than_are_allowed(server):
+def test_delivery_is_received_although_idle_clients_exceed_connection_limit(server):
     for _ in range(MAX_CONNECTIONS + 60):
         server.begin()
     assert server.deliver() == 202
 
 
-def test_connection_is_closed_when_request_is_not_received_in_time(server, monkeypatch):
+def test_http_connection_is_closed_if_the_request_is_not_received_in_time(server, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(http_server, "LONGEST_RECEPTION", 0.4)
         connection = server.begin()
@@ -92,27 +92,27 @@ def test_connection_is_closed_when_request_is_not_received_in_time(server, monke
 
 
 @pytest.mark.parametrize("more", ["", "Expect: 100-continue\r\n"])
-def test_large_body_is_refused_before_reception_unless_a_forge_sends_the_request(server, more):
+def test_large_body_is_refused_before_reception_except_for_forge_events(server, more):
     assert read_status(server.begin("/events/registry", LARGE, more=more)) == 413
     assert read_status(server.begin("/", LARGE, more=more)) == 413
     assert read_status(server.begin("/events/forge", LARGE, b"x" * LARGE)) == 202
 
 
-def test_chunks_of_a_large_body_are_refused_as_well(server):
+def test_large_body_sent_in_chunks_is_refused(server):
     connection = server.connect()
     head = b"POST /events/registry HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
     connection.sendall(head + b"%x\r\n" % (2 * LARGE) + b"x" * (LARGE + 1))
     assert read_status(connection) == 413
 
 
-def test_few_large_bodies_are_received_at_the_same_time(server):
+def test_large_bodies_beyond_the_concurrent_limit_are_answered_with_503(server):
     for _ in range(MAX_LARGE_BODIES):
         assert read_status(server.begin("/events/forge", LARGE, more="Expect: 100-continue\r\n")) == 100
     assert read_status(server.begin("/events/forge", LARGE)) == 503
     assert server.deliver("/events/forge") == 202
 
 
-def test_pages_that_take_long_do_not_keep_out_deliveries(server):
+def test_slow_pages_do_not_block_deliveries(server):
     connections, answered = [server.connect() for _ in range(MAX_READERS + 4)], select.poll()
     for each in connections:
         each.sendall(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -123,7 +123,7 @@ def test_pages_that_take_long_do_not_keep_out_deliveries(server):
     assert Counter(map(read_status, connections)) == {200: MAX_READERS, 503: 4}
 
 
-def test_body_of_a_request_for_a_page_is_not_read():
+def test_body_of_a_http_request_for_a_page_is_not_read():
     bodies = []
     router = Router([Route.build("POST", "/x", lambda request, _: bodies.append(request.body) or Response(200))])
     environment = {"REQUEST_METHOD": "POST", "PATH_INFO": "/x", "wsgi.input": io.BytesIO(b"body")}
@@ -131,7 +131,7 @@ def test_body_of_a_request_for_a_page_is_not_read():
     assert bodies == [b""]
 
 
-def test_header_with_another_spelling_is_not_the_header_of_the_user(server):
+def test_user_header_written_with_underscore_is_not_accepted(server):
     connection = server.connect()
     connection.sendall(b"GET /user HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX_User: eve\r\n\r\n")
     assert connection.makefile("rb").read().endswith(b"\r\n\r\n-")

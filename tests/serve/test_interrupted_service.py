@@ -29,7 +29,7 @@ VisitJob.__call__ = visit_or_end
 """
 
 
-def test_visit_that_ends_the_process_does_not_stop_visits_of_other_repositories(tmp_path):
+def test_visit_that_crashes_the_process_does_not_stop_other_repositories(tmp_path):
     (tmp_path / "sitecustomize.py").write_text(END_DURING_VISIT)
     with ServedFleet(tmp_path) as fleet:
         fleet.add_repositories([{"Dockerfile": "FROM scratch\n"}] * 3)

@@ -114,7 +114,7 @@ def test_sweep_reports_unreadable_clusters_without_names(job_scene, monkeypatch)
     assert "secret-name" not in swept.result
 
 
-def test_moved_tag_leads_to_visits_of_exactly_the_users_of_the_tag(job_scene):
+def test_moved_tag_requests_visits_of_exactly_the_repositories_using_the_tag(job_scene):
     web, _ = job_scene.add_repository("web"), job_scene.add_repository("other", image="other")
     api = job_scene.add_repository("api")
     job_scene.visit_all()
@@ -128,28 +128,28 @@ def test_moved_tag_leads_to_visits_of_exactly_the_users_of_the_tag(job_scene):
     assert (len(list_proposals(web)), len(list_proposals(api))) == (1, 1)
 
 
-def test_registry_that_still_serves_the_old_image_is_asked_again_after_an_event_only(job_scene):
+def test_unmoved_tag_is_looked_up_again_only_after_a_push_event(job_scene):
     job_scene.add_repository("web")
     job_scene.visit_all()
     assert isinstance(job_scene.look_up(), NotYet)
     assert isinstance(job_scene.look_up(WorkReason.TAG_MOVED), Done)
 
 
-def test_tag_that_cannot_be_looked_up_is_tried_again(job_scene):
+def test_tag_lookup_fails_and_is_retried_if_registry_is_silent(job_scene):
     job_scene.add_repository("web")
     job_scene.visit_all()
     with job_scene.with_silent_registry():
         assert isinstance(job_scene.look_up(), Failed)
 
 
-def test_tag_of_a_registry_that_the_config_does_not_list_is_not_looked_up(job_scene):
+def test_tag_of_registry_outside_config_is_not_looked_up(job_scene):
     tag_ref = TagRef("registry.example.com/base", "1")
     [result] = TagJob(job_scene.build_run, job_scene.stores.inventory)(job_scene.claim(TagWork(tag_ref)))
     assert isinstance(result, Done)
     assert result.result == "the config does not list this registry"
 
 
-def test_deleted_tag_is_not_tried_again(job_scene):
+def test_lookup_of_deleted_tag_is_not_retried(job_scene):
     job_scene.add_repository("web")
     job_scene.visit_all()
     [result] = TagJob(job_scene.build_run, job_scene.stores.inventory)(
@@ -159,7 +159,7 @@ def test_deleted_tag_is_not_tried_again(job_scene):
     assert result.requests == ()
 
 
-def test_repositories_of_the_same_name_on_two_forges_have_a_result_each(job_scene):
+def test_repositories_of_equal_name_on_two_forges_each_get_a_visit_result(job_scene):
     job_scene.add_repository("web", "one")
     job_scene.add_repository("web", "two")
     claimed = job_scene.claim(VisitWork("local", "a", "web"), VisitWork("local", "b", "web"))
@@ -168,7 +168,7 @@ def test_repositories_of_the_same_name_on_two_forges_have_a_result_each(job_scen
     assert {each.claimed.key for each in results} == {each.key for each in claimed}
 
 
-def test_unselected_repository_is_not_tried_again(job_scene):
+def test_visit_of_repository_not_selected_by_config_is_not_retried(job_scene):
     [result] = job_scene.visit_job()(job_scene.claim(VisitWork("local", "", "stranger")))
     assert isinstance(result, Done)
     assert result.result == "the config does not select this repository"
@@ -181,7 +181,7 @@ def test_visit_fails_if_a_registry_of_the_repository_fails(job_scene):
     assert isinstance(result, Failed)
 
 
-def test_deferred_proposal_is_tried_again_after_the_window_of_the_limits(job_scene):
+def test_repository_with_proposal_over_the_limit_is_visited_again_after_window(job_scene):
     repositories = [job_scene.add_repository(name) for name in ("web", "api")]
     job_scene.visit_all()
     job_scene.write_config("limits: {new_per_window: 1}\n")
@@ -192,7 +192,7 @@ def test_deferred_proposal_is_tried_again_after_the_window_of_the_limits(job_sce
     assert sum(len(list_proposals(each)) for each in repositories) == 1
 
 
-def test_pushed_own_image_is_read_at_once(job_scene):
+def test_build_of_pushed_own_image_is_read_during_the_tag_lookup(job_scene):
     web = TagRef("docker.io/acme/web", "main")
     job_scene.write_config("builds: [{repository: web, image: 'docker.io/acme/web:main'}]\n")
     job_scene.add_repository("web")

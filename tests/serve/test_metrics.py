@@ -98,14 +98,14 @@ def service(tmp_path):
     return MetricsScene(tmp_path / "state.db")
 
 
-def test_process_is_described(service):
+def test_metrics_describe_version_start_time_and_state_of_the_process(service):
     assert service.value("build_info", version=__version__, command="serve") == 1
     assert service.value("service_start_timestamp_seconds") == AT.timestamp()
     assert service.value("sweep_interval_seconds") == 12 * 3600
     assert service.value("state_usable") == 1
 
 
-def test_pending_work_is_counted_once_by_kind_and_state(service):
+def test_metrics_count_pending_work_by_kind_and_state(service):
     service.request(WEB)
     service.request(API, delay=timedelta(hours=1))
     service.request(NODE)
@@ -119,7 +119,7 @@ def test_pending_work_is_counted_once_by_kind_and_state(service):
     assert service.value("queue_oldest_due_seconds", kind="tag") == 0
 
 
-def test_work_that_failed_and_waits_is_failing(service):
+def test_metrics_count_failed_work_that_waits_for_a_retry_as_failing(service):
     service.request(WEB)
     [claimed] = service.queue.claim_work("a", [WorkKind.VISIT], 1, timedelta(minutes=1))
     service.queue.postpone_work("a", claimed, timedelta(minutes=2), "the forge is down")
@@ -127,7 +127,7 @@ def test_work_that_failed_and_waits_is_failing(service):
     assert service.value("queue_failing", kind="tag") == 0
 
 
-def test_work_during_which_processes_end_again_and_again_is_interrupted(service):
+def test_metrics_count_work_as_interrupted_after_repeated_process_ends(service):
     service.request(WEB)
     for expected in (0, 0, 1):
         interrupt_work(service.queue, WEB)
@@ -138,7 +138,7 @@ def test_work_during_which_processes_end_again_and_again_is_interrupted(service)
     assert service.value("queue_failing", kind="visit") == 0
 
 
-def test_work_is_counted_by_result(service):
+def test_metrics_count_finished_work_by_kind_and_result(service):
     service.finish(WEB)
     service.finish(API, is_failure=True)
     service.finish(PollWork("docker.io"))
@@ -151,7 +151,7 @@ def test_work_is_counted_by_result(service):
     assert service.value("polls_total", host='hostile"\n}', result="failed") == 1
 
 
-def test_time_of_the_last_success_is_known_after_a_restart(service):
+def test_metrics_keep_the_time_of_the_last_success_after_a_restart(service):
     service.finish(SweepWork(), ended=AT - DAY)
     service.finish(SweepWork(), ended=AT, is_failure=True)
     assert service.value("last_success_timestamp_seconds", kind="sweep") == (AT - DAY).timestamp()
@@ -162,7 +162,7 @@ def test_time_of_the_last_success_is_known_after_a_restart(service):
     assert service.value("last_success_timestamp_seconds", kind="poll") is None
 
 
-def test_time_from_push_to_proposal_is_a_histogram(service):
+def test_metrics_have_a_histogram_of_the_time_from_push_to_proposal(service):
     for seconds in (4, 5, 31, 100_000):
         service.finish(WEB, opened=1, pushed_at=AT - seconds * SECOND)
     service.finish(API, opened=0, pushed_at=AT - SECOND)
@@ -180,7 +180,7 @@ def test_time_from_push_to_proposal_is_a_histogram(service):
     assert service.value("proposals_opened_total") == 6
 
 
-def test_counters_do_not_fall_when_records_are_deleted(service):
+def test_metrics_counters_never_decrease_if_records_are_deleted(service):
     service.finish(WEB, opened=1, pushed_at=AT - SECOND)
     service.deliver(1)
     before = {key: value for key, value in service.read().items() if key[0].endswith(COUNTER_SUFFIXES)}
@@ -194,7 +194,7 @@ def test_counters_do_not_fall_when_records_are_deleted(service):
     assert service.value("work_total", kind="visit", result="done") >= 4
 
 
-def test_work_is_counted_once_even_if_records_appear_out_of_order(service, monkeypatch):
+def test_metrics_count_work_once_even_if_records_appear_out_of_order(service, monkeypatch):
     hidden = []
     read = DatabaseMetricsReader.list_ended
 
@@ -211,7 +211,7 @@ def test_work_is_counted_once_even_if_records_appear_out_of_order(service, monke
     assert service.value("work_total", kind="visit", result="done") == 3
 
 
-def test_more_records_than_one_page_are_counted(service, monkeypatch):
+def test_metrics_count_more_records_than_fit_on_one_page(service, monkeypatch):
     monkeypatch.setattr(work_tally, "PAGE_SIZE", 4)
     monkeypatch.setattr(work_tally, "OVERLAP", 2)
     for _ in range(11):
@@ -219,7 +219,7 @@ def test_more_records_than_one_page_are_counted(service, monkeypatch):
     assert service.value("work_total", kind="visit", result="done") == 11
 
 
-def test_new_process_counts_only_work_that_ends_after_the_start(service):
+def test_metrics_of_a_new_process_count_only_work_that_ends_after_the_start(service):
     service.finish(WEB)
     service.start()
     assert service.value("work_total", kind="visit", result="done") == 0
@@ -227,7 +227,7 @@ def test_new_process_counts_only_work_that_ends_after_the_start(service):
     assert service.value("work_total", kind="visit", result="done") == 1
 
 
-def test_deliveries_are_counted_by_sender_and_outcome(service):
+def test_metrics_count_deliveries_by_sender_and_outcome(service):
     for number in (1, 2, 2):
         service.deliver(number)
     for _ in range(3):
@@ -241,7 +241,7 @@ def test_deliveries_are_counted_by_sender_and_outcome(service):
     assert service.value("last_delivery_timestamp_seconds", sender="forge", outcome="accepted") is None
 
 
-def test_time_of_the_last_delivery_is_known_after_a_restart(service):
+def test_metrics_keep_the_time_of_the_last_delivery_after_a_restart(service):
     service.deliver(1)
     service.start()
     last = service.value("last_delivery_timestamp_seconds", sender="registry", outcome="accepted")
@@ -249,7 +249,7 @@ def test_time_of_the_last_delivery_is_known_after_a_restart(service):
     assert service.value("deliveries_total", sender="registry", outcome="accepted") == 0
 
 
-def test_metrics_of_the_process_remain_when_the_state_cannot_be_used(service):
+def test_metrics_of_the_process_remain_if_the_state_cannot_be_used(service):
     service.finish(WEB)
     service.read()
     service.break_state()
@@ -259,7 +259,7 @@ def test_metrics_of_the_process_remain_when_the_state_cannot_be_used(service):
     assert service.value("queue_work", kind="visit", state="due") is None
 
 
-def test_overdue_fixes_are_counted_before_and_after_the_merge(service):
+def test_metrics_count_overdue_fixes_before_and_after_the_merge(service):
     scene = build_scene()
     waiting = next(each for each in scene.stages.updates if each.wait is not None and not each.wait.reason.is_unknown)
     unfinished = [
@@ -280,12 +280,12 @@ def test_overdue_fixes_are_counted_before_and_after_the_merge(service):
     assert service.value("overdue", fixes="critical", state="proposed") is None
 
 
-def test_bugs_are_counted(service):
+def test_metrics_count_logged_bugs(service):
     service.log.write("bug", error="of a test")
     assert service.value("bugs_total") == 1
 
 
-def test_delivery_that_cannot_be_stored_is_not_counted(service):
+def test_metrics_do_not_count_a_delivery_that_could_not_be_stored(service):
     service.break_state()
     with pytest.raises(StateError):
         service.deliver(1)

@@ -54,7 +54,7 @@ def read(database, path: str, **more) -> str:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_every_page_is_complete_and_has_no_scripts(year, path):
+def test_every_page_is_complete_html_without_scripts(year, path):
     response = get(year, path)
     text = response.body.decode()
     assert response.status == 200
@@ -71,13 +71,13 @@ def test_every_page_can_be_rendered_from_an_empty_state(tmp_path, path):
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_pages_require_the_user_if_a_proxy_names_users(year, path):
+def test_pages_require_the_user_header_if_configured(year, path):
     for headers in ({}, {"x-forwarded-email": " "}):
         response = get(year, path, headers=headers)
         assert (response.status, response.body) == (403, USER_MISSING)
 
 
-def test_web_sites_cannot_read_pages_through_a_name_that_points_to_this_machine(year):
+def test_local_service_refuses_host_names_that_other_sites_could_point_to_it(year):
     local = ServeSection()
     for host in ("localhost:8080", "127.0.0.1:8080", "[::1]:8080", "[::1]", "localhost"):
         assert get(year, "/", settings=local, headers={"host": host}).status == 200
@@ -94,7 +94,7 @@ def test_overview_shows_figures_trends_and_waiting_updates(year):
         assert words in text
 
 
-def test_findings_of_private_repositories_need_a_user(year):
+def test_pages_show_findings_of_private_repositories_only_to_users(year):
     named = read(year, "/proposals", show="fixes")
     assert "1 exploited" in named
     assert LEFT_OUT not in named
@@ -104,7 +104,7 @@ def test_findings_of_private_repositories_need_a_user(year):
     assert "acme/web (main)" in anonymous
 
 
-def test_evidence_needs_a_user_unless_a_public_repository_uses_the_image(year):
+def test_pages_show_evidence_without_user_only_for_images_of_public_repositories(year):
     private = "/images/acmeregistry.azurecr.io/base/java:21"
     assert "CVE-2026-3094" in read(year, private)
     assert "CVE-2026-3094" not in read(year, private, settings=ServeSection(), headers={})
@@ -113,7 +113,7 @@ def test_evidence_needs_a_user_unless_a_public_repository_uses_the_image(year):
     assert "CVE-2026-2511" in read(year, public, settings=ServeSection(), headers={})
 
 
-def test_queue_shows_waiting_running_and_failed_work(year):
+def test_queue_page_shows_waiting_running_and_failed_work(year):
     text = read(year, "/queue")
     assert "github.com answers 502" in text
     assert "worker-1" in text
@@ -122,7 +122,7 @@ def test_queue_shows_waiting_running_and_failed_work(year):
     assert "failed the registry answers 503" in finished
 
 
-def test_queue_shows_during_which_work_processes_ended(tmp_path):
+def test_queue_page_shows_during_which_work_the_process_ended(tmp_path):
     database = Database.sqlite(tmp_path / "state.db")
     queue = DatabaseWorkQueue(database)
     request_work(queue, WEB)
@@ -136,7 +136,7 @@ def test_queue_shows_during_which_work_processes_ended(tmp_path):
     assert "failed once interrupted 3 times" in text
 
 
-def test_events_are_paged(year):
+def test_events_page_shows_fifty_events_with_links_to_other_pages(year):
     first, second = read(year, "/events"), read(year, "/events", page="2")
     assert "Next page" in first
     assert "Previous page" not in first
@@ -145,11 +145,11 @@ def test_events_are_paged(year):
     assert read(year, "/events", page="x") == first
 
 
-def test_health_shows_senders_that_never_delivered(year):
+def test_health_page_shows_senders_that_never_delivered(year):
     assert "base-images signed never" in read(year, "/health")
 
 
-def test_events_show_hashes_and_no_names_that_basebump_made(tmp_path):
+def test_events_page_shortens_delivery_hashes_and_hides_made_up_identifiers(tmp_path):
     database = Database.sqlite(tmp_path / "state.db")
     log = DatabaseServiceLog(database)
     for delivery_id, outcome in (
@@ -164,7 +164,7 @@ def test_events_show_hashes_and_no_names_that_basebump_made(tmp_path):
     assert "Not used:" not in read(database, "/")
 
 
-def test_names_in_events_lead_to_the_search(year):
+def test_image_names_on_the_events_page_link_to_the_search(year):
     assert b'href="/search?q=docker.io%2Flibrary%2Fpython%3A3.12-slim"' in get(year, "/events").body
     assert "docker.io/library/python:3.12-slim" in read(year, "/search", q="docker.io/library/python:3.12-slim")
 
@@ -176,7 +176,7 @@ def test_image_page_shows_users_digests_and_evidence(year):
 
 
 @pytest.mark.parametrize("path", ["/images/nothing", "/images/NOT an image", "/repositories/github/github.com/acme/no"])
-def test_unknown_names_get_a_page_with_status_404(year, path):
+def test_pages_of_unknown_images_and_repositories_have_status_404(year, path):
     response = get(year, path)
     assert response.status == 404
     assert b"Not found" in response.body
@@ -190,7 +190,7 @@ def test_search_finds_images_and_repositories_in_any_case(year):
     assert "No base branch uses such an image" in read(year, "/search", q="100%_")
 
 
-def test_text_from_outside_is_not_markup(tmp_path):
+def test_untrusted_text_on_pages_is_escaped(tmp_path):
     database = Database.sqlite(tmp_path / "state.db")
     ports = build_ports(database, NOW, USERS)
     word = "<img src=x onerror=alert(1)>\u202e'\""
@@ -203,7 +203,7 @@ def test_text_from_outside_is_not_markup(tmp_path):
     assert b"<img" not in get(database, "/search", q=word).body
 
 
-def test_folder_on_this_machine_has_a_page(tmp_path):
+def test_local_folder_without_host_has_a_repository_page(tmp_path):
     database = Database.sqlite(tmp_path / "state.db")
     key = BranchKey("local", "", "web", "main")
     DatabaseInventoryStore(database).record_visits([build_visit("nginx:1", key=key)], {}, NOW)
@@ -211,7 +211,7 @@ def test_folder_on_this_machine_has_a_page(tmp_path):
     assert "docker.io/library/nginx:1" in read(database, "/repositories/local/-/web")
 
 
-def test_stylesheet_can_be_cached_and_is_addressed_by_hash(year):
+def test_stylesheet_url_contains_a_hash_and_needs_no_user(year):
     address = re.search(r'rel="stylesheet" href="([^"]+)"', get(year, "/").body.decode())[1]
     style = get(year, address, headers={})
     assert (style.status, style.content_type) == (200, "text/css; charset=utf-8")

@@ -70,7 +70,7 @@ def chromium(tmp_path_factory):
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("path", PATHS)
-def test_page_is_readable_and_breaks_no_policy(chromium, address, path, mode):
+def test_pages_are_accessible_and_follow_the_security_policy_in_a_browser(chromium, address, path, mode):
     """axe-core: https://github.com/dequelabs/axe-core/blob/develop/doc/rule-descriptions.md"""
     width, scheme = MODES[mode]
     chromium.show(address + path, width=width, scheme=scheme)
@@ -88,7 +88,7 @@ def test_page_is_readable_and_breaks_no_policy(chromium, address, path, mode):
     assert [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in violations] == []
 
 
-def test_responses_allow_neither_scripts_nor_cookies(chromium, address):
+def test_page_responses_allow_neither_scripts_nor_cookies(chromium, address):
     chromium.show(f"{address}/")
     (page,) = [each for each in chromium.said("Network.responseReceived") if each["type"] == "Document"]
     headers = {name.lower(): value for name, value in page["response"]["headers"].items()}
@@ -97,7 +97,7 @@ def test_responses_allow_neither_scripts_nor_cookies(chromium, address):
     assert "set-cookie" not in headers
 
 
-def test_keyboard_reaches_everything_and_the_focus_is_visible(chromium, address):
+def test_keyboard_reaches_all_links_of_a_page_with_visible_focus(chromium, address):
     chromium.show(f"{address}/queue")
     visited = []
     for _ in range(100):
@@ -130,7 +130,7 @@ def test_search_works_with_the_keyboard_alone(chromium, address):
     assert "acme/pricing (main)" in chromium.evaluate("document.querySelector('main').textContent")
 
 
-def test_pages_work_without_scripts(chromium, address):
+def test_pages_are_complete_in_a_browser_without_scripts(chromium, address):
     chromium.show(f"{address}/proposals", script=False)
     assert chromium.evaluate("document.scripts.length") == 0
     assert chromium.evaluate("document.querySelectorAll('tbody tr').length") == 28

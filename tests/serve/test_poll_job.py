@@ -115,7 +115,7 @@ def list_moved(result) -> list[TagRef]:
 
 
 @real
-def test_poll_of_a_moved_tag_leads_to_a_visit_of_exactly_the_user_of_the_tag(fleet):
+def test_poll_of_moved_tag_requests_visit_of_exactly_the_repository_using_the_tag(fleet):
     with start_hub(fleet) as registry:
         base, other = build_tag_ref("base"), build_tag_ref("other")
         held = {each: registry.push(build(str(each)), each.path, each.tag) for each in (base, other)}
@@ -152,7 +152,7 @@ def test_poll_sends_one_head_request_per_tag_and_ignores_skipped_references(flee
 
 
 @real
-def test_digest_that_another_visit_recorded_still_leads_to_visits_of_the_other_users(fleet):
+def test_poll_requests_visits_of_other_users_after_one_recorded_the_new_digest(fleet):
     with start_hub(fleet) as registry:
         base = build_tag_ref("base")
         old = registry.push(build("old"), base.path, base.tag)
@@ -171,7 +171,7 @@ def test_digest_that_another_visit_recorded_still_leads_to_visits_of_the_other_u
 
 
 @real
-def test_moved_tag_is_found_again_if_the_work_was_not_stored(fleet):
+def test_moved_tag_is_found_by_the_next_poll_if_no_visit_was_stored(fleet):
     with start_hub(fleet) as registry:
         base = build_tag_ref("base")
         registry.push(build("old"), base.path, base.tag)
@@ -185,7 +185,7 @@ def test_moved_tag_is_found_again_if_the_work_was_not_stored(fleet):
 
 
 @real
-def test_tags_that_do_not_exist_delay_no_others(fleet, monkeypatch):
+def test_missing_tags_do_not_delay_polls_of_existing_tags(fleet, monkeypatch):
     monkeypatch.setattr("bot.serve.poll_job.TAGS_PER_POLL", 2)
     with start_hub(fleet) as registry:
         present, missing = (
@@ -205,7 +205,7 @@ def test_tags_that_do_not_exist_delay_no_others(fleet, monkeypatch):
 
 @real
 @pytest.mark.parametrize("retry_after", ["3600", "99999999"])
-def test_rate_limited_host_is_left_alone_at_once_and_other_hosts_go_on(fleet, retry_after):
+def test_poll_stops_at_a_rate_limited_registry_and_continues_at_others(fleet, retry_after):
     with (
         HttpListener(lambda _: HttpReply(429, headers={"Retry-After": retry_after})) as limited,
         start_hub(fleet) as registry,
@@ -224,12 +224,12 @@ def test_rate_limited_host_is_left_alone_at_once_and_other_hosts_go_on(fleet, re
     assert (type(done), list_moved(done)) == (Done, [base])
 
 
-def test_polls_of_a_registry_end_when_no_repository_uses_the_registry(fleet):
+def test_registry_that_no_repository_uses_is_not_polled_again(fleet):
     [done] = fleet.poll("quay.io")
     assert (done.result, done.repeat_after) == ("no tags of this registry are used any more", None)
 
 
-def test_next_attempt_is_not_made_before_the_time_that_a_registry_asked_for(fleet):
+def test_poll_is_not_retried_before_the_time_requested_by_the_registry(fleet):
     with HttpListener(lambda _: HttpReply(429, headers={"Retry-After": "3600"})) as limited:
         fleet.add_registry(limited.host)
         fleet.add_repository("a", build_tag_ref("base", limited.host))
@@ -253,7 +253,7 @@ def test_next_attempt_is_not_made_before_the_time_that_a_registry_asked_for(flee
     assert timedelta(minutes=59) < wait <= timedelta(hours=1)
 
 
-def test_poll_of_a_broken_registry_stops_after_a_few_errors(fleet):
+def test_poll_of_a_failing_registry_stops_after_a_few_errors(fleet):
     with HttpListener(lambda _: HttpReply(500)) as broken:
         fleet.add_registry(broken.host)
         fleet.add_repository("a", *(build_tag_ref(f"n{number}", broken.host) for number in range(60)))

@@ -39,7 +39,7 @@ def poll_until(end, last_lookups, lateness):
 
 @settings(max_examples=20)
 @given(count=st.integers(1, 2000), ages=st.lists(SECONDS, min_size=1, max_size=20))
-def test_every_tag_is_looked_up_at_least_once_per_interval(count, ages):
+def test_every_polled_tag_is_looked_up_at_least_once_per_interval(count, ages):
     last_lookups = {each: START - ages[number % len(ages)] for number, each in enumerate(build_tags(count))}
     for now, tags, _ in poll_until(START + 3 * INTERVAL, last_lookups, ()):
         assert all(now - last_lookups[each] <= INTERVAL for each in tags)
@@ -48,14 +48,14 @@ def test_every_tag_is_looked_up_at_least_once_per_interval(count, ages):
 
 @settings(max_examples=20)
 @given(ages=st.lists(SECONDS, min_size=1, max_size=20), lateness=st.lists(SECONDS, min_size=1, max_size=10))
-def test_late_poll_delays_lookups_only_by_the_lateness_of_the_poll(ages, lateness):
+def test_late_poll_delays_tag_lookups_by_no_more_than_the_delay_of_the_poll(ages, lateness):
     last_lookups = {each: START - ages[number % len(ages)] for number, each in enumerate(build_tags(700))}
     for now, tags, late_by in poll_until(START + 3 * INTERVAL, last_lookups, lateness):
         assert all(now - last_lookups[each] <= INTERVAL + late_by for each in tags)
         assert all(each in tags for each, at in last_lookups.items() if now - at >= INTERVAL)
 
 
-def test_tags_of_a_large_registry_are_spread_over_the_interval():
+def test_polls_of_many_tags_are_spread_over_the_interval():
     last_lookups = dict.fromkeys(build_tags(2000), START)
     polls = list(poll_until(START + 4 * INTERVAL, last_lookups, ()))
     assert max(len(tags) for _, tags, _ in polls) <= 2 * TAGS_PER_POLL
@@ -70,14 +70,14 @@ def test_tags_of_a_large_registry_are_spread_over_the_interval():
 
 @settings(max_examples=10)
 @given(new=st.integers(1, 50))
-def test_new_tags_are_looked_up_first(new):
+def test_poll_looks_up_new_tags_first(new):
     tags = build_tags(500)
     last_lookups = {each: None if number < new else START for number, each in enumerate(tags)}
     selected = select_tags(last_lookups, START, INTERVAL, timedelta(seconds=1))
     assert selected[:new] == tags[:new]
 
 
-def test_time_of_a_wrong_clock_does_not_prevent_a_lookup():
+def test_tag_with_last_lookup_in_the_future_is_looked_up():
     [tag] = build_tags(1)
     later = START + timedelta(days=365)
     assert select_tags({tag: later}, START, INTERVAL, timedelta(seconds=1)) == [tag]

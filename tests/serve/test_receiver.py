@@ -115,19 +115,19 @@ def build_registry_push(name="library/node", tag="22", event_id="1", action="pus
     return {"events": [{"id": event_id, "action": action, "target": target, "request": {"host": "elsewhere:5000"}}]}
 
 
-def test_push_of_a_used_tag_leads_to_one_lookup(receiver_scene):
+def test_two_push_events_of_a_used_tag_request_one_lookup(receiver_scene):
     assert receiver_scene.post(build_registry_push()).status == 202
     assert receiver_scene.post(build_registry_push(event_id="2")).status == 202
     assert receiver_scene.claim() == [TagWork(TagRef("docker.io/library/node", "22"))]
 
 
-def test_repeated_delivery_is_stored_once(receiver_scene):
+def test_repeated_delivery_is_stored_once_with_number_of_repeats(receiver_scene):
     for _ in range(3):
         assert receiver_scene.post(build_registry_push()).status == 202
     assert receiver_scene.outcomes() == [("accepted", 2)]
 
 
-def test_push_of_a_configured_own_image_leads_to_a_lookup_without_users(receiver_scene):
+def test_push_of_configured_own_image_requests_lookup_although_unused(receiver_scene):
     assert receiver_scene.post(build_registry_push("acme/web", "main")).status == 202
     assert receiver_scene.post(build_registry_push("acme/web", "c0ffee", event_id="2")).status == 202
     assert receiver_scene.claim() == [TagWork(TagRef("docker.io/acme/web", "main"))]
@@ -142,19 +142,19 @@ def test_push_of_a_configured_own_image_leads_to_a_lookup_without_users(receiver
         ([], "unreadable"),
     ],
 )
-def test_proved_delivery_without_work_is_accepted_and_stored(receiver_scene, document, outcome):
+def test_authentic_delivery_that_requests_no_work_is_accepted_and_stored(receiver_scene, document, outcome):
     assert receiver_scene.post(document).status == 202
     assert (receiver_scene.outcomes(), receiver_scene.claim()) == ([(outcome, 0)], [])
 
 
 @pytest.mark.parametrize("secret", ["", "another-secret-of-the-registry", SECRET + "x"])
-def test_delivery_without_proof_is_refused_without_detail(receiver_scene, secret):
+def test_delivery_with_wrong_secret_is_refused_without_detail(receiver_scene, secret):
     response = receiver_scene.post(build_registry_push(), secret)
     assert (response.status, response.body) == (401, b"unauthorized\n")
     assert receiver_scene.claim() == []
 
 
-def test_flood_of_refused_deliveries_stores_little_and_blocks_no_valid_delivery(receiver_scene):
+def test_refused_deliveries_store_few_records_and_do_not_block_valid_ones(receiver_scene):
     for _ in range(MAX_RATE + 100):
         assert receiver_scene.post(build_registry_push(), "a-wrong-secret-of-somebody").status == 401
     assert receiver_scene.post(build_registry_push()).status == 202
@@ -163,7 +163,7 @@ def test_flood_of_refused_deliveries_stores_little_and_blocks_no_valid_delivery(
     assert refused[0] < 60
 
 
-def test_too_many_proved_deliveries_in_a_second_are_to_be_sent_later(tmp_path, monkeypatch):
+def test_too_many_authentic_deliveries_per_second_are_answered_with_503(tmp_path, monkeypatch):
     now = 1000.0
     monkeypatch.setattr("bot.serve.receiver.MAX_RATE", 3)
     monkeypatch.setattr("bot.serve.receiver.time", SimpleNamespace(monotonic=lambda: now))
@@ -173,16 +173,16 @@ def test_too_many_proved_deliveries_in_a_second_are_to_be_sent_later(tmp_path, m
     assert desk.post(build_registry_push(action="pull")).status == 202
 
 
-def test_large_body_is_refused_before_parsing(receiver_scene):
+def test_delivery_with_too_large_body_is_refused_before_parsing(receiver_scene):
     assert receiver_scene.post(b" " * (MAX_BODY + 1)).status == 413
     assert receiver_scene.post(b" " * (MAX_BODY + 1), name="github").status == 401
 
 
-def test_unknown_sender_is_not_found(receiver_scene):
+def test_delivery_of_unknown_sender_is_answered_with_404(receiver_scene):
     assert receiver_scene.post(build_registry_push(), name="nobody").status == 404
 
 
-def test_handshake_of_event_grid_is_answered(receiver_scene):
+def test_event_grid_handshake_is_answered_with_allowed_origin(receiver_scene):
     headers = {"authorization": f"Bearer {SECRET}", "webhook-request-origin": "eventgrid.azure.net"}
     response = receiver_scene.router.answer(HttpRequest("OPTIONS", "/events/grid", headers=headers))
     assert (response.status, dict(response.headers)["WebHook-Allowed-Origin"]) == (200, "eventgrid.azure.net")
@@ -198,7 +198,7 @@ def build_gitlab_push(project="acme/web", branch="main"):
     }
 
 
-def test_event_of_another_kind_of_forge_does_not_match_a_repository_by_name(receiver_scene):
+def test_gitlab_event_does_not_match_github_repository_of_the_same_name(receiver_scene):
     response = receiver_scene.post(
         build_gitlab_push(), name="gitlab", x_gitlab_token=SECRET, x_gitlab_event="Push Hook"
     )
@@ -206,7 +206,7 @@ def test_event_of_another_kind_of_forge_does_not_match_a_repository_by_name(rece
     assert receiver_scene.outcomes() == [("not-used", 0)]
 
 
-def test_state_that_cannot_be_used_lets_the_sender_try_again(receiver_scene):
+def test_delivery_is_answered_with_retry_after_if_the_state_cannot_be_used(receiver_scene):
     receiver_scene.path.write_bytes(b"no database" * 1000)
     answers = []
     environment = {
@@ -221,7 +221,7 @@ def test_state_that_cannot_be_used_lets_the_sender_try_again(receiver_scene):
     assert "cannot use the state" in receiver_scene.log.getvalue()
 
 
-def test_thousands_of_made_up_tags_lead_to_few_lookups(receiver_scene):
+def test_delivery_with_thousands_of_made_up_tags_requests_few_lookups(receiver_scene):
     targets = [build_registry_push("library/debian", f"made-up-{number}")["events"][0] for number in range(3000)]
     assert receiver_scene.post({"events": [*targets, *build_registry_push()["events"]]}).status == 202
     waiting = list(receiver_scene.list_pending())
@@ -234,7 +234,7 @@ def tick_box(desk, number: int):
     return desk.report("issues", {"action": "edited", "repository": {"full_name": "acme/web"}, "issue": issue})
 
 
-def test_boxes_that_are_ticked_again_and_again_do_not_stay_before_other_work(receiver_scene):
+def test_repeatedly_ticked_checkbox_loses_priority_over_other_work(receiver_scene):
     visit = VisitWork(WEB.forge, WEB.host, WEB.repository)
     for number in range(MAX_USER_RATE):
         assert tick_box(receiver_scene, number).status == 202
@@ -248,7 +248,7 @@ def test_boxes_that_are_ticked_again_and_again_do_not_stay_before_other_work(rec
     assert later.due_at - later.requested_at == PUSH_DELAY
 
 
-def test_repositories_that_are_renamed_again_and_again_lead_to_few_sweeps(receiver_scene):
+def test_repeatedly_renamed_repositories_delay_the_next_sweep(receiver_scene):
     delays = []
     for number in range(MAX_SWEEP_RATE + 1):
         receiver_scene.report("repository", {"action": "renamed", "repository": {"full_name": f"acme/n{number}"}})

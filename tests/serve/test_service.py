@@ -18,7 +18,7 @@ def fleet(tmp_path):
         yield fleet
 
 
-def test_push_becomes_pull_requests_in_exactly_the_repositories_that_use_the_image(fleet):
+def test_pushed_image_causes_pull_requests_only_in_repositories_using_the_image(fleet):
     service = fleet.start()
     fleet.wait_until_read(4)
     assert fleet.list_proposals() == {}

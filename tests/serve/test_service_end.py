@@ -46,12 +46,12 @@ def test_signal_during_a_visit_ends_the_service_after_the_visit(fleet, number):
     assert fleet.list_proposals() == {"acme/r0": 1, "acme/r1": 1, "acme/r2": 1}
 
 
-def test_time_to_finish_work_ends_before_the_process_is_killed():
+def test_grace_period_of_service_ends_before_kubernetes_kills_the_process():
     assert GRACE <= KUBERNETES_GRACE - 5
 
 
 @pytest.mark.parametrize("second_signal", [False, True])
-def test_visit_that_does_not_end_is_given_back_and_done_after_the_next_start(fleet, tmp_path, second_signal):
+def test_unfinished_visit_is_released_at_the_end_and_done_after_the_next_start(fleet, tmp_path, second_signal):
     environment = {}
     if not second_signal:
         (tmp_path / "short").mkdir()
@@ -75,7 +75,7 @@ def test_visit_that_does_not_end_is_given_back_and_done_after_the_next_start(fle
     assert fleet.list_proposals() == {"acme/r0": 1, "acme/r1": 1, "acme/r2": 1}
 
 
-def test_second_service_on_the_same_file_ends_with_an_error(fleet):
+def test_second_service_using_the_same_state_file_ends_with_an_error(fleet):
     fleet.start()
     command = [sys.executable, "-m", "bot", "serve", "-c", str(fleet.config)]
     environment = {"ACME_TOKEN": "x" * 20, "REGISTRY_SECRET": "x" * 20, "HOME": str(fleet.folder)}
@@ -84,7 +84,7 @@ def test_second_service_on_the_same_file_ends_with_an_error(fleet):
     assert second.stderr.startswith("error: another `basebump serve` uses the state in ")
 
 
-def test_service_answers_probes_and_serves_metrics(fleet):
+def test_service_process_answers_probes_and_serves_metrics(fleet):
     service = fleet.start()
     fleet.wait_until_read(3)
     fleet.push("base", "base patched")

@@ -40,7 +40,7 @@ def list_worker_threads() -> set[str]:
     return {each.name for each in LOOPS_OF_ONLY_WORKER} & {each.name for each in threading.enumerate()}
 
 
-def test_service_that_cannot_listen_begins_no_work(start):
+def test_service_that_cannot_listen_exits_with_hint_and_starts_no_worker(start):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -52,11 +52,11 @@ def test_service_that_cannot_listen_begins_no_work(start):
     assert list_worker_threads() == set()
 
 
-def test_service_without_a_usable_secret_begins_no_work(start, monkeypatch):
+def test_service_with_too_short_secret_exits_with_hint_and_starts_no_worker(start, monkeypatch):
     monkeypatch.setenv(SECRET, "short")
     assert "`openssl rand -hex 32`" in start("127.0.0.1:1")
     assert list_worker_threads() == set()
 
 
-def test_host_name_that_cannot_be_resolved_is_named(start):
+def test_service_names_listen_address_that_cannot_be_resolved(start):
     assert start("basebump.invalid:8080").startswith("error: cannot listen on basebump.invalid:8080: ")

@@ -45,19 +45,19 @@ def read(database, address: str, **more) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.body.decode()))
 
 
-def test_running_digest_that_is_gone_comes_first(year):
+def test_running_digest_missing_in_registry_is_listed_before_stuck_updates(year):
     for address in ("/", "/stages"):
         text = read(year, address)
         row = "docker.io/library/debian 283bb9deef02 prod/shop/Deployment/legacy (2 pods) The registry no longer has"
         assert text.index(row) < text.index("Stuck")
 
 
-def test_overview_shows_stuck_updates_with_a_link_to_all(year):
+def test_overview_shows_stuck_updates_with_a_link_to_all_of_them(year):
     text = read(year, "/")
     assert re.search(r"Stuck (\d+) updates that wait too long for a merge, a build or a deployment .* All \1 ", text)
 
 
-def test_page_of_an_image_shows_stages_and_running_workloads(year):
+def test_image_page_shows_stages_of_updates_and_running_workloads(year):
     text = read(year, IMAGE).replace("\N{EN DASH}", "0")
     assert "merged 0 0 2 0 rebuilt 0 0 1 0 running 3 0 0 0 not pinned" in text
     assert "merged, not rebuilt 10 d ago acme/ingest (main) services/2/Dockerfile:1 No image was built" in text
@@ -67,19 +67,19 @@ def test_page_of_an_image_shows_stages_and_running_workloads(year):
     assert "Cluster edge was never read, so nothing is known about it. The last attempt failed: unreachable." in text
 
 
-def test_page_of_a_repository_shows_only_stuck_updates_of_the_repository(year):
+def test_repository_page_shows_only_stuck_updates_of_the_same_repository(year):
     text = read(year, SHOP)
     assert "merged, not rebuilt" in text
     assert "acme/sessions" not in text
 
 
-def test_lists_of_the_fleet_are_in_tabs(year):
+def test_stages_page_has_tabs_for_images_and_unlisted_images(year):
     assert "docker.io/library/debian:12 0 5 5 stuck 0 2 2 stuck 4 0" in read(year, "/stages?show=images")
     assert "registry.k8s.io/ingress-nginx/controller" in read(year, "/stages?show=unlisted")
 
 
 @pytest.mark.parametrize("address", PAGES)
-def test_names_from_clusters_need_a_user(year, address):
+def test_pages_show_names_of_clusters_and_workloads_only_to_users(year, address):
     named = read(year, address)
     text = read(year, address, settings=ServeSection(), headers={})
     for name in ("prod/", "staging", "ingress-nginx", "Cluster edge"):
@@ -87,7 +87,7 @@ def test_names_from_clusters_need_a_user(year, address):
     assert "Deployment/" in named or "ingress-nginx" in named or address in {"/stages?show=images", SHOP}
 
 
-def test_pages_say_that_names_from_clusters_are_left_out(year):
+def test_pages_without_user_note_that_names_from_clusters_are_left_out(year):
     text = read(year, "/stages", settings=ServeSection(), headers={})
     assert NAMES_LEFT_OUT.partition("`")[0] in text
     assert "Digests: 1; their names are left out" in text
@@ -112,7 +112,7 @@ def test_pages_without_clusters_do_not_mention_running_images(year):
     assert "Where it runs" not in text
 
 
-def test_page_of_trends_has_the_time_until_each_stage(year):
+def test_trends_page_shows_the_time_until_each_stage(year):
     ports = build_ports(year, NOW, USERS, build_stage_reader(year))
     ports.trends.load(STAGES_WAIT)
     page = Router(list_page_routes(ports)).answer(HttpRequest("GET", "/trends", {}, NAMED)).body.decode()
@@ -120,7 +120,7 @@ def test_page_of_trends_has_the_time_until_each_stage(year):
     assert re.findall(r'<th scope="row">(\w+)</th>', table)[:4] == ["proposed", "merged", "rebuilt", "running"]
 
 
-def test_fixes_that_do_not_run_in_time_are_overdue(tmp_path):
+def test_merged_fixes_not_running_by_the_due_date_are_listed_as_overdue(tmp_path):
     database = Database.sqlite(tmp_path / "state.db")
     write_state(tmp_path / "state.db", NOW)
     sources = StageSources(DatabaseRunningImages(database), DatabaseOwnBuilds(database), ["prod"])

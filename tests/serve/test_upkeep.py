@@ -71,7 +71,7 @@ def service(tmp_path):
     return UpkeepScene(tmp_path / "state.db")
 
 
-def test_first_round_requests_a_sweep_and_a_poll_of_each_registry(service):
+def test_upkeep_requests_a_sweep_and_a_poll_of_each_used_registry(service):
     assert service.list_pending() == [("all repositories", WorkReason.SWEEP)]
     service.add_branch(WEB)
     expected = {("all repositories", WorkReason.SWEEP), ("docker.io", WorkReason.POLL)}
@@ -79,14 +79,14 @@ def test_first_round_requests_a_sweep_and_a_poll_of_each_registry(service):
     assert len(service.list_pending()) == 2
 
 
-def test_delayed_work_is_not_requested_before_it_is_due(service):
+def test_upkeep_does_not_make_delayed_work_due_earlier(service):
     later = WorkRequest(SweepWork(), WorkPriority.SWEEP, WorkReason.SWEEP, "trace-1", delay=HOUR)
     service.queue.request_work([later])
     service.upkeep.do_round()
     assert service.queue.claim_work("a", [WorkKind.SWEEP], 1, HOUR) == ()
 
 
-def test_branch_is_visited_after_the_first_round_after_the_due_time(service):
+def test_upkeep_requests_visit_of_a_branch_at_the_due_time(service):
     service.add_branch(WEB, NOW + HOUR)
     service.add_branch(API, NOW + 2 * HOUR)
     assert (WEB.repository, WorkReason.DUE) not in service.list_pending()
@@ -98,7 +98,7 @@ def test_branch_is_visited_after_the_first_round_after_the_due_time(service):
     assert claimed.key == VisitWork(WEB.forge, WEB.host, WEB.repository)
 
 
-def test_due_branch_that_is_being_visited_is_not_visited_again(service):
+def test_upkeep_requests_no_visit_of_a_branch_that_is_being_visited(service):
     service.add_branch(WEB, NOW)
     service.upkeep.do_round()
     [claimed] = service.queue.claim_work("a", [WorkKind.VISIT], 9, HOUR)
@@ -110,7 +110,7 @@ def test_due_branch_that_is_being_visited_is_not_visited_again(service):
     assert service.queue.claim_work("a", [WorkKind.VISIT], 9, HOUR) == ()
 
 
-def test_old_records_are_deleted(service):
+def test_upkeep_deletes_old_deliveries_and_finished_work(service):
     for number, at in enumerate((NOW, NOW + HOUR)):
         service.records.record_delivery(Delivery("registry", str(number), at, DeliveryOutcome.IGNORED, ""), ())
         service.queue.request_work([WorkRequest(PollWork("quay.io"), WorkPriority.SWEEP, WorkReason.POLL, "1")])
@@ -122,7 +122,7 @@ def test_old_records_are_deleted(service):
     assert [each.ended_at for each in service.records.list_finished(9)] == [NOW + HOUR]
 
 
-def test_rounds_continue_after_the_state_could_not_be_used(service, monkeypatch):
+def test_upkeep_continues_after_the_state_could_not_be_used(service, monkeypatch):
     monkeypatch.setattr(upkeep, "INTERVAL", timedelta(milliseconds=20))
     away = service.path.with_suffix(".away")
     service.path.rename(away)  # SQLite creates an empty database in its place

@@ -59,13 +59,13 @@ def check_monitoring(address: str) -> None:
     assert values["basebump_work_total", "visit", "done"] >= 3
 
 
-def test_address_of_a_worker_must_have_a_host_and_a_port():
+def test_listen_address_of_work_command_needs_host_and_port():
     done = CliRunner().invoke(command, ["-c", "basebump.yaml", "--listen", "8080"])
     assert done.exit_code == 2
     assert "must be `host:port`" in done.output
 
 
-def test_visit_of_an_ending_worker_is_returned_and_done_by_another_worker(fleet, tmp_path):
+def test_unfinished_visit_of_an_ending_worker_is_done_by_another_worker(fleet, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(SHORT_GRACE)
     fleet.start()
     ending = fleet.start(*WORK, environment={"PYTHONPATH": str(tmp_path)})
@@ -82,7 +82,7 @@ def test_visit_of_an_ending_worker_is_returned_and_done_by_another_worker(fleet,
     assert set(fleet.list_proposals().values()) == {1}
 
 
-def test_work_requires_a_queue(fleet, monkeypatch):
+def test_work_command_requires_postgresql_queue(fleet, monkeypatch):
     fleet.write_config()
     monkeypatch.setenv("ACME_TOKEN", "ghp_x")
     done = CliRunner().invoke(command, ["-c", str(fleet.config)])

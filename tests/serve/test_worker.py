@@ -83,7 +83,7 @@ def worker_scene(tmp_path):
     worker_scene.end()
 
 
-def test_user_does_not_wait_for_a_long_job(worker_scene):
+def test_visit_requested_by_user_does_not_wait_for_a_long_visit(worker_scene):
     is_long_job_done, visited = threading.Event(), []
 
     def visit(claimed):
@@ -102,7 +102,7 @@ def test_user_does_not_wait_for_a_long_job(worker_scene):
     wait_until(lambda: visited == [API, WEB])
 
 
-def test_error_of_a_job_concerns_the_work_that_has_no_result_yet(worker_scene):
+def test_error_of_a_job_fails_only_the_work_without_a_result(worker_scene):
     def visit(claimed):
         yield next(Done(each, "read") for each in claimed if each.key == API)
         raise ForgeError("github.com does not answer")
@@ -115,7 +115,7 @@ def test_error_of_a_job_concerns_the_work_that_has_no_result_yet(worker_scene):
     assert timedelta() < failed.due_at - datetime.now(UTC) <= RETRY_DELAYS[0]
 
 
-def test_bug_in_a_job_stops_neither_the_loop_nor_other_work(worker_scene):
+def test_bug_in_a_job_is_logged_and_the_work_is_retried(worker_scene):
     def visit(claimed):
         raise ZeroDivisionError("a mistake")
         yield from claimed
@@ -126,7 +126,7 @@ def test_bug_in_a_job_stops_neither_the_loop_nor_other_work(worker_scene):
     assert '"event": "bug"' in worker_scene.stream.getvalue()
 
 
-def test_work_that_fails_again_and_again_ends_as_failed(worker_scene, monkeypatch):
+def test_work_is_finished_as_failed_after_the_last_retry(worker_scene, monkeypatch):
     monkeypatch.setattr("bot.serve.worker.RETRY_DELAYS", (timedelta(),) * 2)
 
     def visit(claimed):
@@ -140,7 +140,7 @@ def test_work_that_fails_again_and_again_ends_as_failed(worker_scene, monkeypatc
     assert (worker_scene.finished()[WEB].is_failure, worker_scene.finished()[WEB].result) == (True, "no")
 
 
-def test_work_that_repeatedly_ends_processes_is_delayed_and_other_work_is_done(worker_scene):
+def test_work_that_repeatedly_crashes_processes_is_delayed_behind_other_work(worker_scene):
     visited = []
 
     def visit(claimed):
@@ -160,7 +160,7 @@ def test_work_that_repeatedly_ends_processes_is_delayed_and_other_work_is_done(w
     assert entry["delay"] - 10 < wait.total_seconds() <= entry["delay"] + 0.5
 
 
-def test_work_of_a_process_that_was_killed_is_done_at_once(worker_scene):
+def test_work_of_a_killed_process_is_done_without_delay(worker_scene):
     worker_scene.request(WEB)
     interrupt_work(worker_scene.queue, WEB, times=MAX_INTERRUPTIONS - 1)
     assert worker_scene.loop(lambda claimed: (Done(each, "read") for each in claimed)).do_next()
@@ -168,14 +168,14 @@ def test_work_of_a_process_that_was_killed_is_done_at_once(worker_scene):
     assert '"interruptions": 2, "delay": 0}' in worker_scene.stream.getvalue()
 
 
-def test_waits_after_interruptions_grow_up_to_the_longest_one_and_differ():
+def test_delays_after_interruptions_grow_to_a_maximum_and_are_randomised():
     waits = [find_interruption_delay(number) for number in range(9)]
     shortest = [timedelta()] * MAX_INTERRUPTIONS + [*RETRY_DELAYS, RETRY_DELAYS[-1], RETRY_DELAYS[-1]]
     assert all(least <= wait <= MAX_STRETCH * least for least, wait in zip(shortest, waits, strict=True))
     assert len({find_interruption_delay(MAX_INTERRUPTIONS) for _ in range(5)}) == 5
 
 
-def test_result_not_yet_is_retried_a_few_times_and_is_not_a_failure(worker_scene, monkeypatch):
+def test_work_with_result_not_yet_is_retried_a_few_times_without_failing(worker_scene, monkeypatch):
     monkeypatch.setattr("bot.serve.worker.NOT_YET_DELAYS", (timedelta(),) * len(NOT_YET_DELAYS))
     attempts = []
 
@@ -191,7 +191,7 @@ def test_result_not_yet_is_retried_a_few_times_and_is_not_a_failure(worker_scene
     assert (worker_scene.finished()[WEB].is_failure, worker_scene.waiting()) == (False, {})
 
 
-def test_state_that_cannot_be_used_stops_no_loop(worker_scene, monkeypatch, tmp_path):
+def test_worker_loop_continues_after_the_state_could_not_be_used(worker_scene, monkeypatch, tmp_path):
     monkeypatch.setattr("bot.serve.worker.WAIT_AFTER_ERROR", timedelta(milliseconds=50))
     visited = []
 
@@ -209,7 +209,7 @@ def test_state_that_cannot_be_used_stops_no_loop(worker_scene, monkeypatch, tmp_
     wait_until(lambda: len(visited) == 1)
 
 
-def test_bug_outside_of_a_job_does_not_end_the_loop(worker_scene, monkeypatch):
+def test_worker_loop_continues_after_a_bug_outside_of_a_job(worker_scene, monkeypatch):
     monkeypatch.setattr(worker, "WAIT_AFTER_ERROR", timedelta(milliseconds=20))
     claim, failures = worker_scene.queue.claim_work, [KeyError("odd"), TypeError("odd")]
 
