@@ -40,7 +40,7 @@ def validate(document: object) -> EventRequest:
     return EventRequest("POST", headers, {}, json.dumps(document).encode())
 
 
-def test_handshake_permits_requesting_origin():
+def test_event_grid_handshake_permits_the_requesting_origin():
     parsed = SENDER.parse_delivery(ask_for_permission("eventgrid.azure.net"), None)
     allowed = {"WebHook-Allowed-Origin": "eventgrid.azure.net", "WebHook-Allowed-Rate": "*"}
     assert (parsed.handshake, parsed.events) == (HandshakeReply(allowed), ())
@@ -49,12 +49,12 @@ def test_handshake_permits_requesting_origin():
 @pytest.mark.parametrize(
     "origin", [None, "", "a b", "x\r\nSet-Cookie: a=b", "https://x.example", "é.example", "x" * 300]
 )
-def test_handshake_refuses_invalid_origins(origin: str | None):
+def test_event_grid_handshake_refuses_invalid_origins(origin: str | None):
     with pytest.raises(UnreadableDeliveryError):
         SENDER.parse_delivery(ask_for_permission(origin), None)
 
 
-def test_handshake_confirms_subscription_with_code():
+def test_event_grid_handshake_answers_with_the_validation_code():
     parsed = SENDER.parse_delivery(validate([VALIDATION]), None)
     reply = HandshakeReply(document={"validationResponse": "88888888-0000-4000-8000-000000000001"})
     assert (parsed.handshake, parsed.events) == (reply, ())
@@ -64,18 +64,18 @@ def test_handshake_confirms_subscription_with_code():
 @pytest.mark.parametrize(
     "data", [None, {}, {"validationCode": 7}, {"validationCode": "a b"}, {"validationCode": "x" * 999}]
 )
-def test_handshake_refuses_subscription_without_code(data: object):
+def test_event_grid_handshake_without_valid_code_is_refused(data: object):
     with pytest.raises(UnreadableDeliveryError):
         SENDER.parse_delivery(validate([{**VALIDATION, "data": data}]), None)
 
 
 @pytest.mark.parametrize("request_", [ask_for_permission("eventgrid.azure.net"), validate([VALIDATION])])
-def test_handshake_needs_secret(request_: EventRequest):
+def test_event_grid_handshake_needs_the_secret(request_: EventRequest):
     assert not SENDER.is_proved(request_, SECRET, NOW)
     assert SENDER.is_proved(replace(request_, query={"access_token": SECRET}), SECRET, NOW)
 
 
-def test_secret_in_url_is_accepted():
+def test_event_grid_secret_in_url_is_accepted():
     delivery = load_sender(SenderKind.EVENT_GRID).deliveries[0]
     assert SENDER.is_proved(replace(delivery.request, query={"access_token": SECRET}), SECRET, NOW)
     assert SENDER.is_proved(replace(prove(delivery), query={"access_token": "another"}), SECRET, NOW)

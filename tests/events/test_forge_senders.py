@@ -52,12 +52,12 @@ def _proved(forge: SendingForge, way: str) -> EventRequest:
 
 
 @over_proofs
-def test_delivery_with_the_secret_is_proved(forge, way):
+def test_forge_delivery_with_the_secret_is_authentic(forge, way):
     assert _is_proved(forge, way, _proved(forge, way))
 
 
 @over_proofs
-def test_delivery_with_another_secret_is_not_proved(forge, way):
+def test_forge_delivery_with_another_secret_is_not_authentic(forge, way):
     request = _proved(forge, way)
 
     assert not _sender(forge).is_proved(request, forge.secrets[way] + "x", NOW)
@@ -65,14 +65,14 @@ def test_delivery_with_another_secret_is_not_proved(forge, way):
 
 
 @over_proofs
-def test_delivery_without_proof_is_not_proved(forge, way):
+def test_forge_delivery_without_token_or_signature_is_not_authentic(forge, way):
     assert not _is_proved(forge, way, forge.deliveries[0].to_request())
     for name in forge.proofs[way](b""):
         assert not _is_proved(forge, way, forge.deliveries[0].to_request({name: ""}))
 
 
 @over_proofs
-def test_delivery_with_a_repeated_or_changed_proof_is_not_proved(forge, way):
+def test_forge_delivery_with_repeated_or_changed_token_is_not_authentic(forge, way):
     request = _proved(forge, way)
     for name, value in forge.proofs[way](request.body).items():
         for wrong in (f"{value},{value}", value[:-1], f"{value}0", value + "é"):
@@ -81,7 +81,7 @@ def test_delivery_with_a_repeated_or_changed_proof_is_not_proved(forge, way):
 
 
 @over_proofs
-def test_signature_is_of_the_whole_body(forge, way):
+def test_signature_of_forge_delivery_covers_the_whole_body(forge, way):
     request = _proved(forge, way)
     is_signed = forge.proofs[way](b"a") != forge.proofs[way](b"b")
 
@@ -97,7 +97,7 @@ def test_signature_is_of_the_whole_body(forge, way):
 @example(text="v1," * 30)
 @example(text="9" * 400)
 @example(text="9" * 5_000)
-def test_arbitrary_headers_are_not_proved(forge, way, text):
+def test_forge_delivery_with_arbitrary_headers_is_not_authentic(forge, way, text):
     request = _proved(forge, way)
     proof = forge.proofs[way](request.body)
     headers = request.headers | dict.fromkeys(proof, text)
@@ -107,7 +107,7 @@ def test_arbitrary_headers_are_not_proved(forge, way, text):
         _is_proved(forge, way, replace(request, headers={**request.headers, name: text}))
 
 
-def test_real_delivery_of_gitea_has_all_signatures():
+def test_gitea_delivery_with_all_signature_headers_is_authentic():
     sent = gitea.FORGE.deliveries[0]
     signature = gitea.sign(sent.body)
     request = sent.to_request(
@@ -123,13 +123,13 @@ def test_real_delivery_of_gitea_has_all_signatures():
 
 
 @pytest.mark.parametrize(("minutes", "is_proved"), [(-6, False), (-4, True), (4, True), (6, False)])
-def test_signed_delivery_of_gitlab_is_proved_for_five_minutes(minutes, is_proved):
+def test_signed_gitlab_delivery_is_authentic_for_five_minutes(minutes, is_proved):
     request = _proved(gitlab.FORGE, "signature")
 
     assert _is_proved(gitlab.FORGE, "signature", request, NOW + timedelta(minutes=minutes)) is is_proved
 
 
-def test_any_signature_of_gitlab_suffices():
+def test_gitlab_delivery_with_several_signatures_needs_one_valid_signature():
     request = _proved(gitlab.FORGE, "signature")
     both = f"v1,AAAA {request.headers['webhook-signature']}"
 
@@ -138,33 +138,33 @@ def test_any_signature_of_gitlab_suffices():
     )
 
 
-def test_gitlab_delivery_is_not_proved_by_invalid_base64_token():
+def test_gitlab_delivery_is_not_authentic_if_configured_key_is_invalid_base64():
     request = _proved(gitlab.FORGE, "signature")
 
     assert not _sender(gitlab.FORGE).is_proved(request, "whsec_thirty-two bytes that are no key", NOW)
 
 
 @over_deliveries
-def test_delivery_contains_the_events_that_basebump_acts_on(forge, sent):
+def test_forge_delivery_is_parsed_into_expected_events(forge, sent):
     assert _parse(forge, sent.to_request()).events == tuple(sent.events)
 
 
 @over_deliveries
-def test_repeated_delivery_has_the_same_id(forge, sent):
+def test_repeated_forge_delivery_has_the_same_identifier(forge, sent):
     once, again = _parse(forge, sent.to_request()), _parse(forge, sent.to_request())
 
     assert once.id == again.id
 
 
 @over_forges
-def test_different_deliveries_have_different_ids(forge):
+def test_different_forge_deliveries_have_different_identifiers(forge):
     ids = {_parse(forge, sent.to_request()).id for sent in forge.deliveries}
 
     assert len(ids) == len(forge.deliveries)
 
 
 @over_forges
-def test_delivery_without_identifier_is_identified_by_content(forge):
+def test_forge_delivery_without_identifier_is_identified_by_content(forge):
     first, second = [
         EventRequest("POST", {"x-gitlab-event-uuid": "the-same"}, {}, json.dumps(document).encode())
         for document in (_without_id(sent) for sent in forge.deliveries[:2])
@@ -177,7 +177,7 @@ def _without_id(sent: SentDelivery) -> dict[str, object]:
     return {key: value for key, value in sent.document.items() if key not in ("notificationId", "subscriptionId")}
 
 
-def test_forgejo_headers_are_read():
+def test_forgejo_headers_are_read_like_gitea_headers():
     sent = next(each for each in gitea.FORGE.deliveries if each.name == "approved")
     own = {name.replace("x-gitea", "x-forgejo"): value for name, value in sent.headers.items() if "gitea" in name}
 
@@ -194,7 +194,7 @@ def test_azure_devops_identifies_a_delivery_by_subscription_and_notification():
 
 @over_forges
 @pytest.mark.parametrize("body", [b"", b"[]", b'"text"', b"{", b"\xff", b"1", b"[" * 100_000, b"9" * 5_000])
-def test_malformed_body_is_unreadable(forge, body):
+def test_forge_delivery_with_malformed_body_is_unreadable(forge, body):
     request = replace(forge.deliveries[0].to_request(), body=body)
 
     with pytest.raises(UnreadableDeliveryError):
@@ -202,7 +202,7 @@ def test_malformed_body_is_unreadable(forge, body):
 
 
 @over_forges
-def test_form_body_is_unreadable_and_message_names_setting(forge):
+def test_forge_delivery_sent_as_form_is_refused_with_name_of_the_setting(forge):
     request = replace(forge.deliveries[0].to_request(), body=b"payload=%7B%7D")
 
     with pytest.raises(UnreadableDeliveryError, match="application/json"):
@@ -217,7 +217,7 @@ ODD = st.recursive(
 
 
 @over_deliveries
-def test_odd_field_makes_a_delivery_unreadable_or_changes_names_only(forge, sent):
+def test_unexpected_field_value_makes_forge_delivery_unreadable_or_is_printable(forge, sent):
     paths = _list_fields(dict(sent.document))
 
     @settings(max_examples=15, deadline=None)
@@ -248,7 +248,7 @@ def _replace_field(document: Any, path: tuple[str | int, ...], value: object) ->
 @over_forges
 @settings(max_examples=60)
 @given(document=st.dictionaries(st.text(max_size=8), ODD, max_size=4))
-def test_arbitrary_documents_contain_no_events(forge, document):
+def test_arbitrary_json_in_forge_delivery_yields_no_events(forge, document):
     for headers in {tuple(sent.headers.items()) for sent in forge.deliveries}:
         request = EventRequest("POST", dict(headers), {}, json.dumps(document).encode())
         try:
@@ -259,7 +259,7 @@ def test_arbitrary_documents_contain_no_events(forge, document):
 
 @pytest.mark.parametrize("name", ["", "a\nb", "a\x1b[31m", "\u202eb", "a" * (MAX_TEXT_LENGTH + 1)])
 @over_forges
-def test_misleading_name_is_unreadable(forge, name):
+def test_forge_delivery_with_misleading_repository_name_is_unreadable(forge, name):
     sent = forge.deliveries[0]
     part = forge.repository.rpartition("/")[2] if forge.kind == "azure" else forge.repository
     body = sent.body.replace(json.dumps(part).encode(), json.dumps(name).encode())
@@ -269,7 +269,7 @@ def test_misleading_name_is_unreadable(forge, name):
         _parse(forge, replace(sent.to_request(), body=body))
 
 
-def test_number_of_added_repositories_is_limited():
+def test_github_delivery_yields_at_most_max_added_repositories():
     sent = next(each for each in github.FORGE.deliveries if each.name == "installation_repositories added")
     added = [{"full_name": f"acme/{number}"} for number in range(MAX_EVENTS + 1)]
     many = replace(sent, document={**sent.document, "repositories_added": added})
@@ -278,7 +278,7 @@ def test_number_of_added_repositories_is_limited():
 
 
 @pytest.mark.parametrize(("count", "branches"), [(MAX_BRANCHES, MAX_BRANCHES), (MAX_BRANCHES + 1, 1)])
-def test_push_to_many_branches_is_one_event_without_branch(count, branches):
+def test_push_to_too_many_branches_becomes_one_event_without_branch(count, branches):
     refs = [f"refs/heads/b{number}" for number in range(count)]
     of_azure, of_gitlab = (
         next(each for each in forge.deliveries if each.name == "several branches")
@@ -297,11 +297,11 @@ def test_push_to_many_branches_is_one_event_without_branch(count, branches):
         assert (events[0].branch is None) is (count > MAX_BRANCHES)
 
 
-def test_event_that_basebump_ignores_is_not_parsed_on_github():
+def test_github_delivery_of_ignored_event_type_is_not_parsed():
     request = EventRequest("POST", {"x-github-event": "star"}, {}, b"not JSON")
 
     assert _parse(github.FORGE, request).events == ()
 
 
-def test_ticked_text_differs_from_plain_text_only_in_checkbox():
+def test_recorded_texts_differ_only_in_the_ticked_checkbox():
     assert TICKED_TEXT.replace("[x]", "[ ]") == PLAIN_TEXT != TICKED_TEXT

@@ -46,7 +46,7 @@ def change_proof(request: EventRequest, proof: str) -> EventRequest:
 
 
 @for_every_delivery
-def test_parses_exactly_the_tags_that_images_were_pushed_to(delivery: SampleDelivery):
+def test_registry_delivery_is_parsed_into_exactly_the_pushed_tags(delivery: SampleDelivery):
     parsed = parse(delivery)
     assert name_tags(parsed) == list(delivery.tags)
     assert {event.digest for event in parsed.events} <= {delivery.digest}
@@ -54,29 +54,29 @@ def test_parses_exactly_the_tags_that_images_were_pushed_to(delivery: SampleDeli
 
 
 @for_every_delivery
-def test_accepts_a_delivery_with_the_secret(delivery: SampleDelivery):
+def test_registry_delivery_with_the_secret_is_authentic(delivery: SampleDelivery):
     assert is_proved(delivery.kind, prove(delivery))
 
 
 @for_every_sender
-def test_refuses_a_delivery_without_a_proof(sender: SampleSender):
+def test_registry_delivery_without_token_or_signature_is_not_authentic(sender: SampleSender):
     assert not is_proved(sender.kind, sender.deliveries[0].request)
 
 
 @for_every_sender
 @pytest.mark.parametrize("forged", ["", "another-secret-of-32-characters!", SECRET[:-1], SECRET + "x", SECRET.upper()])
-def test_refuses_a_delivery_with_another_secret(sender: SampleSender, forged: str):
+def test_registry_delivery_with_another_secret_is_not_authentic(sender: SampleSender, forged: str):
     assert not is_proved(sender.kind, prove(sender.deliveries[0], forged))
 
 
 @for_every_sender
 @pytest.mark.parametrize("proof", ["", " ", "Bearer", "Bearer ", "sha256=", "sha256=" + "0" * 64, "\ud800", "é" * 5000])
-def test_refuses_odd_proofs(sender: SampleSender, proof: str):
+def test_registry_delivery_with_malformed_token_or_signature_is_not_authentic(sender: SampleSender, proof: str):
     assert not is_proved(sender.kind, change_proof(prove(sender.deliveries[0]), proof))
 
 
 @pytest.mark.parametrize("sender", SIGNING, ids=lambda sender: sender.kind.value)
-def test_senders_that_sign_prove_every_byte_of_the_body(sender: SampleSender):
+def test_signature_of_registry_delivery_covers_every_byte_of_the_body(sender: SampleSender):
     request = prove(sender.deliveries[0])
     for position in range(0, len(request.body), 7):
         changed = bytearray(request.body)
@@ -85,20 +85,20 @@ def test_senders_that_sign_prove_every_byte_of_the_body(sender: SampleSender):
 
 
 @for_every_sender
-def test_deliveries_have_unique_identifiers(sender: SampleSender):
+def test_registry_deliveries_have_unique_identifiers(sender: SampleSender):
     identifiers = [parse(delivery).id for delivery in sender.deliveries]
     assert len(set(identifiers)) == len(identifiers)
     assert all(re.fullmatch(r"[!-~]{1,200}", each) for each in identifiers)
 
 
 @for_every_delivery
-def test_repeated_delivery_is_parsed_to_same_value(delivery: SampleDelivery):
+def test_repeated_registry_delivery_is_parsed_to_the_same_value(delivery: SampleDelivery):
     repeated = add_headers(prove(delivery), {"aeg-delivery-count": "3", "x-request-id": "another"})
     assert parse(delivery, repeated) == parse(delivery)
 
 
 @for_every_sender
-def test_unknown_actions_are_ignored(sender: SampleSender):
+def test_registry_delivery_with_unknown_action_yields_no_events(sender: SampleSender):
     if sender.action is None:
         return
     push = sender.pushes[0]
@@ -109,7 +109,7 @@ def test_unknown_actions_are_ignored(sender: SampleSender):
 
 
 @for_every_push
-def test_configured_registry_replaces_all_hosts_in_event(delivery: SampleDelivery):
+def test_configured_registry_host_replaces_the_hosts_in_a_delivery(delivery: SampleDelivery):
     request = prove(delivery)
     request = replace(request, body=_HOSTS.sub(b"attacker.example", request.body))
     parsed = parse(replace(delivery, registry="registry.internal:5000"), request)
@@ -119,7 +119,7 @@ def test_configured_registry_replaces_all_hosts_in_event(delivery: SampleDeliver
 
 
 @for_every_push
-def test_names_of_docker_hub_are_canonical(delivery: SampleDelivery):
+def test_docker_hub_names_in_delivery_are_expanded_to_canonical_form(delivery: SampleDelivery):
     request = prove(delivery)
     request = replace(request, body=re.sub(rb"\b(bases|team|acme)/", b"", request.body, flags=re.IGNORECASE))
     tags = name_tags(parse(replace(delivery, registry="docker.io"), request))
@@ -129,7 +129,7 @@ def test_names_of_docker_hub_are_canonical(delivery: SampleDelivery):
 
 @for_every_push
 @pytest.mark.parametrize("tag", ["../latest", "a b", "-x", "x" * 129, "x\n", "é", "a/b", "a@b"])
-def test_refuses_names_that_are_not_tags(delivery: SampleDelivery, tag: str):
+def test_registry_delivery_with_invalid_tag_is_unreadable(delivery: SampleDelivery, tag: str):
     old = parse(delivery).events[0].tag_ref.tag
     request = prove(delivery)
     text = json.dumps(tag)[1:-1].encode()
@@ -141,7 +141,7 @@ def test_refuses_names_that_are_not_tags(delivery: SampleDelivery, tag: str):
 
 @for_every_push
 @pytest.mark.parametrize("registry", [None, "registry.example.com"])
-def test_refuses_names_that_are_not_repositories(delivery: SampleDelivery, registry: str | None):
+def test_registry_delivery_with_invalid_repository_is_unreadable(delivery: SampleDelivery, registry: str | None):
     registry = delivery.registry and registry
     request = prove(delivery)
     for name in (b"..", b"a//b", b"a b", b"x@y", b"x" * 300):
@@ -174,7 +174,7 @@ ODD_BODIES = {
 
 @for_every_sender
 @pytest.mark.parametrize("body", ODD_BODIES.values(), ids=ODD_BODIES)
-def test_odd_bodies_have_no_events(sender: SampleSender, body: bytes):
+def test_registry_delivery_with_unexpected_body_yields_no_events(sender: SampleSender, body: bytes):
     push = sender.pushes[0]
     parsed = parse_or_refuse(push, replace(push.request, body=body))
     assert parsed is None or parsed.events == ()
@@ -182,7 +182,7 @@ def test_odd_bodies_have_no_events(sender: SampleSender, body: bytes):
 
 @for_every_sender
 @given(body=st.binary(max_size=200))
-def test_any_body_is_parsed_or_unreadable(sender: SampleSender, body: bytes):
+def test_any_body_of_registry_delivery_is_parsed_or_unreadable(sender: SampleSender, body: bytes):
     parse_or_refuse(sender.pushes[0], replace(sender.pushes[0].request, body=body))
 
 
@@ -195,7 +195,7 @@ JSON_VALUES = st.recursive(
 
 @for_every_sender
 @given(data=st.data())
-def test_any_field_value_is_parsed_or_unreadable(sender: SampleSender, data: st.DataObject):
+def test_any_field_value_in_registry_delivery_is_parsed_or_unreadable(sender: SampleSender, data: st.DataObject):
     push = data.draw(st.sampled_from(sender.pushes))
     document = replace_any_value(data, json.loads(push.request.body))
     parse_or_refuse(push, replace(push.request, body=json.dumps(document).encode()))
@@ -223,7 +223,7 @@ def parse_or_refuse(delivery: SampleDelivery, request: EventRequest) -> ParsedDe
     return parsed
 
 
-def test_unreadable_event_does_not_affect_others():
+def test_unreadable_event_leaves_other_events_of_the_batch_readable():
     batch = next(each for each in DELIVERIES if each.name == "batch of CloudEvents")
     documents = json.loads(batch.request.body)
     documents[0]["data"]["target"]["repository"] = "NOT A NAME"
@@ -233,7 +233,7 @@ def test_unreadable_event_does_not_affect_others():
 
 
 @pytest.mark.parametrize("host", ["registry", "", "https://x.example", "-", None, 7])
-def test_refuses_hosts_that_are_not_registries(host: object):
+def test_registry_delivery_with_invalid_registry_host_is_unreadable(host: object):
     push = load_sender(SenderKind.ACR).pushes[0]
     document = json.loads(push.request.body)
     document["request"]["host"] = host
@@ -248,7 +248,7 @@ def repeat_events(count: int, action: str = "pull") -> bytes:
     return json.dumps({"events": [event | {"action": action}] * count}).encode()
 
 
-def test_number_of_events_and_text_length_are_limited():
+def test_registry_delivery_with_too_many_events_or_too_long_text_is_refused():
     push = load_sender(SenderKind.DISTRIBUTION).pushes[0]
     assert parse(push, replace(push.request, body=repeat_events(MAX_EVENTS))).events == ()
     for body in (repeat_events(MAX_EVENTS + 1), repeat_events(1, "x" * (MAX_TEXT_LENGTH + 1))):
@@ -257,7 +257,7 @@ def test_number_of_events_and_text_length_are_limited():
 
 
 @pytest.mark.parametrize("odd", ["", "a b", "é", "x" * 201, "\ud800", "\n", 7, None, ["x"]])
-def test_unstorable_identifier_is_replaced_by_hash(odd: object):
+def test_invalid_identifier_of_delivery_is_replaced_by_hash(odd: object):
     push = load_sender(SenderKind.ACR).pushes[0]
     body = json.dumps(json.loads(push.request.body) | {"id": odd}).encode()
     assert re.fullmatch("sha256:[0-9a-f]{64}", parse(push, replace(push.request, body=body)).id)
@@ -266,7 +266,7 @@ def test_unstorable_identifier_is_replaced_by_hash(odd: object):
 @pytest.mark.parametrize(
     "name", ["batch of CloudEvents", "all events in one delivery, with the content type of version 3"]
 )
-def test_batches_with_same_first_event_are_different_deliveries(name: str):
+def test_batches_with_equal_first_event_have_different_identifiers(name: str):
     batch = next(each for each in DELIVERIES if each.name == name)
     document = json.loads(batch.request.body)
     (document["events"] if isinstance(document, dict) else document).pop()
@@ -274,22 +274,22 @@ def test_batches_with_same_first_event_are_different_deliveries(name: str):
     assert parse(batch, shorter).id != parse(batch).id
 
 
-def test_github_delivery_has_identifier_of_header():
+def test_github_package_delivery_is_identified_by_delivery_header():
     push = load_sender(SenderKind.GHCR).pushes[0]
     assert parse(push).id == push.request.headers["x-github-delivery"]
 
 
-def test_missing_header_equals_no_secret():
+def test_missing_header_does_not_equal_an_empty_secret():
     assert not is_same_secret(None, "")
 
 
-def test_hosts_are_lower_case():
+def test_registry_hosts_in_deliveries_are_lower_cased():
     push = load_sender(SenderKind.ACR).pushes[0]
     request = replace(push.request, body=push.request.body.replace(b"contoso.azurecr.io", b"Contoso.AzureCR.io"))
     assert name_tags(parse(push, request)) == list(push.tags)
 
 
-def test_header_with_other_scheme_is_refused():
+def test_authorization_header_with_scheme_other_than_bearer_is_refused():
     request = prove(load_sender(SenderKind.ACR).pushes[0])
     assert is_proved(SenderKind.ACR, add_headers(request, {"authorization": f"bearer {SECRET}"}))
     for other in (f"Basic {SECRET}", SECRET, f"Bearer {SECRET} ", f"Bearer  {SECRET}"):
