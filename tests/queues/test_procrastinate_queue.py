@@ -55,13 +55,13 @@ def count_listeners(database):
         return connection.execute(text(query)).scalar_one()
 
 
-def test_many_requests_for_a_repository_become_one_job(queue, database):
+def test_many_work_requests_for_a_repository_store_one_job(queue, database):
     for _ in range(20):
         queue.request_work([build_visit_request("web")] * 50)
     assert count_jobs(database) == 1
 
 
-def test_job_is_stored_in_the_transaction_of_the_work(database):
+def test_job_is_rolled_back_with_the_transaction_of_the_work(database):
     with database.open_for_row_writes() as connection:
         write_requests(connection, [build_visit_request("web")], PostgresqlSignal())
         connection.rollback()
@@ -69,14 +69,14 @@ def test_job_is_stored_in_the_transaction_of_the_work(database):
     assert DatabaseWorkQueue(database).compute_figures().waiting == 0
 
 
-def test_work_that_is_stored_already_gets_no_job_from_requests_for_missing_work(queue, database):
+def test_requests_for_missing_work_store_no_job_for_already_stored_work(queue, database):
     queue.request_missing([build_visit_request("web")])
     take_jobs(database)
     queue.request_missing([build_visit_request("web"), build_visit_request("api")])
     assert count_jobs(database, "status = 'todo'") == 1
 
 
-def test_request_waits_for_a_worker_that_takes_the_job_at_the_same_moment(queue, database):
+def test_concurrent_request_stores_another_job_if_a_worker_takes_the_first(queue, database):
     """The worker cannot see the new request yet. Without another job, the request would wait for the next search."""
     queue.request_work([build_visit_request("web")])
     with ThreadPoolExecutor(1) as threads:
@@ -88,7 +88,7 @@ def test_request_waits_for_a_worker_that_takes_the_job_at_the_same_moment(queue,
     assert count_jobs(database, "status = 'todo'") == 1
 
 
-def test_requests_of_two_receivers_at_the_same_time_store_one_job(database):
+def test_concurrent_requests_of_several_receivers_store_one_job_per_repository(database):
     def request(_: int) -> None:
         queue = DatabaseWorkQueue(database, PostgresqlSignal())
         for _ in range(20):
@@ -99,24 +99,24 @@ def test_requests_of_two_receivers_at_the_same_time_store_one_job(database):
     assert count_jobs(database) == 3
 
 
-def test_jobs_have_no_lock_and_no_time(queue, database):
+def test_jobs_are_stored_without_lock_and_schedule(queue, database):
     """Traps: a job stops all others with the same lock while it waits for its time, or while it seems to be done."""
     queue.request_work([replace(build_visit_request("web"), delay=timedelta(hours=1))])
     assert count_jobs(database, "lock IS NULL AND scheduled_at IS NULL") == count_jobs(database) == 1
 
 
-def test_sweep_stores_few_jobs_for_many_repositories(queue, database):
+def test_requests_for_many_repositories_store_at_most_max_jobs(queue, database):
     queue.request_work([build_visit_request(f"r{number}") for number in range(2 * MAX_JOBS)])
     assert count_jobs(database) == MAX_JOBS
 
 
-def test_most_urgent_work_gets_jobs_first(queue, database):
+def test_most_urgent_work_gets_a_job_if_jobs_are_limited(queue, database):
     requests = [build_visit_request(f"r{number}") for number in range(MAX_JOBS)]
     queue.request_work([*requests, replace(build_visit_request("z"), priority=WorkPriority.EXPLOITED)])
     assert count_jobs(database, f"priority = {WorkPriority.EXPLOITED.value}") == 1
 
 
-def test_released_claims_wake_another_worker(queue, database):
+def test_releasing_claims_stores_a_job_for_another_worker(queue, database):
     queue.request_work([build_visit_request("web")])
     queue.claim_work("a", [WorkKind.VISIT], 1, timedelta(minutes=1))
     take_jobs(database)
@@ -124,7 +124,7 @@ def test_released_claims_wake_another_worker(queue, database):
     assert count_jobs(database, "status = 'todo'") == 1
 
 
-def test_job_wakes_worker_at_once(queue, database, stand):
+def test_stored_job_wakes_a_waiting_worker_at_once(queue, database, stand):
     stand.start_worker(longest_wait=600)
     wait_until(lambda: count_listeners(database) == 1)
     time.sleep(0.5)  # until the worker has looked for jobs that were stored before
@@ -146,7 +146,7 @@ def test_job_of_a_killed_worker_does_not_block_the_repository(queue, database, s
     wait_until(lambda: stand.world.list_lost() == [])
 
 
-def test_jobs_of_killed_workers_are_removed_while_the_others_are_busy(queue, database, stand):
+def test_job_of_a_killed_worker_is_removed_while_another_worker_is_busy(queue, database, stand):
     """Trap: such a job cannot be retried if another one waits, and a task that removes it may have to wait."""
     killed = stand.start_worker(LONG_VISIT)
     queue.request_work([build_visit_request("web")])
@@ -161,7 +161,7 @@ def test_jobs_of_killed_workers_are_removed_while_the_others_are_busy(queue, dat
     assert select_jobs(database, "status = 'doing'") == {busy}
 
 
-def test_work_of_a_killed_worker_is_done_by_another_one_that_is_idle(queue, stand, database):
+def test_work_of_a_killed_worker_is_done_by_an_idle_worker(queue, stand, database):
     """Trap: the job of the work has ended with the worker, so that nothing wakes the others."""
     killed = stand.start_worker(LONG_VISIT)
     stand.world.raise_number("web")
@@ -174,7 +174,7 @@ def test_work_of_a_killed_worker_is_done_by_another_one_that_is_idle(queue, stan
     wait_until(lambda: count_jobs(database) == 0)
 
 
-def test_later_request_does_not_hold_up_one_that_is_due_now(queue, stand):
+def test_delayed_request_does_not_block_an_urgent_request_for_the_same_work(queue, stand):
     """Trap: a job that is scheduled for later stops all others with the same lock."""
     stand.start_worker()
     queue.request_work([replace(build_visit_request("web"), delay=timedelta(hours=1))])
@@ -183,14 +183,14 @@ def test_later_request_does_not_hold_up_one_that_is_due_now(queue, stand):
     wait_until(stand.is_idle)
 
 
-def test_due_work_without_job_is_done(database, stand):
+def test_due_work_without_a_job_is_done_by_the_regular_search(database, stand):
     """Trap: nothing wakes a worker if the job was lost, or if it came before the work was due."""
     stand.start_worker()
     DatabaseWorkQueue(database).request_work([replace(build_visit_request("web"), delay=timedelta(seconds=2))])
     wait_until(stand.is_idle)
 
 
-def test_delayed_work_is_done_on_time(queue, database, stand):
+def test_delayed_work_is_done_when_due_although_the_worker_waits_longer(queue, database, stand):
     stand.start_worker(longest_wait=600)
     wait_until(lambda: count_listeners(database) == 1)
     time.sleep(0.5)  # as above
@@ -200,7 +200,7 @@ def test_delayed_work_is_done_on_time(queue, database, stand):
     assert time.monotonic() - began >= 2
 
 
-def test_visit_that_breaks_leaves_no_job_behind(queue, database, stand):
+def test_visit_that_raises_an_error_leaves_no_job_behind(queue, database, stand):
     """Trap: Procrastinate keeps a job `doing` if it cannot store that the job failed."""
     (stand.world.folder / "done" / "web").mkdir()
     stand.start_worker()
@@ -209,7 +209,7 @@ def test_visit_that_breaks_leaves_no_job_behind(queue, database, stand):
     wait_until(lambda: count_jobs(database) == 0)
 
 
-def test_two_processes_create_the_tables_once(address):
+def test_concurrent_processes_create_the_queue_tables_once(address):
     def create(_: int) -> None:
         with Database.postgresql(address).open_for_writing() as connection:
             prepare_tables(connection)
@@ -219,7 +219,7 @@ def test_two_processes_create_the_tables_once(address):
     assert count_jobs(Database.postgresql(address)) == 0
 
 
-def test_missing_migration_is_applied(database):
+def test_missing_migration_of_queue_tables_is_applied(database):
     with database.open_for_writing() as connection:
         connection.execute(text("DELETE FROM queue_migrations WHERE name LIKE '03.03.00_01%'"))
         connection.execute(text("DROP FUNCTION procrastinate_fetch_job_v2"))
@@ -228,7 +228,7 @@ def test_missing_migration_is_applied(database):
         assert "procrastinate_fetch_job_v2" in set(names.scalars())
 
 
-def test_tables_of_another_program_are_left_alone(address):
+def test_queue_tables_of_another_program_cause_an_error(address):
     database = Database.postgresql(address)
     with database.open_for_writing() as connection:
         connection.execute(text("CREATE TABLE procrastinate_jobs (id bigint)"))
@@ -236,7 +236,7 @@ def test_tables_of_another_program_are_left_alone(address):
         prepare_tables(connection)
 
 
-def test_error_of_the_tables_is_reported_with_a_hint(address):
+def test_missing_queue_tables_are_reported_with_a_hint(address):
     database = Database.postgresql(address)
     queue = DatabaseWorkQueue(database, PostgresqlSignal())
     with pytest.raises(StateError, match="hint"):

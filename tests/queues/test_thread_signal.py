@@ -39,7 +39,7 @@ def is_woken(wait) -> bool:
     return measure(wait, 60) < 30
 
 
-def test_waiting_ends_after_the_given_time_without_a_signal(signal):
+def test_wait_for_signal_ends_after_the_given_time(signal):
     assert measure(signal.create_waiter()) >= 0.29
 
 
@@ -60,7 +60,7 @@ def test_signal_wakes_every_waiting_thread(signal):
     assert len(ended) == 3
 
 
-def test_signal_between_two_waits_ends_the_next_wait(signal):
+def test_signal_sent_between_two_waits_ends_only_the_next_wait(signal):
     first, second = signal.create_waiter(), signal.create_waiter()
     signal.send()
     assert is_woken(first)
@@ -68,7 +68,7 @@ def test_signal_between_two_waits_ends_the_next_wait(signal):
     assert measure(first) >= 0.29
 
 
-def test_stored_requests_and_released_claims_send_signals(signal, database):
+def test_stored_work_requests_and_released_claims_send_a_signal(signal, database):
     queue, wait = DatabaseWorkQueue(database, signal), signal.create_waiter()
     queue.request_work([WEB])
     assert is_woken(wait)
@@ -78,7 +78,7 @@ def test_stored_requests_and_released_claims_send_signals(signal, database):
     assert is_woken(wait)
 
 
-def test_only_new_deliveries_with_work_send_a_signal(signal, database):
+def test_repeated_delivery_sends_no_second_signal(signal, database):
     log, wait = DatabaseServiceLog(database, signal), signal.create_waiter()
     delivery = Delivery("acr", "id-1", datetime.now(UTC), DeliveryOutcome.ACCEPTED, "trace-1", ())
     log.record_delivery(delivery, [WEB])
