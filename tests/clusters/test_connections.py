@@ -27,7 +27,7 @@ def count_pods(client):
     return len(list(client.list_objects(ObjectKind.PODS, None)))
 
 
-def test_token_of_kubeconfig_is_used(tmp_path):
+def test_cluster_is_read_with_token_of_given_or_default_kubeconfig(tmp_path):
     with KubernetesStand(pods=[make_pod("web")]) as stand:
         config = stand.write_kubeconfig(tmp_path / "config")
         assert count_pods(connect_with_kubeconfig(config, None, {})) == 1
@@ -38,14 +38,14 @@ def test_token_of_kubeconfig_is_used(tmp_path):
         assert count_pods(connect_with_kubeconfig(None, None, {"HOME": str(tmp_path)})) == 1
 
 
-def test_token_file_is_relative_to_the_kubeconfig(tmp_path):
+def test_token_file_path_is_relative_to_the_kubeconfig(tmp_path):
     (tmp_path / "token").write_text(TOKEN)
     with KubernetesStand(pods=[make_pod("web")]) as stand:
         config = stand.write_kubeconfig(tmp_path / "config", {"tokenFile": "token"})
         assert count_pods(connect_with_kubeconfig(config, None, {})) == 1
 
 
-def test_first_kubeconfig_with_an_entry_wins(tmp_path):
+def test_entry_in_first_of_several_kubeconfigs_is_used(tmp_path):
     with KubernetesStand(pods=[make_pod("web")]) as stand:
         first = stand.write_kubeconfig(tmp_path / "first")
         second = tmp_path / "second"
@@ -70,7 +70,7 @@ def test_program_of_a_kubeconfig_is_never_started(tmp_path, user):
     assert not witness.exists()
 
 
-def test_server_is_verified_with_the_certificates_of_the_kubeconfig(tmp_path):
+def test_cluster_server_is_verified_with_certificates_of_the_kubeconfig(tmp_path):
     certificate = SelfSignedCertificate.make(tmp_path)
     data = base64.b64encode(certificate.path.read_bytes()).decode()
     with KubernetesStand(pods=[make_pod("web")], tls=certificate) as stand:
@@ -102,7 +102,7 @@ def test_server_is_verified_with_the_certificates_of_the_kubeconfig(tmp_path):
         ),
     ],
 )
-def test_credential_is_not_sent_to_unverified_server(tmp_path, cluster, reason):
+def test_cluster_credential_is_not_sent_to_unverified_server(tmp_path, cluster, reason):
     with KubernetesStand() as stand:
         config = stand.write_kubeconfig(tmp_path / "config", **cluster)
     with pytest.raises(ClusterError, match=reason) as raised:
@@ -122,7 +122,7 @@ def test_credential_is_not_sent_to_unverified_server(tmp_path, cluster, reason):
         (b" " * (4 * 1024 * 1024 + 1), "more than"),
     ],
 )
-def test_unusable_kubeconfig_is_a_failed_login(tmp_path, content, reason):
+def test_unusable_kubeconfig_raises_cluster_error_with_reason(tmp_path, content, reason):
     path = tmp_path / "config"
     if content is not None:
         path.write_bytes(content)
@@ -130,7 +130,7 @@ def test_unusable_kubeconfig_is_a_failed_login(tmp_path, content, reason):
         connect_with_kubeconfig(path, None, {})
 
 
-def test_service_account_of_pod_is_used(tmp_path):
+def test_cluster_is_read_with_service_account_of_the_pod_without_proxy(tmp_path):
     certificate = SelfSignedCertificate.make(tmp_path)
     (tmp_path / "token").write_text(TOKEN)
     (tmp_path / "ca.crt").write_bytes(certificate.path.read_bytes())
@@ -143,12 +143,12 @@ def test_service_account_of_pod_is_used(tmp_path):
         assert count_pods(connect_in_cluster(environment, tmp_path)) == 1
 
 
-def test_missing_service_account_is_error(tmp_path):
+def test_missing_service_account_in_pod_raises_cluster_error(tmp_path):
     with pytest.raises(ClusterError, match="automountServiceAccountToken"):
         connect_in_cluster({}, tmp_path)
 
 
-def test_token_is_fetched_before_each_request():
+def test_cluster_token_is_fetched_before_each_request():
     tokens = iter([TOKEN, TOKEN, "expired"])
     with KubernetesStand(pods=[make_pod("web")]) as stand:
         client = connect_with_token(stand.url, None, lambda: next(tokens), {})
@@ -157,7 +157,7 @@ def test_token_is_fetched_before_each_request():
             count_pods(client)
 
 
-def test_failed_login_is_reported():
+def test_error_of_cluster_token_source_is_raised_on_connect():
     def fail():
         raise BasebumpError("Entra issued no token")
 
@@ -165,7 +165,7 @@ def test_failed_login_is_reported():
         connect_with_token("https://cluster.example.com", None, fail, {})
 
 
-def test_proxy_and_exceptions_of_environment_are_used(tmp_path):
+def test_cluster_requests_use_proxy_and_exceptions_of_environment(tmp_path):
     environment = {"https_proxy": "http://127.0.0.1:1"}
     client = connect_with_token("https://cluster.example.com", None, lambda: TOKEN, environment)
     with pytest.raises(ClusterError, match="did not answer"):

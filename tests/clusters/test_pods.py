@@ -48,7 +48,7 @@ NGINX = "docker.io/library/nginx"
         ("nginx:1.29", f"nginx@{OLD[:-1]}", (NGINX, "1.29", None)),
     ],
 )
-def test_image_of_container_is_parsed(written, image_id, image):
+def test_container_image_and_image_id_are_parsed_to_repository_tag_and_digest(written, image_id, image):
     assert parse_image(written, image_id, lambda name: name) == image
 
 
@@ -84,7 +84,7 @@ def test_pod_with_unexpected_value_is_read_or_refused(path, value):
 
 
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-11-28", "soon", ""])
-def test_invalid_start_time_is_unknown(text):
+def test_invalid_start_time_of_container_is_unknown(text):
     pod = make_pod("web")
     pod["status"]["containerStatuses"][0]["state"] = {"running": {"startedAt": text}}
     (image,) = parse_pod_images(pod, str).images

@@ -73,7 +73,7 @@ def test_pods_are_counted_for_topmost_owner():
     assert [METADATA_LIST in each.headers["accept"] for each in stand.received] == [False, True, True]
 
 
-def test_owners_that_are_nodes_or_not_controllers_are_ignored():
+def test_pod_owners_that_are_nodes_or_not_controllers_are_ignored():
     other = make_owner("Deployment", "web", is_controller=False)
     pods = [make_pod("web", owner=other), make_pod("etcd-node-1", owner=make_owner("Node", "node-1"))]
     with KubernetesStand(pods=pods) as stand:
@@ -84,19 +84,19 @@ def test_owners_that_are_nodes_or_not_controllers_are_ignored():
 
 
 @pytest.mark.parametrize("name", ["", "a b", "<b>", "\x1b[31m", "x\ny", "a" * 254])
-def test_invalid_owner_is_ignored(name):
+def test_pod_owner_with_invalid_name_or_kind_is_ignored(name):
     pods = [make_pod("web", owner=make_owner("Deployment", name)), make_pod("api", owner=make_owner(name, "api"))]
     with KubernetesStand(pods=pods) as stand:
         assert list_lines(read_all_images(stand)) == ["prod/payments/Pod/api web 1", "prod/payments/Pod/web web 1"]
 
 
-def test_pod_with_very_many_containers_is_read():
+def test_pod_with_more_than_thousand_containers_is_read():
     waiting = [("c", "busybox:1", "", "waiting")] * 1001
     with KubernetesStand(pods=[make_pod("large", inits=waiting), make_pod("web")]) as stand:
         assert list_lines(read_all_images(stand)) == ["prod/payments/Pod/large web 1", "prod/payments/Pod/web web 1"]
 
 
-def test_only_running_containers_count():
+def test_only_images_of_running_containers_count():
     new = ("new", "docker.io/library/busybox:1", f"docker.io/library/busybox@{make_digest(2)}")
     with KubernetesStand(
         pods=[
@@ -133,7 +133,7 @@ def make_finished_pod(job, started_at, number=1, **more):
     return pod
 
 
-def test_last_successful_run_of_cron_job_counts_when_no_pod_runs():
+def test_image_of_last_successful_cron_job_run_counts_if_no_pod_runs():
     nightly = make_owner("CronJob", "nightly")
     old = make_finished_pod("nightly-1", "2026-11-01T00:00:00Z", 1)
     new = make_finished_pod("nightly-2", "2026-11-02T00:00:00Z", 2)
@@ -152,14 +152,14 @@ def test_last_successful_run_of_cron_job_counts_when_no_pod_runs():
         assert [each.digest for each in read_all_images(stand)] == [make_digest(4)]
 
 
-def test_finished_pod_of_other_owner_does_not_count():
+def test_finished_pod_that_belongs_to_no_cron_job_does_not_count():
     pod = make_finished_pod("x", "2026-11-01T00:00:00Z")
     pod["metadata"]["ownerReferences"] = [make_owner("Workflow", "build")]
     with KubernetesStand(pods=[pod]) as stand:
         assert read_all_images(stand) == ()
 
 
-def test_two_digests_of_a_workload_are_two_images():
+def test_workload_running_two_digests_is_listed_with_both_images():
     owner = make_owner("StatefulSet", "db")
     pods = [make_pod(f"db-{i}", image_id=f"nginx@{make_digest(i // 2)}", owner=owner) for i in range(3)]
     with KubernetesStand(pods=pods) as stand:
@@ -171,7 +171,7 @@ def test_two_digests_of_a_workload_are_two_images():
     assert {each.since.isoformat() for each in images} == {"2026-11-01T08:00:00+00:00"}
 
 
-def test_pages_are_followed_over_one_connection():
+def test_pods_are_read_from_all_pages_over_one_connection():
     pods = [make_pod(f"web-{i}", namespace=f"ns-{i}") for i in range(600)]
     with KubernetesStand(pods=pods, is_validating=False) as stand:
         assert len(read_all_images(stand)) == 600
@@ -179,20 +179,20 @@ def test_pages_are_followed_over_one_connection():
         assert stand.connections == 1
 
 
-def test_expired_list_is_read_again_without_duplicates():
+def test_expired_pod_list_is_read_again_without_duplicates():
     pods = [make_pod(f"web-{i}", owner=make_owner("StatefulSet", "web")) for i in range(300)]
     with KubernetesStand(pods=pods, is_validating=False, expirations=2) as stand:
         assert list_lines(read_all_images(stand)) == ["prod/payments/StatefulSet/web web 300"]
         assert len(stand.asked) == 6
 
 
-def test_list_that_always_expires_is_a_failure():
+def test_pod_list_that_always_expires_fails_the_reading():
     pods = [make_pod(f"web-{i}") for i in range(300)]
     with KubernetesStand(pods=pods, is_validating=False, expirations=9) as stand:
         assert make_reader(stand).read_images().problem is ClusterProblem.UNREACHABLE
 
 
-def test_namespaces_are_listed_separately_without_other_permissions():
+def test_configured_namespaces_are_read_without_cluster_wide_permission():
     pods = [make_pod("web", namespace=each) for each in ("payments", "shop", "kube-system")]
     allowed = {(kind, each) for kind in ("pods", "replicasets", "jobs") for each in ("payments", "shop")}
     with KubernetesStand(pods=pods, allowed=allowed) as stand:
@@ -200,13 +200,13 @@ def test_namespaces_are_listed_separately_without_other_permissions():
     assert list_lines(images) == ["prod/payments/Pod/web web 1", "prod/shop/Pod/web web 1"]
 
 
-def test_excluded_namespaces_do_not_count():
+def test_pods_in_excluded_namespaces_do_not_count():
     pods = [make_pod("web", namespace=each) for each in ("payments", "kube-system")]
     with KubernetesStand(pods=pods) as stand:
         assert list_lines(read_all_images(stand, excluded_namespaces=("kube-*",))) == ["prod/payments/Pod/web web 1"]
 
 
-def test_cached_image_has_name_of_upstream():
+def test_running_image_from_cache_has_name_of_upstream_repository():
     pod = make_pod("web", "contoso.azurecr.io/hub/library/nginx:1.29")
     with KubernetesStand(pods=[pod]) as stand:
         (image,) = read_all_images(stand, find_origin=lambda name: name.replace("contoso.azurecr.io/hub", "docker.io"))
@@ -224,7 +224,7 @@ def test_cached_image_has_name_of_upstream():
         ({("pods", None), ("replicasets", None)}, ["list jobs.batch --all-namespaces"]),
     ],
 )
-def test_missing_permission_names_test_command(allowed, words):
+def test_missing_cluster_permission_is_reported_with_a_kubectl_command(allowed, words):
     pods = [make_pod(each, owner=make_owner(each, "x")) for each in ("ReplicaSet", "Job")]
     pods = [{**each, "metadata": {**each["metadata"], "name": "x"}} for each in pods]
     with KubernetesStand(pods=pods, allowed=allowed) as stand:
@@ -234,7 +234,7 @@ def test_missing_permission_names_test_command(allowed, words):
     assert all(each in outcome.detail for each in words), outcome.detail
 
 
-def test_refused_credential_is_never_in_the_message():
+def test_refused_cluster_token_is_never_shown_in_the_message():
     def repeat(received):
         body = f'{{"message": "token {TOKEN} is not valid, {received.headers["authorization"]}"}}'
         return HttpReply(401, body.encode())
@@ -265,7 +265,7 @@ def test_refused_credential_is_never_in_the_message():
         (HttpReply(503, b"starting"), ClusterProblem.UNREACHABLE),
     ],
 )
-def test_damaged_answer_is_a_failure_of_the_cluster(reply, problem):
+def test_malformed_answer_of_cluster_is_reported_as_unread_cluster(reply, problem):
     with KubernetesStand(interfere=lambda _: reply) as stand:
         outcome = make_reader(stand).read_images()
         assert len(stand.asked) == 1
@@ -273,20 +273,20 @@ def test_damaged_answer_is_a_failure_of_the_cluster(reply, problem):
     assert (outcome.cluster, outcome.problem) == ("prod", problem)
 
 
-def test_response_that_stops_is_a_failure(monkeypatch):
+def test_cluster_response_that_stops_is_reported_as_unreachable(monkeypatch):
     monkeypatch.setattr("bot.clusters.client.READ_TIMEOUT", 0.1)
     with KubernetesStand(interfere=lambda _: HttpReply(200, b"{}", {"Content-Length": "900"})) as stand:
         assert make_reader(stand).read_images().problem is ClusterProblem.UNREACHABLE
 
 
-def test_page_that_is_returned_again_is_a_failure():
+def test_repeated_page_of_pod_list_is_reported_as_invalid_answer():
     page = b'{"metadata": {"continue": "x"}, "items": []}'
     with KubernetesStand(interfere=lambda _: HttpReply(200, page)) as stand:
         assert make_reader(stand).read_images().problem is ClusterProblem.INVALID_ANSWER
         assert len(stand.asked) == 2
 
 
-def test_number_of_images_is_limited(monkeypatch):
+def test_cluster_with_too_many_images_is_not_read(monkeypatch):
     monkeypatch.setattr("bot.clusters.reader.MAX_IMAGES", 3)
     pods = [make_pod(f"web-{i}", namespace=f"ns-{i // 2}") for i in range(4)]
     with KubernetesStand(pods=pods) as stand:
@@ -296,7 +296,7 @@ def test_number_of_images_is_limited(monkeypatch):
         assert len(read_all_images(stand, namespaces=("ns-0",))) == 2
 
 
-def test_damaged_answer_after_the_first_page_is_a_failure():
+def test_malformed_second_page_of_pod_list_fails_the_reading():
     pods = [make_pod(f"web-{i}") for i in range(300)]
 
     def cut(received):
@@ -306,20 +306,20 @@ def test_damaged_answer_after_the_first_page_is_a_failure():
         assert isinstance(make_reader(stand).read_images(), UnreadCluster)
 
 
-def test_empty_list_may_be_null():
+def test_pod_list_with_null_items_is_read_as_empty():
     reply = HttpReply(200, b'{"kind": "PodList", "metadata": {"resourceVersion": "1"}, "items": null}')
     with KubernetesStand(interfere=lambda _: reply) as stand:
         assert read_all_images(stand) == ()
 
 
-def test_response_above_size_limit_is_refused(monkeypatch):
+def test_cluster_response_above_size_limit_is_refused(monkeypatch):
     monkeypatch.setattr("bot.clusters.client.MAX_PAGE_BYTES", 1_000_000)
     with KubernetesStand(interfere=lambda _: HttpReply(200, b" " * 50_000_000)) as stand:
         outcome = make_reader(stand).read_images()
     assert outcome.problem is ClusterProblem.TOO_LARGE
 
 
-def test_fewer_objects_are_requested_after_a_response_that_is_too_large(monkeypatch):
+def test_fewer_pods_are_requested_per_page_after_a_too_large_response(monkeypatch):
     monkeypatch.setattr("bot.clusters.client.MAX_PAGE_BYTES", 100_000)
     pods = [make_pod(f"web-{i:03}") for i in range(300)]
     for pod in pods[:30]:
@@ -331,7 +331,7 @@ def test_fewer_objects_are_requested_after_a_response_that_is_too_large(monkeypa
         ]
 
 
-def test_slow_response_ends_at_the_deadline():
+def test_slow_cluster_response_is_aborted_at_the_deadline():
     def connect():
         return connect_with_token(stand.url, None, lambda: TOKEN, {}, max_duration=0.3)
 
@@ -341,7 +341,7 @@ def test_slow_response_ends_at_the_deadline():
     assert "too long" in outcome.detail
 
 
-def test_server_that_is_gone_is_a_failure():
+def test_cluster_server_that_refuses_connections_is_reported_as_unreachable():
     with KubernetesStand() as stand:
         reader = make_reader(stand)
     outcome = reader.read_images()

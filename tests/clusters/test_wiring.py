@@ -43,7 +43,7 @@ def entra(tmp_path, monkeypatch):
         yield running
 
 
-def test_token_of_entra_for_azure_kubernetes_service_is_sent(tmp_path, read, entra):
+def test_entra_token_is_sent_to_cluster_with_azure_auth(tmp_path, read, entra):
     with KubernetesStand(pods=[make_pod("web")], tls=entra.certificate) as stand:
         stand.accepts = lambda token: entra.read(token, AKS)["appid"] == entra_stand.CLIENT
         config = stand.write_kubeconfig(
@@ -56,7 +56,7 @@ def test_token_of_entra_for_azure_kubernetes_service_is_sent(tmp_path, read, ent
         assert isinstance(read(by_url), ClusterReading)
 
 
-def test_login_that_entra_refuses_is_a_failure_of_the_cluster(read, entra, monkeypatch):
+def test_entra_login_refused_for_cluster_is_reported_as_login_failure(read, entra, monkeypatch):
     monkeypatch.setenv("AZURE_CLIENT_SECRET", "a-wrong-secret")
     outcome = read("{name: aks, auth: azure, server: 'https://127.0.0.1:1'}")
     assert outcome.problem is ClusterProblem.LOGIN_FAILED
@@ -64,14 +64,14 @@ def test_login_that_entra_refuses_is_a_failure_of_the_cluster(read, entra, monke
     assert "a-wrong-secret" not in outcome.detail
 
 
-def test_missing_secret_is_a_failure_of_the_cluster(read, monkeypatch):
+def test_missing_token_variable_of_cluster_is_reported_as_login_failure(read, monkeypatch):
     monkeypatch.delenv("PROD_TOKEN", raising=False)
     outcome = read("{name: prod, server: 'https://127.0.0.1:1', token_env: PROD_TOKEN}")
     assert outcome.problem is ClusterProblem.LOGIN_FAILED
     assert "PROD_TOKEN is not set" in outcome.detail
 
 
-def test_missing_client_is_a_failure_that_names_the_package(read, monkeypatch):
+def test_missing_kubernetes_client_is_reported_with_package_to_install(read, monkeypatch):
     monkeypatch.setitem(sys.modules, "bot.clusters.connect", None)
     outcome = read("{name: prod, kubeconfig: none.yaml}")
     assert outcome.problem is ClusterProblem.LOGIN_FAILED
@@ -88,7 +88,7 @@ def test_missing_client_is_a_failure_that_names_the_package(read, monkeypatch):
         ("cache.example.com/coreos/etcd:1", "quay.io/coreos/etcd"),
     ],
 )
-def test_image_from_cache_or_mirror_has_upstream_repository(read, monkeypatch, image, repository):
+def test_running_image_from_cache_or_mirror_has_upstream_repository(read, monkeypatch, image, repository):
     monkeypatch.setenv("PROD_TOKEN", "token-of-the-reader")
     registries = (
         "registries:\n"
@@ -102,7 +102,7 @@ def test_image_from_cache_or_mirror_has_upstream_repository(read, monkeypatch, i
     assert [each.repository for each in outcome.images] == [repository]
 
 
-def test_client_is_imported_only_to_connect():
+def test_kubernetes_client_is_imported_only_to_connect():
     """The official client takes most of a second to import."""
     lines = [
         "import sys",
