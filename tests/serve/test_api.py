@@ -122,7 +122,7 @@ def test_usage_api_leaves_out_references_on_the_digest_in_not_on(year):
     assert 0 < len(others) < len(everything)
 
 
-def test_api_responses_link_to_the_next_page_until_the_last_one(year, monkeypatch):
+def test_api_responses_link_to_the_next_page_until_the_last_page(year, monkeypatch):
     monkeypatch.setattr("bot.serve.api.API_ROWS", 3)
     links, address, numbers = 0, {"show": "open"}, []
     while address is not None:
