@@ -103,7 +103,7 @@ def metrics_text(tmp_path) -> str:
     return metrics.render()
 
 
-def test_metrics_in_rules_exist_with_all_labels_of_the_rule(metrics_text):
+def test_metrics_in_alert_rules_are_exported_with_the_labels_used_there(metrics_text):
     samples = [each for family in text_string_to_metric_families(metrics_text) for each in family.samples]
     labels = {each.name: set(each.labels) for each in samples}
     values = {(each.name, name, value) for each in samples for name, value in each.labels.items()}
@@ -117,7 +117,7 @@ def test_metrics_in_rules_exist_with_all_labels_of_the_rule(metrics_text):
                 assert set(text.split("|")) <= known or operator == "!=", f"{rule['alert']}: {label}={text}"
 
 
-def test_every_rule_has_a_severity_a_summary_and_a_test():
+def test_every_alert_rule_has_a_severity_a_summary_and_a_test():
     rules = list_rules()
     assert [each["alert"] for each in rules] == list(PROBLEMS)
     assert all(set(each["annotations"]) == {"summary", "description"} for each in rules)
@@ -125,7 +125,7 @@ def test_every_rule_has_a_severity_a_summary_and_a_test():
 
 
 @pytest.mark.real("promtool")
-def test_prometheus_finds_no_fault_in_the_metrics_and_the_rules(metrics_text):
+def test_promtool_accepts_the_metrics_and_the_alert_rules(metrics_text):
     lint = subprocess.run(
         [find_promtool(), "check", "metrics"], input=metrics_text, text=True, capture_output=True, check=False
     )

@@ -48,7 +48,7 @@ def run_pipeline(workspace, job, stand, loopback):
     return run
 
 
-def test_pipeline_opens_a_pull_request_and_shows_a_summary(run_pipeline, stand, workspace):
+def test_azure_pipeline_opens_a_pull_request_and_uploads_a_summary(run_pipeline, stand, workspace):
     done, summary = run_pipeline(JOB_TOKEN)
     assert done.returncode == 0, done.stdout + done.stderr
     (request,) = stand.requests()
@@ -58,7 +58,7 @@ def test_pipeline_opens_a_pull_request_and_shows_a_summary(run_pipeline, stand, 
     assert "python:3.12-slim" in path.read_text(encoding="utf-8")
 
 
-def test_first_run_names_the_missing_permission(run_pipeline, stand):
+def test_azure_pipeline_without_write_permission_names_the_permission(run_pipeline, stand):
     stand.server.world.tokens[JOB_TOKEN].can_write = False
     done, summary = run_pipeline(JOB_TOKEN)
     assert done.returncode == 1
@@ -67,7 +67,7 @@ def test_first_run_names_the_missing_permission(run_pipeline, stand):
     assert "##vso[task.uploadsummary]" in summary.stdout
 
 
-def test_pipeline_without_a_mapped_token_names_the_variable_and_shows_no_summary(run_pipeline, stand):
+def test_azure_pipeline_without_mapped_token_names_the_missing_variable(run_pipeline, stand):
     done, summary = run_pipeline("$(System.AccessToken)")
     assert done.returncode == 2
     assert "SYSTEM_ACCESSTOKEN" in done.stderr

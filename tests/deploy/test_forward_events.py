@@ -106,18 +106,18 @@ def post_event(forward, event, token=TOKEN):
 
 
 @pytest.mark.parametrize(("event", "tags"), PUSHES.values(), ids=PUSHES)
-def test_basebump_reads_the_pushed_tags(forward_module, receiver, event, tags):
+def test_basebump_reads_the_pushed_tags_from_forwarded_events(forward_module, receiver, event, tags):
     assert post_event(forward_module, event) == ["204 No Content"]
     assert receiver.tags == tags
 
 
 @pytest.mark.parametrize("event", OTHERS.values(), ids=OTHERS)
-def test_other_events_are_not_sent(forward_module, receiver, event):
+def test_registry_events_that_are_not_pushes_are_not_forwarded(forward_module, receiver, event):
     assert post_event(forward_module, event) == ["204 No Content"]
     assert receiver.received == []
 
 
-def test_every_entry_point_forwards(forward_module, receiver):
+def test_every_entry_point_of_the_forwarder_forwards_events(forward_module, receiver):
     forward_module.handle_lambda(PUSHES["ecr"][0], None)
     body = json.dumps(PUSHES["artifact registry"][0]).encode()
     request = SimpleNamespace(path=f"/{TOKEN}", get_data=lambda: body)
@@ -126,17 +126,17 @@ def test_every_entry_point_forwards(forward_module, receiver):
 
 
 @pytest.mark.parametrize("token", ["", "another", TOKEN[:-1], TOKEN + "x"])
-def test_requests_without_the_token_are_not_forwarded(forward_module, receiver, token):
+def test_forwarder_refuses_requests_with_wrong_token(forward_module, receiver, token):
     assert post_event(forward_module, HUB, token) == ["404 Not Found"]
     assert receiver.received == []
 
 
-def test_empty_token_refuses_all_requests(forward_module, receiver, monkeypatch):
+def test_forwarder_with_empty_token_refuses_all_requests(forward_module, receiver, monkeypatch):
     monkeypatch.setenv("FORWARD_TOKEN", "")
     assert post_event(forward_module, HUB, "") == ["404 Not Found"]
 
 
-def test_event_that_basebump_refuses_is_an_error(forward_module, receiver, monkeypatch):
+def test_forwarder_raises_an_error_if_basebump_refuses_the_event(forward_module, receiver, monkeypatch):
     monkeypatch.setenv("BASEBUMP_SECRET", "another secret")
     with pytest.raises(URLError):
         post_event(forward_module, HUB)

@@ -57,7 +57,7 @@ def test_gitlab_config_job_reports_invalid_key(gitlab, job, workspace):
     assert "forge" in done.stderr
 
 
-def test_gitlab_job_runs_on_schedule_and_once_at_a_time(gitlab):
+def test_gitlab_job_runs_only_on_schedule_or_by_hand_and_once_at_a_time(gitlab):
     assert {rule["if"] for rule in gitlab["basebump"]["rules"]} == {
         f'$CI_PIPELINE_SOURCE == "{source}"' for source in ("schedule", "web")
     }
@@ -123,7 +123,7 @@ def docker(workspace):
 
 
 @pytest.mark.parametrize("name", ["azure-pipelines.yml", "azure-organization.yml"])
-def test_azures_parts_are_the_whole_fleet(name, docker, job, list_proposals):
+def test_shards_of_azure_pipeline_cover_the_whole_fleet(name, docker, job, list_proposals):
     pipeline = _read_pipeline(name)
     step = get_step(pipeline)
     total = int(pipeline["jobs"][0]["strategy"]["parallel"])
@@ -146,13 +146,13 @@ def test_azures_parts_are_the_whole_fleet(name, docker, job, list_proposals):
 
 
 @pytest.mark.parametrize("path", AZURE_PIPELINES, ids=lambda path: path.name)
-def test_pipelines_are_valid_according_to_microsofts_schema(path):
+def test_azure_pipelines_are_valid_by_schema_of_microsoft(path):
     text = path.read_text(encoding="utf-8")
     assert list_pipeline_problems(text) == []
     assert list_pipeline_problems(text.replace("timeoutInMinutes", "timeout-minutes")) != []
 
 
-def test_organization_pipeline_passes_the_service_connection_to_basebump():
+def test_azure_organization_pipeline_passes_service_connection_to_basebump():
     step = get_step(_read_pipeline("azure-organization.yml"))
     assert step["env"]["SYSTEM_ACCESSTOKEN"] == "$(System.AccessToken)"
     passed = re.findall(r"--env (\w+)", step["inputs"]["inlineScript"])
@@ -168,14 +168,14 @@ def test_azure_pipeline_runs_only_on_schedule(path):
     assert int(schedule["cron"].split()[0]) % 15
 
 
-def test_azures_secrets_reach_the_step_by_name(azure):
+def test_azure_pipeline_passes_secrets_to_the_step_by_name(azure):
     step = get_step(azure)
     assert step["env"]["GITHUB_TOKEN"] == "$(GITHUB_TOKEN)"
     assert {"group": "basebump"} in azure["variables"]
     assert "--env GITHUB_TOKEN " in step["bash"]
 
 
-def test_azure_repos_are_updated_with_the_token_of_the_job_alone(docker, job, list_proposals):
+def test_azure_repos_pipeline_opens_pull_requests_with_job_token_alone(docker, job, list_proposals):
     pipeline = _read_pipeline("azure-repos.yml")
     step = get_step(pipeline)
     assert step["env"] == {"IMAGE": "$(image)", "SYSTEM_ACCESSTOKEN": "$(System.AccessToken)"}
@@ -185,7 +185,7 @@ def test_azure_repos_are_updated_with_the_token_of_the_job_alone(docker, job, li
     assert "group" not in str(pipeline["variables"])
 
 
-def test_token_of_the_job_can_access_every_repository_that_the_pipeline_names():
+def test_azure_job_uses_every_repository_that_the_pipeline_lists():
     pipeline = _read_pipeline("azure-repos.yml")
     named = [each["repository"] for each in pipeline["resources"]["repositories"]]
     assert pipeline["jobs"][0]["uses"]["repositories"] == named
@@ -198,7 +198,7 @@ def list_shell_commands(text):
     return re.findall(r"^\s*sh '(.*)'$", text, re.MULTILINE)
 
 
-def test_jenkins_checks_and_proposes(job, list_proposals, report):
+def test_jenkins_job_checks_the_config_and_opens_proposals(job, list_proposals, report):
     check, propose = list_shell_commands(JENKINS)
     assert job(check).returncode == 0
     done = job(propose)
@@ -207,7 +207,7 @@ def test_jenkins_checks_and_proposes(job, list_proposals, report):
     assert report()["level"] == "propose"
 
 
-def test_jenkins_file_is_whole_and_runs_one_at_a_time():
+def test_jenkinsfile_has_balanced_brackets_and_forbids_concurrent_builds():
     code = re.sub(r"'[^'\n]*'|\"[^\"\n]*\"|//[^\n]*", "", JENKINS)
     depth = 0
     for character in code:
@@ -233,7 +233,7 @@ def units(tmp_path):
 
 
 @pytest.mark.real("systemd-analyze")
-def test_systemd_accepts_the_units(units):
+def test_systemd_analyze_accepts_the_units(units):
     names = [str(unit) for unit in sorted(units.iterdir())]
     command = ["systemd-analyze", "verify", "--man=no", *names]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -246,7 +246,7 @@ def test_systemd_accepts_the_units(units):
 
 @pytest.mark.real("systemd-analyze")
 @pytest.mark.parametrize("name", ["basebump.service", "basebump-serve.service"])
-def test_systemd_calls_the_service_well_confined(units, name):
+def test_systemd_analyze_rates_the_services_as_well_confined(units, name):
     command = ["systemd-analyze", "security", "--offline=true", "--threshold=15", str(units / name)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
@@ -267,7 +267,7 @@ def test_systemd_service_runs_basebump_with_secrets_from_a_file(job, list_propos
     assert list_proposals() == REPOSITORIES
 
 
-def test_service_uses_paths_of_the_install_commands_on_the_page(tmp_path):
+def test_systemd_service_uses_paths_of_the_documented_install_commands(tmp_path):
     page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8").partition("## A machine")[2]
     (lines,) = re.findall(r"```sh\n(python3 .*?)```", page, re.DOTALL)
     program, lock, itself, check, *installs = lines.splitlines()
@@ -302,12 +302,12 @@ def test_service_uses_paths_of_the_install_commands_on_the_page(tmp_path):
 
 
 @pytest.mark.parametrize("path", DEPLOY_FILES, ids=lambda path: path.name)
-def test_files_contain_neither_secrets_nor_digests(path):
+def test_deployment_files_contain_neither_secrets_nor_digests(path):
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"ghp_|github_pat_|glpat-|-----BEGIN|sha256:[0-9a-f]{8}", text)
     assert not re.search(r"(?i)(token|password|secret)\w*\s*[:=]\s*['\"]?[A-Za-z0-9+/]{20,}", text)
 
 
 @pytest.mark.parametrize("text", [GITLAB, AZURE, JENKINS], ids=["gitlab", "azure", "jenkins"])
-def test_image_has_the_tag_of_this_release(text):
+def test_deployment_files_use_the_image_tag_of_this_release(text):
     assert set(re.findall(r"registry\.example\.com/platform/basebump:([\w.]+)", text)) == {__version__}

@@ -73,12 +73,12 @@ def list_errors(found):
     return [error.message for error in Draft202012Validator(build_schema(found)).iter_errors(found)]
 
 
-def test_objects_match_the_schemas_of_kubernetes(objects):
+def test_overlays_match_the_schemas_of_kubernetes(objects):
     assert len(objects) >= 4
     assert {kind: list_errors(found) for kind, found in objects.items()} == {kind: [] for kind in objects}
 
 
-def test_unknown_and_mistyped_keys_are_detected(objects):
+def test_schema_check_detects_unknown_and_mistyped_keys(objects):
     get_pod_spec(objects)["restartPolicies"] = "Never"
     assert any("restartPolicies" in each for each in list_errors(objects["CronJob"]))
     get_container(objects)["args"] = "run"
@@ -86,7 +86,7 @@ def test_unknown_and_mistyped_keys_are_detected(objects):
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_pod_follows_the_restricted_security_standard(objects, rule):
+def test_cron_job_pod_follows_the_restricted_security_standard(objects, rule):
     assert RULES[rule](get_pod_spec(objects))
 
 
@@ -120,14 +120,14 @@ BREAKS = {
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_each_rule_detects_its_violation(built_overlays, rule):
+def test_each_security_rule_of_the_tests_detects_a_violation(built_overlays, rule):
     spec = get_pod_spec(copy.deepcopy(built_overlays["base"]))
     BREAKS[rule](spec)
     broken = {each for each, holds in RULES.items() if not holds(spec)}
     assert broken == {rule} | ({"only these kinds of volumes"} if rule == "no path of the host" else set())
 
 
-def test_root_is_read_only_and_writable_paths_are_volumes(objects):
+def test_pod_has_read_only_root_and_writes_only_to_volumes(objects):
     container = get_container(objects)
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     writable = {each["mountPath"] for each in container["volumeMounts"] if not each.get("readOnly")}
@@ -153,13 +153,13 @@ def test_pod_has_no_token_for_the_kubernetes_api(objects):
     assert get_pod_spec(objects)["serviceAccountName"] == objects["ServiceAccount"]["metadata"]["name"]
 
 
-def test_environment_comes_only_from_the_secret(objects):
+def test_pod_environment_comes_only_from_the_secret(objects):
     assert "Secret" not in objects
     assert get_container(objects)["envFrom"] == [{"secretRef": {"name": "basebump"}}]
     assert "env" not in get_container(objects)
 
 
-def test_runs_do_not_meet_and_end(objects):
+def test_cron_job_runs_do_not_overlap_and_have_a_deadline(objects):
     cron, job = objects["CronJob"]["spec"], get_job(objects)
     assert cron["concurrencyPolicy"] == "Forbid"
     assert int(cron["schedule"].split()[0]) % 15
@@ -169,7 +169,7 @@ def test_runs_do_not_meet_and_end(objects):
     assert job.get("backoffLimit", job.get("backoffLimitPerIndex")) == 1
 
 
-def test_job_is_not_retried_after_permanent_failures(objects):
+def test_cron_job_is_not_retried_after_permanent_failures(objects):
     rules = get_job(objects)["podFailurePolicy"]["rules"]
     (fails,) = (each for each in rules if each["action"] == "FailJob")
     assert fails["onExitCodes"] == {
@@ -179,7 +179,7 @@ def test_job_is_not_retried_after_permanent_failures(objects):
     }
 
 
-def test_container_has_requests_and_limits(objects):
+def test_container_has_cpu_and_memory_requests_and_limits(objects):
     resources = get_container(objects)["resources"]
     assert resources["requests"].keys() == resources["limits"].keys() >= {"cpu", "memory"}
 
@@ -193,13 +193,13 @@ def test_network_policy_allows_only_egress_for_dns_and_https(built_overlays):
     assert spec["podSelector"]["matchLabels"].items() <= labels.items()
 
 
-def test_shards_may_also_connect_to_postgresql(built_overlays):
+def test_network_policy_of_shards_also_allows_postgresql(built_overlays):
     base, sharded = (built_overlays[each]["NetworkPolicy"]["spec"]["egress"] for each in ("base", "sharded"))
     assert sharded[:-1] == base
     assert sharded[-1] == {"ports": [{"protocol": "TCP", "port": 5432}]}
 
 
-def test_each_pod_of_the_job_has_its_own_shard(built_overlays):
+def test_each_pod_of_the_sharded_job_runs_a_different_shard(built_overlays):
     job = get_job(built_overlays["sharded"])
     assert job["completionMode"] == "Indexed"
     (said,) = (
@@ -213,13 +213,13 @@ def test_each_pod_of_the_job_has_its_own_shard(built_overlays):
     assert 0 < job["parallelism"] <= job["completions"]
 
 
-def test_parts_do_not_share_a_disk(built_overlays):
+def test_pods_of_the_sharded_job_do_not_share_a_volume(built_overlays):
     assert "PersistentVolumeClaim" not in built_overlays["sharded"]
     (home,) = (each for each in get_pod_spec(built_overlays["sharded"])["volumes"] if each["name"] == "home")
     assert set(home) == {"name", "emptyDir"}
 
 
-def test_config_is_valid_and_mounted_by_the_job(objects, tmp_path):
+def test_kubernetes_config_is_valid_and_mounted_by_the_job(objects, tmp_path):
     ((name, text),) = objects["ConfigMap"]["data"].items()
     (tmp_path / name).write_text(text, encoding="utf-8")
     load(tmp_path / name, requires_forges=True)
@@ -229,17 +229,17 @@ def test_config_is_valid_and_mounted_by_the_job(objects, tmp_path):
     assert f"{mount['mountPath']}/{name}" in get_container(objects)["args"]
 
 
-def test_state_is_stored_on_the_volume(built_overlays, tmp_path):
+def test_state_of_the_cron_job_is_stored_on_a_volume(built_overlays, tmp_path):
     (text,) = built_overlays["base"]["ConfigMap"]["data"].values()
     (home,) = (each for each in get_container(built_overlays["base"])["volumeMounts"] if each["name"] == "home")
     assert f"state: sqlite:///{home['mountPath']}/" in text
 
 
-def test_image_has_the_tag_of_this_release(objects):
+def test_cron_job_uses_the_image_tag_of_this_release(objects):
     assert get_container(objects)["image"].rpartition(":")[2] == __version__
 
 
-def test_pod_identifies_itself_to_entra_with_its_service_account(built_overlays):
+def test_azure_component_adds_workload_identity_to_the_pod(built_overlays):
     plain, azure = built_overlays["base"], built_overlays["base and azure"]
     labels = get_job(azure)["template"]["metadata"]["labels"]
     assert labels["azure.workload.identity/use"] == "true"
@@ -248,7 +248,7 @@ def test_pod_identifies_itself_to_entra_with_its_service_account(built_overlays)
 
 
 @pytest.mark.parametrize("on_azure", [False, True], ids=["anywhere", "on azure"])
-def test_own_kustomization_sets_image_digest_config_and_identity(tmp_path, on_azure):
+def test_documented_kustomization_sets_image_digest_config_and_identity(tmp_path, on_azure):
     """As `docs/deployment.md` shows it."""
     page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
     plain, azure = re.findall(r"```yaml\n# (?:the same )?kustomization\.yaml.*?\n(.*?)```", page, re.DOTALL)

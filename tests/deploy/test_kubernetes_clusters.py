@@ -41,13 +41,13 @@ def role():
     return build(FOLDER / "clusters" / "role")
 
 
-def test_objects_match_the_schemas_of_kubernetes(role):
+def test_role_for_reading_pods_matches_the_schemas_of_kubernetes(role):
     for each in role:
         schema = CONTRACT | {"$ref": f"#/$defs/io.k8s.api.rbac.v1.{each['kind']}"}
         assert [error.message for error in Draft202012Validator(schema).iter_errors(each)] == []
 
 
-def test_role_allows_only_get_and_list_of_the_objects_that_basebump_lists(role):
+def test_role_allows_only_get_and_list_of_objects_that_basebump_lists(role):
     rules = get_only(role, "ClusterRole", "basebump-read-pods")["rules"]
     assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list"}
     granted = {
@@ -59,14 +59,14 @@ def test_role_allows_only_get_and_list_of_the_objects_that_basebump_lists(role):
     assert granted == {kind.group_resource for kind in ObjectKind}
 
 
-def test_binding_gives_the_role_to_the_account_of_basebump(role):
+def test_role_is_bound_to_the_service_account_of_basebump(role):
     binding = get_only(role, "ClusterRoleBinding", "basebump-read-pods")
     assert binding["roleRef"]["name"] == "basebump-read-pods"
     assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "basebump", "namespace": "basebump"}]
 
 
 @pytest.mark.parametrize("overlay", ["base", "sharded", "service", "plan-and-apply"])
-def test_component_gives_only_the_pods_that_read_clusters_a_token(tmp_path, overlay):
+def test_clusters_component_mounts_a_token_only_in_pods_that_read_clusters(tmp_path, overlay):
     objects = build_with_component(tmp_path, overlay)
     mounted = {}
     for each in objects:

@@ -70,7 +70,7 @@ def list_complaints(found):
     return [error.message for error in validator.iter_errors(found)]
 
 
-def test_kubernetes_accepts_every_object(azure_objects):
+def test_service_objects_match_the_schemas_of_kubernetes(azure_objects):
     known = {key: each for key, each in azure_objects.items() if each["kind"] != "ScaledObject"}
     assert len(known) == len(azure_objects) - 1 >= 8
     assert {key: list_complaints(each) for key, each in known.items()} == {key: [] for key in known}
@@ -78,12 +78,12 @@ def test_kubernetes_accepts_every_object(azure_objects):
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("rule", RULES)
-def test_pods_keep_every_rule_of_the_restricted_standard(objects, role, rule):
+def test_service_pods_follow_the_restricted_security_standard(objects, role, rule):
     assert RULES[rule](get_pod(objects, role)["spec"])
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_pods_write_only_to_volumes_and_get_secrets_only_from_the_secret(objects, role):
+def test_service_pods_write_only_to_volumes_and_read_secrets_only_from_secret(objects, role):
     container, spec = get_container(objects, role), get_pod(objects, role)["spec"]
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     writable = {each["mountPath"] for each in container["volumeMounts"] if not each.get("readOnly")}
@@ -98,7 +98,7 @@ def test_pods_write_only_to_volumes_and_get_secrets_only_from_the_secret(objects
 
 
 @pytest.mark.parametrize(("role", "name"), [("receiver", "serve"), ("worker", "work")])
-def test_pods_run_commands_that_exist_with_the_config_that_is_mounted(objects, role, name):
+def test_service_pods_run_existing_commands_with_the_mounted_config(objects, role, name):
     container = get_container(objects, role)
     assert container["args"][0] == name
     command = import_module(COMMANDS[name].module).command
@@ -109,7 +109,7 @@ def test_pods_run_commands_that_exist_with_the_config_that_is_mounted(objects, r
     assert container["args"][1:3] == shlex.split("--config /etc/basebump/basebump.yaml")
 
 
-def test_config_is_valid_and_lets_workers_do_the_work(objects, tmp_path):
+def test_service_config_is_valid_and_uses_the_postgresql_queue(objects, tmp_path):
     (generated,) = (found for (kind, _), found in objects.items() if kind == "ConfigMap")
     config = tmp_path / "basebump.yaml"
     config.write_text(generated["data"]["basebump.yaml"], encoding="utf-8")
@@ -119,7 +119,7 @@ def test_config_is_valid_and_lets_workers_do_the_work(objects, tmp_path):
     assert settings.serve.listen == ("0.0.0.0", port["containerPort"])
 
 
-def test_service_and_probes_reach_the_port_of_the_receivers(objects):
+def test_kubernetes_service_and_probes_use_the_port_of_the_receivers(objects):
     container, labels = get_container(objects, "receiver"), get_pod(objects, "receiver")["metadata"]["labels"]
     service = objects["Service", "basebump"]["spec"]
     assert service["selector"].items() <= labels.items()
@@ -130,7 +130,7 @@ def test_service_and_probes_reach_the_port_of_the_receivers(objects):
     assert [each["path"] for each in probes.values()] == ["/livez", "/readyz", "/livez"]
 
 
-def test_probes_reach_the_port_on_which_workers_listen(objects):
+def test_probes_of_workers_use_the_port_on_which_workers_listen(objects):
     container = get_container(objects, "worker")
     [port] = container["ports"]
     assert container["args"][-2:] == ["--listen", f"0.0.0.0:{port['containerPort']}"]
@@ -138,7 +138,7 @@ def test_probes_reach_the_port_on_which_workers_listen(objects):
     assert probes == [{"path": "/livez", "port": port["name"]}] * 2
 
 
-def test_at_least_one_receiver_always_runs(objects):
+def test_at_least_one_receiver_runs_during_updates_and_disruptions(objects):
     deployment = objects["Deployment", "basebump-receiver"]["spec"]
     budget = objects["PodDisruptionBudget", "basebump-receiver"]["spec"]
     assert deployment["replicas"] == 2 > budget["minAvailable"] == 1
@@ -147,11 +147,11 @@ def test_at_least_one_receiver_always_runs(objects):
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_pods_have_time_to_return_unfinished_work(objects, role):
+def test_termination_grace_period_lets_pods_return_unfinished_work(objects, role):
     assert get_pod(objects, role)["spec"]["terminationGracePeriodSeconds"] >= GRACE + 5
 
 
-def test_only_the_ingress_controller_connects_and_only_to_receivers(objects):
+def test_network_policy_lets_only_the_ingress_controller_connect_to_receivers(objects):
     general, receivers = (objects["NetworkPolicy", name]["spec"] for name in ("basebump", "basebump-receiver"))
     assert (general["policyTypes"], general["ingress"]) == (["Ingress", "Egress"], [])
     assert [sorted({port["port"] for port in rule["ports"]}) for rule in general["egress"]] == [[53], [443], [5432]]
@@ -164,7 +164,7 @@ def test_only_the_ingress_controller_connects_and_only_to_receivers(objects):
     assert rule["from"]
 
 
-def test_keda_sets_the_number_of_workers(objects, azure_objects):
+def test_keda_scales_the_workers_by_the_queue_in_the_configured_database(objects, azure_objects):
     scaled = azure_objects["ScaledObject", "basebump-worker"]["spec"]
     assert scaled["scaleTargetRef"]["name"] == "basebump-worker"
     assert "replicas" in objects["Deployment", "basebump-worker"]["spec"]
@@ -178,7 +178,7 @@ def test_keda_sets_the_number_of_workers(objects, azure_objects):
 
 
 @pytest.mark.real("postgresql")
-def test_keda_counts_work_that_is_due_or_being_done(azure_objects, postgresql):
+def test_keda_query_counts_work_that_is_due_or_being_done(azure_objects, postgresql):
     query = azure_objects["ScaledObject", "basebump-worker"]["spec"]["triggers"][0]["metadata"]["query"]
     database = Database.postgresql(postgresql.fresh())
     queue = DatabaseWorkQueue(database)
@@ -189,7 +189,7 @@ def test_keda_counts_work_that_is_due_or_being_done(azure_objects, postgresql):
         assert connection.execute(text(query)).scalar_one() == 2
 
 
-def test_pods_identify_themselves_to_entra_with_service_account(azure_objects, objects):
+def test_azure_component_adds_workload_identity_to_service_pods(azure_objects, objects):
     for role in ROLES:
         assert get_pod(azure_objects, role)["metadata"]["labels"]["azure.workload.identity/use"] == "true"
     assert "azure" not in str([each for (kind, _), each in objects.items() if kind != "ConfigMap"])

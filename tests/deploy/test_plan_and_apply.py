@@ -37,7 +37,7 @@ def get_container(objects, name):
     return container
 
 
-def test_objects_match_the_schemas_of_kubernetes(objects):
+def test_plan_and_apply_objects_match_the_schemas_of_kubernetes(objects):
     for (kind, _), found in objects.items():
         (name,) = (name for name in CONTRACT["$defs"] if name.endswith(f".v1.{kind}"))
         validator = Draft202012Validator(CONTRACT | {"$ref": f"#/$defs/{name}"})
@@ -46,11 +46,11 @@ def test_objects_match_the_schemas_of_kubernetes(objects):
 
 @pytest.mark.parametrize("job", JOBS)
 @pytest.mark.parametrize("rule", RULES)
-def test_both_pods_keep_every_rule_of_the_restricted_standard(objects, job, rule):
+def test_plan_and_apply_pods_follow_the_restricted_security_standard(objects, job, rule):
     assert RULES[rule](get_pod(objects, job))
 
 
-def test_each_job_has_separate_identity_and_secret(objects):
+def test_plan_job_and_apply_job_have_separate_identities_and_secrets(objects):
     for job, secret in zip(JOBS, ("basebump-plan", "basebump-apply"), strict=True):
         assert get_pod(objects, job)["serviceAccountName"] == job
         assert ("ServiceAccount", job) in objects
@@ -61,7 +61,7 @@ def test_each_job_has_separate_identity_and_secret(objects):
         assert selector.items() <= labels.items()
 
 
-def test_second_job_can_only_read_the_plan_of_the_first(objects):
+def test_apply_job_can_only_read_the_plan_of_the_plan_job(objects):
     plan, apply = (get_container(objects, each) for each in JOBS)
     assert plan["args"] == ["plan", "--config", "/etc/basebump/basebump.yaml", "--out", "/plans/plan.json"]
     assert apply["args"][:4] == ["apply", "/plans/plan.json", "--config", "/etc/basebump/basebump.yaml"]
@@ -74,7 +74,7 @@ def test_second_job_can_only_read_the_plan_of_the_first(objects):
     assert len(users) == 1, "only its owner can read a plan"
 
 
-def test_both_jobs_have_the_same_config_and_image(objects):
+def test_plan_job_and_apply_job_use_equal_config_and_image(objects):
     for find in (lambda pod: pod["volumes"], lambda pod: pod["containers"]):
         found = [[each.get("configMap") or each.get("image") for each in find(get_pod(objects, job))] for job in JOBS]
         assert set(map(str, filter(None, found[0]))) == set(map(str, filter(None, found[1])))
