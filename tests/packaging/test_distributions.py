@@ -54,7 +54,7 @@ def metadata(distributions):
         return email.message_from_string(archive.read(f"basebump-{__version__}.dist-info/METADATA").decode())
 
 
-def test_whoever_builds_from_the_sdist_gets_the_bytes_of_the_checkout(distributions, unpacked, tmp_path):
+def test_build_from_the_sdist_is_byte_identical_to_build_from_the_checkout(distributions, unpacked, tmp_path):
     again = build_distributions(unpacked, tmp_path, umask=0o077)
     assert again.wheel.read_bytes() == distributions.wheel.read_bytes()
     assert again.sdist.read_bytes() == distributions.sdist.read_bytes()
@@ -87,7 +87,7 @@ def test_wheel_contains_licence_manual_and_command_but_no_compiled_code(distribu
     assert not [name for name in names if name.endswith(".pyc")]
 
 
-def test_metadata_describe_the_project(metadata):
+def test_wheel_metadata_describe_the_project(metadata):
     assert (metadata["Name"], metadata["Version"]) == ("basebump", __version__)
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata["Summary"] == PROJECT["description"]
@@ -117,13 +117,13 @@ def describe(tmp_path):
     return run
 
 
-def test_description_of_a_checkout_is_the_readme(describe):
+def test_package_description_without_a_release_is_the_readme(describe):
     described = describe(released=False)
     assert described["readme"]["text"] == (ROOT / "README.md").read_text(encoding="utf-8")
     assert "urls" not in described
 
 
-def test_description_of_a_release_links_to_files_of_the_release_tag(describe):
+def test_package_description_of_a_release_links_to_files_of_the_release_tag(describe):
     described = describe(released=True)
     files = re.findall(r"(!?)\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^)\s]+)\)", described["readme"]["text"])
     tag = f"v{__version__}"
@@ -137,7 +137,7 @@ def test_description_of_a_release_links_to_files_of_the_release_tag(describe):
     assert [url for url in urls.values() if not url.startswith("https://github.com/acme/basebump")] == []
 
 
-def test_classifiers_start_with_the_minimum_python_version(metadata):
+def test_python_classifiers_start_with_the_minimum_version_without_gaps(metadata):
     said = "\n".join(metadata.get_all("Classifier"))
     versions = re.findall(r"^Programming Language :: Python :: (3\.\d+)$", said, re.MULTILINE)
     assert metadata["Requires-Python"] == f">={versions[0]}"

@@ -30,7 +30,7 @@ def list_instructions(word, instructions=INSTRUCTIONS):
     return [each for each in instructions if each.cmd.upper() == word]
 
 
-def test_stages_have_the_base_that_the_argument_names_or_another_stage():
+def test_dockerfile_stages_use_the_base_argument_or_another_stage():
     bases = {name: stage[0].value[0] for name, stage in STAGES.items()}
     assert {name for name, base in bases.items() if base == "${BASE}"} == {"tools", "basebump"}
     assert {base for base in bases.values() if base != "${BASE}"} <= bases.keys()
@@ -38,11 +38,11 @@ def test_stages_have_the_base_that_the_argument_names_or_another_stage():
     assert re.fullmatch(rf"BASE={re.escape(BASE)}(@sha256:[0-9a-f]{{64}})?", argument)
 
 
-def test_last_stage_is_the_image_without_a_scanner():
+def test_last_dockerfile_stage_is_the_image_without_a_scanner():
     assert [each.value for each in INSTRUCTIONS[STARTS[-1] :]] == [("basebump",)]
 
 
-def test_stage_with_trivy_only_adds_the_program_to_the_image():
+def test_trivy_stage_of_dockerfile_adds_only_the_trivy_program():
     base, label, copied = STAGES["trivy"]
     assert (base.value[0], label.cmd.upper()) == ("basebump", "LABEL")
     assert (copied.cmd.upper(), copied.flags) == ("COPY", ("--from=trivy-program",))
@@ -54,7 +54,7 @@ def test_container_runs_as_numeric_user_other_than_root():
     assert RUNTIME.index(user) > max(RUNTIME.index(each) for each in list_instructions("RUN", RUNTIME))
 
 
-def test_everything_that_is_written_is_below_the_home_of_that_user():
+def test_cache_and_working_directory_are_in_the_home_of_the_container_user():
     (environment,) = list_instructions("ENV", RUNTIME)
     pairs = dict(zip(environment.value[::2], environment.value[1::2], strict=True))
     assert pairs["XDG_CACHE_HOME"].startswith(pairs["HOME"] + "/")
@@ -62,20 +62,20 @@ def test_everything_that_is_written_is_below_the_home_of_that_user():
     assert folder.value == (pairs["HOME"],)
 
 
-def test_entry_point_is_the_command_without_a_shell():
+def test_image_entry_point_is_the_basebump_command_without_a_shell():
     (entry,) = list_instructions("ENTRYPOINT", RUNTIME)
     assert (entry.value, entry.json) == (("basebump",), True)
     assert not list_instructions("CMD")
 
 
-def test_whatever_pip_fetches_has_a_hash_in_a_lock():
+def test_pip_installs_in_dockerfile_require_hashes_of_a_lock():
     installs = re.findall(r"pip (?:--python \S+ )?install\b(.*?)(?= && |$)", " ".join(PATH.read_text().split()))
     assert len(installs) == 4
     assert all("--no-deps" in each for each in installs)
     assert all(("--require-hashes" in each) != ("--no-index" in each) for each in installs)
 
 
-def test_dockerfile_runs_pip_check_after_each_lock():
+def test_dockerfile_runs_pip_check_after_each_locked_install():
     commands = [
         " ".join(each.split()) for each in re.split(r"&&", PATH.read_text(encoding="utf-8").replace("\\\n", ""))
     ]
@@ -86,14 +86,14 @@ def test_dockerfile_runs_pip_check_after_each_lock():
         assert commands[number + 1].startswith(f"{pip} check")
 
 
-def test_default_of_the_lock_argument_is_an_existing_file():
+def test_lock_argument_of_dockerfile_defaults_to_an_existing_file():
     (lock,) = (
         each.value[0].partition("=")[2] for each in list_instructions("ARG") if each.value[0].startswith("LOCK=")
     )
     assert (ROOT / lock).exists()
 
 
-def test_lock_of_everything_has_the_versions_of_the_default_lock():
+def test_lock_with_all_extras_has_the_versions_of_the_default_lock():
     def pins(path):
         return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE))
 
@@ -114,7 +114,7 @@ def build_context(tmp_path):
 
 
 @pytest.mark.slow
-def test_scan_of_this_repository_finds_the_base_and_ignores_examples(capsys):
+def test_basebump_scan_of_this_repository_finds_the_base_image_only(capsys):
     assert main(["scan", str(ROOT), "--offline", "--format", "json"]) == 0
     references = json.loads(capsys.readouterr().out)["references"]
     base = [each for each in references if each["path"] == "Dockerfile"]
@@ -125,7 +125,7 @@ def test_scan_of_this_repository_finds_the_base_and_ignores_examples(capsys):
     assert {each["reason"] for each in references if each["path"].startswith("tests/")} == {"ignored"}
 
 
-def test_first_scan_with_write_pins_the_base_of_both_stages(build_context, capsys, tmp_path, loopback):
+def test_basebump_scan_with_write_pins_the_base_argument_of_the_dockerfile(build_context, capsys, tmp_path, loopback):
     now = loopback.move("python", "3.13-slim", "now")
     config = tmp_path / "basebump.yaml"
     mirror = f'{{host: docker.io, mirror: "{loopback.registry.host}", insecure: true}}'

@@ -29,23 +29,23 @@ HOOKS = {hook["id"]: hook for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.
 PINNED = f"FROM python:3.12@{digest('some')}\n"
 
 
-def test_hooks_are_one_offline_and_one_online_hook():
+def test_pre_commit_hooks_are_one_offline_hook_and_one_online_hook():
     assert list(HOOKS) == ["basebump-pinned", "basebump-current", "pinned", "current"]
     assert "--offline" in HOOKS["basebump-pinned"]["entry"]
     assert "--offline" not in HOOKS["basebump-current"]["entry"]
 
 
 @pytest.mark.parametrize("name", ["pinned", "current"])
-def test_earlier_name_of_a_hook_is_the_same_hook(name):
+def test_earlier_name_of_a_pre_commit_hook_runs_the_same_hook(name):
     assert HOOKS[name] | {"id": f"basebump-{name}"} == HOOKS[f"basebump-{name}"]
 
 
 @pytest.mark.parametrize("hook", HOOKS.values(), ids=HOOKS)
-def test_hook_does_not_use_a_config_of_the_repository(hook):
+def test_pre_commit_hook_does_not_use_a_config_of_the_repository(hook):
     assert "--no-config" in shlex.split(hook["entry"])
 
 
-def test_hook_runs_for_every_file_that_a_format_reads():
+def test_pre_commit_hook_runs_for_every_file_selected_by_a_format():
     pattern = re.compile(HOOKS["basebump-pinned"]["files"])
     cases = (ROOT / "tests" / "formats").glob("*/*/before")
     paths = [str(path.relative_to(case)) for case in cases for path in case.rglob("*") if path.is_file()] + [
@@ -62,12 +62,12 @@ def test_hook_runs_for_every_file_that_a_format_reads():
 
 
 @pytest.mark.parametrize("path", ["README.md", "src/main.py", "go.sum", "docs/image.png", "environment", "a/text.txt"])
-def test_hook_does_not_run_for_a_file_without_images(path):
+def test_pre_commit_hook_does_not_run_for_files_that_no_format_selects(path):
     assert not re.search(HOOKS["basebump-pinned"]["files"], path)
 
 
 @pytest.mark.parametrize("hook", HOOKS.values(), ids=HOOKS)
-def test_hook_calls_the_installed_command_without_file_names(hook):
+def test_pre_commit_hook_runs_the_basebump_command_without_file_names(hook):
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
     assert shlex.split(hook["entry"])[0] in scripts
     assert set(hook) == {"id", "name", "description", "entry", "language", "pass_filenames", "files", "types_or"}
@@ -100,7 +100,7 @@ def install_hook(tmp_path):
 
 
 @pytest.mark.real("git")
-def test_commit_of_an_unpinned_image_is_rejected(install_hook):
+def test_pre_commit_hook_rejects_a_commit_of_an_unpinned_image(install_hook):
     commit = install_hook("basebump-pinned")
     code, said = commit({"web/Dockerfile": "FROM python:3.12\n"})
     assert code == 1
@@ -110,7 +110,7 @@ def test_commit_of_an_unpinned_image_is_rejected(install_hook):
 
 
 @pytest.mark.real("git")
-def test_args_of_the_hook_are_passed_to_basebump(install_hook):
+def test_configured_args_of_pre_commit_hook_are_passed_to_basebump(install_hook):
     commit = install_hook("basebump-pinned", "--since", "HEAD")
     assert commit({"Dockerfile": "# basebump: ignore\nFROM python:3.12\n"})[0] == 0
     assert commit({"Dockerfile": "\nFROM python:3.12\n"})[0] == 0
@@ -118,7 +118,7 @@ def test_args_of_the_hook_are_passed_to_basebump(install_hook):
 
 
 @pytest.mark.real("git")
-def test_commit_of_a_removed_image_is_rejected(install_hook, tmp_path):
+def test_pre_commit_hook_rejects_a_commit_of_an_image_missing_in_registry(install_hook, tmp_path):
     store = ImageStore()
     with LoopbackRegistry(store) as registry:
         now = LoopbackHub(registry, store).move("python", "3.12", "now")
@@ -180,7 +180,9 @@ def pre_commit(tmp_path):
 @pytest.mark.slow
 @pytest.mark.real("git")
 @pytest.mark.real("pre-commit")
-def test_pre_commit_installs_the_hooks_and_fails_on_findings(tmp_path, published_repository, pre_commit, loopback):
+def test_pre_commit_program_installs_the_hooks_and_fails_on_findings(
+    tmp_path, published_repository, pre_commit, loopback
+):
     where, commit = published_repository
     now = loopback.move("python", "3.12", "now")
     mirror = f'{{host: docker.io, mirror: "{loopback.registry.host}", insecure: true}}'

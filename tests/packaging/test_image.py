@@ -38,7 +38,7 @@ def _command(buildah, image, root):
     return run
 
 
-def test_image_has_unprivileged_user_one_command_and_labels(buildah):
+def test_release_image_has_unprivileged_user_entry_point_and_labels(buildah):
     said = buildah.config(IMAGE)["config"]
     assert (said["User"], said["Entrypoint"], said["WorkingDir"]) == (USER, ["basebump"], "/var/lib/basebump")
     labels = {name: text for name, text in said["Labels"].items() if name.startswith("org.opencontainers.image.")}
@@ -49,24 +49,24 @@ def test_image_has_unprivileged_user_one_command_and_labels(buildah):
     assert labels["org.opencontainers.image.source"] == "https://github.com/Acme/basebump"
 
 
-def test_image_starts_with_the_restrictions_of_a_cluster(basebump):
+def test_release_image_starts_with_the_restrictions_of_a_cluster(basebump):
     done = basebump("--version")
     assert (done.returncode, done.stdout) == (0, f"basebump, version {__version__}\n"), done.stderr
 
 
-def test_demo_runs_in_a_read_only_root(basebump):
+def test_demo_runs_in_the_release_image_with_a_read_only_root(basebump):
     done = basebump("demo")
     assert done.returncode == 0, done.stderr
     assert "unchanged" in done.stdout
 
 
-def test_image_without_trivy_does_not_scan(basebump, root):
+def test_release_image_without_trivy_does_not_scan_images(basebump, root):
     assert not (root / "usr/local/bin/trivy").exists()
     assert "not scanned" in basebump("demo").stdout
 
 
 @pytest.mark.real("trivy")
-def test_image_with_trivy_shows_fixes_of_updates_without_a_config(buildah):
+def test_release_image_with_trivy_scans_images_without_a_config(buildah):
     """The demo brings a small database, because the tests cannot download the real one."""
     with buildah.mounted(WITH_TRIVY) as root:
         done = _command(buildah, WITH_TRIVY, root)("demo")
@@ -75,32 +75,32 @@ def test_image_with_trivy_shows_fixes_of_updates_without_a_config(buildah):
     assert re.search(r"trivy 0\.\d+\.\d+ on `linux/amd64`", done.stdout)
 
 
-def test_image_with_trivy_differs_only_in_the_program(buildah):
+def test_config_of_release_image_with_trivy_differs_only_in_labels(buildah):
     plain, scanning = (buildah.config(image)["config"] for image in (IMAGE, WITH_TRIVY))
     title = "org.opencontainers.image.title"
     assert (plain["Labels"][title], scanning["Labels"][title]) == ("basebump", "basebump with Trivy")
     assert {**plain, "Labels": None} == {**scanning, "Labels": None}
 
 
-def test_images_of_a_release_have_all_extras(root):
+def test_release_image_contains_all_extras(root):
     packages = root.glob("opt/basebump/lib/python3*/site-packages/*.dist-info")
     assert {path.name.partition("-")[0] for path in packages} >= {"boto3", "google_auth", "psycopg", "sigstore"}
 
 
-def test_image_has_the_manual_and_the_schema(basebump, root, buildah):
+def test_release_image_contains_the_manual_and_the_config_schema(basebump, root, buildah):
     assert (root / "opt/basebump/share/man/man1/basebump.1").exists()
     done = basebump("config", "schema")
     schema = buildah.folder / CHECKOUT / "config" / "schema.json"
     assert done.stdout == schema.read_text(encoding="utf-8"), done.stderr
 
 
-def test_user_of_the_image_owns_only_the_home_folder(root):
+def test_user_of_release_image_owns_only_the_home_folder(root):
     number = int(USER.partition(":")[0])
     owned = [path for path in root.rglob("*") if not path.is_symlink() and path.lstat().st_uid == number]
     assert owned == [root / "var/lib/basebump"]
 
 
-def test_image_has_neither_secrets_nor_tools_of_the_build(buildah, root):
+def test_release_image_contains_neither_secrets_nor_build_tools(buildah, root):
     assert not (root / "etc/pip.conf").exists()
     assert not list((root / "opt/basebump").rglob("pip"))
     assert not (root / "build").exists()
@@ -110,7 +110,7 @@ def test_image_has_neither_secrets_nor_tools_of_the_build(buildah, root):
     assert "cert =" not in history
 
 
-def test_image_has_the_compiled_code_of_this_checkout(root, buildah):
+def test_release_image_contains_the_code_of_this_checkout_and_compiled_files(root, buildah):
     (package,) = root.glob("opt/basebump/lib/python3*/site-packages/bot")
     sources = sorted(path.relative_to(package) for path in package.rglob("*.py"))
     built = buildah.folder / CHECKOUT / "bot"

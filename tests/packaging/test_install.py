@@ -65,41 +65,41 @@ def basebump(folder, tmp_path):
     return run
 
 
-def test_install_has_all_required_packages(folder):
+def test_default_install_has_all_required_packages(folder):
     pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "check"]
     done = subprocess.run(pip, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "No broken requirements found.\n")
 
 
-def test_command_starts_without_warnings_and_completes_arguments(basebump):
+def test_installed_command_starts_without_warnings_and_completes_arguments(basebump):
     assert basebump("--version", PYTHONWARNINGS="error") == (0, f"basebump, version {__version__}\n", "")
     words = {"COMP_WORDS": "basebump sc", "COMP_CWORD": "1"}
     assert basebump(_BASEBUMP_COMPLETE="bash_complete", **words)[1] == "plain,scan\n"
 
 
-def test_command_scans_a_folder(basebump, tmp_path):
+def test_installed_command_scans_a_folder(basebump, tmp_path):
     (tmp_path / "Dockerfile").write_text("FROM python:3.12-slim\n", encoding="utf-8")
     code, said, talk = basebump("scan", ".", "--offline")
     assert (code, talk) == (0, "")
     assert "python:3.12-slim" in said
 
 
-def test_command_reads_the_shipped_files(basebump):
+def test_installed_command_prints_the_shipped_config_schema(basebump):
     assert basebump("config", "schema") == (0, (ROOT / "config" / "schema.json").read_text(encoding="utf-8"), "")
 
 
-def test_command_runs_the_demo(basebump):
+def test_installed_command_runs_the_demo(basebump):
     code, said, talk = basebump("demo")
     assert code == 0, talk
     assert "unchanged" in said
 
 
-def test_manual_page_is_installed_beside_the_command(folder):
+def test_manual_page_is_installed_with_the_command(folder):
     page = folder / "share" / "man" / "man1" / "basebump.1"
     assert page.read_bytes() == (ROOT / "docs" / "basebump.1").read_bytes()
 
 
-def test_sbom_lists_every_package_of_the_lock_and_all_dependents(install):
+def test_sbom_lists_every_locked_package_and_the_direct_dependencies(install):
     """Made as `make sbom` makes it, and held to CycloneDX's own schema."""
     text = build_sbom(install(VERSIONS[0]))
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None

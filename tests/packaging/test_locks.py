@@ -74,7 +74,7 @@ def run(command: list[str]) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def test_old_pip_installs_packages_with_extras_with_options_of_makefile(old_pip, tmp_path):
+def test_old_pip_installs_locked_packages_with_the_options_of_the_makefile(old_pip, tmp_path):
     assert run([*old_pip, "--version"])[1].startswith(f"pip {OLD_PIP} ")
     options = read_install_arguments(LOCK)
     assert {"--no-deps", "--require-hashes"} <= set(options)

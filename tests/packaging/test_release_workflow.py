@@ -46,7 +46,7 @@ PERMISSIONS = {
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_workflow_matches_the_schema(path):
+def test_github_workflow_matches_the_schema(path):
     assert list_problems("workflow", path.read_text(encoding="utf-8")) == []
 
 
@@ -62,7 +62,7 @@ def test_actionlint_reports_no_problems_in_the_workflows():
     assert done.returncode == 0, done.stdout
 
 
-def test_jobs_have_only_the_required_write_permissions():
+def test_workflow_jobs_have_only_the_required_write_permissions():
     found = {}
     for path in WORKFLOWS:
         workflow = read_yaml(path.read_text(encoding="utf-8"))
@@ -74,14 +74,14 @@ def test_jobs_have_only_the_required_write_permissions():
     assert found == PERMISSIONS
 
 
-def test_every_job_has_a_time_limit_and_no_script_contains_an_expression():
+def test_workflow_jobs_have_time_limits_and_scripts_without_expressions():
     for path in WORKFLOWS:
         for job in read_yaml(path.read_text(encoding="utf-8"))["jobs"].values():
             assert "uses" in job or job["timeout-minutes"] > 0
             assert not [step for step in job.get("steps", ()) if "${{" in step.get("run", "")]
 
 
-def test_every_action_of_others_is_pinned_to_a_known_commit():
+def test_third_party_actions_in_workflows_are_pinned_to_known_commits():
     for path in WORKFLOWS:
         for action, rest in re.findall(r"uses: (\w[\w.-]*/[\w.-]+)(.*)", path.read_text(encoding="utf-8")):
             commit, version = RELEASES[action]
@@ -96,7 +96,7 @@ def test_ci_runs_on_every_supported_version_of_python():
     assert [step["run"] for step in job["steps"] if "run" in step][-1] == ".ci/run"
 
 
-def test_publishing_waits_for_all_tests_and_builds():
+def test_release_is_published_only_after_all_tests_and_builds():
     jobs = read_yaml((FOLDER / "release.yml").read_text(encoding="utf-8"))["jobs"]
 
     def list_earlier(name):
@@ -171,7 +171,7 @@ def repository(tmp_path):
 
 
 @pytest.mark.real("git")
-def test_prepared_release_passes_the_check(repository):
+def test_release_check_accepts_a_prepared_release(repository):
     assert repository.prepare() == 0
     repository.commit()
     assert repository.check().log == ""
@@ -179,7 +179,7 @@ def test_prepared_release_passes_the_check(repository):
 
 
 @pytest.mark.real("git")
-def test_check_refuses_a_checkout_that_was_not_prepared(repository):
+def test_release_check_refuses_a_checkout_that_was_not_prepared(repository):
     repository.replace("bot/__init__.py", "0.0.0", NEXT)
     ran = repository.check()
     assert ran.code == 1
@@ -190,7 +190,7 @@ def test_check_refuses_a_checkout_that_was_not_prepared(repository):
 
 
 @pytest.mark.real("git")
-def test_check_refuses_a_tag_that_is_not_the_version(repository):
+def test_release_check_refuses_a_tag_that_differs_from_the_version(repository):
     repository.prepare()
     repository.commit()
     ran = repository.check("v9.9.9")
@@ -199,7 +199,7 @@ def test_check_refuses_a_tag_that_is_not_the_version(repository):
 
 
 @pytest.mark.real("git")
-def test_check_refuses_a_commit_that_is_not_on_the_default_branch(repository):
+def test_release_check_refuses_a_commit_outside_the_default_branch(repository):
     repository.prepare()
     repository.git("checkout", "--quiet", "-b", "other")
     repository.commit("other")
@@ -208,7 +208,7 @@ def test_check_refuses_a_commit_that_is_not_on_the_default_branch(repository):
     assert ran.log == f"::error::{TAG} is not on the branch main\n"
 
 
-def test_prepare_sets_version_date_and_switch(repository):
+def test_preparing_a_release_sets_version_changelog_section_and_switch(repository):
     assert repository.prepare("1.2.3") == 0
     checkout = release.Checkout(repository.clone)
     assert checkout.read_version() == "1.2.3"
@@ -218,7 +218,7 @@ def test_prepare_sets_version_date_and_switch(repository):
 
 
 @pytest.mark.parametrize("words", [["1.2"], ["v1.2.3"], ["1.2.3", "--repository", "acme"]])
-def test_failed_prepare_leaves_the_repository_unchanged(repository, words, capsys):
+def test_failed_preparation_of_a_release_leaves_the_repository_unchanged(repository, words, capsys):
     before = repository.git("write-tree")
     assert release.main(["prepare", *words], repository.clone) == 1
     assert capsys.readouterr().err.startswith("error: '")
@@ -226,13 +226,13 @@ def test_failed_prepare_leaves_the_repository_unchanged(repository, words, capsy
     assert repository.git("write-tree") == before
 
 
-def test_same_version_is_not_prepared_twice(repository, capsys):
+def test_version_with_a_changelog_section_cannot_be_prepared_again(repository, capsys):
     repository.prepare()
     assert repository.prepare() == 1
     assert "already has a section" in capsys.readouterr().err
 
 
-def test_release_notes_are_the_section_with_links_to_the_tag(repository, capsys):
+def test_release_notes_are_the_changelog_section_with_links_to_the_tag(repository, capsys):
     repository.prepare()
     ran = repository.steps().run("build", "Write the release notes")
     assert ran.code == 0, ran.log
@@ -240,7 +240,7 @@ def test_release_notes_are_the_section_with_links_to_the_tag(repository, capsys)
     assert notes == f"- A line with a [page](https://github.com/Acme/basebump/blob/{TAG}/docs/files.md).\n"
 
 
-def test_release_has_all_files_and_image_digests_in_the_notes(tmp_path):
+def test_release_is_created_with_all_files_and_image_digests_in_the_notes(tmp_path):
     """The program `gh` only writes down its arguments: the real one would need GitHub."""
     (tmp_path / "gh").write_text('#!/bin/sh\nprintf "%s\\n" "$@" >arguments\n', encoding="utf-8")
     (tmp_path / "gh").chmod(0o755)
@@ -264,7 +264,7 @@ def test_release_has_all_files_and_image_digests_in_the_notes(tmp_path):
 
 
 @pytest.mark.real("git")
-def test_tag_of_the_major_version_moves_to_the_release(repository):
+def test_git_tag_of_the_major_version_moves_to_the_release(repository):
     first = repository.git("rev-parse", "HEAD")
     repository.git("push", "--quiet", "origin", f"{first}:refs/tags/v0")
     repository.prepare("0.2.0")
@@ -278,7 +278,7 @@ def test_tag_of_the_major_version_moves_to_the_release(repository):
 
 
 @pytest.mark.slow
-def test_distributions_of_a_release_are_those_that_everybody_builds(distributions, tmp_path):
+def test_release_workflow_builds_a_wheel_and_an_sdist_with_the_same_names(distributions, tmp_path):
     checkout = copy_checkout(tmp_path / "checkout")
     ran = WorkflowSteps("release.yml", checkout, GITHUB).run("build", "Build the wheel and the sdist")
     assert ran.code == 0, ran.log
@@ -316,7 +316,7 @@ def small_archives(tmp_path):
 
 @pytest.mark.real("buildah")
 @pytest.mark.real("docker-registry")
-def test_image_is_pushed_as_an_index_with_all_platforms(small_archives):
+def test_release_image_is_pushed_as_an_index_with_all_platforms(small_archives):
     folder, checkout = small_archives
     with DockerRegistry() as registry:
         steps = replace(build_release_steps(folder, checkout), replaced={"REGISTRY": registry.host})
@@ -338,7 +338,7 @@ def test_image_is_pushed_as_an_index_with_all_platforms(small_archives):
 
 
 @pytest.mark.real("buildah")
-def test_push_of_an_image_fails_without_a_registry(small_archives):
+def test_push_of_the_release_image_fails_if_registry_is_unreachable(small_archives):
     steps = replace(build_release_steps(*small_archives), replaced={"REGISTRY": "127.0.0.1:1"})
     ran = steps.run("publish", "Push the image", matrix={"suffix": ""})
     assert ran.code != 0
@@ -355,7 +355,7 @@ def _write_sboms(folder, checkout):
 
 @pytest.mark.real("buildah")
 @pytest.mark.real("trivy")
-def test_every_platform_of_an_image_gets_an_sbom(small_archives):
+def test_every_platform_of_the_release_image_gets_an_sbom(small_archives):
     documents = _write_sboms(*small_archives)
     assert [*documents] == ["basebump-amd64.cdx.json", "basebump-arm64.cdx.json"]
     assert {each["bomFormat"] for each in documents.values()} == {"CycloneDX"}
@@ -365,7 +365,7 @@ def test_every_platform_of_an_image_gets_an_sbom(small_archives):
 @pytest.mark.real("buildah")
 @pytest.mark.real("debian-python")
 @pytest.mark.real("trivy")
-def test_sbom_of_the_image_names_packages_of_debian_and_of_python(buildah):
+def test_sbom_of_the_release_image_lists_debian_and_python_packages(buildah):
     checkout = buildah.folder / CHECKOUT
     documents = _write_sboms(buildah.folder, checkout)
     (document,) = documents.values()

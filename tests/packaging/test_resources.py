@@ -17,7 +17,7 @@ from bot.resources import InstallSource
 FOLDERS = ("templates", "config")
 
 
-def test_resources_are_read_from_the_checkout():
+def test_config_files_and_templates_are_read_from_the_checkout():
     assert resources.read_config("default.yaml") == (ROOT / "config" / "default.yaml").read_text(encoding="utf-8")
     assert resources.read_config("examples/local-folder.yaml")
     for path in (ROOT / "templates").rglob("*.*"):
@@ -25,7 +25,7 @@ def test_resources_are_read_from_the_checkout():
         assert resources.read_template(name) == path.read_text(encoding="utf-8")
 
 
-def test_file_that_is_not_shipped_is_an_error():
+def test_reading_a_template_that_is_not_shipped_raises_an_error():
     with pytest.raises(FileNotFoundError):
         resources.read_template("nothing.j2")
 
@@ -56,7 +56,7 @@ def find_source(tmp_path):
         (7, None),
     ],
 )
-def test_install_source_is_the_repository_page_without_secrets(find_source, url, page):
+def test_install_source_is_the_repository_url_without_secrets(find_source, url, page):
     found = find_source(url, vcs_info={"vcs": "git", "commit_id": "a" * 40})
     assert found == (InstallSource(page, "a" * 40) if page is not None else None)
     if page is not None:
@@ -69,7 +69,7 @@ def test_install_source_is_unknown_for_files_and_missing_records(find_source, tm
 
 
 @pytest.mark.slow
-def test_wheel_contains_only_the_code_and_exact_copies_of_the_folders(distributions):
+def test_wheel_contains_only_the_code_and_exact_copies_of_resource_folders(distributions):
     with zipfile.ZipFile(distributions.wheel) as archive:
         shipped = {name: archive.read(name) for name in archive.namelist() if name.startswith("bot/_data/")}
         others = {name.partition("/")[0] for name in archive.namelist()}
@@ -80,7 +80,7 @@ def test_wheel_contains_only_the_code_and_exact_copies_of_the_folders(distributi
 
 
 @pytest.mark.slow
-def test_resources_of_a_wheel_are_found_from_any_folder(distributions, tmp_path):
+def test_config_files_of_a_wheel_are_found_from_any_working_directory(distributions, tmp_path):
     """The wheel is put on the path as pip would unpack it, far from the checkout."""
     installed = tmp_path / "site"
     with zipfile.ZipFile(distributions.wheel) as archive:
