@@ -76,7 +76,7 @@ def test_invalid_version_causes_no_release_lookup(look_up_source, version):
     assert len(received) == 1
 
 
-def test_long_release_notes_are_cut(look_up_source):
+def test_long_release_notes_are_cut_to_limits(look_up_source):
     body = "\n".join("x" * 1000 for _ in range(MAX_LINES + 5))
     answers = {COMPARE: COUNTS, "/repos/acme/web/releases/tags/v1": {"name": " ", "body": body}}
     release = look_up_source(answers, version="1")[0].release

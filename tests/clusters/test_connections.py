@@ -56,7 +56,7 @@ def test_entry_in_first_of_several_kubeconfigs_is_used(tmp_path):
 
 
 @pytest.mark.parametrize("user", ["exec", "auth-provider"])
-def test_program_of_a_kubeconfig_is_never_started(tmp_path, user):
+def test_program_named_in_a_kubeconfig_is_never_started(tmp_path, user):
     witness = tmp_path / "started"
     command = {"command": sys.executable, "args": ["-c", f"open({str(witness)!r}, 'w')"], "apiVersion": "x"}
     provider = {"name": "gcp", "config": {"cmd-path": sys.executable}}

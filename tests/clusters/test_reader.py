@@ -29,7 +29,7 @@ def list_lines(images):
     return [f"{each.workload.title} {each.container} {each.pods}" for each in images]
 
 
-def test_pods_are_counted_for_topmost_owner():
+def test_pods_are_counted_for_the_topmost_owner_of_each_pod():
     web, canary = make_owner("Deployment", "web"), make_owner("Rollout", "api")
     with KubernetesStand(
         pods=[

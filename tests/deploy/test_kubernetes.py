@@ -136,18 +136,18 @@ def test_pod_has_read_only_root_and_writes_only_to_volumes(objects):
     assert volumes == {each["name"] for each in container["volumeMounts"]}
 
 
-def test_pod_runs_as_the_user_of_the_image(objects):
+def test_cron_job_pod_runs_as_the_user_of_the_image(objects):
     context = get_pod_spec(objects)["securityContext"]
     (user,) = re.findall(r"^USER (\S+)$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
     assert user == f"{context['runAsUser']}:{context['runAsGroup']}"
     assert context["fsGroup"] == context["runAsGroup"]
 
 
-def test_pod_runs_only_on_linux_nodes(objects):
+def test_cron_job_pod_runs_only_on_linux_nodes(objects):
     assert get_pod_spec(objects)["nodeSelector"] == {"kubernetes.io/os": "linux"}
 
 
-def test_pod_has_no_token_for_the_kubernetes_api(objects):
+def test_cron_job_pod_has_no_token_for_the_kubernetes_api(objects):
     assert get_pod_spec(objects)["automountServiceAccountToken"] is False
     assert objects["ServiceAccount"]["automountServiceAccountToken"] is False
     assert get_pod_spec(objects)["serviceAccountName"] == objects["ServiceAccount"]["metadata"]["name"]
@@ -184,7 +184,7 @@ def test_container_has_cpu_and_memory_requests_and_limits(objects):
     assert resources["requests"].keys() == resources["limits"].keys() >= {"cpu", "memory"}
 
 
-def test_network_policy_allows_only_egress_for_dns_and_https(built_overlays):
+def test_network_policy_of_cron_job_allows_only_egress_for_dns_and_https(built_overlays):
     spec = built_overlays["base"]["NetworkPolicy"]["spec"]
     assert spec["policyTypes"] == ["Ingress", "Egress"]
     assert spec["ingress"] == []

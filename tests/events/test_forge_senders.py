@@ -217,7 +217,7 @@ ODD = st.recursive(
 
 
 @over_deliveries
-def test_unexpected_field_value_makes_forge_delivery_unreadable_or_is_printable(forge, sent):
+def test_forge_delivery_with_unexpected_field_is_unreadable_or_has_valid_names(forge, sent):
     paths = _list_fields(dict(sent.document))
 
     @settings(max_examples=15, deadline=None)

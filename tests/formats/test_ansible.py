@@ -37,7 +37,7 @@ def test_playbook_block_containing_itself_is_reported_as_too_large():
     assert [each.reason for each in read("&a\n- docker_container: {image: nginx}\n  block: *a\n")] == [Reason.TOO_LARGE]
 
 
-def test_comments_above_the_task_and_above_the_module_apply_to_the_image():
+def test_comments_above_ansible_task_and_module_apply_to_the_image():
     (found,) = read("- name: run\n  when: x\n  docker_container:\n    image: nginx:1\n")
     assert (found.line_number, found.related_lines) == (4, (1, 3))
 

@@ -18,7 +18,7 @@ def list_images(content):
 
 
 @pytest.mark.parametrize("template", ["container: {}", "services: {{db: {}}}", "jobs: [{{job: a, container: {}}}]"])
-def test_container_name_without_colon_or_slash_is_not_an_image(template):
+def test_azure_pipelines_container_without_colon_or_slash_is_not_an_image(template):
     """The file need not contain such a resource, because the file that includes a template contains its resources."""
     assert list_images(template.format("'ubuntu:24.04'")) == ["ubuntu:24.04"]
     assert list_images(template.format("'localhost:5000/ubuntu'")) == ["localhost:5000/ubuntu"]
@@ -26,18 +26,18 @@ def test_container_name_without_colon_or_slash_is_not_an_image(template):
 
 
 @pytest.mark.parametrize("value", ["${{ parameters.image }}", "$[ variables.image ]", "$(image)"])
-def test_container_expression_is_reported_as_templated_image(value):
+def test_azure_pipelines_container_expression_is_reported_as_templated(value):
     (found,) = read(f"container: {value}\n")
     assert isinstance(found, UnsupportedText)
 
 
 @pytest.mark.parametrize(("local", "images"), [("true", []), ("True", []), ("false", ["acme/x:1"]), ("", ["acme/x:1"])])
-def test_image_with_local_image_true_is_ignored(local, images):
+def test_azure_pipelines_image_with_local_image_true_is_ignored(local, images):
     content = f"resources:\n  containers:\n    - container: x\n      image: acme/x:1\n      localImage: {local}\n"
     assert list_images(content) == images
 
 
-def test_container_mapping_with_alias_is_ignored():
+def test_azure_pipelines_container_mapping_with_alias_is_ignored():
     assert read("container: {alias: evil}\n") == []
 
 

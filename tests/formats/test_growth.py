@@ -203,7 +203,7 @@ def test_too_long_texts_are_not_read_as_platforms_or_dockerfile_paths():
     assert resolve_dockerfile(FilePath("compose.yaml"), "a" * (MAX_PATH_LENGTH - 100), None) is not None
 
 
-def test_compose_text_with_too_many_dollar_signs_is_split_only_at_first_ones():
+def test_too_long_compose_text_is_kept_whole_with_a_list_of_variables():
     assert len(parse_text("$a$b" * MAX_LENGTH, 0)) == 3
     assert len(parse_text("$a$b" * (MAX_DOLLARS // 2), 0)) == MAX_DOLLARS
     assert len(parse_text("$a$b" * (MAX_DOLLARS // 2 + 1), 0)) == 3

@@ -220,7 +220,7 @@ DEEP = MAX_NESTING * 20
     ["a = " + "[" * DEEP, "a = " + "{b=" * DEEP, "a = " + "(" * DEEP, "a {\n" * DEEP, 'a = "' + '${"' * DEEP],
     ids=["tuples", "objects", "parentheses", "blocks", "templates"],
 )
-def test_too_deep_nesting_is_refused(text):
+def test_too_deeply_nested_hcl_is_refused(text):
     assert broken(text).reason is Reason.TOO_LARGE
 
 

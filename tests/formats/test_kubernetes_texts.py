@@ -103,7 +103,7 @@ def test_embedded_text_without_kubernetes_object_is_ignored():
     assert read(config_map("apiVersion: v1\nkind: Pod\nspec: {containers: [{image: 'evil:1'")) == []
 
 
-def test_too_long_embedded_text_is_not_read():
+def test_too_long_embedded_manifest_is_not_read():
     filler = f"# {'x' * 97}\n" * (MAX_TEXT_BYTES // 100 - 1)
     assert len(read(config_map(filler + POD))) == 2
     assert read(config_map(f"{filler}# {'x' * 200}\n{POD}")) == []

@@ -66,7 +66,7 @@ def test_arm64_with_variant_v8_equals_arm64(written):
 
 
 @pytest.mark.parametrize("written", UNREAD)
-def test_text_without_architecture_is_not_a_platform(written):
+def test_platform_text_without_known_architecture_is_not_read(written):
     assert read_platform(written) is None
 
 

@@ -83,7 +83,7 @@ def test_unreadable_xml_file_is_reported_with_reason(content, reason):
     assert broken.reason is reason
 
 
-def test_largest_allowed_xml_tree_is_read():
+def test_xml_tree_of_maximum_size_is_read():
     nested = b"<a>" * MAX_NESTING + b"</a>" * MAX_NESTING
     wide = b"<a>" + b"<b/>" * (MAX_ELEMENTS - 1) + b"</a>"
     assert isinstance(read_xml(nested), XmlFile)

@@ -48,7 +48,7 @@ def test_trivy_stage_of_dockerfile_adds_only_the_trivy_program():
     assert (copied.cmd.upper(), copied.flags) == ("COPY", ("--from=trivy-program",))
 
 
-def test_container_runs_as_numeric_user_other_than_root():
+def test_image_runs_as_a_numeric_user_other_than_root():
     (user,) = list_instructions("USER", RUNTIME)
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user.value[0])
     assert RUNTIME.index(user) > max(RUNTIME.index(each) for each in list_instructions("RUN", RUNTIME))
@@ -114,7 +114,7 @@ def build_context(tmp_path):
 
 
 @pytest.mark.slow
-def test_basebump_scan_of_this_repository_finds_the_base_image_only(capsys):
+def test_basebump_scan_of_this_repository_finds_base_image_and_ignores_tests(capsys):
     assert main(["scan", str(ROOT), "--offline", "--format", "json"]) == 0
     references = json.loads(capsys.readouterr().out)["references"]
     base = [each for each in references if each["path"] == "Dockerfile"]

@@ -88,7 +88,7 @@ def test_third_party_actions_in_workflows_are_pinned_to_known_commits():
             assert rest.partition("@")[2] == f"{commit} # {version}"
 
 
-def test_ci_runs_on_every_supported_version_of_python():
+def test_ci_workflow_runs_tests_on_every_supported_python_version():
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     supported = re.findall(r"Programming Language :: Python :: (3\.\d+)", project)
     job = read_yaml((FOLDER / "ci.yml").read_text(encoding="utf-8"))["jobs"]["test"]
@@ -278,7 +278,7 @@ def test_git_tag_of_the_major_version_moves_to_the_release(repository):
 
 
 @pytest.mark.slow
-def test_release_workflow_builds_a_wheel_and_an_sdist_with_the_same_names(distributions, tmp_path):
+def test_release_workflow_builds_files_with_the_names_of_a_local_build(distributions, tmp_path):
     checkout = copy_checkout(tmp_path / "checkout")
     ran = WorkflowSteps("release.yml", checkout, GITHUB).run("build", "Build the wheel and the sdist")
     assert ran.code == 0, ran.log

@@ -180,7 +180,7 @@ def test_acr_record_without_credential_needs_anonymous_metadata_access(acr, anyb
     assert (recorded is not None) == is_told
 
 
-def test_only_acr_registries_with_https_and_entra_get_record_requests(acr):
+def test_acr_records_are_not_requested_from_mirrors_plain_http_or_other_registries(acr):
     asked = facts(
         acr,
         entry(acr, uses_entra=False),
@@ -284,7 +284,7 @@ def referrers(*manifests: object, media_type: str = OCI_INDEX, status: int = 200
         HttpReply(200, b"[]", {"Content-Type": OCI_INDEX}),
     ],
 )
-def test_end_of_life_is_none_if_referrers_have_no_date(acr, reply):
+def test_end_of_life_of_image_is_none_if_referrers_have_no_date(acr, reply):
     with HttpListener(lambda received: reply, acr.certificate) as server:
         asked = facts(acr, RegistryEntry(server.host, ca=str(acr.certificate.path), uses_entra=True))
         assert asked.fetch_end_of_life(TagRef(f"{server.host}/team/app", "1"), NEW.digest) is None

@@ -69,7 +69,7 @@ def library(acr: FakeAcr, credential: FixedCredential | None) -> ContainerRegist
     return ContainerRegistryClient(acr.url, credential, connection_verify=str(acr.certificate.path), retry_total=0)
 
 
-def test_azure_library_works_with_emulator(acr):
+def test_azure_library_lists_tags_and_properties_from_acr_emulator(acr):
     acr.push(IMAGE, "team/app", "2")
     acr.page = 1
     with library(acr, FixedCredential(acr.entra)) as client:
@@ -90,20 +90,20 @@ def test_azure_library_sends_two_acr_requests_and_two_token_requests_per_call(ac
     assert acr.asked == [*first, "GET /acr/v1/team%2Fapp/_tags/1"] * 2
 
 
-def test_emulator_challenge_names_realm_service_and_scope(acr):
+def test_acr_emulator_challenge_names_realm_service_and_scope(acr):
     answer = ask(acr, "GET", "/v2/team/app/manifests/1")
     assert answer.status_code == 401
     challenge = f'Bearer realm="{acr.url}/oauth2/token",service="{acr.host}",scope="{SCOPE}"'
     assert answer.headers["WWW-Authenticate"] == challenge
 
 
-def test_emulator_challenge_names_no_scope_for_root_and_catalog_scope_for_catalog(acr):
+def test_acr_emulator_challenge_names_catalog_scope_only_for_catalog(acr):
     assert "scope" not in ask(acr, "GET", "/v2/").headers["WWW-Authenticate"]
     catalog = ask(acr, "GET", "/acr/v1/_catalog", headers=bearer(acr.access_token(SCOPE)))
     assert (catalog.status_code, 'scope="registry:catalog:*"' in catalog.headers["WWW-Authenticate"]) == (401, True)
 
 
-def test_emulator_serves_manifests_tags_referrers_and_blobs_to_valid_tokens(acr):
+def test_acr_emulator_serves_manifests_tags_referrers_and_blobs_to_valid_tokens(acr):
     acr.attach("team/app", IMAGE.digest, LIFECYCLE, {"a": "b"})
     pull = bearer(refresh(acr, exchange(acr, acr.entra.token()).json()["refresh_token"]).json()["access_token"])
     assert ask(acr, "GET", "/v2/team/app/manifests/1", headers=pull).headers["Docker-Content-Digest"] == IMAGE.digest
@@ -119,12 +119,12 @@ def test_emulator_serves_manifests_tags_referrers_and_blobs_to_valid_tokens(acr)
 # Requests that the registry rejects
 
 
-def test_emulator_refuses_requests_for_another_host(acr):
+def test_acr_emulator_refuses_requests_for_another_host(acr):
     assert ask(acr, "GET", "/v2/", headers={"Host": "attacker.azurecr.io"}).status_code == 421
 
 
 @pytest.mark.parametrize("service", ["", "attacker.azurecr.io"])
-def test_emulator_refuses_token_requests_for_another_service(acr, service):
+def test_acr_emulator_refuses_token_requests_for_another_service(acr, service):
     assert exchange(acr, acr.entra.token(), service=service).status_code == 400
     assert refresh(acr, acr.refresh_token(), service=service).status_code == 400
     answer = ask(acr, "GET", "/oauth2/token", params={"service": service, "scope": SCOPE}, headers=basic(ADMIN))
@@ -134,47 +134,47 @@ def test_emulator_refuses_token_requests_for_another_service(acr, service):
 @pytest.mark.parametrize(
     "scope", ["", "pull", "repository:team/app", "repository:team/app:pull repository:b:pull", "*"]
 )
-def test_emulator_refuses_token_requests_with_malformed_scope(acr, scope):
+def test_acr_emulator_refuses_token_requests_with_malformed_scope(acr, scope):
     assert refresh(acr, acr.refresh_token(), scope=scope).status_code == 400
 
 
 @pytest.mark.parametrize("scope", ["repository:team/other:pull", "repository:team/app:metadata_read", ""])
-def test_emulator_refuses_access_token_issued_for_another_scope(acr, scope):
+def test_acr_emulator_refuses_access_token_issued_for_another_scope(acr, scope):
     headers = bearer(acr.access_token(scope))
     assert ask(acr, "GET", "/v2/team/app/manifests/1", headers=headers).status_code == 401
 
 
-def test_emulator_refuses_entra_token_issued_for_another_audience(acr):
+def test_acr_emulator_refuses_entra_token_issued_for_another_audience(acr):
     answer = exchange(acr, acr.entra.token(RESOURCE_MANAGER))
     assert (answer.status_code, "Audience" in answer.text) == (401, True)
 
 
-def test_emulator_refuses_expired_tokens(acr):
+def test_acr_emulator_refuses_expired_tokens(acr):
     assert "expired" in exchange(acr, acr.entra.token(age=3601)).text
     assert "expired" in refresh(acr, acr.refresh_token(age=3 * 3600 + 1)).text
     answer = ask(acr, "GET", "/v2/team/app/manifests/1", headers=bearer(acr.access_token(SCOPE, age=75 * 60 + 1)))
     assert (answer.status_code, "expired" in answer.text) == (401, True)
 
 
-def test_emulator_refuses_entra_tokens_of_another_tenant(acr):
+def test_acr_emulator_refuses_entra_tokens_of_another_tenant(acr):
     other = "00000000-1111-2222-3333-444444444444"
     assert exchange(acr, acr.entra.token(tenant=other)).status_code == 401
     assert exchange(acr, acr.entra.token(), tenant=other).status_code == 401
     assert exchange(acr, acr.entra.token(), tenant=TENANT).status_code == 200
 
 
-def test_emulator_refuses_identity_without_role_on_registry(acr):
+def test_acr_emulator_refuses_identity_without_role_on_registry(acr):
     assert "no role" in exchange(acr, acr.entra.token(client="somebody-else")).text
 
 
-def test_emulator_refuses_tokens_of_another_registry_or_of_the_wrong_kind(acr):
+def test_acr_emulator_refuses_tokens_of_another_registry_or_of_wrong_kind(acr):
     assert refresh(acr, acr.refresh_token(audience="attacker.azurecr.io")).status_code == 401
     assert refresh(acr, acr.access_token(SCOPE)).status_code == 401
     for token in (acr.refresh_token(), acr.access_token(SCOPE, audience="attacker.azurecr.io")):
         assert ask(acr, "GET", "/v2/team/app/manifests/1", headers=bearer(token)).status_code == 401
 
 
-def test_emulator_refuses_credentials_beside_the_expected_token(acr):
+def test_acr_emulator_refuses_credentials_beside_the_expected_token(acr):
     for headers in (basic(ADMIN), bearer(acr.entra.token())):
         assert "nobody asked" in exchange(acr, acr.entra.token(), headers).text
         assert "nobody asked" in refresh(acr, acr.refresh_token(), headers).text
@@ -188,11 +188,11 @@ def test_emulated_data_endpoint_accepts_only_signed_urls(acr):
     assert ask(acr, "GET", location.partition("?")[0]).status_code == 403
 
 
-def test_emulator_refuses_blob_uploads(acr):
+def test_acr_emulator_refuses_blob_uploads(acr):
     assert ask(acr, "POST", "/v2/team/app/blobs/uploads/", headers=bearer(acr.access_token(SCOPE))).status_code == 405
 
 
-def test_emulator_allows_anonymous_pull_only_if_enabled(acr):
+def test_acr_emulator_allows_anonymous_pull_only_if_enabled(acr):
     form = {"grant_type": "password", "service": acr.host, "scope": SCOPE}
     query = {"service": acr.host, "scope": SCOPE}
     assert ask(acr, "POST", "/oauth2/token", data=form).status_code == 401
@@ -205,7 +205,7 @@ def test_emulator_allows_anonymous_pull_only_if_enabled(acr):
         assert client.get_tag_properties("team/app", "1").digest == IMAGE.digest
 
 
-def test_emulator_with_anonymous_pull_refuses_wrong_credentials(acr):
+def test_acr_emulator_with_anonymous_pull_refuses_wrong_credentials(acr):
     acr.anonymous = ANYBODY
     query = {"service": acr.host, "scope": SCOPE}
     wrong = basic(("contoso", "old-password"))
@@ -214,14 +214,14 @@ def test_emulator_with_anonymous_pull_refuses_wrong_credentials(acr):
     assert ask(acr, "POST", "/oauth2/token", data=form, headers=wrong).status_code == 400
 
 
-def test_emulator_accepts_refresh_token_as_password_of_token_user(acr):
+def test_acr_emulator_accepts_refresh_token_as_password_of_token_user(acr):
     query = {"service": acr.host, "scope": SCOPE}
     login = basic((TOKEN_USER, acr.refresh_token()))
     assert ask(acr, "GET", "/oauth2/token", params=query, headers=login).status_code == 200
     assert ask(acr, "GET", "/oauth2/token", params=query, headers=basic((TOKEN_USER, "x"))).status_code == 401
 
 
-def test_scope_map_token_in_emulator_allows_only_listed_actions(acr):
+def test_acr_emulator_limits_scope_map_token_to_listed_actions(acr):
     acr.logins = {NARROW: AcrIdentity({"team/app": frozenset({"pull"})})}
     for scope, status in ((SCOPE, 200), ("repository:team/app:metadata_read", 401), ("repository:team/b:pull", 401)):
         query = {"service": acr.host, "scope": scope}
@@ -231,7 +231,7 @@ def test_scope_map_token_in_emulator_allows_only_listed_actions(acr):
         assert ask(acr, "GET", path, headers=bearer(token)).status_code == status
 
 
-def test_emulator_with_abac_requires_a_role_for_the_repository(acr):
+def test_acr_emulator_with_abac_requires_a_role_for_the_repository(acr):
     acr.abac = True
     token = refresh(acr, acr.refresh_token()).json()["access_token"]
     assert ask(acr, "GET", "/v2/team/app/manifests/1", headers=bearer(token)).status_code == 401

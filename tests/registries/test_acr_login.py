@@ -138,7 +138,7 @@ def test_acr_exchange_response_above_size_limit_is_refused(certificate, entra):
             EntraLogins(http, build_secret_environment(entra)).get_refresh_token(server.host)
 
 
-def test_entra_token_is_hidden_in_quoted_registry_error(certificate, entra):
+def test_entra_token_repeated_in_registry_error_is_hidden(certificate, entra):
     def answer(received: ReceivedRequest) -> HttpReply:
         token = parse_qs(received.body.decode())["access_token"][0]
         return HttpReply(401, json.dumps({"errors": [{"code": "DENIED", "message": f"not {token}!"}]}).encode())

@@ -199,7 +199,7 @@ def test_entra_login_refused_for_acr_tasks_is_reported(builder, entra):
     )
 
 
-def test_token_echoed_by_resource_manager_is_hidden(arm, builder):
+def test_token_repeated_in_resource_manager_error_is_hidden(arm, builder):
     def echo(received: ReceivedRequest) -> HttpReply:
         error = {"code": "Odd", "message": f"what is {received.headers['authorization']}?"}
         return HttpReply(400, json.dumps({"error": error}).encode())

@@ -215,7 +215,7 @@ def test_netrc_is_not_used_for_google_token_requests(google, isolated_home):
     assert "Authorization" not in google.received[0].headers
 
 
-def test_only_the_documented_variables_affect_requests_to_google(google, monkeypatch):
+def test_only_documented_variables_set_proxy_and_ca_of_requests_to_google(google, monkeypatch):
     for variable in ("ALL_PROXY", "HTTP_PROXY"):
         monkeypatch.setenv(variable, "http://other.example:1")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/other.pem")

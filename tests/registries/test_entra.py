@@ -193,7 +193,7 @@ def test_refused_entra_login_is_reported_without_secret(acr, entra, changes, sai
     assert list_credential_requests(acr.received) == []
 
 
-def test_secret_is_hidden_in_quoted_entra_error(certificate):
+def test_client_secret_repeated_in_entra_error_is_hidden(certificate):
     def answer(received: ReceivedRequest) -> HttpReply:
         said: dict[str, str] = {"error": "invalid_client", "error_description": "AADSTS7000215: t0p-secret is wrong."}
         if received.method == "GET":

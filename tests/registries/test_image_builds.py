@@ -65,7 +65,7 @@ def test_own_build_of_an_index_is_read_from_linux_amd64_image(registry, read):
     assert build.layers == tuple(each.digest for each in make_layers("base", "amd64"))
 
 
-def test_provenance_in_index_has_precedence_over_labels(read):
+def test_provenance_in_index_has_precedence_over_labels_of_own_build(read):
     image = make_image("app", labels={"source": "https://github.com/acme/other"})
     statement = state_provenance(image.digest, f"{SOURCE}.git", "api/Dockerfile", [("python@3.12", digest("base"))])
     build = read(attach_provenance(image, statement))
@@ -79,13 +79,13 @@ def test_provenance_in_index_has_precedence_over_labels(read):
     assert build.children == {image.digest}
 
 
-def test_provenance_about_other_image_is_ignored(read):
+def test_provenance_of_another_image_is_ignored_for_own_build(read):
     image = make_image("app", labels={"source": SOURCE})
     build = read(attach_provenance(image, state_provenance(digest("other"), "https://github.com/acme/other", "D")))
     assert (build.source, build.dockerfile, build.is_attested, build.bases) == (SOURCE, None, False, ())
 
 
-def test_attached_provenance_is_found_by_referrers_tag(registry, read):
+def test_provenance_attached_to_own_build_is_found_by_referrers_tag(registry, read):
     image = make_image("app")
     layer = ImageLayer(state_provenance(image.digest, SOURCE, "Dockerfile"), "application/vnd.in-toto+json")
     artifact = build_artifact("application/vnd.in-toto+json", [layer])

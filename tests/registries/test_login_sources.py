@@ -131,7 +131,7 @@ def test_kubernetes_secret_file_can_be_used_as_login_source(tmp_path):
     assert find_username({"REGISTRY_AUTH_FILE": secret}) == "secret's"
 
 
-def test_login_of_mirrored_repository_is_found_by_mirror_path():
+def test_login_for_mirrored_repository_is_found_by_path_at_the_mirror():
     digest = Digest("sha256:" + "a" * 64)
     keys = {"docker.io": "upstream", "m.corp": "host", "m.corp/hub/library": "part"}
     logins = {key: {"username": name, "password": "word"} for key, name in keys.items()}

@@ -43,7 +43,7 @@ def test_single_manifest_is_parsed_with_config_and_annotations(docker):
 
 
 @pytest.mark.parametrize("docker", [False, True])
-def test_index_children_keep_order_and_exclude_attestations(docker):
+def test_index_is_parsed_with_children_in_order_and_without_attestations(docker):
     index = add_attestation(images.build_index([ARM, AMD64], annotations={"a": "b"}), AMD64)
     index = convert_to_docker(index) if docker else index
     assert parse_item(index).manifest == Manifest(

@@ -165,7 +165,7 @@ def test_helm_chart_in_registry_is_reported_as_not_an_image(registry):
 # Image metadata
 
 
-def test_index_is_described_by_linux_amd64_image(registry, list_requests):
+def test_description_of_index_is_read_from_linux_amd64_image(registry, list_requests):
     labels = {f"{PREFIX}version": "1.2", f"{PREFIX}source": "https://label.example", f"{PREFIX}revision": "abc"}
     annotations = {f"{PREFIX}source": "https://manifest.example"}
     spoken = images.build_image([images.build_layer({"a": b"s"})], labels=labels, annotations=annotations)
@@ -193,7 +193,7 @@ def test_index_is_described_by_linux_amd64_image(registry, list_requests):
     ], "the index was fetched a moment ago and is not fetched again"
 
 
-def test_index_without_linux_amd64_is_described_by_first_image(registry):
+def test_description_of_index_without_linux_amd64_is_read_from_first_image(registry):
     first = images.build_image([images.build_layer({})], platform="linux/s390x", labels={f"{PREFIX}version": "first"})
     index = images.build_index([first, ARM])
     registry.push(index, "without", "1")
@@ -345,7 +345,7 @@ def test_registry_certificate_is_verified_with_configured_ca(tmp_path):
         assert (caught.value.reason, caught.value.is_failure) == (Reason.UNREACHABLE, True)
 
 
-def test_pull_address_has_host_and_login_of_endpoint():
+def test_pull_address_contains_host_login_and_tls_settings_of_registry():
     digest = Digest("sha256:" + "a" * 64)
     entries = [
         RegistryEntry("ghcr.io", username="user", password="word"),

@@ -249,7 +249,7 @@ def test_registry_outside_config_gets_no_tag_list_request():
         OciRegistry(environment={}).list_tags(f"{HOST}/team/base")
 
 
-def test_demo_registry_lists_tags():
+def test_loopback_registry_of_the_demo_lists_tags():
     store = images.ImageStore()
     for tag in ("12", "12-slim"):
         store.set_tag("library/debian", tag, images.build_image([images.build_layer({})]))
@@ -259,7 +259,7 @@ def test_demo_registry_lists_tags():
 
 
 @pytest.mark.real("docker-registry")
-def test_tag_list_needs_only_pull_scope(tmp_path):
+def test_tag_list_is_requested_with_pull_scope_only(tmp_path):
     with (
         TokenServer(tmp_path, {"user": "right"}) as tokens,
         DockerRegistry(token=tokens.block, folder=tmp_path) as registry,

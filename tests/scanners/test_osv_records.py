@@ -200,7 +200,7 @@ WRAPPINGS = ("spdxVersion", "packages", "bomFormat", "components", "payload", "d
 
 
 @given(st.dictionaries(st.sampled_from(WRAPPINGS), json_values | st.just("CycloneDX")))
-def test_any_inventory_is_read_or_refused(value):
+def test_any_json_is_read_as_inventory_or_refused(value):
     with contextlib.suppress(UnreadableReportError):
         parse_inventory(json.dumps(value).encode(), frozenset({digest("a")}))
 

@@ -214,7 +214,7 @@ def test_report_for_another_platform_is_not_used(reports):
 
 
 @pytest.mark.parametrize("platform", ["linux/amd64", "linux/arm64"])
-def test_configured_platform_applies_to_report_without_platform(reports, platform):
+def test_report_without_platform_is_used_only_for_the_configured_platform(reports, platform):
     scanner = reports({"a.json": build_twistcli_report(NEW, "CVE-2026-0001")}, platform=platform)
     assert get_ids(scanner.scan(subject(platform=platform)))
     other = "linux/amd64" if platform == "linux/arm64" else "linux/arm64"

@@ -174,7 +174,7 @@ def test_visit_of_repository_not_selected_by_config_is_not_retried(job_scene):
     assert result.result == "the config does not select this repository"
 
 
-def test_visit_fails_if_a_registry_of_the_repository_fails(job_scene):
+def test_visit_fails_if_a_registry_used_by_the_repository_is_silent(job_scene):
     job_scene.add_repository("web")
     with job_scene.with_silent_registry():
         [result] = job_scene.visit_job()(job_scene.claim(VisitWork("local", "", "web")))

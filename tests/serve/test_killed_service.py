@@ -8,7 +8,7 @@ from support.runs.killed_service import kill_service
 pytestmark = [pytest.mark.slow, pytest.mark.real("docker-registry")]
 
 
-def test_killed_service_loses_and_repeats_no_proposals(tmp_path):
+def test_repeatedly_killed_service_opens_every_proposal_exactly_once(tmp_path):
     report = kill_service(tmp_path, kills=4)
     assert (report.lost, report.repeated) == ((), ())
     assert report.interrupted >= 2

@@ -292,7 +292,7 @@ def test_metrics_do_not_count_a_delivery_that_could_not_be_stored(service):
     assert service.value("deliveries_total", sender="registry", outcome="accepted") == 0
 
 
-def test_documentation_lists_every_metric_with_type_and_labels(service):
+def test_monitoring_docs_list_every_metric_with_type_and_labels(service):
     service.finish(PollWork("docker.io"))
     service.deliver(1)
     families = list(text_string_to_metric_families(service.metrics.render()))

@@ -77,7 +77,7 @@ def test_pages_require_the_user_header_if_configured(year, path):
         assert (response.status, response.body) == (403, USER_MISSING)
 
 
-def test_local_service_refuses_host_names_that_other_sites_could_point_to_it(year):
+def test_local_service_refuses_requests_with_a_foreign_host_header(year):
     local = ServeSection()
     for host in ("localhost:8080", "127.0.0.1:8080", "[::1]:8080", "[::1]", "localhost"):
         assert get(year, "/", settings=local, headers={"host": host}).status == 200
@@ -169,7 +169,7 @@ def test_image_names_on_the_events_page_link_to_the_search(year):
     assert "docker.io/library/python:3.12-slim" in read(year, "/search", q="docker.io/library/python:3.12-slim")
 
 
-def test_image_page_shows_users_digests_and_evidence(year):
+def test_image_page_shows_references_digests_and_evidence(year):
     text = read(year, "/images/python:3.12-slim")
     for words in ("Where it is used", "services/0/Dockerfile:1", "What the next digests change", "CVE-2026-3094"):
         assert words in text

@@ -152,7 +152,7 @@ def test_poll_sends_one_head_request_per_tag_and_ignores_skipped_references(flee
 
 
 @real
-def test_poll_requests_visits_of_other_users_after_one_recorded_the_new_digest(fleet):
+def test_poll_reports_moved_tag_until_all_repositories_recorded_the_new_digest(fleet):
     with start_hub(fleet) as registry:
         base = build_tag_ref("base")
         old = registry.push(build("old"), base.path, base.tag)

@@ -140,6 +140,6 @@ def test_missing_sigstore_library_raises_usage_error_with_install_hint(monkeypat
         CosignVerifier.create_for_trusts([trust()], artifacts)
 
 
-def test_sigstore_is_not_imported_before_use():
+def test_sigstore_library_is_not_imported_before_use():
     code = "import sys, bot.verifiers.cosign; sys.exit('sigstore' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT).returncode == 0
