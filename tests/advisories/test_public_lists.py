@@ -41,7 +41,7 @@ def test_kev_and_epss_lists_yield_exploited_ids_scores_and_list_dates(source):
     assert listed.errors == {}
 
 
-def test_kev_or_epss_list_outside_config_is_unknown_without_an_error(source):
+def test_kev_or_epss_list_that_is_not_configured_causes_no_error(source):
     listed = PublicLists(kev=source(kev(CVE))).query_lists({OTHER})
     assert (listed.exploited_ids, listed.epss_scores, listed.list_versions) == (
         frozenset(),
@@ -88,13 +88,13 @@ def test_unreadable_kev_list_is_unknown_and_epss_list_is_still_used(tmp_path, so
         (302, b"", "/kev.json answered 302"),
     ],
 )
-def test_failed_download_of_list_is_reported_with_url_and_reason(status, body, why):
+def test_failed_download_of_kev_list_is_reported_with_url_and_reason(status, body, why):
     with HttpListener(lambda _: HttpReply(status, body)) as listener:
         listed = PublicLists(DocumentSource(f"{listener.url}/kev.json", {})).query_lists({CVE})
     assert listed.errors == {AdvisoryList.KEV: f"{listener.url}{why}"}
 
 
-def test_redirect_of_list_download_to_internal_host_is_not_followed():
+def test_redirect_of_kev_list_download_to_internal_host_is_not_followed():
     with HttpListener(lambda _: HttpReply(200, kev(CVE))) as inside:
         redirect = HttpReply(302, b"", {"Location": f"{inside.url}/kev.json"})
         with HttpListener(lambda _: redirect) as listener:

@@ -47,7 +47,7 @@ def test_registry_gets_no_request_if_vex_documents_name_only_known_digests(creat
     assert asked == []
 
 
-def test_digests_of_image_are_looked_up_if_a_vex_document_names_another(create_advisories):
+def test_digests_of_image_are_looked_up_if_vex_document_names_another_digest(create_advisories):
     advisories, asked = create_advisories(vex(statement(CVE, f"pkg:oci/web@{digest('manifest')}")))
     assert advisories.list_digests(IMAGE) == {digest("index"), digest("manifest")}
     assert asked == [IMAGE]

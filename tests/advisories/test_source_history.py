@@ -60,7 +60,7 @@ def test_release_notes_of_the_new_version_are_fetched_from_github(look_up_source
     assert len(received) == 2
 
 
-def test_release_is_looked_up_with_v_prefix_first_and_without_second(look_up_source):
+def test_release_notes_are_looked_up_with_v_prefix_and_then_without(look_up_source):
     found, received = look_up_source(
         {COMPARE: COUNTS, "/repos/acme/web/releases/tags/1.2.0": {"body": None}}, version="v1.2.0"
     )

@@ -73,7 +73,7 @@ def list_errors(found):
     return [error.message for error in Draft202012Validator(build_schema(found)).iter_errors(found)]
 
 
-def test_overlays_match_the_schemas_of_kubernetes(objects):
+def test_kustomize_overlays_match_the_schemas_of_kubernetes(objects):
     assert len(objects) >= 4
     assert {kind: list_errors(found) for kind, found in objects.items()} == {kind: [] for kind in objects}
 
@@ -127,7 +127,7 @@ def test_each_security_rule_of_the_tests_detects_a_violation(built_overlays, rul
     assert broken == {rule} | ({"only these kinds of volumes"} if rule == "no path of the host" else set())
 
 
-def test_pod_has_read_only_root_and_writes_only_to_volumes(objects):
+def test_cron_job_pod_has_read_only_root_and_writes_only_to_volumes(objects):
     container = get_container(objects)
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     writable = {each["mountPath"] for each in container["volumeMounts"] if not each.get("readOnly")}
@@ -153,7 +153,7 @@ def test_cron_job_pod_has_no_token_for_the_kubernetes_api(objects):
     assert get_pod_spec(objects)["serviceAccountName"] == objects["ServiceAccount"]["metadata"]["name"]
 
 
-def test_pod_environment_comes_only_from_the_secret(objects):
+def test_cron_job_pod_environment_comes_only_from_the_secret(objects):
     assert "Secret" not in objects
     assert get_container(objects)["envFrom"] == [{"secretRef": {"name": "basebump"}}]
     assert "env" not in get_container(objects)
@@ -179,7 +179,7 @@ def test_cron_job_is_not_retried_after_permanent_failures(objects):
     }
 
 
-def test_container_has_cpu_and_memory_requests_and_limits(objects):
+def test_cron_job_container_has_cpu_and_memory_requests_and_limits(objects):
     resources = get_container(objects)["resources"]
     assert resources["requests"].keys() == resources["limits"].keys() >= {"cpu", "memory"}
 
@@ -239,7 +239,7 @@ def test_cron_job_uses_the_image_tag_of_this_release(objects):
     assert get_container(objects)["image"].rpartition(":")[2] == __version__
 
 
-def test_azure_component_adds_workload_identity_to_the_pod(built_overlays):
+def test_azure_component_adds_workload_identity_to_the_cron_job_pod(built_overlays):
     plain, azure = built_overlays["base"], built_overlays["base and azure"]
     labels = get_job(azure)["template"]["metadata"]["labels"]
     assert labels["azure.workload.identity/use"] == "true"

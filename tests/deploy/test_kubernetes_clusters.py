@@ -41,13 +41,13 @@ def role():
     return build(FOLDER / "clusters" / "role")
 
 
-def test_role_for_reading_pods_matches_the_schemas_of_kubernetes(role):
+def test_cluster_role_for_reading_pods_matches_the_schemas_of_kubernetes(role):
     for each in role:
         schema = CONTRACT | {"$ref": f"#/$defs/io.k8s.api.rbac.v1.{each['kind']}"}
         assert [error.message for error in Draft202012Validator(schema).iter_errors(each)] == []
 
 
-def test_role_allows_only_get_and_list_of_objects_that_basebump_lists(role):
+def test_cluster_role_allows_only_get_and_list_of_objects_that_basebump_lists(role):
     rules = get_only(role, "ClusterRole", "basebump-read-pods")["rules"]
     assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list"}
     granted = {
@@ -59,7 +59,7 @@ def test_role_allows_only_get_and_list_of_objects_that_basebump_lists(role):
     assert granted == {kind.group_resource for kind in ObjectKind}
 
 
-def test_role_is_bound_to_the_service_account_of_basebump(role):
+def test_cluster_role_is_bound_to_the_service_account_of_basebump(role):
     binding = get_only(role, "ClusterRoleBinding", "basebump-read-pods")
     assert binding["roleRef"]["name"] == "basebump-read-pods"
     assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "basebump", "namespace": "basebump"}]

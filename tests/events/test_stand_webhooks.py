@@ -63,13 +63,13 @@ def _propose(receiver: WebhookReceiver) -> None:
     receiver.take_events()
 
 
-def test_webhook_of_a_push_by_a_user_is_an_event(receiver):
+def test_push_by_a_user_causes_a_webhook_event(receiver):
     receiver.stand.commit("main", {"Dockerfile": "FROM node:22\n"})
 
     assert receiver.take_events() == [pushed(NAME)]
 
 
-def test_webhooks_of_basebump_actions_are_only_pushes_to_basebump_branches(receiver):
+def test_basebump_actions_cause_only_push_events_of_basebump_branches(receiver):
     push(receiver.stand)
     receiver.stand.forge().open(proposal(body=BODY))
     push(receiver.stand, changes=NEWER_CHANGES, message=message_of("3" * 16), over=receiver.stand.branches()[BRANCH])
@@ -97,7 +97,7 @@ ACTIONS: dict[str, tuple[Callable[[HostedStand], object], RepositoryChanged]] = 
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_webhook_of_a_user_action_on_a_pull_request_is_an_event(receiver, action):
+def test_user_action_on_a_pull_request_causes_a_webhook_event(receiver, action):
     act, expected = ACTIONS[action]
     _propose(receiver)
 
@@ -106,7 +106,7 @@ def test_webhook_of_a_user_action_on_a_pull_request_is_an_event(receiver, action
     assert set(receiver.take_events()) == {expected}
 
 
-def test_webhook_of_a_merged_pull_request_is_an_event(receiver):
+def test_merge_of_a_pull_request_causes_webhook_events(receiver):
     _propose(receiver)
 
     receiver.stand.merge_request(BRANCH)
@@ -114,7 +114,7 @@ def test_webhook_of_a_merged_pull_request_is_an_event(receiver):
     assert set(receiver.take_events()) == {pushed(NAME), request_changed(NAME)}
 
 
-def test_webhook_of_a_ticked_dashboard_checkbox_is_an_event(receiver):
+def test_ticked_dashboard_checkbox_causes_a_webhook_event(receiver):
     box = f"{Box(RequestedAction.OPEN, BRANCH)} python\n"
     receiver.stand.repository.labels[DASHBOARD_LABEL] = _label_of(receiver.stand)
     (repository,) = receiver.stand.fleet().list_repositories(frozenset())
@@ -132,7 +132,7 @@ def _label_of(stand: HostedStand) -> object:
     return ("ededed", "") if isinstance(stand, GitHubStand) else stand.server.world.next_id()
 
 
-def test_github_webhook_of_an_archived_or_renamed_repository_is_an_event(tmp_path):
+def test_archiving_or_renaming_a_github_repository_causes_a_webhook_event(tmp_path):
     with HttpListener(lambda _: HttpReply(202)) as listener:
         stand = GitHubStand(tmp_path, {"Dockerfile": "FROM python:3.12-slim\n"})
         receiver = WebhookReceiver(stand, listener)

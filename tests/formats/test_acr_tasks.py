@@ -62,16 +62,16 @@ def test_acr_dockerfile_path_starts_at_working_directory_or_defaults_to_context(
         "[a, b]",
     ],
 )
-def test_task_build_of_files_outside_repository_is_not_reported(command):
+def test_acr_task_build_of_files_outside_repository_is_not_reported(command):
     assert built(command) == []
 
 
-def test_working_directory_of_step_replaces_that_of_task():
+def test_acr_working_directory_of_step_replaces_that_of_task():
     assert [each.dockerfile for each in builds("{build: -f Dockerfile ., workingDirectory: a/b}")] == ["a/b/Dockerfile"]
     assert [each.dockerfile for each in builds("build: web", top="workingDirectory: a\n")] == ["a/web/Dockerfile"]
 
 
-def test_task_build_is_extracted_with_line_number_and_build_arguments():
+def test_acr_task_build_is_extracted_with_line_number_and_build_arguments():
     command = ">\n      -t a --build-arg NODE=24 --build-arg=GO=$Go --build-arg TOKEN\n      ."
     assert builds(f"build: {command}") == [TaskFileBuild(PATH, 3, "Dockerfile", ("NODE", "GO", "TOKEN"))]
 
@@ -152,7 +152,7 @@ def test_working_directory_applies_in_file_known_to_be_an_acr_task():
     assert known("-t a .", "workingDirectory: app\n") == (StepBuild("app/Dockerfile"),)
 
 
-def test_acr_task_is_parsed_with_no_build_and_with_two_builds():
+def test_acr_task_file_can_contain_no_build_or_several_builds():
     assert parse_task_builds(b"steps:\n- cmd: acr purge --ago 7d\n- push: [a]\n") == ()
     assert parse_task_builds(b"") == ()
     assert parse_task_builds(b"steps:\n- build: -t a a\n- build: -t b b\n") == (
@@ -162,5 +162,5 @@ def test_acr_task_is_parsed_with_no_build_and_with_two_builds():
 
 
 @pytest.mark.parametrize("content", [b"steps: [", b"steps:\n- build: \xff .\n", "steps: []".encode("utf-16")])
-def test_unreadable_acr_task_is_parsed_as_none(content):
+def test_builds_of_unreadable_acr_task_are_unknown(content):
     assert parse_task_builds(content) is None

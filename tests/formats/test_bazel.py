@@ -86,7 +86,7 @@ def test_bazel_registry_with_repository_takes_digest_only_if_tag_is_set(tag):
 
 
 @pytest.mark.parametrize("reproducible", ["True", "x", "not False"])
-def test_bazel_image_is_not_pinned_only_if_reproducible_is_false(reproducible):
+def test_only_reproducible_false_prevents_pinning_of_a_bazel_image(reproducible):
     (open_one,) = read(f'oci_pull(image = "a:1", reproducible = {reproducible})')
     (locked,) = read('oci_pull(image = "a:1", reproducible = False)')
     assert not isinstance(open_one.digest_slot, NotEditable)

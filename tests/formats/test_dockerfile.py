@@ -183,7 +183,7 @@ def test_escape_character_set_by_dockerfile_applies_in_flags(escape):
     assert [flag.value.decode() for flag in instruction.flags] == ["--a=b c", "--d=e'f", f"--g={escape}h"]
 
 
-def test_from_words_are_split_at_vertical_tabs_and_form_feeds_like_buildkit():
+def test_from_instruction_is_split_at_vertical_tabs_and_form_feeds():
     (found,) = FORMAT.extract(SourceFile(FilePath("Dockerfile"), b"FROM\x0b\x0calpine:3.20\x0bAS\x0cone"))
     assert found.written == "alpine:3.20"
 

@@ -165,7 +165,7 @@ def froms(text):
 
 
 @given(text=files())
-def test_from_images_with_arguments_match_buildkit(text):
+def test_images_of_from_instructions_with_arguments_match_buildkit(text):
     witness = resolved(text)
     if witness is None:
         reject()
@@ -180,7 +180,7 @@ def test_from_images_with_arguments_match_buildkit(text):
 
 
 @given(text=files())
-def test_pinning_from_images_changes_only_these_images_for_buildkit(text):
+def test_pinning_images_of_from_instructions_leaves_other_stages_unchanged(text):
     before = resolved(text)
     if before is None:
         reject()
@@ -196,7 +196,7 @@ def test_pinning_from_images_changes_only_these_images_for_buildkit(text):
 
 
 @given(text=files())
-def test_changing_from_tags_changes_only_these_images_for_buildkit(text):
+def test_changing_tags_of_from_instructions_leaves_other_stages_unchanged(text):
     before = resolved(text)
     if before is None:
         reject()
@@ -212,7 +212,7 @@ def test_changing_from_tags_changes_only_these_images_for_buildkit(text):
 
 
 @given(text=files(), name=st.sampled_from(NAMES), value=st.sampled_from(["", "18", "18-slim", "alpine:3", "debian"]))
-def test_build_argument_with_other_tag_also_replaces_inserted_digest(text, name, value):
+def test_build_argument_that_changes_the_tag_also_drops_the_inserted_digest(text, name, value):
     if resolved(text) is None:
         reject()
     slots = {number: each for number, each in froms(text).items() if isinstance(each.digest_slot, EditSlot)}
@@ -235,7 +235,7 @@ def only(text, **expected):
     return found
 
 
-def test_from_image_lists_arguments_including_those_in_defaults():
+def test_image_of_from_instruction_lists_arguments_and_those_in_defaults():
     text = "ARG V=3.20\nARG UNUSED=1\nARG IMAGE=alpine:${V}\nFROM ${IMAGE}\n"
     only(text, variables=("IMAGE", "V"), written="${IMAGE}", line_number=4)
 
@@ -251,14 +251,14 @@ def test_argument_in_unused_alternative_is_not_listed_for_the_image():
     only("FROM alpine:${V:-3.20}\n", variables=("V",))
 
 
-def test_dockerfile_image_lists_all_lines_that_ignore_comments_may_precede():
+def test_dockerfile_image_lists_all_lines_checked_for_ignore_comments():
     only("ARG A=1 \\\n  V=3.20\nFROM \\\n alpine:$V\n", line_number=4, related_lines=(3, 2, 1))
     only("ARG V=3.20\nFROM alpine:$V-slim\n", line_number=2, related_lines=())
     only("COPY --link \\\n --from=busybox:1.37 a b\n", line_number=2, related_lines=(1,))
     only("FROM alp\\\nine:3.20\n", line_number=1, related_lines=(2,))
 
 
-def test_from_platform_set_by_argument_is_unknown():
+def test_platform_of_from_instruction_set_by_argument_is_unknown():
     only("ARG P=linux/arm64\nFROM --platform=$P alpine:3.20\n", platform=None)
     only("FROM --platform=linux/arm64 alpine:3.20\n", platform="linux/arm64")
 
@@ -273,7 +273,7 @@ def test_invalid_argument_default_leaves_only_dependent_images_unresolved(text):
     assert found[0].reason is Reason.UNRESOLVED_ARGUMENT
 
 
-def test_stage_reached_through_platform_argument_is_not_an_image():
+def test_stage_named_with_a_platform_argument_is_not_read_as_image():
     text = (
         "FROM a:1 AS base-amd64\nFROM b:1 AS base-arm64-v8\nFROM base-${TARGETARCH}\nFROM ${TARGETOS}-$TARGETARCH-v8\n"
     )
@@ -334,7 +334,7 @@ def test_image_with_argument_default_from_unset_variable_is_unresolved():
     only("ARG V=${NONE}\nFROM alpine:${V:-3.20}\n", variables=("V", "NONE"), reason=Reason.UNRESOLVED_ARGUMENT)
 
 
-def test_stage_matches_from_if_text_around_platform_arguments_matches():
+def test_stage_name_must_match_the_text_around_platform_arguments():
     text = "FROM a:1 AS x-linux-y-amd64-z\n{}\n"
     assert not unsupported(text.format("FROM x-${TARGETOS}-y-${TARGETARCH}-z"))
     assert unsupported(text.format("FROM x-${TARGETOS}-q-${TARGETARCH}-z"))

@@ -65,7 +65,7 @@ def test_instruction_with_too_many_images_in_flags_is_refused_early(monkeypatch)
     assert count_calls(lambda: extract(1_000)) < 5 * count_calls(lambda: extract(100))
 
 
-def test_memory_for_reading_from_grows_linearly_with_number_of_words():
+def test_memory_for_reading_a_from_instruction_grows_linearly_with_words():
     def measure(count):
         return measure_peak(lambda: read("FROM " + fold("a " * count)))
 

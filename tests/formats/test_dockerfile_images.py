@@ -124,7 +124,7 @@ def test_images_pulled_by_buildkit_are_found_or_reported_as_unsupported(text):
 
 
 @given(text=files())
-def test_pinning_a_dockerfile_changes_only_pulled_images_for_buildkit(text):
+def test_pinning_a_dockerfile_changes_only_images_that_buildkit_pulls(text):
     witness = pulled(text)
     if witness is None:
         reject()
@@ -154,5 +154,5 @@ def test_pinning_a_dockerfile_changes_only_pulled_images_for_buildkit(text):
         ("FROM a:1 # c\nFROM b:1\n", ["b:1"]),
     ],
 )
-def test_buildkit_port_of_tests_lists_pulled_images(text, images):
+def test_python_port_of_buildkit_in_tests_lists_pulled_images(text, images):
     assert [pull.image.text for pull in list_pulls(text)] == images

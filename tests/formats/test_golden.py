@@ -241,7 +241,7 @@ def test_format_selects_a_file_in_each_golden_case(cases):
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
-def test_formats_have_all_mandatory_golden_cases(name):
+def test_every_format_has_the_mandatory_golden_cases(name):
     cases = {case.folder.name for case in CASES if case.file_format.name == name}
     assert cases >= MANDATORY
 
@@ -250,7 +250,7 @@ def test_folders_of_golden_cases_are_named_after_formats():
     assert {folder.name for folder in HERE.iterdir() if folder.is_dir() and folder.name[0] not in "._"} == set(FORMATS)
 
 
-def test_golden_cases_yield_no_evil_image():
+def test_texts_that_only_resemble_images_are_not_read_in_any_golden_case():
     """The cases use the name `evil` for texts that are not images."""
     read = json.dumps([case.expected() for case in CASES])
     written = {text for case in CASES for text in case.before().values()}

@@ -17,7 +17,7 @@ from support.formats.helm_templates import (
 from bot.model.chart_facts import TemplateInclusion, ValueUse
 
 
-def test_value_at_end_of_named_template_also_ends_the_included_text():
+def test_only_value_at_the_end_of_a_named_template_counts_as_end_use():
     definition = '{{ define "web.image" }}\n%s\n{{ end }}'
     for body in (
         "{{- .Values.image.repository }}:{{ .Values.image.tag -}}",
@@ -54,7 +54,7 @@ def test_include_after_image_key_is_an_image_use_and_elsewhere_another_use(call)
     assert find_inclusions(f"name: {{{{ {call} }}}}") == {inclusion: OTHER}
 
 
-def test_included_template_can_be_transformed_tested_or_hashed():
+def test_transformed_tested_and_hashed_includes_have_different_uses():
     inclusion = TemplateInclusion("web.image", frozenset({()}))
     assert find_inclusions('image: {{ include "web.image" . | trunc 5 }}') == {inclusion: OTHER}
     assert find_inclusions('{{ if include "web.image" . }}{{ end }}') == {inclusion: ValueUse.CONDITION}

@@ -239,7 +239,7 @@ image: {{ include "library.image" (dict "root" $image "global" $.Values.global) 
         ),
     ],
 )
-def test_chart_tag_after_the_name_of_the_same_image_gets_digest(image, count, tmp_path):
+def test_chart_tag_after_the_image_name_listed_with_the_tag_gets_digest(image, count, tmp_path):
     template = f"{NAME_TEMPLATE}{LIBRARY_TEMPLATE}image: {image}"
     assert rendered_changes(tmp_path, template, SEVERAL_NAMES) == count
 

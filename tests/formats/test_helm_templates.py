@@ -147,7 +147,7 @@ ACTIONS = st.sampled_from(
 
 
 @given(st.lists(ACTIONS, max_size=12).map("".join))
-def test_fast_reading_of_templates_without_image_finds_the_same_value_uses(text):
+def test_value_uses_are_equal_for_fast_and_full_reading_of_helm_templates(text):
     """A template without this word is read in a faster way."""
     assert read_templates(f"{{{{ .x }}}}\n{text}") == read_templates(f"{{{{ .x }}}} image\n{text}")
 
@@ -201,7 +201,7 @@ def test_reassigned_helm_variable_has_no_known_default_tag(other):
     assert find_tag_fallbacks(f"{first}{{{{ $tag = {other} }}}}image: nginx:{{{{ $tag }}}}") == {None}
 
 
-def test_helm_tpl_of_a_file_may_use_any_chart_value():
+def test_helm_tpl_of_a_file_is_treated_as_using_every_chart_value():
     assert read_templates('x: {{ tpl (.Files.Get "x.yaml") . }}')[""].uses >= ANYTHING
     assert read_templates("x: {{ tpl .Values.text . }}")[""].uses == {(("Values", "text"), OTHER)}
 
@@ -243,7 +243,7 @@ def test_notes_txt_of_a_chart_is_ignored():
         "{{ coalesce " + " ".join(f".a{number}" for number in range(60)) + " }}",
     ],
 )
-def test_invalid_or_unsupported_helm_template_may_use_any_chart_value(text):
+def test_invalid_helm_template_is_treated_as_using_every_chart_value(text):
     (template,) = read_templates(text).values()
     assert template.uses == ANYTHING
 
@@ -293,7 +293,7 @@ def test_helm_template_limits_exceed_common_use():
     assert expression_values.MAX_SOURCES >= 30
 
 
-def test_same_helm_output_in_different_with_blocks_is_recorded_for_each():
+def test_helm_output_repeated_in_two_with_blocks_is_recorded_for_both_values():
     text = "{{ with .Values.a }}{{ .b }}{{ .b }}{{ end }}{{ with .Values.c }}{{ .tag }}{{ .b }}{{ end }}"
     outputs = {source for source, use in read_templates(text)[""].uses if use is OTHER}
     assert outputs == {("Values", "a", "b"), ("Values", "c", "tag"), ("Values", "c", "b")}

@@ -79,7 +79,7 @@ def texts(value):
 
 
 @given(st.data(), VALUES)
-def test_json_with_comments_is_read_like_the_original_json(data, value):
+def test_json_written_with_comments_is_read_as_the_original_value(data, value):
     content = data.draw(written(value)).encode()
     read = read_json(content)
     assert isinstance(read, JsonFile)
@@ -91,7 +91,7 @@ def test_json_with_comments_is_read_like_the_original_json(data, value):
 
 
 @given(st.binary(max_size=60) | st.text('{}[]:,"\\/* \n1tn', max_size=60).map(str.encode))
-def test_valid_json_is_read_like_by_standard_library(content):
+def test_json_reader_and_standard_library_agree_on_valid_json(content):
     read = read_json(content)
     try:
         expected = json.loads(content.decode())
@@ -166,7 +166,7 @@ def test_invalid_json5_is_reported_as_broken(source):
 
 
 @given(VALUES.flatmap(written))
-def test_json_with_comments_has_the_same_values_if_read_as_json5(source):
+def test_json_reader_and_json5_reader_agree_on_json_with_comments(source):
     read = read_json5(source.encode())
     assert isinstance(read, JsonFile)
     assert plain(read.root) == plain(read_json(source.encode()).root)

@@ -194,7 +194,7 @@ def test_file_with_only_a_custom_resource_definition_is_never_parsed(content):
         f"- x\n{DEFINITION}",
     ],
 )
-def test_content_with_another_object_is_not_only_a_resource_definition(content):
+def test_file_that_is_not_surely_a_single_resource_definition_is_not_skipped(content):
     assert not is_only_definition(content.encode())
 
 

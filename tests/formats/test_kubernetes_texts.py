@@ -43,7 +43,7 @@ def test_image_in_manifest_embedded_in_config_map_is_not_editable():
     assert [each.reason for each in digests] == [Reason.EMBEDDED] * 2
 
 
-def test_allowing_embedded_makes_exact_bytes_in_literal_block_editable():
+def test_rule_that_allows_embedded_makes_manifest_in_literal_block_editable():
     content = config_map(f"# größe 🐳\n{POD}")
     expected = content.replace(b"nginx:1.27", b"nginx:1.27@" + DIGEST.encode())
     expected = expected.replace(b"redis:7", b"redis:7@" + DIGEST.encode())
@@ -51,7 +51,7 @@ def test_allowing_embedded_makes_exact_bytes_in_literal_block_editable():
     assert [each.image.digest for each in read(expected)] == [DIGEST, DIGEST]
 
 
-def test_allowing_other_reasons_leaves_embedded_manifest_not_editable():
+def test_embedded_manifest_is_not_editable_if_a_rule_allows_only_other_reasons():
     content = config_map(POD)
     assert moved(content, (Reason.CHART_UNKNOWN, Reason.IMMUTABLE_JOB)) == content
 

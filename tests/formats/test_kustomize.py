@@ -85,7 +85,7 @@ def test_kustomization_with_configurations_is_detected():
     assert remark_of(b"configurations: [images.yaml]").has_configurations
 
 
-def test_component_replaces_images_in_manifests_of_the_overlay_using_the_component():
+def test_kustomize_component_replaces_images_in_manifests_of_the_overlay():
     manifest = b"{apiVersion: v1, kind: Pod, spec: {containers: [{image: 'web:1'}, {image: 'nginx:1'}]}}"
     files = {
         "base/kustomization.yaml": b"resources: [pod.yaml]",

@@ -54,7 +54,7 @@ UNREAD = [
 
 
 @pytest.mark.parametrize(("written", "meant"), READ.items())
-def test_platforms_are_normalised_like_by_builders(written, meant):
+def test_platforms_are_normalised_as_builders_do(written, meant):
     assert read_platform(written) == meant
     assert read_platform(meant) == meant, "what is meant is meant by itself"
 

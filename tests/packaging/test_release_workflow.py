@@ -226,7 +226,7 @@ def test_failed_preparation_of_a_release_leaves_the_repository_unchanged(reposit
     assert repository.git("write-tree") == before
 
 
-def test_version_with_a_changelog_section_cannot_be_prepared_again(repository, capsys):
+def test_release_version_with_a_changelog_section_cannot_be_prepared_again(repository, capsys):
     repository.prepare()
     assert repository.prepare() == 1
     assert "already has a section" in capsys.readouterr().err

@@ -105,7 +105,7 @@ def test_jobs_are_stored_without_lock_and_schedule(queue, database):
     assert count_jobs(database, "lock IS NULL AND scheduled_at IS NULL") == count_jobs(database) == 1
 
 
-def test_requests_for_many_repositories_store_at_most_max_jobs(queue, database):
+def test_work_requests_for_many_repositories_store_at_most_max_jobs(queue, database):
     queue.request_work([build_visit_request(f"r{number}") for number in range(2 * MAX_JOBS)])
     assert count_jobs(database) == MAX_JOBS
 

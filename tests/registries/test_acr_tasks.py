@@ -72,7 +72,7 @@ def test_acr_task_is_read_without_argument_values_and_context_url(arm, builder):
     assert "github.com" not in repr(found), "a context may hold a token"
 
 
-def test_docker_file_and_inline_steps_of_acr_tasks_are_read(arm, builder):
+def test_docker_steps_file_steps_and_inline_steps_of_acr_tasks_are_read(arm, builder):
     assert steps(
         builder, arm, task(docker(WEB)), task(file_task(WEB, "ci/acb.yaml")), task(encoded(None, "steps: []"))
     ) == [DockerStep("Dockerfile"), FileStep("ci/acb.yaml"), InlineStep(b"steps: []")]

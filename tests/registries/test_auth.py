@@ -126,7 +126,7 @@ def test_missing_tag_is_reported_as_not_found_despite_valid_token(stand):
     assert caught.value.reason is Reason.NOT_FOUND_OR_DENIED
 
 
-def test_threads_wait_for_a_running_token_request_of_the_same_repository():
+def test_threads_pulling_from_a_repository_wait_for_one_token_request():
     slow = HttpReply(200, token().body, drip=0.005)
     with HttpListener(lambda received: slow) as realm, HttpListener(guarded(f"{realm.url}/token")) as server:
         oci = client(RegistryEntry(server.host, is_insecure=True, trusted_realms=(realm.host,)))

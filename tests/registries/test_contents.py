@@ -48,7 +48,7 @@ def test_image_contents_for_a_platform_are_read_from_child_manifest(registry):
     assert client(registry).fetch_contents(TagRef(f"{registry.host}/inside", "1"), index.digest, "linux/s390x") is None
 
 
-def test_image_contents_without_index_are_read_from_the_image_itself(registry):
+def test_contents_of_image_without_index_are_read_from_manifest_and_config(registry):
     alone = convert_to_docker(images.build_image([images.build_layer({"a": b"s"})], start_config={"Cmd": ["sh"]}))
     registry.push(alone, "alone", "1")
     found = client(registry).fetch_contents(TagRef(f"{registry.host}/alone", "1"), alone.digest, "linux/amd64")

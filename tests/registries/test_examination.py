@@ -39,28 +39,28 @@ def guarded_registry(request, tmp_path):
 
 
 @real
-def test_login_test_with_valid_password_succeeds(guarded_registry):
+def test_login_check_with_valid_password_succeeds(guarded_registry):
     check = examine_login(guarded_registry(username="user", password="right"))
     assert (check.status, check.result.endswith(" user")) == (CheckStatus.OK, True)
     assert check.action == "log in, by plain http"
 
 
 @real
-def test_login_test_with_wrong_password_reports_problem_without_password(guarded_registry):
+def test_login_check_with_wrong_password_reports_problem_without_password(guarded_registry):
     check = examine_login(guarded_registry(username="user", password="wr0ng"))
     assert (check.status, "the credential" in check.result) == (CheckStatus.PROBLEM, True)
     assert "wr0ng" not in check.result
 
 
 @real
-def test_login_test_without_required_password_has_unknown_status(tmp_path):
+def test_login_check_without_required_password_has_unknown_status(tmp_path):
     with DockerRegistry(htpasswd={"user": "right"}) as registry:
         check = examine_login(RegistryEntry(registry.host, is_insecure=True))
     assert (check.status, "needs a credential" in check.result) == (CheckStatus.UNKNOWN, True)
 
 
 @real
-def test_login_test_sends_no_password_to_untrusted_token_server(tmp_path):
+def test_login_check_sends_no_password_to_untrusted_token_server(tmp_path):
     with TokenServer(tmp_path, {"user": "right"}) as tokens, DockerRegistry(token=tokens.block) as registry:
         check = examine_login(RegistryEntry(registry.host, is_insecure=True, username="user", password="right"))
     assert check.status is CheckStatus.PROBLEM
@@ -68,7 +68,7 @@ def test_login_test_sends_no_password_to_untrusted_token_server(tmp_path):
 
 
 @real
-def test_login_test_requests_token_without_repository_scope(tmp_path):
+def test_login_check_requests_token_without_repository_scope(tmp_path):
     with TokenServer(tmp_path, {"user": "right"}) as tokens, DockerRegistry(token=tokens.block) as registry:
         listed = RegistryEntry(
             registry.host, is_insecure=True, trusted_realms=(tokens.host,), username="user", password="right"
@@ -77,14 +77,14 @@ def test_login_test_requests_token_without_repository_scope(tmp_path):
         assert "scope" not in tokens.received[-1].path
 
 
-def test_login_test_succeeds_without_login_if_registry_requires_none():
+def test_login_check_succeeds_without_login_if_registry_requires_none():
     with HttpListener(lambda received: HttpReply(200, b"{}")) as registry:
         check = examine_login(RegistryEntry(registry.host, is_insecure=True, username="user", password="any"))
     assert (check.status, "no login" in check.result) == (CheckStatus.OK, True)
     assert registry.asked == ["GET /v2/"]
 
 
-def test_login_test_of_mirrored_registry_is_run_at_the_mirror():
+def test_login_check_of_mirrored_registry_is_run_at_the_mirror():
     with HttpListener(lambda received: HttpReply(200, b"{}")) as mirror:
         check = examine_login(RegistryEntry("docker.io", mirror=f"{mirror.host}/hub", is_insecure=True))
     assert (check.subject, check.action) == ("docker.io", f"log in at its mirror {mirror.host}, by plain http")
@@ -92,30 +92,30 @@ def test_login_test_of_mirrored_registry_is_run_at_the_mirror():
 
 
 @pytest.mark.parametrize("status", [500, 429])
-def test_login_test_reports_problem_if_registry_answers_with_error(status):
+def test_login_check_reports_problem_if_registry_answers_with_error(status):
     with HttpListener(lambda received: HttpReply(status)) as registry:
         assert examine_login(RegistryEntry(registry.host, is_insecure=True)).status is CheckStatus.PROBLEM
 
 
-def test_login_test_reports_problem_if_registry_is_unreachable():
+def test_login_check_reports_problem_if_registry_is_unreachable():
     with HttpListener(lambda received: HttpReply(200)) as registry:
         host = registry.host
     assert examine_login(RegistryEntry(host, is_insecure=True)).status is CheckStatus.PROBLEM
 
 
-def test_login_test_reports_problem_if_registry_speaks_only_http():
+def test_login_check_reports_problem_if_registry_speaks_only_http():
     with HttpListener(lambda received: HttpReply(200)) as registry:
         assert examine_login(RegistryEntry(registry.host)).status is CheckStatus.PROBLEM
 
 
-def test_login_test_with_entra_sends_only_the_token_exchange(acr, entra):
+def test_login_check_with_entra_sends_only_the_token_exchange(acr, entra):
     listed = entry(acr)
     check = examine_login(listed, azure_client(listed, environment=build_secret_environment(entra)))
     assert (check.status, "Microsoft Entra" in check.result) == (CheckStatus.OK, True)
     assert acr.asked == ["POST /oauth2/exchange"]
 
 
-def test_login_test_with_entra_identity_without_role_raises_error(acr, entra):
+def test_login_check_with_entra_identity_without_role_raises_error(acr, entra):
     acr.identities = {}
     listed = entry(acr)
     with pytest.raises(RegistryError):
@@ -129,7 +129,7 @@ def examine_image(registry, tag, *, is_named):
 
 
 @real
-def test_image_test_sends_one_head_request_for_the_tag():
+def test_image_check_sends_one_head_request_for_the_tag():
     with DockerRegistry() as registry:
         registry.push(IMAGE, "a/b", "1")
         registry.forget()

@@ -60,7 +60,7 @@ def test_oci_client_implements_registry_protocol(registry):
     assert asked
 
 
-def test_moved_tag_is_resolved_to_new_digest_in_the_same_run(registry):
+def test_moved_tag_is_resolved_to_new_digest_by_the_same_client(registry):
     oci = client(registry.host)
     moving = build_tag_ref(registry, "moving")
     registry.push(OLD, "moving", "1")

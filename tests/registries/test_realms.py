@@ -120,7 +120,7 @@ def test_token_server_url_keeps_parameters_other_than_scope_and_service(query):
 
 
 @pytest.mark.parametrize("realm", ["http://169.254.169.254/token", "https://[fe80::1]:8443/", "https://169.254.170.2/"])
-def test_error_about_token_server_at_metadata_address_has_no_hint(realm):
+def test_error_about_token_server_at_metadata_address_does_not_suggest_trust(realm):
     with (
         HttpListener(lambda received: challenge(realm)) as server,
         pytest.raises(RegistryError, match=r" a registry$") as caught,

@@ -57,7 +57,7 @@ def test_newer_of_two_database_meta_pages_is_used(read_names):
 
 
 @pytest.mark.parametrize("damaged", [0, 1])
-def test_other_meta_page_is_used_if_one_is_damaged(read_names, damaged):
+def test_second_database_meta_page_is_used_if_the_other_is_damaged(read_names, damaged):
     assert read_names(patch_bytes(encode_database(FEW), damaged * PAGE_SIZE + 16 + 20, "<B", 255)) == {
         "debian 12",
         "debian 13",

@@ -187,7 +187,7 @@ class TestNeverZero:
             grouped(NEW.digest, ""),
         ],
     )
-    def test_incomplete_defender_row_fails_only_the_scan_of_the_same_image(self, scene, row):
+    def test_incomplete_defender_row_does_not_fail_scans_of_other_images(self, scene, row):
         scene.graph.rows = [row, grouped(OLD.digest, "CVE-2026-0002")]
         scanner = scene.scanner()
         assert why(scanner.scan(scene.new)) is UnscannedReason.FAILED

@@ -23,7 +23,7 @@ def scene(tmp_path, monkeypatch):
 
 
 class TestQueries:
-    def test_prefetched_images_are_queried_together_and_only_once(self, scene):
+    def test_prefetched_images_are_queried_from_defender_together_and_once(self, scene):
         scene.graph.rows = [grouped(each.digest, "CVE-2026-0001") for each in (OLD, NEW)]
         scanner = scene.scanner()
         scanner.prefetch([scene.old, scene.new])

@@ -228,7 +228,7 @@ def test_image_without_reported_findings_is_clean_only_if_release_is_covered(rep
     assert get_ids(together.scan(subject())) == set()
 
 
-def test_report_with_another_database_does_not_prove_covered_release(reports):
+def test_report_with_another_database_does_not_prove_that_release_is_covered(reports):
     files = {
         "new.json": build_grype_report(NEW),
         "old.json": build_grype_report(OLD, "CVE-2026-0001", built=BUILT - timedelta(hours=6)),

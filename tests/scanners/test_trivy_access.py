@@ -183,7 +183,7 @@ class TestConcurrency:
             assert [request.method for request in asked] == ["GET"]
 
 
-def test_releases_are_listed_from_downloaded_trivy_database(stand):
+def test_buckets_of_releases_are_listed_from_downloaded_trivy_database(stand):
     stand.scanner().scan(stand.subject(debian(OLD)))
     names = read_bucket_names(stand.cache / "db" / "trivy.db")
     assert {DEBIAN_RELEASE, ALPINE_RELEASE, "vulnerability", "data-source"} <= names

@@ -100,7 +100,7 @@ class TestFailures:
         assert why(outcome) is UnscannedReason.FAILED
         assert "cannot be read" in outcome.detail
 
-    def test_trivy_database_replaced_during_run_is_reported_as_different(self, stand, tmp_path):
+    def test_image_is_not_scanned_if_trivy_database_is_replaced_during_the_run(self, stand, tmp_path):
         scanner = stand.scanner(cache=tmp_path)
         assert findings(scanner.scan(stand.subject(debian(OLD))))
         (tmp_path / "db" / "trivy.db").write_bytes(database().encode_content())

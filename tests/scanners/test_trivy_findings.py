@@ -118,16 +118,16 @@ class TestFalseClean:
         assert why(outcome) is UnscannedReason.OS_UNKNOWN
         assert DEBIAN in outcome.detail
 
-    def test_release_missing_in_trivy_database_is_not_clean(self, stand):
+    def test_image_with_release_missing_in_trivy_database_is_not_clean(self, stand):
         outcome = stand.scanner().scan(stand.subject(debian(OLD, UNLISTED_DEBIAN)))
         assert why(outcome) is UnscannedReason.OS_UNSUPPORTED
         assert UNLISTED_DEBIAN in outcome.detail
 
-    def test_image_with_packages_of_alpine_release_outside_database_is_not_clean(self, stand):
+    def test_alpine_image_with_package_repository_outside_database_is_not_clean(self, stand):
         mixed = alpine("https://example.invalid/alpine/v3.98/main\n")
         assert why(stand.scanner().scan(stand.subject(mixed))) is UnscannedReason.OS_UNSUPPORTED
 
-    def test_image_with_repository_of_the_same_alpine_release_is_scanned(self, stand):
+    def test_alpine_image_with_package_repository_of_the_image_release_is_scanned(self, stand):
         same = alpine("https://example.invalid/alpine/v3.99/main\n")
         assert findings(stand.scanner().scan(stand.subject(same))) == expected(ALPINE_PACKAGES, ALPINE_RELEASE)
 
@@ -150,7 +150,7 @@ class TestFalseClean:
         else:
             assert findings(outcome) == set()
 
-    def test_release_after_end_of_life_is_not_clean_for_trivy_scanner(self, stand):
+    def test_image_with_release_after_end_of_life_is_not_clean_for_trivy_scanner(self, stand):
         assert why(stand.scanner().scan(stand.subject(debian(OLD, ENDED_DEBIAN)))) is UnscannedReason.END_OF_LIFE
 
     @pytest.mark.parametrize("platform", ["linux/arm64", "windows/amd64"])

@@ -38,7 +38,7 @@ from bot.scanners._trivy_buckets import get_bucket_name
         ("wolfi", "20230201", "wolfi"),
     ],
 )
-def test_release_is_mapped_to_the_bucket_that_trivy_reads(family, release, bucket):
+def test_operating_system_release_is_mapped_to_bucket_that_trivy_reads(family, release, bucket):
     assert get_bucket_name(family, release) == bucket
 
 
@@ -61,5 +61,5 @@ def test_ubuntu_release_with_extended_support_has_another_bucket():
         ("", ""),
     ],
 )
-def test_release_that_trivy_does_not_support_has_no_bucket(family, release):
+def test_operating_system_release_unsupported_by_trivy_has_no_bucket(family, release):
     assert get_bucket_name(family, release) is None

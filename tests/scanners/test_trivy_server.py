@@ -109,7 +109,7 @@ def test_image_with_release_unknown_to_trivy_server_is_not_clean(stand, make, it
     assert why(make().scan(stand.subject(item()))) is expected_why
 
 
-def test_release_is_checked_on_trivy_server_only_once(stand, make, monkeypatch):
+def test_operating_system_release_is_checked_on_trivy_server_only_once(stand, make, monkeypatch):
     scanner, asked = make(), []
     real = scanner._has_data_for_release
     monkeypatch.setattr(scanner, "_has_data_for_release", lambda system: asked.append(system) or real(system))
@@ -150,7 +150,7 @@ def test_trivy_server_database_above_age_limit_makes_scanner_unusable(stand, mak
     assert why(scanner.scan(stand.subject(debian(OLD)))) is UnscannedReason.DATABASE_STALE
 
 
-def test_trivy_server_database_replaced_during_scan_is_reported_as_different(stand, make, monkeypatch):
+def test_image_is_not_scanned_if_database_of_trivy_server_changes_meanwhile(stand, make, monkeypatch):
     scanner = make()
     first = scanner.get_identity()
     newer = ScannerIdentity(first.name, first.version, first.database + timedelta(hours=6))

@@ -114,7 +114,7 @@ def test_api_errors_match_the_openapi_schema(year, path, example, query, status)
     assert list_problems(path, response) == []
 
 
-def test_usage_api_leaves_out_references_on_the_digest_in_not_on(year):
+def test_usage_api_leaves_out_references_with_the_digest_in_parameter_not_on(year):
     everything = read(year, "/usage", image="python:3.12-slim")["usages"]
     digest = everything[0]["digest"]
     others = read(year, "/usage", image="python:3.12-slim", not_on=digest)["usages"]

@@ -123,7 +123,7 @@ def test_slow_pages_do_not_block_deliveries(server):
     assert Counter(map(read_status, connections)) == {200: MAX_READERS, 503: 4}
 
 
-def test_body_of_a_http_request_for_a_page_is_not_read():
+def test_body_of_page_request_is_not_read_by_http_server():
     bodies = []
     router = Router([Route.build("POST", "/x", lambda request, _: bodies.append(request.body) or Response(200))])
     environment = {"REQUEST_METHOD": "POST", "PATH_INFO": "/x", "wsgi.input": io.BytesIO(b"body")}

@@ -128,7 +128,7 @@ def test_moved_tag_requests_visits_of_exactly_the_repositories_using_the_tag(job
     assert (len(list_proposals(web)), len(list_proposals(api))) == (1, 1)
 
 
-def test_unmoved_tag_is_looked_up_again_only_after_a_push_event(job_scene):
+def test_lookup_after_push_event_is_retried_if_the_tag_has_not_moved_yet(job_scene):
     job_scene.add_repository("web")
     job_scene.visit_all()
     assert isinstance(job_scene.look_up(), NotYet)

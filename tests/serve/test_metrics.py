@@ -127,7 +127,7 @@ def test_metrics_count_failed_work_that_waits_for_a_retry_as_failing(service):
     assert service.value("queue_failing", kind="tag") == 0
 
 
-def test_metrics_count_work_as_interrupted_after_repeated_process_ends(service):
+def test_metrics_count_work_as_interrupted_after_repeated_crashes(service):
     service.request(WEB)
     for expected in (0, 0, 1):
         interrupt_work(service.queue, WEB)

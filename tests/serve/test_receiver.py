@@ -127,7 +127,7 @@ def test_repeated_delivery_is_stored_once_with_number_of_repeats(receiver_scene)
     assert receiver_scene.outcomes() == [("accepted", 2)]
 
 
-def test_push_of_configured_own_image_requests_lookup_although_unused(receiver_scene):
+def test_push_of_own_image_requests_lookup_although_no_repository_uses_the_tag(receiver_scene):
     assert receiver_scene.post(build_registry_push("acme/web", "main")).status == 202
     assert receiver_scene.post(build_registry_push("acme/web", "c0ffee", event_id="2")).status == 202
     assert receiver_scene.claim() == [TagWork(TagRef("docker.io/acme/web", "main"))]

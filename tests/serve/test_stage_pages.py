@@ -67,7 +67,7 @@ def test_image_page_shows_stages_of_updates_and_running_workloads(year):
     assert "Cluster edge was never read, so nothing is known about it. The last attempt failed: unreachable." in text
 
 
-def test_repository_page_shows_only_stuck_updates_of_the_same_repository(year):
+def test_repository_page_shows_no_stuck_updates_of_other_repositories(year):
     text = read(year, SHOP)
     assert "merged, not rebuilt" in text
     assert "acme/sessions" not in text
