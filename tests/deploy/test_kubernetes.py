@@ -249,7 +249,7 @@ def test_azure_component_adds_workload_identity_to_the_cron_job_pod(built_overla
 
 @pytest.mark.parametrize("on_azure", [False, True], ids=["anywhere", "on azure"])
 def test_documented_kustomization_sets_image_digest_config_and_identity(tmp_path, on_azure):
-    """As `docs/deployment.md` shows it."""
+    """The kustomization is the example in `docs/deployment.md`."""
     page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
     plain, azure = re.findall(r"```yaml\n# (?:the same )?kustomization\.yaml.*?\n(.*?)```", page, re.DOTALL)
     text = plain + azure if on_azure else plain

@@ -19,7 +19,7 @@ def list_images(content):
 
 @pytest.mark.parametrize("template", ["container: {}", "services: {{db: {}}}", "jobs: [{{job: a, container: {}}}]"])
 def test_azure_pipelines_container_without_colon_or_slash_is_not_an_image(template):
-    """The file need not contain such a resource, because the file that includes a template contains its resources."""
+    """Such a name is the alias of a resource, which may be in another file that includes this one as a template."""
     assert list_images(template.format("'ubuntu:24.04'")) == ["ubuntu:24.04"]
     assert list_images(template.format("'localhost:5000/ubuntu'")) == ["localhost:5000/ubuntu"]
     assert read(template.format("ubuntu")) == []

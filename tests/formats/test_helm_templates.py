@@ -148,7 +148,7 @@ ACTIONS = st.sampled_from(
 
 @given(st.lists(ACTIONS, max_size=12).map("".join))
 def test_value_uses_are_equal_for_fast_and_full_reading_of_helm_templates(text):
-    """A template without this word is read in a faster way."""
+    """A template without the word `image` is read in a faster way."""
     assert read_templates(f"{{{{ .x }}}}\n{text}") == read_templates(f"{{{{ .x }}}} image\n{text}")
 
 

@@ -100,7 +100,7 @@ def test_manual_page_is_installed_with_the_command(folder):
 
 
 def test_sbom_lists_every_locked_package_and_the_direct_dependencies(install):
-    """Made as `make sbom` makes it, and held to CycloneDX's own schema."""
+    """The SBOM is built as by `make sbom`, and is checked with the schema of CycloneDX."""
     text = build_sbom(install(VERSIONS[0]))
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     document = json.loads(text)
