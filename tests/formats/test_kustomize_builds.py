@@ -206,7 +206,7 @@ OLD_DIGEST = digest("old")
         pytest.param("", f'digest: "{OLD_DIGEST}"', ["v1 pinned", "pinned"], id="only a digest"),
     ],
 )
-def test_kustomize_overlays_with_different_tags_get_different_digests(dev, prod, expected, tmp_path):
+def test_kustomize_builds_never_get_the_digest_of_an_image_of_another_build(dev, prod, expected, tmp_path):
     overlays = {"dev": dev, "prod": prod}
     pod = f"{{apiVersion: v1, kind: Pod, metadata: {{name: a}}, spec: {{containers: [{{image: '{QUAY}:v1'}}]}}}}"
     tree = {"base/pods.yaml": pod, "base/kustomization.yaml": "resources: [pods.yaml]"} | {
