@@ -65,7 +65,7 @@ def test_findings_are_private_only_for_images_of_private_scanner_entry():
     ).is_private(QUAY)
 
 
-def test_digest_in_two_registries_of_one_scanner_is_scanned_only_once():
+def test_digest_in_several_registries_is_scanned_once_by_each_scanner():
     ours, rest = FakeScanner("ours"), FakeScanner("rest")
     choice = ConfiguredScannerSelector([ScannerEntry(("registry.example.com/**",), ours), ScannerEntry((), rest)])
     moves = [Transition(line, OLD, NEW, ("linux/amd64",)) for line in (OURS, HUB, QUAY)]
