@@ -83,8 +83,11 @@ def service_config_option(command: Function) -> Function:
     return _build_config_option(_require_logged_config)(command)
 
 
-def late_config_option(command: Function) -> Function:
-    """Add `-c` to a command that only sometimes needs a config, and then calls `require_config`."""
+def optional_config_option(command: Function) -> Function:
+    """Add `-c` to a command that needs a config only in some cases.
+
+    In these cases, the command calls `require_config` itself.
+    """
     return _build_config_option(None)(command)
 
 

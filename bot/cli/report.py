@@ -54,7 +54,7 @@ def _parse_period(_context: click.Context, _option: click.Parameter, text: str |
     callback=_parse_period,
     help="Show how long fixes waited: those merged in the last DURATION, such as `90d`, and those that still wait.",
 )
-@options.late_config_option
+@options.optional_config_option
 @click.option(
     "--format",
     "output_format",

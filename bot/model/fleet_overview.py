@@ -99,7 +99,7 @@ class RequestSummary:
 
 @dataclass(frozen=True, slots=True)
 class RequestFigures:
-    """The numbers of requests in all base branches."""
+    """The numbers of pull requests into all base branches, by state."""
 
     open: int
     with_due_date: int

@@ -64,7 +64,10 @@ class LimitedParser(HTTPRequestParser):
 
 
 class LimitedChannel(HTTPChannel):
-    """A connection. It ends if a request is not received in time, or if there are too many connections."""
+    """A connection that is closed if a request is not received in time.
+
+    If there are too many connections, a new one closes the oldest that has no complete request.
+    """
 
     def __init__(self, *arguments: Any, large_paths: Collection[str], **more: Any) -> None:
         self._large_paths = large_paths

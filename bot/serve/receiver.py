@@ -57,11 +57,12 @@ MAX_TAGS = 100
 """The maximum number of tags of one repository that a delivery leads to lookups of. If rules choose among the tags of a
 repository, every name counts as one of its tags, and the users are the same for each of them."""
 MAX_USER_RATE, USER_PERIOD = 10, timedelta(minutes=10)
-"""How often users of one repository come before all other work within a time. After that, their requests wait like
-pushes, so that a program that ticks checkboxes again and again does not keep updates of others from being proposed."""
+"""How many requests by users of one repository are handled before all other work within `USER_PERIOD`. Further requests
+wait like pushes. Otherwise, a program that ticks checkboxes again and again would delay the proposals of others."""
 MAX_SWEEP_RATE, SWEEP_PERIOD = 5, timedelta(minutes=30)
-"""How often new repositories lead to an early sweep within a time. After that, a sweep waits for the longest delay,
-because everyone who can rename a repository could otherwise use up the quota of the forge."""
+"""How many early sweeps one sender can cause within `SWEEP_PERIOD` by reporting new repositories. Sweeps for further
+reports wait for the longest delay, because everyone who can rename a repository could otherwise use up the quota of the
+forge."""
 MAX_SUBJECTS = 20
 """The maximum number of tags or repositories that the record of a delivery names."""
 MAX_SUBJECT_LENGTH = 200

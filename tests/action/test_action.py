@@ -27,7 +27,7 @@ def read_report(ended):
     return json.loads(Path(ended.outputs["report"]).read_bytes())
 
 
-def test_job_opens_proposal_and_passes_lists_and_summary_to_later_jobs(runner, github, configure, loopback):
+def test_job_opens_proposal_and_sets_outputs_and_summary(runner, github, configure, loopback):
     moved = loopback.move("python", "3.12-slim", "now")
     ended = runner.use(config=configure())
     assert ended.success, ended.log

@@ -134,7 +134,7 @@ class TestStore:
         assert store.list_tags("library/debian") == {}
         assert store.list_tags("library/other") == {"12": made.digest}
 
-    def test_repositories_are_separate(self):
+    def test_image_is_not_found_in_another_repository(self):
         store, made = ImageStore(), build_sample()
         store.set_tag("library/debian", "12", made)
         assert store.find_manifest("library/other", "12") is None

@@ -110,7 +110,7 @@ def find_failed_check(stand: HostedStand, commit: str) -> FailedCheck | None:
     return fleet.find_failed_check(repository, commit)
 
 
-def test_failed_check_has_name_and_address(stand, head):
+def test_failed_check_has_name_and_url(stand, head):
     stand.report_check(head, "passed", "ci/lint", "https://ci.example.com/lint/1")
     assert find_failed_check(stand, head) is None
     stand.report_check(head, "failed", "ci/build", "https://ci.example.com/builds/7")

@@ -21,12 +21,12 @@ from bot.model.source import EditSlot, FilePath, NotEditable, Reference, Span, U
 from bot.model.vocabulary import Reason
 
 MAX_RUNS = 100
-"""Limit for the runs of one value, and for the missing variables that are named for it. Without a limit, values that
-use earlier values could double in size with every line."""
+"""The maximum number of runs of one value, and of variables without a value that are listed for it. Without a limit,
+values that use earlier values could double in size with every line."""
 MAX_LENGTH = 4096
-"""Limit for the characters of one value. An image reference has at most about a thousand."""
+"""The maximum number of characters of one value. An image reference has at most about a thousand."""
 MAX_VARIABLES = 20
-"""Limit for the variables that are named for one reference. No real image reference uses more."""
+"""The maximum number of variables that a report lists for one reference. No real image reference uses more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,9 +49,9 @@ AZURE_ERRORS = ServerErrors(
     meanings=(
         RefusalMeaning(
             {UNAUTHORIZED},
-            "it does not accept the token, which may have expired, or whose account is not in the organization; hint: "
-            "create a new token and set the variable of `token_env` to it (a personal access token needs another "
-            "variable than SYSTEM_ACCESSTOKEN), or use `auth: azure` and add the identity to the organization",
+            "it does not accept the token: the token is wrong or has expired, or its account is not in the "
+            "organization; hint: put a new token into the variable that `token_env` names (for a personal access "
+            "token not SYSTEM_ACCESSTOKEN), or use `auth: azure` and add the identity to the organization",
         ),
         RefusalMeaning(
             {FORBIDDEN},
@@ -75,8 +75,8 @@ AZURE_ERRORS = ServerErrors(
         ),
         RefusalMeaning(
             {NOT_FOUND},
-            "it does not exist, is disabled, or the token may not see it; hint: check the name, and give the account "
-            "{permission}; the YAML file of a pipeline must also name the repository",
+            "it does not exist or is disabled, or the token has no access; hint: check the name, and give the account "
+            "{permission}; in Azure Pipelines, also list the repository in the YAML file of the pipeline",
         ),
         RefusalMeaning(
             _ANY_ERROR,

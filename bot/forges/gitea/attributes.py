@@ -81,7 +81,7 @@ _STYLES = {
 """The merge styles, with the setting of a repository that allows each of them."""
 _ADVICE = {
     CONFLICT: "another user pushed to the branch",
-    NOT_ALLOWED: "the token may not merge into the base branch; hint: allow it in the branch protection",
+    NOT_ALLOWED: "the token has no permission to merge into the base branch; hint: allow it in the branch protection",
 }
 
 

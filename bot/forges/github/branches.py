@@ -119,8 +119,9 @@ class GitHubBranches:
     def delete_branch(self, branch: str, expected_commit: str) -> None:
         """Delete a branch if it points to the expected commit; do nothing if the branch does not exist.
 
-        Old servers cannot compare and delete in one request. On such a server, the branch is read first. A commit that
-        a user pushes before the deletion is lost.
+        Old servers cannot compare and delete in one request. On such a server, the branch is read first and then
+        deleted. A commit that a user pushes in between is lost. Raises ForgeError if the branch points to another
+        commit.
         """
         self._move_branch(branch, expected_commit, None, CONTENTS_WRITE)
 

@@ -201,9 +201,11 @@ _RUNNING = frozenset({
 _SUCCESS = "success"
 """Statuses of pipelines: https://docs.gitlab.com/api/pipelines/."""
 
-_NO_PIPELINE = "GitLab waits for a pipeline, and the last commit has none yet; hint: a later run tries again"
+_NO_PIPELINE = "GitLab waits for a pipeline, and the last commit has none yet; a later run tries again"
 _ADVICE = {
-    UNAUTHORIZED: "the token may not merge into the target branch; hint: allow it in the protected branches settings",
+    UNAUTHORIZED: (
+        "the token has no permission to merge into the target branch; hint: allow it in the protected branches settings"
+    ),
     CONFLICT: "another user pushed to the branch",
     NOT_ALLOWED: "GitLab does not merge it in its state; hint: look at the merge request",
 }

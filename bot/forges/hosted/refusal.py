@@ -123,7 +123,7 @@ INVALID_TOKEN_MEANING = RefusalMeaning(
 )
 NOT_FOUND_MEANING = RefusalMeaning(
     {NOT_FOUND},
-    "it does not exist, or the token may not see it; hint: check the name, and give the token {permission}",
+    "it does not exist, or the token has no access; hint: check the name, and give the token {permission}",
 )
 
 

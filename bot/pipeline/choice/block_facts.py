@@ -41,11 +41,14 @@ class BlockFinder:
         return find_listed_digest(self.blocklist, tag_ref.repository, digest) is not None
 
     def add_blocks(self, resolved: ResolvedTag, pinned_digests: Iterable[Digest | None]) -> ResolvedTag:
-        """Return the lookup of a tag with the blocked digests among its manifests and the digests in files."""
+        """Return `resolved`, supplemented with which of its manifests and of `pinned_digests` are blocked.
+
+        If it is not known whether a digest is blocked, the result states the reason.
+        """
         return _add_results(resolved, self._judge_all(resolved, {each for each in pinned_digests if each is not None}))
 
     def add_block(self, resolved: ResolvedTag, manifest: Manifest) -> ResolvedTag:
-        """Return the lookup of a tag with the reason that one more manifest is blocked, if it is."""
+        """Return `resolved`, supplemented with why `manifest` is blocked, or why that is not known."""
         return _add_results(resolved, [(manifest.digest, self.judge(resolved.tag_ref, manifest))])
 
     def _judge_all(

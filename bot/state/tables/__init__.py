@@ -159,7 +159,10 @@ def write_rows(
 
 
 def import_dialect(connection: Connection) -> ModuleType:
-    """Return the module with the statements of the database. Importing both of them would take long."""
+    """Return SQLAlchemy's module for the dialect of the database.
+
+    It is imported only here, because importing the modules of both databases would take long.
+    """
     if connection.dialect.name == "sqlite":
         from sqlalchemy.dialects import sqlite  # noqa: PLC0415 - the reason is above
 

@@ -141,7 +141,7 @@ def test_labels_and_dashboard_do_not_discard_the_commits_of_users():
     assert find_next_step(WANTED, labelled) == NoChange(BRANCH, NoChangeReason.EDITED, labelled, must_comment=True)
 
 
-def test_checkbox_in_request_of_other_user_does_not_discard_user_commits():
+def test_checkbox_in_pull_request_opened_by_stranger_does_not_discard_commits():
     """Everyone who can read a repository can open a request for an existing branch, and edit its text."""
     opened_by_a_stranger = build_remote_request(body=TICKED, intent=None, is_own=False)
     left = NoChange(BRANCH, NoChangeReason.EDITED, opened_by_a_stranger, must_comment=True)

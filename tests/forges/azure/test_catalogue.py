@@ -71,7 +71,7 @@ def test_repositories_without_proposals_are_skipped_and_counted_by_doctor(server
 
 @pytest.mark.parametrize(
     ("state", "word"),
-    [({"is_disabled": True}, "does not exist, is disabled"), ({"is_in_maintenance": True}, "in maint")],
+    [({"is_disabled": True}, "does not exist or is disabled"), ({"is_in_maintenance": True}, "in maint")],
 )
 def test_named_repository_that_cannot_be_used_is_a_failure(server, state, word):
     add_repositories(server, "Shop/web", **state)
@@ -80,7 +80,7 @@ def test_named_repository_that_cannot_be_used_is_a_failure(server, state, word):
     assert word in failed.error
 
 
-def test_project_that_does_not_exist_is_a_failure(server):
+def test_missing_project_is_reported_as_failure(server):
     (failed,) = open_fleet(server, RepositorySelection("Nowhere")).list_repositories(frozenset())
     assert "check the name" in failed.error
 

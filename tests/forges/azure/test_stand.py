@@ -67,7 +67,7 @@ def test_undescribed_exchange_is_a_violation(asked, status, answer, sentence):
     assert any(sentence in each for each in violations(ApiExchange(asked, status, answer)))
 
 
-def test_git_lists_basebump_branch_with_personal_access_token(stand, tmp_path):
+def test_personal_access_token_lets_git_list_the_branch(stand, tmp_path):
     seen = propose(stand)
     login = base64.b64encode(f":{TOKEN}".encode()).decode()
     url = f"{stand.server.url}/Acme%20Shop/_git/web"

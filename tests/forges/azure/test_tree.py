@@ -163,7 +163,7 @@ def test_many_files_are_fetched_with_git(stand, monkeypatch):
     assert list_requests_with(stand, "POST /Acme Shop/_apis") == []
 
 
-def test_many_files_are_read_by_api_without_git(stand, monkeypatch):
+def test_api_reads_many_files_if_git_is_unavailable(stand, monkeypatch):
     monkeypatch.setattr(azure_tree, "FILES_BY_API", 20)
     stand.server.has_git = False
     stand.commit("main", FILES)

@@ -102,4 +102,4 @@ def test_foreign_commit_gets_no_auto_merge(stand):
 def test_missing_merge_permission_is_a_note(stand):
     stand.server.fail("POST .*/merge", stand.server.problem(405, "User not allowed to merge PR"))
     (note,) = propose(stand)
-    assert "may not merge into the base branch" in note
+    assert "no permission to merge into the base branch" in note

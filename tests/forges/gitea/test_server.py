@@ -103,7 +103,7 @@ def test_account_without_address_commits_with_noreply_address(stand):
             "the token lacks a scope; hint: create a token with the scope `read:repository`",
         ),
         (403, "Forbidden", "Forbidden; hint: give the token the scope `read:repository`, and its account"),
-        (404, "The target couldn't be found.", "it does not exist, or the token may not see it"),
+        (404, "The target couldn't be found.", "it does not exist, or the token has no access"),
         (413, "quota exceeded", "quota exceeded; hint: raise the quota"),
         (423, "Repo acme/web is archived", "the repository is archived; hint: unarchive it"),
         (429, "", "the rate limit is used up until"),

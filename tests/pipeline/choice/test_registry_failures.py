@@ -255,7 +255,7 @@ def test_stored_manifest_of_another_repository_is_not_used(tmp_path, status):
     assert server.asked.count(f"GET /v2/copy/manifests/{IMAGE.digest}") == (3 if status == 404 else 1)
 
 
-def test_pinned_digest_stored_for_another_repository_may_be_gone(tmp_path):
+def test_digest_stored_for_another_repository_is_reported_as_gone(tmp_path):
     memory = DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
     newer = images.build_image([images.build_layer({"a": b"newer"})])
 

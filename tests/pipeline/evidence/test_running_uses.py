@@ -79,7 +79,7 @@ def test_public_repository_does_not_show_running_workloads(updated_registry, sta
         assert ROW in get_body(stand)
 
 
-def test_image_that_runs_is_proposed_first(updated_registry, tmp_path):
+def test_update_of_running_image_is_proposed_first(updated_registry, tmp_path):
     files = {f"{name}/Dockerfile": f"FROM {name}:3@{OLD}\n" for name in ("alpine", "nginx")}
     for name in ("alpine", "nginx"):
         for content in ("old", "new"):

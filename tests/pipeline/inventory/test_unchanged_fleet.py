@@ -305,7 +305,7 @@ CHANGES: tuple[Change, ...] = (
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
 @given(steps=st.lists(st.sampled_from(CHANGES) | st.none(), min_size=3, max_size=9))
-def test_any_sequence_of_changes_ends_in_the_same_forge(loopback, tmp_path_factory, steps):
+def test_skipping_unchanged_repositories_never_changes_the_result(loopback, tmp_path_factory, steps):
     twins = TwinFleets(loopback, tmp_path_factory.mktemp("twins"))
     for change in steps:
         if change is not None:

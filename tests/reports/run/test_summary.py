@@ -47,7 +47,7 @@ def test_summary_shows_counts_references_and_proposals():
     assert "<details><summary>2 references</summary>" in shown
 
 
-def test_summary_explains_reasons_without_a_sentence():
+def test_summary_explains_only_reasons_that_its_tables_do_not():
     references = (
         build_verdict(ReferenceStatus.GONE, Reason.DIGEST_GONE, new_digest=digest("new")),
         build_verdict(ReferenceStatus.UNRESOLVED, Reason.DENIED, line_number=2),

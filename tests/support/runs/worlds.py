@@ -47,7 +47,7 @@ from bot.verifiers.cosign import CosignVerifier
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 ORIGIN = PlanOrigin("0.1.0", "0" * 32)
-"""The program and the config of all plans in tests."""
+"""The version and the config hash of all plans in tests."""
 
 
 BODY_TEMPLATE = resources.prepend_proposal_macros(resources.read_template("body.md.j2"))

@@ -1,4 +1,4 @@
-"""Template data for what merging leads to: own images that are built again, and repositories that build on them."""
+"""Template data on the own images that a merge rebuilds, and on the repositories that build on these images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bot.model.rebuild_effect import RebuildEffect
 
 @dataclass(frozen=True, slots=True)
 class RebuildView:
-    """The own images that are built from the changed files, as golden images on which others build."""
+    """How many own images a proposal rebuilds, and how many other repositories build on these images."""
 
     images: int
     """The number of own images."""
@@ -18,7 +18,7 @@ class RebuildView:
 
 
 def build_rebuild_view(effect: RebuildEffect | None) -> RebuildView | None:
-    """Return the data on what merging leads to. Return None if no other repository builds on the images."""
+    """Return these numbers, or None if no other repository builds on the images."""
     if effect is None or not effect.repositories:
         return None
     return RebuildView(len(effect.images), effect.repositories)

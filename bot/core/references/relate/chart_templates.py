@@ -237,9 +237,9 @@ class _TemplateIndex:
     ) -> None:
         self._values_folders = values_folders
         self._templates: dict[str, list[ChartTemplate]] = defaultdict(list)
-        """Templates that are not named, by chart."""
+        """The templates outside of every `define`, by chart."""
         self._named_templates: dict[tuple[str, str], list[ChartTemplate]] = defaultdict(list)
-        """Named templates by outermost chart and name."""
+        """The templates in a `define`, by outermost chart and name."""
         self._subcharts: dict[str, list[str]] = defaultdict(list)
         self._value_uses: dict[str, _ValueUses] = {}
         self._path_counter = PathCounter()

@@ -19,31 +19,39 @@ class PatternError(ValueError):
 
 
 def trim_start(pattern: str, value: str, *, longest: bool) -> str:
-    """Remove a match of `pattern` from the start of `value`, as in `${V#pattern}`. Raises PatternError.
+    """Remove a match of `pattern` from the start of `value`, as in `${V#pattern}`.
 
     If `longest` is True, remove the longest match, as in `${V##pattern}`. If it is False, remove the shortest match.
+    Raises PatternError if the pattern is not supported.
     """
     end = _ShellPattern(pattern).match_at(value, 0, longest=longest)
     return value if end is None else value[end:]
 
 
 def trim_end(pattern: str, value: str, *, longest: bool) -> str:
-    """Remove a match of `pattern` from the end of `value`, as in `${V%pattern}`. Raises PatternError.
+    """Remove a match of `pattern` from the end of `value`, as in `${V%pattern}`.
 
     If `longest` is True, remove the longest match, as in `${V%%pattern}`. If it is False, remove the shortest match.
+    Raises PatternError if the pattern is not supported.
     """
     backwards = "".join(reversed(_ESCAPE_OR_CHARACTER.findall(pattern)))
     return trim_start(backwards, value[::-1], longest=longest)[::-1]
 
 
 def replace_first(pattern: str, value: str, replacement: str) -> str:
-    """Replace the first match of `pattern` in `value`, as in `${V/pattern/replacement}`. Raises PatternError."""
+    """Replace the first match of `pattern` in `value`, as in `${V/pattern/replacement}`.
+
+    Raises PatternError if the pattern is not supported.
+    """
     match_range = _ShellPattern(pattern).search(value, 0)
     return value if match_range is None else value[: match_range[0]] + replacement + value[match_range[1] :]
 
 
 def replace_all(pattern: str, value: str, replacement: str) -> str:
-    """Replace all matches of `pattern` in `value`, as in `${V//pattern/replacement}`. Raises PatternError."""
+    """Replace all matches of `pattern` in `value`, as in `${V//pattern/replacement}`.
+
+    Raises PatternError if the pattern is not supported or can match an empty text, or if `replacement` contains `$`.
+    """
     shell_pattern = _ShellPattern(pattern)
     if shell_pattern.can_match_empty or "$" in replacement:
         raise PatternError(pattern)

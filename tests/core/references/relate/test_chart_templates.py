@@ -97,7 +97,7 @@ class TestInclusions:
         given = TemplateInclusion("image", frozenset(), (("0", frozenset({("Values", "image")})),))
         assert find_verdict(defined, build_template((given, IMAGE))) == "open"
 
-    def test_inclusions_lead_on(self):
+    def test_includes_are_followed_through_several_templates(self):
         inner = build_template((TAG, END), name="inner")
         outer = build_template((TemplateInclusion("inner", frozenset({("root",)})), END), name="outer")
         top = build_template((TemplateInclusion("outer", frozenset(), (("root", ROOT),)), IMAGE))

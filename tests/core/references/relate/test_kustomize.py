@@ -289,7 +289,7 @@ def test_inline_chart_values_are_replaced_by_kustomization_and_overlays():
     assert not is_replaced(value, replace(base, names=frozenset()), build_kustomization("overlay", names=["web"]))
 
 
-def test_inline_patch_is_replaced_by_kustomization_and_overlays():
+def test_image_in_inline_patch_is_replaced_by_own_kustomization_or_overlay():
     patch = lock_reference(reference("web:1", path="base/kustomization.yaml", format="kustomize"), Reason.EMBEDDED)
     base, overlay = build_kustomization("base", names=["web"]), build_kustomization("overlay", ["base"], ["web"])
 

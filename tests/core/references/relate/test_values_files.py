@@ -116,7 +116,7 @@ def test_overlay_without_image_name_still_locks_digest():
     assert relate_chart_files(values_prod='web: {tag: "1.28"}', values=own) == ["-nginx:1.28", "-nginx:1.27"]
 
 
-def test_image_with_own_digest_inherits_tag_of_chart():
+def test_override_with_digest_keeps_tag_from_chart_values():
     digest = f"sha256:{'1b' * 32}"
     over = f'image: {{repository: acme/nginx, digest: "{digest}"}}'
     assert relate_chart_files(values_prod=over, values=WEB) == [f"acme/nginx:1.27@{digest}", "nginx:1.27"]
