@@ -32,7 +32,7 @@ def test_digest_that_the_registry_lost_is_replaced(tmp_path, loopback):
     assert f"gone: {digest('gone')[7:19]} → {now[7:19]}" in text
 
 
-def test_rebuilt_index_with_the_same_images_is_held(tmp_path, loopback):
+def test_rebuilt_index_with_unchanged_images_is_held(tmp_path, loopback):
     images = [build_platform_image("a"), build_platform_image("b", "linux/arm64")]
     old = loopback.store.set_tag("library/python", "3.12", build_index(images))
     loopback.store.set_tag("library/python", "3.12", build_index(images, annotations={"built": "again"}))
@@ -42,7 +42,7 @@ def test_rebuilt_index_with_the_same_images_is_held(tmp_path, loopback):
     assert f"held (index-churn): {found[1]['detail']}\n" in text
 
 
-def test_image_that_lost_a_platform_in_use_is_held_until_accepted(tmp_path, loopback):
+def test_image_that_lost_a_used_platform_is_held_until_user_accepts_the_loss(tmp_path, loopback):
     old = loopback.store.set_tag(
         "library/python", "3.12", build_index([build_platform_image("a"), build_platform_image("b", "linux/arm64")])
     )
@@ -63,7 +63,7 @@ def test_image_that_lost_a_platform_in_use_is_held_until_accepted(tmp_path, loop
     assert "detail" not in found[1]
 
 
-def test_single_image_in_place_of_an_index_is_held_for_another_platform(tmp_path, loopback):
+def test_single_image_that_replaces_index_is_held_if_used_platform_is_missing(tmp_path, loopback):
     old = loopback.store.set_tag(
         "library/python", "3.12", build_index([build_platform_image("a"), build_platform_image("b", "linux/arm64")])
     )
@@ -77,7 +77,7 @@ def test_single_image_in_place_of_an_index_is_held_for_another_platform(tmp_path
     assert len(asked) == 4
 
 
-def test_image_for_another_platform_than_the_rule_names_is_held(tmp_path, loopback):
+def test_image_is_held_if_built_for_another_platform_than_the_rule_names(tmp_path, loopback):
     old = loopback.store.set_tag("library/python", "3.12", build_platform_image("a"))
     loopback.store.set_tag("library/python", "3.12", build_platform_image("b", "linux/arm64"))
     content = f"FROM python:3.12@{old}\n"
@@ -91,7 +91,7 @@ def test_image_for_another_platform_than_the_rule_names_is_held(tmp_path, loopba
     )
 
 
-def test_image_that_never_had_the_platform_of_the_rule_is_not_held(tmp_path, loopback):
+def test_image_is_not_held_if_old_image_lacked_the_platform_of_the_rule_too(tmp_path, loopback):
     old = loopback.store.set_tag("library/python", "3.12", build_platform_image("a"))
     other = loopback.store.set_tag("library/python", "3.13", build_index([build_platform_image("c")]))
     loopback.store.set_tag("library/python", "3.12", build_platform_image("b"))
@@ -102,7 +102,7 @@ def test_image_that_never_had_the_platform_of_the_rule_is_not_held(tmp_path, loo
     assert [get_status(found[line]) for line in (1, 2, 3)] == [("update", None)] * 3
 
 
-def test_pin_of_one_platform_stays_on_that_platform(tmp_path, loopback):
+def test_pinned_image_of_one_platform_is_updated_to_image_of_same_platform(tmp_path, loopback):
     old = build_index([build_platform_image("a"), build_platform_image("b", "linux/arm64")])
     new = build_index([build_platform_image("c"), build_platform_image("d", "linux/arm64")])
     loopback.store.set_tag("library/python", "3.12", old)
@@ -168,7 +168,7 @@ def test_older_image_and_unlocked_image_are_held(tmp_path, loopback):
     assert get_status(scan_dockerfile(tmp_path, loopback, content)[0][1]) == ("held", "locked")
 
 
-def test_digest_that_cannot_be_pulled_is_held(tmp_path, loopback):
+def test_new_digest_is_held_if_the_registry_does_not_serve_the_manifest(tmp_path, loopback):
     old, now = loopback.move("python", "3.12", "old"), loopback.move("python", "3.12", "now")
     serve = loopback.store.find_manifest
     loopback.store.find_manifest = lambda repository, reference: (
@@ -200,7 +200,7 @@ def test_outdated_base_image_is_noted_with_source(tmp_path, loopback):
     )
 
 
-def test_base_named_by_one_platform_is_current_while_the_index_is_current(tmp_path, loopback):
+def test_base_is_current_if_named_digest_is_an_image_of_the_current_index(tmp_path, loopback):
     loopback.move("alpine", "3.21", "base")
     said = {
         "org.opencontainers.image.base.name": "alpine:3.21",
@@ -214,7 +214,7 @@ def build_base_annotations(base):
     return {"org.opencontainers.image.base.name": "alpine:3.21", "org.opencontainers.image.base.digest": base}
 
 
-def test_base_manifest_is_fetched_only_when_the_base_was_updated(tmp_path, loopback):
+def test_base_manifest_is_fetched_only_if_the_tag_of_the_base_moved(tmp_path, loopback):
     base = loopback.move("alpine", "3.21", "base")
     now = loopback.store.set_tag(
         "library/python", "3.12", build_index([build_platform_image("a")], annotations=build_base_annotations(base))
@@ -259,7 +259,7 @@ def test_base_in_unlisted_registry_is_not_looked_up(tmp_path, loopback):
     assert "notes" not in scan_dockerfile(tmp_path, loopback, "FROM python:3.12\n")[0][1]
 
 
-def test_number_of_base_lookups_is_limited(tmp_path, loopback, monkeypatch):
+def test_at_most_max_bases_are_looked_up_in_a_run(tmp_path, loopback, monkeypatch):
     monkeypatch.setattr(decide_updates, "MAX_BASES", 1)
     for name in ("a", "b"):
         loopback.store.set_tag(f"library/base-{name}", "1", build_platform_image(name))
@@ -273,7 +273,7 @@ def test_number_of_base_lookups_is_limited(tmp_path, loopback, monkeypatch):
 # ---- how many requests -----------------------------------------------------------------------------------------------
 
 
-def test_updated_tag_costs_two_requests_when_all_tags_were_updated(tmp_path, loopback):
+def test_lookup_costs_two_requests_per_tag_if_all_tags_moved(tmp_path, loopback):
     old = {number: loopback.move(f"app-{number}", "1", f"old {number}") for number in range(20)}
     for number in range(20):
         loopback.move(f"app-{number}", "1", f"new {number}")
@@ -283,7 +283,7 @@ def test_updated_tag_costs_two_requests_when_all_tags_were_updated(tmp_path, loo
     assert len(asked) == 41
 
 
-def test_updated_tag_among_many_costs_two_more_requests(tmp_path, loopback):
+def test_moved_tag_among_many_unmoved_tags_costs_two_more_requests(tmp_path, loopback):
     pinned = {number: loopback.move(f"app-{number}", "1", f"old {number}") for number in range(20)}
     loopback.move("app-7", "1", "new")
     content = "".join(f"FROM app-{number}:1@{each}\n" for number, each in pinned.items())
@@ -292,7 +292,7 @@ def test_updated_tag_among_many_costs_two_more_requests(tmp_path, loopback):
     assert len(asked) == 22
 
 
-def test_unpinned_references_cost_little_more_than_one_request_each(tmp_path, loopback):
+def test_lookup_of_unpinned_references_costs_about_one_request_each(tmp_path, loopback):
     for number in range(20):
         loopback.move(f"app-{number}", "1", f"new {number}")
     _, asked, changes, _ = scan_dockerfile(

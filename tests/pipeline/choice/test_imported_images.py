@@ -61,7 +61,7 @@ def scene(loopback, tmp_path) -> Iterator[ImportScene]:
         yield ImportScene(loopback, store, own.host, tmp_path)
 
 
-def test_digest_of_a_cached_tag_is_held_until_available_in_the_cache(scene):
+def test_upstream_digest_is_held_until_the_cache_has_the_digest(scene):
     repository = FOLDERS["cache"]
     scene.write_file(repository, scene.import_image(repository, "old"))
     new = scene.loopback.move("python", "3.12", "new")
@@ -72,7 +72,7 @@ def test_digest_of_a_cached_tag_is_held_until_available_in_the_cache(scene):
     assert list_outcomes(scene.run()) == ["opened"]
 
 
-def test_imported_tag_follows_the_import_and_not_docker_hub(scene):
+def test_imported_tag_is_updated_from_own_registry_and_not_from_docker_hub(scene):
     repository = FOLDERS["import"]
     old = scene.import_image(repository, "old")
     scene.write_file(repository, old)
@@ -82,7 +82,7 @@ def test_imported_tag_follows_the_import_and_not_docker_hub(scene):
     assert list_outcomes(scene.run()) == ["opened"]
 
 
-def test_request_is_closed_if_the_cache_lost_the_digest(scene):
+def test_pull_request_is_closed_if_the_cache_lost_the_digest(scene):
     repository = FOLDERS["cache"]
     scene.write_file(repository, scene.import_image(repository, "old"))
     new = scene.loopback.move("python", "3.12", "new")

@@ -26,7 +26,7 @@ def publish_tags(loopback, repository, *tags):
         (UpdateMode.MAJOR, "2.0.0"),
     ],
 )
-def test_rule_limits_how_far_a_tag_is_updated(tmp_path, loopback, mode, tag):
+def test_update_mode_of_rule_limits_the_proposed_tag(tmp_path, loopback, mode, tag):
     digests = publish_tags(
         loopback, "nginx", "1.27.1", "1.27.3", "1.29.0", "2.0.0", "2.1.0-rc1", "1.27.9-alpine", "latest"
     )
@@ -40,13 +40,13 @@ def test_rule_limits_how_far_a_tag_is_updated(tmp_path, loopback, mode, tag):
     assert mode is UpdateMode.DIGEST or f"→ {tag} {digests[tag][7:19]}" in text
 
 
-def test_unpinned_tag_is_updated_and_pinned_in_one_edit(tmp_path, loopback):
+def test_unpinned_reference_gets_new_tag_and_digest_in_one_edit(tmp_path, loopback):
     digests = publish_tags(loopback, "nginx", "1.27.1", "1.27.3")
     _, _, changes, _ = scan_dockerfile(tmp_path, loopback, "FROM nginx:1.27.1\n", PolicyRule(update=UpdateMode.PATCH))
     assert changes == {"Dockerfile": f"FROM nginx:1.27.3@{digests['1.27.3']}\n"}
 
 
-def test_digest_is_updated_when_the_tag_cannot_be_written(tmp_path, loopback):
+def test_only_digest_is_updated_if_the_tag_cannot_be_edited(tmp_path, loopback):
     old = loopback.move("nginx", "1.27.1", "old")
     now = publish_tags(loopback, "nginx", "1.27.1", "1.27.3")["1.27.1"]
     other = loopback.move("caddy", "1.27.1", "caddy")
@@ -55,14 +55,14 @@ def test_digest_is_updated_when_the_tag_cannot_be_written(tmp_path, loopback):
     assert changes == {"Dockerfile": content.replace(old, now)}
 
 
-def test_tags_of_a_repository_are_listed_once(tmp_path, loopback):
+def test_tags_of_a_repository_are_listed_once_for_all_references(tmp_path, loopback):
     digests = publish_tags(loopback, "nginx", "1.27.1", "1.27.3", "1.27.3-alpine")
     content = "".join(f"FROM nginx:{tag}@{pinned}\n" for tag, pinned in digests.items())
     _, asked, _, _ = scan_dockerfile(tmp_path, loopback, content, PolicyRule(update=UpdateMode.PATCH))
     assert sum(path.startswith("list") for _, path in asked) == 1
 
 
-def test_refused_tag_list_prevents_only_newer_tags(tmp_path, loopback):
+def test_digest_is_updated_although_the_registry_refuses_to_list_tags(tmp_path, loopback):
     old, now = loopback.move("nginx", "1.27.1", "old"), loopback.move("nginx", "1.27.1", "now")
     loopback.store.list_tags = lambda repository: {}
     found, _, changes, text = scan_dockerfile(
@@ -75,7 +75,7 @@ def test_refused_tag_list_prevents_only_newer_tags(tmp_path, loopback):
     assert "Newer tags " in text
 
 
-def test_listed_tag_that_does_not_exist_does_not_hold_the_reference(tmp_path, loopback):
+def test_reference_is_updated_although_a_newer_listed_tag_does_not_exist(tmp_path, loopback):
     old = loopback.move("nginx", "1.27.1", "old")
     digests = publish_tags(loopback, "nginx", "1.27.1", "1.27.3")
     serve = loopback.store.find_manifest
@@ -89,7 +89,7 @@ def test_listed_tag_that_does_not_exist_does_not_hold_the_reference(tmp_path, lo
     assert note.startswith("`1.27.3` ")
 
 
-def test_next_older_tag_is_chosen_when_the_newest_is_held_or_no_image(tmp_path, loopback):
+def test_older_tag_is_chosen_if_newest_tags_are_held_or_not_an_image(tmp_path, loopback):
     old = publish_tags(loopback, "nginx", "1.27.1", "1.27.2", "1.27.3")
     loopback.store.set_tag("library/nginx", "1.27.4", build_index([build_platform_image("lost arm64")]))
     chart = build_artifact("application/vnd.cncf.helm.config.v1+json", [])
@@ -103,7 +103,7 @@ def test_next_older_tag_is_chosen_when_the_newest_is_held_or_no_image(tmp_path, 
     assert [word for _, word in asked].count("1.27.5") == 1
 
 
-def test_number_of_fallback_tags_is_limited(tmp_path, loopback):
+def test_only_the_four_newest_tags_are_tried_if_all_are_held(tmp_path, loopback):
     old = loopback.move("nginx", "1.27.1", "old")
     for number in range(2, 9):
         loopback.store.set_tag(
@@ -117,7 +117,7 @@ def test_number_of_fallback_tags_is_limited(tmp_path, loopback):
     assert sorted(heads) == ["1.27.1", "1.27.5", "1.27.6", "1.27.7", "1.27.8"]
 
 
-def test_references_with_different_tags_are_decided_separately(tmp_path, loopback):
+def test_held_update_of_one_tag_does_not_hold_another_tag_of_the_repository(tmp_path, loopback):
     old = loopback.move("nginx", "1.27.1", "old")
     before = loopback.store.set_tag("library/nginx", "1.27.3", build_index([build_platform_image("a")]))
     now = loopback.store.set_tag("library/nginx", "1.27.3", build_index([build_platform_image("lost arm64")]))
@@ -134,7 +134,7 @@ def test_references_with_different_tags_are_decided_separately(tmp_path, loopbac
 # ---- lines that are over ---------------------------------------------------------------------------------------------
 
 
-def test_precise_tag_is_superseded_by_successor(tmp_path, loopback):
+def test_tag_of_older_patch_is_superseded_by_tag_of_newer_patch(tmp_path, loopback):
     digests = publish_tags(loopback, "nginx", "1.27.1", "1.27.3")
     content = f"FROM nginx:1.27.1@{digests['1.27.1']}\n"
     found, _, changes, text = scan_dockerfile(tmp_path, loopback, content)
@@ -145,7 +145,7 @@ def test_precise_tag_is_superseded_by_successor(tmp_path, loopback):
     assert changes == {"Dockerfile": f"FROM nginx:1.27.3@{digests['1.27.3']}\n"}
 
 
-def test_dropped_variant_names_the_remaining_variant(tmp_path, loopback):
+def test_tag_of_dropped_variant_is_superseded_by_remaining_variant(tmp_path, loopback):
     digests = publish_tags(
         loopback, "nginx", "1.27-alpine3.19", "1.27-alpine3.20", "1.27.1-alpine3.19", "1.27.3-alpine3.20"
     )
@@ -155,7 +155,7 @@ def test_dropped_variant_names_the_remaining_variant(tmp_path, loopback):
 
 
 @pytest.mark.parametrize(("over", "expected"), [(date(2026, 11, 24), "superseded"), (date(2026, 11, 25), "up-to-date")])
-def test_configured_end_of_life_applies_from_the_next_day(tmp_path, loopback, over, expected):
+def test_tag_is_superseded_from_the_day_after_configured_end_of_life(tmp_path, loopback, over, expected):
     now = loopback.move("python", "3.8", "now")
     ends = (ConfiguredEndOfLife("docker.io/library/python", "3.8*", over, "3.13"),)
     found, *_ = scan_dockerfile(tmp_path, loopback, f"FROM python:3.8@{now}\n", end_of_life=ends)
@@ -163,7 +163,7 @@ def test_configured_end_of_life_applies_from_the_next_day(tmp_path, loopback, ov
     assert found[1].get("successor") == ("3.13" if expected == "superseded" else None)
 
 
-def test_configured_successor_is_proposed_when_allowed_by_a_rule(tmp_path, loopback):
+def test_configured_successor_is_proposed_if_a_rule_replaces_ended_tags(tmp_path, loopback):
     digests = publish_tags(loopback, "python", "3.8", "3.13")
     content = f"FROM python:3.8@{digests['3.8']}\n"
     ends = (ConfiguredEndOfLife("docker.io/library/python", "3.8*", date(2024, 10, 7), "3.13"),)
@@ -174,7 +174,7 @@ def test_configured_successor_is_proposed_when_allowed_by_a_rule(tmp_path, loopb
     assert get_status(found[1]) == ("up-to-date", None)
 
 
-def test_successor_of_another_family_is_named_but_not_proposed(tmp_path, loopback):
+def test_successor_in_another_tag_family_is_reported_but_not_proposed(tmp_path, loopback):
     digests = publish_tags(loopback, "python", "3.8", "3.8-slim", "3.8.20", "3.13")
     ends = (ConfiguredEndOfLife("docker.io/library/python", "3.8*", date(2024, 10, 7), "3.13"),)
     content = "".join(f"FROM python:{tag}@{digests[tag]}\n" for tag in ("3.8", "3.8-slim", "3.8.20"))
@@ -186,7 +186,7 @@ def test_successor_of_another_family_is_named_but_not_proposed(tmp_path, loopbac
     assert changes["Dockerfile"].splitlines()[1] == f"FROM python:3.8-slim@{digests['3.8-slim']}"
 
 
-def test_missing_successor_is_named_but_not_proposed(tmp_path, loopback):
+def test_successor_missing_in_registry_is_reported_but_not_proposed(tmp_path, loopback):
     digests = publish_tags(loopback, "python", "3.8", "3.13")
     ends = (ConfiguredEndOfLife("docker.io/library/python", "3.8", date(2024, 10, 7), "3.99"),)
     content = f"FROM python:3.8@{digests['3.8']}\n"
@@ -197,7 +197,7 @@ def test_missing_successor_is_named_but_not_proposed(tmp_path, loopback):
     assert changes == {}
 
 
-def test_checks_for_superseded_tags_cost_a_tenth_of_a_request_per_tag(tmp_path, loopback):
+def test_run_checks_a_tenth_of_the_tags_for_supersession(tmp_path, loopback):
     digests = {number: loopback.move(f"app-{number}", "1.0.0", str(number)) for number in range(20)}
     content = "".join(f"FROM app-{number}:1.0.0@{pinned}\n" for number, pinned in digests.items())
     _, asked, _, _ = scan_dockerfile(tmp_path, loopback, content)

@@ -71,7 +71,7 @@ def build_manifest_reply(**headers: str) -> HttpReply:
         (503, {}, Reason.REGISTRY_ERROR),
     ],
 )
-def test_error_of_one_image_does_not_affect_others(status, headers, reason, workers):
+def test_failed_lookup_of_one_image_leaves_lookups_of_others_unaffected(status, headers, reason, workers):
     def answer(received: ReceivedRequest) -> HttpReply:
         if received.path.startswith("/v2/ill/"):
             return HttpReply(status, headers=headers)
@@ -88,7 +88,7 @@ def test_error_of_one_image_does_not_affect_others(status, headers, reason, work
     assert [failed.subject for failed in answers.failures] == [server.host]
 
 
-def test_head_requests_continue_after_pull_limit():
+def test_head_requests_continue_after_the_registry_limits_pulls():
     """A registry whose tags were all updated gets GET requests, until it limits them, and then HEAD requests."""
     rationed = {"RateLimit-Limit": "100;w=21600"}
 
@@ -103,7 +103,7 @@ def test_head_requests_continue_after_pull_limit():
     assert server.asked[-1] == "HEAD /v2/c/manifests/1"
 
 
-def test_failure_of_upstream_is_not_a_failure_of_the_cache():
+def test_failure_of_upstream_is_reported_for_upstream_and_not_for_the_cache():
     with HttpListener(lambda received: build_manifest_reply()) as cache:
         lines = [TagRef(f"{cache.host}/{name}", "1") for name in ("hub/a", "hub/b", "team/web")]
         entries = [
@@ -118,7 +118,7 @@ def test_failure_of_upstream_is_not_a_failure_of_the_cache():
     assert [failed.subject for failed in answers.failures] == ["127.0.0.1:9"]
 
 
-def test_unreachable_registry_is_not_contacted_for_every_image():
+def test_retries_against_unreachable_registry_are_not_repeated_for_every_image():
     asked: list[int] = []
 
     def lookup(host, port):
@@ -133,7 +133,7 @@ def test_unreachable_registry_is_not_contacted_for_every_image():
     assert len(asked) == MAX_TRIES + 1
 
 
-def test_unreachable_upstream_is_not_queried_for_every_tag_list():
+def test_retries_against_unreachable_upstream_are_not_repeated_for_every_tag_list():
     cache, upstream = "127.0.0.1:8", "127.0.0.1:9"
     asked: list[int] = []
     registry = OciRegistry(
@@ -177,7 +177,7 @@ CHART = images.build_image([images.build_layer({"Chart.yaml": b"name: a"})]).con
         *((HttpReply(status), False) for status in (401, 403, 429, 500)),
     ],
 )
-def test_missing_image_and_chart_are_definite_but_errors_are_not(reply, is_definite):
+def test_lookup_result_is_definite_for_404_and_charts_but_not_for_errors(reply, is_definite):
     with HttpListener(lambda received: reply) as server:
         line = TagRef(f"{server.host}/a", "1")
         found = look_up_tags([line], [RegistryEntry(server.host, is_insecure=True)]).resolutions[line]
@@ -185,7 +185,7 @@ def test_missing_image_and_chart_are_definite_but_errors_are_not(reply, is_defin
     assert found.is_definite is is_definite
 
 
-def test_forbidden_redirect_of_one_image_does_not_affect_others():
+def test_forbidden_redirect_fails_only_the_lookup_of_the_redirected_image():
     def answer(received: ReceivedRequest) -> HttpReply:
         if received.path.startswith("/v2/a/"):
             return HttpReply(307, headers={"Location": "http://10.0.0.1/"})
@@ -197,7 +197,7 @@ def test_forbidden_redirect_of_one_image_does_not_affect_others():
     assert [isinstance(found[line], ResolvedTag) for line in lines] == [False, True]
 
 
-def test_image_that_a_cache_does_not_have_is_not_pullable():
+def test_image_resolved_by_upstream_is_not_pullable_if_the_cache_lacks_the_image():
     with (
         HttpListener(lambda received: HttpReply(404)) as cache,
         HttpListener(lambda received: build_manifest_reply()) as upstream,
@@ -217,7 +217,7 @@ def test_image_that_a_cache_does_not_have_is_not_pullable():
     assert {received.method for received in upstream.received} == {"HEAD"}
 
 
-def test_stored_manifest_of_upstream_is_not_used_for_the_cache(tmp_path):
+def test_manifest_stored_for_upstream_is_not_used_for_the_cache(tmp_path):
     memory = DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
     with (
         HttpListener(lambda received: HttpReply(404)) as cache,
@@ -236,7 +236,7 @@ def test_stored_manifest_of_upstream_is_not_used_for_the_cache(tmp_path):
 
 
 @pytest.mark.parametrize("status", [200, 404])
-def test_stored_manifest_of_another_repository_is_not_used(tmp_path, status):
+def test_manifest_stored_for_another_repository_is_not_used(tmp_path, status):
     """Both tags point to the same image, which the first repository may list without having it."""
     memory = DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
 

@@ -71,7 +71,7 @@ def commit_history(stand, *held) -> None:
 
 
 @pytest.mark.parametrize("kind", STANDS)
-def test_digest_from_the_history_of_a_file_replaces_blocked_digest(kind, start_stand, bad_tag):
+def test_earlier_digest_in_git_history_of_file_replaces_blocked_digest(kind, start_stand, bad_tag):
     stand = start_stand(STANDS[kind], build_files(OLDEST))
     commit_history(stand, OLD, BAD)
     report = run(bad_tag, stand.fleet())
@@ -83,7 +83,7 @@ def test_digest_from_the_history_of_a_file_replaces_blocked_digest(kind, start_s
     assert list_outcomes(run(bad_tag, stand.fleet(), after=timedelta(hours=1))) == ["unchanged"]
 
 
-def test_history_of_one_repository_does_not_choose_the_image_of_another(tmp_path, bad_tag):
+def test_replacement_is_taken_only_from_git_history_of_the_same_repository(tmp_path, bad_tag):
     first, second = (LocalStand(tmp_path / name, build_files(held)) for name, held in (("a", OLDEST), ("b", OLD)))
     for stand in (first, second):
         commit_history(stand, BAD)
@@ -92,7 +92,7 @@ def test_history_of_one_repository_does_not_choose_the_image_of_another(tmp_path
     assert [each.verdicts[0].new_digest for each in report.repositories] == [OLDEST, OLD]
 
 
-def test_history_comes_before_sibling_tags_and_after_the_state(tmp_path, bad_tag):
+def test_replacement_is_taken_from_state_then_git_history_then_sibling_tags(tmp_path, bad_tag):
     sibling = bad_tag.move("python", "3.12.8-slim", "sibling")
     stand = LocalStand(tmp_path / "forge", build_files(OLD))
     commit_history(stand, BAD)
@@ -108,7 +108,7 @@ def test_history_comes_before_sibling_tags_and_after_the_state(tmp_path, bad_tag
     assert (read_verdict(report).new_digest, find_note(report)) == (OTHER, "the tag pointed to it in an earlier run")
 
 
-def test_blocked_and_other_images_in_the_history_are_left_out(tmp_path, bad_tag):
+def test_git_history_supplies_no_blocked_digest_and_no_other_image(tmp_path, bad_tag):
     stand = LocalStand(tmp_path / "forge", build_files(OLDEST))
     commit_history(stand, OLD)
     for text in (f"FROM python:3.11-slim@{OTHER}\n", f"FROM redis:3.12-slim@{OTHER}\n", "\0", "x" * 2_000_000):
@@ -118,13 +118,13 @@ def test_blocked_and_other_images_in_the_history_are_left_out(tmp_path, bad_tag)
     assert read_verdict(run(bad_tag, stand.fleet(), blocklist)).new_digest == OLDEST
 
 
-def test_digest_that_the_registry_no_longer_has_is_left_out(tmp_path, bad_tag):
+def test_git_history_supplies_no_digest_that_the_registry_deleted(tmp_path, bad_tag):
     stand = LocalStand(tmp_path / "forge", build_files(OLDEST))
     commit_history(stand, build("never pushed").digest, BAD)
     assert read_verdict(run(bad_tag, stand.fleet())).new_digest == OLDEST
 
 
-def test_replacement_that_the_registry_does_not_return_now_closes_no_request(tmp_path, bad_tag):
+def test_pull_request_stays_open_if_replacement_temporarily_fails_to_load(tmp_path, bad_tag):
     stand = LocalStand(tmp_path / "forge", build_files(OLD))
     commit_history(stand, BAD)
     assert list_outcomes(run(bad_tag, stand.fleet())) == ["opened"]
@@ -136,7 +136,7 @@ def test_replacement_that_the_registry_does_not_return_now_closes_no_request(tmp
     assert len(stand.requests()) == 1
 
 
-def test_only_the_newest_commits_of_a_file_are_read(tmp_path, bad_tag):
+def test_only_the_newest_commits_of_a_file_are_searched_for_a_replacement(tmp_path, bad_tag):
     stand = LocalStand(tmp_path / "forge", build_files(OLD))
     for number in range(MAX_COMMITS):
         stand.commit("main", {"Dockerfile": f"FROM python:3.12-slim@{BAD}\nRUN {number}\n"})
@@ -146,7 +146,7 @@ def test_only_the_newest_commits_of_a_file_are_read(tmp_path, bad_tag):
     assert (verdict.status, verdict.new_digest) == (ReferenceStatus.BLOCKED, None)
 
 
-def test_history_of_many_files_is_read_until_there_are_enough_digests(start_stand, bad_tag):
+def test_git_history_of_files_is_read_until_enough_digests_are_found(start_stand, bad_tag):
     files = {f"{name}/Dockerfile": "FROM python:3.12-slim@{}\n" for name in "abcdefghijkl"}
     stand = start_stand(GitLabStand, {path: text.format(OLDEST) for path, text in files.items()})
     for held in (OLD, OTHER, BAD):
@@ -156,14 +156,14 @@ def test_history_of_many_files_is_read_until_there_are_enough_digests(start_stan
     assert len([line for line in stand.server.lines if "/repository/commits?" in line]) == 1
 
 
-def test_history_of_a_limited_number_of_files_is_read(start_stand, bad_tag):
+def test_git_history_of_at_most_max_files_is_read(start_stand, bad_tag):
     names = [f"{number:02}" for number in range(MAX_FILES + 1)]
     stand = start_stand(GitLabStand, {f"{name}/Dockerfile": f"FROM python:3.12-slim@{BAD}\n" for name in names})
     run(bad_tag, stand.fleet())
     assert len([line for line in stand.server.lines if "/repository/commits?" in line]) == MAX_FILES
 
 
-def test_history_is_read_only_if_needed(start_stand, bad_tag):
+def test_git_history_is_read_only_if_tag_points_to_blocked_digest(start_stand, bad_tag):
     stand = start_stand(GitLabStand, build_files(OLD))
     commit_history(stand, BAD)
 
@@ -179,7 +179,7 @@ def test_history_is_read_only_if_needed(start_stand, bad_tag):
     assert is_history_read()
 
 
-def test_history_that_cannot_be_read_is_a_failure_and_closes_no_request(start_stand, bad_tag):
+def test_unreadable_git_history_is_a_failure_and_closes_no_pull_request(start_stand, bad_tag):
     stand = start_stand(GitLabStand, build_files(OLD))
     commit_history(stand, BAD)
     assert list_outcomes(run(bad_tag, stand.fleet())) == ["opened"]
@@ -194,7 +194,7 @@ def test_history_that_cannot_be_read_is_a_failure_and_closes_no_request(start_st
     assert len(stand.requests()) == 1
 
 
-def test_scan_of_a_checkout_reads_the_history_of_files(tmp_path, bad_tag):
+def test_scan_of_a_checkout_takes_replacement_from_git_history(tmp_path, bad_tag):
     stand = LocalStand(tmp_path / "forge", build_files(OLD))
     commit_history(stand, BAD)
     checkout = tmp_path / "checkout"
@@ -224,7 +224,7 @@ class RecordedTags(NoFacts):
 TAGGED, UNTAGGED = RegistryRecord(None, ("3.12.7-slim",)), RegistryRecord(None)
 
 
-def test_registry_record_of_the_tag_comes_first(tmp_path, bad_tag):
+def test_replacement_recorded_by_registry_precedes_state_and_git_history(tmp_path, bad_tag):
     bad_tag.remember(Database.sqlite(tmp_path / "state.db"))
     stand = LocalStand(tmp_path / "forge", build_files(OLD))
     for hours, content in enumerate(("other", "bad")):
@@ -235,7 +235,7 @@ def test_registry_record_of_the_tag_comes_first(tmp_path, bad_tag):
     assert read_verdict(run(bad_tag, stand.fleet(), after=timedelta(hours=3))).new_digest == OLDEST
 
 
-def test_untagged_recorded_digest_is_skipped_if_the_registry_purges_untagged_images(tmp_path, bad_tag):
+def test_untagged_digest_in_record_is_skipped_if_registry_purges_untagged_images(tmp_path, bad_tag):
     stand = LocalStand(tmp_path / "forge", build_files(BAD))
     bad_tag.facts = RecordedTags({OLD: UNTAGGED, OLDEST: TAGGED})
     assert read_verdict(run(bad_tag, stand.fleet())).new_digest == OLD
@@ -243,7 +243,7 @@ def test_untagged_recorded_digest_is_skipped_if_the_registry_purges_untagged_ima
     assert read_verdict(run(bad_tag, stand.fleet())).new_digest == OLDEST
 
 
-def test_record_that_could_not_be_read_is_said_and_closes_no_request(tmp_path, bad_tag):
+def test_unreadable_registry_record_is_a_failure_and_closes_no_pull_request(tmp_path, bad_tag):
     stand = LocalStand(tmp_path / "forge", build_files(BAD))
     bad_tag.facts = RecordedTags({OLD: TAGGED})
     assert list_outcomes(run(bad_tag, stand.fleet())) == ["opened"]

@@ -51,7 +51,7 @@ STOPPED = ("superseded", "`1.0.1` comes after it", "1.0.1")
 CURRENT = ("up-to-date", "", None)
 
 
-def test_superseded_tag_is_remembered_in_runs_that_do_not_check_the_tag(tmp_path, registry_with_state):
+def test_stored_supersession_applies_in_runs_that_do_not_check_the_tag(tmp_path, registry_with_state):
     content = publish_fleet(registry_with_state, "1.0.1")
     over: set[int] = set()
     for day in range(EVERY_TURN):
@@ -64,7 +64,7 @@ def test_superseded_tag_is_remembered_in_runs_that_do_not_check_the_tag(tmp_path
     assert len(over) == COUNT
 
 
-def test_tag_is_superseded_only_in_checking_runs_without_a_state(tmp_path, loopback):
+def test_supersession_is_reported_only_by_the_run_that_checks_if_no_state_exists(tmp_path, loopback):
     content = publish_fleet(loopback, "1.0.1")
     assert isinstance(loopback.ends, NoSupersededStore)
     for day in range(3):
@@ -72,7 +72,7 @@ def test_tag_is_superseded_only_in_checking_runs_without_a_state(tmp_path, loopb
         assert found.count(STOPPED) == SHARE
 
 
-def test_result_is_deleted_when_a_check_no_longer_confirms_supersession(tmp_path, registry_with_state):
+def test_stored_supersession_is_deleted_if_a_later_check_finds_the_tag_current(tmp_path, registry_with_state):
     content = publish_fleet(registry_with_state, "1.0.1")
     for day in range(EVERY_TURN):
         run(tmp_path, registry_with_state, content, day)
@@ -85,7 +85,7 @@ def test_result_is_deleted_when_a_check_no_longer_confirms_supersession(tmp_path
     assert found == [CURRENT] * COUNT
 
 
-def test_result_does_not_apply_after_the_tag_was_updated(tmp_path, registry_with_state):
+def test_stored_supersession_does_not_apply_to_the_updated_tag(tmp_path, registry_with_state):
     content = publish_fleet(registry_with_state, "1.0.1")
     for day in range(EVERY_TURN):
         run(tmp_path, registry_with_state, content, day)
@@ -116,7 +116,7 @@ class FakeEndOfLifeSource:
         return self.day
 
 
-def test_announced_date_applies_until_the_publisher_is_queried_again(tmp_path, registry_with_state):
+def test_stored_end_of_life_applies_until_the_publisher_answers_again(tmp_path, registry_with_state):
     mirror, facts = registry_with_state.registry.host, FakeEndOfLifeSource(date(2026, 11, 1))
     registry_with_state.facts = facts
     registry_with_state.entries = (RegistryEntry("mcr.microsoft.com", mirror=mirror, is_insecure=True),)
@@ -138,7 +138,7 @@ def test_announced_date_applies_until_the_publisher_is_queried_again(tmp_path, r
     assert found == [CURRENT] * COUNT
 
 
-def test_failure_to_store_results_is_reported_once(tmp_path, registry_with_state):
+def test_failure_to_store_supersession_of_many_tags_is_reported_once(tmp_path, registry_with_state):
     content = publish_fleet(registry_with_state, "1.0.1")
     with Database.sqlite(tmp_path / "state.db").open_for_writing() as connection:
         connection.exec_driver_sql(

@@ -35,7 +35,7 @@ PACES = {
 
 @pytest.mark.parametrize("pace", PACES.values(), ids=PACES)
 @pytest.mark.parametrize("count", [7, 14, 30])
-def test_every_tag_is_checked_regardless_of_the_interval_of_runs(loopback, count, pace):
+def test_sixty_runs_check_every_tag_for_supersession_at_any_interval(loopback, count, pace):
     written = [f"app-{number:02}:1.0.0" for number in range(count)]
     for each in written:
         loopback.move(each.partition(":")[0], "1.0.0", each)
@@ -64,7 +64,7 @@ def refuse_tag_lists(status: int):
 
 @pytest.mark.parametrize("login", [{}, {"username": "user", "password": "secret"}], ids=["nobody", "somebody"])
 @pytest.mark.parametrize("status", [401, 403, 404, 405])
-def test_refused_tag_list_is_noted_and_own_tag_is_followed(status, login):
+def test_digest_of_own_tag_is_updated_with_a_note_if_tag_list_is_refused(status, login):
     with refuse_tag_lists(status) as server:
         references = [reference(f"{server.host}/{name}:1.2") for name in ("a", "b")]
         selected = [
@@ -86,7 +86,7 @@ def test_refused_tag_list_is_noted_and_own_tag_is_followed(status, login):
 
 
 @pytest.mark.parametrize("status", [429, 500])
-def test_temporary_failure_to_list_tags_leaves_targets_unknown(status):
+def test_target_tags_are_unknown_after_temporary_failure_to_list_tags(status):
     with refuse_tag_lists(status) as server:
         place = reference(f"{server.host}/a:1.2")
         selected = TrackedImage(place, place.image.to_tag_ref(), Policy(update=UpdateMode.PATCH))
@@ -106,7 +106,7 @@ def test_reference_with_fixed_tag_needs_no_tag_list():
     assert (shelves.list_targets(selected), shelves.explain_missing_tags(selected)) == ((selected.tag_ref,), "")
 
 
-def test_patch_numbers_count_in_acr_but_not_in_pull_through_caches(loopback):
+def test_patch_numbers_in_tags_count_in_acr_but_not_in_pull_through_caches(loopback):
     for tag in ("9.4", "9.4-949", "9.4-1194"):
         loopback.store.set_tag("redhat/ubi9", tag, build(tag))
     mirror = loopback.registry.host
@@ -124,7 +124,7 @@ def test_patch_numbers_count_in_acr_but_not_in_pull_through_caches(loopback):
     assert [line.tag for line in shelves.list_targets(cached)] == ["9.4"]
 
 
-def test_long_tag_list_is_evaluated_once_for_all_references(loopback):
+def test_long_tag_list_is_evaluated_once_for_two_thousand_references(loopback):
     built = build("one for all")
     for tag in (f"1.{minor}.{patch}{suffix}" for minor in range(25) for patch in range(40) for suffix in ("", "-slim")):
         loopback.store.set_tag("library/nginx", tag, built)
@@ -137,7 +137,7 @@ def test_long_tag_list_is_evaluated_once_for_all_references(loopback):
     assert shelves.endings_by_tag[selected[0].tag_ref].successor == "1.2.39"
 
 
-def test_repository_with_very_many_tags_is_not_compared_and_excludes_no_others(loopback, monkeypatch):
+def test_too_long_tag_list_is_not_compared_but_other_repositories_are(loopback, monkeypatch):
     monkeypatch.setattr(tag_listings, "MAX_TAG_COMPARISONS", 100)
     for number in range(30):
         loopback.move("huge", f"1.0.{number}", "content")
@@ -158,7 +158,7 @@ def test_repository_with_very_many_tags_is_not_compared_and_excludes_no_others(l
 
 
 @pytest.mark.parametrize("order", list(permutations(("huge", "large", "small"))))
-def test_longest_tag_lists_are_dropped_when_lists_come_in_any_order(order, monkeypatch):
+def test_longest_tag_list_is_dropped_regardless_of_order_of_lists(order, monkeypatch):
     monkeypatch.setattr(tag_list_collection, "MAX_TAG_COMPARISONS", 10)
     lists = {"huge": ("1",) * 9, "large": ("1",) * 6, "small": ("1",) * 4}
     collection = tag_list_collection.TagListCollection()

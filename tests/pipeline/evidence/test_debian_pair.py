@@ -126,14 +126,14 @@ def list_keys(findings) -> set[tuple[str, str]]:
     return {(each.id, each.package) for each in findings}
 
 
-def test_pair_has_differences(debian_pair):
+def test_recorded_debian_images_differ_in_package_versions(debian_pair):
     old, new = (debian_pair.sources(name) for name in ("older", "newer"))
     assert len(old) > 50
     assert {source for source in old if is_older(old[source], new.get(source, ""))}, "updates have moved something"
     assert all(isinstance(scan, Scan) for scan in debian_pair.scans.values())
 
 
-def test_delta_matches_the_difference_of_trivys_reports(debian_pair):
+def test_delta_equals_difference_between_two_trivy_reports(debian_pair):
     before, after = debian_pair.reported("older"), debian_pair.reported("newer")
     delta = debian_pair.evidence("older", "newer").delta
     assert before - after, "something is fixed"
@@ -143,13 +143,13 @@ def test_delta_matches_the_difference_of_trivys_reports(debian_pair):
     assert list_keys(delta.remaining) == before & after
 
 
-def test_fixed_packages_match_dpkgs_lists(debian_pair):
+def test_fixed_packages_match_package_lists_of_dpkg(debian_pair):
     old, new = debian_pair.sources("older"), debian_pair.sources("newer")
     moved = {source for source in old.keys() & new.keys() if is_older(old[source], new[source])}
     assert {each.package for each in debian_pair.evidence("older", "newer").delta.fixed} == moved
 
 
-def test_package_changes_match_dpkgs_lists(debian_pair):
+def test_package_changes_match_package_lists_of_dpkg(debian_pair):
     old, new = debian_pair.status["older"], debian_pair.status["newer"]
     wanted = {}
     for name in old.keys() | new.keys():
@@ -167,7 +167,7 @@ def test_package_changes_match_dpkgs_lists(debian_pair):
         assert each.new == ((new[each.name].version,) if each.name in new else ())
 
 
-def test_reverse_update_is_reported_as_rollback(debian_pair):
+def test_update_from_newer_to_older_image_is_reported_as_rollback(debian_pair):
     back = debian_pair.evidence("newer", "older")
     assert list_keys(back.delta.introduced) == debian_pair.reported("older") - debian_pair.reported("newer")
     assert "goes back from" in describe_rollback(back)

@@ -18,7 +18,7 @@ def push(loopback, content: str, **start):
     return loopback.store.set_tag("library/python", "3.12", made)
 
 
-def test_start_configuration_of_both_images_is_evidence(tmp_path, loopback):
+def test_evidence_contains_start_configuration_of_old_and_new_image(tmp_path, loopback):
     old, new = push(loopback, "old", User="1000"), push(loopback, "new", User="root")
     loopback.scanner = PresetScanner({old: (), new: ()})
     report = loopback.run([LocalStand(tmp_path, {"Dockerfile": f"FROM python:3.12@{old}\n"}).fleet()])
@@ -39,7 +39,7 @@ def test_removed_image_has_no_contents_and_is_not_a_failure(tmp_path, loopback):
     assert report.repositories[0].verdicts[0].status is ReferenceStatus.GONE
 
 
-def test_images_are_not_inspected_without_a_scanner(tmp_path, loopback):
+def test_images_are_not_inspected_if_no_scanner_is_configured(tmp_path, loopback):
     old, _ = push(loopback, "old"), push(loopback, "new")
     report = loopback.run([LocalStand(tmp_path, {"Dockerfile": f"FROM python:3.12@{old}\n"}).fleet()])
     (evidence,) = report.evidence.values()

@@ -64,7 +64,7 @@ def read_dashboard(stand) -> str:
     return board.body
 
 
-def test_public_repository_shows_no_private_evidence_and_says_so(scanned_registry, stand):
+def test_pull_request_in_public_repository_omits_private_evidence_and_says_so(scanned_registry, stand):
     assert list_outcomes(scanned_registry.run([stand.fleet()])) == ["opened"]
     request = request_of(stand)
     assert LEFT_OUT in request.body
@@ -75,7 +75,7 @@ def test_public_repository_shows_no_private_evidence_and_says_so(scanned_registr
     assert list_outcomes(scanned_registry.run([stand.fleet()])) == ["unchanged"]
 
 
-def test_private_repository_shows_private_evidence(scanned_registry, stand):
+def test_pull_request_in_private_repository_shows_private_evidence(scanned_registry, stand):
     hide(stand)
     assert list_outcomes(scanned_registry.run([stand.fleet()])) == ["opened"]
     request = request_of(stand)
@@ -84,13 +84,13 @@ def test_private_repository_shows_private_evidence(scanned_registry, stand):
     assert request.title.endswith(": fixes 1 (1 critical), adds none")
 
 
-def test_local_repository_shows_private_evidence(scanned_registry, tmp_path):
+def test_pull_request_in_local_repository_shows_private_evidence(scanned_registry, tmp_path):
     stand = LocalStand(tmp_path, FILES)
     assert list_outcomes(scanned_registry.run([stand.fleet()])) == ["opened"]
     assert "CVE-1900-0001" in request_of(stand).body
 
 
-def test_open_request_loses_private_evidence_when_repository_becomes_public(scanned_registry, stand):
+def test_open_pull_request_loses_private_evidence_if_repository_becomes_public(scanned_registry, stand):
     hide(stand)
     scanned_registry.run([stand.fleet()])
     show(stand)
@@ -100,13 +100,13 @@ def test_open_request_loses_private_evidence_when_repository_becomes_public(scan
     assert not any(told in request.title + request.body for told in NUMBERS)
 
 
-def test_evidence_of_public_scanner_is_shown_everywhere(scanned_registry, stand):
+def test_evidence_of_public_scanner_is_shown_in_public_repository(scanned_registry, stand):
     scanned_registry.is_private = lambda line: False
     scanned_registry.run([stand.fleet()])
     assert "CVE-1900-0001" in request_of(stand).body
 
 
-def test_private_changes_do_not_change_public_texts(scanned_registry, stand):
+def test_changed_private_evidence_does_not_change_pull_request_in_public_repository(scanned_registry, stand):
     scanned_registry.run([stand.fleet()])
     scanned_registry.scanner = PresetScanner({OLD.digest: (FIXED,), NEW.digest: (COMES,)})
     assert list_outcomes(scanned_registry.run([stand.fleet()])) == ["unchanged"]
@@ -114,7 +114,7 @@ def test_private_changes_do_not_change_public_texts(scanned_registry, stand):
     assert list_outcomes(scanned_registry.run([stand.fleet()])) == ["unchanged"]
 
 
-def test_gate_uses_private_evidence_without_showing_numbers(scanned_registry, stand):
+def test_gate_refuses_update_on_private_evidence_but_shows_no_numbers(scanned_registry, stand):
     scanned_registry.scanner = PresetScanner({OLD.digest: (), NEW.digest: (COMES,)})
     rule = PolicyRule(allow_introduced=(IntroducedLimit(Severity.CRITICAL, 0),))
     scanned_registry.rulebook = replace(scanned_registry.rulebook, rules=(rule, *scanned_registry.rulebook.rules))
@@ -128,7 +128,7 @@ def test_gate_uses_private_evidence_without_showing_numbers(scanned_registry, st
     assert "1 critical" not in render_run_text(report)
 
 
-def test_public_dashboard_does_not_name_queried_hosts(scanned_registry, stand):
+def test_dashboard_of_public_repository_does_not_name_queried_hosts(scanned_registry, stand):
     scanned_registry.store.remove("library/python", NEW.digest)
     for tell, told in ((hide, True), (show, False)):
         tell(stand)

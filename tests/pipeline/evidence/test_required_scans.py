@@ -18,7 +18,7 @@ FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"}
 KNOWN = {OLD: (finding("CVE-2026-1"),), NEW: ()}
 
 
-def test_open_request_is_unchanged_while_images_cannot_be_scanned(tmp_path, loopback):
+def test_open_pull_request_is_unchanged_while_images_cannot_be_scanned(tmp_path, loopback):
     for content in ("old", "new"):
         loopback.move("python", "3.12-slim", content)
     loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(require=RequiredEvidence(scan=True)),))

@@ -52,7 +52,7 @@ def get_body(stand):
     return request.body
 
 
-def test_body_shows_running_workloads_and_is_not_rewritten_when_pods_change(updated_registry, tmp_path):
+def test_pull_request_names_running_workloads_and_stays_unchanged_if_pods_change(updated_registry, tmp_path):
     stand = LocalStand(tmp_path, FILES)
     with run_clusters(updated_registry, *["python:3.12-slim"] * 2) as cluster:
         assert list_outcomes(updated_registry.run([stand.fleet()])) == ["opened"]
@@ -68,7 +68,7 @@ def test_body_shows_running_workloads_and_is_not_rewritten_when_pods_change(upda
     assert (stand.writes, ROW in get_body(stand)) == (writes, True)
 
 
-def test_public_repository_does_not_show_running_workloads(updated_registry, start_stand):
+def test_pull_request_in_public_repository_does_not_name_running_workloads(updated_registry, start_stand):
     stand = start_stand(GitHubStand, FILES)
     with run_clusters(updated_registry, *["python:3.12-slim"] * 2):
         assert list_outcomes(updated_registry.run([stand.fleet()])) == ["opened"]
@@ -107,7 +107,7 @@ def add_uses(store, cluster, images=()):
     return evidence[PYTHON].running, context.failures.list_all()
 
 
-def test_own_image_that_was_built_on_an_image_of_the_old_index_is_found(tmp_path):
+def test_own_image_built_on_a_platform_image_of_the_old_index_counts_as_use(tmp_path):
     store = DatabaseOwnBuilds(Database.sqlite(tmp_path / "state.db"))
     base = BuiltOn("docker.io/library/python", digest("amd64"), BaseEvidence.LAYERS)
     store.record_builds([OwnBuild("r.example.com/web", digest("web"), None, None, None, bases=(base,))], NOW)
@@ -118,7 +118,7 @@ def test_own_image_that_was_built_on_an_image_of_the_old_index_is_found(tmp_path
     assert uses == (RunningUse("r.example.com/web", (place,)),)
 
 
-def test_builds_that_cannot_be_read_are_one_failure():
+def test_error_while_reading_builds_is_reported_as_one_failure():
     class BrokenStore:
         def load_builds(self):
             raise StateError("the disk is full")

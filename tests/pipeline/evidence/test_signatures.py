@@ -47,7 +47,7 @@ def get_verdict(report) -> tuple[str, str | None]:
     return found.status, found.reason
 
 
-def test_image_without_former_signature_is_refused_until_signed(signed_registry, stand):
+def test_unsigned_successor_of_signed_image_is_refused_until_signed(signed_registry, stand):
     report = signed_registry.run([stand.fleet()])
     assert get_verdict(report) == ("refused", "unsigned")
     assert list_outcomes(report) == ["refused"]
@@ -64,12 +64,12 @@ def test_changed_signer_is_refused_until_listed(signed_registry, stand):
     assert list_outcomes(signed_registry.run([stand.fleet()])) == ["opened"]
 
 
-def test_signature_copied_from_the_old_image_fails(signed_registry, stand):
+def test_signature_copied_from_the_old_image_is_refused_for_the_new_image(signed_registry, stand):
     sign(signed_registry, NEW, KEY, about=OLD)
     assert get_verdict(signed_registry.run([stand.fleet()])) == ("refused", "signature-failed")
 
 
-def test_open_proposal_is_closed_when_the_image_loses_its_signature(signed_registry, stand):
+def test_open_proposal_is_closed_if_signature_of_the_image_is_deleted(signed_registry, stand):
     sign(signed_registry, NEW, KEY)
     assert list_outcomes(signed_registry.run([stand.fleet()])) == ["opened"]
     signed_registry.store.remove(
@@ -91,14 +91,14 @@ def test_open_proposal_is_unchanged_when_signature_cannot_be_looked_up(signed_re
     assert list_outcomes(report) == ["left-alone"]
 
 
-def test_rule_can_require_signature_of_unsigned_image(loopback, stand):
+def test_rule_can_require_signature_although_old_image_is_unsigned(loopback, stand):
     for content in ("old", "new"):
         loopback.move("python", "3.12", content)
     loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(require=RequiredEvidence(signature=True)),))
     assert get_verdict(loopback.run([stand.fleet()])) == ("refused", "unsigned")
 
 
-def test_repository_can_require_signatures(signed_registry, tmp_path):
+def test_config_file_in_repository_can_require_signatures(signed_registry, tmp_path):
     unsigned = build("an old one without a signature")
     files = {
         "Dockerfile": f"FROM python:3.12@{signed_registry.store.put('library/python', unsigned)}\n",
@@ -117,7 +117,7 @@ def test_signatures_are_not_looked_up_without_trusted_signers(loopback, stand):
     assert not any("referrers" in path or ".sig" in path or "sha256-" in path for path in asked)
 
 
-def test_only_images_with_trust_entry_are_verified_once(signed_registry, tmp_path):
+def test_each_image_with_trust_entry_is_verified_once_and_no_other_image(signed_registry, tmp_path):
     signed_registry.move("redis", "7", "redis")
     sign(signed_registry, NEW, KEY)
     files = {f"{number}/Dockerfile": f"FROM python:3.12@{OLD.digest}\nFROM redis:7\n" for number in range(3)}
@@ -139,7 +139,7 @@ def test_proposal_and_report_name_the_signer(signed_registry, stand):
     assert render_run_text(report).count(", as before\n") == 1
 
 
-def test_body_is_updated_only_when_the_signer_changes(signed_registry, stand):
+def test_pull_request_body_is_updated_only_if_the_signer_changes(signed_registry, stand):
     sign(signed_registry, NEW, KEY)
     assert list_outcomes(signed_registry.run([stand.fleet()])) == ["opened"]
     assert list_outcomes(signed_registry.run([stand.fleet()])) == ["unchanged"]

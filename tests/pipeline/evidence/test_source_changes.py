@@ -54,7 +54,7 @@ def scan_images(tmp_path, loopback):
     return scan
 
 
-def test_source_is_looked_up_once_for_several_images_and_stored_for_later_runs(scan_images):
+def test_source_changes_are_looked_up_once_for_images_of_one_repository_and_stored(scan_images):
     found, requests = scan_images(HttpReply(200, COUNTS))
     assert found == {SourceChanges(12)}
     assert requests == [f"/repos/acme/web/compare/{COMMITS['old']}...{COMMITS['new']}?per_page=1&page=2"]
@@ -68,7 +68,7 @@ def test_failed_lookup_is_not_a_failure_of_the_run_and_is_retried(scan_images):
     assert (found, len(requests)) == ({SourceChanges(12)}, 1)
 
 
-def test_lookup_without_the_release_is_tried_again(loopback, scan_images):
+def test_source_changes_are_looked_up_again_if_the_release_could_not_be_read(loopback, scan_images):
     for name in ("python", "redis"):
         digest = push(loopback, name, "new", **{"org.opencontainers.image.version": "2"})
         loopback.scanner.findings[digest] = ()
@@ -80,7 +80,7 @@ def test_lookup_without_the_release_is_tried_again(loopback, scan_images):
     assert scan_images(HttpReply(500)) == ({SourceChanges(12)}, [])
 
 
-def test_sources_are_not_looked_up_unless_the_config_says_so(tmp_path, loopback):
+def test_source_changes_are_not_looked_up_by_default(tmp_path, loopback):
     old = push(loopback, "python", "old")
     loopback.scanner = PresetScanner({old: (), push(loopback, "python", "new"): ()})
     tree = WorkTree(write_tree(tmp_path / "tree", {"Dockerfile": f"FROM python:1@{old}\n"}))

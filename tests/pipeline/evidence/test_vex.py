@@ -50,7 +50,7 @@ def get_body(stand: LocalStand) -> str:
     return seen.body
 
 
-def test_suppressed_finding_is_neither_fixed_nor_counted(tmp_path, updated_registry):
+def test_finding_suppressed_by_vex_is_neither_counted_nor_reported_as_fixed(tmp_path, updated_registry):
     assert get_title(updated_registry.run([LocalStand(tmp_path / "one", FILES).fleet()])).endswith(
         ": fixes 1 (1 critical), adds none"
     )
@@ -58,7 +58,7 @@ def test_suppressed_finding_is_neither_fixed_nor_counted(tmp_path, updated_regis
     assert "fixes none" in get_title(updated_registry.run([LocalStand(tmp_path / "two", FILES).fleet()]))
 
 
-def test_proposal_names_the_author_of_statements(tmp_path, updated_registry):
+def test_proposal_names_author_of_vex_statements(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, FILES)
     updated_registry.scanner.findings[NEW] = (CRITICAL,)
     updated_registry.advisories = PresetAdvisories(said=[ANSWER])
@@ -67,7 +67,7 @@ def test_proposal_names_the_author_of_statements(tmp_path, updated_registry):
     assert "fixes no known vulnerabilities of `python:3.12-slim` and adds none." in get_body(stand)
 
 
-def test_stored_scans_do_not_contain_statements(tmp_path, updated_registry):
+def test_stored_scans_do_not_contain_vex_statements(tmp_path, updated_registry):
     updated_registry.memory = DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
     stand = LocalStand(tmp_path / "repository", FILES)
     updated_registry.advisories = PresetAdvisories(said=[ANSWER])
@@ -78,7 +78,7 @@ def test_stored_scans_do_not_contain_statements(tmp_path, updated_registry):
     assert len(updated_registry.scanner.asked) == asked == 2
 
 
-def test_unreadable_documents_are_one_failure_and_revoke_no_statements(tmp_path, updated_registry):
+def test_unreadable_vex_document_is_one_failure_and_leaves_statements_in_force(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, FILES)
     updated_registry.scanner.findings[NEW] = (CRITICAL,)
     updated_registry.advisories = PresetAdvisories(said=[ANSWER])
@@ -91,7 +91,7 @@ def test_unreadable_documents_are_one_failure_and_revoke_no_statements(tmp_path,
     assert report.failed == (RunFailure("enrichment.vex[0]", FailureStage.ASSESS, "vex.json is no JSON"),)
 
 
-def test_proposal_that_needs_a_statement_is_unchanged_while_documents_are_unreadable(tmp_path, updated_registry):
+def test_proposal_allowed_by_vex_stays_open_while_the_document_is_unreadable(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, FILES)
     updated_registry.rulebook = replace(
         updated_registry.rulebook, rules=(PolicyRule(allow_introduced=(IntroducedLimit(Severity.CRITICAL, 0),)),)

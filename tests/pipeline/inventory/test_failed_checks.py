@@ -33,7 +33,7 @@ def find_update(fleet, hours):
     return update
 
 
-def test_failed_check_of_a_merged_update_is_named_until_an_image_is_built(fleet, tmp_path):
+def test_failed_check_of_merged_update_is_reported_until_an_image_is_built(fleet, tmp_path):
     old = fleet.push_base("os", "python 1")
     fleet.push(make_image("os", "python 1", "app", created=NOW - timedelta(days=1)))
     stand = GitHubStand(tmp_path / "server", {"Dockerfile": f"FROM python:3.12@{old}\n"})

@@ -29,7 +29,7 @@ def fleet(loopback, tmp_path):
     return BuiltFleet(loopback, tmp_path)
 
 
-def test_run_reads_the_build_of_a_tag_in_a_manifest_and_finds_the_base_by_layers(fleet):
+def test_base_of_image_used_in_a_manifest_is_found_by_layers(fleet):
     old = fleet.push_base("os", "python 1")
     image = make_image("os", "python 1", "app", labels={"source": "https://github.com/acme/web", "revision": "c0ffee"})
     built = fleet.push(image)
@@ -49,7 +49,7 @@ def test_run_reads_the_build_of_a_tag_in_a_manifest_and_finds_the_base_by_layers
     }
 
 
-def test_build_on_the_updated_base_is_found_after_the_update_was_merged(fleet):
+def test_build_on_updated_base_is_found_after_the_merge(fleet):
     old = fleet.push_base("os", "python 1")
     fleet.push(make_image("os", "python 1", "app"))
     git = fleet.create("web", dockerfile=f"FROM python:3.12@{old}\n", manifest=write_manifest("acme/web:main"))
@@ -63,7 +63,7 @@ def test_build_on_the_updated_base_is_found_after_the_update_was_merged(fleet):
     assert fleet.load_builds()[rebuilt].bases == (BuiltOn(PYTHON, new, BaseEvidence.LAYERS),)
 
 
-def test_digests_in_manifests_are_read_besides_the_tag(fleet):
+def test_builds_of_tag_and_of_deployed_digest_in_a_manifest_are_both_read(fleet):
     base = fleet.push_base("os")
     deployed = fleet.push(make_image("os", "app 1"))
     newer = fleet.push(make_image("os", "app 2"))
@@ -72,7 +72,7 @@ def test_digests_in_manifests_are_read_besides_the_tag(fleet):
     assert set(fleet.load_builds()) == {deployed, newer}
 
 
-def test_configured_image_is_read_although_unused_in_files(loopback, tmp_path):
+def test_build_of_configured_image_is_read_although_no_file_uses_the_image(loopback, tmp_path):
     fleet = BuiltFleet(loopback, tmp_path, [ConfiguredBuild(repository="web", image=ImageName(WEB, "main", None))])
     built = fleet.push(make_image("app"))
     fleet.create("web", dockerfile="FROM scratch\n")
@@ -80,7 +80,7 @@ def test_configured_image_is_read_although_unused_in_files(loopback, tmp_path):
     assert set(fleet.load_builds()) == {built}
 
 
-def test_golden_image_is_a_base_and_a_build(fleet):
+def test_golden_image_is_recorded_as_a_build_and_as_base_of_other_builds(fleet):
     python = fleet.push_base("os", "python")
     golden = fleet.push(make_image("os", "python", "tools"), GOLDEN, "3")
     web = fleet.push(make_image("os", "python", "tools", "app"))
@@ -94,7 +94,7 @@ def test_golden_image_is_a_base_and_a_build(fleet):
     assert set(builds[web].bases) == {BuiltOn(GOLDEN, golden, BaseEvidence.LAYERS), on_python}
 
 
-def test_run_without_changes_sends_one_request_for_each_tag(fleet):
+def test_run_without_new_builds_sends_one_request_for_each_tag(fleet):
     base = fleet.push_base("os")
     fleet.push(make_image("os", "app"))
     fleet.push(make_image("os", "job"), "docker.io/acme/job")
@@ -106,7 +106,7 @@ def test_run_without_changes_sends_one_request_for_each_tag(fleet):
     assert sorted(fleet.count_requests(1)) == ["HEAD /v2/acme/job/manifests/main", "HEAD /v2/acme/web/manifests/main"]
 
 
-def test_layers_of_a_base_are_read_once(fleet, monkeypatch):
+def test_layers_of_a_base_are_read_once_for_all_builds(fleet, monkeypatch):
     base = fleet.push_base("os")
     fleet.push(make_image("os", "app"))
     fleet.create("web", dockerfile=f"FROM python:3.12@{base}\n", manifest=write_manifest("acme/web:main"))
@@ -117,7 +117,7 @@ def test_layers_of_a_base_are_read_once(fleet, monkeypatch):
     assert fleet.load_builds()[rebuilt].bases == (BuiltOn(PYTHON, base, BaseEvidence.LAYERS),)
 
 
-def test_provenance_names_bases_that_leave_no_layers(fleet):
+def test_base_without_layers_in_the_build_is_taken_from_provenance(fleet):
     builder = digest("builder")
     image = make_image("app")
     statement = state_provenance(image.digest, "https://github.com/acme/web", "Dockerfile", [("golang@1.25", builder)])
@@ -129,7 +129,7 @@ def test_provenance_names_bases_that_leave_no_layers(fleet):
     assert (build.dockerfile, build.is_attested, build.children) == ("Dockerfile", True, {image.digest})
 
 
-def test_number_of_builds_of_one_image_is_limited_in_each_run(fleet, monkeypatch):
+def test_each_run_reads_at_most_max_builds_per_image(fleet, monkeypatch):
     monkeypatch.setattr(own_builds, "MAX_BUILDS_PER_IMAGE", 2)
     pushed = [fleet.push(make_image(f"app {number}")) for number in range(5)]
     fleet.create("web", manifest="---\n".join(write_manifest(f"acme/web@{each}") for each in pushed))
@@ -162,14 +162,14 @@ def test_forbidden_pull_of_own_images_is_a_failure_only_for_configured_builds(is
         assert private.received
 
 
-def test_images_that_are_not_own_images_are_not_read(fleet):
+def test_builds_of_images_that_are_not_own_images_are_not_read(fleet):
     fleet.loopback.move("redis", "7", "redis")
     fleet.create("web", manifest=write_manifest("redis:7"))
     fleet.run()
     assert fleet.load_builds() == {}
 
 
-def test_visit_of_one_repository_looks_up_only_images_built_from_the_repository(loopback, tmp_path):
+def test_run_for_one_repository_reads_only_builds_of_the_repository(loopback, tmp_path):
     entries = [
         ConfiguredBuild(repository=name, image=ImageName(f"docker.io/acme/{name}", "main", None))
         for name in ("web", "job")
@@ -183,7 +183,7 @@ def test_visit_of_one_repository_looks_up_only_images_built_from_the_repository(
     assert [each.repository for each in fleet.load_builds().values()] == [WEB]
 
 
-def test_visit_of_a_repository_with_manifests_looks_up_used_images(fleet):
+def test_run_for_one_repository_reads_builds_of_images_in_manifests(fleet):
     for name in ("web", "job"):
         fleet.push(make_image(name), f"docker.io/acme/{name}")
         fleet.create(name, manifest=write_manifest(f"acme/{name}:main"))
@@ -191,7 +191,7 @@ def test_visit_of_a_repository_with_manifests_looks_up_used_images(fleet):
     assert [each.repository for each in fleet.load_builds().values()] == [WEB]
 
 
-def test_sweep_reads_builds_too(fleet):
+def test_sweep_of_the_service_reads_new_builds(fleet):
     base = fleet.push_base("os")
     fleet.create("web", dockerfile=f"FROM python:3.12@{base}\n", manifest=write_manifest("acme/web:main"))
     fleet.push(make_image("os", "app 1"))
@@ -201,7 +201,7 @@ def test_sweep_reads_builds_too(fleet):
     assert fleet.load_builds()[rebuilt].bases == (BuiltOn(PYTHON, base, BaseEvidence.LAYERS),)
 
 
-def test_only_one_of_several_shards_reads_builds(fleet):
+def test_only_the_first_shard_reads_builds(fleet):
     fleet.push(make_image("app"))
     fleet.create("web", manifest=write_manifest("acme/web:main"))
     fleet.run()  # no shard may read the repository
@@ -223,7 +223,7 @@ class PushedDigests(NoFacts):
         return self.digests
 
 
-def test_last_push_is_read_if_every_build_has_a_new_tag(loopback, tmp_path):
+def test_last_pushed_digest_is_read_if_every_build_has_a_new_tag(loopback, tmp_path):
     fleet = BuiltFleet(loopback, tmp_path, [ConfiguredBuild(repository="web", image=ImageName(WEB, None, None))])
     built = fleet.push(make_image("app"), tag="c0ffee")
     fleet.create("web", dockerfile="FROM scratch\n")
@@ -252,7 +252,7 @@ class FakeBuildRegistry:
 
 
 @pytest.mark.parametrize(("reason", "failures"), [(None, 0), (Reason.DENIED, 0), (Reason.UNREACHABLE, 1)])
-def test_runs_of_build_tasks_name_bases_that_leave_no_layers(fleet, reason, failures):
+def test_base_without_layers_in_the_build_is_taken_from_build_task_run(fleet, reason, failures):
     base, built = digest("base"), fleet.push(make_image("app"))
     fleet.create("web", manifest=write_manifest("acme/web:main"))
     error = RegistryError("docker.io", reason, "no runs", is_failure=True) if reason is not None else None

@@ -64,7 +64,7 @@ def test_unchanged_repository_is_not_read_again(twin_fleets):
     assert report.failed == ()
 
 
-def test_repository_with_an_open_request_is_not_read_again_either(twin_fleets):
+def test_unchanged_repository_with_open_pull_request_is_not_read_again(twin_fleets):
     twin_fleets.settle()
     twin_fleets.loopback.move("nginx", "1", "nginx 1")
     twin_fleets.run()
@@ -96,7 +96,7 @@ def test_repository_with_an_open_request_is_not_read_again_either(twin_fleets):
         "UPDATE evidence SET document = 7",
     ],
 )
-def test_damaged_state_changes_no_proposal(twin_fleets, statement):
+def test_damaged_state_does_not_change_proposals(twin_fleets, statement):
     settle_with_request(twin_fleets)
     with closing(sqlite3.connect(twin_fleets.folder / "changing.db", isolation_level=None)) as connection:
         assert connection.execute(statement).rowcount
@@ -203,7 +203,7 @@ def settle_plainly(twins: TwinFleets) -> None:
         (settle_with_blocked_digest, move_tag),
     ],
 )
-def test_change_is_noticed(twin_fleets, settle, change):
+def test_change_leads_to_the_same_result_as_reading_every_repository(twin_fleets, settle, change):
     settle(twin_fleets)
     change(twin_fleets)
     for _ in range(2):
@@ -234,7 +234,7 @@ def test_change_is_missed_if_triage_does_not_compare_the_changed_fact(loopback, 
     assert twins.changing.describe() != twins.whole.describe()
 
 
-def test_new_release_reads_every_repository_again(twin_fleets):
+def test_new_release_of_basebump_reads_every_repository_again(twin_fleets):
     twin_fleets.settle()
     reads = twin_fleets.changing.read_count
     twin_fleets.reader = "another release"
@@ -314,7 +314,7 @@ def test_skipping_unchanged_repositories_never_changes_the_result(loopback, tmp_
         twins.assert_equal()
 
 
-def test_every_repository_is_read_within_a_week_even_without_changes(twin_fleets):
+def test_unchanged_repository_is_read_again_within_a_week(twin_fleets):
     twin_fleets.settle()
     reads = twin_fleets.changing.read_count
     for _ in range(14):
@@ -335,7 +335,7 @@ def test_change_missed_by_triage_is_reported_as_a_bug_at_the_regular_visit(loopb
     twins.assert_equal()
 
 
-def test_repository_that_the_user_names_is_read(twin_fleets):
+def test_unchanged_repository_is_read_if_the_user_names_the_repository(twin_fleets):
     twin_fleets.settle()
     reads = twin_fleets.changing.read_count
     twin_fleets.run(RunScope(names=frozenset({"acme"})))
@@ -353,7 +353,7 @@ def test_run_for_an_image_reads_only_users_of_the_image(twin_fleets, image, is_r
     assert twin_fleets.changing.read_count - reads == int(is_read)
 
 
-def test_run_for_an_image_reads_repositories_with_changed_files(twin_fleets):
+def test_run_for_an_image_reads_repositories_with_new_commits(twin_fleets):
     twin_fleets.settle()
     commit_new_image(twin_fleets)
     reads = twin_fleets.changing.read_count
@@ -369,7 +369,7 @@ def test_failed_lookup_of_a_tag_leads_to_a_visit_that_reports_the_failure(twin_f
     twin_fleets.assert_equal()
 
 
-def test_run_that_reads_everything_deletes_old_branches(twin_fleets):
+def test_full_run_deletes_old_branches_from_the_inventory(twin_fleets):
     old = BranchKey("local", "", "removed long ago", "main")
     twin_fleets.changing.inventory.record_visits([build_visit(key=old)], {}, twin_fleets.now - timedelta(days=401))
     assert twin_fleets.changing.inventory.load_branches([old])
@@ -377,7 +377,7 @@ def test_run_that_reads_everything_deletes_old_branches(twin_fleets):
     assert not twin_fleets.changing.inventory.load_branches([old])
 
 
-def test_state_that_cannot_be_read_is_reported_and_everything_is_read(loopback, tmp_path):
+def test_every_repository_is_read_if_the_state_is_unreadable(loopback, tmp_path):
     twins = TwinFleets(loopback, tmp_path, BrokenInventory)
     report, _ = twins.run()
     assert {(failure.subject, failure.error) for failure in report.failed} == {("state", "the state is broken")}

@@ -73,7 +73,7 @@ def group(tmp_path, loopback):
         yield GitLabGroupScene(server, loopback, tmp_path / "state.db")
 
 
-def test_unchanged_projects_cost_no_separate_requests(group):
+def test_unchanged_projects_of_a_group_cost_no_requests_per_project(group):
     group.settle()
     group.move("new")
     group.settle()
@@ -89,7 +89,7 @@ def test_only_projects_that_changed_are_read(group):
     assert {line.split("/")[2] for line in lines[2:] if "/projects/" in line} == {str(group.web.id)}
 
 
-def test_project_with_an_open_request_of_another_account_is_read_in_every_run(group):
+def test_project_with_open_merge_request_of_another_account_is_read_in_every_run(group):
     group.move("new")
     group.settle()
     group.web.requests[0].user = group.server.world.ada
@@ -98,7 +98,7 @@ def test_project_with_an_open_request_of_another_account_is_read_in_every_run(gr
         assert {line.split("/")[2] for line in lines if "/projects/" in line} == {str(group.web.id)}
 
 
-def test_run_that_was_killed_between_push_and_open_is_completed_by_the_next(group):
+def test_next_run_completes_run_killed_between_push_and_open(group):
     group.settle()
     group.move("new")
     group.run_killed_between_push_and_open()
@@ -107,7 +107,7 @@ def test_run_that_was_killed_between_push_and_open_is_completed_by_the_next(grou
     assert group.count_open() == len(group.list_branches()) == 2
 
 
-def test_regular_visit_deletes_branch_of_a_killed_run_if_the_tag_is_rolled_back(group):
+def test_regular_visit_deletes_branch_of_killed_run_if_tag_is_rolled_back(group):
     group.settle()
     group.move("new")
     group.run_killed_between_push_and_open()
@@ -122,7 +122,7 @@ def test_regular_visit_deletes_branch_of_a_killed_run_if_the_tag_is_rolled_back(
     assert group.count_open() == 0
 
 
-def test_branch_of_a_killed_run_is_used_if_the_tag_moves_again(group):
+def test_branch_of_killed_run_is_reused_if_the_tag_moves_again(group):
     group.settle()
     group.move("new")
     group.run_killed_between_push_and_open()

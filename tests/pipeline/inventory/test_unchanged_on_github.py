@@ -115,7 +115,7 @@ CHANGES: tuple[Change, ...] = (
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
 @given(steps=st.lists(st.sampled_from(CHANGES) | st.none(), min_size=4, max_size=8))
-def test_any_sequence_of_changes_on_github_ends_in_the_same_forge(loopback, tmp_path_factory, steps):
+def test_skipping_unchanged_repositories_on_github_never_changes_the_result(loopback, tmp_path_factory, steps):
     twins = open_twins(loopback, tmp_path_factory.mktemp("twins"))
     try:
         loopback.move("nginx", "1", "nginx 1")
@@ -138,7 +138,7 @@ def settle(twins: TwinFleets) -> None:
 
 
 @pytest.mark.parametrize("change", [ask_for_rebuild, tick_rebase, push_to_branch, delete_branch])
-def test_change_on_github_is_missed_if_triage_ignores_the_activity(loopback, tmp_path, change):
+def test_change_of_branch_or_pull_request_is_missed_if_triage_ignores_activity(loopback, tmp_path, change):
     def ignore_activity(store: InventoryStore) -> InventoryStore:
         return BlindInventory(store, "activity")
 
@@ -150,7 +150,7 @@ def test_change_on_github_is_missed_if_triage_ignores_the_activity(loopback, tmp
     twins.end()
 
 
-def test_settled_repository_on_github_is_not_read(loopback, tmp_path):
+def test_unchanged_repository_on_github_is_not_read_again(loopback, tmp_path):
     twins = open_twins(loopback, tmp_path)
     settle(twins)
     reads = twins.changing.read_count
