@@ -17,20 +17,20 @@ from bot.model.cost_limits import COMPARED_BYTES, MIN_PATTERN_BYTES
         (TreeBudget(RunBudget(4)), "500000 image references in all repositories of a run"),
     ],
 )
-def test_file_that_exceeds_a_budget_is_refused_with_the_limit(budget, limit):
+def test_file_that_exceeds_budget_is_refused_with_the_limit_in_the_message(budget, limit):
     assert budget.take_file(2, 2, 5) == ""
     assert budget.take_file(3, 2, 5) == limit
     assert budget.take_file(0, 0, 0) == ""
 
 
-def test_trees_of_run_share_budget_of_references():
+def test_all_repositories_of_a_run_share_the_budget_of_references():
     run_budget = RunBudget(5)
     assert TreeBudget(run_budget).take_file(3, 0, 10) == ""
     assert TreeBudget(run_budget).take_file(3, 0, 10) != ""
     assert TreeBudget(run_budget).take_file(2, 0, 10) == ""
 
 
-def test_refused_file_does_not_reduce_budget_of_run():
+def test_refused_file_uses_no_budget_of_the_run():
     run_budget = RunBudget(5)
     assert TreeBudget(run_budget, references=4).take_file(5, 0, 10) != ""
     assert TreeBudget(run_budget).take_file(5, 0, 10) == ""
@@ -43,7 +43,7 @@ def test_error_names_the_file_that_needs_too_many_steps():
         budget.spend_steps(1, "renovate.json")
 
 
-def test_comparison_of_long_pattern_with_long_value_costs_more_steps():
+def test_comparison_costs_more_steps_if_pattern_and_value_are_long():
     budget = TreeBudget(steps=10)
     budget.spend_comparison(COMPARED_BYTES - 1, "a", "x")
     assert budget.steps == 9
@@ -51,7 +51,7 @@ def test_comparison_of_long_pattern_with_long_value_costs_more_steps():
     assert budget.steps == 6
 
 
-def test_short_pattern_counts_as_many_bytes():
+def test_short_pattern_uses_a_minimum_of_the_byte_budget():
     budget = TreeBudget(pattern_bytes=2 * MIN_PATTERN_BYTES + 1)
     budget.spend_pattern("a*", "x")
     budget.spend_pattern("b" * (MIN_PATTERN_BYTES + 1), "x")

@@ -39,7 +39,7 @@ from bot.core.globs import MAX_COMBINED_CHARACTERS, is_any_glob_match, is_glob_m
         ("caf?", "café"),
     ],
 )
-def test_glob_matches(glob, value):
+def test_glob_matches_value_on_match_list(glob, value):
     assert is_glob_match(glob, value)
 
 
@@ -69,7 +69,7 @@ def test_glob_matches(glob, value):
         ("*.yaml", "x.yaml\n"),
     ],
 )
-def test_glob_does_not_match(glob, value):
+def test_wildcard_of_a_glob_does_not_match_slashes_or_longer_values(glob, value):
     assert not is_glob_match(glob, value)
 
 
@@ -107,7 +107,7 @@ def test_glob_without_wildcards_requires_equality(glob, value):
 
 
 @pytest.mark.parametrize("glob", ["*a" * 100 + "b", "**a" * 100 + "b", "**/*a" * 50 + "?b", "*?" * 100 + "/b"])
-def test_hostile_value_is_matched_in_linear_time(glob):
+def test_glob_is_matched_against_hostile_value_in_linear_time(glob):
     """A matcher that backtracks would practically never finish."""
     hostile = "a" * 5000 + "cb"
     with soon(5):
@@ -119,7 +119,7 @@ def test_list_of_globs_matches_when_any_glob_matches(globs, value):
     assert is_any_glob_match(globs, value) is any(is_match_by_reference(glob, value) for glob in globs)
 
 
-def test_many_globs_are_compiled_into_few_expressions(monkeypatch):
+def test_thousands_of_globs_are_compiled_into_few_expressions(monkeypatch):
     """Each distinct glob would otherwise be compiled and matched again for each value."""
     compiled, compile_expression = [], re2.compile
     monkeypatch.setattr(re2, "compile", lambda *each: compiled.append(each) or compile_expression(*each))

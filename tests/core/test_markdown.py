@@ -76,7 +76,7 @@ def test_untrusted_text_never_breaks_a_table(text):
 
 
 @given(st.text(max_size=300))
-def test_single_line_has_visible_characters_within_limit(text):
+def test_untrusted_text_becomes_one_line_of_visible_characters_within_limit(text):
     line = make_one_line(text)
     assert len(line) <= MAX_TEXT_LENGTH
     assert all(unicodedata.category(character)[0] != "C" for character in line)
@@ -105,19 +105,19 @@ def test_console_line_contains_no_ci_or_terminal_commands(text, shown):
 
 
 @pytest.mark.parametrize("command", ["##vso[task.setvariable]x", "##[command]ls"])
-def test_commands_inside_lines_are_changed_in_all_texts(command):
+def test_azure_pipelines_commands_inside_a_line_are_defused_in_all_texts(command):
     for text in (make_one_line(f"a{command}"), render_code_span(command), str(Plain(command)), str(Text(command))):
         assert "##[" not in text
         assert "##vso[" not in text
 
 
-def test_message_keeps_lines_and_indentation_and_contains_no_commands():
+def test_console_message_keeps_lines_and_indentation_but_no_commands():
     message = "error: x\n  key\n::error::y\n  ::set-env name=a::b\n##vso[task.x]y\r\x1b[31m\n"
     shown = "error: x\n  key\n: :error::y\n  : :set-env name=a::b\n## vso[task.x]y [31m\n"
     assert make_console_text(message) == shown
 
 
-def test_links_are_built_only_from_valid_identifiers():
+def test_vulnerability_is_linked_only_if_identifier_is_valid():
     assert (
         str(link_vulnerability("CVE-2026-1234")) == "[`CVE-2026-1234`](https://nvd.nist.gov/vuln/detail/CVE-2026-1234)"
     )
@@ -171,7 +171,7 @@ def test_allowed_filters_keep_untrusted_text_in_code_spans(name, text):
 
 
 @pytest.mark.parametrize("name", ["safe", "upper", "replace", "tojson", "urlize", "truncate", "first", "e", "string"])
-def test_other_filters_do_not_exist(name):
+def test_filters_that_are_not_allowed_do_not_exist_in_templates(name):
     with pytest.raises(TemplateAssertionError):
         compile_template("{{ untrusted | " + name + " }}")
 
@@ -188,7 +188,7 @@ def test_other_filters_do_not_exist(name):
         "{{ missing }}",
     ],
 )
-def test_sandbox_refuses_raw_text_and_undefined_values(expression):
+def test_template_sandbox_refuses_raw_untrusted_text_and_undefined_values(expression):
     with pytest.raises((SecurityError, UndefinedError)):
         compile_template(expression).render(untrusted=Text("secret"))
 

@@ -21,7 +21,7 @@ from bot.core.registry_pages import find_registry_page
         ("public.ecr.aws", "docker/library/node", "https://gallery.ecr.aws/docker/library/node"),
     ],
 )
-def test_public_registries_have_pages(host, path, page):
+def test_repository_on_public_registry_has_a_web_page(host, path, page):
     assert find_registry_page(host, path) == page
 
 
@@ -36,11 +36,11 @@ def test_public_registries_have_pages(host, path, page):
         ("ghcr.io", ""),
     ],
 )
-def test_page_is_missing_when_registry_is_private_or_path_is_unusual(host, path):
+def test_repository_has_no_web_page_if_registry_is_private_or_path_is_unusual(host, path):
     assert find_registry_page(host, path) is None
 
 
 @given(st.sampled_from(["docker.io", "ghcr.io", "quay.io", "other.example"]), st.text("aZ0/.%()[]<>\"'\n é?#_-"))
-def test_page_is_a_safe_url_for_any_path(host, path):
+def test_web_page_of_repository_is_a_safe_url_for_any_path(host, path):
     page = find_registry_page(host, path)
     assert page is None or is_safe_url(page)

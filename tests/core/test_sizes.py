@@ -16,5 +16,5 @@ SIZES = {
 
 
 @pytest.mark.parametrize(("size", "said"), SIZES.items())
-def test_sizes_are_formatted_for_people(size, said):
+def test_sizes_are_formatted_with_readable_units(size, said):
     assert format_size(size) == said

@@ -37,17 +37,17 @@ def list_matured_words(words, current, held, days):
     return "".join(word for each in found for word in sorted(set(words)) if digest(word) == each)
 
 
-def test_daily_moving_tag_offers_digests_known_for_three_days():
+def test_tag_that_moves_daily_offers_digests_older_than_minimum_age():
     assert list_matured_words("abcdef", "f", "a", 3) == "dcb"
     assert list_matured_words("abcdef", "g", "a", 3) == "dcb"
 
 
 @pytest.mark.parametrize(("held", "offered"), [("a", "dcb"), ("c", "d"), ("d", ""), ("e", ""), (None, "dcba")])
-def test_digests_older_than_digest_in_file_are_not_offered(held, offered):
+def test_only_digests_newer_than_digest_in_file_are_offered(held, offered):
     assert list_matured_words("abcdef", "f", held, 3) == offered
 
 
-def test_unobserved_digest_in_file_may_be_newer_than_observed_digests():
+def test_no_earlier_digest_is_offered_when_digest_in_file_was_never_observed():
     assert list_matured_words("abcdef", "f", "x", 3) == ""
 
 
@@ -55,11 +55,11 @@ def test_rolled_back_tag_offers_no_earlier_digest():
     assert list_matured_words("abbba", "a", None, 1) == ""
 
 
-def test_digest_is_known_since_first_observation_when_tag_left_digest_meanwhile():
+def test_digest_to_which_tag_returned_is_known_since_first_observation():
     assert determine_known_since(digest("a"), build_history("aba"), {}, START + 9 * DAY) == START
 
 
-def test_registry_record_takes_precedence_over_observations():
+def test_push_time_of_registry_takes_precedence_over_first_observation():
     recorded = {digest("a"): RegistryRecord(START - 40 * DAY)}
     assert determine_known_since(digest("a"), build_history("a"), recorded, START) == START - 40 * DAY
     assert (
@@ -68,7 +68,7 @@ def test_registry_record_takes_precedence_over_observations():
     )
 
 
-def test_unobserved_digest_is_known_since_now():
+def test_digest_without_observation_is_known_since_current_time():
     assert determine_known_since(digest("z"), build_history("abc"), {}, START) == START
 
 
@@ -79,18 +79,18 @@ def test_unobserved_digest_is_known_since_now():
         *(("abab", "b", True), ("abc", "d", False), ("", "a", False), ("abaaa", "a", True)),
     ],
 )
-def test_tag_is_rolled_back_when_pointing_to_earlier_digest(words, current, back):
+def test_tag_that_points_to_an_earlier_digest_again_is_rolled_back(words, current, back):
     assert has_rolled_back(build_history(words), digest(current)) is back
 
 
-def test_withdrawn_digests_are_those_between_two_uses_of_digest():
+def test_digests_observed_after_the_restored_digest_are_withdrawn():
     assert find_withdrawn_digests(build_history("abca"), digest("a")) == {digest("b"), digest("c")}
     assert find_withdrawn_digests(build_history("abc"), digest("a")) == {digest("b"), digest("c")}
     assert find_withdrawn_digests(build_history("abc"), digest("z")) == frozenset()
 
 
 @given(st.text("abcd", max_size=12), st.sampled_from("abcd"), st.sampled_from(["", *"abcd"]), st.integers(0, 5))
-def test_offered_digests_are_old_enough_newer_than_held_and_not_current(words, current, held, days):
+def test_offered_digests_are_old_enough_and_newer_than_digest_in_file(words, current, held, days):
     offered = list_matured_words(words, current, held, days)
     assert current not in offered
     for word in offered:

@@ -57,7 +57,7 @@ def build_replacement(manifest, **more):
     return Replacement(manifest, "the tag pointed to it in an earlier run", **more)
 
 
-def test_blocked_digest_is_replaced_by_current_digest_at_any_age():
+def test_blocked_digest_is_replaced_by_current_digest_of_tag_despite_minimum_age():
     resolved = build_resolved_tag(
         "new", observations=build_observations(NGINX, bad=9, new=0), blocks=build_blocks("bad")
     )
@@ -67,7 +67,7 @@ def test_blocked_digest_is_replaced_by_current_digest_at_any_age():
 
 
 @pytest.mark.parametrize("held", ["bad", None])
-def test_replacements_are_tried_in_order_when_current_digest_is_blocked(held):
+def test_replacements_are_tried_in_order_when_tag_points_to_blocked_digest(held):
     replacements = tuple(build_replacement(build_index(word)) for word in ("older", "oldest"))
     decision = decide(
         build_tracked_image(held),
@@ -82,7 +82,7 @@ def test_replacements_are_tried_in_order_when_current_digest_is_blocked(held):
     )
 
 
-def test_replacement_may_be_older_and_seen_before_but_must_have_the_platforms_in_use():
+def test_replacement_of_blocked_digest_may_be_older_but_must_have_platforms_in_use():
     amd64, arm64 = "linux/amd64", "linux/arm64"
     bad, old, half = (
         build_index_with_platforms("bad", amd64, arm64),
@@ -108,7 +108,7 @@ def test_replacement_may_be_older_and_seen_before_but_must_have_the_platforms_in
     assert "has no linux/arm64" in decision.detail
 
 
-def test_platform_image_is_replaced_by_platform_image_of_earlier_index():
+def test_blocked_platform_image_is_replaced_by_platform_image_of_earlier_index():
     earlier = build_index_with_platforms("earlier", "linux/amd64")
     child = build_index("earlier amd64")
     resolved = build_resolved_tag(
@@ -120,7 +120,7 @@ def test_platform_image_is_replaced_by_platform_image_of_earlier_index():
     assert list_candidate_digests(decide(build_tracked_image("pinned"), [resolved], NOW)) == [child.digest]
 
 
-def test_sibling_tag_is_written_when_tag_is_editable():
+def test_blocked_digest_is_replaced_by_sibling_tag_only_if_tag_is_editable():
     sibling = build_replacement(build_index("patch"), tag="1.27.2")
     resolved = build_resolved_tag("bad", blocks=build_blocks("bad"), replacements=(sibling,))
     (candidate,) = decide(build_tracked_image("bad"), [resolved], NOW).candidates
@@ -130,7 +130,7 @@ def test_sibling_tag_is_written_when_tag_is_editable():
     assert isinstance(decide(fixed, [resolved], NOW), BlockedReference)
 
 
-def test_other_allowed_tags_are_the_last_resort():
+def test_later_tag_replaces_blocked_digest_only_without_older_replacement():
     written, later = build_resolved_tag("bad", blocks=build_blocks("bad")), build_resolved_tag("later", NEXT)
     (candidate,) = decide(build_tracked_image("bad"), [later, written], NOW).candidates
     assert (candidate.digest, candidate.tag) == (digest("later"), NEXT.tag)
@@ -138,7 +138,7 @@ def test_other_allowed_tags_are_the_last_resort():
     assert list_candidate_digests(decide(build_tracked_image("bad"), [later, with_older], NOW)) == [digest("older")]
 
 
-def test_reference_without_replacement_is_blocked_and_unknown_data_is_reported():
+def test_blocked_reference_without_replacement_reports_missing_data():
     decision = decide(build_tracked_image("bad"), [build_resolved_tag("bad", blocks=build_blocks("bad"))], NOW)
     assert isinstance(decision, BlockedReference)
     assert decision.is_certain
@@ -148,7 +148,7 @@ def test_reference_without_replacement_is_blocked_and_unknown_data_is_reported()
     assert (decision.is_certain, decision.detail) == (False, "no build time")
 
 
-def test_file_stays_up_to_date_while_tag_points_to_blocked_digest():
+def test_digest_in_file_is_up_to_date_while_tag_points_to_blocked_digest():
     resolved = build_resolved_tag(
         "bad", observations=build_observations(NGINX, old=9, bad=1), blocks=build_blocks("bad")
     )
@@ -157,7 +157,7 @@ def test_file_stays_up_to_date_while_tag_points_to_blocked_digest():
     assert decision.tracked_image.notes == ("What `1.27.1` points to now is blocked: malware",)
 
 
-def test_earlier_digest_newer_than_file_is_proposed_instead_of_blocked_digest():
+def test_earlier_digest_is_proposed_when_tag_points_to_blocked_digest():
     history = build_observations(NGINX, old=9, better=5, worse=4, bad=1)
     resolved = build_resolved_tag(
         "bad",
@@ -170,14 +170,14 @@ def test_earlier_digest_newer_than_file_is_proposed_instead_of_blocked_digest():
     assert decision.cause is UpdateCause.MOVED
 
 
-def test_later_tag_pointing_to_blocked_digest_is_skipped():
+def test_later_tag_that_points_to_blocked_digest_is_skipped():
     later = build_resolved_tag("bad", NEXT, blocks=build_blocks("bad"))
     decision = decide(build_tracked_image("old"), [later, build_resolved_tag("new")], NOW)
     assert (list_candidate_digests(decision), decision.candidates[0].tag) == ([digest("new")], None)
     assert isinstance(decide(build_tracked_image("new"), [later, build_resolved_tag("new")], NOW), UpToDate)
 
 
-def test_gone_digest_is_replaced_when_tag_points_to_blocked_digest():
+def test_gone_digest_gets_older_replacement_when_tag_points_to_blocked_digest():
     resolved = build_resolved_tag(
         "bad",
         pinned_manifests={digest("gone"): None},
@@ -190,7 +190,7 @@ def test_gone_digest_is_replaced_when_tag_points_to_blocked_digest():
     assert isinstance(none_known, BlockedReference)
 
 
-def test_possibly_blocked_digest_is_not_proposed_and_not_up_to_date():
+def test_reference_is_unresolved_when_digest_of_tag_may_be_blocked():
     resolved = build_resolved_tag("new", unknown_blocks={digest("new"): "no build time"})
     for held in ("old", "new", None):
         decision = decide(build_tracked_image(held), [resolved], NOW)
@@ -219,7 +219,7 @@ def test_decision_is_unresolved_while_blocked_list_is_unread(decision):
     assert apply_unread_lists(decision, LISTED) == decision
 
 
-def test_blocked_digest_stays_blocked_when_tag_or_other_list_is_unread():
+def test_digest_in_list_is_blocked_even_if_tag_or_another_list_is_unread():
     unresolved = decide(build_tracked_image("bad"), [UnresolvedTag(NGINX, Reason.UNREACHABLE, "timeout")], NOW)
     decided = apply_unread_lists(unresolved, LISTED)
     assert decided == BlockedReference(build_tracked_image("bad"), BLOCK, "timeout", is_certain=False)
@@ -229,7 +229,7 @@ def test_blocked_digest_stays_blocked_when_tag_or_other_list_is_unread():
     assert not decided.is_certain
 
 
-def test_skipped_reference_with_blocked_digest_gets_note():
+def test_skipped_reference_notes_that_digest_in_file_is_blocked():
     skipped = SkippedReference(build_tracked_image("bad").reference, Reason.IGNORED)
     assert add_block_note(skipped, LISTED).reference.notes == ("Its digest is blocked: malware",)
     assert add_block_note(skipped, UNREAD) == skipped

@@ -37,13 +37,13 @@ def build_single_blocklist(word, image=None):
         ("index", "ghcr.io/**", (), False),
     ],
 )
-def test_image_is_blocked_by_digest_child_digests_or_index_digest(listed, image, indexes, is_blocked):
+def test_image_is_blocked_by_own_digest_or_digest_of_a_child_or_of_an_index(listed, image, indexes, is_blocked):
     manifest = build_index("index", "amd64", "arm64")
     found = find_block(build_single_blocklist(listed, image), NGINX, manifest, map(digest, indexes))
     assert found == (BLOCK if is_blocked else None)
 
 
-def test_first_matching_entry_for_digest_counts():
+def test_first_block_list_entry_that_matches_image_gives_the_reason():
     entries = [BlockedDigest(digest("one"), Block(f"{image}"), image) for image in ("ghcr.io/**", "docker.io/**", None)]
     blocklist = build_blocklist(entries)
     assert find_listed_digest(blocklist, NGINX, digest("one")) == Block("docker.io/**")
@@ -55,7 +55,7 @@ def test_first_matching_entry_for_digest_counts():
     ("day", "start", "end", "is_blocked"),
     [(5, 5, 6, True), (6, 5, 6, True), (4, 5, 6, False), (7, 5, 6, False), (1, None, 6, True), (9, 5, None, True)],
 )
-def test_build_times_are_compared_with_both_ends_of_the_range(day, start, end, is_blocked):
+def test_build_time_range_of_block_includes_both_ends(day, start, end, is_blocked):
     first, last = (datetime(2027, 1, each, tzinfo=UTC) if each else None for each in (start, end))
     blocklist = build_blocklist([BlockedBuilds("docker.io/**", first, last, BLOCK)])
     built_at = datetime(2027, 1, day, tzinfo=UTC)
@@ -63,7 +63,7 @@ def test_build_times_are_compared_with_both_ends_of_the_range(day, start, end, i
     assert find_build_block(blocklist, "ghcr.io/acme/web", built_at) is None
 
 
-def test_only_repositories_matching_an_entry_need_manifests():
+def test_block_list_concerns_only_repositories_that_match_an_entry():
     assert not concerns_repository(Blocklist(), NGINX)
     assert concerns_repository(build_single_blocklist("one"), NGINX)
     assert concerns_repository(build_single_blocklist("one", "docker.io/**"), NGINX)
@@ -72,7 +72,7 @@ def test_only_repositories_matching_an_entry_need_manifests():
     assert concerns_repository(builds, NGINX)
 
 
-def test_merged_list_has_the_entries_and_errors_of_all_lists():
+def test_merged_block_list_has_entries_and_errors_of_all_lists():
     builds = BlockedBuilds("docker.io/**", None, None, BLOCK)
     merged = merge_blocklists(
         [
@@ -98,7 +98,7 @@ def test_merged_list_has_the_entries_and_errors_of_all_lists():
         ("ghcr.io/**", NGINX, False),
     ],
 )
-def test_entry_is_covered_by_an_entry_for_the_same_or_more_repositories(listed, image, expected):
+def test_block_list_entry_is_covered_by_entry_for_same_or_more_repositories(listed, image, expected):
     entry = BlockedDigest(digest("one"), BLOCK, image)
     assert is_covered(entry, BlockedDigest(digest("one"), Block("worm"), listed)) is expected
     assert not is_covered(entry, BlockedDigest(digest("two"), BLOCK, listed))

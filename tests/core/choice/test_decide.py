@@ -36,11 +36,11 @@ def test_unpinned_reference_is_updated_to_digest_of_tag():
     assert decision.cause is UpdateCause.MOVED
 
 
-def test_reference_with_current_digest_is_up_to_date():
+def test_reference_with_digest_of_tag_is_up_to_date():
     assert isinstance(decide(build_tracked_image("new"), [ResolvedTag(NGINX, digest("new"))], NOW), UpToDate)
 
 
-def test_pinned_manifest_of_current_index_is_up_to_date():
+def test_pinned_child_manifest_of_current_index_is_up_to_date():
     resolved = ResolvedTag(NGINX, digest("index"), build_index("index", "amd64", "arm64"))
     assert isinstance(decide(build_tracked_image("arm64"), [resolved], NOW), UpToDate)
     assert isinstance(decide(build_tracked_image("older"), [resolved], NOW), ImageUpdate)
@@ -51,7 +51,7 @@ def test_unresolved_tag_makes_reference_unresolved_with_same_reason():
     assert decision == UnresolvedReference(build_tracked_image(), Reason.RATE_LIMITED, "later")
 
 
-def test_update_is_held_when_image_cannot_be_pulled_by_name_in_file():
+def test_update_is_held_when_new_image_cannot_be_pulled_by_name_in_file():
     decision = decide(build_tracked_image("old"), [ResolvedTag(NGINX, digest("new"), not_pullable_reason="404")], NOW)
     assert decision == HeldUpdate(build_tracked_image("old"), Reason.NOT_PULLABLE, "404")
 
@@ -88,14 +88,14 @@ def build_patch_and_original(patched_ago, rebuilt_ago, held):
 
 
 @pytest.mark.parametrize("held", [None, "old"])
-def test_patch_is_proposed_unless_original_was_pushed_later(held):
+def test_patched_tag_is_proposed_unless_original_was_pushed_later(held):
     decision = decide(build_tracked_image(held), build_patch_and_original(1, 9, held), NOW)
     assert (list_candidate_digests(decision), decision.candidates[0].tag) == ([digest("patch")], "1.27.1-4")
     decision = decide(build_tracked_image(held), build_patch_and_original(9, 1, held), NOW)
     assert (list_candidate_digests(decision), decision.candidates[0].tag) == ([digest("new")], None)
 
 
-def test_original_pushed_after_patch_is_up_to_date():
+def test_original_image_pushed_after_patched_image_is_up_to_date():
     assert isinstance(decide(build_tracked_image("new"), build_patch_and_original(9, 1, "new"), NOW), UpToDate)
     assert list_candidate_digests(decide(build_tracked_image("new"), build_patch_and_original(1, 9, "new"), NOW)) == [
         digest("patch")
@@ -118,7 +118,7 @@ def build_accepting_policy(until, reason=Reason.INDEX_CHURN):
         (build_accepting_policy(date(2027, 1, 31), Reason.OLDER), True),
     ],
 )
-def test_update_is_held_unless_hold_is_accepted_today(policy, held):
+def test_update_is_held_unless_policy_accepts_hold_until_today_or_later(policy, held):
     resolved = ResolvedTag(
         NGINX, digest("new"), build_index("new", "same"), {digest("old"): build_index("old", "same")}
     )
@@ -127,7 +127,7 @@ def test_update_is_held_unless_hold_is_accepted_today(policy, held):
     assert not held or decision.reason is Reason.INDEX_CHURN
 
 
-def test_accepted_hold_is_noted_with_owner_reason_and_date():
+def test_update_despite_accepted_hold_notes_owner_reason_and_end_date():
     resolved = ResolvedTag(
         NGINX, digest("new"), build_index("new", "same"), {digest("old"): build_index("old", "same")}
     )
@@ -145,7 +145,7 @@ def test_accepted_hold_is_noted_with_owner_reason_and_date():
     assert build_verdict(plain).reference.notes == ()
 
 
-def test_note_on_accepted_hold_concerns_proposed_digest():
+def test_accepted_hold_is_noted_only_on_candidate_with_this_hold():
     old, same = build_index("old", "same"), {digest("old"): build_index("old", "same")}
     policy = replace(
         build_accepting_policy(date(2027, 1, 31)), min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,)
@@ -186,7 +186,7 @@ def test_gone_digest_is_replaced_at_once_despite_age_and_holds():
     assert decision.cause is UpdateCause.GONE
 
 
-def test_gone_digest_is_replaced_on_same_tag_when_policy_allows_later_tags():
+def test_gone_digest_is_replaced_by_digest_of_same_tag_despite_later_tag():
     gone = {digest("old"): None}
     decision = decide(
         build_tracked_image("old"),
@@ -204,7 +204,7 @@ def test_gone_digest_is_replaced_on_same_tag_when_policy_allows_later_tags():
     )
 
 
-def test_later_tag_needs_minimum_age_when_written_tag_and_digest_are_gone():
+def test_later_tag_needs_minimum_age_even_if_tag_and_digest_in_file_are_gone():
     farther = build_resolved_tag("next", NEXT, pinned_manifests={digest("old"): None})
     decision = decide(
         build_tracked_image("old", THREE_DAYS), [farther, UnresolvedTag(NGINX, Reason.NOT_FOUND_OR_DENIED, "")], NOW
@@ -217,11 +217,11 @@ def test_later_tag_needs_minimum_age_when_written_tag_and_digest_are_gone():
     assert (moved.cause, moved.candidates[0].tag) == (UpdateCause.MOVED, NEXT.tag)
 
 
-def test_digest_without_lookup_is_not_gone():
+def test_digest_in_file_that_was_not_looked_up_is_not_gone():
     assert decide(build_tracked_image("old"), [build_resolved_tag("new")], NOW).cause is UpdateCause.MOVED
 
 
-def test_withdrawn_digest_is_rolled_back_at_any_age():
+def test_withdrawn_digest_is_rolled_back_despite_minimum_age():
     history = build_observations(NGINX, good=9, bad=1)
     decision = decide(
         build_tracked_image("bad", Policy(min_age=30 * DAY)), [build_resolved_tag("good", observations=history)], NOW
@@ -233,13 +233,13 @@ def test_withdrawn_digest_is_rolled_back_at_any_age():
 # ---- other tags ------------------------------------------------------------------------------------------------------
 
 
-def test_newer_tag_is_proposed_with_digest():
+def test_newer_tag_is_proposed_together_with_digest():
     decision = decide(build_tracked_image("old"), [build_resolved_tag("next", NEXT), build_resolved_tag("old")], NOW)
     assert decision.candidates == (UpdateCandidate(digest("next"), ("linux/amd64",), "1.27.3"),)
     assert get_first_transition(decision).new_tag_ref == NEXT
 
 
-def test_written_tag_is_updated_when_newer_tag_is_held():
+def test_digest_of_tag_in_file_is_updated_when_newer_tag_is_held():
     young = build_resolved_tag("next", NEXT)
     ripe = build_resolved_tag("new", observations=build_observations(NGINX, new=4))
     assert decide(build_tracked_image("old", THREE_DAYS), [young, ripe], NOW).candidates[0].tag is None
@@ -268,7 +268,7 @@ def test_newer_tag_that_is_not_an_image_is_skipped_with_note(reason):
     assert stays.tracked_image.notes == decision.tracked_image.notes
 
 
-def test_written_tag_that_is_not_an_image_is_unresolved():
+def test_reference_is_unresolved_when_tag_in_file_is_not_an_image():
     nothing = UnresolvedTag(NGINX, Reason.NOT_FOUND_OR_DENIED, "404", is_definite=True)
     assert isinstance(decide(build_tracked_image("old"), [nothing], NOW), UnresolvedReference)
 
@@ -276,7 +276,7 @@ def test_written_tag_that_is_not_an_image_is_unresolved():
 # ---- several tags ----------------------------------------------------------------------------------------------------
 
 
-def test_young_candidate_that_may_be_urgent_comes_before_mature_nearer_tag():
+def test_young_later_tag_that_may_fix_urgently_is_tried_before_mature_tag_in_file():
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
     young, own = (
         build_resolved_tag("young", NEXT),
@@ -288,7 +288,7 @@ def test_young_candidate_that_may_be_urgent_comes_before_mature_nearer_tag():
     assert [candidate.tag for candidate in decision.candidates] == [NEXT.tag, None]
 
 
-def test_withdrawn_digest_is_rolled_back_before_candidates_that_may_be_urgent():
+def test_rollback_of_withdrawn_digest_precedes_later_tag_that_may_fix_urgently():
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
     went_back = build_observations(NGINX, first=9, bad=5) + build_observations(NGINX, first=1)
     own = build_resolved_tag("first", observations=went_back)
@@ -296,7 +296,7 @@ def test_withdrawn_digest_is_rolled_back_before_candidates_that_may_be_urgent():
     assert (list_candidate_digests(decision), decision.cause) == ([digest("first")], UpdateCause.WITHDRAWN)
 
 
-def test_update_of_written_tag_notes_hold_of_later_tag():
+def test_update_of_tag_in_file_notes_why_later_tag_is_held():
     lost = build_resolved_tag("lost", NEXT, pinned_manifests={digest("old"): build_index("old")})
     lost = replace(lost, manifest=replace(lost.manifest, children=(ChildManifest(digest("arm"), "linux/arm64"),)))
     decision = decide(build_tracked_image("old"), [lost, build_resolved_tag("new")], NOW)

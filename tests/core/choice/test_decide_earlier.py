@@ -25,7 +25,7 @@ from bot.model.rules import AcceptedHold
 from bot.model.vocabulary import Reason
 
 
-def test_newest_digest_that_is_old_enough_is_proposed():
+def test_newest_digest_of_minimum_age_is_proposed_first():
     history = build_observations(NGINX, old=9, older=5, ripe=3, green=1)
     resolved = build_resolved_tag(
         "new", observations=history, earlier_manifests=(build_index("ripe"), build_index("older"))
@@ -36,7 +36,7 @@ def test_newest_digest_that_is_old_enough_is_proposed():
     ]
 
 
-def test_current_digest_known_for_minimum_age_is_proposed():
+def test_current_digest_is_proposed_when_known_for_minimum_age():
     assert list_candidate_digests(
         decide(
             build_tracked_image("old", THREE_DAYS),
@@ -46,7 +46,7 @@ def test_current_digest_known_for_minimum_age_is_proposed():
     ) == [digest("new")]
 
 
-def test_reference_is_held_with_date_while_no_digest_is_old_enough():
+def test_update_is_held_with_end_date_while_every_new_digest_is_too_young():
     decision = decide(
         build_tracked_image("old", THREE_DAYS),
         [build_resolved_tag("new", observations=build_observations(NGINX, old=9, new=1))],
@@ -57,7 +57,7 @@ def test_reference_is_held_with_date_while_no_digest_is_old_enough():
     assert "2027-01-22" in decision.detail
 
 
-def test_mature_digest_that_may_be_deleted_is_held_as_retention_risk():
+def test_mature_digest_that_registry_may_delete_is_held_as_retention_risk():
     resolved = build_resolved_tag(
         "new", observations=build_observations(NGINX, old=9, ripe=4), retention_risks=frozenset({digest("ripe")})
     )
@@ -72,7 +72,7 @@ def test_mature_digest_that_may_be_deleted_is_held_as_retention_risk():
 @pytest.mark.parametrize(
     ("ripe", "reason"), [(("amd",), Reason.PLATFORM_LOST), (("old amd64", "old arm64"), Reason.INDEX_CHURN)]
 )
-def test_mature_digest_is_not_proposed_when_held_for_same_reason(ripe, reason):
+def test_mature_earlier_digest_with_hold_is_proposed_only_if_hold_is_accepted(ripe, reason):
     def both(word, *children):
         listed = tuple(map(ChildManifest, map(digest, children), ("linux/amd64", "linux/arm64")))
         return replace(build_index(word), children=listed)
@@ -111,7 +111,7 @@ def build_held_tag(*earlier, newest="1.27.1", **more):
     )
 
 
-def test_newest_digest_without_hold_is_proposed_with_note_on_hold():
+def test_earlier_digest_is_proposed_with_note_when_current_digest_is_held():
     history = build_observations(NGINX, old=9, fine=6, lower=5, ripe=4, new=1)
     earlier = (
         build_index_with_version("ripe", "1.27.4"),
@@ -144,12 +144,12 @@ def test_newest_digest_without_hold_is_proposed_with_note_on_hold():
         ),  # the tag was rolled back
     ],
 )
-def test_left_or_too_young_digest_is_not_proposed_when_newest_is_held(history, min_age):
+def test_update_is_held_when_earlier_digest_is_too_young_or_older_than_file(history, min_age):
     resolved = build_held_tag(build_index_with_version("ripe", "1.27.4"), observations=history)
     assert isinstance(decide(build_tracked_image("old", Policy(min_age=min_age * DAY)), [resolved], NOW), HeldUpdate)
 
 
-def test_earlier_manifest_is_checked_by_own_platform():
+def test_platform_check_of_earlier_image_uses_platform_of_that_image():
     def one(word):
         return Manifest(digest(word), ManifestKind.MANIFEST, "application/vnd.oci.image.manifest.v1+json")
 
@@ -168,7 +168,7 @@ def test_earlier_manifest_is_checked_by_own_platform():
     ) == [digest("ripe")]
 
 
-def test_reference_ignores_earlier_digest_allowed_only_for_other_reference():
+def test_earlier_digest_is_proposed_only_to_references_with_an_older_digest():
     history = build_observations(NGINX, old=9, ripe=4, held=2)
     resolved = build_resolved_tag("new", observations=history, earlier_manifests=(build_index("ripe"),))
     assert list_candidate_digests(decide(build_tracked_image("old", THREE_DAYS), [resolved], NOW)) == [digest("ripe")]

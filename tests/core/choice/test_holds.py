@@ -39,17 +39,17 @@ def list_holds(old, new, *, platform=None, policy=Policy(), held="old", line=LIN
     return dict(list_hold_reasons(TrackedImage(image_reference, LINE, policy), resolved))
 
 
-def test_other_images_for_the_same_platforms_are_an_improvement():
+def test_index_with_new_images_for_same_platforms_is_not_held():
     assert list_holds(build_index("old"), build_index("new", {"linux/amd64": "amd2", "linux/arm64": "arm2"})) == {}
 
 
-def test_index_with_same_images_is_churn():
+def test_new_index_of_unchanged_images_is_held_as_churn():
     found = list_holds(build_index("old"), build_index("new"))
     assert list(found) == [Reason.INDEX_CHURN]
     assert "same images" in found[Reason.INDEX_CHURN]
 
 
-def test_index_with_new_image_in_use_is_not_churn():
+def test_new_index_with_a_new_image_for_a_platform_in_use_is_not_churn():
     assert list_holds(build_index("old"), build_index("new", BOTH | {"linux/arm64": "arm2"})) == {}
 
 
@@ -60,13 +60,13 @@ def test_churn_and_loss_concern_only_platforms_in_use():
     assert list(list_holds(build_index("old"), new, policy=Policy(platforms=("linux/amd64",)))) == [Reason.INDEX_CHURN]
 
 
-def test_platform_missing_from_newer_image_is_lost():
+def test_update_is_held_when_new_image_lacks_a_platform():
     found = list_holds(build_index("old"), build_index("new", {"linux/amd64": "amd2"}))
     assert list(found) == [Reason.PLATFORM_LOST]
     assert "linux/arm64" in found[Reason.PLATFORM_LOST]
 
 
-def test_platform_of_policy_or_reference_is_lost_when_old_image_is_unknown():
+def test_platforms_of_policy_and_reference_are_required_if_old_image_is_unknown():
     new = build_index("new", {"linux/amd64": "amd2"})
     assert list(list_holds(None, new, platform="linux/arm64")) == [Reason.PLATFORM_LOST]
     assert list(list_holds(None, new, policy=Policy(platforms=("linux/arm64",)))) == [Reason.PLATFORM_LOST]
@@ -74,7 +74,7 @@ def test_platform_of_policy_or_reference_is_lost_when_old_image_is_unknown():
     assert list_holds(None, new) == {}
 
 
-def test_policy_platform_that_image_in_file_lacks_is_not_lost():
+def test_platform_that_old_image_already_lacks_is_not_lost():
     old, new = build_index("old", {"linux/amd64": "amd"}), build_index("new", {"linux/amd64": "amd2"})
     for platforms in (("linux/arm64",), ("linux/amd64", "linux/arm64")):
         assert list_holds(old, new, policy=Policy(platforms=platforms)) == {}
@@ -88,12 +88,12 @@ def test_policy_platform_that_image_in_file_lacks_is_not_lost():
     ]
 
 
-def test_churn_ignores_policy_platforms_missing_from_index():
+def test_churn_is_detected_even_if_index_lacks_a_platform_of_policy():
     policy = Policy(platforms=("linux/amd64", "linux/s390x"))
     assert list(list_holds(build_index("old"), build_index("new"), policy=policy)) == [Reason.INDEX_CHURN]
 
 
-def test_unpinned_reference_loses_platform_only_to_other_tag():
+def test_update_of_unpinned_reference_loses_platform_only_to_another_tag():
     policy, new = Policy(platforms=("linux/arm64",)), build_index("new", {"linux/amd64": "amd"})
     tracked_image = TrackedImage(reference("nginx:1"), LINE, policy)
     assert dict(list_hold_reasons(tracked_image, ResolvedTag(LINE, new.digest, new))) == {}
@@ -103,7 +103,7 @@ def test_unpinned_reference_loses_platform_only_to_other_tag():
     assert list(dict(list_hold_reasons(without_a_tag, ResolvedTag(LINE, new.digest, new)))) == [Reason.PLATFORM_LOST]
 
 
-def test_additional_platforms_are_not_a_loss():
+def test_index_with_additional_platforms_is_not_held():
     assert (
         list_holds(
             build_index("old", {"linux/amd64": "amd"}), build_index("new", {"linux/amd64": "x", "linux/arm64": "y"})
@@ -112,18 +112,18 @@ def test_additional_platforms_are_not_a_loss():
     )
 
 
-def test_change_of_manifest_kind_alone_is_not_a_hold():
+def test_change_between_index_and_single_manifest_is_not_held():
     assert list_holds(build_manifest("old"), build_index("new")) == {}
     assert list_holds(build_index("old", {"linux/amd64": "amd"}), build_manifest("new")) == {}
     assert list_holds(build_manifest("old"), build_manifest("new")) == {}
 
 
-def test_single_manifest_loses_platform_of_index():
+def test_single_manifest_that_replaces_index_loses_a_platform():
     assert list(list_holds(build_index("old"), build_manifest("new"))) == [Reason.PLATFORM_LOST]
     assert list_holds(build_index("old"), build_manifest("new"), platform="linux/amd64") == {}
 
 
-def test_index_without_platforms_loses_no_platform():
+def test_index_that_states_no_platforms_loses_no_platform():
     old, new = (
         replace(build_index(word), children=(ChildManifest(digest(f"{word} child"), None),)) for word in ("old", "new")
     )
@@ -144,14 +144,14 @@ def build_observations(*words):
     return tuple(TagObservation(LINE, digest(word), day, day) for word, day in zip(words, days, strict=True))
 
 
-def test_rolled_back_tag_is_held_as_seen_before():
+def test_update_to_digest_that_tag_had_earlier_is_held_as_seen_before():
     new = build_index("new", {"linux/amd64": "x", "linux/arm64": "y"})
     found = list_holds(build_index("old"), new, observations=build_observations("new", "bad"))
     assert list(found) == [Reason.SEEN_BEFORE]
     assert list_holds(build_index("old"), new, observations=build_observations("old", "new")) == {}
 
 
-def test_rollback_from_digest_in_file_is_not_a_hold():
+def test_rollback_from_digest_in_file_is_not_held():
     new = build_index("new", {"linux/amd64": "x", "linux/arm64": "y"})
     assert list_holds(build_index("old"), new, observations=build_observations("new", "old")) == {}
 
@@ -160,7 +160,7 @@ def build_registry_record(number):
     return RegistryRecord(datetime(2027, 1, number, tzinfo=UTC))
 
 
-def test_image_pushed_earlier_is_older():
+def test_image_pushed_before_image_in_file_is_held_as_older():
     new = build_index("new", {"linux/amd64": "x", "linux/arm64": "y"})
     found = list_holds(
         build_index("old"),
@@ -188,13 +188,13 @@ def test_image_pushed_earlier_is_older():
     )
 
 
-def test_other_tag_is_not_older_when_written_tag_was_rebuilt_later():
+def test_another_tag_pushed_before_image_in_file_is_not_held_as_older():
     new = build_index("new", {"linux/amd64": "x", "linux/arm64": "y"})
     times = {digest("old"): build_registry_record(9), digest("new"): build_registry_record(3)}
     assert list_holds(build_index("old"), new, line=TagRef(LINE.repository, "2"), registry_records=times) == {}
 
 
-def test_image_with_lower_version_annotation_is_older():
+def test_image_with_lower_version_annotation_is_held_as_older():
     old = build_index("old", annotations=((VERSION_ANNOTATION, "1.27.4"),))
     new = build_index("new", {"linux/amd64": "x", "linux/arm64": "y"}, annotations=((VERSION_ANNOTATION, "1.27.3"),))
     assert list(list_holds(old, new)) == [Reason.OLDER]
@@ -203,7 +203,7 @@ def test_image_with_lower_version_annotation_is_older():
     assert list_holds(old, higher) == {}
 
 
-def test_version_annotation_of_index_descriptors_counts():
+def test_version_annotation_in_descriptors_of_index_is_compared():
     old, new = (
         replace(
             build_index(word),
@@ -223,11 +223,11 @@ def test_version_annotation_of_index_descriptors_counts():
         *(("1.2.x", "1.2.4", False), ("9" * 40, "1", False)),
     ],
 )
-def test_only_plain_versions_are_compared(after, before, lower):
+def test_only_plain_versions_are_compared_as_lower(after, before, lower):
     assert is_lower_version(after, before) is lower
 
 
-def test_locked_image_is_not_replaced_by_unlocked_image():
+def test_update_from_locked_image_to_unlocked_image_is_held():
     new = build_index("new", {"linux/amd64": "x", "linux/arm64": "y"})
     locked, loose = RegistryRecord(None, is_locked=True), RegistryRecord(None)
     assert list(
@@ -252,7 +252,7 @@ DOCKER_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
         (None, False),
     ],
 )
-def test_pinned_image_that_retention_would_delete_is_noted(record, said):
+def test_retention_risk_of_pinned_image_is_noted(record, said):
     tracked_image = TrackedImage(reference(f"nginx:1@{digest('old')}"), LINE, Policy())
     note = describe_retention_risk(
         tracked_image, ResolvedTag(LINE, digest("new"), registry_records={digest("old"): record} if record else {})

@@ -16,7 +16,7 @@ from bot.core.choice.platforms import is_same_platform
         ("linux/arm/v7", "linux/arm/v7"),
     ],
 )
-def test_platform_matches_when_only_one_side_has_variant(scanned, wanted):
+def test_platforms_match_if_only_one_of_the_two_states_a_variant(scanned, wanted):
     assert is_same_platform(scanned, wanted)
 
 
@@ -30,5 +30,5 @@ def test_platform_matches_when_only_one_side_has_variant(scanned, wanted):
         ("", "linux/amd64"),
     ],
 )
-def test_platform_differs_by_system_architecture_or_variant(scanned, wanted):
+def test_platforms_differ_by_system_architecture_or_variant(scanned, wanted):
     assert not is_same_platform(scanned, wanted)

@@ -90,7 +90,7 @@ def generate_unreadable_texts():
 
 
 @given(st.lists(decisions(), max_size=12), generate_unreadable_texts(), st.booleans())
-def test_found_is_the_sum_of_pinned_unpinned_and_not_evaluated(made, unsupported, is_offline):
+def test_count_of_found_references_is_sum_of_pinned_unpinned_and_not_evaluated(made, unsupported, is_offline):
     report = build_check_report(made, unsupported, is_offline=is_offline)
     counts = report.counts
     assert counts.found == len(made) == counts.pinned + counts.unpinned + sum(counts.not_evaluated.values())
@@ -100,7 +100,7 @@ def test_found_is_the_sum_of_pinned_unpinned_and_not_evaluated(made, unsupported
 
 
 @given(st.lists(decisions(), max_size=12), generate_unreadable_texts(), st.booleans())
-def test_strict_check_passes_only_evaluated_references(made, unsupported, is_offline):
+def test_strict_check_reports_every_reference_that_was_not_evaluated(made, unsupported, is_offline):
     lenient = build_check_report(made, unsupported, is_offline=is_offline)
     strict = build_check_report(made, unsupported, is_offline=is_offline, is_strict=True)
     assert strict.counts == lenient.counts
@@ -114,14 +114,14 @@ def test_strict_check_passes_only_evaluated_references(made, unsupported, is_off
 
 
 @pytest.mark.parametrize("reason", [Reason.MAYBE_OWN, Reason.UNKNOWN_REGISTRY])
-def test_digest_on_an_unknown_registry_is_enough_only_offline(reason):
+def test_pinned_reference_on_unknown_registry_counts_as_evaluated_only_offline(reason):
     decision = SkippedReference(reference(PINNED), reason)
     assert find_unevaluated_reason(decision, is_offline=True) is None
     assert find_unevaluated_reason(decision, is_offline=False) is reason
 
 
 @pytest.mark.parametrize("reason", [Reason.IGNORED, Reason.OWN, Reason.OTHER_WRITER])
-def test_digest_that_a_user_keeps_counts_as_pinned(reason):
+def test_pinned_reference_that_basebump_leaves_to_users_counts_as_evaluated(reason):
     assert find_unevaluated_reason(SkippedReference(reference(PINNED), reason), is_offline=False) is None
     assert find_unevaluated_reason(SkippedReference(reference("python:3"), reason), is_offline=False) is reason
 
@@ -151,7 +151,7 @@ def test_blocked_digest_in_an_unreadable_reference_is_a_violation(text, image, p
     assert not list(find_unreadable_violations(broken, blocklist, is_strict=False))
 
 
-def test_entry_for_all_repositories_explains_an_unreadable_reference():
+def test_unreadable_reference_is_blocked_by_entry_for_all_repositories_first():
     entries = [BlockedDigest(BAD, Block(f"{image}"), image) for image in ("ghcr.io/**", None)]
     unreadable = UnsupportedText(FilePath("Dockerfile"), 1, f"${{X}}@{BAD}", Reason.UNRESOLVED_ARGUMENT)
     (found,) = find_unreadable_violations(unreadable, build_blocklist(entries), is_strict=False)

@@ -29,7 +29,7 @@ from bot.model.vocabulary import (
 )
 
 
-def test_verdict_reason_belongs_to_status():
+def test_reason_of_verdict_belongs_to_status_of_verdict():
     moved = update("nginx:1", "new")
     decisions = [
         moved,
@@ -60,7 +60,7 @@ def test_verdict_has_new_digest_only_for_updates_and_refusals():
     assert build_verdict(UpToDate(moved.tracked_image)).new_digest is None
 
 
-def test_blocked_digest_is_named_with_replacement_or_refusal():
+def test_verdict_on_blocked_digest_explains_replacement_or_refusal():
     moved = replace(update("nginx:1", "new"), cause=UpdateCause.BLOCKED, block=Block("malware"))
     assert build_verdict(moved).detail == "malware"
     refused = build_verdict(RefusedUpdate(moved, Reason.UNSIGNED, "no signature"))
@@ -72,36 +72,36 @@ def test_blocked_digest_is_named_with_replacement_or_refusal():
     assert unknown.reference.notes == ("No known replacement: registry.internal: 404",)
 
 
-def test_statuses_and_unsupported_text_share_no_reason():
+def test_each_reason_belongs_to_exactly_one_status_or_unsupported_text():
     placed = [reason for reasons in REASONS_BY_STATUS.values() for reason in reasons] + list(UNSUPPORTED_REASONS)
     assert sorted(placed) == sorted(Reason)
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_reason_has_sentence_with_full_stop(reason):
+def test_sentence_of_reason_ends_with_full_stop(reason):
     assert reason.sentence[0].isupper()
     assert reason.sentence.endswith(".")
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_hold_or_refusal_names_end_unless_owner_can_accept(reason):
+def test_reason_of_hold_states_how_the_hold_ends_unless_owner_can_accept(reason):
     is_hold = reason.facts.status in {ReferenceStatus.HELD, ReferenceStatus.REFUSED}
     assert bool(reason.facts.ending) == (is_hold and reason not in ACCEPTABLE_REASONS)
     assert bool(describe_hold_remedy(reason)) == is_hold
 
 
-def test_only_holds_and_refusals_can_be_accepted():
+def test_only_reasons_of_holds_and_refusals_can_be_accepted():
     assert set(ACCEPTABLE_REASONS) < {
         *REASONS_BY_STATUS[ReferenceStatus.HELD],
         *REASONS_BY_STATUS[ReferenceStatus.REFUSED],
     }
 
 
-def test_only_skips_can_be_allowed():
+def test_only_reasons_of_skipped_references_can_be_allowed():
     assert set(ALLOWABLE_REASONS) < set(REASONS_BY_STATUS[ReferenceStatus.SKIPPED])
 
 
-def test_verdict_notes_withdrawn_image_and_changed_owner():
+def test_verdict_notes_withdrawn_image_and_reason_for_review():
     wanted = update("nginx:1@" + digest("old"), "new", notes=("It is one of two.",))
     assert build_verdict(wanted).reference.notes == ("It is one of two.",)
     assert build_verdict(replace(wanted, cause=UpdateCause.WITHDRAWN)).reference.notes == (

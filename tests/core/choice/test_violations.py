@@ -44,7 +44,7 @@ def build_update(cause: UpdateCause):
     return replace(update(PINNED, "new"), cause=cause)
 
 
-def test_unpinned_reference_is_a_violation_even_if_not_looked_up():
+def test_unpinned_reference_is_a_violation_even_without_registry_lookup():
     assert (
         list_violation_kinds(update(LOOSE, "new"))
         == list_violation_kinds(UncheckedReference(build_tracked_image(LOOSE)))
@@ -58,7 +58,7 @@ def test_unpinned_reference_is_a_violation_even_if_not_looked_up():
 
 
 @pytest.mark.parametrize("reason", REASONS_BY_STATUS[ReferenceStatus.SKIPPED])
-def test_skipped_reference_passes_unless_tag_is_missing_or_registry_unknown(reason):
+def test_skipped_unpinned_reference_fails_without_tag_or_on_unknown_registry(reason):
     unpinned_reasons = (Reason.NO_TAG, Reason.UNKNOWN_REGISTRY)
     expected = [ViolationKind.UNPINNED] if reason in unpinned_reasons else []
     assert list_violation_kinds(SkippedReference(reference("python"), reason)) == expected
@@ -66,7 +66,7 @@ def test_skipped_reference_passes_unless_tag_is_missing_or_registry_unknown(reas
 
 
 @pytest.mark.parametrize("written", [LOOSE, PINNED])
-def test_held_refused_and_current_references_pass(written):
+def test_held_refused_and_current_references_are_not_violations(written):
     tracked_image = build_tracked_image(written)
     decisions = [
         *(HeldUpdate(tracked_image, reason, "why") for reason in REASONS_BY_STATUS[ReferenceStatus.HELD]),
@@ -80,7 +80,7 @@ def test_held_refused_and_current_references_pass(written):
 
 
 @pytest.mark.parametrize("reason", REASONS_BY_STATUS[ReferenceStatus.UNRESOLVED])
-def test_missing_digest_is_found_even_if_the_lookup_failed(reason):
+def test_unpinned_reference_is_a_violation_even_if_lookup_failed(reason):
     assert list_violation_kinds(UnresolvedReference(build_tracked_image(LOOSE), reason, "why")) == [
         ViolationKind.UNPINNED
     ]
@@ -94,7 +94,7 @@ def test_missing_digest_is_found_even_if_the_lookup_failed(reason):
         (UpdateCause.WITHDRAWN, ViolationKind.POLICY, ViolatedRule.TAKEN_BACK),
     ],
 )
-def test_gone_or_withdrawn_digest_is_a_violation_when_update_is_refused(cause, fault, breach):
+def test_gone_or_withdrawn_digest_is_a_violation_even_if_update_is_refused(cause, fault, breach):
     update_of_it = build_update(cause)
     (taken,) = find_violations(update_of_it, FIX, (), TODAY)
     (refused,) = find_violations(RefusedUpdate(update_of_it, Reason.UNSIGNED, "why"), FIX, (), TODAY)
@@ -103,7 +103,7 @@ def test_gone_or_withdrawn_digest_is_a_violation_when_update_is_refused(cause, f
     assert refused.message.endswith("(unsigned): why")
 
 
-def test_superseded_reference_violates_policy_only_at_end_of_life():
+def test_superseded_tag_is_a_violation_only_at_end_of_life():
     ends = {
         reason: list_violation_kinds(SupersededReference(build_tracked_image(), reason, "why"))
         for reason in REASONS_BY_STATUS[ReferenceStatus.SUPERSEDED]
@@ -111,7 +111,7 @@ def test_superseded_reference_violates_policy_only_at_end_of_life():
     assert ends == {Reason.TAG_STOPPED: [], Reason.VARIANT_DROPPED: [], Reason.END_OF_LIFE: [ViolationKind.POLICY]}
 
 
-def test_configured_end_of_life_applies_unless_reference_is_skipped():
+def test_configured_end_of_life_is_a_violation_unless_reference_is_skipped():
     known = [ConfiguredEndOfLife("docker.io/library/python", "3.12", TODAY - timedelta(days=1))]
     for each in (
         UpToDate(build_tracked_image()),
@@ -136,7 +136,7 @@ def test_configured_end_of_life_applies_unless_reference_is_skipped():
         (timedelta(days=-3), None),
     ],
 )
-def test_build_age_is_a_violation_only_beyond_limit(age, says):
+def test_image_older_than_maximum_build_age_is_a_violation(age, says):
     found = check_build_age(build_update(UpdateCause.MOVED), NOW - age, timedelta(days=1), NOW, FIX)
     assert (found is None) if says is None else says in found.message
 

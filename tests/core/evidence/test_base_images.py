@@ -26,7 +26,7 @@ def build_index(said=(), children=()):
     return Manifest(digest("index"), ManifestKind.INDEX, "application/vnd.oci.image.index.v1+json", children, said)
 
 
-def test_base_is_stated_by_index_or_images_of_index():
+def test_base_image_is_read_from_annotations_of_index_or_child_manifests():
     base = StatedBase(ALPINE, digest("base"), "https://github.com/acme/web")
     assert get_stated_base(build_index(build_annotations())) == base
     assert (
@@ -49,7 +49,7 @@ def test_base_is_stated_by_index_or_images_of_index():
         {"base_digest": "sha256:1"},
     ],
 )
-def test_base_without_tag_or_digest_is_ignored(changed):
+def test_annotated_base_image_without_tag_or_digest_is_ignored(changed):
     assert get_stated_base(build_index(build_annotations(**changed))) is None
 
 
@@ -60,13 +60,13 @@ def test_base_without_tag_or_digest_is_ignored(changed):
         *("https://x.example/a?b=c", "https://x.example/a b", "javascript:alert(1)", "x" * 999),
     ],
 )
-def test_unsafe_source_address_is_not_shown(source):
+def test_unsafe_source_url_of_base_image_is_not_shown(source):
     base = get_stated_base(build_index(build_annotations(source=source)))
     assert base.source == ""
     assert source not in describe_outdated_base(base)
 
 
-def test_base_is_outdated_when_index_does_not_contain_base_digest():
+def test_base_image_is_outdated_when_tag_no_longer_points_to_annotated_digest():
     base = get_stated_base(build_index(build_annotations()))
 
     def points_to(manifest):

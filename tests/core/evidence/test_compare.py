@@ -20,7 +20,7 @@ def test_vulnerability_in_newer_package_version_remains():
     assert [each.installed for each in delta.remaining] == ["2"]
 
 
-def test_vulnerability_in_other_package_is_another_finding():
+def test_same_vulnerability_in_two_packages_counts_as_two_findings():
     delta = compare_scans(scan(finding("CVE-2026-1", package="a")), scan(finding("CVE-2026-1", package="b"))).delta
     assert len(delta.fixed) == len(delta.introduced) == 1
 
@@ -45,12 +45,12 @@ def test_missing_finding_is_not_fixed_when_suppressed_in_older_image():
 
 
 @pytest.mark.parametrize("old", [None, NotScanned(UnscannedReason.IMAGE_GONE)])
-def test_delta_requires_both_scans(old):
+def test_delta_is_unknown_unless_both_images_were_scanned(old):
     assert compare_scans(old, scan()).delta is None
     assert compare_scans(scan(), NotScanned(UnscannedReason.FAILED)).delta is None
 
 
-def test_scans_by_different_databases_are_not_compared():
+def test_scans_with_different_scanner_versions_or_databases_are_not_compared():
     other = ScannerIdentity(SCANNER.name, "0.60.0", None)
     evidence = compare_scans(scan(finding("CVE-2026-1")), scan(scanner=other))
     assert evidence.delta is None
@@ -58,7 +58,7 @@ def test_scans_by_different_databases_are_not_compared():
     assert evidence.old.is_temporary
 
 
-def test_scans_with_unknown_databases_are_not_compared():
+def test_scans_are_not_compared_if_both_databases_are_unknown():
     undated = ScannerIdentity("twistcli", "", None)
     evidence = compare_scans(scan(finding("CVE-2026-1"), scanner=undated), scan(scanner=undated))
     assert evidence.delta is None
@@ -66,7 +66,7 @@ def test_scans_with_unknown_databases_are_not_compared():
     assert evidence.old.detail == "an image was scanned with an unknown database"
 
 
-def test_scan_with_unknown_database_is_not_compared_with_known_database():
+def test_scans_are_not_compared_if_only_one_states_a_scanner_run():
     named, unnamed = (ScannerIdentity("twistcli", "", None, run) for run in ("monday", None))
     for old, new in ((named, unnamed), (unnamed, named)):
         evidence = compare_scans(scan(finding("CVE-2026-1"), scanner=old), scan(scanner=new))
@@ -74,13 +74,13 @@ def test_scan_with_unknown_database_is_not_compared_with_known_database():
         assert evidence.delta is None
 
 
-def test_scans_are_compared_only_within_same_scanner_run():
+def test_scans_with_unknown_database_are_compared_only_within_same_scanner_run():
     one, other = (ScannerIdentity("twistcli", "", None, run) for run in ("monday", "tuesday"))
     assert compare_scans(scan(finding("CVE-2026-1"), scanner=one), scan(scanner=one)).delta
     assert compare_scans(scan(finding("CVE-2026-1"), scanner=one), scan(scanner=other)).delta is None
 
 
-def test_vulnerabilities_are_counted_once_at_highest_severity():
+def test_vulnerability_in_several_packages_is_counted_once_at_highest_severity():
     findings = [
         finding("CVE-2026-1", Severity.LOW, package="a"),
         finding("CVE-2026-1", Severity.CRITICAL, package="b"),
@@ -93,12 +93,12 @@ def test_vulnerabilities_are_counted_once_at_highest_severity():
         assert list(counts) == sorted(Severity, reverse=True)
 
 
-def test_most_severe_finding_comes_first():
+def test_most_severe_finding_of_delta_comes_first():
     low, high = finding("CVE-2026-1", Severity.LOW), finding("CVE-2026-2", Severity.CRITICAL)
     assert compare_scans(scan(low, high), scan()).delta.fixed == (high, low)
 
 
-def test_update_is_urgent_when_exploited_or_critical_vulnerability_is_fixed():
+def test_update_that_fixes_an_exploited_or_critical_vulnerability_is_urgent():
     low, critical = finding("CVE-2026-1", Severity.LOW), finding("CVE-2026-2", Severity.CRITICAL)
     fixing, keeping = compare_scans(scan(low), scan()), compare_scans(scan(low), scan(low))
     listed = frozenset({"CVE-2026-1"})

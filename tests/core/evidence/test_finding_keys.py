@@ -36,7 +36,7 @@ def test_merged_finding_keeps_highest_severity():
     assert merge_findings([mild, bad]) == (bad,)
 
 
-def test_findings_of_different_package_types_stay_separate():
+def test_findings_of_equally_named_packages_of_different_types_are_not_merged():
     npm, gem = finding("CVE-2026-0001", package_type="npm"), finding("CVE-2026-0001", package_type="gem")
     assert len(merge_findings([npm, gem])) == 2
     delta = compare_scans(scan(npm), scan(gem)).delta

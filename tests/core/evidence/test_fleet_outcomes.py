@@ -33,7 +33,7 @@ def apply_gates_to_update(wanted, outcome=FAILING, *, exploited=frozenset(), is_
     return apply_gates(wanted, evidence, NOW, is_overdue=lambda _: is_overdue)
 
 
-def test_failing_digest_is_held_with_repository_counts():
+def test_digest_that_fails_ci_in_other_repositories_is_held_with_counts():
     held = apply_gates_to_update(MOVE)
     assert isinstance(held, HeldUpdate)
     assert held.reason is Reason.FAILING_ELSEWHERE
@@ -44,11 +44,11 @@ def test_failing_digest_is_held_with_repository_counts():
 
 
 @pytest.mark.parametrize("outcome", [None, FleetOutcome(), FleetOutcome(passed=9, failed=4, broken=4)])
-def test_digest_that_is_not_failing_is_proposed(outcome):
+def test_digest_that_passes_ci_in_enough_repositories_is_proposed(outcome):
     assert apply_gates_to_update(MOVE, outcome) == MOVE
 
 
-def test_earlier_digest_is_proposed_instead():
+def test_earlier_digest_is_proposed_when_newest_fails_ci_in_other_repositories():
     wanted = replace(MOVE, candidates=(*MOVE.candidates, UpdateCandidate(digest("earlier"), ())))
     passed = apply_gates_to_update(wanted)
     assert isinstance(passed, ImageUpdate)
@@ -65,7 +65,7 @@ def test_earlier_digest_is_proposed_instead():
     ],
     ids=["exploited", "overdue", "gone", "withdrawn"],
 )
-def test_urgent_update_is_proposed_for_a_review(wanted, more):
+def test_urgent_update_that_fails_ci_in_other_repositories_needs_review(wanted, more):
     passed = apply_gates_to_update(wanted, **more)
     assert isinstance(passed, ImageUpdate)
     assert passed.needs_review
@@ -84,7 +84,7 @@ def test_owner_can_accept_the_hold_until_a_date():
     assert isinstance(apply_gates_to_update(replace_policy(expired)), HeldUpdate)
 
 
-def test_note_on_an_accepted_hold_does_not_change_with_the_numbers():
+def test_note_on_accepted_hold_does_not_change_with_repository_counts():
     accepted = replace_policy(AcceptedHold(Reason.FAILING_ELSEWHERE, "ada", "The test was wrong", date.max))
     assert apply_gates_to_update(accepted) == apply_gates_to_update(accepted, replace(FAILING, failed=6, broken=6))
 

@@ -58,14 +58,14 @@ def test_unscanned_image_is_refused_when_policy_requires_scan():
 
 
 @pytest.mark.parametrize("cause", [UpdateCause.GONE, UpdateCause.WITHDRAWN, UpdateCause.BLOCKED])
-def test_unscanned_image_is_refused_when_current_digest_cannot_stay(cause):
+def test_unscanned_image_is_refused_even_if_digest_in_file_is_gone_or_blocked(cause):
     wanted = update(f"nginx:1@{digest('old')}", "new", policy=Policy(require=RequiredEvidence(scan=True)))
     refused = apply_gates(replace(wanted, cause=cause), build_evidence(wanted, UNKNOWN), NOW)
     assert isinstance(refused, RefusedUpdate)
     assert refused.reason is Reason.NOT_SCANNED
 
 
-def test_unknown_evidence_does_not_block_update_without_required_scan():
+def test_unscanned_image_is_proposed_unless_policy_requires_scan():
     wanted = update("nginx:1", "new")
     assert apply_gates(wanted, build_evidence(wanted, UNKNOWN), NOW) == wanted
 
@@ -74,7 +74,7 @@ def test_unknown_evidence_does_not_block_update_without_required_scan():
     ("outcome", "taken"),
     [(scan(), "new"), (scan(finding("CVE-1900-0001", Severity.CRITICAL)), "ripe"), (UNKNOWN, "ripe")],
 )
-def test_young_digest_is_proposed_when_critical_vulnerability_is_fixed(outcome, taken):
+def test_digest_below_minimum_age_is_proposed_if_critical_vulnerability_is_fixed(outcome, taken):
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
     history = build_observations(NGINX, old=9, ripe=4, new=1)
     wanted = decide(
@@ -91,7 +91,7 @@ def test_young_digest_is_proposed_when_critical_vulnerability_is_fixed(outcome, 
 @pytest.mark.parametrize(
     ("listed", "taken"), [(frozenset({"CVE-1900-0001"}), "new"), (frozenset(), "ripe"), (None, "ripe")]
 )
-def test_young_digest_is_proposed_when_exploited_vulnerability_is_fixed(listed, taken):
+def test_digest_below_minimum_age_is_proposed_if_exploited_vulnerability_is_fixed(listed, taken):
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(AdvisoryList.KEV, Severity.LOW))
     history = build_observations(NGINX, old=9, ripe=4, new=1)
     wanted = decide(
@@ -104,7 +104,7 @@ def test_young_digest_is_proposed_when_exploited_vulnerability_is_fixed(listed, 
     assert list_candidate_digests(apply_gates(wanted, found, NOW)) == [digest(taken)]
 
 
-def test_update_is_unresolved_when_unread_list_could_show_urgent_fix():
+def test_update_is_unresolved_when_unread_list_could_show_that_fix_is_urgent():
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(AdvisoryList.KEV,))
     history = build_observations(NGINX, old=9, ripe=4, new=1)
     wanted = decide(
@@ -127,7 +127,7 @@ def test_update_is_unresolved_when_unread_list_could_show_urgent_fix():
             assert list_candidate_digests(passed) == [digest("ripe")]
 
 
-def test_exceeded_limit_is_unresolved_while_vex_list_is_unread():
+def test_update_that_exceeds_limit_is_unresolved_while_vex_list_is_unread():
     policy = Policy(allow_introduced=(IntroducedLimit(Severity.HIGH, 0),))
     wanted = update(f"nginx:1@{digest('old')}", "new", policy=policy)
     brought = compare_scans(scan(), scan(finding("CVE-2026-1", Severity.HIGH)))
@@ -187,7 +187,7 @@ def test_image_with_lower_version_label_is_held_as_older(after, held):
     assert isinstance(apply_gates(replace(wanted, cause=UpdateCause.WITHDRAWN), known, NOW), ImageUpdate)
 
 
-def test_next_candidate_is_proposed_when_newest_has_lower_version_label():
+def test_next_candidate_is_proposed_when_newest_has_lower_version_than_file():
     candidates = (UpdateCandidate(digest("new")), UpdateCandidate(digest("ripe")))
     wanted = replace(update(f"nginx:1@{digest('old')}", "new"), candidates=candidates)
     old = replace(scan(), version="1.27.4")
@@ -243,7 +243,7 @@ def build_downgrade_evidence(decision):
     return {move: replace(compare_scans(scan(), scan()), package_changes=(change,))}
 
 
-def test_rollback_from_blocked_digest_needs_no_review_and_is_noted():
+def test_rollback_from_blocked_digest_is_noted_and_needs_no_review():
     wanted = build_blocked_update()
     passed = apply_gates(wanted, build_downgrade_evidence(wanted), NOW)
     assert isinstance(passed, ImageUpdate)

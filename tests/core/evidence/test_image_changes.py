@@ -28,7 +28,7 @@ def build_contents_pair(old: dict[str, object], new: dict[str, object]) -> Trans
     return TransitionContents(replace(PLAIN, **old), replace(PLAIN, **new))
 
 
-def test_changed_commands_are_shown_in_full_and_lists_only_by_changes():
+def test_image_changes_show_whole_commands_but_only_changed_list_items():
     before = ImageConfig(user="1000", entrypoint=("/app",), environment=("HOME", "PATH"), ports=("80/tcp",))
     after = ImageConfig(user="root", entrypoint=("/app", "-v"), environment=("PATH", "TZ"), ports=("80/tcp",))
     assert list_aspect_changes(
@@ -41,7 +41,7 @@ def test_changed_commands_are_shown_in_full_and_lists_only_by_changes():
     )
 
 
-def test_platforms_are_compared_when_both_images_have_index():
+def test_platforms_are_compared_only_if_both_images_are_indexes():
     found = list_aspect_changes(
         build_contents_pair({"platforms": ("linux/amd64", "linux/arm64")}, {"platforms": ("linux/amd64",)})
     )
@@ -50,7 +50,7 @@ def test_platforms_are_compared_when_both_images_have_index():
 
 
 @pytest.mark.parametrize("contents", [None, TransitionContents(None, PLAIN), TransitionContents(PLAIN, None)])
-def test_image_changes_are_unknown_without_contents_of_both_images(contents):
+def test_image_changes_are_unknown_unless_contents_of_both_images_are_known(contents):
     assert list_aspect_changes(contents) is None
     assert determine_origin(contents) is SourceOrigin.UNKNOWN
     assert build_source_comparison(contents) is None
@@ -61,7 +61,7 @@ def test_image_changes_are_unknown_without_contents_of_both_images(contents):
     ("old", "new", "becomes"),
     [("app", "", True), ("1000:1000", "0:0", True), ("", "root", False), ("root", "", False), ("app", "1000", False)],
 )
-def test_detects_image_that_has_become_root(old, new, becomes):
+def test_change_of_image_user_to_root_is_detected(old, new, becomes):
     assert (
         has_become_root(build_contents_pair({"config": ImageConfig(user=old)}, {"config": ImageConfig(user=new)}))
         is becomes
@@ -118,7 +118,7 @@ def test_source_comparison_links_two_revisions_on_known_forge():
         "https://github.com/acme/tool?x=1",
     ],
 )
-def test_source_comparison_rejects_other_addresses(source):
+def test_source_comparison_ignores_urls_that_are_not_of_a_known_forge(source):
     assert (
         build_source_comparison(
             build_contents_pair({"source": source, "revision": A}, {"source": source, "revision": B})
@@ -128,7 +128,7 @@ def test_source_comparison_rejects_other_addresses(source):
 
 
 @given(st.text(), st.text())
-def test_source_comparison_link_contains_no_text_of_image(source, revision):
+def test_source_comparison_link_contains_no_arbitrary_text_from_image_labels(source, revision):
     found = build_source_comparison(
         build_contents_pair({"source": source, "revision": revision}, {"source": GITHUB, "revision": B})
     )

@@ -32,12 +32,12 @@ NOT_CHECKED = "Signatures: not checked (no trust rule)."
     ],
     ids=["no-enrichment", "read", "unread", "not-scanned"],
 )
-def test_lookup_of_each_list_has_a_state(evidence, kev, epss):
+def test_lookup_states_of_kev_and_epss_lists_are_derived_from_evidence(evidence, kev, epss):
     assert get_list_lookup(evidence, AdvisoryList.KEV) is kev
     assert get_list_lookup(evidence, AdvisoryList.EPSS) is epss
 
 
-def test_lookup_that_did_not_take_place_counts_most_among_several_updates():
+def test_list_counts_as_not_looked_up_if_any_update_lacks_the_lookup():
     assert combine_list_lookups([READ, UNSCANNED], AdvisoryList.KEV) is ListLookup.READ
     assert combine_list_lookups([READ, UNREAD], AdvisoryList.KEV) is ListLookup.UNREAD
     assert combine_list_lookups([READ, FOUND, UNREAD], AdvisoryList.KEV) is ListLookup.NOT_LOOKED_UP
@@ -59,5 +59,5 @@ def test_lookup_that_did_not_take_place_counts_most_among_several_updates():
         ([READ, replace(READ, signatures=SIGNATURES)], "Signatures of 1 of 2 updates: not checked (no trust rule)."),
     ],
 )
-def test_sentences_name_only_missing_lookups(evidence, sentences):
+def test_report_sentences_name_only_missing_lookups(evidence, sentences):
     assert describe_missing_lookups(evidence) == sentences

@@ -40,7 +40,7 @@ def _is_true_for_dpkg(one: str, relation: str, other: str) -> bool:
         ("dotnet-core", "8.0.9", "8.0.10"),
     ],
 )
-def test_package_types_have_version_order(package_type, older, newer):
+def test_versions_are_ordered_by_rules_of_package_type(package_type, older, newer):
     assert is_later_version(package_type, newer, older) is True
     assert is_later_version(package_type, older, newer) is False
     assert sort_versions(package_type, [newer, older]) == (older, newer)
@@ -49,7 +49,7 @@ def test_package_types_have_version_order(package_type, older, newer):
 @given(
     st.sampled_from(["debian", "alpine", "rpm", "npm", "pypi", "golang", "maven", "gem", "nuget", "what"]), st.text()
 )
-def test_arbitrary_versions_raise_no_error(package_type, version):
+def test_comparison_of_arbitrary_versions_raises_no_error(package_type, version):
     assert is_later_version(package_type, version, "1.0.0") in {True, False, None}
     assert set(sort_versions(package_type, [version, "1.0.0"])) == {version, "1.0.0"}
 
@@ -59,7 +59,7 @@ def test_spellings_of_same_version_are_equal():
     assert is_later_version("python-pkg", "1.0", "1.0.0") is None
 
 
-def test_version_without_rules_or_too_long_has_no_order():
+def test_overlong_versions_and_versions_of_unknown_package_types_have_no_order():
     assert is_later_version("conan", "2", "1") is None
     assert is_later_version("debian", "1" * (MAX_VERSION_LENGTH + 1), "1") is None
     assert sort_versions("conan", ["2", "10", "1"]) == ("1", "10", "2")

@@ -44,7 +44,7 @@ NEW = (
 )
 
 
-def test_changed_packages_are_listed_with_kind_of_change():
+def test_changed_packages_are_listed_as_added_removed_upgraded_or_downgraded():
     changes = {change.name: (change.kind, change.old, change.new) for change in compare_packages(OLD, NEW)}
     assert changes == {
         "curl": (PackageChangeKind.UPGRADED, ("8.5-1",), ("8.5-2",)),
@@ -54,7 +54,7 @@ def test_changed_packages_are_listed_with_kind_of_change():
     }
 
 
-def test_latest_version_counts_when_library_has_several_versions():
+def test_latest_versions_are_compared_when_library_has_several_versions():
     old = [InstalledPackage("npm", "semver", version) for version in ("5.7.1", "7.5.4", "10.0.0")]
     (change,) = compare_packages(old, [InstalledPackage("npm", "semver", "9.9.9"), *old[:2]])
     assert (change.kind, change.old[-1], change.new[-1]) == (PackageChangeKind.DOWNGRADED, "10.0.0", "9.9.9")
@@ -62,7 +62,7 @@ def test_latest_version_counts_when_library_has_several_versions():
     assert change.kind is PackageChangeKind.CHANGED
 
 
-def test_package_without_version_rules_is_changed():
+def test_package_of_type_without_version_order_is_listed_as_changed():
     (change,) = compare_packages([InstalledPackage("conan", "zlib", "1")], [InstalledPackage("conan", "zlib", "2")])
     assert change.kind is PackageChangeKind.CHANGED
 
@@ -73,7 +73,7 @@ PACKAGES = st.lists(
 
 
 @given(PACKAGES, PACKAGES)
-def test_reverse_comparison_has_opposite_changes(old, new):
+def test_comparing_images_in_reverse_gives_opposite_package_changes(old, new):
     opposite = {
         PackageChangeKind.ADDED: PackageChangeKind.REMOVED,
         PackageChangeKind.REMOVED: PackageChangeKind.ADDED,
@@ -88,7 +88,7 @@ def test_reverse_comparison_has_opposite_changes(old, new):
     assert not compare_packages(old, reversed(old))
 
 
-def test_installed_versions_are_looked_up_by_source_package():
+def test_installed_versions_of_finding_are_found_by_source_package():
     of_openssl = finding("CVE-2026-1", package="openssl")
     assert build_version_lookup(scan(packages=NEW))(of_openssl) == ("3.0.11-1",)
     assert build_version_lookup(scan(packages=NEW))(finding("CVE-2026-1", package="perl")) == ()
@@ -109,7 +109,7 @@ class CountingList:
         return len(self.items)
 
 
-def test_long_package_and_finding_lists_are_iterated_once():
+def test_package_and_finding_lists_are_iterated_only_once():
     names = [f"package-{number}" for number in range(50)]
     old, new = ([build_debian_package(name, version) for name in names] for version in ("2-1", "1-1"))
     brings = [finding("CVE-2026-1", package=name) for name in names]
@@ -170,7 +170,7 @@ def test_downgrade_is_refused_despite_many_fixes():
     assert refused.reason is Reason.DOWNGRADE
 
 
-def test_downgrade_is_reported_before_exceeded_limit():
+def test_downgrade_is_the_reason_of_refusal_even_if_a_limit_is_exceeded():
     none = (IntroducedLimit(Severity.HIGH, 0),)
     refused = apply_gates_to_packages(OLD, NEW, [finding("CVE-2026-1")], allow_introduced=none)
     assert refused.reason is Reason.DOWNGRADE
@@ -180,7 +180,7 @@ def test_downgrade_is_reported_before_exceeded_limit():
 
 
 @pytest.mark.parametrize("until", [NOW.date(), date(2020, 1, 1)])
-def test_downgrade_can_be_accepted_until_a_date(until):
+def test_owner_can_accept_downgrade_until_a_date(until):
     accepted = AcceptedHold(Reason.DOWNGRADE, "ann", "3.0.15 was broken", until)
     found = apply_gates_to_packages(OLD, NEW, accept=(accepted,))
     if until < NOW.date():
@@ -191,14 +191,14 @@ def test_downgrade_can_be_accepted_until_a_date(until):
 
 
 @pytest.mark.parametrize("cause", [UpdateCause.GONE, UpdateCause.WITHDRAWN])
-def test_downgrade_needs_review_when_current_digest_cannot_stay(cause):
+def test_downgrade_needs_review_when_digest_in_file_is_gone_or_withdrawn(cause):
     found = apply_gates_to_packages(OLD, NEW, cause=cause)
     assert isinstance(found, ImageUpdate)
     assert "rollback: libssl3" in found.review_reason
 
 
 @pytest.mark.parametrize("why", [UnscannedReason.OS_UNSUPPORTED, UnscannedReason.END_OF_LIFE])
-def test_downgrade_is_refused_when_release_has_no_vulnerability_data(why):
+def test_downgrade_is_refused_even_if_distribution_has_no_vulnerability_data(why):
     wanted = update(f"nginx:1@{digest('old')}", "new")
     evidence = compare_scans(NotScanned(why, packages=OLD), NotScanned(why, packages=NEW))
     refused = apply_gates(wanted, {get_first_transition(wanted): evidence}, NOW)
@@ -206,13 +206,13 @@ def test_downgrade_is_refused_when_release_has_no_vulnerability_data(why):
     assert refused.reason is Reason.DOWNGRADE
 
 
-def test_packages_are_compared_across_databases_but_not_across_scanners():
+def test_packages_are_compared_despite_other_database_but_not_other_scanner():
     older = replace(SCANNER, database=SCANNER.database - timedelta(days=1))
     assert compare_scans(scan(packages=OLD, scanner=older), scan(packages=NEW)).package_changes
     other = replace(SCANNER, name="Other")
     assert compare_scans(scan(packages=OLD, scanner=other), scan(packages=NEW)).package_changes is None
 
 
-def test_unlisted_packages_are_not_compared():
+def test_package_changes_are_unknown_unless_both_scans_list_packages():
     assert compare_scans(scan(packages=OLD), scan()).package_changes is None
     assert describe_rollback(compare_scans(scan(packages=OLD), scan())) == ""

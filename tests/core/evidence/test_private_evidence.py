@@ -42,7 +42,7 @@ def test_public_evidence_is_kept_unchanged():
     assert remove_private_evidence(evidence) is evidence
 
 
-def test_public_text_names_no_host_of_signature_lookup():
+def test_public_text_does_not_name_host_of_failed_signature_lookup():
     unknown = SignatureUnknown(Reason.UNREACHABLE, "mirror.corp.example:5000 does not answer", is_failure=True)
     for found in (compare_scans(scan(SECRET), scan()), PRIVATE):
         for old in (unknown, NoSignature(), None):
@@ -53,7 +53,7 @@ def test_public_text_names_no_host_of_signature_lookup():
             assert "**Signature unknown:**" in text
 
 
-def test_public_text_names_no_clusters():
+def test_public_text_names_no_clusters_and_namespaces():
     uses = (
         RunningUse(None, (RunningPlace("prod", "payments", 12),)),
         RunningUse("contoso.azurecr.io/apps/web", (RunningPlace("prod", "shop", 1),)),
@@ -64,7 +64,7 @@ def test_public_text_names_no_clusters():
     assert not any(name in text for name in ("prod/", "payments", "contoso", "Runs in"))
 
 
-def test_private_evidence_is_removed_except_signatures():
+def test_public_text_keeps_only_signatures_of_private_evidence():
     signatures = TransitionSignatures(NoSignature(), NoSignature())
     whole = replace(
         PRIVATE,
@@ -96,12 +96,12 @@ def test_private_evidence_is_removed_except_signatures():
     )
 
 
-def test_removed_evidence_hides_whether_scan_failed():
+def test_public_text_does_not_reveal_that_scan_of_private_image_failed():
     failed = replace(compare_scans(scan(), NotScanned(UnscannedReason.FAILED)), is_private=True)
     assert remove_private_evidence(failed) == remove_private_evidence(PRIVATE)
 
 
-def test_public_body_mentions_left_out_findings_without_details():
+def test_public_body_states_that_findings_are_left_out_without_details():
     text = render_public_body(remove_private_evidence(PRIVATE))
     assert "Its findings are left out here: " in text
     for told in ("CVE-1900", "suppressed", "exempt", "Critical", "Trivy", "vulnerabilit", "| 1"):
@@ -124,14 +124,14 @@ def test_public_body_leaves_out_only_findings_of_private_images():
     assert "CVE-1900-0002" in text
 
 
-def test_private_findings_of_several_images_are_left_out_together():
+def test_public_body_states_once_that_findings_of_several_images_are_left_out():
     nginx = update(f"nginx:1.27@{digest('old')}", "new")
     known = {get_first_transition(each): remove_private_evidence(PRIVATE) for each in (MOVE, nginx)}
     text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((MOVE, nginx), known, rows), 60_000)
     assert text.count("Left out (withheld): ") == 1
 
 
-def test_fingerprint_of_private_evidence_is_outdated_when_text_becomes_public():
+def test_fingerprint_is_outdated_when_text_with_private_evidence_becomes_public():
     def report(evidence):
         known = {get_first_transition(MOVE): evidence}
         return compute_fingerprint((MOVE,), known)
@@ -152,14 +152,14 @@ def apply_gates_to_evidence(evidence: Evidence, *, is_public: bool):
 
 
 @pytest.mark.parametrize(("is_private", "is_public"), [(True, False), (False, True), (False, False)])
-def test_gate_shows_counts_unless_evidence_is_private_and_text_is_public(is_private, is_public):
+def test_refusal_shows_counts_unless_evidence_is_private_and_text_is_public(is_private, is_public):
     refused = apply_gates_to_evidence(
         replace(compare_scans(scan(), scan(SECRET)), is_private=is_private), is_public=is_public
     )
     assert "1 critical" in refused.detail
 
 
-def test_gate_uses_private_evidence_without_counts_in_public_text():
+def test_private_evidence_causes_refusal_without_counts_in_public_text():
     refused = apply_gates_to_evidence(replace(compare_scans(scan(), scan(SECRET)), is_private=True), is_public=True)
     assert isinstance(refused, RefusedUpdate)
     assert f"({WITHHELD_REASON})" in refused.detail

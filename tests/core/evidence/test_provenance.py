@@ -85,17 +85,17 @@ LOCAL = BuildProvenance("https://github.com/acme/web.git", COMMIT, None, "api/Do
         ),
     ],
 )
-def test_source_and_dockerfile_of_buildkit_are_read(content, expected):
+def test_source_and_dockerfile_are_read_from_buildkit_provenance(content, expected):
     assert parse(content) == expected
 
 
-def test_commit_instead_of_branch_is_not_a_branch():
+def test_commit_in_source_url_is_not_parsed_as_branch():
     uri = f"https://github.com/acme/web.git#{COMMIT}"
     found = parse(build_statement_v02({"uri": uri, "digest": {"sha1": COMMIT}, "entryPoint": "Dockerfile"}))
     assert found == BuildProvenance("https://github.com/acme/web.git", COMMIT, None, "Dockerfile", BASES)
 
 
-def test_workflow_of_github_names_the_repository_and_no_dockerfile():
+def test_provenance_of_github_workflow_has_repository_but_no_dockerfile():
     workflow = {
         "ref": "refs/heads/main",
         "repository": "https://github.com/acme/web",
@@ -107,25 +107,25 @@ def test_workflow_of_github_names_the_repository_and_no_dockerfile():
 
 
 @pytest.mark.parametrize("folder", ["../../etc", "/etc"])
-def test_dockerfile_outside_of_the_repository_is_left_out(folder):
+def test_dockerfile_path_outside_of_repository_is_ignored(folder):
     found = parse(build_statement_v02({"entryPoint": "Dockerfile"}, {**VCS, "localdir:dockerfile": folder}))
     assert found is not None
     assert (found.source, found.dockerfile) == ("https://github.com/acme/web.git", None)
 
 
-def test_envelope_and_bundle_are_unwrapped():
+def test_statement_is_read_from_envelope_and_bundle():
     content = build_statement_v02({**GIT, "entryPoint": "api/Dockerfile"})
     envelope = {"payloadType": "application/vnd.in-toto+json", "payload": base64.b64encode(content).decode()}
     assert parse(json.dumps(envelope).encode()) == REMOTE
     assert parse(json.dumps({"dsseEnvelope": envelope}).encode()) == REMOTE
 
 
-def test_statement_about_other_image_is_ignored():
+def test_provenance_of_other_image_or_unknown_version_is_ignored():
     assert parse_provenance(build_statement_v02(GIT), {digest("other")}) is None
     assert parse_provenance(build_statement({}, "v0.1"), {IMAGE}) is None
 
 
-def test_number_of_bases_is_limited():
+def test_provenance_has_at_most_max_bases_base_images():
     many = [{"uri": "pkg:docker/a@1", "digest": {"sha256": digest(str(number))[7:]}} for number in range(500)]
     found = parse(build_statement_v02({}, materials=many))
     assert found is not None
@@ -133,7 +133,7 @@ def test_number_of_bases_is_limited():
 
 
 @pytest.mark.parametrize("text", ["x" * 600, "https://a\n", "", 7, None, []])
-def test_unusable_texts_are_left_out(text):
+def test_invalid_texts_in_provenance_are_ignored(text):
     assert parse(build_statement_v02({"entryPoint": text}, {"source": text})) == BuildProvenance(
         None, None, None, None, BASES
     )
@@ -150,7 +150,7 @@ _JSON = st.recursive(
 
 
 @given(value=_JSON, key=st.sampled_from(["subject", "predicate", "buildDefinition", "materials", "metadata"]))
-def test_statement_of_any_shape_is_parsed_without_an_error(value, key):
+def test_provenance_of_any_shape_raises_no_error(value, key):
     statement = json.loads(build_statement_v02({}))
     mapping = statement if key in statement else statement["predicate"]
     mapping[key] = value
@@ -159,5 +159,5 @@ def test_statement_of_any_shape_is_parsed_without_an_error(value, key):
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b'{"payload": "*"}', b"[" * 100_000])
-def test_content_without_statement_has_no_provenance(content):
+def test_content_that_is_not_a_statement_has_no_provenance(content):
     assert parse(content) is None

@@ -25,7 +25,7 @@ RSA = rsa.generate_private_key(65537, 2048)
     ],
     ids=["p256", "p384-sha256", "p384-sha384", "p521", "rsa", "ed25519"],
 )
-def test_key_verifies_only_own_signatures(key, algorithm):
+def test_public_key_verifies_only_signatures_by_matching_private_key(key, algorithm):
     public = PublicKey.load(trusted(key))
     signature = made_by(key, b"a payload", algorithm)
     assert public.has_signed(signature, b"a payload")
@@ -50,6 +50,6 @@ def test_key_rejects_signature_with_unsuitable_hash():
     ],
     ids=["words", "nothing", "x25519", "secp256k1", "rsa-1024"],
 )
-def test_load_rejects_unusable_key_with_reason(key, why):
+def test_unusable_public_key_is_rejected_with_reason(key, why):
     with pytest.raises(ValueError, match=why):
         PublicKey.load(key)

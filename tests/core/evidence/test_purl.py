@@ -31,13 +31,13 @@ def format_purl(purl: Purl) -> str:
     st.one_of(st.just(""), TEXTS),
     st.dictionaries(KEYS, TEXTS, max_size=3),
 )
-def test_purl_round_trips(kind, namespace, name, version, qualifiers):
+def test_parsing_a_formatted_purl_returns_the_same_purl(kind, namespace, name, version, qualifiers):
     purl = Purl(kind, "/".join(namespace), name, version, tuple(sorted(qualifiers.items())))
     assert parse_purl(format_purl(purl)) == purl
 
 
 @given(st.text())
-def test_arbitrary_texts_raise_no_error(text):
+def test_parsing_arbitrary_text_as_purl_raises_no_error(text):
     for each in (text, f"pkg:{text}", f"pkg:oci/{text}", f"pkg:oci/a?{text}"):
         found = parse_purl(each)
         assert found is None or found.name
@@ -54,7 +54,7 @@ def test_arbitrary_texts_raise_no_error(text):
         ("pkg:oci/a@sha256:00?arch=&Tag=1", Purl("oci", "", "a", "sha256:00", (("tag", "1"),))),
     ],
 )
-def test_alternative_spellings_are_parsed_alike(text, expected):
+def test_alternative_spellings_of_a_purl_are_normalised(text, expected):
     assert parse_purl(text) == expected
 
 
@@ -76,5 +76,5 @@ def test_alternative_spellings_are_parsed_alike(text, expected):
         f"pkg:oci/{'a' * MAX_PURL_LENGTH}",
     ],
 )
-def test_returns_none_when_purl_is_invalid_or_ambiguous(text):
+def test_invalid_or_ambiguous_purl_is_parsed_as_none(text):
     assert parse_purl(text) is None

@@ -46,7 +46,7 @@ def test_merged_delta_has_findings_new_or_remaining_on_any_platform():
     assert get_platforms_by_id(found.old.findings) == {ONE.id: (), TWO.id: (AMD,)}
 
 
-def test_finding_fixed_on_one_platform_and_suppressed_on_other_is_not_fixed():
+def test_finding_suppressed_on_one_platform_and_fixed_on_another_is_not_fixed():
     found = merge_platforms(
         {AMD: compare_scans(scan(ONE), scan()), ARM: compare_scans(scan(ONE), scan(suppressed=[ONE]))}
     )
@@ -58,7 +58,7 @@ FINDINGS = st.lists(st.sampled_from([ONE, TWO, THREE]), unique=True)
 
 
 @given(FINDINGS, FINDINGS, FINDINGS, FINDINGS)
-def test_merged_delta_has_exactly_findings_of_all_platforms(amd_old, amd_new, arm_old, arm_new):
+def test_merged_delta_sorts_each_finding_of_all_platforms_into_a_single_list(amd_old, amd_new, arm_old, arm_new):
     parts = {AMD: compare_scans(scan(*amd_old), scan(*amd_new)), ARM: compare_scans(scan(*arm_old), scan(*arm_new))}
     delta = merge_platforms(parts).delta
     lists = [{get_finding_key(each) for each in listed} for listed in (delta.fixed, delta.introduced, delta.remaining)]
@@ -71,19 +71,19 @@ def test_merged_delta_has_exactly_findings_of_all_platforms(amd_old, amd_new, ar
     assert introduced == {get_finding_key(each) for part in parts.values() for each in part.delta.introduced}
 
 
-def test_single_platform_is_returned_unchanged():
+def test_evidence_for_a_single_platform_is_unchanged_by_merging():
     alone = compare_scans(scan(ONE), scan())
     assert merge_platforms({AMD: alone}) is alone
 
 
-def test_merged_scan_is_unknown_with_platform_when_one_platform_is_unknown():
+def test_merged_scan_is_unknown_and_names_platform_that_was_not_scanned():
     found = merge_platforms({AMD: compare_scans(scan(ONE), scan()), ARM: compare_scans(scan(ONE), LATE)})
     assert found.new == NotScanned(UnscannedReason.TIMED_OUT, "on linux/arm64: after 600 s")
     assert isinstance(found.old, Scan)
     assert found.delta is None
 
 
-def test_platform_missing_from_both_images_is_ignored():
+def test_platform_that_both_images_lack_does_not_affect_merged_evidence():
     known = compare_scans(scan(ONE), scan())
     assert merge_platforms({AMD: known, ARM: compare_scans(MISSING, MISSING)}) == known
     assert merge_platforms({AMD: compare_scans(None, scan()), ARM: compare_scans(None, MISSING)}) == compare_scans(
@@ -96,7 +96,7 @@ def test_platform_missing_from_both_images_is_ignored():
     )
 
 
-def test_packages_that_change_on_any_platform_are_listed_once():
+def test_package_change_on_several_platforms_is_listed_once():
     def packages(version):
         return (InstalledPackage("debian", "curl", version),)
 
@@ -116,7 +116,7 @@ def apply_gates_with_unknown_platform(before: Scan, after: Scan, *, other=UNKNOW
 
 
 @pytest.mark.parametrize("other", [UNKNOWN, compare_scans(scan(), scan())], ids=["not-scanned", "no-packages-listed"])
-def test_downgrade_on_one_platform_is_refused_when_other_platform_is_unknown(other):
+def test_downgrade_on_one_platform_is_refused_even_if_another_was_not_scanned(other):
     new, old = (scan(ONE, packages=(InstalledPackage("debian", "openssl", version),)) for version in ("2", "1"))
     refused = apply_gates_with_unknown_platform(replace(new, findings=()), old, other=other)
     assert isinstance(refused, RefusedUpdate)
@@ -124,7 +124,7 @@ def test_downgrade_on_one_platform_is_refused_when_other_platform_is_unknown(oth
     assert isinstance(apply_gates_with_unknown_platform(old, new, other=other), ImageUpdate)
 
 
-def test_exceeded_limit_on_one_platform_is_refused_when_other_is_unknown():
+def test_exceeded_limit_on_one_platform_is_refused_even_if_another_was_not_scanned():
     refused = apply_gates_with_unknown_platform(
         scan(), scan(ONE), allow_introduced=(IntroducedLimit(Severity.HIGH, 0),)
     )
@@ -133,20 +133,20 @@ def test_exceeded_limit_on_one_platform_is_refused_when_other_is_unknown():
     assert isinstance(apply_gates_with_unknown_platform(scan(), scan(ONE)), ImageUpdate)
 
 
-def test_older_version_on_one_platform_is_held_when_other_platform_is_unknown():
+def test_lower_version_on_one_platform_is_held_even_if_another_was_not_scanned():
     held = apply_gates_with_unknown_platform(replace(scan(), version="2.0"), replace(scan(), version="1.0"))
     assert isinstance(held, HeldUpdate)
     assert held.reason is Reason.OLDER
 
 
-def test_transition_has_platforms_of_policy_unless_reference_has_platform():
+def test_platforms_of_policy_are_scanned_unless_reference_states_a_platform():
     policy = Policy(platforms=(AMD, ARM))
     assert get_first_transition(update("nginx:1", "new", policy=policy)).platforms == (AMD, ARM)
     assert get_first_transition(update("nginx:1", "new", policy=policy, platform=ARM)).platforms == (ARM,)
     assert get_first_transition(update("nginx:1", "new", platforms=("linux/s390x",))).platforms == ("linux/s390x",)
 
 
-def test_body_has_row_per_platform_and_platforms_of_finding():
+def test_body_has_a_row_for_each_platform_and_names_platforms_of_findings():
     moved = update(f"nginx:1@{digest('old')}", "new", policy=Policy(platforms=(AMD, ARM)))
     found = merge_platforms({AMD: compare_scans(scan(ONE, TWO), scan()), ARM: compare_scans(scan(ONE), scan(ONE))})
     known = {get_first_transition(moved): found}

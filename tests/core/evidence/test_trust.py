@@ -61,7 +61,7 @@ def find_rejection_reason(old, new, *, is_required=False):
 
 @pytest.mark.parametrize("old", [None, *EVERYTHING])
 @pytest.mark.parametrize("is_required", [True, False])
-def test_image_signed_by_trusted_signer_passes_after_any_signature(old, is_required):
+def test_image_signed_by_trusted_signer_passes_whatever_signature_old_image_had(old, is_required):
     assert find_rejection_reason(old, OURS, is_required=is_required) == "passes"
     assert find_rejection_reason(old, NEXT, is_required=is_required) == "passes"
 
@@ -78,7 +78,7 @@ def test_image_signed_by_trusted_signer_passes_after_any_signature(old, is_requi
         (UNKNOWN, "unknown unreachable"),
     ],
 )
-def test_lost_verified_signature_is_refused(new, said):
+def test_update_that_loses_a_verified_signature_is_refused(new, said):
     assert find_rejection_reason(OURS, new) == find_rejection_reason(OURS, new, is_required=True) == said
 
 
@@ -95,30 +95,30 @@ def test_lost_verified_signature_is_refused(new, said):
     ],
 )
 @pytest.mark.parametrize("old", [None, NONE, STRANGER, STRANGE, UNKNOWN])
-def test_required_signature_concerns_only_new_image(old, new, said):
+def test_signature_required_by_policy_is_checked_only_on_new_image(old, new, said):
     assert find_rejection_reason(old, new, is_required=True) == said
 
 
 @pytest.mark.parametrize("old", [None, NONE, STRANGER, COPIED, UNPROVED, STRANGE])
-def test_only_failed_signatures_are_refused_without_policy_and_old_signature(old):
+def test_invalid_signature_is_refused_even_without_policy_and_old_signature(old):
     passing = {new for new in EVERYTHING if find_rejection_reason(old, new) == "passes"}
     assert passing == {OURS, NEXT, NONE, STRANGER, UNPROVED, STRANGE, UNKNOWN}
     assert find_rejection_reason(old, COPIED) == find_rejection_reason(old, DAMAGED) == "signature-failed"
 
 
 @pytest.mark.parametrize("new", [NONE, STRANGER, UNPROVED, STRANGE])
-def test_signature_loss_is_unknown_when_old_signature_is_unknown(new):
+def test_update_to_unverified_image_is_unresolved_if_old_signature_is_unknown(new):
     assert find_rejection_reason(UNKNOWN, new) == "unknown unreachable"
 
 
-def test_required_signature_is_refused_without_trust_entry():
+def test_update_is_refused_if_policy_requires_signature_but_no_trust_entry_matches():
     found = check_signatures(None, is_required=True)
     assert found is not None
     assert (found.reason, "`trust`" in found.detail) == (Reason.UNSIGNED, True)
     assert check_signatures(None, is_required=False) is None
 
 
-def test_signature_rejection_has_reason_matching_status_and_detail():
+def test_signature_rejection_has_detail_and_a_reason_of_the_matching_status():
     for old, new, is_required in product((None, *EVERYTHING), EVERYTHING, (True, False)):
         found = check_signatures(TransitionSignatures(old, new), is_required=is_required)
         if found is not None:
@@ -129,13 +129,13 @@ def test_signature_rejection_has_reason_matching_status_and_detail():
             assert found.detail
 
 
-def test_changed_signer_is_reported_with_previous_signer():
+def test_rejection_of_changed_signer_names_previous_signer():
     found = check_signatures(TransitionSignatures(OURS, STRANGER), is_required=False)
     assert found is not None
     assert re.match("signed by ours.pub before; .*`trust`", found.detail)
 
 
-def test_combined_signature_is_verified_signature_or_worst_result():
+def test_combined_result_is_a_verified_signature_if_any_or_the_worst_result():
     assert combine_signatures([]) == NONE
     assert combine_signatures([STRANGE, COPIED, UNKNOWN, STRANGER, OURS, NONE]) == OURS
     assert combine_signatures([STRANGE, COPIED, UNKNOWN, STRANGER]) == UNKNOWN
@@ -145,7 +145,7 @@ def test_combined_signature_is_verified_signature_or_worst_result():
     assert combine_signatures([NONE, STRANGE]) == STRANGE
 
 
-def test_first_matching_trust_entry_applies():
+def test_first_trust_entry_that_matches_repository_applies():
     narrow, wide = TrustEntry(("ghcr.io/acme/*", "ghcr.io/acme/*/*")), TrustEntry(("ghcr.io/**",))
     assert find_trust((narrow, wide), "ghcr.io/acme/web") == narrow
     assert find_trust((narrow, wide), "ghcr.io/other/web") == wide
@@ -170,7 +170,7 @@ def test_gate_refuses_lost_signature():
     assert apply_gates(wanted, build_signature_evidence(wanted, TransitionSignatures(OURS, NEXT)), NOW) == wanted
 
 
-def test_gate_reports_unknown_signature_as_unresolved():
+def test_gate_leaves_update_with_unknown_signature_unresolved():
     wanted = update("nginx:1", "new", policy=Policy(require=RequiredEvidence(signature=True)))
     unknown = apply_gates(wanted, build_signature_evidence(wanted, TransitionSignatures(OURS, UNKNOWN)), NOW)
     assert isinstance(unknown, UnresolvedReference)
@@ -179,7 +179,7 @@ def test_gate_reports_unknown_signature_as_unresolved():
 
 
 @pytest.mark.parametrize(("newest", "taken"), [(NONE, "ripe"), (UNKNOWN, None), (OURS, "new")])
-def test_earlier_candidate_replaces_refused_but_not_unknown_candidate(newest, taken):
+def test_earlier_candidate_replaces_candidate_with_refused_but_not_unknown_signature(newest, taken):
     history = build_observations(NGINX, old=9, ripe=6, new=4)
     policy = Policy(min_age=3 * DAY)
     wanted = decide(

@@ -66,11 +66,11 @@ def list_counted_findings(outcome, *statements, subject=IMAGE):
         ("pkg:docker/acme/web?repository_url=ghcr.io/acme/web", False),
     ],
 )
-def test_purl_matches_image_by_digest_or_repository(written, matches):
+def test_vex_product_matches_image_by_digest_or_repository(written, matches):
     assert is_purl_of_image(parse_purl(written), IMAGE, {IMAGE.digest}) is matches
 
 
-def test_short_names_of_docker_hub_match_canonical_repositories():
+def test_vex_product_with_short_docker_hub_name_matches_canonical_repository():
     subject = ScanSubject(TagRef("docker.io/library/python", "3"), digest("python"), "linux/amd64")
     for url in ("docker.io/library/python", "index.docker.io/library/python", "docker.io/python"):
         assert is_purl_of_image(parse_purl(f"pkg:oci/python?repository_url={url}"), subject, ())
@@ -81,7 +81,7 @@ REPOSITORIES = st.builds(lambda host, parts: "/".join([f"{host}.example", *parts
 
 
 @given(REPOSITORIES, REPOSITORIES, PARTS, PARTS)
-def test_purl_of_image_matches_only_that_image(one, other, tag, another):
+def test_vex_product_of_one_image_matches_no_other_image(one, other, tag, another):
     assume(one != other)
     by_digest = f"pkg:oci/{one.rpartition('/')[2]}@{quote(digest(one), safe='')}?repository_url={quote(one, safe='')}"
     by_repository = f"pkg:oci/{one.rpartition('/')[2]}?repository_url={quote(one, safe='')}"
@@ -100,7 +100,7 @@ def test_purl_of_image_matches_only_that_image(one, other, tag, another):
     ]
 
 
-def test_purl_matches_image_of_index_by_manifest_digest():
+def test_vex_product_matches_image_of_index_by_manifest_digest():
     by_manifest = group_by_image([build_statement(f"pkg:oci/web@{digest('manifest')}")])
     assert suppress_findings(scan(HOLE), IMAGE, by_manifest).findings == (HOLE,)
     assert suppress_findings(scan(HOLE), IMAGE, by_manifest, {digest("manifest")}).findings == ()
@@ -120,11 +120,11 @@ def test_unaffected_finding_is_suppressed_with_author_and_reason(status, why):
 
 
 @pytest.mark.parametrize("status", [VexStatus.AFFECTED, VexStatus.UNDER_INVESTIGATION])
-def test_affecting_or_uncertain_statement_keeps_finding(status):
+def test_finding_that_vex_states_as_affecting_or_under_investigation_is_kept(status):
     assert list_counted_findings(scan(HOLE), build_statement(status=status)) == (HOLE,)
 
 
-def test_latest_statement_counts_in_any_document_order():
+def test_latest_vex_statement_applies_in_any_order_of_documents():
     later = build_statement(status=VexStatus.AFFECTED, at=AT + timedelta(days=1))
     latest = build_statement(ALL, at=AT + timedelta(days=2))
     for statements in ([build_statement(), later], [later, build_statement()]):
@@ -134,18 +134,18 @@ def test_latest_statement_counts_in_any_document_order():
     assert list_counted_findings(scan(HOLE), build_statement(), elsewhere) == ()
 
 
-def test_unsuppressing_statement_wins_among_statements_of_same_time():
+def test_finding_is_kept_if_vex_statements_of_same_time_contradict():
     affected = build_statement(status=VexStatus.UNDER_INVESTIGATION)
     for statements in ([build_statement(), affected], [affected, build_statement()]):
         assert list_counted_findings(scan(HOLE), *statements) == (HOLE,)
 
 
-def test_statement_matches_vulnerability_by_exact_ids():
+def test_vex_statement_matches_vulnerability_only_by_exact_id():
     assert list_counted_findings(scan(HOLE), build_statement(names=("GHSA-aaaa-bbbb-cccc", "CVE-2026-1"))) == ()
     assert list_counted_findings(scan(HOLE), build_statement(names=("CVE-2026-11", "cve-2026-1"))) == (HOLE,)
 
 
-def test_missing_scan_and_earlier_suppressions_are_kept():
+def test_vex_keeps_missing_scans_and_earlier_suppressions():
     unknown = NotScanned(UnscannedReason.TIMED_OUT)
     assert suppress_findings(unknown, IMAGE, group_by_image([build_statement()])) is unknown
     other = finding("CVE-2026-2")
@@ -175,7 +175,7 @@ BINARIES = (InstalledPackage("debian", "libssl3", "1", "openssl"), InstalledPack
         (BINARIES, ["pkg:deb/debian/libssl3"], False),
     ],
 )
-def test_distribution_package_matches_by_source_or_all_binary_packages(packages, named, aside):
+def test_vex_matches_distribution_package_by_source_or_all_binary_packages(packages, named, aside):
     assert (list_counted_findings(scan(HOLE, packages=packages), build_statement(THIS, *named)) == ()) is aside
 
 
@@ -193,12 +193,12 @@ def test_distribution_package_matches_by_source_or_all_binary_packages(packages,
         ("", "curl", "8", "pkg:apk/wolfi/curl@8", False),
     ],
 )
-def test_package_purls_use_names_of_ecosystem(kind, package, installed, named, aside):
+def test_vex_matches_packages_by_normalised_names_of_the_ecosystem(kind, package, installed, named, aside):
     found = finding("CVE-2026-1", package=package, package_type=kind, installed=installed)
     assert (list_counted_findings(scan(found), build_statement(THIS, named)) == ()) is aside
 
 
-def test_statement_without_readable_packages_suppresses_no_finding():
+def test_vex_statement_without_readable_packages_suppresses_no_finding():
     nothing = replace(build_statement(), products=(VexProduct(parse_purl(THIS), ()),))
     assert list_counted_findings(scan(HOLE), nothing) == (HOLE,)
 
@@ -207,7 +207,7 @@ NAMES = st.from_regex(r"[a-z][a-z0-9]{0,5}", fullmatch=True)
 
 
 @given(st.dictionaries(NAMES, NAMES, min_size=1, max_size=6), st.sets(NAMES, max_size=6), st.data())
-def test_source_package_is_suppressed_only_when_all_binaries_are_named(sources, more, data):
+def test_finding_of_source_package_is_suppressed_only_if_vex_names_all_binaries(sources, more, data):
     source = data.draw(st.sampled_from(sorted(sources.values())))
     named = data.draw(st.sets(st.sampled_from(sorted(sources)))) | more
     packages = tuple(

@@ -70,7 +70,7 @@ sha256-9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08.sig
 @pytest.mark.parametrize(
     ("tag", "scheme", "numbers", "systems", "builds", "stage"), [row.split() for row in VERSIONS.strip().splitlines()]
 )
-def test_parses_tag_into_version_parts(tag, scheme, numbers, systems, builds, stage):
+def test_tag_is_parsed_into_version_parts(tag, scheme, numbers, systems, builds, stage):
     version = parse_tag(tag)
     assert version is not None
     assert version.scheme == (None if scheme == "-" else VersionScheme(scheme))
@@ -91,13 +91,13 @@ def test_parses_tag_into_version_parts(tag, scheme, numbers, systems, builds, st
         ("3.2-r18", ((18,),), ((18,),)),
     ],
 )
-def test_two_digit_suffix_is_build_only_when_ambiguous_builds_are_allowed(tag, counted, literal):
+def test_two_digit_suffix_is_a_build_number_only_when_ambiguous_builds_are_allowed(tag, counted, literal):
     assert parse_tag(tag).builds == counted
     assert parse_tag(tag, allow_ambiguous_builds=False).builds == literal
 
 
 @pytest.mark.parametrize("tag", [*NOTHING.split(), "", " 1.2", "1.2+3", "٣.١٢", "1.2\n", "1" * 129, "-1.2"])
-def test_returns_none_when_tag_is_not_a_version(tag):
+def test_parser_returns_none_when_tag_is_not_a_version(tag):
     assert parse_tag(tag) is None
 
 
@@ -126,7 +126,7 @@ def test_returns_none_when_tag_is_not_a_version(tag):
         ("1.2-al2", "1.2-al2023"),
     ],
 )
-def test_tags_of_a_family_are_ordered(lower, higher):
+def test_tags_of_same_family_are_ordered_by_version(lower, higher):
     low, high = parse_tag(lower), parse_tag(higher)
     assert low
     assert high

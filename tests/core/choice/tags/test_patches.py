@@ -38,12 +38,12 @@ from bot.core.choice.tags import find_newest_patch
         ("", "-1 -patched", None),
     ],
 )
-def test_finds_newest_patch_of_written_tag(tag, offered, found):
+def test_newest_patch_of_tag_in_file_is_found_in_any_order(tag, offered, found):
     assert find_newest_patch(tag, offered.split(), has_patch_numbers=True) == found
     assert find_newest_patch(tag, offered.split()[::-1], has_patch_numbers=True) == found
 
 
-def test_only_patch_words_count_when_repository_has_no_patch_numbers():
+def test_only_patched_suffix_marks_a_patch_when_repository_has_no_patch_numbers():
     assert find_newest_patch("3.11", ["3.11", "3.11-1"], has_patch_numbers=False) is None
     assert (
         find_newest_patch("3.11", ["3.11", "3.11-1", "3.11-patched", "3.11-patched-2"], has_patch_numbers=False)

@@ -31,7 +31,7 @@ TAGS = (
         ("latest", []),
     ],
 )
-def test_siblings_have_the_same_variant_and_version_newest_first(tag, expected):
+def test_sibling_tags_share_variant_and_version_line_and_are_sorted_newest_first(tag, expected):
     siblings = find_siblings(tag, TAGS)
     assert [each.tag for each in siblings] == expected
     assert all(each.is_same_release is (tag != "3.12.9-slim") for each in siblings)

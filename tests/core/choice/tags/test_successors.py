@@ -20,7 +20,7 @@ def test_successor_stays_in_family_and_update_mode(repository, tag, patch, minor
 
 
 @pytest.mark.parametrize(("repository", "tag", "patch", "major"), read_rows("variants.txt"))
-def test_successor_has_newer_system_when_policy_allows_variants(repository, tag, patch, major):
+def test_successor_may_have_newer_operating_system_when_policy_allows_variants(repository, tag, patch, major):
     modes = (UpdateMode.PATCH, UpdateMode.MAJOR)
     assert [find_successor_or_dot(repository, tag, mode, variants=True) for mode in modes] == [patch, major]
 
@@ -61,7 +61,7 @@ def test_tag_of_other_family_is_not_a_successor(tag, offered):
     assert find_successor(tag, [offered], UpdateMode.MAJOR, allow_os_variants=True) is None
 
 
-def test_successor_among_equal_versions_does_not_depend_on_order():
+def test_choice_among_tags_of_equal_version_does_not_depend_on_order():
     offered = ["1.2.10-rc1", "1.2.04", "1.2.4", "1.2.4-RC2"]
     assert find_successor("1.2.3", offered, UpdateMode.MAJOR) == find_successor(
         "1.2.3", offered[::-1], UpdateMode.MAJOR
@@ -69,7 +69,7 @@ def test_successor_among_equal_versions_does_not_depend_on_order():
 
 
 @pytest.mark.parametrize("tag", ["3.12.8", "3.13.1", "3.13.1-slim"])
-def test_tag_missing_from_repository_has_successor(tag):
+def test_tag_deleted_from_repository_still_has_a_successor(tag):
     remaining = [each for each in LISTS["python"] if each != tag]
     assert find_successor("3.12.3", remaining, UpdateMode.MAJOR)
 
@@ -90,7 +90,7 @@ def test_tag_missing_from_repository_has_successor(tag):
         ("latest", "latest", False),
     ],
 )
-def test_tags_of_same_family_share_prefix_and_suffix(tag, other, expected):
+def test_tags_are_of_same_family_if_prefix_and_suffix_are_equal(tag, other, expected):
     assert is_same_family(tag, other) is is_same_family(other, tag) is expected
 
 
@@ -106,11 +106,11 @@ def test_tags_of_same_family_share_prefix_and_suffix(tag, other, expected):
         ("3.2-20 v3.2-1", None),
     ],
 )
-def test_two_digit_suffixes_are_builds_when_family_shows_builds(others, found):
+def test_two_digit_suffix_is_a_build_number_if_other_tags_of_family_prove_this(others, found):
     assert find_successor("3.2-18", others.split(), UpdateMode.PATCH) == found
 
 
-def test_tags_of_a_repository_are_parsed_once_for_all_tags_in_files(monkeypatch):
+def test_available_tags_are_parsed_once_for_all_references_to_a_repository(monkeypatch):
     parsed_tags, parse_tag, parse_patch = [], families.parse_tag, patches._parse_patch
     monkeypatch.setattr(families, "parse_tag", lambda tag, **more: parsed_tags.append(tag) or parse_tag(tag, **more))
     monkeypatch.setattr(patches, "_parse_patch", lambda tag: parsed_tags.append(tag) or parse_patch(tag))

@@ -10,7 +10,7 @@ from bot.model.vocabulary import Reason
 
 
 @pytest.mark.parametrize(("repository", "tag", "end", "goes_on"), read_rows("ended.txt"))
-def test_superseded_tag_is_detected_with_successor(repository, tag, end, goes_on):
+def test_superseded_tag_is_detected_with_reason_and_successor(repository, tag, end, goes_on):
     assert find_tag_ending(tag, LISTS[repository]) == TagEnding(Reason(end), goes_on)
 
 
@@ -29,12 +29,12 @@ def test_release_supported_in_parallel_with_successor_is_not_superseded():
     assert find_tag_ending("8.0-jammy", [*offered, "8.0.12-noble"]) == TagEnding(Reason.VARIANT_DROPPED, "8.0.12-noble")
 
 
-def test_system_is_not_dropped_for_older_system_or_other_distribution():
+def test_tag_is_not_superseded_by_older_system_or_other_distribution():
     offered = ["1.2-alpine3.19", "1.2.3-alpine3.19", "1.2.4-alpine3.18", "1.2.4-bookworm", "1.2.4-slim", "1.2.4-jammy"]
     assert find_tag_ending("1.2-alpine3.19", offered) is None
 
 
-def test_floating_tags_alone_do_not_prove_superseded_tag():
+def test_floating_tags_alone_do_not_prove_that_a_tag_is_superseded():
     assert find_tag_ending("3.12-alpine3.17", ["3.12-alpine3.17", "3.12-alpine3.20", "3.13-alpine3.20"]) is None
 
 
@@ -50,10 +50,10 @@ def test_tag_is_not_superseded_when_repository_has_no_other_versions(offered):
 
 
 @pytest.mark.parametrize("words", read_rows("ended.txt"), ids=lambda words: words[1])
-def test_superseded_tags_could_be_superseded(words):
+def test_quick_check_accepts_every_tag_that_is_superseded(words):
     assert can_be_superseded(words[1])
 
 
 @pytest.mark.parametrize("tag", ["latest", "3.12", "3.12-slim", "13", "18-alpine", "bookworm-slim", "abcdef0"])
-def test_floating_tags_cannot_be_superseded(tag):
+def test_quick_check_excludes_floating_tags_from_superseded_tags(tag):
     assert not can_be_superseded(tag)

@@ -70,7 +70,7 @@ mode = st.sampled_from(MOVING)
 
 
 @given(repository, mode, st.booleans())
-def test_successor_is_newer_in_same_family_and_within_update_mode(repository, mode, variants):
+def test_successor_is_newer_tag_of_same_family_within_update_mode(repository, mode, variants):
     written, others = repository
     found = find_successor(written, others, mode, allow_os_variants=variants)
     if found is None:
@@ -89,7 +89,7 @@ def test_successor_is_newer_in_same_family_and_within_update_mode(repository, mo
 
 
 @given(repository, mode, st.booleans(), st.randoms())
-def test_results_do_not_depend_on_order_of_tags(repository, mode, variants, order):
+def test_tag_choices_do_not_depend_on_order_of_available_tags(repository, mode, variants, order):
     written, others = repository
     shuffled = [*others, *others]
     order.shuffle(shuffled)
@@ -125,7 +125,7 @@ def test_superseded_tag_names_newer_successor(repository):
 
 
 @pytest.mark.parametrize("repository", LISTS)
-def test_published_tags_need_only_one_update(repository):
+def test_successors_of_real_tags_have_no_further_successor(repository):
     offered = LISTS[repository]
     for written in offered:
         for each in MOVING:
@@ -135,7 +135,7 @@ def test_published_tags_need_only_one_update(repository):
 
 
 @given(st.text(), st.lists(st.text()))
-def test_arbitrary_texts_raise_no_error(written, others):
+def test_arbitrary_tag_texts_raise_no_error(written, others):
     for each in MOVING:
         find_successor(written, others, each, allow_os_variants=True)
     find_tag_ending(written, others)
@@ -143,7 +143,7 @@ def test_arbitrary_texts_raise_no_error(written, others):
 
 
 @pytest.mark.parametrize("written", ["1.2.3-alpine3.19", "v1.2.3", "1.2-slim", "20240530"])
-def test_ten_thousand_tags_are_parsed_fast(written):
+def test_successor_among_ten_thousand_tags_is_found_fast(written):
     suffixes = ["", "-slim", "-alpine3.19", "-alpine3.20", "-bookworm", "-debian-12-r3", "-rc1"]
     offered = [f"1.{minor}.{patch}{suffix}" for minor in range(36) for patch in range(40) for suffix in suffixes]
     random.Random(7).shuffle(offered)
@@ -156,7 +156,7 @@ def test_ten_thousand_tags_are_parsed_fast(written):
 
 @pytest.mark.parametrize("tail", ["", "x", "-", "_x"])
 @pytest.mark.parametrize("word", ["1", "1.", "1-", "a", "a1", "0a", "20240530.", "alpine3.", "rc.", "debian-"])
-def test_longest_tags_are_parsed_fast(word, tail):
+def test_tags_of_maximum_length_are_parsed_fast(word, tail):
     text = (word * 128)[: 128 - len(tail)] + tail
     parse_tag.cache_clear()
     with soon(0.05):
