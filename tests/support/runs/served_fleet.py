@@ -49,7 +49,7 @@ class ServiceProcess:
         self.process.kill()
         self.process.wait()
 
-    def end(self, seconds: float = 40.0) -> int:
+    def end(self, seconds: float = 100.0) -> int:
         """Ask it to end, and return its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(seconds)
